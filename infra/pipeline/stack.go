@@ -1,0 +1,267 @@
+// Package pipeline defines the pipeline that delivers the service:
+//
+//	Source      the commit, by a connection to the source provider
+//	Verify      lint | test | sec | synth, in parallel
+//	Update      the pipeline updates itself
+//	Staging     deploy-staging, smoke; returns to the last release on failure
+//	Approval    a person looks at staging and decides
+//	Production  promote: a canary by CodeDeploy, with automatic rollback
+//
+// Every build runs the same buildspec.yml, which runs the mage targets that the
+// action names in MAGE_TARGETS. What synth built once is what is deployed.
+package pipeline
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodeconnections"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodepipeline"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodepipelineactions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
+
+	"github.com/magewright/magewright/infra/settings"
+)
+
+// Name is the name of the pipeline and of its stack.
+const Name = "magewright-pipeline"
+
+// The actions' artifacts. A build finds the second as CODEBUILD_SRC_DIR_Assembly.
+const (
+	sourceArtifact   = "Source"
+	assemblyArtifact = "Assembly"
+)
+
+// NewStack defines the pipeline in scope.
+func NewStack(scope constructs.Construct, s settings.Settings) (awscdk.Stack, error) {
+	context, err := s.JSON()
+	if err != nil {
+		return nil, err
+	}
+	stack := awscdk.NewStack(scope, jsii.String(Name), &awscdk.StackProps{
+		Env:         s.Pipeline.Env(),
+		Description: jsii.String("Delivers the release ledger from a commit to production"),
+	})
+	key := newKey(stack)
+	topic := newTopic(stack, s, key)
+	verify := newProject(stack, "Verify", "Checks and synthesizes; may touch nothing", key, context)
+	deploy := newProject(stack, "Deploy", "Deploys what was synthesized, by the roles that cdk bootstrap made", key, context)
+	allowDeployment(stack, deploy)
+
+	source := awscodepipeline.NewArtifact(jsii.String(sourceArtifact), nil)
+	assembly := awscodepipeline.NewArtifact(jsii.String(assemblyArtifact), nil)
+	build := func(name, targets string, project awscodebuild.IProject, runOrder float64) *awscodepipelineactions.CodeBuildActionProps {
+		return &awscodepipelineactions.CodeBuildActionProps{
+			ActionName: jsii.String(name),
+			Project:    project,
+			Input:      source,
+			RunOrder:   jsii.Number(runOrder),
+			EnvironmentVariables: &map[string]*awscodebuild.BuildEnvironmentVariable{
+				"MAGE_TARGETS": {Value: targets},
+			},
+		}
+	}
+	check := func(name, targets string) *awscodepipelineactions.CodeBuildActionProps {
+		return build(name, targets, verify, 1)
+	}
+	synth := check("Synth", "synth")
+	synth.Outputs = &[]awscodepipeline.Artifact{assembly}
+	deliver := func(name, targets string, runOrder float64) *awscodepipelineactions.CodeBuildActionProps {
+		props := build(name, targets, deploy, runOrder)
+		props.ExtraInputs = &[]awscodepipeline.Artifact{assembly}
+		return props
+	}
+	smoke := deliver("Smoke", "smoke", 2)
+	smoke.VariablesNamespace = jsii.String("SmokeVariables")
+
+	pipeline := awscodepipeline.NewPipeline(stack, jsii.String("Pipeline"), &awscodepipeline.PipelineProps{
+		PipelineName: jsii.String(Name),
+		PipelineType: awscodepipeline.PipelineType_V2,
+		// An execution ends where its Update stage changes the pipeline; the
+		// next one goes through the pipeline as it has become.
+		RestartExecutionOnUpdate: jsii.Bool(true),
+		ExecutionMode:            awscodepipeline.ExecutionMode_SUPERSEDED,
+		ArtifactBucket:           newArtifactBucket(stack, key),
+		// The pipeline's own role starts the builds: one role to read instead of
+		// one for each action.
+		UsePipelineRoleForActions: jsii.Bool(true),
+	})
+	stage := func(name string, onFailure *awscodepipeline.FailureConditions, actions ...awscodepipeline.IAction) {
+		pipeline.AddStage(&awscodepipeline.StageOptions{StageName: jsii.String(name), Actions: &actions, OnFailure: onFailure})
+	}
+	stage("Source", nil, awscodepipelineactions.NewCodeStarConnectionsSourceAction(&awscodepipelineactions.CodeStarConnectionsSourceActionProps{
+		ActionName:         jsii.String("Source"),
+		VariablesNamespace: jsii.String("SourceVariables"),
+		ConnectionArn:      connectionARN(stack, s),
+		Owner:              jsii.String(s.Owner()),
+		Repo:               jsii.String(s.Name()),
+		Branch:             jsii.String(s.Branch),
+		Output:             source,
+		// A full clone: the checks look at the history, not at one tree only.
+		CodeBuildCloneOutput: jsii.Bool(true),
+	}))
+	action := awscodepipelineactions.NewCodeBuildAction
+	stage("Verify", nil,
+		action(check("Lint", "lint")),
+		action(check("Test", "test")),
+		action(check("Sec", "sec")),
+		action(synth))
+	stage("Update", nil, action(deliver("Pipeline", "pipeline:deploy", 1)))
+	stage("Staging", &awscodepipeline.FailureConditions{Result: awscodepipeline.Result_ROLLBACK},
+		action(deliver("Deploy", "deploy-staging", 1)),
+		action(smoke))
+	stage("Approval", nil, awscodepipelineactions.NewManualApprovalAction(&awscodepipelineactions.ManualApprovalActionProps{
+		ActionName:            jsii.String("Approve"),
+		NotificationTopic:     topic,
+		ExternalEntityLink:    jsii.String("#{SmokeVariables.RELEASE_URL}"),
+		AdditionalInformation: jsii.String("Commit #{SourceVariables.CommitId} answers on staging. Approving takes it to production."),
+	}))
+	stage("Production", nil, action(deliver("Promote", "promote", 1)))
+
+	notify(pipeline, topic)
+	suppress(pipeline.Role(), "AwsSolutions-IAM5", "The wildcards are CodePipeline's own: the objects of its artifact bucket, and the uses of one key.")
+	awscdk.NewCfnOutput(stack, jsii.String("PipelineName"), &awscdk.CfnOutputProps{Value: pipeline.PipelineName(), Description: jsii.String("the pipeline")})
+	return stack, nil
+}
+
+// connectionARN returns the connection that the settings name, or that of a
+// new one, which is pending until somebody completes it in the console.
+func connectionARN(stack awscdk.Stack, s settings.Settings) *string {
+	if s.ConnectionARN != "" {
+		return jsii.String(s.ConnectionARN)
+	}
+	connection := awscodeconnections.NewCfnConnection(stack, jsii.String("Connection"), &awscodeconnections.CfnConnectionProps{
+		ConnectionName: jsii.String("magewright"),
+		ProviderType:   jsii.String("GitHub"),
+	})
+	awscdk.NewCfnOutput(stack, jsii.String("ConnectionArn"), &awscdk.CfnOutputProps{
+		Value:       connection.AttrConnectionArn(),
+		Description: jsii.String("the connection to the source; complete it once in the console"),
+	})
+	return connection.AttrConnectionArn()
+}
+
+// newProject is the one definition of a build: the projects differ in what
+// their roles may do, and in nothing else.
+func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, context string) awscodebuild.PipelineProject {
+	logs := awslogs.NewLogGroup(stack, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
+		Retention:     awslogs.RetentionDays_THREE_MONTHS,
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
+	project := awscodebuild.NewPipelineProject(stack, jsii.String(id), &awscodebuild.PipelineProjectProps{
+		Description:   jsii.String(description),
+		BuildSpec:     awscodebuild.BuildSpec_FromSourceFilename(jsii.String("buildspec.yml")),
+		EncryptionKey: key,
+		Timeout:       awscdk.Duration_Hours(jsii.Number(1)),
+		Cache:         awscodebuild.Cache_Local(awscodebuild.LocalCacheMode_CUSTOM),
+		Environment: &awscodebuild.BuildEnvironment{
+			// arm64, as the function: what is built is what the builder runs.
+			BuildImage:  awscodebuild.LinuxArmBuildImage_AMAZON_LINUX_2023_STANDARD_3_0(),
+			ComputeType: awscodebuild.ComputeType_LARGE,
+		},
+		EnvironmentVariables: &map[string]*awscodebuild.BuildEnvironmentVariable{
+			// A build synthesizes with the context that the pipeline was
+			// synthesized with.
+			"CDK_CONTEXT_JSON": {Value: context},
+		},
+		Logging: &awscodebuild.LoggingOptions{CloudWatch: &awscodebuild.CloudWatchLoggingOptions{LogGroup: logs}},
+	})
+	suppress(project.Role(), "AwsSolutions-IAM5", "The wildcards are CodeBuild's own: its log streams, its report groups, the objects of the artifact bucket, and the uses of one key.")
+	return project
+}
+
+// allowDeployment lets project assume the roles that cdk bootstrap made for
+// deployments, look at what was deployed, and follow a shift of traffic.
+func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject) {
+	allow := func(actions []string, resources ...string) {
+		project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions:   jsii.Strings(actions...),
+			Resources: jsii.Strings(resources...),
+		}))
+	}
+	partition := *stack.Partition()
+	allow([]string{"sts:AssumeRole"}, fmt.Sprintf("arn:%s:iam::*:role/cdk-*", partition))
+	allow([]string{"cloudformation:DescribeStacks"}, fmt.Sprintf("arn:%s:cloudformation:*:*:stack/magewright-*/*", partition))
+	allow([]string{
+		"codedeploy:GetDeployment", "codedeploy:GetDeploymentConfig", "codedeploy:ListDeployments",
+		"codedeploy:BatchGetDeploymentTargets", "codedeploy:ListDeploymentTargets", "codedeploy:GetDeploymentTarget", "codedeploy:GetDeploymentGroup",
+	}, fmt.Sprintf("arn:%s:codedeploy:*:*:*", partition))
+	allow([]string{"cloudwatch:DescribeAlarms"}, fmt.Sprintf("arn:%s:cloudwatch:*:*:alarm:magewright-*", partition))
+	allow([]string{"lambda:GetAlias"}, fmt.Sprintf("arn:%s:lambda:*:*:function:magewright-*", partition))
+}
+
+func newKey(stack awscdk.Stack) awskms.Key {
+	return awskms.NewKey(stack, jsii.String("Key"), &awskms.KeyProps{
+		Description:       jsii.String("Artifacts and notifications of the pipeline"),
+		EnableKeyRotation: jsii.Bool(true),
+		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
+	})
+}
+
+func newArtifactBucket(stack awscdk.Stack, key awskms.IKey) awss3.IBucket {
+	bucket := awss3.NewBucket(stack, jsii.String("Artifacts"), &awss3.BucketProps{
+		Versioned:         jsii.Bool(true),
+		Encryption:        awss3.BucketEncryption_KMS,
+		EncryptionKey:     key,
+		BucketKeyEnabled:  jsii.Bool(true),
+		EnforceSSL:        jsii.Bool(true),
+		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
+		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
+		LifecycleRules: &[]*awss3.LifecycleRule{{
+			Expiration:                          awscdk.Duration_Days(jsii.Number(90)),
+			NoncurrentVersionExpiration:         awscdk.Duration_Days(jsii.Number(30)),
+			AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(jsii.Number(7)),
+		}},
+	})
+	suppress(bucket, "AwsSolutions-S1", "Artifacts are written and read by the pipeline alone, which keeps a record of every execution.")
+	return bucket
+}
+
+func newTopic(stack awscdk.Stack, s settings.Settings, key awskms.Key) awssns.Topic {
+	topic := awssns.NewTopic(stack, jsii.String("Notifications"), &awssns.TopicProps{
+		EnforceSSL: jsii.Bool(true),
+		MasterKey:  key,
+	})
+	if s.NotificationEmail != "" {
+		awssns.NewSubscription(stack, jsii.String("NotificationEmail"), &awssns.SubscriptionProps{
+			Topic:    topic,
+			Protocol: awssns.SubscriptionProtocol_EMAIL,
+			Endpoint: jsii.String(s.NotificationEmail),
+		})
+	}
+	return topic
+}
+
+// notify tells the topic how executions end.
+func notify(pipeline awscodepipeline.Pipeline, topic awssns.ITopic) {
+	text := awsevents.RuleTargetInput_FromText(awscdk.Fn_Join(jsii.String(" "), &[]*string{
+		jsii.String("Pipeline"), awsevents.EventField_FromPath(jsii.String("$.detail.pipeline")),
+		jsii.String("execution"), awsevents.EventField_FromPath(jsii.String("$.detail.execution-id")),
+		jsii.String("is"), awsevents.EventField_FromPath(jsii.String("$.detail.state")),
+	}))
+	pipeline.OnStateChange(jsii.String("Ended"), &awsevents.OnEventOptions{
+		Description: jsii.String("An execution of the pipeline has ended"),
+		EventPattern: &awsevents.EventPattern{Detail: &map[string]any{
+			"state": jsii.Strings("SUCCEEDED", "FAILED", "STOPPED", "SUPERSEDED"),
+		}},
+		Target: awseventstargets.NewSnsTopic(topic, &awseventstargets.SnsTopicProps{Message: text}),
+	})
+}
+
+// suppress records why a rule of the AWS Solutions pack does not apply.
+func suppress(construct constructs.IConstruct, rule, reason string) {
+	cdknag.NagSuppressions_AddResourceSuppressions(construct, &[]*cdknag.NagPackSuppression{{
+		Id:     jsii.String(rule),
+		Reason: jsii.String(reason),
+	}}, jsii.Bool(true))
+}

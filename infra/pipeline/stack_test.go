@@ -1,0 +1,216 @@
+package pipeline_test
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/magewright/magewright/infra/pipeline"
+	"github.com/magewright/magewright/infra/settings"
+)
+
+const connection = "arn:aws:codeconnections:eu-central-1:111122223333:connection/example"
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	jsii.Close()
+	os.Exit(code)
+}
+
+var template = sync.OnceValue(func() assertions.Template {
+	app := awscdk.NewApp(&awscdk.AppProps{PostCliContext: &map[string]any{
+		"repository":    "example/app",
+		"branch":        "trunk",
+		"connectionArn": connection,
+	}})
+	s, err := settings.FromContext(app.Node())
+	if err != nil {
+		panic(err)
+	}
+	stack, err := pipeline.NewStack(app, s)
+	if err != nil {
+		panic(err)
+	}
+	return assertions.Template_FromStack(stack, nil)
+})
+
+// The parts of AWS::CodePipeline::Pipeline that the tests read.
+type (
+	declaration struct {
+		PipelineType  string
+		ExecutionMode string
+		Stages        []stage
+	}
+	stage struct {
+		Name      string
+		OnFailure struct{ Result string }
+		Actions   []action
+	}
+	action struct {
+		Name            string
+		RunOrder        int
+		ActionTypeID    struct{ Category, Provider string } `json:"ActionTypeId"`
+		Configuration   map[string]any
+		InputArtifacts  []struct{ Name string }
+		OutputArtifacts []struct{ Name string }
+	}
+)
+
+func declared(t *testing.T) declaration {
+	t.Helper()
+	for _, resource := range *template().FindResources(jsii.String("AWS::CodePipeline::Pipeline"), nil) {
+		encoded, err := json.Marshal((*resource)["Properties"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d declaration
+		if err := json.Unmarshal(encoded, &d); err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	t.Fatal("the template has no pipeline")
+	return declaration{}
+}
+
+func TestStagesInOrder(t *testing.T) {
+	d := declared(t)
+	if d.PipelineType != "V2" || d.ExecutionMode != "SUPERSEDED" {
+		t.Errorf("pipeline is %s %s, want V2 SUPERSEDED", d.PipelineType, d.ExecutionMode)
+	}
+	var got []string
+	for _, stage := range d.Stages {
+		var actions []string
+		for _, action := range stage.Actions {
+			actions = append(actions, action.Name)
+		}
+		got = append(got, stage.Name+": "+strings.Join(actions, " "))
+		if stage.Name == "Staging" && stage.OnFailure.Result != "ROLLBACK" {
+			t.Errorf("Staging's onFailure is %q, want ROLLBACK", stage.OnFailure.Result)
+		}
+	}
+	want := []string{
+		"Source: Source",
+		"Verify: Lint Test Sec Synth",
+		"Update: Pipeline",
+		"Staging: Deploy Smoke",
+		"Approval: Approve",
+		"Production: Promote",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("stages are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestWhatIsDeployedWasBuiltOnce holds that whatever deploys gets Synth's
+// assembly, and that nothing else makes an artifact of it.
+func TestWhatIsDeployedWasBuiltOnce(t *testing.T) {
+	for _, stage := range declared(t).Stages {
+		for _, action := range stage.Actions {
+			name := stage.Name + "/" + action.Name
+			if makes := len(action.OutputArtifacts) > 0; makes != (name == "Source/Source" || name == "Verify/Synth") {
+				t.Errorf("%s makes artifacts: %v", name, makes)
+			}
+			if action.ActionTypeID.Provider != "CodeBuild" || stage.Name == "Verify" {
+				continue
+			}
+			if len(action.InputArtifacts) != 2 || action.InputArtifacts[1].Name != "Assembly" {
+				t.Errorf("%s gets %v, want the source and the assembly", name, action.InputArtifacts)
+			}
+		}
+	}
+}
+
+func TestVerifyRunsInParallel(t *testing.T) {
+	for _, action := range declared(t).Stages[1].Actions {
+		if action.RunOrder != 1 {
+			t.Errorf("%s has run order %d, want 1", action.Name, action.RunOrder)
+		}
+	}
+}
+
+func TestAPersonApprovesBeforeProduction(t *testing.T) {
+	stages := declared(t).Stages
+	approval := slices.IndexFunc(stages, func(s stage) bool { return s.Actions[0].ActionTypeID.Category == "Approval" })
+	if approval != len(stages)-2 {
+		t.Errorf("the approval is stage %d of %d, want the one before the last", approval+1, len(stages))
+	}
+}
+
+func TestProperties(t *testing.T) {
+	type m = map[string]any
+	for _, tt := range []struct {
+		name, kind string
+		properties m
+	}{
+		{"artifacts are encrypted, versioned and private", "AWS::S3::Bucket", m{
+			"VersioningConfiguration": m{"Status": "Enabled"},
+			"BucketEncryption": m{"ServerSideEncryptionConfiguration": []any{
+				m{"ServerSideEncryptionByDefault": m{"SSEAlgorithm": "aws:kms"}},
+			}},
+			"PublicAccessBlockConfiguration": m{
+				"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
+			},
+		}},
+		{"builds read the repository's buildspec and are encrypted", "AWS::CodeBuild::Project", m{
+			"Source":        m{"Type": "CODEPIPELINE", "BuildSpec": "buildspec.yml"},
+			"EncryptionKey": assertions.Match_AnyValue(),
+		}},
+		{"the end of an execution is told", "AWS::Events::Rule", m{
+			"EventPattern": m{"source": []any{"aws.codepipeline"}, "detail": m{"state": []any{"SUCCEEDED", "FAILED", "STOPPED", "SUPERSEDED"}}},
+		}},
+		{"the key is rotated", "AWS::KMS::Key", m{"EnableKeyRotation": true}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			defer func() {
+				if cause := recover(); cause != nil {
+					t.Error(cause)
+				}
+			}()
+			template().HasResourceProperties(jsii.String(tt.kind), assertions.Match_ObjectLike(&tt.properties))
+		})
+	}
+}
+
+// TestVerifyMayTouchNothing holds that the builds which run unreviewed code
+// can't assume the roles that deploy.
+func TestVerifyMayTouchNothing(t *testing.T) {
+	assumes := 0
+	for id, policy := range *template().FindResources(jsii.String("AWS::IAM::Policy"), nil) {
+		encoded, err := json.Marshal(*policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(encoded), "role/cdk-*") {
+			continue
+		}
+		assumes++
+		if !strings.HasPrefix(id, "Deploy") {
+			t.Errorf("%s may assume the roles that deploy", id)
+		}
+	}
+	if assumes != 1 {
+		t.Errorf("%d policies may assume the roles that deploy, want 1", assumes)
+	}
+}
+
+func TestBuildsSynthesizeWithTheSameContext(t *testing.T) {
+	for id, project := range *template().FindResources(jsii.String("AWS::CodeBuild::Project"), nil) {
+		encoded, err := json.Marshal(*project)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"CDK_CONTEXT_JSON", "trunk", connection} {
+			if !strings.Contains(string(encoded), want) {
+				t.Errorf("%s does not mention %s", id, want)
+			}
+		}
+	}
+}

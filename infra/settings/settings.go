@@ -1,0 +1,157 @@
+// Package settings reads what a team may choose about its stacks from CDK
+// context: infra/cdk.json, or the environment variable CDK_CONTEXT_JSON, which
+// wins.
+package settings
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Settings are the choices of a team. The json names are the context keys.
+type Settings struct {
+	// Architecture of the function: arm64 or x86_64.
+	Architecture string `json:"architecture"`
+	// GOOS the function is built for, linux unless a rehearsal runs on another
+	// system. Synthesis does not read it; it is handed on to the pipeline's builds.
+	GOOS string `json:"goos,omitempty"`
+	// Repository is owner/name at the source provider.
+	Repository string `json:"repository"`
+	// Branch whose commits the pipeline delivers.
+	Branch string `json:"branch"`
+	// ConnectionARN of a CodeConnections connection to the source provider.
+	// Without one the pipeline stack creates a connection, which must be
+	// completed once in the console.
+	ConnectionARN string `json:"connectionArn,omitempty"`
+	// Package is the path of the function's deployment package.
+	Package string `json:"package,omitempty"`
+	// NotificationEmail is subscribed to alarms and to the pipeline's events.
+	NotificationEmail string `json:"notificationEmail,omitempty"`
+	// Where the stacks go. An empty account or region is the one of the
+	// credentials that deploy.
+	Staging    Stage `json:"staging,omitzero"`
+	Production Stage `json:"production,omitzero"`
+	Pipeline   Place `json:"pipeline,omitzero"`
+
+	context map[string]any
+}
+
+// A Place is an account and a region.
+type Place struct {
+	Account string `json:"account,omitempty"`
+	Region  string `json:"region,omitempty"`
+}
+
+// Env returns the place as a stack's environment, nil where it is not chosen.
+func (p Place) Env() *awscdk.Environment {
+	if p == (Place{}) {
+		return nil
+	}
+	env := &awscdk.Environment{}
+	if p.Account != "" {
+		env.Account = &p.Account
+	}
+	if p.Region != "" {
+		env.Region = &p.Region
+	}
+	return env
+}
+
+// A Stage is one deployment of the service.
+type Stage struct {
+	Place
+	// Name is staging or production; it is part of the stack's name.
+	Name string `json:"-"`
+	// DeploymentConfig is the CodeDeploy configuration by which traffic shifts.
+	DeploymentConfig string `json:"deploymentConfig,omitempty"`
+}
+
+// StackName returns the name of the stage's stack.
+func (s Stage) StackName() string { return "magewright-" + s.Name }
+
+// DefaultPackage is where `mage synth` puts the deployment package.
+const DefaultPackage = ".magewright/app.zip"
+
+// FromContext reads the settings of the app or stage that node belongs to.
+func FromContext(node constructs.Node) (Settings, error) {
+	context := map[string]any{}
+	for _, key := range keys {
+		if value := node.TryGetContext(jsii.String(key)); value != nil {
+			context[key] = value
+		}
+	}
+	return Parse(context)
+}
+
+// Parse reads the settings from CDK context.
+func Parse(context map[string]any) (Settings, error) {
+	s := Settings{
+		Architecture: "arm64",
+		Branch:       "main",
+		Package:      DefaultPackage,
+		Staging:      Stage{DeploymentConfig: "CodeDeployDefault.LambdaAllAtOnce"},
+		Production:   Stage{DeploymentConfig: "CodeDeployDefault.LambdaCanary10Percent5Minutes"},
+		context:      context,
+	}
+	encoded, err := json.Marshal(context)
+	if err != nil {
+		return s, fmt.Errorf("reading CDK context: %w", err)
+	}
+	if err := json.Unmarshal(encoded, &s); err != nil {
+		return s, fmt.Errorf("reading CDK context (infra/cdk.json, CDK_CONTEXT_JSON): %w", err)
+	}
+	s.Staging.Name, s.Production.Name = "staging", "production"
+	return s, s.validate()
+}
+
+var keys = []string{
+	"architecture", "goos", "repository", "branch", "connectionArn", "package",
+	"notificationEmail", "staging", "production", "pipeline",
+}
+
+func (s Settings) validate() error {
+	if s.Architecture != "arm64" && s.Architecture != "x86_64" {
+		return fmt.Errorf("context architecture is %q: AWS Lambda has arm64 and x86_64", s.Architecture)
+	}
+	if owner, name, ok := strings.Cut(s.Repository, "/"); !ok || owner == "" || name == "" {
+		return fmt.Errorf("context repository is %q: it must be owner/name", s.Repository)
+	}
+	return nil
+}
+
+// Stages returns the service's stages, in the order of delivery.
+func (s Settings) Stages() []Stage { return []Stage{s.Staging, s.Production} }
+
+// Owner returns the first part of the repository's name.
+func (s Settings) Owner() string {
+	owner, _, _ := strings.Cut(s.Repository, "/")
+	return owner
+}
+
+// Name returns the second part of the repository's name.
+func (s Settings) Name() string {
+	_, name, _ := strings.Cut(s.Repository, "/")
+	return name
+}
+
+// JSON returns the context that was given, for CDK_CONTEXT_JSON of the
+// pipeline's builds: they must synthesize what was synthesized here. The
+// package's path is left out, because it is of this machine.
+func (s Settings) JSON() (string, error) {
+	given := make(map[string]any, len(s.context))
+	for key, value := range s.context {
+		if key != "package" {
+			given[key] = value
+		}
+	}
+	encoded, err := json.Marshal(given)
+	if err != nil {
+		return "", fmt.Errorf("writing CDK context: %w", err)
+	}
+	return string(encoded), nil
+}

@@ -1,0 +1,101 @@
+//go:build mage
+
+// The targets of this project: the single source of its build logic, for a
+// shell and for CodeBuild alike.
+package main
+
+import (
+	"context"
+
+	"github.com/magefile/mage/mg"
+
+	"github.com/magewright/magewright/tools/build"
+	"github.com/magewright/magewright/tools/deploy"
+	"github.com/magewright/magewright/tools/gotest"
+	"github.com/magewright/magewright/tools/lint"
+	"github.com/magewright/magewright/tools/program"
+	"github.com/magewright/magewright/tools/promote"
+	"github.com/magewright/magewright/tools/sec"
+	"github.com/magewright/magewright/tools/smoke"
+	"github.com/magewright/magewright/tools/synth"
+	"github.com/magewright/magewright/tools/target"
+)
+
+// Aliases gives targets of two words the spelling that a pipeline uses.
+var Aliases = map[string]any{
+	"deploy-staging": DeployStaging,
+}
+
+// Lint checks formatting and code: gofmt, go vet, golangci-lint.
+func Lint(ctx context.Context) error { return target.Run(ctx, lint.Run) }
+
+// Test runs the tests with the race detector; JUnit and coverage go to .magewright.
+func Test(ctx context.Context) error { return target.Run(ctx, gotest.Run) }
+
+// Sec looks for insecure code, known vulnerabilities and secrets.
+func Sec(ctx context.Context) error { return target.Run(ctx, sec.Run) }
+
+// Synth builds the function and synthesizes every stack into cdk.out.
+func Synth(ctx context.Context) error { return target.Run(ctx, synth.Run) }
+
+// DeployStaging deploys the staging stack from cdk.out, as it is (also: deploy-staging).
+func DeployStaging(ctx context.Context) error {
+	return target.Run(ctx, deploy.Stack("magewright-staging"))
+}
+
+// Smoke exercises staging through its public URL.
+func Smoke(ctx context.Context) error { return target.Run(ctx, smoke.Stage("staging")) }
+
+// Promote takes cdk.out to production and follows the canary.
+func Promote(ctx context.Context) error { return target.Run(ctx, promote.Run) }
+
+// Check runs lint, test, sec and synth, two at a time.
+func Check(ctx context.Context) error {
+	return target.Parallel(ctx,
+		target.Named{Name: "lint", Run: lint.Run},
+		target.Named{Name: "test", Run: gotest.Run},
+		target.Named{Name: "sec", Run: sec.Run},
+		target.Named{Name: "synth", Run: synth.Run})
+}
+
+// Build builds the function's deployment package, .magewright/app.zip.
+func Build(ctx context.Context) error { return target.Run(ctx, build.Run) }
+
+// Fmt formats the Go files.
+func Fmt(ctx context.Context) error { return target.Run(ctx, lint.Format) }
+
+// Clean removes what targets have made: .magewright and cdk.out.
+func Clean(ctx context.Context) error { return target.Run(ctx, target.Clean) }
+
+// Rehearse takes HEAD through the pipeline to production on this machine, without an AWS account.
+func Rehearse(ctx context.Context,
+	approve *bool, // answer the approval with yes
+	base *string, // the release that HEAD follows: a commit, or none; default the latest tag, else HEAD's parent
+	keep *bool, // leave the endpoint up at the end
+	speed *float64, // how many times as fast AWS's waiting goes by; default 60
+) error {
+	return program.Run(ctx, "./tools/rehearse", program.Flag("approve", approve), program.Flag("base", base), program.Flag("keep", keep), program.Flag("speed", speed))
+}
+
+// Local runs the embedded AWS in the foreground, on 127.0.0.1:4566.
+func Local(ctx context.Context,
+	port *int, // the port to listen on; default 4566
+	speed *float64, // how many times as fast AWS's waiting goes by; default 60
+) error {
+	return program.Run(ctx, "./tools/local", program.Flag("port", port), program.Flag("speed", speed))
+}
+
+// Bench measures the targets and the embedded AWS, and prints the numbers.
+func Bench(ctx context.Context,
+	only *string, // a regular expression of the measurements to make; .magewright/bin/bench -list names them
+) error {
+	return program.Run(ctx, "./tools/bench", program.Flag("only", only))
+}
+
+// Pipeline holds the targets of the pipeline itself.
+type Pipeline mg.Namespace
+
+// Deploy deploys the pipeline's stack from cdk.out.
+func (Pipeline) Deploy(ctx context.Context) error {
+	return target.Run(ctx, deploy.Stack("magewright-pipeline"))
+}

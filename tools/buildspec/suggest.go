@@ -1,0 +1,45 @@
+package buildspec
+
+import (
+	"fmt"
+	"strings"
+)
+
+// didYouMean returns "; did you mean ...?" for the known word nearest to got,
+// or nothing where none is near.
+func didYouMean(got string, known []string) string {
+	best, least := "", 1+max(1, (len(got)+1)/3)
+	for _, k := range known {
+		if d := distance(strings.ToLower(strings.ReplaceAll(got, "_", "-")), strings.ToLower(strings.ReplaceAll(k, "_", "-"))); d < least {
+			best, least = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+// distance returns the Levenshtein distance of two words.
+func distance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return 64 // no key is that long: don't spend time on it
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			substitute := diagonal
+			if a[i] != b[j] {
+				substitute++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(substitute, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,126 @@
+package clock
+
+import (
+	"sync"
+	"time"
+)
+
+// Elastic is a clock that runs at the speed of the operating system's clock,
+// and Factor times as fast while it is accelerated. Its time never goes back.
+//
+// One timeline for a whole embedded AWS keeps deployments, alarms and metrics
+// consistent with one another, as if AWS had been there all the time.
+type Elastic struct {
+	factor float64
+
+	mu      sync.Mutex
+	rate    float64   // 1 or factor
+	holds   int       // unreleased calls of Accelerate
+	wall    time.Time // when rate was last set, on the system clock
+	virtual time.Time // the same moment, on this clock
+	timers  map[*elasticTimer]struct{}
+}
+
+// NewElastic returns a clock that starts at the present time and runs factor
+// times as fast while accelerated. A factor below 1 is taken as 1.
+func NewElastic(factor float64) *Elastic {
+	now := time.Now()
+	return &Elastic{
+		factor:  max(factor, 1),
+		rate:    1,
+		wall:    now,
+		virtual: now.Round(0),
+		timers:  map[*elasticTimer]struct{}{},
+	}
+}
+
+// Factor returns how many times as fast the clock runs while accelerated.
+func (e *Elastic) Factor() float64 { return e.factor }
+
+// Now implements [Clock].
+func (e *Elastic) Now() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.now()
+}
+
+func (e *Elastic) now() time.Time {
+	return e.virtual.Add(time.Duration(float64(time.Since(e.wall)) * e.rate))
+}
+
+// Accelerate implements [Clock].
+func (e *Elastic) Accelerate() func() {
+	e.hold(1)
+	return sync.OnceFunc(func() { e.hold(-1) })
+}
+
+func (e *Elastic) hold(n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.holds += n
+	rate := 1.0
+	if e.holds > 0 {
+		rate = e.factor
+	}
+	if rate == e.rate {
+		return
+	}
+	e.virtual, e.wall = e.now(), time.Now()
+	e.rate = rate
+	for t := range e.timers {
+		t.arm()
+	}
+}
+
+// NewTimer implements [Clock].
+func (e *Elastic) NewTimer(d time.Duration) Timer {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t := &elasticTimer{clock: e, due: e.now().Add(d), c: make(chan time.Time, 1)}
+	e.timers[t] = struct{}{}
+	t.arm()
+	return t
+}
+
+type elasticTimer struct {
+	clock *Elastic
+	due   time.Time
+	c     chan time.Time
+	real  *time.Timer
+}
+
+// arm sets the system timer to the moment at which due will be reached at the
+// present rate. The clock is locked.
+func (t *elasticTimer) arm() {
+	wait := time.Duration(float64(t.due.Sub(t.clock.now())) / t.clock.rate)
+	if t.real != nil {
+		t.real.Stop()
+	}
+	t.real = time.AfterFunc(wait, t.fire)
+}
+
+func (t *elasticTimer) fire() {
+	t.clock.mu.Lock()
+	defer t.clock.mu.Unlock()
+	if _, pending := t.clock.timers[t]; !pending {
+		return
+	}
+	now := t.clock.now()
+	if now.Before(t.due) { // the rate changed while this call was on its way
+		t.arm()
+		return
+	}
+	delete(t.clock.timers, t)
+	t.c <- now
+}
+
+func (t *elasticTimer) C() <-chan time.Time { return t.c }
+
+func (t *elasticTimer) Stop() bool {
+	t.clock.mu.Lock()
+	defer t.clock.mu.Unlock()
+	_, pending := t.clock.timers[t]
+	delete(t.clock.timers, t)
+	t.real.Stop()
+	return pending
+}

@@ -1,0 +1,70 @@
+// Package exit gives errors the exit code and the next command to type.
+package exit
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The exit codes of every target and program of this project. Mage itself
+// exits with 2 where its command line can't be read.
+const (
+	Gate        = 1 // a check failed: the code, or what it deploys, must change
+	Usage       = 2 // the command line can't be understood
+	Environment = 3 // a tool, a credential or a file that the target needs is missing
+)
+
+// An Error is an error with an exit code. Mage exits with ExitStatus.
+type Error struct {
+	Code int
+	Err  error
+	Next string // the next command to type; may be empty
+}
+
+// Error returns what failed and, on a line of its own, what to type next.
+func (e *Error) Error() string {
+	if e.Next == "" {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("%v\n  next: %s", e.Err, e.Next)
+}
+
+// Unwrap returns the error without its exit code.
+func (e *Error) Unwrap() error { return e.Err }
+
+// ExitStatus is the exit code, by the name that Mage asks for.
+func (e *Error) ExitStatus() int { return e.Code }
+
+// Missing returns an Environment error: what is missing, and the command that
+// provides it.
+func Missing(next, format string, args ...any) error {
+	return &Error{Code: Environment, Err: fmt.Errorf(format, args...), Next: next}
+}
+
+// Failed returns a Gate error: what failed, and the command that tells more or
+// mends it.
+func Failed(next, format string, args ...any) error {
+	return &Error{Code: Gate, Err: fmt.Errorf(format, args...), Next: next}
+}
+
+// Status returns the exit code for err: 0 for nil, and Gate where err names
+// none.
+func Status(err error) int {
+	if err == nil {
+		return 0
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return Gate
+}
+
+// Top returns err so that Mage sees its exit code: Mage asks only the
+// outermost error.
+func Top(err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || error(e) == err { //nolint:errorlint // whether it is the outermost error is the question
+		return err
+	}
+	return &Error{Code: e.Code, Err: err}
+}

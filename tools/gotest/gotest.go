@@ -1,0 +1,133 @@
+// Package gotest runs the tests with the race detector and leaves what they
+// said as JSON, JUnit and coverage under .magewright.
+package gotest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/project"
+)
+
+// Run runs the project's tests. It fails if one fails, and if there are none.
+func Run(ctx context.Context, cfg project.Config) error {
+	coverage, err := cfg.Path("coverage.out")
+	if err != nil {
+		return err
+	}
+	events, err := cfg.Path("test.json")
+	if err != nil {
+		return err
+	}
+	results, runErr := run(ctx, cfg, events, coverage)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if results == nil {
+		return runErr
+	}
+	if err := writeJUnit(cfg, results); err != nil {
+		return err
+	}
+	for _, failure := range results.Failures() {
+		fmt.Fprintf(cfg.Stdout, "--- FAIL %s\n%s", failure.Name(), failure.Output)
+	}
+	switch tests := results.Count(); {
+	case len(results.Failures()) > 0:
+		return exit.Failed("go test -race -run NAME ./PACKAGE", "test: %s", results.Summary())
+	case runErr != nil:
+		return exit.Failed("go vet ./...", "test: %s: %w", results.Summary(), runErr)
+	case tests.Passed == 0:
+		return exit.Failed("go test ./...", "test: no test passed, which proves nothing: %s", results.Summary())
+	}
+	covered, total, err := statements(coverage)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cfg.Stdout, "test: %s; %.1f %% of %d statements covered\n", results.Summary(), 100*float64(covered)/float64(total), total)
+	return nil
+}
+
+// run runs the tests and returns what they said, also where some failed.
+func run(ctx context.Context, cfg project.Config, events, coverage string) (*Results, error) {
+	racing, plain, err := packages(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	results := newResults()
+	file, err := os.Create(filepath.Clean(events))
+	if err != nil {
+		return results, fmt.Errorf("keeping what the tests say: %w", err)
+	}
+	// Without the paths of this checkout in it, what is compiled here is found
+	// again in the build cache by the next checkout, such as a build's.
+	test := []string{"test", "-trimpath", "-json", "-covermode=atomic"}
+	profiles := []string{coverage + ".race", coverage + ".plain"}
+	var errs []error
+	for i, args := range [][]string{append([]string{"-race"}, racing...), plain} {
+		if len(args) > 1-i {
+			errs = append(errs, goTest(ctx, cfg, results, file, append(append(test[:len(test):len(test)], "-coverprofile="+profiles[i]), args...)))
+		}
+	}
+	errs = append(errs, file.Close())
+	if err := errors.Join(errs...); err != nil {
+		return results, err
+	}
+	return results, mergeProfiles(coverage, profiles)
+}
+
+// packages returns the project's packages, apart from those that can't be
+// tested with the race detector: jsii-runtime-go, the client of the CDK's
+// kernel, has races of its own.
+func packages(ctx context.Context, cfg project.Config) (racing, plain []string, err error) {
+	list := func(args ...string) ([]string, error) {
+		out, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "go", append([]string{"list"}, args...)...)
+		if err != nil {
+			return nil, fmt.Errorf("listing packages: %w", err)
+		}
+		return strings.Fields(out), nil
+	}
+	all, err := list("./...")
+	if err != nil {
+		return nil, nil, err
+	}
+	const jsii = `{{range .Deps}}{{if eq . "github.com/aws/jsii-runtime-go/runtime"}}{{$.ImportPath}} {{end}}{{end}}`
+	dependents, err := list("-test", "-f", jsii, "./...")
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range all {
+		if slices.Contains(dependents, p) || slices.Contains(dependents, p+".test") {
+			plain = append(plain, p)
+		} else {
+			racing = append(racing, p)
+		}
+	}
+	return racing, plain, nil
+}
+
+// goTest runs go test and adds what it says to results and to events.
+func goTest(ctx context.Context, cfg project.Config, results *Results, events io.Writer, args []string) error {
+	reader, writer := io.Pipe()
+	parsed := make(chan error, 1)
+	go func() {
+		err := results.Parse(io.TeeReader(reader, events), cfg.Stderr)
+		_, _ = io.Copy(io.Discard, reader) // a reader that gave up must not block the tests
+		parsed <- err
+	}()
+	cmd := command.Cmd{Dir: cfg.Dir, Stdout: writer, Stderr: cfg.Stderr}
+	runErr := cmd.Run(ctx, "go", args...)
+	_ = writer.Close()
+	if err := <-parsed; err != nil {
+		return fmt.Errorf("reading what the tests say: %w", err)
+	}
+	return runErr
+}

@@ -1,0 +1,54 @@
+// Command local runs the embedded AWS in the foreground until Ctrl-C.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/localaws"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "local: %v\n", err)
+	}
+	os.Exit(exit.Status(err))
+}
+
+func run(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("local", flag.ContinueOnError)
+	port := flags.Int("port", 4566, "the port to listen on")
+	speed := flags.Float64("speed", 60, "how many times as fast AWS's waiting goes by")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
+		return &exit.Error{Code: exit.Usage, Err: err, Next: "go tool mage -h local"}
+	}
+	server, err := localaws.Start(ctx, localaws.Config{
+		Addr:  fmt.Sprintf("127.0.0.1:%d", *port),
+		Clock: clock.NewElastic(*speed),
+		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return exit.Missing("go tool mage local -port=0", "%w", err)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Printf("The embedded AWS answers at %s until Ctrl-C. In another shell:\n\n%s\n", server.URL, localaws.Exports(server.URL))
+	<-ctx.Done()
+	fmt.Println("stopping")
+	return server.Close()
+}

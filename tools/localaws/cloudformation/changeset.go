@@ -1,0 +1,317 @@
+package cloudformation
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awscfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+)
+
+const noChanges = "The submitted information didn't contain changes. Submit different information to create a change set."
+
+// A changeSet is guarded by its service's mutex.
+type changeSet struct {
+	id, name    string
+	description *string
+	created     time.Time
+	status      types.ChangeSetStatus
+	reason      string
+	execution   types.ExecutionStatus
+	target      *deployment
+	changes     []types.Change
+	onFailure   types.OnStackFailure
+	nested      *bool // IncludeNestedStacks
+	imports     *bool // ImportExistingResources
+}
+
+// executed reports whether the change set was carried out, or tried.
+func (c *changeSet) executed() bool {
+	return c.execution == types.ExecutionStatusExecuteComplete || c.execution == types.ExecutionStatusExecuteFailed
+}
+
+// changeSet finds a change set by name or id. The stack may be nil if it is
+// by id. The service is locked.
+func (s *Service) changeSet(stackName *string, nameOrID string) (*stack, *changeSet, error) {
+	stacks := s.stacks
+	if name := aws.ToString(stackName); name != "" {
+		st := s.live(name)
+		if st == nil {
+			return nil, nil, stackDoesNotExist(name)
+		}
+		stacks = []*stack{st}
+	}
+	for _, st := range stacks {
+		for _, c := range slices.Backward(st.changeSets) {
+			if c.id == nameOrID || c.name == nameOrID && stackName != nil {
+				return st, c, nil
+			}
+		}
+	}
+	return nil, nil, changeSetNotFound(nameOrID)
+}
+
+// CreateChangeSet checks the proposal at once and finds out the changes in
+// the background.
+func (s *Service) CreateChangeSet(ctx context.Context, in *awscfn.CreateChangeSetInput) (*awscfn.CreateChangeSetOutput, error) {
+	switch {
+	case in.ChangeSetType == types.ChangeSetTypeImport, len(in.ResourcesToImport) > 0:
+		return nil, unsupported("CreateChangeSet", "importing resources")
+	case in.DeploymentMode != "":
+		return nil, unsupported("CreateChangeSet", "DeploymentMode "+string(in.DeploymentMode))
+	}
+	if err := checkNameOrARN("stackName", aws.ToString(in.StackName)); err != nil {
+		return nil, err
+	}
+	if err := checkName("changeSetName", aws.ToString(in.ChangeSetName)); err != nil {
+		return nil, err
+	}
+	creating := in.ChangeSetType == types.ChangeSetTypeCreate
+	s.mu.Lock()
+	stackID, previous, err := s.changeable(in, creating)
+	s.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	name := nameOf(*in.StackName)
+	target, err := s.prepare(ctx, proposal{
+		operation: "CreateChangeSet", stackName: name, stackID: stackID,
+		templateBody: in.TemplateBody, templateURL: in.TemplateURL, usePrevious: aws.ToBool(in.UsePreviousTemplate),
+		parameters: in.Parameters, tags: in.Tags, capabilities: in.Capabilities, roleARN: in.RoleARN,
+		config: in.DeploymentConfig, notifications: in.NotificationARNs, rollback: in.RollbackConfiguration,
+		resourceTypes: in.ResourceTypes, previous: previous,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// Once more, because others may have been here meanwhile.
+	if again, _, err := s.changeable(in, creating); err != nil {
+		return nil, err
+	} else if st := s.live(again); st != nil && again != stackID {
+		return nil, wrongState(st)
+	}
+	st := s.live(stackID)
+	if st == nil {
+		st = s.addStack(name, stackID)
+		s.setStatus(st, nil, types.StackStatusReviewInProgress, "User Initiated")
+	}
+	if err := st.sameTypes(target); err != nil {
+		return nil, err
+	}
+	c := &changeSet{
+		id:          s.account.ARN("cloudformation", "changeSet/"+*in.ChangeSetName+"/"+newID()),
+		name:        *in.ChangeSetName,
+		description: in.Description,
+		created:     s.stamp(),
+		status:      types.ChangeSetStatusCreatePending,
+		execution:   types.ExecutionStatusUnavailable,
+		target:      target,
+		onFailure:   in.OnStackFailure,
+		nested:      in.IncludeNestedStacks,
+		imports:     in.ImportExistingResources,
+	}
+	st.changeSets = append(slices.DeleteFunc(st.changeSets, func(old *changeSet) bool { return old.name == c.name }), c)
+	s.background(ctx, func(context.Context) { s.fill(st, c) })
+	return &awscfn.CreateChangeSetOutput{Id: aws.String(c.id), StackId: aws.String(st.id)}, nil
+}
+
+// changeable returns the id that the change set's stack has or will have, and
+// its present deployment, or why there can be no such change set.
+// The service is locked.
+func (s *Service) changeable(in *awscfn.CreateChangeSetInput, creating bool) (string, *deployment, error) {
+	st := s.live(*in.StackName)
+	switch {
+	case st == nil && creating && namePattern.MatchString(*in.StackName):
+		return s.newStackID(nameOf(*in.StackName)), nil, nil
+	case st == nil:
+		return "", nil, stackDoesNotExist(*in.StackName)
+	case creating && st.status != types.StackStatusReviewInProgress:
+		return "", nil, validationErrorf("Stack [%s] already exists and cannot be created again with the changeSet [%s].", st.name, *in.ChangeSetName)
+	case !creating && !st.updatable():
+		return "", nil, wrongState(st)
+	}
+	for _, c := range st.changeSets {
+		if c.name == *in.ChangeSetName && !c.executed() {
+			return "", nil, alreadyExists("ChangeSet %s cannot be created because a change set with this name already exists for stack %s", c.name, st.id)
+		}
+	}
+	return st.id, st.deployment, nil
+}
+
+// fill finds out a change set's changes.
+func (s *Service) fill(st *stack, c *changeSet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changes, changed, err := s.plan(st, c.target)
+	switch {
+	case err != nil:
+		c.status, c.reason = types.ChangeSetStatusFailed, message(err)
+	case !changed:
+		c.status, c.reason = types.ChangeSetStatusFailed, noChanges
+	default:
+		c.status, c.execution, c.changes = types.ChangeSetStatusCreateComplete, types.ExecutionStatusAvailable, changes
+	}
+}
+
+// changesPerPage is how many changes one answer of DescribeChangeSet holds.
+const changesPerPage = 100
+
+// DescribeChangeSet returns a change set and a page of its changes.
+func (s *Service) DescribeChangeSet(_ context.Context, in *awscfn.DescribeChangeSetInput) (*awscfn.DescribeChangeSetOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st, c, err := s.changeSet(in.StackName, aws.ToString(in.ChangeSetName))
+	if err != nil {
+		return nil, err
+	}
+	changes, next, err := page(c.changes, in.NextToken, changesPerPage)
+	if err != nil {
+		return nil, err
+	}
+	changes = slices.Clone(changes)
+	if !aws.ToBool(in.IncludePropertyValues) {
+		for i := range changes {
+			changes[i] = withoutValues(changes[i])
+		}
+	}
+	return &awscfn.DescribeChangeSetOutput{
+		Capabilities:            c.target.capabilities,
+		ChangeSetId:             aws.String(c.id),
+		ChangeSetName:           aws.String(c.name),
+		Changes:                 changes,
+		CreationTime:            aws.Time(c.created),
+		DeploymentConfig:        c.target.config,
+		Description:             c.description,
+		ExecutionStatus:         c.execution,
+		ImportExistingResources: c.imports,
+		IncludeNestedStacks:     c.nested,
+		NextToken:               next,
+		OnStackFailure:          c.onFailure,
+		Parameters:              c.target.shownParameters(),
+		StackId:                 aws.String(st.id),
+		StackName:               aws.String(st.name),
+		Status:                  c.status,
+		StatusReason:            optional(c.reason),
+		Tags:                    c.target.tags,
+	}, nil
+}
+
+// withoutValues returns a change without what IncludePropertyValues adds.
+func withoutValues(c types.Change) types.Change {
+	r := *c.ResourceChange
+	r.BeforeContext, r.AfterContext = nil, nil
+	r.Details = slices.Clone(r.Details)
+	for i, d := range r.Details {
+		t := *d.Target
+		t.Path, t.BeforeValue, t.AfterValue, t.AttributeChangeType = nil, nil, nil, ""
+		r.Details[i].Target = &t
+	}
+	c.ResourceChange = &r
+	return c
+}
+
+// ListChangeSets returns a stack's change sets.
+func (s *Service) ListChangeSets(_ context.Context, in *awscfn.ListChangeSetsInput) (*awscfn.ListChangeSetsOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.live(aws.ToString(in.StackName))
+	if st == nil {
+		return nil, stackDoesNotExist(aws.ToString(in.StackName))
+	}
+	out := &awscfn.ListChangeSetsOutput{}
+	for _, c := range st.changeSets {
+		out.Summaries = append(out.Summaries, types.ChangeSetSummary{
+			ChangeSetId:             aws.String(c.id),
+			ChangeSetName:           aws.String(c.name),
+			CreationTime:            aws.Time(c.created),
+			Description:             c.description,
+			ExecutionStatus:         c.execution,
+			ImportExistingResources: c.imports,
+			IncludeNestedStacks:     c.nested,
+			StackId:                 aws.String(st.id),
+			StackName:               aws.String(st.name),
+			Status:                  c.status,
+			StatusReason:            optional(c.reason),
+		})
+	}
+	return out, nil
+}
+
+// DeleteChangeSet deletes a change set at once. One that is gone is no error.
+func (s *Service) DeleteChangeSet(_ context.Context, in *awscfn.DeleteChangeSetInput) (*awscfn.DeleteChangeSetOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := aws.ToString(in.StackName)
+	if name != "" && s.live(name) == nil {
+		return nil, stackDoesNotExist(name)
+	}
+	st, c, _ := s.changeSet(in.StackName, aws.ToString(in.ChangeSetName))
+	if c == nil {
+		return &awscfn.DeleteChangeSetOutput{}, nil
+	}
+	if c.execution == types.ExecutionStatusExecuteInProgress {
+		return nil, &types.InvalidChangeSetStatusException{Message: aws.String("ChangeSet [" + c.id + "] cannot be deleted in status [" + string(c.execution) + "]")}
+	}
+	st.changeSets = slices.DeleteFunc(st.changeSets, func(other *changeSet) bool { return other == c })
+	return &awscfn.DeleteChangeSetOutput{}, nil
+}
+
+// ExecuteChangeSet begins to carry out a change set. The stack's other change
+// sets are deleted, because they are no longer about the stack as it is.
+func (s *Service) ExecuteChangeSet(ctx context.Context, in *awscfn.ExecuteChangeSetInput) (*awscfn.ExecuteChangeSetOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st, c, err := s.changeSet(in.StackName, aws.ToString(in.ChangeSetName))
+	if err != nil {
+		return nil, err
+	}
+	if c.status != types.ChangeSetStatusCreateComplete || c.execution != types.ExecutionStatusAvailable {
+		status := string(c.status)
+		if c.status == types.ChangeSetStatusCreateComplete {
+			status = string(c.execution)
+		}
+		return nil, &types.InvalidChangeSetStatusException{Message: aws.String("ChangeSet [" + c.id + "] cannot be executed in its current status of [" + status + "]")}
+	}
+	if st.status != types.StackStatusReviewInProgress && !st.updatable() {
+		return nil, wrongState(st)
+	}
+	c.execution = types.ExecutionStatusExecuteInProgress
+	st.changeSets, st.changeSetID = []*changeSet{c}, aws.String(c.id)
+	s.deploy(ctx, &operation{
+		stack: st, target: c.target, token: in.ClientRequestToken, changeSet: c,
+		creating:             st.status == types.StackStatusReviewInProgress,
+		disableRollback:      aws.ToBool(in.DisableRollback) || c.onFailure == types.OnStackFailureDoNothing,
+		deleteOnFailure:      c.onFailure == types.OnStackFailureDelete,
+		retainExceptOnCreate: aws.ToBool(in.RetainExceptOnCreate),
+	})
+	return &awscfn.ExecuteChangeSetOutput{}, nil
+}
+
+// page returns a part of a list, and the token for the next part. The token is
+// where that begins, so that it holds as long as a list only grows at its end.
+func page[T any](all []T, token *string, size int) ([]T, *string, error) {
+	from := 0
+	if token != nil {
+		var err error
+		if from, err = strconv.Atoi(*token); err != nil || from < 0 || from > len(all) {
+			return nil, nil, validationErrorf("Invalid NextToken: %s", *token)
+		}
+	}
+	to := min(from+size, len(all))
+	if to == len(all) {
+		return all[from:], nil, nil
+	}
+	return all[from:to], aws.String(strconv.Itoa(to)), nil
+}
+
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return aws.String(text)
+}

@@ -1,0 +1,372 @@
+package cloudformation
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go"
+
+	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/cloudformation/template"
+)
+
+// A deployment is what a stack is to become: a checked template with the
+// values of its parameters. It is not changed once it was made.
+type deployment struct {
+	template     *template.Template
+	scope        template.Scope // without Resource and Import
+	active       map[string]template.Active
+	outputs      map[string]template.Output
+	parameters   []types.Parameter // in the order of names, NoEcho in clear
+	tags         []types.Tag
+	capabilities []types.Capability
+	roleARN      *string
+	config       *types.DeploymentConfig
+}
+
+// A proposal is what a request says about a deployment.
+type proposal struct {
+	operation     string // for messages
+	stackName     string
+	stackID       string
+	templateBody  *string
+	templateURL   *string
+	usePrevious   bool
+	parameters    []types.Parameter
+	tags          []types.Tag // nil keeps the previous ones
+	capabilities  []types.Capability
+	roleARN       *string
+	config        *types.DeploymentConfig
+	notifications []string
+	rollback      *types.RollbackConfiguration
+	resourceTypes []string
+	previous      *deployment // nil for a new stack
+}
+
+// prepare checks everything about a proposal that does not depend on what
+// exists. It calls other services: the service must not be locked.
+func (s *Service) prepare(ctx context.Context, p proposal) (*deployment, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	text, err := s.templateText(ctx, p.templateBody, p.templateURL)
+	if err != nil {
+		return nil, err
+	}
+	d := &deployment{tags: p.tags, capabilities: p.capabilities, roleARN: p.roleARN, config: p.config}
+	switch {
+	case p.usePrevious && text != "":
+		return nil, validationErrorf("Template URL or Template Body must not be specified when Use Previous Template is true.")
+	case p.usePrevious && p.previous != nil:
+		d.template = p.previous.template
+	case text == "":
+		return nil, validationErrorf("Either Template URL or Template Body must be specified.")
+	default:
+		if d.template, err = template.Parse(text); err != nil {
+			return nil, asValidation(err)
+		}
+	}
+	if p.previous != nil {
+		if d.tags == nil {
+			d.tags = p.previous.tags
+		}
+		if d.roleARN == nil {
+			d.roleARN = p.previous.roleARN
+		}
+	}
+	if err := checkTags(d.tags); err != nil {
+		return nil, err
+	}
+	d.scope = template.Scope{Template: d.template, Pseudo: s.pseudoParameters(p.stackName, p.stackID)}
+	if err := s.bindParameters(ctx, d, p); err != nil {
+		return nil, asValidation(err)
+	}
+	if err := s.settle(d); err != nil {
+		return nil, asValidation(err)
+	}
+	return d, d.checkCapabilities(p.capabilities)
+}
+
+// check refuses what would otherwise be ignored silently.
+func (p proposal) check() error {
+	switch {
+	case len(p.notifications) > 0:
+		return unsupported(p.operation, "NotificationARNs")
+	case p.rollback != nil && (len(p.rollback.RollbackTriggers) > 0 || aws.ToInt32(p.rollback.MonitoringTimeInMinutes) > 0):
+		return unsupported(p.operation, "RollbackConfiguration")
+	case len(p.resourceTypes) > 0:
+		return unsupported(p.operation, "ResourceTypes")
+	case p.config != nil && p.config.Mode != "" && p.config.Mode != types.DeploymentConfigModeStandard:
+		return unsupported(p.operation, "DeploymentConfig mode "+string(p.config.Mode))
+	}
+	return nil
+}
+
+func checkTags(tags []types.Tag) error {
+	seen := map[string]bool{}
+	for _, t := range tags {
+		key := aws.ToString(t.Key)
+		if key == "" || seen[key] {
+			return validationErrorf("Tag keys must be present and unique: '%s'", key)
+		}
+		seen[key] = true
+	}
+	return nil
+}
+
+func (s *Service) pseudoParameters(name, id string) map[string]any {
+	return map[string]any{
+		"AWS::AccountId":        s.account.ID,
+		"AWS::NotificationARNs": []any{},
+		"AWS::Partition":        account.Partition,
+		"AWS::Region":           s.account.Region,
+		"AWS::StackId":          id,
+		"AWS::StackName":        name,
+		"AWS::URLSuffix":        "amazonaws.com",
+	}
+}
+
+// settle evaluates what follows from parameters alone, and refuses resources
+// that no type here can manage.
+func (s *Service) settle(d *deployment) error {
+	if _, err := d.scope.Conditions(); err != nil {
+		return err
+	}
+	if err := d.scope.CheckRules(); err != nil {
+		return err
+	}
+	var err error
+	if d.active, err = d.scope.Active(); err != nil {
+		return err
+	}
+	if d.outputs, err = d.scope.ActiveOutputs(d.active); err != nil {
+		return err
+	}
+	needs := map[string][]string{}
+	for name, a := range d.active {
+		needs[name] = a.Needs
+	}
+	if err := template.Circular(needs); err != nil {
+		return err
+	}
+	return s.checkTypes(d)
+}
+
+// checkTypes refuses resource types and properties that are not honoured.
+func (s *Service) checkTypes(d *deployment) error {
+	var unknown, resources, properties []string
+	for _, name := range slices.Sorted(maps.Keys(d.active)) {
+		a := d.active[name]
+		typ, ok := s.deps.Types[a.Type]
+		if !ok {
+			unknown = append(unknown, a.Type)
+			resources = append(resources, name)
+			continue
+		}
+		if err := typ.Unsupported(name, a.Properties); err != nil {
+			properties = append(properties, err.Error())
+		}
+	}
+	if len(unknown) > 0 {
+		slices.Sort(unknown)
+		return validationErrorf("Template format error: Unrecognized resource types: [%s]; the embedded AWS does not support the type of resource %s",
+			strings.Join(slices.Compact(unknown), ", "), strings.Join(resources, ", "))
+	}
+	if len(properties) > 0 {
+		return validationErrorf("%s", strings.Join(properties, "; "))
+	}
+	return nil
+}
+
+// bindParameters gives each declared parameter its value.
+func (s *Service) bindParameters(ctx context.Context, d *deployment, p proposal) error {
+	given := map[string]types.Parameter{}
+	var surplus, missing []string
+	for _, parameter := range p.parameters {
+		key := aws.ToString(parameter.ParameterKey)
+		given[key] = parameter
+		if _, declared := d.template.Parameters[key]; !declared {
+			surplus = append(surplus, key)
+		}
+	}
+	if len(surplus) > 0 {
+		slices.Sort(surplus)
+		return validationErrorf("Parameters: [%s] do not exist in the template", strings.Join(surplus, ", "))
+	}
+	texts := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(d.template.Parameters)) {
+		declared := d.template.Parameters[name]
+		parameter, isGiven := given[name]
+		switch {
+		case isGiven && aws.ToBool(parameter.UsePreviousValue):
+			if parameter.ParameterValue != nil {
+				return validationErrorf("Invalid input for parameter key %s. Cannot specify usePreviousValue as true and non empty value for a parameter", name)
+			}
+			previous, ok := p.previous.parameter(name)
+			if !ok {
+				return validationErrorf("Invalid input for parameter key %s. Cannot specify usePreviousValue as true for a parameter key not in the previous template", name)
+			}
+			texts[name] = previous
+		case isGiven && parameter.ParameterValue != nil:
+			texts[name] = *parameter.ParameterValue
+		case declared.Default != nil:
+			texts[name] = *declared.Default
+		default:
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return validationErrorf("Parameters: [%s] must have values", strings.Join(missing, ", "))
+	}
+	stored, err := s.storedParameters(ctx, d.template, texts)
+	if err != nil {
+		return err
+	}
+	d.scope.Parameters = map[string]any{}
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		parameter := types.Parameter{ParameterKey: aws.String(name), ParameterValue: aws.String(texts[name])}
+		text := texts[name]
+		if value, ok := stored[name]; ok {
+			text = value
+			parameter.ResolvedValue = aws.String(value)
+		}
+		value, err := d.template.Parameters[name].Value(name, text)
+		if err != nil {
+			return err
+		}
+		d.scope.Parameters[name] = value
+		d.parameters = append(d.parameters, parameter)
+	}
+	return nil
+}
+
+// parameter returns a parameter's text in a deployment, which may be nil.
+func (d *deployment) parameter(name string) (string, bool) {
+	if d == nil {
+		return "", false
+	}
+	for _, p := range d.parameters {
+		if *p.ParameterKey == name {
+			return *p.ParameterValue, true
+		}
+	}
+	return "", false
+}
+
+// storedParameters fetches the values of the SSM parameters.
+func (s *Service) storedParameters(ctx context.Context, t *template.Template, texts map[string]string) (map[string]string, error) {
+	values := map[string]string{}
+	var missing []string
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		if !t.Parameters[name].SSM() {
+			continue
+		}
+		if s.deps.Parameters == nil {
+			missing = append(missing, texts[name])
+			continue
+		}
+		out, err := s.deps.Parameters.GetParameter(ctx, &awsssm.GetParameterInput{Name: aws.String(texts[name])})
+		if _, refused := errors.AsType[smithy.APIError](err); refused || err == nil && out.Parameter == nil {
+			missing = append(missing, texts[name])
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		values[name] = aws.ToString(out.Parameter.Value)
+	}
+	if len(missing) > 0 {
+		return nil, validationErrorf("Unable to fetch parameters [%s] from parameter store for this account.", strings.Join(missing, ","))
+	}
+	return values, nil
+}
+
+// namedIAM are the IAM types with the property by which they get a name of
+// their own, for which a capability of its own is required.
+var namedIAM = map[string]string{
+	"AWS::IAM::AccessKey":           "",
+	"AWS::IAM::Group":               "GroupName",
+	"AWS::IAM::InstanceProfile":     "InstanceProfileName",
+	"AWS::IAM::ManagedPolicy":       "ManagedPolicyName",
+	"AWS::IAM::Policy":              "",
+	"AWS::IAM::Role":                "RoleName",
+	"AWS::IAM::User":                "UserName",
+	"AWS::IAM::UserToGroupAddition": "",
+}
+
+// requiredCapabilities returns the capability that a template requires, and
+// the resource types because of which.
+func requiredCapabilities(t *template.Template) (required []types.Capability, because []string) {
+	var capability types.Capability
+	for _, r := range t.Resources {
+		name, iam := namedIAM[r.Type]
+		if !iam {
+			continue
+		}
+		because = append(because, r.Type)
+		if capability == "" {
+			capability = types.CapabilityCapabilityIam
+		}
+		if _, named := r.Properties[name]; named && name != "" {
+			capability = types.CapabilityCapabilityNamedIam
+		}
+	}
+	slices.Sort(because)
+	if capability != "" {
+		required = []types.Capability{capability}
+	}
+	return required, slices.Compact(because)
+}
+
+func (d *deployment) checkCapabilities(acknowledged []types.Capability) error {
+	required, _ := requiredCapabilities(d.template)
+	for _, c := range required {
+		if slices.Contains(acknowledged, c) ||
+			c == types.CapabilityCapabilityIam && slices.Contains(acknowledged, types.CapabilityCapabilityNamedIam) {
+			continue
+		}
+		return &types.InsufficientCapabilitiesException{Message: aws.String("Requires capabilities : [" + string(c) + "]")}
+	}
+	return nil
+}
+
+// mask hides the values of NoEcho parameters in what is shown,
+// plain or as JSON.
+func (d *deployment) mask(text string) string {
+	for _, p := range d.parameters {
+		if d.template.Parameters[*p.ParameterKey].NoEcho && *p.ParameterValue != "" {
+			text = strings.ReplaceAll(text, *p.ParameterValue, masked)
+			text = strings.ReplaceAll(text, strings.Trim(jsonText(*p.ParameterValue), `"`), masked)
+		}
+	}
+	return text
+}
+
+// masked is shown instead of a NoEcho parameter's value.
+const masked = "****"
+
+// shownParameters returns the parameters as operations describe them.
+func (d *deployment) shownParameters() []types.Parameter {
+	shown := slices.Clone(d.parameters)
+	for i, p := range shown {
+		if d.template.Parameters[*p.ParameterKey].NoEcho {
+			shown[i].ParameterValue = aws.String(masked)
+			shown[i].ResolvedValue = nil
+		}
+	}
+	return shown
+}
+
+func tagMap(tags []types.Tag) map[string]string {
+	m := map[string]string{}
+	for _, t := range tags {
+		m[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	return m
+}

@@ -1,0 +1,463 @@
+package cloudformation
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
+	"github.com/magewright/magewright/tools/localaws/cloudformation/template"
+	"github.com/magewright/magewright/tools/localaws/principal"
+)
+
+// An operation changes one stack in the background. There is at most one per
+// stack at a time.
+type operation struct {
+	service *Service
+	stack   *stack
+	id      string
+	token   *string // ClientRequestToken
+	target  *deployment
+
+	creating             bool
+	disableRollback      bool
+	deleteOnFailure      bool
+	retainExceptOnCreate bool
+	changeSet            *changeSet
+
+	cancel context.CancelFunc
+	done   chan struct{}
+	// aborted is set when the stack's deletion was asked for meanwhile, which
+	// takes over from there. It is guarded by the service's mutex.
+	aborted bool
+	failed  map[string]bool // resources, by whether it was their creation
+}
+
+// start makes op the stack's running operation. The service is locked, and
+// stays so until the stack's status tells of the operation.
+func (s *Service) start(ctx context.Context, op *operation, kind types.OperationType, run func(context.Context)) {
+	op.service, op.id, op.failed, op.done = s, newID(), map[string]bool{}, make(chan struct{})
+	op.stack.running = op
+	op.stack.operations = append([]types.OperationEntry{{OperationId: aws.String(op.id), OperationType: kind}}, op.stack.operations...)
+	if op.target != nil && op.target.roleARN != nil {
+		ctx = s.withRole(ctx, *op.target.roleARN)
+	}
+	s.background(ctx, func(ctx context.Context) {
+		defer close(op.done)
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		s.mu.Lock()
+		op.cancel = cancel
+		aborted := op.aborted
+		s.mu.Unlock()
+		if !aborted {
+			run(ctx)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if op.stack.running == op {
+			op.stack.running = nil
+		}
+	})
+}
+
+// withRole returns ctx with the session that CloudFormation assumes from the
+// stack's service role as its principal.
+func (s *Service) withRole(ctx context.Context, roleARN string) context.Context {
+	_, name, _ := strings.Cut(roleARN, ":role/")
+	name = name[strings.LastIndex(name, "/")+1:]
+	p := principal.FromContext(ctx)
+	p.ARN = "arn:aws:sts::" + s.account.ID + ":assumed-role/" + name + "/AWSCloudFormation"
+	p.Account = s.account.ID
+	return principal.NewContext(ctx, p)
+}
+
+// deploy begins to create or update a stack. The service is locked.
+func (s *Service) deploy(ctx context.Context, op *operation) {
+	st := op.stack
+	kind, status := types.OperationTypeUpdateStack, types.StackStatusUpdateInProgress
+	if op.creating {
+		kind, status = types.OperationTypeCreateStack, types.StackStatusCreateInProgress
+	} else {
+		at := s.stamp()
+		st.updated = &at
+	}
+	s.start(ctx, op, kind, op.run)
+	st.deployment, st.disableRollback = op.target, op.disableRollback
+	s.setStatus(st, op, status, "User Initiated")
+}
+
+// run takes the stack to its target, or back.
+func (op *operation) run(ctx context.Context) {
+	mode := stopAll
+	if op.disableRollback {
+		mode = skipDependents
+	}
+	failed := walk(ctx, op.target.order(), func(name string) []string { return op.target.active[name].Needs }, mode, op.apply)
+	s := op.service
+	s.mu.Lock()
+	if op.aborted || s.life.Err() != nil {
+		s.mu.Unlock()
+		return
+	}
+	reason := op.failure(failed)
+	var outputs []types.Output
+	if reason == "" {
+		outputs, reason = op.outputs()
+	}
+	if reason != "" {
+		s.mu.Unlock()
+		op.fail(ctx, reason)
+		return
+	}
+	st := op.stack
+	st.outputs = outputs
+	for name := range st.records {
+		if _, stays := op.target.active[name]; !stays {
+			delete(st.records, name)
+		}
+	}
+	op.settleImports()
+	st.keepGood()
+	if op.creating {
+		op.finish(types.StackStatusCreateComplete)
+		s.mu.Unlock()
+		return
+	}
+	s.setStatus(st, op, types.StackStatusUpdateCompleteCleanupInProgress, "")
+	s.mu.Unlock()
+	op.cleanUp(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life.Err() == nil {
+		op.finish(types.StackStatusUpdateComplete)
+	}
+}
+
+// finish ends a successful operation. The service is locked.
+func (op *operation) finish(status types.StackStatus) {
+	st := op.stack
+	if op.changeSet != nil {
+		op.changeSet.execution = types.ExecutionStatusExecuteComplete
+	}
+	for name := range st.views {
+		if st.records[name] == nil {
+			delete(st.views, name)
+		}
+	}
+	op.service.setStatus(st, op, status, "")
+}
+
+// outputs evaluates the outputs or says why they can't be. The service is locked.
+func (op *operation) outputs() ([]types.Output, string) {
+	outputs, err := op.service.evaluateOutputs(op.target, op.value, op.service.importer(op.stack))
+	if err != nil {
+		return nil, message(err)
+	}
+	return outputs, op.service.exportConflict(op.stack, outputs)
+}
+
+// settleImports forgets the imports that the new template does not use.
+// The service is locked.
+func (op *operation) settleImports() {
+	used := map[string]bool{}
+	note := func(name string) (any, error) {
+		used[name] = true
+		return op.service.importer(nil)(name)
+	}
+	scope := op.target.scope
+	scope.Resource, scope.Import = op.value, note
+	for _, a := range op.target.active {
+		// Errors would have shown before: this resolves what was resolved.
+		_, _ = scope.Resolve(a.Properties)
+		_, _ = scope.Resolve(a.UpdatePolicy)
+	}
+	_, _ = op.service.evaluateOutputs(op.target, op.value, note)
+	op.stack.imports = used
+}
+
+// value is what Ref or Fn::GetAtt return for a resource that was applied.
+// The service is locked.
+func (op *operation) value(logicalID, attribute string) (any, error) {
+	r := op.stack.records[logicalID]
+	if r == nil {
+		return nil, &template.Error{Text: "Template error: resource " + logicalID + " does not exist"}
+	}
+	return r.value(attribute)
+}
+
+// failure names the resources that failed in the words of a stack's status,
+// and is empty if there are none. The service is locked.
+func (op *operation) failure(failed []string) string {
+	if len(failed) == 0 {
+		return ""
+	}
+	var create, update []string
+	for _, name := range slices.Sorted(slices.Values(failed)) {
+		if op.failed[name] {
+			create = append(create, name)
+		} else {
+			update = append(update, name)
+		}
+	}
+	reason := ""
+	if len(create) > 0 {
+		reason += "The following resource(s) failed to create: [" + strings.Join(create, ", ") + "]. "
+	}
+	if len(update) > 0 {
+		reason += "The following resource(s) failed to update: [" + strings.Join(update, ", ") + "]. "
+	}
+	return reason
+}
+
+// apply brings one resource to its target state. The error only marks the
+// failure, which is told by the event.
+func (op *operation) apply(ctx context.Context, name string) error {
+	a := op.target.active[name]
+	wanted, err := op.resolve(name, a)
+	s, st := op.service, op.stack
+	s.mu.Lock()
+	r := st.records[name]
+	s.mu.Unlock()
+	if r == nil {
+		if err == nil {
+			err = op.create(ctx, wanted, nil)
+		} else {
+			op.resourceFailed(wanted, true, err)
+		}
+		return err
+	}
+	if err != nil {
+		op.resourceFailed(r, false, err)
+		return err
+	}
+	typ := s.deps.Types[a.Type]
+	changed := changedProperties(r.properties, wanted.properties)
+	switch {
+	case len(changed) == 0 && !r.dirty && !retagged(typ, r, op.target):
+		same := *wanted
+		same.serial, same.physicalID, same.attributes, same.tags = r.serial, r.physicalID, r.attributes, r.tags
+		if reflect.DeepEqual(same, *r) {
+			return nil
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		st.records[name], st.owned[r.serial] = &same, &same
+		return nil
+	case typ.Update == nil, slices.ContainsFunc(changed, func(p string) bool { return slices.Contains(typ.CreateOnly, p) }):
+		return op.create(ctx, wanted, r)
+	}
+	return op.update(ctx, wanted, r)
+}
+
+// resolve returns the record that a resource is to get, without a physical
+// id and attributes.
+func (op *operation) resolve(name string, a template.Active) (*record, error) {
+	s, st := op.service, op.stack
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wanted := &record{logicalID: name, typ: a.Type, tags: tagMap(op.target.tags), source: sourceOf(a)}
+	for _, need := range a.Needs {
+		wanted.needs = append(wanted.needs, st.records[need].serial)
+	}
+	scope := op.target.scope
+	scope.Resource, scope.Import = op.value, s.importer(st)
+	var err error
+	if wanted.properties, err = resolveObject(scope, a.Properties); err != nil {
+		return wanted, err
+	}
+	if a.UpdatePolicy != nil {
+		wanted.updatePolicy, err = resolveObject(scope, a.UpdatePolicy)
+	}
+	return wanted, err
+}
+
+// request returns the request for a resource. Its maps are copies, because
+// what a type does with them must not change what is on record.
+func (op *operation) request(r *record, old *record) *resource.Request {
+	q := &resource.Request{
+		StackID:      op.stack.id,
+		StackName:    op.stack.name,
+		LogicalID:    r.logicalID,
+		PhysicalID:   r.physicalID,
+		Properties:   clone(r.properties),
+		UpdatePolicy: clone(r.updatePolicy),
+		Tags:         maps.Clone(r.tags),
+		Token:        newID(),
+	}
+	if old != nil {
+		q.OldProperties = clone(old.properties)
+	}
+	return q
+}
+
+func clone(m map[string]any) map[string]any {
+	c, _ := cloneValue(m).(map[string]any)
+	return c
+}
+
+func cloneValue(v any) any {
+	switch v := v.(type) {
+	case []any:
+		list := make([]any, len(v))
+		for i, e := range v {
+			list[i] = cloneValue(e)
+		}
+		return list
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for k, e := range v {
+			m[k] = cloneValue(e)
+		}
+		return m
+	}
+	return v
+}
+
+// create makes a resource that is new, or takes the place of old.
+func (op *operation) create(ctx context.Context, wanted, old *record) error {
+	s, st := op.service, op.stack
+	progress, complete, reason := types.ResourceStatusCreateInProgress, types.ResourceStatusCreateComplete, ""
+	if old != nil {
+		progress, complete = types.ResourceStatusUpdateInProgress, types.ResourceStatusUpdateComplete
+		reason = "Requested update requires the creation of a new physical resource; hence creating one."
+	}
+	s.mu.Lock()
+	begin := *wanted
+	if old != nil {
+		begin.serial, begin.physicalID = old.serial, old.physicalID
+	}
+	s.resourceEvent(st, op, &begin, progress, reason)
+	s.mu.Unlock()
+
+	result, err := s.deps.Types[wanted.typ].Create(ctx, op.request(wanted, nil))
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	made := *wanted
+	if result != nil && result.PhysicalID != "" {
+		made.serial, made.physicalID, made.attributes = s.nextSerial(), result.PhysicalID, result.Attributes
+		st.owned[made.serial] = &made
+		s.resourceEvent(st, op, &made, progress, "Resource creation Initiated")
+	} else if err == nil {
+		err = &template.Error{Text: "the resource type returned no physical id"}
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		if old != nil && made.serial == 0 {
+			made.physicalID = old.physicalID
+		}
+		op.resourceFailedLocked(&made, old == nil, op.cancelled(ctx, old == nil, err))
+		return err
+	}
+	st.records[made.logicalID] = &made
+	s.resourceEvent(st, op, &made, complete, "")
+	return nil
+}
+
+// update changes a resource in place, if its type does so: a result with
+// another physical id means that the type has replaced it.
+func (op *operation) update(ctx context.Context, wanted, old *record) error {
+	s, st := op.service, op.stack
+	next := *wanted
+	next.serial, next.physicalID, next.attributes = old.serial, old.physicalID, old.attributes
+	s.mu.Lock()
+	s.resourceEvent(st, op, &next, types.ResourceStatusUpdateInProgress, "")
+	s.mu.Unlock()
+
+	result, err := s.deps.Types[next.typ].Update(ctx, op.request(&next, old))
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		next.take(result, s.nextSerial)
+		err = ctx.Err()
+	}
+	if err != nil {
+		next.dirty = true
+	}
+	st.records[next.logicalID], st.owned[next.serial] = &next, &next
+	if err != nil {
+		op.resourceFailedLocked(&next, false, op.cancelled(ctx, false, err))
+		return err
+	}
+	s.resourceEvent(st, op, &next, types.ResourceStatusUpdateComplete, "")
+	return nil
+}
+
+// take fills in what an update in place returned.
+func (r *record) take(result *resource.Result, nextSerial func() int) {
+	if result == nil {
+		return
+	}
+	if result.Attributes != nil {
+		r.attributes = result.Attributes
+	}
+	if result.PhysicalID != "" && result.PhysicalID != r.physicalID {
+		r.serial, r.physicalID = nextSerial(), result.PhysicalID
+	}
+}
+
+// cancelled replaces the error of a resource that was stopped because another
+// one failed.
+func (op *operation) cancelled(ctx context.Context, creating bool, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	if creating {
+		return &template.Error{Text: "Resource creation cancelled"}
+	}
+	return &template.Error{Text: "Resource update cancelled"}
+}
+
+func (op *operation) resourceFailed(r *record, creating bool, err error) {
+	op.service.mu.Lock()
+	defer op.service.mu.Unlock()
+	op.resourceFailedLocked(r, creating, err)
+}
+
+func (op *operation) resourceFailedLocked(r *record, creating bool, err error) {
+	op.failed[r.logicalID] = creating
+	status := types.ResourceStatusUpdateFailed
+	if creating {
+		status = types.ResourceStatusCreateFailed
+	}
+	op.service.resourceEvent(op.stack, op, r, status, err.Error())
+}
+
+// fail ends an operation that did not get to its target.
+func (op *operation) fail(ctx context.Context, reason string) {
+	s, st := op.service, op.stack
+	s.mu.Lock()
+	if op.changeSet != nil {
+		op.changeSet.execution = types.ExecutionStatusExecuteFailed
+	}
+	creating := op.creating || st.good == nil
+	if op.disableRollback || op.deleteOnFailure {
+		status := types.StackStatusUpdateFailed
+		if creating {
+			status = types.StackStatusCreateFailed
+		}
+		s.setStatus(st, op, status, reason)
+	}
+	s.mu.Unlock()
+	switch {
+	case op.disableRollback:
+	case op.deleteOnFailure && creating:
+		s.mu.Lock()
+		s.setStatus(st, op, types.StackStatusDeleteInProgress, "")
+		s.mu.Unlock()
+		op.deleteStack(ctx, nil)
+	case creating:
+		op.rollBackCreation(ctx, strings.TrimRight(reason, ". ")+". Rollback requested by user.")
+	default:
+		op.rollBackUpdate(ctx, reason, nil)
+	}
+}

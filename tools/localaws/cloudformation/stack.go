@@ -1,0 +1,214 @@
+package cloudformation
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+)
+
+const stackType = "AWS::CloudFormation::Stack"
+
+// A stack is guarded by its service's mutex.
+type stack struct {
+	id, name string
+	status   types.StackStatus
+	reason   string
+	created  time.Time
+	updated  *time.Time
+	deleted  *time.Time
+
+	deployment *deployment // nil under review
+	good       *snapshot   // nil until a first creation completed
+	records    map[string]*record
+	owned      map[int]*record // all that exists, by serial; of each the newest record
+	views      map[string]*view
+	outputs    []types.Output
+	imports    map[string]bool // names of exports that are or may come into use
+	events     []types.StackEvent
+	changeSets []*changeSet
+
+	changeSetID     *string // that made the stack what it is
+	protected       bool    // from deletion
+	disableRollback bool
+	operations      []types.OperationEntry
+	running         *operation
+}
+
+// A record is what is known about one physical resource. Records are not
+// changed: an update makes a new record of the same serial.
+type record struct {
+	serial       int
+	logicalID    string
+	typ          string
+	physicalID   string
+	properties   map[string]any // resolved
+	attributes   map[string]any
+	updatePolicy map[string]any // resolved
+	tags         map[string]string
+	source       recordSource
+	needs        []int // serials of the resources it depends on
+	dirty        bool  // an update failed: what the resource really is, is unknown
+}
+
+// A recordSource is the template's side of a record, conditions applied.
+type recordSource struct {
+	properties          map[string]any
+	metadata            map[string]any
+	updatePolicy        map[string]any
+	deletionPolicy      string
+	updateReplacePolicy string
+}
+
+// A snapshot is a stack's last good state.
+type snapshot struct {
+	deployment *deployment
+	records    map[string]*record
+	outputs    []types.Output
+	imports    map[string]bool
+}
+
+// A view is what the operations on resources show of one logical id.
+type view struct {
+	typ, physicalID string
+	status          types.ResourceStatus
+	reason          string
+	at              time.Time
+}
+
+// existing returns the stack by name or id; of a name, the one not deleted.
+// The service is locked.
+func (s *Service) existing(nameOrID string) *stack {
+	for _, st := range slices.Backward(s.stacks) {
+		if st.id == nameOrID || st.name == nameOrID && st.status != types.StackStatusDeleteComplete {
+			return st
+		}
+	}
+	return nil
+}
+
+// live returns a stack that is not deleted.
+func (s *Service) live(nameOrID string) *stack {
+	if st := s.existing(nameOrID); st != nil && st.status != types.StackStatusDeleteComplete {
+		return st
+	}
+	return nil
+}
+
+// addStack makes a stack without any state. The service is locked.
+func (s *Service) addStack(name, id string) *stack {
+	st := &stack{
+		id: id, name: name, created: s.stamp(),
+		records: map[string]*record{}, owned: map[int]*record{}, views: map[string]*view{},
+		imports: map[string]bool{},
+	}
+	s.stacks = append(s.stacks, st)
+	return st
+}
+
+func (s *Service) newStackID(name string) string {
+	return s.account.ARN("cloudformation", "stack/"+name+"/"+newID())
+}
+
+// keepGood remembers the present state as the one to return to.
+func (st *stack) keepGood() {
+	st.good = &snapshot{
+		deployment: st.deployment,
+		records:    maps.Clone(st.records),
+		outputs:    st.outputs,
+		imports:    maps.Clone(st.imports),
+	}
+}
+
+// setStatus changes the stack's status and records the event.
+// The service is locked.
+func (s *Service) setStatus(st *stack, op *operation, status types.StackStatus, reason string) {
+	st.status, st.reason = status, reason
+	s.event(st, op, types.StackEvent{
+		LogicalResourceId:  aws.String(st.name),
+		PhysicalResourceId: aws.String(st.id),
+		ResourceType:       aws.String(stackType),
+		ResourceStatus:     types.ResourceStatus(status),
+	}, reason, newID())
+}
+
+// resourceEvent records what happened to one resource. The view of its
+// logical id follows unless another physical resource has that place.
+// The service is locked.
+func (s *Service) resourceEvent(st *stack, op *operation, r *record, status types.ResourceStatus, reason string) {
+	e := types.StackEvent{
+		LogicalResourceId:  aws.String(r.logicalID),
+		PhysicalResourceId: aws.String(r.physicalID),
+		ResourceType:       aws.String(r.typ),
+		ResourceStatus:     status,
+	}
+	if r.properties != nil {
+		e.ResourceProperties = aws.String(op.target.mask(jsonText(shown(r.properties))))
+	}
+	at := s.event(st, op, e, reason, "")
+	current := st.records[r.logicalID]
+	if current == nil || current.serial == r.serial || !strings.HasPrefix(string(status), "DELETE_") {
+		st.views[r.logicalID] = &view{typ: r.typ, physicalID: r.physicalID, status: status, reason: reason, at: at}
+	}
+}
+
+// event appends an event and returns its time. The service is locked.
+func (s *Service) event(st *stack, op *operation, e types.StackEvent, reason, id string) time.Time {
+	at := s.stamp()
+	if id == "" {
+		id = *e.LogicalResourceId + "-" + string(e.ResourceStatus) + "-" + at.Format("2006-01-02T15:04:05.000Z")
+	}
+	e.EventId, e.StackId, e.StackName, e.Timestamp = aws.String(id), aws.String(st.id), aws.String(st.name), aws.Time(at)
+	if reason != "" {
+		e.ResourceStatusReason = aws.String(reason)
+	}
+	if op != nil {
+		e.OperationId = aws.String(op.id)
+		e.ClientRequestToken = op.token
+	}
+	st.events = append(st.events, e)
+	return at
+}
+
+// shown returns a resolved value as CloudFormation shows it: scalars as text,
+// what is not known yet by its placeholder.
+func shown(v any) any {
+	switch v := v.(type) {
+	case []any:
+		list := make([]any, len(v))
+		for i, e := range v {
+			list[i] = shown(e)
+		}
+		return list
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for k, e := range v {
+			m[k] = shown(e)
+		}
+		return m
+	case string:
+		return v
+	case bool:
+		if v {
+			return "true"
+		}
+		return "false"
+	case float64:
+		return strings.Trim(jsonText(v), `"`)
+	}
+	return "{{changeSet:KNOWN_AFTER_APPLY}}"
+}
+
+func jsonText(v any) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return err.Error()
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}

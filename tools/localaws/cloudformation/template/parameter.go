@@ -1,0 +1,200 @@
+package template
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// A Parameter is a parameter's declaration.
+// See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html.
+type Parameter struct {
+	Type           string
+	Description    string
+	Default        *string
+	NoEcho         bool
+	AllowedValues  []string
+	allowedPattern *regexp.Regexp
+	constraint     string // ConstraintDescription
+	minLength      *float64
+	maxLength      *float64
+	minValue       *float64
+	maxValue       *float64
+}
+
+const (
+	typeString     = "String"
+	typeNumber     = "Number"
+	typeList       = "CommaDelimitedList"
+	typeNumberList = "List<Number>"
+	ssmValue       = "AWS::SSM::Parameter::Value<"
+)
+
+// SSM reports whether the parameter's value is the name of a Systems Manager
+// parameter whose value is to be used.
+func (p Parameter) SSM() bool { return strings.HasPrefix(p.Type, ssmValue) }
+
+func (p Parameter) list() bool {
+	switch p.Type {
+	case typeList, typeNumberList, ssmValue + "CommaDelimitedList>", ssmValue + "List<String>>":
+		return true
+	}
+	return false
+}
+
+func (t *Template) readParameters(sections map[string]any) error {
+	t.Parameters = map[string]Parameter{}
+	return members(sections, "Parameters", func(name string, m map[string]any) error {
+		if !alphanumeric.MatchString(name) {
+			return formatErrorf("Parameter name %s is non alphanumeric.", name)
+		}
+		p, err := readParameter(name, m)
+		t.Parameters[name] = p
+		return err
+	})
+}
+
+func readParameter(name string, m map[string]any) (Parameter, error) {
+	var p Parameter
+	for key, v := range m {
+		var ok bool
+		switch key {
+		case "Type":
+			p.Type, ok = v.(string)
+		case "Description":
+			p.Description, ok = v.(string)
+		case "ConstraintDescription":
+			p.constraint, ok = v.(string)
+		case "Default":
+			var s string
+			if s, ok = scalar(v); !ok {
+				return p, formatErrorf("Every Default member must be a string.")
+			}
+			p.Default = &s
+		case "NoEcho":
+			var s string
+			s, ok = scalar(v)
+			p.NoEcho = strings.EqualFold(s, "true")
+		case "AllowedValues":
+			var list []any
+			list, ok = v.([]any)
+			for _, e := range list {
+				s, isScalar := scalar(e)
+				ok = ok && isScalar
+				p.AllowedValues = append(p.AllowedValues, s)
+			}
+		case "AllowedPattern":
+			var s string
+			s, ok = v.(string)
+			re, err := regexp.Compile("^(?:" + s + ")$")
+			if err != nil {
+				return p, formatErrorf("[/Parameters/%s/AllowedPattern] is a pattern that the embedded AWS does not support: %v", name, err)
+			}
+			p.allowedPattern = re
+		case "MinLength":
+			p.minLength, ok = numberPointer(v)
+		case "MaxLength":
+			p.maxLength, ok = numberPointer(v)
+		case "MinValue":
+			p.minValue, ok = numberPointer(v)
+		case "MaxValue":
+			p.maxValue, ok = numberPointer(v)
+		default:
+			return p, errorf("Invalid template parameter property '%s'", key)
+		}
+		if !ok {
+			return p, formatErrorf("[/Parameters/%s/%s] has an invalid value.", name, key)
+		}
+	}
+	switch p.Type {
+	case typeString, typeNumber, typeList, typeNumberList, "AWS::SSM::Parameter::Name",
+		ssmValue + "String>", ssmValue + "CommaDelimitedList>", ssmValue + "List<String>>":
+		return p, nil
+	case "":
+		return p, formatErrorf("Every Parameters object must contain a Type member.")
+	}
+	return p, formatErrorf("Unrecognized parameter type: %s", p.Type)
+}
+
+func numberPointer(v any) (*float64, bool) {
+	s, _ := scalar(v)
+	f, err := strconv.ParseFloat(s, 64)
+	return &f, err == nil
+}
+
+// Value checks a parameter's text against its declaration and returns what
+// Ref returns for it: a string, or a list of strings. For an SSM parameter,
+// text is the value that was found, to which constraints do not apply.
+func (p Parameter) Value(name, text string) (any, error) {
+	if !p.SSM() {
+		if err := p.validate(name, text); err != nil {
+			return nil, err
+		}
+	}
+	if !p.list() {
+		return text, nil
+	}
+	list := []any{}
+	if text == "" {
+		return list, nil
+	}
+	for item := range strings.SplitSeq(text, ",") {
+		list = append(list, strings.TrimSpace(item))
+	}
+	return list, nil
+}
+
+func (p Parameter) validate(name, text string) error {
+	items := []string{text}
+	if p.list() {
+		items = strings.Split(text, ",")
+		for i := range items {
+			items[i] = strings.TrimSpace(items[i])
+		}
+		if text == "" {
+			items = nil
+		}
+	}
+	for _, item := range items {
+		if reason := p.violation(name, item); reason != "" {
+			if p.constraint != "" {
+				return errorf("Parameter '%s' failed to satisfy constraint: %s", name, p.constraint)
+			}
+			return errorf("%s", reason)
+		}
+	}
+	return nil
+}
+
+// violation says which constraint an item of a parameter's value breaks.
+func (p Parameter) violation(name, item string) string {
+	if len(p.AllowedValues) > 0 && !slices.Contains(p.AllowedValues, item) {
+		return "Parameter '" + name + "' must be one of AllowedValues"
+	}
+	if p.allowedPattern != nil && !p.allowedPattern.MatchString(item) {
+		pattern := p.allowedPattern.String()
+		return "Parameter '" + name + "' must match pattern " + pattern[len("^(?:"):len(pattern)-len(")$")]
+	}
+	if p.Type == typeNumber || p.Type == typeNumberList {
+		f, err := strconv.ParseFloat(item, 64)
+		switch {
+		case err != nil:
+			return "Parameter validation failed: parameter value " + item + " for parameter name " + name + " is not a number"
+		case p.minValue != nil && f < *p.minValue:
+			return "Parameter '" + name + "' must be a number not less than " + formatNumber(*p.minValue)
+		case p.maxValue != nil && f > *p.maxValue:
+			return "Parameter '" + name + "' must be a number not greater than " + formatNumber(*p.maxValue)
+		}
+		return ""
+	}
+	length := float64(utf8.RuneCountInString(item))
+	switch {
+	case p.minLength != nil && length < *p.minLength:
+		return "Parameter '" + name + "' must contain at least " + formatNumber(*p.minLength) + " characters"
+	case p.maxLength != nil && length > *p.maxLength:
+		return "Parameter '" + name + "' must contain at most " + formatNumber(*p.maxLength) + " characters"
+	}
+	return ""
+}

@@ -1,0 +1,559 @@
+package template
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Unknown stands for a value that exists only once a resource was created or
+// updated. A function of it is unknown, too.
+type Unknown struct{}
+
+// noValue is what Ref AWS::NoValue returns; it takes away what holds it.
+type noValue struct{}
+
+// A Scope resolves a template with values.
+type Scope struct {
+	Template   *Template
+	Pseudo     map[string]any // by name, such as AWS::Region
+	Parameters map[string]any // as returned by Parameter.Value
+
+	// Resource returns what Ref (attribute is empty) or Fn::GetAtt return for
+	// a resource.
+	Resource func(logicalID, attribute string) (any, error)
+	// Import returns an exported value.
+	Import func(name string) (any, error)
+
+	conditions map[string]bool
+}
+
+// Conditions evaluates the template's conditions, once.
+func (s *Scope) Conditions() (map[string]bool, error) {
+	if s.conditions != nil {
+		return s.conditions, nil
+	}
+	values := map[string]bool{}
+	var evaluate func(name string) (bool, error)
+	evaluate = func(name string) (bool, error) {
+		if v, ok := values[name]; ok {
+			return v, nil
+		}
+		expression, ok := s.Template.Conditions[name]
+		if !ok {
+			return false, undefinedCondition(name, "Conditions")
+		}
+		v, err := s.test(expression, evaluate)
+		values[name] = v
+		return v, err
+	}
+	for _, name := range sortedKeys(s.Template.Conditions) {
+		if _, err := evaluate(name); err != nil {
+			return nil, err
+		}
+	}
+	s.conditions = values
+	return values, nil
+}
+
+// CheckRules evaluates the template's rules and returns an error that names
+// the assertions that do not hold. The wording is ours: AWS documents none.
+func (s *Scope) CheckRules() error {
+	named := func(name string) (bool, error) { return false, undefinedCondition(name, "Rules") }
+	for _, name := range sortedKeys(s.Template.Rules) {
+		rule := s.Template.Rules[name]
+		if rule.Condition != nil {
+			applies, err := s.test(rule.Condition, named)
+			if err != nil {
+				return err
+			}
+			if !applies {
+				continue
+			}
+		}
+		var failed []string
+		for _, a := range rule.Assertions {
+			holds, err := s.test(a.Assert, named)
+			if err != nil {
+				return err
+			}
+			if !holds {
+				failed = append(failed, a.Description)
+			}
+		}
+		if len(failed) > 0 {
+			return templateErrorf("Rule %s failed: %s", name, strings.Join(failed, " "))
+		}
+	}
+	return nil
+}
+
+// test evaluates a condition function.
+func (s *Scope) test(v any, named func(string) (bool, error)) (bool, error) {
+	m, ok := v.(map[string]any)
+	if !ok || len(m) != 1 {
+		if text, isText := scalar(v); isText && (text == "true" || text == "false") {
+			return text == "true", nil
+		}
+		return false, formatErrorf("Every Condition member must be a condition function, not %s", render(v))
+	}
+	name := sortedKeys(m)[0]
+	if name == "Condition" {
+		condition, ok := m[name].(string)
+		if !ok {
+			return false, formatErrorf("Every Condition must name a condition")
+		}
+		return named(condition)
+	}
+	args, ok := m[name].([]any)
+	if !ok {
+		return false, templateErrorf("%s requires a list argument", name)
+	}
+	switch name {
+	case "Fn::And", "Fn::Or":
+		if len(args) < 2 || len(args) > 10 {
+			return false, templateErrorf("every %s object requires a list of at least 2 and at most 10 boolean parameters.", name)
+		}
+		result := name == "Fn::And"
+		for _, a := range args { // all, so that an error in any of them shows
+			v, err := s.test(a, named)
+			if err != nil {
+				return false, err
+			}
+			if name == "Fn::And" {
+				result = result && v
+			} else {
+				result = result || v
+			}
+		}
+		return result, nil
+	case "Fn::Not":
+		if len(args) != 1 {
+			return false, templateErrorf("every Fn::Not object requires one boolean parameter.")
+		}
+		v, err := s.test(args[0], named)
+		return !v, err
+	}
+	return s.compare(name, args)
+}
+
+// compare evaluates the functions that compare values.
+func (s *Scope) compare(name string, args []any) (bool, error) {
+	if len(args) != 2 {
+		return false, templateErrorf("%s requires a list argument with two elements", name)
+	}
+	resolved, err := s.Resolve(args)
+	if err != nil {
+		return false, err
+	}
+	values, ok := resolved.([]any)
+	if !ok || len(values) != 2 {
+		return false, templateErrorf("%s cannot be partially collapsed", name)
+	}
+	if name == "Fn::Equals" {
+		return equal(values[0], values[1]), nil
+	}
+	list, ok := values[0].([]any)
+	if !ok {
+		return false, templateErrorf("%s requires a list of strings as its first argument", name)
+	}
+	switch name {
+	case "Fn::Contains":
+		return slices.ContainsFunc(list, func(v any) bool { return equal(v, values[1]) }), nil
+	case "Fn::EachMemberEquals":
+		return !slices.ContainsFunc(list, func(v any) bool { return !equal(v, values[1]) }), nil
+	case "Fn::EachMemberIn":
+		set, ok := values[1].([]any)
+		if !ok {
+			return false, templateErrorf("Fn::EachMemberIn requires a list of strings as its second argument")
+		}
+		return !slices.ContainsFunc(list, func(v any) bool {
+			return !slices.ContainsFunc(set, func(w any) bool { return equal(v, w) })
+		}), nil
+	}
+	return false, formatErrorf("%s is no condition function", name)
+}
+
+// equal compares as CloudFormation does: by text.
+func equal(a, b any) bool {
+	s, ok := scalar(a)
+	t, alsoOK := scalar(b)
+	if ok && alsoOK {
+		return s == t
+	}
+	return ok == alsoOK && render(a) == render(b)
+}
+
+// Prune applies Fn::If and AWS::NoValue only, so that what is left refers
+// to exactly what the value uses.
+func (s *Scope) Prune(v any) (any, error) {
+	pruned, err := s.prune(v)
+	if _, none := pruned.(noValue); none {
+		return nil, err
+	}
+	return pruned, err
+}
+
+func (s *Scope) prune(v any) (any, error) {
+	if m, ok := v.(map[string]any); ok {
+		name, arg, ok := function(m)
+		switch {
+		case ok && name == "Fn::If":
+			branch, err := s.branch(arg)
+			if err != nil {
+				return nil, err
+			}
+			return s.prune(branch)
+		case ok && name == "Ref" && arg == "AWS::NoValue":
+			return noValue{}, nil
+		}
+	}
+	return eachMember(v, s.prune)
+}
+
+func (s *Scope) branch(arg any) (any, error) {
+	args, ok := arg.([]any)
+	if !ok || len(args) != 3 {
+		return nil, templateErrorf("Fn::If requires a list argument with three elements")
+	}
+	name, ok := args[0].(string)
+	if !ok {
+		return nil, templateErrorf("Fn::If requires a list argument with the first element being a condition")
+	}
+	conditions, err := s.Conditions()
+	if err != nil {
+		return nil, err
+	}
+	holds, ok := conditions[name]
+	if !ok {
+		return nil, undefinedCondition(name, "Resources")
+	}
+	if holds {
+		return args[1], nil
+	}
+	return args[2], nil
+}
+
+// eachMember applies f to the members of a list or map, leaves out those that
+// become no value, and returns anything else as it is.
+func eachMember(v any, f func(any) (any, error)) (any, error) {
+	switch v := v.(type) {
+	case []any:
+		list := make([]any, 0, len(v))
+		for _, e := range v {
+			r, err := f(e)
+			if err != nil {
+				return nil, err
+			}
+			if _, none := r.(noValue); !none {
+				list = append(list, r)
+			}
+		}
+		return list, nil
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for _, key := range sortedKeys(v) {
+			r, err := f(v[key])
+			if err != nil {
+				return nil, err
+			}
+			if _, none := r.(noValue); !none {
+				m[key] = r
+			}
+		}
+		return m, nil
+	}
+	return v, nil
+}
+
+// Resolve returns a value without functions. It is nil if the value is
+// AWS::NoValue. Errors are of type [*Error], or come from Resource or Import.
+func (s *Scope) Resolve(v any) (any, error) {
+	r, err := s.resolve(v)
+	if _, none := r.(noValue); none {
+		return nil, err
+	}
+	return r, err
+}
+
+func (s *Scope) resolve(v any) (any, error) {
+	switch v := v.(type) {
+	case string:
+		return v, dynamicReference(v)
+	case map[string]any:
+		if name, arg, ok := function(v); ok {
+			return s.call(name, arg)
+		}
+	}
+	return eachMember(v, s.resolve)
+}
+
+// dynamicReference refuses {{resolve:service:name}}, which would otherwise
+// reach a resource as text.
+func dynamicReference(text string) error {
+	for _, service := range []string{"ssm", "ssm-secure", "secretsmanager"} {
+		if strings.Contains(text, "{{resolve:"+service+":") {
+			return templateErrorf("the embedded AWS does not support dynamic references: %s", text)
+		}
+	}
+	return nil
+}
+
+func (s *Scope) call(name string, arg any) (any, error) {
+	switch name {
+	case "Ref":
+		logical, ok := arg.(string)
+		if !ok {
+			return nil, templateErrorf("every Ref object must have a single String value.")
+		}
+		return s.ref(logical)
+	case "Fn::GetAtt":
+		return s.getAtt(arg)
+	case "Fn::Sub":
+		return s.sub(arg)
+	case "Fn::If":
+		branch, err := s.branch(arg)
+		if err != nil {
+			return nil, err
+		}
+		return s.resolve(branch)
+	}
+	resolved, err := s.Resolve(arg)
+	if err != nil {
+		return nil, err
+	}
+	switch name {
+	case "Fn::Join":
+		return join(resolved)
+	case "Fn::Select":
+		return selectItem(resolved)
+	case "Fn::Split":
+		return split(resolved)
+	case "Fn::FindInMap":
+		return s.findInMap(resolved)
+	case "Fn::ImportValue":
+		return s.importValue(resolved)
+	case "Fn::Base64":
+		return textFunction(name, resolved, func(t string) any { return base64.StdEncoding.EncodeToString([]byte(t)) })
+	case "Fn::GetAZs":
+		return textFunction(name, resolved, s.zones)
+	case "Fn::Equals", "Fn::And", "Fn::Or", "Fn::Not", "Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn":
+		return nil, templateErrorf("%s is only allowed in conditions and rules", name)
+	}
+	return nil, templateErrorf("Encountered unsupported function: %s Supported functions are: [%s]", name, strings.Join(functions, ", "))
+}
+
+func (s *Scope) ref(name string) (any, error) {
+	if name == "AWS::NoValue" {
+		return noValue{}, nil
+	}
+	if v, ok := s.Pseudo[name]; ok {
+		return v, nil
+	}
+	if v, ok := s.Parameters[name]; ok {
+		return v, nil
+	}
+	return s.resource(name, "")
+}
+
+func (s *Scope) resource(name, attribute string) (any, error) {
+	if _, ok := s.Template.Resources[name]; !ok || s.Resource == nil {
+		return nil, unresolved([]string{name}, "Resources")
+	}
+	return s.Resource(name, attribute)
+}
+
+func (s *Scope) getAtt(arg any) (any, error) {
+	ref, ok := attributeReference(arg)
+	if !ok {
+		return nil, templateErrorf("every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute")
+	}
+	if list, isList := arg.([]any); isList {
+		v, err := s.Resolve(list[1])
+		if err != nil {
+			return nil, err
+		}
+		if ref.Attribute, ok = v.(string); !ok {
+			return nil, templateErrorf("every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute")
+		}
+	}
+	return s.resource(ref.Name, ref.Attribute)
+}
+
+func (s *Scope) sub(arg any) (any, error) {
+	text, variables, ok := subArguments(arg)
+	if !ok {
+		return nil, templateErrorf("One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first argument, and an optional second argument to specify a mapping of values to replace in the string")
+	}
+	var b strings.Builder
+	unknown := false
+	for _, p := range subParts(text) {
+		if p.name == "" {
+			b.WriteString(p.literal)
+			continue
+		}
+		v, err := s.subVariable(p.name, variables)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := v.(Unknown); ok {
+			unknown = true
+			continue
+		}
+		value, ok := scalar(v)
+		if !ok {
+			return nil, templateErrorf("Fn::Sub expression does not resolve to a string: ${%s}", p.name)
+		}
+		b.WriteString(value)
+	}
+	if unknown {
+		return Unknown{}, nil
+	}
+	return b.String(), dynamicReference(b.String())
+}
+
+func (s *Scope) subVariable(name string, variables map[string]any) (any, error) {
+	if v, ok := variables[name]; ok {
+		return s.Resolve(v)
+	}
+	logical, attribute, isAttribute := strings.Cut(name, ".")
+	if !isAttribute {
+		return s.ref(name)
+	}
+	return s.resource(logical, attribute)
+}
+
+// unknownIn reports whether an argument of a function is not known yet.
+func unknownIn(v any) bool {
+	switch v := v.(type) {
+	case Unknown:
+		return true
+	case []any:
+		return slices.ContainsFunc(v, unknownIn)
+	}
+	return false
+}
+
+func join(arg any) (any, error) {
+	args, ok := arg.([]any)
+	if !ok || len(args) != 2 {
+		return nil, templateErrorf("every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined.")
+	}
+	if unknownIn(args) {
+		return Unknown{}, nil
+	}
+	delimiter, ok := args[0].(string)
+	list, isList := args[1].([]any)
+	if !ok || !isList {
+		return nil, templateErrorf("every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined.")
+	}
+	items := make([]string, len(list))
+	for i, v := range list {
+		if items[i], ok = scalar(v); !ok {
+			return nil, templateErrorf("every Fn::Join object requires a list of strings, not %s", render(v))
+		}
+	}
+	joined := strings.Join(items, delimiter)
+	return joined, dynamicReference(joined)
+}
+
+func selectItem(arg any) (any, error) {
+	args, ok := arg.([]any)
+	if !ok || len(args) != 2 {
+		return nil, templateErrorf("Fn::Select requires a list argument with two elements: an integer index and a list")
+	}
+	if unknownIn(args[:1]) {
+		return Unknown{}, nil
+	}
+	if _, unknown := args[1].(Unknown); unknown {
+		return Unknown{}, nil
+	}
+	text, _ := scalar(args[0])
+	index, err := strconv.Atoi(text)
+	list, isList := args[1].([]any)
+	if err != nil || !isList {
+		return nil, templateErrorf("Fn::Select requires a list argument with two elements: an integer index and a list")
+	}
+	if index < 0 || index >= len(list) {
+		return nil, templateErrorf("Fn::Select cannot select nonexistent value at index %d", index)
+	}
+	return list[index], nil
+}
+
+func split(arg any) (any, error) {
+	args, ok := arg.([]any)
+	if !ok || len(args) != 2 {
+		return nil, templateErrorf("every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function that returns a string to be split.")
+	}
+	if unknownIn(args) {
+		return Unknown{}, nil
+	}
+	delimiter, ok := args[0].(string)
+	text, isText := scalar(args[1])
+	if !ok || delimiter == "" || !isText {
+		return nil, templateErrorf("every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function that returns a string to be split.")
+	}
+	list := []any{}
+	for item := range strings.SplitSeq(text, delimiter) {
+		list = append(list, item)
+	}
+	return list, nil
+}
+
+func (s *Scope) findInMap(arg any) (any, error) {
+	args, ok := arg.([]any)
+	if !ok || len(args) != 3 {
+		return nil, templateErrorf("every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value")
+	}
+	if unknownIn(args) {
+		return Unknown{}, nil
+	}
+	var keys [3]string
+	for i, a := range args {
+		if keys[i], ok = scalar(a); !ok {
+			return nil, templateErrorf("every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value")
+		}
+	}
+	if _, ok := s.Template.Mappings[keys[0]]; !ok {
+		return nil, templateErrorf("Mapping named '%s' is not present in the 'Mappings' section of template.", keys[0])
+	}
+	v, ok := s.Template.Mappings[keys[0]][keys[1]][keys[2]]
+	if !ok {
+		return nil, templateErrorf("Unable to get mapping for %s::%s::%s", keys[0], keys[1], keys[2])
+	}
+	return v, nil
+}
+
+func (s *Scope) importValue(arg any) (any, error) {
+	if unknownIn(arg) {
+		return nil, templateErrorf("the attribute in Fn::ImportValue must not depend on any resources, imported values, or Fn::GetAZs")
+	}
+	name, ok := scalar(arg)
+	if !ok {
+		return nil, templateErrorf("the attribute in Fn::ImportValue must be a string or a function that returns a string")
+	}
+	if s.Import == nil {
+		return nil, fmt.Errorf("importing %s: imports are not possible here", name)
+	}
+	return s.Import(name)
+}
+
+func textFunction(name string, arg any, f func(string) any) (any, error) {
+	if unknownIn(arg) {
+		return Unknown{}, nil
+	}
+	text, ok := scalar(arg)
+	if !ok {
+		return nil, templateErrorf("every %s object must have a String-typed value.", name)
+	}
+	return f(text), nil
+}
+
+func (s *Scope) zones(region string) any {
+	if region == "" {
+		region, _ = s.Pseudo["AWS::Region"].(string)
+	}
+	return []any{region + "a", region + "b", region + "c"}
+}

@@ -1,0 +1,433 @@
+package template_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/magewright/magewright/tools/localaws/cloudformation/template"
+)
+
+// base declares what the expressions of the tests refer to.
+const base = `
+Parameters:
+  Name: {Type: String, Default: n}
+  List: {Type: CommaDelimitedList, Default: "a, b,c"}
+  Empty: {Type: CommaDelimitedList, Default: ""}
+Mappings:
+  Regions:
+    us-east-1: {Image: ami-1, Sizes: [s, m]}
+Conditions:
+  Yes: {"Fn::Equals": [{Ref: Name}, n]}
+  No: !Not [{Condition: Yes}]
+Resources:
+  Topic: {Type: "AWS::SNS::Topic"}
+  Off: {Type: "AWS::SNS::Topic", Condition: No}
+  It:
+    Type: Test::Type
+    Properties:
+      V: %s
+`
+
+func scope(t *testing.T, text string) (*template.Scope, error) {
+	t.Helper()
+	parsed, err := template.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	s := &template.Scope{
+		Template: parsed,
+		Pseudo: map[string]any{
+			"AWS::Region": "us-east-1", "AWS::AccountId": "000000000000", "AWS::StackName": "st",
+			"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com", "AWS::NotificationARNs": []any{},
+			"AWS::StackId": "arn:aws:cloudformation:us-east-1:000000000000:stack/st/1",
+		},
+		Parameters: map[string]any{},
+		Resource: func(logicalID, attribute string) (any, error) {
+			switch attribute {
+			case "":
+				return "phys-" + logicalID, nil
+			case "Tags":
+				return []any{"t1", "t2"}, nil
+			case "Later":
+				return template.Unknown{}, nil
+			case "Missing":
+				return nil, errors.New("no such attribute")
+			}
+			return logicalID + "/" + attribute, nil
+		},
+		Import: func(name string) (any, error) {
+			if name != "shared" {
+				return nil, errors.New("No export named " + name + " found.")
+			}
+			return "imported", nil
+		},
+	}
+	for name, p := range parsed.Parameters {
+		if p.Default == nil {
+			continue
+		}
+		if s.Parameters[name], err = p.Value(name, *p.Default); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// evaluate returns what the expression, in YAML, becomes.
+func evaluate(t *testing.T, expression string) (any, error) {
+	t.Helper()
+	s, err := scope(t, fmt.Sprintf(base, expression))
+	if err != nil {
+		return nil, err
+	}
+	active, err := s.Active()
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.Resolve(active["It"].Properties)
+	if err != nil {
+		return nil, err
+	}
+	m, _ := v.(map[string]any)
+	return m["V"], nil
+}
+
+func TestFunctions(t *testing.T) {
+	t.Parallel()
+	unknown := template.Unknown{}
+	for expression, want := range map[string]any{
+		`!Ref Name`:                                       "n",
+		`!Ref List`:                                       []any{"a", "b", "c"},
+		`!Ref Empty`:                                      []any{},
+		`!Ref Topic`:                                      "phys-Topic",
+		`{Ref: "AWS::Region"}`:                            "us-east-1",
+		`!Ref AWS::NoValue`:                               nil,
+		`{A: 1, B: !Ref "AWS::NoValue"}`:                  map[string]any{"A": 1.0},
+		`[1, !Ref "AWS::NoValue", true]`:                  []any{1.0, true},
+		`!GetAtt Topic.Arn`:                               "Topic/Arn",
+		`!GetAtt Topic.Outputs.X`:                         "Topic/Outputs.X",
+		`{"Fn::GetAtt": [Topic, Arn]}`:                    "Topic/Arn",
+		`{"Fn::GetAtt": "Topic.Arn"}`:                     "Topic/Arn",
+		`{"Fn::GetAtt": [Topic, {Ref: Name}]}`:            "Topic/n",
+		`!GetAtt Topic.Later`:                             unknown,
+		`!Sub "${Name}-${Topic}-${Topic.Arn}"`:            "n-phys-Topic-Topic/Arn",
+		`!Sub "${AWS::Region} ${!Literal} $ {x"`:          "us-east-1 ${Literal} $ {x",
+		`!Sub ["${X}-${Name}", {X: !Ref Topic}]`:          "phys-Topic-n",
+		`!Sub "x${Topic.Later}"`:                          unknown,
+		`!Sub ["${X}", {X: 5}]`:                           "5",
+		`!Join ["-", [a, 1, true, !Ref Name]]`:            "a-1-true-n",
+		`!Join [",", !Ref List]`:                          "a,b,c",
+		`!Join ["", [a, !Ref "AWS::NoValue", b]]`:         "ab",
+		`!Join ["", [a, !GetAtt Topic.Later]]`:            unknown,
+		`!Join [":", !GetAtt Topic.Tags]`:                 "t1:t2",
+		`!Select [1, !Ref List]`:                          "b",
+		`!Select ["0", [x, y]]`:                           "x",
+		`!Select [0, [x, !GetAtt Topic.Later]]`:           "x",
+		`!Select [0, !GetAtt Topic.Later]`:                unknown,
+		`!Split ["/", !GetAtt Topic.Arn]`:                 []any{"Topic", "Arn"},
+		`!Split ["/", !GetAtt Topic.Later]`:               unknown,
+		`!Select [1, !Split ["-", !Ref Topic]]`:           "Topic",
+		`!If [Yes, 1, 2]`:                                 1.0,
+		`!If [No, 1, !If [Yes, 2, 3]]`:                    2.0,
+		`!If [No, 1, !Ref "AWS::NoValue"]`:                nil,
+		`!If [No, !Ref Off, kept]`:                        "kept",
+		`!FindInMap [Regions, !Ref "AWS::Region", Image]`: "ami-1",
+		`!FindInMap [Regions, us-east-1, Sizes]`:          []any{"s", "m"},
+		`!ImportValue shared`:                             "imported",
+		`!Base64 abc`:                                     "YWJj",
+		`{"Fn::Base64": !Sub "${Topic.Later}"}`:           unknown,
+		`!GetAZs us-east-1`:                               []any{"us-east-1a", "us-east-1b", "us-east-1c"},
+		`{"Fn::GetAZs": ""}`:                              []any{"us-east-1a", "us-east-1b", "us-east-1c"},
+		`012345678901`:                                    "012345678901",
+		`2012-10-17`:                                      "2012-10-17",
+		`"5"`:                                             "5",
+		`1.5`:                                             1.5,
+		`yes`:                                             "yes",
+		`{Condition: {StringEquals: {a: b}}}`:             map[string]any{"Condition": map[string]any{"StringEquals": map[string]any{"a": "b"}}},
+	} {
+		got, err := evaluate(t, expression)
+		if err != nil {
+			t.Errorf("%s: %v", expression, err)
+		} else if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s = %#v, want %#v", expression, got, want)
+		}
+	}
+}
+
+func TestFunctionErrors(t *testing.T) {
+	t.Parallel()
+	for expression, want := range map[string]string{
+		`!Ref Nowhere`:                           "Template format error: Unresolved resource dependencies [Nowhere] in the Resources block of the template",
+		`[!Ref Q, !Sub "${P}"]`:                  "Template format error: Unresolved resource dependencies [P, Q] in the Resources block of the template",
+		`!Ref Off`:                               "Template format error: Unresolved resource dependencies [Off] in the Resources block of the template",
+		`!Ref It`:                                "Circular dependency between resources: [It]",
+		`!Ref [a]`:                               "Template error: every Ref object must have a single String value.",
+		`!GetAtt Nowhere.Arn`:                    "Template error: instance of Fn::GetAtt references undefined resource Nowhere",
+		`!GetAtt Topic`:                          "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute",
+		`!GetAtt Topic.Missing`:                  "no such attribute",
+		`!If [Never, 1, 2]`:                      "Template format error: Unresolved condition dependency Never in the Resources block of the template",
+		`!If [Yes, 1]`:                           "Template error: Fn::If requires a list argument with three elements",
+		`!Select [3, [a]]`:                       "Template error: Fn::Select cannot select nonexistent value at index 3",
+		`!Select [x, [a]]`:                       "Template error: Fn::Select requires a list argument with two elements: an integer index and a list",
+		`!Join [",", text]`:                      "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined.",
+		`!Split [",", [a]]`:                      "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function that returns a string to be split.",
+		`!FindInMap [Regions, mars, Image]`:      "Template error: Unable to get mapping for Regions::mars::Image",
+		`!FindInMap [No, mars, Image]`:           "Template error: Mapping named 'No' is not present in the 'Mappings' section of template.",
+		`!ImportValue other`:                     "No export named other found.",
+		`!Equals [a, b]`:                         "Template error: Fn::Equals is only allowed in conditions and rules",
+		`!Sub "${List}"`:                         "Template error: Fn::Sub expression does not resolve to a string: ${List}",
+		`!Cidr [a, 1, 2]`:                        "Template error: Encountered unsupported function: Fn::Cidr Supported functions are: [Fn::Base64, Fn::GetAtt, Fn::GetAZs, Fn::ImportValue, Fn::Join, Fn::Split, Fn::FindInMap, Fn::Select, Ref, Fn::Equals, Fn::If, Fn::Not, Condition, Fn::And, Fn::Or, Fn::Contains, Fn::EachMemberEquals, Fn::EachMemberIn, Fn::Sub]",
+		`{"Fn::Sub": x, Other: y}`:               "Template error: Fn::Sub must be the only member of its object",
+		`"{{resolve:ssm:/a}}"`:                   "Template error: the embedded AWS does not support dynamic references: {{resolve:ssm:/a}}",
+		`!Join ["", ["{{resolve:", "ssm:/a}}"]]`: "Template error: the embedded AWS does not support dynamic references: {{resolve:ssm:/a}}",
+	} {
+		_, err := evaluate(t, expression)
+		if err == nil || err.Error() != want {
+			t.Errorf("%s:\ngot  %v\nwant %s", expression, err, want)
+		}
+	}
+}
+
+func TestTemplateErrors(t *testing.T) {
+	t.Parallel()
+	const one = "Resources: {A: {Type: T}}\n"
+	for text, want := range map[string]string{
+		``:                                  "Template format error: unsupported structure.",
+		`[a]`:                               "Template format error: unsupported structure.",
+		`{"Resources": {}`:                  "Template format error: JSON not well-formed. (line 1, column 17)",
+		"{\n \"Resources\" 1}":              "Template format error: JSON not well-formed. (line 2, column 14)",
+		`{"Resources": {}} x`:               "Template format error: JSON not well-formed. (line 1, column 19)",
+		`{"a": 1, "a": 2}`:                  `Template format error: Duplicate key "a" (line 1, column 13)`,
+		`{"Resources": null}`:               "Template format error: [/Resources] 'null' values are not allowed in templates",
+		"a: 1\na: 2":                        `Template format error: Duplicate key "a" (line 2, column 1)`,
+		"Resources: {A: ":                   "Template format error: YAML not well-formed. (line 1: did not find expected node content)",
+		"Resources: {A: {Type: ~}}":         "Template format error: [/Resources/A/Type] 'null' values are not allowed in templates",
+		"a: &x 1\nb: *x":                    "Template format error: YAML aliases are not allowed in CloudFormation templates",
+		"Foo: 1\nBar: 1\n" + one:            "Invalid template property or properties [Bar, Foo]",
+		`Description: x`:                    "Template format error: At least one Resources member must be defined.",
+		"Resources: {}":                     "Template format error: At least one Resources member must be defined.",
+		"Resources: {A: {}}":                "Template format error: [/Resources/A] Every Resources object must contain a Type member.",
+		"Resources: {A: 1}":                 "Template format error: [/Resources/A] Every Resources member must be an object.",
+		"Resources: {A-b: {Type: T}}":       "Template format error: Resource name A-b is non alphanumeric.",
+		"Resources: {A: {Type: T, Foo: 1}}": "Invalid template resource property 'Foo'",
+		"Resources: {A: {Type: T, DependsOn: B}}":                                                                    "Template format error: Unresolved resource dependencies [B] in the Resources block of the template",
+		"Resources: {A: {Type: T, Condition: C}}":                                                                    "Template format error: Unresolved condition dependency C in the Resources block of the template",
+		"Resources: {A: {Type: T, DeletionPolicy: Snapshot}}":                                                        "Template error: resource A: the embedded AWS does not support DeletionPolicy Snapshot",
+		"Resources: {A: {Type: T, CreationPolicy: {}}}":                                                              "resource A: the embedded AWS does not support CreationPolicy",
+		"Resources: {A: {Type: T, DependsOn: B}, B: {Type: T, Properties: {X: !Ref A}}, C: {Type: T, DependsOn: A}}": "Circular dependency between resources: [A, B]",
+		"AWSTemplateFormatVersion: '2011-01-01'\n" + one:                                                             "Template format error: unsupported value for AWSTemplateFormatVersion.",
+		"Transform: AWS::Serverless-2016-10-31\n" + one:                                                              `the embedded AWS does not support transforms and macros: Transform "AWS::Serverless-2016-10-31"`,
+		"Parameters: {P: {Type: Foo}}\n" + one:                                                                       "Template format error: Unrecognized parameter type: Foo",
+		"Parameters: {P: {Default: x}}\n" + one:                                                                      "Template format error: Every Parameters object must contain a Type member.",
+		"Parameters: {P: {Type: String, Default: [x]}}\n" + one:                                                      "Template format error: Every Default member must be a string.",
+		"Parameters: {A: {Type: String}}\n" + one:                                                                    "Template format error: A is defined as both a parameter and a resource.",
+		"Conditions: {C: !Equals [!Ref A, x]}\n" + one:                                                               "Template format error: Unresolved dependencies [A]. Cannot reference resources in the Conditions block of the template",
+		"Conditions: {C: !Not [{Condition: D}]}\n" + one:                                                             "Template format error: Unresolved condition dependency D in the Conditions block of the template",
+		"Conditions: {C: !Not [{Condition: C}]}\n" + one:                                                             "Template format error: Circular dependencies for conditions: [C]",
+		"Outputs: {O: {Value: !Ref Z}}\n" + one:                                                                      "Template format error: Unresolved resource dependencies [Z] in the Outputs block of the template",
+		"Outputs: {O: {Description: x}}\n" + one:                                                                     "Template format error: [/Outputs/O] Every Outputs member must contain a Value object",
+		"Outputs: {O: {Value: x, Export: {Name: !Ref A}}}\n" + one:                                                   "Template format error: Output O is malformed. The Name field of every Export member must be specified and consist of a literal, or of parameters and pseudo parameters",
+	} {
+		_, err := template.Parse(text)
+		if err == nil || err.Error() != want {
+			t.Errorf("%s\ngot  %v\nwant %s", text, err, want)
+			continue
+		}
+		if _, ok := errors.AsType[*template.Error](err); !ok {
+			t.Errorf("%s: error of type %T", text, err)
+		}
+	}
+}
+
+func TestJSONAndYAMLAreOne(t *testing.T) {
+	t.Parallel()
+	fromYAML, err := template.Parse(`
+AWSTemplateFormatVersion: 2010-09-09
+Resources:
+  A:
+    Type: T
+    DeletionPolicy: Retain
+    Properties: {N: 3, S: !Sub "${B.Arn}", L: [!GetAtt B.Arn, true], U: "\U0001F600"}
+  B: {Type: T}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fromJSON, err := template.Parse(`{"AWSTemplateFormatVersion": "2010-09-09", "Resources": {
+		"A": {"Type": "T", "DeletionPolicy": "Retain", "Properties": {"N": 3, "S": {"Fn::Sub": "${B.Arn}"},
+			"L": [{"Fn::GetAtt": ["B", "Arn"]}, true], "U": "\ud83d\ude00"}},
+		"B": {"Type": "T"}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(fromYAML.Resources, fromJSON.Resources); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParameters(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		declaration, value string
+		want               any
+		err                string
+	}{
+		{`Type: String`, "x", "x", ""},
+		{`Type: Number, MinValue: 1, MaxValue: 5`, "5", "5", ""},
+		{`Type: Number`, "five", nil, "Parameter validation failed: parameter value five for parameter name P is not a number"},
+		{`Type: Number, MinValue: 1`, "0", nil, "Parameter 'P' must be a number not less than 1"},
+		{`Type: Number, MaxValue: 5`, "6", nil, "Parameter 'P' must be a number not greater than 5"},
+		{`Type: String, MinLength: 2`, "x", nil, "Parameter 'P' must contain at least 2 characters"},
+		{`Type: String, MaxLength: 1`, "xy", nil, "Parameter 'P' must contain at most 1 characters"},
+		{`Type: String, AllowedValues: [a, 1]`, "1", "1", ""},
+		{`Type: String, AllowedValues: [a, b]`, "c", nil, "Parameter 'P' must be one of AllowedValues"},
+		{`Type: String, AllowedPattern: "[a-z]+"`, "a1", nil, "Parameter 'P' must match pattern [a-z]+"},
+		{`Type: String, AllowedPattern: "[a-z]+", ConstraintDescription: letters only`, "a1", nil, "Parameter 'P' failed to satisfy constraint: letters only"},
+		{`Type: CommaDelimitedList`, "a, b", []any{"a", "b"}, ""},
+		{`Type: "List<Number>"`, "1,2", []any{"1", "2"}, ""},
+		{`Type: "List<Number>"`, "1,b", nil, "Parameter validation failed: parameter value b for parameter name P is not a number"},
+		{`Type: "AWS::SSM::Parameter::Value<String>"`, "33", "33", ""},
+		{`Type: "AWS::SSM::Parameter::Value<List<String>>"`, "a,b", []any{"a", "b"}, ""},
+	} {
+		parsed, err := template.Parse("Resources: {A: {Type: T}}\nParameters: {P: {" + test.declaration + "}}")
+		if err != nil {
+			t.Fatalf("%s: %v", test.declaration, err)
+		}
+		got, err := parsed.Parameters["P"].Value("P", test.value)
+		text := ""
+		if err != nil {
+			text = err.Error()
+		}
+		if text != test.err || !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s %q = %v, %v", test.declaration, test.value, got, err)
+		}
+	}
+}
+
+func TestRulesAndConditions(t *testing.T) {
+	t.Parallel()
+	for expression, want := range map[string]bool{
+		`!Equals [!Ref Name, n]`:                              true,
+		`!Equals [!Ref List, !Ref List]`:                      true,
+		`!Equals [1, "1"]`:                                    true,
+		`!And [!Equals [a, a], !Equals [a, b]]`:               false,
+		`!Or [!Equals [a, a], !Equals [a, b]]`:                true,
+		`!Not [!Equals [a, a]]`:                               false,
+		`{"Fn::Contains": [["1", "2"], "2"]}`:                 true,
+		`{"Fn::Contains": [!Ref List, z]}`:                    false,
+		`{"Fn::EachMemberEquals": [[a, a], a]}`:               true,
+		`{"Fn::EachMemberEquals": [!Ref List, a]}`:            false,
+		`{"Fn::EachMemberIn": [!Ref List, [a, b, c, d]]}`:     true,
+		`{"Fn::EachMemberIn": [!Ref List, [a, b]]}`:           false,
+		`!Not [{"Fn::Contains": [["1", "2"], !Ref Name]}]`:    true,
+		`!Equals [!FindInMap [Regions, us-east-1, Image], x]`: false,
+	} {
+		s, err := scope(t, fmt.Sprintf(base, "x")+"Rules: {R: {Assertions: [{Assert: "+expression+", AssertDescription: It must be.}]}}")
+		if err != nil {
+			t.Errorf("%s: %v", expression, err)
+			continue
+		}
+		err = s.CheckRules()
+		if want && err != nil || !want && (err == nil || err.Error() != "Template error: Rule R failed: It must be.") {
+			t.Errorf("%s: %v", expression, err)
+		}
+	}
+	s, err := scope(t, fmt.Sprintf(base, "x")+`Rules: {R: {RuleCondition: !Equals [a, b], Assertions: [{Assert: !Equals [a, b]}]}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CheckRules(); err != nil {
+		t.Errorf("a rule whose condition does not hold failed: %v", err)
+	}
+	conditions, err := s.Conditions()
+	if err != nil || !reflect.DeepEqual(conditions, map[string]bool{"Yes": true, "No": false}) {
+		t.Errorf("conditions = %v, %v", conditions, err)
+	}
+}
+
+// The rule that the CDK puts into every template.
+func TestCheckBootstrapVersion(t *testing.T) {
+	t.Parallel()
+	const text = `{"Resources": {"A": {"Type": "T"}},
+"Parameters": {"BootstrapVersion": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/cdk-bootstrap/hnb659fds/version"}},
+"Rules": {"CheckBootstrapVersion": {"Assertions": [{"Assert": {"Fn::Not": [{"Fn::Contains": [["1", "2", "3", "4", "5"], {"Ref": "BootstrapVersion"}]}]},
+"AssertDescription": "Version 6 required."}]}}}`
+	for version, want := range map[string]string{"33": "", "5": "Template error: Rule CheckBootstrapVersion failed: Version 6 required."} {
+		s, err := scope(t, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Parameters["BootstrapVersion"] = version
+		got := ""
+		if err := s.CheckRules(); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("version %s: %q", version, got)
+		}
+	}
+}
+
+func TestReferences(t *testing.T) {
+	t.Parallel()
+	got := template.References(map[string]any{
+		"A": map[string]any{"Ref": "Z"},
+		"B": []any{map[string]any{"Fn::Sub": []any{"${X} ${Y.Arn} ${!No} ${L}", map[string]any{"L": map[string]any{"Ref": "M"}}}}},
+		"C": map[string]any{"Fn::GetAtt": "G.A.B"},
+	})
+	want := []template.Reference{{Name: "G", Attribute: "A.B"}, {Name: "M"}, {Name: "X"}, {Name: "Y", Attribute: "Arn"}, {Name: "Z"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestActiveFollowsConditions(t *testing.T) {
+	t.Parallel()
+	s, err := scope(t, fmt.Sprintf(base, `!If [No, !Ref Off, !Ref Topic]`)+"Outputs: {O: {Condition: No, Value: !Ref Off}, P: {Value: !If [Yes, a, !Ref Off]}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	active, err := s.Active()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, there := active["Off"]; there || !reflect.DeepEqual(active["It"].Needs, []string{"Topic"}) {
+		t.Errorf("active = %v", active)
+	}
+	outputs, err := s.ActiveOutputs(active)
+	if err != nil || len(outputs) != 1 || outputs["P"].Value != "a" {
+		t.Errorf("outputs = %v, %v", outputs, err)
+	}
+}
+
+// What parses must be checkable and resolvable without a panic, whatever it is.
+func FuzzParse(f *testing.F) {
+	f.Add(fmt.Sprintf(base, "!Sub '${Name}'"))
+	f.Add(`{"Resources": {"A": {"Type": "T", "Properties": {"X": {"Fn::If": ["C", 1, {"Ref": "AWS::NoValue"}]}}}}, "Conditions": {"C": {"Fn::Equals": [1, 2]}}}`)
+	f.Add("Resources: {A: {Type: T, DependsOn: [A]}}")
+	f.Add("a: !Sub [*x")
+	f.Add("Rules: {R: {Assertions: [{Assert: !Or [1]}]}}\nResources: {A: {Type: T}}")
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := scope(t, text)
+		if err != nil {
+			return
+		}
+		_ = s.CheckRules()
+		active, err := s.Active()
+		if err != nil {
+			return
+		}
+		for _, a := range active {
+			_, _ = s.Resolve(a.Properties)
+		}
+		if outputs, err := s.ActiveOutputs(active); err == nil {
+			for _, o := range outputs {
+				_, _ = s.Resolve(o.Value)
+			}
+		}
+	})
+}

@@ -1,0 +1,258 @@
+package types
+
+import (
+	"context"
+
+	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	awslogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
+	awscodeconnections "github.com/aws/aws-sdk-go-v2/service/codeconnections"
+	awscodedeploy "github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	awscodepipeline "github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	awsecr "github.com/aws/aws-sdk-go-v2/service/ecr"
+	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	awssecretsmanager "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/magewright/magewright/tools/localaws/account"
+)
+
+// Deps are the services whose resources CloudFormation manages. Each is the
+// part of a service's API that its resource types call.
+type Deps struct {
+	Account account.Account
+
+	Buckets      Buckets
+	Repositories Repositories
+	Identities   Identities
+	Keys         Keys
+	Parameters   Parameters
+	Secrets      Secrets
+	Functions    Functions
+	Logs         Logs
+	Alarms       Alarms
+	Topics       Topics
+	Events       Events
+	Deployments  Deployments
+	Builds       Builds
+	Pipelines    Pipelines
+	Connections  Connections
+}
+
+// Buckets is what the resource types need of Amazon S3.
+type Buckets interface {
+	CreateBucket(context.Context, *awss3.CreateBucketInput) (*awss3.CreateBucketOutput, error)
+	DeleteBucket(context.Context, *awss3.DeleteBucketInput) (*awss3.DeleteBucketOutput, error)
+	PutBucketEncryption(context.Context, *awss3.PutBucketEncryptionInput) (*awss3.PutBucketEncryptionOutput, error)
+	DeleteBucketEncryption(context.Context, *awss3.DeleteBucketEncryptionInput) (*awss3.DeleteBucketEncryptionOutput, error)
+	PutBucketVersioning(context.Context, *awss3.PutBucketVersioningInput) (*awss3.PutBucketVersioningOutput, error)
+	PutPublicAccessBlock(context.Context, *awss3.PutPublicAccessBlockInput) (*awss3.PutPublicAccessBlockOutput, error)
+	DeletePublicAccessBlock(context.Context, *awss3.DeletePublicAccessBlockInput) (*awss3.DeletePublicAccessBlockOutput, error)
+	PutBucketLifecycleConfiguration(context.Context, *awss3.PutBucketLifecycleConfigurationInput) (*awss3.PutBucketLifecycleConfigurationOutput, error)
+	DeleteBucketLifecycle(context.Context, *awss3.DeleteBucketLifecycleInput) (*awss3.DeleteBucketLifecycleOutput, error)
+	PutObjectLockConfiguration(context.Context, *awss3.PutObjectLockConfigurationInput) (*awss3.PutObjectLockConfigurationOutput, error)
+	PutBucketOwnershipControls(context.Context, *awss3.PutBucketOwnershipControlsInput) (*awss3.PutBucketOwnershipControlsOutput, error)
+	DeleteBucketOwnershipControls(context.Context, *awss3.DeleteBucketOwnershipControlsInput) (*awss3.DeleteBucketOwnershipControlsOutput, error)
+	PutBucketLogging(context.Context, *awss3.PutBucketLoggingInput) (*awss3.PutBucketLoggingOutput, error)
+	PutBucketTagging(context.Context, *awss3.PutBucketTaggingInput) (*awss3.PutBucketTaggingOutput, error)
+	DeleteBucketTagging(context.Context, *awss3.DeleteBucketTaggingInput) (*awss3.DeleteBucketTaggingOutput, error)
+	PutBucketPolicy(context.Context, *awss3.PutBucketPolicyInput) (*awss3.PutBucketPolicyOutput, error)
+	DeleteBucketPolicy(context.Context, *awss3.DeleteBucketPolicyInput) (*awss3.DeleteBucketPolicyOutput, error)
+}
+
+// Repositories is what the resource types need of Amazon ECR.
+type Repositories interface {
+	CreateRepository(context.Context, *awsecr.CreateRepositoryInput) (*awsecr.CreateRepositoryOutput, error)
+	DeleteRepository(context.Context, *awsecr.DeleteRepositoryInput) (*awsecr.DeleteRepositoryOutput, error)
+	PutImageScanningConfiguration(context.Context, *awsecr.PutImageScanningConfigurationInput) (*awsecr.PutImageScanningConfigurationOutput, error)
+	PutImageTagMutability(context.Context, *awsecr.PutImageTagMutabilityInput) (*awsecr.PutImageTagMutabilityOutput, error)
+	SetRepositoryPolicy(context.Context, *awsecr.SetRepositoryPolicyInput) (*awsecr.SetRepositoryPolicyOutput, error)
+	DeleteRepositoryPolicy(context.Context, *awsecr.DeleteRepositoryPolicyInput) (*awsecr.DeleteRepositoryPolicyOutput, error)
+	PutLifecyclePolicy(context.Context, *awsecr.PutLifecyclePolicyInput) (*awsecr.PutLifecyclePolicyOutput, error)
+	DeleteLifecyclePolicy(context.Context, *awsecr.DeleteLifecyclePolicyInput) (*awsecr.DeleteLifecyclePolicyOutput, error)
+	TagResource(context.Context, *awsecr.TagResourceInput) (*awsecr.TagResourceOutput, error)
+	UntagResource(context.Context, *awsecr.UntagResourceInput) (*awsecr.UntagResourceOutput, error)
+}
+
+// Identities is what the resource types need of IAM.
+type Identities interface {
+	CreateRole(context.Context, *awsiam.CreateRoleInput) (*awsiam.CreateRoleOutput, error)
+	GetRole(context.Context, *awsiam.GetRoleInput) (*awsiam.GetRoleOutput, error)
+	UpdateRole(context.Context, *awsiam.UpdateRoleInput) (*awsiam.UpdateRoleOutput, error)
+	UpdateAssumeRolePolicy(context.Context, *awsiam.UpdateAssumeRolePolicyInput) (*awsiam.UpdateAssumeRolePolicyOutput, error)
+	DeleteRole(context.Context, *awsiam.DeleteRoleInput) (*awsiam.DeleteRoleOutput, error)
+	PutRolePolicy(context.Context, *awsiam.PutRolePolicyInput) (*awsiam.PutRolePolicyOutput, error)
+	DeleteRolePolicy(context.Context, *awsiam.DeleteRolePolicyInput) (*awsiam.DeleteRolePolicyOutput, error)
+	AttachRolePolicy(context.Context, *awsiam.AttachRolePolicyInput) (*awsiam.AttachRolePolicyOutput, error)
+	DetachRolePolicy(context.Context, *awsiam.DetachRolePolicyInput) (*awsiam.DetachRolePolicyOutput, error)
+	PutRolePermissionsBoundary(context.Context, *awsiam.PutRolePermissionsBoundaryInput) (*awsiam.PutRolePermissionsBoundaryOutput, error)
+	DeleteRolePermissionsBoundary(context.Context, *awsiam.DeleteRolePermissionsBoundaryInput) (*awsiam.DeleteRolePermissionsBoundaryOutput, error)
+	TagRole(context.Context, *awsiam.TagRoleInput) (*awsiam.TagRoleOutput, error)
+	UntagRole(context.Context, *awsiam.UntagRoleInput) (*awsiam.UntagRoleOutput, error)
+	CreatePolicy(context.Context, *awsiam.CreatePolicyInput) (*awsiam.CreatePolicyOutput, error)
+	GetPolicy(context.Context, *awsiam.GetPolicyInput) (*awsiam.GetPolicyOutput, error)
+	DeletePolicy(context.Context, *awsiam.DeletePolicyInput) (*awsiam.DeletePolicyOutput, error)
+	CreatePolicyVersion(context.Context, *awsiam.CreatePolicyVersionInput) (*awsiam.CreatePolicyVersionOutput, error)
+	DeletePolicyVersion(context.Context, *awsiam.DeletePolicyVersionInput) (*awsiam.DeletePolicyVersionOutput, error)
+	ListPolicyVersions(context.Context, *awsiam.ListPolicyVersionsInput) (*awsiam.ListPolicyVersionsOutput, error)
+}
+
+// Keys is what the resource types need of AWS KMS.
+type Keys interface {
+	CreateKey(context.Context, *awskms.CreateKeyInput) (*awskms.CreateKeyOutput, error)
+	UpdateKeyDescription(context.Context, *awskms.UpdateKeyDescriptionInput) (*awskms.UpdateKeyDescriptionOutput, error)
+	PutKeyPolicy(context.Context, *awskms.PutKeyPolicyInput) (*awskms.PutKeyPolicyOutput, error)
+	EnableKey(context.Context, *awskms.EnableKeyInput) (*awskms.EnableKeyOutput, error)
+	DisableKey(context.Context, *awskms.DisableKeyInput) (*awskms.DisableKeyOutput, error)
+	EnableKeyRotation(context.Context, *awskms.EnableKeyRotationInput) (*awskms.EnableKeyRotationOutput, error)
+	DisableKeyRotation(context.Context, *awskms.DisableKeyRotationInput) (*awskms.DisableKeyRotationOutput, error)
+	ScheduleKeyDeletion(context.Context, *awskms.ScheduleKeyDeletionInput) (*awskms.ScheduleKeyDeletionOutput, error)
+	TagResource(context.Context, *awskms.TagResourceInput) (*awskms.TagResourceOutput, error)
+	UntagResource(context.Context, *awskms.UntagResourceInput) (*awskms.UntagResourceOutput, error)
+	CreateAlias(context.Context, *awskms.CreateAliasInput) (*awskms.CreateAliasOutput, error)
+	UpdateAlias(context.Context, *awskms.UpdateAliasInput) (*awskms.UpdateAliasOutput, error)
+	DeleteAlias(context.Context, *awskms.DeleteAliasInput) (*awskms.DeleteAliasOutput, error)
+}
+
+// Parameters is what the resource types need of the Systems Manager parameter store.
+type Parameters interface {
+	PutParameter(context.Context, *awsssm.PutParameterInput) (*awsssm.PutParameterOutput, error)
+	DeleteParameter(context.Context, *awsssm.DeleteParameterInput) (*awsssm.DeleteParameterOutput, error)
+	AddTagsToResource(context.Context, *awsssm.AddTagsToResourceInput) (*awsssm.AddTagsToResourceOutput, error)
+	RemoveTagsFromResource(context.Context, *awsssm.RemoveTagsFromResourceInput) (*awsssm.RemoveTagsFromResourceOutput, error)
+}
+
+// Secrets is what the resource types need of Secrets Manager.
+type Secrets interface {
+	CreateSecret(context.Context, *awssecretsmanager.CreateSecretInput) (*awssecretsmanager.CreateSecretOutput, error)
+	UpdateSecret(context.Context, *awssecretsmanager.UpdateSecretInput) (*awssecretsmanager.UpdateSecretOutput, error)
+	DeleteSecret(context.Context, *awssecretsmanager.DeleteSecretInput) (*awssecretsmanager.DeleteSecretOutput, error)
+	GetRandomPassword(context.Context, *awssecretsmanager.GetRandomPasswordInput) (*awssecretsmanager.GetRandomPasswordOutput, error)
+	TagResource(context.Context, *awssecretsmanager.TagResourceInput) (*awssecretsmanager.TagResourceOutput, error)
+	UntagResource(context.Context, *awssecretsmanager.UntagResourceInput) (*awssecretsmanager.UntagResourceOutput, error)
+}
+
+// Functions is what the resource types need of Lambda.
+type Functions interface {
+	CreateFunction(context.Context, *awslambda.CreateFunctionInput) (*awslambda.CreateFunctionOutput, error)
+	GetFunctionConfiguration(context.Context, *awslambda.GetFunctionConfigurationInput) (*awslambda.GetFunctionConfigurationOutput, error)
+	UpdateFunctionCode(context.Context, *awslambda.UpdateFunctionCodeInput) (*awslambda.UpdateFunctionCodeOutput, error)
+	UpdateFunctionConfiguration(context.Context, *awslambda.UpdateFunctionConfigurationInput) (*awslambda.UpdateFunctionConfigurationOutput, error)
+	DeleteFunction(context.Context, *awslambda.DeleteFunctionInput) (*awslambda.DeleteFunctionOutput, error)
+	PutFunctionConcurrency(context.Context, *awslambda.PutFunctionConcurrencyInput) (*awslambda.PutFunctionConcurrencyOutput, error)
+	DeleteFunctionConcurrency(context.Context, *awslambda.DeleteFunctionConcurrencyInput) (*awslambda.DeleteFunctionConcurrencyOutput, error)
+	PublishVersion(context.Context, *awslambda.PublishVersionInput) (*awslambda.PublishVersionOutput, error)
+	ListVersionsByFunction(context.Context, *awslambda.ListVersionsByFunctionInput) (*awslambda.ListVersionsByFunctionOutput, error)
+	CreateAlias(context.Context, *awslambda.CreateAliasInput) (*awslambda.CreateAliasOutput, error)
+	GetAlias(context.Context, *awslambda.GetAliasInput) (*awslambda.GetAliasOutput, error)
+	UpdateAlias(context.Context, *awslambda.UpdateAliasInput) (*awslambda.UpdateAliasOutput, error)
+	DeleteAlias(context.Context, *awslambda.DeleteAliasInput) (*awslambda.DeleteAliasOutput, error)
+	AddPermission(context.Context, *awslambda.AddPermissionInput) (*awslambda.AddPermissionOutput, error)
+	RemovePermission(context.Context, *awslambda.RemovePermissionInput) (*awslambda.RemovePermissionOutput, error)
+	CreateFunctionUrlConfig(context.Context, *awslambda.CreateFunctionUrlConfigInput) (*awslambda.CreateFunctionUrlConfigOutput, error)
+	UpdateFunctionUrlConfig(context.Context, *awslambda.UpdateFunctionUrlConfigInput) (*awslambda.UpdateFunctionUrlConfigOutput, error)
+	DeleteFunctionUrlConfig(context.Context, *awslambda.DeleteFunctionUrlConfigInput) (*awslambda.DeleteFunctionUrlConfigOutput, error)
+	PutFunctionEventInvokeConfig(context.Context, *awslambda.PutFunctionEventInvokeConfigInput) (*awslambda.PutFunctionEventInvokeConfigOutput, error)
+	DeleteFunctionEventInvokeConfig(context.Context, *awslambda.DeleteFunctionEventInvokeConfigInput) (*awslambda.DeleteFunctionEventInvokeConfigOutput, error)
+	TagResource(context.Context, *awslambda.TagResourceInput) (*awslambda.TagResourceOutput, error)
+	UntagResource(context.Context, *awslambda.UntagResourceInput) (*awslambda.UntagResourceOutput, error)
+}
+
+// Logs is what the resource types need of CloudWatch Logs.
+type Logs interface {
+	CreateLogGroup(context.Context, *awslogs.CreateLogGroupInput) (*awslogs.CreateLogGroupOutput, error)
+	DeleteLogGroup(context.Context, *awslogs.DeleteLogGroupInput) (*awslogs.DeleteLogGroupOutput, error)
+	PutRetentionPolicy(context.Context, *awslogs.PutRetentionPolicyInput) (*awslogs.PutRetentionPolicyOutput, error)
+	DeleteRetentionPolicy(context.Context, *awslogs.DeleteRetentionPolicyInput) (*awslogs.DeleteRetentionPolicyOutput, error)
+	TagResource(context.Context, *awslogs.TagResourceInput) (*awslogs.TagResourceOutput, error)
+	UntagResource(context.Context, *awslogs.UntagResourceInput) (*awslogs.UntagResourceOutput, error)
+}
+
+// Alarms is what the resource types need of CloudWatch.
+type Alarms interface {
+	DescribeAlarms(context.Context, *awscloudwatch.DescribeAlarmsInput) (*awscloudwatch.DescribeAlarmsOutput, error)
+	PutMetricAlarm(context.Context, *awscloudwatch.PutMetricAlarmInput) (*awscloudwatch.PutMetricAlarmOutput, error)
+	PutCompositeAlarm(context.Context, *awscloudwatch.PutCompositeAlarmInput) (*awscloudwatch.PutCompositeAlarmOutput, error)
+	DeleteAlarms(context.Context, *awscloudwatch.DeleteAlarmsInput) (*awscloudwatch.DeleteAlarmsOutput, error)
+	PutDashboard(context.Context, *awscloudwatch.PutDashboardInput) (*awscloudwatch.PutDashboardOutput, error)
+	DeleteDashboards(context.Context, *awscloudwatch.DeleteDashboardsInput) (*awscloudwatch.DeleteDashboardsOutput, error)
+	TagResource(context.Context, *awscloudwatch.TagResourceInput) (*awscloudwatch.TagResourceOutput, error)
+	UntagResource(context.Context, *awscloudwatch.UntagResourceInput) (*awscloudwatch.UntagResourceOutput, error)
+}
+
+// Topics is what the resource types need of Amazon SNS.
+type Topics interface {
+	CreateTopic(context.Context, *awssns.CreateTopicInput) (*awssns.CreateTopicOutput, error)
+	SetTopicAttributes(context.Context, *awssns.SetTopicAttributesInput) (*awssns.SetTopicAttributesOutput, error)
+	DeleteTopic(context.Context, *awssns.DeleteTopicInput) (*awssns.DeleteTopicOutput, error)
+	Subscribe(context.Context, *awssns.SubscribeInput) (*awssns.SubscribeOutput, error)
+	ListSubscriptionsByTopic(context.Context, *awssns.ListSubscriptionsByTopicInput) (*awssns.ListSubscriptionsByTopicOutput, error)
+	SetSubscriptionAttributes(context.Context, *awssns.SetSubscriptionAttributesInput) (*awssns.SetSubscriptionAttributesOutput, error)
+	Unsubscribe(context.Context, *awssns.UnsubscribeInput) (*awssns.UnsubscribeOutput, error)
+	TagResource(context.Context, *awssns.TagResourceInput) (*awssns.TagResourceOutput, error)
+	UntagResource(context.Context, *awssns.UntagResourceInput) (*awssns.UntagResourceOutput, error)
+}
+
+// Events is what the resource types need of EventBridge.
+type Events interface {
+	PutRule(context.Context, *awseventbridge.PutRuleInput) (*awseventbridge.PutRuleOutput, error)
+	DeleteRule(context.Context, *awseventbridge.DeleteRuleInput) (*awseventbridge.DeleteRuleOutput, error)
+	PutTargets(context.Context, *awseventbridge.PutTargetsInput) (*awseventbridge.PutTargetsOutput, error)
+	RemoveTargets(context.Context, *awseventbridge.RemoveTargetsInput) (*awseventbridge.RemoveTargetsOutput, error)
+	TagResource(context.Context, *awseventbridge.TagResourceInput) (*awseventbridge.TagResourceOutput, error)
+	UntagResource(context.Context, *awseventbridge.UntagResourceInput) (*awseventbridge.UntagResourceOutput, error)
+}
+
+// Deployments is what the resource types need of CodeDeploy.
+type Deployments interface {
+	CreateApplication(context.Context, *awscodedeploy.CreateApplicationInput) (*awscodedeploy.CreateApplicationOutput, error)
+	DeleteApplication(context.Context, *awscodedeploy.DeleteApplicationInput) (*awscodedeploy.DeleteApplicationOutput, error)
+	CreateDeploymentConfig(context.Context, *awscodedeploy.CreateDeploymentConfigInput) (*awscodedeploy.CreateDeploymentConfigOutput, error)
+	DeleteDeploymentConfig(context.Context, *awscodedeploy.DeleteDeploymentConfigInput) (*awscodedeploy.DeleteDeploymentConfigOutput, error)
+	CreateDeploymentGroup(context.Context, *awscodedeploy.CreateDeploymentGroupInput) (*awscodedeploy.CreateDeploymentGroupOutput, error)
+	UpdateDeploymentGroup(context.Context, *awscodedeploy.UpdateDeploymentGroupInput) (*awscodedeploy.UpdateDeploymentGroupOutput, error)
+	DeleteDeploymentGroup(context.Context, *awscodedeploy.DeleteDeploymentGroupInput) (*awscodedeploy.DeleteDeploymentGroupOutput, error)
+	CreateDeployment(context.Context, *awscodedeploy.CreateDeploymentInput) (*awscodedeploy.CreateDeploymentOutput, error)
+	TagResource(context.Context, *awscodedeploy.TagResourceInput) (*awscodedeploy.TagResourceOutput, error)
+	UntagResource(context.Context, *awscodedeploy.UntagResourceInput) (*awscodedeploy.UntagResourceOutput, error)
+
+	// Wait returns a deployment once it has ended, however it ended.
+	Wait(ctx context.Context, deploymentID string) (*codedeploytypes.DeploymentInfo, error)
+}
+
+// Builds is what the resource types need of CodeBuild.
+type Builds interface {
+	CreateProject(context.Context, *awscodebuild.CreateProjectInput) (*awscodebuild.CreateProjectOutput, error)
+	UpdateProject(context.Context, *awscodebuild.UpdateProjectInput) (*awscodebuild.UpdateProjectOutput, error)
+	DeleteProject(context.Context, *awscodebuild.DeleteProjectInput) (*awscodebuild.DeleteProjectOutput, error)
+	CreateReportGroup(context.Context, *awscodebuild.CreateReportGroupInput) (*awscodebuild.CreateReportGroupOutput, error)
+	UpdateReportGroup(context.Context, *awscodebuild.UpdateReportGroupInput) (*awscodebuild.UpdateReportGroupOutput, error)
+	DeleteReportGroup(context.Context, *awscodebuild.DeleteReportGroupInput) (*awscodebuild.DeleteReportGroupOutput, error)
+}
+
+// Pipelines is what the resource types need of CodePipeline.
+type Pipelines interface {
+	CreatePipeline(context.Context, *awscodepipeline.CreatePipelineInput) (*awscodepipeline.CreatePipelineOutput, error)
+	UpdatePipeline(context.Context, *awscodepipeline.UpdatePipelineInput) (*awscodepipeline.UpdatePipelineOutput, error)
+	DeletePipeline(context.Context, *awscodepipeline.DeletePipelineInput) (*awscodepipeline.DeletePipelineOutput, error)
+	StartPipelineExecution(context.Context, *awscodepipeline.StartPipelineExecutionInput) (*awscodepipeline.StartPipelineExecutionOutput, error)
+	DisableStageTransition(context.Context, *awscodepipeline.DisableStageTransitionInput) (*awscodepipeline.DisableStageTransitionOutput, error)
+	EnableStageTransition(context.Context, *awscodepipeline.EnableStageTransitionInput) (*awscodepipeline.EnableStageTransitionOutput, error)
+	TagResource(context.Context, *awscodepipeline.TagResourceInput) (*awscodepipeline.TagResourceOutput, error)
+	UntagResource(context.Context, *awscodepipeline.UntagResourceInput) (*awscodepipeline.UntagResourceOutput, error)
+}
+
+// Connections is what the resource types need of CodeConnections.
+type Connections interface {
+	CreateConnection(context.Context, *awscodeconnections.CreateConnectionInput) (*awscodeconnections.CreateConnectionOutput, error)
+	GetConnection(context.Context, *awscodeconnections.GetConnectionInput) (*awscodeconnections.GetConnectionOutput, error)
+	DeleteConnection(context.Context, *awscodeconnections.DeleteConnectionInput) (*awscodeconnections.DeleteConnectionOutput, error)
+	TagResource(context.Context, *awscodeconnections.TagResourceInput) (*awscodeconnections.TagResourceOutput, error)
+	UntagResource(context.Context, *awscodeconnections.UntagResourceInput) (*awscodeconnections.UntagResourceOutput, error)
+}

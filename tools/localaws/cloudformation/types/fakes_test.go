@@ -1,0 +1,677 @@
+package types_test
+
+import (
+	"context"
+
+	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	awslogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
+	awscodeconnections "github.com/aws/aws-sdk-go-v2/service/codeconnections"
+	awscodedeploy "github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	awscodepipeline "github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	awsecr "github.com/aws/aws-sdk-go-v2/service/ecr"
+	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	awssecretsmanager "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/magewright/magewright/tools/localaws/cloudformation/types"
+)
+
+// The fakes record what is called and answer what the recorder holds.
+
+type fakeBuckets struct{ *recorder }
+
+func (f fakeBuckets) CreateBucket(_ context.Context, in *awss3.CreateBucketInput) (*awss3.CreateBucketOutput, error) {
+	return call[awss3.CreateBucketOutput](f.recorder, "s3", in)
+}
+
+func (f fakeBuckets) DeleteBucket(_ context.Context, in *awss3.DeleteBucketInput) (*awss3.DeleteBucketOutput, error) {
+	return call[awss3.DeleteBucketOutput](f.recorder, "s3", in)
+}
+
+func (f fakeBuckets) PutBucketEncryption(_ context.Context, in *awss3.PutBucketEncryptionInput) (*awss3.PutBucketEncryptionOutput, error) {
+	return call[awss3.PutBucketEncryptionOutput](f.recorder, "s3", in)
+}
+
+func (f fakeBuckets) DeleteBucketEncryption(_ context.Context, in *awss3.DeleteBucketEncryptionInput) (*awss3.DeleteBucketEncryptionOutput, error) {
+	return call[awss3.DeleteBucketEncryptionOutput](f.recorder, "s3", in)
+}
+
+func (f fakeBuckets) PutBucketVersioning(_ context.Context, in *awss3.PutBucketVersioningInput) (*awss3.PutBucketVersioningOutput, error) {
+	return call[awss3.PutBucketVersioningOutput](f.recorder, "s3", in)
+}
+
+func (f fakeBuckets) PutPublicAccessBlock(_ context.Context, in *awss3.PutPublicAccessBlockInput) (*awss3.PutPublicAccessBlockOutput, error) {
+	return call[awss3.PutPublicAccessBlockOutput](f.recorder, "s3", in)
+}
+
+func (f fakeBuckets) DeletePublicAccessBlock(_ context.Context, in *awss3.DeletePublicAccessBlockInput) (*awss3.DeletePublicAccessBlockOutput, error) {
+	return call[awss3.DeletePublicAccessBlockOutput](f.recorder, "s3", in)
+}
+
+func (f fakeBuckets) PutBucketLifecycleConfiguration(_ context.Context, in *awss3.PutBucketLifecycleConfigurationInput) (*awss3.PutBucketLifecycleConfigurationOutput, error) {
+	return call[awss3.PutBucketLifecycleConfigurationOutput](f.recorder, "s3", in)
+}
+
+func (f fakeBuckets) DeleteBucketLifecycle(_ context.Context, in *awss3.DeleteBucketLifecycleInput) (*awss3.DeleteBucketLifecycleOutput, error) {
+	return call[awss3.DeleteBucketLifecycleOutput](f.recorder, "s3", in)
+}
+
+func (f fakeBuckets) PutObjectLockConfiguration(_ context.Context, in *awss3.PutObjectLockConfigurationInput) (*awss3.PutObjectLockConfigurationOutput, error) {
+	return call[awss3.PutObjectLockConfigurationOutput](f.recorder, "s3", in)
+}
+
+func (f fakeBuckets) PutBucketOwnershipControls(_ context.Context, in *awss3.PutBucketOwnershipControlsInput) (*awss3.PutBucketOwnershipControlsOutput, error) {
+	return call[awss3.PutBucketOwnershipControlsOutput](f.recorder, "s3", in)
+}
+
+func (f fakeBuckets) DeleteBucketOwnershipControls(_ context.Context, in *awss3.DeleteBucketOwnershipControlsInput) (*awss3.DeleteBucketOwnershipControlsOutput, error) {
+	return call[awss3.DeleteBucketOwnershipControlsOutput](f.recorder, "s3", in)
+}
+
+func (f fakeBuckets) PutBucketLogging(_ context.Context, in *awss3.PutBucketLoggingInput) (*awss3.PutBucketLoggingOutput, error) {
+	return call[awss3.PutBucketLoggingOutput](f.recorder, "s3", in)
+}
+
+func (f fakeBuckets) PutBucketTagging(_ context.Context, in *awss3.PutBucketTaggingInput) (*awss3.PutBucketTaggingOutput, error) {
+	return call[awss3.PutBucketTaggingOutput](f.recorder, "s3", in)
+}
+
+func (f fakeBuckets) DeleteBucketTagging(_ context.Context, in *awss3.DeleteBucketTaggingInput) (*awss3.DeleteBucketTaggingOutput, error) {
+	return call[awss3.DeleteBucketTaggingOutput](f.recorder, "s3", in)
+}
+
+func (f fakeBuckets) PutBucketPolicy(_ context.Context, in *awss3.PutBucketPolicyInput) (*awss3.PutBucketPolicyOutput, error) {
+	return call[awss3.PutBucketPolicyOutput](f.recorder, "s3", in)
+}
+
+func (f fakeBuckets) DeleteBucketPolicy(_ context.Context, in *awss3.DeleteBucketPolicyInput) (*awss3.DeleteBucketPolicyOutput, error) {
+	return call[awss3.DeleteBucketPolicyOutput](f.recorder, "s3", in)
+}
+
+type fakeRepositories struct{ *recorder }
+
+func (f fakeRepositories) CreateRepository(_ context.Context, in *awsecr.CreateRepositoryInput) (*awsecr.CreateRepositoryOutput, error) {
+	return call[awsecr.CreateRepositoryOutput](f.recorder, "ecr", in)
+}
+
+func (f fakeRepositories) DeleteRepository(_ context.Context, in *awsecr.DeleteRepositoryInput) (*awsecr.DeleteRepositoryOutput, error) {
+	return call[awsecr.DeleteRepositoryOutput](f.recorder, "ecr", in)
+}
+
+func (f fakeRepositories) PutImageScanningConfiguration(_ context.Context, in *awsecr.PutImageScanningConfigurationInput) (*awsecr.PutImageScanningConfigurationOutput, error) {
+	return call[awsecr.PutImageScanningConfigurationOutput](f.recorder, "ecr", in)
+}
+
+func (f fakeRepositories) PutImageTagMutability(_ context.Context, in *awsecr.PutImageTagMutabilityInput) (*awsecr.PutImageTagMutabilityOutput, error) {
+	return call[awsecr.PutImageTagMutabilityOutput](f.recorder, "ecr", in)
+}
+
+func (f fakeRepositories) SetRepositoryPolicy(_ context.Context, in *awsecr.SetRepositoryPolicyInput) (*awsecr.SetRepositoryPolicyOutput, error) {
+	return call[awsecr.SetRepositoryPolicyOutput](f.recorder, "ecr", in)
+}
+
+func (f fakeRepositories) DeleteRepositoryPolicy(_ context.Context, in *awsecr.DeleteRepositoryPolicyInput) (*awsecr.DeleteRepositoryPolicyOutput, error) {
+	return call[awsecr.DeleteRepositoryPolicyOutput](f.recorder, "ecr", in)
+}
+
+func (f fakeRepositories) PutLifecyclePolicy(_ context.Context, in *awsecr.PutLifecyclePolicyInput) (*awsecr.PutLifecyclePolicyOutput, error) {
+	return call[awsecr.PutLifecyclePolicyOutput](f.recorder, "ecr", in)
+}
+
+func (f fakeRepositories) DeleteLifecyclePolicy(_ context.Context, in *awsecr.DeleteLifecyclePolicyInput) (*awsecr.DeleteLifecyclePolicyOutput, error) {
+	return call[awsecr.DeleteLifecyclePolicyOutput](f.recorder, "ecr", in)
+}
+
+func (f fakeRepositories) TagResource(_ context.Context, in *awsecr.TagResourceInput) (*awsecr.TagResourceOutput, error) {
+	return call[awsecr.TagResourceOutput](f.recorder, "ecr", in)
+}
+
+func (f fakeRepositories) UntagResource(_ context.Context, in *awsecr.UntagResourceInput) (*awsecr.UntagResourceOutput, error) {
+	return call[awsecr.UntagResourceOutput](f.recorder, "ecr", in)
+}
+
+type fakeIdentities struct{ *recorder }
+
+func (f fakeIdentities) CreateRole(_ context.Context, in *awsiam.CreateRoleInput) (*awsiam.CreateRoleOutput, error) {
+	return call[awsiam.CreateRoleOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) GetRole(_ context.Context, in *awsiam.GetRoleInput) (*awsiam.GetRoleOutput, error) {
+	return call[awsiam.GetRoleOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) UpdateRole(_ context.Context, in *awsiam.UpdateRoleInput) (*awsiam.UpdateRoleOutput, error) {
+	return call[awsiam.UpdateRoleOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) UpdateAssumeRolePolicy(_ context.Context, in *awsiam.UpdateAssumeRolePolicyInput) (*awsiam.UpdateAssumeRolePolicyOutput, error) {
+	return call[awsiam.UpdateAssumeRolePolicyOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) DeleteRole(_ context.Context, in *awsiam.DeleteRoleInput) (*awsiam.DeleteRoleOutput, error) {
+	return call[awsiam.DeleteRoleOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) PutRolePolicy(_ context.Context, in *awsiam.PutRolePolicyInput) (*awsiam.PutRolePolicyOutput, error) {
+	return call[awsiam.PutRolePolicyOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) DeleteRolePolicy(_ context.Context, in *awsiam.DeleteRolePolicyInput) (*awsiam.DeleteRolePolicyOutput, error) {
+	return call[awsiam.DeleteRolePolicyOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) AttachRolePolicy(_ context.Context, in *awsiam.AttachRolePolicyInput) (*awsiam.AttachRolePolicyOutput, error) {
+	return call[awsiam.AttachRolePolicyOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) DetachRolePolicy(_ context.Context, in *awsiam.DetachRolePolicyInput) (*awsiam.DetachRolePolicyOutput, error) {
+	return call[awsiam.DetachRolePolicyOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) PutRolePermissionsBoundary(_ context.Context, in *awsiam.PutRolePermissionsBoundaryInput) (*awsiam.PutRolePermissionsBoundaryOutput, error) {
+	return call[awsiam.PutRolePermissionsBoundaryOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) DeleteRolePermissionsBoundary(_ context.Context, in *awsiam.DeleteRolePermissionsBoundaryInput) (*awsiam.DeleteRolePermissionsBoundaryOutput, error) {
+	return call[awsiam.DeleteRolePermissionsBoundaryOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) TagRole(_ context.Context, in *awsiam.TagRoleInput) (*awsiam.TagRoleOutput, error) {
+	return call[awsiam.TagRoleOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) UntagRole(_ context.Context, in *awsiam.UntagRoleInput) (*awsiam.UntagRoleOutput, error) {
+	return call[awsiam.UntagRoleOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) CreatePolicy(_ context.Context, in *awsiam.CreatePolicyInput) (*awsiam.CreatePolicyOutput, error) {
+	return call[awsiam.CreatePolicyOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) GetPolicy(_ context.Context, in *awsiam.GetPolicyInput) (*awsiam.GetPolicyOutput, error) {
+	return call[awsiam.GetPolicyOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) DeletePolicy(_ context.Context, in *awsiam.DeletePolicyInput) (*awsiam.DeletePolicyOutput, error) {
+	return call[awsiam.DeletePolicyOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) CreatePolicyVersion(_ context.Context, in *awsiam.CreatePolicyVersionInput) (*awsiam.CreatePolicyVersionOutput, error) {
+	return call[awsiam.CreatePolicyVersionOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) DeletePolicyVersion(_ context.Context, in *awsiam.DeletePolicyVersionInput) (*awsiam.DeletePolicyVersionOutput, error) {
+	return call[awsiam.DeletePolicyVersionOutput](f.recorder, "iam", in)
+}
+
+func (f fakeIdentities) ListPolicyVersions(_ context.Context, in *awsiam.ListPolicyVersionsInput) (*awsiam.ListPolicyVersionsOutput, error) {
+	return call[awsiam.ListPolicyVersionsOutput](f.recorder, "iam", in)
+}
+
+type fakeKeys struct{ *recorder }
+
+func (f fakeKeys) CreateKey(_ context.Context, in *awskms.CreateKeyInput) (*awskms.CreateKeyOutput, error) {
+	return call[awskms.CreateKeyOutput](f.recorder, "kms", in)
+}
+
+func (f fakeKeys) UpdateKeyDescription(_ context.Context, in *awskms.UpdateKeyDescriptionInput) (*awskms.UpdateKeyDescriptionOutput, error) {
+	return call[awskms.UpdateKeyDescriptionOutput](f.recorder, "kms", in)
+}
+
+func (f fakeKeys) PutKeyPolicy(_ context.Context, in *awskms.PutKeyPolicyInput) (*awskms.PutKeyPolicyOutput, error) {
+	return call[awskms.PutKeyPolicyOutput](f.recorder, "kms", in)
+}
+
+func (f fakeKeys) EnableKey(_ context.Context, in *awskms.EnableKeyInput) (*awskms.EnableKeyOutput, error) {
+	return call[awskms.EnableKeyOutput](f.recorder, "kms", in)
+}
+
+func (f fakeKeys) DisableKey(_ context.Context, in *awskms.DisableKeyInput) (*awskms.DisableKeyOutput, error) {
+	return call[awskms.DisableKeyOutput](f.recorder, "kms", in)
+}
+
+func (f fakeKeys) EnableKeyRotation(_ context.Context, in *awskms.EnableKeyRotationInput) (*awskms.EnableKeyRotationOutput, error) {
+	return call[awskms.EnableKeyRotationOutput](f.recorder, "kms", in)
+}
+
+func (f fakeKeys) DisableKeyRotation(_ context.Context, in *awskms.DisableKeyRotationInput) (*awskms.DisableKeyRotationOutput, error) {
+	return call[awskms.DisableKeyRotationOutput](f.recorder, "kms", in)
+}
+
+func (f fakeKeys) ScheduleKeyDeletion(_ context.Context, in *awskms.ScheduleKeyDeletionInput) (*awskms.ScheduleKeyDeletionOutput, error) {
+	return call[awskms.ScheduleKeyDeletionOutput](f.recorder, "kms", in)
+}
+
+func (f fakeKeys) TagResource(_ context.Context, in *awskms.TagResourceInput) (*awskms.TagResourceOutput, error) {
+	return call[awskms.TagResourceOutput](f.recorder, "kms", in)
+}
+
+func (f fakeKeys) UntagResource(_ context.Context, in *awskms.UntagResourceInput) (*awskms.UntagResourceOutput, error) {
+	return call[awskms.UntagResourceOutput](f.recorder, "kms", in)
+}
+
+func (f fakeKeys) CreateAlias(_ context.Context, in *awskms.CreateAliasInput) (*awskms.CreateAliasOutput, error) {
+	return call[awskms.CreateAliasOutput](f.recorder, "kms", in)
+}
+
+func (f fakeKeys) UpdateAlias(_ context.Context, in *awskms.UpdateAliasInput) (*awskms.UpdateAliasOutput, error) {
+	return call[awskms.UpdateAliasOutput](f.recorder, "kms", in)
+}
+
+func (f fakeKeys) DeleteAlias(_ context.Context, in *awskms.DeleteAliasInput) (*awskms.DeleteAliasOutput, error) {
+	return call[awskms.DeleteAliasOutput](f.recorder, "kms", in)
+}
+
+type fakeParameters struct{ *recorder }
+
+func (f fakeParameters) PutParameter(_ context.Context, in *awsssm.PutParameterInput) (*awsssm.PutParameterOutput, error) {
+	return call[awsssm.PutParameterOutput](f.recorder, "ssm", in)
+}
+
+func (f fakeParameters) DeleteParameter(_ context.Context, in *awsssm.DeleteParameterInput) (*awsssm.DeleteParameterOutput, error) {
+	return call[awsssm.DeleteParameterOutput](f.recorder, "ssm", in)
+}
+
+func (f fakeParameters) AddTagsToResource(_ context.Context, in *awsssm.AddTagsToResourceInput) (*awsssm.AddTagsToResourceOutput, error) {
+	return call[awsssm.AddTagsToResourceOutput](f.recorder, "ssm", in)
+}
+
+func (f fakeParameters) RemoveTagsFromResource(_ context.Context, in *awsssm.RemoveTagsFromResourceInput) (*awsssm.RemoveTagsFromResourceOutput, error) {
+	return call[awsssm.RemoveTagsFromResourceOutput](f.recorder, "ssm", in)
+}
+
+type fakeSecrets struct{ *recorder }
+
+func (f fakeSecrets) CreateSecret(_ context.Context, in *awssecretsmanager.CreateSecretInput) (*awssecretsmanager.CreateSecretOutput, error) {
+	return call[awssecretsmanager.CreateSecretOutput](f.recorder, "secretsmanager", in)
+}
+
+func (f fakeSecrets) UpdateSecret(_ context.Context, in *awssecretsmanager.UpdateSecretInput) (*awssecretsmanager.UpdateSecretOutput, error) {
+	return call[awssecretsmanager.UpdateSecretOutput](f.recorder, "secretsmanager", in)
+}
+
+func (f fakeSecrets) DeleteSecret(_ context.Context, in *awssecretsmanager.DeleteSecretInput) (*awssecretsmanager.DeleteSecretOutput, error) {
+	return call[awssecretsmanager.DeleteSecretOutput](f.recorder, "secretsmanager", in)
+}
+
+func (f fakeSecrets) GetRandomPassword(_ context.Context, in *awssecretsmanager.GetRandomPasswordInput) (*awssecretsmanager.GetRandomPasswordOutput, error) {
+	return call[awssecretsmanager.GetRandomPasswordOutput](f.recorder, "secretsmanager", in)
+}
+
+func (f fakeSecrets) TagResource(_ context.Context, in *awssecretsmanager.TagResourceInput) (*awssecretsmanager.TagResourceOutput, error) {
+	return call[awssecretsmanager.TagResourceOutput](f.recorder, "secretsmanager", in)
+}
+
+func (f fakeSecrets) UntagResource(_ context.Context, in *awssecretsmanager.UntagResourceInput) (*awssecretsmanager.UntagResourceOutput, error) {
+	return call[awssecretsmanager.UntagResourceOutput](f.recorder, "secretsmanager", in)
+}
+
+type fakeFunctions struct{ *recorder }
+
+func (f fakeFunctions) CreateFunction(_ context.Context, in *awslambda.CreateFunctionInput) (*awslambda.CreateFunctionOutput, error) {
+	return call[awslambda.CreateFunctionOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) GetFunctionConfiguration(_ context.Context, in *awslambda.GetFunctionConfigurationInput) (*awslambda.GetFunctionConfigurationOutput, error) {
+	return call[awslambda.GetFunctionConfigurationOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) UpdateFunctionCode(_ context.Context, in *awslambda.UpdateFunctionCodeInput) (*awslambda.UpdateFunctionCodeOutput, error) {
+	return call[awslambda.UpdateFunctionCodeOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) UpdateFunctionConfiguration(_ context.Context, in *awslambda.UpdateFunctionConfigurationInput) (*awslambda.UpdateFunctionConfigurationOutput, error) {
+	return call[awslambda.UpdateFunctionConfigurationOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) DeleteFunction(_ context.Context, in *awslambda.DeleteFunctionInput) (*awslambda.DeleteFunctionOutput, error) {
+	return call[awslambda.DeleteFunctionOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) PutFunctionConcurrency(_ context.Context, in *awslambda.PutFunctionConcurrencyInput) (*awslambda.PutFunctionConcurrencyOutput, error) {
+	return call[awslambda.PutFunctionConcurrencyOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) DeleteFunctionConcurrency(_ context.Context, in *awslambda.DeleteFunctionConcurrencyInput) (*awslambda.DeleteFunctionConcurrencyOutput, error) {
+	return call[awslambda.DeleteFunctionConcurrencyOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) PublishVersion(_ context.Context, in *awslambda.PublishVersionInput) (*awslambda.PublishVersionOutput, error) {
+	return call[awslambda.PublishVersionOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) ListVersionsByFunction(_ context.Context, in *awslambda.ListVersionsByFunctionInput) (*awslambda.ListVersionsByFunctionOutput, error) {
+	return call[awslambda.ListVersionsByFunctionOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) CreateAlias(_ context.Context, in *awslambda.CreateAliasInput) (*awslambda.CreateAliasOutput, error) {
+	return call[awslambda.CreateAliasOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) GetAlias(_ context.Context, in *awslambda.GetAliasInput) (*awslambda.GetAliasOutput, error) {
+	return call[awslambda.GetAliasOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) UpdateAlias(_ context.Context, in *awslambda.UpdateAliasInput) (*awslambda.UpdateAliasOutput, error) {
+	return call[awslambda.UpdateAliasOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) DeleteAlias(_ context.Context, in *awslambda.DeleteAliasInput) (*awslambda.DeleteAliasOutput, error) {
+	return call[awslambda.DeleteAliasOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) AddPermission(_ context.Context, in *awslambda.AddPermissionInput) (*awslambda.AddPermissionOutput, error) {
+	return call[awslambda.AddPermissionOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) RemovePermission(_ context.Context, in *awslambda.RemovePermissionInput) (*awslambda.RemovePermissionOutput, error) {
+	return call[awslambda.RemovePermissionOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) CreateFunctionUrlConfig(_ context.Context, in *awslambda.CreateFunctionUrlConfigInput) (*awslambda.CreateFunctionUrlConfigOutput, error) {
+	return call[awslambda.CreateFunctionUrlConfigOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) UpdateFunctionUrlConfig(_ context.Context, in *awslambda.UpdateFunctionUrlConfigInput) (*awslambda.UpdateFunctionUrlConfigOutput, error) {
+	return call[awslambda.UpdateFunctionUrlConfigOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) DeleteFunctionUrlConfig(_ context.Context, in *awslambda.DeleteFunctionUrlConfigInput) (*awslambda.DeleteFunctionUrlConfigOutput, error) {
+	return call[awslambda.DeleteFunctionUrlConfigOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) PutFunctionEventInvokeConfig(_ context.Context, in *awslambda.PutFunctionEventInvokeConfigInput) (*awslambda.PutFunctionEventInvokeConfigOutput, error) {
+	return call[awslambda.PutFunctionEventInvokeConfigOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) DeleteFunctionEventInvokeConfig(_ context.Context, in *awslambda.DeleteFunctionEventInvokeConfigInput) (*awslambda.DeleteFunctionEventInvokeConfigOutput, error) {
+	return call[awslambda.DeleteFunctionEventInvokeConfigOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) TagResource(_ context.Context, in *awslambda.TagResourceInput) (*awslambda.TagResourceOutput, error) {
+	return call[awslambda.TagResourceOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) UntagResource(_ context.Context, in *awslambda.UntagResourceInput) (*awslambda.UntagResourceOutput, error) {
+	return call[awslambda.UntagResourceOutput](f.recorder, "lambda", in)
+}
+
+type fakeLogs struct{ *recorder }
+
+func (f fakeLogs) CreateLogGroup(_ context.Context, in *awslogs.CreateLogGroupInput) (*awslogs.CreateLogGroupOutput, error) {
+	return call[awslogs.CreateLogGroupOutput](f.recorder, "logs", in)
+}
+
+func (f fakeLogs) DeleteLogGroup(_ context.Context, in *awslogs.DeleteLogGroupInput) (*awslogs.DeleteLogGroupOutput, error) {
+	return call[awslogs.DeleteLogGroupOutput](f.recorder, "logs", in)
+}
+
+func (f fakeLogs) PutRetentionPolicy(_ context.Context, in *awslogs.PutRetentionPolicyInput) (*awslogs.PutRetentionPolicyOutput, error) {
+	return call[awslogs.PutRetentionPolicyOutput](f.recorder, "logs", in)
+}
+
+func (f fakeLogs) DeleteRetentionPolicy(_ context.Context, in *awslogs.DeleteRetentionPolicyInput) (*awslogs.DeleteRetentionPolicyOutput, error) {
+	return call[awslogs.DeleteRetentionPolicyOutput](f.recorder, "logs", in)
+}
+
+func (f fakeLogs) TagResource(_ context.Context, in *awslogs.TagResourceInput) (*awslogs.TagResourceOutput, error) {
+	return call[awslogs.TagResourceOutput](f.recorder, "logs", in)
+}
+
+func (f fakeLogs) UntagResource(_ context.Context, in *awslogs.UntagResourceInput) (*awslogs.UntagResourceOutput, error) {
+	return call[awslogs.UntagResourceOutput](f.recorder, "logs", in)
+}
+
+type fakeAlarms struct{ *recorder }
+
+func (f fakeAlarms) DescribeAlarms(_ context.Context, in *awscloudwatch.DescribeAlarmsInput) (*awscloudwatch.DescribeAlarmsOutput, error) {
+	return call[awscloudwatch.DescribeAlarmsOutput](f.recorder, "cloudwatch", in)
+}
+
+func (f fakeAlarms) PutMetricAlarm(_ context.Context, in *awscloudwatch.PutMetricAlarmInput) (*awscloudwatch.PutMetricAlarmOutput, error) {
+	return call[awscloudwatch.PutMetricAlarmOutput](f.recorder, "cloudwatch", in)
+}
+
+func (f fakeAlarms) PutCompositeAlarm(_ context.Context, in *awscloudwatch.PutCompositeAlarmInput) (*awscloudwatch.PutCompositeAlarmOutput, error) {
+	return call[awscloudwatch.PutCompositeAlarmOutput](f.recorder, "cloudwatch", in)
+}
+
+func (f fakeAlarms) DeleteAlarms(_ context.Context, in *awscloudwatch.DeleteAlarmsInput) (*awscloudwatch.DeleteAlarmsOutput, error) {
+	return call[awscloudwatch.DeleteAlarmsOutput](f.recorder, "cloudwatch", in)
+}
+
+func (f fakeAlarms) PutDashboard(_ context.Context, in *awscloudwatch.PutDashboardInput) (*awscloudwatch.PutDashboardOutput, error) {
+	return call[awscloudwatch.PutDashboardOutput](f.recorder, "cloudwatch", in)
+}
+
+func (f fakeAlarms) DeleteDashboards(_ context.Context, in *awscloudwatch.DeleteDashboardsInput) (*awscloudwatch.DeleteDashboardsOutput, error) {
+	return call[awscloudwatch.DeleteDashboardsOutput](f.recorder, "cloudwatch", in)
+}
+
+func (f fakeAlarms) TagResource(_ context.Context, in *awscloudwatch.TagResourceInput) (*awscloudwatch.TagResourceOutput, error) {
+	return call[awscloudwatch.TagResourceOutput](f.recorder, "cloudwatch", in)
+}
+
+func (f fakeAlarms) UntagResource(_ context.Context, in *awscloudwatch.UntagResourceInput) (*awscloudwatch.UntagResourceOutput, error) {
+	return call[awscloudwatch.UntagResourceOutput](f.recorder, "cloudwatch", in)
+}
+
+type fakeTopics struct{ *recorder }
+
+func (f fakeTopics) CreateTopic(_ context.Context, in *awssns.CreateTopicInput) (*awssns.CreateTopicOutput, error) {
+	return call[awssns.CreateTopicOutput](f.recorder, "sns", in)
+}
+
+func (f fakeTopics) SetTopicAttributes(_ context.Context, in *awssns.SetTopicAttributesInput) (*awssns.SetTopicAttributesOutput, error) {
+	return call[awssns.SetTopicAttributesOutput](f.recorder, "sns", in)
+}
+
+func (f fakeTopics) DeleteTopic(_ context.Context, in *awssns.DeleteTopicInput) (*awssns.DeleteTopicOutput, error) {
+	return call[awssns.DeleteTopicOutput](f.recorder, "sns", in)
+}
+
+func (f fakeTopics) Subscribe(_ context.Context, in *awssns.SubscribeInput) (*awssns.SubscribeOutput, error) {
+	return call[awssns.SubscribeOutput](f.recorder, "sns", in)
+}
+
+func (f fakeTopics) ListSubscriptionsByTopic(_ context.Context, in *awssns.ListSubscriptionsByTopicInput) (*awssns.ListSubscriptionsByTopicOutput, error) {
+	return call[awssns.ListSubscriptionsByTopicOutput](f.recorder, "sns", in)
+}
+
+func (f fakeTopics) SetSubscriptionAttributes(_ context.Context, in *awssns.SetSubscriptionAttributesInput) (*awssns.SetSubscriptionAttributesOutput, error) {
+	return call[awssns.SetSubscriptionAttributesOutput](f.recorder, "sns", in)
+}
+
+func (f fakeTopics) Unsubscribe(_ context.Context, in *awssns.UnsubscribeInput) (*awssns.UnsubscribeOutput, error) {
+	return call[awssns.UnsubscribeOutput](f.recorder, "sns", in)
+}
+
+func (f fakeTopics) TagResource(_ context.Context, in *awssns.TagResourceInput) (*awssns.TagResourceOutput, error) {
+	return call[awssns.TagResourceOutput](f.recorder, "sns", in)
+}
+
+func (f fakeTopics) UntagResource(_ context.Context, in *awssns.UntagResourceInput) (*awssns.UntagResourceOutput, error) {
+	return call[awssns.UntagResourceOutput](f.recorder, "sns", in)
+}
+
+type fakeEvents struct{ *recorder }
+
+func (f fakeEvents) PutRule(_ context.Context, in *awseventbridge.PutRuleInput) (*awseventbridge.PutRuleOutput, error) {
+	return call[awseventbridge.PutRuleOutput](f.recorder, "eventbridge", in)
+}
+
+func (f fakeEvents) DeleteRule(_ context.Context, in *awseventbridge.DeleteRuleInput) (*awseventbridge.DeleteRuleOutput, error) {
+	return call[awseventbridge.DeleteRuleOutput](f.recorder, "eventbridge", in)
+}
+
+func (f fakeEvents) PutTargets(_ context.Context, in *awseventbridge.PutTargetsInput) (*awseventbridge.PutTargetsOutput, error) {
+	return call[awseventbridge.PutTargetsOutput](f.recorder, "eventbridge", in)
+}
+
+func (f fakeEvents) RemoveTargets(_ context.Context, in *awseventbridge.RemoveTargetsInput) (*awseventbridge.RemoveTargetsOutput, error) {
+	return call[awseventbridge.RemoveTargetsOutput](f.recorder, "eventbridge", in)
+}
+
+func (f fakeEvents) TagResource(_ context.Context, in *awseventbridge.TagResourceInput) (*awseventbridge.TagResourceOutput, error) {
+	return call[awseventbridge.TagResourceOutput](f.recorder, "eventbridge", in)
+}
+
+func (f fakeEvents) UntagResource(_ context.Context, in *awseventbridge.UntagResourceInput) (*awseventbridge.UntagResourceOutput, error) {
+	return call[awseventbridge.UntagResourceOutput](f.recorder, "eventbridge", in)
+}
+
+type fakeDeployments struct{ *recorder }
+
+func (f fakeDeployments) CreateApplication(_ context.Context, in *awscodedeploy.CreateApplicationInput) (*awscodedeploy.CreateApplicationOutput, error) {
+	return call[awscodedeploy.CreateApplicationOutput](f.recorder, "codedeploy", in)
+}
+
+func (f fakeDeployments) DeleteApplication(_ context.Context, in *awscodedeploy.DeleteApplicationInput) (*awscodedeploy.DeleteApplicationOutput, error) {
+	return call[awscodedeploy.DeleteApplicationOutput](f.recorder, "codedeploy", in)
+}
+
+func (f fakeDeployments) CreateDeploymentConfig(_ context.Context, in *awscodedeploy.CreateDeploymentConfigInput) (*awscodedeploy.CreateDeploymentConfigOutput, error) {
+	return call[awscodedeploy.CreateDeploymentConfigOutput](f.recorder, "codedeploy", in)
+}
+
+func (f fakeDeployments) DeleteDeploymentConfig(_ context.Context, in *awscodedeploy.DeleteDeploymentConfigInput) (*awscodedeploy.DeleteDeploymentConfigOutput, error) {
+	return call[awscodedeploy.DeleteDeploymentConfigOutput](f.recorder, "codedeploy", in)
+}
+
+func (f fakeDeployments) CreateDeploymentGroup(_ context.Context, in *awscodedeploy.CreateDeploymentGroupInput) (*awscodedeploy.CreateDeploymentGroupOutput, error) {
+	return call[awscodedeploy.CreateDeploymentGroupOutput](f.recorder, "codedeploy", in)
+}
+
+func (f fakeDeployments) UpdateDeploymentGroup(_ context.Context, in *awscodedeploy.UpdateDeploymentGroupInput) (*awscodedeploy.UpdateDeploymentGroupOutput, error) {
+	return call[awscodedeploy.UpdateDeploymentGroupOutput](f.recorder, "codedeploy", in)
+}
+
+func (f fakeDeployments) DeleteDeploymentGroup(_ context.Context, in *awscodedeploy.DeleteDeploymentGroupInput) (*awscodedeploy.DeleteDeploymentGroupOutput, error) {
+	return call[awscodedeploy.DeleteDeploymentGroupOutput](f.recorder, "codedeploy", in)
+}
+
+func (f fakeDeployments) CreateDeployment(_ context.Context, in *awscodedeploy.CreateDeploymentInput) (*awscodedeploy.CreateDeploymentOutput, error) {
+	return call[awscodedeploy.CreateDeploymentOutput](f.recorder, "codedeploy", in)
+}
+
+func (f fakeDeployments) TagResource(_ context.Context, in *awscodedeploy.TagResourceInput) (*awscodedeploy.TagResourceOutput, error) {
+	return call[awscodedeploy.TagResourceOutput](f.recorder, "codedeploy", in)
+}
+
+func (f fakeDeployments) UntagResource(_ context.Context, in *awscodedeploy.UntagResourceInput) (*awscodedeploy.UntagResourceOutput, error) {
+	return call[awscodedeploy.UntagResourceOutput](f.recorder, "codedeploy", in)
+}
+
+func (f fakeDeployments) Wait(_ context.Context, id string) (*codedeploytypes.DeploymentInfo, error) {
+	return call[codedeploytypes.DeploymentInfo](f.recorder, "codedeploy", &waitInput{DeploymentID: id})
+}
+
+type fakeBuilds struct{ *recorder }
+
+func (f fakeBuilds) CreateProject(_ context.Context, in *awscodebuild.CreateProjectInput) (*awscodebuild.CreateProjectOutput, error) {
+	return call[awscodebuild.CreateProjectOutput](f.recorder, "codebuild", in)
+}
+
+func (f fakeBuilds) UpdateProject(_ context.Context, in *awscodebuild.UpdateProjectInput) (*awscodebuild.UpdateProjectOutput, error) {
+	return call[awscodebuild.UpdateProjectOutput](f.recorder, "codebuild", in)
+}
+
+func (f fakeBuilds) DeleteProject(_ context.Context, in *awscodebuild.DeleteProjectInput) (*awscodebuild.DeleteProjectOutput, error) {
+	return call[awscodebuild.DeleteProjectOutput](f.recorder, "codebuild", in)
+}
+
+func (f fakeBuilds) CreateReportGroup(_ context.Context, in *awscodebuild.CreateReportGroupInput) (*awscodebuild.CreateReportGroupOutput, error) {
+	return call[awscodebuild.CreateReportGroupOutput](f.recorder, "codebuild", in)
+}
+
+func (f fakeBuilds) UpdateReportGroup(_ context.Context, in *awscodebuild.UpdateReportGroupInput) (*awscodebuild.UpdateReportGroupOutput, error) {
+	return call[awscodebuild.UpdateReportGroupOutput](f.recorder, "codebuild", in)
+}
+
+func (f fakeBuilds) DeleteReportGroup(_ context.Context, in *awscodebuild.DeleteReportGroupInput) (*awscodebuild.DeleteReportGroupOutput, error) {
+	return call[awscodebuild.DeleteReportGroupOutput](f.recorder, "codebuild", in)
+}
+
+type fakePipelines struct{ *recorder }
+
+func (f fakePipelines) CreatePipeline(_ context.Context, in *awscodepipeline.CreatePipelineInput) (*awscodepipeline.CreatePipelineOutput, error) {
+	return call[awscodepipeline.CreatePipelineOutput](f.recorder, "codepipeline", in)
+}
+
+func (f fakePipelines) UpdatePipeline(_ context.Context, in *awscodepipeline.UpdatePipelineInput) (*awscodepipeline.UpdatePipelineOutput, error) {
+	return call[awscodepipeline.UpdatePipelineOutput](f.recorder, "codepipeline", in)
+}
+
+func (f fakePipelines) DeletePipeline(_ context.Context, in *awscodepipeline.DeletePipelineInput) (*awscodepipeline.DeletePipelineOutput, error) {
+	return call[awscodepipeline.DeletePipelineOutput](f.recorder, "codepipeline", in)
+}
+
+func (f fakePipelines) StartPipelineExecution(_ context.Context, in *awscodepipeline.StartPipelineExecutionInput) (*awscodepipeline.StartPipelineExecutionOutput, error) {
+	return call[awscodepipeline.StartPipelineExecutionOutput](f.recorder, "codepipeline", in)
+}
+
+func (f fakePipelines) DisableStageTransition(_ context.Context, in *awscodepipeline.DisableStageTransitionInput) (*awscodepipeline.DisableStageTransitionOutput, error) {
+	return call[awscodepipeline.DisableStageTransitionOutput](f.recorder, "codepipeline", in)
+}
+
+func (f fakePipelines) EnableStageTransition(_ context.Context, in *awscodepipeline.EnableStageTransitionInput) (*awscodepipeline.EnableStageTransitionOutput, error) {
+	return call[awscodepipeline.EnableStageTransitionOutput](f.recorder, "codepipeline", in)
+}
+
+func (f fakePipelines) TagResource(_ context.Context, in *awscodepipeline.TagResourceInput) (*awscodepipeline.TagResourceOutput, error) {
+	return call[awscodepipeline.TagResourceOutput](f.recorder, "codepipeline", in)
+}
+
+func (f fakePipelines) UntagResource(_ context.Context, in *awscodepipeline.UntagResourceInput) (*awscodepipeline.UntagResourceOutput, error) {
+	return call[awscodepipeline.UntagResourceOutput](f.recorder, "codepipeline", in)
+}
+
+type fakeConnections struct{ *recorder }
+
+func (f fakeConnections) CreateConnection(_ context.Context, in *awscodeconnections.CreateConnectionInput) (*awscodeconnections.CreateConnectionOutput, error) {
+	return call[awscodeconnections.CreateConnectionOutput](f.recorder, "codeconnections", in)
+}
+
+func (f fakeConnections) GetConnection(_ context.Context, in *awscodeconnections.GetConnectionInput) (*awscodeconnections.GetConnectionOutput, error) {
+	return call[awscodeconnections.GetConnectionOutput](f.recorder, "codeconnections", in)
+}
+
+func (f fakeConnections) DeleteConnection(_ context.Context, in *awscodeconnections.DeleteConnectionInput) (*awscodeconnections.DeleteConnectionOutput, error) {
+	return call[awscodeconnections.DeleteConnectionOutput](f.recorder, "codeconnections", in)
+}
+
+func (f fakeConnections) TagResource(_ context.Context, in *awscodeconnections.TagResourceInput) (*awscodeconnections.TagResourceOutput, error) {
+	return call[awscodeconnections.TagResourceOutput](f.recorder, "codeconnections", in)
+}
+
+func (f fakeConnections) UntagResource(_ context.Context, in *awscodeconnections.UntagResourceInput) (*awscodeconnections.UntagResourceOutput, error) {
+	return call[awscodeconnections.UntagResourceOutput](f.recorder, "codeconnections", in)
+}
+
+func (rec *recorder) deps() types.Deps {
+	return types.Deps{
+		Account:      rec.account,
+		Buckets:      fakeBuckets{rec},
+		Repositories: fakeRepositories{rec},
+		Identities:   fakeIdentities{rec},
+		Keys:         fakeKeys{rec},
+		Parameters:   fakeParameters{rec},
+		Secrets:      fakeSecrets{rec},
+		Functions:    fakeFunctions{rec},
+		Logs:         fakeLogs{rec},
+		Alarms:       fakeAlarms{rec},
+		Topics:       fakeTopics{rec},
+		Events:       fakeEvents{rec},
+		Deployments:  fakeDeployments{rec},
+		Builds:       fakeBuilds{rec},
+		Pipelines:    fakePipelines{rec},
+		Connections:  fakeConnections{rec},
+	}
+}

@@ -1,0 +1,162 @@
+package types
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
+)
+
+// A definition is a resource type before its handlers answer in CloudFormation's terms.
+type definition struct {
+	resource.Type
+	// required names the properties without which there is no resource.
+	required []string
+}
+
+// A HandlerError is the failure of a resource handler, in the words in which
+// CloudFormation reports it as the reason of a resource's status.
+type HandlerError struct {
+	Message string
+	Token   string // of the request
+	// Code is a handler error code, such as NotFound.
+	// See https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract-errors.html.
+	Code string
+	Err  error // what the service answered
+}
+
+func (e *HandlerError) Error() string {
+	return fmt.Sprintf("Resource handler returned message: %q (RequestToken: %s, HandlerErrorCode: %s)", e.Message, e.Token, e.Code)
+}
+
+// Unwrap returns the error of the service.
+func (e *HandlerError) Unwrap() error { return e.Err }
+
+// handled returns the type with handlers that check the properties, take a
+// missing resource for a deleted one, and report errors as AWS's handlers do.
+// A creation that fails half-way returns the resource with the error, so that
+// the engine's rollback can delete it.
+func (d definition) handled() resource.Type {
+	t := d.Type
+	create, update, remove := t.Create, t.Update, t.Delete
+	t.Create = func(ctx context.Context, asked *resource.Request) (*resource.Result, error) {
+		fresh := *asked // a replacement has nothing of what it replaces
+		fresh.PhysicalID, fresh.OldProperties = "", nil
+		r := &fresh
+		if err := d.check(r); err != nil {
+			return nil, err
+		}
+		made, err := create(ctx, r)
+		if err != nil {
+			return made, handlerError(r, err)
+		}
+		return made, nil
+	}
+	if update != nil {
+		t.Update = func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+			if err := d.check(r); err != nil {
+				return nil, err
+			}
+			result, err := update(ctx, r)
+			if err != nil {
+				return nil, handlerError(r, err)
+			}
+			return result, nil
+		}
+	}
+	t.Delete = func(ctx context.Context, r *resource.Request) error {
+		if err := remove(ctx, r); err != nil && handlerCode(err) != "NotFound" {
+			return handlerError(r, err)
+		}
+		return nil
+	}
+	return t
+}
+
+// check reports properties that are missing or not honoured.
+func (d definition) check(r *resource.Request) error {
+	if err := d.Unsupported(r.LogicalID, r.Properties); err != nil {
+		return err
+	}
+	for _, name := range d.required {
+		if _, ok := r.Properties[name]; !ok {
+			return handlerError(r, &propertyError{"", fmt.Sprintf("required key [%s] not found", name)})
+		}
+	}
+	return nil
+}
+
+// A validationError refuses a resource before a handler sees it.
+type validationError struct {
+	logicalID string
+	err       error
+}
+
+func (e *validationError) Error() string {
+	return "Properties validation failed for resource " + e.logicalID + " with message: [" + e.err.Error() + "]"
+}
+
+func (e *validationError) Unwrap() error { return e.err }
+
+// handlerError returns err as CloudFormation reports it.
+func handlerError(r *resource.Request, err error) error {
+	if _, done := errors.AsType[*HandlerError](err); done {
+		return err
+	}
+	if p, ok := errors.AsType[*propertyError](err); ok {
+		return &validationError{r.LogicalID, p}
+	}
+	message := err.Error()
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorMessage() != "" {
+		message = api.ErrorMessage()
+	}
+	return &HandlerError{Message: message, Token: r.Token, Code: handlerCode(err), Err: err}
+}
+
+// codes maps the parts of service error codes to handler error codes. The
+// first that fits counts.
+var codes = []struct {
+	handler string
+	parts   []string
+}{
+	{"AlreadyExists", []string{"AlreadyExist", "BucketAlreadyOwnedByYou", "ResourceExistsException", "DuplicateName"}},
+	{"NotFound", []string{"NotFound", "NoSuch", "DoesNotExist", "404"}},
+	{"AccessDenied", []string{"AccessDenied", "UnauthorizedOperation", "NotAuthorized"}},
+	{"Throttling", []string{"Throttling", "TooManyRequests", "SlowDown", "RequestLimitExceeded"}},
+	{"ServiceLimitExceeded", []string{"LimitExceeded", "QuotaExceeded", "TooManyTags"}},
+	{"ResourceConflict", []string{"Conflict", "InUse", "ConcurrentModification", "OperationAborted"}},
+	{"InvalidRequest", []string{"Invalid", "Validation", "Malformed", "Unsupported", "Required", "BadRequest"}},
+}
+
+// handlerCode returns the handler error code for what a service answered.
+func handlerCode(err error) string {
+	if h, ok := errors.AsType[*HandlerError](err); ok {
+		return h.Code
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return "NotStabilized"
+	}
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return "InternalFailure"
+	}
+	for _, c := range codes {
+		if slices.ContainsFunc(c.parts, func(part string) bool { return strings.Contains(api.ErrorCode(), part) }) {
+			return c.handler
+		}
+	}
+	if api.ErrorFault() == smithy.FaultServer {
+		return "ServiceInternalError"
+	}
+	return "GeneralServiceException"
+}
+
+// failure returns an error with a handler error code of its own.
+func failure(r *resource.Request, code, format string, args ...any) error {
+	return &HandlerError{Message: fmt.Sprintf(format, args...), Token: r.Token, Code: code}
+}

@@ -1,0 +1,186 @@
+package types
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
+)
+
+// function is AWS::Lambda::Function. Its code comes from S3: inline code
+// (ZipFile) is for runtimes that the embedded AWS does not have.
+func function(d Deps) definition {
+	f := functions{d}
+	return definition{
+		required: []string{"Code", "Role"},
+		Type: resource.Type{
+			Name: "AWS::Lambda::Function",
+			Properties: []string{
+				"Architectures", "Code", "DeadLetterConfig", "Description", "Environment", "EphemeralStorage", "FunctionName",
+				"Handler", "KmsKeyArn", "LoggingConfig", "MemorySize", "PackageType", "ReservedConcurrentExecutions", "Role",
+				"Runtime", "Tags", "Timeout", "TracingConfig",
+			},
+			CreateOnly: []string{"FunctionName", "PackageType"},
+			Create:     f.create,
+			Update:     f.update,
+			Delete: func(ctx context.Context, r *resource.Request) error {
+				_, err := d.Functions.DeleteFunction(ctx, &awslambda.DeleteFunctionInput{FunctionName: aws.String(r.PhysicalID)})
+				return err
+			},
+		},
+	}
+}
+
+type functions struct{ Deps }
+
+func (f functions) create(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+	in := &awslambda.CreateFunctionInput{}
+	if err := checkCode(r); err != nil {
+		return nil, err
+	}
+	if err := decode(r, in, "Tags", "ReservedConcurrentExecutions"); err != nil {
+		return nil, err
+	}
+	tags, err := tagsOf(r)
+	if err != nil {
+		return nil, err
+	}
+	in.FunctionName, in.Tags = nameOf(r, "FunctionName", 64), tags
+	out, err := f.Functions.CreateFunction(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	made := functionResult(in.FunctionName, out.FunctionArn)
+	if err := f.limitConcurrency(ctx, r, in.FunctionName); err != nil {
+		return made, err
+	}
+	return made, f.stabilize(ctx, r, in.FunctionName)
+}
+
+func (f functions) update(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+	name := aws.String(r.PhysicalID)
+	if err := checkCode(r); err != nil {
+		return nil, err
+	}
+	if changed(r, "Code", "Architectures") {
+		in := &awslambda.UpdateFunctionCodeInput{FunctionName: name}
+		if err := decodeProperty(r.Properties, "Architectures", &in.Architectures); err != nil {
+			return nil, err
+		}
+		var code lambdatypes.FunctionCode
+		if err := decodeProperty(r.Properties, "Code", &code); err != nil {
+			return nil, err
+		}
+		in.S3Bucket, in.S3Key, in.S3ObjectVersion = code.S3Bucket, code.S3Key, code.S3ObjectVersion
+		in.S3ObjectStorageMode, in.SourceKMSKeyArn, in.ImageUri = code.S3ObjectStorageMode, code.SourceKMSKeyArn, code.ImageUri
+		if _, err := f.Functions.UpdateFunctionCode(ctx, in); err != nil {
+			return nil, err
+		}
+		if err := f.stabilize(ctx, r, name); err != nil {
+			return nil, err
+		}
+	}
+	if changed(r, "DeadLetterConfig", "Description", "Environment", "EphemeralStorage", "Handler", "KmsKeyArn", "LoggingConfig",
+		"MemorySize", "Role", "Runtime", "Timeout", "TracingConfig") {
+		in := &awslambda.UpdateFunctionConfigurationInput{}
+		properties := restored(r, map[string]any{
+			"DeadLetterConfig": map[string]any{"TargetArn": ""},
+			"Description":      "",
+			"Environment":      map[string]any{"Variables": map[string]any{}},
+			"EphemeralStorage": map[string]any{"Size": 512.0},
+			"KmsKeyArn":        "",
+			"LoggingConfig":    map[string]any{"LogFormat": "Text", "LogGroup": "/aws/lambda/" + r.PhysicalID},
+			"MemorySize":       128.0,
+			"Timeout":          3.0,
+			"TracingConfig":    map[string]any{"Mode": "PassThrough"},
+		})
+		if err := decodeMap(properties, in, "Architectures", "Code", "PackageType", "ReservedConcurrentExecutions", "Tags"); err != nil {
+			return nil, err
+		}
+		in.FunctionName = name
+		if _, err := f.Functions.UpdateFunctionConfiguration(ctx, in); err != nil {
+			return nil, err
+		}
+		if err := f.stabilize(ctx, r, name); err != nil {
+			return nil, err
+		}
+	}
+	if changed(r, "ReservedConcurrentExecutions") {
+		if err := f.limitConcurrency(ctx, r, name); err != nil {
+			return nil, err
+		}
+	}
+	arn := aws.String(f.Account.ARN("lambda", "function:"+r.PhysicalID))
+	err := retag(r,
+		func(tags map[string]string) error {
+			_, err := f.Functions.TagResource(ctx, &awslambda.TagResourceInput{Resource: arn, Tags: tags})
+			return err
+		},
+		func(keys []string) error {
+			_, err := f.Functions.UntagResource(ctx, &awslambda.UntagResourceInput{Resource: arn, TagKeys: keys})
+			return err
+		})
+	return functionResult(name, arn), err
+}
+
+// limitConcurrency reserves the concurrency that the properties name, or
+// releases what was reserved.
+func (f functions) limitConcurrency(ctx context.Context, r *resource.Request, name *string) error {
+	const property = "ReservedConcurrentExecutions"
+	if _, ok := r.Properties[property]; ok {
+		in := &awslambda.PutFunctionConcurrencyInput{FunctionName: name}
+		if err := decodeProperty(r.Properties, property, &in.ReservedConcurrentExecutions); err != nil {
+			return err
+		}
+		_, err := f.Functions.PutFunctionConcurrency(ctx, in)
+		return err
+	}
+	if _, had := r.OldProperties[property]; !had {
+		return nil
+	}
+	_, err := f.Functions.DeleteFunctionConcurrency(ctx, &awslambda.DeleteFunctionConcurrencyInput{FunctionName: name})
+	return err
+}
+
+// pollInterval is how often a function is asked whether it is ready.
+const pollInterval = 100 * time.Millisecond
+
+// stabilize waits until a function can be invoked with its new code and
+// configuration.
+// See https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html.
+func (f functions) stabilize(ctx context.Context, r *resource.Request, name *string) error {
+	for {
+		c, err := f.Functions.GetFunctionConfiguration(ctx, &awslambda.GetFunctionConfigurationInput{FunctionName: name})
+		if err != nil {
+			return err
+		}
+		switch {
+		case c.State == lambdatypes.StateFailed:
+			return failure(r, "NotStabilized", "Function %s reached state Failed: %s", *name, aws.ToString(c.StateReason))
+		case c.LastUpdateStatus == lambdatypes.LastUpdateStatusFailed:
+			return failure(r, "NotStabilized", "Update of function %s failed: %s", *name, aws.ToString(c.LastUpdateStatusReason))
+		case c.State != lambdatypes.StatePending && c.LastUpdateStatus != lambdatypes.LastUpdateStatusInProgress:
+			return nil
+		}
+		if err := clock.Sleep(ctx, f.Account.Clock, pollInterval); err != nil {
+			return err
+		}
+	}
+}
+
+func checkCode(r *resource.Request) error {
+	code, _ := r.Properties["Code"].(map[string]any)
+	if _, inline := code["ZipFile"]; inline {
+		return &propertyError{"/Code/ZipFile", "the embedded AWS has no runtime for inline code; deploy the function as a zip in S3"}
+	}
+	return nil
+}
+
+func functionResult(name, arn *string) *resource.Result {
+	return &resource.Result{PhysicalID: *name, Attributes: map[string]any{"Arn": aws.ToString(arn)}}
+}

@@ -1,0 +1,163 @@
+package types_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	awscodeconnections "github.com/aws/aws-sdk-go-v2/service/codeconnections"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
+	"github.com/magewright/magewright/tools/localaws/cloudformation/types"
+	"github.com/magewright/magewright/tools/localaws/cloudwatch"
+	"github.com/magewright/magewright/tools/localaws/codebuild"
+	"github.com/magewright/magewright/tools/localaws/codeconnections"
+	"github.com/magewright/magewright/tools/localaws/ecr"
+	"github.com/magewright/magewright/tools/localaws/events"
+	"github.com/magewright/magewright/tools/localaws/iam"
+	"github.com/magewright/magewright/tools/localaws/kms"
+	"github.com/magewright/magewright/tools/localaws/logs"
+	"github.com/magewright/magewright/tools/localaws/s3"
+	"github.com/magewright/magewright/tools/localaws/secretsmanager"
+	"github.com/magewright/magewright/tools/localaws/sns"
+	"github.com/magewright/magewright/tools/localaws/ssm"
+)
+
+// TestRealServices takes resources through their lives on the services
+// themselves, which refuse what the fakes would let pass.
+func TestRealServices(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::ECR::Repository", "AWS::IAM::Role", "AWS::IAM::Policy",
+		"AWS::IAM::ManagedPolicy", "AWS::KMS::Key", "AWS::KMS::Alias", "AWS::SSM::Parameter", "AWS::SecretsManager::Secret",
+		"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm", "AWS::CloudWatch::Dashboard", "AWS::SNS::Topic", "AWS::Logs::LogGroup",
+		"AWS::Events::Rule", "AWS::CodeBuild::Project", "AWS::CodeBuild::ReportGroup", "AWS::CodeConnections::Connection",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			deps := realDeps(t)
+			script, err := os.ReadFile("testdata/" + strings.ReplaceAll(strings.TrimPrefix(name, "AWS::"), "::", "-") + ".json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := string(script)
+			switch name {
+			case "AWS::KMS::Alias":
+				for _, placeholder := range []string{`"1234"`, `"5678"`} {
+					made, err := deps.Keys.CreateKey(t.Context(), &awskms.CreateKeyInput{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					text = strings.ReplaceAll(text, placeholder, `"`+*made.KeyMetadata.KeyId+`"`)
+				}
+			case "AWS::CloudWatch::CompositeAlarm":
+				for _, alarm := range []string{"errors", "other"} {
+					if _, err := deps.Alarms.PutMetricAlarm(t.Context(), &awscloudwatch.PutMetricAlarmInput{
+						AlarmName: &alarm, ComparisonOperator: "GreaterThanThreshold", EvaluationPeriods: aws.Int32(1), Period: aws.Int32(60),
+						Namespace: aws.String("AWS/Lambda"), MetricName: aws.String("Errors"), Statistic: "Sum", Threshold: aws.Float64(1),
+					}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			case "AWS::CodeConnections::Connection":
+				made, err := connections(t, deps).CreateHost(t.Context(), &awscodeconnections.CreateHostInput{
+					Name: aws.String("git"), ProviderType: "GitLabSelfManaged", ProviderEndpoint: aws.String("file:///srv/git"),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				text = strings.ReplaceAll(text, "arn:h", *made.HostArn)
+			case "AWS::S3::BucketPolicy":
+				if _, err := deps.Buckets.CreateBucket(t.Context(), &awss3.CreateBucketInput{Bucket: aws.String("ledger-bucket")}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var steps []step
+			if err := json.Unmarshal([]byte(text), &steps); err != nil {
+				t.Fatal(err)
+			}
+			typ := types.Registry(deps)[name]
+			life(t, newRecorder(), typ, steps)
+			// It is gone, so that it can be made again.
+			life(t, newRecorder(), typ, steps)
+		})
+	}
+}
+
+func TestBucketWithObjectsStays(t *testing.T) {
+	t.Parallel()
+	deps := realDeps(t)
+	objects, ok := deps.Buckets.(*s3.Service)
+	if !ok {
+		t.Fatal("the buckets are not real")
+	}
+	typ := types.Registry(deps)["AWS::S3::Bucket"]
+	r := request(map[string]any{"BucketName": "full"})
+	made, err := typ.Create(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := objects.PutObject(t.Context(), &awss3.PutObjectInput{Bucket: aws.String("full"), Key: aws.String("k"), Body: strings.NewReader("x")}); err != nil {
+		t.Fatal(err)
+	}
+	r.PhysicalID = made.PhysicalID
+	err = typ.Delete(t.Context(), r)
+	const want = `Resource handler returned message: "The bucket you tried to delete is not empty" (RequestToken: token-1, HandlerErrorCode: GeneralServiceException)`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	again := &resource.Request{StackName: "s", LogicalID: "Other", Properties: r.Properties, Token: "token-1"}
+	if _, err := typ.Create(t.Context(), again); err == nil || !strings.Contains(err.Error(), "HandlerErrorCode: AlreadyExists") {
+		t.Errorf("creating a bucket twice: %v", err)
+	}
+}
+
+func connections(t *testing.T, deps types.Deps) *codeconnections.Service {
+	t.Helper()
+	s, ok := deps.Connections.(*codeconnections.Service)
+	if !ok {
+		t.Fatal("the connections are not real")
+	}
+	return s
+}
+
+// realDeps returns services with what the cases take for granted; the rest
+// are fakes.
+func realDeps(t *testing.T) types.Deps {
+	t.Helper()
+	rec := newRecorder()
+	rec.account.Dir = t.TempDir()
+	rec.account.Endpoint = "http://127.0.0.1:4566"
+	identities := iam.New(rec.account)
+	for _, name := range []string{"r1", "r2", "r3"} {
+		if _, err := identities.CreateRole(t.Context(), &awsiam.CreateRoleInput{
+			RoleName: &name, AssumeRolePolicyDocument: aws.String(trustPolicy),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	topics := sns.New(rec.account, sns.Deps{})
+	alarms := cloudwatch.New(rec.account, cloudwatch.Deps{Notifier: topics})
+	bus := events.New(rec.account, events.Deps{Topics: topics})
+	builds := codebuild.New(rec.account, codebuild.Deps{})
+	t.Cleanup(func() {
+		if err := errors.Join(builds.Close(), bus.Close(), alarms.Close(), topics.Close()); err != nil {
+			t.Errorf("closing the services: %v", err)
+		}
+	})
+	deps := rec.deps()
+	deps.Alarms, deps.Topics, deps.Logs, deps.Events = alarms, topics, logs.New(rec.account), bus
+	deps.Builds, deps.Connections = builds, codeconnections.New(rec.account)
+	deps.Buckets, deps.Repositories, deps.Identities, deps.Keys = s3.New(rec.account), ecr.New(rec.account), identities, kms.New(rec.account)
+	deps.Parameters, deps.Secrets = ssm.New(rec.account), secretsmanager.New(rec.account)
+	return deps
+}
+
+const trustPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"codebuild.amazonaws.com"},"Action":"sts:AssumeRole"}]}`

@@ -1,0 +1,295 @@
+package types
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
+
+	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
+)
+
+// topic is AWS::SNS::Topic; FIFO topics are not supported.
+func topic(d Deps) definition {
+	t := topics{d}
+	return definition{Type: resource.Type{
+		Name:       "AWS::SNS::Topic",
+		Properties: append([]string{"Subscription", "Tags", "TopicName"}, topicAttributes...),
+		CreateOnly: []string{"TopicName"},
+		Create:     t.create,
+		Update:     t.update,
+		Delete: func(ctx context.Context, r *resource.Request) error {
+			_, err := d.Topics.DeleteTopic(ctx, &awssns.DeleteTopicInput{TopicArn: aws.String(r.PhysicalID)})
+			return err
+		},
+	}}
+}
+
+// topicAttributes are the properties that are attributes of the same name.
+var topicAttributes = []string{"DisplayName", "KmsMasterKeyId", "SignatureVersion", "TracingConfig"}
+
+type topics struct{ Deps }
+
+func snsTag(k, v *string) snstypes.Tag { return snstypes.Tag{Key: k, Value: v} }
+
+func (t topics) create(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+	attributes, err := attributesIn(r.Properties, topicAttributes)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := tagsOf(r)
+	if err != nil {
+		return nil, err
+	}
+	in := &awssns.CreateTopicInput{Name: nameOf(r, "TopicName", 250), Attributes: attributes, Tags: tagList(tags, snsTag)}
+	out, err := t.Topics.CreateTopic(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	made := topicResult(aws.ToString(out.TopicArn))
+	return made, t.subscribe(ctx, r, out.TopicArn)
+}
+
+func (t topics) update(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+	arn := aws.String(r.PhysicalID)
+	properties := restored(r, map[string]any{
+		"DisplayName": "", "KmsMasterKeyId": "", "SignatureVersion": "1", "TracingConfig": "PassThrough",
+	})
+	for _, name := range topicAttributes {
+		if !changed(r, name) {
+			continue
+		}
+		in := &awssns.SetTopicAttributesInput{TopicArn: arn, AttributeName: aws.String(name)}
+		if err := decodeProperty(properties, name, &in.AttributeValue); err != nil {
+			return nil, err
+		}
+		if _, err := t.Topics.SetTopicAttributes(ctx, in); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.subscribe(ctx, r, arn); err != nil {
+		return nil, err
+	}
+	return topicResult(r.PhysicalID), retag(r,
+		func(tags map[string]string) error {
+			_, err := t.Topics.TagResource(ctx, &awssns.TagResourceInput{ResourceArn: arn, Tags: tagList(tags, snsTag)})
+			return err
+		},
+		func(keys []string) error {
+			_, err := t.Topics.UntagResource(ctx, &awssns.UntagResourceInput{ResourceArn: arn, TagKeys: keys})
+			return err
+		})
+}
+
+type topicSubscription struct{ Endpoint, Protocol string }
+
+// subscribe makes the subscriptions that the properties name, and ends those
+// that only the old properties name.
+func (t topics) subscribe(ctx context.Context, r *resource.Request, arn *string) error {
+	var wanted, old []topicSubscription
+	if err := decodeProperty(r.Properties, "Subscription", &wanted); err != nil {
+		return err
+	}
+	if err := decodeProperty(r.OldProperties, "Subscription", &old); err != nil {
+		return err
+	}
+	gone := map[topicSubscription]bool{}
+	for _, s := range old {
+		gone[s] = true
+	}
+	for _, s := range wanted {
+		if gone[s] {
+			delete(gone, s)
+			continue
+		}
+		if _, err := t.Topics.Subscribe(ctx, &awssns.SubscribeInput{TopicArn: arn, Protocol: &s.Protocol, Endpoint: &s.Endpoint}); err != nil {
+			return err
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	in := &awssns.ListSubscriptionsByTopicInput{TopicArn: arn}
+	for {
+		out, err := t.Topics.ListSubscriptionsByTopic(ctx, in)
+		if err != nil {
+			return err
+		}
+		for _, s := range out.Subscriptions {
+			id := aws.ToString(s.SubscriptionArn)
+			if !gone[topicSubscription{aws.ToString(s.Endpoint), aws.ToString(s.Protocol)}] || !strings.HasPrefix(id, "arn:") {
+				continue // an unconfirmed one has no ARN and cannot be ended
+			}
+			if _, err := t.Topics.Unsubscribe(ctx, &awssns.UnsubscribeInput{SubscriptionArn: &id}); err != nil {
+				return err
+			}
+		}
+		if aws.ToString(out.NextToken) == "" {
+			return nil
+		}
+		in.NextToken = out.NextToken
+	}
+}
+
+// attributesIn returns the named properties as SNS's attributes, which are
+// all strings.
+func attributesIn(properties map[string]any, names []string) (map[string]string, error) {
+	attributes := map[string]string{}
+	for _, name := range names {
+		v, ok := properties[name]
+		if !ok {
+			continue
+		}
+		text, ok := scalar(v)
+		if !ok {
+			return nil, &propertyError{"/" + name, "expected type: String, found: " + typeName(v)}
+		}
+		attributes[name] = text
+	}
+	return attributes, nil
+}
+
+func topicResult(arn string) *resource.Result {
+	return &resource.Result{PhysicalID: arn, Attributes: map[string]any{
+		"TopicArn": arn, "TopicName": arn[strings.LastIndex(arn, ":")+1:],
+	}}
+}
+
+// subscription is AWS::SNS::Subscription. Of a subscription's attributes,
+// RawMessageDelivery is honoured.
+func subscription(d Deps) definition {
+	const raw = "RawMessageDelivery"
+	return definition{
+		required: []string{"Protocol", "TopicArn"},
+		Type: resource.Type{
+			Name:       "AWS::SNS::Subscription",
+			Properties: []string{"Endpoint", "Protocol", raw, "TopicArn"},
+			CreateOnly: []string{"Endpoint", "Protocol", "TopicArn"},
+			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+				in := &awssns.SubscribeInput{}
+				err := decode(r, in, raw)
+				if err != nil {
+					return nil, err
+				}
+				if in.Attributes, err = attributesIn(r.Properties, []string{raw}); err != nil {
+					return nil, err
+				}
+				in.ReturnSubscriptionArn = true
+				out, err := d.Topics.Subscribe(ctx, in)
+				if err != nil {
+					return nil, err
+				}
+				return subscriptionResult(aws.ToString(out.SubscriptionArn)), nil
+			},
+			Update: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+				in := &awssns.SetSubscriptionAttributesInput{SubscriptionArn: aws.String(r.PhysicalID), AttributeName: aws.String(raw)}
+				if err := decodeProperty(restored(r, map[string]any{raw: false}), raw, &in.AttributeValue); err != nil {
+					return nil, err
+				}
+				if !changed(r, raw) {
+					return subscriptionResult(r.PhysicalID), nil
+				}
+				if _, err := d.Topics.SetSubscriptionAttributes(ctx, in); err != nil {
+					return nil, err
+				}
+				return subscriptionResult(r.PhysicalID), nil
+			},
+			Delete: func(ctx context.Context, r *resource.Request) error {
+				_, err := d.Topics.Unsubscribe(ctx, &awssns.UnsubscribeInput{SubscriptionArn: aws.String(r.PhysicalID)})
+				return err
+			},
+		},
+	}
+}
+
+func subscriptionResult(arn string) *resource.Result {
+	return &resource.Result{PhysicalID: arn, Attributes: map[string]any{"Arn": arn}}
+}
+
+// topicPolicy is AWS::SNS::TopicPolicy. A topic always has a policy: deleting
+// the resource gives the default one back.
+func topicPolicy(d Deps) definition {
+	p := topicPolicies{d}
+	return definition{
+		required: []string{"PolicyDocument", "Topics"},
+		Type: resource.Type{
+			Name:       "AWS::SNS::TopicPolicy",
+			Properties: []string{"PolicyDocument", "Topics"},
+			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+				id := generatedName(r, 128)
+				return &resource.Result{PhysicalID: id, Attributes: map[string]any{"Id": id}}, p.put(ctx, r)
+			},
+			Update: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+				if err := p.put(ctx, r); err != nil {
+					return nil, err
+				}
+				kept, err := stringsIn(r.Properties, "Topics")
+				if err != nil {
+					return nil, err
+				}
+				result := &resource.Result{PhysicalID: r.PhysicalID, Attributes: map[string]any{"Id": r.PhysicalID}}
+				return result, p.reset(ctx, r.OldProperties, kept)
+			},
+			Delete: func(ctx context.Context, r *resource.Request) error { return p.reset(ctx, r.Properties, nil) },
+		},
+	}
+}
+
+type topicPolicies struct{ Deps }
+
+func (p topicPolicies) put(ctx context.Context, r *resource.Request) error {
+	text, err := document(r.Properties, "PolicyDocument")
+	if err != nil {
+		return err
+	}
+	arns, err := stringsIn(r.Properties, "Topics")
+	if err != nil {
+		return err
+	}
+	for _, arn := range arns {
+		if err := p.set(ctx, arn, *text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reset gives the default policy to the topics that the properties name,
+// except those in kept.
+func (p topicPolicies) reset(ctx context.Context, properties map[string]any, kept []string) error {
+	arns, err := stringsIn(properties, "Topics")
+	if err != nil {
+		return err
+	}
+	skip := map[string]bool{}
+	for _, arn := range kept {
+		skip[arn] = true
+	}
+	for _, arn := range arns {
+		if skip[arn] {
+			continue
+		}
+		if err := p.set(ctx, arn, p.defaultPolicy(arn)); err != nil && handlerCode(err) != "NotFound" {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p topicPolicies) set(ctx context.Context, arn, policy string) error {
+	_, err := p.Topics.SetTopicAttributes(ctx, &awssns.SetTopicAttributesInput{
+		TopicArn: &arn, AttributeName: aws.String("Policy"), AttributeValue: &policy,
+	})
+	return err
+}
+
+// defaultPolicy is what SNS gives a topic: its owner may do everything.
+func (p topicPolicies) defaultPolicy(arn string) string {
+	return fmt.Sprintf(`{"Version":"2008-10-17","Id":"__default_policy_ID","Statement":[{"Sid":"__default_statement_ID",`+
+		`"Effect":"Allow","Principal":{"AWS":"*"},"Action":["SNS:GetTopicAttributes","SNS:SetTopicAttributes",`+
+		`"SNS:AddPermission","SNS:RemovePermission","SNS:DeleteTopic","SNS:Subscribe","SNS:ListSubscriptionsByTopic",`+
+		`"SNS:Publish"],"Resource":%q,"Condition":{"StringEquals":{"AWS:SourceOwner":%q}}}]}`, arn, p.Account.ID)
+}

@@ -1,0 +1,234 @@
+package cloudwatch
+
+import (
+	"fmt"
+	"math"
+)
+
+// functions are those of metric math that are supported. SEARCH, the anomaly
+// detection band and the functions over past values are not.
+var functions map[string]func(*mathContext, []expression) (value, error)
+
+func init() { // a literal would refer to itself through callExpr.eval
+	functions = map[string]func(*mathContext, []expression) (value, error){
+		"ABS":     each(math.Abs),
+		"CEIL":    each(math.Ceil),
+		"FLOOR":   each(math.Floor),
+		"SUM":     reduce(total),
+		"AVG":     reduce(func(xs []float64) float64 { return total(xs) / float64(len(xs)) }),
+		"MAX":     reduce(func(xs []float64) float64 { return fold(xs, math.Max) }),
+		"MIN":     reduce(func(xs []float64) float64 { return fold(xs, math.Min) }),
+		"FILL":    fill,
+		"IF":      ifElse,
+		"METRICS": metrics,
+		"PERIOD":  period,
+	}
+}
+
+func (e callExpr) eval(c *mathContext) (value, error) {
+	v, err := functions[e.name](c, e.args)
+	if err != nil {
+		return value{}, fmt.Errorf("%s: %w", e.name, err)
+	}
+	return v, nil
+}
+
+func arguments(c *mathContext, args []expression, least, most int) ([]value, error) {
+	if len(args) < least || len(args) > most {
+		return nil, fmt.Errorf("it takes %d to %d arguments, not %d", least, most, len(args))
+	}
+	values := make([]value, len(args))
+	for i, arg := range args {
+		v, err := arg.eval(c)
+		if err != nil {
+			return nil, err
+		}
+		values[i] = v
+	}
+	return values, nil
+}
+
+func each(f func(float64) float64) func(*mathContext, []expression) (value, error) {
+	return func(c *mathContext, args []expression) (value, error) {
+		values, err := arguments(c, args, 1, 1)
+		if err != nil {
+			return value{}, err
+		}
+		return mapValue(values[0], f), nil
+	}
+}
+
+// reduce makes one number of a time series, and one time series of a list (or
+// of several arguments). A period without any data point has none.
+func reduce(f func([]float64) float64) func(*mathContext, []expression) (value, error) {
+	return func(c *mathContext, args []expression) (value, error) {
+		values, err := arguments(c, args, 1, 1000)
+		if err != nil {
+			return value{}, err
+		}
+		if len(values) == 1 {
+			switch values[0].kind {
+			case number:
+				return value{number: f([]float64{values[0].number})}, nil
+			case timeSeries:
+				xs := present(values[0].series)
+				if len(xs) == 0 {
+					return value{number: math.NaN()}, nil
+				}
+				return value{number: f(xs)}, nil
+			}
+		}
+		var rows []value
+		for _, v := range values {
+			if v.kind == list {
+				rows = append(rows, v.list...)
+			} else {
+				rows = append(rows, v)
+			}
+		}
+		out := value{kind: timeSeries, series: make([]float64, c.frame.n)}
+		for i := range out.series {
+			var xs []float64
+			for _, row := range rows {
+				xs = append(xs, row.at(i))
+			}
+			out.series[i] = math.NaN()
+			if xs = present(xs); len(xs) > 0 {
+				out.series[i] = f(xs)
+			}
+		}
+		return out, nil
+	}
+}
+
+func present(xs []float64) []float64 {
+	var out []float64
+	for _, x := range xs {
+		if !math.IsNaN(x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func total(xs []float64) float64 { return fold(xs, func(a, b float64) float64 { return a + b }) }
+
+func fold(xs []float64, f func(a, b float64) float64) float64 {
+	out := xs[0]
+	for _, x := range xs[1:] {
+		out = f(out, x)
+	}
+	return out
+}
+
+// fill gives each period without data point the value of its second argument:
+// a number, another time series, or REPEAT, the value before it.
+func fill(c *mathContext, args []expression) (value, error) {
+	if len(args) != 2 {
+		return value{}, fmt.Errorf("it takes 2 arguments, not %d", len(args))
+	}
+	v, err := args[0].eval(c)
+	if err != nil {
+		return value{}, err
+	}
+	if v.kind == number {
+		return value{}, fmt.Errorf("it fills a time series, not %v", v.kind)
+	}
+	repeat := args[1] == expression(idExpr("REPEAT"))
+	var with value
+	if !repeat {
+		if args[1] == expression(idExpr("LINEAR")) {
+			return value{}, fmt.Errorf("LINEAR is not supported by the embedded AWS")
+		}
+		if with, err = args[1].eval(c); err != nil {
+			return value{}, err
+		}
+		if with.kind == list {
+			return value{}, fmt.Errorf("it fills with a number or a time series, not %v", with.kind)
+		}
+	}
+	one := func(v value) (value, error) {
+		out := value{kind: timeSeries, series: make([]float64, len(v.series))}
+		last := math.NaN()
+		for i, x := range v.series {
+			switch {
+			case !math.IsNaN(x):
+				last = x
+			case repeat:
+				x = last
+			default:
+				x = with.at(i)
+			}
+			out.series[i] = x
+		}
+		return out, nil
+	}
+	if v.kind == list {
+		return mapList(v, one)
+	}
+	return one(v)
+}
+
+// ifElse chooses between its second and third argument by its first. Without a
+// third, a false condition yields no data point.
+func ifElse(c *mathContext, args []expression) (value, error) {
+	values, err := arguments(c, args, 2, 3)
+	if err != nil {
+		return value{}, err
+	}
+	if len(values) == 2 {
+		values = append(values, value{number: math.NaN()})
+	}
+	series := false
+	for _, v := range values {
+		if v.kind == list {
+			return value{}, fmt.Errorf("it takes numbers and time series, not %v", v.kind)
+		}
+		series = series || v.kind == timeSeries
+	}
+	choose := func(i int) float64 {
+		switch cond := values[0].at(i); {
+		case math.IsNaN(cond):
+			return math.NaN()
+		case cond != 0:
+			return values[1].at(i)
+		default:
+			return values[2].at(i)
+		}
+	}
+	if !series {
+		return value{number: choose(0)}, nil
+	}
+	out := value{kind: timeSeries, series: make([]float64, c.frame.n)}
+	for i := range out.series {
+		out.series[i] = choose(i)
+	}
+	return out, nil
+}
+
+// metrics returns the metrics of the request, or those whose id contains the
+// text given.
+func metrics(c *mathContext, args []expression) (value, error) {
+	containing := ""
+	switch len(args) {
+	case 0:
+	case 1:
+		text, ok := args[0].(stringExpr)
+		if !ok {
+			return value{}, fmt.Errorf("its argument is a text in quotes")
+		}
+		containing = string(text)
+	default:
+		return value{}, fmt.Errorf("it takes at most 1 argument, not %d", len(args))
+	}
+	all, err := c.metrics(containing)
+	return value{kind: list, list: all}, err
+}
+
+// period returns the period of a metric in seconds.
+func period(c *mathContext, args []expression) (value, error) {
+	if _, err := arguments(c, args, 1, 1); err != nil {
+		return value{}, err
+	}
+	return value{number: float64(c.frame.period)}, nil
+}

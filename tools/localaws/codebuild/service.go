@@ -1,0 +1,175 @@
+package codebuild
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awslogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	awssecretsmanager "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
+	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/localaws/account"
+)
+
+// Objects is the part of S3 that holds sources and artifacts.
+type Objects interface {
+	GetObject(context.Context, *awss3.GetObjectInput) (*awss3.GetObjectOutput, error)
+	PutObject(context.Context, *awss3.PutObjectInput) (*awss3.PutObjectOutput, error)
+}
+
+// Parameters is the part of Systems Manager that holds variables.
+type Parameters interface {
+	GetParameters(context.Context, *awsssm.GetParametersInput) (*awsssm.GetParametersOutput, error)
+}
+
+// Secrets is the part of Secrets Manager that holds variables.
+type Secrets interface {
+	GetSecretValue(context.Context, *awssecretsmanager.GetSecretValueInput) (*awssecretsmanager.GetSecretValueOutput, error)
+}
+
+// Logs is the part of CloudWatch Logs that takes the builds' logs.
+type Logs interface {
+	CreateLogGroup(context.Context, *awslogs.CreateLogGroupInput) (*awslogs.CreateLogGroupOutput, error)
+	CreateLogStream(context.Context, *awslogs.CreateLogStreamInput) (*awslogs.CreateLogStreamOutput, error)
+	PutLogEvents(context.Context, *awslogs.PutLogEventsInput) (*awslogs.PutLogEventsOutput, error)
+}
+
+// Roles is the part of STS that gives builds their credentials.
+type Roles interface {
+	AssumeRole(context.Context, *awssts.AssumeRoleInput) (*awssts.AssumeRoleOutput, error)
+}
+
+// Connections is the part of CodeConnections that leads to a repository.
+type Connections interface {
+	// CloneURL returns the URL from which git clones the repository, such as
+	// "owner/name", through a connection that is available.
+	CloneURL(connectionARN, repository string) (string, error)
+}
+
+// Events is the part of EventBridge that is told of state changes.
+type Events interface {
+	PutEvents(context.Context, *awseventbridge.PutEventsInput) (*awseventbridge.PutEventsOutput, error)
+}
+
+// Deps are the services that builds use. Logs and Events may be nil.
+type Deps struct {
+	Objects     Objects
+	Parameters  Parameters
+	Secrets     Secrets
+	Logs        Logs
+	Roles       Roles
+	Connections Connections
+	Events      Events
+
+	// Concurrency is how many builds run at a time; the others are queued.
+	// Zero takes 4, as many as the pipeline has parallel actions.
+	Concurrency int
+}
+
+// Service is CodeBuild in one account and region.
+type Service struct {
+	account account.Account
+	deps    Deps
+	slots   chan struct{} // one element for each build that runs
+	limits  clock.Clock   // for limits on real work; tests replace it
+
+	mu       sync.Mutex
+	closed   bool
+	projects map[string]*cbtypes.Project
+	numbers  map[string]int64 // the last build's number, by project
+	builds   map[string]*build
+	order    []string          // ids of builds, oldest first
+	tokens   map[string]string // ids of builds, by idempotency token
+	groups   map[string]*cbtypes.ReportGroup
+	reports  map[string]*report
+	running  sync.WaitGroup
+}
+
+// New returns a CodeBuild without projects.
+func New(a account.Account, d Deps) *Service {
+	if d.Concurrency <= 0 {
+		d.Concurrency = 4
+	}
+	return &Service{
+		account:  a,
+		deps:     d,
+		slots:    make(chan struct{}, d.Concurrency),
+		limits:   clock.System(),
+		projects: map[string]*cbtypes.Project{},
+		numbers:  map[string]int64{},
+		builds:   map[string]*build{},
+		tokens:   map[string]string{},
+		groups:   map[string]*cbtypes.ReportGroup{},
+		reports:  map[string]*report{},
+	}
+}
+
+var errClosed = errors.New("the embedded AWS has been stopped")
+
+// Close stops all builds and returns when none of their processes is left.
+func (s *Service) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	for _, b := range s.builds {
+		b.cancel(errClosed)
+	}
+	s.mu.Unlock()
+	s.running.Wait()
+	return nil
+}
+
+func (s *Service) now() *time.Time { return aws.Time(s.account.Clock.Now().UTC()) }
+
+func invalid(format string, args ...any) error {
+	return &cbtypes.InvalidInputException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+func notFound(format string, args ...any) error {
+	return &cbtypes.ResourceNotFoundException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+// newUUID returns a random UUID, version 4.
+func newUUID() string {
+	var u [16]byte
+	_, _ = rand.Read(u[:]) // never fails
+	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
+}
+
+// pageSize is how many results AWS returns at a time.
+const pageSize = 100
+
+// page returns the results that follow a token, and the next token. A token is
+// the number of results before it.
+func page[T any](all []T, token *string, size *int32) ([]T, *string, error) {
+	from, n := 0, pageSize
+	if size != nil && *size > 0 {
+		n = min(int(*size), pageSize)
+	}
+	if token != nil {
+		var err error
+		if from, err = strconv.Atoi(*token); err != nil || from < 0 || from > len(all) {
+			return nil, nil, invalid("Invalid nextToken: %s", *token)
+		}
+	}
+	to := min(from+n, len(all))
+	if to < len(all) {
+		return all[from:to], aws.String(strconv.Itoa(to)), nil
+	}
+	return all[from:to], nil, nil
+}
+
+// lastPart returns what follows the last slash, or all of the text.
+func lastPart(text string) string { return text[strings.LastIndexByte(text, '/')+1:] }

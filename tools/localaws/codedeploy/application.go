@@ -1,0 +1,139 @@
+package codedeploy
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awscodedeploy "github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+)
+
+type application struct {
+	info   types.ApplicationInfo
+	groups map[string]*group
+}
+
+const maxName = 100 // characters of a name
+
+// CreateApplication creates an application on the Lambda platform.
+func (s *Service) CreateApplication(_ context.Context, in *awscodedeploy.CreateApplicationInput) (*awscodedeploy.CreateApplicationOutput, error) {
+	name := aws.ToString(in.ApplicationName)
+	switch {
+	case name == "":
+		return nil, &types.ApplicationNameRequiredException{Message: aws.String("The application name was not specified.")}
+	case len(name) > maxName:
+		return nil, &types.InvalidApplicationNameException{Message: aws.String("The application name is longer than 100 characters.")}
+	case in.ComputePlatform != types.ComputePlatformLambda:
+		platform := in.ComputePlatform
+		if platform == "" {
+			platform = types.ComputePlatformServer
+		}
+		return nil, &types.InvalidComputePlatformException{Message: aws.String("The compute platform " + string(platform) + " is not supported by the embedded AWS, which deploys to Lambda only")}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.applications[name] != nil {
+		return nil, &types.ApplicationAlreadyExistsException{Message: aws.String("Application already exists: " + name)}
+	}
+	if err := s.tag(s.account.ARN("codedeploy", "application:"+name), in.Tags); err != nil {
+		return nil, err
+	}
+	s.applications[name] = &application{
+		info: types.ApplicationInfo{
+			ApplicationId:   aws.String(newUUID()),
+			ApplicationName: aws.String(name),
+			ComputePlatform: types.ComputePlatformLambda,
+			CreateTime:      aws.Time(s.account.Clock.Now()),
+		},
+		groups: map[string]*group{},
+	}
+	return &awscodedeploy.CreateApplicationOutput{ApplicationId: s.applications[name].info.ApplicationId}, nil
+}
+
+// application returns the named application. The service is locked.
+func (s *Service) application(name *string) (*application, error) {
+	n := aws.ToString(name)
+	if n == "" {
+		return nil, &types.ApplicationNameRequiredException{Message: aws.String("The application name was not specified.")}
+	}
+	a := s.applications[n]
+	if a == nil {
+		return nil, &types.ApplicationDoesNotExistException{Message: aws.String("No application found for name: " + n)}
+	}
+	return a, nil
+}
+
+// GetApplication describes an application.
+func (s *Service) GetApplication(_ context.Context, in *awscodedeploy.GetApplicationInput) (*awscodedeploy.GetApplicationOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, err := s.application(in.ApplicationName)
+	if err != nil {
+		return nil, err
+	}
+	info := a.info
+	return &awscodedeploy.GetApplicationOutput{Application: &info}, nil
+}
+
+// BatchGetApplications describes those of the named applications that exist.
+func (s *Service) BatchGetApplications(_ context.Context, in *awscodedeploy.BatchGetApplicationsInput) (*awscodedeploy.BatchGetApplicationsOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := &awscodedeploy.BatchGetApplicationsOutput{}
+	for _, name := range in.ApplicationNames {
+		if a := s.applications[name]; a != nil {
+			out.ApplicationsInfo = append(out.ApplicationsInfo, a.info)
+		}
+	}
+	return out, nil
+}
+
+// ListApplications lists applications by name.
+func (s *Service) ListApplications(_ context.Context, in *awscodedeploy.ListApplicationsInput) (*awscodedeploy.ListApplicationsOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	page, next, err := paginate(slices.Sorted(maps.Keys(s.applications)), in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	return &awscodedeploy.ListApplicationsOutput{Applications: page, NextToken: next}, nil
+}
+
+// DeleteApplication deletes an application with its deployment groups.
+// Deployments under way go on. One that does not exist is no error.
+func (s *Service) DeleteApplication(_ context.Context, in *awscodedeploy.DeleteApplicationInput) (*awscodedeploy.DeleteApplicationOutput, error) {
+	name := aws.ToString(in.ApplicationName)
+	if name == "" {
+		return nil, &types.ApplicationNameRequiredException{Message: aws.String("The application name was not specified.")}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.applications, name)
+	maps.DeleteFunc(s.tags, func(arn string, _ map[string]string) bool {
+		return arn == s.account.ARN("codedeploy", "application:"+name) ||
+			strings.HasPrefix(arn, s.account.ARN("codedeploy", "deploymentgroup:"+name+"/"))
+	})
+	return &awscodedeploy.DeleteApplicationOutput{}, nil
+}
+
+const pageSize = 100
+
+// paginate returns the page of all that token names and the token of the next.
+func paginate[T any](all []T, token *string) (page []T, next *string, err error) {
+	from := 0
+	if token != nil {
+		from, err = strconv.Atoi(*token)
+		if err != nil || from < 0 || from > len(all) {
+			return nil, nil, &types.InvalidNextTokenException{Message: aws.String("The next token " + *token + " is invalid.")}
+		}
+	}
+	to := min(from+pageSize, len(all))
+	if to < len(all) {
+		next = aws.String(strconv.Itoa(to))
+	}
+	return all[from:to], next, nil
+}

@@ -1,0 +1,183 @@
+package codepipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+)
+
+// errAbandoned is why the context of an abandoned action ends.
+var errAbandoned = errors.New("the action was abandoned")
+
+// Codes of an action's errorDetails.
+const (
+	codeJobFailed     = "JobFailed"
+	codeConfiguration = "ConfigurationError"
+	codeTimedOut      = "TimedOut"
+	codeUnavailable   = "RevisionUnavailable"
+)
+
+// An actionRun is one run of an action in an execution.
+type actionRun struct {
+	id          string
+	execution   *execution
+	stage       string
+	declaration *types.ActionDeclaration
+	resolved    map[string]string
+	inputs      []artifact
+	outputs     []artifact // where they are put; the action may fail to
+
+	status  types.ActionExecutionStatus
+	started time.Time
+	updated time.Time
+	by      string // who decided, of an approval
+	result  outcome
+	cancel  context.CancelCauseFunc
+
+	token    string // of an approval
+	decision chan decision
+	decided  bool
+}
+
+// An outcome is how an action ended, or, while it runs, what is known of it.
+type outcome struct {
+	failed      bool
+	code        string // of errorDetails
+	message     string // of errorDetails
+	summary     string
+	externalID  string
+	externalURL string
+	logStream   string
+	by          string
+	variables   map[string]string
+	revision    *types.ArtifactRevision
+}
+
+func failure(code, format string, args ...any) outcome {
+	message := fmt.Sprintf(format, args...)
+	return outcome{failed: true, code: code, message: message, summary: message}
+}
+
+// A job is what an action needs to know in order to run. It is a copy: an
+// action runs without the service's lock.
+type job struct {
+	run           *actionRun // to report progress, and for what does not change
+	pipeline      string
+	execution     string
+	stage         string
+	action        string
+	configuration map[string]string
+	inputs        []artifact
+	outputs       []artifact
+	override      *types.SourceRevisionOverride
+	store         types.ArtifactStore
+	timeout       time.Duration
+}
+
+// begin starts an action. The service is locked.
+func (s *Service) begin(r *stageRun, d *types.ActionDeclaration) {
+	e := r.execution
+	name := aws.ToString(d.Name)
+	now := s.account.Clock.Now()
+	a := &actionRun{
+		id: newID(), execution: e, stage: r.name(), declaration: d, status: types.ActionExecutionStatusInProgress, started: now, updated: now,
+	}
+	store := storeOf(e.structure)
+	for _, output := range d.OutputArtifacts {
+		a.outputs = append(a.outputs, newArtifact(e.pipeline.name, aws.ToString(output.Name), aws.ToString(store.Location)))
+	}
+	r.actions[name] = a
+	e.pipeline.stage(a.stage).actions[name] = a
+	e.pipeline.actions = append(e.pipeline.actions, a)
+	e.updated = now
+	ctx, cancel := context.WithCancelCause(s.life)
+	a.cancel = cancel
+	t := typeOf(d)
+	if t.category == types.ActionCategoryApproval {
+		a.token, a.decision = newID(), make(chan decision, 1)
+		a.result.externalID = a.token
+	}
+
+	complaint := ""
+	a.resolved, complaint = e.variables.resolve(d.Configuration)
+	for _, input := range d.InputArtifacts {
+		got, ok := e.artifacts[aws.ToString(input.Name)]
+		if !ok {
+			complaint = fmt.Sprintf("The input artifact %s does not exist", aws.ToString(input.Name))
+		}
+		a.inputs = append(a.inputs, got)
+	}
+	s.emitAction(a, "STARTED")
+	if complaint != "" {
+		s.finish(a, failure(codeConfiguration, "%s", complaint))
+		return
+	}
+	j := &job{
+		run: a, pipeline: e.pipeline.name, execution: e.id, stage: a.stage, action: name,
+		configuration: maps.Clone(a.resolved), inputs: a.inputs, outputs: a.outputs, store: store,
+		timeout: time.Duration(aws.ToInt32(d.TimeoutInMinutes)) * time.Minute,
+	}
+	if o, ok := e.overrides[name]; ok && t.category == types.ActionCategorySource {
+		j.override = &o
+	}
+	s.wg.Go(func() {
+		result := t.run(s, ctx, j)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.finish(a, result)
+	})
+}
+
+// progress records what becomes known of an action while it runs.
+func (s *Service) progress(a *actionRun, externalID, externalURL, logStream string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.result.externalID, a.result.externalURL, a.result.logStream = externalID, externalURL, logStream
+	a.updated = s.account.Clock.Now()
+	s.changed.Broadcast()
+}
+
+// finish ends an action, unless it was abandoned meanwhile.
+func (s *Service) finish(a *actionRun, result outcome) {
+	a.cancel(nil)
+	if a.status != types.ActionExecutionStatusInProgress {
+		return
+	}
+	if s.closed && result.failed {
+		s.abandon(a, "ABANDONED")
+		return
+	}
+	e := a.execution
+	a.result, a.by, a.updated = result, result.by, s.account.Clock.Now()
+	e.updated = a.updated
+	if result.failed {
+		a.status = types.ActionExecutionStatusFailed
+		s.emitAction(a, "FAILED")
+		s.changed.Broadcast()
+		return
+	}
+	a.status = types.ActionExecutionStatusSucceeded
+	for i := range a.outputs {
+		if result.revision != nil {
+			a.outputs[i].revision = aws.ToString(result.revision.RevisionId)
+		} else if len(a.inputs) > 0 {
+			a.outputs[i].revision = a.inputs[0].revision
+		}
+		e.artifacts[a.outputs[i].name] = a.outputs[i]
+	}
+	if a.declaration.Namespace != nil {
+		e.variables[*a.declaration.Namespace] = maps.Clone(result.variables)
+	}
+	if result.revision != nil {
+		e.revisions = slices.DeleteFunc(e.revisions, func(r revision) bool { return r.action == aws.ToString(a.declaration.Name) })
+		e.revisions = append(e.revisions, revision{action: aws.ToString(a.declaration.Name), ArtifactRevision: *result.revision})
+	}
+	s.emitAction(a, "SUCCEEDED")
+	s.changed.Broadcast()
+}

@@ -1,0 +1,53 @@
+package codepipeline
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// An artifact is a zip in the artifact store. Its object is written once: an
+// action that runs again writes another one.
+type artifact struct {
+	name     string
+	bucket   string
+	key      string
+	revision string // the commit or version of the source it was made of
+}
+
+func (a artifact) detail() types.ArtifactDetail {
+	return types.ArtifactDetail{Name: aws.String(a.name), S3location: &types.S3Location{Bucket: aws.String(a.bucket), Key: aws.String(a.key)}}
+}
+
+func details(artifacts []artifact) []types.ArtifactDetail {
+	list := []types.ArtifactDetail{}
+	for _, a := range artifacts {
+		list = append(list, a.detail())
+	}
+	return list
+}
+
+// newArtifact names an object for an artifact as CodePipeline does: the first
+// 20 characters of the pipeline's name, the first 10 of the artifact's, and
+// what makes it unique.
+func newArtifact(pipeline, name, bucket string) artifact {
+	return artifact{name: name, bucket: bucket, key: fmt.Sprintf("%.20s/%.10s/%.7s", pipeline, name, rand.Text())}
+}
+
+// put stores an artifact's zip, encrypted as the pipeline's store says.
+func (s *Service) put(ctx context.Context, j *job, a artifact, body io.Reader) error {
+	in := &awss3.PutObjectInput{Bucket: aws.String(a.bucket), Key: aws.String(a.key), Body: body, ContentType: aws.String("application/zip")}
+	if key := j.store.EncryptionKey; key != nil {
+		in.ServerSideEncryption, in.SSEKMSKeyId = s3types.ServerSideEncryptionAwsKms, key.Id
+	}
+	if _, err := s.deps.Objects.PutObject(ctx, in); err != nil {
+		return fmt.Errorf("storing artifact %s at s3://%s/%s: %w", a.name, a.bucket, a.key, err)
+	}
+	return nil
+}

@@ -1,0 +1,284 @@
+package codepipeline
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+)
+
+// updatedSummary is what AWS says of an execution that an update cancelled.
+const updatedSummary = "Pipeline definition was updated"
+
+// A stage is locked by one execution at a time; others wait before it.
+type stage struct {
+	name     string
+	occupant *execution   // holds the lock
+	waiting  []*execution // in the order of arrival
+	disabled *disabled    // the transition into the stage
+	closedTo *disabled    // the transition out of it
+
+	latest  *stageRun
+	actions map[string]*actionRun // the last of each action
+}
+
+// disabled says who disabled a transition, and why.
+type disabled struct {
+	reason, by string
+	at         time.Time
+}
+
+// A stageRun is what one execution does in one stage, retries included.
+type stageRun struct {
+	execution   *execution
+	declaration types.StageDeclaration
+	status      types.StageExecutionStatus
+	started     time.Time
+	actions     map[string]*actionRun // the last of each action
+
+	automatic int // retries
+	manual    int
+	lastRetry types.RetryTrigger
+	onFailure *types.StageConditionState
+}
+
+func (r *stageRun) name() string { return aws.ToString(r.declaration.Name) }
+
+func (r *stageRun) active() bool {
+	return r != nil && (r.status == types.StageExecutionStatusInProgress || r.status == types.StageExecutionStatusStopping)
+}
+
+func (r *stageRun) any(status types.ActionExecutionStatus) bool {
+	for _, a := range r.actions {
+		if a.status == status {
+			return true
+		}
+	}
+	return false
+}
+
+// forget drops the actions that a retry runs again.
+func (r *stageRun) forget(mode types.StageRetryMode) {
+	for name, a := range r.actions {
+		if mode == types.StageRetryModeAllActions || a.status != types.ActionExecutionStatusSucceeded {
+			delete(r.actions, name)
+		}
+	}
+}
+
+// groups returns a stage's actions by run order.
+func groups(d types.StageDeclaration) [][]*types.ActionDeclaration {
+	byOrder := map[int32][]*types.ActionDeclaration{}
+	for i := range d.Actions {
+		a := &d.Actions[i]
+		byOrder[*a.RunOrder] = append(byOrder[*a.RunOrder], a)
+	}
+	var list [][]*types.ActionDeclaration
+	for _, group := range byOrder {
+		list = append(list, group)
+	}
+	slices.SortFunc(list, func(a, b []*types.ActionDeclaration) int { return cmp.Compare(*a[0].RunOrder, *b[0].RunOrder) })
+	return list
+}
+
+// run takes an execution through its stages, from the one with index first,
+// before which it has arrived. It is the one place where executions advance.
+func (s *Service) run(e *execution, first int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := first; ; i++ {
+		d := e.structure.Stages[i]
+		if !s.enter(e, d) {
+			return
+		}
+		r := e.runs[aws.ToString(d.Name)]
+		s.perform(r)
+		last := i == len(e.structure.Stages)-1 || e.kind == types.ExecutionTypeRollback
+		if !s.leave(r, last) {
+			return
+		}
+		if !last {
+			s.arrive(e, e.structure.Stages[i+1])
+		}
+	}
+}
+
+// arrive puts an execution before a stage. In the SUPERSEDED mode only the most
+// recent one waits there.
+func (s *Service) arrive(e *execution, d types.StageDeclaration) {
+	st := e.pipeline.stage(aws.ToString(d.Name))
+	if st.occupant == e { // a rollback or a retry got the lock with its order
+		return
+	}
+	st.waiting = append(st.waiting, e)
+	s.admit(e.pipeline)
+	if e.mode() == types.ExecutionModeSuperseded && e.kind == types.ExecutionTypeStandard {
+		newest := slices.MaxFunc(append([]*execution{e}, st.waiting...), func(a, b *execution) int { return cmp.Compare(a.order, b.order) })
+		for _, w := range slices.Clone(st.waiting) {
+			if w != newest && st.occupant != w {
+				w.superseded = true
+				st.withdraw(w)
+			}
+		}
+	}
+	s.changed.Broadcast()
+}
+
+func (st *stage) withdraw(e *execution) {
+	st.waiting = slices.DeleteFunc(st.waiting, func(w *execution) bool { return w == e })
+}
+
+// admit lets those who wait into the stages that are free. Handing the lock over
+// in the order of arrival, instead of letting them race for it, is what keeps
+// the QUEUED mode a queue.
+func (s *Service) admit(p *pipeline) {
+	for i, d := range p.structure().Stages {
+		st := p.stage(aws.ToString(d.Name))
+		if st.disabled != nil || i > 0 && p.stage(aws.ToString(p.structure().Stages[i-1].Name)).closedTo != nil {
+			continue
+		}
+		for len(st.waiting) > 0 {
+			e := st.waiting[0]
+			if e.stopping || e.superseded || e.outdated { // on its way out
+				st.waiting = st.waiting[1:]
+				continue
+			}
+			if e.mode() == types.ExecutionModeParallel {
+				st.waiting = st.waiting[1:]
+				s.open(e, d)
+				continue
+			}
+			if st.occupant == nil {
+				st.waiting = st.waiting[1:]
+				st.occupant = e
+				s.open(e, d)
+			}
+			break
+		}
+	}
+	s.changed.Broadcast()
+}
+
+// open begins what an execution does in a stage.
+func (s *Service) open(e *execution, d types.StageDeclaration) {
+	name := aws.ToString(d.Name)
+	r := e.runs[name]
+	if r == nil {
+		r = &stageRun{execution: e, declaration: d, started: s.account.Clock.Now(), actions: map[string]*actionRun{}}
+		e.runs[name] = r
+	}
+	r.status = types.StageExecutionStatusInProgress
+	e.pipeline.stage(name).latest = r
+}
+
+// enter waits until an execution may run in a stage, and reports whether it
+// may; otherwise the execution has ended.
+func (s *Service) enter(e *execution, d types.StageDeclaration) bool {
+	st := e.pipeline.stage(aws.ToString(d.Name))
+	for {
+		r, entered := e.runs[st.name]
+		entered = entered && r.status == types.StageExecutionStatusInProgress
+		switch {
+		case s.closed, e.stopping:
+			s.giveUp(e, st, types.PipelineExecutionStatusStopped, "")
+			return false
+		case e.outdated:
+			s.giveUp(e, st, types.PipelineExecutionStatusCancelled, updatedSummary)
+			return false
+		case e.superseded:
+			s.giveUp(e, st, types.PipelineExecutionStatusSuperseded, "")
+			return false
+		case entered:
+			if r.lastRetry == "" {
+				s.emitStage(r, "STARTED")
+			} else {
+				s.emitStage(r, "RESUMED")
+			}
+			return true
+		}
+		s.changed.Wait()
+	}
+}
+
+// giveUp ends an execution before a stage.
+func (s *Service) giveUp(e *execution, st *stage, status types.PipelineExecutionStatus, summary string) {
+	st.withdraw(e)
+	if r := e.runs[st.name]; r.active() { // it had the lock, and began nothing yet
+		r.status = types.StageExecutionStatus(status)
+	}
+	s.release(e, st)
+	s.conclude(e, status, summary)
+}
+
+func (s *Service) release(e *execution, st *stage) {
+	if st.occupant == e {
+		st.occupant = nil
+	}
+	s.admit(e.pipeline)
+}
+
+// perform runs a stage's actions: those of one run order at a time, in parallel.
+func (s *Service) perform(r *stageRun) {
+	e := r.execution
+	for _, group := range groups(r.declaration) {
+		if e.stopping || e.outdated || s.closed {
+			return
+		}
+		for _, d := range group {
+			if _, done := r.actions[aws.ToString(d.Name)]; !done {
+				s.begin(r, d)
+			}
+		}
+		for r.any(types.ActionExecutionStatusInProgress) {
+			s.changed.Wait()
+		}
+		if r.any(types.ActionExecutionStatusFailed) || r.any(types.ActionExecutionStatusAbandoned) {
+			return
+		}
+	}
+}
+
+// leave ends a stage and reports whether its execution goes on to the next.
+func (s *Service) leave(r *stageRun, last bool) bool {
+	e := r.execution
+	st := e.pipeline.stage(r.name())
+	failed := r.any(types.ActionExecutionStatusFailed)
+	complete := !failed && !r.any(types.ActionExecutionStatusAbandoned) && len(r.actions) == len(r.declaration.Actions)
+	switch {
+	case s.closed || e.stopping:
+		s.settle(r, types.StageExecutionStatusStopped)
+		s.release(e, st)
+		s.conclude(e, types.PipelineExecutionStatusStopped, "")
+	case e.outdated && !failed && (!complete || !last):
+		s.settle(r, types.StageExecutionStatusCancelled)
+		s.release(e, st)
+		s.conclude(e, types.PipelineExecutionStatusCancelled, updatedSummary)
+	case complete:
+		s.settle(r, types.StageExecutionStatusSucceeded)
+		s.release(e, st)
+		if last {
+			s.conclude(e, types.PipelineExecutionStatusSucceeded, "")
+		}
+		return !last
+	default:
+		return s.fail(r, st, last)
+	}
+	return false
+}
+
+// settle gives a stage its final status.
+func (s *Service) settle(r *stageRun, status types.StageExecutionStatus) {
+	r.status = status
+	r.execution.updated = s.account.Clock.Now()
+	s.emitStage(r, state(string(status)))
+}
+
+// conclude gives an execution its final status.
+func (s *Service) conclude(e *execution, status types.PipelineExecutionStatus, summary string) {
+	e.status, e.summary, e.updated = status, summary, s.account.Clock.Now()
+	s.emitExecution(e, state(string(status)))
+	close(e.ended)
+	s.changed.Broadcast()
+}

@@ -1,0 +1,125 @@
+// Package codepipeline is the embedded AWS's CodePipeline. It truly executes
+// pipelines: an execution goes through the stages of the declaration, each
+// locked by one execution at a time; actions clone sources, run builds and wait
+// for approvals; artifacts pass through the artifact bucket.
+// See https://docs.aws.amazon.com/codepipeline/latest/userguide/concepts-how-it-works.html.
+package codepipeline
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
+	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/codebuild"
+	"github.com/magewright/magewright/tools/localaws/principal"
+)
+
+// Objects is the part of S3 that holds artifacts.
+type Objects interface {
+	GetObject(context.Context, *awss3.GetObjectInput) (*awss3.GetObjectOutput, error)
+	HeadObject(context.Context, *awss3.HeadObjectInput) (*awss3.HeadObjectOutput, error)
+	PutObject(context.Context, *awss3.PutObjectInput) (*awss3.PutObjectOutput, error)
+}
+
+// Builds is the part of CodeBuild that runs a build or test action.
+type Builds interface {
+	// StartPipelineBuild starts a build on the pipeline's artifacts.
+	StartPipelineBuild(context.Context, codebuild.PipelineBuild) (*awscodebuild.StartBuildOutput, error)
+	// WaitBuild returns the build when it is complete.
+	WaitBuild(ctx context.Context, id string) (*cbtypes.Build, error)
+	StopBuild(context.Context, *awscodebuild.StopBuildInput) (*awscodebuild.StopBuildOutput, error)
+}
+
+// Connections is the part of CodeConnections that leads to a repository.
+type Connections interface {
+	// CloneURL returns the URL from which git clones the repository, such as
+	// "owner/name", through a connection that is available.
+	CloneURL(connectionARN, repository string) (string, error)
+}
+
+// Notifier is the part of SNS that tells of approvals.
+type Notifier interface {
+	Publish(context.Context, *awssns.PublishInput) (*awssns.PublishOutput, error)
+}
+
+// Events is the part of EventBridge that gets state changes.
+type Events interface {
+	PutEvents(context.Context, *awseventbridge.PutEventsInput) (*awseventbridge.PutEventsOutput, error)
+}
+
+// Deps are the services that pipelines use. Notifier and Events may be nil.
+type Deps struct {
+	Objects     Objects
+	Builds      Builds
+	Connections Connections
+	Notifier    Notifier
+	Events      Events
+
+	// StartOnCreate starts an execution when a pipeline is created, as AWS
+	// does. A rehearsal leaves it false and starts the one execution it shows.
+	StartOnCreate bool
+}
+
+// Service is CodePipeline. It is safe for concurrent use.
+type Service struct {
+	account account.Account
+	deps    Deps
+
+	life context.Context // ends with Close
+	end  context.CancelFunc
+	wg   sync.WaitGroup
+	git  repositories
+
+	mu        sync.Mutex
+	changed   *sync.Cond // broadcast when anything below changed
+	closed    bool
+	pipelines map[string]*pipeline
+	outbox    []event
+}
+
+// New returns a CodePipeline without pipelines.
+func New(a account.Account, d Deps) *Service {
+	life, end := context.WithCancel(context.Background())
+	life = principal.Service(life, "codepipeline.amazonaws.com", a.ID)
+	s := &Service{account: a, deps: d, life: life, end: end, pipelines: map[string]*pipeline{}}
+	s.git.dir = a.Dir
+	s.changed = sync.NewCond(&s.mu)
+	s.wg.Go(s.deliver)
+	return s
+}
+
+// Close ends all executions, stops their builds, and waits until they are gone.
+func (s *Service) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.changed.Broadcast()
+	s.mu.Unlock()
+	s.end()
+	s.wg.Wait()
+	return nil
+}
+
+// find returns a pipeline by name. The service is locked.
+func (s *Service) find(name *string) (*pipeline, error) {
+	p, ok := s.pipelines[aws.ToString(name)]
+	if !ok {
+		return nil, &types.PipelineNotFoundException{Message: aws.String(fmt.Sprintf(
+			"Account '%s' does not have a pipeline with name '%s'", s.account.ID, aws.ToString(name)))}
+	}
+	return p, nil
+}
+
+func (s *Service) arn(pipeline string) string { return s.account.ARN("codepipeline", pipeline) }
+
+func invalid(format string, args ...any) error {
+	return &types.ValidationException{Message: aws.String(fmt.Sprintf(format, args...))}
+}

@@ -1,0 +1,403 @@
+package codepipeline
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+)
+
+// Quotas and patterns of a declaration.
+// See https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html and
+// https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PipelineDeclaration.html.
+const (
+	maxStages        = 50
+	maxActions       = 50 // in a stage
+	maxRunOrder      = 999
+	maxConfiguration = 10_000 // characters of one value
+	minTimeout       = 5      // minutes
+	maxTimeout       = 86_400
+)
+
+var (
+	namePattern      = regexp.MustCompile(`^[A-Za-z0-9.@_-]{1,100}$`)
+	artifactPattern  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+	namespacePattern = regexp.MustCompile(`^[A-Za-z0-9@_-]{1,100}$`)
+	variablePattern  = regexp.MustCompile(`^[A-Za-z0-9@_-]{1,128}$`)
+)
+
+// A position orders actions: one precedes another if its stage does, or, in
+// the same stage, its run order.
+type position struct{ stage, runOrder int }
+
+func (p position) before(q position) bool {
+	return p.stage < q.stage || p.stage == q.stage && p.runOrder < q.runOrder
+}
+
+// validate refuses a declaration that AWS would refuse, and what this
+// CodePipeline cannot run, by name.
+func (s *Service) validate(d *types.PipelineDeclaration) error {
+	if !namePattern.MatchString(aws.ToString(d.Name)) {
+		return invalid("1 validation error detected: Value '%s' at 'pipeline.name' failed to satisfy constraint: Member must satisfy regular expression pattern: [A-Za-z0-9.@\\-_]+", aws.ToString(d.Name))
+	}
+	if aws.ToString(d.RoleArn) == "" {
+		return invalid("1 validation error detected: Value at 'pipeline.roleArn' failed to satisfy constraint: Member must not be null")
+	}
+	if n := len(d.Stages); n < 2 {
+		return invalidStructure("Pipeline has only %d stage(s). There should be a minimum of 2 stages in a pipeline", n)
+	} else if n > maxStages {
+		return invalidStructure("Pipeline has %d stages. There should be a maximum of %d stages in a pipeline", n, maxStages)
+	}
+	for _, check := range []func(*types.PipelineDeclaration) error{s.checkStore, checkModes, checkVariables, s.checkStages, checkArtifacts, checkReferences} {
+		if err := check(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) checkStore(d *types.PipelineDeclaration) error {
+	if (d.ArtifactStore == nil) == (len(d.ArtifactStores) == 0) {
+		return invalidStructure("Pipeline '%s' must have either an artifactStore or artifactStores, not both", aws.ToString(d.Name))
+	}
+	for region := range d.ArtifactStores {
+		if region != s.account.Region {
+			return invalidStructure("The embedded AWS serves %s only: artifactStores of pipeline '%s' names %s", s.account.Region, aws.ToString(d.Name), region)
+		}
+	}
+	if store := storeOf(d); store.Type != types.ArtifactStoreTypeS3 || aws.ToString(store.Location) == "" {
+		return invalidStructure("The artifact store of pipeline '%s' must be of type S3 and have a location", aws.ToString(d.Name))
+	}
+	return nil
+}
+
+// storeOf returns the artifact store of a valid declaration.
+func storeOf(d *types.PipelineDeclaration) types.ArtifactStore {
+	if d.ArtifactStore != nil {
+		return *d.ArtifactStore
+	}
+	for _, store := range d.ArtifactStores {
+		return store
+	}
+	return types.ArtifactStore{}
+}
+
+func checkModes(d *types.PipelineDeclaration) error {
+	if !slices.Contains(d.PipelineType.Values(), d.PipelineType) {
+		return invalid("1 validation error detected: Value '%s' at 'pipeline.pipelineType' failed to satisfy constraint: Member must satisfy enum value set: [V1, V2]", d.PipelineType)
+	}
+	if !slices.Contains(d.ExecutionMode.Values(), d.ExecutionMode) {
+		return invalid("1 validation error detected: Value '%s' at 'pipeline.executionMode' failed to satisfy constraint: Member must satisfy enum value set: [QUEUED, SUPERSEDED, PARALLEL]", d.ExecutionMode)
+	}
+	if d.PipelineType == types.PipelineTypeV2 {
+		return nil
+	}
+	switch {
+	case d.ExecutionMode != types.ExecutionModeSuperseded:
+		return invalidStructure("Execution mode %s can only be used with V2 pipelines", d.ExecutionMode)
+	case len(d.Variables) > 0:
+		return invalidStructure("Pipeline variable can only be used with V2 pipelines")
+	case len(d.Triggers) > 0:
+		return invalidStructure("Triggers can only be used with V2 pipelines")
+	}
+	for _, stage := range d.Stages {
+		if stage.OnFailure != nil || stage.OnSuccess != nil || stage.BeforeEntry != nil {
+			return invalidStructure("Conditions of stage '%s' can only be used with V2 pipelines", aws.ToString(stage.Name))
+		}
+	}
+	return nil
+}
+
+func checkVariables(d *types.PipelineDeclaration) error {
+	seen := map[string]bool{}
+	for _, v := range d.Variables {
+		name := aws.ToString(v.Name)
+		if !variablePattern.MatchString(name) {
+			return invalidStructure("The variable name '%s' must match [A-Za-z0-9@\\-_]+", name)
+		}
+		if seen[name] {
+			return invalidStructure("Variable names must be unique. The following variable name is already in use: %s", name)
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+func (s *Service) checkStages(d *types.PipelineDeclaration) error {
+	names := map[string]bool{}
+	for i := range d.Stages {
+		stage := &d.Stages[i]
+		name := aws.ToString(stage.Name)
+		switch {
+		case !namePattern.MatchString(name):
+			return invalidStage("The stage name '%s' must match [A-Za-z0-9.@\\-_]+ and have at most 100 characters", name)
+		case names[name]:
+			return invalidStructure("Stage names must be unique. The pipeline has more than one stage with name '%s'", name)
+		case len(stage.Actions) == 0:
+			return invalidStage("Stage '%s' has no actions. A stage must have at least one action", name)
+		case len(stage.Actions) > maxActions:
+			return invalidStage("Stage '%s' has %d actions. A stage can have up to %d actions", name, len(stage.Actions), maxActions)
+		case len(stage.Blockers) > 0:
+			return &types.InvalidBlockerDeclarationException{Message: aws.String(fmt.Sprintf("Stage '%s' declares blockers, which are reserved for future use", name))}
+		}
+		names[name] = true
+		if err := checkConditions(d, i); err != nil {
+			return err
+		}
+		actions := map[string]bool{}
+		for j := range stage.Actions {
+			a := &stage.Actions[j]
+			if actions[aws.ToString(a.Name)] {
+				return invalidStructure("Action names must be unique within a stage. Stage '%s' has more than one action with name '%s'", name, aws.ToString(a.Name))
+			}
+			actions[aws.ToString(a.Name)] = true
+			if err := s.checkAction(i, name, a); err != nil {
+				return err
+			}
+		}
+	}
+	for _, trigger := range d.Triggers {
+		if g := trigger.GitConfiguration; g != nil && !slices.ContainsFunc(d.Stages[0].Actions, func(a types.ActionDeclaration) bool {
+			return aws.ToString(a.Name) == aws.ToString(g.SourceActionName)
+		}) {
+			return invalidStructure("The trigger names the source action '%s', which the pipeline does not have", aws.ToString(g.SourceActionName))
+		}
+	}
+	return nil
+}
+
+// checkConditions refuses conditions that cannot be evaluated here.
+func checkConditions(d *types.PipelineDeclaration, index int) error {
+	stage := &d.Stages[index]
+	name := aws.ToString(stage.Name)
+	conditions := map[string][]types.Condition{}
+	if c := stage.BeforeEntry; c != nil {
+		conditions["beforeEntry"] = c.Conditions
+	}
+	if c := stage.OnSuccess; c != nil {
+		conditions["onSuccess"] = c.Conditions
+	}
+	if c := stage.OnFailure; c != nil {
+		conditions["onFailure"] = c.Conditions
+	}
+	for _, when := range slices.Sorted(maps.Keys(conditions)) {
+		for _, condition := range conditions[when] {
+			if len(condition.Rules) == 0 {
+				return invalidStage("A condition of %s of stage '%s' has no rules", when, name)
+			}
+			for _, rule := range condition.Rules {
+				provider := ""
+				if rule.RuleTypeId != nil {
+					provider = aws.ToString(rule.RuleTypeId.Provider)
+				}
+				return invalidStage("The embedded AWS does not support the rule provider '%s' of rule '%s' in %s of stage '%s'", provider, aws.ToString(rule.Name), when, name)
+			}
+		}
+	}
+	on := stage.OnFailure
+	if on == nil {
+		return nil
+	}
+	switch on.Result {
+	case "", types.ResultFail:
+	case types.ResultRetry:
+		if c := on.RetryConfiguration; c != nil && c.RetryMode != "" && !slices.Contains(c.RetryMode.Values(), c.RetryMode) {
+			return invalidStage("The retry mode '%s' in onFailure of stage '%s' must be FAILED_ACTIONS or ALL_ACTIONS", c.RetryMode, name)
+		}
+	case types.ResultRollback:
+		if index == 0 {
+			return invalidStage("The stage '%s' cannot be rolled back: it is the source stage", name)
+		}
+		if d.ExecutionMode == types.ExecutionModeParallel {
+			return invalidStage("The stage '%s' cannot be rolled back: the execution mode of the pipeline is PARALLEL", name)
+		}
+	default:
+		return invalidStage("The embedded AWS does not support the result '%s' in onFailure of stage '%s'", on.Result, name)
+	}
+	if on.RetryConfiguration != nil && on.Result != types.ResultRetry {
+		return invalidStage("The retryConfiguration in onFailure of stage '%s' requires the result RETRY", name)
+	}
+	return nil
+}
+
+func (s *Service) checkAction(index int, stage string, a *types.ActionDeclaration) error {
+	name := aws.ToString(a.Name)
+	if !namePattern.MatchString(name) {
+		return invalidAction("The action name '%s' in stage '%s' must match [A-Za-z0-9.@\\-_]+ and have at most 100 characters", name, stage)
+	}
+	if a.ActionTypeId == nil {
+		return invalidAction("Action '%s' in stage '%s' has no actionTypeId", name, stage)
+	}
+	source := a.ActionTypeId.Category == types.ActionCategorySource
+	switch {
+	case index == 0 && !source:
+		return invalidStructure("Pipeline should start with a stage that only contains source actions")
+	case index > 0 && source:
+		return invalidStructure("Source actions can only be in the first stage. Action '%s' in stage '%s' is a source action", name, stage)
+	}
+	t := typeOf(a)
+	if t == nil {
+		return invalidAction("ActionType %s in action '%s' of stage '%s' is not available in region %s of the embedded AWS", title(a.ActionTypeId), name, stage, s.account.Region)
+	}
+	switch {
+	case *a.RunOrder < 1 || *a.RunOrder > maxRunOrder:
+		return invalidAction("The runOrder of action '%s' in stage '%s' is %d. It must be between 1 and %d", name, stage, *a.RunOrder, maxRunOrder)
+	case a.Region != nil && *a.Region != s.account.Region:
+		return invalidAction("The embedded AWS serves %s only: action '%s' in stage '%s' is in %s", s.account.Region, name, stage, *a.Region)
+	case len(a.Commands) > 0 || len(a.OutputVariables) > 0 || len(a.EnvironmentVariables) > 0:
+		return invalidAction("The embedded AWS does not support commands, outputVariables and environmentVariables of an action: action '%s' in stage '%s'", name, stage)
+	case a.TimeoutInMinutes != nil && t.category != types.ActionCategoryApproval:
+		return invalidAction("timeoutInMinutes of action '%s' in stage '%s' is available to the manual approval action only", name, stage)
+	case a.TimeoutInMinutes != nil && (*a.TimeoutInMinutes < minTimeout || *a.TimeoutInMinutes > maxTimeout):
+		return invalidAction("timeoutInMinutes of action '%s' in stage '%s' must be between %d and %d", name, stage, minTimeout, maxTimeout)
+	}
+	if err := t.inputs.check(a, len(a.InputArtifacts), "input"); err != nil {
+		return err
+	}
+	if err := t.outputs.check(a, len(a.OutputArtifacts), "output"); err != nil {
+		return err
+	}
+	if err := checkConfiguration(t, a); err != nil {
+		return err
+	}
+	if t.check != nil {
+		return t.check(a)
+	}
+	return nil
+}
+
+func checkConfiguration(t *actionType, a *types.ActionDeclaration) error {
+	name := aws.ToString(a.Name)
+	for _, key := range t.required {
+		if a.Configuration[key] == "" {
+			return invalidAction("Action configuration for action '%s' is missing required configuration '%s'", name, key)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(a.Configuration)) {
+		if !slices.Contains(t.required, key) && !slices.Contains(t.optional, key) {
+			return invalidAction("Action configuration for action '%s' contains unknown configuration '%s'", name, key)
+		}
+		if n := len([]rune(a.Configuration[key])); n > maxConfiguration {
+			return invalidAction("Configuration '%s' of action '%s' has %d characters. It can have up to %d", key, name, n, maxConfiguration)
+		}
+	}
+	return nil
+}
+
+// checkArtifacts holds that each artifact is made once, and before it is used.
+func checkArtifacts(d *types.PipelineDeclaration) error {
+	made := map[string]position{}
+	for i, stage := range d.Stages {
+		for _, a := range stage.Actions {
+			for _, output := range a.OutputArtifacts {
+				name := aws.ToString(output.Name)
+				if !artifactPattern.MatchString(name) {
+					return invalidAction("The output artifact name '%s' of action '%s' must match [a-zA-Z0-9_\\-]+", name, aws.ToString(a.Name))
+				}
+				if len(output.Files) > 0 {
+					return invalidAction("The embedded AWS does not support files of output artifact '%s' of action '%s'", name, aws.ToString(a.Name))
+				}
+				if _, twice := made[name]; twice {
+					return invalidAction("Output Artifact Bundle %s in action %s is already declared as Output Artifact Bundle in another action", name, aws.ToString(a.Name))
+				}
+				made[name] = position{i, int(*a.RunOrder)}
+			}
+		}
+	}
+	for i, stage := range d.Stages {
+		for _, a := range stage.Actions {
+			seen := map[string]bool{}
+			for _, input := range a.InputArtifacts {
+				name := aws.ToString(input.Name)
+				if at, ok := made[name]; !ok || !at.before(position{i, int(*a.RunOrder)}) {
+					return invalidAction("Input Artifact Bundle %s in action %s is not declared as Output Artifact Bundle in any of the preceding actions", name, aws.ToString(a.Name))
+				}
+				if seen[name] {
+					return invalidAction("Input Artifact Bundle %s in action %s is declared more than once", name, aws.ToString(a.Name))
+				}
+				seen[name] = true
+			}
+		}
+	}
+	return nil
+}
+
+// checkReferences holds that the namespaces that are referred to exist, and
+// belong to actions that come before.
+// See https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.html.
+func checkReferences(d *types.PipelineDeclaration) error {
+	namespaces := map[string]position{}
+	artifacts := map[string]bool{}
+	for _, stage := range d.Stages {
+		for _, a := range stage.Actions {
+			for _, output := range a.OutputArtifacts {
+				artifacts[aws.ToString(output.Name)] = true
+			}
+		}
+	}
+	for i, stage := range d.Stages {
+		for _, a := range stage.Actions {
+			if a.Namespace == nil {
+				continue
+			}
+			ns := *a.Namespace
+			_, twice := namespaces[ns]
+			switch {
+			case !namespacePattern.MatchString(ns):
+				return invalidAction("The namespace '%s' of action '%s' must match [A-Za-z0-9@\\-_]+", ns, aws.ToString(a.Name))
+			case ns == reservedNamespace || ns == variablesNamespace:
+				return invalidAction("The namespace '%s' of action '%s' is reserved", ns, aws.ToString(a.Name))
+			case twice:
+				return invalidStructure("Namespaces must be unique. The namespace '%s' of action '%s' is already in use", ns, aws.ToString(a.Name))
+			case artifacts[ns]:
+				return invalidStructure("The namespace '%s' of action '%s' is also the name of an artifact. A namespace cannot conflict with artifact names", ns, aws.ToString(a.Name))
+			}
+			namespaces[ns] = position{i, int(*a.RunOrder)}
+		}
+	}
+	for i, stage := range d.Stages {
+		for _, a := range stage.Actions {
+			for _, key := range slices.Sorted(maps.Keys(a.Configuration)) {
+				for _, ref := range references(a.Configuration[key]) {
+					if complaint := checkReference(d, namespaces, i, &a, ref); complaint != "" {
+						where := fmt.Sprintf("StageName=[%s], ActionName=[%s], ActionConfigurationKey=[%s], VariableReferenceText=[%s]",
+							aws.ToString(stage.Name), aws.ToString(a.Name), key, ref)
+						return invalidAction("%s\n%s", complaint, where)
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// checkReference returns what is wrong with a reference, or "".
+func checkReference(d *types.PipelineDeclaration, namespaces map[string]position, stage int, a *types.ActionDeclaration, ref reference) string {
+	if ref.namespace == reservedNamespace {
+		if ref.key != executionIDVariable {
+			return fmt.Sprintf("The namespace %s has no variable %s.", ref.namespace, ref.key)
+		}
+		return ""
+	}
+	if ref.namespace == variablesNamespace && len(d.Variables) > 0 {
+		if stage == 0 {
+			return "Variables at the pipeline level cannot be used in source actions."
+		}
+		if !slices.ContainsFunc(d.Variables, func(v types.PipelineVariableDeclaration) bool { return aws.ToString(v.Name) == ref.key }) {
+			return "The referenced variables haven't been declared."
+		}
+		return ""
+	}
+	at, ok := namespaces[ref.namespace]
+	if !ok {
+		return "Valid format for a pipeline execution variable reference is a namespace and a key separated by a period (.). " +
+			"The following pipeline execution variables are referencing a namespace that does not exist."
+	}
+	if !at.before(position{stage, int(*a.RunOrder)}) {
+		return fmt.Sprintf("The namespace %s belongs to an action that does not precede this one.", ref.namespace)
+	}
+	return ""
+}

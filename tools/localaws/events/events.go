@@ -1,0 +1,323 @@
+// Package events is the embedded AWS's EventBridge: rules with event patterns
+// on the default bus, whose targets are Lambda functions and SNS topics.
+package events
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/smithy-go"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/principal"
+)
+
+// Functions invokes Lambda functions that are targets.
+type Functions interface {
+	Invoke(context.Context, *awslambda.InvokeInput) (*awslambda.InvokeOutput, error)
+}
+
+// Topics publishes to SNS topics that are targets.
+type Topics interface {
+	Publish(context.Context, *awssns.PublishInput) (*awssns.PublishOutput, error)
+}
+
+// Deps are the services that targets belong to. One that is nil has no targets.
+type Deps struct {
+	Functions Functions
+	Topics    Topics
+}
+
+// Service is the event bus of one account and region.
+type Service struct {
+	account account.Account
+	deps    Deps
+
+	ctx        context.Context // of deliveries; ends with the service
+	cancel     context.CancelFunc
+	deliveries sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	rules  map[string]*rule // by name
+}
+
+type rule struct {
+	name, arn   string
+	description *string
+	pattern     *pattern
+	text        string // of the pattern
+	role        *string
+	state       types.RuleState
+	createdBy   string
+	tags        []types.Tag
+	targets     []types.Target
+}
+
+// New returns a bus without rules.
+func New(a account.Account, d Deps) *Service {
+	if a.Log == nil {
+		a.Log = slog.New(slog.DiscardHandler)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Service{account: a, deps: d, ctx: ctx, cancel: cancel, rules: map[string]*rule{}}
+}
+
+// Close ends the deliveries that are under way and waits for their end.
+func (s *Service) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.cancel()
+	s.deliveries.Wait()
+	return nil
+}
+
+func invalid(format string, args ...any) error {
+	return &smithy.GenericAPIError{Code: "ValidationException", Message: fmt.Sprintf(format, args...), Fault: smithy.FaultClient}
+}
+
+// bus refuses every bus but the default one.
+func (s *Service) bus(name *string) error {
+	if n := aws.ToString(name); n != "" && n != "default" && n != s.account.ARN("events", "event-bus/default") {
+		return &types.ResourceNotFoundException{Message: aws.String("Event bus " + n + " does not exist; the embedded EventBridge has only the default one.")}
+	}
+	return nil
+}
+
+// newID returns a random UUID.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+var sourceName = regexp.MustCompile(`^[^\s]{1,256}$`)
+
+const maxEntry = 1 << 20 // bytes of one event
+
+// PutEvents puts up to ten events on the default bus. One that can't be
+// accepted is reported in its entry; the others are delivered.
+func (s *Service) PutEvents(ctx context.Context, in *awseventbridge.PutEventsInput) (*awseventbridge.PutEventsOutput, error) {
+	if len(in.Entries) == 0 || len(in.Entries) > 10 {
+		return nil, invalid("1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length between 1 and 10")
+	}
+	if in.EndpointId != nil {
+		return nil, invalid("the embedded EventBridge does not support EndpointId")
+	}
+	out := &awseventbridge.PutEventsOutput{}
+	for _, entry := range in.Entries {
+		event, reason := s.event(ctx, entry)
+		if reason != nil {
+			out.FailedEntryCount++
+			out.Entries = append(out.Entries, *reason)
+			continue
+		}
+		s.dispatch(event)
+		out.Entries = append(out.Entries, types.PutEventsResultEntry{EventId: aws.String(event["id"].(string))})
+	}
+	return out, nil
+}
+
+// event makes the event of an entry, or says why not.
+// See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html.
+func (s *Service) event(ctx context.Context, entry types.PutEventsRequestEntry) (map[string]any, *types.PutEventsResultEntry) {
+	refuse := func(code, format string, args ...any) (map[string]any, *types.PutEventsResultEntry) {
+		return nil, &types.PutEventsResultEntry{ErrorCode: aws.String(code), ErrorMessage: aws.String(fmt.Sprintf(format, args...))}
+	}
+	source := aws.ToString(entry.Source)
+	switch {
+	case !sourceName.MatchString(source):
+		return refuse("InvalidArgument", "Parameter Source is not valid. Reason: Source is a required argument.")
+	case aws.ToString(entry.DetailType) == "":
+		return refuse("InvalidArgument", "Parameter DetailType is not valid. Reason: DetailType is a required argument.")
+	case entry.Detail == nil:
+		return refuse("InvalidArgument", "Parameter Detail is not valid. Reason: Detail is a required argument.")
+	case strings.HasPrefix(source, "aws.") && !strings.HasSuffix(principal.FromContext(ctx).ARN, ".amazonaws.com"):
+		return refuse("NotAuthorizedForSourceException", "Not authorized for the source.")
+	case len(*entry.Detail) > maxEntry:
+		return refuse("InvalidArgument", "Total size of the entry is over %d bytes.", maxEntry)
+	}
+	if err := s.bus(entry.EventBusName); err != nil {
+		return refuse("ResourceNotFoundException", "%v", err)
+	}
+	parsed, err := parseJSON(*entry.Detail)
+	detail, ok := parsed.(map[string]any)
+	if err != nil || !ok {
+		return refuse("MalformedDetail", "Detail is malformed.")
+	}
+	at := s.account.Clock.Now()
+	if entry.Time != nil {
+		at = *entry.Time
+	}
+	resources := []any{}
+	for _, resource := range entry.Resources {
+		resources = append(resources, resource)
+	}
+	return map[string]any{
+		"version": "0", "id": newID(), "detail-type": *entry.DetailType, "source": source, "account": s.account.ID,
+		"time": at.UTC().Format(time.RFC3339), "region": s.account.Region, "resources": resources, "detail": detail,
+	}, nil
+}
+
+// dispatch delivers an event to the targets of each enabled rule that it
+// matches. Nothing changes an event after this.
+func (s *Service) dispatch(event map[string]any) {
+	ingested := s.account.Clock.Now().UTC().Format(time.RFC3339)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.rules {
+		if s.closed || r.state == types.RuleStateDisabled || !r.pattern.matches(event) {
+			continue
+		}
+		for _, target := range r.targets {
+			input, err := r.input(target, event, ingested)
+			if err != nil {
+				s.account.Log.Warn("an event was not delivered", "rule", r.name, "target", aws.ToString(target.Arn), "error", err)
+				continue
+			}
+			s.deliveries.Go(func() {
+				if err := s.deliver(target, input); err != nil && s.ctx.Err() == nil {
+					s.account.Log.Warn("an event was not delivered", "rule", r.name, "target", *target.Arn, "error", err)
+				}
+			})
+		}
+	}
+}
+
+// Retries follow EventBridge's rule: a target that refuses is not asked again,
+// one that fails is, with growing delays; by default for a day, here less often.
+// See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html.
+const (
+	usualRetries = 4
+	firstDelay   = time.Second
+)
+
+func (s *Service) deliver(target types.Target, input string) error {
+	retries := usualRetries
+	if p := target.RetryPolicy; p != nil && p.MaximumRetryAttempts != nil {
+		retries = int(*p.MaximumRetryAttempts)
+	}
+	delay := firstDelay
+	for try := 0; ; try++ {
+		err := s.send(target, input)
+		if err == nil || try >= retries {
+			return err
+		}
+		if refused(err) {
+			return err
+		}
+		if err := clock.Sleep(s.ctx, s.account.Clock, delay); err != nil {
+			return err
+		}
+		delay *= 2
+	}
+}
+
+// refused reports whether a target will answer the same however often it is
+// asked. A throttled one will not.
+func refused(err error) bool {
+	api, ok := errors.AsType[smithy.APIError](err)
+	return ok && api.ErrorFault() == smithy.FaultClient && !strings.Contains(api.ErrorCode(), "Throttl") && !strings.Contains(api.ErrorCode(), "TooMany")
+}
+
+func (s *Service) send(target types.Target, input string) error {
+	ctx := principal.Service(s.ctx, "events.amazonaws.com", s.account.ID)
+	if s.isTopic(*target.Arn) {
+		_, err := s.deps.Topics.Publish(ctx, &awssns.PublishInput{TopicArn: target.Arn, Message: aws.String(input)})
+		return err
+	}
+	_, err := s.deps.Functions.Invoke(ctx, &awslambda.InvokeInput{
+		FunctionName: target.Arn, InvocationType: lambdatypes.InvocationTypeEvent, Payload: []byte(input),
+	})
+	return err
+}
+
+func (s *Service) isTopic(arn string) bool {
+	return strings.HasPrefix(arn, s.account.ARN("sns", ""))
+}
+
+// checkTarget refuses a target that events can't be delivered to as it says.
+func (s *Service) checkTarget(t types.Target) error {
+	arn := aws.ToString(t.Arn)
+	switch {
+	case aws.ToString(t.Id) == "":
+		return invalid("a target needs an Id")
+	case s.isTopic(arn):
+		if s.deps.Topics == nil {
+			return invalid("this embedded AWS has no SNS topics to deliver to: %s", arn)
+		}
+	case strings.HasPrefix(arn, s.account.ARN("lambda", "function:")):
+		if s.deps.Functions == nil {
+			return invalid("this embedded AWS has no Lambda functions to deliver to: %s", arn)
+		}
+	default:
+		return invalid("the embedded EventBridge delivers to SNS topics and Lambda functions only, not to target %s: %s", *t.Id, arn)
+	}
+	if t.AppSyncParameters != nil || t.BatchParameters != nil || t.DeadLetterConfig != nil || t.EcsParameters != nil || t.HttpParameters != nil ||
+		t.KinesisParameters != nil || t.RedshiftDataParameters != nil || t.RunCommandParameters != nil || t.SageMakerPipelineParameters != nil || t.SqsParameters != nil {
+		return invalid("the embedded EventBridge supports of a target only Arn, Id, Input, InputPath, InputTransformer, RetryPolicy and RoleArn: target %s", *t.Id)
+	}
+	return checkInput(t)
+}
+
+// TestEventPattern reports whether an event matches a pattern.
+func (s *Service) TestEventPattern(_ context.Context, in *awseventbridge.TestEventPatternInput) (*awseventbridge.TestEventPatternOutput, error) {
+	p, err := compilePattern(aws.ToString(in.EventPattern))
+	if err != nil {
+		return nil, err
+	}
+	v, err := parseJSON(aws.ToString(in.Event))
+	event, ok := v.(map[string]any)
+	if err != nil || !ok {
+		return nil, invalid("Parameter Event is not valid.")
+	}
+	for _, key := range []string{"id", "account", "source", "time", "region", "resources", "detail-type"} {
+		if _, ok := event[key]; !ok {
+			return nil, invalid("Parameter Event is not valid: it lacks %s", key)
+		}
+	}
+	return &awseventbridge.TestEventPatternOutput{Result: p.matches(event)}, nil
+}
+
+// find returns a rule; s is locked.
+func (s *Service) find(name, bus *string) (*rule, error) {
+	if err := s.bus(bus); err != nil {
+		return nil, err
+	}
+	r, ok := s.rules[aws.ToString(name)]
+	if !ok {
+		return nil, &types.ResourceNotFoundException{Message: aws.String("Rule " + aws.ToString(name) + " does not exist on EventBus default.")}
+	}
+	return r, nil
+}
+
+// copyTargets returns targets that the caller may change.
+func copyTargets(targets []types.Target) []types.Target {
+	targets = slices.Clone(targets)
+	for i, t := range targets {
+		if t.InputTransformer != nil {
+			c := *t.InputTransformer
+			targets[i].InputTransformer = &c
+		}
+	}
+	return targets
+}

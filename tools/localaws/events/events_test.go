@@ -1,0 +1,213 @@
+package events_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/events"
+	"github.com/magewright/magewright/tools/localaws/principal"
+)
+
+const (
+	topic    = "arn:aws:sns:us-east-1:000000000000:t"
+	function = "arn:aws:lambda:us-east-1:000000000000:function:f"
+)
+
+type topics struct {
+	messages chan string
+	answer   chan error
+}
+
+func (f topics) Publish(_ context.Context, in *awssns.PublishInput) (*awssns.PublishOutput, error) {
+	f.messages <- *in.Message
+	return &awssns.PublishOutput{}, <-f.answer
+}
+
+type functions chan string
+
+func (f functions) Invoke(ctx context.Context, in *awslambda.InvokeInput) (*awslambda.InvokeOutput, error) {
+	f <- principal.FromContext(ctx).ARN + " " + string(in.Payload)
+	return &awslambda.InvokeOutput{}, nil
+}
+
+func start(t *testing.T, d events.Deps) (*events.Service, *clock.Manual) {
+	t.Helper()
+	now := clock.NewManual(time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC))
+	s := events.New(account.Account{ID: account.DefaultID, Region: "us-east-1", Clock: now}, d)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, now
+}
+
+func code(err error) string {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		return api.ErrorCode()
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func putRule(t *testing.T, s *events.Service, pattern string, targets ...types.Target) {
+	t.Helper()
+	if _, err := s.PutRule(t.Context(), &awseventbridge.PutRuleInput{Name: aws.String("r"), EventPattern: &pattern}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.PutTargets(t.Context(), &awseventbridge.PutTargetsInput{Rule: aws.String("r"), Targets: targets}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEventsReachTheirTargets(t *testing.T) {
+	t.Parallel()
+	calls := make(functions, 1)
+	s, _ := start(t, events.Deps{Functions: calls})
+	putRule(t, s, `{"source":["app"],"detail":{"state":["FAILED"]}}`, types.Target{Id: aws.String("1"), Arn: aws.String(function)})
+	out, err := s.PutEvents(t.Context(), &awseventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{
+		{Source: aws.String("app"), DetailType: aws.String("Change"), Detail: aws.String(`{"state":"SUCCEEDED"}`)},
+		{Source: aws.String("app"), DetailType: aws.String("Change"), Detail: aws.String(`{"state":"FAILED","n":1.0,"s":"<&"}`), Resources: []string{"arn:p"}},
+		{Source: aws.String("app"), DetailType: aws.String("Change"), Detail: aws.String(`[]`)},
+		{Source: aws.String("aws.codepipeline"), DetailType: aws.String("Change"), Detail: aws.String(`{}`)},
+		{DetailType: aws.String("Change"), Detail: aws.String(`{}`)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	for _, e := range out.Entries {
+		codes = append(codes, aws.ToString(e.ErrorCode))
+	}
+	if want := []string{"", "", "MalformedDetail", "NotAuthorizedForSourceException", "InvalidArgument"}; !slices.Equal(codes, want) || out.FailedEntryCount != 3 {
+		t.Errorf("entries %v, %d failed", codes, out.FailedEntryCount)
+	}
+	want := `events.amazonaws.com {"account":"000000000000","detail":{"n":1.0,"s":"<&","state":"FAILED"},"detail-type":"Change","id":"` + *out.Entries[1].EventId +
+		`","region":"us-east-1","resources":["arn:p"],"source":"app","time":"2026-07-01T12:00:00Z","version":"0"}`
+	if got := <-calls; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	ctx := principal.Service(t.Context(), "codepipeline.amazonaws.com", account.DefaultID)
+	if out, err := s.PutEvents(ctx, &awseventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{Source: aws.String("aws.codepipeline"), DetailType: aws.String("Change"), Detail: aws.String(`{}`)}}}); err != nil || out.FailedEntryCount != 0 {
+		t.Errorf("a service's own event: %+v, %v", out, err)
+	}
+}
+
+func TestInputs(t *testing.T) {
+	t.Parallel()
+	transform := func(template string, paths map[string]string) types.Target {
+		return types.Target{InputTransformer: &types.InputTransformer{InputTemplate: &template, InputPathsMap: paths}}
+	}
+	paths := map[string]string{"state": "$.detail.state", "first": "$.detail.list[0]['a b']", "detail": "$.detail", "none": "$.detail.none", "n": "$.detail.n"}
+	for _, tt := range []struct {
+		name   string
+		target types.Target
+		want   string
+	}{
+		{"constant", types.Target{Input: aws.String(`{"a":1}`)}, `{"a":1}`},
+		{"path", types.Target{InputPath: aws.String("$.detail.list")}, `[{"a b":"c"}]`},
+		{"path to nothing", types.Target{InputPath: aws.String("$.detail.none")}, `null`},
+		{"string", transform(`"It <state>: <first>, <n>, <none>."`, paths), `"It FAI\"LED: c, 7, ."`},
+		{"object", transform(`{"s": <state>, "d": <detail>, "none": <none>, "n": <n>, "t": "<n> < 8"}`, paths), `{"s": "FAI\"LED", "d": {"list":[{"a b":"c"}],"n":7,"state":"FAI\"LED"}, "none": null, "n": 7, "t": "7 < 8"}`},
+		{"lines", transform("\"one <state>\"\n\"two\"", paths), "\"one FAI\\\"LED\"\n\"two\""},
+		{"reserved", transform(`"<aws.events.rule-name> <aws.events.event.ingestion-time>"`, nil), `"r 2026-07-01T12:00:00Z"`},
+	} {
+		f := topics{make(chan string, 1), make(chan error, 1)}
+		f.answer <- nil
+		s, _ := start(t, events.Deps{Topics: f})
+		tt.target.Id, tt.target.Arn = aws.String("1"), aws.String(topic)
+		putRule(t, s, `{"source":["app"]}`, tt.target)
+		if _, err := s.PutEvents(t.Context(), &awseventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{
+			{Source: aws.String("app"), DetailType: aws.String("Change"), Detail: aws.String(`{"state":"FAI\"LED","n":7,"list":[{"a b":"c"}]}`)},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-f.messages; got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestRetries(t *testing.T) {
+	t.Parallel()
+	f := topics{make(chan string), make(chan error)}
+	s, now := start(t, events.Deps{Topics: f})
+	putRule(t, s, `{"source":["app"]}`, types.Target{Id: aws.String("1"), Arn: aws.String(topic)})
+	put := func() {
+		if _, err := s.PutEvents(t.Context(), &awseventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{Source: aws.String("app"), DetailType: aws.String("x"), Detail: aws.String(`{}`)}}}); err != nil {
+			t.Error(err)
+		}
+	}
+	put()
+	<-f.messages
+	f.answer <- errors.New("broken")
+	for _, wait := range []time.Duration{time.Second, 2 * time.Second} {
+		now.BlockUntil(1)
+		now.Advance(wait)
+		<-f.messages
+		if wait == time.Second {
+			f.answer <- errors.New("still broken")
+		}
+	}
+	f.answer <- nil
+	put()
+	<-f.messages
+	f.answer <- &snstypes.NotFoundException{} // a refusal is final: Close finds nothing that waits
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t, events.Deps{Functions: make(functions)})
+	putRule(t, s, `{"source":["app"]}`, types.Target{Id: aws.String("1"), Arn: aws.String(function)})
+	for name, tt := range map[string]types.Target{
+		"queue":        {Arn: aws.String("arn:aws:sqs:us-east-1:000000000000:q")},
+		"no topics":    {Arn: aws.String(topic)},
+		"dead letters": {Arn: aws.String(function), DeadLetterConfig: &types.DeadLetterConfig{}},
+		"two inputs":   {Arn: aws.String(function), Input: aws.String(`{}`), InputPath: aws.String("$")},
+		"bad input":    {Arn: aws.String(function), Input: aws.String(`{`)},
+		"bad path":     {Arn: aws.String(function), InputPath: aws.String("detail")},
+		"undefined":    {Arn: aws.String(function), InputTransformer: &types.InputTransformer{InputTemplate: aws.String(`"<x>"`)}},
+		"not JSON":     {Arn: aws.String(function), InputTransformer: &types.InputTransformer{InputTemplate: aws.String(`hello`)}},
+	} {
+		tt.Id = aws.String("x")
+		if _, err := s.PutTargets(t.Context(), &awseventbridge.PutTargetsInput{Rule: aws.String("r"), Targets: []types.Target{tt}}); code(err) != "ValidationException" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := s.PutRule(t.Context(), &awseventbridge.PutRuleInput{Name: aws.String("s"), ScheduleExpression: aws.String("rate(1 minute)")}); code(err) != "ValidationException" {
+		t.Errorf("a schedule: %v", err)
+	}
+	if _, err := s.PutRule(t.Context(), &awseventbridge.PutRuleInput{Name: aws.String("s"), EventPattern: aws.String(`{"a":"b"}`)}); code(err) != "InvalidEventPatternException" {
+		t.Errorf("a bad pattern: %v", err)
+	}
+	if _, err := s.PutRule(t.Context(), &awseventbridge.PutRuleInput{Name: aws.String("s"), EventBusName: aws.String("other"), EventPattern: aws.String(`{"a":["b"]}`)}); code(err) != "ResourceNotFoundException" {
+		t.Errorf("another bus: %v", err)
+	}
+	if _, err := s.DeleteRule(t.Context(), &awseventbridge.DeleteRuleInput{Name: aws.String("r")}); code(err) != "ValidationException" {
+		t.Errorf("deleting with targets: %v", err)
+	}
+	if out, err := s.RemoveTargets(t.Context(), &awseventbridge.RemoveTargetsInput{Rule: aws.String("r"), Ids: []string{"1", "2"}}); err != nil || out.FailedEntryCount != 1 {
+		t.Errorf("removing targets: %+v, %v", out, err)
+	}
+	if _, err := s.DeleteRule(t.Context(), &awseventbridge.DeleteRuleInput{Name: aws.String("r")}); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.DescribeRule(t.Context(), &awseventbridge.DescribeRuleInput{Name: aws.String("r")}); code(err) != "ResourceNotFoundException" {
+		t.Errorf("a deleted rule: %v", err)
+	}
+}

@@ -1,0 +1,331 @@
+package events
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+)
+
+// A pattern decides which events a rule is about.
+// See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern.html.
+type pattern struct {
+	fields map[string]node
+	or     []pattern // alternatives, of which one must match too
+}
+
+// A node is what a field must be: an object itself, or one of some values.
+type node struct {
+	object *pattern
+	leaf   []matcher
+}
+
+// A matcher accepts or refuses one value of a field. Absent stands for a field
+// that isn't there.
+type matcher func(value any) bool
+
+type absentType struct{}
+
+var absent any = absentType{}
+
+func invalidPattern(format string, args ...any) error {
+	return &types.InvalidEventPatternException{Message: aws.String("Event pattern is not valid. Reason: " + fmt.Sprintf(format, args...))}
+}
+
+// parseJSON reads one JSON document, with numbers as they are written.
+func parseJSON(text string) (any, error) {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is more than one JSON document")
+	}
+	return v, nil
+}
+
+func compilePattern(text string) (*pattern, error) {
+	v, err := parseJSON(text)
+	if err != nil {
+		return nil, invalidPattern("%v", err)
+	}
+	object, ok := v.(map[string]any)
+	if !ok {
+		return nil, invalidPattern("Filter is not an object")
+	}
+	return compileObject(object, "$", 0)
+}
+
+func compileObject(object map[string]any, path string, depth int) (*pattern, error) {
+	if len(object) == 0 {
+		return nil, invalidPattern("Empty objects are not allowed at %s", path)
+	}
+	if depth > 32 {
+		return nil, invalidPattern("%s is nested too deeply", path)
+	}
+	p := &pattern{fields: map[string]node{}}
+	for key, value := range object {
+		here := path + "." + key
+		switch v := value.(type) {
+		case map[string]any:
+			nested, err := compileObject(v, here, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			p.fields[key] = node{object: nested}
+		case []any:
+			if len(v) == 0 {
+				return nil, invalidPattern("Empty arrays are not allowed at %s", here)
+			}
+			if key == "$or" {
+				for _, alternative := range v {
+					o, ok := alternative.(map[string]any)
+					if !ok {
+						return nil, invalidPattern("$or takes objects at %s", here)
+					}
+					nested, err := compileObject(o, here, depth+1)
+					if err != nil {
+						return nil, err
+					}
+					p.or = append(p.or, *nested)
+				}
+				continue
+			}
+			var leaf []matcher
+			for _, element := range v {
+				m, err := compileMatcher(element, here)
+				if err != nil {
+					return nil, err
+				}
+				leaf = append(leaf, m)
+			}
+			p.fields[key] = node{leaf: leaf}
+		default:
+			return nil, invalidPattern("%q must be an object or an array at %s", key, path)
+		}
+	}
+	return p, nil
+}
+
+// compileMatcher reads one element of a field's array.
+func compileMatcher(element any, path string) (matcher, error) {
+	filter, ok := element.(map[string]any)
+	if !ok {
+		return exactly(element, path)
+	}
+	if len(filter) != 1 {
+		return nil, invalidPattern("Only one key allowed in match expression at %s", path)
+	}
+	for kind, operand := range filter {
+		switch kind {
+		case "prefix", "suffix", "equals-ignore-case":
+			return affix(kind, operand, path)
+		case "exists":
+			wanted, ok := operand.(bool)
+			if !ok {
+				return nil, invalidPattern("exists takes true or false at %s", path)
+			}
+			return func(value any) bool { return (value != absent) == wanted }, nil
+		case "numeric":
+			return numeric(operand, path)
+		case "anything-but":
+			return anythingBut(operand, path)
+		default:
+			return nil, invalidPattern("the embedded EventBridge does not support the match type %s at %s", kind, path)
+		}
+	}
+	panic("unreachable: the map has one key")
+}
+
+// exactly matches a string, a boolean, null, or a number by its value.
+func exactly(wanted any, path string) (matcher, error) {
+	switch w := wanted.(type) {
+	case string, bool, nil:
+		return func(value any) bool { return value == w }, nil
+	case json.Number:
+		n, ok := number(w)
+		if !ok {
+			return nil, invalidPattern("%s is not a number at %s", w, path)
+		}
+		return func(value any) bool {
+			v, ok := number(value)
+			return ok && v.Cmp(n) == 0
+		}, nil
+	default:
+		return nil, invalidPattern("Match value must be String, number, true, false, or null at %s", path)
+	}
+}
+
+// number reads a JSON number of a magnitude that EventBridge compares.
+func number(value any) (*big.Rat, bool) {
+	n, ok := value.(json.Number)
+	if !ok || len(n) > 64 {
+		return nil, false
+	}
+	if f, err := n.Float64(); err != nil || f < -5e9 || f > 5e9 || f != 0 && f < 1e-9 && f > -1e-9 {
+		return nil, false // an exponent could make the exact value huge
+	}
+	return new(big.Rat).SetString(n.String())
+}
+
+func affix(kind string, operand any, path string) (matcher, error) {
+	fold := kind == "equals-ignore-case"
+	if nested, ok := operand.(map[string]any); ok && !fold && len(nested) == 1 {
+		operand, fold = nested["equals-ignore-case"], true
+	}
+	wanted, ok := operand.(string)
+	if !ok || wanted == "" && kind != "equals-ignore-case" {
+		return nil, invalidPattern("%s match pattern must be a string at %s", kind, path)
+	}
+	return func(value any) bool {
+		text, ok := value.(string)
+		if !ok {
+			return false
+		}
+		switch {
+		case kind == "prefix" && fold:
+			return len(text) >= len(wanted) && strings.EqualFold(text[:len(wanted)], wanted)
+		case kind == "prefix":
+			return strings.HasPrefix(text, wanted)
+		case kind == "suffix" && fold:
+			return len(text) >= len(wanted) && strings.EqualFold(text[len(text)-len(wanted):], wanted)
+		case kind == "suffix":
+			return strings.HasSuffix(text, wanted)
+		default:
+			return strings.EqualFold(text, wanted)
+		}
+	}, nil
+}
+
+// numeric matches one comparison, or two that bound a range.
+func numeric(operand any, path string) (matcher, error) {
+	list, ok := operand.([]any)
+	if !ok || len(list) != 2 && len(list) != 4 {
+		return nil, invalidPattern("Value of numeric must be an array of an operator and a number, or two of each, at %s", path)
+	}
+	var tests []func(*big.Rat) bool
+	for i := 0; i < len(list); i += 2 {
+		operator, _ := list[i].(string)
+		bound, ok := number(list[i+1])
+		if !ok {
+			return nil, invalidPattern("Value of %s must be numeric, from -5.0e9 to 5.0e9, at %s", operator, path)
+		}
+		if len(list) == 4 && !slices.Contains([][]string{{">", ">="}, {"<", "<="}}[i/2], operator) {
+			return nil, invalidPattern("Bad numeric range operator: %s at %s", operator, path)
+		}
+		switch operator {
+		case "=":
+			tests = append(tests, func(v *big.Rat) bool { return v.Cmp(bound) == 0 })
+		case "<":
+			tests = append(tests, func(v *big.Rat) bool { return v.Cmp(bound) < 0 })
+		case "<=":
+			tests = append(tests, func(v *big.Rat) bool { return v.Cmp(bound) <= 0 })
+		case ">":
+			tests = append(tests, func(v *big.Rat) bool { return v.Cmp(bound) > 0 })
+		case ">=":
+			tests = append(tests, func(v *big.Rat) bool { return v.Cmp(bound) >= 0 })
+		default:
+			return nil, invalidPattern("Unrecognized numeric range operator: %s at %s", operator, path)
+		}
+	}
+	return func(value any) bool {
+		v, ok := number(value)
+		return ok && !slices.ContainsFunc(tests, func(test func(*big.Rat) bool) bool { return !test(v) })
+	}, nil
+}
+
+// anythingBut matches a value that is there and that none of the operand matches.
+func anythingBut(operand any, path string) (matcher, error) {
+	var refused []matcher
+	var elements []any
+	switch o := operand.(type) {
+	case map[string]any:
+		if len(o) != 1 {
+			return nil, invalidPattern("Only one key allowed in match expression at %s", path)
+		}
+		for kind, value := range o {
+			if kind != "prefix" && kind != "suffix" && kind != "equals-ignore-case" {
+				return nil, invalidPattern("the embedded EventBridge does not support anything-but of %s at %s", kind, path)
+			}
+			values, ok := value.([]any)
+			if !ok {
+				values = []any{value}
+			}
+			for _, v := range values {
+				elements = append(elements, map[string]any{kind: v})
+			}
+		}
+	case []any:
+		elements = o
+	default:
+		elements = []any{o}
+	}
+	if len(elements) == 0 {
+		return nil, invalidPattern("Empty arrays are not allowed at %s", path)
+	}
+	for _, element := range elements {
+		m, err := compileMatcher(element, path)
+		if err != nil {
+			return nil, err
+		}
+		refused = append(refused, m)
+	}
+	return func(value any) bool {
+		return value != absent && !slices.ContainsFunc(refused, func(m matcher) bool { return m(value) })
+	}, nil
+}
+
+// matches reports whether an event's object is as the pattern says.
+func (p *pattern) matches(event map[string]any) bool {
+	for key, n := range p.fields {
+		value, ok := event[key]
+		if !ok {
+			value = absent
+		}
+		if !n.matches(value) {
+			return false
+		}
+	}
+	return len(p.or) == 0 || slices.ContainsFunc(p.or, func(alternative pattern) bool { return alternative.matches(event) })
+}
+
+// matches tries a value, and each element of an array.
+func (n node) matches(value any) bool {
+	if list, ok := value.([]any); ok {
+		if len(list) == 0 {
+			return n.matches(absent)
+		}
+		return slices.ContainsFunc(list, n.matches)
+	}
+	if n.object != nil {
+		object, ok := value.(map[string]any)
+		if !ok && value != absent {
+			return false
+		}
+		return n.object.matches(object)
+	}
+	if _, ok := value.(map[string]any); ok {
+		value = absent // values are compared at leaves only
+	}
+	return slices.ContainsFunc(n.leaf, func(m matcher) bool { return m(value) })
+}
+
+// compact writes a value as JSON, without escaping what HTML would.
+func compact(v any) (string, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
+}

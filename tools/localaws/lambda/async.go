@@ -1,0 +1,237 @@
+package lambda
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
+
+	"github.com/magewright/magewright/tools/clock"
+)
+
+// How Lambda treats asynchronous events where nothing else is configured.
+// See https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html.
+const (
+	defaultRetries  = 2
+	defaultEventAge = 6 * time.Hour
+	retryDelay      = time.Minute // doubled for the second retry
+	firstBackoff    = time.Second // after a throttle; doubled up to
+	lastBackoff     = 5 * time.Minute
+)
+
+// maxQueued bounds the events that wait to be processed.
+const maxQueued = 10000
+
+// enqueue accepts an event and runs it in the background.
+func (s *Service) enqueue(ref reference, ev event) error {
+	t, err := s.aim(ref)
+	if err != nil {
+		return err
+	}
+	if ev.id == "" {
+		ev.id = newUUID()
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return ended()
+	}
+	if s.events.Add(1) > maxQueued {
+		s.events.Add(-1)
+		return throttled(lambdatypes.ThrottleReasonCallerRateLimitExceeded)
+	}
+	s.metrics.count(t, asyncReceived)
+	s.background.Go(func() {
+		defer s.events.Add(-1)
+		s.process(ref, ev)
+	})
+	return nil
+}
+
+// process runs an event until it succeeds, its retries are exhausted, or it is
+// too old. All waiting goes by the account's clock.
+func (s *Service) process(ref reference, ev event) {
+	accepted, backoff := s.account.Clock.Now(), firstBackoff
+	for invoked := 0; ; {
+		res, err := s.invoke(ref, ev)
+		policy, ok := s.asyncPolicy(ref)
+		if !ok {
+			return // the function was deleted
+		}
+		var wait time.Duration
+		if err == nil {
+			invoked++
+			if res.failure == nil {
+				s.conclude(ref, ev, policy, policy.onSuccess, "Success", invoked, &res)
+				return
+			}
+			if invoked > policy.retries {
+				s.conclude(ref, ev, policy, policy.onFailure, "RetriesExhausted", invoked, &res)
+				return
+			}
+			wait = retryDelay * time.Duration(invoked)
+		} else if _, throttled := errors.AsType[*lambdatypes.TooManyRequestsException](err); throttled {
+			wait, backoff = backoff, min(2*backoff, lastBackoff)
+		} else {
+			s.account.Log.Warn("invoking a function asynchronously", "function", ref.name, "error", err)
+			return
+		}
+		if clock.Since(s.account.Clock, accepted)+wait > policy.age {
+			var last *result
+			if err == nil {
+				last = &res
+			}
+			s.conclude(ref, ev, policy, policy.onFailure, "EventAgeExceeded", invoked, last)
+			return
+		}
+		if clock.Sleep(s.life, s.account.Clock, wait) != nil {
+			return
+		}
+	}
+}
+
+// asyncPolicy is how the events of a function, version or alias are treated.
+type asyncPolicy struct {
+	retries              int
+	age                  time.Duration
+	onSuccess, onFailure string // ARNs; may be empty
+	deadLetter           string // ARN; may be empty
+	target               target
+}
+
+func (s *Service) asyncPolicy(ref reference) (asyncPolicy, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p := asyncPolicy{retries: defaultRetries, age: defaultEventAge}
+	f, v, err := s.resolve(ref)
+	if err != nil {
+		return p, false
+	}
+	p.deadLetter = v.settings.DeadLetter
+	p.target = s.targetOf(f, v, ref)
+	c := f.async[asyncKey(ref.qualifier)]
+	if c == nil {
+		return p, true
+	}
+	if c.retries != nil {
+		p.retries = int(*c.retries)
+	}
+	if c.age != nil {
+		p.age = time.Duration(*c.age) * time.Second
+	}
+	p.onSuccess, p.onFailure = c.onSuccess, c.onFailure
+	return p, true
+}
+
+// conclude sends what became of an event to its destination, if it has one,
+// and a failed event to its dead-letter topic.
+func (s *Service) conclude(ref reference, ev event, p asyncPolicy, destination, condition string, invoked int, res *result) {
+	failed := condition != "Success"
+	if failed && destination == "" && p.deadLetter == "" {
+		s.metrics.count(p.target, asyncDropped)
+	}
+	if destination != "" {
+		if err := s.deliver(destination, s.record(ref, ev, condition, invoked, res)); err != nil {
+			s.metrics.count(p.target, destinationFailures)
+			s.account.Log.Warn("sending to a function's destination", "function", ref.name, "destination", destination, "error", err)
+		}
+	}
+	if failed && p.deadLetter != "" {
+		if err := s.bury(p.deadLetter, ev, res); err != nil {
+			s.metrics.count(p.target, deadLetterErrors)
+			s.account.Log.Warn("sending to a function's dead-letter topic", "function", ref.name, "topic", p.deadLetter, "error", err)
+		}
+	}
+}
+
+// An eventRecord is what a destination gets.
+// See https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html.
+type eventRecord struct {
+	Version        string `json:"version"`
+	Timestamp      string `json:"timestamp"`
+	RequestContext struct {
+		RequestID              string `json:"requestId"`
+		FunctionARN            string `json:"functionArn"`
+		Condition              string `json:"condition"`
+		ApproximateInvokeCount int    `json:"approximateInvokeCount"`
+	} `json:"requestContext"`
+	RequestPayload  json.RawMessage       `json:"requestPayload"`
+	ResponseContext *eventResponseContext `json:"responseContext,omitempty"`
+	ResponsePayload json.RawMessage       `json:"responsePayload,omitempty"`
+}
+
+type eventResponseContext struct {
+	StatusCode      int    `json:"statusCode"`
+	ExecutedVersion string `json:"executedVersion"`
+	FunctionError   string `json:"functionError,omitempty"`
+}
+
+func (s *Service) record(ref reference, ev event, condition string, invoked int, res *result) eventRecord {
+	r := eventRecord{
+		Version:        "1.0",
+		Timestamp:      s.account.Clock.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
+		RequestPayload: ev.payload,
+	}
+	qualifier := ref.qualifier
+	if qualifier == "" {
+		qualifier = latest
+	}
+	r.RequestContext.RequestID = ev.id
+	r.RequestContext.FunctionARN = s.arn(ref.name, qualifier)
+	r.RequestContext.Condition = condition
+	r.RequestContext.ApproximateInvokeCount = invoked
+	if res == nil {
+		return r
+	}
+	r.ResponseContext = &eventResponseContext{StatusCode: 200, ExecutedVersion: res.version}
+	if res.failure != nil {
+		r.ResponseContext.FunctionError = "Unhandled"
+	}
+	if body := res.body(); json.Valid(body) {
+		r.ResponsePayload = body
+	} else if text, err := json.Marshal(string(body)); err == nil {
+		r.ResponsePayload = text
+	}
+	return r
+}
+
+func (s *Service) deliver(destination string, record eventRecord) error {
+	text, err := json.Marshal(record)
+	if err != nil {
+		return err
+	}
+	if topicARN.MatchString(destination) {
+		_, err := s.deps.Topics.Publish(context.WithoutCancel(s.life), &awssns.PublishInput{
+			TopicArn: aws.String(destination), Message: aws.String(string(text)),
+		})
+		return err
+	}
+	ref, err := s.parse(&destination, nil)
+	if err != nil {
+		return err
+	}
+	return s.enqueue(ref, event{payload: text})
+}
+
+// bury sends a failed event itself to a topic, as a dead-letter queue gets it.
+func (s *Service) bury(topic string, ev event, res *result) error {
+	attribute := func(kind, value string) snstypes.MessageAttributeValue {
+		return snstypes.MessageAttributeValue{DataType: aws.String(kind), StringValue: aws.String(value)}
+	}
+	attributes := map[string]snstypes.MessageAttributeValue{"RequestID": attribute("String", ev.id)}
+	if res != nil && res.failure != nil {
+		message := string(res.body())
+		attributes["ErrorCode"] = attribute("Number", strconv.Itoa(200))
+		attributes["ErrorMessage"] = attribute("String", message[:min(len(message), 1024)])
+	}
+	_, err := s.deps.Topics.Publish(context.WithoutCancel(s.life), &awssns.PublishInput{
+		TopicArn: aws.String(topic), Message: aws.String(string(ev.payload)), MessageAttributes: attributes,
+	})
+	return err
+}

@@ -1,0 +1,156 @@
+package lambda_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/magewright/magewright/tools/localaws/lambda"
+)
+
+const topic = "arn:aws:sns:us-east-1:000000000000:failures"
+
+// send invokes function f asynchronously.
+func (f *fixture) send(t *testing.T, payload string) {
+	t.Helper()
+	out, err := f.Invoke(t.Context(), &awslambda.InvokeInput{FunctionName: name, Payload: []byte(payload), InvocationType: lambdatypes.InvocationTypeEvent})
+	if err != nil || out.StatusCode != http.StatusAccepted || len(out.Payload) > 0 {
+		t.Fatalf("Invoke: %+v, %v", out, err)
+	}
+}
+
+func TestFailedEventIsRetriedTwice(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t, func(in *awslambda.CreateFunctionInput) {
+		in.DeadLetterConfig = &lambdatypes.DeadLetterConfig{TargetArn: aws.String(topic)}
+	})
+	if _, err := f.PutFunctionEventInvokeConfig(t.Context(), &awslambda.PutFunctionEventInvokeConfigInput{
+		FunctionName: name, DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String(topic)}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	f.send(t, `{"do":"fail"}`)
+	for _, wait := range []time.Duration{time.Minute, 2 * time.Minute} {
+		f.clock.BlockUntil(1)
+		f.clock.Advance(wait - time.Second)
+		f.clock.BlockUntil(1) // not yet
+		f.clock.Advance(time.Second)
+	}
+	lambda.AwaitEvents(f.Service)
+	f.Flush(t.Context())
+	if got := f.values("AWS/Lambda Errors{FunctionName=f}"); len(got) != 3 {
+		t.Errorf("invoked %d times", len(got))
+	}
+	if len(f.topics) != 2 {
+		t.Fatalf("sent %d messages, want one to the destination and a dead letter", len(f.topics))
+	}
+	var record struct {
+		RequestContext struct {
+			FunctionArn, Condition string
+			ApproximateInvokeCount int
+		}
+		RequestPayload, ResponsePayload json.RawMessage
+		ResponseContext                 struct{ FunctionError string }
+	}
+	if err := json.Unmarshal([]byte(*f.topics[0].Message), &record); err != nil {
+		t.Fatal(err)
+	}
+	c := record.RequestContext
+	if c.FunctionArn != "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST" || c.Condition != "RetriesExhausted" || c.ApproximateInvokeCount != 3 ||
+		string(record.RequestPayload) != `{"do":"fail"}` || !strings.Contains(string(record.ResponsePayload), "no luck") || record.ResponseContext.FunctionError != "Unhandled" {
+		t.Errorf("record %s", *f.topics[0].Message)
+	}
+	if dead := f.topics[1]; *dead.Message != `{"do":"fail"}` || !strings.Contains(*dead.MessageAttributes["ErrorMessage"].StringValue, "no luck") {
+		t.Errorf("dead letter %+v", dead)
+	}
+}
+
+func TestThrottledEventGrowsTooOld(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t)
+	if _, err := f.PutFunctionConcurrency(t.Context(), &awslambda.PutFunctionConcurrencyInput{FunctionName: name, ReservedConcurrentExecutions: aws.Int32(0)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.PutFunctionEventInvokeConfig(t.Context(), &awslambda.PutFunctionEventInvokeConfigInput{
+		FunctionName: name, MaximumEventAgeInSeconds: aws.Int32(60),
+		DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String(topic)}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	f.send(t, `{}`)
+	for _, wait := range []time.Duration{1, 2, 4, 8, 16} { // 31 s; another 32 would be too many
+		f.clock.BlockUntil(1)
+		f.clock.Advance(wait * time.Second)
+	}
+	lambda.AwaitEvents(f.Service)
+	if len(f.topics) != 1 || !strings.Contains(*f.topics[0].Message, `"condition":"EventAgeExceeded","approximateInvokeCount":0`) {
+		t.Errorf("sent %v", f.topics)
+	}
+}
+
+func TestSuccessGoesToAFunction(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t)
+	f.create(t, func(in *awslambda.CreateFunctionInput) { in.FunctionName = aws.String("next") })
+	if _, err := f.PutFunctionEventInvokeConfig(t.Context(), &awslambda.PutFunctionEventInvokeConfigInput{
+		FunctionName:      name,
+		DestinationConfig: &lambdatypes.DestinationConfig{OnSuccess: &lambdatypes.OnSuccess{Destination: aws.String("arn:aws:lambda:us-east-1:000000000000:function:next")}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	f.send(t, `{"a":1}`)
+	lambda.AwaitEvents(f.Service)
+	f.Flush(t.Context())
+	if got := f.values("AWS/Lambda Invocations{FunctionName=next}"); len(got) != 1 {
+		t.Errorf("the destination was invoked %d times", len(got))
+	}
+}
+
+func TestEventInvokeConfigs(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t)
+	get := &awslambda.GetFunctionEventInvokeConfigInput{FunctionName: name}
+	if _, err := f.GetFunctionEventInvokeConfig(t.Context(), get); err == nil || !strings.Contains(err.Error(), "The function arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST doesn't have an EventInvokeConfig") {
+		t.Errorf("GetFunctionEventInvokeConfig: %v", err)
+	}
+	if _, err := f.UpdateFunctionEventInvokeConfig(t.Context(), &awslambda.UpdateFunctionEventInvokeConfigInput{FunctionName: name}); err == nil {
+		t.Error("updated what doesn't exist")
+	}
+	for text, in := range map[string]*awslambda.PutFunctionEventInvokeConfigInput{
+		"'maximumRetryAttempts'":                   {MaximumRetryAttempts: aws.Int32(3)},
+		"'maximumEventAgeInSeconds'":               {MaximumEventAgeInSeconds: aws.Int32(59)},
+		"is not supported by the embedded AWS":     {DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String("arn:aws:sqs:us-east-1:000000000000:q")}}},
+		"The destination ARN arn:aws:lambda:us-ea": {DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String("arn:aws:lambda:us-east-1:000000000000:function:none")}}},
+	} {
+		in.FunctionName = name
+		if _, err := f.PutFunctionEventInvokeConfig(t.Context(), in); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("want %q, got %v", text, err)
+		}
+	}
+	if _, err := f.PutFunctionEventInvokeConfig(t.Context(), &awslambda.PutFunctionEventInvokeConfigInput{FunctionName: name, MaximumRetryAttempts: aws.Int32(1)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.UpdateFunctionEventInvokeConfig(t.Context(), &awslambda.UpdateFunctionEventInvokeConfigInput{FunctionName: name, MaximumEventAgeInSeconds: aws.Int32(60)}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := f.GetFunctionEventInvokeConfig(t.Context(), get)
+	if err != nil || *out.MaximumRetryAttempts != 1 || *out.MaximumEventAgeInSeconds != 60 {
+		t.Errorf("GetFunctionEventInvokeConfig: %+v, %v", out, err)
+	}
+	if _, err := f.DeleteFunctionEventInvokeConfig(t.Context(), &awslambda.DeleteFunctionEventInvokeConfigInput{FunctionName: name}); err != nil {
+		t.Error(err)
+	}
+	if out, err := f.ListFunctionEventInvokeConfigs(t.Context(), &awslambda.ListFunctionEventInvokeConfigsInput{FunctionName: name}); err != nil || len(out.FunctionEventInvokeConfigs) != 0 {
+		t.Errorf("ListFunctionEventInvokeConfigs: %+v, %v", out, err)
+	}
+}

@@ -1,0 +1,288 @@
+package lambda
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"debug/elf"
+	"debug/macho"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/magewright/magewright/tools/localaws/principal"
+)
+
+// Limits of deployment packages, in bytes.
+// See https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
+const (
+	maxZip      = 50 << 20 // uploaded directly
+	maxUnzipped = 250 << 20
+)
+
+// A code is an unpacked deployment package. It never changes; functions with
+// the same package share it.
+type code struct {
+	sha  [sha256.Size]byte
+	size int64  // of the zip, in bytes
+	root string // LAMBDA_TASK_ROOT
+	zip  string // the zip file
+}
+
+func sum(data []byte) [sha256.Size]byte { return sha256.Sum256(data) }
+
+// A source is where an operation says a package is.
+type source struct {
+	zip                         []byte
+	bucket, key, version, image *string
+}
+
+// fetch returns the package in src, unpacked.
+func (s *Service) fetch(ctx context.Context, src source) (*code, error) {
+	switch {
+	case src.image != nil:
+		return nil, unsupported("ImageUri: the embedded AWS runs no containers; a function")
+	case len(src.zip) > 0 && src.bucket != nil:
+		return nil, invalid("Please do not provide other FunctionCode parameters when providing a ZipFile.")
+	case len(src.zip) > maxZip:
+		return nil, &lambdatypes.RequestTooLargeException{
+			Message: aws.String("Request must be smaller than 69905067 bytes for the CreateFunction operation"), Type: user,
+		}
+	case len(src.zip) > 0:
+		return s.packages.store(src.zip)
+	case src.bucket == nil || src.key == nil:
+		return nil, invalid("Please provide a source for the code: a ZipFile, or S3Bucket and S3Key.")
+	}
+	out, err := s.deps.Objects.GetObject(principal.Service(ctx, servicePrincipal, s.account.ID), &awss3.GetObjectInput{
+		Bucket: src.bucket, Key: src.key, VersionId: src.version,
+	})
+	if err != nil {
+		return nil, invalid("Error occurred while GetObject. S3 Error: %v", err)
+	}
+	data, err := io.ReadAll(io.LimitReader(out.Body, maxUnzipped+1))
+	if err := errors.Join(err, out.Body.Close()); err != nil {
+		return nil, fmt.Errorf("reading s3://%s/%s: %w", *src.bucket, *src.key, err)
+	}
+	return s.packages.store(data)
+}
+
+// packages keeps deployment packages below dir/lambda and serves them to who
+// knows their secret address.
+type packages struct {
+	dir string
+
+	mu     sync.Mutex
+	stored map[[sha256.Size]byte]*code
+	server *http.Server
+	base   string // URL
+}
+
+func (p *packages) store(data []byte) (*code, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := sum(data)
+	if c := p.stored[key]; c != nil {
+		return c, nil
+	}
+	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return nil, invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
+	}
+	dir := filepath.Join(p.dir, "lambda", hex.EncodeToString(key[:]))
+	c := &code{sha: key, size: int64(len(data)), root: filepath.Join(dir, "task"), zip: filepath.Join(dir, "code.zip")}
+	// A directory left by an earlier process may be half written.
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, fmt.Errorf("unpacking a function's code: %w", err)
+	}
+	if err := os.MkdirAll(c.root, 0o755); err != nil { // #nosec G301 -- as /var/task is: readable by whatever the function runs
+		return nil, fmt.Errorf("unpacking a function's code: %w", err)
+	}
+	if err := os.WriteFile(c.zip, data, 0o600); err != nil {
+		return nil, fmt.Errorf("keeping a function's code: %w", err)
+	}
+	if err := unpack(archive, c.root); err != nil {
+		return nil, err
+	}
+	if p.stored == nil {
+		p.stored = map[[sha256.Size]byte]*code{}
+	}
+	p.stored[key] = c
+	return c, nil
+}
+
+func unpack(archive *zip.Reader, dir string) (err error) {
+	root, err := os.OpenRoot(dir) // entries can't leave it, by ".." or by a link
+	if err != nil {
+		return fmt.Errorf("unpacking a function's code: %w", err)
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	left := int64(maxUnzipped)
+	for _, f := range archive.File {
+		if err := unpackFile(root, f, &left); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func unpackFile(root *os.Root, f *zip.File, left *int64) (err error) {
+	name := filepath.FromSlash(strings.TrimSuffix(f.Name, "/"))
+	bad := func(err error) error {
+		return invalid("Could not unzip uploaded file: %s: %v", f.Name, err)
+	}
+	if !filepath.IsLocal(name) {
+		return bad(errors.New("the name leaves the package"))
+	}
+	if f.Mode().IsDir() {
+		if err := root.MkdirAll(name, 0o755); err != nil {
+			return bad(err)
+		}
+		return nil
+	}
+	if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return bad(err)
+	}
+	in, err := f.Open()
+	if err != nil {
+		return bad(err)
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	if f.Mode()&fs.ModeSymlink != 0 {
+		target, err := io.ReadAll(io.LimitReader(in, 4096))
+		if err == nil {
+			err = root.Symlink(string(target), name)
+		}
+		if err != nil {
+			return bad(err)
+		}
+		return nil
+	}
+	// A program that is started meanwhile would for a moment have this file
+	// open for writing too, and Linux executes no such file ("text file busy").
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	out, err := root.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, f.Mode().Perm()|0o600)
+	if err != nil {
+		return bad(err)
+	}
+	n, err := io.Copy(out, io.LimitReader(in, *left+1))
+	if err := errors.Join(err, out.Close()); err != nil {
+		return bad(err)
+	}
+	if *left -= n; *left < 0 {
+		return invalid("Unzipped size must be smaller than %d bytes", maxUnzipped)
+	}
+	return nil
+}
+
+// runsOn reports whether the package's bootstrap is an executable of this
+// host. A package without one is accepted, as Lambda accepts it: its
+// invocations fail.
+func (c *code) runsOn(a lambdatypes.Architecture) error {
+	if err := runsHere(a); err != nil {
+		return err
+	}
+	f, err := os.Open(filepath.Join(c.root, "bootstrap"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the function's bootstrap: %w", err)
+	}
+	defer func() { _ = f.Close() }() // read only
+	built := platform(f)
+	if host := runtime.GOOS + "/" + runtime.GOARCH; built != "" && built != host {
+		return invalid("The function's bootstrap is built for %s, and the embedded AWS runs it on this host (%s): build it with GOOS=%s GOARCH=%s and synthesize for %s.",
+			built, host, runtime.GOOS, runtime.GOARCH, hostArchitecture())
+	}
+	return nil
+}
+
+// platform returns GOOS/GOARCH of an executable, or "" where it isn't one that
+// is known, such as a script.
+func platform(r io.ReaderAt) string {
+	if f, err := elf.NewFile(r); err == nil {
+		switch f.Machine {
+		case elf.EM_X86_64:
+			return "linux/amd64"
+		case elf.EM_AARCH64:
+			return "linux/arm64"
+		}
+		return "linux/" + f.Machine.String()
+	}
+	if f, err := macho.NewFile(r); err == nil {
+		switch f.Cpu {
+		case macho.CpuAmd64:
+			return "darwin/amd64"
+		case macho.CpuArm64:
+			return "darwin/arm64"
+		}
+		return "darwin/" + f.Cpu.String()
+	}
+	return ""
+}
+
+// url returns where the zip of c can be downloaded. Like the signed address
+// that Lambda gives, it is a secret.
+func (p *packages) url(c *code) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.server == nil {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", fmt.Errorf("serving functions' code: %w", err)
+		}
+		secret := randomHex(16)
+		p.base = "http://" + l.Addr().String() + "/" + secret + "/"
+		server := &http.Server{Handler: p.handler(secret), ReadHeaderTimeout: time.Minute}
+		go func() { _ = server.Serve(l) }() // ends with close
+		p.server = server
+	}
+	return p.base + hex.EncodeToString(c.sha[:]), nil
+}
+
+func (p *packages) handler(secret string) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /"+secret+"/{sha}", func(w http.ResponseWriter, r *http.Request) {
+		var key [sha256.Size]byte
+		if _, err := hex.Decode(key[:], []byte(r.PathValue("sha"))[:min(len(r.PathValue("sha")), 2*len(key))]); err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		p.mu.Lock()
+		c := p.stored[key]
+		p.mu.Unlock()
+		if c == nil {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/zip")
+		http.ServeFile(w, r, c.zip)
+	})
+	return mux
+}
+
+func (p *packages) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.server == nil {
+		return nil
+	}
+	return p.server.Close()
+}

@@ -1,0 +1,137 @@
+package lambda
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+)
+
+// The account's concurrent executions, and how many of them can't be reserved.
+// See https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html.
+const (
+	accountConcurrency = 1000
+	minUnreserved      = 100
+)
+
+// admit counts an execution of f in, or says why it is throttled. It returns
+// how many executions of f there are now, and what to call at the end.
+func (s *Service) admit(f *function, reserved *int32, unreservedLimit int32) (int32, func(), error) {
+	n := f.executions.Add(1)
+	s.executions.Add(1)
+	leave := func() {
+		f.executions.Add(-1)
+		s.executions.Add(-1)
+	}
+	if reserved != nil {
+		if n > *reserved {
+			leave()
+			return 0, nil, throttled(lambdatypes.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded)
+		}
+		return n, leave, nil
+	}
+	if s.unreserved.Add(1) > unreservedLimit {
+		s.unreserved.Add(-1)
+		leave()
+		return 0, nil, throttled(lambdatypes.ThrottleReasonConcurrentInvocationLimitExceeded)
+	}
+	return n, func() { s.unreserved.Add(-1); leave() }, nil
+}
+
+// PutFunctionConcurrency reserves concurrent executions for a function, which
+// is also the most that it may have.
+// See https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionConcurrency.html.
+func (s *Service) PutFunctionConcurrency(_ context.Context, in *awslambda.PutFunctionConcurrencyInput) (*awslambda.PutFunctionConcurrencyOutput, error) {
+	ref, err := s.unqualified(in.FunctionName)
+	if err != nil {
+		return nil, err
+	}
+	if in.ReservedConcurrentExecutions == nil {
+		return nil, missing("reservedConcurrentExecutions")
+	}
+	n := *in.ReservedConcurrentExecutions
+	if n < 0 {
+		return nil, validation("Value '%d' at 'reservedConcurrentExecutions' failed to satisfy constraint: Member must have value greater than or equal to 0", n)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, err := s.find(ref)
+	if err != nil {
+		return nil, err
+	}
+	others := s.reserved
+	if f.reserved != nil {
+		others -= *f.reserved
+	}
+	if n > accountConcurrency-minUnreserved-others {
+		return nil, invalid("Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved)
+	}
+	s.reserved = others + n
+	f.reserved = aws.Int32(n)
+	return &awslambda.PutFunctionConcurrencyOutput{ReservedConcurrentExecutions: aws.Int32(n)}, nil
+}
+
+// GetFunctionConcurrency returns what is reserved for a function.
+// See https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConcurrency.html.
+func (s *Service) GetFunctionConcurrency(_ context.Context, in *awslambda.GetFunctionConcurrencyInput) (*awslambda.GetFunctionConcurrencyOutput, error) {
+	ref, err := s.unqualified(in.FunctionName)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	f, err := s.find(ref)
+	if err != nil {
+		return nil, err
+	}
+	out := &awslambda.GetFunctionConcurrencyOutput{}
+	if f.reserved != nil {
+		out.ReservedConcurrentExecutions = aws.Int32(*f.reserved)
+	}
+	return out, nil
+}
+
+// DeleteFunctionConcurrency gives up what is reserved for a function.
+// See https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunctionConcurrency.html.
+func (s *Service) DeleteFunctionConcurrency(_ context.Context, in *awslambda.DeleteFunctionConcurrencyInput) (*awslambda.DeleteFunctionConcurrencyOutput, error) {
+	ref, err := s.unqualified(in.FunctionName)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, err := s.find(ref)
+	if err != nil {
+		return nil, err
+	}
+	if f.reserved != nil {
+		s.reserved -= *f.reserved
+		f.reserved = nil
+	}
+	return &awslambda.DeleteFunctionConcurrencyOutput{}, nil
+}
+
+// GetAccountSettings returns the account's limits and use.
+// See https://docs.aws.amazon.com/lambda/latest/api/API_GetAccountSettings.html.
+func (s *Service) GetAccountSettings(context.Context, *awslambda.GetAccountSettingsInput) (*awslambda.GetAccountSettingsOutput, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	use := &lambdatypes.AccountUsage{FunctionCount: int64(len(s.functions))}
+	for _, f := range s.functions {
+		use.TotalCodeSize += f.latest.code.size
+		for _, v := range f.published {
+			use.TotalCodeSize += v.code.size
+		}
+	}
+	return &awslambda.GetAccountSettingsOutput{
+		AccountLimit: &lambdatypes.AccountLimit{
+			CodeSizeUnzipped:               maxUnzipped,
+			CodeSizeZipped:                 maxZip,
+			ConcurrentExecutions:           accountConcurrency,
+			TotalCodeSize:                  75 << 30,
+			UnreservedConcurrentExecutions: aws.Int32(accountConcurrency - s.reserved),
+		},
+		AccountUsage: use,
+	}, nil
+}

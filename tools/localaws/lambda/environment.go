@@ -1,0 +1,275 @@
+package lambda
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+)
+
+// An environment is an execution environment: one process of a version's
+// bootstrap with its own Runtime API, log stream and temporary directory. It
+// serves one invocation at a time.
+// See https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html.
+type environment struct {
+	service *Service
+	version *version
+	sandbox *sandbox
+	expires time.Time // of its credentials, by the account's clock; zero is never
+
+	listener net.Listener
+	process  *exec.Cmd
+	output   *outputPipe
+	killOnce sync.Once
+
+	work      chan *invocation // what /next hands out; there is at most one
+	ready     chan struct{}    // the process asked for the next invocation
+	initError chan failure     // the process reported that it can't start
+	gone      chan struct{}    // closed when the process has ended and its output is read
+	end       error            // how it ended, once gone is closed; nil is exit status 0
+
+	api runtimeState
+
+	memory memory
+
+	// guarded by host.mu
+	counted   bool // it takes one of the host's slots
+	idleSince time.Time
+}
+
+// A failure is a function's error as its caller sees it.
+type failure struct {
+	kind    string // errorType
+	payload []byte
+}
+
+// start starts a process for v. The error is not the function's: it can't be
+// started at all.
+func (s *Service) start(box *sandbox) (*environment, error) {
+	v := box.version
+	role, err := s.assume(s.life, v.name, v.settings.Role)
+	if err != nil {
+		return nil, invalid("The role defined for the function cannot be assumed by Lambda. (%v)", err)
+	}
+	if role.Credentials == nil {
+		return nil, invalid("The role defined for the function cannot be assumed by Lambda. (AssumeRole gave no credentials)")
+	}
+	e := &environment{
+		service:   s,
+		version:   v,
+		sandbox:   box,
+		expires:   aws.ToTime(role.Credentials.Expiration),
+		work:      make(chan *invocation, 1),
+		ready:     make(chan struct{}, 1),
+		initError: make(chan failure, 1),
+		gone:      make(chan struct{}),
+	}
+	temp := filepath.Join(s.account.Dir, "lambda", "tmp", box.id)
+	if err := os.MkdirAll(temp, 0o700); err != nil {
+		return nil, fmt.Errorf("making a function's TMPDIR: %w", err)
+	}
+	e.listener, err = net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("opening the Runtime API: %w", err)
+	}
+	e.output, err = newOutputPipe(box.line)
+	if err != nil {
+		return nil, errors.Join(err, e.listener.Close())
+	}
+	// The process lives as long as the environment, not as a request.
+	cmd := exec.Command(filepath.Join(v.code.root, "bootstrap")) // #nosec G204 -- running the function is what this is for
+	cmd.Dir = v.code.root
+	cmd.Stdout, cmd.Stderr = e.output.write, e.output.write
+	cmd.Env = environ(box, e.listener.Addr().String(), temp, role.Credentials.AccessKeyId, role.Credentials.SecretAccessKey, role.Credentials.SessionToken)
+	group(cmd)
+	e.process = cmd
+	clean := func() error { return errors.Join(e.listener.Close(), e.output.close(), os.RemoveAll(temp)) }
+	if !s.host.enter() {
+		return nil, errors.Join(ended(), clean())
+	}
+	if err := s.spawner.start(cmd); err != nil {
+		s.host.processes.Done()
+		return nil, &entrypointError{errors.Join(err, clean())}
+	}
+	go e.output.pump()
+	go s.serveRuntime(e)
+	s.host.add(e)
+	go func() {
+		defer s.host.processes.Done()
+		e.end = cmd.Wait()
+		e.kill() // and whatever it has started
+		e.output.finish()
+		if err := clean(); err != nil {
+			s.account.Log.Warn("cleaning up after a function", "function", v.name, "error", err)
+		}
+		s.host.forget(e)
+		close(e.gone)
+	}()
+	return e, nil
+}
+
+// entrypointError says that the bootstrap can't be executed.
+type entrypointError struct{ err error }
+
+func (e *entrypointError) Error() string { return e.err.Error() }
+
+// environ is the whole environment of a function's process.
+// See https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
+func environ(box *sandbox, runtimeAPI, temp string, key, secret, token *string) []string {
+	s, v := box.service, box.version
+	env := []string{
+		"PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin",
+		"LANG=en_US.UTF-8",
+		"TZ=:UTC",
+		"TMPDIR=" + temp,
+		"_HANDLER=" + v.settings.Handler,
+		"LAMBDA_TASK_ROOT=" + v.code.root,
+		"LAMBDA_RUNTIME_DIR=" + v.code.root,
+		"AWS_REGION=" + s.account.Region,
+		"AWS_DEFAULT_REGION=" + s.account.Region,
+		"AWS_ACCESS_KEY_ID=" + aws.ToString(key),
+		"AWS_SECRET_ACCESS_KEY=" + aws.ToString(secret),
+		"AWS_SESSION_TOKEN=" + aws.ToString(token),
+		"AWS_ENDPOINT_URL=" + s.account.Endpoint,
+		"AWS_EC2_METADATA_DISABLED=true",
+		"AWS_LAMBDA_FUNCTION_NAME=" + v.name,
+		"AWS_LAMBDA_FUNCTION_VERSION=" + v.number,
+		fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", v.settings.Memory),
+		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		"AWS_LAMBDA_LOG_GROUP_NAME=" + box.stream.group,
+		"AWS_LAMBDA_LOG_STREAM_NAME=" + box.stream.name,
+		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI,
+	}
+	if v.settings.LogFormat == lambdatypes.LogFormatJson {
+		env = append(env, "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_LEVEL="+string(v.settings.ApplicationLevel))
+	}
+	for name, value := range v.settings.Variables {
+		env = append(env, name+"="+value)
+	}
+	return env
+}
+
+// kill ends the environment's process and all that it has started. It doesn't
+// wait for it.
+func (e *environment) kill() {
+	e.killOnce.Do(func() { killGroup(e.process.Process) })
+}
+
+// stale reports whether the environment's credentials are about to expire.
+func (e *environment) stale() bool {
+	return !e.expires.IsZero() && e.service.account.Clock.Now().Add(5*time.Minute).After(e.expires)
+}
+
+// exit describes how the process ended, in Lambda's words. It may be called
+// when gone is closed.
+func (e *environment) exit() string {
+	if e.end == nil {
+		return "Runtime exited without providing a reason"
+	}
+	return "Runtime exited with error: " + e.end.Error()
+}
+
+// exited is the error of an invocation whose process has ended.
+func (e *environment) exited(requestID string) failure {
+	kind, how := "Runtime.ExitError", e.exit()
+	if e.memory.exceeded.Load() {
+		kind = "Runtime.OutOfMemory"
+	}
+	e.sandbox.crashed(requestID, how, kind)
+	return newFailure(kind, "RequestId: %s Error: %s", requestID, how)
+}
+
+// initialize waits until the process asks for its first invocation. It returns
+// the phase's failure if it doesn't within limit, and has then ended it.
+func (e *environment) initialize(requestID string, limit time.Duration) *failure {
+	timer := e.service.wall.NewTimer(limit)
+	defer timer.Stop()
+	var f failure
+	select {
+	case <-e.ready:
+		return nil
+	case f = <-e.initError:
+	case <-e.gone:
+		select {
+		case f = <-e.initError: // it said why before it ended
+		default:
+			f = e.exited(requestID)
+		}
+	case <-timer.C():
+		f = failure{kind: timedOut}
+	}
+	e.kill()
+	<-e.gone
+	return &f
+}
+
+// dispatch hands an invocation to the process and waits for its end: the
+// answer and the process's readiness for another one. It reports false if the
+// process ended before it took the invocation.
+func (e *environment) dispatch(inv *invocation, limit time.Duration) (taken bool) {
+	select {
+	case <-e.ready: // a process may have asked twice
+	default:
+	}
+	started := e.service.wall.Now()
+	e.work <- inv
+	timer := e.service.wall.NewTimer(min(limit, memoryInterval))
+	defer func() { timer.Stop() }()
+	done, ready := inv.done, (<-chan struct{})(nil)
+	for {
+		select {
+		case a := <-done:
+			inv.answer = &a
+			done, ready = nil, e.ready
+		case <-ready:
+			inv.reusable = true
+			return true
+		case <-e.gone:
+			select {
+			case a := <-done: // it answered before it ended
+				inv.answer = &a
+			default:
+			}
+			if inv.answer == nil {
+				if !inv.taken.Load() {
+					return false
+				}
+				inv.answer = &answer{failure: new(failure)}
+				*inv.answer.failure = e.exited(inv.id)
+			}
+			return true
+		case <-timer.C():
+			left := limit - e.service.wall.Now().Sub(started)
+			if left > 0 {
+				e.checkMemory(true)
+				timer = e.service.wall.NewTimer(min(left, memoryInterval))
+				continue
+			}
+			e.kill()
+			<-e.gone
+			e.sandbox.timeout(inv)
+			return true
+		}
+	}
+}
+
+const timedOut = "Sandbox.Timedout"
+
+func newFailure(kind, format string, args ...any) failure {
+	payload, err := json.Marshal(struct {
+		ErrorType    string `json:"errorType"`
+		ErrorMessage string `json:"errorMessage"`
+	}{kind, fmt.Sprintf(format, args...)})
+	if err != nil {
+		panic(err) // strings can always be written
+	}
+	return failure{kind: kind, payload: payload}
+}

@@ -1,0 +1,339 @@
+package lambda
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+)
+
+// initLimit is how long the first initialization of an environment may take.
+// See https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html.
+const initLimit = 10 * time.Second
+
+// A target is where an invocation goes, as it was when it arrived.
+type target struct {
+	function *function
+	version  *version
+	alias    string // the alias it came by, if any
+	arn      string // as it was named
+	resource string // the Resource dimension of its metrics
+
+	reserved        *int32
+	unreservedLimit int32
+}
+
+// An invocation is one event for a function, on its way to a process and back.
+type invocation struct {
+	id            string
+	payload       []byte
+	arn           string
+	trace         string
+	clientContext string    // JSON
+	deadline      time.Time // by the system clock, as processes see it
+
+	taken atomic.Bool // a process has got it
+	done  chan answer // gets the process's answer, at most one
+
+	answer   *answer // once it is known
+	late     bool    // it ran into its deadline
+	reusable bool    // the process asked for the next one
+}
+
+// An answer is what a function returned, or why it didn't.
+type answer struct {
+	payload []byte
+	failure *failure
+}
+
+// body returns what the caller gets.
+func (a *answer) body() []byte {
+	if a.failure != nil {
+		return a.failure.payload
+	}
+	return a.payload
+}
+
+// A result is the end of an invocation.
+type result struct {
+	answer
+	version   string // that ran
+	requestID string
+	log       []byte // its last 4 KB, where they were asked for
+}
+
+// aim finds the target of an invocation; an alias with weights chooses here.
+func (s *Service) aim(ref reference) (target, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return target{}, ended()
+	}
+	f, v, err := s.resolve(ref)
+	if err != nil {
+		return target{}, err
+	}
+	t := s.targetOf(f, v, ref)
+	if a := f.aliases[ref.qualifier]; a != nil {
+		t.alias = a.name
+		if t.version = f.version(a.choose(s.deps.Rand)); t.version == nil {
+			return target{}, notFound("Function not found: %s", t.arn)
+		}
+	}
+	t.reserved, t.unreservedLimit = f.reserved, accountConcurrency-s.reserved
+	return t, nil
+}
+
+// place returns the target of metrics that are not of one version. It reports
+// false if there is none any more.
+func (s *Service) place(ref reference) (target, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	f, v, err := s.resolve(ref)
+	if err != nil {
+		return target{}, false
+	}
+	return s.targetOf(f, v, ref), true
+}
+
+func (s *Service) targetOf(f *function, v *version, ref reference) target {
+	t := target{function: f, version: v, arn: s.arn(ref.name, ref.qualifier), resource: f.name}
+	if ref.qualifier != "" {
+		t.resource += ":" + ref.qualifier
+	}
+	return t
+}
+
+// Invoke runs a function with an event.
+//
+// Errors of the function are no errors of Invoke: they are in FunctionError,
+// which for these runtimes is always Unhandled, and in the payload.
+// See https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html.
+func (s *Service) Invoke(_ context.Context, in *awslambda.InvokeInput) (*awslambda.InvokeOutput, error) {
+	ref, err := s.parse(in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case in.DurableExecutionName != nil:
+		return nil, unsupported("DurableExecutionName")
+	case in.TenantId != nil:
+		return nil, unsupported("TenantId")
+	}
+	clientContext, err := base64.StdEncoding.DecodeString(aws.ToString(in.ClientContext))
+	if err != nil || len(clientContext) > 0 && !json.Valid(clientContext) {
+		return nil, badContent("Client context must be a valid Base64-encoded JSON object.")
+	}
+	limit := maxRequest
+	if in.InvocationType == lambdatypes.InvocationTypeEvent {
+		limit = maxAsyncRequest
+	}
+	if len(in.Payload) > limit {
+		return nil, &lambdatypes.RequestTooLargeException{
+			Message: aws.String(fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", limit)), Type: user,
+		}
+	}
+	payload := in.Payload
+	if len(payload) == 0 {
+		payload = []byte("{}")
+	} else if !json.Valid(payload) {
+		return nil, badContent("Could not parse request body into json: the payload is not valid JSON")
+	}
+
+	switch in.InvocationType {
+	case "", lambdatypes.InvocationTypeRequestResponse:
+		res, err := s.invoke(ref, event{payload: payload, clientContext: string(clientContext), tail: in.LogType == lambdatypes.LogTypeTail})
+		if err != nil {
+			return nil, err
+		}
+		out := &awslambda.InvokeOutput{StatusCode: http.StatusOK, ExecutedVersion: aws.String(res.version), Payload: res.body()}
+		if res.failure != nil {
+			out.FunctionError = aws.String("Unhandled")
+		}
+		if in.LogType == lambdatypes.LogTypeTail {
+			out.LogResult = aws.String(base64.StdEncoding.EncodeToString(res.log))
+		}
+		return out, nil
+	case lambdatypes.InvocationTypeEvent:
+		if err := s.enqueue(ref, event{payload: payload, clientContext: string(clientContext)}); err != nil {
+			return nil, err
+		}
+		return &awslambda.InvokeOutput{StatusCode: http.StatusAccepted}, nil
+	case lambdatypes.InvocationTypeDryRun:
+		if _, err := s.aim(ref); err != nil {
+			return nil, err
+		}
+		return &awslambda.InvokeOutput{StatusCode: http.StatusNoContent}, nil
+	}
+	return nil, validation("Value '%s' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]", in.InvocationType)
+}
+
+func badContent(message string) error {
+	return &lambdatypes.InvalidRequestContentException{Message: aws.String(message), Type: user}
+}
+
+// An event is what a function is invoked with.
+type event struct {
+	id            string // empty for a new one; retries keep theirs
+	payload       []byte // JSON
+	clientContext string // JSON
+	trace         string // empty for a new one
+	tail          bool   // the end of the log is wanted
+}
+
+// invoke runs an event to its end. It doesn't end with the caller: like
+// Lambda, it goes on when nobody listens any more.
+func (s *Service) invoke(ref reference, ev event) (result, error) {
+	t, err := s.aim(ref)
+	if err != nil {
+		return result{}, err
+	}
+	now := s.account.Clock.Now()
+	concurrent, leave, err := s.admit(t.function, t.reserved, t.unreservedLimit)
+	if err != nil {
+		s.metrics.throttle(t, now)
+		return result{}, err
+	}
+	defer leave()
+	inv := &invocation{
+		id: ev.id, payload: ev.payload, arn: t.arn, trace: ev.trace, clientContext: ev.clientContext,
+		done: make(chan answer, 1),
+	}
+	if inv.id == "" {
+		inv.id = newUUID()
+	}
+	if inv.trace == "" {
+		inv.trace = newTrace(now)
+	}
+	res := result{version: t.version.number, requestID: inv.id}
+	duration, log, err := s.run(t.version, inv, ev.tail)
+	if err != nil {
+		return result{}, err
+	}
+	res.answer, res.log = *inv.answer, log
+	s.metrics.invocation(t, now, duration, concurrent, res.failure != nil)
+	return res, nil
+}
+
+// newTrace returns an X-Ray trace header of a request that isn't sampled.
+// See https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader.
+func newTrace(now time.Time) string {
+	r := randomHex(20)
+	return fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", uint32(now.Unix()&math.MaxUint32), r[:24], r[24:])
+}
+
+// run gives an invocation to an environment, a new one if need be. It returns
+// how long the function took and, with tail, the end of its log.
+func (s *Service) run(v *version, inv *invocation, tail bool) (time.Duration, []byte, error) {
+	r := &report{invocation: inv, timeout: time.Duration(v.settings.Timeout) * time.Second, tail: tail}
+	for {
+		e, err := s.host.acquire(v)
+		if err != nil {
+			return 0, nil, err
+		}
+		if e != nil && e.stale() {
+			e.kill()
+			<-e.gone
+			continue
+		}
+		var box *sandbox
+		warm := e != nil
+		if warm {
+			box = e.sandbox
+			box.begin(r)
+		} else {
+			box = s.newSandbox(v)
+			if e, err = s.cold(box, r); err != nil {
+				s.host.forfeit()
+				return 0, nil, err
+			}
+		}
+		if e == nil { // it can't be initialized
+			s.host.forfeit()
+		} else if !e.dispatch(inv, r.deadline().Sub(s.wall.Now())) {
+			if warm { // it died while it was idle: its next invocation needn't know
+				box.abandon()
+				continue
+			}
+			inv.answer = &answer{failure: new(e.exited(inv.id))}
+		}
+		duration := min(s.wall.Now().Sub(r.started), r.timeout)
+		if e != nil {
+			e.output.drain()
+			e.checkMemory(false)
+		}
+		log := box.finish(r, duration, e)
+		if inv.reusable {
+			s.host.release(e, s.wall.Now())
+		}
+		return duration, log, nil
+	}
+}
+
+// cold starts the first process of a sandbox. Where its initialization fails,
+// Lambda tries once more within the invocation's own time. It returns no
+// environment where that fails too; the invocation then has its answer.
+// See https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html.
+func (s *Service) cold(box *sandbox, r *report) (*environment, error) {
+	inv := r.invocation
+	box.initStart()
+	began := s.wall.Now()
+	e, f, err := s.boot(box, inv.id, initLimit)
+	if err != nil {
+		return nil, err
+	}
+	took := s.wall.Now().Sub(began)
+	if f == nil {
+		r.init = took
+		box.begin(r)
+		return e, nil
+	}
+	box.initReport("init", took, f)
+	box.begin(r)
+	e, f, err = s.boot(box, inv.id, r.timeout)
+	if err != nil {
+		return nil, err
+	}
+	box.initReport("invoke", s.wall.Now().Sub(r.started), f)
+	switch {
+	case f == nil:
+		return e, nil
+	case f.kind == timedOut:
+		box.timeout(inv)
+	default:
+		inv.answer = &answer{failure: f}
+	}
+	return nil, nil
+}
+
+// boot starts a process and waits for its initialization. The failure is the
+// function's, the error is not.
+func (s *Service) boot(box *sandbox, requestID string, limit time.Duration) (*environment, *failure, error) {
+	e, err := s.start(box)
+	if bad, ok := errors.AsType[*entrypointError](err); ok {
+		message := bad.Error()
+		if errors.Is(bad.err, fs.ErrNotExist) {
+			message = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
+		}
+		box.crashed(requestID, message, "Runtime.InvalidEntrypoint")
+		return nil, new(newFailure("Runtime.InvalidEntrypoint", "RequestId: %s Error: %s", requestID, message)), nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if f := e.initialize(requestID, limit); f != nil {
+		return nil, f, nil
+	}
+	s.host.adopt(e)
+	return e, nil, nil
+}

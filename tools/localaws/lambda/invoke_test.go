@@ -1,0 +1,453 @@
+package lambda_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/magewright/magewright/tools/localaws/lambda"
+)
+
+func TestInvokeAnswers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t)
+	const id = `[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`
+	tests := []struct {
+		event   string
+		failed  bool
+		payload string // a pattern
+		log     string // a pattern in the tail
+	}{
+		{`{"hello":"world"}`, false, `^\{"hello":"world"\}$`, `^(INIT_START.*\n)?START RequestId: ` + id + ` Version: \$LATEST\nEND RequestId: ` + id + `\nREPORT RequestId: ` + id + `\tDuration: \d+\.\d\d ms\tBilled Duration: \d+ ms\tMemory Size: 256 MB\tMax Memory Used: [1-9]\d* MB\t(Init Duration: \d+\.\d\d ms\t)?\n$`},
+		{``, false, `^\{\}$`, `REPORT`},
+		{`null`, false, `^null$`, `REPORT`},
+		{`{"do":"log","text":"one\ntwo\n"}`, false, `.`, `Version: \$LATEST\none\ntwo\nEND`},
+		{`{"do":"fail"}`, true, `^\{"errorMessage":"no luck","errorType":"errorString"\}$`, `"errorMessage":"no luck"[^\n]*\nEND(.*\n)+.*Status: error\tError Type: `},
+		{`{"do":"panic"}`, true, `"errorMessage":"oh no","errorType":"string"`, `Status: error`},
+		{`{"do":"exit"}`, true, `^\{"errorType":"Runtime.ExitError","errorMessage":"RequestId: ` + id + ` Error: Runtime exited with error: exit status 7"\}$`, `Error: Runtime exited with error: exit status 7\nRuntime.ExitError\nEND(.*\n)+.*Status: error\tError Type: Runtime.ExitError\n$`},
+		{`{"do":"exit0"}`, true, `^\{"errorType":"Runtime.ExitError","errorMessage":"RequestId: ` + id + ` Error: Runtime exited without providing a reason"\}$`, `without providing a reason`},
+		{`{"do":"big"}`, true, `^\{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size \(6291556 bytes\)."\}$`, `Function.ResponseSizeTooLarge`},
+		{`{"after":"all of that"}`, false, `^\{"after":"all of that"\}$`, `REPORT`},
+	}
+	for _, tt := range tests {
+		out := f.invoke(t, tt.event)
+		if failed := out.FunctionError != nil; failed != tt.failed || failed && *out.FunctionError != "Unhandled" {
+			t.Errorf("%s: FunctionError %v, payload %.200s", tt.event, aws.ToString(out.FunctionError), out.Payload)
+		}
+		if out.StatusCode != http.StatusOK || *out.ExecutedVersion != "$LATEST" {
+			t.Errorf("%s: status %d, version %s", tt.event, out.StatusCode, *out.ExecutedVersion)
+		}
+		if !regexp.MustCompile(tt.payload).Match(out.Payload) {
+			t.Errorf("%s: payload %.300s, want %s", tt.event, out.Payload, tt.payload)
+		}
+		tail, err := base64.StdEncoding.DecodeString(*out.LogResult)
+		if err != nil || !regexp.MustCompile(tt.log).Match(tail) {
+			t.Errorf("%s: log %q (%v), want %s", tt.event, tail, err, tt.log)
+		}
+		if !strings.Contains(f.log("/aws/lambda/f"), string(tail)) {
+			t.Errorf("%s: the log group doesn't hold the tail %q", tt.event, tail)
+		}
+	}
+	if got := f.roles[0]; got != "lambda.amazonaws.com "+role {
+		t.Errorf("roles are assumed by %q", got)
+	}
+}
+
+func TestInvokeRefuses(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t)
+	tests := []struct {
+		name string
+		in   awslambda.InvokeInput
+		want error
+		text string
+	}{
+		{"no function", awslambda.InvokeInput{FunctionName: aws.String("g")}, new(lambdatypes.ResourceNotFoundException), "Function not found: arn:aws:lambda:us-east-1:000000000000:function:g"},
+		{"no version", awslambda.InvokeInput{FunctionName: aws.String("f:7")}, new(lambdatypes.ResourceNotFoundException), "Function not found: arn:aws:lambda:us-east-1:000000000000:function:f:7"},
+		{"another region", awslambda.InvokeInput{FunctionName: aws.String("arn:aws:lambda:eu-west-1:000000000000:function:f")}, new(lambdatypes.ResourceNotFoundException), "Functions from 'eu-west-1' are not reachable"},
+		{"two qualifiers", awslambda.InvokeInput{FunctionName: aws.String("f:1"), Qualifier: aws.String("2")}, new(lambdatypes.InvalidParameterValueException), "derived qualifier"},
+		{"no JSON", awslambda.InvokeInput{FunctionName: aws.String("f"), Payload: []byte("{")}, new(lambdatypes.InvalidRequestContentException), "Could not parse request body into json"},
+		{"no context", awslambda.InvokeInput{FunctionName: aws.String("f"), ClientContext: aws.String("?")}, new(lambdatypes.InvalidRequestContentException), "Client context"},
+		{"too large", awslambda.InvokeInput{FunctionName: aws.String("f"), Payload: make([]byte, 6<<20+1)}, new(lambdatypes.RequestTooLargeException), "6291456"},
+		{"too large an event", awslambda.InvokeInput{FunctionName: aws.String("f"), Payload: make([]byte, 1<<20+1), InvocationType: "Event"}, new(lambdatypes.RequestTooLargeException), "1048576"},
+	}
+	for _, tt := range tests {
+		_, err := f.Invoke(t.Context(), &tt.in)
+		if err == nil || fmt.Sprintf("%T", err) != fmt.Sprintf("%T", tt.want) || !strings.Contains(err.Error(), tt.text) {
+			t.Errorf("%s: %T %v", tt.name, err, err)
+		}
+	}
+	out, err := f.Invoke(t.Context(), &awslambda.InvokeInput{FunctionName: aws.String("f"), InvocationType: "DryRun"})
+	if err != nil || out.StatusCode != http.StatusNoContent {
+		t.Errorf("DryRun: %v, %v", out, err)
+	}
+}
+
+func TestTimeoutKillsTheWholeProcessGroup(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t, timeout(1))
+	out := f.invoke(t, `{"do":"child"}`)
+	if !regexp.MustCompile(`^\{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: \S+ Error: Task timed out after 1.00 seconds"\}$`).Match(out.Payload) {
+		t.Errorf("payload %s", out.Payload)
+	}
+	tail, _ := base64.StdEncoding.DecodeString(*out.LogResult)
+	if !regexp.MustCompile(`2026-03-01T12:00:30.000Z \S+ Task timed out after 1.00 seconds\n\nEND(.*\n)+.*Status: timeout\n$`).Match(tail) {
+		t.Errorf("log %q", tail)
+	}
+	found := regexp.MustCompile(`child (\d+)`).FindSubmatch(tail)
+	if found == nil {
+		t.Fatalf("log %q", tail)
+	}
+	pid, _ := strconv.Atoi(string(found[1]))
+	// Killed, though perhaps not yet reaped by whoever adopts orphans.
+	if state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(state), ") Z") && !strings.Contains(string(state), ") X") {
+		t.Errorf("the function's child lives: %s", state)
+	}
+	if out := f.invoke(t, `{"a":1}`); out.FunctionError != nil {
+		t.Errorf("after the timeout: %s", out.Payload)
+	}
+}
+
+func TestMemoryIsLimited(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		t.Skip("this host doesn't tell how much memory a process has")
+	}
+	f := newFixture(t)
+	f.create(t, timeout(20))
+	out := f.invoke(t, `{"do":"hog"}`)
+	if !strings.Contains(string(out.Payload), `"errorType":"Runtime.OutOfMemory"`) || !strings.Contains(string(out.Payload), "signal: killed") {
+		t.Errorf("payload %s", out.Payload)
+	}
+	tail, _ := base64.StdEncoding.DecodeString(*out.LogResult)
+	if !strings.Contains(string(tail), "Max Memory Used: 256 MB") {
+		t.Errorf("log %q", tail)
+	}
+}
+
+func TestInitialization(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		start          string
+		payload        string
+		first, another string // what INIT_REPORT says of the two attempts
+	}{
+		{"exit", `Runtime.ExitError.*exit status 3`, `Phase: init\tStatus: error\tError Type: Runtime.ExitError`, `Phase: invoke\tStatus: error\tError Type: Runtime.ExitError`},
+		{"fail", `^\{"errorType":"Function.NotReady","errorMessage":"no database"\}$`, `Phase: init\tStatus: error\tError Type: Function.NotReady`, `Phase: invoke\tStatus: error\tError Type: Function.NotReady`},
+		{"once", `^\{"ok":true\}$`, `Phase: init\tStatus: error\tError Type: Runtime.ExitError`, `Phase: invoke\tStatus: success`},
+	} {
+		f := newFixture(t)
+		f.create(t, variables("START", tt.start, "MARKER", t.TempDir()))
+		out := f.invoke(t, `{"ok":true}`)
+		if !regexp.MustCompile(tt.payload).Match(out.Payload) || (out.FunctionError != nil) == (tt.start == "once") {
+			t.Errorf("%s: %s %s", tt.start, aws.ToString(out.FunctionError), out.Payload)
+		}
+		log := f.log("/aws/lambda/f")
+		for _, want := range []string{`^INIT_START Runtime Version: provided:al2023.v1\t`, tt.first, tt.another, `\nSTART `, `\nEND `, `\nREPORT `} {
+			if !regexp.MustCompile(want).MatchString(log) {
+				t.Errorf("%s: log %q, want %s", tt.start, log, want)
+			}
+		}
+	}
+}
+
+func TestPackagesThatCannotRun(t *testing.T) {
+	t.Parallel()
+	for name, files := range map[string]map[string]string{
+		"Couldn't find valid bootstrap": {"main": "x"},
+		"exec format error":             {"bootstrap": "no executable"},
+	} {
+		f := newFixture(t)
+		f.create(t, func(in *awslambda.CreateFunctionInput) { in.Code.ZipFile = pack(files) })
+		out := f.invoke(t, `{}`)
+		if !strings.Contains(string(out.Payload), `"errorType":"Runtime.InvalidEntrypoint"`) || !strings.Contains(string(out.Payload), name) {
+			t.Errorf("%s: %s", name, out.Payload)
+		}
+	}
+}
+
+func TestRuntimeAPIRefusesWrongUse(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t, variables("START", "raw"))
+	want := [][]string{
+		{
+			`before next 403 {"errorMessage":"State transition from Ready to InvocationResponse failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}`,
+			`next twice 403 {"errorMessage":"State transition from InvocationResponse to Ready failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}`,
+			`other id 400 {"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}`,
+			`init error 403 {"errorMessage":"State transition from Ready to InitError failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}`,
+		},
+		{
+			`response twice 403 {"errorMessage":"State transition from InvocationResponse to InvocationResponse failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}`,
+		},
+	}
+	for _, want := range want {
+		var told []string
+		out := f.invoke(t, `{}`)
+		if err := json.Unmarshal(out.Payload, &told); err != nil || out.FunctionError != nil {
+			t.Fatalf("%s: %v", out.Payload, err)
+		}
+		if !slices.Equal(told[:len(want)], want) {
+			t.Errorf("told %s\nwant %s", strings.Join(told, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}
+
+func TestEnvironmentAndContext(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t, variables("COLOUR", "blue"), func(in *awslambda.CreateFunctionInput) { in.Publish = true })
+	var env []string
+	if err := json.Unmarshal(f.invoke(t, `{"do":"env"}`).Payload, &env); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"COLOUR=blue", "AWS_LAMBDA_FUNCTION_NAME=f", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256",
+		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/f", "_HANDLER=bootstrap", "AWS_REGION=us-east-1", "TZ=:UTC",
+		"AWS_ACCESS_KEY_ID=ASIATEST", "AWS_SECRET_ACCESS_KEY=secret", "AWS_SESSION_TOKEN=token",
+		"AWS_ENDPOINT_URL=http://127.0.0.1:4566", "AWS_EC2_METADATA_DISABLED=true",
+	} {
+		if !slices.Contains(env, want) {
+			t.Errorf("the environment lacks %s: %q", want, env)
+		}
+	}
+	for _, v := range env {
+		if name, _, _ := strings.Cut(v, "="); name == "HOME" || strings.HasPrefix(name, "GO") {
+			t.Errorf("the host's %s has reached the function", v)
+		}
+	}
+	var got struct {
+		ID, ARN, Trace, Version string
+		Client                  map[string]string
+		Deadline                int64
+	}
+	out, err := f.Invoke(t.Context(), &awslambda.InvokeInput{
+		FunctionName: aws.String("000000000000:function:f:1"), Payload: []byte(`{"do":"context"}`),
+		ClientContext: aws.String(base64.StdEncoding.EncodeToString([]byte(`{"custom":{"a":"b"}}`))),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(out.Payload, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.ARN != "arn:aws:lambda:us-east-1:000000000000:function:f:1" || got.Client["a"] != "b" || got.Version != "1" || *out.ExecutedVersion != "1" {
+		t.Errorf("context %+v", got)
+	}
+	if !regexp.MustCompile(`^Root=1-69a42a5e-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$`).MatchString(got.Trace) {
+		t.Errorf("trace %s", got.Trace)
+	}
+	if got.Deadline < begin.UnixMilli()-1e10 || got.ID == "" {
+		t.Errorf("context %+v", got)
+	}
+}
+
+func TestEnvironmentsAreReusedAndScaledOut(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t, timeout(20))
+	first, second := f.invoke(t, `{"do":"pid"}`).Payload, f.invoke(t, `{"do":"pid"}`).Payload
+	if string(first) != string(second) {
+		t.Errorf("sequential invocations ran in %s and %s", first, second)
+	}
+	pids := f.together(t, 3)
+	if len(pids) != 3 {
+		t.Errorf("3 concurrent invocations ran in processes %v", pids)
+	}
+}
+
+// together runs n invocations at once and returns the processes they ran in.
+func (f *fixture) together(t *testing.T, n int) map[string]int {
+	t.Helper()
+	gate := filepath.Join(t.TempDir(), "gate")
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	pids := map[string]int{}
+	for range n {
+		all.Go(func() {
+			out, err := f.tryInvoke(t.Context(), `{"do":"wait","text":`+strconv.Quote(gate)+`}`)
+			if err != nil || out.FunctionError != nil {
+				t.Errorf("Invoke: %v, %v", out, err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			pids[string(out.Payload)]++
+		})
+	}
+	lambda.AwaitExecutions(f.Service, n)
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all.Wait()
+	return pids
+}
+
+func TestInvocationsBeyondTheHostWait(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(d *lambda.Deps) { d.MaxEnvironments = 2 })
+	f.create(t, timeout(20))
+	if pids := f.together(t, 5); len(pids) > 2 {
+		t.Errorf("with room for 2, 5 invocations ran in processes %v", pids)
+	}
+	// Another version's environment must give way.
+	if _, err := f.PublishVersion(t.Context(), &awslambda.PublishVersionInput{FunctionName: aws.String("f")}); err != nil {
+		t.Fatal(err)
+	}
+	if out := f.invoke(t, `{"a":1}`, "1"); out.FunctionError != nil {
+		t.Errorf("%s", out.Payload)
+	}
+}
+
+func TestReservedConcurrencyThrottles(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t)
+	for _, n := range []int32{901, -1} {
+		if _, err := f.PutFunctionConcurrency(t.Context(), &awslambda.PutFunctionConcurrencyInput{FunctionName: aws.String("f"), ReservedConcurrentExecutions: aws.Int32(n)}); err == nil {
+			t.Errorf("%d executions could be reserved", n)
+		}
+	}
+	if _, err := f.PutFunctionConcurrency(t.Context(), &awslambda.PutFunctionConcurrencyInput{FunctionName: aws.String("f"), ReservedConcurrentExecutions: aws.Int32(0)}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.tryInvoke(t.Context(), `{}`)
+	throttle, ok := errors.AsType[*lambdatypes.TooManyRequestsException](err)
+	if !ok || throttle.Reason != lambdatypes.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded || *throttle.Message != "Rate Exceeded." {
+		t.Fatalf("Invoke = %v", err)
+	}
+	f.Flush(t.Context())
+	if got := f.values("AWS/Lambda Throttles{FunctionName=f}"); !slices.Equal(got, []float64{1}) {
+		t.Errorf("Throttles %v", got)
+	}
+	if got := f.values("AWS/Lambda Invocations{FunctionName=f}"); got != nil {
+		t.Errorf("a throttled request counts as an invocation: %v", got)
+	}
+	if _, err := f.DeleteFunctionConcurrency(t.Context(), &awslambda.DeleteFunctionConcurrencyInput{FunctionName: aws.String("f")}); err != nil {
+		t.Fatal(err)
+	}
+	if out := f.invoke(t, `{}`); out.FunctionError != nil {
+		t.Errorf("%s", out.Payload)
+	}
+}
+
+func TestIdleProcessThatDiesIsReplaced(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t)
+	for range 20 {
+		pid, err := strconv.Atoi(string(f.invoke(t, `{"do":"pid"}`).Payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := kill(pid); err != nil {
+			t.Fatal(err)
+		}
+		lambda.AwaitIdle(f.Service, 0)
+		if out := f.invoke(t, `{"a":1}`); out.FunctionError != nil {
+			t.Fatalf("the invocation after: %s", out.Payload)
+		}
+	}
+}
+
+func TestIdleEnvironmentsAreReaped(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t)
+	f.invoke(t, `{}`)
+	lambda.ReapAll(f.Service)
+	lambda.AwaitIdle(f.Service, 0)
+	if left, err := filepath.Glob(filepath.Join(f.dir, "lambda", "tmp", "*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+func TestCloseEndsInvocations(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t, timeout(60))
+	var all sync.WaitGroup
+	all.Go(func() {
+		if out, err := f.tryInvoke(t.Context(), `{"do":"hang"}`); err == nil && out.FunctionError == nil {
+			t.Errorf("an invocation survived: %s", out.Payload)
+		}
+	})
+	lambda.AwaitExecutions(f.Service, 1)
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	all.Wait()
+	if _, err := f.tryInvoke(t.Context(), `{}`); err == nil {
+		t.Error("a closed service invokes")
+	}
+}
+
+func TestKilledProcessLosesOnlyItsOwnInvocation(t *testing.T) {
+	t.Parallel()
+	const kills, callers = 60, 4
+	f := newFixture(t)
+	f.create(t, timeout(30))
+	var failed, done atomic.Int32
+	var callersDone, killed sync.WaitGroup
+	stop := make(chan struct{})
+	pids := make(chan int)
+	for range callers {
+		callersDone.Go(func() {
+			for {
+				out, err := f.tryInvoke(t.Context(), `{"do":"pid"}`)
+				if err != nil {
+					t.Errorf("Invoke: %v", err)
+					return
+				}
+				if out.FunctionError != nil {
+					failed.Add(1)
+					if !regexp.MustCompile(`^\{"errorType":"Runtime.ExitError","errorMessage":"RequestId: \S+ Error: Runtime exited with error: signal: killed"\}$`).Match(out.Payload) {
+						t.Errorf("payload %s", out.Payload)
+					}
+					continue
+				}
+				done.Add(1)
+				pid, err := strconv.Atoi(string(out.Payload))
+				if err != nil {
+					t.Errorf("payload %s", out.Payload)
+				}
+				select {
+				case pids <- pid:
+				case <-stop:
+					return
+				default: // the killer is busy
+				}
+			}
+		})
+	}
+	killed.Go(func() {
+		defer close(stop)
+		for range kills {
+			_ = kill(<-pids) // it may be dead already
+		}
+	})
+	killed.Wait()
+	callersDone.Wait()
+	if failed.Load() > kills {
+		t.Errorf("%d kills failed %d invocations", kills, failed.Load())
+	}
+	t.Logf("%d kills: %d invocations failed, %d succeeded", kills, failed.Load(), done.Load())
+}

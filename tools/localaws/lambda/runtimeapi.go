@@ -1,0 +1,235 @@
+package lambda
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxResponse is the size in bytes of the largest answer of a function, six
+// megabytes and a little. maxRequest is that of the largest event.
+// See https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
+const (
+	maxRequest      = 6 << 20
+	maxAsyncRequest = 1 << 20
+	maxResponse     = maxRequest + 100
+)
+
+// runtimeState is where a process stands in the Runtime API's protocol.
+type runtimeState struct {
+	mu      sync.Mutex
+	asked   bool        // it has called /next once, so initialization is over
+	current *invocation // taken and not yet answered
+	working bool        // it has not called /next since it took an invocation
+}
+
+type environmentKey struct{}
+
+// runtimeListener tells the shared server whose Runtime API it serves.
+type runtimeListener struct {
+	net.Listener
+	environment *environment
+}
+
+// newRuntimeServer returns the server of all environments' Runtime APIs.
+func newRuntimeServer() *http.Server {
+	return &http.Server{
+		ReadHeaderTimeout: time.Minute,
+		BaseContext: func(l net.Listener) context.Context {
+			ctx := context.Background()
+			if l, ok := l.(runtimeListener); ok {
+				ctx = context.WithValue(ctx, environmentKey{}, l.environment)
+			}
+			return ctx
+		},
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if e, ok := r.Context().Value(environmentKey{}).(*environment); ok {
+				e.serve(w, r)
+			}
+		}),
+	}
+}
+
+func (s *Service) serveRuntime(e *environment) {
+	err := s.runtime.Serve(runtimeListener{e.listener, e})
+	if !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
+		s.account.Log.Warn("serving the Runtime API", "function", e.version.name, "error", err)
+	}
+}
+
+// serve answers a process's request to the Runtime API.
+// See https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
+func (e *environment) serve(w http.ResponseWriter, r *http.Request) {
+	path, ok := strings.CutPrefix(r.URL.Path, "/2018-06-01/")
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	switch {
+	case path == "runtime/invocation/next" && r.Method == http.MethodGet:
+		e.next(w, r)
+	case path == "runtime/init/error" && r.Method == http.MethodPost:
+		e.reportInitError(w, r)
+	case path == "ping" && r.Method == http.MethodGet:
+		_, _ = io.WriteString(w, "pong") // who goes away misses it
+	case strings.HasPrefix(path, "runtime/invocation/") && r.Method == http.MethodPost:
+		id, what, _ := strings.Cut(strings.TrimPrefix(path, "runtime/invocation/"), "/")
+		switch what {
+		case "response":
+			e.respond(w, r, id, false)
+		case "error":
+			e.respond(w, r, id, true)
+		default:
+			http.NotFound(w, r)
+		}
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// next hands out the next invocation as soon as there is one.
+func (e *environment) next(w http.ResponseWriter, r *http.Request) {
+	e.api.mu.Lock()
+	if e.api.current != nil {
+		e.api.mu.Unlock()
+		refuse(w, "InvocationResponse", "Ready")
+		return
+	}
+	e.api.asked, e.api.working = true, false
+	e.api.mu.Unlock()
+	select {
+	case e.ready <- struct{}{}:
+	default:
+	}
+
+	var inv *invocation
+	select {
+	case inv = <-e.work:
+	case <-e.gone:
+		return
+	case <-r.Context().Done():
+		return
+	}
+	if r.Context().Err() != nil { // the process gave up this request and will make another one
+		e.work <- inv
+		return
+	}
+	e.api.mu.Lock()
+	e.api.current, e.api.working = inv, true
+	e.api.mu.Unlock()
+	inv.taken.Store(true)
+
+	h := w.Header()
+	h["Lambda-Runtime-Aws-Request-Id"] = []string{inv.id}
+	h["Lambda-Runtime-Deadline-Ms"] = []string{strconv.FormatInt(inv.deadline.UnixMilli(), 10)}
+	h["Lambda-Runtime-Invoked-Function-Arn"] = []string{inv.arn}
+	h["Lambda-Runtime-Trace-Id"] = []string{inv.trace}
+	if inv.clientContext != "" {
+		h["Lambda-Runtime-Client-Context"] = []string{inv.clientContext}
+	}
+	h["Content-Type"] = []string{"application/json"}
+	h["Content-Length"] = []string{strconv.Itoa(len(inv.payload))}
+	_, _ = w.Write(inv.payload) // a process that ended is noticed as such
+}
+
+// respond takes the answer, or the error, of the present invocation.
+func (e *environment) respond(w http.ResponseWriter, r *http.Request, id string, failed bool) {
+	e.api.mu.Lock()
+	inv := e.api.current
+	if inv != nil && inv.id == id {
+		e.api.current = nil
+	}
+	from := "Ready"
+	if e.api.working && inv == nil {
+		from = "InvocationResponse"
+	}
+	e.api.mu.Unlock()
+	if inv == nil {
+		refuse(w, from, map[bool]string{false: "InvocationResponse", true: "InvocationErrorResponse"}[failed])
+		return
+	}
+	if inv.id != id {
+		reply(w, http.StatusBadRequest, `{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}`)
+		return
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxResponse+1))
+	if err != nil {
+		// The process broke off, most likely because it died in the midst of
+		// its answer, which is then the invocation's end. One that lives can
+		// answer again.
+		e.api.mu.Lock()
+		e.api.current = inv
+		e.api.mu.Unlock()
+		reply(w, http.StatusBadRequest, `{"errorMessage":"The request body could not be read","errorType":"TruncatedResponse"}`)
+		return
+	}
+	if len(body) > maxResponse {
+		// The connection is closed with the rest of the body unread.
+		reply(w, http.StatusRequestEntityTooLarge, fmt.Sprintf(`{"errorMessage":"Exceeded maximum allowed payload size (%d bytes).","errorType":"RequestEntityTooLarge"}`, maxResponse))
+		inv.done <- answer{failure: new(newFailure("Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size (%d bytes).", maxResponse))}
+		return
+	}
+	a := answer{payload: body}
+	kind := r.Header.Get("Lambda-Runtime-Function-Error-Type")
+	switch {
+	case failed:
+		a.failure = &failure{kind: errorType(kind), payload: body}
+	case r.Trailer.Get("Lambda-Runtime-Function-Error-Type") != "": // it failed in the midst of a response
+		text, err := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
+		if err != nil {
+			text = body
+		}
+		a.failure = &failure{kind: r.Trailer.Get("Lambda-Runtime-Function-Error-Type"), payload: text}
+	}
+	reply(w, http.StatusAccepted, accepted)
+	inv.done <- a
+}
+
+const accepted = `{"status":"OK"}` + "\n"
+
+func errorType(header string) string {
+	if header == "" {
+		return "Function.Unknown"
+	}
+	return header
+}
+
+// reportInitError takes the reason for which the process can't start.
+func (e *environment) reportInitError(w http.ResponseWriter, r *http.Request) {
+	e.api.mu.Lock()
+	asked := e.api.asked
+	e.api.mu.Unlock()
+	if asked {
+		refuse(w, "Ready", "InitError")
+		return
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxResponse))
+	if err != nil {
+		return
+	}
+	kind := errorType(r.Header.Get("Lambda-Runtime-Function-Error-Type"))
+	select {
+	case e.initError <- failure{kind: kind, payload: body}:
+	default: // it said so before
+	}
+	reply(w, http.StatusAccepted, accepted)
+}
+
+func refuse(w http.ResponseWriter, from, to string) {
+	reply(w, http.StatusForbidden, fmt.Sprintf(`{"errorMessage":"State transition from %s to %s failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}`, from, to))
+}
+
+func reply(w http.ResponseWriter, status int, body string) {
+	w.Header()["Content-Type"] = []string{"application/json"}
+	w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body) // who goes away misses it
+}

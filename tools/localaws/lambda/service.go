@@ -1,0 +1,231 @@
+// Package lambda is the embedded AWS's Lambda: it runs a function's zip as
+// processes of this host, one per execution environment, behind the Runtime
+// API, and routes invocations to them as Lambda does.
+//
+// What a host can't do as Lambda does, and what happens instead:
+//   - Only OS-only runtimes run, and only for the host's architecture.
+//   - The task root is writable, and processes see the host's file system;
+//     TMPDIR is private to an execution environment.
+//   - Memory is measured, on Linux, at the end of an invocation and every
+//     quarter of a second during a longer one; a process found above MemorySize
+//     is killed. Elsewhere REPORT says 0 MB and nothing is limited.
+//   - At most Deps.MaxEnvironments processes run at once. Invocations beyond
+//     them, but within the account's concurrency, wait for one.
+package lambda
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	awslogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
+
+	crand "crypto/rand"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/principal"
+)
+
+// servicePrincipal is the name by which Lambda acts.
+const servicePrincipal = "lambda.amazonaws.com"
+
+// Objects is where deployment packages are read.
+type Objects interface {
+	GetObject(ctx context.Context, in *awss3.GetObjectInput) (*awss3.GetObjectOutput, error)
+}
+
+// Metrics takes the metrics of functions and those that functions log in
+// CloudWatch's embedded metric format.
+type Metrics interface {
+	PutMetricData(ctx context.Context, in *awscloudwatch.PutMetricDataInput) (*awscloudwatch.PutMetricDataOutput, error)
+}
+
+// Logs takes what functions write to their standard streams.
+type Logs interface {
+	CreateLogGroup(ctx context.Context, in *awslogs.CreateLogGroupInput) (*awslogs.CreateLogGroupOutput, error)
+	CreateLogStream(ctx context.Context, in *awslogs.CreateLogStreamInput) (*awslogs.CreateLogStreamOutput, error)
+	PutLogEvents(ctx context.Context, in *awslogs.PutLogEventsInput) (*awslogs.PutLogEventsOutput, error)
+}
+
+// Roles gives an execution environment the credentials of its function's role.
+type Roles interface {
+	AssumeRole(ctx context.Context, in *awssts.AssumeRoleInput) (*awssts.AssumeRoleOutput, error)
+}
+
+// Topics takes what on-failure and on-success destinations and dead-letter
+// configurations send to SNS.
+type Topics interface {
+	Publish(ctx context.Context, in *awssns.PublishInput) (*awssns.PublishOutput, error)
+}
+
+// A Verifier checks the SigV4 signature of a request to a function URL and
+// names who made it. The request's body can be read in full.
+type Verifier interface {
+	VerifyRequest(r *http.Request, service string) (principal.Principal, error)
+}
+
+// Deps is what Lambda needs of the rest of an embedded AWS, and how much of
+// the host it may take.
+type Deps struct {
+	Objects Objects
+	Metrics Metrics
+	Logs    Logs
+	Roles   Roles
+	Topics  Topics
+
+	// Verifier checks requests to function URLs with AuthType AWS_IAM. Without
+	// one, all of them are refused.
+	Verifier Verifier
+	// Rand returns numbers in [0,1), by which a weighted alias chooses between
+	// its versions. Nil takes a random source.
+	Rand func() float64
+	// MaxEnvironments is how many execution environments, each a process, exist
+	// at once. Zero takes 50.
+	MaxEnvironments int
+}
+
+// Service is Lambda. Create it by New; end its processes by Close.
+type Service struct {
+	account account.Account
+	deps    Deps
+	wall    clock.Clock // limits on real processes go by this clock
+
+	life       context.Context // ends with Close
+	end        context.CancelFunc
+	background sync.WaitGroup
+
+	mu        sync.RWMutex
+	functions map[string]*function
+	reserved  int32 // the sum of all functions' reserved concurrency
+	closed    bool
+
+	unreserved atomic.Int32 // executions of functions without reserved concurrency
+	executions atomic.Int32 // executions of all functions
+	events     atomic.Int32 // asynchronous events that are not done yet
+
+	packages packages
+	host     *host
+	runtime  *http.Server // serves the Runtime API on one listener per environment
+	spawner  *spawner
+	metrics  *recorder
+	logs     *shipper
+}
+
+// New returns a Lambda without functions.
+func New(a account.Account, d Deps) *Service {
+	if d.Rand == nil {
+		d.Rand = rand.Float64
+	}
+	if d.MaxEnvironments <= 0 {
+		d.MaxEnvironments = 50
+	}
+	s := &Service{
+		account:   a,
+		deps:      d,
+		wall:      clock.System(),
+		functions: map[string]*function{},
+		spawner:   newSpawner(),
+	}
+	s.life, s.end = context.WithCancel(principal.Service(context.Background(), servicePrincipal, a.ID))
+	s.packages.dir = a.Dir
+	s.host = newHost(d.MaxEnvironments)
+	s.runtime = newRuntimeServer()
+	s.metrics = newRecorder(s)
+	s.logs = newShipper(s)
+	s.background.Go(func() { repeat(s.life, s.wall, s.metrics.wake, s.metrics.flush) })
+	s.background.Go(func() { repeat(s.life, s.wall, s.logs.wake, s.logs.flush) })
+	s.background.Go(s.reap)
+	return s
+}
+
+// Close ends every function URL, process and pending event. Invocations that
+// are under way answer with an error.
+func (s *Service) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	var urls []*functionURL
+	for _, f := range s.functions {
+		for _, u := range f.urls {
+			urls = append(urls, u)
+		}
+	}
+	s.mu.Unlock()
+
+	var errs []error
+	for _, u := range urls {
+		errs = append(errs, u.close())
+	}
+	s.end()
+	s.host.close()
+	s.spawner.close()
+	errs = append(errs, s.runtime.Close(), s.packages.close())
+	s.background.Wait()
+	s.Flush(context.WithoutCancel(s.life))
+	return errors.Join(errs...)
+}
+
+// Flush hands over all metrics and log lines that have been recorded.
+// Otherwise they arrive within a tenth of a second.
+func (s *Service) Flush(ctx context.Context) {
+	ctx = principal.Service(ctx, servicePrincipal, s.account.ID)
+	s.logs.flush(ctx) // first, since log lines hold metrics
+	s.metrics.flush(ctx)
+}
+
+// repeat calls flush a moment after each signal on wake, until ctx ends.
+func repeat(ctx context.Context, wall clock.Clock, wake <-chan struct{}, flush func(context.Context)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+			if clock.Sleep(ctx, wall, flushInterval) != nil {
+				return
+			}
+			flush(ctx)
+		}
+	}
+}
+
+// signal wakes repeat without waiting for it.
+func signal(wake chan<- struct{}) {
+	select {
+	case wake <- struct{}{}:
+	default:
+	}
+}
+
+// newUUID returns a random identifier in the form of request and revision ids.
+func newUUID() string {
+	var b [16]byte
+	_, _ = crand.Read(b[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	var out [36]byte
+	hex.Encode(out[0:], b[0:4])
+	hex.Encode(out[9:], b[4:6])
+	hex.Encode(out[14:], b[6:8])
+	hex.Encode(out[19:], b[8:10])
+	hex.Encode(out[24:], b[10:16])
+	out[8], out[13], out[18], out[23] = '-', '-', '-', '-'
+	return string(out[:])
+}
+
+// randomHex returns n random bytes in hexadecimal digits.
+func randomHex(n int) string {
+	b := make([]byte, n)
+	_, _ = crand.Read(b) // never fails, as above
+	return hex.EncodeToString(b)
+}

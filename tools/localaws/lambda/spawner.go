@@ -1,0 +1,41 @@
+package lambda
+
+import (
+	"os/exec"
+	"runtime"
+	"sync"
+)
+
+// A spawner starts all processes from one operating system thread. Linux ends
+// a process that asked for it (Pdeathsig) when the *thread* that started it
+// ends, and Go doesn't promise how long any other thread lives.
+type spawner struct {
+	requests chan func()
+	once     sync.Once
+	done     chan struct{}
+}
+
+func newSpawner() *spawner {
+	s := &spawner{requests: make(chan func()), done: make(chan struct{})}
+	go func() {
+		runtime.LockOSThread()
+		for {
+			select {
+			case request := <-s.requests:
+				request()
+			case <-s.done:
+				return
+			}
+		}
+	}()
+	return s
+}
+
+// start starts cmd. It is not called after close.
+func (s *spawner) start(cmd *exec.Cmd) error {
+	result := make(chan error, 1)
+	s.requests <- func() { result <- cmd.Start() }
+	return <-result
+}
+
+func (s *spawner) close() { s.once.Do(func() { close(s.done) }) }

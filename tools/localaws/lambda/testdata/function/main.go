@@ -1,0 +1,175 @@
+// The function of the tests. What it does is said by the event's "do", and
+// before it starts by the variable START.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+)
+
+type event struct {
+	Do      string
+	Text    string
+	RawPath string `json:"rawPath"`
+	Body    string `json:"body"`
+}
+
+// hog keeps memory in use.
+var hog [][]byte
+
+func main() {
+	switch os.Getenv("START") {
+	case "exit":
+		os.Exit(3)
+	case "fail":
+		post("runtime/init/error", "Function.NotReady", `{"errorType":"Function.NotReady","errorMessage":"no database"}`)
+		os.Exit(1)
+	case "hang":
+		select {}
+	case "once": // fails the first time only
+		marker := filepath.Join(os.Getenv("MARKER"), "started")
+		if _, err := os.Stat(marker); err != nil {
+			_ = os.WriteFile(marker, nil, 0o600)
+			os.Exit(4)
+		}
+	case "raw":
+		raw()
+	}
+	lambda.Start(handle)
+}
+
+func handle(ctx context.Context, in json.RawMessage) (any, error) {
+	var ev event
+	if err := json.Unmarshal(in, &ev); err != nil {
+		return in, nil
+	}
+	switch ev.Do {
+	case "fail":
+		return nil, errors.New("no luck")
+	case "panic":
+		panic("oh no")
+	case "exit":
+		os.Exit(7)
+	case "exit0":
+		os.Exit(0)
+	case "hang":
+		fmt.Println("hanging")
+		select {}
+	case "child": // a child that outlives its parent unless the group is killed
+		cmd := exec.Command("sleep", "600")
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		fmt.Println("child", cmd.Process.Pid)
+		select {}
+	case "big":
+		return strings.Repeat("x", 6<<20+100), nil
+	case "hog":
+		for {
+			block := make([]byte, 16<<20)
+			for i := 0; i < len(block); i += 4096 {
+				block[i] = 1
+			}
+			hog = append(hog, block)
+			if len(hog) > 40 {
+				select {}
+			}
+		}
+	case "env":
+		return os.Environ(), nil
+	case "pid":
+		return os.Getpid(), nil
+	case "wait": // until the file exists
+		for {
+			if _, err := os.Stat(ev.Text); err == nil {
+				return os.Getpid(), nil
+			}
+		}
+	case "log":
+		fmt.Print(ev.Text)
+	case "context":
+		lc, _ := lambdacontext.FromContext(ctx)
+		deadline, _ := ctx.Deadline()
+		return map[string]any{
+			"id": lc.AwsRequestID, "arn": lc.InvokedFunctionArn, "client": lc.ClientContext.Custom,
+			"trace": ctx.Value("x-amzn-trace-id"), "deadline": deadline.UnixMilli(), "version": lambdacontext.FunctionVersion,
+		}, nil
+	}
+	switch ev.RawPath {
+	case "/teapot":
+		return map[string]any{
+			"statusCode": 418, "body": "dGVh", "isBase64Encoded": true, "cookies": []string{"a=b", "c=d"},
+			"headers": map[string]string{"X-Pot": "brown", "Content-Type": "text/plain", "Access-Control-Allow-Origin": "https://mine"},
+		}, nil
+	case "/fail":
+		return nil, errors.New("no luck")
+	case "/bad":
+		return map[string]any{"statusCode": "many"}, nil
+	}
+	return in, nil
+}
+
+func post(path, kind, body string) (int, string) {
+	url := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/" + path
+	r, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		panic(err)
+	}
+	if kind != "" {
+		r.Header.Set("Lambda-Runtime-Function-Error-Type", kind)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		panic(err)
+	}
+	text, _ := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	return resp.StatusCode, strings.TrimSpace(string(text))
+}
+
+// raw uses the Runtime API wrongly, and answers what it was told.
+func raw() {
+	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
+	next := func() (int, string, string) {
+		resp, err := http.Get(api + "next")
+		if err != nil {
+			os.Exit(5)
+		}
+		text, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		return resp.StatusCode, resp.Header.Get("Lambda-Runtime-Aws-Request-Id"), string(text)
+	}
+	var told []string
+	note := func(what string, status int, text string) {
+		told = append(told, fmt.Sprintf("%s %d %s", what, status, text))
+	}
+	status, text := post("runtime/invocation/none/response", "", "{}")
+	note("before next", status, text)
+	for {
+		_, id, _ := next()
+		status, _, text := next()
+		note("next twice", status, text)
+		status, text = post("runtime/invocation/other/response", "", "{}")
+		note("other id", status, text)
+		status, text = post("runtime/init/error", "", "{}")
+		note("init error", status, text)
+		body, _ := json.Marshal(told)
+		told = nil
+		if status, _ := post("runtime/invocation/"+id+"/response", "", string(body)); status != http.StatusAccepted {
+			os.Exit(6)
+		}
+		status, text = post("runtime/invocation/"+id+"/response", "", string(body))
+		note("response twice", status, text)
+	}
+}

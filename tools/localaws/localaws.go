@@ -1,0 +1,239 @@
+// Package localaws is an AWS on one machine: the services that deploying and
+// delivering a Lambda needs, behind one endpoint on loopback, for clients that
+// take it for AWS.
+//
+// Each service is a package of its own whose operations have the signatures of
+// aws-sdk-go-v2; package wire speaks the protocols. State is in memory and ends
+// with the server. What is not supported is refused by name.
+package localaws
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/cloudformation"
+	"github.com/magewright/magewright/tools/localaws/cloudformation/types"
+	"github.com/magewright/magewright/tools/localaws/cloudwatch"
+	"github.com/magewright/magewright/tools/localaws/codebuild"
+	"github.com/magewright/magewright/tools/localaws/codeconnections"
+	"github.com/magewright/magewright/tools/localaws/codedeploy"
+	"github.com/magewright/magewright/tools/localaws/codepipeline"
+	"github.com/magewright/magewright/tools/localaws/ecr"
+	"github.com/magewright/magewright/tools/localaws/events"
+	"github.com/magewright/magewright/tools/localaws/iam"
+	"github.com/magewright/magewright/tools/localaws/kms"
+	"github.com/magewright/magewright/tools/localaws/lambda"
+	"github.com/magewright/magewright/tools/localaws/logs"
+	"github.com/magewright/magewright/tools/localaws/s3"
+	"github.com/magewright/magewright/tools/localaws/secretsmanager"
+	"github.com/magewright/magewright/tools/localaws/sns"
+	"github.com/magewright/magewright/tools/localaws/ssm"
+	"github.com/magewright/magewright/tools/localaws/sts"
+	"github.com/magewright/magewright/tools/localaws/wire"
+)
+
+// Region is the region that is served.
+const Region = "us-east-1"
+
+// Config says how an embedded AWS runs.
+type Config struct {
+	Addr  string      // host:port on loopback; port 0 takes a free one
+	Clock clock.Clock // the time by which AWS waits
+	Log   *slog.Logger
+}
+
+// A Server is a running embedded AWS.
+type Server struct {
+	URL string // the endpoint, such as http://127.0.0.1:4566
+
+	dir     string
+	http    *http.Server
+	served  chan error
+	closers []io.Closer // in the order in which they must end
+}
+
+// Start starts an embedded AWS. Close ends it, and every process it started.
+func Start(ctx context.Context, c Config) (_ *Server, err error) {
+	listener, err := listen(ctx, c.Addr)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "magewright-aws-")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("making a directory for the embedded AWS: %w", err), listener.Close())
+	}
+	s := &Server{URL: "http://" + listener.Addr().String(), dir: dir, served: make(chan error, 1)}
+	handler, err := s.services(account.Account{
+		ID:       account.DefaultID,
+		Region:   Region,
+		Endpoint: s.URL,
+		Dir:      dir,
+		Clock:    c.Clock,
+		Log:      c.Log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, listener.Close(), os.RemoveAll(dir))
+	}
+	s.http = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	go func() { s.served <- s.http.Serve(listener) }()
+	return s, nil
+}
+
+// listen refuses an address that others than this machine can reach.
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %q: %w", addr, err)
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return nil, fmt.Errorf("listening on %q: the embedded AWS is for this machine only; take an address of 127.0.0.0/8", addr)
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %q: %w", addr, err)
+	}
+	return listener, nil
+}
+
+// Functions that were made before Lambda was: SNS and Lambda need each other.
+type lateFunctions struct{ *lambda.Service }
+
+// services makes the services and ties them together.
+func (s *Server) services(a account.Account) (http.Handler, error) {
+	identities := iam.New(a)
+	credentials := sts.New(a)
+	credentials.Roles = identities
+	objects := s3.New(a)
+	logGroups := logs.New(a)
+	parameters := ssm.New(a)
+	secrets := secretsmanager.New(a)
+	keys := kms.New(a)
+	repositories := ecr.New(a)
+	connections := codeconnections.New(a)
+
+	functions := &lateFunctions{}
+	topics := sns.New(a, sns.Deps{Functions: functions})
+	bus := events.New(a, events.Deps{Topics: topics, Functions: functions})
+	metrics := cloudwatch.New(a, cloudwatch.Deps{Notifier: topics, Functions: functions})
+	functions.Service = lambda.New(a, lambda.Deps{Objects: objects, Metrics: metrics, Logs: logGroups, Roles: credentials, Topics: topics})
+	deployments := codedeploy.New(a, codedeploy.Deps{Functions: functions, Alarms: metrics, Notifier: topics, Objects: objects})
+	builds := codebuild.New(a, codebuild.Deps{
+		Objects: objects, Parameters: parameters, Secrets: secrets, Logs: logGroups,
+		Roles: credentials, Connections: connections, Events: bus,
+	})
+	pipelines := codepipeline.New(a, codepipeline.Deps{
+		Objects: objects, Builds: builds, Connections: connections, Notifier: topics, Events: bus,
+	})
+	stacks := cloudformation.New(a, cloudformation.Deps{
+		Parameters: parameters,
+		Objects:    objects,
+		Types: types.Registry(types.Deps{
+			Account: a, Buckets: objects, Repositories: repositories, Identities: identities, Keys: keys,
+			Parameters: parameters, Secrets: secrets, Functions: functions, Logs: logGroups, Alarms: metrics,
+			Topics: topics, Events: bus, Deployments: deployments, Builds: builds, Pipelines: pipelines, Connections: connections,
+		}),
+	})
+	// What starts work ends before what does it.
+	s.closers = []io.Closer{pipelines, builds, stacks, deployments, metrics, bus, functions, topics}
+	return wire.NewHandler(a, credentials,
+		wire.Service{Name: "sts", Impl: credentials},
+		wire.Service{Name: "iam", Impl: identities},
+		wire.Service{Name: "s3", Handler: objects},
+		wire.Service{Name: "kms", Impl: keys},
+		wire.Service{Name: "ssm", Impl: parameters},
+		wire.Service{Name: "secretsmanager", Impl: secrets},
+		wire.Service{Name: "sns", Impl: topics},
+		wire.Service{Name: "logs", Impl: logGroups},
+		wire.Service{Name: "events", Impl: bus},
+		wire.Service{Name: "ecr", Impl: repositories},
+		wire.Service{Name: "monitoring", Impl: metrics},
+		wire.Service{Name: "lambda", Impl: functions.Service},
+		wire.Service{Name: "cloudformation", Impl: stacks},
+		wire.Service{Name: "codedeploy", Impl: deployments},
+		wire.Service{Name: "codebuild", Impl: builds},
+		wire.Service{Name: "codepipeline", Impl: pipelines},
+		wire.Service{Name: "codeconnections", Impl: connections},
+		wire.Service{Name: "codestar-connections", Impl: connections.CodeStar()},
+	)
+}
+
+// Close ends the services, their processes, and the endpoint.
+func (s *Server) Close() error {
+	var errs []error
+	for _, closer := range s.closers {
+		errs = append(errs, closer.Close())
+	}
+	errs = append(errs, s.http.Close())
+	if err := <-s.served; !errors.Is(err, http.ErrServerClosed) {
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
+}
+
+// Environment returns the environment variables by which unmodified clients
+// reach the endpoint and nothing else.
+func Environment(endpoint string) map[string]string {
+	return map[string]string{
+		"AWS_ENDPOINT_URL": endpoint,
+		// Names the endpoint, so that nobody's cache of accounts by access key
+		// takes it for another one.
+		"AWS_ACCESS_KEY_ID":           "MAGEWRIGHT" + strings.Map(digits, endpoint),
+		"AWS_SECRET_ACCESS_KEY":       "rehearsal",
+		"AWS_REGION":                  Region,
+		"AWS_DEFAULT_REGION":          Region,
+		"AWS_EC2_METADATA_DISABLED":   "true",
+		"AWS_CONFIG_FILE":             os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+	}
+}
+
+func digits(r rune) rune {
+	if r >= '0' && r <= '9' {
+		return r
+	}
+	return -1
+}
+
+// Exports returns [Environment] as commands of a shell, with the CDK context
+// by which functions are built for this machine.
+func Exports(endpoint string) string {
+	variables := Environment(endpoint)
+	context, err := json.Marshal(HostContext())
+	if err != nil {
+		panic(err) // a map of strings
+	}
+	variables["CDK_CONTEXT_JSON"] = "'" + string(context) + "'"
+	var names []string
+	for name := range variables {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var b strings.Builder
+	for _, name := range names {
+		_, _ = fmt.Fprintf(&b, "export %s=%s\n", name, variables[name]) // never fails
+	}
+	return b.String()
+}
+
+// HostContext returns the CDK context by which a function is built that runs
+// on this machine: the embedded AWS runs functions as processes.
+func HostContext() map[string]any {
+	architecture := "arm64"
+	if runtime.GOARCH == "amd64" {
+		architecture = "x86_64"
+	}
+	return map[string]any{"architecture": architecture, "goos": runtime.GOOS}
+}

@@ -1,0 +1,54 @@
+package s3
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+)
+
+// fail returns an error for which the SDK has no type of its own. The codes
+// are those of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
+func fail(code, format string, args ...any) error {
+	return &smithy.GenericAPIError{Code: code, Message: fmt.Sprintf(format, args...), Fault: smithy.FaultClient}
+}
+
+func noSuchKey(key string) error {
+	return &types.NoSuchKey{Message: aws.String("The specified key does not exist: " + key)}
+}
+
+func noSuchVersion(key, id string) error {
+	return fail("NoSuchVersion", "The specified version does not exist: %s of %s", id, key)
+}
+
+// statuses are the HTTP statuses of the errors that are not a 400.
+var statuses = map[string]int{
+	"NotModified": http.StatusNotModified,
+
+	"AccessDenied": http.StatusForbidden,
+
+	"NoSuchBucket":                                   http.StatusNotFound,
+	"NoSuchKey":                                      http.StatusNotFound,
+	"NoSuchVersion":                                  http.StatusNotFound,
+	"NoSuchUpload":                                   http.StatusNotFound,
+	"NotFound":                                       http.StatusNotFound,
+	"NoSuchBucketPolicy":                             http.StatusNotFound,
+	"NoSuchLifecycleConfiguration":                   http.StatusNotFound,
+	"NoSuchObjectLockConfiguration":                  http.StatusNotFound,
+	"NoSuchPublicAccessBlockConfiguration":           http.StatusNotFound,
+	"NoSuchTagSet":                                   http.StatusNotFound,
+	"ObjectLockConfigurationNotFoundError":           http.StatusNotFound,
+	"OwnershipControlsNotFoundError":                 http.StatusNotFound,
+	"ServerSideEncryptionConfigurationNotFoundError": http.StatusNotFound,
+
+	"MethodNotAllowed": http.StatusMethodNotAllowed,
+
+	"BucketAlreadyOwnedByYou": http.StatusConflict,
+	"BucketNotEmpty":          http.StatusConflict,
+	"InvalidBucketState":      http.StatusConflict,
+
+	"PreconditionFailed": http.StatusPreconditionFailed,
+	"InvalidRange":       http.StatusRequestedRangeNotSatisfiable,
+}

@@ -1,0 +1,222 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/aws/smithy-go"
+)
+
+// An operation says how one of the service's methods looks in HTTP.
+type operation struct {
+	method string
+	scope  scope
+	query  string // a query parameter that must be there, or parameter=value
+	header string // a header that must be there
+	status int    // of a success; 200 if zero
+
+	input  string   // the input field that is the body
+	root   string   // the root element of the response's body; none if empty
+	output string   // the output field that is that root; all of it if empty
+	extra  []string // output fields that are headers although there is a root
+
+	call func(s *Service, ctx context.Context, bind func(in any) error) (out any, err error)
+}
+
+type scope int
+
+const (
+	inAccount scope = iota
+	inBucket
+	inObject
+)
+
+// calls adapts a method to operation.call.
+func calls[I, O any](method func(*Service, context.Context, *I) (*O, error)) func(*Service, context.Context, func(any) error) (any, error) {
+	return func(s *Service, ctx context.Context, bind func(any) error) (any, error) {
+		in := new(I)
+		if err := bind(in); err != nil {
+			return nil, err
+		}
+		return method(s, ctx, in)
+	}
+}
+
+// operations are tried in order; those that ask for more come first.
+var operations = []operation{
+	{method: "GET", scope: inAccount, root: "ListAllMyBucketsResult", call: calls((*Service).ListBuckets)},
+
+	{method: "GET", scope: inBucket, query: "location", root: "LocationConstraint", output: "LocationConstraint", call: calls((*Service).GetBucketLocation)},
+	{method: "GET", scope: inBucket, query: "versioning", root: "VersioningConfiguration", call: calls((*Service).GetBucketVersioning)},
+	{method: "PUT", scope: inBucket, query: "versioning", input: "VersioningConfiguration", call: calls((*Service).PutBucketVersioning)},
+	{method: "GET", scope: inBucket, query: "policy", output: "Policy", call: calls((*Service).GetBucketPolicy)},
+	{method: "PUT", scope: inBucket, query: "policy", input: "Policy", status: 204, call: calls((*Service).PutBucketPolicy)},
+	{method: "DELETE", scope: inBucket, query: "policy", status: 204, call: calls((*Service).DeleteBucketPolicy)},
+	{method: "GET", scope: inBucket, query: "encryption", root: "ServerSideEncryptionConfiguration", output: "ServerSideEncryptionConfiguration", call: calls((*Service).GetBucketEncryption)},
+	{method: "PUT", scope: inBucket, query: "encryption", input: "ServerSideEncryptionConfiguration", call: calls((*Service).PutBucketEncryption)},
+	{method: "DELETE", scope: inBucket, query: "encryption", status: 204, call: calls((*Service).DeleteBucketEncryption)},
+	{method: "GET", scope: inBucket, query: "publicAccessBlock", root: "PublicAccessBlockConfiguration", output: "PublicAccessBlockConfiguration", call: calls((*Service).GetPublicAccessBlock)},
+	{method: "PUT", scope: inBucket, query: "publicAccessBlock", input: "PublicAccessBlockConfiguration", call: calls((*Service).PutPublicAccessBlock)},
+	{method: "DELETE", scope: inBucket, query: "publicAccessBlock", status: 204, call: calls((*Service).DeletePublicAccessBlock)},
+	{method: "GET", scope: inBucket, query: "object-lock", root: "ObjectLockConfiguration", output: "ObjectLockConfiguration", call: calls((*Service).GetObjectLockConfiguration)},
+	{method: "PUT", scope: inBucket, query: "object-lock", input: "ObjectLockConfiguration", call: calls((*Service).PutObjectLockConfiguration)},
+	{method: "GET", scope: inBucket, query: "lifecycle", root: "LifecycleConfiguration", call: calls((*Service).GetBucketLifecycleConfiguration)},
+	{method: "PUT", scope: inBucket, query: "lifecycle", input: "LifecycleConfiguration", call: calls((*Service).PutBucketLifecycleConfiguration)},
+	{method: "DELETE", scope: inBucket, query: "lifecycle", status: 204, call: calls((*Service).DeleteBucketLifecycle)},
+	{method: "GET", scope: inBucket, query: "tagging", root: "Tagging", call: calls((*Service).GetBucketTagging)},
+	{method: "PUT", scope: inBucket, query: "tagging", input: "Tagging", status: 204, call: calls((*Service).PutBucketTagging)},
+	{method: "DELETE", scope: inBucket, query: "tagging", status: 204, call: calls((*Service).DeleteBucketTagging)},
+	{method: "GET", scope: inBucket, query: "ownershipControls", root: "OwnershipControls", output: "OwnershipControls", call: calls((*Service).GetBucketOwnershipControls)},
+	{method: "PUT", scope: inBucket, query: "ownershipControls", input: "OwnershipControls", call: calls((*Service).PutBucketOwnershipControls)},
+	{method: "DELETE", scope: inBucket, query: "ownershipControls", status: 204, call: calls((*Service).DeleteBucketOwnershipControls)},
+	{method: "GET", scope: inBucket, query: "logging", root: "BucketLoggingStatus", call: calls((*Service).GetBucketLogging)},
+	{method: "PUT", scope: inBucket, query: "logging", input: "BucketLoggingStatus", call: calls((*Service).PutBucketLogging)},
+	{method: "GET", scope: inBucket, query: "uploads", root: "ListMultipartUploadsResult", call: calls((*Service).ListMultipartUploads)},
+	{method: "GET", scope: inBucket, query: "versions", root: "ListVersionsResult", call: calls((*Service).ListObjectVersions)},
+	{method: "GET", scope: inBucket, query: "list-type=2", root: "ListBucketResult", call: calls((*Service).ListObjectsV2)},
+	{method: "GET", scope: inBucket, root: "ListBucketResult", call: calls((*Service).ListObjects)},
+	{method: "POST", scope: inBucket, query: "delete", input: "Delete", root: "DeleteResult", call: calls((*Service).DeleteObjects)},
+	{method: "PUT", scope: inBucket, input: "CreateBucketConfiguration", call: calls((*Service).CreateBucket)},
+	{method: "DELETE", scope: inBucket, status: 204, call: calls((*Service).DeleteBucket)},
+	{method: "HEAD", scope: inBucket, call: calls((*Service).HeadBucket)},
+
+	{method: "GET", scope: inObject, query: "tagging", root: "Tagging", extra: []string{"VersionId"}, call: calls((*Service).GetObjectTagging)},
+	{method: "PUT", scope: inObject, query: "tagging", input: "Tagging", call: calls((*Service).PutObjectTagging)},
+	{method: "GET", scope: inObject, query: "retention", root: "Retention", output: "Retention", call: calls((*Service).GetObjectRetention)},
+	{method: "PUT", scope: inObject, query: "retention", input: "Retention", call: calls((*Service).PutObjectRetention)},
+	{method: "GET", scope: inObject, query: "legal-hold", root: "LegalHold", output: "LegalHold", call: calls((*Service).GetObjectLegalHold)},
+	{method: "PUT", scope: inObject, query: "legal-hold", input: "LegalHold", call: calls((*Service).PutObjectLegalHold)},
+	{method: "POST", scope: inObject, query: "uploads", root: "InitiateMultipartUploadResult", extra: []string{"ChecksumAlgorithm", "ChecksumType", "ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled"}, call: calls((*Service).CreateMultipartUpload)},
+	{method: "PUT", scope: inObject, query: "partNumber", header: "X-Amz-Copy-Source", root: "CopyPartResult", output: "CopyPartResult", call: calls((*Service).UploadPartCopy)},
+	{method: "PUT", scope: inObject, query: "partNumber", input: "Body", call: calls((*Service).UploadPart)},
+	{method: "POST", scope: inObject, query: "uploadId", input: "MultipartUpload", root: "CompleteMultipartUploadResult", extra: []string{"VersionId", "ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled"}, call: calls((*Service).CompleteMultipartUpload)},
+	{method: "DELETE", scope: inObject, query: "uploadId", status: 204, call: calls((*Service).AbortMultipartUpload)},
+	{method: "GET", scope: inObject, query: "uploadId", root: "ListPartsResult", call: calls((*Service).ListParts)},
+	{method: "PUT", scope: inObject, header: "X-Amz-Copy-Source", root: "CopyObjectResult", output: "CopyObjectResult", call: calls((*Service).CopyObject)},
+	{method: "PUT", scope: inObject, input: "Body", call: calls((*Service).PutObject)},
+	{method: "GET", scope: inObject, output: "Body", call: calls((*Service).GetObject)},
+	{method: "HEAD", scope: inObject, call: calls((*Service).HeadObject)},
+	{method: "DELETE", scope: inObject, status: 204, call: calls((*Service).DeleteObject)},
+}
+
+// match finds the operation of a request. A query parameter that no operation
+// knows is an error: it may ask for something else altogether.
+func match(method string, in scope, query url.Values, header http.Header) (*operation, error) {
+	for i := range operations {
+		op := &operations[i]
+		name, value, valued := strings.Cut(op.query, "=")
+		if op.method != method || op.scope != in ||
+			name != "" && (!query.Has(name) || valued && query.Get(name) != value) ||
+			op.header != "" && header.Get(op.header) == "" {
+			continue
+		}
+		for parameter := range query {
+			if parameter != name && !knownParameter(parameter) {
+				return nil, fail("NotImplemented", "The query parameter %q is not supported by the embedded S3", parameter)
+			}
+		}
+		return op, nil
+	}
+	return nil, fail("MethodNotAllowed", "The specified method is not allowed against this resource: %s", method)
+}
+
+// knownParameter reports whether a query parameter is a member of an input or
+// belongs to the signature of a presigned URL.
+func knownParameter(name string) bool {
+	if name == "x-id" || name == "list-type" || strings.HasPrefix(strings.ToLower(name), "x-amz-") {
+		return true
+	}
+	for _, parameter := range queryMembers {
+		if parameter == name {
+			return true
+		}
+	}
+	return slices.Contains([]string{"AWSAccessKeyId", "Signature", "Expires"}, name)
+}
+
+// ServeHTTP answers S3's REST API, by path (/bucket/key) or by the host name
+// bucket.s3.... Signatures, if there are any, are not checked here.
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	requestID := newID()[:16]
+	w.Header().Set("X-Amz-Request-Id", requestID)
+	w.Header().Set("X-Amz-Id-2", requestID)
+	w.Header().Set("Server", "AmazonS3")
+	if err := s.serve(w, r); err != nil {
+		s.answerError(w, r, requestID, err)
+	}
+}
+
+func (s *Service) serve(w http.ResponseWriter, r *http.Request) error {
+	r = r.Clone(r.Context())
+	bucketName, key := split(r)
+	in := inObject
+	switch {
+	case bucketName == "":
+		in = inAccount
+	case key == "":
+		in = inBucket
+	}
+	query := r.URL.Query()
+	for name, values := range query { // where a presigned URL has them
+		if strings.HasPrefix(strings.ToLower(name), "x-amz-") && r.Header.Get(name) == "" {
+			r.Header[http.CanonicalHeaderKey(name)] = values
+		}
+	}
+	op, err := match(r.Method, in, query, r.Header)
+	if err != nil {
+		return err
+	}
+	out, err := op.call(s, r.Context(), func(target any) error {
+		return op.bind(r, query, bucketName, key, target)
+	})
+	if err != nil {
+		return err
+	}
+	if in != inAccount {
+		w.Header().Set("X-Amz-Bucket-Region", s.account.Region)
+	}
+	if err := op.answer(w, out); err != nil {
+		// The status is sent; there is nobody left to tell.
+		s.account.Log.DebugContext(r.Context(), "the client went away", "error", err)
+	}
+	return nil
+}
+
+// split returns the bucket and key that a request names.
+func split(r *http.Request) (bucketName, key string) {
+	path := strings.TrimPrefix(r.URL.Path, "/")
+	if name, rest, ok := strings.Cut(r.Host, ".s3."); ok && rest != "" {
+		return name, path
+	}
+	bucketName, key, _ = strings.Cut(path, "/")
+	return bucketName, key
+}
+
+// answerError writes S3's error document.
+func (s *Service) answerError(w http.ResponseWriter, r *http.Request, requestID string, err error) {
+	code, message, status := "InternalError", err.Error(), http.StatusInternalServerError
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		code, message, status = api.ErrorCode(), api.ErrorMessage(), http.StatusBadRequest
+	}
+	if listed, ok := statuses[code]; ok {
+		status = listed
+	}
+	if r.Method == http.MethodHead || status == http.StatusNotModified {
+		w.WriteHeader(status)
+		return
+	}
+	var document bytes.Buffer
+	writeElements(&document, "Error", [][2]string{
+		{"Code", code}, {"Message", message}, {"Resource", r.URL.Path}, {"RequestId", requestID}, {"HostId", requestID},
+	})
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(status)
+	if _, err := w.Write(document.Bytes()); err != nil {
+		s.account.Log.DebugContext(r.Context(), "the client went away", "error", err)
+	}
+}

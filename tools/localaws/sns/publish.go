@@ -1,0 +1,266 @@
+package sns
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/localaws/principal"
+)
+
+const maxMessage = 256 << 10 // bytes, https://docs.aws.amazon.com/general/latest/gr/sns.html
+
+// Publish sends a message to a topic's confirmed subscriptions. It returns as
+// soon as the message is accepted; deliveries follow.
+func (s *Service) Publish(_ context.Context, in *awssns.PublishInput) (*awssns.PublishOutput, error) {
+	arn := in.TopicArn
+	if arn == nil {
+		arn = in.TargetArn
+	}
+	body := aws.ToString(in.Message)
+	switch {
+	case in.PhoneNumber != nil:
+		return nil, invalid("PhoneNumber: the embedded SNS sends no text messages")
+	case in.MessageGroupId != nil || in.MessageDeduplicationId != nil:
+		return nil, invalid("the embedded SNS does not support FIFO topics")
+	case arn == nil:
+		return nil, invalid("TopicArn or TargetArn Reason: no value for required parameter")
+	case body == "":
+		return nil, invalid("Empty message")
+	case len(body) > maxMessage:
+		return nil, invalid("Message too long: %d bytes", len(body))
+	}
+	byProtocol := map[string]string{}
+	switch aws.ToString(in.MessageStructure) {
+	case "":
+	case "json":
+		if err := json.Unmarshal([]byte(body), &byProtocol); err != nil {
+			return nil, invalid("Message Structure - JSON message body failed to parse: %v", err)
+		}
+		if _, ok := byProtocol["default"]; !ok {
+			return nil, invalid("Message Structure - No default entry in JSON message body")
+		}
+		body = byProtocol["default"]
+	default:
+		return nil, invalid("MessageStructure: %s", *in.MessageStructure)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.topic(arn)
+	if err != nil {
+		return nil, err
+	}
+	m := Message{
+		ID: newID(), TopicARN: t.arn, Subject: aws.ToString(in.Subject), Body: body,
+		Attributes: maps.Clone(in.MessageAttributes), Published: s.account.Clock.Now().UTC(),
+	}
+	t.messages = append(t.messages, m)
+	if len(t.messages) > keep {
+		t.messages = t.messages[len(t.messages)-keep:]
+	}
+	for _, sub := range s.subscriptions {
+		if sub.topic != t.arn || !sub.confirmed {
+			continue
+		}
+		if own, ok := byProtocol[sub.protocol]; ok {
+			m.Body = own
+		} else {
+			m.Body = body
+		}
+		s.deliver(*sub, s.notification(sub, m))
+	}
+	return &awssns.PublishOutput{MessageId: aws.String(m.ID)}, nil
+}
+
+// A notification is the document that an endpoint receives.
+// See https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html.
+type notification struct {
+	Type              string
+	MessageID         string `json:"MessageId"`
+	Token             string `json:",omitempty"`
+	TopicARN          string `json:"TopicArn"`
+	Subject           string `json:",omitempty"`
+	Message           string
+	SubscribeURL      string `json:",omitempty"`
+	Timestamp         string
+	SignatureVersion  string
+	UnsubscribeURL    string                        `json:",omitempty"`
+	MessageAttributes map[string]notificationMember `json:",omitempty"`
+}
+
+type notificationMember struct{ Type, Value string }
+
+const timestamp = "2006-01-02T15:04:05.000Z"
+
+func (s *Service) notification(sub *subscription, m Message) notification {
+	n := notification{
+		Type: "Notification", MessageID: m.ID, TopicARN: m.TopicARN, Subject: m.Subject, Message: m.Body, Timestamp: m.Published.Format(timestamp),
+		SignatureVersion: "1", UnsubscribeURL: s.link("Unsubscribe", url.Values{"SubscriptionArn": {sub.arn}}),
+	}
+	for name, value := range m.Attributes {
+		if n.MessageAttributes == nil {
+			n.MessageAttributes = map[string]notificationMember{}
+		}
+		n.MessageAttributes[name] = notificationMember{aws.ToString(value.DataType), attributeText(value)}
+	}
+	return n
+}
+
+func attributeText(v types.MessageAttributeValue) string {
+	if v.StringValue != nil {
+		return *v.StringValue
+	}
+	return base64.StdEncoding.EncodeToString(v.BinaryValue)
+}
+
+func (s *Service) confirmation(sub *subscription) notification {
+	return notification{
+		Type: "SubscriptionConfirmation", MessageID: newID(), Token: sub.token, TopicARN: sub.topic,
+		Message:          "You have chosen to subscribe to the topic " + sub.topic + ".\nTo confirm the subscription, visit the SubscribeURL included in this message.",
+		SubscribeURL:     s.link("ConfirmSubscription", url.Values{"TopicArn": {sub.topic}, "Token": {sub.token}}),
+		Timestamp:        s.account.Clock.Now().UTC().Format(timestamp),
+		SignatureVersion: "1",
+	}
+}
+
+// link returns the URL of an operation that needs no signature.
+func (s *Service) link(action string, query url.Values) string {
+	query.Set("Action", action)
+	query.Set("Version", "2010-03-31")
+	return s.account.Endpoint + "/?" + query.Encode()
+}
+
+// deliver sends n to a subscription, apart from the request that caused it.
+// s is locked.
+func (s *Service) deliver(sub subscription, n notification) {
+	if s.closed {
+		return
+	}
+	s.deliveries.Go(func() {
+		if err := s.attempt(sub, n); err != nil && s.ctx.Err() == nil {
+			s.account.Log.Warn("a notification was not delivered", "topic", sub.topic, "endpoint", sub.endpoint, "error", err)
+		}
+	})
+}
+
+// Retries are those that AWS makes first; it goes on for an hour.
+// See https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html.
+const (
+	retries    = 3
+	retryDelay = 20 * time.Second
+)
+
+func (s *Service) attempt(sub subscription, n notification) error {
+	send := s.post
+	if sub.protocol == "lambda" {
+		send = s.invoke
+	}
+	for try := 0; ; try++ {
+		err := send(sub, n)
+		if err == nil || try == retries {
+			return err
+		}
+		if err := clock.Sleep(s.ctx, s.account.Clock, retryDelay); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Service) post(sub subscription, n notification) error {
+	text, err := json.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("encoding a notification: %w", err)
+	}
+	raw := sub.raw && n.Type == "Notification"
+	if raw {
+		text = []byte(n.Message)
+	}
+	r, err := http.NewRequestWithContext(s.ctx, http.MethodPost, sub.endpoint, bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "text/plain; charset=UTF-8")
+	r.Header.Set("User-Agent", "Amazon Simple Notification Service Agent")
+	r.Header.Set("X-Amz-Sns-Message-Type", n.Type)
+	r.Header.Set("X-Amz-Sns-Message-Id", n.MessageID)
+	r.Header.Set("X-Amz-Sns-Topic-Arn", n.TopicARN)
+	if n.Type == "Notification" {
+		r.Header.Set("X-Amz-Sns-Subscription-Arn", sub.arn)
+	}
+	if raw {
+		r.Header.Set("X-Amz-Sns-Rawdelivery", "true")
+	}
+	response, err := s.client.Do(r)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
+	err = errors.Join(err, response.Body.Close())
+	if response.StatusCode < 200 || response.StatusCode > 299 {
+		return fmt.Errorf("the endpoint answered %s", response.Status)
+	}
+	return err
+}
+
+// invoke gives a function the event that AWS gives it.
+// See https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html.
+func (s *Service) invoke(sub subscription, n notification) error {
+	attributes := n.MessageAttributes
+	if attributes == nil {
+		attributes = map[string]notificationMember{}
+	}
+	var subject any
+	if n.Subject != "" {
+		subject = n.Subject
+	}
+	event, err := json.Marshal(map[string]any{"Records": []any{map[string]any{
+		"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": sub.arn,
+		"Sns": map[string]any{
+			"Type": n.Type, "MessageId": n.MessageID, "TopicArn": n.TopicARN, "Subject": subject, "Message": n.Message, "Timestamp": n.Timestamp,
+			"SignatureVersion": n.SignatureVersion, "Signature": "", "SigningCertUrl": "", "UnsubscribeUrl": n.UnsubscribeURL, "MessageAttributes": attributes,
+		},
+	}}})
+	if err != nil {
+		return fmt.Errorf("encoding an event: %w", err)
+	}
+	_, err = s.deps.Functions.Invoke(principal.Service(s.ctx, "sns.amazonaws.com", s.account.ID), &awslambda.InvokeInput{
+		FunctionName: aws.String(sub.endpoint), InvocationType: lambdatypes.InvocationTypeEvent, Payload: event,
+	})
+	return err
+}
+
+// loopbackClient returns an HTTP client that can connect to this machine only:
+// by no proxy, to no address outside loopback, and along no redirect.
+func loopbackClient() *http.Client {
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	return &http.Client{
+		Timeout:       15 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			if remote, ok := conn.RemoteAddr().(*net.TCPAddr); !ok || !remote.IP.IsLoopback() {
+				return nil, errors.Join(fmt.Errorf("%s is not on this machine", address), conn.Close())
+			}
+			return conn, nil
+		}},
+	}
+}

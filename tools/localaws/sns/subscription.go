@@ -1,0 +1,226 @@
+package sns
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"maps"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+)
+
+type subscription struct {
+	arn, topic, protocol, endpoint string
+	confirmed                      bool
+	token                          string // confirms it
+	raw                            bool   // RawMessageDelivery
+}
+
+const pendingARN = "PendingConfirmation"
+
+// newID returns a random UUID.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+// checkEndpoint refuses what messages can't be or must not be delivered to.
+func (s *Service) checkEndpoint(protocol, endpoint string) error {
+	switch protocol {
+	case "email":
+		if !strings.Contains(endpoint, "@") {
+			return invalid("Email address")
+		}
+	case "lambda":
+		if !strings.HasPrefix(endpoint, s.account.ARN("lambda", "function:")) {
+			return invalid("Lambda endpoint ARN: %s", endpoint)
+		}
+		if s.deps.Functions == nil {
+			return invalid("this embedded AWS has no Lambda functions to deliver to")
+		}
+	case "http", "https":
+		u, err := url.Parse(endpoint)
+		if err != nil || u.Scheme != protocol || !loopback(u.Hostname()) {
+			return invalid("Endpoint: the embedded SNS delivers only to %s://localhost and loopback addresses, not to %s", protocol, endpoint)
+		}
+	default:
+		return invalid("Protocol: the embedded SNS does not support %q", protocol)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// setAttribute sets one attribute of a subscription.
+func (sub *subscription) setAttribute(name, value string) error {
+	if name == "RawMessageDelivery" && (sub.protocol == "http" || sub.protocol == "https") {
+		raw, err := strconv.ParseBool(value)
+		if err != nil {
+			return invalid("RawMessageDelivery: %v", err)
+		}
+		sub.raw = raw
+		return nil
+	}
+	return invalid("Attributes: the embedded SNS does not support %s of the protocol %s", name, sub.protocol)
+}
+
+// Subscribe subscribes an endpoint to a topic. A function is confirmed at
+// once; an HTTP endpoint when it answers its confirmation message; an e-mail
+// address, which nobody writes to, stays pending.
+func (s *Service) Subscribe(_ context.Context, in *awssns.SubscribeInput) (*awssns.SubscribeOutput, error) {
+	protocol, endpoint := aws.ToString(in.Protocol), aws.ToString(in.Endpoint)
+	if err := s.checkEndpoint(protocol, endpoint); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.topic(in.TopicArn)
+	if err != nil {
+		return nil, err
+	}
+	var sub *subscription
+	for _, old := range s.subscriptions {
+		if old.topic == t.arn && old.protocol == protocol && old.endpoint == endpoint {
+			sub = old
+		}
+	}
+	fresh := sub == nil
+	if fresh {
+		sub = &subscription{arn: t.arn + ":" + newID(), topic: t.arn, protocol: protocol, endpoint: endpoint, token: rand.Text(), confirmed: protocol == "lambda"}
+	}
+	for name, value := range in.Attributes {
+		if err := sub.setAttribute(name, value); err != nil {
+			return nil, err
+		}
+	}
+	s.subscriptions[sub.arn] = sub
+	if fresh && (protocol == "http" || protocol == "https") {
+		s.deliver(*sub, s.confirmation(sub))
+	}
+	out := &awssns.SubscribeOutput{SubscriptionArn: aws.String("pending confirmation")}
+	if sub.confirmed || in.ReturnSubscriptionArn {
+		out.SubscriptionArn = aws.String(sub.arn)
+	}
+	return out, nil
+}
+
+// ConfirmSubscription confirms a subscription by the token that its endpoint
+// was sent.
+func (s *Service) ConfirmSubscription(_ context.Context, in *awssns.ConfirmSubscriptionInput) (*awssns.ConfirmSubscriptionOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.topic(in.TopicArn)
+	if err != nil {
+		return nil, err
+	}
+	for _, sub := range s.subscriptions {
+		if sub.topic == t.arn && sub.token == aws.ToString(in.Token) {
+			sub.confirmed = true
+			return &awssns.ConfirmSubscriptionOutput{SubscriptionArn: aws.String(sub.arn)}, nil
+		}
+	}
+	return nil, invalid("Token")
+}
+
+// Unsubscribe removes a subscription. One that is gone is no error.
+func (s *Service) Unsubscribe(_ context.Context, in *awssns.UnsubscribeInput) (*awssns.UnsubscribeOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.subscriptions, aws.ToString(in.SubscriptionArn))
+	return &awssns.UnsubscribeOutput{}, nil
+}
+
+// subscription finds a subscription; s is locked.
+func (s *Service) subscription(arn *string) (*subscription, error) {
+	sub, ok := s.subscriptions[aws.ToString(arn)]
+	if !ok {
+		return nil, &types.NotFoundException{Message: aws.String("Subscription does not exist")}
+	}
+	return sub, nil
+}
+
+// GetSubscriptionAttributes returns a subscription's attributes.
+func (s *Service) GetSubscriptionAttributes(_ context.Context, in *awssns.GetSubscriptionAttributesInput) (*awssns.GetSubscriptionAttributesOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub, err := s.subscription(in.SubscriptionArn)
+	if err != nil {
+		return nil, err
+	}
+	return &awssns.GetSubscriptionAttributesOutput{Attributes: map[string]string{
+		"SubscriptionArn": sub.arn, "TopicArn": sub.topic, "Owner": s.account.ID, "Protocol": sub.protocol, "Endpoint": sub.endpoint,
+		"PendingConfirmation": strconv.FormatBool(!sub.confirmed), "RawMessageDelivery": strconv.FormatBool(sub.raw),
+		"ConfirmationWasAuthenticated": strconv.FormatBool(sub.protocol == "lambda"),
+	}}, nil
+}
+
+// SetSubscriptionAttributes sets one attribute of a subscription.
+func (s *Service) SetSubscriptionAttributes(_ context.Context, in *awssns.SetSubscriptionAttributesInput) (*awssns.SetSubscriptionAttributesOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub, err := s.subscription(in.SubscriptionArn)
+	if err != nil {
+		return nil, err
+	}
+	if err := sub.setAttribute(aws.ToString(in.AttributeName), aws.ToString(in.AttributeValue)); err != nil {
+		return nil, err
+	}
+	return &awssns.SetSubscriptionAttributesOutput{}, nil
+}
+
+// list returns the subscriptions of a topic, or of all if it is empty. s is locked.
+func (s *Service) list(topicARN string) []types.Subscription {
+	var all []types.Subscription
+	for _, sub := range slices.SortedFunc(maps.Values(s.subscriptions), func(x, y *subscription) int { return cmp.Compare(x.arn, y.arn) }) {
+		if topicARN != "" && sub.topic != topicARN {
+			continue
+		}
+		arn := sub.arn
+		if !sub.confirmed {
+			arn = pendingARN
+		}
+		all = append(all, types.Subscription{
+			SubscriptionArn: aws.String(arn), TopicArn: aws.String(sub.topic), Protocol: aws.String(sub.protocol),
+			Endpoint: aws.String(sub.endpoint), Owner: aws.String(s.account.ID),
+		})
+	}
+	return all
+}
+
+// ListSubscriptions lists all subscriptions in one page.
+func (s *Service) ListSubscriptions(_ context.Context, in *awssns.ListSubscriptionsInput) (*awssns.ListSubscriptionsOutput, error) {
+	if in.NextToken != nil {
+		return nil, invalid("NextToken")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &awssns.ListSubscriptionsOutput{Subscriptions: s.list("")}, nil
+}
+
+// ListSubscriptionsByTopic lists a topic's subscriptions in one page.
+func (s *Service) ListSubscriptionsByTopic(_ context.Context, in *awssns.ListSubscriptionsByTopicInput) (*awssns.ListSubscriptionsByTopicOutput, error) {
+	if in.NextToken != nil {
+		return nil, invalid("NextToken")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.topic(in.TopicArn)
+	if err != nil {
+		return nil, err
+	}
+	return &awssns.ListSubscriptionsByTopicOutput{Subscriptions: s.list(t.arn)}, nil
+}

@@ -1,0 +1,161 @@
+package wire
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"path"
+	"reflect"
+	"strings"
+
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/traits"
+)
+
+// A failure is an error in the terms of the AWS protocols.
+type failure struct {
+	code    string
+	message string
+	status  int  // 0 for what the protocol has by default
+	server  bool // the fault is the server's
+	typed   any  // the SDK's typed error, or nil
+	schema  *smithy.Schema
+}
+
+// newFailure takes an error apart. One without a type is the client's fault,
+// because clients retry what is the server's for minutes; only a panic is ours.
+func newFailure(err error) failure {
+	if p, ok := errors.AsType[*panicError](err); ok {
+		return failure{code: "InternalFailure", message: p.text, status: http.StatusInternalServerError, server: true}
+	}
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return failure{code: "InvalidRequest", message: err.Error()}
+	}
+	f := failure{
+		code:    api.ErrorCode(),
+		message: api.ErrorMessage(),
+		status:  statuses[api.ErrorCode()],
+		server:  api.ErrorFault() == smithy.FaultServer,
+	}
+	if t := reflect.TypeOf(api); t.Kind() == reflect.Pointer && path.Base(t.Elem().PkgPath()) == "types" {
+		f.typed, f.schema = api, schemaOf(t.Elem())
+	}
+	if f.server {
+		f.status = cmp.Or(f.status, http.StatusInternalServerError)
+	}
+	return f
+}
+
+// statuses has the HTTP status of errors by code, as far as it isn't 400. The
+// awsJson protocols answer 400 to what is the client's fault, except where no
+// service has seen the request.
+var statuses = map[string]int{
+	"AccessDenied":                   http.StatusForbidden,
+	"AccessDeniedException":          http.StatusForbidden,
+	"AuthorizationError":             http.StatusForbidden,
+	"ExpiredToken":                   http.StatusForbidden,
+	"InvalidClientTokenId":           http.StatusForbidden,
+	"MissingAuthenticationToken":     http.StatusForbidden,
+	"SubscriptionLimitExceeded":      http.StatusForbidden,
+	"TopicLimitExceeded":             http.StatusForbidden,
+	"ChangeSetNotFound":              http.StatusNotFound,
+	"HookResultNotFound":             http.StatusNotFound,
+	"NoSuchEntity":                   http.StatusNotFound,
+	"NotFound":                       http.StatusNotFound,
+	"OperationNotFound":              http.StatusNotFound,
+	"ResourceNotFound":               http.StatusNotFound,
+	"StackInstanceNotFound":          http.StatusNotFound,
+	"StackSetNotFound":               http.StatusNotFound,
+	"TypeNotFound":                   http.StatusNotFound,
+	"TypeNotFoundException":          http.StatusNotFound,
+	"ConcurrentModification":         http.StatusConflict,
+	"CreatedButModifiedException":    http.StatusConflict,
+	"DeleteConflict":                 http.StatusConflict,
+	"EntityAlreadyExists":            http.StatusConflict,
+	"EntityTemporarilyUnmodifiable":  http.StatusConflict,
+	"NameAlreadyExistsException":     http.StatusConflict,
+	"OperationIdAlreadyExists":       http.StatusConflict,
+	"OperationInProgress":            http.StatusConflict,
+	"OperationInProgressException":   http.StatusConflict,
+	"StackSetNotEmpty":               http.StatusConflict,
+	"StaleRequest":                   http.StatusConflict,
+	"StaleRequestException":          http.StatusConflict,
+	"RequestEntityTooLargeException": http.StatusRequestEntityTooLarge,
+	"Throttled":                      http.StatusTooManyRequests,
+}
+
+// suffixed are the codes of requests that no service has seen, which end with
+// "Exception" where the protocol isn't awsQuery.
+var suffixed = map[string]bool{"ExpiredToken": true, "MissingAuthenticationToken": true, "IncompleteSignature": true}
+
+// jsonCode returns the error's code outside of awsQuery.
+func (f failure) jsonCode() string {
+	switch {
+	case f.schema != nil:
+		return f.schema.ID().Name
+	case suffixed[f.code]:
+		return f.code + "Exception"
+	default:
+		return f.code
+	}
+}
+
+// httpStatus returns the status that the error's schema, or else the table
+// has for it.
+func (f failure) httpStatus() int {
+	if t, ok := smithy.SchemaTrait[*traits.HTTPError](f.schema); ok {
+		return t.Code
+	}
+	return cmp.Or(f.status, http.StatusBadRequest)
+}
+
+// jsonStatus returns the status in awsJson.
+func (f failure) jsonStatus() int {
+	if f.typed != nil && !f.server {
+		return http.StatusBadRequest
+	}
+	return cmp.Or(f.status, http.StatusBadRequest)
+}
+
+// query returns code and status in awsQuery.
+func (f failure) query() (code string, status int) {
+	if t, ok := smithy.SchemaTrait[*traits.AWSQueryError](f.schema); ok {
+		return t.ErrorCode, t.StatusCode
+	}
+	return f.code, f.httpStatus()
+}
+
+// queryHeader is the code and fault that awsQuery had for an error.
+// See https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait.
+func (f failure) queryHeader() string {
+	code, _ := f.query()
+	return code + ";" + f.fault()
+}
+
+func (f failure) fault() string {
+	if f.server {
+		return "Receiver"
+	}
+	return "Sender"
+}
+
+// members returns the members of an error's body.
+func (f failure) members(m metadata, d dialect) map[string]any {
+	body := map[string]any{}
+	if f.typed != nil {
+		v := reflect.ValueOf(f.typed).Elem()
+		if s, err := newCompiler(m).top(v.Type()); err == nil {
+			if fields, ok := encode(v, s, "", d).(map[string]any); ok {
+				body = fields
+			}
+		}
+	}
+	for name := range body {
+		if strings.EqualFold(name, "message") {
+			return body
+		}
+	}
+	body["message"] = f.message
+	return body
+}

@@ -1,0 +1,235 @@
+package wire
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/localaws/account"
+)
+
+type handler struct {
+	account  account.Account
+	resolver Resolver
+	log      *slog.Logger
+	services map[string]*service
+}
+
+// A request is an HTTP request on its way to an operation.
+type request struct {
+	*http.Request
+	id      string // answered as x-amzn-RequestId
+	service *service
+	body    []byte
+}
+
+// A response is what a protocol makes of an output or an error.
+type response struct {
+	status int
+	header http.Header
+	body   []byte
+	stream io.Reader // instead of body
+}
+
+// A protocol decodes requests and encodes answers.
+type protocol interface {
+	// operation returns the name of the operation that r asks for, which may
+	// be one that nobody has heard of.
+	operation(r *request) (string, error)
+	decode(r *request, op *operation, in reflect.Value) error
+	encode(r *request, op *operation, out reflect.Value) (response, error)
+	fail(r *request, e failure) response
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+	start := h.account.Clock.Now()
+	id := newRequestID()
+	w.Header().Set("x-amzn-RequestId", id)
+	w.Header().Set("Date", start.UTC().Format(http.TimeFormat))
+
+	cred, err := parseCredential(hr)
+	r := &request{Request: hr, id: id, service: h.find(hr, cred)}
+	p := protocolOf(r)
+	var ctx context.Context
+	if err == nil {
+		ctx, err = h.authorize(hr, cred, r.service)
+	}
+	if err == nil && r.service.handler != nil {
+		w.Header().Set("x-amz-request-id", id)
+		r.service.handler.ServeHTTP(w, hr.WithContext(ctx))
+		return
+	}
+	name := ""
+	var answer response
+	if err == nil {
+		name, answer, err = h.serve(ctx, r, p)
+	}
+	if err != nil {
+		answer = p.fail(r, newFailure(err))
+	}
+	h.log.Debug("served an AWS request", "service", r.service.name, "operation", name,
+		"status", answer.status, "took", clock.Since(h.account.Clock, start), "error", err)
+	write(w, answer)
+}
+
+// serve carries out an operation.
+func (h *handler) serve(ctx context.Context, r *request, p protocol) (name string, answer response, err error) {
+	if r.body, err = readBody(r); err != nil {
+		return "", response{}, err
+	}
+	if name, err = p.operation(r); err != nil {
+		return "", response{}, err
+	}
+	op := r.service.operations[name]
+	if op == nil {
+		return name, response{}, unsupported(r.service.name, name)
+	}
+	in := reflect.New(op.in)
+	if err := p.decode(r, op, in.Elem()); err != nil {
+		return name, response{}, &smithy.GenericAPIError{
+			Code: "SerializationException", Message: "reading the request: " + err.Error(), Fault: smithy.FaultClient,
+		}
+	}
+	out, err := h.run(ctx, r.service, op, in)
+	if err != nil {
+		return name, response{}, err
+	}
+	answer, err = p.encode(r, op, out.Elem())
+	return name, answer, err
+}
+
+// find returns the service that a request is for. It is one without
+// operations where nobody serves it.
+func (h *handler) find(r *http.Request, c credential) *service {
+	name := c.service
+	if name == "" { // not signed: who is meant decides in which protocol we refuse
+		target, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+		for _, s := range h.services {
+			if target != "" && s.target == target {
+				return s
+			}
+		}
+		if target == "" && contentType(r) != formType {
+			name = "s3"
+		}
+	}
+	if s := h.services[name]; s != nil {
+		return s
+	}
+	return &service{name: cmp.Or(name, "this service")}
+}
+
+// protocolOf returns the protocol in which a request is written. If the
+// service doesn't speak it, the service's own answers, so that its clients
+// understand the refusal.
+func protocolOf(r *request) protocol {
+	m := r.service.metadata
+	unknown := r.service.operations == nil
+	switch {
+	case m.rest != nil:
+		return restProtocol{}
+	case r.Header.Get("Smithy-Protocol") == "rpc-v2-cbor" && (m.cbor || unknown):
+		return cborProtocol{}
+	case r.Header.Get("X-Amz-Target") != "" && (m.json != "" || unknown):
+		version, ok := strings.CutPrefix(contentType(r.Request), jsonType)
+		if !ok {
+			version = cmp.Or(m.json, "1.1")
+		}
+		return jsonProtocol{version: version}
+	case m.namespace != "" || unknown && contentType(r.Request) == formType || r.service.name == "s3":
+		return queryProtocol{}
+	case m.json != "":
+		return jsonProtocol{version: m.json}
+	default:
+		return restProtocol{}
+	}
+}
+
+const (
+	formType = "application/x-www-form-urlencoded"
+	jsonType = "application/x-amz-json-"
+)
+
+func contentType(r *http.Request) string {
+	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return t
+}
+
+// readBody reads a request's body, which SDKs compress where it is large.
+func readBody(r *request) ([]byte, error) {
+	limit := cmp.Or(r.service.bodyLimit, defaultBodyLimit)
+	b, err := readLimited(r.Body, limit)
+	if err != nil || r.Header.Get("Content-Encoding") == "" {
+		return b, err
+	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "gzip" {
+		return nil, &smithy.GenericAPIError{
+			Code: "InvalidRequest", Message: "Content-Encoding " + abbreviate(encoding) + " is not supported by the embedded AWS",
+			Fault: smithy.FaultClient,
+		}
+	}
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, fmt.Errorf("reading the compressed request: %w", err)
+	}
+	return readLimited(z, limit)
+}
+
+func readLimited(r io.Reader, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the request: %w", err)
+	}
+	if int64(len(b)) > limit {
+		return nil, &smithy.GenericAPIError{
+			Code:    "RequestEntityTooLargeException",
+			Message: fmt.Sprintf("Request must be smaller than %d bytes", limit),
+			Fault:   smithy.FaultClient,
+		}
+	}
+	return b, nil
+}
+
+// write sends an answer. A client that has gone is no error of ours.
+func write(w http.ResponseWriter, a response) {
+	for k, v := range a.header {
+		w.Header()[k] = v
+	}
+	w.WriteHeader(a.status)
+	if a.stream != nil {
+		_, err := io.Copy(w, a.stream)
+		if c, ok := a.stream.(io.Closer); ok {
+			err = errors.Join(err, c.Close())
+		}
+		if err != nil {
+			panic(http.ErrAbortHandler) // so that the client sees that it is cut off
+		}
+		return
+	}
+	_, _ = w.Write(a.body)
+}
+
+// newRequestID returns a random UUID.
+func newRequestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

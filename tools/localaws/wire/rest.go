@@ -1,0 +1,258 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/traits"
+)
+
+// restProtocol is REST-JSON: method and path name the operation.
+// See https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html.
+type restProtocol struct{}
+
+// A route is the method and path of an operation.
+type route struct {
+	operation string
+	method    string
+	segments  []string // "{Name}" is a label
+	query     url.Values
+	status    int
+}
+
+func newRoute(schema *smithy.Schema) (route, error) {
+	t, ok := smithy.SchemaTrait[*traits.HTTP](schema)
+	if !ok {
+		return route{}, fmt.Errorf("operation %s has no path", schema.ID().Name)
+	}
+	path, query, _ := strings.Cut(t.URI, "?")
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		return route{}, fmt.Errorf("reading the path of %s: %w", schema.ID().Name, err)
+	}
+	return route{
+		operation: schema.ID().Name, method: t.Method,
+		segments: segments(path), query: q, status: t.Code,
+	}, nil
+}
+
+// segments splits a path; a slash at its end means nothing.
+func segments(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }
+
+// match returns the labels' values, and how specific the match is: paths of
+// one form differ in how much of them is literal.
+func (rt route) match(method string, path []string, query url.Values) (labels map[string]string, score int, ok bool) {
+	if method != rt.method || len(path) != len(rt.segments) {
+		return nil, 0, false
+	}
+	for k, v := range rt.query {
+		if query.Get(k) != v[0] {
+			return nil, 0, false
+		}
+		score++
+	}
+	labels = map[string]string{}
+	for i, s := range rt.segments {
+		name, label := strings.CutPrefix(s, "{")
+		if !label {
+			if s != path[i] {
+				return nil, 0, false
+			}
+			score++
+			continue
+		}
+		value, err := url.PathUnescape(path[i])
+		if err != nil || value == "" {
+			return nil, 0, false
+		}
+		labels[strings.TrimSuffix(name, "}")] = value
+	}
+	return labels, score, true
+}
+
+// find returns the route of a request and the values in its path.
+func (restProtocol) find(r *request) (best route, labels map[string]string, ok bool) {
+	path, query, most := segments(r.URL.EscapedPath()), r.URL.Query(), -1
+	for _, rt := range r.service.routes {
+		if l, score, matches := rt.match(r.Method, path, query); matches && score > most {
+			best, labels, most, ok = rt, l, score, true
+		}
+	}
+	return best, labels, ok
+}
+
+func (p restProtocol) operation(r *request) (string, error) {
+	rt, _, ok := p.find(r)
+	if !ok {
+		return "", unsupported(r.service.name, r.Method+" "+abbreviate(r.URL.Path))
+	}
+	return rt.operation, nil
+}
+
+func (p restProtocol) decode(r *request, op *operation, in reflect.Value) error {
+	_, labels, _ := p.find(r)
+	query := r.URL.Query()
+	payload := false
+	for _, f := range op.input.fields {
+		dst := in.Field(f.index)
+		var values []string
+		switch f.location {
+		case inLabel:
+			values = []string{labels[f.bound]}
+		case inQuery:
+			values = query[f.bound]
+		case inHeader:
+			values = r.Header.Values(f.bound)
+		case inPayload:
+			payload = true
+			if err := decodePayload(r.body, f, dst); err != nil {
+				return fmt.Errorf("%s: %w", f.name, err)
+			}
+		}
+		if len(values) == 0 {
+			continue
+		}
+		if err := decode(boundValues(values, f), f.shape, dst); err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+	}
+	if payload {
+		return nil
+	}
+	v, err := parseJSON(r.body)
+	if err != nil {
+		return err
+	}
+	return decode(v, op.input, in)
+}
+
+// boundValues makes what decode takes of a header's or query's values.
+func boundValues(values []string, f field) any {
+	if f.shape.kind != list {
+		return &node{value: values[0]}
+	}
+	if f.location == inHeader {
+		values = strings.Split(strings.Join(values, ","), ",")
+	}
+	items := make([]any, len(values))
+	for i, v := range values {
+		items[i] = &node{value: strings.TrimSpace(v)}
+	}
+	return items
+}
+
+func decodePayload(body []byte, f field, dst reflect.Value) error {
+	if f.shape.kind == stream {
+		dst.Set(reflect.ValueOf(bytes.NewReader(body)))
+		return nil
+	}
+	if len(body) == 0 {
+		return nil
+	}
+	switch f.shape.kind {
+	case blob:
+		dst.SetBytes(body)
+		return nil
+	case text:
+		return decode(string(body), f.shape, dst)
+	default:
+		v, err := parseJSON(body)
+		if err != nil {
+			return err
+		}
+		return decode(v, f.shape, dst)
+	}
+}
+
+func (p restProtocol) encode(r *request, op *operation, out reflect.Value) (response, error) {
+	rt, _, _ := p.find(r)
+	a := response{status: rt.status, header: http.Header{"Content-Type": {"application/json"}}}
+	payload, members := false, false
+	for _, f := range op.output.fields {
+		v := out.Field(f.index)
+		switch f.location {
+		case inBody:
+			members = true
+		case inPayload:
+			payload = true
+		}
+		if absent(v) {
+			continue
+		}
+		switch f.location {
+		case inHeader:
+			a.header.Set(f.bound, headerText(v, f))
+		case inStatus:
+			if code := int(reflect.Indirect(v).Int()); code != 0 {
+				a.status = code
+			}
+		case inPayload:
+			if err := a.payload(v, f); err != nil {
+				return response{}, err
+			}
+		}
+	}
+	if payload || !members && a.status == http.StatusNoContent {
+		return a, nil
+	}
+	var err error
+	a.body, err = formatJSON(encode(out, op.output, "", jsonDialect{}))
+	return a, err
+}
+
+func headerText(v reflect.Value, f field) string {
+	format := f.format
+	if format == "" {
+		format = "http-date"
+	}
+	if f.shape.kind != list {
+		return scalarText(v, f.shape.kind, format)
+	}
+	items := make([]string, v.Len())
+	for i := range items {
+		items[i] = scalarText(v.Index(i), f.shape.elem.kind, format)
+	}
+	return strings.Join(items, ",")
+}
+
+// payload makes a member the whole body.
+func (a *response) payload(v reflect.Value, f field) (err error) {
+	switch f.shape.kind {
+	case blob:
+		a.body = v.Bytes()
+	case text:
+		a.body = []byte(reflect.Indirect(v).String())
+	case stream:
+		a.stream, _ = reflect.TypeAssert[io.Reader](v.Elem())
+	default:
+		a.body, err = formatJSON(encode(v, f.shape, f.format, jsonDialect{}))
+	}
+	return err
+}
+
+func (restProtocol) fail(r *request, f failure) response {
+	body := f.members(r.service.metadata, jsonDialect{})
+	a := response{status: f.httpStatus(), header: http.Header{"Content-Type": {"application/json"}}}
+	a.header.Set("X-Amzn-ErrorType", f.jsonCode())
+	if f.typed != nil {
+		v := reflect.ValueOf(f.typed).Elem()
+		if s, err := newCompiler(r.service.metadata).top(v.Type()); err == nil {
+			for _, m := range s.fields {
+				if m.location == inHeader && !absent(v.Field(m.index)) {
+					a.header.Set(m.bound, headerText(v.Field(m.index), m))
+				}
+			}
+		}
+	}
+	var err error
+	if a.body, err = formatJSON(body); err != nil { // it holds nothing that JSON hasn't
+		a.body = []byte("{}")
+	}
+	return a
+}

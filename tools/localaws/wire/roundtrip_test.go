@@ -1,0 +1,291 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/token"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild"
+	"github.com/aws/aws-sdk-go-v2/service/codeconnections"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/codestarconnections"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/principal"
+)
+
+var testNow = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func testAccount() account.Account {
+	return account.Account{
+		ID: account.DefaultID, Region: "us-east-1", Clock: clock.NewManual(testNow),
+	}
+}
+
+// anybody resolves every key.
+type anybody struct{}
+
+func (anybody) Principal(_ context.Context, id string) (principal.Principal, error) {
+	return principal.Principal{ARN: "arn:aws:iam::000000000000:user/" + id, AccessKeyID: id}, nil
+}
+
+// testConfig is for SDK clients that talk to server whatever host name they
+// make up.
+func testConfig(server *httptest.Server) aws.Config {
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, network, server.Listener.Addr().String())
+	}}
+	return aws.Config{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String(server.URL),
+		HTTPClient:   &http.Client{Transport: plainBodies{transport}},
+		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "secret"}, nil
+		}),
+	}
+}
+
+// plainBodies hides that a request's body has a WriteTo: smithy-go closes it
+// when the answer's header is there, its WriteTo then fails where Read would
+// end, and the transport drops the connection with the rest of the answer.
+type plainBodies struct{ http.RoundTripper }
+
+func (p plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		r = r.Clone(r.Context())
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return p.RoundTripper.RoundTrip(r)
+}
+
+// TestEveryOperationOfEveryService sends each operation that the SDK has, with
+// all members set, through its real client, and wants the input to arrive and
+// the output to come back as they were.
+func TestEveryOperationOfEveryService(t *testing.T) {
+	t.Parallel()
+	clients := map[string]struct {
+		client func(aws.Config) any
+		except map[string]string // operation: why the wire can't carry it
+	}{
+		"cloudformation":       {client: func(c aws.Config) any { return cloudformation.NewFromConfig(c) }},
+		"codebuild":            {client: func(c aws.Config) any { return codebuild.NewFromConfig(c) }},
+		"codeconnections":      {client: func(c aws.Config) any { return codeconnections.NewFromConfig(c) }},
+		"codestar-connections": {client: func(c aws.Config) any { return codestarconnections.NewFromConfig(c) }},
+		"codedeploy":           {client: func(c aws.Config) any { return codedeploy.NewFromConfig(c) }},
+		"codepipeline":         {client: func(c aws.Config) any { return codepipeline.NewFromConfig(c) }},
+		"ecr":                  {client: func(c aws.Config) any { return ecr.NewFromConfig(c) }},
+		"events":               {client: func(c aws.Config) any { return eventbridge.NewFromConfig(c) }},
+		"iam":                  {client: func(c aws.Config) any { return iam.NewFromConfig(c) }},
+		"kms":                  {client: func(c aws.Config) any { return kms.NewFromConfig(c) }},
+		"lambda": {
+			client: func(c aws.Config) any { return lambda.NewFromConfig(c) },
+			except: map[string]string{"InvokeWithResponseStream": "answers with an event stream"},
+		},
+		"logs": {
+			client: func(c aws.Config) any { return cloudwatchlogs.NewFromConfig(c) },
+			except: map[string]string{
+				"GetLogObject":  "answers with an event stream",
+				"StartLiveTail": "answers with an event stream",
+			},
+		},
+		"monitoring":     {client: func(c aws.Config) any { return cloudwatch.NewFromConfig(c) }},
+		"secretsmanager": {client: func(c aws.Config) any { return secretsmanager.NewFromConfig(c) }},
+		"sns":            {client: func(c aws.Config) any { return sns.NewFromConfig(c) }},
+		"ssm":            {client: func(c aws.Config) any { return ssm.NewFromConfig(c) }},
+		"sts": {
+			client: func(c aws.Config) any { return sts.NewFromConfig(c) },
+			except: map[string]string{
+				"AssumeRoleWithSAML":        "is not signed",
+				"AssumeRoleWithWebIdentity": "is not signed",
+			},
+		},
+	}
+	for name := range services {
+		if _, ok := clients[name]; !ok {
+			t.Errorf("service %s has no round trip", name)
+		}
+	}
+	for name, s := range clients {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			roundTrip(t, name, s.client, s.except)
+		})
+	}
+}
+
+func roundTrip(t *testing.T, name string, newClient func(aws.Config) any, except map[string]string) {
+	// The last operation's input as it arrived and the output to answer with.
+	var got, answer reflect.Value
+	var ops []*operation
+	clientType := reflect.TypeOf(newClient(aws.Config{}))
+	for i := range clientType.NumMethod() {
+		m := clientType.Method(i)
+		if m.Type.NumIn() != 4 || m.Type.NumOut() != 2 || m.Type.In(1) != contextType {
+			continue
+		}
+		if reason, ok := except[m.Name]; ok {
+			t.Logf("%s is left out: it %s", m.Name, reason)
+			continue
+		}
+		ops = append(ops, &operation{
+			name: m.Name, in: m.Type.In(2).Elem(), out: m.Type.Out(0).Elem(),
+			call: func(_ context.Context, in reflect.Value) (reflect.Value, error) {
+				got = in
+				return answer, nil
+			},
+		})
+	}
+	compiled, err := compileService(name, ops)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := NewHandler(testAccount(), anybody{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.(*handler).services[name] = compiled
+	server := httptest.NewServer(h)
+	defer server.Close()
+	client := reflect.ValueOf(newClient(testConfig(server)))
+
+	for _, op := range ops {
+		in, out := sample(op.in), sample(op.out)
+		got, answer = reflect.New(op.in), out
+		results := client.MethodByName(op.name).Call([]reflect.Value{reflect.ValueOf(t.Context()), in})
+		if err, _ := results[1].Interface().(error); err != nil {
+			t.Errorf("%s: %v", op.name, err)
+			continue
+		}
+		if diff := cmp.Diff(in.Interface(), got.Interface(), exact); diff != "" {
+			t.Errorf("%s: the input arrived changed (-sent +arrived):\n%s", op.name, diff)
+		}
+		if diff := cmp.Diff(out.Interface(), results[0].Interface(), exact); diff != "" {
+			t.Errorf("%s: the output came back changed (-sent +came):\n%s", op.name, diff)
+		}
+	}
+	t.Logf("%d operations", len(ops))
+}
+
+// exact compares what travels: exported fields without the SDK's metadata, and
+// what streams hold.
+var exact = cmp.Options{
+	cmp.FilterPath(func(p cmp.Path) bool {
+		f, ok := p.Last().(cmp.StructField)
+		return ok && (!token.IsExported(f.Name()) || f.Name() == "ResultMetadata")
+	}, cmp.Ignore()),
+	cmp.Comparer(func(a, b io.Reader) bool { return content(a) == content(b) }),
+}
+
+func content(r io.Reader) string {
+	if s, ok := r.(io.Seeker); ok {
+		if _, err := s.Seek(0, io.SeekStart); err != nil {
+			return err.Error()
+		}
+	}
+	b, err := io.ReadAll(r)
+	return string(b) + fmt.Sprint(err)
+}
+
+// sample returns a pointer to a t with every member set.
+func sample(t reflect.Type) reflect.Value {
+	v := reflect.New(t)
+	s := sampler{}
+	s.fill(v.Elem())
+	return v
+}
+
+type sampler struct {
+	n    int64 // makes values differ
+	path []reflect.Type
+}
+
+// unset names members that change where the SDK sends a request.
+var unset = []string{"EndpointId"}
+
+func (s *sampler) fill(v reflect.Value) {
+	s.n++
+	t := v.Type()
+	switch {
+	case t == timeType:
+		v.Set(reflect.ValueOf(testNow.Add(time.Duration(s.n) * 1001 * time.Millisecond)))
+	case t == readerType:
+		v.Set(reflect.ValueOf(strings.NewReader("streamed <content>")))
+	case t.Kind() == reflect.Pointer:
+		if !slices.Contains(s.path, t.Elem()) {
+			v.Set(reflect.New(t.Elem()))
+			s.fill(v.Elem())
+		}
+	case t.Kind() == reflect.Struct:
+		s.path = append(s.path, t)
+		for i := range t.NumField() {
+			f := t.Field(i)
+			if f.IsExported() && f.Type != metadataType && !slices.Contains(unset, f.Name) {
+				s.fill(v.Field(i))
+			}
+		}
+		s.path = s.path[:len(s.path)-1]
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
+		v.SetBytes([]byte{0, 0xff, byte(s.n)})
+	case t.Kind() == reflect.Slice:
+		if slices.Contains(s.path, t.Elem()) {
+			return
+		}
+		v.Set(reflect.MakeSlice(t, 2, 2))
+		s.fill(v.Index(0))
+		s.fill(v.Index(1))
+	case t.Kind() == reflect.Map:
+		if slices.Contains(s.path, t.Elem()) {
+			return
+		}
+		v.Set(reflect.MakeMap(t))
+		for range 2 {
+			key, e := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
+			s.fill(key)
+			s.fill(e)
+			v.SetMapIndex(key, e)
+		}
+	case t.Kind() == reflect.Interface:
+		members := unions[t]
+		m := reflect.New(members[int(s.n)%len(members)])
+		s.fill(m.Elem().FieldByName("Value"))
+		v.Set(m)
+	case t.Kind() == reflect.String:
+		v.SetString(fmt.Sprintf(`s%d <é> & "x"/y+%%z`, s.n))
+	case t.Kind() == reflect.Bool:
+		v.SetBool(true)
+	case v.CanInt():
+		v.SetInt(200 + s.n%99) // also good as a status
+	case v.CanFloat():
+		v.SetFloat(float64(s.n) + 0.25)
+	default:
+		panic(errors.New("no sample of a " + t.String()))
+	}
+}

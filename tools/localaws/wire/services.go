@@ -1,0 +1,128 @@
+package wire
+
+import (
+	"reflect"
+
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	logstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/smithy-go"
+)
+
+// metadata is what the wire must know of a service beyond its types.
+type metadata struct {
+	target    string // prefix of X-Amz-Target; the name in the path for rpc-v2-CBOR
+	json      string // version of awsJson, "1.0" or "1.1"; empty if not spoken
+	namespace string // XML namespace of awsQuery answers; empty if not spoken
+	cbor      bool   // speaks rpc-v2-CBOR
+	global    bool   // has one endpoint for all regions
+	// queryErrors says that JSON and CBOR errors carry the code that
+	// awsQuery had for them, in a header.
+	queryErrors bool
+	// lowerCamel says that names on the wire begin with a small letter, which
+	// the SDK's fields do not show, except those in irregular.
+	lowerCamel bool
+	// irregular names fields, as Type.Field, whose name begins in the other
+	// case than the service's other names.
+	irregular map[string]bool
+	rest      []*smithy.Schema // the operations of a REST-JSON service
+	bodyLimit int64            // bytes of a request's body
+}
+
+const defaultBodyLimit = 16 << 20
+
+// services has every service that can be implemented, by signing name. Names
+// and versions are those of the SDK's serializers.
+var services = map[string]metadata{
+	"cloudformation":       {namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/"},
+	"codebuild":            {target: "CodeBuild_20161006", json: "1.1", lowerCamel: true},
+	"codeconnections":      {target: "CodeConnections_20231201", json: "1.0"},
+	"codestar-connections": {target: "CodeStar_connections_20191201", json: "1.0"},
+	"codedeploy": {target: "CodeDeploy_20141006", json: "1.1", lowerCamel: true, irregular: set(
+		"DeploymentOverview.Failed", "DeploymentOverview.InProgress", "DeploymentOverview.Pending",
+		"DeploymentOverview.Ready", "DeploymentOverview.Skipped", "DeploymentOverview.Succeeded",
+		"EC2TagFilter.Key", "EC2TagFilter.Type", "EC2TagFilter.Value",
+		"Tag.Key", "Tag.Value",
+		"TagFilter.Key", "TagFilter.Type", "TagFilter.Value",
+		"ListTagsForResourceInput.NextToken", "ListTagsForResourceInput.ResourceArn",
+		"ListTagsForResourceOutput.NextToken", "ListTagsForResourceOutput.Tags",
+		"TagResourceInput.ResourceArn", "TagResourceInput.Tags",
+		"UntagResourceInput.ResourceArn", "UntagResourceInput.TagKeys",
+	)},
+	"codepipeline": {target: "CodePipeline_20150709", json: "1.1", lowerCamel: true, irregular: set(
+		"ListWebhooksInput.MaxResults", "ListWebhooksInput.NextToken", "ListWebhooksOutput.NextToken",
+		"WebhookAuthConfiguration.AllowedIPRange", "WebhookAuthConfiguration.SecretToken",
+	)},
+	"ecr": {
+		target: "AmazonEC2ContainerRegistry_V20150921", json: "1.1", lowerCamel: true,
+		irregular: set("Tag.Key", "Tag.Value"),
+	},
+	"events": {target: "AWSEvents", json: "1.1"},
+	"iam":    {namespace: "https://iam.amazonaws.com/doc/2010-05-08/", global: true},
+	"kms":    {target: "TrentService", json: "1.1"},
+	"lambda": {rest: lambdaOperations, bodyLimit: 80 << 20}, // a function's zip, 50 MB, as base64
+	"logs":   {target: "Logs_20140328", json: "1.1"},
+	"monitoring": {
+		target: "GraniteServiceVersion20100801", json: "1.0", cbor: true, queryErrors: true,
+		namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
+	},
+	"secretsmanager": {target: "secretsmanager", json: "1.1"},
+	"sns": {namespace: "http://sns.amazonaws.com/doc/2010-03-31/", irregular: set(
+		"CheckIfPhoneNumberIsOptedOutInput.PhoneNumber", "CheckIfPhoneNumberIsOptedOutOutput.IsOptedOut",
+		"GetSMSAttributesInput.Attributes", "GetSMSAttributesOutput.Attributes",
+		"ListPhoneNumbersOptedOutInput.NextToken",
+		"ListPhoneNumbersOptedOutOutput.NextToken", "ListPhoneNumbersOptedOutOutput.PhoneNumbers",
+		"OptInPhoneNumberInput.PhoneNumber", "SetSMSAttributesInput.Attributes",
+	)},
+	"ssm": {target: "AmazonSSM", json: "1.1"},
+	"sts": {namespace: "https://sts.amazonaws.com/doc/2011-06-15/", global: true, irregular: set(
+		"PolicyDescriptorType.Arn",
+	)},
+}
+
+// unions has the members of each union type: reflection can't list the types
+// that implement an interface.
+var unions = map[reflect.Type][]reflect.Type{
+	reflect.TypeFor[cloudwatchtypes.EvaluationCriteria](): {
+		reflect.TypeFor[cloudwatchtypes.EvaluationCriteriaMemberPromQLCriteria](),
+	},
+	reflect.TypeFor[cloudwatchtypes.EvaluationWindow](): {
+		reflect.TypeFor[cloudwatchtypes.EvaluationWindowMemberSlidingWindow](),
+		reflect.TypeFor[cloudwatchtypes.EvaluationWindowMemberWallClockWindow](),
+	},
+	reflect.TypeFor[logstypes.IntegrationDetails](): {
+		reflect.TypeFor[logstypes.IntegrationDetailsMemberOpenSearchIntegrationDetails](),
+	},
+	reflect.TypeFor[logstypes.ResourceConfig](): {
+		reflect.TypeFor[logstypes.ResourceConfigMemberOpenSearchResourceConfig](),
+	},
+	reflect.TypeFor[iamtypes.PolicyIdentifier](): {
+		reflect.TypeFor[iamtypes.PolicyIdentifierMemberInlinePolicyIdentifier](),
+		reflect.TypeFor[iamtypes.PolicyIdentifierMemberPolicyArn](),
+		reflect.TypeFor[iamtypes.PolicyIdentifierMemberPolicyType](),
+	},
+	reflect.TypeFor[ssmtypes.CloudConnectorConfiguration](): {
+		reflect.TypeFor[ssmtypes.CloudConnectorConfigurationMemberAzureConfiguration](),
+	},
+	reflect.TypeFor[ssmtypes.ConfigurationTargets](): {
+		reflect.TypeFor[ssmtypes.ConfigurationTargetsMemberSubscriptions](),
+	},
+	reflect.TypeFor[ssmtypes.ExecutionInputs](): {
+		reflect.TypeFor[ssmtypes.ExecutionInputsMemberAutomation](),
+	},
+	reflect.TypeFor[ssmtypes.ExecutionPreview](): {
+		reflect.TypeFor[ssmtypes.ExecutionPreviewMemberAutomation](),
+	},
+	reflect.TypeFor[ssmtypes.NodeType](): {
+		reflect.TypeFor[ssmtypes.NodeTypeMemberInstance](),
+	},
+}
+
+func set(names ...string) map[string]bool {
+	m := make(map[string]bool, len(names))
+	for _, n := range names {
+		m[n] = true
+	}
+	return m
+}

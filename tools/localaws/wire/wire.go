@@ -1,0 +1,222 @@
+// Package wire speaks the protocols of the AWS APIs: awsJson, awsQuery,
+// REST-JSON and rpc-v2-CBOR.
+//
+// A service implements operations as methods on aws-sdk-go-v2's own types.
+// This package finds them by reflection, decodes a request into the input
+// struct and encodes the output struct or the error, so that what is answered
+// has by construction the shape that AWS documents. Where the SDK carries
+// Smithy schemas, names and bindings come from them; elsewhere they are the
+// struct's field names, with one table for what is irregular.
+//
+// See https://smithy.io/2.0/aws/protocols/index.html.
+package wire
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"runtime/debug"
+	"strings"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/principal"
+)
+
+// A Service is one AWS service that a handler serves.
+type Service struct {
+	// Name is the signing name in a credential's scope, such as "codedeploy",
+	// "monitoring", "logs" or "events".
+	Name string
+	// Impl has a method for each operation:
+	// func(context.Context, *XInput) (*XOutput, error) with the name X.
+	Impl any
+	// Handler serves the service instead of Impl, such as S3's, which has a
+	// protocol of its own. It receives the request's principal in its context.
+	Handler http.Handler
+}
+
+// A Resolver tells who an access key belongs to.
+type Resolver interface {
+	// Principal returns the identity behind an access key id. Its error is
+	// what the client gets: an expired key is an ExpiredToken API error.
+	Principal(ctx context.Context, accessKeyID string) (principal.Principal, error)
+}
+
+// NewHandler returns the endpoint of an embedded AWS with the given services.
+// It returns an error where a service has a name without a known protocol, is
+// given twice, or implements an operation whose types can't be mapped.
+func NewHandler(a account.Account, r Resolver, services ...Service) (http.Handler, error) {
+	h := &handler{account: a, resolver: r, log: a.Log, services: map[string]*service{}}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	for _, s := range services {
+		compiled, err := newService(s)
+		if err != nil {
+			return nil, fmt.Errorf("serving %s: %w", s.Name, err)
+		}
+		if _, dup := h.services[s.Name]; dup {
+			return nil, fmt.Errorf("serving %s: it is given twice", s.Name)
+		}
+		h.services[s.Name] = compiled
+	}
+	return h, nil
+}
+
+// A service is a Service with its operations and the protocols it speaks.
+type service struct {
+	metadata
+	name       string
+	handler    http.Handler
+	operations map[string]*operation
+	routes     []route
+}
+
+func newService(s Service) (*service, error) {
+	if s.Handler != nil {
+		if s.Impl != nil {
+			return nil, errors.New("both Impl and Handler are set")
+		}
+		return &service{metadata: metadata{global: s.Name == "s3"}, name: s.Name, handler: s.Handler}, nil
+	}
+	if s.Impl == nil {
+		return nil, errors.New("neither Impl nor Handler is set")
+	}
+	ops := methods(s.Impl)
+	if len(ops) == 0 {
+		return nil, fmt.Errorf("%T has no method with the shape of an operation", s.Impl)
+	}
+	return compileService(s.Name, ops)
+}
+
+// compileService maps the types of operations to the names on the wire.
+func compileService(name string, ops []*operation) (*service, error) {
+	m, ok := services[name]
+	if !ok {
+		return nil, errors.New("its protocol is not known here")
+	}
+	s := &service{metadata: m, name: name, operations: map[string]*operation{}}
+	c := newCompiler(m)
+	for _, op := range ops {
+		if err := op.compile(c); err != nil {
+			return nil, fmt.Errorf("operation %s: %w", op.name, err)
+		}
+		s.operations[op.name] = op
+	}
+	for _, schema := range m.rest {
+		rt, err := newRoute(schema)
+		if err != nil {
+			return nil, err
+		}
+		s.routes = append(s.routes, rt)
+	}
+	return s, nil
+}
+
+// An operation is one method of a service.
+type operation struct {
+	name    string
+	in, out reflect.Type // the structs
+	call    func(context.Context, reflect.Value) (reflect.Value, error)
+
+	input, output *shape
+}
+
+func (op *operation) compile(c *compiler) (err error) {
+	if op.input, err = c.top(op.in); err != nil {
+		return err
+	}
+	op.output, err = c.top(op.out)
+	return err
+}
+
+var (
+	contextType = reflect.TypeFor[context.Context]()
+	errorType   = reflect.TypeFor[error]()
+)
+
+// methods returns the operations among the exported methods of impl.
+func methods(impl any) []*operation {
+	var ops []*operation
+	v := reflect.ValueOf(impl)
+	for i := range v.NumMethod() {
+		m := v.Type().Method(i)
+		t := v.Method(i).Type()
+		if t.NumIn() != 2 || t.NumOut() != 2 || t.IsVariadic() || t.In(0) != contextType || t.Out(1) != errorType {
+			continue
+		}
+		in, out := t.In(1), t.Out(0)
+		if in.Kind() != reflect.Pointer || out.Kind() != reflect.Pointer ||
+			in.Elem().Name() != m.Name+"Input" || out.Elem().Name() != m.Name+"Output" {
+			continue
+		}
+		call := v.Method(i)
+		ops = append(ops, &operation{
+			name: m.Name, in: in.Elem(), out: out.Elem(),
+			call: func(ctx context.Context, in reflect.Value) (reflect.Value, error) {
+				results := call.Call([]reflect.Value{reflect.ValueOf(ctx), in})
+				err, _ := reflect.TypeAssert[error](results[1])
+				if err == nil && listing(m.Name) {
+					emptyLists(results[0])
+				}
+				return results[0], err
+			},
+		})
+	}
+	return ops
+}
+
+// listing reports whether an operation's answer is a list, which AWS sends also
+// where it is empty: the aws CLI prints nothing for a list that is not there.
+func listing(operation string) bool {
+	return strings.HasPrefix(operation, "List") || strings.HasPrefix(operation, "Describe")
+}
+
+// emptyLists makes the nil lists of an output empty ones.
+func emptyLists(out reflect.Value) {
+	if out.IsNil() {
+		return
+	}
+	for _, field := range out.Elem().Fields() {
+		if field.Kind() == reflect.Slice && field.IsNil() && field.CanSet() {
+			field.Set(reflect.MakeSlice(field.Type(), 0, 0))
+		}
+	}
+}
+
+// run calls the operation. A panic is logged and becomes the one error that
+// clients should retry.
+func (h *handler) run(ctx context.Context, s *service, op *operation, in reflect.Value) (out reflect.Value, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.log.Error("an operation of the embedded AWS panicked",
+				"service", s.name, "operation", op.name, "panic", p, "stack", string(debug.Stack()))
+			err = &panicError{fmt.Sprintf("%s %s panicked: %v", s.name, op.name, p)}
+		}
+	}()
+	out, err = op.call(ctx, in)
+	if err == nil && out.IsNil() {
+		out = reflect.New(op.out)
+	}
+	return out, err
+}
+
+type panicError struct{ text string }
+
+func (e *panicError) Error() string { return e.text }
+
+// unsupported is the answer to an operation that nobody implements. It is a
+// client's fault, so that no client retries it.
+func unsupported(service, operation string) error {
+	return &smithy.GenericAPIError{
+		Code:    "UnknownOperationException",
+		Message: service + " " + cmp.Or(operation, "(no operation named)") + " is not supported by the embedded AWS",
+		Fault:   smithy.FaultClient,
+	}
+}

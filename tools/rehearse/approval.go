@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"golang.org/x/term"
+
+	"github.com/magewright/magewright/tools/project"
+)
+
+// An approve answers an approval. It returns no answer where somebody else
+// will give it, by the API.
+type approve func(ctx context.Context, a approval) (answer, error)
+
+// An approval is a manual approval that waits.
+type approval struct {
+	stage, action, token string
+	link, text           string
+}
+
+type answer int
+
+const (
+	later answer = iota
+	yes
+	no
+)
+
+// always answers every approval in the same way.
+func always(approved bool) approve {
+	return func(context.Context, approval) (answer, error) {
+		if approved {
+			return yes, nil
+		}
+		return no, nil
+	}
+}
+
+// approver asks at the terminal, or says how to answer where there is none.
+func approver(cfg project.Config, approved bool, e *endpoint, v *view) approve {
+	if approved {
+		return always(true)
+	}
+	return func(ctx context.Context, a approval) (answer, error) {
+		v.pause()
+		defer v.resume()
+		fmt.Fprintf(cfg.Stdout, "\n%s\nsee  %s\n", a.text, a.link)
+		if term.IsTerminal(int(os.Stdin.Fd())) { // #nosec G115 -- a file descriptor is small
+			return ask(ctx, cfg)
+		}
+		fmt.Fprintf(cfg.Stdout, "answer from another shell:\n%s"+
+			"aws codepipeline put-approval-result --pipeline-name %s --stage-name %s --action-name %s --token %s --result summary=seen,status=Approved\n",
+			e.exports(), pipelineName, a.stage, a.action, a.token)
+		return later, nil
+	}
+}
+
+// ask asks for y or n until it gets one of them.
+func ask(ctx context.Context, cfg project.Config) (answer, error) {
+	type reading struct {
+		line string
+		err  error
+	}
+	lines := make(chan reading)
+	go func() {
+		in := bufio.NewReader(os.Stdin)
+		for {
+			line, err := in.ReadString('\n')
+			select {
+			case lines <- reading{line, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	for {
+		fmt.Fprint(cfg.Stdout, "take it to production? y/n ")
+		select {
+		case <-ctx.Done():
+			return later, ctx.Err()
+		case r := <-lines:
+			if r.err != nil {
+				return later, fmt.Errorf("reading the answer: %w", r.err)
+			}
+			switch strings.ToLower(strings.TrimSpace(r.line)) {
+			case "y", "yes":
+				return yes, nil
+			case "n", "no":
+				return no, nil
+			}
+		}
+	}
+}
+
+// decide gets an answer for the approval that waits and hands it on.
+func (r *rehearsal) decide(ctx context.Context, action types.ActionExecutionDetail, answerer approve) error {
+	a, err := r.approval(ctx, action)
+	if err != nil {
+		return err
+	}
+	given, err := answerer(ctx, a)
+	if err != nil || given == later {
+		return err
+	}
+	result := &types.ApprovalResult{Status: types.ApprovalStatusApproved, Summary: aws.String("approved in a rehearsal")}
+	if given == no {
+		result = &types.ApprovalResult{Status: types.ApprovalStatusRejected, Summary: aws.String("rejected in a rehearsal")}
+	}
+	_, err = r.pipelines.PutApprovalResult(ctx, &codepipeline.PutApprovalResultInput{
+		PipelineName: aws.String(pipelineName),
+		StageName:    &a.stage,
+		ActionName:   &a.action,
+		Token:        &a.token,
+		Result:       result,
+	})
+	if err != nil {
+		return fmt.Errorf("answering the approval: %w", err)
+	}
+	return nil
+}
+
+// approval returns what an approver is shown, with the token of the answer.
+func (r *rehearsal) approval(ctx context.Context, action types.ActionExecutionDetail) (approval, error) {
+	a := approval{stage: aws.ToString(action.StageName), action: aws.ToString(action.ActionName)}
+	if action.Input != nil {
+		a.link, a.text = action.Input.ResolvedConfiguration["ExternalEntityLink"], action.Input.ResolvedConfiguration["CustomData"]
+	}
+	state, err := r.pipelines.GetPipelineState(ctx, &codepipeline.GetPipelineStateInput{Name: aws.String(pipelineName)})
+	if err != nil {
+		return a, fmt.Errorf("reading the approval: %w", err)
+	}
+	for _, stage := range state.StageStates {
+		for _, s := range stage.ActionStates {
+			if aws.ToString(stage.StageName) == a.stage && aws.ToString(s.ActionName) == a.action && s.LatestExecution != nil {
+				a.token = aws.ToString(s.LatestExecution.Token)
+			}
+		}
+	}
+	if a.token == "" {
+		return a, fmt.Errorf("reading the approval: %s/%s has no token", a.stage, a.action)
+	}
+	return a, nil
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/magewright/magewright/tools/exit"
+)
+
+// awsDomains are where AWS answers.
+var awsDomains = []string{"amazonaws.com", "amazonaws.com.cn", "aws.amazon.com", "api.aws", "on.aws", "aws.dev", "amazonwebservices.com"}
+
+// An egress is the proxy through which everything that a rehearsal starts
+// reaches what is not this machine: modules and packages, and never AWS. A
+// child that passes by the endpoint, for whatever reason, is refused here and
+// fails the rehearsal.
+type egress struct {
+	server   *http.Server
+	served   chan error
+	upstream func(*http.Request) (*url.URL, error) // the proxies of the user
+
+	mu      sync.Mutex
+	refused []string // hosts of AWS that somebody tried to reach
+}
+
+// newEgress starts the proxy and makes it that of this process's children.
+func newEgress(ctx context.Context) (*egress, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("guarding what leaves this machine: %w", err)
+	}
+	e := &egress{served: make(chan error, 1), upstream: userProxies()}
+	e.server = &http.Server{Handler: e, ReadHeaderTimeout: 10 * time.Second}
+	go func() { e.served <- e.server.Serve(listener) }()
+	proxy := "http://" + listener.Addr().String()
+	for name, value := range map[string]string{
+		"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "NO_PROXY": "127.0.0.1,localhost,::1", "ALL_PROXY": "",
+	} {
+		for _, spelling := range []string{name, strings.ToLower(name)} {
+			if err := os.Setenv(spelling, value); err != nil {
+				return nil, errors.Join(fmt.Errorf("guarding what leaves this machine: %w", err), e.close())
+			}
+		}
+	}
+	return e, nil
+}
+
+// userProxies returns the proxies that the environment names now, before it
+// names ours.
+func userProxies() func(*http.Request) (*url.URL, error) {
+	named := os.Getenv("HTTPS_PROXY")
+	if named == "" {
+		named = os.Getenv("https_proxy")
+	}
+	if named == "" {
+		return func(*http.Request) (*url.URL, error) { return nil, nil }
+	}
+	proxy, err := url.Parse(named)
+	return func(*http.Request) (*url.URL, error) { return proxy, err }
+}
+
+// ServeHTTP tunnels CONNECT and forwards plain HTTP, but not to AWS.
+func (e *egress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	host := r.Host
+	if r.URL.Host != "" {
+		host = r.URL.Host
+	}
+	if ofAWS(host) {
+		e.mu.Lock()
+		if !slices.Contains(e.refused, host) {
+			e.refused = append(e.refused, host)
+		}
+		e.mu.Unlock()
+		http.Error(w, "a rehearsal must not reach AWS, and this request is for "+host, http.StatusForbidden)
+		return
+	}
+	if r.Method != http.MethodConnect {
+		e.forward(w, r)
+		return
+	}
+	if err := e.tunnel(w, r, host); err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+	}
+}
+
+func ofAWS(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
+	}
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	return slices.ContainsFunc(awsDomains, func(domain string) bool {
+		return name == domain || strings.HasSuffix(name, "."+domain)
+	})
+}
+
+func (e *egress) forward(w http.ResponseWriter, r *http.Request) {
+	out := r.Clone(r.Context())
+	out.RequestURI = ""
+	out.Header.Del("Proxy-Connection")
+	response, err := (&http.Transport{Proxy: e.upstream, DisableKeepAlives: true}).RoundTrip(out)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer func() { _ = response.Body.Close() }()
+	for name, values := range response.Header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(response.StatusCode)
+	_, _ = io.Copy(w, response.Body) // the client sees where it breaks off
+}
+
+// tunnel joins the client and host until one of them has ended.
+func (e *egress) tunnel(w http.ResponseWriter, r *http.Request, host string) error {
+	far, err := e.dial(r, host)
+	if err != nil {
+		return err
+	}
+	near, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return errors.Join(err, far.Close())
+	}
+	if _, err := io.WriteString(near, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+		return errors.Join(near.Close(), far.Close())
+	}
+	go func() {
+		_, _ = io.Copy(far, buffered) // both ends notice the end of the other
+		_ = far.Close()
+	}()
+	_, _ = io.Copy(near, far)
+	_ = near.Close()
+	return nil
+}
+
+// dial connects to host, through the user's proxy if there is one.
+func (e *egress) dial(r *http.Request, host string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: 30 * time.Second}
+	proxy, err := e.upstream(r)
+	if err != nil {
+		return nil, fmt.Errorf("reading HTTPS_PROXY: %w", err)
+	}
+	if proxy == nil {
+		return dialer.DialContext(r.Context(), "tcp", host)
+	}
+	far, err := dialer.DialContext(r.Context(), "tcp", proxy.Host)
+	if err != nil {
+		return nil, err
+	}
+	authorization := ""
+	if user := proxy.User; user != nil {
+		helper := http.Request{Header: http.Header{}}
+		password, _ := user.Password()
+		helper.SetBasicAuth(user.Username(), password)
+		authorization = "Proxy-Authorization: " + helper.Header.Get("Authorization") + "\r\n"
+	}
+	if _, err := fmt.Fprintf(far, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", host, host, authorization); err != nil {
+		return nil, errors.Join(err, far.Close())
+	}
+	status := make([]byte, 0, 1024)
+	for one := make([]byte, 1); !strings.HasSuffix(string(status), "\r\n\r\n"); {
+		if _, err := far.Read(one); err != nil || len(status) == cap(status) {
+			return nil, errors.Join(fmt.Errorf("the proxy %s gave no answer", proxy.Host), err, far.Close())
+		}
+		status = append(status, one[0])
+	}
+	if fields := strings.Fields(string(status)); len(fields) < 2 || fields[1] != "200" {
+		return nil, errors.Join(fmt.Errorf("the proxy %s refused %s", proxy.Host, host), far.Close())
+	}
+	return far, nil
+}
+
+// close ends the proxy. Its error names the hosts of AWS that were refused.
+func (e *egress) close() error {
+	err := e.server.Close()
+	if served := <-e.served; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.refused) > 0 {
+		err = errors.Join(err, exit.Failed("find what ignores AWS_ENDPOINT_URL in .magewright/rehearsal.log or in the builds' logs",
+			"something tried to leave this machine for %s, and was refused", strings.Join(e.refused, ", ")))
+	}
+	return err
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+)
+
+// clients returns a client that goes through the proxy of the environment.
+func throughProxy(t *testing.T) *http.Client {
+	t.Helper()
+	proxy, err := url.Parse(os.Getenv("HTTPS_PROXY"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewTLSServer(nil)
+	t.Cleanup(server.Close)
+	transport := server.Client().Transport.(*http.Transport).Clone() // trusts test servers
+	transport.Proxy = http.ProxyURL(proxy)
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// keepProxies restores the proxies of the environment after the test.
+func keepProxies(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"} {
+		t.Setenv(name, "")
+	}
+}
+
+func TestEgressLetsPackagesThrough(t *testing.T) {
+	keepProxies(t)
+	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "a package") })
+	secure, plain := httptest.NewTLSServer(hello), httptest.NewServer(hello)
+	t.Cleanup(secure.Close)
+	t.Cleanup(plain.Close)
+	e, err := newEgress(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := throughProxy(t)
+	for _, url := range []string{secure.URL, plain.URL} {
+		response, err := client.Get(url)
+		if err != nil {
+			t.Fatalf("%s: %v", url, err)
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil || string(body) != "a package" {
+			t.Errorf("%s gave %q, %v", url, body, err)
+		}
+	}
+	client.CloseIdleConnections()
+	if err := e.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEgressRefusesAWS(t *testing.T) {
+	keepProxies(t)
+	e, err := newEgress(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := throughProxy(t)
+	response, err := client.Get("https://sts.amazonaws.com/")
+	if err == nil {
+		_ = response.Body.Close()
+		t.Error("a request to AWS was let through")
+	}
+	response, err = client.Get("http://s3.eu-central-1.amazonaws.com/bucket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusForbidden {
+		t.Errorf("a plain request to AWS answers %d", response.StatusCode)
+	}
+	if err := e.close(); err == nil || !strings.Contains(err.Error(), "sts.amazonaws.com:443, s3.eu-central-1.amazonaws.com") {
+		t.Errorf("the rehearsal does not fail for it: %v", err)
+	}
+}
+
+func TestOfAWS(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{
+		"lambda.us-east-1.amazonaws.com:443": true,
+		"S3.AMAZONAWS.COM.":                  true,
+		"abc.lambda-url.us-east-1.on.aws":    true,
+		"notamazonaws.com:443":               false,
+		"example.com":                        false,
+	} {
+		if got := ofAWS(host); got != want {
+			t.Errorf("ofAWS(%s) = %v", host, got)
+		}
+	}
+}

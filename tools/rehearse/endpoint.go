@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/localaws/account"
+)
+
+const accountID = account.DefaultID
+
+// An endpoint is the embedded AWS that is rehearsed on.
+type endpoint struct {
+	url    string
+	server *localaws.Server // nil where somebody else runs it
+	egress *egress
+}
+
+// connect starts the embedded AWS, or takes the one that AWS_ENDPOINT_URL
+// names, and makes the environment of this process and of its children one
+// that knows nothing else: an aws-cdk-local user once deployed to his real
+// account by a variable that was left over.
+func connect(ctx context.Context, speed float64) (*endpoint, error) {
+	given := os.Getenv("AWS_ENDPOINT_URL")
+	if given != "" {
+		if err := onLoopback(given); err != nil {
+			return nil, err
+		}
+	}
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "CDK_") {
+			if err := os.Unsetenv(name); err != nil {
+				return nil, fmt.Errorf("removing %s from the environment: %w", name, err)
+			}
+		}
+	}
+	guard, err := newEgress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := &endpoint{url: given, egress: guard}
+	if given == "" {
+		server, err := localaws.Start(ctx, localaws.Config{
+			Addr:  "127.0.0.1:0",
+			Clock: clock.NewElastic(speed),
+			Log:   slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("starting the embedded AWS: %w", err), guard.close())
+		}
+		e.server, e.url = server, server.URL
+	}
+	for name, value := range localaws.Environment(e.url) {
+		if err := os.Setenv(name, value); err != nil {
+			return nil, fmt.Errorf("setting %s: %w", name, err)
+		}
+	}
+	return e, nil
+}
+
+// onLoopback refuses an endpoint that is not on this machine.
+func onLoopback(endpoint string) error {
+	u, err := url.Parse(endpoint)
+	if err == nil && u.Scheme == "http" {
+		if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() || u.Hostname() == "localhost" {
+			return nil
+		}
+	}
+	return exit.Missing("unset AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL is %s: a rehearsal talks to nothing outside this machine", endpoint)
+}
+
+func (e *endpoint) close() error {
+	var err error
+	if e.server != nil {
+		err = e.server.Close()
+	}
+	return errors.Join(err, e.egress.close())
+}
+
+// exports returns the shell commands by which another shell reaches the endpoint.
+func (e *endpoint) exports() string { return localaws.Exports(e.url) }

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/exit"
+)
+
+// pollInterval is how often the pipeline is looked at.
+const pollInterval = 300 * time.Millisecond
+
+// deliver runs the pipeline on a commit, shows it, and returns an error where
+// the commit did not reach production. Where a stage rolls back, it waits for
+// that too.
+func (r *rehearsal) deliver(ctx context.Context, commit string, answer approve) error {
+	started, err := r.pipelines.StartPipelineExecution(ctx, &codepipeline.StartPipelineExecutionInput{
+		Name: aws.String(pipelineName),
+		SourceRevisions: []types.SourceRevisionOverride{{
+			ActionName:    aws.String("Source"),
+			RevisionType:  types.SourceRevisionTypeCommitId,
+			RevisionValue: &commit,
+		}},
+	})
+	if err != nil {
+		return fmt.Errorf("starting the pipeline: %w", err)
+	}
+	id := aws.ToString(started.PipelineExecutionId)
+	status, err := r.watch(ctx, id, answer)
+	if err != nil {
+		return err
+	}
+	r.report.Status = string(status)
+	r.report.Stages = r.view.stages()
+	if status == types.PipelineExecutionStatusSucceeded {
+		return nil
+	}
+	failure := r.explain(ctx, id, status)
+	rollback, err := r.rollbackOf(ctx, id)
+	if err != nil {
+		return errors.Join(failure, err)
+	}
+	if rollback == "" {
+		return failure
+	}
+	fmt.Fprintf(r.cfg.Stdout, "\nrollback  the stage returns to the release before, execution %s\n", rollback)
+	status, err = r.watch(ctx, rollback, answer)
+	if err != nil {
+		return errors.Join(failure, err)
+	}
+	if status != types.PipelineExecutionStatusSucceeded {
+		return errors.Join(failure, r.explain(ctx, rollback, status))
+	}
+	return failure
+}
+
+// watch shows an execution until it has ended.
+func (r *rehearsal) watch(ctx context.Context, id string, answer approve) (types.PipelineExecutionStatus, error) {
+	declared, err := r.pipelines.GetPipeline(ctx, &codepipeline.GetPipelineInput{Name: aws.String(pipelineName)})
+	if err != nil {
+		return "", fmt.Errorf("reading the pipeline: %w", err)
+	}
+	r.view.begin(declared.Pipeline)
+	defer r.view.end()
+	asked := false
+	for {
+		got, err := r.pipelines.GetPipelineExecution(ctx, &codepipeline.GetPipelineExecutionInput{PipelineName: aws.String(pipelineName), PipelineExecutionId: &id})
+		if err != nil {
+			return "", fmt.Errorf("reading execution %s: %w", id, err)
+		}
+		actions, err := r.actions(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		r.view.update(actions)
+		switch status := got.PipelineExecution.Status; status {
+		case types.PipelineExecutionStatusInProgress, types.PipelineExecutionStatusStopping:
+		default:
+			return status, nil
+		}
+		if waits := slices.IndexFunc(actions, func(a types.ActionExecutionDetail) bool {
+			return a.Status == types.ActionExecutionStatusInProgress && isApproval(a)
+		}); waits >= 0 && !asked {
+			asked = true
+			if err := r.decide(ctx, actions[waits], answer); err != nil {
+				return "", err
+			}
+		}
+		if err := clock.Sleep(ctx, r.clock, pollInterval); err != nil {
+			return "", err
+		}
+	}
+}
+
+func isApproval(a types.ActionExecutionDetail) bool {
+	return a.Input != nil && a.Input.ActionTypeId != nil && a.Input.ActionTypeId.Category == types.ActionCategoryApproval
+}
+
+// actions returns the actions of an execution that have begun. One that was
+// tried again is there as it was the last time.
+func (r *rehearsal) actions(ctx context.Context, id string) ([]types.ActionExecutionDetail, error) {
+	var actions []types.ActionExecutionDetail
+	pages := codepipeline.NewListActionExecutionsPaginator(r.pipelines, &codepipeline.ListActionExecutionsInput{
+		PipelineName: aws.String(pipelineName),
+		Filter: &types.ActionExecutionFilter{LatestInPipelineExecution: &types.LatestInPipelineExecutionFilter{
+			PipelineExecutionId: &id,
+			StartTimeRange:      types.StartTimeRangeLatest,
+		}},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("reading the actions of %s: %w", id, err)
+		}
+		actions = append(actions, page.ActionExecutionDetails...)
+	}
+	return actions, nil
+}
+
+// rollbackOf returns the execution by which a stage returns to the one before,
+// or "" where there is none.
+func (r *rehearsal) rollbackOf(ctx context.Context, id string) (string, error) {
+	listed, err := r.pipelines.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(pipelineName)})
+	if err != nil {
+		return "", fmt.Errorf("looking for a rollback: %w", err)
+	}
+	for _, execution := range listed.PipelineExecutionSummaries { // the newest comes first
+		if aws.ToString(execution.PipelineExecutionId) == id {
+			return "", nil
+		}
+		if execution.ExecutionType == types.ExecutionTypeRollback {
+			return aws.ToString(execution.PipelineExecutionId), nil
+		}
+	}
+	return "", nil
+}
+
+// explain prints the last lines that the failed actions logged, and returns
+// what failed.
+func (r *rehearsal) explain(ctx context.Context, id string, status types.PipelineExecutionStatus) error {
+	actions, err := r.actions(ctx, id)
+	if err != nil {
+		return err
+	}
+	var failed []string
+	rejected := false
+	for _, action := range actions {
+		if action.Status != types.ActionExecutionStatusFailed {
+			continue
+		}
+		name := aws.ToString(action.StageName) + "/" + aws.ToString(action.ActionName)
+		failed = append(failed, name)
+		rejected = rejected || isApproval(action)
+		if tail := r.lastLines(ctx, action); tail != "" {
+			fmt.Fprintf(r.cfg.Stdout, "\n%s said at the end:\n%s", name, tail)
+		}
+	}
+	if rejected {
+		return errRejected
+	}
+	return exit.Failed("mend it, commit, and go tool mage rehearse again", "the pipeline ended %s at %s", status, strings.Join(failed, ", "))
+}
+
+// lastLines returns the end of the log of a failed action, or what the action
+// says of itself.
+func (r *rehearsal) lastLines(ctx context.Context, action types.ActionExecutionDetail) string {
+	if action.Output == nil || action.Output.ExecutionResult == nil {
+		return ""
+	}
+	result := action.Output.ExecutionResult
+	said := aws.ToString(result.ExternalExecutionSummary)
+	if details := result.ErrorDetails; details != nil {
+		said = strings.TrimSpace(said + "\n" + aws.ToString(details.Message))
+	}
+	if said != "" {
+		said += "\n"
+	}
+	build := aws.ToString(result.ExternalExecutionId)
+	got, err := codebuild.NewFromConfig(r.aws).BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: []string{build}})
+	if err != nil || len(got.Builds) == 0 || got.Builds[0].Logs == nil {
+		return said // not a build
+	}
+	events, err := cloudwatchlogs.NewFromConfig(r.aws).GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{
+		LogGroupName:  got.Builds[0].Logs.GroupName,
+		LogStreamName: got.Builds[0].Logs.StreamName,
+		Limit:         aws.Int32(40),
+	})
+	if err != nil {
+		return said
+	}
+	var log strings.Builder
+	for _, event := range events.Events {
+		_, _ = log.WriteString("  " + strings.TrimRight(aws.ToString(event.Message), "\r\n") + "\n") // never fails
+	}
+	return log.String()
+}
+
+func lastLines(s string, n int) string {
+	all := strings.SplitAfter(strings.TrimRight(s, "\n")+"\n", "\n")
+	return strings.Join(all[max(0, len(all)-n-1):], "")
+}

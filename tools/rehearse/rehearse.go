@@ -1,0 +1,287 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codeconnections"
+	"github.com/aws/aws-sdk-go-v2/service/codeconnections/types"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	pipelinetypes "github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/magewright/magewright/tools/cdk"
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/deploy"
+	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/stack"
+	"github.com/magewright/magewright/tools/synth"
+)
+
+// pipelineName is the name of the pipeline and of its stack.
+const pipelineName = "magewright-pipeline"
+
+// rehearse is the way from HEAD to production.
+func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
+	if err := cdk.Preflight(ctx); err != nil {
+		return err
+	}
+	subject, err := newSubject(ctx, cfg, o.base)
+	if err != nil {
+		return err
+	}
+	subject.describe(cfg.Stdout)
+	endpoint, err := connect(ctx, o.speed)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, endpoint.close()) }()
+	fmt.Fprintf(cfg.Stdout, "endpoint  %s\n", endpoint.url)
+
+	awsConfig, err := stack.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	r := &rehearsal{
+		cfg:       cfg,
+		pipelines: codepipeline.NewFromConfig(awsConfig),
+		aws:       awsConfig,
+		clock:     clock.System(),
+		report:    Report{Commit: subject.commit, Endpoint: endpoint.url},
+	}
+	r.view = newView(cfg.Stdout, r.clock)
+	if err := r.prepare(ctx, subject); err != nil {
+		return err
+	}
+	if err := r.deliverBase(ctx, subject); err != nil {
+		return err
+	}
+	if err := r.deployPipeline(ctx, subject, subject.commit); err != nil {
+		return err
+	}
+	fmt.Fprintf(cfg.Stdout, "\nrelease   %.12s\n", subject.commit)
+	failure := r.deliver(ctx, subject.commit, approver(cfg, o.approve, endpoint, r.view))
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("stopped: %w", context.Cause(ctx))
+	}
+	if err := r.describeProduction(ctx); err != nil {
+		return errors.Join(failure, err)
+	}
+	if err := r.report.write(cfg); err != nil {
+		return errors.Join(failure, err)
+	}
+	if o.keep {
+		fmt.Fprintf(cfg.Stdout, "\nThe endpoint stays up until Ctrl-C. In another shell:\n%s", endpoint.exports())
+		<-ctx.Done()
+	}
+	return failure
+}
+
+// A rehearsal drives the pipeline by the API of CodePipeline.
+type rehearsal struct {
+	cfg       project.Config
+	aws       aws.Config
+	pipelines *codepipeline.Client
+	clock     clock.Clock
+	view      *view
+	report    Report
+
+	pipelineOf string // the commit that defines the pipeline as it is deployed
+}
+
+// step runs a step of the preparation. Its output is kept in a file and shown
+// only if it fails.
+func (r *rehearsal) step(ctx context.Context, name string, f func(context.Context, project.Config) error) error {
+	path, err := r.cfg.Path("rehearsal.log")
+	if err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Clean(path))
+	if err != nil {
+		return fmt.Errorf("keeping the output of %s: %w", name, err)
+	}
+	defer func() { _ = log.Close() }()
+	cfg := r.cfg
+	cfg.Stdout, cfg.Stderr = log, log
+	err = r.view.during(name, func() error { return f(ctx, cfg) })
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: stopped: %w", name, context.Cause(ctx))
+	}
+	if tail, readErr := os.ReadFile(filepath.Clean(path)); readErr == nil {
+		fmt.Fprint(r.cfg.Stdout, lastLines(string(tail), 30))
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// prepare bootstraps the account and connects the source.
+func (r *rehearsal) prepare(ctx context.Context, s *subject) error {
+	err := r.step(ctx, "bootstrap", func(ctx context.Context, cfg project.Config) error {
+		return cdk.CLI(ctx, cfg, "bootstrap", "aws://"+accountID+"/"+r.aws.Region)
+	})
+	if err != nil {
+		return err
+	}
+	connection, err := r.connectSource(ctx, s)
+	if err != nil {
+		return err
+	}
+	context := localaws.HostContext()
+	context["connectionArn"] = connection
+	context["branch"] = s.branch
+	return setContext(context)
+}
+
+// deployPipeline deploys the pipeline's stack as a commit defines it, unless
+// one that is defined alike is there.
+func (r *rehearsal) deployPipeline(ctx context.Context, s *subject, commit string) error {
+	if r.pipelineOf != "" {
+		same, err := s.definedAlike(ctx, r.pipelineOf, commit)
+		if err != nil || same {
+			return err
+		}
+	}
+	err := r.step(ctx, "deploy the pipeline", func(ctx context.Context, cfg project.Config) (err error) {
+		checkout, err := s.checkout(ctx, cfg, commit)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(checkout.Dir)) }()
+		if err := synth.Run(ctx, checkout); err != nil {
+			return err
+		}
+		return deploy.Run(ctx, checkout, pipelineName)
+	})
+	if err != nil {
+		return err
+	}
+	r.pipelineOf = commit
+	return r.stopRestarted(ctx)
+}
+
+// stopRestarted stops the execution that an update of the pipeline has
+// started: it is of the branch's newest commit, and another one is rehearsed.
+func (r *rehearsal) stopRestarted(ctx context.Context) error {
+	listed, err := r.pipelines.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(pipelineName)})
+	if err != nil {
+		return fmt.Errorf("looking for a restarted execution: %w", err)
+	}
+	for _, execution := range listed.PipelineExecutionSummaries {
+		if execution.Status != pipelinetypes.PipelineExecutionStatusInProgress {
+			continue
+		}
+		_, err := r.pipelines.StopPipelineExecution(ctx, &codepipeline.StopPipelineExecutionInput{
+			PipelineName:        aws.String(pipelineName),
+			PipelineExecutionId: execution.PipelineExecutionId,
+			Reason:              aws.String("the rehearsal starts its own"),
+		})
+		if err != nil {
+			return fmt.Errorf("stopping the restarted execution: %w", err)
+		}
+	}
+	return nil
+}
+
+// connectSource makes a connection to a host whose endpoint is this repository.
+func (r *rehearsal) connectSource(ctx context.Context, s *subject) (string, error) {
+	client := codeconnections.NewFromConfig(r.aws)
+	name := "rehearsal-" + s.commit[:12]
+	host, err := client.CreateHost(ctx, &codeconnections.CreateHostInput{
+		Name:             &name,
+		ProviderType:     types.ProviderTypeGithubEnterpriseServer,
+		ProviderEndpoint: aws.String("file://" + r.cfg.Dir),
+	})
+	if err != nil {
+		return "", fmt.Errorf("connecting the source: %w", err)
+	}
+	connection, err := client.CreateConnection(ctx, &codeconnections.CreateConnectionInput{ConnectionName: &name, HostArn: host.HostArn})
+	if err != nil {
+		return "", fmt.Errorf("connecting the source: %w", err)
+	}
+	return aws.ToString(connection.ConnectionArn), nil
+}
+
+// deliverBase takes the last release through the pipeline, so that a canary
+// has something to shift from and a stage something to return to.
+func (r *rehearsal) deliverBase(ctx context.Context, s *subject) error {
+	if s.base == "" {
+		fmt.Fprintf(r.cfg.Stdout, "base      none: %s; the first deployment shifts no traffic\n", s.noBase)
+		return nil
+	}
+	fmt.Fprintf(r.cfg.Stdout, "\nbase      %.12s, %s\n", s.base, s.baseIs)
+	report := r.report
+	err := r.deployPipeline(ctx, s, s.base)
+	if err == nil {
+		err = r.deliver(ctx, s.base, always(true))
+	}
+	r.report = report
+	r.report.Base = s.base
+	if ctx.Err() != nil {
+		return fmt.Errorf("stopped: %w", context.Cause(ctx))
+	}
+	if err != nil {
+		r.report.Base = ""
+		fmt.Fprintf(r.cfg.Stdout, "base      %.12s was not delivered, so there is nothing to shift traffic from or to return to: %v\n", s.base, err)
+	}
+	return nil
+}
+
+// describeProduction says what production is now, and asks it.
+func (r *rehearsal) describeProduction(ctx context.Context) error {
+	outputs, err := stack.Describe(ctx, r.aws, "production")
+	if errors.Is(err, stack.ErrNotDeployed) {
+		fmt.Fprintln(r.cfg.Stdout, "\nproduction is not deployed")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	alias, err := lambda.NewFromConfig(r.aws).GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &outputs.FunctionName, Name: &outputs.AliasName})
+	if err != nil {
+		return fmt.Errorf("reading production's alias: %w", err)
+	}
+	r.report.Production = &Production{
+		FunctionName: outputs.FunctionName,
+		Alias:        outputs.AliasName,
+		Version:      aws.ToString(alias.FunctionVersion),
+		URL:          outputs.FunctionURL,
+	}
+	answer, err := get(ctx, outputs.FunctionURL+"healthz")
+	if err != nil {
+		return fmt.Errorf("asking production: %w", err)
+	}
+	fmt.Fprintf(r.cfg.Stdout, "\nproduction  %s, version %s of %s\nhealthz     %s\n",
+		outputs.FunctionURL, r.report.Production.Version, outputs.FunctionName, answer)
+	return nil
+}
+
+func get(ctx context.Context, url string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	client := http.Client{Timeout: 15 * time.Second}
+	response, err := client.Do(request) // #nosec G704 -- the URL is the stack's own output, on loopback
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	if err != nil {
+		return "", err
+	}
+	return string(body), nil
+}
+
+var errRejected = exit.Failed("go tool mage rehearse -approve", "the release was rejected at the approval; production is as it was")

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/project"
+)
+
+// A subject is what is rehearsed: a commit, and the release it follows.
+type subject struct {
+	commit  string
+	branch  string
+	base    string // full hash, or "" where there is none
+	baseIs  string // how the base was found
+	noBase  string // why there is no base
+	leftOut []string
+	dir     string // of the repository
+}
+
+func newSubject(ctx context.Context, cfg project.Config, base string) (*subject, error) {
+	git := command.Cmd{Dir: cfg.Dir}
+	s := &subject{commit: cfg.Commit, dir: cfg.Dir}
+	changed, err := git.Output(ctx, "git", "status", "--porcelain")
+	if err != nil {
+		return nil, fmt.Errorf("looking for uncommitted changes: %w", err)
+	}
+	for line := range strings.Lines(changed) {
+		if fields := strings.Fields(line); len(fields) > 1 {
+			s.leftOut = append(s.leftOut, strings.Join(fields[1:], " "))
+		}
+	}
+	if s.branch, err = git.Output(ctx, "git", "symbolic-ref", "--quiet", "--short", "HEAD"); err != nil {
+		s.branch = "main" // a detached HEAD; the execution names its commit anyway
+	}
+	return s, s.findBase(ctx, git, base)
+}
+
+// findBase resolves the release that the commit follows.
+func (s *subject) findBase(ctx context.Context, git command.Cmd, base string) error {
+	resolve := func(revision string) (string, error) {
+		return git.Output(ctx, "git", "rev-parse", "--verify", "--quiet", revision+"^{commit}")
+	}
+	switch base {
+	case "none":
+		s.noBase = "-base=none"
+		return nil
+	case "":
+		if tag, err := git.Output(ctx, "git", "describe", "--tags", "--abbrev=0", "HEAD^"); err == nil {
+			s.baseIs = "the latest tag, " + tag
+			s.base, err = resolve(tag)
+			return err
+		}
+		var err error
+		if s.base, err = resolve("HEAD^"); err != nil {
+			s.base, s.noBase = "", "HEAD has no parent in this clone"
+		}
+		s.baseIs = "HEAD's parent"
+		return nil
+	default:
+		var err error
+		if s.base, err = resolve(base); err != nil {
+			return exit.Missing("git log --oneline", "-base=%s is no commit of this repository", base)
+		}
+		s.baseIs = "as -base says"
+		return nil
+	}
+}
+
+// describe says what is rehearsed, and what is left out.
+func (s *subject) describe(w io.Writer) {
+	fmt.Fprintf(w, "commit    %s\n", s.commit)
+	if len(s.leftOut) == 0 {
+		return
+	}
+	const most = 8
+	names := s.leftOut
+	more := ""
+	if len(names) > most {
+		more = fmt.Sprintf(" and %d more", len(names)-most)
+		names = names[:most]
+	}
+	fmt.Fprintf(w, "left out  not committed: %s%s\n", strings.Join(names, ", "), more)
+}
+
+// definedAlike reports whether two commits define the pipeline alike: nothing
+// that synthesis reads differs.
+func (s *subject) definedAlike(ctx context.Context, a, b string) (bool, error) {
+	err := command.Cmd{Dir: s.dir}.Run(ctx, "git", "diff", "--quiet", a, b, "--", "infra", "go.mod", "go.sum")
+	if code := command.ExitCode(err); err != nil && code != 1 {
+		return false, fmt.Errorf("comparing the pipelines of %.12s and %.12s: %w", a, b, err)
+	}
+	return err == nil, nil
+}
+
+// checkout makes a clean clone of a commit in a temporary directory.
+func (s *subject) checkout(ctx context.Context, cfg project.Config, commit string) (project.Config, error) {
+	dir, err := os.MkdirTemp("", "magewright-")
+	if err != nil {
+		return cfg, fmt.Errorf("checking out %s: %w", commit, err)
+	}
+	git := command.Cmd{Stderr: cfg.Stderr}
+	for _, args := range [][]string{
+		{"clone", "--quiet", "--no-checkout", "file://" + s.dir, dir},
+		{"-C", dir, "checkout", "--quiet", "--detach", commit},
+	} {
+		if err := git.Run(ctx, "git", args...); err != nil {
+			_ = os.RemoveAll(dir)
+			return cfg, fmt.Errorf("checking out %s: %w", commit, err)
+		}
+	}
+	cfg.Dir, cfg.Commit, cfg.Dirty = dir, commit, false
+	cfg.Evidence, cfg.Assembly = filepath.Join(dir, ".magewright"), filepath.Join(dir, "cdk.out")
+	return cfg, nil
+}
+
+// setContext makes context the CDK context of this process and its children.
+func setContext(context map[string]any) error {
+	encoded, err := json.Marshal(context)
+	if err != nil {
+		return fmt.Errorf("writing CDK context: %w", err)
+	}
+	return os.Setenv("CDK_CONTEXT_JSON", string(encoded))
+}

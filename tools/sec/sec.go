@@ -1,0 +1,119 @@
+// Package sec looks for what must not be released: insecure code (gosec),
+// dependencies with known vulnerabilities (govulncheck), and secrets
+// (gitleaks).
+package sec
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/project"
+)
+
+// A State is what a check found.
+type State string
+
+// The states of a check. A check that could not be decided is UNKNOWN, never
+// PASS; the readiness assessment refuses it.
+const (
+	Pass    State = "PASS"
+	Fail    State = "FAIL"
+	Unknown State = "UNKNOWN"
+)
+
+// A Check is the result of one tool.
+type Check struct {
+	Name    string `json:"name"`
+	State   State  `json:"state"`
+	Counted string `json:"counted"`          // what was looked at
+	Reason  string `json:"reason,omitempty"` // why it is not PASS
+	Report  string `json:"report,omitempty"` // file below .magewright
+}
+
+// Run runs the checks in order, prints a line for each, and leaves the results
+// in .magewright/sec.json. It fails if one of them fails.
+func Run(ctx context.Context, cfg project.Config) error {
+	checks := []struct {
+		what string
+		run  func(context.Context, project.Config) (Check, error)
+	}{
+		{"gosec", code},
+		{"govulncheck", vulnerabilities},
+		{"gitleaks", secrets},
+	}
+	var results []Check
+	var failed []string
+	for _, check := range checks {
+		fmt.Fprintf(cfg.Stderr, "%s\n", check.what)
+		result, err := check.run(ctx, cfg)
+		if err != nil {
+			return fmt.Errorf("%s: %w", check.what, err)
+		}
+		results = append(results, result)
+		fmt.Fprintf(cfg.Stdout, "%-8s %-16s %s\n", result.State, result.Name, result.Counted)
+		if result.Reason != "" {
+			fmt.Fprintf(cfg.Stdout, "         %s\n", strings.ReplaceAll(result.Reason, "\n", "\n         "))
+		}
+		if result.State == Fail {
+			failed = append(failed, result.Name)
+		}
+	}
+	if err := record(cfg, results); err != nil {
+		return err
+	}
+	if len(failed) > 0 {
+		return exit.Failed("mend it, or suppress it where it is with a reason; then go tool mage sec", "sec: findings by %s", strings.Join(failed, ", "))
+	}
+	return nil
+}
+
+func record(cfg project.Config, results []Check) error {
+	path, err := cfg.Path("sec.json")
+	if err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(map[string]any{"commit": cfg.Commit, "dirty": cfg.Dirty, "checks": results}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("recording the results: %w", err)
+	}
+	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("recording the results: %w", err)
+	}
+	return nil
+}
+
+// code analyses every package of the project, the magefile's included.
+func code(ctx context.Context, cfg project.Config) (Check, error) {
+	check := Check{Name: "gosec", Report: "gosec.sarif"}
+	sarif, err := cfg.Path(check.Report)
+	if err != nil {
+		return check, err
+	}
+	dirs, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "go", "list", "-tags=mage", "-f={{.Dir}}", "./...")
+	if err != nil {
+		return check, fmt.Errorf("listing packages: %w", err)
+	}
+	args := append([]string{"run", "-trimpath", "-buildvcs=false", "./tools/gosec", "-sarif", sarif}, strings.Fields(dirs)...)
+	out, err := command.Cmd{Dir: cfg.Dir, Stderr: cfg.Stderr}.Output(ctx, "go", args...)
+	if ctx.Err() != nil {
+		return check, ctx.Err()
+	}
+	findings, summary := "", out
+	if i := strings.LastIndex(out, "\n"); i >= 0 {
+		findings, summary = out[:i], out[i+1:]
+	}
+	switch {
+	case err == nil && strings.HasPrefix(summary, "gosec "):
+		check.State, check.Counted = Pass, summary
+	case strings.HasPrefix(summary, "gosec "):
+		check.State, check.Counted, check.Reason = Fail, summary, findings
+	default:
+		return check, fmt.Errorf("analysing: %w: %s", err, out)
+	}
+	return check, nil
+}

@@ -1,0 +1,90 @@
+// Package target runs what a mage target calls: it finds the project, ends it
+// on SIGTERM as on Ctrl-C, and gives its error an exit code.
+package target
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/project"
+)
+
+// A Func is the work of a target.
+type Func func(context.Context, project.Config) error
+
+// Run runs f for the project around the current directory.
+func Run(ctx context.Context, f Func) error {
+	ctx, stop := Signals(ctx)
+	defer stop()
+	cfg, err := project.Discover(ctx)
+	if err != nil {
+		return exit.Top(err)
+	}
+	return exit.Top(f(ctx, cfg))
+}
+
+// Signals returns a context that ends on SIGTERM: mage itself cancels ctx on
+// SIGINT only.
+func Signals(ctx context.Context) (context.Context, context.CancelFunc) {
+	dieWithParent()
+	return signal.NotifyContext(ctx, syscall.SIGTERM)
+}
+
+// A Named is a target among others.
+type Named struct {
+	Name string
+	Run  Func
+}
+
+// Parallel runs targets side by side, two at a time, for most of them use
+// every core by themselves. The output of each is printed whole when it has
+// ended, and all are run even if one fails.
+func Parallel(ctx context.Context, targets ...Named) error {
+	return Run(ctx, func(ctx context.Context, cfg project.Config) error {
+		var mu sync.Mutex
+		var failed []error
+		group := errgroup.Group{}
+		group.SetLimit(2)
+		for _, t := range targets {
+			group.Go(func() error {
+				var out bytes.Buffer
+				each := cfg
+				each.Stdout = &out
+				each.Stderr = io.Discard
+				start := clock.System().Now()
+				err := t.Run(ctx, each)
+				mu.Lock()
+				defer mu.Unlock()
+				result := "ok"
+				if err != nil {
+					result = "FAILED"
+					failed = append(failed, fmt.Errorf("%s: %w", t.Name, err))
+				}
+				fmt.Fprintf(cfg.Stdout, "== %s: %s (%.1fs)\n%s", t.Name, result, clock.Since(clock.System(), start).Seconds(), &out)
+				return nil
+			})
+		}
+		return errors.Join(group.Wait(), errors.Join(failed...))
+	})
+}
+
+// Clean removes what targets have made.
+func Clean(_ context.Context, cfg project.Config) error {
+	for _, dir := range []string{cfg.Evidence, cfg.Assembly} {
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("cleaning: %w", err)
+		}
+	}
+	return nil
+}
