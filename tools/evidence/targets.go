@@ -1,0 +1,48 @@
+package evidence
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Write keeps a statement in a file of dir, the evidence directory, as
+// NAME.intoto.json.
+func Write(dir, name string, s Statement) error {
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("keeping evidence of %s: %w", name, err)
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return fmt.Errorf("keeping evidence of %s: %w", name, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+Suffix), append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("keeping evidence of %s: %w", name, err)
+	}
+	return nil
+}
+
+// Suffix is the end of the name of a file that holds a statement.
+const Suffix = ".intoto.json"
+
+// ReadDir reads the statements of an evidence directory, by name.
+func ReadDir(dir string) ([]Statement, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*"+Suffix))
+	if err != nil {
+		return nil, fmt.Errorf("reading evidence: %w", err)
+	}
+	var statements []Statement
+	for _, file := range files {
+		data, err := os.ReadFile(file) // #nosec G304 -- below the evidence directory
+		if err != nil {
+			return nil, fmt.Errorf("reading evidence: %w", err)
+		}
+		var s Statement
+		if err := json.Unmarshal(data, &s); err != nil {
+			return nil, fmt.Errorf("reading evidence: %s: %w", file, err)
+		}
+		statements = append(statements, s)
+	}
+	return statements, nil
+}

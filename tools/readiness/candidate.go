@@ -1,0 +1,44 @@
+package readiness
+
+import "github.com/magewright/magewright/tools/evidence"
+
+// base is the prefix of the types of this project's own predicates.
+const base = "https://github.com/magewright/magewright/evidence/"
+
+// A Candidate is the release that is assessed.
+type Candidate struct {
+	evidence.Made
+	Commit  string   `json:"commit"`         // full hash
+	Tree    string   `json:"tree"`           // hash of the commit's tree
+	Base    string   `json:"base,omitempty"` // the release before, "" for the first
+	BaseIs  string   `json:"baseIs"`         // how the base was found
+	Package string   `json:"package"`        // SHA-256 of the deployment package
+	Account string   `json:"account,omitempty"`
+	Commits []string `json:"commits"` // of the range, the newest first
+	Changed []Change `json:"changed"` // files that differ from the base
+	Shallow bool     `json:"shallow,omitempty"`
+}
+
+// A Change is a file that differs from the base.
+type Change struct {
+	Path   string `json:"path"`
+	Status string `json:"status"`         // A, M, D or R, as git diff has it
+	From   string `json:"from,omitempty"` // the path before, where it was renamed
+}
+
+// PredicateType implements [evidence.Predicate].
+func (Candidate) PredicateType() string { return base + "candidate/v1" }
+
+// First reports whether there is no release before it.
+func (c Candidate) First() bool { return c.Base == "" }
+
+// An Absence says why there is no statement of a type.
+type Absence struct {
+	evidence.Made
+	Of     string `json:"of"` // the predicate type that is missing
+	Reason string `json:"reason"`
+	Next   string `json:"next,omitempty"`
+}
+
+// PredicateType implements [evidence.Predicate].
+func (Absence) PredicateType() string { return base + "absence/v1" }

@@ -1,0 +1,174 @@
+package readiness
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/magewright/magewright/tools/evidence"
+)
+
+// The verdicts.
+const (
+	Go          = "GO"
+	GoWaivers   = "GO-WITH-WAIVERS"
+	GoRehearsal = "GO (rehearsal)"
+	NoGo        = "NO-GO"
+)
+
+// An Outcome is the result of one check and what it counts for.
+type Outcome struct {
+	ID       string `json:"id"`
+	Item     Item   `json:"item"`
+	Title    string `json:"title"`
+	Required bool   `json:"required"`
+	// Tolerated says that the check is UNKNOWN and that the policy tolerates it
+	// in a rehearsal.
+	Tolerated bool `json:"tolerated,omitempty"`
+	Result
+	// Evidence are the predicate types that it was decided from.
+	Evidence []string `json:"evidence,omitempty"`
+}
+
+// blocks reports whether the outcome keeps the release from production.
+func (o Outcome) blocks() bool {
+	return o.Required && !o.Tolerated && (o.State == Fail || o.State == Unknown)
+}
+
+// An Assessment is a verdict and what it was decided from.
+type Assessment struct {
+	evidence.Made
+	Verdict   string    `json:"verdict"`
+	Commit    string    `json:"commit"`
+	Base      string    `json:"base,omitempty"`
+	Package   string    `json:"package"`
+	Account   string    `json:"account,omitempty"`
+	Tolerated int       `json:"tolerated"` // UNKNOWN, tolerated in a rehearsal
+	Waived    int       `json:"waived"`
+	Outcomes  []Outcome `json:"outcomes"`
+}
+
+// PredicateType implements [evidence.Predicate].
+func (Assessment) PredicateType() string { return base + "assessment/v1" }
+
+// Blocking returns the outcomes that keep the release from production.
+func (a Assessment) Blocking() []Outcome {
+	return slices.DeleteFunc(slices.Clone(a.Outcomes), func(o Outcome) bool { return !o.blocks() })
+}
+
+// Evaluate decides all checks from statements, as of now.
+func Evaluate(statements []evidence.Statement, now time.Time) (Assessment, error) {
+	in := Inputs{Statements: statements, Now: now}
+	var policy PolicyUsed
+	if err := errors.Join(in.Read(&in.Candidate), in.Read(&policy)); err != nil {
+		return Assessment{}, fmt.Errorf("assessing: %w", err)
+	}
+	in.Policy = policy.Policy
+	a := Assessment{
+		Made:   evidence.Made{FinishedOn: now, Dirty: in.Candidate.Dirty},
+		Commit: in.Candidate.Commit, Base: in.Candidate.Base, Package: in.Candidate.Package, Account: in.Candidate.Account,
+	}
+	rehearsal := in.Policy.Rehearsal.Account != "" && in.Policy.Rehearsal.Account == a.Account
+	for _, check := range Checks() {
+		o := Outcome{ID: check.ID, Item: check.Item, Title: check.Title, Required: slices.Contains(in.Policy.Required, check.ID)}
+		o.Result = in.decide(check)
+		for _, p := range check.Inputs {
+			o.Evidence = append(o.Evidence, p.PredicateType())
+		}
+		if o.State != Pass && o.State != NotApplicable && o.Next == "" {
+			o.Next = check.Next
+		}
+		o.Tolerated = rehearsal && o.Required && o.State == Unknown && slices.Contains(in.Policy.Rehearsal.Tolerates, o.ID)
+		if o.Tolerated {
+			a.Tolerated++
+		}
+		if o.State == Waived {
+			a.Waived++
+		}
+		a.Outcomes = append(a.Outcomes, o)
+	}
+	switch {
+	case len(a.Blocking()) > 0 || len(in.Policy.Required) == 0:
+		a.Verdict = NoGo
+	case rehearsal:
+		a.Verdict = GoRehearsal
+	case a.Waived > 0:
+		a.Verdict = GoWaivers
+	default:
+		a.Verdict = Go
+	}
+	return a, nil
+}
+
+// decide asks a check, once each of its inputs is there, whole, of this
+// candidate and not too old.
+func (in Inputs) decide(check Check) (r Result) {
+	for _, p := range check.Inputs {
+		if reason, next := in.unusable(p.PredicateType()); reason != "" {
+			r := Undecided("%s", reason)
+			r.Next = next
+			return r
+		}
+	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			r = Undecided("the check did not come to an end: %v", cause)
+		}
+	}()
+	r = check.Decide(in)
+	if (r.State == Pass || r.State == Fail) && r.Counted == "" {
+		return Undecided("the check does not say what it has looked at")
+	}
+	if (r.State == NotApplicable) && r.Reason == "" {
+		return Undecided("the check does not prove that it is not applicable")
+	}
+	return r
+}
+
+// unusable returns why evidence of a type can't be used, or "".
+func (in Inputs) unusable(predicateType string) (reason, next string) {
+	var found []evidence.Statement
+	for _, s := range in.Statements {
+		if s.PredicateType == predicateType {
+			found = append(found, s)
+		}
+	}
+	if len(found) == 0 {
+		return in.absent(predicateType)
+	}
+	if len(found) > 1 {
+		return fmt.Sprintf("there are %d statements of %s: which is true can't be told", len(found), predicateType), ""
+	}
+	s := found[0]
+	var made evidence.Made
+	if err := json.Unmarshal(s.Predicate, &made); err != nil {
+		return fmt.Sprintf("the statement of %s can't be read: %v", predicateType, err), ""
+	}
+	switch commit, pkg := s.Digest(evidence.GitCommit), s.Digest(evidence.SHA256); {
+	case commit != in.Candidate.Commit:
+		return fmt.Sprintf("the evidence is of commit %.12s, not of %.12s", commit, in.Candidate.Commit), ""
+	case pkg != "" && pkg != in.Candidate.Package:
+		return fmt.Sprintf("the evidence is of another deployment package, %.12s", pkg), ""
+	case made.Dirty:
+		return "the evidence was made from files that are in no commit", "git commit"
+	case made.FinishedOn.IsZero():
+		return "the evidence does not say when it was made", ""
+	case made.FinishedOn.After(in.Now):
+		return fmt.Sprintf("the evidence is of the future: %s", made.FinishedOn.Format(time.RFC3339)), ""
+	case in.Now.Sub(made.FinishedOn) > time.Duration(in.Policy.MaxAge):
+		return fmt.Sprintf("the evidence is of %s, older than %s", made.FinishedOn.Format(time.RFC3339), time.Duration(in.Policy.MaxAge)), ""
+	}
+	return "", ""
+}
+
+func (in Inputs) absent(predicateType string) (reason, next string) {
+	for _, s := range in.Statements {
+		var a Absence
+		if s.PredicateType == a.PredicateType() && s.Decode(&a) == nil && a.Of == predicateType {
+			return a.Reason, a.Next
+		}
+	}
+	return "there is no evidence", ""
+}

@@ -1,0 +1,6 @@
+package readiness
+
+// infrastructureChecks are those of the item Infrastructure.
+func infrastructureChecks() []Check {
+	return nil
+}

@@ -1,0 +1,6 @@
+package readiness
+
+// securityChecks are those of the item Security.
+func securityChecks() []Check {
+	return nil
+}

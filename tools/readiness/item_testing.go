@@ -1,0 +1,6 @@
+package readiness
+
+// testingChecks are those of the item Testing.
+func testingChecks() []Check {
+	return nil
+}

@@ -1,0 +1,113 @@
+package readiness
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/magewright/magewright/tools/evidence"
+)
+
+// PolicyFile is where a repository keeps its policy. It is read from the base,
+// not from the change that it judges.
+const PolicyFile = "infra/policy/readiness.yml"
+
+// A Policy says what a team requires of a release.
+type Policy struct {
+	// Required are the checks that must pass. A check that is not listed is
+	// decided and shown, and decides nothing.
+	Required []string `yaml:"required" json:"required"`
+	// MaxAge is how old evidence may be.
+	MaxAge Duration `yaml:"maxAge" json:"maxAge"`
+	// Coverage is the share of changed statements that tests must cover, in
+	// percent; 100 where it is not set.
+	Coverage *float64 `yaml:"coverage" json:"coverage,omitempty"`
+	// CoverageWaivers is how many statements may be waived in the code, by
+	// comment with a reason.
+	CoverageWaivers int `yaml:"coverageWaivers" json:"coverageWaivers"`
+	// Integration are patterns of packages whose tests are integration tests.
+	Integration []string `yaml:"integration" json:"integration,omitempty"`
+	// Licences are the SPDX identifiers that the shipped binary may contain.
+	Licences []string `yaml:"licences" json:"licences,omitempty"`
+	// Documents map surfaces, such as targets or outputs, to documents.
+	Documents map[string][]string `yaml:"documents" json:"documents,omitempty"`
+	// Parity declares differences between staging and production, as path of the
+	// template and reason.
+	Parity map[string]string `yaml:"parity" json:"parity,omitempty"`
+	// Rehearsal says which checks may stay UNKNOWN in a rehearsal.
+	Rehearsal Rehearsal `yaml:"rehearsal" json:"rehearsal"`
+}
+
+// A Rehearsal is a release to an account that can't be real.
+type Rehearsal struct {
+	Account   string   `yaml:"account" json:"account"`
+	Tolerates []string `yaml:"tolerates" json:"tolerates"`
+}
+
+// RehearsalAccount is an account that AWS does not give to anybody.
+const RehearsalAccount = "000000000000"
+
+// A Duration is a time.Duration that is written as 24h.
+type Duration time.Duration
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = Duration(parsed)
+	return err
+}
+
+// MarshalText implements [encoding.TextMarshaler].
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// ParsePolicy reads a policy. A key or a check that does not exist is an
+// error: a requirement that is misspelt would require nothing.
+func ParsePolicy(data []byte) (Policy, error) {
+	var p Policy
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&p); err != nil && !errors.Is(err, io.EOF) {
+		return p, fmt.Errorf("reading %s: %w", PolicyFile, err)
+	}
+	if len(p.Required) == 0 {
+		return p, fmt.Errorf("reading %s: it requires no check", PolicyFile)
+	}
+	for _, id := range slices.Concat(p.Required, p.Rehearsal.Tolerates) {
+		if _, ok := Find(id); !ok {
+			return p, fmt.Errorf("reading %s: there is no check %q", PolicyFile, id)
+		}
+	}
+	if p.MaxAge <= 0 {
+		return p, fmt.Errorf("reading %s: maxAge is not set", PolicyFile)
+	}
+	if a := p.Rehearsal.Account; a != "" && a != RehearsalAccount {
+		return p, fmt.Errorf("reading %s: rehearsal.account is %s: only %s, which AWS gives to nobody, can be a rehearsal's", PolicyFile, a, RehearsalAccount)
+	}
+	return p, nil
+}
+
+// Threshold returns Coverage, or 100.
+func (p Policy) Threshold() float64 {
+	if p.Coverage == nil {
+		return 100
+	}
+	return *p.Coverage
+}
+
+// A PolicyUsed is the statement of the policy that judged.
+type PolicyUsed struct {
+	evidence.Made
+	Policy Policy `json:"policy"`
+	// From is the commit that the policy was read from: the base, or the
+	// candidate itself where the base has none.
+	From   string `json:"from"`
+	Digest string `json:"digest"` // SHA-256 of the file
+}
+
+// PredicateType implements [evidence.Predicate].
+func (PolicyUsed) PredicateType() string { return base + "policy/v1" }
