@@ -89,17 +89,25 @@ func Evaluate(statements []evidence.Statement, now time.Time) (Assessment, error
 		}
 		a.Outcomes = append(a.Outcomes, o)
 	}
-	switch {
-	case len(a.Blocking()) > 0 || len(in.Policy.Required) == 0:
-		a.Verdict = NoGo
-	case rehearsal:
-		a.Verdict = GoRehearsal
-	case a.Waived > 0:
-		a.Verdict = GoWaivers
-	default:
-		a.Verdict = Go
-	}
+	a.Verdict = a.verdict(rehearsal)
 	return a, nil
+}
+
+// verdict decides from the outcomes. Where nothing is required, nothing is
+// known.
+func (a Assessment) verdict(rehearsal bool) string {
+	required := slices.ContainsFunc(a.Outcomes, func(o Outcome) bool { return o.Required })
+	waived := slices.ContainsFunc(a.Outcomes, func(o Outcome) bool { return o.State == Waived })
+	switch {
+	case len(a.Blocking()) > 0 || !required:
+		return NoGo
+	case rehearsal:
+		return GoRehearsal
+	case waived:
+		return GoWaivers
+	default:
+		return Go
+	}
 }
 
 // decide asks a check, once each of its inputs is there, whole, of this

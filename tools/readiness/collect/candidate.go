@@ -1,0 +1,137 @@
+package collect
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/magewright/magewright/tools/cdk"
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+// emptyTree is the tree without files, which the first release is compared
+// with.
+const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+// Candidate describes the commit that is assessed and how it differs from the
+// release before it: base, or where that is "" the latest tag, or else the
+// commit's parent. A base of "none" says that there was no release before.
+func Candidate(ctx context.Context, cfg project.Config, base string, c clock.Clock) (readiness.Candidate, error) {
+	git := command.Cmd{Dir: cfg.Dir}
+	candidate := readiness.Candidate{
+		Made:   evidence.Made{FinishedOn: c.Now(), Dirty: cfg.Dirty},
+		Commit: cfg.Commit,
+	}
+	var err error
+	if candidate.Tree, err = git.Output(ctx, "git", "rev-parse", "--verify", cfg.Commit+"^{tree}"); err != nil {
+		return candidate, exit.Missing("git fetch --unshallow", "reading commit %.12s: %w", cfg.Commit, err)
+	}
+	if candidate.Base, candidate.BaseIs, err = findBase(ctx, git, cfg.Commit, base); err != nil {
+		return candidate, err
+	}
+	shallow, err := git.Output(ctx, "git", "rev-parse", "--is-shallow-repository")
+	if err != nil {
+		return candidate, fmt.Errorf("looking at the clone: %w", err)
+	}
+	candidate.Shallow = shallow == "true"
+	from, commits := emptyTree, cfg.Commit
+	if candidate.Base != "" {
+		if from, err = git.Output(ctx, "git", "merge-base", candidate.Base, cfg.Commit); err != nil {
+			return candidate, exit.Missing("git fetch --unshallow", "comparing with the base: %.12s and %.12s have no common commit here: %w", candidate.Base, cfg.Commit, err)
+		}
+		commits = candidate.Base + ".." + cfg.Commit
+	}
+	listed, err := git.Output(ctx, "git", "rev-list", commits)
+	if err != nil {
+		return candidate, fmt.Errorf("listing the commits of %s: %w", commits, err)
+	}
+	candidate.Commits = strings.Fields(listed)
+	changed, err := git.Output(ctx, "git", "-c", "core.quotePath=false", "diff", "--name-status", "--no-ext-diff", "--find-renames", from, cfg.Commit)
+	if err != nil {
+		return candidate, fmt.Errorf("listing what changed since %s: %w", from, err)
+	}
+	if candidate.Changed, err = parseChanges(changed); err != nil {
+		return candidate, err
+	}
+	if release, err := cdk.ReadRelease(cfg); err == nil {
+		candidate.Package = release.Package
+	}
+	return candidate, nil
+}
+
+func findBase(ctx context.Context, git command.Cmd, commit, base string) (hash, is string, err error) {
+	resolve := func(revision string) (string, error) {
+		return git.Output(ctx, "git", "rev-parse", "--verify", "--quiet", revision+"^{commit}")
+	}
+	switch base {
+	case "none":
+		return "", "none, as -base says: everything is new", nil
+	case "":
+		if tag, err := git.Output(ctx, "git", "describe", "--tags", "--abbrev=0", commit+"^"); err == nil {
+			hash, err = resolve(tag)
+			return hash, "the latest tag, " + tag, err
+		}
+		if hash, err = resolve(commit + "^"); err != nil {
+			return "", "none: the commit has no parent in this clone, so everything is new", nil
+		}
+		return hash, "the commit's parent: there is no tag", nil
+	default:
+		if hash, err = resolve(base); err != nil {
+			return "", "", exit.Missing("git log --oneline", "-base=%s is no commit of this repository", base)
+		}
+		return hash, "as -base says", nil
+	}
+}
+
+// parseChanges reads `git diff --name-status`.
+func parseChanges(out string) ([]readiness.Change, error) {
+	var changes []readiness.Change
+	lines := bufio.NewScanner(strings.NewReader(out))
+	for lines.Scan() {
+		fields := strings.Split(lines.Text(), "\t")
+		switch {
+		case len(fields) == 2 && fields[0] != "":
+			changes = append(changes, readiness.Change{Status: fields[0][:1], Path: fields[1]})
+		case len(fields) == 3 && fields[0] != "":
+			changes = append(changes, readiness.Change{Status: fields[0][:1], From: fields[1], Path: fields[2]})
+		default:
+			return nil, fmt.Errorf("reading git diff --name-status: %q", lines.Text())
+		}
+	}
+	return changes, nil
+}
+
+// Policy reads the policy that judges a candidate: the base's, so that a change
+// can't relax what it is judged by, or the candidate's own where the base has
+// none.
+func Policy(ctx context.Context, cfg project.Config, candidate readiness.Candidate, c clock.Clock) (readiness.PolicyUsed, error) {
+	git := command.Cmd{Dir: cfg.Dir}
+	used := readiness.PolicyUsed{Made: evidence.Made{FinishedOn: c.Now()}}
+	var errs []error
+	for _, commit := range []string{candidate.Base, candidate.Commit} {
+		if commit == "" {
+			continue
+		}
+		text, err := git.Output(ctx, "git", "show", commit+":"+readiness.PolicyFile)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		sum := sha256.Sum256([]byte(text))
+		used.From, used.Digest = commit, hex.EncodeToString(sum[:])
+		if used.Policy, err = readiness.ParsePolicy([]byte(text)); err != nil {
+			return used, exit.Missing("git show "+commit+":"+readiness.PolicyFile, "commit %.12s: %w", commit, err)
+		}
+		return used, nil
+	}
+	return used, exit.Missing("write "+readiness.PolicyFile+" and commit it", "there is no policy to judge by: %w", errors.Join(errs...))
+}

@@ -1,0 +1,128 @@
+package collect
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+// repository is a git repository of a test.
+type repository struct {
+	t   *testing.T
+	dir string
+}
+
+func newRepository(t *testing.T) repository {
+	t.Helper()
+	r := repository{t, t.TempDir()}
+	r.git("init", "--quiet", "--initial-branch=main")
+	return r
+}
+
+func (r repository) git(args ...string) string {
+	r.t.Helper()
+	out, err := command.Cmd{Dir: r.dir, Env: command.Environ(
+		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com",
+	)}.Output(r.t.Context(), "git", args...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return out
+}
+
+// commit writes files, an empty text removes one, and returns the commit.
+func (r repository) commit(files map[string]string) string {
+	r.t.Helper()
+	for name, text := range files {
+		path := filepath.Join(r.dir, name)
+		if text == "" {
+			r.git("rm", "--quiet", name)
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			r.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	r.git("add", "-A")
+	r.git("commit", "--quiet", "--allow-empty", "-m", "change")
+	return r.git("rev-parse", "HEAD")
+}
+
+func (r repository) at(commit string) project.Config {
+	return project.Config{Dir: r.dir, Assembly: filepath.Join(r.dir, "cdk.out"), Commit: commit}
+}
+
+func TestCandidate(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t)
+	first := r.commit(map[string]string{"a.go": "package a\n\n// A is a letter.\nconst A = 1\n", "b.txt": "b"})
+	second := r.commit(map[string]string{"b.txt": "", "é b.txt": "new"})
+	r.git("mv", "a.go", "renamed.go")
+	third := r.commit(nil)
+	for _, tt := range []struct {
+		name, commit, base, wantBase, is string
+		commits                          int
+		changed                          []readiness.Change
+	}{
+		{name: "the parent", commit: third, wantBase: second, is: "parent", commits: 1, changed: []readiness.Change{{Path: "renamed.go", Status: "R", From: "a.go"}}},
+		{name: "the first commit", commit: first, is: "no parent", commits: 1, changed: []readiness.Change{{Path: "a.go", Status: "A"}, {Path: "b.txt", Status: "A"}}},
+		{name: "a base that is named", commit: third, base: first[:10], wantBase: first, is: "-base", commits: 2,
+			changed: []readiness.Change{{Path: "b.txt", Status: "D"}, {Path: "renamed.go", Status: "R", From: "a.go"}, {Path: "é b.txt", Status: "A"}}},
+		{name: "no base", commit: second, base: "none", is: "none", commits: 2, changed: []readiness.Change{{Path: "a.go", Status: "A"}, {Path: "é b.txt", Status: "A"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := Candidate(t.Context(), r.at(tt.commit), tt.base, clock.System())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Base != tt.wantBase || !strings.Contains(got.BaseIs, tt.is) || len(got.Commits) != tt.commits || got.First() != (tt.wantBase == "") {
+				t.Errorf("got %+v", got)
+			}
+			if len(got.Changed) != len(tt.changed) {
+				t.Fatalf("changed %+v, want %+v", got.Changed, tt.changed)
+			}
+			for i, c := range tt.changed {
+				if got.Changed[i] != c {
+					t.Errorf("changed %+v, want %+v", got.Changed[i], c)
+				}
+			}
+		})
+	}
+	if _, err := Candidate(t.Context(), r.at(third), "nope", clock.System()); err == nil || !strings.Contains(err.Error(), "no commit of this repository") {
+		t.Errorf("a base that does not exist gives %v", err)
+	}
+}
+
+func TestPolicyIsTheBases(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t)
+	none := r.commit(map[string]string{"a": "a"})
+	strict := r.commit(map[string]string{readiness.PolicyFile: "maxAge: 1h\nrequired: [no-such-check]\n"})
+	lax := r.commit(map[string]string{readiness.PolicyFile: "maxAge: 1h\n"})
+	policy := func(base, commit string) (readiness.PolicyUsed, error) {
+		return Policy(t.Context(), r.at(commit), readiness.Candidate{Base: base, Commit: commit}, clock.System())
+	}
+	if _, err := policy("", none); err == nil || !strings.Contains(err.Error(), "no policy") {
+		t.Errorf("no policy at all gives %v", err)
+	}
+	if used, err := policy(none, strict); err == nil || used.From != strict || !strings.Contains(err.Error(), "no-such-check") {
+		t.Errorf("the candidate's own policy gives %v, from %s", err, used.From)
+	}
+	if used, err := policy(strict, lax); err == nil || used.From != strict {
+		t.Errorf("the policy is from %s, want it from the base: %v", used.From, err)
+	}
+	if _, err := policy(lax, lax); err == nil || !strings.Contains(err.Error(), "requires no check") {
+		t.Errorf("a policy that requires nothing gives %v", err)
+	}
+}
