@@ -1,0 +1,60 @@
+package readiness
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/magewright/magewright/tools/evidence"
+)
+
+// backups: what holds data can be brought back.
+func backups() Check {
+	return Check{
+		ID: "backups", Item: Rollback,
+		Title: "Each resource that holds data is kept and can be brought back",
+		Doc: `Each stateful resource of production's template has the DeletionPolicy and the
+UpdateReplacePolicy Retain or Snapshot, and what its type has to bring data back:
+versioning, point-in-time recovery, backups or retention. A type that is in no table is
+undecided. Source: ../shared/reference/readiness.md, Other checks.`,
+		Inputs: []evidence.Predicate{Assembly{}},
+		Next:   "mend infra/service, then go tool mage synth",
+		Decide: func(in Inputs) Result {
+			t, err := productionTemplate(in)
+			if err != nil {
+				return Undecided("%s of the assembly: %v", productionStack, err)
+			}
+			var findings, undecided []string
+			looked := 0
+			for _, id := range t.ids() {
+				resource := t.Resources[id]
+				if !known(resource.Type) {
+					undecided = append(undecided, t.describe(id)+": whether it holds data is not known")
+				}
+				protections := stateful[resource.Type]
+				if protections == nil {
+					continue
+				}
+				looked++
+				if kept(resource, resource.DeletionPolicy) == 0 {
+					findings = append(findings, fmt.Sprintf("%s: DeletionPolicy is %q, neither Retain nor Snapshot", t.describe(id), resource.DeletionPolicy))
+				}
+				if kept(resource, resource.UpdateReplacePolicy) == 0 {
+					findings = append(findings, fmt.Sprintf("%s: UpdateReplacePolicy is %q, neither Retain nor Snapshot", t.describe(id), resource.UpdateReplacePolicy))
+				}
+				for _, p := range protections(resource.Properties) {
+					switch {
+					case math.IsNaN(p.value):
+						undecided = append(undecided, fmt.Sprintf("%s: %s can't be told from the template", t.describe(id), p.name))
+					case p.value < p.least:
+						findings = append(findings, fmt.Sprintf("%s: %s: %s, at least %s is needed", t.describe(id), p.name, amount(p.value), amount(p.least)))
+					}
+				}
+			}
+			if looked == 0 && len(undecided) == 0 {
+				return Inapplicable("none of the %s of %s is of a type that holds data", count(len(t.Resources), "resource"), productionStack)
+			}
+			return concluded(fmt.Sprintf("%d stateful of %s", looked, count(len(t.Resources), "resource")), findings, undecided,
+				"Whether a restore works: nobody has tried it here.")
+		},
+	}
+}

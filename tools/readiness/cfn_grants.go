@@ -1,0 +1,276 @@
+package readiness
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A grant is the smallest thing that a template allows or denies: one action,
+// on one resource, to one principal.
+type grant struct {
+	where     string // the resource that holds it, as its logical id and type
+	holder    string // what must be the same for two grants to be compared
+	deny      bool
+	principal string
+	action    string
+	resource  string
+	condition string
+	// exact says that wildcards mean nothing in it: another text is another
+	// grant.
+	exact bool
+}
+
+func (g grant) String() string {
+	verb := "allows"
+	if g.deny {
+		verb = "denies"
+	}
+	text := g.where + " " + verb + " " + g.action
+	if g.resource != "" {
+		text += " on " + g.resource
+	}
+	if g.principal != "" {
+		text += " to " + g.principal
+	}
+	if g.condition != "" {
+		text += " if " + g.condition
+	}
+	return text
+}
+
+// covers reports whether whatever other grants g grants too. A condition that
+// differs is taken as wider: conditions are not understood.
+func (g grant) covers(other grant) bool {
+	if g.holder != other.holder || g.deny != other.deny || g.exact != other.exact {
+		return false
+	}
+	if g.condition != "" && g.condition != other.condition {
+		return false
+	}
+	if g.exact {
+		return g.principal == other.principal && g.action == other.action && g.resource == other.resource
+	}
+	return (g.principal == "*" && other.principal != "" || g.principal == other.principal) &&
+		wildcard(strings.ToLower(g.action), strings.ToLower(other.action)) && wildcard(g.resource, other.resource)
+}
+
+// wildcard matches as IAM does: * stands for any text, ? for one character. A
+// * of the text is only matched by a * of the pattern.
+func wildcard(pattern, text string) bool {
+	for pattern != "" {
+		switch {
+		case pattern[0] == '*':
+			for i := 0; i <= len(text); i++ {
+				if wildcard(pattern[1:], text[i:]) {
+					return true
+				}
+			}
+			return false
+		case text == "" || pattern[0] != text[0] && (pattern[0] != '?' || text[0] == '*'):
+			return false
+		}
+		pattern, text = pattern[1:], text[1:]
+	}
+	return text == ""
+}
+
+// grants returns all that a template allows and denies, sorted.
+func (t cfnTemplate) grants() []grant {
+	var all []grant
+	for _, id := range t.ids() {
+		resource := t.Resources[id]
+		found := append(documents(id, "", resource.Properties), others(id, resource)...)
+		for _, g := range found {
+			g.where = t.describe(id)
+			all = append(all, g)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b grant) int { return strings.Compare(a.String(), b.String()) })
+	return all
+}
+
+// documents finds policy documents wherever a resource has them: IAM's, and
+// those of buckets, topics, keys, queues, repositories and secrets.
+func documents(holder, path string, v any) []grant {
+	var found []grant
+	switch v := v.(type) {
+	case map[string]any:
+		if _, ok := v["Statement"]; ok {
+			for _, statement := range cfnList(v["Statement"]) {
+				found = append(found, statementGrants(holder+path, statement)...)
+			}
+			return found
+		}
+		for key, value := range v {
+			found = append(found, documents(holder, path+"."+key, value)...)
+		}
+	case []any:
+		for _, value := range v {
+			found = append(found, documents(holder, path, value)...)
+		}
+	case string:
+		var document map[string]any
+		if strings.Contains(v, `"Statement"`) && json.Unmarshal([]byte(v), &document) == nil {
+			return documents(holder, path, document)
+		}
+	}
+	return found
+}
+
+func statementGrants(holder string, statement any) []grant {
+	s, ok := statement.(map[string]any)
+	if !ok {
+		return []grant{{holder: holder, action: cfnText(statement), exact: true}}
+	}
+	deny := s["Effect"] == "Deny"
+	if s["NotAction"] != nil || s["NotResource"] != nil || s["NotPrincipal"] != nil || s["Effect"] != "Deny" && s["Effect"] != "Allow" {
+		return []grant{{holder: holder, deny: deny, action: cfnText(statement), exact: true}}
+	}
+	var found []grant
+	for _, principal := range principals(s["Principal"]) {
+		for _, action := range texts(s["Action"]) {
+			for _, resource := range texts(s["Resource"]) {
+				found = append(found, grant{
+					holder: holder, deny: deny, principal: principal, action: action, resource: resource, condition: cfnText(s["Condition"]),
+				})
+			}
+		}
+	}
+	return found
+}
+
+// texts returns one or many values as texts; nothing as one empty text.
+func texts(v any) []string {
+	list := cfnList(v)
+	if len(list) == 0 {
+		return []string{""}
+	}
+	out := make([]string, len(list))
+	for i, e := range list {
+		out[i] = cfnText(e)
+	}
+	return out
+}
+
+func principals(v any) []string {
+	m, ok := v.(map[string]any)
+	if _, intrinsic := cfnIntrinsic(m); !ok || intrinsic {
+		return texts(v)
+	}
+	var out []string
+	for kind, values := range m {
+		for _, name := range texts(values) {
+			if kind == "AWS" && name == "*" {
+				out = append(out, "*")
+				continue
+			}
+			out = append(out, kind+" "+name)
+		}
+	}
+	return out
+}
+
+// others are the grants that are no policy document.
+func others(id string, resource cfnResource) []grant {
+	p := resource.Properties
+	exact := func(deny bool, action string, value any) grant {
+		return grant{holder: id, deny: deny, action: action, resource: cfnText(value), exact: true}
+	}
+	var found []grant
+	each := func(deny bool, property, action string) {
+		for _, value := range cfnList(p[property]) {
+			found = append(found, exact(deny, action, value))
+		}
+	}
+	switch {
+	case resource.Type == "AWS::IAM::Role" || resource.Type == "AWS::IAM::Policy" || resource.Type == "AWS::IAM::ManagedPolicy":
+		each(false, "ManagedPolicyArns", "what the managed policy allows")
+		each(true, "PermissionsBoundary", "what is beyond the permissions boundary")
+		for _, property := range []string{"Roles", "Users", "Groups"} {
+			each(false, property, "its statements")
+		}
+	case strings.HasPrefix(resource.Type, "AWS::IAM::"):
+		found = append(found, exact(false, "an identity", p), exact(false, "an identity", resource.Type))
+		each(false, "ManagedPolicyArns", "what the managed policy allows")
+	case resource.Type == "AWS::Lambda::Permission":
+		found = append(found, permission(p))
+	case resource.Type == "AWS::Lambda::Url":
+		found = append(found, functionURL(id, p)...)
+	case resource.Type == "AWS::EC2::SecurityGroup":
+		each(false, "SecurityGroupIngress", "traffic in")
+		each(false, "SecurityGroupEgress", "traffic out")
+		if p["SecurityGroupEgress"] == nil {
+			found = append(found, exact(false, "traffic out", "anything")) // EC2's default
+		}
+	case strings.HasPrefix(resource.Type, "AWS::EC2::"):
+		found = append(found, exact(false, "network", p))
+	}
+	for _, name := range []string{"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"} {
+		if flag(cfnAt(p, "PublicAccessBlockConfiguration", name)) == 1 {
+			found = append(found, exact(true, "public access", name))
+		}
+	}
+	if vpc := p["VpcConfig"]; vpc != nil {
+		found = append(found, exact(false, "network", vpc), exact(true, "any network but", vpc))
+	}
+	if public := p["PubliclyAccessible"]; public != nil && flag(public) != 0 {
+		found = append(found, exact(false, "access from the internet", public))
+	}
+	if p["AuthorizationType"] == "NONE" {
+		found = append(found, exact(false, "calls without authorization", ""))
+	}
+	return found
+}
+
+// permission is what a statement of a function's own policy grants. Its
+// remaining properties only narrow it.
+func permission(p map[string]any) grant {
+	narrow := map[string]any{}
+	for name, value := range p {
+		if name != "Action" && name != "Principal" && name != "FunctionName" {
+			narrow[name] = value
+		}
+	}
+	function := cfnText(p["FunctionName"])
+	g := grant{holder: "permission of " + function, principal: cfnText(p["Principal"]), action: cfnText(p["Action"]), resource: function}
+	if len(narrow) > 0 {
+		g.condition = cfnText(narrow)
+	}
+	return g
+}
+
+// functionURL: a URL without authorization lets in whom one with it lets in.
+func functionURL(id string, p map[string]any) []grant {
+	url := func(who string) grant {
+		return grant{holder: id, action: "calls of the URL", resource: fmt.Sprintf("%s:%s", cfnText(p["TargetFunctionArn"]), cfnText(p["Qualifier"])), principal: who, exact: true}
+	}
+	found := []grant{url("callers that IAM knows")}
+	if p["AuthType"] != "AWS_IAM" {
+		found = append(found, url("everybody"))
+	}
+	if p["Cors"] != nil {
+		found = append(found, grant{holder: id, action: "pages of other origins", resource: cfnText(p["Cors"]), exact: true})
+	}
+	return found
+}
+
+// broadened returns what the grants after allow beyond those before.
+func broadened(before, after []grant) []string {
+	var found []string
+	covered := func(by []grant, g grant) bool {
+		return slices.ContainsFunc(by, func(other grant) bool { return other.covers(g) })
+	}
+	for _, g := range after {
+		if !g.deny && !covered(before, g) {
+			found = append(found, g.String())
+		}
+	}
+	for _, g := range before {
+		if g.deny && !covered(after, g) {
+			found = append(found, "no longer so: "+g.String())
+		}
+	}
+	return found
+}

@@ -1,0 +1,204 @@
+package readiness
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// createOnly are the properties whose change makes CloudFormation replace a
+// resource, or refuse to update it: "Update requires: Replacement" in
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/.
+// It covers the types that the stacks use, and those that hold data.
+var createOnly = map[string][]string{
+	"AWS::CloudWatch::Alarm":               {"AlarmName"},
+	"AWS::CloudWatch::CompositeAlarm":      {"AlarmName"},
+	"AWS::CloudWatch::Dashboard":           {"DashboardName"},
+	"AWS::CodeBuild::Project":              {"Name"},
+	"AWS::CodeConnections::Connection":     {"ConnectionName", "HostArn", "ProviderType"},
+	"AWS::CodeDeploy::Application":         {"ApplicationName", "ComputePlatform"},
+	"AWS::CodeDeploy::DeploymentConfig":    {"ComputePlatform", "DeploymentConfigName", "MinimumHealthyHosts", "TrafficRoutingConfig", "ZonalConfig"},
+	"AWS::CodeDeploy::DeploymentGroup":     {"ApplicationName", "DeploymentGroupName"},
+	"AWS::CodePipeline::Pipeline":          {"Name"},
+	"AWS::CodeStarConnections::Connection": {"ConnectionName", "HostArn", "ProviderType"},
+	"AWS::Events::Rule":                    {"EventBusName", "Name"},
+	"AWS::IAM::ManagedPolicy":              {"Description", "ManagedPolicyName", "Path"},
+	"AWS::IAM::Policy":                     {},
+	"AWS::IAM::Role":                       {"Path", "RoleName"},
+	"AWS::KMS::Alias":                      {"AliasName"},
+	"AWS::Lambda::Alias":                   {"FunctionName", "Name"},
+	"AWS::Lambda::EventInvokeConfig":       {"FunctionName", "Qualifier"},
+	"AWS::Lambda::Function":                {"FunctionName", "PackageType", "TenancyConfig"},
+	"AWS::Lambda::Permission":              {"Action", "EventSourceToken", "FunctionName", "FunctionUrlAuthType", "InvokedViaFunctionUrl", "Principal", "PrincipalOrgID", "SourceAccount", "SourceArn"},
+	"AWS::Lambda::Url":                     {"Qualifier", "TargetFunctionArn"},
+	"AWS::Lambda::Version":                 {"CodeSha256", "Description", "FunctionName"},
+	"AWS::S3::BucketPolicy":                {"Bucket"},
+	"AWS::SNS::Subscription":               {"Endpoint", "Protocol", "TopicArn"},
+	"AWS::SNS::Topic":                      {"FifoTopic", "TopicName"},
+	"AWS::SNS::TopicPolicy":                {},
+	"AWS::SSM::Parameter":                  {"Name"},
+	"AWS::CDK::Metadata":                   {},
+
+	"AWS::DynamoDB::GlobalTable":  {"AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes", "TableName"},
+	"AWS::DynamoDB::Table":        {"ImportSourceSpecification", "KeySchema", "LocalSecondaryIndexes", "TableName"},
+	"AWS::ECR::Repository":        {"EncryptionConfiguration", "RepositoryName"},
+	"AWS::EFS::FileSystem":        {"AvailabilityZoneName", "Encrypted", "KmsKeyId", "PerformanceMode"},
+	"AWS::KMS::Key":               {"KeySpec", "KeyUsage", "MultiRegion", "Origin"},
+	"AWS::Logs::LogGroup":         {"LogGroupName"},
+	"AWS::RDS::DBCluster":         {"AvailabilityZones", "DBClusterIdentifier", "DBSubnetGroupName", "DatabaseName", "EngineMode", "KmsKeyId", "SnapshotIdentifier", "SourceDBClusterIdentifier", "StorageEncrypted"},
+	"AWS::RDS::DBInstance":        {"CharacterSetName", "DBClusterIdentifier", "DBInstanceIdentifier", "DBName", "DBSnapshotIdentifier", "DBSubnetGroupName", "Engine", "KmsKeyId", "MasterUsername", "NcharCharacterSetName", "SourceRegion", "StorageEncrypted", "Timezone"},
+	"AWS::S3::Bucket":             {"BucketName", "ObjectLockEnabled"},
+	"AWS::SQS::Queue":             {"FifoQueue", "QueueName"},
+	"AWS::SecretsManager::Secret": {"Name"},
+}
+
+// A protection is something that keeps a stateful resource's data, as a
+// number: the less, the weaker. NaN says that the template does not tell.
+type protection struct {
+	name  string
+	value float64
+	least float64 // what a release to production needs
+}
+
+// stateful are the types that hold data which a deployment can't make again,
+// and what protects it. A default that CloudFormation documents counts.
+var stateful = map[string]func(map[string]any) []protection{
+	"AWS::DynamoDB::GlobalTable": func(p map[string]any) []protection {
+		value := 1.0
+		replicas := cfnList(p["Replicas"])
+		for _, replica := range replicas {
+			value = min(value, flag(cfnAt(replica, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled")))
+		}
+		if len(replicas) == 0 {
+			value = 0
+		}
+		return []protection{{"point-in-time recovery", value, 1}}
+	},
+	"AWS::DynamoDB::Table": func(p map[string]any) []protection {
+		return []protection{
+			{"point-in-time recovery", flag(cfnAt(p, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled")), 1},
+			{"deletion protection", flag(p["DeletionProtectionEnabled"]), 0},
+		}
+	},
+	"AWS::ECR::Repository": func(map[string]any) []protection { return nil },
+	"AWS::EFS::FileSystem": func(p map[string]any) []protection {
+		return []protection{{"automatic backups", word(cfnAt(p, "BackupPolicy", "Status"), "ENABLED"), 1}}
+	},
+	"AWS::KMS::Key": func(p map[string]any) []protection {
+		return []protection{{"days before a deletion", number(p["PendingWindowInDays"], 30), 7}}
+	},
+	"AWS::Logs::LogGroup": func(p map[string]any) []protection {
+		return []protection{{"days of retention", number(p["RetentionInDays"], math.Inf(1)), 1}}
+	},
+	"AWS::RDS::DBCluster":  rdsProtections,
+	"AWS::RDS::DBInstance": rdsProtections,
+	"AWS::S3::Bucket":      bucketProtections,
+	"AWS::SQS::Queue": func(p map[string]any) []protection {
+		return []protection{{"seconds of retention", number(p["MessageRetentionPeriod"], 345600), 60}}
+	},
+	"AWS::SecretsManager::Secret": func(map[string]any) []protection { return nil },
+}
+
+func rdsProtections(p map[string]any) []protection {
+	least := 1.0
+	if p["DBClusterIdentifier"] != nil && p["Engine"] != nil && strings.HasPrefix(cfnText(p["Engine"]), "aurora") {
+		least = 0 // the cluster has the backups
+	}
+	return []protection{
+		{"days of backups", number(p["BackupRetentionPeriod"], 1), least},
+		{"deletion protection", flag(p["DeletionProtection"]), 0},
+	}
+}
+
+func bucketProtections(p map[string]any) []protection {
+	retention := cfnAt(p, "ObjectLockConfiguration", "Rule", "DefaultRetention")
+	days := number(cfnAt(retention, "Days"), 0) + 365*number(cfnAt(retention, "Years"), 0)
+	expiry, noncurrent := math.Inf(1), math.Inf(1)
+	for _, rule := range cfnList(cfnAt(p, "LifecycleConfiguration", "Rules")) {
+		if word(cfnAt(rule, "Status"), "Enabled") == 0 {
+			continue
+		}
+		expiry = min(expiry, number(cfnAt(rule, "ExpirationInDays"), math.Inf(1)))
+		if cfnAt(rule, "ExpirationDate") != nil {
+			expiry = 0
+		}
+		noncurrent = min(noncurrent,
+			number(cfnAt(rule, "NoncurrentVersionExpirationInDays"), math.Inf(1)),
+			number(cfnAt(rule, "NoncurrentVersionExpiration", "NoncurrentDays"), math.Inf(1)))
+	}
+	return []protection{
+		{"versioning", word(cfnAt(p, "VersioningConfiguration", "Status"), "Enabled"), 1},
+		{"object lock", flag(p["ObjectLockEnabled"]), 0},
+		{"days of object lock", days, 0},
+		{"object lock in compliance mode", word(cfnAt(retention, "Mode"), "COMPLIANCE"), 0},
+		{"days until objects expire", expiry, 1},
+		{"days until old versions expire", noncurrent, 1},
+	}
+}
+
+// number reads a number, in JSON's form or as text.
+func number(v any, unset float64) float64 {
+	switch v := v.(type) {
+	case nil:
+		return unset
+	case float64:
+		return v
+	case string:
+		var n float64
+		if _, err := fmt.Sscan(v, &n); err == nil {
+			return n
+		}
+	}
+	return math.NaN()
+}
+
+// flag is 1 for true and 0 for false or nothing.
+func flag(v any) float64 {
+	switch v {
+	case true, "true":
+		return 1
+	case nil, false, "false":
+		return 0
+	}
+	return math.NaN()
+}
+
+// word is 1 for the word, and 0 for another or nothing.
+func word(v any, want string) float64 {
+	switch v := v.(type) {
+	case nil:
+		return 0
+	case string:
+		if v == want {
+			return 1
+		}
+		return 0
+	}
+	return math.NaN()
+}
+
+// kept is how well a policy keeps a resource, for DeletionPolicy and
+// UpdateReplacePolicy. Without one CloudFormation deletes, but takes a snapshot
+// of a database.
+// See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html.
+func kept(resource cfnResource, policy string) int {
+	switch policy {
+	case "Retain":
+		return 3
+	case "RetainExceptOnCreate":
+		return 2
+	case "Snapshot":
+		return 1
+	case "":
+		if resource.Type == "AWS::RDS::DBCluster" || resource.Type == "AWS::RDS::DBInstance" && resource.Properties["DBClusterIdentifier"] == nil {
+			return 1
+		}
+	}
+	return 0
+}
+
+// known says whether a type is in one of the tables.
+func known(name string) bool {
+	_, ok := createOnly[name]
+	return ok
+}

@@ -1,0 +1,63 @@
+package readiness
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/magewright/magewright/tools/evidence"
+)
+
+// drift: nobody changed by hand what is deployed.
+func drift() Check {
+	return Check{
+		ID: "drift", Item: Infrastructure,
+		Title: "What is deployed is what its templates say",
+		Doc: `CloudFormation's drift detection for each deployed stack. A change by hand makes
+the reviewed difference another than the one that is deployed. Resources that
+CloudFormation can't compare are counted. Source:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html.`,
+		Inputs: []evidence.Predicate{Assembly{}, Deployed{}},
+		Next:   "aws cloudformation detect-stack-drift --stack-name " + productionStack,
+		Decide: func(in Inputs) Result {
+			if _, why, ok := stackDiff(in, productionStack); !ok {
+				return why
+			}
+			deployed := read(in, &Deployed{})
+			var findings, undecided, unchecked []string
+			stacks, checked := 0, 0
+			for _, name := range releaseStacks {
+				stack, ok := deployed.Stacks[name]
+				if !ok {
+					undecided = append(undecided, "nobody has asked CloudFormation for "+name)
+					continue
+				}
+				if stack.Absent != "" {
+					continue
+				}
+				stacks++
+				checked += stack.Drift.Checked
+				for _, id := range stack.Drift.Unchecked {
+					unchecked = append(unchecked, name+" "+id)
+				}
+				for _, id := range stack.Drift.Drifted {
+					findings = append(findings, name+": "+id)
+				}
+				switch d := stack.Drift; {
+				case d.Reason != "":
+					undecided = append(undecided, name+": "+d.Reason)
+				case d.Status == "DRIFTED" && len(d.Drifted) == 0:
+					findings = append(findings, name+" has drifted")
+				case d.Status != "DRIFTED" && d.Status != "IN_SYNC":
+					undecided = append(undecided, fmt.Sprintf("%s: the drift's status is %q", name, d.Status))
+				case d.Checked == 0:
+					undecided = append(undecided, name+": no resource was compared")
+				}
+			}
+			notChecked := ""
+			if len(unchecked) > 0 {
+				notChecked = "Resources that CloudFormation can't compare: " + strings.Join(unchecked, ", ")
+			}
+			return concluded(fmt.Sprintf("%s, %s compared, %d unchecked", count(stacks, "stack"), count(checked, "resource"), len(unchecked)), findings, undecided, notChecked)
+		},
+	}
+}

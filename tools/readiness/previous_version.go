@@ -1,0 +1,58 @@
+package readiness
+
+import (
+	"encoding/base64"
+	"fmt"
+
+	"github.com/magewright/magewright/tools/evidence"
+)
+
+// previousVersion: there is something to go back to.
+func previousVersion() Check {
+	return Check{
+		ID: "previous-version", Item: Rollback,
+		Title: "The version to go back to is there",
+		Doc: `Production's alias names one published version, which gets all of the traffic,
+is Active, and has a CodeSha256 that Lambda gives alike for the version itself and in
+the list of versions. A shift that is under way is a finding: a rollback would have no
+one version to go to. Source: ../shared/reference/readiness.md, Other checks.`,
+		Inputs: []evidence.Predicate{Production{}},
+		Next:   "aws lambda get-alias --name live --function-name FUNCTION",
+		Decide: func(in Inputs) Result {
+			p := read(in, &Production{})
+			if want := in.Candidate.Account; want != "" && p.Account != want {
+				return Undecided("production of account %s was asked, and the release is for %s", p.Account, want)
+			}
+			if p.Absent != "" {
+				return Inapplicable("production is not deployed, so there is nothing to go back to; account %s, region %s: %s", p.Account, p.Region, p.Absent)
+			}
+			if len(p.Retained) == 0 {
+				return Undecided("no version of %s was listed", p.Function)
+			}
+			var findings []string
+			if p.Version == "" || p.Version == "$LATEST" {
+				findings = append(findings, fmt.Sprintf("alias %s names %q, which is no published version", p.Alias, p.Version))
+			}
+			if digest, err := base64.StdEncoding.DecodeString(p.CodeSHA256); err != nil || len(digest) != 32 {
+				findings = append(findings, fmt.Sprintf("version %s has no CodeSha256: %q", p.Version, p.CodeSHA256))
+			}
+			if p.State != "Active" {
+				findings = append(findings, fmt.Sprintf("version %s is %q, not Active", p.Version, p.State))
+			}
+			if len(p.Weights) > 0 {
+				findings = append(findings, fmt.Sprintf("alias %s is being shifted: %s besides %s", p.Alias, count(len(p.Weights), "version"), p.Version))
+			}
+			listed := ""
+			for _, v := range p.Retained {
+				if v.Version == p.Version {
+					listed = v.CodeSHA256
+				}
+			}
+			if listed != p.CodeSHA256 {
+				findings = append(findings, fmt.Sprintf("version %s has CodeSha256 %s, and %q in the list of versions", p.Version, p.CodeSHA256, listed))
+			}
+			return concluded(fmt.Sprintf("version %s, CodeSha256 %s, of %s retained", p.Version, p.CodeSHA256, count(len(p.Retained), "version")),
+				findings, nil, "Whether that CodeSha256 is the one that the last release recorded.")
+		},
+	}
+}

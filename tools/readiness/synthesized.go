@@ -1,0 +1,69 @@
+package readiness
+
+import (
+	"fmt"
+
+	"github.com/magewright/magewright/tools/evidence"
+)
+
+// synthesized: what would be deployed is of this commit and this package.
+func synthesized() Check {
+	return Check{
+		ID: "synthesized", Item: Infrastructure,
+		Title: "All stacks are synthesized from this commit, around this package",
+		Doc: `The cloud assembly holds staging, production and the pipeline; its release file
+names the candidate's commit and package; and the zip file that each function is
+made of has the package's SHA-256. The file's own bytes are hashed: the CDK's
+asset hash is not the zip's. Source: ../shared/reference/readiness.md, IaC and Evidence.`,
+		Inputs: []evidence.Predicate{Assembly{}},
+		Next:   "go tool mage synth",
+		Decide: func(in Inputs) Result {
+			a := read(in, &Assembly{})
+			var findings, undecided []string
+			resources := 0
+			for _, name := range releaseStacks {
+				stack, ok := a.Stacks[name]
+				if !ok {
+					findings = append(findings, "the assembly has no stack "+name)
+					continue
+				}
+				t, err := parseTemplate(stack.Template)
+				if err != nil {
+					findings = append(findings, fmt.Sprintf("%s: %v", name, err))
+					continue
+				}
+				resources += len(t.Resources)
+				for _, id := range t.ofType("AWS::Lambda::Function") {
+					if !a.looked(name, id) {
+						undecided = append(undecided, fmt.Sprintf("the package of %s %s was not looked at", name, id))
+					}
+				}
+			}
+			if a.Commit != in.Candidate.Commit {
+				findings = append(findings, fmt.Sprintf("the assembly is of commit %.12s, not of %.12s", a.Commit, in.Candidate.Commit))
+			}
+			if a.Package != in.Candidate.Package {
+				findings = append(findings, fmt.Sprintf("the assembly names package %.12s, not %.12s", a.Package, in.Candidate.Package))
+			}
+			for _, f := range a.Functions {
+				if f.SHA256 != in.Candidate.Package {
+					findings = append(findings, fmt.Sprintf("%s %s: %s has SHA-256 %.12s, the package %.12s", f.Stack, f.LogicalID, f.File, f.SHA256, in.Candidate.Package))
+				}
+			}
+			if len(a.Functions) == 0 {
+				undecided = append(undecided, "no function of the assembly was looked at")
+			}
+			return concluded(fmt.Sprintf("%s, %s, %s", count(len(a.Stacks), "stack"), count(resources, "resource"), count(len(a.Functions), "package")), findings, undecided, "")
+		},
+	}
+}
+
+// looked reports whether the package of a function was hashed.
+func (a Assembly) looked(stack, id string) bool {
+	for _, f := range a.Functions {
+		if f.Stack == stack && f.LogicalID == id {
+			return true
+		}
+	}
+	return false
+}
