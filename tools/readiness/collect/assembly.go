@@ -1,0 +1,321 @@
+package collect
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/magewright/magewright/tools/cdk"
+	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/readiness"
+	"github.com/magewright/magewright/tools/synth"
+)
+
+// Assembly reads the candidate's cloud assembly, and makes another one from a
+// clean clone to compare it with.
+func Assembly(ctx context.Context, e Env) (evidence.Predicate, error) {
+	return assembly(ctx, e, synth.Run)
+}
+
+func assembly(ctx context.Context, e Env, synthesize func(context.Context, project.Config) error) (evidence.Predicate, error) {
+	release, err := cdk.ReadRelease(e.Project)
+	if err != nil {
+		return nil, err
+	}
+	a := readiness.Assembly{Commit: release.Commit, Package: release.Package, Stacks: map[string]readiness.AssemblyStack{}}
+	if err := readStacks(e.Project.Assembly, &a); err != nil {
+		return nil, exit.Missing("go tool mage synth", "reading the cloud assembly %s: %w", e.Project.Assembly, err)
+	}
+	broken, err := cdk.Errors(e.Project.Assembly)
+	if err != nil {
+		return nil, exit.Missing("go tool mage synth", "%w", err)
+	}
+	for _, message := range broken {
+		a.NagErrors = append(a.NagErrors, readiness.NagError(message))
+	}
+	a.Again = secondSynthesis(ctx, e.Project, synthesize)
+	a.Made = evidence.Made{FinishedOn: e.Clock.Now(), Dirty: release.Dirty}
+	return a, nil
+}
+
+// manifest is as much of manifest.json as is read.
+type manifest struct {
+	Artifacts map[string]struct {
+		Type        string `json:"type"`
+		Environment string `json:"environment"`
+		Properties  struct {
+			TemplateFile string `json:"templateFile"`
+			StackName    string `json:"stackName"`
+		} `json:"properties"`
+	} `json:"artifacts"`
+}
+
+func readStacks(dir string, a *readiness.Assembly) error {
+	var m manifest
+	if err := decodeFile(dir, "manifest.json", &m); err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(m.Artifacts)) {
+		artifact := m.Artifacts[id]
+		if artifact.Type == "cdk:cloud-assembly" {
+			return fmt.Errorf("manifest.json: %s is a nested assembly, which is not read", id)
+		}
+		if artifact.Type != "aws:cloudformation:stack" {
+			continue
+		}
+		name := id
+		if artifact.Properties.StackName != "" {
+			name = artifact.Properties.StackName
+		}
+		var template json.RawMessage
+		if err := decodeFile(dir, artifact.Properties.TemplateFile, &template); err != nil {
+			return err
+		}
+		nag, err := readNag(dir, id)
+		if err != nil {
+			return err
+		}
+		a.Stacks[name] = readiness.AssemblyStack{Environment: artifact.Environment, Template: template, Nag: nag}
+		functions, err := functionPackages(dir, id, name, template)
+		if err != nil {
+			return err
+		}
+		a.Functions = append(a.Functions, functions...)
+	}
+	return nil
+}
+
+func decodeFile(dir, name string, into any) error {
+	if !filepath.IsLocal(name) {
+		return fmt.Errorf("%q is no file of the assembly", name)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, name)) // #nosec G304 -- a file of the assembly
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// readNag reads the report that cdk-nag leaves of a stack: a line for each rule
+// and resource. It returns nil where there is none.
+func readNag(dir, stack string) (*readiness.NagReport, error) {
+	name := "AwsSolutions--" + stack + "-NagReport.csv"
+	file, err := os.Open(filepath.Join(dir, filepath.Base(name))) // #nosec G304 -- a file of the assembly
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	rows, err := csv.NewReader(file).ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(rows) == 0 || len(rows[0]) < 3 || rows[0][0] != "Rule ID" || rows[0][1] != "Resource ID" || rows[0][2] != "Compliance" {
+		return nil, fmt.Errorf("%s: its columns are not Rule ID, Resource ID and Compliance", name)
+	}
+	report := &readiness.NagReport{}
+	resources := map[string]bool{}
+	for _, row := range rows[1:] {
+		resources[row[1]] = true
+		switch row[2] {
+		case "Compliant":
+			report.Compliant++
+		case "Suppressed":
+			report.Suppressed++
+		case "Non-Compliant":
+			report.NonCompliant = append(report.NonCompliant, row[0]+" "+row[1])
+		default:
+			report.Errored = append(report.Errored, row[0]+" "+row[1])
+		}
+	}
+	report.Resources = len(resources)
+	return report, nil
+}
+
+// functionPackages hashes the zip files that a stack's functions are made of. A
+// function whose code is no file of the assembly is left out: the check sees
+// that nobody looked at it.
+func functionPackages(dir, id, stack string, template json.RawMessage) ([]readiness.FunctionPackage, error) {
+	keys, err := codeKeys(template)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", stack, err)
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	var assets struct {
+		Files map[string]struct {
+			Source struct {
+				Path      string `json:"path"`
+				Packaging string `json:"packaging"`
+			} `json:"source"`
+			Destinations map[string]struct {
+				ObjectKey string `json:"objectKey"`
+			} `json:"destinations"`
+		} `json:"files"`
+	}
+	if err := decodeFile(dir, id+".assets.json", &assets); err != nil {
+		return nil, err
+	}
+	var found []readiness.FunctionPackage
+	for _, logical := range slices.Sorted(maps.Keys(keys)) {
+		key := keys[logical]
+		for _, asset := range assets.Files {
+			matches := false
+			for _, destination := range asset.Destinations {
+				matches = matches || key != "" && destination.ObjectKey == key
+			}
+			// What the CDK would zip itself has no digest yet.
+			if !matches || asset.Source.Packaging != "file" || !filepath.IsLocal(asset.Source.Path) {
+				continue
+			}
+			sum, err := hashFile(filepath.Join(dir, asset.Source.Path))
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, readiness.FunctionPackage{Stack: stack, LogicalID: logical, File: asset.Source.Path, SHA256: sum})
+			break
+		}
+	}
+	return found, nil
+}
+
+// codeKeys returns the S3 key of each function's code, by logical id.
+func codeKeys(template json.RawMessage) (map[string]string, error) {
+	var t struct {
+		Resources map[string]struct {
+			Type       string
+			Properties map[string]any
+		}
+	}
+	if err := json.Unmarshal(template, &t); err != nil {
+		return nil, err
+	}
+	keys := map[string]string{}
+	for id, resource := range t.Resources {
+		if resource.Type != "AWS::Lambda::Function" {
+			continue
+		}
+		code, _ := resource.Properties["Code"].(map[string]any)
+		keys[id], _ = code["S3Key"].(string)
+	}
+	return keys, nil
+}
+
+func hashFile(path string) (string, error) {
+	file, err := os.Open(path) // #nosec G304 -- a file of an assembly
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// secondSynthesis synthesizes the commit again from a clone in a temporary
+// directory. Nothing is excluded from the comparison: an assembly holds neither
+// times nor the paths of the machine.
+func secondSynthesis(ctx context.Context, cfg project.Config, synthesize func(context.Context, project.Config) error) readiness.SecondSynthesis {
+	again, err := synthesizeAgain(ctx, cfg, synthesize)
+	if err != nil {
+		return readiness.SecondSynthesis{Reason: err.Error()}
+	}
+	return again
+}
+
+func synthesizeAgain(ctx context.Context, cfg project.Config, synthesize func(context.Context, project.Config) error) (_ readiness.SecondSynthesis, err error) {
+	var again readiness.SecondSynthesis
+	dir, err := os.MkdirTemp("", "again-")
+	if err != nil {
+		return again, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	clone := filepath.Join(dir, "clone")
+	if _, err := (command.Cmd{}).Output(ctx, "git", "clone", "--quiet", "--no-checkout", cfg.Dir, clone); err != nil {
+		return again, fmt.Errorf("cloning the commit: %w", err)
+	}
+	if _, err := (command.Cmd{Dir: clone}).Output(ctx, "git", "checkout", "--quiet", "--detach", cfg.Commit); err != nil {
+		return again, fmt.Errorf("cloning the commit: %w", err)
+	}
+	var said bytes.Buffer
+	second := project.Config{
+		Dir: clone, Evidence: filepath.Join(dir, "evidence"), Assembly: filepath.Join(dir, "cdk.out"),
+		Commit: cfg.Commit, Stdout: io.Discard, Stderr: &said,
+	}
+	if err := synthesize(ctx, second); err != nil {
+		return again, fmt.Errorf("%w: %s", err, lastLines(said.String()))
+	}
+	return compareDirs(cfg.Assembly, second.Assembly)
+}
+
+// lastLines returns the end of what a program said: where its error is.
+func lastLines(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-5):], "\n")
+}
+
+func compareDirs(one, other string) (readiness.SecondSynthesis, error) {
+	var again readiness.SecondSynthesis
+	first, err := hashDir(one)
+	if err != nil {
+		return again, err
+	}
+	second, err := hashDir(other)
+	if err != nil {
+		return again, err
+	}
+	all := maps.Clone(first)
+	maps.Copy(all, second)
+	again.Files = len(all)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		switch a, b := first[name], second[name]; {
+		case a == "":
+			again.Differ = append(again.Differ, name+" is only in the second synthesis")
+		case b == "":
+			again.Differ = append(again.Differ, name+" is only in the assembly")
+		case a != b:
+			again.Differ = append(again.Differ, fmt.Sprintf("%s: SHA-256 %.12s, in the second synthesis %.12s", name, a, b))
+		}
+	}
+	return again, nil
+}
+
+// hashDir returns the SHA-256 of each file below a directory.
+func hashDir(dir string) (map[string]string, error) {
+	sums := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		sums[filepath.ToSlash(name)], err = hashFile(path)
+		return err
+	})
+	return sums, err
+}

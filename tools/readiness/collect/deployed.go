@@ -1,0 +1,178 @@
+package collect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+// releaseStacks are the stacks that a release consists of.
+var releaseStacks = []string{"magewright-staging", "magewright-production", "magewright-pipeline"}
+
+// How often, and how many times, the end of drift detection is asked for.
+const (
+	driftPoll     = 3 * time.Second
+	driftAttempts = 100
+)
+
+// DeployedStacks asks CloudFormation what it has of the release's stacks, and
+// how what is there differs from it.
+func DeployedStacks(ctx context.Context, e Env) (evidence.Predicate, error) {
+	account, err := callerAccount(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	d := readiness.Deployed{Account: account, Region: e.AWS.Region, Stacks: map[string]readiness.DeployedStack{}}
+	client := cloudformation.NewFromConfig(*e.AWS)
+	for _, name := range releaseStacks {
+		described, absent, err := describeStack(ctx, client, name)
+		if err != nil {
+			return nil, err
+		}
+		stack := readiness.DeployedStack{Absent: absent}
+		if absent == "" {
+			stack.Status = string(described.StackStatus)
+			if stack.Template, err = deployedTemplate(ctx, client, name); err != nil {
+				return nil, err
+			}
+			if stack.Drift, err = detectDrift(ctx, client, e.Clock, name); err != nil {
+				if ctx.Err() != nil {
+					return nil, context.Cause(ctx)
+				}
+				stack.Drift = readiness.Drift{Reason: err.Error()}
+			}
+		}
+		d.Stacks[name] = stack
+	}
+	d.FinishedOn = e.Clock.Now()
+	return d, nil
+}
+
+// callerAccount returns the account that the credentials are of: what is asked
+// of another account says nothing.
+func callerAccount(ctx context.Context, e Env) (string, error) {
+	if e.AWS == nil {
+		return "", exit.Missing(`eval "$(aws configure export-credentials --format env)"`, "there are no AWS credentials: what is deployed can't be told")
+	}
+	identity, err := sts.NewFromConfig(*e.AWS).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return "", exit.Missing("aws sts get-caller-identity", "asking AWS whose credentials these are: %w", err)
+	}
+	return aws.ToString(identity.Account), nil
+}
+
+// describeStack returns a stack, or CloudFormation's answer that there is none.
+// A stack under review was never created.
+func describeStack(ctx context.Context, client *cloudformation.Client, name string) (stack types.Stack, absent string, err error) {
+	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist") {
+		return stack, api.ErrorMessage(), nil
+	}
+	next := "aws cloudformation describe-stacks --stack-name " + name
+	if err != nil {
+		return stack, "", exit.Missing(next, "describing stack %s: %w", name, err)
+	}
+	if len(described.Stacks) != 1 {
+		return stack, "", exit.Missing(next, "describing stack %s: %d stacks are described", name, len(described.Stacks))
+	}
+	stack = described.Stacks[0]
+	if stack.StackStatus == types.StackStatusReviewInProgress {
+		return stack, "stack " + name + " is REVIEW_IN_PROGRESS: it was never created", nil
+	}
+	return stack, "", nil
+}
+
+func deployedTemplate(ctx context.Context, client *cloudformation.Client, name string) (json.RawMessage, error) {
+	next := "aws cloudformation get-template --stack-name " + name
+	got, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &name, TemplateStage: types.TemplateStageOriginal})
+	if err != nil {
+		return nil, exit.Missing(next, "reading the template of stack %s: %w", name, err)
+	}
+	body := json.RawMessage(aws.ToString(got.TemplateBody))
+	if !json.Valid(body) {
+		return nil, exit.Missing(next, "reading the template of stack %s: it is not JSON, so the CDK did not deploy it", name)
+	}
+	return body, nil
+}
+
+// detectDrift runs drift detection to its end. An error says why what is there
+// is not known to be what the template says.
+func detectDrift(ctx context.Context, client *cloudformation.Client, c clock.Clock, name string) (readiness.Drift, error) {
+	var d readiness.Drift
+	started, err := client.DetectStackDrift(ctx, &cloudformation.DetectStackDriftInput{StackName: &name})
+	if err != nil {
+		return d, fmt.Errorf("detecting drift: %w", err)
+	}
+	for range driftAttempts {
+		status, err := client.DescribeStackDriftDetectionStatus(ctx, &cloudformation.DescribeStackDriftDetectionStatusInput{StackDriftDetectionId: started.StackDriftDetectionId})
+		if err != nil {
+			return d, fmt.Errorf("detecting drift: %w", err)
+		}
+		switch status.DetectionStatus {
+		case types.StackDriftDetectionStatusDetectionComplete:
+			d.Status = string(status.StackDriftStatus)
+			return d, driftedResources(ctx, client, name, &d)
+		case types.StackDriftDetectionStatusDetectionFailed:
+			return d, fmt.Errorf("detecting drift: it failed: %s", aws.ToString(status.DetectionStatusReason))
+		}
+		if err := clock.Sleep(ctx, c, driftPoll); err != nil {
+			return d, err
+		}
+	}
+	return d, fmt.Errorf("detecting drift: it has not ended after %s", driftAttempts*driftPoll)
+}
+
+func driftedResources(ctx context.Context, client *cloudformation.Client, name string, d *readiness.Drift) error {
+	compared := map[string]bool{}
+	var token *string
+	for {
+		drifts, err := client.DescribeStackResourceDrifts(ctx, &cloudformation.DescribeStackResourceDriftsInput{StackName: &name, NextToken: token})
+		if err != nil {
+			return fmt.Errorf("reading the drift of resources: %w", err)
+		}
+		for _, r := range drifts.StackResourceDrifts {
+			id := aws.ToString(r.LogicalResourceId)
+			switch r.StackResourceDriftStatus {
+			case types.StackResourceDriftStatusInSync:
+				compared[id] = true
+			case types.StackResourceDriftStatusModified, types.StackResourceDriftStatusDeleted:
+				compared[id] = true
+				d.Drifted = append(d.Drifted, fmt.Sprintf("%s (%s) is %s", id, aws.ToString(r.ResourceType), r.StackResourceDriftStatus))
+			}
+		}
+		if token = drifts.NextToken; token == nil {
+			break
+		}
+	}
+	pages := cloudformation.NewListStackResourcesPaginator(client, &cloudformation.ListStackResourcesInput{StackName: &name})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("listing the resources of %s: %w", name, err)
+		}
+		for _, r := range page.StackResourceSummaries {
+			if id := aws.ToString(r.LogicalResourceId); !compared[id] {
+				d.Unchecked = append(d.Unchecked, fmt.Sprintf("%s (%s)", id, aws.ToString(r.ResourceType)))
+			}
+		}
+	}
+	d.Checked = len(compared)
+	slices.Sort(d.Drifted)
+	slices.Sort(d.Unchecked)
+	return nil
+}
