@@ -21,13 +21,14 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 // tone is the class of an outcome's colour. The state stands beside it in
 // words.
 func tone(o Outcome) string {
-	switch {
-	case o.State == Fail:
+	switch o.State {
+	case Fail:
 		return "bad"
-	case o.State == Unknown, o.State == Waived:
+	case Unknown, Waived:
 		return "open"
+	default:
+		return "good"
 	}
-	return "good"
 }
 
 // WritePage writes the page that an approver reads: one file of HTML that
