@@ -49,6 +49,13 @@ func Smoke(ctx context.Context) error { return target.Run(ctx, smoke.Stage("stag
 // Promote takes cdk.out to production and follows the canary.
 func Promote(ctx context.Context) error { return target.Run(ctx, promote.Run) }
 
+// Readiness decides from evidence whether HEAD may go to production: exit code 0 is GO.
+func Readiness(ctx context.Context,
+	base *string, // the release that HEAD follows: a commit, or none; default the latest tag, else HEAD's parent
+) error {
+	return program.Run(ctx, "./tools/assess", program.Flag("base", base))
+}
+
 // Check runs lint, test, sec and synth, two at a time.
 func Check(ctx context.Context) error {
 	return target.Parallel(ctx,

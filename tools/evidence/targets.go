@@ -1,11 +1,33 @@
 package evidence
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 )
+
+// Keep keeps a predicate about a commit as NAME.intoto.json in dir, the
+// evidence directory.
+func Keep(dir, name, commit string, p Predicate) error {
+	s, err := NewStatement(commit, "", p)
+	if err != nil {
+		return err
+	}
+	return Write(dir, name, s)
+}
+
+// Digest returns the SHA-256 of a file, hexadecimal.
+func Digest(file string) (string, error) {
+	data, err := os.ReadFile(filepath.Clean(file))
+	if err != nil {
+		return "", fmt.Errorf("keeping evidence: %w", err)
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), nil
+}
 
 // Write keeps a statement in a file of dir, the evidence directory, as
 // NAME.intoto.json.

@@ -12,7 +12,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/project"
 )
@@ -37,6 +39,9 @@ func Run(ctx context.Context, cfg project.Config) error {
 	if err := writeJUnit(cfg, results); err != nil {
 		return err
 	}
+	if err := keep(cfg, results, runErr); err != nil {
+		return err
+	}
 	for _, failure := range results.Failures() {
 		fmt.Fprintf(cfg.Stdout, "--- FAIL %s\n%s", failure.Name(), failure.Output)
 	}
@@ -54,6 +59,35 @@ func Run(ctx context.Context, cfg project.Config) error {
 	}
 	fmt.Fprintf(cfg.Stdout, "test: %s; %.1f %% of %d statements covered\n", results.Summary(), 100*float64(covered)/float64(total), total)
 	return nil
+}
+
+// keep leaves what the tests said as evidence, with the digests of the files
+// that tell more.
+func keep(cfg project.Config, results *Results, runErr error) error {
+	count := results.Count()
+	tests := evidence.Tests{
+		Made:     evidence.Made{FinishedOn: clock.System().Now(), Dirty: cfg.Dirty, Reports: map[string]string{}},
+		Result:   evidence.TestsPassed,
+		Passed:   count.Passed,
+		Skipped:  count.Skipped,
+		Packages: count.Packages,
+	}
+	for _, failure := range results.Failures() {
+		tests.FailedTests = append(tests.FailedTests, failure.Name())
+	}
+	if runErr != nil {
+		tests.Problem = runErr.Error()
+	}
+	if runErr != nil || len(tests.FailedTests) > 0 || tests.Passed == 0 {
+		tests.Result = evidence.TestsFailed
+	}
+	for _, name := range []string{"test.json", "junit.xml", "coverage.out"} {
+		// Where the tests could not be built there is no coverage.
+		if digest, err := evidence.Digest(filepath.Join(cfg.Evidence, name)); err == nil {
+			tests.Reports[name] = digest
+		}
+	}
+	return evidence.Keep(cfg.Evidence, "test", cfg.Commit, tests)
 }
 
 // run runs the tests and returns what they said, also where some failed.

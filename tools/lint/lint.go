@@ -6,9 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/project"
 )
@@ -45,6 +48,18 @@ func Run(ctx context.Context, cfg project.Config) error {
 		if err != nil {
 			broken = append(broken, name)
 		}
+	}
+	files, err := goFiles(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	slices.Sort(broken)
+	err = evidence.Keep(cfg.Evidence, "lint", cfg.Commit, evidence.Lint{
+		Made:  evidence.Made{FinishedOn: clock.System().Now(), Dirty: cfg.Dirty},
+		Files: len(files), Broken: broken,
+	})
+	if err != nil {
+		return err
 	}
 	if len(broken) > 0 {
 		return exit.Failed("go tool mage fmt for what can be formatted; then go tool mage lint", "lint: findings by %s", strings.Join(broken, ", "))

@@ -3,7 +3,7 @@ package readiness
 import "github.com/magewright/magewright/tools/evidence"
 
 // base is the prefix of the types of this project's own predicates.
-const base = "https://github.com/magewright/magewright/evidence/"
+const base = evidence.Base
 
 // A Candidate is the release that is assessed.
 type Candidate struct {

@@ -2,5 +2,5 @@ package readiness
 
 // securityChecks are those of the item Security.
 func securityChecks() []Check {
-	return nil
+	return []Check{staticAnalysis(), vulnerabilities(), secrets()}
 }

@@ -10,7 +10,9 @@ import (
 	"os"
 	"strings"
 
+	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/project"
 )
@@ -84,7 +86,11 @@ func record(cfg project.Config, results []Check) error {
 	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("recording the results: %w", err)
 	}
-	return nil
+	security := evidence.Security{Made: evidence.Made{FinishedOn: clock.System().Now(), Dirty: cfg.Dirty}}
+	for _, r := range results {
+		security.Scans = append(security.Scans, evidence.Scan{Tool: r.Name, State: string(r.State), Counted: r.Counted, Findings: r.Reason})
+	}
+	return evidence.Keep(cfg.Evidence, "sec", cfg.Commit, security)
 }
 
 // code analyses every package of the project, the magefile's included.

@@ -34,7 +34,12 @@ type Collector struct {
 }
 
 // collectors are all collectors, in the order of the checklist.
-var collectors = []Collector{}
+var collectors = []Collector{
+	{readiness.Assembly{}, Assembly},
+	{readiness.Deployed{}, DeployedStacks},
+	{readiness.Production{}, Production},
+	{readiness.Drill{}, Drill},
+}
 
 // All collects everything, and returns a statement for each predicate. What
 // can't be collected becomes the statement of an absence, with the reason and

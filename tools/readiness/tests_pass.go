@@ -1,0 +1,35 @@
+package readiness
+
+import (
+	"fmt"
+
+	"github.com/magewright/magewright/tools/evidence"
+)
+
+func testsPass() Check {
+	return Check{
+		ID:    "tests-pass",
+		Item:  Testing,
+		Title: "All tests pass",
+		Doc: `Every test of every package passed, by go test -json and not by an exit code.
+A run that did not come to its end, or in which no test passed, fails. Skipped
+tests are counted, and prove nothing.`,
+		Inputs: []evidence.Predicate{evidence.Tests{}},
+		Next:   "go tool mage test",
+		Decide: func(in Inputs) Result {
+			tests := read(in, &evidence.Tests{})
+			counted := fmt.Sprintf("%d passed, %d failed, %d skipped in %s", tests.Passed, len(tests.FailedTests), tests.Skipped, count(tests.Packages, "package"))
+			switch {
+			case len(tests.FailedTests) > 0:
+				return Failed(counted, tests.FailedTests...)
+			case tests.Problem != "":
+				return Failed(counted, tests.Problem)
+			case tests.Passed == 0:
+				return Failed(counted, "no test passed, which proves nothing")
+			case tests.Result != evidence.TestsPassed:
+				return Undecided("the result is %q and no test failed", tests.Result)
+			}
+			return Passed("%s", counted)
+		},
+	}
+}
