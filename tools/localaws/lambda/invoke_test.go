@@ -100,32 +100,6 @@ func TestInvokeRefuses(t *testing.T) {
 	}
 }
 
-func TestTimeoutKillsTheWholeProcessGroup(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.create(t, timeout(1))
-	out := f.invoke(t, `{"do":"child"}`)
-	if !regexp.MustCompile(`^\{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: \S+ Error: Task timed out after 1.00 seconds"\}$`).Match(out.Payload) {
-		t.Errorf("payload %s", out.Payload)
-	}
-	tail, _ := base64.StdEncoding.DecodeString(*out.LogResult)
-	if !regexp.MustCompile(`2026-03-01T12:00:30.000Z \S+ Task timed out after 1.00 seconds\n\nEND(.*\n)+.*Status: timeout\n$`).Match(tail) {
-		t.Errorf("log %q", tail)
-	}
-	found := regexp.MustCompile(`child (\d+)`).FindSubmatch(tail)
-	if found == nil {
-		t.Fatalf("log %q", tail)
-	}
-	pid, _ := strconv.Atoi(string(found[1]))
-	// Killed, though perhaps not yet reaped by whoever adopts orphans.
-	if state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(state), ") Z") && !strings.Contains(string(state), ") X") {
-		t.Errorf("the function's child lives: %s", state)
-	}
-	if out := f.invoke(t, `{"a":1}`); out.FunctionError != nil {
-		t.Errorf("after the timeout: %s", out.Payload)
-	}
-}
-
 func TestMemoryIsLimited(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/proc/self/status"); err != nil {

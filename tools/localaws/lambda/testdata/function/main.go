@@ -67,11 +67,16 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 		fmt.Println("hanging")
 		select {}
 	case "child": // a child that outlives its parent unless the group is killed
+		pipe, err := os.OpenFile(ev.Text, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, err
+		}
 		cmd := exec.Command("sleep", "600")
+		cmd.ExtraFiles = []*os.File{pipe}
 		if err := cmd.Start(); err != nil {
 			return nil, err
 		}
-		fmt.Println("child", cmd.Process.Pid)
+		fmt.Fprint(pipe, "child")
 		select {}
 	case "big":
 		return strings.Repeat("x", 6<<20+100), nil

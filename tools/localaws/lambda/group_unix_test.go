@@ -1,0 +1,52 @@
+//go:build unix
+
+package lambda_test
+
+import (
+	"encoding/base64"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/magewright/magewright/tools/clock"
+)
+
+func TestTimeoutKillsTheWholeProcessGroup(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t, timeout(3))
+	// The function and its child hold this pipe open for as long as they live:
+	// its end is read when both are dead, whoever reaps them and when.
+	pipe := filepath.Join(t.TempDir(), "alive")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	alive, err := os.OpenFile(pipe, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = alive.Close() }()
+
+	out := f.invoke(t, `{"do":"child","text":`+strconv.Quote(pipe)+`}`)
+	if !regexp.MustCompile(`^\{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: \S+ Error: Task timed out after 3.00 seconds"\}$`).Match(out.Payload) {
+		t.Errorf("payload %s", out.Payload)
+	}
+	tail, _ := base64.StdEncoding.DecodeString(*out.LogResult)
+	if !regexp.MustCompile(`2026-03-01T12:00:30.000Z \S+ Task timed out after 3.00 seconds\n\nEND(.*\n)+.*Status: timeout\n$`).Match(tail) {
+		t.Errorf("log %q", tail)
+	}
+	if err := alive.SetReadDeadline(clock.System().Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := io.ReadAll(alive); err != nil || string(said) != "child" {
+		t.Errorf("the function's child said %q and lives: %v", said, err)
+	}
+	if out := f.invoke(t, `{"a":1}`); out.FunctionError != nil {
+		t.Errorf("after the timeout: %s", out.Payload)
+	}
+}
