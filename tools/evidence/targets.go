@@ -1,8 +1,6 @@
 package evidence
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -25,8 +23,7 @@ func Digest(file string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("keeping evidence: %w", err)
 	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:]), nil
+	return hexSHA256(data), nil
 }
 
 // Write keeps a statement in a file of dir, the evidence directory, as

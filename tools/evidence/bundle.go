@@ -1,0 +1,144 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// MaxBundle is the size limit of a bundle, in bytes: what a Lambda function URL
+// takes as a request's body.
+const MaxBundle = 6 << 20
+
+// The results of a [Summary].
+const (
+	SummaryPassed = "PASSED"
+	SummaryFailed = "FAILED"
+)
+
+// Why a bundle is refused, beside the reasons of an envelope.
+var (
+	ErrNoSummary = errors.New("the bundle does not end with a summary")
+	ErrRemoved   = errors.New("a statement that the summary names is not in the bundle")
+	ErrAdded     = errors.New("the bundle holds a statement that the summary does not name in this place")
+)
+
+// A Summary is a SLSA verification summary: the verdict, and the statements
+// that it rests on. A set of envelopes says nothing of what was taken out; the
+// summary does. See https://slsa.dev/spec/v1.1/verification_summary.
+type Summary struct {
+	Verifier          Verifier   `json:"verifier"`
+	TimeVerified      time.Time  `json:"timeVerified"`
+	ResourceURI       string     `json:"resourceUri"`
+	Policy            Resource   `json:"policy"`
+	InputAttestations []Resource `json:"inputAttestations"`
+	// VerificationResult is SummaryPassed or SummaryFailed.
+	VerificationResult string   `json:"verificationResult"`
+	VerifiedLevels     []string `json:"verifiedLevels"`
+}
+
+// A Verifier says who has decided.
+type Verifier struct {
+	ID      string            `json:"id"`
+	Version map[string]string `json:"version,omitempty"`
+}
+
+// A Resource is named by where it is and what it digests to.
+type Resource struct {
+	URI    string            `json:"uri"`
+	Digest map[string]string `json:"digest"`
+}
+
+// PredicateType implements [Predicate].
+func (Summary) PredicateType() string { return "https://slsa.dev/verification_summary/v1" }
+
+// WriteBundle signs statements and a summary that names them in order, and
+// writes them as JSON lines.
+func WriteBundle(ctx context.Context, w io.Writer, signer Signer, statements []Statement, summary Summary, commit, pkg string) error {
+	encoder := json.NewEncoder(w)
+	summary.InputAttestations = nil
+	for _, s := range statements {
+		sealed, err := Seal(ctx, signer, s)
+		if err != nil {
+			return err
+		}
+		payload, err := sealed.DecodeB64Payload()
+		if err != nil {
+			return fmt.Errorf("writing the bundle: %w", err)
+		}
+		summary.InputAttestations = append(summary.InputAttestations, Resource{URI: s.PredicateType, Digest: map[string]string{SHA256: hexSHA256(payload)}})
+		if err := encoder.Encode(sealed); err != nil {
+			return fmt.Errorf("writing the bundle: %w", err)
+		}
+	}
+	s, err := NewStatement(commit, pkg, summary)
+	if err != nil {
+		return err
+	}
+	sealed, err := Seal(ctx, signer, s)
+	if err != nil {
+		return err
+	}
+	if err := encoder.Encode(sealed); err != nil {
+		return fmt.Errorf("writing the bundle: %w", err)
+	}
+	return nil
+}
+
+// ReadBundle returns the statements of a bundle and the summary of them, if
+// every line was signed by key, nothing was changed and nothing is missing.
+// What the summary says is for the caller to judge.
+func ReadBundle(ctx context.Context, r io.Reader, key Key) ([]Statement, Summary, error) {
+	var summary Summary
+	data, err := io.ReadAll(io.LimitReader(r, MaxBundle+1))
+	if err != nil {
+		return nil, summary, fmt.Errorf("reading the bundle: %w", err)
+	}
+	if len(data) > MaxBundle {
+		return nil, summary, fmt.Errorf("reading the bundle: it is larger than %d bytes", MaxBundle)
+	}
+	var statements []Statement
+	var digests []string
+	for i, line := range bytes.Split(bytes.TrimSuffix(data, []byte("\n")), []byte("\n")) {
+		var e Envelope
+		if err := json.Unmarshal(line, &e); err != nil {
+			return nil, summary, fmt.Errorf("reading the bundle: line %d is no envelope: %w", i+1, err)
+		}
+		s, digest, err := e.Open(ctx, key)
+		if err != nil {
+			return nil, summary, fmt.Errorf("reading the bundle: line %d: %w", i+1, err)
+		}
+		statements, digests = append(statements, s), append(digests, digest)
+	}
+	last := len(statements) - 1
+	if statements[last].PredicateType != summary.PredicateType() {
+		return nil, summary, fmt.Errorf("reading the bundle: %w", ErrNoSummary)
+	}
+	if err := statements[last].Decode(&summary); err != nil {
+		return nil, summary, fmt.Errorf("reading the bundle: %w", err)
+	}
+	return statements[:last], summary, summary.names(statements[:last], digests[:last])
+}
+
+// names reports whether the summary names just these statements, in order.
+func (s Summary) names(statements []Statement, digests []string) error {
+	there := map[string]bool{}
+	for _, digest := range digests {
+		there[digest] = true
+	}
+	for _, named := range s.InputAttestations {
+		if !there[named.Digest[SHA256]] {
+			return fmt.Errorf("reading the bundle: %w: %s", ErrRemoved, named.URI)
+		}
+	}
+	for i, statement := range statements {
+		if i >= len(s.InputAttestations) || s.InputAttestations[i].Digest[SHA256] != digests[i] {
+			return fmt.Errorf("reading the bundle: %w: line %d, %s", ErrAdded, i+1, statement.PredicateType)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package evidence_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/magewright/magewright/tools/evidence"
+)
+
+// signer signs with a key in memory.
+type signer struct {
+	private *ecdsa.PrivateKey
+	evidence.Key
+}
+
+func newSigner(t testing.TB) signer {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(private.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := evidence.ParseKey(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer{private, key}
+}
+
+func (s signer) Sign(_ context.Context, data []byte) ([]byte, error) {
+	sum := sha256.Sum256(data)
+	return ecdsa.SignASN1(rand.Reader, s.private, sum[:])
+}
+
+// lint returns a statement that differs by files.
+func lint(t testing.TB, files int) evidence.Statement {
+	t.Helper()
+	s, err := evidence.NewStatement("c0ffee", "abcd", evidence.Lint{Files: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func bundle(t testing.TB, by signer, statements ...evidence.Statement) []string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := evidence.WriteBundle(t.Context(), &b, by, statements, evidence.Summary{VerificationResult: evidence.SummaryPassed}, "c0ffee", "abcd"); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSpace(b.String()), "\n")
+}
+
+// edit changes the payload of an envelope and leaves its signature.
+func edit(t *testing.T, line, from, to string) string {
+	t.Helper()
+	var e map[string]any
+	if err := json.Unmarshal([]byte(line), &e); err != nil {
+		t.Fatal(err)
+	}
+	payload, err := base64.StdEncoding.DecodeString(e["payload"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e["payload"] = base64.StdEncoding.EncodeToString([]byte(strings.Replace(string(payload), from, to, 1)))
+	changed, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(changed)
+}
+
+// TestReadBundleRefusesTampering holds that each way to change a bundle is
+// refused, and by its own name.
+func TestReadBundleRefusesTampering(t *testing.T) {
+	t.Parallel()
+	by, other := newSigner(t), newSigner(t)
+	good := bundle(t, by, lint(t, 1), lint(t, 2), lint(t, 3))
+	more := bundle(t, by, lint(t, 4))
+	for _, tt := range []struct {
+		name  string
+		lines []string
+		want  error
+		says  string
+	}{
+		{"as it was written", good, nil, ""},
+		{"edited", slices.Concat(good[:1], []string{edit(t, good[1], `"files":2`, `"files":9`)}, good[2:]), evidence.ErrEdited, "line 2"},
+		{"the summary edited", slices.Concat(good[:3], []string{edit(t, good[3], "PASSED", "FAILED")}), evidence.ErrEdited, "line 4"},
+		{"another key", bundle(t, other, lint(t, 1)), evidence.ErrWrongKey, other.ID()[:12]},
+		{"not signed", slices.Concat([]string{`{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[]}`}, good), evidence.ErrNotSigned, "line 1"},
+		{"a statement removed", slices.Concat(good[:1], good[2:]), evidence.ErrRemoved, "lint"},
+		{"a statement added", slices.Concat(more[:1], good), evidence.ErrAdded, "line 1"},
+		{"a statement twice", slices.Concat(good[:1], good), evidence.ErrAdded, "line 2"},
+		{"another order", []string{good[1], good[0], good[2], good[3]}, evidence.ErrAdded, "line 1"},
+		{"the summary removed", good[:3], evidence.ErrNoSummary, ""},
+		{"the summary first", slices.Concat(good[3:], good[:3]), evidence.ErrNoSummary, ""},
+		{"two bundles", slices.Concat(good, more), evidence.ErrAdded, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			statements, summary, err := evidence.ReadBundle(t.Context(), strings.NewReader(strings.Join(tt.lines, "\n")+"\n"), by.Key)
+			if !errors.Is(err, tt.want) || err != nil && !strings.Contains(err.Error(), tt.says) {
+				t.Fatalf("error is %v, want %v with %q", err, tt.want, tt.says)
+			}
+			if err == nil && (len(statements) != 3 || summary.VerificationResult != evidence.SummaryPassed) {
+				t.Errorf("got %d statements, %+v", len(statements), summary)
+			}
+		})
+	}
+}
+
+func FuzzReadBundle(f *testing.F) {
+	by := newSigner(f)
+	lines := bundle(f, by, lint(f, 1))
+	f.Add(strings.Join(lines, "\n"))
+	f.Add(lines[1])
+	f.Add("")
+	f.Add("{}\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		statements, _, err := evidence.ReadBundle(t.Context(), strings.NewReader(text), by.Key)
+		if err == nil && len(statements) > 1 {
+			t.Errorf("%d statements came out of a bundle of one", len(statements))
+		}
+	})
+}
+
+func TestParseKey(t *testing.T) {
+	t.Parallel()
+	by := newSigner(t)
+	for name, text := range map[string][]byte{"PEM": by.PEM(), "base64": []byte(by.String() + "\n")} {
+		if key, err := evidence.ParseKey(text); err != nil || key.ID() != by.ID() {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(p384.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{"nothing": nil, "text": []byte("a key"), "another curve": der} {
+		if _, err := evidence.ParseKey(text); err == nil {
+			t.Errorf("%s was taken for a key", name)
+		}
+	}
+}

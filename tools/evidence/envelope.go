@@ -1,0 +1,88 @@
+package evidence
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+)
+
+// PayloadType is the type of what envelopes hold.
+// See https://github.com/in-toto/attestation/blob/main/spec/v1/envelope.md.
+const PayloadType = "application/vnd.in-toto+json"
+
+// Why an envelope is refused.
+var (
+	ErrNotSigned = errors.New("it is not signed")
+	ErrWrongKey  = errors.New("it is signed by another key than the pinned one")
+	ErrEdited    = errors.New("its content is not what was signed")
+)
+
+// A Signer signs evidence, with the key that KeyID names.
+type Signer = dsse.Signer
+
+// An Envelope is a signed statement.
+type Envelope struct{ dsse.Envelope }
+
+// Seal signs a statement.
+func Seal(ctx context.Context, signer Signer, s Statement) (Envelope, error) {
+	payload, err := json.Marshal(s)
+	if err != nil {
+		return Envelope{}, fmt.Errorf("signing a statement of %s: %w", s.PredicateType, err)
+	}
+	with, err := dsse.NewEnvelopeSigner(signer)
+	if err != nil {
+		return Envelope{}, fmt.Errorf("signing a statement of %s: %w", s.PredicateType, err)
+	}
+	sealed, err := with.SignPayload(ctx, PayloadType, payload)
+	if err != nil {
+		return Envelope{}, fmt.Errorf("signing a statement of %s: %w", s.PredicateType, err)
+	}
+	return Envelope{*sealed}, nil
+}
+
+// Open returns the statement in an envelope that key has signed, and the
+// SHA-256 of its payload. The error is ErrNotSigned, ErrWrongKey or ErrEdited
+// where the signature is the reason.
+func (e Envelope) Open(ctx context.Context, key Key) (s Statement, digest string, err error) {
+	if len(e.Signatures) == 0 {
+		return s, "", ErrNotSigned
+	}
+	known := false
+	for _, signature := range e.Signatures {
+		known = known || signature.KeyID == key.ID()
+	}
+	if !known {
+		return s, "", fmt.Errorf("%w: %.12s, not %.12s", ErrWrongKey, e.Signatures[0].KeyID, key.ID())
+	}
+	with, err := dsse.NewEnvelopeVerifier(key)
+	if err != nil {
+		return s, "", fmt.Errorf("verifying: %w", err)
+	}
+	if _, err := with.Verify(ctx, &e.Envelope); err != nil {
+		return s, "", fmt.Errorf("%w: %w", ErrEdited, err)
+	}
+	if e.PayloadType != PayloadType {
+		return s, "", fmt.Errorf("the payload is %q, not %s", e.PayloadType, PayloadType)
+	}
+	payload, err := e.DecodeB64Payload()
+	if err != nil {
+		return s, "", fmt.Errorf("reading the payload: %w", err)
+	}
+	if err := json.Unmarshal(payload, &s); err != nil {
+		return s, "", fmt.Errorf("reading the statement: %w", err)
+	}
+	if s.Type != StatementType {
+		return s, "", fmt.Errorf("reading the statement: its type is %q, not %s", s.Type, StatementType)
+	}
+	return s, hexSHA256(payload), nil
+}
+
+func hexSHA256(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,69 @@
+package evidence
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A Key is the public half of the key that signs evidence: ECDSA on P-256, as
+// the KMS key spec ECC_NIST_P256 has it. It verifies for package dsse.
+type Key struct {
+	public *ecdsa.PublicKey
+	der    []byte // SubjectPublicKeyInfo
+}
+
+// ParseKey reads a public key: PEM, or the DER that KMS's GetPublicKey answers,
+// as it is or in base64.
+func ParseKey(data []byte) (Key, error) {
+	der := data
+	if block, _ := pem.Decode(data); block != nil {
+		der = block.Bytes
+	} else if decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(data))); err == nil {
+		der = decoded
+	}
+	parsed, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		return Key{}, fmt.Errorf("reading a public key: %w", err)
+	}
+	public, ok := parsed.(*ecdsa.PublicKey)
+	if !ok || public.Curve != elliptic.P256() {
+		return Key{}, errors.New("reading a public key: evidence is signed by ECDSA on P-256, and this is another kind of key")
+	}
+	return Key{public, der}, nil
+}
+
+// ID is the key's id in envelopes: the SHA-256 of its DER, hexadecimal.
+func (k Key) ID() string { return hexSHA256(k.der) }
+
+// PEM returns the key as a PEM block.
+func (k Key) PEM() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: k.der})
+}
+
+// String returns the key in one line: its DER in base64.
+func (k Key) String() string { return base64.StdEncoding.EncodeToString(k.der) }
+
+// KeyID implements dsse.Verifier.
+func (k Key) KeyID() (string, error) { return k.ID(), nil }
+
+// Public implements dsse.Verifier.
+func (k Key) Public() crypto.PublicKey { return k.public }
+
+// Verify implements dsse.Verifier: data was signed by ECDSA over its SHA-256,
+// and the signature is ASN.1 DER, as KMS's ECDSA_SHA_256 makes it.
+func (k Key) Verify(_ context.Context, data, sig []byte) error {
+	sum := sha256.Sum256(data)
+	if !ecdsa.VerifyASN1(k.public, sum[:], sig) {
+		return errors.New("the signature is not by this key over this content")
+	}
+	return nil
+}

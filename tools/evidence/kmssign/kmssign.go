@@ -1,0 +1,85 @@
+// Package kmssign signs evidence with a key in AWS KMS, which never leaves it.
+package kmssign
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/exit"
+)
+
+// Alias names the key that signs evidence, in the account of the pipeline.
+const Alias = "alias/magewright-evidence"
+
+// A Signer is an [evidence.Signer] on KMS.
+type Signer struct {
+	Key    evidence.Key // its public half
+	client *kms.Client
+}
+
+// New returns the signer of an account. Where the account has no key, the error
+// names the command that makes one.
+func New(ctx context.Context, cfg aws.Config) (Signer, error) {
+	client := kms.NewFromConfig(cfg)
+	got, err := client.GetPublicKey(ctx, &kms.GetPublicKeyInput{KeyId: aws.String(Alias)})
+	if _, ok := errors.AsType[*types.NotFoundException](err); ok {
+		return Signer{}, exit.Missing("go tool mage evidence:key", "there is no key %s in this account to sign evidence with", Alias)
+	}
+	if err != nil {
+		return Signer{}, fmt.Errorf("reading the key %s: %w", Alias, err)
+	}
+	key, err := evidence.ParseKey(got.PublicKey)
+	if err != nil {
+		return Signer{}, fmt.Errorf("the key %s: %w", Alias, err)
+	}
+	return Signer{key, client}, nil
+}
+
+// EnsureKey returns the account's signer and makes its key where there is none.
+func EnsureKey(ctx context.Context, cfg aws.Config) (signer Signer, created bool, err error) {
+	signer, err = New(ctx, cfg)
+	if missing, ok := errors.AsType[*exit.Error](err); !ok || missing.Code != exit.Environment {
+		return signer, false, err
+	}
+	client := kms.NewFromConfig(cfg)
+	made, err := client.CreateKey(ctx, &kms.CreateKeyInput{
+		Description: aws.String("Signs the evidence of releases"),
+		KeySpec:     types.KeySpecEccNistP256,
+		KeyUsage:    types.KeyUsageTypeSignVerify,
+	})
+	if err != nil {
+		return Signer{}, false, fmt.Errorf("making the key %s: %w", Alias, err)
+	}
+	if _, err := client.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: aws.String(Alias), TargetKeyId: made.KeyMetadata.KeyId}); err != nil {
+		return Signer{}, false, fmt.Errorf("naming the key %s: %w", Alias, err)
+	}
+	signer, err = New(ctx, cfg)
+	return signer, true, err
+}
+
+// KeyID implements [evidence.Signer].
+func (s Signer) KeyID() (string, error) { return s.Key.ID(), nil }
+
+// Sign implements [evidence.Signer]. KMS gets the digest only, since it takes
+// messages of 4096 bytes at most.
+// See https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html.
+func (s Signer) Sign(ctx context.Context, data []byte) ([]byte, error) {
+	sum := sha256.Sum256(data)
+	signed, err := s.client.Sign(ctx, &kms.SignInput{
+		KeyId:            aws.String(Alias),
+		Message:          sum[:],
+		MessageType:      types.MessageTypeDigest,
+		SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha256,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("signing by %s: %w", Alias, err)
+	}
+	return signed.Signature, nil
+}
