@@ -2,14 +2,15 @@
 // URL: it keeps, for each commit, the evidence of its readiness, and shows it
 // to the person who must approve.
 //
-// It runs on provided.al2023 and is configured by two environment variables:
-// EVIDENCE_BUCKET, the S3 bucket that holds the evidence, and STAGE, the
-// dimension of its metrics.
+// It runs on provided.al2023 and is configured by environment variables:
+// EVIDENCE_BUCKET, the S3 bucket that holds the evidence, EVIDENCE_KEY, the
+// public key of the pipeline in base64, and STAGE, the dimension of its metrics.
 package main
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/magewright/magewright/app/ledger"
+	"github.com/magewright/magewright/tools/evidence"
 )
 
 // Set by the linker when the deployment package is built.
@@ -43,13 +45,23 @@ func handler(ctx context.Context, log *slog.Logger) (ledger.FunctionURLHandler, 
 	if bucket == "" {
 		return nil, errors.New("EVIDENCE_BUCKET is not set: it names the bucket that holds the evidence")
 	}
+	var key evidence.Key
+	if pinned := os.Getenv("EVIDENCE_KEY"); pinned != "" {
+		var err error
+		if key, err = evidence.ParseKey([]byte(pinned)); err != nil {
+			return nil, fmt.Errorf("EVIDENCE_KEY: %w", err)
+		}
+	} else {
+		log.Warn("EVIDENCE_KEY is not set: no evidence is accepted and none is shown")
+	}
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return nil, err
 	}
 	server := &ledger.Server{
-		Store:  ledger.S3{Client: s3.NewFromConfig(cfg), Bucket: bucket},
-		Accept: ledger.AnyJSON,
+		Store: ledger.S3{Client: s3.NewFromConfig(cfg), Bucket: bucket},
+		Key:   key,
+		Now:   time.Now,
 		Build: ledger.Build{
 			Commit:          commit,
 			Version:         version,

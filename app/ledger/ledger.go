@@ -1,65 +1,54 @@
-// Package ledger keeps the evidence of releases, one write-once document for
-// each commit, and shows it as JSON and as HTML.
+// Package ledger keeps what is known of releases: for each commit the evidence
+// that it may go to production, and where it was deployed. It keeps only what
+// the pipeline's key has signed, each document once, and shows it as JSON and as
+// HTML to whoever holds a link token.
 package ledger
 
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
-	"io"
 	"mime"
 	"net/http"
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/magewright/magewright/tools/evidence"
 )
 
-// MaxEvidence is the size limit of one commit's evidence, in bytes. A Lambda
-// function URL takes 6 MB, but what nobody can read is no evidence.
-const MaxEvidence = 1 << 20
+// MaxDocument is the size limit of one document, in bytes: a function URL takes
+// 6 MB, of which base64 leaves three quarters.
+const MaxDocument = 4 << 20
 
-// What a [Store] says of a release.
+// What a [Store] says of a document.
 var (
-	ErrNotFound = errors.New("no evidence is kept for this commit")
-	ErrExists   = errors.New("different evidence is already kept for this commit")
+	ErrNotFound = errors.New("nothing is kept under this name")
+	ErrExists   = errors.New("another document is already kept under this name")
 )
 
-// A Release is a commit that evidence is kept for.
-type Release struct {
-	Commit   string    `json:"commit"`
-	Recorded time.Time `json:"recorded"`
-	Size     int64     `json:"size"` // bytes of evidence
+// An Object is a document that is kept.
+type Object struct {
+	Name     string
+	Recorded time.Time
+	Size     int64 // bytes
 }
 
-// A Store keeps evidence.
+// A Store keeps documents by name.
 type Store interface {
-	// Put keeps evidence and reports whether it is new. It returns ErrExists
-	// if other evidence is there, which it leaves as it is.
-	Put(ctx context.Context, commit string, evidence []byte) (created bool, err error)
-	// Get returns a commit's evidence, or ErrNotFound.
-	Get(ctx context.Context, commit string) ([]byte, error)
-	// List returns the releases, the newest first.
-	List(ctx context.Context) ([]Release, error)
-}
-
-// An Acceptor decides whether a document may be kept as evidence. Its error is
-// told to the client.
-type Acceptor func(evidence []byte) error
-
-// AnyJSON accepts every JSON object.
-func AnyJSON(evidence []byte) error {
-	var object map[string]any
-	if err := json.Unmarshal(evidence, &object); err != nil {
-		return fmt.Errorf("the body is not a JSON object: %w", err)
-	}
-	if object == nil {
-		return errors.New("the body is not a JSON object: it is null")
-	}
-	return nil
+	// Put keeps a document and reports whether it is new. It returns ErrExists
+	// if another document has the name, which it leaves as it is.
+	Put(ctx context.Context, name string, document []byte) (created bool, err error)
+	// Get returns a document, or ErrNotFound.
+	Get(ctx context.Context, name string) ([]byte, error)
+	// List returns the documents whose names begin with prefix.
+	List(ctx context.Context, prefix string) ([]Object, error)
 }
 
 // Build says which build of the ledger answers.
@@ -72,18 +61,23 @@ type Build struct {
 
 // Server answers for the ledger over HTTP.
 type Server struct {
-	Store  Store
-	Accept Acceptor
-	Build  Build
+	Store Store
+	// Key signs what is kept and the tokens of those who may read it. Without
+	// one, nothing is accepted and nothing shown.
+	Key   evidence.Key
+	Build Build
+	Now   func() time.Time
 }
 
 // Handler returns the routes of the ledger.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.health)
-	mux.HandleFunc("GET /releases", s.list)
-	mux.HandleFunc("GET /releases/{commit}", s.show)
-	mux.HandleFunc("PUT /releases/{commit}/evidence", s.record)
+	mux.HandleFunc("GET /releases", s.forHolders(s.list))
+	mux.HandleFunc("GET /releases/{commit}", s.forHolders(s.show))
+	mux.HandleFunc("GET /releases/{commit}/assessment", s.forHolders(s.assessment))
+	mux.HandleFunc("PUT /releases/{commit}/evidence", s.recordEvidence)
+	mux.HandleFunc("PUT /releases/{commit}/deployments/{digest}", s.recordDeployment)
 	return mux
 }
 
@@ -91,72 +85,26 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, s.Build)
 }
 
-func (s *Server) list(w http.ResponseWriter, r *http.Request) {
-	releases, err := s.Store.List(r.Context())
-	if err != nil {
-		fail(w, r, err)
-		return
+// The names of documents: releases/COMMIT/evidence.intoto.jsonl and
+// releases/COMMIT/deployments/SHA256.json.
+const prefix = "releases/"
+
+func evidenceName(commit string) string { return prefix + commit + "/evidence.intoto.jsonl" }
+
+var documentName = regexp.MustCompile(`^releases/([0-9a-f]{40})/(?:evidence\.intoto\.jsonl|deployments/([0-9a-f]{64})\.json)$`)
+
+// cutName returns the commit of a document, and the digest by which a deployment
+// is named. Both are "" for what an older version of the ledger has kept.
+func cutName(name string) (commit, digest string) {
+	if found := documentName.FindStringSubmatch(name); found != nil {
+		return found[1], found[2]
 	}
-	if wantsHTML(r) {
-		render(w, r, "releases", releases)
-		return
-	}
-	writeJSON(w, http.StatusOK, map[string]any{"releases": releases})
+	return "", ""
 }
 
-func (s *Server) show(w http.ResponseWriter, r *http.Request) {
-	commit, ok := commitOf(w, r)
-	if !ok {
-		return
-	}
-	evidence, err := s.Store.Get(r.Context(), commit)
-	if err != nil {
-		fail(w, r, err)
-		return
-	}
-	if wantsHTML(r) {
-		var indented bytes.Buffer
-		if err := json.Indent(&indented, evidence, "", "  "); err != nil {
-			fail(w, r, fmt.Errorf("reading evidence of %s: %w", commit, err))
-			return
-		}
-		render(w, r, "release", map[string]string{"Commit": commit, "Evidence": indented.String()})
-		return
-	}
-	writeJSON(w, http.StatusOK, map[string]any{"commit": commit, "evidence": json.RawMessage(evidence)})
-}
-
-func (s *Server) record(w http.ResponseWriter, r *http.Request) {
-	commit, ok := commitOf(w, r)
-	if !ok {
-		return
-	}
-	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
-		refuse(w, http.StatusUnsupportedMediaType, "evidence is application/json; the request's Content-Type is %q", r.Header.Get("Content-Type"))
-		return
-	}
-	evidence, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxEvidence))
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		refuse(w, http.StatusRequestEntityTooLarge, "evidence is larger than %d bytes", tooLarge.Limit)
-		return
-	}
-	if err != nil {
-		refuse(w, http.StatusBadRequest, "the body could not be read: %v", err)
-		return
-	}
-	if err := s.Accept(evidence); err != nil {
-		refuse(w, http.StatusBadRequest, "%v", err)
-		return
-	}
-	created, err := s.Store.Put(r.Context(), commit, evidence)
-	switch {
-	case err != nil:
-		fail(w, r, err)
-	case created:
-		writeJSON(w, http.StatusCreated, map[string]string{"commit": commit})
-	default: // the same evidence again: the client may have retried
-		writeJSON(w, http.StatusOK, map[string]string{"commit": commit})
-	}
+func digestOf(document []byte) string {
+	sum := sha256.Sum256(document)
+	return hex.EncodeToString(sum[:])
 }
 
 var fullHash = regexp.MustCompile(`^[0-9a-f]{40}$`)
@@ -219,7 +167,14 @@ func render(w http.ResponseWriter, r *http.Request, page string, data any) {
 		fail(w, r, fmt.Errorf("rendering %s: %w", page, err))
 		return
 	}
+	writeHTML(w, body.Bytes())
+}
+
+// writeHTML answers with a page that may run nothing and load nothing, and
+// whose address, which holds a token, is told to nobody.
+func writeHTML(w http.ResponseWriter, page []byte) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	_, _ = body.WriteTo(w) // the response is held in memory
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	_, _ = w.Write(page) // the response is held in memory
 }

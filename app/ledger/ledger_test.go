@@ -3,7 +3,9 @@ package ledger_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -17,101 +19,227 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/magewright/magewright/app/ledger"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/evidencetest"
 )
 
 const commit = "0123456789abcdef0123456789abcdef01234567"
 
-// memory is a store that keeps evidence in memory, or fails with err.
+var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+
+// memory is a store that keeps documents in memory, or fails with err.
 type memory struct {
-	evidence map[string][]byte
-	err      error
+	kept map[string][]byte
+	err  error
 }
 
-func (m *memory) Put(_ context.Context, commit string, evidence []byte) (bool, error) {
-	kept, exists := m.evidence[commit]
-	if exists && !bytes.Equal(kept, evidence) {
+func (m *memory) Put(_ context.Context, name string, document []byte) (bool, error) {
+	kept, exists := m.kept[name]
+	if exists && !bytes.Equal(kept, document) {
 		return false, ledger.ErrExists
 	}
-	m.evidence[commit] = evidence
+	m.kept[name] = document
 	return !exists, m.err
 }
 
-func (m *memory) Get(_ context.Context, commit string) ([]byte, error) {
-	kept, ok := m.evidence[commit]
+func (m *memory) Get(_ context.Context, name string) ([]byte, error) {
+	kept, ok := m.kept[name]
 	if !ok {
 		return nil, ledger.ErrNotFound
 	}
 	return kept, m.err
 }
 
-func (m *memory) List(context.Context) ([]ledger.Release, error) {
-	releases := []ledger.Release{}
-	for commit, evidence := range m.evidence {
-		releases = append(releases, ledger.Release{Commit: commit, Recorded: time.Unix(1_800_000_000, 0), Size: int64(len(evidence))})
+func (m *memory) List(_ context.Context, prefix string) ([]ledger.Object, error) {
+	var objects []ledger.Object
+	for name, document := range m.kept {
+		if strings.HasPrefix(name, prefix) {
+			objects = append(objects, ledger.Object{Name: name, Recorded: now.Add(-time.Hour), Size: int64(len(document))})
+		}
 	}
-	return releases, m.err
+	return objects, m.err
 }
 
-func newServer(store ledger.Store) http.Handler {
+// A pipeline signs what the ledger is sent.
+type pipeline struct {
+	t *testing.T
+	evidencetest.Signer
+}
+
+// bundle returns a bundle of a commit with a page.
+func (p pipeline) bundle(commit, page string) string {
+	p.t.Helper()
+	s, err := evidence.NewStatement(commit, "", evidence.Page{HTML: page})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := evidence.WriteBundle(p.t.Context(), &b, p, []evidence.Statement{s}, evidence.Summary{VerificationResult: evidence.SummaryPassed}, commit, ""); err != nil {
+		p.t.Fatal(err)
+	}
+	return b.String()
+}
+
+// deployment returns the record of a deployment and the path it is put at.
+func (p pipeline) deployment(commit string, d evidence.Deployment) (path, record string) {
+	p.t.Helper()
+	s, err := evidence.NewStatement(commit, "", d)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	sealed, err := evidence.Seal(p.t.Context(), p, s)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	data, err := json.Marshal(sealed)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	sum := sha256.Sum256(data)
+	return "/releases/" + commit + "/deployments/" + hex.EncodeToString(sum[:]), string(data)
+}
+
+func (p pipeline) token(commit string, expires time.Time) string {
+	p.t.Helper()
+	token, err := evidence.Link{Commit: commit, Expires: expires}.Token(p.t.Context(), p)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return token
+}
+
+func newServer(store ledger.Store, key evidence.Key) http.Handler {
 	server := &ledger.Server{
-		Store:  store,
-		Accept: ledger.AnyJSON,
-		Build:  ledger.Build{Commit: commit, Version: "v1.2.3", BuildTime: "2026-11-23T12:00:00Z", FunctionVersion: "7"},
+		Store: store,
+		Key:   key,
+		Now:   func() time.Time { return now },
+		Build: ledger.Build{Commit: commit, Version: "v1.2.3", BuildTime: "2026-11-23T12:00:00Z", FunctionVersion: "7"},
 	}
 	return server.Handler()
 }
 
 func TestRoutes(t *testing.T) {
 	t.Parallel()
-	kept := map[string][]byte{commit: []byte(`{"verdict":"GO"}`)}
+	p, stranger := pipeline{t, evidencetest.NewSigner(t)}, pipeline{t, evidencetest.NewSigner(t)}
 	other := strings.Repeat("f", 40)
+	kept := p.bundle(commit, "<h1>GO</h1>")
+	approved, approvedRecord := p.deployment(commit, evidence.Deployment{Stage: "production", Bundle: strings.Repeat("e", 64), Verdict: "GO",
+		Approval: &evidence.Approval{By: "arn:aws:iam::111122223333:user/approver", Summary: "seen"}})
+	broken, brokenRecord := p.deployment(commit, evidence.Deployment{Stage: "production", Version: "8",
+		BreakGlass: &evidence.BreakGlass{Reason: "the <house> burns", By: "arn:aws:iam::111122223333:user/fire", Refused: "the verdict is NO-GO"}})
+	strange, strangeRecord := stranger.deployment(commit, evidence.Deployment{Stage: "production"})
+	ofOther, ofOtherRecord := p.deployment(other, evidence.Deployment{Stage: "staging"})
+	_, lint := p.deployment(commit, evidence.Deployment{})
+	lint = strings.Replace(lint, "payloadType", "payloadKind", 1)
+	evidencePath := "/releases/" + commit + "/evidence"
+	good := "Bearer " + p.token(commit, now.Add(time.Hour))
 	for _, tt := range []struct {
-		name, method, path, contentType, accept, body string
-		err                                           error
-		status                                        int
-		says                                          string
+		name, method, path, contentType, accept, authorization, body string
+		err                                                          error
+		noKey                                                        bool
+		status                                                       int
+		says                                                         string
 	}{
 		{name: "health says which build answers", method: "GET", path: "/healthz", status: 200,
 			says: `{"commit":"` + commit + `","version":"v1.2.3","buildTime":"2026-11-23T12:00:00Z","functionVersion":"7"}`},
-		{name: "new evidence", method: "PUT", path: "/releases/" + other + "/evidence", contentType: "application/json", body: `{}`, status: 201, says: other},
-		{name: "the same evidence again", method: "PUT", path: "/releases/" + commit + "/evidence", contentType: "application/json; charset=utf-8", body: `{"verdict":"GO"}`, status: 200, says: commit},
-		{name: "other evidence", method: "PUT", path: "/releases/" + commit + "/evidence", contentType: "application/json", body: `{"verdict":"NO-GO"}`, status: 409, says: "already kept"},
-		{name: "no full hash", method: "PUT", path: "/releases/abc123/evidence", contentType: "application/json", body: `{}`, status: 400, says: "not a full commit hash"},
-		{name: "no JSON", method: "PUT", path: "/releases/" + commit + "/evidence", contentType: "application/json", body: `{"verdict"`, status: 400, says: "not a JSON object"},
-		{name: "null", method: "PUT", path: "/releases/" + commit + "/evidence", contentType: "application/json", body: `null`, status: 400, says: "not a JSON object"},
-		{name: "JSON but no object", method: "PUT", path: "/releases/" + commit + "/evidence", contentType: "application/json", body: `[1]`, status: 400, says: "not a JSON object"},
-		{name: "another media type", method: "PUT", path: "/releases/" + commit + "/evidence", contentType: "text/plain", body: `{}`, status: 415, says: `Content-Type is \"text/plain\"`},
-		{name: "no media type", method: "PUT", path: "/releases/" + commit + "/evidence", body: `{}`, status: 415, says: "application/json"},
-		{name: "too much evidence", method: "PUT", path: "/releases/" + commit + "/evidence", contentType: "application/json",
-			body: `{"x":"` + strings.Repeat("x", ledger.MaxEvidence) + `"}`, status: 413, says: "larger than 1048576 bytes"},
-		{name: "a release as JSON", method: "GET", path: "/releases/" + commit, accept: "application/json", status: 200, says: `"evidence":{"verdict":"GO"}`},
-		{name: "a release as HTML", method: "GET", path: "/releases/" + commit, accept: "text/html,application/xhtml+xml", status: 200, says: "<h1>Release <code>" + commit},
-		{name: "a release that nobody knows", method: "GET", path: "/releases/" + other, status: 404, says: "no evidence is kept"},
-		{name: "the list as JSON", method: "GET", path: "/releases", status: 200, says: `{"releases":[{"commit":"` + commit},
-		{name: "the list as HTML", method: "GET", path: "/releases", accept: "text/html", status: 200, says: `<a href="/releases/` + commit},
-		{name: "a store that fails", method: "GET", path: "/releases", err: io.ErrUnexpectedEOF, status: 500, says: "the log has the reason"},
+
+		{name: "new evidence", method: "PUT", path: "/releases/" + other + "/evidence", contentType: "application/jsonl", body: p.bundle(other, ""), status: 201, says: "digest"},
+		{name: "the same evidence again", method: "PUT", path: evidencePath, contentType: "application/jsonl; charset=utf-8", body: kept, status: 200, says: "digest"},
+		{name: "other evidence", method: "PUT", path: evidencePath, contentType: "application/jsonl", body: p.bundle(commit, "other"), status: 409, says: "already kept"},
+		{name: "evidence of another commit", method: "PUT", path: evidencePath, contentType: "application/jsonl", body: p.bundle(other, ""), status: 403, says: "of commit " + `\"` + other},
+		{name: "evidence by another key", method: "PUT", path: evidencePath, contentType: "application/jsonl", body: stranger.bundle(commit, ""), status: 403, says: "another key than the pinned one"},
+		{name: "evidence that is not signed", method: "PUT", path: evidencePath, contentType: "application/jsonl", body: `{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[]}`, status: 403, says: "it is not signed"},
+		{name: "any JSON", method: "PUT", path: evidencePath, contentType: "application/jsonl", body: `{"verdict":"GO"}`, status: 403, says: "it is not signed"},
+		{name: "no JSON", method: "PUT", path: evidencePath, contentType: "application/jsonl", body: `{"verdict"`, status: 403, says: "no envelope"},
+		{name: "evidence without its summary", method: "PUT", path: evidencePath, contentType: "application/jsonl", body: strings.SplitAfter(kept, "\n")[0], status: 403, says: "does not end with a summary"},
+		{name: "no full hash", method: "PUT", path: "/releases/abc123/evidence", contentType: "application/jsonl", body: kept, status: 400, says: "not a full commit hash"},
+		{name: "another media type", method: "PUT", path: evidencePath, contentType: "text/plain", body: kept, status: 415, says: `Content-Type is \"text/plain\"`},
+		{name: "no media type", method: "PUT", path: evidencePath, body: kept, status: 415, says: "application/jsonl"},
+		{name: "too much evidence", method: "PUT", path: evidencePath, contentType: "application/jsonl", body: strings.Repeat("x", ledger.MaxDocument+1), status: 413, says: "larger than 4194304 bytes"},
+		{name: "evidence without a pinned key", method: "PUT", path: evidencePath, contentType: "application/jsonl", body: kept, noKey: true, status: 403, says: "no key is pinned"},
+
+		{name: "a deployment", method: "PUT", path: broken, contentType: "application/json", body: brokenRecord, status: 201, says: "digest"},
+		{name: "the same deployment again", method: "PUT", path: approved, contentType: "application/json", body: approvedRecord, status: 200, says: "digest"},
+		{name: "a deployment by another key", method: "PUT", path: strange, contentType: "application/json", body: strangeRecord, status: 403, says: "another key than the pinned one"},
+		{name: "a deployment under another digest", method: "PUT", path: approved, contentType: "application/json", body: brokenRecord, status: 400, says: "the body's SHA-256 is"},
+		{name: "a deployment of another commit", method: "PUT", path: strings.Replace(ofOther, other, commit, 1), contentType: "application/json", body: ofOtherRecord, status: 403, says: "of commit"},
+		{name: "a deployment that is none", method: "PUT", path: "/releases/" + commit + "/deployments/" + digest(lint), contentType: "application/json", body: lint, status: 403, says: "not what was signed"},
+
+		{name: "a release as JSON", method: "GET", path: "/releases/" + commit, accept: "application/json", authorization: good, status: 200, says: `"verdict":"GO","deployments":[{"finishedOn"`},
+		{name: "a release as HTML", method: "GET", path: "/releases/" + commit, accept: "text/html,application/xhtml+xml", authorization: good, status: 200, says: "arn:aws:iam::111122223333:user/approver: seen"},
+		{name: "the assessment", method: "GET", path: "/releases/" + commit + "/assessment", authorization: good, status: 200, says: "<h1>GO</h1>"},
+		{name: "by the link of a browser", method: "GET", path: "/releases/" + commit + "/assessment?token=" + p.token(commit, now.Add(time.Second)), status: 200, says: "<h1>GO</h1>"},
+		{name: "without a token", method: "GET", path: "/releases/" + commit, status: 401, says: "holders of a link token"},
+		{name: "the list without a token", method: "GET", path: "/releases", status: 401, says: "holders of a link token"},
+		{name: "with an expired token", method: "GET", path: "/releases/" + commit + "?token=" + p.token(commit, now), status: 403, says: "has expired"},
+		{name: "with a forged token", method: "GET", path: "/releases/" + commit + "?token=" + stranger.token(commit, now.Add(time.Hour)), status: 403, says: "not signed by the pinned key"},
+		{name: "with the token of another commit", method: "GET", path: "/releases/" + commit + "?token=" + p.token(other, now.Add(time.Hour)), status: 403, says: "is for commit " + other},
+		{name: "with a token and no pinned key", method: "GET", path: "/releases", authorization: good, noKey: true, status: 403, says: "no key is pinned"},
+		{name: "a release that nobody knows", method: "GET", path: "/releases/" + other, authorization: "Bearer " + p.token(other, now.Add(time.Hour)), status: 404, says: "nothing is kept"},
+		{name: "an assessment that nobody knows", method: "GET", path: "/releases/" + other + "/assessment", authorization: "Bearer " + p.token(other, now.Add(time.Hour)), status: 404, says: "nothing is kept"},
+		{name: "the list as JSON", method: "GET", path: "/releases", authorization: good, status: 200, says: `{"all":1,"releases":[{"commit":"` + commit},
+		{name: "the list as HTML", method: "GET", path: "/releases", accept: "text/html", authorization: good, status: 200, says: `<a href="/releases/` + commit},
+
+		{name: "a store that fails", method: "GET", path: "/releases", authorization: good, err: io.ErrUnexpectedEOF, status: 500, says: "the log has the reason"},
 		{name: "a method that is not served", method: "DELETE", path: "/releases/" + commit, status: 405, says: "Method Not Allowed"},
 		{name: "a path that is not served", method: "GET", path: "/", status: 404, says: "not found"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			store := &memory{evidence: map[string][]byte{}, err: tt.err}
-			for c, e := range kept {
-				store.evidence[c] = e
+			before := map[string]string{
+				"releases/" + commit + "/evidence.intoto.jsonl": kept,
+				strings.TrimPrefix(approved, "/") + ".json":     approvedRecord,
+				"releases/" + commit + "/evidence.json":         `{"of":"an older ledger"}`,
+			}
+			store := &memory{kept: map[string][]byte{}, err: tt.err}
+			for name, document := range before {
+				store.kept[name] = []byte(document)
+			}
+			key := p.Key
+			if tt.noKey {
+				key = evidence.Key{}
 			}
 			r := httptest.NewRequest(tt.method, tt.path, strings.NewReader(tt.body))
 			r.Header.Set("Content-Type", tt.contentType)
 			r.Header.Set("Accept", tt.accept)
+			r.Header.Set("Authorization", tt.authorization)
 			w := httptest.NewRecorder()
-			newServer(store).ServeHTTP(w, r)
+			newServer(store, key).ServeHTTP(w, r)
 			if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.says) {
 				t.Errorf("%s %s = %d %s\nwant %d and %s", tt.method, tt.path, w.Code, w.Body, tt.status, tt.says)
 			}
-			if tt.status >= 400 && string(store.evidence[commit]) != string(kept[commit]) {
-				t.Errorf("a refused request changed the evidence to %s", store.evidence[commit])
+			for name, document := range store.kept {
+				if tt.status >= 400 && string(document) != before[name] {
+					t.Errorf("a refused request changed %s to %s", name, document)
+				}
 			}
 		})
 	}
+}
+
+// TestBrokenGlassIsImpossibleToMiss holds that a deployment against the
+// evidence is the first thing that both pages say.
+func TestBrokenGlassIsImpossibleToMiss(t *testing.T) {
+	t.Parallel()
+	p := pipeline{t, evidencetest.NewSigner(t)}
+	path, record := p.deployment(commit, evidence.Deployment{Stage: "production",
+		BreakGlass: &evidence.BreakGlass{Reason: "the <house> burns", By: "arn:aws:iam::111122223333:user/fire", Refused: "the verdict is NO-GO"}})
+	store := &memory{kept: map[string][]byte{strings.TrimPrefix(path, "/") + ".json": []byte(record)}}
+	for _, page := range []string{"/releases", "/releases/" + commit} {
+		r := httptest.NewRequest("GET", page+"?token="+p.token(commit, now.Add(time.Hour)), nil)
+		r.Header.Set("Accept", "text/html")
+		w := httptest.NewRecorder()
+		newServer(store, p.Key).ServeHTTP(w, r)
+		alert, table := strings.Index(w.Body.String(), `role="alert">Break glass: deployed to production against the evidence`), strings.Index(w.Body.String(), "<table>")
+		if alert < 0 || alert > table || !strings.Contains(w.Body.String(), "the &lt;house&gt; burns”. It had been refused: the verdict is NO-GO") {
+			t.Errorf("%s = %d %s", page, w.Code, w.Body)
+		}
+	}
+}
+
+func digest(document string) string {
+	sum := sha256.Sum256([]byte(document))
+	return hex.EncodeToString(sum[:])
 }
 
 func TestFunctionURL(t *testing.T) {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -15,12 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-const (
-	prefix = "releases/"
-	suffix = "/evidence.json"
-)
-
-// S3 is a [Store] in a bucket. That evidence is written once is decided by S3
+// S3 is a [Store] in a bucket. That a document is written once is decided by S3
 // itself, with a conditional write, so that two writers can't both win.
 // See https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html.
 type S3 struct {
@@ -29,11 +22,11 @@ type S3 struct {
 }
 
 // Put implements [Store].
-func (s S3) Put(ctx context.Context, commit string, evidence []byte) (bool, error) {
+func (s S3) Put(ctx context.Context, name string, document []byte) (bool, error) {
 	_, err := s.Client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket:      &s.Bucket,
-		Key:         key(commit),
-		Body:        bytes.NewReader(evidence),
+		Key:         &name,
+		Body:        bytes.NewReader(document),
 		ContentType: aws.String("application/json"),
 		IfNoneMatch: aws.String("*"),
 	})
@@ -44,53 +37,46 @@ func (s S3) Put(ctx context.Context, commit string, evidence []byte) (bool, erro
 	// another writer was at it in the same moment.
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok || api.ErrorCode() != "PreconditionFailed" && api.ErrorCode() != "ConditionalRequestConflict" {
-		return false, fmt.Errorf("writing evidence of %s: %w", commit, err)
+		return false, fmt.Errorf("writing %s: %w", name, err)
 	}
-	kept, err := s.Get(ctx, commit)
+	kept, err := s.Get(ctx, name)
 	if err != nil {
 		return false, err
 	}
-	if !bytes.Equal(kept, evidence) {
+	if !bytes.Equal(kept, document) {
 		return false, ErrExists
 	}
 	return false, nil
 }
 
 // Get implements [Store].
-func (s S3) Get(ctx context.Context, commit string) ([]byte, error) {
-	object, err := s.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.Bucket, Key: key(commit)})
+func (s S3) Get(ctx context.Context, name string) ([]byte, error) {
+	object, err := s.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.Bucket, Key: &name})
 	if _, ok := errors.AsType[*types.NoSuchKey](err); ok {
 		return nil, ErrNotFound
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading evidence of %s: %w", commit, err)
+		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
-	evidence, err := io.ReadAll(object.Body)
+	document, err := io.ReadAll(object.Body)
 	if err := errors.Join(err, object.Body.Close()); err != nil {
-		return nil, fmt.Errorf("reading evidence of %s: %w", commit, err)
+		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
-	return evidence, nil
+	return document, nil
 }
 
 // List implements [Store].
-func (s S3) List(ctx context.Context) ([]Release, error) {
-	releases := []Release{}
-	pages := s3.NewListObjectsV2Paginator(s.Client, &s3.ListObjectsV2Input{Bucket: &s.Bucket, Prefix: aws.String(prefix)})
+func (s S3) List(ctx context.Context, prefix string) ([]Object, error) {
+	var objects []Object
+	pages := s3.NewListObjectsV2Paginator(s.Client, &s3.ListObjectsV2Input{Bucket: &s.Bucket, Prefix: &prefix})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("listing releases: %w", err)
+			return nil, fmt.Errorf("listing %s: %w", prefix, err)
 		}
 		for _, object := range page.Contents {
-			commit, isPrefixed := strings.CutPrefix(aws.ToString(object.Key), prefix)
-			commit, isEvidence := strings.CutSuffix(commit, suffix)
-			if isPrefixed && isEvidence && fullHash.MatchString(commit) {
-				releases = append(releases, Release{Commit: commit, Recorded: aws.ToTime(object.LastModified), Size: aws.ToInt64(object.Size)})
-			}
+			objects = append(objects, Object{Name: aws.ToString(object.Key), Recorded: aws.ToTime(object.LastModified), Size: aws.ToInt64(object.Size)})
 		}
 	}
-	slices.SortStableFunc(releases, func(a, b Release) int { return b.Recorded.Compare(a.Recorded) })
-	return releases, nil
+	return objects, nil
 }
-
-func key(commit string) *string { return aws.String(prefix + commit + suffix) }

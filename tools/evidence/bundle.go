@@ -101,13 +101,13 @@ func ReadBundle(ctx context.Context, r io.Reader, key Key) ([]Statement, Summary
 	if len(data) > MaxBundle {
 		return nil, summary, fmt.Errorf("reading the bundle: it is larger than %d bytes", MaxBundle)
 	}
+	envelopes, err := Envelopes(data)
+	if err != nil {
+		return nil, summary, err
+	}
 	var statements []Statement
 	var digests []string
-	for i, line := range bytes.Split(bytes.TrimSuffix(data, []byte("\n")), []byte("\n")) {
-		var e Envelope
-		if err := json.Unmarshal(line, &e); err != nil {
-			return nil, summary, fmt.Errorf("reading the bundle: line %d is no envelope: %w", i+1, err)
-		}
+	for i, e := range envelopes {
 		s, digest, err := e.Open(ctx, key)
 		if err != nil {
 			return nil, summary, fmt.Errorf("reading the bundle: line %d: %w", i+1, err)
@@ -122,6 +122,19 @@ func ReadBundle(ctx context.Context, r io.Reader, key Key) ([]Statement, Summary
 		return nil, summary, fmt.Errorf("reading the bundle: %w", err)
 	}
 	return statements[:last], summary, summary.names(statements[:last], digests[:last])
+}
+
+// Envelopes reads the lines of a bundle, without a look at what they hold.
+func Envelopes(data []byte) ([]Envelope, error) {
+	var envelopes []Envelope
+	for i, line := range bytes.Split(bytes.TrimSuffix(data, []byte("\n")), []byte("\n")) {
+		var e Envelope
+		if err := json.Unmarshal(line, &e); err != nil {
+			return nil, fmt.Errorf("reading the bundle: line %d is no envelope: %w", i+1, err)
+		}
+		envelopes = append(envelopes, e)
+	}
+	return envelopes, nil
 }
 
 // names reports whether the summary names just these statements, in order.

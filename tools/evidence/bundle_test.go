@@ -2,11 +2,9 @@ package evidence_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -14,37 +12,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/evidencetest"
 )
-
-// signer signs with a key in memory.
-type signer struct {
-	private *ecdsa.PrivateKey
-	evidence.Key
-}
-
-func newSigner(t testing.TB) signer {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKIXPublicKey(private.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := evidence.ParseKey(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signer{private, key}
-}
-
-func (s signer) Sign(_ context.Context, data []byte) ([]byte, error) {
-	sum := sha256.Sum256(data)
-	return ecdsa.SignASN1(rand.Reader, s.private, sum[:])
-}
 
 // lint returns a statement that differs by files.
 func lint(t testing.TB, files int) evidence.Statement {
@@ -56,7 +28,7 @@ func lint(t testing.TB, files int) evidence.Statement {
 	return s
 }
 
-func bundle(t testing.TB, by signer, statements ...evidence.Statement) []string {
+func bundle(t testing.TB, by evidencetest.Signer, statements ...evidence.Statement) []string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := evidence.WriteBundle(t.Context(), &b, by, statements, evidence.Summary{VerificationResult: evidence.SummaryPassed}, "c0ffee", "abcd"); err != nil {
@@ -88,7 +60,7 @@ func edit(t *testing.T, line, from, to string) string {
 // refused, and by its own name.
 func TestReadBundleRefusesTampering(t *testing.T) {
 	t.Parallel()
-	by, other := newSigner(t), newSigner(t)
+	by, other := evidencetest.NewSigner(t), evidencetest.NewSigner(t)
 	good := bundle(t, by, lint(t, 1), lint(t, 2), lint(t, 3))
 	more := bundle(t, by, lint(t, 4))
 	for _, tt := range []struct {
@@ -124,7 +96,7 @@ func TestReadBundleRefusesTampering(t *testing.T) {
 }
 
 func FuzzReadBundle(f *testing.F) {
-	by := newSigner(f)
+	by := evidencetest.NewSigner(f)
 	lines := bundle(f, by, lint(f, 1))
 	f.Add(strings.Join(lines, "\n"))
 	f.Add(lines[1])
@@ -140,7 +112,7 @@ func FuzzReadBundle(f *testing.F) {
 
 func TestParseKey(t *testing.T) {
 	t.Parallel()
-	by := newSigner(t)
+	by := evidencetest.NewSigner(t)
 	for name, text := range map[string][]byte{"PEM": by.PEM(), "base64": []byte(by.String() + "\n")} {
 		if key, err := evidence.ParseKey(text); err != nil || key.ID() != by.ID() {
 			t.Errorf("%s: %v", name, err)
@@ -157,6 +129,54 @@ func TestParseKey(t *testing.T) {
 	for name, text := range map[string][]byte{"nothing": nil, "text": []byte("a key"), "another curve": der} {
 		if _, err := evidence.ParseKey(text); err == nil {
 			t.Errorf("%s was taken for a key", name)
+		}
+	}
+}
+
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	by, other := evidencetest.NewSigner(t), evidencetest.NewSigner(t)
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	token, err := evidence.Link{Commit: "c0ffee", Expires: now.Add(time.Hour)}.Token(t.Context(), by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, signature, _ := strings.Cut(token, ".")
+	longer, err := json.Marshal(evidence.Link{Commit: "c0ffee", Expires: now.Add(1000 * time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A statement that the key has signed is no link, whatever it says.
+	sealed, err := evidence.Seal(t.Context(), by, lint(t, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	statement, err := base64.StdEncoding.DecodeString(sealed.Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := base64.StdEncoding.DecodeString(sealed.Signatures[0].Sig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := base64.RawURLEncoding.EncodeToString
+	for _, tt := range []struct {
+		name, token string
+		key         evidence.Key
+		now         time.Time
+		want        error
+	}{
+		{"good", token, by.Key, now, nil},
+		{"expired", token, by.Key, now.Add(time.Hour), evidence.ErrLinkExpired},
+		{"another key", token, other.Key, now, evidence.ErrLinkForged},
+		{"made longer", in(longer) + "." + signature, by.Key, now, evidence.ErrLinkForged},
+		{"a signed statement", in(statement) + "." + in(foreign), by.Key, now, evidence.ErrLinkForged},
+		{"no signature", payload, by.Key, now, evidence.ErrNoLink},
+		{"nothing", "", by.Key, now, evidence.ErrNoLink},
+	} {
+		got, err := evidence.OpenLink(t.Context(), tt.key, tt.token, tt.now)
+		if !errors.Is(err, tt.want) || err == nil && got.Commit != "c0ffee" {
+			t.Errorf("%s: %+v, %v, want %v", tt.name, got, err, tt.want)
 		}
 	}
 }

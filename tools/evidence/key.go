@@ -41,6 +41,9 @@ func ParseKey(data []byte) (Key, error) {
 	return Key{public, der}, nil
 }
 
+// IsZero reports whether there is no key. Nothing may be verified by it.
+func (k Key) IsZero() bool { return k.public == nil }
+
 // ID is the key's id in envelopes: the SHA-256 of its DER, hexadecimal.
 func (k Key) ID() string { return hexSHA256(k.der) }
 

@@ -69,6 +69,10 @@ func TestDependencyArrows(t *testing.T) {
 		{"./tools/...", project.Module + "/app"},
 	} {
 		for _, dependency := range goList(t, "-deps", tt.packages) {
+			// What evidence is called and how it is signed is said in one place.
+			if dependency == project.Module+"/tools/evidence" {
+				continue
+			}
 			if strings.HasPrefix(dependency, tt.never) {
 				t.Errorf("%s depends on %s", tt.packages, dependency)
 			}
