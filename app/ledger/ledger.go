@@ -75,8 +75,10 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.HandleFunc("GET /releases", s.forHolders(s.list))
 	mux.HandleFunc("GET /releases/{commit}", s.forHolders(s.show))
-	mux.HandleFunc("GET /releases/{commit}/assessment", s.forHolders(s.assessment))
+	mux.HandleFunc("GET /releases/{commit}/evidence/{digest}", s.forHolders(s.evidence))
+	mux.HandleFunc("GET /releases/{commit}/evidence/{digest}/assessment", s.forHolders(s.assessment))
 	mux.HandleFunc("PUT /releases/{commit}/evidence", s.recordEvidence)
+	mux.HandleFunc("PUT /releases/{commit}/evidence/{digest}", s.recordEvidence)
 	mux.HandleFunc("PUT /releases/{commit}/deployments/{digest}", s.recordDeployment)
 	return mux
 }
@@ -85,21 +87,28 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, s.Build)
 }
 
-// The names of documents: releases/COMMIT/evidence.intoto.jsonl and
-// releases/COMMIT/deployments/SHA256.json.
+// The names of documents: releases/COMMIT/evidence.intoto.jsonl for the first
+// evidence of a commit, releases/COMMIT/evidence/SHA256.intoto.jsonl for what
+// came later, and releases/COMMIT/deployments/SHA256.json.
 const prefix = "releases/"
 
-func evidenceName(commit string) string { return prefix + commit + "/evidence.intoto.jsonl" }
-
-var documentName = regexp.MustCompile(`^releases/([0-9a-f]{40})/(?:evidence\.intoto\.jsonl|deployments/([0-9a-f]{64})\.json)$`)
-
-// cutName returns the commit of a document, and the digest by which a deployment
-// is named. Both are "" for what an older version of the ledger has kept.
-func cutName(name string) (commit, digest string) {
-	if found := documentName.FindStringSubmatch(name); found != nil {
-		return found[1], found[2]
+func evidenceName(commit, digest string) string {
+	if digest == "" {
+		return prefix + commit + "/evidence.intoto.jsonl"
 	}
-	return "", ""
+	return prefix + commit + "/evidence/" + digest + ".intoto.jsonl"
+}
+
+var documentName = regexp.MustCompile(`^releases/([0-9a-f]{40})/(evidence|deployments)(?:/([0-9a-f]{64}))?\.(intoto\.jsonl|json)$`)
+
+// cutName returns the commit and the kind of a document, and the digest of one
+// that is named by it. All are "" for what an older version of the ledger has
+// kept, as evidence.json.
+func cutName(name string) (commit, kind, digest string) {
+	if found := documentName.FindStringSubmatch(name); found != nil && (found[2] == "evidence") == (found[4] == "intoto.jsonl") {
+		return found[1], found[2], found[3]
+	}
+	return "", "", ""
 }
 
 func digestOf(document []byte) string {

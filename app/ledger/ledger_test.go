@@ -122,7 +122,7 @@ func TestRoutes(t *testing.T) {
 	t.Parallel()
 	p, stranger := pipeline{t, evidencetest.NewSigner(t)}, pipeline{t, evidencetest.NewSigner(t)}
 	other := strings.Repeat("f", 40)
-	kept := p.bundle(commit, "<h1>GO</h1>")
+	kept, later := p.bundle(commit, "<h1>GO</h1>"), p.bundle(commit, "<h1>GO again</h1>")
 	approved, approvedRecord := p.deployment(commit, evidence.Deployment{Stage: "production", Bundle: strings.Repeat("e", 64), Verdict: "GO",
 		Approval: &evidence.Approval{By: "arn:aws:iam::111122223333:user/approver", Summary: "seen"}})
 	broken, brokenRecord := p.deployment(commit, evidence.Deployment{Stage: "production", Version: "8",
@@ -146,6 +146,8 @@ func TestRoutes(t *testing.T) {
 		{name: "new evidence", method: "PUT", path: "/releases/" + other + "/evidence", contentType: "application/jsonl", body: p.bundle(other, ""), status: 201, says: "digest"},
 		{name: "the same evidence again", method: "PUT", path: evidencePath, contentType: "application/jsonl; charset=utf-8", body: kept, status: 200, says: "digest"},
 		{name: "other evidence", method: "PUT", path: evidencePath, contentType: "application/jsonl", body: p.bundle(commit, "other"), status: 409, says: "already kept"},
+		{name: "later evidence by its digest", method: "PUT", path: evidencePath + "/" + digest(later), contentType: "application/jsonl", body: later, status: 201, says: digest(later)},
+		{name: "later evidence by another digest", method: "PUT", path: evidencePath + "/" + digest(kept), contentType: "application/jsonl", body: later, status: 400, says: "the body's SHA-256 is"},
 		{name: "evidence of another commit", method: "PUT", path: evidencePath, contentType: "application/jsonl", body: p.bundle(other, ""), status: 403, says: "of commit " + `\"` + other},
 		{name: "evidence by another key", method: "PUT", path: evidencePath, contentType: "application/jsonl", body: stranger.bundle(commit, ""), status: 403, says: "another key than the pinned one"},
 		{name: "evidence that is not signed", method: "PUT", path: evidencePath, contentType: "application/jsonl", body: `{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[]}`, status: 403, says: "it is not signed"},
@@ -165,10 +167,12 @@ func TestRoutes(t *testing.T) {
 		{name: "a deployment of another commit", method: "PUT", path: strings.Replace(ofOther, other, commit, 1), contentType: "application/json", body: ofOtherRecord, status: 403, says: "of commit"},
 		{name: "a deployment that is none", method: "PUT", path: "/releases/" + commit + "/deployments/" + digest(lint), contentType: "application/json", body: lint, status: 403, says: "not what was signed"},
 
-		{name: "a release as JSON", method: "GET", path: "/releases/" + commit, accept: "application/json", authorization: good, status: 200, says: `"verdict":"GO","deployments":[{"finishedOn"`},
+		{name: "a release as JSON", method: "GET", path: "/releases/" + commit, accept: "application/json", authorization: good, status: 200, says: `"evidence":["` + digest(kept) + `"],"deployments":[{"finishedOn"`},
 		{name: "a release as HTML", method: "GET", path: "/releases/" + commit, accept: "text/html,application/xhtml+xml", authorization: good, status: 200, says: "arn:aws:iam::111122223333:user/approver: seen"},
-		{name: "the assessment", method: "GET", path: "/releases/" + commit + "/assessment", authorization: good, status: 200, says: "<h1>GO</h1>"},
-		{name: "by the link of a browser", method: "GET", path: "/releases/" + commit + "/assessment?token=" + p.token(commit, now.Add(time.Second)), status: 200, says: "<h1>GO</h1>"},
+		{name: "the assessment", method: "GET", path: evidencePath + "/" + digest(kept) + "/assessment", authorization: good, status: 200, says: "<h1>GO</h1>"},
+		{name: "the bundle", method: "GET", path: evidencePath + "/" + digest(kept), authorization: good, status: 200, says: kept},
+		{name: "a bundle that is not kept", method: "GET", path: evidencePath + "/" + digest(later), authorization: good, status: 404, says: "nothing is kept"},
+		{name: "by the link of a browser", method: "GET", path: evidencePath + "/" + digest(kept) + "/assessment?token=" + p.token(commit, now.Add(time.Second)), status: 200, says: "<h1>GO</h1>"},
 		{name: "without a token", method: "GET", path: "/releases/" + commit, status: 401, says: "holders of a link token"},
 		{name: "the list without a token", method: "GET", path: "/releases", status: 401, says: "holders of a link token"},
 		{name: "with an expired token", method: "GET", path: "/releases/" + commit + "?token=" + p.token(commit, now), status: 403, says: "has expired"},
@@ -176,7 +180,7 @@ func TestRoutes(t *testing.T) {
 		{name: "with the token of another commit", method: "GET", path: "/releases/" + commit + "?token=" + p.token(other, now.Add(time.Hour)), status: 403, says: "is for commit " + other},
 		{name: "with a token and no pinned key", method: "GET", path: "/releases", authorization: good, noKey: true, status: 403, says: "no key is pinned"},
 		{name: "a release that nobody knows", method: "GET", path: "/releases/" + other, authorization: "Bearer " + p.token(other, now.Add(time.Hour)), status: 404, says: "nothing is kept"},
-		{name: "an assessment that nobody knows", method: "GET", path: "/releases/" + other + "/assessment", authorization: "Bearer " + p.token(other, now.Add(time.Hour)), status: 404, says: "nothing is kept"},
+		{name: "an assessment that nobody knows", method: "GET", path: "/releases/" + other + "/evidence/" + digest(kept) + "/assessment", authorization: "Bearer " + p.token(other, now.Add(time.Hour)), status: 404, says: "nothing is kept"},
 		{name: "the list as JSON", method: "GET", path: "/releases", authorization: good, status: 200, says: `{"all":1,"releases":[{"commit":"` + commit},
 		{name: "the list as HTML", method: "GET", path: "/releases", accept: "text/html", authorization: good, status: 200, says: `<a href="/releases/` + commit},
 

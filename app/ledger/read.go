@@ -17,12 +17,10 @@ import (
 type Release struct {
 	Commit   string    `json:"commit"`
 	Recorded time.Time `json:"recorded"`
-	// Evidence is the SHA-256 of the bundle, "" where none is kept.
-	Evidence    string       `json:"evidence,omitempty"`
-	Verdict     string       `json:"verdict,omitempty"`
+	// Evidence are the SHA-256s of the bundles that are kept, where one release
+	// is asked for.
+	Evidence    []string     `json:"evidence,omitempty"`
 	Deployments []Deployment `json:"deployments,omitempty"`
-	// Bundle is the signed evidence, where one release is asked for.
-	Bundle []evidence.Envelope `json:"bundle,omitempty"`
 }
 
 // A Deployment is one deployment of a release, as it was signed.
@@ -42,7 +40,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, link evidence.Link
 	}
 	newest := map[string]time.Time{}
 	for _, o := range objects {
-		if commit, _ := cutName(o.Name); commit != "" && o.Recorded.After(newest[commit]) {
+		if commit, _, _ := cutName(o.Name); commit != "" && o.Recorded.After(newest[commit]) {
 			newest[commit] = o.Recorded
 		}
 	}
@@ -67,18 +65,18 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, link evidence.Link
 	writeJSON(w, http.StatusOK, map[string]any{"releases": releases, "all": len(commits)})
 }
 
-// release reads the records of a release among objects, without its bundle.
+// release reads the deployments of a release among objects.
 func (s *Server) release(ctx context.Context, commit string, objects []Object) (Release, error) {
 	release := Release{Commit: commit}
 	for _, o := range objects {
-		of, digest := cutName(o.Name)
+		of, kind, digest := cutName(o.Name)
 		if of != commit {
 			continue
 		}
 		if o.Recorded.After(release.Recorded) {
 			release.Recorded = o.Recorded
 		}
-		if digest == "" {
+		if kind != "deployments" {
 			continue
 		}
 		document, err := s.Store.Get(ctx, o.Name)
@@ -90,9 +88,6 @@ func (s *Server) release(ctx context.Context, commit string, objects []Object) (
 			return release, fmt.Errorf("reading %s: %w", o.Name, err)
 		}
 		release.Deployments = append(release.Deployments, Deployment{d, digest})
-		if d.Bundle != "" {
-			release.Evidence, release.Verdict = d.Bundle, d.Verdict
-		}
 	}
 	slices.SortFunc(release.Deployments, func(a, b Deployment) int { return a.FinishedOn.Compare(b.FinishedOn) })
 	return release, nil
@@ -116,14 +111,18 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, link evidence.Link
 		fail(w, r, err)
 		return
 	}
-	bundle, err := s.Store.Get(r.Context(), evidenceName(commit))
-	if err == nil {
-		release.Evidence = digestOf(bundle)
-		release.Bundle, err = evidence.Envelopes(bundle)
-	}
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		fail(w, r, err)
-		return
+	for _, o := range objects {
+		if _, kind, digest := cutName(o.Name); kind == "evidence" {
+			if digest == "" {
+				first, err := s.Store.Get(r.Context(), o.Name)
+				if err != nil {
+					fail(w, r, err)
+					return
+				}
+				digest = digestOf(first)
+			}
+			release.Evidence = append(release.Evidence, digest)
+		}
 	}
 	if wantsHTML(r) {
 		render(w, r, "release", map[string]any{"Release": release, "Token": token(r)})
@@ -132,15 +131,44 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, link evidence.Link
 	writeJSON(w, http.StatusOK, release)
 }
 
-// assessment shows the page that was signed with the evidence.
-func (s *Server) assessment(w http.ResponseWriter, r *http.Request, link evidence.Link) {
+// bundle returns the evidence of a commit that has a digest.
+func (s *Server) bundle(ctx context.Context, commit, digest string) ([]byte, error) {
+	bundle, err := s.Store.Get(ctx, evidenceName(commit, digest))
+	if !errors.Is(err, ErrNotFound) {
+		return bundle, err
+	}
+	if bundle, err = s.Store.Get(ctx, evidenceName(commit, "")); err == nil && digestOf(bundle) != digest {
+		err = ErrNotFound
+	}
+	return bundle, err
+}
+
+// evidence answers with a bundle as it was signed.
+func (s *Server) evidence(w http.ResponseWriter, r *http.Request, link evidence.Link) {
+	if bundle, ok := s.asked(w, r, link); ok {
+		w.Header().Set("Content-Type", "application/jsonl")
+		_, _ = w.Write(bundle) // the response is held in memory
+	}
+}
+
+// asked returns the bundle that a request names, or refuses the request.
+func (s *Server) asked(w http.ResponseWriter, r *http.Request, link evidence.Link) ([]byte, bool) {
 	commit, ok := commitOf(w, r)
 	if !ok || !allowed(w, link, commit) {
-		return
+		return nil, false
 	}
-	bundle, err := s.Store.Get(r.Context(), evidenceName(commit))
+	bundle, err := s.bundle(r.Context(), commit, r.PathValue("digest"))
 	if err != nil {
 		fail(w, r, err)
+		return nil, false
+	}
+	return bundle, true
+}
+
+// assessment shows the page that was signed with the evidence.
+func (s *Server) assessment(w http.ResponseWriter, r *http.Request, link evidence.Link) {
+	bundle, ok := s.asked(w, r, link)
+	if !ok {
 		return
 	}
 	statements, _, err := evidence.ReadBundle(r.Context(), bytes.NewReader(bundle), s.Key)
@@ -158,7 +186,7 @@ func (s *Server) assessment(w http.ResponseWriter, r *http.Request, link evidenc
 		}
 	}
 	if page.HTML == "" {
-		refuse(w, http.StatusNotFound, "the evidence of this commit has no page")
+		refuse(w, http.StatusNotFound, "this evidence has no page")
 		return
 	}
 	writeHTML(w, []byte(page.HTML))

@@ -32,7 +32,14 @@ func (s *Server) recordEvidence(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	s.keep(w, r, evidenceName(commit), document)
+	// The first evidence of a commit has no digest in its name, so that S3
+	// itself refuses a second one there.
+	digest := r.PathValue("digest")
+	if digest != "" && digest != digestOf(document) {
+		refuse(w, http.StatusBadRequest, "the body's SHA-256 is %s, and the path says %q", digestOf(document), digest)
+		return
+	}
+	s.keep(w, r, evidenceName(commit, digest), document)
 }
 
 func (s *Server) recordDeployment(w http.ResponseWriter, r *http.Request) {

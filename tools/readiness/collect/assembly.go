@@ -3,9 +3,7 @@ package collect
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/csv"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -91,11 +89,13 @@ func readStacks(dir string, a *readiness.Assembly) error {
 			return err
 		}
 		a.Stacks[name] = readiness.AssemblyStack{Environment: artifact.Environment, Template: template, Nag: nag}
-		functions, err := functionPackages(dir, id, name, template)
+		packages, err := cdk.FunctionPackages(dir, id)
 		if err != nil {
 			return err
 		}
-		a.Functions = append(a.Functions, functions...)
+		for _, p := range packages {
+			a.Functions = append(a.Functions, readiness.FunctionPackage{Stack: name, LogicalID: p.LogicalID, File: p.File, SHA256: p.SHA256})
+		}
 	}
 	return nil
 }
@@ -150,89 +150,6 @@ func readNag(dir, stack string) (*readiness.NagReport, error) {
 	}
 	report.Resources = len(resources)
 	return report, nil
-}
-
-// functionPackages hashes the zip files that a stack's functions are made of. A
-// function whose code is no file of the assembly is left out: the check sees
-// that nobody looked at it.
-func functionPackages(dir, id, stack string, template json.RawMessage) ([]readiness.FunctionPackage, error) {
-	keys, err := codeKeys(template)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", stack, err)
-	}
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	var assets struct {
-		Files map[string]struct {
-			Source struct {
-				Path      string `json:"path"`
-				Packaging string `json:"packaging"`
-			} `json:"source"`
-			Destinations map[string]struct {
-				ObjectKey string `json:"objectKey"`
-			} `json:"destinations"`
-		} `json:"files"`
-	}
-	if err := decodeFile(dir, id+".assets.json", &assets); err != nil {
-		return nil, err
-	}
-	var found []readiness.FunctionPackage
-	for _, logical := range slices.Sorted(maps.Keys(keys)) {
-		key := keys[logical]
-		for _, asset := range assets.Files {
-			matches := false
-			for _, destination := range asset.Destinations {
-				matches = matches || key != "" && destination.ObjectKey == key
-			}
-			// What the CDK would zip itself has no digest yet.
-			if !matches || asset.Source.Packaging != "file" || !filepath.IsLocal(asset.Source.Path) {
-				continue
-			}
-			sum, err := hashFile(filepath.Join(dir, asset.Source.Path))
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, readiness.FunctionPackage{Stack: stack, LogicalID: logical, File: asset.Source.Path, SHA256: sum})
-			break
-		}
-	}
-	return found, nil
-}
-
-// codeKeys returns the S3 key of each function's code, by logical id.
-func codeKeys(template json.RawMessage) (map[string]string, error) {
-	var t struct {
-		Resources map[string]struct {
-			Type       string
-			Properties map[string]any
-		}
-	}
-	if err := json.Unmarshal(template, &t); err != nil {
-		return nil, err
-	}
-	keys := map[string]string{}
-	for id, resource := range t.Resources {
-		if resource.Type != "AWS::Lambda::Function" {
-			continue
-		}
-		code, _ := resource.Properties["Code"].(map[string]any)
-		keys[id], _ = code["S3Key"].(string)
-	}
-	return keys, nil
-}
-
-func hashFile(path string) (string, error) {
-	file, err := os.Open(path) // #nosec G304 -- a file of an assembly
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = file.Close() }()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // secondSynthesis synthesizes the commit again from a clone in a temporary
@@ -314,7 +231,7 @@ func hashDir(dir string) (map[string]string, error) {
 		if err != nil {
 			return err
 		}
-		sums[filepath.ToSlash(name)], err = hashFile(path)
+		sums[filepath.ToSlash(name)], err = cdk.HashFile(path)
 		return err
 	})
 	return sums, err

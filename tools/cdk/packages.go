@@ -1,0 +1,91 @@
+package cdk
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// A FunctionPackage is the zip file of an assembly that a function is made of.
+type FunctionPackage struct {
+	LogicalID string // of the function
+	File      string // below the assembly
+	SHA256    string // of the file's bytes, hexadecimal; the asset's hash is another
+}
+
+// FunctionPackages returns the zip files that the functions of a stack are made
+// of, by the logical ids of the functions. A function that is not made of a file
+// of the assembly is left out.
+func FunctionPackages(assembly, stack string) ([]FunctionPackage, error) {
+	var template struct {
+		Resources map[string]struct {
+			Type       string
+			Properties struct {
+				Code struct{ S3Key any }
+			}
+		}
+	}
+	if err := readJSON(filepath.Join(assembly, stack+".template.json"), &template); err != nil {
+		return nil, err
+	}
+	var assets struct {
+		Files map[string]struct {
+			Source struct {
+				Path      string `json:"path"`
+				Packaging string `json:"packaging"`
+			} `json:"source"`
+			Destinations map[string]struct {
+				ObjectKey string `json:"objectKey"`
+			} `json:"destinations"`
+		} `json:"files"`
+	}
+	var found []FunctionPackage
+	for _, id := range slices.Sorted(maps.Keys(template.Resources)) {
+		resource := template.Resources[id]
+		key, ok := resource.Properties.Code.S3Key.(string)
+		if resource.Type != "AWS::Lambda::Function" || !ok || key == "" {
+			continue
+		}
+		if assets.Files == nil {
+			if err := readJSON(filepath.Join(assembly, stack+".assets.json"), &assets); err != nil {
+				return nil, err
+			}
+		}
+		for _, asset := range assets.Files {
+			matches := false
+			for _, destination := range asset.Destinations {
+				matches = matches || destination.ObjectKey == key
+			}
+			// What the CDK would zip itself has no digest yet.
+			if !matches || asset.Source.Packaging != "file" || !filepath.IsLocal(asset.Source.Path) {
+				continue
+			}
+			sum, err := HashFile(filepath.Join(assembly, asset.Source.Path))
+			if err != nil {
+				return nil, fmt.Errorf("reading the cloud assembly: %w", err)
+			}
+			found = append(found, FunctionPackage{LogicalID: id, File: asset.Source.Path, SHA256: sum})
+			break
+		}
+	}
+	return found, nil
+}
+
+// HashFile returns the SHA-256 of a file, hexadecimal.
+func HashFile(path string) (string, error) {
+	file, err := os.Open(path) // #nosec G304 -- a file of an assembly
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
