@@ -11,6 +11,7 @@ import (
 
 	"github.com/magewright/magewright/tools/build"
 	"github.com/magewright/magewright/tools/deploy"
+	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/gotest"
 	"github.com/magewright/magewright/tools/lint"
 	"github.com/magewright/magewright/tools/program"
@@ -19,6 +20,7 @@ import (
 	"github.com/magewright/magewright/tools/smoke"
 	"github.com/magewright/magewright/tools/synth"
 	"github.com/magewright/magewright/tools/target"
+	"github.com/magewright/magewright/tools/verify"
 )
 
 // Aliases gives targets of two words the spelling that a pipeline uses.
@@ -46,14 +48,29 @@ func DeployStaging(ctx context.Context) error {
 // Smoke exercises staging through its public URL.
 func Smoke(ctx context.Context) error { return target.Run(ctx, smoke.Stage("staging")) }
 
-// Promote takes cdk.out to production and follows the canary.
-func Promote(ctx context.Context) error { return target.Run(ctx, promote.Run) }
+// Promote takes cdk.out to production, if the evidence allows it, and follows the canary.
+func Promote(ctx context.Context,
+	breakGlass *string, // why to deploy although the evidence does not allow it; signed and kept for ever
+) error {
+	if breakGlass != nil {
+		return target.Run(ctx, promote.BreakGlass(*breakGlass))
+	}
+	return target.Run(ctx, promote.Run)
+}
 
 // Readiness decides from evidence whether HEAD may go to production: exit code 0 is GO.
 func Readiness(ctx context.Context,
 	base *string, // the release that HEAD follows: a commit, or none; default the latest tag, else HEAD's parent
 ) error {
 	return program.Run(ctx, "./tools/assess", program.Flag("base", base))
+}
+
+// Verify decides the verdict again from a bundle and the public key alone.
+func Verify(ctx context.Context,
+	bundle *string, // the bundle's file; default .magewright/readiness.intoto.jsonl
+	key *string, // the file of the public key; default the key that the CDK context pins
+) error {
+	return target.Run(ctx, verify.File(value(bundle), value(key)))
 }
 
 // Check runs lint, test, sec and synth, two at a time.
@@ -97,6 +114,20 @@ func Bench(ctx context.Context,
 	only *string, // a regular expression of the measurements to make; .magewright/bin/bench -list names them
 ) error {
 	return program.Run(ctx, "./tools/bench", program.Flag("only", only))
+}
+
+// Evidence holds the targets of the evidence itself.
+type Evidence mg.Namespace
+
+// Key prints the public key that signs evidence in this account, and makes the key where there is none.
+func (Evidence) Key(ctx context.Context) error { return target.Run(ctx, kmssign.Print) }
+
+// value returns what an optional argument says, or "".
+func value(given *string) string {
+	if given == nil {
+		return ""
+	}
+	return *given
 }
 
 // Pipeline holds the targets of the pipeline itself.

@@ -4,7 +4,7 @@
 //	Verify      lint | test | sec | synth, in parallel
 //	Update      the pipeline updates itself
 //	Staging     deploy-staging, smoke; returns to the last release on failure
-//	Approval    a person looks at staging and decides
+//	Approval    readiness decides from the evidence of all that, then a person
 //	Production  promote: a canary by CodeDeploy, with automatic rollback
 //
 // Every build runs the same buildspec.yml, which runs the mage targets that the
@@ -36,11 +36,20 @@ import (
 // Name is the name of the pipeline and of its stack.
 const Name = "magewright-pipeline"
 
-// The actions' artifacts. A build finds the second as CODEBUILD_SRC_DIR_Assembly.
+// The actions' artifacts. A build finds the second as CODEBUILD_SRC_DIR_Assembly,
+// and what an action left in .magewright as CODEBUILD_SRC_DIR_<action>Evidence.
 const (
 	sourceArtifact   = "Source"
 	assemblyArtifact = "Assembly"
 )
+
+func evidenceArtifact(action string) awscodepipeline.Artifact {
+	return awscodepipeline.NewArtifact(jsii.String(action+"Evidence"), nil)
+}
+
+// evidenceKeyAlias names the key that signs evidence. It is not made here: its
+// public half is pinned in the context that this stack is synthesized with.
+const evidenceKeyAlias = "alias/magewright-evidence"
 
 // NewStack defines the pipeline in scope.
 func NewStack(scope constructs.Construct, s settings.Settings) (awscdk.Stack, error) {
@@ -60,6 +69,9 @@ func NewStack(scope constructs.Construct, s settings.Settings) (awscdk.Stack, er
 
 	source := awscodepipeline.NewArtifact(jsii.String(sourceArtifact), nil)
 	assembly := awscodepipeline.NewArtifact(jsii.String(assemblyArtifact), nil)
+	variable := func(value string) *awscodebuild.BuildEnvironmentVariable {
+		return &awscodebuild.BuildEnvironmentVariable{Value: value}
+	}
 	build := func(name, targets string, project awscodebuild.IProject, runOrder float64) *awscodepipelineactions.CodeBuildActionProps {
 		return &awscodepipelineactions.CodeBuildActionProps{
 			ActionName: jsii.String(name),
@@ -67,22 +79,40 @@ func NewStack(scope constructs.Construct, s settings.Settings) (awscdk.Stack, er
 			Input:      source,
 			RunOrder:   jsii.Number(runOrder),
 			EnvironmentVariables: &map[string]*awscodebuild.BuildEnvironmentVariable{
-				"MAGE_TARGETS": {Value: targets},
+				"MAGE_TARGETS": variable(targets),
 			},
 		}
 	}
-	check := func(name, targets string) *awscodepipelineactions.CodeBuildActionProps {
-		return build(name, targets, verify, 1)
-	}
-	synth := check("Synth", "synth")
-	synth.Outputs = &[]awscodepipeline.Artifact{assembly}
-	deliver := func(name, targets string, runOrder float64) *awscodepipelineactions.CodeBuildActionProps {
-		props := build(name, targets, deploy, runOrder)
-		props.ExtraInputs = &[]awscodepipeline.Artifact{assembly}
+	evidence := map[string]awscodepipeline.Artifact{}
+	leaves := func(props *awscodepipelineactions.CodeBuildActionProps, also ...awscodepipeline.Artifact) *awscodepipelineactions.CodeBuildActionProps {
+		left := evidenceArtifact(*props.ActionName)
+		evidence[*props.ActionName] = left
+		outputs := append(also, left)
+		props.Outputs = &outputs
 		return props
 	}
-	smoke := deliver("Smoke", "smoke", 2)
-	smoke.VariablesNamespace = jsii.String("SmokeVariables")
+	check := func(name, targets string) *awscodepipelineactions.CodeBuildActionProps {
+		return leaves(build(name, targets, verify, 1))
+	}
+	lint, test, sec := check("Lint", "lint"), check("Test", "test"), check("Sec", "sec")
+	synth := leaves(build("Synth", "synth", verify, 1), assembly)
+	// A build takes five artifacts at most, so each hands on what it was given.
+	// See https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeBuild.html.
+	deliver := func(name, targets string, runOrder float64, after ...string) *awscodepipelineactions.CodeBuildActionProps {
+		props := build(name, targets, deploy, runOrder)
+		inputs := []awscodepipeline.Artifact{assembly}
+		for _, action := range after {
+			inputs = append(inputs, evidence[action])
+		}
+		props.ExtraInputs = &inputs
+		return props
+	}
+	smoke := leaves(deliver("Smoke", "smoke", 2, "Lint", "Test", "Sec"))
+	readiness := leaves(deliver("Readiness", "readiness", 1, "Smoke"))
+	readiness.VariablesNamespace = jsii.String("ReadinessVariables")
+	promote := deliver("Promote", "promote", 1, "Readiness")
+	// promote looks up who has approved this execution.
+	(*promote.EnvironmentVariables)["PIPELINE_EXECUTION_ID"] = variable("#{codepipeline.PipelineExecutionId}")
 
 	pipeline := awscodepipeline.NewPipeline(stack, jsii.String("Pipeline"), &awscodepipeline.PipelineProps{
 		PipelineName: jsii.String(Name),
@@ -112,21 +142,20 @@ func NewStack(scope constructs.Construct, s settings.Settings) (awscdk.Stack, er
 	}))
 	action := awscodepipelineactions.NewCodeBuildAction
 	stage("Verify", nil,
-		action(check("Lint", "lint")),
-		action(check("Test", "test")),
-		action(check("Sec", "sec")),
-		action(synth))
+		action(lint), action(test), action(sec), action(synth))
 	stage("Update", nil, action(deliver("Pipeline", "pipeline:deploy", 1)))
 	stage("Staging", &awscodepipeline.FailureConditions{Result: awscodepipeline.Result_ROLLBACK},
 		action(deliver("Deploy", "deploy-staging", 1)),
 		action(smoke))
-	stage("Approval", nil, awscodepipelineactions.NewManualApprovalAction(&awscodepipelineactions.ManualApprovalActionProps{
-		ActionName:            jsii.String("Approve"),
-		NotificationTopic:     topic,
-		ExternalEntityLink:    jsii.String("#{SmokeVariables.RELEASE_URL}"),
-		AdditionalInformation: jsii.String("Commit #{SourceVariables.CommitId} answers on staging. Approving takes it to production."),
+	stage("Approval", nil, action(readiness), awscodepipelineactions.NewManualApprovalAction(&awscodepipelineactions.ManualApprovalActionProps{
+		ActionName:         jsii.String("Approve"),
+		RunOrder:           jsii.Number(2),
+		NotificationTopic:  topic,
+		ExternalEntityLink: jsii.String("#{ReadinessVariables.REPORT_URL}"),
+		AdditionalInformation: jsii.String("Commit #{SourceVariables.CommitId} answers on staging: #{ReadinessVariables.VERDICT}, " +
+			"#{ReadinessVariables.WAIVERS} waivers, evidence sha256 #{ReadinessVariables.EVIDENCE_DIGEST}. Approving takes it to production."),
 	}))
-	stage("Production", nil, action(deliver("Promote", "promote", 1)))
+	stage("Production", nil, action(promote))
 
 	notify(pipeline, topic)
 	suppress(pipeline.Role(), "AwsSolutions-IAM5", "The wildcards are CodePipeline's own: the objects of its artifact bucket, and the uses of one key.")
@@ -191,13 +220,22 @@ func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject) {
 	}
 	partition := *stack.Partition()
 	allow([]string{"sts:AssumeRole"}, fmt.Sprintf("arn:%s:iam::*:role/cdk-*", partition))
-	allow([]string{"cloudformation:DescribeStacks"}, fmt.Sprintf("arn:%s:cloudformation:*:*:stack/magewright-*/*", partition))
+	allow([]string{
+		"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "cloudformation:DetectStackDrift",
+		"cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:DescribeStackResourceDrifts",
+	}, fmt.Sprintf("arn:%s:cloudformation:*:*:stack/magewright-*/*", partition))
 	allow([]string{
 		"codedeploy:GetDeployment", "codedeploy:GetDeploymentConfig", "codedeploy:ListDeployments",
 		"codedeploy:BatchGetDeploymentTargets", "codedeploy:ListDeploymentTargets", "codedeploy:GetDeploymentTarget", "codedeploy:GetDeploymentGroup",
 	}, fmt.Sprintf("arn:%s:codedeploy:*:*:*", partition))
 	allow([]string{"cloudwatch:DescribeAlarms"}, fmt.Sprintf("arn:%s:cloudwatch:*:*:alarm:magewright-*", partition))
-	allow([]string{"lambda:GetAlias"}, fmt.Sprintf("arn:%s:lambda:*:*:function:magewright-*", partition))
+	allow([]string{"lambda:GetAlias", "lambda:GetFunctionConfiguration", "lambda:ListVersionsByFunction"}, fmt.Sprintf("arn:%s:lambda:*:*:function:magewright-*", partition))
+	allow([]string{"codepipeline:ListActionExecutions"}, fmt.Sprintf("arn:%s:codepipeline:*:*:%s", partition, Name))
+	project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:    jsii.Strings("kms:GetPublicKey", "kms:Sign"),
+		Resources:  jsii.Strings(fmt.Sprintf("arn:%s:kms:*:%s:key/*", partition, *stack.Account())),
+		Conditions: &map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": evidenceKeyAlias}},
+	}))
 }
 
 func newKey(stack awscdk.Stack) awskms.Key {

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -101,7 +102,7 @@ func TestStagesInOrder(t *testing.T) {
 		"Verify: Lint Test Sec Synth",
 		"Update: Pipeline",
 		"Staging: Deploy Smoke",
-		"Approval: Approve",
+		"Approval: Readiness Approve",
 		"Production: Promote",
 	}
 	if !slices.Equal(got, want) {
@@ -109,22 +110,57 @@ func TestStagesInOrder(t *testing.T) {
 	}
 }
 
-// TestWhatIsDeployedWasBuiltOnce holds that whatever deploys gets Synth's
-// assembly, and that nothing else makes an artifact of it.
-func TestWhatIsDeployedWasBuiltOnce(t *testing.T) {
+// TestArtifactsFlow holds that whatever deploys gets Synth's assembly, and that
+// the evidence of each action reaches the one that decides and the one that
+// promotes, though a build takes five artifacts at most.
+func TestArtifactsFlow(t *testing.T) {
+	names := func(artifacts []struct{ Name string }) string {
+		var all []string
+		for _, a := range artifacts {
+			all = append(all, a.Name)
+		}
+		return strings.Join(all, " ")
+	}
+	var got []string
 	for _, stage := range declared(t).Stages {
 		for _, action := range stage.Actions {
-			name := stage.Name + "/" + action.Name
-			if makes := len(action.OutputArtifacts) > 0; makes != (name == "Source/Source" || name == "Verify/Synth") {
-				t.Errorf("%s makes artifacts: %v", name, makes)
-			}
-			if action.ActionTypeID.Provider != "CodeBuild" || stage.Name == "Verify" {
-				continue
-			}
-			if len(action.InputArtifacts) != 2 || action.InputArtifacts[1].Name != "Assembly" {
-				t.Errorf("%s gets %v, want the source and the assembly", name, action.InputArtifacts)
-			}
+			got = append(got, fmt.Sprintf("%s: %s > %s", action.Name, names(action.InputArtifacts), names(action.OutputArtifacts)))
 		}
+	}
+	want := []string{
+		"Source:  > Source",
+		"Lint: Source > LintEvidence",
+		"Test: Source > TestEvidence",
+		"Sec: Source > SecEvidence",
+		"Synth: Source > Assembly SynthEvidence",
+		"Pipeline: Source Assembly > ",
+		"Deploy: Source Assembly > ",
+		"Smoke: Source Assembly LintEvidence TestEvidence SecEvidence > SmokeEvidence",
+		"Readiness: Source Assembly SmokeEvidence > ReadinessEvidence",
+		"Approve:  > ",
+		"Promote: Source Assembly ReadinessEvidence > ",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("artifacts flow\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestTheApprovalShowsTheVerdict holds that nobody approves blind, and that
+// promote learns which execution to look up the approval of.
+func TestTheApprovalShowsTheVerdict(t *testing.T) {
+	stages := declared(t).Stages
+	approve := stages[len(stages)-2].Actions[1]
+	if approve.RunOrder != 2 || approve.Configuration["ExternalEntityLink"] != "#{ReadinessVariables.REPORT_URL}" {
+		t.Errorf("the approval is %+v, want it to link to the report, after readiness", approve)
+	}
+	for _, want := range []string{"VERDICT", "WAIVERS", "EVIDENCE_DIGEST"} {
+		if text, _ := approve.Configuration["CustomData"].(string); !strings.Contains(text, "#{ReadinessVariables."+want+"}") {
+			t.Errorf("the approval says %q, without %s", text, want)
+		}
+	}
+	promote := stages[len(stages)-1].Actions[0]
+	if variables, _ := promote.Configuration["EnvironmentVariables"].(string); !strings.Contains(variables, `{"name":"PIPELINE_EXECUTION_ID","type":"PLAINTEXT","value":"#{codepipeline.PipelineExecutionId}"}`) {
+		t.Errorf("promote gets %s", variables)
 	}
 }
 
@@ -138,7 +174,7 @@ func TestVerifyRunsInParallel(t *testing.T) {
 
 func TestAPersonApprovesBeforeProduction(t *testing.T) {
 	stages := declared(t).Stages
-	approval := slices.IndexFunc(stages, func(s stage) bool { return s.Actions[0].ActionTypeID.Category == "Approval" })
+	approval := slices.IndexFunc(stages, func(s stage) bool { return s.Actions[len(s.Actions)-1].ActionTypeID.Category == "Approval" })
 	if approval != len(stages)-2 {
 		t.Errorf("the approval is stage %d of %d, want the one before the last", approval+1, len(stages))
 	}
@@ -189,11 +225,18 @@ func TestVerifyMayTouchNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.Contains(string(encoded), "role/cdk-*") {
+			if strings.Contains(string(encoded), "kms:Sign") {
+				t.Errorf("%s may sign evidence", id)
+			}
 			continue
 		}
 		assumes++
 		if !strings.HasPrefix(id, "Deploy") {
 			t.Errorf("%s may assume the roles that deploy", id)
+		}
+		// Whoever may deploy may sign, by the key's alias only.
+		if !strings.Contains(string(encoded), `"kms:RequestAlias":"alias/magewright-evidence"`) {
+			t.Errorf("%s may not sign evidence: %s", id, encoded)
 		}
 	}
 	if assumes != 1 {

@@ -126,6 +126,7 @@ func newFunction(stack awscdk.Stack, stage settings.Stage, s settings.Settings, 
 		LogGroup:     logs,
 		Environment: &map[string]*string{
 			"EVIDENCE_BUCKET": bucket.BucketName(),
+			"EVIDENCE_KEY":    jsii.String(s.EvidenceKey),
 			"STAGE":           jsii.String(stage.Name),
 		},
 		// A rollback needs the version to go back to.

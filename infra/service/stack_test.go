@@ -34,7 +34,7 @@ var templates = sync.OnceValues(func() (map[string]assertions.Template, error) {
 	}
 	app := awscdk.NewApp(&awscdk.AppProps{
 		Outdir:         jsii.String(filepath.Join(dir, "cdk.out")),
-		PostCliContext: &map[string]any{"repository": "example/app", "package": zip, "architecture": "arm64"},
+		PostCliContext: &map[string]any{"repository": "example/app", "package": zip, "architecture": "arm64", "evidenceKey": "MFkw"},
 	})
 	s, err := settings.FromContext(app.Node())
 	if err != nil {
@@ -72,6 +72,11 @@ func TestProduction(t *testing.T) {
 	}{
 		{"runs on the OS-only runtime, on arm64", "AWS::Lambda::Function", m{
 			"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": []any{"arm64"}, "Timeout": 10,
+		}},
+		{"holds the public key that evidence must be signed by, and no secret", "AWS::Lambda::Function", m{
+			"Environment": m{"Variables": assertions.Match_ObjectEquals(&m{
+				"EVIDENCE_BUCKET": assertions.Match_AnyValue(), "EVIDENCE_KEY": "MFkw", "STAGE": "production",
+			})},
 		}},
 		{"keeps its logs for three months", "AWS::Logs::LogGroup", m{"RetentionInDays": 90}},
 		{"serves by the alias live", "AWS::Lambda::Alias", m{"Name": "live"}},

@@ -32,6 +32,10 @@ type Settings struct {
 	Package string `json:"package,omitempty"`
 	// NotificationEmail is subscribed to alarms and to the pipeline's events.
 	NotificationEmail string `json:"notificationEmail,omitempty"`
+	// EvidenceKey is the public key that signs evidence, as `mage evidence:key`
+	// prints it: ECDSA on P-256, DER in base64. Without one the ledger accepts
+	// nothing and promote refuses everything.
+	EvidenceKey string `json:"evidenceKey,omitempty"`
 	// Where the stacks go. An empty account or region is the one of the
 	// credentials that deploy.
 	Staging    Stage `json:"staging,omitzero"`
@@ -111,7 +115,7 @@ func Parse(context map[string]any) (Settings, error) {
 
 var keys = []string{
 	"architecture", "goos", "repository", "branch", "connectionArn", "package",
-	"notificationEmail", "staging", "production", "pipeline",
+	"notificationEmail", "evidenceKey", "staging", "production", "pipeline",
 }
 
 func (s Settings) validate() error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -18,20 +19,31 @@ import (
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/collect"
+	"github.com/magewright/magewright/tools/smoke"
 	"github.com/magewright/magewright/tools/stack"
 )
 
 // assess collects, decides, and leaves the results. Only GO is no error.
 func assess(ctx context.Context, cfg project.Config, base string, c clock.Clock) error {
+	awsConfig, account := connect(ctx, cfg)
+	baseIs := ""
+	if base == "" && awsConfig != nil {
+		var err error
+		if base, baseIs, err = serving(ctx, cfg, *awsConfig); err != nil {
+			return err
+		}
+	}
 	candidate, err := collect.Candidate(ctx, cfg, base, c)
 	if err != nil {
 		return err
+	}
+	if baseIs != "" {
+		candidate.BaseIs = baseIs
 	}
 	policy, err := collect.Policy(ctx, cfg, candidate, c)
 	if err != nil {
 		return err
 	}
-	awsConfig, account := connect(ctx, cfg)
 	candidate.Account = account
 	statements, err := evidence.ReadDir(cfg.Evidence)
 	if err != nil {
@@ -56,11 +68,19 @@ func assess(ctx context.Context, cfg project.Config, base string, c clock.Clock)
 	if err != nil {
 		return err
 	}
-	if err := write(cfg, a, statements); err != nil {
+	page, err := write(cfg, a, statements)
+	if err != nil {
 		return err
 	}
 	a.WriteTable(cfg.Stdout)
-	fmt.Fprintf(cfg.Stdout, "page: %s/readiness.html\n", cfg.Evidence)
+	fmt.Fprintf(cfg.Stdout, "page      %s/readiness.html\n", cfg.Evidence)
+	if awsConfig == nil {
+		fmt.Fprintln(cfg.Stdout, "bundle    not signed: there are no AWS credentials")
+		return refuse(a)
+	}
+	if err := hand(ctx, cfg, *awsConfig, handover{assessment: a, statements: statements, page: page, now: c.Now()}); err != nil {
+		return errors.Join(refuse(a), err)
+	}
 	return refuse(a)
 }
 
@@ -76,6 +96,27 @@ func connect(ctx context.Context, cfg project.Config) (*aws.Config, string) {
 	}
 	fmt.Fprintf(cfg.Stderr, "without AWS, what is deployed stays unknown: %s\n", firstLine(err))
 	return nil, ""
+}
+
+// serving returns the commit that production serves, which is the release that
+// the candidate follows whatever was tagged or pushed since. It returns "" where
+// there is none, or where production serves the candidate itself.
+func serving(ctx context.Context, cfg project.Config, awsConfig aws.Config) (commit, is string, err error) {
+	outputs, err := stack.Describe(ctx, awsConfig, "production")
+	if errors.Is(err, stack.ErrNotDeployed) {
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	commit, err = smoke.Commit(ctx, outputs.FunctionURL)
+	if err != nil {
+		return "", "", exit.Missing("go tool mage readiness -base=COMMIT", "asking production which release it serves: %w", err)
+	}
+	if commit == cfg.Commit {
+		return "", "", nil
+	}
+	return commit, "what production serves", nil
 }
 
 func firstLine(err error) string {
@@ -100,24 +141,24 @@ func refuse(a readiness.Assessment) error {
 	return exit.Failed(next, "readiness: %s because of %s", a.Verdict, strings.Join(ids, ", "))
 }
 
-// write leaves the statements with the summary, and the page.
-func write(cfg project.Config, a readiness.Assessment, statements []evidence.Statement) error {
+// write leaves the statements with the summary, and the page, which it returns.
+func write(cfg project.Config, a readiness.Assessment, statements []evidence.Statement) ([]byte, error) {
 	data, err := json.MarshalIndent(map[string]any{"summary": a, "statements": statements}, "", "  ")
 	if err != nil {
-		return fmt.Errorf("writing the assessment: %w", err)
+		return nil, fmt.Errorf("writing the assessment: %w", err)
 	}
 	var page bytes.Buffer
 	if err := a.WritePage(&page, statements); err != nil {
-		return err
+		return nil, err
 	}
 	for name, text := range map[string][]byte{"readiness.json": data, "readiness.html": page.Bytes()} {
 		file, err := cfg.Path(name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := os.WriteFile(file, text, 0o600); err != nil {
-			return fmt.Errorf("writing the assessment: %w", err)
+			return nil, fmt.Errorf("writing the assessment: %w", err)
 		}
 	}
-	return nil
+	return page.Bytes(), nil
 }

@@ -25,9 +25,7 @@ func FunctionPackages(assembly, stack string) ([]FunctionPackage, error) {
 	var template struct {
 		Resources map[string]struct {
 			Type       string
-			Properties struct {
-				Code struct{ S3Key any }
-			}
+			Properties map[string]any
 		}
 	}
 	if err := readJSON(filepath.Join(assembly, stack+".template.json"), &template); err != nil {
@@ -47,8 +45,9 @@ func FunctionPackages(assembly, stack string) ([]FunctionPackage, error) {
 	var found []FunctionPackage
 	for _, id := range slices.Sorted(maps.Keys(template.Resources)) {
 		resource := template.Resources[id]
-		key, ok := resource.Properties.Code.S3Key.(string)
-		if resource.Type != "AWS::Lambda::Function" || !ok || key == "" {
+		code, _ := resource.Properties["Code"].(map[string]any)
+		key, _ := code["S3Key"].(string)
+		if resource.Type != "AWS::Lambda::Function" || key == "" {
 			continue
 		}
 		if assets.Files == nil {

@@ -21,14 +21,6 @@ import (
 type Ledger struct {
 	URL    string // of the function
 	Signer evidence.Signer
-	// Client defaults to one that gives up after 15 seconds.
-	Client *http.Client
-}
-
-// An Answer is what the ledger answered.
-type Answer struct {
-	Status int
-	Body   []byte
 }
 
 // PutEvidence hands over the bundle of a commit and returns its digest. The same
@@ -36,37 +28,51 @@ type Answer struct {
 // already, this one is kept beside it.
 func (l Ledger) PutEvidence(ctx context.Context, commit string, bundle []byte) (digest string, err error) {
 	digest = digestOf(bundle)
-	a, err := l.put(ctx, "releases/"+commit+"/evidence", "application/jsonl", bundle)
-	if err != nil && a.Status == http.StatusConflict {
+	status, err := l.put(ctx, "releases/"+commit+"/evidence", "application/jsonl", bundle)
+	if status == http.StatusConflict {
 		_, err = l.put(ctx, "releases/"+commit+"/evidence/"+digest, "application/jsonl", bundle)
 	}
 	return digest, err
 }
 
-// PutDeployment signs the record of a deployment and hands it over. It returns
-// the record's digest too.
-func (l Ledger) PutDeployment(ctx context.Context, commit, pkg string, d evidence.Deployment) (digest string, a Answer, err error) {
+// Record signs the record of a deployment, and returns it with the path below
+// the URL that it is put to and the digest it is kept by.
+func (l Ledger) Record(ctx context.Context, commit, pkg string, d evidence.Deployment) (path, digest string, record []byte, err error) {
 	s, err := evidence.NewStatement(commit, pkg, d)
 	if err != nil {
-		return "", a, err
+		return "", "", nil, err
 	}
 	sealed, err := evidence.Seal(ctx, l.Signer, s)
 	if err != nil {
-		return "", a, err
+		return "", "", nil, err
 	}
-	record, err := json.Marshal(sealed)
-	if err != nil {
-		return "", a, fmt.Errorf("recording the deployment: %w", err)
+	if record, err = json.Marshal(sealed); err != nil {
+		return "", "", nil, fmt.Errorf("recording the deployment: %w", err)
 	}
 	digest = digestOf(record)
-	a, err = l.put(ctx, "releases/"+commit+"/deployments/"+digest, "application/json", record)
-	return digest, a, err
+	return "releases/" + commit + "/deployments/" + digest, digest, record, nil
+}
+
+// PutDeployment signs the record of a deployment and hands it over.
+func (l Ledger) PutDeployment(ctx context.Context, commit, pkg string, d evidence.Deployment) error {
+	path, _, record, err := l.Record(ctx, commit, pkg, d)
+	if err != nil {
+		return err
+	}
+	_, err = l.put(ctx, path, "application/json", record)
+	return err
+}
+
+// Token returns a token that lets whoever has it read about a commit until it
+// expires.
+func (l Ledger) Token(ctx context.Context, commit string, expires time.Time) (string, error) {
+	return evidence.Link{Commit: commit, Expires: expires.Truncate(time.Second).UTC()}.Token(ctx, l.Signer)
 }
 
 // Link returns the address of a page of a commit for whoever gets it, until it
 // expires. page is "", or /evidence/DIGEST/assessment.
 func (l Ledger) Link(ctx context.Context, commit, page string, expires time.Time) (string, error) {
-	token, err := evidence.Link{Commit: commit, Expires: expires.Truncate(time.Second).UTC()}.Token(ctx, l.Signer)
+	token, err := l.Token(ctx, commit, expires)
 	if err != nil {
 		return "", err
 	}
@@ -80,28 +86,25 @@ func digestOf(document []byte) string {
 
 func (l Ledger) address(path string) string { return strings.TrimSuffix(l.URL, "/") + "/" + path }
 
-func (l Ledger) put(ctx context.Context, path, mediaType string, body []byte) (Answer, error) {
+// put returns the status of the answer, if there was one.
+func (l Ledger) put(ctx context.Context, path, mediaType string, body []byte) (status int, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPut, l.address(path), bytes.NewReader(body))
 	if err != nil {
-		return Answer{}, fmt.Errorf("asking the ledger: %w", err)
+		return 0, fmt.Errorf("asking the ledger: %w", err)
 	}
 	r.Header.Set("Content-Type", mediaType)
-	r.Header.Set("Accept", "application/json")
-	client := l.Client
-	if client == nil {
-		client = &http.Client{Timeout: 15 * time.Second}
-	}
+	client := http.Client{Timeout: 15 * time.Second}
 	response, err := client.Do(r) // #nosec G704 -- the URL is the stack's own output
 	if err != nil {
-		return Answer{}, fmt.Errorf("asking the ledger: %w", err)
+		return 0, fmt.Errorf("asking the ledger: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	answer := Answer{Status: response.StatusCode}
-	if answer.Body, err = io.ReadAll(io.LimitReader(response.Body, evidence.MaxBundle)); err != nil {
-		return answer, fmt.Errorf("reading the ledger's answer: %w", err)
+	answer, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	if err != nil {
+		return response.StatusCode, fmt.Errorf("reading the ledger's answer: %w", err)
 	}
-	if answer.Status != http.StatusOK && answer.Status != http.StatusCreated {
-		return answer, fmt.Errorf("PUT %s answered %d %s", l.address(path), answer.Status, bytes.TrimSpace(answer.Body))
+	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusCreated {
+		return response.StatusCode, fmt.Errorf("PUT %s answered %d %s", l.address(path), response.StatusCode, bytes.TrimSpace(answer))
 	}
-	return answer, nil
+	return response.StatusCode, nil
 }

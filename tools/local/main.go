@@ -11,7 +11,12 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/magewright/magewright/tools/cdk"
 	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/localaws"
 )
@@ -47,8 +52,29 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("The embedded AWS answers at %s until Ctrl-C. In another shell:\n\n%s\n", server.URL, localaws.Exports(server.URL))
+	context, err := pinned(ctx, server.URL)
+	if err != nil {
+		return errors.Join(err, server.Close())
+	}
+	fmt.Printf("The embedded AWS answers at %s until Ctrl-C. In another shell:\n\n%s\n", server.URL, localaws.Exports(server.URL, context))
 	<-ctx.Done()
 	fmt.Println("stopping")
 	return server.Close()
+}
+
+// pinned returns the CDK context by which functions are built for this machine,
+// and which pins the key that signs evidence here. The key is new, as all is.
+func pinned(ctx context.Context, endpoint string) (map[string]any, error) {
+	environment := localaws.Environment(endpoint)
+	signer, _, err := kmssign.EnsureKey(ctx, aws.Config{
+		Region:       localaws.Region,
+		BaseEndpoint: &endpoint,
+		Credentials:  credentials.NewStaticCredentialsProvider(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], ""),
+	})
+	if err != nil {
+		return nil, err
+	}
+	context := localaws.HostContext()
+	context[cdk.EvidenceKey] = signer.Key.String()
+	return context, nil
 }

@@ -207,15 +207,14 @@ func digits(r rune) rune {
 	return -1
 }
 
-// Exports returns [Environment] as commands of a shell, with the CDK context
-// by which functions are built for this machine.
-func Exports(endpoint string) string {
+// Exports returns [Environment] as commands of a shell, with the CDK context.
+func Exports(endpoint string, context map[string]any) string {
 	variables := Environment(endpoint)
-	context, err := json.Marshal(HostContext())
+	encoded, err := json.Marshal(context)
 	if err != nil {
 		panic(err) // a map of strings
 	}
-	variables["CDK_CONTEXT_JSON"] = "'" + string(context) + "'"
+	variables["CDK_CONTEXT_JSON"] = "'" + string(encoded) + "'"
 	var names []string
 	for name := range variables {
 		names = append(names, name)

@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/exit"
@@ -93,4 +96,29 @@ func (c Config) Path(elem ...string) (string, error) {
 		return "", fmt.Errorf("making a place for evidence: %w", err)
 	}
 	return path, nil
+}
+
+// ExportsFile holds, as NAME=value, what a target leaves for later actions of
+// the pipeline: buildspec.yml exports it.
+const ExportsFile = "exports.env"
+
+// Export adds variables to ExportsFile. A value is quoted for a shell.
+func (c Config) Export(variables map[string]string) error {
+	path, err := c.Path(ExportsFile)
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) // #nosec G304 -- below the evidence directory
+	if err != nil {
+		return fmt.Errorf("exporting variables: %w", err)
+	}
+	var text strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		_, _ = fmt.Fprintf(&text, "%s='%s'\n", name, strings.ReplaceAll(variables[name], "'", `'\''`)) // never fails
+	}
+	_, err = file.WriteString(text.String())
+	if err := errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("exporting variables: %w", err)
+	}
+	return nil
 }

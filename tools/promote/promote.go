@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,6 +17,8 @@ import (
 	"github.com/magewright/magewright/tools/cdk"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/deploy"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/smoke"
@@ -24,10 +27,23 @@ import (
 
 const stage = "production"
 
-// Run deploys production. While traffic shifts it prints weights and alarms,
-// and sends requests of its own, so that a quiet service does not pass its
-// canary for want of traffic.
-func Run(ctx context.Context, cfg project.Config) error {
+// Run deploys production, if the evidence allows it. While traffic shifts it
+// prints weights and alarms, and sends requests of its own, so that a quiet
+// service does not pass its canary for want of traffic.
+func Run(ctx context.Context, cfg project.Config) error { return run(ctx, cfg, "") }
+
+// BreakGlass returns the work of a target that deploys production although the
+// evidence does not allow it, and records why.
+func BreakGlass(reason string) func(context.Context, project.Config) error {
+	return func(ctx context.Context, cfg project.Config) error {
+		if len(strings.TrimSpace(reason)) < minReason {
+			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("-breakGlass=%q says too little: it is kept with the release for ever", reason), Next: "go tool mage -h promote"}
+		}
+		return run(ctx, cfg, reason)
+	}
+}
+
+func run(ctx context.Context, cfg project.Config, reason string) error {
 	awsConfig, err := stack.Connect(ctx)
 	if err != nil {
 		return err
@@ -36,6 +52,39 @@ func Run(ctx context.Context, cfg project.Config) error {
 	if err != nil {
 		return err
 	}
+	by, err := identify(ctx, awsConfig)
+	if err != nil {
+		return err
+	}
+	now := clock.System().Now()
+	record, refused := allow(ctx, cfg, awsConfig, release, by, now)
+	if refused != nil && reason == "" {
+		return refuse(refused)
+	}
+	signer, err := kmssign.New(ctx, awsConfig)
+	if err != nil {
+		return err
+	}
+	if refused != nil {
+		record.BreakGlass = &evidence.BreakGlass{Reason: reason, By: by.arn, Refused: refused.Error()}
+		if err := breakGlass(ctx, cfg, awsConfig, signer, release, record, now); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(cfg.Stdout, "allowed by evidence %.12s: %s%s\n", record.Bundle, record.Verdict, approvedBy(record.Approval))
+	}
+	return deliver(ctx, cfg, awsConfig, signer, release, record)
+}
+
+func approvedBy(a *evidence.Approval) string {
+	if a == nil {
+		return ""
+	}
+	return ", approved by " + a.By
+}
+
+// deliver deploys production, and records there what allowed it.
+func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, signer evidence.Signer, release cdk.Release, record evidence.Deployment) error {
 	before, err := stack.Describe(ctx, awsConfig, stage)
 	switch {
 	case errors.Is(err, stack.ErrNotDeployed):
@@ -53,13 +102,14 @@ func Run(ctx context.Context, cfg project.Config) error {
 	if err != nil {
 		return err
 	}
-	result, err := smoke.Exercise(ctx, smoke.Target{Stage: stage, URL: after.FunctionURL, Commit: release.Commit, Clock: clock.System()})
-	if err != nil {
-		return exit.Failed("go tool mage smoke, or curl -i "+after.FunctionURL+"healthz", "production was deployed and does not answer: %w", err)
-	}
 	version, err := serving(ctx, awsConfig, after)
 	if err != nil {
 		return err
+	}
+	record.Stage, record.URL, record.Version = stage, after.FunctionURL, version
+	result, err := smoke.Exercise(ctx, smoke.Target{Record: record, Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System()})
+	if err != nil {
+		return exit.Failed("go tool mage smoke, or curl -i "+after.FunctionURL+"healthz", "production was deployed and does not answer: %w", err)
 	}
 	fmt.Fprintf(cfg.Stdout, "production serves version %s, commit %s, at %s\n", version, result.Commit, after.FunctionURL)
 	return nil

@@ -293,7 +293,7 @@ func (d *days) release(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.prepare(t.Context(), s); err != nil {
+	if _, err := d.prepare(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.deployPipeline(t.Context(), s, d.base); err != nil {

@@ -22,7 +22,9 @@ const accountID = account.DefaultID
 type endpoint struct {
 	url    string
 	server *localaws.Server // nil where somebody else runs it
-	egress *egress
+	// context is the CDK context that the rehearsal synthesizes with.
+	context map[string]any
+	egress  *egress
 }
 
 // connect starts the embedded AWS, or takes the one that AWS_ENDPOINT_URL
@@ -88,4 +90,4 @@ func (e *endpoint) close() error {
 }
 
 // exports returns the shell commands by which another shell reaches the endpoint.
-func (e *endpoint) exports() string { return localaws.Exports(e.url) }
+func (e *endpoint) exports() string { return localaws.Exports(e.url, e.context) }

@@ -20,6 +20,7 @@ import (
 	"github.com/magewright/magewright/tools/cdk"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/deploy"
+	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/project"
@@ -59,7 +60,7 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 		report:    Report{Commit: subject.commit, Endpoint: endpoint.url},
 	}
 	r.view = newView(cfg.Stdout, r.clock)
-	if err := r.prepare(ctx, subject); err != nil {
+	if endpoint.context, err = r.prepare(ctx, subject); err != nil {
 		return err
 	}
 	if err := r.deliverBase(ctx, subject); err != nil {
@@ -125,22 +126,28 @@ func (r *rehearsal) step(ctx context.Context, name string, f func(context.Contex
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// prepare bootstraps the account and connects the source.
-func (r *rehearsal) prepare(ctx context.Context, s *subject) error {
+// prepare bootstraps the account, connects the source, and makes the key that
+// signs evidence here. It returns the CDK context that says so.
+func (r *rehearsal) prepare(ctx context.Context, s *subject) (map[string]any, error) {
 	err := r.step(ctx, "bootstrap", func(ctx context.Context, cfg project.Config) error {
 		return cdk.CLI(ctx, cfg, "bootstrap", "aws://"+accountID+"/"+r.aws.Region)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	connection, err := r.connectSource(ctx, s)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	signer, _, err := kmssign.EnsureKey(ctx, r.aws)
+	if err != nil {
+		return nil, err
 	}
 	context := localaws.HostContext()
 	context["connectionArn"] = connection
 	context["branch"] = s.branch
-	return setContext(context)
+	context[cdk.EvidenceKey] = signer.Key.String()
+	return context, setContext(context)
 }
 
 // deployPipeline deploys the pipeline's stack as a commit defines it, unless

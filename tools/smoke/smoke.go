@@ -5,6 +5,7 @@ package smoke
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,7 +17,10 @@ import (
 
 	"github.com/magewright/magewright/tools/cdk"
 	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/ledger"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/stack"
 )
@@ -46,8 +50,7 @@ func Stage(name string) func(context.Context, project.Config) error {
 }
 
 // Run exercises a stage, prints the latencies and leaves the evidence in
-// .magewright/smoke-STAGE.json and, for the pipeline's approval, the page of
-// the release as RELEASE_URL in .magewright/exports.env.
+// .magewright/smoke-STAGE.json.
 func Run(ctx context.Context, cfg project.Config, stage string) error {
 	aws, err := stack.Connect(ctx)
 	if err != nil {
@@ -61,7 +64,14 @@ func Run(ctx context.Context, cfg project.Config, stage string) error {
 	if err != nil {
 		return exit.Missing("go tool mage deploy-"+stage, "%w", err)
 	}
-	result, err := Exercise(ctx, Target{Stage: stage, URL: outputs.FunctionURL, Commit: release.Commit, Clock: clock.System()})
+	signer, err := kmssign.New(ctx, aws)
+	if err != nil {
+		return err
+	}
+	result, err := Exercise(ctx, Target{
+		Record: evidence.Deployment{Stage: stage, URL: outputs.FunctionURL},
+		Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System(),
+	})
 	for _, c := range result.Checks {
 		fmt.Fprintf(cfg.Stdout, "%-28s %d  %7.1f ms\n", c.Name, c.Status, c.Milliseconds)
 	}
@@ -73,51 +83,58 @@ func Run(ctx context.Context, cfg project.Config, stage string) error {
 }
 
 func record(cfg project.Config, result Result) error {
-	evidence, err := json.MarshalIndent(result, "", "  ")
+	data, err := json.MarshalIndent(result, "", "  ")
 	if err != nil {
 		return fmt.Errorf("recording the smoke test: %w", err)
 	}
-	page := fmt.Sprintf("RELEASE_URL=%sreleases/%s\n", slashed(result.URL), result.Commit)
-	for name, data := range map[string][]byte{"smoke-" + result.Stage + ".json": evidence, "exports.env": []byte(page)} {
-		path, err := cfg.Path(name)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			return fmt.Errorf("recording the smoke test: %w", err)
-		}
+	path, err := cfg.Path("smoke-" + result.Stage + ".json")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return fmt.Errorf("recording the smoke test: %w", err)
 	}
 	return nil
 }
 
 // A Target is what is exercised.
 type Target struct {
-	Stage  string
-	URL    string
-	Commit string // the commit that must answer
-	Clock  clock.Clock
+	// Record is what the stage is told of its deployment: it is the real data
+	// that is written and read. Stage and URL say where.
+	Record  evidence.Deployment
+	Commit  string // the commit that must answer
+	Package string // SHA-256 of the deployment package
+	Signer  evidence.Signer
+	Clock   clock.Clock
 }
+
+// linkLife is for how long the token of a smoke test is good.
+const linkLife = 10 * time.Minute
 
 // Exercise makes the requests in order and stops at the first that is not
 // answered as it must be.
 func Exercise(ctx context.Context, t Target) (Result, error) {
 	s := session{Target: t, client: &http.Client{Timeout: 15 * time.Second}}
-	s.result = Result{Stage: t.Stage, URL: t.URL, Checks: []Check{}}
-	evidence := []byte(fmt.Sprintf(`{"kind":"smoke","stage":%q,"commit":%q}`, t.Stage, t.Commit))
-	steps := []struct {
-		name         string
-		method, path string
-		body         []byte
-		status       []int
-		verify       func([]byte) error
-	}{
-		{name: "the deployed commit answers", method: "GET", path: "healthz", status: []int{200}, verify: s.isCommit},
-		{name: "evidence is written", method: "PUT", path: "releases/" + t.Commit + "/evidence", body: evidence, status: []int{200, 201}},
-		{name: "the same evidence is read", method: "GET", path: "releases/" + t.Commit, status: []int{200}, verify: isEvidence(evidence)},
-		{name: "a bad commit is refused", method: "PUT", path: "releases/not-a-commit/evidence", body: evidence, status: []int{400}},
+	s.result = Result{Stage: t.Record.Stage, URL: t.Record.URL, Checks: []Check{}}
+	kept := ledger.Ledger{URL: t.Record.URL, Signer: t.Signer}
+	t.Record.FinishedOn = t.Clock.Now().UTC()
+	path, digest, record, err := kept.Record(ctx, t.Commit, t.Package, t.Record)
+	if err != nil {
+		return s.result, err
+	}
+	if s.token, err = kept.Token(ctx, t.Commit, t.Clock.Now().Add(linkLife)); err != nil {
+		return s.result, err
+	}
+	unsigned := []byte(`{"verdict":"GO"}`)
+	steps := []step{
+		{name: "the deployed commit answers", method: "GET", path: "healthz", status: 200, verify: s.isCommit},
+		{name: "the deployment is recorded", method: "PUT", path: path, body: record, status: 201},
+		{name: "the record is read", method: "GET", path: "releases/" + t.Commit, status: 200, verify: holds(digest)},
+		{name: "evidence nobody signed is refused", method: "PUT", path: "releases/" + t.Commit + "/evidence", mediaType: "application/jsonl", body: unsigned, status: 403},
+		{name: "a bad commit is refused", method: "PUT", path: "releases/not-a-commit/evidence", mediaType: "application/jsonl", body: unsigned, status: 400},
 	}
 	for i, step := range steps {
-		request := func() error { return s.do(ctx, step.name, step.method, step.path, step.body, step.status, step.verify) }
+		request := func() error { return s.do(ctx, step) }
 		var err error
 		if i == 0 {
 			err = s.retry(ctx, request)
@@ -131,9 +148,28 @@ func Exercise(ctx context.Context, t Target) (Result, error) {
 	return s.result, nil
 }
 
+// Commit returns the commit that answers at the URL of a stage.
+func Commit(ctx context.Context, url string) (string, error) {
+	s := session{Target: Target{Record: evidence.Deployment{URL: url}, Clock: clock.System()}, client: &http.Client{Timeout: 15 * time.Second}}
+	var health struct{ Commit string }
+	err := s.do(ctx, step{method: "GET", path: "healthz", status: 200, verify: func(answer []byte) error { return json.Unmarshal(answer, &health) }})
+	return health.Commit, err
+}
+
+// A step is one request and how it must be answered.
+type step struct {
+	name         string
+	method, path string
+	mediaType    string // of the body, application/json where it is ""
+	body         []byte
+	status       int
+	verify       func(answer []byte) error
+}
+
 type session struct {
 	Target
 	client *http.Client
+	token  string
 	result Result
 }
 
@@ -154,14 +190,17 @@ func (s *session) retry(ctx context.Context, request func() error) error {
 	}
 }
 
-func (s *session) do(ctx context.Context, name, method, path string, body []byte, statuses []int, verify func([]byte) error) error {
-	r, err := http.NewRequestWithContext(ctx, method, slashed(s.URL)+path, bytes.NewReader(body))
+func (s *session) do(ctx context.Context, step step) error {
+	r, err := http.NewRequestWithContext(ctx, step.method, slashed(s.Record.URL)+step.path, bytes.NewReader(step.body))
 	if err != nil {
 		return err
 	}
 	r.Header.Set("Accept", "application/json")
-	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
+	if s.token != "" {
+		r.Header.Set("Authorization", "Bearer "+s.token)
+	}
+	if step.body != nil {
+		r.Header.Set("Content-Type", cmp.Or(step.mediaType, "application/json"))
 	}
 	start := s.Clock.Now()
 	response, err := s.client.Do(r) // #nosec G704 -- the URL is the stack's own output
@@ -174,19 +213,15 @@ func (s *session) do(ctx context.Context, name, method, path string, body []byte
 		return fmt.Errorf("reading the response: %w", err)
 	}
 	took := clock.Since(s.Clock, start)
-	ok := false
-	for _, status := range statuses {
-		ok = ok || response.StatusCode == status
+	if response.StatusCode != step.status {
+		return fmt.Errorf("%s %s answered %d %s, want %d", step.method, r.URL, response.StatusCode, bytes.TrimSpace(answer), step.status)
 	}
-	if !ok {
-		return fmt.Errorf("%s %s answered %d %s, want %d", method, r.URL, response.StatusCode, bytes.TrimSpace(answer), statuses[0])
-	}
-	if verify != nil {
-		if err := verify(answer); err != nil {
-			return fmt.Errorf("%s %s: %w", method, r.URL, err)
+	if step.verify != nil {
+		if err := step.verify(answer); err != nil {
+			return fmt.Errorf("%s %s: %w", step.method, r.URL, err)
 		}
 	}
-	s.result.Checks = append(s.result.Checks, Check{Name: name, Status: response.StatusCode, Milliseconds: float64(took.Microseconds()) / 1000})
+	s.result.Checks = append(s.result.Checks, Check{Name: step.name, Status: response.StatusCode, Milliseconds: float64(took.Microseconds()) / 1000})
 	return nil
 }
 
@@ -202,16 +237,19 @@ func (s *session) isCommit(answer []byte) error {
 	return nil
 }
 
-func isEvidence(want []byte) func([]byte) error {
+// holds verifies that a release shows the deployment that was recorded.
+func holds(digest string) func([]byte) error {
 	return func(answer []byte) error {
-		var release struct{ Evidence json.RawMessage }
+		var release struct{ Deployments []struct{ Digest string } }
 		if err := json.Unmarshal(answer, &release); err != nil {
 			return fmt.Errorf("the release is not JSON: %w", err)
 		}
-		if !bytes.Equal(release.Evidence, want) {
-			return fmt.Errorf("evidence %s was read, and %s was written", release.Evidence, want)
+		for _, d := range release.Deployments {
+			if d.Digest == digest {
+				return nil
+			}
 		}
-		return nil
+		return fmt.Errorf("deployment %.12s was recorded, and none of %d is it", digest, len(release.Deployments))
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/evidencetest"
 	"github.com/magewright/magewright/tools/smoke"
 )
 
@@ -16,7 +18,7 @@ const commit = "0123456789abcdef0123456789abcdef01234567"
 
 // ledger answers as the release ledger does, but for what a test breaks.
 func ledger(broken map[string]http.HandlerFunc) http.Handler {
-	var kept []byte
+	var kept []string
 	mux := http.NewServeMux()
 	handle := func(pattern string, h http.HandlerFunc) {
 		if b, ok := broken[pattern]; ok {
@@ -27,13 +29,18 @@ func ledger(broken map[string]http.HandlerFunc) http.Handler {
 	handle("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"commit":"`+commit+`"}`)
 	})
-	handle("PUT /releases/"+commit+"/evidence", func(w http.ResponseWriter, r *http.Request) {
-		kept, _ = io.ReadAll(r.Body)
+	handle("PUT /releases/"+commit+"/deployments/{digest}", func(w http.ResponseWriter, r *http.Request) {
+		kept = append(kept, r.PathValue("digest"))
 		w.WriteHeader(http.StatusCreated)
 	})
-	handle("GET /releases/"+commit, func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `{"commit":"`+commit+`","evidence":`+string(kept)+`}`)
+	handle("GET /releases/"+commit, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, `{"commit":"`+commit+`","deployments":[{"digest":"`+strings.Join(kept, `"},{"digest":"`)+`"}]}`)
 	})
+	handle("PUT /releases/"+commit+"/evidence", answer(http.StatusForbidden, "{}"))
 	handle("PUT /releases/not-a-commit/evidence", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 	})
@@ -66,14 +73,19 @@ func TestExercise(t *testing.T) {
 			fails:  "answered 502",
 		},
 		{
-			name:   "evidence can't be written",
-			broken: map[string]http.HandlerFunc{"PUT /releases/" + commit + "/evidence": answer(500, "{}")},
-			fails:  "evidence is written: PUT",
+			name:   "nothing can be written",
+			broken: map[string]http.HandlerFunc{"PUT /releases/" + commit + "/deployments/{digest}": answer(500, "{}")},
+			fails:  "the deployment is recorded: PUT",
 		},
 		{
-			name:   "other evidence is read",
-			broken: map[string]http.HandlerFunc{"GET /releases/" + commit: answer(200, `{"evidence":{"kind":"other"}}`)},
-			fails:  `evidence {"kind":"other"} was read`,
+			name:   "another record is read",
+			broken: map[string]http.HandlerFunc{"GET /releases/" + commit: answer(200, `{"deployments":[{"digest":"other"}]}`)},
+			fails:  "was recorded, and none of 1 is it",
+		},
+		{
+			name:   "unsigned evidence is taken",
+			broken: map[string]http.HandlerFunc{"PUT /releases/" + commit + "/evidence": answer(201, "{}")},
+			fails:  "evidence nobody signed is refused: PUT",
 		},
 		{
 			name:   "bad input is taken",
@@ -87,14 +99,21 @@ func TestExercise(t *testing.T) {
 			t.Cleanup(server.Close)
 			c := clock.NewManual(time.Unix(0, 0))
 			go passTime(t, c)
-			result, err := smoke.Exercise(t.Context(), smoke.Target{Stage: "staging", URL: server.URL, Commit: commit, Clock: c})
+			result, err := smoke.Exercise(t.Context(), target(t, server.URL, c))
 			if (err == nil) != (tt.fails == "") || err != nil && !strings.Contains(err.Error(), tt.fails) {
 				t.Fatalf("Exercise = %v, want an error with %q", err, tt.fails)
 			}
-			if err == nil && (result.Commit != commit || len(result.Checks) != 4) {
+			if err == nil && (result.Commit != commit || len(result.Checks) != 5) {
 				t.Errorf("the evidence is %+v", result)
 			}
 		})
+	}
+}
+
+func target(t *testing.T, url string, c clock.Clock) smoke.Target {
+	return smoke.Target{
+		Record: evidence.Deployment{Stage: "staging", URL: url},
+		Commit: commit, Signer: evidencetest.NewSigner(t), Clock: c,
 	}
 }
 
@@ -121,7 +140,7 @@ func TestAStageThatStartsSlowlyIsWaitedFor(t *testing.T) {
 	t.Cleanup(server.Close)
 	c := clock.NewManual(time.Unix(0, 0))
 	go passTime(t, c)
-	if _, err := smoke.Exercise(t.Context(), smoke.Target{Stage: "staging", URL: server.URL, Commit: commit, Clock: c}); err != nil {
+	if _, err := smoke.Exercise(t.Context(), target(t, server.URL, c)); err != nil {
 		t.Error(err)
 	}
 }

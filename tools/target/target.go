@@ -31,6 +31,9 @@ func Run(ctx context.Context, f Func) error {
 	if err != nil {
 		return exit.Top(err)
 	}
+	if err := cfg.Gather(); err != nil {
+		return exit.Top(err)
+	}
 	return exit.Top(f(ctx, cfg))
 }
 

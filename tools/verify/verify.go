@@ -171,6 +171,11 @@ func Run(ctx context.Context, cfg project.Config, file, keyFile string) error {
 	return nil
 }
 
+// File returns the work of a target that verifies a bundle.
+func File(bundle, key string) func(context.Context, project.Config) error {
+	return func(ctx context.Context, cfg project.Config) error { return Run(ctx, cfg, bundle, key) }
+}
+
 func publicKey(cfg project.Config, file string) (evidence.Key, error) {
 	if file == "" {
 		return cdk.PinnedKey(cfg)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/stack"
 )
 
 // Alias names the key that signs evidence, in the account of the pipeline.
@@ -82,4 +84,24 @@ func (s Signer) Sign(ctx context.Context, data []byte) ([]byte, error) {
 		return nil, fmt.Errorf("signing by %s: %w", Alias, err)
 	}
 	return signed.Signature, nil
+}
+
+// Print prints the account's public key for the CDK context, and makes the key
+// where there is none.
+func Print(ctx context.Context, cfg project.Config) error {
+	awsConfig, err := stack.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	signer, created, err := EnsureKey(ctx, awsConfig)
+	if err != nil {
+		return err
+	}
+	is := "was there"
+	if created {
+		is = "is new"
+	}
+	fmt.Fprintf(cfg.Stderr, "%s %s: key %.12s. Pin its public half in the context of infra/cdk.json, commit, and deploy:\n", Alias, is, signer.Key.ID())
+	_, err = fmt.Fprintf(cfg.Stdout, "\"evidenceKey\": %q\n", signer.Key)
+	return err
 }
