@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/magewright/magewright/tools/suggest"
 )
 
 // What becomes of a build when a phase fails.
@@ -45,7 +47,7 @@ func parseOnFailure(text string) (OnFailure, error) {
 	}
 	if !ok || rest == "" {
 		return OnFailure{}, fmt.Errorf("%q is none of ABORT, CONTINUE, RETRY, RETRY-count, RETRY-regex and RETRY-count-regex%s",
-			text, didYouMean(text, []string{Abort, Continue, Retry}))
+			text, suggest.DidYouMean(text, []string{Abort, Continue, Retry}))
 	}
 	f := OnFailure{Action: Retry, Retries: defaultRetries}
 	count, pattern, both := strings.Cut(rest, "-")

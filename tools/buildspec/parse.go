@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/magewright/magewright/tools/suggest"
 )
 
 // Parse reads a buildspec. The error joins all that is wrong with the file,
@@ -154,7 +156,7 @@ func (d *decoder) fields(n *yaml.Node, what string, known map[string]func(key, v
 		read, ok := known[e.key.Value]
 		if !ok {
 			names := slices.Sorted(maps.Keys(known))
-			d.fail(e.key, "unknown key %q in %s%s", e.key.Value, what, didYouMean(e.key.Value, names))
+			d.fail(e.key, "unknown key %q in %s%s", e.key.Value, what, suggest.DidYouMean(e.key.Value, names))
 			continue
 		}
 		has[e.key.Value] = true
@@ -216,7 +218,7 @@ func (d *decoder) flag(n *yaml.Node, what string) bool {
 func (d *decoder) choice(n *yaml.Node, what string, words ...string) string {
 	text := d.text(n, what)
 	if text != "" && !slices.Contains(words, text) {
-		d.fail(n, "%s must be one of %s, not %q%s", what, strings.Join(words, ", "), text, didYouMean(text, words))
+		d.fail(n, "%s must be one of %s, not %q%s", what, strings.Join(words, ", "), text, suggest.DidYouMean(text, words))
 	}
 	return text
 }
@@ -442,7 +444,7 @@ func (d *decoder) reports(_, n *yaml.Node) {
 				switch {
 				case g.Format == "" || g.Format == JUnit:
 				case !slices.Contains(formats, g.Format):
-					d.fail(v, "%s.file-format: unknown format %q%s", what, g.Format, didYouMean(g.Format, formats))
+					d.fail(v, "%s.file-format: unknown format %q%s", what, g.Format, suggest.DidYouMean(g.Format, formats))
 				default:
 					d.warn(v, "%s: reports in the format %s are not read on this host, only %s", what, g.Format, JUnit)
 				}

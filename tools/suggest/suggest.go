@@ -1,13 +1,14 @@
-package buildspec
+// Package suggest finds the word that somebody may have meant.
+package suggest
 
 import (
 	"fmt"
 	"strings"
 )
 
-// didYouMean returns "; did you mean ...?" for the known word nearest to got,
+// DidYouMean returns "; did you mean ...?" for the known word nearest to got,
 // or nothing where none is near.
-func didYouMean(got string, known []string) string {
+func DidYouMean(got string, known []string) string {
 	best, least := "", 1+max(1, (len(got)+1)/3)
 	for _, k := range known {
 		if d := distance(strings.ToLower(strings.ReplaceAll(got, "_", "-")), strings.ToLower(strings.ReplaceAll(k, "_", "-"))); d < least {
