@@ -135,6 +135,9 @@ func refuse(a readiness.Assessment) error {
 		ids[i] = o.ID
 	}
 	next := "go tool mage readiness"
+	if len(a.RefusedWaivers()) > 0 {
+		ids, next = append(ids, "waivers that do not hold"), a.MendWaivers()
+	}
 	if len(blocking) > 0 && blocking[0].Next != "" {
 		next = blocking[0].Next
 	}

@@ -16,6 +16,9 @@ type Candidate struct {
 	Account string   `json:"account,omitempty"`
 	Commits []string `json:"commits"` // of the range, the newest first
 	Changed []Change `json:"changed"` // files that differ from the base
+	// Authors are the e-mail addresses of authors, co-authors and committers of
+	// the range, in lower case.
+	Authors []string `json:"authors,omitempty"`
 	Shallow bool     `json:"shallow,omitempty"`
 }
 

@@ -40,14 +40,16 @@ func (o Outcome) blocks() bool {
 // An Assessment is a verdict and what it was decided from.
 type Assessment struct {
 	evidence.Made
-	Verdict   string    `json:"verdict"`
-	Commit    string    `json:"commit"`
-	Base      string    `json:"base,omitempty"`
-	Package   string    `json:"package"`
-	Account   string    `json:"account,omitempty"`
-	Tolerated int       `json:"tolerated"` // UNKNOWN, tolerated in a rehearsal
-	Waived    int       `json:"waived"`
-	Outcomes  []Outcome `json:"outcomes"`
+	Verdict   string `json:"verdict"`
+	Commit    string `json:"commit"`
+	Base      string `json:"base,omitempty"`
+	Package   string `json:"package"`
+	Account   string `json:"account,omitempty"`
+	Tolerated int    `json:"tolerated"` // UNKNOWN, tolerated in a rehearsal
+	Waived    int    `json:"waived"`
+	// Waivers are all that were signed, those that do not hold too.
+	Waivers  []JudgedWaiver `json:"waivers,omitempty"`
+	Outcomes []Outcome      `json:"outcomes"`
 }
 
 // PredicateType implements [evidence.Predicate].
@@ -80,6 +82,11 @@ func Evaluate(statements []evidence.Statement, now time.Time) (Assessment, error
 		if o.State != Pass && o.State != NotApplicable && o.Next == "" {
 			o.Next = check.Next
 		}
+		a.Outcomes = append(a.Outcomes, o)
+	}
+	a.waive(in)
+	for i := range a.Outcomes {
+		o := &a.Outcomes[i]
 		o.Tolerated = rehearsal && o.Required && o.State == Unknown && slices.Contains(in.Policy.Rehearsal.Tolerates, o.ID)
 		if o.Tolerated {
 			a.Tolerated++
@@ -87,7 +94,6 @@ func Evaluate(statements []evidence.Statement, now time.Time) (Assessment, error
 		if o.State == Waived {
 			a.Waived++
 		}
-		a.Outcomes = append(a.Outcomes, o)
 	}
 	a.Verdict = a.verdict(rehearsal)
 	return a, nil
@@ -99,7 +105,7 @@ func (a Assessment) verdict(rehearsal bool) string {
 	required := slices.ContainsFunc(a.Outcomes, func(o Outcome) bool { return o.Required })
 	waived := slices.ContainsFunc(a.Outcomes, func(o Outcome) bool { return o.State == Waived })
 	switch {
-	case len(a.Blocking()) > 0 || !required:
+	case len(a.Blocking()) > 0 || len(a.RefusedWaivers()) > 0 || !required:
 		return NoGo
 	case rehearsal:
 		return GoRehearsal

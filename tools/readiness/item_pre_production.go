@@ -2,5 +2,5 @@ package readiness
 
 // preProductionChecks are those of the item PreProduction.
 func preProductionChecks() []Check {
-	return nil
+	return []Check{manualTests()}
 }

@@ -39,6 +39,8 @@ type Policy struct {
 	// Parity declares differences between staging and production, as path of the
 	// template and reason.
 	Parity map[string]string `yaml:"parity" json:"parity,omitempty"`
+	// People are those whose signatures count.
+	People []Person `yaml:"people" json:"people,omitempty"`
 	// Rehearsal says which checks may stay UNKNOWN in a rehearsal.
 	Rehearsal Rehearsal `yaml:"rehearsal" json:"rehearsal"`
 }
@@ -87,6 +89,9 @@ func ParsePolicy(data []byte) (Policy, error) {
 	}
 	if a := p.Rehearsal.Account; a != "" && a != RehearsalAccount {
 		return p, fmt.Errorf("reading %s: rehearsal.account is %s: only %s, which AWS gives to nobody, can be a rehearsal's", PolicyFile, a, RehearsalAccount)
+	}
+	if err := p.checkPeople(); err != nil {
+		return p, fmt.Errorf("reading %s: %w", PolicyFile, err)
 	}
 	return p, nil
 }

@@ -9,9 +9,10 @@ import (
 // most is how many findings of a check the terminal gets; the page has all.
 const most = 5
 
-// WriteTable writes the checklist as text: a line for each check, and below
+// WriteTable writes the waivers and the checklist as text: a line for each check, and below
 // each that is not PASS why, and what to type next.
 func (a Assessment) WriteTable(w io.Writer) {
+	a.writeWaivers(w)
 	var item Item
 	for _, o := range a.Outcomes {
 		if o.Item != item {
@@ -41,6 +42,34 @@ func (a Assessment) WriteTable(w io.Writer) {
 		}
 	}
 	fmt.Fprintf(w, "\n%s\n", a.Summary())
+}
+
+// writeWaivers writes the head of the table: no waiver goes unseen.
+func (a Assessment) writeWaivers(w io.Writer) {
+	fmt.Fprintf(w, "%s\n", a.WaiverCount())
+	for _, waiver := range a.Waivers {
+		label := string(Waived)
+		if waiver.Refused != "" {
+			label = "REFUSED"
+		}
+		fmt.Fprintf(w, "  %-14s %-22s %s\n", label, waiver.Check, waiver)
+	}
+	if len(a.RefusedWaivers()) > 0 {
+		fmt.Fprintf(w, "  %-14s   next: %s\n", "", a.MendWaivers())
+	}
+}
+
+// WaiverCount says how many waivers there are.
+func (a Assessment) WaiverCount() string {
+	if len(a.Waivers) == 0 {
+		return "No waivers"
+	}
+	refused := len(a.RefusedWaivers())
+	s := fmt.Sprintf("%s: %d hold", count(len(a.Waivers), "waiver"), len(a.Waivers)-refused)
+	if refused > 0 {
+		s += fmt.Sprintf(", %d refused, which is NO-GO", refused)
+	}
+	return s
 }
 
 // label is the state, with a mark on what decides nothing here.
@@ -74,6 +103,9 @@ func (a Assessment) Summary() string {
 	}
 	if a.Waived > 0 {
 		s += fmt.Sprintf(", %d waived", a.Waived)
+	}
+	if refused := len(a.RefusedWaivers()); refused > 0 {
+		s += ", " + count(refused, "waiver") + " refused"
 	}
 	if other > 0 {
 		s += fmt.Sprintf("; %d * not required by the policy", other)

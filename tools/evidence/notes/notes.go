@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/magewright/magewright/tools/command"
-	"github.com/magewright/magewright/tools/exit"
 )
 
 // Ref is where the notes are.
@@ -20,9 +19,6 @@ const Ref = "refs/notes/magewright"
 
 // Push is the command that shares them.
 const Push = "git push origin " + Ref
-
-// Mend is the command to take a line out of the notes of a commit.
-const Mend = "git notes --ref=magewright edit"
 
 // patience is how long the remote may take.
 const patience = 30 * time.Second
@@ -48,10 +44,10 @@ func (r Repository) Fetch(ctx context.Context) error {
 		if command.ExitCode(err) == 2 { // git-ls-remote(1): no matching ref
 			return nil
 		}
-		return exit.Missing("git fetch origin "+Ref+":"+Ref, "fetching what was signed: %w", err)
+		return fmt.Errorf("fetching what was signed: %w", err)
 	}
 	if _, err := git.Output(ctx, "git", "fetch", "--quiet", "--no-tags", "origin", Ref+":"+Ref); err != nil {
-		return exit.Missing("git fetch origin "+Ref+":"+Ref, "fetching what was signed: %w", err)
+		return fmt.Errorf("fetching what was signed: %w", err)
 	}
 	return nil
 }

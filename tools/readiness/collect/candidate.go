@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/magewright/magewright/tools/cdk"
@@ -55,6 +56,9 @@ func Candidate(ctx context.Context, cfg project.Config, base string, c clock.Clo
 		return candidate, fmt.Errorf("listing the commits of %s: %w", commits, err)
 	}
 	candidate.Commits = strings.Fields(listed)
+	if candidate.Authors, err = authors(ctx, git, commits); err != nil {
+		return candidate, err
+	}
 	changed, err := git.Output(ctx, "git", "-c", "core.quotePath=false", "diff", "--name-status", "--no-ext-diff", "--find-renames", from, cfg.Commit)
 	if err != nil {
 		return candidate, fmt.Errorf("listing what changed since %s: %w", from, err)
@@ -66,6 +70,28 @@ func Candidate(ctx context.Context, cfg project.Config, base string, c clock.Clo
 		candidate.Package = release.Package
 	}
 	return candidate, nil
+}
+
+// authors returns the e-mail addresses of those who had a hand in commits:
+// authors, committers and co-authors. .mailmap is not asked: the change could
+// edit it.
+func authors(ctx context.Context, git command.Cmd, commits string) ([]string, error) {
+	said, err := git.Output(ctx, "git", "log", "--no-show-signature", "--format=%ae%n%ce%n%(trailers:key=Co-authored-by,valueonly)", commits)
+	if err != nil {
+		return nil, fmt.Errorf("listing the authors of %s: %w", commits, err)
+	}
+	var found []string
+	for line := range strings.Lines(said) {
+		address := strings.ToLower(strings.TrimSpace(line))
+		if _, after, ok := strings.Cut(address, "<"); ok { // of a trailer
+			address, _, _ = strings.Cut(after, ">")
+		}
+		if address != "" {
+			found = append(found, address)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found), nil
 }
 
 func findBase(ctx context.Context, git command.Cmd, commit, base string) (hash, is string, err error) {
