@@ -39,15 +39,18 @@ func (r Repository) Fetch(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("origin did not answer within %s", patience))
 	defer cancel()
-	git := r.git("GIT_SSH_COMMAND=ssh -oBatchMode=yes")
-	if _, err := git.Output(ctx, "git", "ls-remote", "--exit-code", "origin", Ref); err != nil {
-		if command.ExitCode(err) == 2 { // git-ls-remote(1): no matching ref
-			return nil
-		}
-		return fmt.Errorf("fetching what was signed: %w", err)
+	git := r.git()
+	_, err = git.Output(ctx, "git", "ls-remote", "--exit-code", "origin", Ref)
+	if command.ExitCode(err) == 2 { // git-ls-remote(1): no matching ref
+		return nil
 	}
-	if _, err := git.Output(ctx, "git", "fetch", "--quiet", "--no-tags", "origin", Ref+":"+Ref); err != nil {
-		return fmt.Errorf("fetching what was signed: %w", err)
+	if err == nil {
+		_, err = git.Output(ctx, "git", "fetch", "--quiet", "--no-tags", "origin", Ref+":"+Ref)
+	}
+	if err != nil {
+		// What git says first is why; the rest is advice.
+		why, _, _ := strings.Cut(err.Error(), "\n")
+		return fmt.Errorf("fetching what was signed: %s", why)
 	}
 	return nil
 }

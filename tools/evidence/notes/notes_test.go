@@ -133,3 +133,26 @@ func TestFetch(t *testing.T) {
 		t.Errorf("a clone that has notes asks origin: %v", err)
 	}
 }
+
+// TestTwoClonesMerge holds that the README's commands unite what was signed in
+// two clones: each line of a note stands for itself.
+func TestTwoClonesMerge(t *testing.T) {
+	t.Parallel()
+	origin := newRepository(t)
+	head := git(t, origin, "rev-parse", "HEAD")
+	dir := filepath.Join(t.TempDir(), "clone")
+	git(t, "", "clone", "--quiet", "file://"+origin, dir)
+	for where, line := range map[string]string{origin: `{"n":1}`, dir: `{"n":2}`} {
+		if err := notes.Repository(where).Append(t.Context(), head, line, by); err != nil {
+			t.Fatal(err)
+		}
+	}
+	git(t, dir, "fetch", "--quiet", "origin", notes.Ref+":refs/notes/origin/magewright")
+	git(t, dir, "notes", "--ref=magewright", "merge", "--quiet", "-s", "cat_sort_uniq", "refs/notes/origin/magewright")
+	git(t, dir, "push", "--quiet", "origin", notes.Ref)
+	for _, where := range []string{origin, dir} {
+		if got := lines(t, where, "HEAD"); !slices.Equal(got, []string{`{"n":1}`, `{"n":2}`}) {
+			t.Errorf("%s has %q", where, got)
+		}
+	}
+}
