@@ -56,7 +56,7 @@ func assess(ctx context.Context, cfg project.Config, base string, c clock.Clock)
 		}
 		statements = append(statements, s)
 	}
-	env := collect.Env{Project: cfg, Candidate: candidate, Policy: policy.Policy, Clock: c, AWS: awsConfig}
+	env := collect.Env{Project: cfg, Candidate: candidate, Policy: policy.Policy, PolicyFrom: policy.From, Clock: c, AWS: awsConfig}
 	collected, err := collect.All(ctx, env, func(predicateType string) {
 		fmt.Fprintf(cfg.Stderr, "collecting %s\n", path.Base(path.Dir(predicateType)))
 	})

@@ -78,6 +78,9 @@ func attest(ctx context.Context, cfg project.Config, o options, c clock.Clock) e
 // signer returns who the policy says has the key. Authors are turned away here
 // already: what they sign about their own change counts for nothing.
 func signer(ctx context.Context, cfg project.Config, candidate readiness.Candidate, policy readiness.PolicyUsed, key evidence.PrivateKey, file string) (readiness.Person, error) {
+	if policy.From == candidate.Commit {
+		return readiness.Person{}, exit.Missing("release the policy first", "%w", collect.ErrOwnPolicy)
+	}
 	person, _, err := policy.Policy.Signer(key.ID())
 	if errors.Is(err, readiness.ErrStranger) {
 		return person, exit.Missing("add this line below people: in "+readiness.PolicyFile+"; it counts from the release after\n"+policyLine(ctx, cfg, key.Key),

@@ -163,6 +163,7 @@ func TestWhatIsNotSigned(t *testing.T) {
 		{"a key that nobody knows", func(d desk) { d.attest("-newKey"); d.commit("ada") }, []string{"-what=tried"}, exit.Environment,
 			[]string{"nobody's in the policy", `- {name: "Bo \"the\" Tester", emails: ["bo@example.com"], key: M`}},
 		{"a key that the change itself adds", func(d desk) { line, _, _ := d.attest("-newKey"); d.policy(line); d.commit("ada") }, []string{"-what=tried"}, exit.Environment, []string{"nobody's in the policy"}},
+		{"the policy of the change itself", func(d desk) { d.known(); d.commit("ada") }, []string{"-what=tried", "-base=none"}, exit.Environment, []string{"is the release's own"}},
 		{"an exposed key", func(d desk) {
 			d.known()
 			if err := os.Chmod(filepath.Join(d.home, ".config", "magewright", "key.pem"), 0o644); err != nil { // #nosec G302 -- what must be refused
@@ -286,7 +287,7 @@ func (d desk) collect(ctx context.Context, pkg string) (readiness.Attestations, 
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	got, err := collect.Attestations(ctx, collect.Env{Project: cfg, Candidate: candidate, Policy: policy.Policy, Clock: c})
+	got, err := collect.Attestations(ctx, collect.Env{Project: cfg, Candidate: candidate, Policy: policy.Policy, PolicyFrom: policy.From, Clock: c})
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func (a Assessment) WaiverCount() string {
 		return "No waivers"
 	}
 	refused := len(a.RefusedWaivers())
-	s := fmt.Sprintf("%s: %d hold", count(len(a.Waivers), "waiver"), len(a.Waivers)-refused)
+	s := fmt.Sprintf("%s: %d valid", count(len(a.Waivers), "waiver"), len(a.Waivers)-refused)
 	if refused > 0 {
 		s += fmt.Sprintf(", %d refused, which is NO-GO", refused)
 	}

@@ -27,7 +27,7 @@ func Attestations(ctx context.Context, e Env) (evidence.Predicate, error) {
 	}
 	a.FinishedOn = e.Clock.Now()
 	for _, line := range lines {
-		by, s, err := open(ctx, e.Policy, line)
+		by, s, err := open(ctx, e, line)
 		if s.PredicateType == (evidence.Waiver{}).PredicateType() {
 			w := readiness.SignedWaiver{By: by}
 			if err == nil {
@@ -56,9 +56,13 @@ func Attestations(ctx context.Context, e Env) (evidence.Predicate, error) {
 	return a, nil
 }
 
+// ErrOwnPolicy says that no key is pinned: whoever wrote the release could have
+// named anybody.
+var ErrOwnPolicy = errors.New("the policy that would name the signer is the release's own: the base has none")
+
 // open returns the statement on a line, and the name of the person who has
 // signed it. With an error, the statement is what somebody claims.
-func open(ctx context.Context, policy readiness.Policy, line string) (by string, s evidence.Statement, err error) {
+func open(ctx context.Context, e Env, line string) (by string, s evidence.Statement, err error) {
 	var envelope evidence.Envelope
 	if err := json.Unmarshal([]byte(line), &envelope); err != nil {
 		return "", s, fmt.Errorf("a note is no envelope: %w", err)
@@ -69,9 +73,12 @@ func open(ctx context.Context, policy readiness.Policy, line string) (by string,
 	if len(envelope.Signatures) == 0 {
 		return "", s, evidence.ErrNotSigned
 	}
+	if e.PolicyFrom == e.Candidate.Commit {
+		return "", s, ErrOwnPolicy
+	}
 	var stranger error
 	for _, signature := range envelope.Signatures {
-		person, key, err := policy.Signer(signature.KeyID)
+		person, key, err := e.Policy.Signer(signature.KeyID)
 		if err != nil {
 			stranger = err
 			continue

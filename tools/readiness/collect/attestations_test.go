@@ -3,6 +3,7 @@ package collect
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -162,10 +163,15 @@ type odd struct {
 func TestNoByteMayChange(t *testing.T) {
 	t.Parallel()
 	bo := newKey(t)
-	policy := readiness.Policy{People: []readiness.Person{{Name: "Bo", Key: bo.String()}}}
+	env := Env{Policy: readiness.Policy{People: []readiness.Person{{Name: "Bo", Key: bo.String()}}}, Candidate: readiness.Candidate{Commit: "c"}, PolicyFrom: "b"}
 	line := sealed(t, bo, "", evidence.Attestation{Kind: evidence.Review, What: "read"})
-	if by, _, err := open(t.Context(), policy, line); err != nil || by != "Bo" {
+	if by, _, err := open(t.Context(), env, line); err != nil || by != "Bo" {
 		t.Fatalf("as it was signed: %s, %v", by, err)
+	}
+	own := env
+	own.PolicyFrom = own.Candidate.Commit
+	if _, _, err := open(t.Context(), own, line); !errors.Is(err, ErrOwnPolicy) {
+		t.Errorf("by the policy of the release itself: %v", err)
 	}
 	var e evidence.Envelope
 	if err := json.Unmarshal([]byte(line), &e); err != nil {
@@ -193,7 +199,7 @@ func TestNoByteMayChange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := open(t.Context(), policy, string(data)); err == nil {
+		if _, _, err := open(t.Context(), env, string(data)); err == nil {
 			t.Errorf("it was believed: %s", data)
 		}
 	})

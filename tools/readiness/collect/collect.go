@@ -22,7 +22,9 @@ type Env struct {
 	Project   project.Config
 	Candidate readiness.Candidate
 	Policy    readiness.Policy
-	Clock     clock.Clock
+	// PolicyFrom is the commit that the policy was read from.
+	PolicyFrom string
+	Clock      clock.Clock
 	// AWS is nil where there are no credentials.
 	AWS *aws.Config
 }
