@@ -34,7 +34,7 @@ func attest(ctx context.Context, cfg project.Config, o options, c clock.Clock) e
 	if err != nil {
 		return err
 	}
-	if candidate.Shallow {
+	if !candidate.AuthorsKnown() {
 		return exit.Missing("git fetch --unshallow", "the clone is shallow: whether you are an author of the change can't be told")
 	}
 	policy, err := collect.Policy(ctx, cfg, candidate, c)

@@ -173,6 +173,7 @@ func TestWhatIsNotSigned(t *testing.T) {
 		{"no key where -key says", desk.known, []string{"-what=tried", "-key=/nowhere/key.pem"}, exit.Environment, []string{"/nowhere/key.pem"}},
 		{"files that are not committed", func(d desk) { d.known(); d.write("app.go", "package other\n") }, []string{"-what=tried"}, exit.Gate, []string{"files differ", "git stash"}},
 		{"an author", func(d desk) { d.known(); d.commit("bo") }, []string{"-review", "-base=HEAD~2"}, exit.Gate, []string{"are an author", "bo@example.com"}},
+		{"a shallow clone", func(d desk) { d.known(); d.write(".git/shallow", d.git("rev-parse", "HEAD^")+"\n") }, []string{"-what=tried"}, exit.Environment, []string{"shallow", "git fetch --unshallow"}},
 		{"nothing said", nil, nil, exit.Usage, []string{"what have you tried?"}},
 		{"a word too many", nil, []string{"-what=tried", "it"}, exit.Usage, []string{"unexpected arguments: [it]"}},
 		{"a flag that is not there", nil, []string{"-waiver=drift"}, exit.Usage, []string{"waiver", "go tool mage -h attest"}},

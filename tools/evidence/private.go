@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // A PrivateKey is a person's key, kept in a file: ECDSA on P-256, as PKCS #8
@@ -40,7 +41,8 @@ func ReadPrivateKey(file string) (PrivateKey, error) {
 	if err != nil {
 		return fail(err)
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+	// On Windows a file's mode says nothing of who may read it.
+	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 		return fail(fmt.Errorf("%w: its mode is %04o", ErrExposed, mode))
 	}
 	data, err := os.ReadFile(file) // #nosec G304 -- the person names the file

@@ -1,6 +1,7 @@
 package evidence_test
 
 import (
+	"encoding/pem"
 	"errors"
 	"io/fs"
 	"os"
@@ -56,7 +57,7 @@ func TestWhatIsNoPrivateKey(t *testing.T) {
 	for name, tt := range map[string]struct{ text, says string }{
 		"text":   {"my key", "no PEM"},
 		"public": {string(key.PEM()), "asn1"},
-		"cut":    {"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "asn1"},
+		"cut":    {string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte{0, 0, 0}})), "asn1"},
 	} {
 		file := filepath.Join(dir, name)
 		if err := os.WriteFile(file, []byte(tt.text), 0o600); err != nil {

@@ -35,6 +35,12 @@ func (Candidate) PredicateType() string { return base + "candidate/v1" }
 // First reports whether there is no release before it.
 func (c Candidate) First() bool { return c.Base == "" }
 
+// AuthorsKnown reports whether Authors are all there are. In a shallow clone
+// they are not.
+func (c Candidate) AuthorsKnown() bool {
+	return !c.Shallow && (len(c.Authors) > 0 || len(c.Commits) == 0)
+}
+
 // An Absence says why there is no statement of a type.
 type Absence struct {
 	evidence.Made

@@ -51,8 +51,8 @@ and committers only exclude. Source: ../shared/reference/readiness.md, Other che
 				r := Undecided("%s", strings.Join(slices.Concat([]string{"nobody has signed a manual test of this tree"}, doubts), "; "))
 				r.Counted = counted
 				return r
-			case in.Candidate.Shallow:
-				r := Undecided("the clone is shallow: who wrote the change can't be told")
+			case !in.Candidate.AuthorsKnown():
+				r := Undecided("who wrote the change can't be told, as in a shallow clone")
 				r.Counted, r.Next = counted, "git fetch --unshallow"
 				return r
 			case len(by) == 0:

@@ -105,8 +105,8 @@ func (in Inputs) refusal(w SignedWaiver) string {
 		return "the waiver has expired on " + w.Expires.Format(when)
 	case !named:
 		return fmt.Sprintf("the waiver is signed by %q, whom the policy does not name", w.By)
-	case in.Candidate.Shallow:
-		return "the clone is shallow: whether the approver is an author can't be told"
+	case !in.Candidate.AuthorsKnown():
+		return "whether the approver is an author can't be told, as in a shallow clone"
 	case person.Wrote(in.Candidate) != "":
 		return fmt.Sprintf("the approver, %s, is an author of the change (%s)", w.By, person.Wrote(in.Candidate))
 	}

@@ -84,10 +84,13 @@ var spoilers = []struct {
 	{"a check that nobody may waive", func(_ *waivedRelease, w *SignedWaiver) { w.Check = "secrets" }, "nobody may waive secrets"},
 	{"by an author", func(_ *waivedRelease, w *SignedWaiver) { w.By = "Ada" }, "Ada, is an author of the change (ada@example.com)"},
 	{"by a committer under another case", func(r *waivedRelease, _ *SignedWaiver) {
-		r.candidate.Authors = append(r.candidate.Authors, "BO@example.com")
+		r.candidate.Authors = []string{"ada@example.com", "BO@example.com"}
 	}, "Bo, is an author"},
 	{"by somebody else", func(_ *waivedRelease, w *SignedWaiver) { w.By = "Eve" }, `signed by "Eve"`},
 	{"a shallow clone", func(r *waivedRelease, _ *SignedWaiver) { r.candidate.Shallow = true }, "shallow"},
+	{"no authors", func(r *waivedRelease, _ *SignedWaiver) {
+		r.candidate.Commits, r.candidate.Authors = []string{r.candidate.Commit}, nil
+	}, "can't be told"},
 	{"another tree", func(_ *waivedRelease, w *SignedWaiver) { w.Scope.Tree = strings.Repeat("8", 40) }, "for the tree of commit"},
 	{"another base", func(_ *waivedRelease, w *SignedWaiver) { w.Scope.Base = "" }, "the change since the beginning, not since bbbbbbbbbbbb"},
 	{"another package", func(_ *waivedRelease, w *SignedWaiver) {

@@ -60,7 +60,7 @@ func TestNotesAreOfATree(t *testing.T) {
 	if err := r.Append(t.Context(), git(t, dir, "rev-parse", "HEAD"), `{"n":2}`, by); err != nil {
 		t.Fatal(err)
 	}
-	got := lines(t, dir, "HEAD")
+	got := lines(t, dir, "HEAD^")
 	slices.Sort(got)
 	if want := []string{`{"n":1}`, `{"n":2}`}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q: those of both commits of the tree, each once", got, want)
