@@ -61,6 +61,12 @@ type Production struct {
 // PredicateType implements [evidence.Predicate].
 func (Production) PredicateType() string { return base + "production/v1" }
 
+// A Staging is the version that serves staging.
+type Staging Production
+
+// PredicateType implements [evidence.Predicate].
+func (Staging) PredicateType() string { return base + "staging/v1" }
+
 // A RetainedVersion is a published version of the function.
 type RetainedVersion struct {
 	Version    string `json:"version"`

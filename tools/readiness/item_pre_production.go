@@ -2,5 +2,5 @@ package readiness
 
 // preProductionChecks are those of the item PreProduction.
 func preProductionChecks() []Check {
-	return []Check{manualTests()}
+	return []Check{parity(), stagingDeployed(), endToEnd(), manualTests(), manualApproval()}
 }

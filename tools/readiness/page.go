@@ -1,11 +1,17 @@
 package readiness
 
 import (
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"io"
+	"path"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/magewright/magewright/tools/evidence"
 )
@@ -15,54 +21,243 @@ var pageHTML string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"short": func(hash string) string { return fmt.Sprintf("%.12s", hash) },
-	"tone":  tone,
+	"utc":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+	"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"count": count,
+	"name":  evidenceName,
+	"mark":  mark,
+	"word":  stateWord,
+	"brief": brief,
+	"done":  func(status string) string { return changeWords[status] },
 }).Parse(pageHTML))
 
-// tone is the class of an outcome's colour. The state stands beside it in
-// words.
-func tone(o Outcome) string {
-	switch o.State {
-	case Fail:
-		return "bad"
-	case Unknown, Waived:
-		return "open"
-	default:
-		return "good"
-	}
+// A pageData is what the page shows, beside the assessment.
+type pageData struct {
+	Assessment
+	Candidate Candidate
+	Policy    PolicyUsed
+	Tone      string
+	Lead      string
+	Back      []Outcome // what keeps it from production, what failed first
+	Counts    []pageCount
+	Items     []pageItem
+	Stacks    []pageStack
+	Evidence  []pageEvidence
+	There     map[string]bool // the types in Evidence
+}
+
+type pageCount struct {
+	N    int
+	What string
+}
+
+type pageItem struct {
+	Name     Item
+	Outcomes []Outcome
+}
+
+// A pageStack is what the deployment does to a stack, or why that is not known.
+type pageStack struct {
+	Name, Why                         string
+	Compared                          int
+	Added, Changed, Replaced, Removed []string
+}
+
+// A pageEvidence is a statement that was decided from, or an absence of one.
+type pageEvidence struct {
+	Type, Absent, Digest string
+	First                bool // of its type: where links to the type lead
+	Made                 evidence.Made
 }
 
 // WritePage writes the page that an approver reads: one file of HTML that
 // needs no other.
 func (a Assessment) WritePage(w io.Writer, statements []evidence.Statement) error {
-	type item struct {
-		Name     Item
-		Outcomes []Outcome
-	}
-	data := struct {
-		Assessment
-		Candidate  Candidate
-		PolicyFrom string
-		Items      []item
-	}{Assessment: a}
-	in := Inputs{Statements: statements}
-	var policy PolicyUsed
+	in := Inputs{Statements: statements, Now: a.FinishedOn}
+	data := pageData{Assessment: a, Lead: a.lead(), Tone: verdictTone(a.Verdict), Back: a.Blocking(), Counts: a.counts(), Items: a.byItem(), There: map[string]bool{}}
+	slices.SortStableFunc(data.Back, func(a, b Outcome) int { return strings.Compare(string(a.State), string(b.State)) })
 	if err := in.Read(&data.Candidate); err != nil {
 		return fmt.Errorf("writing the page: %w", err)
 	}
-	if err := in.Read(&policy); err != nil {
+	if err := in.Read(&data.Policy); err != nil {
 		return fmt.Errorf("writing the page: %w", err)
 	}
-	data.PolicyFrom = policy.From
-	for _, o := range a.Outcomes {
-		i := slices.IndexFunc(data.Items, func(i item) bool { return i.Name == o.Item })
-		if i < 0 {
-			data.Items = append(data.Items, item{Name: o.Item})
-			i = len(data.Items) - 1
+	in.Candidate, in.Policy = data.Candidate, data.Policy.Policy
+	for _, name := range releaseStacks {
+		data.Stacks = append(data.Stacks, in.stackChanges(name))
+	}
+	for _, s := range statements {
+		e, err := describeStatement(s)
+		if err != nil {
+			return fmt.Errorf("writing the page: %w", err)
 		}
-		data.Items[i].Outcomes = append(data.Items[i].Outcomes, o)
+		e.First = !data.There[e.Type]
+		data.Evidence = append(data.Evidence, e)
+		data.There[e.Type] = true
 	}
 	if err := page.Execute(w, data); err != nil {
 		return fmt.Errorf("writing the page: %w", err)
 	}
 	return nil
 }
+
+// stackChanges compares a stack as it is deployed with the candidate's.
+func (in Inputs) stackChanges(name string) pageStack {
+	for _, p := range []evidence.Predicate{Assembly{}, Deployed{}} {
+		if reason, _ := in.unusable(p.PredicateType()); reason != "" {
+			return pageStack{Name: name, Why: fmt.Sprintf("not known: %s: %s", evidenceName(p.PredicateType()), reason)}
+		}
+	}
+	if err := in.Read(&Assembly{}); err != nil {
+		return pageStack{Name: name, Why: "not known: " + err.Error()}
+	}
+	if err := in.Read(&Deployed{}); err != nil {
+		return pageStack{Name: name, Why: "not known: " + err.Error()}
+	}
+	d, why, ok := stackDiff(in, name)
+	if !ok {
+		return pageStack{Name: name, Why: why.Reason}
+	}
+	s := pageStack{Name: name, Compared: d.compared()}
+	for _, id := range d.added {
+		s.Added = append(s.Added, d.after.describe(id))
+	}
+	for _, id := range d.changed {
+		if d.replaced[id] == "" {
+			s.Changed = append(s.Changed, d.after.describe(id))
+		}
+	}
+	for _, id := range d.after.ids() {
+		if why := d.replaced[id]; why != "" {
+			s.Replaced = append(s.Replaced, d.after.describe(id)+": "+why)
+		}
+	}
+	for _, id := range d.removed {
+		s.Removed = append(s.Removed, d.before.describe(id))
+	}
+	return s
+}
+
+func describeStatement(s evidence.Statement) (pageEvidence, error) {
+	e := pageEvidence{Type: s.PredicateType}
+	if err := json.Unmarshal(s.Predicate, &e.Made); err != nil {
+		return e, fmt.Errorf("reading a statement of %s: %w", s.PredicateType, err)
+	}
+	var absent Absence
+	if s.Decode(&absent) == nil {
+		e.Type, e.Absent = absent.Of, absent.Reason
+	}
+	payload, err := json.Marshal(s)
+	if err != nil {
+		return e, fmt.Errorf("reading a statement of %s: %w", s.PredicateType, err)
+	}
+	sum := sha256.Sum256(payload)
+	e.Digest = hex.EncodeToString(sum[:])
+	return e, nil
+}
+
+// brief keeps the first findings of an outcome: the checklist has all.
+func brief(o Outcome) Outcome {
+	if more := len(o.Findings) - most; more > 0 {
+		o.Findings = append(slices.Clone(o.Findings[:most]), fmt.Sprintf("and %d more", more))
+	}
+	return o
+}
+
+// evidenceName is the last part of a predicate's type before its version.
+func evidenceName(predicateType string) string { return path.Base(path.Dir(predicateType)) }
+
+// byItem returns the outcomes of each point of the checklist, and none for a
+// point that no check decides.
+func (a Assessment) byItem() []pageItem {
+	list := make([]pageItem, len(items))
+	for i, item := range items {
+		list[i].Name = item
+		list[i].Outcomes = slices.DeleteFunc(slices.Clone(a.Outcomes), func(o Outcome) bool { return o.Item != item })
+	}
+	return list
+}
+
+// counts says how many required checks are in each state.
+func (a Assessment) counts() []pageCount {
+	states := map[State]int{}
+	other := 0
+	for _, o := range a.Outcomes {
+		if o.Required {
+			states[o.State]++
+		} else {
+			other++
+		}
+	}
+	return []pageCount{
+		{states[Pass], "passed"}, {states[NotApplicable], "not applicable"}, {states[Waived], "waived"},
+		{states[Fail], "failed"}, {states[Unknown] - a.Tolerated, "unknown"}, {a.Tolerated, "unknown, tolerated"}, {other, "not required"},
+	}
+}
+
+// lead says what the verdict means, in a sentence.
+func (a Assessment) lead() string {
+	switch blocking := len(a.Blocking()); {
+	case blocking > 0:
+		return count(blocking, "required check") + keeps(blocking) + " this release from production."
+	case a.Verdict == NoGo:
+		return "The policy requires no check, so nothing is known of this release."
+	case a.Verdict == GoRehearsal && a.Tolerated == 0:
+		return "This is a rehearsal: it says nothing of a real account."
+	case a.Verdict == GoRehearsal:
+		return fmt.Sprintf("This is a rehearsal: %s stayed unknown and would be a NO-GO anywhere else.", count(a.Tolerated, "check"))
+	case a.Waived > 0:
+		return fmt.Sprintf("%s waived. Every other required check passed, or does not apply.", wasWere(a.Waived, "check"))
+	}
+	return "Every required check passed, or does not apply."
+}
+
+func keeps(n int) string {
+	if n == 1 {
+		return " keeps"
+	}
+	return " keep"
+}
+
+func wasWere(n int, one string) string {
+	if n == 1 {
+		return count(n, one) + " is"
+	}
+	return count(n, one) + " are"
+}
+
+// verdictTone is the class of a verdict's colour, which its words repeat.
+func verdictTone(verdict string) string {
+	switch verdict {
+	case Go:
+		return "good"
+	case NoGo:
+		return "bad"
+	}
+	return "open"
+}
+
+// mark is a sign of a state, which stands before its word.
+func mark(s State) string {
+	switch s {
+	case Pass:
+		return "✓"
+	case Fail:
+		return "✗"
+	case Unknown:
+		return "?"
+	case Waived:
+		return "!"
+	}
+	return "–"
+}
+
+// stateWord is a state as it is read.
+func stateWord(s State) string {
+	if s == NotApplicable {
+		return "N/A"
+	}
+	return string(s)
+}
+
+var changeWords = map[string]string{"A": "added", "M": "modified", "D": "deleted", "R": "renamed", "C": "copied", "T": "type changed"}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -36,8 +37,8 @@ type Policy struct {
 	Licences []string `yaml:"licences" json:"licences,omitempty"`
 	// Documents map surfaces, such as targets or outputs, to documents.
 	Documents map[string][]string `yaml:"documents" json:"documents,omitempty"`
-	// Parity declares differences between staging and production, as path of the
-	// template and reason.
+	// Parity declares differences between staging and production, as JSON Pointer
+	// into the canonical template and reason; see the check parity.
 	Parity map[string]string `yaml:"parity" json:"parity,omitempty"`
 	// People are those whose signatures count.
 	People []Person `yaml:"people" json:"people,omitempty"`
@@ -86,6 +87,14 @@ func ParsePolicy(data []byte) (Policy, error) {
 	}
 	if p.MaxAge <= 0 {
 		return p, fmt.Errorf("reading %s: maxAge is not set", PolicyFile)
+	}
+	for path, reason := range p.Parity {
+		if !strings.HasPrefix(path, "/") {
+			return p, fmt.Errorf("reading %s: parity: %q is no JSON Pointer, such as /Resources/Function/Properties/MemorySize", PolicyFile, path)
+		}
+		if strings.TrimSpace(reason) == "" {
+			return p, fmt.Errorf("reading %s: parity: %s has no reason", PolicyFile, path)
+		}
 	}
 	if a := p.Rehearsal.Account; a != "" && a != RehearsalAccount {
 		return p, fmt.Errorf("reading %s: rehearsal.account is %s: only %s, which AWS gives to nobody, can be a rehearsal's", PolicyFile, a, RehearsalAccount)

@@ -38,6 +38,10 @@ const (
 	PreProduction  Item = "Pre-production"
 )
 
+// items are the points of the checklist, in its order. An item that no check
+// decides is shown all the same.
+var items = []Item{CodeReview, Testing, Security, Infrastructure, Rollback, Documentation, PreProduction}
+
 // A Check decides one question of the checklist. It lives in a file of its own,
 // <id>.go, with a fixture for each of the states it can reach below
 // testdata/<id>.

@@ -4,44 +4,79 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
-// most is how many findings of a check the terminal gets; the page has all.
+// most is how many findings of a check the terminal gets, and the top of the
+// page; its checklist has all.
 const most = 5
 
-// WriteTable writes the waivers and the checklist as text: a line for each check, and below
-// each that is not PASS why, and what to type next.
+// tableWidth is how many characters a line of the table has at most: what the
+// narrowest terminal shows. A word that is longer, and a command, is not broken.
+const tableWidth = 80
+
+// WriteTable writes the waivers and the checklist as text: a line for each check with what was
+// counted, and below each that is not PASS why, and what to type next.
 func (a Assessment) WriteTable(w io.Writer) {
 	a.writeWaivers(w)
-	var item Item
+	widest := 0
 	for _, o := range a.Outcomes {
-		if o.Item != item {
-			item = o.Item
-			fmt.Fprintf(w, "\n%s\n", item)
+		widest = max(widest, len(o.ID))
+	}
+	const label, below = 13, 2
+	for _, item := range a.byItem() {
+		fmt.Fprintf(w, "\n%s\n", item.Name)
+		if len(item.Outcomes) == 0 {
+			fmt.Fprintf(w, "  %-*s %s\n", label, "-", "no check decides this")
 		}
-		fmt.Fprintf(w, "  %-14s %-22s %s\n", o.label(), o.ID, o.Counted)
-		if o.State == Pass {
-			continue
-		}
-		line := func(format string, args ...any) {
-			text := strings.TrimSpace(fmt.Sprintf(format, args...))
-			fmt.Fprintf(w, "  %-14s   %s\n", "", strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", 19)))
-		}
-		if o.Reason != "" {
-			line("%s", o.Reason)
-		}
-		for i, finding := range o.Findings {
-			if i == most {
-				line("and %d more: .magewright/readiness.html", len(o.Findings)-most)
-				break
+		for _, o := range item.Outcomes {
+			head := fmt.Sprintf("  %-*s %-*s  ", label, o.label(), widest, o.ID)
+			fmt.Fprintln(w, strings.TrimRight(head+wrap(o.Counted, len(head)), " "))
+			if o.State == Pass {
+				continue
 			}
-			line("%s", finding)
-		}
-		if o.Next != "" && o.State != NotApplicable {
-			line("next: %s", o.Next)
+			indent := 2 + label + 1 + below
+			line := func(mark, text string) {
+				if text = strings.TrimSpace(text); text != "" {
+					fmt.Fprintf(w, "%*s%s%s\n", indent, "", mark, wrap(text, indent+len(mark)))
+				}
+			}
+			line("", o.Reason)
+			for i, finding := range o.Findings {
+				if i == most {
+					line("- ", fmt.Sprintf("and %d more: .magewright/readiness.html", len(o.Findings)-most))
+					break
+				}
+				line("- ", finding)
+			}
+			if o.Next != "" && (o.State == Fail || o.State == Unknown) {
+				fmt.Fprintf(w, "%*snext: %s\n", indent, "", o.Next)
+			}
 		}
 	}
-	fmt.Fprintf(w, "\n%s\n", a.Summary())
+	fmt.Fprintf(w, "\n%s\n", wrap(a.Summary(), 0))
+}
+
+// wrap breaks a text between words, so that no line that begins at an indent
+// goes beyond the table's width.
+func wrap(text string, indent int) string {
+	var b strings.Builder
+	at := indent
+	for i, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case at+1+n > tableWidth:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			at = indent
+		default:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(word)
+		at += n
+	}
+	return b.String()
 }
 
 // writeWaivers writes the head of the table: no waiver goes unseen.
@@ -52,10 +87,11 @@ func (a Assessment) writeWaivers(w io.Writer) {
 		if waiver.Refused != "" {
 			label = "REFUSED"
 		}
-		fmt.Fprintf(w, "  %-14s %-22s %s\n", label, waiver.Check, waiver)
+		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %-13s %s", label, waiver.Check), " "))
+		fmt.Fprintf(w, "%18s%s\n", "", wrap(waiver.String(), 18))
 	}
 	if len(a.RefusedWaivers()) > 0 {
-		fmt.Fprintf(w, "  %-14s   next: %s\n", "", a.MendWaivers())
+		fmt.Fprintf(w, "%18snext: %s\n", "", a.MendWaivers())
 	}
 }
 
@@ -75,14 +111,12 @@ func (a Assessment) WaiverCount() string {
 // label is the state, with a mark on what decides nothing here.
 func (o Outcome) label() string {
 	switch {
-	case o.State == NotApplicable:
-		return "N/A"
 	case o.Tolerated:
 		return "UNKNOWN (ok)"
 	case !o.Required:
-		return strings.ToLower(string(o.State)) + " *"
+		return strings.ToLower(stateWord(o.State)) + " *"
 	}
-	return string(o.State)
+	return stateWord(o.State)
 }
 
 // Summary is the verdict in one line, with what it rests on.

@@ -8,10 +8,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -29,28 +29,13 @@ import (
 // A function's first start and the spreading of a new URL are within it.
 const Deadline = 30 * time.Second
 
-// A Result is the evidence of a smoke test.
-type Result struct {
-	Stage  string  `json:"stage"`
-	URL    string  `json:"url"`
-	Commit string  `json:"commit"` // the commit that answered
-	Checks []Check `json:"checks"`
-}
-
-// A Check is one request and what came back.
-type Check struct {
-	Name         string  `json:"name"`
-	Status       int     `json:"status"` // of the HTTP response
-	Milliseconds float64 `json:"milliseconds"`
-}
-
 // Stage returns the work of a target that exercises a stage.
 func Stage(name string) func(context.Context, project.Config) error {
 	return func(ctx context.Context, cfg project.Config) error { return Run(ctx, cfg, name) }
 }
 
-// Run exercises a stage, prints the latencies and leaves the evidence in
-// .magewright/smoke-STAGE.json.
+// Run exercises a stage, prints the latencies and leaves the evidence, of a
+// failure too, in .magewright/smoke-STAGE.intoto.json.
 func Run(ctx context.Context, cfg project.Config, stage string) error {
 	aws, err := stack.Connect(ctx)
 	if err != nil {
@@ -75,26 +60,28 @@ func Run(ctx context.Context, cfg project.Config, stage string) error {
 	for _, c := range result.Checks {
 		fmt.Fprintf(cfg.Stdout, "%-28s %d  %7.1f ms\n", c.Name, c.Status, c.Milliseconds)
 	}
+	if keepErr := keep(cfg, release.Package, result, err); keepErr != nil {
+		return errors.Join(err, keepErr)
+	}
 	if err != nil {
 		return exit.Failed("aws logs tail --since 10m of the function's log group, or curl -i "+outputs.FunctionURL+"healthz",
 			"%s at %s: %w", stage, outputs.FunctionURL, err)
 	}
-	return record(cfg, result)
+	return nil
 }
 
-func record(cfg project.Config, result Result) error {
-	data, err := json.MarshalIndent(result, "", "  ")
-	if err != nil {
-		return fmt.Errorf("recording the smoke test: %w", err)
+// keep leaves a statement of what was seen, about the release that must answer.
+func keep(cfg project.Config, pkg string, result evidence.Smoke, failure error) error {
+	result.Made = evidence.Made{FinishedOn: clock.System().Now(), Dirty: cfg.Dirty}
+	result.Package, result.Result = pkg, evidence.TestsPassed
+	if failure != nil {
+		result.Result, result.Problem = evidence.TestsFailed, failure.Error()
 	}
-	path, err := cfg.Path("smoke-" + result.Stage + ".json")
+	s, err := evidence.NewStatement(cfg.Commit, pkg, result)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		return fmt.Errorf("recording the smoke test: %w", err)
-	}
-	return nil
+	return evidence.Write(cfg.Evidence, "smoke-"+result.Stage, s)
 }
 
 // A Target is what is exercised.
@@ -113,9 +100,9 @@ const linkLife = 10 * time.Minute
 
 // Exercise makes the requests in order and stops at the first that is not
 // answered as it must be.
-func Exercise(ctx context.Context, t Target) (Result, error) {
+func Exercise(ctx context.Context, t Target) (evidence.Smoke, error) {
 	s := session{Target: t, client: &http.Client{Timeout: 15 * time.Second}}
-	s.result = Result{Stage: t.Record.Stage, URL: t.Record.URL, Checks: []Check{}}
+	s.result = evidence.Smoke{Stage: t.Record.Stage, URL: t.Record.URL, Checks: []evidence.SmokeCheck{}}
 	kept := ledger.Ledger{URL: t.Record.URL, Signer: t.Signer}
 	t.Record.FinishedOn = t.Clock.Now().UTC()
 	path, digest, record, err := kept.Record(ctx, t.Commit, t.Package, t.Record)
@@ -170,7 +157,7 @@ type session struct {
 	Target
 	client *http.Client
 	token  string
-	result Result
+	result evidence.Smoke
 }
 
 // retry makes a request until it succeeds or the deadline has passed.
@@ -221,7 +208,9 @@ func (s *session) do(ctx context.Context, step step) error {
 			return fmt.Errorf("%s %s: %w", step.method, r.URL, err)
 		}
 	}
-	s.result.Checks = append(s.result.Checks, Check{Name: step.name, Status: response.StatusCode, Milliseconds: float64(took.Microseconds()) / 1000})
+	s.result.Checks = append(s.result.Checks, evidence.SmokeCheck{
+		Name: step.name, Method: step.method, Status: response.StatusCode, Milliseconds: float64(took.Microseconds()) / 1000,
+	})
 	return nil
 }
 

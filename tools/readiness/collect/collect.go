@@ -42,6 +42,7 @@ var collectors = []Collector{
 	{readiness.Deployed{}, DeployedStacks},
 	{readiness.Production{}, Production},
 	{readiness.Drill{}, Drill},
+	{readiness.Staging{}, Staging},
 }
 
 // All collects everything, and returns a statement for each predicate. What

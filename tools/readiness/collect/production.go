@@ -15,16 +15,34 @@ import (
 // Production asks Lambda which version serves production: the one that a
 // rollback goes back to.
 func Production(ctx context.Context, e Env) (evidence.Predicate, error) {
+	p, err := serving(ctx, e, "magewright-production")
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Staging asks Lambda which version serves staging.
+func Staging(ctx context.Context, e Env) (evidence.Predicate, error) {
+	p, err := serving(ctx, e, "magewright-staging")
+	if err != nil {
+		return nil, err
+	}
+	return readiness.Staging(p), nil
+}
+
+// serving asks which version serves a stage.
+func serving(ctx context.Context, e Env, stack string) (readiness.Production, error) {
+	var p readiness.Production
 	account, err := callerAccount(ctx, e)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
-	const stack = "magewright-production"
 	described, absent, err := describeStack(ctx, cloudformation.NewFromConfig(*e.AWS), stack)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
-	p := readiness.Production{Account: account, Region: e.AWS.Region, Absent: absent}
+	p = readiness.Production{Account: account, Region: e.AWS.Region, Absent: absent}
 	if absent == "" {
 		for _, output := range described.Outputs {
 			switch aws.ToString(output.OutputKey) {
@@ -35,10 +53,10 @@ func Production(ctx context.Context, e Env) (evidence.Predicate, error) {
 			}
 		}
 		if p.Function == "" || p.Alias == "" {
-			return nil, exit.Missing("aws cloudformation describe-stacks --stack-name "+stack, "stack %s is %s and puts out no FunctionName or no AliasName", stack, described.StackStatus)
+			return p, exit.Missing("aws cloudformation describe-stacks --stack-name "+stack, "stack %s is %s and puts out no FunctionName or no AliasName", stack, described.StackStatus)
 		}
 		if err := servingVersion(ctx, lambda.NewFromConfig(*e.AWS), &p); err != nil {
-			return nil, err
+			return p, err
 		}
 	}
 	p.FinishedOn = e.Clock.Now()

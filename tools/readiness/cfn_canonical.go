@@ -1,0 +1,208 @@
+package readiness
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A canonicaliser writes a template so that two deployments of one definition
+// give one text: names that only the place decides become the pseudo-parameters
+// that stand for them, logical ids lose the hashes that the CDK appends, and
+// each text is written in one way, that of Fn::Sub. Metadata is left out: it
+// changes nothing. What it writes it leaves as it is.
+type canonicaliser struct {
+	names map[string]string // account, region and stack name, and what stands for them
+	ids   map[string]string // logical ids without their hashes
+	// token is a variable of Fn::Sub, or one of names.
+	token *regexp.Regexp
+}
+
+// canonicalTemplate returns the canonical form of a template of a stack in an
+// environment, aws://ACCOUNT/REGION as the manifest has it.
+func canonicalTemplate(template json.RawMessage, stack, environment string) (map[string]any, error) {
+	var document map[string]any
+	if err := json.Unmarshal(template, &document); err != nil {
+		return nil, fmt.Errorf("reading a template: %w", err)
+	}
+	resources, _ := document["Resources"].(map[string]any)
+	if len(resources) == 0 {
+		return nil, fmt.Errorf("reading a template: it has no resources")
+	}
+	parameters, _ := document["Parameters"].(map[string]any)
+	c := newCanonicaliser(slices.Sorted(maps.Keys(resources)), parameters, stack, environment)
+	out := map[string]any{}
+	for section, v := range document {
+		switch section {
+		case "Metadata":
+		case "Resources":
+			out[section] = c.resources(resources)
+		default:
+			out[section] = c.value(v)
+		}
+	}
+	return out, nil
+}
+
+func newCanonicaliser(ids []string, parameters map[string]any, stack, environment string) canonicaliser {
+	c := canonicaliser{names: map[string]string{}, ids: map[string]string{}}
+	account, region, _ := strings.Cut(strings.TrimPrefix(environment, "aws://"), "/")
+	c.names[stack] = "${AWS::StackName}"
+	if account != "unknown-account" {
+		c.names[account] = "${AWS::AccountId}"
+	}
+	if region != "unknown-region" {
+		c.names[region] = "${AWS::Region}"
+	}
+	delete(c.names, "")
+	alternatives := []string{`\$\{[^}]*\}`}
+	for _, name := range slices.Sorted(maps.Keys(c.names)) {
+		alternatives = append(alternatives, `\b`+regexp.QuoteMeta(name)+`\b`)
+	}
+	c.token = regexp.MustCompile(strings.Join(alternatives, "|"))
+	// An id that would become another's, or a parameter's, stays as it is.
+	shared := map[string]int{}
+	for name := range parameters {
+		shared[name]++
+	}
+	for _, id := range ids {
+		shared[withoutHash(id)]++
+	}
+	for _, id := range ids {
+		c.ids[id] = id
+		if plain := withoutHash(id); shared[plain] == 1 {
+			c.ids[id] = plain
+		}
+	}
+	return c
+}
+
+// hashed is a logical id with the hashes that the CDK appends: eight digits of
+// the construct's path, and for a function's version the MD5 of what it is of.
+var hashed = regexp.MustCompile(`^([0-9A-Za-z]+?)(?:[0-9A-F]{8}|[0-9a-f]{32})+$`)
+
+func withoutHash(id string) string { return hashed.ReplaceAllString(id, "$1") }
+
+func (c canonicaliser) resources(resources map[string]any) map[string]any {
+	out := map[string]any{}
+	for id, v := range resources {
+		resource, ok := v.(map[string]any)
+		if !ok {
+			out[c.ids[id]] = c.value(v)
+			continue
+		}
+		fresh := map[string]any{}
+		for name, v := range resource {
+			switch name {
+			case "Metadata":
+			case "DependsOn":
+				fresh[name] = c.dependsOn(v)
+			default:
+				fresh[name] = c.value(v)
+			}
+		}
+		out[c.ids[id]] = fresh
+	}
+	return out
+}
+
+// dependsOn sorts ids: their order means nothing.
+func (c canonicaliser) dependsOn(v any) any {
+	ids := []any{}
+	for _, id := range cfnList(v) {
+		if text, ok := id.(string); ok && c.ids[text] != "" {
+			id = c.ids[text]
+		}
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b any) int { return strings.Compare(cfnText(a), cfnText(b)) })
+	return ids
+}
+
+func (c canonicaliser) value(v any) any {
+	if text, ok := subText(v); ok {
+		text = c.placed(text)
+		if strings.Contains(strings.ReplaceAll(text, "${!", ""), "${") {
+			return map[string]any{"Fn::Sub": text}
+		}
+		return strings.ReplaceAll(text, "${!", "${")
+	}
+	switch v := v.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = c.value(e)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, e := range v {
+			out[key] = c.value(e)
+		}
+		return out
+	}
+	return v
+}
+
+// subText writes a value that becomes one text in the language of Fn::Sub,
+// where ${! stands for a ${ that is no variable.
+func subText(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return strings.ReplaceAll(v, "${", "${!"), true
+	case map[string]any:
+		if len(v) != 1 {
+			return "", false
+		}
+		if join, ok := v["Fn::Join"].([]any); ok {
+			return subJoin(join)
+		}
+		if v["Ref"] != nil || v["Fn::GetAtt"] != nil || v["Fn::Sub"] != nil {
+			return cfnIntrinsic(v)
+		}
+	}
+	return "", false
+}
+
+func subJoin(join []any) (string, bool) {
+	if len(join) != 2 {
+		return "", false
+	}
+	delimiter, isText := join[0].(string)
+	parts, isList := join[1].([]any)
+	if !isText || !isList {
+		return "", false
+	}
+	texts := make([]string, len(parts))
+	for i, part := range parts {
+		text, ok := subText(part)
+		if !ok {
+			return "", false
+		}
+		texts[i] = text
+	}
+	return strings.Join(texts, strings.ReplaceAll(delimiter, "${", "${!")), true
+}
+
+// placed puts pseudo-parameters in the place of names, and ids without hashes
+// in that of ids.
+func (c canonicaliser) placed(text string) string {
+	return c.token.ReplaceAllStringFunc(text, func(token string) string {
+		if name, ok := c.names[token]; ok {
+			return name
+		}
+		inner := strings.TrimSuffix(strings.TrimPrefix(token, "${"), "}")
+		id, attribute, dotted := strings.Cut(inner, ".")
+		plain, ok := c.ids[id]
+		switch {
+		case !ok:
+			return token
+		case dotted:
+			return "${" + plain + "." + attribute + "}"
+		}
+		return "${" + plain + "}"
+	})
+}

@@ -1,0 +1,223 @@
+package readiness
+
+import (
+	"encoding/json"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	stagingPlace    = "aws://111122223333/eu-west-1"
+	productionPlace = "aws://444455556666/eu-central-1"
+)
+
+// stages returns the templates of the fixture that passes.
+func stages(t *testing.T) (staging, production json.RawMessage) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/parity/pass.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f struct {
+		Predicates []struct{ Predicate Assembly }
+	}
+	if err := json.Unmarshal(data, &f); err != nil {
+		t.Fatal(err)
+	}
+	stacks := f.Predicates[0].Predicate.Stacks
+	return stacks[stagingStack].Template, stacks[productionStack].Template
+}
+
+func canonical(t *testing.T, template json.RawMessage, stack, place string) map[string]any {
+	t.Helper()
+	c, err := canonicalTemplate(template, stack, place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestCanonicalValues holds which values are one, and which are not.
+func TestCanonicalValues(t *testing.T) {
+	t.Parallel()
+	c := newCanonicaliser([]string{"Role1ABCC5F0", "TwinAAAAAAAA", "TwinBBBBBBBB", "ParameterCCCCCCCC", "V4E2B22613ba49b5fd83eb98f5c500e19fce5d67b"}, map[string]any{"Parameter": nil}, stagingStack, stagingPlace)
+	for in, want := range map[string]string{
+		`{"Ref":"Role1ABCC5F0"}`:                `{"Fn::Sub":"${Role}"}`,
+		`{"Fn::GetAtt":["Role1ABCC5F0","Arn"]}`: `{"Fn::Sub":"${Role.Arn}"}`,
+		`{"Fn::GetAtt":"Role1ABCC5F0.Arn"}`:     `{"Fn::Sub":"${Role.Arn}"}`,
+		`{"Fn::Join":["/",["a",{"Ref":"Role1ABCC5F0"},{"Fn::Sub":"${Role1ABCC5F0.Arn}${!b}"}]]}`: `{"Fn::Sub":"a/${Role}/${Role.Arn}${!b}"}`,
+		`{"Ref":"V4E2B22613ba49b5fd83eb98f5c500e19fce5d67b"}`:                                    `{"Fn::Sub":"${V}"}`,
+		`{"Ref":"ParameterCCCCCCCC"}`:                                                            `{"Fn::Sub":"${ParameterCCCCCCCC}"}`,
+		`{"Ref":"TwinAAAAAAAA"}`:                                                                 `{"Fn::Sub":"${TwinAAAAAAAA}"}`,
+		`"arn:x:eu-west-1:111122223333:y"`:                                                       `{"Fn::Sub":"arn:x:${AWS::Region}:${AWS::AccountId}:y"}`,
+		`"eu-west-10 2111122223333 xeu"`:                                                         `"eu-west-10 2111122223333 xeu"`,
+		`"magewright-staging-Errors"`:                                                            `{"Fn::Sub":"${AWS::StackName}-Errors"}`,
+		`"magewright-production"`:                                                                `"magewright-production"`,
+		`"${Role1ABCC5F0}"`:                                                                      `"${Role1ABCC5F0}"`,
+		`{"Fn::Sub":"${!Role1ABCC5F0}"}`:                                                         `"${Role1ABCC5F0}"`,
+		`{"Fn::Join":[",",{"Ref":"List"}]}`:                                                      `{"Fn::Join":[",",{"Fn::Sub":"${List}"}]}`,
+		`[1,true,{"a":{}}]`:                                                                      `[1,true,{"a":{}}]`,
+	} {
+		var v any
+		if err := json.Unmarshal([]byte(in), &v); err != nil {
+			t.Fatal(err)
+		}
+		once := c.value(v)
+		got, err := json.Marshal(once)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != want {
+			t.Errorf("%s becomes %s, want %s", in, got, want)
+		}
+		if !reflect.DeepEqual(c.value(once), once) {
+			t.Errorf("%s becomes %s, and then %v", in, got, c.value(once))
+		}
+	}
+}
+
+// FuzzCanonicalTemplate holds that a canonical template is its own canonical
+// form, and that two stages swapped differ in the same places.
+func FuzzCanonicalTemplate(f *testing.F) {
+	f.Add("Role1ABCC5F0", "magewright-staging-111122223333", "${Role1ABCC5F0.Arn}${!x}")
+	f.Add("A11111111", "${111122223333", "${!${A.B}")
+	f.Add("a/~0", "", "${")
+	f.Fuzz(func(t *testing.T, id, text, sub string) {
+		template := func(id, text, sub string) json.RawMessage {
+			data, err := json.Marshal(map[string]any{"Description": text, "Resources": map[string]any{
+				"Role1ABCC5F0": map[string]any{"Type": "T", "Properties": map[string]any{text: sub}},
+				id: map[string]any{"DependsOn": []string{sub, id, text}, "Properties": map[string]any{
+					"Text": text, "Sub": map[string]any{"Fn::Sub": sub}, "Ref": map[string]any{"Ref": id}, "Att": map[string]any{"Fn::GetAtt": []string{id, text}},
+					"Join": map[string]any{"Fn::Join": []any{sub, []any{text, map[string]any{"Fn::Sub": sub}, sub}}},
+				}},
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return data
+		}
+		var forms []map[string]any
+		for _, written := range []json.RawMessage{template(id, text, sub), template(id, sub, text)} {
+			once := canonical(t, written, stagingStack, stagingPlace)
+			data, err := json.Marshal(once)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if twice := canonical(t, data, stagingStack, stagingPlace); !reflect.DeepEqual(once, twice) {
+				t.Errorf("%v\nbecomes\n%v", once, twice)
+			}
+			forms = append(forms, once)
+		}
+		ahead, n := differences(forms[0], forms[1])
+		back, m := differences(forms[1], forms[0])
+		for i, d := range back {
+			back[i] = difference{d.path, d.other, d.one}
+		}
+		if n != m || !reflect.DeepEqual(ahead, back) {
+			t.Errorf("%d differences in %d values, and swapped %d in %d", len(ahead), n, len(back), m)
+		}
+		if same, _ := differences(forms[0], forms[0]); len(same) > 0 {
+			t.Errorf("a template differs from itself: %v", same)
+		}
+	})
+}
+
+// TestEachInjectedDifferenceIsFound changes and removes each value of
+// production's template, one at a time. Each must be a difference that the
+// stages did not have before, but for a change of a value that is declared.
+func TestEachInjectedDifferenceIsFound(t *testing.T) {
+	t.Parallel()
+	staging, production := stages(t)
+	want := canonical(t, staging, stagingStack, stagingPlace)
+	before, _ := differences(want, canonical(t, production, productionStack, productionPlace))
+	injected := 0
+	var document map[string]any
+	if err := json.Unmarshal(production, &document); err != nil {
+		t.Fatal(err)
+	}
+	try := func(path, kind string) {
+		injected++
+		data, err := json.Marshal(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, _ := differences(want, canonical(t, data, productionStack, productionPlace))
+		if reflect.DeepEqual(before, after) {
+			t.Errorf("%s %s: no difference was found", path, kind)
+		}
+	}
+	var walk func(v any, path string, set func(any))
+	walk = func(v any, path string, set func(any)) {
+		switch v := v.(type) {
+		case map[string]any:
+			for key, e := range v {
+				if key == "Metadata" {
+					continue
+				}
+				if path != "" || key != "Resources" {
+					delete(v, key)
+					try(path+"/"+key, "removed")
+				}
+				v[key+"Other"] = e
+				try(path+"/"+key+"Other", "added")
+				delete(v, key+"Other")
+				v[key] = e
+				walk(e, path+"/"+key, func(fresh any) { v[key] = fresh })
+			}
+		case []any:
+			for i, e := range v {
+				walk(e, path+"/-", func(fresh any) { v[i] = fresh })
+			}
+			set(append(slices.Clone(v), "more"))
+			try(path, "longer")
+			set(v)
+		case string:
+			set(v + "x")
+			try(path, "changed")
+			set(v)
+		case float64:
+			set(v + 1)
+			try(path, "changed")
+			set(v)
+		case bool:
+			set(!v)
+			try(path, "changed")
+			set(v)
+		}
+	}
+	walk(document, "", func(any) {})
+	if injected < 500 {
+		t.Errorf("%d differences were injected, want 500 at least", injected)
+	}
+	t.Logf("%d differences were injected", injected)
+}
+
+func TestParityOfThePolicyIsChecked(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`parity: {"/Description": "each says which it is"}`:   "",
+		`parity: {"/Description": " "}`:                       "has no reason",
+		`parity: {"Resources.Role": "points and no pointer"}`: "is no JSON Pointer",
+	} {
+		_, err := ParsePolicy([]byte("required: [parity]\nmaxAge: 24h\n" + text))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestOurOwnPolicyCanBeRead: a policy that can't be read would be found by the
+// next release only, which reads it from its base.
+func TestOurOwnPolicyCanBeRead(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../" + PolicyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ParsePolicy(text); err != nil {
+		t.Error(err)
+	}
+}
