@@ -230,7 +230,7 @@ func TestBrokenGlassIsImpossibleToMiss(t *testing.T) {
 		BreakGlass: &evidence.BreakGlass{Reason: "the <house> burns", By: "arn:aws:iam::111122223333:user/fire", Refused: "the verdict is NO-GO"}})
 	store := &memory{kept: map[string][]byte{strings.TrimPrefix(path, "/") + ".json": []byte(record)}}
 	for _, page := range []string{"/releases", "/releases/" + commit} {
-		r := httptest.NewRequest("GET", page+"?token="+p.token(commit, now.Add(time.Hour)), nil)
+		r := httptest.NewRequest(http.MethodGet, page+"?token="+p.token(commit, now.Add(time.Hour)), nil)
 		r.Header.Set("Accept", "text/html")
 		w := httptest.NewRecorder()
 		newServer(store, p.Key).ServeHTTP(w, r)

@@ -87,8 +87,8 @@ func NewStack(scope constructs.Construct, s settings.Settings) (awscdk.Stack, er
 	leaves := func(props *awscodepipelineactions.CodeBuildActionProps, also ...awscodepipeline.Artifact) *awscodepipelineactions.CodeBuildActionProps {
 		left := evidenceArtifact(*props.ActionName)
 		evidence[*props.ActionName] = left
-		outputs := append(also, left)
-		props.Outputs = &outputs
+		also = append(also, left)
+		props.Outputs = &also
 		return props
 	}
 	check := func(name, targets string) *awscodepipelineactions.CodeBuildActionProps {

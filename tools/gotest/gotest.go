@@ -157,7 +157,7 @@ func goTest(ctx context.Context, cfg project.Config, results *Results, events io
 		_, _ = io.Copy(io.Discard, reader) // a reader that gave up must not block the tests
 		parsed <- err
 	}()
-	cmd := command.Cmd{Dir: cfg.Dir, Stdout: writer, Stderr: cfg.Stderr}
+	cmd := command.Cmd{Dir: cfg.Dir, Env: environ(), Stdout: writer, Stderr: cfg.Stderr}
 	runErr := cmd.Run(ctx, "go", args...)
 	_ = writer.Close()
 	if err := <-parsed; err != nil {

@@ -38,6 +38,7 @@ type release struct {
 	pkg    string // SHA-256 of the zip file in the assembly
 	lint   evidence.Lint
 	policy readiness.Policy
+	signed *readiness.Attestations
 	by     caller
 }
 
@@ -72,6 +73,16 @@ func (r *release) write(name, text string) {
 	}
 }
 
+// waive lets a person who is no author of the release waive a check.
+func (r *release) waive(check string, expires time.Time) {
+	person := evidencetest.NewSigner(r.t)
+	r.policy.People = []readiness.Person{{Name: "Bo", Emails: []string{"bo@example.com"}, Key: person.String()}}
+	made := evidence.Made{FinishedOn: assessed.Add(-time.Minute)}
+	r.signed = &readiness.Attestations{Made: made, Waivers: []readiness.SignedWaiver{{By: "Bo", Waiver: evidence.Waiver{
+		Made: made, Check: check, Scope: evidence.Scope{Package: r.pkg}, Reason: "a fault of the linter", Owner: "Cy", Expires: expires,
+	}}}}
+}
+
 // assess signs the bundle of the release as readiness does, and returns its
 // lines.
 func (r *release) assess() []string {
@@ -79,6 +90,7 @@ func (r *release) assess() []string {
 	candidate := readiness.Candidate{
 		Made: evidence.Made{FinishedOn: assessed}, Commit: commit, Base: strings.Repeat("b", 40), BaseIs: "the latest tag, v1",
 		Package: r.pkg, Account: r.by.account, Commits: []string{commit},
+		Authors: []string{"al@example.com"},
 	}
 	used := readiness.PolicyUsed{Made: evidence.Made{FinishedOn: assessed}, Policy: r.policy, From: candidate.Base}
 	var statements []evidence.Statement
@@ -92,6 +104,9 @@ func (r *release) assess() []string {
 	add(candidate)
 	add(used)
 	add(r.lint)
+	if r.signed != nil {
+		add(*r.signed)
+	}
 	a, err := readiness.Evaluate(statements, assessed)
 	if err != nil {
 		r.t.Fatal(err)
@@ -166,6 +181,11 @@ func TestPromoteRefusesTampering(t *testing.T) {
 			}
 		}, says: "there is no evidence"},
 		{name: "a NO-GO", before: func(r *release) { r.lint.Broken = []string{"gofmt"} }, says: "the verdict is NO-GO because of coding-standards"},
+		{name: "waiver expired", before: func(r *release) {
+			r.lint.Broken = []string{"gofmt"}
+			r.waive("coding-standards", assessed.Add(time.Hour))
+		}, after: func(_ *release, _ *cdk.Release, now *time.Time) { *now = now.Add(2 * time.Hour) },
+			says: "the waiver of coding-standards (the waiver has expired on 2026-11-26T13:00:00Z)"},
 		{name: "a rehearsal's verdict elsewhere", before: func(r *release) {
 			r.by.account, r.policy.Rehearsal.Account = readiness.RehearsalAccount, readiness.RehearsalAccount
 		}, after: func(r *release, _ *cdk.Release, _ *time.Time) { r.by.account = "111122223333" },
@@ -251,4 +271,15 @@ func TestBreakGlassNeedsAReason(t *testing.T) {
 	if err := BreakGlass(" because ")(t.Context(), project.Config{}); exit.Status(err) != exit.Usage {
 		t.Errorf("BreakGlass = %v, want a usage error", err)
 	}
+}
+
+// TestMain takes away what a build of the pipeline, where these tests run too,
+// would add to what they set up.
+func TestMain(m *testing.M) {
+	for _, name := range []string{"CDK_CONTEXT_JSON", "CODEBUILD_INITIATOR", "PIPELINE_EXECUTION_ID"} {
+		if err := os.Unsetenv(name); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
 }

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -130,6 +129,9 @@ func reasons(a readiness.Assessment) string {
 	for _, o := range a.Blocking() {
 		why = append(why, o.ID+" ("+o.Reason+")")
 	}
+	for _, w := range a.RefusedWaivers() {
+		why = append(why, "the waiver of "+w.Check+" ("+w.Refused+")")
+	}
 	return strings.Join(why, ", ")
 }
 
@@ -161,12 +163,7 @@ func Run(ctx context.Context, cfg project.Config, file, keyFile string) error {
 	fmt.Fprintf(cfg.Stdout, "%s: sha256 %s, %d statements signed by key %.12s on %s; the verdict was decided again from them\n",
 		file, b.Digest, len(b.Statements), key.ID(), b.Summary.TimeVerified.UTC().Format(time.RFC3339))
 	if again.Verdict == readiness.NoGo {
-		ids := []string{}
-		for _, o := range again.Blocking() {
-			ids = append(ids, o.ID)
-		}
-		slices.Sort(ids)
-		return exit.Failed("go tool mage readiness", "the verdict is %s because of %s", again.Verdict, strings.Join(ids, ", "))
+		return exit.Failed("go tool mage readiness", "the verdict is %s because of %s", again.Verdict, reasons(again))
 	}
 	return nil
 }
