@@ -1,0 +1,229 @@
+// Package patchcover tells which of the statements that a change adds or
+// modifies are run by tests.
+//
+// It counts statements of the syntax tree, not lines and not the compiler's
+// blocks. A statement is changed where a line of its own was added: that of an
+// if is its init and condition, not its body. It is covered where the block of
+// the profile that holds its beginning, by line and column, was run. A file
+// that the profile does not know is not covered.
+package patchcover
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A Patch is a change of Go files and what is needed to judge it.
+type Patch struct {
+	Changes []Change
+	Sources map[string][]byte // the changed files as they are now, by path
+	// Before are files as they were, by their path then. Those suffice that are
+	// generated code now.
+	Before  map[string][]byte
+	Modules []Module
+}
+
+// A Result says what a patch changes and what of it is covered. Places are
+// file:line:column and the line's text.
+type Result struct {
+	Files      int      `json:"files"`      // Go files that were added or modified, tests included
+	Statements int      `json:"statements"` // that were added or modified
+	Covered    int      `json:"covered"`
+	Uncovered  []string `json:"uncovered,omitempty"` // with the reason
+	Waived     []string `json:"waived,omitempty"`    // by a comment, with the reason; not covered
+	Mute       []string `json:"mute,omitempty"`      // waivers without a reason, which waive nothing
+	// Moved statements were elsewhere before. They are not among Statements.
+	Moved        int      `json:"moved,omitempty"`
+	MovedCovered int      `json:"movedCovered,omitempty"`
+	Generated    []string `json:"generated,omitempty"`    // files that a generator wrote, left out
+	Flagged      []string `json:"flagged,omitempty"`      // files that became generated code by this change, counted all the same
+	TestSupport  []string `json:"testSupport,omitempty"`  // files in testdata that are in no profile, left out
+	DeletedTests []string `json:"deletedTests,omitempty"` // file and function
+}
+
+// A Mismatch is the error of a profile that was made of other sources.
+type Mismatch struct{ File, Reason string }
+
+func (m *Mismatch) Error() string {
+	return fmt.Sprintf("the coverage profile is not of this commit: %s %s", m.File, m.Reason)
+}
+
+// Cover compares the patch with a profile. measured holds the SHA-256 of the
+// sources that the profile was made of, hexadecimal, by path.
+func (p Patch) Cover(profile Profile, measured map[string]string) (Result, error) {
+	r := Result{DeletedTests: deletedTests(p.Changes)}
+	for _, change := range p.Changes {
+		if change.Path == "" {
+			continue
+		}
+		r.Files++
+		if strings.HasSuffix(change.Path, "_test.go") {
+			continue
+		}
+		name := profileName(p.Modules, change.Path)
+		if profile[name] == nil && isTestSupport(change.Path) {
+			r.TestSupport = append(r.TestSupport, change.Path)
+			continue
+		}
+		source, ok := p.Sources[change.Path]
+		if !ok {
+			return r, fmt.Errorf("covering %s: its source is not there", change.Path)
+		}
+		if err := check(change.Path, source, profile[name] != nil, measured); err != nil {
+			return r, err
+		}
+		r.cover(change, source, p.Before[change.Old], name, profile)
+	}
+	return r, nil
+}
+
+// check holds that the profile is of this source.
+func check(file string, source []byte, profiled bool, measured map[string]string) error {
+	sum := sha256.Sum256(source)
+	switch want, ok := measured[file]; {
+	case !ok && profiled:
+		return &Mismatch{file, "is in the profile, and its source was not recorded"}
+	case ok && want != hex.EncodeToString(sum[:]):
+		return &Mismatch{file, "was another when the tests ran"}
+	}
+	return nil
+}
+
+// isTestSupport reports whether the go command leaves a file to the tests.
+func isTestSupport(file string) bool {
+	return slices.Contains(strings.Split(path.Dir(file), "/"), "testdata")
+}
+
+// cover adds what one file changes. Where it was generated code before, before
+// is its text then.
+func (r *Result) cover(change Change, source, before []byte, name string, profile Profile) {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, change.Path, source, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		r.Statements++
+		r.Uncovered = append(r.Uncovered, fmt.Sprintf("%s: it can't be parsed, so that nothing in it counts as covered", change.Path))
+		return
+	}
+	if ast.IsGenerated(file) {
+		if change.Old == "" || generated(before) {
+			r.Generated = append(r.Generated, change.Path)
+			return
+		}
+		r.Flagged = append(r.Flagged, change.Path)
+	}
+	added := map[int]Line{}
+	for _, line := range change.Added {
+		added[line.Number] = line
+	}
+	reasons, mute := waivers(fset, file, source)
+	for _, line := range mute {
+		r.Mute = append(r.Mute, fmt.Sprintf("%s:%d", change.Path, line))
+	}
+	lines := bytes.Split(source, []byte("\n"))
+	measure, why := profile.of(name), ""
+	switch {
+	case name == "":
+		why = "its file is in no module"
+	case len(measure.spans) == 0:
+		why = "its file is in no profile: no test was built with it"
+	case displaced(file):
+		why = "//line comments in its file make the profile ambiguous"
+	}
+	for _, s := range statements(fset, file, source) {
+		isNew, moved := s.changed(added)
+		if !isNew && !moved {
+			continue
+		}
+		at, measured := fset.PositionFor(s.start, false), fset.PositionFor(s.measured, false)
+		covered, held := measure.covered(position{measured.Line, measured.Column})
+		covered = covered && why == ""
+		place := fmt.Sprintf("%s:%d:%d: %s", change.Path, at.Line, at.Column, bytes.TrimSpace(lines[at.Line-1]))
+		switch reason := reasons[at.Line]; {
+		case !isNew:
+			r.Moved++
+			if covered {
+				r.MovedCovered++
+			}
+			continue
+		case covered:
+			r.Covered++
+		case reason != "":
+			r.Waived = append(r.Waived, fmt.Sprintf("%s (%s)", place, reason))
+		default:
+			r.Uncovered = append(r.Uncovered, fmt.Sprintf("%s (%s)", place, cmp.Or(why, unrun(held))))
+		}
+		r.Statements++
+	}
+}
+
+// changed reports whether a line of the statement's own is new, or was moved.
+func (s statement) changed(added map[int]Line) (isNew, moved bool) {
+	for line := range s.lines {
+		if l, ok := added[line]; ok {
+			isNew, moved = isNew || !l.Moved, moved || l.Moved
+		}
+	}
+	return isNew, moved
+}
+
+func unrun(held bool) string {
+	if !held {
+		return "no block of the profile holds it"
+	}
+	return "no test runs it"
+}
+
+// displaced reports whether comments give places of a file other lines, so that
+// blocks of the profile could be taken for one another.
+func displaced(file *ast.File) bool {
+	return slices.ContainsFunc(file.Comments, func(group *ast.CommentGroup) bool {
+		return slices.ContainsFunc(group.List, func(c *ast.Comment) bool {
+			return strings.HasPrefix(c.Text, "//line ") || strings.HasPrefix(c.Text, "/*line ")
+		})
+	})
+}
+
+func generated(source []byte) bool {
+	file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.ParseComments|parser.PackageClauseOnly)
+	return err == nil && ast.IsGenerated(file)
+}
+
+var testFunction = regexp.MustCompile(`^func ((?:Test|Fuzz|Example)\w*)\(`)
+
+// deletedTests returns the tests that are in no file any more. One that was
+// moved or whose file was renamed is not deleted.
+func deletedTests(changes []Change) []string {
+	added := map[string]int{}
+	var removed []string
+	for _, c := range changes {
+		if strings.HasSuffix(c.Path, "_test.go") {
+			for _, line := range c.Added {
+				if m := testFunction.FindStringSubmatch(line.Text); m != nil {
+					added[m[1]]++
+				}
+			}
+		}
+		if strings.HasSuffix(c.Old, "_test.go") {
+			for _, line := range c.Removed {
+				if m := testFunction.FindStringSubmatch(line.Text); m != nil {
+					removed = append(removed, c.Old+" "+m[1])
+				}
+			}
+		}
+	}
+	return slices.DeleteFunc(removed, func(test string) bool {
+		_, name, _ := strings.Cut(test, " ")
+		added[name]--
+		return added[name] >= 0
+	})
+}
