@@ -17,6 +17,20 @@ type Tests struct {
 	Skipped     int      `json:"skipped"`
 	Packages    int      `json:"packages"`          // with tests
 	Problem     string   `json:"problem,omitempty"` // why the run itself failed
+	Module      string   `json:"module,omitempty"`  // what the packages' import paths begin with
+	Suites      []Suite  `json:"suites,omitempty"`  // by package
+	// Incomplete are instrumented processes that died before they had said what
+	// they had run.
+	Incomplete []string `json:"incomplete,omitempty"`
+}
+
+// A Suite counts the tests of a package, subtests included.
+type Suite struct {
+	Package string `json:"package"` // import path
+	Passed  int    `json:"passed"`
+	Failed  int    `json:"failed"`
+	Skipped int    `json:"skipped"`
+	Broken  bool   `json:"broken,omitempty"` // the package failed, also where no test of it did
 }
 
 // PredicateType implements [Predicate].

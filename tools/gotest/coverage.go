@@ -1,76 +1,106 @@
 package gotest
 
 import (
-	"bufio"
-	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/patchcover"
+	"github.com/magewright/magewright/tools/project"
 )
 
-// statements counts the statements of a coverage profile. A block that several
-// test programs report counts once, and is covered if one of them covers it.
-func statements(profile string) (covered, total int, err error) {
-	file, err := os.Open(filepath.Clean(profile))
-	if err != nil {
-		return 0, 0, fmt.Errorf("reading coverage profile: %w", err)
-	}
-	defer func() { _ = file.Close() }()
-	type block struct {
-		statements int
-		covered    bool
-	}
-	blocks := map[string]block{}
-	lines := bufio.NewScanner(file)
-	for n := 1; lines.Scan(); n++ {
-		if strings.HasPrefix(lines.Text(), "mode:") {
-			continue
-		}
-		var place string
-		var number, count int
-		if _, err := fmt.Sscan(lines.Text(), &place, &number, &count); err != nil {
-			return 0, 0, fmt.Errorf("reading coverage profile: %s:%d: %w", profile, n, err)
-		}
-		blocks[place] = block{number, count > 0 || blocks[place].covered}
-	}
-	if err := lines.Err(); err != nil {
-		return 0, 0, fmt.Errorf("reading coverage profile: %w", err)
-	}
-	for _, b := range blocks {
-		total += b.statements
-		if b.covered {
-			covered += b.statements
-		}
-	}
-	if total == 0 {
-		return 0, 0, fmt.Errorf("reading coverage profile: %s measures no statements", profile)
-	}
-	return covered, total, nil
-}
+// CountersVariable names the directory in which tests leave what instrumented
+// programs have counted: a directory for each process, with files as
+// runtime/coverage writes them.
+const CountersVariable = "MAGEWRIGHT_COVERAGE"
 
-// mergeProfiles writes the lines of several profiles, of which some may not
-// exist, as one.
-func mergeProfiles(merged string, profiles []string) error {
-	all := []byte("mode: atomic\n")
+// mergeProfiles writes several profiles, of which some may not exist, as one,
+// removes them, and returns it.
+func mergeProfiles(merged string, profiles []string) (patchcover.Profile, error) {
+	all := patchcover.Profile{}
 	for _, profile := range profiles {
-		data, err := os.ReadFile(filepath.Clean(profile))
+		err := readProfile(all, profile)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err != nil {
-			return fmt.Errorf("merging coverage profiles: %w", err)
+		if err == nil {
+			err = os.Remove(profile)
 		}
-		_, lines, _ := bytes.Cut(data, []byte("\n")) // the mode
-		all = append(all, lines...)
-		if err := os.Remove(profile); err != nil {
-			return fmt.Errorf("merging coverage profiles: %w", err)
+		if err != nil {
+			return nil, fmt.Errorf("merging coverage profiles: %s: %w", profile, err)
 		}
 	}
-	if err := os.WriteFile(filepath.Clean(merged), all, 0o600); err != nil {
-		return fmt.Errorf("merging coverage profiles: %w", err)
+	file, err := os.Create(filepath.Clean(merged))
+	if err != nil {
+		return nil, fmt.Errorf("merging coverage profiles: %w", err)
+	}
+	if err := errors.Join(all.Write(file), file.Close()); err != nil {
+		return nil, fmt.Errorf("merging coverage profiles: %w", err)
+	}
+	return all, nil
+}
+
+func readProfile(into patchcover.Profile, profile string) error {
+	file, err := os.Open(filepath.Clean(profile))
+	if err != nil {
+		return err
+	}
+	return errors.Join(into.Read(file), file.Close())
+}
+
+// convertCounters writes what instrumented programs have counted below dir as
+// a profile. It returns the processes that have left no counters: they died,
+// and what they had run can't be told.
+func convertCounters(ctx context.Context, cfg project.Config, dir, profile string) (incomplete []string, err error) {
+	processes, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading the counters of programs: %w", err)
+	}
+	var complete []string
+	for _, process := range processes {
+		counters, err := filepath.Glob(filepath.Join(dir, process.Name(), "covcounters.*"))
+		if err != nil {
+			return nil, fmt.Errorf("reading the counters of programs: %w", err)
+		}
+		if len(counters) == 0 {
+			incomplete = append(incomplete, process.Name())
+			continue
+		}
+		complete = append(complete, filepath.Join(dir, process.Name()))
+	}
+	if len(complete) == 0 {
+		return incomplete, nil
+	}
+	convert := command.Cmd{Dir: cfg.Dir, Stderr: cfg.Stderr}
+	if err := convert.Run(ctx, "go", "tool", "covdata", "textfmt", "-i="+strings.Join(complete, ","), "-o="+profile); err != nil {
+		return incomplete, fmt.Errorf("reading the counters of programs: %w", err)
+	}
+	return incomplete, nil
+}
+
+// keepSources leaves the digests of the sources that the profile is of: those
+// that were the same before and after the tests.
+func keepSources(cfg project.Config, before patchcover.Digests) error {
+	after, err := patchcover.DigestSources(cfg.Dir, cfg.Assembly)
+	if err != nil {
+		return err
+	}
+	path, err := cfg.Path("sources.json")
+	if err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(before.Unchanged(after), "", "  ")
+	if err != nil {
+		return fmt.Errorf("recording which sources were tested: %w", err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return fmt.Errorf("recording which sources were tested: %w", err)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/patchcover"
 	"github.com/magewright/magewright/tools/project"
 )
 
@@ -29,6 +31,14 @@ func Run(ctx context.Context, cfg project.Config) error {
 	if err != nil {
 		return err
 	}
+	// A profile of an earlier run must not pass for this one's.
+	if err := os.Remove(coverage); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing the earlier coverage profile: %w", err)
+	}
+	sources, err := patchcover.DigestSources(cfg.Dir, cfg.Assembly)
+	if err != nil {
+		return err
+	}
 	results, runErr := run(ctx, cfg, events, coverage)
 	if err := ctx.Err(); err != nil {
 		return err
@@ -37,6 +47,9 @@ func Run(ctx context.Context, cfg project.Config) error {
 		return runErr
 	}
 	if err := writeJUnit(cfg, results); err != nil {
+		return err
+	}
+	if err := keepSources(cfg, sources); err != nil {
 		return err
 	}
 	if err := keep(cfg, results, runErr); err != nil {
@@ -53,9 +66,9 @@ func Run(ctx context.Context, cfg project.Config) error {
 	case tests.Passed == 0:
 		return exit.Failed("go test ./...", "test: no test passed, which proves nothing: %s", results.Summary())
 	}
-	covered, total, err := statements(coverage)
-	if err != nil {
-		return err
+	covered, total := results.Profile.Count()
+	if total == 0 {
+		return exit.Failed("go test -cover ./...", "test: the coverage profile measures no statements")
 	}
 	fmt.Fprintf(cfg.Stdout, "test: %s; %.1f %% of %d statements covered\n", results.Summary(), 100*float64(covered)/float64(total), total)
 	return nil
@@ -71,6 +84,10 @@ func keep(cfg project.Config, results *Results, runErr error) error {
 		Passed:   count.Passed,
 		Skipped:  count.Skipped,
 		Packages: count.Packages,
+		Module:   results.Module,
+		Suites:   results.Suites(),
+
+		Incomplete: results.Incomplete,
 	}
 	for _, failure := range results.Failures() {
 		tests.FailedTests = append(tests.FailedTests, failure.Name())
@@ -81,7 +98,7 @@ func keep(cfg project.Config, results *Results, runErr error) error {
 	if runErr != nil || len(tests.FailedTests) > 0 || tests.Passed == 0 {
 		tests.Result = evidence.TestsFailed
 	}
-	for _, name := range []string{"test.json", "junit.xml", "coverage.out"} {
+	for _, name := range []string{"test.json", "junit.xml", "coverage.out", "sources.json"} {
 		// Where the tests could not be built there is no coverage.
 		if digest, err := evidence.Digest(filepath.Join(cfg.Evidence, name)); err == nil {
 			tests.Reports[name] = digest
@@ -97,6 +114,16 @@ func run(ctx context.Context, cfg project.Config, events, coverage string) (*Res
 		return nil, err
 	}
 	results := newResults()
+	if results.Module, err = (command.Cmd{Dir: cfg.Dir}).Output(ctx, "go", "list", "-m"); err != nil {
+		return nil, fmt.Errorf("reading the module's path: %w", err)
+	}
+	// Its name is another one each time: the go command takes tests that look at
+	// it for new, and does not answer from its cache what leaves no counters.
+	counters, err := os.MkdirTemp(filepath.Dir(coverage), "counters-")
+	if err != nil {
+		return nil, fmt.Errorf("making a place for the counters of programs: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(counters) }()
 	file, err := os.Create(filepath.Clean(events))
 	if err != nil {
 		return results, fmt.Errorf("keeping what the tests say: %w", err)
@@ -104,18 +131,22 @@ func run(ctx context.Context, cfg project.Config, events, coverage string) (*Res
 	// Without the paths of this checkout in it, what is compiled here is found
 	// again in the build cache by the next checkout, such as a build's.
 	test := []string{"test", "-trimpath", "-json", "-covermode=atomic"}
-	profiles := []string{coverage + ".race", coverage + ".plain"}
+	profiles := []string{coverage + ".race", coverage + ".plain", coverage + ".programs"}
 	var errs []error
 	for i, args := range [][]string{append([]string{"-race"}, racing...), plain} {
 		if len(args) > 1-i {
-			errs = append(errs, goTest(ctx, cfg, results, file, append(append(test[:len(test):len(test)], "-coverprofile="+profiles[i]), args...)))
+			errs = append(errs, goTest(ctx, cfg, results, file, counters, append(append(test[:len(test):len(test)], "-coverprofile="+profiles[i]), args...)))
 		}
 	}
 	errs = append(errs, file.Close())
 	if err := errors.Join(errs...); err != nil {
 		return results, err
 	}
-	return results, mergeProfiles(coverage, profiles)
+	if results.Incomplete, err = convertCounters(ctx, cfg, counters, profiles[2]); err != nil {
+		return results, err
+	}
+	results.Profile, err = mergeProfiles(coverage, profiles)
+	return results, err
 }
 
 // packages returns the project's packages, apart from those that can't be
@@ -149,7 +180,7 @@ func packages(ctx context.Context, cfg project.Config) (racing, plain []string, 
 }
 
 // goTest runs go test and adds what it says to results and to events.
-func goTest(ctx context.Context, cfg project.Config, results *Results, events io.Writer, args []string) error {
+func goTest(ctx context.Context, cfg project.Config, results *Results, events io.Writer, counters string, args []string) error {
 	reader, writer := io.Pipe()
 	parsed := make(chan error, 1)
 	go func() {
@@ -157,7 +188,7 @@ func goTest(ctx context.Context, cfg project.Config, results *Results, events io
 		_, _ = io.Copy(io.Discard, reader) // a reader that gave up must not block the tests
 		parsed <- err
 	}()
-	cmd := command.Cmd{Dir: cfg.Dir, Env: environ(), Stdout: writer, Stderr: cfg.Stderr}
+	cmd := command.Cmd{Dir: cfg.Dir, Env: append(environ(), CountersVariable+"="+counters), Stdout: writer, Stderr: cfg.Stderr}
 	runErr := cmd.Run(ctx, "go", args...)
 	_ = writer.Close()
 	if err := <-parsed; err != nil {

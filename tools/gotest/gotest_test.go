@@ -2,12 +2,15 @@ package gotest
 
 import (
 	"encoding/xml"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/project"
 )
@@ -124,22 +127,92 @@ func TestHalf(t *testing.T) { t.Run("four", func(t *testing.T) { t.Error("two wa
 	}
 }
 
-func TestStatementsMergesWhatSeveralProgramsReport(t *testing.T) {
+const program = `package main
+
+import (
+	"os"
+	"syscall"
+)
+
+func main() {
+	if len(os.Args) > 1 {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	println("done")
+}
+`
+
+// TestProgramsAreMeasured holds that what a test leaves of an instrumented
+// program is part of the profile, and that a program which was killed is named:
+// it leaves what could be counted (covmeta) and no counters.
+func TestProgramsAreMeasured(t *testing.T) {
 	t.Parallel()
-	profile := filepath.Join(t.TempDir(), "coverage.out")
-	text := "mode: atomic\na.go:1.2,3.4 2 0\na.go:5.1,6.2 3 0\na.go:1.2,3.4 2 7\n"
-	if err := os.WriteFile(profile, []byte(text), 0o600); err != nil {
+	for _, tt := range []struct{ name, process, argument, says string }{
+		{"one that ends", "whole", "", "1 passed, 0 failed, 0 skipped in 1 packages; 66.7 % of 3 statements covered"},
+		{"one that is killed", "killed", `"die"`, "1 passed, 0 failed, 0 skipped in 1 packages; 0.0 % of 3 statements covered"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cfg, out := module(t, map[string]string{"main.go": program, "main_test.go": fmt.Sprintf(`package main
+import ("os"; "os/exec"; "path/filepath"; "testing")
+func TestProgram(t *testing.T) {
+	dir, binary := filepath.Join(os.Getenv(%q), %q), filepath.Join(t.TempDir(), "program")
+	if err := os.Mkdir(dir, 0o700); err != nil { t.Fatal(err) }
+	if out, err := exec.Command("go", "build", "-cover", "-covermode=atomic", "-o", binary, ".").CombinedOutput(); err != nil { t.Fatalf("%%v\n%%s", err, out) }
+	cmd := exec.Command(binary, %s)
+	cmd.Env = append(os.Environ(), "GOCOVERDIR=" + dir)
+	_ = cmd.Run()
+}
+`, CountersVariable, tt.process, tt.argument)})
+			if err := Run(t.Context(), cfg); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if !strings.Contains(out.String(), tt.says) {
+				t.Errorf("the output lacks %q:\n%s", tt.says, out)
+			}
+			var tests evidence.Tests
+			statements, err := evidence.ReadDir(cfg.Evidence)
+			if err != nil || len(statements) != 1 || statements[0].Decode(&tests) != nil {
+				t.Fatalf("ReadDir = %v, %v", statements, err)
+			}
+			if got := strings.Join(tests.Incomplete, " "); (got == "killed") != (tt.process == "killed") {
+				t.Errorf("incomplete processes: %q", got)
+			}
+			if want := []evidence.Suite{{Package: "example", Passed: 1}}; tests.Module != "example" || !slices.Equal(tests.Suites, want) {
+				t.Errorf("module %s, suites %+v", tests.Module, tests.Suites)
+			}
+			digest, err := evidence.Digest(filepath.Join(cfg.Evidence, "sources.json"))
+			if err != nil || digest != tests.Reports["sources.json"] || tests.Reports["coverage.out"] == "" {
+				t.Errorf("reports %v, sources.json is %s, %v", tests.Reports, digest, err)
+			}
+			sources, err := os.ReadFile(filepath.Join(cfg.Evidence, "sources.json"))
+			if err != nil || !strings.Contains(string(sources), `"main.go": "`) {
+				t.Errorf("sources.json is %s, %v", sources, err)
+			}
+			if left, err := filepath.Glob(filepath.Join(cfg.Evidence, "co*")); err != nil || len(left) != 1 {
+				t.Errorf("the run leaves %v, %v", left, err)
+			}
+		})
+	}
+}
+
+func TestSuites(t *testing.T) {
+	t.Parallel()
+	r := newResults()
+	events := `{"Action":"pass","Package":"m/a","Test":"TestA"}
+{"Action":"skip","Package":"m/a","Test":"TestB"}
+{"Action":"pass","Package":"m/a"}
+{"Action":"fail","Package":"m/b","Test":"TestC"}
+{"Action":"fail","Package":"m/b"}
+{"Action":"fail","Package":"m/c"}
+{"Action":"skip","Package":"m/d"}
+`
+	if err := r.Parse(strings.NewReader(events), io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	covered, total, err := statements(profile)
-	if err != nil || covered != 2 || total != 5 {
-		t.Errorf("statements = %d of %d, %v; want 2 of 5", covered, total, err)
-	}
-	if err := os.WriteFile(profile, []byte("mode: atomic\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := statements(profile); err == nil {
-		t.Error("a profile without statements must be an error, not 100 %")
+	want := []evidence.Suite{{Package: "m/a", Passed: 1, Skipped: 1}, {Package: "m/b", Failed: 1, Broken: true}, {Package: "m/c", Broken: true}}
+	if got := r.Suites(); !slices.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 

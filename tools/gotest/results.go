@@ -5,9 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/patchcover"
 )
 
 // An Event is one line of `go test -json`, see `go doc test2json`.
@@ -38,7 +42,12 @@ func (t Test) Name() string { return strings.TrimSpace(t.Package + " " + t.Test)
 type Results struct {
 	Tests    []Test // those with a Test
 	Packages []Test // those without
-	builds   map[string]string
+
+	Module     string             // what the packages' import paths begin with
+	Profile    patchcover.Profile // of tests and programs; nil where a test failed
+	Incomplete []string           // programs that have left no counters
+
+	builds map[string]string
 }
 
 // A Count counts tests.
@@ -115,6 +124,37 @@ func (r *Results) Count() Count {
 	}
 	c.Packages = len(packages)
 	return c
+}
+
+// Suites counts the tests of each package that has any or failed, by its name.
+func (r *Results) Suites() []evidence.Suite {
+	suites := map[string]*evidence.Suite{}
+	suite := func(p string) *evidence.Suite {
+		if suites[p] == nil {
+			suites[p] = &evidence.Suite{Package: p}
+		}
+		return suites[p]
+	}
+	for _, t := range r.Tests {
+		switch s := suite(t.Package); t.Result {
+		case "pass":
+			s.Passed++
+		case "fail":
+			s.Failed++
+		case "skip":
+			s.Skipped++
+		}
+	}
+	for _, p := range r.Packages {
+		if p.Result == "fail" {
+			suite(p.Package).Broken = true
+		}
+	}
+	var sorted []evidence.Suite
+	for _, name := range slices.Sorted(maps.Keys(suites)) {
+		sorted = append(sorted, *suites[name])
+	}
+	return sorted
 }
 
 // Failures returns the tests that failed without a subtest that failed, and

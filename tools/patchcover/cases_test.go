@@ -150,7 +150,7 @@ func (c testCase) cover() string {
 	if err := profile.Read(strings.NewReader(c.get("profile"))); err != nil {
 		c.Fatal(err)
 	}
-	measured := map[string]string{}
+	measured := patchcover.Digests{}
 	for file, source := range patch.Sources {
 		if other := c.get("sources/" + file); other != "" {
 			source = []byte(other)

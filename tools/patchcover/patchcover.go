@@ -58,9 +58,9 @@ func (m *Mismatch) Error() string {
 	return fmt.Sprintf("the coverage profile is not of this commit: %s %s", m.File, m.Reason)
 }
 
-// Cover compares the patch with a profile. measured holds the SHA-256 of the
-// sources that the profile was made of, hexadecimal, by path.
-func (p Patch) Cover(profile Profile, measured map[string]string) (Result, error) {
+// Cover compares the patch with a profile that was made of the sources
+// measured.
+func (p Patch) Cover(profile Profile, measured Digests) (Result, error) {
 	r := Result{DeletedTests: deletedTests(p.Changes)}
 	for _, change := range p.Changes {
 		if change.Path == "" {
@@ -88,7 +88,7 @@ func (p Patch) Cover(profile Profile, measured map[string]string) (Result, error
 }
 
 // check holds that the profile is of this source.
-func check(file string, source []byte, profiled bool, measured map[string]string) error {
+func check(file string, source []byte, profiled bool, measured Digests) error {
 	sum := sha256.Sum256(source)
 	switch want, ok := measured[file]; {
 	case !ok && profiled:
