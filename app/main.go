@@ -37,7 +37,7 @@ func main() {
 		log.Error("starting", "error", err)
 		os.Exit(1)
 	}
-	lambda.Start(handler)
+	lambda.Start(measured(handler))
 }
 
 func handler(ctx context.Context, log *slog.Logger) (ledger.FunctionURLHandler, error) {
