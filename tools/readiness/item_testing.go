@@ -2,5 +2,5 @@ package readiness
 
 // testingChecks are those of the item Testing.
 func testingChecks() []Check {
-	return []Check{testsPass()}
+	return []Check{testsPass(), changedCode(), integrationTests()}
 }

@@ -38,6 +38,7 @@ type Collector struct {
 // collectors are all collectors, in the order of the checklist.
 var collectors = []Collector{
 	{readiness.Attestations{}, Attestations},
+	{readiness.ChangedCode{}, ChangedCode},
 	{readiness.Assembly{}, Assembly},
 	{readiness.Deployed{}, DeployedStacks},
 	{readiness.Production{}, Production},

@@ -1,0 +1,66 @@
+package collect
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/patchcover"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+// ChangedCode compares the Go code that differs from the base with the coverage
+// profile that `mage test` left.
+func ChangedCode(ctx context.Context, e Env) (evidence.Predicate, error) {
+	code := readiness.ChangedCode{
+		Made: evidence.Made{FinishedOn: e.Clock.Now(), Reports: map[string]string{}},
+		Base: e.Candidate.Base,
+	}
+	profile, measured := patchcover.Profile{}, patchcover.Digests{}
+	for _, report := range []struct {
+		name string
+		read func([]byte) error
+	}{
+		{"coverage.out", func(data []byte) error { return profile.Read(bytes.NewReader(data)) }},
+		{"sources.json", func(data []byte) error { return json.Unmarshal(data, &measured) }},
+	} {
+		file := filepath.Join(e.Project.Evidence, report.name)
+		data, err := os.ReadFile(file) // #nosec G304 -- below the evidence directory
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, exit.Missing("go tool mage test", "there is no %s of the tests", report.name)
+		}
+		if err == nil {
+			err = report.read(data)
+		}
+		if err != nil {
+			return nil, exit.Missing("go tool mage test", "reading what the tests cover: %s: %w", report.name, err)
+		}
+		sum := sha256.Sum256(data)
+		code.Reports[report.name] = hex.EncodeToString(sum[:])
+	}
+	from := emptyTree
+	if base := e.Candidate.Base; base != "" {
+		var err error
+		if from, err = (command.Cmd{Dir: e.Project.Dir}).Output(ctx, "git", "merge-base", base, e.Candidate.Commit); err != nil {
+			return nil, exit.Missing("git fetch --unshallow", "comparing with the base: %w", err)
+		}
+	}
+	patch, err := patchcover.ReadPatch(ctx, e.Project.Dir, from, e.Candidate.Commit)
+	if err != nil {
+		return nil, fmt.Errorf("reading what changed: %w", err)
+	}
+	if code.Result, err = patch.Cover(profile, measured); err != nil {
+		return nil, exit.Missing("go tool mage test", "comparing what changed with what tests cover: %w", err)
+	}
+	return code, nil
+}
