@@ -132,7 +132,7 @@ func TestChoose(t *testing.T) {
 		only string
 		want []string
 	}{
-		{"", []string{"list", "lint", "compile", "check", "synth", "go", "local", "rehearse"}},
+		{"", []string{"list", "lint", "compile", "check", "synth", "readiness", "go", "local", "rehearse"}},
 		{"^(list|synth)$", []string{"list", "synth"}},
 		{"nothing", nil},
 		{"(", nil},
@@ -292,5 +292,16 @@ func TestAFailedCommandSaysWhatItPrinted(t *testing.T) {
 	out, err := b.command(t.Context(), []string{"SAID=nothing"}, "sh", "-c", "echo found; echo $SAID >&2; exit 3")
 	if out != "found\n" || err == nil || !strings.HasSuffix(err.Error(), "exit status 3\nfound\nnothing") {
 		t.Errorf("command = %q, %v", out, err)
+	}
+}
+
+func TestReadinessOfAChange(t *testing.T) {
+	t.Parallel()
+	b := &bench{clock: clock.System()}
+	if err := b.readinessOf(t.Context(), large{files: 30, changed: 4, functions: 3}); err != nil {
+		t.Fatal(err)
+	}
+	if len(b.report.Rows) != 1 || b.report.Rows[0].Value <= 0 || !strings.Contains(b.report.Rows[0].Note, "30 Go files, 4 of them changed, 90 blocks") {
+		t.Errorf("rows %+v", b.report.Rows)
 	}
 }

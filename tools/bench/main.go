@@ -46,6 +46,7 @@ var measurements = []measurement{
 	{"compile", "the magefile's first compilation, with an empty build cache", (*bench).compile},
 	{"check", "go tool mage check", (*bench).check},
 	{"synth", "go tool mage synth", (*bench).synth},
+	{"readiness", "deciding the readiness of a large change", (*bench).readiness},
 	{"go", "the repository's Go benchmarks", (*bench).goBenchmarks},
 	{"local", "cdk deploy to the embedded AWS, and invocations through its endpoint", (*bench).local},
 	{"rehearse", "go tool mage rehearse -approve, by action", (*bench).rehearse},
