@@ -56,8 +56,28 @@ func ReadPatch(ctx context.Context, dir, from, to string) (Patch, error) {
 			before = append(before, c.Old)
 		}
 	}
-	p.Before, err = readFiles(ctx, dir, from, before)
+	if p.Before, err = readFiles(ctx, dir, from, before); err != nil {
+		return p, err
+	}
+	p.Mentioned, err = p.mentioned(ctx, dir, to)
 	return p, err
+}
+
+// mentioned looks for the import paths of changed packages in testdata.
+func (p Patch) mentioned(ctx context.Context, dir, tree string) (map[string]bool, error) {
+	found := map[string]bool{}
+	for _, c := range p.Changes {
+		name := profileName(p.Modules, c.Path)
+		if name == "" || !isTestSupport(c.Path) {
+			continue
+		}
+		err := (command.Cmd{Dir: dir}).Run(ctx, "git", "grep", "--quiet", "--text", "--fixed-strings", "-e", path.Dir(name), tree, "--", "*.go", ":(exclude)*_test.go")
+		if err != nil && command.ExitCode(err) != 1 {
+			return nil, fmt.Errorf("looking for who imports %s: %w", path.Dir(name), err)
+		}
+		found[c.Path] = err == nil
+	}
+	return found, nil
 }
 
 // readFiles returns files of a tree, by path, all by one process.

@@ -31,6 +31,9 @@ type Patch struct {
 	// generated code now.
 	Before  map[string][]byte
 	Modules []Module
+	// Mentioned are changed files in testdata whose package's import path is in a
+	// source that is not a test: they may be part of a program.
+	Mentioned map[string]bool
 }
 
 // A Result says what a patch changes and what of it is covered. Places are
@@ -47,7 +50,7 @@ type Result struct {
 	MovedCovered int      `json:"movedCovered,omitempty"`
 	Generated    []string `json:"generated,omitempty"`    // files that a generator wrote, left out
 	Flagged      []string `json:"flagged,omitempty"`      // files that became generated code by this change, counted all the same
-	TestSupport  []string `json:"testSupport,omitempty"`  // files in testdata that are in no profile, left out
+	TestSupport  []string `json:"testSupport,omitempty"`  // files in testdata that are in no profile and in no program, left out
 	DeletedTests []string `json:"deletedTests,omitempty"` // file and function
 }
 
@@ -71,7 +74,7 @@ func (p Patch) Cover(profile Profile, measured Digests) (Result, error) {
 			continue
 		}
 		name := profileName(p.Modules, change.Path)
-		if profile[name] == nil && isTestSupport(change.Path) {
+		if profile[name] == nil && isTestSupport(change.Path) && !p.Mentioned[change.Path] {
 			r.TestSupport = append(r.TestSupport, change.Path)
 			continue
 		}

@@ -106,12 +106,15 @@ func (c ChangedCode) aside() string {
 
 // leftOut is what could be wrong all the same.
 func (c ChangedCode) leftOut() string {
-	parts := []string{"declarations outside of functions; what the tests assert"}
+	parts := []string{"what was only removed; declarations outside of functions; dependencies, and what is not Go; what the tests assert"}
 	for _, list := range []struct {
 		name  string
 		items []string
 	}{
-		{"waived", c.Waived}, {"generated", c.Generated}, {"generated since this change and counted", c.Flagged}, {"the tests' own programs", c.TestSupport},
+		{"waived", c.Waived},
+		{"generated", c.Generated},
+		{"generated since this change and counted", c.Flagged},
+		{"the tests' own programs", c.TestSupport},
 	} {
 		if len(list.items) > 0 {
 			parts = append(parts, list.name+": "+strings.Join(list.items, ", "))

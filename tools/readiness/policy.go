@@ -96,6 +96,13 @@ func ParsePolicy(data []byte) (Policy, error) {
 			return p, fmt.Errorf("reading %s: parity: %s has no reason", PolicyFile, path)
 		}
 	}
+	// Written so that it holds for .nan too, which is less than nothing.
+	if c := p.Threshold(); !(c > 0 && c <= 100) {
+		return p, fmt.Errorf("reading %s: coverage is %v: want more than 0 and at most 100 percent", PolicyFile, c)
+	}
+	if p.CoverageWaivers < 0 {
+		return p, fmt.Errorf("reading %s: coverageWaivers is %d", PolicyFile, p.CoverageWaivers)
+	}
 	if a := p.Rehearsal.Account; a != "" && a != RehearsalAccount {
 		return p, fmt.Errorf("reading %s: rehearsal.account is %s: only %s, which AWS gives to nobody, can be a rehearsal's", PolicyFile, a, RehearsalAccount)
 	}

@@ -31,6 +31,18 @@ func TestThePolicyOfThisProject(t *testing.T) {
 	}
 }
 
+func TestThresholdsThatRequireNothing(t *testing.T) {
+	t.Parallel()
+	for text, ok := range map[string]bool{
+		"coverage: 100": true, "coverage: 0.5": true, "coverageWaivers: 3": true,
+		"coverage: 0": false, "coverage: .nan": false, "coverage: -1": false, "coverage: 101": false, "coverage: .inf": false, "coverageWaivers: -1": false,
+	} {
+		if _, err := ParsePolicy([]byte("required: [changed-code]\nmaxAge: 24h\n" + text + "\n")); (err == nil) != ok {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestMatchesPackage(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -19,6 +19,8 @@ import (
 
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/evidencetest"
 	"github.com/magewright/magewright/tools/gotest"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/patchcover"
@@ -44,11 +46,14 @@ func TestExerciseADeployedFunction(t *testing.T) {
 			t.Error(err)
 		}
 	}()
+	t.Setenv("AWS_SESSION_TOKEN", "") // of the build that this test may be part of
 	for name, value := range localaws.Environment(server.URL) {
 		t.Setenv(name, value)
 	}
-	url := deployFunction(t, counters)
-	result, err := smoke.Exercise(t.Context(), smoke.Target{Stage: "staging", URL: url, Commit: commit, Clock: clock.System()})
+	signer := evidencetest.NewSigner(t)
+	released := target(t, deployFunction(t, counters, signer.Key), clock.System())
+	released.Signer = signer
+	result, err := smoke.Exercise(t.Context(), released)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +70,7 @@ func TestExerciseADeployedFunction(t *testing.T) {
 
 // deployFunction deploys the function with a bucket and a URL, and returns the
 // URL.
-func deployFunction(t *testing.T, counters string) string {
+func deployFunction(t *testing.T, counters string, key evidence.Key) string {
 	t.Helper()
 	ctx := t.Context()
 	cfg, err := config.LoadDefaultConfig(ctx)
@@ -94,7 +99,7 @@ func deployFunction(t *testing.T, counters string) string {
 		Timeout:       aws.Int32(10),
 		Code:          &lambdatypes.FunctionCode{ZipFile: instrumented(t)},
 		Environment: &lambdatypes.Environment{Variables: map[string]string{
-			"EVIDENCE_BUCKET": "evidence", "STAGE": "staging", "COVERAGE_DIR": counters,
+			"EVIDENCE_BUCKET": "evidence", "EVIDENCE_KEY": key.String(), "STAGE": "staging", "COVERAGE_DIR": counters,
 		}},
 	}); err != nil {
 		t.Fatal(err)
