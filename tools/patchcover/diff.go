@@ -184,10 +184,14 @@ func (p *diffParser) hunkLine(prefix string, rest []byte) error {
 }
 
 // claimMoves lets each removed line stand for one moved line: what was removed
-// once and added twice was moved once and is new once.
+// once and added twice was moved once and is new once. What was no part of a
+// program before is new there.
 func claimMoves(changes []Change) {
 	left := map[string]int{}
 	for _, c := range changes {
+		if !isProduction(c.Old) {
+			continue
+		}
 		for _, line := range c.Removed {
 			left[line.Text]++
 		}

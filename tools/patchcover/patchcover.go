@@ -5,7 +5,8 @@
 // blocks. A statement is changed where a line of its own was added: that of an
 // if is its init and condition, not its body. It is covered where the block of
 // the profile that holds its beginning, by line and column, was run. A file
-// that the profile does not know is not covered.
+// that the profile does not know is not covered. Code that comes out of a test,
+// a generator's hands or a build constraint is new, whatever the diff says.
 package patchcover
 
 import (
@@ -102,6 +103,30 @@ func check(file string, source []byte, profiled bool, measured Digests) error {
 	return nil
 }
 
+// revives reports whether code counts that did not before, though its lines are
+// the same: that of a test, generated code, or code of other systems.
+func (c Change) revives() bool {
+	if c.Old != "" && !isProduction(c.Old) {
+		return true
+	}
+	constrains := func(line Line) bool { return strings.HasPrefix(line.Text, "//go:build ") }
+	return slices.ContainsFunc(c.Added, constrains) && c.Old != "" || slices.ContainsFunc(c.Removed, constrains) ||
+		slices.ContainsFunc(c.Removed, func(line Line) bool { return generatedHeader.MatchString(line.Text) })
+}
+
+// generatedHeader is as `go help generate` has it.
+var generatedHeader = regexp.MustCompile(`^// Code generated .* DO NOT EDIT\.$`)
+
+// isProduction reports whether the go command may build a file into a program.
+func isProduction(file string) bool {
+	if file == "" || strings.HasSuffix(file, "_test.go") || isTestSupport(file) {
+		return false
+	}
+	return !slices.ContainsFunc(strings.Split(file, "/"), func(element string) bool {
+		return strings.HasPrefix(element, "_") || strings.HasPrefix(element, ".")
+	})
+}
+
 // isTestSupport reports whether the go command leaves a file to the tests.
 func isTestSupport(file string) bool {
 	return slices.Contains(strings.Split(path.Dir(file), "/"), "testdata")
@@ -124,15 +149,20 @@ func (r *Result) cover(change Change, source, before []byte, name string, profil
 		}
 		r.Flagged = append(r.Flagged, change.Path)
 	}
+	lines := bytes.Split(source, []byte("\n"))
 	added := map[int]Line{}
 	for _, line := range change.Added {
 		added[line.Number] = line
+	}
+	if change.revives() {
+		for i := range lines {
+			added[i+1] = Line{Number: i + 1}
+		}
 	}
 	reasons, mute := waivers(fset, file, source)
 	for _, line := range mute {
 		r.Mute = append(r.Mute, fmt.Sprintf("%s:%d", change.Path, line))
 	}
-	lines := bytes.Split(source, []byte("\n"))
 	measure, why := profile.of(name), ""
 	switch {
 	case name == "":
