@@ -2,5 +2,5 @@ package readiness
 
 // codeReviewChecks are those of the item CodeReview.
 func codeReviewChecks() []Check {
-	return []Check{codingStandards()}
+	return []Check{peerReview(), codingStandards()}
 }

@@ -42,6 +42,8 @@ type Policy struct {
 	Parity map[string]string `yaml:"parity" json:"parity,omitempty"`
 	// People are those whose signatures count.
 	People []Person `yaml:"people" json:"people,omitempty"`
+	// Review says where changes are reviewed.
+	Review ReviewPolicy `yaml:"review" json:"review"`
 	// Rehearsal says which checks may stay UNKNOWN in a rehearsal.
 	Rehearsal Rehearsal `yaml:"rehearsal" json:"rehearsal"`
 }
@@ -102,6 +104,9 @@ func ParsePolicy(data []byte) (Policy, error) {
 	}
 	if p.CoverageWaivers < 0 {
 		return p, fmt.Errorf("reading %s: coverageWaivers is %d", PolicyFile, p.CoverageWaivers)
+	}
+	if err := p.Review.check(); err != nil {
+		return p, fmt.Errorf("reading %s: %w", PolicyFile, err)
 	}
 	if a := p.Rehearsal.Account; a != "" && a != RehearsalAccount {
 		return p, fmt.Errorf("reading %s: rehearsal.account is %s: only %s, which AWS gives to nobody, can be a rehearsal's", PolicyFile, a, RehearsalAccount)

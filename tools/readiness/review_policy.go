@@ -1,0 +1,56 @@
+package readiness
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// The review platforms that can be asked.
+const (
+	GitHub     = "github"
+	GitLab     = "gitlab"
+	CodeCommit = "codecommit"
+)
+
+// A ReviewPolicy says where changes are reviewed. Where Platform is not set,
+// the origin remote says it.
+type ReviewPolicy struct {
+	Platform   string `yaml:"platform" json:"platform,omitempty"`     // GitHub, GitLab or CodeCommit
+	URL        string `yaml:"url" json:"url,omitempty"`               // of a platform of one's own; for CodeCommit the endpoint
+	Repository string `yaml:"repository" json:"repository,omitempty"` // owner/name, group/project or name
+	// Accounts say who stands behind an address that commits bear: an account of
+	// the platform, or the name by which a person signs.
+	Accounts map[string]string `yaml:"accounts" json:"accounts,omitempty"`
+}
+
+// Account returns who stands behind an address, or "".
+func (p ReviewPolicy) Account(email string) string {
+	for address, account := range p.Accounts {
+		if strings.EqualFold(address, email) {
+			return account
+		}
+	}
+	return ""
+}
+
+// check returns an error where the platform can't be asked so.
+func (p ReviewPolicy) check() error {
+	if p.Platform == "" {
+		if p.URL != "" || p.Repository != "" {
+			return fmt.Errorf("review names no platform: %s, %s or %s", GitHub, GitLab, CodeCommit)
+		}
+		return nil
+	}
+	if !slices.Contains([]string{GitHub, GitLab, CodeCommit}, p.Platform) {
+		return fmt.Errorf("review.platform is %q: %s, %s and %s can be asked", p.Platform, GitHub, GitLab, CodeCommit)
+	}
+	if p.Repository == "" || p.Platform == GitHub && strings.Count(p.Repository, "/") != 1 {
+		return fmt.Errorf("review.repository is %q: write owner/name, group/project, or CodeCommit's name", p.Repository)
+	}
+	if u, err := url.Parse(p.URL); err != nil || p.URL != "" && (u.Scheme != "https" && u.Hostname() != "127.0.0.1" || u.Host == "") {
+		return fmt.Errorf("review.url is %q: it takes a token, so it must be https", p.URL)
+	}
+	return nil
+}
