@@ -39,6 +39,7 @@ type Collector struct {
 var collectors = []Collector{
 	{readiness.Attestations{}, Attestations},
 	{readiness.ChangedCode{}, ChangedCode},
+	{readiness.Reviews{}, Reviews},
 	{readiness.Assembly{}, Assembly},
 	{readiness.Deployed{}, DeployedStacks},
 	{readiness.Production{}, Production},

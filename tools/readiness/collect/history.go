@@ -1,0 +1,117 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+// A history is the clone's, with what was learnt of its merges.
+type history struct {
+	git    command.Cmd
+	ids    string // what git rev-list takes for the range
+	merges map[string]bool
+}
+
+// A gitCommit is a commit of the range with its parents and its writers: the
+// addresses of author and co-authors.
+type gitCommit struct {
+	readiness.RangeCommit
+	parents []string
+	writers []string
+}
+
+func newHistory(e Env) *history {
+	h := &history{git: command.Cmd{Dir: e.Project.Dir}, ids: e.Candidate.Commit, merges: map[string]bool{}}
+	if e.Candidate.Base != "" {
+		h.ids = e.Candidate.Base + ".." + e.Candidate.Commit
+	}
+	return h
+}
+
+var (
+	coAuthor = regexp.MustCompile(`(?im)^\s*co-authored-by:.*?([^\s<>]+@[^\s<>]+)`)
+	reviewer = regexp.MustCompile(`(?im)^\s*((?:reviewed|approved|acked)-by:.*)$`)
+)
+
+// coAuthors returns the addresses of a message's Co-authored-by lines, wherever
+// they are in it.
+func coAuthors(message string) []string {
+	var emails []string
+	for _, m := range coAuthor.FindAllStringSubmatch(message, -1) {
+		emails = append(emails, m[1])
+	}
+	return emails
+}
+
+// commits returns the commits of the range, the newest first.
+func (h *history) commits(ctx context.Context) ([]*gitCommit, error) {
+	out, err := h.git.Output(ctx, "git", "log", "-z", "--no-show-signature", "--no-mailmap", "--format=%H%x1f%P%x1f%ae%x1f%ce%x1f%s%x1f%B", h.ids)
+	if err != nil {
+		return nil, fmt.Errorf("reading the commits of %s: %w", h.ids, err)
+	}
+	var commits []*gitCommit
+	for entry := range strings.SplitSeq(out, "\x00") {
+		if entry == "" {
+			continue
+		}
+		fields := strings.SplitN(entry, "\x1f", 6)
+		if len(fields) != 6 {
+			return nil, fmt.Errorf("reading the commits of %s: git log answered %q", h.ids, entry)
+		}
+		c := &gitCommit{parents: strings.Fields(fields[1])}
+		c.Commit, c.Subject = fields[0], fields[4]
+		c.Clean = h.clean(ctx, c.Commit, c.parents)
+		c.writers = append([]string{fields[2]}, coAuthors(fields[5])...)
+		for _, email := range append([]string{fields[3]}, c.writers...) {
+			if !slices.Contains(c.Emails, email) && !c.Clean {
+				c.Emails = append(c.Emails, email)
+			}
+		}
+		for _, m := range reviewer.FindAllStringSubmatch(fields[5], -1) {
+			c.Claims = append(c.Claims, strings.TrimSpace(m[1]))
+		}
+		if len(c.parents) > 1 {
+			c.Claims = append(c.Claims, "it is a merge: "+c.Subject)
+		}
+		commits = append(commits, c)
+	}
+	return commits, nil
+}
+
+// has reports whether the clone holds a commit.
+func (h *history) has(ctx context.Context, commit string) bool {
+	_, err := h.git.Output(ctx, "git", "cat-file", "-e", commit+"^{commit}")
+	return err == nil
+}
+
+// clean reports whether a merge of two parents has just the tree that git makes
+// of them by itself, so that nothing came in with the merge. What can't be told
+// is not clean: a conflict, an octopus, a parent that is not in the clone.
+func (h *history) clean(ctx context.Context, commit string, parents []string) bool {
+	if len(parents) != 2 {
+		return false
+	}
+	known, ok := h.merges[commit]
+	if !ok {
+		known = h.merged(ctx, parents[0], parents[1], commit)
+		h.merges[commit] = known
+	}
+	return known
+}
+
+// merged reports whether the tree of a commit is what git makes of one and
+// other by itself.
+func (h *history) merged(ctx context.Context, one, other, commit string) bool {
+	merge, err := h.git.Output(ctx, "git", "merge-tree", "--write-tree", one, other)
+	if err != nil {
+		return false
+	}
+	tree, err := h.git.Output(ctx, "git", "rev-parse", "--verify", "--quiet", commit+"^{tree}")
+	return err == nil && merge == tree
+}

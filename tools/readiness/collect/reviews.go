@@ -1,0 +1,209 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+const (
+	// mostCommits is how many commits a platform is asked about: it is a request
+	// or more for each.
+	mostCommits = 500
+	// platformTimeout is how long a platform may take for an answer.
+	platformTimeout = 30 * time.Second
+)
+
+// A platform knows the review requests that commits came by.
+type platform interface {
+	// requests returns those of a commit of the range, which may have been made
+	// by the platform itself when it merged.
+	requests(ctx context.Context, commit string) ([]*pull, error)
+	// landed returns who is behind a commit that a request became, and whether
+	// the platform has signed it.
+	landed(ctx context.Context, c *gitCommit) (landing, error)
+	// rules says in words what the platform enforces for the branches.
+	rules(ctx context.Context, branches []string) []string
+}
+
+// Reviews asks the review platform about each commit of the range. Where it
+// can't be asked, what the commits say of themselves is left, and the reason.
+func Reviews(ctx context.Context, e Env) (evidence.Predicate, error) {
+	history := newHistory(e)
+	commits, err := history.commits(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := readiness.Reviews{Made: evidence.Made{FinishedOn: e.Clock.Now()}}
+	where, err := findPlatform(ctx, e)
+	if err == nil {
+		r.Platform, r.Repository, r.From = where.Platform, where.Repository, where.from
+		err = askPlatform(ctx, e, where, history, commits, &r)
+	}
+	if err != nil {
+		r.Reason, r.Requests = err.Error(), nil
+		if missing, ok := errors.AsType[*exit.Error](err); ok {
+			r.Reason, r.Next = missing.Err.Error(), missing.Next
+		}
+	}
+	for _, c := range commits {
+		r.Commits = append(r.Commits, c.RangeCommit)
+	}
+	return r, nil
+}
+
+func askPlatform(ctx context.Context, e Env, where place, history *history, commits []*gitCommit, r *readiness.Reviews) error {
+	if e.Candidate.Shallow {
+		return exit.Missing("git fetch --unshallow", "the clone is shallow")
+	}
+	if len(commits) > mostCommits {
+		return exit.Missing("go tool mage readiness -base=COMMIT", "%d commits are more than the %d that a platform is asked about", len(commits), mostCommits)
+	}
+	client, err := where.connect(e, history)
+	if err != nil {
+		return err
+	}
+	pulls := map[string]*pull{}
+	landed := map[string][]landing{} // commits that are not in the request as it was reviewed
+	for _, c := range commits {
+		if c.Clean {
+			continue
+		}
+		found, err := client.requests(ctx, c.Commit)
+		if err != nil {
+			return exit.Missing("go tool mage readiness", "asking %s about commit %.12s: %w", where.Platform, c.Commit, err)
+		}
+		for _, p := range found {
+			pulls[p.ID] = p
+			c.Requests = append(c.Requests, p.ID)
+			if p.commit(c.Commit) != nil {
+				continue
+			}
+			l, err := client.landed(ctx, c)
+			if err != nil {
+				return exit.Missing("go tool mage readiness", "asking %s about commit %.12s: %w", where.Platform, c.Commit, err)
+			}
+			landed[p.ID] = append(landed[p.ID], l)
+		}
+	}
+	branches := map[string]bool{}
+	for _, id := range slices.Sorted(maps.Keys(pulls)) {
+		p := pulls[id]
+		branches[p.branch] = true
+		if err := p.settle(ctx, history, landed[id], e.Policy.Review); err != nil {
+			return fmt.Errorf("reading %s: %w", id, err)
+		}
+		r.Requests = append(r.Requests, p.ReviewRequest)
+	}
+	r.Rules = client.rules(ctx, slices.Sorted(maps.Keys(branches)))
+	return nil
+}
+
+// A place is where changes are reviewed.
+type place struct {
+	readiness.ReviewPolicy
+	from   string
+	region string // of CodeCommit
+}
+
+// connect returns a client of the platform, or an error where there is no
+// token.
+func (w place) connect(e Env, h *history) (platform, error) {
+	web := &http.Client{Timeout: platformTimeout}
+	switch w.Platform {
+	case readiness.GitHub:
+		return newGitHub(w, web)
+	case readiness.GitLab:
+		return newGitLab(w, web)
+	default:
+		return newCodeCommit(w, e, h)
+	}
+}
+
+// findPlatform takes the platform from the policy, which is the base's, or else
+// from the origin remote.
+func findPlatform(ctx context.Context, e Env) (place, error) {
+	if e.Policy.Review.Platform != "" {
+		return place{ReviewPolicy: e.Policy.Review, from: readiness.FromPolicy}, nil
+	}
+	const next = "name review.platform and review.repository in " + readiness.PolicyFile
+	origin, err := command.Cmd{Dir: e.Project.Dir}.Output(ctx, "git", "remote", "get-url", "origin")
+	if err != nil {
+		return place{}, exit.Missing(next, "there is no origin remote, and the policy names no review platform")
+	}
+	found, ok := parseRemote(origin)
+	if !ok {
+		return place{}, exit.Missing(next, "the origin remote, %s, is no review platform that is known", withoutSecret(origin))
+	}
+	found.from = "origin"
+	return found, nil
+}
+
+var (
+	scpLike        = regexp.MustCompile(`^(?:[\w.-]+@)?([\w.-]+):([^/].*)$`)
+	codecommitHost = regexp.MustCompile(`^git-codecommit\.([a-z0-9-]+)\.amazonaws\.com$`)
+	grc            = regexp.MustCompile(`^codecommit:(?::([a-z0-9-]+):)?//(?:[^@/]+@)?([\w.-]+)$`)
+)
+
+// parseRemote understands the addresses by which git, and git-remote-codecommit,
+// reach the platforms' own hosts.
+// See https://docs.aws.amazon.com/codecommit/latest/userguide/setting-up-git-remote-codecommit.html.
+func parseRemote(remote string) (place, bool) {
+	if m := grc.FindStringSubmatch(remote); m != nil {
+		return place{ReviewPolicy: readiness.ReviewPolicy{Platform: readiness.CodeCommit, Repository: m[2]}, region: m[1]}, true
+	}
+	host, path := "", ""
+	if u, err := url.Parse(remote); err == nil && u.Host != "" {
+		host, path = u.Hostname(), u.Path
+	} else if m := scpLike.FindStringSubmatch(remote); m != nil {
+		host, path = m[1], m[2]
+	}
+	path = strings.TrimSuffix(strings.Trim(path, "/"), ".git")
+	found := place{ReviewPolicy: readiness.ReviewPolicy{Repository: path}}
+	switch aws := codecommitHost.FindStringSubmatch(host); {
+	case host == "github.com" && strings.Count(path, "/") == 1:
+		found.Platform = readiness.GitHub
+	case host == "gitlab.com" && strings.Count(path, "/") >= 1:
+		found.Platform = readiness.GitLab
+	case aws != nil && strings.HasPrefix(path, "v1/repos/"):
+		found.Platform, found.region, found.Repository = readiness.CodeCommit, aws[1], strings.TrimPrefix(path, "v1/repos/")
+	default:
+		return place{}, false
+	}
+	return found, true
+}
+
+// withoutSecret returns a remote without the password that it may hold.
+func withoutSecret(remote string) string {
+	if u, err := url.Parse(remote); err == nil {
+		return u.Redacted()
+	}
+	return remote
+}
+
+// nameless returns whose address a platform hands out in the place of a
+// person's own, such as 1234+ada@users.noreply.github.com, or "".
+func nameless(email, domain string) string {
+	name, ok := strings.CutSuffix(strings.ToLower(email), "@"+domain)
+	if !ok {
+		return ""
+	}
+	for _, separator := range []string{"+", "-"} { // GitHub's, GitLab's
+		if id, rest, found := strings.Cut(name, separator); found && id != "" && strings.Trim(id, "0123456789") == "" {
+			return rest
+		}
+	}
+	return name
+}
