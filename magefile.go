@@ -154,3 +154,8 @@ type Pipeline mg.Namespace
 func (Pipeline) Deploy(ctx context.Context) error {
 	return target.Run(ctx, deploy.Stack("magewright-pipeline"))
 }
+
+// Status shows the pipeline's last execution, and what waits for an answer.
+func (Pipeline) Status(ctx context.Context) error {
+	return program.Run(ctx, "./tools/pipelinestatus")
+}

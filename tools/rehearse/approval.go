@@ -12,18 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"golang.org/x/term"
 
+	"github.com/magewright/magewright/tools/pipeline"
 	"github.com/magewright/magewright/tools/project"
 )
 
 // An approve answers an approval. It returns no answer where somebody else
 // will give it, by the API.
-type approve func(ctx context.Context, a approval) (answer, error)
-
-// An approval is a manual approval that waits.
-type approval struct {
-	stage, action, token string
-	link, text           string
-}
+type approve func(ctx context.Context, a pipeline.Approval) (answer, error)
 
 type answer int
 
@@ -35,7 +30,7 @@ const (
 
 // always answers every approval in the same way.
 func always(approved bool) approve {
-	return func(context.Context, approval) (answer, error) {
+	return func(context.Context, pipeline.Approval) (answer, error) {
 		if approved {
 			return yes, nil
 		}
@@ -48,16 +43,14 @@ func approver(cfg project.Config, approved bool, e *endpoint, v *view) approve {
 	if approved {
 		return always(true)
 	}
-	return func(ctx context.Context, a approval) (answer, error) {
+	return func(ctx context.Context, a pipeline.Approval) (answer, error) {
 		v.pause()
 		defer v.resume()
-		fmt.Fprintf(cfg.Stdout, "\n%s\nsee  %s\n", a.text, a.link)
+		fmt.Fprintf(cfg.Stdout, "\n%s\nsee  %s\n", a.Text, a.Link)
 		if term.IsTerminal(int(os.Stdin.Fd())) { // #nosec G115 -- a file descriptor is small
 			return ask(ctx, cfg)
 		}
-		fmt.Fprintf(cfg.Stdout, "answer from another shell:\n%s"+
-			"aws codepipeline put-approval-result --pipeline-name %s --stage-name %s --action-name %s --token %s --result summary=seen,status=Approved\n",
-			e.exports(), pipelineName, a.stage, a.action, a.token)
+		fmt.Fprintf(cfg.Stdout, "answer from another shell:\n%s%s\n", e.exports(), a.Answer())
 		return later, nil
 	}
 }
@@ -104,7 +97,7 @@ func ask(ctx context.Context, cfg project.Config) (answer, error) {
 
 // decide gets an answer for the approval that waits and hands it on.
 func (r *rehearsal) decide(ctx context.Context, action types.ActionExecutionDetail, answerer approve) error {
-	a, err := r.approval(ctx, action)
+	a, err := pipeline.Awaited(ctx, r.pipelines, action)
 	if err != nil {
 		return err
 	}
@@ -118,36 +111,13 @@ func (r *rehearsal) decide(ctx context.Context, action types.ActionExecutionDeta
 	}
 	_, err = r.pipelines.PutApprovalResult(ctx, &codepipeline.PutApprovalResultInput{
 		PipelineName: aws.String(pipelineName),
-		StageName:    &a.stage,
-		ActionName:   &a.action,
-		Token:        &a.token,
+		StageName:    &a.Stage,
+		ActionName:   &a.Action,
+		Token:        &a.Token,
 		Result:       result,
 	})
 	if err != nil {
 		return fmt.Errorf("answering the approval: %w", err)
 	}
 	return nil
-}
-
-// approval returns what an approver is shown, with the token of the answer.
-func (r *rehearsal) approval(ctx context.Context, action types.ActionExecutionDetail) (approval, error) {
-	a := approval{stage: aws.ToString(action.StageName), action: aws.ToString(action.ActionName)}
-	if action.Input != nil {
-		a.link, a.text = action.Input.ResolvedConfiguration["ExternalEntityLink"], action.Input.ResolvedConfiguration["CustomData"]
-	}
-	state, err := r.pipelines.GetPipelineState(ctx, &codepipeline.GetPipelineStateInput{Name: aws.String(pipelineName)})
-	if err != nil {
-		return a, fmt.Errorf("reading the approval: %w", err)
-	}
-	for _, stage := range state.StageStates {
-		for _, s := range stage.ActionStates {
-			if aws.ToString(stage.StageName) == a.stage && aws.ToString(s.ActionName) == a.action && s.LatestExecution != nil {
-				a.token = aws.ToString(s.LatestExecution.Token)
-			}
-		}
-	}
-	if a.token == "" {
-		return a, fmt.Errorf("reading the approval: %s/%s has no token", a.stage, a.action)
-	}
-	return a, nil
 }

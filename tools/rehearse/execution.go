@@ -16,6 +16,7 @@ import (
 
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/pipeline"
 )
 
 // pollInterval is how often the pipeline is looked at.
@@ -79,7 +80,7 @@ func (r *rehearsal) watch(ctx context.Context, id string, answer approve) (types
 		if err != nil {
 			return "", fmt.Errorf("reading execution %s: %w", id, err)
 		}
-		actions, err := r.actions(ctx, id)
+		actions, err := pipeline.Actions(ctx, r.pipelines, id)
 		if err != nil {
 			return "", err
 		}
@@ -90,7 +91,7 @@ func (r *rehearsal) watch(ctx context.Context, id string, answer approve) (types
 			return status, nil
 		}
 		if waits := slices.IndexFunc(actions, func(a types.ActionExecutionDetail) bool {
-			return a.Status == types.ActionExecutionStatusInProgress && isApproval(a)
+			return a.Status == types.ActionExecutionStatusInProgress && pipeline.IsApproval(a)
 		}); waits >= 0 && !asked {
 			asked = true
 			if err := r.decide(ctx, actions[waits], answer); err != nil {
@@ -101,31 +102,6 @@ func (r *rehearsal) watch(ctx context.Context, id string, answer approve) (types
 			return "", err
 		}
 	}
-}
-
-func isApproval(a types.ActionExecutionDetail) bool {
-	return a.Input != nil && a.Input.ActionTypeId != nil && a.Input.ActionTypeId.Category == types.ActionCategoryApproval
-}
-
-// actions returns the actions of an execution that have begun. One that was
-// tried again is there as it was the last time.
-func (r *rehearsal) actions(ctx context.Context, id string) ([]types.ActionExecutionDetail, error) {
-	var actions []types.ActionExecutionDetail
-	pages := codepipeline.NewListActionExecutionsPaginator(r.pipelines, &codepipeline.ListActionExecutionsInput{
-		PipelineName: aws.String(pipelineName),
-		Filter: &types.ActionExecutionFilter{LatestInPipelineExecution: &types.LatestInPipelineExecutionFilter{
-			PipelineExecutionId: &id,
-			StartTimeRange:      types.StartTimeRangeLatest,
-		}},
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("reading the actions of %s: %w", id, err)
-		}
-		actions = append(actions, page.ActionExecutionDetails...)
-	}
-	return actions, nil
 }
 
 // rollbackOf returns the execution by which a stage returns to the one before,
@@ -149,7 +125,7 @@ func (r *rehearsal) rollbackOf(ctx context.Context, id string) (string, error) {
 // explain prints the last lines that the failed actions logged, and returns
 // what failed.
 func (r *rehearsal) explain(ctx context.Context, id string, status types.PipelineExecutionStatus) error {
-	actions, err := r.actions(ctx, id)
+	actions, err := pipeline.Actions(ctx, r.pipelines, id)
 	if err != nil {
 		return err
 	}
@@ -161,7 +137,7 @@ func (r *rehearsal) explain(ctx context.Context, id string, status types.Pipelin
 		}
 		name := aws.ToString(action.StageName) + "/" + aws.ToString(action.ActionName)
 		failed = append(failed, name)
-		rejected = rejected || isApproval(action)
+		rejected = rejected || pipeline.IsApproval(action)
 		if tail := r.lastLines(ctx, action); tail != "" {
 			fmt.Fprintf(r.cfg.Stdout, "\n%s said at the end:\n%s", name, tail)
 		}

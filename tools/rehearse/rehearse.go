@@ -23,13 +23,14 @@ import (
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/pipeline"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/stack"
 	"github.com/magewright/magewright/tools/synth"
 )
 
 // pipelineName is the name of the pipeline and of its stack.
-const pipelineName = "magewright-pipeline"
+const pipelineName = pipeline.Name
 
 // rehearse is the way from HEAD to production.
 func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {

@@ -1,0 +1,83 @@
+// Package pipeline reads what the deployed pipeline does, wherever it runs.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+)
+
+// Name is the name of the pipeline, and of its stack.
+const Name = "magewright-pipeline"
+
+// Actions returns the actions of an execution that have begun, the newest
+// first. One that was tried again is there as it was the last time.
+func Actions(ctx context.Context, client *codepipeline.Client, execution string) ([]types.ActionExecutionDetail, error) {
+	var actions []types.ActionExecutionDetail
+	pages := codepipeline.NewListActionExecutionsPaginator(client, &codepipeline.ListActionExecutionsInput{
+		PipelineName: aws.String(Name),
+		Filter: &types.ActionExecutionFilter{LatestInPipelineExecution: &types.LatestInPipelineExecutionFilter{
+			PipelineExecutionId: &execution,
+			StartTimeRange:      types.StartTimeRangeLatest,
+		}},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("reading the actions of %s: %w", execution, err)
+		}
+		actions = append(actions, page.ActionExecutionDetails...)
+	}
+	return actions, nil
+}
+
+// IsApproval reports whether an action is a manual approval.
+func IsApproval(a types.ActionExecutionDetail) bool {
+	return a.Input != nil && a.Input.ActionTypeId != nil && a.Input.ActionTypeId.Category == types.ActionCategoryApproval
+}
+
+// An Approval is a manual approval that waits.
+type Approval struct {
+	Stage, Action, Token string
+	Link, Text           string
+}
+
+// ErrNoToken says that CodePipeline shows no token for an approval: it was
+// answered just now, or its pipeline runs in the mode PARALLEL, where only the
+// notification holds it.
+var ErrNoToken = errors.New("CodePipeline shows no token to answer with")
+
+// Awaited returns what the approver of an action is shown, with the token of
+// the answer.
+func Awaited(ctx context.Context, client *codepipeline.Client, action types.ActionExecutionDetail) (Approval, error) {
+	a := Approval{Stage: aws.ToString(action.StageName), Action: aws.ToString(action.ActionName)}
+	if action.Input != nil {
+		a.Link, a.Text = action.Input.ResolvedConfiguration["ExternalEntityLink"], action.Input.ResolvedConfiguration["CustomData"]
+	}
+	state, err := client.GetPipelineState(ctx, &codepipeline.GetPipelineStateInput{Name: aws.String(Name)})
+	if err != nil {
+		return a, fmt.Errorf("reading the approval: %w", err)
+	}
+	for _, stage := range state.StageStates {
+		for _, s := range stage.ActionStates {
+			if aws.ToString(stage.StageName) == a.Stage && aws.ToString(s.ActionName) == a.Action && s.LatestExecution != nil &&
+				aws.ToString(s.LatestExecution.ActionExecutionId) == aws.ToString(action.ActionExecutionId) {
+				a.Token = aws.ToString(s.LatestExecution.Token)
+			}
+		}
+	}
+	if a.Token == "" {
+		return a, fmt.Errorf("reading the approval %s/%s: %w", a.Stage, a.Action, ErrNoToken)
+	}
+	return a, nil
+}
+
+// Answer returns the command that approves.
+func (a Approval) Answer() string {
+	return fmt.Sprintf("aws codepipeline put-approval-result --pipeline-name %s --stage-name %s --action-name %s --token %s --result summary=seen,status=Approved",
+		Name, a.Stage, a.Action, a.Token)
+}
