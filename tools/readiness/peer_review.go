@@ -76,6 +76,9 @@ func platformReview(in Inputs, reviews *Reviews) Result {
 	counted := fmt.Sprintf("%s, %d of them empty merges, by %s with %s that count; %s",
 		count(len(in.Candidate.Commits), "commit"), clean, count(len(requests), "request"), count(len(approvals), "approval"), reviews.Platform)
 	notChecked := "Whether two accounts are one person, and what was there before the base."
+	if reviews.Platform != GitHub {
+		notChecked += " Who pushed before a request was opened: its opener is taken to have."
+	}
 	if len(reviews.Rules) > 0 {
 		notChecked += " What the platform enforces now: " + strings.Join(reviews.Rules, "; ") + "."
 	}

@@ -51,19 +51,20 @@ func coAuthors(message string) []string {
 
 // commits returns the commits of the range, the newest first.
 func (h *history) commits(ctx context.Context) ([]*gitCommit, error) {
-	out, err := h.git.Output(ctx, "git", "log", "-z", "--no-show-signature", "--no-mailmap", "--format=%H%x1f%P%x1f%ae%x1f%ce%x1f%s%x1f%B", h.ids)
+	out, err := h.git.Output(ctx, "git", "log", "-z", "--no-show-signature", "--no-mailmap", "--format=%H%x00%P%x00%ae%x00%ce%x00%s%x00%B", h.ids)
 	if err != nil {
 		return nil, fmt.Errorf("reading the commits of %s: %w", h.ids, err)
 	}
+	// No field of a commit can hold a NUL.
+	all := strings.Split(strings.TrimSuffix(out, "\x00"), "\x00")
+	if out == "" {
+		return nil, nil
+	}
+	if len(all)%6 != 0 {
+		return nil, fmt.Errorf("reading the commits of %s: git log answered %d fields", h.ids, len(all))
+	}
 	var commits []*gitCommit
-	for entry := range strings.SplitSeq(out, "\x00") {
-		if entry == "" {
-			continue
-		}
-		fields := strings.SplitN(entry, "\x1f", 6)
-		if len(fields) != 6 {
-			return nil, fmt.Errorf("reading the commits of %s: git log answered %q", h.ids, entry)
-		}
+	for fields := range slices.Chunk(all, 6) {
 		c := &gitCommit{parents: strings.Fields(fields[1])}
 		c.Commit, c.Subject = fields[0], fields[4]
 		c.Clean = h.clean(ctx, c.Commit, c.parents)

@@ -268,3 +268,33 @@ func TestNobodyToAsk(t *testing.T) {
 		t.Error("a range that can't be read gives no error")
 	}
 }
+
+// TestHistory holds that what a commit's author writes can't hide who has
+// written it.
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t)
+	base := r.commit(map[string]string{"a": "a"})
+	r.git("commit", "--quiet", "--allow-empty", "--author=Ada <ada@example.com>", "-m", "Odd\x1f subject\n\nReviewed-by: a\nReviewed-by: b\n\n  CO-AUTHORED-BY: Grace <grace@example.com>\n\nco-authored-by: linus@example.com\nnot co-authored-by: x@example.com")
+	head := r.git("rev-parse", "HEAD")
+	e := Env{Project: r.at(head), Candidate: readiness.Candidate{Base: base, Commit: head}}
+	commits, err := newHistory(e).commits(t.Context())
+	if err != nil || len(commits) != 1 {
+		t.Fatalf("%d commits, %v", len(commits), err)
+	}
+	c := commits[0]
+	if got := strings.Join(c.Emails, " "); got != "a@example.com ada@example.com grace@example.com linus@example.com" {
+		t.Errorf("addresses are %s", got)
+	}
+	if got := strings.Join(c.Claims, "; "); c.Commit != head || c.Subject != "Odd\x1f subject" || got != "Reviewed-by: a; Reviewed-by: b" {
+		t.Errorf("commit %+v", c)
+	}
+	e.Candidate.Base = head
+	if commits, err := newHistory(e).commits(t.Context()); err != nil || len(commits) != 0 {
+		t.Errorf("an empty range gives %d commits, %v", len(commits), err)
+	}
+	e.Candidate.Base = ""
+	if commits, err := newHistory(e).commits(t.Context()); err != nil || len(commits) != 2 {
+		t.Errorf("the first release gives %d commits, %v", len(commits), err)
+	}
+}
