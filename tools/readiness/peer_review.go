@@ -205,6 +205,16 @@ func signedReview(in Inputs, reviews *Reviews) Result {
 	return r
 }
 
+// author returns whose an address is, by the policy, or "".
+func (p Policy) author(email string) string {
+	for _, person := range p.People {
+		if slices.ContainsFunc(person.Emails, func(own string) bool { return strings.EqualFold(own, email) }) {
+			return person.Name
+		}
+	}
+	return p.Review.Account(email)
+}
+
 // signedAuthors returns who stands behind the addresses in the range's commits,
 // by the policy, and what is missing to tell.
 func (in Inputs) signedAuthors(reviews *Reviews) (authors, missing []string) {
@@ -215,9 +225,9 @@ func (in Inputs) signedAuthors(reviews *Reviews) (authors, missing []string) {
 		}
 		seen++
 		for _, email := range c.Emails {
-			who := in.Policy.Review.Account(email)
+			who := in.Policy.author(email)
 			if who == "" {
-				missing = append(missing, email+" is nobody in review.accounts")
+				missing = append(missing, email+" is nobody in people or review.accounts")
 				continue
 			}
 			authors = append(authors, who)

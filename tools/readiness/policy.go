@@ -43,7 +43,7 @@ type Policy struct {
 	// People are those whose signatures count.
 	People []Person `yaml:"people" json:"people,omitempty"`
 	// Review says where changes are reviewed.
-	Review ReviewPolicy `yaml:"review" json:"review"`
+	Review ReviewPolicy `yaml:"review" json:"review,omitzero"`
 	// Rehearsal says which checks may stay UNKNOWN in a rehearsal.
 	Rehearsal Rehearsal `yaml:"rehearsal" json:"rehearsal"`
 }
