@@ -1,0 +1,145 @@
+package surface
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/doc"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// A Package is one that other repositories import.
+type Package struct {
+	Name    string // below the module, such as tools/lint
+	Doc     string // one line
+	Symbols []Symbol
+}
+
+// A Symbol is an exported declaration.
+type Symbol struct {
+	Name      string // Run, or Config.Path for a method
+	Signature string // without comments and unexported parts
+}
+
+// Packages returns the packages for other repositories: those of this module
+// that the magefile imports, and tools/project, whose Config they take.
+func (t Tree) Packages() ([]Package, error) {
+	module := ""
+	for line := range strings.Lines(string(t["go.mod"])) {
+		if name, ok := strings.CutPrefix(line, "module "); ok {
+			module = strings.TrimSpace(name)
+		}
+	}
+	if module == "" {
+		return nil, errors.New("reading the packages: go.mod names no module")
+	}
+	magefiles, err := t.parse(in("."))
+	if err != nil {
+		return nil, err
+	}
+	dirs := map[string]bool{"tools/project": true}
+	for _, f := range magefiles {
+		for _, spec := range f.file.Imports {
+			imported, _ := text(spec.Path)
+			if dir, ok := strings.CutPrefix(imported, module+"/"); ok {
+				dirs[dir] = true
+			}
+		}
+	}
+	var packages []Package
+	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
+		p, err := t.packageOf(module, dir)
+		if err != nil {
+			return nil, err
+		}
+		packages = append(packages, p)
+	}
+	return packages, nil
+}
+
+func (t Tree) packageOf(module, dir string) (Package, error) {
+	set := token.NewFileSet()
+	var files []*ast.File
+	for _, name := range slices.Sorted(maps.Keys(t)) {
+		if path.Dir(name) != dir || !strings.HasSuffix(name, ".go") {
+			continue
+		}
+		file, err := parser.ParseFile(set, name, t[name], parser.ParseComments)
+		if err != nil {
+			return Package{}, fmt.Errorf("reading package %s: %w", dir, err)
+		}
+		files = append(files, file)
+	}
+	if len(files) == 0 {
+		return Package{}, fmt.Errorf("reading package %s: it has no Go file", dir)
+	}
+	documented, err := doc.NewFromFiles(set, files, module+"/"+dir)
+	if err != nil {
+		return Package{}, fmt.Errorf("reading package %s: %w", dir, err)
+	}
+	p := Package{Name: dir, Doc: oneLine(documented.Doc)}
+	add := func(name string, declaration ast.Decl) {
+		p.Symbols = append(p.Symbols, Symbol{name, signature(set, declaration)})
+	}
+	values := func(all []*doc.Value) {
+		for _, v := range all {
+			for _, spec := range v.Decl.Specs {
+				// Of a group, each name by itself: what is added to the group
+				// changes none of the others.
+				for _, name := range spec.(*ast.ValueSpec).Names {
+					if name.IsExported() {
+						add(name.Name, &ast.GenDecl{Tok: v.Decl.Tok, Specs: []ast.Spec{spec}})
+					}
+				}
+			}
+		}
+	}
+	functions := func(prefix string, all []*doc.Func) {
+		for _, f := range all {
+			add(prefix+f.Name, f.Decl)
+		}
+	}
+	values(documented.Consts)
+	values(documented.Vars)
+	functions("", documented.Funcs)
+	for _, d := range documented.Types {
+		add(d.Name, d.Decl)
+		values(d.Consts)
+		values(d.Vars)
+		functions("", d.Funcs)
+		functions(d.Name+".", d.Methods)
+	}
+	slices.SortFunc(p.Symbols, func(a, b Symbol) int { return strings.Compare(a.Name, b.Name) })
+	return p, nil
+}
+
+// signature writes a declaration without bodies and comments.
+func signature(set *token.FileSet, d ast.Decl) string {
+	ast.Inspect(d, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncDecl:
+			n.Doc, n.Body = nil, nil
+		case *ast.GenDecl:
+			n.Doc = nil
+		case *ast.TypeSpec:
+			n.Doc, n.Comment = nil, nil
+		case *ast.ValueSpec:
+			n.Doc, n.Comment = nil, nil
+		case *ast.Field:
+			n.Doc, n.Comment = nil, nil
+		}
+		return true
+	})
+	var out bytes.Buffer
+	if err := format.Node(&out, set, d); err != nil {
+		return err.Error() // an AST that the parser made can be written
+	}
+	return out.String()
+}

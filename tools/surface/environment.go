@@ -1,0 +1,63 @@
+package surface
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// A Variable is an environment variable that is read.
+type Variable struct {
+	Name string
+	In   []string // the directories of the files that read it, sorted
+}
+
+// Environment returns the variables that os.Getenv and os.LookupEnv are asked
+// for in app, infra and tools, by name. A name that is no literal is an error:
+// nobody could look it up. What libraries read, such as the AWS SDK, is not
+// seen.
+func (t Tree) Environment() ([]Variable, error) {
+	files, err := t.parse(func(name string, text []byte) bool {
+		top, _, _ := strings.Cut(name, "/")
+		return slices.Contains([]string{"app", "infra", "tools"}, top) &&
+			(bytes.Contains(text, []byte("os.Getenv")) || bytes.Contains(text, []byte("os.LookupEnv")))
+	})
+	if err != nil {
+		return nil, err
+	}
+	found := map[string][]string{}
+	for _, f := range files {
+		var hidden error
+		ast.Inspect(f.file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) != 1 {
+				return true
+			}
+			if called := typeName(call.Fun); called != "os.Getenv" && called != "os.LookupEnv" {
+				return true
+			}
+			name, ok := text(call.Args[0])
+			if !ok {
+				hidden = fmt.Errorf("reading the environment variables: %s: the name is no literal", f.line(call))
+				return true
+			}
+			if dir := path.Dir(f.name); !slices.Contains(found[name], dir) {
+				found[name] = append(found[name], dir)
+			}
+			return true
+		})
+		if hidden != nil {
+			return nil, hidden
+		}
+	}
+	var variables []Variable
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		slices.Sort(found[name])
+		variables = append(variables, Variable{name, found[name]})
+	}
+	return variables, nil
+}

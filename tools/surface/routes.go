@@ -1,0 +1,54 @@
+package surface
+
+import (
+	"bytes"
+	"go/ast"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A Route is a pattern of the app's HTTP interface.
+type Route struct {
+	Pattern string // method and path, as net/http has it
+	Doc     string // of the handler; may be empty
+}
+
+var routePattern = regexp.MustCompile(`^[A-Z]+ /`)
+
+// Routes returns what app hands to Handle and HandleFunc with a method and a
+// path, sorted.
+func (t Tree) Routes() ([]Route, error) {
+	files, err := t.parse(func(name string, text []byte) bool {
+		return strings.HasPrefix(name, "app/") && bytes.Contains(text, []byte(".Handle"))
+	})
+	if err != nil {
+		return nil, err
+	}
+	var routes []Route
+	for _, f := range files {
+		docs := map[string]string{}
+		for _, d := range f.file.Decls {
+			if function, ok := d.(*ast.FuncDecl); ok {
+				docs[function.Name.Name] = targetDoc(function)
+			}
+		}
+		ast.Inspect(f.file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) != 2 {
+				return true
+			}
+			called, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || called.Sel.Name != "Handle" && called.Sel.Name != "HandleFunc" {
+				return true
+			}
+			if pattern, ok := text(call.Args[0]); ok && routePattern.MatchString(pattern) {
+				name := typeName(call.Args[1])
+				routes = append(routes, Route{pattern, docs[name[strings.LastIndex(name, ".")+1:]]})
+			}
+			return true
+		})
+	}
+	slices.SortFunc(routes, func(a, b Route) int { return strings.Compare(a.Pattern, b.Pattern) })
+	return routes, nil
+}

@@ -1,0 +1,130 @@
+package surface
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/magewright/magewright/tools/command"
+)
+
+// A Tree is the text files of a repository, by path with slashes: Go files,
+// go.mod and Markdown. Tests and what they read are left out.
+type Tree map[string][]byte
+
+// wanted reports whether a file belongs to a tree.
+func wanted(name string) bool {
+	for part := range strings.SplitSeq(path.Dir(name), "/") {
+		if part == "testdata" || part == "node_modules" || strings.HasPrefix(part, "_") {
+			return false
+		}
+	}
+	return strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") || name == "go.mod" || strings.HasSuffix(name, ".md")
+}
+
+// AtCommit returns the tree of a commit of the repository in dir.
+func AtCommit(ctx context.Context, dir, commit string) (Tree, error) {
+	var archive, stderr bytes.Buffer
+	git := command.Cmd{Dir: dir, Stdout: &archive, Stderr: &stderr}
+	if err := git.Run(ctx, "git", "archive", "--format=tar", commit); err != nil {
+		return nil, fmt.Errorf("reading the files of %.12s: %w: %s", commit, err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	t := Tree{}
+	files := tar.NewReader(&archive)
+	for {
+		header, err := files.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the files of %.12s: %w", commit, err)
+		}
+		if header.Typeflag != tar.TypeReg || !wanted(header.Name) {
+			continue
+		}
+		if t[header.Name], err = io.ReadAll(files); err != nil {
+			return nil, fmt.Errorf("reading the files of %.12s: %w", commit, err)
+		}
+	}
+	return t, nil
+}
+
+// OfFiles returns the tree of the files in dir as they are, those that git
+// ignores left out.
+func OfFiles(ctx context.Context, dir string) (Tree, error) {
+	listed, err := command.Cmd{Dir: dir}.Output(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	if err != nil {
+		return nil, fmt.Errorf("listing the files of %s: %w", dir, err)
+	}
+	t := Tree{}
+	for name := range strings.SplitSeq(listed, "\x00") {
+		if !wanted(name) {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name))) // #nosec G304 -- a file that git lists
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // deleted, and not committed yet
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the files of %s: %w", dir, err)
+		}
+		t[name] = data
+	}
+	return t, nil
+}
+
+// A source is a parsed file of a tree.
+type source struct {
+	name string
+	file *ast.File
+	set  *token.FileSet
+}
+
+// line returns where a node is, as file:line.
+func (s source) line(n ast.Node) string {
+	return fmt.Sprintf("%s:%d", s.name, s.set.Position(n.Pos()).Line)
+}
+
+// parse parses the Go files that pick takes, by name.
+func (t Tree) parse(pick func(name string, text []byte) bool) ([]source, error) {
+	var sources []source
+	for _, name := range slices.Sorted(maps.Keys(t)) {
+		if !strings.HasSuffix(name, ".go") || !pick(name, t[name]) {
+			continue
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, name, t[name], parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return nil, fmt.Errorf("reading what is documented: %w", err)
+		}
+		sources = append(sources, source{name, file, set})
+	}
+	return sources, nil
+}
+
+// in returns a pick of the files of a directory.
+func in(dir string) func(string, []byte) bool {
+	return func(name string, _ []byte) bool { return path.Dir(name) == dir }
+}
+
+// oneLine returns a comment's first sentence in one line.
+func oneLine(comment string) string {
+	text := strings.Join(strings.Fields(comment), " ")
+	if first, _, more := strings.Cut(text, ". "); more {
+		return first + "."
+	}
+	return text
+}
