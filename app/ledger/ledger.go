@@ -83,6 +83,7 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
+// health answers which build of the ledger this is.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, s.Build)
 }

@@ -32,6 +32,7 @@ type Deployment struct {
 // MaxListed is how many releases the list shows: the newest ones.
 const MaxListed = 50
 
+// list answers the newest releases with their deployments, as JSON or as a page.
 func (s *Server) list(w http.ResponseWriter, r *http.Request, link evidence.Link) {
 	objects, err := s.Store.List(r.Context(), prefix)
 	if err != nil {
@@ -93,6 +94,7 @@ func (s *Server) release(ctx context.Context, commit string, objects []Object) (
 	return release, nil
 }
 
+// show answers a release with its evidence and deployments, as JSON or as a page.
 func (s *Server) show(w http.ResponseWriter, r *http.Request, link evidence.Link) {
 	commit, ok := commitOf(w, r)
 	if !ok || !allowed(w, link, commit) {

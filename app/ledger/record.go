@@ -12,6 +12,8 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
+// recordEvidence keeps a bundle that the pinned key has signed, once: a second,
+// different one is kept under its digest only.
 func (s *Server) recordEvidence(w http.ResponseWriter, r *http.Request) {
 	commit, ok := commitOf(w, r)
 	if !ok {
@@ -42,6 +44,7 @@ func (s *Server) recordEvidence(w http.ResponseWriter, r *http.Request) {
 	s.keep(w, r, evidenceName(commit, digest), document)
 }
 
+// recordDeployment keeps the record of a deployment that the pinned key has signed.
 func (s *Server) recordDeployment(w http.ResponseWriter, r *http.Request) {
 	commit, ok := commitOf(w, r)
 	if !ok {

@@ -164,20 +164,25 @@ func NewStack(scope constructs.Construct, s settings.Settings) (awscdk.Stack, er
 }
 
 // connectionARN returns the connection that the settings name, or that of a
-// new one, which is pending until somebody completes it in the console.
+// new one, which is pending until somebody completes it in the console. Either
+// is put out, so that the outputs are the same for every team.
 func connectionARN(stack awscdk.Stack, s settings.Settings) *string {
-	if s.ConnectionARN != "" {
-		return jsii.String(s.ConnectionARN)
+	arn := jsii.String(s.ConnectionARN)
+	if s.ConnectionARN == "" {
+		arn = newConnection(stack).AttrConnectionArn()
 	}
-	connection := awscodeconnections.NewCfnConnection(stack, jsii.String("Connection"), &awscodeconnections.CfnConnectionProps{
+	awscdk.NewCfnOutput(stack, jsii.String("ConnectionArn"), &awscdk.CfnOutputProps{
+		Value:       arn,
+		Description: jsii.String("the connection to the source; a new one must be completed once in the console"),
+	})
+	return arn
+}
+
+func newConnection(stack awscdk.Stack) awscodeconnections.CfnConnection {
+	return awscodeconnections.NewCfnConnection(stack, jsii.String("Connection"), &awscodeconnections.CfnConnectionProps{
 		ConnectionName: jsii.String("magewright"),
 		ProviderType:   jsii.String("GitHub"),
 	})
-	awscdk.NewCfnOutput(stack, jsii.String("ConnectionArn"), &awscdk.CfnOutputProps{
-		Value:       connection.AttrConnectionArn(),
-		Description: jsii.String("the connection to the source; complete it once in the console"),
-	})
-	return connection.AttrConnectionArn()
 }
 
 // newProject is the one definition of a build: the projects differ in what
@@ -235,6 +240,13 @@ func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject) {
 		Actions:    jsii.Strings("kms:GetPublicKey", "kms:Sign"),
 		Resources:  jsii.Strings(fmt.Sprintf("arn:%s:kms:*:%s:key/*", partition, *stack.Account())),
 		Conditions: &map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": evidenceKeyAlias}},
+	}))
+	// Deployment plans go to the stages' topics, which their stages' keys encrypt.
+	allow([]string{"sns:Publish"}, fmt.Sprintf("arn:%s:sns:*:*:magewright-*", partition))
+	project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
+		Resources:  jsii.Strings(fmt.Sprintf("arn:%s:kms:*:*:key/*", partition)),
+		Conditions: &map[string]any{"StringLike": map[string]any{"kms:ViaService": "sns.*.amazonaws.com"}},
 	}))
 }
 
