@@ -1,0 +1,39 @@
+package reference
+
+import "strings"
+
+// Diff returns the lines that differ between what is committed and what is
+// generated: "- " before those that should go, "+ " before those that should
+// come. Both are small, so the longest common subsequence is found exactly.
+func Diff(committed, generated string) []string {
+	a, b := strings.Split(committed, "\n"), strings.Split(generated, "\n")
+	// common[i][j] is the length for a[i:] and b[j:].
+	common := make([][]int, len(a)+1)
+	for i := range common {
+		common[i] = make([]int, len(b)+1)
+	}
+	for i := len(a) - 1; i >= 0; i-- {
+		for j := len(b) - 1; j >= 0; j-- {
+			if a[i] == b[j] {
+				common[i][j] = common[i+1][j+1] + 1
+			} else {
+				common[i][j] = max(common[i+1][j], common[i][j+1])
+			}
+		}
+	}
+	var lines []string
+	i, j := 0, 0
+	for i < len(a) || j < len(b) {
+		switch {
+		case i < len(a) && j < len(b) && a[i] == b[j]:
+			i, j = i+1, j+1
+		case j == len(b) || i < len(a) && common[i+1][j] >= common[i][j+1]:
+			lines = append(lines, "- "+a[i])
+			i++
+		default:
+			lines = append(lines, "+ "+b[j])
+			j++
+		}
+	}
+	return lines
+}
