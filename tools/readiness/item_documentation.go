@@ -2,5 +2,5 @@ package readiness
 
 // documentationChecks are those of the item Documentation.
 func documentationChecks() []Check {
-	return nil
+	return []Check{referenceIsGenerated(), documented(), changelog(), planSent()}
 }

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/surface"
 )
 
 // PolicyFile is where a repository keeps its policy. It is read from the base,
@@ -35,8 +36,13 @@ type Policy struct {
 	Integration []string `yaml:"integration" json:"integration,omitempty"`
 	// Licences are the SPDX identifiers that the shipped binary may contain.
 	Licences []string `yaml:"licences" json:"licences,omitempty"`
-	// Documents map surfaces, such as targets or outputs, to documents.
+	// Documents map each kind of surface to the documents that must tell of it,
+	// any one of them.
 	Documents map[string][]string `yaml:"documents" json:"documents,omitempty"`
+	// Owner answers for a release, and Contacts are asked about it: they are in
+	// its deployment plan.
+	Owner    string   `yaml:"owner" json:"owner,omitempty"`
+	Contacts []string `yaml:"contacts" json:"contacts,omitempty"`
 	// Parity declares differences between staging and production, as JSON Pointer
 	// into the canonical template and reason; see the check parity.
 	Parity map[string]string `yaml:"parity" json:"parity,omitempty"`
@@ -107,6 +113,14 @@ func ParsePolicy(data []byte) (Policy, error) {
 	}
 	if err := p.Review.check(); err != nil {
 		return p, fmt.Errorf("reading %s: %w", PolicyFile, err)
+	}
+	for kind := range p.Documents {
+		if !slices.Contains(surface.Kinds, surface.Kind(kind)) {
+			return p, fmt.Errorf("reading %s: documents: there is no surface %q: there are %v", PolicyFile, kind, surface.Kinds)
+		}
+	}
+	if slices.Contains(p.Required, "plan") && (p.Owner == "" || len(p.Contacts) == 0) {
+		return p, fmt.Errorf("reading %s: it requires a plan, which needs an owner and contacts", PolicyFile)
 	}
 	if a := p.Rehearsal.Account; a != "" && a != RehearsalAccount {
 		return p, fmt.Errorf("reading %s: rehearsal.account is %s: only %s, which AWS gives to nobody, can be a rehearsal's", PolicyFile, a, RehearsalAccount)

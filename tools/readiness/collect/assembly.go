@@ -31,22 +31,32 @@ func Assembly(ctx context.Context, e Env) (evidence.Predicate, error) {
 }
 
 func assembly(ctx context.Context, e Env, synthesize func(context.Context, project.Config) error) (evidence.Predicate, error) {
-	release, err := cdk.ReadRelease(e.Project)
+	a, err := readAssembly(e)
 	if err != nil {
 		return nil, err
 	}
+	a.Again = secondSynthesis(ctx, e.Project, synthesize)
+	a.FinishedOn = e.Clock.Now()
+	return a, nil
+}
+
+// readAssembly reads the assembly that is there, and makes no other one.
+func readAssembly(e Env) (readiness.Assembly, error) {
+	release, err := cdk.ReadRelease(e.Project)
+	if err != nil {
+		return readiness.Assembly{}, err
+	}
 	a := readiness.Assembly{Commit: release.Commit, Package: release.Package, Stacks: map[string]readiness.AssemblyStack{}}
 	if err := readStacks(e.Project.Assembly, &a); err != nil {
-		return nil, exit.Missing("go tool mage synth", "reading the cloud assembly %s: %w", e.Project.Assembly, err)
+		return a, exit.Missing("go tool mage synth", "reading the cloud assembly %s: %w", e.Project.Assembly, err)
 	}
 	broken, err := cdk.Errors(e.Project.Assembly)
 	if err != nil {
-		return nil, exit.Missing("go tool mage synth", "%w", err)
+		return a, exit.Missing("go tool mage synth", "%w", err)
 	}
 	for _, message := range broken {
 		a.NagErrors = append(a.NagErrors, readiness.NagError(message))
 	}
-	a.Again = secondSynthesis(ctx, e.Project, synthesize)
 	a.Made = evidence.Made{FinishedOn: e.Clock.Now(), Dirty: release.Dirty}
 	return a, nil
 }

@@ -45,6 +45,9 @@ var collectors = []Collector{
 	{readiness.Production{}, Production},
 	{readiness.Drill{}, Drill},
 	{readiness.Staging{}, Staging},
+	{readiness.Reference{}, Reference},
+	{readiness.Surfaces{}, Surfaces},
+	{readiness.Changelog{}, Changelog},
 }
 
 // All collects everything, and returns a statement for each predicate. What

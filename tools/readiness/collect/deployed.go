@@ -33,28 +33,41 @@ const (
 // DeployedStacks asks CloudFormation what it has of the release's stacks, and
 // how what is there differs from it.
 func DeployedStacks(ctx context.Context, e Env) (evidence.Predicate, error) {
-	account, err := callerAccount(ctx, e)
+	d, err := deployedStacks(ctx, e, func(ctx context.Context, name string) readiness.Drift {
+		drift, err := detectDrift(ctx, cloudformation.NewFromConfig(*e.AWS), e.Clock, name)
+		if err != nil {
+			return readiness.Drift{Reason: err.Error()}
+		}
+		return drift
+	})
 	if err != nil {
 		return nil, err
+	}
+	return d, nil
+}
+
+// deployedStacks asks for the stacks, and drift for how they have drifted.
+func deployedStacks(ctx context.Context, e Env, drift func(ctx context.Context, name string) readiness.Drift) (readiness.Deployed, error) {
+	account, err := callerAccount(ctx, e)
+	if err != nil {
+		return readiness.Deployed{}, err
 	}
 	d := readiness.Deployed{Account: account, Region: e.AWS.Region, Stacks: map[string]readiness.DeployedStack{}}
 	client := cloudformation.NewFromConfig(*e.AWS)
 	for _, name := range releaseStacks {
 		described, absent, err := describeStack(ctx, client, name)
 		if err != nil {
-			return nil, err
+			return d, err
 		}
 		stack := readiness.DeployedStack{Absent: absent}
 		if absent == "" {
 			stack.Status = string(described.StackStatus)
 			if stack.Template, err = deployedTemplate(ctx, client, name); err != nil {
-				return nil, err
+				return d, err
 			}
-			if stack.Drift, err = detectDrift(ctx, client, e.Clock, name); err != nil {
-				if ctx.Err() != nil {
-					return nil, context.Cause(ctx)
-				}
-				stack.Drift = readiness.Drift{Reason: err.Error()}
+			stack.Drift = drift(ctx, name)
+			if ctx.Err() != nil {
+				return d, context.Cause(ctx)
 			}
 		}
 		d.Stacks[name] = stack

@@ -1,0 +1,174 @@
+package readiness
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/magewright/magewright/tools/evidence"
+)
+
+// A Changelog is the changelog of the base and of the candidate.
+type Changelog struct {
+	evidence.Made
+	File   string `json:"file"`
+	Absent bool   `json:"absent,omitempty"` // the candidate has none
+	Before string `json:"before"`           // "" where the base has none, or there is no base
+	After  string `json:"after"`
+}
+
+// PredicateType implements [evidence.Predicate].
+func (Changelog) PredicateType() string { return base + "changelog/v1" }
+
+// changelog: who uses this can read what the release brings.
+func changelog() Check {
+	return Check{
+		ID: "changelog", Item: Documentation,
+		Title: "The changelog has an entry for this release",
+		Doc: `The sections of the changelog (https://keepachangelog.com/en/1.1.0/) are parsed at base
+and candidate. Unreleased must have more new entries than it has lost without their
+going to a version, or there must be a new section of a version with entries. An entry
+is an item below Added, Changed, Deprecated, Removed, Fixed or Security with three words
+or more; white space, other sections, removals, and an entry that the base has anywhere
+don't count. Where only documents and tests changed, none is needed: their list is the
+proof. Source: ../shared/reference/readiness.md, Documentation; towncrier takes any
+difference of the file.`,
+		Inputs: []evidence.Predicate{Changelog{}},
+		Next:   "write an entry below Unreleased in CHANGELOG.md, then git commit",
+		Decide: func(in Inputs) Result {
+			c := read(in, &Changelog{})
+			if len(in.Candidate.Changed) == 0 {
+				return Undecided("no file differs from the base %.12s: is it the release before?", in.Candidate.Base)
+			}
+			if paths, only := onlyDocumentsAndTests(in.Candidate.Changed); only && !in.Candidate.First() {
+				return Inapplicable("only documents and tests changed: %s", strings.Join(paths, ", "))
+			}
+			counted := fmt.Sprintf("%s changed", count(len(in.Candidate.Changed), "file"))
+			if c.Absent {
+				return Failed(counted, "there is no "+c.File)
+			}
+			before, after := parseChangelog(c.Before), parseChangelog(c.After)
+			if len(after) == 0 {
+				return Failed(counted, c.File+" has no section Unreleased and none of a version")
+			}
+			gained, released := gain(before, after)
+			counted = fmt.Sprintf("%s: %s, %s in Unreleased, %s of a version; %s", c.File, count(len(after), "section"), count(gained, "new entry"), count(len(released), "new section"), counted)
+			if gained == 0 && len(released) == 0 {
+				return Failed(counted, c.File+": no entry of Unreleased and no section of a version is new")
+			}
+			return concluded(counted, nil, nil, "Whether the entries tell of everything that the release changes.")
+		},
+	}
+}
+
+// shippedDirs are where a Markdown file may be a part of what is deployed.
+var shippedDirs = []string{"app/", "infra/policy/"}
+
+// onlyDocumentsAndTests reports whether no changed path is built or deployed.
+func onlyDocumentsAndTests(changes []Change) (paths []string, only bool) {
+	harmless := func(name string) bool {
+		if strings.HasSuffix(name, "_test.go") || slices.Contains(strings.Split(path.Dir(name), "/"), "testdata") {
+			return true
+		}
+		shipped := slices.ContainsFunc(shippedDirs, func(dir string) bool { return strings.HasPrefix(name, dir) })
+		return name == "LICENSE" || strings.HasSuffix(name, ".md") && !shipped
+	}
+	for _, c := range changes {
+		for _, name := range []string{c.Path, c.From} {
+			if name == "" {
+				continue
+			}
+			if !harmless(name) {
+				return nil, false
+			}
+			paths = append(paths, name)
+		}
+	}
+	return paths, true
+}
+
+// unreleased is the title of the section of what is in no version yet.
+const unreleased = "Unreleased"
+
+// A changelogSection is Unreleased or a version, with its entries.
+type changelogSection struct {
+	title   string // Unreleased, or a version such as 1.2.0
+	entries []string
+}
+
+var (
+	sectionHead = regexp.MustCompile(`^## +\[?(Unreleased|v?\d+\.\d+[^\]\s]*)\]?`)
+	kindHead    = regexp.MustCompile(`^### +(Added|Changed|Deprecated|Removed|Fixed|Security)\s*$`)
+	entryStart  = regexp.MustCompile(`^[-*+] +`)
+)
+
+// parseChangelog returns the sections of a changelog. Entries are in one line,
+// without surplus white space.
+func parseChangelog(text string) []changelogSection {
+	var sections []changelogSection
+	inKind, inEntry := false, false
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, " \t\r\n")
+		switch head := sectionHead.FindStringSubmatch(line); {
+		case head != nil:
+			sections = append(sections, changelogSection{title: head[1]})
+			inKind, inEntry = false, false
+		case strings.HasPrefix(line, "## ") || strings.HasPrefix(line, "# "):
+			inKind, inEntry = false, false
+		case strings.HasPrefix(line, "###"):
+			inKind, inEntry = kindHead.MatchString(line) && len(sections) > 0, false
+		case !inKind:
+		case entryStart.MatchString(line):
+			last := &sections[len(sections)-1]
+			last.entries = append(last.entries, words(entryStart.ReplaceAllString(line, "")))
+			inEntry = true
+		case inEntry && strings.TrimSpace(line) != "":
+			last := &sections[len(sections)-1]
+			i := len(last.entries) - 1
+			last.entries[i] = words(last.entries[i] + " " + line)
+		}
+	}
+	for i := range sections {
+		sections[i].entries = slices.DeleteFunc(sections[i].entries, func(e string) bool { return len(strings.Fields(e)) < 3 })
+	}
+	return sections
+}
+
+func words(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// gain returns how many entries Unreleased has gained, those that it lost to no
+// version taken off, and the versions whose section is new and not empty.
+func gain(before, after []changelogSection) (gained int, released []string) {
+	everBefore, releasedBefore, nowAfter, titles := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, s := range before {
+		titles[s.title] = true
+		for _, e := range s.entries {
+			everBefore[e] = true
+			releasedBefore[e] = releasedBefore[e] || s.title != unreleased
+		}
+	}
+	for _, s := range after {
+		for _, e := range s.entries {
+			nowAfter[e] = true
+			if s.title == unreleased && !everBefore[e] {
+				gained++
+				everBefore[e] = true // the same entry twice is one
+			}
+		}
+		// A section that only has another title now is not new.
+		fresh := func(e string) bool { return !releasedBefore[e] }
+		if s.title != unreleased && !titles[s.title] && slices.ContainsFunc(s.entries, fresh) {
+			released = append(released, s.title)
+		}
+	}
+	for _, s := range before {
+		for _, e := range s.entries {
+			if s.title == unreleased && !nowAfter[e] {
+				gained--
+			}
+		}
+	}
+	return max(gained, 0), released
+}

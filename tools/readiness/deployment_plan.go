@@ -1,0 +1,246 @@
+package readiness
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/magewright/magewright/tools/evidence"
+)
+
+// A Plan tells the people whom a release concerns what will happen. It is
+// generated from evidence alone: from the same evidence, the same text.
+type Plan struct {
+	Text   string // Markdown
+	Digest string // SHA-256 of the text, hexadecimal
+}
+
+// DefaultWhen is when production is deployed, where nobody says more. An
+// approval times out after seven days,
+// https://docs.aws.amazon.com/codepipeline/latest/userguide/approvals.html.
+const DefaultWhen = "As soon as a person approves in the pipeline, within seven days of being asked."
+
+// PlanOf generates the plan from statements: candidate, policy, assembly, what
+// is deployed, and the version that serves.
+func PlanOf(statements []evidence.Statement, when string) (Plan, error) {
+	in := Inputs{Statements: statements}
+	var policy PolicyUsed
+	if err := errors.Join(in.Read(&in.Candidate), in.Read(&policy)); err != nil {
+		return Plan{}, fmt.Errorf("planning: %w", err)
+	}
+	in.Policy = policy.Policy
+	return in.plan(when)
+}
+
+func newPlan(text string) Plan {
+	sum := sha256.Sum256([]byte(text))
+	return Plan{text, hex.EncodeToString(sum[:])}
+}
+
+// plan generates the plan. It is an error if what happens to production can't
+// be told.
+func (in Inputs) plan(when string) (Plan, error) {
+	var assembly Assembly
+	var deployed Deployed
+	var production Production
+	if err := errors.Join(in.Read(&assembly), in.Read(&deployed), in.Read(&production)); err != nil {
+		return Plan{}, fmt.Errorf("planning: %w", err)
+	}
+	if other := elsewhere(in, assembly.Stacks[productionStack].Environment, production.Account, production.Region); other != "" {
+		return Plan{}, fmt.Errorf("planning: production is for %s", other)
+	}
+	var w planWriter
+	if err := w.what(in); err != nil {
+		return Plan{}, err
+	}
+	w.printf("\n## When\n\n%s\n", when)
+	w.risk(in)
+	w.rollback(in, production)
+	w.printf("\n## Who\n\n- owner: %s\n", cmp.Or(in.Policy.Owner, "the policy names nobody"))
+	for _, contact := range in.Policy.Contacts {
+		w.printf("- contact: %s\n", contact)
+	}
+	return newPlan(w.String()), nil
+}
+
+type planWriter struct{ strings.Builder }
+
+func (w *planWriter) printf(format string, args ...any) { fmt.Fprintf(w, format, args...) }
+
+// mostListed is how many lines of a list a plan shows: a message of SNS is 256 KiB at
+// most, and a reader's patience less.
+const mostListed = 60
+
+func (w *planWriter) list(lines []string) {
+	for _, line := range shortened(lines, mostListed) {
+		w.printf("- %s\n", line)
+	}
+}
+
+// what says what is deployed, and what differs.
+func (w *planWriter) what(in Inputs) error {
+	c := in.Candidate
+	w.printf("# Deployment plan of %.12s\n\n## What\n\n", c.Commit)
+	w.printf("- commit %s\n", c.Commit)
+	if c.First() {
+		w.printf("- the first release: everything is new\n")
+	} else {
+		w.printf("- after release %s\n", c.Base)
+	}
+	w.printf("- deployment package with SHA-256 %s\n", c.Package)
+	if c.Account != "" {
+		w.printf("- account %s\n", c.Account)
+	}
+	w.printf("- %s, %s\n", count(len(c.Commits), "commit"), sizes(c.Changed))
+	for _, stack := range releaseStacks {
+		w.printf("\n### Stack %s\n\n", stack)
+		d, why, ok := stackDiff(in, stack)
+		switch {
+		case ok && len(d.changes()) == 0:
+			w.printf("Nothing changes.\n")
+		case ok:
+			var lines []string
+			for _, change := range d.changes() {
+				lines = append(lines, fmt.Sprintf("%s (%s) is %s", change.id, change.resource.Type, change.what))
+			}
+			w.list(lines)
+		case why.State == NotApplicable || stack != productionStack:
+			w.printf("%s\n", why.Reason)
+		default:
+			return fmt.Errorf("planning: what happens to production can't be told: %s", why.Reason)
+		}
+	}
+	w.printf("\n### Files\n\n")
+	var files []string
+	for _, change := range c.Changed {
+		line := change.Status + " " + change.Path
+		if change.From != "" {
+			line += ", was " + change.From
+		}
+		files = append(files, line)
+	}
+	w.list(files)
+	return nil
+}
+
+// sizes counts changed files by what they are.
+func sizes(changes []Change) string {
+	var code, tests, infra, documents, rest int
+	for _, c := range changes {
+		switch {
+		case strings.HasSuffix(c.Path, "_test.go") || slices.Contains(strings.Split(path.Dir(c.Path), "/"), "testdata"):
+			tests++
+		case strings.HasSuffix(c.Path, ".md"):
+			documents++
+		case strings.HasPrefix(c.Path, "infra/"):
+			infra++
+		case strings.HasSuffix(c.Path, ".go"):
+			code++
+		default:
+			rest++
+		}
+	}
+	return fmt.Sprintf("%s: %d of Go code, %d of infrastructure, %d of tests, %d of documentation, %d others",
+		count(len(changes), "file"), code, infra, tests, documents, rest)
+}
+
+// The levels of risk, and manyFiles, from which on nobody reads every file.
+const (
+	riskLow = iota
+	riskMedium
+	riskHigh
+
+	manyFiles = 100
+)
+
+// risk derives the risk from facts, each of which says what it counts for.
+func (w *planWriter) risk(in Inputs) {
+	level := riskLow
+	var facts []string
+	fact := func(of int, format string, args ...any) {
+		level = max(level, of)
+		facts = append(facts, []string{"low", "medium", "high"}[of]+": "+fmt.Sprintf(format, args...))
+	}
+	ifAny := func(n, of int) int {
+		if n > 0 {
+			return of
+		}
+		return riskLow
+	}
+	d, _, there := stackDiff(in, productionStack)
+	if there {
+		lost, open := d.losses()
+		open = append(open, lost...)
+		fact(ifAny(len(open), riskHigh), "%s removed, replaced or weakened that hold data, or may", count(len(open), "resource"))
+		wider := broadened(d.before.grants(), d.after.grants())
+		fact(ifAny(len(wider), riskMedium), "%s new or wider", count(len(wider), "grant"))
+		replaced, left := 0, 0
+		for _, change := range d.changes() {
+			if slices.Contains(watchers, change.resource.Type) {
+				continue
+			}
+			if change.what == "replaced" {
+				replaced++
+			}
+			if !d.undone(change) {
+				left++
+			}
+		}
+		fact(ifAny(replaced, riskHigh), "%s replaced, alarms and what else only watches apart", count(replaced, "resource"))
+		fact(ifAny(left, riskMedium), "%s that moving the alias back does not undo", count(left, "change"))
+	} else {
+		fact(riskMedium, "production is new: there is no traffic to shift, and no version to return to")
+	}
+	w.shifting(in, fact)
+	files := len(in.Candidate.Changed)
+	fact(ifAny(max(0, files-manyFiles), riskMedium), "%s changed", count(files, "file"))
+	w.printf("\n## Risk: %s\n\nThe highest of:\n\n", []string{"low", "medium", "high"}[level])
+	for _, f := range facts {
+		w.printf("- %s\n", f)
+	}
+}
+
+// shifting says how traffic goes to the new version, and what stops that.
+func (*planWriter) shifting(in Inputs, fact func(of int, format string, args ...any)) {
+	t, err := parseTemplate(read(in, &Assembly{}).Stacks[productionStack].Template)
+	if err != nil {
+		fact(riskHigh, "how traffic shifts can't be told: %v", err)
+		return
+	}
+	groups := t.ofType("AWS::CodeDeploy::DeploymentGroup")
+	if len(groups) == 0 {
+		fact(riskHigh, "nothing shifts traffic step by step")
+	}
+	for _, id := range groups {
+		p := t.Resources[id].Properties
+		config, alarms := cfnText(p["DeploymentConfigName"]), len(cfnList(cfnAt(p, "AlarmConfiguration", "Alarms")))
+		of := riskLow
+		if alarms == 0 || config == "" || strings.HasSuffix(config, "AllAtOnce") {
+			of = riskMedium
+		}
+		fact(of, "traffic shifts by %s, and %s stop it", config, count(alarms, "alarm"))
+	}
+}
+
+// rollback names the commands that take the release back.
+func (w *planWriter) rollback(in Inputs, p Production) {
+	w.printf("\n## Rollback\n\n")
+	if p.Absent != "" {
+		w.printf("There is no version to return to. What holds data is retained:\n\n"+
+			"    aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name %[1]s\n"+
+			"    aws cloudformation delete-stack --stack-name %[1]s\n", productionStack)
+		return
+	}
+	w.printf("CodeDeploy takes the traffic back by itself if an alarm goes off while it shifts. Later, version %[1]s serves again at once by\n\n"+
+		"    aws lambda update-alias --function-name %[2]s --name %[3]s --function-version %[1]s --routing-config AdditionalVersionWeights={}\n", p.Version, p.Function, p.Alias)
+	if !in.Candidate.First() {
+		w.printf("\nand what is beside the function returns with the release before:\n\n"+
+			"    git restore --source=%[1]s --staged --worktree :/\n"+
+			"    git commit -m \"Return to %.12[1]s\" && git push\n", in.Candidate.Base)
+	}
+}

@@ -1,0 +1,71 @@
+package readiness
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/reference"
+)
+
+// A PlanSent records that a deployment plan was published.
+type PlanSent struct {
+	evidence.Made
+	Digest    string `json:"digest"` // SHA-256 of Text
+	Text      string `json:"text"`
+	When      string `json:"when"`
+	Topic     string `json:"topic"`     // its ARN
+	MessageID string `json:"messageId"` // that SNS gave
+}
+
+// PredicateType implements [evidence.Predicate].
+func (PlanSent) PredicateType() string { return base + "plan-sent/v1" }
+
+// messageID is the form of an id of SNS: a UUID.
+var messageID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// planSent: those whom the release concerns were told.
+func planSent() Check {
+	return Check{
+		ID: "plan", Item: Documentation,
+		Title: "The deployment plan of this release was sent to the stakeholders",
+		Doc: `The plan (what, when, risk, rollback, owner and contacts) is generated again from the
+evidence, and must have the digest of the one whose message id SNS gave, for a topic of
+the release's account. A plan of another release, or of what was deployed before,
+fails. Source: ../shared/reference/readiness.md, Communication.`,
+		Inputs: []evidence.Predicate{Assembly{}, Deployed{}, Production{}, PlanSent{}},
+		Next:   "go tool mage plan -send",
+		Decide: func(in Inputs) Result {
+			sent := read(in, &PlanSent{})
+			again, err := in.plan(sent.When)
+			if err != nil {
+				return Undecided("%v", err)
+			}
+			var findings []string
+			if in.Policy.Owner == "" || len(in.Policy.Contacts) == 0 {
+				findings = append(findings, PolicyFile+" names no owner or no contacts")
+			}
+			if newPlan(sent.Text).Digest != sent.Digest {
+				findings = append(findings, fmt.Sprintf("the recorded text has not the recorded digest %.12s", sent.Digest))
+			}
+			if again.Digest != sent.Digest {
+				findings = append(findings, fmt.Sprintf("the plan of this release has digest %.12s, and %.12s was sent", again.Digest, sent.Digest))
+				findings = append(findings, shortened(reference.Diff(sent.Text, again.Text), 20)...)
+			}
+			if !messageID.MatchString(sent.MessageID) {
+				findings = append(findings, fmt.Sprintf("%q is no message id of SNS", sent.MessageID))
+			}
+			topic := strings.Split(sent.Topic, ":") // arn:PARTITION:sns:REGION:ACCOUNT:NAME
+			switch {
+			case len(topic) != 6 || topic[2] != "sns":
+				findings = append(findings, fmt.Sprintf("%q is no topic of SNS", sent.Topic))
+			case topic[4] != in.Candidate.Account:
+				findings = append(findings, fmt.Sprintf("the topic is of account %s, and the release of %s", topic[4], in.Candidate.Account))
+			}
+			counted := fmt.Sprintf("1 plan of %s, SHA-256 %.12s; message %s to %s", count(strings.Count(again.Text, "\n"), "line"), sent.Digest, sent.MessageID, sent.Topic)
+			return concluded(counted, findings, nil,
+				"Whether anybody has read it. Sent is not read, and a topic delivers to confirmed subscriptions only.")
+		},
+	}
+}

@@ -1,0 +1,68 @@
+package readiness
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/magewright/magewright/tools/evidence"
+)
+
+// A Reference compares the generated reference with the committed one.
+type Reference struct {
+	evidence.Made
+	File string `json:"file"`
+	// Absent says that the commit has no such file.
+	Absent bool `json:"absent,omitempty"`
+	// Entries counts what was documented, by section.
+	Entries map[string]int `json:"entries"`
+	// Diff are lines that differ: "- " before those that are committed, "+ "
+	// before those that the source says.
+	Diff []string `json:"diff,omitempty"`
+}
+
+// PredicateType implements [evidence.Predicate].
+func (Reference) PredicateType() string { return base + "reference/v1" }
+
+// referenceIsGenerated: what the reference says is what the source says.
+func referenceIsGenerated() Check {
+	return Check{
+		ID: "reference", Item: Documentation,
+		Title: "The generated reference is the committed one",
+		Doc: `The reference of targets, flags, exit codes, environment variables, settings, routes,
+outputs, alarms and Go packages is generated again, from the candidate's files in git
+and from its assembly, and compared with the committed file line by line. A section
+without any entry was not found, and is undecided.
+Source: ../shared/reference/readiness.md, Documentation.`,
+		Inputs: []evidence.Predicate{Reference{}},
+		Next:   "go tool mage synth, go tool mage docs, then git commit",
+		Decide: func(in Inputs) Result {
+			r := read(in, &Reference{})
+			total := 0
+			var empty, findings []string
+			for _, section := range slices.Sorted(maps.Keys(r.Entries)) {
+				total += r.Entries[section]
+				if r.Entries[section] == 0 {
+					empty = append(empty, "the section "+section+" is empty")
+				}
+			}
+			if total == 0 && len(empty) == 0 {
+				empty = append(empty, "nothing was found that could be documented")
+			}
+			if r.Absent {
+				findings = append(findings, "the commit has no "+r.File)
+			}
+			findings = append(findings, shortened(r.Diff, 40)...)
+			return concluded(fmt.Sprintf("%s in %s of %s", count(total, "entry"), count(len(r.Entries), "section"), r.File), findings, empty,
+				"Whether the comments that it is generated from are true.")
+		},
+	}
+}
+
+// shortened returns the first lines of many, and how many more there are.
+func shortened(lines []string, most int) []string {
+	if len(lines) <= most {
+		return lines
+	}
+	return append(slices.Clone(lines[:most]), fmt.Sprintf("and %d more lines", len(lines)-most))
+}
