@@ -16,6 +16,7 @@ import (
 	"github.com/magewright/magewright/tools/lint"
 	"github.com/magewright/magewright/tools/program"
 	"github.com/magewright/magewright/tools/promote"
+	"github.com/magewright/magewright/tools/reference"
 	"github.com/magewright/magewright/tools/sec"
 	"github.com/magewright/magewright/tools/smoke"
 	"github.com/magewright/magewright/tools/synth"
@@ -89,6 +90,18 @@ func Attest(ctx context.Context,
 		program.Flag("expires", expires), program.Flag("owner", owner), program.Flag("scope", scope), program.Flag("base", base),
 		program.Flag("key", key), program.Flag("newKey", newKey))
 }
+
+// Plan prints the deployment plan of HEAD, generated from what it changes, and keeps it in .magewright/plan.md.
+func Plan(ctx context.Context,
+	base *string, // the release that HEAD follows: a commit, or none; default the latest tag, else HEAD's parent
+	send *bool, // publish it to the stakeholders' topic, and record that
+	when *string, // when production is deployed; default when the pipeline's approval is given
+) error {
+	return program.Run(ctx, "./tools/plan", program.Flag("base", base), program.Flag("send", send), program.Flag("when", when))
+}
+
+// Docs writes infra/REFERENCE.md from the source and from cdk.out.
+func Docs(ctx context.Context) error { return target.Run(ctx, reference.Write) }
 
 // Check runs lint, test, sec and synth, two at a time.
 func Check(ctx context.Context) error {

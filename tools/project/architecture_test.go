@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/magewright/magewright/tools/buildspec"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/reference"
+	"github.com/magewright/magewright/tools/surface"
 )
 
 // dir is the root of the repository.
@@ -80,28 +83,81 @@ func TestDependencyArrows(t *testing.T) {
 	}
 }
 
-// targets returns the names by which targets can be called.
-func targets(t *testing.T) []string {
+// targets returns the targets by the names by which they can be called, in
+// lower case: mage takes any.
+func targets(t *testing.T) map[string]surface.Target {
 	t.Helper()
+	tree, err := surface.OfFiles(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := tree.Targets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]surface.Target{}
+	for _, target := range all {
+		named[strings.ToLower(target.Name)] = target
+		if target.Alias != "" {
+			named[target.Alias] = target
+		}
+	}
+	return named
+}
+
+// wrong returns what mage would not understand of a command line: targets, each
+// with its flags after it.
+func wrong(words []string, known map[string]surface.Target) error {
+	var target surface.Target
+	for _, word := range words {
+		flag, isFlag := strings.CutPrefix(word, "-")
+		flag, _, _ = strings.Cut(flag, "=")
+		switch found, ok := known[strings.ToLower(strings.TrimRight(word, "."))]; {
+		case isFlag && target.Name == "": // mage's own, such as -l
+		case isFlag && !slices.ContainsFunc(target.Flags, func(f surface.Flag) bool { return f.Name == flag }):
+			return fmt.Errorf("target %s has no flag -%s", target.Name, flag)
+		case isFlag:
+		case !ok:
+			return fmt.Errorf("there is no target %s", word)
+		default:
+			target = found
+		}
+	}
+	return nil
+}
+
+var mageCommand = regexp.MustCompile(`go tool mage((?: +[\w:.=-]+)+)`)
+
+// TestTheTargetsAreMages holds that what is read of the magefile is what mage
+// itself lists.
+func TestTheTargetsAreMages(t *testing.T) {
+	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), "go", "tool", "mage", "-l")
 	cmd.Dir = dir
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("mage -l: %v", err)
 	}
-	names := []string{"deploystaging", "deploy-staging"} // -l does not list aliases
+	known, listed := targets(t), 0
 	for line := range strings.Lines(string(out)) {
 		if fields := strings.Fields(line); strings.HasPrefix(line, "  ") && len(fields) > 1 {
-			names = append(names, strings.ToLower(fields[0]))
+			listed++
+			if _, ok := known[strings.ToLower(fields[0])]; !ok {
+				t.Errorf("mage lists %s, which was not read", fields[0])
+			}
 		}
 	}
-	return names
+	names := map[string]bool{}
+	for _, target := range known {
+		names[target.Name] = true
+	}
+	if listed != len(names) {
+		t.Errorf("mage lists %d targets, and %d were read", listed, len(names))
+	}
 }
 
-var mageCommand = regexp.MustCompile(`go tool mage((?: +[\w:.=-]+)+)`)
-
 // TestTheDocumentsCommandsExist holds that every mage command in the documents
-// is a target.
+// is a target, with its flags.
 func TestTheDocumentsCommandsExist(t *testing.T) {
 	t.Parallel()
 	known := targets(t)
@@ -115,13 +171,8 @@ func TestTheDocumentsCommandsExist(t *testing.T) {
 			t.Errorf("%s names no mage command", document)
 		}
 		for _, command := range commands {
-			for _, word := range strings.Fields(command[1]) {
-				if strings.HasPrefix(word, "-") {
-					continue
-				}
-				if !slices.Contains(known, strings.ToLower(strings.TrimRight(word, "."))) {
-					t.Errorf("%s: %q: there is no target %s", document, strings.TrimSpace(command[0]), word)
-				}
+			if err := wrong(strings.Fields(command[1]), known); err != nil {
+				t.Errorf("%s: %q: %v", document, strings.TrimSpace(command[0]), err)
 			}
 		}
 	}
@@ -129,17 +180,27 @@ func TestTheDocumentsCommandsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range known {
+	for name := range known {
 		if !strings.Contains(strings.ToLower(string(readme)), name) {
 			t.Errorf("README.md does not mention the target %s", name)
 		}
 	}
 }
 
-// TestBuildsRunNothingButMage holds that the build logic is written once: the
+// TestWhatIsSynthesized synthesizes the stacks once, for all that is held of
+// them here.
+func TestWhatIsSynthesized(t *testing.T) {
+	t.Parallel()
+	assembly := synthesized(t)
+	t.Run("builds run nothing but mage", func(t *testing.T) { buildsRunNothingButMage(t, assembly) })
+	t.Run("the reference is generated", func(t *testing.T) { theReferenceIsGenerated(t, assembly) })
+}
+
+// buildsRunNothingButMage holds that the build logic is written once: the
 // buildspec's build phase runs the targets that the action names, and every
 // action of the pipeline names targets that exist.
-func TestBuildsRunNothingButMage(t *testing.T) {
+func buildsRunNothingButMage(t *testing.T, assembly string) {
+	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, "buildspec.yml"))
 	if err != nil {
 		t.Fatal(err)
@@ -154,22 +215,19 @@ func TestBuildsRunNothingButMage(t *testing.T) {
 		}
 	}
 	known := targets(t)
-	named := actionTargets(t)
+	named := actionTargets(t, assembly)
 	if len(named) < 7 {
 		t.Errorf("the pipeline names targets in %d actions, want at least 7", len(named))
 	}
 	for action, list := range named {
-		for _, name := range strings.Fields(list) {
-			if !slices.Contains(known, strings.ToLower(name)) {
-				t.Errorf("action %s runs %q, which is no target", action, name)
-			}
+		if err := wrong(strings.Fields(list), known); err != nil {
+			t.Errorf("action %s runs %q: %v", action, list, err)
 		}
 	}
 }
 
-// actionTargets synthesizes the pipeline and returns MAGE_TARGETS of each of
-// its builds.
-func actionTargets(t *testing.T) map[string]string {
+// synthesized synthesizes the stacks into a directory of the test's own.
+func synthesized(t *testing.T) string {
 	t.Helper()
 	assembly := t.TempDir()
 	zip := filepath.Join(t.TempDir(), "app.zip")
@@ -186,6 +244,33 @@ func actionTargets(t *testing.T) map[string]string {
 	if out, err := synth.CombinedOutput(); err != nil {
 		t.Fatalf("synthesizing: %v\n%s", err, out)
 	}
+	return assembly
+}
+
+// theReferenceIsGenerated holds that the committed reference is what source and
+// templates say.
+func theReferenceIsGenerated(t *testing.T, assembly string) {
+	t.Helper()
+	templates, err := reference.ReadTemplates(assembly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := surface.OfFiles(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	generated, _, err := reference.Generate(tree, templates)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := reference.Diff(string(tree[reference.File]), string(generated)); len(diff) > 0 {
+		t.Errorf("%s is not what the source says; go tool mage docs writes it:\n%s", reference.File, strings.Join(diff, "\n"))
+	}
+}
+
+// actionTargets returns MAGE_TARGETS of each of the pipeline's builds.
+func actionTargets(t *testing.T, assembly string) map[string]string {
+	t.Helper()
 	data, err := os.ReadFile(filepath.Join(assembly, "magewright-pipeline.template.json")) // #nosec G304 -- made above
 	if err != nil {
 		t.Fatal(err)

@@ -29,6 +29,7 @@ type Outputs struct {
 	AliasName             string
 	DeploymentApplication string
 	DeploymentGroup       string
+	NotificationTopic     string
 }
 
 // Connect returns the configuration by which AWS is reached: the environment's
@@ -81,6 +82,7 @@ func outputsOf(stacks []types.Stack) Outputs {
 		"AliasName":             &o.AliasName,
 		"DeploymentApplication": &o.DeploymentApplication,
 		"DeploymentGroup":       &o.DeploymentGroup,
+		"NotificationTopic":     &o.NotificationTopic,
 	}
 	for _, s := range stacks {
 		for _, output := range s.Outputs {
