@@ -69,7 +69,7 @@ var shippedDirs = []string{"app/", "infra/policy/"}
 // onlyDocumentsAndTests reports whether no changed path is built or deployed.
 func onlyDocumentsAndTests(changes []Change) (paths []string, only bool) {
 	harmless := func(name string) bool {
-		if strings.HasSuffix(name, "_test.go") || slices.Contains(strings.Split(path.Dir(name), "/"), "testdata") {
+		if isTest(name) {
 			return true
 		}
 		shipped := slices.ContainsFunc(shippedDirs, func(dir string) bool { return strings.HasPrefix(name, dir) })
@@ -91,6 +91,11 @@ func onlyDocumentsAndTests(changes []Change) (paths []string, only bool) {
 
 // unreleased is the title of the section of what is in no version yet.
 const unreleased = "Unreleased"
+
+// isTest reports whether a file is a test, or what one reads.
+func isTest(name string) bool {
+	return strings.HasSuffix(name, "_test.go") || slices.Contains(strings.Split(path.Dir(name), "/"), "testdata")
+}
 
 // A changelogSection is Unreleased or a version, with its entries.
 type changelogSection struct {

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -117,7 +116,9 @@ func (w *planWriter) what(in Inputs) error {
 	}
 	w.printf("\n### Files\n\n")
 	var files []string
-	for _, change := range c.Changed {
+	changed := slices.Clone(c.Changed)
+	slices.SortStableFunc(changed, func(a, b Change) int { return fileKind(a.Path) - fileKind(b.Path) })
+	for _, change := range changed {
 		line := change.Status + " " + change.Path
 		if change.From != "" {
 			line += ", was " + change.From
@@ -128,25 +129,37 @@ func (w *planWriter) what(in Inputs) error {
 	return nil
 }
 
+// fileKinds are what a changed file can be, in the order in which a reader
+// should look at them.
+var fileKinds = []string{"infrastructure", "Go code", "anything else", "documentation", "tests"}
+
+// fileKind returns what a file is, as an index into fileKinds.
+func fileKind(name string) int {
+	kind := "anything else"
+	switch {
+	case isTest(name):
+		kind = "tests"
+	case strings.HasSuffix(name, ".md"):
+		kind = "documentation"
+	case strings.HasPrefix(name, "infra/"):
+		kind = "infrastructure"
+	case strings.HasSuffix(name, ".go"):
+		kind = "Go code"
+	}
+	return slices.Index(fileKinds, kind)
+}
+
 // sizes counts changed files by what they are.
 func sizes(changes []Change) string {
-	var code, tests, infra, documents, rest int
+	counts := make([]int, len(fileKinds))
 	for _, c := range changes {
-		switch {
-		case strings.HasSuffix(c.Path, "_test.go") || slices.Contains(strings.Split(path.Dir(c.Path), "/"), "testdata"):
-			tests++
-		case strings.HasSuffix(c.Path, ".md"):
-			documents++
-		case strings.HasPrefix(c.Path, "infra/"):
-			infra++
-		case strings.HasSuffix(c.Path, ".go"):
-			code++
-		default:
-			rest++
-		}
+		counts[fileKind(c.Path)]++
 	}
-	return fmt.Sprintf("%s: %d of Go code, %d of infrastructure, %d of tests, %d of documentation, %d others",
-		count(len(changes), "file"), code, infra, tests, documents, rest)
+	parts := make([]string, len(fileKinds))
+	for i, kind := range fileKinds {
+		parts[i] = fmt.Sprintf("%d of %s", counts[i], kind)
+	}
+	return fmt.Sprintf("%s: %s", count(len(changes), "file"), strings.Join(parts, ", "))
 }
 
 // The levels of risk, and manyFiles, from which on nobody reads every file.

@@ -103,3 +103,21 @@ func TestAPlanDoesNotDependOnWhenItIsMade(t *testing.T) {
 		t.Errorf("%d plans of one release", len(plans))
 	}
 }
+
+// TestAPolicyOfDocumentsIsWhole holds that what a policy says of documentation
+// can't be misspelt, or left out where it is required.
+func TestAPolicyOfDocumentsIsWhole(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ policy, want string }{
+		{"required: [plan]\nmaxAge: 1h\n", "it requires a plan, which needs an owner and contacts"},
+		{"required: [plan]\nmaxAge: 1h\nowner: a\n", "it requires a plan, which needs an owner and contacts"},
+		{"required: [plan]\nmaxAge: 1h\nowner: a\ncontacts: [b]\n", ""},
+		{"required: [documents]\nmaxAge: 1h\ndocuments: {target: [README.md]}\n", `there is no surface "target"`},
+		{"required: [documents]\nmaxAge: 1h\ndocuments: {targets: [README.md]}\n", ""},
+	} {
+		_, err := ParsePolicy([]byte(tt.policy))
+		if got := err != nil; got != (tt.want != "") || got && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%q gives %v, want %q", tt.policy, err, tt.want)
+		}
+	}
+}
