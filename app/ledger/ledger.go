@@ -83,7 +83,7 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
-// health answers which build of the ledger this is.
+// health answers which build it is.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, s.Build)
 }
