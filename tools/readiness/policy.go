@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +37,11 @@ type Policy struct {
 	Integration []string `yaml:"integration" json:"integration,omitempty"`
 	// Licences are the SPDX identifiers that the shipped binary may contain.
 	Licences []string `yaml:"licences" json:"licences,omitempty"`
+	// LicenceTexts say what a text is that is not identified, by its SHA-256.
+	LicenceTexts map[string]LicenceIs `yaml:"licenceTexts" json:"licenceTexts,omitempty"`
+	// DatabaseMaxAge is how long ago the vulnerability database may have changed
+	// last; DefaultDatabaseAge where it is not set.
+	DatabaseMaxAge Duration `yaml:"databaseMaxAge" json:"databaseMaxAge,omitempty"`
 	// Documents map each kind of surface to the documents that must tell of it,
 	// any one of them.
 	Documents map[string][]string `yaml:"documents" json:"documents,omitempty"`
@@ -52,6 +58,23 @@ type Policy struct {
 	Review ReviewPolicy `yaml:"review" json:"review,omitzero"`
 	// Rehearsal says which checks may stay UNKNOWN in a rehearsal.
 	Rehearsal Rehearsal `yaml:"rehearsal" json:"rehearsal"`
+}
+
+// A LicenceIs is what somebody who has read a licence text says that it is.
+type LicenceIs struct {
+	Is     []string `yaml:"is" json:"is"` // SPDX identifiers
+	Reason string   `yaml:"reason" json:"reason"`
+}
+
+// DefaultDatabaseAge is a week: https://vuln.go.dev changes every few days.
+const DefaultDatabaseAge = Duration(7 * 24 * time.Hour)
+
+// DatabaseAge returns DatabaseMaxAge, or its default.
+func (p Policy) DatabaseAge() time.Duration {
+	if p.DatabaseMaxAge == 0 {
+		return time.Duration(DefaultDatabaseAge)
+	}
+	return time.Duration(p.DatabaseMaxAge)
 }
 
 // A Rehearsal is a release to an account that can't be real.
@@ -76,6 +99,8 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // MarshalText implements [encoding.TextMarshaler].
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
+var sha256Digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
 // ParsePolicy reads a policy. A key or a check that does not exist is an
 // error: a requirement that is misspelt would require nothing.
 func ParsePolicy(data []byte) (Policy, error) {
@@ -92,6 +117,9 @@ func ParsePolicy(data []byte) (Policy, error) {
 		if _, ok := Find(id); !ok {
 			return p, fmt.Errorf("reading %s: there is no check %q", PolicyFile, id)
 		}
+	}
+	if p.DatabaseMaxAge < 0 {
+		return p, fmt.Errorf("reading %s: databaseMaxAge is negative", PolicyFile)
 	}
 	if p.MaxAge <= 0 {
 		return p, fmt.Errorf("reading %s: maxAge is not set", PolicyFile)
@@ -121,6 +149,11 @@ func ParsePolicy(data []byte) (Policy, error) {
 	}
 	if slices.Contains(p.Required, "plan") && (p.Owner == "" || len(p.Contacts) == 0) {
 		return p, fmt.Errorf("reading %s: it requires a plan, which needs an owner and contacts", PolicyFile)
+	}
+	for digest, text := range p.LicenceTexts {
+		if !sha256Digest.MatchString(digest) || len(text.Is) == 0 || strings.TrimSpace(text.Reason) == "" {
+			return p, fmt.Errorf("reading %s: licenceTexts: %q is no SHA-256, or lacks what it is, or a reason", PolicyFile, digest)
+		}
 	}
 	if a := p.Rehearsal.Account; a != "" && a != RehearsalAccount {
 		return p, fmt.Errorf("reading %s: rehearsal.account is %s: only %s, which AWS gives to nobody, can be a rehearsal's", PolicyFile, a, RehearsalAccount)

@@ -41,6 +41,9 @@ var collectors = []Collector{
 	{readiness.ChangedCode{}, ChangedCode},
 	{readiness.Reviews{}, Reviews},
 	{readiness.Assembly{}, Assembly},
+	{readiness.Shipped{}, Shipped},
+	{readiness.SBOM{}, SBOM},
+	{readiness.Policies{}, Policies}, // after SBOM, whose file it reads
 	{readiness.Deployed{}, DeployedStacks},
 	{readiness.Production{}, Production},
 	{readiness.Drill{}, Drill},

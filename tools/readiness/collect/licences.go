@@ -1,0 +1,183 @@
+package collect
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/google/licensecheck"
+	"golang.org/x/mod/sumdb/dirhash"
+
+	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+// identified is the share of a text, in percent, that must be of known licences
+// for it to be identified: that of pkg.go.dev.
+// See https://pkg.go.dev/license-policy.
+const identified = 75
+
+// licenceName are the names of files with terms: those of pkg.go.dev and what
+// begins like them.
+var licenceName = regexp.MustCompile(`(?i)^((un)?licen[cs]e|copying)([-._].*)?$|^[a-z0-9.]+-(un)?licen[cs]e(\.(txt|md|rst|markdown))?$`)
+
+// licences reads the licence texts of modules: those beside packages that are
+// in the program, and in the directories above.
+func licences(ctx context.Context, cfg project.Config, modules []readiness.ShippedModule, packages []aPackage) error {
+	dirs, err := moduleDirs(ctx, cfg, modules)
+	if err != nil {
+		return err
+	}
+	for i := range modules {
+		m := &modules[i]
+		root := dirs[m.Path]
+		if root.problem != "" {
+			m.Problem = root.problem
+			continue
+		}
+		places := []string{root.dir}
+		for _, p := range packages {
+			if m.Path == readiness.StandardLibrary || p.module() != m.Path {
+				continue
+			}
+			for dir := p.Dir; len(dir) > len(root.dir) && strings.HasPrefix(dir, root.dir); dir = filepath.Dir(dir) {
+				places = append(places, dir)
+			}
+		}
+		slices.Sort(places)
+		if m.Licences, err = licenceTexts(root.dir, slices.Compact(places)); err != nil {
+			m.Problem = err.Error()
+		}
+	}
+	return nil
+}
+
+// A moduleDir is where a module's files are, or why that is not known.
+type moduleDir struct{ dir, problem string }
+
+// moduleDirs finds the files of the modules, and believes them where their hash
+// is the one in the program.
+func moduleDirs(ctx context.Context, cfg project.Config, modules []readiness.ShippedModule) (map[string]moduleDir, error) {
+	dirs := map[string]moduleDir{}
+	args := []string{"mod", "download", "-json"}
+	for _, m := range modules {
+		switch {
+		case m.Path == readiness.StandardLibrary:
+			dirs[m.Path] = standardLibrary(ctx, cfg, m.Version)
+		case m.Version == "" || m.Sum == "":
+			dirs[m.Path] = moduleDir{problem: "it is a directory of somebody's machine: it has no version or no hash"}
+		default:
+			args = append(args, m.Path+"@"+m.Version)
+		}
+	}
+	if len(args) == 3 {
+		return dirs, nil
+	}
+	// It fails where one module fails, and says of which.
+	out, runErr := command.Cmd{Dir: cfg.Dir}.Output(ctx, "go", args...)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	decoder := json.NewDecoder(strings.NewReader(out))
+	for {
+		var m struct{ Path, Version, Dir, Error string }
+		err := decoder.Decode(&m)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, exit.Missing("go mod download", "finding the licences: reading go mod download -json: %w: %w", err, runErr)
+		}
+		i := slices.IndexFunc(modules, func(s readiness.ShippedModule) bool { return s.Path == m.Path })
+		if i < 0 || m.Error != "" {
+			dirs[m.Path] = moduleDir{problem: "it can't be fetched: " + m.Error}
+			continue
+		}
+		sum, err := dirhash.HashDir(m.Dir, m.Path+"@"+m.Version, dirhash.Hash1)
+		switch {
+		case err != nil:
+			dirs[m.Path] = moduleDir{problem: fmt.Sprintf("its files can't be hashed: %v", err)}
+		case sum != modules[i].Sum:
+			dirs[m.Path] = moduleDir{problem: fmt.Sprintf("%s has hash %s, and the program's module %s", m.Dir, sum, modules[i].Sum)}
+		default:
+			dirs[m.Path] = moduleDir{dir: m.Dir}
+		}
+	}
+	for _, m := range modules {
+		if _, ok := dirs[m.Path]; !ok {
+			dirs[m.Path] = moduleDir{problem: fmt.Sprintf("go mod download does not know it: %v", runErr)}
+		}
+	}
+	return dirs, nil
+}
+
+// standardLibrary finds the Go that is here, which must be the program's.
+func standardLibrary(ctx context.Context, cfg project.Config, version string) moduleDir {
+	out, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "go", "env", "GOROOT", "GOVERSION")
+	fields := strings.Split(out, "\n")
+	switch {
+	case err != nil:
+		return moduleDir{problem: err.Error()}
+	case len(fields) != 2 || fields[1] != version:
+		return moduleDir{problem: fmt.Sprintf("the program was built by %s, and the Go here is %s", version, fields[len(fields)-1])}
+	}
+	return moduleDir{dir: fields[0]}
+}
+
+// licenceTexts reads and identifies the licence files in directories.
+func licenceTexts(root string, dirs []string) ([]readiness.LicenceText, error) {
+	var texts []readiness.LicenceText
+	for _, dir := range dirs {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, entry := range entries {
+			if entry.Type()&fs.ModeType != 0 || filepath.Ext(entry.Name()) == ".go" || !licenceName.MatchString(entry.Name()) {
+				continue
+			}
+			path := filepath.Join(dir, entry.Name())
+			data, err := os.ReadFile(path) // #nosec G304 -- a file of a module whose hash is known
+			if err != nil {
+				return nil, err
+			}
+			name, err := filepath.Rel(root, path)
+			if err != nil {
+				return nil, err
+			}
+			sum := sha256.Sum256(data)
+			texts = append(texts, readiness.LicenceText{File: filepath.ToSlash(name), SHA256: hex.EncodeToString(sum[:]), Is: identify(data)})
+		}
+	}
+	return texts, nil
+}
+
+// identify returns the SPDX identifiers of the licences that make up a text, or
+// nil where much of it is something else. The address of a licence is not its
+// text.
+func identify(text []byte) []string {
+	cover := licensecheck.Scan(text)
+	if cover.Percent < identified {
+		return nil
+	}
+	var ids []string
+	for _, match := range cover.Match {
+		if !match.IsURL {
+			ids = append(ids, match.ID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}

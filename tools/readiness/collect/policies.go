@@ -1,0 +1,158 @@
+package collect
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/magewright/magewright/tools/cdk"
+	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+// Policies asks the organisation's rules, as the base has them, about the
+// templates of the assembly and the bill of materials that SBOM has left.
+func Policies(ctx context.Context, e Env) (evidence.Predicate, error) {
+	return policies(ctx, e, e.Project.Dir)
+}
+
+// policies asks by the program tools/opa of a checkout of this project.
+func policies(ctx context.Context, e Env, checkout string) (evidence.Predicate, error) {
+	if _, err := cdk.ReadRelease(e.Project); err != nil {
+		return nil, err
+	}
+	p, rules, err := policyRules(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	documents, err := policyDocuments(e.Project)
+	if err != nil {
+		return nil, err
+	}
+	inputs := map[string]any{}
+	for _, name := range slices.Sorted(maps.Keys(documents)) {
+		digest, err := readiness.DocumentDigest(documents[name])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		var subjects struct {
+			Resources  map[string]struct{}
+			Components []struct{}
+		}
+		if err := json.Unmarshal(documents[name], &subjects); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", name, err)
+		}
+		kind := "template"
+		if name == readiness.SBOMInput {
+			kind = "sbom"
+		}
+		inputs[name] = map[string]any{"name": name, kind: documents[name]}
+		p.Inputs = append(p.Inputs, readiness.PolicyInput{Name: name, Subjects: len(subjects.Resources) + len(subjects.Components), Digest: digest})
+	}
+	answer, err := askRules(ctx, checkout, rules, inputs)
+	if err != nil {
+		return nil, err
+	}
+	p.Made = evidence.Made{FinishedOn: e.Clock.Now(), Tools: map[string]string{"opa": answer.Engine}}
+	p.Rules, p.Problems = answer.Rules, answer.Problems
+	return p, nil
+}
+
+// policyRules reads the rules of the base, or of the candidate where the base
+// has none, as file and text.
+func policyRules(ctx context.Context, e Env) (readiness.Policies, map[string]string, error) {
+	git := command.Cmd{Dir: e.Project.Dir}
+	p := readiness.Policies{Files: map[string]string{}}
+	rules := map[string]string{}
+	for _, commit := range []string{e.Candidate.Base, e.Candidate.Commit} {
+		if commit == "" {
+			continue
+		}
+		listed, err := git.Output(ctx, "git", "-c", "core.quotePath=false", "ls-tree", "-r", "--name-only", commit, "--", readiness.PolicyRules+"/")
+		if err != nil {
+			return p, nil, exit.Missing("git fetch --unshallow", "listing the rules of %.12s: %w", commit, err)
+		}
+		for name := range strings.Lines(listed) {
+			name = strings.TrimSpace(name)
+			if filepath.Ext(name) != ".rego" {
+				continue
+			}
+			var text bytes.Buffer
+			show := command.Cmd{Dir: e.Project.Dir, Stdout: &text}
+			if err := show.Run(ctx, "git", "cat-file", "blob", commit+":"+name); err != nil {
+				return p, nil, fmt.Errorf("reading the rules of %.12s: %w", commit, err)
+			}
+			sum := sha256.Sum256(text.Bytes())
+			p.Files[name], rules[name] = hex.EncodeToString(sum[:]), text.String()
+		}
+		if p.From = commit; len(rules) > 0 {
+			return p, rules, nil
+		}
+	}
+	return p, nil, exit.Missing("write a rule in "+readiness.PolicyRules+" and commit it", "there are no rules: %s has no Rego file", readiness.PolicyRules)
+}
+
+// policyDocuments reads what the rules are asked about, by name.
+func policyDocuments(cfg project.Config) (map[string]json.RawMessage, error) {
+	a := readiness.Assembly{Stacks: map[string]readiness.AssemblyStack{}}
+	if err := readStacks(cfg.Assembly, &a); err != nil {
+		return nil, exit.Missing("go tool mage synth", "reading the cloud assembly %s: %w", cfg.Assembly, err)
+	}
+	documents := map[string]json.RawMessage{}
+	for name, stack := range a.Stacks {
+		documents[name] = stack.Template
+	}
+	document, err := os.ReadFile(filepath.Join(cfg.Evidence, sbomFile)) // #nosec G304 -- below the evidence directory
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		// The check finds that the rules were not asked about it.
+	case err != nil:
+		return nil, fmt.Errorf("reading the bill of materials: %w", err)
+	default:
+		documents[readiness.SBOMInput] = document
+	}
+	return documents, nil
+}
+
+// An answer is what tools/opa says.
+type answer struct {
+	Engine   string                 `json:"engine"`
+	Rules    []readiness.PolicyRule `json:"rules"`
+	Problems []string               `json:"problems"`
+}
+
+// askRules runs Open Policy Agent, in a program and module of its own.
+func askRules(ctx context.Context, checkout string, rules map[string]string, inputs map[string]any) (answer, error) {
+	var a answer
+	request, err := json.Marshal(map[string]any{"modules": rules, "inputs": inputs})
+	if err != nil {
+		return a, fmt.Errorf("asking the rules: %w", err)
+	}
+	cmd := command.Cmd{Dir: filepath.Join(checkout, "tools", "opa"), Env: command.Environ("GOWORK=off"), Stdin: bytes.NewReader(request)}
+	out, err := cmd.Output(ctx, "go", "run", "-trimpath", "-buildvcs=false", ".")
+	if err != nil {
+		return a, exit.Missing("go build -C tools/opa -o "+os.DevNull+" .", "asking the rules: %w", err)
+	}
+	decoder := json.NewDecoder(strings.NewReader(out))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&a); err != nil {
+		return a, fmt.Errorf("asking the rules: reading the answer: %w", err)
+	}
+	if a.Engine == "" {
+		return a, errors.New("asking the rules: the answer does not say what gave it")
+	}
+	return a, nil
+}

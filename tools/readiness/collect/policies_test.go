@@ -1,0 +1,167 @@
+package collect
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+// checkout is this project's.
+const checkout = "../../.."
+
+// ruleOne and its test are a rule that can be believed.
+const (
+	ruleOne = `# METADATA
+# title: Buckets have names
+package magewright.rules.one
+
+subjects contains id if some id, _ in input.template.Resources
+
+violations contains {"id": id, "message": "no name"} if {
+	some id, resource in input.template.Resources
+	not resource.Properties.Name == "n"
+}
+`
+	testOne = `package magewright.rules.one_test
+
+import data.magewright.rules.one
+
+test_breaks if count(one.violations) == 1 with input as {"template": {"Resources": {"B": {}}}}
+
+test_keeps if count(one.violations) == 0 with input as {"template": {"Resources": {"B": {"Properties": {"Name": "n"}}}}}
+`
+)
+
+func TestRulesThatCannotBeBelieved(t *testing.T) {
+	t.Parallel()
+	inputs := map[string]any{"s": json.RawMessage(`{"name":"s","template":{"Resources":{"A":{},"B":{"Properties":{"Name":"n"}}}}}`)}
+	with := func(old, replacement string) map[string]string {
+		return map[string]string{"one.rego": strings.Replace(ruleOne, old, replacement, 1), "one_test.rego": testOne}
+	}
+	beside := func(text string) map[string]string {
+		return map[string]string{"one.rego": ruleOne, "one_test.rego": testOne, "two.rego": text}
+	}
+	for name, tt := range map[string]struct {
+		rules map[string]string
+		want  string // of a problem, or "" where the rules are sound
+	}{
+		"sound":                   {with("", ""), ""},
+		"none":                    {map[string]string{}, "there is no rule"},
+		"only a test":             {map[string]string{"t.rego": "package magewright.rules.one_test\n\ntest_keeps if true\n"}, "there is no rule"},
+		"a mistyped namespace":    {beside("package magewright.rule.two\n\nviolations contains 1 if true\n"), "nobody evaluates it"},
+		"a nested package":        {beside("package magewright.rules.two.deep\n"), "nobody evaluates it"},
+		"an empty file":           {beside("# nothing\n"), "empty module"},
+		"one that does not parse": {beside("package magewright.rules.two\n\nx {"), "two.rego:3"},
+		"two of one name":         {beside(ruleOne[strings.Index(ruleOne, "package"):]), "there are two packages of rule one"},
+		"no title":                {with("# title: Buckets have names\n", "# description: none\n"), "has no title"},
+		"no subjects":             {with("subjects contains", "subject contains"), "says nothing by `subjects contains`"},
+		"mistyped violations":     {with("violations contains", "violation contains"), "says nothing by `violations contains`"},
+		"a mistyped input":        {with("input.template.Resources\n\tnot", "input.templates.Resources\n\tnot"), "undefined ref: input.templates"},
+		"a call of the network":   {with("\tnot resource", "\thttp.send({\"method\": \"get\", \"url\": \"http://localhost\"})\n\tnot resource"), "undefined function http.send"},
+		"a clock":                 {with("\tnot resource", "\ttime.now_ns() > 0\n\tnot resource"), "undefined function time.now_ns"},
+		"an unsure negation":      {with(`not resource.Properties.Name == "n"`, `not startswith(resource.Properties.Name, "n")`), "is undefined, and not true"},
+		"an error of a builtin":   {with(`not resource.Properties.Name == "n"`, `not startswith(id, 1) == true`), "startswith"},
+		"no tests":                {map[string]string{"one.rego": ruleOne}, "needs both"},
+		"no test that breaks it":  {map[string]string{"one.rego": ruleOne, "t.rego": testOne[:strings.Index(testOne, "test_breaks")] + testOne[strings.Index(testOne, "test_keeps"):]}, "0 tests that break it and 1"},
+		"a test that fails":       {map[string]string{"one.rego": ruleOne, "t.rego": strings.Replace(testOne, "== 1", "== 2", 1)}, "test_breaks did not pass"},
+		"a test of another name":  {map[string]string{"one.rego": ruleOne, "t.rego": testOne + "\ntest_other if true\n"}, "named neither"},
+		"a test of no rule":       {beside("package magewright.rules.two_test\n\ntest_keeps if true\n"), "tests of two, which is no rule"},
+		"a violation of another":  {with(`{"id": id, "message"`, `{"id": "C", "message"`), "none of its subjects"},
+		"no message":              {with(`"no name"`, `""`), "has no message"},
+		"violations of a shape":   {with(`{"id": id, "message": "no name"}`, `id`), "not {id, message}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := askRules(t.Context(), checkout, tt.rules, inputs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			problems := strings.Join(got.Problems, "\n")
+			if tt.want != "" && !strings.Contains(problems, tt.want) {
+				t.Errorf("problems are %q, want %q", problems, tt.want)
+			}
+			if tt.want == "" {
+				if problems != "" || len(got.Rules) != 1 || got.Rules[0].Tests != 2 || len(got.Rules[0].Results) != 1 {
+					t.Fatalf("got %+v", got)
+				}
+				r := got.Rules[0].Results[0]
+				if r.Input != "s" || len(r.Subjects) != 2 || len(r.Violations) != 1 || r.Violations[0].ID != "A" {
+					t.Errorf("result %+v", r)
+				}
+			}
+		})
+	}
+}
+
+// TestOurRules holds that the rules of this repository can be believed: it
+// runs their tests.
+func TestOurRules(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(checkout, readiness.PolicyRules, "*.rego"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file) // #nosec G304 -- a rule of this repository
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules[filepath.Base(file)] = string(text)
+	}
+	got, err := askRules(t.Context(), checkout, rules, map[string]any{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range got.Problems {
+		t.Error(problem)
+	}
+	tests := 0
+	for _, r := range got.Rules {
+		tests += r.Tests
+	}
+	if want := (len(files) - 1) / 2; len(got.Rules) != want || want == 0 || tests < 2*want {
+		t.Errorf("%d rules with %d tests, want %d rules", len(got.Rules), tests, want)
+	}
+}
+
+// TestPoliciesAreTheBases holds that a change does not relax the rules that it
+// is judged by.
+func TestPoliciesAreTheBases(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t)
+	first := r.commit(map[string]string{"a": "a"})
+	base := r.commit(map[string]string{"infra/policy/one.rego": ruleOne, "infra/policy/one_test.rego": testOne, "infra/policy/readiness.yml": "x"})
+	relaxed := r.commit(map[string]string{"infra/policy/one.rego": strings.Replace(ruleOne, `== "n"`, `== "m"`, 1)})
+	for _, tt := range []struct{ name, base, commit, from string }{
+		{"the base has rules", base, relaxed, base},
+		{"the base has none", first, base, base},
+		{"there is no base", "", base, base},
+	} {
+		cfg := r.at(tt.commit)
+		cfg.Evidence, cfg.Assembly = t.TempDir(), filepath.Join(t.TempDir(), "cdk.out")
+		writeFiles(t, cfg.Assembly, assemblyFiles(tt.commit))
+		writeFiles(t, cfg.Evidence, map[string]string{sbomFile: `{"components":[{"name":"std"}]}`})
+		e := Env{Project: cfg, Clock: clock.System(), Candidate: readiness.Candidate{Base: tt.base, Commit: tt.commit}}
+		got, err := policies(t.Context(), e, checkout)
+		if err != nil {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		p := got.(readiness.Policies)
+		if p.From != tt.from || len(p.Files) != 2 || len(p.Problems) > 0 || p.Tools["opa"] == "" {
+			t.Errorf("%s: %+v", tt.name, p)
+		}
+		if len(p.Inputs) != 2 || p.Inputs[0].Name != "s" || p.Inputs[0].Subjects != 3 || p.Inputs[1].Name != readiness.SBOMInput || p.Inputs[1].Subjects != 1 {
+			t.Errorf("%s: inputs %+v", tt.name, p.Inputs)
+		}
+	}
+	_, err := policies(t.Context(), Env{Project: r.at(first), Clock: clock.System(), Candidate: readiness.Candidate{Commit: first}}, checkout)
+	if err == nil {
+		t.Error("no assembly and no rules must be an error")
+	}
+}

@@ -1,0 +1,183 @@
+package collect
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
+
+	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+// sbomFile, in the evidence directory, is the bill of materials.
+const sbomFile = "sbom.cdx.json"
+
+// SBOM writes the bill of materials of the shipped program, and reads it back.
+// One package always has the same one, byte for byte.
+func SBOM(ctx context.Context, e Env) (evidence.Predicate, error) {
+	document, err := sbom(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	path, err := e.Project.Path(sbomFile)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Clean(path), document, 0o600); err != nil {
+		return nil, fmt.Errorf("writing the bill of materials: %w", err)
+	}
+	digest, err := evidence.Digest(path)
+	if err != nil {
+		return nil, err
+	}
+	return readiness.SBOM{
+		Made: evidence.Made{
+			FinishedOn: e.Clock.Now(), Dirty: e.Project.Dirty,
+			Tools:   map[string]string{"cyclonedx-go": toolVersion("github.com/CycloneDX/cyclonedx-go")},
+			Reports: map[string]string{sbomFile: digest},
+		},
+		Document: json.RawMessage(document),
+	}, nil
+}
+
+// sbom returns the bill of materials of the shipped program.
+func sbom(ctx context.Context, e Env) ([]byte, error) {
+	s, err := shipped(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	made, err := command.Cmd{Dir: e.Project.Dir, Env: command.Environ("TZ=UTC")}.Output(ctx, "git", "show", "--no-patch",
+		"--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--format=%cd", e.Project.Commit)
+	if err != nil {
+		return nil, fmt.Errorf("reading the time of the commit: %w", err)
+	}
+	document, err := billOfMaterials(s, e.Project.Commit, made)
+	if err != nil {
+		return nil, fmt.Errorf("writing the bill of materials: %w", err)
+	}
+	return document, nil
+}
+
+// billOfMaterials describes a program of a commit, of the time made, in
+// CycloneDX 1.6. Modules have package URLs as their references.
+// See https://github.com/package-url/purl-spec/blob/main/types-doc/golang-definition.md.
+func billOfMaterials(s readiness.Shipped, commit, made string) ([]byte, error) {
+	serial, err := serialNumber(s.Package)
+	if err != nil {
+		return nil, err
+	}
+	root := cdx.Component{
+		BOMRef: purl(s.Main, commit), Type: cdx.ComponentTypeApplication, Name: s.Program, Version: commit, PackageURL: purl(s.Main, commit),
+		Hashes: &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: s.Package}},
+	}
+	references := map[string]string{}
+	for _, m := range s.Modules {
+		references[m.Path] = purl(m.Path, m.Version)
+	}
+	var components []cdx.Component
+	var dependencies []cdx.Dependency
+	for _, m := range s.Modules {
+		c := cdx.Component{
+			BOMRef: references[m.Path], Type: cdx.ComponentTypeLibrary, Name: m.Path, Version: m.Version,
+			Scope: cdx.ScopeRequired, PackageURL: references[m.Path], Licenses: licenceChoices(m),
+		}
+		if m.Sum != "" {
+			sum, err := moduleHash(m.Sum)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", m.Path, err)
+			}
+			c.Hashes = &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: sum}}
+		}
+		components = append(components, c)
+		var on []string
+		for _, path := range m.Needs {
+			on = append(on, references[path])
+		}
+		dependencies = append(dependencies, cdx.Dependency{Ref: c.BOMRef, Dependencies: &on})
+	}
+	var direct []string
+	for _, path := range s.MainNeeds {
+		direct = append(direct, references[path])
+	}
+	dependencies = append([]cdx.Dependency{{Ref: root.BOMRef, Dependencies: &direct}}, dependencies...)
+	bom := cdx.NewBOM()
+	bom.SerialNumber = serial
+	bom.Metadata = &cdx.Metadata{Timestamp: made, Component: &root}
+	bom.Components, bom.Dependencies = &components, &dependencies
+	var out bytes.Buffer
+	if err := cdx.NewBOMEncoder(&out, cdx.BOMFileFormatJSON).SetPretty(true).EncodeVersion(bom, cdx.SpecVersion1_6); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// serialNumber is a UUID version 8 of a package's SHA-256 (RFC 9562, 5.8): the
+// same for the same package.
+func serialNumber(digest string) (string, error) {
+	id, err := hex.DecodeString(digest)
+	if err != nil || len(id) < 16 {
+		return "", fmt.Errorf("%q is no SHA-256", digest)
+	}
+	id = slices.Clone(id[:16])
+	id[6] = id[6]&0x0f | 0x80
+	id[8] = id[8]&0x3f | 0x80
+	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:]), nil
+}
+
+// purl returns the package URL of a module.
+func purl(path, version string) string {
+	if path == readiness.StandardLibrary {
+		version = strings.TrimPrefix(version, "go")
+	}
+	return "pkg:golang/" + path + "@" + strings.ReplaceAll(version, "+", "%2B")
+}
+
+// moduleHash returns the SHA-256 in a module's sum, which is of the list of its
+// files' hashes, hexadecimal, as cyclonedx-gomod has it.
+// See https://go.dev/ref/mod#go-sum-files.
+func moduleHash(sum string) (string, error) {
+	encoded, ok := strings.CutPrefix(sum, "h1:")
+	data, err := base64.StdEncoding.DecodeString(encoded)
+	if !ok || err != nil {
+		return "", fmt.Errorf("%q is no h1 sum", sum)
+	}
+	return hex.EncodeToString(data), nil
+}
+
+// licenceChoices names all licences of a module: each holds.
+func licenceChoices(m readiness.ShippedModule) *cdx.Licenses {
+	var ids []string
+	for _, text := range m.Licences {
+		ids = append(ids, text.Is...)
+	}
+	slices.Sort(ids)
+	var choices cdx.Licenses
+	for _, id := range slices.Compact(ids) {
+		licence := &cdx.License{ID: id}
+		if slices.Contains(notSPDX, id) {
+			licence = &cdx.License{Name: id}
+		}
+		choices = append(choices, cdx.LicenseChoice{License: licence})
+	}
+	if len(choices) == 0 {
+		return nil
+	}
+	return &choices
+}
+
+// notSPDX are the identifiers of licensecheck v0.3.1 that are not on the list
+// of https://spdx.org/licenses; CycloneDX takes those as names only.
+var notSPDX = []string{
+	"Aladdin-9", "Anti996", "BSD-1-Clause-Clear", "BSD-3-Clause-NoTrademark", "CC-BY-NC-SA-3.0-US", "CommonsClause",
+	"GPL-2.0-or-3.0", "GooglePatentClause", "GooglePatentsFile", "MIT-NoAd", "Prosperity-3.0.0",
+}

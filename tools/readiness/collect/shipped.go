@@ -1,0 +1,237 @@
+package collect
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"debug/buildinfo"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/magewright/magewright/tools/build"
+	"github.com/magewright/magewright/tools/cdk"
+	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+// largest is how many bytes Lambda takes of a package, unzipped.
+// See https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
+const largest = 250 << 20
+
+// Shipped reads what the program in the deployment package was made of, and
+// the licences of that.
+func Shipped(ctx context.Context, e Env) (evidence.Predicate, error) {
+	shipped, err := shipped(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return shipped, nil
+}
+
+func shipped(ctx context.Context, e Env) (readiness.Shipped, error) {
+	var s readiness.Shipped
+	release, err := cdk.ReadRelease(e.Project)
+	if err != nil {
+		return s, err
+	}
+	var a readiness.Assembly
+	a.Stacks = map[string]readiness.AssemblyStack{}
+	if err := readStacks(e.Project.Assembly, &a); err != nil {
+		return s, exit.Missing("go tool mage synth", "reading the cloud assembly %s: %w", e.Project.Assembly, err)
+	}
+	i := slices.IndexFunc(a.Functions, func(f readiness.FunctionPackage) bool { return f.SHA256 == release.Package })
+	if i < 0 {
+		return s, exit.Missing("go tool mage synth", "no function of %s is made of the package %.12s", e.Project.Assembly, release.Package)
+	}
+	info, others, err := readProgram(filepath.Join(e.Project.Assembly, a.Functions[i].File))
+	if err != nil {
+		return s, exit.Missing("go tool mage synth", "reading the deployment package: %w", err)
+	}
+	s = readiness.Shipped{Package: release.Package, Program: info.Path, Main: info.Main.Path, Others: others}
+	packages, err := programPackages(ctx, e.Project, info)
+	if err != nil {
+		return s, exit.Missing("go mod download", "listing the packages of %s: %w", info.Path, err)
+	}
+	if err := listModules(&s, info, packages); err != nil {
+		return s, err
+	}
+	if err := licences(ctx, e.Project, s.Modules, packages); err != nil {
+		return s, err
+	}
+	s.Made = evidence.Made{
+		FinishedOn: e.Clock.Now(), Dirty: e.Project.Dirty,
+		Tools: map[string]string{"licensecheck": toolVersion("github.com/google/licensecheck")},
+	}
+	return s, nil
+}
+
+// toolVersion returns the version of a module that this program is made of.
+func toolVersion(module string) string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			if dep.Path == module {
+				return dep.Version
+			}
+		}
+	}
+	return "unknown"
+}
+
+// readProgram reads the build information of the program in a deployment
+// package, and names the files beside it.
+func readProgram(path string) (*debug.BuildInfo, []string, error) {
+	archive, err := zip.OpenReader(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = archive.Close() }()
+	var info *debug.BuildInfo
+	var others []string
+	for _, file := range archive.File {
+		if file.Name != build.Executable || info != nil {
+			others = append(others, file.Name)
+			continue
+		}
+		if info, err = readInfo(file); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", file.Name, err)
+		}
+	}
+	if info == nil {
+		return nil, nil, fmt.Errorf("%s holds no %s", path, build.Executable)
+	}
+	return info, others, nil
+}
+
+func readInfo(file *zip.File) (*debug.BuildInfo, error) {
+	program, err := file.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = program.Close() }()
+	data, err := io.ReadAll(io.LimitReader(program, largest+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > largest {
+		return nil, fmt.Errorf("it has more than %d bytes, which Lambda does not take", largest)
+	}
+	return buildinfo.Read(bytes.NewReader(data))
+}
+
+// aPackage is as much of `go list -json` as is read.
+type aPackage struct {
+	ImportPath string
+	Dir        string
+	Standard   bool
+	Imports    []string
+	Module     *struct {
+		Path    string
+		Version string
+		Main    bool
+		Dir     string
+		Replace *struct{ Path, Version string }
+	}
+}
+
+// listModules fills in the modules of a program. The build information says
+// which they are; which packages of them are in it, the source says, and it must
+// name the same modules.
+func listModules(s *readiness.Shipped, info *debug.BuildInfo, packages []aPackage) error {
+	index := map[string]*readiness.ShippedModule{}
+	add := func(m readiness.ShippedModule) { index[m.Path] = &m }
+	add(readiness.ShippedModule{Path: readiness.StandardLibrary, Version: info.GoVersion})
+	for _, dep := range info.Deps {
+		if dep.Replace != nil {
+			dep = dep.Replace // what the program holds, and what can be fetched
+		}
+		add(readiness.ShippedModule{Path: dep.Path, Version: dep.Version, Sum: dep.Sum})
+	}
+	moduleOf := map[string]string{} // by import path
+	for _, p := range packages {
+		moduleOf[p.ImportPath] = p.module()
+	}
+	for _, p := range packages {
+		needs := &s.MainNeeds
+		if p.Module == nil || !p.Module.Main {
+			m := index[p.module()]
+			if m == nil {
+				return exit.Missing("go tool mage synth", "the program in the package has no module %s, and its source has", p.module())
+			}
+			m.Packages++
+			needs = &m.Needs
+		}
+		for _, path := range p.Imports {
+			if other := moduleOf[path]; other != "" && other != p.module() && index[other] != nil {
+				*needs = append(*needs, other)
+			}
+		}
+	}
+	s.MainNeeds = sortedOnce(s.MainNeeds)
+	for _, path := range slices.Sorted(maps.Keys(index)) {
+		m := index[path]
+		if m.Packages == 0 {
+			return exit.Missing("go tool mage synth", "the program in the package has module %s, and its source has not", path)
+		}
+		m.Needs = sortedOnce(m.Needs)
+		s.Modules = append(s.Modules, *m)
+	}
+	return nil
+}
+
+func sortedOnce(list []string) []string {
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// module returns the path of the package's module, as the program knows it.
+func (p aPackage) module() string {
+	switch {
+	case p.Standard || p.Module == nil:
+		return readiness.StandardLibrary
+	case p.Module.Replace != nil:
+		return p.Module.Replace.Path
+	}
+	return p.Module.Path
+}
+
+// programPackages lists the packages of a program, by the settings that it was
+// built with.
+func programPackages(ctx context.Context, cfg project.Config, info *debug.BuildInfo) ([]aPackage, error) {
+	args := []string{"list", "-deps", "-json=ImportPath,Dir,Standard,Imports,Module"}
+	var env []string
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "-tags":
+			args = append(args, "-tags="+s.Value)
+		case "GOOS", "GOARCH", "CGO_ENABLED", "GOEXPERIMENT", "GOFIPS140":
+			env = append(env, s.Key+"="+s.Value)
+		}
+	}
+	out, err := command.Cmd{Dir: cfg.Dir, Env: command.Environ(env...)}.Output(ctx, "go", append(args, info.Path)...)
+	if err != nil {
+		return nil, err
+	}
+	var packages []aPackage
+	decoder := json.NewDecoder(strings.NewReader(out))
+	for {
+		var p aPackage
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return packages, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading go list -json: %w", err)
+		}
+		packages = append(packages, p)
+	}
+}

@@ -1,0 +1,244 @@
+package collect
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/magewright/magewright/tools/build"
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+// program is a function that needs one module of this project's own.
+const program = `package main
+
+import (
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+var commit, version, buildTime string
+
+func main() {
+	var g errgroup.Group
+	g.Go(func() error { println(commit, version, buildTime, time.Now().String()); return nil })
+	_ = g.Wait()
+}
+`
+
+// shippedRepository builds the function of a repository and lays it into a
+// cloud assembly.
+func shippedRepository(t *testing.T) (repository, Env) {
+	t.Helper()
+	sums, err := os.ReadFile(filepath.Join(checkout, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pins, err := os.ReadFile(filepath.Join(checkout, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, pin, _ := strings.Cut(string(pins), "\tgolang.org/x/sync ")
+	version, _, _ := strings.Cut(pin, "\n")
+	r := newRepository(t)
+	commit := r.commit(map[string]string{
+		"go.mod": "module example.com/ours\n\ngo 1.26\n\nrequire golang.org/x/sync " + version + "\n", "go.sum": string(sums),
+		"app/main.go": program, "infra/cdk.json": `{"context":{"architecture":"x86_64"}}`,
+	})
+	cfg := r.at(commit)
+	cfg.Evidence, cfg.Assembly = t.TempDir(), filepath.Join(t.TempDir(), "cdk.out")
+	p, err := build.Build(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layPackage(t, cfg, p.Path)
+	return r, Env{Project: cfg, Clock: clock.System(), Candidate: readiness.Candidate{Commit: commit, Package: p.SHA256}}
+}
+
+// layPackage makes a cloud assembly with a package.
+func layPackage(t *testing.T, cfg project.Config, path string) {
+	t.Helper()
+	data, err := os.ReadFile(path) // #nosec G304 -- made by the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err := hashFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := assemblyFiles(cfg.Commit)
+	files["asset.one.zip"] = string(data)
+	files["magewright.json"] = fmt.Sprintf(`{"commit":%q,"package":%q}`, cfg.Commit, sum)
+	writeFiles(t, cfg.Assembly, files)
+}
+
+func TestShipped(t *testing.T) {
+	t.Setenv("CDK_CONTEXT_JSON", "")
+	r, e := shippedRepository(t)
+	s, err := shipped(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Package != e.Candidate.Package || s.Program != "example.com/ours/app" || s.Main != "example.com/ours" || s.Others != nil || s.Tools["licensecheck"] != "v0.3.1" {
+		t.Errorf("shipped %+v", s)
+	}
+	if len(s.Modules) != 2 || s.Modules[0].Path != "golang.org/x/sync" || s.Modules[1].Path != readiness.StandardLibrary {
+		t.Fatalf("modules %+v", s.Modules)
+	}
+	if want := []string{"golang.org/x/sync", "std"}; !slices.Equal(s.MainNeeds, want) {
+		t.Errorf("the main module needs %v, want %v", s.MainNeeds, want)
+	}
+	for i, file := range []string{"LICENSE", "LICENSE"} {
+		m := s.Modules[i]
+		if m.Problem != "" || m.Packages == 0 || len(m.Licences) != 1 || m.Licences[0].File != file || !slices.Equal(m.Licences[0].Is, []string{"BSD-3-Clause"}) {
+			t.Errorf("module %+v", m)
+		}
+	}
+
+	if _, err := SBOM(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	first, err := os.ReadFile(filepath.Join(e.Project.Evidence, sbomFile)) // #nosec G304 -- made by the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Project.Evidence = t.TempDir()
+	got, err := SBOM(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := got.(readiness.SBOM)
+	if !bytes.Equal(first, second.Document) {
+		t.Error("two bills of materials of one package differ")
+	}
+	var bom struct {
+		Components   []struct{ Name, Version, PURL string }
+		Dependencies []struct{ DependsOn []string }
+	}
+	if err := json.Unmarshal(first, &bom); err != nil || len(bom.Components) != 2 || bom.Components[1].Name != "std" || len(bom.Dependencies) != 3 || len(bom.Dependencies[0].DependsOn) != 2 {
+		t.Errorf("bill of materials %+v, %v", bom, err)
+	}
+
+	// The sources must be of the program that is shipped.
+	commit := r.commit(map[string]string{"app/main.go": "package main\n\nfunc main() {}\n"})
+	e.Project.Commit = commit
+	layPackage(t, e.Project, filepath.Join(e.Project.Assembly, "asset.one.zip"))
+	if _, err := shipped(t.Context(), e); err == nil || !strings.Contains(err.Error(), "has module golang.org/x/sync, and its source has not") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestReadProgram(t *testing.T) {
+	t.Parallel()
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.ReadFile(executable) // #nosec G304 -- the test itself
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		files  []string
+		text   []byte
+		others int
+		fails  string
+	}{
+		{"a program", []string{build.Executable}, self, 0, ""},
+		{"more than a program", []string{build.Executable, "helper", build.Executable}, self, 2, ""},
+		{"no program", []string{"helper"}, self, 0, "holds no bootstrap"},
+		{"a script", []string{build.Executable}, []byte("#!/bin/sh\n"), 0, "bootstrap: "},
+	} {
+		path := filepath.Join(t.TempDir(), "app.zip")
+		file, err := os.Create(path) // #nosec G304 -- below a temporary directory
+		if err != nil {
+			t.Fatal(err)
+		}
+		archive := zip.NewWriter(file)
+		for _, name := range tt.files {
+			entry, err := archive.Create(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := entry.Write(tt.text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := archive.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := file.Close(); err != nil {
+			t.Fatal(err)
+		}
+		info, others, err := readProgram(path)
+		if tt.fails != "" {
+			if err == nil || !strings.Contains(err.Error(), tt.fails) {
+				t.Errorf("%s: error is %v, want %q", tt.name, err, tt.fails)
+			}
+			continue
+		}
+		if err != nil || info.Main.Path != project.Module || len(others) != tt.others {
+			t.Errorf("%s: %+v, %v, %v", tt.name, info, others, err)
+		}
+	}
+}
+
+func TestModulesThatAreNotTheirSum(t *testing.T) {
+	t.Parallel()
+	modules := []readiness.ShippedModule{
+		{Path: "golang.org/x/sync", Version: "v0.24.0", Sum: "h1:AAAA"},
+		{Path: "example.com/local"},
+		{Path: "std", Version: "go1.0"},
+	}
+	if err := licences(t.Context(), project.Config{Dir: checkout}, modules, nil); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"and the program's module h1:AAAA", "no version or no hash", "the program was built by go1.0"} {
+		if !strings.Contains(modules[i].Problem, want) || modules[i].Licences != nil {
+			t.Errorf("%+v, want the problem %q", modules[i], want)
+		}
+	}
+}
+
+func TestLicenceNames(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"LICENSE": true, "LICENCE.md": true, "COPYING.LESSER": true, "LICENSE-APACHE": true, "MIT-LICENSE.txt": true, "UNLICENSE": true, "license.code": true,
+		"README": false, "licenses": false, "relicensed.txt": false, "NOTICE": false,
+	} {
+		if got := licenceName.MatchString(name); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestIdentify(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(checkout, "LICENSE"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"a licence", string(text), []string{"Apache-2.0"}},
+		{"a licence with as much of something else", string(text) + strings.Repeat("You may not use this on Sundays, nor on any other day. ", 200), nil},
+		{"the address of a licence", "https://www.apache.org/licenses/LICENSE-2.0", nil},
+		{"nothing", "", nil},
+	} {
+		if got := identify([]byte(tt.text)); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package readiness
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/magewright/magewright/tools/evidence"
+)
+
+// bom is as much of a CycloneDX document as the check reads.
+// See https://cyclonedx.org/docs/1.6/json/.
+type bom struct {
+	BOMFormat   string `json:"bomFormat"`
+	SpecVersion string `json:"specVersion"`
+	Metadata    struct {
+		Component bomComponent `json:"component"`
+	} `json:"metadata"`
+	Components []bomComponent `json:"components"`
+}
+
+type bomComponent struct {
+	Type    string `json:"type"`
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	PURL    string `json:"purl"`
+	Hashes  []struct {
+		Alg     string `json:"alg"`
+		Content string `json:"content"`
+	} `json:"hashes"`
+}
+
+// sbom: there is a bill of materials, and it is of this program.
+func sbom() Check {
+	return Check{
+		ID: "sbom", Item: Security,
+		Title: "The bill of materials lists what the shipped program is made of",
+		Doc: `.magewright/sbom.cdx.json is CycloneDX 1.6, names the deployment package by its
+SHA-256, and has a component for each module in the program's build information
+and for the standard library, with its version, and no other.
+Source: https://cyclonedx.org/docs/1.6/json/.`,
+		Inputs: []evidence.Predicate{Shipped{}, SBOM{}},
+		Next:   "go tool mage synth readiness",
+		Decide: func(in Inputs) Result {
+			shipped := read(in, &Shipped{})
+			var b bom
+			if err := json.Unmarshal(read(in, &SBOM{}).Document, &b); err != nil {
+				return Undecided("the bill of materials can't be read: %v", err)
+			}
+			undecided := shipped.untold(in.Candidate.Package)
+			if b.BOMFormat != "CycloneDX" || b.SpecVersion != "1.6" {
+				undecided = append(undecided, fmt.Sprintf("it is %s %s, not CycloneDX 1.6", b.BOMFormat, b.SpecVersion))
+			}
+			findings := b.differences(shipped.Modules)
+			if digest := b.Metadata.Component.sha256(); digest != in.Candidate.Package {
+				findings = append(findings, fmt.Sprintf("it is of a package with SHA-256 %.12s, not of %.12s", digest, in.Candidate.Package))
+			}
+			counted := fmt.Sprintf("%s, %s in the program", count(len(b.Components), "component"), count(len(shipped.Modules), "module"))
+			return concluded(counted, findings, undecided, "Which functions of a module the program calls; code that was copied in; the operating system below the function.")
+		},
+	}
+}
+
+func (c bomComponent) sha256() string {
+	for _, h := range c.Hashes {
+		if h.Alg == "SHA-256" {
+			return h.Content
+		}
+	}
+	return ""
+}
+
+// differences compares the components with the modules, by path and version.
+func (b bom) differences(modules []ShippedModule) (findings []string) {
+	missing := map[string]bool{}
+	for _, m := range modules {
+		missing[m.Path+" "+m.Version] = true
+	}
+	listed := map[string]bool{}
+	for _, c := range b.Components {
+		name := c.Name + " " + c.Version
+		switch {
+		case listed[name]:
+			findings = append(findings, name+" is listed twice")
+		case !missing[name]:
+			findings = append(findings, name+" is listed, and not in the program")
+		case !strings.HasPrefix(c.PURL, "pkg:golang/"+c.Name+"@"):
+			findings = append(findings, fmt.Sprintf("%s has the package URL %q", name, c.PURL))
+		}
+		listed[name] = true
+		delete(missing, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		findings = append(findings, name+" is in the program, and not listed")
+	}
+	return findings
+}
