@@ -1,5 +1,7 @@
 package evidence
 
+import "time"
+
 // Security is what `mage sec` found, tool by tool.
 type Security struct {
 	Made
@@ -12,6 +14,17 @@ type Scan struct {
 	State    string `json:"state"`             // PASS, FAIL or UNKNOWN
 	Counted  string `json:"counted,omitempty"` // what was looked at
 	Findings string `json:"findings,omitempty"`
+	// Config are the files of the repository that tell the tool what to leave
+	// out, and their SHA-256.
+	Config map[string]string `json:"config,omitempty"`
+	// Database is what the code was compared with, where there is such a thing.
+	Database *Database `json:"database,omitempty"`
+}
+
+// A Database is a collection of known vulnerabilities as it was at a time.
+type Database struct {
+	Name       string    `json:"name"`
+	ModifiedOn time.Time `json:"modifiedOn"`
 }
 
 // PredicateType implements [Predicate].

@@ -1,29 +1,42 @@
 package readiness
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// scan returns the answer of one tool of `mage sec`.
-func scan(in Inputs, tool string) Result {
+// scan returns the answer of one tool of `mage sec`, and what it says of the
+// scan.
+func scan(in Inputs, tool, notChecked string) (Result, evidence.Scan) {
 	security := read(in, &evidence.Security{})
 	i := slices.IndexFunc(security.Scans, func(s evidence.Scan) bool { return s.Tool == tool })
 	if i < 0 {
-		return Undecided("%s was not run", tool)
+		return Undecided("%s was not run", tool), evidence.Scan{}
 	}
-	switch s := security.Scans[i]; {
+	s := security.Scans[i]
+	var r Result
+	switch {
 	case s.State == string(Fail):
-		return Failed(s.Counted, strings.Split(s.Findings, "\n")...)
+		r = Failed(s.Counted, strings.Split(s.Findings, "\n")...)
 	case s.State != string(Pass):
-		r := Undecided("%s", s.Findings)
+		r = Undecided("%s", s.Findings)
 		r.Counted = s.Counted
-		return r
+	case security.Tools[tool] == "":
+		r = Undecided("the evidence does not say which version of %s was run", tool)
+		r.Counted = s.Counted
 	default:
-		return Passed("%s", s.Counted)
+		r = Passed("%s", s.Counted)
 	}
+	r.NotChecked = notChecked
+	if len(s.Config) > 0 {
+		r.NotChecked += " What " + strings.Join(slices.Sorted(maps.Keys(s.Config)), " and ") + " leaves out."
+	}
+	return r, s
 }
 
 func staticAnalysis() Check {
@@ -35,7 +48,10 @@ func staticAnalysis() Check {
 to G710 are advisory, because they are not deterministic (gosec#1712).`,
 		Inputs: []evidence.Predicate{evidence.Security{}},
 		Next:   "go tool mage sec",
-		Decide: func(in Inputs) Result { return scan(in, "gosec") },
+		Decide: func(in Inputs) Result {
+			r, _ := scan(in, "gosec", "What #nosec suppresses with a reason, and the advisory rules.")
+			return r
+		},
 	}
 }
 
@@ -45,12 +61,39 @@ func vulnerabilities() Check {
 		Item:  Security,
 		Title: "No function with a known vulnerability is called",
 		Doc: `govulncheck finds no call of a vulnerable function. A database that can't be
-reached is UNKNOWN. Vulnerable functions that are present and not called are
-counted and do not fail.`,
+reached, or that changed last longer ago than the policy's databaseMaxAge (a week
+where it is not set), is UNKNOWN. Vulnerable functions that are present and not
+called are counted and do not fail.`,
 		Inputs: []evidence.Predicate{evidence.Security{}},
 		Next:   "GOVULNDB=file:///a/copy/of/the/database go tool mage sec",
-		Decide: func(in Inputs) Result { return scan(in, "govulncheck") },
+		Decide: func(in Inputs) Result {
+			r, s := scan(in, "govulncheck", "What is reached by reflection, and what nobody has reported.")
+			if r.State != Pass {
+				return r
+			}
+			if stale := in.stale(s.Database); stale != "" {
+				counted := r.Counted
+				r = Undecided("%s", stale)
+				r.Counted = counted
+			}
+			return r
+		},
 	}
+}
+
+// stale says why a database can't be relied on, or "".
+func (in Inputs) stale(db *evidence.Database) string {
+	if db == nil || db.ModifiedOn.IsZero() {
+		return "the evidence does not say of when the database is"
+	}
+	changed := db.ModifiedOn.Format(time.RFC3339)
+	switch age := in.Now.Sub(db.ModifiedOn); {
+	case age < 0:
+		return fmt.Sprintf("the database %s changed last in the future: %s", db.Name, changed)
+	case age > in.Policy.DatabaseAge():
+		return fmt.Sprintf("the database %s changed last on %s, more than %s ago", db.Name, changed, in.Policy.DatabaseAge())
+	}
+	return ""
 }
 
 func secrets() Check {
@@ -62,6 +105,9 @@ func secrets() Check {
 		Inputs: []evidence.Predicate{evidence.Security{}},
 		Never:  true,
 		Next:   "go tool mage sec",
-		Decide: func(in Inputs) Result { return scan(in, "gitleaks") },
+		Decide: func(in Inputs) Result {
+			r, _ := scan(in, "gitleaks", "Merges that change what they merge, lines marked gitleaks:allow, and secrets of a form that no rule is for.")
+			return r
+		},
 	}
 }

@@ -6,8 +6,12 @@ package sec
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/magewright/magewright/tools/clock"
@@ -35,6 +39,11 @@ type Check struct {
 	Counted string `json:"counted"`          // what was looked at
 	Reason  string `json:"reason,omitempty"` // why it is not PASS
 	Report  string `json:"report,omitempty"` // file below .magewright
+	Version string `json:"version"`          // of the tool
+	// Config are files of the repository that tell the tool what to leave out,
+	// and their SHA-256.
+	Config   map[string]string  `json:"config,omitempty"`
+	Database *evidence.Database `json:"database,omitempty"`
 }
 
 // Run runs the checks in order, prints a line for each, and leaves the results
@@ -86,12 +95,52 @@ func record(cfg project.Config, results []Check) error {
 	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("recording the results: %w", err)
 	}
-	security := evidence.Security{Made: evidence.Made{FinishedOn: clock.System().Now(), Dirty: cfg.Dirty}}
+	security := evidence.Security{Made: evidence.Made{
+		FinishedOn: clock.System().Now(), Dirty: cfg.Dirty, Tools: map[string]string{}, Reports: map[string]string{},
+	}}
 	for _, r := range results {
-		security.Scans = append(security.Scans, evidence.Scan{Tool: r.Name, State: string(r.State), Counted: r.Counted, Findings: r.Reason})
+		security.Tools[r.Name] = r.Version
+		if r.State != Unknown {
+			if security.Reports[r.Report], err = evidence.Digest(filepath.Join(cfg.Evidence, r.Report)); err != nil {
+				return err
+			}
+		}
+		security.Scans = append(security.Scans, evidence.Scan{
+			Tool: r.Name, State: string(r.State), Counted: r.Counted, Findings: r.Reason, Config: r.Config, Database: r.Database,
+		})
 	}
 	return evidence.Keep(cfg.Evidence, "sec", cfg.Commit, security)
 }
+
+// pinned returns the version of a tool's module that a module file of its own
+// pins.
+func pinned(ctx context.Context, cfg project.Config, modfile, module string) (string, error) {
+	cmd := command.Cmd{Dir: cfg.Dir, Env: command.Environ("GOWORK=off")}
+	version, err := cmd.Output(ctx, "go", "list", "-m", "-modfile="+modfile, "-f={{.Version}}", module)
+	if err != nil {
+		return "", fmt.Errorf("asking for the version of %s: %w", module, err)
+	}
+	return version, nil
+}
+
+// digests returns the SHA-256 of those of the repository's files that exist.
+func digests(cfg project.Config, names ...string) (map[string]string, error) {
+	found := map[string]string{}
+	for _, name := range names {
+		digest, err := evidence.Digest(filepath.Join(cfg.Dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		found[name] = digest
+	}
+	return found, nil
+}
+
+// gosecVersion finds gosec's version in its summary.
+var gosecVersion = regexp.MustCompile(`^gosec (v[0-9.]+):`)
 
 // code analyses every package of the project, the magefile's included.
 func code(ctx context.Context, cfg project.Config) (Check, error) {
@@ -113,10 +162,14 @@ func code(ctx context.Context, cfg project.Config) (Check, error) {
 	if i := strings.LastIndex(out, "\n"); i >= 0 {
 		findings, summary = out[:i], out[i+1:]
 	}
+	version := gosecVersion.FindStringSubmatch(summary)
+	if version != nil {
+		check.Version = version[1]
+	}
 	switch {
-	case err == nil && strings.HasPrefix(summary, "gosec "):
+	case err == nil && version != nil:
 		check.State, check.Counted = Pass, summary
-	case strings.HasPrefix(summary, "gosec "):
+	case version != nil:
 		check.State, check.Counted, check.Reason = Fail, summary, findings
 	default:
 		return check, fmt.Errorf("analysing: %w: %s", err, out)

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/magewright/magewright/tools/project"
 )
 
 func TestParseVulnerabilities(t *testing.T) {
@@ -26,6 +28,7 @@ func TestParseVulnerabilities(t *testing.T) {
 		},
 		{name: "a vulnerable module is there", report: config + `{"finding":{"osv":"GO-2026-0002","trace":[{"module":"m"}]}}`, notCalled: 1},
 		{name: "an empty report", report: "", fails: "names no database"},
+		{name: "a database of no time", report: `{"config":{"db":"d"}}`, fails: "of when its database is"},
 		{name: "a report of nothing", report: `{"config":{"db":"d","db_last_modified":"2026-11-01T00:00:00Z"}}`, fails: "no modules"},
 		{name: "a report that breaks off", report: config + `{"finding":`, fails: "reading govulncheck"},
 	} {
@@ -39,6 +42,34 @@ func TestParseVulnerabilities(t *testing.T) {
 				t.Errorf("got %+v", got)
 			}
 		})
+	}
+}
+
+func TestDigests(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, ".gitleaks.toml"), []byte("title = \"x\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := digests(project.Config{Dir: dir}, ".gitleaks.toml", ".gitleaksignore")
+	if err != nil || len(got) != 1 || len(got[".gitleaks.toml"]) != 64 {
+		t.Errorf("digests = %v, %v", got, err)
+	}
+	if _, err := digests(project.Config{Dir: dir}, "."); err == nil {
+		t.Error("what can't be read must not be left out")
+	}
+}
+
+func TestPinned(t *testing.T) {
+	t.Parallel()
+	for modfile, module := range map[string]string{
+		"tools/govulncheck/go.mod": "golang.org/x/vuln",
+		"tools/gitleaks/go.mod":    "github.com/zricethezav/gitleaks/v8",
+	} {
+		got, err := pinned(t.Context(), project.Config{Dir: "../.."}, modfile, module)
+		if err != nil || !strings.HasPrefix(got, "v") {
+			t.Errorf("pinned(%s) = %q, %v", module, got, err)
+		}
 	}
 }
 

@@ -23,6 +23,12 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 	if err != nil {
 		return check, err
 	}
+	if check.Version, err = pinned(ctx, cfg, "tools/gitleaks/go.mod", "github.com/zricethezav/gitleaks/v8"); err != nil {
+		return check, err
+	}
+	if check.Config, err = digests(cfg, ".gitleaks.toml", ".gitleaksignore"); err != nil {
+		return check, err
+	}
 	git := command.Cmd{Dir: cfg.Dir}
 	counted, err := git.Output(ctx, "git", "rev-list", "--count", "--no-merges", "HEAD")
 	if err != nil {
@@ -38,7 +44,8 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 		return check, nil
 	}
 	var log bytes.Buffer
-	cmd := command.Cmd{Dir: cfg.Dir, Env: command.Environ("GOWORK=off"), Stdout: &log, Stderr: &log}
+	// A configuration of this machine's own would be recorded by nobody.
+	cmd := command.Cmd{Dir: cfg.Dir, Env: command.Environ("GOWORK=off", "GITLEAKS_CONFIG=", "GITLEAKS_CONFIG_TOML="), Stdout: &log, Stderr: &log}
 	runErr := cmd.Run(ctx, "go", "tool", "-modfile=tools/gitleaks/go.mod", "gitleaks", "git",
 		"--no-banner", "--no-color", "--redact", "--log-opts=--no-merges HEAD", "--report-format=json", "--report-path="+path)
 	if ctx.Err() != nil {

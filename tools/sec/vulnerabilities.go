@@ -11,8 +11,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/project"
 )
 
@@ -45,6 +47,9 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 	if err != nil {
 		return check, err
 	}
+	if check.Version, err = pinned(ctx, cfg, "tools/govulncheck/go.mod", "golang.org/x/vuln"); err != nil {
+		return check, err
+	}
 	args := []string{"tool", "-modfile=tools/govulncheck/go.mod", "govulncheck", "-json"}
 	if db := os.Getenv("GOVULNDB"); db != "" {
 		args = append(args, "-db="+db)
@@ -59,6 +64,9 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 		return check, fmt.Errorf("keeping the report: %w", err)
 	}
 	report, err := parseVulnerabilities(&out)
+	if err == nil {
+		check.Database = &evidence.Database{Name: report.db, ModifiedOn: report.modified}
+	}
 	switch {
 	case runErr != nil:
 		// Most often the database can't be reached.
@@ -80,15 +88,16 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 }
 
 type vulnReport struct {
-	db, modified string
-	modules      int
-	called       []string // one line for each vulnerable function that is called
-	notCalled    int      // vulnerabilities of modules whose vulnerable functions are not called
+	db        string
+	modified  time.Time // when the database changed last
+	modules   int
+	called    []string // one line for each vulnerable function that is called
+	notCalled int      // vulnerabilities of modules whose vulnerable functions are not called
 }
 
 func (r vulnReport) counted() string {
 	return fmt.Sprintf("%d modules against %s of %s: %d vulnerabilities called, %d present but not called",
-		r.modules, r.db, r.modified, len(r.called), r.notCalled)
+		r.modules, r.db, r.modified.Format(time.RFC3339), len(r.called), r.notCalled)
 }
 
 // parseVulnerabilities reads govulncheck's JSON. A report that does not say
@@ -108,7 +117,10 @@ func parseVulnerabilities(r io.Reader) (vulnReport, error) {
 			return report, fmt.Errorf("reading govulncheck -json: %w", err)
 		}
 		if m.Config != nil {
-			report.db, report.modified = m.Config.DB, m.Config.DBLastModified
+			report.db = m.Config.DB
+			if report.modified, err = time.Parse(time.RFC3339, m.Config.DBLastModified); err != nil {
+				return report, fmt.Errorf("reading govulncheck -json: the report does not say of when its database is: %w", err)
+			}
 		}
 		if m.SBOM != nil {
 			report.modules = len(m.SBOM.Modules)
@@ -125,7 +137,7 @@ func parseVulnerabilities(r io.Reader) (vulnReport, error) {
 		}
 	}
 	report.notCalled = len(present) - len(calledIDs)
-	if report.db == "" || report.modified == "" {
+	if report.db == "" {
 		return report, errors.New("reading govulncheck -json: the report names no database")
 	}
 	if report.modules == 0 {
