@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -30,10 +31,19 @@ func Run(ctx context.Context, cfg project.Config) error {
 	for _, file := range formatted {
 		fmt.Fprintf(cfg.Stdout, "%s:1: not formatted by gofmt\n", file)
 	}
-	vet := cmd.Run(ctx, "go", "vet", "-trimpath", "-tags=mage", "./...")
+	modules, err := cfg.Modules(ctx)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintln(cfg.Stderr, "golangci-lint (its first build takes a minute or two)")
-	cmd.Env = command.Environ("GOWORK=off", "GOFLAGS=-trimpath -buildvcs=false")
-	golangci := cmd.Run(ctx, "go", "tool", "-modfile="+Modfile, "golangci-lint", "run", "--allow-parallel-runners", "./...")
+	var vet, golangci error
+	for _, module := range modules {
+		cmd.Dir, cmd.Env = filepath.Join(cfg.Dir, module), nil
+		vet = worse(vet, cmd.Run(ctx, "go", "vet", "-trimpath", "-tags=mage", "./..."))
+		cmd.Env = command.Environ("GOWORK=off", "GOFLAGS=-trimpath -buildvcs=false")
+		golangci = worse(golangci, cmd.Run(ctx, "go", "tool", "-modfile="+filepath.Join(cfg.Dir, Modfile), "golangci-lint", "run",
+			"--allow-parallel-runners", "--path-prefix="+module, "./..."))
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -66,6 +76,15 @@ func Run(ctx context.Context, cfg project.Config) error {
 	}
 	fmt.Fprintln(cfg.Stdout, "lint: no findings by gofmt, go vet and golangci-lint")
 	return nil
+}
+
+// worse returns the error that says more: that a tool could not be started
+// before that it had findings.
+func worse(a, b error) error {
+	if b == nil || a != nil && command.ExitCode(a) < 0 {
+		return a
+	}
+	return b
 }
 
 // Format formats the project's Go files.

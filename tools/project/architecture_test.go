@@ -43,7 +43,7 @@ func TestTheMagefileIsLight(t *testing.T) {
 	t.Parallel()
 	heavy := []string{
 		"github.com/aws/aws-cdk-go/", "github.com/aws/jsii-runtime-go", "github.com/securego/gosec",
-		"github.com/golangci/golangci-lint", project.Module + "/tools/localaws", project.Module + "/infra",
+		"github.com/golangci/golangci-lint", "github.com/google/licensecheck", "github.com/CycloneDX/cyclonedx-go", project.Module + "/tools/localaws", project.Module + "/infra",
 	}
 	dependencies := goList(t, "-deps", "-tags=mage", ".")
 	if !slices.Contains(dependencies, project.Module+"/tools/lint") {
@@ -70,6 +70,7 @@ func TestDependencyArrows(t *testing.T) {
 		{"./infra/...", "github.com/aws/aws-sdk-go-v2"},
 		{"./tools/...", project.Module + "/infra"},
 		{"./tools/...", project.Module + "/app"},
+		{"./...", "github.com/open-policy-agent/opa"},
 	} {
 		for _, dependency := range goList(t, "-deps", tt.packages) {
 			// What evidence is called and how it is signed is said in one place.
@@ -79,6 +80,20 @@ func TestDependencyArrows(t *testing.T) {
 			if strings.HasPrefix(dependency, tt.never) {
 				t.Errorf("%s depends on %s", tt.packages, dependency)
 			}
+		}
+	}
+}
+
+// TestModules holds that lint and sec see the programs in modules of their own.
+func TestModules(t *testing.T) {
+	t.Parallel()
+	got, err := project.Config{Dir: dir}.Modules(t.Context())
+	if want := []string{".", "tools/opa"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("modules are %v, %v, want %v", got, err, want)
+	}
+	for _, dependency := range goList(t, "-C", "tools/opa", "-deps", ".") {
+		if strings.HasPrefix(dependency, project.Module+"/") && dependency != project.Module+"/tools/opa" {
+			t.Errorf("tools/opa depends on %s", dependency)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,6 +87,36 @@ func root() (string, error) {
 			return "", exit.Missing("cd to the project", "no magefile.go beside a go.mod in %s or above it", dir)
 		}
 	}
+}
+
+// Modules returns the directories, below c.Dir, of the modules that hold Go code
+// of ours: "." and those of programs that must not share its dependencies. A
+// go.mod that only pins a tool is not one.
+func (c Config) Modules(ctx context.Context) ([]string, error) {
+	git := command.Cmd{Dir: c.Dir}
+	list := func(patterns ...string) ([]string, error) {
+		out, err := git.Output(ctx, "git", append([]string{"ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "--"}, patterns...)...)
+		if err != nil {
+			return nil, fmt.Errorf("listing modules: %w", err)
+		}
+		return strings.Fields(out), nil
+	}
+	files, err := list("*/go.mod", ":!:*/testdata/*")
+	if err != nil {
+		return nil, err
+	}
+	modules := []string{"."}
+	for _, file := range files {
+		dir := path.Dir(file)
+		code, err := list(dir + "/*.go")
+		if err != nil {
+			return nil, err
+		}
+		if len(code) > 0 {
+			modules = append(modules, dir)
+		}
+	}
+	return modules, nil
 }
 
 // Path returns the path of a file below the evidence directory and makes the

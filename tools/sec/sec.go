@@ -149,11 +149,18 @@ func code(ctx context.Context, cfg project.Config) (Check, error) {
 	if err != nil {
 		return check, err
 	}
-	dirs, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "go", "list", "-tags=mage", "-f={{.Dir}}", "./...")
+	modules, err := cfg.Modules(ctx)
 	if err != nil {
-		return check, fmt.Errorf("listing packages: %w", err)
+		return check, err
 	}
-	args := append([]string{"run", "-trimpath", "-buildvcs=false", "./tools/gosec", "-sarif", sarif}, strings.Fields(dirs)...)
+	args := []string{"run", "-trimpath", "-buildvcs=false", "./tools/gosec", "-sarif", sarif}
+	for _, module := range modules {
+		dirs, err := command.Cmd{Dir: filepath.Join(cfg.Dir, module)}.Output(ctx, "go", "list", "-tags=mage", "-f={{.Dir}}", "./...")
+		if err != nil {
+			return check, fmt.Errorf("listing packages: %w", err)
+		}
+		args = append(args, strings.Fields(dirs)...)
+	}
 	out, err := command.Cmd{Dir: cfg.Dir, Stderr: cfg.Stderr}.Output(ctx, "go", args...)
 	if ctx.Err() != nil {
 		return check, ctx.Err()
