@@ -140,6 +140,13 @@ func decidePolicies(in Inputs) Result {
 		}
 	}
 	notChecked := fmt.Sprintf("Resources and modules for which there is no rule (%d), and what a rule does not ask.", all-looked)
+	switch {
+	case p.From == in.Candidate.Base && p.From != "":
+	case p.From == in.Candidate.Commit:
+		notChecked += " The base has no rules, so that the change is judged by its own."
+	default:
+		undecided = append(undecided, fmt.Sprintf("the rules are of commit %.12s, which is neither the base nor the candidate", p.From))
+	}
 	if len(idle) > 0 {
 		notChecked += " Rules that met nothing: " + strings.Join(idle, ", ") + "."
 	}
