@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/magewright/magewright/tools/build"
+	"github.com/magewright/magewright/tools/cdk"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
@@ -71,7 +72,7 @@ func layPackage(t *testing.T, cfg project.Config, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum, err := hashFile(path)
+	sum, err := cdk.HashFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
