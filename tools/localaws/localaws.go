@@ -39,6 +39,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/logs"
 	"github.com/magewright/magewright/tools/localaws/s3"
 	"github.com/magewright/magewright/tools/localaws/secretsmanager"
+	"github.com/magewright/magewright/tools/localaws/sigv4"
 	"github.com/magewright/magewright/tools/localaws/sns"
 	"github.com/magewright/magewright/tools/localaws/ssm"
 	"github.com/magewright/magewright/tools/localaws/sts"
@@ -128,7 +129,10 @@ func (s *Server) services(a account.Account) (http.Handler, error) {
 	topics := sns.New(a, sns.Deps{Functions: functions})
 	bus := events.New(a, events.Deps{Topics: topics, Functions: functions})
 	metrics := cloudwatch.New(a, cloudwatch.Deps{Notifier: topics, Functions: functions})
-	functions.Service = lambda.New(a, lambda.Deps{Objects: objects, Metrics: metrics, Logs: logGroups, Roles: credentials, Topics: topics})
+	functions.Service = lambda.New(a, lambda.Deps{
+		Objects: objects, Metrics: metrics, Logs: logGroups, Roles: credentials, Topics: topics,
+		Verifier: sigv4.Verifier{Region: a.Region, Keys: credentials, Clock: clock.System()},
+	})
 	deployments := codedeploy.New(a, codedeploy.Deps{Functions: functions, Alarms: metrics, Notifier: topics, Objects: objects})
 	builds := codebuild.New(a, codebuild.Deps{
 		Objects: objects, Parameters: parameters, Secrets: secrets, Logs: logGroups,
@@ -191,7 +195,7 @@ func Environment(endpoint string) map[string]string {
 		// Names the endpoint, so that nobody's cache of accounts by access key
 		// takes it for another one.
 		"AWS_ACCESS_KEY_ID":           "MAGEWRIGHT" + strings.Map(digits, endpoint),
-		"AWS_SECRET_ACCESS_KEY":       "rehearsal",
+		"AWS_SECRET_ACCESS_KEY":       sts.UserSecret,
 		"AWS_REGION":                  Region,
 		"AWS_DEFAULT_REGION":          Region,
 		"AWS_EC2_METADATA_DISABLED":   "true",

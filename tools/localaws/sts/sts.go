@@ -30,6 +30,11 @@ import (
 // issued: whoever reaches the embedded AWS is that user.
 const UserName = "rehearsal"
 
+// UserSecret is the secret of every access key that this service has not
+// issued. Only function URLs ask for it: what is signed for the endpoint itself
+// is not checked.
+const UserSecret = "rehearsal"
+
 // Roles tells whether a role exists; IAM does.
 type Roles interface {
 	GetRole(context.Context, *awsiam.GetRoleInput) (*awsiam.GetRoleOutput, error)
@@ -49,8 +54,9 @@ type Service struct {
 
 // A session is what temporary credentials stand for.
 type session struct {
-	principal principal.Principal
-	expires   time.Time
+	principal     principal.Principal
+	secret, token string
+	expires       time.Time
 }
 
 // New returns an STS that has issued nothing yet.
@@ -72,6 +78,21 @@ func (s *Service) Principal(_ context.Context, accessKeyID string) (principal.Pr
 		return principal.Principal{}, failure("ExpiredToken", "The security token included in the request is expired")
 	}
 	return issued.principal, nil
+}
+
+// Credentials returns the secret of an access key, and the token that goes with
+// it if it is a session's. The key of a session that has ended is an
+// ExpiredToken error.
+func (s *Service) Credentials(ctx context.Context, accessKeyID string) (aws.Credentials, error) {
+	if _, err := s.Principal(ctx, accessKeyID); err != nil {
+		return aws.Credentials{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if issued, ok := s.sessions[accessKeyID]; ok {
+		return aws.Credentials{AccessKeyID: accessKeyID, SecretAccessKey: issued.secret, SessionToken: issued.token}, nil
+	}
+	return aws.Credentials{AccessKeyID: accessKeyID, SecretAccessKey: UserSecret}, nil
 }
 
 func (s *Service) user(accessKeyID string) principal.Principal {
@@ -186,13 +207,14 @@ func (s *Service) GetSessionToken(ctx context.Context, in *awssts.GetSessionToke
 func (s *Service) issue(p principal.Principal, lifetime time.Duration) *types.Credentials {
 	p.AccessKeyID = "ASIA" + random(10)
 	expires := s.account.Clock.Now().UTC().Add(lifetime).Truncate(time.Second)
+	secret, token := base64.StdEncoding.EncodeToString(randomBytes(30)), base64.StdEncoding.EncodeToString(randomBytes(96))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sessions[p.AccessKeyID] = session{principal: p, expires: expires}
+	s.sessions[p.AccessKeyID] = session{principal: p, secret: secret, token: token, expires: expires}
 	return &types.Credentials{
 		AccessKeyId:     aws.String(p.AccessKeyID),
-		SecretAccessKey: aws.String(base64.StdEncoding.EncodeToString(randomBytes(30))),
-		SessionToken:    aws.String(base64.StdEncoding.EncodeToString(randomBytes(96))),
+		SecretAccessKey: aws.String(secret),
+		SessionToken:    aws.String(token),
 		Expiration:      aws.Time(expires),
 	}
 }

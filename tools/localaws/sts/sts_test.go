@@ -102,6 +102,26 @@ func TestAssumedRole(t *testing.T) {
 	wantCode(t, err, "ExpiredToken")
 }
 
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	s, now, client := start(t)
+	user, err := s.Credentials(t.Context(), "AKIAANYBODY")
+	if err != nil || user.SecretAccessKey != sts.UserSecret || user.SessionToken != "" {
+		t.Errorf("a user's key: %+v, %v", user, err)
+	}
+	out, err := client("AKIAANYBODY").GetSessionToken(t.Context(), &awssts.GetSessionTokenInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := s.Credentials(t.Context(), *out.Credentials.AccessKeyId)
+	if err != nil || session.SecretAccessKey != *out.Credentials.SecretAccessKey || session.SessionToken != *out.Credentials.SessionToken {
+		t.Errorf("a session's key: %+v, %v", session, err)
+	}
+	now.Advance(12 * time.Hour)
+	_, err = s.Credentials(t.Context(), *out.Credentials.AccessKeyId)
+	wantCode(t, err, "ExpiredToken")
+}
+
 func TestGetSessionToken(t *testing.T) {
 	t.Parallel()
 	_, now, client := start(t)

@@ -1,0 +1,218 @@
+// Package sigv4 checks signatures of AWS Signature Version 4, in the header or
+// in the query of a request. It signs what it got once more, with the SDK's
+// signer, and compares.
+//
+// See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html.
+package sigv4
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/localaws/principal"
+)
+
+const (
+	algorithm  = "AWS4-HMAC-SHA256"
+	timeFormat = "20060102T150405Z"
+
+	// maxSkew is how far the time of a signature may be from ours.
+	// See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html.
+	maxSkew = 5 * time.Minute
+	// maxExpires is how long a presigned request may last.
+	maxExpires = 7 * 24 * time.Hour
+)
+
+// Keys knows access keys; STS does.
+type Keys interface {
+	// Principal returns who an access key belongs to.
+	Principal(ctx context.Context, accessKeyID string) (principal.Principal, error)
+	// Credentials returns an access key's secret and its session token, which
+	// is empty for a user's own key.
+	Credentials(ctx context.Context, accessKeyID string) (aws.Credentials, error)
+}
+
+// A Verifier checks the signatures of requests to one region.
+type Verifier struct {
+	Region string
+	Keys   Keys
+	// Clock is the one by which clients sign: the system's.
+	Clock clock.Clock
+}
+
+// A claim is what a request says of its signature.
+type claim struct {
+	accessKeyID, date, region, service string
+	headers                            []string // that are signed, in lower case
+	signature                          string
+	at                                 time.Time
+	token                              string
+	presigned                          bool
+}
+
+// VerifyRequest returns who signed r for a service. It reads the body in full.
+func (v Verifier) VerifyRequest(r *http.Request, service string) (principal.Principal, error) {
+	c, err := v.claim(r)
+	if err != nil {
+		return principal.Principal{}, err
+	}
+	if c.region != v.Region || c.service != service || c.date != c.at.Format("20060102") {
+		return principal.Principal{}, fmt.Errorf("the signature's scope is %s/%s/%s, and must be %s/%s/%s",
+			c.date, c.region, c.service, c.at.Format("20060102"), v.Region, service)
+	}
+	credentials, err := v.Keys.Credentials(r.Context(), c.accessKeyID)
+	if err != nil {
+		return principal.Principal{}, err
+	}
+	if subtle.ConstantTimeCompare([]byte(c.token), []byte(credentials.SessionToken)) != 1 {
+		return principal.Principal{}, errors.New("the security token is not that of the access key")
+	}
+	hash, err := payloadHash(r)
+	if err != nil {
+		return principal.Principal{}, err
+	}
+	want, err := sign(r, c, credentials, hash)
+	if err != nil {
+		return principal.Principal{}, fmt.Errorf("signing the request again: %w", err)
+	}
+	if want == "" || subtle.ConstantTimeCompare([]byte(c.signature), []byte(want)) != 1 {
+		return principal.Principal{}, errors.New("the request signature we calculated does not match the signature you provided")
+	}
+	return v.Keys.Principal(r.Context(), c.accessKeyID)
+}
+
+// claim reads what a request says of its signature, and checks its time.
+func (v Verifier) claim(r *http.Request) (claim, error) {
+	c := claim{token: r.Header.Get("X-Amz-Security-Token")}
+	query := r.URL.Query()
+	var scope, headers, date string
+	switch authorization := r.Header.Get("Authorization"); {
+	case authorization != "":
+		parameters, ok := strings.CutPrefix(authorization, algorithm+" ")
+		if !ok {
+			return c, fmt.Errorf("the signature's algorithm must be %s", algorithm)
+		}
+		for p := range strings.SplitSeq(parameters, ",") {
+			switch name, value, _ := strings.Cut(strings.TrimSpace(p), "="); name {
+			case "Credential":
+				scope = value
+			case "SignedHeaders":
+				headers = value
+			case "Signature":
+				c.signature = value
+			}
+		}
+		date = r.Header.Get("X-Amz-Date")
+	case query.Get("X-Amz-Signature") != "":
+		if query.Get("X-Amz-Algorithm") != algorithm {
+			return c, fmt.Errorf("X-Amz-Algorithm must be %s", algorithm)
+		}
+		c.presigned = true
+		scope, headers, c.signature = query.Get("X-Amz-Credential"), query.Get("X-Amz-SignedHeaders"), query.Get("X-Amz-Signature")
+		date, c.token = query.Get("X-Amz-Date"), query.Get("X-Amz-Security-Token")
+	default:
+		return c, errors.New("the request is not signed")
+	}
+	// KEY/DATE/REGION/SERVICE/aws4_request
+	parts := strings.Split(scope, "/")
+	if len(parts) != 5 || parts[4] != "aws4_request" {
+		return c, errors.New("Credential must have the form KEY/DATE/REGION/SERVICE/aws4_request") //nolint:staticcheck // a name
+	}
+	c.accessKeyID, c.date, c.region, c.service = parts[0], parts[1], parts[2], parts[3]
+	c.headers = strings.Split(headers, ";")
+	if !slices.Contains(c.headers, "host") {
+		return c, errors.New("the header host must be signed")
+	}
+	var err error
+	if c.at, err = time.Parse(timeFormat, date); err != nil {
+		return c, fmt.Errorf("reading X-Amz-Date: %w", err)
+	}
+	until := c.at.Add(maxSkew)
+	if c.presigned {
+		seconds, err := strconv.ParseInt(query.Get("X-Amz-Expires"), 10, 32)
+		if err != nil || seconds < 1 || seconds > int64(maxExpires/time.Second) {
+			return c, fmt.Errorf("X-Amz-Expires must be between 1 and %d seconds", int64(maxExpires/time.Second))
+		}
+		until = c.at.Add(time.Duration(seconds) * time.Second)
+	}
+	if now := v.Clock.Now(); now.After(until) || now.Before(c.at.Add(-maxSkew)) {
+		return c, fmt.Errorf("the signature of %s has expired or is not yet current: it is now %s", date, now.UTC().Format(timeFormat))
+	}
+	return c, nil
+}
+
+// payloadHash returns the hash of the body, which must be the one that the
+// request claims, if it does. Lambda takes no unsigned payloads.
+// See https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-lambda.html.
+func payloadHash(r *http.Request) (string, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return "", fmt.Errorf("reading the request: %w", err)
+	}
+	sum := sha256.Sum256(body)
+	hash := hex.EncodeToString(sum[:])
+	if claimed := r.Header.Get("X-Amz-Content-Sha256"); claimed != "" && claimed != hash {
+		return "", errors.New("X-Amz-Content-Sha256 is not the hash of the body")
+	}
+	return hash, nil
+}
+
+// sign returns the signature that a request must have.
+func sign(r *http.Request, c claim, credentials aws.Credentials, hash string) (string, error) {
+	again := &http.Request{
+		Method: r.Method, Host: r.Host, Header: http.Header{},
+		URL: &url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery},
+	}
+	for _, name := range c.headers {
+		switch name {
+		case "host", "x-amz-date": // the signer's own
+		case "content-length":
+			again.ContentLength = r.ContentLength
+		default:
+			again.Header[http.CanonicalHeaderKey(name)] = r.Header.Values(name)
+		}
+	}
+	if !c.presigned && !slices.Contains(c.headers, "x-amz-security-token") {
+		credentials.SessionToken = "" // it was compared already
+	}
+	ctx := context.Background()
+	signer := v4.NewSigner()
+	if !c.presigned {
+		if err := signer.SignHTTP(ctx, credentials, again, hash, c.service, c.region, c.at); err != nil {
+			return "", err
+		}
+		_, signature, _ := strings.Cut(again.Header.Get("Authorization"), "Signature=")
+		return signature, nil
+	}
+	query := r.URL.Query()
+	for _, own := range []string{"Algorithm", "Credential", "Date", "SignedHeaders", "Signature", "Security-Token"} {
+		query.Del("X-Amz-" + own)
+	}
+	again.URL.RawQuery = query.Encode()
+	signed, _, err := signer.PresignHTTP(ctx, credentials, again, hash, c.service, c.region, c.at, func(o *v4.SignerOptions) {
+		o.DisableHeaderHoisting = true // what was hoisted is in the query already
+	})
+	if err != nil {
+		return "", err
+	}
+	u, err := url.Parse(signed)
+	if err != nil {
+		return "", err
+	}
+	return u.Query().Get("X-Amz-Signature"), nil
+}

@@ -1,0 +1,161 @@
+package sigv4_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/localaws/principal"
+	"github.com/magewright/magewright/tools/localaws/sigv4"
+)
+
+var now = time.Date(2026, 8, 8, 12, 0, 0, 0, time.UTC)
+
+// keys knows a user's key and a session's.
+type keys map[string]aws.Credentials
+
+var known = keys{
+	"AKIAUSER":    {AccessKeyID: "AKIAUSER", SecretAccessKey: "secret"},
+	"ASIASESSION": {AccessKeyID: "ASIASESSION", SecretAccessKey: "session secret", SessionToken: "a+token/="},
+}
+
+func (k keys) Credentials(_ context.Context, id string) (aws.Credentials, error) {
+	if c, ok := k[id]; ok {
+		return c, nil
+	}
+	return aws.Credentials{}, errors.New("unknown key")
+}
+
+func (keys) Principal(_ context.Context, id string) (principal.Principal, error) {
+	return principal.Principal{ARN: "arn of " + id}, nil
+}
+
+// request returns a request as a server gets it.
+func request(method, target, body string, headers ...string) *http.Request {
+	r := httptest.NewRequestWithContext(context.Background(), method, "http://127.0.0.1:1234"+target, strings.NewReader(body))
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	return r
+}
+
+func hash(body string) string {
+	sum := sha256.Sum256([]byte(body))
+	return hex.EncodeToString(sum[:])
+}
+
+// signed signs r as the SDK's clients do.
+func signed(t *testing.T, r *http.Request, key, service, region, body string, at time.Time) *http.Request {
+	t.Helper()
+	if err := v4.NewSigner().SignHTTP(t.Context(), known[key], r, hash(body), service, region, at); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func presigned(t *testing.T, target, key, expires string, at time.Time) *http.Request {
+	t.Helper()
+	r := request(http.MethodGet, target, "")
+	q := r.URL.Query()
+	q.Set("X-Amz-Expires", expires)
+	r.URL.RawQuery = q.Encode()
+	to, _, err := v4.NewSigner().PresignHTTP(t.Context(), known[key], r, hash(""), "lambda", "us-east-1", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return request(http.MethodGet, u.RequestURI(), "")
+}
+
+func TestSignatures(t *testing.T) {
+	t.Parallel()
+	const body = `{"a":1}`
+	post := func(key string) *http.Request {
+		r := request(http.MethodPost, "/a%20b/c?x=2&x=1&y=%26+z", body, "Content-Type", "application/json")
+		return signed(t, r, key, "lambda", "us-east-1", body, now)
+	}
+	changed := func(key string, change func(*http.Request)) *http.Request {
+		r := post(key)
+		change(r)
+		return r
+	}
+	for name, test := range map[string]struct {
+		r    *http.Request
+		want string // an error
+	}{
+		"a user":                      {post("AKIAUSER"), ""},
+		"a session":                   {post("ASIASESSION"), ""},
+		"a header that isn't signed":  {changed("AKIAUSER", func(r *http.Request) { r.Header.Set("Accept", "*/*") }), ""},
+		"a trailing slash":            {signed(t, request(http.MethodGet, "/", ""), "AKIAUSER", "lambda", "us-east-1", "", now), ""},
+		"presigned":                   {presigned(t, "/p?q=1", "AKIAUSER", "60", now), ""},
+		"presigned by a session":      {presigned(t, "/p?q=1", "ASIASESSION", "60", now.Add(-59*time.Second)), ""},
+		"not signed":                  {request(http.MethodGet, "/", ""), "is not signed"},
+		"another algorithm":           {request(http.MethodGet, "/", "", "Authorization", "Bearer x"), "algorithm must be AWS4-HMAC-SHA256"},
+		"no scope":                    {request(http.MethodGet, "/", "", "Authorization", "AWS4-HMAC-SHA256 Credential=AKIAUSER"), "must have the form"},
+		"another service":             {signed(t, request(http.MethodGet, "/", ""), "AKIAUSER", "s3", "us-east-1", "", now), "scope is 20260808/us-east-1/s3"},
+		"another region":              {signed(t, request(http.MethodGet, "/", ""), "AKIAUSER", "lambda", "eu-west-1", "", now), "scope is 20260808/eu-west-1/lambda"},
+		"too old":                     {signed(t, request(http.MethodGet, "/", ""), "AKIAUSER", "lambda", "us-east-1", "", now.Add(-6*time.Minute)), "has expired or is not yet current"},
+		"from the future":             {signed(t, request(http.MethodGet, "/", ""), "AKIAUSER", "lambda", "us-east-1", "", now.Add(6*time.Minute)), "has expired or is not yet current"},
+		"another body":                {changed("AKIAUSER", func(r *http.Request) { r.Body = io.NopCloser(bytes.NewReader([]byte(`{"a":2}`))) }), "does not match"},
+		"another path":                {changed("AKIAUSER", func(r *http.Request) { r.URL.Path, r.URL.RawPath = "/other", "" }), "does not match"},
+		"another query":               {changed("AKIAUSER", func(r *http.Request) { r.URL.RawQuery = "x=1" }), "does not match"},
+		"another method":              {changed("AKIAUSER", func(r *http.Request) { r.Method = http.MethodPut }), "does not match"},
+		"another host":                {changed("AKIAUSER", func(r *http.Request) { r.Host = "elsewhere" }), "does not match"},
+		"another signed header":       {changed("AKIAUSER", func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }), "does not match"},
+		"a signature of nothing":      {changed("AKIAUSER", func(r *http.Request) { cut(r, "Signature=") }), "does not match"},
+		"host is not signed":          {changed("AKIAUSER", func(r *http.Request) { swap(r, ";host", "") }), "host must be signed"},
+		"no token":                    {changed("ASIASESSION", func(r *http.Request) { r.Header.Del("X-Amz-Security-Token") }), "token is not that of the access key"},
+		"another token":               {changed("ASIASESSION", func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "t") }), "token is not that of the access key"},
+		"an unknown key":              {changed("AKIAUSER", func(r *http.Request) { swap(r, "AKIAUSER", "AKIAOTHER") }), "unknown key"},
+		"another's key":               {changed("ASIASESSION", func(r *http.Request) { swap(r, "ASIASESSION", "AKIAUSER"); r.Header.Del("X-Amz-Security-Token") }), "does not match"},
+		"an unsigned payload":         {request(http.MethodGet, "/", "", "Authorization", post("AKIAUSER").Header.Get("Authorization"), "X-Amz-Date", now.Format("20060102T150405Z"), "X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD"), "is not the hash of the body"},
+		"presigned and expired":       {presigned(t, "/p?q=1", "AKIAUSER", "60", now.Add(-61*time.Second)), "has expired"},
+		"presigned for too long":      {presigned(t, "/p?q=1", "AKIAUSER", "604801", now), "X-Amz-Expires must be between"},
+		"presigned for something":     {query(presigned(t, "/p?q=1", "AKIAUSER", "60", now), "q", "2"), "does not match"},
+		"presigned, and then longer":  {query(presigned(t, "/p?q=1", "AKIAUSER", "60", now), "X-Amz-Expires", "600"), "does not match"},
+		"presigned, another one's":    {query(presigned(t, "/p?q=1", "AKIAUSER", "60", now), "X-Amz-Signature", strings.Repeat("0", 64)), "does not match"},
+		"presigned without algorithm": {query(presigned(t, "/p?q=1", "AKIAUSER", "60", now), "X-Amz-Algorithm", ""), "X-Amz-Algorithm must be"},
+	} {
+		v := sigv4.Verifier{Region: "us-east-1", Keys: known, Clock: clock.NewManual(now)}
+		p, err := v.VerifyRequest(test.r, "lambda")
+		switch {
+		case test.want == "" && (err != nil || !strings.HasPrefix(p.ARN, "arn of ")):
+			t.Errorf("%s: %v, %v", name, p, err)
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want) || p != principal.Principal{}):
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+}
+
+// cut drops what follows in the Authorization header.
+func cut(r *http.Request, after string) {
+	before, _, _ := strings.Cut(r.Header.Get("Authorization"), after)
+	r.Header.Set("Authorization", before+after)
+}
+
+func swap(r *http.Request, from, to string) {
+	r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), from, to, 1))
+}
+
+func query(r *http.Request, name, value string) *http.Request {
+	q := r.URL.Query()
+	q.Set(name, value)
+	r.URL.RawQuery = q.Encode()
+	return r
+}
