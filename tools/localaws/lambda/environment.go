@@ -99,6 +99,7 @@ func (s *Service) start(box *sandbox) (*environment, error) {
 		s.host.processes.Done()
 		return nil, &entrypointError{errors.Join(err, clean())}
 	}
+	e.memory.open(cmd.Process.Pid)
 	go e.output.pump()
 	go s.serveRuntime(e)
 	s.host.add(e)
@@ -107,7 +108,7 @@ func (s *Service) start(box *sandbox) (*environment, error) {
 		e.end = cmd.Wait()
 		e.kill() // and whatever it has started
 		e.output.finish()
-		if err := clean(); err != nil {
+		if err := errors.Join(e.memory.close(), clean()); err != nil {
 			s.account.Log.Warn("cleaning up after a function", "function", v.name, "error", err)
 		}
 		s.host.forget(e)
@@ -230,6 +231,11 @@ func (e *environment) dispatch(inv *invocation, limit time.Duration) (taken bool
 			inv.answer = &a
 			done, ready = nil, e.ready
 		case <-ready:
+			if e.checkMemory() { // Lambda would have ended it before its answer
+				<-e.gone
+				inv.answer = &answer{failure: new(e.exited(inv.id))}
+				return true
+			}
 			inv.reusable = true
 			return true
 		case <-e.gone:
@@ -242,14 +248,13 @@ func (e *environment) dispatch(inv *invocation, limit time.Duration) (taken bool
 				if !inv.taken.Load() {
 					return false
 				}
-				inv.answer = &answer{failure: new(failure)}
-				*inv.answer.failure = e.exited(inv.id)
+				inv.answer = &answer{failure: new(e.exited(inv.id))}
 			}
 			return true
 		case <-timer.C():
 			left := limit - e.service.wall.Now().Sub(started)
 			if left > 0 {
-				e.checkMemory(true)
+				e.checkMemory()
 				timer = e.service.wall.NewTimer(min(left, memoryInterval))
 				continue
 			}

@@ -270,7 +270,6 @@ func (s *Service) run(v *version, inv *invocation, tail bool) (time.Duration, []
 		duration := min(s.wall.Now().Sub(r.started), r.timeout)
 		if e != nil {
 			e.output.drain()
-			e.checkMemory(false)
 		}
 		log := box.finish(r, duration, e)
 		if inv.reusable {

@@ -117,6 +117,36 @@ func TestMemoryIsLimited(t *testing.T) {
 	}
 }
 
+// A function that leaks a little with each short invocation fails as soon as it
+// has too much, and is served by a new process after that.
+func TestLeakIsNoticedInShortInvocations(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		t.Skip("this host doesn't tell how much memory a process has")
+	}
+	f := newFixture(t)
+	f.create(t, timeout(20))
+	var failed []int
+	for i := range 20 {
+		out := f.invoke(t, `{"do":"leak"}`)
+		if out.FunctionError == nil {
+			continue
+		}
+		failed = append(failed, i)
+		if !regexp.MustCompile(`^\{"errorType":"Runtime.OutOfMemory","errorMessage":"RequestId: \S+ Error: Runtime exited with error: signal: killed"\}$`).Match(out.Payload) {
+			t.Errorf("payload %s", out.Payload)
+		}
+		tail, _ := base64.StdEncoding.DecodeString(*out.LogResult)
+		if !regexp.MustCompile(`Runtime.OutOfMemory\nEND .*\nREPORT .*Max Memory Used: 256 MB\t.*Status: error\tError Type: Runtime.OutOfMemory\n$`).Match(tail) {
+			t.Errorf("log %q", tail)
+		}
+	}
+	// 256 MB hold the process and seven blocks of 32 MiB.
+	if !slices.Equal(failed, []int{7, 15}) {
+		t.Errorf("invocations %v failed, not each eighth", failed)
+	}
+}
+
 func TestInitialization(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

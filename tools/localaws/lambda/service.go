@@ -6,9 +6,10 @@
 //   - Only OS-only runtimes run, and only for the host's architecture.
 //   - The task root is writable, and processes see the host's file system;
 //     TMPDIR is private to an execution environment.
-//   - Memory is measured, on Linux, at the end of an invocation and every
-//     quarter of a second during a longer one; a process found above MemorySize
-//     is killed. Elsewhere REPORT says 0 MB and nothing is limited.
+//   - Memory is measured, on Linux, at the end of each invocation and every
+//     quarter of a second during a longer one. An invocation whose process has
+//     had more than MemorySize fails, whatever it answered, and the process is
+//     killed. Elsewhere REPORT says 0 MB and nothing is limited.
 //   - At most Deps.MaxEnvironments processes run at once. Invocations beyond
 //     them, but within the account's concurrency, wait for one.
 package lambda

@@ -91,6 +91,12 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 				select {}
 			}
 		}
+	case "leak": // 32 MiB with each event
+		block := make([]byte, 32<<20)
+		for i := 0; i < len(block); i += 4096 {
+			block[i] = 1
+		}
+		hog = append(hog, block)
 	case "env":
 		return os.Environ(), nil
 	case "pid":
