@@ -1,0 +1,171 @@
+// Package canary runs a canary deployment on an embedded AWS while requests
+// come in through the function URL, and accounts for every one of them.
+//
+// It talks to the endpoint by the SDK's clients, as those do that deploy to
+// AWS, and measures time by the system's clock. What the new version does wrong
+// is a [Fault].
+package canary
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	deploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/magewright/magewright/tools/clock"
+)
+
+// A Fault is what the new version does wrong.
+type Fault string
+
+// The faults, as the function knows them.
+const (
+	None Fault = ""
+	Fail Fault = "fail" // fails every fifth request
+	Leak Fault = "leak" // keeps 16 MiB of each request, of 128 MB that it has
+	Hang Fault = "hang" // answers nothing, and runs into its timeout of a second
+	Exit Fault = "exit" // ends its process in each hundredth request
+)
+
+// Weight is the share of the requests that the new version gets: the
+// configuration is CodeDeployDefault.LambdaCanary10Percent5Minutes.
+const Weight = 0.1
+
+// A Config says what is deployed and how much traffic it gets.
+type Config struct {
+	AWS  aws.Config // reaches the embedded AWS
+	Name string     // of the function and all that is made for it
+	Zip  []byte     // the function's package: what [Build] returns
+	// Architecture is that of the package.
+	Architecture string
+	Fault        Fault
+	// MaxErrorPercent is the share of the new version's invocations in a
+	// minute above which the alarm goes off. Zero takes 5, as the service's own
+	// alarms do.
+	MaxErrorPercent float64
+	Rate            int         // requests per second; zero takes 200
+	Clock           clock.Clock // the system's
+}
+
+// A Report is what became of a deployment and of the requests during it.
+type Report struct {
+	Requests int
+	Answered map[string]int // with status 200, by the version that answered
+	Errors   int            // answered with an error by the function URL: what users saw
+	Statuses map[int]int    // of those
+	Lost     []string       // requests with no answer, or one by neither version; empty if all is well
+
+	Shift Share // of the requests while both versions had traffic
+
+	Deployment *deploytypes.DeploymentInfo
+	Took       time.Duration   // of the deployment and its rollback, by the endpoint's clock
+	Latencies  []time.Duration // of all requests, sorted
+}
+
+// RolledBack reports whether an alarm stopped the deployment and the rollback
+// succeeded.
+func (r *Report) RolledBack() bool {
+	d := r.Deployment
+	return d.Status == deploytypes.DeploymentStatusStopped && d.ErrorInformation != nil &&
+		d.ErrorInformation.Code == deploytypes.ErrorCodeAlarmActive && d.RollbackInfo != nil && d.RollbackInfo.RollbackDeploymentId != nil
+}
+
+// A run is a canary under way.
+type run struct {
+	Config
+	functions   *lambda.Client
+	deployments *codedeploy.Client
+	alarms      *cloudwatch.Client
+	identities  *iam.Client
+	url         string
+}
+
+// margin is how long traffic flows before and after the deployment.
+const margin = time.Second
+
+// Run deploys the first version of a function, then the second one by a canary
+// while requests come in, and returns when the deployment has ended and, where
+// it was stopped, been rolled back. The report is of all requests from a second
+// before to a second after.
+func Run(ctx context.Context, c Config) (*Report, error) {
+	c.MaxErrorPercent = cmp.Or(c.MaxErrorPercent, 5)
+	c.Rate = cmp.Or(c.Rate, 200)
+	r := &run{
+		Config: c, functions: lambda.NewFromConfig(c.AWS), deployments: codedeploy.NewFromConfig(c.AWS),
+		alarms: cloudwatch.NewFromConfig(c.AWS), identities: iam.NewFromConfig(c.AWS),
+	}
+	if err := r.prepare(ctx); err != nil {
+		return nil, fmt.Errorf("preparing the canary %s: %w", c.Name, err)
+	}
+	traffic := r.startTraffic(ctx)
+	weights := r.watchWeights(ctx)
+	report := &Report{}
+	err := r.deploy(ctx, report)
+	samples := traffic.end()
+	first, last, watchErr := weights.end()
+	if err == nil {
+		err = watchErr
+	}
+	if err != nil {
+		return nil, fmt.Errorf("deploying the canary %s: %w", c.Name, err)
+	}
+	report.count(samples, first, last)
+	return report, nil
+}
+
+// deploy carries the deployment out and waits for its end.
+func (r *run) deploy(ctx context.Context, report *Report) error {
+	if err := clock.Sleep(ctx, r.Clock, margin); err != nil {
+		return err
+	}
+	created, err := r.deployments.CreateDeployment(ctx, &codedeploy.CreateDeploymentInput{
+		ApplicationName: &r.Name, DeploymentGroupName: &r.Name,
+		Revision: &deploytypes.RevisionLocation{
+			RevisionType: deploytypes.RevisionLocationTypeAppSpecContent,
+			AppSpecContent: &deploytypes.AppSpecContent{Content: aws.String(fmt.Sprintf(`version: 0.0
+Resources:
+  - %s: {Type: AWS::Lambda::Function, Properties: {Name: %s, Alias: %s, CurrentVersion: "1", TargetVersion: "2"}}
+`, r.Name, r.Name, alias))},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if report.Deployment, err = r.await(ctx, created.DeploymentId); err != nil {
+		return err
+	}
+	end := report.Deployment
+	if back := report.Deployment.RollbackInfo; back != nil && back.RollbackDeploymentId != nil {
+		if end, err = r.await(ctx, back.RollbackDeploymentId); err != nil {
+			return err
+		}
+	}
+	report.Took = end.CompleteTime.Sub(*report.Deployment.StartTime)
+	return clock.Sleep(ctx, r.Clock, margin)
+}
+
+// pollInterval is how often a deployment and the alias are looked at.
+const pollInterval = 50 * time.Millisecond
+
+// await returns a deployment once it has ended.
+func (r *run) await(ctx context.Context, id *string) (*deploytypes.DeploymentInfo, error) {
+	for {
+		out, err := r.deployments.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: id})
+		if err != nil {
+			return nil, err
+		}
+		if out.DeploymentInfo.CompleteTime != nil {
+			return out.DeploymentInfo, nil
+		}
+		if err := clock.Sleep(ctx, r.Clock, pollInterval); err != nil {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,45 @@
+// The function of a canary. It answers with the version that it is; FAULT says
+// what that version does wrong.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"sync/atomic"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+// leaked keeps memory in use.
+var leaked [][]byte
+
+// requests counts those of this process.
+var requests atomic.Int64
+
+func main() { lambda.Start(handle) }
+
+func handle(context.Context, json.RawMessage) (map[string]any, error) {
+	n := requests.Add(1)
+	switch os.Getenv("FAULT") {
+	case "fail": // one request in five
+		if n%5 == 0 {
+			return nil, errors.New("no luck")
+		}
+	case "leak": // 16 MiB with each request
+		block := make([]byte, 16<<20)
+		for i := 0; i < len(block); i += 4096 {
+			block[i] = 1
+		}
+		leaked = append(leaked, block)
+	case "hang":
+		select {}
+	case "exit": // in every hundredth request
+		if n%100 == 50 {
+			os.Exit(1)
+		}
+	}
+	return map[string]any{"statusCode": http.StatusOK, "body": os.Getenv("AWS_LAMBDA_FUNCTION_VERSION")}, nil
+}

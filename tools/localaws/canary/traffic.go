@@ -1,0 +1,178 @@
+package canary
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/magewright/magewright/tools/clock"
+)
+
+// requestTimeout is how long a request may take before it counts as lost: much
+// longer than the function may run.
+const requestTimeout = 20 * time.Second
+
+// A sample is a request and its answer.
+type sample struct {
+	began, ended time.Time
+	status       int
+	body         string
+	err          error
+}
+
+// traffic sends requests at a steady rate, whether or not earlier ones have
+// been answered.
+type traffic struct {
+	stop   chan struct{}
+	sender sync.WaitGroup
+
+	mu      sync.Mutex
+	samples []sample
+}
+
+func (r *run) startTraffic(ctx context.Context) *traffic {
+	t := &traffic{stop: make(chan struct{})}
+	transport := &http.Transport{MaxIdleConnsPerHost: r.Rate}
+	client := &http.Client{Transport: transport, Timeout: requestTimeout}
+	t.sender.Go(func() {
+		defer transport.CloseIdleConnections()
+		var requests sync.WaitGroup
+		defer requests.Wait()
+		began := r.Clock.Now()
+		for sent := 0; ; {
+			// As many as are due: a timer that is late delays none for long.
+			for due := int(r.Clock.Now().Sub(began) * time.Duration(r.Rate) / time.Second); sent <= due; sent++ {
+				requests.Go(func() { t.add(r.send(ctx, client)) })
+			}
+			timer := r.Clock.NewTimer(time.Second / time.Duration(r.Rate))
+			select {
+			case <-timer.C():
+			case <-t.stop:
+				timer.Stop()
+				return
+			case <-ctx.Done():
+				timer.Stop()
+				return
+			}
+		}
+	})
+	return t
+}
+
+func (t *traffic) add(s sample) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.samples = append(t.samples, s)
+}
+
+// end stops sending and returns all requests once the last is answered.
+func (t *traffic) end() []sample {
+	close(t.stop)
+	t.sender.Wait()
+	return t.samples
+}
+
+func (r *run) send(ctx context.Context, client *http.Client) sample {
+	s := sample{began: r.Clock.Now()}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url, nil)
+	if err != nil {
+		s.err = err
+		return s
+	}
+	response, err := client.Do(request) // #nosec G704 -- the URL is what the endpoint just answered, on loopback
+	if err != nil {
+		s.err, s.ended = err, r.Clock.Now()
+		return s
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+	_ = response.Body.Close() // it was read, or failed
+	s.status, s.body, s.err, s.ended = response.StatusCode, string(body), err, r.Clock.Now()
+	return s
+}
+
+// count sorts the requests by what became of them. Those that were made and
+// answered between first and last met an alias with both versions.
+func (r *Report) count(samples []sample, first, last time.Time) {
+	r.Requests = len(samples)
+	r.Answered, r.Statuses = map[string]int{}, map[int]int{}
+	r.Shift.Weight = Weight
+	for _, s := range samples {
+		r.Latencies = append(r.Latencies, s.ended.Sub(s.began))
+		shifting := !first.IsZero() && !s.began.Before(first) && !s.ended.After(last)
+		switch {
+		case s.err != nil:
+			r.Lost = append(r.Lost, s.err.Error())
+		case s.status == http.StatusOK && (s.body == "1" || s.body == "2"):
+			r.Answered[s.body]++
+			if shifting {
+				r.Shift.Requests++
+				if s.body == "2" {
+					r.Shift.New++
+				}
+			}
+		case s.status == http.StatusBadGateway: // the function's error, as its URL answers it
+			r.Errors++
+			r.Statuses[s.status]++
+			if shifting {
+				r.Shift.Requests++
+				r.Shift.New++ // the old version has no faults
+			}
+		default:
+			r.Lost = append(r.Lost, fmt.Sprintf("status %d: %.100s", s.status, s.body))
+		}
+	}
+	slices.Sort(r.Latencies)
+}
+
+// weights watches the alias for as long as it has two versions.
+type weights struct {
+	stop    chan struct{}
+	watcher sync.WaitGroup
+
+	first, last time.Time // between these it had two versions
+	err         error
+}
+
+func (r *run) watchWeights(ctx context.Context) *weights {
+	w := &weights{stop: make(chan struct{})}
+	w.watcher.Go(func() {
+		for {
+			began := r.Clock.Now()
+			out, err := r.functions.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &r.Name, Name: aws.String(alias)})
+			if err != nil {
+				w.err = fmt.Errorf("watching the alias: %w", err)
+				return
+			}
+			if c := out.RoutingConfig; c != nil && c.AdditionalVersionWeights["2"] == Weight {
+				if w.first.IsZero() {
+					w.first = r.Clock.Now() // it had them before this answer came
+				}
+				w.last = began // and still after this question
+			}
+			select {
+			case <-w.stop:
+				return
+			default:
+			}
+			if w.err = clock.Sleep(ctx, r.Clock, pollInterval); w.err != nil {
+				return
+			}
+		}
+	})
+	return w
+}
+
+// end returns between which times the alias had two versions: zero times if
+// nobody saw it.
+func (w *weights) end() (first, last time.Time, err error) {
+	close(w.stop)
+	w.watcher.Wait()
+	return w.first, w.last, w.err
+}

@@ -1,0 +1,66 @@
+//go:build load
+
+// Canaries under 200 requests a second, each for as long as its deployment
+// takes, and processes that are killed at random. They take two minutes, so
+// `mage test` leaves them out:
+//
+//	go test -tags=load -timeout=10m -v -run TestLoad ./tools/localaws/...
+
+package localaws_test
+
+import (
+	"testing"
+
+	deploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+
+	"github.com/magewright/magewright/tools/localaws/canary"
+)
+
+// speed makes the canary's five minutes fifteen seconds: 3000 requests.
+const speed = 20
+
+// TestLoadGoodCanary holds that a shift loses no request, and that the new
+// version gets its share.
+func TestLoadGoodCanary(t *testing.T) {
+	r := deploy(t, start(t, speed), canary.Config{Name: "good"})
+	if r.Deployment.Status != deploytypes.DeploymentStatusSucceeded {
+		t.Errorf("%s: %+v", r.Deployment.Status, r.Deployment.ErrorInformation)
+	}
+	if r.Errors > 0 || r.Answered["1"] == 0 || r.Answered["2"] == 0 {
+		t.Errorf("%d errors, %v answered", r.Errors, r.Answered)
+	}
+	// Chance alone gets there once in ten thousand runs.
+	if r.Shift.Requests < 1000 || r.Shift.P() < 1e-4 {
+		t.Errorf("%d of %d requests went to the new version: chi-squared %.1f, p %.5f", r.Shift.New, r.Shift.Requests, r.Shift.ChiSquared(), r.Shift.P())
+	}
+}
+
+// TestLoadBadCanaries holds that each fault is noticed and taken back.
+func TestLoadBadCanaries(t *testing.T) {
+	for _, test := range []struct {
+		fault   canary.Fault
+		percent float64 // above which the alarm goes off
+		noticed bool
+	}{
+		{canary.Fail, 5, true},
+		{canary.Leak, 5, true},
+		{canary.Hang, 5, true},
+		{canary.Exit, 0.5, true},
+		// One in a hundred is below the alarm of the service's own stack.
+		{canary.Exit, 5, false},
+	} {
+		name := string(test.fault)
+		if !test.noticed {
+			name += "-unnoticed"
+		}
+		t.Run(name, func(t *testing.T) {
+			r := deploy(t, start(t, speed), canary.Config{Name: name, Fault: test.fault, MaxErrorPercent: test.percent})
+			if r.RolledBack() != test.noticed || !test.noticed && r.Deployment.Status != deploytypes.DeploymentStatusSucceeded {
+				t.Errorf("%s: %+v", r.Deployment.Status, r.Deployment.ErrorInformation)
+			}
+			if r.Errors == 0 {
+				t.Error("no user saw an error: the fault did not show")
+			}
+		})
+	}
+}
