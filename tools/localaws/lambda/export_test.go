@@ -34,3 +34,32 @@ func AwaitEvents(s *Service) {
 		runtime.Gosched()
 	}
 }
+
+// KillOne kills the process of one of the environments, chosen among n by pick,
+// and returns its id, or 0 if there was none to kill.
+func KillOne(s *Service, pick func(n int) int) int {
+	s.host.mu.Lock()
+	defer s.host.mu.Unlock()
+	if len(s.host.alive) == 0 {
+		return 0
+	}
+	left := pick(len(s.host.alive))
+	for e := range s.host.alive {
+		if left--; left >= 0 {
+			continue
+		}
+		if e.process.Process.Kill() != nil { // it has just ended
+			return 0
+		}
+		return e.process.Process.Pid
+	}
+	return 0
+}
+
+// SetInitLimit changes how long an initialization may take, and returns how
+// long it could before.
+func SetInitLimit(s *Service, limit time.Duration) time.Duration {
+	before := s.initLimit
+	s.initLimit = limit
+	return before
+}

@@ -287,7 +287,7 @@ func (s *Service) cold(box *sandbox, r *report) (*environment, error) {
 	inv := r.invocation
 	box.initStart()
 	began := s.wall.Now()
-	e, f, err := s.boot(box, inv.id, initLimit)
+	e, f, err := s.boot(box, inv.id, s.initLimit)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	awslogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -100,6 +101,8 @@ type Service struct {
 	deps    Deps
 	wall    clock.Clock // limits on real processes go by this clock
 
+	initLimit time.Duration // of an environment's first initialization
+
 	life       context.Context // ends with Close
 	end        context.CancelFunc
 	background sync.WaitGroup
@@ -133,6 +136,7 @@ func New(a account.Account, d Deps) *Service {
 		account:   a,
 		deps:      d,
 		wall:      clock.System(),
+		initLimit: initLimit,
 		functions: map[string]*function{},
 		spawner:   newSpawner(),
 	}

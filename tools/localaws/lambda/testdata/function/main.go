@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -101,6 +102,9 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 		return os.Environ(), nil
 	case "pid":
 		return os.Getpid(), nil
+	case "work": // for a moment, in which it can be killed
+		fmt.Println("pid", os.Getpid())
+		time.Sleep(2 * time.Millisecond)
 	case "wait": // until the file exists
 		for {
 			if _, err := os.Stat(ev.Text); err == nil {
