@@ -20,7 +20,10 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
@@ -37,6 +40,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/kms"
 	"github.com/magewright/magewright/tools/localaws/lambda"
 	"github.com/magewright/magewright/tools/localaws/logs"
+	"github.com/magewright/magewright/tools/localaws/principal"
 	"github.com/magewright/magewright/tools/localaws/s3"
 	"github.com/magewright/magewright/tools/localaws/secretsmanager"
 	"github.com/magewright/magewright/tools/localaws/sigv4"
@@ -60,10 +64,28 @@ type Config struct {
 type Server struct {
 	URL string // the endpoint, such as http://127.0.0.1:4566
 
-	dir     string
-	http    *http.Server
-	served  chan error
-	closers []io.Closer // in the order in which they must end
+	dir      string
+	http     *http.Server
+	served   chan error
+	closers  []io.Closer // in the order in which they must end
+	stopping atomic.Bool
+}
+
+// A gate lets no request in once the server is stopping. It refuses as a fault
+// of the client's, or SDKs would try again for minutes.
+type gate struct {
+	wire.Resolver
+	server *Server
+}
+
+func (g gate) Principal(ctx context.Context, accessKeyID string) (principal.Principal, error) {
+	if g.server.stopping.Load() {
+		return principal.Principal{}, &smithy.GenericAPIError{
+			Code: "ServiceUnavailableException", Fault: smithy.FaultClient,
+			Message: "The embedded AWS is stopping. What it holds is in memory and ends with it.",
+		}
+	}
+	return g.Resolver.Principal(ctx, accessKeyID)
 }
 
 // Start starts an embedded AWS. Close ends it, and every process it started.
@@ -152,7 +174,7 @@ func (s *Server) services(a account.Account) (http.Handler, error) {
 	})
 	// What starts work ends before what does it.
 	s.closers = []io.Closer{pipelines, builds, stacks, deployments, metrics, bus, functions, topics}
-	return wire.NewHandler(a, credentials,
+	return wire.NewHandler(a, gate{credentials, s},
 		wire.Service{Name: "sts", Impl: credentials},
 		wire.Service{Name: "iam", Impl: identities},
 		wire.Service{Name: "s3", Handler: objects},
@@ -174,13 +196,25 @@ func (s *Server) services(a account.Account) (http.Handler, error) {
 	)
 }
 
-// Close ends the services, their processes, and the endpoint.
+// answerTime is how long requests that are under way when the services have
+// ended may take to write their answers.
+const answerTime = 2 * time.Second
+
+// Close refuses new requests, ends the services and their processes, lets the
+// requests that are under way answer with their errors, and ends the endpoint.
+// All state is gone then: an endpoint that is started again at the same address
+// knows none of its resources.
 func (s *Server) Close() error {
+	s.stopping.Store(true)
 	var errs []error
 	for _, closer := range s.closers {
 		errs = append(errs, closer.Close())
 	}
-	errs = append(errs, s.http.Close())
+	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil { // somebody does not read
+		errs = append(errs, s.http.Close())
+	}
 	if err := <-s.served; !errors.Is(err, http.ErrServerClosed) {
 		errs = append(errs, err)
 	}

@@ -67,7 +67,7 @@ func deploy(t *testing.T, cfg aws.Config, c canary.Config) *canary.Report {
 // and taken back; only users that met it saw errors.
 func TestFailingCanaryUnderTrafficIsRolledBack(t *testing.T) {
 	t.Parallel()
-	r := deploy(t, start(t, 60), canary.Config{Name: "failing", Fault: canary.Fail, Rate: 100})
+	r := deploy(t, start(t, 30), canary.Config{Name: "failing", Fault: canary.Fail, Rate: 100})
 	if !r.RolledBack() {
 		t.Errorf("%s: %+v", r.Deployment.Status, r.Deployment.ErrorInformation)
 	}

@@ -28,7 +28,7 @@ type Fault string
 // The faults, as the function knows them.
 const (
 	None Fault = ""
-	Fail Fault = "fail" // fails every fifth request
+	Fail Fault = "fail" // fails one request in five
 	Leak Fault = "leak" // keeps 16 MiB of each request, of 128 MB that it has
 	Hang Fault = "hang" // answers nothing, and runs into its timeout of a second
 	Exit Fault = "exit" // ends its process in each hundredth request

@@ -1,0 +1,134 @@
+package localaws_test
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	deploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/localaws/canary"
+)
+
+// The endpoint stops in the midst of a deployment and is started again: the
+// clients of then learn that it stops, that it is not there, and that it knows
+// nothing of the deployment any more, each by an error that no SDK repeats for
+// minutes.
+func TestRestartInADeployment(t *testing.T) {
+	t.Parallel()
+	zip, err := function()
+	if err != nil {
+		t.Fatal(err)
+	}
+	launch := func(addr string) *localaws.Server {
+		t.Helper()
+		server, err := localaws.Start(t.Context(), localaws.Config{Addr: addr, Clock: clock.NewElastic(1), Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return server
+	}
+	server := launch("127.0.0.1:0")
+	cfg := clientsOf(server.URL)
+	functions, deployments := lambda.NewFromConfig(cfg), codedeploy.NewFromConfig(cfg)
+
+	canaried := make(chan error, 1) // the deployment takes five minutes
+	go func() {
+		_, err := canary.Run(t.Context(), canary.Config{
+			AWS: cfg, Name: "interrupted", Zip: zip, Clock: clock.System(), Rate: 20,
+			Architecture: localaws.HostContext()["architecture"].(string), Fault: canary.Hang, MaxErrorPercent: 100, // no alarm
+		})
+		canaried <- err
+	}()
+	id := awaitDeployment(t, deployments, "interrupted")
+
+	// Invocations that hang, one of which is under way when the endpoint stops.
+	hanging := make(chan error, 1)
+	go func() {
+		for {
+			out, err := functions.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("interrupted"), Qualifier: aws.String("2")})
+			if err != nil || out.FunctionError == nil {
+				hanging <- err
+				return
+			}
+		}
+	}()
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-hanging; !stopped(err) {
+		t.Errorf("who invoked the function was told %v", err)
+	}
+	if err := <-canaried; !stopped(err) {
+		t.Errorf("who waited for the deployment was told %v", err)
+	}
+	if _, err := deployments.GetDeployment(t.Context(), &codedeploy.GetDeploymentInput{DeploymentId: id}); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("while there is no endpoint: %v", err)
+	}
+
+	again := launch(strings.TrimPrefix(server.URL, "http://"))
+	t.Cleanup(func() {
+		if err := again.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	_, err = deployments.GetDeployment(t.Context(), &codedeploy.GetDeploymentInput{DeploymentId: id})
+	if unknown, ok := errors.AsType[*deploytypes.DeploymentDoesNotExistException](err); !ok || *unknown.Message != "The deployment "+*id+" could not be found" {
+		t.Errorf("the deployment, afterwards: %v", err)
+	}
+	_, err = functions.GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("interrupted")})
+	if _, ok := errors.AsType[*lambdatypes.ResourceNotFoundException](err); !ok {
+		t.Errorf("the function, afterwards: %v", err)
+	}
+	_, err = cloudformation.NewFromConfig(cfg).DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("interrupted")})
+	if err == nil || !strings.Contains(err.Error(), "Stack with id interrupted does not exist") {
+		t.Errorf("its stack, afterwards: %v", err)
+	}
+}
+
+// stopped reports whether an error says that the endpoint stops, as the
+// client's fault, or that it can't be reached.
+func stopped(err error) bool {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		answer, ok := errors.AsType[*smithyhttp.ResponseError](err)
+		return ok && answer.HTTPStatusCode() == http.StatusBadRequest && api.ErrorCode() == "ServiceUnavailableException" &&
+			strings.Contains(api.ErrorMessage(), "The embedded AWS is stopping.")
+	}
+	_, unreachable := errors.AsType[*smithyhttp.RequestSendError](err)
+	return unreachable
+}
+
+// awaitDeployment returns the id of an application's deployment once its alias
+// has two versions.
+func awaitDeployment(t *testing.T, deployments *codedeploy.Client, application string) *string {
+	t.Helper()
+	for {
+		list, err := deployments.ListDeployments(t.Context(), &codedeploy.ListDeploymentsInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list.Deployments) > 0 {
+			out, err := deployments.GetDeploymentTarget(t.Context(), &codedeploy.GetDeploymentTargetInput{
+				DeploymentId: &list.Deployments[0], TargetId: aws.String(application + ":live"),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out.DeploymentTarget.LambdaTarget.LambdaFunctionInfo.TargetVersionWeight > 0 {
+				return &list.Deployments[0]
+			}
+		}
+	}
+}
