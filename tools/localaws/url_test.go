@@ -1,0 +1,93 @@
+package localaws_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/localaws/sts"
+)
+
+// A function URL with AWS_IAM lets in who signs with a key that STS gave, and
+// nobody who signs with another secret.
+func TestFunctionURLChecksSignatures(t *testing.T) {
+	t.Parallel()
+	zip, err := function()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := start(t, 1)
+	ctx := t.Context()
+	identities, functions := iam.NewFromConfig(cfg), lambda.NewFromConfig(cfg)
+	role, err := identities.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("caller"), AssumeRolePolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := aws.String("private")
+	if _, err := functions.CreateFunction(ctx, &lambda.CreateFunctionInput{
+		FunctionName: name, Role: role.Role.Arn, Handler: name, Runtime: lambdatypes.RuntimeProvidedal2023, Code: &lambdatypes.FunctionCode{ZipFile: zip},
+		Architectures: []lambdatypes.Architecture{lambdatypes.Architecture(localaws.HostContext()["architecture"].(string))},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	made, err := functions.CreateFunctionUrlConfig(ctx, &lambda.CreateFunctionUrlConfigInput{FunctionName: name, AuthType: lambdatypes.FunctionUrlAuthTypeAwsIam})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := awssts.NewFromConfig(cfg).AssumeRole(ctx, &awssts.AssumeRoleInput{RoleArn: role.Role.Arn, RoleSessionName: aws.String("test")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := session.Credentials
+	for who, test := range map[string]struct {
+		credentials aws.Credentials
+		sent        string // instead of the body that was signed
+		want        int
+	}{
+		"a session":              {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey, SessionToken: *c.SessionToken}, "", http.StatusOK},
+		"the user":               {aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: sts.UserSecret}, "", http.StatusOK},
+		"another body":           {aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: sts.UserSecret}, `{"b":2}`, http.StatusForbidden},
+		"another secret":         {aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "guessed"}, "", http.StatusForbidden},
+		"a session's key alone":  {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: sts.UserSecret}, "", http.StatusForbidden},
+		"a session, no token":    {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey}, "", http.StatusForbidden},
+		"nobody":                 {aws.Credentials{}, "", http.StatusForbidden},
+		"a session, wrong token": {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey, SessionToken: "t"}, "", http.StatusForbidden},
+	} {
+		body := `{"a":1}`
+		sum := sha256.Sum256([]byte(body))
+		if test.sent == "" {
+			test.sent = body
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, *made.FunctionUrl+"a%20b?x=1&y=%2F", strings.NewReader(test.sent))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if test.credentials.AccessKeyID != "" {
+			if err := v4.NewSigner().SignHTTP(ctx, test.credentials, r, hex.EncodeToString(sum[:]), "lambda", localaws.Region, clock.System().Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || resp.StatusCode != test.want || test.want == http.StatusOK && string(text) != "$LATEST" {
+			t.Errorf("%s: %s %s, %v; want %d", who, resp.Status, text, err, test.want)
+		}
+	}
+}
