@@ -142,8 +142,9 @@ func Local(ctx context.Context,
 // Bench measures the targets and the embedded AWS, and prints the numbers.
 func Bench(ctx context.Context,
 	only *string, // a regular expression of the measurements to make; .magewright/bin/bench -list names them
+	invocations *int, // how many times invoke invokes the function; default 50000
 ) error {
-	return program.Run(ctx, "./tools/bench", program.Flag("only", only))
+	return program.Run(ctx, "./tools/bench", program.Flag("only", only), program.Flag("invocations", invocations))
 }
 
 // Evidence holds the targets of the evidence itself.

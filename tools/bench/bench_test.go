@@ -132,7 +132,7 @@ func TestChoose(t *testing.T) {
 		only string
 		want []string
 	}{
-		{"", []string{"list", "lint", "compile", "check", "synth", "readiness", "go", "local", "rehearse"}},
+		{"", []string{"list", "lint", "compile", "check", "synth", "readiness", "go", "local", "invoke", "canary", "rehearse"}},
 		{"^(list|synth)$", []string{"list", "synth"}},
 		{"nothing", nil},
 		{"(", nil},

@@ -134,9 +134,8 @@ func (b *bench) invoke(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	transport := &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: requestTimeout}
+	client, done := newClient()
+	defer done()
 	functions := lambda.NewFromConfig(cfg, func(o *lambda.Options) {
 		o.HTTPClient = client
 		o.Retryer = aws.NopRetryer{} // a retry would hide a failure in a latency
@@ -158,6 +157,13 @@ func (b *bench) invoke(ctx context.Context) error {
 	}
 	b.add("resident memory of the embedded AWS", float64(size)/(1<<20), "MiB", fmt.Sprintf("after %d invocations; the functions' processes are not in it", 2*requests))
 	return nil
+}
+
+// newClient returns a client with a bounded number of connections to each host,
+// and what closes them.
+func newClient() (client *http.Client, done func()) {
+	transport := &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections}
+	return &http.Client{Transport: transport, Timeout: requestTimeout}, transport.CloseIdleConnections
 }
 
 // load adds rows of the throughput and latency of requests.

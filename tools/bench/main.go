@@ -49,18 +49,24 @@ var measurements = []measurement{
 	{"readiness", "deciding the readiness of a large change", (*bench).readiness},
 	{"go", "the repository's Go benchmarks", (*bench).goBenchmarks},
 	{"local", "cdk deploy to the embedded AWS, and invocations through its endpoint", (*bench).local},
+	{"invoke", "invocations of a handler that does nothing, through the embedded AWS's endpoint; -invocations of them", (*bench).invokes},
+	{"canary", "canaries of good and bad versions under 200 requests a second through a function URL", (*bench).canaries},
 	{"rehearse", "go tool mage rehearse -approve, by action", (*bench).rehearse},
 }
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	only := flags.String("only", "", "make only the measurements whose names match this `regexp`")
+	invocations := flags.Int("invocations", 50_000, "how many `times` invoke invokes the function")
 	list := flags.Bool("list", false, "print the names of the measurements")
 	if err := flags.Parse(args); err != nil || flags.NArg() > 0 {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
 		}
 		return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("unexpected arguments: %v", args), Next: "go tool mage -h bench"}
+	}
+	if *invocations < 1 {
+		return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("-invocations=%d is less than one", *invocations), Next: "go tool mage -h bench"}
 	}
 	chosen, err := choose(*only)
 	if err != nil {
@@ -79,7 +85,7 @@ func run(ctx context.Context, args []string) error {
 	if err := isolate(); err != nil {
 		return err
 	}
-	b := &bench{cfg: cfg, clock: clock.System(), env: os.Environ()}
+	b := &bench{cfg: cfg, clock: clock.System(), env: os.Environ(), invocations: *invocations}
 	b.report = Report{Machine: thisMachine(ctx), Commit: cfg.Commit, Dirty: cfg.Dirty}
 	return b.measure(ctx, chosen)
 }
@@ -120,10 +126,12 @@ func isolate() error {
 
 // A bench makes measurements.
 type bench struct {
-	cfg    project.Config
-	clock  clock.Clock
-	env    []string // of the targets: they don't see the embedded AWS of another measurement
-	report Report
+	cfg   project.Config
+	clock clock.Clock
+	env   []string // of the targets: they don't see the embedded AWS of another measurement
+
+	invocations int // that invoke makes
+	report      Report
 }
 
 // measure makes the measurements and reports them. One that fails does not keep

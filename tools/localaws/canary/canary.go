@@ -87,6 +87,15 @@ type run struct {
 	url         string
 }
 
+func newRun(c Config) *run {
+	c.MaxErrorPercent = cmp.Or(c.MaxErrorPercent, 5)
+	c.Rate = cmp.Or(c.Rate, 200)
+	return &run{
+		Config: c, functions: lambda.NewFromConfig(c.AWS), deployments: codedeploy.NewFromConfig(c.AWS),
+		alarms: cloudwatch.NewFromConfig(c.AWS), identities: iam.NewFromConfig(c.AWS),
+	}
+}
+
 // margin is how long traffic flows before and after the deployment.
 const margin = time.Second
 
@@ -95,12 +104,7 @@ const margin = time.Second
 // it was stopped, been rolled back. The report is of all requests from a second
 // before to a second after.
 func Run(ctx context.Context, c Config) (*Report, error) {
-	c.MaxErrorPercent = cmp.Or(c.MaxErrorPercent, 5)
-	c.Rate = cmp.Or(c.Rate, 200)
-	r := &run{
-		Config: c, functions: lambda.NewFromConfig(c.AWS), deployments: codedeploy.NewFromConfig(c.AWS),
-		alarms: cloudwatch.NewFromConfig(c.AWS), identities: iam.NewFromConfig(c.AWS),
-	}
+	r := newRun(c)
 	if err := r.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("preparing the canary %s: %w", c.Name, err)
 	}

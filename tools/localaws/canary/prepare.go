@@ -55,10 +55,18 @@ func Build(ctx context.Context) (_ []byte, err error) {
 	return out.Bytes(), nil
 }
 
+// Function makes the function alone: its version 1, with no fault.
+func Function(ctx context.Context, c Config) error {
+	if err := newRun(c).makeFunction(ctx); err != nil {
+		return fmt.Errorf("making the function %s: %w", c.Name, err)
+	}
+	return nil
+}
+
 // prepare makes the function, its alias at version 1, its URL, version 2, the
 // alarm and the deployment group.
 func (r *run) prepare(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{r.makeFunction, r.makeURL, r.makeSecondVersion, r.makeAlarm, r.makeGroup} {
+	for _, step := range []func(context.Context) error{r.makeFunction, r.makeAlias, r.makeURL, r.makeSecondVersion, r.makeAlarm, r.makeGroup} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -84,10 +92,11 @@ func (r *run) makeFunction(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	if err := lambda.NewFunctionActiveV2Waiter(r.functions).Wait(ctx, &lambda.GetFunctionInput{FunctionName: &r.Name}, awaited); err != nil {
-		return err
-	}
-	_, err = r.functions.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: &r.Name, Name: aws.String(alias), FunctionVersion: aws.String("1")})
+	return lambda.NewFunctionActiveV2Waiter(r.functions).Wait(ctx, &lambda.GetFunctionInput{FunctionName: &r.Name}, awaited)
+}
+
+func (r *run) makeAlias(ctx context.Context) error {
+	_, err := r.functions.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: &r.Name, Name: aws.String(alias), FunctionVersion: aws.String("1")})
 	return err
 }
 

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/localaws/canary"
+	"github.com/magewright/magewright/tools/localaws/sts"
+)
+
+// embedded starts an embedded AWS in this process, for clients of its own.
+func embedded(ctx context.Context, speed float64) (*localaws.Server, aws.Config, error) {
+	server, err := localaws.Start(ctx, localaws.Config{Addr: "127.0.0.1:0", Clock: clock.NewElastic(speed), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, aws.Config{}, fmt.Errorf("starting the embedded AWS: %w", err)
+	}
+	return server, aws.Config{
+		Region: localaws.Region, BaseEndpoint: aws.String(server.URL),
+		Credentials: credentials.NewStaticCredentialsProvider("MAGEWRIGHTBENCH", sts.UserSecret, ""),
+		Retryer:     func() aws.Retryer { return aws.NopRetryer{} }, // a retry would hide a failure
+	}, nil
+}
+
+// invokes measures invocations of a handler that does nothing, and whether the
+// embedded AWS needs more memory the longer it runs.
+func (b *bench) invokes(ctx context.Context) (err error) {
+	zip, err := canary.Build(ctx)
+	if err != nil {
+		return err
+	}
+	server, cfg, err := embedded(ctx, 1)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	const name = "trivial"
+	architecture, _ := localaws.HostContext()["architecture"].(string)
+	if err := canary.Function(ctx, canary.Config{AWS: cfg, Name: name, Zip: zip, Architecture: architecture}); err != nil {
+		return err
+	}
+	client, done := newClient()
+	defer done()
+	functions := lambda.NewFromConfig(cfg, func(o *lambda.Options) { o.HTTPClient = client })
+	send := func(ctx context.Context) error {
+		out, err := functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: aws.String(name), Payload: []byte(`{"a":1}`)})
+		if err == nil && out.FunctionError != nil {
+			err = fmt.Errorf("the function answered %s %.200s", *out.FunctionError, out.Payload)
+		}
+		return err
+	}
+	// Every connection, and the processes behind them, are up, and caches are
+	// filled, before it counts.
+	warm := max(b.invocations/10, connections)
+	if _, _, err := b.requests(ctx, warm, send); err != nil {
+		return err
+	}
+	before, err := resident(ctx)
+	if err != nil {
+		return err
+	}
+	total, each, err := b.requests(ctx, b.invocations, send)
+	if err != nil {
+		return err
+	}
+	after, err := resident(ctx)
+	if err != nil {
+		return err
+	}
+	b.add("trivial lambda Invoke", float64(b.invocations)/total, "/s", fmt.Sprintf("%d invocations over %d connections, by this process; %s", b.invocations, connections, loadAverage()))
+	b.add("trivial lambda Invoke, p50", percentile(each, 50)*1e3, "ms", "")
+	b.add("trivial lambda Invoke, p99", percentile(each, 99)*1e3, "ms", "slowest "+number(each[len(each)-1]*1e3)+" ms")
+	b.add("resident memory after them", float64(after)/(1<<20), "MiB", fmt.Sprintf("%s MiB after the first %d; the latencies' %s MiB are in it",
+		number(float64(before)/(1<<20)), warm, number(float64(len(each))*8/(1<<20))))
+	return nil
+}
+
+// loadAverage says how busy the machine is, where it tells.
+func loadAverage() string {
+	data, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "load unknown"
+	}
+	one, _, _ := strings.Cut(string(data), " ")
+	return "load " + one
+}
+
+// canarySpeed makes the canary's five minutes fifteen seconds.
+const canarySpeed = 20
+
+// canaries runs a canary with each fault under 200 requests a second.
+func (b *bench) canaries(ctx context.Context) error {
+	zip, err := canary.Build(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		name    string
+		fault   canary.Fault
+		percent float64
+	}{
+		{"good", canary.None, 5},
+		{"fails 20 %", canary.Fail, 5},
+		{"leaks memory", canary.Leak, 5},
+		{"hangs", canary.Hang, 5},
+		{"exits each 100th, alarm at 5 %", canary.Exit, 5},
+		{"exits each 100th, alarm at 0.5 %", canary.Exit, 0.5},
+	} {
+		if err := b.canary(ctx, c.name, canary.Config{Fault: c.fault, MaxErrorPercent: c.percent, Zip: zip}); err != nil {
+			b.fail("canary, "+c.name, err)
+		}
+	}
+	return nil
+}
+
+func (b *bench) canary(ctx context.Context, name string, c canary.Config) (err error) {
+	server, cfg, err := embedded(ctx, canarySpeed)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	c.AWS, c.Name, c.Clock = cfg, "canary", b.clock
+	c.Architecture, _ = localaws.HostContext()["architecture"].(string)
+	r, err := canary.Run(ctx, c)
+	if err != nil {
+		return err
+	}
+	if len(r.Lost) > 0 {
+		return fmt.Errorf("%d of %d requests were lost, such as %q", len(r.Lost), r.Requests, r.Lost[0])
+	}
+	row := "canary, " + name
+	b.add(row, float64(r.Requests), "requests", fmt.Sprintf("none lost; %d to the new version of %d during the shift (p %.3f); p99 %s ms",
+		r.Shift.New, r.Shift.Requests, r.Shift.P(), number(r.Latencies[len(r.Latencies)*99/100].Seconds()*1e3)))
+	b.add(row+", users' errors", float64(r.Errors), "requests", fmt.Sprintf("%s after %v of its clock", r.Deployment.Status, r.Took.Round(time.Second)))
+	return nil
+}
