@@ -88,7 +88,7 @@ type fakes struct {
 	data    map[string][]float64 // "namespace metric{dims}" -> values, each as often as it counts
 	lines   map[string][]string  // "group stream" -> messages
 	made    []string             // log groups
-	roles   []string             // principal and role of each AssumeRole
+	roles   []string             // principal, role and session of each AssumeRole
 	topics  []*awssns.PublishInput
 	noRole  error
 }
@@ -164,7 +164,7 @@ func (f *fakes) PutLogEvents(_ context.Context, in *awslogs.PutLogEventsInput) (
 func (f *fakes) AssumeRole(ctx context.Context, in *awssts.AssumeRoleInput) (*awssts.AssumeRoleOutput, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.roles = append(f.roles, principal.FromContext(ctx).ARN+" "+*in.RoleArn)
+	f.roles = append(f.roles, principal.FromContext(ctx).ARN+" "+*in.RoleArn+" "+*in.RoleSessionName)
 	if f.noRole != nil {
 		return nil, f.noRole
 	}

@@ -66,7 +66,7 @@ func TestInvokeAnswers(t *testing.T) {
 			t.Errorf("%s: the log group doesn't hold the tail %q", tt.event, tail)
 		}
 	}
-	if got := f.roles[0]; got != "lambda.amazonaws.com "+role {
+	if got := f.roles[0]; got != "lambda.amazonaws.com "+role+" f-" {
 		t.Errorf("roles are assumed by %q", got)
 	}
 }

@@ -307,5 +307,9 @@ func (s *Service) checkRole(ctx context.Context, function, role string) error {
 
 func (s *Service) assume(ctx context.Context, function, role string) (*awssts.AssumeRoleOutput, error) {
 	ctx = principal.Service(ctx, servicePrincipal, s.account.ID)
-	return s.deps.Roles.AssumeRole(ctx, &awssts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String(function)})
+	session := function
+	if len(session) < 2 { // a session's name is no shorter
+		session += "-"
+	}
+	return s.deps.Roles.AssumeRole(ctx, &awssts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String(session)})
 }

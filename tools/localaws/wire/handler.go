@@ -34,6 +34,7 @@ type request struct {
 	id      string // answered as x-amzn-RequestId
 	service *service
 	body    []byte
+	routed  *routed // by the REST protocol, once it has looked
 }
 
 // A response is what a protocol makes of an output or an error.

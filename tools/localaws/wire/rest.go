@@ -76,15 +76,25 @@ func (rt route) match(method string, path []string, query url.Values) (labels ma
 	return labels, score, true
 }
 
-// find returns the route of a request and the values in its path.
+// routed is the route of a request and the values in its path.
+type routed struct {
+	route  route
+	labels map[string]string
+	ok     bool // there is one
+}
+
+// find returns the route of a request. It looks for it once.
 func (restProtocol) find(r *request) (best route, labels map[string]string, ok bool) {
-	path, query, most := segments(r.URL.EscapedPath()), r.URL.Query(), -1
-	for _, rt := range r.service.routes {
-		if l, score, matches := rt.match(r.Method, path, query); matches && score > most {
-			best, labels, most, ok = rt, l, score, true
+	if r.routed == nil {
+		r.routed = &routed{}
+		path, query, most := segments(r.URL.EscapedPath()), r.URL.Query(), -1
+		for _, rt := range r.service.routes {
+			if l, score, matches := rt.match(r.Method, path, query); matches && score > most {
+				*r.routed, most = routed{route: rt, labels: l, ok: true}, score
+			}
 		}
 	}
-	return best, labels, ok
+	return r.routed.route, r.routed.labels, r.routed.ok
 }
 
 func (p restProtocol) operation(r *request) (string, error) {
