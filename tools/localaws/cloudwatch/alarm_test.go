@@ -234,6 +234,63 @@ func TestErrorRateAlarm(t *testing.T) {
 	}
 }
 
+// An alarm on a percentile sees the slow few that an average hides. With too
+// few samples it leaves its state alone, if it is told to.
+func TestPercentileAlarm(t *testing.T) {
+	t.Parallel()
+	s, c, _ := newTest(t)
+	for name, low := range map[string]*string{"p90": nil, "p90 of enough": aws.String("ignore")} {
+		in := errorsAlarm(name)
+		in.MetricName, in.Statistic, in.ExtendedStatistic = aws.String("Duration"), "", aws.String("p90")
+		in.Threshold, in.EvaluateLowSampleCountPercentile = aws.Float64(3000), low
+		if _, err := s.PutMetricAlarm(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	durations := func(fast, slow int) (values []float64) {
+		for i := range fast + slow {
+			values = append(values, map[bool]float64{true: 100, false: 5000}[i < fast])
+		}
+		return values
+	}
+	for _, step := range []struct {
+		fast, slow      int
+		every, ofEnough types.StateValue
+	}{
+		{95, 5, "OK", "OK"},        // one in twenty
+		{85, 15, "ALARM", "ALARM"}, // one in seven
+		{95, 5, "OK", "OK"},
+		{8, 12, "ALARM", "OK"}, // 20 samples, of the 100 that p90 needs
+		{100, 0, "OK", "OK"},
+	} {
+		put(t, s, "Duration", c.Now(), durations(step.fast, step.slow)...)
+		tick(c, time.Minute)
+		if every, ofEnough := describe(t, s, "p90").StateValue, describe(t, s, "p90 of enough").StateValue; every != step.every || ofEnough != step.ofEnough {
+			t.Errorf("%+v: %s, %s", step, every, ofEnough)
+		}
+	}
+}
+
+// M of N: the breaches need not follow one another.
+func TestOneInThreePeriodsIsNotTwo(t *testing.T) {
+	t.Parallel()
+	s, c, _ := newTest(t)
+	in := errorsAlarm("errors")
+	in.EvaluationPeriods, in.DatapointsToAlarm = aws.Int32(3), aws.Int32(2)
+	if _, err := s.PutMetricAlarm(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	var states []types.StateValue
+	for _, errors := range []float64{0, 0, 1, 0, 0, 1, 0, 1, 0, 0} {
+		put(t, s, "Errors", c.Now(), errors)
+		tick(c, time.Minute)
+		states = append(states, describe(t, s, "errors").StateValue)
+	}
+	if want := []types.StateValue{"OK", "OK", "OK", "OK", "OK", "OK", "OK", "ALARM", "OK", "OK"}; !slices.Equal(states[2:], want[2:]) {
+		t.Errorf("%v, want %v", states, want)
+	}
+}
+
 func TestPutMetricAlarmRefuses(t *testing.T) {
 	t.Parallel()
 	s, _, _ := newTest(t)

@@ -203,13 +203,15 @@ func (s *Service) tooFewSamples(r *metricRule, evaluated []point) bool {
 	if !st.isPercent || count == nil {
 		return false
 	}
-	p := st.percentile / 100
-	need := 10 / (1 - p)
-	if p < 0.5 {
-		need = 10 / p
+	// 10/(1-p), or 10/p below one half, where p90 is 0.9. See "Percentile-based
+	// CloudWatch alarms and low data samples" in AWS's user guide.
+	need := 1000 / (100 - st.percentile)
+	if st.percentile < 50 {
+		need = 1000 / st.percentile
 	}
+	const rounding = 1e-6 // of 100 - 99.9
 	for _, x := range evaluated {
-		if count(x) < need {
+		if count(x) < need-rounding {
 			return true
 		}
 	}
