@@ -46,6 +46,9 @@ type Config struct {
 	// Architecture is that of the package.
 	Architecture string
 	Fault        Fault
+	// Hook is the function that CodeDeploy asks before and after the shift.
+	// Empty asks none.
+	Hook string
 	// MaxErrorPercent is the share of the new version's invocations in a
 	// minute above which the alarm goes off. Zero takes 5, as the service's own
 	// alarms do.
@@ -132,11 +135,8 @@ func (r *run) deploy(ctx context.Context, report *Report) error {
 	created, err := r.deployments.CreateDeployment(ctx, &codedeploy.CreateDeploymentInput{
 		ApplicationName: &r.Name, DeploymentGroupName: &r.Name,
 		Revision: &deploytypes.RevisionLocation{
-			RevisionType: deploytypes.RevisionLocationTypeAppSpecContent,
-			AppSpecContent: &deploytypes.AppSpecContent{Content: aws.String(fmt.Sprintf(`version: 0.0
-Resources:
-  - %s: {Type: AWS::Lambda::Function, Properties: {Name: %s, Alias: %s, CurrentVersion: "1", TargetVersion: "2"}}
-`, r.Name, r.Name, alias))},
+			RevisionType:   deploytypes.RevisionLocationTypeAppSpecContent,
+			AppSpecContent: &deploytypes.AppSpecContent{Content: aws.String(r.appSpec())},
 		},
 	})
 	if err != nil {
@@ -153,6 +153,17 @@ Resources:
 	}
 	report.Took = end.CompleteTime.Sub(*report.Deployment.StartTime)
 	return clock.Sleep(ctx, r.Clock, margin)
+}
+
+func (r *run) appSpec() string {
+	spec := fmt.Sprintf(`version: 0.0
+Resources:
+  - %s: {Type: AWS::Lambda::Function, Properties: {Name: %s, Alias: %s, CurrentVersion: "1", TargetVersion: "2"}}
+`, r.Name, r.Name, alias)
+	if r.Hook != "" {
+		spec += fmt.Sprintf("Hooks:\n  - BeforeAllowTraffic: %s\n  - AfterAllowTraffic: %s\n", r.Hook, r.Hook)
+	}
+	return spec
 }
 
 // pollInterval is how often a deployment and the alias are looked at.

@@ -26,20 +26,25 @@ const alias = "live"
 
 // Build compiles the function of the canaries for this machine and returns its
 // deployment package. It runs in a directory of this module.
-func Build(ctx context.Context) (_ []byte, err error) {
+func Build(ctx context.Context) ([]byte, error) {
+	return BuildPackage(ctx, "github.com/magewright/magewright/tools/localaws/canary/function")
+}
+
+// BuildPackage is [Build] for another function, by its import path.
+func BuildPackage(ctx context.Context, path string) (_ []byte, err error) {
 	dir, err := os.MkdirTemp("", "magewright-canary-")
 	if err != nil {
-		return nil, fmt.Errorf("building the canaries' function: %w", err)
+		return nil, fmt.Errorf("building a canary's function: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	binary := filepath.Join(dir, "bootstrap")
-	build := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", binary, "github.com/magewright/magewright/tools/localaws/canary/function") // #nosec G204 -- a path of our own
+	build := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", binary, path) // #nosec G204 -- a package of our own
 	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building the canaries' function: %w\n%s", err, out)
+		return nil, fmt.Errorf("building a canary's function: %w\n%s", err, out)
 	}
 	data, err := os.ReadFile(binary) // #nosec G304 -- it was just made
 	if err != nil {
-		return nil, fmt.Errorf("building the canaries' function: %w", err)
+		return nil, fmt.Errorf("building a canary's function: %w", err)
 	}
 	var out bytes.Buffer
 	w := zip.NewWriter(&out)
@@ -50,7 +55,7 @@ func Build(ctx context.Context) (_ []byte, err error) {
 		_, err = f.Write(data)
 	}
 	if err = errors.Join(err, w.Close()); err != nil {
-		return nil, fmt.Errorf("packing the canaries' function: %w", err)
+		return nil, fmt.Errorf("packing a canary's function: %w", err)
 	}
 	return out.Bytes(), nil
 }

@@ -1,0 +1,94 @@
+package localaws_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	deploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/localaws/canary"
+)
+
+// Hooks are functions like any other: they run as processes, with their role's
+// credentials, and report to CodeDeploy through the endpoint.
+func TestHooksAreFunctions(t *testing.T) {
+	t.Parallel()
+	zip, err := canary.BuildPackage(t.Context(), "github.com/magewright/magewright/tools/localaws/testdata/hook")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		status     string
+		deployment deploytypes.DeploymentStatus
+		events     []string
+	}{
+		{"Succeeded", deploytypes.DeploymentStatusSucceeded, []string{"BeforeAllowTraffic Succeeded", "AllowTraffic Succeeded", "AfterAllowTraffic Succeeded"}},
+		{"Failed", deploytypes.DeploymentStatusFailed, []string{"BeforeAllowTraffic Failed: The hook hook of BeforeAllowTraffic reported Failed.", "AllowTraffic Skipped", "AfterAllowTraffic Skipped"}},
+	} {
+		t.Run(test.status, func(t *testing.T) {
+			t.Parallel()
+			cfg := start(t, 120)
+			functions := lambda.NewFromConfig(cfg)
+			if err := canary.Function(t.Context(), canary.Config{AWS: cfg, Name: "hook", Zip: zip, Architecture: localaws.HostContext()["architecture"].(string)}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := functions.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{
+				FunctionName: aws.String("hook"), Timeout: aws.Int32(30), Environment: &lambdatypes.Environment{Variables: map[string]string{"STATUS": test.status}},
+			}); err != nil {
+				t.Fatal(err)
+			}
+			r := deploy(t, cfg, canary.Config{Name: "hooked", Hook: "hook", Rate: 20})
+			if r.Deployment.Status != test.deployment || r.Errors > 0 || (r.Answered["2"] > 0) != (test.status == "Succeeded") {
+				t.Errorf("%s: %+v; %d errors, %v answered", r.Deployment.Status, r.Deployment.ErrorInformation, r.Errors, r.Answered)
+			}
+			target, err := codedeploy.NewFromConfig(cfg).GetDeploymentTarget(t.Context(), &codedeploy.GetDeploymentTargetInput{
+				DeploymentId: r.Deployment.DeploymentId, TargetId: aws.String("hooked:live"),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var events []string
+			for _, e := range target.DeploymentTarget.LambdaTarget.LifecycleEvents {
+				event := fmt.Sprint(*e.LifecycleEventName, " ", e.Status)
+				if e.Diagnostics != nil {
+					event += ": " + *e.Diagnostics.Message
+				}
+				events = append(events, event)
+			}
+			if !slices.Equal(events, test.events) {
+				t.Errorf("events %q, want %q", events, test.events)
+			}
+			hooked(t, cloudwatch.NewFromConfig(cfg), *r.Deployment.StartTime)
+		})
+	}
+}
+
+// hooked holds that the hook was invoked, and did not fail.
+func hooked(t *testing.T, metrics *cloudwatch.Client, since time.Time) {
+	t.Helper()
+	sum := func(name string) (total float64) {
+		out, err := metrics.GetMetricStatistics(t.Context(), &cloudwatch.GetMetricStatisticsInput{
+			Namespace: aws.String("AWS/Lambda"), MetricName: aws.String(name), Dimensions: []cloudwatchtypes.Dimension{{Name: aws.String("FunctionName"), Value: aws.String("hook")}},
+			StartTime: aws.Time(since.Add(-time.Hour)), EndTime: aws.Time(since.Add(time.Hour)), Period: aws.Int32(60), Statistics: []cloudwatchtypes.Statistic{cloudwatchtypes.StatisticSum},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range out.Datapoints {
+			total += *p.Sum
+		}
+		return total
+	}
+	if invocations, failed := sum("Invocations"), sum("Errors"); invocations == 0 || failed > 0 {
+		t.Errorf("the hook was invoked %v times and failed %v times", invocations, failed)
+	}
+}
