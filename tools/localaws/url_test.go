@@ -3,6 +3,7 @@ package localaws_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -14,15 +15,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/sts"
 )
 
-// A function URL with AWS_IAM lets in who signs with a key that STS gave, and
-// nobody who signs with another secret.
-func TestFunctionURLChecksSignatures(t *testing.T) {
+// A function without concurrency answers 429. Its URL with AWS_IAM lets in who
+// signs with a key that STS gave, and nobody who signs with another secret.
+func TestPrivateFunction(t *testing.T) {
 	t.Parallel()
 	zip, err := function()
 	if err != nil {
@@ -45,6 +47,18 @@ func TestFunctionURLChecksSignatures(t *testing.T) {
 	}
 	made, err := functions.CreateFunctionUrlConfig(ctx, &lambda.CreateFunctionUrlConfigInput{FunctionName: name, AuthType: lambdatypes.FunctionUrlAuthTypeAwsIam})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := functions.PutFunctionConcurrency(ctx, &lambda.PutFunctionConcurrencyInput{FunctionName: name, ReservedConcurrentExecutions: aws.Int32(0)}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: name})
+	throttle, ok := errors.AsType[*lambdatypes.TooManyRequestsException](err)
+	answer, answered := errors.AsType[*smithyhttp.ResponseError](err)
+	if !ok || !answered || answer.HTTPStatusCode() != http.StatusTooManyRequests || throttle.Reason != lambdatypes.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded {
+		t.Errorf("with no concurrency: %v", err)
+	}
+	if _, err := functions.DeleteFunctionConcurrency(ctx, &lambda.DeleteFunctionConcurrencyInput{FunctionName: name}); err != nil {
 		t.Fatal(err)
 	}
 	session, err := awssts.NewFromConfig(cfg).AssumeRole(ctx, &awssts.AssumeRoleInput{RoleArn: role.Role.Arn, RoleSessionName: aws.String("test")})

@@ -379,6 +379,62 @@ func TestReservedConcurrencyThrottles(t *testing.T) {
 	}
 }
 
+// What is reserved is also the most that a function may have at once.
+func TestReservedConcurrencyIsTheMost(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t, timeout(60))
+	if _, err := f.PutFunctionConcurrency(t.Context(), &awslambda.PutFunctionConcurrencyInput{FunctionName: name, ReservedConcurrentExecutions: aws.Int32(2)}); err != nil {
+		t.Fatal(err)
+	}
+	gate := filepath.Join(t.TempDir(), "gate")
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			if out, err := f.tryInvoke(t.Context(), `{"do":"wait","text":`+strconv.Quote(gate)+`}`); err != nil || out.FunctionError != nil {
+				t.Errorf("Invoke: %v, %v", out, err)
+			}
+		})
+	}
+	lambda.AwaitExecutions(f.Service, 2)
+	_, err := f.tryInvoke(t.Context(), `{}`)
+	if _, throttled := errors.AsType[*lambdatypes.TooManyRequestsException](err); !throttled {
+		t.Errorf("the third invocation: %v", err)
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all.Wait()
+	if out := f.invoke(t, `{}`); out.FunctionError != nil {
+		t.Errorf("after the two: %s", out.Payload)
+	}
+}
+
+func TestLogTailIsBounded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t)
+	event, err := json.Marshal(map[string]string{"do": "log", "text": strings.Repeat(strings.Repeat("#", 99)+"\n", 1000)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tail, err := base64.StdEncoding.DecodeString(*f.invoke(t, string(event)).LogResult)
+	if err != nil || len(tail) != 4096 || !strings.HasSuffix(f.log("/aws/lambda/f"), string(tail)) {
+		t.Errorf("%d bytes, %v: %q", len(tail), err, tail)
+	}
+}
+
+// A process that breaks off in its answer has not answered.
+func TestTruncatedAnswer(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t, variables("START", "truncate"))
+	out := f.invoke(t, `{}`)
+	if !regexp.MustCompile(`^\{"errorType":"Runtime.ExitError","errorMessage":"RequestId: \S+ Error: Runtime exited with error: exit status 8"\}$`).Match(out.Payload) {
+		t.Errorf("payload %s", out.Payload)
+	}
+}
+
 func TestIdleProcessThatDiesIsReplaced(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -46,6 +47,8 @@ func main() {
 		}
 	case "raw":
 		raw()
+	case "truncate":
+		truncate()
 	}
 	lambda.Start(handle)
 }
@@ -151,6 +154,21 @@ func post(path, kind, body string) (int, string) {
 	text, _ := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
 	return resp.StatusCode, strings.TrimSpace(string(text))
+}
+
+// truncate ends in the midst of its answer.
+func truncate() {
+	api := os.Getenv("AWS_LAMBDA_RUNTIME_API")
+	resp, err := http.Get("http://" + api + "/2018-06-01/runtime/invocation/next")
+	if err != nil {
+		os.Exit(5)
+	}
+	conn, err := net.Dial("tcp", api)
+	if err != nil {
+		os.Exit(6)
+	}
+	fmt.Fprintf(conn, "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\n{\"half\":", resp.Header.Get("Lambda-Runtime-Aws-Request-Id"), api)
+	os.Exit(8)
 }
 
 // raw uses the Runtime API wrongly, and answers what it was told.
