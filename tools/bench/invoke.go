@@ -44,6 +44,9 @@ func (b *bench) invokes(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
+	if err := b.protocol(ctx, zip); err != nil {
+		return err
+	}
 	const name = "trivial"
 	architecture, _ := localaws.HostContext()["architecture"].(string)
 	if err := canary.Function(ctx, canary.Config{AWS: cfg, Name: name, Zip: zip, Architecture: architecture}); err != nil {

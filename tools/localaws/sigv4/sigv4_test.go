@@ -104,7 +104,7 @@ func TestSignatures(t *testing.T) {
 		"a header that isn't signed":  {changed("AKIAUSER", func(r *http.Request) { r.Header.Set("Accept", "*/*") }), ""},
 		"a trailing slash":            {signed(t, request(http.MethodGet, "/", ""), "AKIAUSER", "lambda", "us-east-1", "", now), ""},
 		"presigned":                   {presigned(t, "/p?q=1", "AKIAUSER", "60", now), ""},
-		"presigned by a session":      {presigned(t, "/p?q=1", "ASIASESSION", "60", now.Add(-59*time.Second)), ""},
+		"presigned by a session":      {presigned(t, "/a%20b?x=2&x=1&y=%2F", "ASIASESSION", "60", now.Add(-59*time.Second)), ""},
 		"not signed":                  {request(http.MethodGet, "/", ""), "is not signed"},
 		"another algorithm":           {request(http.MethodGet, "/", "", "Authorization", "Bearer x"), "algorithm must be AWS4-HMAC-SHA256"},
 		"no scope":                    {request(http.MethodGet, "/", "", "Authorization", "AWS4-HMAC-SHA256 Credential=AKIAUSER"), "must have the form"},
