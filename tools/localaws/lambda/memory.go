@@ -17,8 +17,10 @@ const memoryInterval = 250 * time.Millisecond
 
 // memory is what is known of a process's use of memory.
 type memory struct {
-	status   *os.File      // the process's in Linux's /proc, or nil
+	statm    *os.File      // the sizes in Linux's /proc, which are cheap to read, or nil
+	status   *os.File      // which has the peak as well, or nil
 	buffer   [4 << 10]byte // of the goroutine of the present invocation
+	sizes    []byte        // as they were when the peak was read
 	peak     atomic.Int64  // KiB
 	exceeded atomic.Bool
 }
@@ -26,35 +28,51 @@ type memory struct {
 // open prepares looking at the memory of a process, on hosts with Linux's
 // /proc.
 func (m *memory) open(pid int) {
-	m.status, _ = os.Open(fmt.Sprintf("/proc/%d/status", pid)) // nil on other hosts
+	m.statm, _ = os.Open(fmt.Sprintf("/proc/%d/statm", pid)) // nil on other hosts
+	m.status, _ = os.Open(fmt.Sprintf("/proc/%d/status", pid))
 }
 
 func (m *memory) close() error {
-	if m.status == nil {
+	var errs []error
+	for _, f := range []*os.File{m.statm, m.status} {
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// read reads a file of /proc. It returns nothing where there is none or the
+// process has ended.
+func (m *memory) read(f *os.File) []byte {
+	if f == nil {
 		return nil
 	}
-	return m.status.Close()
+	n, err := f.ReadAt(m.buffer[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil
+	}
+	return m.buffer[:n]
 }
 
 // checkMemory measures the process, and kills it if it has ever had more memory
 // than its function may. It reports whether that is so.
 func (e *environment) checkMemory() (exceeded bool) {
-	if e.memory.status == nil {
+	m := &e.memory
+	sizes := m.read(m.statm)
+	if bytes.Equal(sizes, m.sizes) { // most often: nothing has changed since it was measured
 		return false
 	}
-	n, err := e.memory.status.ReadAt(e.memory.buffer[:], 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false // it has ended
-	}
-	peak, ok := statusField(e.memory.buffer[:n], "\nVmHWM:")
+	m.sizes = append(m.sizes[:0], sizes...)
+	peak, ok := statusField(m.read(m.status), "\nVmHWM:")
 	if !ok {
 		return false // it is ending
 	}
-	e.memory.peak.Store(peak)
+	m.peak.Store(peak)
 	if peak <= int64(e.version.settings.Memory)<<10 {
 		return false
 	}
-	e.memory.exceeded.Store(true)
+	m.exceeded.Store(true)
 	e.kill()
 	return true
 }
