@@ -20,7 +20,7 @@ func TestInvokes(t *testing.T) {
 	}
 	for name, unit := range map[string]string{
 		"Runtime API alone": "/s", "Runtime API alone, p99": "ms",
-		"trivial lambda Invoke": "/s", "trivial lambda Invoke, p50": "ms", "trivial lambda Invoke, p99": "ms", "resident memory after them": "MiB",
+		"trivial lambda Invoke": "/s", "trivial lambda Invoke, p50": "ms", "trivial lambda Invoke, p99": "ms", "live memory after them": "MiB",
 	} {
 		if row := rows[name]; row.Unit != unit || row.Value <= 0 {
 			t.Errorf("%s: %+v", name, row)
