@@ -122,8 +122,8 @@ func startEmulator(ctx context.Context, bootstrap string) (*emulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	go func() { _ = e.server.Serve(listener) }()    // until it is closed
-	e.process = exec.CommandContext(ctx, bootstrap) // #nosec G204 -- what was just built
+	go func() { _ = e.server.Serve(listener) }() // until it is closed
+	e.process = exec.CommandContext(ctx, bootstrap)
 	e.process.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + listener.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=trivial", "AWS_LAMBDA_FUNCTION_VERSION=1"}
 	if err := e.process.Start(); err != nil {
 		return nil, errors.Join(err, e.server.Close())

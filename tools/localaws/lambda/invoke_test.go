@@ -546,7 +546,7 @@ func killAtRandom(t *testing.T, kills int) {
 			}
 		})
 	}
-	random := rand.New(rand.NewPCG(1, 2)) // #nosec G404 -- a test's choice
+	random := rand.New(rand.NewPCG(1, 2))
 	for done := 0; done < kills; {
 		for range 1 + random.IntN(12) {
 			<-invoked
