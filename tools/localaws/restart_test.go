@@ -74,7 +74,9 @@ func TestRestartInADeployment(t *testing.T) {
 	if err := <-canaried; !stopped(err) {
 		t.Errorf("who waited for the deployment was told %v", err)
 	}
-	if _, err := deployments.GetDeployment(t.Context(), &codedeploy.GetDeploymentInput{DeploymentId: id}); !errors.Is(err, syscall.ECONNREFUSED) {
+	// A client without connections of before, which break in other ways.
+	late := codedeploy.NewFromConfig(clientsOf(server.URL))
+	if _, err := late.GetDeployment(t.Context(), &codedeploy.GetDeploymentInput{DeploymentId: id}); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("while there is no endpoint: %v", err)
 	}
 
@@ -84,11 +86,11 @@ func TestRestartInADeployment(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	_, err = deployments.GetDeployment(t.Context(), &codedeploy.GetDeploymentInput{DeploymentId: id})
+	_, err = late.GetDeployment(t.Context(), &codedeploy.GetDeploymentInput{DeploymentId: id})
 	if unknown, ok := errors.AsType[*deploytypes.DeploymentDoesNotExistException](err); !ok || *unknown.Message != "The deployment "+*id+" could not be found" {
 		t.Errorf("the deployment, afterwards: %v", err)
 	}
-	_, err = functions.GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("interrupted")})
+	_, err = lambda.NewFromConfig(cfg).GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("interrupted")})
 	if _, ok := errors.AsType[*lambdatypes.ResourceNotFoundException](err); !ok {
 		t.Errorf("the function, afterwards: %v", err)
 	}
