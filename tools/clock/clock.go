@@ -19,6 +19,11 @@ type Clock interface {
 	// time is awaited, so that a clock that can run faster may do so. Calls
 	// nest; release may be called more than once.
 	Accelerate() (release func())
+	// Busy says that until idle is called something is done whose time is real,
+	// such as a function's: a clock that could run faster does not, or what takes
+	// a second here would have taken a minute there. Calls nest; idle must be
+	// called once.
+	Busy() (idle func())
 }
 
 // A Timer fires once on C unless it is stopped before.
@@ -57,6 +62,8 @@ func (system) Now() time.Time { return time.Now() }
 func (system) NewTimer(d time.Duration) Timer { return systemTimer{time.NewTimer(d)} }
 
 func (system) Accelerate() func() { return func() {} }
+
+func (system) Busy() func() { return func() {} }
 
 type systemTimer struct{ t *time.Timer }
 

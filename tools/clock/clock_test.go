@@ -58,6 +58,25 @@ func TestElasticRunsFastOnlyWhileAccelerated(t *testing.T) {
 	}
 }
 
+func TestElasticWaitsForWhatIsBusy(t *testing.T) {
+	e := clock.NewElastic(1e6)
+	defer e.Accelerate()()
+	first, second := e.Busy(), e.Busy()
+	timer := e.NewTimer(24 * time.Hour)
+	before := e.Now()
+	first()
+	if passed := e.Now().Sub(before); passed > time.Minute {
+		t.Errorf("%v passed while something was done", passed)
+	}
+	select {
+	case <-timer.C():
+		t.Error("a day passed while something was done")
+	default:
+	}
+	second()
+	<-timer.C()
+}
+
 func TestSleepEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	m := clock.NewManual(time.Unix(0, 0))

@@ -6,7 +6,8 @@ import (
 )
 
 // Elastic is a clock that runs at the speed of the operating system's clock,
-// and Factor times as fast while it is accelerated. Its time never goes back.
+// and Factor times as fast while it is accelerated and not busy. Its time never
+// goes back.
 //
 // One timeline for a whole embedded AWS keeps deployments, alarms and metrics
 // consistent with one another, as if AWS had been there all the time.
@@ -16,6 +17,7 @@ type Elastic struct {
 	mu      sync.Mutex
 	rate    float64   // 1 or factor
 	holds   int       // unreleased calls of Accelerate
+	busy    int       // calls of Busy that are not idle yet
 	wall    time.Time // when rate was last set, on the system clock
 	virtual time.Time // the same moment, on this clock
 	timers  map[*elasticTimer]struct{}
@@ -50,16 +52,25 @@ func (e *Elastic) now() time.Time {
 
 // Accelerate implements [Clock].
 func (e *Elastic) Accelerate() func() {
-	e.hold(1)
-	return sync.OnceFunc(func() { e.hold(-1) })
+	e.change(1, 0)
+	return sync.OnceFunc(func() { e.change(-1, 0) })
 }
 
-func (e *Elastic) hold(n int) {
+// Busy implements [Clock].
+func (e *Elastic) Busy() func() {
+	e.change(0, 1)
+	return e.idle
+}
+
+func (e *Elastic) idle() { e.change(0, -1) }
+
+func (e *Elastic) change(holds, busy int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.holds += n
+	e.holds += holds
+	e.busy += busy
 	rate := 1.0
-	if e.holds > 0 {
+	if e.holds > 0 && e.busy == 0 {
 		rate = e.factor
 	}
 	if rate == e.rate {

@@ -31,6 +31,9 @@ func (m *Manual) Now() time.Time {
 // Accelerate implements [Clock]; a manual clock has no speed.
 func (m *Manual) Accelerate() func() { return func() {} }
 
+// Busy implements [Clock].
+func (m *Manual) Busy() func() { return func() {} }
+
 // NewTimer implements [Clock].
 func (m *Manual) NewTimer(d time.Duration) Timer {
 	m.mu.Lock()

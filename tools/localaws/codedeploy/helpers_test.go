@@ -53,6 +53,8 @@ func (l *leap) Accelerate() func() {
 	})
 }
 
+func (l *leap) Busy() func() { return func() {} }
+
 func (l *leap) NewTimer(d time.Duration) clock.Timer {
 	l.mu.Lock()
 	l.now = l.now.Add(d)

@@ -205,6 +205,7 @@ func (s *Service) invoke(ref reference, ev event) (result, error) {
 		return result{}, err
 	}
 	defer leave()
+	defer s.account.Clock.Busy()()
 	inv := &invocation{
 		id: ev.id, payload: ev.payload, arn: t.arn, trace: ev.trace, clientContext: ev.clientContext,
 		done: make(chan answer, 1),
