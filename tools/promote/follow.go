@@ -2,6 +2,7 @@ package promote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,30 +16,61 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/magewright/magewright/tools/canary"
 	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/probe"
+	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/stack"
 )
 
 // pollInterval is how often a deployment is looked at.
 const pollInterval = 500 * time.Millisecond
 
-// A follower prints what becomes of a deployment while it goes on.
+// A follower prints what becomes of deployments while they go on, and judges
+// those that shift traffic.
 type follower struct {
 	deployments *codedeploy.Client
 	functions   *lambda.Client
 	alarms      *cloudwatch.Client
 	outputs     stack.Outputs
 	clock       clock.Clock
-	out         *lines
+	out         *panel
+	cfg         project.Config
+	probes      []probe.Probe
+	token       string // that probes are sent with
+	limits      canary.Limits
+	ask         asker
+
+	known   []string // deployments that are none of ours, or have ended
+	watches map[string]*watch
+	printed map[string]string // what was printed of each deployment
+	last    string            // what was last seen, "" before there was anything
+	stopped string            // why the canary was stopped, "" if it was not
+	blind   bool              // AWS could not be asked
 }
 
-func newAlarms(cfg aws.Config) *cloudwatch.Client { return cloudwatch.NewFromConfig(cfg) }
+// newFollower returns one that leaves out the deployments that are there
+// already. The token lets probes read what the ledger keeps.
+func newFollower(ctx context.Context, cfg project.Config, awsConfig aws.Config, o stack.Outputs, token string, out *panel) (*follower, error) {
+	probes, err := probe.Load(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	f := &follower{
+		deployments: codedeploy.NewFromConfig(awsConfig), functions: lambda.NewFromConfig(awsConfig), alarms: cloudwatch.NewFromConfig(awsConfig),
+		outputs: o, clock: clock.System(), out: out, cfg: cfg, probes: probes, token: token, limits: canary.DefaultLimits(), ask: atTerminal(out),
+		watches: map[string]*watch{}, printed: map[string]string{},
+	}
+	f.known, err = f.ids(ctx)
+	return f, err
+}
 
-// ids returns the ids of the group's deployments.
-func (f *follower) ids(ctx context.Context) ([]string, error) {
+// ids returns the ids of the group's deployments, or of those in the states.
+func (f *follower) ids(ctx context.Context, states ...types.DeploymentStatus) ([]string, error) {
 	listed, err := f.deployments.ListDeployments(ctx, &codedeploy.ListDeploymentsInput{
 		ApplicationName:     &f.outputs.DeploymentApplication,
 		DeploymentGroupName: &f.outputs.DeploymentGroup,
+		IncludeOnlyStatuses: states,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listing deployments of %s: %w", f.outputs.DeploymentGroup, err)
@@ -46,74 +78,108 @@ func (f *follower) ids(ctx context.Context) ([]string, error) {
 	return listed.Deployments, nil
 }
 
-// follow waits for a deployment that is not known, prints its course, and
-// sends requests while traffic shifts. It returns when ctx ends.
-func (f *follower) follow(ctx context.Context, known []string) error {
-	probes := &prober{url: f.outputs.FunctionURL, clock: f.clock}
-	shifting, stop := context.WithCancel(ctx)
-	defer stop()
-	var probing chan struct{}
-	last := map[string]string{} // what was printed of each deployment
-	for {
-		ids, err := f.ids(ctx)
-		if err != nil {
-			return err
+// follow looks until ctx ends. That AWS can't be asked for a while is said and
+// borne: the deployment goes on there.
+func (f *follower) follow(ctx context.Context) {
+	defer f.close()
+	for ctx.Err() == nil {
+		err := f.look(ctx)
+		if err != nil && ctx.Err() == nil && !f.blind {
+			fmt.Fprintf(f.out, "not all of the deployment can be seen: %v\n", err)
 		}
-		for _, id := range slices.Backward(ids) { // the newest comes first
-			if slices.Contains(known, id) {
-				continue
-			}
-			if probing == nil {
-				probing = make(chan struct{})
-				go func() {
-					defer close(probing)
-					probes.run(shifting)
-				}()
-			}
-			line, ended, err := f.describe(ctx, id)
-			if err != nil {
-				return err
-			}
-			if line != last[id] {
-				fmt.Fprintf(f.out, "%s  %s; %s\n", id, line, probes)
-				last[id] = line
-			}
-			if ended {
-				stop()
-				<-probing
-				known = append(known, id)
-			}
+		f.blind = err != nil
+		if clock.Sleep(ctx, f.clock, pollInterval) != nil {
+			break
 		}
-		if err := clock.Sleep(ctx, f.clock, pollInterval); err != nil {
-			return err
-		}
+	}
+	// How it ended may not have been seen yet.
+	final, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := f.look(final); err != nil && !f.blind {
+		fmt.Fprintf(f.out, "how the deployment ended can't be seen: %v\n", err)
 	}
 }
 
-// describe returns one line on a deployment, and whether it has ended.
-func (f *follower) describe(ctx context.Context, id string) (line string, ended bool, err error) {
+func (f *follower) close() {
+	for _, w := range f.watches {
+		w.close()
+	}
+	f.out.show(nil)
+}
+
+// look takes in how each deployment stands that is not known.
+func (f *follower) look(ctx context.Context) error {
+	ids, err := f.ids(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Backward(ids) { // the newest comes first
+		if slices.Contains(f.known, id) {
+			continue
+		}
+		if err := f.see(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// see takes in how one deployment stands.
+func (f *follower) see(ctx context.Context, id string) error {
 	got, err := f.deployments.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
 	if err != nil {
-		return "", false, fmt.Errorf("reading deployment %s: %w", id, err)
+		return fmt.Errorf("reading deployment %s: %w", id, err)
 	}
 	alias, err := f.functions.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &f.outputs.FunctionName, Name: &f.outputs.AliasName})
 	if err != nil {
-		return "", false, fmt.Errorf("reading alias %s: %w", f.outputs.AliasName, err)
+		return fmt.Errorf("reading alias %s: %w", f.outputs.AliasName, err)
 	}
 	info := got.DeploymentInfo
-	parts := []string{string(info.Status), "version " + weights(aws.ToString(alias.FunctionVersion), alias.RoutingConfig)}
+	w := f.watches[id]
+	if w == nil && info.Creator != types.DeploymentCreatorCodeDeployRollback {
+		w = f.newWatch(ctx, info)
+		f.watches[id] = w
+	}
+	var unseen error
+	if w != nil {
+		unseen = w.look(ctx, info, alias)
+	}
+	unseen = errors.Join(unseen, f.print(ctx, id, info, alias, w))
+	if hasEnded(info) {
+		if w != nil {
+			w.close()
+		}
+		f.known = append(f.known, id)
+	}
+	return unseen
+}
+
+// print says in a line how a deployment stands, if that is new.
+func (f *follower) print(ctx context.Context, id string, info *types.DeploymentInfo, alias *lambda.GetAliasOutput, w *watch) error {
+	f.last = fmt.Sprintf("deployment %s %s, version %s", id, info.Status, weights(aws.ToString(alias.FunctionVersion), alias.RoutingConfig))
+	line := strings.TrimPrefix(f.last, "deployment "+id+" ")
 	alarms, err := f.ringing(ctx)
 	if err != nil {
-		return "", false, err
+		return err
 	}
 	if alarms != "" {
-		parts = append(parts, alarms)
+		line += ", " + alarms
 	}
-	switch info.Status {
-	case types.DeploymentStatusSucceeded, types.DeploymentStatusFailed, types.DeploymentStatusStopped:
-		ended = true
+	if w != nil && w.record.Judgement != nil {
+		line += "; " + string(w.record.Judgement.Verdict)
 	}
-	return strings.Join(parts, ", "), ended, nil
+	if line == f.printed[id] {
+		return nil
+	}
+	f.printed[id] = line
+	if w != nil {
+		line += fmt.Sprintf("; %s", w.traffic)
+		if hasEnded(info) {
+			line += "; " + w.record.verdict()
+		}
+	}
+	fmt.Fprintf(f.out, "%s  %s\n", id, line)
+	return nil
 }
 
 // ringing names the alarms of the deployment group that are in alarm.

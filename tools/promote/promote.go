@@ -6,9 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
@@ -20,6 +19,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/ledger"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/smoke"
 	"github.com/magewright/magewright/tools/stack"
@@ -28,8 +28,10 @@ import (
 const stage = "production"
 
 // Run deploys production, if the evidence allows it. While traffic shifts it
-// prints weights and alarms, and sends requests of its own, so that a quiet
-// service does not pass its canary for want of traffic.
+// judges the new version beside the old, sending requests of its own where too
+// few come by themselves, and stops the deployment where the new version is worse
+// or the sample can't tell. What it saw is left in .magewright/canary.json and
+// canary.svg.
 func Run(ctx context.Context, cfg project.Config) error { return run(ctx, cfg, "") }
 
 // BreakGlass returns the work of a target that deploys production although the
@@ -83,9 +85,18 @@ func approvedBy(a *evidence.Approval) string {
 	return ", approved by " + a.By
 }
 
+// tokenLife is for how long the probes of a shift may read what the ledger
+// keeps: longer than any of CodeDeploy's configurations takes.
+const tokenLife = 2 * time.Hour
+
 // deliver deploys production, and records there what allowed it.
 func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, signer evidence.Signer, release cdk.Release, record evidence.Deployment) error {
+	token, err := ledger.Ledger{Signer: signer}.Token(ctx, release.Commit, clock.System().Now().Add(tokenLife))
+	if err != nil {
+		return err
+	}
 	before, err := stack.Describe(ctx, awsConfig, stage)
+	seen := ""
 	switch {
 	case errors.Is(err, stack.ErrNotDeployed):
 		fmt.Fprintln(cfg.Stdout, "production is not deployed yet: there is nothing to shift traffic from")
@@ -93,10 +104,10 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, sign
 	case err != nil:
 		return err
 	default:
-		err = shift(ctx, cfg, awsConfig, before)
+		seen, err = shift(ctx, cfg, awsConfig, before, token)
 	}
 	if err != nil {
-		return explain(ctx, awsConfig, before, err)
+		return explain(ctx, awsConfig, before, seen, err)
 	}
 	after, err := stack.Describe(ctx, awsConfig, stage)
 	if err != nil {
@@ -116,44 +127,51 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, sign
 }
 
 // shift deploys over a deployed production, and follows the deployment that
-// CloudFormation asks CodeDeploy for.
-func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, o stack.Outputs) error {
-	out := &lines{w: cfg.Stdout}
+// CloudFormation asks CodeDeploy for. It returns what was last seen of it.
+func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, o stack.Outputs, token string) (seen string, err error) {
+	out := newPanel(cfg.Stdout)
 	cfg.Stdout = out
-	followed, stop := context.WithCancel(ctx)
-	defer stop()
-	f := &follower{
-		deployments: codedeploy.NewFromConfig(awsConfig),
-		functions:   lambda.NewFromConfig(awsConfig),
-		alarms:      newAlarms(awsConfig),
-		outputs:     o,
-		clock:       clock.System(),
-		out:         out,
+	if out.terminal {
+		cfg.Stderr = out // it is the same terminal
 	}
-	known, err := f.ids(ctx)
+	if seen, err := resume(ctx, cfg, awsConfig, o, token, out); err != nil {
+		return seen, err
+	}
+	f, err := newFollower(ctx, cfg, awsConfig, o, token, out)
 	if err != nil {
-		return err
+		return "", err
 	}
-	done := make(chan error, 1)
-	go func() { done <- f.follow(followed, known) }()
+	followed, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f.follow(followed)
+	}()
 	err = deploy.Run(ctx, cfg, stack.Name(stage))
 	stop()
-	followErr := <-done
-	if err != nil {
+	<-done
+	return f.last, f.because(err)
+}
+
+// because adds to err, the failure of a deployment, why the canary was stopped.
+func (f *follower) because(err error) error {
+	if err == nil || f.stopped == "" {
 		return err
 	}
-	if followErr != nil && !errors.Is(followErr, context.Canceled) {
-		// The deployment succeeded; that it could not be watched is no reason to
-		// call it failed, but must be said.
-		fmt.Fprintf(out, "following the deployment: %v\n", followErr)
-	}
-	return nil
+	return fmt.Errorf("the canary was stopped: %s\n  %w", f.stopped, err)
 }
 
 // explain adds to err, the failure of a deployment, what is known of it and
-// which version serves.
-func explain(ctx context.Context, awsConfig aws.Config, o stack.Outputs, err error) error {
-	if o.FunctionName == "" || ctx.Err() != nil {
+// which version serves. Where AWS can't be asked it says what was last seen, and
+// how to go on.
+func explain(ctx context.Context, awsConfig aws.Config, o stack.Outputs, seen string, err error) error {
+	if seen != "" {
+		seen = "\n  last seen: " + seen + "; what is in progress goes on at AWS, and promote picks it up again"
+	}
+	switch {
+	case ctx.Err() != nil && seen != "":
+		return exit.Failed("go tool mage promote", "promote was interrupted%s\n  %w", seen, err)
+	case o.FunctionName == "" || ctx.Err() != nil:
 		return err
 	}
 	reason := ""
@@ -167,8 +185,7 @@ func explain(ctx context.Context, awsConfig aws.Config, o stack.Outputs, err err
 	}
 	version, lookErr := serving(ctx, awsConfig, o)
 	if lookErr != nil {
-		return exit.Failed("aws lambda get-alias --name "+o.AliasName+" --function-name "+o.FunctionName,
-			"production was not promoted, and which version serves is not known (%w)%s\n  %w", lookErr, reason, err)
+		return exit.Failed("go tool mage promote", "whether production was promoted is not known (%w)%s%s\n  %w", lookErr, seen, reason, err)
 	}
 	return exit.Failed("aws cloudformation describe-stack-events --stack-name "+stack.Name(stage),
 		"production was not promoted: version %s still serves%s\n  %w", version, reason, err)
@@ -182,16 +199,4 @@ func serving(ctx context.Context, awsConfig aws.Config, o stack.Outputs) (string
 		return "", fmt.Errorf("reading alias %s of %s: %w", o.AliasName, o.FunctionName, err)
 	}
 	return weights(aws.ToString(alias.FunctionVersion), alias.RoutingConfig), nil
-}
-
-// lines lets several writers share a terminal, a write at a time.
-type lines struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
 }
