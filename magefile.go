@@ -49,6 +49,13 @@ func DeployStaging(ctx context.Context) error {
 // Smoke exercises staging through its public URL.
 func Smoke(ctx context.Context) error { return target.Run(ctx, smoke.Stage("staging")) }
 
+// Drill releases a bad version to staging on purpose, and sees that AWS takes it back.
+func Drill(ctx context.Context,
+	fault *string, // what the bad version does: errors:SHARE, latency:DURATION or crash; default errors:0.5
+) error {
+	return program.Run(ctx, "./tools/drill", program.Flag("fault", fault))
+}
+
 // Promote takes cdk.out to production, if the evidence allows it, and follows the canary.
 func Promote(ctx context.Context,
 	breakGlass *string, // why to deploy although the evidence does not allow it; signed and kept for ever

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/magewright/magewright/tools/evidence"
@@ -29,6 +30,9 @@ type Drill struct {
 	Fingerprint string `json:"fingerprint"`
 	// Failures are what did not go as it must.
 	Failures []string `json:"failures,omitempty"`
+	// NotDrilled is what there was nothing to try it with: the first release has
+	// no version before it.
+	NotDrilled []string `json:"notDrilled,omitempty"`
 }
 
 // PredicateType implements [evidence.Predicate].
@@ -41,11 +45,12 @@ func rollbackDrill() Check {
 		ID: "rollback-drill", Item: Rollback,
 		Title: "A rollback was tried in the last 30 days, with today's configuration",
 		Doc: `A bad version was released over a good one, its alarm went off, CodeDeploy moved
-the alias back, and the smoke test was green. The record holds for 30 days, and for as
+the alias back, and the smoke test was green; then the version before read what the new one
+had written. The record holds for 30 days, and for as
 long as alarms, alias and deployment group are what they were: a fingerprint of them in
 production's template is compared. Source: ../shared/reference/readiness.md, Rollback drill.`,
 		Inputs: []evidence.Predicate{Assembly{}, Drill{}},
-		Next:   "go tool mage rehearse, with a bad release",
+		Next:   "go tool mage drill",
 		Decide: func(in Inputs) Result {
 			drill := read(in, &Drill{})
 			now, err := Fingerprint(read(in, &Assembly{}).Stacks[productionStack].Template)
@@ -62,7 +67,10 @@ production's template is compared. Source: ../shared/reference/readiness.md, Rol
 				return Undecided("the drill is of %s, older than 30 days", when)
 			case drill.Fingerprint != now:
 				return Undecided("alarms, alias or deployment group are not what was drilled on %s: fingerprint %.12s, now %.12s", when, drill.Fingerprint, now)
+			case len(drill.NotDrilled) > 0 && !in.Candidate.First():
+				return Undecided("the drill of %s left something out: %s", when, strings.Join(drill.NotDrilled, "; "))
 			}
+			notChecked := append([]string{"Faults of another kind than the one that was tried."}, drill.NotDrilled...)
 			findings := drill.Failures
 			if drill.DetectedSeconds <= 0 {
 				findings = append(findings, "no alarm went off")
@@ -71,7 +79,7 @@ production's template is compared. Source: ../shared/reference/readiness.md, Rol
 				findings = append(findings, "the version before never served again")
 			}
 			return concluded(fmt.Sprintf("1 drill on %s, commit %.12s: detected in %.0f s, restored in %.0f s", when, drill.Commit, drill.DetectedSeconds, drill.RestoredSeconds),
-				findings, nil, "Faults of another kind than the one that was tried.")
+				findings, nil, strings.Join(notChecked, " "))
 		},
 	}
 }

@@ -22,7 +22,7 @@ const drillFile = "drill.json"
 // commit than the candidate, so that it is no statement of this one: the check
 // judges it by its age and its fingerprint.
 func Drill(_ context.Context, e Env) (evidence.Predicate, error) {
-	const next = "go tool mage rehearse, with a bad release"
+	const next = "go tool mage drill"
 	data, err := os.ReadFile(filepath.Join(e.Project.Evidence, drillFile)) // #nosec G304 -- below the evidence directory
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, exit.Missing(next, "no drill was recorded")

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/ledger"
+	"github.com/magewright/magewright/tools/localaws/stagetest"
+	"github.com/magewright/magewright/tools/probe"
+	"github.com/magewright/magewright/tools/smoke"
+)
+
+// staging is a stage and a drill of it.
+type staging struct {
+	*drill
+	*stagetest.Stage
+	out bytes.Buffer
+}
+
+// newStaging serves the older release.
+func newStaging(t *testing.T) *staging {
+	t.Helper()
+	s := &staging{Stage: stagetest.New(t, 60)}
+	s.drill = newDrill(s.AWS, s.Outputs)
+	s.fault, s.config, s.clock, s.drill.out = "errors:0.5", stagetest.Canary, clock.System(), io.MultiWriter(&s.out, t.Output())
+	s.probes = []probe.Probe{{Method: "GET", Path: "healthz", Status: 200}}
+	s.ledger = ledger.Ledger{Signer: s.Signer}
+	s.serve(stagetest.Older)
+	return s
+}
+
+// serve says which commit must answer.
+func (s *staging) serve(commit string) {
+	s.commit = commit
+	s.smoke = func(ctx context.Context) error {
+		_, err := smoke.Exercise(ctx, smoke.Target{
+			Record: evidence.Deployment{Stage: stage, URL: s.outputs.FunctionURL}, Commit: commit, Signer: s.Signer, Clock: s.clock,
+		})
+		return err
+	}
+}
+
+// release deploys the newer release over the older, all at once.
+func (s *staging) release(t *testing.T) {
+	t.Helper()
+	number := s.Publish(t, stagetest.Newer, nil)
+	if ok, err := s.move(t.Context(), version{number: "1"}, version{number: number}); !ok || err != nil {
+		t.Fatalf("releasing version %s: %v", number, err)
+	}
+	s.serve(stagetest.Newer)
+}
+
+// untouched holds that nothing of a drill is left.
+func (s *staging) untouched(t *testing.T, number string) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	if at, weights, err := s.alias(ctx); err != nil || at != number || len(weights) > 0 {
+		t.Errorf("the alias is at version %s, %v, %v; want %s", at, weights, err, number)
+	}
+	latest, err := s.configuration(ctx, "")
+	if err != nil || len(variables(latest.Environment)) != 3 {
+		t.Errorf("$LATEST has %v, %v; want its own three variables", variables(latest.Environment), err)
+	}
+	described := stagetest.Must[*cloudwatch.DescribeAlarmsOutput](t)(s.Alarms.DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNamePrefix: aws.String(s.prefix())}))
+	if len(described.MetricAlarms) > 0 {
+		t.Errorf("%d alarms of the drill are left", len(described.MetricAlarms))
+	}
+	versions := stagetest.Must[*lambda.ListVersionsByFunctionOutput](t)(s.functions.ListVersionsByFunction(ctx, &lambda.ListVersionsByFunctionInput{FunctionName: aws.String("service")}))
+	for _, v := range versions.Versions {
+		if variables(v.Environment)[faultVariable] != "" {
+			t.Errorf("version %s is the bad one", *v.Version)
+		}
+	}
+	active, err := s.active(ctx)
+	if err != nil || len(active) > 0 {
+		t.Errorf("deployments %v are under way, %v", active, err)
+	}
+	group := stagetest.Must[*codedeploy.GetDeploymentGroupOutput](t)(s.deployments.GetDeploymentGroup(ctx, &codedeploy.GetDeploymentGroupInput{
+		ApplicationName: aws.String("app"), DeploymentGroupName: aws.String("group"),
+	}))
+	if watched := group.DeploymentGroupInfo.AlarmConfiguration.Alarms; len(watched) != 1 || *watched[0].Name != "VersionErrors-"+number {
+		t.Errorf("the group watches %v", watched)
+	}
+	if err := s.smoke(ctx); err != nil {
+		t.Errorf("the smoke test: %v", err)
+	}
+}
+
+// The bad version is found and taken back, and the version before reads what
+// the good one wrote; twice, for a drill leaves nothing that hinders the next.
+func TestDrill(t *testing.T) {
+	t.Parallel()
+	s := newStaging(t)
+	s.release(t)
+	for range 2 {
+		s.failures, s.watching, s.bad = nil, nil, version{}
+		record, err := s.run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(record.Failures) > 0 || len(record.NotDrilled) > 0 || record.Commit != stagetest.Newer || record.DrilledOn.IsZero() {
+			t.Errorf("the record is %+v", record)
+		}
+		// The canary is of five minutes and the alarm of one.
+		if record.DetectedSeconds <= 0 || record.DetectedSeconds > 300 || record.RestoredSeconds < record.DetectedSeconds || record.RestoredSeconds > 400 {
+			t.Errorf("detected in %v s, restored in %v s", record.DetectedSeconds, record.RestoredSeconds)
+		}
+		for _, said := range []string{"version 1 reads what version 2 wrote", "version 2 passes the smoke test"} {
+			if !strings.Contains(s.out.String(), said) {
+				t.Errorf("it did not say %q", said)
+			}
+		}
+		s.untouched(t, "2")
+	}
+}
+
+// The first release has no version before it; the rollback itself is drilled.
+// What a drill left that was killed is cleaned up with it.
+func TestDrillOfTheFirstRelease(t *testing.T) {
+	t.Parallel()
+	s := newStaging(t)
+	killed := newDrill(s.AWS, s.Outputs)
+	killed.fault, killed.clock, killed.out = "errors:1", s.clock, io.Discard
+	for _, step := range []func(context.Context) error{killed.lookAround, killed.publishFault, killed.watchFault, func(ctx context.Context) error {
+		latest, err := killed.configuration(ctx, "")
+		if err != nil {
+			return err
+		}
+		environment := variables(latest.Environment)
+		environment[faultVariable] = killed.fault
+		return killed.configure(ctx, environment)
+	}} {
+		if err := step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.fault = "crash"
+	record, err := s.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(record.Failures) > 0 || len(record.NotDrilled) != 1 || record.RestoredSeconds <= 0 {
+		t.Errorf("the record is %+v", record)
+	}
+	s.untouched(t, "1")
+}
+
+// An alarm that stays quiet is a failure of the drill, and staging gets its
+// version back from the bad one.
+func TestAnAlarmThatNeverFires(t *testing.T) {
+	t.Parallel()
+	s := newStaging(t)
+	s.Gate(t, "1", 100) // no rate is above
+	record, err := s.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(record.Failures) == 0 || !strings.Contains(record.Failures[0], "ended Succeeded: no alarm stopped it") || record.DetectedSeconds != 0 || record.RestoredSeconds != 0 {
+		t.Errorf("the record is %+v", record)
+	}
+	s.untouched(t, "1")
+}
+
+// A drill that is interrupted while the bad version has its traffic takes it
+// back all the same, and is no evidence.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	s := newStaging(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.drill.out = writer(func(p []byte) {
+		if bytes.Contains(p, []byte("moves traffic from version 1 to 2")) {
+			cancel()
+		}
+	})
+	if _, err := s.run(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("run = %v, want that it was interrupted", err)
+	}
+	s.untouched(t, "1")
+}
+
+type writer func([]byte)
+
+func (w writer) Write(p []byte) (int, error) {
+	w(p)
+	return len(p), nil
+}
+
+// What can't be drilled is refused before anything is touched.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	s := newStaging(t)
+	stagetest.Must[*codedeploy.UpdateDeploymentGroupOutput](t)(s.deployments.UpdateDeploymentGroup(t.Context(), &codedeploy.UpdateDeploymentGroupInput{
+		ApplicationName: aws.String("app"), CurrentDeploymentGroupName: aws.String("group"), AlarmConfiguration: &types.AlarmConfiguration{},
+	}))
+	if _, err := s.run(t.Context()); err == nil || !strings.Contains(err.Error(), "watches no alarm") {
+		t.Errorf("without alarms: %v", err)
+	}
+	s.Gate(t, "1", 5)
+	s.untouched(t, "1")
+	s.fault = "" // published, it would be no other version
+	if record, err := s.run(t.Context()); err == nil && len(record.Failures) == 0 {
+		t.Errorf("without a fault: %+v", record)
+	}
+	s.untouched(t, "1")
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/magewright/magewright/tools/cdk"
+	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/kmssign"
+	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/ledger"
+	"github.com/magewright/magewright/tools/probe"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/readiness"
+	"github.com/magewright/magewright/tools/smoke"
+	"github.com/magewright/magewright/tools/stack"
+)
+
+const stage = "staging"
+
+// run drills staging and leaves the record in .magewright/drill.json.
+func run(ctx context.Context, cfg project.Config, fault string) error {
+	awsConfig, err := stack.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	release, err := cdk.ReadRelease(cfg)
+	if err != nil {
+		return err
+	}
+	fingerprint, err := fingerprint(cfg)
+	if err != nil {
+		return err
+	}
+	probes, err := probe.Load(cfg.Dir)
+	if err != nil {
+		return err
+	}
+	outputs, err := stack.Describe(ctx, awsConfig, stage)
+	if err != nil {
+		return exit.Missing("go tool mage deploy-"+stage, "%w", err)
+	}
+	signer, err := kmssign.New(ctx, awsConfig)
+	if err != nil {
+		return err
+	}
+	d := newDrill(awsConfig, outputs)
+	d.ledger = ledger.Ledger{URL: outputs.FunctionURL, Signer: signer}
+	d.fault, d.config, d.probes = fault, "CodeDeployDefault.LambdaCanary10Percent5Minutes", probes
+	d.clock, d.out = clock.System(), cfg.Stdout
+	d.commit = release.Commit
+	d.smoke = func(ctx context.Context) error {
+		_, err := smoke.Exercise(ctx, smoke.Target{
+			Record: evidence.Deployment{Stage: stage, URL: outputs.FunctionURL},
+			Commit: release.Commit, Package: release.Package, Signer: signer, Clock: d.clock,
+		})
+		return err
+	}
+	record, err := d.run(ctx)
+	record.Fingerprint = fingerprint
+	return conclude(cfg, d, record, err)
+}
+
+// conclude leaves the record of a drill that came to an end. One that was
+// interrupted, or that AWS did not let begin, says nothing.
+func conclude(cfg project.Config, d *drill, record readiness.Drill, err error) error {
+	if err != nil {
+		return err
+	}
+	file, err := cfg.Path("drill.json")
+	if err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(record, "", "  ")
+	if err != nil {
+		return fmt.Errorf("recording the drill: %w", err)
+	}
+	if err := os.WriteFile(file, append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("recording the drill: %w", err)
+	}
+	if len(record.Failures) > 0 {
+		failures := make([]error, len(record.Failures))
+		for i, f := range record.Failures {
+			failures[i] = errors.New(f)
+		}
+		return exit.Failed("aws deploy get-deployment --deployment-id "+d.deployment, "the rollback did not go as it must:\n%w", errors.Join(failures...))
+	}
+	fmt.Fprintf(cfg.Stdout, "drilled: detected in %.0f s, restored in %.0f s, by AWS's clock; recorded in %s\n",
+		record.DetectedSeconds, record.RestoredSeconds, file)
+	return nil
+}
+
+// fingerprint is that of production's configuration: it is production whose
+// rollback the drill speaks for.
+func fingerprint(cfg project.Config) (string, error) {
+	file := filepath.Join(cfg.Assembly, stack.Name("production")+".template.json")
+	template, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
+	if err != nil {
+		return "", exit.Missing("go tool mage synth", "reading production's template: %w", err)
+	}
+	sum, err := readiness.Fingerprint(template)
+	if err != nil {
+		return "", exit.Missing("go tool mage synth", "%s: %w", file, err)
+	}
+	return sum, nil
+}
