@@ -79,5 +79,5 @@ func handler(ctx context.Context, log *slog.Logger) (drill.Handler, error) {
 		Stage:   stage,
 		Now:     time.Now,
 	}))
-	return drill.Wrap(answer, os.Getenv(drill.Variable), stage, drill.RealSystem(time.After))
+	return drill.Wrap(answer, os.Getenv("DRILL_FAULT"), stage, drill.RealSystem(time.After))
 }
