@@ -3,8 +3,9 @@
 //	Source      the commit, by a connection to the source provider
 //	Verify      lint | test | sec | synth, in parallel
 //	Update      the pipeline updates itself
-//	Staging     deploy-staging, smoke; returns to the last release on failure
-//	Approval    readiness decides from the evidence of all that, then a person
+//	Staging     deploy-staging, smoke, drill; returns to the last release on failure
+//	Approval    the plan is sent, readiness decides from the evidence of all
+//	            that, then a person
 //	Production  promote: a canary by CodeDeploy, with automatic rollback
 //
 // Every build runs the same buildspec.yml, which runs the mage targets that the
@@ -108,7 +109,8 @@ func NewStack(scope constructs.Construct, s settings.Settings) (awscdk.Stack, er
 		return props
 	}
 	smoke := leaves(deliver("Smoke", "smoke", 2, "Lint", "Test", "Sec"))
-	readiness := leaves(deliver("Readiness", "readiness", 1, "Smoke"))
+	drill := leaves(deliver("Drill", "drill", 3, "Smoke"))
+	readiness := leaves(deliver("Readiness", "plan -send readiness", 1, "Drill"))
 	readiness.VariablesNamespace = jsii.String("ReadinessVariables")
 	promote := deliver("Promote", "promote", 1, "Readiness")
 	// promote looks up who has approved this execution.
@@ -146,7 +148,8 @@ func NewStack(scope constructs.Construct, s settings.Settings) (awscdk.Stack, er
 	stage("Update", nil, action(deliver("Pipeline", "pipeline:deploy", 1)))
 	stage("Staging", &awscodepipeline.FailureConditions{Result: awscodepipeline.Result_ROLLBACK},
 		action(deliver("Deploy", "deploy-staging", 1)),
-		action(smoke))
+		action(smoke),
+		action(drill))
 	stage("Approval", nil, action(readiness), awscodepipelineactions.NewManualApprovalAction(&awscodepipelineactions.ManualApprovalActionProps{
 		ActionName:         jsii.String("Approve"),
 		RunOrder:           jsii.Number(2),
@@ -229,12 +232,21 @@ func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject) {
 		"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "cloudformation:DetectStackDrift",
 		"cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:DescribeStackResourceDrifts",
 	}, fmt.Sprintf("arn:%s:cloudformation:*:*:stack/magewright-*/*", partition))
+	// promote stops a canary that is worse; the drill releases a bad version of
+	// staging's function, and takes it back.
 	allow([]string{
 		"codedeploy:GetDeployment", "codedeploy:GetDeploymentConfig", "codedeploy:ListDeployments",
 		"codedeploy:BatchGetDeploymentTargets", "codedeploy:ListDeploymentTargets", "codedeploy:GetDeploymentTarget", "codedeploy:GetDeploymentGroup",
+		"codedeploy:StopDeployment", "codedeploy:CreateDeployment", "codedeploy:RegisterApplicationRevision", "codedeploy:GetApplicationRevision",
 	}, fmt.Sprintf("arn:%s:codedeploy:*:*:*", partition))
-	allow([]string{"cloudwatch:DescribeAlarms"}, fmt.Sprintf("arn:%s:cloudwatch:*:*:alarm:magewright-*", partition))
+	allow([]string{"cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"},
+		fmt.Sprintf("arn:%s:cloudwatch:*:*:alarm:magewright-*", partition))
+	// Metrics have no ARN.
+	// See https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html.
+	allow([]string{"cloudwatch:GetMetricData"}, "*")
 	allow([]string{"lambda:GetAlias", "lambda:GetFunctionConfiguration", "lambda:ListVersionsByFunction"}, fmt.Sprintf("arn:%s:lambda:*:*:function:magewright-*", partition))
+	allow([]string{"lambda:UpdateFunctionConfiguration", "lambda:PublishVersion", "lambda:DeleteFunction", "lambda:UpdateAlias"},
+		fmt.Sprintf("arn:%s:lambda:*:*:function:magewright-staging-*", partition))
 	allow([]string{"codepipeline:ListActionExecutions"}, fmt.Sprintf("arn:%s:codepipeline:*:*:%s", partition, Name))
 	project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:    jsii.Strings("kms:GetPublicKey", "kms:Sign"),

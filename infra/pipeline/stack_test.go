@@ -101,7 +101,7 @@ func TestStagesInOrder(t *testing.T) {
 		"Source: Source",
 		"Verify: Lint Test Sec Synth",
 		"Update: Pipeline",
-		"Staging: Deploy Smoke",
+		"Staging: Deploy Smoke Drill",
 		"Approval: Readiness Approve",
 		"Production: Promote",
 	}
@@ -136,7 +136,8 @@ func TestArtifactsFlow(t *testing.T) {
 		"Pipeline: Source Assembly > ",
 		"Deploy: Source Assembly > ",
 		"Smoke: Source Assembly LintEvidence TestEvidence SecEvidence > SmokeEvidence",
-		"Readiness: Source Assembly SmokeEvidence > ReadinessEvidence",
+		"Drill: Source Assembly SmokeEvidence > DrillEvidence",
+		"Readiness: Source Assembly DrillEvidence > ReadinessEvidence",
 		"Approve:  > ",
 		"Promote: Source Assembly ReadinessEvidence > ",
 	}
