@@ -112,6 +112,13 @@ func NewStack(scope constructs.Construct, s settings.Settings) (awscdk.Stack, er
 	drill := leaves(deliver("Drill", "drill", 3, "Smoke"))
 	readiness := leaves(deliver("Readiness", "plan -send readiness", 1, "Drill"))
 	readiness.VariablesNamespace = jsii.String("ReadinessVariables")
+	if s.ReviewTokenSecret != "" {
+		for _, name := range []string{"GITHUB_TOKEN", "GITLAB_TOKEN"} { // the platform that is asked reads its own
+			(*readiness.EnvironmentVariables)[name] = &awscodebuild.BuildEnvironmentVariable{
+				Type: awscodebuild.BuildEnvironmentVariableType_SECRETS_MANAGER, Value: s.ReviewTokenSecret,
+			}
+		}
+	}
 	promote := deliver("Promote", "promote", 1, "Readiness")
 	// promote looks up who has approved this execution.
 	(*promote.EnvironmentVariables)["PIPELINE_EXECUTION_ID"] = variable("#{codepipeline.PipelineExecutionId}")

@@ -27,9 +27,10 @@ func TestMain(m *testing.M) {
 
 var template = sync.OnceValue(func() assertions.Template {
 	app := awscdk.NewApp(&awscdk.AppProps{PostCliContext: &map[string]any{
-		"repository":    "example/app",
-		"branch":        "trunk",
-		"connectionArn": connection,
+		"repository":        "example/app",
+		"branch":            "trunk",
+		"connectionArn":     connection,
+		"reviewTokenSecret": "reviews",
 	}})
 	s, err := settings.FromContext(app.Node())
 	if err != nil {
@@ -162,6 +163,35 @@ func TestTheApprovalShowsTheVerdict(t *testing.T) {
 	promote := stages[len(stages)-1].Actions[0]
 	if variables, _ := promote.Configuration["EnvironmentVariables"].(string); !strings.Contains(variables, `{"name":"PIPELINE_EXECUTION_ID","type":"PLAINTEXT","value":"#{codepipeline.PipelineExecutionId}"}`) {
 		t.Errorf("promote gets %s", variables)
+	}
+}
+
+// TestReadinessMayAskForReviews holds that the token is read from Secrets Manager
+// by the one action that needs it.
+func TestReadinessMayAskForReviews(t *testing.T) {
+	for _, stage := range declared(t).Stages {
+		for _, action := range stage.Actions {
+			variables, _ := action.Configuration["EnvironmentVariables"].(string)
+			if has := strings.Contains(variables, `{"name":"GITHUB_TOKEN","type":"SECRETS_MANAGER","value":"reviews"}`); has != (action.Name == "Readiness") {
+				t.Errorf("%s gets %s", action.Name, variables)
+			}
+		}
+	}
+	allowed := 0
+	for id, policy := range *template().FindResources(jsii.String("AWS::IAM::Policy"), nil) {
+		encoded, err := json.Marshal(*policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(encoded), "secretsmanager:GetSecretValue") && strings.Contains(string(encoded), "secret:reviews") {
+			allowed++
+			if !strings.HasPrefix(id, "Deploy") {
+				t.Errorf("%s may read the token", id)
+			}
+		}
+	}
+	if allowed != 1 {
+		t.Errorf("%d policies may read the token, want 1", allowed)
 	}
 }
 

@@ -36,6 +36,10 @@ type Settings struct {
 	// prints it: ECDSA on P-256, DER in base64. Without one the ledger accepts
 	// nothing and promote refuses everything.
 	EvidenceKey string `json:"evidenceKey,omitempty"`
+	// ReviewTokenSecret is the name of the secret, in Secrets Manager of the
+	// pipeline's account, whose text is a token that may read reviews at GitHub or
+	// GitLab. Without one nobody can tell whether a release was reviewed.
+	ReviewTokenSecret string `json:"reviewTokenSecret,omitempty"`
 	// Where the stacks go. An empty account or region is the one of the
 	// credentials that deploy.
 	Staging    Stage `json:"staging,omitzero"`
@@ -115,7 +119,7 @@ func Parse(context map[string]any) (Settings, error) {
 
 var keys = []string{
 	"architecture", "goos", "repository", "branch", "connectionArn", "package",
-	"notificationEmail", "evidenceKey", "staging", "production", "pipeline",
+	"notificationEmail", "evidenceKey", "reviewTokenSecret", "staging", "production", "pipeline",
 }
 
 func (s Settings) validate() error {
