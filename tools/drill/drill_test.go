@@ -126,6 +126,42 @@ func TestDrill(t *testing.T) {
 	}
 }
 
+// A version that was never released is no version to go back to, though it came
+// before the good one; and what production serves itself needs no way back.
+func TestWhatItGoesBackTo(t *testing.T) {
+	t.Parallel()
+	s := newStaging(t)
+	older := stagetest.Must[*lambda.GetFunctionConfigurationOutput](t)(s.functions.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: aws.String("service"), Qualifier: aws.String("1")}))
+	s.release(t)
+	for _, tt := range []struct{ released, before, why string }{
+		{"", "1", ""},
+		{*older.CodeSha256, "1", ""},
+		{"of another account", "1", ""},
+	} {
+		s.released = tt.released
+		if err := s.lookAround(t.Context()); err != nil || s.before.number != tt.before {
+			t.Errorf("where production serves %q, it goes back to version %q, %v, want %s", tt.released, s.before.number, err, tt.before)
+		}
+	}
+	s.released = s.good.sha
+	if err := s.lookAround(t.Context()); err != nil || s.before.number != "" || s.noBefore != "production serves the very same package" {
+		t.Errorf("to what production serves: %q, %q, %v", s.before.number, s.noBefore, err)
+	}
+	// Version 3 is a bad release, taken back by a fourth of the older code.
+	bad := s.Publish(t, stagetest.Newer, map[string]string{"NEVER": "released"})
+	if ok, err := s.move(t.Context(), version{number: "2"}, version{number: bad}); !ok || err != nil {
+		t.Fatal(err)
+	}
+	again := s.Publish(t, stagetest.Newer, nil)
+	if ok, err := s.move(t.Context(), version{number: bad}, version{number: again}); !ok || err != nil {
+		t.Fatal(err)
+	}
+	s.released = *older.CodeSha256
+	if err := s.lookAround(t.Context()); err != nil || s.good.number != again || s.before.number != "1" {
+		t.Errorf("after a bad version %s, version %s goes back to %s, %v; want 1", bad, s.good.number, s.before.number, err)
+	}
+}
+
 // The first release has no version before it; the rollback itself is drilled.
 // What a drill left that was killed is cleaned up with it.
 func TestDrillOfTheFirstRelease(t *testing.T) {

@@ -8,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
 	"github.com/magewright/magewright/tools/cdk"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/evidence"
@@ -54,6 +57,9 @@ func run(ctx context.Context, cfg project.Config, fault string) error {
 	d.fault, d.config, d.probes = fault, "CodeDeployDefault.LambdaCanary10Percent5Minutes", probes
 	d.clock, d.out = clock.System(), cfg.Stdout
 	d.commit = release.Commit
+	if d.released, err = released(ctx, awsConfig); err != nil {
+		return err
+	}
 	d.smoke = func(ctx context.Context) error {
 		_, err := smoke.Exercise(ctx, smoke.Target{
 			Record: evidence.Deployment{Stage: stage, URL: outputs.FunctionURL},
@@ -64,6 +70,25 @@ func run(ctx context.Context, cfg project.Config, fault string) error {
 	record, err := d.run(ctx)
 	record.Fingerprint = fingerprint
 	return conclude(cfg, d, record, err)
+}
+
+// released returns the CodeSha256 of the version that serves production, or ""
+// where these credentials see no production.
+func released(ctx context.Context, awsConfig aws.Config) (string, error) {
+	outputs, err := stack.Describe(ctx, awsConfig, "production")
+	if errors.Is(err, stack.ErrNotDeployed) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	live, err := lambda.NewFromConfig(awsConfig).GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{
+		FunctionName: &outputs.FunctionName, Qualifier: &outputs.AliasName,
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading what production serves: %w", err)
+	}
+	return aws.ToString(live.CodeSha256), nil
 }
 
 // conclude leaves the record of a drill that came to an end. One that was

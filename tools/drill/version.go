@@ -88,10 +88,48 @@ func (d *drill) lookAround(ctx context.Context) error {
 	return nil
 }
 
-// previous returns the version that the good one came after: what the
-// deployment that brought it moved the alias from. The first version of a
-// stage was brought by none.
+// previous returns the version of the release before: staging's own of what
+// production serves, for a version that came before the good one may never have
+// been released, and be as bad as whatever kept it back. Before there is
+// production, or where staging never had its release, it is the version that the
+// good one came after.
 func (d *drill) previous(ctx context.Context) (version, error) {
+	if d.released == d.good.sha {
+		d.noBefore = "production serves the very same package"
+		return version{}, nil
+	}
+	if d.released != "" {
+		v, err := d.newestOf(ctx, d.released)
+		if err != nil || v.number != "" {
+			return v, err
+		}
+	}
+	d.noBefore = "it is the first of staging"
+	return d.cameAfter(ctx)
+}
+
+// newestOf returns the newest version that is made of a package, and of no
+// drill.
+func (d *drill) newestOf(ctx context.Context, sha string) (version, error) {
+	var found version
+	pages := lambda.NewListVersionsByFunctionPaginator(d.functions, &lambda.ListVersionsByFunctionInput{FunctionName: &d.outputs.FunctionName})
+	for pages.HasMorePages() { // the oldest first
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return version{}, fmt.Errorf("listing the versions of %s: %w", d.outputs.FunctionName, err)
+		}
+		for _, v := range page.Versions {
+			if aws.ToString(v.Version) != "$LATEST" && aws.ToString(v.CodeSha256) == sha && variables(v.Environment)[faultVariable] == "" {
+				found = version{*v.Version, sha}
+			}
+		}
+	}
+	return found, nil
+}
+
+// cameAfter returns what the deployment that brought the good version moved the
+// alias from. The first version of a stage was brought by none.
+func (d *drill) cameAfter(ctx context.Context) (version, error) {
 	pages := codedeploy.NewListDeploymentsPaginator(d.deployments, &codedeploy.ListDeploymentsInput{
 		ApplicationName: &d.outputs.DeploymentApplication, DeploymentGroupName: &d.outputs.DeploymentGroup,
 		IncludeOnlyStatuses: []types.DeploymentStatus{types.DeploymentStatusSucceeded},

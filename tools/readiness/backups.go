@@ -15,7 +15,7 @@ func backups() Check {
 		Doc: `Each stateful resource of production's template has the DeletionPolicy and the
 UpdateReplacePolicy Retain or Snapshot, and what its type has to bring data back:
 versioning, point-in-time recovery, backups or retention. A type that is in no table is
-undecided. Source: ../shared/reference/readiness.md, Other checks.`,
+undecided.`,
 		Inputs: []evidence.Predicate{Assembly{}},
 		Next:   "mend infra/service, then go tool mage synth",
 		Decide: func(in Inputs) Result {

@@ -17,7 +17,7 @@ trust, bucket, topic, key and all others), managed policies, boundaries, functio
 permissions and URLs, public access blocks and networks are taken apart into single
 grants. A grant that no deployed one covers, and a denial that is gone, is a finding,
 and needs a waiver. A condition, NotAction or security group rule that is not the same
-counts as wider, as none of them is interpreted. Source: ../shared/reference/readiness.md, IaC.`,
+counts as wider, as none of them is interpreted.`,
 		Inputs: []evidence.Predicate{Assembly{}, Deployed{}},
 		Next:   "narrow the grants in infra, or waive the check with a reason",
 		Decide: func(in Inputs) Result {

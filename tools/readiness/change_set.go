@@ -18,7 +18,7 @@ resource. A finding is a resource of a stateful type that is removed, that is
 replaced (a property that only creation sets changes, or names what is replaced), or
 whose DeletionPolicy, UpdateReplacePolicy, retention, versioning or backups are
 lowered. A type that is in no table is undecided, as what it holds is not known.
-Source: ../shared/reference/readiness.md, IaC, and CloudFormation's template reference.`,
+Source: CloudFormation's template reference.`,
 		Inputs: []evidence.Predicate{Assembly{}, Deployed{}},
 		Next:   "diff the template in cdk.out with aws cloudformation get-template --stack-name " + productionStack,
 		Decide: func(in Inputs) Result {

@@ -33,8 +33,7 @@ going to a version, or there must be a new section of a version with entries. An
 is an item below Added, Changed, Deprecated, Removed, Fixed or Security with three words
 or more; white space, other sections, removals, and an entry that the base has anywhere
 don't count. Where only documents and tests changed, none is needed: their list is the
-proof. Source: ../shared/reference/readiness.md, Documentation; towncrier takes any
-difference of the file.`,
+proof. Other tools take any difference of the file.`,
 		Inputs: []evidence.Predicate{Changelog{}},
 		Next:   "write an entry below Unreleased in CHANGELOG.md, then git commit",
 		Decide: func(in Inputs) Result {

@@ -44,7 +44,7 @@ assembly's. The policy maps each kind to documents. For a surface that is added 
 changed, one of them must have changed, in more than white space, and mention it; for
 one that is removed, one must have changed. Where there was nothing before, one must
 mention it. A kind that the policy maps to no document is a finding once a surface of it
-changes. Source: ../shared/reference/readiness.md, Documentation.`,
+changes.`,
 		Inputs: []evidence.Predicate{Surfaces{}, Assembly{}, Deployed{}},
 		Next:   "write what has changed into the document, then git commit",
 		Decide: func(in Inputs) Result {

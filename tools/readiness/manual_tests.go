@@ -16,7 +16,7 @@ func manualTests() Check {
 		Doc: `At least one person whom the policy names has signed a manual test of this tree,
 and of this deployment package where the record names one. A person is known by the key
 that signed, never by what git says; the e-mail addresses of the range's authors, co-authors
-and committers only exclude. Source: ../shared/reference/readiness.md, Other checks.`,
+and committers only exclude.`,
 		Inputs: []evidence.Predicate{Attestations{}},
 		Next:   `go tool mage attest -what="..."`,
 		Decide: func(in Inputs) Result {

@@ -21,8 +21,7 @@ by its JSON Pointer in that form, with a reason; it covers that value and nothin
 A difference that is not declared fails, and so does a declaration without a difference:
 it would cover the next one unseen. The policy is the base's, so a declaration is made,
 or taken away, one release before what it is about.
-Asset keys are compared as they are: another key is another content.
-Source: ../shared/reference/readiness.md, Other checks.`,
+Asset keys are compared as they are: another key is another content.`,
 		Inputs: []evidence.Predicate{Assembly{}},
 		Next:   "mend infra/service, or declare the difference in " + PolicyFile + ", one release ahead",
 		Decide: func(in Inputs) Result {

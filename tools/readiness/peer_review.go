@@ -21,8 +21,7 @@ after the platform received the last content, and nobody's request for changes i
 A merge that brings nothing but what git merges by itself needs none, and does not make
 an approval stale. Where the platform can't be asked, a review that a person who is no
 author has signed for this tree counts; what a commit says of itself is shown and
-decides nothing. Source: ../shared/reference/readiness.md, Peer review; after Kosli's
-four-eyes policy, with the platform's times in the place of the commits'.`,
+decides nothing. Source: Kosli's four-eyes policy, with the platform's times in the place of the commits'.`,
 		Inputs: []evidence.Predicate{Reviews{}},
 		Next:   "have it reviewed by somebody who has not written it, then go tool mage readiness",
 		Decide: func(in Inputs) Result {

@@ -33,7 +33,7 @@ func planSent() Check {
 		Doc: `The plan (what, when, risk, rollback, owner and contacts) is generated again from the
 evidence, and must have the digest of the one whose message id SNS gave, for a topic of
 the release's account. A plan of another release, or of what was deployed before,
-fails. Source: ../shared/reference/readiness.md, Communication.`,
+fails.`,
 		Inputs: []evidence.Predicate{Assembly{}, Deployed{}, Production{}, PlanSent{}},
 		Next:   "go tool mage plan -send",
 		Decide: func(in Inputs) Result {

@@ -15,7 +15,7 @@ func previousVersion() Check {
 		Doc: `Production's alias names one published version, which gets all of the traffic,
 is Active, and has a CodeSha256 that Lambda gives alike for the version itself and in
 the list of versions. A shift that is under way is a finding: a rollback would have no
-one version to go to. Source: ../shared/reference/readiness.md, Other checks.`,
+one version to go to.`,
 		Inputs: []evidence.Predicate{Production{}},
 		Next:   "aws lambda get-alias --name live --function-name FUNCTION",
 		Decide: func(in Inputs) Result {

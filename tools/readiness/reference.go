@@ -32,8 +32,7 @@ func referenceIsGenerated() Check {
 		Doc: `The reference of targets, flags, exit codes, environment variables, settings, routes,
 outputs, alarms and Go packages is generated again, from the candidate's files in git
 and from its assembly, and compared with the committed file line by line. A section
-without any entry was not found, and is undecided.
-Source: ../shared/reference/readiness.md, Documentation.`,
+without any entry was not found, and is undecided.`,
 		Inputs: []evidence.Predicate{Reference{}},
 		Next:   "go tool mage synth, go tool mage docs, then git commit",
 		Decide: func(in Inputs) Result {

@@ -14,7 +14,7 @@ func reproducible() Check {
 		Title: "A second synthesis, from a clean clone, gives the same files",
 		Doc: `What was reviewed is the commit and what is deployed is the assembly: they are
 one only where the commit always gives the same assembly. All files are compared by
-SHA-256, the packages too. Source: ../shared/reference/readiness.md, IaC.`,
+SHA-256, the packages too.`,
 		Inputs: []evidence.Predicate{Assembly{}},
 		Next:   "go tool mage synth, in two clones, and diff -r their cdk.out",
 		Decide: func(in Inputs) Result {

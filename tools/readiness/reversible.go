@@ -18,8 +18,7 @@ configuration of the function behind the alias) goes back with it. Everything el
 is added, changed or removed stays: roles and policies, buckets and tables, keys and
 their policies, other functions, and what a function has besides its versions. It is
 listed, and needs a waiver that says why the version before works with it. Alarms,
-dashboards and the deployment group only watch, and are counted apart.
-Source: ../shared/reference/readiness.md, Canary safety.`,
+dashboards and the deployment group only watch, and are counted apart.`,
 		Inputs: []evidence.Predicate{Assembly{}, Deployed{}},
 		Next:   "release the infrastructure before the code that needs it, or waive the check with a reason",
 		Decide: func(in Inputs) Result {

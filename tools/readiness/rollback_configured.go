@@ -21,8 +21,7 @@ an alias that serves it, an UpdatePolicy by which CodeDeploy shifts the alias, a
 deployment group that rolls back on DEPLOYMENT_FAILURE and DEPLOYMENT_STOP_ON_ALARM,
 watches 1 to 10 alarms and does not ignore that it can't read them. Each metric of each
 alarm has exactly the dimensions FunctionName, Resource=FUNCTION:ALIAS and
-ExecutedVersion=the new version: with one more or less an alarm has no data for ever.
-Source: ../shared/reference/readiness.md, Other checks and Canary with little traffic.`,
+ExecutedVersion=the new version: with one more or less an alarm has no data for ever.`,
 		Inputs: []evidence.Predicate{Assembly{}},
 		Next:   "mend infra/service, then go tool mage synth",
 		Decide: func(in Inputs) Result {

@@ -18,8 +18,7 @@ func stagingDeployed() Check {
 		Doc: `The template that CloudFormation has of staging is the assembly's, value by value.
 The alias names one published version, which is Active, gets all of the traffic, and has
 as CodeSha256 the package's SHA-256 in base64. The smoke test of staging passed: the
-candidate's commit answered at the stage's URL, and so did each request after it.
-Source: ../shared/reference/readiness.md, Evidence.`,
+candidate's commit answered at the stage's URL, and so did each request after it.`,
 		Inputs: []evidence.Predicate{Assembly{}, Deployed{}, Staging{}, evidence.Smoke{}},
 		Next:   "go tool mage deploy-staging smoke",
 		Decide: func(in Inputs) Result {

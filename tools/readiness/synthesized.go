@@ -14,7 +14,7 @@ func synthesized() Check {
 		Doc: `The cloud assembly holds staging, production and the pipeline; its release file
 names the candidate's commit and package; and the zip file that each function is
 made of has the package's SHA-256. The file's own bytes are hashed: the CDK's
-asset hash is not the zip's. Source: ../shared/reference/readiness.md, IaC and Evidence.`,
+asset hash is not the zip's.`,
 		Inputs: []evidence.Predicate{Assembly{}},
 		Never:  true, // the digest of what is deployed
 		Next:   "go tool mage synth",

@@ -64,7 +64,7 @@ var packages = sync.OnceValues(func() (map[string][]byte, error) {
 		}
 		var packed bytes.Buffer
 		w := zip.NewWriter(&packed)
-		header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate}
+		header := &zip.FileHeader{Name: "bootstrap", Method: zip.Store}
 		header.SetMode(0o755)
 		file, err := w.CreateHeader(header)
 		if err != nil {
