@@ -35,6 +35,7 @@ type drill struct {
 	// production is not deployed: staging goes back to that release.
 	released string
 	probes   []probe.Probe
+	enough   int                         // requests to show the errors of the bad version: a tenth of them reaches it
 	smoke    func(context.Context) error // exercises the commit
 	ledger   ledger.Ledger               // that staging serves
 	clock    clock.Clock

@@ -35,6 +35,7 @@ func newStaging(t *testing.T) *staging {
 	s := &staging{Stage: stagetest.New(t, 60)}
 	s.drill = newDrill(s.AWS, s.Outputs)
 	s.fault, s.config, s.clock, s.drill.out = "errors:0.5", stagetest.Canary, clock.System(), io.MultiWriter(&s.out, t.Output())
+	s.enough = 200
 	s.probes = []probe.Probe{{Method: "GET", Path: "healthz", Status: 200}}
 	s.ledger = ledger.Ledger{Signer: s.Signer}
 	s.serve(stagetest.Older)

@@ -54,7 +54,7 @@ func run(ctx context.Context, cfg project.Config, fault string) error {
 	}
 	d := newDrill(awsConfig, outputs)
 	d.ledger = ledger.Ledger{URL: outputs.FunctionURL, Signer: signer}
-	d.fault, d.config, d.probes = fault, "CodeDeployDefault.LambdaCanary10Percent5Minutes", probes
+	d.fault, d.config, d.probes, d.enough = fault, "CodeDeployDefault.LambdaCanary10Percent5Minutes", probes, 600
 	d.clock, d.out = clock.System(), cfg.Stdout
 	d.commit = release.Commit
 	if d.released, err = released(ctx, awsConfig); err != nil {

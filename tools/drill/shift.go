@@ -56,9 +56,6 @@ func (d *drill) move(ctx context.Context, from, to version) (bool, error) {
 	return true, nil
 }
 
-// enough requests show the bad version's errors: a tenth of them reaches it.
-const enough = 600
-
 // awaitUnderTraffic waits for the end of a deployment and sends requests: an
 // alarm on a version that nobody calls stays quiet.
 func (d *drill) awaitUnderTraffic(ctx context.Context, id string) (*types.DeploymentInfo, error) {
@@ -67,7 +64,7 @@ func (d *drill) awaitUnderTraffic(ctx context.Context, id string) (*types.Deploy
 		return nil, err
 	}
 	traffic := &probe.Traffic{URL: d.outputs.FunctionURL, Probes: d.probes, Token: token, Clock: d.clock}
-	traffic.Want(enough)
+	traffic.Want(d.enough)
 	sending, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {

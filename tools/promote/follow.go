@@ -145,7 +145,7 @@ func (f *follower) see(ctx context.Context, id string) error {
 		unseen = w.look(ctx, info, alias)
 	}
 	unseen = errors.Join(unseen, f.print(ctx, id, info, alias, w))
-	if hasEnded(info) {
+	if hasEnded(info) && ctx.Err() == nil { // else the last look has yet to say how
 		if w != nil {
 			w.close()
 		}

@@ -61,6 +61,9 @@ func newScene(t *testing.T) *scene {
 		t.Fatal(err)
 	}
 	s.ask = func(context.Context, string) <-chan bool { return nil } // there is nobody
+	// A third of the sample, which excludes a rate of 14 %: the race detector makes
+	// each request dear.
+	s.limits.MinInvocations, s.limits.MaxErrorRate = 20, 0.15
 	return s
 }
 
@@ -121,7 +124,7 @@ func TestAGoodVersionPasses(t *testing.T) {
 	if info.Status != types.DeploymentStatusSucceeded || r.Judgement == nil || r.Judgement.Verdict != canary.Pass || r.Status != "Succeeded" || r.share() != 1 {
 		t.Fatalf("%s: %+v", info.Status, r)
 	}
-	if r.Judgement.Missed > 0.05 || r.Judgement.New.Invocations < 59 || r.Sent < 590 || r.Old != "1" || r.New != "2" {
+	if r.Judgement.Missed > 0.15 || r.Judgement.New.Invocations < 20 || r.Sent < 200 || r.Old != "1" || r.New != "2" {
 		t.Errorf("the record is %+v", r)
 	}
 	if said := s.out.String(); !strings.Contains(said, "could have been missed") || strings.Contains(said, "\x1b") {
@@ -133,7 +136,7 @@ func TestAGoodVersionPasses(t *testing.T) {
 func TestABadVersionIsStopped(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	version := s.Publish(t, stagetest.Newer, map[string]string{"DRILL_FAULT": "errors:0.1"})
+	version := s.Publish(t, stagetest.Newer, map[string]string{"DRILL_FAULT": "errors:0.5"})
 	s.Gate(t, version, 100) // no rate is above
 	info := s.shift(t, version, stagetest.Canary)
 	if info.Status != types.DeploymentStatusStopped || info.ErrorInformation.Code != types.ErrorCodeManualStop || info.RollbackInfo == nil {
@@ -167,7 +170,7 @@ func TestInconclusive(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t)
-			s.ask, s.limits.MinInvocations, s.limits.MaxErrorRate = tt.ask, 10, 1e-9 // no sample excludes that
+			s.ask, s.limits.MinInvocations, s.limits.MaxErrorRate = tt.ask, 4, 1e-9 // no sample excludes that
 			s.probes = s.probes[:1]
 			if tt.name == "no request arrives" {
 				s.outputs.FunctionURL = "http://127.0.0.1:1/"
