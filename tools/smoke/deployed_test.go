@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +22,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
 	"github.com/magewright/magewright/tools/gotest"
 	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/patchcover"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/smoke"
@@ -37,17 +37,8 @@ func TestExerciseADeployedFunction(t *testing.T) {
 	if counters == "" {
 		counters = t.TempDir()
 	}
-	server, err := localaws.Start(t.Context(), localaws.Config{Addr: "127.0.0.1:0", Clock: clock.System(), Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
 	t.Setenv("AWS_SESSION_TOKEN", "") // of the build that this test may be part of
-	for name, value := range localaws.Environment(server.URL) {
+	for name, value := range localaws.Environment(*localawstest.Start(t).BaseEndpoint) {
 		t.Setenv(name, value)
 	}
 	signer := evidencetest.NewSigner(t)

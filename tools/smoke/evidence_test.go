@@ -3,7 +3,6 @@ package smoke_test
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -13,14 +12,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-
 	"github.com/magewright/magewright/tools/cdk"
-	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/smoke"
 )
@@ -58,20 +54,11 @@ func stage(t *testing.T, broken map[string]http.HandlerFunc) project.Config {
 // kms is a KMS that has the key which signs evidence.
 func kms(t *testing.T) http.Handler {
 	t.Helper()
-	server, err := localaws.Start(t.Context(), localaws.Config{Addr: "127.0.0.1:0", Clock: clock.System(), Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	config := aws.Config{Region: localaws.Region, BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "")}
+	config := localawstest.Start(t)
 	if _, _, err := kmssign.EnsureKey(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
-	endpoint, err := url.Parse(server.URL)
+	endpoint, err := url.Parse(*config.BaseEndpoint)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,32 +1,17 @@
 package kmssign_test
 
 import (
-	"io"
-	"log/slog"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-
-	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
-	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/localaws/localawstest"
 )
 
 func TestSignByKMS(t *testing.T) {
 	t.Parallel()
-	server, err := localaws.Start(t.Context(), localaws.Config{Addr: "127.0.0.1:0", Clock: clock.System(), Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	cfg := aws.Config{Region: localaws.Region, BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "")}
+	cfg := localawstest.Start(t)
 	if _, err := kmssign.New(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "evidence:key") {
 		t.Fatalf("an account without a key gives %v, want the command that makes one", err)
 	}
