@@ -238,11 +238,39 @@ func (r *rehearsal) deliverBase(ctx context.Context, s *subject) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("stopped: %w", context.Cause(ctx))
 	}
-	if err != nil {
+	if err == nil {
+		return nil
+	}
+	// It is out there, whatever its checks say of it today.
+	fmt.Fprintf(r.cfg.Stdout, "base      the pipeline does not deliver %.12s (%v), so its stacks are deployed as they are\n", s.base, err)
+	if err := r.deployBase(ctx, s); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("stopped: %w", context.Cause(ctx))
+		}
 		r.report.Base = ""
-		fmt.Fprintf(r.cfg.Stdout, "base      %.12s was not delivered, so there is nothing to shift traffic from or to return to: %v\n", s.base, err)
+		fmt.Fprintf(r.cfg.Stdout, "base      %.12s was not deployed, so there is nothing to shift traffic from or to return to: %v\n", s.base, err)
 	}
 	return nil
+}
+
+// deployBase deploys the stages of the last release from its own tree.
+func (r *rehearsal) deployBase(ctx context.Context, s *subject) error {
+	return r.step(ctx, "deploy the base", func(ctx context.Context, cfg project.Config) (err error) {
+		checkout, err := s.checkout(ctx, cfg, s.base)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(checkout.Dir)) }()
+		if err := synth.Run(ctx, checkout); err != nil {
+			return err
+		}
+		for _, stage := range []string{"staging", "production"} {
+			if err := deploy.Run(ctx, checkout, stack.Name(stage)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // describeProduction says what production is now, and asks it.
