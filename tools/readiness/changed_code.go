@@ -33,8 +33,9 @@ beginning, by line and column, was run. Files that no test was built with are
 not covered. Moved code is counted apart, generated code (by Go's header) left
 out. A comment "` + patchcover.Ignore + ` REASON" in the line of a statement or
 alone in the line before it waives it; coverageWaivers of the policy caps them,
-and coverage is the percentage that is asked for, 100 where it is not set. That
-a statement was run does not say that a test would notice if it were wrong.
+and coverage is the percentage that is asked for, 100 where it is not set. As few
+uncovered statements as coverageAllowance says pass whatever their share, for a
+percentage of three statements says nothing. That a statement was run does not say that a test would notice if it were wrong.
 See https://go.dev/doc/build-cover.`,
 		Inputs: []evidence.Predicate{ChangedCode{}, evidence.Tests{}},
 		Next:   "go tool cover -html=.magewright/coverage.out",
@@ -66,7 +67,7 @@ func decideChangedCode(in Inputs) Result {
 	counted := fmt.Sprintf("%d of %s covered, %d waived (%d allowed)%s", code.Covered, count(code.Statements, "changed statement"),
 		len(code.Waived), in.Policy.CoverageWaivers, code.aside())
 	var findings []string
-	if share := 100 * float64(code.Statements-len(code.Uncovered)) / float64(code.Statements); share < in.Policy.Threshold() {
+	if share := 100 * float64(code.Statements-len(code.Uncovered)) / float64(code.Statements); share < in.Policy.Threshold() && len(code.Uncovered) > in.Policy.CoverageAllowance {
 		findings = append(findings, code.Uncovered...)
 	}
 	if len(code.Waived) > in.Policy.CoverageWaivers {
@@ -111,11 +112,16 @@ func (c ChangedCode) leftOut() string {
 		name  string
 		items []string
 	}{
+		{"run by no test", c.Uncovered},
 		{"waived", c.Waived},
 		{"generated", c.Generated},
 		{"generated since this change and counted", c.Flagged},
 		{"the tests' own programs", c.TestSupport},
 	} {
+		const most = 20
+		if n := len(list.items); n > most {
+			list.items = append(list.items[:most:most], fmt.Sprintf("and %d more", n-most))
+		}
 		if len(list.items) > 0 {
 			parts = append(parts, list.name+": "+strings.Join(list.items, ", "))
 		}

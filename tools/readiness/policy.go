@@ -30,6 +30,9 @@ type Policy struct {
 	// Coverage is the share of changed statements that tests must cover, in
 	// percent; 100 where it is not set.
 	Coverage *float64 `yaml:"coverage" json:"coverage,omitempty"`
+	// CoverageAllowance is how many changed statements may stay uncovered whatever
+	// their share is.
+	CoverageAllowance int `yaml:"coverageAllowance" json:"coverageAllowance,omitempty"`
 	// CoverageWaivers is how many statements may be waived in the code, by
 	// comment with a reason.
 	CoverageWaivers int `yaml:"coverageWaivers" json:"coverageWaivers"`
@@ -136,8 +139,8 @@ func ParsePolicy(data []byte) (Policy, error) {
 	if c := p.Threshold(); !(c > 0 && c <= 100) {
 		return p, fmt.Errorf("reading %s: coverage is %v: want more than 0 and at most 100 percent", PolicyFile, c)
 	}
-	if p.CoverageWaivers < 0 {
-		return p, fmt.Errorf("reading %s: coverageWaivers is %d", PolicyFile, p.CoverageWaivers)
+	if p.CoverageWaivers < 0 || p.CoverageAllowance < 0 {
+		return p, fmt.Errorf("reading %s: coverageWaivers is %d, coverageAllowance %d", PolicyFile, p.CoverageWaivers, p.CoverageAllowance)
 	}
 	if err := p.Review.check(); err != nil {
 		return p, fmt.Errorf("reading %s: %w", PolicyFile, err)
