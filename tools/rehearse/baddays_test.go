@@ -107,7 +107,7 @@ func TestBadDays(t *testing.T) {
 		name, says string
 		change     edits
 	}{
-		{"crash at init", "the deployed commit answers: not within 30s", edits{"app/main.go": replace(`if bucket == ""`, `if bucket != ""`)}},
+		{"crash at init", "the deployed commit answers: not within 30s", edits{"app/main.go": replace("\tlambda.Start(", "\tos.Exit(4)\n\tlambda.Start(")}},
 		{"500 to everything", "answered 500 out of ink", spoil(t, "500.go")},
 		{"hang", "the deployed commit answers: not within 30s", spoil(t, "hang.go")},
 	} {
