@@ -55,15 +55,20 @@ func breakGlass(ctx context.Context, cfg project.Config, awsConfig aws.Config, s
 		return fmt.Errorf("recording that the glass was broken: %w", err)
 	}
 	fmt.Fprintf(cfg.Stdout, "recorded in %s\n", file)
-	outputs, err := stack.Describe(ctx, awsConfig, "staging")
-	if err == nil {
-		err = ledger.Ledger{URL: outputs.FunctionURL, Signer: signer}.PutDeployment(ctx, release.Commit, release.Package, record)
-	}
-	if err != nil {
+	if err := tellStaging(ctx, awsConfig, signer, release, record); err != nil {
 		// The house burns: that staging can't be told is no reason to wait.
 		fmt.Fprintf(cfg.Stdout, "and not in staging's ledger: %v\n", err)
 	}
 	return nil
+}
+
+// tellStaging records a deployment in staging's ledger, where the approver looks.
+func tellStaging(ctx context.Context, awsConfig aws.Config, signer evidence.Signer, release cdk.Release, record evidence.Deployment) error {
+	outputs, err := stack.Describe(ctx, awsConfig, "staging")
+	if err != nil {
+		return err
+	}
+	return ledger.Ledger{URL: outputs.FunctionURL, Signer: signer}.PutDeployment(ctx, release.Commit, release.Package, record)
 }
 
 // refuse returns the error of a release that the evidence does not allow.

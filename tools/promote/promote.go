@@ -123,6 +123,10 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, sign
 		return exit.Failed("go tool mage smoke, or curl -i "+after.FunctionURL+"healthz", "production was deployed and does not answer: %w", err)
 	}
 	fmt.Fprintf(cfg.Stdout, "production serves version %s, commit %s, at %s\n", version, result.Commit, after.FunctionURL)
+	record.FinishedOn = clock.System().Now().UTC()
+	if err := tellStaging(ctx, awsConfig, signer, release, record); err != nil {
+		fmt.Fprintf(cfg.Stdout, "staging's ledger does not know of it: %v\n", err)
+	}
 	return nil
 }
 
