@@ -107,7 +107,7 @@ func TestBadDays(t *testing.T) {
 		name, says string
 		change     edits
 	}{
-		{"crash at init", "the deployed commit answers: not within 30s", edits{"app/main.go": replace("\tlambda.Start(", "\tos.Exit(4)\n\tlambda.Start(")}},
+		{"crash at init", "the deployed commit answers: not within 30s", edits{"app/spoil.go": testFile(t, "crash.go")}},
 		{"500 to everything", "answered 500 out of ink", spoil(t, "500.go")},
 		{"hang", "the deployed commit answers: not within 30s", spoil(t, "hang.go")},
 	} {
@@ -473,14 +473,19 @@ func replace(old, by string) func(*testing.T, string) string {
 
 // spoil puts a handler of testdata before that of the function.
 func spoil(t *testing.T, name string) edits {
+	return edits{
+		"app/main.go":  replace("server.Handler()", "spoil(server.Handler())"),
+		"app/spoil.go": testFile(t, name),
+	}
+}
+
+// testFile is a file of testdata.
+func testFile(t *testing.T, name string) func(*testing.T, string) string {
 	text, err := testdata.ReadFile("testdata/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return edits{
-		"app/main.go":  replace("server.Handler()", "spoil(server.Handler())"),
-		"app/spoil.go": with(string(text)),
-	}
+	return with(string(text))
 }
 
 func commitAll(t *testing.T, dir, message string) string {
