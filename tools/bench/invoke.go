@@ -54,20 +54,16 @@ func (b *bench) invokes(ctx context.Context) (err error) {
 	if err := canary.Function(ctx, canary.Config{AWS: cfg, Name: name, Zip: zip, Architecture: architecture}); err != nil {
 		return err
 	}
-	client, done := newClient()
-	defer done()
-	functions := lambda.NewFromConfig(cfg, func(o *lambda.Options) { o.HTTPClient = client })
-	send := func(ctx context.Context) error {
-		out, err := functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: aws.String(name), Payload: []byte(`{"a":1}`)})
-		if err == nil && out.FunctionError != nil {
-			err = fmt.Errorf("the function answered %s %.200s", *out.FunctionError, out.Payload)
-		}
+	event := []byte(`{"a":1}`)
+	load, err := newGenerator(ctx, b.clock, cfg, name, event)
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, load.close()) }()
 	// Every connection, and the processes behind them, are up, and caches are
 	// filled, before it counts.
 	warm := max(b.invocations/10, connections)
-	if _, _, err := b.requests(ctx, warm, send); err != nil {
+	if _, _, err := b.requests(ctx, warm, load.send); err != nil {
 		return err
 	}
 	// The live memory after each half: what grows with the number of invocations
@@ -76,7 +72,7 @@ func (b *bench) invokes(ctx context.Context) (err error) {
 	var each []float64
 	var live [2]float64
 	for half := range live {
-		seconds, latencies, err := b.requests(ctx, (b.invocations+1)/2, send)
+		seconds, latencies, err := b.requests(ctx, (b.invocations+1)/2, load.send)
 		if err != nil {
 			return err
 		}
@@ -88,6 +84,27 @@ func (b *bench) invokes(ctx context.Context) (err error) {
 	b.add("trivial lambda Invoke, p50", percentile(each, 50)*1e3, "ms", "")
 	b.add("trivial lambda Invoke, p99", percentile(each, 99)*1e3, "ms", "slowest "+number(each[len(each)-1]*1e3)+" ms")
 	b.add("live memory after them", live[1], "MiB", fmt.Sprintf("%s MiB after the first half; logs fill their bounds in the first 50000", number(live[0])))
+	return b.invokesBySDK(ctx, cfg, name, event)
+}
+
+// invokesBySDK measures the same invocations by a client that signs each.
+func (b *bench) invokesBySDK(ctx context.Context, cfg aws.Config, name string, event []byte) error {
+	client, done := newClient()
+	defer done()
+	functions := lambda.NewFromConfig(cfg, func(o *lambda.Options) { o.HTTPClient = client })
+	n := max(b.invocations/5, connections)
+	total, each, err := b.requests(ctx, n, func(ctx context.Context) error {
+		out, err := functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Payload: event})
+		if err == nil && out.FunctionError != nil {
+			err = fmt.Errorf("the function answered %s %.200s", *out.FunctionError, out.Payload)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	b.add("trivial lambda Invoke, by the Go SDK", float64(n)/total, "/s", fmt.Sprintf("%d invocations; the SDK's own work is in it", n))
+	b.add("trivial lambda Invoke, by the Go SDK, p99", percentile(each, 99)*1e3, "ms", "")
 	return nil
 }
 

@@ -21,6 +21,7 @@ func TestInvokes(t *testing.T) {
 	for name, unit := range map[string]string{
 		"Runtime API alone": "/s", "Runtime API alone, p99": "ms",
 		"trivial lambda Invoke": "/s", "trivial lambda Invoke, p50": "ms", "trivial lambda Invoke, p99": "ms", "live memory after them": "MiB",
+		"trivial lambda Invoke, by the Go SDK": "/s", "trivial lambda Invoke, by the Go SDK, p99": "ms",
 	} {
 		if row := rows[name]; row.Unit != unit || row.Value <= 0 {
 			t.Errorf("%s: %+v", name, row)

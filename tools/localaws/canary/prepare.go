@@ -39,6 +39,7 @@ func BuildPackage(ctx context.Context, path string) (_ []byte, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	binary := filepath.Join(dir, "bootstrap")
 	build := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", binary, path) // #nosec G204 -- a package of our own
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building a canary's function: %w\n%s", err, out)
 	}
