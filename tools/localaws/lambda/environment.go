@@ -95,7 +95,7 @@ func (s *Service) start(box *sandbox) (*environment, error) {
 	if !s.host.enter() {
 		return nil, errors.Join(ended(), clean())
 	}
-	if err := s.spawner.start(cmd); err != nil {
+	if err := s.spawner.start(cmd, processorsFor(v.settings.Memory)); err != nil {
 		s.host.processes.Done()
 		return nil, &entrypointError{errors.Join(err, clean())}
 	}

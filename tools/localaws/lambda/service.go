@@ -10,6 +10,9 @@
 //     quarter of a second during a longer one. An invocation whose process has
 //     had more than MemorySize fails, whatever it answered, and the process is
 //     killed. Elsewhere REPORT says 0 MB and nothing is limited.
+//   - A function runs, on Linux, on as many processors as its memory gives it
+//     the time of on Lambda, rounded up: one up to 1,769 MB. It sees no more of
+//     them, where on Lambda it sees two or more and gets a share of their time.
 //   - At most Deps.MaxEnvironments processes run at once. Invocations beyond
 //     them, but within the account's concurrency, wait for one.
 package lambda

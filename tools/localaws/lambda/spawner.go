@@ -8,21 +8,23 @@ import (
 
 // A spawner starts all processes from one operating system thread. Linux ends
 // a process that asked for it (Pdeathsig) when the *thread* that started it
-// ends, and Go doesn't promise how long any other thread lives.
+// ends, and Go doesn't promise how long any other thread lives; and a process
+// may run on the processors of that thread.
 type spawner struct {
-	requests chan func()
+	requests chan func(*processors)
 	once     sync.Once
 	done     chan struct{}
 }
 
 func newSpawner() *spawner {
-	s := &spawner{requests: make(chan func()), done: make(chan struct{})}
+	s := &spawner{requests: make(chan func(*processors)), done: make(chan struct{})}
 	go func() {
 		runtime.LockOSThread()
+		all := allowedProcessors()
 		for {
 			select {
 			case request := <-s.requests:
-				request()
+				request(all)
 			case <-s.done:
 				return
 			}
@@ -31,10 +33,13 @@ func newSpawner() *spawner {
 	return s
 }
 
-// start starts cmd. It is not called after close.
-func (s *spawner) start(cmd *exec.Cmd) error {
+// start starts cmd on a number of processors. It is not called after close.
+func (s *spawner) start(cmd *exec.Cmd, cpus int) error {
 	result := make(chan error, 1)
-	s.requests <- func() { result <- cmd.Start() }
+	s.requests <- func(all *processors) {
+		all.limit(cpus)
+		result <- cmd.Start()
+	}
 	return <-result
 }
 

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -103,6 +104,8 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 		hog = append(hog, block)
 	case "env":
 		return os.Environ(), nil
+	case "cpus":
+		return runtime.NumCPU(), nil
 	case "pid":
 		return os.Getpid(), nil
 	case "work": // for a moment, in which it can be killed

@@ -1,0 +1,10 @@
+//go:build !linux
+
+package lambda
+
+// Only Linux lets a program choose processors.
+type processors struct{}
+
+func allowedProcessors() *processors { return &processors{} }
+
+func (*processors) limit(int) {}
