@@ -47,6 +47,7 @@ type Service struct {
 	Roles Roles
 
 	account account.Account
+	user    principal.Principal // UserName, without an access key
 
 	mu       sync.Mutex
 	sessions map[string]session // by access key id
@@ -61,7 +62,9 @@ type session struct {
 
 // New returns an STS that has issued nothing yet.
 func New(a account.Account) *Service {
-	return &Service{account: a, sessions: map[string]session{}}
+	return &Service{account: a, sessions: map[string]session{}, user: principal.Principal{
+		ARN: a.GlobalARN("iam", "user/"+UserName), UserID: id("AIDA", UserName+a.ID), Account: a.ID,
+	}}
 }
 
 // Principal returns who an access key belongs to: the session that it was
@@ -72,7 +75,9 @@ func (s *Service) Principal(_ context.Context, accessKeyID string) (principal.Pr
 	defer s.mu.Unlock()
 	issued, ok := s.sessions[accessKeyID]
 	if !ok {
-		return s.user(accessKeyID), nil
+		p := s.user
+		p.AccessKeyID = accessKeyID
+		return p, nil
 	}
 	if !s.account.Clock.Now().Before(issued.expires) {
 		return principal.Principal{}, failure("ExpiredToken", "The security token included in the request is expired")
@@ -95,22 +100,13 @@ func (s *Service) Credentials(ctx context.Context, accessKeyID string) (aws.Cred
 	return aws.Credentials{AccessKeyID: accessKeyID, SecretAccessKey: UserSecret}, nil
 }
 
-func (s *Service) user(accessKeyID string) principal.Principal {
-	return principal.Principal{
-		ARN:         s.account.GlobalARN("iam", "user/"+UserName),
-		UserID:      id("AIDA", UserName+s.account.ID),
-		Account:     s.account.ID,
-		AccessKeyID: accessKeyID,
-	}
-}
-
 // caller returns the request's principal, or the account's user where a
 // request comes from within this program.
 func (s *Service) caller(ctx context.Context) principal.Principal {
 	if p := principal.FromContext(ctx); p != (principal.Principal{}) {
 		return p
 	}
-	return s.user("")
+	return s.user
 }
 
 // GetCallerIdentity returns who signed the request.

@@ -34,7 +34,8 @@ type request struct {
 	id      string // answered as x-amzn-RequestId
 	service *service
 	body    []byte
-	routed  *routed // by the REST protocol, once it has looked
+	route   *route            // of the REST protocol, once the operation is known
+	labels  map[string]string // in its path
 }
 
 // A response is what a protocol makes of an output or an error.
@@ -176,7 +177,7 @@ func contentType(r *http.Request) string {
 // readBody reads a request's body, which SDKs compress where it is large.
 func readBody(r *request) ([]byte, error) {
 	limit := cmp.Or(r.service.bodyLimit, defaultBodyLimit)
-	b, err := readLimited(r.Body, limit)
+	b, err := readLimited(r.Body, r.ContentLength, limit)
 	if err != nil || r.Header.Get("Content-Encoding") == "" {
 		return b, err
 	}
@@ -190,22 +191,25 @@ func readBody(r *request) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the compressed request: %w", err)
 	}
-	return readLimited(z, limit)
+	return readLimited(z, -1, limit)
 }
 
-func readLimited(r io.Reader, limit int64) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err != nil {
+// readLimited reads at most limit bytes. size is how many there will be, or -1
+// where that is not known.
+func readLimited(r io.Reader, size, limit int64) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(int(min(max(size, 0), limit)) + bytes.MinRead)
+	if _, err := b.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
 		return nil, fmt.Errorf("reading the request: %w", err)
 	}
-	if int64(len(b)) > limit {
+	if int64(b.Len()) > limit {
 		return nil, &smithy.GenericAPIError{
 			Code:    "RequestEntityTooLargeException",
 			Message: fmt.Sprintf("Request must be smaller than %d bytes", limit),
 			Fault:   smithy.FaultClient,
 		}
 	}
-	return b, nil
+	return b.Bytes(), nil
 }
 
 // write sends an answer. A client that has gone is no error of ours.

@@ -45,68 +45,65 @@ func newRoute(schema *smithy.Schema) (route, error) {
 // segments splits a path; a slash at its end means nothing.
 func segments(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }
 
-// match returns the labels' values, and how specific the match is: paths of
-// one form differ in how much of them is literal.
-func (rt route) match(method string, path []string, query url.Values) (labels map[string]string, score int, ok bool) {
+// score returns how specific a match is, or -1 if there is none: paths of one
+// form differ in how much of them is literal.
+func (rt route) score(method string, path []string, query url.Values) int {
 	if method != rt.method || len(path) != len(rt.segments) {
-		return nil, 0, false
+		return -1
 	}
+	score := 0
 	for k, v := range rt.query {
 		if query.Get(k) != v[0] {
-			return nil, 0, false
+			return -1
 		}
 		score++
 	}
-	labels = map[string]string{}
 	for i, s := range rt.segments {
-		name, label := strings.CutPrefix(s, "{")
-		if !label {
-			if s != path[i] {
-				return nil, 0, false
+		switch {
+		case strings.HasPrefix(s, "{"):
+			if path[i] == "" {
+				return -1
 			}
+		case s != path[i]:
+			return -1
+		default:
 			score++
-			continue
 		}
-		value, err := url.PathUnescape(path[i])
-		if err != nil || value == "" {
-			return nil, 0, false
-		}
-		labels[strings.TrimSuffix(name, "}")] = value
 	}
-	return labels, score, true
+	return score
 }
 
-// routed is the route of a request and the values in its path.
-type routed struct {
-	route  route
-	labels map[string]string
-	ok     bool // there is one
-}
-
-// find returns the route of a request. It looks for it once.
-func (restProtocol) find(r *request) (best route, labels map[string]string, ok bool) {
-	if r.routed == nil {
-		r.routed = &routed{}
-		path, query, most := segments(r.URL.EscapedPath()), r.URL.Query(), -1
-		for _, rt := range r.service.routes {
-			if l, score, matches := rt.match(r.Method, path, query); matches && score > most {
-				*r.routed, most = routed{route: rt, labels: l, ok: true}, score
+// labels returns the values in a path that the route matches.
+func (rt route) labels(path []string) map[string]string {
+	labels := map[string]string{}
+	for i, s := range rt.segments {
+		if name, label := strings.CutPrefix(s, "{"); label {
+			value, err := url.PathUnescape(path[i])
+			if err != nil { // url.URL.EscapedPath writes no such path
+				value = path[i]
 			}
+			labels[strings.TrimSuffix(name, "}")] = value
 		}
 	}
-	return r.routed.route, r.routed.labels, r.routed.ok
+	return labels
 }
 
-func (p restProtocol) operation(r *request) (string, error) {
-	rt, _, ok := p.find(r)
-	if !ok {
+// operation keeps the route and the labels of r, which decode and encode need.
+func (restProtocol) operation(r *request) (string, error) {
+	path, query, most := segments(r.URL.EscapedPath()), r.URL.Query(), -1
+	for i := range r.service.routes {
+		if score := r.service.routes[i].score(r.Method, path, query); score > most {
+			r.route, most = &r.service.routes[i], score
+		}
+	}
+	if r.route == nil {
 		return "", unsupported(r.service.name, r.Method+" "+abbreviate(r.URL.Path))
 	}
-	return rt.operation, nil
+	r.labels = r.route.labels(path)
+	return r.route.operation, nil
 }
 
-func (p restProtocol) decode(r *request, op *operation, in reflect.Value) error {
-	_, labels, _ := p.find(r)
+func (restProtocol) decode(r *request, op *operation, in reflect.Value) error {
 	query := r.URL.Query()
 	payload := false
 	for _, f := range op.input.fields {
@@ -114,7 +111,7 @@ func (p restProtocol) decode(r *request, op *operation, in reflect.Value) error 
 		var values []string
 		switch f.location {
 		case inLabel:
-			values = []string{labels[f.bound]}
+			values = []string{r.labels[f.bound]}
 		case inQuery:
 			values = query[f.bound]
 		case inHeader:
@@ -180,9 +177,8 @@ func decodePayload(body []byte, f field, dst reflect.Value) error {
 	}
 }
 
-func (p restProtocol) encode(r *request, op *operation, out reflect.Value) (response, error) {
-	rt, _, _ := p.find(r)
-	a := response{status: rt.status, header: http.Header{"Content-Type": {"application/json"}}}
+func (restProtocol) encode(r *request, op *operation, out reflect.Value) (response, error) {
+	a := response{status: r.route.status, header: http.Header{"Content-Type": {"application/json"}}}
 	payload, members := false, false
 	for _, f := range op.output.fields {
 		v := out.Field(f.index)
