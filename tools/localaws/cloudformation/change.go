@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/google/uuid"
 )
 
 var namePattern = regexp.MustCompile(`^[a-zA-Z][-a-zA-Z0-9]{0,127}$`)
@@ -218,7 +219,7 @@ func (s *Service) DeleteStack(ctx context.Context, in *awscfn.DeleteStackInput) 
 	}
 	retain := slices.Clone(in.RetainResources)
 	if previous == nil && len(st.owned) == 0 { // nothing to wait for, such as for a stack under review
-		op.service, op.id = s, newID()
+		op.service, op.id = s, uuid.NewString()
 		s.setStatus(st, op, types.StackStatusDeleteInProgress, "User Initiated")
 		op.deleted()
 		return out, nil

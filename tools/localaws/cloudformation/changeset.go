@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/google/uuid"
 )
 
 const noChanges = "The submitted information didn't contain changes. Submit different information to create a change set."
@@ -104,7 +105,7 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *awscfn.CreateChangeSe
 		return nil, err
 	}
 	c := &changeSet{
-		id:          s.account.ARN("cloudformation", "changeSet/"+*in.ChangeSetName+"/"+newID()),
+		id:          s.account.ARN("cloudformation", "changeSet/"+*in.ChangeSetName+"/"+uuid.NewString()),
 		name:        *in.ChangeSetName,
 		description: in.Description,
 		created:     s.stamp(),

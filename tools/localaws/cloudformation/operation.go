@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"github.com/google/uuid"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/template"
 	"github.com/magewright/magewright/tools/localaws/principal"
@@ -41,7 +42,7 @@ type operation struct {
 // start makes op the stack's running operation. The service is locked, and
 // stays so until the stack's status tells of the operation.
 func (s *Service) start(ctx context.Context, op *operation, kind types.OperationType, run func(context.Context)) {
-	op.service, op.id, op.failed, op.done = s, newID(), map[string]bool{}, make(chan struct{})
+	op.service, op.id, op.failed, op.done = s, uuid.NewString(), map[string]bool{}, make(chan struct{})
 	op.stack.running = op
 	op.stack.operations = append([]types.OperationEntry{{OperationId: aws.String(op.id), OperationType: kind}}, op.stack.operations...)
 	if op.target != nil && op.target.roleARN != nil {
@@ -288,7 +289,7 @@ func (op *operation) request(r *record, old *record) *resource.Request {
 		Properties:   clone(r.properties),
 		UpdatePolicy: clone(r.updatePolicy),
 		Tags:         maps.Clone(r.tags),
-		Token:        newID(),
+		Token:        uuid.NewString(),
 	}
 	if old != nil {
 		q.OldProperties = clone(old.properties)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/google/uuid"
 )
 
 const stackType = "AWS::CloudFormation::Stack"
@@ -111,7 +112,7 @@ func (s *Service) addStack(name, id string) *stack {
 }
 
 func (s *Service) newStackID(name string) string {
-	return s.account.ARN("cloudformation", "stack/"+name+"/"+newID())
+	return s.account.ARN("cloudformation", "stack/"+name+"/"+uuid.NewString())
 }
 
 // keepGood remembers the present state as the one to return to.
@@ -133,7 +134,7 @@ func (s *Service) setStatus(st *stack, op *operation, status types.StackStatus, 
 		PhysicalResourceId: aws.String(st.id),
 		ResourceType:       aws.String(stackType),
 		ResourceStatus:     types.ResourceStatus(status),
-	}, reason, newID())
+	}, reason, uuid.NewString())
 }
 
 // resourceEvent records what happened to one resource. The view of its

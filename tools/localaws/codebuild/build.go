@@ -10,6 +10,7 @@ import (
 	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
+	"github.com/google/uuid"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
@@ -100,7 +101,7 @@ func (s *Service) withinLimit(p cbtypes.Project) error {
 func (s *Service) newBuild(ctx context.Context, p cbtypes.Project, in *awscodebuild.StartBuildInput, pipeline *PipelineBuild) *build {
 	name := *p.Name
 	s.numbers[name]++
-	b := &build{uuid: newUUID(), project: p, variables: p.Environment.EnvironmentVariables, pipeline: pipeline, start: in, done: make(chan struct{})}
+	b := &build{uuid: uuid.NewString(), project: p, variables: p.Environment.EnvironmentVariables, pipeline: pipeline, start: in, done: make(chan struct{})}
 	id := name + ":" + b.uuid
 	started := s.now()
 	b.api = cbtypes.Build{

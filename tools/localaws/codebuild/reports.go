@@ -11,6 +11,7 @@ import (
 	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
+	"github.com/google/uuid"
 	"github.com/magewright/magewright/tools/buildspec"
 )
 
@@ -30,7 +31,7 @@ const (
 func (s *Service) addReports(b *build, reports []buildspec.Report) {
 	for _, r := range reports {
 		group := s.reportGroupOf(*b.project.Name, r.Group)
-		arn := strings.Replace(*group.Arn, ":report-group/", ":report/", 1) + ":" + newUUID()
+		arn := strings.Replace(*group.Arn, ":report-group/", ":report/", 1) + ":" + uuid.NewString()
 		created := s.now()
 		kept := &report{api: cbtypes.Report{
 			Arn:            aws.String(arn),

@@ -2,7 +2,6 @@ package codebuild
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -138,14 +137,6 @@ func invalid(format string, args ...any) error {
 
 func notFound(format string, args ...any) error {
 	return &cbtypes.ResourceNotFoundException{Message: aws.String(fmt.Sprintf(format, args...))}
-}
-
-// newUUID returns a random UUID, version 4.
-func newUUID() string {
-	var u [16]byte
-	_, _ = rand.Read(u[:]) // never fails
-	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }
 
 // pageSize is how many results AWS returns at a time.

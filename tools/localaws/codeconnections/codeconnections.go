@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/google/uuid"
 	"github.com/magewright/magewright/tools/localaws/account"
 )
 
@@ -78,12 +79,6 @@ func random(n int) string {
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // never fails
 	return hex.EncodeToString(b)
-}
-
-// newID returns a random UUID.
-func newID() string {
-	h := random(16)
-	return h[:8] + "-" + h[8:12] + "-4" + h[13:16] + "-a" + h[17:20] + "-" + h[20:]
 }
 
 func (s *Service) arn(service, resource string) string { return s.account.ARN(service, resource) }
@@ -186,7 +181,7 @@ func (s *Service) createConnection(service, name, provider, hostARN string, know
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &connection{arn: s.arn(service, "connection/"+newID()), name: name, provider: provider, host: hostARN, status: pending, tags: tags}
+	c := &connection{arn: s.arn(service, "connection/"+uuid.NewString()), name: name, provider: provider, host: hostARN, status: pending, tags: tags}
 	switch {
 	case hostARN != "":
 		h, err := s.host(hostARN)

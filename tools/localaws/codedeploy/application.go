@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscodedeploy "github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	"github.com/google/uuid"
 )
 
 type application struct {
@@ -44,7 +45,7 @@ func (s *Service) CreateApplication(_ context.Context, in *awscodedeploy.CreateA
 	}
 	s.applications[name] = &application{
 		info: types.ApplicationInfo{
-			ApplicationId:   aws.String(newUUID()),
+			ApplicationId:   aws.String(uuid.NewString()),
 			ApplicationName: aws.String(name),
 			ComputePlatform: types.ComputePlatformLambda,
 			CreateTime:      aws.Time(s.account.Clock.Now()),

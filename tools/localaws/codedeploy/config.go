@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscodedeploy "github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	"github.com/google/uuid"
 )
 
 // Names of predefined deployment configurations.
@@ -148,7 +149,7 @@ func (s *Service) CreateDeploymentConfig(_ context.Context, in *awscodedeploy.Cr
 	s.configs[name] = &types.DeploymentConfigInfo{
 		ComputePlatform:      types.ComputePlatformLambda,
 		CreateTime:           aws.Time(s.account.Clock.Now()),
-		DeploymentConfigId:   aws.String(newUUID()),
+		DeploymentConfigId:   aws.String(uuid.NewString()),
 		DeploymentConfigName: aws.String(name),
 		TrafficRoutingConfig: copyRouting(in.TrafficRoutingConfig),
 	}

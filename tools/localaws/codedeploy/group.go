@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscodedeploy "github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	"github.com/google/uuid"
 )
 
 type group struct {
@@ -64,7 +65,7 @@ func (s *Service) CreateDeploymentGroup(_ context.Context, in *awscodedeploy.Cre
 		ApplicationName:      in.ApplicationName,
 		ComputePlatform:      types.ComputePlatformLambda,
 		DeploymentConfigName: aws.String(allAtOnce),
-		DeploymentGroupId:    aws.String(newUUID()),
+		DeploymentGroupId:    aws.String(uuid.NewString()),
 		DeploymentGroupName:  aws.String(name),
 		DeploymentStyle:      lambdaStyle(),
 	}

@@ -11,7 +11,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"fmt"
 	"math/big"
 	"strings"
 	"sync"
@@ -133,13 +132,6 @@ func newDeploymentID() string {
 		b.WriteByte(idAlphabet[n.Int64()])
 	}
 	return b.String()
-}
-
-// newUUID returns a random id as AWS gives to applications and groups.
-func newUUID() string {
-	b := random(16)
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // newExecutionID returns the id of a hook's execution: opaque, and long enough

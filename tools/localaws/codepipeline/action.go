@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/google/uuid"
 )
 
 // errAbandoned is why the context of an abandoned action ends.
@@ -86,7 +87,7 @@ func (s *Service) begin(r *stageRun, d *types.ActionDeclaration) {
 	name := aws.ToString(d.Name)
 	now := s.account.Clock.Now()
 	a := &actionRun{
-		id: newID(), execution: e, stage: r.name(), declaration: d, status: types.ActionExecutionStatusInProgress, started: now, updated: now,
+		id: uuid.NewString(), execution: e, stage: r.name(), declaration: d, status: types.ActionExecutionStatusInProgress, started: now, updated: now,
 	}
 	store := storeOf(e.structure)
 	for _, output := range d.OutputArtifacts {
@@ -100,7 +101,7 @@ func (s *Service) begin(r *stageRun, d *types.ActionDeclaration) {
 	a.cancel = cancel
 	t := typeOf(d)
 	if t.category == types.ActionCategoryApproval {
-		a.token, a.decision = newID(), make(chan decision, 1)
+		a.token, a.decision = uuid.NewString(), make(chan decision, 1)
 		a.result.externalID = a.token
 	}
 

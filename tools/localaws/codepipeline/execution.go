@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscodepipeline "github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/google/uuid"
 )
 
 // maxConcurrent is how many executions of a QUEUED or PARALLEL pipeline may be
@@ -127,7 +128,7 @@ func (s *Service) start(p *pipeline, trigger types.ExecutionTrigger, given []typ
 func (s *Service) add(p *pipeline, kind types.ExecutionType, trigger types.ExecutionTrigger) *execution {
 	now := s.account.Clock.Now()
 	e := &execution{
-		id: newID(), order: len(p.executions), pipeline: p, structure: p.structure(), kind: kind, trigger: trigger, attempt: 1,
+		id: uuid.NewString(), order: len(p.executions), pipeline: p, structure: p.structure(), kind: kind, trigger: trigger, attempt: 1,
 		status: types.PipelineExecutionStatusInProgress, started: now, updated: now,
 		variables: variables{}, artifacts: map[string]artifact{}, runs: map[string]*stageRun{}, ended: make(chan struct{}),
 	}

@@ -4,8 +4,6 @@ package events
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +21,7 @@ import (
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/smithy-go"
 
+	"github.com/google/uuid"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/principal"
@@ -101,15 +100,6 @@ func (s *Service) bus(name *string) error {
 	return nil
 }
 
-// newID returns a random UUID.
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
-}
-
 var sourceName = regexp.MustCompile(`^[^\s]{1,256}$`)
 
 const maxEntry = 1 << 20 // bytes of one event
@@ -173,7 +163,7 @@ func (s *Service) event(ctx context.Context, entry types.PutEventsRequestEntry) 
 		resources = append(resources, resource)
 	}
 	return map[string]any{
-		"version": "0", "id": newID(), "detail-type": *entry.DetailType, "source": source, "account": s.account.ID,
+		"version": "0", "id": uuid.NewString(), "detail-type": *entry.DetailType, "source": source, "account": s.account.ID,
 		"time": at.UTC().Format(time.RFC3339), "region": s.account.Region, "resources": resources, "detail": detail,
 	}, nil
 }

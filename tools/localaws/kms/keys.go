@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/google/uuid"
 )
 
 // newKey makes a key with new material.
@@ -18,7 +19,7 @@ func (s *Service) newKey(spec types.KeySpec, usage types.KeyUsageType) (*key, er
 	if err != nil {
 		return nil, err
 	}
-	id := newID()
+	id := uuid.NewString()
 	return &key{
 		id: id, arn: s.account.ARN("kms", "key/"+id), spec: spec, usage: usage, manager: types.KeyManagerTypeCustomer, state: types.KeyStateEnabled,
 		created: s.account.Clock.Now().UTC(), policy: s.defaultPolicy(), tags: map[string]string{}, material: m,

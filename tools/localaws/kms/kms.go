@@ -6,8 +6,6 @@
 package kms
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -57,16 +55,6 @@ type key struct {
 type alias struct {
 	name, target      string
 	created, modified time.Time
-}
-
-// newID returns a random UUID, which is what key ids are.
-func newID() string {
-	var b [16]byte
-	// rand.Read never fails: https://pkg.go.dev/crypto/rand#Read.
-	_, _ = rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
 func (s *Service) aliasARN(name string) string { return s.account.ARN("kms", name) }

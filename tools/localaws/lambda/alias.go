@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/google/uuid"
 )
 
 // An alias is a name for a version, or for two of them by weight.
@@ -90,7 +91,7 @@ func (s *Service) CreateAlias(_ context.Context, in *awslambda.CreateAliasInput)
 	if err != nil {
 		return nil, err
 	}
-	a := &alias{name: *in.Name, description: aws.ToString(in.Description), version: *in.FunctionVersion, revision: newUUID()}
+	a := &alias{name: *in.Name, description: aws.ToString(in.Description), version: *in.FunctionVersion, revision: uuid.NewString()}
 	if in.RoutingConfig != nil {
 		a.weights = maps.Clone(in.RoutingConfig.AdditionalVersionWeights)
 	}
@@ -155,7 +156,7 @@ func (s *Service) UpdateAlias(_ context.Context, in *awslambda.UpdateAliasInput)
 	if err := s.check(f, &a); err != nil {
 		return nil, err
 	}
-	a.revision = newUUID()
+	a.revision = uuid.NewString()
 	f.aliases[a.name] = &a
 	c := s.describeAlias(f, &a)
 	return &awslambda.UpdateAliasOutput{

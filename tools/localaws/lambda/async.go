@@ -12,6 +12,7 @@ import (
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 
+	"github.com/google/uuid"
 	"github.com/magewright/magewright/tools/clock"
 )
 
@@ -35,7 +36,7 @@ func (s *Service) enqueue(ref reference, ev event) error {
 		return err
 	}
 	if ev.id == "" {
-		ev.id = newUUID()
+		ev.id = uuid.NewString()
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()

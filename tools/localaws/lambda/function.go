@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/google/uuid"
 )
 
 // timestamp is the layout of Lambda's times, always in UTC.
@@ -70,7 +71,7 @@ func (s *Service) newLatest(f *function, c *code, set settings) *version {
 		arn:      s.arn(f.name, ""),
 		code:     c,
 		settings: set,
-		revision: newUUID(),
+		revision: uuid.NewString(),
 		modified: s.account.Clock.Now().UTC().Format(timestamp),
 		function: f,
 	}

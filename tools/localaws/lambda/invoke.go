@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/google/uuid"
 )
 
 // initLimit is how long the first initialization of an environment may take.
@@ -211,7 +212,7 @@ func (s *Service) invoke(ref reference, ev event) (result, error) {
 		done: make(chan answer, 1),
 	}
 	if inv.id == "" {
-		inv.id = newUUID()
+		inv.id = uuid.NewString()
 	}
 	if inv.trace == "" {
 		inv.trace = newTrace(now)

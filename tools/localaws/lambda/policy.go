@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/google/uuid"
 )
 
 // A policy is the resource-based policy of a function, version or alias.
@@ -82,7 +83,7 @@ func (s *Service) AddPermission(_ context.Context, in *awslambda.AddPermissionIn
 	if err := s.checkQualifier(f, ref.qualifier); err != nil {
 		return nil, err
 	}
-	next := policy{revision: newUUID()}
+	next := policy{revision: uuid.NewString()}
 	if p := f.policies[ref.qualifier]; p != nil {
 		if err := checkRevision(in.RevisionId, p.revision); err != nil {
 			return nil, err
@@ -214,7 +215,7 @@ func (s *Service) RemovePermission(_ context.Context, in *awslambda.RemovePermis
 		return &awslambda.RemovePermissionOutput{}, nil
 	}
 	left := slices.Concat(p.statements[:i], p.statements[i+1:])
-	f.policies[ref.qualifier] = &policy{statements: left, revision: newUUID()}
+	f.policies[ref.qualifier] = &policy{statements: left, revision: uuid.NewString()}
 	return &awslambda.RemovePermissionOutput{}, nil
 }
 

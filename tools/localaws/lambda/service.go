@@ -216,21 +216,6 @@ func signal(wake chan<- struct{}) {
 	}
 }
 
-// newUUID returns a random identifier in the form of request and revision ids.
-func newUUID() string {
-	var b [16]byte
-	_, _ = crand.Read(b[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	var out [36]byte
-	hex.Encode(out[0:], b[0:4])
-	hex.Encode(out[9:], b[4:6])
-	hex.Encode(out[14:], b[6:8])
-	hex.Encode(out[19:], b[8:10])
-	hex.Encode(out[24:], b[10:16])
-	out[8], out[13], out[18], out[23] = '-', '-', '-', '-'
-	return string(out[:])
-}
-
 // randomHex returns n random bytes in hexadecimal digits.
 func randomHex(n int) string {
 	b := make([]byte, n)

@@ -17,6 +17,7 @@ import (
 
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/google/uuid"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
@@ -34,7 +35,7 @@ func (u *functionURL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (u *functionURL) answer(w http.ResponseWriter, r *http.Request, c *urlConfig) {
 	s := u.service
-	id, now := newUUID(), s.account.Clock.Now()
+	id, now := uuid.NewString(), s.account.Clock.Now()
 	trace := newTrace(now)
 	w.Header().Set("X-Amzn-Requestid", id)
 	w.Header().Set("X-Amzn-Trace-Id", trace)

@@ -8,6 +8,7 @@ import (
 
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/google/uuid"
 )
 
 // PublishVersion makes an unchangeable copy of $LATEST. Where neither code nor
@@ -56,7 +57,7 @@ func (s *Service) publish(f *function, description string) *version {
 	v.number = strconv.Itoa(f.last)
 	v.arn = s.arn(f.name, v.number)
 	v.settings.Description = description
-	v.revision = newUUID()
+	v.revision = uuid.NewString()
 	v.retired = false
 	f.published = append(f.published, &v)
 	return &v

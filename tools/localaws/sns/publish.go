@@ -20,6 +20,7 @@ import (
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
+	"github.com/google/uuid"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
@@ -67,7 +68,7 @@ func (s *Service) Publish(_ context.Context, in *awssns.PublishInput) (*awssns.P
 		return nil, err
 	}
 	m := Message{
-		ID: newID(), TopicARN: t.arn, Subject: aws.ToString(in.Subject), Body: body,
+		ID: uuid.NewString(), TopicARN: t.arn, Subject: aws.ToString(in.Subject), Body: body,
 		Attributes: maps.Clone(in.MessageAttributes), Published: s.account.Clock.Now().UTC(),
 	}
 	t.messages = append(t.messages, m)
@@ -131,7 +132,7 @@ func attributeText(v types.MessageAttributeValue) string {
 
 func (s *Service) confirmation(sub *subscription) notification {
 	return notification{
-		Type: "SubscriptionConfirmation", MessageID: newID(), Token: sub.token, TopicARN: sub.topic,
+		Type: "SubscriptionConfirmation", MessageID: uuid.NewString(), Token: sub.token, TopicARN: sub.topic,
 		Message:          "You have chosen to subscribe to the topic " + sub.topic + ".\nTo confirm the subscription, visit the SubscribeURL included in this message.",
 		SubscribeURL:     s.link("ConfirmSubscription", url.Values{"TopicArn": {sub.topic}, "Token": {sub.token}}),
 		Timestamp:        s.account.Clock.Now().UTC().Format(timestamp),

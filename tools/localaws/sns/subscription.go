@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"maps"
 	"net"
 	"net/url"
@@ -15,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+	"github.com/google/uuid"
 )
 
 type subscription struct {
@@ -25,15 +25,6 @@ type subscription struct {
 }
 
 const pendingARN = "PendingConfirmation"
-
-// newID returns a random UUID.
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
-}
 
 // checkEndpoint refuses what messages can't be or must not be delivered to.
 func (s *Service) checkEndpoint(protocol, endpoint string) error {
@@ -100,7 +91,7 @@ func (s *Service) Subscribe(_ context.Context, in *awssns.SubscribeInput) (*awss
 	}
 	fresh := sub == nil
 	if fresh {
-		sub = &subscription{arn: t.arn + ":" + newID(), topic: t.arn, protocol: protocol, endpoint: endpoint, token: rand.Text(), confirmed: protocol == "lambda"}
+		sub = &subscription{arn: t.arn + ":" + uuid.NewString(), topic: t.arn, protocol: protocol, endpoint: endpoint, token: rand.Text(), confirmed: protocol == "lambda"}
 	}
 	for name, value := range in.Attributes {
 		if err := sub.setAttribute(name, value); err != nil {

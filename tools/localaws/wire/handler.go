@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"compress/gzip"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
+	"github.com/google/uuid"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
 )
@@ -59,7 +59,7 @@ type protocol interface {
 // ServeHTTP implements [http.Handler].
 func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	start := h.account.Clock.Now()
-	id := newRequestID()
+	id := uuid.NewString()
 	w.Header().Set("x-amzn-RequestId", id)
 	w.Header().Set("Date", start.UTC().Format(http.TimeFormat))
 
@@ -229,12 +229,4 @@ func write(w http.ResponseWriter, a response) {
 		return
 	}
 	_, _ = w.Write(a.body)
-}
-
-// newRequestID returns a random UUID.
-func newRequestID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
