@@ -7,9 +7,7 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -110,11 +108,6 @@ func cutName(name string) (commit, kind, digest string) {
 		return found[1], found[2], found[3]
 	}
 	return "", "", ""
-}
-
-func digestOf(document []byte) string {
-	sum := sha256.Sum256(document)
-	return hex.EncodeToString(sum[:])
 }
 
 var fullHash = regexp.MustCompile(`^[0-9a-f]{40}$`)

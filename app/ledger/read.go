@@ -121,7 +121,7 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, link evidence.Link
 					fail(w, r, err)
 					return
 				}
-				digest = digestOf(first)
+				digest = evidence.Digest(first)
 			}
 			release.Evidence = append(release.Evidence, digest)
 		}
@@ -139,7 +139,7 @@ func (s *Server) bundle(ctx context.Context, commit, digest string) ([]byte, err
 	if !errors.Is(err, ErrNotFound) {
 		return bundle, err
 	}
-	if bundle, err = s.Store.Get(ctx, evidenceName(commit, "")); err == nil && digestOf(bundle) != digest {
+	if bundle, err = s.Store.Get(ctx, evidenceName(commit, "")); err == nil && evidence.Digest(bundle) != digest {
 		err = ErrNotFound
 	}
 	return bundle, err

@@ -37,8 +37,8 @@ func (s *Server) recordEvidence(w http.ResponseWriter, r *http.Request) {
 	// The first evidence of a commit has no digest in its name, so that S3
 	// itself refuses a second one there.
 	digest := r.PathValue("digest")
-	if digest != "" && digest != digestOf(document) {
-		refuse(w, http.StatusBadRequest, "the body's SHA-256 is %s, and the path says %q", digestOf(document), digest)
+	if digest != "" && digest != evidence.Digest(document) {
+		refuse(w, http.StatusBadRequest, "the body's SHA-256 is %s, and the path says %q", evidence.Digest(document), digest)
 		return
 	}
 	s.keep(w, r, evidenceName(commit, digest), document)
@@ -54,7 +54,7 @@ func (s *Server) recordDeployment(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if digest := digestOf(document); digest != r.PathValue("digest") {
+	if digest := evidence.Digest(document); digest != r.PathValue("digest") {
 		refuse(w, http.StatusBadRequest, "the body's SHA-256 is %s, and the path says %q", digest, r.PathValue("digest"))
 		return
 	}
@@ -62,7 +62,7 @@ func (s *Server) recordDeployment(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, "%v", err)
 		return
 	}
-	s.keep(w, r, prefix+commit+"/deployments/"+digestOf(document)+".json", document)
+	s.keep(w, r, prefix+commit+"/deployments/"+evidence.Digest(document)+".json", document)
 }
 
 // deployment reads the record of a deployment of commit.
@@ -109,7 +109,7 @@ func (s *Server) document(w http.ResponseWriter, r *http.Request, mediaType stri
 
 func (s *Server) keep(w http.ResponseWriter, r *http.Request, name string, document []byte) {
 	created, err := s.Store.Put(r.Context(), name, document)
-	answer := map[string]string{"digest": digestOf(document)}
+	answer := map[string]string{"digest": evidence.Digest(document)}
 	switch {
 	case err != nil:
 		fail(w, r, err)

@@ -136,7 +136,7 @@ func (b *bench) make(ctx context.Context, l large, cfg *project.Config) (evidenc
 	}
 	tests = evidence.Tests{Made: evidence.Made{FinishedOn: b.clock.Now(), Reports: map[string]string{}}, Result: evidence.TestsPassed, Passed: 1}
 	for _, name := range []string{"coverage.out", "sources.json"} {
-		if tests.Reports[name], err = evidence.Digest(filepath.Join(cfg.Evidence, name)); err != nil {
+		if tests.Reports[name], err = evidence.FileDigest(filepath.Join(cfg.Evidence, name)); err != nil {
 			return tests, err
 		}
 	}

@@ -70,7 +70,7 @@ func WriteBundle(ctx context.Context, w io.Writer, signer Signer, statements []S
 		if err != nil {
 			return fmt.Errorf("writing the bundle: %w", err)
 		}
-		summary.InputAttestations = append(summary.InputAttestations, Resource{URI: s.PredicateType, Digest: map[string]string{SHA256: hexSHA256(payload)}})
+		summary.InputAttestations = append(summary.InputAttestations, Resource{URI: s.PredicateType, Digest: map[string]string{SHA256: Digest(payload)}})
 		if err := encoder.Encode(sealed); err != nil {
 			return fmt.Errorf("writing the bundle: %w", err)
 		}

@@ -79,10 +79,11 @@ func (e Envelope) Open(ctx context.Context, key Key) (s Statement, digest string
 	if s.Type != StatementType {
 		return s, "", fmt.Errorf("reading the statement: its type is %q, not %s", s.Type, StatementType)
 	}
-	return s, hexSHA256(payload), nil
+	return s, Digest(payload), nil
 }
 
-func hexSHA256(data []byte) string {
+// Digest returns the SHA-256 of data in hexadecimal, as in-toto writes digests.
+func Digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }

@@ -45,7 +45,7 @@ func ParseKey(data []byte) (Key, error) {
 func (k Key) IsZero() bool { return k.public == nil }
 
 // ID is the key's id in envelopes: the SHA-256 of its DER, hexadecimal.
-func (k Key) ID() string { return hexSHA256(k.der) }
+func (k Key) ID() string { return Digest(k.der) }
 
 // PEM returns the key as a PEM block.
 func (k Key) PEM() []byte {

@@ -17,13 +17,13 @@ func Keep(dir, name, commit string, p Predicate) error {
 	return Write(dir, name, s)
 }
 
-// Digest returns the SHA-256 of a file, hexadecimal.
-func Digest(file string) (string, error) {
+// FileDigest is [Digest] of a file.
+func FileDigest(file string) (string, error) {
 	data, err := os.ReadFile(filepath.Clean(file))
 	if err != nil {
 		return "", fmt.Errorf("keeping evidence: %w", err)
 	}
-	return hexSHA256(data), nil
+	return Digest(data), nil
 }
 
 // Write keeps a statement in a file of dir, the evidence directory, as

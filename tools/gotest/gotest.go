@@ -100,7 +100,7 @@ func keep(cfg project.Config, results *Results, runErr error) error {
 	}
 	for _, name := range []string{"test.json", "junit.xml", "coverage.out", "sources.json"} {
 		// Where the tests could not be built there is no coverage.
-		if digest, err := evidence.Digest(filepath.Join(cfg.Evidence, name)); err == nil {
+		if digest, err := evidence.FileDigest(filepath.Join(cfg.Evidence, name)); err == nil {
 			tests.Reports[name] = digest
 		}
 	}

@@ -181,7 +181,7 @@ func TestProgram(t *testing.T) {
 			if want := []evidence.Suite{{Package: "example", Passed: 1}}; tests.Module != "example" || !slices.Equal(tests.Suites, want) {
 				t.Errorf("module %s, suites %+v", tests.Module, tests.Suites)
 			}
-			digest, err := evidence.Digest(filepath.Join(cfg.Evidence, "sources.json"))
+			digest, err := evidence.FileDigest(filepath.Join(cfg.Evidence, "sources.json"))
 			if err != nil || digest != tests.Reports["sources.json"] || tests.Reports["coverage.out"] == "" {
 				t.Errorf("reports %v, sources.json is %s, %v", tests.Reports, digest, err)
 			}

@@ -5,8 +5,6 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -27,7 +25,7 @@ type Ledger struct {
 // bundle again is no error, and where other evidence of the commit is kept
 // already, this one is kept beside it.
 func (l Ledger) PutEvidence(ctx context.Context, commit string, bundle []byte) (digest string, err error) {
-	digest = digestOf(bundle)
+	digest = evidence.Digest(bundle)
 	status, err := l.put(ctx, "releases/"+commit+"/evidence", "application/jsonl", bundle)
 	if status == http.StatusConflict {
 		_, err = l.put(ctx, "releases/"+commit+"/evidence/"+digest, "application/jsonl", bundle)
@@ -49,7 +47,7 @@ func (l Ledger) Record(ctx context.Context, commit, pkg string, d evidence.Deplo
 	if record, err = json.Marshal(sealed); err != nil {
 		return "", "", nil, fmt.Errorf("recording the deployment: %w", err)
 	}
-	digest = digestOf(record)
+	digest = evidence.Digest(record)
 	return "releases/" + commit + "/deployments/" + digest, digest, record, nil
 }
 
@@ -77,11 +75,6 @@ func (l Ledger) Link(ctx context.Context, commit, page string, expires time.Time
 		return "", err
 	}
 	return l.address("releases/" + commit + page + "?token=" + token), nil
-}
-
-func digestOf(document []byte) string {
-	sum := sha256.Sum256(document)
-	return hex.EncodeToString(sum[:])
 }
 
 func (l Ledger) address(path string) string { return strings.TrimSuffix(l.URL, "/") + "/" + path }

@@ -2,8 +2,6 @@ package readiness
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -37,8 +35,7 @@ func PlanOf(statements []evidence.Statement, when string) (Plan, error) {
 }
 
 func newPlan(text string) Plan {
-	sum := sha256.Sum256([]byte(text))
-	return Plan{text, hex.EncodeToString(sum[:])}
+	return Plan{text, evidence.Digest([]byte(text))}
 }
 
 // plan generates the plan. It is an error if what happens to production can't

@@ -1,9 +1,7 @@
 package readiness
 
 import (
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -151,8 +149,7 @@ func describeStatement(s evidence.Statement) (pageEvidence, error) {
 	if err != nil {
 		return e, fmt.Errorf("reading a statement of %s: %w", s.PredicateType, err)
 	}
-	sum := sha256.Sum256(payload)
-	e.Digest = hex.EncodeToString(sum[:])
+	e.Digest = evidence.Digest(payload)
 	return e, nil
 }
 

@@ -1,8 +1,6 @@
 package readiness
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -76,8 +74,7 @@ func DocumentDigest(document json.RawMessage) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading a document: %w", err)
 	}
-	sum := sha256.Sum256(canonical)
-	return hex.EncodeToString(sum[:]), nil
+	return evidence.Digest(canonical), nil
 }
 
 // policies: no stack and no module breaks a rule of the organisation.

@@ -1,8 +1,6 @@
 package readiness
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -124,8 +122,7 @@ func Fingerprint(template json.RawMessage) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading a template: %w", err)
 	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:]), nil
+	return evidence.Digest(data), nil
 }
 
 // anonymous returns a value with the types of resources in the place of their

@@ -101,7 +101,7 @@ func record(cfg project.Config, results []Check) error {
 	for _, r := range results {
 		security.Tools[r.Name] = r.Version
 		if r.State != Unknown {
-			if security.Reports[r.Report], err = evidence.Digest(filepath.Join(cfg.Evidence, r.Report)); err != nil {
+			if security.Reports[r.Report], err = evidence.FileDigest(filepath.Join(cfg.Evidence, r.Report)); err != nil {
 				return err
 			}
 		}
@@ -127,7 +127,7 @@ func pinned(ctx context.Context, cfg project.Config, modfile, module string) (st
 func digests(cfg project.Config, names ...string) (map[string]string, error) {
 	found := map[string]string{}
 	for _, name := range names {
-		digest, err := evidence.Digest(filepath.Join(cfg.Dir, name))
+		digest, err := evidence.FileDigest(filepath.Join(cfg.Dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -5,8 +5,6 @@ package verify
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -41,8 +39,7 @@ var ErrNoAssessment = errors.New("the bundle holds no assessment")
 
 // Read reads a bundle that key has signed.
 func Read(ctx context.Context, data []byte, key evidence.Key) (Bundle, error) {
-	sum := sha256.Sum256(data)
-	b := Bundle{Digest: hex.EncodeToString(sum[:])}
+	b := Bundle{Digest: evidence.Digest(data)}
 	statements, summary, err := evidence.ReadBundle(ctx, bytes.NewReader(data), key)
 	if err != nil {
 		return b, err

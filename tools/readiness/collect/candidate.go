@@ -3,8 +3,6 @@ package collect
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -152,8 +150,7 @@ func Policy(ctx context.Context, cfg project.Config, candidate readiness.Candida
 			errs = append(errs, err)
 			continue
 		}
-		sum := sha256.Sum256([]byte(text))
-		used.From, used.Digest = commit, hex.EncodeToString(sum[:])
+		used.From, used.Digest = commit, evidence.Digest([]byte(text))
 		if used.Policy, err = readiness.ParsePolicy([]byte(text)); err != nil {
 			return used, exit.Missing("git show "+commit+":"+readiness.PolicyFile, "commit %.12s: %w", commit, err)
 		}

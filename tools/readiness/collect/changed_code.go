@@ -3,8 +3,6 @@ package collect
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,8 +43,7 @@ func ChangedCode(ctx context.Context, e Env) (evidence.Predicate, error) {
 		if err != nil {
 			return nil, exit.Missing("go tool mage test", "reading what the tests cover: %s: %w", report.name, err)
 		}
-		sum := sha256.Sum256(data)
-		code.Reports[report.name] = hex.EncodeToString(sum[:])
+		code.Reports[report.name] = evidence.Digest(data)
 	}
 	from := emptyTree
 	if base := e.Candidate.Base; base != "" {

@@ -2,8 +2,6 @@ package collect
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +17,7 @@ import (
 	"golang.org/x/mod/sumdb/dirhash"
 
 	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
@@ -157,8 +156,7 @@ func licenceTexts(root string, dirs []string) ([]readiness.LicenceText, error) {
 			if err != nil {
 				return nil, err
 			}
-			sum := sha256.Sum256(data)
-			texts = append(texts, readiness.LicenceText{File: filepath.ToSlash(name), SHA256: hex.EncodeToString(sum[:]), Is: identify(data)})
+			texts = append(texts, readiness.LicenceText{File: filepath.ToSlash(name), SHA256: evidence.Digest(data), Is: identify(data)})
 		}
 	}
 	return texts, nil

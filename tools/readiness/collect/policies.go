@@ -3,8 +3,6 @@ package collect
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -95,8 +93,7 @@ func policyRules(ctx context.Context, e Env) (readiness.Policies, map[string]str
 			if err := show.Run(ctx, "git", "cat-file", "blob", commit+":"+name); err != nil {
 				return p, nil, fmt.Errorf("reading the rules of %.12s: %w", commit, err)
 			}
-			sum := sha256.Sum256(text.Bytes())
-			p.Files[name], rules[name] = hex.EncodeToString(sum[:]), text.String()
+			p.Files[name], rules[name] = evidence.Digest(text.Bytes()), text.String()
 		}
 		if p.From = commit; len(rules) > 0 {
 			return p, rules, nil

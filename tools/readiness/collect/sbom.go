@@ -36,7 +36,7 @@ func SBOM(ctx context.Context, e Env) (evidence.Predicate, error) {
 	if err := os.WriteFile(filepath.Clean(path), document, 0o600); err != nil {
 		return nil, fmt.Errorf("writing the bill of materials: %w", err)
 	}
-	digest, err := evidence.Digest(path)
+	digest, err := evidence.FileDigest(path)
 	if err != nil {
 		return nil, err
 	}
