@@ -60,13 +60,13 @@ func incomplete(text string) error {
 	return &smithy.GenericAPIError{Code: "IncompleteSignature", Message: text, Fault: smithy.FaultClient}
 }
 
-// authorize returns ctx with the request's principal. Only S3 serves
-// requests without a signature, and those only for reading.
+// authorize returns ctx with the request's principal. Without a signature only
+// S3 is read, and the links that a service sends are followed.
 func (h *handler) authorize(r *http.Request, c credential, s *service) (context.Context, error) {
 	ctx := r.Context()
 	if c == (credential{}) {
 		reads := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
-		if s.name != "s3" || !reads {
+		if (s.name != "s3" || !reads) && !s.linked(r) {
 			return nil, &smithy.GenericAPIError{
 				Code: "MissingAuthenticationToken", Message: "Request is missing Authentication Token", Fault: smithy.FaultClient,
 			}

@@ -121,7 +121,7 @@ func (h *handler) find(r *http.Request, c credential) *service {
 	if name == "" { // not signed: who is meant decides in which protocol we refuse
 		target, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 		for _, s := range h.services {
-			if target != "" && s.target == target {
+			if target != "" && s.target == target || s.linked(r) {
 				return s
 			}
 		}
@@ -133,6 +133,11 @@ func (h *handler) find(r *http.Request, c credential) *service {
 		return s
 	}
 	return &service{name: cmp.Or(name, "this service")}
+}
+
+// linked reports whether a request is that of a URL which the service sends.
+func (s *service) linked(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.URL.Path == "/" && s.links[r.URL.Query().Get("Action")]
 }
 
 // protocolOf returns the protocol in which a request is written. If the

@@ -28,6 +28,9 @@ type metadata struct {
 	irregular map[string]bool
 	rest      []*smithy.Schema // the operations of a REST-JSON service
 	bodyLimit int64            // bytes of a request's body
+	// links names the operations of awsQuery that need no signature, because
+	// the service sends people and programs their URLs.
+	links map[string]bool
 }
 
 const defaultBodyLimit = 16 << 20
@@ -68,7 +71,8 @@ var services = map[string]metadata{
 		namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
 	},
 	"secretsmanager": {target: "secretsmanager", json: "1.1"},
-	"sns": {namespace: "http://sns.amazonaws.com/doc/2010-03-31/", irregular: set(
+	// See https://docs.aws.amazon.com/sns/latest/api/API_ConfirmSubscription.html.
+	"sns": {namespace: "http://sns.amazonaws.com/doc/2010-03-31/", links: set("ConfirmSubscription", "Unsubscribe"), irregular: set(
 		"CheckIfPhoneNumberIsOptedOutInput.PhoneNumber", "CheckIfPhoneNumberIsOptedOutOutput.IsOptedOut",
 		"GetSMSAttributesInput.Attributes", "GetSMSAttributesOutput.Attributes",
 		"ListPhoneNumbersOptedOutInput.NextToken",
