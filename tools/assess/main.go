@@ -6,8 +6,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
-	"os"
 
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/exit"
@@ -18,11 +16,7 @@ import (
 func main() {
 	base := flag.String("base", "", "the release before: a commit, or none; default the latest tag, else the commit's parent")
 	flag.Parse()
-	err := target.Run(context.Background(), func(ctx context.Context, cfg project.Config) error {
+	exit.Now(target.Run(context.Background(), func(ctx context.Context, cfg project.Config) error {
 		return assess(ctx, cfg, *base, clock.System())
-	})
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "Error: %v\n", err)
-		os.Exit(exit.Status(err))
-	}
+	}))
 }

@@ -16,11 +16,7 @@ import (
 )
 
 func main() {
-	err := run(context.Background(), os.Args[1:], clock.System())
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "Error: %v\n", err)
-	}
-	os.Exit(exit.Status(err))
+	exit.Now(run(context.Background(), os.Args[1:], clock.System()))
 }
 
 func run(ctx context.Context, args []string, c clock.Clock) error {

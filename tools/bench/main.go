@@ -25,10 +25,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:])
 	stop()
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
-	}
-	os.Exit(exit.Status(err))
+	exit.Now(err)
 }
 
 // A measurement adds rows to the report. What it has added stays even if it

@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"os"
 	"os/signal"
 
@@ -23,8 +22,5 @@ func main() {
 		return run(ctx, cfg, *fault)
 	})
 	stop()
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "Error: %v\n", err)
-		os.Exit(exit.Status(err))
-	}
+	exit.Now(err)
 }

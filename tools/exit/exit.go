@@ -4,6 +4,7 @@ package exit
 import (
 	"errors"
 	"fmt"
+	"os"
 )
 
 // The exit codes of every target and program of this project. Mage itself
@@ -57,6 +58,14 @@ func Status(err error) int {
 		return e.Code
 	}
 	return Gate
+}
+
+// Now ends a program with the exit code for err, which it prints as Mage does.
+func Now(err error) {
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "Error: %v\n", err)
+	}
+	os.Exit(Status(err))
 }
 
 // Top returns err so that Mage sees its exit code: Mage asks only the

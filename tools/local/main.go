@@ -25,10 +25,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:])
 	stop()
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "local: %v\n", err)
-	}
-	os.Exit(exit.Status(err))
+	exit.Now(err)
 }
 
 func run(ctx context.Context, args []string) error {

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
@@ -16,11 +15,7 @@ import (
 )
 
 func main() {
-	err := run(context.Background())
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "Error: %v\n", err)
-	}
-	os.Exit(exit.Status(err))
+	exit.Now(run(context.Background()))
 }
 
 func run(ctx context.Context) error {

@@ -6,8 +6,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
-	"os"
 
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/exit"
@@ -23,15 +21,11 @@ func main() {
 	flag.BoolVar(&o.send, "send", false, "publish the plan to the stakeholders' topic, and record that")
 	flag.StringVar(&o.when, "when", readiness.DefaultWhen, "when production is deployed")
 	flag.Parse()
-	err := target.Run(context.Background(), func(ctx context.Context, cfg project.Config) error {
+	exit.Now(target.Run(context.Background(), func(ctx context.Context, cfg project.Config) error {
 		awsConfig, err := stack.Connect(ctx)
 		if err != nil {
 			return err
 		}
 		return run(ctx, cfg, awsConfig, o, clock.System())
-	})
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "Error: %v\n", err)
-		os.Exit(exit.Status(err))
-	}
+	}))
 }

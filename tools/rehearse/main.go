@@ -24,10 +24,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:])
 	stop()
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "rehearse: %v\n", err)
-	}
-	os.Exit(exit.Status(err))
+	exit.Now(err)
 }
 
 // options are the command line.
