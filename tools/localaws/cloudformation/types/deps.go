@@ -219,10 +219,12 @@ type Deployments interface {
 	UpdateDeploymentGroup(context.Context, *awscodedeploy.UpdateDeploymentGroupInput) (*awscodedeploy.UpdateDeploymentGroupOutput, error)
 	DeleteDeploymentGroup(context.Context, *awscodedeploy.DeleteDeploymentGroupInput) (*awscodedeploy.DeleteDeploymentGroupOutput, error)
 	CreateDeployment(context.Context, *awscodedeploy.CreateDeploymentInput) (*awscodedeploy.CreateDeploymentOutput, error)
+	StopDeployment(context.Context, *awscodedeploy.StopDeploymentInput) (*awscodedeploy.StopDeploymentOutput, error)
 	TagResource(context.Context, *awscodedeploy.TagResourceInput) (*awscodedeploy.TagResourceOutput, error)
 	UntagResource(context.Context, *awscodedeploy.UntagResourceInput) (*awscodedeploy.UntagResourceOutput, error)
 
-	// Wait returns a deployment once it has ended, however it ended.
+	// Wait returns a deployment once it has ended, however it ended, and with
+	// it the one that rolls it back by itself.
 	Wait(ctx context.Context, deploymentID string) (*codedeploytypes.DeploymentInfo, error)
 }
 

@@ -569,6 +569,10 @@ func (f fakeDeployments) UntagResource(_ context.Context, in *awscodedeploy.Unta
 	return call[awscodedeploy.UntagResourceOutput](f.recorder, "codedeploy", in)
 }
 
+func (f fakeDeployments) StopDeployment(_ context.Context, in *awscodedeploy.StopDeploymentInput) (*awscodedeploy.StopDeploymentOutput, error) {
+	return call[awscodedeploy.StopDeploymentOutput](f.recorder, "codedeploy", in)
+}
+
 func (f fakeDeployments) Wait(_ context.Context, id string) (*codedeploytypes.DeploymentInfo, error) {
 	return call[codedeploytypes.DeploymentInfo](f.recorder, "codedeploy", &waitInput{DeploymentID: id})
 }

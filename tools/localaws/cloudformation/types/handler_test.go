@@ -3,6 +3,7 @@ package types_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -263,5 +264,35 @@ func TestAlarmOfSomebodyElse(t *testing.T) {
 	}))
 	if err == nil || !strings.Contains(err.Error(), "errors already exists") || rec.counts["cloudwatch:PutMetricAlarm"] != 0 {
 		t.Errorf("Create = %v", err)
+	}
+}
+
+// Where the update ends before the shift does, because another resource failed
+// or somebody cancelled it, the shift must not go on behind its back.
+func TestAliasDeploymentThatIsAbandoned(t *testing.T) {
+	t.Parallel()
+	for name, stopping := range map[string]any{
+		"in progress":   nil,
+		"ended already": &codedeploytypes.DeploymentAlreadyCompletedException{},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		rec := newRecorder()
+		rec.answers["codedeploy:StopDeployment"] = stopping
+		rec.answers["codedeploy:Wait"] = func(call int, _ any) any {
+			if call == 1 {
+				cancel()
+				return context.Canceled
+			}
+			return &codedeploytypes.DeploymentInfo{Status: codedeploytypes.DeploymentStatusStopped}
+		}
+		if _, err := types.Registry(rec.deps())["AWS::Lambda::Alias"].Update(ctx, aliasUpdate()); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
+		calls := rec.taken()
+		if want := []string{
+			`codedeploy:Wait {"DeploymentID":"d-A"}`, `codedeploy:StopDeployment {"AutoRollbackEnabled":true,"DeploymentId":"d-A"}`, `codedeploy:Wait {"DeploymentID":"d-A"}`,
+		}; !slices.Equal(calls[max(0, len(calls)-3):], want) {
+			t.Errorf("%s: calls = %q, want %q at the end", name, calls, want)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package types
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -129,6 +130,9 @@ func (a aliases) shift(ctx context.Context, r *resource.Request, policy aliasUpd
 	}
 	id := aws.ToString(out.DeploymentId)
 	info, err := a.Deployments.Wait(ctx, id)
+	if ctx.Err() != nil {
+		return a.abandon(context.WithoutCancel(ctx), id, ctx.Err())
+	}
 	if err != nil {
 		return fmt.Errorf("waiting for deployment %s: %w", id, err)
 	}
@@ -146,6 +150,21 @@ func (a aliases) shift(ctx context.Context, r *resource.Request, policy aliasUpd
 		reason = aws.ToString(info.ErrorInformation.Message)
 	}
 	return failure(r, "InternalFailure", "%s failed. %s", id, reason)
+}
+
+// abandon stops a deployment that nobody wants any more, because another
+// resource failed or the update was cancelled, and waits until the alias is
+// back. Else it would go on and move the alias of a stack that was rolled back.
+// It returns the reason unless the alias can't be told to be back.
+func (a aliases) abandon(ctx context.Context, id string, reason error) error {
+	_, err := a.Deployments.StopDeployment(ctx, &awscodedeploy.StopDeploymentInput{DeploymentId: &id, AutoRollbackEnabled: aws.Bool(true)})
+	if _, ended := errors.AsType[*codedeploytypes.DeploymentAlreadyCompletedException](err); err != nil && !ended {
+		return fmt.Errorf("stopping deployment %s: %w", id, err)
+	}
+	if _, err := a.Deployments.Wait(ctx, id); err != nil {
+		return fmt.Errorf("waiting for deployment %s to stop: %w", id, err)
+	}
+	return reason
 }
 
 // appSpec returns the AppSpec file with which CloudFormation deploys.
