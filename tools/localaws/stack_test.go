@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -187,5 +188,19 @@ func TestStackUpdateThatAnAlarmStops(t *testing.T) {
 	must(last, err)
 	if took := last.DeploymentInfo.CompleteTime.Sub(*last.DeploymentInfo.StartTime); took < 5*time.Minute {
 		t.Errorf("the update did not wait: the shift took %v", took)
+	}
+
+	// An update that is cancelled in the middle of a shift stops that too.
+	update("d")
+	for at() != "3 true" {
+	}
+	must(stacks.CancelUpdateStack(ctx, &cloudformation.CancelUpdateStackInput{StackName: name}))
+	if status := await(); status != types.StackStatusUpdateRollbackComplete || at() != "3 false" {
+		t.Errorf("%s, alias at %s", status, at())
+	}
+	out, err = deployments.ListDeployments(ctx, &codedeploy.ListDeploymentsInput{IncludeOnlyStatuses: []codedeploytypes.DeploymentStatus{codedeploytypes.DeploymentStatusInProgress}})
+	must(out, err)
+	if len(out.Deployments) > 0 {
+		t.Errorf("deployments go on after the update was cancelled: %v", out.Deployments)
 	}
 }

@@ -165,6 +165,30 @@ func (s *Service) UpdateStack(ctx context.Context, in *awscfn.UpdateStackInput) 
 	return &awscfn.UpdateStackOutput{StackId: aws.String(st.id), OperationId: aws.String(op.id)}, nil
 }
 
+// CancelUpdateStack stops an update and rolls it back. What is in progress is
+// told to stop, a shift of an alias's traffic by CodeDeploy too.
+// See https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CancelUpdateStack.html.
+func (s *Service) CancelUpdateStack(_ context.Context, in *awscfn.CancelUpdateStackInput) (*awscfn.CancelUpdateStackOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.live(aws.ToString(in.StackName))
+	if st == nil {
+		return nil, stackDoesNotExist(aws.ToString(in.StackName))
+	}
+	if st.status != types.StackStatusUpdateInProgress || st.running == nil {
+		return nil, validationErrorf("CancelUpdateStack cannot be called from current stack status")
+	}
+	op := st.running
+	op.cancelled = true
+	if in.ClientRequestToken != nil {
+		op.token = in.ClientRequestToken
+	}
+	if op.stop != nil {
+		op.stop()
+	}
+	return &awscfn.CancelUpdateStackOutput{}, nil
+}
+
 // updatableStack returns the stack if it may be updated. The service is locked.
 func (s *Service) updatableStack(name string) (*stack, error) {
 	st := s.live(name)

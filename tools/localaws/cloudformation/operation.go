@@ -36,7 +36,11 @@ type operation struct {
 	// aborted is set when the stack's deletion was asked for meanwhile, which
 	// takes over from there. It is guarded by the service's mutex.
 	aborted bool
-	failed  map[string]bool // resources, by whether it was their creation
+	// stop ends the update's work on resources before its rollback; cancelled
+	// is set when somebody asked for that. Both are guarded by the mutex.
+	stop      context.CancelFunc
+	cancelled bool
+	failed    map[string]bool // resources, by whether it was their creation
 }
 
 // start makes op the stack's running operation. The service is locked, and
@@ -99,11 +103,27 @@ func (op *operation) run(ctx context.Context) {
 	if op.disableRollback {
 		mode = skipDependents
 	}
-	failed := walk(ctx, op.target.order(), func(name string) []string { return op.target.active[name].Needs }, mode, op.apply)
 	s := op.service
+	work, stop := context.WithCancel(ctx)
+	defer stop()
+	s.mu.Lock()
+	op.stop = stop
+	if op.cancelled {
+		stop()
+	}
+	s.mu.Unlock()
+	failed := walk(work, op.target.order(), func(name string) []string { return op.target.active[name].Needs }, mode, op.apply)
 	s.mu.Lock()
 	if op.aborted || s.life.Err() != nil {
 		s.mu.Unlock()
+		return
+	}
+	if op.cancelled {
+		if op.changeSet != nil {
+			op.changeSet.execution = types.ExecutionStatusExecuteFailed
+		}
+		s.mu.Unlock()
+		op.rollBackUpdate(ctx, "User Initiated", nil)
 		return
 	}
 	reason := op.failure(failed)
@@ -355,7 +375,7 @@ func (op *operation) create(ctx context.Context, wanted, old *record) error {
 		if old != nil && made.serial == 0 {
 			made.physicalID = old.physicalID
 		}
-		op.resourceFailedLocked(&made, old == nil, op.cancelled(ctx, old == nil, err))
+		op.resourceFailedLocked(&made, old == nil, interrupted(ctx, old == nil, err))
 		return err
 	}
 	st.records[made.logicalID] = &made
@@ -386,7 +406,7 @@ func (op *operation) update(ctx context.Context, wanted, old *record) error {
 	}
 	st.records[next.logicalID], st.owned[next.serial] = &next, &next
 	if err != nil {
-		op.resourceFailedLocked(&next, false, op.cancelled(ctx, false, err))
+		op.resourceFailedLocked(&next, false, interrupted(ctx, false, err))
 		return err
 	}
 	s.resourceEvent(st, op, &next, types.ResourceStatusUpdateComplete, "")
@@ -406,9 +426,9 @@ func (r *record) take(result *resource.Result, nextSerial func() int) {
 	}
 }
 
-// cancelled replaces the error of a resource that was stopped because another
-// one failed.
-func (op *operation) cancelled(ctx context.Context, creating bool, err error) error {
+// interrupted replaces the error of a resource that was stopped because another
+// one failed or the update was cancelled.
+func interrupted(ctx context.Context, creating bool, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}

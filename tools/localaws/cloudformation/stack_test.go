@@ -296,6 +296,64 @@ func TestContinueUpdateRollback(t *testing.T) {
 	}
 }
 
+// A cancelled update stops what is in progress and is rolled back.
+func TestCancelUpdate(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.create("one", chain)
+	from, name := b.count("one"), aws.String("one")
+	working := make(chan struct{})
+	b.world.meet = func(ctx context.Context, verb, id string) error {
+		if verb+" "+id != "update B" || ctx.Err() != nil {
+			return nil
+		}
+		select {
+		case <-working:
+			return nil // its rollback
+		default:
+		}
+		close(working)
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	cancel := &awscfn.CancelUpdateStackInput{StackName: name, ClientRequestToken: aws.String("token")}
+	const wrong = "CancelUpdateStack cannot be called from current stack status"
+	if _, err := b.CancelUpdateStack(t.Context(), cancel); err == nil || message(err) != wrong {
+		t.Errorf("cancelling without an update: %v", err)
+	}
+	changed := strings.NewReplacer("Value: 1", "Value: 10", "Value: 2", "Value: 20").Replace(chain)
+	if _, err := b.UpdateStack(t.Context(), &awscfn.UpdateStackInput{StackName: name, TemplateBody: &changed}); err != nil {
+		t.Fatal(err)
+	}
+	<-working
+	if _, err := b.CancelUpdateStack(t.Context(), cancel); err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, b.settled("one"), types.StackStatusUpdateRollbackComplete, "")
+	want := `one stack UPDATE_IN_PROGRESS: User Initiated
+A A-1 UPDATE_IN_PROGRESS
+A A-1 UPDATE_COMPLETE
+B B-2 UPDATE_IN_PROGRESS
+B B-2 UPDATE_FAILED: Resource update cancelled
+one stack UPDATE_ROLLBACK_IN_PROGRESS: User Initiated
+B B-2 UPDATE_IN_PROGRESS
+B B-2 UPDATE_COMPLETE
+A A-1 UPDATE_IN_PROGRESS
+A A-1 UPDATE_COMPLETE
+one stack UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS
+one stack UPDATE_ROLLBACK_COMPLETE
+`
+	if diff := cmp.Diff(want, b.events("one", from)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"A=1", "B=2", "C=3"}, b.world.contents()); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := b.CancelUpdateStack(t.Context(), cancel); err == nil || message(err) != wrong {
+		t.Errorf("cancelling what is rolled back: %v", err)
+	}
+}
+
 func TestDelete(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
