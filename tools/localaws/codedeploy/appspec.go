@@ -192,6 +192,13 @@ func (s *Service) readRevision(ctx context.Context, r *types.RevisionLocation) (
 			return nil, nil, invalid(err)
 		}
 		kept.AppSpecContent = &types.AppSpecContent{Content: aws.String(content), Sha256: sum}
+	case r.RevisionType == types.RevisionLocationTypeString && r.String_ != nil: // deprecated for AppSpecContent, and still taken
+		content = aws.ToString(r.String_.Content)
+		sum, err := checkDigest(content, r.String_.Sha256)
+		if err != nil {
+			return nil, nil, invalid(err)
+		}
+		kept.String_ = &types.RawString{Content: aws.String(content), Sha256: sum}
 	case r.RevisionType == types.RevisionLocationTypeS3 && r.S3Location != nil:
 		location := *r.S3Location
 		var err error
@@ -201,8 +208,6 @@ func (s *Service) readRevision(ctx context.Context, r *types.RevisionLocation) (
 		kept.S3Location = &location
 	case r.RevisionType == types.RevisionLocationTypeGitHub:
 		return nil, nil, unsupported("a revision in GitHub")
-	case r.RevisionType == types.RevisionLocationTypeString:
-		return nil, nil, unsupported("the deprecated revision type String")
 	default:
 		return nil, nil, &types.InvalidRevisionException{Message: aws.String(fmt.Sprintf("The revision of type %q has no location of that type.", r.RevisionType))}
 	}

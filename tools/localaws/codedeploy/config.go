@@ -113,8 +113,8 @@ func checkRouting(routing *types.TrafficRoutingConfig) error {
 	if percent < 1 || percent > 99 {
 		return invalid("The percentage must be between 1 and 99, not %d.", percent)
 	}
-	if interval < 1 {
-		return invalid("The interval must be at least 1 minute, not %d.", interval)
+	if most := int32(maxShift / time.Minute); interval < 1 || interval > most {
+		return invalid("The interval must be between 1 and %d minutes, not %d.", most, interval)
 	}
 	if all := steps(routing); all[len(all)-1].after > maxShift {
 		return invalid("The traffic shift must not take longer than %d hours.", int(maxShift.Hours()))

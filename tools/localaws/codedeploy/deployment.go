@@ -2,6 +2,7 @@ package codedeploy
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"time"
 
@@ -12,6 +13,16 @@ import (
 
 // A deployment moves one alias from one version to another. What is set when
 // it is created never changes; the rest belongs to the service's lock.
+//
+// Its status is Created until its work begins, then InProgress, and at last
+// Succeeded, Failed or Stopped. The other three of CodeDeploy's are for other
+// platforms: Queued, because a second deployment of a group is refused
+// (DeploymentLimitExceededException) and does not wait for the first; Ready,
+// because that waits for somebody to reroute traffic, and Baking, because that
+// is before what was replaced is terminated. Both waits are set by a
+// blueGreenDeploymentConfiguration, which a group for Lambda cannot have. See
+// https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_ContinueDeployment.html and
+// https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_BlueGreenDeploymentConfiguration.html.
 type deployment struct {
 	id       string
 	group    *group
@@ -122,9 +133,6 @@ func (d *deployment) status() types.TargetStatus {
 	}
 }
 
-// conflict is what a second deployment of a group is told.
-const conflict = "A conflicting deployment is in progress"
-
 // CreateDeployment starts a deployment.
 func (s *Service) CreateDeployment(ctx context.Context, in *awscodedeploy.CreateDeploymentInput) (*awscodedeploy.CreateDeploymentOutput, error) {
 	switch {
@@ -174,7 +182,7 @@ func (s *Service) CreateDeployment(ctx context.Context, in *awscodedeploy.Create
 		return nil, err
 	}
 	if g.active != nil {
-		return nil, &types.DeploymentLimitExceededException{Message: aws.String(conflict)}
+		return nil, &types.DeploymentLimitExceededException{Message: aws.String("The Deployment Group '" + *g.info.DeploymentGroupName + "' already has an active Deployment '" + g.active.id + "'")}
 	}
 	d := &deployment{
 		id:       newDeploymentID(),
@@ -204,6 +212,8 @@ func (s *Service) CreateDeployment(ctx context.Context, in *awscodedeploy.Create
 	return &awscodedeploy.CreateDeploymentOutput{DeploymentId: aws.String(d.id)}, nil
 }
 
+var deploymentID = regexp.MustCompile(`^d-[0-9A-Z]{9}$`)
+
 // deployment returns the deployment with that id. The service is locked.
 func (s *Service) deployment(id *string) (*deployment, error) {
 	n := aws.ToString(id)
@@ -211,6 +221,9 @@ func (s *Service) deployment(id *string) (*deployment, error) {
 		return nil, &types.DeploymentIdRequiredException{Message: aws.String("The deployment ID was not specified.")}
 	}
 	d := s.deployments[n]
+	if d == nil && !deploymentID.MatchString(n) {
+		return nil, &types.InvalidDeploymentIdException{Message: aws.String("Specified DeploymentId is not in the valid format: " + n)}
+	}
 	if d == nil {
 		return nil, &types.DeploymentDoesNotExistException{Message: aws.String("The deployment " + n + " could not be found")}
 	}
@@ -258,6 +271,9 @@ func (s *Service) ListDeployments(_ context.Context, in *awscodedeploy.ListDeplo
 		if !slices.Contains(status.Values(), status) {
 			return nil, &types.InvalidDeploymentStatusException{Message: aws.String(string(status) + " is not a deployment status.")}
 		}
+	}
+	if r := in.CreateTimeRange; r != nil && r.Start != nil && r.End != nil && r.End.Before(*r.Start) {
+		return nil, &types.InvalidTimeRangeException{Message: aws.String("The time range ends before it starts.")}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

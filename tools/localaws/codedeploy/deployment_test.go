@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -125,7 +126,7 @@ func TestHookReports(t *testing.T) {
 			deployment, execution string
 			status                types.LifecycleEventStatus
 		}{
-			{"d-UNKNOWN", execution, "Succeeded"}, {d, "other", "Succeeded"}, {d, execution, "Skipped"}, {d, execution, "Succeeded"}, {d, execution, "Failed"},
+			{"d-000000000", execution, "Succeeded"}, {d, "other", "Succeeded"}, {d, execution, "Skipped"}, {d, execution, "Succeeded"}, {d, execution, "Failed"},
 		} {
 			_, err := b.PutLifecycleEventHookExecutionStatus(context.Background(), &awscodedeploy.PutLifecycleEventHookExecutionStatusInput{
 				DeploymentId: &try.deployment, LifecycleEventHookExecutionId: &try.execution, Status: try.status,
@@ -147,16 +148,25 @@ func TestHookReports(t *testing.T) {
 // nobody has touched.
 func TestDeploymentOfWhatIsNotThere(t *testing.T) {
 	t.Parallel()
-	for spec, want := range map[string]string{
-		appspec("7", "8"):  "points to version 1, but the CurrentVersion in the AppSpec file is 7",
-		appspec("1", "99"): "Version 99 of the Lambda function function could not be read",
-		appspec("1", "1"):  "are both 1",
-		strings.Replace(appspec("1", "2"), "live", "gone", 1): "The alias gone",
+	const invalid = "The deployment failed because the AppSpec file that specifies the AWS Lambda deployment configuration is missing or has an invalid configuration."
+	for spec, want := range map[string]struct{ message, alias, detail string }{
+		appspec("7", "8"): {invalid + " The Lambda function alias version does not match the current version in AppSpec file.", "live",
+			"points to version 1, but the CurrentVersion in the AppSpec file is 7"},
+		appspec("1", "99"): {"Version 99 of the Lambda function function could not be read: ResourceNotFoundException: Function not found: function:99", "live", "Version 99"},
+		appspec("1", "1"):  {invalid, "live", "are both 1"},
+		strings.Replace(appspec("1", "2"), "live", "gone", 1): {invalid, "gone", "The alias gone"},
 	} {
 		b := newBench(t, nil)
 		info := b.deploy(spec)
-		if info.Status != types.DeploymentStatusFailed || !strings.Contains(*info.ErrorInformation.Message, want) || info.RollbackInfo != nil {
-			t.Errorf("%s, %v, rollback %v; want %q", info.Status, *info.ErrorInformation.Message, info.RollbackInfo, want)
+		if info.Status != types.DeploymentStatusFailed || *info.ErrorInformation.Message != want.message || info.RollbackInfo != nil {
+			t.Errorf("%s, %v, rollback %v; want %q", info.Status, *info.ErrorInformation.Message, info.RollbackInfo, want.message)
+		}
+		out, err := b.GetDeploymentTarget(t.Context(), &awscodedeploy.GetDeploymentTargetInput{DeploymentId: info.DeploymentId, TargetId: aws.String("function:" + want.alias)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := out.DeploymentTarget.LambdaTarget.LifecycleEvents[0].Diagnostics; d == nil || !strings.Contains(*d.Message, want.detail) {
+			t.Errorf("diagnostics %+v, want %q", d, want.detail)
 		}
 		if len(b.lambda.routes) != 1 {
 			t.Errorf("the alias was moved: %v", b.lambda.routes)
@@ -197,7 +207,7 @@ func TestConflictAndStop(t *testing.T) {
 	}
 	c.BlockUntil(1) // it waits for the second step
 	_, err = create(s, appspec("1", "3"))
-	if code(err) != "DeploymentLimitExceededException" || !strings.Contains(err.Error(), "A conflicting deployment is in progress") {
+	if code(err) != "DeploymentLimitExceededException" || !strings.Contains(err.Error(), "The Deployment Group 'group' already has an active Deployment '"+id+"'") {
 		t.Errorf("a second deployment: %v", err)
 	}
 	got, err := s.GetDeployment(t.Context(), &awscodedeploy.GetDeploymentInput{DeploymentId: &id})
@@ -317,6 +327,29 @@ func TestRevisions(t *testing.T) {
 	}
 }
 
+// The type String is deprecated, but AWS and its clients still have it.
+func TestStringRevision(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	deploy := func(sum *string) (*awscodedeploy.CreateDeploymentOutput, error) {
+		return b.CreateDeployment(t.Context(), &awscodedeploy.CreateDeploymentInput{
+			ApplicationName: aws.String("app"), DeploymentGroupName: aws.String("group"),
+			Revision: &types.RevisionLocation{RevisionType: types.RevisionLocationTypeString, String_: &types.RawString{Content: aws.String(appspec("1", "2")), Sha256: sum}},
+		})
+	}
+	if _, err := deploy(aws.String("0123")); code(err) != "InvalidRevisionException" {
+		t.Errorf("a digest that is not the content's: %v", err)
+	}
+	out, err := deploy(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := b.Wait(t.Context(), *out.DeploymentId)
+	if err != nil || info.Status != types.DeploymentStatusSucceeded || len(aws.ToString(info.Revision.String_.Sha256)) != 64 {
+		t.Errorf("%+v, %v", info, err)
+	}
+}
+
 type topic struct{ messages chan *awssns.PublishInput }
 
 func (p topic) Publish(_ context.Context, in *awssns.PublishInput) (*awssns.PublishOutput, error) {
@@ -376,10 +409,14 @@ func TestConfiguration(t *testing.T) {
 	try(b.CreateApplication(ctx, &awscodedeploy.CreateApplicationInput{ApplicationName: aws.String("app"), ComputePlatform: types.ComputePlatformLambda}))
 	try(b.GetApplication(ctx, &awscodedeploy.GetApplicationInput{ApplicationName: aws.String("other")}))
 	try(b.GetDeploymentGroup(ctx, &awscodedeploy.GetDeploymentGroupInput{ApplicationName: aws.String("app"), DeploymentGroupName: aws.String("other")}))
-	try(b.GetDeployment(ctx, &awscodedeploy.GetDeploymentInput{DeploymentId: aws.String("d-NONE")}))
+	try(b.GetDeployment(ctx, &awscodedeploy.GetDeploymentInput{DeploymentId: aws.String("d-000000000")}))
+	try(b.GetDeployment(ctx, &awscodedeploy.GetDeploymentInput{DeploymentId: aws.String("d-1")}))
+	try(b.ListDeployments(ctx, &awscodedeploy.ListDeploymentsInput{CreateTimeRange: &types.TimeRange{Start: aws.Time(noon), End: aws.Time(noon.Add(-1))}}))
 	try(b.DeleteDeploymentConfig(ctx, &awscodedeploy.DeleteDeploymentConfigInput{DeploymentConfigName: aws.String(allAtOnce)}))
 	try(b.CreateDeploymentConfig(ctx, &awscodedeploy.CreateDeploymentConfigInput{DeploymentConfigName: aws.String("c"), ComputePlatform: types.ComputePlatformLambda,
 		TrafficRoutingConfig: &types.TrafficRoutingConfig{Type: types.TrafficRoutingTypeTimeBasedLinear, TimeBasedLinear: &types.TimeBasedLinear{LinearPercentage: 1, LinearInterval: 60}}}))
+	try(b.CreateDeploymentConfig(ctx, &awscodedeploy.CreateDeploymentConfigInput{DeploymentConfigName: aws.String("c"), ComputePlatform: types.ComputePlatformLambda,
+		TrafficRoutingConfig: &types.TrafficRoutingConfig{Type: types.TrafficRoutingTypeTimeBasedCanary, TimeBasedCanary: &types.TimeBasedCanary{CanaryPercentage: 1, CanaryInterval: math.MaxInt32}}}))
 	update := &awscodedeploy.UpdateDeploymentGroupInput{ApplicationName: aws.String("app"), CurrentDeploymentGroupName: aws.String("group")}
 	with := func(change func(*awscodedeploy.UpdateDeploymentGroupInput)) {
 		in := *update
@@ -403,7 +440,7 @@ func TestConfiguration(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{
 		"InvalidComputePlatform", "ApplicationAlreadyExists", "ApplicationDoesNotExist", "DeploymentGroupDoesNotExist", "DeploymentDoesNotExist",
-		"InvalidOperation", "InvalidTrafficRoutingConfiguration", "InvalidDeploymentStyle", "DeploymentConfigDoesNotExist", "InvalidInput",
+		"InvalidDeploymentId", "InvalidTimeRange", "InvalidOperation", "InvalidTrafficRoutingConfiguration", "InvalidTrafficRoutingConfiguration", "InvalidDeploymentStyle", "DeploymentConfigDoesNotExist", "InvalidInput",
 		"InvalidAlarmConfig", "InvalidAutoRollbackConfig",
 	}, codes); diff != "" {
 		t.Error(diff)

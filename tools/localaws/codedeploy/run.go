@@ -112,27 +112,38 @@ func (s *Service) setEvent(d *deployment, i int, status types.LifecycleEventStat
 	d.updated = aws.Time(now)
 }
 
+// How AWS words that an AppSpec file does not fit the function; see
+// https://github.com/aws/serverless-application-model/issues/291. What does not
+// fit is in the diagnostics of the lifecycle event.
+const (
+	invalidAppSpec = "The deployment failed because the AppSpec file that specifies the AWS Lambda deployment configuration is missing or has an invalid configuration."
+	otherVersion   = invalidAppSpec + " The Lambda function alias version does not match the current version in AppSpec file."
+)
+
 // verify sees whether the function is as the AppSpec file says. Nothing has
 // been changed yet, so a failure leaves nothing to roll back.
 func (s *Service) verify(d *deployment) *failure {
 	spec := d.spec
-	wrong := func(code types.ErrorCode, format string, args ...any) *failure {
-		f := failed(code, format, args...)
+	wrong := func(code types.ErrorCode, message, detail string, args ...any) *failure {
+		f := failed(code, "%s", message)
+		f.detail = fmt.Sprintf(detail, args...)
 		f.untouched = true
 		return f
 	}
+	const configuration, function = types.ErrorCodeInvalidLambdaConfiguration, types.ErrorCodeInvalidLambdaFunction
 	alias, err := s.deps.Functions.GetAlias(s.ctx, &awslambda.GetAliasInput{FunctionName: &spec.function, Name: &spec.alias})
 	if err != nil {
-		return wrong(types.ErrorCodeInvalidLambdaConfiguration, "The alias %s of the Lambda function %s could not be read: %v", spec.alias, spec.function, err)
+		return wrong(configuration, invalidAppSpec, "The alias %s of the Lambda function %s could not be read: %v", spec.alias, spec.function, err)
 	}
 	if at := aws.ToString(alias.FunctionVersion); at != spec.current {
-		return wrong(types.ErrorCodeInvalidLambdaConfiguration, "The alias %s of the Lambda function %s points to version %s, but the CurrentVersion in the AppSpec file is %s.", spec.alias, spec.function, at, spec.current)
+		return wrong(configuration, otherVersion, "The alias %s of the Lambda function %s points to version %s, but the CurrentVersion in the AppSpec file is %s.", spec.alias, spec.function, at, spec.current)
 	}
 	if spec.current == spec.target {
-		return wrong(types.ErrorCodeInvalidLambdaConfiguration, "The CurrentVersion and the TargetVersion in the AppSpec file are both %s.", spec.current)
+		return wrong(configuration, invalidAppSpec, "The CurrentVersion and the TargetVersion in the AppSpec file are both %s.", spec.current)
 	}
 	if _, err := s.deps.Functions.GetFunction(s.ctx, &awslambda.GetFunctionInput{FunctionName: &spec.function, Qualifier: &spec.target}); err != nil {
-		return wrong(types.ErrorCodeInvalidLambdaFunction, "Version %s of the Lambda function %s could not be read: %v", spec.target, spec.function, err)
+		detail := fmt.Sprintf("Version %s of the Lambda function %s could not be read: %v", spec.target, spec.function, err)
+		return wrong(function, detail, "%s", detail)
 	}
 	return nil
 }

@@ -296,3 +296,14 @@ func TestAliasDeploymentThatIsAbandoned(t *testing.T) {
 		}
 	}
 }
+
+func TestAliasDeploymentBesideAnother(t *testing.T) {
+	t.Parallel()
+	rec := newRecorder()
+	rec.answers["codedeploy:CreateDeployment"] = &codedeploytypes.DeploymentLimitExceededException{}
+	_, err := types.Registry(rec.deps())["AWS::Lambda::Alias"].Update(t.Context(), aliasUpdate())
+	const want = `Resource handler returned message: "A conflicting deployment is in progress" (RequestToken: token-1, HandlerErrorCode: ResourceConflict)`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}

@@ -125,6 +125,10 @@ func (a aliases) shift(ctx context.Context, r *resource.Request, policy aliasUpd
 			AppSpecContent: &codedeploytypes.AppSpecContent{Content: aws.String(spec)},
 		},
 	})
+	if _, busy := errors.AsType[*codedeploytypes.DeploymentLimitExceededException](err); busy {
+		// https://github.com/aws/serverless-application-model/issues/291
+		return failure(r, "ResourceConflict", "A conflicting deployment is in progress")
+	}
 	if err != nil {
 		return err
 	}
