@@ -1,6 +1,7 @@
 package cloudwatch
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 )
 
 // The tables of "How alarm state is evaluated when data is missing" in AWS's
@@ -306,8 +308,8 @@ func TestPutMetricAlarmRefuses(t *testing.T) {
 		"Invalid arn syntax: ops":                   func(in *awscloudwatch.PutMetricAlarmInput) { in.OKActions = []string{"ops"} },
 		"stop is not supported by the embedded AWS": func(in *awscloudwatch.PutMetricAlarmInput) { in.OKActions = []string{"arn:aws:automate:r:ec2:x:stop"} },
 		"TreatMissingData is invalid":               func(in *awscloudwatch.PutMetricAlarmInput) { in.TreatMissingData = aws.String("fine") },
-		"the statistic tm90 is not supported": func(in *awscloudwatch.PutMetricAlarmInput) {
-			in.Statistic, in.ExtendedStatistic = "", aws.String("tm90")
+		`"tm101" for parameter Stat is not a valid`: func(in *awscloudwatch.PutMetricAlarmInput) {
+			in.Statistic, in.ExtendedStatistic = "", aws.String("tm101")
 		},
 	} {
 		in := errorsAlarm("a")
@@ -413,13 +415,37 @@ func TestCompositeAlarm(t *testing.T) {
 	for range 4 { // twice each
 		<-n.got
 	}
+	for rule, want := range map[string]types.StateValue{ // errors is in ALARM, latency p90 is OK
+		`AT_LEAST(1, ALARM, (errors, "latency p90"))`:     "ALARM",
+		`AT_LEAST(2, ALARM, (errors, "latency p90"))`:     "OK",
+		`AT_LEAST(2, NOT OK, (errors,"latency p90"))`:     "OK",
+		`AT_LEAST(50%, NOT OK, (errors, "latency p90"))`:  "ALARM",
+		`AT_LEAST(51%, ALARM, (errors, "latency p90"))`:   "OK",
+		`NOT AT_LEAST(100%, OK, (errors,"latency p90"))`:  "ALARM",
+		`AT_LEAST(1, OK, (errors)) OR OK("latency p90")`:  "ALARM",
+		`AT_LEAST(1, INSUFFICIENT_DATA, ("latency p90"))`: "OK",
+	} {
+		if err := compose("any", rule); err != nil {
+			t.Errorf("%s: %v", rule, err)
+		} else if got, _ := states(); got != want {
+			t.Errorf("%s is %s, want %s", rule, got, want)
+		}
+	}
 	for rule, want := range map[string]string{
-		"":                    "ends where a condition is expected",
-		"ALARM(nothing)":      "the alarm nothing does not exist",
-		"ALARM(errors":        "a closing parenthesis is missing",
-		"ALARM(errors) XOR 1": `unexpected "XOR"`,
-		"OK(top)":             "would depend on itself",
-		"ALARM(errors) OR":    "ends where a condition is expected",
+		"AT_LEAST(3, ALARM, (errors))":    "it names 1 alarms",
+		"AT_LEAST(0, ALARM, (errors))":    "neither a number from 1",
+		"AT_LEAST(101%, ALARM, (errors))": "neither a number from 1",
+		"AT_LEAST(1, ALERT, (errors))":    `"ALERT" is not a state`,
+		"AT_LEAST(1, ALARM, errors)":      `"(" is expected`,
+		"AT_LEAST(1, ALARM, (errors)":     `")" is expected`,
+		"AT_LEAST(1, ALARM, (nothing))":   "the alarm nothing does not exist",
+		"AT_LEAST(1, ALARM, (errors,))":   "the name of an alarm is expected",
+		"":                                "ends where a condition is expected",
+		"ALARM(nothing)":                  "the alarm nothing does not exist",
+		"ALARM(errors":                    "a closing parenthesis is missing",
+		"ALARM(errors) XOR 1":             `unexpected "XOR"`,
+		"OK(top)":                         "would depend on itself",
+		"ALARM(errors) OR":                "ends where a condition is expected",
 	} {
 		if err := compose("any", rule); code(err) != "ValidationError" || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", rule, err, want)
@@ -471,4 +497,77 @@ func TestDashboardsAndTags(t *testing.T) {
 	if _, err := s.ListTagsForResource(ctx, &awscloudwatch.ListTagsForResourceInput{ResourceARN: got.DashboardArn}); code(err) != "ResourceNotFoundException" {
 		t.Errorf("tags of a deleted dashboard: %v", err)
 	}
+}
+
+// What topics and functions get has the members that AWS sends, and no more.
+func TestNotifications(t *testing.T) {
+	t.Parallel()
+	f := &invoked{payloads: make(chan string, 10)}
+	s, c, n := newTest(t)
+	s.deps.Functions = f
+	actions := []string{"arn:aws:sns:us-east-1:000000000000:ops", "arn:aws:lambda:us-east-1:000000000000:function:pager"}
+	in := errorsAlarm("math")
+	in.MetricName, in.Namespace, in.Statistic, in.Period = nil, nil, "", nil
+	in.Metrics = []types.MetricDataQuery{
+		{Id: aws.String("m"), ReturnData: aws.Bool(false), MetricStat: &types.MetricStat{
+			Metric: &types.Metric{Namespace: aws.String("Test"), MetricName: aws.String("Errors"), Dimensions: dims("FunctionName", "f")},
+			Period: aws.Int32(60), Stat: aws.String("Sum")}},
+		{Id: aws.String("e"), Expression: aws.String("FILL(m, 0)"), Label: aws.String("errors")},
+	}
+	in.AlarmDescription, in.AlarmActions = aws.String("d"), actions
+	if _, err := s.PutMetricAlarm(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.PutCompositeAlarm(t.Context(), &awscloudwatch.PutCompositeAlarmInput{AlarmName: aws.String("both"), AlarmRule: aws.String("ALARM(math)"), AlarmActions: actions}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.SetAlarmState(t.Context(), &awscloudwatch.SetAlarmStateInput{AlarmName: in.AlarmName, StateValue: "ALARM", StateReason: aws.String("why")}); err != nil {
+		t.Fatal(err)
+	}
+	now := timestamp(c.Now())
+	const children = `"TriggeringChildren":[{"Arn":"arn:aws:cloudwatch:us-east-1:000000000000:alarm:math","State":{"Timestamp":"2026-08-08T12:00:00.000+0000","Value":"ALARM"}}]`
+	const metrics = `"Metrics":[{"Id":"m","MetricStat":{"Metric":{"Dimensions":[{"name":"FunctionName","value":"f"}],"MetricName":"Errors","Namespace":"Test"},"Period":60,"Stat":"Sum"},"ReturnData":false},` +
+		`{"Expression":"FILL(m, 0)","Id":"e","Label":"errors","ReturnData":true}]`
+	const event = `{"accountId":"000000000000","alarmArn":"arn:aws:cloudwatch:us-east-1:000000000000:alarm:math","alarmData":{"alarmName":"math",` +
+		`"configuration":{"description":"d","metrics":[{"id":"m","metricStat":{"metric":{"dimensions":{"FunctionName":"f"},"name":"Errors","namespace":"Test"},"period":60,"stat":"Sum"},"returnData":false},` +
+		`{"expression":"FILL(m, 0)","id":"e","label":"errors","returnData":true}]},` +
+		`"previousState":{"reason":"Unchecked: Initial alarm creation","timestamp":"NOW","value":"INSUFFICIENT_DATA"},"state":{"reason":"why","timestamp":"NOW","value":"ALARM"}},` +
+		`"region":"us-east-1","source":"aws.cloudwatch","time":"NOW"}`
+	var messages, events []string
+	for range 2 {
+		<-n.got
+		events = append(events, <-f.payloads)
+	}
+	for _, m := range n.messages {
+		messages = append(messages, *m.Message)
+	}
+	all := strings.Join(messages, "\n")
+	for _, want := range []string{children, metrics, `"AlarmRule":"ALARM(math)"`} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no message has %s: %s", want, all)
+		}
+	}
+	if want := strings.ReplaceAll(event, "NOW", now); !slices.Contains(events, want) {
+		t.Errorf("got  %s\nwant %s", events, want)
+	}
+	if !strings.Contains(strings.Join(events, ""), `"configuration":{"alarmRule":"ALARM(math)"}`) {
+		t.Errorf("no event of the composite alarm: %s", events)
+	}
+}
+
+type invoked struct{ payloads chan string }
+
+func (f *invoked) Invoke(_ context.Context, in *awslambda.InvokeInput) (*awslambda.InvokeOutput, error) {
+	f.payloads <- string(in.Payload)
+	return &awslambda.InvokeOutput{}, nil
+}
+
+func FuzzParseRule(f *testing.F) {
+	f.Add(`ALARM(a) OR NOT (OK("b c") AND AT_LEAST(50%, NOT OK, (a, "d,e")))`)
+	f.Fuzz(func(_ *testing.T, text string) {
+		rule, err := parseRule(text)
+		if err == nil { // it must be one that can be asked
+			rule.holds(func(string) types.StateValue { return types.StateValueOk })
+		}
+	})
 }

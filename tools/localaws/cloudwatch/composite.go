@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -90,20 +91,29 @@ func (s *Service) updateComposite(a *alarm) {
 	if state == a.state {
 		return
 	}
-	var causes []map[string]any
-	for _, name := range a.composite.children {
-		if child := s.alarms[name]; child != nil && child.state == types.StateValueAlarm {
-			causes = append(causes, map[string]any{
-				"arn":   child.arn,
-				"state": map[string]string{"value": string(child.state), "timestamp": timestamp(child.updated)},
-			})
-		}
+	causes := []map[string]any{}
+	for _, child := range s.alarming(a.composite) {
+		causes = append(causes, map[string]any{
+			"arn":   child.arn,
+			"state": map[string]string{"value": string(child.state), "timestamp": timestamp(child.updated)},
+		})
 	}
 	reason := a.arn + " transitioned to " + string(state)
 	if changed := s.latest(a.composite.children); changed != nil {
 		reason = fmt.Sprintf("%s transitioned to %s at %s", changed.arn, changed.state, changed.updated.UTC().Format("Monday 02 January, 2006 15:04:05 MST"))
 	}
 	s.transition(a, state, reason, marshal(map[string]any{"triggeringAlarms": causes}))
+}
+
+// alarming returns the children that are in ALARM.
+func (s *Service) alarming(r *compositeRule) []*alarm {
+	var found []*alarm
+	for _, name := range r.children {
+		if child := s.alarms[name]; child != nil && child.state == types.StateValueAlarm {
+			found = append(found, child)
+		}
+	}
+	return found
 }
 
 // latest returns the alarm among names that changed last.
@@ -125,8 +135,8 @@ func (s *Service) stateOf(name string) types.StateValue {
 }
 
 // parseRule parses a rule expression: ALARM(x), OK(x) and INSUFFICIENT_DATA(x)
-// for alarms by name or ARN, TRUE and FALSE, joined by AND, OR, NOT and
-// parentheses.
+// for alarms by name or ARN, AT_LEAST, TRUE and FALSE, joined by AND, OR, NOT
+// and parentheses. Names with blanks, commas or parentheses are in quotes.
 func parseRule(text string) (*compositeRule, error) {
 	p := &ruleParser{tokens: ruleTokens(text), rule: &compositeRule{text: text}}
 	holds, err := p.or(0)
@@ -152,7 +162,7 @@ func ruleTokens(text string) []string {
 	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
 		end := 1
 		switch text[0] {
-		case '(', ')':
+		case '(', ')', ',':
 		case '"':
 			if i := strings.IndexByte(text[1:], '"'); i >= 0 {
 				end = i + 2
@@ -160,7 +170,7 @@ func ruleTokens(text string) []string {
 				end = len(text)
 			}
 		default:
-			end = strings.IndexAny(text, "() \t\r\n\"")
+			end = strings.IndexAny(text, "(), \t\r\n\"")
 			if end < 0 {
 				end = len(text)
 			}
@@ -227,14 +237,17 @@ func (p *ruleParser) not(depth int) (condition, error) {
 	case "TRUE", "FALSE":
 		return func(func(string) types.StateValue) bool { return token == "TRUE" }, nil
 	case "ALARM", "OK", "INSUFFICIENT_DATA":
-		name, err := p.alarmName()
+		name, err := p.alarm()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", token, err)
 		}
-		if !slices.Contains(p.rule.children, name) {
-			p.rule.children = append(p.rule.children, name)
-		}
 		return func(state func(string) types.StateValue) bool { return state(name) == types.StateValue(token) }, nil
+	case "AT_LEAST":
+		holds, err := p.atLeast()
+		if err != nil {
+			return nil, fmt.Errorf("AT_LEAST: %w", err)
+		}
+		return holds, nil
 	case "":
 		return nil, fmt.Errorf("it ends where a condition is expected")
 	default:
@@ -242,12 +255,86 @@ func (p *ruleParser) not(depth int) (condition, error) {
 	}
 }
 
-// alarmName parses the alarm in parentheses: a name or an ARN, in quotes where
-// it has blanks or parentheses.
-func (p *ruleParser) alarmName() (string, error) {
+// atLeast parses what follows AT_LEAST: (2, ALARM, (a, b, c)). The threshold is
+// a number of the alarms or a percentage, the state may be negated by NOT.
+func (p *ruleParser) atLeast() (condition, error) {
+	if !p.accept("(") {
+		return nil, fmt.Errorf("a threshold, a state and alarms in parentheses are expected")
+	}
+	threshold := p.next()
+	digits, percent := strings.CutSuffix(threshold, "%")
+	least, err := strconv.Atoi(digits)
+	if err != nil || least < 1 || percent && least > 100 {
+		return nil, fmt.Errorf("%q is neither a number from 1 nor a percentage from 1%% to 100%%", threshold)
+	}
+	if err := p.expect(","); err != nil {
+		return nil, err
+	}
+	negated := p.accept("NOT")
+	state := types.StateValue(p.next())
+	if !slices.Contains(state.Values(), state) {
+		return nil, fmt.Errorf("%q is not a state", state)
+	}
+	if err := p.expect(","); err != nil {
+		return nil, err
+	}
+	if err := p.expect("("); err != nil {
+		return nil, err
+	}
+	var names []string
+	for more := true; more; more = p.accept(",") {
+		name, err := p.alarmName()
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	for range 2 {
+		if err := p.expect(")"); err != nil {
+			return nil, err
+		}
+	}
+	if !percent && least > len(names) {
+		return nil, fmt.Errorf("it names %d alarms, of which there are never %d", len(names), least)
+	}
+	return func(stateOf func(string) types.StateValue) bool {
+		n := 0
+		for _, name := range names {
+			if (stateOf(name) == state) != negated {
+				n++
+			}
+		}
+		if percent {
+			return 100*n >= least*len(names)
+		}
+		return n >= least
+	}, nil
+}
+
+func (p *ruleParser) expect(token string) error {
+	if !p.accept(token) {
+		return fmt.Errorf("%q is expected", token)
+	}
+	return nil
+}
+
+// alarm parses the alarm in parentheses.
+func (p *ruleParser) alarm() (string, error) {
 	if !p.accept("(") {
 		return "", fmt.Errorf("the name of an alarm in parentheses is expected")
 	}
+	name, err := p.alarmName()
+	if err != nil {
+		return "", err
+	}
+	if !p.accept(")") {
+		return "", fmt.Errorf("a closing parenthesis is missing after %s", name)
+	}
+	return name, nil
+}
+
+// alarmName parses a name or an ARN, and notes the alarm as one of the rule's.
+func (p *ruleParser) alarmName() (string, error) {
 	name := p.next()
 	if quoted, ok := strings.CutPrefix(name, `"`); ok {
 		var closed bool
@@ -255,14 +342,14 @@ func (p *ruleParser) alarmName() (string, error) {
 			return "", fmt.Errorf("a closing quote is missing")
 		}
 	}
-	if name == "" || name == ")" || name == "(" {
+	if name == "" || strings.Contains("(),", name) {
 		return "", fmt.Errorf("the name of an alarm is expected")
-	}
-	if !p.accept(")") {
-		return "", fmt.Errorf("a closing parenthesis is missing after %s", name)
 	}
 	if _, after, isARN := strings.Cut(name, ":alarm:"); isARN && strings.HasPrefix(name, "arn:") {
 		name = after
+	}
+	if !slices.Contains(p.rule.children, name) {
+		p.rule.children = append(p.rule.children, name)
 	}
 	return name, nil
 }

@@ -5,23 +5,29 @@ import (
 	"math"
 )
 
-// functions are those of metric math that are supported. SEARCH, the anomaly
-// detection band and the functions over past values are not.
-var functions map[string]func(*mathContext, []expression) (value, error)
+// functions are those of metric math that are supported. STDDEV, of which AWS
+// does not say which deviation it is, SEARCH, SORT, SLICE, REMOVE_EMPTY and the
+// anomaly detection band are not.
+var functions = map[string]func(*mathContext, []expression) (value, error){}
 
 func init() { // a literal would refer to itself through callExpr.eval
-	functions = map[string]func(*mathContext, []expression) (value, error){
-		"ABS":     each(math.Abs),
-		"CEIL":    each(math.Ceil),
-		"FLOOR":   each(math.Floor),
-		"SUM":     reduce(total),
-		"AVG":     reduce(func(xs []float64) float64 { return total(xs) / float64(len(xs)) }),
-		"MAX":     reduce(func(xs []float64) float64 { return fold(xs, math.Max) }),
-		"MIN":     reduce(func(xs []float64) float64 { return fold(xs, math.Min) }),
-		"FILL":    fill,
-		"IF":      ifElse,
-		"METRICS": metrics,
-		"PERIOD":  period,
+	for name, f := range map[string]func(*mathContext, []expression) (value, error){
+		"ABS":             each(math.Abs),
+		"CEIL":            each(math.Ceil),
+		"FLOOR":           each(math.Floor),
+		"LOG":             each(math.Log),
+		"LOG10":           each(math.Log10),
+		"SUM":             reduce(total),
+		"AVG":             reduce(func(xs []float64) float64 { return total(xs) / float64(len(xs)) }),
+		"MAX":             reduce(func(xs []float64) float64 { return fold(xs, math.Max) }),
+		"MIN":             reduce(func(xs []float64) float64 { return fold(xs, math.Min) }),
+		"DATAPOINT_COUNT": reduce(func(xs []float64) float64 { return float64(len(xs)) }),
+		"FILL":            fill,
+		"IF":              ifElse,
+		"METRICS":         metrics,
+		"PERIOD":          period,
+	} {
+		functions[name] = f
 	}
 }
 
@@ -122,7 +128,8 @@ func fold(xs []float64, f func(a, b float64) float64) float64 {
 }
 
 // fill gives each period without data point the value of its second argument:
-// a number, another time series, or REPEAT, the value before it.
+// a number, another time series, REPEAT, the value before it, or LINEAR, what
+// lies between its neighbours.
 func fill(c *mathContext, args []expression) (value, error) {
 	if len(args) != 2 {
 		return value{}, fmt.Errorf("it takes 2 arguments, not %d", len(args))
@@ -134,12 +141,9 @@ func fill(c *mathContext, args []expression) (value, error) {
 	if v.kind == number {
 		return value{}, fmt.Errorf("it fills a time series, not %v", v.kind)
 	}
-	repeat := args[1] == expression(idExpr("REPEAT"))
+	repeat, linear := args[1] == expression(idExpr("REPEAT")), args[1] == expression(idExpr("LINEAR"))
 	var with value
-	if !repeat {
-		if args[1] == expression(idExpr("LINEAR")) {
-			return value{}, fmt.Errorf("LINEAR is not supported by the embedded AWS")
-		}
+	if !repeat && !linear {
 		if with, err = args[1].eval(c); err != nil {
 			return value{}, err
 		}
@@ -148,6 +152,9 @@ func fill(c *mathContext, args []expression) (value, error) {
 		}
 	}
 	one := func(v value) (value, error) {
+		if linear {
+			return value{kind: timeSeries, series: interpolate(v.series)}, nil
+		}
 		out := value{kind: timeSeries, series: make([]float64, len(v.series))}
 		last := math.NaN()
 		for i, x := range v.series {

@@ -104,8 +104,40 @@ func TestGetMetricStatistics(t *testing.T) {
 	if _, err := s.GetMetricStatistics(t.Context(), &awscloudwatch.GetMetricStatisticsInput{
 		Namespace: aws.String("Test"), MetricName: aws.String("Duration"), Period: aws.Int32(1),
 		StartTime: aws.Time(noon), EndTime: aws.Time(noon.Add(time.Hour)), Statistics: []types.Statistic{types.StatisticSum},
-	}); code(err) != "InvalidParameterCombinationException" || !strings.Contains(err.Error(), "exceeds the limit of 1440") {
+	}); code(err) != "InvalidParameterCombinationException" || !strings.Contains(err.Error(), "up to 3,600 datapoints, which exceeds the limit of 1,440.") {
 		t.Errorf("3600 data points: %v", err)
+	}
+}
+
+// Of 1, 2 ... 10, as AWS defines them.
+func TestTrimmedStatistics(t *testing.T) {
+	t.Parallel()
+	s, _, _ := newTest(t)
+	put(t, s, "Duration", noon, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+	want := map[string]float64{
+		"tm90": 5, "TM(:90%)": 5, "TM(10%:90%)": 5.5, "TM(2:8)": 5.5, "TM(20%:)": 6.5, "IQM": 5.5, "tm100": 5.5,
+		"tc90": 9, "TC(15%:85%)": 7, "TC(2:8)": 6, "tc85": 8.5,
+		"ts90": 45, "TS(80%:)": 19, "TS(:3)": 6,
+		"wm90": 5.4, "WM(10%:90%)": 5.4, "WM(3:8)": 5.5,
+		"PR(:3)": 30, "PR(3:8)": 50, "PR(8:)": 20,
+	}
+	for name, value := range want {
+		out, err := s.GetMetricStatistics(t.Context(), &awscloudwatch.GetMetricStatisticsInput{
+			Namespace: aws.String("Test"), MetricName: aws.String("Duration"), Period: aws.Int32(60),
+			StartTime: aws.Time(noon), EndTime: aws.Time(noon.Add(time.Minute)), ExtendedStatistics: []string{name},
+		})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := out.Datapoints[0].ExtendedStatistics[name]; math.Abs(got-value) > 1e-9 {
+			t.Errorf("%s = %v, want %v", name, got, value)
+		}
+	}
+	for _, name := range []string{"", "tm", "tm101", "tm-1", "TM", "TM()", "TM(:)", "TM(90)", "TM(10%:90)", "TM(5:5)", "TM(1:2", "pr90", "PR(1%:2%)", "xm90", "IQM90", "TM(1e1:2e1)"} {
+		if st, err := parseStatistic(name); code(err) != "ValidationError" {
+			t.Errorf("%s is %+v", name, st)
+		}
 	}
 }
 
@@ -213,6 +245,23 @@ func TestMetricMath(t *testing.T) {
 		"errors - SUM(errors)":                                      {-6, -5, -7, -3},
 		"errors / PERIOD(errors)":                                   {1. / 60, 2. / 60, 0, 4. / 60},
 		"ABS(errors - 3)":                                           {2, 1, 3, 1},
+		"FILL(invocations, LINEAR)":                                 {10, 0, 30, n},
+		"FILL(IF(errors != 0, errors), LINEAR)":                     {1, 2, 3, 4},
+		"DIFF(IF(errors != 0, errors))":                             {n, 1, n, 2}, // from the last one that there is
+		"DIFF_TIME(IF(errors != 0, errors))":                        {n, 60, n, 120},
+		"RATE(errors)":                                              {n, 1. / 60, -2. / 60, 4. / 60},
+		"RUNNING_SUM(invocations)":                                  {10, 10, 40, n},
+		"LOG10(invocations * 10)":                                   {2, n, math.Log10(300), n},
+		"LOG(errors)":                                               {0, math.Log(2), n, math.Log(4)},
+		"FIRST(METRICS())":                                          {1, 2, 0, 4},
+		"LAST([errors, invocations])":                               {10, 0, 30, n},
+		"errors * METRIC_COUNT(METRICS())":                          {2, 4, 0, 8},
+		"DATAPOINT_COUNT([errors, invocations])":                    {2, 2, 2, 1},
+		"TIME_SERIES(AVG(invocations)) * errors / errors":           {40. / 3, 40. / 3, n, 40. / 3},
+		"MINUTE(invocations) + 0 * errors":                          {0, 1, 2, 3},
+		"HOUR(errors) + DAY(errors)":                                {18, 18, 18, 18}, // a Saturday at noon
+		"IF(DATE(errors) == 8 && MONTH(errors) == 8 && YEAR(errors) == 2026, errors)": {1, 2, 0, 4},
+		"EPOCH(errors) - EPOCH(errors) + 1":                                           {1, 1, 1, 1},
 	} {
 		got, err := evaluateMath(t, s, text)
 		if err != nil {
@@ -230,6 +279,9 @@ func TestMetricMath(t *testing.T) {
 		"e1 + 1":                       "refers to itself",
 		"SUM(errors)":                  "must return a time series",
 		"SEARCH('x', 'Sum')":           "SEARCH is not supported",
+		"FIRST(errors)":                "takes a list of time series",
+		"RATE(SUM(errors))":            "takes a time series",
+		"TIME_SERIES(errors)":          "takes a number",
 		"ANOMALY_DETECTION_BAND(e, 2)": "not supported",
 		"IF(errors)":                   "takes 2 to 3 arguments",
 		"errors $ 1":                   "unexpected character",

@@ -72,7 +72,7 @@ func results(query types.MetricDataQuery, f frame, v value, order types.ScanBy) 
 	}
 	var out []types.MetricDataResult
 	for _, row := range rows {
-		result := types.MetricDataResult{Id: query.Id, Label: aws.String(label), StatusCode: types.StatusCodeComplete}
+		result := types.MetricDataResult{Id: query.Id, Label: aws.String(label), StatusCode: types.StatusCodeComplete, Timestamps: []time.Time{}, Values: []float64{}}
 		for i, x := range row.series {
 			if !math.IsNaN(x) {
 				result.Timestamps = append(result.Timestamps, time.Unix(f.at(i), 0).UTC())
@@ -300,7 +300,7 @@ func (s *Service) read(stat *types.MetricStat, st statistic, f frame) value {
 	m := s.metrics.find(*stat.Metric.Namespace, *stat.Metric.MetricName, stat.Metric.Dimensions)
 	v := value{kind: timeSeries, series: make([]float64, f.n)}
 	for i := range v.series {
-		sum := m.window(stat.Unit, f.at(i), f.at(i+1), st.isPercent)
+		sum := m.window(stat.Unit, f.at(i), f.at(i+1), st.distributed())
 		x, ok := st.of(&sum)
 		if !ok {
 			x = math.NaN()

@@ -18,10 +18,14 @@ type statistic struct {
 	name       string
 	percentile float64 // of pNN
 	isPercent  bool
+	trimmed    *trimmed // of tmNN and its like
 }
 
+// distributed reports whether the statistic is taken from a distribution.
+func (st statistic) distributed() bool { return st.isPercent || st.trimmed != nil }
+
 // parseStatistic returns the statistic of that name: one of the five simple
-// ones or a percentile such as p99 or p99.9.
+// ones, a percentile such as p99 or p99.9, or a trimmed one.
 func parseStatistic(name string) (statistic, error) {
 	if slices.Contains(types.Statistic("").Values(), types.Statistic(name)) {
 		return statistic{name: name}, nil
@@ -32,10 +36,8 @@ func parseStatistic(name string) (statistic, error) {
 			return statistic{name: name, percentile: p, isPercent: true}, nil
 		}
 	}
-	for _, known := range []string{"tm", "tc", "ts", "wm", "IQM", "PR(", "TM(", "TC(", "TS(", "WM("} {
-		if strings.HasPrefix(name, known) {
-			return statistic{}, unsupported("the statistic " + name)
-		}
+	if t, ok := parseTrimmed(name); ok {
+		return statistic{name: name, trimmed: t}, nil
 	}
 	return statistic{}, validation("The value %q for parameter Stat is not a valid statistic.", name)
 }
@@ -46,10 +48,13 @@ func (st statistic) of(s *summary) (float64, bool) {
 	if s.count == 0 {
 		return 0, false
 	}
+	if st.distributed() && s.opaque {
+		return 0, false
+	}
+	if st.trimmed != nil {
+		return st.trimmed.take(&s.dist)
+	}
 	if st.isPercent {
-		if s.opaque {
-			return 0, false
-		}
 		return min(max(s.dist.percentile(st.percentile), s.min), s.max), true
 	}
 	switch types.Statistic(st.name) {
@@ -106,26 +111,26 @@ func (s *Service) GetMetricStatistics(_ context.Context, in *awscloudwatch.GetMe
 		}
 		wanted = append(wanted, parsed)
 	}
-	percentiles := false
+	distributed := false
 	for _, st := range in.ExtendedStatistics {
 		parsed, err := parseStatistic(st)
 		if err != nil {
 			return nil, err
 		}
-		if !parsed.isPercent {
+		if !parsed.distributed() {
 			return nil, invalidValue("The value %s for parameter ExtendedStatistics is invalid.", st)
 		}
 		wanted = append(wanted, parsed)
-		percentiles = true
+		distributed = true
 	}
 	f := newFrame(*in.StartTime, *in.EndTime, int64(*in.Period))
 	if f.n > maxStatistics {
-		return nil, badCombination("You have requested up to %d datapoints, which exceeds the limit of %d. You may reduce the datapoints requested by increasing Period, or decreasing the time range.", f.n, maxStatistics)
+		return nil, badCombination("You have requested up to %s datapoints, which exceeds the limit of %s. You may reduce the datapoints requested by increasing Period, or decreasing the time range.", thousands(f.n), thousands(maxStatistics))
 	}
 	m := s.metrics.find(*in.Namespace, *in.MetricName, in.Dimensions)
-	out := &awscloudwatch.GetMetricStatisticsOutput{Label: in.MetricName}
+	out := &awscloudwatch.GetMetricStatisticsOutput{Label: in.MetricName, Datapoints: []types.Datapoint{}}
 	for i := range f.n {
-		sum := m.window(in.Unit, f.at(i), f.at(i+1), percentiles)
+		sum := m.window(in.Unit, f.at(i), f.at(i+1), distributed)
 		if sum.count == 0 {
 			continue
 		}
@@ -160,6 +165,15 @@ func (s *Service) GetMetricStatistics(_ context.Context, in *awscloudwatch.GetMe
 		out.Datapoints = append(out.Datapoints, point)
 	}
 	return out, nil
+}
+
+// thousands writes a number as AWS does in that error: 1,440.
+func thousands(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
 
 // unit returns the unit of a metric that has one, and None for a mixture.

@@ -28,9 +28,8 @@ func (s *Service) transition(a *alarm, state types.StateValue, reason, reasonDat
 		"newState": stateData(a),
 	}))
 	if actions := a.actions[state]; a.enabled && len(actions) > 0 && s.ctx.Err() == nil {
-		message := s.message(a, &old)
-		name, arn := a.name, a.arn
-		s.running.Go(func() { s.act(name, arn, state, actions, message) })
+		n := notice{alarm: a.name, subject: subject(state, a.name, s.account.Region), message: s.message(a, &old), event: s.event(a, &old)}
+		s.running.Go(func() { s.act(n, actions) })
 	}
 	s.updateComposites(a.name)
 	s.notify()
@@ -45,129 +44,37 @@ func stateData(a *alarm) map[string]any {
 }
 
 // act carries out the actions of a state change one after the other.
-func (s *Service) act(name, arn string, state types.StateValue, actions []string, message string) {
+func (s *Service) act(n notice, actions []string) {
 	for _, action := range actions {
 		var err error
 		if strings.HasPrefix(action, "arn:aws:lambda:") {
 			_, err = s.deps.Functions.Invoke(s.ctx, &awslambda.InvokeInput{
 				FunctionName:   aws.String(action),
 				InvocationType: lambdatypes.InvocationTypeEvent,
-				Payload:        []byte(`{"source":"aws.cloudwatch","alarmArn":` + marshal(arn) + `,"alarmData":` + message + `}`),
+				Payload:        []byte(n.event),
 			})
 		} else {
 			_, err = s.deps.Notifier.Publish(s.ctx, &awssns.PublishInput{
 				TopicArn: aws.String(action),
-				Subject:  aws.String(subject(state, name, s.account.Region)),
-				Message:  aws.String(message),
+				Subject:  aws.String(n.subject),
+				Message:  aws.String(n.message),
 			})
 		}
 		summary, result := "Successfully executed action "+action, "Succeeded"
 		if err != nil {
 			summary, result = "Failed to execute action "+action, "Failed"
-			s.account.Log.Warn("executing an alarm's action", "alarm", name, "action", action, "error", err)
+			s.account.Log.Warn("executing an alarm's action", "alarm", n.alarm, "action", action, "error", err)
 		}
 		data := map[string]any{"actionState": result, "notificationResource": action, "stateUpdateTimestamp": s.account.Clock.Now().UnixMilli()}
 		if err != nil {
 			data["error"] = err.Error()
 		}
 		s.mu.Lock()
-		if a := s.alarms[name]; a != nil {
+		if a := s.alarms[n.alarm]; a != nil {
 			s.record(a, types.HistoryItemTypeAction, summary, marshal(data))
 		}
 		s.mu.Unlock()
 	}
-}
-
-// subject is limited by SNS to 100 characters.
-func subject(state types.StateValue, name, region string) string {
-	text := string(state) + `: "` + name + `" in ` + regionName(region)
-	if len(text) > 100 {
-		text = text[:97] + "..."
-	}
-	return text
-}
-
-// message is the text that a topic gets, as AWS sends it.
-func (s *Service) message(a, old *alarm) string {
-	m := map[string]any{
-		"AlarmName":                          a.name,
-		"AlarmDescription":                   a.description,
-		"AWSAccountId":                       s.account.ID,
-		"AlarmConfigurationUpdatedTimestamp": timestamp(a.configured),
-		"NewStateValue":                      a.state,
-		"NewStateReason":                     a.reason,
-		"StateChangeTime":                    timestamp(a.updated),
-		"Region":                             regionName(s.account.Region),
-		"AlarmArn":                           a.arn,
-		"OldStateValue":                      old.state,
-		"OKActions":                          list0(a.actions[types.StateValueOk]),
-		"AlarmActions":                       list0(a.actions[types.StateValueAlarm]),
-		"InsufficientDataActions":            list0(a.actions[types.StateValueInsufficientData]),
-	}
-	if r := a.metric; r != nil {
-		m["Trigger"] = trigger(r)
-	} else {
-		m["AlarmRule"] = a.composite.text
-	}
-	return marshal(m)
-}
-
-func trigger(r *metricRule) map[string]any {
-	in := r.in
-	t := map[string]any{
-		"Period":                           r.period,
-		"EvaluationPeriods":                r.periods,
-		"ComparisonOperator":               in.ComparisonOperator,
-		"Threshold":                        *in.Threshold,
-		"TreatMissingData":                 aws.ToString(in.TreatMissingData),
-		"EvaluateLowSampleCountPercentile": aws.ToString(in.EvaluateLowSampleCountPercentile),
-	}
-	if in.DatapointsToAlarm != nil {
-		t["DatapointsToAlarm"] = *in.DatapointsToAlarm
-	}
-	if len(in.Metrics) > 0 {
-		t["Metrics"] = in.Metrics
-		return t
-	}
-	dimensions := []map[string]string{}
-	for _, d := range in.Dimensions {
-		dimensions = append(dimensions, map[string]string{"name": *d.Name, "value": *d.Value})
-	}
-	t["MetricName"], t["Namespace"], t["Dimensions"] = *in.MetricName, *in.Namespace, dimensions
-	t["Unit"] = nil
-	if in.Unit != "" {
-		t["Unit"] = in.Unit
-	}
-	if in.ExtendedStatistic != nil {
-		t["StatisticType"], t["ExtendedStatistic"] = "ExtendedStatistic", *in.ExtendedStatistic
-	} else {
-		t["StatisticType"], t["Statistic"] = "Statistic", strings.ToUpper(string(in.Statistic))
-	}
-	return t
-}
-
-// list0 makes JSON write an empty list as one.
-func list0(l []string) []string {
-	if l == nil {
-		return []string{}
-	}
-	return l
-}
-
-// regionName returns a region as messages call it. Regions that nobody has
-// asked for yet go by their code.
-func regionName(region string) string {
-	names := map[string]string{
-		"us-east-1":    "US East (N. Virginia)",
-		"us-east-2":    "US East (Ohio)",
-		"us-west-2":    "US West (Oregon)",
-		"eu-west-1":    "EU (Ireland)",
-		"eu-central-1": "EU (Frankfurt)",
-	}
-	if name := names[region]; name != "" {
-		return name
-	}
-	return region
 }
 
 // maxHistory bounds the history that is kept of all alarms together.
