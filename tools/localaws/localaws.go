@@ -151,6 +151,7 @@ func (s *Server) services(a account.Account) (http.Handler, error) {
 	topics := sns.New(a, sns.Deps{Functions: functions})
 	bus := events.New(a, events.Deps{Topics: topics, Functions: functions})
 	metrics := cloudwatch.New(a, cloudwatch.Deps{Notifier: topics, Functions: functions})
+	logGroups.Observe(metrics.Embedded)
 	functions.Service = lambda.New(a, lambda.Deps{
 		Objects: objects, Metrics: metrics, Logs: logGroups, Roles: credentials, Topics: topics,
 		Verifier: sigv4.Verifier{Region: a.Region, Keys: credentials, Clock: clock.System()},

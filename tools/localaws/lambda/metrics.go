@@ -28,8 +28,6 @@ type recorder struct {
 
 	mu      sync.Mutex
 	windows map[window]*samples
-	emf     map[string][]cwtypes.MetricDatum // by namespace
-	emfSize int
 
 	sending sync.Mutex
 }
@@ -77,10 +75,7 @@ func (s *samples) add(kind int, value float64) {
 }
 
 func newRecorder(s *Service) *recorder {
-	return &recorder{
-		service: s, wake: make(chan struct{}, 1),
-		windows: map[window]*samples{}, emf: map[string][]cwtypes.MetricDatum{},
-	}
+	return &recorder{service: s, wake: make(chan struct{}, 1), windows: map[window]*samples{}}
 }
 
 // each calls add with the samples of all sets of dimensions that an event at a
@@ -151,24 +146,17 @@ func (r *recorder) flush(ctx context.Context) {
 	r.sending.Lock()
 	defer r.sending.Unlock()
 	r.mu.Lock()
-	windows, emf := r.windows, r.emf
-	r.windows, r.emf, r.emfSize = map[window]*samples{}, map[string][]cwtypes.MetricDatum{}, 0
+	windows := r.windows
+	r.windows = map[window]*samples{}
 	r.mu.Unlock()
 	var data []cwtypes.MetricDatum
 	for w, s := range windows {
 		data = s.data(w, data)
 	}
-	r.put(ctx, "AWS/Lambda", data)
-	for namespace, data := range emf {
-		r.put(ctx, namespace, data)
-	}
-}
-
-func (r *recorder) put(ctx context.Context, namespace string, data []cwtypes.MetricDatum) {
 	for part := range slices.Chunk(data, maxData) {
-		_, err := r.service.deps.Metrics.PutMetricData(ctx, &awscloudwatch.PutMetricDataInput{Namespace: aws.String(namespace), MetricData: part})
+		_, err := r.service.deps.Metrics.PutMetricData(ctx, &awscloudwatch.PutMetricDataInput{Namespace: aws.String("AWS/Lambda"), MetricData: part})
 		if err != nil {
-			r.service.account.Log.Warn("sending metrics", "namespace", namespace, "metrics", len(part), "error", err)
+			r.service.account.Log.Warn("sending metrics", "metrics", len(part), "error", err)
 		}
 	}
 }

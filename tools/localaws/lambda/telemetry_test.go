@@ -36,29 +36,6 @@ func TestMetricsOfInvocations(t *testing.T) {
 	}
 }
 
-func TestEmbeddedMetrics(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.create(t)
-	line := `{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["Stage"],["Stage","Absent"],[]],"Metrics":[{"Name":"Sold","Unit":"Count"},{"Name":"Took","Unit":"Milliseconds"},{"Name":"Missing"}]}]},"Stage":"live","Sold":2,"Took":[1.5,2.5]}` + "\n"
-	event, err := json.Marshal(map[string]string{"do": "log", "text": line + `{"_aws": nonsense` + "\n"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.invoke(t, string(event))
-	f.Flush(t.Context())
-	for metric, want := range map[string][]float64{
-		"Shop Sold{Stage=live}": {2}, "Shop Took{Stage=live}": {1.5, 2.5}, "Shop Sold{}": {2}, "Shop Sold{Stage=live,Absent=}": nil, "Shop Missing{}": nil,
-	} {
-		if got := f.values(metric); !slices.Equal(got, want) {
-			t.Errorf("%s: %v, want %v", metric, got, want)
-		}
-	}
-	if log := f.log("/aws/lambda/f"); !strings.Contains(log, line) {
-		t.Error("the line is missing in the log")
-	}
-}
-
 func TestLogsInJSON(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
