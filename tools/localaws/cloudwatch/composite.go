@@ -342,7 +342,7 @@ func (p *ruleParser) alarmName() (string, error) {
 			return "", fmt.Errorf("a closing quote is missing")
 		}
 	}
-	if name == "" || strings.Contains("(),", name) {
+	if slices.Contains([]string{"", "(", ")", ","}, name) {
 		return "", fmt.Errorf("the name of an alarm is expected")
 	}
 	if _, after, isARN := strings.Cut(name, ":alarm:"); isARN && strings.HasPrefix(name, "arn:") {

@@ -61,7 +61,7 @@ func parseBounds(of, low, high string) (*trimmed, bool) {
 		}
 		*to = bound
 	}
-	return t, t.low < t.high && !(t.percent && of == "PR")
+	return t, t.low < t.high && (!t.percent || of != "PR")
 }
 
 // parseBound reads a number that is not negative, without an exponent.

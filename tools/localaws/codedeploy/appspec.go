@@ -183,6 +183,7 @@ func (s *Service) readRevision(ctx context.Context, r *types.RevisionLocation) (
 		return &types.InvalidRevisionException{Message: aws.String("The AppSpec file is invalid: " + err.Error())}
 	}
 	kept := &types.RevisionLocation{RevisionType: r.RevisionType}
+	raw := r.String_ //nolint:staticcheck // deprecated for AppSpecContent, but AWS and its clients still have it
 	var content string
 	switch {
 	case r.RevisionType == types.RevisionLocationTypeAppSpecContent && r.AppSpecContent != nil:
@@ -192,13 +193,13 @@ func (s *Service) readRevision(ctx context.Context, r *types.RevisionLocation) (
 			return nil, nil, invalid(err)
 		}
 		kept.AppSpecContent = &types.AppSpecContent{Content: aws.String(content), Sha256: sum}
-	case r.RevisionType == types.RevisionLocationTypeString && r.String_ != nil: // deprecated for AppSpecContent, and still taken
-		content = aws.ToString(r.String_.Content)
-		sum, err := checkDigest(content, r.String_.Sha256)
+	case r.RevisionType == types.RevisionLocationTypeString && raw != nil:
+		content = aws.ToString(raw.Content)
+		sum, err := checkDigest(content, raw.Sha256)
 		if err != nil {
 			return nil, nil, invalid(err)
 		}
-		kept.String_ = &types.RawString{Content: aws.String(content), Sha256: sum}
+		kept.String_ = &types.RawString{Content: aws.String(content), Sha256: sum} //nolint:staticcheck // see above
 	case r.RevisionType == types.RevisionLocationTypeS3 && r.S3Location != nil:
 		location := *r.S3Location
 		var err error

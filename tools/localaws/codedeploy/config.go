@@ -205,8 +205,8 @@ func (s *Service) ListDeploymentConfigs(_ context.Context, in *awscodedeploy.Lis
 	return &awscodedeploy.ListDeploymentConfigsOutput{DeploymentConfigsList: page, NextToken: next}, nil
 }
 
-// DeleteDeploymentConfig deletes a configuration that no deployment group
-// uses. One that does not exist is no error.
+// DeleteDeploymentConfig deletes a configuration that neither a deployment
+// group nor a deployment under way uses. One that does not exist is no error.
 func (s *Service) DeleteDeploymentConfig(_ context.Context, in *awscodedeploy.DeleteDeploymentConfigInput) (*awscodedeploy.DeleteDeploymentConfigOutput, error) {
 	name := aws.ToString(in.DeploymentConfigName)
 	if name == "" {
@@ -222,6 +222,11 @@ func (s *Service) DeleteDeploymentConfig(_ context.Context, in *awscodedeploy.De
 			if aws.ToString(g.info.DeploymentConfigName) == name {
 				return nil, &types.DeploymentConfigInUseException{Message: aws.String("The deployment configuration " + name + " is used by the deployment group " + *g.info.DeploymentGroupName)}
 			}
+		}
+	}
+	for _, d := range s.order {
+		if !d.ended() && *d.info.DeploymentConfigName == name {
+			return nil, &types.DeploymentConfigInUseException{Message: aws.String("The deployment configuration " + name + " is used by the deployment " + d.id)}
 		}
 	}
 	delete(s.configs, name)

@@ -107,8 +107,8 @@ func TestHooks(t *testing.T) {
 		if info.Status != types.DeploymentStatusFailed || info.ErrorInformation.Code != types.ErrorCodeHookExecutionFailure || *info.ErrorInformation.Message != hookFailed {
 			t.Errorf("%s: %s, %+v", name, info.Status, info.ErrorInformation)
 		}
-		if d := info.CompleteTime.Sub(noon); d != test.after || b.clock.slow != test.after {
-			t.Errorf("%s: after %v, %v of it at normal speed", name, d, b.clock.slow)
+		if d := info.CompleteTime.Sub(noon); d != test.after || b.clock.slow != 0 || b.clock.holds != 0 {
+			t.Errorf("%s: after %v, %v of it at normal speed; %d holds are left", name, d, b.clock.slow, b.clock.holds)
 		}
 		e := b.target(*info.DeploymentId).LifecycleEvents[0]
 		if e.Diagnostics == nil || !strings.Contains(*e.Diagnostics.Message, test.detail) {
@@ -185,6 +185,50 @@ func TestRollbackThatFails(t *testing.T) {
 	}
 	if info.Status != types.DeploymentStatusFailed || back.Status != types.DeploymentStatusFailed || back.RollbackInfo.RollbackDeploymentId != nil {
 		t.Errorf("%s, its rollback %s, and that one's %+v", info.Status, back.Status, back.RollbackInfo)
+	}
+}
+
+// A configuration is in use by groups, and by deployments under way.
+func TestConfigInUse(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	ctx, name := t.Context(), aws.String("custom")
+	if _, err := b.CreateDeploymentConfig(ctx, &awscodedeploy.CreateDeploymentConfigInput{DeploymentConfigName: name, ComputePlatform: types.ComputePlatformLambda,
+		TrafficRoutingConfig: &types.TrafficRoutingConfig{Type: types.TrafficRoutingTypeTimeBasedCanary, TimeBasedCanary: &types.TimeBasedCanary{CanaryPercentage: 5, CanaryInterval: 1}}}); err != nil {
+		t.Fatal(err)
+	}
+	remove := func() string {
+		_, err := b.DeleteDeploymentConfig(ctx, &awscodedeploy.DeleteDeploymentConfigInput{DeploymentConfigName: name})
+		return code(err)
+	}
+	var during string
+	b.lambda.hooks["pre"] = func(d, execution string) error {
+		during = remove()
+		return b.report(types.LifecycleEventStatusSucceeded)(d, execution)
+	}
+	out, err := b.CreateDeployment(ctx, &awscodedeploy.CreateDeploymentInput{
+		ApplicationName: aws.String("app"), DeploymentGroupName: aws.String("group"), DeploymentConfigName: name,
+		Revision: &types.RevisionLocation{RevisionType: types.RevisionLocationTypeAppSpecContent, AppSpecContent: &types.AppSpecContent{Content: aws.String(appspec("1", "2", "pre"))}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := b.Wait(ctx, *out.DeploymentId); err != nil || info.Status != types.DeploymentStatusSucceeded || during != "DeploymentConfigInUseException" {
+		t.Errorf("%+v, %v; deleting it meanwhile: %q", info, err, during)
+	}
+	group := func(config *string) {
+		t.Helper()
+		if _, err := b.UpdateDeploymentGroup(ctx, &awscodedeploy.UpdateDeploymentGroupInput{ApplicationName: aws.String("app"), CurrentDeploymentGroupName: aws.String("group"), DeploymentConfigName: config}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	group(name)
+	if got := remove(); got != "DeploymentConfigInUseException" {
+		t.Errorf("deleting a group's configuration: %q", got)
+	}
+	group(aws.String(allAtOnce))
+	if got := remove(); got != "" {
+		t.Errorf("deleting what nobody uses: %q", got)
 	}
 }
 

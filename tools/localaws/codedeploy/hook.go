@@ -26,8 +26,9 @@ type execution struct {
 	over     bool                       // nobody waits for it any more
 }
 
-// runHook invokes a hook and waits until it reports. The clock runs at its
-// normal speed meanwhile, because a function is at work.
+// runHook invokes a hook and waits until it reports. The clock may run faster
+// meanwhile: while the function is at work Lambda keeps it from doing so, and
+// else a hook that crashed would be awaited for an hour.
 func (s *Service) runHook(d *deployment, w *watch, event, function string) *failure {
 	if f := s.interrupted(d, w); f != nil {
 		return f
@@ -62,7 +63,12 @@ func (s *Service) runHook(d *deployment, w *watch, event, function string) *fail
 	case out.FunctionError != nil:
 		return failure("The hook %s of %s failed: %s", function, event, *out.FunctionError)
 	}
-	if f := s.wait(d, w, s.account.Clock.Now().Add(hookTimeout), e.answered); f != nil {
+	clock := s.account.Clock
+	until := clock.Now().Add(hookTimeout)
+	release := clock.Accelerate()
+	f := s.wait(d, w, until, e.answered)
+	release()
+	if f != nil {
 		return f
 	}
 	s.mu.Lock()
