@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -87,7 +88,23 @@ func drawFailures(t *rapid.T, w *world) {
 	}
 }
 
-// Whatever is created, updated and fails: what exists is what the last good
+// drawCancellation cancels the update at one of its calls, or lets it be. The
+// resource at which it is may or may not hear of it.
+func drawCancellation(t *rapid.T, b *bench) {
+	at := rapid.IntRange(-4, 3).Draw(t, "cancelled at")
+	var mu sync.Mutex
+	b.world.meet = func(context.Context, string, string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if at--; at == -1 {
+			// An error says that there is no update to cancel any more.
+			_, _ = b.CancelUpdateStack(context.Background(), &awscfn.CancelUpdateStackInput{StackName: aws.String("one")})
+		}
+		return nil
+	}
+}
+
+// Whatever is created, updated, cancelled and fails: what exists is what the last good
 // template says, and (which the world notes) nothing is deleted while
 // something that exists refers to it.
 func TestStackIsAlwaysTheLastGoodTemplate(t *testing.T) {
@@ -102,17 +119,20 @@ func TestStackIsAlwaysTheLastGoodTemplate(t *testing.T) {
 			drawFailures(rt, b.world)
 			var st types.Stack
 			if exists {
+				drawCancellation(rt, b)
 				in := &awscfn.UpdateStackInput{StackName: name, TemplateBody: &body, DisableRollback: aws.Bool(rapid.Bool().Draw(rt, "pause"))}
 				if _, err := b.UpdateStack(rt.Context(), in); err != nil {
 					if message(err) != "No updates are to be performed." {
 						rt.Fatalf("updating: %v", err)
 					}
+					b.world.meet = nil
 					continue
 				}
 				st = b.settled("one")
 			} else {
 				st = b.create("one", body)
 			}
+			b.world.meet = nil
 			if st.StackStatus == types.StackStatusUpdateFailed {
 				b.world.fail = nil
 				if rapid.Bool().Draw(rt, "fix") {
