@@ -294,6 +294,42 @@ func TestConflictAndStop(t *testing.T) {
 	}
 }
 
+// Stopped without a rollback, a deployment leaves the alias at two versions;
+// AWS documents that the next one fails then.
+func TestStopWithoutRollback(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.lambda.hooks["pre"] = b.report(types.LifecycleEventStatusSucceeded)
+	b.clock.passed = func(now time.Time) { // in the middle of the canary
+		list, err := b.ListDeployments(t.Context(), &awscodedeploy.ListDeploymentsInput{IncludeOnlyStatuses: []types.DeploymentStatus{types.DeploymentStatusInProgress}})
+		if err != nil || len(list.Deployments) != 1 {
+			t.Errorf("%+v, %v", list, err)
+			return
+		}
+		if _, err := b.StopDeployment(t.Context(), &awscodedeploy.StopDeploymentInput{DeploymentId: &list.Deployments[0], AutoRollbackEnabled: aws.Bool(false)}); err != nil {
+			t.Error(err)
+		}
+	}
+	info := b.deploy(appspec("1", "2"))
+	if info.Status != types.DeploymentStatusStopped || info.RollbackInfo != nil || b.lambda.now().String() != `["1",{"2":0.1}]` {
+		t.Errorf("%s, %+v, alias at %v", info.Status, info.RollbackInfo, b.lambda.now())
+	}
+	info = b.deploy(appspec("1", "2", "pre"))
+	d := b.target(*info.DeploymentId).LifecycleEvents[0].Diagnostics
+	if info.Status != types.DeploymentStatusFailed || info.ErrorInformation.Code != types.ErrorCodeInvalidLambdaConfiguration || info.RollbackInfo != nil ||
+		!strings.HasSuffix(*d.Message, "aws lambda update-alias --function-name function --name live --routing-config AdditionalVersionWeights={}") {
+		t.Errorf("%s, %+v, %+v", info.Status, info.ErrorInformation, d)
+	}
+	if len(b.lambda.got) > 0 {
+		t.Errorf("hooks ran: %v", b.lambda.got)
+	}
+	b.clock.passed = nil
+	b.lambda.routes = append(b.lambda.routes, route{version: "1"})
+	if info := b.deploy(appspec("1", "2", "pre")); info.Status != types.DeploymentStatusSucceeded {
+		t.Errorf("with the alias put right: %+v", info.ErrorInformation)
+	}
+}
+
 func TestAppSpec(t *testing.T) {
 	t.Parallel()
 	want := &appSpec{resource: "fn", function: "function", alias: "live", current: "1", target: "2", hooks: map[string]string{"BeforeAllowTraffic": "pre", "AfterAllowTraffic": "post"}}

@@ -110,7 +110,10 @@ func (l *lambda) GetAlias(_ context.Context, in *awslambda.GetAliasInput) (*awsl
 	if *in.Name != "live" {
 		return nil, &lambdatypes.ResourceNotFoundException{Message: aws.String("Cannot find alias " + *in.Name)}
 	}
-	return &awslambda.GetAliasOutput{FunctionVersion: aws.String(l.now().version)}, nil
+	return &awslambda.GetAliasOutput{
+		FunctionVersion: aws.String(l.now().version),
+		RoutingConfig:   &lambdatypes.AliasRoutingConfiguration{AdditionalVersionWeights: l.now().weights},
+	}, nil
 }
 
 func (l *lambda) UpdateAlias(_ context.Context, in *awslambda.UpdateAliasInput) (*awslambda.UpdateAliasOutput, error) {
