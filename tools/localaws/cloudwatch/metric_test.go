@@ -1,6 +1,7 @@
 package cloudwatch
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -293,6 +294,45 @@ func TestMetricMath(t *testing.T) {
 		if _, err := evaluateMath(t, s, text); code(err) != "ValidationError" || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40s: %v, want %q", text, err, want)
 		}
+	}
+}
+
+func TestGetMetricDataByPages(t *testing.T) {
+	t.Parallel()
+	s, _, _ := newTest(t)
+	for i := range 3 {
+		put(t, s, "A", noon.Add(time.Duration(i)*time.Minute), float64(i))
+		put(t, s, "C", noon.Add(time.Duration(i)*time.Minute), float64(10+i))
+	}
+	stat := func(id, name string) types.MetricDataQuery {
+		return types.MetricDataQuery{Id: aws.String(id), MetricStat: &types.MetricStat{
+			Metric: &types.Metric{Namespace: aws.String("Test"), MetricName: aws.String(name)}, Period: aws.Int32(60), Stat: aws.String("Sum"),
+		}}
+	}
+	in := &awscloudwatch.GetMetricDataInput{
+		StartTime: aws.Time(noon), EndTime: aws.Time(noon.Add(4 * time.Minute)), MaxDatapoints: aws.Int32(2),
+		MetricDataQueries: []types.MetricDataQuery{stat("a", "A"), stat("b", "None"), stat("c", "C")},
+	}
+	var got []string
+	for more := true; more; more = in.NextToken != nil {
+		out, err := s.GetMetricData(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range out.MetricDataResults {
+			got = append(got, fmt.Sprintf("%s%v%d%s", *r.Id, r.Values, len(r.Timestamps), r.StatusCode))
+		}
+		got, in.NextToken = append(got, "-"), out.NextToken
+	}
+	want := []string{
+		"a[2 1]2PartialData", "b[]0Complete", "c[]0PartialData", "-", "a[0]1Complete", "c[12]1PartialData", "-", "c[11 10]2Complete", "-",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	in.NextToken = aws.String("x")
+	if _, err := s.GetMetricData(t.Context(), in); code(err) != "InvalidNextToken" {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,30 +16,25 @@ import (
 
 const (
 	maxQueries    = 500
-	maxDatapoints = 100_800 // that GetMetricData answers
+	maxDatapoints = 100_800 // that GetMetricData answers, as here on all pages together
 )
 
 // GetMetricData returns metrics and expressions over them, newest first unless
-// ScanBy says otherwise. It answers everything at once: a request for more
-// data points than MaxDatapoints is refused.
+// ScanBy says otherwise, on pages of at most MaxDatapoints.
 func (s *Service) GetMetricData(_ context.Context, in *awscloudwatch.GetMetricDataInput) (*awscloudwatch.GetMetricDataOutput, error) {
 	switch {
 	case in.StartTime == nil || in.EndTime == nil:
 		return nil, validation("The parameters StartTime and EndTime are required.")
 	case !in.StartTime.Before(*in.EndTime):
 		return nil, validation("The parameter StartTime must be less than the parameter EndTime.")
-	case in.NextToken != nil:
-		return nil, &types.InvalidNextToken{Message: aws.String("The next token is invalid: GetMetricData of the embedded AWS answers on one page.")}
+	case in.MaxDatapoints != nil && (*in.MaxDatapoints < 1 || *in.MaxDatapoints > maxDatapoints):
+		return nil, invalidValue("The value %d for parameter MaxDatapoints is invalid: it must be between 1 and %d.", *in.MaxDatapoints, maxDatapoints)
 	}
 	q, err := newQueries(in.MetricDataQueries)
 	if err != nil {
 		return nil, err
 	}
-	limit := maxDatapoints
-	if in.MaxDatapoints != nil && *in.MaxDatapoints > 0 {
-		limit = min(limit, int(*in.MaxDatapoints))
-	}
-	out := &awscloudwatch.GetMetricDataOutput{}
+	var all []types.MetricDataResult
 	total := 0
 	for _, query := range q.all {
 		if query.ReturnData != nil && !*query.ReturnData {
@@ -46,16 +42,55 @@ func (s *Service) GetMetricData(_ context.Context, in *awscloudwatch.GetMetricDa
 		}
 		id := *query.Id
 		f := newFrame(*in.StartTime, *in.EndTime, q.periods[id])
-		if total += f.n; total > limit {
-			return nil, validation("The request asks for more than %d data points. Increase Period or decrease the time range.", limit)
+		if total += f.n; total > maxDatapoints {
+			return nil, validation("The request asks for more than %d data points. Increase Period or decrease the time range.", maxDatapoints)
 		}
 		v, err := s.run(q, f, id)
 		if err != nil {
 			return nil, err
 		}
-		out.MetricDataResults = append(out.MetricDataResults, results(query, f, v, in.ScanBy)...)
+		all = append(all, results(query, f, v, in.ScanBy)...)
 	}
-	return out, nil
+	limit := maxDatapoints
+	if in.MaxDatapoints != nil {
+		limit = int(*in.MaxDatapoints)
+	}
+	page, next, err := resultsPage(all, in.NextToken, limit)
+	if err != nil {
+		return nil, err
+	}
+	return &awscloudwatch.GetMetricDataOutput{MetricDataResults: page, NextToken: next}, nil
+}
+
+// resultsPage cuts out the page that token names, of at most limit data points.
+// The first page shows every result, empty ones too. What goes on is
+// PartialData, as AWS says it.
+func resultsPage(all []types.MetricDataResult, token *string, limit int) ([]types.MetricDataResult, *string, error) {
+	from := 0
+	if token != nil {
+		var err error
+		if from, err = strconv.Atoi(*token); err != nil || from < 1 {
+			return nil, nil, &types.InvalidNextToken{Message: aws.String("The next token " + *token + " is invalid.")}
+		}
+	}
+	var page []types.MetricDataResult
+	at, to := 0, from+limit // of all data points
+	for _, r := range all {
+		n := len(r.Values)
+		first, last := min(max(from-at, 0), n), min(max(to-at, 0), n)
+		if last < n {
+			r.StatusCode = types.StatusCodePartialData
+		}
+		if first < last || token == nil {
+			r.Timestamps, r.Values = r.Timestamps[first:last], r.Values[first:last]
+			page = append(page, r)
+		}
+		at += n
+	}
+	if at <= to {
+		return page, nil, nil
+	}
+	return page, aws.String(strconv.Itoa(to)), nil
 }
 
 func results(query types.MetricDataQuery, f frame, v value, order types.ScanBy) []types.MetricDataResult {
