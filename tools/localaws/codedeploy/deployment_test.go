@@ -300,7 +300,7 @@ func TestStopWithoutRollback(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	b.lambda.hooks["pre"] = b.report(types.LifecycleEventStatusSucceeded)
-	b.clock.passed = func(now time.Time) { // in the middle of the canary
+	b.clock.passed = func(time.Time) { // in the middle of the canary
 		list, err := b.ListDeployments(t.Context(), &awscodedeploy.ListDeploymentsInput{IncludeOnlyStatuses: []types.DeploymentStatus{types.DeploymentStatusInProgress}})
 		if err != nil || len(list.Deployments) != 1 {
 			t.Errorf("%+v, %v", list, err)
@@ -412,6 +412,7 @@ func TestStringRevision(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	deploy := func(sum *string) (*awscodedeploy.CreateDeploymentOutput, error) {
+		//nolint:staticcheck // what is deprecated is tested
 		return b.CreateDeployment(t.Context(), &awscodedeploy.CreateDeploymentInput{
 			ApplicationName: aws.String("app"), DeploymentGroupName: aws.String("group"),
 			Revision: &types.RevisionLocation{RevisionType: types.RevisionLocationTypeString, String_: &types.RawString{Content: aws.String(appspec("1", "2")), Sha256: sum}},
@@ -425,6 +426,7 @@ func TestStringRevision(t *testing.T) {
 		t.Fatal(err)
 	}
 	info, err := b.Wait(t.Context(), *out.DeploymentId)
+	//nolint:staticcheck // what is deprecated is tested
 	if err != nil || info.Status != types.DeploymentStatusSucceeded || len(aws.ToString(info.Revision.String_.Sha256)) != 64 {
 		t.Errorf("%+v, %v", info, err)
 	}
