@@ -56,12 +56,14 @@ type protocol interface {
 	fail(r *request, e failure) response
 }
 
-// ServeHTTP implements [http.Handler].
+// ServeHTTP implements [http.Handler]. The header Date is left to net/http: the
+// account's clock may be hours ahead, and a client that finds its own so wrong
+// repeats, with longer and longer pauses, each request that is answered by an
+// error (the SDK for JavaScript, above four minutes).
 func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	start := h.account.Clock.Now()
 	id := uuid.NewString()
 	w.Header().Set("x-amzn-RequestId", id)
-	w.Header().Set("Date", start.UTC().Format(http.TimeFormat))
 
 	cred, err := parseCredential(hr)
 	r := &request{Request: hr, id: id, service: h.find(hr, cred)}

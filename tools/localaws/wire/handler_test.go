@@ -386,8 +386,8 @@ func TestRequests(t *testing.T) {
 			if len(res.Header.Get("x-amzn-RequestId")) != 36 {
 				t.Errorf("the request id is %q", res.Header.Get("x-amzn-RequestId"))
 			}
-			if got := res.Header.Get("Date"); got != testNow.Format(http.TimeFormat) {
-				t.Errorf("Date is %s, want that of the account's clock", got)
+			if got := res.Header.Get("Date"); got == "" || got == testNow.Format(http.TimeFormat) {
+				t.Errorf("Date is %q, want the client's own time: it would repeat what failed", got)
 			}
 		})
 	}
