@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,7 @@ type drill struct {
 	watching          []string
 	deployment        string // the newest
 	failures          []string
+	failedIn          string // the deployment that the first of them is of
 }
 
 func newDrill(cfg aws.Config, o stack.Outputs) *drill {
@@ -60,6 +62,7 @@ func (d *drill) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n"
 
 // failed records what did not go as it must.
 func (d *drill) failed(format string, args ...any) {
+	d.failedIn = cmp.Or(d.failedIn, d.deployment)
 	d.failures = append(d.failures, fmt.Sprintf(format, args...))
 	d.say("FAILED: "+format, args...)
 }

@@ -26,8 +26,11 @@ import (
 
 const stage = "staging"
 
-// run drills staging and leaves the record in .magewright/drill.json.
+// run drills staging and leaves the signed record in .magewright.
 func run(ctx context.Context, cfg project.Config, fault string) error {
+	if err := checkFault(fault); err != nil {
+		return &exit.Error{Code: exit.Usage, Err: err, Next: "go tool mage -h drill"}
+	}
 	awsConfig, err := stack.Connect(ctx)
 	if err != nil {
 		return err
@@ -69,7 +72,10 @@ func run(ctx context.Context, cfg project.Config, fault string) error {
 	}
 	record, err := d.run(ctx)
 	record.Fingerprint = fingerprint
-	return conclude(cfg, d, record, err)
+	if err != nil {
+		return err // one that came to no end says nothing
+	}
+	return d.conclude(ctx, cfg, release.Package, record)
 }
 
 // released returns the CodeSha256 of the version that serves production, or ""
@@ -91,17 +97,22 @@ func released(ctx context.Context, awsConfig aws.Config) (string, error) {
 	return aws.ToString(live.CodeSha256), nil
 }
 
-// conclude leaves the record of a drill that came to an end. One that was
-// interrupted, or that AWS did not let begin, says nothing.
-func conclude(cfg project.Config, d *drill, record readiness.Drill, err error) error {
+// conclude signs the record of a drill that came to an end and leaves it for
+// readiness. Whoever may drill has the key: the smoke test signs with it too.
+func (d *drill) conclude(ctx context.Context, cfg project.Config, pkg string, record readiness.Drill) error {
+	s, err := evidence.NewStatement(record.Commit, pkg, record)
 	if err != nil {
 		return err
 	}
-	file, err := cfg.Path("drill.json")
+	sealed, err := evidence.Seal(ctx, d.ledger.Signer, s)
 	if err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(record, "", "  ")
+	file, err := cfg.Path(readiness.DrillFile)
+	if err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(sealed, "", "  ")
 	if err != nil {
 		return fmt.Errorf("recording the drill: %w", err)
 	}
@@ -113,9 +124,9 @@ func conclude(cfg project.Config, d *drill, record readiness.Drill, err error) e
 		for i, f := range record.Failures {
 			failures[i] = errors.New(f)
 		}
-		return exit.Failed("aws deploy get-deployment --deployment-id "+d.deployment, "the rollback did not go as it must:\n%w", errors.Join(failures...))
+		return exit.Failed("aws deploy get-deployment --deployment-id "+d.failedIn, "the rollback did not go as it must:\n%w", errors.Join(failures...))
 	}
-	fmt.Fprintf(cfg.Stdout, "drilled: detected in %.0f s, restored in %.0f s, by AWS's clock; recorded in %s\n",
+	fmt.Fprintf(cfg.Stdout, "drilled: detected in %.0f s, restored in %.0f s, by AWS's clock; signed in %s\n",
 		record.DetectedSeconds, record.RestoredSeconds, file)
 	return nil
 }

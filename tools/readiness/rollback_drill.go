@@ -12,6 +12,10 @@ import (
 // drillAge is how old a drill may be.
 const drillAge = 30 * 24 * time.Hour
 
+// DrillFile, in the evidence directory, is the record of the last drill: a
+// statement that the drill itself has signed.
+const DrillFile = "drill.dsse.json"
+
 // A Drill is a rollback that was tried: a bad version was released on purpose,
 // and taken back. FinishedOn is when the record was read; DrilledOn counts for
 // its age.

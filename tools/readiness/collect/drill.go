@@ -1,7 +1,6 @@
 package collect
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,31 +9,39 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/magewright/magewright/tools/cdk"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// drillFile, in the evidence directory, is the record of the last drill.
-const drillFile = "drill.json"
-
-// Drill reads the record of the last rollback drill. It is of an earlier
-// commit than the candidate, so that it is no statement of this one: the check
+// Drill reads the record of the last rollback drill, which the pinned key must
+// have signed. It may be of an earlier commit than the candidate: the check
 // judges it by its age and its fingerprint.
-func Drill(_ context.Context, e Env) (evidence.Predicate, error) {
+func Drill(ctx context.Context, e Env) (evidence.Predicate, error) {
 	const next = "go tool mage drill"
-	data, err := os.ReadFile(filepath.Join(e.Project.Evidence, drillFile)) // #nosec G304 -- below the evidence directory
+	data, err := os.ReadFile(filepath.Join(e.Project.Evidence, readiness.DrillFile)) // #nosec G304 -- below the evidence directory
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, exit.Missing(next, "no drill was recorded")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the drill: %w", err)
 	}
+	key, err := cdk.PinnedKey(e.Project)
+	if err != nil {
+		return nil, fmt.Errorf("reading the drill: %w", err)
+	}
+	var sealed evidence.Envelope
+	if err := json.Unmarshal(data, &sealed); err != nil {
+		return nil, exit.Missing(next, "reading the drill: %s: %w", readiness.DrillFile, err)
+	}
+	statement, _, err := sealed.Open(ctx, key)
+	if err != nil {
+		return nil, exit.Missing(next, "reading the drill: %s: %w", readiness.DrillFile, err)
+	}
 	var d readiness.Drill
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&d); err != nil {
-		return nil, exit.Missing(next, "reading the drill: %s: %w", drillFile, err)
+	if err := statement.Decode(&d); err != nil {
+		return nil, exit.Missing(next, "reading the drill: %s: %w", readiness.DrillFile, err)
 	}
 	d.FinishedOn = e.Clock.Now()
 	return d, nil

@@ -17,7 +17,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/magewright/magewright/tools/cdk"
 	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/evidencetest"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
 )
@@ -262,22 +265,44 @@ func TestProduction(t *testing.T) {
 
 func TestDrill(t *testing.T) {
 	t.Parallel()
-	e := Env{Project: project.Config{Evidence: t.TempDir()}, Clock: clock.System()}
+	signer, other := evidencetest.NewSigner(t), evidencetest.NewSigner(t)
+	dir := t.TempDir()
+	writeFiles(t, filepath.Join(dir, "infra"), map[string]string{"cdk.json": fmt.Sprintf(`{"context":{%q:%q}}`, cdk.EvidenceKey, signer.Key)})
+	e := Env{Project: project.Config{Dir: dir, Evidence: t.TempDir()}, Clock: clock.System()}
 	if _, err := Drill(t.Context(), e); err == nil || !strings.Contains(err.Error(), "no drill was recorded") {
 		t.Errorf("no record gives %v", err)
 	}
 	record := readiness.Drill{Commit: "c", DetectedSeconds: 1, Fingerprint: "f"}
-	data, err := json.Marshal(record)
-	if err != nil {
-		t.Fatal(err)
+	sealed := func(by evidence.Signer, p evidence.Predicate) string {
+		s, err := evidence.NewStatement("c", "", p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		envelope, err := evidence.Seal(t.Context(), by, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := json.Marshal(envelope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
 	}
-	writeFiles(t, e.Project.Evidence, map[string]string{drillFile: string(data)})
+	writeFiles(t, e.Project.Evidence, map[string]string{readiness.DrillFile: sealed(signer, record)})
 	got, err := Drill(t.Context(), e)
 	if d, ok := got.(readiness.Drill); err != nil || !ok || d.Commit != "c" || d.FinishedOn.IsZero() {
 		t.Errorf("the record gives %+v, %v", got, err)
 	}
-	writeFiles(t, e.Project.Evidence, map[string]string{drillFile: `{"mystery":1}`})
-	if _, err := Drill(t.Context(), e); err == nil {
-		t.Error("a record that is not understood was taken")
+	for name, tt := range map[string]struct{ record, says string }{
+		"signed by another":    {sealed(other, record), "by another key than the pinned one"},
+		"not signed":           {`{"payload":"e30=","payloadType":"application/vnd.in-toto+json","signatures":[]}`, "it is not signed"},
+		"edited":               {strings.Replace(sealed(signer, record), `"payload":"`, `"payload":"AAAA`, 1), "not what was signed"},
+		"of another kind":      {sealed(signer, evidence.Smoke{}), "it is of"},
+		"a record of long ago": {`{"detectedSeconds":1}`, "it is not signed"},
+	} {
+		writeFiles(t, e.Project.Evidence, map[string]string{readiness.DrillFile: tt.record})
+		if _, err := Drill(t.Context(), e); err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("a record that is %s gives %v, want %s", name, err, tt.says)
+		}
 	}
 }
