@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/ledger"
 	"github.com/magewright/magewright/tools/probe"
 	"github.com/magewright/magewright/tools/readiness"
@@ -80,13 +81,15 @@ func (d *drill) run(ctx context.Context) (record readiness.Drill, err error) {
 		defer cancel()
 		if restoreErr := d.restore(restoring); restoreErr != nil {
 			err = errors.Join(err, fmt.Errorf("restoring staging: %w", restoreErr))
+		} else if ctx.Err() != nil {
+			err = exit.Failed("go tool mage drill", "the drill was interrupted, staging serves version %s as before: %w", d.good.number, err)
 		}
 		record.DrilledOn = d.clock.Now()
 		record.FinishedOn = record.DrilledOn
 		record.Failures = d.failures
 	}()
 	if err := d.smoke(ctx); err != nil {
-		return record, fmt.Errorf("version %s does not answer before the drill: %w", d.good.number, err)
+		return record, exit.Failed("go tool mage smoke", "version %s does not answer before the drill: %w", d.good.number, err)
 	}
 	times, err := d.rollBack(ctx)
 	if err != nil {

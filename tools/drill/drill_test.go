@@ -221,8 +221,8 @@ func TestInterrupted(t *testing.T) {
 			cancel()
 		}
 	})
-	if _, err := s.run(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("run = %v, want that it was interrupted", err)
+	if _, err := s.run(ctx); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "staging serves version 1 as before") {
+		t.Errorf("run = %v, want that it was interrupted and what serves", err)
 	}
 	s.untouched(t, "1")
 }
