@@ -4,7 +4,9 @@ package probe
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -31,39 +33,52 @@ type Probe struct {
 
 // Load reads the probes of the project in dir.
 func Load(dir string) ([]Probe, error) {
-	const next = "git checkout " + File
 	data, err := os.ReadFile(filepath.Join(dir, File)) // #nosec G304 -- a file of the project
 	if err != nil {
-		return nil, exit.Missing(next, "reading the probes: %w", err)
+		return nil, exit.Missing("git checkout "+File, "reading the probes: %w", err)
 	}
 	probes, err := Parse(data)
 	if err != nil {
-		return nil, exit.Missing(next, "reading %s: %w", File, err)
+		return nil, exit.Missing("git log -p "+File, "reading the probes: %w", err)
 	}
 	return probes, nil
 }
 
-// Parse reads probes: a list of at least one.
+// Parse reads probes: a list of at least one. Errors name the line of [File].
 func Parse(data []byte) ([]Probe, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
 	var probes []Probe
-	if err := decoder.Decode(&probes); err != nil {
-		return nil, err
+	if err := decoder.Decode(&probes); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: %w", File, err)
 	}
 	if len(probes) == 0 {
-		return nil, fmt.Errorf("it declares no probe")
+		return nil, fmt.Errorf("%s: it declares no probe", File)
 	}
-	safe := []string{http.MethodGet, http.MethodHead, http.MethodOptions}
-	for i, p := range probes {
-		switch {
-		case !slices.Contains(safe, p.Method):
-			return nil, fmt.Errorf("probe %d: method %q may change something; take one of %s", i+1, p.Method, strings.Join(safe, ", "))
-		case strings.Contains(p.Path, "://"):
-			return nil, fmt.Errorf("probe %d: path %q is not below the stage's URL", i+1, p.Path)
-		case p.Status < 200 || p.Status > 499:
-			return nil, fmt.Errorf("probe %d: status %d; a working version answers with 200 to 499", i+1, p.Status)
+	var nodes []yaml.Node // the same, with their lines
+	if err := yaml.Unmarshal(data, &nodes); err != nil {
+		return nil, fmt.Errorf("%s: %w", File, err)
+	}
+	for i, n := range nodes {
+		if n.Tag == "!!null" { // it is none of probes
+			return nil, fmt.Errorf("%s:%d: the probe is empty", File, n.Line)
+		}
+		if err := probes[i].check(); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", File, n.Line, err)
 		}
 	}
 	return probes, nil
+}
+
+func (p Probe) check() error {
+	safe := []string{http.MethodGet, http.MethodHead, http.MethodOptions}
+	switch {
+	case !slices.Contains(safe, p.Method):
+		return fmt.Errorf("method %q may change something; take one of %s", p.Method, strings.Join(safe, ", "))
+	case strings.Contains(p.Path, "://"):
+		return fmt.Errorf("path %q is not below the stage's URL", p.Path)
+	case p.Status < 200 || p.Status > 499:
+		return fmt.Errorf("status %d; a working version answers with 200 to 499", p.Status)
+	}
+	return nil
 }

@@ -16,8 +16,12 @@ import (
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ file, says string }{
+		{"- {method: GET, path: a, status: 200}\n-\n", "infra/probes.yml:2: the probe is empty"},
 		{"[]", "it declares no probe"},
-		{"", "EOF"},
+		{"", "infra/probes.yml: it declares no probe"},
+		{"# none\n", "infra/probes.yml: it declares no probe"},
+		{"- {method: GET", "infra/probes.yml: yaml: line 1"},
+		{"- {method: GET, path: a, status: 200}\n# more\n- {method: POST, path: a, status: 200}", "infra/probes.yml:3: method"},
 		{"- {method: GET, path: a, status: 200, times: 3}", "times"},
 		{"- {method: PUT, path: a, status: 200}", `method "PUT" may change something`},
 		{"- {method: GET, path: 'https://elsewhere/', status: 200}", "is not below the stage's URL"},
