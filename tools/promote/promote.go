@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"github.com/magewright/magewright/tools/canary"
 	"github.com/magewright/magewright/tools/cdk"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/deploy"
@@ -96,7 +98,7 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, sign
 		return err
 	}
 	before, err := stack.Describe(ctx, awsConfig, stage)
-	seen := ""
+	f := &follower{}
 	switch {
 	case errors.Is(err, stack.ErrNotDeployed):
 		fmt.Fprintln(cfg.Stdout, "production is not deployed yet: there is nothing to shift traffic from")
@@ -104,10 +106,10 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, sign
 	case err != nil:
 		return err
 	default:
-		seen, err = shift(ctx, cfg, awsConfig, before, token)
+		f, err = shift(ctx, cfg, awsConfig, before, token)
 	}
 	if err != nil {
-		return explain(ctx, awsConfig, before, seen, err)
+		return explain(ctx, awsConfig, before, f.last, err)
 	}
 	after, err := stack.Describe(ctx, awsConfig, stage)
 	if err != nil {
@@ -127,23 +129,23 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, sign
 	if err := tellStaging(ctx, awsConfig, signer, release, record); err != nil {
 		fmt.Fprintf(cfg.Stdout, "staging's ledger does not know of it: %v\n", err)
 	}
-	return nil
+	return f.bad(version)
 }
 
 // shift deploys over a deployed production, and follows the deployment that
-// CloudFormation asks CodeDeploy for. It returns what was last seen of it.
-func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, o stack.Outputs, token string) (seen string, err error) {
+// CloudFormation asks CodeDeploy for; one that is in progress already first.
+func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, o stack.Outputs, token string) (*follower, error) {
 	out := newPanel(cfg.Stdout)
 	cfg.Stdout = out
 	if out.terminal {
 		cfg.Stderr = out // it is the same terminal
 	}
-	if seen, err := resume(ctx, cfg, awsConfig, o, token, out); err != nil {
-		return seen, err
-	}
 	f, err := newFollower(ctx, cfg, awsConfig, o, token, out)
 	if err != nil {
-		return "", err
+		return &follower{}, err
+	}
+	if err := f.resume(ctx, cloudformation.NewFromConfig(awsConfig)); err != nil {
+		return f, err
 	}
 	followed, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -154,7 +156,21 @@ func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, o stac
 	err = deploy.Run(ctx, cfg, stack.Name(stage))
 	stop()
 	<-done
-	return f.last, f.because(err)
+	return f, f.because(err)
+}
+
+// bad returns an error where the version that serves got all traffic although
+// it must not: what is wrong with it was seen too late, or AWS did not stop the
+// deployment.
+func (f *follower) bad(serving string) error {
+	for _, w := range f.watches {
+		r := &w.record
+		if r.New == serving && r.Judgement != nil && (r.Judgement.Verdict == canary.Fail || strings.HasPrefix(r.Decision, toBeStopped)) {
+			return exit.Failed(fmt.Sprintf("aws lambda update-alias --function-name %s --name %s --function-version %s --routing-config AdditionalVersionWeights={}", r.Function, r.Alias, r.Old),
+				"version %s serves production and should not: %v", r.New, r.Judgement)
+		}
+	}
+	return nil
 }
 
 // because adds to err, the failure of a deployment, why the canary was stopped.

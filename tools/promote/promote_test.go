@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -19,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/magewright/magewright/tools/canary"
 	"github.com/magewright/magewright/tools/clock"
@@ -143,11 +145,76 @@ func TestABadVersionIsStopped(t *testing.T) {
 		t.Fatalf("the deployment is %s, %+v", info.Status, info.ErrorInformation)
 	}
 	r := s.saved(t)
-	if r.Judgement.Verdict != canary.Fail || !strings.HasPrefix(r.Decision, "stopped: FAIL") || r.Judgement.P >= 0.01 || s.stopped == "" {
+	// Nothing that came after the decision is in the record.
+	if r.Judgement.Verdict != canary.Fail || r.Decision != "stopped: "+r.Judgement.String() || r.Judgement.P >= 0.01 || s.stopped == "" {
 		t.Errorf("the record is %+v", r)
 	}
 	if err := s.because(errors.New("cdk failed")); !strings.Contains(err.Error(), "the canary was stopped: FAIL") {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// A bad version that AWS does not let promote stop serves in the end: promote
+// fails, and says how to take it back.
+func TestABadVersionThatIsNotStopped(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.deployments = codedeploy.NewFromConfig(s.AWS, func(o *codedeploy.Options) {
+		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+			return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("deny", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+				if _, ok := in.Parameters.(*codedeploy.StopDeploymentInput); ok {
+					return middleware.InitializeOutput{}, middleware.Metadata{}, errors.New("denied")
+				}
+				return next.HandleInitialize(ctx, in)
+			}), middleware.Before)
+		})
+	})
+	version := s.Publish(t, stagetest.Newer, map[string]string{"DRILL_FAULT": "errors:0.5"})
+	s.Gate(t, version, 100) // no rate is above
+	info := s.shift(t, version, stagetest.Canary)
+	if r := s.saved(t); info.Status != types.DeploymentStatusSucceeded || r.Judgement.Verdict != canary.Fail || !strings.HasPrefix(r.Decision, "to be stopped: FAIL") {
+		t.Fatalf("%s: %+v", info.Status, r)
+	}
+	if said := s.out.String(); strings.Count(said, "stopping it: FAIL") != 1 || !strings.Contains(said, "denied") {
+		t.Errorf("it said %s", said)
+	}
+	if err := s.bad(version); err == nil || !strings.Contains(err.Error(), "version 2 serves production and should not: FAIL") || !strings.Contains(err.Error(), "--function-version 1 ") {
+		t.Errorf("the error is %v", err)
+	}
+	if err := s.bad("3"); err != nil { // another version was released since
+		t.Errorf("of another version, the error is %v", err)
+	}
+}
+
+// Requests of ours are sent for what real traffic does not bring, be it less
+// than usual.
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 8, 8, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name          string
+		usual         float64 // in a minute
+		share         float64
+		minutes, came int // since the start, and in each of them
+		sent          int
+		want          int
+	}{
+		{"no real traffic", 0, 0.1, 0, 0, 0, 937},
+		{"enough is usual", 1000, 0.1, 0, 0, 0, 40},
+		{"enough is usual, and comes", 1000, 0.1, 2, 1000, 100, 40},
+		{"enough is usual, and only ours come", 1000, 0.1, 1, 20, 40, 937},
+		{"half of it is usual", 118, 0.1, 0, 0, 0, 552},
+		{"the versions share none", 0, 1, 0, 0, 0, 0},
+	} {
+		w := watch{usual: tt.usual, course: course{limits: canary.DefaultLimits()}, record: record{
+			Old: "1", New: "2", Start: start, Length: 5 * time.Minute, Weights: []weight{{start, tt.share}}, Minutes: map[string][]canary.Minute{}, Sent: tt.sent,
+		}}
+		for i := range tt.minutes + 1 {
+			w.record.Minutes["1"] = append(w.record.Minutes["1"], canary.Minute{Start: start.Add(time.Duration(i) * time.Minute), Count: canary.Count{Invocations: tt.came}})
+		}
+		if got := w.requests(); got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+		}
 	}
 }
 
@@ -233,15 +300,15 @@ func TestResume(t *testing.T) {
 	t.Parallel()
 	idle := &stacks{statuses: []cloudformationtypes.StackStatus{cloudformationtypes.StackStatusUpdateComplete}}
 	s := newScene(t)
-	if seen, err := s.resume(t.Context(), idle); seen != "" || err != nil {
-		t.Fatalf("with nothing in progress: %q, %v", seen, err)
+	if err := s.resume(t.Context(), idle); s.last != "" || err != nil {
+		t.Fatalf("with nothing in progress: %q, %v", s.last, err)
 	}
 	good := s.Publish(t, stagetest.Newer, nil)
 	id := s.Shift(t, "1", good, stagetest.Canary)
 	s.known = stagetest.Must[[]string](t)(s.ids(t.Context())) // as promote finds it
-	seen, err := s.resume(t.Context(), idle)
-	if err != nil || !strings.Contains(seen, id+" Succeeded, version "+good) || !strings.Contains(s.out.String(), "picking up what is in progress") {
-		t.Errorf("resume = %q, %v", seen, err)
+	err := s.resume(t.Context(), idle)
+	if err != nil || !strings.Contains(s.last, id+" Succeeded, version "+good) || !strings.Contains(s.out.String(), "picking up what is in progress") {
+		t.Errorf("resume: %v, and saw %q", err, s.last)
 	}
 	if r := s.saved(t); r.Deployment != id || r.Judgement.Verdict != canary.Pass {
 		t.Errorf("the record is %+v", r)
@@ -249,7 +316,7 @@ func TestResume(t *testing.T) {
 	rolledBack := &stacks{statuses: []cloudformationtypes.StackStatus{
 		cloudformationtypes.StackStatusUpdateInProgress, cloudformationtypes.StackStatusUpdateRollbackInProgress, cloudformationtypes.StackStatusUpdateRollbackComplete,
 	}}
-	if _, err := s.resume(t.Context(), rolledBack); err == nil || !strings.Contains(err.Error(), "was rolled back: stack magewright-production is UPDATE_ROLLBACK_COMPLETE") {
+	if err := s.resume(t.Context(), rolledBack); err == nil || !strings.Contains(err.Error(), "was rolled back: stack magewright-production is UPDATE_ROLLBACK_COMPLETE") {
 		t.Errorf("after a rollback: %v", err)
 	}
 }

@@ -7,39 +7,29 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 
 	"github.com/magewright/magewright/tools/clock"
-	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/stack"
 )
-
-// resume follows a deployment that is in progress already, such as that of a
-// promote that was cut off, to its end. It returns what was last seen, and an
-// error where production was taken back.
-func resume(ctx context.Context, cfg project.Config, awsConfig aws.Config, o stack.Outputs, token string, out *panel) (seen string, err error) {
-	f, err := newFollower(ctx, cfg, awsConfig, o, token, out)
-	if err != nil {
-		return "", err
-	}
-	return f.resume(ctx, cloudformation.NewFromConfig(awsConfig))
-}
 
 // A describer describes stacks; CloudFormation's client is one.
 type describer interface {
 	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
 }
 
-func (f *follower) resume(ctx context.Context, stacks describer) (seen string, err error) {
+// resume follows a deployment that is in progress already, such as that of a
+// promote that was cut off, to its end. The error says where production was
+// taken back.
+func (f *follower) resume(ctx context.Context, stacks describer) error {
 	before, busy, err := f.progress(ctx, stacks)
 	if err != nil || !busy {
-		return "", err
+		return err
 	}
 	active, err := f.active(ctx)
 	if err != nil {
-		return "", err
+		return err
 	}
 	f.known = slices.DeleteFunc(f.known, func(id string) bool { return slices.Contains(active, id) })
 	fmt.Fprintf(f.out, "picking up what is in progress: stack %s is %s, deployments %s\n", stack.Name(stage), before, strings.Join(active, " "))
@@ -60,7 +50,7 @@ func (f *follower) resume(ctx context.Context, stacks describer) (seen string, e
 	if err == nil && (strings.Contains(after, "ROLLBACK") || f.stopped != "") && (after != before || f.stopped != "") {
 		err = errors.New("the deployment that was in progress was rolled back: stack " + stack.Name(stage) + " is " + after)
 	}
-	return f.last, f.because(err)
+	return f.because(err)
 }
 
 // progress returns the status of production's stack, and whether it or a

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -68,24 +69,34 @@ func (w *watch) look(ctx context.Context, info *types.DeploymentInfo, alias *lam
 	if w.record.New == "" || info.StartTime == nil {
 		return nil // nothing has moved yet
 	}
-	// Metrics that can't be read are no reason to let a version pass: what is
-	// known is judged, and a sample that does not grow ends the deployment.
-	minutes, unread := readMinutes(ctx, w.f.alarms, w.f.outputs, w.record.Start, w.record.Length, w.record.Old, w.record.New)
-	if unread == nil {
-		w.record.Minutes = minutes
-	}
-	w.record.Sent, w.record.Failed = w.traffic.Sent(), w.traffic.Failed()
-	if w.record.Length > 0 {
-		j := canary.Judge(canary.Sum(w.record.Minutes[w.record.New]), canary.Sum(w.record.Minutes[w.record.Old]), w.f.limits)
-		w.record.Judgement = &j
-		if info.Status == types.DeploymentStatusInProgress && !w.stopped {
-			if err := w.act(ctx, j); err != nil {
-				return errors.Join(unread, err)
+	var unread error
+	if !w.over(info) {
+		// Metrics that can't be read are no reason to let a version pass: what is
+		// known is judged, and a sample that does not grow ends the deployment.
+		var minutes map[string][]canary.Minute
+		if minutes, unread = readMinutes(ctx, w.f.alarms, w.f.outputs, w.record.Start, w.record.Length, w.record.Old, w.record.New); unread == nil {
+			w.record.Minutes = minutes
+		}
+		w.record.Sent, w.record.Failed = w.traffic.Sent(), w.traffic.Failed()
+		if w.record.Length > 0 {
+			j := canary.Judge(canary.Sum(w.record.Minutes[w.record.New]), canary.Sum(w.record.Minutes[w.record.Old]), w.f.limits)
+			w.record.Judgement = &j
+			if info.Status == types.DeploymentStatusInProgress {
+				if err := w.act(ctx, j); err != nil {
+					return errors.Join(unread, err)
+				}
 			}
 		}
 	}
 	w.f.out.show(w.record.lines(w.f.out.colour))
 	return errors.Join(unread, w.record.save(w.f.cfg))
+}
+
+// over reports whether the versions no longer share the traffic, as the shift
+// was stopped: what the old one does after that is in no comparison.
+func (w *watch) over(info *types.DeploymentInfo) bool {
+	stopped := info.Status == types.DeploymentStatusStopped || info.Status == types.DeploymentStatusFailed
+	return w.stopped || stopped && w.record.Judgement != nil
 }
 
 // weigh takes in which versions share the traffic, and since when.
@@ -166,27 +177,45 @@ func (w *watch) act(ctx context.Context, j canary.Judgement) error {
 	return nil
 }
 
-// want has so many requests sent in all that the new version gets its sample,
-// if the usual traffic of half the shift does not bring it.
+// want has so many requests sent that the new version gets its sample.
 func (w *watch) want() {
+	if n := w.requests(); n > 0 {
+		w.traffic.Want(n)
+	}
+}
+
+// requests returns how many of ours are wanted in all: what real traffic does
+// not bring in half the shift. It is 0 while the versions share no traffic.
+func (w *watch) requests() int {
 	share := w.record.share()
 	if share <= 0 || share >= 1 {
-		return
+		return 0
 	}
-	missing := max(float64(w.course.wanted())-w.usual*share*w.record.Length.Minutes()/2, 0)
+	traffic := w.usual                                                      // in a minute, without ours
+	if seen := w.record.latest().Sub(w.record.Start); seen >= time.Minute { // it may not come as usual
+		invoked := canary.Sum(w.record.Minutes[w.record.Old]).Invocations + canary.Sum(w.record.Minutes[w.record.New]).Invocations
+		traffic = min(traffic, float64(max(invoked-w.record.Sent, 0))/seen.Minutes())
+	}
+	missing := max(float64(w.course.wanted())-traffic*share*w.record.Length.Minutes()/2, 0)
 	// The share is only an average: four standard deviations more, and a few, so
 	// that chance alone does not leave the sample too small.
-	w.traffic.Want(int((missing + 4*math.Sqrt(missing) + 4) / share))
+	return int((missing + 4*math.Sqrt(missing) + 4) / share)
 }
+
+// toBeStopped begins the decision where AWS has not done it.
+const toBeStopped = "to be stopped: "
 
 // stop stops the deployment; CodeDeploy gives the old version all traffic.
 func (w *watch) stop(ctx context.Context, reason string) error {
-	fmt.Fprintf(w.f.out, "%s  stopping it: %s\n", w.record.Deployment, reason)
+	if !strings.HasPrefix(w.record.Decision, toBeStopped) {
+		fmt.Fprintf(w.f.out, "%s  stopping it: %s\n", w.record.Deployment, reason)
+	}
+	w.record.Decision = toBeStopped + reason
 	_, err := w.f.deployments.StopDeployment(ctx, &codedeploy.StopDeploymentInput{
 		DeploymentId: &w.record.Deployment, AutoRollbackEnabled: aws.Bool(true),
 	})
 	if _, over := errors.AsType[*types.DeploymentAlreadyCompletedException](err); over {
-		w.stopped = true // an alarm was faster
+		w.stopped = true // an alarm was faster, or the shift
 		return nil
 	}
 	if err != nil {
