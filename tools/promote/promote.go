@@ -196,6 +196,9 @@ func explain(ctx context.Context, awsConfig aws.Config, o stack.Outputs, seen st
 	}
 	reason := ""
 	if deployment, lookErr := latest(ctx, codedeploy.NewFromConfig(awsConfig), o); lookErr == nil && deployment != nil {
+		if !hasEnded(deployment) { // such as that of another promote
+			return exit.Failed("go tool mage promote", "promote ended before deployment %s, which is %s%s\n  %w", aws.ToString(deployment.DeploymentId), deployment.Status, seen, err)
+		}
 		if info := deployment.ErrorInformation; info != nil {
 			reason = fmt.Sprintf("\n  %s: %s", info.Code, aws.ToString(info.Message))
 		}

@@ -55,7 +55,13 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	s := &scene{Stage: stagetest.New(t, 60), out: &output{}}
+	return newSceneAt(t, 60)
+}
+
+// newSceneAt is of an AWS that waits so many times as fast.
+func newSceneAt(t *testing.T, speed float64) *scene {
+	t.Helper()
+	s := &scene{Stage: stagetest.New(t, speed), out: &output{}}
 	cfg := project.Config{Dir: "../..", Evidence: t.TempDir()}
 	var err error
 	s.follower, err = newFollower(t.Context(), cfg, s.AWS, s.Outputs, s.Token(t), newPanel(io.MultiWriter(s.out, t.Output())))
@@ -324,10 +330,16 @@ func TestResume(t *testing.T) {
 // Where the connection breaks, promote says what it saw last and how to go on.
 func TestTheEndpointIsGone(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newSceneAt(t, 1)
 	id := s.Shift(t, "1", s.Publish(t, stagetest.Newer, nil), stagetest.Canary)
 	if err := s.look(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	err := explain(t.Context(), s.AWS, s.Outputs, s.last, errors.New("another promote deploys"))
+	for _, said := range []string{"promote ended before deployment " + id, "promote picks it up again", "next: go tool mage promote", "another promote deploys"} {
+		if !strings.Contains(err.Error(), said) {
+			t.Errorf("while a deployment goes on, the error is %v; want %q in it", err, said)
+		}
 	}
 	s.close()
 	if err := s.Close(); err != nil {
@@ -337,7 +349,7 @@ func TestTheEndpointIsGone(t *testing.T) {
 		t.Error("an endpoint that is gone is looked at without an error")
 	}
 	s.AWS.RetryMaxAttempts = 1
-	err := explain(t.Context(), s.AWS, s.Outputs, s.last, errors.New("cdk failed"))
+	err = explain(t.Context(), s.AWS, s.Outputs, s.last, errors.New("cdk failed"))
 	for _, said := range []string{"whether production was promoted is not known", "last seen: deployment " + id, "promote picks it up again", "next: go tool mage promote", "cdk failed"} {
 		if !strings.Contains(err.Error(), said) {
 			t.Errorf("the error is %v; want %q in it", err, said)
