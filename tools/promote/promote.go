@@ -109,7 +109,7 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, sign
 		f, err = shift(ctx, cfg, awsConfig, before, token)
 	}
 	if err != nil {
-		return explain(ctx, awsConfig, before, f.last, err)
+		return f.explain(ctx, awsConfig, before, err)
 	}
 	after, err := stack.Describe(ctx, awsConfig, stage)
 	if err != nil {
@@ -184,9 +184,10 @@ func (f *follower) because(err error) error {
 // explain adds to err, the failure of a deployment, what is known of it and
 // which version serves. Where AWS can't be asked it says what was last seen, and
 // how to go on.
-func explain(ctx context.Context, awsConfig aws.Config, o stack.Outputs, seen string, err error) error {
-	if seen != "" {
-		seen = "\n  last seen: " + seen + "; what is in progress goes on at AWS, and promote picks it up again"
+func (f *follower) explain(ctx context.Context, awsConfig aws.Config, o stack.Outputs, err error) error {
+	seen := ""
+	if f.last != "" {
+		seen = "\n  last seen: " + f.last + "; what is in progress goes on at AWS, and promote picks it up again"
 	}
 	switch {
 	case ctx.Err() != nil && seen != "":
@@ -199,10 +200,11 @@ func explain(ctx context.Context, awsConfig aws.Config, o stack.Outputs, seen st
 		if !hasEnded(deployment) { // such as that of another promote
 			return exit.Failed("go tool mage promote", "promote ended before deployment %s, which is %s%s\n  %w", aws.ToString(deployment.DeploymentId), deployment.Status, seen, err)
 		}
-		if info := deployment.ErrorInformation; info != nil {
+		ours := f.watches[aws.ToString(deployment.DeploymentId)] != nil // not of a promote before
+		if info := deployment.ErrorInformation; info != nil && ours {
 			reason = fmt.Sprintf("\n  %s: %s", info.Code, aws.ToString(info.Message))
 		}
-		if rollback := deployment.RollbackInfo; rollback != nil {
+		if rollback := deployment.RollbackInfo; rollback != nil && ours {
 			reason += "\n  " + aws.ToString(rollback.RollbackMessage)
 		}
 	}

@@ -155,6 +155,13 @@ func TestABadVersionIsStopped(t *testing.T) {
 	if r.Judgement.Verdict != canary.Fail || r.Decision != "stopped: "+r.Judgement.String() || r.Judgement.P >= 0.01 || s.stopped == "" {
 		t.Errorf("the record is %+v", r)
 	}
+	if err := s.explain(t.Context(), s.AWS, s.Outputs, errors.New("cdk failed")); !strings.Contains(err.Error(), "version 1 still serves\n  MANUAL_STOP: ") {
+		t.Errorf("the error is %v", err)
+	}
+	next := stagetest.Must[*follower](t)(newFollower(t.Context(), s.cfg, s.AWS, s.Outputs, "", s.follower.out))
+	if err := next.explain(t.Context(), s.AWS, s.Outputs, errors.New("cdk failed")); !strings.Contains(err.Error(), "version 1 still serves\n  cdk failed") {
+		t.Errorf("another promote fails before it deploys: %v", err)
+	}
 	if err := s.because(errors.New("cdk failed")); !strings.Contains(err.Error(), "the canary was stopped: FAIL") {
 		t.Errorf("the error is %v", err)
 	}
@@ -335,7 +342,7 @@ func TestTheEndpointIsGone(t *testing.T) {
 	if err := s.look(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	err := explain(t.Context(), s.AWS, s.Outputs, s.last, errors.New("another promote deploys"))
+	err := s.explain(t.Context(), s.AWS, s.Outputs, errors.New("another promote deploys"))
 	for _, said := range []string{"promote ended before deployment " + id, "promote picks it up again", "next: go tool mage promote", "another promote deploys"} {
 		if !strings.Contains(err.Error(), said) {
 			t.Errorf("while a deployment goes on, the error is %v; want %q in it", err, said)
@@ -349,7 +356,7 @@ func TestTheEndpointIsGone(t *testing.T) {
 		t.Error("an endpoint that is gone is looked at without an error")
 	}
 	s.AWS.RetryMaxAttempts = 1
-	err = explain(t.Context(), s.AWS, s.Outputs, s.last, errors.New("cdk failed"))
+	err = s.explain(t.Context(), s.AWS, s.Outputs, errors.New("cdk failed"))
 	for _, said := range []string{"whether production was promoted is not known", "last seen: deployment " + id, "promote picks it up again", "next: go tool mage promote", "cdk failed"} {
 		if !strings.Contains(err.Error(), said) {
 			t.Errorf("the error is %v; want %q in it", err, said)
@@ -357,7 +364,7 @@ func TestTheEndpointIsGone(t *testing.T) {
 	}
 	interrupted, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := explain(interrupted, s.AWS, s.Outputs, s.last, context.Canceled); !strings.Contains(err.Error(), "promote was interrupted\n  last seen: deployment "+id) {
+	if err := s.explain(interrupted, s.AWS, s.Outputs, context.Canceled); !strings.Contains(err.Error(), "promote was interrupted\n  last seen: deployment "+id) {
 		t.Errorf("interrupted, the error is %v", err)
 	}
 }
