@@ -25,7 +25,8 @@ var statistics = []struct{ id, metric, stat string }{
 }
 
 // readMinutes reads what versions did in each minute from start on, by
-// CloudWatch's clock. Lambda publishes under exactly these three dimensions;
+// CloudWatch's clock. They are whole minutes: the first may hold some of the old
+// version's from before the shift. Lambda publishes under exactly these three dimensions;
 // one more or one less, and there is no data.
 // See https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html.
 func readMinutes(ctx context.Context, client *cloudwatch.Client, o stack.Outputs, start time.Time, length time.Duration, versions ...string) (map[string][]canary.Minute, error) {

@@ -57,6 +57,7 @@ func (r *record) draw(w io.Writer) error {
 		"Headline": headline, "Rest": rest,
 		"Deployment": r.Deployment, "Status": r.Status, "Old": r.Old, "New": r.New, "Verdict": r.verdict(),
 		"Weight": r.weightPath(x), "NewRate": rates(r.New), "OldRate": rates(r.Old), "NewCount": counts(r.New), "OldCount": counts(r.Old),
+		"Sent": r.Sent, "Failed": r.Failed,
 		"Top": fmt.Sprintf("%.0f", 100*top), "Limit": y(r.Limits.MaxErrorRate),
 		"From": from.UTC().Format("15:04:05"), "To": to.UTC().Format("15:04:05"),
 	})
