@@ -28,11 +28,12 @@ type panel struct {
 
 func newPanel(w io.Writer) *panel {
 	p := &panel{w: w}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) { // #nosec G115 -- a file descriptor is small
+	// A dumb terminal can't move its cursor. See terminfo(5).
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" { // #nosec G115 -- a file descriptor is small
 		p.terminal, p.colour = true, os.Getenv("NO_COLOR") == ""
 		p.width = func() int {
 			width, _, err := term.GetSize(int(f.Fd())) // #nosec G115 -- a file descriptor is small
-			if err != nil {
+			if err != nil || width <= 0 {              // 0 is that of a terminal without a window
 				return 80
 			}
 			return width

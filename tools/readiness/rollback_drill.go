@@ -12,7 +12,7 @@ import (
 // drillAge is how old a drill may be.
 const drillAge = 30 * 24 * time.Hour
 
-// DrillFile, in the evidence directory, is the record of the last drill: a
+// DrillFile is, in the evidence directory, the record of the last drill: a
 // statement that the drill itself has signed.
 const DrillFile = "drill.dsse.json"
 

@@ -20,9 +20,9 @@ var meanings = map[string]string{
 	"GOVULNDB":                          "the vulnerability database: a URL, `file://` for one on this machine; Go's own where it is not set",
 	"HTTPS_PROXY":                       "the proxy by which a rehearsal's builds reach package registries",
 	"MAGEWRIGHT_KEY":                    "the file of the private key that `attest` signs with; `-key` wins",
-	"NO_COLOR":                          "where it is set, `rehearse` prints no colours",
+	"NO_COLOR":                          "where it is set, `promote` and `rehearse` print no colours",
 	"PIPELINE_EXECUTION_ID":             "the execution whose approval `promote` looks up, as the pipeline sets it",
 	"STAGE":                             "the stage's name, which is a dimension of the function's metrics",
-	"TERM":                              "`dumb` keeps `rehearse` from redrawing lines",
+	"TERM":                              "`dumb` keeps `promote` and `rehearse` from redrawing lines",
 	"https_proxy":                       "as HTTPS_PROXY, which wins",
 }
