@@ -205,7 +205,8 @@ func (f *follower) explain(ctx context.Context, awsConfig aws.Config, o stack.Ou
 			reason = fmt.Sprintf("\n  %s: %s", info.Code, aws.ToString(info.Message))
 		}
 		if rollback := deployment.RollbackInfo; rollback != nil && ours {
-			reason += "\n  " + aws.ToString(rollback.RollbackMessage)
+			// CloudFormation does not publish a version that is there already.
+			reason += "\n  " + aws.ToString(rollback.RollbackMessage) + "\n  To try again, commit anew: AWS keeps the version that it has taken back."
 		}
 	}
 	version, lookErr := serving(ctx, awsConfig, o)
