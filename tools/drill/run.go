@@ -49,7 +49,7 @@ func run(ctx context.Context, cfg project.Config, fault string) error {
 	}
 	outputs, err := stack.Describe(ctx, awsConfig, stage)
 	if err != nil {
-		return exit.Missing("go tool mage deploy-"+stage, "%w", err)
+		return err
 	}
 	signer, err := kmssign.New(ctx, awsConfig)
 	if err != nil {

@@ -47,7 +47,7 @@ func Run(ctx context.Context, cfg project.Config, stage string) error {
 	}
 	outputs, err := stack.Describe(ctx, aws, stage)
 	if err != nil {
-		return exit.Missing("go tool mage deploy-"+stage, "%w", err)
+		return err
 	}
 	signer, err := kmssign.New(ctx, aws)
 	if err != nil {

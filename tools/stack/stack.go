@@ -5,7 +5,6 @@ package stack
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -62,16 +61,25 @@ func Describe(ctx context.Context, cfg aws.Config, stage string) (Outputs, error
 	name := Name(stage)
 	described, err := cloudformation.NewFromConfig(cfg).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist") {
-		return Outputs{}, fmt.Errorf("stack %s: %w", name, ErrNotDeployed)
+		return Outputs{}, notDeployed(stage, "stack %s: %w", name, ErrNotDeployed)
 	}
 	if err != nil {
-		return Outputs{}, fmt.Errorf("describing stack %s: %w", name, err)
+		return Outputs{}, exit.Missing("aws sts get-caller-identity", "describing stack %s: %w", name, err)
 	}
 	outputs := outputsOf(described.Stacks)
 	if outputs.FunctionURL == "" { // a stack that is under review, or was never completed
-		return Outputs{}, fmt.Errorf("stack %s puts out no FunctionUrl: %w", name, ErrNotDeployed)
+		return Outputs{}, notDeployed(stage, "stack %s puts out no FunctionUrl: %w", name, ErrNotDeployed)
 	}
 	return outputs, nil
+}
+
+// notDeployed names the target that deploys the stage.
+func notDeployed(stage, format string, args ...any) error {
+	next := "go tool mage deploy-staging"
+	if stage == "production" {
+		next = "go tool mage promote"
+	}
+	return exit.Missing(next, format, args...)
 }
 
 func outputsOf(stacks []types.Stack) Outputs {
