@@ -89,3 +89,31 @@ func TestTraffic(t *testing.T) {
 		t.Errorf("%v: want about half of 100 failed", traffic)
 	}
 }
+
+// A redirection that is declared is not followed.
+func TestRedirection(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 64)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
+		http.Redirect(w, r, "/elsewhere", http.StatusFound)
+	}))
+	t.Cleanup(server.Close)
+	c := clock.NewManual(time.Unix(0, 0))
+	traffic := &probe.Traffic{URL: server.URL, Probes: []probe.Probe{{Method: "GET", Path: "old", Status: http.StatusFound}}, Clock: c}
+	traffic.Want(1)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); traffic.Run(ctx) }()
+	c.BlockUntil(8) // all pause: one has sent what is wanted, and another may have had its trickle
+	cancel()
+	<-done
+	if traffic.Sent() == 0 || traffic.Failed() > 0 {
+		t.Errorf("%v", traffic)
+	}
+	for range len(asked) {
+		if path := <-asked; path != "/old" {
+			t.Errorf("asked for %s", path)
+		}
+	}
+}

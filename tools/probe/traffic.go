@@ -48,7 +48,11 @@ func (t *Traffic) Failed() int { return int(t.failed.Load()) }
 func (t *Traffic) Run(ctx context.Context) {
 	transport := &http.Transport{MaxIdleConnsPerHost: workers}
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Timeout: timeout, Transport: transport}
+	client := &http.Client{
+		Timeout: timeout, Transport: transport,
+		// A redirection is an answer, and may be the one that is declared.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	var next atomic.Int64
 	var work sync.WaitGroup
 	for i := range workers {
