@@ -91,6 +91,10 @@ func (d *drill) run(ctx context.Context) (record readiness.Drill, err error) {
 	if err := d.smoke(ctx); err != nil {
 		return record, exit.Failed("go tool mage smoke", "version %s does not answer before the drill: %w", d.good.number, err)
 	}
+	// What a drill left that was killed would stand in for what this one makes.
+	if err := d.cleanUp(ctx); err != nil {
+		return record, err
+	}
 	times, err := d.rollBack(ctx)
 	if err != nil {
 		return record, err

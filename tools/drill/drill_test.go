@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -169,7 +170,7 @@ func TestDrillOfTheFirstRelease(t *testing.T) {
 	t.Parallel()
 	s := newStaging(t)
 	killed := newDrill(s.AWS, s.Outputs)
-	killed.fault, killed.clock, killed.out = "errors:1", s.clock, io.Discard
+	killed.fault, killed.clock, killed.out = "crash", s.clock, io.Discard
 	for _, step := range []func(context.Context) error{killed.lookAround, killed.publishFault, killed.watchFault, func(ctx context.Context) error {
 		latest, err := killed.configuration(ctx, "")
 		if err != nil {
@@ -183,6 +184,9 @@ func TestDrillOfTheFirstRelease(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	stagetest.Must[*cloudwatch.SetAlarmStateOutput](t)(s.Alarms.SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{
+		AlarmName: &killed.watching[0], StateValue: cloudwatchtypes.StateValueAlarm, StateReason: aws.String("as it was killed"),
+	}))
 	s.fault = "crash"
 	record, err := s.run(t.Context())
 	if err != nil {

@@ -28,13 +28,17 @@ func (d *drill) restore(ctx context.Context) error {
 		d.stopShifts(ctx),
 		d.cleanLatest(ctx),
 		d.returnAlias(ctx),
-		d.deleteAlarms(ctx),
-		d.deleteFaults(ctx),
+		d.cleanUp(ctx),
 	)
 	if err != nil {
 		return exit.Failed("go tool mage deploy-"+stage, "%w", err)
 	}
 	return nil
+}
+
+// cleanUp takes away what this drill has made, and any that was killed.
+func (d *drill) cleanUp(ctx context.Context) error {
+	return errors.Join(d.cleanLatest(ctx), d.deleteAlarms(ctx), d.deleteFaults(ctx))
 }
 
 // stopShifts stops what still moves the alias; CodeDeploy then rolls it back.
@@ -118,7 +122,7 @@ func (d *drill) point(ctx context.Context) error {
 	return nil
 }
 
-// deleteAlarms deletes the alarms of this drill and of any that was killed.
+// deleteAlarms deletes the alarms of drills.
 func (d *drill) deleteAlarms(ctx context.Context) error {
 	var names []string
 	pages := cloudwatch.NewDescribeAlarmsPaginator(d.alarms, &cloudwatch.DescribeAlarmsInput{AlarmNamePrefix: aws.String(d.prefix())})
@@ -140,8 +144,7 @@ func (d *drill) deleteAlarms(ctx context.Context) error {
 	return nil
 }
 
-// deleteFaults deletes the bad version of this drill and of any that was
-// killed.
+// deleteFaults deletes the bad versions of drills.
 func (d *drill) deleteFaults(ctx context.Context) error {
 	pages := lambda.NewListVersionsByFunctionPaginator(d.functions, &lambda.ListVersionsByFunctionInput{FunctionName: &d.outputs.FunctionName})
 	for pages.HasMorePages() {
