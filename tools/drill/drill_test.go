@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/evidence"
@@ -250,4 +251,19 @@ func TestRefused(t *testing.T) {
 	}
 	s.Gate(t, "1", 5)
 	s.untouched(t, "1")
+	// One that was killed when its bad version had all traffic, or a share.
+	bad := s.Publish(t, stagetest.Older, map[string]string{faultVariable: "latency:1ms"})
+	if ok, err := s.move(t.Context(), version{number: "1"}, version{number: bad}); !ok || err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.run(t.Context()); err == nil || !strings.Contains(err.Error(), "version "+bad+", which serves, is the bad version of a drill\n  next: aws lambda update-alias --function-name service --name live --function-version 1 ") {
+		t.Errorf("while the bad version serves: %v", err)
+	}
+	stagetest.Must[*lambda.UpdateAliasOutput](t)(s.functions.UpdateAlias(t.Context(), &lambda.UpdateAliasInput{
+		FunctionName: aws.String("service"), Name: aws.String("live"), FunctionVersion: aws.String("1"),
+		RoutingConfig: &lambdatypes.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{bad: 0.1}},
+	}))
+	if _, err := s.run(t.Context()); err == nil || !strings.Contains(err.Error(), "nothing moves it\n  next: aws lambda update-alias --function-name service --name live --function-version 1 ") {
+		t.Errorf("while the bad version has a share: %v", err)
+	}
 }

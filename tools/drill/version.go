@@ -64,14 +64,20 @@ func (d *drill) lookAround(ctx context.Context) error {
 		return err
 	}
 	if len(weights) > 0 {
-		return exit.Failed(redeploy, "alias %s shares its traffic between version %s and %d others, and nothing moves it", d.outputs.AliasName, number, len(weights))
+		return exit.Failed(d.repoint(number), "alias %s shares its traffic between version %s and %d others, and nothing moves it", d.outputs.AliasName, number, len(weights))
 	}
 	served, err := d.configuration(ctx, number)
 	if err != nil {
 		return err
 	}
 	if variables(served.Environment)[faultVariable] != "" {
-		return exit.Failed(redeploy, "version %s, which serves, is the bad version of a drill", number)
+		// CloudFormation would not see it: the stack has not changed.
+		next := redeploy
+		d.good.number = number
+		if from, err := d.cameAfter(ctx); err == nil && from.number != "" {
+			next = d.repoint(from.number)
+		}
+		return exit.Failed(next, "version %s, which serves, is the bad version of a drill", number)
 	}
 	d.good = version{number, aws.ToString(served.CodeSha256)}
 	latest, err := d.configuration(ctx, "")
@@ -86,6 +92,12 @@ func (d *drill) lookAround(ctx context.Context) error {
 	}
 	d.say("staging serves version %s; before it came %s", number, cmp.Or(d.before.number, "none"))
 	return nil
+}
+
+// repoint is the command that gives a version all traffic.
+func (d *drill) repoint(number string) string {
+	return fmt.Sprintf("aws lambda update-alias --function-name %s --name %s --function-version %s --routing-config AdditionalVersionWeights={}",
+		d.outputs.FunctionName, d.outputs.AliasName, number)
 }
 
 // previous returns the version of the release before: staging's own of what
