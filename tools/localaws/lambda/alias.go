@@ -66,6 +66,22 @@ func (s *Service) check(f *function, a *alias) error {
 		case f.version(number) == nil:
 			return notFound("Function not found: %s", s.arn(f.name, number))
 		}
+		if err := together(f.version(a.version).settings, f.version(number).settings); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// together reports why an alias can't share its traffic between two versions:
+// their roles and dead-letter configurations must be the same. The text about
+// the latter is ours.
+func together(main, additional settings) error {
+	switch {
+	case main.Role != additional.Role:
+		return invalid("Specified versions must be associated with the same execution role")
+	case main.DeadLetter != additional.DeadLetter:
+		return invalid("Specified versions must be associated with the same dead-letter configuration")
 	}
 	return nil
 }

@@ -261,6 +261,37 @@ func TestAliases(t *testing.T) {
 	}
 }
 
+// CodeDeploy can't shift traffic between versions that Lambda wouldn't let share
+// an alias: what fails on AWS must fail here.
+func TestAliasesShareTrafficBetweenLikeVersions(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t, func(in *awslambda.CreateFunctionInput) { in.Publish = true })
+	for _, test := range []struct {
+		change *awslambda.UpdateFunctionConfigurationInput
+		want   string
+	}{
+		{&awslambda.UpdateFunctionConfigurationInput{Role: aws.String(role + "-of-another")}, "InvalidParameterValueException: Specified versions must be associated with the same execution role"},
+		{&awslambda.UpdateFunctionConfigurationInput{Role: aws.String(role), DeadLetterConfig: &lambdatypes.DeadLetterConfig{TargetArn: aws.String(topic)}}, "Specified versions must be associated with the same dead-letter configuration"},
+	} {
+		test.change.FunctionName = name
+		if _, err := f.UpdateFunctionConfiguration(t.Context(), test.change); err != nil {
+			t.Fatal(err)
+		}
+		out, err := f.PublishVersion(t.Context(), &awslambda.PublishVersionInput{FunctionName: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.CreateAlias(t.Context(), &awslambda.CreateAliasInput{
+			FunctionName: name, Name: aws.String("live"), FunctionVersion: aws.String("1"),
+			RoutingConfig: &lambdatypes.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{*out.Version: 0.1}},
+		})
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("want %q, got %v", test.want, err)
+		}
+	}
+}
+
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
