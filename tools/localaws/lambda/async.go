@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -56,18 +58,28 @@ func (s *Service) enqueue(ref reference, ev event) error {
 }
 
 // process runs an event until it succeeds, its retries are exhausted, or it is
-// too old. All waiting goes by the account's clock.
+// too old. A function whose concurrency is reserved to nothing is not tried.
+// All waiting goes by the account's clock.
 func (s *Service) process(ref reference, ev event) {
 	accepted, backoff := s.account.Clock.Now(), firstBackoff
 	for invoked := 0; ; {
-		res, err := s.invoke(ref, ev)
 		policy, ok := s.asyncPolicy(ref)
 		if !ok {
 			return // the function was deleted
 		}
+		if policy.stopped {
+			s.conclude(ref, ev, policy, policy.onFailure, zeroConcurrency, invoked, nil)
+			return
+		}
+		age := clock.Since(s.account.Clock, accepted)
+		res, err := s.invoke(ref, ev)
+		if policy, ok = s.asyncPolicy(ref); !ok {
+			return
+		}
 		var wait time.Duration
 		if err == nil {
 			invoked++
+			s.metrics.eventAge(policy.target, age)
 			if res.failure == nil {
 				s.conclude(ref, ev, policy, policy.onSuccess, "Success", invoked, &res)
 				return
@@ -101,10 +113,14 @@ func (s *Service) process(ref reference, ev event) {
 type asyncPolicy struct {
 	retries              int
 	age                  time.Duration
+	stopped              bool   // no concurrency is left to the function
 	onSuccess, onFailure string // ARNs; may be empty
 	deadLetter           string // ARN; may be empty
 	target               target
 }
+
+// zeroConcurrency is why an event is not tried.
+const zeroConcurrency = "ZeroReservedConcurrency"
 
 func (s *Service) asyncPolicy(ref reference) (asyncPolicy, bool) {
 	s.mu.RLock()
@@ -115,6 +131,7 @@ func (s *Service) asyncPolicy(ref reference) (asyncPolicy, bool) {
 		return p, false
 	}
 	p.deadLetter = v.settings.DeadLetter
+	p.stopped = f.reserved != nil && *f.reserved == 0
 	p.target = s.targetOf(f, v, ref)
 	c := f.async[asyncKey(ref.qualifier)]
 	if c == nil {
@@ -131,10 +148,12 @@ func (s *Service) asyncPolicy(ref reference) (asyncPolicy, bool) {
 }
 
 // conclude sends what became of an event to its destination, if it has one,
-// and a failed event to its dead-letter topic.
+// and a failed event to its dead-letter topic. Failed events count as dropped
+// wherever they are sent.
+// See https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html.
 func (s *Service) conclude(ref reference, ev event, p asyncPolicy, destination, condition string, invoked int, res *result) {
 	failed := condition != "Success"
-	if failed && destination == "" && p.deadLetter == "" {
+	if failed {
 		s.metrics.count(p.target, asyncDropped)
 	}
 	if destination != "" {
@@ -144,7 +163,7 @@ func (s *Service) conclude(ref reference, ev event, p asyncPolicy, destination, 
 		}
 	}
 	if failed && p.deadLetter != "" {
-		if err := s.bury(p.deadLetter, ev, res); err != nil {
+		if err := s.bury(p.deadLetter, ev, condition, res); err != nil {
 			s.metrics.count(p.target, deadLetterErrors)
 			s.account.Log.Warn("sending to a function's dead-letter topic", "function", ref.name, "topic", p.deadLetter, "error", err)
 		}
@@ -221,18 +240,34 @@ func (s *Service) deliver(destination string, record eventRecord) error {
 }
 
 // bury sends a failed event itself to a topic, as a dead-letter queue gets it.
-func (s *Service) bury(topic string, ev event, res *result) error {
+// See https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html.
+func (s *Service) bury(topic string, ev event, condition string, res *result) error {
 	attribute := func(kind, value string) snstypes.MessageAttributeValue {
 		return snstypes.MessageAttributeValue{DataType: aws.String(kind), StringValue: aws.String(value)}
 	}
-	attributes := map[string]snstypes.MessageAttributeValue{"RequestID": attribute("String", ev.id)}
-	if res != nil && res.failure != nil {
-		message := string(res.body())
-		attributes["ErrorCode"] = attribute("Number", strconv.Itoa(200))
-		attributes["ErrorMessage"] = attribute("String", message[:min(len(message), 1024)])
+	code, message := buried(condition, res)
+	attributes := map[string]snstypes.MessageAttributeValue{"RequestID": attribute("String", ev.id), "ErrorMessage": attribute("String", message)}
+	if code != 0 {
+		attributes["ErrorCode"] = attribute("Number", strconv.Itoa(code))
 	}
 	_, err := s.deps.Topics.Publish(context.WithoutCancel(s.life), &awssns.PublishInput{
 		TopicArn: aws.String(topic), Message: aws.String(string(ev.payload)), MessageAttributes: attributes,
 	})
 	return err
+}
+
+// buried returns the HTTP status and the first KB of the error of an event's
+// last invocation. There is no status where there was none.
+func buried(condition string, res *result) (code int, message string) {
+	switch {
+	case condition == zeroConcurrency:
+		return 0, "Function not invoked. Function isconfigured with zero reserved concurrent executions"
+	case res == nil:
+		return http.StatusTooManyRequests, throttledMessage
+	}
+	var said struct{ ErrorMessage string }
+	if json.Unmarshal(res.body(), &said) != nil || said.ErrorMessage == "" {
+		said.ErrorMessage = string(res.body())
+	}
+	return http.StatusOK, strings.ToValidUTF8(said.ErrorMessage[:min(len(said.ErrorMessage), 1024)], "")
 }

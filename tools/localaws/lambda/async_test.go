@@ -1,9 +1,15 @@
 package lambda_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -67,7 +73,62 @@ func TestFailedEventIsRetriedTwice(t *testing.T) {
 		string(record.RequestPayload) != `{"do":"fail"}` || !strings.Contains(string(record.ResponsePayload), "no luck") || record.ResponseContext.FunctionError != "Unhandled" {
 		t.Errorf("record %s", *f.topics[0].Message)
 	}
-	if dead := f.topics[1]; *dead.Message != `{"do":"fail"}` || !strings.Contains(*dead.MessageAttributes["ErrorMessage"].StringValue, "no luck") {
+	if dead := f.topics[1]; *dead.Message != `{"do":"fail"}` || *dead.MessageAttributes["ErrorMessage"].StringValue != "no luck" || *dead.MessageAttributes["ErrorCode"].StringValue != "200" {
+		t.Errorf("dead letter %+v", dead)
+	}
+	for metric, want := range map[string][]float64{"AsyncEventsReceived": {1}, "AsyncEventAge": {0, 60_000, 180_000}, "AsyncEventsDropped": {1}} {
+		got := f.values("AWS/Lambda " + metric + "{FunctionName=f}")
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", metric, got, want)
+		}
+	}
+}
+
+// A client context is for synchronous invocations only.
+func TestEventsHaveNoClientContext(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t)
+	if _, err := f.PutFunctionEventInvokeConfig(t.Context(), &awslambda.PutFunctionEventInvokeConfigInput{
+		FunctionName: name, DestinationConfig: &lambdatypes.DestinationConfig{OnSuccess: &lambdatypes.OnSuccess{Destination: aws.String(topic)}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Invoke(t.Context(), &awslambda.InvokeInput{
+		FunctionName: name, Payload: []byte(`{"do":"context"}`), InvocationType: lambdatypes.InvocationTypeEvent,
+		ClientContext: aws.String(base64.StdEncoding.EncodeToString([]byte(`{"custom":{"a":"b"}}`))),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	lambda.AwaitEvents(f.Service)
+	if len(f.topics) != 1 || !strings.Contains(*f.topics[0].Message, `"client":null`) {
+		t.Errorf("sent %+v", f.topics)
+	}
+}
+
+// A function that may not run at all is not tried, and events don't wait for
+// it.
+func TestEventForNoConcurrency(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t, func(in *awslambda.CreateFunctionInput) {
+		in.DeadLetterConfig = &lambdatypes.DeadLetterConfig{TargetArn: aws.String(topic)}
+	})
+	if _, err := f.PutFunctionConcurrency(t.Context(), &awslambda.PutFunctionConcurrencyInput{FunctionName: name, ReservedConcurrentExecutions: aws.Int32(0)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.PutFunctionEventInvokeConfig(t.Context(), &awslambda.PutFunctionEventInvokeConfigInput{
+		FunctionName: name, DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String(topic)}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	f.send(t, `{"a":1}`)
+	lambda.AwaitEvents(f.Service)
+	if len(f.topics) != 2 || !strings.HasSuffix(*f.topics[0].Message, `"condition":"ZeroReservedConcurrency","approximateInvokeCount":0},"requestPayload":{"a":1}}`) {
+		t.Fatalf("sent %+v", f.topics)
+	}
+	if dead := f.topics[1].MessageAttributes; dead["ErrorCode"].StringValue != nil || !strings.HasPrefix(*dead["ErrorMessage"].StringValue, "Function not invoked.") {
 		t.Errorf("dead letter %+v", dead)
 	}
 }
@@ -75,8 +136,10 @@ func TestFailedEventIsRetriedTwice(t *testing.T) {
 func TestThrottledEventGrowsTooOld(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.create(t)
-	if _, err := f.PutFunctionConcurrency(t.Context(), &awslambda.PutFunctionConcurrencyInput{FunctionName: name, ReservedConcurrentExecutions: aws.Int32(0)}); err != nil {
+	f.create(t, timeout(60), func(in *awslambda.CreateFunctionInput) {
+		in.DeadLetterConfig = &lambdatypes.DeadLetterConfig{TargetArn: aws.String(topic)}
+	})
+	if _, err := f.PutFunctionConcurrency(t.Context(), &awslambda.PutFunctionConcurrencyInput{FunctionName: name, ReservedConcurrentExecutions: aws.Int32(1)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.PutFunctionEventInvokeConfig(t.Context(), &awslambda.PutFunctionEventInvokeConfigInput{
@@ -85,14 +148,29 @@ func TestThrottledEventGrowsTooOld(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	gate := filepath.Join(t.TempDir(), "gate")
+	var busy sync.WaitGroup
+	busy.Go(func() {
+		if _, err := f.tryInvoke(t.Context(), `{"do":"wait","text":`+strconv.Quote(gate)+`}`); err != nil {
+			t.Error(err)
+		}
+	})
+	lambda.AwaitExecutions(f.Service, 1)
 	f.send(t, `{}`)
 	for _, wait := range []time.Duration{1, 2, 4, 8, 16} { // 31 s; another 32 would be too many
 		f.clock.BlockUntil(1)
 		f.clock.Advance(wait * time.Second)
 	}
 	lambda.AwaitEvents(f.Service)
-	if len(f.topics) != 1 || !strings.Contains(*f.topics[0].Message, `"condition":"EventAgeExceeded","approximateInvokeCount":0`) {
-		t.Errorf("sent %v", f.topics)
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	busy.Wait()
+	if len(f.topics) != 2 || !strings.Contains(*f.topics[0].Message, `"condition":"EventAgeExceeded","approximateInvokeCount":0`) {
+		t.Fatalf("sent %v", f.topics)
+	}
+	if dead := f.topics[1].MessageAttributes; *dead["ErrorCode"].StringValue != "429" || *dead["ErrorMessage"].StringValue != "Rate Exceeded." {
+		t.Errorf("dead letter %+v", dead)
 	}
 }
 

@@ -39,8 +39,10 @@ func unsupported(what string) error {
 	return invalid("%s is not supported by the embedded AWS.", what)
 }
 
+const throttledMessage = "Rate Exceeded."
+
 func throttled(reason lambdatypes.ThrottleReason) error {
-	return &lambdatypes.TooManyRequestsException{Message: aws.String("Rate Exceeded."), Reason: reason, Type: user}
+	return &lambdatypes.TooManyRequestsException{Message: aws.String(throttledMessage), Reason: reason, Type: user}
 }
 
 // ended is the answer after Close. It is a client fault so that clients don't

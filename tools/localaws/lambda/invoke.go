@@ -166,7 +166,7 @@ func (s *Service) Invoke(_ context.Context, in *awslambda.InvokeInput) (*awslamb
 		}
 		return out, nil
 	case lambdatypes.InvocationTypeEvent:
-		if err := s.enqueue(ref, event{payload: payload, clientContext: string(clientContext)}); err != nil {
+		if err := s.enqueue(ref, event{payload: payload}); err != nil {
 			return nil, err
 		}
 		return &awslambda.InvokeOutput{StatusCode: http.StatusAccepted}, nil

@@ -48,6 +48,7 @@ const (
 	durations
 	concurrency
 	asyncReceived
+	asyncAge
 	asyncDropped
 	destinationFailures
 	deadLetterErrors
@@ -60,7 +61,7 @@ const (
 
 var metricNames = [metricKinds]string{
 	"Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions",
-	"AsyncEventsReceived", "AsyncEventsDropped", "DestinationDeliveryFailures", "DeadLetterErrors",
+	"AsyncEventsReceived", "AsyncEventAge", "AsyncEventsDropped", "DestinationDeliveryFailures", "DeadLetterErrors",
 	"UrlRequestCount", "Url4xxCount", "Url5xxCount", "UrlRequestLatency",
 }
 
@@ -131,6 +132,12 @@ func (r *recorder) count(t target, kind int) {
 	r.each(t, "", r.service.account.Clock.Now(), func(s *samples) { s.add(kind, 1) })
 }
 
+// eventAge records how long an asynchronous event waited for an invocation.
+func (r *recorder) eventAge(t target, age time.Duration) {
+	took := round(float64(age) / float64(time.Millisecond))
+	r.each(t, "", r.service.account.Clock.Now(), func(s *samples) { s.add(asyncAge, took) })
+}
+
 // round keeps two decimals of small values and three digits of large ones.
 func round(ms float64) float64 {
 	if ms < 10 {
@@ -172,7 +179,7 @@ func (s *samples) data(w window, data []cwtypes.MetricDatum) []cwtypes.MetricDat
 	at := time.Unix(w.minute, 0).UTC()
 	for kind, counts := range s {
 		unit := cwtypes.StandardUnitCount
-		if kind == durations || kind == urlLatency {
+		if kind == durations || kind == urlLatency || kind == asyncAge {
 			unit = cwtypes.StandardUnitMilliseconds
 		}
 		values := make([]float64, 0, len(counts))

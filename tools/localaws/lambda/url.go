@@ -68,7 +68,7 @@ func (u *functionURL) answer(w http.ResponseWriter, r *http.Request, c *urlConfi
 	}
 	res, err := s.invoke(u.ref, event{id: id, payload: payload, trace: trace})
 	if _, throttled := errors.AsType[*lambdatypes.TooManyRequestsException](err); throttled {
-		say(w, http.StatusTooManyRequests, "Rate Exceeded.")
+		say(w, http.StatusTooManyRequests, throttledMessage)
 		return
 	}
 	if err != nil || res.failure != nil {
