@@ -40,6 +40,7 @@ func (s *Service) enqueue(ref reference, ev event) error {
 	if ev.id == "" {
 		ev.id = uuid.NewString()
 	}
+	ev.trace = traceOf(ev.trace, s.account.Clock.Now())
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -16,6 +15,8 @@ import (
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/google/uuid"
+
+	"github.com/magewright/magewright/tools/localaws/call"
 )
 
 // initLimit is how long the first initialization of an environment may take.
@@ -120,7 +121,7 @@ func (s *Service) targetOf(f *function, v *version, ref reference) target {
 // Errors of the function are no errors of Invoke: they are in FunctionError,
 // which for these runtimes is always Unhandled, and in the payload.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html.
-func (s *Service) Invoke(_ context.Context, in *awslambda.InvokeInput) (*awslambda.InvokeOutput, error) {
+func (s *Service) Invoke(ctx context.Context, in *awslambda.InvokeInput) (*awslambda.InvokeOutput, error) {
 	ref, err := s.parse(in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
@@ -151,9 +152,12 @@ func (s *Service) Invoke(_ context.Context, in *awslambda.InvokeInput) (*awslamb
 		return nil, badContent("Could not parse request body into json: the payload is not valid JSON")
 	}
 
+	caller := call.FromContext(ctx)
+	ev := event{id: caller.ID, trace: caller.Trace, payload: payload}
 	switch in.InvocationType {
 	case "", lambdatypes.InvocationTypeRequestResponse:
-		res, err := s.invoke(ref, event{payload: payload, clientContext: string(clientContext), tail: in.LogType == lambdatypes.LogTypeTail})
+		ev.clientContext, ev.tail = string(clientContext), in.LogType == lambdatypes.LogTypeTail
+		res, err := s.invoke(ref, ev)
 		if err != nil {
 			return nil, err
 		}
@@ -166,7 +170,7 @@ func (s *Service) Invoke(_ context.Context, in *awslambda.InvokeInput) (*awslamb
 		}
 		return out, nil
 	case lambdatypes.InvocationTypeEvent:
-		if err := s.enqueue(ref, event{payload: payload}); err != nil {
+		if err := s.enqueue(ref, ev); err != nil {
 			return nil, err
 		}
 		return &awslambda.InvokeOutput{StatusCode: http.StatusAccepted}, nil
@@ -185,10 +189,10 @@ func badContent(message string) error {
 
 // An event is what a function is invoked with.
 type event struct {
-	id            string // empty for a new one; retries keep theirs
+	id            string // of the caller's request; empty for a new one; retries keep theirs
 	payload       []byte // JSON
 	clientContext string // JSON
-	trace         string // empty for a new one
+	trace         string // as its caller gave it; may be empty
 	tail          bool   // the end of the log is wanted
 }
 
@@ -208,15 +212,13 @@ func (s *Service) invoke(ref reference, ev event) (result, error) {
 	defer leave()
 	defer s.account.Clock.Busy()()
 	inv := &invocation{
-		id: ev.id, payload: ev.payload, arn: t.arn, trace: ev.trace, clientContext: ev.clientContext,
+		id: ev.id, payload: ev.payload, arn: t.arn, clientContext: ev.clientContext,
 		done: make(chan answer, 1),
 	}
 	if inv.id == "" {
 		inv.id = uuid.NewString()
 	}
-	if inv.trace == "" {
-		inv.trace = newTrace(now)
-	}
+	inv.trace = traceOf(ev.trace, now)
 	res := result{version: t.version.number, requestID: inv.id}
 	duration, log, err := s.run(t.version, inv, ev.tail)
 	if err != nil {
@@ -225,13 +227,6 @@ func (s *Service) invoke(ref reference, ev event) (result, error) {
 	res.answer, res.log = *inv.answer, log
 	s.metrics.invocation(t, now, duration, concurrent, res.failure != nil)
 	return res, nil
-}
-
-// newTrace returns an X-Ray trace header of a request that isn't sampled.
-// See https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader.
-func newTrace(now time.Time) string {
-	r := randomHex(20)
-	return fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", uint32(now.Unix()&math.MaxUint32), r[:24], r[24:])
 }
 
 // run gives an invocation to an environment, a new one if need be. It returns

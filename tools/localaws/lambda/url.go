@@ -36,7 +36,7 @@ func (u *functionURL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (u *functionURL) answer(w http.ResponseWriter, r *http.Request, c *urlConfig) {
 	s := u.service
 	id, now := uuid.NewString(), s.account.Clock.Now()
-	trace := newTrace(now)
+	trace := traceOf(r.Header.Get("X-Amzn-Trace-Id"), now)
 	w.Header().Set("X-Amzn-Requestid", id)
 	w.Header().Set("X-Amzn-Trace-Id", trace)
 	origin := c.crossOrigin(r)

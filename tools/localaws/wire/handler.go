@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/call"
 )
 
 type handler struct {
@@ -80,6 +81,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	name := ""
 	var answer response
 	if err == nil {
+		ctx = call.NewContext(ctx, call.Call{ID: id, Trace: hr.Header.Get("X-Amzn-Trace-Id")})
 		name, answer, err = h.serve(ctx, r, p)
 	}
 	if err != nil {
