@@ -70,15 +70,16 @@ func TestPrivateFunction(t *testing.T) {
 		credentials aws.Credentials
 		sent        string // instead of the body that was signed
 		want        int
+		kind, text  string // of the error
 	}{
-		"a session":              {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey, SessionToken: *c.SessionToken}, "", http.StatusOK},
-		"the user":               {aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: sts.UserSecret}, "", http.StatusOK},
-		"another body":           {aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: sts.UserSecret}, `{"b":2}`, http.StatusForbidden},
-		"another secret":         {aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "guessed"}, "", http.StatusForbidden},
-		"a session's key alone":  {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: sts.UserSecret}, "", http.StatusForbidden},
-		"a session, no token":    {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey}, "", http.StatusForbidden},
-		"nobody":                 {aws.Credentials{}, "", http.StatusForbidden},
-		"a session, wrong token": {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey, SessionToken: "t"}, "", http.StatusForbidden},
+		"a session":              {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey, SessionToken: *c.SessionToken}, "", http.StatusOK, "", ""},
+		"the user":               {aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: sts.UserSecret}, "", http.StatusOK, "", ""},
+		"another body":           {aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: sts.UserSecret}, `{"b":2}`, http.StatusForbidden, "InvalidSignatureException", `"The request signature we calculated does not match`},
+		"another secret":         {aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "guessed"}, "", http.StatusForbidden, "InvalidSignatureException", `"The request signature we calculated does not match`},
+		"a session's key alone":  {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: sts.UserSecret}, "", http.StatusForbidden, "UnrecognizedClientException", `"The security token included in the request is invalid.`},
+		"a session, no token":    {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey}, "", http.StatusForbidden, "UnrecognizedClientException", `"The security token included`},
+		"nobody":                 {aws.Credentials{}, "", http.StatusForbidden, "AccessDeniedException", `"Forbidden. For troubleshooting`},
+		"a session, wrong token": {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey, SessionToken: "t"}, "", http.StatusForbidden, "UnrecognizedClientException", `"The security token included`},
 	} {
 		body := `{"a":1}`
 		sum := sha256.Sum256([]byte(body))
@@ -100,6 +101,9 @@ func TestPrivateFunction(t *testing.T) {
 		}
 		text, err := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
+		if resp.Header.Get("X-Amzn-Errortype") != test.kind || !strings.Contains(string(text), test.text) {
+			t.Errorf("%s: %v %s, want %s %s", who, resp.Header, text, test.kind, test.text)
+		}
 		if err != nil || resp.StatusCode != test.want || test.want == http.StatusOK && string(text) != "$LATEST" {
 			t.Errorf("%s: %s %s, %v; want %d", who, resp.Status, text, err, test.want)
 		}

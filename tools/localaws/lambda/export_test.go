@@ -63,3 +63,10 @@ func SetInitLimit(s *Service, limit time.Duration) time.Duration {
 	s.initLimit = limit
 	return before
 }
+
+// InferredBody returns what a function URL answers with where a function
+// returned no status.
+func InferredBody(payload string) (string, bool) {
+	out, ok := parseResponse([]byte(payload))
+	return string(out.body), ok
+}

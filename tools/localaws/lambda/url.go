@@ -16,8 +16,9 @@ import (
 	"unicode/utf8"
 
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
-
+	"github.com/aws/smithy-go"
 	"github.com/google/uuid"
+
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
@@ -53,8 +54,7 @@ func (u *functionURL) answer(w http.ResponseWriter, r *http.Request, c *urlConfi
 	}
 	caller, err := u.authorize(r, c, body)
 	if err != nil {
-		w.Header().Set("X-Amzn-Errortype", "AccessDeniedException")
-		say(w, http.StatusForbidden, forbidden)
+		refuseCaller(w, err)
 		return
 	}
 	payload, err := json.Marshal(u.event(r, body, caller, id, trace, now))
@@ -71,16 +71,28 @@ func (u *functionURL) answer(w http.ResponseWriter, r *http.Request, c *urlConfi
 		say(w, http.StatusTooManyRequests, throttledMessage)
 		return
 	}
-	if err != nil || res.failure != nil {
-		say(w, http.StatusBadGateway, "Internal Server Error")
-		return
+	var out urlResponse
+	answered := err == nil && res.failure == nil
+	if answered {
+		out, answered = parseResponse(res.payload)
 	}
-	out, ok := parseResponse(res.payload)
-	if !ok {
-		say(w, http.StatusBadGateway, "Internal Server Error")
+	if !answered {
+		reply(w, http.StatusBadGateway, "Internal Server Error")
 		return
 	}
 	out.write(w, c, origin)
+}
+
+// refuseCaller answers who may not call: with what is wrong with his signature,
+// if he signed.
+func refuseCaller(w http.ResponseWriter, err error) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		w.Header().Set("X-Amzn-Errortype", api.ErrorCode())
+		reply(w, http.StatusForbidden, `{"message":`+strconv.Quote(api.ErrorMessage())+`}`)
+		return
+	}
+	w.Header().Set("X-Amzn-Errortype", "AccessDeniedException")
+	say(w, http.StatusForbidden, forbidden)
 }
 
 // say answers in the service's own name.
@@ -234,12 +246,18 @@ type urlResponse struct {
 }
 
 // parseResponse reads a function's answer: an object with a statusCode, or any
-// other JSON, which is the body of a 200. It reports false for what a function
-// URL can't answer with.
+// other JSON, which is the body of a 200: a string's text, or what else it is
+// without spaces. It reports false for what a function URL can't answer with.
 func parseResponse(payload []byte) (urlResponse, bool) {
-	inferred := urlResponse{status: http.StatusOK, body: payload}
-	if !json.Valid(payload) {
-		return inferred, false
+	var body bytes.Buffer
+	if json.Compact(&body, payload) != nil {
+		return urlResponse{}, false
+	}
+	inferred := urlResponse{status: http.StatusOK, body: body.Bytes()}
+	var text *string
+	if json.Unmarshal(payload, &text) == nil && text != nil {
+		inferred.body = []byte(*text)
+		return inferred, true
 	}
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(payload, &fields) != nil {

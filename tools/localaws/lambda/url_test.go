@@ -121,8 +121,11 @@ func TestFunctionURLAnswers(t *testing.T) {
 		!slices.Equal(resp.Header.Values("Set-Cookie"), []string{"a=b", "c=d"}) {
 		t.Errorf("%s %q %v", resp.Status, text, resp.Header)
 	}
+	if resp, text := fetch(t, http.MethodGet, url+"text", ""); resp.StatusCode != http.StatusOK || text != "hello" || resp.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("%s %q %v", resp.Status, text, resp.Header)
+	}
 	for _, path := range []string{"fail", "bad"} {
-		if resp, text := fetch(t, http.MethodGet, url+path, ""); resp.StatusCode != http.StatusBadGateway || text != `{"Message":"Internal Server Error"}` {
+		if resp, text := fetch(t, http.MethodGet, url+path, ""); resp.StatusCode != http.StatusBadGateway || text != "Internal Server Error" {
 			t.Errorf("%s: %s %s", path, resp.Status, text)
 		}
 	}
@@ -136,7 +139,7 @@ func TestFunctionURLAnswers(t *testing.T) {
 		t.Errorf("throttled: %s", resp.Status)
 	}
 	f.Flush(t.Context())
-	for metric, want := range map[string]float64{"UrlRequestCount": 5, "Url4xxCount": 3, "Url5xxCount": 2} {
+	for metric, want := range map[string]float64{"UrlRequestCount": 6, "Url4xxCount": 3, "Url5xxCount": 2} {
 		var sum float64
 		for _, v := range f.values("AWS/Lambda " + metric + "{FunctionName=f}") {
 			sum += v
@@ -144,6 +147,20 @@ func TestFunctionURLAnswers(t *testing.T) {
 		if sum != want {
 			t.Errorf("%s: %v, want %v", metric, sum, want)
 		}
+	}
+}
+
+func TestInferredAnswers(t *testing.T) {
+	t.Parallel()
+	for payload, want := range map[string]string{
+		`"hello"`: "hello", `""`: "", `[ "hello", 3, true ]`: `["hello",3,true]`, "3.1": "3.1", "null": "null", `{"hello": "world"}`: `{"hello":"world"}`,
+	} {
+		if got, ok := lambda.InferredBody(payload); !ok || got != want {
+			t.Errorf("%s: %q, %v", payload, got, ok)
+		}
+	}
+	if got, ok := lambda.InferredBody("hello"); ok {
+		t.Errorf("no JSON: %q", got)
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/localaws/principal"
@@ -66,21 +67,27 @@ type claim struct {
 }
 
 // VerifyRequest returns who signed r for a service. It reads the body in full.
+// A request that isn't signed as it must be is a smithy.APIError with AWS's
+// code and, where it is known, AWS's text.
 func (v Verifier) VerifyRequest(r *http.Request, service string) (principal.Principal, error) {
 	c, err := v.claim(r)
 	if err != nil {
 		return principal.Principal{}, err
 	}
-	if c.region != v.Region || c.service != service || c.date != c.at.Format("20060102") {
-		return principal.Principal{}, fmt.Errorf("the signature's scope is %s/%s/%s, and must be %s/%s/%s",
-			c.date, c.region, c.service, c.at.Format("20060102"), v.Region, service)
+	switch day := c.at.Format("20060102"); {
+	case c.region != v.Region:
+		return principal.Principal{}, invalid("Credential should be scoped to a valid region.")
+	case c.service != service:
+		return principal.Principal{}, invalid("Credential should be scoped to correct service: '%s'.", service)
+	case c.date != day:
+		return principal.Principal{}, invalid("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.", c.date, day, c.at.Format(timeFormat))
 	}
 	credentials, err := v.Keys.Credentials(r.Context(), c.accessKeyID)
-	if err != nil {
-		return principal.Principal{}, err
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ExpiredToken" {
+		return principal.Principal{}, refuse("ExpiredTokenException", "The security token included in the request is expired")
 	}
-	if subtle.ConstantTimeCompare([]byte(c.token), []byte(credentials.SessionToken)) != 1 {
-		return principal.Principal{}, errors.New("the security token is not that of the access key")
+	if err != nil || subtle.ConstantTimeCompare([]byte(c.token), []byte(credentials.SessionToken)) != 1 {
+		return principal.Principal{}, refuse("UnrecognizedClientException", "The security token included in the request is invalid.")
 	}
 	hash, err := payloadHash(r)
 	if err != nil {
@@ -91,9 +98,25 @@ func (v Verifier) VerifyRequest(r *http.Request, service string) (principal.Prin
 		return principal.Principal{}, fmt.Errorf("signing the request again: %w", err)
 	}
 	if want == "" || subtle.ConstantTimeCompare([]byte(c.signature), []byte(want)) != 1 {
-		return principal.Principal{}, errors.New("the request signature we calculated does not match the signature you provided")
+		return principal.Principal{}, mismatch()
 	}
 	return v.Keys.Principal(r.Context(), c.accessKeyID)
+}
+
+func refuse(code, format string, args ...any) error {
+	return &smithy.GenericAPIError{Code: code, Message: fmt.Sprintf(format, args...), Fault: smithy.FaultClient}
+}
+
+func invalid(format string, args ...any) error {
+	return refuse("InvalidSignatureException", format, args...)
+}
+
+func incomplete(format string, args ...any) error {
+	return refuse("IncompleteSignatureException", format, args...)
+}
+
+func mismatch() error {
+	return invalid("The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 }
 
 // claim reads what a request says of its signature, and checks its time.
@@ -105,7 +128,7 @@ func (v Verifier) claim(r *http.Request) (claim, error) {
 	case authorization != "":
 		parameters, ok := strings.CutPrefix(authorization, algorithm+" ")
 		if !ok {
-			return c, fmt.Errorf("the signature's algorithm must be %s", algorithm)
+			return c, incomplete("The signature's algorithm must be %s.", algorithm)
 		}
 		for p := range strings.SplitSeq(parameters, ",") {
 			switch name, value, _ := strings.Cut(strings.TrimSpace(p), "="); name {
@@ -120,38 +143,42 @@ func (v Verifier) claim(r *http.Request) (claim, error) {
 		date = r.Header.Get("X-Amz-Date")
 	case query.Get("X-Amz-Signature") != "":
 		if query.Get("X-Amz-Algorithm") != algorithm {
-			return c, fmt.Errorf("X-Amz-Algorithm must be %s", algorithm)
+			return c, incomplete("X-Amz-Algorithm must be %s.", algorithm)
 		}
 		c.presigned = true
 		scope, headers, c.signature = query.Get("X-Amz-Credential"), query.Get("X-Amz-SignedHeaders"), query.Get("X-Amz-Signature")
 		date, c.token = query.Get("X-Amz-Date"), query.Get("X-Amz-Security-Token")
 	default:
-		return c, errors.New("the request is not signed")
+		return c, refuse("MissingAuthenticationTokenException", "Missing Authentication Token")
 	}
 	// KEY/DATE/REGION/SERVICE/aws4_request
 	parts := strings.Split(scope, "/")
 	if len(parts) != 5 || parts[4] != "aws4_request" {
-		return c, errors.New("Credential must have the form KEY/DATE/REGION/SERVICE/aws4_request") //nolint:staticcheck // a name
+		return c, incomplete("Credential must have the form KEY/DATE/REGION/SERVICE/aws4_request.")
 	}
 	c.accessKeyID, c.date, c.region, c.service = parts[0], parts[1], parts[2], parts[3]
 	c.headers = strings.Split(headers, ";")
 	if !slices.Contains(c.headers, "host") {
-		return c, errors.New("the header host must be signed")
+		return c, invalid("'Host' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	var err error
 	if c.at, err = time.Parse(timeFormat, date); err != nil {
-		return c, fmt.Errorf("reading X-Amz-Date: %w", err)
+		return c, incomplete("X-Amz-Date must have the form %s.", timeFormat)
 	}
 	until := c.at.Add(maxSkew)
 	if c.presigned {
 		seconds, err := strconv.ParseInt(query.Get("X-Amz-Expires"), 10, 32)
 		if err != nil || seconds < 1 || seconds > int64(maxExpires/time.Second) {
-			return c, fmt.Errorf("X-Amz-Expires must be between 1 and %d seconds", int64(maxExpires/time.Second))
+			return c, incomplete("X-Amz-Expires must be between 1 and %d seconds.", int64(maxExpires/time.Second))
 		}
 		until = c.at.Add(time.Duration(seconds) * time.Second)
 	}
-	if now := v.Clock.Now(); now.After(until) || now.Before(c.at.Add(-maxSkew)) {
-		return c, fmt.Errorf("the signature of %s has expired or is not yet current: it is now %s", date, now.UTC().Format(timeFormat))
+	switch now := v.Clock.Now().UTC(); {
+	case now.After(until):
+		lasts := until.Sub(c.at)
+		return c, invalid("Signature expired: %s is now earlier than %s (%s - %.0f min.)", date, now.Add(-lasts).Format(timeFormat), now.Format(timeFormat), lasts.Minutes())
+	case now.Before(c.at.Add(-maxSkew)):
+		return c, invalid("Signature not yet current: %s is still later than %s (%s + %.0f min.)", date, now.Add(maxSkew).Format(timeFormat), now.Format(timeFormat), maxSkew.Minutes())
 	}
 	return c, nil
 }
@@ -167,7 +194,7 @@ func payloadHash(r *http.Request) (string, error) {
 	sum := sha256.Sum256(body)
 	hash := hex.EncodeToString(sum[:])
 	if claimed := r.Header.Get("X-Amz-Content-Sha256"); claimed != "" && claimed != hash {
-		return "", errors.New("X-Amz-Content-Sha256 is not the hash of the body")
+		return "", mismatch()
 	}
 	return hash, nil
 }

@@ -135,6 +135,8 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 		}, nil
 	case "/fail":
 		return nil, errors.New("no luck")
+	case "/text":
+		return "hello", nil
 	case "/bad":
 		return map[string]any{"statusCode": "many"}, nil
 	}
