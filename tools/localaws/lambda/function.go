@@ -414,7 +414,7 @@ func (s *Service) DeleteFunction(_ context.Context, in *awslambda.DeleteFunction
 }
 
 // ListFunctions lists functions by name and, with FunctionVersion ALL, their
-// versions.
+// versions. It tells no states and no runtime versions: GetFunction does.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html.
 func (s *Service) ListFunctions(_ context.Context, in *awslambda.ListFunctionsInput) (*awslambda.ListFunctionsOutput, error) {
 	s.mu.RLock()
@@ -422,12 +422,17 @@ func (s *Service) ListFunctions(_ context.Context, in *awslambda.ListFunctionsIn
 	var all []lambdatypes.FunctionConfiguration
 	for _, name := range slices.Sorted(maps.Keys(s.functions)) {
 		f := s.functions[name]
-		all = append(all, s.configuration(f.latest))
-		if in.FunctionVersion == lambdatypes.FunctionVersionAll {
-			for _, v := range f.published {
-				all = append(all, s.configuration(v))
-			}
+		if in.FunctionVersion != lambdatypes.FunctionVersionAll {
+			all = append(all, s.configuration(f.latest))
+			continue
 		}
+		all = append(all, s.qualified(f.latest, reference{f.name, latest}))
+		for _, v := range f.published {
+			all = append(all, s.configuration(v))
+		}
+	}
+	for i := range all {
+		all[i].State, all[i].LastUpdateStatus, all[i].RuntimeVersionConfig = "", "", nil
 	}
 	page, next, err := paginate(all, in.Marker, in.MaxItems)
 	if err != nil {
@@ -436,11 +441,13 @@ func (s *Service) ListFunctions(_ context.Context, in *awslambda.ListFunctionsIn
 	return &awslambda.ListFunctionsOutput{Functions: page, NextMarker: next}, nil
 }
 
-// paginate returns the page of all that begins at marker. The marker is the
-// number of the first item, in an opaque form.
+// paginate returns the page of all that begins at marker: 50 items, even if
+// more are asked for. The marker is the number of the first item, in an opaque
+// form.
 func paginate[T any](all []T, marker *string, maxItems *int32) ([]T, *string, error) {
 	const prefix = "item-"
-	start, size := 0, 50
+	const most = 50
+	start, size := 0, most
 	if marker != nil && *marker != "" {
 		text, err := base64.StdEncoding.DecodeString(*marker)
 		if err == nil {
@@ -451,7 +458,7 @@ func paginate[T any](all []T, marker *string, maxItems *int32) ([]T, *string, er
 		}
 	}
 	if maxItems != nil {
-		size = int(max(1, *maxItems))
+		size = int(min(max(1, *maxItems), most))
 	}
 	start = min(start, len(all))
 	end := min(start+size, len(all))

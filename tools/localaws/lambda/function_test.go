@@ -3,6 +3,7 @@ package lambda_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -328,6 +329,26 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
+// A page holds 50 items, even if more are asked for.
+func TestPagesAreBounded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t, func(in *awslambda.CreateFunctionInput) { in.Publish = true })
+	for i := range 51 {
+		if _, err := f.CreateAlias(t.Context(), &awslambda.CreateAliasInput{FunctionName: name, Name: aws.String(fmt.Sprintf("a%02d", i)), FunctionVersion: aws.String("1")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, err := f.ListAliases(t.Context(), &awslambda.ListAliasesInput{FunctionName: name, MaxItems: aws.Int32(1000)})
+	if err != nil || len(first.Aliases) != 50 || first.NextMarker == nil {
+		t.Fatalf("%d aliases, %v", len(first.Aliases), err)
+	}
+	second, err := f.ListAliases(t.Context(), &awslambda.ListAliasesInput{FunctionName: name, Marker: first.NextMarker})
+	if err != nil || len(second.Aliases) != 1 || *second.Aliases[0].Name != "a50" || second.NextMarker != nil {
+		t.Errorf("%+v, %v", second, err)
+	}
+}
+
 func TestTagsAndSettingsAndDeletion(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -348,6 +369,14 @@ func TestTagsAndSettingsAndDeletion(t *testing.T) {
 	list, err := f.ListFunctions(t.Context(), &awslambda.ListFunctionsInput{})
 	if err != nil || len(list.Functions) != 1 || !slices.Equal(list.Functions[0].Architectures, []lambdatypes.Architecture{f.host}) {
 		t.Errorf("ListFunctions: %+v, %v", list, err)
+	}
+	// What only GetFunction tells must not be found here either.
+	if c := list.Functions[0]; c.State != "" || c.LastUpdateStatus != "" || c.RuntimeVersionConfig != nil || *c.FunctionArn != *arn {
+		t.Errorf("ListFunctions: %+v", c)
+	}
+	all, err := f.ListFunctions(t.Context(), &awslambda.ListFunctionsInput{FunctionVersion: lambdatypes.FunctionVersionAll})
+	if err != nil || len(all.Functions) != 1 || *all.Functions[0].FunctionArn != *arn+":$LATEST" {
+		t.Errorf("ListFunctions of all versions: %+v, %v", all, err)
 	}
 	if _, err := f.DeleteFunction(t.Context(), &awslambda.DeleteFunctionInput{FunctionName: arn}); err != nil {
 		t.Fatal(err)
