@@ -81,6 +81,9 @@ func (s *Service) aim(ref reference) (target, error) {
 	if s.closed {
 		return target{}, ended()
 	}
+	if s.functions[ref.name] == nil && ref.qualifier == "" { // invoking names what it looked for
+		return target{}, notFound("Function not found: %s", s.arn(ref.name, latest))
+	}
 	f, v, err := s.resolve(ref)
 	if err != nil {
 		return target{}, err
@@ -118,9 +121,16 @@ func (s *Service) targetOf(f *function, v *version, ref reference) target {
 
 // Invoke runs a function with an event.
 //
-// Errors of the function are no errors of Invoke: they are in FunctionError,
-// which for these runtimes is always Unhandled, and in the payload.
-// See https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html.
+// Errors of the function are no errors of Invoke: they are in FunctionError and
+// in the payload. FunctionError is Unhandled for all of them, those that the
+// function returned, too: so in AWS's own words for Go, and in each answer that
+// LocalStack recorded of AWS, whatever the runtime (error, exit, timeout, size,
+// failed initialization, and the records of destinations). Handled was for
+// errors that runtimes before the Runtime API had caught.
+// See https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html,
+// https://docs.aws.amazon.com/lambda/latest/dg/golang-exceptions.html and
+// tests/aws/services/lambda_/*.snapshot.json in
+// https://github.com/localstack/localstack.
 func (s *Service) Invoke(ctx context.Context, in *awslambda.InvokeInput) (*awslambda.InvokeOutput, error) {
 	ref, err := s.parse(in.FunctionName, in.Qualifier)
 	if err != nil {
@@ -149,7 +159,8 @@ func (s *Service) Invoke(ctx context.Context, in *awslambda.InvokeInput) (*awsla
 	if len(payload) == 0 {
 		payload = []byte("{}")
 	} else if !json.Valid(payload) {
-		return nil, badContent("Could not parse request body into json: the payload is not valid JSON")
+		err := json.Unmarshal(payload, new(any)) // says where
+		return nil, badContent(fmt.Sprintf("Could not parse request body into json: Could not parse payload into json: %v", err))
 	}
 
 	caller := call.FromContext(ctx)

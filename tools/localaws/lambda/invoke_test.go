@@ -40,7 +40,7 @@ func TestInvokeAnswers(t *testing.T) {
 		{``, false, `^\{\}$`, `REPORT`},
 		{`null`, false, `^null$`, `REPORT`},
 		{`{"do":"log","text":"one\ntwo\n"}`, false, `.`, `Version: \$LATEST\none\ntwo\nEND`},
-		{`{"do":"fail"}`, true, `^\{"errorMessage":"no luck","errorType":"errorString"\}$`, `"errorMessage":"no luck"[^\n]*\nEND(.*\n)+.*Status: error\tError Type: `},
+		{`{"do":"fail"}`, true, `^\{"errorMessage":"no luck","errorType":"errorString"\}$`, `"errorMessage":"no luck"[^\n]*\nEND(.*\n)+.*Status: error\tError Type: Runtime.Unknown\n$`},
 		{`{"do":"panic"}`, true, `"errorMessage":"oh no","errorType":"string"`, `Status: error`},
 		{`{"do":"exit"}`, true, `^\{"errorType":"Runtime.ExitError","errorMessage":"RequestId: ` + id + ` Error: Runtime exited with error: exit status 7"\}$`, `Error: Runtime exited with error: exit status 7\nRuntime.ExitError\nEND(.*\n)+.*Status: error\tError Type: Runtime.ExitError\n$`},
 		{`{"do":"exit0"}`, true, `^\{"errorType":"Runtime.ExitError","errorMessage":"RequestId: ` + id + ` Error: Runtime exited without providing a reason"\}$`, `without providing a reason`},
@@ -81,11 +81,11 @@ func TestInvokeRefuses(t *testing.T) {
 		want error
 		text string
 	}{
-		{"no function", awslambda.InvokeInput{FunctionName: aws.String("g")}, new(lambdatypes.ResourceNotFoundException), "Function not found: arn:aws:lambda:us-east-1:000000000000:function:g"},
+		{"no function", awslambda.InvokeInput{FunctionName: aws.String("g")}, new(lambdatypes.ResourceNotFoundException), "Function not found: arn:aws:lambda:us-east-1:000000000000:function:g:$LATEST"},
 		{"no version", awslambda.InvokeInput{FunctionName: aws.String("f:7")}, new(lambdatypes.ResourceNotFoundException), "Function not found: arn:aws:lambda:us-east-1:000000000000:function:f:7"},
 		{"another region", awslambda.InvokeInput{FunctionName: aws.String("arn:aws:lambda:eu-west-1:000000000000:function:f")}, new(lambdatypes.ResourceNotFoundException), "Functions from 'eu-west-1' are not reachable"},
 		{"two qualifiers", awslambda.InvokeInput{FunctionName: aws.String("f:1"), Qualifier: aws.String("2")}, new(lambdatypes.InvalidParameterValueException), "derived qualifier"},
-		{"no JSON", awslambda.InvokeInput{FunctionName: aws.String("f"), Payload: []byte("{")}, new(lambdatypes.InvalidRequestContentException), "Could not parse request body into json"},
+		{"no JSON", awslambda.InvokeInput{FunctionName: aws.String("f"), Payload: []byte("{")}, new(lambdatypes.InvalidRequestContentException), "Could not parse request body into json: Could not parse payload into json: unexpected end of JSON input"},
 		{"no context", awslambda.InvokeInput{FunctionName: aws.String("f"), ClientContext: aws.String("?")}, new(lambdatypes.InvalidRequestContentException), "Client context"},
 		{"too large", awslambda.InvokeInput{FunctionName: aws.String("f"), Payload: make([]byte, 6<<20+1)}, new(lambdatypes.RequestTooLargeException), "6291456"},
 		{"too large an event", awslambda.InvokeInput{FunctionName: aws.String("f"), Payload: make([]byte, 1<<20+1), InvocationType: "Event"}, new(lambdatypes.RequestTooLargeException), "1048576"},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -187,7 +188,7 @@ func (e *environment) respond(w http.ResponseWriter, r *http.Request, id string,
 		if err != nil {
 			text = body
 		}
-		a.failure = &failure{kind: r.Trailer.Get("Lambda-Runtime-Function-Error-Type"), payload: text}
+		a.failure = &failure{kind: errorType(r.Trailer.Get("Lambda-Runtime-Function-Error-Type")), payload: text}
 	}
 	reply(w, http.StatusAccepted, accepted)
 	inv.done <- a
@@ -195,11 +196,21 @@ func (e *environment) respond(w http.ResponseWriter, r *http.Request, id string,
 
 const accepted = `{"status":"OK"}` + "\n"
 
+// knownType is what an error's type may look like in logs.
+var knownType = regexp.MustCompile(`^(Runtime|Function)\.[A-Z][a-zA-Z]+$`)
+
+// errorType returns the type by which logs name an error that a process
+// reports under a type of its own, or under none.
+// See GetValidRuntimeOrFunctionErrorType in
+// https://github.com/aws/aws-lambda-runtime-interface-emulator.
 func errorType(header string) string {
-	if header == "" {
+	switch {
+	case knownType.MatchString(header):
+		return header
+	case strings.HasPrefix(header, "Function."):
 		return "Function.Unknown"
 	}
-	return header
+	return "Runtime.Unknown"
 }
 
 // reportInitError takes the reason for which the process can't start.
