@@ -218,13 +218,15 @@ func TestRuntimeAPIRefusesWrongUse(t *testing.T) {
 	f.create(t, variables("START", "raw"))
 	want := [][]string{
 		{
-			`before next 403 {"errorMessage":"State transition from Ready to InvocationResponse failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}`,
-			`next twice 403 {"errorMessage":"State transition from InvocationResponse to Ready failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}`,
+			`before next 400 {"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}`,
+			`next twice 200 {} true`,
 			`other id 400 {"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}`,
 			`init error 403 {"errorMessage":"State transition from Ready to InitError failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}`,
 		},
 		{
-			`response twice 403 {"errorMessage":"State transition from InvocationResponse to InvocationResponse failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}`,
+			`response twice 403 {"errorMessage":"State transition from RuntimeResponseSentState to InvocationResponse failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}`,
+			`error after response 403 {"errorMessage":"State transition from RuntimeResponseSentState to InvocationErrorResponse failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}`,
+			`other id after response 400 {"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}`,
 		},
 	}
 	for _, want := range want {

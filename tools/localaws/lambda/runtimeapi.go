@@ -26,10 +26,10 @@ const (
 
 // runtimeState is where a process stands in the Runtime API's protocol.
 type runtimeState struct {
-	mu      sync.Mutex
-	asked   bool        // it has called /next once, so initialization is over
-	current *invocation // taken and not yet answered
-	working bool        // it has not called /next since it took an invocation
+	mu       sync.Mutex
+	asked    bool        // it has called /next once, so initialization is over
+	current  *invocation // taken and not yet answered
+	answered string      // the id of the invocation that it answered since /next
 }
 
 type environmentKey struct{}
@@ -96,16 +96,19 @@ func (e *environment) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// next hands out the next invocation as soon as there is one.
+// next hands out the next invocation as soon as there is one. A process that
+// asks again before it has answered gets the same one.
 func (e *environment) next(w http.ResponseWriter, r *http.Request) {
 	e.api.mu.Lock()
-	if e.api.current != nil {
-		e.api.mu.Unlock()
-		refuse(w, "InvocationResponse", "Ready")
+	current := e.api.current
+	if current == nil {
+		e.api.asked, e.api.answered = true, ""
+	}
+	e.api.mu.Unlock()
+	if current != nil {
+		current.hand(w)
 		return
 	}
-	e.api.asked, e.api.working = true, false
-	e.api.mu.Unlock()
 	select {
 	case e.ready <- struct{}{}:
 	default:
@@ -124,10 +127,14 @@ func (e *environment) next(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e.api.mu.Lock()
-	e.api.current, e.api.working = inv, true
+	e.api.current = inv
 	e.api.mu.Unlock()
 	inv.taken.Store(true)
+	inv.hand(w)
+}
 
+// hand writes an invocation as a process gets it.
+func (inv *invocation) hand(w http.ResponseWriter) {
 	h := w.Header()
 	h["Lambda-Runtime-Aws-Request-Id"] = []string{inv.id}
 	h["Lambda-Runtime-Deadline-Ms"] = []string{strconv.FormatInt(inv.deadline.UnixMilli(), 10)}
@@ -144,20 +151,17 @@ func (e *environment) next(w http.ResponseWriter, r *http.Request) {
 // respond takes the answer, or the error, of the present invocation.
 func (e *environment) respond(w http.ResponseWriter, r *http.Request, id string, failed bool) {
 	e.api.mu.Lock()
-	inv := e.api.current
-	if inv != nil && inv.id == id {
-		e.api.current = nil
-	}
-	from := "Ready"
-	if e.api.working && inv == nil {
-		from = "InvocationResponse"
+	inv, again := e.api.current, e.api.answered == id
+	known := inv != nil && inv.id == id
+	if known {
+		e.api.current, e.api.answered = nil, id
 	}
 	e.api.mu.Unlock()
-	if inv == nil {
-		refuse(w, from, map[bool]string{false: "InvocationResponse", true: "InvocationErrorResponse"}[failed])
+	switch {
+	case again:
+		refuse(w, responseSent, map[bool]string{false: "InvocationResponse", true: "InvocationErrorResponse"}[failed])
 		return
-	}
-	if inv.id != id {
+	case !known:
 		reply(w, http.StatusBadRequest, `{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}`)
 		return
 	}
@@ -167,7 +171,7 @@ func (e *environment) respond(w http.ResponseWriter, r *http.Request, id string,
 		// its answer, which is then the invocation's end. One that lives can
 		// answer again.
 		e.api.mu.Lock()
-		e.api.current = inv
+		e.api.current, e.api.answered = inv, ""
 		e.api.mu.Unlock()
 		reply(w, http.StatusBadRequest, `{"errorMessage":"The request body could not be read","errorType":"TruncatedResponse"}`)
 		return
@@ -216,10 +220,13 @@ func errorType(header string) string {
 // reportInitError takes the reason for which the process can't start.
 func (e *environment) reportInitError(w http.ResponseWriter, r *http.Request) {
 	e.api.mu.Lock()
-	asked := e.api.asked
+	asked, from := e.api.asked, "Ready"
+	if e.api.answered != "" {
+		from = responseSent
+	}
 	e.api.mu.Unlock()
 	if asked {
-		refuse(w, "Ready", "InitError")
+		refuse(w, from, "InitError")
 		return
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxResponse))
@@ -233,6 +240,10 @@ func (e *environment) reportInitError(w http.ResponseWriter, r *http.Request) {
 	}
 	reply(w, http.StatusAccepted, accepted)
 }
+
+// responseSent is the state of a process that has answered and not yet called
+// /next, by the name that AWS's runtime emulator gives it.
+const responseSent = "RuntimeResponseSentState"
 
 func refuse(w http.ResponseWriter, from, to string) {
 	reply(w, http.StatusForbidden, fmt.Sprintf(`{"errorMessage":"State transition from %s to %s failed for runtime. Error: State transition is not allowed","errorType":"InvalidStateTransition"}`, from, to))

@@ -196,8 +196,8 @@ func raw() {
 	note("before next", status, text)
 	for {
 		_, id, _ := next()
-		status, _, text := next()
-		note("next twice", status, text)
+		status, again, text := next()
+		note("next twice", status, fmt.Sprint(text, " ", again == id))
 		status, text = post("runtime/invocation/other/response", "", "{}")
 		note("other id", status, text)
 		status, text = post("runtime/init/error", "", "{}")
@@ -209,5 +209,9 @@ func raw() {
 		}
 		status, text = post("runtime/invocation/"+id+"/response", "", string(body))
 		note("response twice", status, text)
+		status, text = post("runtime/invocation/"+id+"/error", "", string(body))
+		note("error after response", status, text)
+		status, text = post("runtime/invocation/other/response", "", "{}")
+		note("other id after response", status, text)
 	}
 }
