@@ -244,11 +244,12 @@ func (e *environment) dispatch(inv *invocation, limit time.Duration) (taken bool
 				inv.answer = &a
 			default:
 			}
+			if inv.answer == nil && !inv.taken.Load() {
+				return false
+			}
+			exited := e.exited(inv.id)
 			if inv.answer == nil {
-				if !inv.taken.Load() {
-					return false
-				}
-				inv.answer = &answer{failure: new(e.exited(inv.id))}
+				inv.answer = &answer{failure: &exited}
 			}
 			return true
 		case <-timer.C():

@@ -41,7 +41,7 @@ func TestInvokeAnswers(t *testing.T) {
 		{`null`, false, `^null$`, `REPORT`},
 		{`{"do":"log","text":"one\ntwo\n"}`, false, `.`, `Version: \$LATEST\none\ntwo\nEND`},
 		{`{"do":"fail"}`, true, `^\{"errorMessage":"no luck","errorType":"errorString"\}$`, `"errorMessage":"no luck"[^\n]*\nEND(.*\n)+.*Status: error\tError Type: Runtime.Unknown\n$`},
-		{`{"do":"panic"}`, true, `"errorMessage":"oh no","errorType":"string"`, `Status: error`},
+		{`{"do":"panic"}`, true, `"errorMessage":"oh no","errorType":"string"`, `Error: Runtime exited with error: exit status 1\nRuntime.ExitError\nEND(.*\n)+.*Status: error\tError Type: Runtime.Unknown\n$`},
 		{`{"do":"exit"}`, true, `^\{"errorType":"Runtime.ExitError","errorMessage":"RequestId: ` + id + ` Error: Runtime exited with error: exit status 7"\}$`, `Error: Runtime exited with error: exit status 7\nRuntime.ExitError\nEND(.*\n)+.*Status: error\tError Type: Runtime.ExitError\n$`},
 		{`{"do":"exit0"}`, true, `^\{"errorType":"Runtime.ExitError","errorMessage":"RequestId: ` + id + ` Error: Runtime exited without providing a reason"\}$`, `without providing a reason`},
 		{`{"do":"big"}`, true, `^\{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size \(6291556 bytes\)."\}$`, `Function.ResponseSizeTooLarge`},
