@@ -58,7 +58,12 @@ type report struct {
 func (r *report) deadline() time.Time { return r.started.Add(r.timeout) }
 
 // line takes a line that the process wrote.
-func (b *sandbox) line(line []byte) { b.write(string(line)) }
+func (b *sandbox) line(line []byte) {
+	if b.json && !b.version.settings.logs(line) {
+		return
+	}
+	b.write(string(line))
+}
 
 func (b *sandbox) write(text string) {
 	b.stream.append(b.service.account.Clock.Now(), text)

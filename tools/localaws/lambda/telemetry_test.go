@@ -78,6 +78,31 @@ func TestLogsInJSON(t *testing.T) {
 	}
 }
 
+// With JSON logs, what a function logs below its level isn't kept. EMF has no
+// level of its own, which is INFO.
+func TestApplicationLogLevel(t *testing.T) {
+	t.Parallel()
+	lines := []string{`{"level":"debug","n":1}`, `{"level":"INFO","n":2}`, `{"n":3}`, `{"level":7,"n":4}`, `{"level":"Error","n":5}`, `plain`, `[1]`}
+	event, err := json.Marshal(map[string]string{"do": "log", "text": strings.Join(lines, "\n") + "\n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for level, want := range map[lambdatypes.ApplicationLogLevel][]string{
+		"":      lines[1:], // INFO
+		"DEBUG": lines,
+		"WARN":  lines[4:],
+	} {
+		f := newFixture(t)
+		f.create(t, func(in *awslambda.CreateFunctionInput) {
+			in.LoggingConfig = &lambdatypes.LoggingConfig{LogFormat: "JSON", ApplicationLogLevel: level, SystemLogLevel: "WARN"}
+		})
+		f.invoke(t, string(event))
+		if got := f.log("/aws/lambda/f"); got != strings.Join(want, "\n")+"\n" {
+			t.Errorf("%s: %q", level, got)
+		}
+	}
+}
+
 func TestLogsAreBatched(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
