@@ -67,6 +67,14 @@ func TestCreateFunctionRefuses(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
+	in := &awslambda.CreateFunctionInput{
+		FunctionName: aws.String("ampersands"), Role: aws.String(role), Handler: aws.String("h"), Runtime: lambdatypes.RuntimeProvidedal2,
+		Architectures: []lambdatypes.Architecture{f.host}, Code: &lambdatypes.FunctionCode{ZipFile: functionZip},
+		Environment: &lambdatypes.Environment{Variables: map[string]string{"QUERY": strings.Repeat("&", 4000)}},
+	}
+	if _, err := f.CreateFunction(t.Context(), in); err != nil {
+		t.Errorf("4,000 characters: %v", err)
+	}
 	f.noRole = errors.New("no such role")
 	_, err := f.CreateFunction(t.Context(), &awslambda.CreateFunctionInput{
 		FunctionName: aws.String("g"), Role: aws.String(role), Handler: aws.String("h"), Runtime: lambdatypes.RuntimeProvidedal2,

@@ -260,12 +260,14 @@ func checkVariables(variables map[string]string) error {
 	if len(reserved) > 0 {
 		return invalid(prefix+"contains reserved keys that are currently not supported for modification. Reserved keys used in this request: %s", strings.Join(reserved, ", "))
 	}
-	text, err := json.Marshal(variables)
-	if err != nil {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // what is in a URL counts once
+	if err := encoder.Encode(variables); err != nil {
 		return invalid("Environment variables can't be written as JSON: %v", err)
 	}
-	if len(text) > 4096 && len(variables) > 0 {
-		return invalid(prefix+"exceeded the 4KB limit. String measured: %s", text)
+	if measured := strings.TrimSuffix(text.String(), "\n"); len(measured) > 4096 {
+		return invalid(prefix+"exceeded the 4KB limit. String measured: %s", measured)
 	}
 	return nil
 }
