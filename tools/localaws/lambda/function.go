@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -367,6 +368,7 @@ func (s *Service) unqualified(name *string) (reference, error) {
 }
 
 // DeleteFunction deletes a function with all its versions, or one version.
+// Invocations that are under way come to their end.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html.
 func (s *Service) DeleteFunction(_ context.Context, in *awslambda.DeleteFunctionInput) (*awslambda.DeleteFunctionOutput, error) {
 	ref, err := s.parse(in.FunctionName, in.Qualifier)
@@ -383,7 +385,7 @@ func (s *Service) DeleteFunction(_ context.Context, in *awslambda.DeleteFunction
 	if ref.qualifier == "" {
 		s.host.retire(append(slices.Clone(f.published), f.latest)...)
 		for _, u := range f.urls {
-			err = u.close()
+			err = errors.Join(err, u.close())
 		}
 		if f.reserved != nil {
 			s.reserved -= *f.reserved

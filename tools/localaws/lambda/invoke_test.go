@@ -334,6 +334,56 @@ func (f *fixture) together(t *testing.T, n int) map[string]int {
 	return pids
 }
 
+// An update and even the deletion of a function let invocations that are under
+// way come to their end, those through its URL too, and leave no process.
+func TestInvocationsOutliveTheirFunction(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t, timeout(60))
+	url := f.open(t)
+	gate := filepath.Join(t.TempDir(), "gate")
+	event := `{"do":"wait","text":` + strconv.Quote(gate) + `}`
+	var all sync.WaitGroup
+	invoke := func() {
+		if out, err := f.tryInvoke(t.Context(), event); err != nil || out.FunctionError != nil {
+			t.Errorf("Invoke: %+v, %v", out, err)
+		}
+	}
+	all.Go(invoke)
+	lambda.AwaitExecutions(f.Service, 1)
+	if _, err := f.UpdateFunctionConfiguration(t.Context(), &awslambda.UpdateFunctionConfigurationInput{FunctionName: name, Description: aws.String("another")}); err != nil {
+		t.Fatal(err)
+	}
+	all.Go(invoke)
+	all.Go(func() {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"wait?"+gate, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Errorf("through the URL: %v", err)
+			return
+		}
+		if resp.StatusCode != http.StatusOK || resp.Body.Close() != nil {
+			t.Errorf("through the URL: %s", resp.Status)
+		}
+	})
+	lambda.AwaitExecutions(f.Service, 3)
+	if _, err := f.DeleteFunction(t.Context(), &awslambda.DeleteFunctionInput{FunctionName: name}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.tryInvoke(t.Context(), `{}`); err == nil {
+		t.Error("a deleted function is invoked")
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all.Wait()
+	lambda.AwaitIdle(f.Service, 0)
+}
+
 func TestInvocationsBeyondTheHostWait(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(d *lambda.Deps) { d.MaxEnvironments = 2 })

@@ -174,7 +174,7 @@ func (s *Service) Close() error {
 
 	var errs []error
 	for _, u := range urls {
-		errs = append(errs, u.close())
+		errs = append(errs, u.server.Close())
 	}
 	s.end()
 	s.host.close()

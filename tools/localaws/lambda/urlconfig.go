@@ -38,7 +38,15 @@ type urlConfig struct {
 	modified time.Time
 }
 
-func (u *functionURL) close() error { return u.server.Close() }
+// close ends the URL at once. Requests that are under way are still answered.
+func (u *functionURL) close() error {
+	ended, end := context.WithCancel(u.service.life)
+	end() // so that Shutdown doesn't wait for them
+	if err := u.server.Shutdown(ended); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
 
 // describe returns the URL as the API does.
 func (u *functionURL) describe() lambdatypes.FunctionUrlConfig {

@@ -22,10 +22,11 @@ import (
 )
 
 type event struct {
-	Do      string
-	Text    string
-	RawPath string `json:"rawPath"`
-	Body    string `json:"body"`
+	Do             string
+	Text           string
+	RawPath        string `json:"rawPath"`
+	RawQueryString string `json:"rawQueryString"`
+	Body           string `json:"body"`
 }
 
 // hog keeps memory in use.
@@ -111,12 +112,9 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 	case "work": // for a moment, in which it can be killed
 		fmt.Println("pid", os.Getpid())
 		time.Sleep(2 * time.Millisecond)
-	case "wait": // until the file exists
-		for {
-			if _, err := os.Stat(ev.Text); err == nil {
-				return os.Getpid(), nil
-			}
-		}
+	case "wait":
+		await(ev.Text)
+		return os.Getpid(), nil
 	case "log":
 		fmt.Print(ev.Text)
 	case "context":
@@ -135,12 +133,23 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 		}, nil
 	case "/fail":
 		return nil, errors.New("no luck")
+	case "/wait":
+		await(ev.RawQueryString)
 	case "/text":
 		return "hello", nil
 	case "/bad":
 		return map[string]any{"statusCode": "many"}, nil
 	}
 	return in, nil
+}
+
+// await returns when a file exists.
+func await(file string) {
+	for {
+		if _, err := os.Stat(file); err == nil {
+			return
+		}
+	}
 }
 
 func post(path, kind, body string) (int, string) {
