@@ -58,7 +58,7 @@ func (s *Service) check(f *function, a *alias) error {
 		case !versionNumber.MatchString(number):
 			return validation(`Value '{%s=%v}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map keys must satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [0-9]+, Member must not be null]`, number, weight)
 		case !(weight >= 0 && weight <= 1): // false for NaN as well
-			return validation(`Value '{%s=%v}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map values must satisfy constraint: [Member must have value less than or equal to 1.0, Member must have value greater than or equal to 0.0, Member must not be null]`, number, weight)
+			return validation(`Value '{%s=%v}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map value must satisfy constraint: [Member must have value less than or equal to 1.0, Member must have value greater than or equal to 0.0, Member must not be null]`, number, weight)
 		case number == a.version:
 			return invalid("Invalid function version %s. Function version %s is already included in routing configuration.", number, number)
 		case a.version == latest:
@@ -136,7 +136,7 @@ func (s *Service) findAlias(ref reference, name *string) (*function, *alias, err
 	}
 	a := f.aliases[*name]
 	if a == nil {
-		return f, nil, notFound("Cannot find alias arn: %s", s.arn(f.name, *name))
+		return f, nil, noAlias(s.arn(f.name, *name))
 	}
 	return f, a, nil
 }

@@ -19,6 +19,8 @@ func notFound(format string, args ...any) error {
 	return &lambdatypes.ResourceNotFoundException{Message: aws.String(fmt.Sprintf(format, args...)), Type: user}
 }
 
+func noAlias(arn string) error { return notFound("Cannot find alias arn: %s", arn) }
+
 func conflict(format string, args ...any) error {
 	return &lambdatypes.ResourceConflictException{Message: aws.String(fmt.Sprintf(format, args...)), Type: user}
 }

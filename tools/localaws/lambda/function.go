@@ -36,7 +36,7 @@ type function struct {
 	executions atomic.Int32
 }
 
-// A version is a function's code and configuration. It never changes: an
+// A version is a function's code and configuration. They never change: an
 // update gives the function another $LATEST.
 type version struct {
 	name     string // of the function
@@ -44,7 +44,7 @@ type version struct {
 	arn      string // with the number, but for $LATEST
 	code     *code
 	settings settings
-	revision string
+	revision string // guarded by Service.mu
 	modified string
 	function *function
 
@@ -396,7 +396,7 @@ func (s *Service) DeleteFunction(_ context.Context, in *awslambda.DeleteFunction
 	if ref.qualifier == latest {
 		return nil, invalid("$LATEST version cannot be deleted without deleting the function.")
 	}
-	if f.aliases[ref.qualifier] != nil {
+	if !versionNumber.MatchString(ref.qualifier) {
 		return nil, invalid("Deletion of aliases is not currently supported.")
 	}
 	v := f.version(ref.qualifier)
@@ -433,14 +433,19 @@ func (s *Service) ListFunctions(_ context.Context, in *awslambda.ListFunctionsIn
 			all = append(all, s.configuration(v))
 		}
 	}
-	for i := range all {
-		all[i].State, all[i].LastUpdateStatus, all[i].RuntimeVersionConfig = "", "", nil
-	}
-	page, next, err := paginate(all, in.Marker, in.MaxItems)
+	page, next, err := paginate(listed(all), in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}
 	return &awslambda.ListFunctionsOutput{Functions: page, NextMarker: next}, nil
+}
+
+// listed drops from configurations what lists don't tell.
+func listed(all []lambdatypes.FunctionConfiguration) []lambdatypes.FunctionConfiguration {
+	for i := range all {
+		all[i].State, all[i].LastUpdateStatus, all[i].RuntimeVersionConfig = "", "", nil
+	}
+	return all
 }
 
 // paginate returns the page of all that begins at marker: 50 items, even if

@@ -106,8 +106,12 @@ func TestVersionsAreImmutable(t *testing.T) {
 	if first, again := publish(), publish(); first != "1" || again != "1" {
 		t.Errorf("published %s and, unchanged, %s", first, again)
 	}
+	published, err := f.GetFunctionConfiguration(t.Context(), &awslambda.GetFunctionConfigurationInput{FunctionName: name})
+	if err != nil || *published.RevisionId == *created.RevisionId {
+		t.Fatalf("published, $LATEST has still revision %s, %v", *created.RevisionId, err)
+	}
 	updated, err := f.UpdateFunctionConfiguration(t.Context(), &awslambda.UpdateFunctionConfigurationInput{
-		FunctionName: name, Environment: &lambdatypes.Environment{Variables: map[string]string{"STAGE": "two"}}, RevisionId: created.RevisionId,
+		FunctionName: name, Environment: &lambdatypes.Environment{Variables: map[string]string{"STAGE": "two"}}, RevisionId: published.RevisionId,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +146,7 @@ func TestVersionsAreImmutable(t *testing.T) {
 		t.Error("$LATEST still runs the old code")
 	}
 	list, err := f.ListVersionsByFunction(t.Context(), &awslambda.ListVersionsByFunctionInput{FunctionName: name, MaxItems: aws.Int32(3)})
-	if err != nil || len(list.Versions) != 3 || list.NextMarker == nil || *list.Versions[2].FunctionArn != "arn:aws:lambda:us-east-1:000000000000:function:f:2" {
+	if err != nil || len(list.Versions) != 3 || list.NextMarker == nil || list.Versions[1].State != "" || *list.Versions[2].FunctionArn != "arn:aws:lambda:us-east-1:000000000000:function:f:2" {
 		t.Fatalf("ListVersionsByFunction: %+v, %v", list, err)
 	}
 	list, err = f.ListVersionsByFunction(t.Context(), &awslambda.ListVersionsByFunctionInput{FunctionName: name, Marker: list.NextMarker})
@@ -251,6 +255,9 @@ func TestAliases(t *testing.T) {
 	if err != nil || len(list.Aliases) != 1 {
 		t.Errorf("ListAliases: %+v, %v", list, err)
 	}
+	if _, err := f.DeleteFunction(t.Context(), &awslambda.DeleteFunctionInput{FunctionName: name, Qualifier: aws.String("none")}); err == nil || !strings.Contains(err.Error(), "Deletion of aliases is not currently supported.") {
+		t.Errorf("deleted a version named none: %v", err)
+	}
 	for range 2 { // the second time there is nothing to delete
 		if _, err := f.DeleteAlias(t.Context(), &awslambda.DeleteAliasInput{FunctionName: name, Name: live}); err != nil {
 			t.Error(err)
@@ -319,6 +326,9 @@ func TestPermissions(t *testing.T) {
 	}
 	if _, err := f.AddPermission(t.Context(), in); err == nil || !strings.Contains(err.Error(), "The statement id (events) provided already exists.") {
 		t.Errorf("again: %v", err)
+	}
+	if _, err := f.AddPermission(t.Context(), &awslambda.AddPermissionInput{FunctionName: name, Qualifier: aws.String("none"), StatementId: aws.String("s"), Action: in.Action, Principal: in.Principal}); err == nil || !strings.Contains(err.Error(), "Cannot find alias arn: arn:aws:lambda:us-east-1:000000000000:function:f:none") {
+		t.Errorf("AddPermission for an alias that isn't there: %v", err)
 	}
 	policy, err := f.GetPolicy(t.Context(), &awslambda.GetPolicyInput{FunctionName: name})
 	if err != nil || *policy.Policy != `{"Version":"2012-10-17","Id":"default","Statement":[`+want+`]}` {

@@ -37,10 +37,13 @@ var accountID = regexp.MustCompile(`^\d{12}$`)
 
 // checkQualifier reports whether a function has what a qualifier names.
 func (s *Service) checkQualifier(f *function, qualifier string) error {
-	if f.aliases[qualifier] == nil && f.version(qualifier) == nil {
+	switch {
+	case f.aliases[qualifier] != nil || f.version(qualifier) != nil:
+		return nil
+	case versionNumber.MatchString(qualifier):
 		return notFound("Function not found: %s", s.arn(f.name, qualifier))
 	}
-	return nil
+	return noAlias(s.arn(f.name, qualifier))
 }
 
 // AddPermission lets a principal use a function, or one version or alias.

@@ -255,7 +255,7 @@ func TestFunctionURLConfigs(t *testing.T) {
 	for text, in := range map[string]*awslambda.CreateFunctionUrlConfigInput{
 		"Failed to create function url config for [functionArn = arn:aws:lambda:us-east-1:000000000000:function:f:live]": {Qualifier: live, AuthType: "NONE"},
 		"Value '1' at 'qualifier'":        {Qualifier: aws.String("1"), AuthType: "NONE"},
-		"Function not found":              {Qualifier: aws.String("none"), AuthType: "NONE"},
+		"Function does not exist":         {Qualifier: aws.String("none"), AuthType: "NONE"},
 		"RESPONSE_STREAM is not":          {AuthType: "NONE", InvokeMode: "RESPONSE_STREAM"},
 		"enum value set: [NONE, AWS_IAM]": {AuthType: "SOME"},
 	} {

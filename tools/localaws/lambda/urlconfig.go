@@ -127,11 +127,8 @@ func (s *Service) CreateFunctionUrlConfig(_ context.Context, in *awslambda.Creat
 	if s.closed {
 		return nil, ended()
 	}
-	f, err := s.find(ref)
+	f, err := s.findForURL(ref)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.checkQualifier(f, ref.qualifier); err != nil {
 		return nil, err
 	}
 	if f.urls[ref.qualifier] != nil {
@@ -160,17 +157,23 @@ func (s *Service) CreateFunctionUrlConfig(_ context.Context, in *awslambda.Creat
 	}, nil
 }
 
+// findForURL returns the function that has, or whose alias has, or may get a
+// URL. s.mu is held.
+func (s *Service) findForURL(ref reference) (*function, error) {
+	f := s.functions[ref.name]
+	if f == nil || ref.qualifier != "" && f.aliases[ref.qualifier] == nil {
+		return nil, notFound("Function does not exist")
+	}
+	return f, nil
+}
+
 // findURL returns a function URL. s.mu is held.
 func (s *Service) findURL(ref reference) (*function, *functionURL, error) {
-	f, err := s.find(ref)
-	if err != nil {
-		return nil, nil, err
-	}
-	u := f.urls[ref.qualifier]
-	if u == nil {
+	f := s.functions[ref.name]
+	if f == nil || f.urls[ref.qualifier] == nil {
 		return nil, nil, notFound("The resource you requested does not exist.")
 	}
-	return f, u, nil
+	return f, f.urls[ref.qualifier], nil
 }
 
 // GetFunctionUrlConfig describes a function URL.
@@ -202,6 +205,9 @@ func (s *Service) UpdateFunctionUrlConfig(_ context.Context, in *awslambda.Updat
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, err := s.findForURL(ref); err != nil {
+		return nil, err
+	}
 	_, u, err := s.findURL(ref)
 	if err != nil {
 		return nil, err
@@ -251,7 +257,7 @@ func (s *Service) ListFunctionUrlConfigs(_ context.Context, in *awslambda.ListFu
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	f, err := s.find(ref)
+	f, err := s.findForURL(ref)
 	if err != nil {
 		return nil, err
 	}

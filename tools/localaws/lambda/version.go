@@ -11,8 +11,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// PublishVersion makes an unchangeable copy of $LATEST. Where neither code nor
-// configuration has changed since the version published last, it returns that.
+// PublishVersion makes an unchangeable copy of $LATEST, which has another
+// revision from then on. Where neither code nor configuration has changed since
+// the version published last, it returns that.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html.
 func (s *Service) PublishVersion(_ context.Context, in *awslambda.PublishVersionInput) (*awslambda.PublishVersionOutput, error) {
 	ref, err := s.unqualified(in.FunctionName)
@@ -53,6 +54,7 @@ func (s *Service) publish(f *function, description string) *version {
 		}
 	}
 	f.last++
+	f.latest.revision = uuid.NewString()
 	v := *f.latest
 	v.number = strconv.Itoa(f.last)
 	v.arn = s.arn(f.name, v.number)
@@ -80,7 +82,7 @@ func (s *Service) ListVersionsByFunction(_ context.Context, in *awslambda.ListVe
 	for _, v := range f.published {
 		all = append(all, s.configuration(v))
 	}
-	page, next, err := paginate(all, in.Marker, in.MaxItems)
+	page, next, err := paginate(listed(all), in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}
