@@ -196,6 +196,7 @@ func (e *environment) initialize(requestID string, limit time.Duration) *failure
 	var f failure
 	select {
 	case <-e.ready:
+		e.checkMemory() // so that it is known if the first invocation ends the process
 		return nil
 	case f = <-e.initError:
 	case <-e.gone:

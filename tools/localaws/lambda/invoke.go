@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -141,6 +142,8 @@ func (s *Service) Invoke(ctx context.Context, in *awslambda.InvokeInput) (*awsla
 		return nil, unsupported("DurableExecutionName")
 	case in.TenantId != nil:
 		return nil, unsupported("TenantId")
+	case in.LogType != "" && !slices.Contains(in.LogType.Values(), in.LogType):
+		return nil, validation("Value '%s' at 'logType' failed to satisfy constraint: Member must satisfy enum value set: [None, Tail]", in.LogType)
 	}
 	clientContext, err := base64.StdEncoding.DecodeString(aws.ToString(in.ClientContext))
 	if err != nil || len(clientContext) > 0 && !json.Valid(clientContext) {

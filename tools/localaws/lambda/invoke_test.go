@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/localaws/lambda"
@@ -42,7 +43,7 @@ func TestInvokeAnswers(t *testing.T) {
 		{`{"do":"log","text":"one\ntwo\n"}`, false, `.`, `Version: \$LATEST\none\ntwo\nEND`},
 		{`{"do":"fail"}`, true, `^\{"errorMessage":"no luck","errorType":"errorString"\}$`, `"errorMessage":"no luck"[^\n]*\nEND(.*\n)+.*Status: error\tError Type: Runtime.Unknown\n$`},
 		{`{"do":"panic"}`, true, `"errorMessage":"oh no","errorType":"string"`, `Error: Runtime exited with error: exit status 1\nRuntime.ExitError\nEND(.*\n)+.*Status: error\tError Type: Runtime.Unknown\n$`},
-		{`{"do":"exit"}`, true, `^\{"errorType":"Runtime.ExitError","errorMessage":"RequestId: ` + id + ` Error: Runtime exited with error: exit status 7"\}$`, `Error: Runtime exited with error: exit status 7\nRuntime.ExitError\nEND(.*\n)+.*Status: error\tError Type: Runtime.ExitError\n$`},
+		{`{"do":"exit"}`, true, `^\{"errorType":"Runtime.ExitError","errorMessage":"RequestId: ` + id + ` Error: Runtime exited with error: exit status 7"\}$`, `Error: Runtime exited with error: exit status 7\nRuntime.ExitError\nEND(.*\n)+.*Max Memory Used: [1-9]\d* MB\t.*Status: error\tError Type: Runtime.ExitError\n$`},
 		{`{"do":"exit0"}`, true, `^\{"errorType":"Runtime.ExitError","errorMessage":"RequestId: ` + id + ` Error: Runtime exited without providing a reason"\}$`, `without providing a reason`},
 		{`{"do":"big"}`, true, `^\{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size \(6291556 bytes\)."\}$`, `Function.ResponseSizeTooLarge`},
 		{`{"after":"all of that"}`, false, `^\{"after":"all of that"\}$`, `REPORT`},
@@ -87,6 +88,7 @@ func TestInvokeRefuses(t *testing.T) {
 		{"two qualifiers", awslambda.InvokeInput{FunctionName: aws.String("f:1"), Qualifier: aws.String("2")}, new(lambdatypes.InvalidParameterValueException), "derived qualifier"},
 		{"no JSON", awslambda.InvokeInput{FunctionName: aws.String("f"), Payload: []byte("{")}, new(lambdatypes.InvalidRequestContentException), "Could not parse request body into json: Could not parse payload into json: unexpected end of JSON input"},
 		{"no context", awslambda.InvokeInput{FunctionName: aws.String("f"), ClientContext: aws.String("?")}, new(lambdatypes.InvalidRequestContentException), "Client context"},
+		{"no log type", awslambda.InvokeInput{FunctionName: aws.String("f"), LogType: "Head"}, new(smithy.GenericAPIError), "Value 'Head' at 'logType'"},
 		{"too large", awslambda.InvokeInput{FunctionName: aws.String("f"), Payload: make([]byte, 6<<20+1)}, new(lambdatypes.RequestTooLargeException), "6291456"},
 		{"too large an event", awslambda.InvokeInput{FunctionName: aws.String("f"), Payload: make([]byte, 1<<20+1), InvocationType: "Event"}, new(lambdatypes.RequestTooLargeException), "1048576"},
 	}

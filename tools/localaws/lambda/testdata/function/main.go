@@ -39,8 +39,8 @@ func main() {
 	case "fail":
 		post("runtime/init/error", "Function.NotReady", `{"errorType":"Function.NotReady","errorMessage":"no database"}`)
 		os.Exit(1)
-	case "hang":
-		select {}
+	case "hang": // without a timer, a runtime without cgo would call it a deadlock
+		time.Sleep(time.Hour)
 	case "once": // fails the first time only
 		marker := filepath.Join(os.Getenv("MARKER"), "started")
 		if _, err := os.Stat(marker); err != nil {
