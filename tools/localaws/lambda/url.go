@@ -67,8 +67,9 @@ func (u *functionURL) answer(w http.ResponseWriter, r *http.Request, c *urlConfi
 		return
 	}
 	res, err := s.invoke(u.ref, event{id: id, payload: payload, trace: trace})
-	if _, throttled := errors.AsType[*lambdatypes.TooManyRequestsException](err); throttled {
-		say(w, http.StatusTooManyRequests, throttledMessage)
+	if throttle, ok := errors.AsType[*lambdatypes.TooManyRequestsException](err); ok {
+		w.Header().Set("X-Amzn-Errortype", throttle.ErrorCode())
+		reply(w, http.StatusTooManyRequests, `{"Reason":"`+string(throttle.Reason)+`","Type":"User","message":"`+throttledMessage+`"}`)
 		return
 	}
 	var out urlResponse

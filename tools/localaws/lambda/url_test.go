@@ -135,8 +135,9 @@ func TestFunctionURLAnswers(t *testing.T) {
 	if _, err := f.PutFunctionConcurrency(t.Context(), &awslambda.PutFunctionConcurrencyInput{FunctionName: name, ReservedConcurrentExecutions: aws.Int32(0)}); err != nil {
 		t.Fatal(err)
 	}
-	if resp, _ := fetch(t, http.MethodGet, url, ""); resp.StatusCode != http.StatusTooManyRequests {
-		t.Errorf("throttled: %s", resp.Status)
+	if resp, text := fetch(t, http.MethodGet, url, ""); resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("X-Amzn-Errortype") != "TooManyRequestsException" ||
+		text != `{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}` {
+		t.Errorf("throttled: %s %v %s", resp.Status, resp.Header, text)
 	}
 	f.Flush(t.Context())
 	for metric, want := range map[string]float64{"UrlRequestCount": 6, "Url4xxCount": 3, "Url5xxCount": 2} {
