@@ -201,14 +201,16 @@ func TestEventInvokeConfigs(t *testing.T) {
 	if _, err := f.GetFunctionEventInvokeConfig(t.Context(), get); err == nil || !strings.Contains(err.Error(), "The function arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST doesn't have an EventInvokeConfig") {
 		t.Errorf("GetFunctionEventInvokeConfig: %v", err)
 	}
-	if _, err := f.UpdateFunctionEventInvokeConfig(t.Context(), &awslambda.UpdateFunctionEventInvokeConfigInput{FunctionName: name}); err == nil {
+	if _, err := f.UpdateFunctionEventInvokeConfig(t.Context(), &awslambda.UpdateFunctionEventInvokeConfigInput{FunctionName: name, MaximumRetryAttempts: aws.Int32(1)}); err == nil {
 		t.Error("updated what doesn't exist")
 	}
 	for text, in := range map[string]*awslambda.PutFunctionEventInvokeConfigInput{
-		"'maximumRetryAttempts'":                   {MaximumRetryAttempts: aws.Int32(3)},
-		"'maximumEventAgeInSeconds'":               {MaximumEventAgeInSeconds: aws.Int32(59)},
-		"is not supported by the embedded AWS":     {DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String("arn:aws:sqs:us-east-1:000000000000:q")}}},
-		"The destination ARN arn:aws:lambda:us-ea": {DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String("arn:aws:lambda:us-east-1:000000000000:function:none")}}},
+		"'maximumRetryAttempts'":                    {MaximumRetryAttempts: aws.Int32(3)},
+		"'maximumEventAgeInSeconds'":                {MaximumEventAgeInSeconds: aws.Int32(59)},
+		"is not supported by the embedded AWS":      {DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String("arn:aws:sqs:us-east-1:000000000000:q")}}},
+		"You must specify at least one of error ha": {},
+		"You can't specify the function as a desti": {DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String("arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST")}}},
+		"The destination ARN arn:aws:lambda:us-ea":  {DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String("arn:aws:lambda:us-east-1:000000000000:function:none")}}},
 	} {
 		in.FunctionName = name
 		if _, err := f.PutFunctionEventInvokeConfig(t.Context(), in); err == nil || !strings.Contains(err.Error(), text) {

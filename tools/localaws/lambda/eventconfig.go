@@ -51,8 +51,8 @@ func (s *Service) describeEventConfig(name, key string, c *eventConfig) lambdaty
 	return out
 }
 
-// changed returns c with what a request sets. s.mu is held.
-func (s *Service) changed(c eventConfig, retries, age *int32, d *lambdatypes.DestinationConfig) (*eventConfig, error) {
+// changed returns c of a function with what a request sets. s.mu is held.
+func (s *Service) changed(f *function, c eventConfig, retries, age *int32, d *lambdatypes.DestinationConfig) (*eventConfig, error) {
 	if retries != nil {
 		var n int32
 		if err := within(retries, "maximumRetryAttempts", 0, 2, &n); err != nil {
@@ -89,6 +89,9 @@ func (s *Service) changed(c eventConfig, retries, age *int32, d *lambdatypes.Des
 		if _, _, err := s.resolve(ref); err != nil {
 			return nil, invalid("The destination ARN %s is invalid.", destination)
 		}
+		if ref.name == f.name { // its failures would never end
+			return nil, invalid("You can't specify the function as a destination for itself.")
+		}
 	}
 	c.modified = s.account.Clock.Now()
 	return &c, nil
@@ -100,6 +103,9 @@ func (s *Service) setEventConfig(name, qualifier *string, merge bool, retries, a
 	ref, err := s.parse(name, qualifier)
 	if err != nil {
 		return none, err
+	}
+	if retries == nil && age == nil && d == nil {
+		return none, invalid("You must specify at least one of error handling or destination setting.")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,7 +120,7 @@ func (s *Service) setEventConfig(name, qualifier *string, merge bool, retries, a
 	if merge {
 		base = *old
 	}
-	c, err := s.changed(base, retries, age, d)
+	c, err := s.changed(f, base, retries, age, d)
 	if err != nil {
 		return none, err
 	}
