@@ -120,7 +120,7 @@ func (s *Service) configuration(v *version) lambdatypes.FunctionConfiguration {
 	if set.KMSKey != "" {
 		c.KMSKeyArn = aws.String(set.KMSKey)
 	}
-	if len(set.Variables) > 0 {
+	if set.Variables != nil { // none are an environment too
 		c.Environment = &lambdatypes.EnvironmentResponse{Variables: maps.Clone(set.Variables)}
 	}
 	return c

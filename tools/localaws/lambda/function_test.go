@@ -171,8 +171,18 @@ func TestGetFunctionGivesTheCode(t *testing.T) {
 	if err := errors.Join(err, r.Body.Close()); err != nil || !bytes.Equal(data, functionZip) {
 		t.Errorf("downloaded %d bytes, want %d: %v", len(data), len(functionZip), err)
 	}
-	if out.Tags["a"] != "b" || out.Concurrency != nil {
+	if out.Tags["a"] != "b" || out.Concurrency != nil || out.Configuration.Environment != nil {
 		t.Errorf("%+v", out)
+	}
+	if _, err := f.PutFunctionConcurrency(t.Context(), &awslambda.PutFunctionConcurrencyInput{FunctionName: name, ReservedConcurrentExecutions: aws.Int32(3)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.UpdateFunctionConfiguration(t.Context(), &awslambda.UpdateFunctionConfigurationInput{FunctionName: name, Environment: &lambdatypes.Environment{Variables: map[string]string{}}}); err != nil {
+		t.Fatal(err)
+	}
+	out, err = f.GetFunction(t.Context(), &awslambda.GetFunctionInput{FunctionName: name})
+	if err != nil || *out.Concurrency.ReservedConcurrentExecutions != 3 || out.Configuration.Environment == nil || len(out.Configuration.Environment.Variables) != 0 {
+		t.Errorf("%+v, %v", out, err)
 	}
 	if _, err := os.Stat(filepath.Join(f.dir, "lambda")); err != nil {
 		t.Error(err)
