@@ -13,6 +13,11 @@
 //   - A function runs, on Linux, on as many processors as its memory gives it
 //     the time of on Lambda, rounded up: one up to 1,769 MB. It sees no more of
 //     them, where on Lambda it sees two or more and gets a share of their time.
+//   - A function is ready as soon as it has been created or updated, and says so:
+//     State is Active and LastUpdateStatus Successful. On Lambda that takes
+//     seconds, in which it can't be published, updated again or, if it is new,
+//     invoked. Who doesn't wait for it (function-active-v2, function-updated-v2)
+//     finds that out there.
 //   - At most Deps.MaxEnvironments processes run at once. Invocations beyond
 //     them, but within the account's concurrency, wait for one.
 package lambda
