@@ -242,6 +242,13 @@ func TestFunctionURLCORS(t *testing.T) {
 	if got := f.values("AWS/Lambda Invocations{FunctionName=f}"); len(got) != 1 {
 		t.Errorf("preflights invoke the function: %v", got)
 	}
+	// Without one, what the function says holds, and it answers preflights itself.
+	if out, err := f.UpdateFunctionUrlConfig(t.Context(), &awslambda.UpdateFunctionUrlConfigInput{FunctionName: name, Cors: &lambdatypes.Cors{}}); err != nil || out.Cors != nil {
+		t.Errorf("UpdateFunctionUrlConfig: %+v, %v", out, err)
+	}
+	if resp, _ := fetch(t, http.MethodOptions, url+"teapot", "", "Origin", "https://a.example", "Access-Control-Request-Method", "GET"); resp.StatusCode != http.StatusTeapot || resp.Header.Get("Access-Control-Allow-Origin") != "https://mine" {
+		t.Errorf("%s %v", resp.Status, resp.Header)
+	}
 }
 
 func TestFunctionURLConfigs(t *testing.T) {

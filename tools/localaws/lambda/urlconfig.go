@@ -64,8 +64,10 @@ func (u *functionURL) describe() lambdatypes.FunctionUrlConfig {
 
 const urlTime = "2006-01-02T15:04:05.000000000Z"
 
+// cloneCORS returns a copy of c, or nil where it sets nothing: an empty
+// configuration takes the present one away.
 func cloneCORS(c *lambdatypes.Cors) *lambdatypes.Cors {
-	if c == nil {
+	if c == nil || c.AllowCredentials == nil && c.MaxAge == nil && len(c.AllowHeaders)+len(c.AllowMethods)+len(c.AllowOrigins)+len(c.ExposeHeaders) == 0 {
 		return nil
 	}
 	out := &lambdatypes.Cors{
