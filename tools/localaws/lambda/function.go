@@ -44,7 +44,8 @@ type version struct {
 	arn      string // with the number, but for $LATEST
 	code     *code
 	settings settings
-	revision string // guarded by Service.mu
+	source   settings // of the $LATEST that it was made from, if it is published
+	revision string   // guarded by Service.mu
 	modified string
 	function *function
 

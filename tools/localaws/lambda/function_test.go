@@ -155,6 +155,35 @@ func TestVersionsAreImmutable(t *testing.T) {
 	}
 }
 
+// A description makes another version where $LATEST got it, but not where only
+// PublishVersion did.
+func TestDescriptionsOfVersions(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t)
+	publish := func(description *string) string {
+		t.Helper()
+		out, err := f.PublishVersion(t.Context(), &awslambda.PublishVersionInput{FunctionName: name, Description: description})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *out.Version + " " + *out.Description
+	}
+	describe := func(description string) {
+		t.Helper()
+		if _, err := f.UpdateFunctionConfiguration(t.Context(), &awslambda.UpdateFunctionConfigurationInput{FunctionName: name, Description: aws.String(description)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	describe("first")
+	got := []string{publish(aws.String("the first")), publish(aws.String("the same")), publish(nil)}
+	describe("second")
+	got = append(got, publish(nil), publish(aws.String("another")))
+	if want := []string{"1 the first", "1 the first", "1 the first", "2 second", "2 second"}; !slices.Equal(got, want) {
+		t.Errorf("published %q, want %q", got, want)
+	}
+}
+
 func TestGetFunctionGivesTheCode(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

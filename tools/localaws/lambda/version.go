@@ -47,9 +47,7 @@ func (s *Service) PublishVersion(_ context.Context, in *awslambda.PublishVersion
 func (s *Service) publish(f *function, description string) *version {
 	if n := len(f.published); n > 0 {
 		last := f.published[n-1]
-		before := last.settings
-		before.Description = f.latest.settings.Description // may have been given to PublishVersion
-		if last.number == strconv.Itoa(f.last) && last.code == f.latest.code && reflect.DeepEqual(before, f.latest.settings) {
+		if last.number == strconv.Itoa(f.last) && last.code == f.latest.code && reflect.DeepEqual(last.source, f.latest.settings) {
 			return last
 		}
 	}
@@ -58,6 +56,7 @@ func (s *Service) publish(f *function, description string) *version {
 	v := *f.latest
 	v.number = strconv.Itoa(f.last)
 	v.arn = s.arn(f.name, v.number)
+	v.source = v.settings
 	v.settings.Description = description
 	v.revision = uuid.NewString()
 	v.retired = false
