@@ -39,14 +39,26 @@ func (s *Service) admit(f *function, reserved *int32, unreservedLimit int32) (in
 	return n, func() { s.unreserved.Add(-1); leave() }, nil
 }
 
+// limited parses the name of a function and finds it. s.mu is held.
+func (s *Service) limited(name *string) (*function, error) {
+	ref, err := s.parse(name, nil)
+	if err != nil {
+		return nil, err
+	}
+	if ref.qualifier != "" && ref.qualifier != latest {
+		return nil, invalid("This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a function name or an unqualified function ARN.")
+	}
+	f := s.functions[ref.name]
+	if f == nil {
+		return nil, notFound("Function not found: %s", s.arn(ref.name, latest))
+	}
+	return f, nil
+}
+
 // PutFunctionConcurrency reserves concurrent executions for a function, which
 // is also the most that it may have.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionConcurrency.html.
 func (s *Service) PutFunctionConcurrency(_ context.Context, in *awslambda.PutFunctionConcurrencyInput) (*awslambda.PutFunctionConcurrencyOutput, error) {
-	ref, err := s.unqualified(in.FunctionName)
-	if err != nil {
-		return nil, err
-	}
 	if in.ReservedConcurrentExecutions == nil {
 		return nil, missing("reservedConcurrentExecutions")
 	}
@@ -56,7 +68,7 @@ func (s *Service) PutFunctionConcurrency(_ context.Context, in *awslambda.PutFun
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, err := s.find(ref)
+	f, err := s.limited(in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
@@ -75,13 +87,9 @@ func (s *Service) PutFunctionConcurrency(_ context.Context, in *awslambda.PutFun
 // GetFunctionConcurrency returns what is reserved for a function.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConcurrency.html.
 func (s *Service) GetFunctionConcurrency(_ context.Context, in *awslambda.GetFunctionConcurrencyInput) (*awslambda.GetFunctionConcurrencyOutput, error) {
-	ref, err := s.unqualified(in.FunctionName)
-	if err != nil {
-		return nil, err
-	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	f, err := s.find(ref)
+	f, err := s.limited(in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
@@ -95,13 +103,9 @@ func (s *Service) GetFunctionConcurrency(_ context.Context, in *awslambda.GetFun
 // DeleteFunctionConcurrency gives up what is reserved for a function.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunctionConcurrency.html.
 func (s *Service) DeleteFunctionConcurrency(_ context.Context, in *awslambda.DeleteFunctionConcurrencyInput) (*awslambda.DeleteFunctionConcurrencyOutput, error) {
-	ref, err := s.unqualified(in.FunctionName)
-	if err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, err := s.find(ref)
+	f, err := s.limited(in.FunctionName)
 	if err != nil {
 		return nil, err
 	}

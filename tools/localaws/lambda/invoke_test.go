@@ -411,6 +411,11 @@ func TestReservedConcurrencyThrottles(t *testing.T) {
 			t.Errorf("%d executions could be reserved", n)
 		}
 	}
+	for name, want := range map[string]string{"g": "Function not found: arn:aws:lambda:us-east-1:000000000000:function:g:$LATEST", "f:1": "This operation is permitted on Lambda functions only."} {
+		if _, err := f.PutFunctionConcurrency(t.Context(), &awslambda.PutFunctionConcurrencyInput{FunctionName: aws.String(name), ReservedConcurrentExecutions: aws.Int32(0)}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	if _, err := f.PutFunctionConcurrency(t.Context(), &awslambda.PutFunctionConcurrencyInput{FunctionName: aws.String("f"), ReservedConcurrentExecutions: aws.Int32(0)}); err != nil {
 		t.Fatal(err)
 	}
