@@ -204,6 +204,17 @@ func TestEventInvokeConfigs(t *testing.T) {
 	if _, err := f.UpdateFunctionEventInvokeConfig(t.Context(), &awslambda.UpdateFunctionEventInvokeConfigInput{FunctionName: name, MaximumRetryAttempts: aws.Int32(1)}); err == nil {
 		t.Error("updated what doesn't exist")
 	}
+	for _, unknown := range []string{"g", "f:9", "f:alias"} {
+		if _, err := f.PutFunctionEventInvokeConfig(t.Context(), &awslambda.PutFunctionEventInvokeConfigInput{FunctionName: aws.String(unknown), MaximumRetryAttempts: aws.Int32(1)}); err == nil || !strings.Contains(err.Error(), "The function doesn't exist.") {
+			t.Errorf("PutFunctionEventInvokeConfig of %s: %v", unknown, err)
+		}
+		if _, err := f.DeleteFunctionEventInvokeConfig(t.Context(), &awslambda.DeleteFunctionEventInvokeConfigInput{FunctionName: aws.String(unknown)}); err == nil || !strings.Contains(err.Error(), "doesn't have an EventInvokeConfig") {
+			t.Errorf("DeleteFunctionEventInvokeConfig of %s: %v", unknown, err)
+		}
+	}
+	if _, err := f.ListFunctionEventInvokeConfigs(t.Context(), &awslambda.ListFunctionEventInvokeConfigsInput{FunctionName: aws.String("g")}); err == nil || !strings.Contains(err.Error(), "The function doesn't exist.") {
+		t.Errorf("ListFunctionEventInvokeConfigs: %v", err)
+	}
 	for text, in := range map[string]*awslambda.PutFunctionEventInvokeConfigInput{
 		"'maximumRetryAttempts'":                    {MaximumRetryAttempts: aws.Int32(3)},
 		"'maximumEventAgeInSeconds'":                {MaximumEventAgeInSeconds: aws.Int32(59)},

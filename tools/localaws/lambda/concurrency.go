@@ -39,8 +39,9 @@ func (s *Service) admit(f *function, reserved *int32, unreservedLimit int32) (in
 	return n, func() { s.unreserved.Add(-1); leave() }, nil
 }
 
-// limited parses the name of a function and finds it. s.mu is held.
-func (s *Service) limited(name *string) (*function, error) {
+// limited parses the name of a function and finds it. Where there is none, the
+// error names it with a qualifier. s.mu is held.
+func (s *Service) limited(name *string, qualifier string) (*function, error) {
 	ref, err := s.parse(name, nil)
 	if err != nil {
 		return nil, err
@@ -50,7 +51,7 @@ func (s *Service) limited(name *string) (*function, error) {
 	}
 	f := s.functions[ref.name]
 	if f == nil {
-		return nil, notFound("Function not found: %s", s.arn(ref.name, latest))
+		return nil, notFound("Function not found: %s", s.arn(ref.name, qualifier))
 	}
 	return f, nil
 }
@@ -68,7 +69,7 @@ func (s *Service) PutFunctionConcurrency(_ context.Context, in *awslambda.PutFun
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, err := s.limited(in.FunctionName)
+	f, err := s.limited(in.FunctionName, latest)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +90,7 @@ func (s *Service) PutFunctionConcurrency(_ context.Context, in *awslambda.PutFun
 func (s *Service) GetFunctionConcurrency(_ context.Context, in *awslambda.GetFunctionConcurrencyInput) (*awslambda.GetFunctionConcurrencyOutput, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	f, err := s.limited(in.FunctionName)
+	f, err := s.limited(in.FunctionName, "")
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func (s *Service) GetFunctionConcurrency(_ context.Context, in *awslambda.GetFun
 func (s *Service) DeleteFunctionConcurrency(_ context.Context, in *awslambda.DeleteFunctionConcurrencyInput) (*awslambda.DeleteFunctionConcurrencyOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, err := s.limited(in.FunctionName)
+	f, err := s.limited(in.FunctionName, latest)
 	if err != nil {
 		return nil, err
 	}

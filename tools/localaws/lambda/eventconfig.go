@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -109,15 +110,16 @@ func (s *Service) setEventConfig(name, qualifier *string, merge bool, retries, a
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, old, err := s.findEventConfig(ref)
-	if f == nil || err != nil && merge {
-		return none, err
-	}
-	if err := s.checkQualifier(f, ref.qualifier); err != nil {
-		return none, err
+	f := s.functions[ref.name]
+	if f == nil || s.checkQualifier(f, ref.qualifier) != nil {
+		return none, notFound("The function doesn't exist.")
 	}
 	base := eventConfig{}
 	if merge {
+		_, old, err := s.findEventConfig(ref)
+		if err != nil {
+			return none, err
+		}
 		base = *old
 	}
 	c, err := s.changed(f, base, retries, age, d)
@@ -129,22 +131,15 @@ func (s *Service) setEventConfig(name, qualifier *string, merge bool, retries, a
 	return s.describeEventConfig(f.name, key, c), nil
 }
 
-// findEventConfig returns a configuration and its function, which it returns
-// as well where there is no configuration. s.mu is held.
+// findEventConfig returns a configuration and its function. Lambda doesn't tell
+// apart whether there is no configuration or no function. s.mu is held.
 func (s *Service) findEventConfig(ref reference) (*function, *eventConfig, error) {
-	f, err := s.find(ref)
-	if err != nil {
-		return nil, nil, err
-	}
-	c := f.async[asyncKey(ref.qualifier)]
-	if c == nil {
-		qualifier := ref.qualifier
-		if qualifier == "" {
-			qualifier = latest
+	if f := s.functions[ref.name]; f != nil {
+		if c := f.async[asyncKey(ref.qualifier)]; c != nil {
+			return f, c, nil
 		}
-		return f, nil, notFound("The function %s doesn't have an EventInvokeConfig", s.arn(f.name, qualifier))
 	}
-	return f, c, nil
+	return nil, nil, notFound("The function %s doesn't have an EventInvokeConfig", s.arn(ref.name, cmp.Or(ref.qualifier, latest)))
 }
 
 // PutFunctionEventInvokeConfig sets how asynchronous events are treated.
@@ -221,9 +216,9 @@ func (s *Service) ListFunctionEventInvokeConfigs(_ context.Context, in *awslambd
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	f, err := s.find(ref)
-	if err != nil {
-		return nil, err
+	f := s.functions[ref.name]
+	if f == nil {
+		return nil, notFound("The function doesn't exist.")
 	}
 	var all []lambdatypes.FunctionEventInvokeConfig
 	for _, key := range slices.Sorted(maps.Keys(f.async)) {

@@ -378,7 +378,7 @@ func (s *Service) DeleteFunction(_ context.Context, in *awslambda.DeleteFunction
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, err := s.find(ref)
+	f, err := s.find(reference{name: ref.name}) // an error names no qualifier
 	if err != nil {
 		return nil, err
 	}
