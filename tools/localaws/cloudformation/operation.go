@@ -9,8 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-
 	"github.com/google/uuid"
+
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/template"
 	"github.com/magewright/magewright/tools/localaws/principal"

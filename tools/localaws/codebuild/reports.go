@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
-
 	"github.com/google/uuid"
+
 	"github.com/magewright/magewright/tools/buildspec"
 )
 

@@ -20,6 +20,7 @@ import (
 	"sync"
 
 	"github.com/google/uuid"
+
 	"github.com/magewright/magewright/tools/localaws/account"
 )
 

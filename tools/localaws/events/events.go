@@ -20,8 +20,8 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/smithy-go"
-
 	"github.com/google/uuid"
+
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/principal"

@@ -19,8 +19,8 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
-
 	"github.com/google/uuid"
+
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )

@@ -15,8 +15,8 @@ import (
 	"strings"
 
 	"github.com/aws/smithy-go"
-
 	"github.com/google/uuid"
+
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/call"
