@@ -92,7 +92,7 @@ func (d *drill) run(ctx context.Context) (record readiness.Drill, err error) {
 		return record, exit.Failed("go tool mage smoke", "version %s does not answer before the drill: %w", d.good.number, err)
 	}
 	// What a drill left that was killed would stand in for what this one makes.
-	if err := d.cleanUp(ctx); err != nil {
+	if err := errors.Join(d.cleanLatest(ctx), d.cleanUp(ctx)); err != nil {
 		return record, err
 	}
 	times, err := d.rollBack(ctx)

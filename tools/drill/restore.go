@@ -36,9 +36,9 @@ func (d *drill) restore(ctx context.Context) error {
 	return nil
 }
 
-// cleanUp takes away what this drill has made, and any that was killed.
+// cleanUp deletes what this drill has made, and any that was killed.
 func (d *drill) cleanUp(ctx context.Context) error {
-	return errors.Join(d.cleanLatest(ctx), d.deleteAlarms(ctx), d.deleteFaults(ctx))
+	return errors.Join(d.deleteAlarms(ctx), d.deleteFaults(ctx))
 }
 
 // stopShifts stops what still moves the alias; CodeDeploy then rolls it back.

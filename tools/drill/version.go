@@ -17,6 +17,7 @@ import (
 	"github.com/magewright/magewright/tools/appspec"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/readiness"
 )
 
 // faultVariable is the app's, see package app/drill.
@@ -96,8 +97,7 @@ func (d *drill) lookAround(ctx context.Context) error {
 
 // repoint is the command that gives a version all traffic.
 func (d *drill) repoint(number string) string {
-	return fmt.Sprintf("aws lambda update-alias --function-name %s --name %s --function-version %s --routing-config AdditionalVersionWeights={}",
-		d.outputs.FunctionName, d.outputs.AliasName, number)
+	return readiness.Repoint(d.outputs.FunctionName, d.outputs.AliasName, number)
 }
 
 // previous returns the version of the release before: staging's own of what

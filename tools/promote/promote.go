@@ -23,6 +23,7 @@ import (
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/ledger"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/smoke"
 	"github.com/magewright/magewright/tools/stack"
 )
@@ -166,7 +167,7 @@ func (f *follower) bad(serving string) error {
 	for _, w := range f.watches {
 		r := &w.record
 		if r.New == serving && r.Judgement != nil && (r.Judgement.Verdict == canary.Fail || strings.HasPrefix(r.Decision, toBeStopped)) {
-			return exit.Failed(fmt.Sprintf("aws lambda update-alias --function-name %s --name %s --function-version %s --routing-config AdditionalVersionWeights={}", r.Function, r.Alias, r.Old),
+			return exit.Failed(readiness.Repoint(r.Function, r.Alias, r.Old),
 				"version %s serves production and should not: %v", r.New, r.Judgement)
 		}
 	}

@@ -237,6 +237,12 @@ func (*planWriter) shifting(in Inputs, fact func(of int, format string, args ...
 	}
 }
 
+// Repoint returns the command by which a version of a function gets all traffic
+// of an alias.
+func Repoint(function, alias, version string) string {
+	return fmt.Sprintf("aws lambda update-alias --function-name %s --name %s --function-version %s --routing-config AdditionalVersionWeights={}", function, alias, version)
+}
+
 // rollback names the commands that take the release back.
 func (w *planWriter) rollback(in Inputs, p Production) {
 	w.printf("\n## Rollback\n\n")
@@ -246,8 +252,7 @@ func (w *planWriter) rollback(in Inputs, p Production) {
 			"    aws cloudformation delete-stack --stack-name %[1]s\n", productionStack)
 		return
 	}
-	w.printf("CodeDeploy takes the traffic back by itself if an alarm goes off while it shifts. Later, version %[1]s serves again at once by\n\n"+
-		"    aws lambda update-alias --function-name %[2]s --name %[3]s --function-version %[1]s --routing-config AdditionalVersionWeights={}\n", p.Version, p.Function, p.Alias)
+	w.printf("CodeDeploy takes the traffic back by itself if an alarm goes off while it shifts. Later, version %s serves again at once by\n\n    %s\n", p.Version, Repoint(p.Function, p.Alias, p.Version))
 	if !in.Candidate.First() {
 		w.printf("\nand what is beside the function returns with the release before:\n\n"+
 			"    git restore --source=%[1]s --staged --worktree :/\n"+
