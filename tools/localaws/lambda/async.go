@@ -40,7 +40,6 @@ func (s *Service) enqueue(ref reference, ev event) error {
 	if ev.id == "" {
 		ev.id = uuid.NewString()
 	}
-	ev.trace = traceOf(ev.trace, s.account.Clock.Now())
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
@@ -237,7 +236,7 @@ func (s *Service) deliver(destination string, record eventRecord) error {
 	if err != nil {
 		return err
 	}
-	return s.enqueue(ref, event{payload: text})
+	return s.enqueue(ref, event{payload: text, trace: traceOf("", s.account.Clock.Now())})
 }
 
 // bury sends a failed event itself to a topic, as a dead-letter queue gets it.
@@ -262,6 +261,7 @@ func (s *Service) bury(topic string, ev event, condition string, res *result) er
 func buried(condition string, res *result) (code int, message string) {
 	switch {
 	case condition == zeroConcurrency:
+		// Without the blank, as it was recorded of AWS.
 		return 0, "Function not invoked. Function isconfigured with zero reserved concurrent executions"
 	case res == nil:
 		return http.StatusTooManyRequests, throttledMessage

@@ -167,7 +167,7 @@ func (s *Service) Invoke(ctx context.Context, in *awslambda.InvokeInput) (*awsla
 	}
 
 	caller := call.FromContext(ctx)
-	ev := event{id: caller.ID, trace: caller.Trace, payload: payload}
+	ev := event{id: caller.ID, trace: traceOf(caller.Trace, s.account.Clock.Now()), payload: payload}
 	switch in.InvocationType {
 	case "", lambdatypes.InvocationTypeRequestResponse:
 		ev.clientContext, ev.tail = string(clientContext), in.LogType == lambdatypes.LogTypeTail
@@ -206,7 +206,7 @@ type event struct {
 	id            string // of the caller's request; empty for a new one; retries keep theirs
 	payload       []byte // JSON
 	clientContext string // JSON
-	trace         string // as its caller gave it; may be empty
+	trace         string // X-Ray trace header
 	tail          bool   // the end of the log is wanted
 }
 
@@ -226,13 +226,12 @@ func (s *Service) invoke(ref reference, ev event) (result, error) {
 	defer leave()
 	defer s.account.Clock.Busy()()
 	inv := &invocation{
-		id: ev.id, payload: ev.payload, arn: t.arn, clientContext: ev.clientContext,
+		id: ev.id, payload: ev.payload, arn: t.arn, trace: ev.trace, clientContext: ev.clientContext,
 		done: make(chan answer, 1),
 	}
 	if inv.id == "" {
 		inv.id = uuid.NewString()
 	}
-	inv.trace = traceOf(ev.trace, now)
 	res := result{version: t.version.number, requestID: inv.id}
 	duration, log, err := s.run(t.version, inv, ev.tail)
 	if err != nil {

@@ -53,8 +53,7 @@ type Objects interface {
 	GetObject(ctx context.Context, in *awss3.GetObjectInput) (*awss3.GetObjectOutput, error)
 }
 
-// Metrics takes the metrics of functions and those that functions log in
-// CloudWatch's embedded metric format.
+// Metrics takes the metrics of functions.
 type Metrics interface {
 	PutMetricData(ctx context.Context, in *awscloudwatch.PutMetricDataInput) (*awscloudwatch.PutMetricDataOutput, error)
 }
