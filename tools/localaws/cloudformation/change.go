@@ -171,9 +171,9 @@ func (s *Service) UpdateStack(ctx context.Context, in *awscfn.UpdateStackInput) 
 func (s *Service) CancelUpdateStack(_ context.Context, in *awscfn.CancelUpdateStackInput) (*awscfn.CancelUpdateStackOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := s.live(aws.ToString(in.StackName))
-	if st == nil {
-		return nil, stackDoesNotExist(aws.ToString(in.StackName))
+	st, err := s.find(in.StackName)
+	if err != nil {
+		return nil, err
 	}
 	if st.status != types.StackStatusUpdateInProgress || st.running == nil {
 		return nil, validationErrorf("CancelUpdateStack cannot be called from current stack status")
@@ -191,9 +191,9 @@ func (s *Service) CancelUpdateStack(_ context.Context, in *awscfn.CancelUpdateSt
 
 // updatableStack returns the stack if it may be updated. The service is locked.
 func (s *Service) updatableStack(name string) (*stack, error) {
-	st := s.live(name)
-	if st == nil {
-		return nil, stackDoesNotExist(name)
+	st, err := s.find(&name)
+	if err != nil {
+		return nil, err
 	}
 	if !st.updatable() {
 		return nil, wrongState(st)
@@ -277,9 +277,9 @@ func (op *operation) forceDelete(ctx context.Context) {
 func (s *Service) UpdateTerminationProtection(_ context.Context, in *awscfn.UpdateTerminationProtectionInput) (*awscfn.UpdateTerminationProtectionOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := s.live(aws.ToString(in.StackName))
-	if st == nil {
-		return nil, stackDoesNotExist(aws.ToString(in.StackName))
+	st, err := s.find(in.StackName)
+	if err != nil {
+		return nil, err
 	}
 	st.protected = aws.ToBool(in.EnableTerminationProtection)
 	return &awscfn.UpdateTerminationProtectionOutput{StackId: aws.String(st.id)}, nil
@@ -290,9 +290,9 @@ func (s *Service) UpdateTerminationProtection(_ context.Context, in *awscfn.Upda
 func (s *Service) RollbackStack(ctx context.Context, in *awscfn.RollbackStackInput) (*awscfn.RollbackStackOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := s.live(aws.ToString(in.StackName))
-	if st == nil {
-		return nil, stackDoesNotExist(aws.ToString(in.StackName))
+	st, err := s.find(in.StackName)
+	if err != nil {
+		return nil, err
 	}
 	if st.status != types.StackStatusCreateFailed && st.status != types.StackStatusUpdateFailed {
 		return nil, validationErrorf("Stack:%s is in %s state and can not be rolled back.", st.id, st.status)
@@ -324,9 +324,9 @@ func (s *Service) rollback(st *stack, token, roleARN *string) *operation {
 func (s *Service) ContinueUpdateRollback(ctx context.Context, in *awscfn.ContinueUpdateRollbackInput) (*awscfn.ContinueUpdateRollbackOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := s.live(aws.ToString(in.StackName))
-	if st == nil {
-		return nil, stackDoesNotExist(aws.ToString(in.StackName))
+	st, err := s.find(in.StackName)
+	if err != nil {
+		return nil, err
 	}
 	if st.status != types.StackStatusUpdateRollbackFailed {
 		return nil, validationErrorf("Stack:%s is in %s state and can not be rolled back.", st.id, st.status)

@@ -38,10 +38,10 @@ func (c *changeSet) executed() bool {
 // by id. The service is locked.
 func (s *Service) changeSet(stackName *string, nameOrID string) (*stack, *changeSet, error) {
 	stacks := s.stacks
-	if name := aws.ToString(stackName); name != "" {
-		st := s.live(name)
-		if st == nil {
-			return nil, nil, stackDoesNotExist(name)
+	if aws.ToString(stackName) != "" {
+		st, err := s.find(stackName)
+		if err != nil {
+			return nil, nil, err
 		}
 		stacks = []*stack{st}
 	}
@@ -220,9 +220,9 @@ func withoutValues(c types.Change) types.Change {
 func (s *Service) ListChangeSets(_ context.Context, in *awscfn.ListChangeSetsInput) (*awscfn.ListChangeSetsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := s.live(aws.ToString(in.StackName))
-	if st == nil {
-		return nil, stackDoesNotExist(aws.ToString(in.StackName))
+	st, err := s.find(in.StackName)
+	if err != nil {
+		return nil, err
 	}
 	out := &awscfn.ListChangeSetsOutput{}
 	for _, c := range st.changeSets {

@@ -100,6 +100,16 @@ func (s *Service) live(nameOrID string) *stack {
 	return nil
 }
 
+// find returns a stack that is not deleted, or the error that there is none.
+func (s *Service) find(nameOrID *string) (*stack, error) {
+	name := aws.ToString(nameOrID)
+	st := s.live(name)
+	if st == nil {
+		return nil, stackDoesNotExist(name)
+	}
+	return st, nil
+}
+
 // addStack makes a stack without any state. The service is locked.
 func (s *Service) addStack(name, id string) *stack {
 	st := &stack{
