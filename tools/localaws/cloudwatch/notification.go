@@ -37,9 +37,9 @@ func (s *Service) message(a, old *alarm) string {
 		"Region":                             regionName(s.account.Region),
 		"AlarmArn":                           a.arn,
 		"OldStateValue":                      old.state,
-		"OKActions":                          list0(a.actions[types.StateValueOk]),
-		"AlarmActions":                       list0(a.actions[types.StateValueAlarm]),
-		"InsufficientDataActions":            list0(a.actions[types.StateValueInsufficientData]),
+		"OKActions":                          a.actionsOn(types.StateValueOk),
+		"AlarmActions":                       a.actionsOn(types.StateValueAlarm),
+		"InsufficientDataActions":            a.actionsOn(types.StateValueInsufficientData),
 	}
 	if r := a.metric; r != nil {
 		m["Trigger"] = trigger(r)
@@ -197,12 +197,10 @@ func eventMetrics(queries []types.MetricDataQuery) []map[string]any {
 	return all
 }
 
-// list0 makes JSON write an empty list as one.
-func list0(l []string) []string {
-	if l == nil {
-		return []string{}
-	}
-	return l
+// actionsOn returns the actions of a state. Where there are none the list is
+// empty, and shown as such.
+func (a *alarm) actionsOn(state types.StateValue) []string {
+	return append([]string{}, a.actions[state]...)
 }
 
 // regionName returns a region as messages call it. Regions that nobody has

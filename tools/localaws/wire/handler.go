@@ -141,7 +141,7 @@ func (h *handler) find(r *http.Request, c credential) *service {
 
 // linked reports whether a request is that of a URL which the service sends.
 func (s *service) linked(r *http.Request) bool {
-	return r.Method == http.MethodGet && r.URL.Path == "/" && s.links[r.URL.Query().Get("Action")]
+	return len(s.links) > 0 && r.Method == http.MethodGet && r.URL.Path == "/" && s.links[r.URL.Query().Get("Action")]
 }
 
 // protocolOf returns the protocol in which a request is written. If the
