@@ -136,7 +136,7 @@ func TestEventForNoConcurrency(t *testing.T) {
 func TestThrottledEventGrowsTooOld(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.create(t, timeout(60), func(in *awslambda.CreateFunctionInput) {
+	f.create(t, func(in *awslambda.CreateFunctionInput) {
 		in.DeadLetterConfig = &lambdatypes.DeadLetterConfig{TargetArn: aws.String(topic)}
 	})
 	if _, err := f.PutFunctionConcurrency(t.Context(), &awslambda.PutFunctionConcurrencyInput{FunctionName: name, ReservedConcurrentExecutions: aws.Int32(1)}); err != nil {

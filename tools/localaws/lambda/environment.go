@@ -223,7 +223,8 @@ func (e *environment) dispatch(inv *invocation, limit time.Duration) (taken bool
 	}
 	started := e.service.wall.Now()
 	e.work <- inv
-	timer := e.service.wall.NewTimer(min(limit, memoryInterval))
+	interval := e.service.memoryInterval
+	timer := e.service.wall.NewTimer(min(limit, interval))
 	defer func() { timer.Stop() }()
 	done, ready := inv.done, (<-chan struct{})(nil)
 	for {
@@ -232,9 +233,8 @@ func (e *environment) dispatch(inv *invocation, limit time.Duration) (taken bool
 			inv.answer = &a
 			done, ready = nil, e.ready
 		case <-ready:
-			if e.checkMemory() { // Lambda would have ended it before its answer
-				<-e.gone
-				inv.answer = &answer{failure: new(e.exited(inv.id))}
+			if e.checkMemory() {
+				e.outOfMemory(inv)
 				return true
 			}
 			inv.reusable = true
@@ -256,8 +256,11 @@ func (e *environment) dispatch(inv *invocation, limit time.Duration) (taken bool
 		case <-timer.C():
 			left := limit - e.service.wall.Now().Sub(started)
 			if left > 0 {
-				e.checkMemory()
-				timer = e.service.wall.NewTimer(min(left, memoryInterval))
+				if e.checkMemory() {
+					e.outOfMemory(inv)
+					return true
+				}
+				timer = e.service.wall.NewTimer(min(left, interval))
 				continue
 			}
 			e.kill()
@@ -266,6 +269,14 @@ func (e *environment) dispatch(inv *invocation, limit time.Duration) (taken bool
 			return true
 		}
 	}
+}
+
+// outOfMemory fails the invocation during which the process was found to have
+// too much memory, once the process is gone. It fails whatever the process has
+// answered: Lambda would have ended it before its answer.
+func (e *environment) outOfMemory(inv *invocation) {
+	<-e.gone
+	inv.answer = &answer{failure: new(e.exited(inv.id))}
 }
 
 const timedOut = "Sandbox.Timedout"

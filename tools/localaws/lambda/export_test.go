@@ -1,14 +1,20 @@
 package lambda
 
 import (
-	"runtime"
+	"context"
 	"time"
+
+	"github.com/magewright/magewright/tools/clock"
 )
+
+// pause leaves the processors to whoever is awaited: on a machine with few of
+// them, a loop that asks without a pause takes their time.
+func pause() { _ = clock.Sleep(context.Background(), clock.System(), time.Millisecond) }
 
 // AwaitExecutions returns when n invocations are under way.
 func AwaitExecutions(s *Service, n int) {
 	for int(s.executions.Load()) < n {
-		runtime.Gosched()
+		pause()
 	}
 }
 
@@ -21,7 +27,7 @@ func AwaitIdle(s *Service, n int) {
 		if left == n {
 			return
 		}
-		runtime.Gosched()
+		pause()
 	}
 }
 
@@ -31,7 +37,7 @@ func ReapAll(s *Service) { s.host.reap(s.wall.Now().Add(time.Hour)) }
 // AwaitEvents returns when no asynchronous event is under way.
 func AwaitEvents(s *Service) {
 	for s.events.Load() > 0 {
-		runtime.Gosched()
+		pause()
 	}
 }
 
@@ -63,6 +69,10 @@ func SetInitLimit(s *Service, limit time.Duration) time.Duration {
 	s.initLimit = limit
 	return before
 }
+
+// SetMemoryInterval changes how often the memory of a process is looked at
+// during an invocation.
+func SetMemoryInterval(s *Service, interval time.Duration) { s.memoryInterval = interval }
 
 // InferredBody returns what a function URL answers with where a function
 // returned no status.

@@ -44,7 +44,8 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	binary := filepath.Join(dir, "bootstrap")
-	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", binary, "./testdata/function")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc", "-ldflags=-s -w", "-o", binary, "./testdata/function")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as functions are built for AWS
 	build.Stdout, build.Stderr = os.Stdout, os.Stderr
 	if err := build.Run(); err != nil {
 		fmt.Println("building the function of the tests:", err)
@@ -204,9 +205,10 @@ const role = "arn:aws:iam::000000000000:role/function"
 type fixture struct {
 	*lambda.Service
 	*fakes
-	dir   string
-	clock *clock.Manual
-	host  lambdatypes.Architecture
+	dir       string
+	clock     *clock.Manual
+	host      lambdatypes.Architecture
+	initLimit time.Duration // before the fixture made it longer
 }
 
 var begin = time.Date(2026, 3, 1, 12, 0, 30, 0, time.UTC)
@@ -231,6 +233,7 @@ func newFixture(t testing.TB, with ...func(*lambda.Deps)) *fixture {
 		ID: account.DefaultID, Region: "us-east-1", Endpoint: "http://127.0.0.1:4566", Dir: f.dir,
 		Clock: f.clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}, deps)
+	f.initLimit = lambda.SetInitLimit(f.Service, 10*time.Minute)
 	t.Cleanup(func() {
 		if err := f.Close(); err != nil {
 			t.Errorf("Close: %v", err)
@@ -239,7 +242,8 @@ func newFixture(t testing.TB, with ...func(*lambda.Deps)) *fixture {
 	return f
 }
 
-// create creates a function named f.
+// create creates a function named f. Its time-out is real, and so long that no
+// machine is too slow for it.
 func (f *fixture) create(t testing.TB, with ...func(*awslambda.CreateFunctionInput)) *awslambda.CreateFunctionOutput {
 	t.Helper()
 	in := &awslambda.CreateFunctionInput{
@@ -249,6 +253,7 @@ func (f *fixture) create(t testing.TB, with ...func(*awslambda.CreateFunctionInp
 		Runtime:       lambdatypes.RuntimeProvidedal2023,
 		Architectures: []lambdatypes.Architecture{f.host},
 		MemorySize:    aws.Int32(256),
+		Timeout:       aws.Int32(600),
 		Code:          &lambdatypes.FunctionCode{ZipFile: functionZip},
 	}
 	for _, change := range with {

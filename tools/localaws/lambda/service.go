@@ -108,7 +108,8 @@ type Service struct {
 	deps    Deps
 	wall    clock.Clock // limits on real processes go by this clock
 
-	initLimit time.Duration // of an environment's first initialization
+	initLimit      time.Duration // of an environment's first initialization
+	memoryInterval time.Duration
 
 	life       context.Context // ends with Close
 	end        context.CancelFunc
@@ -140,12 +141,13 @@ func New(a account.Account, d Deps) *Service {
 		d.MaxEnvironments = 50
 	}
 	s := &Service{
-		account:   a,
-		deps:      d,
-		wall:      clock.System(),
-		initLimit: initLimit,
-		functions: map[string]*function{},
-		spawner:   newSpawner(),
+		account:        a,
+		deps:           d,
+		wall:           clock.System(),
+		initLimit:      initLimit,
+		memoryInterval: memoryInterval,
+		functions:      map[string]*function{},
+		spawner:        newSpawner(),
 	}
 	s.life, s.end = context.WithCancel(principal.Service(context.Background(), servicePrincipal, a.ID))
 	s.packages.dir = a.Dir

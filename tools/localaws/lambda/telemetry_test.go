@@ -106,7 +106,7 @@ func TestApplicationLogLevel(t *testing.T) {
 func TestLogsAreBatched(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.create(t, timeout(30))
+	f.create(t)
 	text := strings.Repeat(strings.Repeat("#", 99)+"\n", 30000) + strings.Repeat("@", 300<<10)
 	event, err := json.Marshal(map[string]string{"do": "log", "text": text})
 	if err != nil {

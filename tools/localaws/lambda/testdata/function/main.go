@@ -149,6 +149,7 @@ func await(file string) {
 		if _, err := os.Stat(file); err == nil {
 			return
 		}
+		time.Sleep(time.Millisecond)
 	}
 }
 
