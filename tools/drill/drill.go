@@ -42,6 +42,7 @@ type drill struct {
 	ledger   ledger.Ledger               // that staging serves
 	clock    clock.Clock
 	out      io.Writer
+	traffic  func(token string) *probe.Traffic // what is sent during a shift
 
 	// What it came upon, and made.
 	good, before, bad version // N, N-1 and the fault version
@@ -53,10 +54,14 @@ type drill struct {
 }
 
 func newDrill(cfg aws.Config, o stack.Outputs) *drill {
-	return &drill{
+	d := &drill{
 		functions: lambda.NewFromConfig(cfg), deployments: codedeploy.NewFromConfig(cfg), alarms: cloudwatch.NewFromConfig(cfg),
 		outputs: o,
 	}
+	d.traffic = func(token string) *probe.Traffic {
+		return &probe.Traffic{URL: d.outputs.FunctionURL, Probes: d.probes, Token: token, Clock: d.clock}
+	}
+	return d
 }
 
 func (d *drill) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }

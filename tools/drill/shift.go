@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 
 	"github.com/magewright/magewright/tools/appspec"
-	"github.com/magewright/magewright/tools/probe"
 )
 
 const allAtOnce = "CodeDeployDefault.LambdaAllAtOnce"
@@ -63,7 +62,7 @@ func (d *drill) awaitUnderTraffic(ctx context.Context, id string) (*types.Deploy
 	if err != nil {
 		return nil, err
 	}
-	traffic := &probe.Traffic{URL: d.outputs.FunctionURL, Probes: d.probes, Token: token, Clock: d.clock}
+	traffic := d.traffic(token)
 	traffic.Want(d.enough)
 	sending, stop := context.WithCancel(ctx)
 	done := make(chan struct{})

@@ -28,28 +28,29 @@ func TestHooksAreFunctions(t *testing.T) {
 	}
 	for _, test := range []struct {
 		status     string
-		speed      float64
+		step       time.Duration
 		deployment deploytypes.DeploymentStatus
 		events     []string
 	}{
-		{"Succeeded", 120, deploytypes.DeploymentStatusSucceeded, []string{"BeforeAllowTraffic Succeeded", "AllowTraffic Succeeded", "AfterAllowTraffic Succeeded"}},
-		{"Failed", 120, deploytypes.DeploymentStatusFailed, []string{"BeforeAllowTraffic Failed: The hook hook of BeforeAllowTraffic reported Failed.", "AllowTraffic Skipped", "AfterAllowTraffic Skipped"}},
+		{"Succeeded", 15 * time.Second, deploytypes.DeploymentStatusSucceeded, []string{"BeforeAllowTraffic Succeeded", "AllowTraffic Succeeded", "AfterAllowTraffic Succeeded"}},
+		{"Failed", 15 * time.Second, deploytypes.DeploymentStatusFailed, []string{"BeforeAllowTraffic Failed: The hook hook of BeforeAllowTraffic reported Failed.", "AllowTraffic Skipped", "AfterAllowTraffic Skipped"}},
 		// What CodeDeploy refuses makes the function fail, without a report.
-		{"Unknown", 1200, deploytypes.DeploymentStatusFailed, []string{"BeforeAllowTraffic Failed: The hook hook of BeforeAllowTraffic did not report within one hour.", "AllowTraffic Skipped", "AfterAllowTraffic Skipped"}},
+		{"Unknown", time.Minute, deploytypes.DeploymentStatusFailed, []string{"BeforeAllowTraffic Failed: The hook hook of BeforeAllowTraffic did not report within one hour.", "AllowTraffic Skipped", "AfterAllowTraffic Skipped"}},
 	} {
 		t.Run(test.status, func(t *testing.T) {
 			t.Parallel()
-			cfg := start(t, test.speed)
+			s := startStepped(t)
+			cfg := s.aws
 			functions := lambda.NewFromConfig(cfg)
 			if err := canary.Function(t.Context(), canary.Config{AWS: cfg, Name: "hook", Zip: zip, Architecture: localaws.HostContext()["architecture"].(string)}); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := functions.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{
-				FunctionName: aws.String("hook"), Timeout: aws.Int32(30), Environment: &lambdatypes.Environment{Variables: map[string]string{"STATUS": test.status}},
+				FunctionName: aws.String("hook"), Timeout: aws.Int32(patient), Environment: &lambdatypes.Environment{Variables: map[string]string{"STATUS": test.status}},
 			}); err != nil {
 				t.Fatal(err)
 			}
-			r := deploy(t, cfg, canary.Config{Name: "hooked", Hook: "hook", Rate: 20})
+			r := s.deploy(t, test.step, canary.Config{Name: "hooked", Hook: "hook", Rate: 8})
 			if r.Deployment.Status != test.deployment || r.Errors > 0 || (r.Answered["2"] > 0) != (test.status == "Succeeded") {
 				t.Errorf("%s: %+v; %d errors, %v answered", r.Deployment.Status, r.Deployment.ErrorInformation, r.Errors, r.Answered)
 			}

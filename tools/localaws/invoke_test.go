@@ -26,7 +26,7 @@ func TestInvocationsAreTheirRequests(t *testing.T) {
 	}
 	cfg := start(t, 1)
 	ctx, name := t.Context(), aws.String("traced")
-	if err := canary.Function(ctx, canary.Config{AWS: cfg, Name: *name, Zip: zip, Architecture: localaws.HostContext()["architecture"].(string)}); err != nil {
+	if err := canary.Function(ctx, canary.Config{AWS: cfg, Name: *name, Zip: zip, Timeout: patient, Architecture: localaws.HostContext()["architecture"].(string)}); err != nil {
 		t.Fatal(err)
 	}
 	functions := lambda.NewFromConfig(cfg)

@@ -11,13 +11,24 @@ package localaws_test
 import (
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	deploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 
+	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/localaws/canary"
 )
 
 // speed makes the canary's five minutes fifteen seconds: 3000 requests.
 const speed = 20
+
+// deploy runs a canary under load.
+func deploy(t *testing.T, cfg aws.Config, c canary.Config) *canary.Report {
+	t.Helper()
+	prepared(t, cfg, &c)
+	c.Clock = clock.System()
+	r, err := canary.Run(t.Context(), c)
+	return held(t, r, err)
+}
 
 // TestLoadGoodCanary holds that a shift loses no request, and that the new
 // version gets its share.

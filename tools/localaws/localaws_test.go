@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -42,16 +43,58 @@ func clientsOf(endpoint string) aws.Config {
 // function is the package of the canaries' function, built once.
 var function = sync.OnceValues(func() ([]byte, error) { return canary.Build(context.Background()) })
 
-// deploy runs a canary and holds what is true of each: no request is lost.
-func deploy(t *testing.T, cfg aws.Config, c canary.Config) *canary.Report {
+// stepped is an embedded AWS whose time passes only by steps, so that no test
+// depends on how fast the machine is.
+type stepped struct {
+	*localaws.Server
+	clock *clock.Manual
+	aws   aws.Config
+}
+
+func startStepped(t *testing.T) stepped {
+	t.Helper()
+	c := clock.NewManual(clock.System().Now())
+	server, err := localaws.Start(t.Context(), localaws.Config{Addr: "127.0.0.1:0", Clock: c, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return stepped{server, c, clientsOf(server.URL)}
+}
+
+// deploy runs a canary by steps.
+func (s stepped) deploy(t *testing.T, step time.Duration, c canary.Config) *canary.Report {
+	t.Helper()
+	prepared(t, s.aws, &c)
+	c.Clock, c.Timeout = s.clock, patient
+	r, err := canary.RunStepped(t.Context(), c, func() {
+		s.Flush(t.Context())
+		s.clock.Advance(step)
+	})
+	return held(t, r, err)
+}
+
+// patient is a function's time-out, in seconds, for which no machine is too slow.
+const patient = 600
+
+// prepared adds to a canary what is the same for all.
+func prepared(t *testing.T, cfg aws.Config, c *canary.Config) {
 	t.Helper()
 	zip, err := function()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.AWS, c.Zip, c.Clock = cfg, zip, clock.System()
+	c.AWS, c.Zip = cfg, zip
 	c.Architecture = localaws.HostContext()["architecture"].(string)
-	r, err := canary.Run(t.Context(), c)
+}
+
+// held holds what is true of each canary: no request is lost.
+func held(t *testing.T, r *canary.Report, err error) *canary.Report {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +110,7 @@ func deploy(t *testing.T, cfg aws.Config, c canary.Config) *canary.Report {
 // and taken back; only users that met it saw errors.
 func TestFailingCanaryUnderTrafficIsRolledBack(t *testing.T) {
 	t.Parallel()
-	r := deploy(t, start(t, 30), canary.Config{Name: "failing", Fault: canary.Fail, Rate: 100})
+	r := startStepped(t).deploy(t, 10*time.Second, canary.Config{Name: "failing", Fault: canary.Fail, Rate: 50})
 	if !r.RolledBack() {
 		t.Errorf("%s: %+v", r.Deployment.Status, r.Deployment.ErrorInformation)
 	}

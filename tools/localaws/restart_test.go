@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -132,5 +133,14 @@ func awaitDeployment(t *testing.T, deployments *codedeploy.Client, application s
 				return &list.Deployments[0]
 			}
 		}
+		pause(t)
+	}
+}
+
+// pause leaves the processors to whoever is awaited.
+func pause(t *testing.T) {
+	t.Helper()
+	if err := clock.Sleep(t.Context(), clock.System(), 2*time.Millisecond); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -76,8 +76,8 @@ func TestStackUpdateThatAnAlarmStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := start(t, 120)
-	ctx := t.Context()
+	s := startStepped(t)
+	cfg, ctx := s.aws, t.Context()
 	stacks, functions, alarms := cloudformation.NewFromConfig(cfg), lambda.NewFromConfig(cfg), cloudwatch.NewFromConfig(cfg)
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
 	must := func(_ any, err error) {
@@ -98,6 +98,7 @@ func TestStackUpdateThatAnAlarmStops(t *testing.T) {
 			StackName: name, TemplateBody: template(release), Parameters: parameters, Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam},
 		}))
 	}
+	// Time passes only while the stack is awaited.
 	await := func() types.StackStatus {
 		t.Helper()
 		for {
@@ -106,6 +107,8 @@ func TestStackUpdateThatAnAlarmStops(t *testing.T) {
 			if status := out.Stacks[0].StackStatus; !strings.HasSuffix(string(status), "IN_PROGRESS") {
 				return status
 			}
+			s.clock.Advance(5 * time.Second)
+			pause(t)
 		}
 	}
 	at := func() string {
@@ -193,6 +196,7 @@ func TestStackUpdateThatAnAlarmStops(t *testing.T) {
 	// An update that is cancelled in the middle of a shift stops that too.
 	update("d")
 	for at() != "3 true" {
+		pause(t)
 	}
 	must(stacks.CancelUpdateStack(ctx, &cloudformation.CancelUpdateStackInput{StackName: name}))
 	if status := await(); status != types.StackStatusUpdateRollbackComplete || at() != "3 false" {

@@ -40,7 +40,7 @@ func TestPrivateFunction(t *testing.T) {
 	}
 	name := aws.String("private")
 	if _, err := functions.CreateFunction(ctx, &lambda.CreateFunctionInput{
-		FunctionName: name, Role: role.Role.Arn, Handler: name, Runtime: lambdatypes.RuntimeProvidedal2023, Code: &lambdatypes.FunctionCode{ZipFile: zip},
+		FunctionName: name, Role: role.Role.Arn, Handler: name, Timeout: aws.Int32(patient), Runtime: lambdatypes.RuntimeProvidedal2023, Code: &lambdatypes.FunctionCode{ZipFile: zip},
 		Architectures: []lambdatypes.Architecture{lambdatypes.Architecture(localaws.HostContext()["architecture"].(string))},
 	}); err != nil {
 		t.Fatal(err)

@@ -33,6 +33,7 @@ type Traffic struct {
 	Clock  clock.Clock
 
 	wanted, sent, failed atomic.Int64
+	ended                atomic.Bool
 }
 
 // Want says how many requests are wanted in all. It may be called at any time.
@@ -44,8 +45,13 @@ func (t *Traffic) Sent() int { return int(t.sent.Load()) }
 // Failed returns how many requests were not answered as they must be.
 func (t *Traffic) Failed() int { return int(t.failed.Load()) }
 
+// Satisfied reports whether as many requests were sent as are wanted, or no more
+// will be.
+func (t *Traffic) Satisfied() bool { return t.ended.Load() || t.sent.Load() >= t.wanted.Load() }
+
 // Run sends until ctx ends.
 func (t *Traffic) Run(ctx context.Context) {
+	defer t.ended.Store(true)
 	transport := &http.Transport{MaxIdleConnsPerHost: workers}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{

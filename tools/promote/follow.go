@@ -40,6 +40,7 @@ type follower struct {
 	token       string // that probes are sent with
 	limits      canary.Limits
 	ask         asker
+	traffic     func() *probe.Traffic // what is sent during a shift
 
 	known   []string // deployments that are none of ours, or have ended
 	watches map[string]*watch
@@ -60,6 +61,9 @@ func newFollower(ctx context.Context, cfg project.Config, awsConfig aws.Config, 
 		deployments: codedeploy.NewFromConfig(awsConfig), functions: lambda.NewFromConfig(awsConfig), alarms: cloudwatch.NewFromConfig(awsConfig),
 		outputs: o, clock: clock.System(), out: out, cfg: cfg, probes: probes, token: token, limits: canary.DefaultLimits(), ask: atTerminal(out),
 		watches: map[string]*watch{}, printed: map[string]string{},
+	}
+	f.traffic = func() *probe.Traffic {
+		return &probe.Traffic{URL: f.outputs.FunctionURL, Probes: f.probes, Token: f.token, Clock: f.clock}
 	}
 	f.known, err = f.ids(ctx)
 	return f, err

@@ -23,8 +23,8 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/magewright/magewright/tools/canary"
-	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/localaws/stagetest"
+	"github.com/magewright/magewright/tools/probe"
 	"github.com/magewright/magewright/tools/project"
 )
 
@@ -55,19 +55,17 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	return newSceneAt(t, 60)
-}
-
-// newSceneAt is of an AWS that waits so many times as fast.
-func newSceneAt(t *testing.T, speed float64) *scene {
-	t.Helper()
-	s := &scene{Stage: stagetest.New(t, speed), out: &output{}}
+	s := &scene{Stage: stagetest.New(t), out: &output{}}
 	cfg := project.Config{Dir: "../..", Evidence: t.TempDir()}
 	var err error
 	s.follower, err = newFollower(t.Context(), cfg, s.AWS, s.Outputs, s.Token(t), newPanel(io.MultiWriter(s.out, t.Output())))
 	if err != nil {
 		t.Fatal(err)
 	}
+	// AWS's time passes while the follower waits, and not while it looks or
+	// requests are to be sent.
+	waits, traffic := s.Stage.Clock(), s.traffic
+	s.clock, s.traffic = waits, func() *probe.Traffic { return waits.Heed(traffic()) }
 	s.ask = func(context.Context, string) <-chan bool { return nil } // there is nobody
 	// A third of the sample, which excludes a rate of 14 %: the race detector makes
 	// each request dear.
@@ -91,8 +89,10 @@ func (s *scene) shift(t *testing.T, to, config string) *types.DeploymentInfo {
 // await waits until a deployment and its rollback have ended.
 func (s *scene) await(t *testing.T, id string) *types.DeploymentInfo {
 	t.Helper()
-	waiter := codedeploy.NewDeploymentSuccessfulWaiter(s.Deployments, func(o *codedeploy.DeploymentSuccessfulWaiterOptions) { o.MinDelay, o.MaxDelay = 1e8, 2e8 })
-	_ = waiter.Wait(t.Context(), &codedeploy.GetDeploymentInput{DeploymentId: &id}, 60e9) // how it ended is read below
+	waiter := codedeploy.NewDeploymentSuccessfulWaiter(s.Deployments, func(o *codedeploy.DeploymentSuccessfulWaiterOptions) {
+		o.MinDelay, o.MaxDelay = 20*time.Millisecond, 50*time.Millisecond
+	})
+	_ = waiter.Wait(t.Context(), &codedeploy.GetDeploymentInput{DeploymentId: &id}, time.Hour) // how it ended is read below
 	got := stagetest.Must[*codedeploy.GetDeploymentOutput](t)(s.Deployments.GetDeployment(t.Context(), &codedeploy.GetDeploymentInput{DeploymentId: &id}))
 	if r := got.DeploymentInfo.RollbackInfo; r != nil && r.RollbackDeploymentId != nil {
 		s.await(t, *r.RollbackDeploymentId)
@@ -270,9 +270,6 @@ func TestMetricsCannotBeRead(t *testing.T) {
 	s.alarms = cloudwatch.NewFromConfig(s.AWS, func(o *cloudwatch.Options) {
 		o.BaseEndpoint, o.RetryMaxAttempts = aws.String("http://127.0.0.1:1"), 1
 	})
-	ours := clock.NewElastic(60) // it goes as fast as AWS's, for there is no other
-	defer ours.Accelerate()()
-	s.clock = ours
 	info := s.shift(t, s.Publish(t, stagetest.Newer, nil), stagetest.Canary)
 	if r := s.saved(t); info.Status != types.DeploymentStatusStopped || !strings.Contains(r.Decision, "0 invocations of the new version are too few") {
 		t.Errorf("%s: %+v", info.Status, r)
@@ -337,7 +334,7 @@ func TestResume(t *testing.T) {
 // Where the connection breaks, promote says what it saw last and how to go on.
 func TestTheEndpointIsGone(t *testing.T) {
 	t.Parallel()
-	s := newSceneAt(t, 1)
+	s := newScene(t)
 	id := s.Shift(t, "1", s.Publish(t, stagetest.Newer, nil), stagetest.Canary)
 	if err := s.look(t.Context()); err != nil {
 		t.Fatal(err)

@@ -39,7 +39,7 @@ type watch struct {
 func (f *follower) newWatch(ctx context.Context, info *types.DeploymentInfo) *watch {
 	w := &watch{
 		f: f, seen: f.clock.Now(), sent: make(chan struct{}),
-		traffic: &probe.Traffic{URL: f.outputs.FunctionURL, Probes: f.probes, Token: f.token, Clock: f.clock},
+		traffic: f.traffic(),
 		record:  record{Deployment: aws.ToString(info.DeploymentId), Function: f.outputs.FunctionName, Alias: f.outputs.AliasName, Limits: f.limits},
 		course:  course{limits: f.limits},
 	}

@@ -2,8 +2,8 @@
 // come in through the function URL, and accounts for every one of them.
 //
 // It talks to the endpoint by the SDK's clients, as those do that deploy to
-// AWS, and measures time by the system's clock. What the new version does wrong
-// is a [Fault].
+// AWS. [Run] is under load, by the system's clock; [RunStepped] steps the
+// endpoint's clock. What the new version does wrong is a [Fault].
 package canary
 
 import (
@@ -30,7 +30,7 @@ const (
 	None Fault = ""
 	Fail Fault = "fail" // fails one request in five
 	Leak Fault = "leak" // keeps 16 MiB of each request, of 128 MB that it has
-	Hang Fault = "hang" // answers nothing, and runs into its timeout of a second
+	Hang Fault = "hang" // answers nothing, and runs into its timeout
 	Exit Fault = "exit" // ends its process in each hundredth request
 )
 
@@ -49,12 +49,16 @@ type Config struct {
 	// Hook is the function that CodeDeploy asks before and after the shift.
 	// Empty asks none.
 	Hook string
+	// Timeout is the function's, in seconds. Zero takes 1.
+	Timeout int32
 	// MaxErrorPercent is the share of the new version's invocations in a
 	// minute above which the alarm goes off. Zero takes 5, as the service's own
 	// alarms do.
 	MaxErrorPercent float64
-	Rate            int         // requests per second; zero takes 200
-	Clock           clock.Clock // the system's
+	// Rate is how many requests are sent in a second, or between two steps.
+	// Zero takes 200.
+	Rate  int
+	Clock clock.Clock // the system's, or the one that is stepped
 }
 
 // A Report is what became of a deployment and of the requests during it.
@@ -88,14 +92,18 @@ type run struct {
 	alarms      *cloudwatch.Client
 	identities  *iam.Client
 	url         string
+
+	wait func(ctx context.Context, d time.Duration) error // between two looks at the deployment
 }
 
 func newRun(c Config) *run {
 	c.MaxErrorPercent = cmp.Or(c.MaxErrorPercent, 5)
 	c.Rate = cmp.Or(c.Rate, 200)
+	c.Timeout = cmp.Or(c.Timeout, 1)
 	return &run{
 		Config: c, functions: lambda.NewFromConfig(c.AWS), deployments: codedeploy.NewFromConfig(c.AWS),
 		alarms: cloudwatch.NewFromConfig(c.AWS), identities: iam.NewFromConfig(c.AWS),
+		wait: func(ctx context.Context, d time.Duration) error { return clock.Sleep(ctx, c.Clock, d) },
 	}
 }
 
@@ -120,8 +128,13 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err == nil {
 		err = watchErr
 	}
+	return r.counted(report, samples, first, last, err)
+}
+
+// counted ends a report.
+func (r *run) counted(report *Report, samples []sample, first, last time.Time, err error) (*Report, error) {
 	if err != nil {
-		return nil, fmt.Errorf("deploying the canary %s: %w", c.Name, err)
+		return nil, fmt.Errorf("deploying the canary %s: %w", r.Name, err)
 	}
 	report.count(samples, first, last)
 	return report, nil
@@ -129,7 +142,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 
 // deploy carries the deployment out and waits for its end.
 func (r *run) deploy(ctx context.Context, report *Report) error {
-	if err := clock.Sleep(ctx, r.Clock, margin); err != nil {
+	if err := r.wait(ctx, margin); err != nil {
 		return err
 	}
 	created, err := r.deployments.CreateDeployment(ctx, &codedeploy.CreateDeploymentInput{
@@ -152,7 +165,7 @@ func (r *run) deploy(ctx context.Context, report *Report) error {
 		}
 	}
 	report.Took = end.CompleteTime.Sub(*report.Deployment.StartTime)
-	return clock.Sleep(ctx, r.Clock, margin)
+	return r.wait(ctx, margin)
 }
 
 func (r *run) appSpec() string {
@@ -179,7 +192,7 @@ func (r *run) await(ctx context.Context, id *string) (*deploytypes.DeploymentInf
 		if out.DeploymentInfo.CompleteTime != nil {
 			return out.DeploymentInfo, nil
 		}
-		if err := clock.Sleep(ctx, r.Clock, pollInterval); err != nil {
+		if err := r.wait(ctx, pollInterval); err != nil {
 			return nil, err
 		}
 	}

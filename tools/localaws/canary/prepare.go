@@ -38,7 +38,7 @@ func BuildPackage(ctx context.Context, path string) (_ []byte, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	binary := filepath.Join(dir, "bootstrap")
-	build := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", binary, path) // #nosec G204 -- a package of our own
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc", "-ldflags=-s -w", "-o", binary, path) // #nosec G204 -- a package of our own
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building a canary's function: %w\n%s", err, out)
@@ -93,7 +93,7 @@ func (r *run) makeFunction(ctx context.Context) error {
 	if _, err := r.functions.CreateFunction(ctx, &lambda.CreateFunctionInput{
 		FunctionName: &r.Name, Role: role.Role.Arn, Handler: aws.String("bootstrap"),
 		Runtime: lambdatypes.RuntimeProvidedal2023, Architectures: []lambdatypes.Architecture{lambdatypes.Architecture(r.Architecture)},
-		MemorySize: aws.Int32(128), Timeout: aws.Int32(1), Publish: true,
+		MemorySize: aws.Int32(128), Timeout: &r.Timeout, Publish: true,
 		Code: &lambdatypes.FunctionCode{ZipFile: r.Zip},
 	}); err != nil {
 		return err

@@ -37,12 +37,17 @@ type traffic struct {
 	samples []sample
 }
 
+// newClient returns a client that keeps so many connections.
+func newClient(connections int) *http.Client {
+	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
+}
+
 func (r *run) startTraffic(ctx context.Context) *traffic {
 	t := &traffic{stop: make(chan struct{})}
-	transport := &http.Transport{MaxIdleConnsPerHost: r.Rate}
-	client := &http.Client{Transport: transport, Timeout: requestTimeout}
+	client := newClient(r.Rate)
+	client.Timeout = requestTimeout
 	t.sender.Go(func() {
-		defer transport.CloseIdleConnections()
+		defer client.CloseIdleConnections()
 		var requests sync.WaitGroup
 		defer requests.Wait()
 		began := r.Clock.Now()
@@ -145,12 +150,12 @@ func (r *run) watchWeights(ctx context.Context) *weights {
 	w.watcher.Go(func() {
 		for {
 			began := r.Clock.Now()
-			out, err := r.functions.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &r.Name, Name: aws.String(alias)})
+			shared, err := r.shared(ctx)
 			if err != nil {
-				w.err = fmt.Errorf("watching the alias: %w", err)
+				w.err = err
 				return
 			}
-			if c := out.RoutingConfig; c != nil && c.AdditionalVersionWeights["2"] == Weight {
+			if shared {
 				if w.first.IsZero() {
 					w.first = r.Clock.Now() // it had them before this answer came
 				}
@@ -167,6 +172,15 @@ func (r *run) watchWeights(ctx context.Context) *weights {
 		}
 	})
 	return w
+}
+
+// shared reports whether the alias has two versions.
+func (r *run) shared(ctx context.Context) (bool, error) {
+	out, err := r.functions.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &r.Name, Name: aws.String(alias)})
+	if err != nil {
+		return false, fmt.Errorf("watching the alias: %w", err)
+	}
+	return out.RoutingConfig != nil && out.RoutingConfig.AdditionalVersionWeights["2"] == Weight, nil
 }
 
 // end returns between which times the alias had two versions: zero times if

@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -40,28 +39,35 @@ import (
 
 // Older and Newer are the commits of two releases of the same code.
 var (
-	Older = strings.Repeat("a", 40)
-	Newer = strings.Repeat("b", 40)
+	Older = "0a1b2c3d4e5f60718293a4b5c6d7e8f901122334"
+	Newer = "f9e8d7c6b5a4f3e2d1c0b9a8978685746352413f"
 )
 
-// packages holds the deployment package of the app, by commit.
+// packageBucket is where a stage's AWS has the deployment packages, by commit.
+const packageBucket = "packages"
+
+// packages holds the deployment package of the app, by commit. Both are of one
+// build, in which the other commit takes the place of the first: to link takes
+// seconds.
 var packages = sync.OnceValues(func() (map[string][]byte, error) {
 	dir, err := os.MkdirTemp("", "stagetest")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	executable := filepath.Join(dir, "bootstrap")
+	// As the app is built for a release, so that the two share a build cache.
+	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc", "-ldflags=-s -w -X main.commit="+Older, "-o", executable, "github.com/magewright/magewright/app") // #nosec G204 -- constants of this file
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, errors.New(string(out))
+	}
+	program, err := os.ReadFile(executable) // #nosec G304 -- built above
+	if err != nil {
+		return nil, err
+	}
 	made := map[string][]byte{}
 	for _, commit := range []string{Older, Newer} {
-		executable := filepath.Join(dir, commit)
-		build := exec.CommandContext(context.Background(), "go", "build", "-tags=lambda.norpc", "-buildvcs=false", "-ldflags=-s -w -X main.commit="+commit, "-o", executable, "github.com/magewright/magewright/app") // #nosec G204 -- constants of this file
-		if out, err := build.CombinedOutput(); err != nil {
-			return nil, errors.New(string(out))
-		}
-		program, err := os.ReadFile(executable) // #nosec G304 -- built above
-		if err != nil {
-			return nil, err
-		}
 		var packed bytes.Buffer
 		w := zip.NewWriter(&packed)
 		header := &zip.FileHeader{Name: "bootstrap", Method: zip.Store}
@@ -70,7 +76,7 @@ var packages = sync.OnceValues(func() (map[string][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err := file.Write(program); err != nil {
+		if _, err := file.Write(bytes.ReplaceAll(program, []byte(Older), []byte(commit))); err != nil {
 			return nil, err
 		}
 		if err := w.Close(); err != nil {
@@ -90,6 +96,9 @@ type Stage struct {
 	Alarms      *cloudwatch.Client
 	Signer      evidencetest.Signer // whose key the app believes
 	Close       func() error        // ends its AWS; a test's end does it too
+
+	server *localaws.Server
+	clock  *clock.Manual
 }
 
 // Must returns a function that ends the test on an error.
@@ -103,9 +112,9 @@ func Must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-// New serves the Older release as version 1. AWS's waiting goes by speed times
-// as fast: the five minutes of a canary at 60 are five seconds.
-func New(t *testing.T, speed float64) *Stage {
+// New serves the Older release as version 1. Its AWS's time stands, but for what
+// waits by the [Stage.Clock].
+func New(t *testing.T) *Stage {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("it builds the app and runs it")
@@ -114,7 +123,8 @@ func New(t *testing.T, speed float64) *Stage {
 	if err != nil {
 		t.Fatalf("building the app: %v", err)
 	}
-	server, err := localaws.Start(t.Context(), localaws.Config{Addr: "127.0.0.1:0", Clock: clock.NewElastic(speed), Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	stands := clock.NewManual(clock.System().Now())
+	server, err := localaws.Start(t.Context(), localaws.Config{Addr: "127.0.0.1:0", Clock: stands, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,21 +139,29 @@ func New(t *testing.T, speed float64) *Stage {
 		Credentials: credentials.NewStaticCredentialsProvider("MAGEWRIGHT", "rehearsal", ""),
 	}
 	functions, deployments := lambda.NewFromConfig(cfg), codedeploy.NewFromConfig(cfg)
-	ctx, s := t.Context(), &Stage{AWS: cfg, Functions: functions, Deployments: deployments, Alarms: cloudwatch.NewFromConfig(cfg), Signer: evidencetest.NewSigner(t), Close: closed}
+	ctx, s := t.Context(), &Stage{AWS: cfg, Functions: functions, Deployments: deployments, Alarms: cloudwatch.NewFromConfig(cfg), Signer: evidencetest.NewSigner(t), Close: closed, server: server, clock: stands}
 	role := Must[*iam.CreateRoleOutput](t)(iam.NewFromConfig(cfg).CreateRole(ctx, &iam.CreateRoleInput{
 		RoleName: aws.String("role"),
 		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",` +
 			`"Principal":{"Service":["lambda.amazonaws.com","codedeploy.amazonaws.com"]}}]}`),
 	}))
-	Must[*s3.CreateBucketOutput](t)(s3.NewFromConfig(cfg).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("evidence")}))
+	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
+	for _, bucket := range []string{"evidence", packageBucket} {
+		Must[*s3.CreateBucketOutput](t)(objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &bucket}))
+	}
+	// Uploads, as the CDK's: to write megabytes as JSON and read them takes
+	// seconds under the race detector.
+	for commit, zip := range zips {
+		Must[*s3.PutObjectOutput](t)(objects.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(packageBucket), Key: &commit, Body: bytes.NewReader(zip)}))
+	}
 	architecture := lambdatypes.ArchitectureX8664
 	if runtime.GOARCH == "arm64" {
 		architecture = lambdatypes.ArchitectureArm64
 	}
 	Must[*lambda.CreateFunctionOutput](t)(functions.CreateFunction(ctx, &lambda.CreateFunctionInput{
 		FunctionName: aws.String("service"), Role: role.Role.Arn, Handler: aws.String("bootstrap"), Runtime: lambdatypes.RuntimeProvidedal2023,
-		Architectures: []lambdatypes.Architecture{architecture}, Timeout: aws.Int32(10), MemorySize: aws.Int32(256), Publish: true,
-		Code:        &lambdatypes.FunctionCode{ZipFile: zips[Older]},
+		Architectures: []lambdatypes.Architecture{architecture}, Timeout: aws.Int32(600), MemorySize: aws.Int32(256), Publish: true,
+		Code:        &lambdatypes.FunctionCode{S3Bucket: aws.String(packageBucket), S3Key: &Older},
 		Environment: &lambdatypes.Environment{Variables: map[string]string{"EVIDENCE_BUCKET": "evidence", "EVIDENCE_KEY": s.Signer.String(), "STAGE": "staging"}},
 	}))
 	Must[*lambda.CreateAliasOutput](t)(functions.CreateAlias(ctx, &lambda.CreateAliasInput{
@@ -213,10 +231,6 @@ func (s *Stage) Gate(t *testing.T, number string, threshold float64) {
 // besides the service's own, and makes its alarm.
 func (s *Stage) Publish(t *testing.T, commit string, more map[string]string) (version string) {
 	t.Helper()
-	zips, err := packages()
-	if err != nil {
-		t.Fatal(err)
-	}
 	environment := map[string]string{"EVIDENCE_BUCKET": "evidence", "EVIDENCE_KEY": s.Signer.String(), "STAGE": "staging"}
 	for name, value := range more {
 		environment[name] = value
@@ -225,7 +239,7 @@ func (s *Stage) Publish(t *testing.T, commit string, more map[string]string) (ve
 		FunctionName: aws.String("service"), Environment: &lambdatypes.Environment{Variables: environment},
 	}))
 	published := Must[*lambda.UpdateFunctionCodeOutput](t)(s.Functions.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{
-		FunctionName: aws.String("service"), ZipFile: zips[commit], Publish: true,
+		FunctionName: aws.String("service"), S3Bucket: aws.String(packageBucket), S3Key: &commit, Publish: true,
 	}))
 	s.Gate(t, *published.Version, 5)
 	return *published.Version
