@@ -101,7 +101,7 @@ func deploy(t *testing.T, awsConfig aws.Config, stage string) {
 	waiter := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
 		o.MinDelay, o.MaxDelay = time.Millisecond, 10*time.Millisecond
 	})
-	if err := waiter.Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String(stack.Name(stage))}, 30*time.Second); err != nil {
+	if err := waiter.Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String(stack.Name(stage))}, 10*time.Minute); err != nil {
 		t.Fatal(err)
 	}
 }

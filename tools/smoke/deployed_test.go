@@ -87,7 +87,7 @@ func deployFunction(t *testing.T, counters string, key evidence.Key) string {
 		Runtime:       lambdatypes.RuntimeProvidedal2023,
 		Handler:       aws.String("bootstrap"),
 		Architectures: []lambdatypes.Architecture{lambdatypes.Architecture(architecture)},
-		Timeout:       aws.Int32(10),
+		Timeout:       aws.Int32(600), // real, and no machine is too slow for it
 		Code:          &lambdatypes.FunctionCode{ZipFile: instrumented(t)},
 		Environment: &lambdatypes.Environment{Variables: map[string]string{
 			"EVIDENCE_BUCKET": "evidence", "EVIDENCE_KEY": key.String(), "STAGE": "staging", "COVERAGE_DIR": counters,
