@@ -24,11 +24,23 @@ import (
 // Policies asks the organisation's rules, as the base has them, about the
 // templates of the assembly and the bill of materials that SBOM has left.
 func Policies(ctx context.Context, e Env) (evidence.Predicate, error) {
-	return policies(ctx, e, e.Project.Dir)
+	return policies(ctx, e, programOf(e.Project.Dir))
 }
 
-// policies asks by the program tools/opa of a checkout of this project.
-func policies(ctx context.Context, e Env, checkout string) (evidence.Predicate, error) {
+// An engine answers requests about rules, JSON in and out.
+type engine func(ctx context.Context, request []byte) (string, error)
+
+// programOf is the engine of a checkout of this project: Open Policy Agent in a
+// program and module of its own.
+func programOf(checkout string) engine {
+	return func(ctx context.Context, request []byte) (string, error) {
+		cmd := command.Cmd{Dir: filepath.Join(checkout, "tools", "opa"), Env: command.Environ("GOWORK=off"), Stdin: bytes.NewReader(request)}
+		return cmd.Output(ctx, "go", "run", "-trimpath", "-buildvcs=false", ".")
+	}
+}
+
+// policies asks an engine.
+func policies(ctx context.Context, e Env, ask engine) (evidence.Predicate, error) {
 	if _, err := cdk.ReadRelease(e.Project); err != nil {
 		return nil, err
 	}
@@ -60,7 +72,7 @@ func policies(ctx context.Context, e Env, checkout string) (evidence.Predicate, 
 		inputs[name] = map[string]any{"name": name, kind: documents[name]}
 		p.Inputs = append(p.Inputs, readiness.PolicyInput{Name: name, Subjects: len(subjects.Resources) + len(subjects.Components), Digest: digest})
 	}
-	answer, err := askRules(ctx, checkout, rules, inputs)
+	answer, err := askRules(ctx, ask, rules, inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -131,15 +143,14 @@ type answer struct {
 	Problems []string               `json:"problems"`
 }
 
-// askRules runs Open Policy Agent, in a program and module of its own.
-func askRules(ctx context.Context, checkout string, rules map[string]string, inputs map[string]any) (answer, error) {
+// askRules asks an engine what rules say of inputs.
+func askRules(ctx context.Context, ask engine, rules map[string]string, inputs map[string]any) (answer, error) {
 	var a answer
 	request, err := json.Marshal(map[string]any{"modules": rules, "inputs": inputs})
 	if err != nil {
 		return a, fmt.Errorf("asking the rules: %w", err)
 	}
-	cmd := command.Cmd{Dir: filepath.Join(checkout, "tools", "opa"), Env: command.Environ("GOWORK=off"), Stdin: bytes.NewReader(request)}
-	out, err := cmd.Output(ctx, "go", "run", "-trimpath", "-buildvcs=false", ".")
+	out, err := ask(ctx, request)
 	if err != nil {
 		return a, exit.Missing("go build -C tools/opa -o "+os.DevNull+" .", "asking the rules: %w", err)
 	}

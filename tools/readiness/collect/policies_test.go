@@ -1,18 +1,56 @@
 package collect
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
 // checkout is this project's.
 const checkout = "../../.."
+
+// built is where the tests' programs are built.
+var built string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "collect")
+	if err != nil {
+		panic(err)
+	}
+	built = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// buildEngine builds the engine's program once: to have the go command look at
+// it for each request takes longer than the request.
+var buildEngine = sync.OnceValues(func() (program string, err error) {
+	program = filepath.Join(built, "opa")
+	build := command.Cmd{Dir: filepath.Join(checkout, "tools", "opa"), Env: command.Environ("GOWORK=off")}
+	_, err = build.Output(context.Background(), "go", "build", "-trimpath", "-buildvcs=false", "-o", program, ".")
+	return program, err
+})
+
+func builtEngine(t *testing.T) engine {
+	t.Helper()
+	program, err := buildEngine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(ctx context.Context, request []byte) (string, error) {
+		return command.Cmd{Stdin: bytes.NewReader(request)}.Output(ctx, program)
+	}
+}
 
 // ruleOne and its test are a rule that can be believed.
 const (
@@ -77,7 +115,7 @@ func TestRulesThatCannotBeBelieved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := askRules(t.Context(), checkout, tt.rules, inputs)
+			got, err := askRules(t.Context(), builtEngine(t), tt.rules, inputs)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,7 +152,7 @@ func TestOurRules(t *testing.T) {
 		}
 		rules[filepath.Base(file)] = string(text)
 	}
-	got, err := askRules(t.Context(), checkout, rules, map[string]any{})
+	got, err := askRules(t.Context(), programOf(checkout), rules, map[string]any{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +186,7 @@ func TestPoliciesAreTheBases(t *testing.T) {
 		writeFiles(t, cfg.Assembly, assemblyFiles(tt.commit))
 		writeFiles(t, cfg.Evidence, map[string]string{sbomFile: `{"components":[{"name":"std"}]}`})
 		e := Env{Project: cfg, Clock: clock.System(), Candidate: readiness.Candidate{Base: tt.base, Commit: tt.commit}}
-		got, err := policies(t.Context(), e, checkout)
+		got, err := policies(t.Context(), e, builtEngine(t))
 		if err != nil {
 			t.Fatalf("%s: %v", tt.name, err)
 		}
@@ -160,7 +198,7 @@ func TestPoliciesAreTheBases(t *testing.T) {
 			t.Errorf("%s: inputs %+v", tt.name, p.Inputs)
 		}
 	}
-	_, err := policies(t.Context(), Env{Project: r.at(first), Clock: clock.System(), Candidate: readiness.Candidate{Commit: first}}, checkout)
+	_, err := policies(t.Context(), Env{Project: r.at(first), Clock: clock.System(), Candidate: readiness.Candidate{Commit: first}}, builtEngine(t))
 	if err == nil {
 		t.Error("no assembly and no rules must be an error")
 	}
