@@ -33,8 +33,10 @@ type desk struct {
 	dir, home string
 }
 
+// environ is the environment of the command. A program with the race detector
+// sleeps for a second at its end, unless it is told not to.
 func (d desk) environ() []string {
-	return command.Environ("TEST_IS_ATTEST=1", "HOME="+d.home, "XDG_CONFIG_HOME=", "MAGEWRIGHT_KEY=", "CODEBUILD_RESOLVED_SOURCE_VERSION=", "CODEBUILD_SRC_DIR_Assembly=",
+	return command.Environ("TEST_IS_ATTEST=1", "GORACE=atexit_sleep_ms=0", "HOME="+d.home, "XDG_CONFIG_HOME=", "MAGEWRIGHT_KEY=", "CODEBUILD_RESOLVED_SOURCE_VERSION=", "CODEBUILD_SRC_DIR_Assembly=",
 		"GIT_CONFIG_GLOBAL="+filepath.Join(d.home, "gitconfig"), "GIT_CONFIG_SYSTEM=/dev/null")
 }
 

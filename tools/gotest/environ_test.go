@@ -13,6 +13,10 @@ func TestTestsDoNotSeeTheBuild(t *testing.T) {
 			t.Errorf("tests see %s", name)
 		}
 	}
+	t.Setenv("GORACE", "halt_on_error=1")
+	if got := environ(); slices.Contains(got, "GORACE=halt_on_error=1") || got[len(got)-1] != raceOptions {
+		t.Error("tests run with the race options of whoever runs them")
+	}
 	t.Setenv("MAGEWRIGHT_TEST", "kept")
 	if !slices.Contains(environ(), "MAGEWRIGHT_TEST=kept") {
 		t.Error("the rest of the environment is gone")
