@@ -18,6 +18,7 @@ import (
 	deploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/magewright/magewright/tools/clock"
 )
@@ -91,6 +92,7 @@ type run struct {
 	deployments *codedeploy.Client
 	alarms      *cloudwatch.Client
 	identities  *iam.Client
+	objects     *s3.Client
 	url         string
 
 	wait func(ctx context.Context, d time.Duration) error // between two looks at the deployment
@@ -103,7 +105,8 @@ func newRun(c Config) *run {
 	return &run{
 		Config: c, functions: lambda.NewFromConfig(c.AWS), deployments: codedeploy.NewFromConfig(c.AWS),
 		alarms: cloudwatch.NewFromConfig(c.AWS), identities: iam.NewFromConfig(c.AWS),
-		wait: func(ctx context.Context, d time.Duration) error { return clock.Sleep(ctx, c.Clock, d) },
+		objects: s3.NewFromConfig(c.AWS, func(o *s3.Options) { o.UsePathStyle = true }),
+		wait:    func(ctx context.Context, d time.Duration) error { return clock.Sleep(ctx, c.Clock, d) },
 	}
 }
 

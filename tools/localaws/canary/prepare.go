@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 // alias is the one that the function's URL and its deployments go by.
@@ -90,11 +91,20 @@ func (r *run) makeFunction(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// As the CDK uploads it: to write megabytes as JSON, and to read them, takes
+	// longer than all else.
+	if _, err := r.objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &r.Name}); err != nil {
+		return err
+	}
+	const key = "function.zip"
+	if _, err := r.objects.PutObject(ctx, &s3.PutObjectInput{Bucket: &r.Name, Key: aws.String(key), Body: bytes.NewReader(r.Zip)}); err != nil {
+		return err
+	}
 	if _, err := r.functions.CreateFunction(ctx, &lambda.CreateFunctionInput{
 		FunctionName: &r.Name, Role: role.Role.Arn, Handler: aws.String("bootstrap"),
 		Runtime: lambdatypes.RuntimeProvidedal2023, Architectures: []lambdatypes.Architecture{lambdatypes.Architecture(r.Architecture)},
 		MemorySize: aws.Int32(128), Timeout: &r.Timeout, Publish: true,
-		Code: &lambdatypes.FunctionCode{ZipFile: r.Zip},
+		Code: &lambdatypes.FunctionCode{S3Bucket: &r.Name, S3Key: aws.String(key)},
 	}); err != nil {
 		return err
 	}
