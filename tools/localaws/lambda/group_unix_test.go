@@ -4,6 +4,7 @@ package lambda_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,11 +15,13 @@ import (
 	"time"
 
 	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/localaws/lambda"
 )
 
 func TestTimeoutKillsTheWholeProcessGroup(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	wall := clock.NewManual(clock.System().Now())
+	f := newFixture(t, func(d *lambda.Deps) { d.Wall = wall })
 	f.create(t, timeout(3))
 	// The function and its child hold this pipe open for as long as they live:
 	// its end is read when both are dead, whoever reaps them and when.
@@ -31,6 +34,24 @@ func TestTimeoutKillsTheWholeProcessGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = alive.Close() }()
+	// So that a child that lives fails this test alone, and not all of them.
+	if err := alive.SetReadDeadline(clock.System().Now().Add(5 * time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	said := make(chan string, 1)
+	go func() {
+		// Time passes once the child lives.
+		text := ""
+		for buffer := make([]byte, 64); text != "child"; {
+			n, err := alive.Read(buffer) // nothing, as long as nobody has opened it
+			text += string(buffer[:n])
+			if err != nil && !errors.Is(err, io.EOF) || n == 0 && clock.Sleep(t.Context(), clock.System(), time.Millisecond) != nil {
+				break
+			}
+		}
+		said <- text
+		wall.Advance(3 * time.Second)
+	}()
 
 	out := f.invoke(t, `{"do":"child","text":`+strconv.Quote(pipe)+`}`)
 	if !regexp.MustCompile(`^\{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: \S+ Error: Task timed out after 3.00 seconds"\}$`).Match(out.Payload) {
@@ -40,12 +61,11 @@ func TestTimeoutKillsTheWholeProcessGroup(t *testing.T) {
 	if !regexp.MustCompile(`2026-03-01T12:00:30.000Z \S+ Task timed out after 3.00 seconds\n\nEND(.*\n)+.*Status: timeout\n$`).Match(tail) {
 		t.Errorf("log %q", tail)
 	}
-	// So that a child that lives fails this test alone, and not all of them.
-	if err := alive.SetReadDeadline(clock.System().Now().Add(5 * time.Minute)); err != nil {
-		t.Fatal(err)
+	if text := <-said; text != "child" {
+		t.Errorf("the function's child said %q", text)
 	}
-	if said, err := io.ReadAll(alive); err != nil || string(said) != "child" {
-		t.Errorf("the function's child said %q and lives: %v", said, err)
+	if more, err := io.ReadAll(alive); err != nil || len(more) > 0 {
+		t.Errorf("the function's child said %q more and lives: %v", more, err)
 	}
 	if out := f.invoke(t, `{"a":1}`); out.FunctionError != nil {
 		t.Errorf("after the timeout: %s", out.Payload)

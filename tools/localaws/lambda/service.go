@@ -100,13 +100,16 @@ type Deps struct {
 	// MaxEnvironments is how many execution environments, each a process, exist
 	// at once. Zero takes 50.
 	MaxEnvironments int
+	// Wall is the clock by which limits on real processes go. Nil takes the
+	// system's.
+	Wall clock.Clock
 }
 
 // Service is Lambda. Create it by New; end its processes by Close.
 type Service struct {
 	account account.Account
 	deps    Deps
-	wall    clock.Clock // limits on real processes go by this clock
+	wall    clock.Clock
 
 	initLimit      time.Duration // of an environment's first initialization
 	memoryInterval time.Duration
@@ -140,10 +143,13 @@ func New(a account.Account, d Deps) *Service {
 	if d.MaxEnvironments <= 0 {
 		d.MaxEnvironments = 50
 	}
+	if d.Wall == nil {
+		d.Wall = clock.System()
+	}
 	s := &Service{
 		account:        a,
 		deps:           d,
-		wall:           clock.System(),
+		wall:           d.Wall,
 		initLimit:      initLimit,
 		memoryInterval: memoryInterval,
 		functions:      map[string]*function{},

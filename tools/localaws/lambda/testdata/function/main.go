@@ -71,7 +71,7 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 		os.Exit(0)
 	case "hang":
 		fmt.Println("hanging")
-		select {}
+		time.Sleep(time.Hour)
 	case "child": // a child that outlives its parent unless the group is killed
 		pipe, err := os.OpenFile(ev.Text, os.O_WRONLY, 0)
 		if err != nil {
@@ -83,7 +83,7 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 			return nil, err
 		}
 		fmt.Fprint(pipe, "child")
-		select {}
+		time.Sleep(time.Hour)
 	case "big":
 		return strings.Repeat("x", 6<<20+100), nil
 	case "hog":
