@@ -38,7 +38,7 @@ func newStaging(t *testing.T) *staging {
 	s.drill = newDrill(s.AWS, s.Outputs)
 	// AWS's time passes while the drill waits, and not while requests are to be
 	// sent.
-	waits, traffic := s.Stage.Clock(), s.traffic
+	waits, traffic := s.Clock(), s.traffic
 	s.clock, s.traffic = waits, func(token string) *probe.Traffic { return waits.Heed(traffic(token)) }
 	s.fault, s.config, s.drill.out = "errors:0.5", stagetest.Canary, io.MultiWriter(&s.out, t.Output())
 	s.enough = 200

@@ -20,7 +20,7 @@ func BenchmarkInvoke(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	cfg := start(b, 1)
+	cfg := start(b)
 	if err := canary.Function(b.Context(), canary.Config{AWS: cfg, Name: "trivial", Zip: zip, Architecture: localaws.HostContext()["architecture"].(string)}); err != nil {
 		b.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 // Metrics in a log event are CloudWatch's, whoever puts the event.
 func TestMetricsFromLogs(t *testing.T) {
 	t.Parallel()
-	cfg := start(t, 1)
+	cfg := start(t)
 	ctx, logs := t.Context(), cloudwatchlogs.NewFromConfig(cfg)
 	group, stream := aws.String("shop"), aws.String("one")
 	must := func(_ any, err error) {

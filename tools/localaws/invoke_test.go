@@ -24,7 +24,7 @@ func TestInvocationsAreTheirRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := start(t, 1)
+	cfg := start(t)
 	ctx, name := t.Context(), aws.String("traced")
 	if err := canary.Function(ctx, canary.Config{AWS: cfg, Name: *name, Zip: zip, Timeout: patient, Architecture: localaws.HostContext()["architecture"].(string)}); err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ func TestSubscribersFollowTheirLinks(t *testing.T) {
 		messages <- m
 	}))
 	defer subscriber.Close()
-	cfg := start(t, 1)
+	cfg := start(t)
 	topics := sns.NewFromConfig(cfg)
 	topic, err := topics.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("news")})
 	if err != nil {

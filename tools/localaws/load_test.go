@@ -11,7 +11,6 @@ package localaws_test
 import (
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	deploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 
 	"github.com/magewright/magewright/tools/clock"
@@ -22,9 +21,9 @@ import (
 const speed = 20
 
 // deploy runs a canary under load.
-func deploy(t *testing.T, cfg aws.Config, c canary.Config) *canary.Report {
+func deploy(t *testing.T, c canary.Config) *canary.Report {
 	t.Helper()
-	prepared(t, cfg, &c)
+	prepared(t, clientsOf(serve(t, clock.NewElastic(speed)).URL), &c)
 	c.Clock = clock.System()
 	r, err := canary.Run(t.Context(), c)
 	return held(t, r, err)
@@ -33,7 +32,7 @@ func deploy(t *testing.T, cfg aws.Config, c canary.Config) *canary.Report {
 // TestLoadGoodCanary holds that a shift loses no request, and that the new
 // version gets its share.
 func TestLoadGoodCanary(t *testing.T) {
-	r := deploy(t, start(t, speed), canary.Config{Name: "good"})
+	r := deploy(t, canary.Config{Name: "good"})
 	if r.Deployment.Status != deploytypes.DeploymentStatusSucceeded {
 		t.Errorf("%s: %+v", r.Deployment.Status, r.Deployment.ErrorInformation)
 	}
@@ -65,7 +64,7 @@ func TestLoadBadCanaries(t *testing.T) {
 			name += "-unnoticed"
 		}
 		t.Run(name, func(t *testing.T) {
-			r := deploy(t, start(t, speed), canary.Config{Name: name, Fault: test.fault, MaxErrorPercent: test.percent})
+			r := deploy(t, canary.Config{Name: name, Fault: test.fault, MaxErrorPercent: test.percent})
 			if r.RolledBack() != test.noticed || !test.noticed && r.Deployment.Status != deploytypes.DeploymentStatusSucceeded {
 				t.Errorf("%s: %+v", r.Deployment.Status, r.Deployment.ErrorInformation)
 			}

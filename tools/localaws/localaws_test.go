@@ -16,11 +16,16 @@ import (
 	"github.com/magewright/magewright/tools/localaws/sts"
 )
 
-// start starts an embedded AWS whose clock runs speed times as fast while it
-// only waits, and returns how clients reach it.
-func start(t testing.TB, speed float64) aws.Config {
+// start starts an embedded AWS and returns how clients reach it.
+func start(t testing.TB) aws.Config {
 	t.Helper()
-	server, err := localaws.Start(t.Context(), localaws.Config{Addr: "127.0.0.1:0", Clock: clock.NewElastic(speed), Log: slog.New(slog.DiscardHandler)})
+	return clientsOf(serve(t, clock.NewElastic(1)).URL)
+}
+
+// serve starts an embedded AWS that waits by a clock.
+func serve(t testing.TB, by clock.Clock) *localaws.Server {
+	t.Helper()
+	server, err := localaws.Start(t.Context(), localaws.Config{Addr: "127.0.0.1:0", Clock: by, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +34,7 @@ func start(t testing.TB, speed float64) aws.Config {
 			t.Errorf("Close: %v", err)
 		}
 	})
-	return clientsOf(server.URL)
+	return server
 }
 
 func clientsOf(endpoint string) aws.Config {
@@ -54,15 +59,7 @@ type stepped struct {
 func startStepped(t *testing.T) stepped {
 	t.Helper()
 	c := clock.NewManual(clock.System().Now())
-	server, err := localaws.Start(t.Context(), localaws.Config{Addr: "127.0.0.1:0", Clock: c, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	})
+	server := serve(t, c)
 	return stepped{server, c, clientsOf(server.URL)}
 }
 

@@ -30,7 +30,7 @@ func TestPrivateFunction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := start(t, 1)
+	cfg := start(t)
 	ctx := t.Context()
 	identities, functions := iam.NewFromConfig(cfg), lambda.NewFromConfig(cfg)
 	role, err := identities.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("caller"), AssumeRolePolicyDocument: aws.String(

@@ -64,7 +64,7 @@ func newScene(t *testing.T) *scene {
 	}
 	// AWS's time passes while the follower waits, and not while it looks or
 	// requests are to be sent.
-	waits, traffic := s.Stage.Clock(), s.traffic
+	waits, traffic := s.Clock(), s.traffic
 	s.clock, s.traffic = waits, func() *probe.Traffic { return waits.Heed(traffic()) }
 	s.ask = func(context.Context, string) <-chan bool { return nil } // there is nobody
 	// A third of the sample, which excludes a rate of 14 %: the race detector makes
