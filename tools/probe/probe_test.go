@@ -67,6 +67,9 @@ func TestTraffic(t *testing.T) {
 		Clock:  c,
 	}
 	traffic.Want(100)
+	if traffic.Satisfied() {
+		t.Error("it is satisfied before it has sent anything")
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); traffic.Run(ctx) }()
@@ -79,6 +82,9 @@ func TestTraffic(t *testing.T) {
 	<-enough
 	cancel()
 	<-done
+	if !traffic.Satisfied() {
+		t.Error("it is not satisfied, though no more will be sent")
+	}
 	mu.Lock()
 	defer mu.Unlock()
 	if asked["/works"] < 45 || asked["/missing"] < 45 {
