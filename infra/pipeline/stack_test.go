@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/magewright/magewright/infra/pipeline"
 	"github.com/magewright/magewright/infra/settings"
@@ -272,6 +273,41 @@ func TestVerifyMayTouchNothing(t *testing.T) {
 	}
 	if assumes != 1 {
 		t.Errorf("%d policies may assume the roles that deploy, want 1", assumes)
+	}
+}
+
+// TestCacheKeys holds that a cache is found again while the dependencies are the
+// same, that it is new every week, and that it is of the week also where it is
+// not of the same dependencies.
+func TestCacheKeys(t *testing.T) {
+	text, err := os.ReadFile("../../buildspec.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var buildspec struct {
+		Cache struct {
+			Key          string
+			FallbackKeys []string `yaml:"fallback-keys"`
+			Paths        []string
+		}
+	}
+	if err := yaml.Unmarshal(text, &buildspec); err != nil {
+		t.Fatal(err)
+	}
+	cache := buildspec.Cache
+	for _, want := range []string{"$(date +%G-%V)", "$(codebuild-hash-files go.sum 'tools/*/go.sum' infra/package-lock.json)"} {
+		if !strings.Contains(cache.Key, want) {
+			t.Errorf("the key is %q, without %s", cache.Key, want)
+		}
+	}
+	for _, key := range cache.FallbackKeys {
+		if !strings.HasPrefix(cache.Key, key) || !strings.Contains(key, "$(date +%G-%V)") {
+			t.Errorf("the fallback key %q is no prefix of %q with the week", key, cache.Key)
+		}
+	}
+	// The image sets GOPATH, so modules are not below root's home.
+	if !slices.Contains(cache.Paths, "/go/pkg/mod/**/*") {
+		t.Errorf("the paths are %v, without the modules", cache.Paths)
 	}
 }
 
