@@ -64,7 +64,16 @@ func NewStack(scope constructs.Construct, s settings.Settings) (awscdk.Stack, er
 	})
 	key := newKey(stack)
 	topic := newTopic(stack, s, key)
-	verify := newProject(stack, "Verify", "Checks and synthesizes; may touch nothing", key, context)
+	// Unreviewed code can write a cache, and so change what later builds compile.
+	// Lint and Test have one each: the code that they run can influence their
+	// reports anyway. The others have none: Sec judges the code, Synth's assembly
+	// is deployed, and Deploy's builds may deploy and sign.
+	cache := newCacheBucket(stack, key)
+	lints := newProject(stack, "Lint", "Checks the code; may touch nothing but its cache", key, context)
+	tests := newProject(stack, "Test", "Runs the tests; may touch nothing but its cache", key, context)
+	keepCache(lints, cache, "lint")
+	keepCache(tests, cache, "test")
+	verify := newProject(stack, "Verify", "Scans and synthesizes; may touch nothing", key, context)
 	deploy := newProject(stack, "Deploy", "Deploys what was synthesized, by the roles that cdk bootstrap made", key, context)
 	allowDeployment(stack, deploy)
 
@@ -92,10 +101,9 @@ func NewStack(scope constructs.Construct, s settings.Settings) (awscdk.Stack, er
 		props.Outputs = &also
 		return props
 	}
-	check := func(name, targets string) *awscodepipelineactions.CodeBuildActionProps {
-		return leaves(build(name, targets, verify, 1))
-	}
-	lint, test, sec := check("Lint", "lint"), check("Test", "test"), check("Sec", "sec")
+	lint := leaves(build("Lint", "lint", lints, 1))
+	test := leaves(build("Test", "test", tests, 1))
+	sec := leaves(build("Sec", "sec", verify, 1))
 	synth := leaves(build("Synth", "synth", verify, 1), assembly)
 	// A build takes five artifacts at most, so each hands on what it was given.
 	// See https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeBuild.html.
@@ -196,7 +204,7 @@ func newConnection(stack awscdk.Stack) awscodeconnections.CfnConnection {
 }
 
 // newProject is the one definition of a build: the projects differ in what
-// their roles may do, and in nothing else.
+// their roles may do and in their caches, and in nothing else.
 func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, context string) awscodebuild.PipelineProject {
 	logs := awslogs.NewLogGroup(stack, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
 		Retention:     awslogs.RetentionDays_THREE_MONTHS,
@@ -207,7 +215,7 @@ func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, con
 		BuildSpec:     awscodebuild.BuildSpec_FromSourceFilename(jsii.String("buildspec.yml")),
 		EncryptionKey: key,
 		Timeout:       awscdk.Duration_Hours(jsii.Number(1)),
-		Cache:         awscodebuild.Cache_Local(awscodebuild.LocalCacheMode_CUSTOM),
+		Cache:         awscodebuild.Cache_None(),
 		Environment: &awscodebuild.BuildEnvironment{
 			// arm64, as the function: what is built is what the builder runs.
 			BuildImage:  awscodebuild.LinuxArmBuildImage_AMAZON_LINUX_2023_STANDARD_3_0(),
@@ -220,8 +228,19 @@ func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, con
 		},
 		Logging: &awscodebuild.LoggingOptions{CloudWatch: &awscodebuild.CloudWatchLoggingOptions{LogGroup: logs}},
 	})
-	suppress(project.Role(), "AwsSolutions-IAM5", "The wildcards are CodeBuild's own: its log streams, its report groups, the objects of the artifact bucket, and the uses of one key.")
+	suppress(project.Role(), "AwsSolutions-IAM5", "The wildcards are CodeBuild's own: its log streams, its report groups, the objects of the artifact bucket and of its cache, and the uses of one key.")
 	return project
+}
+
+// keepCache gives project a cache below prefix in bucket: what buildspec.yml
+// lists under cache. The CDK's own Cache_Bucket lets every project that has a
+// cache in the bucket overwrite the others'.
+func keepCache(project awscodebuild.PipelineProject, bucket awss3.IBucket, prefix string) {
+	project.Node().DefaultChild().(awscodebuild.CfnProject).SetCache(&awscodebuild.CfnProject_ProjectCacheProperty{
+		Type:     jsii.String("S3"),
+		Location: awscdk.Fn_Join(jsii.String("/"), &[]*string{bucket.BucketName(), jsii.String(prefix)}),
+	})
+	bucket.GrantReadWrite(project, prefix+"/*")
 }
 
 // allowDeployment lets project assume the roles that cdk bootstrap made for
@@ -278,22 +297,36 @@ func newKey(stack awscdk.Stack) awskms.Key {
 }
 
 func newArtifactBucket(stack awscdk.Stack, key awskms.IKey) awss3.IBucket {
-	bucket := awss3.NewBucket(stack, jsii.String("Artifacts"), &awss3.BucketProps{
-		Versioned:         jsii.Bool(true),
+	bucket := newBucket(stack, "Artifacts", key, true, &awss3.LifecycleRule{
+		Expiration:                  awscdk.Duration_Days(jsii.Number(90)),
+		NoncurrentVersionExpiration: awscdk.Duration_Days(jsii.Number(30)),
+	})
+	suppress(bucket, "AwsSolutions-S1", "Artifacts are written and read by the pipeline alone, which keeps a record of every execution.")
+	return bucket
+}
+
+// newCacheBucket makes the bucket of the builds' caches. Each entry is for one
+// week, which buildspec.yml has in its key, so that it expires after eight days.
+func newCacheBucket(stack awscdk.Stack, key awskms.IKey) awss3.IBucket {
+	bucket := newBucket(stack, "Cache", key, false, &awss3.LifecycleRule{
+		Expiration: awscdk.Duration_Days(jsii.Number(8)),
+	})
+	suppress(bucket, "AwsSolutions-S1", "Caches are written and read by the pipeline's builds alone, and expire within days.")
+	return bucket
+}
+
+func newBucket(stack awscdk.Stack, id string, key awskms.IKey, versioned bool, rule *awss3.LifecycleRule) awss3.Bucket {
+	rule.AbortIncompleteMultipartUploadAfter = awscdk.Duration_Days(jsii.Number(7))
+	return awss3.NewBucket(stack, jsii.String(id), &awss3.BucketProps{
+		Versioned:         jsii.Bool(versioned),
 		Encryption:        awss3.BucketEncryption_KMS,
 		EncryptionKey:     key,
 		BucketKeyEnabled:  jsii.Bool(true),
 		EnforceSSL:        jsii.Bool(true),
 		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
 		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
-		LifecycleRules: &[]*awss3.LifecycleRule{{
-			Expiration:                          awscdk.Duration_Days(jsii.Number(90)),
-			NoncurrentVersionExpiration:         awscdk.Duration_Days(jsii.Number(30)),
-			AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(jsii.Number(7)),
-		}},
+		LifecycleRules:    &[]*awss3.LifecycleRule{rule},
 	})
-	suppress(bucket, "AwsSolutions-S1", "Artifacts are written and read by the pipeline alone, which keeps a record of every execution.")
-	return bucket
 }
 
 func newTopic(stack awscdk.Stack, s settings.Settings, key awskms.Key) awssns.Topic {

@@ -276,6 +276,140 @@ func TestVerifyMayTouchNothing(t *testing.T) {
 	}
 }
 
+// TestCaches holds that unreviewed code can't change, by way of a cache, what
+// judges it or what is deployed: only Lint and Test have one.
+func TestCaches(t *testing.T) {
+	type cache struct {
+		Type     string
+		Location map[string]any
+	}
+	caches := map[string]cache{}
+	for id, resource := range *template().FindResources(jsii.String("AWS::CodeBuild::Project"), nil) {
+		var project struct{ Properties struct{ Cache cache } }
+		recode(t, *resource, &project)
+		caches[id] = project.Properties.Cache
+	}
+	var got []string
+	for _, stage := range declared(t).Stages {
+		for _, action := range stage.Actions {
+			if action.ActionTypeID.Provider != "CodeBuild" {
+				continue
+			}
+			var project struct{ Ref string }
+			recode(t, action.Configuration["ProjectName"], &project)
+			line := action.Name + ": " + caches[project.Ref].Type
+			if at := caches[project.Ref].Location; at != nil {
+				line += " " + where(t, at)
+			}
+			got = append(got, line)
+		}
+	}
+	want := []string{
+		"Lint: S3 Cache/lint",
+		"Test: S3 Cache/test",
+		"Sec: NO_CACHE",
+		"Synth: NO_CACHE",
+		"Pipeline: NO_CACHE",
+		"Deploy: NO_CACHE",
+		"Smoke: NO_CACHE",
+		"Drill: NO_CACHE",
+		"Readiness: NO_CACHE",
+		"Promote: NO_CACHE",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("caches are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestCachesAreApart holds that a role reaches one cache at most, and that one
+// which reaches a cache can't deploy, sign or read a secret.
+func TestCachesAreApart(t *testing.T) {
+	var got []string
+	for id, resource := range *template().FindResources(jsii.String("AWS::IAM::Policy"), nil) {
+		var policy struct {
+			Properties struct {
+				PolicyDocument struct {
+					Statement []struct{ Action, Resource any }
+				}
+			}
+		}
+		recode(t, *resource, &policy)
+		for _, statement := range policy.Properties.PolicyDocument.Statement {
+			resources, ok := statement.Resource.([]any)
+			if !ok {
+				resources = []any{statement.Resource}
+			}
+			for _, reached := range resources {
+				if at := where(t, reached); strings.HasPrefix(at, "Cache") {
+					got = append(got, strings.TrimRight(id, "0123456789ABCDEF")+" "+at)
+					refusePrivileges(t, id, *resource)
+				}
+			}
+		}
+	}
+	slices.Sort(got)
+	want := []string{
+		"LintRoleDefaultPolicy Cache",
+		"LintRoleDefaultPolicy Cache/lint/*",
+		"TestRoleDefaultPolicy Cache",
+		"TestRoleDefaultPolicy Cache/test/*",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("caches are reached by\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func refusePrivileges(t *testing.T, id string, policy any) {
+	t.Helper()
+	encoded, err := json.Marshal(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, action := range []string{"sts:AssumeRole", "kms:Sign", "secretsmanager:", "cloudformation:", "codedeploy:", "lambda:"} {
+		if strings.Contains(string(encoded), action) {
+			t.Errorf("%s has a cache and may %s", id, action)
+		}
+	}
+}
+
+// where returns what a template says about a bucket, such as Cache/lint for
+// {"Fn::Join": ["/", [{"Ref": "Cache9B2C"}, "lint"]]}.
+func where(t *testing.T, value any) string {
+	t.Helper()
+	switch value := value.(type) {
+	case string:
+		return value
+	case map[string]any:
+		if ref, ok := value["Ref"].(string); ok {
+			return strings.TrimRight(ref, "0123456789ABCDEF")
+		}
+		if attribute, ok := value["Fn::GetAtt"].([]any); ok {
+			return where(t, map[string]any{"Ref": attribute[0]})
+		}
+		if join, ok := value["Fn::Join"].([]any); ok {
+			var parts []string
+			for _, part := range join[1].([]any) {
+				parts = append(parts, where(t, part))
+			}
+			return strings.Join(parts, join[0].(string))
+		}
+	}
+	t.Fatalf("can't read %v", value)
+	return ""
+}
+
+// recode decodes the JSON of from into to.
+func recode(t *testing.T, from, to any) {
+	t.Helper()
+	encoded, err := json.Marshal(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(encoded, to); err != nil {
+		t.Fatalf("%v in %s", err, encoded)
+	}
+}
+
 // TestCacheKeys holds that a cache is found again while the dependencies are the
 // same, that it is new every week, and that it is of the week also where it is
 // not of the same dependencies.
