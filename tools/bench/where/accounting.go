@@ -18,9 +18,10 @@ const (
 )
 
 // ReadAccounting reads the records that Linux's process accounting has written,
-// one for each process that has ended, in the version 3 of the format. Times
-// are exact but for Start, which is known to the second. It returns an error
-// where a record is of another version or incomplete.
+// one for each process that has ended, in version 3 of the format. Start is known
+// to the second. CPU is rounded down to a hundredth of a second, so that of many
+// short processes little is left. It returns an error where a record is of
+// another version or incomplete.
 // See https://man7.org/linux/man-pages/man5/acct.5.html.
 func ReadAccounting(data []byte) ([]Process, error) {
 	var processes []Process

@@ -127,7 +127,21 @@ func descendants(all []Process, root int) tree {
 		}
 	}
 	t.dropForeignArgs()
+	for i, parent := range t.parents {
+		if parent >= 0 {
+			t.processes[i].notBefore(t.processes[parent].Start)
+		}
+	}
 	return t
+}
+
+// notBefore moves a process whose start is known to the second only, to a time
+// before which it cannot have started.
+func (p *Process) notBefore(earliest float64) {
+	if late := earliest - p.Start; late > 0 {
+		p.Start += late
+		p.End += late
+	}
 }
 
 // dropForeignArgs removes command lines that were seen between fork and exec:

@@ -23,7 +23,7 @@ type Report struct {
 	// none is missing.
 	Missing         string    `json:"missing,omitempty"`
 	Seconds         float64   `json:"seconds"`    // from the first start to the last end
-	CPUSeconds      float64   `json:"cpuSeconds"` // of all processes
+	CPUSeconds      float64   `json:"cpuSeconds"` // of all processes, each rounded down to 0.01
 	Processes       int       `json:"processes"`
 	Kinds           []Group   `json:"kinds"`
 	Targets         []Group   `json:"targets"`
@@ -344,11 +344,11 @@ func (a *analysis) busy() []float64 {
 // WriteText writes the report for a reader.
 func (r Report) WriteText(w io.Writer) error {
 	var b strings.Builder
-	_, _ = fmt.Fprintf(&b, "%s\n%.1f s, %.1f s of processor time (%.2f cores busy), %d processes\n", r.Command, r.Seconds, r.CPUSeconds, r.CPUSeconds/max(r.Seconds, 1e-9), r.Processes)
+	_, _ = fmt.Fprintf(&b, "%s\n%.1f s, %.1f s of processor time (%.2f cores busy), %d processes, the time of each rounded down to 0.01 s\n", r.Command, r.Seconds, r.CPUSeconds, r.CPUSeconds/max(r.Seconds, 1e-9), r.Processes)
 	if r.Missing != "" {
 		_, _ = fmt.Fprintf(&b, "not everything is here: %s\n", r.Missing)
 	}
-	_, _ = fmt.Fprintf(&b, "%d compilations, %s compiled %d times\n", r.Compilations, CDK, r.CDKCompilations)
+	_, _ = fmt.Fprintf(&b, "compilations: %d, of %s: %d\n", r.Compilations, CDK, r.CDKCompilations)
 	for _, table := range []struct {
 		title string
 		rows  []Group

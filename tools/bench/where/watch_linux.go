@@ -92,6 +92,7 @@ func (w watcher) watch(ctx context.Context, run func(context.Context) error) (_ 
 			}
 		}
 	}()
+	begin := epoch(w.clock)
 	runErr := run(ctx)
 	stop()
 	<-done
@@ -107,7 +108,11 @@ func (w watcher) watch(ctx context.Context, run func(context.Context) error) (_ 
 	if err != nil {
 		return nil, "", errors.Join(runErr, err)
 	}
-	return Join(accounted, l.processes()), "", runErr
+	joined := Join(accounted, l.processes())
+	for i := range joined {
+		joined[i].notBefore(begin)
+	}
+	return joined, "", runErr
 }
 
 // A looker looks at /proc again and again and remembers what it saw.

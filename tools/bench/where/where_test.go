@@ -217,6 +217,16 @@ func TestDescendants(t *testing.T) {
 	}
 }
 
+// TestAChildIsNotOlder has a child that accounting knows to the second only.
+func TestAChildIsNotOlder(t *testing.T) {
+	t.Parallel()
+	tree := descendants([]Process{{PID: 2, Parent: 1, Start: 10, End: 10.5}, {PID: 1, Parent: 1000, Start: 10.75, End: 12}}, 1000)
+	want := []Process{{PID: 2, Parent: 1, Start: 10.75, End: 11.25}, {PID: 1, Parent: 1000, Start: 10.75, End: 12}}
+	if diff := cmp.Diff(want, tree.processes, cmp.AllowUnexported(Process{})); diff != "" {
+		t.Errorf("processes (-want +got):\n%s", diff)
+	}
+}
+
 var update = flag.Bool("update", false, "rewrite testdata/report.txt")
 
 func TestAnalyse(t *testing.T) {
