@@ -77,10 +77,11 @@ var sample = Report{
 	Machine: Machine{Cores: 2, Memory: 8 << 30, GOOS: "linux", GOARCH: "amd64", Go: "go1.26.0"},
 	Commit:  "0123456789abcdef0123456789abcdef01234567",
 	Dirty:   true,
+	Unit:    0.05,
 	Rows: []Row{
 		{Name: "mage -l", Value: 0.1234, Unit: "s", Note: "median of 5, 0.120 to 0.130"},
 		{Name: "lambda Invoke", Value: 1234.5, Unit: "/s"},
-		{Name: "synth", Unit: failed, Note: "running go: exit status 1"},
+		{Name: "synth", Unit: failed, Note: "running go: exit status 1", Output: "main.go:1: no"},
 	},
 }
 
@@ -88,9 +89,9 @@ func TestTable(t *testing.T) {
 	t.Parallel()
 	const want = `2 cores, 8.0 GiB, linux/amd64, go1.26.0, commit 0123456789ab with uncommitted changes
 
-mage -l            0.123  s       median of 5, 0.120 to 0.130
+mage -l            0.123  s       2.47 units  median of 5, 0.120 to 0.130
 lambda Invoke       1234  /s
-synth                  -  failed  running go: exit status 1
+synth                  -  failed              running go: exit status 1
 `
 	if diff := cmp.Diff(want, sample.table()); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)
@@ -115,10 +116,11 @@ func TestWrite(t *testing.T) {
 		"machine": map[string]any{"cores": 2.0, "memory": float64(8 << 30), "goos": "linux", "goarch": "amd64", "go": "go1.26.0"},
 		"commit":  sample.Commit,
 		"dirty":   true,
+		"unit":    0.05,
 		"rows": []any{
 			map[string]any{"name": "mage -l", "value": 0.1234, "unit": "s", "note": "median of 5, 0.120 to 0.130"},
 			map[string]any{"name": "lambda Invoke", "value": 1234.5, "unit": "/s", "note": ""},
-			map[string]any{"name": "synth", "value": 0.0, "unit": "failed", "note": "running go: exit status 1"},
+			map[string]any{"name": "synth", "value": 0.0, "unit": "failed", "note": "running go: exit status 1", "output": "main.go:1: no"},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -178,7 +180,7 @@ func TestAFailureDoesNotStopTheOthers(t *testing.T) {
 	if exit.Status(err) != exit.Gate {
 		t.Errorf("measure = %v, exit code %d", err, exit.Status(err))
 	}
-	want := []Row{{Name: "first", Value: 1, Unit: "s"}, {Name: "half", Unit: failed, Note: "broken"}, {Name: "second", Value: 2, Unit: "s"}}
+	want := []Row{{Name: "first", Value: 1, Unit: "s"}, {Name: "half", Unit: failed, Note: "broken", Output: "with its output"}, {Name: "second", Value: 2, Unit: "s"}}
 	if diff := cmp.Diff(want, b.report.Rows); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}

@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	b := &bench{cfg: cfg, clock: clock.System(), env: os.Environ(), invocations: *invocations}
 	b.report = Report{Machine: thisMachine(ctx), Commit: cfg.Commit, Dirty: cfg.Dirty}
-	return b.measure(ctx, chosen)
+	return b.measure(ctx, append([]measurement{unit}, chosen...))
 }
 
 // choose returns the measurements whose names match an expression.
@@ -160,9 +160,9 @@ func (b *bench) add(name string, value float64, unit, note string) {
 }
 
 // fail adds a row that says why there is no number. The whole error goes to
-// standard error.
+// standard error, and with the row into the report.
 func (b *bench) fail(name string, err error) {
 	fmt.Fprintf(b.cfg.Stderr, "%s: %v\n", name, err)
-	first, _, _ := strings.Cut(err.Error(), "\n")
-	b.add(name, 0, failed, first)
+	first, output, _ := strings.Cut(err.Error(), "\n")
+	b.report.Rows = append(b.report.Rows, Row{Name: name, Unit: failed, Note: first, Output: output})
 }

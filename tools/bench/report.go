@@ -22,7 +22,10 @@ type Report struct {
 	Machine Machine `json:"machine"`
 	Commit  string  `json:"commit"`
 	Dirty   bool    `json:"dirty"` // files differed from the commit
-	Rows    []Row   `json:"rows"`
+	// Unit is how many seconds this machine takes for `go build std` with an empty
+	// build cache, or 0 where that was not measured.
+	Unit float64 `json:"unit"`
+	Rows []Row   `json:"rows"`
 }
 
 // A Machine is what the numbers were measured on.
@@ -41,6 +44,8 @@ type Row struct {
 	Value float64 `json:"value"`
 	Unit  string  `json:"unit"`
 	Note  string  `json:"note"`
+	// Output is what a command that failed printed last.
+	Output string `json:"output,omitempty"`
 }
 
 const failed = "failed"
@@ -70,7 +75,7 @@ func (r Report) table() string {
 		if row.Unit == failed {
 			value = "-"
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%9s\t%s\t%s\n", row.Name, value, row.Unit, row.Note)
+		_, _ = fmt.Fprintf(w, "%s\t%9s\t%s\t%s\t%s\n", row.Name, value, row.Unit, r.multiple(row), row.Note)
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 	var lines strings.Builder
@@ -78,6 +83,15 @@ func (r Report) table() string {
 		_, _ = lines.WriteString(strings.TrimRight(line, " \n") + "\n")
 	}
 	return lines.String()
+}
+
+// multiple returns a time in units of the machine, or "" for what is no time
+// or where there is no unit.
+func (r Report) multiple(row Row) string {
+	if row.Unit != "s" || r.Unit <= 0 {
+		return ""
+	}
+	return number(row.Value/r.Unit) + " units"
 }
 
 // number prints three digits that count.
