@@ -422,7 +422,7 @@ func (r Report) writeTimeline(b *strings.Builder) {
 	_, _ = fmt.Fprintf(w, "timeline\t%8s\t%8s\t%8s\t|0%*s|\n", "from s", "to s", "CPU s", columns-1, fmt.Sprintf("%.0f s", r.Seconds))
 	digits := ""
 	for _, cores := range r.Busy {
-		digits += string(digit(cores))
+		digits += digit(cores)
 	}
 	_, _ = fmt.Fprintf(w, "cores busy\t\t\t\t|%s|\n", digits)
 	for _, step := range r.Steps {
@@ -436,10 +436,8 @@ func (r Report) writeTimeline(b *strings.Builder) {
 }
 
 // digit prints a number of cores in one place.
-func digit(cores float64) rune {
-	n := int(math.Round(cores))
-	if n > 9 {
-		return '+'
-	}
-	return rune('0' + n)
+func digit(cores float64) string {
+	const digits = "0123456789+"
+	n := min(int(math.Round(cores)), len(digits)-1)
+	return digits[n : n+1]
 }

@@ -165,7 +165,7 @@ func (l *looker) look() {
 		if err != nil {
 			continue
 		}
-		data, err := os.ReadFile("/proc/" + entry.Name() + "/stat")
+		data, err := os.ReadFile("/proc/" + entry.Name() + "/stat") // #nosec G304 -- a number
 		if err != nil {
 			continue // it has ended since
 		}
@@ -220,10 +220,11 @@ func answered(known []string, line string) bool {
 	return strings.HasPrefix(rest, "@") && len(known) > 2 && known[0] == name
 }
 
-// arguments returns a command line in full. The go command puts one that is
-// longer than 30 KiB into a file, one argument a line, and gives @FILE instead.
+// arguments returns a command line in full. The go command puts one of its own
+// tools' that is longer than 30 KiB into a file, one argument a line, and gives
+// @FILE instead.
 func arguments(args []string) []string {
-	if len(args) != 2 || !strings.HasPrefix(args[1], "@") {
+	if len(args) != 2 || !strings.HasPrefix(args[1], "@") || !strings.HasPrefix(kinds[filepath.Base(args[0])], "go: ") {
 		return args
 	}
 	file, err := os.Open(args[1][1:])

@@ -40,6 +40,7 @@ func TestArguments(t *testing.T) {
 	for _, tt := range []struct{ args, want []string }{
 		{[]string{"compile", "@" + file}, []string{"compile", "-p", "example.com/x", "a.go"}},
 		{[]string{"compile", "@" + file + ".gone"}, []string{"compile", "@" + file + ".gone"}},
+		{[]string{"npm", "@" + file}, []string{"npm", "@" + file}},
 		{[]string{"compile", "-p", "x"}, []string{"compile", "-p", "x"}},
 	} {
 		if diff := cmp.Diff(tt.want, arguments(tt.args)); diff != "" {
@@ -79,8 +80,8 @@ func shell(ctx context.Context, seen <-chan struct{}) error {
 // TestWatch watches real processes. What accounting writes is made up: there is
 // one accounting file in the whole system, which may be in use.
 func TestWatch(t *testing.T) {
-	started := binary.LittleEndian.AppendUint32(nil, uint32(clock.System().Now().Unix())) //nolint:gosec // as the kernel does
-	pid := binary.LittleEndian.AppendUint32(nil, uint32(os.Getpid()))                     //nolint:gosec // as the kernel does
+	started := binary.LittleEndian.AppendUint32(nil, uint32(clock.System().Now().Unix())) // #nosec G115 -- as the kernel does
+	pid := binary.LittleEndian.AppendUint32(nil, uint32(os.Getpid()))                     // #nosec G115 -- as the kernel does
 	accounted := slices.Concat([]byte{0, 3}, make([]byte, 14), []byte{1, 0, 0, 0}, pid, started, make([]byte, 20), []byte("accounted\x00"), make([]byte, 6))
 	for _, tt := range []struct {
 		name    string
