@@ -134,8 +134,9 @@ func TestChoose(t *testing.T) {
 		only string
 		want []string
 	}{
-		{"", []string{"list", "lint", "compile", "check", "synth", "readiness", "go", "local", "invoke", "canary", "rehearse"}},
-		{"^(list|synth)$", []string{"list", "synth"}},
+		{"", []string{"list", "lint", "compile", "cold", "warm", "check", "test", "first-output", "synth", "readiness", "go", "local", "invoke", "canary", "where"}},
+		{"^(cold|warm|check|test|first-output)$", []string{"cold", "warm", "check", "test", "first-output"}},
+		{"where", []string{"where"}},
 		{"nothing", nil},
 		{"(", nil},
 	} {
@@ -160,7 +161,7 @@ func newBench(t *testing.T) (_ *bench, stdout *bytes.Buffer) {
 	stdout = &bytes.Buffer{}
 	return &bench{
 		cfg:   project.Config{Dir: t.TempDir(), Evidence: t.TempDir(), Stdout: stdout, Stderr: &bytes.Buffer{}},
-		clock: clock.NewManual(time.Unix(0, 0)),
+		clock: clock.NewManual(time.Unix(0, 0)), execute: execute, runs: 3,
 	}, stdout
 }
 
@@ -246,24 +247,6 @@ ok  	github.com/magewright/magewright/app	1.2s
 	}
 	if diff := cmp.Diff(want, benchmarks(out)); diff != "" {
 		t.Errorf("benchmarks (-want +got):\n%s", diff)
-	}
-}
-
-func TestActions(t *testing.T) {
-	t.Parallel()
-	got, err := actions([]byte(`{"status":"Failed","stages":[{"name":"Verify","actions":[{"name":"Lint","status":"Succeeded","seconds":1.5}]},` +
-		`{"name":"Update","actions":[{"name":"Pipeline","status":"Failed","seconds":2}]}]}`))
-	want := []Row{
-		{Name: "rehearse Verify/Lint", Value: 1.5, Unit: "s", Note: "Succeeded"},
-		{Name: "rehearse Update/Pipeline", Value: 2, Unit: "s", Note: "Failed"},
-	}
-	if diff := cmp.Diff(want, got); diff != "" || err != nil {
-		t.Errorf("actions (-want +got):\n%s%v", diff, err)
-	}
-	for _, broken := range []string{"", "{}", `{"stages":[{"name":"Verify"}]}`} {
-		if _, err := actions([]byte(broken)); err == nil {
-			t.Errorf("actions(%q) succeeded", broken)
-		}
 	}
 }
 

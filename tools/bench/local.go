@@ -21,7 +21,6 @@ import (
 
 	"github.com/magewright/magewright/tools/cdk"
 	"github.com/magewright/magewright/tools/clock"
-	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/deploy"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/account"
@@ -83,13 +82,8 @@ func (b *bench) checkout(ctx context.Context) (project.Config, error) {
 	if err != nil {
 		return cfg, fmt.Errorf("checking out HEAD: %w", err)
 	}
-	for _, args := range [][]string{
-		{"clone", "--quiet", "--no-checkout", "file://" + cfg.Dir, dir},
-		{"-C", dir, "checkout", "--quiet", "--detach", cfg.Commit},
-	} {
-		if _, err := (command.Cmd{}).Output(ctx, "git", args...); err != nil {
-			return cfg, errors.Join(fmt.Errorf("checking out HEAD: %w", err), os.RemoveAll(dir))
-		}
+	if err := b.cloneTo(ctx, dir); err != nil {
+		return cfg, errors.Join(err, os.RemoveAll(dir))
 	}
 	cfg.Dir, cfg.Dirty = dir, false
 	cfg.Evidence, cfg.Assembly = filepath.Join(dir, ".magewright"), filepath.Join(dir, "cdk.out")

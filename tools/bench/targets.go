@@ -3,10 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -33,48 +31,66 @@ func (b *bench) seconds(f func() error) (float64, error) {
 // command runs a command in the repository, with some more variables, and
 // returns its standard output. What it printed is part of the error.
 func (b *bench) command(ctx context.Context, env []string, name string, args ...string) (string, error) {
+	return b.commandIn(ctx, b.cfg.Dir, env, name, args...)
+}
+
+// commandIn runs a command as command does, in a directory.
+func (b *bench) commandIn(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
-	cmd := command.Cmd{Dir: b.cfg.Dir, Env: slices.Concat(b.env, env), Stdout: &stdout, Stderr: &stderr}
-	if err := cmd.Run(ctx, name, args...); err != nil {
+	cmd := command.Cmd{Dir: dir, Env: slices.Concat(b.env, env), Stdout: &stdout, Stderr: &stderr}
+	if err := b.execute(ctx, cmd, name, args...); err != nil {
 		return stdout.String(), fmt.Errorf("%w\n%s", err, tail(stdout.String()+stderr.String(), outputLines))
 	}
 	return stdout.String(), nil
 }
 
-// mage adds a row of how long a command of mage takes, as the median of some
-// runs.
-func (b *bench) mage(ctx context.Context, runs int, note string, args ...string) error {
-	values := make([]float64, runs)
+// figure adds a row of the median of some runs, of which each returns its
+// seconds. The first that fails makes it a row without a number.
+func (b *bench) figure(ctx context.Context, name, note string, run func(context.Context) (float64, error)) {
+	values := make([]float64, b.runs)
 	for i := range values {
+		fmt.Fprintf(b.cfg.Stderr, "%s: run %d of %d\n", name, i+1, b.runs)
 		var err error
-		values[i], err = b.seconds(func() error {
-			_, err := b.command(ctx, nil, "go", append([]string{"tool", "mage"}, args...)...)
-			return err
-		})
-		if err != nil {
-			return err
+		if values[i], err = run(ctx); err != nil {
+			b.fail(name, fmt.Errorf("run %d of %d: %w", i+1, b.runs, err))
+			return
 		}
+		fmt.Fprintf(b.cfg.Stderr, "%s: run %d of %d took %s s\n", name, i+1, b.runs, number(values[i]))
 	}
 	value, spread := median(values)
 	if note != "" {
 		spread += "; " + note
 	}
-	b.add("mage "+strings.Join(args, " "), value, "s", spread)
+	b.add(name, value, "s", spread)
+}
+
+// mage adds a row of how long a command of mage takes in the repository itself.
+func (b *bench) mage(ctx context.Context, note string, args ...string) {
+	b.figure(ctx, "mage "+strings.Join(args, " "), note, func(ctx context.Context) (float64, error) {
+		return b.seconds(func() error {
+			_, err := b.command(ctx, nil, "go", append([]string{"tool", "mage"}, args...)...)
+			return err
+		})
+	})
+}
+
+func (b *bench) list(ctx context.Context) error {
+	b.mage(ctx, "", "-l")
 	return nil
 }
 
-func (b *bench) list(ctx context.Context) error { return b.mage(ctx, 5, "", "-l") }
-
-func (b *bench) check(ctx context.Context) error { return b.mage(ctx, 1, "", "check") }
-
-func (b *bench) synth(ctx context.Context) error { return b.mage(ctx, 3, "", "synth") }
+func (b *bench) synth(ctx context.Context) error {
+	b.mage(ctx, "", "synth")
+	return nil
+}
 
 // lint runs lint once before it measures: the first run may build the linter.
 func (b *bench) lint(ctx context.Context) error {
 	if _, err := b.command(ctx, nil, "go", "tool", "mage", "lint"); err != nil {
 		return err
 	}
-	return b.mage(ctx, 3, "nothing has changed", "lint")
+	b.mage(ctx, "nothing has changed", "lint")
+	return nil
 }
 
 // compile compiles the magefile as on a fresh machine that has the modules.
@@ -141,52 +157,6 @@ func benchmarks(out string) []Row {
 		})
 	}
 	return rows
-}
-
-// rehearse takes HEAD to production and reads how long each action took.
-func (b *bench) rehearse(ctx context.Context) error {
-	file, err := b.cfg.Path("rehearsal.json")
-	if err != nil {
-		return err
-	}
-	// Those of an earlier rehearsal would pass for the result of this one.
-	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("removing the earlier rehearsal: %w", err)
-	}
-	failure := b.mage(ctx, 1, "base and release", "rehearse", "-approve")
-	data, err := os.ReadFile(file) // #nosec G304 -- evidence of this project
-	if err != nil {
-		return errors.Join(failure, fmt.Errorf("reading the rehearsal: %w", err))
-	}
-	rows, err := actions(data)
-	b.report.Rows = append(b.report.Rows, rows...)
-	return errors.Join(failure, err)
-}
-
-// actions returns a row for each action of a rehearsal.json.
-func actions(data []byte) ([]Row, error) {
-	var rehearsal struct {
-		Stages []struct {
-			Name    string
-			Actions []struct {
-				Name, Status string
-				Seconds      float64
-			}
-		}
-	}
-	if err := json.Unmarshal(data, &rehearsal); err != nil {
-		return nil, fmt.Errorf("reading the rehearsal: %w", err)
-	}
-	var rows []Row
-	for _, stage := range rehearsal.Stages {
-		for _, action := range stage.Actions {
-			rows = append(rows, Row{Name: "rehearse " + stage.Name + "/" + action.Name, Value: action.Seconds, Unit: "s", Note: action.Status})
-		}
-	}
-	if len(rows) == 0 {
-		return nil, errors.New("reading the rehearsal: it names no actions")
-	}
-	return rows, nil
 }
 
 // tail returns the last n lines.
