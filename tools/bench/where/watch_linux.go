@@ -203,7 +203,8 @@ func (l *looker) note(pid int, s stat, now float64) {
 	p.CPU = float64(s.ticks) / ticksPerSecond
 	dir := "/proc/" + strconv.Itoa(pid)
 	// It may have called exec since the last look.
-	if data, err := os.ReadFile(filepath.Join(dir, "cmdline")); err == nil && len(data) > 0 {
+	data, err := os.ReadFile(filepath.Join(dir, "cmdline")) // #nosec G304 -- of a process that this one has started
+	if err == nil && len(data) > 0 {
 		if line := strings.TrimSuffix(string(data), "\x00"); line != strings.Join(p.Args, "\x00") && !answered(p.Args, line) {
 			p.Args = arguments(strings.Split(line, "\x00"))
 		}
