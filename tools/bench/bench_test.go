@@ -74,7 +74,7 @@ func TestNumber(t *testing.T) {
 }
 
 var sample = Report{
-	Machine: Machine{Cores: 2, Memory: 8 << 30, GOOS: "linux", GOARCH: "amd64", Go: "go1.26.0"},
+	Machine: Machine{Cores: 2, Memory: 8 << 30, GOOS: "linux", GOARCH: "amd64", Go: "go1.26.0", Load: 0.25},
 	Commit:  "0123456789abcdef0123456789abcdef01234567",
 	Dirty:   true,
 	Unit:    0.05,
@@ -87,7 +87,7 @@ var sample = Report{
 
 func TestTable(t *testing.T) {
 	t.Parallel()
-	const want = `2 cores, 8.0 GiB, linux/amd64, go1.26.0, commit 0123456789ab with uncommitted changes
+	const want = `2 cores, 8.0 GiB, linux/amd64, go1.26.0, commit 0123456789ab with uncommitted changes, load 0.2 before
 
 mage -l            0.123  s       2.47 units  median of 5, 0.120 to 0.130
 lambda Invoke       1234  /s
@@ -113,7 +113,7 @@ func TestWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"machine": map[string]any{"cores": 2.0, "memory": float64(8 << 30), "goos": "linux", "goarch": "amd64", "go": "go1.26.0"},
+		"machine": map[string]any{"cores": 2.0, "memory": float64(8 << 30), "goos": "linux", "goarch": "amd64", "go": "go1.26.0", "load": 0.25},
 		"commit":  sample.Commit,
 		"dirty":   true,
 		"unit":    0.05,

@@ -35,6 +35,9 @@ type Machine struct {
 	GOOS   string `json:"goos"`
 	GOARCH string `json:"goarch"`
 	Go     string `json:"go"` // version
+	// Load is the load average of the minute before: where it is far above zero,
+	// something else took a share of the cores. It is 0 where the system does not say.
+	Load float64 `json:"load,omitempty"`
 }
 
 // A Row is a number, or what kept it from being measured: then Unit is
@@ -67,6 +70,9 @@ func (r Report) table() string {
 	_, _ = fmt.Fprintf(&b, "%d cores, %.1f GiB, %s/%s, %s, commit %.12s", m.Cores, float64(m.Memory)/(1<<30), m.GOOS, m.GOARCH, m.Go, r.Commit)
 	if r.Dirty {
 		_, _ = b.WriteString(" with uncommitted changes")
+	}
+	if m.Load > 0 {
+		_, _ = fmt.Fprintf(&b, ", load %.1f before", m.Load)
 	}
 	_, _ = b.WriteString("\n\n")
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -146,7 +152,21 @@ func thisMachine(ctx context.Context) Machine {
 		GOOS:   runtime.GOOS,
 		GOARCH: runtime.GOARCH,
 		Go:     runtime.Version(),
+		Load:   load(),
 	}
+}
+
+func load() float64 {
+	data, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	minute, _, _ := strings.Cut(string(data), " ")
+	n, err := strconv.ParseFloat(minute, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // memory returns the machine's memory in bytes, or 0 where the system does not
