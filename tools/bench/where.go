@@ -65,6 +65,6 @@ func (b *bench) where(ctx context.Context) (err error) {
 		// The timeline is of what failed: it is shown, but it is no figure.
 		return failure
 	}
-	b.add("where: "+report.Command, report.Seconds, "s", fmt.Sprintf("watched; %s s of processor time, %d compilations of awscdk/v2", number(report.CPUSeconds), report.CDKCompilations))
+	b.add("where: "+report.Command, report.Seconds, "s", fmt.Sprintf("watched; %s s of processor time, compilations of awscdk/v2: %s", number(report.CPUSeconds), report.CountOfCDK()))
 	return nil
 }

@@ -27,13 +27,13 @@ func TestWhere(t *testing.T) {
 		{
 			name:      "warm",
 			processes: []where.Process{{PID: 1, Parent: os.Getpid(), Start: 10, End: 12.5, CPU: 2, Name: "go", Args: []string{"go", "tool", "mage", "lint"}}},
-			note:      "watched; 2.00 s of processor time, 0 compilations of awscdk/v2",
+			note:      "watched; 2.00 s of processor time, compilations of awscdk/v2: 0",
 		},
 		{
 			name:      "fresh",
 			fresh:     true,
 			processes: []where.Process{{PID: 1, Parent: os.Getpid(), Start: 10, End: 12.5, Name: "go"}},
-			note:      "watched; 0 s of processor time, 0 compilations of awscdk/v2",
+			note:      "watched; 0 s of processor time, compilations of awscdk/v2: 0",
 		},
 		{
 			name:      "the command failed",

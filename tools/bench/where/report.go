@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -31,8 +32,11 @@ type Report struct {
 	Packages        []Package `json:"packages"` // all that were compiled
 	Compilations    int       `json:"compilations"`
 	CDKCompilations int       `json:"cdkCompilations"`
-	Steps           []Step    `json:"steps"` // the timeline
-	Busy            []float64 `json:"busy"`  // cores that were busy, in equal parts of the time
+	// Unread is how many long compilations are of a package that is not known,
+	// each of which may be of the CDK too.
+	Unread int       `json:"unread,omitempty"`
+	Steps  []Step    `json:"steps"` // the timeline
+	Busy   []float64 `json:"busy"`  // cores that were busy, in equal parts of the time
 }
 
 // A Group is a number of processes that belong together.
@@ -110,6 +114,9 @@ func Analyse(all []Process, root int) Report {
 	})
 	if cdk := packages[CDK]; cdk != nil {
 		r.CDKCompilations = cdk.Count
+	}
+	if not := packages[unread]; not != nil {
+		r.Unread = not.Count
 	}
 	r.Steps, r.Busy = a.steps(), a.busy()
 	return r
@@ -348,7 +355,7 @@ func (r Report) WriteText(w io.Writer) error {
 	if r.Missing != "" {
 		_, _ = fmt.Fprintf(&b, "not everything is here: %s\n", r.Missing)
 	}
-	_, _ = fmt.Fprintf(&b, "compilations: %d, of %s: %d\n", r.Compilations, CDK, r.CDKCompilations)
+	_, _ = fmt.Fprintf(&b, "compilations: %d, of %s: %s\n", r.Compilations, CDK, r.CountOfCDK())
 	for _, table := range []struct {
 		title string
 		rows  []Group
@@ -364,6 +371,14 @@ func (r Report) WriteText(w io.Writer) error {
 	r.writeTimeline(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// CountOfCDK says how often the CDK was compiled, and how sure that is.
+func (r Report) CountOfCDK() string {
+	if r.Unread == 0 {
+		return strconv.Itoa(r.CDKCompilations)
+	}
+	return fmt.Sprintf("at least %d, at most %d (of %d the arguments were not read)", r.CDKCompilations, r.CDKCompilations+r.Unread, r.Unread)
 }
 
 // rows is how many rows of a long table are printed; where.json has all.

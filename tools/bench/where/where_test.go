@@ -256,6 +256,10 @@ func TestAnalyse(t *testing.T) {
 	if _, err := json.Marshal(report); err != nil {
 		t.Error(err)
 	}
+	uncertain := append(rehearsal(), Process{PID: 15, Parent: 10, Start: 33, End: 34, Name: "compile", Args: words("compile @/tmp/args1")})
+	if got, want := Analyse(uncertain, 1000).CountOfCDK(), "at least 2, at most 3 (of 1 the arguments were not read)"; got != want {
+		t.Errorf("CountOfCDK = %q, want %q", got, want)
+	}
 	if empty := Analyse(nil, 1000); empty.Processes != 0 {
 		t.Errorf("nothing gives %+v", empty)
 	}
