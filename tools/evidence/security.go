@@ -19,6 +19,8 @@ type Scan struct {
 	Config map[string]string `json:"config,omitempty"`
 	// Database is what the code was compared with, where there is such a thing.
 	Database *Database `json:"database,omitempty"`
+	// Reused says that the tool was not run for this commit, see [Made].
+	Reused *Reused `json:"reused,omitempty"`
 }
 
 // A Database is a collection of known vulnerabilities as it was at a time.

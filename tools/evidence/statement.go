@@ -45,6 +45,17 @@ type Made struct {
 	Tools map[string]string `json:"tools,omitempty"`
 	// Reports are the files it was read from, as name and SHA-256.
 	Reports map[string]string `json:"reports,omitempty"`
+	// Reused says that nothing was run for this commit: a run for the same
+	// inputs had this result.
+	Reused *Reused `json:"reused,omitempty"`
+}
+
+// Reused says where a result comes from that was not computed again.
+type Reused struct {
+	Key        string    `json:"key"`             // SHA-256 of everything that the result depends on
+	Commit     string    `json:"commit"`          // for which it was computed
+	FinishedOn time.Time `json:"finishedOn"`      // when that ended
+	Build      string    `json:"build,omitempty"` // id of the CodeBuild build that did it
 }
 
 // A Predicate knows the type that its statement bears.

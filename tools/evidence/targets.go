@@ -17,6 +17,48 @@ func Keep(dir, name, commit string, p Predicate) error {
 	return Write(dir, name, s)
 }
 
+// Adopt makes a statement in dir, the evidence directory, one about another
+// commit at which the same inputs have the same result. It keeps when it was
+// made, and says from where it was taken.
+func Adopt(dir, name, commit string, dirty bool, from Reused) error {
+	data, err := os.ReadFile(filepath.Join(dir, name+Suffix)) // #nosec G304 -- below the evidence directory
+	if err != nil {
+		return fmt.Errorf("reading evidence: %w", err)
+	}
+	var s Statement
+	if err := json.Unmarshal(data, &s); err != nil {
+		return fmt.Errorf("reading evidence: %s: %w", name, err)
+	}
+	// Fields stay as they are: a number of an any would be rounded.
+	var predicate map[string]json.RawMessage
+	if err := json.Unmarshal(s.Predicate, &predicate); err != nil {
+		return fmt.Errorf("reading evidence: %s: %w", name, err)
+	}
+	if predicate == nil {
+		return fmt.Errorf("reading evidence: %s has no predicate", name)
+	}
+	delete(predicate, "dirty")
+	if dirty {
+		predicate["dirty"] = json.RawMessage("true")
+	}
+	if predicate["reused"], err = json.Marshal(from); err != nil {
+		return fmt.Errorf("adopting evidence: %s: %w", name, err)
+	}
+	if s, err = NewStatement(commit, "", adopted{s.PredicateType, predicate}); err != nil {
+		return err
+	}
+	return Write(dir, name, s)
+}
+
+// An adopted is a predicate whose type is not known here.
+type adopted struct {
+	predicateType string
+	fields        map[string]json.RawMessage
+}
+
+func (a adopted) PredicateType() string        { return a.predicateType }
+func (a adopted) MarshalJSON() ([]byte, error) { return json.Marshal(a.fields) }
+
 // FileDigest is [Digest] of a file.
 func FileDigest(file string) (string, error) {
 	data, err := os.ReadFile(filepath.Clean(file))

@@ -29,6 +29,9 @@ type Config struct {
 	Dirty    bool   // whether files differ from that commit
 	Stdout   io.Writer
 	Stderr   io.Writer
+
+	Force bool // run also what is proven already
+	Why   bool // name every input that has changed of what runs again
 }
 
 // Discover finds the project around the current directory.
