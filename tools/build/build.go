@@ -17,6 +17,7 @@ import (
 
 	"github.com/magewright/magewright/tools/cdk"
 	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/gocmd"
 	"github.com/magewright/magewright/tools/project"
 )
 
@@ -60,13 +61,10 @@ func Build(ctx context.Context, cfg project.Config) (Package, error) {
 	if err != nil {
 		return Package{}, err
 	}
-	compile := command.Cmd{
-		Dir: cfg.Dir,
-		// GOFLAGS and GOAMD64 of the machine would make its builds differ.
-		Env:    command.Environ("CGO_ENABLED=0", "GOFLAGS=", "GOAMD64=", "GOARM64=", "GOEXPERIMENT=", "GOOS="+goos, "GOARCH="+goarch),
-		Stderr: cfg.Stderr,
-	}
-	err = compile.Run(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc",
+	// GOFLAGS and GOAMD64 of the machine would make its builds differ.
+	compile := gocmd.In(cfg.Dir, "CGO_ENABLED=0", "GOFLAGS="+gocmd.Flags, "GOAMD64=", "GOARM64=", "GOEXPERIMENT=", "GOOS="+goos, "GOARCH="+goarch)
+	compile.Stderr = cfg.Stderr
+	err = compile.Run(ctx, "build", "-tags=lambda.norpc",
 		"-ldflags="+stamp.flags(), "-o", executable, "./app")
 	if err != nil {
 		return Package{}, fmt.Errorf("building the function for %s/%s: %w", goos, goarch, err)
@@ -76,6 +74,12 @@ func Build(ctx context.Context, cfg project.Config) (Package, error) {
 		return Package{}, err
 	}
 	return pack(executable, path)
+}
+
+// Stamp describes what the function is told of its own build, as one text.
+func Stamp(ctx context.Context, cfg project.Config) (string, error) {
+	s, err := newStamp(ctx, cfg)
+	return strings.Join([]string{s.commit, s.version, s.buildTime}, " "), err
 }
 
 // A stamp is what the function knows of its own build.

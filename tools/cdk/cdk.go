@@ -17,6 +17,7 @@ import (
 
 	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/gocmd"
 	"github.com/magewright/magewright/tools/project"
 )
 
@@ -159,13 +160,9 @@ func App(ctx context.Context, cfg project.Config, context map[string]any, dir st
 	if err != nil {
 		return fmt.Errorf("writing CDK context: %w", err)
 	}
-	app := command.Cmd{
-		Dir:    cfg.Dir,
-		Env:    command.Environ("CDK_OUTDIR="+dir, "CDK_CONTEXT_JSON="+string(encoded), "JSII_NODE="+installed.bin("node")),
-		Stdout: cfg.Stderr,
-		Stderr: cfg.Stderr,
-	}
-	if err := app.Run(ctx, "go", "run", "-trimpath", "-buildvcs=false", "./infra"); err != nil {
+	app := gocmd.In(cfg.Dir, "CDK_OUTDIR="+dir, "CDK_CONTEXT_JSON="+string(encoded), "JSII_NODE="+installed.bin("node"))
+	app.Stdout, app.Stderr = cfg.Stderr, cfg.Stderr
+	if err := app.Run(ctx, "run", "./infra"); err != nil {
 		return fmt.Errorf("synthesizing: %w", err)
 	}
 	return nil

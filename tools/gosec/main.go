@@ -1,83 +1,76 @@
 // Command gosec analyses packages with gosec as a library, whose own command
 // would bring five times the dependencies.
 //
-//	gosec -sarif FILE DIRECTORY...
+//	gosec -sarif FILE MODULE...
 //
-// It prints each issue as file:line, writes all of them to FILE as SARIF, and
-// exits with 1 where an issue is not suppressed or an analysis failed. A
-// suppression, `#nosec RULE -- reason`, must name its rule and give a reason.
-// The taint rules, G701 to G710, are advisory: gosec itself has been seen to
-// report them in one run and not in the next.
+// It analyses every package of the modules in the directories MODULE, prints
+// each issue as file:line, writes all of them to FILE as SARIF, and exits with 1
+// where an issue is not suppressed or an analysis failed. A suppression,
+// `#nosec RULE -- reason`, must name its rule and give a reason. The taint rules,
+// G701 to G710, are advisory: gosec itself has been seen to report them in one
+// run and not in the next.
+//
+// A package whose sources, and the exported declarations of all that it imports,
+// are those of an earlier run is not analysed again.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"maps"
 	"os"
+	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/securego/gosec/v2"
-	"github.com/securego/gosec/v2/analyzers"
 	"github.com/securego/gosec/v2/issue"
 	"github.com/securego/gosec/v2/report"
-	"github.com/securego/gosec/v2/rules"
 )
 
 // version of gosec, as go.mod pins it; a test compares them.
 const version = "v2.30.0"
 
 func main() {
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
 }
 
-func run(args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("gosec", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	sarif := flags.String("sarif", "", "write the issues to `FILE`")
+	force := flags.Bool("force", false, "analyse also what was analysed before")
 	if err := flags.Parse(args); err != nil || *sarif == "" || flags.NArg() == 0 {
-		fmt.Fprintln(stderr, "usage: gosec -sarif FILE DIRECTORY...")
+		fmt.Fprintln(stderr, "usage: gosec -sarif FILE MODULE...")
 		return 2
 	}
-	failed, err := analyse(flags.Args(), *sarif, stdout)
+	a := newAnalysis()
+	a.force = *force
+	err := a.modules(ctx, flags.Args())
+	if err == nil {
+		err = write(*sarif, gosec.NewReportInfo(a.issues, &a.metrics, a.errors).WithVersion(version))
+	}
 	if err != nil {
 		fmt.Fprintf(stderr, "gosec: %v\n", err)
 		return 1
 	}
-	if failed {
+	if a.describe(stdout) {
 		return 1
 	}
 	return 0
 }
 
-// analyse reports whether something in the packages of dirs must be mended.
-func analyse(dirs []string, sarif string, stdout io.Writer) (failed bool, err error) {
-	config := gosec.NewConfig()
-	config.SetGlobal(gosec.NoSecRequireRules, "true")
-	config.SetGlobal(gosec.NoSecRequireJustification, "true")
-	analyzer := gosec.NewAnalyzer(config, false, true, true, runtime.GOMAXPROCS(0), log.New(io.Discard, "", 0))
-	loaded := rules.Generate(true)
-	analyzer.LoadRules(loaded.RulesInfo())
-	ssa := analyzers.Generate(true)
-	analyzer.LoadAnalyzers(ssa.AnalyzersInfo())
-	// Without the tag, directories of magefiles would be skipped in silence.
-	if err := analyzer.Process([]string{"mage"}, dirs...); err != nil {
-		return false, fmt.Errorf("analysing: %w", err)
-	}
-	issues, metrics, errs := analyzer.Report()
-	if metrics.NumFiles == 0 {
-		return false, fmt.Errorf("analysing: no files were read in %s", strings.Join(dirs, " "))
-	}
-	if err := write(sarif, gosec.NewReportInfo(issues, metrics, errs).WithVersion(version)); err != nil {
-		return false, err
-	}
+// describe prints what was found, and reports whether something must be mended.
+func (a *analysis) describe(stdout io.Writer) bool {
 	open, suppressed, advisory := 0, 0, 0
-	for _, i := range issues {
+	for _, i := range a.issues {
 		switch {
 		case len(i.Suppressions) > 0 || i.NoSec:
 			suppressed++
@@ -89,14 +82,14 @@ func analyse(dirs []string, sarif string, stdout io.Writer) (failed bool, err er
 			fmt.Fprintln(stdout, describe(i))
 		}
 	}
-	for _, file := range slices.Sorted(maps.Keys(errs)) {
-		for _, e := range errs[file] {
+	for _, file := range slices.Sorted(maps.Keys(a.errors)) {
+		for _, e := range a.errors[file] {
 			fmt.Fprintf(stdout, "%s:%d:%d: %s\n", relative(file), e.Line, e.Column, e.Err)
 		}
 	}
-	fmt.Fprintf(stdout, "gosec %s: %d files, %d lines, %d rules: %d issues, %d advisory, %d suppressed with a reason, %d errors\n",
-		version, metrics.NumFiles, metrics.NumLines, len(loaded.Rules)+len(ssa.Analyzers), open, advisory, suppressed, len(errs))
-	return open > 0 || len(errs) > 0, nil
+	fmt.Fprintf(stdout, "gosec %s: %d files, %d lines, %d rules: %d issues, %d advisory, %d suppressed with a reason, %d errors; %d of %d packages as before\n",
+		version, a.metrics.NumFiles, a.metrics.NumLines, a.rules, open, advisory, suppressed, len(a.errors), a.reused, a.packages)
+	return open > 0 || len(a.errors) > 0
 }
 
 func describe(i *issue.Issue) string {

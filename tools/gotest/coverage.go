@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/gocmd"
 	"github.com/magewright/magewright/tools/patchcover"
 	"github.com/magewright/magewright/tools/project"
 )
@@ -77,8 +77,9 @@ func convertCounters(ctx context.Context, cfg project.Config, dir, profile strin
 	if len(complete) == 0 {
 		return incomplete, nil
 	}
-	convert := command.Cmd{Dir: cfg.Dir, Stderr: cfg.Stderr}
-	if err := convert.Run(ctx, "go", "tool", "covdata", "textfmt", "-i="+strings.Join(complete, ","), "-o="+profile); err != nil {
+	convert := gocmd.In(cfg.Dir)
+	convert.Stderr = cfg.Stderr
+	if err := convert.Run(ctx, "tool", "covdata", "textfmt", "-i="+strings.Join(complete, ","), "-o="+profile); err != nil {
 		return incomplete, fmt.Errorf("reading the counters of programs: %w", err)
 	}
 	return incomplete, nil

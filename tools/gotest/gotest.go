@@ -14,15 +14,46 @@ import (
 	"strings"
 
 	"github.com/magewright/magewright/tools/clock"
-	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/gocmd"
+	"github.com/magewright/magewright/tools/inputs"
 	"github.com/magewright/magewright/tools/patchcover"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/reuse"
 )
 
+// reports are the files that Run leaves in the evidence directory.
+var reports = []string{"test.json", "junit.xml", "coverage.out", "sources.json"}
+
 // Run runs the project's tests. It fails if one fails, and if there are none.
+// Where nothing has changed since all passed, none is run.
 func Run(ctx context.Context, cfg project.Config) error {
+	work := reuse.Work{Name: "test", Inputs: read, Run: test, Adopt: reuse.Adopt("test")}
+	for _, name := range append(reports[:len(reports):len(reports)], "test"+evidence.Suffix) {
+		work.Outputs = append(work.Outputs, reuse.Evidence+"/"+name)
+	}
+	return work.Do(ctx, cfg)
+}
+
+// read returns what tests can read: every file of the project, the toolchain,
+// and the variables that they are given. What the go command knows of a test is
+// finer, and decides where something has changed.
+func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
+	tree, err := inputs.ReadTree(cfg.Dir, cfg.Evidence, cfg.Assembly)
+	if err != nil {
+		return nil, err
+	}
+	set := inputs.Set{}
+	set.Files(tree, func(string) bool { return true })
+	set.Environ(environ(), func(string) bool { return false })
+	// Without a repository, tests that ask git get no answer either.
+	_ = set.Listed(ctx, cfg.Dir)
+	return set, set.Go(ctx, cfg.Dir)
+}
+
+// test runs the tests.
+func test(ctx context.Context, cfg project.Config) error {
 	coverage, err := cfg.Path("coverage.out")
 	if err != nil {
 		return err
@@ -98,7 +129,7 @@ func keep(cfg project.Config, results *Results, runErr error) error {
 	if runErr != nil || len(tests.FailedTests) > 0 || tests.Passed == 0 {
 		tests.Result = evidence.TestsFailed
 	}
-	for _, name := range []string{"test.json", "junit.xml", "coverage.out", "sources.json"} {
+	for _, name := range reports {
 		// Where the tests could not be built there is no coverage.
 		if digest, err := evidence.FileDigest(filepath.Join(cfg.Evidence, name)); err == nil {
 			tests.Reports[name] = digest
@@ -114,7 +145,7 @@ func run(ctx context.Context, cfg project.Config, events, coverage string) (*Res
 		return nil, err
 	}
 	results := newResults()
-	if results.Module, err = (command.Cmd{Dir: cfg.Dir}).Output(ctx, "go", "list", "-m"); err != nil {
+	if results.Module, err = gocmd.In(cfg.Dir).Output(ctx, "list", "-m"); err != nil {
 		return nil, fmt.Errorf("reading the module's path: %w", err)
 	}
 	// Its name is another one each time: the go command takes tests that look at
@@ -130,7 +161,8 @@ func run(ctx context.Context, cfg project.Config, events, coverage string) (*Res
 	}
 	// Without the paths of this checkout in it, what is compiled here is found
 	// again in the build cache by the next checkout, such as a build's.
-	test := []string{"test", "-trimpath", "-json", "-covermode=atomic"}
+	// lint runs go vet on all packages, with their tests.
+	test := []string{"test", "-json", "-vet=off", "-covermode=atomic"}
 	profiles := []string{coverage + ".race", coverage + ".plain", coverage + ".programs"}
 	var errs []error
 	for i, args := range [][]string{append([]string{"-race"}, racing...), plain} {
@@ -154,7 +186,7 @@ func run(ctx context.Context, cfg project.Config, events, coverage string) (*Res
 // kernel, has races of its own.
 func packages(ctx context.Context, cfg project.Config) (racing, plain []string, err error) {
 	list := func(args ...string) ([]string, error) {
-		out, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "go", append([]string{"list"}, args...)...)
+		out, err := gocmd.In(cfg.Dir).Output(ctx, append([]string{"list"}, args...)...)
 		if err != nil {
 			return nil, fmt.Errorf("listing packages: %w", err)
 		}
@@ -188,8 +220,15 @@ func goTest(ctx context.Context, cfg project.Config, results *Results, events io
 		_, _ = io.Copy(io.Discard, reader) // a reader that gave up must not block the tests
 		parsed <- err
 	}()
-	cmd := command.Cmd{Dir: cfg.Dir, Env: append(environ(), CountersVariable+"="+counters), Stdout: writer, Stderr: cfg.Stderr}
-	runErr := cmd.Run(ctx, "go", args...)
+	cmd := gocmd.In(cfg.Dir)
+	cmd.Env = append(environ(), CountersVariable+"="+counters)
+	cmd.Stdout, cmd.Stderr = writer, cfg.Stderr
+	if slices.Contains(args, "-race") {
+		// The race detector is a library in C, so that cgo is what it is by
+		// default. The go commands of tests have it off, see package gocmd.
+		cmd.Env = append(cmd.Env, "CGO_ENABLED=")
+	}
+	runErr := cmd.Run(ctx, args...)
 	_ = writer.Close()
 	if err := <-parsed; err != nil {
 		return fmt.Errorf("reading what the tests say: %w", err)

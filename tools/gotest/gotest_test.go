@@ -96,7 +96,7 @@ func TestHalf(t *testing.T) { t.Run("four", func(t *testing.T) { t.Error("two wa
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			cfg, out := module(t, tt.files)
-			err := Run(t.Context(), cfg)
+			err := test(t.Context(), cfg)
 			if (err == nil) != (tt.fails == "") || err != nil && !strings.Contains(err.Error(), tt.fails) {
 				t.Errorf("Run = %v, want an error with %q\n%s", err, tt.fails, out)
 			}
@@ -164,7 +164,7 @@ func TestProgram(t *testing.T) {
 	_ = cmd.Run()
 }
 `, CountersVariable, tt.process, tt.argument)})
-			if err := Run(t.Context(), cfg); err != nil {
+			if err := test(t.Context(), cfg); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			if !strings.Contains(out.String(), tt.says) {

@@ -48,12 +48,16 @@ type Results struct {
 	Incomplete []string           // programs that have left no counters
 
 	builds map[string]string
+	// fromCache are the packages whose results the go command had.
+	fromCache map[string]bool
 }
 
 // A Count counts tests.
 type Count struct{ Passed, Failed, Skipped, Packages int }
 
-func newResults() *Results { return &Results{builds: map[string]string{}} }
+func newResults() *Results {
+	return &Results{builds: map[string]string{}, fromCache: map[string]bool{}}
+}
 
 // Parse reads `go test -json` and adds what it says. It writes the end of each
 // package that has tests to progress, as it comes.
@@ -82,6 +86,9 @@ func (r *Results) add(e Event, output map[[2]string]*strings.Builder, progress i
 	key := [2]string{e.Package, e.Test}
 	switch e.Action {
 	case "output":
+		if e.Test == "" && strings.HasPrefix(e.Output, "ok ") && strings.Contains(e.Output, "\t(cached)") {
+			r.fromCache[e.Package] = true
+		}
 		if output[key] == nil {
 			output[key] = &strings.Builder{}
 		}
@@ -101,7 +108,7 @@ func (r *Results) add(e Event, output map[[2]string]*strings.Builder, progress i
 			return
 		}
 		r.Packages = append(r.Packages, t)
-		if e.Action != "skip" { // a package without tests
+		if e.Action != "skip" && !r.fromCache[e.Package] { // a package without tests, or nothing has run
 			fmt.Fprintf(progress, "%-4s %s %.1fs\n", e.Action, e.Package, e.Elapsed)
 		}
 	}
@@ -184,5 +191,9 @@ func (r *Results) Failures() []Test {
 // Summary says in a line how many tests ran and how they ended.
 func (r *Results) Summary() string {
 	c := r.Count()
-	return fmt.Sprintf("%d passed, %d failed, %d skipped in %d packages", c.Passed, len(r.Failures()), c.Skipped, c.Packages)
+	summary := fmt.Sprintf("%d passed, %d failed, %d skipped in %d packages", c.Passed, len(r.Failures()), c.Skipped, c.Packages)
+	if n := len(r.fromCache); n > 0 {
+		summary += fmt.Sprintf(" (%d from go test's cache)", n)
+	}
+	return summary
 }

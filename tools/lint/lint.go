@@ -3,27 +3,66 @@
 package lint
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/gocmd"
+	"github.com/magewright/magewright/tools/inputs"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/reuse"
 )
 
 // Modfile is the module that pins golangci-lint, apart from go.mod: its
 // dependencies must not become ours.
 const Modfile = "tools/golangci-lint/go.mod"
 
-// Run prints each finding as file:line and fails if there is one.
+// Run prints each finding as file:line and fails if there is one. Where nothing
+// has changed since there was none, nothing is run.
 func Run(ctx context.Context, cfg project.Config) error {
-	cmd := command.Cmd{Dir: cfg.Dir, Stdout: cfg.Stdout, Stderr: cfg.Stderr}
+	return reuse.Work{
+		Name:    "lint",
+		Inputs:  read,
+		Outputs: []string{reuse.Evidence + "/lint" + evidence.Suffix},
+		Run:     run,
+		Adopt:   reuse.Adopt("lint"),
+	}.Do(ctx, cfg)
+}
+
+// read returns what the linters read: sources and module files, the names of
+// other files, which embed directives match, which files git lists, and the
+// configuration and the pin of golangci-lint.
+func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
+	tree, err := inputs.ReadTree(cfg.Dir, cfg.Evidence, cfg.Assembly)
+	if err != nil {
+		return nil, err
+	}
+	set := inputs.Set{}
+	reads := func(name string) bool {
+		return inputs.GoSource(name) || strings.HasPrefix(path.Base(name), ".golangci.")
+	}
+	set.Files(tree, reads)
+	set.Names(tree, func(name string) bool { return !reads(name) })
+	set.Environ(os.Environ(), inputs.Offline)
+	if err := set.Listed(ctx, cfg.Dir); err != nil {
+		return nil, err
+	}
+	return set, set.Go(ctx, cfg.Dir)
+}
+
+func run(ctx context.Context, cfg project.Config) error {
 	formatted, err := unformatted(ctx, cfg)
 	if err != nil {
 		return err
@@ -37,13 +76,19 @@ func Run(ctx context.Context, cfg project.Config) error {
 	}
 	fmt.Fprintln(cfg.Stderr, "golangci-lint (its first build takes a minute or two)")
 	var vet, golangci error
+	var mu sync.Mutex // of both, and of what is printed
+	var group sync.WaitGroup
 	for _, module := range modules {
-		cmd.Dir, cmd.Env = filepath.Join(cfg.Dir, module), nil
-		vet = worse(vet, cmd.Run(ctx, "go", "vet", "-trimpath", "-tags=mage", "./..."))
-		cmd.Env = command.Environ("GOWORK=off", "GOFLAGS=-trimpath -buildvcs=false")
-		golangci = worse(golangci, cmd.Run(ctx, "go", "tool", "-modfile="+filepath.Join(cfg.Dir, Modfile), "golangci-lint", "run",
-			"--allow-parallel-runners", "--path-prefix="+module, "./..."))
+		group.Go(func() {
+			var said bytes.Buffer
+			vetErr, golangciErr := lintModule(ctx, cfg, module, &said)
+			mu.Lock()
+			defer mu.Unlock()
+			vet, golangci = worse(vet, vetErr), worse(golangci, golangciErr)
+			_, _ = said.WriteTo(cfg.Stdout) // as every line that is printed
+		})
 	}
+	group.Wait()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -76,6 +121,19 @@ func Run(ctx context.Context, cfg project.Config) error {
 	}
 	fmt.Fprintln(cfg.Stdout, "lint: no findings by gofmt, go vet and golangci-lint")
 	return nil
+}
+
+// lintModule runs go vet and golangci-lint on a module. One after the other: the
+// second finds what the first has compiled.
+func lintModule(ctx context.Context, cfg project.Config, module string, out io.Writer) (vet, golangci error) {
+	goVet := gocmd.In(filepath.Join(cfg.Dir, module))
+	goVet.Stdout, goVet.Stderr = out, out
+	vet = goVet.Run(ctx, "vet", "-tags=mage", "./...")
+	linter := gocmd.In(filepath.Join(cfg.Dir, module), "GOWORK=off")
+	linter.Stdout, linter.Stderr = out, out
+	golangci = linter.Run(ctx, "tool", "-modfile="+filepath.Join(cfg.Dir, Modfile), "golangci-lint", "run",
+		"--allow-parallel-runners", "--path-prefix="+module, "./...")
+	return vet, golangci
 }
 
 // worse returns the error that says more: that a tool could not be started

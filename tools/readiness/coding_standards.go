@@ -26,7 +26,7 @@ linters are set to overlook (.golangci.yml, nolint with a reason) is not seen.`,
 				r.Reason = "findings by " + strings.Join(lint.Broken, ", ")
 				return r
 			}
-			return Passed("%s", counted)
+			return Passed("%s%s", counted, origin(lint.Reused))
 		},
 	}
 }

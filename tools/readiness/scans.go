@@ -30,13 +30,26 @@ func scan(in Inputs, tool, notChecked string) (Result, evidence.Scan) {
 		r = Undecided("the evidence does not say which version of %s was run", tool)
 		r.Counted = s.Counted
 	default:
-		r = Passed("%s", s.Counted)
+		r = Passed("%s%s", s.Counted, origin(s.Reused))
 	}
 	r.NotChecked = notChecked
 	if len(s.Config) > 0 {
 		r.NotChecked += " What " + strings.Join(slices.Sorted(maps.Keys(s.Config)), " and ") + " leaves out."
 	}
 	return r, s
+}
+
+// origin says of a result that was not computed for this commit where it comes
+// from, or nothing.
+func origin(r *evidence.Reused) string {
+	if r == nil {
+		return ""
+	}
+	build := ""
+	if r.Build != "" {
+		build = ", in build " + r.Build
+	}
+	return fmt.Sprintf("; for the same inputs, at commit %.12s on %s%s (key %.12s)", r.Commit, r.FinishedOn.UTC().Format(time.DateTime), build, r.Key)
 }
 
 func staticAnalysis() Check {

@@ -29,7 +29,7 @@ tests are counted, and prove nothing.`,
 			case tests.Result != evidence.TestsPassed:
 				return Undecided("the result is %q and no test failed", tests.Result)
 			}
-			return Passed("%s", counted)
+			return Passed("%s%s", counted, origin(tests.Reused))
 		},
 	}
 }

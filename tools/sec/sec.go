@@ -13,12 +13,16 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
+	"github.com/magewright/magewright/tools/actioncache"
 	"github.com/magewright/magewright/tools/clock"
-	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/gocmd"
+	"github.com/magewright/magewright/tools/inputs"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/reuse"
 )
 
 // A State is what a check found.
@@ -44,32 +48,37 @@ type Check struct {
 	// and their SHA-256.
 	Config   map[string]string  `json:"config,omitempty"`
 	Database *evidence.Database `json:"database,omitempty"`
+
+	FinishedOn time.Time        `json:"finishedOn"`
+	Reused     *evidence.Reused `json:"reused,omitempty"`
+}
+
+// A tool is one of the checks. Its report is NAME.sarif or NAME.json.
+type tool struct {
+	name   string
+	run    func(context.Context, project.Config) (Check, error)
+	inputs func(context.Context, project.Config) (inputs.Set, error)
+	report string
+}
+
+var tools = []tool{
+	{"gosec", code, codeInputs, "gosec.sarif"},
+	{"govulncheck", vulnerabilities, vulnerabilityInputs, "govulncheck.json"},
+	{"gitleaks", secrets, secretInputs, "gitleaks.json"},
 }
 
 // Run runs the checks in order, prints a line for each, and leaves the results
-// in .magewright/sec.json. It fails if one of them fails.
+// in .magewright/sec.json. It fails if one of them fails. A check that has
+// passed is not run again while nothing has changed that it looks at.
 func Run(ctx context.Context, cfg project.Config) error {
-	checks := []struct {
-		what string
-		run  func(context.Context, project.Config) (Check, error)
-	}{
-		{"gosec", code},
-		{"govulncheck", vulnerabilities},
-		{"gitleaks", secrets},
-	}
 	var results []Check
 	var failed []string
-	for _, check := range checks {
-		fmt.Fprintf(cfg.Stderr, "%s\n", check.what)
-		result, err := check.run(ctx, cfg)
+	for _, t := range tools {
+		result, err := t.check(ctx, cfg)
 		if err != nil {
-			return fmt.Errorf("%s: %w", check.what, err)
+			return fmt.Errorf("%s: %w", t.name, err)
 		}
 		results = append(results, result)
-		fmt.Fprintf(cfg.Stdout, "%-8s %-16s %s\n", result.State, result.Name, result.Counted)
-		if result.Reason != "" {
-			fmt.Fprintf(cfg.Stdout, "         %s\n", strings.ReplaceAll(result.Reason, "\n", "\n         "))
-		}
 		if result.State == Fail {
 			failed = append(failed, result.Name)
 		}
@@ -83,6 +92,76 @@ func Run(ctx context.Context, cfg project.Config) error {
 	return nil
 }
 
+// check runs a tool or takes its result from the cache. Only PASS is taken
+// again: what is mended, or can be reached again, must be seen.
+func (t tool) check(ctx context.Context, cfg project.Config) (Check, error) {
+	result := "sec/" + t.name + ".json"
+	work := reuse.Work{
+		Name:    t.name,
+		Inputs:  t.inputs,
+		Outputs: []string{reuse.Evidence + "/" + t.report, reuse.Evidence + "/" + result},
+		Run: func(ctx context.Context, cfg project.Config) error {
+			c, err := t.run(ctx, cfg)
+			if err != nil {
+				return err
+			}
+			c.FinishedOn = clock.System().Now().UTC()
+			fmt.Fprintf(cfg.Stdout, "%-8s %-16s %s\n", c.State, c.Name, c.Counted)
+			if c.Reason != "" {
+				fmt.Fprintf(cfg.Stdout, "         %s\n", strings.ReplaceAll(c.Reason, "\n", "\n         "))
+			}
+			if err := writeCheck(cfg, result, c); err != nil {
+				return err
+			}
+			if c.State != Pass {
+				return reuse.ErrNotKept
+			}
+			return nil
+		},
+		Adopt: func(cfg project.Config, r actioncache.Record) error {
+			c, err := readCheck(cfg, result)
+			if err != nil {
+				return err
+			}
+			from := reuse.Origin(r)
+			c.Reused = &from
+			return writeCheck(cfg, result, c)
+		},
+	}
+	if err := work.Do(ctx, cfg); err != nil {
+		return Check{}, err
+	}
+	return readCheck(cfg, result)
+}
+
+func writeCheck(cfg project.Config, name string, c Check) error {
+	path, err := cfg.Path(name)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("recording the result: %w", err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return fmt.Errorf("recording the result: %w", err)
+	}
+	return nil
+}
+
+func readCheck(cfg project.Config, name string) (Check, error) {
+	var c Check
+	data, err := os.ReadFile(filepath.Join(cfg.Evidence, filepath.FromSlash(name))) // #nosec G304 -- below the evidence directory
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+	}
+	if err != nil {
+		return c, fmt.Errorf("reading the result: %w", err)
+	}
+	return c, nil
+}
+
+// record leaves the results as evidence. It is as old as the oldest of them.
 func record(cfg project.Config, results []Check) error {
 	path, err := cfg.Path("sec.json")
 	if err != nil {
@@ -99,6 +178,9 @@ func record(cfg project.Config, results []Check) error {
 		FinishedOn: clock.System().Now(), Dirty: cfg.Dirty, Tools: map[string]string{}, Reports: map[string]string{},
 	}}
 	for _, r := range results {
+		if r.FinishedOn.Before(security.FinishedOn) {
+			security.FinishedOn = r.FinishedOn
+		}
 		security.Tools[r.Name] = r.Version
 		if r.State != Unknown {
 			if security.Reports[r.Report], err = evidence.FileDigest(filepath.Join(cfg.Evidence, r.Report)); err != nil {
@@ -106,7 +188,7 @@ func record(cfg project.Config, results []Check) error {
 			}
 		}
 		security.Scans = append(security.Scans, evidence.Scan{
-			Tool: r.Name, State: string(r.State), Counted: r.Counted, Findings: r.Reason, Config: r.Config, Database: r.Database,
+			Tool: r.Name, State: string(r.State), Counted: r.Counted, Findings: r.Reason, Config: r.Config, Database: r.Database, Reused: r.Reused,
 		})
 	}
 	return evidence.Keep(cfg.Evidence, "sec", cfg.Commit, security)
@@ -115,8 +197,7 @@ func record(cfg project.Config, results []Check) error {
 // pinned returns the version of a tool's module that a module file of its own
 // pins.
 func pinned(ctx context.Context, cfg project.Config, modfile, module string) (string, error) {
-	cmd := command.Cmd{Dir: cfg.Dir, Env: command.Environ("GOWORK=off")}
-	version, err := cmd.Output(ctx, "go", "list", "-m", "-modfile="+modfile, "-f={{.Version}}", module)
+	version, err := gocmd.In(cfg.Dir, "GOWORK=off").Output(ctx, "list", "-m", "-modfile="+modfile, "-f={{.Version}}", module)
 	if err != nil {
 		return "", fmt.Errorf("asking for the version of %s: %w", module, err)
 	}
@@ -139,6 +220,30 @@ func digests(cfg project.Config, names ...string) (map[string]string, error) {
 	return found, nil
 }
 
+// sources returns what a tool depends on that looks at the sources which are
+// built: they, their module files, which files git lists, and the toolchain.
+func sources(ctx context.Context, cfg project.Config) (inputs.Set, error) {
+	tree, err := inputs.ReadTree(cfg.Dir, cfg.Evidence, cfg.Assembly)
+	if err != nil {
+		return nil, err
+	}
+	set := inputs.Set{}
+	reads := func(name string) bool { return inputs.GoSource(name) && !strings.HasSuffix(name, "_test.go") }
+	set.Files(tree, reads)
+	set.Names(tree, func(name string) bool { return !reads(name) })
+	set.Environ(os.Environ(), inputs.Offline)
+	if err := set.Listed(ctx, cfg.Dir); err != nil {
+		return nil, err
+	}
+	return set, set.Go(ctx, cfg.Dir)
+}
+
+// codeInputs returns what gosec depends on. Its version is in go.mod, and the
+// rules that are switched on are in the source.
+func codeInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
+	return sources(ctx, cfg)
+}
+
 // gosecVersion finds gosec's version in its summary.
 var gosecVersion = regexp.MustCompile(`^gosec (v[0-9.]+):`)
 
@@ -153,15 +258,13 @@ func code(ctx context.Context, cfg project.Config) (Check, error) {
 	if err != nil {
 		return check, err
 	}
-	args := []string{"run", "-trimpath", "-buildvcs=false", "./tools/gosec", "-sarif", sarif}
-	for _, module := range modules {
-		dirs, err := command.Cmd{Dir: filepath.Join(cfg.Dir, module)}.Output(ctx, "go", "list", "-tags=mage", "-f={{.Dir}}", "./...")
-		if err != nil {
-			return check, fmt.Errorf("listing packages: %w", err)
-		}
-		args = append(args, strings.Fields(dirs)...)
+	args := []string{"run", "./tools/gosec", "-sarif", sarif}
+	if cfg.Force {
+		args = append(args, "-force")
 	}
-	out, err := command.Cmd{Dir: cfg.Dir, Stderr: cfg.Stderr}.Output(ctx, "go", args...)
+	run := gocmd.In(cfg.Dir)
+	run.Stderr = cfg.Stderr
+	out, err := run.Output(ctx, append(args, modules...)...)
 	if ctx.Err() != nil {
 		return check, ctx.Err()
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/testinput"
 )
 
 func TestParseVulnerabilities(t *testing.T) {
@@ -62,6 +63,7 @@ func TestDigests(t *testing.T) {
 
 func TestPinned(t *testing.T) {
 	t.Parallel()
+	testinput.Read(t, "tools/govulncheck", "tools/gitleaks")
 	for modfile, module := range map[string]string{
 		"tools/govulncheck/go.mod": "golang.org/x/vuln",
 		"tools/gitleaks/go.mod":    "github.com/zricethezav/gitleaks/v8",

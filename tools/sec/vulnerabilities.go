@@ -7,14 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/gocmd"
+	"github.com/magewright/magewright/tools/inputs"
 	"github.com/magewright/magewright/tools/project"
 )
 
@@ -38,6 +40,58 @@ type message struct {
 	} `json:"finding"`
 }
 
+// vulnerabilityInputs returns what govulncheck depends on: what is built, the
+// tool, and the database, which changes every few days.
+func vulnerabilityInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
+	set, err := sources(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	modified, err := databaseModified(ctx, database())
+	if err != nil {
+		modified = inputs.Unknown() // nothing that is found then is kept
+	}
+	set["database "+database()] = modified
+	return set, nil
+}
+
+// database returns the URL of the vulnerability database.
+func database() string {
+	if given := os.Getenv("GOVULNDB"); given != "" {
+		return given
+	}
+	return "https://vuln.go.dev"
+}
+
+// patience is how long the database may take to say of when it is.
+const patience = 10 * time.Second
+
+// databaseModified asks a database when it changed last. govulncheck asks it only
+// after it has loaded every package, which is for nothing where it can't be
+// reached.
+// See https://go.dev/doc/security/vuln/database#api.
+func databaseModified(ctx context.Context, database string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(database, "/")+"/index/db.json", nil)
+	if err != nil {
+		return "", err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.RegisterProtocol("file", http.NewFileTransport(http.Dir("/"))) // #nosec G111 -- the copy that the user names
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Do(request) // #nosec G107 G704 -- the database that the user names
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	var index struct{ Modified string }
+	if err := json.NewDecoder(response.Body).Decode(&index); err != nil || response.StatusCode != http.StatusOK || index.Modified == "" {
+		return "", fmt.Errorf("%s answers %s and does not say when it changed last", request.URL, response.Status)
+	}
+	return index.Modified, nil
+}
+
 // vulnerabilities looks for functions with known vulnerabilities that the
 // project calls. With -json the exit code is always 0 and says nothing; what is
 // read is the report.
@@ -50,13 +104,20 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 	if check.Version, err = pinned(ctx, cfg, "tools/govulncheck/go.mod", "golang.org/x/vuln"); err != nil {
 		return check, err
 	}
+	if _, err := databaseModified(ctx, database()); err != nil {
+		if ctx.Err() != nil {
+			return check, ctx.Err()
+		}
+		return check.unreachable(err.Error()), nil
+	}
 	args := []string{"tool", "-modfile=tools/govulncheck/go.mod", "govulncheck", "-json"}
 	if db := os.Getenv("GOVULNDB"); db != "" {
 		args = append(args, "-db="+db)
 	}
 	var out, stderr bytes.Buffer
-	cmd := command.Cmd{Dir: cfg.Dir, Env: command.Environ("GOWORK=off"), Stdout: &out, Stderr: &stderr}
-	runErr := cmd.Run(ctx, "go", append(args, "-tags=mage", "./...")...)
+	cmd := gocmd.In(cfg.Dir, "GOWORK=off")
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	runErr := cmd.Run(ctx, append(args, "-tags=mage", "./...")...)
 	if ctx.Err() != nil {
 		return check, ctx.Err()
 	}
@@ -70,12 +131,11 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 	switch {
 	case runErr != nil:
 		// Most often the database can't be reached.
-		check.State, check.Counted = Unknown, "nothing was compared with a vulnerability database"
-		check.Reason = strings.TrimSpace(stderr.String())
-		if check.Reason == "" {
-			check.Reason = runErr.Error()
+		reason := strings.TrimSpace(stderr.String())
+		if reason == "" {
+			reason = runErr.Error()
 		}
-		check.Reason += "\nset GOVULNDB to a mirror or to file:///a/copy of the database"
+		return check.unreachable(reason), nil
 	case err != nil:
 		check.State, check.Counted, check.Reason = Unknown, "the report can't be read", err.Error()
 	case len(report.called) > 0:
@@ -85,6 +145,13 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 		check.State, check.Counted = Pass, report.counted()
 	}
 	return check, nil
+}
+
+// unreachable returns the check where nothing could be compared.
+func (c Check) unreachable(reason string) Check {
+	c.State, c.Counted = Unknown, "nothing was compared with a vulnerability database"
+	c.Reason = reason + "\nset GOVULNDB to a mirror or to file:///a/copy of the database"
+	return c
 }
 
 type vulnReport struct {

@@ -26,6 +26,7 @@ import (
 	"github.com/magewright/magewright/tools/patchcover"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/smoke"
+	"github.com/magewright/magewright/tools/testinput"
 )
 
 // TestExerciseADeployedFunction deploys the function, instrumented, to the
@@ -115,6 +116,7 @@ func deployFunction(t *testing.T, counters string, key evidence.Key) string {
 // runs.
 func instrumented(t *testing.T) []byte {
 	t.Helper()
+	testinput.Read(t, "app", "tools/evidence", "go.mod", "go.sum")
 	executable := filepath.Join(t.TempDir(), "bootstrap")
 	build := command.Cmd{Dir: "../..", Env: command.Environ("CGO_ENABLED=0")}
 	if out, err := build.Output(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc,coverage",

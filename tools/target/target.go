@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -51,8 +52,9 @@ type Named struct {
 }
 
 // Parallel runs targets side by side, two at a time, for most of them use
-// every core by themselves. The output of each is printed whole when it has
-// ended, and all are run even if one fails.
+// every core by themselves. What each says of its progress is printed as it
+// comes, with its name; its output is printed whole when it has ended. All are
+// run even if one fails.
 func Parallel(ctx context.Context, targets ...Named) error {
 	return Run(ctx, func(ctx context.Context, cfg project.Config) error {
 		var mu sync.Mutex
@@ -62,11 +64,12 @@ func Parallel(ctx context.Context, targets ...Named) error {
 		for _, t := range targets {
 			group.Go(func() error {
 				var out bytes.Buffer
+				progress := &prefixed{mu: &mu, to: cfg.Stderr, prefix: t.Name + ": "}
 				each := cfg
-				each.Stdout = &out
-				each.Stderr = io.Discard
+				each.Stdout, each.Stderr = &out, progress
 				start := clock.System().Now()
 				err := t.Run(ctx, each)
+				progress.end()
 				mu.Lock()
 				defer mu.Unlock()
 				result := "ok"
@@ -80,6 +83,44 @@ func Parallel(ctx context.Context, targets ...Named) error {
 		}
 		return errors.Join(group.Wait(), errors.Join(failed...))
 	})
+}
+
+// A prefixed writes whole lines, each after a prefix that it lacks.
+type prefixed struct {
+	mu     *sync.Mutex // of all that is printed
+	to     io.Writer
+	prefix string
+	begun  []byte // a line without its end
+}
+
+func (p *prefixed) Write(data []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begun = append(p.begun, data...)
+	for {
+		line, rest, whole := bytes.Cut(p.begun, []byte("\n"))
+		if !whole {
+			return len(data), nil
+		}
+		prefix := p.prefix
+		if bytes.HasPrefix(line, []byte(strings.TrimSuffix(prefix, ": "))) {
+			prefix = ""
+		}
+		if _, err := fmt.Fprintf(p.to, "%s%s\n", prefix, line); err != nil {
+			return 0, err
+		}
+		p.begun = rest
+	}
+}
+
+// end writes the last line, if it has no end.
+func (p *prefixed) end() {
+	p.mu.Lock()
+	unfinished := len(p.begun) > 0
+	p.mu.Unlock()
+	if unfinished {
+		_, _ = p.Write([]byte("\n")) // best effort
+	}
 }
 
 // Clean removes what targets have made.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -20,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/magewright/magewright/tools/gocmd"
 )
 
 // alias is the one that the function's URL and its deployments go by.
@@ -39,10 +40,8 @@ func BuildPackage(ctx context.Context, path string) (_ []byte, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	binary := filepath.Join(dir, "bootstrap")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc", "-ldflags=-s -w", "-o", binary, path) // #nosec G204 -- a package of our own
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building a canary's function: %w\n%s", err, out)
+	if _, err := gocmd.In("", "CGO_ENABLED=0").Output(ctx, "build", "-tags=lambda.norpc", "-ldflags=-s -w", "-o", binary, path); err != nil {
+		return nil, fmt.Errorf("building a canary's function: %w", err)
 	}
 	data, err := os.ReadFile(binary) // #nosec G304 -- it was just made
 	if err != nil {

@@ -7,10 +7,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -32,9 +30,11 @@ import (
 	"github.com/magewright/magewright/tools/appspec"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
+	"github.com/magewright/magewright/tools/gocmd"
 	"github.com/magewright/magewright/tools/ledger"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/stack"
+	"github.com/magewright/magewright/tools/testinput"
 )
 
 // Older and Newer are the commits of two releases of the same code.
@@ -50,6 +50,9 @@ const packageBucket = "packages"
 // build, in which the other commit takes the place of the first: to link takes
 // seconds.
 var packages = sync.OnceValues(func() (map[string][]byte, error) {
+	if err := testinput.Files("app", "tools/evidence", "go.mod", "go.sum"); err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp("", "stagetest")
 	if err != nil {
 		return nil, err
@@ -57,10 +60,10 @@ var packages = sync.OnceValues(func() (map[string][]byte, error) {
 	defer func() { _ = os.RemoveAll(dir) }()
 	executable := filepath.Join(dir, "bootstrap")
 	// As the app is built for a release, so that the two share a build cache.
-	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc", "-ldflags=-s -w -X main.commit="+Older, "-o", executable, "github.com/magewright/magewright/app") // #nosec G204 -- constants of this file
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, errors.New(string(out))
+	_, err = gocmd.In("", "CGO_ENABLED=0").Output(context.Background(), "build", "-tags=lambda.norpc",
+		"-ldflags=-s -w -X main.commit="+Older, "-o", executable, "github.com/magewright/magewright/app")
+	if err != nil {
+		return nil, err
 	}
 	program, err := os.ReadFile(executable) // #nosec G304 -- built above
 	if err != nil {

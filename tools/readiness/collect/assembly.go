@@ -27,7 +27,7 @@ import (
 // Assembly reads the candidate's cloud assembly, and makes another one from a
 // clean clone to compare it with.
 func Assembly(ctx context.Context, e Env) (evidence.Predicate, error) {
-	return assembly(ctx, e, synth.Run)
+	return assembly(ctx, e, synth.Again)
 }
 
 func assembly(ctx context.Context, e Env, synthesize func(context.Context, project.Config) error) (evidence.Predicate, error) {

@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/evidence"
@@ -33,47 +35,77 @@ type Env struct {
 type Collector struct {
 	Of      evidence.Predicate // its type
 	Collect func(context.Context, Env) (evidence.Predicate, error)
+	// After says that it reads what the collector before it in the list leaves.
+	After bool
 }
 
 // collectors are all collectors, in the order of the checklist.
 var collectors = []Collector{
-	{readiness.Attestations{}, Attestations},
-	{readiness.ChangedCode{}, ChangedCode},
-	{readiness.Reviews{}, Reviews},
-	{readiness.Assembly{}, Assembly},
-	{readiness.Shipped{}, Shipped},
-	{readiness.SBOM{}, SBOM},
-	{readiness.Policies{}, Policies}, // after SBOM, whose file it reads
-	{readiness.Deployed{}, DeployedStacks},
-	{readiness.Production{}, Production},
-	{readiness.Drill{}, Drill},
-	{readiness.Staging{}, Staging},
-	{readiness.Reference{}, Reference},
-	{readiness.Surfaces{}, Surfaces},
-	{readiness.Changelog{}, Changelog},
+	{Of: readiness.Attestations{}, Collect: Attestations},
+	{Of: readiness.ChangedCode{}, Collect: ChangedCode},
+	{Of: readiness.Reviews{}, Collect: Reviews},
+	{Of: readiness.Assembly{}, Collect: Assembly},
+	{Of: readiness.Shipped{}, Collect: Shipped},
+	{Of: readiness.SBOM{}, Collect: SBOM},
+	{Of: readiness.Policies{}, Collect: Policies, After: true},
+	{Of: readiness.Deployed{}, Collect: DeployedStacks},
+	{Of: readiness.Production{}, Collect: Production},
+	{Of: readiness.Drill{}, Collect: Drill},
+	{Of: readiness.Staging{}, Collect: Staging},
+	{Of: readiness.Reference{}, Collect: Reference},
+	{Of: readiness.Surfaces{}, Collect: Surfaces},
+	{Of: readiness.Changelog{}, Collect: Changelog},
 }
 
-// All collects everything, and returns a statement for each predicate. What
-// can't be collected becomes the statement of an absence, with the reason and
-// the next command: it is evidence too. progress is told what is begun.
+// together is how many collectors run at once: some of them wait for a program
+// that uses one processor.
+const together = 2
+
+// All collects everything, and returns a statement for each predicate, in the
+// order of the checklist. What can't be collected becomes the statement of an
+// absence, with the reason and the next command: it is evidence too. progress is
+// told what is begun.
 func All(ctx context.Context, e Env, progress func(predicateType string)) ([]evidence.Statement, error) {
-	var statements []evidence.Statement
-	for _, c := range collectors {
-		progress(c.Of.PredicateType())
-		predicate, err := c.Collect(ctx, e)
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("collecting evidence: %w", context.Cause(ctx))
+	statements := make([]evidence.Statement, len(collectors))
+	var mu sync.Mutex // of progress
+	group := errgroup.Group{}
+	group.SetLimit(together)
+	for first := 0; first < len(collectors); {
+		next := first + 1
+		for next < len(collectors) && collectors[next].After {
+			next++
 		}
-		if err != nil {
-			predicate = absence(c.Of, err, e.Clock.Now())
-		}
-		s, err := evidence.NewStatement(e.Candidate.Commit, e.Candidate.Package, predicate)
-		if err != nil {
-			return nil, err
-		}
-		statements = append(statements, s)
+		chain, into := collectors[first:next], statements[first:next]
+		group.Go(func() error {
+			for i, c := range chain {
+				mu.Lock()
+				progress(c.Of.PredicateType())
+				mu.Unlock()
+				var err error
+				if into[i], err = c.statement(ctx, e); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		first = next
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
 	return statements, nil
+}
+
+// statement collects a predicate, or its absence.
+func (c Collector) statement(ctx context.Context, e Env) (evidence.Statement, error) {
+	predicate, err := c.Collect(ctx, e)
+	if ctx.Err() != nil {
+		return evidence.Statement{}, fmt.Errorf("collecting evidence: %w", context.Cause(ctx))
+	}
+	if err != nil {
+		predicate = absence(c.Of, err, e.Clock.Now())
+	}
+	return evidence.NewStatement(e.Candidate.Commit, e.Candidate.Package, predicate)
 }
 
 func absence(of evidence.Predicate, err error, now time.Time) readiness.Absence {

@@ -16,9 +16,9 @@ import (
 	"github.com/google/licensecheck"
 	"golang.org/x/mod/sumdb/dirhash"
 
-	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/gocmd"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
 )
@@ -85,7 +85,7 @@ func moduleDirs(ctx context.Context, cfg project.Config, modules []readiness.Shi
 		return dirs, nil
 	}
 	// It fails where one module fails, and says of which.
-	out, runErr := command.Cmd{Dir: cfg.Dir}.Output(ctx, "go", args...)
+	out, runErr := gocmd.In(cfg.Dir).Output(ctx, args...)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -124,7 +124,7 @@ func moduleDirs(ctx context.Context, cfg project.Config, modules []readiness.Shi
 
 // standardLibrary finds the Go that is here, which must be the program's.
 func standardLibrary(ctx context.Context, cfg project.Config, version string) moduleDir {
-	out, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "go", "env", "GOROOT", "GOVERSION")
+	out, err := gocmd.In(cfg.Dir).Output(ctx, "env", "GOROOT", "GOVERSION")
 	fields := strings.Split(out, "\n")
 	switch {
 	case err != nil:

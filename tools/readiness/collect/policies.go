@@ -17,6 +17,7 @@ import (
 	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/gocmd"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
 )
@@ -34,8 +35,9 @@ type engine func(ctx context.Context, request []byte) (string, error)
 // program and module of its own.
 func programOf(checkout string) engine {
 	return func(ctx context.Context, request []byte) (string, error) {
-		cmd := command.Cmd{Dir: filepath.Join(checkout, "tools", "opa"), Env: command.Environ("GOWORK=off"), Stdin: bytes.NewReader(request)}
-		return cmd.Output(ctx, "go", "run", "-trimpath", "-buildvcs=false", ".")
+		opa := gocmd.In(filepath.Join(checkout, "tools", "opa"), "GOWORK=off")
+		opa.Stdin = bytes.NewReader(request)
+		return opa.Output(ctx, "run", ".")
 	}
 }
 

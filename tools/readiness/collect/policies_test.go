@@ -13,6 +13,7 @@ import (
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/readiness"
+	"github.com/magewright/magewright/tools/testinput"
 )
 
 // checkout is this project's.
@@ -43,6 +44,7 @@ var buildEngine = sync.OnceValues(func() (program string, err error) {
 
 func builtEngine(t *testing.T) engine {
 	t.Helper()
+	testinput.Read(t, "tools/opa")
 	program, err := buildEngine()
 	if err != nil {
 		t.Fatal(err)
@@ -152,6 +154,7 @@ func TestOurRules(t *testing.T) {
 		}
 		rules[filepath.Base(file)] = string(text)
 	}
+	testinput.Read(t, "tools/opa")
 	got, err := askRules(t.Context(), programOf(checkout), rules, map[string]any{})
 	if err != nil {
 		t.Fatal(err)

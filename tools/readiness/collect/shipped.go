@@ -17,9 +17,9 @@ import (
 
 	"github.com/magewright/magewright/tools/build"
 	"github.com/magewright/magewright/tools/cdk"
-	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/gocmd"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
 )
@@ -217,7 +217,7 @@ func programPackages(ctx context.Context, cfg project.Config, info *debug.BuildI
 			env = append(env, s.Key+"="+s.Value)
 		}
 	}
-	out, err := command.Cmd{Dir: cfg.Dir, Env: command.Environ(env...)}.Output(ctx, "go", append(args, info.Path)...)
+	out, err := gocmd.In(cfg.Dir, env...).Output(ctx, append(args, info.Path)...)
 	if err != nil {
 		return nil, err
 	}
