@@ -10,15 +10,12 @@ import (
 	"github.com/magefile/mage/mg"
 
 	"github.com/magewright/magewright/tools/build"
-	"github.com/magewright/magewright/tools/deploy"
-	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/gotest"
 	"github.com/magewright/magewright/tools/lint"
 	"github.com/magewright/magewright/tools/program"
-	"github.com/magewright/magewright/tools/promote"
+	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/reference"
 	"github.com/magewright/magewright/tools/sec"
-	"github.com/magewright/magewright/tools/smoke"
 	"github.com/magewright/magewright/tools/synth"
 	"github.com/magewright/magewright/tools/target"
 	"github.com/magewright/magewright/tools/verify"
@@ -30,47 +27,64 @@ var Aliases = map[string]any{
 }
 
 // Lint checks formatting and code: gofmt, go vet, golangci-lint.
-func Lint(ctx context.Context) error { return target.Run(ctx, lint.Run) }
+func Lint(ctx context.Context,
+	force *bool, // run it although nothing has changed
+	why *bool, // name every input that has changed
+) error {
+	return target.Run(ctx, again(lint.Run, force, why))
+}
 
 // Test runs the tests with the race detector; JUnit and coverage go to .magewright.
-func Test(ctx context.Context) error { return target.Run(ctx, gotest.Run) }
+func Test(ctx context.Context,
+	force *bool, // run it although nothing has changed
+	why *bool, // name every input that has changed
+) error {
+	return target.Run(ctx, again(gotest.Run, force, why))
+}
 
 // Sec looks for insecure code, known vulnerabilities and secrets.
-func Sec(ctx context.Context) error { return target.Run(ctx, sec.Run) }
+func Sec(ctx context.Context,
+	force *bool, // run it although nothing has changed
+	why *bool, // name every input that has changed
+) error {
+	return target.Run(ctx, again(sec.Run, force, why))
+}
 
 // Synth builds the function and synthesizes every stack into cdk.out.
-func Synth(ctx context.Context) error { return target.Run(ctx, synth.Run) }
+func Synth(ctx context.Context,
+	force *bool, // run it although nothing has changed
+	why *bool, // name every input that has changed
+) error {
+	return target.Run(ctx, again(synth.Run, force, why))
+}
 
 // DeployStaging deploys the staging stack from cdk.out, as it is (also: deploy-staging).
 func DeployStaging(ctx context.Context) error {
-	return target.Run(ctx, deploy.Stack("magewright-staging"))
+	return program.Run(ctx, "deploy", "-stack=magewright-staging")
 }
 
 // Smoke exercises staging through its public URL.
-func Smoke(ctx context.Context) error { return target.Run(ctx, smoke.Stage("staging")) }
+func Smoke(ctx context.Context) error { return program.Run(ctx, "smoke") }
 
 // Drill releases a bad version to staging on purpose, and sees that AWS takes it back.
 func Drill(ctx context.Context,
 	fault *string, // what the bad version does: errors:SHARE, latency:DURATION or crash; default errors:0.5
 ) error {
-	return program.Run(ctx, "./tools/drill", program.Flag("fault", fault))
+	return program.Run(ctx, "drill", program.Flag("fault", fault))
 }
 
 // Promote takes cdk.out to production, if the evidence allows it, and follows the canary.
 func Promote(ctx context.Context,
 	breakGlass *string, // why to deploy although the evidence does not allow it; signed and kept for ever
 ) error {
-	if breakGlass != nil {
-		return target.Run(ctx, promote.BreakGlass(*breakGlass))
-	}
-	return target.Run(ctx, promote.Run)
+	return program.Run(ctx, "promote", program.Flag("breakGlass", breakGlass))
 }
 
 // Readiness decides from evidence whether HEAD may go to production: exit code 0 is GO.
 func Readiness(ctx context.Context,
 	base *string, // the release that HEAD follows: a commit, or none; default the latest tag, else HEAD's parent
 ) error {
-	return program.Run(ctx, "./tools/assess", program.Flag("base", base))
+	return program.Run(ctx, "readiness", program.Flag("base", base))
 }
 
 // Verify decides the verdict again from a bundle and the public key alone.
@@ -93,7 +107,7 @@ func Attest(ctx context.Context,
 	key *string, // your private key; default MAGEWRIGHT_KEY, else ~/.config/magewright/key.pem
 	newKey *bool, // make a private key and print what goes into the policy
 ) error {
-	return program.Run(ctx, "./tools/attest", program.Flag("what", what), program.Flag("review", review), program.Flag("waive", waive),
+	return program.Run(ctx, "attest", program.Flag("what", what), program.Flag("review", review), program.Flag("waive", waive),
 		program.Flag("expires", expires), program.Flag("owner", owner), program.Flag("scope", scope), program.Flag("base", base),
 		program.Flag("key", key), program.Flag("newKey", newKey))
 }
@@ -104,19 +118,22 @@ func Plan(ctx context.Context,
 	send *bool, // publish it to the stakeholders' topic, and record that
 	when *string, // when production is deployed; default when the pipeline's approval is given
 ) error {
-	return program.Run(ctx, "./tools/plan", program.Flag("base", base), program.Flag("send", send), program.Flag("when", when))
+	return program.Run(ctx, "plan", program.Flag("base", base), program.Flag("send", send), program.Flag("when", when))
 }
 
 // Docs writes infra/REFERENCE.md from the source and from cdk.out.
 func Docs(ctx context.Context) error { return target.Run(ctx, reference.Write) }
 
 // Check runs lint, test, sec and synth, two at a time.
-func Check(ctx context.Context) error {
+func Check(ctx context.Context,
+	force *bool, // run also what nothing has changed for
+	why *bool, // name every input that has changed
+) error {
 	return target.Parallel(ctx,
-		target.Named{Name: "lint", Run: lint.Run},
-		target.Named{Name: "test", Run: gotest.Run},
-		target.Named{Name: "sec", Run: sec.Run},
-		target.Named{Name: "synth", Run: synth.Run})
+		target.Named{Name: "lint", Run: again(lint.Run, force, why)},
+		target.Named{Name: "test", Run: again(gotest.Run, force, why)},
+		target.Named{Name: "sec", Run: again(sec.Run, force, why)},
+		target.Named{Name: "synth", Run: again(synth.Run, force, why)})
 }
 
 // Build builds the function's deployment package, .magewright/app.zip.
@@ -135,7 +152,7 @@ func Rehearse(ctx context.Context,
 	keep *bool, // leave the endpoint up at the end
 	speed *float64, // how many times as fast AWS's waiting goes by; default 60
 ) error {
-	return program.Run(ctx, "./tools/rehearse", program.Flag("approve", approve), program.Flag("base", base), program.Flag("keep", keep), program.Flag("speed", speed))
+	return program.Run(ctx, "rehearse", program.Flag("approve", approve), program.Flag("base", base), program.Flag("keep", keep), program.Flag("speed", speed))
 }
 
 // Local runs the embedded AWS in the foreground, on 127.0.0.1:4566.
@@ -143,27 +160,41 @@ func Local(ctx context.Context,
 	port *int, // the port to listen on; default 4566
 	speed *float64, // how many times as fast AWS's waiting goes by; default 60
 ) error {
-	return program.Run(ctx, "./tools/local", program.Flag("port", port), program.Flag("speed", speed))
+	return program.Run(ctx, "local", program.Flag("port", port), program.Flag("speed", speed))
 }
 
 // Bench measures the targets and the embedded AWS, and prints the numbers.
 func Bench(ctx context.Context,
-	only *string, // a regular expression of the measurements to make; .magewright/bin/bench -list names them
+	only *string, // a regular expression of the measurements to make; -list=true names them
+	list *bool, // print the names of the measurements
+	runs *int, // how many times the targets are run for each figure; default 3
 	invocations *int, // how many times invoke invokes the function; default 50000
+	command *string, // the command that where looks into; default go tool mage rehearse -approve
+	fresh *bool, // where looks into it with empty caches
 ) error {
-	return program.Run(ctx, "./tools/bench", program.Flag("only", only), program.Flag("invocations", invocations))
+	return program.Run(ctx, "bench", program.Flag("only", only), program.Flag("list", list), program.Flag("runs", runs),
+		program.Flag("invocations", invocations), program.Flag("command", command), program.Flag("fresh", fresh))
 }
 
 // Evidence holds the targets of the evidence itself.
 type Evidence mg.Namespace
 
 // Key prints the public key that signs evidence in this account, and makes the key where there is none.
-func (Evidence) Key(ctx context.Context) error { return target.Run(ctx, kmssign.Print) }
+func (Evidence) Key(ctx context.Context) error { return program.Run(ctx, "evidence:key") }
 
-// value returns what an optional argument says, or "".
-func value(given *string) string {
+// again returns f so that it knows whether to run what is proven, and to say why
+// it runs.
+func again(f target.Func, force, why *bool) target.Func {
+	return func(ctx context.Context, cfg project.Config) error {
+		cfg.Force, cfg.Why = value(force), value(why)
+		return f(ctx, cfg)
+	}
+}
+
+// value returns what an optional argument says, or its type's zero value.
+func value[T any](given *T) T {
 	if given == nil {
-		return ""
+		return *new(T)
 	}
 	return *given
 }
@@ -173,10 +204,10 @@ type Pipeline mg.Namespace
 
 // Deploy deploys the pipeline's stack from cdk.out.
 func (Pipeline) Deploy(ctx context.Context) error {
-	return target.Run(ctx, deploy.Stack("magewright-pipeline"))
+	return program.Run(ctx, "deploy", "-stack=magewright-pipeline")
 }
 
 // Status shows the pipeline's last execution, and what waits for an answer.
 func (Pipeline) Status(ctx context.Context) error {
-	return program.Run(ctx, "./tools/pipelinestatus")
+	return program.Run(ctx, "pipeline:status")
 }

@@ -1,4 +1,4 @@
-package main
+package attest
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ import (
 // TestMain lets the test's binary be the command.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_IS_ATTEST") != "" {
-		main()
+		exit.Now(Main(context.Background(), os.Args[1:]))
 	}
 	os.Exit(m.Run())
 }

@@ -1,27 +1,24 @@
-// Command attest is `mage attest`: it signs what a person says of HEAD (a manual
+// Package attest is `mage attest`: it signs what a person says of HEAD (a manual
 // test, a review, a waiver) by the person's own key, and keeps it as a git note.
-package main
+package attest
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
-	"os"
 
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/program"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/target"
 )
 
-func main() {
-	exit.Now(run(context.Background(), os.Args[1:], clock.System()))
-}
+// Main runs the target with its flags.
+func Main(ctx context.Context, args []string) error { return run(ctx, args, clock.System()) }
 
 func run(ctx context.Context, args []string, c clock.Clock) error {
 	var o options
-	flags := flag.NewFlagSet("attest", flag.ContinueOnError)
+	flags := program.Flags("attest")
 	flags.StringVar(&o.what, "what", "", "what you have tried, or think of the review, or the reason of a waiver")
 	flags.BoolVar(&o.review, "review", false, "sign a review of the change since the base")
 	flags.StringVar(&o.waive, "waive", "", "sign a waiver for this check")
@@ -31,14 +28,8 @@ func run(ctx context.Context, args []string, c clock.Clock) error {
 	flags.StringVar(&o.base, "base", "", "the release before: a commit, or none; default the latest tag, else the commit's parent")
 	flags.StringVar(&o.key, "key", "", "your private key; default MAGEWRIGHT_KEY, else ~/.config/magewright/key.pem")
 	flags.BoolVar(&o.newKey, "newKey", false, "make a private key and print what goes into the policy")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil
-		}
-		return usage("%w", err)
-	}
-	if flags.NArg() > 0 {
-		return usage("unexpected arguments: %v", flags.Args())
+	if err := program.Parse(flags, args); err != nil {
+		return err
 	}
 	if err := o.check(); err != nil {
 		return err

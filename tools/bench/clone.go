@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bytes"
@@ -105,7 +105,7 @@ func (b *bench) download(ctx context.Context, c *clone) error {
 		if strings.Contains(module, "testdata") {
 			continue
 		}
-		if _, err := b.commandIn(ctx, filepath.Join(c.dir, module), nil, "go", "mod", "download"); err != nil {
+		if _, err := b.typed(ctx, filepath.Join(c.dir, module), nil, "go mod download"); err != nil {
 			return fmt.Errorf("downloading the modules of %s: %w", module, err)
 		}
 	}
@@ -148,7 +148,7 @@ func (c *clone) run(ctx context.Context, name string, args ...string) (string, e
 // mage runs mage in the clone and returns how many seconds it took.
 func (c *clone) mage(ctx context.Context, args ...string) (float64, error) {
 	return c.bench.seconds(func() error {
-		_, err := c.run(ctx, "go", append([]string{"tool", "mage"}, args...)...)
+		_, err := c.bench.typed(ctx, c.dir, c.env, mageCommand, args...)
 		return err
 	})
 }

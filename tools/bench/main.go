@@ -1,37 +1,28 @@
-// Command bench measures what a developer waits for: the targets, a deployment
+// Package bench measures what a developer waits for: the targets, a deployment
 // to the embedded AWS, invocations through its endpoint, and a rehearsal.
 //
 // It first measures the machine's own unit, the time of go build std with an
 // empty build cache, and gives every other time also as a multiple of that. It
 // prints a table and writes .magewright/bench.json. Nothing of the caller's
 // AWS account reaches it: the variables AWS_* and CDK_* are removed first.
-package main
+package bench
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/magewright/magewright/tools/bench/where"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/program"
 	"github.com/magewright/magewright/tools/project"
 )
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:])
-	stop()
-	exit.Now(err)
-}
 
 // A measurement adds rows to the report. What it has added stays even if it
 // fails after that.
@@ -61,19 +52,17 @@ var measurements = []measurement{
 	{name: "where", what: "where the time of -command goes, by process; only if -only names it", run: (*bench).where, onlyNamed: true},
 }
 
-func run(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+// Main runs the target with its flags.
+func Main(ctx context.Context, args []string) error {
+	flags := program.Flags("bench")
 	only := flags.String("only", "", "make only the measurements whose names match this `regexp`")
 	invocations := flags.Int("invocations", 50_000, "how many `times` invoke invokes the function")
 	runs := flags.Int("runs", 3, "how many `times` the targets are run for each figure")
 	looked := flags.String("command", "go tool mage rehearse -approve", "the `command` that where looks into")
 	fresh := flags.Bool("fresh", false, "where looks into it on a fresh machine: with empty caches")
 	list := flags.Bool("list", false, "print the names of the measurements")
-	if err := flags.Parse(args); err != nil || flags.NArg() > 0 {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil
-		}
-		return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("unexpected arguments: %v", args), Next: "go tool mage -h bench"}
+	if err := program.Parse(flags, args); err != nil {
+		return err
 	}
 	wrong := ""
 	switch {

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bytes"
@@ -44,6 +44,16 @@ func (b *bench) commandIn(ctx context.Context, dir string, env []string, name st
 	return stdout.String(), nil
 }
 
+// typed runs what a developer types, with more words behind it, in a directory:
+// by their own environment and flags, for what they wait for is measured.
+func (b *bench) typed(ctx context.Context, dir string, env []string, line string, more ...string) (string, error) {
+	words := append(strings.Fields(line), more...)
+	return b.commandIn(ctx, dir, env, words[0], words[1:]...)
+}
+
+// mageCommand is how a developer starts targets.
+const mageCommand = "go tool mage"
+
 // figure adds a row of the median of some runs, of which each returns its
 // seconds. The first that fails makes it a row without a number.
 func (b *bench) figure(ctx context.Context, name, note string, run func(context.Context) (float64, error)) {
@@ -68,7 +78,7 @@ func (b *bench) figure(ctx context.Context, name, note string, run func(context.
 func (b *bench) mage(ctx context.Context, note string, args ...string) {
 	b.figure(ctx, "mage "+strings.Join(args, " "), note, func(ctx context.Context) (float64, error) {
 		return b.seconds(func() error {
-			_, err := b.command(ctx, nil, "go", append([]string{"tool", "mage"}, args...)...)
+			_, err := b.typed(ctx, b.cfg.Dir, nil, mageCommand, args...)
 			return err
 		})
 	})
@@ -86,7 +96,7 @@ func (b *bench) synth(ctx context.Context) error {
 
 // lint runs lint once before it measures: the first run may build the linter.
 func (b *bench) lint(ctx context.Context) error {
-	if _, err := b.command(ctx, nil, "go", "tool", "mage", "lint"); err != nil {
+	if _, err := b.typed(ctx, b.cfg.Dir, nil, mageCommand, "lint"); err != nil {
 		return err
 	}
 	b.mage(ctx, "nothing has changed", "lint")
@@ -101,7 +111,7 @@ func (b *bench) compile(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	value, err := b.seconds(func() error {
-		_, err := b.command(ctx, []string{"GOCACHE=" + filepath.Join(dir, "cache")}, "go", "tool", "mage", "-compile", filepath.Join(dir, "mage"))
+		_, err := b.typed(ctx, b.cfg.Dir, []string{"GOCACHE=" + filepath.Join(dir, "cache")}, mageCommand, "-compile", filepath.Join(dir, "mage"))
 		return err
 	})
 	if err != nil {
@@ -117,12 +127,12 @@ func (b *bench) goBenchmarks(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("looking for benchmarks: %w", err)
 	}
-	args := []string{"test", "-run=^$", "-bench=."}
+	var packages []string
 	for file := range strings.Lines(files) {
-		args = append(args, "./"+path.Dir(strings.TrimSpace(file)))
+		packages = append(packages, "./"+path.Dir(strings.TrimSpace(file)))
 	}
-	slices.Sort(args[3:])
-	out, err := b.command(ctx, nil, "go", slices.Compact(args)...)
+	slices.Sort(packages)
+	out, err := b.typed(ctx, b.cfg.Dir, nil, "go test -run=^$ -bench=.", slices.Compact(packages)...)
 	b.report.Rows = append(b.report.Rows, benchmarks(out)...)
 	return err
 }

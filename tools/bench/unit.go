@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -20,7 +20,7 @@ func (b *bench) measureUnit(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(cache)) }()
 	value, err := b.seconds(func() error {
-		_, err := b.command(ctx, []string{"GOCACHE=" + cache, "GOMAXPROCS=2", "GOFLAGS="}, "go", "build", "-p=2", "std")
+		_, err := b.typed(ctx, b.cfg.Dir, []string{"GOCACHE=" + cache, "GOMAXPROCS=2", "GOFLAGS="}, "go build -p=2 std")
 		return err
 	})
 	if err != nil {

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -90,12 +90,11 @@ func (b *bench) firstOutput(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(b.cfg.Stderr, "first output: lint and a build of tools/rehearse, to warm the caches")
-	if _, err := warm.mage(ctx, "lint"); err != nil {
-		return err
-	}
-	if _, err := warm.run(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", warm.temp, "./tools/rehearse"); err != nil {
-		return err
+	fmt.Fprintln(b.cfg.Stderr, "first output: lint, and a target of the program that mage builds, to warm the caches")
+	for _, args := range [][]string{{"lint"}, {"bench", "-list=true"}} {
+		if _, err := warm.mage(ctx, args...); err != nil {
+			return err
+		}
 	}
 	inWarm := func(ctx context.Context, args ...string) (float64, error) { return warm.firstOutput(ctx, args...) }
 	for _, f := range []struct {
@@ -140,7 +139,8 @@ func (c *clone) firstOutput(ctx context.Context, args ...string) (float64, error
 	b := c.bench
 	out := &firstWriter{printed: func() { cancel(errPrinted) }, clock: b.clock, start: b.clock.Now()}
 	cmd := command.Cmd{Dir: c.dir, Env: slices.Concat(b.env, c.env), Stdout: out, Stderr: out}
-	err := b.execute(ctx, cmd, "go", append([]string{"tool", "mage"}, args...)...)
+	words := append(strings.Fields(mageCommand), args...)
+	err := b.execute(ctx, cmd, words[0], words[1:]...)
 	said := string(out.said)
 	switch {
 	case err != nil && !errors.Is(err, errPrinted):

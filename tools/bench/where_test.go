@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bytes"
@@ -91,7 +91,7 @@ func TestUsage(t *testing.T) {
 		"-command=":      "-command names no command",
 		"more":           "unexpected arguments: [more]",
 	} {
-		if err := run(t.Context(), []string{args}); exit.Status(err) != exit.Usage || !strings.Contains(err.Error(), want) {
+		if err := Main(t.Context(), []string{args}); exit.Status(err) != exit.Usage || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want exit code %d and %q", args, err, exit.Usage, want)
 		}
 	}

@@ -1,14 +1,12 @@
-// Command local runs the embedded AWS in the foreground until Ctrl-C.
-package main
+// Package local runs the embedded AWS in the foreground until Ctrl-C.
+package local
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
 	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,24 +17,16 @@ import (
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/program"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:])
-	stop()
-	exit.Now(err)
-}
-
-func run(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("local", flag.ContinueOnError)
+// Main runs the target with its flags.
+func Main(ctx context.Context, args []string) error {
+	flags := program.Flags("local")
 	port := flags.Int("port", 4566, "the port to listen on")
 	speed := flags.Float64("speed", 60, "how many times as fast AWS's waiting goes by")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil
-		}
-		return &exit.Error{Code: exit.Usage, Err: err, Next: "go tool mage -h local"}
+	if err := program.Parse(flags, args); err != nil {
+		return err
 	}
 	server, err := localaws.Start(ctx, localaws.Config{
 		Addr:  fmt.Sprintf("127.0.0.1:%d", *port),

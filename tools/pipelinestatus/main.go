@@ -1,6 +1,6 @@
-// Command pipelinestatus is `mage pipeline:status`: it shows the last execution
+// Package pipelinestatus is `mage pipeline:status`: it shows the last execution
 // of the pipeline, wherever the credentials point to.
-package main
+package pipelinestatus
 
 import (
 	"context"
@@ -9,16 +9,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 
 	"github.com/magewright/magewright/tools/clock"
-	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/program"
 	"github.com/magewright/magewright/tools/stack"
 	"github.com/magewright/magewright/tools/target"
 )
 
-func main() {
-	exit.Now(run(context.Background()))
-}
-
-func run(ctx context.Context) error {
+// Main runs the target, which has no flags.
+func Main(ctx context.Context, args []string) error {
+	if err := program.Parse(program.Flags("pipeline:status"), args); err != nil {
+		return err
+	}
 	ctx, stop := target.Signals(ctx)
 	defer stop()
 	cfg, err := stack.Connect(ctx)

@@ -1,31 +1,34 @@
-// Command plan is `mage plan`: it generates the deployment plan of a release
+// Package plan is `mage plan`: it generates the deployment plan of a release
 // from what differs between the release and what is deployed, and with -send
 // publishes it to the stakeholders' topic and records that.
-package main
+package plan
 
 import (
 	"context"
-	"flag"
 
 	"github.com/magewright/magewright/tools/clock"
-	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/program"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/stack"
 	"github.com/magewright/magewright/tools/target"
 )
 
-func main() {
+// Main runs the target with its flags.
+func Main(ctx context.Context, args []string) error {
 	var o options
-	flag.StringVar(&o.base, "base", "", "the release before: a `commit`, or none; default the latest tag, else the commit's parent")
-	flag.BoolVar(&o.send, "send", false, "publish the plan to the stakeholders' topic, and record that")
-	flag.StringVar(&o.when, "when", readiness.DefaultWhen, "when production is deployed")
-	flag.Parse()
-	exit.Now(target.Run(context.Background(), func(ctx context.Context, cfg project.Config) error {
+	flags := program.Flags("plan")
+	flags.StringVar(&o.base, "base", "", "the release before: a `commit`, or none; default the latest tag, else the commit's parent")
+	flags.BoolVar(&o.send, "send", false, "publish the plan to the stakeholders' topic, and record that")
+	flags.StringVar(&o.when, "when", readiness.DefaultWhen, "when production is deployed")
+	if err := program.Parse(flags, args); err != nil {
+		return err
+	}
+	return target.Run(ctx, func(ctx context.Context, cfg project.Config) error {
 		awsConfig, err := stack.Connect(ctx)
 		if err != nil {
 			return err
 		}
 		return run(ctx, cfg, awsConfig, o, clock.System())
-	}))
+	})
 }

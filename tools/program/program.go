@@ -1,19 +1,34 @@
-// Package program runs a command of this project that is too heavy to be part
-// of the magefile: the first target on a fresh machine should not have to
-// compile an embedded AWS.
+// Package program runs the targets that are too heavy to be part of the
+// magefile: the first target on a fresh machine should not have to compile an
+// embedded AWS. All of them are commands of one program, which is linked once.
 package program
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
-	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
 
+	"github.com/magewright/magewright/tools/cdk"
+	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/gocmd"
+	"github.com/magewright/magewright/tools/heartbeat"
+	"github.com/magewright/magewright/tools/inputs"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/target"
 )
+
+// source is where the program is, and below what all that it is made of is.
+const source, below = "./tools/magewright", "tools"
 
 // Flag returns the command-line flag of an optional argument of a target, or
 // "" where it was not given.
@@ -24,19 +39,32 @@ func Flag[T any](name string, value *T) string {
 	return fmt.Sprintf("-%s=%v", name, *value)
 }
 
-// Run builds the command in dir, such as ./tools/rehearse, and runs it on this
-// terminal. Its exit code becomes the target's.
-func Run(ctx context.Context, dir string, flags ...string) error {
+// Flags returns an empty set of flags for the command of a target.
+func Flags(target string) *flag.FlagSet { return flag.NewFlagSet(target, flag.ContinueOnError) }
+
+// Parse reads the flags of a command, which takes no other arguments. The error
+// is [flag.ErrHelp] where help was asked for and given.
+func Parse(flags *flag.FlagSet, args []string) error {
+	err := flags.Parse(args)
+	if err == nil && flags.NArg() > 0 {
+		err = fmt.Errorf("unexpected arguments: %v", flags.Args())
+	}
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		return &exit.Error{Code: exit.Usage, Err: err, Next: "go tool mage -h " + flags.Name()}
+	}
+	return err
+}
+
+// Run runs a command of the program on this terminal. Its exit code becomes the
+// target's. Where the program has to be built first, it says so, and does also
+// what else can be done meanwhile.
+func Run(ctx context.Context, name string, flags ...string) error {
 	return target.Run(ctx, func(ctx context.Context, cfg project.Config) error {
-		executable, err := cfg.Path("bin", path.Base(dir))
+		executable, err := Build(ctx, cfg)
 		if err != nil {
 			return err
 		}
-		build := command.Cmd{Dir: cfg.Dir, Stdout: cfg.Stdout, Stderr: cfg.Stderr}
-		if err := build.Run(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", executable, dir); err != nil {
-			return fmt.Errorf("building %s: %w", dir, err)
-		}
-		var args []string
+		args := []string{name}
 		for _, flag := range flags {
 			if flag != "" {
 				args = append(args, flag)
@@ -46,8 +74,121 @@ func Run(ctx context.Context, dir string, flags ...string) error {
 		err = run.Run(ctx, executable, args...)
 		if code := command.ExitCode(err); code > 0 {
 			// The program has said what is wrong.
-			return &exit.Error{Code: code, Err: fmt.Errorf("%s ended with exit code %d", path.Base(dir), code)}
+			return &exit.Error{Code: code, Err: fmt.Errorf("%s ended with exit code %d", name, code)}
 		}
 		return err
 	})
+}
+
+// Build builds the program, unless one of the same sources is there, and returns
+// its path. It is kept in the user's cache by what it was built of: checkouts of
+// the same sources, such as those of builds, share it.
+func Build(ctx context.Context, cfg project.Config) (string, error) {
+	set, err := read(ctx, cfg)
+	if err != nil {
+		return "", err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("finding a place for %s: %w", source, err)
+	}
+	programs := filepath.Join(cache, "magewright", "programs")
+	executable := filepath.Join(programs, set.Key("program")[:32], "magewright")
+	if _, err := os.Stat(executable); err == nil {
+		now := clock.System().Now()
+		return executable, os.Chtimes(filepath.Dir(executable), now, now) // when it was used last, see trim
+	}
+	fmt.Fprintf(cfg.Stderr, "compiling %s: seconds after a change, minutes on a fresh machine\n", source)
+	if err := os.MkdirAll(programs, 0o750); err != nil {
+		return "", fmt.Errorf("building %s: %w", source, err)
+	}
+	// Another target may be at it in the same moment: each builds aside, and
+	// the first to finish wins.
+	aside, err := os.MkdirTemp(programs, "building-")
+	if err != nil {
+		return "", fmt.Errorf("building %s: %w", source, err)
+	}
+	defer func() { _ = os.RemoveAll(aside) }() // gone where it was renamed
+	build := gocmd.In(cfg.Dir)
+	var meanwhile sync.WaitGroup
+	meanwhile.Go(func() {
+		quiet := cfg
+		quiet.Stdout, quiet.Stderr = io.Discard, io.Discard
+		// Most commands need the CDK. What is wrong with it, they say.
+		_ = cdk.Install(ctx, quiet)
+	})
+	err = heartbeat.During(clock.System(), cfg.Stderr, cfg.Stderr, "compiling", func(stdout, stderr io.Writer) error {
+		build.Stdout, build.Stderr = stdout, stderr
+		return build.Run(ctx, "build", "-o", filepath.Join(aside, "magewright"), source)
+	})
+	meanwhile.Wait()
+	if err != nil {
+		return "", fmt.Errorf("building %s: %w", source, err)
+	}
+	if err := os.Rename(aside, filepath.Dir(executable)); err != nil && !errors.Is(err, fs.ErrExist) {
+		if _, statErr := os.Stat(executable); statErr != nil {
+			return "", fmt.Errorf("building %s: %w", source, err)
+		}
+	}
+	return executable, trim(programs, clock.System().Now())
+}
+
+// read returns what the program is built of: the sources below tools, the
+// module's requirements and the toolchain.
+func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
+	tree, err := inputs.ReadTree(filepath.Join(cfg.Dir, below))
+	if err != nil {
+		return nil, err
+	}
+	set := inputs.Set{}
+	set.Files(tree, func(name string) bool {
+		return !strings.HasSuffix(name, "_test.go") && !strings.HasPrefix(name, "testdata/") && !strings.Contains(name, "/testdata/")
+	})
+	for _, name := range []string{"go.mod", "go.sum"} {
+		data, err := os.ReadFile(filepath.Join(cfg.Dir, name)) // #nosec G304 -- a file of the project
+		if err != nil {
+			return nil, fmt.Errorf("reading what %s is built of: %w", source, err)
+		}
+		set["file "+name] = inputs.Hash(string(data))
+	}
+	return set, set.Go(ctx, cfg.Dir)
+}
+
+// kept is how many programs are kept; each is some ten megabytes.
+const kept = 6
+
+// abandoned is the age from which what a crash has left of a build is removed.
+const abandoned = 24 * time.Hour
+
+// trim removes all but those that were used last. One that runs goes on: its
+// file is gone when it ends.
+func trim(programs string, now time.Time) error {
+	entries, err := os.ReadDir(programs)
+	if err != nil {
+		return fmt.Errorf("removing older programs: %w", err)
+	}
+	newest := map[string]fs.FileInfo{}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		switch {
+		case err != nil: // another process has removed it
+		case !strings.HasPrefix(entry.Name(), "building-"):
+			newest[entry.Name()] = info
+		case now.Sub(info.ModTime()) > abandoned:
+			_ = os.RemoveAll(filepath.Join(programs, entry.Name())) // another process may be at it
+		}
+	}
+	for len(newest) > kept {
+		oldest := ""
+		for name, info := range newest {
+			if oldest == "" || info.ModTime().Before(newest[oldest].ModTime()) {
+				oldest = name
+			}
+		}
+		delete(newest, oldest)
+		if err := os.RemoveAll(filepath.Join(programs, oldest)); err != nil {
+			return fmt.Errorf("removing older programs: %w", err)
+		}
+	}
+	return nil
 }

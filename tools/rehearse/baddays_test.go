@@ -7,7 +7,7 @@
 //
 //	go test -tags=e2e -timeout=40m -v -run TestBadDays ./tools/rehearse
 
-package main
+package rehearse
 
 import (
 	"bytes"
@@ -44,7 +44,7 @@ import (
 // anything that the rehearsal started outlives it, or leaves files behind.
 func TestBadDaysInterrupted(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "rehearse")
-	do(t, ".", "go", "build", "-o", bin, ".")
+	do(t, ".", "go", "build", "-o", bin, "../magewright")
 	dir, _ := fixture(t)
 	// Every process inherits it, so it marks them, and it holds what they leave.
 	temp := t.TempDir()
@@ -52,7 +52,7 @@ func TestBadDaysInterrupted(t *testing.T) {
 	running := &awaited{text: "InProgress", of: []string{"Lint", "Test", "Sec", "Synth"}, all: make(chan struct{})}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, bin, "-base=none", "-approve")
+	cmd := exec.CommandContext(ctx, bin, "rehearse", "-base=none", "-approve")
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "TMPDIR="+temp)
 	cmd.Stdout, cmd.Stderr = running, running
 	if err := cmd.Start(); err != nil {

@@ -28,8 +28,12 @@ type Symbol struct {
 	Signature string // without comments and unexported parts
 }
 
+// program is the command that runs what the magefile must not import.
+const program = "tools/magewright"
+
 // Packages returns the packages for other repositories: those of this module
-// that the magefile imports, and tools/project, whose Config they take.
+// that the magefile and the program of its heavy targets import, and
+// tools/project, whose Config they take.
 func (t Tree) Packages() ([]Package, error) {
 	module := ""
 	for line := range strings.Lines(string(t["go.mod"])) {
@@ -44,8 +48,12 @@ func (t Tree) Packages() ([]Package, error) {
 	if err != nil {
 		return nil, err
 	}
+	programs, err := t.parse(in(program))
+	if err != nil {
+		return nil, err
+	}
 	dirs := map[string]bool{"tools/project": true}
-	for _, f := range magefiles {
+	for _, f := range slices.Concat(magefiles, programs) {
 		for _, spec := range f.file.Imports {
 			imported, _ := text(spec.Path)
 			if dir, ok := strings.CutPrefix(imported, module+"/"); ok {
