@@ -16,12 +16,14 @@ import (
 
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/canary"
+	"github.com/magewright/magewright/tools/testinput"
 )
 
 // Hooks are functions like any other: they run as processes, with their role's
 // credentials, and report to CodeDeploy through the endpoint.
 func TestHooksAreFunctions(t *testing.T) {
 	t.Parallel()
+	testinput.Read(t, "tools/localaws/testdata/hook", "go.mod", "go.sum")
 	zip, err := canary.BuildPackage(t.Context(), "github.com/magewright/magewright/tools/localaws/testdata/hook")
 	if err != nil {
 		t.Fatal(err)

@@ -14,12 +14,14 @@ import (
 
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/canary"
+	"github.com/magewright/magewright/tools/testinput"
 )
 
 // An invocation has the id of the request for it, by which its log is found,
 // and goes on with its caller's trace; so through a function URL.
 func TestInvocationsAreTheirRequests(t *testing.T) {
 	t.Parallel()
+	testinput.Read(t, "tools/localaws/lambda/testdata/function", "go.mod", "go.sum")
 	zip, err := canary.BuildPackage(t.Context(), "github.com/magewright/magewright/tools/localaws/lambda/testdata/function")
 	if err != nil {
 		t.Fatal(err)

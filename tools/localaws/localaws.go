@@ -58,6 +58,16 @@ type Config struct {
 	Addr  string      // host:port on loopback; port 0 takes a free one
 	Clock clock.Clock // the time by which AWS waits
 	Log   *slog.Logger
+
+	Seed   []byte // see [account.Account]; may be nil
+	Builds int    // how many builds run at once; zero takes CodeBuild's default here
+	// AnswerTime is how long CloudFormation waits with its answer for a stack to
+	// change, of the machine's time.
+	AnswerTime time.Duration
+	// BuildDir holds a directory for each build project and action, where each
+	// build finds the same paths as the one before. Where it is empty, or
+	// another endpoint uses it, builds have directories of their own.
+	BuildDir string
 }
 
 // A Server is a running embedded AWS.
@@ -107,7 +117,8 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 		Dir:      dir,
 		Clock:    c.Clock,
 		Log:      c.Log,
-	})
+		Seed:     c.Seed,
+	}, c)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), os.RemoveAll(dir))
 	}
@@ -136,7 +147,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 type lateFunctions struct{ *lambda.Service }
 
 // services makes the services and ties them together.
-func (s *Server) services(a account.Account) (http.Handler, error) {
+func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 	identities := iam.New(a)
 	credentials := sts.New(a)
 	credentials.Roles = identities
@@ -161,6 +172,7 @@ func (s *Server) services(a account.Account) (http.Handler, error) {
 	builds := codebuild.New(a, codebuild.Deps{
 		Objects: objects, Parameters: parameters, Secrets: secrets, Logs: logGroups,
 		Roles: credentials, Connections: connections, Events: bus,
+		Concurrency: c.Builds, Dir: c.BuildDir,
 	})
 	pipelines := codepipeline.New(a, codepipeline.Deps{
 		Objects: objects, Builds: builds, Connections: connections, Notifier: topics, Events: bus,
@@ -168,6 +180,7 @@ func (s *Server) services(a account.Account) (http.Handler, error) {
 	stacks := cloudformation.New(a, cloudformation.Deps{
 		Parameters: parameters,
 		Objects:    objects,
+		AnswerTime: c.AnswerTime,
 		Types: types.Registry(types.Deps{
 			Account: a, Buckets: objects, Repositories: repositories, Identities: identities, Keys: keys,
 			Parameters: parameters, Secrets: secrets, Functions: functions, Logs: logGroups, Alarms: metrics,

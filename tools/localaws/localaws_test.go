@@ -14,6 +14,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/canary"
 	"github.com/magewright/magewright/tools/localaws/sts"
+	"github.com/magewright/magewright/tools/testinput"
 )
 
 // start starts an embedded AWS and returns how clients reach it.
@@ -46,7 +47,12 @@ func clientsOf(endpoint string) aws.Config {
 }
 
 // function is the package of the canaries' function, built once.
-var function = sync.OnceValues(func() ([]byte, error) { return canary.Build(context.Background()) })
+var function = sync.OnceValues(func() ([]byte, error) {
+	if err := testinput.Files("tools/localaws/canary/function", "go.mod", "go.sum"); err != nil {
+		return nil, err
+	}
+	return canary.Build(context.Background())
+})
 
 // stepped is an embedded AWS whose time passes only by steps, so that no test
 // depends on how fast the machine is.

@@ -3,6 +3,8 @@
 package account
 
 import (
+	"crypto/hkdf"
+	"crypto/sha256"
 	"log/slog"
 
 	"github.com/magewright/magewright/tools/clock"
@@ -23,6 +25,25 @@ type Account struct {
 	Dir      string      // a private directory for what services keep on disk
 	Clock    clock.Clock // the time by which AWS waits and stamps
 	Log      *slog.Logger
+
+	// Seed is a secret from which those keys and names are derived that on AWS
+	// outlive a client's day: an endpoint that is started again with the same
+	// seed has the same. Nil makes new ones each time.
+	Seed []byte
+}
+
+// Derive returns bytes that only the seed and what they are for decide, or nil
+// where there is no seed.
+// See RFC 5869, HKDF.
+func (a Account) Derive(purpose string, length int) []byte {
+	if a.Seed == nil {
+		return nil
+	}
+	derived, err := hkdf.Key(sha256.New, a.Seed, nil, purpose, length)
+	if err != nil {
+		panic(err) // a length beyond 255 digests
+	}
+	return derived
 }
 
 // ARN returns the Amazon Resource Name of a regional resource.

@@ -265,6 +265,25 @@ func (s *Service) DeleteChangeSet(_ context.Context, in *awscfn.DeleteChangeSetI
 // ExecuteChangeSet begins to carry out a change set. The stack's other change
 // sets are deleted, because they are no longer about the stack as it is.
 func (s *Service) ExecuteChangeSet(ctx context.Context, in *awscfn.ExecuteChangeSetInput) (*awscfn.ExecuteChangeSetOutput, error) {
+	op, err := s.executeChangeSet(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	// The CDK CLI asks at once whether the stack is as it should be, and then
+	// sleeps for five seconds. An answer that comes a moment later, when most
+	// stacks have changed, spares it the sleep.
+	wait := s.limits.NewTimer(s.deps.AnswerTime)
+	defer wait.Stop()
+	select {
+	case <-op.done:
+	case <-wait.C():
+	case <-ctx.Done():
+	}
+	return &awscfn.ExecuteChangeSetOutput{}, nil
+}
+
+// executeChangeSet begins the change.
+func (s *Service) executeChangeSet(ctx context.Context, in *awscfn.ExecuteChangeSetInput) (*operation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st, c, err := s.changeSet(in.StackName, aws.ToString(in.ChangeSetName))
@@ -283,14 +302,15 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *awscfn.ExecuteChange
 	}
 	c.execution = types.ExecutionStatusExecuteInProgress
 	st.changeSets, st.changeSetID = []*changeSet{c}, aws.String(c.id)
-	s.deploy(ctx, &operation{
+	op := &operation{
 		stack: st, target: c.target, token: in.ClientRequestToken, changeSet: c,
 		creating:             st.status == types.StackStatusReviewInProgress,
 		disableRollback:      aws.ToBool(in.DisableRollback) || c.onFailure == types.OnStackFailureDoNothing,
 		deleteOnFailure:      c.onFailure == types.OnStackFailureDelete,
 		retainExceptOnCreate: aws.ToBool(in.RetainExceptOnCreate),
-	})
-	return &awscfn.ExecuteChangeSetOutput{}, nil
+	}
+	s.deploy(ctx, op)
+	return op, nil
 }
 
 // page returns a part of a list, and the token for the next part. The token is

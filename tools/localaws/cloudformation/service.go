@@ -20,6 +20,7 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
@@ -40,6 +41,10 @@ type Deps struct {
 	Types      resource.Registry
 	Parameters Parameters
 	Objects    Objects
+
+	// AnswerTime is how long ExecuteChangeSet waits with its answer for the
+	// change to end, of the machine's time. Zero answers at once.
+	AnswerTime time.Duration
 }
 
 // Service is CloudFormation in one account and region. Its exported methods
@@ -47,6 +52,7 @@ type Deps struct {
 type Service struct {
 	account account.Account
 	deps    Deps
+	limits  clock.Clock // for AnswerTime
 
 	life context.Context // ends with Close
 	end  context.CancelFunc
@@ -60,7 +66,7 @@ type Service struct {
 
 // New returns CloudFormation without any stacks.
 func New(a account.Account, d Deps) *Service {
-	s := &Service{account: a, deps: d}
+	s := &Service{account: a, deps: d, limits: clock.System()}
 	s.life, s.end = context.WithCancel(context.Background())
 	return s
 }

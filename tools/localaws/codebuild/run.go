@@ -61,9 +61,10 @@ func (s *Service) stages(ctx context.Context, b *build) cbtypes.StatusType {
 		}
 	}()
 
-	w := &workplace{dir: filepath.Join(s.account.Dir, "codebuild", *b.project.Name, b.uuid)}
+	dir, leave := s.place(b)
+	w := &workplace{dir: dir}
 	defer func() {
-		if err := removeAll(w.dir); err != nil {
+		if err := leave(); err != nil {
 			s.account.Log.Warn("removing a build's directory", "build", *b.api.Id, "error", err)
 		}
 	}()

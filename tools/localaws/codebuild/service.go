@@ -73,9 +73,19 @@ type Deps struct {
 	Events      Events
 
 	// Concurrency is how many builds run at a time; the others are queued.
-	// Zero takes 4, as many as the pipeline has parallel actions.
+	// Zero takes DefaultConcurrency.
 	Concurrency int
+
+	// Dir holds a directory for each project and action, in which one build
+	// after the other runs: caches that know files by their paths, as go test's
+	// does, hold from one build to the next. Where it is empty, each build has a
+	// directory of its own.
+	Dir string
 }
+
+// DefaultConcurrency is how many builds run at a time. Two fill the processors of
+// a small machine: one compiles while the other waits.
+const DefaultConcurrency = 2
 
 // Service is CodeBuild in one account and region.
 type Service struct {
@@ -99,7 +109,7 @@ type Service struct {
 // New returns a CodeBuild without projects.
 func New(a account.Account, d Deps) *Service {
 	if d.Concurrency <= 0 {
-		d.Concurrency = 4
+		d.Concurrency = DefaultConcurrency
 	}
 	return &Service{
 		account:  a,

@@ -330,6 +330,9 @@ func clone(ctx context.Context, location, version, dir string) (string, error) {
 	if _, err := git.Output(ctx, "git", "checkout", "--quiet", "--detach", commit); err != nil {
 		return "", fmt.Errorf("checking out %s of %s: %w", commit, location, err)
 	}
+	if err := setTimes(ctx, git); err != nil {
+		return "", fmt.Errorf("checking out %s of %s: %w", commit, location, err)
+	}
 	return commit, nil
 }
 

@@ -31,6 +31,7 @@ type Service struct {
 	mu          sync.Mutex
 	hosts       []*host // by creation
 	connections []*connection
+	created     int // connections, those included that were deleted since
 }
 
 // New returns a service without connections.
@@ -182,7 +183,11 @@ func (s *Service) createConnection(service, name, provider, hostARN string, know
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &connection{arn: s.arn(service, "connection/"+uuid.NewString()), name: name, provider: provider, host: hostARN, status: pending, tags: tags}
+	id := uuid.NewString()
+	if derived := s.account.Derive(fmt.Sprintf("connection %d", s.created), 16); derived != nil {
+		id = uuid.NewSHA1(uuid.Nil, derived).String()
+	}
+	c := &connection{arn: s.arn(service, "connection/"+id), name: name, provider: provider, host: hostARN, status: pending, tags: tags}
 	switch {
 	case hostARN != "":
 		h, err := s.host(hostARN)
@@ -201,6 +206,7 @@ func (s *Service) createConnection(service, name, provider, hostARN string, know
 		return nil, fail(badInput, "a connection of type %s needs a HostArn", provider)
 	}
 	s.connections = append(s.connections, c)
+	s.created++
 	return c, nil
 }
 

@@ -15,7 +15,7 @@ import (
 
 // newKey makes a key with new material.
 func (s *Service) newKey(spec types.KeySpec, usage types.KeyUsageType) (*key, error) {
-	m, err := newMaterial(spec, usage)
+	m, err := s.newMaterial(spec, usage)
 	if err != nil {
 		return nil, err
 	}

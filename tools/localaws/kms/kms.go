@@ -25,9 +25,11 @@ import (
 type Service struct {
 	account account.Account
 
-	mu      sync.Mutex
-	keys    map[string]*key   // by id
-	aliases map[string]*alias // by name, alias/...
+	mu   sync.Mutex
+	keys map[string]*key // by id
+	// signingKeys counts those that were derived from the seed.
+	signingKeys int
+	aliases     map[string]*alias // by name, alias/...
 }
 
 // New returns a service without keys.

@@ -38,7 +38,10 @@ var signing = map[types.KeySpec][]types.SigningAlgorithmSpec{
 	},
 }
 
-func newMaterial(spec types.KeySpec, usage types.KeyUsageType) (material, error) {
+// newMaterial makes the material of a new key. That of an ECC_NIST_P256 key is
+// derived from the account's seed, where it has one: such keys sign what must
+// be verified after the endpoint has gone.
+func (s *Service) newMaterial(spec types.KeySpec, usage types.KeyUsageType) (material, error) {
 	if spec == types.KeySpecSymmetricDefault {
 		if usage != types.KeyUsageTypeEncryptDecrypt {
 			return material{}, invalid("KeyUsage %s is not compatible with KeySpec %s", usage, spec)
@@ -65,7 +68,7 @@ func newMaterial(spec types.KeySpec, usage types.KeyUsageType) (material, error)
 	var err error
 	switch spec {
 	case types.KeySpecEccNistP256:
-		signer, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		signer, err = s.signingKey()
 	case types.KeySpecEccNistP384:
 		signer, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	default:
@@ -75,6 +78,24 @@ func newMaterial(spec types.KeySpec, usage types.KeyUsageType) (material, error)
 		return material{}, fmt.Errorf("making key material: %w", err)
 	}
 	return material{signer: signer}, nil
+}
+
+// signingKey returns a new key on P-256. The nth of an account is the same each
+// time, if the account has a seed.
+func (s *Service) signingKey() (*ecdsa.PrivateKey, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		s.signingKeys++
+		derived := s.account.Derive(fmt.Sprintf("signing key %d", s.signingKeys), 32)
+		if derived == nil {
+			return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		}
+		// One in four billion is no number that the curve takes.
+		if key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), derived); err == nil {
+			return key, nil
+		}
+	}
 }
 
 // digest returns what is signed, and how, for an algorithm.

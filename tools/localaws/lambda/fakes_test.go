@@ -33,12 +33,16 @@ import (
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/lambda"
 	"github.com/magewright/magewright/tools/localaws/principal"
+	"github.com/magewright/magewright/tools/testinput"
 )
 
 // functionZip is the deployment package of testdata/function.
 var functionZip []byte
 
 func TestMain(m *testing.M) {
+	if err := testinput.Files("tools/localaws/lambda/testdata/function", "go.mod", "go.sum"); err != nil {
+		panic(err)
+	}
 	dir, err := os.MkdirTemp("", "lambda")
 	if err != nil {
 		panic(err)

@@ -27,6 +27,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -191,7 +192,11 @@ func (s *Service) Close() error {
 	s.end()
 	s.host.close()
 	s.spawner.close()
-	errs = append(errs, s.runtime.Close(), s.packages.close())
+	// An environment that ends in this moment closes its listener, too.
+	if err := s.runtime.Close(); !errors.Is(err, net.ErrClosed) {
+		errs = append(errs, err)
+	}
+	errs = append(errs, s.packages.close())
 	s.background.Wait()
 	s.Flush(context.WithoutCancel(s.life))
 	return errors.Join(errs...)
