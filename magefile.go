@@ -149,10 +149,13 @@ func Clean(ctx context.Context) error { return target.Run(ctx, target.Clean) }
 func Rehearse(ctx context.Context,
 	approve *bool, // answer the approval with yes
 	base *string, // the release that HEAD follows: a commit, or none; default the latest tag, else HEAD's parent
+	baseVerify *bool, // take the base through the whole pipeline too, its checks included
+	builds *int, // how many builds run at once; default 2
 	keep *bool, // leave the endpoint up at the end
 	speed *float64, // how many times as fast AWS's waiting goes by; default 60
 ) error {
-	return program.Run(ctx, "rehearse", program.Flag("approve", approve), program.Flag("base", base), program.Flag("keep", keep), program.Flag("speed", speed))
+	return program.Run(ctx, "rehearse", program.Flag("approve", approve), program.Flag("base", base), program.Flag("baseVerify", baseVerify),
+		program.Flag("builds", builds), program.Flag("keep", keep), program.Flag("speed", speed))
 }
 
 // Local runs the embedded AWS in the foreground, on 127.0.0.1:4566.

@@ -36,6 +36,7 @@ import (
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/localaws/codebuild"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/stack"
 )
@@ -266,7 +267,7 @@ func newDays(t *testing.T) *days {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := connect(t.Context(), 60)
+	e, err := connect(t.Context(), 60, codebuild.DefaultConcurrency)
 	if err != nil {
 		t.Fatal(err)
 	}

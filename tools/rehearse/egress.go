@@ -33,9 +33,18 @@ type egress struct {
 	refused []string // hosts of AWS that somebody tried to reach
 }
 
+// proxyAddress is where the proxy listens if it can. Tests that read HTTP_PROXY
+// have run with other inputs where it is another one, and the go command would
+// run them again in every rehearsal.
+const proxyAddress = "127.0.0.1:24566"
+
 // newEgress starts the proxy and makes it that of this process's children.
 func newEgress(ctx context.Context) (*egress, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", proxyAddress)
+	if err != nil {
+		// Another rehearsal has it.
+		listener, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("guarding what leaves this machine: %w", err)
 	}

@@ -8,12 +8,15 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/usersecret"
 )
 
 const accountID = account.DefaultID
@@ -31,7 +34,7 @@ type endpoint struct {
 // names, and makes the environment of this process and of its children one
 // that knows nothing else: an aws-cdk-local user once deployed to his real
 // account by a variable that was left over.
-func connect(ctx context.Context, speed float64) (*endpoint, error) {
+func connect(ctx context.Context, speed float64, builds int) (*endpoint, error) {
 	given := os.Getenv("AWS_ENDPOINT_URL")
 	if given != "" {
 		if err := onLoopback(given); err != nil {
@@ -52,11 +55,12 @@ func connect(ctx context.Context, speed float64) (*endpoint, error) {
 	}
 	e := &endpoint{url: given, egress: guard}
 	if given == "" {
-		server, err := localaws.Start(ctx, localaws.Config{
-			Addr:  "127.0.0.1:0",
-			Clock: clock.NewElastic(speed),
-			Log:   slog.New(slog.DiscardHandler),
-		})
+		config, err := ofThisMachine()
+		if err != nil {
+			return nil, errors.Join(err, guard.close())
+		}
+		config.Addr, config.Clock, config.Log, config.Builds = "127.0.0.1:0", clock.NewElastic(speed), slog.New(slog.DiscardHandler), builds
+		server, err := localaws.Start(ctx, config)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("starting the embedded AWS: %w", err), guard.close())
 		}
@@ -68,6 +72,26 @@ func connect(ctx context.Context, speed float64) (*endpoint, error) {
 		}
 	}
 	return e, nil
+}
+
+// answerTime spares the CDK CLI its sleep after deployments, a canary of five
+// accelerated minutes included.
+const answerTime = 15 * time.Second
+
+// ofThisMachine returns what an embedded AWS has from one rehearsal to the next,
+// as an account on AWS has: the key that signs evidence is the same, so that an
+// assembly that pins it is that of the rehearsal before; and builds find their
+// paths again.
+func ofThisMachine() (localaws.Config, error) {
+	seed, err := usersecret.Read("rehearsal.seed")
+	if err != nil {
+		return localaws.Config{}, err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return localaws.Config{}, fmt.Errorf("finding a place for builds: %w", err)
+	}
+	return localaws.Config{Seed: seed, BuildDir: filepath.Join(cache, "magewright"), AnswerTime: answerTime}, nil
 }
 
 // onLoopback refuses an endpoint that is not on this machine.

@@ -53,6 +53,9 @@ func (r *rehearsal) deliver(ctx context.Context, commit string, answer approve) 
 		return errors.Join(failure, err)
 	}
 	if rollback == "" {
+		if r.report.Base != "" {
+			fmt.Fprintf(r.cfg.Stdout, "\nrollback  not rehearsed: a stage returns to what the pipeline has delivered, and %.12s was deployed without it; -baseVerify takes it through the pipeline first\n", r.report.Base)
+		}
 		return failure
 	}
 	fmt.Fprintf(r.cfg.Stdout, "\nrollback  the stage returns to the release before, execution %s\n", rollback)

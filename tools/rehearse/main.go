@@ -10,6 +10,7 @@ package rehearse
 import (
 	"context"
 
+	"github.com/magewright/magewright/tools/localaws/codebuild"
 	"github.com/magewright/magewright/tools/program"
 	"github.com/magewright/magewright/tools/project"
 )
@@ -20,6 +21,9 @@ type options struct {
 	base    string
 	keep    bool
 	speed   float64
+
+	baseVerify bool
+	builds     int
 }
 
 // Main runs the target with its flags.
@@ -29,6 +33,8 @@ func Main(ctx context.Context, args []string) error {
 	flags.BoolVar(&o.approve, "approve", false, "answer the approval with yes")
 	flags.StringVar(&o.base, "base", "", "the release that HEAD follows: a `commit`, or none (default the latest tag, else HEAD's parent)")
 	flags.BoolVar(&o.keep, "keep", false, "leave the endpoint up at the end")
+	flags.BoolVar(&o.baseVerify, "baseVerify", false, "take the base through the whole pipeline too")
+	flags.IntVar(&o.builds, "builds", codebuild.DefaultConcurrency, "how many builds run at once")
 	flags.Float64Var(&o.speed, "speed", 60, "how many times as fast AWS's waiting goes by")
 	if err := program.Parse(flags, args); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package rehearse
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,7 +28,6 @@ import (
 	"github.com/magewright/magewright/tools/pipeline"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/stack"
-	"github.com/magewright/magewright/tools/synth"
 )
 
 // pipelineName is the name of the pipeline and of its stack.
@@ -42,7 +43,13 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 		return err
 	}
 	subject.describe(cfg.Stdout)
-	endpoint, err := connect(ctx, o.speed)
+	known, err := readHistory(cfg.Dir)
+	if err != nil {
+		fmt.Fprintln(cfg.Stderr, err) // nothing hangs on it
+	}
+	subject.expect(cfg.Stdout, known[cfg.Dir])
+	started := clock.System().Now()
+	endpoint, err := connect(ctx, o.speed, o.builds)
 	if err != nil {
 		return err
 	}
@@ -64,10 +71,7 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	if endpoint.context, err = r.prepare(ctx, subject); err != nil {
 		return err
 	}
-	if err := r.deliverBase(ctx, subject); err != nil {
-		return err
-	}
-	if err := r.deployPipeline(ctx, subject, subject.commit); err != nil {
+	if err := r.begin(ctx, subject, o.baseVerify); err != nil {
 		return err
 	}
 	fmt.Fprintf(cfg.Stdout, "\nrelease   %.12s\n", subject.commit)
@@ -80,6 +84,13 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	}
 	if err := r.report.write(cfg); err != nil {
 		return errors.Join(failure, err)
+	}
+	took := clock.Since(clock.System(), started)
+	if failure == nil {
+		fmt.Fprintf(cfg.Stdout, "took        %s\n", span(took.Seconds()))
+		if err := subject.remember(took); err != nil {
+			fmt.Fprintln(cfg.Stderr, err)
+		}
 	}
 	if o.keep {
 		fmt.Fprintf(cfg.Stdout, "\nThe endpoint stays up until Ctrl-C. In another shell:\n%s", endpoint.exports())
@@ -136,7 +147,7 @@ func (r *rehearsal) prepare(ctx context.Context, s *subject) (map[string]any, er
 	if err != nil {
 		return nil, err
 	}
-	connection, err := r.connectSource(ctx, s)
+	connection, err := r.connectSource(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +162,70 @@ func (r *rehearsal) prepare(ctx context.Context, s *subject) (map[string]any, er
 	return context, setContext(context)
 }
 
+// begin brings the release before to its stages and deploys the pipeline.
+func (r *rehearsal) begin(ctx context.Context, s *subject, baseVerify bool) error {
+	if s.base == "" {
+		fmt.Fprintf(r.cfg.Stdout, "base      none: %s; the first deployment shifts no traffic\n", s.noBase)
+		return r.deployPipeline(ctx, s, s.commit)
+	}
+	fmt.Fprintf(r.cfg.Stdout, "\nbase      %.12s, %s\n", s.base, s.baseIs)
+	if baseVerify {
+		if err := r.deliverBase(ctx, s); err != nil {
+			return err
+		}
+		return r.deployPipeline(ctx, s, s.commit)
+	}
+	return r.deployBoth(ctx, s)
+}
+
+// deployBoth deploys the stages of the base and the pipeline of HEAD: first both
+// are synthesized, one after the other, so that the second finds what the first
+// has compiled; then they are deployed side by side, for the CDK CLI uses one
+// processor.
+func (r *rehearsal) deployBoth(ctx context.Context, s *subject) error {
+	var base, head project.Config
+	var baseErr error
+	err := r.step(ctx, "synthesize the base and HEAD", func(ctx context.Context, cfg project.Config) (err error) {
+		base, baseErr = s.synthesize(ctx, cfg, s.base)
+		head, err = s.synthesize(ctx, cfg, s.commit)
+		return err
+	})
+	defer func() { _ = errors.Join(removeCheckout(base), removeCheckout(head)) }() // temporary directories
+	if err != nil {
+		return err
+	}
+	err = r.step(ctx, "deploy the base and the pipeline", func(ctx context.Context, cfg project.Config) error {
+		var said bytes.Buffer
+		var deploying sync.WaitGroup
+		if baseErr == nil {
+			base.Stdout, base.Stderr = &said, &said
+			deploying.Go(func() { baseErr = deployBase(ctx, base) })
+		}
+		head.Stdout, head.Stderr = cfg.Stdout, cfg.Stderr
+		err := deploy.Run(ctx, head, pipelineName)
+		deploying.Wait()
+		if baseErr != nil {
+			baseErr = fmt.Errorf("%w\n%s", baseErr, lastLines(said.String(), 30))
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	r.pipelineOf = s.commit
+	r.haveBase(s, baseErr)
+	return r.stopRestarted(ctx)
+}
+
+// haveBase notes the base, or says that it is missing.
+func (r *rehearsal) haveBase(s *subject, err error) {
+	r.report.Base = s.base
+	if err != nil {
+		r.report.Base = ""
+		fmt.Fprintf(r.cfg.Stdout, "base      %.12s was not deployed, so there is nothing to shift traffic from or to return to: %v\n", s.base, err)
+	}
+}
+
 // deployPipeline deploys the pipeline's stack as a commit defines it, unless
 // one that is defined alike is there.
 func (r *rehearsal) deployPipeline(ctx context.Context, s *subject, commit string) error {
@@ -161,14 +236,11 @@ func (r *rehearsal) deployPipeline(ctx context.Context, s *subject, commit strin
 		}
 	}
 	err := r.step(ctx, "deploy the pipeline", func(ctx context.Context, cfg project.Config) (err error) {
-		checkout, err := s.checkout(ctx, cfg, commit)
+		checkout, err := s.synthesize(ctx, cfg, commit)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(checkout.Dir)) }()
-		if err := synth.Run(ctx, checkout); err != nil {
-			return err
-		}
+		defer func() { err = errors.Join(err, removeCheckout(checkout)) }()
 		return deploy.Run(ctx, checkout, pipelineName)
 	})
 	if err != nil {
@@ -202,18 +274,18 @@ func (r *rehearsal) stopRestarted(ctx context.Context) error {
 }
 
 // connectSource makes a connection to a host whose endpoint is this repository.
-func (r *rehearsal) connectSource(ctx context.Context, s *subject) (string, error) {
+func (r *rehearsal) connectSource(ctx context.Context) (string, error) {
 	client := codeconnections.NewFromConfig(r.aws)
-	name := "rehearsal-" + s.commit[:12]
+	const name = "rehearsal"
 	host, err := client.CreateHost(ctx, &codeconnections.CreateHostInput{
-		Name:             &name,
+		Name:             aws.String(name),
 		ProviderType:     types.ProviderTypeGithubEnterpriseServer,
 		ProviderEndpoint: aws.String("file://" + r.cfg.Dir),
 	})
 	if err != nil {
 		return "", fmt.Errorf("connecting the source: %w", err)
 	}
-	connection, err := client.CreateConnection(ctx, &codeconnections.CreateConnectionInput{ConnectionName: &name, HostArn: host.HostArn})
+	connection, err := client.CreateConnection(ctx, &codeconnections.CreateConnectionInput{ConnectionName: aws.String(name), HostArn: host.HostArn})
 	if err != nil {
 		return "", fmt.Errorf("connecting the source: %w", err)
 	}
@@ -223,11 +295,6 @@ func (r *rehearsal) connectSource(ctx context.Context, s *subject) (string, erro
 // deliverBase takes the last release through the pipeline, so that a canary
 // has something to shift from and a stage something to return to.
 func (r *rehearsal) deliverBase(ctx context.Context, s *subject) error {
-	if s.base == "" {
-		fmt.Fprintf(r.cfg.Stdout, "base      none: %s; the first deployment shifts no traffic\n", s.noBase)
-		return nil
-	}
-	fmt.Fprintf(r.cfg.Stdout, "\nbase      %.12s, %s\n", s.base, s.baseIs)
 	report := r.report
 	err := r.deployPipeline(ctx, s, s.base)
 	if err == nil {
@@ -243,34 +310,26 @@ func (r *rehearsal) deliverBase(ctx context.Context, s *subject) error {
 	}
 	// It is out there, whatever its checks say of it today.
 	fmt.Fprintf(r.cfg.Stdout, "base      the pipeline does not deliver %.12s (%v), so its stacks are deployed as they are\n", s.base, err)
-	if err := r.deployBase(ctx, s); err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("stopped: %w", context.Cause(ctx))
-		}
-		r.report.Base = ""
-		fmt.Fprintf(r.cfg.Stdout, "base      %.12s was not deployed, so there is nothing to shift traffic from or to return to: %v\n", s.base, err)
-	}
-	return nil
-}
-
-// deployBase deploys the stages of the last release from its own tree.
-func (r *rehearsal) deployBase(ctx context.Context, s *subject) error {
-	return r.step(ctx, "deploy the base", func(ctx context.Context, cfg project.Config) (err error) {
-		checkout, err := s.checkout(ctx, cfg, s.base)
+	err = r.step(ctx, "deploy the base", func(ctx context.Context, cfg project.Config) (err error) {
+		checkout, err := s.synthesize(ctx, cfg, s.base)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(checkout.Dir)) }()
-		if err := synth.Run(ctx, checkout); err != nil {
-			return err
-		}
-		for _, stage := range []string{"staging", "production"} {
-			if err := deploy.Run(ctx, checkout, stack.Name(stage)); err != nil {
-				return err
-			}
-		}
-		return nil
+		defer func() { err = errors.Join(err, removeCheckout(checkout)) }()
+		return deployBase(ctx, checkout)
 	})
+	if ctx.Err() != nil {
+		return fmt.Errorf("stopped: %w", context.Cause(ctx))
+	}
+	r.haveBase(s, err)
+	return nil
+}
+
+// deployBase deploys the stages of the last release: its bits are needed, and
+// they were verified when it was released. They come from the cache, where what
+// was rehearsed last is, else from its own tree.
+func deployBase(ctx context.Context, checkout project.Config) error {
+	return deploy.Run(ctx, checkout, stack.Name("staging"), stack.Name("production"))
 }
 
 // describeProduction says what production is now, and asks it.

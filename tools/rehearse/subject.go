@@ -3,6 +3,7 @@ package rehearse
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/synth"
 )
 
 // A subject is what is rehearsed: a commit, and the release it follows.
@@ -119,6 +121,27 @@ func (s *subject) checkout(ctx context.Context, cfg project.Config, commit strin
 	cfg.Dir, cfg.Commit, cfg.Dirty = dir, commit, false
 	cfg.Evidence, cfg.Assembly = filepath.Join(dir, ".magewright"), filepath.Join(dir, "cdk.out")
 	return cfg, nil
+}
+
+// synthesize checks a commit out and synthesizes it, or takes its assembly from
+// the cache. The caller removes the checkout.
+func (s *subject) synthesize(ctx context.Context, cfg project.Config, commit string) (project.Config, error) {
+	checkout, err := s.checkout(ctx, cfg, commit)
+	if err != nil {
+		return project.Config{}, err
+	}
+	if err := synth.Run(ctx, checkout); err != nil {
+		return project.Config{}, errors.Join(err, removeCheckout(checkout))
+	}
+	return checkout, nil
+}
+
+// removeCheckout removes what checkout has made, if it has made something.
+func removeCheckout(checkout project.Config) error {
+	if checkout.Dir == "" {
+		return nil
+	}
+	return os.RemoveAll(checkout.Dir)
 }
 
 // setContext makes context the CDK context of this process and its children.
