@@ -5,27 +5,40 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/magewright/magewright/tools/buildspec"
+	"github.com/magewright/magewright/tools/gocmd"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/reference"
 	"github.com/magewright/magewright/tools/surface"
+	"github.com/magewright/magewright/tools/testinput"
 )
 
 // dir is the root of the repository.
 const dir = "../.."
 
+// readRepository makes all that programs started here read an input of the test.
+func readRepository(t *testing.T) {
+	t.Helper()
+	testinput.Read(t, "app", "infra", "tools", "magefile.go", "go.mod", "go.sum", "README.md", "CONTRIBUTING.md", "buildspec.yml", ".gitignore")
+}
+
 // goList returns what `go list` prints of packages, in words.
 func goList(t *testing.T, args ...string) []string {
 	t.Helper()
+	readRepository(t)
 	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list"}, args...)...) // #nosec G204 -- arguments of this file
 	cmd.Dir = dir
 	var stderr bytes.Buffer
@@ -84,6 +97,96 @@ func TestDependencyArrows(t *testing.T) {
 	}
 }
 
+// goCommands returns where a file starts the go command itself: a call of Run,
+// Output, exec.Command, exec.CommandContext or a helper by such a name, with "go"
+// as the program. A command line that somebody types is no program's name.
+func goCommands(file string, source any) ([]string, error) {
+	set := token.NewFileSet()
+	parsed, err := parser.ParseFile(set, file, source, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		name := ""
+		switch f := call.Fun.(type) {
+		case *ast.Ident:
+			name = f.Name
+		case *ast.SelectorExpr:
+			name = f.Sel.Name
+		}
+		if !slices.Contains([]string{"run", "output", "command", "commandcontext", "commandin", "execute"}, strings.ToLower(name)) {
+			return true
+		}
+		for _, argument := range call.Args {
+			literal, ok := argument.(*ast.BasicLit)
+			if !ok || literal.Kind != token.STRING {
+				continue
+			}
+			if text, err := strconv.Unquote(literal.Value); err == nil && text == "go" {
+				found = append(found, set.Position(call.Pos()).String())
+			}
+		}
+		return true
+	})
+	return found, nil
+}
+
+// TestGoIsRunWithOneSetOfFlags holds that the go command is started by gocmd
+// alone: the flags of a build are part of the key of what it compiles.
+func TestGoIsRunWithOneSetOfFlags(t *testing.T) {
+	t.Parallel()
+	list := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "--", "*.go", ":!:*/testdata/*")
+	list.Dir = dir
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed := 0
+	for file := range strings.SplitSeq(strings.Trim(string(out), "\x00"), "\x00") {
+		if strings.HasSuffix(file, "_test.go") || strings.HasPrefix(file, "tools/gocmd/") {
+			continue
+		}
+		source, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file))) // #nosec G304 -- a file of the repository
+		if errors.Is(err, os.ErrNotExist) {
+			continue // removed, and not yet committed
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := goCommands(file, source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, position := range found {
+			t.Errorf("%s: the go command is started without the flags of all builds; use tools/gocmd", position)
+		}
+		parsed++
+	}
+	if parsed < 100 {
+		t.Errorf("git listed %d files", parsed)
+	}
+	// The rule itself sees what it must.
+	for call, want := range map[string]int{
+		`exec.Command("go", "build")`: 1, `exec.CommandContext(ctx, "go")`: 1, `command.Cmd{}.Output(ctx, "go", "env")`: 1, `cmd.Run(ctx, ` + "`go`" + `, args...)`: 1,
+		`b.command(ctx, nil, "go", append([]string{"build"}, args...)...)`: 1,
+		`gocmd.In(dir).Run(ctx, "build")`:                                  0, `strings.TrimPrefix(version, "go")`: 0, `typed(ctx, "go test")`: 0,
+	} {
+		if found, err := goCommands("x.go", "package x\n\nfunc f() {\n\t"+call+"\n}\n"); err != nil || len(found) != want {
+			t.Errorf("%s: found %v, %v", call, found, err)
+		}
+	}
+	if source, err := os.ReadFile(filepath.Join(dir, "tools", "gocmd", "gocmd.go")); err != nil {
+		t.Error(err)
+	} else if found, err := goCommands("gocmd.go", source); err != nil || len(found) != 2 {
+		t.Errorf("gocmd itself starts it at %v, %v", found, err)
+	}
+}
+
 // TestModules holds that lint and sec see the programs in modules of their own.
 func TestModules(t *testing.T) {
 	t.Parallel()
@@ -102,6 +205,7 @@ func TestModules(t *testing.T) {
 // lower case: mage takes any.
 func targets(t *testing.T) map[string]surface.Target {
 	t.Helper()
+	readRepository(t)
 	tree, err := surface.OfFiles(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
@@ -206,6 +310,7 @@ func TestTheDocumentsCommandsExist(t *testing.T) {
 // them here.
 func TestWhatIsSynthesized(t *testing.T) {
 	t.Parallel()
+	readRepository(t)
 	assembly := synthesized(t)
 	t.Run("builds run nothing but mage", func(t *testing.T) { buildsRunNothingButMage(t, assembly) })
 	t.Run("the reference is generated", func(t *testing.T) { theReferenceIsGenerated(t, assembly) })
@@ -253,11 +358,11 @@ func synthesized(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	synth := exec.CommandContext(t.Context(), "go", "run", "-trimpath", "-buildvcs=false", "./infra")
-	synth.Dir = dir
-	synth.Env = append(os.Environ(), "CDK_OUTDIR="+assembly, "CDK_CONTEXT_JSON="+string(context))
-	if out, err := synth.CombinedOutput(); err != nil {
-		t.Fatalf("synthesizing: %v\n%s", err, out)
+	synth := gocmd.In(dir, "CDK_OUTDIR="+assembly, "CDK_CONTEXT_JSON="+string(context))
+	var said strings.Builder
+	synth.Stdout, synth.Stderr = &said, &said
+	if err := synth.Run(t.Context(), "run", "./infra"); err != nil {
+		t.Fatalf("synthesizing: %v\n%s", err, &said)
 	}
 	return assembly
 }
