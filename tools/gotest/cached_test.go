@@ -116,6 +116,10 @@ func TestRunAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	run("test: 2 passed, 0 failed, 0 skipped in 2 packages (1 from go test's cache); 100.0 %", false)
+	// Whoever forces it does not want go test's cache either.
+	cfg.Force = true
+	run("test: 2 passed, 0 failed, 0 skipped in 2 packages; 100.0 %", false)
+	cfg.Force = false
 	// A variable that one of them reads, and a failure, which is not kept.
 	t.Setenv("FAIL", "1")
 	run("--- FAIL example/b TestB", true)

@@ -163,6 +163,9 @@ func run(ctx context.Context, cfg project.Config, events, coverage string) (*Res
 	// again in the build cache by the next checkout, such as a build's.
 	// lint runs go vet on all packages, with their tests.
 	test := []string{"test", "-json", "-vet=off", "-covermode=atomic"}
+	if cfg.Force {
+		test = append(test, "-count=1")
+	}
 	profiles := []string{coverage + ".race", coverage + ".plain", coverage + ".programs"}
 	var errs []error
 	for i, args := range [][]string{append([]string{"-race"}, racing...), plain} {

@@ -20,6 +20,7 @@ import (
 	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
+	"github.com/magewright/magewright/tools/gocmd"
 	"github.com/magewright/magewright/tools/gotest"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
@@ -118,8 +119,8 @@ func instrumented(t *testing.T) []byte {
 	t.Helper()
 	testinput.Read(t, "app", "tools/evidence", "go.mod", "go.sum")
 	executable := filepath.Join(t.TempDir(), "bootstrap")
-	build := command.Cmd{Dir: "../..", Env: command.Environ("CGO_ENABLED=0")}
-	if out, err := build.Output(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc,coverage",
+	build := gocmd.In("../..", "CGO_ENABLED=0")
+	if out, err := build.Output(t.Context(), "build", "-tags=lambda.norpc,coverage",
 		"-cover", "-covermode=atomic", "-coverpkg=./app/...", "-ldflags=-s -w -X main.commit="+commit, "-o", executable, "./app"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

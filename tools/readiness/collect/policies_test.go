@@ -12,6 +12,7 @@ import (
 
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/gocmd"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/testinput"
 )
@@ -37,8 +38,8 @@ func TestMain(m *testing.M) {
 // it for each request takes longer than the request.
 var buildEngine = sync.OnceValues(func() (program string, err error) {
 	program = filepath.Join(built, "opa")
-	build := command.Cmd{Dir: filepath.Join(checkout, "tools", "opa"), Env: command.Environ("GOWORK=off")}
-	_, err = build.Output(context.Background(), "go", "build", "-trimpath", "-buildvcs=false", "-o", program, ".")
+	// As policies run it, so that it is compiled once.
+	_, err = gocmd.In(filepath.Join(checkout, "tools", "opa"), "GOWORK=off").Output(context.Background(), "build", "-o", program, ".")
 	return program, err
 })
 
