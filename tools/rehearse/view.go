@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/heartbeat"
 )
 
 // A view shows an execution: on a terminal as a table that is drawn over
@@ -29,6 +30,7 @@ type view struct {
 	drawn  int // lines of the table on the terminal
 	paused bool
 	stop   ticking
+	said   time.Time // when a line was printed last, where nothing is redrawn
 }
 
 // ticking ends the redrawing of a live table.
@@ -55,12 +57,15 @@ func newView(out io.Writer, c clock.Clock) *view {
 // during shows that a step of the preparation goes on, and how long it took.
 func (v *view) during(name string, f func() error) error {
 	start := v.clock.Now()
-	if !v.live {
+	var err error
+	if v.live {
+		v.redraw(func() { fmt.Fprintf(v.out, "\r\x1b[K          %-32s %s", name, v.since(start, time.Time{})) })
+		err = f()
+		v.halt()
+	} else {
 		fmt.Fprintf(v.out, "          %s ...\n", name)
+		err = heartbeat.During(v.clock, v.out, v.out, "          "+name, func(io.Writer, io.Writer) error { return f() })
 	}
-	v.redraw(func() { fmt.Fprintf(v.out, "\r\x1b[K          %-28s %s", name, v.since(start, time.Time{})) })
-	err := f()
-	v.halt()
 	mark := "ok"
 	if err != nil {
 		mark = "failed"
@@ -68,7 +73,7 @@ func (v *view) during(name string, f func() error) error {
 	if v.live {
 		fmt.Fprint(v.out, "\r\x1b[K")
 	}
-	fmt.Fprintf(v.out, "          %-28s %s  %s\n", name, v.since(start, time.Time{}), mark)
+	fmt.Fprintf(v.out, "          %-32s %s  %s\n", name, v.since(start, time.Time{}), mark)
 	return err
 }
 
@@ -81,7 +86,7 @@ func (v *view) begin(p *types.PipelineDeclaration) {
 			v.rows = append(v.rows, &row{stage: aws.ToString(stage.Name), action: aws.ToString(action.Name)})
 		}
 	}
-	v.drawn = 0
+	v.drawn, v.said = 0, v.clock.Now()
 	v.mu.Unlock()
 	v.redraw(v.draw)
 }
@@ -115,9 +120,25 @@ func (v *view) update(actions []types.ActionExecutionDetail) {
 			}
 			if !v.live {
 				fmt.Fprintln(v.out, v.line(r))
+				v.said = now
 			}
 		}
 	}
+	if !v.live && !v.paused && now.Sub(v.said) >= heartbeat.Silence {
+		v.said = now
+		fmt.Fprintln(v.out, v.running())
+	}
+}
+
+// running names the actions that are under way, with how long they have been.
+func (v *view) running() string {
+	var names []string
+	for _, r := range v.rows {
+		if r.status == types.ActionExecutionStatusInProgress {
+			names = append(names, fmt.Sprintf("%s %s", r.action, strings.TrimSpace(v.since(r.began, time.Time{}))))
+		}
+	}
+	return "          " + strings.Join(names, ", ")
 }
 
 // pause leaves the terminal to somebody else.
