@@ -16,13 +16,15 @@ func lock(file string) (unlock func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// The children of a build must not hold it.
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) // #nosec G115 -- a file descriptor is small
+	fd := int(f.Fd()) // #nosec G115 -- a file descriptor is small
+	err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		err = errTaken
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return f.Close, nil
+	// A process that was forked in this moment has the file open, too, until it
+	// becomes its program: to close ours alone would not end the lock.
+	return func() error { return errors.Join(unix.Flock(fd, unix.LOCK_UN), f.Close()) }, nil
 }
