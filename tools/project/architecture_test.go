@@ -55,7 +55,7 @@ func goList(t *testing.T, args ...string) []string {
 func TestTheMagefileIsLight(t *testing.T) {
 	t.Parallel()
 	heavy := []string{
-		"github.com/aws/aws-cdk-go/", "github.com/aws/jsii-runtime-go", "github.com/securego/gosec",
+		"github.com/aws/aws-sdk-go-v2", "github.com/aws/aws-cdk-go/", "github.com/aws/jsii-runtime-go", "github.com/securego/gosec",
 		"github.com/golangci/golangci-lint", "github.com/google/licensecheck", "github.com/CycloneDX/cyclonedx-go", project.Module + "/tools/localaws", project.Module + "/infra",
 	}
 	dependencies := goList(t, "-deps", "-tags=mage", ".")
