@@ -251,5 +251,8 @@ func TestTheChangedLines(t *testing.T) {
 		if l.with(1) == l.with(2) || l.with(1) == l.text {
 			t.Errorf("the changes of %s are alike", l.file)
 		}
+		if changed := strings.Replace(string(data), l.text, l.with(1), 1); strings.Count(changed, l.text) != 1 {
+			t.Errorf("in a clone where %s was changed, this test would fail", l.file)
+		}
 	}
 }
