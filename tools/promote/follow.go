@@ -34,13 +34,16 @@ type follower struct {
 	alarms      *cloudwatch.Client
 	outputs     stack.Outputs
 	clock       clock.Clock
-	out         *panel
-	cfg         project.Config
-	probes      []probe.Probe
-	token       string // that probes are sent with
-	limits      canary.Limits
-	ask         asker
-	traffic     func() *probe.Traffic // what is sent during a shift
+	// pace is by what AWS is asked again where follow judges meanwhile. It is
+	// another one, so that a test can let time pass for follow alone.
+	pace    clock.Clock
+	out     *panel
+	cfg     project.Config
+	probes  []probe.Probe
+	token   string // that probes are sent with
+	limits  canary.Limits
+	ask     asker
+	traffic func() *probe.Traffic // what is sent during a shift
 
 	known   []string // deployments that are none of ours, or have ended
 	watches map[string]*watch
@@ -59,7 +62,7 @@ func newFollower(ctx context.Context, cfg project.Config, awsConfig aws.Config, 
 	}
 	f := &follower{
 		deployments: codedeploy.NewFromConfig(awsConfig), functions: lambda.NewFromConfig(awsConfig), alarms: cloudwatch.NewFromConfig(awsConfig),
-		outputs: o, clock: clock.System(), out: out, cfg: cfg, probes: probes, token: token, limits: canary.DefaultLimits(), ask: atTerminal(out),
+		outputs: o, clock: clock.System(), pace: clock.System(), out: out, cfg: cfg, probes: probes, token: token, limits: canary.DefaultLimits(), ask: atTerminal(out),
 		watches: map[string]*watch{}, printed: map[string]string{},
 	}
 	f.traffic = func() *probe.Traffic {

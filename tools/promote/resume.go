@@ -41,7 +41,7 @@ func (f *follower) resume(ctx context.Context, stacks describer) error {
 	}()
 	after := before
 	for err == nil && busy {
-		if err = clock.Sleep(ctx, f.clock, pollInterval); err == nil {
+		if err = clock.Sleep(ctx, f.pace, pollInterval); err == nil {
 			after, busy, err = f.progress(ctx, stacks)
 		}
 	}
