@@ -63,7 +63,7 @@ func (s *subject) expect(w io.Writer, h history) {
 	case seconds > 0:
 		fmt.Fprintf(w, "takes     about %s here, as the last one with a change\n", span(seconds))
 	default:
-		fmt.Fprintln(w, "takes     about ten minutes the first time on two cores, most of it compiling; from then on a minute or less")
+		fmt.Fprintln(w, "takes     about ten minutes the first time on two cores, most of it compiling; then half a minute, or two where something has changed")
 		fmt.Fprintln(w, "          meanwhile, in another shell: go tool mage -l, or read infra/service and infra/pipeline, which are what is deployed")
 	}
 }
