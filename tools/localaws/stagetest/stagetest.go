@@ -1,6 +1,8 @@
-// Package stagetest serves the app for tests as infra/service does, as far as
-// the moving of its traffic goes: function, alias, URL, alarm and deployment
-// group, on an embedded AWS of its own.
+// Package stagetest serves a small service for tests as infra/service serves the
+// app, as far as the moving of its traffic goes: function, alias, URL, alarm and
+// deployment group, on an embedded AWS of its own. The app itself is exercised by
+// package smoke's tests and by each rehearsal, so that a change of it does not
+// repeat the tests of what moves its traffic.
 package stagetest
 
 import (
@@ -8,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -46,11 +49,14 @@ var (
 // packageBucket is where a stage's AWS has the deployment packages, by commit.
 const packageBucket = "packages"
 
-// packages holds the deployment package of the app, by commit. Both are of one
+// service is the directory of the service's source.
+const service = "tools/localaws/stagetest/testdata/service"
+
+// packages holds the deployment package of the service, by commit. Both are of one
 // build, in which the other commit takes the place of the first: to link takes
 // seconds.
 var packages = sync.OnceValues(func() (map[string][]byte, error) {
-	if err := testinput.Files("app", "tools/evidence", "go.mod", "go.sum"); err != nil {
+	if err := testinput.Files(service, "go.mod", "go.sum"); err != nil {
 		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "stagetest")
@@ -59,9 +65,8 @@ var packages = sync.OnceValues(func() (map[string][]byte, error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	executable := filepath.Join(dir, "bootstrap")
-	// As the app is built for a release, so that the two share a build cache.
 	_, err = gocmd.In("", "CGO_ENABLED=0").Output(context.Background(), "build", "-tags=lambda.norpc",
-		"-ldflags=-s -w -X main.commit="+Older, "-o", executable, "github.com/magewright/magewright/app")
+		"-ldflags=-s -w -X main.commit="+Older, "-o", executable, "github.com/magewright/magewright/"+service)
 	if err != nil {
 		return nil, err
 	}
@@ -97,11 +102,12 @@ type Stage struct {
 	Functions   *lambda.Client
 	Deployments *codedeploy.Client
 	Alarms      *cloudwatch.Client
-	Signer      evidencetest.Signer // whose key the app believes
+	Signer      evidencetest.Signer // of tokens
 	Close       func() error        // ends its AWS; a test's end does it too
 
 	server *localaws.Server
 	clock  *clock.Manual
+	own    map[string]string // the function's environment
 }
 
 // Must returns a function that ends the test on an error.
@@ -120,11 +126,11 @@ func Must[T any](t *testing.T) func(T, error) T {
 func New(t *testing.T) *Stage {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it builds the app and runs it")
+		t.Skip("it builds a function and runs it")
 	}
 	zips, err := packages()
 	if err != nil {
-		t.Fatalf("building the app: %v", err)
+		t.Fatalf("building the service: %v", err)
 	}
 	stands := clock.NewManual(clock.System().Now())
 	server, err := localaws.Start(t.Context(), localaws.Config{Addr: "127.0.0.1:0", Clock: stands, Log: slog.New(slog.DiscardHandler)})
@@ -142,16 +148,15 @@ func New(t *testing.T) *Stage {
 		Credentials: credentials.NewStaticCredentialsProvider("MAGEWRIGHT", "rehearsal", ""),
 	}
 	functions, deployments := lambda.NewFromConfig(cfg), codedeploy.NewFromConfig(cfg)
-	ctx, s := t.Context(), &Stage{AWS: cfg, Functions: functions, Deployments: deployments, Alarms: cloudwatch.NewFromConfig(cfg), Signer: evidencetest.NewSigner(t), Close: closed, server: server, clock: stands}
+	ctx, s := t.Context(), &Stage{AWS: cfg, Functions: functions, Deployments: deployments, Alarms: cloudwatch.NewFromConfig(cfg), Signer: evidencetest.NewSigner(t), Close: closed, server: server, clock: stands,
+		own: map[string]string{"RECORDS": t.TempDir(), "STAGE": "staging"}}
 	role := Must[*iam.CreateRoleOutput](t)(iam.NewFromConfig(cfg).CreateRole(ctx, &iam.CreateRoleInput{
 		RoleName: aws.String("role"),
 		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",` +
 			`"Principal":{"Service":["lambda.amazonaws.com","codedeploy.amazonaws.com"]}}]}`),
 	}))
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
-	for _, bucket := range []string{"evidence", packageBucket} {
-		Must[*s3.CreateBucketOutput](t)(objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &bucket}))
-	}
+	Must[*s3.CreateBucketOutput](t)(objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(packageBucket)}))
 	// Uploads, as the CDK's: to write megabytes as JSON and read them takes
 	// seconds under the race detector.
 	for commit, zip := range zips {
@@ -165,7 +170,7 @@ func New(t *testing.T) *Stage {
 		FunctionName: aws.String("service"), Role: role.Role.Arn, Handler: aws.String("bootstrap"), Runtime: lambdatypes.RuntimeProvidedal2023,
 		Architectures: []lambdatypes.Architecture{architecture}, Timeout: aws.Int32(600), MemorySize: aws.Int32(256), Publish: true,
 		Code:        &lambdatypes.FunctionCode{S3Bucket: aws.String(packageBucket), S3Key: &Older},
-		Environment: &lambdatypes.Environment{Variables: map[string]string{"EVIDENCE_BUCKET": "evidence", "EVIDENCE_KEY": s.Signer.String(), "STAGE": "staging"}},
+		Environment: &lambdatypes.Environment{Variables: s.own},
 	}))
 	Must[*lambda.CreateAliasOutput](t)(functions.CreateAlias(ctx, &lambda.CreateAliasInput{
 		FunctionName: aws.String("service"), Name: aws.String("live"), FunctionVersion: aws.String("1"),
@@ -234,10 +239,8 @@ func (s *Stage) Gate(t *testing.T, number string, threshold float64) {
 // besides the service's own, and makes its alarm.
 func (s *Stage) Publish(t *testing.T, commit string, more map[string]string) (version string) {
 	t.Helper()
-	environment := map[string]string{"EVIDENCE_BUCKET": "evidence", "EVIDENCE_KEY": s.Signer.String(), "STAGE": "staging"}
-	for name, value := range more {
-		environment[name] = value
-	}
+	environment := maps.Clone(s.own)
+	maps.Copy(environment, more)
 	Must[*lambda.UpdateFunctionConfigurationOutput](t)(s.Functions.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{
 		FunctionName: aws.String("service"), Environment: &lambdatypes.Environment{Variables: environment},
 	}))
