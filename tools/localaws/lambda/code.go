@@ -75,11 +75,12 @@ func (s *Service) fetch(ctx context.Context, src source) (*code, error) {
 	if err != nil {
 		return nil, invalid("Error occurred while GetObject. S3 Error: %v", err)
 	}
-	data, err := io.ReadAll(io.LimitReader(out.Body, maxUnzipped+1))
+	data := bytes.NewBuffer(make([]byte, 0, min(aws.ToInt64(out.ContentLength), maxUnzipped)+bytes.MinRead))
+	_, err = data.ReadFrom(io.LimitReader(out.Body, maxUnzipped+1))
 	if err := errors.Join(err, out.Body.Close()); err != nil {
 		return nil, fmt.Errorf("reading s3://%s/%s: %w", *src.bucket, *src.key, err)
 	}
-	return s.packages.store(data)
+	return s.packages.store(data.Bytes())
 }
 
 // packages keeps deployment packages below dir/lambda and serves them to who

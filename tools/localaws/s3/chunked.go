@@ -19,7 +19,7 @@ import (
 func payload(r *http.Request) ([]byte, error) {
 	declared := r.Header.Get("X-Amz-Content-Sha256")
 	if !strings.HasPrefix(declared, "STREAMING-") && !contentCoding(r.Header, "aws-chunked") {
-		data, err := readAll(r.Body)
+		data, err := readAll(r.Body, r.ContentLength)
 		if err != nil {
 			return nil, err
 		}
@@ -51,22 +51,26 @@ func payload(r *http.Request) ([]byte, error) {
 	return data, nil
 }
 
-// readAll reads a body up to the size limit.
-func readAll(r io.Reader) ([]byte, error) {
+// believed is how many bytes a length that is announced makes room for at once.
+const believed = 64 << 20
+
+// readAll reads a body up to the size limit. The length that is announced, in
+// bytes, spares copying what has come so far each time that the room ends.
+func readAll(r io.Reader, announced int64) ([]byte, error) {
 	if r == nil {
 		return nil, nil
 	}
 	if b, ok := r.(*body); ok { // already in memory, and nobody else's
 		return b.data, nil
 	}
-	data, err := io.ReadAll(io.LimitReader(r, MaxObjectSize+1))
-	if err != nil {
+	data := bytes.NewBuffer(make([]byte, 0, min(max(announced, 0), believed)+bytes.MinRead))
+	if _, err := data.ReadFrom(io.LimitReader(r, MaxObjectSize+1)); err != nil {
 		return nil, fail("IncompleteBody", "reading the request's body: %v", err)
 	}
-	if len(data) > MaxObjectSize {
+	if data.Len() > MaxObjectSize {
 		return nil, tooLarge()
 	}
-	return data, nil
+	return data.Bytes(), nil
 }
 
 func tooLarge() error {

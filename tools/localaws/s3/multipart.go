@@ -103,7 +103,7 @@ func (s *Service) UploadPart(_ context.Context, in *awss3.UploadPartInput) (*aws
 	if err := s.supported(in); err != nil {
 		return nil, err
 	}
-	data, err := readAll(in.Body)
+	data, err := readAll(in.Body, aws.ToInt64(in.ContentLength))
 	if err != nil {
 		return nil, err
 	}

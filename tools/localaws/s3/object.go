@@ -24,7 +24,7 @@ func (s *Service) PutObject(_ context.Context, in *awss3.PutObjectInput) (*awss3
 	if err := s.supported(in); err != nil {
 		return nil, err
 	}
-	data, err := readAll(in.Body)
+	data, err := readAll(in.Body, aws.ToInt64(in.ContentLength))
 	if err != nil {
 		return nil, err
 	}
