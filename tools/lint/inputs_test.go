@@ -11,7 +11,7 @@ const listed, others = "files that git lists", "names of the other files"
 func TestInputs(t *testing.T) {
 	inputstest.Run(t, read, map[string]string{
 		"go.mod": "module example\n\ngo 1.26\n", "a.go": "package a\n", "b.go": "package a\n", "a_test.go": "package a\n", "page/index.html": "", "README.md": "",
-		".golangci.yml": "version: \"2\"\n", ".gitignore": "ignored.*\n", "ignored.go": "package a\n", Modfile: "module pin\n", "testdata/p/p.go": "package p\n",
+		".golangci.yml": "version: \"2\"\n", ".gitignore": "ignored.*\n", "ignored.go": "package a\n", "testdata/p/p.go": "package p\n",
 	},
 		inputstest.File("a.go", "package b\n", "file a.go"),
 		inputstest.File("a_test.go", "package b\n", "file a_test.go"),
@@ -20,7 +20,6 @@ func TestInputs(t *testing.T) {
 		inputstest.File("go.mod", "module example\n\ngo 1.25\n", "file go.mod"),
 		inputstest.File(".golangci.yml", "version: \"2\"\nlinters: {}\n", "file .golangci.yml"),
 		inputstest.File("page/.golangci.toml", "", "file page/.golangci.toml", listed),
-		inputstest.File(Modfile, "module other\n", "file "+Modfile),
 		inputstest.File("new.go", "package a\n", "file new.go", listed),
 		inputstest.File("page/new.html", "", listed, others),
 		inputstest.File("ignored.html", "", others),

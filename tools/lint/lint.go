@@ -21,13 +21,10 @@ import (
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/gocmd"
 	"github.com/magewright/magewright/tools/inputs"
+	"github.com/magewright/magewright/tools/pins"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/reuse"
 )
-
-// Modfile is the module that pins golangci-lint, apart from go.mod: its
-// dependencies must not become ours.
-const Modfile = "tools/golangci-lint/go.mod"
 
 // Run prints each finding as file:line and fails if there is one. Where nothing
 // has changed since there was none, nothing is run.
@@ -59,6 +56,9 @@ func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	if err := set.Listed(ctx, cfg.Dir); err != nil {
 		return nil, err
 	}
+	if err := pins.GolangciLint.Inputs(set); err != nil {
+		return nil, err
+	}
 	return set, set.Go(ctx, cfg.Dir)
 }
 
@@ -74,14 +74,17 @@ func run(ctx context.Context, cfg project.Config) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(cfg.Stderr, "golangci-lint (its first build takes a minute or two)")
+	linter, err := pins.GolangciLint.Executable(ctx, cfg.Stderr)
+	if err != nil {
+		return err
+	}
 	var vet, golangci error
 	var mu sync.Mutex // of both, and of what is printed
 	var group sync.WaitGroup
 	for _, module := range modules {
 		group.Go(func() {
 			var said bytes.Buffer
-			vetErr, golangciErr := lintModule(ctx, cfg, module, &said)
+			vetErr, golangciErr := lintModule(ctx, cfg, linter, module, &said)
 			mu.Lock()
 			defer mu.Unlock()
 			vet, golangci = worse(vet, vetErr), worse(golangci, golangciErr)
@@ -125,14 +128,12 @@ func run(ctx context.Context, cfg project.Config) error {
 
 // lintModule runs go vet and golangci-lint on a module. One after the other: the
 // second finds what the first has compiled.
-func lintModule(ctx context.Context, cfg project.Config, module string, out io.Writer) (vet, golangci error) {
+func lintModule(ctx context.Context, cfg project.Config, linter, module string, out io.Writer) (vet, golangci error) {
 	goVet := gocmd.In(filepath.Join(cfg.Dir, module))
 	goVet.Stdout, goVet.Stderr = out, out
 	vet = goVet.Run(ctx, "vet", "-tags=mage", "./...")
-	linter := gocmd.In(filepath.Join(cfg.Dir, module), "GOWORK=off")
-	linter.Stdout, linter.Stderr = out, out
-	golangci = linter.Run(ctx, "tool", "-modfile="+filepath.Join(cfg.Dir, Modfile), "golangci-lint", "run",
-		"--allow-parallel-runners", "--path-prefix="+module, "./...")
+	lint := command.Cmd{Dir: filepath.Join(cfg.Dir, module), Env: gocmd.Environ("GOWORK=off"), Stdout: out, Stderr: out}
+	golangci = lint.Run(ctx, linter, "run", "--allow-parallel-runners", "--path-prefix="+module, "./...")
 	return vet, golangci
 }
 

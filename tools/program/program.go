@@ -9,19 +9,16 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/magewright/magewright/tools/cdk"
-	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/executable"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/gocmd"
-	"github.com/magewright/magewright/tools/heartbeat"
 	"github.com/magewright/magewright/tools/inputs"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/target"
@@ -81,56 +78,25 @@ func Run(ctx context.Context, name string, flags ...string) error {
 }
 
 // Build builds the program, unless one of the same sources is there, and returns
-// its path. It is kept in the user's cache by what it was built of: checkouts of
-// the same sources, such as those of builds, share it.
+// its path.
 func Build(ctx context.Context, cfg project.Config) (string, error) {
 	set, err := read(ctx, cfg)
 	if err != nil {
 		return "", err
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("finding a place for %s: %w", source, err)
-	}
-	programs := filepath.Join(cache, "magewright", "programs")
-	executable := filepath.Join(programs, set.Key("program")[:32], "magewright")
-	if _, err := os.Stat(executable); err == nil {
-		now := clock.System().Now()
-		return executable, os.Chtimes(filepath.Dir(executable), now, now) // when it was used last, see trim
-	}
-	fmt.Fprintf(cfg.Stderr, "compiling %s: seconds after a change, minutes on a fresh machine\n", source)
-	if err := os.MkdirAll(programs, 0o750); err != nil {
-		return "", fmt.Errorf("building %s: %w", source, err)
-	}
-	// Another target may be at it in the same moment: each builds aside, and
-	// the first to finish wins.
-	aside, err := os.MkdirTemp(programs, "building-")
-	if err != nil {
-		return "", fmt.Errorf("building %s: %w", source, err)
-	}
-	defer func() { _ = os.RemoveAll(aside) }() // gone where it was renamed
-	build := gocmd.In(cfg.Dir)
-	var meanwhile sync.WaitGroup
-	meanwhile.Go(func() {
-		quiet := cfg
-		quiet.Stdout, quiet.Stderr = io.Discard, io.Discard
-		// Most commands need the CDK. What is wrong with it, they say.
-		_ = cdk.Install(ctx, quiet)
-	})
-	err = heartbeat.During(clock.System(), cfg.Stderr, cfg.Stderr, "compiling", func(stdout, stderr io.Writer) error {
+	return executable.Of(ctx, "magewright", set.Key("program"), cfg.Stderr, func(ctx context.Context, out string, stdout, stderr io.Writer) error {
+		var meanwhile sync.WaitGroup
+		defer meanwhile.Wait()
+		meanwhile.Go(func() {
+			quiet := cfg
+			quiet.Stdout, quiet.Stderr = io.Discard, io.Discard
+			// Most commands need the CDK. What is wrong with it, they say.
+			_ = cdk.Install(ctx, quiet)
+		})
+		build := gocmd.In(cfg.Dir)
 		build.Stdout, build.Stderr = stdout, stderr
-		return build.Run(ctx, "build", "-o", filepath.Join(aside, "magewright"), source)
+		return build.Run(ctx, "build", "-o", out, source)
 	})
-	meanwhile.Wait()
-	if err != nil {
-		return "", fmt.Errorf("building %s: %w", source, err)
-	}
-	if err := os.Rename(aside, filepath.Dir(executable)); err != nil && !errors.Is(err, fs.ErrExist) {
-		if _, statErr := os.Stat(executable); statErr != nil {
-			return "", fmt.Errorf("building %s: %w", source, err)
-		}
-	}
-	return executable, trim(programs, clock.System().Now())
 }
 
 // read returns what the program is built of: the sources below tools, the
@@ -152,43 +118,4 @@ func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 		set["file "+name] = inputs.Hash(string(data))
 	}
 	return set, set.Go(ctx, cfg.Dir)
-}
-
-// kept is how many programs are kept; each is some ten megabytes.
-const kept = 6
-
-// abandoned is the age from which what a crash has left of a build is removed.
-const abandoned = 24 * time.Hour
-
-// trim removes all but those that were used last. One that runs goes on: its
-// file is gone when it ends.
-func trim(programs string, now time.Time) error {
-	entries, err := os.ReadDir(programs)
-	if err != nil {
-		return fmt.Errorf("removing older programs: %w", err)
-	}
-	newest := map[string]fs.FileInfo{}
-	for _, entry := range entries {
-		info, err := entry.Info()
-		switch {
-		case err != nil: // another process has removed it
-		case !strings.HasPrefix(entry.Name(), "building-"):
-			newest[entry.Name()] = info
-		case now.Sub(info.ModTime()) > abandoned:
-			_ = os.RemoveAll(filepath.Join(programs, entry.Name())) // another process may be at it
-		}
-	}
-	for len(newest) > kept {
-		oldest := ""
-		for name, info := range newest {
-			if oldest == "" || info.ModTime().Before(newest[oldest].ModTime()) {
-				oldest = name
-			}
-		}
-		delete(newest, oldest)
-		if err := os.RemoveAll(filepath.Join(programs, oldest)); err != nil {
-			return fmt.Errorf("removing older programs: %w", err)
-		}
-	}
-	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -95,7 +94,7 @@ func build(t *testing.T, cfg project.Config) (path string, compiled bool, says s
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path, strings.HasPrefix(progress.String(), "compiling ./tools/magewright"), strings.TrimSpace(string(out))
+	return path, strings.HasPrefix(progress.String(), "compiling magewright"), strings.TrimSpace(string(out))
 }
 
 // TestBuild holds that the program is built again where it would be another
@@ -193,39 +192,5 @@ func TestRun(t *testing.T) {
 	}
 	if err := Run(t.Context(), "fail"); exit.Status(err) != 3 {
 		t.Errorf("exit code %d of %v, want the program's", exit.Status(err), err)
-	}
-}
-
-func TestTrim(t *testing.T) {
-	t.Parallel()
-	dir, now := t.TempDir(), time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	add := func(name string, age time.Duration) {
-		t.Helper()
-		path := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(path, 0o750), os.WriteFile(filepath.Join(path, "magewright"), nil, 0o600), os.Chtimes(path, now.Add(-age), now.Add(-age))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i := range kept + 2 {
-		add(fmt.Sprint(i), time.Duration(i)*time.Hour)
-	}
-	add("building-now", time.Minute)
-	add("building-crashed", 25*time.Hour)
-	if err := trim(dir, now); err != nil {
-		t.Fatal(err)
-	}
-	var left []string
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, entry := range entries {
-		left = append(left, entry.Name())
-	}
-	if want := []string{"0", "1", "2", "3", "4", "5", "building-now"}; !slices.Equal(left, want) {
-		t.Errorf("%q are left, want %q", left, want)
-	}
-	if err := trim(filepath.Join(dir, "missing"), now); err == nil {
-		t.Error("a directory that is not there was trimmed")
 	}
 }

@@ -1,7 +1,9 @@
 package sec
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,11 +13,12 @@ import (
 	"testing"
 
 	"github.com/magewright/magewright/tools/inputs/inputstest"
+	"github.com/magewright/magewright/tools/pins"
 )
 
 var files = map[string]string{
 	"go.mod": "module example\n\ngo 1.26\n", "a.go": "package a\n", "b.go": "package a\n", "a_test.go": "package a\n", "page.html": "", ".gitignore": "ignored.*\n",
-	"ignored.go": "package a\n", "tools/govulncheck/go.mod": "module pin\n", "tools/gitleaks/go.mod": "module pin\n", ".gitleaks.toml": "title = \"a\"\n",
+	"ignored.go": "package a\n", "tools/go.mod": "module tools\n", ".gitleaks.toml": "title = \"a\"\n",
 }
 
 const listed, others = "files that git lists", "names of the other files"
@@ -29,7 +32,7 @@ var sourceChanges = []inputstest.Change{
 	inputstest.File("a_test.go", "it is not built"),
 	inputstest.File("page.html", "it is not looked at"),
 	inputstest.File("go.mod", "module example\n\ngo 1.25\n", "file go.mod"),
-	inputstest.File("tools/govulncheck/go.mod", "module other\n", "file tools/govulncheck/go.mod"),
+	inputstest.File("tools/go.mod", "module other\n", "file tools/go.mod"),
 	inputstest.Executable("a.go", "file a.go"),
 	inputstest.Link("a.go", "b.go", "file a.go"),
 	inputstest.Toolchain,
@@ -73,8 +76,6 @@ func TestSecretInputs(t *testing.T) {
 		inputstest.File("a.go", "it is in no commit"),
 		inputstest.File(".gitleaks.toml", "title = \"b\"\n", "file .gitleaks.toml"),
 		inputstest.File(".gitleaksignore", "x", "file .gitleaksignore"),
-		inputstest.File("tools/gitleaks/go.mod", "module other\n", "file tools/gitleaks/go.mod"),
-		inputstest.File("tools/gitleaks/go.sum", "", "file tools/gitleaks/go.sum"),
 		inputstest.File(".gitattributes", "*.pem -diff\n", "file .gitattributes"),
 		inputstest.File("keys/.gitattributes", "* -diff\n", "file keys/.gitattributes"),
 		inputstest.File(".git/info/attributes", "* -diff\n", "file info/attributes of git"),
@@ -97,9 +98,7 @@ type scanner struct {
 func newScanner(t *testing.T) *scanner {
 	t.Helper()
 	s := &scanner{Repository: inputstest.New(t, files), t: t, log: filepath.Join(t.TempDir(), "ranges")}
-	bin := t.TempDir()
 	script := `#!/bin/sh
-case "$1" in list) echo v8.0.0; exit;; esac
 for a in "$@"; do
 	case "$a" in
 	--log-opts=*) opts=${a#--log-opts=};;
@@ -114,11 +113,20 @@ if [ -n "$(git log --format= --name-only $opts -- secret)" ]; then
 fi
 echo '[]' >"$report"
 `
-	if err := os.WriteFile(filepath.Join(bin, "go"), []byte(script), 0o700); err != nil { // #nosec G306 -- a program
+	pretend(t, script)
+	return s
+}
+
+// pretend puts a script in the place of each pinned tool.
+func pretend(t *testing.T, script string) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "tool")
+	if err := os.WriteFile(name, []byte(script), 0o700); err != nil { // #nosec G306 -- a program
 		t.Fatal(err)
 	}
-	t.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	return s
+	before := executable
+	executable = func(pins.Tool, context.Context, io.Writer) (string, error) { return name, nil }
+	t.Cleanup(func() { executable = before })
 }
 
 // scan checks for secrets and returns the result, and what gitleaks scanned.
@@ -182,7 +190,7 @@ func TestOnlyNewCommitsAreScanned(t *testing.T) {
 	s.Git("reset", "-q", "--hard", third)
 
 	// Another configuration, tool, or view of the history: everything again.
-	for name, text := range map[string]string{".gitleaksignore": "x", "tools/gitleaks/go.mod": "module other\n", ".gitattributes": "*.pem -diff\n"} {
+	for name, text := range map[string]string{".gitleaksignore": "x", ".gitattributes": "*.pem -diff\n"} {
 		s.Write(name, text)
 		s.Commit(name)
 		n := s.Git("rev-list", "--count", "HEAD")
@@ -208,19 +216,13 @@ func TestAScanThatMissesCommits(t *testing.T) {
 	s.expect(Pass, "HEAD", "1 of 1 commits: 0 secrets")
 	first := s.Config.Commit
 	s.Commit("second")
-	// A gitleaks that sees no commit.
-	bin := t.TempDir()
-	script := "#!/bin/sh\ncase \"$1\" in list) echo v8.0.0; exit;; esac\nfor a in \"$@\"; do case \"$a\" in --report-path=*) echo '[]' >\"${a#--report-path=}\";; esac; done\necho '0 commits scanned' >&2\n"
-	if err := os.WriteFile(filepath.Join(bin, "go"), []byte(script), 0o700); err != nil { // #nosec G306 -- a program
-		t.Fatal(err)
-	}
-	path := os.Getenv("PATH")
-	t.Setenv("PATH", bin+string(filepath.ListSeparator)+path)
-	c, _ := s.scan()
-	if c.State != Unknown || !strings.Contains(c.Reason, "gitleaks scanned 0 commits and git counts 1") {
-		t.Errorf("%+v", c)
-	}
-	t.Setenv("PATH", path)
+	t.Run("a gitleaks that sees no commit", func(t *testing.T) {
+		pretend(t, "#!/bin/sh\nfor a in \"$@\"; do case \"$a\" in --report-path=*) echo '[]' >\"${a#--report-path=}\";; esac; done\necho '0 commits scanned' >&2\n")
+		c, _ := s.scan()
+		if c.State != Unknown || !strings.Contains(c.Reason, "gitleaks scanned 0 commits and git counts 1") {
+			t.Errorf("%+v", c)
+		}
+	})
 	s.expect(Pass, first+"..HEAD", "2 of 2 commits: 0 secrets; those up to "+first[:12]+" were scanned before")
 }
 

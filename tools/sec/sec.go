@@ -21,6 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/gocmd"
 	"github.com/magewright/magewright/tools/inputs"
+	"github.com/magewright/magewright/tools/pins"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/reuse"
 )
@@ -91,6 +92,9 @@ func Run(ctx context.Context, cfg project.Config) error {
 	}
 	return nil
 }
+
+// executable returns the path of a pinned tool. Tests have tools of their own.
+var executable = pins.Tool.Executable
 
 // check runs a tool or takes its result from the cache. Only PASS is taken
 // again: what is mended, or can be reached again, must be seen.
@@ -192,16 +196,6 @@ func record(cfg project.Config, results []Check) error {
 		})
 	}
 	return evidence.Keep(cfg.Evidence, "sec", cfg.Commit, security)
-}
-
-// pinned returns the version of a tool's module that a module file of its own
-// pins.
-func pinned(ctx context.Context, cfg project.Config, modfile, module string) (string, error) {
-	version, err := gocmd.In(cfg.Dir, "GOWORK=off").Output(ctx, "list", "-m", "-modfile="+modfile, "-f={{.Version}}", module)
-	if err != nil {
-		return "", fmt.Errorf("asking for the version of %s: %w", module, err)
-	}
-	return version, nil
 }
 
 // digests returns the SHA-256 of those of the repository's files that exist.

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/magewright/magewright/tools/project"
-	"github.com/magewright/magewright/tools/testinput"
 )
 
 func TestParseVulnerabilities(t *testing.T) {
@@ -58,20 +57,6 @@ func TestDigests(t *testing.T) {
 	}
 	if _, err := digests(project.Config{Dir: dir}, "."); err == nil {
 		t.Error("what can't be read must not be left out")
-	}
-}
-
-func TestPinned(t *testing.T) {
-	t.Parallel()
-	testinput.Read(t, "tools/govulncheck", "tools/gitleaks")
-	for modfile, module := range map[string]string{
-		"tools/govulncheck/go.mod": "golang.org/x/vuln",
-		"tools/gitleaks/go.mod":    "github.com/zricethezav/gitleaks/v8",
-	} {
-		got, err := pinned(t.Context(), project.Config{Dir: "../.."}, modfile, module)
-		if err != nil || !strings.HasPrefix(got, "v") {
-			t.Errorf("pinned(%s) = %q, %v", module, got, err)
-		}
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 
 	"github.com/magewright/magewright/tools/actioncache"
 	"github.com/magewright/magewright/tools/command"
-	"github.com/magewright/magewright/tools/gocmd"
 	"github.com/magewright/magewright/tools/inputs"
+	"github.com/magewright/magewright/tools/pins"
 	"github.com/magewright/magewright/tools/project"
 )
 
@@ -44,12 +44,15 @@ func scannerInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) 
 	if err != nil {
 		return nil, fmt.Errorf("listing attributes: %w", err)
 	}
-	names := append(strings.FieldsFunc(attributes, func(r rune) bool { return r == 0 }), "tools/gitleaks/go.mod", "tools/gitleaks/go.sum")
+	names := strings.FieldsFunc(attributes, func(r rune) bool { return r == 0 })
 	files, err := digests(cfg, append(names, secretConfig...)...)
 	if err != nil {
 		return nil, err
 	}
 	set := inputs.Set{"arguments": strings.Join(gitleaks, " ")}
+	if err := pins.Gitleaks.Inputs(set); err != nil {
+		return nil, err
+	}
 	for name, digest := range files {
 		set["file "+name] = digest
 	}
@@ -71,7 +74,7 @@ func scannerInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) 
 
 // gitleaks is how it is started, apart from what it scans and where its report
 // goes.
-var gitleaks = []string{"tool", "-modfile=tools/gitleaks/go.mod", "gitleaks", "git", "--no-banner", "--no-color", "--redact", "--report-format=json"}
+var gitleaks = []string{"git", "--no-banner", "--no-color", "--redact", "--report-format=json"}
 
 // secretConfig are the files of the repository that tell gitleaks what to leave
 // out.
@@ -113,7 +116,7 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 	if err != nil {
 		return check, err
 	}
-	if check.Version, err = pinned(ctx, cfg, "tools/gitleaks/go.mod", "github.com/zricethezav/gitleaks/v8"); err != nil {
+	if check.Version, err = pins.Gitleaks.Version(); err != nil {
 		return check, err
 	}
 	if check.Config, err = digests(cfg, secretConfig...); err != nil {
@@ -139,11 +142,14 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 			return check, err
 		}
 	}
+	program, err := executable(pins.Gitleaks, ctx, cfg.Stderr)
+	if err != nil {
+		return check, err
+	}
 	var log bytes.Buffer
 	// A configuration of this machine's own would be recorded by nobody.
-	cmd := gocmd.In(cfg.Dir, "GOWORK=off", "GITLEAKS_CONFIG=", "GITLEAKS_CONFIG_TOML=")
-	cmd.Stdout, cmd.Stderr = &log, &log
-	runErr := cmd.Run(ctx, append(gitleaks[:len(gitleaks):len(gitleaks)], "--log-opts=--no-merges "+revisions, "--report-path="+path)...)
+	cmd := command.Cmd{Dir: cfg.Dir, Env: append(os.Environ(), "GITLEAKS_CONFIG=", "GITLEAKS_CONFIG_TOML="), Stdout: &log, Stderr: &log}
+	runErr := cmd.Run(ctx, program, append(gitleaks[:len(gitleaks):len(gitleaks)], "--log-opts=--no-merges "+revisions, "--report-path="+path)...)
 	if ctx.Err() != nil {
 		return check, ctx.Err()
 	}

@@ -14,9 +14,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/gocmd"
 	"github.com/magewright/magewright/tools/inputs"
+	"github.com/magewright/magewright/tools/pins"
 	"github.com/magewright/magewright/tools/project"
 )
 
@@ -45,6 +47,9 @@ type message struct {
 func vulnerabilityInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	set, err := sources(ctx, cfg)
 	if err != nil {
+		return nil, err
+	}
+	if err := pins.Govulncheck.Inputs(set); err != nil {
 		return nil, err
 	}
 	modified, err := databaseModified(ctx, database())
@@ -101,7 +106,7 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 	if err != nil {
 		return check, err
 	}
-	if check.Version, err = pinned(ctx, cfg, "tools/govulncheck/go.mod", "golang.org/x/vuln"); err != nil {
+	if check.Version, err = pins.Govulncheck.Version(); err != nil {
 		return check, err
 	}
 	if _, err := databaseModified(ctx, database()); err != nil {
@@ -110,14 +115,17 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 		}
 		return check.unreachable(err.Error()), nil
 	}
-	args := []string{"tool", "-modfile=tools/govulncheck/go.mod", "govulncheck", "-json"}
+	args := []string{"-json"}
 	if db := os.Getenv("GOVULNDB"); db != "" {
 		args = append(args, "-db="+db)
 	}
+	govulncheck, err := executable(pins.Govulncheck, ctx, cfg.Stderr)
+	if err != nil {
+		return check, err
+	}
 	var out, stderr bytes.Buffer
-	cmd := gocmd.In(cfg.Dir, "GOWORK=off")
-	cmd.Stdout, cmd.Stderr = &out, &stderr
-	runErr := cmd.Run(ctx, append(args, "-tags=mage", "./...")...)
+	cmd := command.Cmd{Dir: cfg.Dir, Env: gocmd.Environ("GOWORK=off"), Stdout: &out, Stderr: &stderr}
+	runErr := cmd.Run(ctx, govulncheck, append(args, "-tags=mage", "./...")...)
 	if ctx.Err() != nil {
 		return check, ctx.Err()
 	}
