@@ -113,10 +113,11 @@ func pages(t *testing.T) map[string]struct {
 	return all
 }
 
-// golden compares what was written with a golden file, which -update rewrites.
+// golden compares what was written with a golden file below testdata, which
+// -update rewrites.
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
-	file := filepath.Join("testdata", "page", name)
+	file := filepath.Join("testdata", name)
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 			t.Fatal(err)
@@ -130,7 +131,7 @@ func golden(t *testing.T, name string, got []byte) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s is not what was written: go test ./tools/readiness -run TestPage -update, and git diff\n%s", file, got)
+		t.Errorf("%s is not what was written: go test ./tools/readiness -run %s -update, and git diff\n%s", file, t.Name(), got)
 	}
 }
 
@@ -144,8 +145,8 @@ func TestPage(t *testing.T) {
 			if err := a.WritePage(&page, a.statements); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, name+".txt", table.Bytes())
-			golden(t, name+".html", page.Bytes())
+			golden(t, "page/"+name+".txt", table.Bytes())
+			golden(t, "page/"+name+".html", page.Bytes())
 			for line := range strings.Lines(table.String()) {
 				if utf8.RuneCountInString(strings.TrimRight(line, "\n")) > tableWidth && !strings.Contains(line, "next: ") {
 					t.Errorf("a line of the table is wider than %d: %q", tableWidth, line)

@@ -17,17 +17,11 @@ const (
 // stages returns the templates of the fixture that passes.
 func stages(t *testing.T) (staging, production json.RawMessage) {
 	t.Helper()
-	data, err := os.ReadFile("testdata/parity/pass.json")
-	if err != nil {
+	var assembly Assembly
+	if err := inputs(t, "parity", "pass").Read(&assembly); err != nil {
 		t.Fatal(err)
 	}
-	var f struct {
-		Predicates []struct{ Predicate Assembly }
-	}
-	if err := json.Unmarshal(data, &f); err != nil {
-		t.Fatal(err)
-	}
-	stacks := f.Predicates[0].Predicate.Stacks
+	stacks := assembly.Stacks
 	return stacks[stagingStack].Template, stacks[productionStack].Template
 }
 

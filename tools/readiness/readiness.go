@@ -43,8 +43,8 @@ const (
 var items = []Item{CodeReview, Testing, Security, Infrastructure, Rollback, Documentation, PreProduction}
 
 // A Check decides one question of the checklist. It lives in a file of its own,
-// <id>.go, with a fixture for each of the states it can reach below
-// testdata/<id>.
+// <id>.go, with a fixture for each of the states it can reach in
+// testdata/<id>.yml. The type fixture in fixtures_test.go says how to write one.
 type Check struct {
 	ID    string // lower case with hyphens
 	Item  Item
