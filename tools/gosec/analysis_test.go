@@ -1,4 +1,4 @@
-package main
+package gosec
 
 import (
 	"bytes"
@@ -62,7 +62,7 @@ var asBefore = regexp.MustCompile(`(\d+) of (\d+) packages as before`)
 func analyse(t *testing.T, args ...string) (reused int, said string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code := run(t.Context(), append(append([]string{"-sarif", filepath.Join(t.TempDir(), "gosec.sarif")}, args...), "."), &out, &errs)
+	code := Run(t.Context(), append(append([]string{"-sarif", filepath.Join(t.TempDir(), "gosec.sarif")}, args...), "."), &out, &errs)
 	match := asBefore.FindStringSubmatch(out.String())
 	if match == nil {
 		t.Fatalf("exit code %d:\n%s%s", code, &out, &errs)

@@ -1,6 +1,8 @@
-// Command magewright runs the targets that are too heavy for the magefile:
-// those that talk to AWS, or are one. The targets build it once, see package
-// program.
+// Command magewright runs targets. In this repository it runs those that are too
+// heavy for the magefile, because they talk to AWS or are one; the targets build
+// it once, see package program. In a repository that adopts Magewright it runs all
+// that init offers, because nothing of this module is in that repository's
+// magefile.
 //
 //	magewright COMMAND [FLAGS]
 package main
@@ -17,6 +19,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/magewright/magewright/tools/adopt"
 	"github.com/magewright/magewright/tools/assess"
 	"github.com/magewright/magewright/tools/attest"
 	"github.com/magewright/magewright/tools/bench"
@@ -24,30 +27,88 @@ import (
 	"github.com/magewright/magewright/tools/drill"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/gosec"
+	"github.com/magewright/magewright/tools/gotest"
+	"github.com/magewright/magewright/tools/lint"
 	"github.com/magewright/magewright/tools/local"
 	"github.com/magewright/magewright/tools/pipelinestatus"
 	"github.com/magewright/magewright/tools/plan"
 	"github.com/magewright/magewright/tools/program"
+	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/promote"
 	"github.com/magewright/magewright/tools/rehearse"
+	"github.com/magewright/magewright/tools/sec"
 	"github.com/magewright/magewright/tools/smoke"
 	"github.com/magewright/magewright/tools/target"
 )
 
-// commands are the heavy targets by the names by which the magefile calls them.
+// commands are the targets by the names by which magefiles call them.
 var commands = map[string]func(context.Context, []string) error{
 	"attest":          attest.Main,
 	"bench":           bench.Main,
+	"check":           check,
+	"clean":           without("clean", target.Clean),
 	"deploy":          deployment,
 	"drill":           drill.Main,
 	"evidence:key":    without("evidence:key", kmssign.Print),
+	"fmt":             without("fmt", lint.Format),
+	"gosec":           analysis,
+	"init":            adopt.Main,
+	"lint":            again("lint", lint.Run),
 	"local":           local.Main,
 	"pipeline:status": pipelinestatus.Main,
 	"plan":            plan.Main,
 	"promote":         promotion,
 	"readiness":       assess.Main,
 	"rehearse":        rehearse.Main,
+	"sec":             again("sec", sec.Run),
 	"smoke":           without("smoke", smoke.Stage("staging")),
+	"test":            again("test", gotest.Run),
+}
+
+// reused reads the flags of a command that does not run again what is proven.
+func reused(name string, args []string) (func(target.Func) target.Func, error) {
+	flags := program.Flags(name)
+	force := flags.Bool("force", false, "run it although nothing has changed")
+	why := flags.Bool("why", false, "name every input that has changed")
+	err := program.Parse(flags, args)
+	return func(f target.Func) target.Func {
+		return func(ctx context.Context, cfg project.Config) error {
+			cfg.Force, cfg.Why = *force, *why
+			return f(ctx, cfg)
+		}
+	}, err
+}
+
+// again returns a command that does not run again what is proven.
+func again(name string, f target.Func) func(context.Context, []string) error {
+	return func(ctx context.Context, args []string) error {
+		with, err := reused(name, args)
+		if err != nil {
+			return err
+		}
+		return target.Run(ctx, with(f))
+	}
+}
+
+// check runs what needs nothing of a repository but its Go code.
+func check(ctx context.Context, args []string) error {
+	with, err := reused("check", args)
+	if err != nil {
+		return err
+	}
+	return target.Parallel(ctx,
+		target.Named{Name: "lint", Run: with(lint.Run)},
+		target.Named{Name: "test", Run: with(gotest.Run)},
+		target.Named{Name: "sec", Run: with(sec.Run)})
+}
+
+// analysis is gosec, which the target sec runs as a program of its own.
+func analysis(ctx context.Context, args []string) error {
+	if code := gosec.Run(ctx, args, os.Stdout, os.Stderr); code != 0 {
+		os.Exit(code) // it has said why
+	}
+	return nil
 }
 
 // without returns a command without flags.
@@ -86,6 +147,9 @@ func promotion(ctx context.Context, args []string) error {
 }
 
 func main() {
+	if self, err := os.Executable(); err == nil {
+		sec.Gosec = []string{self, "gosec"}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:])
 	stop()

@@ -12,11 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/magewright/magewright/tools/actioncache"
 	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/gocmd"
@@ -241,6 +243,10 @@ func codeInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 // gosecVersion finds gosec's version in its summary.
 var gosecVersion = regexp.MustCompile(`^gosec (v[0-9.]+):`)
 
+// Gosec is the command that runs package gosec. A program that has the package
+// in it names itself; without it, the magefile is light.
+var Gosec = []string{"go", "run", "github.com/magewright/magewright/tools/gosec/command"}
+
 // code analyses every package of the project, the magefile's included.
 func code(ctx context.Context, cfg project.Config) (Check, error) {
 	check := Check{Name: "gosec", Report: "gosec.sarif"}
@@ -252,13 +258,12 @@ func code(ctx context.Context, cfg project.Config) (Check, error) {
 	if err != nil {
 		return check, err
 	}
-	args := []string{"run", "./tools/gosec", "-sarif", sarif}
+	args := slices.Concat(Gosec[1:], []string{"-sarif", sarif})
 	if cfg.Force {
 		args = append(args, "-force")
 	}
-	run := gocmd.In(cfg.Dir)
-	run.Stderr = cfg.Stderr
-	out, err := run.Output(ctx, append(args, modules...)...)
+	run := command.Cmd{Dir: cfg.Dir, Env: gocmd.Environ(), Stderr: cfg.Stderr}
+	out, err := run.Output(ctx, Gosec[0], append(args, modules...)...)
 	if ctx.Err() != nil {
 		return check, ctx.Err()
 	}

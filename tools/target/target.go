@@ -75,7 +75,10 @@ func Parallel(ctx context.Context, targets ...Named) error {
 				result := "ok"
 				if err != nil {
 					result = "FAILED"
-					failed = append(failed, fmt.Errorf("%s: %w", t.Name, err))
+					if !strings.HasPrefix(err.Error(), t.Name+": ") {
+						err = fmt.Errorf("%s: %w", t.Name, err)
+					}
+					failed = append(failed, err)
 				}
 				fmt.Fprintf(cfg.Stdout, "== %s: %s (%.1fs)\n%s", t.Name, result, clock.Since(clock.System(), start).Seconds(), &out)
 				return nil

@@ -132,7 +132,7 @@ func TestParallel(t *testing.T) {
 		}})
 	}
 	err := Parallel(t.Context(), targets...)
-	if err == nil || !strings.Contains(err.Error(), "sec: sec: findings") || strings.Contains(err.Error(), "lint") {
+	if err == nil || !strings.HasPrefix(err.Error(), "sec: findings") || strings.Contains(err.Error(), "lint") {
 		t.Errorf("Parallel = %v", err)
 	}
 	if all.Load() != 4 || most.Load() != 2 {

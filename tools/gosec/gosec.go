@@ -1,7 +1,5 @@
-// Command gosec analyses packages with gosec as a library, whose own command
+// Package gosec analyses packages with gosec as a library, whose own command
 // would bring five times the dependencies.
-//
-//	gosec -sarif FILE MODULE...
 //
 // It analyses every package of the modules in the directories MODULE, prints
 // each issue as file:line, writes all of them to FILE as SARIF, and exits with 1
@@ -12,7 +10,7 @@
 //
 // A package whose sources, and the exported declarations of all that it imports,
 // are those of an earlier run is not analysed again.
-package main
+package gosec
 
 import (
 	"context"
@@ -21,11 +19,9 @@ import (
 	"io"
 	"maps"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/securego/gosec/v2"
 	"github.com/securego/gosec/v2/issue"
@@ -35,14 +31,12 @@ import (
 // version of gosec, as go.mod pins it; a test compares them.
 const version = "v2.30.0"
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
-}
-
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// Run is the command
+//
+//	gosec -sarif FILE MODULE...
+//
+// and returns its exit code.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("gosec", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	sarif := flags.String("sarif", "", "write the issues to `FILE`")
