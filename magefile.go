@@ -82,7 +82,7 @@ func Promote(ctx context.Context,
 
 // Readiness decides from evidence whether HEAD may go to production: exit code 0 is GO.
 func Readiness(ctx context.Context,
-	base *string, // the release that HEAD follows: a commit, or none; default the latest tag, else HEAD's parent
+	base *string, // the release that HEAD follows: a commit, or none; default what production serves, else the latest tag, else HEAD's parent
 ) error {
 	return program.Run(ctx, "readiness", program.Flag("base", base))
 }
@@ -103,7 +103,7 @@ func Attest(ctx context.Context,
 	expires *string, // the day, such as 2026-12-20, from which a waiver does not hold, in UTC; 30 days away at most
 	owner *string, // who sees to it that the waiver is not needed again
 	scope *string, // what a waiver is for: commits, from the base to HEAD (default), or package
-	base *string, // the release that HEAD follows: a commit, or none; default the latest tag, else HEAD's parent
+	base *string, // the release that HEAD follows: a commit, or none; default what production serves, else the latest tag, else HEAD's parent
 	key *string, // your private key; default MAGEWRIGHT_KEY, else ~/.config/magewright/key.pem
 	newKey *bool, // make a private key and print what goes into the policy
 ) error {
@@ -114,7 +114,7 @@ func Attest(ctx context.Context,
 
 // Plan prints the deployment plan of HEAD, generated from what it changes, and keeps it in .magewright/plan.md.
 func Plan(ctx context.Context,
-	base *string, // the release that HEAD follows: a commit, or none; default the latest tag, else HEAD's parent
+	base *string, // the release that HEAD follows: a commit, or none; default what production serves, else the latest tag, else HEAD's parent
 	send *bool, // publish it to the stakeholders' topic, and record that
 	when *string, // when production is deployed; default when the pipeline's approval is given
 ) error {
@@ -148,7 +148,7 @@ func Clean(ctx context.Context) error { return target.Run(ctx, target.Clean) }
 // Rehearse takes HEAD through the pipeline to production on this machine, without an AWS account.
 func Rehearse(ctx context.Context,
 	approve *bool, // answer the approval with yes
-	base *string, // the release that HEAD follows: a commit, or none; default the latest tag, else HEAD's parent
+	base *string, // the release that HEAD follows: a commit, or none; default what production serves, else the latest tag, else HEAD's parent
 	baseVerify *bool, // take the base through the whole pipeline too, its checks included
 	builds *int, // how many builds run at once; default 2
 	keep *bool, // leave the endpoint up at the end

@@ -13,32 +13,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/magewright/magewright/tools/baseline"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/collect"
-	"github.com/magewright/magewright/tools/smoke"
 	"github.com/magewright/magewright/tools/stack"
 )
 
 // assess collects, decides, and leaves the results. Only GO is no error.
 func assess(ctx context.Context, cfg project.Config, base string, c clock.Clock) error {
 	awsConfig, account := connect(ctx, cfg)
-	baseIs := ""
-	if base == "" && awsConfig != nil {
-		var err error
-		if base, baseIs, err = serving(ctx, cfg, *awsConfig); err != nil {
-			return err
-		}
-	}
-	candidate, err := collect.Candidate(ctx, cfg, base, c)
+	before, err := baseline.Find(ctx, cfg, base, awsConfig)
 	if err != nil {
 		return err
 	}
-	if baseIs != "" {
-		candidate.BaseIs = baseIs
+	candidate, err := collect.Candidate(ctx, cfg, before, c)
+	if err != nil {
+		return err
 	}
 	policy, err := collect.Policy(ctx, cfg, candidate, c)
 	if err != nil {
@@ -96,27 +90,6 @@ func connect(ctx context.Context, cfg project.Config) (*aws.Config, string) {
 	}
 	fmt.Fprintf(cfg.Stderr, "without AWS, what is deployed stays unknown: %s\n", firstLine(err))
 	return nil, ""
-}
-
-// serving returns the commit that production serves, which is the release that
-// the candidate follows whatever was tagged or pushed since. It returns "" where
-// there is none, or where production serves the candidate itself.
-func serving(ctx context.Context, cfg project.Config, awsConfig aws.Config) (commit, is string, err error) {
-	outputs, err := stack.Describe(ctx, awsConfig, "production")
-	if errors.Is(err, stack.ErrNotDeployed) {
-		return "", "", nil
-	}
-	if err != nil {
-		return "", "", err
-	}
-	commit, err = smoke.Commit(ctx, outputs.FunctionURL)
-	if err != nil {
-		return "", "", exit.Missing("go tool mage readiness -base=COMMIT", "asking production which release it serves: %w", err)
-	}
-	if commit == cfg.Commit {
-		return "", "", nil
-	}
-	return commit, "what production serves", nil
 }
 
 func firstLine(err error) string {

@@ -6,6 +6,7 @@ package assess
 import (
 	"context"
 
+	"github.com/magewright/magewright/tools/baseline"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/program"
 	"github.com/magewright/magewright/tools/project"
@@ -15,7 +16,7 @@ import (
 // Main runs the target with its flags.
 func Main(ctx context.Context, args []string) error {
 	flags := program.Flags("readiness")
-	base := flags.String("base", "", "the release before: a commit, or none; default the latest tag, else the commit's parent")
+	base := flags.String("base", "", baseline.Usage)
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}

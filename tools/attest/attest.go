@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/magewright/magewright/tools/baseline"
 	"github.com/magewright/magewright/tools/cdk"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/evidence"
@@ -15,6 +17,7 @@ import (
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/collect"
+	"github.com/magewright/magewright/tools/stack"
 	"github.com/magewright/magewright/tools/suggest"
 )
 
@@ -30,7 +33,11 @@ func attest(ctx context.Context, cfg project.Config, o options, c clock.Clock) e
 	if err != nil {
 		return err
 	}
-	candidate, err := collect.Candidate(ctx, cfg, o.base, c)
+	base, err := findBase(ctx, cfg, o.base)
+	if err != nil {
+		return err
+	}
+	candidate, err := collect.Candidate(ctx, cfg, base, c)
 	if err != nil {
 		return err
 	}
@@ -73,6 +80,32 @@ func attest(ctx context.Context, cfg project.Config, o options, c clock.Clock) e
 	}
 	fmt.Fprintf(cfg.Stdout, "%s has signed %s\nshare it: %s\n", person.Name, says(predicate, candidate, pkg), notes.Push)
 	return nil
+}
+
+// findBase returns the base of HEAD. Without credentials it can only ask git,
+// while readiness will ask production, so it says which base that is.
+func findBase(ctx context.Context, cfg project.Config, given string) (baseline.Base, error) {
+	if given != "" {
+		return baseline.Find(ctx, cfg, given, nil)
+	}
+	awsConfig, err := stack.Connect(ctx)
+	if err == nil {
+		return baseline.Find(ctx, cfg, "", &awsConfig)
+	}
+	base, findErr := baseline.Find(ctx, cfg, "", nil)
+	if findErr == nil {
+		reason, _, _ := strings.Cut(err.Error(), "\n")
+		fmt.Fprintf(cfg.Stderr, "the base is %s; readiness asks production instead, which can't be asked here: %s. If production serves another release, name it by -base=COMMIT\n", describe(base), reason)
+	}
+	return base, findErr
+}
+
+// describe says which base it is, and how it was found.
+func describe(base baseline.Base) string {
+	if base.Commit == "" {
+		return base.Is
+	}
+	return fmt.Sprintf("%.12s, %s", base.Commit, base.Is)
 }
 
 // signer returns who the policy says has the key. Authors are turned away here

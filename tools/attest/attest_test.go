@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/magewright/magewright/tools/baseline"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
@@ -27,16 +31,28 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A desk is where a person works: a clone, a home, and the policy's people.
+// A desk is where a person works: a clone, a home, and an endpoint of AWS, or ""
+// where the person has no credentials.
 type desk struct {
 	t         *testing.T
 	dir, home string
+	endpoint  string
+}
+
+func (d desk) accessKey() string {
+	if d.endpoint == "" {
+		return ""
+	}
+	return "key"
 }
 
 // environ is the environment of the command. A program with the race detector
 // sleeps for a second at its end, unless it is told not to.
 func (d desk) environ() []string {
 	return command.Environ("TEST_IS_ATTEST=1", "GORACE=atexit_sleep_ms=0", "HOME="+d.home, "XDG_CONFIG_HOME=", "MAGEWRIGHT_KEY=", "CODEBUILD_RESOLVED_SOURCE_VERSION=", "CODEBUILD_SRC_DIR_Assembly=",
+		"AWS_ENDPOINT_URL="+d.endpoint, "AWS_ACCESS_KEY_ID="+d.accessKey(), "AWS_SECRET_ACCESS_KEY="+d.accessKey(), "AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_PROFILE=", "AWS_SESSION_TOKEN=", "AWS_WEB_IDENTITY_TOKEN_FILE=",
+		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=", "AWS_CONTAINER_CREDENTIALS_FULL_URI=",
 		"GIT_CONFIG_GLOBAL="+filepath.Join(d.home, "gitconfig"), "GIT_CONFIG_SYSTEM=/dev/null")
 }
 
@@ -87,7 +103,7 @@ func (d desk) commit(author string) {
 // policy of the release before; Ada has written what follows it.
 func newDesk(t *testing.T) desk {
 	t.Helper()
-	d := desk{t, t.TempDir(), t.TempDir()}
+	d := desk{t: t, dir: t.TempDir(), home: t.TempDir()}
 	if err := os.WriteFile(filepath.Join(d.home, "gitconfig"), []byte("[user]\nname = Bo \\\"the\\\" Tester\nemail = bo@example.com\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +267,7 @@ func TestWhatIsSigned(t *testing.T) {
 		t.Errorf("signing has changed the checkout: %s", changed)
 	}
 
-	other := desk{t, filepath.Join(t.TempDir(), "other"), d.home}
+	other := desk{t: t, dir: filepath.Join(t.TempDir(), "other"), home: d.home}
 	d.git("clone", "--quiet", "file://"+d.dir, other.dir)
 	a, policy, candidate := other.collect(t.Context(), pkg)
 	if len(a.Attestations) != 2 || len(a.Waivers) != 2 || len(a.Refused)+len(a.RefusedWaivers) != 0 || a.Problem != "" {
@@ -277,11 +293,46 @@ func TestWhatIsSigned(t *testing.T) {
 	}
 }
 
+// TestTheBaseIsWhatProductionServes holds that a waiver is for the change that
+// readiness decides about. Without credentials it is for the change that git
+// knows of, and attest says so.
+func TestTheBaseIsWhatProductionServes(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.known()
+	d.commit("ada")
+	served, parent := d.git("rev-parse", "HEAD~2"), d.git("rev-parse", "HEAD^")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/healthz" {
+			_, _ = fmt.Fprintf(w, `{"commit": %q}`, served)
+			return
+		}
+		_, _ = fmt.Fprintf(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><Outputs><member>
+			<OutputKey>FunctionUrl</OutputKey><OutputValue>%s/</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, "http://"+r.Host)
+	}))
+	t.Cleanup(server.Close)
+	waive := []string{"-waive=drift", "-what=why", "-owner=Cy", "-expires=" + day(3)}
+
+	stdout, stderr, code := d.attest(waive...)
+	if code != 0 || !strings.Contains(stdout, "since "+parent[:12]) || !strings.Contains(stderr, "the base is "+parent[:12]) {
+		t.Errorf("without credentials: exit code %d: %s%s", code, stdout, stderr)
+	}
+	d.endpoint = server.URL
+	stdout, stderr, code = d.attest(waive...)
+	if code != 0 || !strings.Contains(stdout, "since "+served[:12]) || strings.Contains(stderr, "the base is") {
+		t.Errorf("with credentials: exit code %d: %s%s", code, stdout, stderr)
+	}
+}
+
 // collect collects what was signed about HEAD.
 func (d desk) collect(ctx context.Context, pkg string) (readiness.Attestations, readiness.PolicyUsed, readiness.Candidate) {
 	d.t.Helper()
 	cfg, c := project.Config{Dir: d.dir, Commit: d.git("rev-parse", "HEAD")}, clock.System()
-	candidate, err := collect.Candidate(ctx, cfg, "", c)
+	base, err := baseline.Find(ctx, cfg, "", nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	candidate, err := collect.Candidate(ctx, cfg, base, c)
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/magewright/magewright/tools/baseline"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/program"
@@ -25,7 +26,7 @@ func run(ctx context.Context, args []string, c clock.Clock) error {
 	flags.StringVar(&o.expires, "expires", "", "the day, such as 2026-12-20, from which a waiver does not hold, in UTC")
 	flags.StringVar(&o.owner, "owner", "", "who sees to it that the waiver is not needed again")
 	flags.StringVar(&o.scope, "scope", "", "what a waiver is for: commits (default), from the base to HEAD, or package")
-	flags.StringVar(&o.base, "base", "", "the release before: a commit, or none; default the latest tag, else the commit's parent")
+	flags.StringVar(&o.base, "base", "", baseline.Usage)
 	flags.StringVar(&o.key, "key", "", "your private key; default MAGEWRIGHT_KEY, else ~/.config/magewright/key.pem")
 	flags.BoolVar(&o.newKey, "newKey", false, "make a private key and print what goes into the policy")
 	if err := program.Parse(flags, args); err != nil {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/magewright/magewright/tools/baseline"
 	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/patchcover"
@@ -59,7 +60,11 @@ func (b *bench) readinessOf(ctx context.Context, l large) (err error) {
 // assess does what `mage readiness` does, with one collector: those that ask
 // AWS or synthesize are left out.
 func (b *bench) assess(ctx context.Context, l large, cfg project.Config, tests evidence.Tests) error {
-	candidate, err := collect.Candidate(ctx, cfg, "HEAD^", b.clock)
+	base, err := baseline.Find(ctx, cfg, "HEAD^", nil)
+	if err != nil {
+		return err
+	}
+	candidate, err := collect.Candidate(ctx, cfg, base, b.clock)
 	if err != nil {
 		return err
 	}

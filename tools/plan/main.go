@@ -6,6 +6,7 @@ package plan
 import (
 	"context"
 
+	"github.com/magewright/magewright/tools/baseline"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/program"
 	"github.com/magewright/magewright/tools/project"
@@ -18,7 +19,7 @@ import (
 func Main(ctx context.Context, args []string) error {
 	var o options
 	flags := program.Flags("plan")
-	flags.StringVar(&o.base, "base", "", "the release before: a `commit`, or none; default the latest tag, else the commit's parent")
+	flags.StringVar(&o.base, "base", "", baseline.Usage)
 	flags.BoolVar(&o.send, "send", false, "publish the plan to the stakeholders' topic, and record that")
 	flags.StringVar(&o.when, "when", readiness.DefaultWhen, "when production is deployed")
 	if err := program.Parse(flags, args); err != nil {

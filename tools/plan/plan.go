@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/magewright/magewright/tools/baseline"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
@@ -62,7 +63,11 @@ func run(ctx context.Context, cfg project.Config, awsConfig aws.Config, o option
 // generate collects what the plan is generated from, and generates it.
 func generate(ctx context.Context, cfg project.Config, awsConfig aws.Config, o options, c clock.Clock) (readiness.Candidate, readiness.Plan, error) {
 	var plan readiness.Plan
-	candidate, err := collect.Candidate(ctx, cfg, o.base, c)
+	base, err := baseline.Find(ctx, cfg, o.base, &awsConfig)
+	if err != nil {
+		return readiness.Candidate{}, plan, err
+	}
+	candidate, err := collect.Candidate(ctx, cfg, base, c)
 	if err != nil {
 		return candidate, plan, err
 	}

@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,12 +17,17 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"github.com/magewright/magewright/tools/baseline"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
@@ -47,26 +54,27 @@ func write(t *testing.T, dir, name, text string) {
 	}
 }
 
+func git(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	args = append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)
+	out, err := (command.Cmd{Dir: dir}).Output(t.Context(), "git", args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // repository is a commit with a policy, and its assembly.
 func repository(t *testing.T) project.Config {
 	t.Helper()
 	dir := t.TempDir()
-	git := func(args ...string) string {
-		t.Helper()
-		args = append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)
-		out, err := (command.Cmd{Dir: dir}).Output(t.Context(), "git", args...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out
-	}
 	write(t, dir, readiness.PolicyFile, policy)
-	git("init", "--quiet")
-	git("add", "-A")
-	git("commit", "--quiet", "-m", "one")
+	git(t, dir, "init", "--quiet")
+	git(t, dir, "add", "-A")
+	git(t, dir, "commit", "--quiet", "-m", "one")
 	cfg := project.Config{
 		Dir: dir, Evidence: filepath.Join(dir, ".magewright"), Assembly: filepath.Join(dir, "cdk.out"),
-		Commit: git("rev-parse", "HEAD"), Stdout: io.Discard, Stderr: io.Discard,
+		Commit: git(t, dir, "rev-parse", "HEAD"), Stdout: io.Discard, Stderr: io.Discard,
 	}
 	artifacts := map[string]any{}
 	for _, stage := range []string{"staging", "production", "pipeline"} {
@@ -94,8 +102,13 @@ func startAWS(t *testing.T) aws.Config {
 // deploy makes a stage's stack.
 func deploy(t *testing.T, awsConfig aws.Config, stage string) {
 	t.Helper()
+	deployTemplate(t, awsConfig, stage, service)
+}
+
+func deployTemplate(t *testing.T, awsConfig aws.Config, stage, template string) {
+	t.Helper()
 	client := cloudformation.NewFromConfig(awsConfig)
-	if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String(stack.Name(stage)), TemplateBody: aws.String(service)}); err != nil {
+	if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String(stack.Name(stage)), TemplateBody: &template}); err != nil {
 		t.Fatal(err)
 	}
 	waiter := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
@@ -143,7 +156,11 @@ func stakeholder(t *testing.T, awsConfig aws.Config, stage string) <-chan string
 func outcome(t *testing.T, cfg project.Config, awsConfig aws.Config) readiness.Outcome {
 	t.Helper()
 	c := clock.System()
-	candidate, err := collect.Candidate(t.Context(), cfg, "", c)
+	base, err := baseline.Find(t.Context(), cfg, "", &awsConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	candidate, err := collect.Candidate(t.Context(), cfg, base, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,6 +240,66 @@ func TestSend(t *testing.T) {
 	deploy(t, awsConfig, "pipeline")
 	if got := outcome(t, cfg, awsConfig); got.State != readiness.Fail {
 		t.Errorf("the plan of what was deployed before is %+v", got)
+	}
+}
+
+// serve makes the function that the stages put out, and its alias. Nobody invokes
+// it.
+func serve(t *testing.T, awsConfig aws.Config) {
+	t.Helper()
+	role, err := iam.NewFromConfig(awsConfig).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("f"), AssumeRolePolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	w := zip.NewWriter(&packed)
+	_, err = w.Create("bootstrap")
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	functions := lambda.NewFromConfig(awsConfig)
+	made, err := functions.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+		FunctionName: aws.String("f"), Role: role.Role.Arn, Handler: aws.String("bootstrap"), Runtime: lambdatypes.RuntimeProvidedal2023, Publish: true,
+		Code: &lambdatypes.FunctionCode{ZipFile: packed.Bytes()}, Architectures: []lambdatypes.Architecture{lambdatypes.Architecture(localaws.HostContext()["architecture"].(string))},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := functions.CreateAlias(t.Context(), &lambda.CreateAliasInput{FunctionName: aws.String("f"), Name: aws.String("live"), FunctionVersion: made.Version}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPlanAndReadinessHaveOneBase pushes two commits while production serves the
+// one before them. Plan and readiness follow what production serves, though
+// neither HEAD's parent nor a tag is it, so the plan that was sent is the one
+// that readiness expects.
+func TestPlanAndReadinessHaveOneBase(t *testing.T) {
+	t.Parallel()
+	cfg, awsConfig := repository(t), startAWS(t)
+	served := cfg.Commit
+	production := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"commit": "`+served+`"}`)
+	}))
+	t.Cleanup(production.Close)
+	serve(t, awsConfig)
+	deployTemplate(t, awsConfig, "production", strings.Replace(service, "http://127.0.0.1", production.URL, 1))
+	messages := stakeholder(t, awsConfig, "production")
+
+	for _, subject := range []string{"two", "three"} {
+		git(t, cfg.Dir, "commit", "--quiet", "--allow-empty", "-m", subject)
+	}
+	cfg.Commit = git(t, cfg.Dir, "rev-parse", "HEAD")
+	write(t, cfg.Assembly, "magewright.json", `{"commit": "`+cfg.Commit+`", "package": "`+strings.Repeat("a", 64)+`"}`)
+	if err := run(t.Context(), cfg, awsConfig, options{send: true, when: readiness.DefaultWhen}, clock.System()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := <-messages, "- after release "+served+"\n"; !strings.Contains(got, want) {
+		t.Errorf("the plan that was sent does not say %q:\n%s", want, got)
+	}
+	if got := outcome(t, cfg, awsConfig); got.State != readiness.Pass {
+		t.Errorf("readiness expects another plan than was sent: %+v", got)
 	}
 }
 

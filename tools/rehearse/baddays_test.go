@@ -33,6 +33,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"github.com/magewright/magewright/tools/baseline"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/exit"
@@ -296,7 +297,7 @@ func (d *days) listen(t *testing.T) {
 
 // release delivers the good release. Without it nothing can be returned to.
 func (d *days) release(t *testing.T) {
-	s, err := newSubject(t.Context(), d.cfg, "none")
+	s, err := newSubject(t.Context(), d.cfg, baseline.Base{Is: "none"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ package rehearse
 import (
 	"context"
 
+	"github.com/magewright/magewright/tools/baseline"
 	"github.com/magewright/magewright/tools/localaws/codebuild"
 	"github.com/magewright/magewright/tools/program"
 	"github.com/magewright/magewright/tools/project"
@@ -31,7 +32,7 @@ func Main(ctx context.Context, args []string) error {
 	var o options
 	flags := program.Flags("rehearse")
 	flags.BoolVar(&o.approve, "approve", false, "answer the approval with yes")
-	flags.StringVar(&o.base, "base", "", "the release that HEAD follows: a `commit`, or none (default the latest tag, else HEAD's parent)")
+	flags.StringVar(&o.base, "base", "", baseline.Usage)
 	flags.BoolVar(&o.keep, "keep", false, "leave the endpoint up at the end")
 	flags.BoolVar(&o.baseVerify, "baseVerify", false, "take the base through the whole pipeline too")
 	flags.IntVar(&o.builds, "builds", codebuild.DefaultConcurrency, "how many builds run at once")

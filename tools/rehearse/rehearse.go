@@ -19,6 +19,7 @@ import (
 	pipelinetypes "github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"github.com/magewright/magewright/tools/baseline"
 	"github.com/magewright/magewright/tools/cdk"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/deploy"
@@ -38,7 +39,22 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	if err := cdk.Preflight(ctx); err != nil {
 		return err
 	}
-	subject, err := newSubject(ctx, cfg, o.base)
+	started := clock.System().Now()
+	endpoint, err := connect(ctx, o.speed, o.builds)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, endpoint.close()) }()
+	awsConfig, err := stack.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	// An endpoint that somebody keeps may have a production that serves.
+	base, err := baseline.Find(ctx, cfg, o.base, &awsConfig)
+	if err != nil {
+		return err
+	}
+	subject, err := newSubject(ctx, cfg, base)
 	if err != nil {
 		return err
 	}
@@ -48,18 +64,7 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 		fmt.Fprintln(cfg.Stderr, err) // nothing hangs on it
 	}
 	subject.expect(cfg.Stdout, known[cfg.Dir])
-	started := clock.System().Now()
-	endpoint, err := connect(ctx, o.speed, o.builds)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, endpoint.close()) }()
 	fmt.Fprintf(cfg.Stdout, "endpoint  %s\n", endpoint.url)
-
-	awsConfig, err := stack.Connect(ctx)
-	if err != nil {
-		return err
-	}
 	r := &rehearsal{
 		cfg:       cfg,
 		pipelines: codepipeline.NewFromConfig(awsConfig),
@@ -165,7 +170,7 @@ func (r *rehearsal) prepare(ctx context.Context, s *subject) (map[string]any, er
 // begin brings the release before to its stages and deploys the pipeline.
 func (r *rehearsal) begin(ctx context.Context, s *subject, baseVerify bool) error {
 	if s.base == "" {
-		fmt.Fprintf(r.cfg.Stdout, "base      none: %s; the first deployment shifts no traffic\n", s.noBase)
+		fmt.Fprintf(r.cfg.Stdout, "base      %s; the first deployment shifts no traffic\n", s.baseIs)
 		return r.deployPipeline(ctx, s, s.commit)
 	}
 	fmt.Fprintf(r.cfg.Stdout, "\nbase      %.12s, %s\n", s.base, s.baseIs)

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/magewright/magewright/tools/baseline"
 	"github.com/magewright/magewright/tools/command"
-	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/synth"
 )
@@ -21,15 +21,14 @@ type subject struct {
 	commit  string
 	branch  string
 	base    string // full hash, or "" where there is none
-	baseIs  string // how the base was found
-	noBase  string // why there is no base
+	baseIs  string // how the base was found, or why there is none
 	leftOut []string
 	dir     string // of the repository
 }
 
-func newSubject(ctx context.Context, cfg project.Config, base string) (*subject, error) {
+func newSubject(ctx context.Context, cfg project.Config, base baseline.Base) (*subject, error) {
 	git := command.Cmd{Dir: cfg.Dir}
-	s := &subject{commit: cfg.Commit, dir: cfg.Dir}
+	s := &subject{commit: cfg.Commit, base: base.Commit, baseIs: base.Is, dir: cfg.Dir}
 	changed, err := git.Output(ctx, "git", "status", "--porcelain")
 	if err != nil {
 		return nil, fmt.Errorf("looking for uncommitted changes: %w", err)
@@ -42,38 +41,7 @@ func newSubject(ctx context.Context, cfg project.Config, base string) (*subject,
 	if s.branch, err = git.Output(ctx, "git", "symbolic-ref", "--quiet", "--short", "HEAD"); err != nil {
 		s.branch = "main" // a detached HEAD; the execution names its commit anyway
 	}
-	return s, s.findBase(ctx, git, base)
-}
-
-// findBase resolves the release that the commit follows.
-func (s *subject) findBase(ctx context.Context, git command.Cmd, base string) error {
-	resolve := func(revision string) (string, error) {
-		return git.Output(ctx, "git", "rev-parse", "--verify", "--quiet", revision+"^{commit}")
-	}
-	switch base {
-	case "none":
-		s.noBase = "-base=none"
-		return nil
-	case "":
-		if tag, err := git.Output(ctx, "git", "describe", "--tags", "--abbrev=0", "HEAD^"); err == nil {
-			s.baseIs = "the latest tag, " + tag
-			s.base, err = resolve(tag)
-			return err
-		}
-		var err error
-		if s.base, err = resolve("HEAD^"); err != nil {
-			s.base, s.noBase = "", "HEAD has no parent in this clone"
-		}
-		s.baseIs = "HEAD's parent"
-		return nil
-	default:
-		var err error
-		if s.base, err = resolve(base); err != nil {
-			return exit.Missing("git log --oneline", "-base=%s is no commit of this repository", base)
-		}
-		s.baseIs = "as -base says"
-		return nil
-	}
+	return s, nil
 }
 
 // describe says what is rehearsed, and what is left out.

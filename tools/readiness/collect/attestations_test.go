@@ -13,6 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/magewright/magewright/tools/baseline"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/notes"
@@ -249,7 +250,7 @@ func TestAuthors(t *testing.T) {
 	for i, message := range []string{"one", "two\n\nCo-authored-by: Cy <CY@example.com>\nReviewed-by: Di <di@example.com>"} {
 		r.git("commit", "--quiet", "--allow-empty", fmt.Sprintf("--author=B <B%d@Example.com>", i), "-m", message)
 	}
-	got, err := Candidate(t.Context(), r.at(r.git("rev-parse", "HEAD")), before, clock.System())
+	got, err := Candidate(t.Context(), r.at(r.git("rev-parse", "HEAD")), baseline.Base{Commit: before, Is: "as the test says"}, clock.System())
 	if want := []string{"a@example.com", "b0@example.com", "b1@example.com", "cy@example.com"}; err != nil || !slices.Equal(got.Authors, want) {
 		t.Errorf("authors %q, %v; want %q", got.Authors, err, want)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/magewright/magewright/tools/baseline"
 	"github.com/magewright/magewright/tools/cdk"
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/command"
@@ -22,20 +23,18 @@ import (
 const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 // Candidate describes the commit that is assessed and how it differs from the
-// release before it: base, or where that is "" the latest tag, or else the
-// commit's parent. A base of "none" says that there was no release before.
-func Candidate(ctx context.Context, cfg project.Config, base string, c clock.Clock) (readiness.Candidate, error) {
+// release before it, which [baseline.Find] finds.
+func Candidate(ctx context.Context, cfg project.Config, base baseline.Base, c clock.Clock) (readiness.Candidate, error) {
 	git := command.Cmd{Dir: cfg.Dir}
 	candidate := readiness.Candidate{
 		Made:   evidence.Made{FinishedOn: c.Now(), Dirty: cfg.Dirty},
 		Commit: cfg.Commit,
+		Base:   base.Commit,
+		BaseIs: base.Is,
 	}
 	var err error
 	if candidate.Tree, err = git.Output(ctx, "git", "rev-parse", "--verify", cfg.Commit+"^{tree}"); err != nil {
 		return candidate, exit.Missing("git fetch --unshallow", "reading commit %.12s: %w", cfg.Commit, err)
-	}
-	if candidate.Base, candidate.BaseIs, err = findBase(ctx, git, cfg.Commit, base); err != nil {
-		return candidate, err
 	}
 	shallow, err := git.Output(ctx, "git", "rev-parse", "--is-shallow-repository")
 	if err != nil {
@@ -90,30 +89,6 @@ func authors(ctx context.Context, git command.Cmd, commits string) ([]string, er
 	}
 	slices.Sort(found)
 	return slices.Compact(found), nil
-}
-
-func findBase(ctx context.Context, git command.Cmd, commit, base string) (hash, is string, err error) {
-	resolve := func(revision string) (string, error) {
-		return git.Output(ctx, "git", "rev-parse", "--verify", "--quiet", revision+"^{commit}")
-	}
-	switch base {
-	case "none":
-		return "", "none, as -base says: everything is new", nil
-	case "":
-		if tag, err := git.Output(ctx, "git", "describe", "--tags", "--abbrev=0", commit+"^"); err == nil {
-			hash, err = resolve(tag)
-			return hash, "the latest tag, " + tag, err
-		}
-		if hash, err = resolve(commit + "^"); err != nil {
-			return "", "none: the commit has no parent in this clone, so everything is new", nil
-		}
-		return hash, "the commit's parent: there is no tag", nil
-	default:
-		if hash, err = resolve(base); err != nil {
-			return "", "", exit.Missing("git log --oneline", "-base=%s is no commit of this repository", base)
-		}
-		return hash, "as -base says", nil
-	}
 }
 
 // parseChanges reads `git diff --name-status`.
