@@ -20,7 +20,8 @@ import (
 	"github.com/magewright/magewright/tools/pipeline"
 )
 
-// A rig is a pipeline in the embedded AWS: a source in S3, and two approvals.
+// A rig is a pipeline in the embedded AWS: a source in S3, and two approvals. Its
+// variable has no default, so that its creation does not start it.
 type rig struct {
 	t      *testing.T
 	client *codepipeline.Client
@@ -56,6 +57,7 @@ func (r rig) create() {
 	_, err := r.client.CreatePipeline(r.t.Context(), &codepipeline.CreatePipelineInput{Pipeline: &types.PipelineDeclaration{
 		Name: aws.String(pipeline.Name), RoleArn: aws.String("arn:aws:iam::000000000000:role/pipeline"), PipelineType: types.PipelineTypeV2,
 		ArtifactStore: &types.ArtifactStore{Type: types.ArtifactStoreTypeS3, Location: aws.String("artifacts")},
+		Variables:     []types.PipelineVariableDeclaration{{Name: aws.String("reason")}},
 		Stages: []types.StageDeclaration{
 			stage("Source", types.ActionDeclaration{
 				Name: aws.String("Source"), ActionTypeId: kind(types.ActionCategorySource, "S3"), OutputArtifacts: []types.OutputArtifact{{Name: aws.String("Source")}},
@@ -133,7 +135,8 @@ func TestShow(t *testing.T) {
 	}
 	r.create()
 	has(t, r.shown("has never run"), `next: aws codepipeline start-pipeline-execution --name magewright-pipeline`)
-	if _, err := r.client.StartPipelineExecution(t.Context(), &codepipeline.StartPipelineExecutionInput{Name: aws.String(pipeline.Name)}); err != nil {
+	reason := []types.PipelineVariable{{Name: aws.String("reason"), Value: aws.String("a test")}}
+	if _, err := r.client.StartPipelineExecution(t.Context(), &codepipeline.StartPipelineExecutionInput{Name: aws.String(pipeline.Name), Variables: reason}); err != nil {
 		t.Fatal(err)
 	}
 	waiting := r.shown("Approval/Approve waits for")

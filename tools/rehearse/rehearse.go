@@ -14,9 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codeconnections"
-	"github.com/aws/aws-sdk-go-v2/service/codeconnections/types"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
-	pipelinetypes "github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/magewright/magewright/tools/baseline"
@@ -113,6 +111,7 @@ type rehearsal struct {
 	view      *view
 	report    Report
 
+	source     source
 	pipelineOf string // the commit that defines the pipeline as it is deployed
 }
 
@@ -152,8 +151,7 @@ func (r *rehearsal) prepare(ctx context.Context, s *subject) (map[string]any, er
 	if err != nil {
 		return nil, err
 	}
-	connection, err := r.connectSource(ctx)
-	if err != nil {
+	if r.source, err = newSource(ctx, codeconnections.NewFromConfig(r.aws), r.cfg.Dir); err != nil {
 		return nil, err
 	}
 	signer, _, err := kmssign.EnsureKey(ctx, r.aws)
@@ -161,7 +159,7 @@ func (r *rehearsal) prepare(ctx context.Context, s *subject) (map[string]any, er
 		return nil, err
 	}
 	context := localaws.HostContext()
-	context["connectionArn"] = connection
+	context["connectionArn"] = r.source.connection
 	context["branch"] = s.branch
 	context[cdk.EvidenceKey] = signer.Key.String()
 	return context, setContext(context)
@@ -207,7 +205,7 @@ func (r *rehearsal) deployBoth(ctx context.Context, s *subject) error {
 			deploying.Go(func() { baseErr = deployBase(ctx, base) })
 		}
 		head.Stdout, head.Stderr = cfg.Stdout, cfg.Stderr
-		err := deploy.Run(ctx, head, pipelineName)
+		err := r.disconnected(ctx, func() error { return deploy.Run(ctx, head, pipelineName) })
 		deploying.Wait()
 		if baseErr != nil {
 			baseErr = fmt.Errorf("%w\n%s", baseErr, lastLines(said.String(), 30))
@@ -219,7 +217,7 @@ func (r *rehearsal) deployBoth(ctx context.Context, s *subject) error {
 	}
 	r.pipelineOf = s.commit
 	r.haveBase(s, baseErr)
-	return r.stopRestarted(ctx)
+	return nil
 }
 
 // haveBase notes the base, or says that it is missing.
@@ -246,55 +244,12 @@ func (r *rehearsal) deployPipeline(ctx context.Context, s *subject, commit strin
 			return err
 		}
 		defer func() { err = errors.Join(err, removeCheckout(checkout)) }()
-		return deploy.Run(ctx, checkout, pipelineName)
+		return r.disconnected(ctx, func() error { return deploy.Run(ctx, checkout, pipelineName) })
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		r.pipelineOf = commit
 	}
-	r.pipelineOf = commit
-	return r.stopRestarted(ctx)
-}
-
-// stopRestarted stops the execution that an update of the pipeline has
-// started: it is of the branch's newest commit, and another one is rehearsed.
-func (r *rehearsal) stopRestarted(ctx context.Context) error {
-	listed, err := r.pipelines.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(pipelineName)})
-	if err != nil {
-		return fmt.Errorf("looking for a restarted execution: %w", err)
-	}
-	for _, execution := range listed.PipelineExecutionSummaries {
-		if execution.Status != pipelinetypes.PipelineExecutionStatusInProgress {
-			continue
-		}
-		_, err := r.pipelines.StopPipelineExecution(ctx, &codepipeline.StopPipelineExecutionInput{
-			PipelineName:        aws.String(pipelineName),
-			PipelineExecutionId: execution.PipelineExecutionId,
-			Reason:              aws.String("the rehearsal starts its own"),
-		})
-		if err != nil {
-			return fmt.Errorf("stopping the restarted execution: %w", err)
-		}
-	}
-	return nil
-}
-
-// connectSource makes a connection to a host whose endpoint is this repository.
-func (r *rehearsal) connectSource(ctx context.Context) (string, error) {
-	client := codeconnections.NewFromConfig(r.aws)
-	const name = "rehearsal"
-	host, err := client.CreateHost(ctx, &codeconnections.CreateHostInput{
-		Name:             aws.String(name),
-		ProviderType:     types.ProviderTypeGithubEnterpriseServer,
-		ProviderEndpoint: aws.String("file://" + r.cfg.Dir),
-	})
-	if err != nil {
-		return "", fmt.Errorf("connecting the source: %w", err)
-	}
-	connection, err := client.CreateConnection(ctx, &codeconnections.CreateConnectionInput{ConnectionName: aws.String(name), HostArn: host.HostArn})
-	if err != nil {
-		return "", fmt.Errorf("connecting the source: %w", err)
-	}
-	return aws.ToString(connection.ConnectionArn), nil
+	return err
 }
 
 // deliverBase takes the last release through the pipeline, so that a canary

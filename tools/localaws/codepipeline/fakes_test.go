@@ -233,6 +233,7 @@ type rig struct {
 	topics  topics
 	bus     *bus
 	sources connections
+	begun   bool // whether the test knows the first execution
 }
 
 const deployer = "arn:aws:iam::000000000000:user/someone"
@@ -283,9 +284,27 @@ func (r *rig) create(d *types.PipelineDeclaration) {
 	must[*awscodepipeline.CreatePipelineOutput](r.t)(r.CreatePipeline(r.ctx, &awscodepipeline.CreatePipelineInput{Pipeline: d}))
 }
 
+// begin returns an execution that has just started. The first is the one that
+// the creation of the pipeline has started.
 func (r *rig) begin() string {
 	r.t.Helper()
+	if !r.begun {
+		r.begun = true
+		return r.created()
+	}
 	return *must[*awscodepipeline.StartPipelineExecutionOutput](r.t)(r.StartPipelineExecution(r.ctx, &awscodepipeline.StartPipelineExecutionInput{Name: aws.String("app")})).PipelineExecutionId
+}
+
+// created returns the execution that the creation of the pipeline has started.
+func (r *rig) created() string {
+	r.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := r.pipelines["app"].executions
+	if len(all) == 0 {
+		r.t.Fatal("the creation of the pipeline has started nothing")
+	}
+	return all[0].id
 }
 
 func (r *rig) wait(id string) *types.PipelineExecution {

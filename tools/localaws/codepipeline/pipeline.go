@@ -57,7 +57,9 @@ func (p *pipeline) declared(name *string) (int, *types.StageDeclaration, error) 
 	return i, &stages[i], nil
 }
 
-// CreatePipeline implements the operation of that name.
+// CreatePipeline implements the operation of that name. As on AWS, the pipeline
+// starts at once.
+// See https://docs.aws.amazon.com/codepipeline/latest/userguide/pipelines-about-starting.html.
 func (s *Service) CreatePipeline(ctx context.Context, in *awscodepipeline.CreatePipelineInput) (*awscodepipeline.CreatePipelineOutput, error) {
 	structure, err := s.declare(in.Pipeline, 1)
 	if err != nil {
@@ -81,10 +83,10 @@ func (s *Service) CreatePipeline(ctx context.Context, in *awscodepipeline.Create
 	}
 	s.pipelines[name] = p
 	s.warn(structure)
-	if s.deps.StartOnCreate {
-		if _, err := s.start(p, types.ExecutionTrigger{TriggerType: types.TriggerTypeCreatePipeline, TriggerDetail: caller(ctx)}, nil, nil); err != nil {
-			s.account.Log.Warn("CodePipeline did not start the first execution", "pipeline", name, "error", err)
-		}
+	if _, err := s.start(p, types.ExecutionTrigger{TriggerType: types.TriggerTypeCreatePipeline, TriggerDetail: caller(ctx)}, nil, nil); err != nil {
+		// The pipeline is there all the same. A variable without a default, for
+		// one, has no value yet.
+		s.account.Log.Warn("CodePipeline did not start the first execution", "pipeline", name, "error", err)
 	}
 	return &awscodepipeline.CreatePipelineOutput{Pipeline: clone(structure), Tags: tagList(tags)}, nil
 }
@@ -113,7 +115,7 @@ func (s *Service) declare(in *types.PipelineDeclaration, version int32) (*types.
 }
 
 // warn names what an embedded pipeline cannot do by itself: nobody pushes to
-// it, so nothing but StartPipelineExecution starts it.
+// it, so nothing but StartPipelineExecution starts it again.
 func (s *Service) warn(d *types.PipelineDeclaration) {
 	if len(d.Triggers) > 0 {
 		s.account.Log.Warn("CodePipeline detects no changes here: start the pipeline with StartPipelineExecution", "pipeline", aws.ToString(d.Name))

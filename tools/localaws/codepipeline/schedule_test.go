@@ -117,11 +117,32 @@ func TestParallelDoesNotWait(t *testing.T) {
 	r.wants(second, types.PipelineExecutionStatusSucceeded)
 }
 
+// TestCreationStarts holds that a pipeline starts when it is created, by the
+// revision that its source has then.
+func TestCreationStarts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.create(declare(stageOf("Deploy", builder("Ship", 1))))
+	r.builds.end("Ship", true, nil)
+	e := r.wants(r.created(), types.PipelineExecutionStatusSucceeded)
+	if got := e.Trigger; got.TriggerType != types.TriggerTypeCreatePipeline || aws.ToString(got.TriggerDetail) != deployer {
+		t.Errorf("it was started by %s, %s", got.TriggerType, aws.ToString(got.TriggerDetail))
+	}
+	if len(e.ArtifactRevisions) != 1 {
+		t.Errorf("its revisions are %v", e.ArtifactRevisions)
+	}
+	must[*awscodepipeline.UpdatePipelineOutput](t)(r.UpdatePipeline(r.ctx, &awscodepipeline.UpdatePipelineInput{Pipeline: declare(stageOf("Deploy", builder("Ship", 2)))}))
+	if listed := must[*awscodepipeline.ListPipelineExecutionsOutput](t)(r.ListPipelineExecutions(r.ctx, &awscodepipeline.ListPipelineExecutionsInput{PipelineName: aws.String("app")})); len(listed.PipelineExecutionSummaries) != 1 {
+		t.Errorf("there are %d executions, want that of the creation alone", len(listed.PipelineExecutionSummaries))
+	}
+}
+
 func TestTransition(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.builds.script = func(codebuild.PipelineBuild) bool { return true }
 	r.create(declare(stageOf("Deploy", builder("Ship", 1))))
+	r.wants(r.begin(), types.PipelineExecutionStatusSucceeded)
 	must[*awscodepipeline.DisableStageTransitionOutput](t)(r.DisableStageTransition(r.ctx, &awscodepipeline.DisableStageTransitionInput{
 		PipelineName: aws.String("app"), StageName: aws.String("Deploy"), TransitionType: types.StageTransitionTypeInbound, Reason: aws.String("freeze"),
 	}))

@@ -63,10 +63,6 @@ type Deps struct {
 	Connections Connections
 	Notifier    Notifier
 	Events      Events
-
-	// StartOnCreate starts an execution when a pipeline is created, as AWS
-	// does. A rehearsal leaves it false and starts the one execution it shows.
-	StartOnCreate bool
 }
 
 // Service is CodePipeline. It is safe for concurrent use.
