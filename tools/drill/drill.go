@@ -76,7 +76,7 @@ func (d *drill) failed(format string, args ...any) {
 // run drills and leaves staging as it was, however it ends. An error means
 // that the drill came to no end; failures are in the record.
 func (d *drill) run(ctx context.Context) (record readiness.Drill, err error) {
-	record = readiness.Drill{Commit: d.commit}
+	record = readiness.Drill{Commit: d.commit, DeploymentConfig: d.config}
 	if err := d.lookAround(ctx); err != nil {
 		return record, err
 	}

@@ -141,7 +141,7 @@ func TestDrill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(record.Failures) > 0 || len(record.NotDrilled) > 0 || record.Commit != stagetest.Newer || record.DrilledOn.IsZero() {
+		if len(record.Failures) > 0 || len(record.NotDrilled) > 0 || record.Commit != stagetest.Newer || record.DrilledOn.IsZero() || record.DeploymentConfig != stagetest.Canary {
 			t.Errorf("the record is %+v", record)
 		}
 		// The canary is of five minutes and the alarm of one.

@@ -39,7 +39,7 @@ func run(ctx context.Context, cfg project.Config, fault string) error {
 	if err != nil {
 		return err
 	}
-	fingerprint, err := fingerprint(cfg)
+	fingerprint, config, err := production(cfg)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func run(ctx context.Context, cfg project.Config, fault string) error {
 	}
 	d := newDrill(awsConfig, outputs)
 	d.ledger = ledger.Ledger{URL: outputs.FunctionURL, Signer: signer}
-	d.fault, d.config, d.probes, d.enough = fault, "CodeDeployDefault.LambdaCanary10Percent5Minutes", probes, 600
+	d.fault, d.config, d.probes, d.enough = fault, config, probes, 600
 	d.clock, d.out = clock.System(), cfg.Stdout
 	d.commit = release.Commit
 	if d.released, err = released(ctx, awsConfig); err != nil {
@@ -131,17 +131,20 @@ func (d *drill) conclude(ctx context.Context, cfg project.Config, pkg string, re
 	return nil
 }
 
-// fingerprint is that of production's configuration: it is production whose
-// rollback the drill speaks for.
-func fingerprint(cfg project.Config) (string, error) {
+// production returns what the drill speaks for: the fingerprint of production's
+// configuration, and that part of it by which traffic shifts. Both are of the
+// template that is released.
+func production(cfg project.Config) (fingerprint, config string, err error) {
 	file := filepath.Join(cfg.Assembly, stack.Name("production")+".template.json")
 	template, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
 	if err != nil {
-		return "", exit.Missing("go tool mage synth", "reading production's template: %w", err)
+		return "", "", exit.Missing("go tool mage synth", "reading production's template: %w", err)
 	}
-	sum, err := readiness.Fingerprint(template)
-	if err != nil {
-		return "", exit.Missing("go tool mage synth", "%s: %w", file, err)
+	if fingerprint, err = readiness.Fingerprint(template); err != nil {
+		return "", "", exit.Missing("go tool mage synth", "%s: %w", file, err)
 	}
-	return sum, nil
+	if config, err = readiness.DeploymentConfig(template); err != nil {
+		return "", "", exit.Missing("mend infra/service, then go tool mage synth", "the drill does not know how production's traffic shifts: %s: %w", file, err)
+	}
+	return fingerprint, config, nil
 }

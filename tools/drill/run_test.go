@@ -16,11 +16,83 @@ import (
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
+	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/ledger"
+	"github.com/magewright/magewright/tools/localaws/stagetest"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/collect"
+	"github.com/magewright/magewright/tools/stack"
 )
+
+// shifting is production's template where its traffic shifts by a configuration.
+func shifting(config string) string {
+	return `{"Resources": {
+		"Alias": {"Type": "AWS::Lambda::Alias", "Properties": {"Name": "live"}},
+		"Shift": {"Type": "AWS::CodeDeploy::DeploymentGroup", "Properties": {"DeploymentConfigName": ` + config + `}}}}`
+}
+
+func assembly(t *testing.T, template string) project.Config {
+	t.Helper()
+	cfg := project.Config{Assembly: t.TempDir()}
+	if err := os.WriteFile(filepath.Join(cfg.Assembly, stack.Name("production")+".template.json"), []byte(template), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// TestProduction holds that what is drilled is what production's template says,
+// and that the fingerprint tells one configuration from another.
+func TestProduction(t *testing.T) {
+	t.Parallel()
+	fingerprints := map[string]bool{}
+	for _, want := range []string{stagetest.Canary, stagetest.AllAtOnce, "Team.Linear5PercentEvery1Minute"} {
+		fingerprint, config, err := production(assembly(t, shifting(`"`+want+`"`)))
+		if err != nil || config != want {
+			t.Errorf("%s is %s, %v", want, config, err)
+		}
+		fingerprints[fingerprint] = true
+	}
+	if len(fingerprints) != 3 {
+		t.Errorf("three configurations have %d fingerprints", len(fingerprints))
+	}
+	for template, says := range map[string]string{
+		shifting(`{"Ref": "Own"}`):                                 "Shift (AWS::CodeDeploy::DeploymentGroup) does not name its DeploymentConfigName",
+		`{"Resources": {"Alias": {"Type": "AWS::Lambda::Alias"}}}`: "want one deployment configuration",
+		"{}": "it has no resources",
+	} {
+		if _, _, err := production(assembly(t, template)); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want an error that says %q", template, err, says)
+		}
+	}
+	if _, _, err := production(project.Config{Assembly: t.TempDir()}); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "next: go tool mage synth") {
+		t.Errorf("without an assembly: %v", err)
+	}
+}
+
+// TestTheDrillIsOfProductionsConfiguration holds that the bad version gets its
+// traffic as production's versions do.
+func TestTheDrillIsOfProductionsConfiguration(t *testing.T) {
+	t.Parallel()
+	const linear = "CodeDeployDefault.LambdaLinear10PercentEvery1Minute"
+	_, config, err := production(assembly(t, shifting(`"`+linear+`"`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newStaging(t)
+	s.config = config
+	record, err := s.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(record.Failures) > 0 || record.DeploymentConfig != linear {
+		t.Errorf("the record is %+v", record)
+	}
+	if said := "moves traffic from version 1 to 2 by LambdaLinear10PercentEvery1Minute"; !strings.Contains(s.out.String(), said) {
+		t.Errorf("it did not say %q", said)
+	}
+	s.untouched(t, "1")
+}
 
 // What a drill leaves is what readiness collects.
 func TestTheRecordIsCollected(t *testing.T) {

@@ -3,6 +3,7 @@ package readiness
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,8 +28,10 @@ type Drill struct {
 	// serving again; 0 where it never came to that.
 	DetectedSeconds float64 `json:"detectedSeconds"`
 	RestoredSeconds float64 `json:"restoredSeconds"`
-	// Fingerprint is that of the configuration that was drilled.
-	Fingerprint string `json:"fingerprint"`
+	// Fingerprint is that of the configuration that was drilled, and
+	// DeploymentConfig the part of it by which the bad version got its traffic.
+	Fingerprint      string `json:"fingerprint"`
+	DeploymentConfig string `json:"deploymentConfig"`
 	// Failures are what did not go as it must.
 	Failures []string `json:"failures,omitempty"`
 	// NotDrilled is what there was nothing to try it with: the first release has
@@ -47,14 +50,19 @@ func rollbackDrill() Check {
 		Title: "A rollback was tried in the last 30 days, with today's configuration",
 		Doc: `A bad version was released over a good one, its alarm went off, CodeDeploy moved
 the alias back, and the smoke test was green; then the version before read what the new one
-had written. The record holds for 30 days, and for as
-long as alarms, alias and deployment group are what they were: a fingerprint of them in
-production's template is compared.`,
+had written. The bad version got its traffic as production's versions do. The record
+holds for 30 days, and for as long as alarms, alias and deployment group are what they
+were: a fingerprint of them in production's template is compared.`,
 		Inputs: []evidence.Predicate{Assembly{}, Drill{}, Production{}},
 		Next:   "go tool mage drill",
 		Decide: func(in Inputs) Result {
 			drill := read(in, &Drill{})
-			now, err := Fingerprint(read(in, &Assembly{}).Stacks[productionStack].Template)
+			template := read(in, &Assembly{}).Stacks[productionStack].Template
+			now, err := Fingerprint(template)
+			if err != nil {
+				return Undecided("%s of the assembly: %v", productionStack, err)
+			}
+			config, err := DeploymentConfig(template)
 			if err != nil {
 				return Undecided("%s of the assembly: %v", productionStack, err)
 			}
@@ -68,6 +76,8 @@ production's template is compared.`,
 				return Undecided("the drill is of %s, older than 30 days", when)
 			case drill.Fingerprint != now:
 				return Undecided("alarms, alias or deployment group are not what was drilled on %s: fingerprint %.12s, now %.12s", when, drill.Fingerprint, now)
+			case drill.DeploymentConfig != config:
+				return Undecided("the drill of %s was by %q, and production's traffic shifts by %s", when, drill.DeploymentConfig, config)
 			case len(drill.NotDrilled) > 0 && read(in, &Production{}).Absent == "":
 				return Undecided("the drill of %s left something out: %s", when, strings.Join(drill.NotDrilled, "; "))
 			}
@@ -127,6 +137,29 @@ func Fingerprint(template json.RawMessage) (string, error) {
 		return "", fmt.Errorf("reading a template: %w", err)
 	}
 	return evidence.Digest(data), nil
+}
+
+// DeploymentConfig returns the name of the CodeDeploy configuration by which the
+// traffic of a template's aliases shifts. A template that has none, or several, or
+// makes its own, is an error.
+func DeploymentConfig(template json.RawMessage) (string, error) {
+	t, err := parseTemplate(template)
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, id := range t.ofType("AWS::CodeDeploy::DeploymentGroup") {
+		name, ok := t.Resources[id].Properties["DeploymentConfigName"].(string)
+		if !ok || name == "" {
+			return "", fmt.Errorf("reading a template: %s does not name its DeploymentConfigName", t.describe(id))
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if names = slices.Compact(names); len(names) != 1 {
+		return "", fmt.Errorf("reading a template: its traffic shifts by %q, want one deployment configuration", names)
+	}
+	return names[0], nil
 }
 
 // anonymous returns a value with the types of resources in the place of their
