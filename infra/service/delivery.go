@@ -1,6 +1,8 @@
 package service
 
 import (
+	"fmt"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
@@ -13,7 +15,8 @@ import (
 	"github.com/magewright/magewright/infra/settings"
 )
 
-// What an alarm takes as too much, over one minute.
+// What an alarm takes as too much, over one minute. promote reads the thresholds
+// from the synthesized template and takes the same as too much for a canary.
 const (
 	maxErrorPercent        = 5
 	maxThrottles           = 0
@@ -63,15 +66,17 @@ func newAlarms(stack awscdk.Stack, function awslambda.Function, topic awssns.ITo
 	ofVersion := func(id string) *string {
 		return awscdk.Fn_Join(jsii.String("-"), &[]*string{stack.StackName(), jsii.String(id), function.CurrentVersion().Version()})
 	}
+	tooManyErrors := fmt.Sprintf("More than %d %%", maxErrorPercent)
+	tooSlow := fmt.Sprintf("takes longer than %g s", maxP90Milliseconds/1000.)
 	return alarms{
 		onAlias: []awscloudwatch.Alarm{
-			alarm("AliasErrors", nil, "More than 5 % of the stage's invocations fail", errorPercent(aliasDimensions), maxErrorPercent),
+			alarm("AliasErrors", nil, tooManyErrors+" of the stage's invocations fail", errorPercent(aliasDimensions), maxErrorPercent),
 			alarm("AliasThrottles", nil, "The stage's invocations are throttled", metric("Throttles", "Sum", aliasDimensions), maxThrottles),
-			alarm("AliasDuration", nil, "One in ten of the stage's invocations takes longer than 3 s", metric("Duration", "p90", aliasDimensions), maxP90Milliseconds),
+			alarm("AliasDuration", nil, "One in ten of the stage's invocations "+tooSlow, metric("Duration", "p90", aliasDimensions), maxP90Milliseconds),
 		},
 		gates: []awscloudwatch.Alarm{
-			alarm("VersionErrors", ofVersion("VersionErrors"), "More than 5 % of the newest version's invocations fail", errorPercent(versionDimensions), maxErrorPercent),
-			alarm("VersionDuration", ofVersion("VersionDuration"), "One in ten of the newest version's invocations takes longer than 3 s", metric("Duration", "p90", versionDimensions), maxP90Milliseconds),
+			alarm("VersionErrors", ofVersion("VersionErrors"), tooManyErrors+" of the newest version's invocations fail", errorPercent(versionDimensions), maxErrorPercent),
+			alarm("VersionDuration", ofVersion("VersionDuration"), "One in ten of the newest version's invocations "+tooSlow, metric("Duration", "p90", versionDimensions), maxP90Milliseconds),
 		},
 	}
 }

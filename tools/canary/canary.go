@@ -9,6 +9,7 @@ package canary
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -67,10 +68,14 @@ type Limits struct {
 	SlowerBy float64 `json:"slowerBy"`
 }
 
-// DefaultLimits are those of the alarms of infra/service: 5 % and 3 s. No error
-// in 59 invocations excludes 5 %.
-func DefaultLimits() Limits {
-	return Limits{MinInvocations: 59, Significance: 0.01, MaxErrorRate: 0.05, MaxP90: 3000, Slower: 2, SlowerBy: 100}
+// LimitsOf returns the limits for a rate of errors and a p90 in milliseconds that
+// may not be exceeded. As many invocations without an error as are needed exclude
+// that rate: 59 exclude 5 %.
+func LimitsOf(maxErrorRate, maxP90 float64) Limits {
+	return Limits{
+		MinInvocations: int(math.Ceil(math.Log(unlikely) / math.Log1p(-maxErrorRate))), Significance: 0.01,
+		MaxErrorRate: maxErrorRate, MaxP90: maxP90, Slower: 2, SlowerBy: 100,
+	}
 }
 
 // A Judgement is a verdict and what it rests on.

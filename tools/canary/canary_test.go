@@ -38,7 +38,7 @@ func TestReferenceNumbers(t *testing.T) {
 		if p := canary.Fisher(tt.newVersion, tt.oldVersion); math.Abs(p-tt.p) > tt.precision {
 			t.Errorf("Fisher(%v, %v) = %v, want %v", tt.newVersion, tt.oldVersion, p, tt.p)
 		}
-		j := canary.Judge(canary.Sample{Count: tt.newVersion, P90: 20}, canary.Sample{Count: tt.oldVersion, P90: 20}, canary.DefaultLimits())
+		j := canary.Judge(canary.Sample{Count: tt.newVersion, P90: 20}, canary.Sample{Count: tt.oldVersion, P90: 20}, canary.LimitsOf(0.05, 3000))
 		if j.Verdict != tt.want {
 			t.Errorf("%v beside %v is %v, want %s", tt.newVersion, tt.oldVersion, j, tt.want)
 		}
@@ -80,7 +80,7 @@ func TestJudge(t *testing.T) {
 		{"no latency is known", slow(0, 80, 0, 0), sample(0, 700), canary.Inconclusive, "latency is not known"},
 		{"metrics that came by halves", sample(3, 2), sample(0, 700), canary.Inconclusive, "more errors than invocations"},
 	} {
-		j := canary.Judge(tt.newVersion, tt.oldVersion, canary.DefaultLimits())
+		j := canary.Judge(tt.newVersion, tt.oldVersion, canary.LimitsOf(0.05, 3000))
 		if j.Verdict != tt.want || !strings.Contains(j.String(), tt.says) {
 			t.Errorf("%s: %v, want %s with %q", tt.name, j, tt.want, tt.says)
 		}
@@ -155,10 +155,10 @@ func TestMoreErrorsNeverMakeAVersionBetter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n, o := sample(0, rapid.IntRange(1, 80).Draw(t, "new")), sample(0, rapid.IntRange(0, 700).Draw(t, "old"))
 		o.Errors = rapid.IntRange(0, o.Invocations).Draw(t, "errors of old")
-		before := canary.Judge(n, o, canary.DefaultLimits())
+		before := canary.Judge(n, o, canary.LimitsOf(0.05, 3000))
 		for n.Errors < n.Invocations {
 			n.Errors++
-			j := canary.Judge(n, o, canary.DefaultLimits())
+			j := canary.Judge(n, o, canary.LimitsOf(0.05, 3000))
 			if rank[j.Verdict] > rank[before.Verdict] || j.Missed < before.Missed {
 				t.Fatalf("%v, and with one error more %v", before, j)
 			}

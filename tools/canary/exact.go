@@ -46,12 +46,14 @@ func atMost(k, n int, rate float64) float64 {
 	return min(sum, 1)
 }
 
+// unlikely is how likely a sample is at most that excludes a rate of errors.
+const unlikely = 0.05
+
 // Missed returns the highest rate of errors that a version may have without
 // its sample being unlikely (5 %): what could have slipped through. With no
 // error it is 1 - 0.05^(1/n); with some, the upper bound of Clopper and Pearson
 // (Biometrika 26, 1934). It is 1 where nothing was invoked.
 func Missed(c Count) float64 {
-	const unlikely = 0.05
 	switch {
 	case c.Invocations == 0 || c.Errors >= c.Invocations:
 		return 1

@@ -21,6 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/buildspec"
 	"github.com/magewright/magewright/tools/gocmd"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/reference"
 	"github.com/magewright/magewright/tools/surface"
 	"github.com/magewright/magewright/tools/testinput"
@@ -313,6 +314,7 @@ func TestWhatIsSynthesized(t *testing.T) {
 	readRepository(t)
 	assembly := synthesized(t)
 	t.Run("builds run nothing but mage", func(t *testing.T) { buildsRunNothingButMage(t, assembly) })
+	t.Run("the canary's limits are the alarms'", func(t *testing.T) { theCanarysLimitsAreTheAlarms(t, assembly) })
 	t.Run("the reference is generated", func(t *testing.T) { theReferenceIsGenerated(t, assembly) })
 }
 
@@ -343,6 +345,49 @@ func buildsRunNothingButMage(t *testing.T, assembly string) {
 		if err := wrong(strings.Fields(list), known); err != nil {
 			t.Errorf("action %s runs %q: %v", action, list, err)
 		}
+	}
+}
+
+// theCanarysLimitsAreTheAlarms holds that promote can read from production's
+// template what the alarms on its traffic take as too much, and that those on all
+// traffic and those on the new version take the same.
+func theCanarysLimitsAreTheAlarms(t *testing.T, assembly string) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(assembly, "magewright-production.template.json")) // #nosec G304 -- made above
+	if err != nil {
+		t.Fatal(err)
+	}
+	errorPercent, p90, err := readiness.Gates(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Resources map[string]struct {
+			Type       string
+			Properties struct {
+				MetricName string
+				Threshold  float64
+			}
+		}
+	}
+	if err := json.Unmarshal(data, &template); err != nil {
+		t.Fatal(err)
+	}
+	alarms := 0
+	for id, resource := range template.Resources {
+		want := errorPercent
+		switch p := resource.Properties; {
+		case resource.Type != "AWS::CloudWatch::Alarm" || p.MetricName == "Throttles":
+			continue
+		case p.MetricName == "Duration":
+			want = p90
+		}
+		if alarms++; resource.Properties.Threshold != want {
+			t.Errorf("alarm %s is above %g, and the canary's limit is %g", id, resource.Properties.Threshold, want)
+		}
+	}
+	if alarms != 4 {
+		t.Errorf("production has %d alarms on errors and durations, want 4", alarms)
 	}
 }
 

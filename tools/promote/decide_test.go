@@ -40,7 +40,7 @@ func TestDecide(t *testing.T) {
 		{"no request arrives, and nobody is there", course{unanswered: true, asked: true, nobody: true}, 0, 0, stop},
 	} {
 		c := tt.course
-		c.limits, c.start, c.length = canary.DefaultLimits(), start, 5*time.Minute
+		c.limits, c.start, c.length = canary.LimitsOf(0.05, 3000), start, 5*time.Minute
 		newVersion := canary.Sample{Count: canary.Count{Invocations: tt.sampled, Errors: tt.errors}, P90: 20}
 		// The old version fails now and then, so that ten errors in 295 are no sign.
 		oldVersion := canary.Sample{Count: canary.Count{Invocations: 10 * tt.sampled}, P90: 20}

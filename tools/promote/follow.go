@@ -60,9 +60,13 @@ func newFollower(ctx context.Context, cfg project.Config, awsConfig aws.Config, 
 	if err != nil {
 		return nil, err
 	}
+	limits, err := limitsOf(cfg)
+	if err != nil {
+		return nil, err
+	}
 	f := &follower{
 		deployments: codedeploy.NewFromConfig(awsConfig), functions: lambda.NewFromConfig(awsConfig), alarms: cloudwatch.NewFromConfig(awsConfig),
-		outputs: o, clock: clock.System(), pace: clock.System(), out: out, cfg: cfg, probes: probes, token: token, limits: canary.DefaultLimits(), ask: atTerminal(out),
+		outputs: o, clock: clock.System(), pace: clock.System(), out: out, cfg: cfg, probes: probes, token: token, limits: limits, ask: atTerminal(out),
 		watches: map[string]*watch{}, printed: map[string]string{},
 	}
 	f.traffic = func() *probe.Traffic {

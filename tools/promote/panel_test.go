@@ -27,7 +27,7 @@ func failing() *record {
 			"1": {minute(0, 0, 180, 12), minute(1, 0, 180, 11), minute(2, 0, 180, 12)},
 			"2": {minute(0, 0, 20, 90), minute(1, 0, 20, 12), minute(2, 2, 20, 13)},
 		},
-		Limits: canary.DefaultLimits(), Sent: 600, Failed: 2,
+		Limits: canary.LimitsOf(0.05, 3000), Sent: 600, Failed: 2,
 	}
 	j := canary.Judge(canary.Sum(r.Minutes["2"]), canary.Sum(r.Minutes["1"]), r.Limits)
 	r.Judgement = &j
