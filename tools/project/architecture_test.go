@@ -188,6 +188,19 @@ func TestGoIsRunWithOneSetOfFlags(t *testing.T) {
 	}
 }
 
+// TestTheRootHasAMagefile holds that in a nested module, whose go.mod is nearer,
+// the project is found all the same.
+func TestTheRootHasAMagefile(t *testing.T) {
+	root, err := filepath.Abs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(filepath.Join(root, "tools", "opa"))
+	if cfg, err := project.Discover(t.Context()); err != nil || cfg.Dir != root {
+		t.Errorf("from tools/opa the project is at %s, %v, want %s", cfg.Dir, err, root)
+	}
+}
+
 // TestModules holds that lint and sec see the programs in modules of their own.
 func TestModules(t *testing.T) {
 	t.Parallel()
@@ -303,6 +316,29 @@ func TestTheDocumentsCommandsExist(t *testing.T) {
 	for name := range known {
 		if !strings.Contains(strings.ToLower(string(readme)), name) {
 			t.Errorf("README.md does not mention the target %s", name)
+		}
+	}
+}
+
+var documentPath = regexp.MustCompile("`((?:app|infra|tools)/[^`<> ]*)`")
+
+// TestTheDocumentsPathsExist holds that what the documents say of a directory or
+// file is said of one that there is.
+func TestTheDocumentsPathsExist(t *testing.T) {
+	t.Parallel()
+	for _, document := range []string{"README.md", "CONTRIBUTING.md"} {
+		text, err := os.ReadFile(filepath.Join(dir, document)) // #nosec G304 -- files named here
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths := documentPath.FindAllStringSubmatch(string(text), -1)
+		if len(paths) == 0 {
+			t.Errorf("%s names no path", document)
+		}
+		for _, path := range paths {
+			if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(path[1]))); err != nil {
+				t.Errorf("%s: %v", document, err)
+			}
 		}
 	}
 }

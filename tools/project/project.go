@@ -22,7 +22,7 @@ import (
 // Config is what every target needs to know. Discover fills it in; a caller
 // may change any field before it passes it on.
 type Config struct {
-	Dir      string // root of the repository: where go.mod is
+	Dir      string // root of the repository: where go.mod and magefile.go are
 	Evidence string // directory for machine-readable results, .magewright by default
 	Assembly string // the cloud assembly, cdk.out by default
 	Commit   string // full hash of the commit that is being worked on
@@ -70,8 +70,8 @@ func Discover(ctx context.Context) (Config, error) {
 // Module is the module path that the project's packages start with.
 const Module = "github.com/magewright/magewright"
 
-// root returns the nearest directory, from the current one upwards, that has
-// a go.mod beside an infra directory: nested modules hold tools only.
+// root returns the nearest directory, from the current one upwards, that has a
+// go.mod beside a magefile.go. Nested modules have a go.mod and no magefile.
 func root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

@@ -42,9 +42,11 @@ const (
 // decides is shown all the same.
 var items = []Item{CodeReview, Testing, Security, Infrastructure, Rollback, Documentation, PreProduction}
 
-// A Check decides one question of the checklist. It lives in a file of its own,
-// <id>.go, with a fixture for each of the states it can reach in
-// testdata/<id>.yml. The type fixture in fixtures_test.go says how to write one.
+// A Check decides one question of the checklist. Its file has its name: tests-pass
+// is in tests_pass.go. Only plan is in plan_sent.go, and the checks of one scanner
+// each are together in scans.go. In testdata/<id>.yml is a fixture for each of the
+// states that it can reach; the type fixture in fixtures_test.go says how to write
+// one.
 type Check struct {
 	ID    string // lower case with hyphens
 	Item  Item
