@@ -35,7 +35,7 @@ import (
 )
 
 // Name is the name of the pipeline and of its stack.
-const Name = "magewright-pipeline"
+const Name = settings.PipelineStack
 
 // The actions' artifacts. A build finds the second as CODEBUILD_SRC_DIR_Assembly,
 // and what an action left in .magewright as CODEBUILD_SRC_DIR_<action>Evidence.
@@ -75,7 +75,7 @@ func NewStack(scope constructs.Construct, s settings.Settings) (awscdk.Stack, er
 	keepCache(tests, cache, "test")
 	verify := newProject(stack, "Verify", "Scans and synthesizes; may touch nothing", key, context)
 	deploy := newProject(stack, "Deploy", "Deploys what was synthesized, by the roles that cdk bootstrap made", key, context)
-	allowDeployment(stack, deploy)
+	allowDeployment(stack, deploy, s.Staging.StackName())
 
 	source := awscodepipeline.NewArtifact(jsii.String(sourceArtifact), nil)
 	assembly := awscodepipeline.NewArtifact(jsii.String(assemblyArtifact), nil)
@@ -245,7 +245,7 @@ func keepCache(project awscodebuild.PipelineProject, bucket awss3.IBucket, prefi
 
 // allowDeployment lets project assume the roles that cdk bootstrap made for
 // deployments, look at what was deployed, and follow a shift of traffic.
-func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject) {
+func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject, staging string) {
 	allow := func(actions []string, resources ...string) {
 		project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Actions:   jsii.Strings(actions...),
@@ -257,7 +257,7 @@ func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject) {
 	allow([]string{
 		"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "cloudformation:DetectStackDrift",
 		"cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:DescribeStackResourceDrifts",
-	}, fmt.Sprintf("arn:%s:cloudformation:*:*:stack/magewright-*/*", partition))
+	}, fmt.Sprintf("arn:%s:cloudformation:*:*:stack/%s*/*", partition, settings.StackPrefix))
 	// promote stops a canary that is worse; the drill releases a bad version of
 	// staging's function, and takes it back.
 	allow([]string{
@@ -266,13 +266,13 @@ func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject) {
 		"codedeploy:StopDeployment", "codedeploy:CreateDeployment", "codedeploy:RegisterApplicationRevision", "codedeploy:GetApplicationRevision",
 	}, fmt.Sprintf("arn:%s:codedeploy:*:*:*", partition))
 	allow([]string{"cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"},
-		fmt.Sprintf("arn:%s:cloudwatch:*:*:alarm:magewright-*", partition))
+		fmt.Sprintf("arn:%s:cloudwatch:*:*:alarm:%s*", partition, settings.StackPrefix))
 	// Metrics have no ARN.
 	// See https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html.
 	allow([]string{"cloudwatch:GetMetricData"}, "*")
-	allow([]string{"lambda:GetAlias", "lambda:GetFunctionConfiguration", "lambda:ListVersionsByFunction"}, fmt.Sprintf("arn:%s:lambda:*:*:function:magewright-*", partition))
+	allow([]string{"lambda:GetAlias", "lambda:GetFunctionConfiguration", "lambda:ListVersionsByFunction"}, fmt.Sprintf("arn:%s:lambda:*:*:function:%s*", partition, settings.StackPrefix))
 	allow([]string{"lambda:UpdateFunctionConfiguration", "lambda:PublishVersion", "lambda:DeleteFunction", "lambda:UpdateAlias"},
-		fmt.Sprintf("arn:%s:lambda:*:*:function:magewright-staging-*", partition))
+		fmt.Sprintf("arn:%s:lambda:*:*:function:%s-*", partition, staging))
 	allow([]string{"codepipeline:ListActionExecutions"}, fmt.Sprintf("arn:%s:codepipeline:*:*:%s", partition, Name))
 	project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:    jsii.Strings("kms:GetPublicKey", "kms:Sign"),
@@ -280,7 +280,7 @@ func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject) {
 		Conditions: &map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": evidenceKeyAlias}},
 	}))
 	// Deployment plans go to the stages' topics, which their stages' keys encrypt.
-	allow([]string{"sns:Publish"}, fmt.Sprintf("arn:%s:sns:*:*:magewright-*", partition))
+	allow([]string{"sns:Publish"}, fmt.Sprintf("arn:%s:sns:*:*:%s*", partition, settings.StackPrefix))
 	project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
 		Resources:  jsii.Strings(fmt.Sprintf("arn:%s:kms:*:*:key/*", partition)),

@@ -79,8 +79,15 @@ type Stage struct {
 	DeploymentConfig string `json:"deploymentConfig,omitempty"`
 }
 
+// StackPrefix is what the names of all stacks begin with. The tools say it once
+// more, in tools/project: they import nothing from infra.
+const StackPrefix = "magewright-"
+
+// PipelineStack is the name of the pipeline and of its stack.
+const PipelineStack = StackPrefix + "pipeline"
+
 // StackName returns the name of the stage's stack.
-func (s Stage) StackName() string { return "magewright-" + s.Name }
+func (s Stage) StackName() string { return StackPrefix + s.Name }
 
 // DefaultPackage is where `mage synth` puts the deployment package.
 const DefaultPackage = ".magewright/app.zip"

@@ -9,10 +9,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+
+	"github.com/magewright/magewright/tools/project"
 )
 
 // Name is the name of the pipeline, and of its stack.
-const Name = "magewright-pipeline"
+const Name = project.PipelineStack
 
 // Actions returns the actions of an execution that have begun, the newest
 // first. One that was tried again is there as it was the last time.

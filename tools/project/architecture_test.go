@@ -201,6 +201,61 @@ func TestTheRootHasAMagefile(t *testing.T) {
 	}
 }
 
+// stackName matches the text of a Go string that holds the name of a stack, or
+// what all their names begin with.
+var stackName = regexp.MustCompile(`magewright-(staging|production|pipeline|\*|%)|^magewright-$`)
+
+// TestStackNamesAreSaidOnce holds that no other file of the tools, of the CDK app
+// and of the magefile writes the name of a stack than the two that say them.
+func TestStackNamesAreSaidOnce(t *testing.T) {
+	t.Parallel()
+	list := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "--", "*.go", ":!:*_test.go", ":!:*/testdata/*")
+	list.Dir = dir
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for file := range strings.SplitSeq(strings.Trim(string(out), "\x00"), "\x00") {
+		set := token.NewFileSet()
+		parsed, err := parser.ParseFile(set, filepath.Join(dir, filepath.FromSlash(file)), nil, parser.SkipObjectResolution)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // removed, and not yet committed
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			literal, ok := n.(*ast.BasicLit)
+			if !ok || literal.Kind != token.STRING {
+				return true
+			}
+			if text, err := strconv.Unquote(literal.Value); err == nil && stackName.MatchString(text) && !temporary(parsed, literal) {
+				found = append(found, file)
+			}
+			return true
+		})
+	}
+	slices.Sort(found)
+	if want := []string{"infra/settings/settings.go", "tools/project/stacks.go"}; !slices.Equal(found, want) {
+		t.Errorf("names of stacks are written in %v, want %v", found, want)
+	}
+}
+
+// temporary reports whether a text is the pattern of a temporary directory.
+func temporary(file *ast.File, literal *ast.BasicLit) bool {
+	found := false
+	ast.Inspect(file, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok {
+			if f, ok := call.Fun.(*ast.SelectorExpr); ok && f.Sel.Name == "MkdirTemp" && slices.Contains(call.Args, ast.Expr(literal)) {
+				found = true
+			}
+		}
+		return true
+	})
+	return found
+}
+
 // TestModules holds that lint and sec see the programs in modules of their own.
 func TestModules(t *testing.T) {
 	t.Parallel()
@@ -350,6 +405,7 @@ func TestWhatIsSynthesized(t *testing.T) {
 	readRepository(t)
 	assembly := synthesized(t)
 	t.Run("builds run nothing but mage", func(t *testing.T) { buildsRunNothingButMage(t, assembly) })
+	t.Run("the stacks have their names", func(t *testing.T) { theStacksHaveTheirNames(t, assembly) })
 	t.Run("the canary's limits are the alarms'", func(t *testing.T) { theCanarysLimitsAreTheAlarms(t, assembly) })
 	t.Run("the reference is generated", func(t *testing.T) { theReferenceIsGenerated(t, assembly) })
 }
@@ -381,6 +437,32 @@ func buildsRunNothingButMage(t *testing.T, assembly string) {
 		if err := wrong(strings.Fields(list), known); err != nil {
 			t.Errorf("action %s runs %q: %v", action, list, err)
 		}
+	}
+}
+
+// theStacksHaveTheirNames holds that the tools call the stacks what the CDK app
+// calls them.
+func theStacksHaveTheirNames(t *testing.T, assembly string) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(assembly, "manifest.json")) // #nosec G304 -- made above
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct {
+		Artifacts map[string]struct{ Type string }
+	}
+	if err := json.Unmarshal(data, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for name, artifact := range manifest.Artifacts {
+		if artifact.Type == "aws:cloudformation:stack" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	if want := slices.Sorted(slices.Values(project.Stacks())); !slices.Equal(names, want) {
+		t.Errorf("the CDK app makes the stacks %v, and the tools know %v", names, want)
 	}
 }
 

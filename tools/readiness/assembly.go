@@ -4,16 +4,17 @@ import (
 	"encoding/json"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/project"
 )
 
 // The stacks that a release consists of.
 const (
-	stagingStack    = "magewright-staging"
-	productionStack = "magewright-production"
-	pipelineStack   = "magewright-pipeline"
+	stagingStack    = project.StagingStack
+	productionStack = project.ProductionStack
+	pipelineStack   = project.PipelineStack
 )
 
-var releaseStacks = []string{stagingStack, productionStack, pipelineStack}
+var releaseStacks = project.Stacks()
 
 // An Assembly is what the candidate's cloud assembly holds.
 type Assembly struct {

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/surface"
 )
 
@@ -98,7 +99,7 @@ func stackSurfaces(in Inputs, stack string) (changes []surface.Change, isNew boo
 	if !ok && result.State != NotApplicable {
 		return nil, false, nil, result.Reason
 	}
-	stage := strings.TrimPrefix(stack, "magewright-")
+	stage := strings.TrimPrefix(stack, project.StackPrefix)
 	candidate, err := surface.ReadTemplate(read(in, &Assembly{}).Stacks[stack].Template)
 	if err != nil {
 		return nil, false, nil, fmt.Sprintf("%s of the assembly: %v", stack, err)

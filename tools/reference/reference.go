@@ -36,7 +36,7 @@ type Templates map[string]json.RawMessage
 func ReadTemplates(assembly string) (Templates, error) {
 	t := Templates{}
 	for _, stack := range Stacks {
-		file := filepath.Join(assembly, "magewright-"+stack+".template.json")
+		file := filepath.Join(assembly, project.StackPrefix+stack+".template.json")
 		data, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, exit.Missing("go tool mage synth", "reading the outputs and alarms: there is no %s", file)

@@ -16,10 +16,11 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/project"
 )
 
 // Name returns the name of a stage's stack.
-func Name(stage string) string { return "magewright-" + stage }
+func Name(stage string) string { return project.StackPrefix + stage }
 
 // Outputs are what a stage's stack puts out.
 type Outputs struct {

@@ -18,11 +18,9 @@ import (
 	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
 )
-
-// releaseStacks are the stacks that a release consists of.
-var releaseStacks = []string{"magewright-staging", "magewright-production", "magewright-pipeline"}
 
 // How often, and how many times, the end of drift detection is asked for.
 const (
@@ -54,7 +52,7 @@ func deployedStacks(ctx context.Context, e Env, drift func(ctx context.Context, 
 	}
 	d := readiness.Deployed{Account: account, Region: e.AWS.Region, Stacks: map[string]readiness.DeployedStack{}}
 	client := cloudformation.NewFromConfig(*e.AWS)
-	for _, name := range releaseStacks {
+	for _, name := range project.Stacks() {
 		described, absent, err := describeStack(ctx, client, name)
 		if err != nil {
 			return d, err

@@ -9,13 +9,14 @@ import (
 
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
 // Production asks Lambda which version serves production: the one that a
 // rollback goes back to.
 func Production(ctx context.Context, e Env) (evidence.Predicate, error) {
-	p, err := serving(ctx, e, "magewright-production")
+	p, err := serving(ctx, e, project.ProductionStack)
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +25,7 @@ func Production(ctx context.Context, e Env) (evidence.Predicate, error) {
 
 // Staging asks Lambda which version serves staging.
 func Staging(ctx context.Context, e Env) (evidence.Predicate, error) {
-	p, err := serving(ctx, e, "magewright-staging")
+	p, err := serving(ctx, e, project.StagingStack)
 	if err != nil {
 		return nil, err
 	}
