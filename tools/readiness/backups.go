@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/magewright/magewright/tools/cfnschema"
 	"github.com/magewright/magewright/tools/evidence"
 )
 
@@ -27,7 +28,7 @@ undecided.`,
 			looked := 0
 			for _, id := range t.ids() {
 				resource := t.Resources[id]
-				if !known(resource.Type) {
+				if !cfnschema.Known(resource.Type) {
 					undecided = append(undecided, t.describe(id)+": whether it holds data is not known")
 				}
 				protections := stateful[resource.Type]

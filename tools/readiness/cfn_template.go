@@ -204,7 +204,7 @@ func replaces(old, fresh cfnResource) string {
 	if old.Type != fresh.Type {
 		return "its type was " + old.Type
 	}
-	for _, name := range createOnly[fresh.Type] {
+	for _, name := range fixed(fresh.Type) {
 		if !reflect.DeepEqual(old.Properties[name], fresh.Properties[name]) {
 			return name + " changes"
 		}
@@ -222,7 +222,7 @@ func (d templateDiff) spread() {
 			if d.replaced[id] != "" || slices.Contains(d.added, id) {
 				continue
 			}
-			for _, name := range createOnly[resource.Type] {
+			for _, name := range fixed(resource.Type) {
 				for _, other := range slices.Sorted(maps.Keys(d.replaced)) {
 					if d.replaced[id] == "" && refersTo(resource.Properties[name], other) {
 						d.replaced[id], again = name+" names "+other+", which is replaced", true

@@ -3,54 +3,11 @@ package readiness
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
+
+	"github.com/magewright/magewright/tools/cfnschema"
 )
-
-// createOnly are the properties whose change makes CloudFormation replace a
-// resource, or refuse to update it: "Update requires: Replacement" in
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/.
-// It covers the types that the stacks use, and those that hold data.
-var createOnly = map[string][]string{
-	"AWS::CloudWatch::Alarm":               {"AlarmName"},
-	"AWS::CloudWatch::CompositeAlarm":      {"AlarmName"},
-	"AWS::CloudWatch::Dashboard":           {"DashboardName"},
-	"AWS::CodeBuild::Project":              {"Name"},
-	"AWS::CodeConnections::Connection":     {"ConnectionName", "HostArn", "ProviderType"},
-	"AWS::CodeDeploy::Application":         {"ApplicationName", "ComputePlatform"},
-	"AWS::CodeDeploy::DeploymentConfig":    {"ComputePlatform", "DeploymentConfigName", "MinimumHealthyHosts", "TrafficRoutingConfig", "ZonalConfig"},
-	"AWS::CodeDeploy::DeploymentGroup":     {"ApplicationName", "DeploymentGroupName"},
-	"AWS::CodePipeline::Pipeline":          {"Name"},
-	"AWS::CodeStarConnections::Connection": {"ConnectionName", "HostArn", "ProviderType"},
-	"AWS::Events::Rule":                    {"EventBusName", "Name"},
-	"AWS::IAM::ManagedPolicy":              {"Description", "ManagedPolicyName", "Path"},
-	"AWS::IAM::Policy":                     {},
-	"AWS::IAM::Role":                       {"Path", "RoleName"},
-	"AWS::KMS::Alias":                      {"AliasName"},
-	"AWS::Lambda::Alias":                   {"FunctionName", "Name"},
-	"AWS::Lambda::EventInvokeConfig":       {"FunctionName", "Qualifier"},
-	"AWS::Lambda::Function":                {"FunctionName", "PackageType", "TenancyConfig"},
-	"AWS::Lambda::Permission":              {"Action", "EventSourceToken", "FunctionName", "FunctionUrlAuthType", "InvokedViaFunctionUrl", "Principal", "PrincipalOrgID", "SourceAccount", "SourceArn"},
-	"AWS::Lambda::Url":                     {"Qualifier", "TargetFunctionArn"},
-	"AWS::Lambda::Version":                 {"CodeSha256", "Description", "FunctionName"},
-	"AWS::S3::BucketPolicy":                {"Bucket"},
-	"AWS::SNS::Subscription":               {"Endpoint", "Protocol", "TopicArn"},
-	"AWS::SNS::Topic":                      {"FifoTopic", "TopicName"},
-	"AWS::SNS::TopicPolicy":                {},
-	"AWS::SSM::Parameter":                  {"Name"},
-	"AWS::CDK::Metadata":                   {},
-
-	"AWS::DynamoDB::GlobalTable":  {"AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes", "TableName"},
-	"AWS::DynamoDB::Table":        {"ImportSourceSpecification", "KeySchema", "LocalSecondaryIndexes", "TableName"},
-	"AWS::ECR::Repository":        {"EncryptionConfiguration", "RepositoryName"},
-	"AWS::EFS::FileSystem":        {"AvailabilityZoneName", "Encrypted", "KmsKeyId", "PerformanceMode"},
-	"AWS::KMS::Key":               {"KeySpec", "KeyUsage", "MultiRegion", "Origin"},
-	"AWS::Logs::LogGroup":         {"LogGroupName"},
-	"AWS::RDS::DBCluster":         {"AvailabilityZones", "DBClusterIdentifier", "DBSubnetGroupName", "DatabaseName", "EngineMode", "KmsKeyId", "SnapshotIdentifier", "SourceDBClusterIdentifier", "StorageEncrypted"},
-	"AWS::RDS::DBInstance":        {"CharacterSetName", "DBClusterIdentifier", "DBInstanceIdentifier", "DBName", "DBSnapshotIdentifier", "DBSubnetGroupName", "Engine", "KmsKeyId", "MasterUsername", "NcharCharacterSetName", "SourceRegion", "StorageEncrypted", "Timezone"},
-	"AWS::S3::Bucket":             {"BucketName", "ObjectLockEnabled"},
-	"AWS::SQS::Queue":             {"FifoQueue", "QueueName"},
-	"AWS::SecretsManager::Secret": {"Name"},
-}
 
 // A protection is something that keeps a stateful resource's data, as a
 // number: the less, the weaker. NaN says that the template does not tell.
@@ -197,8 +154,8 @@ func kept(resource cfnResource, policy string) int {
 	return 0
 }
 
-// known says whether a type is in one of the tables.
-func known(name string) bool {
-	_, ok := createOnly[name]
-	return ok
+// fixed are the properties of a type that an update can't change: CloudFormation
+// replaces the resource, or refuses.
+func fixed(name string) []string {
+	return slices.Concat(cfnschema.CreateOnly(name), cfnschema.Refused(name))
 }

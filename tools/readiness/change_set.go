@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/magewright/magewright/tools/cfnschema"
 	"github.com/magewright/magewright/tools/evidence"
 )
 
@@ -44,7 +45,7 @@ func (d templateDiff) losses() (findings, undecided []string) {
 		switch {
 		case stateful[name] != nil:
 			findings = append(findings, d.before.describe(id)+" is removed")
-		case !known(name):
+		case !cfnschema.Known(name):
 			undecided = append(undecided, d.before.describe(id)+" is removed, and whether such a resource holds data is not known")
 		}
 	}
@@ -55,7 +56,7 @@ func (d templateDiff) losses() (findings, undecided []string) {
 	}
 	for _, id := range d.changed {
 		old, fresh := d.before.Resources[id], d.after.Resources[id]
-		if !known(old.Type) {
+		if !cfnschema.Known(old.Type) {
 			undecided = append(undecided, d.before.describe(id)+" changes, and whether that replaces it is not known")
 		}
 		if stateful[old.Type] == nil || old.Type != fresh.Type {

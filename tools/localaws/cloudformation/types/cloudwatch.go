@@ -39,10 +39,9 @@ func alarm(d Deps) definition {
 				"InsufficientDataActions", "MetricName", "Metrics", "Namespace", "OKActions", "Period", "Statistic", "Tags",
 				"Threshold", "TreatMissingData", "Unit",
 			},
-			CreateOnly: []string{"AlarmName"},
-			Create:     a.create(put),
-			Update:     a.update(put),
-			Delete:     a.remove,
+			Create: a.create(put),
+			Update: a.update(put),
+			Delete: a.remove,
 		},
 	}
 }
@@ -75,10 +74,9 @@ func compositeAlarm(d Deps) definition {
 				"ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName", "AlarmRule", "InsufficientDataActions",
 				"OKActions", "Tags",
 			},
-			CreateOnly: []string{"AlarmName"},
-			Create:     a.create(put),
-			Update:     a.update(put),
-			Delete:     a.remove,
+			Create: a.create(put),
+			Update: a.update(put),
+			Delete: a.remove,
 		},
 	}
 }
@@ -159,7 +157,6 @@ func dashboard(d Deps) definition {
 		Type: resource.Type{
 			Name:       "AWS::CloudWatch::Dashboard",
 			Properties: []string{"DashboardBody", "DashboardName"},
-			CreateOnly: []string{"DashboardName"},
 			Create:     put,
 			Update:     put,
 			Delete: func(ctx context.Context, r *resource.Request) error {

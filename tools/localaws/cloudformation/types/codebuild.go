@@ -25,9 +25,8 @@ func project(d Deps) definition {
 				"LogsConfig", "Name", "QueuedTimeoutInMinutes", "SecondaryArtifacts", "SecondarySourceVersions",
 				"SecondarySources", "ServiceRole", "Source", "SourceVersion", "Tags", "TimeoutInMinutes",
 			},
-			CreateOnly: []string{"Name"},
-			Create:     p.create,
-			Update:     p.update,
+			Create: p.create,
+			Update: p.update,
 			Delete: func(ctx context.Context, r *resource.Request) error {
 				_, err := d.Builds.DeleteProject(ctx, &awscodebuild.DeleteProjectInput{Name: aws.String(r.PhysicalID)})
 				return err
@@ -98,7 +97,6 @@ func reportGroup(d Deps) definition {
 		Type: resource.Type{
 			Name:       "AWS::CodeBuild::ReportGroup",
 			Properties: []string{"DeleteReports", "ExportConfig", "Name", "Tags", "Type"},
-			CreateOnly: []string{"Name", "Type"},
 			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 				in := &awscodebuild.CreateReportGroupInput{}
 				if err := decode(r, in, "DeleteReports", "Tags"); err != nil {

@@ -17,7 +17,6 @@ func application(d Deps) definition {
 	return definition{Type: resource.Type{
 		Name:       "AWS::CodeDeploy::Application",
 		Properties: []string{"ApplicationName", "ComputePlatform", "Tags"},
-		CreateOnly: []string{"ApplicationName", "ComputePlatform"},
 		Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 			in := &awscodedeploy.CreateApplicationInput{}
 			if err := decode(r, in, "Tags"); err != nil {
@@ -63,7 +62,6 @@ func deploymentConfig(d Deps) definition {
 	return definition{Type: resource.Type{
 		Name:       "AWS::CodeDeploy::DeploymentConfig",
 		Properties: properties,
-		CreateOnly: properties,
 		Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 			in := &awscodedeploy.CreateDeploymentConfigInput{}
 			if err := decode(r, in); err != nil {
@@ -92,7 +90,6 @@ func deploymentGroup(d Deps) definition {
 				"AlarmConfiguration", "ApplicationName", "AutoRollbackConfiguration", "DeploymentConfigName", "DeploymentGroupName",
 				"DeploymentStyle", "ServiceRoleArn", "Tags", "TriggerConfigurations",
 			},
-			CreateOnly: []string{"ApplicationName", "DeploymentGroupName"},
 			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 				in := &awscodedeploy.CreateDeploymentGroupInput{}
 				if err := decode(r, in, "Tags"); err != nil {

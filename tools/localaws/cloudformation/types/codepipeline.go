@@ -22,9 +22,8 @@ func pipeline(d Deps) definition {
 				"ArtifactStore", "ArtifactStores", "DisableInboundStageTransitions", "ExecutionMode", "Name", "PipelineType",
 				"RestartExecutionOnUpdate", "RoleArn", "Stages", "Tags", "Triggers", "Variables",
 			},
-			CreateOnly: []string{"Name"},
-			Create:     p.create,
-			Update:     p.update,
+			Create: p.create,
+			Update: p.update,
 			Delete: func(ctx context.Context, r *resource.Request) error {
 				_, err := d.Pipelines.DeletePipeline(ctx, &awscodepipeline.DeletePipelineInput{Name: aws.String(r.PhysicalID)})
 				return err

@@ -19,7 +19,6 @@ func connection(d Deps, name string) definition {
 		Type: resource.Type{
 			Name:       name,
 			Properties: []string{"ConnectionName", "HostArn", "ProviderType", "Tags"},
-			CreateOnly: []string{"ConnectionName", "HostArn", "ProviderType"},
 			Create:     c.create,
 			Update:     c.update,
 			Delete: func(ctx context.Context, r *resource.Request) error {

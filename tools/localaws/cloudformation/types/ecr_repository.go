@@ -19,9 +19,8 @@ func repository(d Deps) definition {
 			"EmptyOnDelete", "EncryptionConfiguration", "ImageScanningConfiguration", "ImageTagMutability",
 			"ImageTagMutabilityExclusionFilters", "LifecyclePolicy", "RepositoryName", "RepositoryPolicyText", "Tags",
 		},
-		CreateOnly: []string{"EncryptionConfiguration", "RepositoryName"},
-		Create:     e.create,
-		Update:     e.update,
+		Create: e.create,
+		Update: e.update,
 		Delete: func(ctx context.Context, r *resource.Request) error {
 			in := &awsecr.DeleteRepositoryInput{RepositoryName: aws.String(r.PhysicalID)}
 			if err := decodeProperty(r.Properties, "EmptyOnDelete", &in.Force); err != nil {

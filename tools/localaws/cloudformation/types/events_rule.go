@@ -18,7 +18,6 @@ func rule(d Deps) definition {
 	return definition{required: []string{"EventPattern"}, Type: resource.Type{
 		Name:       "AWS::Events::Rule",
 		Properties: []string{"Description", "EventPattern", "Name", "RoleArn", "State", "Tags", "Targets"},
-		CreateOnly: []string{"Name"},
 		Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 			return e.put(ctx, r, nameOf(r, "Name", 64))
 		},

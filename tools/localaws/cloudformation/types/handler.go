@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
+	"github.com/magewright/magewright/tools/cfnschema"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
@@ -37,12 +38,14 @@ func (e *HandlerError) Error() string {
 // Unwrap returns the error of the service.
 func (e *HandlerError) Unwrap() error { return e.Err }
 
-// handled returns the type with handlers that check the properties, take a
+// handled returns the type with what CloudFormation's schema says of those of its
+// properties that it honours, and with handlers that check the properties, take a
 // missing resource for a deleted one, and report errors as AWS's handlers do.
 // A creation that fails half-way returns the resource with the error, so that
 // the engine's rollback can delete it.
 func (d definition) handled() resource.Type {
 	t := d.Type
+	t.CreateOnly = slices.DeleteFunc(slices.Clone(cfnschema.CreateOnly(t.Name)), func(name string) bool { return !slices.Contains(t.Properties, name) })
 	create, update, remove := t.Create, t.Update, t.Delete
 	t.Create = func(ctx context.Context, asked *resource.Request) (*resource.Result, error) {
 		fresh := *asked // a replacement has nothing of what it replaces

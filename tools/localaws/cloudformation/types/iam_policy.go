@@ -91,7 +91,6 @@ func managedPolicy(d Deps) definition {
 		Type: resource.Type{
 			Name:       "AWS::IAM::ManagedPolicy",
 			Properties: []string{"Description", "ManagedPolicyName", "Path", "PolicyDocument", "Roles"},
-			CreateOnly: []string{"Description", "ManagedPolicyName", "Path"},
 			Create:     m.create,
 			Update:     m.update,
 			Delete:     m.remove,

@@ -24,10 +24,9 @@ func role(d Deps) definition {
 				"AssumeRolePolicyDocument", "Description", "ManagedPolicyArns", "MaxSessionDuration", "Path", "PermissionsBoundary",
 				"Policies", "RoleName", "Tags",
 			},
-			CreateOnly: []string{"Path", "RoleName"},
-			Create:     i.create,
-			Update:     i.update,
-			Delete:     i.remove,
+			Create: i.create,
+			Update: i.update,
+			Delete: i.remove,
 		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 
+	"github.com/magewright/magewright/tools/cfnschema"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
@@ -64,7 +65,7 @@ func (k keys) create(ctx context.Context, r *resource.Request) (*resource.Result
 }
 
 func (k keys) update(ctx context.Context, r *resource.Request) (*resource.Result, error) {
-	for _, name := range []string{"KeySpec", "KeyUsage", "MultiRegion", "Origin"} {
+	for _, name := range cfnschema.Refused("AWS::KMS::Key") {
 		if changed(r, name) {
 			return nil, failure(r, "NotUpdatable", "You cannot change the %s property of a KMS key after it is created.", name)
 		}
@@ -173,7 +174,6 @@ func keyAlias(d Deps) definition {
 		Type: resource.Type{
 			Name:       "AWS::KMS::Alias",
 			Properties: []string{"AliasName", "TargetKeyId"},
-			CreateOnly: []string{"AliasName"},
 			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 				in := &awskms.CreateAliasInput{}
 				if err := decode(r, in); err != nil {

@@ -28,7 +28,6 @@ func alias(d Deps) definition {
 		Type: resource.Type{
 			Name:       "AWS::Lambda::Alias",
 			Properties: []string{"Description", "FunctionName", "FunctionVersion", "Name", "RoutingConfig"},
-			CreateOnly: []string{"FunctionName", "Name"},
 			Create:     a.create,
 			Update:     a.update,
 			Delete: func(ctx context.Context, r *resource.Request) error {

@@ -25,9 +25,8 @@ func function(d Deps) definition {
 				"Handler", "KmsKeyArn", "LoggingConfig", "MemorySize", "PackageType", "ReservedConcurrentExecutions", "Role",
 				"Runtime", "Tags", "Timeout", "TracingConfig",
 			},
-			CreateOnly: []string{"FunctionName", "PackageType"},
-			Create:     f.create,
-			Update:     f.update,
+			Create: f.create,
+			Update: f.update,
 			Delete: func(ctx context.Context, r *resource.Request) error {
 				_, err := d.Functions.DeleteFunction(ctx, &awslambda.DeleteFunctionInput{FunctionName: aws.String(r.PhysicalID)})
 				return err

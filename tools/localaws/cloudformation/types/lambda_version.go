@@ -20,7 +20,6 @@ func version(d Deps) definition {
 		Type: resource.Type{
 			Name:       "AWS::Lambda::Version",
 			Properties: []string{"CodeSha256", "Description", "FunctionName"},
-			CreateOnly: []string{"CodeSha256", "Description", "FunctionName"},
 			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 				in := &awslambda.PublishVersionInput{}
 				if err := decode(r, in); err != nil {
@@ -88,7 +87,6 @@ func permission(d Deps) definition {
 		Type: resource.Type{
 			Name:       "AWS::Lambda::Permission",
 			Properties: properties,
-			CreateOnly: properties,
 			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 				in := &awslambda.AddPermissionInput{StatementId: aws.String(generatedName(r, 100))}
 				if err := decode(r, in); err != nil {
@@ -117,7 +115,6 @@ func functionURL(d Deps) definition {
 		Type: resource.Type{
 			Name:       "AWS::Lambda::Url",
 			Properties: []string{"AuthType", "Cors", "InvokeMode", "Qualifier", "TargetFunctionArn"},
-			CreateOnly: []string{"Qualifier", "TargetFunctionArn"},
 			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 				in := &awslambda.CreateFunctionUrlConfigInput{}
 				if err := decode(r, in); err != nil {
@@ -178,7 +175,6 @@ func eventInvokeConfig(d Deps) definition {
 		Type: resource.Type{
 			Name:       "AWS::Lambda::EventInvokeConfig",
 			Properties: []string{"DestinationConfig", "FunctionName", "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "Qualifier"},
-			CreateOnly: []string{"FunctionName", "Qualifier"},
 			Create:     put,
 			Update:     put,
 			Delete: func(ctx context.Context, r *resource.Request) error {

@@ -15,7 +15,6 @@ func logGroup(d Deps) definition {
 	return definition{Type: resource.Type{
 		Name:       "AWS::Logs::LogGroup",
 		Properties: []string{"KmsKeyId", "LogGroupClass", "LogGroupName", "RetentionInDays", "Tags"},
-		CreateOnly: []string{"LogGroupName"},
 		Create:     l.create,
 		Update:     l.update,
 		Delete: func(ctx context.Context, r *resource.Request) error {

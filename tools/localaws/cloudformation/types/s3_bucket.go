@@ -21,9 +21,8 @@ func bucket(d Deps) definition {
 			"ObjectLockConfiguration", "ObjectLockEnabled", "OwnershipControls", "PublicAccessBlockConfiguration", "Tags",
 			"VersioningConfiguration",
 		},
-		CreateOnly: []string{"BucketName", "ObjectLockEnabled"},
-		Create:     b.create,
-		Update:     b.update,
+		Create: b.create,
+		Update: b.update,
 		Delete: func(ctx context.Context, r *resource.Request) error {
 			_, err := d.Buckets.DeleteBucket(ctx, &awss3.DeleteBucketInput{Bucket: aws.String(r.PhysicalID)})
 			return err
@@ -274,7 +273,6 @@ func bucketPolicy(d Deps) definition {
 		Type: resource.Type{
 			Name:       "AWS::S3::BucketPolicy",
 			Properties: []string{"Bucket", "PolicyDocument"},
-			CreateOnly: []string{"Bucket"},
 			Create:     put,
 			Update:     put,
 			Delete: func(ctx context.Context, r *resource.Request) error {

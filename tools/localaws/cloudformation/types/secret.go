@@ -17,7 +17,6 @@ func secret(d Deps) definition {
 	return definition{Type: resource.Type{
 		Name:       "AWS::SecretsManager::Secret",
 		Properties: []string{"Description", "GenerateSecretString", "KmsKeyId", "Name", "SecretString", "Tags"},
-		CreateOnly: []string{"Name"},
 		Create:     s.create,
 		Update:     s.update,
 		Delete: func(ctx context.Context, r *resource.Request) error {

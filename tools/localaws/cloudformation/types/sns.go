@@ -18,7 +18,6 @@ func topic(d Deps) definition {
 	return definition{Type: resource.Type{
 		Name:       "AWS::SNS::Topic",
 		Properties: append([]string{"Subscription", "Tags", "TopicName"}, topicAttributes...),
-		CreateOnly: []string{"TopicName"},
 		Create:     t.create,
 		Update:     t.update,
 		Delete: func(ctx context.Context, r *resource.Request) error {
@@ -167,7 +166,6 @@ func subscription(d Deps) definition {
 		Type: resource.Type{
 			Name:       "AWS::SNS::Subscription",
 			Properties: []string{"Endpoint", "Protocol", raw, "TopicArn"},
-			CreateOnly: []string{"Endpoint", "Protocol", "TopicArn"},
 			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 				in := &awssns.SubscribeInput{}
 				err := decode(r, in, raw)

@@ -18,7 +18,6 @@ func parameter(d Deps) definition {
 		Type: resource.Type{
 			Name:       "AWS::SSM::Parameter",
 			Properties: []string{"AllowedPattern", "DataType", "Description", "Name", "Tags", "Tier", "Type", "Value"},
-			CreateOnly: []string{"Name"},
 			Create:     p.create,
 			Update:     p.update,
 			Delete: func(ctx context.Context, r *resource.Request) error {
