@@ -9,16 +9,16 @@ import (
 
 	"github.com/magefile/mage/mg"
 
-	"github.com/magewright/magewright/tools/build"
-	"github.com/magewright/magewright/tools/gotest"
-	"github.com/magewright/magewright/tools/lint"
-	"github.com/magewright/magewright/tools/program"
+	"github.com/magewright/magewright/tools/assembly/build"
+	"github.com/magewright/magewright/tools/assembly/synth"
+	"github.com/magewright/magewright/tools/check/gotest"
+	"github.com/magewright/magewright/tools/check/lint"
+	"github.com/magewright/magewright/tools/check/sec"
+	"github.com/magewright/magewright/tools/magewright/program"
 	"github.com/magewright/magewright/tools/project"
-	"github.com/magewright/magewright/tools/reference"
-	"github.com/magewright/magewright/tools/sec"
-	"github.com/magewright/magewright/tools/synth"
-	"github.com/magewright/magewright/tools/target"
-	"github.com/magewright/magewright/tools/verify"
+	"github.com/magewright/magewright/tools/project/target"
+	"github.com/magewright/magewright/tools/readiness/verify"
+	"github.com/magewright/magewright/tools/surface/reference"
 )
 
 // Aliases gives targets of two words the spelling that a pipeline uses.

@@ -429,7 +429,7 @@ func TestCacheKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	cache := buildspec.Cache
-	for _, want := range []string{"$(date +%G-%V)", "$(codebuild-hash-files go.sum 'tools/*/go.sum' infra/package-lock.json)"} {
+	for _, want := range []string{"$(date +%G-%V)", "$(codebuild-hash-files go.sum 'tools/pins/*.sum' 'tools/pins/*/go.sum' infra/package-lock.json)"} {
 		if !strings.Contains(cache.Key, want) {
 			t.Errorf("the key is %q, without %s", cache.Key, want)
 		}

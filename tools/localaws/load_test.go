@@ -13,7 +13,7 @@ import (
 
 	deploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 
-	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/canary"
 )
 

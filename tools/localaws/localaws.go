@@ -25,7 +25,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
-	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/cloudformation"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/types"

@@ -20,10 +20,10 @@ import (
 
 	"golang.org/x/mod/modfile"
 
-	"github.com/magewright/magewright/tools/executable"
-	"github.com/magewright/magewright/tools/exit"
-	"github.com/magewright/magewright/tools/gocmd"
-	"github.com/magewright/magewright/tools/inputs"
+	"github.com/magewright/magewright/tools/internal/executable"
+	"github.com/magewright/magewright/tools/internal/gocmd"
+	"github.com/magewright/magewright/tools/internal/inputs"
+	"github.com/magewright/magewright/tools/project/exit"
 )
 
 // The module files can't be those of directories of their own: what is below a

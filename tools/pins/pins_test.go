@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/magewright/magewright/tools/exit"
-	"github.com/magewright/magewright/tools/inputs"
+	"github.com/magewright/magewright/tools/internal/inputs"
 	"github.com/magewright/magewright/tools/pins"
+	"github.com/magewright/magewright/tools/project/exit"
 )
 
 // TestEachPinNamesOneTool holds that each module file belongs to a tool, and

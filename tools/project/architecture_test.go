@@ -18,13 +18,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/magewright/magewright/tools/buildspec"
-	"github.com/magewright/magewright/tools/gocmd"
+	"github.com/magewright/magewright/tools/internal/gocmd"
+	"github.com/magewright/magewright/tools/internal/testinput"
+	"github.com/magewright/magewright/tools/localaws/buildspec"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
-	"github.com/magewright/magewright/tools/reference"
 	"github.com/magewright/magewright/tools/surface"
-	"github.com/magewright/magewright/tools/testinput"
+	"github.com/magewright/magewright/tools/surface/reference"
 )
 
 // dir is the root of the repository.
@@ -60,7 +60,7 @@ func TestTheMagefileIsLight(t *testing.T) {
 		"github.com/golangci/golangci-lint", "github.com/google/licensecheck", "github.com/CycloneDX/cyclonedx-go", project.Module + "/tools/localaws", project.Module + "/infra",
 	}
 	dependencies := goList(t, "-deps", "-tags=mage", ".")
-	if !slices.Contains(dependencies, project.Module+"/tools/lint") {
+	if !slices.Contains(dependencies, project.Module+"/tools/check/lint") {
 		t.Fatal("go list did not see the magefile")
 	}
 	for _, dependency := range dependencies {
@@ -94,6 +94,129 @@ func TestDependencyArrows(t *testing.T) {
 			if strings.HasPrefix(dependency, tt.never) {
 				t.Errorf("%s depends on %s", tt.packages, dependency)
 			}
+		}
+	}
+}
+
+// floors are the rooms below tools from the ground up; those on one floor stand
+// side by side. A package that has a floor of its own is named beside its room.
+var floors = [][]string{
+	{"tools/internal"},
+	{"tools/project"},
+	{"tools/evidence", "tools/pins", "tools/surface"},
+	{"tools/check"},
+	{"tools/assembly"},
+	// The commands read their flags by it. The rest of its room imports all of
+	// the commands.
+	{"tools/magewright/program"},
+	{"tools/readiness"},
+	// Only rehearsals and measurements know the embedded AWS. Other targets know
+	// an endpoint.
+	{"tools/deliver", "tools/localaws"},
+	{"tools/rehearse"},
+	{"tools/magewright"},
+}
+
+// foundations are all that the embedded AWS may import from other rooms.
+var foundations = []string{"tools/internal/clock", "tools/internal/command", "tools/internal/cfnschema"}
+
+// An arrow is an import of one of our packages by another.
+type arrow struct{ from, to string }
+
+// exceptions are the arrows that the rules forbid and that are there today.
+var exceptions = []arrow{
+	// It makes projects, by which tests attack what a target says it depends on.
+	{"tools/internal/inputs/inputstest", "tools/project"},
+	// It asks a stage which commit it serves, as the smoke test does.
+	{"tools/readiness/baseline", "tools/deliver/smoke"},
+	// It serves a stage to tests of drills and promotions, on the embedded AWS.
+	{"tools/deliver/stagetest", "tools/localaws"},
+	// It names the key that was meant by a misspelt one.
+	{"tools/localaws/buildspec", "tools/internal/suggest"},
+	// It compiles the function that it deploys with the flags of all builds.
+	{"tools/localaws/canary", "tools/internal/gocmd"},
+}
+
+// roomOf returns the room or the named package that a package belongs to, and its
+// floor; "" where it belongs to none.
+func roomOf(pkg string) (room string, floor int) {
+	for i, rooms := range floors {
+		for _, r := range rooms {
+			if len(r) > len(room) && strings.HasPrefix(pkg+"/", r+"/") {
+				room, floor = r, i
+			}
+		}
+	}
+	return room, floor
+}
+
+// misplaced returns why an arrow is against the rules, or "".
+func misplaced(a arrow) string {
+	from, high := roomOf(a.from)
+	to, low := roomOf(a.to)
+	switch {
+	case from == "":
+		return a.from + " is in none of the rooms: move it into one"
+	case to == "":
+		return a.to + " is in none of the rooms: move it into one"
+	case from == to:
+		return ""
+	case from == "tools/localaws" && !slices.Contains(foundations, a.to):
+		return fmt.Sprintf("%s imports %s: the embedded AWS knows nothing of the product", a.from, a.to)
+	case low >= high:
+		return fmt.Sprintf("%s imports %s: %s does not stand below %s", a.from, a.to, to, from)
+	}
+	return ""
+}
+
+// TestRooms holds that every package below tools is in a room, and that a room
+// imports only rooms below it.
+func TestRooms(t *testing.T) {
+	t.Parallel()
+	var arrows []arrow
+	for _, line := range goList(t, `-f={{.ImportPath}}:{{join .Imports ","}}`, "./tools/...") {
+		pkg, imports, _ := strings.Cut(strings.TrimPrefix(line, project.Module+"/"), ":")
+		if room, _ := roomOf(pkg); room == "" {
+			t.Errorf("%s is in none of the rooms: move it into one", pkg)
+		}
+		for imported := range strings.SplitSeq(imports, ",") {
+			if to, ours := strings.CutPrefix(imported, project.Module+"/"); ours && strings.HasPrefix(to, "tools/") {
+				arrows = append(arrows, arrow{pkg, to})
+			}
+		}
+	}
+	if len(arrows) < 100 {
+		t.Errorf("go list saw %d imports", len(arrows))
+	}
+	for _, a := range arrows {
+		if why := misplaced(a); why != "" && !slices.Contains(exceptions, a) {
+			t.Error(why)
+		}
+	}
+	for _, a := range exceptions {
+		if !slices.Contains(arrows, a) || misplaced(a) == "" {
+			t.Errorf("%s no longer imports %s, or may do so: remove it from the exceptions", a.from, a.to)
+		}
+	}
+	// The rule itself sees what it must.
+	for a, want := range map[arrow]bool{
+		{"tools/deliver/promote", "tools/readiness"}:           true,
+		{"tools/readiness", "tools/deliver/promote"}:           false,
+		{"tools/deliver/smoke", "tools/localaws"}:              false,
+		{"tools/rehearse", "tools/localaws/account"}:           true,
+		{"tools/localaws/s3", "tools/localaws/account"}:        true,
+		{"tools/localaws/s3", "tools/internal/clock"}:          true,
+		{"tools/localaws/s3", "tools/internal/inputs"}:         false,
+		{"tools/localaws/s3", "tools/evidence"}:                false,
+		{"tools/readiness/assess", "tools/magewright/program"}: true,
+		{"tools/readiness/assess", "tools/magewright/bench"}:   false,
+		{"tools/magewright/program", "tools/readiness"}:        false,
+		{"tools/magewright", "tools/readiness/assess"}:         true,
+		{"tools/other", "tools/internal/clock"}:                false,
+		{"tools/magewright", "tools/projects"}:                 false,
+	} {
+		if got := misplaced(a) == ""; got != want {
+			t.Errorf("that %s imports %s is allowed: %t, want %t", a.from, a.to, got, want)
 		}
 	}
 }
@@ -149,7 +272,7 @@ func TestGoIsRunWithOneSetOfFlags(t *testing.T) {
 	}
 	parsed := 0
 	for file := range strings.SplitSeq(strings.Trim(string(out), "\x00"), "\x00") {
-		if strings.HasSuffix(file, "_test.go") || strings.HasPrefix(file, "tools/gocmd/") {
+		if strings.HasSuffix(file, "_test.go") || strings.HasPrefix(file, "tools/internal/gocmd/") {
 			continue
 		}
 		source, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file))) // #nosec G304 -- a file of the repository
@@ -164,7 +287,7 @@ func TestGoIsRunWithOneSetOfFlags(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, position := range found {
-			t.Errorf("%s: the go command is started without the flags of all builds; use tools/gocmd", position)
+			t.Errorf("%s: the go command is started without the flags of all builds; use tools/internal/gocmd", position)
 		}
 		parsed++
 	}
@@ -181,7 +304,7 @@ func TestGoIsRunWithOneSetOfFlags(t *testing.T) {
 			t.Errorf("%s: found %v, %v", call, found, err)
 		}
 	}
-	if source, err := os.ReadFile(filepath.Join(dir, "tools", "gocmd", "gocmd.go")); err != nil {
+	if source, err := os.ReadFile(filepath.Join(dir, "tools", "internal", "gocmd", "gocmd.go")); err != nil {
 		t.Error(err)
 	} else if found, err := goCommands("gocmd.go", source); err != nil || len(found) != 2 {
 		t.Errorf("gocmd itself starts it at %v, %v", found, err)
@@ -195,9 +318,9 @@ func TestTheRootHasAMagefile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Chdir(filepath.Join(root, "tools", "opa"))
+	t.Chdir(filepath.Join(root, "tools", "pins", "opa"))
 	if cfg, err := project.Discover(t.Context()); err != nil || cfg.Dir != root {
-		t.Errorf("from tools/opa the project is at %s, %v, want %s", cfg.Dir, err, root)
+		t.Errorf("from tools/pins/opa the project is at %s, %v, want %s", cfg.Dir, err, root)
 	}
 }
 
@@ -260,12 +383,12 @@ func temporary(file *ast.File, literal *ast.BasicLit) bool {
 func TestModules(t *testing.T) {
 	t.Parallel()
 	got, err := project.Config{Dir: dir}.Modules(t.Context())
-	if want := []string{".", "tools/opa"}; err != nil || !slices.Equal(got, want) {
+	if want := []string{".", "tools/pins/opa"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("modules are %v, %v, want %v", got, err, want)
 	}
-	for _, dependency := range goList(t, "-C", "tools/opa", "-deps", ".") {
-		if strings.HasPrefix(dependency, project.Module+"/") && dependency != project.Module+"/tools/opa" {
-			t.Errorf("tools/opa depends on %s", dependency)
+	for _, dependency := range goList(t, "-C", "tools/pins/opa", "-deps", ".") {
+		if strings.HasPrefix(dependency, project.Module+"/") && dependency != project.Module+"/tools/pins/opa" {
+			t.Errorf("tools/pins/opa depends on %s", dependency)
 		}
 	}
 }

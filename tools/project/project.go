@@ -15,8 +15,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/magewright/magewright/tools/command"
-	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/project/exit"
 )
 
 // Config is what every target needs to know. Discover fills it in; a caller

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/magewright/magewright/tools/cfnschema"
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/internal/cfnschema"
 )
 
 // backups: what holds data can be brought back.

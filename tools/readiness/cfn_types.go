@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/magewright/magewright/tools/cfnschema"
+	"github.com/magewright/magewright/tools/internal/cfnschema"
 )
 
 // A protection is something that keeps a stateful resource's data, as a

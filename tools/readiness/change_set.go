@@ -5,8 +5,8 @@ import (
 	"math"
 	"slices"
 
-	"github.com/magewright/magewright/tools/cfnschema"
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/internal/cfnschema"
 )
 
 // changeSet: the deployment takes no data away.

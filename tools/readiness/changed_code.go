@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/magewright/magewright/tools/check/patchcover"
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/patchcover"
 )
 
 // A ChangedCode says which statements differ from the base, and which of them

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/reference"
+	"github.com/magewright/magewright/tools/surface/reference"
 )
 
 // A PlanSent records that a deployment plan was published.

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"golang.org/x/term"
 
-	"github.com/magewright/magewright/tools/pipeline"
+	"github.com/magewright/magewright/tools/deliver/pipeline"
 	"github.com/magewright/magewright/tools/project"
 )
 

@@ -33,13 +33,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
-	"github.com/magewright/magewright/tools/baseline"
-	"github.com/magewright/magewright/tools/clock"
-	"github.com/magewright/magewright/tools/command"
-	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/localaws/codebuild"
 	"github.com/magewright/magewright/tools/project"
-	"github.com/magewright/magewright/tools/stack"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/readiness/baseline"
 )
 
 // TestBadDaysInterrupted presses Ctrl-C while the builds run. It fails if

@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/project/exit"
 )
 
 // awsDomains are where AWS answers.

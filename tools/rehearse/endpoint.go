@@ -12,11 +12,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/magewright/magewright/tools/clock"
-	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/usersecret"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/account"
-	"github.com/magewright/magewright/tools/usersecret"
+	"github.com/magewright/magewright/tools/project/exit"
 )
 
 const accountID = account.DefaultID

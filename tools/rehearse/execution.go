@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 
-	"github.com/magewright/magewright/tools/clock"
-	"github.com/magewright/magewright/tools/exit"
-	"github.com/magewright/magewright/tools/pipeline"
+	"github.com/magewright/magewright/tools/deliver/pipeline"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/project/exit"
 )
 
 // pollInterval is how often the pipeline is looked at.

@@ -10,10 +10,10 @@ package rehearse
 import (
 	"context"
 
-	"github.com/magewright/magewright/tools/baseline"
 	"github.com/magewright/magewright/tools/localaws/codebuild"
-	"github.com/magewright/magewright/tools/program"
+	"github.com/magewright/magewright/tools/magewright/program"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/readiness/baseline"
 )
 
 // options are the command line.

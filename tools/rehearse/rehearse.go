@@ -17,16 +17,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
-	"github.com/magewright/magewright/tools/baseline"
-	"github.com/magewright/magewright/tools/cdk"
-	"github.com/magewright/magewright/tools/clock"
-	"github.com/magewright/magewright/tools/deploy"
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/deliver/deploy"
+	"github.com/magewright/magewright/tools/deliver/pipeline"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
-	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
-	"github.com/magewright/magewright/tools/pipeline"
 	"github.com/magewright/magewright/tools/project"
-	"github.com/magewright/magewright/tools/stack"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/readiness/baseline"
 )
 
 // pipelineName is the name of the pipeline and of its stack.

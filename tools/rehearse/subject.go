@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/magewright/magewright/tools/baseline"
-	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/assembly/synth"
+	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/project"
-	"github.com/magewright/magewright/tools/synth"
+	"github.com/magewright/magewright/tools/readiness/baseline"
 )
 
 // A subject is what is rehearsed: a commit, and the release it follows.

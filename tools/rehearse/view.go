@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"golang.org/x/term"
 
-	"github.com/magewright/magewright/tools/clock"
-	"github.com/magewright/magewright/tools/heartbeat"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/heartbeat"
 )
 
 // A view shows an execution: on a terminal as a table that is drawn over

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 
-	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/internal/clock"
 )
 
 // TestNoViewIsSilent holds that where there is no terminal to redraw, the actions

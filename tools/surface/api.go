@@ -17,7 +17,7 @@ import (
 
 // A Package is one that other repositories import.
 type Package struct {
-	Name    string // below the module, such as tools/lint
+	Name    string // below the module, such as tools/check/lint
 	Doc     string // one line
 	Symbols []Symbol
 }

@@ -12,9 +12,9 @@ type ExitCode struct {
 	Name, Value, Doc string
 }
 
-// ExitCodes returns the constants of tools/exit, in its order.
+// ExitCodes returns the constants of tools/project/exit, in its order.
 func (t Tree) ExitCodes() ([]ExitCode, error) {
-	files, err := t.parse(in("tools/exit"))
+	files, err := t.parse(in("tools/project/exit"))
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (t Tree) ExitCodes() ([]ExitCode, error) {
 		}
 	}
 	if len(codes) == 0 {
-		return nil, errors.New("reading the exit codes: tools/exit has no constant")
+		return nil, errors.New("reading the exit codes: tools/project/exit has no constant")
 	}
 	return codes, nil
 }

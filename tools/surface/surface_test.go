@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/internal/command"
 )
 
 // tree is a small repository, with one of each kind.
@@ -79,7 +79,7 @@ func inner() error { return nil }
 		"tools/inner/inner.go":             []byte("package inner\n\nfunc Exported() {}\n"),
 		"infra/settings/settings.go":       []byte("package settings\n\ntype Settings struct {\n\t// Branch that is\n\t// delivered.\n\tBranch string `json:\"branch\"`\n\t// Where it goes.\n\tStaging Stage `json:\"staging,omitzero\"`\n\tcontext map[string]any\n}\n\ntype Place struct {\n\tRegion string `json:\"region\"`\n}\n\ntype Stage struct {\n\tPlace\n\tName string `json:\"-\"`\n\t// Config by which traffic shifts.\n\tConfig string `json:\"config\"`\n}\n"),
 		"app/ledger/ledger.go":             []byte("package ledger\n\nfunc handler(mux mux, s *server) {\n\tmux.HandleFunc(\"GET /a\", s.show)\n\tmux.Handle(\"PUT /b/{c}\", other())\n\tmux.HandleFunc(\"no pattern\", s.show)\n}\n\n// show answers it.\nfunc (s *server) show() {}\n"),
-		"tools/exit/exit.go":               []byte("package exit\n\nconst (\n\tGate = 1 // a check failed\n\tinner = 9\n)\n"),
+		"tools/project/exit/exit.go":       []byte("package exit\n\nconst (\n\tGate = 1 // a check failed\n\tinner = 9\n)\n"),
 		"tools/verb/testdata/ignored.go":   nil,
 		"elsewhere/reads_environment_x.go": []byte("package elsewhere\n\nvar _ = os.Getenv(\"ELSEWHERE\")\n"),
 	}

@@ -18,7 +18,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/internal/command"
 )
 
 // A Tree is the text files of a repository, by path with slashes: Go files,

@@ -12,9 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/exit"
 	"github.com/magewright/magewright/tools/project"
-	"github.com/magewright/magewright/tools/stack"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
 )
 
 // Alias names the key that signs evidence, in the account of the pipeline.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/internal/command"
 )
 
 // Ref is where the notes are.

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence/notes"
+	"github.com/magewright/magewright/tools/internal/command"
 )
 
 func git(t *testing.T, dir string, args ...string) string {

@@ -7,7 +7,7 @@ import (
 	"crypto/sha256"
 	"log/slog"
 
-	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/internal/clock"
 )
 
 // Partition is the only partition that is served.

@@ -20,7 +20,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/magewright/magewright/tools/gocmd"
+	"github.com/magewright/magewright/tools/internal/gocmd"
 )
 
 // alias is the one that the function's URL and its deployments go by.

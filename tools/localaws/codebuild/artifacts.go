@@ -18,7 +18,7 @@ import (
 	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/magewright/magewright/tools/buildspec"
+	"github.com/magewright/magewright/tools/localaws/buildspec"
 )
 
 // outputs are the identifiers of the artifacts that the build has to make. A

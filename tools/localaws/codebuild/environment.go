@@ -15,7 +15,7 @@ import (
 	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"github.com/magewright/magewright/tools/buildspec"
+	"github.com/magewright/magewright/tools/localaws/buildspec"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 

@@ -12,7 +12,7 @@ import (
 	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	"github.com/google/uuid"
 
-	"github.com/magewright/magewright/tools/buildspec"
+	"github.com/magewright/magewright/tools/localaws/buildspec"
 )
 
 // A report is a report with its test cases.

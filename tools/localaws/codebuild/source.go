@@ -16,8 +16,8 @@ import (
 	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/magewright/magewright/tools/buildspec"
-	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/localaws/buildspec"
 )
 
 // checkSource returns what is wrong with a project's source. Repositories are

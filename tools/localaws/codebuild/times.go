@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/internal/command"
 )
 
 // settled is the time that a checkout's directories have, and from which those

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/internal/command"
 )
 
 // A checkout is a repository of a test.

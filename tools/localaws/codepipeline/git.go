@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/internal/command"
 )
 
 // commitPattern is what a commit ID looks like.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/internal/clock"
 )
 
 // BenchmarkInvoke measures invocations of a trivial handler by 8 callers at

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/internal/clock"
 )
 
 // pause leaves the processors to whoever is awaited: on a machine with few of

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/lambda"
 )
 

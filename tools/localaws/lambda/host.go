@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/internal/clock"
 )
 
 // idleLimit is how long an environment is kept without an invocation, by the

@@ -15,13 +15,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/magewright/magewright/tools/cdk"
-	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/assembly/synth"
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
-	"github.com/magewright/magewright/tools/synth"
 )
 
 // Assembly reads the candidate's cloud assembly, and makes another one from a

@@ -13,12 +13,12 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/magewright/magewright/tools/baseline"
-	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/notes"
+	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
+	"github.com/magewright/magewright/tools/readiness/baseline"
 )
 
 var signedOn = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)

@@ -6,11 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/magewright/magewright/tools/baseline"
-	"github.com/magewright/magewright/tools/clock"
-	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
+	"github.com/magewright/magewright/tools/readiness/baseline"
 )
 
 // repository is a git repository of a test.

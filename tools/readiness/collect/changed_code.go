@@ -10,10 +10,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/check/patchcover"
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/exit"
-	"github.com/magewright/magewright/tools/patchcover"
+	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
 )
 

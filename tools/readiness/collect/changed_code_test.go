@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/magewright/magewright/tools/clock"
-	"github.com/magewright/magewright/tools/exit"
-	"github.com/magewright/magewright/tools/patchcover"
+	"github.com/magewright/magewright/tools/check/patchcover"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
 )
 

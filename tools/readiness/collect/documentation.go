@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/magewright/magewright/tools/cdk"
+	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
-	"github.com/magewright/magewright/tools/reference"
 	"github.com/magewright/magewright/tools/surface"
+	"github.com/magewright/magewright/tools/surface/reference"
 )
 
 // Reference generates the reference from the candidate's commit and assembly,

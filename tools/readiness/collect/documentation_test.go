@@ -9,13 +9,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/magewright/magewright/tools/clock"
-	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
-	"github.com/magewright/magewright/tools/reference"
 	"github.com/magewright/magewright/tools/surface"
+	"github.com/magewright/magewright/tools/surface/reference"
 )
 
 // documented is a repository of two commits, with what the collectors of
@@ -32,7 +32,7 @@ func documented(t *testing.T) Env {
 		}
 		return out
 	}
-	for _, sub := range []string{"infra/settings", "tools/exit", "tools/project"} {
+	for _, sub := range []string{"infra/settings", "tools/project/exit", "tools/project"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o750); err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +41,7 @@ func documented(t *testing.T) Env {
 	writeFiles(t, dir, map[string]string{
 		"go.mod": "module example.com/m\n", "magefile.go": magefile, "README.md": "lint\n", "CHANGELOG.md": "before\n",
 		"infra/settings/settings.go": "package settings\n\ntype Settings struct {\n\tA string `json:\"a\"`\n}\n",
-		"tools/exit/exit.go":         "package exit\n\nconst Gate = 1 // failed\n",
+		"tools/project/exit/exit.go": "package exit\n\nconst Gate = 1 // failed\n",
 		"tools/project/project.go":   "package project\n\ntype Config struct{}\n",
 	})
 	git("init", "--quiet")

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-github/v80/github"
 
-	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
 )
 

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/readiness"
 )
 

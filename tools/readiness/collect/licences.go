@@ -17,9 +17,9 @@ import (
 	"golang.org/x/mod/sumdb/dirhash"
 
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/exit"
-	"github.com/magewright/magewright/tools/gocmd"
+	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
 )
 

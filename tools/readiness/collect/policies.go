@@ -13,12 +13,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/magewright/magewright/tools/cdk"
-	"github.com/magewright/magewright/tools/command"
+	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/exit"
-	"github.com/magewright/magewright/tools/gocmd"
+	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
@@ -35,7 +35,7 @@ type engine func(ctx context.Context, request []byte) (string, error)
 // program and module of its own.
 func programOf(checkout string) engine {
 	return func(ctx context.Context, request []byte) (string, error) {
-		opa := gocmd.In(filepath.Join(checkout, "tools", "opa"), "GOWORK=off")
+		opa := gocmd.In(filepath.Join(checkout, "tools", "pins", "opa"), "GOWORK=off")
 		opa.Stdin = bytes.NewReader(request)
 		return opa.Output(ctx, "run", ".")
 	}
@@ -138,7 +138,7 @@ func policyDocuments(cfg project.Config) (map[string]json.RawMessage, error) {
 	return documents, nil
 }
 
-// An answer is what tools/opa says.
+// An answer is what tools/pins/opa says.
 type answer struct {
 	Engine   string                 `json:"engine"`
 	Rules    []readiness.PolicyRule `json:"rules"`
@@ -154,7 +154,7 @@ func askRules(ctx context.Context, ask engine, rules map[string]string, inputs m
 	}
 	out, err := ask(ctx, request)
 	if err != nil {
-		return a, exit.Missing("go build -C tools/opa -o "+os.DevNull+" .", "asking the rules: %w", err)
+		return a, exit.Missing("go build -C tools/pins/opa -o "+os.DevNull+" .", "asking the rules: %w", err)
 	}
 	decoder := json.NewDecoder(strings.NewReader(out))
 	decoder.DisallowUnknownFields()

@@ -10,11 +10,11 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/magewright/magewright/tools/clock"
-	"github.com/magewright/magewright/tools/command"
-	"github.com/magewright/magewright/tools/gocmd"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gocmd"
+	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/readiness"
-	"github.com/magewright/magewright/tools/testinput"
 )
 
 // checkout is this project's.
@@ -39,13 +39,13 @@ func TestMain(m *testing.M) {
 var buildEngine = sync.OnceValues(func() (program string, err error) {
 	program = filepath.Join(built, "opa")
 	// As policies run it, so that it is compiled once.
-	_, err = gocmd.In(filepath.Join(checkout, "tools", "opa"), "GOWORK=off").Output(context.Background(), "build", "-o", program, ".")
+	_, err = gocmd.In(filepath.Join(checkout, "tools", "pins", "opa"), "GOWORK=off").Output(context.Background(), "build", "-o", program, ".")
 	return program, err
 })
 
 func builtEngine(t *testing.T) engine {
 	t.Helper()
-	testinput.Read(t, "tools/opa")
+	testinput.Read(t, "tools/pins/opa")
 	program, err := buildEngine()
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +155,7 @@ func TestOurRules(t *testing.T) {
 		}
 		rules[filepath.Base(file)] = string(text)
 	}
-	testinput.Read(t, "tools/opa")
+	testinput.Read(t, "tools/pins/opa")
 	got, err := askRules(t.Context(), programOf(checkout), rules, map[string]any{})
 	if err != nil {
 		t.Fatal(err)

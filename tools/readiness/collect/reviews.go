@@ -12,9 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/exit"
+	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
 )
 

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"text/template"
 
-	"github.com/magewright/magewright/tools/clock"
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/readiness"
 )
 

@@ -14,8 +14,8 @@ import (
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 
-	"github.com/magewright/magewright/tools/command"
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/readiness"
 )
 

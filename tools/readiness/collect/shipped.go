@@ -15,12 +15,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/magewright/magewright/tools/build"
-	"github.com/magewright/magewright/tools/cdk"
+	"github.com/magewright/magewright/tools/assembly/build"
+	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/exit"
-	"github.com/magewright/magewright/tools/gocmd"
+	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
 )
 

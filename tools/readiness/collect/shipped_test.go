@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/magewright/magewright/tools/build"
-	"github.com/magewright/magewright/tools/cdk"
-	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/assembly/build"
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
 )

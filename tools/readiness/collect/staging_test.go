@@ -3,7 +3,7 @@ package collect
 import (
 	"testing"
 
-	"github.com/magewright/magewright/tools/clock"
+	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/readiness"
 )
 

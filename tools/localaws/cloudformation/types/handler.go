@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
-	"github.com/magewright/magewright/tools/cfnschema"
+	"github.com/magewright/magewright/tools/internal/cfnschema"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 

@@ -8,7 +8,7 @@ import (
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 
-	"github.com/magewright/magewright/tools/cfnschema"
+	"github.com/magewright/magewright/tools/internal/cfnschema"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 

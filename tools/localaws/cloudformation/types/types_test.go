@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/magewright/magewright/tools/cfnschema"
+	"github.com/magewright/magewright/tools/internal/cfnschema"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/types"
 )

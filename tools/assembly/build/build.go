@@ -1,0 +1,159 @@
+// Package build makes the function's deployment package. Two builds of one
+// commit are identical byte for byte, on any machine with the same Go.
+package build
+
+import (
+	"archive/zip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gocmd"
+	"github.com/magewright/magewright/tools/project"
+)
+
+// Executable is the name of the program in the deployment package, as the
+// OS-only runtimes want it.
+// See https://docs.aws.amazon.com/lambda/latest/dg/golang-package.html.
+const Executable = "bootstrap"
+
+// A Package is a deployment package.
+type Package struct {
+	Path   string
+	SHA256 string // hexadecimal
+	Size   int64  // bytes
+}
+
+// Run builds the deployment package for the architecture of the CDK context.
+func Run(ctx context.Context, cfg project.Config) error {
+	p, err := Build(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cfg.Stdout, "%s  %s  %.1f MB\n", p.SHA256, p.Path, float64(p.Size)/1e6)
+	return nil
+}
+
+// Build builds the deployment package and returns it.
+func Build(ctx context.Context, cfg project.Config) (Package, error) {
+	cdkContext, err := cdk.Context(cfg)
+	if err != nil {
+		return Package{}, err
+	}
+	goos, goarch, err := cdk.Target(cdkContext)
+	if err != nil {
+		return Package{}, err
+	}
+	executable, err := cfg.Path("build", Executable)
+	if err != nil {
+		return Package{}, err
+	}
+	stamp, err := newStamp(ctx, cfg)
+	if err != nil {
+		return Package{}, err
+	}
+	// GOFLAGS and GOAMD64 of the machine would make its builds differ.
+	compile := gocmd.In(cfg.Dir, "CGO_ENABLED=0", "GOFLAGS="+gocmd.Flags, "GOAMD64=", "GOARM64=", "GOEXPERIMENT=", "GOOS="+goos, "GOARCH="+goarch)
+	compile.Stderr = cfg.Stderr
+	err = compile.Run(ctx, "build", "-tags=lambda.norpc",
+		"-ldflags="+stamp.flags(), "-o", executable, "./app")
+	if err != nil {
+		return Package{}, fmt.Errorf("building the function for %s/%s: %w", goos, goarch, err)
+	}
+	path, err := cfg.Path("app.zip")
+	if err != nil {
+		return Package{}, err
+	}
+	return pack(executable, path)
+}
+
+// Stamp describes what the function is told of its own build, as one text.
+func Stamp(ctx context.Context, cfg project.Config) (string, error) {
+	s, err := newStamp(ctx, cfg)
+	return strings.Join([]string{s.commit, s.version, s.buildTime}, " "), err
+}
+
+// A stamp is what the function knows of its own build.
+type stamp struct{ commit, version, buildTime string }
+
+// newStamp describes the commit. The time is the commit's, so that the same
+// commit gives the same bytes.
+func newStamp(ctx context.Context, cfg project.Config) (stamp, error) {
+	git := command.Cmd{Dir: cfg.Dir}
+	seconds, err := git.Output(ctx, "git", "show", "--no-patch", "--format=%ct", cfg.Commit)
+	if err != nil {
+		return stamp{}, fmt.Errorf("reading the time of the commit: %w", err)
+	}
+	at, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil {
+		return stamp{}, fmt.Errorf("reading the time of the commit: %w", err)
+	}
+	version, err := git.Output(ctx, "git", "describe", "--tags", "--always", cfg.Commit)
+	if err != nil {
+		return stamp{}, fmt.Errorf("describing the commit: %w", err)
+	}
+	s := stamp{commit: cfg.Commit, version: version, buildTime: time.Unix(at, 0).UTC().Format(time.RFC3339)}
+	if cfg.Dirty {
+		s.commit, s.version = s.commit+"-dirty", s.version+"-dirty"
+	}
+	return s, nil
+}
+
+func (s stamp) flags() string {
+	return strings.Join([]string{
+		"-s", "-w", "-buildid=",
+		"-X", "main.commit=" + s.commit,
+		"-X", "main.version=" + s.version,
+		"-X", "main.buildTime=" + s.buildTime,
+	}, " ")
+}
+
+// pack zips the executable, with times and modes that are always the same.
+func pack(executable, path string) (_ Package, err error) {
+	program, err := os.Open(executable) // #nosec G304 -- the program that was just built
+	if err != nil {
+		return Package{}, fmt.Errorf("packing the function: %w", err)
+	}
+	defer func() { _ = program.Close() }()
+	file, err := os.Create(filepath.Clean(path))
+	if err != nil {
+		return Package{}, fmt.Errorf("packing the function: %w", err)
+	}
+	sum := sha256.New()
+	if err := writeZip(io.MultiWriter(file, sum), program); err != nil {
+		_ = file.Close()
+		return Package{}, fmt.Errorf("packing the function: %w", err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		_ = file.Close()
+		return Package{}, fmt.Errorf("packing the function: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return Package{}, fmt.Errorf("packing the function: %w", err)
+	}
+	return Package{Path: path, SHA256: hex.EncodeToString(sum.Sum(nil)), Size: info.Size()}, nil
+}
+
+func writeZip(w io.Writer, program io.Reader) error {
+	archive := zip.NewWriter(w)
+	header := &zip.FileHeader{Name: Executable, Method: zip.Deflate, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)}
+	header.SetMode(0o755)
+	entry, err := archive.CreateHeader(header)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(entry, program); err != nil {
+		return err
+	}
+	return archive.Close()
+}

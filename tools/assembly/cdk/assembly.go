@@ -1,0 +1,125 @@
+package cdk
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+)
+
+// A Release says what a cloud assembly was synthesized from. Synth writes it
+// into the assembly, and whoever deploys or asserts reads it there.
+type Release struct {
+	Commit  string `json:"commit"`  // full hash
+	Dirty   bool   `json:"dirty"`   // files differed from the commit
+	Package string `json:"package"` // SHA-256 of the deployment package, hexadecimal
+}
+
+const releaseFile = "magewright.json"
+
+// WriteRelease records in the assembly what it was made from.
+func WriteRelease(cfg project.Config, r Release) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("recording the release: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(cfg.Assembly, releaseFile), append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("recording the release: %w", err)
+	}
+	return nil
+}
+
+// ReadRelease returns what the assembly was made from. An assembly of another
+// commit or of uncommitted files is refused: it is not what would be shown to
+// whoever approves.
+func ReadRelease(cfg project.Config) (Release, error) {
+	const next = "go tool mage synth"
+	data, err := os.ReadFile(filepath.Join(cfg.Assembly, releaseFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Release{}, exit.Missing(next, "there is no cloud assembly in %s", cfg.Assembly)
+	}
+	if err != nil {
+		return Release{}, fmt.Errorf("reading the cloud assembly: %w", err)
+	}
+	var r Release
+	if err := json.Unmarshal(data, &r); err != nil {
+		return Release{}, exit.Missing(next, "reading the cloud assembly: %s: %w", releaseFile, err)
+	}
+	if r.Commit != cfg.Commit {
+		return r, exit.Missing(next, "%s was synthesized from %.12s, and this is %.12s", cfg.Assembly, r.Commit, cfg.Commit)
+	}
+	if r.Dirty {
+		return r, exit.Missing("git commit, then "+next, "%s was synthesized from files that are in no commit", cfg.Assembly)
+	}
+	return r, nil
+}
+
+// A Message is what a construct or an aspect, such as cdk-nag, said of a path
+// in the construct tree.
+type Message struct {
+	Path string
+	Text string
+}
+
+// Errors returns the error messages of an assembly, sorted by path. The CDK app
+// itself does not fail for them.
+func Errors(assembly string) ([]Message, error) {
+	var manifest struct {
+		Artifacts map[string]struct {
+			Metadata               map[string][]entry `json:"metadata"`
+			AdditionalMetadataFile string             `json:"additionalMetadataFile"`
+		} `json:"artifacts"`
+	}
+	if err := readJSON(filepath.Join(assembly, "manifest.json"), &manifest); err != nil {
+		return nil, err
+	}
+	if len(manifest.Artifacts) == 0 {
+		return nil, errors.New("reading the cloud assembly: manifest.json names no artifacts")
+	}
+	var messages []Message
+	collect := func(metadata map[string][]entry) {
+		for path, entries := range metadata {
+			for _, e := range entries {
+				if text, ok := e.Data.(string); ok && e.Type == "aws:cdk:error" {
+					messages = append(messages, Message{Path: path, Text: text})
+				}
+			}
+		}
+	}
+	for _, artifact := range manifest.Artifacts {
+		collect(artifact.Metadata)
+		if artifact.AdditionalMetadataFile == "" {
+			continue
+		}
+		var metadata map[string][]entry
+		if err := readJSON(filepath.Join(assembly, artifact.AdditionalMetadataFile), &metadata); err != nil {
+			return nil, err
+		}
+		collect(metadata)
+	}
+	slices.SortFunc(messages, func(a, b Message) int { return strings.Compare(a.Path+a.Text, b.Path+b.Text) })
+	return slices.Compact(messages), nil
+}
+
+type entry struct {
+	Type string `json:"type"`
+	Data any    `json:"data"`
+}
+
+func readJSON(file string, into any) error {
+	data, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
+	if err != nil {
+		return fmt.Errorf("reading the cloud assembly: %w", err)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("reading the cloud assembly: %s: %w", filepath.Base(file), err)
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+// Package cdk runs the CDK: its app in infra, and the CLI that
+// infra/package.json pins.
+package cdk
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gocmd"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+)
+
+// MinNode is the oldest major version of Node that the CDK's kernel runs on.
+const MinNode = 20
+
+// Context returns the CDK context: that of infra/cdk.json, overridden by the
+// environment variable CDK_CONTEXT_JSON.
+func Context(cfg project.Config) (map[string]any, error) {
+	file := filepath.Join(cfg.Dir, "infra", "cdk.json")
+	data, err := os.ReadFile(file) // #nosec G304 -- a file of the project
+	if err != nil {
+		return nil, fmt.Errorf("reading CDK context: %w", err)
+	}
+	var settings struct {
+		Context map[string]any `json:"context"`
+	}
+	if err := json.Unmarshal(data, &settings); err != nil {
+		return nil, fmt.Errorf("reading CDK context: %s: %w", file, err)
+	}
+	merged := map[string]any{}
+	maps.Copy(merged, settings.Context)
+	if given := os.Getenv("CDK_CONTEXT_JSON"); given != "" {
+		var override map[string]any
+		if err := json.Unmarshal([]byte(given), &override); err != nil {
+			return nil, exit.Missing("unset CDK_CONTEXT_JSON", "reading CDK context: CDK_CONTEXT_JSON is not a JSON object: %w", err)
+		}
+		maps.Copy(merged, override)
+	}
+	return merged, nil
+}
+
+// Target returns the operating system and architecture, in Go's terms, that
+// the function is built for.
+func Target(context map[string]any) (goos, goarch string, err error) {
+	goos = "linux"
+	if v, ok := context["goos"].(string); ok && v != "" {
+		goos = v
+	}
+	switch architecture := context["architecture"]; architecture {
+	case nil, "arm64":
+		return goos, "arm64", nil
+	case "x86_64":
+		return goos, "amd64", nil
+	default:
+		return "", "", fmt.Errorf("CDK context architecture is %v: AWS Lambda has arm64 and x86_64", architecture)
+	}
+}
+
+// Preflight makes sure that a Node is there which can install and run the CDK.
+func Preflight(ctx context.Context) error {
+	version, err := command.Cmd{}.Output(ctx, "node", "--version")
+	if err != nil {
+		return exit.Missing("install Node "+strconv.Itoa(MinNode)+" or newer, then node --version", "the CDK needs Node %d or newer on PATH: %w", MinNode, err)
+	}
+	major, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
+	if n, err := strconv.Atoi(major); err != nil || n < MinNode {
+		return exit.Missing("install Node "+strconv.Itoa(MinNode)+" or newer, then node --version", "the CDK needs Node %d or newer; node --version says %s", MinNode, version)
+	}
+	return nil
+}
+
+// An installation of the CDK CLI and of the Node that runs it.
+type installation struct{ dir string }
+
+func (i installation) bin(name string) string {
+	return filepath.Join(i.dir, "node_modules", ".bin", name)
+}
+
+// Install installs what infra/package-lock.json names, unless it is there. It
+// is kept in the user's cache under the lock file's digest, where every
+// checkout finds it again.
+func Install(ctx context.Context, cfg project.Config) error {
+	_, err := install(ctx, cfg)
+	return err
+}
+
+func install(ctx context.Context, cfg project.Config) (_ installation, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("installing the CDK CLI: %w", err)
+		}
+	}()
+	files := map[string][]byte{}
+	digest := sha256.New()
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		files[name], err = os.ReadFile(filepath.Join(cfg.Dir, "infra", name)) // #nosec G304 -- a file of the project
+		if err != nil {
+			return installation{}, err
+		}
+		_, _ = digest.Write(files[name]) // never fails
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return installation{}, err
+	}
+	cache = filepath.Join(cache, "magewright")
+	installed := installation{filepath.Join(cache, "cdk-"+hex.EncodeToString(digest.Sum(nil))[:16])}
+	if _, err := os.Stat(installed.dir); err == nil {
+		return installed, nil
+	}
+	if err := Preflight(ctx); err != nil {
+		return installation{}, err
+	}
+	fmt.Fprintln(cfg.Stderr, "installing the CDK CLI and its Node, as infra/package-lock.json pins them")
+	if err := os.MkdirAll(cache, 0o750); err != nil {
+		return installation{}, err
+	}
+	// Another target may be at it in the same moment: each installs aside, and
+	// the first to finish wins.
+	aside, err := os.MkdirTemp(cache, "installing-")
+	if err != nil {
+		return installation{}, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(aside)) }()
+	for name, data := range files {
+		if err := os.WriteFile(filepath.Join(aside, name), data, 0o600); err != nil {
+			return installation{}, err
+		}
+	}
+	npm := command.Cmd{Dir: aside}
+	if out, err := npm.Output(ctx, "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"); err != nil {
+		return installation{}, exit.Missing("npm ci --prefix infra", "%w %s", err, out)
+	}
+	if err := os.Rename(aside, installed.dir); err != nil {
+		if _, statErr := os.Stat(installed.dir); statErr != nil {
+			return installation{}, err
+		}
+	}
+	return installed, nil
+}
+
+// App runs the CDK app, which writes the cloud assembly for context to dir.
+func App(ctx context.Context, cfg project.Config, context map[string]any, dir string) error {
+	installed, err := install(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	encoded, err := json.Marshal(context)
+	if err != nil {
+		return fmt.Errorf("writing CDK context: %w", err)
+	}
+	app := gocmd.In(cfg.Dir, "CDK_OUTDIR="+dir, "CDK_CONTEXT_JSON="+string(encoded), "JSII_NODE="+installed.bin("node"))
+	app.Stdout, app.Stderr = cfg.Stderr, cfg.Stderr
+	if err := app.Run(ctx, "run", "./infra"); err != nil {
+		return fmt.Errorf("synthesizing: %w", err)
+	}
+	return nil
+}
+
+// CLI runs the CDK CLI.
+func CLI(ctx context.Context, cfg project.Config, args ...string) error {
+	installed, err := install(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	cli := command.Cmd{
+		Dir: cfg.Dir,
+		Env: command.Environ(
+			"CDK_DISABLE_CLI_TELEMETRY=1",
+			// The CLI remembers accounts by access key below its home; those of
+			// one project are none of another's.
+			"CDK_HOME="+filepath.Join(cfg.Evidence, "cdk-home"),
+		),
+		Stdout: cfg.Stdout,
+		Stderr: cfg.Stdout, // the CLI's progress is what the reader waits for
+	}
+	args = append([]string{installed.bin("cdk"), "--no-notices", "--no-color"}, args...)
+	if err := cli.Run(ctx, installed.bin("node"), args...); err != nil {
+		return fmt.Errorf("cdk %s: %w", args[3], err)
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+// Package synth builds the deployment package and synthesizes the cloud
+// assembly that every stage is deployed from. A rule of the AWS Solutions pack
+// that a stack breaks fails it.
+package synth
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/magewright/magewright/tools/assembly/build"
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/check/reuse"
+	"github.com/magewright/magewright/tools/internal/inputs"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+)
+
+// Run synthesizes into cfg.Assembly, in the place of what was there. An assembly
+// that was synthesized of the same commit, files and context is taken from the
+// cache.
+func Run(ctx context.Context, cfg project.Config) error { return work("synth").Do(ctx, cfg) }
+
+// Again synthesizes as Run does, for a comparison with what Run has made: it
+// takes nothing that Run has kept.
+func Again(ctx context.Context, cfg project.Config) error { return work("synth again").Do(ctx, cfg) }
+
+func work(name string) reuse.Work {
+	return reuse.Work{
+		Name:    name,
+		Inputs:  read,
+		Outputs: []string{reuse.Assembly + "/.", reuse.Evidence + "/app.zip"},
+		Run:     synthesize,
+	}
+}
+
+// read returns what an assembly depends on: every file of the project, the
+// commit, which is in the function, the CDK context, the toolchain, and the
+// variables that the CDK app could ask for. Who asks AWS is none of its affairs.
+func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
+	tree, err := inputs.ReadTree(cfg.Dir, cfg.Evidence, cfg.Assembly)
+	if err != nil {
+		return nil, err
+	}
+	set := inputs.Set{}
+	set.Files(tree, func(string) bool { return true })
+	cdkContext, err := cdk.Context(cfg)
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range cdkContext {
+		encoded, err := json.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("reading CDK context %s: %w", name, err)
+		}
+		set["context "+name] = string(encoded)
+	}
+	if set["commit"], err = build.Stamp(ctx, cfg); err != nil {
+		return nil, err
+	}
+	set.Environ(os.Environ(), func(name string) bool {
+		return inputs.GoVariable(name) || name == "CDK_CONTEXT_JSON" || name == "CDK_OUTDIR" || strings.HasPrefix(name, "AWS_") && name != "AWS_REGION" && name != "AWS_DEFAULT_REGION"
+	})
+	return set, set.Go(ctx, cfg.Dir)
+}
+
+func synthesize(ctx context.Context, cfg project.Config) error {
+	if err := cdk.Install(ctx, cfg); err != nil {
+		return err
+	}
+	cdkContext, err := cdk.Context(cfg)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(cfg.Stderr, "building the function")
+	p, err := build.Build(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(cfg.Assembly); err != nil {
+		return fmt.Errorf("clearing the cloud assembly: %w", err)
+	}
+	cdkContext["package"] = p.Path
+	fmt.Fprintln(cfg.Stderr, "synthesizing the stacks")
+	if err := cdk.App(ctx, cfg, cdkContext, cfg.Assembly); err != nil {
+		return err
+	}
+	broken, err := cdk.Errors(cfg.Assembly)
+	if err != nil {
+		return err
+	}
+	if len(broken) > 0 {
+		return refuse(cfg, broken)
+	}
+	if err := cdk.WriteRelease(cfg, cdk.Release{Commit: cfg.Commit, Dirty: cfg.Dirty, Package: p.SHA256}); err != nil {
+		return err
+	}
+	fmt.Fprintf(cfg.Stdout, "synth: commit %.12s, package sha256 %.12s\n", cfg.Commit, p.SHA256)
+	return nil
+}
+
+// refuse removes the assembly, so that nothing deploys it, and names each
+// construct and rule.
+func refuse(cfg project.Config, broken []cdk.Message) error {
+	if err := os.RemoveAll(cfg.Assembly); err != nil {
+		return fmt.Errorf("removing the refused cloud assembly: %w", err)
+	}
+	lines := make([]string, len(broken))
+	for i, m := range broken {
+		lines[i] = "  " + m.Path + ": " + strings.TrimSpace(m.Text)
+	}
+	return exit.Failed("mend the construct, or suppress the rule in infra with a reason; then go tool mage synth",
+		"%d rule errors in the stacks:\n%s", len(broken), strings.Join(lines, "\n"))
+}

@@ -1,0 +1,360 @@
+package gosec
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/gob"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/securego/gosec/v2"
+	"github.com/securego/gosec/v2/analyzers"
+	"github.com/securego/gosec/v2/issue"
+	"github.com/securego/gosec/v2/rules"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/tools/go/packages"
+
+	"github.com/magewright/magewright/tools/internal/actioncache"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/gocmd"
+	"github.com/magewright/magewright/tools/internal/inputs"
+)
+
+// tags are the build tags of what is analysed. Without them, directories of
+// magefiles would be skipped in silence.
+var tags = []string{"mage"}
+
+// An analysis collects what is found in packages.
+type analysis struct {
+	force    bool
+	cache    *actioncache.Cache // nil where there is none
+	toolSet  inputs.Set         // this program and the toolchain
+	rules    int
+	packages int
+	reused   int
+
+	mu      sync.Mutex
+	issues  []*issue.Issue
+	metrics gosec.Metrics
+	errors  map[string][]gosec.Error
+}
+
+// A result is what gosec finds in a package. Files are below the module, with
+// slashes.
+type result struct {
+	Issues  []*issue.Issue
+	Metrics gosec.Metrics
+}
+
+func newAnalysis() *analysis {
+	a := &analysis{errors: map[string][]gosec.Error{}, rules: len(rules.Generate(true).Rules) + len(analyzers.Generate(true).Analyzers)}
+	// Without a cache everything is analysed.
+	a.cache, _ = actioncache.Open()
+	return a
+}
+
+// modules analyses every package of modules.
+func (a *analysis) modules(ctx context.Context, dirs []string) error {
+	for _, dir := range dirs {
+		absolute, err := filepath.Abs(dir)
+		if err == nil {
+			err = a.module(ctx, absolute)
+		}
+		if err != nil {
+			return fmt.Errorf("analysing %s: %w", dir, err)
+		}
+	}
+	if a.metrics.NumFiles == 0 {
+		return fmt.Errorf("analysing: no files were read in %s", strings.Join(dirs, " "))
+	}
+	slices.SortFunc(a.issues, func(x, y *issue.Issue) int {
+		return strings.Compare(x.File+"\x00"+fmt.Sprintf("%12s", x.Line)+x.RuleID, y.File+"\x00"+fmt.Sprintf("%12s", y.Line)+y.RuleID)
+	})
+	if a.cache != nil {
+		if err := a.cache.Trim(); err != nil {
+			fmt.Fprintf(os.Stderr, "gosec: %v\n", err)
+		}
+	}
+	return nil
+}
+
+func (a *analysis) module(ctx context.Context, dir string) error {
+	self, err := program()
+	if err != nil {
+		return err
+	}
+	a.toolSet = inputs.Set{"program": self}
+	if err := a.toolSet.Go(ctx, dir); err != nil {
+		return err
+	}
+	// Names, files and compiled dependencies, but no syntax: enough to see what
+	// has changed.
+	const names = packages.NeedName | packages.NeedFiles | packages.NeedEmbedFiles | packages.NeedImports | packages.NeedDeps | packages.NeedExportFile | packages.NeedModule
+	listed, err := a.load(ctx, dir, names, "./...")
+	if err != nil {
+		return err
+	}
+	a.packages += len(listed)
+	keys := map[string]string{}
+	sets := map[string]inputs.Set{}
+	exports := exports{}
+	var missing []string
+	for _, p := range listed {
+		if len(p.Errors) == 0 {
+			if sets[p.PkgPath], err = a.inputs(p, dir, exports); err != nil {
+				return err
+			}
+			keys[p.PkgPath] = sets[p.PkgPath].Key("gosec " + p.PkgPath)
+		}
+		if !a.take(p.PkgPath, keys[p.PkgPath], dir) {
+			missing = append(missing, p.PkgPath)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	loaded, err := a.load(ctx, dir, gosec.LoadMode, missing...)
+	if err != nil {
+		return err
+	}
+	group, _ := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for _, p := range loaded {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return a.analyse(p, sets[p.PkgPath], keys[p.PkgPath], dir)
+		})
+	}
+	return group.Wait()
+}
+
+// program returns the digest of this program: the rules, which of them are
+// switched on, and what of their findings is kept.
+var program = sync.OnceValues(func() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(path) // #nosec G304 -- this program
+	return inputs.Hash(string(data)), err
+})
+
+func (a *analysis) load(ctx context.Context, dir string, mode packages.LoadMode, patterns ...string) ([]*packages.Package, error) {
+	return packages.Load(&packages.Config{
+		Context: ctx, Mode: mode, Dir: dir, Env: gocmd.Environ(), BuildFlags: []string{"-tags=" + strings.Join(tags, ",")},
+	}, patterns...)
+}
+
+// analyse runs the rules on a package and keeps the result.
+func (a *analysis) analyse(p *packages.Package, set inputs.Set, key, dir string) error {
+	parse, err := gosec.ParseErrors(p)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.PkgPath, err)
+	}
+	config := gosec.NewConfig()
+	config.SetGlobal(gosec.NoSecRequireRules, "true")
+	config.SetGlobal(gosec.NoSecRequireJustification, "true")
+	// gosec only logs where it can't build the form that a third of its rules
+	// look at, and goes on without them.
+	var said bytes.Buffer
+	analyzer := gosec.NewAnalyzer(config, false, true, true, 1, log.New(&said, "", 0))
+	loaded := rules.Generate(true)
+	analyzer.LoadRules(loaded.RulesInfo())
+	ssa := analyzers.Generate(true)
+	analyzer.LoadAnalyzers(ssa.AnalyzersInfo())
+	analyzer.CheckRules(p)
+	analyzer.CheckAnalyzers(p)
+	found, metrics, errs := analyzer.Report()
+	for line := range strings.Lines(said.String()) {
+		if strings.HasPrefix(line, "Error ") {
+			errs[p.PkgPath] = append(errs[p.PkgPath], gosec.Error{Err: strings.TrimSpace(line)})
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.add(result{found, *metrics})
+	for file, list := range parse {
+		errs[file] = append(errs[file], list...)
+	}
+	for file, list := range errs {
+		a.errors[file] = append(a.errors[file], list...)
+	}
+	if len(errs) > 0 || key == "" || a.cache == nil {
+		return nil
+	}
+	if err := a.keep(p.PkgPath, set, key, dir, result{found, *metrics}); err != nil {
+		fmt.Fprintf(os.Stderr, "gosec: %v\n", err) // it is analysed again the next time
+	}
+	return nil
+}
+
+// add takes a package's result. The analysis is locked.
+func (a *analysis) add(r result) {
+	a.issues = append(a.issues, r.Issues...)
+	a.metrics.Merge(&r.Metrics)
+}
+
+// take takes a package's result from the cache, if it is there.
+func (a *analysis) take(pkg, key, dir string) bool {
+	if a.cache == nil || key == "" {
+		return false
+	}
+	if a.force { // what is found now takes its place
+		if err := a.cache.Forget(key); err != nil {
+			fmt.Fprintf(os.Stderr, "gosec: %v\n", err)
+		}
+		return false
+	}
+	record, err := a.cache.Lookup("gosec "+pkg, key)
+	if err != nil {
+		if !errors.Is(err, actioncache.ErrMiss) {
+			fmt.Fprintf(os.Stderr, "gosec: %v\n", err)
+		}
+		return false
+	}
+	// The result is small, and is in the record itself.
+	var r result
+	data, err := hex.DecodeString(record.Output)
+	if err == nil {
+		err = gob.NewDecoder(bytes.NewReader(data)).Decode(&r)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "gosec: the result of %s can't be read: %v\n", pkg, err)
+		return false
+	}
+	for _, i := range r.Issues {
+		i.File = filepath.Join(dir, filepath.FromSlash(i.File))
+	}
+	a.add(r)
+	a.reused++
+	return true
+}
+
+func (a *analysis) keep(pkg string, set inputs.Set, key, dir string, r result) error {
+	relative := make([]*issue.Issue, len(r.Issues))
+	for n, i := range r.Issues {
+		below, err := filepath.Rel(dir, i.File)
+		if err != nil || !filepath.IsLocal(below) {
+			return nil // of no file of the module, so that no other checkout could say where
+		}
+		moved := *i
+		moved.File = filepath.ToSlash(below)
+		relative[n] = &moved
+	}
+	var data bytes.Buffer
+	if err := gob.NewEncoder(&data).Encode(result{relative, r.Metrics}); err != nil {
+		return fmt.Errorf("keeping the result of %s: %w", pkg, err)
+	}
+	return a.cache.Put(actioncache.Record{
+		Action: "gosec " + pkg, Key: key, Inputs: set, Output: hex.EncodeToString(data.Bytes()), FinishedOn: clock.System().Now().UTC(),
+	}, nil)
+}
+
+// inputs returns what the analysis of a package depends on: its files, and what
+// the packages that it imports export.
+func (a *analysis) inputs(p *packages.Package, dir string, exports exports) (inputs.Set, error) {
+	set := inputs.Set{}
+	maps.Copy(set, a.toolSet)
+	if p.Module != nil { // the language's version decides what code means
+		set["module go"] = p.Module.GoVersion
+	}
+	for _, file := range slices.Concat(p.GoFiles, p.OtherFiles, p.EmbedFiles) {
+		relative, err := filepath.Rel(dir, file)
+		if err != nil {
+			return nil, err
+		}
+		data, err := os.ReadFile(file) // #nosec G304 -- a source of the module
+		if err != nil {
+			return nil, err
+		}
+		set["file "+filepath.ToSlash(relative)] = inputs.Hash(string(data))
+	}
+	var add func(*packages.Package) error
+	add = func(p *packages.Package) error {
+		for _, imported := range p.Imports {
+			// Not the path in the source: the standard library has packages of
+			// golang.org/x of its own, which are imported by the same path.
+			name := "import " + imported.PkgPath
+			if _, done := set[name]; done {
+				continue
+			}
+			digest, err := exports.digest(imported)
+			if err != nil {
+				return err
+			}
+			set[name] = digest
+			if err := add(imported); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return set, add(p)
+}
+
+// exports holds the digests of what packages export, by their files.
+type exports map[string]string
+
+// digest returns the digest of the part of a compiled package that importers
+// read: a change within a function's body most often leaves it as it is.
+func (e exports) digest(p *packages.Package) (string, error) {
+	if p.PkgPath == "unsafe" {
+		return "unsafe", nil
+	}
+	if known, ok := e[p.ExportFile]; ok {
+		return known, nil
+	}
+	file, err := os.Open(p.ExportFile)
+	if err != nil {
+		return "", fmt.Errorf("reading what %s exports: %w", p.PkgPath, err)
+	}
+	defer func() { _ = file.Close() }()
+	data, err := exportData(file)
+	if err != nil {
+		return "", fmt.Errorf("reading what %s exports: %w", p.PkgPath, err)
+	}
+	sum := sha256.Sum256(data)
+	e[p.ExportFile] = hex.EncodeToString(sum[:])
+	return e[p.ExportFile], nil
+}
+
+// exportData returns the first member of an archive of the compiler, without the
+// build ID that its header has: it names all that the package was compiled of.
+func exportData(r io.Reader) ([]byte, error) {
+	// Magic, then a header of 60 bytes whose columns 48 to 58 are the size.
+	// See package cmd/internal/archive.
+	var head [8 + 60]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, err
+	}
+	size, err := strconv.ParseInt(strings.TrimRight(string(head[8+48:8+58]), " "), 10, 64)
+	if err != nil || string(head[:8]) != "!<arch>\n" || !strings.HasPrefix(string(head[8:]), "__.PKGDEF") {
+		return nil, errors.New("it is no archive with exported declarations")
+	}
+	data, err := io.ReadAll(io.LimitReader(r, size))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) != size {
+		return nil, errors.New("it is cut off")
+	}
+	_, declarations, ok := bytes.Cut(data, []byte("\n$$B\n"))
+	if !ok {
+		return nil, errors.New("it has no exported declarations")
+	}
+	return declarations, nil
+}

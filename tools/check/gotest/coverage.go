@@ -1,0 +1,107 @@
+package gotest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/magewright/magewright/tools/check/patchcover"
+	"github.com/magewright/magewright/tools/internal/gocmd"
+	"github.com/magewright/magewright/tools/project"
+)
+
+// CountersVariable names the directory in which tests leave what instrumented
+// programs have counted: a directory for each process, with files as
+// runtime/coverage writes them.
+const CountersVariable = "MAGEWRIGHT_COVERAGE"
+
+// mergeProfiles writes several profiles, of which some may not exist, as one,
+// removes them, and returns it.
+func mergeProfiles(merged string, profiles []string) (patchcover.Profile, error) {
+	all := patchcover.Profile{}
+	for _, profile := range profiles {
+		err := readProfile(all, profile)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = os.Remove(profile)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("merging coverage profiles: %s: %w", profile, err)
+		}
+	}
+	file, err := os.Create(filepath.Clean(merged))
+	if err != nil {
+		return nil, fmt.Errorf("merging coverage profiles: %w", err)
+	}
+	if err := errors.Join(all.Write(file), file.Close()); err != nil {
+		return nil, fmt.Errorf("merging coverage profiles: %w", err)
+	}
+	return all, nil
+}
+
+func readProfile(into patchcover.Profile, profile string) error {
+	file, err := os.Open(filepath.Clean(profile))
+	if err != nil {
+		return err
+	}
+	return errors.Join(into.Read(file), file.Close())
+}
+
+// convertCounters writes what instrumented programs have counted below dir as
+// a profile. It returns the processes that have left no counters: they died,
+// and what they had run can't be told.
+func convertCounters(ctx context.Context, cfg project.Config, dir, profile string) (incomplete []string, err error) {
+	processes, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading the counters of programs: %w", err)
+	}
+	var complete []string
+	for _, process := range processes {
+		counters, err := filepath.Glob(filepath.Join(dir, process.Name(), "covcounters.*"))
+		if err != nil {
+			return nil, fmt.Errorf("reading the counters of programs: %w", err)
+		}
+		if len(counters) == 0 {
+			incomplete = append(incomplete, process.Name())
+			continue
+		}
+		complete = append(complete, filepath.Join(dir, process.Name()))
+	}
+	if len(complete) == 0 {
+		return incomplete, nil
+	}
+	convert := gocmd.In(cfg.Dir)
+	convert.Stderr = cfg.Stderr
+	if err := convert.Run(ctx, "tool", "covdata", "textfmt", "-i="+strings.Join(complete, ","), "-o="+profile); err != nil {
+		return incomplete, fmt.Errorf("reading the counters of programs: %w", err)
+	}
+	return incomplete, nil
+}
+
+// keepSources leaves the digests of the sources that the profile is of: those
+// that were the same before and after the tests.
+func keepSources(cfg project.Config, before patchcover.Digests) error {
+	after, err := patchcover.DigestSources(cfg.Dir, cfg.Assembly)
+	if err != nil {
+		return err
+	}
+	path, err := cfg.Path("sources.json")
+	if err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(before.Unchanged(after), "", "  ")
+	if err != nil {
+		return fmt.Errorf("recording which sources were tested: %w", err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return fmt.Errorf("recording which sources were tested: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,279 @@
+package sec
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/magewright/magewright/tools/internal/inputs/inputstest"
+	"github.com/magewright/magewright/tools/pins"
+)
+
+var files = map[string]string{
+	"go.mod": "module example\n\ngo 1.26\n", "a.go": "package a\n", "b.go": "package a\n", "a_test.go": "package a\n", "page.html": "", ".gitignore": "ignored.*\n",
+	"ignored.go": "package a\n", "tools/go.mod": "module tools\n", ".gitleaks.toml": "title = \"a\"\n",
+}
+
+const listed, others = "files that git lists", "names of the other files"
+
+var sourceChanges = []inputstest.Change{
+	inputstest.File("a.go", "package b\n", "file a.go"),
+	inputstest.File("ignored.go", "package b\n", "file ignored.go"),
+	inputstest.File("new.go", "package a\n", "file new.go", listed),
+	inputstest.File("new.html", "", listed, others),
+	inputstest.File(".gitignore", "", listed),
+	inputstest.File("a_test.go", "it is not built"),
+	inputstest.File("page.html", "it is not looked at"),
+	inputstest.File("go.mod", "module example\n\ngo 1.25\n", "file go.mod"),
+	inputstest.File("tools/go.mod", "module other\n", "file tools/go.mod"),
+	inputstest.Executable("a.go", "file a.go"),
+	inputstest.Link("a.go", "b.go", "file a.go"),
+	inputstest.Toolchain,
+	inputstest.Environment("GOFLAGS", "-tags=x", "go GOFLAGS"),
+	inputstest.Environment("GOPACKAGESDRIVER", "driver", "env GOPACKAGESDRIVER"),
+	inputstest.Environment("SETTING", "x", "env SETTING"),
+	inputstest.Environment("TERM", "dumb"),
+	inputstest.Committed(),
+}
+
+func TestCodeInputs(t *testing.T) { inputstest.Run(t, codeInputs, files, sourceChanges...) }
+
+func TestVulnerabilityInputs(t *testing.T) {
+	modified := "2026-11-01T00:00:00Z"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"modified":%q}`, modified)
+	}))
+	defer server.Close()
+	t.Setenv("GOVULNDB", server.URL)
+	changes := slices.Concat(sourceChanges, []inputstest.Change{
+		{Name: "the database", Make: func(*inputstest.Repository) { modified = "2026-11-02T00:00:00Z" }, Want: []string{"database " + server.URL}},
+		{Name: "a database that does not answer", Make: func(*inputstest.Repository) { modified = "" }, Want: []string{"database " + server.URL}},
+	})
+	inputstest.Run(t, vulnerabilityInputs, files, changes...)
+
+	// Nothing that is found with a database which does not answer is taken again.
+	r := inputstest.New(t, files)
+	first, err := vulnerabilityInputs(t.Context(), r.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := vulnerabilityInputs(t.Context(), r.Config)
+	if diff := first.Diff(second); err != nil || len(diff) != 1 {
+		t.Errorf("%q differ, %v", diff, err)
+	}
+}
+
+func TestSecretInputs(t *testing.T) {
+	inputstest.Run(t, secretInputs, files,
+		inputstest.Committed("commit"),
+		inputstest.File("a.go", "it is in no commit"),
+		inputstest.File(".gitleaks.toml", "title = \"b\"\n", "file .gitleaks.toml"),
+		inputstest.File(".gitleaksignore", "x", "file .gitleaksignore"),
+		inputstest.File(".gitattributes", "*.pem -diff\n", "file .gitattributes"),
+		inputstest.File("keys/.gitattributes", "* -diff\n", "file keys/.gitattributes"),
+		inputstest.File(".git/info/attributes", "* -diff\n", "file info/attributes of git"),
+		inputstest.Change{Name: "the arguments", Make: func(*inputstest.Repository) {
+			before := gitleaks
+			t.Cleanup(func() { gitleaks = before })
+			gitleaks = append(slices.Clone(gitleaks), "--max-target-megabytes=1")
+		}, Want: []string{"arguments"}},
+	)
+}
+
+// A scanner is a repository with a gitleaks that takes each commit for one
+// without a secret, or with one where it adds the file "secret".
+type scanner struct {
+	*inputstest.Repository
+	t   *testing.T
+	log string
+}
+
+func newScanner(t *testing.T) *scanner {
+	t.Helper()
+	s := &scanner{Repository: inputstest.New(t, files), t: t, log: filepath.Join(t.TempDir(), "ranges")}
+	script := `#!/bin/sh
+for a in "$@"; do
+	case "$a" in
+	--log-opts=*) opts=${a#--log-opts=};;
+	--report-path=*) report=${a#--report-path=};;
+	esac
+done
+echo "${opts#--no-merges }" >>'` + s.log + `'
+echo "$(git rev-list --count $opts) commits scanned" >&2
+if [ -n "$(git log --format= --name-only $opts -- secret)" ]; then
+	echo '[{"RuleID":"private-key","File":"secret","StartLine":1,"Commit":"0123456789abcdef"}]' >"$report"
+	exit 1
+fi
+echo '[]' >"$report"
+`
+	pretend(t, script)
+	return s
+}
+
+// pretend puts a script in the place of each pinned tool.
+func pretend(t *testing.T, script string) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "tool")
+	if err := os.WriteFile(name, []byte(script), 0o700); err != nil { // #nosec G306 -- a program
+		t.Fatal(err)
+	}
+	before := executable
+	executable = func(pins.Tool, context.Context, io.Writer) (string, error) { return name, nil }
+	t.Cleanup(func() { executable = before })
+}
+
+// scan checks for secrets and returns the result, and what gitleaks scanned.
+func (s *scanner) scan() (Check, string) {
+	s.t.Helper()
+	if err := os.Remove(s.log); err != nil && !os.IsNotExist(err) {
+		s.t.Fatal(err)
+	}
+	c, err := tool{"gitleaks", secrets, secretInputs, "gitleaks.json"}.check(s.t.Context(), s.Config)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ranges, err := os.ReadFile(s.log)
+	if err != nil && !os.IsNotExist(err) {
+		s.t.Fatal(err)
+	}
+	return c, strings.TrimSpace(string(ranges))
+}
+
+// expect scans and holds what was scanned and what was found.
+func (s *scanner) expect(state State, ranges, counted string) {
+	s.t.Helper()
+	c, got := s.scan()
+	if c.State != state || got != ranges || c.Counted != counted {
+		s.t.Errorf("%s: %q was scanned: %s %s", c.State, got, c.Counted, c.Reason)
+	}
+}
+
+// TestOnlyNewCommitsAreScanned holds that what was scanned is not scanned again,
+// and that each commit was scanned by the same tool with the same
+// configuration.
+func TestOnlyNewCommitsAreScanned(t *testing.T) {
+	s := newScanner(t)
+	s.expect(Pass, "HEAD", "1 of 1 commits: 0 secrets")
+	s.expect(Pass, "", "1 of 1 commits: 0 secrets") // nothing has changed
+	first := s.Config.Commit
+	s.Commit("second")
+	s.Commit("third")
+	s.expect(Pass, first+"..HEAD", "3 of 3 commits: 0 secrets; those up to "+first[:12]+" were scanned before")
+	third := s.Config.Commit
+
+	// A secret is found, and found again until it is mended.
+	s.Write("secret", "x")
+	s.Commit("secret")
+	for range 2 {
+		s.expect(Fail, third+"..HEAD", "4 of 4 commits: 1 secrets; those up to "+third[:12]+" were scanned before")
+	}
+	s.Git("rm", "-q", "secret")
+	s.Commit("removed, but it stays in the history")
+	s.expect(Fail, third+"..HEAD", "5 of 5 commits: 1 secrets; those up to "+third[:12]+" were scanned before")
+	s.Git("reset", "-q", "--hard", third)
+	s.Commit("without it")
+
+	// A merge does not count; what it brings does.
+	s.Git("checkout", "-q", "-b", "side", first)
+	s.Write("secret", "x")
+	s.Commit("secret on a branch")
+	s.Git("checkout", "-q", "-")
+	s.Git("merge", "-q", "--no-ff", "-m", "merge", "side")
+	s.expect(Fail, third+"..HEAD", "5 of 5 commits: 1 secrets; those up to "+third[:12]+" were scanned before")
+	s.Git("reset", "-q", "--hard", third)
+
+	// Another configuration, tool, or view of the history: everything again.
+	for name, text := range map[string]string{".gitleaksignore": "x", ".gitattributes": "*.pem -diff\n"} {
+		s.Write(name, text)
+		s.Commit(name)
+		n := s.Git("rev-list", "--count", "HEAD")
+		s.expect(Pass, "HEAD", n+" of "+n+" commits: 0 secrets")
+	}
+	before := s.Config.Commit
+	s.Commit("one more")
+	s.Config.Force = true
+	n := s.Git("rev-list", "--count", "HEAD")
+	s.expect(Pass, "HEAD", n+" of "+n+" commits: 0 secrets")
+	s.Config.Force = false
+
+	// An entry that somebody else has made is not believed.
+	s.Commit("and another")
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	if _, ranges := s.scan(); ranges != "HEAD" {
+		t.Errorf("%q was scanned, although nobody trustworthy has scanned %s", ranges, before)
+	}
+}
+
+func TestAScanThatMissesCommits(t *testing.T) {
+	s := newScanner(t)
+	s.expect(Pass, "HEAD", "1 of 1 commits: 0 secrets")
+	first := s.Config.Commit
+	s.Commit("second")
+	t.Run("a gitleaks that sees no commit", func(t *testing.T) {
+		pretend(t, "#!/bin/sh\nfor a in \"$@\"; do case \"$a\" in --report-path=*) echo '[]' >\"${a#--report-path=}\";; esac; done\necho '0 commits scanned' >&2\n")
+		c, _ := s.scan()
+		if c.State != Unknown || !strings.Contains(c.Reason, "gitleaks scanned 0 commits and git counts 1") {
+			t.Errorf("%+v", c)
+		}
+	})
+	s.expect(Pass, first+"..HEAD", "2 of 2 commits: 0 secrets; those up to "+first[:12]+" were scanned before")
+}
+
+func TestDatabaseModified(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, body string
+		status     int
+		want       string
+	}{
+		{"a database", `{"modified":"2026-11-01T00:00:00Z"}`, http.StatusOK, "2026-11-01T00:00:00Z"},
+		{"one that does not say when", `{}`, http.StatusOK, ""},
+		{"a page", `<html>`, http.StatusOK, ""},
+		{"nothing", ``, http.StatusOK, ""},
+		{"a refusal", `{"modified":"2026-11-01T00:00:00Z"}`, http.StatusForbidden, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/db/index/db.json" {
+					t.Errorf("%s was asked for", r.URL)
+				}
+				w.WriteHeader(tt.status)
+				fmt.Fprint(w, tt.body)
+			}))
+			defer server.Close()
+			for _, suffix := range []string{"/db", "/db/"} {
+				if got, err := databaseModified(t.Context(), server.URL+suffix); got != tt.want || (err == nil) != (tt.want != "") {
+					t.Errorf("databaseModified = %q, %v", got, err)
+				}
+			}
+		})
+	}
+	dir := t.TempDir()
+	if _, err := databaseModified(t.Context(), "file://"+dir); err == nil {
+		t.Error("an empty directory is a database")
+	}
+	if err := os.Mkdir(filepath.Join(dir, "index"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "index", "db.json"), []byte(`{"modified":"x"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := databaseModified(t.Context(), "file://"+dir); got != "x" || err != nil {
+		t.Errorf("a copy: %q, %v", got, err)
+	}
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	for _, database := range []string{closed.URL, "gopher://x", "://"} {
+		if got, err := databaseModified(t.Context(), database); err == nil {
+			t.Errorf("%s changed at %q", database, got)
+		}
+	}
+}

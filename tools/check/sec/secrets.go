@@ -1,0 +1,220 @@
+package sec
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/magewright/magewright/tools/internal/actioncache"
+	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/inputs"
+	"github.com/magewright/magewright/tools/pins"
+	"github.com/magewright/magewright/tools/project"
+)
+
+// secretInputs returns what gitleaks depends on: the commits, the tool with its
+// arguments, and what tells it, or git, what to leave out.
+func secretInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
+	head, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "git", "rev-parse", "--verify", "HEAD")
+	if err != nil {
+		return nil, fmt.Errorf("finding the commit: %w", err)
+	}
+	set, err := scannerInputs(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	set["commit"] = head
+	return set, nil
+}
+
+// scannerInputs returns what gitleaks depends on, apart from the commits.
+func scannerInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
+	git := command.Cmd{Dir: cfg.Dir}
+	// An attribute can keep git from showing what was added to a file. git reads
+	// attributes as they are now, also for earlier commits.
+	attributes, err := git.Output(ctx, "git", "ls-files", "-z", "--cached", "--others", "--deduplicate", "--", ":(glob)**/.gitattributes")
+	if err != nil {
+		return nil, fmt.Errorf("listing attributes: %w", err)
+	}
+	names := strings.FieldsFunc(attributes, func(r rune) bool { return r == 0 })
+	files, err := digests(cfg, append(names, secretConfig...)...)
+	if err != nil {
+		return nil, err
+	}
+	set := inputs.Set{"arguments": strings.Join(gitleaks, " ")}
+	if err := pins.Gitleaks.Inputs(set); err != nil {
+		return nil, err
+	}
+	for name, digest := range files {
+		set["file "+name] = digest
+	}
+	private, err := git.Output(ctx, "git", "rev-parse", "--git-path", "info/attributes")
+	if err != nil {
+		return nil, fmt.Errorf("finding attributes: %w", err)
+	}
+	if !filepath.IsAbs(private) {
+		private = filepath.Join(cfg.Dir, private)
+	}
+	switch data, err := os.ReadFile(private); { // #nosec G304 -- of the repository
+	case err == nil:
+		set["file info/attributes of git"] = inputs.Hash(string(data))
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("reading attributes: %w", err)
+	}
+	return set, nil
+}
+
+// gitleaks is how it is started, apart from what it scans and where its report
+// goes.
+var gitleaks = []string{"git", "--no-banner", "--no-color", "--redact", "--report-format=json"}
+
+// secretConfig are the files of the repository that tell gitleaks what to leave
+// out.
+var secretConfig = []string{".gitleaks.toml", ".gitleaksignore"}
+
+// scanned returns the newest commit before HEAD whose history was scanned by the
+// same tool with the same configuration, and found without secrets; or "". Commits
+// never change, so that only those since then are to be scanned.
+func scanned(ctx context.Context, cfg project.Config) (string, error) {
+	cache, err := actioncache.Open()
+	if err != nil || cfg.Force {
+		return "", nil // all are scanned
+	}
+	const most = 500
+	commits, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "git", "rev-list", "--topo-order", "--max-count="+strconv.Itoa(most), "--skip=1", "HEAD")
+	if err != nil {
+		return "", fmt.Errorf("listing commits: %w", err)
+	}
+	set, err := scannerInputs(ctx, cfg)
+	if err != nil {
+		return "", err
+	}
+	for commit := range strings.Lines(commits) {
+		commit = strings.TrimSpace(commit)
+		set["commit"] = commit
+		if _, err := cache.Lookup("gitleaks", set.Key("gitleaks")); err == nil {
+			return commit, nil
+		}
+	}
+	return "", nil
+}
+
+// secrets looks for secrets in every commit that leads to HEAD and was not
+// scanned before. gitleaks is believed only if it says that it scanned as many
+// commits as git counts.
+func secrets(ctx context.Context, cfg project.Config) (Check, error) {
+	check := Check{Name: "gitleaks", Report: "gitleaks.json"}
+	path, err := cfg.Path(check.Report)
+	if err != nil {
+		return check, err
+	}
+	if check.Version, err = pins.Gitleaks.Version(); err != nil {
+		return check, err
+	}
+	if check.Config, err = digests(cfg, secretConfig...); err != nil {
+		return check, err
+	}
+	if shallow, err := (command.Cmd{Dir: cfg.Dir}).Output(ctx, "git", "rev-parse", "--is-shallow-repository"); err != nil || shallow == "true" {
+		check.State, check.Counted = Unknown, "a shallow clone lacks the history"
+		check.Reason = "git fetch --unshallow"
+		return check, nil
+	}
+	all, err := countCommits(ctx, cfg, "HEAD")
+	if err != nil {
+		return check, err
+	}
+	since, err := scanned(ctx, cfg)
+	if err != nil {
+		return check, err
+	}
+	commits, revisions := all, "HEAD"
+	if since != "" {
+		revisions = since + "..HEAD"
+		if commits, err = countCommits(ctx, cfg, revisions); err != nil {
+			return check, err
+		}
+	}
+	program, err := executable(pins.Gitleaks, ctx, cfg.Stderr)
+	if err != nil {
+		return check, err
+	}
+	var log bytes.Buffer
+	// A configuration of this machine's own would be recorded by nobody.
+	cmd := command.Cmd{Dir: cfg.Dir, Env: append(os.Environ(), "GITLEAKS_CONFIG=", "GITLEAKS_CONFIG_TOML="), Stdout: &log, Stderr: &log}
+	runErr := cmd.Run(ctx, program, append(gitleaks[:len(gitleaks):len(gitleaks)], "--log-opts=--no-merges "+revisions, "--report-path="+path)...)
+	if ctx.Err() != nil {
+		return check, ctx.Err()
+	}
+	saw, ok := scannedCommits(log.String())
+	findings, err := readFindings(path)
+	switch {
+	case err != nil:
+		return check, fmt.Errorf("reading the report: %w: %w: %s", err, runErr, log.String())
+	case len(findings) > 0:
+		check.State, check.Reason = Fail, strings.Join(findings, "\n")
+	case runErr != nil:
+		return check, fmt.Errorf("scanning: %w: %s", runErr, log.String())
+	case !ok || saw != commits:
+		check.State = Unknown
+		check.Reason = fmt.Sprintf("gitleaks scanned %d commits and git counts %d", saw, commits)
+	default:
+		check.State = Pass
+	}
+	check.Counted = fmt.Sprintf("%d of %d commits: %d secrets", saw+all-commits, all, len(findings))
+	if since != "" {
+		check.Counted += fmt.Sprintf("; those up to %.12s were scanned before", since)
+	}
+	return check, nil
+}
+
+func countCommits(ctx context.Context, cfg project.Config, revisions string) (int, error) {
+	counted, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "git", "rev-list", "--count", "--no-merges", revisions)
+	if err != nil {
+		return 0, fmt.Errorf("counting commits: %w", err)
+	}
+	n, err := strconv.Atoi(counted)
+	if err != nil {
+		return 0, fmt.Errorf("counting commits: %w", err)
+	}
+	return n, nil
+}
+
+var commitsScanned = regexp.MustCompile(`(\d+) commits scanned`)
+
+func scannedCommits(log string) (int, bool) {
+	match := commitsScanned.FindStringSubmatch(log)
+	if match == nil {
+		return 0, false
+	}
+	n, err := strconv.Atoi(match[1])
+	return n, err == nil
+}
+
+func readFindings(path string) ([]string, error) {
+	data, err := os.ReadFile(filepath.Clean(path))
+	if err != nil {
+		return nil, err
+	}
+	var found []struct {
+		RuleID    string
+		File      string
+		StartLine int
+		Commit    string
+	}
+	if err := json.Unmarshal(data, &found); err != nil {
+		return nil, err
+	}
+	var lines []string
+	for _, f := range found {
+		lines = append(lines, fmt.Sprintf("%s:%d: %s in commit %.12s", f.File, f.StartLine, f.RuleID, f.Commit))
+	}
+	return lines, nil
+}

@@ -1,0 +1,169 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/project/exit"
+)
+
+const executedVersion = "ExecutedVersion"
+
+// prefix of the names of a drill's alarms.
+func (d *drill) prefix() string { return d.outputs.FunctionName + "-drill-" }
+
+// watchFault makes the alarms that a release of the bad version would have:
+// the definitions of those that the deployment group watches for the good
+// version, with the version put in its place.
+func (d *drill) watchFault(ctx context.Context) error {
+	group, err := d.deployments.GetDeploymentGroup(ctx, &codedeploy.GetDeploymentGroupInput{
+		ApplicationName: &d.outputs.DeploymentApplication, DeploymentGroupName: &d.outputs.DeploymentGroup,
+	})
+	if err != nil {
+		return fmt.Errorf("reading deployment group %s: %w", d.outputs.DeploymentGroup, err)
+	}
+	var names []string
+	if c := group.DeploymentGroupInfo.AlarmConfiguration; c != nil && c.Enabled {
+		for _, a := range c.Alarms {
+			names = append(names, aws.ToString(a.Name))
+		}
+	}
+	if len(names) == 0 {
+		return exit.Failed("go tool mage deploy-"+stage, "deployment group %s watches no alarm: nothing would stop a bad version", d.outputs.DeploymentGroup)
+	}
+	described, err := d.alarms.DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNames: names})
+	if err != nil {
+		return fmt.Errorf("reading the alarms of %s: %w", d.outputs.DeploymentGroup, err)
+	}
+	for _, a := range described.MetricAlarms {
+		in, ok := d.ofFault(a)
+		if !ok {
+			continue // it watches something else than the new version
+		}
+		if _, err := d.alarms.PutMetricAlarm(ctx, in); err != nil {
+			return fmt.Errorf("making the bad version's alarm %s: %w", aws.ToString(in.AlarmName), err)
+		}
+		d.watching = append(d.watching, aws.ToString(in.AlarmName))
+	}
+	if len(d.watching) == 0 {
+		return exit.Failed("go tool mage deploy-"+stage, "none of the alarms %s watches version %s: a bad version would not set one off", strings.Join(names, ", "), d.good.number)
+	}
+	return nil
+}
+
+// ofFault returns the same alarm for the bad version, and whether it watches
+// the executed version at all.
+func (d *drill) ofFault(a cloudwatchtypes.MetricAlarm) (*cloudwatch.PutMetricAlarmInput, bool) {
+	found := false
+	dimensions := func(all []cloudwatchtypes.Dimension) []cloudwatchtypes.Dimension {
+		all = slices.Clone(all)
+		for i, dimension := range all {
+			if aws.ToString(dimension.Name) == executedVersion && aws.ToString(dimension.Value) == d.good.number {
+				all[i].Value, found = aws.String(d.bad.number), true
+			}
+		}
+		return all
+	}
+	metrics := slices.Clone(a.Metrics)
+	for i, m := range metrics {
+		if m.MetricStat == nil || m.MetricStat.Metric == nil {
+			continue
+		}
+		stat, metric := *m.MetricStat, *m.MetricStat.Metric
+		metric.Dimensions = dimensions(metric.Dimensions)
+		stat.Metric = &metric
+		metrics[i].MetricStat = &stat
+	}
+	in := &cloudwatch.PutMetricAlarmInput{
+		AlarmName:        aws.String(d.prefix() + aws.ToString(a.AlarmName) + "-" + d.bad.number),
+		AlarmDescription: aws.String("Rollback drill: " + aws.ToString(a.AlarmDescription)),
+		ActionsEnabled:   a.ActionsEnabled, AlarmActions: a.AlarmActions, OKActions: a.OKActions, InsufficientDataActions: a.InsufficientDataActions,
+		ComparisonOperator: a.ComparisonOperator, DatapointsToAlarm: a.DatapointsToAlarm, Dimensions: dimensions(a.Dimensions),
+		EvaluateLowSampleCountPercentile: a.EvaluateLowSampleCountPercentile, EvaluationPeriods: a.EvaluationPeriods,
+		ExtendedStatistic: a.ExtendedStatistic, MetricName: a.MetricName, Metrics: metrics, Namespace: a.Namespace, Period: a.Period,
+		Statistic: a.Statistic, Threshold: a.Threshold, ThresholdMetricId: a.ThresholdMetricId, TreatMissingData: a.TreatMissingData, Unit: a.Unit,
+	}
+	return in, found
+}
+
+func named(names []string) []types.Alarm {
+	alarms := make([]types.Alarm, len(names))
+	for i, name := range names {
+		alarms[i] = types.Alarm{Name: aws.String(name)}
+	}
+	return alarms
+}
+
+// firstAnswer returns when the bad version first answered: the minute of its
+// first invocation, for Lambda's metrics have no finer time, or the start of
+// its deployment if that is later. It may be early, so that times are never
+// too short.
+func (d *drill) firstAnswer(ctx context.Context, started time.Time) (time.Time, error) {
+	data, err := d.alarms.GetMetricData(ctx, &cloudwatch.GetMetricDataInput{
+		StartTime: aws.Time(started.Truncate(time.Minute)), EndTime: aws.Time(started.Add(time.Hour)),
+		ScanBy: cloudwatchtypes.ScanByTimestampAscending,
+		MetricDataQueries: []cloudwatchtypes.MetricDataQuery{{Id: aws.String("invocations"), MetricStat: &cloudwatchtypes.MetricStat{
+			Metric: &cloudwatchtypes.Metric{Namespace: aws.String("AWS/Lambda"), MetricName: aws.String("Invocations"), Dimensions: []cloudwatchtypes.Dimension{
+				{Name: aws.String("FunctionName"), Value: &d.outputs.FunctionName},
+				{Name: aws.String("Resource"), Value: aws.String(d.outputs.FunctionName + ":" + d.outputs.AliasName)},
+				{Name: aws.String(executedVersion), Value: &d.bad.number},
+			}},
+			Period: aws.Int32(60), Stat: aws.String("Sum"),
+		}}},
+	})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading the invocations of version %s: %w", d.bad.number, err)
+	}
+	for _, result := range data.MetricDataResults {
+		for i, n := range result.Values {
+			if n > 0 && result.Timestamps[i].After(started) {
+				return result.Timestamps[i], nil
+			}
+			if n > 0 {
+				break
+			}
+		}
+	}
+	return started, nil
+}
+
+// historyAttempts are how many times the history of alarms is asked for: it
+// may come later than what the alarm did.
+const historyAttempts = 60
+
+// firstAlarm returns when the first of the bad version's alarms went off, or
+// the zero time where none did.
+func (d *drill) firstAlarm(ctx context.Context) (at time.Time, alarm string, err error) {
+	for range historyAttempts {
+		for _, name := range d.watching {
+			history, err := d.alarms.DescribeAlarmHistory(ctx, &cloudwatch.DescribeAlarmHistoryInput{
+				AlarmName: &name, HistoryItemType: cloudwatchtypes.HistoryItemTypeStateUpdate,
+			})
+			if err != nil {
+				return at, "", fmt.Errorf("reading the history of alarm %s: %w", name, err)
+			}
+			for _, item := range history.AlarmHistoryItems {
+				if strings.HasSuffix(aws.ToString(item.HistorySummary), " to ALARM") && (at.IsZero() || item.Timestamp.Before(at)) {
+					at, alarm = *item.Timestamp, name
+				}
+			}
+		}
+		if !at.IsZero() {
+			return at, alarm, nil
+		}
+		if err := clock.Sleep(ctx, d.clock, pollInterval); err != nil {
+			return at, "", err
+		}
+	}
+	return at, "", nil
+}

@@ -1,0 +1,241 @@
+package drill
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/magewright/magewright/tools/deliver/probe"
+	"github.com/magewright/magewright/tools/evidence/ledger"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+// A drill is one rollback that is tried.
+type drill struct {
+	functions   *lambda.Client
+	deployments *codedeploy.Client
+	alarms      *cloudwatch.Client
+	outputs     stack.Outputs
+
+	fault  string // of the bad version, as the app reads it
+	config string // the CodeDeploy configuration by which it gets its traffic
+	commit string // that staging serves
+	// released is the CodeSha256 of the release that production serves, "" where
+	// production is not deployed: staging goes back to that release.
+	released string
+	probes   []probe.Probe
+	enough   int                         // requests to show the errors of the bad version: a tenth of them reaches it
+	smoke    func(context.Context) error // exercises the commit
+	ledger   ledger.Ledger               // that staging serves
+	clock    clock.Clock
+	out      io.Writer
+	traffic  func(token string) *probe.Traffic // what is sent during a shift
+
+	// What it came upon, and made.
+	good, before, bad version // N, N-1 and the fault version
+	noBefore          string  // why there is no N-1
+	watching          []string
+	deployment        string // the newest
+	failures          []string
+	failedIn          string // the deployment that the first of them is of
+}
+
+func newDrill(cfg aws.Config, o stack.Outputs) *drill {
+	d := &drill{
+		functions: lambda.NewFromConfig(cfg), deployments: codedeploy.NewFromConfig(cfg), alarms: cloudwatch.NewFromConfig(cfg),
+		outputs: o,
+	}
+	d.traffic = func(token string) *probe.Traffic {
+		return &probe.Traffic{URL: d.outputs.FunctionURL, Probes: d.probes, Token: token, Clock: d.clock}
+	}
+	return d
+}
+
+func (d *drill) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
+
+// failed records what did not go as it must.
+func (d *drill) failed(format string, args ...any) {
+	d.failedIn = cmp.Or(d.failedIn, d.deployment)
+	d.failures = append(d.failures, fmt.Sprintf(format, args...))
+	d.say("FAILED: "+format, args...)
+}
+
+// run drills and leaves staging as it was, however it ends. An error means
+// that the drill came to no end; failures are in the record.
+func (d *drill) run(ctx context.Context) (record readiness.Drill, err error) {
+	record = readiness.Drill{Commit: d.commit, DeploymentConfig: d.config}
+	if err := d.lookAround(ctx); err != nil {
+		return record, err
+	}
+	defer func() {
+		// Also after Ctrl-C: what was begun is taken back.
+		restoring, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreLimit)
+		defer cancel()
+		if restoreErr := d.restore(restoring); restoreErr != nil {
+			err = errors.Join(err, fmt.Errorf("restoring staging: %w", restoreErr))
+		} else if ctx.Err() != nil {
+			err = exit.Failed("go tool mage drill", "the drill was interrupted, staging serves version %s as before: %w", d.good.number, err)
+		}
+		record.DrilledOn = d.clock.Now()
+		record.FinishedOn = record.DrilledOn
+		record.Failures = d.failures
+	}()
+	if err := d.smoke(ctx); err != nil {
+		return record, exit.Failed("go tool mage smoke", "version %s does not answer before the drill: %w", d.good.number, err)
+	}
+	// What a drill left that was killed would stand in for what this one makes.
+	if err := errors.Join(d.cleanLatest(ctx), d.cleanUp(ctx)); err != nil {
+		return record, err
+	}
+	times, err := d.rollBack(ctx)
+	if err != nil {
+		return record, err
+	}
+	record.DetectedSeconds, record.RestoredSeconds = times.detected.Seconds(), times.restored.Seconds()
+	if len(d.failures) > 0 {
+		return record, nil
+	}
+	if d.before.number == "" {
+		record.NotDrilled = []string{fmt.Sprintf("there is no release to go back to from version %s: %s", d.good.number, d.noBefore)}
+		d.say("not drilled: %s", record.NotDrilled[0])
+		return record, nil
+	}
+	return record, d.goBack(ctx)
+}
+
+// times are by AWS's clock, from the first moment at which the bad version may
+// have answered.
+type times struct{ detected, restored time.Duration }
+
+// rollBack releases the bad version and sees that AWS takes it back.
+func (d *drill) rollBack(ctx context.Context) (times, error) {
+	if err := d.publishFault(ctx); err != nil {
+		return times{}, err
+	}
+	if err := d.watchFault(ctx); err != nil {
+		return times{}, err
+	}
+	id, err := d.shift(ctx, d.good, d.bad, d.config, &types.AlarmConfiguration{Enabled: true, Alarms: named(d.watching)})
+	if err != nil {
+		return times{}, err
+	}
+	shifted, err := d.awaitUnderTraffic(ctx, id)
+	if err != nil {
+		return times{}, err
+	}
+	at, err := d.judge(ctx, shifted)
+	if err != nil {
+		return times{}, err
+	}
+	if err := d.holdsGood(ctx, "after the rollback"); err != nil {
+		return times{}, err
+	}
+	if err := d.smoke(ctx); err != nil {
+		if ctx.Err() != nil {
+			return times{}, ctx.Err()
+		}
+		d.failed("the smoke test after the rollback: %v", err)
+	} else {
+		d.say("version %s passes the smoke test", d.good.number)
+	}
+	return at, nil
+}
+
+// judge sees how the bad version's deployment ended, and when.
+func (d *drill) judge(ctx context.Context, shifted *types.DeploymentInfo) (times, error) {
+	if shifted.Status != types.DeploymentStatusStopped || shifted.ErrorInformation == nil || shifted.ErrorInformation.Code != types.ErrorCodeAlarmActive {
+		d.failed("deployment %s of the bad version ended %s%s: no alarm stopped it", *shifted.DeploymentId, shifted.Status, because(shifted))
+		return times{}, nil
+	}
+	first, err := d.firstAnswer(ctx, *shifted.StartTime)
+	if err != nil {
+		return times{}, err
+	}
+	rang, alarm, err := d.firstAlarm(ctx)
+	if err != nil {
+		return times{}, err
+	}
+	var at times
+	if at.detected = rang.Sub(first); rang.IsZero() || at.detected <= 0 {
+		at.detected = 0
+		d.failed("deployment %s was stopped by an alarm, and the history of %v has none", *shifted.DeploymentId, d.watching)
+	} else {
+		d.say("alarm %s went off after %.0f s", alarm, at.detected.Seconds())
+	}
+	if shifted.RollbackInfo == nil || aws.ToString(shifted.RollbackInfo.RollbackDeploymentId) == "" {
+		d.failed("deployment %s was stopped and not rolled back", *shifted.DeploymentId)
+		return at, nil
+	}
+	back, err := d.await(ctx, *shifted.RollbackInfo.RollbackDeploymentId)
+	if err != nil {
+		return at, err
+	}
+	if back.Status != types.DeploymentStatusSucceeded || back.Creator != types.DeploymentCreatorCodeDeployRollback {
+		d.failed("rollback %s, by %s, ended %s%s", *back.DeploymentId, back.Creator, back.Status, because(back))
+		return at, nil
+	}
+	at.restored = back.CompleteTime.Sub(first)
+	d.say("rollback %s gave version %s all traffic after %.0f s", *back.DeploymentId, d.good.number, at.restored.Seconds())
+	return at, nil
+}
+
+// goBack gives the version before all traffic and sees that it reads what the
+// good version wrote; then it returns.
+func (d *drill) goBack(ctx context.Context) error {
+	path := "releases/" + d.commit
+	written, err := d.read(ctx, path)
+	if err != nil {
+		return err
+	}
+	if ok, err := d.move(ctx, d.good, d.before); !ok {
+		return err
+	}
+	if err := d.holds(ctx, d.before, "after going back"); err != nil {
+		return err
+	}
+	found, err := d.read(ctx, path)
+	switch {
+	case err != nil:
+		return err
+	case written.status != 200 || len(written.records) == 0:
+		d.failed("version %s answers %d to GET %s with %d records of deployments, which it has written", d.good.number, written.status, path, len(written.records))
+	case found.status != written.status || !slices.Equal(found.records, written.records):
+		d.failed("version %s answers %d to GET %s with %d records %.12s; version %s, which wrote them, %d with %d %.12s",
+			d.before.number, found.status, path, len(found.records), found.records, d.good.number, written.status, len(written.records), written.records)
+	default:
+		d.say("version %s reads what version %s wrote: %d records of %s", d.before.number, d.good.number, len(found.records), path)
+	}
+	if ok, err := d.move(ctx, d.before, d.good); !ok {
+		return err
+	}
+	if err := d.holdsGood(ctx, "after returning"); err != nil {
+		return err
+	}
+	if err := d.smoke(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		d.failed("the smoke test after returning to version %s: %v", d.good.number, err)
+	}
+	return nil
+}
+
+func because(info *types.DeploymentInfo) string {
+	if info.ErrorInformation == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (%s: %s)", info.ErrorInformation.Code, aws.ToString(info.ErrorInformation.Message))
+}

@@ -1,0 +1,29 @@
+// Package pipelinestatus is `mage pipeline:status`: it shows the last execution
+// of the pipeline, wherever the credentials point to.
+package pipelinestatus
+
+import (
+	"context"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/magewright/program"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/project/target"
+)
+
+// Main runs the target, which has no flags.
+func Main(ctx context.Context, args []string) error {
+	if err := program.Parse(program.Flags("pipeline:status"), args); err != nil {
+		return err
+	}
+	ctx, stop := target.Signals(ctx)
+	defer stop()
+	cfg, err := stack.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	return show(ctx, os.Stdout, codepipeline.NewFromConfig(cfg), clock.System())
+}

@@ -1,0 +1,125 @@
+package probe_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/magewright/magewright/tools/deliver/probe"
+	"github.com/magewright/magewright/tools/internal/clock"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ file, says string }{
+		{"- {method: GET, path: a, status: 200}\n-\n", "infra/probes.yml:2: the probe is empty"},
+		{"[]", "it declares no probe"},
+		{"", "infra/probes.yml: it declares no probe"},
+		{"# none\n", "infra/probes.yml: it declares no probe"},
+		{"- {method: GET", "infra/probes.yml: yaml: line 1"},
+		{"- {method: GET, path: a, status: 200}\n# more\n- {method: POST, path: a, status: 200}", "infra/probes.yml:3: method"},
+		{"- {method: GET, path: a, status: 200, times: 3}", "times"},
+		{"- {method: PUT, path: a, status: 200}", `method "PUT" may change something`},
+		{"- {method: GET, path: 'https://elsewhere/', status: 200}", "is not below the stage's URL"},
+		{"- {method: GET, path: a}", "status 0"},
+		{"- {method: GET, path: a, status: 502}", "status 502"},
+	} {
+		if _, err := probe.Parse([]byte(tt.file)); err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%q: %v, want %s", tt.file, err, tt.says)
+		}
+	}
+	probes, err := probe.Load("../../..")
+	if err != nil || len(probes) < 2 {
+		t.Errorf("this project's own probes are %v, %v", probes, err)
+	}
+	if _, err := probe.Load(t.TempDir()); err == nil || !strings.Contains(err.Error(), "infra/probes.yml") {
+		t.Errorf("without a file: %v", err)
+	}
+}
+
+// Traffic comes as fast as it is answered until enough is sent, from each probe
+// in turn, and an answer that is not the declared one is a failure.
+func TestTraffic(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	asked := map[string]int{}
+	enough := make(chan struct{})
+	c := clock.NewManual(time.Unix(0, 0))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[r.URL.Path]++
+		if r.URL.Path == "/missing" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		if asked["/works"]+asked["/missing"] == 100 {
+			close(enough)
+		}
+	}))
+	t.Cleanup(server.Close)
+	traffic := &probe.Traffic{
+		URL:    server.URL + "/",
+		Probes: []probe.Probe{{Method: "GET", Path: "works", Status: 200}, {Method: "GET", Path: "missing", Status: 200}},
+		Clock:  c,
+	}
+	traffic.Want(100)
+	if traffic.Satisfied() {
+		t.Error("it is satisfied before it has sent anything")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); traffic.Run(ctx) }()
+	go func() { // each pause ends at once
+		for ctx.Err() == nil {
+			c.BlockUntil(1)
+			c.Advance(time.Second)
+		}
+	}()
+	<-enough
+	cancel()
+	<-done
+	if !traffic.Satisfied() {
+		t.Error("it is not satisfied, though no more will be sent")
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if asked["/works"] < 45 || asked["/missing"] < 45 {
+		t.Errorf("asked %v, want both in turn", asked)
+	}
+	// Those under way when it ended say nothing.
+	if sent, failed := traffic.Sent(), traffic.Failed(); sent < 90 || failed < 40 || failed > 55 {
+		t.Errorf("%v: want about half of 100 failed", traffic)
+	}
+}
+
+// A redirection that is declared is not followed.
+func TestRedirection(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 64)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
+		http.Redirect(w, r, "/elsewhere", http.StatusFound)
+	}))
+	t.Cleanup(server.Close)
+	c := clock.NewManual(time.Unix(0, 0))
+	traffic := &probe.Traffic{URL: server.URL, Probes: []probe.Probe{{Method: "GET", Path: "old", Status: http.StatusFound}}, Clock: c}
+	traffic.Want(1)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); traffic.Run(ctx) }()
+	c.BlockUntil(8) // all pause: one has sent what is wanted, and another may have had its trickle
+	cancel()
+	<-done
+	if traffic.Sent() == 0 || traffic.Failed() > 0 {
+		t.Errorf("%v", traffic)
+	}
+	for range len(asked) {
+		if path := <-asked; path != "/old" {
+			t.Errorf("asked for %s", path)
+		}
+	}
+}

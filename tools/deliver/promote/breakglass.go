@@ -1,0 +1,81 @@
+package promote
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/ledger"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
+)
+
+// minReason is how many characters a reason for breaking the glass has at
+// least: what fits into fewer explains nothing.
+const minReason = 10
+
+// breakFile, in the evidence directory, is the signed record of a deployment
+// against the evidence.
+const breakFile = "break-glass.dsse.json"
+
+// breakGlass records, signed, that a release is deployed although it was
+// refused, before it is: here, and in staging's ledger where there is one.
+func breakGlass(ctx context.Context, cfg project.Config, awsConfig aws.Config, signer evidence.Signer, release cdk.Release, record evidence.Deployment, now time.Time) error {
+	broken := record.BreakGlass
+	rule := strings.Repeat("!", 72)
+	fmt.Fprintf(cfg.Stdout, "%s\nBREAK GLASS: production is deployed against the evidence\n  refused   %s\n  reason    %s\n  by        %s\n%s\n",
+		rule, broken.Refused, broken.Reason, broken.By, rule)
+	record.Stage, record.FinishedOn = stage, now.UTC()
+	s, err := evidence.NewStatement(release.Commit, release.Package, record)
+	if err != nil {
+		return err
+	}
+	sealed, err := evidence.Seal(ctx, signer, s)
+	if err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(sealed, "", "  ")
+	if err != nil {
+		return fmt.Errorf("recording that the glass was broken: %w", err)
+	}
+	file, err := cfg.Path(breakFile)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		return fmt.Errorf("recording that the glass was broken: %w", err)
+	}
+	fmt.Fprintf(cfg.Stdout, "recorded in %s\n", file)
+	if err := tellStaging(ctx, awsConfig, signer, release, record); err != nil {
+		// The house burns: that staging can't be told is no reason to wait.
+		fmt.Fprintf(cfg.Stdout, "and not in staging's ledger: %v\n", err)
+	}
+	return nil
+}
+
+// tellStaging records a deployment in staging's ledger, where the approver looks.
+func tellStaging(ctx context.Context, awsConfig aws.Config, signer evidence.Signer, release cdk.Release, record evidence.Deployment) error {
+	outputs, err := stack.Describe(ctx, awsConfig, "staging")
+	if err != nil {
+		return err
+	}
+	return ledger.Ledger{URL: outputs.FunctionURL, Signer: signer}.PutDeployment(ctx, release.Commit, release.Package, record)
+}
+
+// refuse returns the error of a release that the evidence does not allow.
+func refuse(err error) error {
+	if missing, ok := errors.AsType[*exit.Error](err); ok && missing.Code == exit.Environment {
+		return err
+	}
+	return exit.Failed(`go tool mage check deploy-staging smoke readiness, or in an emergency go tool mage promote -breakGlass="REASON"`,
+		"production is untouched, as the evidence does not allow this release: %w", err)
+}

@@ -1,0 +1,259 @@
+package promote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/magewright/magewright/tools/deliver/canary"
+	"github.com/magewright/magewright/tools/deliver/probe"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/stack"
+)
+
+// pollInterval is how often a deployment is looked at.
+const pollInterval = 500 * time.Millisecond
+
+// A follower prints what becomes of deployments while they go on, and judges
+// those that shift traffic.
+type follower struct {
+	deployments *codedeploy.Client
+	functions   *lambda.Client
+	alarms      *cloudwatch.Client
+	outputs     stack.Outputs
+	clock       clock.Clock
+	// pace is by what AWS is asked again where follow judges meanwhile. It is
+	// another one, so that a test can let time pass for follow alone.
+	pace    clock.Clock
+	out     *panel
+	cfg     project.Config
+	probes  []probe.Probe
+	token   string // that probes are sent with
+	limits  canary.Limits
+	ask     asker
+	traffic func() *probe.Traffic // what is sent during a shift
+
+	known   []string // deployments that are none of ours, or have ended
+	watches map[string]*watch
+	printed map[string]string // what was printed of each deployment
+	last    string            // what was last seen, "" before there was anything
+	stopped string            // why the canary was stopped, "" if it was not
+	blind   bool              // AWS could not be asked
+}
+
+// newFollower returns one that leaves out the deployments that are there
+// already. The token lets probes read what the ledger keeps.
+func newFollower(ctx context.Context, cfg project.Config, awsConfig aws.Config, o stack.Outputs, token string, out *panel) (*follower, error) {
+	probes, err := probe.Load(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	limits, err := limitsOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	f := &follower{
+		deployments: codedeploy.NewFromConfig(awsConfig), functions: lambda.NewFromConfig(awsConfig), alarms: cloudwatch.NewFromConfig(awsConfig),
+		outputs: o, clock: clock.System(), pace: clock.System(), out: out, cfg: cfg, probes: probes, token: token, limits: limits, ask: atTerminal(out),
+		watches: map[string]*watch{}, printed: map[string]string{},
+	}
+	f.traffic = func() *probe.Traffic {
+		return &probe.Traffic{URL: f.outputs.FunctionURL, Probes: f.probes, Token: f.token, Clock: f.clock}
+	}
+	f.known, err = f.ids(ctx)
+	return f, err
+}
+
+// ids returns the ids of the group's deployments, or of those in the states.
+func (f *follower) ids(ctx context.Context, states ...types.DeploymentStatus) ([]string, error) {
+	listed, err := f.deployments.ListDeployments(ctx, &codedeploy.ListDeploymentsInput{
+		ApplicationName:     &f.outputs.DeploymentApplication,
+		DeploymentGroupName: &f.outputs.DeploymentGroup,
+		IncludeOnlyStatuses: states,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing deployments of %s: %w", f.outputs.DeploymentGroup, err)
+	}
+	return listed.Deployments, nil
+}
+
+// follow looks until ctx ends. That AWS can't be asked for a while is said and
+// borne: the deployment goes on there.
+func (f *follower) follow(ctx context.Context) {
+	defer f.close()
+	for ctx.Err() == nil {
+		err := f.look(ctx)
+		if err != nil && ctx.Err() == nil && !f.blind {
+			fmt.Fprintf(f.out, "not all of the deployment can be seen: %v\n", err)
+		}
+		f.blind = err != nil
+		if clock.Sleep(ctx, f.clock, pollInterval) != nil {
+			break
+		}
+	}
+	// How it ended may not have been seen yet.
+	final, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := f.look(final); err != nil && !f.blind {
+		fmt.Fprintf(f.out, "how the deployment ended can't be seen: %v\n", err)
+	}
+}
+
+func (f *follower) close() {
+	for _, w := range f.watches {
+		w.close()
+	}
+	f.out.show(nil)
+}
+
+// look takes in how each deployment stands that is not known.
+func (f *follower) look(ctx context.Context) error {
+	ids, err := f.ids(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Backward(ids) { // the newest comes first
+		if slices.Contains(f.known, id) {
+			continue
+		}
+		if err := f.see(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// see takes in how one deployment stands.
+func (f *follower) see(ctx context.Context, id string) error {
+	got, err := f.deployments.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
+	if err != nil {
+		return fmt.Errorf("reading deployment %s: %w", id, err)
+	}
+	alias, err := f.functions.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &f.outputs.FunctionName, Name: &f.outputs.AliasName})
+	if err != nil {
+		return fmt.Errorf("reading alias %s: %w", f.outputs.AliasName, err)
+	}
+	info := got.DeploymentInfo
+	w := f.watches[id]
+	if w == nil && info.Creator != types.DeploymentCreatorCodeDeployRollback {
+		w = f.newWatch(ctx, info)
+		f.watches[id] = w
+	}
+	var unseen error
+	if w != nil {
+		unseen = w.look(ctx, info, alias)
+	}
+	unseen = errors.Join(unseen, f.print(ctx, id, info, alias, w))
+	if hasEnded(info) && ctx.Err() == nil { // else the last look has yet to say how
+		if w != nil {
+			w.close()
+		}
+		f.known = append(f.known, id)
+	}
+	return unseen
+}
+
+// print says in a line how a deployment stands, if that is new.
+func (f *follower) print(ctx context.Context, id string, info *types.DeploymentInfo, alias *lambda.GetAliasOutput, w *watch) error {
+	f.last = fmt.Sprintf("deployment %s %s, version %s", id, info.Status, weights(aws.ToString(alias.FunctionVersion), alias.RoutingConfig))
+	line := strings.TrimPrefix(f.last, "deployment "+id+" ")
+	alarms, err := f.ringing(ctx)
+	if err != nil {
+		return err
+	}
+	if alarms != "" {
+		line += ", " + alarms
+	}
+	if w != nil && w.record.Judgement != nil {
+		line += "; " + string(w.record.Judgement.Verdict)
+	}
+	if line == f.printed[id] {
+		return nil
+	}
+	f.printed[id] = line
+	if w != nil {
+		line += fmt.Sprintf("; %s", w.traffic)
+		if hasEnded(info) {
+			line += "; " + w.record.verdict()
+		}
+	}
+	fmt.Fprintf(f.out, "%s  %s\n", id, line)
+	return nil
+}
+
+// ringing names the alarms of the deployment group that are in alarm.
+func (f *follower) ringing(ctx context.Context) (string, error) {
+	group, err := f.deployments.GetDeploymentGroup(ctx, &codedeploy.GetDeploymentGroupInput{
+		ApplicationName:     &f.outputs.DeploymentApplication,
+		DeploymentGroupName: &f.outputs.DeploymentGroup,
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading deployment group %s: %w", f.outputs.DeploymentGroup, err)
+	}
+	watched := group.DeploymentGroupInfo.AlarmConfiguration
+	if watched == nil || len(watched.Alarms) == 0 {
+		return "", nil
+	}
+	names := make([]string, len(watched.Alarms))
+	for i, alarm := range watched.Alarms {
+		names[i] = aws.ToString(alarm.Name)
+	}
+	described, err := f.alarms.DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNames: names})
+	if err != nil {
+		return "", fmt.Errorf("reading alarms: %w", err)
+	}
+	var ringing []string
+	for _, alarm := range described.MetricAlarms {
+		if alarm.StateValue == cloudwatchtypes.StateValueAlarm {
+			ringing = append(ringing, aws.ToString(alarm.AlarmName))
+		}
+	}
+	if len(ringing) == 0 {
+		return fmt.Sprintf("%d alarms quiet", len(described.MetricAlarms)), nil
+	}
+	return "in alarm: " + strings.Join(ringing, " "), nil
+}
+
+// weights describes an alias: "3", or "3 (90 %) 4 (10 %)".
+func weights(version string, routing *lambdatypes.AliasRoutingConfiguration) string {
+	if routing == nil || len(routing.AdditionalVersionWeights) == 0 {
+		return version
+	}
+	rest, others := 1.0, ""
+	for other, weight := range routing.AdditionalVersionWeights {
+		rest -= weight
+		others += fmt.Sprintf(" %s (%.0f %%)", other, 100*weight)
+	}
+	return fmt.Sprintf("%s (%.0f %%)%s", version, 100*rest, others)
+}
+
+// latest returns the group's newest deployment that is not a rollback.
+func latest(ctx context.Context, client *codedeploy.Client, o stack.Outputs) (*types.DeploymentInfo, error) {
+	f := follower{deployments: client, outputs: o}
+	ids, err := f.ids(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		got, err := client.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
+		if err != nil {
+			return nil, fmt.Errorf("reading deployment %s: %w", id, err)
+		}
+		if got.DeploymentInfo.Creator != types.DeploymentCreatorCodeDeployRollback {
+			return got.DeploymentInfo, nil
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,113 @@
+package promote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/readiness/verify"
+)
+
+// A caller is whose credentials deploy.
+type caller struct{ account, arn string }
+
+func identify(ctx context.Context, awsConfig aws.Config) (caller, error) {
+	identity, err := sts.NewFromConfig(awsConfig).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return caller{}, exit.Missing("aws sts get-caller-identity", "asking whose credentials these are: %w", err)
+	}
+	return caller{aws.ToString(identity.Account), aws.ToString(identity.Arn)}, nil
+}
+
+// allow returns the record of a deployment that the evidence allows, or why it
+// does not: nothing is deployed before everything was verified.
+func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, release cdk.Release, by caller, now time.Time) (evidence.Deployment, error) {
+	key, err := cdk.PinnedKey(cfg)
+	if err != nil {
+		return evidence.Deployment{}, err
+	}
+	bundle, err := readBundle(ctx, cfg, key)
+	if err != nil {
+		return evidence.Deployment{}, err
+	}
+	pkg, err := deployedPackage(cfg)
+	if err != nil {
+		return evidence.Deployment{}, err
+	}
+	if err := bundle.Allows(verify.Release{Commit: release.Commit, Package: pkg, Account: by.account}, now); err != nil {
+		return evidence.Deployment{}, err
+	}
+	record := evidence.Deployment{Bundle: bundle.Digest, Verdict: bundle.Recorded.Verdict}
+	if execution := os.Getenv("PIPELINE_EXECUTION_ID"); execution != "" {
+		if record.Approval, err = approval(ctx, codepipeline.NewFromConfig(awsConfig), execution); err != nil {
+			return evidence.Deployment{}, err
+		}
+	} else if strings.HasPrefix(os.Getenv("CODEBUILD_INITIATOR"), "codepipeline/") {
+		return evidence.Deployment{}, errors.New("the action of the pipeline does not say which execution it is of: PIPELINE_EXECUTION_ID is not set")
+	}
+	return record, nil
+}
+
+func readBundle(ctx context.Context, cfg project.Config, key evidence.Key) (verify.Bundle, error) {
+	data, err := os.ReadFile(filepath.Join(cfg.Evidence, verify.BundleFile))
+	if err != nil {
+		return verify.Bundle{}, fmt.Errorf("there is no evidence: %w", err)
+	}
+	return verify.Read(ctx, data, key)
+}
+
+// deployedPackage returns the SHA-256 of the zip file that production's function
+// would be made of: of its bytes, not what the assembly says of itself.
+func deployedPackage(cfg project.Config) (string, error) {
+	packages, err := cdk.FunctionPackages(cfg.Assembly, stack.Name(stage))
+	if err != nil {
+		return "", err
+	}
+	if len(packages) != 1 {
+		return "", fmt.Errorf("the assembly makes %d functions of zip files in production, and the evidence is of one", len(packages))
+	}
+	return packages[0].SHA256, nil
+}
+
+// approval returns the answer that an execution's manual approval got.
+func approval(ctx context.Context, client *codepipeline.Client, execution string) (*evidence.Approval, error) {
+	name, _ := strings.CutPrefix(os.Getenv("CODEBUILD_INITIATOR"), "codepipeline/")
+	pages := codepipeline.NewListActionExecutionsPaginator(client, &codepipeline.ListActionExecutionsInput{
+		PipelineName: &name,
+		Filter:       &types.ActionExecutionFilter{PipelineExecutionId: &execution},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("looking for the approval of execution %s: %w", execution, err)
+		}
+		for _, action := range page.ActionExecutionDetails { // the newest comes first
+			if action.Input == nil || action.Input.ActionTypeId == nil || action.Input.ActionTypeId.Category != types.ActionCategoryApproval {
+				continue
+			}
+			if action.Status != types.ActionExecutionStatusSucceeded {
+				return nil, fmt.Errorf("the approval of execution %s is %s", execution, action.Status)
+			}
+			a := &evidence.Approval{Execution: execution, By: aws.ToString(action.UpdatedBy), Action: aws.ToString(action.StageName) + "/" + aws.ToString(action.ActionName)}
+			if action.Output != nil && action.Output.ExecutionResult != nil {
+				a.Summary = aws.ToString(action.Output.ExecutionResult.ExternalExecutionSummary)
+			}
+			return a, nil
+		}
+	}
+	return nil, fmt.Errorf("nobody has approved execution %s of %s", execution, name)
+}

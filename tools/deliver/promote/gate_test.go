@@ -1,0 +1,285 @@
+package promote
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/evidencetest"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/readiness"
+	"github.com/magewright/magewright/tools/readiness/verify"
+)
+
+var (
+	commit   = strings.Repeat("c", 40)
+	assessed = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+)
+
+// A release is a project that could be promoted, but for what a test breaks.
+type release struct {
+	t      *testing.T
+	cfg    project.Config
+	signer evidencetest.Signer
+	pkg    string // SHA-256 of the zip file in the assembly
+	lint   evidence.Lint
+	policy readiness.Policy
+	signed *readiness.Attestations
+	by     caller
+}
+
+func newRelease(t *testing.T) *release {
+	t.Helper()
+	dir := t.TempDir()
+	r := &release{
+		t: t, signer: evidencetest.NewSigner(t), by: caller{account: "111122223333"},
+		cfg:    project.Config{Dir: dir, Evidence: filepath.Join(dir, ".magewright"), Assembly: filepath.Join(dir, "cdk.out"), Commit: commit},
+		lint:   evidence.Lint{Made: evidence.Made{FinishedOn: assessed.Add(-time.Hour)}, Files: 3},
+		policy: readiness.Policy{Required: []string{"coding-standards"}, MaxAge: readiness.Duration(24 * time.Hour)},
+	}
+	r.write("cdk.out/asset.zip", "the function")
+	r.write("cdk.out/magewright-production.assets.json", `{"files":{"a":{"source":{"path":"asset.zip","packaging":"file"},"destinations":{"d":{"objectKey":"a.zip"}}}}}`)
+	r.write("cdk.out/magewright-production.template.json", `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"Code":{"S3Bucket":"b","S3Key":"a.zip"}}}}}`)
+	r.write("infra/cdk.json", `{"context":{"evidenceKey":"`+r.signer.String()+`"}}`)
+	var err error
+	if r.pkg, err = cdk.HashFile(filepath.Join(r.cfg.Assembly, "asset.zip")); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *release) write(name, text string) {
+	r.t.Helper()
+	path := filepath.Join(r.cfg.Dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// waive lets a person who is no author of the release waive a check.
+func (r *release) waive(check string, expires time.Time) {
+	person := evidencetest.NewSigner(r.t)
+	r.policy.People = []readiness.Person{{Name: "Bo", Emails: []string{"bo@example.com"}, Key: person.String()}}
+	made := evidence.Made{FinishedOn: assessed.Add(-time.Minute)}
+	r.signed = &readiness.Attestations{Made: made, Waivers: []readiness.SignedWaiver{{By: "Bo", Waiver: evidence.Waiver{
+		Made: made, Check: check, Scope: evidence.Scope{Package: r.pkg}, Reason: "a fault of the linter", Owner: "Cy", Expires: expires,
+	}}}}
+}
+
+// assess signs the bundle of the release as readiness does, and returns its
+// lines.
+func (r *release) assess() []string {
+	r.t.Helper()
+	candidate := readiness.Candidate{
+		Made: evidence.Made{FinishedOn: assessed}, Commit: commit, Base: strings.Repeat("b", 40), BaseIs: "the latest tag, v1",
+		Package: r.pkg, Account: r.by.account, Commits: []string{commit},
+		Authors: []string{"al@example.com"},
+	}
+	used := readiness.PolicyUsed{Made: evidence.Made{FinishedOn: assessed}, Policy: r.policy, From: candidate.Base}
+	var statements []evidence.Statement
+	add := func(p evidence.Predicate) {
+		s, err := evidence.NewStatement(commit, r.pkg, p)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		statements = append(statements, s)
+	}
+	add(candidate)
+	add(used)
+	add(r.lint)
+	if r.signed != nil {
+		add(*r.signed)
+	}
+	a, err := readiness.Evaluate(statements, assessed)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	add(a)
+	result := evidence.SummaryPassed
+	if a.Verdict == readiness.NoGo {
+		result = evidence.SummaryFailed
+	}
+	var b bytes.Buffer
+	if err := evidence.WriteBundle(r.t.Context(), &b, r.signer, statements, evidence.Summary{TimeVerified: assessed, VerificationResult: result}, commit, r.pkg); err != nil {
+		r.t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSpace(b.String()), "\n")
+}
+
+// edit changes what an envelope holds, and leaves its signature.
+func (r *release) edit(line, from, to string) string {
+	r.t.Helper()
+	var e map[string]any
+	if err := json.Unmarshal([]byte(line), &e); err != nil {
+		r.t.Fatal(err)
+	}
+	payload, err := base64.StdEncoding.DecodeString(e["payload"].(string))
+	if err != nil || !bytes.Contains(payload, []byte(from)) {
+		r.t.Fatalf("%s has no %s: %v", payload, from, err)
+	}
+	e["payload"] = base64.StdEncoding.EncodeToString(bytes.Replace(payload, []byte(from), []byte(to), 1))
+	changed, err := json.Marshal(e)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(changed)
+}
+
+// TestPromoteRefusesTampering holds that each way to get a release past its
+// evidence is refused before anything is touched, and by a message of its own.
+func TestPromoteRefusesTampering(t *testing.T) {
+	t.Parallel()
+	other := evidencetest.NewSigner(t)
+	for _, tt := range []struct {
+		name   string
+		before func(*release)                           // the bundle is signed
+		lines  func(*release, []string) []string        // what becomes of it
+		after  func(*release, *cdk.Release, *time.Time) // what is promoted
+		says   string
+	}{
+		{name: "as it was assessed"},
+		{name: "bundle edited", lines: func(r *release, l []string) []string {
+			return slices.Concat(l[:2], []string{r.edit(l[2], `"files":3`, `"files":9`)}, l[3:])
+		}, says: "line 3: its content is not what was signed"},
+		{name: "verdict edited", lines: func(r *release, l []string) []string {
+			return slices.Concat(l[:3], []string{r.edit(l[3], `"verdict":"GO"`, `"verdict":"??"`)}, l[4:])
+		}, says: "line 4: its content is not what was signed"},
+		{name: "other commit", after: func(_ *release, promoted *cdk.Release, _ *time.Time) { promoted.Commit = strings.Repeat("d", 40) },
+			says: "the evidence is of commit cccccccccccc, and the assembly of dddddddddddd"},
+		{name: "other zip", after: func(r *release, _ *cdk.Release, _ *time.Time) { r.write("cdk.out/asset.zip", "another function") },
+			says: "the evidence is of the deployment package"},
+		{name: "expired", after: func(_ *release, _ *cdk.Release, now *time.Time) { *now = now.Add(24 * time.Hour) },
+			says: "the evidence has expired since 2026-11-26T12:00:00Z: coding-standards"},
+		{name: "wrong key", after: func(r *release, _ *cdk.Release, _ *time.Time) {
+			r.write("infra/cdk.json", `{"context":{"evidenceKey":"`+other.String()+`"}}`)
+		}, says: "signed by another key than the pinned one"},
+		{name: "statement removed", lines: func(_ *release, l []string) []string { return slices.Concat(l[:2], l[3:]) },
+			says: "a statement that the summary names is not in the bundle"},
+		{name: "summary removed", lines: func(_ *release, l []string) []string { return l[:4] }, says: "does not end with a summary"},
+		{name: "no key pinned", after: func(r *release, _ *cdk.Release, _ *time.Time) { r.write("infra/cdk.json", `{"context":{}}`) },
+			says: "no key is pinned"},
+		{name: "no evidence", after: func(r *release, _ *cdk.Release, _ *time.Time) {
+			if err := os.Remove(filepath.Join(r.cfg.Evidence, verify.BundleFile)); err != nil {
+				r.t.Fatal(err)
+			}
+		}, says: "there is no evidence"},
+		{name: "a NO-GO", before: func(r *release) { r.lint.Broken = []string{"gofmt"} }, says: "the verdict is NO-GO because of coding-standards"},
+		{name: "waiver expired", before: func(r *release) {
+			r.lint.Broken = []string{"gofmt"}
+			r.waive("coding-standards", assessed.Add(time.Hour))
+		}, after: func(_ *release, _ *cdk.Release, now *time.Time) { *now = now.Add(2 * time.Hour) },
+			says: "the waiver of coding-standards (the waiver has expired on 2026-11-26T13:00:00Z)"},
+		{name: "a rehearsal's verdict elsewhere", before: func(r *release) {
+			r.by.account, r.policy.Rehearsal.Account = readiness.RehearsalAccount, readiness.RehearsalAccount
+		}, after: func(r *release, _ *cdk.Release, _ *time.Time) { r.by.account = "111122223333" },
+			says: "the verdict is GO (rehearsal), and account 111122223333 is no rehearsal"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRelease(t)
+			if tt.before != nil {
+				tt.before(r)
+			}
+			lines := r.assess()
+			if tt.lines != nil {
+				lines = tt.lines(r, lines)
+			}
+			r.write(".magewright/"+verify.BundleFile, strings.Join(lines, "\n")+"\n")
+			promoted, now := cdk.Release{Commit: commit, Package: r.pkg}, assessed.Add(time.Minute)
+			if tt.after != nil {
+				tt.after(r, &promoted, &now)
+			}
+			record, err := allow(t.Context(), r.cfg, aws.Config{}, promoted, r.by, now)
+			if tt.says == "" {
+				if err != nil || record.Verdict != readiness.Go || len(record.Bundle) != 64 || record.Approval != nil {
+					t.Fatalf("allow = %+v, %v", record, err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.says) {
+				t.Fatalf("allow = %v, want %q", err, tt.says)
+			}
+			if refusal := refuse(err); exit.Status(refusal) == 0 || !strings.Contains(refusal.Error(), "next: ") {
+				t.Errorf("the refusal is %v, exit code %d", refusal, exit.Status(refusal))
+			}
+		})
+	}
+}
+
+// TestPromoteAsksForTheApproval holds that in a pipeline the evidence alone
+// allows nothing.
+func TestPromoteAsksForTheApproval(t *testing.T) {
+	action := func(category, status string) string {
+		return `{"stageName":"Approval","actionName":"Approve","status":"` + status + `","updatedBy":"arn:aws:iam::111122223333:user/approver",` +
+			`"input":{"actionTypeId":{"category":"` + category + `","owner":"AWS","provider":"Manual","version":"1"}},` +
+			`"output":{"executionResult":{"externalExecutionSummary":"seen"}}}`
+	}
+	for _, tt := range []struct{ name, actions, execution, says string }{
+		{"approved", action("Build", "Succeeded") + "," + action("Approval", "Succeeded"), "e-1", ""},
+		{"nobody was asked", action("Build", "Succeeded"), "e-1", "nobody has approved execution e-1 of magewright-pipeline"},
+		{"not answered yet", action("Approval", "InProgress"), "e-1", "the approval of execution e-1 is InProgress"},
+		{"rejected", action("Approval", "Failed"), "e-1", "the approval of execution e-1 is Failed"},
+		{"an action that does not say of which execution", "", "", "PIPELINE_EXECUTION_ID is not set"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRelease(t)
+			r.write(".magewright/"+verify.BundleFile, strings.Join(r.assess(), "\n")+"\n")
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+				if target := request.Header.Get("X-Amz-Target"); target != "CodePipeline_20150709.ListActionExecutions" {
+					t.Errorf("promote asked for %s", target)
+				}
+				_, _ = w.Write([]byte(`{"actionExecutionDetails":[` + tt.actions + `]}`))
+			}))
+			t.Cleanup(server.Close)
+			t.Setenv("CODEBUILD_INITIATOR", "codepipeline/magewright-pipeline")
+			t.Setenv("PIPELINE_EXECUTION_ID", tt.execution)
+			config := aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "")}
+			record, err := allow(t.Context(), r.cfg, config, cdk.Release{Commit: commit, Package: r.pkg}, r.by, assessed)
+			if tt.says != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.says) {
+					t.Errorf("allow = %v, want %q", err, tt.says)
+				}
+				return
+			}
+			want := evidence.Approval{Execution: "e-1", By: "arn:aws:iam::111122223333:user/approver", Summary: "seen", Action: "Approval/Approve"}
+			if err != nil || record.Approval == nil || *record.Approval != want {
+				t.Errorf("allow = %+v, %v, want %+v", record.Approval, err, want)
+			}
+		})
+	}
+}
+
+func TestBreakGlassNeedsAReason(t *testing.T) {
+	t.Parallel()
+	if err := BreakGlass(" because ")(t.Context(), project.Config{}); exit.Status(err) != exit.Usage {
+		t.Errorf("BreakGlass = %v, want a usage error", err)
+	}
+}
+
+// TestMain takes away what a build of the pipeline, where these tests run too,
+// would add to what they set up.
+func TestMain(m *testing.M) {
+	for _, name := range []string{"CDK_CONTEXT_JSON", "CODEBUILD_INITIATOR", "PIPELINE_EXECUTION_ID"} {
+		if err := os.Unsetenv(name); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}

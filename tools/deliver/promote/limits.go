@@ -1,0 +1,27 @@
+package promote
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/magewright/magewright/tools/deliver/canary"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+// limitsOf returns what is asked of the new version: promote and the alarms of
+// production's deployment group take the same for too much.
+func limitsOf(cfg project.Config) (canary.Limits, error) {
+	file := filepath.Join(cfg.Assembly, stack.Name(stage)+".template.json")
+	template, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
+	if err != nil {
+		return canary.Limits{}, exit.Missing("go tool mage synth", "reading what production's alarms watch: %w", err)
+	}
+	errorPercent, p90, err := readiness.Gates(template)
+	if err != nil {
+		return canary.Limits{}, exit.Missing("mend infra/service, then go tool mage synth", "promote does not know what is too much for a canary: %s: %w", file, err)
+	}
+	return canary.LimitsOf(errorPercent/100, p90), nil
+}

@@ -1,0 +1,229 @@
+// Package promote takes the cloud assembly to production, follows the canary,
+// and says which version serves at the end.
+package promote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/deliver/canary"
+	"github.com/magewright/magewright/tools/deliver/deploy"
+	"github.com/magewright/magewright/tools/deliver/smoke"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/kmssign"
+	"github.com/magewright/magewright/tools/evidence/ledger"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+const stage = "production"
+
+// Run deploys production, if the evidence allows it. While traffic shifts it
+// judges the new version beside the old, sending requests of its own where too
+// few come by themselves, and stops the deployment where the new version is worse
+// or the sample can't tell. What it saw is left in .magewright/canary.json and
+// canary.svg.
+func Run(ctx context.Context, cfg project.Config) error { return run(ctx, cfg, "") }
+
+// BreakGlass returns the work of a target that deploys production although the
+// evidence does not allow it, and records why.
+func BreakGlass(reason string) func(context.Context, project.Config) error {
+	return func(ctx context.Context, cfg project.Config) error {
+		if len(strings.TrimSpace(reason)) < minReason {
+			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("-breakGlass=%q says too little: it is kept with the release for ever", reason), Next: "go tool mage -h promote"}
+		}
+		return run(ctx, cfg, reason)
+	}
+}
+
+func run(ctx context.Context, cfg project.Config, reason string) error {
+	awsConfig, err := stack.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	release, err := cdk.ReadRelease(cfg)
+	if err != nil {
+		return err
+	}
+	by, err := identify(ctx, awsConfig)
+	if err != nil {
+		return err
+	}
+	now := clock.System().Now()
+	record, refused := allow(ctx, cfg, awsConfig, release, by, now)
+	if refused != nil && reason == "" {
+		return refuse(refused)
+	}
+	signer, err := kmssign.New(ctx, awsConfig)
+	if err != nil {
+		return err
+	}
+	if refused != nil {
+		record.BreakGlass = &evidence.BreakGlass{Reason: reason, By: by.arn, Refused: refused.Error()}
+		if err := breakGlass(ctx, cfg, awsConfig, signer, release, record, now); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(cfg.Stdout, "allowed by evidence %.12s: %s%s\n", record.Bundle, record.Verdict, approvedBy(record.Approval))
+	}
+	return deliver(ctx, cfg, awsConfig, signer, release, record)
+}
+
+func approvedBy(a *evidence.Approval) string {
+	if a == nil {
+		return ""
+	}
+	return ", approved by " + a.By
+}
+
+// tokenLife is for how long the probes of a shift may read what the ledger
+// keeps: longer than any of CodeDeploy's configurations takes.
+const tokenLife = 2 * time.Hour
+
+// deliver deploys production, and records there what allowed it.
+func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, signer evidence.Signer, release cdk.Release, record evidence.Deployment) error {
+	token, err := ledger.Ledger{Signer: signer}.Token(ctx, release.Commit, clock.System().Now().Add(tokenLife))
+	if err != nil {
+		return err
+	}
+	before, err := stack.Describe(ctx, awsConfig, stage)
+	f := &follower{}
+	switch {
+	case errors.Is(err, stack.ErrNotDeployed):
+		fmt.Fprintln(cfg.Stdout, "production is not deployed yet: there is nothing to shift traffic from")
+		err = deploy.Run(ctx, cfg, stack.Name(stage))
+	case err != nil:
+		return err
+	default:
+		f, err = shift(ctx, cfg, awsConfig, before, token)
+	}
+	if err != nil {
+		return f.explain(ctx, awsConfig, before, err)
+	}
+	after, err := stack.Describe(ctx, awsConfig, stage)
+	if err != nil {
+		return err
+	}
+	version, err := serving(ctx, awsConfig, after)
+	if err != nil {
+		return err
+	}
+	record.Stage, record.URL, record.Version = stage, after.FunctionURL, version
+	result, err := smoke.Exercise(ctx, smoke.Target{Record: record, Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System()})
+	if err != nil {
+		return exit.Failed("go tool mage smoke, or curl -i "+after.FunctionURL+"healthz", "production was deployed and does not answer: %w", err)
+	}
+	fmt.Fprintf(cfg.Stdout, "production serves version %s, commit %s, at %s\n", version, result.Commit, after.FunctionURL)
+	record.FinishedOn = clock.System().Now().UTC()
+	if err := tellStaging(ctx, awsConfig, signer, release, record); err != nil {
+		fmt.Fprintf(cfg.Stdout, "staging's ledger does not know of it: %v\n", err)
+	}
+	return f.bad(version)
+}
+
+// shift deploys over a deployed production, and follows the deployment that
+// CloudFormation asks CodeDeploy for; one that is in progress already first.
+func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, o stack.Outputs, token string) (*follower, error) {
+	out := newPanel(cfg.Stdout)
+	cfg.Stdout = out
+	if out.terminal {
+		cfg.Stderr = out // it is the same terminal
+	}
+	f, err := newFollower(ctx, cfg, awsConfig, o, token, out)
+	if err != nil {
+		return &follower{}, err
+	}
+	if err := f.resume(ctx, cloudformation.NewFromConfig(awsConfig)); err != nil {
+		return f, err
+	}
+	followed, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f.follow(followed)
+	}()
+	err = deploy.Run(ctx, cfg, stack.Name(stage))
+	stop()
+	<-done
+	return f, f.because(err)
+}
+
+// bad returns an error where the version that serves got all traffic although
+// it must not: what is wrong with it was seen too late, or AWS did not stop the
+// deployment.
+func (f *follower) bad(serving string) error {
+	for _, w := range f.watches {
+		r := &w.record
+		if r.New == serving && r.Judgement != nil && (r.Judgement.Verdict == canary.Fail || strings.HasPrefix(r.Decision, toBeStopped)) {
+			return exit.Failed(readiness.Repoint(r.Function, r.Alias, r.Old),
+				"version %s serves production and should not: %v", r.New, r.Judgement)
+		}
+	}
+	return nil
+}
+
+// because adds to err, the failure of a deployment, why the canary was stopped.
+func (f *follower) because(err error) error {
+	if err == nil || f.stopped == "" {
+		return err
+	}
+	return fmt.Errorf("the canary was stopped: %s\n  %w", f.stopped, err)
+}
+
+// explain adds to err, the failure of a deployment, what is known of it and
+// which version serves. Where AWS can't be asked it says what was last seen, and
+// how to go on.
+func (f *follower) explain(ctx context.Context, awsConfig aws.Config, o stack.Outputs, err error) error {
+	seen := ""
+	if f.last != "" {
+		seen = "\n  last seen: " + f.last + "; what is in progress goes on at AWS, and promote picks it up again"
+	}
+	switch {
+	case ctx.Err() != nil && seen != "":
+		return exit.Failed("go tool mage promote", "promote was interrupted%s\n  %w", seen, err)
+	case o.FunctionName == "" || ctx.Err() != nil:
+		return err
+	}
+	reason := ""
+	if deployment, lookErr := latest(ctx, codedeploy.NewFromConfig(awsConfig), o); lookErr == nil && deployment != nil {
+		if !hasEnded(deployment) { // such as that of another promote
+			return exit.Failed("go tool mage promote", "promote ended before deployment %s, which is %s%s\n  %w", aws.ToString(deployment.DeploymentId), deployment.Status, seen, err)
+		}
+		ours := f.watches[aws.ToString(deployment.DeploymentId)] != nil // not of a promote before
+		if info := deployment.ErrorInformation; info != nil && ours {
+			reason = fmt.Sprintf("\n  %s: %s", info.Code, aws.ToString(info.Message))
+		}
+		if rollback := deployment.RollbackInfo; rollback != nil && ours {
+			// CloudFormation does not publish a version that is there already.
+			reason += "\n  " + aws.ToString(rollback.RollbackMessage) + "\n  To try again, commit anew: AWS keeps the version that it has taken back."
+		}
+	}
+	version, lookErr := serving(ctx, awsConfig, o)
+	if lookErr != nil {
+		return exit.Failed("go tool mage promote", "whether production was promoted is not known (%w)%s%s\n  %w", lookErr, seen, reason, err)
+	}
+	return exit.Failed("aws cloudformation describe-stack-events --stack-name "+stack.Name(stage),
+		"production was not promoted: version %s still serves%s\n  %w", version, reason, err)
+}
+
+// serving returns the version that the alias points at, with the version that
+// gets a part of the traffic, if there is one.
+func serving(ctx context.Context, awsConfig aws.Config, o stack.Outputs) (string, error) {
+	alias, err := lambda.NewFromConfig(awsConfig).GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &o.FunctionName, Name: &o.AliasName})
+	if err != nil {
+		return "", fmt.Errorf("reading alias %s of %s: %w", o.AliasName, o.FunctionName, err)
+	}
+	return weights(aws.ToString(alias.FunctionVersion), alias.RoutingConfig), nil
+}

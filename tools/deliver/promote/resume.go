@@ -1,0 +1,74 @@
+package promote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/project/stack"
+)
+
+// A describer describes stacks; CloudFormation's client is one.
+type describer interface {
+	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
+}
+
+// resume follows a deployment that is in progress already, such as that of a
+// promote that was cut off, to its end. The error says where production was
+// taken back.
+func (f *follower) resume(ctx context.Context, stacks describer) error {
+	before, busy, err := f.progress(ctx, stacks)
+	if err != nil || !busy {
+		return err
+	}
+	active, err := f.active(ctx)
+	if err != nil {
+		return err
+	}
+	f.known = slices.DeleteFunc(f.known, func(id string) bool { return slices.Contains(active, id) })
+	fmt.Fprintf(f.out, "picking up what is in progress: stack %s is %s, deployments %s\n", stack.Name(stage), before, strings.Join(active, " "))
+	followed, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f.follow(followed)
+	}()
+	after := before
+	for err == nil && busy {
+		if err = clock.Sleep(ctx, f.pace, pollInterval); err == nil {
+			after, busy, err = f.progress(ctx, stacks)
+		}
+	}
+	stop()
+	<-done
+	if err == nil && (strings.Contains(after, "ROLLBACK") || f.stopped != "") && (after != before || f.stopped != "") {
+		err = errors.New("the deployment that was in progress was rolled back: stack " + stack.Name(stage) + " is " + after)
+	}
+	return f.because(err)
+}
+
+// progress returns the status of production's stack, and whether it or a
+// deployment of its traffic is in progress.
+func (f *follower) progress(ctx context.Context, stacks describer) (status string, busy bool, err error) {
+	name := stack.Name(stage)
+	described, err := stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+	if err != nil {
+		return "", false, fmt.Errorf("describing stack %s: %w", name, err)
+	}
+	for _, s := range described.Stacks {
+		status = string(s.StackStatus)
+	}
+	active, err := f.active(ctx)
+	return status, strings.HasSuffix(status, "_IN_PROGRESS") && status != "REVIEW_IN_PROGRESS" || len(active) > 0, err
+}
+
+// active returns the ids of the group's deployments that have not ended.
+func (f *follower) active(ctx context.Context) ([]string, error) {
+	return f.ids(ctx, types.DeploymentStatusCreated, types.DeploymentStatusQueued, types.DeploymentStatusInProgress, types.DeploymentStatusReady)
+}

@@ -1,0 +1,232 @@
+package promote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/magewright/magewright/tools/deliver/appspec"
+	"github.com/magewright/magewright/tools/deliver/canary"
+	"github.com/magewright/magewright/tools/deliver/probe"
+	"github.com/magewright/magewright/tools/internal/clock"
+)
+
+// A watch is on one deployment that shifts traffic: it sends requests, judges
+// the new version, and stops the deployment if it must.
+type watch struct {
+	f       *follower
+	record  record
+	course  course
+	seen    time.Time // by our clock, when the shift was first seen
+	traffic *probe.Traffic
+	sent    chan struct{} // closed when no more requests are sent
+	end     func()        // ends them
+	usual   float64       // invocations of the old version in a minute before the shift
+	answer  <-chan bool   // of the person who was asked
+	stopped bool
+}
+
+// newWatch begins to watch a deployment.
+func (f *follower) newWatch(ctx context.Context, info *types.DeploymentInfo) *watch {
+	w := &watch{
+		f: f, seen: f.clock.Now(), sent: make(chan struct{}),
+		traffic: f.traffic(),
+		record:  record{Deployment: aws.ToString(info.DeploymentId), Function: f.outputs.FunctionName, Alias: f.outputs.AliasName, Limits: f.limits},
+		course:  course{limits: f.limits},
+	}
+	if move, ok := appspec.Read(info.Revision); ok {
+		w.record.Old, w.record.New = move.From, move.To
+	}
+	sending, end := context.WithCancel(ctx)
+	w.end = end
+	go func() {
+		defer close(w.sent)
+		w.traffic.Run(sending)
+	}()
+	return w
+}
+
+// close ends the requests.
+func (w *watch) close() {
+	w.end()
+	<-w.sent
+}
+
+// look takes in how the deployment stands, judges, and does what follows.
+func (w *watch) look(ctx context.Context, info *types.DeploymentInfo, alias *lambda.GetAliasOutput) error {
+	if err := w.weigh(ctx, info, alias); err != nil {
+		return err
+	}
+	if w.record.New == "" || info.StartTime == nil {
+		return nil // nothing has moved yet
+	}
+	var unread error
+	if !w.over(info) {
+		// Metrics that can't be read are no reason to let a version pass: what is
+		// known is judged, and a sample that does not grow ends the deployment.
+		var minutes map[string][]canary.Minute
+		if minutes, unread = readMinutes(ctx, w.f.alarms, w.f.outputs, w.record.Start, w.record.Length, w.record.Old, w.record.New); unread == nil {
+			w.record.Minutes = minutes
+		}
+		w.record.Sent, w.record.Failed = w.traffic.Sent(), w.traffic.Failed()
+		if w.record.Length > 0 {
+			j := canary.Judge(canary.Sum(w.record.Minutes[w.record.New]), canary.Sum(w.record.Minutes[w.record.Old]), w.f.limits)
+			w.record.Judgement = &j
+			if info.Status == types.DeploymentStatusInProgress {
+				if err := w.act(ctx, j); err != nil {
+					return errors.Join(unread, err)
+				}
+			}
+		}
+	}
+	w.f.out.show(w.record.lines(w.f.out.colour))
+	return errors.Join(unread, w.record.save(w.f.cfg))
+}
+
+// over reports whether the versions no longer share the traffic, as the shift
+// was stopped: what the old one does after that is in no comparison.
+func (w *watch) over(info *types.DeploymentInfo) bool {
+	stopped := info.Status == types.DeploymentStatusStopped || info.Status == types.DeploymentStatusFailed
+	return w.stopped || stopped && w.record.Judgement != nil
+}
+
+// weigh takes in which versions share the traffic, and since when.
+func (w *watch) weigh(ctx context.Context, info *types.DeploymentInfo, alias *lambda.GetAliasOutput) error {
+	r := &w.record
+	r.Status = string(info.Status)
+	if info.StartTime == nil {
+		return nil
+	}
+	at, share := *info.StartTime, 0.0
+	if alias.RoutingConfig != nil {
+		for version, weight := range alias.RoutingConfig.AdditionalVersionWeights {
+			share = weight
+			if r.New == "" { // the revision did not say
+				r.Old, r.New = aws.ToString(alias.FunctionVersion), version
+			}
+		}
+	}
+	if aws.ToString(alias.FunctionVersion) == r.New {
+		share = 1
+	}
+	if len(r.Weights) > 0 { // it has changed since
+		if latest := r.latest(); latest.After(at) {
+			at = latest
+		}
+		if info.CompleteTime != nil {
+			at = *info.CompleteTime
+		}
+	}
+	r.weigh(at, share)
+	if r.Start.IsZero() {
+		config, err := w.f.deployments.GetDeploymentConfig(ctx, &codedeploy.GetDeploymentConfigInput{DeploymentConfigName: info.DeploymentConfigName})
+		if err != nil {
+			return fmt.Errorf("reading deployment configuration %s: %w", aws.ToString(info.DeploymentConfigName), err)
+		}
+		r.Start, r.Length = *info.StartTime, shiftTime(config.DeploymentConfigInfo.TrafficRoutingConfig)
+		w.course.start, w.course.length = r.Start, r.Length
+		const before = 5 * time.Minute
+		if minutes, err := readMinutes(ctx, w.f.alarms, w.f.outputs, r.Start.Add(-before), before-time.Minute, r.Old); err == nil {
+			w.usual = float64(canary.Sum(minutes[r.Old]).Invocations) / before.Minutes()
+		} // what is usual only saves requests of ours
+	}
+	return nil
+}
+
+// enoughSent requests of ours that all fail are no accident.
+const enoughSent = 100
+
+// act does what a judgement calls for.
+func (w *watch) act(ctx context.Context, j canary.Judgement) error {
+	c := &w.course
+	c.latest, c.elapsed = w.record.latest(), clock.Since(w.f.clock, w.seen)
+	c.unanswered = w.record.Sent >= enoughSent && w.record.Failed == w.record.Sent
+	select {
+	case yes := <-w.answer:
+		if !yes {
+			return w.stop(ctx, "a person said so")
+		}
+		c.approved, w.record.Decision = true, "a person let it go on"
+	default:
+	}
+	switch c.decide(j) {
+	case stop:
+		reason := j.String()
+		if j.Verdict != canary.Fail {
+			reason += "; nobody said to go on"
+		}
+		return w.stop(ctx, reason)
+	case extend:
+		c.extended, w.record.Extended = true, true
+		fmt.Fprintf(w.f.out, "%s  %v; the sample is extended to %d invocations\n", w.record.Deployment, j, c.wanted())
+	case ask:
+		c.asked = true
+		w.answer = w.f.ask(ctx, fmt.Sprintf("%s  %v", w.record.Deployment, j))
+		c.nobody = w.answer == nil // the sample may still grow until it is too late
+	}
+	w.want()
+	return nil
+}
+
+// want has so many requests sent that the new version gets its sample.
+func (w *watch) want() {
+	if n := w.requests(); n > 0 {
+		w.traffic.Want(n)
+	}
+}
+
+// requests returns how many of ours are wanted in all: what real traffic does
+// not bring in half the shift. It is 0 while the versions share no traffic.
+func (w *watch) requests() int {
+	share := w.record.share()
+	if share <= 0 || share >= 1 {
+		return 0
+	}
+	traffic := w.usual                                                      // in a minute, without ours
+	if seen := w.record.latest().Sub(w.record.Start); seen >= time.Minute { // it may not come as usual
+		invoked := canary.Sum(w.record.Minutes[w.record.Old]).Invocations + canary.Sum(w.record.Minutes[w.record.New]).Invocations
+		traffic = min(traffic, float64(max(invoked-w.record.Sent, 0))/seen.Minutes())
+	}
+	missing := max(float64(w.course.wanted())-traffic*share*w.record.Length.Minutes()/2, 0)
+	// The share is only an average: four standard deviations more, and a few, so
+	// that chance alone does not leave the sample too small.
+	return int((missing + 4*math.Sqrt(missing) + 4) / share)
+}
+
+// toBeStopped begins the decision where AWS has not done it.
+const toBeStopped = "to be stopped: "
+
+// stop stops the deployment; CodeDeploy gives the old version all traffic.
+func (w *watch) stop(ctx context.Context, reason string) error {
+	if !strings.HasPrefix(w.record.Decision, toBeStopped) {
+		fmt.Fprintf(w.f.out, "%s  stopping it: %s\n", w.record.Deployment, reason)
+	}
+	w.record.Decision = toBeStopped + reason
+	_, err := w.f.deployments.StopDeployment(ctx, &codedeploy.StopDeploymentInput{
+		DeploymentId: &w.record.Deployment, AutoRollbackEnabled: aws.Bool(true),
+	})
+	if _, over := errors.AsType[*types.DeploymentAlreadyCompletedException](err); over {
+		w.stopped = true // an alarm was faster, or the shift
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("stopping deployment %s: %w", w.record.Deployment, err)
+	}
+	w.stopped = true
+	w.record.Decision = "stopped: " + reason
+	w.f.stopped = reason
+	return nil
+}
+
+func hasEnded(info *types.DeploymentInfo) bool {
+	return slices.Contains([]types.DeploymentStatus{types.DeploymentStatusSucceeded, types.DeploymentStatusFailed, types.DeploymentStatusStopped}, info.Status)
+}

@@ -1,0 +1,106 @@
+package smoke_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/deliver/smoke"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/kmssign"
+	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/localaws/localawstest"
+	"github.com/magewright/magewright/tools/project"
+)
+
+// stage makes a project whose staging stack is served by a ledger.
+func stage(t *testing.T, broken map[string]http.HandlerFunc) project.Config {
+	t.Helper()
+	function := httptest.NewServer(ledger(broken))
+	t.Cleanup(function.Close)
+	keys := kms(t)
+	stacks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.Header.Get("X-Amz-Target"), "TrentService.") {
+			keys.ServeHTTP(w, r)
+			return
+		}
+		_, _ = fmt.Fprintf(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>magewright-staging</StackName>
+			<CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus>
+			<Outputs><member><OutputKey>FunctionUrl</OutputKey><OutputValue>%s/</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, function.URL)
+	}))
+	t.Cleanup(stacks.Close)
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": stacks.URL, "AWS_REGION": localaws.Region, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+	} {
+		t.Setenv(name, value)
+	}
+	dir := t.TempDir()
+	cfg := project.Config{Dir: dir, Evidence: filepath.Join(dir, ".magewright"), Assembly: dir, Commit: commit, Stdout: io.Discard, Stderr: io.Discard}
+	if err := cdk.WriteRelease(cfg, cdk.Release{Commit: commit, Package: strings.Repeat("a", 64)}); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// kms is a KMS that has the key which signs evidence.
+func kms(t *testing.T) http.Handler {
+	t.Helper()
+	config := localawstest.Start(t)
+	if _, _, err := kmssign.EnsureKey(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	endpoint, err := url.Parse(*config.BaseEndpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return httputil.NewSingleHostReverseProxy(endpoint)
+}
+
+func TestRunLeavesEvidence(t *testing.T) {
+	for _, tt := range []struct {
+		name            string
+		broken          map[string]http.HandlerFunc
+		result, problem string
+		checks          int
+	}{
+		{name: "a stage that works", result: evidence.TestsPassed, checks: 5},
+		{
+			name:   "a stage that does not write",
+			broken: map[string]http.HandlerFunc{"PUT /releases/" + commit + "/deployments/{digest}": answer(500, "{}")},
+			result: evidence.TestsFailed, problem: "answered 500", checks: 1,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := stage(t, tt.broken)
+			if err := smoke.Run(t.Context(), cfg, "staging"); (err == nil) != (tt.problem == "") {
+				t.Errorf("Run = %v", err)
+			}
+			statements, err := evidence.ReadDir(cfg.Evidence)
+			if err != nil || len(statements) != 1 {
+				t.Fatalf("statements %v, %v", statements, err)
+			}
+			var got evidence.Smoke
+			if err := statements[0].Decode(&got); err != nil {
+				t.Fatal(err)
+			}
+			if got.Result != tt.result || !strings.Contains(got.Problem, tt.problem) || got.Commit != commit || got.Stage != "staging" || len(got.Checks) != tt.checks || got.FinishedOn.IsZero() {
+				t.Errorf("the evidence is %+v", got)
+			}
+			if first := got.Checks[0]; first.Method != http.MethodGet || first.Status != 200 {
+				t.Errorf("the first request is %+v", first)
+			}
+			if pkg := strings.Repeat("a", 64); got.Package != pkg || statements[0].Digest(evidence.SHA256) != pkg || statements[0].Digest(evidence.GitCommit) != commit {
+				t.Errorf("the evidence is of %+v", statements[0].Subject)
+			}
+		})
+	}
+}

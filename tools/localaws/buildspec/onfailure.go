@@ -1,0 +1,71 @@
+package buildspec
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/magewright/magewright/tools/internal/suggest"
+)
+
+// What becomes of a build when a phase fails.
+const (
+	Transition = ""         // as CodeBuild goes on by default
+	Abort      = "ABORT"    // no further phase runs its commands
+	Continue   = "CONTINUE" // the next phase runs, and the failure doesn't fail the build
+	Retry      = "RETRY"    // the phase runs again
+)
+
+// OnFailure is a phase's on-failure.
+//
+// AWS says of RETRY that it retries "the build"; on a host the phase runs
+// again in the same shell. AWS doesn't say which status a build has that went
+// on by CONTINUE; here it may still succeed, while CODEBUILD_BUILD_SUCCEEDING
+// is 0 from then on.
+type OnFailure struct {
+	Action  string
+	Retries int            // how many times a phase runs again; Retry only
+	Match   *regexp.Regexp // an error that is retried; nil for any; Retry only
+}
+
+// defaultRetries is how often RETRY without a count tries again.
+const defaultRetries = 3
+
+// parseOnFailure reads ABORT, CONTINUE, RETRY, RETRY-count, RETRY-regex and
+// RETRY-count-regex.
+func parseOnFailure(text string) (OnFailure, error) {
+	switch text {
+	case Abort, Continue:
+		return OnFailure{Action: text}, nil
+	case Retry:
+		return OnFailure{Action: Retry, Retries: defaultRetries}, nil
+	}
+	rest, ok := strings.CutPrefix(text, "RETRY-")
+	if !ok {
+		rest, ok = strings.CutPrefix(text, "Retry-") // as AWS's own examples write it
+	}
+	if !ok || rest == "" {
+		return OnFailure{}, fmt.Errorf("%q is none of ABORT, CONTINUE, RETRY, RETRY-count, RETRY-regex and RETRY-count-regex%s",
+			text, suggest.DidYouMean(text, []string{Abort, Continue, Retry}))
+	}
+	f := OnFailure{Action: Retry, Retries: defaultRetries}
+	count, pattern, both := strings.Cut(rest, "-")
+	if n, err := strconv.Atoi(count); err == nil {
+		if n < 0 || n > 100 {
+			return OnFailure{}, fmt.Errorf("%q asks for %d retries; AWS takes 0 to 100", text, n)
+		}
+		f.Retries = n
+		if !both {
+			return f, nil
+		}
+	} else {
+		pattern = rest
+	}
+	match, err := regexp.Compile(pattern)
+	if err != nil {
+		return OnFailure{}, fmt.Errorf("%q has a regular expression that can't be read: %w", text, err)
+	}
+	f.Match = match
+	return f, nil
+}

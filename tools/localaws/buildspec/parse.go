@@ -1,0 +1,487 @@
+package buildspec
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/magewright/magewright/tools/internal/suggest"
+)
+
+// Parse reads a buildspec. The error joins all that is wrong with the file,
+// each part with name:line:column.
+func Parse(name string, data []byte) (*Spec, error) {
+	d := &decoder{spec: &Spec{File: name}}
+	doc, err := document(name, data)
+	if err != nil {
+		return nil, err
+	}
+	d.root(doc)
+	if len(d.errs) > 0 {
+		return nil, errors.Join(d.errs...)
+	}
+	return d.spec, nil
+}
+
+var yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?((?s).*)$`)
+
+func document(name string, data []byte) (*yaml.Node, error) {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, second yaml.Node
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s:1:1: the buildspec is empty", name)
+	} else if err != nil {
+		return nil, syntax(name, err)
+	}
+	switch err := dec.Decode(&second); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		return nil, syntax(name, err)
+	default:
+		return nil, fmt.Errorf("%s:%d:%d: a second document: a buildspec is one", name, second.Line, second.Column)
+	}
+	return doc.Content[0], nil
+}
+
+func syntax(name string, err error) error {
+	m := yamlError.FindStringSubmatch(err.Error())
+	if m == nil || m[1] == "" {
+		return fmt.Errorf("%s:1:1: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	return fmt.Errorf("%s:%s:1: %s", name, m[1], m[2])
+}
+
+// A decoder walks the tree of a file and gathers what is wrong with it.
+type decoder struct {
+	spec *Spec
+	errs []error
+}
+
+func (d *decoder) fail(n *yaml.Node, format string, args ...any) {
+	d.errs = append(d.errs, fmt.Errorf("%s:%d:%d: %w", d.spec.File, n.Line, n.Column, fmt.Errorf(format, args...)))
+}
+
+func (d *decoder) warn(n *yaml.Node, format string, args ...any) {
+	d.spec.Warnings = append(d.spec.Warnings, Warning{d.spec.File, pos(n), fmt.Sprintf(format, args...)})
+}
+
+func pos(n *yaml.Node) Pos { return Pos{n.Line, n.Column} }
+
+type entry struct{ key, value *yaml.Node }
+
+// entries returns the entries of a mapping, those that it merges included.
+func (d *decoder) entries(n *yaml.Node, what string) []entry {
+	return d.merged(n, what, 0)
+}
+
+func (d *decoder) merged(n *yaml.Node, what string, depth int) []entry {
+	n = target(n)
+	if n.Kind != yaml.MappingNode {
+		d.fail(n, "%s must be a mapping, not %s", what, kind(n))
+		return nil
+	}
+	if depth > 8 {
+		d.fail(n, "%s merges too deeply", what)
+		return nil
+	}
+	var own, inherited []entry
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		switch {
+		case key.Tag == "!!merge":
+			parents := []*yaml.Node{value}
+			if t := target(value); t.Kind == yaml.SequenceNode {
+				parents = t.Content
+			}
+			for _, p := range parents {
+				inherited = append(inherited, d.merged(p, what, depth+1)...)
+			}
+		case target(key).Kind != yaml.ScalarNode:
+			d.fail(key, "%s has a key that is %s, not a name", what, kind(target(key)))
+		case seen[target(key).Value]:
+			d.fail(key, "%s has %q twice", what, target(key).Value)
+		default:
+			seen[target(key).Value] = true
+			own = append(own, entry{target(key), value})
+		}
+	}
+	for _, e := range inherited {
+		if !seen[e.key.Value] {
+			seen[e.key.Value] = true
+			own = append(own, e)
+		}
+	}
+	return own
+}
+
+// target returns the node that an alias stands for.
+func target(n *yaml.Node) *yaml.Node {
+	for range 8 { // an alias of an alias is all that YAML can write
+		if n.Kind != yaml.AliasNode || n.Alias == nil {
+			break
+		}
+		n = n.Alias
+	}
+	return n
+}
+
+func kind(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.ScalarNode:
+		if n.Tag == "!!null" {
+			return "empty"
+		}
+		return fmt.Sprintf("%q", n.Value)
+	default:
+		return "something else"
+	}
+}
+
+// fields reads a mapping whose keys are known. It returns the keys that it has.
+func (d *decoder) fields(n *yaml.Node, what string, known map[string]func(key, value *yaml.Node)) map[string]bool {
+	has := map[string]bool{}
+	for _, e := range d.entries(n, what) {
+		read, ok := known[e.key.Value]
+		if !ok {
+			names := slices.Sorted(maps.Keys(known))
+			d.fail(e.key, "unknown key %q in %s%s", e.key.Value, what, suggest.DidYouMean(e.key.Value, names))
+			continue
+		}
+		has[e.key.Value] = true
+		read(e.key, e.value)
+	}
+	return has
+}
+
+// text reads a scalar as it is written; numbers and booleans are text, too.
+func (d *decoder) text(n *yaml.Node, what string) string {
+	t := target(n)
+	if t.Kind != yaml.ScalarNode || t.Tag == "!!null" {
+		d.fail(n, "%s must be text, not %s", what, kind(t))
+		return ""
+	}
+	if strings.ContainsRune(t.Value, 0) {
+		d.fail(n, "%s has a NUL character, which no process can be given", what)
+		return ""
+	}
+	return t.Value
+}
+
+// list reads a list of texts.
+func (d *decoder) list(n *yaml.Node, what string) []string {
+	t := target(n)
+	if t.Kind != yaml.SequenceNode {
+		d.fail(n, "%s must be a list, not %s", what, kind(t))
+		return nil
+	}
+	if len(t.Content) == 0 {
+		d.fail(n, "%s is an empty list", what)
+		return nil
+	}
+	texts := make([]string, 0, len(t.Content))
+	for _, item := range t.Content {
+		if target(item).Kind == yaml.MappingNode {
+			d.fail(item, "an entry of %s is a mapping, not text: put quotes around a text that has \": \" in it", what)
+			continue
+		}
+		texts = append(texts, d.text(item, "an entry of "+what))
+	}
+	return texts
+}
+
+// flag reads yes or no, or what YAML has for them.
+func (d *decoder) flag(n *yaml.Node, what string) bool {
+	switch text := d.text(n, what); strings.ToLower(text) {
+	case "yes", "true", "on":
+		return true
+	case "no", "false", "off", "":
+		return false
+	default:
+		d.fail(n, "%s must be yes or no, not %q", what, text)
+		return false
+	}
+}
+
+// choice reads one of a few words.
+func (d *decoder) choice(n *yaml.Node, what string, words ...string) string {
+	text := d.text(n, what)
+	if text != "" && !slices.Contains(words, text) {
+		d.fail(n, "%s must be one of %s, not %q%s", what, strings.Join(words, ", "), text, suggest.DidYouMean(text, words))
+	}
+	return text
+}
+
+func (d *decoder) root(n *yaml.Node) {
+	runAs := func(_, v *yaml.Node) { d.runAs(v, "run-as") }
+	has := d.fields(n, "the buildspec", map[string]func(_, v *yaml.Node){
+		"version":   d.version,
+		"run-as":    runAs,
+		"env":       d.env,
+		"proxy":     d.proxy,
+		"batch":     d.batch,
+		"phases":    d.phases,
+		"reports":   d.reports,
+		"artifacts": func(k, v *yaml.Node) { d.spec.Artifacts = d.artifacts(k, v, "artifacts", "") },
+		"cache":     d.cache,
+	})
+	for _, required := range []string{"version", "phases"} {
+		if len(d.errs) == 0 && !has[required] {
+			d.fail(n, "the buildspec has no %s", required)
+		}
+	}
+}
+
+func (d *decoder) version(_, v *yaml.Node) {
+	switch text := d.text(v, "version"); text {
+	case "0.2", "":
+	case "0.1":
+		d.fail(v, "version 0.1 is not supported: write 0.2, in which all commands share one shell")
+	default:
+		d.fail(v, "version %q is not supported: want 0.2", text)
+	}
+}
+
+func (d *decoder) runAs(v *yaml.Node, what string) {
+	if user := d.text(v, what); user != "" {
+		d.warn(v, "%s %s is not honoured: commands run as the user who runs this host's build", what, user)
+	}
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+func (d *decoder) env(_, n *yaml.Node) {
+	e := &d.spec.Env
+	variables := func(what string, from Source) func(_, v *yaml.Node) {
+		return func(_, v *yaml.Node) {
+			for _, entry := range d.entries(v, what) {
+				d.variable(entry, what, from)
+			}
+		}
+	}
+	d.fields(n, "env", map[string]func(_, v *yaml.Node){
+		"shell": func(_, v *yaml.Node) {
+			e.Shell = d.choice(v, "env.shell", "bash", "/bin/sh", "powershell.exe", "cmd.exe")
+			e.ShellPos = pos(v)
+		},
+		"variables":       variables("env.variables", Plaintext),
+		"parameter-store": variables("env.parameter-store", ParameterStore),
+		"secrets-manager": variables("env.secrets-manager", SecretsManager),
+		"exported-variables": func(_, v *yaml.Node) {
+			e.Exported = d.list(v, "env.exported-variables")
+			for _, name := range e.Exported {
+				switch {
+				case !variableName.MatchString(name):
+					d.fail(v, "env.exported-variables has %q, which is no name of a variable", name)
+				case strings.HasPrefix(name, "AWS_"):
+					d.warn(v, "env.exported-variables: %s is not exported: no variable is whose name starts with AWS_", name)
+				}
+			}
+		},
+		"git-credential-helper": func(_, v *yaml.Node) {
+			if d.flag(v, "env.git-credential-helper") {
+				d.warn(v, "env.git-credential-helper is not honoured: git uses this host's own credentials")
+			}
+		},
+	})
+}
+
+func (d *decoder) variable(e entry, what string, from Source) {
+	name := e.key.Value
+	if !variableName.MatchString(name) {
+		d.fail(e.key, "%s has %q, which is no name of a variable", what, name)
+		return
+	}
+	if slices.ContainsFunc(d.spec.Env.Variables, func(v Variable) bool { return v.Name == name }) {
+		d.fail(e.key, "env declares %s twice", name)
+		return
+	}
+	if strings.HasPrefix(name, "CODEBUILD_") {
+		d.warn(e.key, "%s.%s: names that start with CODEBUILD_ are reserved", what, name)
+	}
+	value := ""
+	if t := target(e.value); t.Kind != yaml.ScalarNode || t.Tag != "!!null" || from != Plaintext {
+		value = d.text(e.value, what+"."+name)
+	}
+	if from == SecretsManager && value != "" {
+		if _, err := ParseSecretRef(value); err != nil {
+			d.fail(e.value, "%s.%s: %w", what, name, err)
+		}
+	}
+	d.spec.Env.Variables = append(d.spec.Env.Variables, Variable{name, value, from})
+}
+
+func (d *decoder) proxy(k, n *yaml.Node) {
+	d.fields(n, "proxy", map[string]func(_, v *yaml.Node){
+		"upload-artifacts": func(_, v *yaml.Node) { d.flag(v, "proxy.upload-artifacts") },
+		"logs":             func(_, v *yaml.Node) { d.flag(v, "proxy.logs") },
+	})
+	d.warn(k, "proxy is not honoured: a build on this host has no explicit proxy server")
+}
+
+func (d *decoder) batch(k, n *yaml.Node) {
+	anything := func(_, _ *yaml.Node) {}
+	d.fields(n, "batch", map[string]func(_, v *yaml.Node){
+		"fast-fail":    func(_, v *yaml.Node) { d.flag(v, "batch.fast-fail") },
+		"build-list":   anything,
+		"build-matrix": anything,
+		"build-graph":  anything,
+		"build-fanout": anything,
+	})
+	d.warn(k, "batch is not honoured: this host runs one build of the file")
+}
+
+func (d *decoder) phases(_, n *yaml.Node) {
+	phases := map[string]*Phase{}
+	read := func(name string) func(k, v *yaml.Node) {
+		return func(k, v *yaml.Node) { phases[name] = d.phase(k, v, name) }
+	}
+	d.fields(n, "phases", map[string]func(k, v *yaml.Node){
+		"install":    read(Install),
+		"pre_build":  read(PreBuild),
+		"build":      read(BuildStep),
+		"post_build": read(PostBuild),
+	})
+	for _, name := range []string{Install, PreBuild, BuildStep, PostBuild} {
+		if p := phases[name]; p != nil {
+			d.spec.Phases = append(d.spec.Phases, *p)
+		}
+	}
+	if len(d.spec.Phases) == 0 && len(d.errs) == 0 {
+		d.fail(n, "phases declares no phase")
+	}
+}
+
+func (d *decoder) phase(k, n *yaml.Node, name string) *Phase {
+	what := "phases." + strings.ToLower(name)
+	p := &Phase{Name: name, Pos: pos(k)}
+	known := map[string]func(_, v *yaml.Node){
+		"run-as": func(_, v *yaml.Node) { d.runAs(v, what+".run-as") },
+		"on-failure": func(_, v *yaml.Node) {
+			text := d.text(v, what+".on-failure")
+			if text == "" {
+				return
+			}
+			var err error
+			if p.OnFailure, err = parseOnFailure(text); err != nil {
+				d.fail(v, "%s.on-failure: %w", what, err)
+			}
+		},
+		"commands": func(_, v *yaml.Node) { p.Commands = d.list(v, what+".commands") },
+		"finally":  func(_, v *yaml.Node) { p.Finally = d.list(v, what+".finally") },
+	}
+	if name == Install {
+		known["runtime-versions"] = func(_, v *yaml.Node) {
+			for _, e := range d.entries(v, what+".runtime-versions") {
+				version := d.text(e.value, what+".runtime-versions."+e.key.Value)
+				p.Runtimes = append(p.Runtimes, Runtime{e.key.Value, version, pos(e.key)})
+			}
+		}
+	}
+	has := d.fields(n, what, known)
+	if target(n).Kind == yaml.MappingNode && !has["commands"] && !has["runtime-versions"] && len(d.errs) == 0 {
+		d.fail(k, "%s has no commands", what)
+	}
+	return p
+}
+
+func (d *decoder) artifacts(k, n *yaml.Node, what, identifier string) *Artifacts {
+	a := &Artifacts{Identifier: identifier, Pos: pos(k)}
+	known := map[string]func(_, v *yaml.Node){
+		"files":           func(_, v *yaml.Node) { a.Files = d.globs(v, what+".files") },
+		"name":            func(_, v *yaml.Node) { a.Name = d.text(v, what+".name") },
+		"discard-paths":   func(_, v *yaml.Node) { a.DiscardPaths = d.flag(v, what+".discard-paths") },
+		"base-directory":  func(_, v *yaml.Node) { a.BaseDirectory = d.text(v, what+".base-directory") },
+		"enable-symlinks": func(_, v *yaml.Node) { a.EnableSymlinks = d.flag(v, what+".enable-symlinks") },
+		"s3-prefix":       func(_, v *yaml.Node) { a.S3Prefix = d.text(v, what+".s3-prefix") },
+		"exclude-paths": func(_, v *yaml.Node) {
+			if target(v).Kind == yaml.ScalarNode {
+				a.ExcludePaths = []string{d.text(v, what+".exclude-paths")}
+				return
+			}
+			a.ExcludePaths = d.globs(v, what+".exclude-paths")
+		},
+	}
+	if identifier == "" {
+		known["secondary-artifacts"] = func(_, v *yaml.Node) {
+			for _, e := range d.entries(v, what+".secondary-artifacts") {
+				id := e.key.Value
+				if id == "" {
+					d.fail(e.key, "%s.secondary-artifacts has an empty identifier", what)
+					continue
+				}
+				a.Secondary = append(a.Secondary, *d.artifacts(e.key, e.value, what+".secondary-artifacts."+id, id))
+			}
+		}
+	}
+	if has := d.fields(n, what, known); target(n).Kind == yaml.MappingNode && !has["files"] && len(d.errs) == 0 {
+		d.fail(k, "%s has no files", what)
+	}
+	return a
+}
+
+func (d *decoder) reports(_, n *yaml.Node) {
+	for _, e := range d.entries(n, "reports") {
+		what := "reports." + e.key.Value
+		g := ReportGroup{Name: e.key.Value, Pos: pos(e.key), Format: JUnit}
+		has := d.fields(e.value, what, map[string]func(_, v *yaml.Node){
+			"files":          func(_, v *yaml.Node) { g.Files = d.globs(v, what+".files") },
+			"base-directory": func(_, v *yaml.Node) { g.BaseDirectory = d.text(v, what+".base-directory") },
+			"discard-paths":  func(_, v *yaml.Node) { g.DiscardPaths = d.flag(v, what+".discard-paths") },
+			"file-format": func(_, v *yaml.Node) {
+				g.Format = strings.ToUpper(d.text(v, what+".file-format"))
+				switch {
+				case g.Format == "" || g.Format == JUnit:
+				case !slices.Contains(formats, g.Format):
+					d.fail(v, "%s.file-format: unknown format %q%s", what, g.Format, suggest.DidYouMean(g.Format, formats))
+				default:
+					d.warn(v, "%s: reports in the format %s are not read on this host, only %s", what, g.Format, JUnit)
+				}
+			},
+		})
+		if target(e.value).Kind == yaml.MappingNode && !has["files"] && len(d.errs) == 0 {
+			d.fail(e.key, "%s has no files", what)
+		}
+		d.spec.Reports = append(d.spec.Reports, g)
+	}
+}
+
+func (d *decoder) cache(k, n *yaml.Node) {
+	c := &Cache{Pos: pos(k)}
+	has := d.fields(n, "cache", map[string]func(_, v *yaml.Node){
+		"key":    func(_, v *yaml.Node) { c.Key = d.text(v, "cache.key") },
+		"action": func(_, v *yaml.Node) { c.Action = d.choice(v, "cache.action", "restore", "save") },
+		"paths":  func(_, v *yaml.Node) { c.Paths = d.list(v, "cache.paths") },
+		"fallback-keys": func(_, v *yaml.Node) {
+			if c.FallbackKeys = d.list(v, "cache.fallback-keys"); len(c.FallbackKeys) > 5 {
+				d.fail(v, "cache.fallback-keys has %d keys; AWS takes 5", len(c.FallbackKeys))
+			}
+		},
+	})
+	if target(n).Kind == yaml.MappingNode && !has["paths"] && len(d.errs) == 0 {
+		d.fail(k, "cache has no paths")
+	}
+	d.spec.Cache = c
+}
+
+// globs reads a list of patterns and checks that each can be matched.
+func (d *decoder) globs(n *yaml.Node, what string) []string {
+	patterns := d.list(n, what)
+	for _, p := range patterns {
+		if !validGlob(p) {
+			d.fail(n, "%s: the pattern %q can't be read", what, p)
+		}
+	}
+	return patterns
+}

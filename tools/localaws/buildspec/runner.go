@@ -1,0 +1,460 @@
+package buildspec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/magewright/magewright/tools/internal/clock"
+)
+
+// UploadArtifacts is the phase that follows those that a buildspec declares.
+const UploadArtifacts = "UPLOAD_ARTIFACTS"
+
+// A Status is how a phase or a build ended, in CodeBuild's words.
+type Status string
+
+// The statuses. InProgress is only seen by Build.OnPhase.
+const (
+	InProgress Status = "IN_PROGRESS"
+	Succeeded  Status = "SUCCEEDED"
+	Failed     Status = "FAILED"
+	TimedOut   Status = "TIMED_OUT"
+	Stopped    Status = "STOPPED"
+)
+
+// ErrTimedOut is the cause with which a build's context ends when the build has
+// taken too long. Any other cause means that it was stopped.
+var ErrTimedOut = errors.New("build has timed out")
+
+// The status codes of phase contexts.
+const (
+	CommandError  = "COMMAND_EXECUTION_ERROR"
+	ClientError   = "CLIENT_ERROR"
+	YAMLError     = "YAML_FILE_ERROR"
+	TimedOutError = "BUILD_TIMED_OUT"
+)
+
+// A Context says why a phase ended as it did.
+type Context struct{ Code, Message string }
+
+// A PhaseResult is what became of a phase.
+type PhaseResult struct {
+	Name     string
+	Status   Status
+	Contexts []Context
+	Start    time.Time
+	End      time.Time // zero while the phase runs
+}
+
+// A Build says what to run, where, and with what.
+type Build struct {
+	Spec   *Spec
+	Source string // the source directory, absolute: where the commands start
+	Work   string // a private directory outside of Source, for scripts and artifacts
+
+	Host        []string    // the environment before the build's own variables ("NAME=value")
+	Environment Environment // the build's variables, which win over Host
+	Mask        []string    // further texts that must not be seen in the log
+
+	// Outputs are the identifiers of the artifacts to collect; the empty one
+	// is the primary artifact. Where it is empty, nothing is collected.
+	Outputs []string
+	// Store is given each artifact that was collected; an error fails the
+	// phase. It may be nil: the files stay in Work until the caller removes it.
+	Store func(context.Context, Artifact) error
+
+	Log     io.Writer         // gets whole lines; may be nil
+	Clock   clock.Clock       // stamps phases and lines; nil takes the system's
+	OnPhase func(PhaseResult) // is told of each phase's start and end; may be nil
+}
+
+// An Exported is a variable that a build hands out.
+type Exported struct{ Name, Value string }
+
+// A Result is what became of a build.
+type Result struct {
+	Status    Status
+	Phases    []PhaseResult
+	Exported  []Exported // in the buildspec's order
+	Artifacts []Artifact
+	Reports   []Report
+	Warnings  []Warning // the buildspec's own, and what this host lacks
+}
+
+// Run runs a build's phases to their end, which may be a failure: see the
+// result's status. The error is not nil where the host couldn't run it, or
+// where ctx ended first; the result holds what was done by then. When Run
+// returns, no process of the build is left.
+func Run(ctx context.Context, b Build) (Result, error) {
+	r := &run{Build: b}
+	if r.Clock == nil {
+		r.Clock = clock.System()
+	}
+	program, err := b.Spec.shell()
+	if err != nil {
+		return Result{Status: Failed}, err
+	}
+	r.values = map[string]string{}
+	for _, v := range b.Host {
+		if name, value, ok := strings.Cut(v, "="); ok {
+			r.values[name] = value
+		}
+	}
+	secrets := slices.Clone(b.Mask)
+	for name, value := range b.Environment.Values {
+		r.values[name] = value
+		if b.Environment.Secret[name] {
+			secrets = append(secrets, value)
+		}
+	}
+	r.values["CODEBUILD_SRC_DIR"] = b.Source
+	r.values["CODEBUILD_BUILD_SUCCEEDING"] = "1"
+	r.log = newLogger(b.Log, r.Clock, secrets)
+	r.shell, err = newShell(program, b.Source, filepath.Join(b.Work, "shell"), environ(r.values), r.log)
+	if err != nil {
+		return Result{Status: Failed}, err
+	}
+	err = r.all(ctx)
+	if stopErr := r.shell.stop(); stopErr != nil && err == nil {
+		err = fmt.Errorf("stopping the build's shell: %w", stopErr)
+	}
+	return r.result, err
+}
+
+func environ(values map[string]string) []string {
+	env := make([]string, 0, len(values))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		env = append(env, name+"="+values[name])
+	}
+	return env
+}
+
+func (s *Spec) shell() (string, error) {
+	switch s.Env.Shell {
+	case "", "bash":
+		path, err := exec.LookPath("bash")
+		if err != nil {
+			return "", fmt.Errorf("finding the shell: %w", err)
+		}
+		return path, nil
+	case "/bin/sh":
+		return "/bin/sh", nil
+	default:
+		return "", fmt.Errorf("%s:%d:%d: env.shell %s: this host runs bash and /bin/sh only", s.File, s.Env.ShellPos.Line, s.Env.ShellPos.Column, s.Env.Shell)
+	}
+}
+
+// A run is a build that is under way.
+type run struct {
+	Build
+	log    *logger
+	shell  *shell
+	values map[string]string // variables as they are now
+	result Result
+	failed bool // a phase has failed that may not
+}
+
+func (r *run) all(ctx context.Context) error {
+	r.result.Status = Failed
+	r.announce(ctx)
+	skip := false // a failure has been met that later phases don't survive
+	for _, name := range []string{Install, PreBuild, BuildStep, PostBuild} {
+		if skip {
+			continue
+		}
+		p := Phase{Name: name}
+		if i := slices.IndexFunc(r.Spec.Phases, func(p Phase) bool { return p.Name == name }); i >= 0 {
+			p = r.Spec.Phases[i]
+		}
+		status, err := r.phase(ctx, p)
+		if err != nil {
+			return err
+		}
+		if status == Succeeded {
+			continue
+		}
+		if err := r.quietly(ctx, "export CODEBUILD_BUILD_SUCCEEDING=0"); err != nil {
+			return err
+		}
+		if p.OnFailure.Action == Continue {
+			continue
+		}
+		r.failed = true
+		skip = p.OnFailure.Action == Abort || name != BuildStep
+	}
+	if err := r.readEnvironment(ctx); err != nil {
+		return err
+	}
+	r.export()
+	if err := r.upload(ctx); err != nil {
+		return err
+	}
+	if !r.failed {
+		r.result.Status = Succeeded
+	}
+	return nil
+}
+
+// announce logs what CodeBuild logs before the first phase.
+func (r *run) announce(ctx context.Context) {
+	r.result.Warnings = append(slices.Clone(r.Spec.Warnings), r.Spec.lacking(ctx, r.Source, environ(r.values), r.log)...)
+	for _, w := range r.result.Warnings {
+		r.log.say("Warning: %s", w)
+	}
+	if c := r.Spec.Cache; c != nil {
+		r.explainCache(c)
+	}
+	r.log.say("Phases found in YAML: %d", len(r.Spec.Phases))
+	for _, p := range r.Spec.Phases {
+		r.log.say(" %s: %d commands", p.Name, len(p.Commands))
+	}
+}
+
+// explainCache says what becomes of cache.paths. Builds on a host have its
+// user's home: what lies there (modules, compiled packages) is there already
+// and stays. What lies in the source directory goes with it.
+func (r *run) explainCache(c *Cache) {
+	for _, path := range c.Paths {
+		if filepath.IsAbs(path) || strings.HasPrefix(path, "~/") || strings.HasPrefix(path, "$HOME/") {
+			r.log.say("Cache %s: this host's own files serve; nothing is restored or saved", path)
+			continue
+		}
+		w := Warning{r.Spec.File, c.Pos, fmt.Sprintf("cache.paths: %s is below the source directory and is neither restored nor saved on this host", path)}
+		r.result.Warnings = append(r.result.Warnings, w)
+		r.log.say("Warning: %s", w)
+	}
+}
+
+func (r *run) begin(name string) *PhaseResult {
+	p := PhaseResult{Name: name, Status: InProgress, Start: r.Clock.Now()}
+	if r.OnPhase != nil {
+		r.OnPhase(p)
+	}
+	return &p
+}
+
+func (r *run) finish(p *PhaseResult, status Status, contexts ...Context) {
+	p.Status, p.Contexts, p.End = status, contexts, r.Clock.Now()
+	r.log.say("Phase complete: %s State: %s", p.Name, status)
+	if len(contexts) == 0 {
+		r.log.say("Phase context status code:  Message: ")
+	}
+	for _, c := range contexts {
+		r.log.say("Phase context status code: %s Message: %s", c.Code, c.Message)
+	}
+	r.result.Phases = append(r.result.Phases, *p)
+	if r.OnPhase != nil {
+		r.OnPhase(*p)
+	}
+}
+
+// interrupted finishes a phase in which ctx ended, and returns its cause.
+func (r *run) interrupted(p *PhaseResult, cause error) error {
+	status, contexts := Stopped, []Context(nil)
+	if errors.Is(cause, ErrTimedOut) {
+		status, contexts = TimedOut, []Context{{TimedOutError, "Build has timed out. "}}
+	}
+	r.result.Status = status
+	r.finish(p, status, contexts...)
+	return fmt.Errorf("running phase %s: %w", p.Name, cause)
+}
+
+// phase runs a phase, more than once where its on-failure asks for it.
+func (r *run) phase(ctx context.Context, p Phase) (Status, error) {
+	result := r.begin(p.Name)
+	r.log.say("Entering phase %s", p.Name)
+	for attempt := 1; ; attempt++ {
+		failure, output, err := r.attempt(ctx, p)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return "", r.interrupted(result, context.Cause(ctx))
+		case err != nil:
+			r.finish(result, Failed, Context{"INTERNAL_ERROR", err.Error()})
+			return "", err
+		case failure == nil:
+			r.finish(result, Succeeded)
+			return Succeeded, nil
+		}
+		f := p.OnFailure
+		if f.Action != Retry || attempt > f.Retries || f.Match != nil && !f.Match.MatchString(failure.Message+"\n"+output) {
+			r.finish(result, Failed, *failure)
+			return Failed, nil
+		}
+		r.log.say("Phase %s failed: %s", p.Name, failure.Message)
+		r.log.say("Retrying phase %s: attempt %d of %d", p.Name, attempt+1, f.Retries+1)
+	}
+}
+
+// attempt runs a phase's commands and then its finally. It returns the first
+// failure, with what the command that failed has written.
+func (r *run) attempt(ctx context.Context, p Phase) (failure *Context, output string, err error) {
+	for _, commands := range [][]string{p.Commands, p.Finally} {
+		for _, command := range commands {
+			r.log.say("Running command %s", command)
+			err := r.shell.run(ctx, command)
+			r.log.line("")
+			failed, isCommand := errors.AsType[*commandError](err)
+			if err != nil && !isCommand {
+				return nil, "", err
+			}
+			if !isCommand {
+				continue
+			}
+			r.log.say("Command did not exit successfully %s %s", command, failed.reason)
+			if failure == nil {
+				failure = &Context{CommandError, fmt.Sprintf("Error while executing command: %s. Reason: %s", command, failed.reason)}
+				output = r.shell.tail.String()
+			}
+			break
+		}
+	}
+	return failure, output, nil
+}
+
+// quietly runs a command of ours in the build's shell. The build's own doings
+// (a read-only variable, a broken PATH) may make it fail; that is logged.
+func (r *run) quietly(ctx context.Context, command string) error {
+	err := r.shell.run(ctx, command)
+	if failed, ok := errors.AsType[*commandError](err); ok {
+		r.log.say("Command did not exit successfully %s %s", command, failed.reason)
+		return nil
+	}
+	if err != nil && ctx.Err() != nil {
+		r.result.Status = Stopped
+		if errors.Is(context.Cause(ctx), ErrTimedOut) {
+			r.result.Status = TimedOut
+		}
+	}
+	return err
+}
+
+// readEnvironment reads the variables that the shell exports at the end.
+func (r *run) readEnvironment(ctx context.Context) error {
+	if len(r.Spec.Env.Exported) == 0 && len(r.Spec.Reports) == 0 && len(r.Outputs) == 0 {
+		return nil
+	}
+	env, err := exec.LookPath("env")
+	if err != nil {
+		return fmt.Errorf("reading the build's variables: %w", err)
+	}
+	file := filepath.Join(r.Work, "environ")
+	if err := r.quietly(ctx, quote(env)+" -0 >"+quote(file)); err != nil {
+		return err
+	}
+	data, err := os.ReadFile(file) // #nosec G304 -- a file of our own
+	if err != nil {
+		return fmt.Errorf("reading the build's variables: %w", err)
+	}
+	r.values = map[string]string{}
+	for v := range strings.SplitSeq(string(data), "\x00") {
+		if name, value, ok := strings.Cut(v, "="); ok {
+			r.values[name] = value
+		}
+	}
+	return nil
+}
+
+// export takes the values of exported-variables as they are now.
+func (r *run) export() {
+	for _, name := range r.Spec.Env.Exported {
+		value, set := r.values[name]
+		switch {
+		case strings.HasPrefix(name, "AWS_"): // the buildspec has been warned
+		case r.Environment.Secret[name]:
+			r.log.say("Warning: %s is not exported: it is a secret", name)
+		case !set:
+			r.log.say("Warning: %s is not exported: it is no environment variable of the build", name)
+		default:
+			r.result.Exported = append(r.result.Exported, Exported{name, value})
+		}
+	}
+}
+
+// expand replaces $NAME and ${NAME} by the build's variables.
+func (r *run) expand(text string) string {
+	return os.Expand(text, func(name string) string { return r.values[name] })
+}
+
+// upload is the phase UPLOAD_ARTIFACTS: reports, then artifacts.
+func (r *run) upload(ctx context.Context) error {
+	p := r.begin(UploadArtifacts)
+	r.reports()
+	for _, identifier := range r.Outputs {
+		err := r.artifact(ctx, identifier)
+		if ctx.Err() != nil {
+			return r.interrupted(p, context.Cause(ctx))
+		}
+		if err != nil {
+			r.finish(p, Failed, Context{ClientError, err.Error()})
+			r.failed = true
+			return nil
+		}
+	}
+	if err := context.Cause(ctx); err != nil {
+		return r.interrupted(p, err)
+	}
+	r.finish(p, Succeeded)
+	return nil
+}
+
+// artifact collects an artifact and has it stored.
+func (r *run) artifact(ctx context.Context, identifier string) error {
+	declared, ok := r.Spec.Artifact(identifier)
+	if !ok {
+		if identifier == "" {
+			return fmt.Errorf("%s declares no artifacts", r.Spec.File)
+		}
+		return fmt.Errorf("%s declares no secondary artifact %q", r.Spec.File, identifier)
+	}
+	declared.BaseDirectory = r.expand(declared.BaseDirectory)
+	declared.Files = slices.Clone(declared.Files)
+	for i, f := range declared.Files {
+		declared.Files[i] = r.expand(f)
+	}
+	name, err := r.evaluate(ctx, declared.Name)
+	if err != nil {
+		return err
+	}
+	collected, err := collect(r.Source, declared, r.log)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(r.Work, fmt.Sprintf("artifact-%d.zip", len(r.result.Artifacts)))
+	a := Artifact{Identifier: identifier, Name: name, S3Prefix: r.expand(declared.S3Prefix), Path: file, Files: len(collected)}
+	if err := writeZip(file, collected); err != nil {
+		return err
+	}
+	if r.Store != nil {
+		if err := r.Store(ctx, a); err != nil {
+			return err
+		}
+	}
+	r.result.Artifacts = append(r.result.Artifacts, a)
+	return nil
+}
+
+// evaluate has the build's shell expand a text: variables and commands.
+func (r *run) evaluate(ctx context.Context, text string) (string, error) {
+	if !strings.ContainsAny(text, "$`") {
+		return text, nil
+	}
+	file := filepath.Join(r.Work, "text")
+	word := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
+	if err := r.shell.run(ctx, "printf %s "+word+" >"+quote(file)); err != nil {
+		return "", fmt.Errorf("evaluating %s: %w", text, err)
+	}
+	data, err := os.ReadFile(file) // #nosec G304 -- a file of our own
+	if err != nil {
+		return "", fmt.Errorf("evaluating %s: %w", text, err)
+	}
+	return string(data), nil
+}

@@ -1,0 +1,318 @@
+// Package adopt brings Magewright into somebody's repository: the command init.
+//
+// What it writes is little, and all of it can be deleted: a file for Mage whose
+// targets are a line each, a module file that pins Magewright apart from the
+// repository's own, two lines of .gitignore, and mage as a tool in go.mod. Nothing
+// of it reaches what the repository ships.
+package adopt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"github.com/magewright/magewright/tools/internal/gocmd"
+	"github.com/magewright/magewright/tools/magewright/program"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/target"
+)
+
+const (
+	// pinDir is the directory of the module that pins Magewright. It is a
+	// module of its own, so that what Magewright needs and what the repository
+	// needs never meet; a directory, because the go command does not take
+	// -modfile in a workspace.
+	pinDir = "magewright"
+	// tool is the program that the targets run.
+	tool = "github.com/magewright/magewright/tools/magewright"
+
+	mageModule  = "github.com/magefile/mage"
+	mageVersion = "v1.17.2"
+)
+
+// Main is the command init.
+func Main(ctx context.Context, args []string) error {
+	flags := program.Flags("init")
+	dry := flags.Bool("dry-run", false, "print what would be written, and write nothing")
+	if err := program.Parse(flags, args); err != nil {
+		return err
+	}
+	ctx, stop := target.Signals(ctx)
+	defer stop()
+	version, err := own()
+	if err != nil {
+		return err
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	return Init(ctx, dir, version, *dry, os.Stdout)
+}
+
+// own returns the version of this program.
+func own() (string, error) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "", &exit.Error{
+			Code: exit.Usage, Err: errors.New("init: this program was built from a working tree and does not know its version, which it has to pin"),
+			Next: "go run " + tool + "@latest init",
+		}
+	}
+	return info.Main.Version, nil
+}
+
+// Init writes into the repository around dir what it needs to use a version of
+// Magewright, and says on out what it found, what it wrote and what to do next.
+// It overwrites nothing, and a second time it writes nothing. With dry it only
+// says what it would write.
+func Init(ctx context.Context, dir, version string, dry bool, out io.Writer) error {
+	r, err := look(ctx, dir)
+	if err != nil {
+		return err
+	}
+	r.describe(out)
+	if len(r.Modules) == 0 {
+		return exit.Missing("go mod init", "init: there is no go.mod in %s, so that there is no Go code to check", r.Dir)
+	}
+	files, err := r.files()
+	if err != nil {
+		return err
+	}
+	verb := "wrote"
+	if dry {
+		verb = "would write"
+	}
+	for _, f := range files {
+		if !dry {
+			if err := f.write(r.Dir); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintf(out, "%s %s: %s\n", verb, f.name, f.what)
+	}
+	if wrote, err := r.pin(ctx, version, dry); err != nil {
+		return err
+	} else if wrote {
+		fmt.Fprintf(out, "%s %s/go.mod and go.sum: they pin Magewright %s\n", verb, pinDir, version)
+		files = append(files, file{})
+	}
+	mage, wrote, err := r.mage(ctx, dry)
+	if err != nil {
+		return err
+	}
+	if wrote {
+		fmt.Fprintf(out, "%s go.mod and go.sum: %s %s as a tool\n", verb, mageModule, mageVersion)
+		files = append(files, file{})
+	}
+	if len(files) == 0 {
+		fmt.Fprintln(out, "nothing to write: all of it is there")
+	}
+	fmt.Fprintf(out, "next:\n  %s -l      what there is\n  %[1]s check   lint, tests and security; the first time takes minutes\n  git add -A && git commit -m \"Check with Magewright\"\n", mage)
+	return nil
+}
+
+// describe says what was found.
+func (r *Repository) describe(out io.Writer) {
+	fmt.Fprintf(out, "found in %s:\n", r.Dir)
+	list := func(what string, items []string, none string) {
+		if len(items) == 0 {
+			items = []string{none}
+		}
+		fmt.Fprintf(out, "  %-10s %s\n", what, strings.Join(items, "\n             "))
+	}
+	var modules, apps []string
+	for _, m := range r.Modules {
+		modules = append(modules, m.Dir+" ("+m.Path+")")
+	}
+	if r.Workspace {
+		modules = append(modules, "with a workspace, go.work")
+	}
+	for _, c := range r.CDK {
+		apps = append(apps, c.Dir+" ("+c.App+")")
+	}
+	list("modules", modules, "none")
+	list("functions", r.Functions, "none: no main package imports github.com/aws/aws-lambda-go/lambda")
+	list("CDK", apps, "none: no cdk.json")
+	list("remote", nil, orNone(r.Remote))
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// A file is to be written, or to be added to.
+type file struct {
+	name, what string
+	data       []byte
+	add        bool // to what is there
+}
+
+func (f file) write(dir string) error {
+	path := filepath.Join(dir, filepath.FromSlash(f.name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { // #nosec G301 -- a directory of the repository
+		return fmt.Errorf("writing %s: %w", f.name, err)
+	}
+	mode := os.O_CREATE | os.O_WRONLY | os.O_EXCL
+	if f.add {
+		mode = os.O_CREATE | os.O_WRONLY | os.O_APPEND
+	}
+	to, err := os.OpenFile(path, mode, 0o644) // #nosec G302 G304 -- a file of the repository
+	if err == nil {
+		_, err = to.Write(f.data)
+		err = errors.Join(err, to.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", f.name, err)
+	}
+	return nil
+}
+
+// files returns what is to be written besides module files.
+func (r *Repository) files() ([]file, error) {
+	var files []file
+	if f, err := r.magefile(); err != nil {
+		return nil, err
+	} else if f.name != "" {
+		files = append(files, f)
+	}
+	ignore, err := r.read(".gitignore")
+	if err != nil {
+		return nil, fmt.Errorf("reading .gitignore: %w", err)
+	}
+	lines := strings.Split(strings.ReplaceAll(string(ignore), "\r\n", "\n"), "\n")
+	var missing []string
+	for _, line := range []string{"/.magewright/"} {
+		if !slices.Contains(lines, line) {
+			missing = append(missing, line)
+		}
+	}
+	if len(missing) > 0 {
+		data := strings.Join(missing, "\n") + "\n"
+		if len(ignore) > 0 && !bytes.HasSuffix(ignore, []byte("\n")) {
+			data = "\n" + data
+		}
+		files = append(files, file{".gitignore", "what targets leave is not committed", []byte(data), true})
+	}
+	return files, nil
+}
+
+// pin writes the module that pins Magewright, unless it is there.
+func (r *Repository) pin(ctx context.Context, version string, dry bool) (wrote bool, err error) {
+	dir := filepath.Join(r.Dir, pinDir)
+	_, err = os.Stat(filepath.Join(dir, "go.mod"))
+	if err == nil || dry {
+		return err != nil, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("looking for the pin of Magewright: %w", err)
+	}
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return false, exit.Missing("git mv "+pinDir+" ANOTHER-NAME", "init: the directory %s has other things in it, and is where Magewright is pinned", pinDir)
+	}
+	name := r.Modules[0].Path + "/" + pinDir
+	if err := (file{name: pinDir + "/go.mod", data: []byte("module " + name + "\n\ngo 1.26\n")}).write(r.Dir); err != nil {
+		return false, err
+	}
+	if out, err := gocmd.In(dir, "GOWORK=off", "GOFLAGS=-mod=mod").Output(ctx, "get", "-tool", tool+"@"+version); err != nil {
+		_ = os.RemoveAll(dir) // made above
+		return false, exit.Missing("go env GOPROXY", "pinning Magewright %s: %w\n%s", version, err, out)
+	}
+	return true, nil
+}
+
+// mage makes mage a tool of the root module, where that changes nothing else of
+// go.mod. It returns the command that runs mage.
+func (r *Repository) mage(ctx context.Context, dry bool) (run string, wrote bool, err error) {
+	apart := "go run " + mageModule + "@" + mageVersion
+	switch {
+	case r.Mage.Pinned:
+		return "go tool mage", false, nil
+	case r.Modules[0].Dir != "." || r.Vendored || r.Workspace:
+		// There is no module to pin it in, or it would have to be vendored,
+		// or others of the workspace would get it.
+		return apart, false, nil
+	case dry:
+		return "go tool mage", true, nil
+	}
+	before := map[string][]byte{}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		if before[name], err = r.read(name); err != nil {
+			return "", false, fmt.Errorf("pinning mage: %w", err)
+		}
+	}
+	_, getErr := gocmd.In(r.Dir, "GOFLAGS=-mod=mod").Output(ctx, "get", "-tool", mageModule+"@"+mageVersion)
+	after, err := r.read("go.mod")
+	if err != nil {
+		return "", false, fmt.Errorf("pinning mage: %w", err)
+	}
+	if getErr == nil && onlyMage(before["go.mod"], after) {
+		return "go tool mage", true, nil
+	}
+	// What they ship would become another thing.
+	for name, data := range before {
+		if data == nil {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(r.Dir, name)))
+			continue
+		}
+		err = errors.Join(err, os.WriteFile(filepath.Join(r.Dir, name), data, 0o644)) // #nosec G306 -- as it was
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("restoring go.mod: %w", err)
+	}
+	return apart, false, nil
+}
+
+// onlyMage reports whether two go.mod differ in nothing but mage.
+func onlyMage(before, after []byte) bool {
+	a, errA := modfile.Parse("go.mod", before, nil)
+	b, errB := modfile.Parse("go.mod", after, nil)
+	if errA != nil || errB != nil {
+		return false
+	}
+	requires := func(f *modfile.File) []string {
+		var all []string
+		for _, q := range f.Require {
+			if q.Mod.Path != mageModule {
+				all = append(all, q.Mod.String())
+			}
+		}
+		slices.Sort(all)
+		return all
+	}
+	language := func(f *modfile.File) string {
+		text := ""
+		if f.Go != nil {
+			text = f.Go.Version
+		}
+		if f.Toolchain != nil {
+			text += " " + f.Toolchain.Name
+		}
+		return text
+	}
+	return slices.Equal(requires(a), requires(b)) && language(a) == language(b)
+}
+
+// directory returns where the file for Mage goes, and its name.
+func (r *Repository) directory() (dir, name string) {
+	switch r.Mage.Dir {
+	case "":
+		return ".", "magefile.go"
+	default:
+		return r.Mage.Dir, path.Join(r.Mage.Dir, "magewright.go")
+	}
+}

@@ -1,0 +1,298 @@
+package adopt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/zip"
+	"golang.org/x/tools/txtar"
+
+	"github.com/magewright/magewright/tools/project/exit"
+)
+
+// version is that of the Magewright which the tests pin.
+const version = "v0.1.0"
+
+// serve makes the go command find a module of Magewright's path: one whose
+// program says how it is called, and fails with 4 where the command is sec.
+func serve(t *testing.T) {
+	t.Helper()
+	source := txtar.Parse([]byte(`
+-- go.mod --
+module github.com/magewright/magewright
+
+go 1.26
+-- tools/magewright/main.go --
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	fmt.Printf("magewright%q GOWORK=%q\n", os.Args[1:], os.Getenv("GOWORK"))
+	if os.Args[1] == "sec" {
+		os.Exit(4)
+	}
+}
+`))
+	dir := t.TempDir()
+	write(t, dir, source.Files)
+	publish(t, dir)
+}
+
+// publish serves what is in dir as the module, besides what the machine's own
+// module cache has.
+func publish(t *testing.T, dir string) {
+	t.Helper()
+	proxy := t.TempDir()
+	at := filepath.Join(proxy, "github.com", "magewright", "magewright", "@v")
+	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if err == nil {
+		err = os.MkdirAll(at, 0o750)
+	}
+	var packed bytes.Buffer
+	if err == nil {
+		err = zip.CreateFromDir(&packed, module.Version{Path: "github.com/magewright/magewright", Version: version}, dir)
+	}
+	for name, data := range map[string][]byte{"zip": packed.Bytes(), "mod": mod, "info": []byte(`{"Version":"` + version + `"}`)} {
+		err = errors.Join(err, os.WriteFile(filepath.Join(at, version+"."+name), data, 0o600))
+	}
+	cache, envErr := exec.CommandContext(t.Context(), "go", "env", "GOMODCACHE").Output()
+	if err := errors.Join(err, envErr); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOPROXY", "file://"+proxy+",file://"+filepath.Join(strings.TrimSpace(string(cache)), "cache", "download"))
+	t.Setenv("GOSUMDB", "off")
+	t.Setenv("GOMODCACHE", t.TempDir())
+	t.Cleanup(func() {
+		if out, err := exec.CommandContext(context.Background(), "go", "clean", "-modcache").CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
+}
+
+func write(t *testing.T, dir string, files []txtar.File) {
+	t.Helper()
+	for _, f := range files {
+		name := filepath.Join(dir, filepath.FromSlash(f.Name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o750), os.WriteFile(name, f.Data, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// repository makes a repository of an archive. It returns its root and the
+// archive's file "want".
+func repository(t *testing.T, archive string) (dir, want string) {
+	t.Helper()
+	parsed, err := txtar.ParseFile(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = t.TempDir()
+	files := slices.DeleteFunc(parsed.Files, func(f txtar.File) bool {
+		if f.Name == "want" {
+			want = string(f.Data)
+		}
+		return f.Name == "want"
+	})
+	write(t, dir, files)
+	git(t, dir, "init", "-q")
+	git(t, dir, "add", "-A")
+	git(t, dir, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "theirs")
+	return dir, want
+}
+
+func git(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	return run(t, dir, 0, "git", args...)
+}
+
+// run runs a program, which must end with a code, and returns what it printed.
+func run(t *testing.T, dir string, code int, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...) // #nosec G204 -- of the test
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	ended := &exec.ExitError{}
+	if err != nil && !errors.As(err, &ended) {
+		t.Fatal(err)
+	}
+	if cmd.ProcessState.ExitCode() != code {
+		t.Fatalf("%s %q ended with %d, want %d:\n%s", name, args, cmd.ProcessState.ExitCode(), code, out)
+	}
+	return string(out)
+}
+
+// initialize runs init and returns what it says, without the repository's path.
+func initialize(t *testing.T, dir string, dry bool) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := Init(t.Context(), dir, version, dry, &out); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	root := git(t, dir, "rev-parse", "--show-toplevel")
+	return strings.Replace(out.String(), " in "+strings.TrimSpace(root), "", 1)
+}
+
+// TestInit holds what init finds and writes in repositories of several shapes,
+// that the targets run there, and that deleting it leaves nothing.
+func TestInit(t *testing.T) {
+	serve(t)
+	archives, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatalf("no repositories: %v", err)
+	}
+	for _, archive := range archives {
+		t.Run(strings.TrimSuffix(filepath.Base(archive), ".txtar"), func(t *testing.T) {
+			dir, want := repository(t, archive)
+			if said := initialize(t, dir, true); said != strings.ReplaceAll(want, "wrote", "would write") {
+				t.Errorf("-dry-run says\n%s\nwant\n%s", said, strings.ReplaceAll(want, "wrote", "would write"))
+			}
+			if left := git(t, dir, "status", "--porcelain"); left != "" {
+				t.Errorf("-dry-run wrote %s", left)
+			}
+			if said := initialize(t, dir, false); said != want {
+				t.Errorf("it says\n%s\nwant\n%s", said, want)
+			}
+			git(t, dir, "add", "-A")
+			tree := git(t, dir, "write-tree")
+			_, next, _ := strings.Cut(want, "next:")
+			if said := initialize(t, dir, false); !strings.Contains(said, "nothing to write") || !strings.HasSuffix(said, next) {
+				t.Errorf("the second time it says\n%s", said)
+			}
+			git(t, dir, "add", "-A")
+			if again := git(t, dir, "write-tree"); again != tree {
+				t.Errorf("the second time it wrote\n%s", git(t, dir, "diff", strings.TrimSpace(tree), strings.TrimSpace(again)))
+			}
+			targets(t, dir, next)
+			git(t, dir, "reset", "-q", "--hard")
+			if left := git(t, dir, "status", "--porcelain", "--ignored"); left != "" {
+				t.Errorf("left behind: %s", left)
+			}
+		})
+	}
+}
+
+// targets runs some in a repository, by the command that init prints.
+func targets(t *testing.T, dir, next string) {
+	t.Helper()
+	command, _, _ := strings.Cut(strings.TrimSpace(next), " -l ")
+	mage := strings.Fields(command)
+	call := func(code int, args ...string) string {
+		return run(t, dir, code, mage[0], append(mage[1:len(mage):len(mage)], args...)...)
+	}
+	if said := call(0, "-l"); !strings.Contains(said, "check    runs lint, test and sec") {
+		t.Errorf("-l says\n%s", said)
+	}
+	if said := call(0, "lint"); said != `magewright["lint"] GOWORK=""`+"\n" {
+		t.Errorf("lint says\n%s", said)
+	}
+	if said := call(0, "check", "-force"); said != `magewright["check" "-force=true"] GOWORK=""`+"\n" {
+		t.Errorf("check -force says\n%s", said)
+	}
+	code := 4
+	if mage[1] == "run" {
+		code = 1 // go run has no other
+	}
+	if said := call(code, "sec"); !strings.HasPrefix(said, `magewright["sec"] GOWORK=""`+"\n") {
+		t.Errorf("sec says\n%s", said)
+	}
+}
+
+// TestWhatIsTheirsStays holds that init overwrites nothing.
+func TestWhatIsTheirsStays(t *testing.T) {
+	serve(t)
+	dir, _ := repository(t, "testdata/hello.txtar")
+	write(t, dir, []txtar.File{{Name: "magewright/notes.txt", Data: []byte("ours")}})
+	var out bytes.Buffer
+	err := Init(t.Context(), dir, version, false, &out)
+	if exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "the directory magewright has other things in it") {
+		t.Errorf("with a directory of the name: %v", err)
+	}
+	write(t, dir, []txtar.File{{Name: "magefile.go", Data: []byte("//go:build mage\n\npackage main\n\nfunc Lint() {}\n")}})
+	if err := os.RemoveAll(filepath.Join(dir, "magewright")); err != nil {
+		t.Fatal(err)
+	}
+	if said := initialize(t, dir, false); !strings.Contains(said, "wrote magewright.go: a target a line, without those that you have: Lint") {
+		t.Errorf("with a magefile it says\n%s", said)
+	}
+}
+
+// TestGoModIsTheirs holds that mage goes into go.mod only where nothing else
+// changes there.
+func TestGoModIsTheirs(t *testing.T) {
+	serve(t)
+	for name, change := range map[string]func(dir string){
+		"dependencies are vendored": func(dir string) {
+			write(t, dir, []txtar.File{{Name: "vendor/modules.txt", Data: nil}})
+		},
+		"go.mod is for another version": func(dir string) {
+			write(t, dir, []txtar.File{{Name: "go.mod", Data: []byte("module example.com/hello\n\nrequire github.com/magefile/mage v1.99.0\n")}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, _ := repository(t, "testdata/hello.txtar")
+			change(dir)
+			before, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if said := initialize(t, dir, false); !strings.Contains(said, "next:\n  go run github.com/magefile/mage@"+mageVersion+" -l") {
+				t.Errorf("it says\n%s", said)
+			}
+			after, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+			if err != nil || !bytes.Equal(after, before) {
+				t.Errorf("go.mod is now %v\n%s", err, after)
+			}
+			if _, err := os.Stat(filepath.Join(dir, "go.sum")); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("go.sum: %v", err)
+			}
+		})
+	}
+}
+
+// TestWhereThereIsNothingToAdopt holds what init says where it can do nothing.
+func TestWhereThereIsNothingToAdopt(t *testing.T) {
+	t.Setenv("GIT_CEILING_DIRECTORIES", os.TempDir())
+	dir := t.TempDir()
+	if err := Init(t.Context(), dir, version, false, &bytes.Buffer{}); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "next: git init") {
+		t.Errorf("without a repository: %v", err)
+	}
+	git(t, dir, "init", "-q")
+	if err := Init(t.Context(), dir, version, false, &bytes.Buffer{}); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "there is no go.mod") {
+		t.Errorf("without Go: %v", err)
+	}
+	if err := Main(t.Context(), nil); exit.Status(err) != exit.Usage || !strings.Contains(err.Error(), "go run "+tool+"@latest init") {
+		t.Errorf("from a working tree: %v", err)
+	}
+}
+
+func TestOnlyMage(t *testing.T) {
+	t.Parallel()
+	const before = "module a\n\ngo 1.26\n\nrequire b.example/b v1.0.0\n"
+	for after, want := range map[string]bool{
+		before: true,
+		before + "\ntool github.com/magefile/mage\n\nrequire github.com/magefile/mage v1.17.2 // indirect\n": true,
+		strings.Replace(before, "v1.0.0", "v1.1.0", 1):                                                       false,
+		strings.Replace(before, "1.26", "1.26.1", 1):                                                         false,
+		before + "\ntoolchain go1.26.8\n":                                                                    false,
+		before + "\nrequire c.example/c v1.0.0\n":                                                            false,
+		"module": false,
+	} {
+		if got := onlyMage([]byte(before), []byte(after)); got != want {
+			t.Errorf("%v with\n%s", got, after)
+		}
+	}
+}

@@ -1,0 +1,244 @@
+package adopt
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/build/constraint"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/project/exit"
+)
+
+// A Repository is what was found in somebody's repository. Paths are relative to
+// its root, with slashes.
+type Repository struct {
+	Dir       string // the root
+	Remote    string // the URL of origin, or of the only remote; "" where there is none
+	Workspace bool   // there is a go.work at the root
+	Vendored  bool   // dependencies of the root module are in vendor
+	Modules   []Module
+	Functions []string // directories of Lambda functions: main packages that import aws-lambda-go
+	CDK       []CDK
+	Mage      Mage
+}
+
+// A Module is a Go module that has packages.
+type Module struct {
+	Dir  string // "." for the root
+	Path string
+}
+
+// CDK is a CDK app.
+type CDK struct {
+	Dir string // that has cdk.json
+	App string // the command that synthesizes it
+}
+
+// Mage is what the repository has of Mage already.
+type Mage struct {
+	Dir     string   // "." or "magefiles"; "" where it has nothing
+	Names   []string // what its files declare at the top level
+	Pinned  bool     // go.mod has mage as a tool
+	Package string   // that a file for mage must be of
+}
+
+// look finds out what is in the repository around dir.
+func look(ctx context.Context, dir string) (Repository, error) {
+	var r Repository
+	git := command.Cmd{Dir: dir}
+	var err error
+	if r.Dir, err = git.Output(ctx, "git", "rev-parse", "--show-toplevel"); err != nil {
+		return r, exit.Missing("git init", "%s is in no git repository: %w", dir, err)
+	}
+	git.Dir = r.Dir
+	r.Remote = remote(ctx, git)
+	listed, err := git.Output(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+	if err != nil {
+		return r, fmt.Errorf("listing the files of %s: %w", r.Dir, err)
+	}
+	functions := map[string]bool{}
+	for name := range strings.SplitSeq(listed, "\x00") {
+		r.Vendored = r.Vendored || name == "vendor/modules.txt"
+		if name == "" || elsewhere(name) {
+			continue
+		}
+		if err := r.file(name, functions); err != nil {
+			return r, fmt.Errorf("reading %s: %w", name, err)
+		}
+	}
+	for dir := range functions {
+		r.Functions = append(r.Functions, dir)
+	}
+	slices.Sort(r.Functions)
+	slices.SortFunc(r.Modules, func(a, b Module) int { return strings.Compare(a.Dir, b.Dir) })
+	return r, nil
+}
+
+// elsewhere reports whether a file is somebody else's, or test data.
+func elsewhere(name string) bool {
+	for part := range strings.SplitSeq(path.Dir(name), "/") {
+		if part == "vendor" || part == "testdata" || part == "node_modules" || part == "cdk.out" {
+			return true
+		}
+	}
+	return strings.HasPrefix(name, pinDir+"/")
+}
+
+// remote returns the URL of origin, or else of the only remote.
+func remote(ctx context.Context, git command.Cmd) string {
+	names, err := git.Output(ctx, "git", "remote")
+	if err != nil {
+		return ""
+	}
+	all := strings.Fields(names)
+	if !slices.Contains(all, "origin") && len(all) != 1 {
+		return ""
+	}
+	name := "origin"
+	if len(all) == 1 {
+		name = all[0]
+	}
+	url, err := git.Output(ctx, "git", "remote", "get-url", name)
+	if err != nil {
+		return ""
+	}
+	return url
+}
+
+// file takes notice of a file.
+func (r *Repository) file(name string, functions map[string]bool) error {
+	switch base := path.Base(name); {
+	case name == "go.work":
+		r.Workspace = true
+	case base == "go.mod":
+		return r.module(name)
+	case base == "cdk.json":
+		return r.cdk(name)
+	case path.Ext(name) == ".go" && !strings.HasSuffix(name, "_test.go"):
+		return r.source(name, functions)
+	}
+	return nil
+}
+
+func (r *Repository) read(name string) ([]byte, error) {
+	data, err := os.ReadFile(filepath.Join(r.Dir, filepath.FromSlash(name))) // #nosec G304 -- git lists it
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // deleted and not committed
+	}
+	return data, err
+}
+
+func (r *Repository) module(name string) error {
+	data, err := r.read(name)
+	if err != nil || data == nil {
+		return err
+	}
+	parsed, err := modfile.Parse(name, data, nil)
+	if err != nil {
+		return err
+	}
+	if parsed.Module == nil {
+		return errors.New("it names no module")
+	}
+	dir := path.Dir(name)
+	r.Modules = append(r.Modules, Module{dir, parsed.Module.Mod.Path})
+	if dir == "." {
+		for _, tool := range parsed.Tool {
+			r.Mage.Pinned = r.Mage.Pinned || tool.Path == mageModule
+		}
+	}
+	return nil
+}
+
+func (r *Repository) cdk(name string) error {
+	data, err := r.read(name)
+	if err != nil || data == nil {
+		return err
+	}
+	var cdk struct{ App string }
+	if err := json.Unmarshal(data, &cdk); err != nil {
+		return err
+	}
+	r.CDK = append(r.CDK, CDK{path.Dir(name), cdk.App})
+	return nil
+}
+
+// source looks whether a Go file is of a function, or for Mage. A file that can't
+// be parsed is left to the compiler.
+func (r *Repository) source(name string, functions map[string]bool) error {
+	data, err := r.read(name)
+	if err != nil || data == nil {
+		return err
+	}
+	parsed, err := parser.ParseFile(token.NewFileSet(), name, data, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil || parsed.Name == nil {
+		return nil //nolint:nilerr // go build says it better
+	}
+	if dir := path.Dir(name); dir == "magefiles" || dir == "." && forMage(parsed) {
+		r.Mage.Dir = dir
+		r.Mage.Names = append(r.Mage.Names, declared(parsed)...)
+	}
+	if parsed.Name.Name != "main" {
+		return nil
+	}
+	for _, imported := range parsed.Imports {
+		if p, err := strconv.Unquote(imported.Path.Value); err == nil && strings.HasPrefix(p, "github.com/aws/aws-lambda-go/lambda") {
+			functions[path.Dir(name)] = true
+		}
+	}
+	return nil
+}
+
+// forMage reports whether a file is built with the tag mage only.
+func forMage(file *ast.File) bool {
+	for _, group := range file.Comments {
+		if group.Pos() > file.Package {
+			break
+		}
+		for _, comment := range group.List {
+			if expr, err := constraint.Parse(comment.Text); err == nil {
+				return expr.Eval(func(tag string) bool { return tag == "mage" }) && !expr.Eval(func(string) bool { return false })
+			}
+		}
+	}
+	return false
+}
+
+// declared returns the names that a file declares at the top level.
+func declared(file *ast.File) []string {
+	var names []string
+	for _, d := range file.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Recv == nil {
+				names = append(names, d.Name.Name)
+			}
+		case *ast.GenDecl:
+			for _, spec := range d.Specs {
+				switch spec := spec.(type) {
+				case *ast.TypeSpec:
+					names = append(names, spec.Name.Name)
+				case *ast.ValueSpec:
+					for _, name := range spec.Names {
+						names = append(names, name.Name)
+					}
+				}
+			}
+		}
+	}
+	return names
+}

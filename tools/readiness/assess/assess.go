@@ -1,0 +1,140 @@
+package assess
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/readiness"
+	"github.com/magewright/magewright/tools/readiness/baseline"
+	"github.com/magewright/magewright/tools/readiness/collect"
+)
+
+// assess collects, decides, and leaves the results. Only GO is no error.
+func assess(ctx context.Context, cfg project.Config, base string, c clock.Clock) error {
+	awsConfig, account := connect(ctx, cfg)
+	before, err := baseline.Find(ctx, cfg, base, awsConfig)
+	if err != nil {
+		return err
+	}
+	candidate, err := collect.Candidate(ctx, cfg, before, c)
+	if err != nil {
+		return err
+	}
+	policy, err := collect.Policy(ctx, cfg, candidate, c)
+	if err != nil {
+		return err
+	}
+	candidate.Account = account
+	statements, err := evidence.ReadDir(cfg.Evidence)
+	if err != nil {
+		return err
+	}
+	for _, p := range []evidence.Predicate{candidate, policy} {
+		s, err := evidence.NewStatement(candidate.Commit, candidate.Package, p)
+		if err != nil {
+			return err
+		}
+		statements = append(statements, s)
+	}
+	env := collect.Env{Project: cfg, Candidate: candidate, Policy: policy.Policy, PolicyFrom: policy.From, Clock: c, AWS: awsConfig}
+	collected, err := collect.All(ctx, env, func(predicateType string) {
+		fmt.Fprintf(cfg.Stderr, "collecting %s\n", path.Base(path.Dir(predicateType)))
+	})
+	if err != nil {
+		return err
+	}
+	statements = append(statements, collected...)
+	a, err := readiness.Evaluate(statements, c.Now())
+	if err != nil {
+		return err
+	}
+	page, err := write(cfg, a, statements)
+	if err != nil {
+		return err
+	}
+	a.WriteTable(cfg.Stdout)
+	fmt.Fprintf(cfg.Stdout, "page      %s/readiness.html\n", cfg.Evidence)
+	if awsConfig == nil {
+		fmt.Fprintln(cfg.Stdout, "bundle    not signed: there are no AWS credentials")
+		return refuse(a)
+	}
+	if err := hand(ctx, cfg, *awsConfig, handover{assessment: a, statements: statements, page: page, now: c.Now()}); err != nil {
+		return errors.Join(refuse(a), err)
+	}
+	return refuse(a)
+}
+
+// connect returns the AWS account that the credentials are of, or nil where
+// there are none: what needs them is then unknown.
+func connect(ctx context.Context, cfg project.Config) (*aws.Config, string) {
+	awsConfig, err := stack.Connect(ctx)
+	if err == nil {
+		var identity *sts.GetCallerIdentityOutput
+		if identity, err = sts.NewFromConfig(awsConfig).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}); err == nil {
+			return &awsConfig, aws.ToString(identity.Account)
+		}
+	}
+	fmt.Fprintf(cfg.Stderr, "without AWS, what is deployed stays unknown: %s\n", firstLine(err))
+	return nil, ""
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// refuse returns an error unless the verdict is a GO.
+func refuse(a readiness.Assessment) error {
+	blocking := a.Blocking()
+	if a.Verdict != readiness.NoGo {
+		return nil
+	}
+	ids := make([]string, len(blocking))
+	for i, o := range blocking {
+		ids[i] = o.ID
+	}
+	next := "go tool mage readiness"
+	if len(a.RefusedWaivers()) > 0 {
+		ids, next = append(ids, "waivers that do not hold"), a.MendWaivers()
+	}
+	if len(blocking) > 0 && blocking[0].Next != "" {
+		next = blocking[0].Next
+	}
+	return exit.Failed(next, "readiness: %s because of %s", a.Verdict, strings.Join(ids, ", "))
+}
+
+// write leaves the statements with the summary, and the page, which it returns.
+func write(cfg project.Config, a readiness.Assessment, statements []evidence.Statement) ([]byte, error) {
+	data, err := json.MarshalIndent(map[string]any{"summary": a, "statements": statements}, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing the assessment: %w", err)
+	}
+	var page bytes.Buffer
+	if err := a.WritePage(&page, statements); err != nil {
+		return nil, err
+	}
+	for name, text := range map[string][]byte{"readiness.json": data, "readiness.html": page.Bytes()} {
+		file, err := cfg.Path(name)
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			return nil, fmt.Errorf("writing the assessment: %w", err)
+		}
+	}
+	return page.Bytes(), nil
+}

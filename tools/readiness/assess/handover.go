@@ -1,0 +1,124 @@
+package assess
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/kmssign"
+	"github.com/magewright/magewright/tools/evidence/ledger"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/readiness"
+	"github.com/magewright/magewright/tools/readiness/verify"
+)
+
+// linkLife is for how long the link to the page opens it: as long as
+// CodePipeline waits for an approval.
+// See https://docs.aws.amazon.com/codepipeline/latest/userguide/approvals.html.
+const linkLife = 7 * 24 * time.Hour
+
+// A handover is what an assessment leaves for the approver and for promote.
+type handover struct {
+	assessment readiness.Assessment
+	statements []evidence.Statement
+	page       []byte
+	now        time.Time
+}
+
+// hand signs the bundle, keeps it, publishes it to staging's ledger if it
+// allows the release, and exports what the approval shows.
+func hand(ctx context.Context, cfg project.Config, awsConfig aws.Config, h handover) error {
+	signer, err := kmssign.New(ctx, awsConfig)
+	if err != nil {
+		return err
+	}
+	pinned, err := cdk.PinnedKey(cfg)
+	if err != nil {
+		return err
+	}
+	if pinned.ID() != signer.Key.ID() {
+		return exit.Missing("go tool mage evidence:key", "this account signs with key %.12s, and the CDK context pins %.12s: nobody would believe it", signer.Key.ID(), pinned.ID())
+	}
+	bundle, err := h.sign(ctx, signer)
+	if err != nil {
+		return err
+	}
+	file, err := cfg.Path(verify.BundleFile)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, bundle, 0o600); err != nil {
+		return fmt.Errorf("keeping the bundle: %w", err)
+	}
+	fmt.Fprintf(cfg.Stdout, "bundle    %s, signed by key %.12s\n", file, signer.Key.ID())
+	exports := map[string]string{"VERDICT": h.assessment.Verdict, "WAIVERS": fmt.Sprint(h.assessment.Waived)}
+	if h.assessment.Verdict != readiness.NoGo {
+		if exports["REPORT_URL"], exports["EVIDENCE_DIGEST"], err = h.publish(ctx, cfg, awsConfig, signer, bundle); err != nil {
+			return err
+		}
+	}
+	return cfg.Export(exports)
+}
+
+// sign returns the signed bundle.
+func (h handover) sign(ctx context.Context, signer evidence.Signer) ([]byte, error) {
+	a := h.assessment
+	all := h.statements
+	for _, p := range []evidence.Predicate{a, evidence.Page{Made: evidence.Made{FinishedOn: h.now}, HTML: string(h.page)}} {
+		s, err := evidence.NewStatement(a.Commit, a.Package, p)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	var policy readiness.PolicyUsed
+	if err := (readiness.Inputs{Statements: h.statements}).Read(&policy); err != nil {
+		return nil, fmt.Errorf("signing the bundle: %w", err)
+	}
+	result := evidence.SummaryPassed
+	if a.Verdict == readiness.NoGo {
+		result = evidence.SummaryFailed
+	}
+	var bundle bytes.Buffer
+	err := evidence.WriteBundle(ctx, &bundle, signer, all, evidence.Summary{
+		Verifier:           evidence.Verifier{ID: evidence.Base + "readiness"},
+		TimeVerified:       a.FinishedOn,
+		ResourceURI:        "git+commit:" + a.Commit,
+		Policy:             evidence.Resource{URI: readiness.PolicyFile + "@" + policy.From, Digest: map[string]string{evidence.SHA256: policy.Digest}},
+		VerificationResult: result,
+		VerifiedLevels:     []string{},
+	}, a.Commit, a.Package)
+	return bundle.Bytes(), err
+}
+
+// publish hands the bundle to staging's ledger, and returns the link to its
+// page and its digest.
+func (h handover) publish(ctx context.Context, cfg project.Config, awsConfig aws.Config, signer evidence.Signer, bundle []byte) (link, digest string, err error) {
+	outputs, err := stack.Describe(ctx, awsConfig, "staging")
+	if errors.Is(err, stack.ErrNotDeployed) {
+		fmt.Fprintf(cfg.Stdout, "report    not published: %v\n", err)
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	l := ledger.Ledger{URL: outputs.FunctionURL, Signer: signer}
+	if digest, err = l.PutEvidence(ctx, h.assessment.Commit, bundle); err != nil {
+		return "", "", exit.Failed("go tool mage deploy-staging smoke readiness", "publishing the evidence: %w", err)
+	}
+	link, err = l.Link(ctx, h.assessment.Commit, "/evidence/"+digest+"/assessment", h.now.Add(linkLife))
+	if err != nil {
+		return "", "", err
+	}
+	fmt.Fprintf(cfg.Stdout, "report    %s\n", link)
+	return link, digest, nil
+}

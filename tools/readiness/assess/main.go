@@ -1,0 +1,26 @@
+// Package assess is `mage readiness`: it collects the evidence of a release,
+// decides the checklist from it, and leaves the statements and the page in
+// .magewright.
+package assess
+
+import (
+	"context"
+
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/magewright/program"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/target"
+	"github.com/magewright/magewright/tools/readiness/baseline"
+)
+
+// Main runs the target with its flags.
+func Main(ctx context.Context, args []string) error {
+	flags := program.Flags("readiness")
+	base := flags.String("base", "", baseline.Usage)
+	if err := program.Parse(flags, args); err != nil {
+		return err
+	}
+	return target.Run(ctx, func(ctx context.Context, cfg project.Config) error {
+		return assess(ctx, cfg, *base, clock.System())
+	})
+}

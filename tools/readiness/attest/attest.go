@@ -1,0 +1,202 @@
+package attest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/notes"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/suggest"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/readiness"
+	"github.com/magewright/magewright/tools/readiness/baseline"
+	"github.com/magewright/magewright/tools/readiness/collect"
+)
+
+// attest signs what the options say about HEAD, and notes it there.
+func attest(ctx context.Context, cfg project.Config, o options, c clock.Clock) error {
+	if cfg.Dirty {
+		return exit.Failed("git stash --include-untracked", "files differ from commit %.12s: what you sign would not be what you have seen", cfg.Commit)
+	}
+	if err := o.waivable(); err != nil {
+		return err
+	}
+	key, file, err := readKey(o.key)
+	if err != nil {
+		return err
+	}
+	base, err := findBase(ctx, cfg, o.base)
+	if err != nil {
+		return err
+	}
+	candidate, err := collect.Candidate(ctx, cfg, base, c)
+	if err != nil {
+		return err
+	}
+	if !candidate.AuthorsKnown() {
+		return exit.Missing("git fetch --unshallow", "the clone is shallow: whether you are an author of the change can't be told")
+	}
+	policy, err := collect.Policy(ctx, cfg, candidate, c)
+	if err != nil {
+		return err
+	}
+	person, err := signer(ctx, cfg, candidate, policy, key, file)
+	if err != nil {
+		return err
+	}
+	if o.waive != "" && !slices.Contains(policy.Policy.Required, o.waive) {
+		return exit.Failed("git show "+policy.From+":"+readiness.PolicyFile, "the policy of commit %.12s does not require %s: a waiver would be unused, which is NO-GO", policy.From, o.waive)
+	}
+	predicate, pkg, err := o.predicate(cfg, candidate, c)
+	if err != nil {
+		return err
+	}
+	statement, err := evidence.NewStatement(candidate.Commit, pkg, predicate)
+	if err != nil {
+		return err
+	}
+	envelope, err := evidence.Seal(ctx, key, statement)
+	if err != nil {
+		return err
+	}
+	line, err := json.Marshal(envelope)
+	if err != nil {
+		return fmt.Errorf("encoding what was signed: %w", err)
+	}
+	repository := notes.Repository(cfg.Dir)
+	if err := repository.Fetch(ctx); err != nil {
+		fmt.Fprintf(cfg.Stderr, "%v\n", err)
+	}
+	if err := repository.Append(ctx, candidate.Commit, string(line), notes.Author{Name: person.Name, Email: person.Emails[0]}); err != nil {
+		return err
+	}
+	fmt.Fprintf(cfg.Stdout, "%s has signed %s\nshare it: %s\n", person.Name, says(predicate, candidate, pkg), notes.Push)
+	return nil
+}
+
+// findBase returns the base of HEAD. Without credentials it can only ask git,
+// while readiness will ask production, so it says which base that is.
+func findBase(ctx context.Context, cfg project.Config, given string) (baseline.Base, error) {
+	if given != "" {
+		return baseline.Find(ctx, cfg, given, nil)
+	}
+	awsConfig, err := stack.Connect(ctx)
+	if err == nil {
+		return baseline.Find(ctx, cfg, "", &awsConfig)
+	}
+	base, findErr := baseline.Find(ctx, cfg, "", nil)
+	if findErr == nil {
+		reason, _, _ := strings.Cut(err.Error(), "\n")
+		fmt.Fprintf(cfg.Stderr, "the base is %s; readiness asks production instead, which can't be asked here: %s. If production serves another release, name it by -base=COMMIT\n", describe(base), reason)
+	}
+	return base, findErr
+}
+
+// describe says which base it is, and how it was found.
+func describe(base baseline.Base) string {
+	if base.Commit == "" {
+		return base.Is
+	}
+	return fmt.Sprintf("%.12s, %s", base.Commit, base.Is)
+}
+
+// signer returns who the policy says has the key. Authors are turned away here
+// already: what they sign about their own change counts for nothing.
+func signer(ctx context.Context, cfg project.Config, candidate readiness.Candidate, policy readiness.PolicyUsed, key evidence.PrivateKey, file string) (readiness.Person, error) {
+	if policy.From == candidate.Commit {
+		return readiness.Person{}, exit.Missing("release the policy first", "%w", collect.ErrOwnPolicy)
+	}
+	person, _, err := policy.Policy.Signer(key.ID())
+	if errors.Is(err, readiness.ErrStranger) {
+		return person, exit.Missing("add this line below people: in "+readiness.PolicyFile+"; it counts from the release after\n"+policyLine(ctx, cfg, key.Key),
+			"your key %.12s (%s) is nobody's in the policy that judges, which is that of commit %.12s", key.ID(), file, policy.From)
+	}
+	if err != nil {
+		return person, err
+	}
+	if address := person.Wrote(candidate); address != "" {
+		return person, exit.Failed("ask somebody else to try, to review or to approve", "you, %s, are an author of this change (%s)", person.Name, address)
+	}
+	return person, nil
+}
+
+// waivable refuses the name of a check that there is not, or that nobody may
+// waive.
+func (o options) waivable() error {
+	if o.waive == "" {
+		return nil
+	}
+	check, ok := readiness.Find(o.waive)
+	if !ok {
+		var ids []string
+		for _, c := range readiness.Checks() {
+			ids = append(ids, c.ID)
+		}
+		return usage("there is no check %q%s", o.waive, suggest.DidYouMean(o.waive, ids))
+	}
+	if check.Never {
+		return exit.Failed(check.Next, "nobody may waive %s", check.ID)
+	}
+	return nil
+}
+
+// predicate returns what is signed, and the deployment package that it is
+// about, "" where it is about none.
+func (o options) predicate(cfg project.Config, candidate readiness.Candidate, c clock.Clock) (p evidence.Predicate, pkg string, err error) {
+	made := evidence.Made{FinishedOn: c.Now().UTC()}
+	switch {
+	case o.review:
+		return evidence.Attestation{Made: made, Kind: evidence.Review, Tree: candidate.Tree, What: o.what}, "", nil
+	case o.waive == "":
+		return evidence.Attestation{Made: made, Kind: evidence.ManualTest, Tree: candidate.Tree, What: o.what}, candidate.Package, nil
+	}
+	until, err := o.until()
+	if err != nil {
+		return nil, "", err
+	}
+	switch latest := made.FinishedOn.Add(evidence.MaxWaiver); {
+	case until.After(latest):
+		return nil, "", usage("-expires=%s is more than %.0f days away: %s is the last day", o.expires, evidence.MaxWaiver.Hours()/24, latest.Format("2006-01-02"))
+	case !until.After(made.FinishedOn):
+		return nil, "", usage("-expires=%s has begun: the waiver would not hold at all", o.expires)
+	}
+	scope := evidence.Scope{Base: candidate.Base, Commit: candidate.Commit, Tree: candidate.Tree}
+	if o.scope == scopePackage {
+		release, err := cdk.ReadRelease(cfg)
+		if err != nil {
+			return nil, "", err
+		}
+		scope = evidence.Scope{Package: release.Package}
+	}
+	return evidence.Waiver{Made: made, Check: o.waive, Scope: scope, Reason: o.what, Owner: o.owner, Expires: until}, scope.Package, nil
+}
+
+// says tells what was signed, in the terms of the command line.
+func says(p evidence.Predicate, c readiness.Candidate, pkg string) string {
+	of := fmt.Sprintf("commit %.12s, tree %.12s", c.Commit, c.Tree)
+	switch p := p.(type) {
+	case evidence.Waiver:
+		if pkg != "" {
+			of = fmt.Sprintf("package %.12s", pkg)
+		} else if c.Base != "" {
+			of += fmt.Sprintf(", since %.12s", c.Base)
+		}
+		return fmt.Sprintf("a waiver of %s until %s for %s", p.Check, p.Expires.Format("2006-01-02 15:04 MST"), of)
+	case evidence.Attestation:
+		if pkg != "" {
+			of += fmt.Sprintf(", package %.12s", pkg)
+		} else if p.Kind == evidence.ManualTest {
+			of += ", no package: there is none in cdk.out of this commit"
+		}
+		return fmt.Sprintf("a %s of %s", p.Kind, of)
+	}
+	return of
+}

@@ -1,0 +1,143 @@
+package baseline_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/readiness/baseline"
+	"github.com/magewright/magewright/tools/surface"
+)
+
+// history is a repository of commits that follow one another, the first of which
+// is tagged.
+func history(t *testing.T, commits int) (dir string, hashes []string) {
+	t.Helper()
+	dir = t.TempDir()
+	git := func(args ...string) string {
+		t.Helper()
+		out, err := command.Cmd{Dir: dir, Env: command.Environ("GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")}.Output(
+			t.Context(), "git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	git("init", "--quiet")
+	for range commits {
+		git("commit", "--quiet", "--allow-empty", "-m", "change")
+		hashes = append(hashes, git("rev-parse", "HEAD"))
+	}
+	git("tag", "v1", hashes[0])
+	return dir, hashes
+}
+
+// production is an account whose production answers with this health, or which
+// has none where health is "".
+func production(t *testing.T, health string) *aws.Config {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/healthz":
+			_, _ = fmt.Fprint(w, health)
+		case health == "":
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = fmt.Fprint(w, `<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id x does not exist</Message></Error></ErrorResponse>`)
+		default:
+			_, _ = fmt.Fprintf(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><Outputs><member>
+				<OutputKey>FunctionUrl</OutputKey><OutputValue>%s/</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, "http://"+r.Host)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return &aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
+}
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	dir, commits := history(t, 4)
+	serves := func(commit string) *aws.Config { return production(t, fmt.Sprintf(`{"commit": %q}`, commit)) }
+	first, second, third, head := commits[0], commits[1], commits[2], commits[3]
+	for _, tt := range []struct {
+		name, commit, given string
+		aws                 *aws.Config
+		want, is            string
+		fails               string
+	}{
+		{name: "production is behind", commit: head, aws: serves(second), want: second, is: "what production serves"},
+		{name: "production serves the commit itself", commit: head, aws: serves(head), want: first, is: "the latest tag, v1"},
+		{name: "production is not deployed", commit: head, aws: production(t, ""), want: first, is: "the latest tag, v1"},
+		{name: "no account", commit: head, want: first, is: "the latest tag, v1"},
+		{name: "a commit that is named", commit: head, given: third[:12], aws: serves(second), want: third, is: "as -base says"},
+		{name: "none", commit: head, given: baseline.None, aws: serves(second), is: "none, as -base says"},
+		{name: "the first commit", commit: first, is: "has no parent"},
+		{name: "a commit that is no commit", commit: head, given: "nope", fails: "-base=nope is no commit of this repository"},
+		{name: "production serves what is not cloned", commit: head, aws: serves(strings.Repeat("a", 40)), fails: "is no commit of this clone"},
+		{name: "production serves nobody knows what", commit: head, aws: production(t, "{}"), fails: "does not say which release it serves"},
+		{name: "production is broken", commit: head, aws: production(t, "<html>"), fails: "asking production which release it serves"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := baseline.Find(t.Context(), project.Config{Dir: dir, Commit: tt.commit}, tt.given, tt.aws)
+			if tt.fails != "" {
+				if exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), tt.fails) || !strings.Contains(err.Error(), "next: ") {
+					t.Errorf("%+v, %v; want an error that says %q", got, err, tt.fails)
+				}
+				return
+			}
+			if err != nil || got.Commit != tt.want || !strings.Contains(got.Is, tt.is) {
+				t.Errorf("%+v, %v; want %.12s, %s", got, err, tt.want, tt.is)
+			}
+		})
+	}
+}
+
+// TestWithoutATag holds that HEAD's parent is the last resort.
+func TestWithoutATag(t *testing.T) {
+	t.Parallel()
+	dir, commits := history(t, 2)
+	if _, err := (command.Cmd{Dir: dir}).Output(t.Context(), "git", "tag", "--delete", "v1"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := baseline.Find(t.Context(), project.Config{Dir: dir, Commit: commits[1]}, "", nil)
+	if err != nil || got.Commit != commits[0] || !strings.Contains(got.Is, "parent") {
+		t.Errorf("%+v, %v; want the parent %.12s", got, err, commits[0])
+	}
+}
+
+// TestTheMagefileSaysWhichBase holds that every target with a flag -base explains
+// it in the same words.
+func TestTheMagefileSaysWhichBase(t *testing.T) {
+	t.Parallel()
+	magefile, err := os.ReadFile("../../../magefile.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets, err := surface.Tree{"magefile.go": magefile}.Targets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, target := range targets {
+		for _, flag := range target.Flags {
+			if flag.Name != "base" {
+				continue
+			}
+			found++
+			if flag.Doc != baseline.Usage {
+				t.Errorf("%s -base is %q, want %q", target.Name, flag.Doc, baseline.Usage)
+			}
+		}
+	}
+	if found != 4 {
+		t.Errorf("%d targets have a flag -base, want attest, plan, readiness and rehearse", found)
+	}
+}

@@ -1,0 +1,129 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/readiness"
+	"github.com/magewright/magewright/tools/readiness/baseline"
+	"github.com/magewright/magewright/tools/readiness/collect"
+)
+
+// options are the command line.
+type options struct {
+	base string
+	send bool
+	when string
+}
+
+// run prints the plan, keeps it as plan.md, and sends it if it is asked to.
+func run(ctx context.Context, cfg project.Config, awsConfig aws.Config, o options, c clock.Clock) error {
+	candidate, plan, err := generate(ctx, cfg, awsConfig, o, c)
+	if err != nil {
+		return err
+	}
+	file, err := cfg.Path("plan.md")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, []byte(plan.Text), 0o600); err != nil {
+		return fmt.Errorf("keeping the plan: %w", err)
+	}
+	if !o.send {
+		fmt.Fprint(cfg.Stdout, plan.Text)
+		return nil
+	}
+	sent, err := send(ctx, awsConfig, candidate.Commit, plan)
+	if err != nil {
+		return err
+	}
+	sent.Made, sent.When = evidence.Made{FinishedOn: c.Now()}, o.when
+	statement, err := evidence.NewStatement(candidate.Commit, candidate.Package, sent)
+	if err != nil {
+		return err
+	}
+	if err := evidence.Write(cfg.Evidence, "plan", statement); err != nil {
+		return err
+	}
+	fmt.Fprintf(cfg.Stdout, "plan %.12s was sent to %s: message %s\n", sent.Digest, sent.Topic, sent.MessageID)
+	return nil
+}
+
+// generate collects what the plan is generated from, and generates it.
+func generate(ctx context.Context, cfg project.Config, awsConfig aws.Config, o options, c clock.Clock) (readiness.Candidate, readiness.Plan, error) {
+	var plan readiness.Plan
+	base, err := baseline.Find(ctx, cfg, o.base, &awsConfig)
+	if err != nil {
+		return readiness.Candidate{}, plan, err
+	}
+	candidate, err := collect.Candidate(ctx, cfg, base, c)
+	if err != nil {
+		return candidate, plan, err
+	}
+	policy, err := collect.Policy(ctx, cfg, candidate, c)
+	if err != nil {
+		return candidate, plan, err
+	}
+	identity, err := sts.NewFromConfig(awsConfig).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return candidate, plan, exit.Missing("aws sts get-caller-identity", "asking AWS whose credentials these are: %w", err)
+	}
+	candidate.Account = aws.ToString(identity.Account)
+	statements, err := collect.ForPlan(ctx, collect.Env{Project: cfg, Candidate: candidate, Policy: policy.Policy, Clock: c, AWS: &awsConfig})
+	if err != nil {
+		return candidate, plan, err
+	}
+	for _, p := range []evidence.Predicate{candidate, policy} {
+		s, err := evidence.NewStatement(candidate.Commit, candidate.Package, p)
+		if err != nil {
+			return candidate, plan, err
+		}
+		statements = append(statements, s)
+	}
+	if plan, err = readiness.PlanOf(statements, o.when); err != nil {
+		return candidate, plan, exit.Missing("go tool mage readiness", "%w", err)
+	}
+	return candidate, plan, nil
+}
+
+// send publishes a plan to production's topic, or to staging's where production
+// is not deployed yet.
+func send(ctx context.Context, awsConfig aws.Config, commit string, plan readiness.Plan) (readiness.PlanSent, error) {
+	sent := readiness.PlanSent{Digest: plan.Digest, Text: plan.Text}
+	for _, stage := range []string{"production", "staging"} {
+		outputs, err := stack.Describe(ctx, awsConfig, stage)
+		if errors.Is(err, stack.ErrNotDeployed) {
+			continue
+		}
+		if err != nil {
+			return sent, err
+		}
+		if sent.Topic = outputs.NotificationTopic; sent.Topic != "" {
+			break
+		}
+	}
+	if sent.Topic == "" {
+		return sent, exit.Missing("go tool mage deploy-staging", "there is nobody to send the plan to: neither production nor staging puts out a NotificationTopic")
+	}
+	published, err := sns.NewFromConfig(awsConfig).Publish(ctx, &sns.PublishInput{
+		TopicArn: &sent.Topic,
+		Subject:  aws.String(fmt.Sprintf("Deployment plan of %.12s", commit)),
+		Message:  &plan.Text,
+	})
+	if err != nil {
+		return sent, exit.Missing("aws sns get-topic-attributes --topic-arn "+sent.Topic, "sending the plan to %s: %w", sent.Topic, err)
+	}
+	sent.MessageID = aws.ToString(published.MessageId)
+	return sent, nil
+}

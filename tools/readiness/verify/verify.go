@@ -1,0 +1,186 @@
+// Package verify replays the verdict of a bundle of evidence, from the bundle
+// and the public key alone: offline, by anybody, at any time.
+package verify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+// BundleFile is the bundle of an assessment, in the evidence directory. Its
+// suffix is that of in-toto's bundles.
+// See https://github.com/in-toto/attestation/blob/main/spec/v1/bundle.md.
+const BundleFile = "readiness.intoto.jsonl"
+
+// A Bundle is a bundle of evidence whose signatures hold.
+type Bundle struct {
+	Digest  string // SHA-256 of the file
+	Summary evidence.Summary
+	// Recorded is the assessment that was signed.
+	Recorded readiness.Assessment
+	// Statements are what it was decided from.
+	Statements []evidence.Statement
+}
+
+// ErrNoAssessment says that a bundle holds no verdict.
+var ErrNoAssessment = errors.New("the bundle holds no assessment")
+
+// Read reads a bundle that key has signed.
+func Read(ctx context.Context, data []byte, key evidence.Key) (Bundle, error) {
+	b := Bundle{Digest: evidence.Digest(data)}
+	statements, summary, err := evidence.ReadBundle(ctx, bytes.NewReader(data), key)
+	if err != nil {
+		return b, err
+	}
+	b.Summary = summary
+	found := 0
+	for _, s := range statements {
+		switch s.PredicateType {
+		case b.Recorded.PredicateType():
+			found++
+			if err := s.Decode(&b.Recorded); err != nil {
+				return b, fmt.Errorf("reading the bundle: %w", err)
+			}
+		case evidence.Page{}.PredicateType(): // for people
+		default:
+			b.Statements = append(b.Statements, s)
+		}
+	}
+	if found != 1 {
+		return b, fmt.Errorf("reading the bundle: %w, or several", ErrNoAssessment)
+	}
+	return b, nil
+}
+
+// Replay decides the verdict again as it was decided, and returns an error if
+// it is another one than was signed.
+func (b Bundle) Replay() (readiness.Assessment, error) {
+	again, err := readiness.Evaluate(b.Statements, b.Summary.TimeVerified)
+	if err != nil {
+		return again, err
+	}
+	if again.Verdict != b.Recorded.Verdict {
+		return again, fmt.Errorf("the statements give %s, and %s was signed: another version of the checks may have decided", again.Verdict, b.Recorded.Verdict)
+	}
+	for i, outcome := range again.Outcomes {
+		if i >= len(b.Recorded.Outcomes) || b.Recorded.Outcomes[i].ID != outcome.ID || b.Recorded.Outcomes[i].State != outcome.State {
+			return again, fmt.Errorf("the statements give %s for %s, and another state was signed: another version of the checks may have decided", outcome.State, outcome.ID)
+		}
+	}
+	if passed := b.Summary.VerificationResult == evidence.SummaryPassed; passed != (again.Verdict != readiness.NoGo) {
+		return again, fmt.Errorf("the summary says %s, and the verdict is %s", b.Summary.VerificationResult, again.Verdict)
+	}
+	return again, nil
+}
+
+// A Release is what a bundle must be of to allow its deployment.
+type Release struct {
+	Commit  string
+	Package string // SHA-256 of the zip that is about to be deployed
+	Account string // that is deployed to
+}
+
+// Allows returns nil if the bundle allows the release as of now, or why not.
+func (b Bundle) Allows(release Release, now time.Time) error {
+	if b.Recorded.Commit != release.Commit {
+		return fmt.Errorf("the evidence is of commit %.12s, and the assembly of %.12s", b.Recorded.Commit, release.Commit)
+	}
+	if b.Recorded.Package != release.Package {
+		return fmt.Errorf("the evidence is of the deployment package %.12s, and the assembly holds %.12s", b.Recorded.Package, release.Package)
+	}
+	assessed, err := b.Replay()
+	if err != nil {
+		return err
+	}
+	if assessed.Verdict == readiness.NoGo {
+		return fmt.Errorf("the verdict is %s because of %s", assessed.Verdict, reasons(assessed))
+	}
+	if assessed.Verdict == readiness.GoRehearsal && release.Account != readiness.RehearsalAccount {
+		return fmt.Errorf("the verdict is %s, and account %s is no rehearsal", assessed.Verdict, release.Account)
+	}
+	// What was fresh when it was assessed may not be any more.
+	today, err := readiness.Evaluate(b.Statements, now)
+	if err != nil {
+		return err
+	}
+	if today.Verdict == readiness.NoGo {
+		return fmt.Errorf("the evidence has expired since %s: %s", b.Summary.TimeVerified.UTC().Format(time.RFC3339), reasons(today))
+	}
+	return nil
+}
+
+func reasons(a readiness.Assessment) string {
+	var why []string
+	for _, o := range a.Blocking() {
+		why = append(why, o.ID+" ("+o.Reason+")")
+	}
+	for _, w := range a.RefusedWaivers() {
+		why = append(why, "the waiver of "+w.Check+" ("+w.Refused+")")
+	}
+	return strings.Join(why, ", ")
+}
+
+// Run verifies the bundle of a file, or of the last assessment here where that
+// is "", by a public key: a file's, or the pinned one where that is "". It
+// prints the checklist as it was decided, and returns an error unless the
+// verdict is a GO and the statements give it again.
+func Run(ctx context.Context, cfg project.Config, file, keyFile string) error {
+	if file == "" {
+		file = filepath.Join(cfg.Evidence, BundleFile)
+	}
+	data, err := os.ReadFile(filepath.Clean(file))
+	if err != nil {
+		return exit.Missing("go tool mage readiness", "reading the bundle: %w", err)
+	}
+	key, err := publicKey(cfg, keyFile)
+	if err != nil {
+		return err
+	}
+	b, err := Read(ctx, data, key)
+	if err != nil {
+		return exit.Failed("go tool mage readiness", "%s: %w", file, err)
+	}
+	again, err := b.Replay()
+	again.WriteTable(cfg.Stdout)
+	if err != nil {
+		return exit.Failed("git checkout "+b.Recorded.Commit+", then go tool mage verify", "%s: %w", file, err)
+	}
+	fmt.Fprintf(cfg.Stdout, "%s: sha256 %s, %d statements signed by key %.12s on %s; the verdict was decided again from them\n",
+		file, b.Digest, len(b.Statements), key.ID(), b.Summary.TimeVerified.UTC().Format(time.RFC3339))
+	if again.Verdict == readiness.NoGo {
+		return exit.Failed("go tool mage readiness", "the verdict is %s because of %s", again.Verdict, reasons(again))
+	}
+	return nil
+}
+
+// File returns the work of a target that verifies a bundle.
+func File(bundle, key string) func(context.Context, project.Config) error {
+	return func(ctx context.Context, cfg project.Config) error { return Run(ctx, cfg, bundle, key) }
+}
+
+func publicKey(cfg project.Config, file string) (evidence.Key, error) {
+	if file == "" {
+		return cdk.PinnedKey(cfg)
+	}
+	data, err := os.ReadFile(filepath.Clean(file))
+	if err != nil {
+		return evidence.Key{}, exit.Missing("openssl pkey -pubin -in KEY, to see whether it is a public key", "reading the public key: %w", err)
+	}
+	key, err := evidence.ParseKey(data)
+	if err != nil {
+		return key, exit.Missing("openssl pkey -pubin -in "+file, "%s: %w", file, err)
+	}
+	return key, nil
+}

@@ -1,0 +1,67 @@
+// Package local runs the embedded AWS in the foreground until Ctrl-C.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"syscall"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/evidence/kmssign"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/magewright/program"
+	"github.com/magewright/magewright/tools/project/exit"
+)
+
+// Main runs the target with its flags.
+func Main(ctx context.Context, args []string) error {
+	flags := program.Flags("local")
+	port := flags.Int("port", 4566, "the port to listen on")
+	speed := flags.Float64("speed", 60, "how many times as fast AWS's waiting goes by")
+	if err := program.Parse(flags, args); err != nil {
+		return err
+	}
+	server, err := localaws.Start(ctx, localaws.Config{
+		Addr:  fmt.Sprintf("127.0.0.1:%d", *port),
+		Clock: clock.NewElastic(*speed),
+		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return exit.Missing("go tool mage local -port=0", "%w", err)
+	}
+	if err != nil {
+		return err
+	}
+	context, err := pinned(ctx, server.URL)
+	if err != nil {
+		return errors.Join(err, server.Close())
+	}
+	fmt.Printf("The embedded AWS answers at %s until Ctrl-C. In another shell:\n\n%s\n", server.URL, localaws.Exports(server.URL, context))
+	<-ctx.Done()
+	fmt.Println("stopping")
+	return server.Close()
+}
+
+// pinned returns the CDK context by which functions are built for this machine,
+// and which pins the key that signs evidence here. The key is new, as all is.
+func pinned(ctx context.Context, endpoint string) (map[string]any, error) {
+	environment := localaws.Environment(endpoint)
+	signer, _, err := kmssign.EnsureKey(ctx, aws.Config{
+		Region:       localaws.Region,
+		BaseEndpoint: &endpoint,
+		Credentials:  credentials.NewStaticCredentialsProvider(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], ""),
+	})
+	if err != nil {
+		return nil, err
+	}
+	context := localaws.HostContext()
+	context[cdk.EvidenceKey] = signer.Key.String()
+	return context, nil
+}
