@@ -122,7 +122,7 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), os.RemoveAll(dir))
 	}
-	s.http = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	s.http = &http.Server{Handler: guard(handler), ReadHeaderTimeout: 10 * time.Second}
 	go func() { s.served <- s.http.Serve(listener) }()
 	return s, nil
 }
