@@ -382,7 +382,11 @@ func temporary(file *ast.File, literal *ast.BasicLit) bool {
 // TestModules holds that lint and sec see the programs in modules of their own.
 func TestModules(t *testing.T) {
 	t.Parallel()
-	got, err := project.Config{Dir: dir}.Modules(t.Context())
+	modules, err := project.Config{Dir: dir}.Modules(t.Context())
+	var got []string
+	for _, module := range modules.All {
+		got = append(got, module.Dir)
+	}
 	if want := []string{".", "tools/pins/opa"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("modules are %v, %v, want %v", got, err, want)
 	}

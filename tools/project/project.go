@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,7 +21,7 @@ import (
 // Config is what every target needs to know. Discover fills it in; a caller
 // may change any field before it passes it on.
 type Config struct {
-	Dir      string // root of the repository: where go.mod and magefile.go are
+	Dir      string // root of the repository: where mage finds its targets
 	Evidence string // directory for machine-readable results, .magewright by default
 	Assembly string // the cloud assembly, cdk.out by default
 	Commit   string // full hash of the commit that is being worked on
@@ -70,56 +69,61 @@ func Discover(ctx context.Context) (Config, error) {
 // Module is the module path that the project's packages start with.
 const Module = "github.com/magewright/magewright"
 
-// root returns the nearest directory, from the current one upwards, that has a
-// go.mod beside a magefile.go. Nested modules have a go.mod and no magefile.
+// root returns the nearest directory, from the current one upwards, that mage
+// has targets in: magefiles of a module or a workspace, or a directory magefiles.
 func root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for d := dir; ; d = filepath.Dir(d) {
-		_, err := os.Stat(filepath.Join(d, "go.mod"))
-		if err == nil {
-			if _, err := os.Stat(filepath.Join(d, "magefile.go")); err == nil {
-				return d, nil
-			}
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return "", err
+		found, err := hasTargets(d)
+		if found || err != nil {
+			return d, err
 		}
 		if d == filepath.Dir(d) {
-			return "", exit.Missing("cd to the project", "no magefile.go beside a go.mod in %s or above it", dir)
+			return "", exit.Missing("cd to the project", "there is neither a magefile.go nor a directory magefiles/ beside a go.mod or a go.work in %s or above it", dir)
 		}
 	}
 }
 
-// Modules returns the directories, below c.Dir, of the modules that hold Go code
-// of ours: "." and those of programs that must not share its dependencies. A
-// go.mod that only pins a tool is not one.
-func (c Config) Modules(ctx context.Context) ([]string, error) {
-	git := command.Cmd{Dir: c.Dir}
-	list := func(patterns ...string) ([]string, error) {
-		out, err := git.Output(ctx, "git", append([]string{"ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "--"}, patterns...)...)
-		if err != nil {
-			return nil, fmt.Errorf("listing modules: %w", err)
+// hasTargets reports whether a directory is where mage finds a project's
+// targets. A file of any name is a magefile where its build constraint says so.
+// See https://magefile.org/magefiles/.
+func hasTargets(dir string) (bool, error) {
+	has := func(names ...string) (bool, error) {
+		for _, name := range names {
+			_, err := os.Stat(filepath.Join(dir, name))
+			if err == nil || !errors.Is(err, fs.ErrNotExist) {
+				return err == nil, err
+			}
 		}
-		return strings.Fields(out), nil
+		return false, nil
 	}
-	files, err := list("*/go.mod", ":!:*/testdata/*")
+	module, err := has("go.mod", "go.work", "magefiles/go.mod")
+	if !module || err != nil {
+		return false, err
+	}
+	info, err := os.Stat(filepath.Join(dir, "magefiles"))
+	if err == nil && info.IsDir() {
+		return true, nil
+	}
+	if named, err := has("magefile.go"); named || err != nil {
+		return named, err
+	}
+	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	modules := []string{"."}
-	for _, file := range files {
-		dir := path.Dir(file)
-		code, err := list(dir + "/*.go")
-		if err != nil {
-			return nil, err
+	for _, entry := range entries {
+		if !entry.Type().IsRegular() || filepath.Ext(entry.Name()) != ".go" {
+			continue
 		}
-		if len(code) > 0 {
-			modules = append(modules, dir)
+		if _, mages := compiles(filepath.Join(dir, entry.Name())); mages {
+			return true, nil
 		}
 	}
-	return modules, nil
+	return false, nil
 }
 
 // Path returns the path of a file below the evidence directory and makes the

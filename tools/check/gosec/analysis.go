@@ -30,11 +30,8 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/internal/inputs"
+	"github.com/magewright/magewright/tools/project"
 )
-
-// tags are the build tags of what is analysed. Without them, directories of
-// magefiles would be skipped in silence.
-var tags = []string{"mage"}
 
 // An analysis collects what is found in packages.
 type analysis struct {
@@ -65,14 +62,23 @@ func newAnalysis() *analysis {
 	return a
 }
 
-// modules analyses every package of modules.
+// modules analyses every package of modules of the repository in the current
+// directory.
 func (a *analysis) modules(ctx context.Context, dirs []string) error {
+	root, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	modules, err := project.Config{Dir: root}.Modules(ctx)
+	if err != nil {
+		return err
+	}
 	for _, dir := range dirs {
-		absolute, err := filepath.Abs(dir)
-		if err == nil {
-			err = a.module(ctx, absolute)
+		at := slices.IndexFunc(modules.All, func(m project.GoModule) bool { return m.Dir == filepath.ToSlash(filepath.Clean(dir)) })
+		if at < 0 {
+			return fmt.Errorf("analysing %s: it is no module of the repository in %s", dir, root)
 		}
-		if err != nil {
+		if err := a.module(ctx, modules.All[at]); err != nil {
 			return fmt.Errorf("analysing %s: %w", dir, err)
 		}
 	}
@@ -90,42 +96,63 @@ func (a *analysis) modules(ctx context.Context, dirs []string) error {
 	return nil
 }
 
-func (a *analysis) module(ctx context.Context, dir string) error {
+func (a *analysis) module(ctx context.Context, module project.GoModule) error {
 	self, err := program()
 	if err != nil {
 		return err
 	}
 	a.toolSet = inputs.Set{"program": self}
-	if err := a.toolSet.Go(ctx, dir); err != nil {
+	if err := a.toolSet.Go(ctx, module.Abs()); err != nil {
 		return err
 	}
+	exports := exports{}
+	if module.Code {
+		if err := a.matching(ctx, module, exports, "./..."); err != nil {
+			return err
+		}
+	}
+	// They are named, as mage names them to the compiler: a package of another
+	// name may lie beside them.
+	for _, magefiles := range module.Magefiles {
+		if err := a.matching(ctx, module, exports, magefiles...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// matching analyses the packages that match patterns, or the one that files make
+// up.
+func (a *analysis) matching(ctx context.Context, module project.GoModule, exports exports, patterns ...string) error {
 	// Names, files and compiled dependencies, but no syntax: enough to see what
 	// has changed.
 	const names = packages.NeedName | packages.NeedFiles | packages.NeedEmbedFiles | packages.NeedImports | packages.NeedDeps | packages.NeedExportFile | packages.NeedModule
-	listed, err := a.load(ctx, dir, names, "./...")
+	listed, err := load(ctx, module, names, patterns...)
 	if err != nil {
 		return err
 	}
 	a.packages += len(listed)
 	keys := map[string]string{}
 	sets := map[string]inputs.Set{}
-	exports := exports{}
 	var missing []string
 	for _, p := range listed {
 		if len(p.Errors) == 0 {
-			if sets[p.PkgPath], err = a.inputs(p, dir, exports); err != nil {
+			if sets[p.PkgPath], err = a.inputs(p, module.Abs(), exports); err != nil {
 				return err
 			}
 			keys[p.PkgPath] = sets[p.PkgPath].Key("gosec " + p.PkgPath)
 		}
-		if !a.take(p.PkgPath, keys[p.PkgPath], dir) {
+		if !a.take(p.PkgPath, keys[p.PkgPath], module.Abs()) {
 			missing = append(missing, p.PkgPath)
 		}
 	}
 	if len(missing) == 0 {
 		return nil
 	}
-	loaded, err := a.load(ctx, dir, gosec.LoadMode, missing...)
+	if patterns[0] != "./..." {
+		missing = patterns // what files make up has no path
+	}
+	loaded, err := load(ctx, module, gosec.LoadMode, missing...)
 	if err != nil {
 		return err
 	}
@@ -136,7 +163,7 @@ func (a *analysis) module(ctx context.Context, dir string) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return a.analyse(p, sets[p.PkgPath], keys[p.PkgPath], dir)
+			return a.analyse(p, sets[p.PkgPath], keys[p.PkgPath], module.Abs())
 		})
 	}
 	return group.Wait()
@@ -153,9 +180,9 @@ var program = sync.OnceValues(func() (string, error) {
 	return inputs.Hash(string(data)), err
 })
 
-func (a *analysis) load(ctx context.Context, dir string, mode packages.LoadMode, patterns ...string) ([]*packages.Package, error) {
+func load(ctx context.Context, module project.GoModule, mode packages.LoadMode, patterns ...string) ([]*packages.Package, error) {
 	return packages.Load(&packages.Config{
-		Context: ctx, Mode: mode, Dir: dir, Env: gocmd.Environ(), BuildFlags: []string{"-tags=" + strings.Join(tags, ",")},
+		Context: ctx, Mode: mode, Dir: module.Abs(), Env: gocmd.Environ(module.Environ()...),
 	}, patterns...)
 }
 

@@ -313,3 +313,31 @@ func TestVersion(t *testing.T) {
 		t.Errorf("go.mod pins %s, %v, and the evidence names %s", got, err, version)
 	}
 }
+
+// TestRepositoriesOfOthers holds that a package beside magefiles is analysed and
+// so are they, that a nested module is, and that names with blanks are told.
+func TestRepositoriesOfOthers(t *testing.T) {
+	isolated(t)
+	const insecure = "import \"os\"\n\nfunc F() error { return os.Chmod(\"x\", 0o777) }\n"
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("ein Büro", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir("ein Büro")
+	writeFiles(t, map[string]string{
+		"go.mod": "module example\n\ngo 1.26\n", "go.work": "go 1.26\n\nuse .\n", "größe.go": "package app\n\n" + insecure, "magefile.go": "//go:build mage\n\npackage main\n\n" + insecure,
+		"magefiles/b.go": "//go:build mage\n\npackage main\n\nfunc G() error { return F() }\n", "magefiles/c.go": "//go:build mage\n\npackage main\n\n" + insecure,
+		"my functions/go.mod": "module functions\n\ngo 1.26\n", "my functions/f.go": "package functions\n\n" + insecure,
+	})
+	for _, reused := range []string{"0 of 4", "4 of 4"} {
+		var out, errs bytes.Buffer
+		if code := Run(t.Context(), []string{"-sarif", filepath.Join(t.TempDir(), "gosec.sarif"), ".", "my functions"}, &out, &errs); code != 1 {
+			t.Errorf("exit code %d:\n%s", code, &errs)
+		}
+		for _, want := range []string{"größe.go:5:", "magefile.go:7:", "magefiles/c.go:7:", "my functions/f.go:5:", ": 4 issues, 0 advisory, 0 suppressed with a reason, 0 errors; " + reused + " packages as before"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("the output lacks %q:\n%s", want, &out)
+			}
+		}
+	}
+}

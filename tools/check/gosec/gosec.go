@@ -1,7 +1,8 @@
 // Package gosec analyses packages with gosec as a library, whose own command
 // would bring five times the dependencies.
 //
-// It analyses every package of the modules in the directories MODULE, prints
+// It analyses every package, and the magefiles, of the modules in the
+// directories MODULE of the repository in the current directory, prints
 // each issue as file:line, writes all of them to FILE as SARIF, and exits with 1
 // where an issue is not suppressed or an analysis failed. A suppression,
 // `#nosec RULE -- reason`, must name its rule and give a reason. The taint rules,

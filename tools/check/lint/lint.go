@@ -5,12 +5,16 @@ package lint
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -59,35 +63,50 @@ func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	if err := pins.GolangciLint.Inputs(set); err != nil {
 		return nil, err
 	}
-	return set, set.Go(ctx, cfg.Dir)
+	modules, err := cfg.Modules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return set, set.Go(ctx, cfg.Dir, modules.Dirs()...)
 }
 
+// executable returns the path of a pinned tool. Tests have a tool of their own.
+var executable = pins.Tool.Executable
+
 func run(ctx context.Context, cfg project.Config) error {
-	formatted, err := unformatted(ctx, cfg)
+	// What an earlier run found must not pass for what this one finds.
+	if err := os.Remove(filepath.Join(cfg.Evidence, "lint"+evidence.Suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing the earlier evidence: %w", err)
+	}
+	files, err := goFiles(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	modules, err := cfg.Modules(ctx)
+	if err != nil {
+		return err
+	}
+	linter, err := executable(pins.GolangciLint, ctx, cfg.Stderr)
+	if err != nil {
+		return err
+	}
+	formatted, err := unformatted(ctx, cfg, files)
 	if err != nil {
 		return err
 	}
 	for _, file := range formatted {
 		fmt.Fprintf(cfg.Stdout, "%s:1: not formatted by gofmt\n", file)
 	}
-	modules, err := cfg.Modules(ctx)
-	if err != nil {
-		return err
-	}
-	linter, err := pins.GolangciLint.Executable(ctx, cfg.Stderr)
-	if err != nil {
-		return err
-	}
-	var vet, golangci error
-	var mu sync.Mutex // of both, and of what is printed
+	modules.Describe(cfg, "lint")
+	results := make([]found, len(modules.All))
+	var mu sync.Mutex // of what is printed
 	var group sync.WaitGroup
-	for _, module := range modules {
+	for i, module := range modules.All {
 		group.Go(func() {
 			var said bytes.Buffer
-			vetErr, golangciErr := lintModule(ctx, cfg, linter, module, &said)
+			results[i] = lintModule(ctx, linter, module, &said)
 			mu.Lock()
 			defer mu.Unlock()
-			vet, golangci = worse(vet, vetErr), worse(golangci, golangciErr)
 			_, _ = said.WriteTo(cfg.Stdout) // as every line that is printed
 		})
 	}
@@ -95,23 +114,20 @@ func run(ctx context.Context, cfg project.Config) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	var broken []string
-	if len(formatted) > 0 {
-		broken = append(broken, "gofmt")
-	}
-	for name, err := range map[string]error{"go vet": vet, "golangci-lint": golangci} {
-		if err != nil && command.ExitCode(err) < 0 {
-			return err // it could not be started
+	tools := map[string]bool{"gofmt": len(formatted) > 0}
+	for _, result := range results {
+		if result.err != nil {
+			return result.err
 		}
-		if err != nil {
+		tools["go vet"] = tools["go vet"] || result.vet
+		tools["golangci-lint"] = tools["golangci-lint"] || result.golangci
+	}
+	var broken []string
+	for _, name := range slices.Sorted(maps.Keys(tools)) {
+		if tools[name] {
 			broken = append(broken, name)
 		}
 	}
-	files, err := goFiles(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	slices.Sort(broken)
 	err = evidence.Keep(cfg.Evidence, "lint", cfg.Commit, evidence.Lint{
 		Made:  evidence.Made{FinishedOn: clock.System().Now(), Dirty: cfg.Dirty},
 		Files: len(files), Broken: broken,
@@ -126,25 +142,113 @@ func run(ctx context.Context, cfg project.Config) error {
 	return nil
 }
 
-// lintModule runs go vet and golangci-lint on a module. One after the other: the
-// second finds what the first has compiled.
-func lintModule(ctx context.Context, cfg project.Config, linter, module string, out io.Writer) (vet, golangci error) {
-	goVet := gocmd.In(filepath.Join(cfg.Dir, module))
-	goVet.Stdout, goVet.Stderr = out, out
-	vet = goVet.Run(ctx, "vet", "-tags=mage", "./...")
-	lint := command.Cmd{Dir: filepath.Join(cfg.Dir, module), Env: gocmd.Environ("GOWORK=off"), Stdout: out, Stderr: out}
-	golangci = lint.Run(ctx, linter, "run", "--allow-parallel-runners", "--path-prefix="+module, "./...")
-	return vet, golangci
+// A found says which tools have findings in a module.
+type found struct {
+	vet, golangci bool
+	err           error // a tool could not do its work
 }
 
-// worse returns the error that says more: that a tool could not be started
-// before that it had findings.
-func worse(a, b error) error {
-	if b == nil || a != nil && command.ExitCode(a) < 0 {
-		return a
+// lintModule runs go vet and golangci-lint on a module. One after the other: the
+// second finds what the first has compiled. Magefiles are named, as mage names
+// them to the compiler: a package of another name may lie beside them.
+func lintModule(ctx context.Context, linter string, module project.GoModule, out io.Writer) found {
+	var f found
+	packages := module.Magefiles
+	if module.Code {
+		packages = append([][]string{{"./..."}}, packages...)
 	}
-	return b
+	env, remove, err := withoutMagefiles(module)
+	if err != nil {
+		return found{err: err}
+	}
+	defer remove()
+	for _, arguments := range packages {
+		vet := module.Go()
+		vet.Stdout, vet.Stderr = out, out
+		if err := vet.Run(ctx, append([]string{"vet"}, arguments...)...); err != nil {
+			if command.ExitCode(err) < 0 {
+				return found{err: err}
+			}
+			f.vet = true
+		}
+		golangci := command.Cmd{Dir: module.Abs(), Env: env, Stdout: out, Stderr: out}
+		err := golangci.Run(ctx, linter, append([]string{"run", "--allow-parallel-runners", "--path-prefix=" + module.Dir}, arguments...)...)
+		switch code := command.ExitCode(err); {
+		case err == nil, code == nothingToLint:
+		case code == hasFindings, f.vet && code > 0:
+			// What the compiler does not take, golangci-lint can't look at either.
+			f.golangci = true
+		case ctx.Err() != nil:
+			return found{err: err}
+		default:
+			text := ""
+			if said, ok := out.(fmt.Stringer); ok {
+				text = said.String()
+			}
+			return found{err: exit.Missing("go tool mage lint, when that is mended", "lint: golangci-lint could not look at module %s: %w\n%s", module.Dir, err, strings.TrimSpace(text))}
+		}
+	}
+	return f
 }
+
+// The exit codes of golangci-lint that say that it has done its work. The others
+// tell of a configuration that it can't read, or of a failure of its own.
+const (
+	hasFindings   = 1
+	nothingToLint = 5 // build constraints leave no file on this system
+)
+
+// withoutMagefiles returns the environment of golangci-lint, in which the go
+// command takes magefiles only where they are named. Whoever configures the tag
+// mage, for an editor perhaps, would get two packages in one directory. The
+// returned function removes what was made for it.
+func withoutMagefiles(module project.GoModule) (env []string, remove func(), err error) {
+	env = gocmd.Environ(module.Environ()...)
+	if len(module.Magefiles) == 0 {
+		return env, func() {}, nil
+	}
+	dir, err := os.MkdirTemp("", "magewright-lint-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("setting magefiles apart: %w", err)
+	}
+	remove = func() { _ = os.RemoveAll(dir) }
+	overlay := struct{ Replace map[string]string }{map[string]string{}}
+	for _, file := range slices.Concat(module.Magefiles...) {
+		original := filepath.Join(module.Abs(), filepath.FromSlash(file))
+		data, err := os.ReadFile(original) // #nosec G304 -- of the repository
+		if err != nil {
+			remove()
+			return nil, nil, fmt.Errorf("setting magefiles apart: %w", err)
+		}
+		replaced := filepath.Join(dir, fmt.Sprintf("%d.go", len(overlay.Replace)))
+		overlay.Replace[original] = replaced
+		if err := os.WriteFile(replaced, ignored(data), 0o600); err != nil {
+			remove()
+			return nil, nil, fmt.Errorf("setting magefiles apart: %w", err)
+		}
+	}
+	data, err := json.Marshal(overlay)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "overlay.json"), data, 0o600)
+	}
+	if err != nil {
+		remove()
+		return nil, nil, fmt.Errorf("setting magefiles apart: %w", err)
+	}
+	return append(env, gocmd.With("-overlay="+filepath.Join(dir, "overlay.json"))), remove, nil
+}
+
+// ignored returns a Go source that the go command compiles only where its file
+// is named. Each line keeps its number.
+func ignored(source []byte) []byte {
+	with := "//go:build ignore"
+	return buildConstraint.ReplaceAllFunc(source, func([]byte) []byte {
+		defer func() { with = "//" }()
+		return []byte(with)
+	})
+}
+
+var buildConstraint = regexp.MustCompile(`(?m)^//\s*(go:build|\+build)\s.*$`)
 
 // Format formats the project's Go files.
 func Format(ctx context.Context, cfg project.Config) error {
@@ -153,44 +257,30 @@ func Format(ctx context.Context, cfg project.Config) error {
 		return err
 	}
 	cmd := command.Cmd{Dir: cfg.Dir, Stdout: cfg.Stdout, Stderr: cfg.Stderr}
-	return cmd.Run(ctx, "gofmt", append([]string{"-l", "-w", "-s"}, files...)...)
+	return cmd.Run(ctx, "gofmt", append([]string{"-l", "-w", "-s", "--"}, files...)...)
 }
 
-func unformatted(ctx context.Context, cfg project.Config) ([]string, error) {
-	files, err := goFiles(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
-	out, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "gofmt", append([]string{"-l", "-s"}, files...)...)
+// unformatted returns those of the files that gofmt would change.
+func unformatted(ctx context.Context, cfg project.Config, files []string) ([]string, error) {
+	out, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "gofmt", append([]string{"-l", "-s", "--"}, files...)...)
 	if err != nil {
 		return nil, fmt.Errorf("gofmt: %w", err)
 	}
-	return strings.Fields(out), nil
+	return strings.FieldsFunc(out, func(r rune) bool { return r == '\n' }), nil
 }
 
 // goFiles returns the Go files that git knows or does not ignore, apart from
-// deleted ones and test data, which may be broken on purpose.
+// copies of other modules, and from test data, which may be broken on purpose.
 func goFiles(ctx context.Context, cfg project.Config) ([]string, error) {
-	git := command.Cmd{Dir: cfg.Dir}
-	out, err := git.Output(ctx, "git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate",
-		"--", "*.go", ":!:*/testdata/*")
+	files, err := cfg.Listed(ctx, "*.go")
 	if err != nil {
 		return nil, fmt.Errorf("listing Go files: %w", err)
 	}
-	deleted, err := git.Output(ctx, "git", "ls-files", "--deleted", "--", "*.go")
-	if err != nil {
-		return nil, fmt.Errorf("listing Go files: %w", err)
-	}
-	gone := map[string]bool{}
-	for _, file := range strings.Fields(deleted) {
-		gone[file] = true
-	}
-	var files []string
-	for _, file := range strings.Fields(out) {
-		if !gone[file] {
-			files = append(files, file)
-		}
-	}
+	files = slices.DeleteFunc(files, func(file string) bool {
+		return slices.ContainsFunc(strings.Split(path.Dir(file), "/"), func(element string) bool {
+			return element == "testdata" || element == "vendor"
+		})
+	})
 	if len(files) == 0 {
 		return nil, errors.New("listing Go files: git knows none")
 	}

@@ -4,10 +4,12 @@
 package sec
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -74,6 +76,12 @@ var tools = []tool{
 // in .magewright/sec.json. It fails if one of them fails. A check that has
 // passed is not run again while nothing has changed that it looks at.
 func Run(ctx context.Context, cfg project.Config) error {
+	// What an earlier run found must not pass for what this one finds.
+	for _, name := range []string{"sec.json", "sec" + evidence.Suffix} {
+		if err := os.Remove(filepath.Join(cfg.Evidence, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing the earlier evidence: %w", err)
+		}
+	}
 	var results []Check
 	var failed []string
 	for _, t := range tools {
@@ -231,7 +239,11 @@ func sources(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	if err := set.Listed(ctx, cfg.Dir); err != nil {
 		return nil, err
 	}
-	return set, set.Go(ctx, cfg.Dir)
+	modules, err := cfg.Modules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return set, set.Go(ctx, cfg.Dir, modules.Dirs()...)
 }
 
 // codeInputs returns what gosec depends on. Its version is in go.mod, and the
@@ -258,12 +270,17 @@ func code(ctx context.Context, cfg project.Config) (Check, error) {
 	if err != nil {
 		return check, err
 	}
+	modules.Describe(cfg, "gosec")
 	args := slices.Concat(Gosec[1:], []string{"-sarif", sarif})
 	if cfg.Force {
 		args = append(args, "-force")
 	}
-	run := command.Cmd{Dir: cfg.Dir, Env: gocmd.Environ(), Stderr: cfg.Stderr}
-	out, err := run.Output(ctx, Gosec[0], append(args, modules...)...)
+	for _, module := range modules.All {
+		args = append(args, module.Dir)
+	}
+	var said bytes.Buffer
+	run := command.Cmd{Dir: cfg.Dir, Env: gocmd.Environ(), Stderr: io.MultiWriter(cfg.Stderr, &said)}
+	out, err := run.Output(ctx, Gosec[0], args...)
 	if ctx.Err() != nil {
 		return check, ctx.Err()
 	}
@@ -280,6 +297,8 @@ func code(ctx context.Context, cfg project.Config) (Check, error) {
 		check.State, check.Counted = Pass, summary
 	case version != nil:
 		check.State, check.Counted, check.Reason = Fail, summary, findings
+	case !strings.HasPrefix(said.String(), "gosec: ") && !strings.Contains(said.String(), "\ngosec: "):
+		return check, exit.Missing(strings.Join(Gosec, " "), "starting gosec: %w\n%s", err, strings.TrimSpace(said.String()))
 	default:
 		return check, fmt.Errorf("analysing: %w: %s", err, out)
 	}

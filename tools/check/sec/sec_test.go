@@ -38,7 +38,7 @@ func TestParseVulnerabilities(t *testing.T) {
 			if (err == nil) != (tt.fails == "") || err != nil && !strings.Contains(err.Error(), tt.fails) {
 				t.Fatalf("error is %v, want %q", err, tt.fails)
 			}
-			if err == nil && (len(got.called) != tt.called || got.notCalled != tt.notCalled || got.modules != 2) {
+			if err == nil && (len(got.called) != tt.called || got.notCalled() != tt.notCalled || len(got.modules) != 2) {
 				t.Errorf("got %+v", got)
 			}
 		})

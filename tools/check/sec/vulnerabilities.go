@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -30,7 +31,9 @@ type message struct {
 		DBLastModified string `json:"db_last_modified"`
 	} `json:"config"`
 	SBOM *struct {
-		Modules []struct{} `json:"modules"`
+		Modules []struct {
+			Path string `json:"path"`
+		} `json:"modules"`
 	} `json:"SBOM"`
 	Finding *struct {
 		OSV   string `json:"osv"`
@@ -115,42 +118,85 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 		}
 		return check.unreachable(err.Error()), nil
 	}
-	args := []string{"-json"}
-	if db := os.Getenv("GOVULNDB"); db != "" {
-		args = append(args, "-db="+db)
+	modules, err := cfg.Modules(ctx)
+	if err != nil {
+		return check, err
 	}
+	modules.Describe(cfg, "govulncheck")
 	govulncheck, err := executable(pins.Govulncheck, ctx, cfg.Stderr)
 	if err != nil {
 		return check, err
 	}
-	var out, stderr bytes.Buffer
-	cmd := command.Cmd{Dir: cfg.Dir, Env: gocmd.Environ("GOWORK=off"), Stdout: &out, Stderr: &stderr}
-	runErr := cmd.Run(ctx, govulncheck, append(args, "-tags=mage", "./...")...)
-	if ctx.Err() != nil {
-		return check, ctx.Err()
+	args := []string{"-json"}
+	if db := os.Getenv("GOVULNDB"); db != "" {
+		args = append(args, "-db="+db)
 	}
-	if err := os.WriteFile(filepath.Clean(path), out.Bytes(), 0o600); err != nil {
+	var all bytes.Buffer
+	var total vulnReport
+	var unread []string
+	compared := 0
+	for _, module := range modules.All {
+		before := len(unread)
+		patterns := module.Magefiles
+		if module.Code {
+			patterns = append([][]string{{"./..."}}, patterns...)
+		}
+		for _, packages := range patterns {
+			var out, stderr bytes.Buffer
+			dir, err := filepath.Abs(module.Abs())
+			if err != nil {
+				return check, err
+			}
+			// It refuses the name of a file that it finds in its own directory, as
+			// that of a binary.
+			cmd := command.Cmd{Dir: filepath.Dir(path), Env: gocmd.Environ(module.Environ()...), Stdout: &out, Stderr: &stderr}
+			runErr := cmd.Run(ctx, govulncheck, append(append(args[:len(args):len(args)], "-C="+dir), packages...)...)
+			if ctx.Err() != nil {
+				return check, ctx.Err()
+			}
+			_, _ = all.Write(out.Bytes()) // never fails
+			if runErr != nil {
+				reason := strings.TrimSpace(stderr.String())
+				if reason == "" {
+					reason = runErr.Error()
+				}
+				unread = append(unread, fmt.Sprintf("module %s was not compared: %s", module.Dir, reason))
+				continue
+			}
+			report, err := parseVulnerabilities(&out)
+			if err != nil {
+				unread = append(unread, fmt.Sprintf("module %s: %v", module.Dir, err))
+				continue
+			}
+			if module.Dir != "." {
+				for i := range report.called {
+					report.called[i] += " (module " + module.Dir + ")"
+				}
+			}
+			total = total.with(report)
+		}
+		if len(unread) == before {
+			compared++
+		}
+	}
+	if err := os.WriteFile(filepath.Clean(path), all.Bytes(), 0o600); err != nil {
 		return check, fmt.Errorf("keeping the report: %w", err)
 	}
-	report, err := parseVulnerabilities(&out)
-	if err == nil {
-		check.Database = &evidence.Database{Name: report.db, ModifiedOn: report.modified}
+	if total.db == "" {
+		check.State, check.Counted, check.Reason = Unknown, "nothing was compared with a vulnerability database", strings.Join(unread, "\n")
+		return check, nil
 	}
+	check.Database = &evidence.Database{Name: total.db, ModifiedOn: total.modified}
+	check.State, check.Counted = Pass, total.counted()
+	if len(modules.All) > 1 {
+		check.Counted += fmt.Sprintf(", in %d modules of the repository", compared)
+	}
+	check.Reason = strings.Join(append(total.called, unread...), "\n")
 	switch {
-	case runErr != nil:
-		// Most often the database can't be reached.
-		reason := strings.TrimSpace(stderr.String())
-		if reason == "" {
-			reason = runErr.Error()
-		}
-		return check.unreachable(reason), nil
-	case err != nil:
-		check.State, check.Counted, check.Reason = Unknown, "the report can't be read", err.Error()
-	case len(report.called) > 0:
-		check.State, check.Counted = Fail, report.counted()
-		check.Reason = strings.Join(report.called, "\n")
-	default:
-		check.State, check.Counted = Pass, report.counted()
+	case len(total.called) > 0:
+		check.State = Fail
+	case len(unread) > 0:
+		check.State = Unknown
 	}
 	return check, nil
 }
@@ -163,25 +209,48 @@ func (c Check) unreachable(reason string) Check {
 }
 
 type vulnReport struct {
-	db        string
-	modified  time.Time // when the database changed last
-	modules   int
-	called    []string // one line for each vulnerable function that is called
-	notCalled int      // vulnerabilities of modules whose vulnerable functions are not called
+	db       string
+	modified time.Time // when the database changed last
+	modules  map[string]bool
+	called   []string        // one line for each vulnerable function that is called
+	present  map[string]bool // vulnerabilities, and whether their functions are called
+}
+
+// with returns the report of both.
+func (r vulnReport) with(other vulnReport) vulnReport {
+	if r.db == "" {
+		return other
+	}
+	maps.Copy(r.modules, other.modules)
+	for id, called := range other.present {
+		r.present[id] = r.present[id] || called
+	}
+	r.called = append(r.called, other.called...)
+	return r
+}
+
+// notCalled counts the vulnerabilities of modules whose vulnerable functions are
+// not called.
+func (r vulnReport) notCalled() int {
+	n := 0
+	for _, called := range r.present {
+		if !called {
+			n++
+		}
+	}
+	return n
 }
 
 func (r vulnReport) counted() string {
 	return fmt.Sprintf("%d modules against %s of %s: %d vulnerabilities called, %d present but not called",
-		r.modules, r.db, r.modified.Format(time.RFC3339), len(r.called), r.notCalled)
+		len(r.modules), r.db, r.modified.Format(time.RFC3339), len(r.called), r.notCalled())
 }
 
 // parseVulnerabilities reads govulncheck's JSON. A report that does not say
 // which database it used is no report.
 func parseVulnerabilities(r io.Reader) (vulnReport, error) {
-	var report vulnReport
+	report := vulnReport{modules: map[string]bool{}, present: map[string]bool{}}
 	decoder := json.NewDecoder(r)
-	present := map[string]bool{}
-	calledIDs := map[string]bool{}
 	for {
 		var m message
 		err := decoder.Decode(&m)
@@ -198,12 +267,14 @@ func parseVulnerabilities(r io.Reader) (vulnReport, error) {
 			}
 		}
 		if m.SBOM != nil {
-			report.modules = len(m.SBOM.Modules)
+			for _, module := range m.SBOM.Modules {
+				report.modules[module.Path] = true
+			}
 		}
 		if f := m.Finding; f != nil && len(f.Trace) > 0 {
-			present[f.OSV] = true
-			if last := f.Trace[0]; last.Function != "" {
-				calledIDs[f.OSV] = true
+			last := f.Trace[0]
+			report.present[f.OSV] = report.present[f.OSV] || last.Function != ""
+			if last.Function != "" {
 				line := fmt.Sprintf("%s: %s in %s is called; fixed in %s", f.OSV, last.Function, last.Module, f.Fixed)
 				if !slices.Contains(report.called, line) {
 					report.called = append(report.called, line)
@@ -211,11 +282,10 @@ func parseVulnerabilities(r io.Reader) (vulnReport, error) {
 			}
 		}
 	}
-	report.notCalled = len(present) - len(calledIDs)
 	if report.db == "" {
 		return report, errors.New("reading govulncheck -json: the report names no database")
 	}
-	if report.modules == 0 {
+	if len(report.modules) == 0 {
 		return report, errors.New("reading govulncheck -json: no modules were looked at")
 	}
 	return report, nil

@@ -53,6 +53,14 @@ func Environ(set ...string) []string {
 	return append(env, set...)
 }
 
+// With returns GOFLAGS ("GOFLAGS=VALUE") as [Environ] has it, and one more flag.
+func With(flag string) string {
+	if strings.ContainsAny(flag, " \t") {
+		flag = "'" + flag + "'"
+	}
+	return "GOFLAGS=" + flags(os.Getenv("GOFLAGS")) + " " + flag
+}
+
 // flags returns the user's flags and then ours, each once.
 func flags(users string) string {
 	ours := strings.Fields(Flags)

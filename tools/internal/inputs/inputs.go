@@ -283,8 +283,9 @@ func Offline(name string) bool {
 }
 
 // Go adds the go command's version and settings as they are in dir, and the
-// sources that go.mod and a workspace take from elsewhere on this machine.
-func (s Set) Go(ctx context.Context, dir string) error {
+// sources that go.mod, a workspace and nested modules, by their directories, take
+// from elsewhere on this machine.
+func (s Set) Go(ctx context.Context, dir string, nested ...string) error {
 	out, err := gocmd.In(dir).Output(ctx, append([]string{"env", "-json"}, goSettings...)...)
 	if err != nil {
 		return fmt.Errorf("asking the go command for its settings: %w", err)
@@ -296,12 +297,12 @@ func (s Set) Go(ctx context.Context, dir string) error {
 	for name, value := range settings {
 		s["go "+name] = value
 	}
-	return s.elsewhere(dir, settings["GOWORK"])
+	return s.elsewhere(dir, settings["GOWORK"], nested)
 }
 
 // elsewhere adds the directories outside of dir from which a workspace, and
-// replace directives of dir's module, take modules.
-func (s Set) elsewhere(dir, workspace string) error {
+// replace directives of dir's module and of nested ones, take modules.
+func (s Set) elsewhere(dir, workspace string, nested []string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("reading what replaces modules: %w", err)
@@ -323,7 +324,7 @@ func (s Set) elsewhere(dir, workspace string) error {
 			}
 		}
 	}
-	modules := []string{dir}
+	modules := append([]string{dir}, nested...)
 	if workspace != "" && workspace != "off" {
 		data, err := os.ReadFile(workspace) // #nosec G304 -- the go command reads it as well
 		if err != nil {
@@ -354,6 +355,9 @@ func (s Set) elsewhere(dir, workspace string) error {
 			return fmt.Errorf("reading what replaces modules: %w", err)
 		}
 		parsed, err := modfile.Parse(name, data, nil)
+		if err != nil && slices.Contains(nested, module) {
+			continue // whoever works in it fails, and keeps no result
+		}
 		if err != nil {
 			return fmt.Errorf("reading what replaces modules: %w", err)
 		}

@@ -334,6 +334,17 @@ func TestGo(t *testing.T) {
 	t.Setenv("GOWORK", "off")
 	changed("no workspace", "file GOWORK", "go GOWORK")
 
+	// What a nested module takes from elsewhere.
+	inner := filepath.Join(project, "inner")
+	write(t, dir, map[string]string{"project/inner/go.mod": "module inner\n\ngo 1.26\n\nreplace other => ../../other\n"})
+	nested := inputs.Set{}
+	must(t, nested.Go(t.Context(), project, inner))
+	if nested["files of "+other] == "" {
+		t.Error("what replaces a nested module's requirement was not read")
+	}
+	write(t, dir, map[string]string{"project/inner/go.mod": "modul inner\n"})
+	must(t, (inputs.Set{}).Go(t.Context(), project, inner))
+
 	write(t, dir, map[string]string{"project/go.mod": "module example\n\nreplace other => ../missing\n"})
 	if err := (inputs.Set{}).Go(t.Context(), project); err == nil {
 		t.Error("a module that is not there was read")

@@ -96,13 +96,13 @@ func (b *bench) download(ctx context.Context, c *clone) error {
 		return nil
 	}
 	fmt.Fprintln(b.cfg.Stderr, "downloading the Go modules and npm packages, which no figure includes")
-	modules, err := c.run(ctx, "git", "ls-files", "--", "go.mod", "*/go.mod")
+	modules, err := c.run(ctx, "git", "ls-files", "-z", "--", "go.mod", "*/go.mod")
 	if err != nil {
 		return fmt.Errorf("downloading modules: %w", err)
 	}
-	for file := range strings.Lines(modules) {
-		module := path.Dir(strings.TrimSpace(file))
-		if strings.Contains(module, "testdata") {
+	for file := range strings.SplitSeq(modules, "\x00") {
+		module := path.Dir(file)
+		if file == "" || strings.Contains(module, "testdata") {
 			continue
 		}
 		if _, err := b.typed(ctx, filepath.Join(c.dir, module), nil, "go mod download"); err != nil {

@@ -1,0 +1,284 @@
+package project
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"go/build"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gocmd"
+)
+
+// A GoModule is a Go module of the repository.
+type GoModule struct {
+	Dir  string // from the root of the repository, with slashes; "." for the root
+	Path string // what its packages' import paths begin with
+
+	// Magefiles are files that only mage compiles, from the module's directory,
+	// by directory. They are a package of their own, whatever lies beside them.
+	Magefiles [][]string
+	// Code says whether the go command compiles other files.
+	Code bool
+
+	root string
+	// alone says that the module is no member of the workspace that the go
+	// command finds, so that it would refuse to work there.
+	alone bool
+}
+
+// Abs returns the module's directory.
+func (m GoModule) Abs() string { return filepath.Join(m.root, filepath.FromSlash(m.Dir)) }
+
+// Go returns the go command for the module, with more variables ("NAME=value").
+func (m GoModule) Go(set ...string) gocmd.Cmd {
+	return gocmd.In(m.Abs(), append(m.Environ(), set...)...)
+}
+
+// Environ returns the variables that the go command needs for the module.
+func (m GoModule) Environ() []string {
+	if m.alone {
+		return []string{"GOWORK=off"}
+	}
+	return nil
+}
+
+// Modules are the modules of a repository that hold Go code.
+type Modules struct {
+	All     []GoModule
+	LeftOut []string // the directories of others, each with the reason
+}
+
+// Dirs returns the directories of the modules.
+func (m Modules) Dirs() []string {
+	var dirs []string
+	for _, module := range m.All {
+		dirs = append(dirs, module.Abs())
+	}
+	return dirs
+}
+
+// Describe prints which modules a target leaves out.
+func (m Modules) Describe(c Config, target string) {
+	for _, left := range m.LeftOut {
+		fmt.Fprintf(c.Stdout, "%s: left out: module %s\n", target, left)
+	}
+}
+
+// Modules returns the modules of the repository: that of the root, the members
+// of its workspace, and those below it that hold Go code. A go.mod that only
+// pins a tool is not one.
+func (c Config) Modules(ctx context.Context) (Modules, error) {
+	var found Modules
+	files, err := c.goFiles(ctx)
+	if err != nil {
+		return found, fmt.Errorf("listing modules: %w", err)
+	}
+	members, err := c.workspace(ctx)
+	if err != nil {
+		return found, fmt.Errorf("listing modules: %w", err)
+	}
+	dirs := map[string]bool{}
+	for _, file := range files {
+		if path.Base(file) == "go.mod" {
+			dirs[path.Dir(file)] = true
+		}
+	}
+	for member := range members {
+		if filepath.IsLocal(filepath.FromSlash(member)) {
+			dirs[member] = true
+		} else {
+			found.LeftOut = append(found.LeftOut, member+" (a member of the workspace outside of the repository)")
+		}
+	}
+	sources := map[string][]string{}
+	for _, file := range files {
+		if dir := innermost(dirs, file); dir != "" && path.Ext(file) == ".go" {
+			sources[dir] = append(sources[dir], file)
+		}
+	}
+	for dir := range dirs {
+		m := GoModule{Dir: dir, root: c.Dir, alone: members != nil && !members[dir]}
+		data, err := os.ReadFile(filepath.Join(m.Abs(), "go.mod")) // #nosec G304 -- of the repository
+		if err != nil {
+			return found, fmt.Errorf("reading the module in %s: %w", dir, err)
+		}
+		m.Path = modfile.ModulePath(data)
+		m.sort(sources[dir])
+		switch {
+		case dir != "." && len(sources[dir]) == 0:
+		case dir != "." && isData(dir):
+			found.LeftOut = append(found.LeftOut, dir+" (the go command ignores its directory)")
+		default:
+			found.All = append(found.All, m)
+		}
+	}
+	slices.SortFunc(found.All, func(a, b GoModule) int {
+		return strings.Compare(strings.TrimPrefix(a.Dir, "."), strings.TrimPrefix(b.Dir, "."))
+	})
+	slices.Sort(found.LeftOut)
+	return found, nil
+}
+
+// innermost returns the directory of the module that holds a file.
+func innermost(dirs map[string]bool, file string) string {
+	for dir := path.Dir(file); ; dir = path.Dir(dir) {
+		if dirs[dir] {
+			return dir
+		}
+		if dir == "." {
+			return ""
+		}
+	}
+}
+
+// isData reports whether the go command takes nothing below a directory for
+// packages of a program.
+func isData(dir string) bool {
+	return slices.ContainsFunc(strings.Split(dir, "/"), func(element string) bool {
+		return element == "testdata" || element == "vendor" || strings.HasPrefix(element, ".") || strings.HasPrefix(element, "_")
+	})
+}
+
+// sort tells the magefiles from the other files of the module.
+func (m *GoModule) sort(files []string) {
+	byDir := map[string][]string{}
+	for _, file := range files {
+		relative := file
+		if m.Dir != "." {
+			relative = strings.TrimPrefix(file, m.Dir+"/")
+		}
+		dir := path.Dir(relative)
+		if dir != "." && isData(dir) {
+			continue
+		}
+		compiled, mages := compiles(filepath.Join(m.root, filepath.FromSlash(file)))
+		m.Code = m.Code || compiled
+		if mages {
+			byDir[dir] = append(byDir[dir], relative)
+		}
+	}
+	for _, dir := range slices.Sorted(maps.Keys(byDir)) {
+		m.Magefiles = append(m.Magefiles, byDir[dir])
+	}
+}
+
+// compiles reports whether the go command compiles a Go file, and whether only
+// mage does. What is wrong with a file that can't be read, the compiler says.
+func compiles(file string) (code, onlyMage bool) {
+	plain, mage := build.Default, build.Default
+	mage.BuildTags = append(slices.Clone(mage.BuildTags), "mage")
+	dir, name := filepath.Split(file)
+	code, err := plain.MatchFile(dir, name)
+	if code || err != nil || strings.HasSuffix(name, "_test.go") {
+		return code || err != nil, false
+	}
+	onlyMage, err = mage.MatchFile(dir, name)
+	return false, onlyMage && err == nil
+}
+
+// workspace returns the directories of the members of the workspace that the go
+// command finds, from the root with slashes, or nil where there is none.
+func (c Config) workspace(ctx context.Context) (map[string]bool, error) {
+	file, err := gocmd.In(c.Dir).Output(ctx, "env", "GOWORK")
+	if err != nil || file == "" || file == "off" {
+		return nil, err
+	}
+	data, err := os.ReadFile(file) // #nosec G304 -- the go command reads it as well
+	if err != nil {
+		return nil, err
+	}
+	work, err := modfile.ParseWork(file, data, nil)
+	if err != nil {
+		return nil, err
+	}
+	// The go command has followed links, and the root may be one.
+	root, err := filepath.EvalSymlinks(c.Dir)
+	if err == nil {
+		root, err = filepath.Abs(root)
+	}
+	if err != nil {
+		return nil, err
+	}
+	members := map[string]bool{}
+	for _, use := range work.Use {
+		dir := filepath.FromSlash(use.Path)
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(filepath.Dir(file), dir)
+		}
+		if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+			dir = resolved
+		}
+		relative, err := filepath.Rel(root, dir)
+		if err != nil {
+			return nil, err
+		}
+		members[filepath.ToSlash(relative)] = true
+	}
+	return members, nil
+}
+
+// goFiles returns the Go and module files of the repository, with slashes: those
+// that git knows or does not ignore. Where git can't tell, as in a copy without
+// the repository, it is all that the go command would look at.
+func (c Config) goFiles(ctx context.Context) ([]string, error) {
+	listed, err := c.Listed(ctx, "*.go", "go.mod", "*/go.mod")
+	if err == nil || ctx.Err() != nil {
+		return listed, err
+	}
+	var files []string
+	err = filepath.WalkDir(c.Dir, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		base := entry.Name()
+		if entry.IsDir() {
+			if name != c.Dir && (strings.HasPrefix(base, ".") || base == "node_modules" || base == "vendor" || name == c.Evidence || name == c.Assembly) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if entry.Type().IsRegular() && (base == "go.mod" || filepath.Ext(base) == ".go") {
+			relative, err := filepath.Rel(c.Dir, name)
+			files = append(files, filepath.ToSlash(relative))
+			return err
+		}
+		return nil
+	})
+	return files, err
+}
+
+// Listed returns the files that match patterns of git's and that git knows or
+// does not ignore, from the root with slashes. Those that were deleted are not
+// among them.
+func (c Config) Listed(ctx context.Context, patterns ...string) ([]string, error) {
+	args := append([]string{"ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "--"}, patterns...)
+	// A name may begin or end with white space.
+	var out, said bytes.Buffer
+	if err := (command.Cmd{Dir: c.Dir, Stdout: &out, Stderr: &said}).Run(ctx, "git", args...); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, bytes.TrimSpace(said.Bytes()))
+	}
+	var files []string
+	for file := range strings.SplitSeq(out.String(), "\x00") {
+		if file == "" {
+			continue
+		}
+		_, err := os.Lstat(filepath.Join(c.Dir, filepath.FromSlash(file)))
+		if err == nil {
+			files = append(files, file)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return files, nil
+}
