@@ -22,11 +22,14 @@ type Tests struct {
 	// Incomplete are instrumented processes that died before they had said what
 	// they had run.
 	Incomplete []string `json:"incomplete,omitempty"`
+	// LeftOut are modules of the repository that were not tested, with the reason.
+	LeftOut []string `json:"leftOut,omitempty"`
 }
 
 // A Suite counts the tests of a package, subtests included.
 type Suite struct {
-	Package string `json:"package"` // import path
+	Package string `json:"package"`          // import path
+	Module  string `json:"module,omitempty"` // the directory of its module, where that is not the root
 	Passed  int    `json:"passed"`
 	Failed  int    `json:"failed"`
 	Skipped int    `json:"skipped"`

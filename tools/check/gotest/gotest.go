@@ -3,6 +3,7 @@
 package gotest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,6 @@ import (
 	"github.com/magewright/magewright/tools/check/reuse"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/internal/clock"
-	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/internal/inputs"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -49,7 +49,11 @@ func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	set.Environ(environ(), func(string) bool { return false })
 	// Without a repository, tests that ask git get no answer either.
 	_ = set.Listed(ctx, cfg.Dir)
-	return set, set.Go(ctx, cfg.Dir)
+	modules, err := cfg.Modules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return set, set.Go(ctx, cfg.Dir, modules.Dirs()...)
 }
 
 // test runs the tests.
@@ -62,9 +66,11 @@ func test(ctx context.Context, cfg project.Config) error {
 	if err != nil {
 		return err
 	}
-	// A profile of an earlier run must not pass for this one's.
-	if err := os.Remove(coverage); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("removing the earlier coverage profile: %w", err)
+	// What an earlier run left must not pass for what this one leaves.
+	for _, name := range append(reports[:len(reports):len(reports)], "test"+evidence.Suffix) {
+		if err := os.Remove(filepath.Join(cfg.Evidence, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing the results of an earlier run: %w", err)
+		}
 	}
 	sources, err := patchcover.DigestSources(cfg.Dir, cfg.Assembly)
 	if err != nil {
@@ -86,12 +92,10 @@ func test(ctx context.Context, cfg project.Config) error {
 	if err := keep(cfg, results, runErr); err != nil {
 		return err
 	}
-	for _, failure := range results.Failures() {
-		fmt.Fprintf(cfg.Stdout, "--- FAIL %s\n%s", failure.Name(), failure.Output)
-	}
+	results.describe(cfg.Stdout)
 	switch tests := results.Count(); {
 	case len(results.Failures()) > 0:
-		return exit.Failed("go test -race -run NAME ./PACKAGE", "test: %s", results.Summary())
+		return exit.Failed(results.next(), "test: %s", results.Summary())
 	case runErr != nil:
 		return exit.Failed("go vet ./...", "test: %s: %w", results.Summary(), runErr)
 	case tests.Passed == 0:
@@ -119,6 +123,7 @@ func keep(cfg project.Config, results *Results, runErr error) error {
 		Suites:   results.Suites(),
 
 		Incomplete: results.Incomplete,
+		LeftOut:    results.LeftOut,
 	}
 	for _, failure := range results.Failures() {
 		tests.FailedTests = append(tests.FailedTests, failure.Name())
@@ -140,14 +145,13 @@ func keep(cfg project.Config, results *Results, runErr error) error {
 
 // run runs the tests and returns what they said, also where some failed.
 func run(ctx context.Context, cfg project.Config, events, coverage string) (*Results, error) {
-	racing, plain, err := packages(ctx, cfg)
+	modules, err := cfg.Modules(ctx)
 	if err != nil {
 		return nil, err
 	}
+	modules.Describe(cfg, "test")
 	results := newResults()
-	if results.Module, err = gocmd.In(cfg.Dir).Output(ctx, "list", "-m"); err != nil {
-		return nil, fmt.Errorf("reading the module's path: %w", err)
-	}
+	results.LeftOut = modules.LeftOut
 	// Its name is another one each time: the go command takes tests that look at
 	// it for new, and does not answer from its cache what leaves no counters.
 	counters, err := os.MkdirTemp(filepath.Dir(coverage), "counters-")
@@ -166,40 +170,76 @@ func run(ctx context.Context, cfg project.Config, events, coverage string) (*Res
 	if cfg.Force {
 		test = append(test, "-count=1")
 	}
-	profiles := []string{coverage + ".race", coverage + ".plain", coverage + ".programs"}
+	programs := coverage + ".programs"
+	profiles := []string{programs}
+	defer func() {
+		for _, profile := range profiles {
+			_ = os.Remove(profile) // it is gone where it was merged
+		}
+	}()
 	var errs []error
-	for i, args := range [][]string{append([]string{"-race"}, racing...), plain} {
-		if len(args) > 1-i {
-			errs = append(errs, goTest(ctx, cfg, results, file, counters, append(append(test[:len(test):len(test)], "-coverprofile="+profiles[i]), args...)))
+	for _, module := range modules.All {
+		results.module = ""
+		if module.Dir == "." {
+			results.Module = module.Path
+		} else {
+			results.module = module.Dir
+		}
+		racing, plain, err := packages(ctx, module)
+		if err != nil {
+			results.broken(module, err.Error())
+			errs = append(errs, err)
+			continue
+		}
+		for i, args := range [][]string{append([]string{"-race"}, racing...), plain} {
+			if len(args) > 1-i {
+				profile := fmt.Sprintf("%s.%d", coverage, len(profiles))
+				profiles = append(profiles, profile)
+				errs = append(errs, goTest(ctx, cfg, module, results, file, counters, append(append(test[:len(test):len(test)], "-coverprofile="+profile), args...)))
+			}
 		}
 	}
 	errs = append(errs, file.Close())
 	if err := errors.Join(errs...); err != nil {
 		return results, err
 	}
-	if results.Incomplete, err = convertCounters(ctx, cfg, counters, profiles[2]); err != nil {
+	if results.Incomplete, err = convertCounters(ctx, cfg, counters, programs); err != nil {
 		return results, err
 	}
 	results.Profile, err = mergeProfiles(coverage, profiles)
 	return results, err
 }
 
-// packages returns the project's packages, apart from those that can't be
+// packages returns the packages of a module, apart from those that can't be
 // tested with the race detector: jsii-runtime-go, the client of the CDK's
-// kernel, has races of its own.
-func packages(ctx context.Context, cfg project.Config) (racing, plain []string, err error) {
+// kernel, has races of its own. One that can't be loaded is among them: go test
+// says why, and runs the others.
+func packages(ctx context.Context, module project.GoModule) (racing, plain []string, err error) {
 	list := func(args ...string) ([]string, error) {
-		out, err := gocmd.In(cfg.Dir).Output(ctx, append([]string{"list"}, args...)...)
+		out, err := module.Go().Output(ctx, append([]string{"list", "-e"}, args...)...)
 		if err != nil {
 			return nil, fmt.Errorf("listing packages: %w", err)
 		}
-		return strings.Fields(out), nil
+		return strings.FieldsFunc(out, func(r rune) bool { return r == '\n' }), nil
 	}
-	all, err := list("./...")
+	const tested = `{{.ImportPath}}{{if or .TestGoFiles .XTestGoFiles}} with tests{{end}}`
+	all, err := list("-f", tested, "./...")
 	if err != nil {
 		return nil, nil, err
 	}
-	const jsii = `{{range .Deps}}{{if eq . "github.com/aws/jsii-runtime-go/runtime"}}{{$.ImportPath}} {{end}}{{end}}`
+	tests := 0
+	for i, p := range all {
+		if path, ok := strings.CutSuffix(p, " with tests"); ok {
+			all[i] = path
+			tests++
+		}
+	}
+	if tests == 0 {
+		// Nothing runs that could race. What is compiled for coverage only is
+		// compiled as for everything else.
+		return nil, all, nil
+	}
+	const jsii = `{{range .Deps}}{{if eq . "github.com/aws/jsii-runtime-go/runtime"}}{{$.ImportPath}}{{"\n"}}{{end}}{{end}}`
 	dependents, err := list("-test", "-f", jsii, "./...")
 	if err != nil {
 		return nil, nil, err
@@ -214,8 +254,9 @@ func packages(ctx context.Context, cfg project.Config) (racing, plain []string, 
 	return racing, plain, nil
 }
 
-// goTest runs go test and adds what it says to results and to events.
-func goTest(ctx context.Context, cfg project.Config, results *Results, events io.Writer, counters string, args []string) error {
+// goTest runs go test in a module and adds what it says to results and to
+// events.
+func goTest(ctx context.Context, cfg project.Config, module project.GoModule, results *Results, events io.Writer, counters string, args []string) error {
 	reader, writer := io.Pipe()
 	parsed := make(chan error, 1)
 	go func() {
@@ -223,18 +264,24 @@ func goTest(ctx context.Context, cfg project.Config, results *Results, events io
 		_, _ = io.Copy(io.Discard, reader) // a reader that gave up must not block the tests
 		parsed <- err
 	}()
-	cmd := gocmd.In(cfg.Dir)
-	cmd.Env = append(environ(), CountersVariable+"="+counters)
-	cmd.Stdout, cmd.Stderr = writer, cfg.Stderr
+	var said bytes.Buffer
+	cmd := module.Go()
+	cmd.Env = append(append(environ(), module.Environ()...), CountersVariable+"="+counters)
+	cmd.Stdout, cmd.Stderr = writer, io.MultiWriter(cfg.Stderr, &said)
 	if slices.Contains(args, "-race") {
 		// The race detector is a library in C, so that cgo is what it is by
 		// default. The go commands of tests have it off, see package gocmd.
 		cmd.Env = append(cmd.Env, "CGO_ENABLED=")
 	}
+	failed := len(results.Failures())
 	runErr := cmd.Run(ctx, args...)
 	_ = writer.Close()
 	if err := <-parsed; err != nil {
 		return fmt.Errorf("reading what the tests say: %w", err)
+	}
+	if runErr != nil && ctx.Err() == nil && len(results.Failures()) == failed {
+		// The go command has refused to begin.
+		results.broken(module, fmt.Sprintf("%s%v\n", &said, runErr))
 	}
 	return runErr
 }

@@ -90,7 +90,7 @@ func TestHalf(t *testing.T) { t.Run("four", func(t *testing.T) { t.Error("two wa
 			name:  "a test that ends the process fails",
 			files: map[string]string{"half.go": half, "half_test.go": "package example\nimport (\"os\"; \"testing\")\nfunc TestHalf(t *testing.T) { os.Exit(3) }\n"},
 			fails: "1 failed",
-			says:  []string{"--- FAIL example\n"},
+			says:  []string{"--- FAIL example TestHalf\n"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

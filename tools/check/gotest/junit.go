@@ -19,12 +19,21 @@ type (
 		Suites  []suite  `xml:"testsuite"`
 	}
 	suite struct {
-		Name     string     `xml:"name,attr"`
-		Tests    int        `xml:"tests,attr"`
-		Failures int        `xml:"failures,attr"`
-		Skipped  int        `xml:"skipped,attr"`
-		Time     string     `xml:"time,attr"`
-		Cases    []testCase `xml:"testcase"`
+		Name     string      `xml:"name,attr"`
+		Tests    int         `xml:"tests,attr"`
+		Failures int         `xml:"failures,attr"`
+		Skipped  int         `xml:"skipped,attr"`
+		Time     string      `xml:"time,attr"`
+		Module   *properties `xml:"properties"`
+		Cases    []testCase  `xml:"testcase"`
+		Out      *message    `xml:"system-out"`
+	}
+	properties struct {
+		All []property `xml:"property"`
+	}
+	property struct {
+		Name  string `xml:"name,attr"`
+		Value string `xml:"value,attr"`
 	}
 	testCase struct {
 		Class   string   `xml:"classname,attr"`
@@ -56,11 +65,15 @@ func writeJUnit(cfg project.Config, r *Results) error {
 
 func junit(r *Results) suites {
 	failures := r.Failures()
+	outside := r.Outside()
 	var all suites
 	for _, p := range r.Packages {
 		s := suite{Name: p.Package, Time: seconds(p)}
-		cases := slices.DeleteFunc(slices.Clone(r.Tests), func(t Test) bool { return t.Package != p.Package })
-		if slices.ContainsFunc(failures, func(t Test) bool { return t.Package == p.Package && t.Test == "" }) {
+		if p.Module != "" {
+			s.Module = &properties{[]property{{"module", p.Module}}}
+		}
+		cases := slices.DeleteFunc(slices.Clone(r.Tests), func(t Test) bool { return t.suite() != p.suite() })
+		if slices.ContainsFunc(failures, func(t Test) bool { return t.suite() == p.suite() && t.Test == "" }) {
 			p.Test = "(package)" // what failed is no test of it
 			cases = append(cases, p)
 		}
@@ -76,6 +89,11 @@ func junit(r *Results) suites {
 				c.Skipped = &message{printable(t.Output)}
 			}
 			s.Cases = append(s.Cases, c)
+		}
+		for _, said := range outside {
+			if said.suite() == p.suite() {
+				s.Out = &message{printable(said.Output)}
+			}
 		}
 		if s.Tests > 0 {
 			all.Suites = append(all.Suites, s)

@@ -2,6 +2,7 @@ package gotest
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,30 +13,48 @@ import (
 
 	"github.com/magewright/magewright/tools/check/patchcover"
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/project"
 )
 
 // An Event is one line of `go test -json`, see `go doc test2json`.
 type Event struct {
-	Action     string
-	Package    string
-	ImportPath string // of a build that failed
-	Test       string
-	Elapsed    float64 // seconds
-	Output     string
+	Action      string
+	Package     string
+	ImportPath  string // of what is built
+	Test        string
+	Elapsed     float64 // seconds
+	Output      string
+	FailedBuild string // the ImportPath of the build without which a package could not be tested
 }
 
 // A Test is the result of one test, or of a package's own start and end where
 // Test is empty.
 type Test struct {
+	Module  string // the directory of its module, "" for that of the root
 	Package string
 	Test    string
 	Result  string // pass, fail or skip
 	Elapsed time.Duration
 	Output  string
+
+	// build is the ImportPath of the build whose failure is in Output.
+	build string
+	// told says that a subtest's Output has all that this test said.
+	told bool
 }
 
-// Name returns the package and the test.
-func (t Test) Name() string { return strings.TrimSpace(t.Package + " " + t.Test) }
+// Name returns the package and the test, and the module where that is not the
+// root's.
+func (t Test) Name() string {
+	name := strings.TrimSpace(t.Package + " " + t.Test)
+	if t.Module != "" {
+		name += " (module " + t.Module + ")"
+	}
+	return name
+}
+
+// suite is a package: two modules may have one by the same name.
+func (t Test) suite() [2]string { return [2]string{t.Module, t.Package} }
 
 // Results are the results of a run, by package and test, in the order in which
 // they were reported.
@@ -46,23 +65,26 @@ type Results struct {
 	Module     string             // what the packages' import paths begin with
 	Profile    patchcover.Profile // of tests and programs; nil where a test failed
 	Incomplete []string           // programs that have left no counters
+	LeftOut    []string           // modules that were not tested, with the reason
 
+	module string // of what is parsed now
 	builds map[string]string
 	// fromCache are the packages whose results the go command had.
-	fromCache map[string]bool
+	fromCache map[[2]string]bool
 }
 
 // A Count counts tests.
 type Count struct{ Passed, Failed, Skipped, Packages int }
 
 func newResults() *Results {
-	return &Results{builds: map[string]string{}, fromCache: map[string]bool{}}
+	return &Results{builds: map[string]string{}, fromCache: map[[2]string]bool{}}
 }
 
 // Parse reads `go test -json` and adds what it says. It writes the end of each
-// package that has tests to progress, as it comes.
+// package that has tests to progress, as it comes. A package that has no end
+// fails: the go command itself was ended while its tests ran.
 func (r *Results) Parse(events io.Reader, progress io.Writer) error {
-	output := map[[2]string]*strings.Builder{}
+	running := runs{}
 	lines := bufio.NewReader(events)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -71,55 +93,112 @@ func (r *Results) Parse(events io.Reader, progress io.Writer) error {
 			if jsonErr := json.Unmarshal(line, &e); jsonErr != nil {
 				return fmt.Errorf("reading go test -json: %w: %.200s", jsonErr, line)
 			}
-			r.add(e, output, progress)
+			r.add(e, running, progress)
 		}
 		if err == io.EOF {
-			return nil
+			break
 		}
 		if err != nil {
 			return err
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(running)) {
+		running[name].say("", "The go command ended before these tests did.\n")
+		r.add(Event{Action: "fail", Package: name}, running, progress)
+	}
+	return nil
 }
 
-func (r *Results) add(e Event, output map[[2]string]*strings.Builder, progress io.Writer) {
-	key := [2]string{e.Package, e.Test}
+func (r *Results) add(e Event, running runs, progress io.Writer) {
 	switch e.Action {
+	case "build-output":
+		r.builds[e.ImportPath] += e.Output
 	case "output":
 		if e.Test == "" && strings.HasPrefix(e.Output, "ok ") && strings.Contains(e.Output, "\t(cached)") {
-			r.fromCache[e.Package] = true
+			r.fromCache[[2]string{r.module, e.Package}] = true
 		}
-		if output[key] == nil {
-			output[key] = &strings.Builder{}
-		}
-		_, _ = output[key].WriteString(e.Output) // never fails
-	case "build-output":
-		// The import path of a test build is "path [path.test]".
-		path, _, _ := strings.Cut(e.ImportPath, " ")
-		r.builds[path] += e.Output
+		running.of(e.Package).say(e.Test, e.Output)
+	case "start", "run", "pause", "cont":
+		running.of(e.Package).mark(e.Test, e.Action)
 	case "pass", "fail", "skip":
-		t := Test{Package: e.Package, Test: e.Test, Result: e.Action, Elapsed: time.Duration(e.Elapsed * float64(time.Second))}
-		if b := output[key]; b != nil {
-			t.Output = b.String()
-			delete(output, key)
-		}
+		p := running.of(e.Package)
+		t := Test{Module: r.module, Package: e.Package, Test: e.Test, Result: e.Action, Elapsed: time.Duration(e.Elapsed * float64(time.Second))}
 		if e.Test != "" {
+			t.Output = p.end(e.Test)
 			r.Tests = append(r.Tests, t)
 			return
 		}
+		if t.Result == "fail" {
+			r.Tests = append(r.Tests, p.unended(t)...)
+			r.explain(t)
+		}
+		t.Output = p.end("") + p.strayed()
+		delete(running, e.Package)
+		if said, ok := r.builds[e.FailedBuild]; ok {
+			t.build, t.Output = e.FailedBuild, said+t.Output
+		}
 		r.Packages = append(r.Packages, t)
-		if e.Action != "skip" && !r.fromCache[e.Package] { // a package without tests, or nothing has run
+		if e.Action != "skip" && !r.fromCache[t.suite()] { // a package without tests, or nothing has run
 			fmt.Fprintf(progress, "%-4s %s %.1fs\n", e.Action, e.Package, e.Elapsed)
 		}
 	}
 }
 
+// explain gives the words with which a test crashed to the subtest that did it.
+// A panic ends the subtest and then its parents, and only then prints why, so
+// that test2json takes it for what the outermost parent says.
+func (r *Results) explain(pkg Test) {
+	for i := range r.Tests {
+		parent := &r.Tests[i]
+		if parent.suite() != pkg.suite() || parent.Result != "fail" {
+			continue
+		}
+		before, after, _ := strings.Cut(parent.Output, parent.report())
+		_, crash, _ := strings.Cut(after, "\n")
+		if !strings.Contains(crash, "panic: ") {
+			continue
+		}
+		// The last subtest that failed is the one that ended the program.
+		for j := i - 1; j >= 0; j-- {
+			sub := &r.Tests[j]
+			if sub.Result == "fail" && sub.suite() == pkg.suite() && strings.HasPrefix(sub.Test, parent.Test+"/") && !r.failedBelow(*sub) {
+				sub.Output += crash
+				parent.told = !Test{Output: before}.speaks()
+				break
+			}
+		}
+	}
+}
+
+// report returns the beginning of the line that says how a test ended.
+func (t Test) report() string { return "--- " + strings.ToUpper(t.Result) + ": " + t.Test + " (" }
+
+// speaks reports whether a test said more than that it ran.
+func (t Test) speaks() bool {
+	for line := range strings.Lines(t.Output) {
+		framing := slices.ContainsFunc([]string{"=== RUN ", "=== PAUSE ", "=== CONT ", "=== NAME ", t.report()}, func(begin string) bool {
+			return strings.HasPrefix(strings.TrimLeft(line, " "), begin)
+		})
+		if !framing && strings.TrimSpace(line) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// failedBelow reports whether a subtest of a test failed.
+func (r *Results) failedBelow(t Test) bool {
+	return slices.ContainsFunc(r.Tests, func(u Test) bool {
+		return u.Result == "fail" && u.suite() == t.suite() && strings.HasPrefix(u.Test, t.Test+"/")
+	})
+}
+
 // Count counts the tests, subtests included, and the packages that have any.
 func (r *Results) Count() Count {
 	var c Count
-	packages := map[string]bool{}
+	packages := map[[2]string]bool{}
 	for _, t := range r.Tests {
-		packages[t.Package] = true
+		packages[t.suite()] = true
 		switch t.Result {
 		case "pass":
 			c.Passed++
@@ -135,15 +214,15 @@ func (r *Results) Count() Count {
 
 // Suites counts the tests of each package that has any or failed, by its name.
 func (r *Results) Suites() []evidence.Suite {
-	suites := map[string]*evidence.Suite{}
-	suite := func(p string) *evidence.Suite {
-		if suites[p] == nil {
-			suites[p] = &evidence.Suite{Package: p}
+	suites := map[[2]string]*evidence.Suite{}
+	suite := func(t Test) *evidence.Suite {
+		if suites[t.suite()] == nil {
+			suites[t.suite()] = &evidence.Suite{Package: t.Package, Module: t.Module}
 		}
-		return suites[p]
+		return suites[t.suite()]
 	}
 	for _, t := range r.Tests {
-		switch s := suite(t.Package); t.Result {
+		switch s := suite(t); t.Result {
 		case "pass":
 			s.Passed++
 		case "fail":
@@ -154,38 +233,108 @@ func (r *Results) Suites() []evidence.Suite {
 	}
 	for _, p := range r.Packages {
 		if p.Result == "fail" {
-			suite(p.Package).Broken = true
+			suite(p).Broken = true
 		}
 	}
 	var sorted []evidence.Suite
-	for _, name := range slices.Sorted(maps.Keys(suites)) {
-		sorted = append(sorted, *suites[name])
+	for _, s := range suites {
+		sorted = append(sorted, *s)
 	}
+	slices.SortFunc(sorted, func(a, b evidence.Suite) int {
+		return cmp.Or(strings.Compare(a.Package, b.Package), strings.Compare(a.Module, b.Module))
+	})
 	return sorted
 }
 
-// Failures returns the tests that failed without a subtest that failed, and
-// the packages that failed without a test that failed, such as those that
-// could not be built.
+// broken adds a module that could not be tested as a package that failed.
+func (r *Results) broken(m project.GoModule, reason string) {
+	r.Packages = append(r.Packages, Test{Module: r.module, Package: cmp.Or(m.Path, m.Dir), Result: "fail", Output: reason})
+}
+
+// Failures returns the tests that failed without a subtest that failed, the
+// parents of such subtests that have words of their own, and the packages that
+// failed without a test that failed, such as those that could not be built.
 func (r *Results) Failures() []Test {
 	var failures []Test
-	failed := func(t Test) bool { return t.Result == "fail" }
 	for _, t := range r.Tests {
-		below := func(u Test) bool {
-			return failed(u) && u.Package == t.Package && strings.HasPrefix(u.Test, t.Test+"/")
-		}
-		if failed(t) && !slices.ContainsFunc(r.Tests, below) {
+		if t.Result == "fail" && (!r.failedBelow(t) || t.speaks() && !t.told) {
 			failures = append(failures, t)
 		}
 	}
 	for _, p := range r.Packages {
-		within := func(t Test) bool { return t.Package == p.Package }
-		if failed(p) && !slices.ContainsFunc(failures, within) {
-			p.Output = r.builds[p.Package] + p.Output
+		within := func(t Test) bool { return t.suite() == p.suite() }
+		if p.Result == "fail" && !slices.ContainsFunc(failures, within) {
 			failures = append(failures, p)
 		}
 	}
 	return failures
+}
+
+// Outside returns what the packages that failed said outside of their tests,
+// where a test failed as well: what TestMain says, for example, or why the
+// program ended after its tests.
+func (r *Results) Outside() []Test {
+	failures := r.Failures()
+	var outside []Test
+	for _, p := range r.Packages {
+		listed := func(t Test) bool { return t.suite() == p.suite() && t.Test == "" }
+		if p.Output = outsideWords(p.Output); p.Result == "fail" && p.Output != "" && !slices.ContainsFunc(failures, listed) {
+			outside = append(outside, p)
+		}
+	}
+	return outside
+}
+
+// describe prints what failed and why. A build that several packages need is
+// printed once.
+func (r *Results) describe(out io.Writer) {
+	builds := map[string]bool{}
+	for _, failure := range r.Failures() {
+		fmt.Fprintf(out, "--- FAIL %s\n", failure.Name())
+		if failure.build != "" && builds[failure.build] {
+			fmt.Fprintf(out, "%s can't be built, see above\n", failure.build)
+			continue
+		}
+		builds[failure.build] = true
+		fmt.Fprint(out, ended(failure.Output))
+	}
+	for _, p := range r.Outside() {
+		fmt.Fprintf(out, "--- outside of the tests of %s\n%s", p.Name(), ended(p.Output))
+	}
+}
+
+// next returns the command that tells more of the first failure.
+func (r *Results) next() string {
+	next, first := "go test -race -run NAME ./PACKAGE", r.Failures()[0]
+	if first.build != "" {
+		next = "go vet ./..."
+	}
+	if first.Module != "" {
+		next = fmt.Sprintf("cd %q && %s", first.Module, next)
+	}
+	return next
+}
+
+// ended returns a text whose last line has its end.
+func ended(text string) string {
+	if text == "" || strings.HasSuffix(text, "\n") {
+		return text
+	}
+	return text + "\n"
+}
+
+// outsideWords drops the lines that go test prints for every package.
+func outsideWords(output string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(output) {
+		routine := slices.Contains([]string{"FAIL\n", "PASS\n", "\n"}, line) || slices.ContainsFunc([]string{"FAIL\t", "coverage: ", "exit status "}, func(begin string) bool {
+			return strings.HasPrefix(line, begin)
+		})
+		if !routine {
+			_, _ = kept.WriteString(line) // never fails
+		}
+	}
+	return kept.String()
 }
 
 // Summary says in a line how many tests ran and how they ended.
