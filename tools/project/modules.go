@@ -25,8 +25,9 @@ type GoModule struct {
 	Dir  string // from the root of the repository, with slashes; "." for the root
 	Path string // what its packages' import paths begin with
 
-	// Magefiles are files that only mage compiles, from the module's directory,
-	// by directory. They are a package of their own, whatever lies beside them.
+	// Magefiles are files that only mage compiles, and their tests, from the
+	// module's directory, by directory. They are a package of their own, whatever
+	// lies beside them.
 	Magefiles [][]string
 	// Code says whether the go command compiles other files.
 	Code bool
@@ -43,6 +44,23 @@ func (m GoModule) Abs() string { return filepath.Join(m.root, filepath.FromSlash
 // Go returns the go command for the module, with more variables ("NAME=value").
 func (m GoModule) Go(set ...string) gocmd.Cmd {
 	return gocmd.In(m.Abs(), append(m.Environ(), set...)...)
+}
+
+// Patterns returns what a tool must be given to see all code of the module, one
+// after the other: every package, and the files of each package of magefiles, as
+// mage names them to the compiler.
+func (m GoModule) Patterns(tests bool) [][]string {
+	var all [][]string
+	if m.Code {
+		all = append(all, []string{"./..."})
+	}
+	for _, files := range m.Magefiles {
+		files = slices.DeleteFunc(slices.Clone(files), func(file string) bool { return !tests && strings.HasSuffix(file, "_test.go") })
+		if len(files) > 0 {
+			all = append(all, files)
+		}
+	}
+	return all
 }
 
 // Environ returns the variables that the go command needs for the module.
@@ -180,7 +198,7 @@ func compiles(file string) (code, onlyMage bool) {
 	mage.BuildTags = append(slices.Clone(mage.BuildTags), "mage")
 	dir, name := filepath.Split(file)
 	code, err := plain.MatchFile(dir, name)
-	if code || err != nil || strings.HasSuffix(name, "_test.go") {
+	if code || err != nil {
 		return code || err != nil, false
 	}
 	onlyMage, err = mage.MatchFile(dir, name)

@@ -116,7 +116,7 @@ func hasTargets(dir string) (bool, error) {
 		return false, err
 	}
 	for _, entry := range entries {
-		if !entry.Type().IsRegular() || filepath.Ext(entry.Name()) != ".go" {
+		if name := entry.Name(); !entry.Type().IsRegular() || filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
 			continue
 		}
 		if _, mages := compiles(filepath.Join(dir, entry.Name())); mages {

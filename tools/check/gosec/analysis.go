@@ -106,15 +106,8 @@ func (a *analysis) module(ctx context.Context, module project.GoModule) error {
 		return err
 	}
 	exports := exports{}
-	if module.Code {
-		if err := a.matching(ctx, module, exports, "./..."); err != nil {
-			return err
-		}
-	}
-	// They are named, as mage names them to the compiler: a package of another
-	// name may lie beside them.
-	for _, magefiles := range module.Magefiles {
-		if err := a.matching(ctx, module, exports, magefiles...); err != nil {
+	for _, patterns := range module.Patterns(false) {
+		if err := a.matching(ctx, module, exports, patterns...); err != nil {
 			return err
 		}
 	}

@@ -326,7 +326,7 @@ func TestRepositoriesOfOthers(t *testing.T) {
 	t.Chdir("ein Büro")
 	writeFiles(t, map[string]string{
 		"go.mod": "module example\n\ngo 1.26\n", "go.work": "go 1.26\n\nuse .\n", "größe.go": "package app\n\n" + insecure, "magefile.go": "//go:build mage\n\npackage main\n\n" + insecure,
-		"magefiles/b.go": "//go:build mage\n\npackage main\n\nfunc G() error { return F() }\n", "magefiles/c.go": "//go:build mage\n\npackage main\n\n" + insecure,
+		"magefiles/b.go": "//go:build mage\n\npackage main\n\nfunc G() error { return F() }\n", "magefiles/c_test.go": "//go:build mage\n\npackage main\n", "magefiles/c.go": "//go:build mage\n\npackage main\n\n" + insecure,
 		"my functions/go.mod": "module functions\n\ngo 1.26\n", "my functions/f.go": "package functions\n\n" + insecure,
 	})
 	for _, reused := range []string{"0 of 4", "4 of 4"} {

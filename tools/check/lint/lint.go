@@ -153,16 +153,12 @@ type found struct {
 // them to the compiler: a package of another name may lie beside them.
 func lintModule(ctx context.Context, linter string, module project.GoModule, out io.Writer) found {
 	var f found
-	packages := module.Magefiles
-	if module.Code {
-		packages = append([][]string{{"./..."}}, packages...)
-	}
 	env, remove, err := withoutMagefiles(module)
 	if err != nil {
 		return found{err: err}
 	}
 	defer remove()
-	for _, arguments := range packages {
+	for _, arguments := range module.Patterns(true) {
 		vet := module.Go()
 		vet.Stdout, vet.Stderr = out, out
 		if err := vet.Run(ctx, append([]string{"vet"}, arguments...)...); err != nil {

@@ -107,8 +107,9 @@ func TestRepositoriesOfOthers(t *testing.T) {
 		},
 		{
 			"a directory of magefiles",
-			map[string]string{"go.mod": root, "lib.go": library, "magefiles/a.go": magefile, "magefiles/b.go": "//go:build mage\n\npackage main\n\nfunc U() { T() }\n"},
-			[]string{"ein Büro: ./...", "ein Büro: magefiles/a.go magefiles/b.go"},
+			map[string]string{"go.mod": root, "lib.go": library, "magefiles/a.go": magefile, "magefiles/b.go": "//go:build mage\n\npackage main\n\nfunc U() { T() }\n",
+				"magefiles/b_test.go": "//go:build mage\n\npackage main\n\nimport \"testing\"\n\nfunc TestU(t *testing.T) { U() }\n"},
+			[]string{"ein Büro: ./...", "ein Büro: magefiles/a.go magefiles/b.go magefiles/b_test.go"},
 		},
 		{
 			"nothing but magefiles",

@@ -137,11 +137,7 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 	compared := 0
 	for _, module := range modules.All {
 		before := len(unread)
-		patterns := module.Magefiles
-		if module.Code {
-			patterns = append([][]string{{"./..."}}, patterns...)
-		}
-		for _, packages := range patterns {
+		for _, packages := range module.Patterns(false) {
 			var out, stderr bytes.Buffer
 			dir, err := filepath.Abs(module.Abs())
 			if err != nil {
