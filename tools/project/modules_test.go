@@ -127,6 +127,7 @@ func TestTheRootIsWhereMageFindsTargets(t *testing.T) {
 		{"a directory of magefiles", map[string]string{"go.mod": "", "magefiles/build.go": magefile}, true},
 		{"a directory of magefiles with a module of its own", map[string]string{"magefiles/go.mod": "", "magefiles/build.go": magefile}, true},
 		{"a magefile by another name", map[string]string{"go.mod": "", "main.go": "package main\n", "targets.go": magefile}, true},
+		{"a magefile above all modules, beside the pin of Magewright", map[string]string{"magewright/go.mod": "", "lambda/go.mod": "", "magefile.go": magefile}, true},
 		{"a magefile in a workspace", map[string]string{"go.work": "", "magefile.go": magefile}, true},
 		{"a module without targets", map[string]string{"go.mod": "", "main.go": "package main\n"}, false},
 		{"targets without a module", map[string]string{"magefile.go": magefile}, false},

@@ -70,7 +70,8 @@ func Discover(ctx context.Context) (Config, error) {
 const Module = "github.com/magewright/magewright"
 
 // root returns the nearest directory, from the current one upwards, that mage
-// has targets in: magefiles of a module or a workspace, or a directory magefiles.
+// has targets in: magefiles of a module, a workspace or a repository, or a
+// directory magefiles there.
 func root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -82,7 +83,7 @@ func root() (string, error) {
 			return d, err
 		}
 		if d == filepath.Dir(d) {
-			return "", exit.Missing("cd to the project", "there is neither a magefile.go nor a directory magefiles/ beside a go.mod or a go.work in %s or above it", dir)
+			return "", exit.Missing("cd to the project", "there is neither a magefile.go nor a directory magefiles/ beside a go.mod, a go.work or a .git in %s or above it", dir)
 		}
 	}
 }
@@ -100,7 +101,7 @@ func hasTargets(dir string) (bool, error) {
 		}
 		return false, nil
 	}
-	module, err := has("go.mod", "go.work", "magefiles/go.mod")
+	module, err := has("go.mod", "go.work", "magefiles/go.mod", "magewright/go.mod", ".git")
 	if !module || err != nil {
 		return false, err
 	}

@@ -48,15 +48,27 @@ func main() {
 `))
 	dir := t.TempDir()
 	write(t, dir, source.Files)
-	publish(t, dir)
+	t.Setenv("GOPROXY", publish(t, dir, version)+",file://"+filepath.Join(moduleCache(t), "cache", "download"))
+	t.Setenv("GOSUMDB", "off")
+	t.Setenv("GOMODCACHE", t.TempDir())
+	t.Cleanup(func() {
+		if out, err := exec.CommandContext(context.Background(), "go", "clean", "-modcache").CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
 }
 
-// publish serves what is in dir as the module, besides what the machine's own
-// module cache has.
-func publish(t *testing.T, dir string) {
+// moduleCache returns the directory of the machine's own module cache.
+func moduleCache(t *testing.T) string {
 	t.Helper()
-	proxy := t.TempDir()
-	at := filepath.Join(proxy, "github.com", "magewright", "magewright", "@v")
+	return strings.TrimSpace(run(t, ".", 0, "go", "env", "GOMODCACHE"))
+}
+
+// publish returns a proxy that serves what is in dir as a version of the module.
+func publish(t *testing.T, dir, version string) (proxy string) {
+	t.Helper()
+	root := t.TempDir()
+	at := filepath.Join(root, "github.com", "magewright", "magewright", "@v")
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	if err == nil {
 		err = os.MkdirAll(at, 0o750)
@@ -68,18 +80,10 @@ func publish(t *testing.T, dir string) {
 	for name, data := range map[string][]byte{"zip": packed.Bytes(), "mod": mod, "info": []byte(`{"Version":"` + version + `"}`)} {
 		err = errors.Join(err, os.WriteFile(filepath.Join(at, version+"."+name), data, 0o600))
 	}
-	cache, envErr := exec.CommandContext(t.Context(), "go", "env", "GOMODCACHE").Output()
-	if err := errors.Join(err, envErr); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("GOPROXY", "file://"+proxy+",file://"+filepath.Join(strings.TrimSpace(string(cache)), "cache", "download"))
-	t.Setenv("GOSUMDB", "off")
-	t.Setenv("GOMODCACHE", t.TempDir())
-	t.Cleanup(func() {
-		if out, err := exec.CommandContext(context.Background(), "go", "clean", "-modcache").CombinedOutput(); err != nil {
-			t.Errorf("%v: %s", err, out)
-		}
-	})
+	return "file://" + root
 }
 
 func write(t *testing.T, dir string, files []txtar.File) {

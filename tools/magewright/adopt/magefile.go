@@ -63,14 +63,22 @@ func magewright(command string, flags ...any) error {
 		}
 	}
 	// The go command compiles it once and keeps it, and says nothing meanwhile.
-	slow := time.AfterFunc(2*time.Second, func() {
-		fmt.Fprintln(os.Stderr, "compiling Magewright: the first time takes a minute or two")
-	})
+	found := make(chan struct{})
+	go func() {
+		for seconds := 2; ; seconds += 5 {
+			select {
+			case <-found:
+				return
+			case <-time.After(time.Duration(min(seconds, 5)) * time.Second):
+				fmt.Fprintf(os.Stderr, "compiling Magewright: %d s; the first time takes a minute or two\n", seconds)
+			}
+		}
+	}()
 	find := exec.Command("go", "tool", "-n", "magewright")
 	find.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-trimpath", "CGO_ENABLED=0")
 	find.Dir, find.Stderr = "magewright", os.Stderr
 	program, err := find.Output()
-	slow.Stop()
+	close(found)
 	if err != nil {
 		return fmt.Errorf("compiling Magewright, which magewright/go.mod pins: %w", err)
 	}

@@ -29,7 +29,13 @@ func Isolate(t *testing.T) {
 		t.Setenv(variable, value)
 	}
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	settings := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", settings)
+	// The go command would count itself there by a process that outlives it, and
+	// perhaps the test.
+	mode := filepath.Join(settings, "go", "telemetry", "mode")
+	must(t, os.MkdirAll(filepath.Dir(mode), 0o750))
+	must(t, os.WriteFile(mode, []byte("off"), 0o600))
 }
 
 func realGo(t *testing.T) string {

@@ -1,0 +1,125 @@
+//go:build e2e
+
+// Magewright in other people's repositories: this commit, served as a module,
+// checks a repository of each shape. It compiles the whole program once more, as
+// the module of others, so that `mage test` leaves it out:
+//
+//	go test -tags=e2e -timeout=20m -v -run TestOtherRepositories ./tools/magewright/adopt
+
+package adopt
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/magewright/magewright/tools/internal/gocmd"
+)
+
+// TestOtherRepositories holds that a repository of each shape is checked after
+// two commands, and that the functions in it are made of what they were made of
+// before.
+func TestOtherRepositories(t *testing.T) {
+	commit := strings.TrimSpace(run(t, "../../..", 0, "git", "rev-parse", "HEAD"))
+	source := t.TempDir()
+	archive := filepath.Join(t.TempDir(), "source.tar")
+	run(t, "../../..", 0, "git", "archive", "--format=tar", "--output="+archive, commit)
+	run(t, source, 0, "tar", "-xf", archive)
+	// A version of its own, in the machine's module cache, which has all that
+	// the program needs.
+	version := "v0.1.0-e2e." + commit[:12]
+	t.Setenv("GOPROXY", publish(t, source, version)+","+strings.TrimSpace(run(t, ".", 0, "go", "env", "GOPROXY")))
+	t.Setenv("GONOSUMDB", "github.com/magewright/*")
+	cache := moduleCache(t)
+	t.Cleanup(func() { forget(t, cache, version) })
+
+	archives, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatalf("no repositories: %v", err)
+	}
+	for _, archive := range archives {
+		t.Run(strings.TrimSuffix(filepath.Base(archive), ".txtar"), func(t *testing.T) {
+			dir, want := repository(t, archive)
+			tidy(t, dir)
+			before := functions(t, dir)
+			if err := Init(t.Context(), dir, version, false, t.Output()); err != nil {
+				t.Fatal(err)
+			}
+			git(t, dir, "add", "-A")
+			git(t, dir, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "Check with Magewright")
+			if after := functions(t, dir); after != before {
+				t.Errorf("the functions were\n%s\nand are\n%s", before, after)
+			}
+			_, next, _ := strings.Cut(want, "next:")
+			command, _, _ := strings.Cut(strings.TrimSpace(next), " -l ")
+			mage := strings.Fields(command)
+			t.Logf("%s", run(t, dir, 0, mage[0], append(mage[1:], "check")...))
+			for _, name := range []string{"lint.intoto.json", "test.intoto.json", "sec.intoto.json", "junit.xml", "gosec.sarif"} {
+				if _, err := os.Stat(filepath.Join(dir, ".magewright", name)); err != nil {
+					t.Error(err)
+				}
+			}
+			if left := git(t, dir, "status", "--porcelain"); left != "" {
+				t.Errorf("check left %s", left)
+			}
+		})
+	}
+}
+
+// tidy completes the go.sum of each module, and commits them.
+func tidy(t *testing.T, dir string) {
+	t.Helper()
+	for _, name := range strings.Fields(git(t, dir, "ls-files", "*go.mod")) {
+		tidy := gocmd.In(filepath.Join(dir, filepath.Dir(name)), "GOWORK=off")
+		if out, err := tidy.Output(t.Context(), "mod", "tidy"); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	git(t, dir, "add", "-A")
+	git(t, dir, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "sums")
+}
+
+// functions builds the Lambda functions and returns which modules each is made
+// of.
+func functions(t *testing.T, dir string) string {
+	t.Helper()
+	r, err := look(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, f := range r.Functions {
+		out := filepath.Join(t.TempDir(), "bootstrap")
+		build := gocmd.In(filepath.Join(dir, f), "CGO_ENABLED=0")
+		if said, err := build.Output(t.Context(), "build", "-o", out, "."); err != nil {
+			t.Fatalf("%v: %s", err, said)
+		}
+		made := run(t, dir, 0, "go", "version", "-m", out)
+		_, made, _ = strings.Cut(made, "\n") // without the file's path
+		all.WriteString(f + "\n" + made)
+	}
+	return all.String()
+}
+
+// forget removes a version of this module from the machine's module cache.
+func forget(t *testing.T, cache, version string) {
+	t.Helper()
+	extracted := filepath.Join(cache, "github.com", "magewright", "magewright@"+version)
+	err := filepath.WalkDir(extracted, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			err = os.Chmod(path, 0o700) // #nosec G302 -- to be removed
+		}
+		return err
+	})
+	err = errors.Join(err, os.RemoveAll(extracted))
+	downloaded, globErr := filepath.Glob(filepath.Join(cache, "cache", "download", "github.com", "magewright", "magewright", "@v", version+".*"))
+	for _, name := range downloaded {
+		err = errors.Join(err, os.Remove(name))
+	}
+	if err := errors.Join(err, globErr); err != nil {
+		t.Error(err)
+	}
+}
