@@ -147,8 +147,14 @@ func (c *clone) run(ctx context.Context, name string, args ...string) (string, e
 
 // mage runs mage in the clone and returns how many seconds it took.
 func (c *clone) mage(ctx context.Context, args ...string) (float64, error) {
+	return c.typed(ctx, mageCommand, args...)
+}
+
+// typed runs a command in the clone as somebody types it, and returns how many
+// seconds it took.
+func (c *clone) typed(ctx context.Context, command string, args ...string) (float64, error) {
 	return c.bench.seconds(func() error {
-		_, err := c.bench.typed(ctx, c.dir, c.env, mageCommand, args...)
+		_, err := c.bench.typed(ctx, c.dir, c.env, command, args...)
 		return err
 	})
 }

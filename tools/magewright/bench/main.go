@@ -38,6 +38,7 @@ var measurements = []measurement{
 	{name: "list", what: "go tool mage -l", run: (*bench).list},
 	{name: "lint", what: "go tool mage lint when nothing has changed", run: (*bench).lint},
 	{name: "compile", what: "the magefile's first compilation, with an empty build cache", run: (*bench).compile},
+	{name: "ci", what: "all that CI runs, with warm caches and on a fresh machine", run: (*bench).ci},
 	{name: "cold", what: "a rehearsal and the tests on a fresh machine", run: (*bench).cold},
 	{name: "warm", what: "a rehearsal with nothing changed since the last, and with one line of app changed", run: (*bench).warmRehearsal},
 	{name: "check", what: "go tool mage check with nothing changed, and with one line of a package changed", run: (*bench).check},

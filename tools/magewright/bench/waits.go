@@ -36,6 +36,29 @@ func (b *bench) cold(ctx context.Context) error {
 	return nil
 }
 
+// ci measures what CI runs.
+func (b *bench) ci(ctx context.Context) error {
+	const script = "./.ci/run"
+	warm, err := b.warmClone(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(b.cfg.Stderr, ".ci/run: a first run, which does not count")
+	if _, err := warm.typed(ctx, script); err != nil {
+		return fmt.Errorf("the first run, which does not count: %w", err)
+	}
+	b.figure(ctx, ".ci/run, warm caches", "", func(ctx context.Context) (float64, error) { return warm.typed(ctx, script) })
+	b.figure(ctx, ".ci/run, fresh machine", freshNote, func(ctx context.Context) (float64, error) {
+		c, err := b.clone(ctx, true)
+		if err != nil {
+			return 0, err
+		}
+		defer c.remove()
+		return c.typed(ctx, script)
+	})
+	return nil
+}
+
 // warmed measures a command of mage in the clone with warm caches: a first run
 // that does not count, then some with nothing changed, then some after each of
 // which the next changes a line.

@@ -126,6 +126,30 @@ func TestCold(t *testing.T) {
 	}
 }
 
+func TestCI(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.runs = 2
+	if err := w.ci(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"./.ci/run", "./.ci/run", "./.ci/run",
+		"go mod download", "go mod download", "npm ci --no-audit --no-fund --loglevel=error", // once
+		"./.ci/run", "./.ci/run",
+	}
+	if diff := cmp.Diff(want, w.calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	rows := []Row{
+		{Name: ".ci/run, warm caches", Value: 1, Unit: "s", Note: "median of 2, 1.00 to 1.00"},
+		{Name: ".ci/run, fresh machine", Value: 1, Unit: "s", Note: "median of 2, 1.00 to 1.00; " + freshNote},
+	}
+	if diff := cmp.Diff(rows, w.report.Rows); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
 func TestWarm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
