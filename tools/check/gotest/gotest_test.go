@@ -222,3 +222,24 @@ func TestParseRefusesWhatIsNotJSON(t *testing.T) {
 		t.Error("Parse took text for JSON")
 	}
 }
+
+// TestNext holds that the next command repeats what failed first, in a shell.
+func TestNext(t *testing.T) {
+	t.Parallel()
+	for want, failed := range map[string]Test{
+		"go test -race -run '^TestA$' example/a":                    {Package: "example/a", Test: "TestA"},
+		"go test -race -run '^TestA$/^it'\\''s_\\(b\\)$' example/a": {Package: "example/a", Test: "TestA/it's_(b)"},
+		"go test -race example/a":                                   {Package: "example/a"},
+		"go vet ./...":                                              {Package: "example/a", build: "example/a"},
+		"cd 'my functions' && go test -race example/a":              {Package: "example/a", Module: "my functions"},
+	} {
+		failed.Result = "fail"
+		r := &Results{Packages: []Test{failed}}
+		if failed.Test != "" {
+			r.Tests = []Test{failed}
+		}
+		if got := r.next(); got != want {
+			t.Errorf("next is %s, want %s", got, want)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -303,16 +304,40 @@ func (r *Results) describe(out io.Writer) {
 	}
 }
 
-// next returns the command that tells more of the first failure.
+// next returns the command that repeats the first failure.
 func (r *Results) next() string {
-	next, first := "go test -race -run NAME ./PACKAGE", r.Failures()[0]
-	if first.build != "" {
+	first := r.Failures()[0]
+	next := "go test -race " + shell(first.Package)
+	switch {
+	case first.build != "":
 		next = "go vet ./..."
+	case first.Test != "":
+		next = "go test -race -run " + shell(pattern(first.Test)) + " " + shell(first.Package)
 	}
 	if first.Module != "" {
-		next = fmt.Sprintf("cd %q && %s", first.Module, next)
+		next = "cd " + shell(first.Module) + " && " + next
 	}
 	return next
+}
+
+// pattern returns the -run flag that selects one test, see go help testflag.
+func pattern(test string) string {
+	elements := strings.Split(test, "/")
+	for i, element := range elements {
+		elements[i] = "^" + regexp.QuoteMeta(element) + "$"
+	}
+	return strings.Join(elements, "/")
+}
+
+// plainWord matches what a shell takes as it is.
+var plainWord = regexp.MustCompile(`^[\w./@:+-]+$`)
+
+// shell quotes a word for a shell, where it has to be quoted.
+func shell(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // ended returns a text whose last line has its end.
