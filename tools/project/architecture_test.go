@@ -476,27 +476,21 @@ func TestTheTargetsAreMages(t *testing.T) {
 func TestTheDocumentsCommandsExist(t *testing.T) {
 	t.Parallel()
 	known := targets(t)
-	for _, document := range []string{"README.md", "CONTRIBUTING.md"} {
-		text, err := os.ReadFile(filepath.Join(dir, document)) // #nosec G304 -- files named here
-		if err != nil {
-			t.Fatal(err)
-		}
-		commands := mageCommand.FindAllStringSubmatch(string(text), -1)
-		if len(commands) == 0 {
-			t.Errorf("%s names no mage command", document)
-		}
-		for _, command := range commands {
+	named := 0
+	all := documents(t)
+	for document, text := range all {
+		for _, command := range mageCommand.FindAllStringSubmatch(text, -1) {
+			named++
 			if err := wrong(strings.Fields(command[1]), known); err != nil {
 				t.Errorf("%s: %q: %v", document, strings.TrimSpace(command[0]), err)
 			}
 		}
 	}
-	readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
-	if err != nil {
-		t.Fatal(err)
+	if named < 20 {
+		t.Errorf("the documents name %d mage commands", named)
 	}
 	for name := range known {
-		if !strings.Contains(strings.ToLower(string(readme)), name) {
+		if !strings.Contains(strings.ToLower(all["README.md"]), name) {
 			t.Errorf("README.md does not mention the target %s", name)
 		}
 	}
@@ -508,21 +502,49 @@ var documentPath = regexp.MustCompile("`((?:app|infra|tools)/[^`<> ]*)`")
 // file is said of one that there is.
 func TestTheDocumentsPathsExist(t *testing.T) {
 	t.Parallel()
-	for _, document := range []string{"README.md", "CONTRIBUTING.md"} {
-		text, err := os.ReadFile(filepath.Join(dir, document)) // #nosec G304 -- files named here
-		if err != nil {
-			t.Fatal(err)
+	paths, links := 0, 0
+	for document, text := range documents(t) {
+		for _, match := range documentPath.FindAllStringSubmatch(text, -1) {
+			paths++
+			if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(match[1]))); err != nil {
+				t.Errorf("%s: %v", document, err)
+			}
 		}
-		paths := documentPath.FindAllStringSubmatch(string(text), -1)
-		if len(paths) == 0 {
-			t.Errorf("%s names no path", document)
-		}
-		for _, path := range paths {
-			if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(path[1]))); err != nil {
+		for _, match := range documentLink.FindAllStringSubmatch(text, -1) {
+			links++
+			if _, err := os.Stat(filepath.Join(dir, filepath.Dir(document), filepath.FromSlash(match[1]))); err != nil {
 				t.Errorf("%s: %v", document, err)
 			}
 		}
 	}
+	if paths < 30 || links < 8 {
+		t.Errorf("the documents name %d paths and have %d links to files", paths, links)
+	}
+}
+
+// documentLink matches a link to a file of the repository.
+var documentLink = regexp.MustCompile(`\]\(([^):#]+)(?:#[^)]*)?\)`)
+
+// documents returns the texts that people read, by file.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "infra", "docs", "*.md"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no documents in infra/docs: %v", err)
+	}
+	texts := map[string]string{}
+	for _, name := range append(names, filepath.Join(dir, "README.md"), filepath.Join(dir, "CONTRIBUTING.md")) {
+		text, err := os.ReadFile(name) // #nosec G304 -- of the repository
+		if err != nil {
+			t.Fatal(err)
+		}
+		relative, err := filepath.Rel(dir, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[filepath.ToSlash(relative)] = string(text)
+	}
+	return texts
 }
 
 // TestWhatIsSynthesized synthesizes the stacks once, for all that is held of
