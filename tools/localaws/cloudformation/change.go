@@ -49,7 +49,7 @@ func (st *stack) updatable() bool {
 	return false
 }
 
-// sameTypes refuses a template in which a logical id changes its type.
+// sameTypes refuses a template that changes the type of a logical id.
 func (st *stack) sameTypes(target *deployment) error {
 	var changed []string
 	for name, r := range st.records {
@@ -165,8 +165,8 @@ func (s *Service) UpdateStack(ctx context.Context, in *awscfn.UpdateStackInput) 
 	return &awscfn.UpdateStackOutput{StackId: aws.String(st.id), OperationId: aws.String(op.id)}, nil
 }
 
-// CancelUpdateStack stops an update and rolls it back. What is in progress is
-// told to stop, a shift of an alias's traffic by CodeDeploy too.
+// CancelUpdateStack stops an update and rolls it back. It also stops the work
+// in progress, such as CodeDeploy shifting the traffic of an alias.
 // See https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CancelUpdateStack.html.
 func (s *Service) CancelUpdateStack(_ context.Context, in *awscfn.CancelUpdateStackInput) (*awscfn.CancelUpdateStackOutput, error) {
 	s.mu.Lock()
@@ -201,8 +201,8 @@ func (s *Service) updatableStack(name string) (*stack, error) {
 	return st, nil
 }
 
-// DeleteStack begins to delete a stack. One that is gone is no error. One
-// whose exports are in use stays as it is, which an event says.
+// DeleteStack begins to delete a stack. Deleting a stack that is already gone
+// is no error. A stack whose exports are in use is not deleted; an event says so.
 func (s *Service) DeleteStack(ctx context.Context, in *awscfn.DeleteStackInput) (*awscfn.DeleteStackOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -242,7 +242,8 @@ func (s *Service) DeleteStack(ctx context.Context, in *awscfn.DeleteStackInput) 
 		}
 	}
 	retain := slices.Clone(in.RetainResources)
-	if previous == nil && len(st.owned) == 0 { // nothing to wait for, such as for a stack under review
+	// There is nothing to wait for: the stack may be under review, for example.
+	if previous == nil && len(st.owned) == 0 {
 		op.service, op.id = s, uuid.NewString()
 		s.setStatus(st, op, types.StackStatusDeleteInProgress, "User Initiated")
 		op.deleted()
@@ -273,7 +274,7 @@ func (op *operation) forceDelete(ctx context.Context) {
 	op.deleteKeeping(ctx, func(r *record) bool { return r.source.deletionPolicy != "Delete" || failed[r.logicalID] })
 }
 
-// UpdateTerminationProtection protects a stack from deletion, or no longer.
+// UpdateTerminationProtection turns a stack's protection from deletion on or off.
 func (s *Service) UpdateTerminationProtection(_ context.Context, in *awscfn.UpdateTerminationProtectionInput) (*awscfn.UpdateTerminationProtectionOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -285,8 +286,8 @@ func (s *Service) UpdateTerminationProtection(_ context.Context, in *awscfn.Upda
 	return &awscfn.UpdateTerminationProtectionOutput{StackId: aws.String(st.id)}, nil
 }
 
-// RollbackStack takes a stack that stands where its last operation failed
-// back to its last good state.
+// RollbackStack rolls a stack back to its last good state. The stack's last
+// operation failed and left it where it was.
 func (s *Service) RollbackStack(ctx context.Context, in *awscfn.RollbackStackInput) (*awscfn.RollbackStackOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -305,12 +306,13 @@ func (s *Service) RollbackStack(ctx context.Context, in *awscfn.RollbackStackInp
 		status = types.StackStatusRollbackInProgress
 		run = func(ctx context.Context) { op.rollBackCreation(ctx, "User Initiated") }
 	}
-	st.status = status // before the event, so that nothing else begins meanwhile
+	// The status changes before the event, so that nothing else begins meanwhile.
+	st.status = status
 	s.start(ctx, op, types.OperationTypeRollback, run)
 	return &awscfn.RollbackStackOutput{StackId: aws.String(st.id), OperationId: aws.String(op.id)}, nil
 }
 
-// rollback returns the operation of a rollback that was asked for.
+// rollback returns the operation for a rollback that a caller requested.
 func (s *Service) rollback(st *stack, token, roleARN *string) *operation {
 	target := *st.deployment
 	if roleARN != nil {
@@ -319,8 +321,8 @@ func (s *Service) rollback(st *stack, token, roleARN *string) *operation {
 	return &operation{stack: st, token: token, target: &target}
 }
 
-// ContinueUpdateRollback tries again to roll back a failed update, without
-// the resources to skip.
+// ContinueUpdateRollback tries again to roll back a failed update. It leaves
+// out the resources to skip.
 func (s *Service) ContinueUpdateRollback(ctx context.Context, in *awscfn.ContinueUpdateRollbackInput) (*awscfn.ContinueUpdateRollbackOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

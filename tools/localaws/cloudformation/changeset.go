@@ -14,7 +14,7 @@ import (
 
 const noChanges = "The submitted information didn't contain changes. Submit different information to create a change set."
 
-// A changeSet is guarded by its service's mutex.
+// A changeSet is guarded by the mutex of its service.
 type changeSet struct {
 	id, name    string
 	description *string
@@ -29,13 +29,13 @@ type changeSet struct {
 	imports     *bool // ImportExistingResources
 }
 
-// executed reports whether the change set was carried out, or tried.
+// executed reports whether the change set was executed, successfully or not.
 func (c *changeSet) executed() bool {
 	return c.execution == types.ExecutionStatusExecuteComplete || c.execution == types.ExecutionStatusExecuteFailed
 }
 
-// changeSet finds a change set by name or id. The stack may be nil if it is
-// by id. The service is locked.
+// changeSet finds a change set by name or id. If it is found by id, the stack
+// may be nil. The caller holds the service's lock.
 func (s *Service) changeSet(stackName *string, nameOrID string) (*stack, *changeSet, error) {
 	stacks := s.stacks
 	if aws.ToString(stackName) != "" {
@@ -55,8 +55,8 @@ func (s *Service) changeSet(stackName *string, nameOrID string) (*stack, *change
 	return nil, nil, changeSetNotFound(nameOrID)
 }
 
-// CreateChangeSet checks the proposal at once and finds out the changes in
-// the background.
+// CreateChangeSet checks the proposal at once and computes the changes in the
+// background.
 func (s *Service) CreateChangeSet(ctx context.Context, in *awscfn.CreateChangeSetInput) (*awscfn.CreateChangeSetOutput, error) {
 	switch {
 	case in.ChangeSetType == types.ChangeSetTypeImport, len(in.ResourcesToImport) > 0:
@@ -90,7 +90,7 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *awscfn.CreateChangeSe
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// Once more, because others may have been here meanwhile.
+	// Check again: another request may have changed the stack in the meantime.
 	if again, _, err := s.changeable(in, creating); err != nil {
 		return nil, err
 	} else if st := s.live(again); st != nil && again != stackID {
@@ -122,8 +122,8 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *awscfn.CreateChangeSe
 }
 
 // changeable returns the id that the change set's stack has or will have, and
-// its present deployment, or why there can be no such change set.
-// The service is locked.
+// its present deployment. It returns an error if such a change set can't be
+// created. The caller holds the service's lock.
 func (s *Service) changeable(in *awscfn.CreateChangeSetInput, creating bool) (string, *deployment, error) {
 	st := s.live(*in.StackName)
 	switch {
@@ -144,7 +144,7 @@ func (s *Service) changeable(in *awscfn.CreateChangeSetInput, creating bool) (st
 	return st.id, st.deployment, nil
 }
 
-// fill finds out a change set's changes.
+// fill computes the changes of a change set.
 func (s *Service) fill(st *stack, c *changeSet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -202,7 +202,7 @@ func (s *Service) DescribeChangeSet(_ context.Context, in *awscfn.DescribeChange
 	}, nil
 }
 
-// withoutValues returns a change without what IncludePropertyValues adds.
+// withoutValues returns a change without the values that IncludePropertyValues adds.
 func withoutValues(c types.Change) types.Change {
 	r := *c.ResourceChange
 	r.BeforeContext, r.AfterContext = nil, nil
@@ -243,7 +243,8 @@ func (s *Service) ListChangeSets(_ context.Context, in *awscfn.ListChangeSetsInp
 	return out, nil
 }
 
-// DeleteChangeSet deletes a change set at once. One that is gone is no error.
+// DeleteChangeSet deletes a change set at once. Deleting one that is already
+// gone is no error.
 func (s *Service) DeleteChangeSet(_ context.Context, in *awscfn.DeleteChangeSetInput) (*awscfn.DeleteChangeSetOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -262,16 +263,17 @@ func (s *Service) DeleteChangeSet(_ context.Context, in *awscfn.DeleteChangeSetI
 	return &awscfn.DeleteChangeSetOutput{}, nil
 }
 
-// ExecuteChangeSet begins to carry out a change set. The stack's other change
-// sets are deleted, because they are no longer about the stack as it is.
+// ExecuteChangeSet begins to carry out a change set. It deletes the stack's
+// other change sets, because they describe changes to a state that is about to
+// be replaced.
 func (s *Service) ExecuteChangeSet(ctx context.Context, in *awscfn.ExecuteChangeSetInput) (*awscfn.ExecuteChangeSetOutput, error) {
 	op, err := s.executeChangeSet(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	// The CDK CLI asks at once whether the stack is as it should be, and then
-	// sleeps for five seconds. An answer that comes a moment later, when most
-	// stacks have changed, spares it the sleep.
+	// The CDK CLI first asks whether the stack is finished, and then sleeps for
+	// five seconds. Most stacks finish within a moment, so a slightly delayed
+	// answer saves the CLI that sleep.
 	wait := s.limits.NewTimer(s.deps.AnswerTime)
 	defer wait.Stop()
 	select {
@@ -314,7 +316,8 @@ func (s *Service) executeChangeSet(ctx context.Context, in *awscfn.ExecuteChange
 }
 
 // page returns a part of a list, and the token for the next part. The token is
-// where that begins, so that it holds as long as a list only grows at its end.
+// the position at which the next part begins. It stays valid as long as the
+// list only grows at its end.
 func page[T any](all []T, token *string, size int) ([]T, *string, error) {
 	from := 0
 	if token != nil {

@@ -71,7 +71,8 @@ func TestChangeSetLife(t *testing.T) {
 		!strings.Contains(err.Error(), "cannot be executed in its current status of [EXECUTE_COMPLETE]") {
 		t.Errorf("executing twice: %v", err)
 	}
-	for range 2 { // the second finds nothing to delete
+	// The second pass finds nothing to delete.
+	for range 2 {
 		if _, err := b.DeleteChangeSet(ctx, &awscfn.DeleteChangeSetInput{StackName: name, ChangeSetName: c.ChangeSetName}); err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +179,7 @@ Modify Replaced Test::Thing ${Replaced} True ReplaceAndRetain [Properties]
 			}
 		}
 	}
-	// What was dynamic turns out to be no change, and is none.
+	// A change that the change set calls dynamic turns out to be none.
 	from := b.count("one")
 	if _, err := b.ExecuteChangeSet(t.Context(), &awscfn.ExecuteChangeSetInput{ChangeSetName: c.ChangeSetId}); err != nil {
 		t.Fatal(err)

@@ -16,23 +16,23 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/template"
 )
 
-// A deployment is what a stack is to become: a checked template with the
-// values of its parameters. It is not changed once it was made.
+// A deployment is the target state of a stack: a checked template and the
+// values of its parameters. It is not modified once it exists.
 type deployment struct {
 	template     *template.Template
-	scope        template.Scope // without Resource and Import
+	scope        template.Scope // has no Resource and no Import
 	active       map[string]template.Active
 	outputs      map[string]template.Output
-	parameters   []types.Parameter // in the order of names, NoEcho in clear
+	parameters   []types.Parameter // sorted by name; NoEcho values in clear text
 	tags         []types.Tag
 	capabilities []types.Capability
 	roleARN      *string
 	config       *types.DeploymentConfig
 }
 
-// A proposal is what a request says about a deployment.
+// A proposal is what a request asks of a deployment.
 type proposal struct {
-	operation     string // for messages
+	operation     string // used in messages
 	stackName     string
 	stackID       string
 	templateBody  *string
@@ -49,8 +49,8 @@ type proposal struct {
 	previous      *deployment // nil for a new stack
 }
 
-// prepare checks everything about a proposal that does not depend on what
-// exists. It calls other services: the service must not be locked.
+// prepare checks everything about a proposal that does not depend on existing
+// resources. It calls other services, so the caller must not hold the service's lock.
 func (s *Service) prepare(ctx context.Context, p proposal) (*deployment, error) {
 	if err := p.check(); err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (s *Service) prepare(ctx context.Context, p proposal) (*deployment, error) 
 	return d, d.checkCapabilities(p.capabilities)
 }
 
-// check refuses what would otherwise be ignored silently.
+// check refuses parameters that would otherwise be ignored silently.
 func (p proposal) check() error {
 	switch {
 	case len(p.notifications) > 0:
@@ -132,8 +132,8 @@ func (s *Service) pseudoParameters(name, id string) map[string]any {
 	}
 }
 
-// settle evaluates what follows from parameters alone, and refuses resources
-// that no type here can manage.
+// settle evaluates what depends on the parameters alone. It refuses resources
+// whose type is not in the registry.
 func (s *Service) settle(d *deployment) error {
 	if _, err := d.scope.Conditions(); err != nil {
 		return err
@@ -158,7 +158,7 @@ func (s *Service) settle(d *deployment) error {
 	return s.checkTypes(d)
 }
 
-// checkTypes refuses resource types and properties that are not honoured.
+// checkTypes refuses resource types and properties that are not supported.
 func (s *Service) checkTypes(d *deployment) error {
 	var unknown, resources, properties []string
 	for _, name := range slices.Sorted(maps.Keys(d.active)) {
@@ -246,7 +246,7 @@ func (s *Service) bindParameters(ctx context.Context, d *deployment, p proposal)
 	return nil
 }
 
-// parameter returns a parameter's text in a deployment, which may be nil.
+// parameter returns the text of a parameter. The deployment may be nil.
 func (d *deployment) parameter(name string) (string, bool) {
 	if d == nil {
 		return "", false
@@ -287,8 +287,8 @@ func (s *Service) storedParameters(ctx context.Context, t *template.Template, te
 	return values, nil
 }
 
-// namedIAM are the IAM types with the property by which they get a name of
-// their own, for which a capability of its own is required.
+// namedIAM lists the IAM types and the property that gives each a custom name.
+// Custom names require a separate capability.
 var namedIAM = map[string]string{
 	"AWS::IAM::AccessKey":           "",
 	"AWS::IAM::Group":               "GroupName",
@@ -300,8 +300,8 @@ var namedIAM = map[string]string{
 	"AWS::IAM::UserToGroupAddition": "",
 }
 
-// requiredCapabilities returns the capability that a template requires, and
-// the resource types because of which.
+// requiredCapabilities returns the capability that a template requires, and the
+// resource types that require it.
 func requiredCapabilities(t *template.Template) (required []types.Capability, because []string) {
 	var capability types.Capability
 	for _, r := range t.Resources {
@@ -336,8 +336,8 @@ func (d *deployment) checkCapabilities(acknowledged []types.Capability) error {
 	return nil
 }
 
-// mask hides the values of NoEcho parameters in what is shown,
-// plain or as JSON.
+// mask hides the values of NoEcho parameters in text that is shown, both plain
+// and encoded as JSON.
 func (d *deployment) mask(text string) string {
 	for _, p := range d.parameters {
 		if d.template.Parameters[*p.ParameterKey].NoEcho && *p.ParameterValue != "" {

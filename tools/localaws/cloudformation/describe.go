@@ -14,11 +14,11 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/template"
 )
 
-// perPage is how many members the answers that come in pages hold.
+// perPage is the number of members on a page of an answer.
 const perPage = 100
 
-// DescribeStacks returns one stack, by its id also if it is deleted, or all
-// that are not deleted, the newest first.
+// DescribeStacks returns one stack, or all stacks that are not deleted, newest
+// first. A stack that is named by its id may be a deleted one.
 func (s *Service) DescribeStacks(_ context.Context, in *awscfn.DescribeStacksInput) (*awscfn.DescribeStacksOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,7 +70,7 @@ func (st *stack) describe() types.Stack {
 	return d
 }
 
-// ListStacks returns summaries of stacks, deleted ones included, the newest first.
+// ListStacks returns summaries of all stacks, deleted ones included, newest first.
 func (s *Service) ListStacks(_ context.Context, in *awscfn.ListStacksInput) (*awscfn.ListStacksOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +100,7 @@ func (s *Service) ListStacks(_ context.Context, in *awscfn.ListStacksInput) (*aw
 	return &awscfn.ListStacksOutput{StackSummaries: summaries, NextToken: next}, nil
 }
 
-// DescribeStackEvents returns a stack's events, the newest first.
+// DescribeStackEvents returns a stack's events, newest first.
 func (s *Service) DescribeStackEvents(_ context.Context, in *awscfn.DescribeStackEventsInput) (*awscfn.DescribeStackEventsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,8 +109,8 @@ func (s *Service) DescribeStackEvents(_ context.Context, in *awscfn.DescribeStac
 	if st == nil {
 		return nil, stackDoesNotExist(name)
 	}
-	// The token counts from the oldest event, so that events that come
-	// between two pages don't shift the second one.
+	// The token counts from the oldest event. Events that arrive between two
+	// pages therefore don't shift the second page.
 	before := len(st.events)
 	if in.NextToken != nil {
 		var err error
@@ -127,7 +127,7 @@ func (s *Service) DescribeStackEvents(_ context.Context, in *awscfn.DescribeStac
 	return out, nil
 }
 
-// resources returns the views of a stack's resources, in the order of names.
+// resources returns the views of a stack's resources, sorted by name.
 func (st *stack) resources() []types.StackResourceDetail {
 	var details []types.StackResourceDetail
 	for _, name := range slices.Sorted(maps.Keys(st.views)) {
@@ -168,8 +168,8 @@ func (s *Service) DescribeStackResource(_ context.Context, in *awscfn.DescribeSt
 	return nil, validationErrorf("Resource %s does not exist for stack %s", aws.ToString(in.LogicalResourceId), st.name)
 }
 
-// DescribeStackResources returns the resources of a stack, which may be found
-// by one of its physical resources.
+// DescribeStackResources returns the resources of a stack. The request may name
+// the stack by one of its physical resources.
 func (s *Service) DescribeStackResources(_ context.Context, in *awscfn.DescribeStackResourcesInput) (*awscfn.DescribeStackResourcesOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -240,9 +240,9 @@ func (s *Service) ListStackResources(_ context.Context, in *awscfn.ListStackReso
 	return out, nil
 }
 
-// GetTemplate returns the template of a stack or change set, verbatim. As
-// there are no transforms, the processed template is the original one. A
-// stack under review has none.
+// GetTemplate returns the template of a stack or change set, verbatim. There
+// are no transforms, so the processed template equals the original one. A stack
+// under review has no template.
 func (s *Service) GetTemplate(_ context.Context, in *awscfn.GetTemplateInput) (*awscfn.GetTemplateOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -266,7 +266,8 @@ func (s *Service) GetTemplate(_ context.Context, in *awscfn.GetTemplateInput) (*
 	return out, nil
 }
 
-// readTemplate parses the template of a request. The service is not locked.
+// readTemplate parses the template of a request. The caller must not hold the
+// service's lock.
 func (s *Service) readTemplate(ctx context.Context, body, location *string) (*template.Template, error) {
 	text, err := s.templateText(ctx, body, location)
 	if err != nil {
@@ -279,7 +280,7 @@ func (s *Service) readTemplate(ctx context.Context, body, location *string) (*te
 	return t, asValidation(err)
 }
 
-// GetTemplateSummary tells what a template declares and requires.
+// GetTemplateSummary describes what a template declares and requires.
 func (s *Service) GetTemplateSummary(ctx context.Context, in *awscfn.GetTemplateSummaryInput) (*awscfn.GetTemplateSummaryOutput, error) {
 	var t *template.Template
 	switch {
@@ -352,7 +353,7 @@ func (s *Service) ValidateTemplate(ctx context.Context, in *awscfn.ValidateTempl
 	return out, nil
 }
 
-// ListExports returns the exports of all stacks, in the order of names.
+// ListExports returns the exports of all stacks, sorted by name.
 func (s *Service) ListExports(_ context.Context, in *awscfn.ListExportsInput) (*awscfn.ListExportsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

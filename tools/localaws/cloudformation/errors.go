@@ -11,19 +11,19 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/template"
 )
 
-// validationErrorf returns CloudFormation's error for nearly everything that
-// is wrong with a request.
+// validationErrorf returns CloudFormation's ValidationError, which it uses for
+// nearly every invalid request.
 func validationErrorf(format string, args ...any) error {
 	return &smithy.GenericAPIError{Code: "ValidationError", Message: fmt.Sprintf(format, args...), Fault: smithy.FaultClient}
 }
 
-// unsupported returns the error for a parameter that the embedded AWS does
-// not honour, and would otherwise ignore silently.
+// unsupported returns the error for a parameter that the embedded AWS does not
+// support. Without the error, the parameter would be ignored silently.
 func unsupported(operation, parameter string) error {
 	return validationErrorf("%s: the embedded AWS does not support %s", operation, parameter)
 }
 
-// asValidation turns a template's error into the one of the service.
+// asValidation turns an error about a template into the service's error.
 func asValidation(err error) error {
 	if e, ok := errors.AsType[*template.Error](err); ok {
 		return validationErrorf("%s", e.Text)
@@ -51,8 +51,8 @@ func wrongState(st *stack) error {
 	return validationErrorf("Stack:%s is in %s state and can not be updated.", st.id, st.status)
 }
 
-// message returns an error's text without the code that the SDK's errors
-// print before it.
+// message returns the text of an error without the code that the SDK's errors
+// print in front of it.
 func message(err error) string {
 	if e, ok := errors.AsType[smithy.APIError](err); ok {
 		return e.ErrorMessage()

@@ -16,8 +16,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// An operation changes one stack in the background. There is at most one per
-// stack at a time.
+// An operation changes one stack in the background. A stack has at most one
+// operation at a time.
 type operation struct {
 	service *Service
 	stack   *stack
@@ -33,18 +33,19 @@ type operation struct {
 
 	cancel context.CancelFunc
 	done   chan struct{}
-	// aborted is set when the stack's deletion was asked for meanwhile, which
-	// takes over from there. It is guarded by the service's mutex.
+	// aborted is set when someone asks to delete the stack during the
+	// operation. The deletion then takes over. The service's mutex guards this field.
 	aborted bool
-	// stop ends the update's work on resources before its rollback; cancelled
-	// is set when somebody asked for that. Both are guarded by the mutex.
+	// stop ends the update's work on resources, before its rollback. cancelled
+	// is set if a caller requested that. The mutex guards both.
 	stop      context.CancelFunc
 	cancelled bool
-	failed    map[string]bool // resources, by whether it was their creation
+	// failed holds the failed resources; the value says whether their creation failed.
+	failed map[string]bool
 }
 
-// start makes op the stack's running operation. The service is locked, and
-// stays so until the stack's status tells of the operation.
+// start makes op the running operation of the stack. The caller holds the
+// service's lock, and keeps it until the stack's status shows the operation.
 func (s *Service) start(ctx context.Context, op *operation, kind types.OperationType, run func(context.Context)) {
 	op.service, op.id, op.failed, op.done = s, uuid.NewString(), map[string]bool{}, make(chan struct{})
 	op.stack.running = op
@@ -71,8 +72,8 @@ func (s *Service) start(ctx context.Context, op *operation, kind types.Operation
 	})
 }
 
-// withRole returns ctx with the session that CloudFormation assumes from the
-// stack's service role as its principal.
+// withRole returns ctx with a session as its principal: the one that
+// CloudFormation gets by assuming the stack's service role.
 func (s *Service) withRole(ctx context.Context, roleARN string) context.Context {
 	_, name, _ := strings.Cut(roleARN, ":role/")
 	name = name[strings.LastIndex(name, "/")+1:]
@@ -82,7 +83,7 @@ func (s *Service) withRole(ctx context.Context, roleARN string) context.Context 
 	return principal.NewContext(ctx, p)
 }
 
-// deploy begins to create or update a stack. The service is locked.
+// deploy begins to create or update a stack. The caller holds the service's lock.
 func (s *Service) deploy(ctx context.Context, op *operation) {
 	st := op.stack
 	kind, status := types.OperationTypeUpdateStack, types.StackStatusUpdateInProgress
@@ -97,7 +98,7 @@ func (s *Service) deploy(ctx context.Context, op *operation) {
 	s.setStatus(st, op, status, "User Initiated")
 }
 
-// run takes the stack to its target, or back.
+// run brings the stack to its target, or rolls it back.
 func (op *operation) run(ctx context.Context) {
 	mode := stopAll
 	if op.disableRollback {
@@ -160,7 +161,7 @@ func (op *operation) run(ctx context.Context) {
 	}
 }
 
-// finish ends a successful operation. The service is locked.
+// finish ends a successful operation. The caller holds the service's lock.
 func (op *operation) finish(status types.StackStatus) {
 	st := op.stack
 	if op.changeSet != nil {
@@ -174,7 +175,8 @@ func (op *operation) finish(status types.StackStatus) {
 	op.service.setStatus(st, op, status, "")
 }
 
-// outputs evaluates the outputs or says why they can't be. The service is locked.
+// outputs evaluates the outputs. If that fails, it returns the reason. The
+// caller holds the service's lock.
 func (op *operation) outputs() ([]types.Output, string) {
 	outputs, err := op.service.evaluateOutputs(op.target, op.value, op.service.importer(op.stack))
 	if err != nil {
@@ -183,8 +185,8 @@ func (op *operation) outputs() ([]types.Output, string) {
 	return outputs, op.service.exportConflict(op.stack, outputs)
 }
 
-// settleImports forgets the imports that the new template does not use.
-// The service is locked.
+// settleImports forgets the imports that the new template does not use. The
+// caller holds the service's lock.
 func (op *operation) settleImports() {
 	used := map[string]bool{}
 	note := func(name string) (any, error) {
@@ -194,7 +196,7 @@ func (op *operation) settleImports() {
 	scope := op.target.scope
 	scope.Resource, scope.Import = op.value, note
 	for _, a := range op.target.active {
-		// Errors would have shown before: this resolves what was resolved.
+		// An error would have shown earlier: the same properties were resolved before.
 		_, _ = scope.Resolve(a.Properties)
 		_, _ = scope.Resolve(a.UpdatePolicy)
 	}
@@ -202,8 +204,8 @@ func (op *operation) settleImports() {
 	op.stack.imports = used
 }
 
-// value is what Ref or Fn::GetAtt return for a resource that was applied.
-// The service is locked.
+// value returns what Ref or Fn::GetAtt yields for a resource that was applied.
+// The caller holds the service's lock.
 func (op *operation) value(logicalID, attribute string) (any, error) {
 	r := op.stack.records[logicalID]
 	if r == nil {
@@ -212,8 +214,8 @@ func (op *operation) value(logicalID, attribute string) (any, error) {
 	return r.value(attribute)
 }
 
-// failure names the resources that failed in the words of a stack's status,
-// and is empty if there are none. The service is locked.
+// failure names the failed resources, in the words of a stack's status reason.
+// It is empty if none failed. The caller holds the service's lock.
 func (op *operation) failure(failed []string) string {
 	if len(failed) == 0 {
 		return ""
@@ -236,8 +238,8 @@ func (op *operation) failure(failed []string) string {
 	return reason
 }
 
-// apply brings one resource to its target state. The error only marks the
-// failure, which is told by the event.
+// apply brings one resource to its target state. The returned error only marks
+// the failure; the event describes it.
 func (op *operation) apply(ctx context.Context, name string) error {
 	a := op.target.active[name]
 	wanted, err := op.resolve(name, a)
@@ -276,8 +278,8 @@ func (op *operation) apply(ctx context.Context, name string) error {
 	return op.update(ctx, wanted, r)
 }
 
-// resolve returns the record that a resource is to get, without a physical
-// id and attributes.
+// resolve returns the record that a resource will have, without its physical id
+// and attributes.
 func (op *operation) resolve(name string, a template.Active) (*record, error) {
 	s, st := op.service, op.stack
 	s.mu.Lock()
@@ -298,8 +300,8 @@ func (op *operation) resolve(name string, a template.Active) (*record, error) {
 	return wanted, err
 }
 
-// request returns the request for a resource. Its maps are copies, because
-// what a type does with them must not change what is on record.
+// request returns the request for a resource. Its maps are copies, so that a
+// resource type can't change what is on record.
 func (op *operation) request(r *record, old *record) *resource.Request {
 	q := &resource.Request{
 		StackID:      op.stack.id,
@@ -340,7 +342,7 @@ func cloneValue(v any) any {
 	return v
 }
 
-// create makes a resource that is new, or takes the place of old.
+// create makes a resource that is new, or that replaces old.
 func (op *operation) create(ctx context.Context, wanted, old *record) error {
 	s, st := op.service, op.stack
 	progress, complete, reason := types.ResourceStatusCreateInProgress, types.ResourceStatusCreateComplete, ""
@@ -383,8 +385,8 @@ func (op *operation) create(ctx context.Context, wanted, old *record) error {
 	return nil
 }
 
-// update changes a resource in place, if its type does so: a result with
-// another physical id means that the type has replaced it.
+// update changes a resource in place. If the result has another physical id,
+// the type has replaced the resource instead.
 func (op *operation) update(ctx context.Context, wanted, old *record) error {
 	s, st := op.service, op.stack
 	next := *wanted
@@ -413,7 +415,7 @@ func (op *operation) update(ctx context.Context, wanted, old *record) error {
 	return nil
 }
 
-// take fills in what an update in place returned.
+// take copies the result of an update in place into the record.
 func (r *record) take(result *resource.Result, nextSerial func() int) {
 	if result == nil {
 		return
@@ -426,8 +428,8 @@ func (r *record) take(result *resource.Result, nextSerial func() int) {
 	}
 }
 
-// interrupted replaces the error of a resource that was stopped because another
-// one failed or the update was cancelled.
+// interrupted replaces the error of a resource whose work was stopped, either
+// because another resource failed or because the update was cancelled.
 func interrupted(ctx context.Context, creating bool, err error) error {
 	if ctx.Err() == nil {
 		return err
@@ -453,7 +455,7 @@ func (op *operation) resourceFailedLocked(r *record, creating bool, err error) {
 	op.service.resourceEvent(op.stack, op, r, status, err.Error())
 }
 
-// fail ends an operation that did not get to its target.
+// fail ends an operation that did not reach its target.
 func (op *operation) fail(ctx context.Context, reason string) {
 	s, st := op.service, op.stack
 	s.mu.Lock()

@@ -13,8 +13,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/template"
 )
 
-// evaluateOutputs returns a deployment's outputs in the order of names.
-// One that is not known yet has no value.
+// evaluateOutputs returns a deployment's outputs, sorted by name. An output
+// that is not known yet has no value.
 func (s *Service) evaluateOutputs(d *deployment, value func(string, string) (any, error), importer func(string) (any, error)) ([]types.Output, error) {
 	scope := d.scope
 	scope.Resource, scope.Import = value, importer
@@ -57,9 +57,9 @@ func sameOutputs(a, b []types.Output) bool {
 	return slices.EqualFunc(a, b, func(x, y types.Output) bool { return reflect.DeepEqual(x, y) })
 }
 
-// importer returns the function behind Fn::ImportValue. The imports are noted
-// in use for st, if it is not nil, from the moment they are resolved, so that
-// nobody takes them away meanwhile. The service is locked when it is called.
+// importer returns the function that resolves Fn::ImportValue. If st is not
+// nil, each import counts as used by st from the moment it is resolved, so that
+// the exporting stack can't remove it meanwhile. Its caller holds the service's lock.
 func (s *Service) importer(st *stack) func(string) (any, error) {
 	return func(name string) (any, error) {
 		for _, other := range s.stacks {
@@ -87,9 +87,9 @@ func (s *Service) importers(st *stack, export string) []string {
 	return names
 }
 
-// exportConflict says, in CloudFormation's words, why a stack can't have these
-// outputs instead of those it has. It is empty if the stack can.
-// The service is locked.
+// exportConflict says, in CloudFormation's words, why a stack's outputs can't
+// be replaced with these. It is empty if they can. The caller holds the
+// service's lock.
 func (s *Service) exportConflict(st *stack, outputs []types.Output) string {
 	wanted := map[string]string{}
 	for _, o := range outputs {

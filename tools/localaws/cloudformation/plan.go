@@ -12,20 +12,20 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/template"
 )
 
-// A planner finds out what a deployment would change in a stack, as far as
-// that can be known before anything was changed.
+// A planner computes what a deployment would change in a stack, as far as that
+// can be known in advance.
 type planner struct {
 	service *Service
 	stack   *stack
 	target  *deployment
-	// replaced holds the certainty with which a resource gets a new physical
-	// id; resources that are changed in place are there with "False".
+	// replaced says how certain it is that a resource gets a new physical id.
+	// The value is "False" for a resource that is changed in place.
 	replaced map[string]types.Replacement
 	changes  map[string]types.Change
 }
 
-// plan returns the changes of resources, in the order of logical ids, and
-// whether anything at all changes. The service is locked.
+// plan returns the changes of resources, sorted by logical id, and whether
+// anything changes at all. The caller holds the service's lock.
 func (s *Service) plan(st *stack, target *deployment) ([]types.Change, bool, error) {
 	p := &planner{service: s, stack: st, target: target, replaced: map[string]types.Replacement{}, changes: map[string]types.Change{}}
 	for _, name := range target.order() {
@@ -55,8 +55,8 @@ func (s *Service) plan(st *stack, target *deployment) ([]types.Change, bool, err
 	return changes, !sameOutputs(outputs, st.outputs), nil
 }
 
-// order returns the active resources such that each comes after those that
-// it needs, and as far as that leaves a choice in the order of names.
+// order sorts the active resources so that each comes after those it needs.
+// Where that leaves a choice, it sorts them by name.
 func (d *deployment) order() []string {
 	var order []string
 	done := map[string]bool{}
@@ -77,7 +77,7 @@ func (d *deployment) order() []string {
 	return order
 }
 
-// value is what Ref or Fn::GetAtt will return, as far as it is known.
+// value returns what Ref or Fn::GetAtt will yield, as far as that is known.
 func (p *planner) value(logicalID, attribute string) (any, error) {
 	r := p.stack.records[logicalID]
 	certainty, changes := p.replaced[logicalID]
@@ -87,7 +87,7 @@ func (p *planner) value(logicalID, attribute string) (any, error) {
 	return r.value(attribute)
 }
 
-// value returns what Ref (attribute is empty) or Fn::GetAtt return.
+// value returns what Ref (if attribute is empty) or Fn::GetAtt yields.
 func (r *record) value(attribute string) (any, error) {
 	if attribute == "" {
 		return r.physicalID, nil
@@ -173,7 +173,7 @@ func (p *planner) change(c types.ResourceChange) {
 	p.changes[*c.LogicalResourceId] = types.Change{Type: types.ChangeTypeResource, ResourceChange: &c}
 }
 
-// context renders a resource's definition.
+// context renders the definition of a resource.
 func (p *planner) context(d *deployment, properties map[string]any, source recordSource) *string {
 	m := map[string]any{}
 	if len(properties) > 0 {
@@ -204,7 +204,7 @@ func sourceOf(a template.Active) recordSource {
 	}
 }
 
-// resolveObject resolves an object, of which a nil one is an empty one.
+// resolveObject resolves an object. A nil object counts as an empty one.
 func resolveObject(scope template.Scope, m map[string]any) (map[string]any, error) {
 	v, err := scope.Resolve(m)
 	if err != nil {
@@ -217,8 +217,8 @@ func resolveObject(scope template.Scope, m map[string]any) (map[string]any, erro
 	return resolved, nil
 }
 
-// retagged reports whether the stack's tags have changed for a resource whose
-// type has tags. A change of tags replaces nothing.
+// retagged reports whether the stack's tags have changed and the resource's
+// type has tags. A change of tags never replaces a resource.
 func retagged(typ resource.Type, r *record, target *deployment) bool {
 	return typ.Update != nil && slices.Contains(typ.Properties, "Tags") && !maps.Equal(r.tags, tagMap(target.tags))
 }
@@ -240,8 +240,8 @@ func changedProperties(before, after map[string]any) []string {
 	return names
 }
 
-// mayEqual reports whether a value with unknown parts can turn out to be the
-// known one.
+// mayEqual reports whether a value that has unknown parts can turn out to equal
+// the known value.
 func mayEqual(known, v any) bool {
 	switch v := v.(type) {
 	case template.Unknown:
@@ -256,7 +256,7 @@ func mayEqual(known, v any) bool {
 	return reflect.DeepEqual(known, v)
 }
 
-// propertyDetails describes the changes of properties and what causes them.
+// propertyDetails describes the property changes and their causes.
 func (p *planner) propertyDetails(r *record, a template.Active, after map[string]any) []types.ResourceChangeDetail {
 	typ := p.service.deps.Types[a.Type]
 	var details []types.ResourceChangeDetail
@@ -301,8 +301,8 @@ func (p *planner) propertyText(d *deployment, v any) *string {
 	return aws.String(d.mask(jsonText(v)))
 }
 
-// causes returns why a property changes: the parameters and resources to
-// which it refers, and the template itself.
+// causes returns why a property changes: because of the parameters and
+// resources that it refers to, or because of the template itself.
 func (p *planner) causes(before, after any, certain bool) []types.ResourceChangeDetail {
 	evaluation := types.EvaluationTypeDynamic
 	if certain {
@@ -326,7 +326,8 @@ func (p *planner) causes(before, after any, certain bool) []types.ResourceChange
 		certainty, changes := p.replaced[ref.Name]
 		switch {
 		case p.stack.records[ref.Name] == nil:
-			continue // new, so that the template says something else than before
+			// The reference is new, so the template itself has changed.
+			continue
 		case ref.Attribute != "" && changes:
 			c.ChangeSource = types.ChangeSourceResourceAttribute
 		case ref.Attribute == "" && changes && certainty != types.ReplacementFalse:
@@ -361,7 +362,7 @@ func attributeDetails(r *record, a template.Active) []types.ResourceChangeDetail
 	return details
 }
 
-// detail describes the change of an attribute that replaces nothing.
+// detail describes the change of an attribute. Such a change replaces nothing.
 func detail(attribute types.ResourceAttribute, source types.ChangeSource) types.ResourceChangeDetail {
 	return types.ResourceChangeDetail{
 		ChangeSource: source,
@@ -373,8 +374,8 @@ func detail(attribute types.ResourceAttribute, source types.ChangeSource) types.
 	}
 }
 
-// replacementOf sums up: a static change of a create-only property replaces,
-// a dynamic one may do so.
+// replacementOf sums up the details. A static change of a create-only property
+// causes a replacement; a dynamic one may cause it.
 func replacementOf(details []types.ResourceChangeDetail) types.Replacement {
 	replacement := types.ReplacementFalse
 	for _, d := range details {

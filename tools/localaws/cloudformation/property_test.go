@@ -16,10 +16,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drawTemplate draws a template without cycles: each resource may refer to
-// those before it in a random order, so that what depends on what can be the
-// other way round in the next template. It returns what the world should hold
-// when the template was deployed.
+// drawTemplate draws a template without cycles. Each resource may refer to
+// those before it in a random order, so that the next template can reverse the
+// dependencies. It also returns the expected contents of the world after the
+// template is deployed.
 func drawTemplate(t *rapid.T) (body string, want []string) {
 	ids := rapid.Permutation([]string{"A", "B", "C", "D", "E", "F"}).Draw(t, "order")
 	ids = ids[:rapid.IntRange(1, len(ids)).Draw(t, "n")]
@@ -27,7 +27,8 @@ func drawTemplate(t *rapid.T) (body string, want []string) {
 	b.WriteString("Resources:\n")
 	for i, id := range ids {
 		typ := "Test::Thing"
-		if id == "B" || id == "E" { // a type that can only be replaced
+		// These types can only be replaced.
+		if id == "B" || id == "E" {
 			typ = "Test::Stone"
 		}
 		var refs, names []string
@@ -51,7 +52,7 @@ func drawTemplate(t *rapid.T) (body string, want []string) {
 	return b.String(), want
 }
 
-// inhabitants lists what exists, with what it refers to by logical ids.
+// inhabitants lists what exists, with the logical ids that each thing refers to.
 func (w *world) inhabitants() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -68,7 +69,7 @@ func (w *world) inhabitants() []string {
 	return list
 }
 
-// drawFailures makes some operations fail, each once.
+// drawFailures makes some operations fail once each.
 func drawFailures(t *rapid.T, w *world) {
 	var mu sync.Mutex
 	failures := map[string]bool{}
@@ -88,8 +89,8 @@ func drawFailures(t *rapid.T, w *world) {
 	}
 }
 
-// drawCancellation cancels the update at one of its calls, or lets it be. The
-// resource at which it is may or may not hear of it.
+// drawCancellation may cancel the update during one of its calls. The resource
+// in progress may or may not notice.
 func drawCancellation(t *rapid.T, b *bench) {
 	at := rapid.IntRange(-4, 3).Draw(t, "cancelled at")
 	var mu sync.Mutex
@@ -97,16 +98,16 @@ func drawCancellation(t *rapid.T, b *bench) {
 		mu.Lock()
 		defer mu.Unlock()
 		if at--; at == -1 {
-			// An error says that there is no update to cancel any more.
+			// An error means that the update to cancel has already ended.
 			_, _ = b.CancelUpdateStack(context.Background(), &awscfn.CancelUpdateStackInput{StackName: aws.String("one")})
 		}
 		return nil
 	}
 }
 
-// Whatever is created, updated, cancelled and fails: what exists is what the last good
-// template says, and (which the world notes) nothing is deleted while
-// something that exists refers to it.
+// Stacks are created and updated, operations fail and are cancelled. What
+// exists must always match the last good template. The world also notes any
+// deletion of something that existing things still refer to.
 func TestStackIsAlwaysTheLastGoodTemplate(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -11,12 +11,13 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/template"
 )
 
-// remove deletes records' resources, each after those that depend on it, and
-// returns those that are still there: the failed ones and what those need.
+// remove deletes the resources of the records, each after those that depend on
+// it. It returns the failed ones, and those left in place because a failed one
+// needs them.
 func (op *operation) remove(ctx context.Context, records []*record, keep func(*record) bool) (failed, left []*record) {
 	s, st := op.service, op.stack
-	// The newest first, so that where dependencies go in a circle what came
-	// last goes first.
+	// The newest comes first. Where dependencies form a cycle, the resource
+	// created last is therefore deleted first.
 	slices.SortFunc(records, func(a, b *record) int { return b.serial - a.serial })
 	dependents := map[int][]*record{}
 	for _, r := range records {
@@ -62,7 +63,7 @@ func (op *operation) removeOne(ctx context.Context, r *record) error {
 	return nil
 }
 
-// misplaced returns what exists but has no place in the stack.
+// misplaced returns the resources that exist but no longer belong to the stack.
 func (op *operation) misplaced() []*record {
 	op.service.mu.Lock()
 	defer op.service.mu.Unlock()
@@ -76,7 +77,7 @@ func (op *operation) misplaced() []*record {
 	return records
 }
 
-// forget gives up what could not be cleaned up, as CloudFormation does.
+// forget gives up the resources that could not be cleaned up, as CloudFormation does.
 func (op *operation) forget(records []*record) {
 	op.service.mu.Lock()
 	defer op.service.mu.Unlock()
@@ -85,8 +86,8 @@ func (op *operation) forget(records []*record) {
 	}
 }
 
-// cleanUp deletes, after an update, what was replaced or taken out of the
-// template.
+// cleanUp runs after an update. It deletes the resources that were replaced or
+// removed from the template.
 func (op *operation) cleanUp(ctx context.Context) {
 	st := op.stack
 	_, left := op.remove(ctx, op.misplaced(), func(r *record) bool {
@@ -106,7 +107,7 @@ func (op *operation) survivesRollback(r *record) bool {
 	return r.source.deletionPolicy == template.Retain && !op.retainExceptOnCreate
 }
 
-// rollBackCreation deletes what a failed creation has made.
+// rollBackCreation deletes what a failed creation has created.
 func (op *operation) rollBackCreation(ctx context.Context, reason string) {
 	s, st := op.service, op.stack
 	s.mu.Lock()
@@ -135,10 +136,10 @@ func notDeleted(failed []*record) string {
 	return "The following resource(s) failed to delete: [" + strings.Join(slices.Compact(names), ", ") + "]. "
 }
 
-// rollBackUpdate takes the stack back to its last good state: what was
-// updated or replaced in reverse order, so that each resource returns to what
-// it needs while that is still there, and then what was created goes.
-// Resources to skip are taken as if they had been rolled back.
+// rollBackUpdate returns the stack to its last good state. It first reverts
+// updates and replacements in reverse order, so that each resource returns
+// while what it needs still exists. Then it deletes what the update created.
+// Resources to skip count as rolled back.
 func (op *operation) rollBackUpdate(ctx context.Context, reason string, skip []string) {
 	s, st := op.service, op.stack
 	s.mu.Lock()
@@ -197,14 +198,14 @@ func (op *operation) rollBackUpdate(ctx context.Context, reason string, skip []s
 	s.setStatus(st, op, types.StackStatusUpdateRollbackComplete, "")
 }
 
-// unfinished reports whether the last that happened to a resource is a
-// failure, which its rollback is to end.
+// unfinished reports whether the last event of a resource is a failure that the
+// rollback has to undo.
 func (st *stack) unfinished(name string) bool {
 	v := st.views[name]
 	return v != nil && v.status == types.ResourceStatusUpdateFailed
 }
 
-// revert takes one resource back to its good record.
+// revert returns one resource to its good record.
 func (op *operation) revert(ctx context.Context, name string, skip bool) error {
 	s, st := op.service, op.stack
 	s.mu.Lock()
@@ -213,7 +214,8 @@ func (op *operation) revert(ctx context.Context, name string, skip bool) error {
 	if inPlace && !skip && !current.dirty && len(changedProperties(good.properties, current.properties)) == 0 &&
 		!retagged(s.deps.Types[good.typ], current, st.good.deployment) {
 		inPlace = false
-		if !st.unfinished(name) { // only the template's attributes differ
+		// Only attributes of the template differ.
+		if !st.unfinished(name) {
 			st.records[name], st.owned[good.serial] = good, good
 			s.mu.Unlock()
 			return nil
@@ -276,7 +278,8 @@ func (op *operation) deleteKeeping(ctx context.Context, keep func(*record) bool)
 	op.deleted()
 }
 
-// deleted makes a stack without resources a deleted one. The service is locked.
+// deleted marks a stack that has no resources left as deleted. The caller holds
+// the service's lock.
 func (op *operation) deleted() {
 	st := op.stack
 	op.service.setStatus(st, op, types.StackStatusDeleteComplete, "")

@@ -5,22 +5,22 @@ import (
 	"slices"
 )
 
-// onError says what a walk does when a node fails.
+// onError selects what a walk does when a node fails.
 type onError int
 
 const (
-	// stopAll cancels the nodes in progress and starts no other.
+	// stopAll cancels the nodes in progress and starts no others.
 	stopAll onError = iota
-	// skipDependents goes on with the nodes that do not need a failed one.
+	// skipDependents continues with the nodes that do not need a failed one.
 	skipDependents
 )
 
-// walk calls do for each node as soon as those that it needs are done, and
-// for as many at a time as there are. It returns, once no call is in
-// progress any more, the nodes that failed, in the order of their failing.
+// walk calls do for each node as soon as the nodes that it needs are done. All
+// nodes that are ready run concurrently. walk returns when no call is in
+// progress any more. It returns the failed nodes in the order in which they failed.
 //
-// Where the graph has a cycle, which only deletions can meet, its first node
-// in the given order is taken as if it needed nothing.
+// Only deletions can meet a cycle. Where the graph has one, walk treats the
+// cycle's first node in the given order as if it needed nothing.
 func walk[T comparable](ctx context.Context, nodes []T, needs func(T) []T, mode onError, do func(context.Context, T) error) []T {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -83,12 +83,12 @@ func walk[T comparable](ctx context.Context, nodes []T, needs func(T) []T, mode 
 }
 
 type walker[T comparable] struct {
-	waiting    map[T]int // nodes not started yet, with how many they wait for
+	waiting    map[T]int // nodes not started yet, and the number of nodes that each waits for
 	dependents map[T][]T
 }
 
-// next returns the first node that waits although nothing runs and nothing it
-// needs has failed.
+// next returns the first waiting node of which no need has failed, for use when
+// nothing is running.
 func (w walker[T]) next(nodes, failed []T) (T, bool) {
 	blocked := map[T]bool{}
 	for queue := slices.Clone(failed); len(queue) > 0; queue = queue[1:] {

@@ -42,7 +42,7 @@ func TestWalk(t *testing.T) {
 	}
 }
 
-// What does not depend on one another is in progress at the same time.
+// Nodes that do not depend on each other run at the same time.
 func TestWalkIsConcurrent(t *testing.T) {
 	t.Parallel()
 	var both sync.WaitGroup

@@ -1,13 +1,13 @@
-// Package cloudformation is the embedded AWS's CloudFormation: an engine that
-// takes templates to resources by change sets and stacks, with the states,
-// events and errors of the real one. What a resource is, resource types
-// know, which it is given in a registry.
+// Package cloudformation is the embedded AWS's CloudFormation. Its engine turns
+// templates into resources by means of change sets and stacks, with the states,
+// events and errors of the real service. Resource types define what a resource
+// is. The service gets them from a registry.
 //
-// Each stack has, besides its template, the records of its resources. An
-// operation applies a template's resources in the order of their dependencies
-// and leaves new records; what failed is undone by comparing the records with
-// those of the last good state. What exists but has no place in the stack any
-// more is deleted in the clean-up at the end.
+// A stack has a template and the records of its resources. An operation applies
+// a template's resources in the order of their dependencies, and leaves new
+// records. A rollback compares those records with the records of the last good
+// state to undo what failed. The clean-up at the end deletes the resources that
+// exist but no longer belong to the stack.
 //
 // See https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/.
 package cloudformation
@@ -25,13 +25,13 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// Parameters is where the values of AWS::SSM::Parameter::Value<...>
-// parameters are found.
+// Parameters provides the values for parameters of type
+// AWS::SSM::Parameter::Value<...>.
 type Parameters interface {
 	GetParameter(context.Context, *awsssm.GetParameterInput) (*awsssm.GetParameterOutput, error)
 }
 
-// Objects is where the templates behind a TemplateURL are found.
+// Objects provides the templates that a TemplateURL points to.
 type Objects interface {
 	GetObject(context.Context, *awss3.GetObjectInput) (*awss3.GetObjectOutput, error)
 }
@@ -42,8 +42,8 @@ type Deps struct {
 	Parameters Parameters
 	Objects    Objects
 
-	// AnswerTime is how long ExecuteChangeSet waits with its answer for the
-	// change to end, of the machine's time. Zero answers at once.
+	// AnswerTime is how long ExecuteChangeSet delays its answer to let the
+	// change finish, in real time. If it is zero, the answer comes at once.
 	AnswerTime time.Duration
 }
 
@@ -52,14 +52,14 @@ type Deps struct {
 type Service struct {
 	account account.Account
 	deps    Deps
-	limits  clock.Clock // for AnswerTime
+	limits  clock.Clock // times AnswerTime
 
 	life context.Context // ends with Close
 	end  context.CancelFunc
 	work sync.WaitGroup
 
 	mu      sync.Mutex
-	stacks  []*stack // in the order of creation, deleted ones included
+	stacks  []*stack // in order of creation, deleted ones included
 	stamped time.Time
 	serial  int
 }
@@ -71,16 +71,17 @@ func New(a account.Account, d Deps) *Service {
 	return s
 }
 
-// Close ends the operations in progress where they are, and waits for the
-// resource types to return. It never fails.
+// Close stops the operations in progress at their current point, and waits for
+// the resource types to return. It never fails.
 func (s *Service) Close() error {
 	s.end()
 	s.work.Wait()
 	return nil
 }
 
-// background runs work after the request, with the values of its context,
-// until the service is closed. The service is locked.
+// background runs work after the request has ended, with the values of the
+// request's context, until the service is closed. The caller holds the
+// service's lock.
 func (s *Service) background(ctx context.Context, work func(context.Context)) {
 	if s.life.Err() != nil {
 		return
@@ -94,9 +95,9 @@ func (s *Service) background(ctx context.Context, work func(context.Context)) {
 	})
 }
 
-// stamp returns the time of an event: never the time of another one, so that
-// the order of times is the order of events, also in milliseconds, which is
-// what the wire shows. The service is locked.
+// stamp returns the time for an event. No two events have the same time, even
+// in the milliseconds that the wire format shows, so events can be ordered by
+// time. The caller holds the service's lock.
 func (s *Service) stamp() time.Time {
 	now := s.account.Clock.Now().UTC().Truncate(time.Millisecond)
 	if !now.After(s.stamped) {
@@ -106,7 +107,7 @@ func (s *Service) stamp() time.Time {
 	return now
 }
 
-// nextSerial numbers the physical resources. The service is locked.
+// nextSerial numbers the physical resources. The caller holds the service's lock.
 func (s *Service) nextSerial() int {
 	s.serial++
 	return s.serial

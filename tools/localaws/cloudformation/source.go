@@ -13,15 +13,15 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// The quotas for a template's size in bytes.
+// The quotas for the size of a template in bytes.
 // See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html.
 const (
 	maxBody   = 51200
 	maxObject = 1 << 20
 )
 
-// templateText returns the template that a request brings: as its body or by
-// URL, and an empty text if it brings none.
+// templateText returns the template of a request, which contains it or gives
+// its URL. The text is empty if the request has neither.
 func (s *Service) templateText(ctx context.Context, body, location *string) (string, error) {
 	switch {
 	case body != nil && location != nil:
@@ -75,8 +75,8 @@ var (
 	virtualStyleHost = regexp.MustCompile(`^(.+)\.s3[.-]?([a-z0-9-]*)\.amazonaws\.com$`)
 )
 
-// objectAt finds the bucket and key in a TemplateURL: S3's own forms, and
-// path style on a loopback endpoint.
+// objectAt finds the bucket and key in a TemplateURL. It accepts S3's own URL
+// forms, and path-style URLs on a loopback endpoint.
 func (s *Service) objectAt(location string) (*awss3.GetObjectInput, error) {
 	refused := validationErrorf("TemplateURL must be a supported URL.")
 	u, err := url.Parse(location)

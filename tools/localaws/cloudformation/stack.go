@@ -14,7 +14,7 @@ import (
 
 const stackType = "AWS::CloudFormation::Stack"
 
-// A stack is guarded by its service's mutex.
+// A stack is guarded by the mutex of its service.
 type stack struct {
 	id, name string
 	status   types.StackStatus
@@ -23,25 +23,28 @@ type stack struct {
 	updated  *time.Time
 	deleted  *time.Time
 
-	deployment *deployment // nil under review
-	good       *snapshot   // nil until a first creation completed
+	deployment *deployment // nil while under review
+	good       *snapshot   // nil until the first creation has completed
 	records    map[string]*record
-	owned      map[int]*record // all that exists, by serial; of each the newest record
-	views      map[string]*view
-	outputs    []types.Output
-	imports    map[string]bool // names of exports that are or may come into use
+	// owned holds the newest record of every resource that exists, by serial.
+	owned   map[int]*record
+	views   map[string]*view
+	outputs []types.Output
+	// imports names the exports that are in use or may come into use.
+	imports    map[string]bool
 	events     []types.StackEvent
 	changeSets []*changeSet
 
-	changeSetID     *string // that made the stack what it is
-	protected       bool    // from deletion
+	// changeSetID is the change set that made the stack what it is.
+	changeSetID     *string
+	protected       bool // against deletion
 	disableRollback bool
 	operations      []types.OperationEntry
 	running         *operation
 }
 
-// A record is what is known about one physical resource. Records are not
-// changed: an update makes a new record of the same serial.
+// A record holds what is known about one physical resource. Records are
+// immutable: an update makes a new record with the same serial.
 type record struct {
 	serial       int
 	logicalID    string
@@ -53,10 +56,11 @@ type record struct {
 	tags         map[string]string
 	source       recordSource
 	needs        []int // serials of the resources it depends on
-	dirty        bool  // an update failed: what the resource really is, is unknown
+	dirty        bool  // an update failed, so the actual state is unknown
 }
 
-// A recordSource is the template's side of a record, conditions applied.
+// A recordSource is what the template says about a record's resource, with
+// conditions applied.
 type recordSource struct {
 	properties          map[string]any
 	metadata            map[string]any
@@ -73,7 +77,7 @@ type snapshot struct {
 	imports    map[string]bool
 }
 
-// A view is what the operations on resources show of one logical id.
+// A view is what the resource operations show for one logical id.
 type view struct {
 	typ, physicalID string
 	status          types.ResourceStatus
@@ -81,8 +85,8 @@ type view struct {
 	at              time.Time
 }
 
-// existing returns the stack by name or id; of a name, the one not deleted.
-// The service is locked.
+// existing returns the stack with a name or id. By name, it finds only a stack
+// that is not deleted. The caller holds the service's lock.
 func (s *Service) existing(nameOrID string) *stack {
 	for _, st := range slices.Backward(s.stacks) {
 		if st.id == nameOrID || st.name == nameOrID && st.status != types.StackStatusDeleteComplete {
@@ -100,7 +104,7 @@ func (s *Service) live(nameOrID string) *stack {
 	return nil
 }
 
-// find returns a stack that is not deleted, or the error that there is none.
+// find returns a stack that is not deleted, or the error for a missing stack.
 func (s *Service) find(nameOrID *string) (*stack, error) {
 	name := aws.ToString(nameOrID)
 	st := s.live(name)
@@ -110,7 +114,7 @@ func (s *Service) find(nameOrID *string) (*stack, error) {
 	return st, nil
 }
 
-// addStack makes a stack without any state. The service is locked.
+// addStack makes a stack without any state. The caller holds the service's lock.
 func (s *Service) addStack(name, id string) *stack {
 	st := &stack{
 		id: id, name: name, created: s.stamp(),
@@ -125,7 +129,7 @@ func (s *Service) newStackID(name string) string {
 	return s.account.ARN("cloudformation", "stack/"+name+"/"+uuid.NewString())
 }
 
-// keepGood remembers the present state as the one to return to.
+// keepGood remembers the present state as the one that a rollback restores.
 func (st *stack) keepGood() {
 	st.good = &snapshot{
 		deployment: st.deployment,
@@ -135,8 +139,8 @@ func (st *stack) keepGood() {
 	}
 }
 
-// setStatus changes the stack's status and records the event.
-// The service is locked.
+// setStatus changes the stack's status and records the event. The caller holds
+// the service's lock.
 func (s *Service) setStatus(st *stack, op *operation, status types.StackStatus, reason string) {
 	st.status, st.reason = status, reason
 	s.event(st, op, types.StackEvent{
@@ -147,9 +151,9 @@ func (s *Service) setStatus(st *stack, op *operation, status types.StackStatus, 
 	}, reason, uuid.NewString())
 }
 
-// resourceEvent records what happened to one resource. The view of its
-// logical id follows unless another physical resource has that place.
-// The service is locked.
+// resourceEvent records what happened to one resource. It also updates the view
+// of the logical id, unless that id now belongs to another physical resource.
+// The caller holds the service's lock.
 func (s *Service) resourceEvent(st *stack, op *operation, r *record, status types.ResourceStatus, reason string) {
 	e := types.StackEvent{
 		LogicalResourceId:  aws.String(r.logicalID),
@@ -167,7 +171,7 @@ func (s *Service) resourceEvent(st *stack, op *operation, r *record, status type
 	}
 }
 
-// event appends an event and returns its time. The service is locked.
+// event appends an event and returns its time. The caller holds the service's lock.
 func (s *Service) event(st *stack, op *operation, e types.StackEvent, reason, id string) time.Time {
 	at := s.stamp()
 	if id == "" {
@@ -185,8 +189,8 @@ func (s *Service) event(st *stack, op *operation, e types.StackEvent, reason, id
 	return at
 }
 
-// shown returns a resolved value as CloudFormation shows it: scalars as text,
-// what is not known yet by its placeholder.
+// shown returns a resolved value in the form in which CloudFormation shows it.
+// Scalars become text, and unknown values become a placeholder.
 func shown(v any) any {
 	switch v := v.(type) {
 	case []any:

@@ -16,7 +16,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// chain is A <- B <- C, so that the order of events is certain.
+// chain is A <- B <- C, which makes the order of events deterministic.
 const chain = `
 Description: a chain
 Resources:
@@ -80,7 +80,7 @@ one stack UPDATE_COMPLETE_CLEANUP_IN_PROGRESS
 	if !ok {
 		t.Fatal(cmp.Diff(want, got))
 	}
-	// The two deletions depend on nothing and run at the same time.
+	// The two deletions are independent and run at the same time.
 	lines := strings.Split(strings.TrimSpace(rest), "\n")
 	slices.Sort(lines[:4])
 	wantRest := []string{"A A-1 DELETE_COMPLETE", "A A-1 DELETE_IN_PROGRESS", "C C-3 DELETE_COMPLETE", "C C-3 DELETE_IN_PROGRESS", "one stack UPDATE_COMPLETE"}
@@ -309,7 +309,8 @@ func TestCancelUpdate(t *testing.T) {
 		}
 		select {
 		case <-working:
-			return nil // its rollback
+			// This call belongs to the rollback.
+			return nil
 		default:
 		}
 		close(working)
@@ -359,7 +360,8 @@ func TestDelete(t *testing.T) {
 	b := newBench(t)
 	ctx, name := t.Context(), aws.String("one")
 	b.create("one", strings.Replace(chain, `Type: "Test::Stone",`, `Type: "Test::Stone", DeletionPolicy: Retain,`, 1))
-	b.world.things["C-3"] = thing{} // retained, so that it refers to nobody that is deleted
+	// It is retained, so it must not refer to anything that is deleted.
+	b.world.things["C-3"] = thing{}
 	if _, err := b.UpdateTerminationProtection(ctx, &awscfn.UpdateTerminationProtectionInput{StackName: name, EnableTerminationProtection: aws.Bool(true)}); err != nil {
 		t.Fatal(err)
 	}
@@ -518,7 +520,8 @@ func TestStackTagsReachResources(t *testing.T) {
 		got[r.LogicalID] = r.Tags["k"]
 	}
 	if diff := cmp.Diff(map[string]string{"A": "2", "B": "2", "C": "1"}, got); diff != "" {
-		t.Error(diff) // C's type can't be updated, and tags replace nothing
+		// C's type can't be updated, and tags replace nothing.
+		t.Error(diff)
 	}
 }
 

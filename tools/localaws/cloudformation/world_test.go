@@ -27,17 +27,17 @@ import (
 )
 
 // A world holds what the fake resource types have made. It notes whatever a
-// real service would not stand: a resource deleted while another one still
-// refers to it, or a reference to what is not there.
+// real service would refuse: deleting a resource that another one still refers
+// to, or referring to a resource that does not exist.
 type world struct {
 	mu       sync.Mutex
 	things   map[string]thing // by physical id
 	made     int
 	wrong    []string
 	requests []*resource.Request
-	// fail decides on the failures: verb is create, update or delete.
+	// fail decides which calls fail. The verb is create, update or delete.
 	fail func(verb, logicalID string) error
-	// meet is called outside of the lock by each create and update.
+	// Each create and update calls meet without holding the lock.
 	meet func(ctx context.Context, verb, logicalID string) error
 }
 
@@ -47,8 +47,8 @@ type thing struct {
 	refs      []string
 }
 
-// The fake types: a Thing can be updated but for Fixed, a Stone can't.
-// Refs are references that must be alive.
+// types returns the fake types. A Thing can be updated, except for Fixed; a
+// Stone can't. Refs must refer to existing things.
 func (w *world) types() resource.Registry {
 	registry := resource.Registry{}
 	properties := []string{"Value", "Refs", "Fixed", "Tags", "Any"}
@@ -91,7 +91,7 @@ func (w *world) update(ctx context.Context, r *resource.Request) (*resource.Resu
 	return w.put(r, r.PhysicalID), nil
 }
 
-// put makes a thing as requested. The world is locked.
+// put makes a thing as requested. The caller holds the world's lock.
 func (w *world) put(r *resource.Request, id string) *resource.Result {
 	t := thing{logicalID: r.LogicalID, value: fmt.Sprint(r.Properties["Value"])}
 	refs, _ := r.Properties["Refs"].([]any)
@@ -122,7 +122,7 @@ func (w *world) remove(ctx context.Context, r *resource.Request) error {
 	return nil
 }
 
-// contents lists the things that exist, as logical id and value.
+// contents lists the existing things as logical id and value.
 func (w *world) contents() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -171,7 +171,7 @@ type fataler interface {
 	Cleanup(func())
 }
 
-// A bench is a service on a world of its own.
+// A bench is a service with a world of its own.
 type bench struct {
 	*Service
 	t     fataler
@@ -196,7 +196,7 @@ func newBench(t fataler) *bench {
 	return &bench{Service: s, t: t, world: w, clock: c}
 }
 
-// settled waits for what goes on in the background and returns the stack.
+// settled waits until the background work has ended, and returns the stack.
 func (b *bench) settled(name string) types.Stack {
 	b.t.Helper()
 	b.work.Wait()
@@ -234,7 +234,7 @@ func (b *bench) delete(name string) types.Stack {
 	return b.settled(id)
 }
 
-// changeSet creates a change set and returns it once it has settled.
+// changeSetFor creates a change set and returns it once it has settled.
 func (b *bench) changeSetFor(in *awscfn.CreateChangeSetInput) *awscfn.DescribeChangeSetOutput {
 	b.t.Helper()
 	out, err := b.CreateChangeSet(context.Background(), in)
@@ -249,8 +249,8 @@ func (b *bench) changeSetFor(in *awscfn.CreateChangeSetInput) *awscfn.DescribeCh
 	return c
 }
 
-// events returns a stack's events from the oldest on, one per line: logical
-// id, physical id, status and reason; ids of stacks are cut.
+// events returns a stack's events, oldest first, one per line: logical id,
+// physical id, status and reason. The ids of stacks are cut.
 func (b *bench) events(name string, after int) string {
 	b.t.Helper()
 	var all []types.StackEvent

@@ -1,6 +1,6 @@
 // Package resource is the contract between the CloudFormation engine and the
-// resource types it manages, in the terms of CloudFormation's resource type
-// schema: a physical id, attributes, and create-only properties.
+// resource types that it manages. It uses the terms of CloudFormation's
+// resource type schema: physical id, attributes and create-only properties.
 // See https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html.
 package resource
 
@@ -13,42 +13,42 @@ import (
 
 // A Type manages the resources of one CloudFormation type.
 //
-// Properties arrive resolved: no intrinsic functions are left, and each value
-// is a string, bool, float64, []any or map[string]any as in the template.
+// It receives resolved properties: no intrinsic functions are left, and each
+// value is a string, bool, float64, []any or map[string]any as in the template.
 type Type struct {
-	Name string // such as AWS::SNS::Topic
+	Name string // for example AWS::SNS::Topic
 
-	// Properties names every property that the type honours. The engine
-	// refuses a template that uses another one.
+	// Properties names every property that the type supports. The engine
+	// refuses a template that uses any other property.
 	Properties []string
 
-	// CreateOnly names the properties whose change requires a replacement.
+	// CreateOnly names the properties that can't be updated: changing one
+	// replaces the resource.
 	CreateOnly []string
 
-	// Create makes the resource and returns its physical id and attributes.
-	// A result next to an error is what was made all the same: it is deleted
-	// when the operation is rolled back.
-	// If it fails when the resource exists already, it returns the resource
-	// with the error, so that a rollback can delete it.
+	// Create makes the resource and returns its physical id and attributes. If
+	// it fails after the resource exists, it returns the result along with the
+	// error. A rollback of the operation can then delete the resource.
 	Create func(context.Context, *Request) (*Result, error)
-	// Update changes the resource in place. If it is nil, every change
-	// requires a replacement. A result with another physical id says that the
-	// resource was replaced: the old one is deleted later.
+	// Update changes the resource in place. If it is nil, every change requires
+	// a replacement. If the result has another physical id, the type has
+	// replaced the resource; the engine deletes the old one later.
 	Update func(context.Context, *Request) (*Result, error)
-	// Delete removes the resource. A resource that is gone is no error.
+	// Delete removes the resource. Deleting a resource that is already gone is
+	// no error.
 	Delete func(context.Context, *Request) error
 }
 
-// A Request asks for one resource to be created, updated or deleted.
+// A Request asks a type to create, update or delete one resource.
 type Request struct {
 	StackID   string // ARN of the stack
 	StackName string
 	LogicalID string
-	// PhysicalID is the resource's id, empty on Create.
+	// PhysicalID is the resource's id. It is empty on Create.
 	PhysicalID string
-	// Properties are the wanted ones; on Delete, those the resource has.
+	// Properties are the wanted properties. On Delete, they are the present ones.
 	Properties map[string]any
-	// OldProperties are those before an Update.
+	// OldProperties are the properties before an Update.
 	OldProperties map[string]any
 	// UpdatePolicy is the resource's UpdatePolicy attribute, resolved.
 	UpdatePolicy map[string]any
@@ -58,10 +58,10 @@ type Request struct {
 	Token string
 }
 
-// A Result is what a resource is after it was created or updated.
+// A Result describes a resource after it was created or updated.
 type Result struct {
-	PhysicalID string         // what Ref returns
-	Attributes map[string]any // what Fn::GetAtt returns, by attribute name
+	PhysicalID string         // the value of Ref
+	Attributes map[string]any // the values of Fn::GetAtt by attribute name
 }
 
 // A Registry finds resource types by name.
@@ -77,8 +77,8 @@ func (r Registry) Add(types ...Type) {
 	}
 }
 
-// Unsupported returns an error that names each property of a resource which
-// the type does not honour, or nil.
+// Unsupported returns an error that names each unsupported property of a
+// resource, or nil.
 func (t Type) Unsupported(logicalID string, properties map[string]any) error {
 	var unknown []string
 	for name := range properties {

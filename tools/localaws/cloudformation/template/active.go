@@ -1,7 +1,7 @@
 package template
 
-// An Active resource is one that the conditions let exist, pruned of the
-// branches that they exclude.
+// An Active resource is one that exists under the conditions. The branches that
+// the conditions exclude are removed from it.
 type Active struct {
 	Resource
 	Needs []string // logical ids of the active resources it depends on

@@ -5,21 +5,21 @@ import (
 	"strings"
 )
 
-// functions that are known, in the order in which CloudFormation lists them.
+// functions lists the known functions, in CloudFormation's order.
 var functions = []string{
 	"Fn::Base64", "Fn::GetAtt", "Fn::GetAZs", "Fn::ImportValue", "Fn::Join", "Fn::Split",
 	"Fn::FindInMap", "Fn::Select", "Ref", "Fn::Equals", "Fn::If", "Fn::Not", "Condition",
 	"Fn::And", "Fn::Or", "Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn", "Fn::Sub",
 }
 
-// PseudoParameters are the names that Ref knows in every template.
+// PseudoParameters are the names that Ref accepts in every template.
 // See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html.
 var PseudoParameters = []string{
 	"AWS::AccountId", "AWS::NoValue", "AWS::NotificationARNs", "AWS::Partition",
 	"AWS::Region", "AWS::StackId", "AWS::StackName", "AWS::URLSuffix",
 }
 
-// check verifies what can be known without values.
+// check verifies everything that does not depend on values.
 func (t *Template) check() error {
 	for _, name := range sortedKeys(t.Parameters) {
 		if _, both := t.Resources[name]; both {
@@ -63,12 +63,12 @@ func (t *Template) check() error {
 	return Circular(needs)
 }
 
-// functions returns everything of a resource in which functions may occur.
+// functions returns the parts of a resource that may contain functions.
 func (r Resource) functions() any {
 	return map[string]any{"Properties": r.Properties, "Metadata": r.Metadata, "UpdatePolicy": r.UpdatePolicy}
 }
 
-// needs returns the resources on which a resource depends.
+// needs returns the resources that a resource depends on.
 func (t *Template) needs(logicalID string, r Resource) []string {
 	names := slices.Clone(r.DependsOn)
 	for _, ref := range References(r.functions()) {
@@ -84,8 +84,8 @@ func (t *Template) needs(logicalID string, r Resource) []string {
 	return names
 }
 
-// selfReference reports whether a resource's properties refer to itself,
-// which is a cycle of one. Metadata may do so.
+// selfReference reports whether a resource's properties refer to the resource
+// itself, which is a cycle of length one. Its metadata may do so.
 func selfReference(r Resource, logicalID string) bool {
 	for _, ref := range References(map[string]any{"Properties": r.Properties}) {
 		if ref.Name == logicalID {
@@ -172,8 +172,8 @@ func checkFunctions(v any) error {
 	return failed
 }
 
-// mixedFunction finds a function that shares its object with other members,
-// which would otherwise pass for a literal.
+// mixedFunction finds a function that shares its object with other members.
+// Such an object would otherwise be taken for a literal.
 func mixedFunction(v any) error {
 	switch v := v.(type) {
 	case []any:
@@ -195,8 +195,8 @@ func mixedFunction(v any) error {
 	return nil
 }
 
-// checkConditions verifies that conditions refer to parameters and to one
-// another only, and that the conditions named exist.
+// checkConditions verifies that conditions refer only to parameters and to each
+// other, and that all conditions named exist.
 func (t *Template) checkConditions() error {
 	needs := map[string][]string{}
 	for _, name := range sortedKeys(t.Conditions) {
@@ -308,8 +308,8 @@ func ifConditions(v any) []string {
 	return slices.Compact(names)
 }
 
-// Circular returns CloudFormation's error if the graph, in which each name
-// points to those it needs, has a cycle.
+// Circular returns CloudFormation's error if the graph has a cycle. In the
+// graph, each name points to the names it needs.
 func Circular(needs map[string][]string) error {
 	if cycle := cyclic(needs); len(cycle) > 0 {
 		return errorf("Circular dependency between resources: [%s]", strings.Join(cycle, ", "))
@@ -317,9 +317,9 @@ func Circular(needs map[string][]string) error {
 	return nil
 }
 
-// cyclic returns the names that are on cycles or between two of them: what is
-// left after taking away, again and again, what needs nothing and what nobody
-// needs.
+// cyclic returns the names that are on cycles or between two of them. It
+// repeatedly removes the names that need nothing and those that nothing needs,
+// and returns the rest.
 func cyclic(needs map[string][]string) []string {
 	left := map[string]bool{}
 	for name := range needs {

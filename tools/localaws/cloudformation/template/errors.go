@@ -2,8 +2,8 @@ package template
 
 import "fmt"
 
-// An Error is what is wrong with a template or its parameters, in the words
-// with which CloudFormation refuses it.
+// An Error says what is wrong with a template or its parameters, in the words
+// of CloudFormation's refusal.
 type Error struct{ Text string }
 
 func (e *Error) Error() string { return e.Text }
@@ -12,12 +12,12 @@ func errorf(format string, args ...any) error {
 	return &Error{Text: fmt.Sprintf(format, args...)}
 }
 
-// formatErrorf returns an error in the structure of a template.
+// formatErrorf returns an error about the structure of a template.
 func formatErrorf(format string, args ...any) error {
 	return errorf("Template format error: "+format, args...)
 }
 
-// templateErrorf returns an error in the use of a function.
+// templateErrorf returns an error about the use of a function.
 func templateErrorf(format string, args ...any) error {
 	return errorf("Template error: "+format, args...)
 }

@@ -32,8 +32,8 @@ const (
 	ssmValue       = "AWS::SSM::Parameter::Value<"
 )
 
-// SSM reports whether the parameter's value is the name of a Systems Manager
-// parameter whose value is to be used.
+// SSM reports whether the parameter's value names a Systems Manager parameter
+// that provides the value to use.
 func (p Parameter) SSM() bool { return strings.HasPrefix(p.Type, ssmValue) }
 
 func (p Parameter) list() bool {
@@ -124,9 +124,9 @@ func numberPointer(v any) (*float64, bool) {
 	return &f, err == nil
 }
 
-// Value checks a parameter's text against its declaration and returns what
-// Ref returns for it: a string, or a list of strings. For an SSM parameter,
-// text is the value that was found, to which constraints do not apply.
+// Value checks a parameter's text against its declaration. It returns the value
+// of Ref: a string or a list of strings. For an SSM parameter, text is the
+// value that was found; constraints do not apply to it.
 func (p Parameter) Value(name, text string) (any, error) {
 	if !p.SSM() {
 		if err := p.validate(name, text); err != nil {
@@ -168,7 +168,7 @@ func (p Parameter) validate(name, text string) error {
 	return nil
 }
 
-// violation says which constraint an item of a parameter's value breaks.
+// violation says which constraint an item of a parameter's value violates.
 func (p Parameter) violation(name, item string) string {
 	if len(p.AllowedValues) > 0 && !slices.Contains(p.AllowedValues, item) {
 		return "Parameter '" + name + "' must be one of AllowedValues"

@@ -8,23 +8,23 @@ import (
 	"strings"
 )
 
-// Unknown stands for a value that exists only once a resource was created or
-// updated. A function of it is unknown, too.
+// Unknown stands for a value that is only known after a resource is created or
+// updated. A function of an unknown value is unknown, too.
 type Unknown struct{}
 
-// noValue is what Ref AWS::NoValue returns; it takes away what holds it.
+// noValue is the result of Ref AWS::NoValue. It removes the member that holds it.
 type noValue struct{}
 
-// A Scope resolves a template with values.
+// A Scope resolves a template using values.
 type Scope struct {
 	Template   *Template
-	Pseudo     map[string]any // by name, such as AWS::Region
+	Pseudo     map[string]any // by name, for example AWS::Region
 	Parameters map[string]any // as returned by Parameter.Value
 
-	// Resource returns what Ref (attribute is empty) or Fn::GetAtt return for
-	// a resource.
+	// Resource returns what Ref (if attribute is empty) or Fn::GetAtt yields
+	// for a resource.
 	Resource func(logicalID, attribute string) (any, error)
-	// Import returns an exported value.
+	// Import returns the value of an export.
 	Import func(name string) (any, error)
 
 	conditions map[string]bool
@@ -58,8 +58,8 @@ func (s *Scope) Conditions() (map[string]bool, error) {
 	return values, nil
 }
 
-// CheckRules evaluates the template's rules and returns an error that names
-// the assertions that do not hold. The wording is ours: AWS documents none.
+// CheckRules evaluates the template's rules. It returns an error that names the
+// failed assertions. The wording is ours, because AWS documents none.
 func (s *Scope) CheckRules() error {
 	named := func(name string) (bool, error) { return false, undefinedCondition(name, "Rules") }
 	for _, name := range sortedKeys(s.Template.Rules) {
@@ -117,7 +117,8 @@ func (s *Scope) test(v any, named func(string) (bool, error)) (bool, error) {
 			return false, templateErrorf("every %s object requires a list of at least 2 and at most 10 boolean parameters.", name)
 		}
 		result := name == "Fn::And"
-		for _, a := range args { // all, so that an error in any of them shows
+		// Evaluate all of them, so that an error in any of them shows.
+		for _, a := range args {
 			v, err := s.test(a, named)
 			if err != nil {
 				return false, err
@@ -176,7 +177,7 @@ func (s *Scope) compare(name string, args []any) (bool, error) {
 	return false, formatErrorf("%s is no condition function", name)
 }
 
-// equal compares as CloudFormation does: by text.
+// equal compares values as text, as CloudFormation does.
 func equal(a, b any) bool {
 	s, ok := scalar(a)
 	t, alsoOK := scalar(b)
@@ -186,8 +187,8 @@ func equal(a, b any) bool {
 	return ok == alsoOK && render(a) == render(b)
 }
 
-// Prune applies Fn::If and AWS::NoValue only, so that what is left refers
-// to exactly what the value uses.
+// Prune applies only Fn::If and AWS::NoValue. The result refers to exactly what
+// the value uses.
 func (s *Scope) Prune(v any) (any, error) {
 	pruned, err := s.prune(v)
 	if _, none := pruned.(noValue); none {
@@ -236,8 +237,8 @@ func (s *Scope) branch(arg any) (any, error) {
 	return args[2], nil
 }
 
-// eachMember applies f to the members of a list or map, leaves out those that
-// become no value, and returns anything else as it is.
+// eachMember applies f to the members of a list or map, and leaves out those
+// that become no value. It returns anything else unchanged.
 func eachMember(v any, f func(any) (any, error)) (any, error) {
 	switch v := v.(type) {
 	case []any:
@@ -268,7 +269,7 @@ func eachMember(v any, f func(any) (any, error)) (any, error) {
 	return v, nil
 }
 
-// Resolve returns a value without functions. It is nil if the value is
+// Resolve returns a value without functions. The result is nil if the value is
 // AWS::NoValue. Errors are of type [*Error], or come from Resource or Import.
 func (s *Scope) Resolve(v any) (any, error) {
 	r, err := s.resolve(v)
@@ -291,7 +292,7 @@ func (s *Scope) resolve(v any) (any, error) {
 }
 
 // dynamicReference refuses {{resolve:service:name}}, which would otherwise
-// reach a resource as text.
+// reach a resource as plain text.
 func dynamicReference(text string) error {
 	for _, service := range []string{"ssm", "ssm-secure", "secretsmanager"} {
 		if strings.Contains(text, "{{resolve:"+service+":") {

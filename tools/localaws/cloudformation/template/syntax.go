@@ -12,11 +12,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxDepth is how deep values may nest. Real templates stay below twenty.
+// maxDepth limits how deep values may nest. Real templates stay below twenty.
 const maxDepth = 200
 
-// decode reads a template's text as JSON if it begins with a brace, as YAML
-// otherwise, into strings, bools, float64s, []any and map[string]any.
+// decode reads a template into strings, bools, float64s, []any and
+// map[string]any. It reads the text as JSON if it begins with a brace, and as
+// YAML otherwise.
 func decode(text string) (any, error) {
 	if strings.HasPrefix(strings.TrimLeft(text, " \t\r\n\ufeff"), "{") {
 		return decodeJSON(strings.TrimPrefix(text, "\ufeff"))
@@ -24,8 +25,8 @@ func decode(text string) (any, error) {
 	return decodeYAML(text)
 }
 
-// decodeJSON goes by tokens, because encoding/json's maps would hide a key
-// that occurs twice.
+// decodeJSON works on tokens, because decoding into maps with encoding/json
+// would hide duplicate keys.
 func decodeJSON(text string) (any, error) {
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()
@@ -142,8 +143,8 @@ func yamlValue(n *yaml.Node, path string) (any, error) {
 	return shortForm(function, v), nil
 }
 
-// yamlPlain returns a node's value without its function. A scalar with a
-// function is a string, whatever it looks like.
+// yamlPlain returns the value of a node without its function. A scalar that has
+// a function is always a string.
 func yamlPlain(n *yaml.Node, tagged bool, path string) (any, error) {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -193,13 +194,14 @@ func yamlScalar(n *yaml.Node, path string) (any, error) {
 		return strings.EqualFold(n.Value, "true"), nil
 	case "!!int", "!!float":
 		return number(n.Value), nil
-	default: // dates, such as a policy's Version, are text for CloudFormation
+	// CloudFormation treats dates, such as a policy's Version, as text.
+	default:
 		return n.Value, nil
 	}
 }
 
-// number returns what is written as a number as one, if nothing is lost:
-// account ids with leading zeros and the like stay text.
+// number converts text that is written as a number, if the conversion loses
+// nothing. Account ids with leading zeros, for example, stay text.
 func number(text string) any {
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
@@ -216,7 +218,7 @@ func number(text string) any {
 
 func formatNumber(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-// shortForm turns YAML's !Name value into the function's full form.
+// shortForm turns YAML's short form, !Name value, into the function's full form.
 func shortForm(name string, v any) any {
 	switch name {
 	case "Ref", "Condition":

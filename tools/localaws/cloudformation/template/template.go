@@ -1,5 +1,5 @@
-// Package template reads CloudFormation templates, JSON or YAML, checks them
-// as CloudFormation does before it touches any resource, and resolves their
+// Package template reads CloudFormation templates in JSON or YAML. It makes the
+// checks that CloudFormation makes before it touches any resource, and resolves
 // parameters, conditions, rules and intrinsic functions.
 // See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html.
 package template
@@ -35,19 +35,19 @@ type Assertion struct {
 	Description string
 }
 
-// A Resource is a resource as written, functions unresolved.
+// A Resource is a resource as the template has it, with unresolved functions.
 type Resource struct {
 	Type                string
 	Condition           string
 	DependsOn           []string
-	DeletionPolicy      string // Delete where the template names none
-	UpdateReplacePolicy string // likewise
+	DeletionPolicy      string // Delete if the template names none
+	UpdateReplacePolicy string // as DeletionPolicy
 	Properties          map[string]any
 	Metadata            map[string]any
 	UpdatePolicy        map[string]any
 }
 
-// An Output is an output as written, functions unresolved.
+// An Output is an output as the template has it, with unresolved functions.
 type Output struct {
 	Description string
 	Condition   string
@@ -144,7 +144,7 @@ func object(m map[string]any, section string) (map[string]any, error) {
 	return o, nil
 }
 
-// members calls read for each member of a section, in the order of names.
+// members calls read for each member of a section, sorted by name.
 func members(sections map[string]any, section string, read func(name string, m map[string]any) error) error {
 	all, err := object(sections, section)
 	if err != nil {

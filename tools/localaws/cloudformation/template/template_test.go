@@ -11,7 +11,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/template"
 )
 
-// base declares what the expressions of the tests refer to.
+// base declares the names that the tests' expressions refer to.
 const base = `
 Parameters:
   Name: {Type: String, Default: n}
@@ -77,7 +77,7 @@ func scope(t *testing.T, text string) (*template.Scope, error) {
 	return s, nil
 }
 
-// evaluate returns what the expression, in YAML, becomes.
+// evaluate returns the value of an expression that is given in YAML.
 func evaluate(t *testing.T, expression string) (any, error) {
 	t.Helper()
 	s, err := scope(t, fmt.Sprintf(base, expression))
@@ -404,7 +404,8 @@ func TestActiveFollowsConditions(t *testing.T) {
 	}
 }
 
-// What parses must be checkable and resolvable without a panic, whatever it is.
+// Any template that parses must pass through the checks and the resolution
+// without a panic.
 func FuzzParse(f *testing.F) {
 	f.Add(fmt.Sprintf(base, "!Sub '${Name}'"))
 	f.Add(`{"Resources": {"A": {"Type": "T", "Properties": {"X": {"Fn::If": ["C", 1, {"Ref": "AWS::NoValue"}]}}}}, "Conditions": {"C": {"Fn::Equals": [1, 2]}}}`)

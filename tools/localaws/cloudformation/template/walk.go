@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// A Reference is what Ref, Fn::GetAtt or Fn::Sub names: a parameter, a
-// pseudo parameter or a resource, and the attribute for Fn::GetAtt.
+// A Reference is the target of Ref, Fn::GetAtt or Fn::Sub: a parameter, a
+// pseudo parameter or a resource. For Fn::GetAtt it includes the attribute.
 type Reference struct {
 	Name      string
 	Attribute string // empty for Ref
 }
 
-// String returns the reference as change sets name it.
+// String returns the reference as change sets show it.
 func (r Reference) String() string {
 	if r.Attribute == "" {
 		return r.Name
@@ -23,7 +23,8 @@ func (r Reference) String() string {
 	return r.Name + "." + r.Attribute
 }
 
-// References returns what a value refers to, in the order of names, each once.
+// References returns what a value refers to, sorted by name, without
+// duplicates.
 func References(v any) []Reference {
 	found := map[Reference]bool{}
 	collect(v, func(name string, arg any) {
@@ -47,9 +48,9 @@ func References(v any) []Reference {
 	})
 }
 
-// attributeReference reads Fn::GetAtt's argument: [name, attribute] or
-// "name.attribute". The attribute's name may be a function, which then stands
-// for any attribute.
+// attributeReference reads the argument of Fn::GetAtt: [name, attribute] or
+// "name.attribute". The attribute may be a function, which then stands for any
+// attribute.
 func attributeReference(arg any) (Reference, bool) {
 	switch arg := arg.(type) {
 	case string:
@@ -102,7 +103,7 @@ func collect(v any, visit func(name string, arg any)) {
 	}
 }
 
-// function returns the function that a map stands for.
+// function returns the function that a map represents.
 func function(m map[string]any) (name string, arg any, ok bool) {
 	if len(m) != 1 {
 		return "", nil, false
@@ -115,7 +116,7 @@ func function(m map[string]any) (name string, arg any, ok bool) {
 	return "", nil, false
 }
 
-// A part of a Fn::Sub text is literal text, or the name in a ${name}.
+// A part of a Fn::Sub text is either literal text or the name in a ${name}.
 type part struct{ literal, name string }
 
 func subParts(text string) []part {

@@ -33,7 +33,7 @@ const (
 	oldEndpoint = "old@example.com"
 )
 
-// answers returns what the services say in the ordinary case.
+// answers returns the services' answers in the ordinary case.
 func answers() map[string]any {
 	policy := &iamtypes.Policy{Arn: aws.String(policyARN), PolicyId: aws.String("ANPA1"), DefaultVersionId: aws.String("v1")}
 	role := &iamtypes.Role{Arn: aws.String(roleARN), RoleId: aws.String("AROA1")}

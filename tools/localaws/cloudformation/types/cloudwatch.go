@@ -23,7 +23,8 @@ func alarm(d Deps) definition {
 			return err
 		}
 		in.AlarmName = name
-		if r.PhysicalID == "" { // later, only the calls for tags change them
+		// Later, only the calls for tags change them.
+		if r.PhysicalID == "" {
 			in.Tags = tagList(tags, cloudwatchTag)
 		}
 		_, err = d.Alarms.PutMetricAlarm(ctx, in)
@@ -91,7 +92,7 @@ func cloudwatchTag(k, v *string) cloudwatchtypes.Tag { return cloudwatchtypes.Ta
 func (a alarms) create(put putAlarm) func(context.Context, *resource.Request) (*resource.Result, error) {
 	return func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 		name := nameOf(r, "AlarmName", 255)
-		// The API would replace somebody else's alarm.
+		// The API would overwrite an alarm that belongs to someone else.
 		there, err := a.Alarms.DescribeAlarms(ctx, &awscloudwatch.DescribeAlarmsInput{
 			AlarmNames: []string{*name},
 			AlarmTypes: []cloudwatchtypes.AlarmType{cloudwatchtypes.AlarmTypeMetricAlarm, cloudwatchtypes.AlarmTypeCompositeAlarm},

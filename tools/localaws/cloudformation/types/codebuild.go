@@ -12,8 +12,8 @@ import (
 
 func codebuildTag(k, v *string) codebuildtypes.Tag { return codebuildtypes.Tag{Key: k, Value: v} }
 
-// project is AWS::CodeBuild::Project. There are no webhooks (Triggers), no
-// networks to place a build in, no batches, badges and automatic retries.
+// project is AWS::CodeBuild::Project. It does not support webhooks (Triggers),
+// VPCs, batches, badges and automatic retries.
 func project(d Deps) definition {
 	p := projects{d}
 	return definition{
@@ -79,7 +79,8 @@ func (p projects) update(ctx context.Context, r *resource.Request) (*resource.Re
 		return nil, err
 	}
 	in.Name = aws.String(r.PhysicalID)
-	in.Tags = append([]codebuildtypes.Tag{}, tagList(tags, codebuildTag)...) // replaces all tags
+	// This replaces all tags.
+	in.Tags = append([]codebuildtypes.Tag{}, tagList(tags, codebuildTag)...)
 	if _, err := p.Builds.UpdateProject(ctx, in); err != nil {
 		return nil, err
 	}

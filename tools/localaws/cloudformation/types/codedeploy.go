@@ -55,8 +55,8 @@ func retagDeployments(ctx context.Context, d Deps, r *resource.Request, id strin
 		})
 }
 
-// deploymentConfig is AWS::CodeDeploy::DeploymentConfig, of which nothing can
-// be updated.
+// deploymentConfig is AWS::CodeDeploy::DeploymentConfig. None of its properties
+// can be updated.
 func deploymentConfig(d Deps) definition {
 	properties := []string{"ComputePlatform", "DeploymentConfigName", "TrafficRoutingConfig"}
 	return definition{Type: resource.Type{

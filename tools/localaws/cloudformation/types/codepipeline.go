@@ -90,8 +90,8 @@ func (p pipelines) update(ctx context.Context, r *resource.Request) (*resource.R
 	return result, err
 }
 
-// declarationOf returns the structure of the pipeline, in which the API has a
-// map of artifact stores where CloudFormation has a list.
+// declarationOf returns the structure of the pipeline. CloudFormation has a
+// list of artifact stores where the API has a map.
 func declarationOf(r *resource.Request) (*codepipelinetypes.PipelineDeclaration, error) {
 	declaration := &codepipelinetypes.PipelineDeclaration{}
 	err := decode(r, declaration, "ArtifactStores", "DisableInboundStageTransitions", "RestartExecutionOnUpdate", "Tags")
@@ -145,7 +145,8 @@ func (p pipelines) setTransitions(ctx context.Context, r *resource.Request, name
 		}
 		if _, err := p.Pipelines.EnableStageTransition(ctx, &awscodepipeline.EnableStageTransitionInput{
 			PipelineName: name, StageName: t.StageName, TransitionType: codepipelinetypes.StageTransitionTypeInbound,
-		}); err != nil && handlerCode(err) != "NotFound" { // the stage may be gone with its transition
+			// The stage may be gone, and its transition with it.
+		}); err != nil && handlerCode(err) != "NotFound" {
 			return err
 		}
 	}

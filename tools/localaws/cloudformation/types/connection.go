@@ -10,8 +10,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// connection is AWS::CodeConnections::Connection and its older name,
-// AWS::CodeStarConnections::Connection: both are made by the one service.
+// connection is AWS::CodeConnections::Connection, or its older name
+// AWS::CodeStarConnections::Connection. One service makes both.
 func connection(d Deps, name string) definition {
 	c := connections{d}
 	return definition{

@@ -19,8 +19,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// renamed holds, by SDK struct, the properties that CloudFormation spells
-// otherwise than the API does.
+// renamed lists, for each SDK struct, the properties that CloudFormation spells
+// differently from the API.
 var renamed = map[reflect.Type]map[string]string{
 	reflect.TypeFor[awscodebuild.ProjectSource](): {"BuildSpec": "Buildspec"},
 	reflect.TypeFor[awsecr.ImageTagMutabilityExclusionFilter](): {
@@ -34,19 +34,19 @@ var renamed = map[reflect.Type]map[string]string{
 	reflect.TypeFor[awslambda.UpdateFunctionUrlConfigInput]():     {"TargetFunctionArn": "FunctionName"},
 }
 
-// A propertyError says which property of a resource is wrong, by the path
+// A propertyError says which property of a resource is wrong. It gives the path
 // that CloudFormation's own validation prints.
 type propertyError struct {
-	path    string // such as /Rules/0/Status
+	path    string // for example /Rules/0/Status
 	problem string
 }
 
 func (e *propertyError) Error() string { return "#" + e.path + ": " + e.problem }
 
-// decode copies the properties of a resource into an SDK input, or any other
-// struct whose fields have the properties' names, except those named in
-// apart, which the type treats by itself. Scalars are converted as
-// CloudFormation does. A property without a field is an error.
+// decode copies the properties of a resource into an SDK input, or into any
+// other struct whose fields have the properties' names. It leaves out the
+// properties named in apart, which the type handles itself. It converts scalars
+// as CloudFormation does. A property without a field is an error.
 func decode(r *resource.Request, into any, apart ...string) error {
 	return decodeMap(r.Properties, into, apart...)
 }
@@ -59,7 +59,7 @@ func decodeMap(properties map[string]any, into any, apart ...string) error {
 	return decodeStruct("", rest, reflect.ValueOf(into).Elem())
 }
 
-// decodeProperty copies one property, if it is there, into a value.
+// decodeProperty copies one property, if it is set, into a value.
 func decodeProperty(properties map[string]any, name string, into any) error {
 	v, ok := properties[name]
 	if !ok {
@@ -87,7 +87,8 @@ func fieldOf(t reflect.Type, name string) (reflect.StructField, bool) {
 	if to, ok := names[name]; ok {
 		name = to
 	} else if slices.Contains(slices.Collect(maps.Values(names)), name) {
-		return reflect.StructField{}, false // the API's name, which CloudFormation does not know
+		// This is the API's name, which CloudFormation does not know.
+		return reflect.StructField{}, false
 	}
 	field, ok := t.FieldByName(name)
 	return field, ok && field.IsExported() && !field.Anonymous
@@ -125,7 +126,7 @@ func decodeValue(path string, from any, to reflect.Value) error {
 		if !ok || n != math.Trunc(n) {
 			return mismatch("Integer")
 		}
-		// 2^53 is where float64 begins to skip integers.
+		// Above 2^53, float64 can't represent every integer.
 		if math.Abs(n) > 1<<53 || to.OverflowInt(int64(n)) {
 			return &propertyError{path, fmt.Sprintf("%v is out of range", n)}
 		}
@@ -170,7 +171,8 @@ func decodeValue(path string, from any, to reflect.Value) error {
 		}
 		return decodeStruct(path, m, to)
 	case reflect.Interface:
-		// Anything goes into any; an SDK union has methods.
+		// A field of type any takes every value. An SDK union is an interface
+		// with methods, so it is not one.
 		if from == nil || to.NumMethod() > 0 {
 			return unsupported(path)
 		}
@@ -196,8 +198,8 @@ func decodeTime(path string, from any, to reflect.Value) error {
 	return &propertyError{path, fmt.Sprintf("%v is not an ISO 8601 date", from)}
 }
 
-// scalar returns the text of a scalar: CloudFormation takes a number or a
-// boolean where a string is due.
+// scalar returns the text of a scalar: CloudFormation accepts a number or a
+// boolean where it expects a string.
 func scalar(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
@@ -210,7 +212,7 @@ func scalar(v any) (string, bool) {
 	return "", false
 }
 
-// number returns the number that a scalar is or spells.
+// number returns the value of a number, or of a scalar that spells one.
 func number(v any) (float64, bool) {
 	switch v := v.(type) {
 	case float64:
@@ -226,7 +228,7 @@ func number(v any) (float64, bool) {
 	return 0, false
 }
 
-// typeName names a value's type as CloudFormation's validation does.
+// typeName names the type of a value as CloudFormation's validation does.
 func typeName(v any) string {
 	switch v.(type) {
 	case string:
@@ -245,9 +247,9 @@ func typeName(v any) string {
 	return fmt.Sprintf("%T", v)
 }
 
-// document returns a property that is a JSON document, such as a policy, as
-// text. CloudFormation also takes the text itself. It is nil if the property
-// is not there.
+// document returns the text of a property that holds a JSON document, such as a
+// policy. CloudFormation also accepts the text itself. The result is nil if the
+// property is not set.
 func document(properties map[string]any, name string) (*string, error) {
 	v, ok := properties[name]
 	if !ok {
@@ -268,7 +270,8 @@ func documentText(path string, v any) (string, error) {
 	return jsonText(v)
 }
 
-// jsonText encodes a document without HTML's escapes, which nobody wrote.
+// jsonText encodes a document without HTML escapes, which the template does not
+// contain.
 func jsonText(v any) (string, error) {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
@@ -279,9 +282,9 @@ func jsonText(v any) (string, error) {
 	return strings.TrimSuffix(b.String(), "\n"), nil
 }
 
-// restored returns the properties of an update with those that it removed set
-// back to AWS's defaults, because an API's update leaves alone what it is not
-// given.
+// restored returns the properties of an update, and sets removed properties
+// back to AWS's defaults. This is needed because an API's update leaves a
+// setting alone if the request does not contain it.
 func restored(r *resource.Request, defaults map[string]any) map[string]any {
 	properties := maps.Clone(r.Properties)
 	for name, value := range defaults {

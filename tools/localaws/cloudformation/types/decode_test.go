@@ -103,12 +103,12 @@ func TestDecodeRenames(t *testing.T) {
 	if err := decodeMap(properties, &in); err != nil || aws.ToString(in.Source.Buildspec) != "buildspec.yml" {
 		t.Errorf("decoding BuildSpec: %+v, %v", in.Source, err)
 	}
-	// The API's spelling is not CloudFormation's.
+	// CloudFormation does not accept the API's spelling.
 	err := decodeMap(map[string]any{"Source": map[string]any{"Buildspec": "buildspec.yml"}}, &in)
 	if err == nil || err.Error() != "#/Source: extraneous key [Buildspec] is not permitted" {
 		t.Errorf("decoding Buildspec: %v", err)
 	}
-	// Every rename leads to a field.
+	// Every renamed property has a field.
 	for typ, names := range renamed {
 		for from, to := range names {
 			if _, ok := typ.FieldByName(to); !ok {
@@ -139,8 +139,8 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// FuzzDecode decodes arbitrary objects into real inputs: whatever is accepted
-// must be there afterwards.
+// FuzzDecode decodes arbitrary objects into real inputs. Whatever decode
+// accepts must be in the result.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		`{"FunctionName":"f","Code":{"S3Bucket":"b"},"MemorySize":"256","Environment":{"Variables":{"A":1}},"Architectures":["arm64"]}`,

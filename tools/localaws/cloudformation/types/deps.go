@@ -23,8 +23,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/account"
 )
 
-// Deps are the services whose resources CloudFormation manages. Each is the
-// part of a service's API that its resource types call.
+// Deps are the services whose resources CloudFormation manages. Each interface
+// is the part of a service's API that its resource types call.
 type Deps struct {
 	Account account.Account
 
@@ -45,7 +45,7 @@ type Deps struct {
 	Connections  Connections
 }
 
-// Buckets is what the resource types need of Amazon S3.
+// Buckets is the part of Amazon S3 that the resource types need.
 type Buckets interface {
 	CreateBucket(context.Context, *awss3.CreateBucketInput) (*awss3.CreateBucketOutput, error)
 	DeleteBucket(context.Context, *awss3.DeleteBucketInput) (*awss3.DeleteBucketOutput, error)
@@ -66,7 +66,7 @@ type Buckets interface {
 	DeleteBucketPolicy(context.Context, *awss3.DeleteBucketPolicyInput) (*awss3.DeleteBucketPolicyOutput, error)
 }
 
-// Repositories is what the resource types need of Amazon ECR.
+// Repositories is the part of Amazon ECR that the resource types need.
 type Repositories interface {
 	CreateRepository(context.Context, *awsecr.CreateRepositoryInput) (*awsecr.CreateRepositoryOutput, error)
 	DeleteRepository(context.Context, *awsecr.DeleteRepositoryInput) (*awsecr.DeleteRepositoryOutput, error)
@@ -80,7 +80,7 @@ type Repositories interface {
 	UntagResource(context.Context, *awsecr.UntagResourceInput) (*awsecr.UntagResourceOutput, error)
 }
 
-// Identities is what the resource types need of IAM.
+// Identities is the part of IAM that the resource types need.
 type Identities interface {
 	CreateRole(context.Context, *awsiam.CreateRoleInput) (*awsiam.CreateRoleOutput, error)
 	GetRole(context.Context, *awsiam.GetRoleInput) (*awsiam.GetRoleOutput, error)
@@ -103,7 +103,7 @@ type Identities interface {
 	ListPolicyVersions(context.Context, *awsiam.ListPolicyVersionsInput) (*awsiam.ListPolicyVersionsOutput, error)
 }
 
-// Keys is what the resource types need of AWS KMS.
+// Keys is the part of AWS KMS that the resource types need.
 type Keys interface {
 	CreateKey(context.Context, *awskms.CreateKeyInput) (*awskms.CreateKeyOutput, error)
 	UpdateKeyDescription(context.Context, *awskms.UpdateKeyDescriptionInput) (*awskms.UpdateKeyDescriptionOutput, error)
@@ -120,7 +120,8 @@ type Keys interface {
 	DeleteAlias(context.Context, *awskms.DeleteAliasInput) (*awskms.DeleteAliasOutput, error)
 }
 
-// Parameters is what the resource types need of the Systems Manager parameter store.
+// Parameters is the part of the Systems Manager parameter store that the
+// resource types need.
 type Parameters interface {
 	PutParameter(context.Context, *awsssm.PutParameterInput) (*awsssm.PutParameterOutput, error)
 	DeleteParameter(context.Context, *awsssm.DeleteParameterInput) (*awsssm.DeleteParameterOutput, error)
@@ -128,7 +129,7 @@ type Parameters interface {
 	RemoveTagsFromResource(context.Context, *awsssm.RemoveTagsFromResourceInput) (*awsssm.RemoveTagsFromResourceOutput, error)
 }
 
-// Secrets is what the resource types need of Secrets Manager.
+// Secrets is the part of Secrets Manager that the resource types need.
 type Secrets interface {
 	CreateSecret(context.Context, *awssecretsmanager.CreateSecretInput) (*awssecretsmanager.CreateSecretOutput, error)
 	UpdateSecret(context.Context, *awssecretsmanager.UpdateSecretInput) (*awssecretsmanager.UpdateSecretOutput, error)
@@ -138,7 +139,7 @@ type Secrets interface {
 	UntagResource(context.Context, *awssecretsmanager.UntagResourceInput) (*awssecretsmanager.UntagResourceOutput, error)
 }
 
-// Functions is what the resource types need of Lambda.
+// Functions is the part of Lambda that the resource types need.
 type Functions interface {
 	CreateFunction(context.Context, *awslambda.CreateFunctionInput) (*awslambda.CreateFunctionOutput, error)
 	GetFunctionConfiguration(context.Context, *awslambda.GetFunctionConfigurationInput) (*awslambda.GetFunctionConfigurationOutput, error)
@@ -164,7 +165,7 @@ type Functions interface {
 	UntagResource(context.Context, *awslambda.UntagResourceInput) (*awslambda.UntagResourceOutput, error)
 }
 
-// Logs is what the resource types need of CloudWatch Logs.
+// Logs is the part of CloudWatch Logs that the resource types need.
 type Logs interface {
 	CreateLogGroup(context.Context, *awslogs.CreateLogGroupInput) (*awslogs.CreateLogGroupOutput, error)
 	DeleteLogGroup(context.Context, *awslogs.DeleteLogGroupInput) (*awslogs.DeleteLogGroupOutput, error)
@@ -174,7 +175,7 @@ type Logs interface {
 	UntagResource(context.Context, *awslogs.UntagResourceInput) (*awslogs.UntagResourceOutput, error)
 }
 
-// Alarms is what the resource types need of CloudWatch.
+// Alarms is the part of CloudWatch that the resource types need.
 type Alarms interface {
 	DescribeAlarms(context.Context, *awscloudwatch.DescribeAlarmsInput) (*awscloudwatch.DescribeAlarmsOutput, error)
 	PutMetricAlarm(context.Context, *awscloudwatch.PutMetricAlarmInput) (*awscloudwatch.PutMetricAlarmOutput, error)
@@ -186,7 +187,7 @@ type Alarms interface {
 	UntagResource(context.Context, *awscloudwatch.UntagResourceInput) (*awscloudwatch.UntagResourceOutput, error)
 }
 
-// Topics is what the resource types need of Amazon SNS.
+// Topics is the part of Amazon SNS that the resource types need.
 type Topics interface {
 	CreateTopic(context.Context, *awssns.CreateTopicInput) (*awssns.CreateTopicOutput, error)
 	SetTopicAttributes(context.Context, *awssns.SetTopicAttributesInput) (*awssns.SetTopicAttributesOutput, error)
@@ -199,7 +200,7 @@ type Topics interface {
 	UntagResource(context.Context, *awssns.UntagResourceInput) (*awssns.UntagResourceOutput, error)
 }
 
-// Events is what the resource types need of EventBridge.
+// Events is the part of EventBridge that the resource types need.
 type Events interface {
 	PutRule(context.Context, *awseventbridge.PutRuleInput) (*awseventbridge.PutRuleOutput, error)
 	DeleteRule(context.Context, *awseventbridge.DeleteRuleInput) (*awseventbridge.DeleteRuleOutput, error)
@@ -209,7 +210,7 @@ type Events interface {
 	UntagResource(context.Context, *awseventbridge.UntagResourceInput) (*awseventbridge.UntagResourceOutput, error)
 }
 
-// Deployments is what the resource types need of CodeDeploy.
+// Deployments is the part of CodeDeploy that the resource types need.
 type Deployments interface {
 	CreateApplication(context.Context, *awscodedeploy.CreateApplicationInput) (*awscodedeploy.CreateApplicationOutput, error)
 	DeleteApplication(context.Context, *awscodedeploy.DeleteApplicationInput) (*awscodedeploy.DeleteApplicationOutput, error)
@@ -223,12 +224,12 @@ type Deployments interface {
 	TagResource(context.Context, *awscodedeploy.TagResourceInput) (*awscodedeploy.TagResourceOutput, error)
 	UntagResource(context.Context, *awscodedeploy.UntagResourceInput) (*awscodedeploy.UntagResourceOutput, error)
 
-	// Wait returns a deployment once it has ended, however it ended, and with
-	// it the one that rolls it back by itself.
+	// Wait waits until a deployment has ended, with any outcome, and returns
+	// it. If it is rolled back automatically, the result names that rollback.
 	Wait(ctx context.Context, deploymentID string) (*codedeploytypes.DeploymentInfo, error)
 }
 
-// Builds is what the resource types need of CodeBuild.
+// Builds is the part of CodeBuild that the resource types need.
 type Builds interface {
 	CreateProject(context.Context, *awscodebuild.CreateProjectInput) (*awscodebuild.CreateProjectOutput, error)
 	UpdateProject(context.Context, *awscodebuild.UpdateProjectInput) (*awscodebuild.UpdateProjectOutput, error)
@@ -238,7 +239,7 @@ type Builds interface {
 	DeleteReportGroup(context.Context, *awscodebuild.DeleteReportGroupInput) (*awscodebuild.DeleteReportGroupOutput, error)
 }
 
-// Pipelines is what the resource types need of CodePipeline.
+// Pipelines is the part of CodePipeline that the resource types need.
 type Pipelines interface {
 	CreatePipeline(context.Context, *awscodepipeline.CreatePipelineInput) (*awscodepipeline.CreatePipelineOutput, error)
 	UpdatePipeline(context.Context, *awscodepipeline.UpdatePipelineInput) (*awscodepipeline.UpdatePipelineOutput, error)
@@ -250,7 +251,7 @@ type Pipelines interface {
 	UntagResource(context.Context, *awscodepipeline.UntagResourceInput) (*awscodepipeline.UntagResourceOutput, error)
 }
 
-// Connections is what the resource types need of CodeConnections.
+// Connections is the part of CodeConnections that the resource types need.
 type Connections interface {
 	CreateConnection(context.Context, *awscodeconnections.CreateConnectionInput) (*awscodeconnections.CreateConnectionOutput, error)
 	GetConnection(context.Context, *awscodeconnections.GetConnectionInput) (*awscodeconnections.GetConnectionOutput, error)

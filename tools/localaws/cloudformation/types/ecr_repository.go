@@ -100,8 +100,8 @@ func (e repositories) update(ctx context.Context, r *resource.Request) (*resourc
 	}}, err
 }
 
-// setPolicies sets the repository's two documents, or removes those that the
-// properties no longer have.
+// setPolicies sets the repository's two policy documents, and removes those
+// that the properties no longer contain.
 func (e repositories) setPolicies(ctx context.Context, r *resource.Request, name *string) error {
 	if changed(r, "RepositoryPolicyText") {
 		text, err := document(r.Properties, "RepositoryPolicyText")

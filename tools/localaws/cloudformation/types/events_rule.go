@@ -11,8 +11,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// rule is AWS::Events::Rule with a pattern, on the default event bus, which is
-// the only one; schedules are not supported.
+// rule is AWS::Events::Rule with an event pattern, on the default event bus.
+// Other buses and schedules are not supported.
 func rule(d Deps) definition {
 	e := rules{d}
 	return definition{required: []string{"EventPattern"}, Type: resource.Type{
@@ -55,7 +55,8 @@ func (e rules) put(ctx context.Context, r *resource.Request, name *string) (*res
 		return nil, err
 	}
 	in.Name = name
-	if r.PhysicalID == "" { // for a rule that exists, PutRule ignores tags
+	// PutRule ignores the tags for a rule that already exists.
+	if r.PhysicalID == "" {
 		in.Tags = tagList(tags, eventsTag)
 	}
 	targets, err := targetsIn(r.Properties)

@@ -23,7 +23,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/types"
 )
 
-// The fakes record what is called and answer what the recorder holds.
+// The fakes record each call and give the answers that the recorder holds.
 
 type fakeBuckets struct{ *recorder }
 

@@ -13,22 +13,23 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// A definition is a resource type before its handlers answer in CloudFormation's terms.
+// A definition is a resource type whose handlers don't yet report results in
+// CloudFormation's terms.
 type definition struct {
 	resource.Type
-	// required names the properties without which there is no resource.
+	// required names the properties that a resource must have.
 	required []string
 }
 
-// A HandlerError is the failure of a resource handler, in the words in which
-// CloudFormation reports it as the reason of a resource's status.
+// A HandlerError is the failure of a resource handler. Its text is the one that
+// CloudFormation reports as the status reason of the resource.
 type HandlerError struct {
 	Message string
-	Token   string // of the request
-	// Code is a handler error code, such as NotFound.
+	Token   string // the token of the request
+	// Code is a handler error code, for example NotFound.
 	// See https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract-errors.html.
 	Code string
-	Err  error // what the service answered
+	Err  error // the service's error
 }
 
 func (e *HandlerError) Error() string {
@@ -38,17 +39,18 @@ func (e *HandlerError) Error() string {
 // Unwrap returns the error of the service.
 func (e *HandlerError) Unwrap() error { return e.Err }
 
-// handled returns the type with what CloudFormation's schema says of those of its
-// properties that it honours, and with handlers that check the properties, take a
-// missing resource for a deleted one, and report errors as AWS's handlers do.
-// A creation that fails half-way returns the resource with the error, so that
-// the engine's rollback can delete it.
+// handled returns the complete type. It adds what CloudFormation's schema says
+// about the supported properties. Its handlers check the properties, treat a
+// missing resource as deleted, and report errors as AWS's handlers do. A
+// creation that fails half-way returns the resource with the error, so that the
+// engine's rollback can delete it.
 func (d definition) handled() resource.Type {
 	t := d.Type
 	t.CreateOnly = slices.DeleteFunc(slices.Clone(cfnschema.CreateOnly(t.Name)), func(name string) bool { return !slices.Contains(t.Properties, name) })
 	create, update, remove := t.Create, t.Update, t.Delete
 	t.Create = func(ctx context.Context, asked *resource.Request) (*resource.Result, error) {
-		fresh := *asked // a replacement has nothing of what it replaces
+		// A replacement inherits nothing from the resource it replaces.
+		fresh := *asked
 		fresh.PhysicalID, fresh.OldProperties = "", nil
 		r := &fresh
 		if err := d.check(r); err != nil {
@@ -81,7 +83,7 @@ func (d definition) handled() resource.Type {
 	return t
 }
 
-// check reports properties that are missing or not honoured.
+// check reports properties that are missing or not supported.
 func (d definition) check(r *resource.Request) error {
 	if err := d.Unsupported(r.LogicalID, r.Properties); err != nil {
 		return err
@@ -94,7 +96,7 @@ func (d definition) check(r *resource.Request) error {
 	return nil
 }
 
-// A validationError refuses a resource before a handler sees it.
+// A validationError refuses a resource before a handler is called.
 type validationError struct {
 	logicalID string
 	err       error
@@ -121,8 +123,8 @@ func handlerError(r *resource.Request, err error) error {
 	return &HandlerError{Message: message, Token: r.Token, Code: handlerCode(err), Err: err}
 }
 
-// codes maps the parts of service error codes to handler error codes. The
-// first that fits counts.
+// codes maps parts of service error codes to handler error codes. The first
+// match counts.
 var codes = []struct {
 	handler string
 	parts   []string
@@ -136,7 +138,7 @@ var codes = []struct {
 	{"InvalidRequest", []string{"Invalid", "Validation", "Malformed", "Unsupported", "Required", "BadRequest"}},
 }
 
-// handlerCode returns the handler error code for what a service answered.
+// handlerCode returns the handler error code for a service's error.
 func handlerCode(err error) string {
 	if h, ok := errors.AsType[*HandlerError](err); ok {
 		return h.Code
@@ -159,7 +161,7 @@ func handlerCode(err error) string {
 	return "GeneralServiceException"
 }
 
-// failure returns an error with a handler error code of its own.
+// failure returns an error with an explicit handler error code.
 func failure(r *resource.Request, code, format string, args ...any) error {
 	return &HandlerError{Message: fmt.Sprintf(format, args...), Token: r.Token, Code: code}
 }

@@ -109,7 +109,7 @@ func TestDelete(t *testing.T) {
 	if err := typ.Delete(t.Context(), r); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("deleting a bucket with objects: %v", err)
 	}
-	// A version's id that is not one must not delete the function.
+	// A malformed version id must not delete the function.
 	r.PhysicalID = "ledger"
 	if err := types.Registry(rec.deps())["AWS::Lambda::Version"].Delete(t.Context(), r); err == nil {
 		t.Error("deleted a function for a version")
@@ -162,7 +162,7 @@ func TestFunctionIsAwaited(t *testing.T) {
 	}
 }
 
-// aliasUpdate asks for version 2 of an alias that CodeDeploy shifts.
+// aliasUpdate asks for version 2 of an alias whose traffic CodeDeploy shifts.
 func aliasUpdate() *resource.Request {
 	r := request(map[string]any{"FunctionName": "ledger", "Name": "live", "FunctionVersion": "2"})
 	r.PhysicalID = functionARN + ":live"
@@ -194,7 +194,7 @@ func TestAliasDeploymentThatIsRolledBack(t *testing.T) {
 		t.Errorf("calls = %q; want the deployment and its rollback to be awaited", calls)
 	}
 
-	// CloudFormation's rollback finds the alias where it was.
+	// CloudFormation's rollback finds the alias at its original version.
 	back := aliasUpdate()
 	back.Properties, back.OldProperties = back.OldProperties, back.Properties
 	result, err := alias.Update(t.Context(), back)
@@ -203,7 +203,7 @@ func TestAliasDeploymentThatIsRolledBack(t *testing.T) {
 	}
 	wantCalls(t, rec, `lambda:GetAlias {"FunctionName":"ledger","Name":"live"}`)
 
-	// Without CodeDeploy's rollback, weights are left over.
+	// Without a rollback by CodeDeploy, routing weights are left over.
 	rec.answers["lambda:GetAlias"] = &awslambda.GetAliasOutput{
 		AliasArn: aws.String(functionARN + ":live"), FunctionVersion: aws.String("1"),
 		RoutingConfig: &lambdatypes.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{"2": 0.1}},
@@ -267,8 +267,8 @@ func TestAlarmOfSomebodyElse(t *testing.T) {
 	}
 }
 
-// Where the update ends before the shift does, because another resource failed
-// or somebody cancelled it, the shift must not go on behind its back.
+// An update may end before the traffic shift does, because another resource
+// failed or somebody cancelled it. The shift must not continue after that.
 func TestAliasDeploymentThatIsAbandoned(t *testing.T) {
 	t.Parallel()
 	for name, stopping := range map[string]any{

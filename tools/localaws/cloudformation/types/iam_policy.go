@@ -10,8 +10,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// rolePolicy is AWS::IAM::Policy for roles. Users and groups are not honoured:
-// the embedded AWS has none.
+// rolePolicy is AWS::IAM::Policy for roles. Users and groups are not supported,
+// because the embedded AWS has none.
 func rolePolicy(d Deps) definition {
 	p := rolePolicies{d}
 	return definition{
@@ -33,7 +33,8 @@ func rolePolicy(d Deps) definition {
 					return nil, err
 				}
 				if changed(r, "PolicyName") {
-					kept = nil // under the old name the policy goes from every role
+					// The policy under the old name is removed from every role.
+					kept = nil
 				}
 				result := &resource.Result{PhysicalID: r.PhysicalID, Attributes: map[string]any{"Id": r.PhysicalID}}
 				return result, p.remove(ctx, r.OldProperties, kept)
@@ -64,7 +65,7 @@ func (p rolePolicies) put(ctx context.Context, r *resource.Request) error {
 }
 
 // remove deletes the policy from the roles that the properties name, except
-// those in kept.
+// from those in kept.
 func (p rolePolicies) remove(ctx context.Context, properties map[string]any, kept []string) error {
 	names, err := stringsIn(properties, "Roles")
 	if err != nil {
@@ -82,7 +83,7 @@ func (p rolePolicies) remove(ctx context.Context, properties map[string]any, kep
 	return nil
 }
 
-// managedPolicy is AWS::IAM::ManagedPolicy for roles; see [rolePolicy] on
+// managedPolicy is AWS::IAM::ManagedPolicy for roles. See [rolePolicy] for
 // users and groups.
 func managedPolicy(d Deps) definition {
 	m := managedPolicies{d}
@@ -118,7 +119,7 @@ func (m managedPolicies) create(ctx context.Context, r *resource.Request) (*reso
 	return made, m.attach(ctx, r, out.Policy.Arn)
 }
 
-// maxVersions is how many versions a managed policy can have.
+// maxVersions is the number of versions that a managed policy can have.
 const maxVersions = 5
 
 func (m managedPolicies) update(ctx context.Context, r *resource.Request) (*resource.Result, error) {
@@ -202,14 +203,15 @@ func (m managedPolicies) attach(ctx context.Context, r *resource.Request, arn *s
 	return nil
 }
 
-// otherVersions returns the versions that are not the default one, oldest first.
+// otherVersions returns the versions that are not the default, oldest first.
 func (m managedPolicies) otherVersions(ctx context.Context, arn *string) ([]string, error) {
 	out, err := m.Identities.ListPolicyVersions(ctx, &awsiam.ListPolicyVersionsInput{PolicyArn: arn})
 	if err != nil {
 		return nil, err
 	}
 	var ids []string
-	for _, v := range out.Versions { // IAM lists the newest first
+	// IAM lists the newest version first.
+	for _, v := range out.Versions {
 		if !v.IsDefaultVersion {
 			ids = append(ids, aws.ToString(v.VersionId))
 		}

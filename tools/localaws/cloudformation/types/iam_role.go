@@ -120,8 +120,8 @@ func (i roles) update(ctx context.Context, r *resource.Request) (*resource.Resul
 	}}, nil
 }
 
-// remove takes the role's policies away, which IAM wants before it deletes
-// a role, and then the role.
+// remove detaches and deletes the role's policies, and then deletes the role.
+// IAM refuses to delete a role that still has policies.
 func (i roles) remove(ctx context.Context, r *resource.Request) error {
 	without := *r
 	without.OldProperties, without.Properties = r.Properties, nil
@@ -133,7 +133,7 @@ func (i roles) remove(ctx context.Context, r *resource.Request) error {
 	return err
 }
 
-// setPolicies attaches and embeds the policies that the properties name, and
+// setPolicies attaches and embeds the policies that the properties name. It
 // removes those that only the old properties name.
 func (i roles) setPolicies(ctx context.Context, r *resource.Request, name *string) error {
 	attached, err := stringsIn(r.Properties, "ManagedPolicyArns")

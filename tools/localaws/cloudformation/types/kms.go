@@ -156,7 +156,7 @@ func (k keys) setEnabled(ctx context.Context, r *resource.Request, id *string) e
 	return err
 }
 
-// defaultPolicy is the policy of a key that was created without one.
+// defaultPolicy is the policy of a key that is created without one.
 // See https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html.
 func (k keys) defaultPolicy() string {
 	return fmt.Sprintf(`{"Version":"2012-10-17","Id":"key-default-1","Statement":[{"Sid":"Enable IAM User Permissions",`+

@@ -18,8 +18,8 @@ import (
 )
 
 // alias is AWS::Lambda::Alias. With the update policy
-// CodeDeployLambdaAliasUpdate, a change of its version is a deployment of
-// CodeDeploy's, which shifts the traffic.
+// CodeDeployLambdaAliasUpdate, a change of its version becomes a CodeDeploy
+// deployment, which shifts the traffic.
 // See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-updatepolicy.html.
 func alias(d Deps) definition {
 	a := aliases{d}
@@ -86,8 +86,8 @@ func (a aliases) update(ctx context.Context, r *resource.Request) (*resource.Res
 	if err != nil {
 		return nil, err
 	}
-	// What counts is where the alias points, not what the old template said:
-	// after a deployment that was rolled back there is nothing to shift back.
+	// Compare with the alias's actual version, not with the old template's.
+	// After a deployment that was rolled back there is nothing to shift back.
 	if policy.CodeDeployLambdaAliasUpdate != nil && *current.FunctionVersion != *in.FunctionVersion {
 		if err := a.shift(ctx, r, policy, *current.FunctionVersion, *in.FunctionVersion); err != nil {
 			return nil, err
@@ -99,7 +99,8 @@ func (a aliases) update(ctx context.Context, r *resource.Request) (*resource.Res
 		maps.Equal(weights(current.RoutingConfig), weights(in.RoutingConfig)) {
 		return aliasResult(current.AliasArn), nil
 	}
-	if in.RoutingConfig == nil { // which would leave the weights alone
+	// Without this, the update would leave the weights as they are.
+	if in.RoutingConfig == nil {
 		in.RoutingConfig = &lambdatypes.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{}}
 	}
 	out, err := a.Functions.UpdateAlias(ctx, in)
@@ -109,7 +110,7 @@ func (a aliases) update(ctx context.Context, r *resource.Request) (*resource.Res
 	return aliasResult(out.AliasArn), nil
 }
 
-// shift has CodeDeploy move the alias from one version to another.
+// shift makes CodeDeploy move the alias from one version to another.
 func (a aliases) shift(ctx context.Context, r *resource.Request, policy aliasUpdatePolicy, from, to string) error {
 	p := policy.CodeDeployLambdaAliasUpdate
 	spec, err := appSpec(r, p.BeforeAllowTrafficHook, p.AfterAllowTrafficHook, from, to)
@@ -143,7 +144,7 @@ func (a aliases) shift(ctx context.Context, r *resource.Request, policy aliasUpd
 		return nil
 	}
 	if info.RollbackInfo != nil && aws.ToString(info.RollbackInfo.RollbackDeploymentId) != "" {
-		// The alias is not back before CodeDeploy's own rollback has ended.
+		// The alias is only back after CodeDeploy's own rollback has ended.
 		if _, err := a.Deployments.Wait(ctx, *info.RollbackInfo.RollbackDeploymentId); err != nil {
 			return fmt.Errorf("waiting for the rollback of deployment %s: %w", id, err)
 		}
@@ -155,10 +156,10 @@ func (a aliases) shift(ctx context.Context, r *resource.Request, policy aliasUpd
 	return failure(r, "InternalFailure", "%s failed. %s", id, reason)
 }
 
-// abandon stops a deployment that nobody wants any more, because another
-// resource failed or the update was cancelled, and waits until the alias is
-// back. Else it would go on and move the alias of a stack that was rolled back.
-// It returns the reason unless the alias can't be told to be back.
+// abandon stops a deployment after another resource failed or the update was
+// cancelled, and waits until the alias is back. Otherwise the deployment would
+// continue and move the alias of a stack that was rolled back. It returns the
+// reason, unless it can't determine that the alias is back.
 func (a aliases) abandon(ctx context.Context, id string, reason error) error {
 	_, err := a.Deployments.StopDeployment(ctx, &awscodedeploy.StopDeploymentInput{DeploymentId: &id, AutoRollbackEnabled: aws.Bool(true)})
 	if _, ended := errors.AsType[*codedeploytypes.DeploymentAlreadyCompletedException](err); err != nil && !ended {
@@ -170,7 +171,7 @@ func (a aliases) abandon(ctx context.Context, id string, reason error) error {
 	return reason
 }
 
-// appSpec returns the AppSpec file with which CloudFormation deploys.
+// appSpec returns the AppSpec file for the deployment.
 // See https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html.
 func appSpec(r *resource.Request, before, after, from, to string) (string, error) {
 	function, _ := splitFunctionName(stringOf(r.Properties, "FunctionName"))
@@ -200,8 +201,7 @@ func appSpec(r *resource.Request, before, after, from, to string) (string, error
 	return jsonText(spec)
 }
 
-// routing reads RoutingConfig, in which CloudFormation has a list where the
-// API has a map.
+// routing reads RoutingConfig. CloudFormation has a list where the API has a map.
 func routing(r *resource.Request) (*lambdatypes.AliasRoutingConfiguration, error) {
 	var c struct {
 		AdditionalVersionWeights []struct {

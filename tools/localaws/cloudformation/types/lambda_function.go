@@ -12,8 +12,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// function is AWS::Lambda::Function. Its code comes from S3: inline code
-// (ZipFile) is for runtimes that the embedded AWS does not have.
+// function is AWS::Lambda::Function. Its code comes from S3. Inline code
+// (ZipFile) only works with runtimes that the embedded AWS does not have.
 func function(d Deps) definition {
 	f := functions{d}
 	return definition{
@@ -127,8 +127,8 @@ func (f functions) update(ctx context.Context, r *resource.Request) (*resource.R
 	return functionResult(name, arn), err
 }
 
-// limitConcurrency reserves the concurrency that the properties name, or
-// releases what was reserved.
+// limitConcurrency reserves the concurrency that the properties name. If they
+// name none, it releases the reservation.
 func (f functions) limitConcurrency(ctx context.Context, r *resource.Request, name *string) error {
 	const property = "ReservedConcurrentExecutions"
 	if _, ok := r.Properties[property]; ok {
@@ -146,7 +146,7 @@ func (f functions) limitConcurrency(ctx context.Context, r *resource.Request, na
 	return err
 }
 
-// pollInterval is how often a function is asked whether it is ready.
+// pollInterval is the time between two checks whether a function is ready.
 const pollInterval = 100 * time.Millisecond
 
 // stabilize waits until a function can be invoked with its new code and

@@ -12,8 +12,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// version is AWS::Lambda::Version. Nothing of it can be updated: a change
-// publishes another version.
+// version is AWS::Lambda::Version. None of its properties can be updated: a
+// change publishes another version.
 func version(d Deps) definition {
 	return definition{
 		required: []string{"FunctionName"},
@@ -35,7 +35,7 @@ func version(d Deps) definition {
 				}
 				number := aws.ToString(out.Version)
 				if slices.Contains(before, number) {
-					// Lambda answers with the last version if nothing changed since.
+					// Lambda returns the last version if nothing has changed since.
 					return nil, failure(r, "AlreadyExists",
 						"A version for this Lambda function exists ( %s ). Modify the function to create a new version.", number)
 				}
@@ -47,7 +47,8 @@ func version(d Deps) definition {
 			},
 			Delete: func(ctx context.Context, r *resource.Request) error {
 				function, number := splitFunctionName(r.PhysicalID)
-				if number == "" { // without it, the call would delete the function
+				// Without a number, the call would delete the function.
+				if number == "" {
 					return failure(r, "InvalidRequest", "%s is not the ARN of a version", r.PhysicalID)
 				}
 				_, err := d.Functions.DeleteFunction(ctx, &awslambda.DeleteFunctionInput{FunctionName: &function, Qualifier: &number})
@@ -75,8 +76,8 @@ func (d Deps) publishedVersions(ctx context.Context, function *string) ([]string
 	}
 }
 
-// permission is AWS::Lambda::Permission: a statement of the policy of a
-// function, a version or an alias.
+// permission is AWS::Lambda::Permission: a statement in the resource policy of
+// a function, version or alias.
 func permission(d Deps) definition {
 	properties := []string{
 		"Action", "EventSourceToken", "FunctionName", "FunctionUrlAuthType", "InvokedViaFunctionUrl", "Principal",
@@ -157,7 +158,7 @@ func urlResult(arn, url *string) *resource.Result {
 	}
 }
 
-// eventInvokeConfig is AWS::Lambda::EventInvokeConfig, the settings of
+// eventInvokeConfig is AWS::Lambda::EventInvokeConfig: the settings for
 // asynchronous invocation.
 func eventInvokeConfig(d Deps) definition {
 	put := func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
@@ -188,9 +189,9 @@ func eventInvokeConfig(d Deps) definition {
 	}
 }
 
-// splitFunctionName takes the qualifier off a function name or ARN: name,
-// name:alias, arn:...:function:name or arn:...:function:name:alias. An ARN
-// comes back as an ARN.
+// splitFunctionName separates the qualifier from a function name or ARN: name,
+// name:alias, arn:...:function:name or arn:...:function:name:alias. The
+// function part of an ARN is an ARN again.
 func splitFunctionName(name string) (function, qualifier string) {
 	prefix := ""
 	if i := strings.Index(name, ":function:"); i >= 0 {
@@ -200,7 +201,7 @@ func splitFunctionName(name string) (function, qualifier string) {
 	return prefix + name, qualifier
 }
 
-// qualified is splitFunctionName for API inputs.
+// qualified is splitFunctionName with results for API inputs.
 func qualified(name string) (function, qualifier *string) {
 	f, q := splitFunctionName(name)
 	if q != "" {

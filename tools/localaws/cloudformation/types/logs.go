@@ -9,7 +9,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// logGroup is AWS::Logs::LogGroup. Unlike on AWS, its key stays as created.
+// logGroup is AWS::Logs::LogGroup. Unlike on AWS, its key can't be changed.
 func logGroup(d Deps) definition {
 	l := logGroups{d}
 	return definition{Type: resource.Type{

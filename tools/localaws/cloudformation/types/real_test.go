@@ -30,8 +30,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/ssm"
 )
 
-// TestRealServices takes resources through their lives on the services
-// themselves, which refuse what the fakes would let pass.
+// TestRealServices creates, updates and deletes resources on the services
+// themselves, which refuse inputs that the fakes accept.
 func TestRealServices(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
@@ -85,7 +85,7 @@ func TestRealServices(t *testing.T) {
 			}
 			typ := types.Registry(deps)[name]
 			life(t, newRecorder(), typ, steps)
-			// It is gone, so that it can be made again.
+			// It is gone, so it can be created again.
 			life(t, newRecorder(), typ, steps)
 		})
 	}
@@ -128,8 +128,8 @@ func connections(t *testing.T, deps types.Deps) *codeconnections.Service {
 	return s
 }
 
-// realDeps returns services with what the cases take for granted; the rest
-// are fakes.
+// realDeps returns services with the resources that the test cases need. The
+// other services are fakes.
 func realDeps(t *testing.T) types.Deps {
 	t.Helper()
 	rec := newRecorder()

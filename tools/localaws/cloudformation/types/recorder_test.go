@@ -15,14 +15,16 @@ import (
 	"github.com/magewright/magewright/tools/localaws/account"
 )
 
-// A recorder stands behind all fakes: it writes down each call and answers
-// what it was told to.
+// A recorder stands behind all fakes. It records each call and gives the answer
+// that it was told to give.
 type recorder struct {
 	account account.Account
 
-	mu      sync.Mutex
-	calls   []string
-	answers map[string]any // by service:Operation; an output, an error, or a func(input) of either
+	mu    sync.Mutex
+	calls []string
+	// answers holds, by service:Operation, an output, an error, or a
+	// func(input) of either.
+	answers map[string]any
 	counts  map[string]int // calls by service:Operation
 }
 
@@ -38,7 +40,7 @@ func newRecorder() *recorder {
 	}
 }
 
-// waitInput records a call of Wait, which is no operation of the API.
+// waitInput records a call of Wait, which is not an operation of the API.
 type waitInput struct{ DeploymentID string }
 
 func call[O any](rec *recorder, service string, in any) (*O, error) {
@@ -72,7 +74,7 @@ func operationOf(in any) string {
 	return name
 }
 
-// taken returns the calls since the last time, without random ends of names.
+// taken returns the calls since its last call, without the random suffixes of names.
 func (rec *recorder) taken() []string {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
@@ -88,8 +90,8 @@ var randomEnd = regexp.MustCompile(`(-)(?:[A-Z2-7]{12}|[a-z2-7]{12})(["./:|]|$)`
 
 func unrandom(s string) string { return randomEnd.ReplaceAllString(s, "${1}RANDOM${2}") }
 
-// shown returns what is set in an SDK input: a pointer to nothing is shown,
-// a nil is not.
+// shown returns the set fields of an SDK input. It shows a pointer to a zero
+// value, but not a nil pointer.
 func shown(v reflect.Value) any {
 	switch v.Kind() {
 	case reflect.Pointer:

@@ -10,8 +10,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// bucket is AWS::S3::Bucket. Of the canned ACLs (AccessControl) it takes
-// Private only, which is what a bucket without an ACL is.
+// bucket is AWS::S3::Bucket. The only canned ACL (AccessControl) that it
+// accepts is Private, which equals having no ACL.
 func bucket(d Deps) definition {
 	b := buckets{d}
 	return definition{Type: resource.Type{
@@ -63,7 +63,8 @@ func (b buckets) update(ctx context.Context, r *resource.Request) (*resource.Res
 	for _, s := range settings {
 		var err error
 		switch {
-		case !changed(r, s.property) && s.property != "Tags": // the stack's tags may have changed
+		// The stack's tags may have changed.
+		case !changed(r, s.property) && s.property != "Tags":
 		case s.put != nil:
 			err = s.put(ctx)
 		default:
@@ -76,15 +77,15 @@ func (b buckets) update(ctx context.Context, r *resource.Request) (*resource.Res
 	return b.result(r.PhysicalID), nil
 }
 
-// A bucketSetting is one property of a bucket that has calls of its own.
+// A bucketSetting is a bucket property that has API calls of its own.
 type bucketSetting struct {
 	property string
 	put      func(context.Context) error // nil if the property is not set
 	reset    func(context.Context) error // makes the bucket as if the property had never been set
 }
 
-// settings returns the calls that give the bucket its properties, in the
-// order in which S3 wants them: Object Lock rests on versioning.
+// settings returns the calls that set the bucket's properties, in the order
+// that S3 requires: Object Lock needs versioning.
 func (b buckets) settings(r *resource.Request, name *string) ([]bucketSetting, error) {
 	if acl := stringOf(r.Properties, "AccessControl"); acl != "" && acl != "Private" {
 		return nil, &propertyError{"/AccessControl", "the embedded AWS supports Private only, found: " + acl}
@@ -187,7 +188,8 @@ func (b buckets) objectLock(r *resource.Request, name *string) (bucketSetting, e
 		_, err := b.Buckets.PutObjectLockConfiguration(ctx, in)
 		return err
 	}
-	reset := func(ctx context.Context) error { // the lock stays on; its default retention goes
+	// The lock stays on, but its default retention is removed.
+	reset := func(ctx context.Context) error {
 		in.ObjectLockConfiguration = &s3types.ObjectLockConfiguration{ObjectLockEnabled: s3types.ObjectLockEnabledEnabled}
 		return put(ctx)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// lifecycleRule is a rule as CloudFormation spells it, which is the API's of
-// 2012: flat, and with a single transition beside the list of them.
+// lifecycleRule is a rule in CloudFormation's spelling, which is that of the
+// API of 2012: flat, with a single transition besides the list of transitions.
 // See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-s3-bucket-rule.html.
 type lifecycleRule struct {
 	Id                                string
@@ -71,7 +71,7 @@ func (b buckets) lifecycle(r *resource.Request, name *string) (bucketSetting, er
 	}, err
 }
 
-// api returns the rule as the API spells it.
+// api returns the rule in the API's spelling.
 func (c lifecycleRule) api() s3types.LifecycleRule {
 	rule := s3types.LifecycleRule{
 		Status:                         c.Status,
@@ -109,7 +109,7 @@ func (c lifecycleRule) api() s3types.LifecycleRule {
 	return rule
 }
 
-// filter returns which objects the rule is about. The API wants And where
+// filter returns the objects that the rule applies to. The API requires And if
 // there is more than one condition.
 func (c lifecycleRule) filter() *s3types.LifecycleRuleFilter {
 	conditions := len(c.TagFilters)

@@ -67,7 +67,7 @@ func (s secrets) update(ctx context.Context, r *resource.Request) (*resource.Res
 			return nil, err
 		}
 		in.SecretId = id
-		// A secret is generated anew only if the way to generate it changed.
+		// Generate a new secret only if the way to generate it has changed.
 		if in.SecretString == nil && changed(r, "GenerateSecretString", "SecretString") {
 			if in.SecretString, err = s.generate(ctx, r); err != nil {
 				return nil, err
@@ -88,8 +88,8 @@ func (s secrets) update(ctx context.Context, r *resource.Request) (*resource.Res
 		})
 }
 
-// generate returns the secret that GenerateSecretString describes, or nil: a
-// random password, or a JSON object with one in it.
+// generate returns the secret that GenerateSecretString describes: a random
+// password, or a JSON object that contains one. It returns nil without that property.
 // See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-secretsmanager-secret-generatesecretstring.html.
 func (s secrets) generate(ctx context.Context, r *resource.Request) (*string, error) {
 	how, ok := r.Properties["GenerateSecretString"].(map[string]any)

@@ -12,7 +12,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// topic is AWS::SNS::Topic; FIFO topics are not supported.
+// topic is AWS::SNS::Topic. FIFO topics are not supported.
 func topic(d Deps) definition {
 	t := topics{d}
 	return definition{Type: resource.Type{
@@ -27,7 +27,7 @@ func topic(d Deps) definition {
 	}}
 }
 
-// topicAttributes are the properties that are attributes of the same name.
+// topicAttributes are the properties that map to an attribute of the same name.
 var topicAttributes = []string{"DisplayName", "KmsMasterKeyId", "SignatureVersion", "TracingConfig"}
 
 type topics struct{ Deps }
@@ -85,8 +85,8 @@ func (t topics) update(ctx context.Context, r *resource.Request) (*resource.Resu
 
 type topicSubscription struct{ Endpoint, Protocol string }
 
-// subscribe makes the subscriptions that the properties name, and ends those
-// that only the old properties name.
+// subscribe creates the subscriptions that the properties name, and deletes
+// those that only the old properties name.
 func (t topics) subscribe(ctx context.Context, r *resource.Request, arn *string) error {
 	var wanted, old []topicSubscription
 	if err := decodeProperty(r.Properties, "Subscription", &wanted); err != nil {
@@ -120,7 +120,8 @@ func (t topics) subscribe(ctx context.Context, r *resource.Request, arn *string)
 		for _, s := range out.Subscriptions {
 			id := aws.ToString(s.SubscriptionArn)
 			if !gone[topicSubscription{aws.ToString(s.Endpoint), aws.ToString(s.Protocol)}] || !strings.HasPrefix(id, "arn:") {
-				continue // an unconfirmed one has no ARN and cannot be ended
+				// An unconfirmed subscription has no ARN, so it can't be deleted.
+				continue
 			}
 			if _, err := t.Topics.Unsubscribe(ctx, &awssns.UnsubscribeInput{SubscriptionArn: &id}); err != nil {
 				return err
@@ -133,8 +134,7 @@ func (t topics) subscribe(ctx context.Context, r *resource.Request, arn *string)
 	}
 }
 
-// attributesIn returns the named properties as SNS's attributes, which are
-// all strings.
+// attributesIn returns the named properties as SNS attributes, which are all strings.
 func attributesIn(properties map[string]any, names []string) (map[string]string, error) {
 	attributes := map[string]string{}
 	for _, name := range names {
@@ -157,8 +157,8 @@ func topicResult(arn string) *resource.Result {
 	}}
 }
 
-// subscription is AWS::SNS::Subscription. Of a subscription's attributes,
-// RawMessageDelivery is honoured.
+// subscription is AWS::SNS::Subscription. The only subscription attribute that
+// it supports is RawMessageDelivery.
 func subscription(d Deps) definition {
 	const raw = "RawMessageDelivery"
 	return definition{
@@ -207,8 +207,8 @@ func subscriptionResult(arn string) *resource.Result {
 	return &resource.Result{PhysicalID: arn, Attributes: map[string]any{"Arn": arn}}
 }
 
-// topicPolicy is AWS::SNS::TopicPolicy. A topic always has a policy: deleting
-// the resource gives the default one back.
+// topicPolicy is AWS::SNS::TopicPolicy. A topic always has a policy, so
+// deleting the resource restores the default policy.
 func topicPolicy(d Deps) definition {
 	p := topicPolicies{d}
 	return definition{
@@ -255,8 +255,8 @@ func (p topicPolicies) put(ctx context.Context, r *resource.Request) error {
 	return nil
 }
 
-// reset gives the default policy to the topics that the properties name,
-// except those in kept.
+// reset restores the default policy of the topics that the properties name,
+// except for those in kept.
 func (p topicPolicies) reset(ctx context.Context, properties map[string]any, kept []string) error {
 	arns, err := stringsIn(properties, "Topics")
 	if err != nil {
@@ -284,7 +284,8 @@ func (p topicPolicies) set(ctx context.Context, arn, policy string) error {
 	return err
 }
 
-// defaultPolicy is what SNS gives a topic: its owner may do everything.
+// defaultPolicy is the policy that SNS gives a new topic. It allows the owner
+// everything.
 func (p topicPolicies) defaultPolicy(arn string) string {
 	return fmt.Sprintf(`{"Version":"2008-10-17","Id":"__default_policy_ID","Statement":[{"Sid":"__default_statement_ID",`+
 		`"Effect":"Allow","Principal":{"AWS":"*"},"Action":["SNS:GetTopicAttributes","SNS:SetTopicAttributes",`+

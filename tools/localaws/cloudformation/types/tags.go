@@ -9,8 +9,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// tagsOf returns the tags of a resource: those of the stack, and its own,
-// which win. The aws:cloudformation: tags that AWS adds are left out.
+// tagsOf returns the tags of a resource: those of the stack and its own. Its
+// own take precedence. The aws:cloudformation: tags that AWS adds are left out.
 // See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html.
 func tagsOf(r *resource.Request) (map[string]string, error) {
 	own, err := tagsIn(r.Properties)
@@ -23,8 +23,7 @@ func tagsOf(r *resource.Request) (map[string]string, error) {
 	return all, nil
 }
 
-// tagsIn reads a Tags property, which is a list of Key and Value or, for the
-// types that take it so, a map.
+// tagsIn reads a Tags property: a list of Key and Value or, for some types, a map.
 func tagsIn(properties map[string]any) (map[string]string, error) {
 	tags := map[string]string{}
 	if _, isMap := properties["Tags"].(map[string]any); isMap {
@@ -40,7 +39,7 @@ func tagsIn(properties map[string]any) (map[string]string, error) {
 	return tags, nil
 }
 
-// tagList returns tags as a service's own type, by key.
+// tagList returns tags as a service's own type, sorted by key.
 func tagList[T any](tags map[string]string, tag func(key, value *string) T) []T {
 	var list []T
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
@@ -49,8 +48,8 @@ func tagList[T any](tags map[string]string, tag func(key, value *string) T) []T 
 	return list
 }
 
-// retag changes the tags of a resource as an update asks for: put sets them,
-// and remove takes away those that the resource no longer has.
+// retag changes the tags of a resource for an update. put sets tags, and remove
+// deletes those that the resource no longer has.
 func retag(r *resource.Request, put func(map[string]string) error, remove func(keys []string) error) error {
 	wanted, err := tagsOf(r)
 	if err != nil {

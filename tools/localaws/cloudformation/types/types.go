@@ -1,8 +1,9 @@
-// Package types holds the CloudFormation resource types that the embedded AWS
-// manages, each as the calls it makes on the services.
+// Package types contains the CloudFormation resource types that the embedded
+// AWS manages. Each is implemented as calls to the services.
 //
-// A type honours the properties that it lists and refuses all others; its
-// physical ids and attributes are what AWS documents for Ref and Fn::GetAtt.
+// A type supports the properties that it lists and refuses all others. Its
+// physical ids and attributes are those that AWS documents for Ref and
+// Fn::GetAtt.
 // See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-template-resource-type-ref.html.
 package types
 
@@ -12,7 +13,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// Registry returns the resource types over the services in d.
+// Registry returns the resource types, which call the services in d.
 func Registry(d Deps) resource.Registry {
 	registry := resource.Registry{}
 	for _, definition := range []definition{
@@ -38,8 +39,8 @@ func Registry(d Deps) resource.Registry {
 	return registry
 }
 
-// metadata is the resource in which the CDK reports what an app is made of.
-// It is a no-op by AWS's own definition.
+// metadata is the resource that the CDK uses to report the constructs of an
+// app. AWS itself defines it as a no-op.
 func metadata() definition {
 	result := func(_ context.Context, r *resource.Request) (*resource.Result, error) {
 		id := r.PhysicalID

@@ -20,7 +20,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// A step is one thing that the engine asks of a type.
+// A step is one request of the engine to a type.
 type step struct {
 	Do           string         `json:"do"` // create, update or delete
 	Properties   map[string]any `json:"properties"`
@@ -28,9 +28,9 @@ type step struct {
 	Tags         map[string]string
 }
 
-// TestTypes takes a resource of each type through its life and compares the
-// calls, Ref and the attributes with golden files. Every property that a type
-// lists must take part.
+// TestTypes creates, updates and deletes a resource of each type. It compares
+// the calls, Ref and the attributes with golden files. Every property that a
+// type lists must occur.
 func TestTypes(t *testing.T) {
 	t.Parallel()
 	names := slices.Sorted(maps.Keys(types.Registry(newRecorder().deps())))
@@ -69,8 +69,8 @@ func TestTypes(t *testing.T) {
 	}
 }
 
-// checkCoverage reports a listed property that no step uses, so that none can
-// be listed without being honoured.
+// checkCoverage reports a listed property that no step uses, so that a property
+// can't be listed without being supported.
 func checkCoverage(t *testing.T, typ resource.Type, steps []step) {
 	t.Helper()
 	used := map[string]bool{}
@@ -99,7 +99,7 @@ func checkCoverage(t *testing.T, typ resource.Type, steps []step) {
 	}
 }
 
-// life runs the steps and returns what they did, as text.
+// life runs the steps and returns their effects as text.
 func life(t *testing.T, rec *recorder, typ resource.Type, steps []step) string {
 	t.Helper()
 	var b strings.Builder
