@@ -11,12 +11,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// An alias is a name for a version, or for two of them by weight.
+// An alias is a name for a version, or for two versions that share its traffic
+// by weight.
 type alias struct {
 	name        string
 	description string
 	version     string
-	weights     map[string]float64 // the additional version, if any; never changed in place
+	weights     map[string]float64 // the additional version, if any; never modified in place
 	revision    string
 }
 
@@ -57,7 +58,8 @@ func (s *Service) check(f *function, a *alias) error {
 		switch {
 		case !versionNumber.MatchString(number):
 			return validation(`Value '{%s=%v}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map keys must satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [0-9]+, Member must not be null]`, number, weight)
-		case !(weight >= 0 && weight <= 1): // false for NaN as well
+		// The condition is negated because it must also refuse NaN.
+		case !(weight >= 0 && weight <= 1):
 			return validation(`Value '{%s=%v}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map value must satisfy constraint: [Member must have value less than or equal to 1.0, Member must have value greater than or equal to 0.0, Member must not be null]`, number, weight)
 		case number == a.version:
 			return invalid("Invalid function version %s. Function version %s is already included in routing configuration.", number, number)
@@ -73,9 +75,9 @@ func (s *Service) check(f *function, a *alias) error {
 	return nil
 }
 
-// together reports why an alias can't share its traffic between two versions:
-// their roles and dead-letter configurations must be the same. The text about
-// the latter is ours.
+// together reports why an alias can't split its traffic between two versions.
+// Their roles and dead-letter configurations must be the same. The wording for
+// dead-letter configurations is ours.
 func together(main, additional settings) error {
 	switch {
 	case main.Role != additional.Role:
@@ -142,8 +144,8 @@ func (s *Service) findAlias(ref reference, name *string) (*function, *alias, err
 }
 
 // UpdateAlias points an alias to another version, or changes its weights.
-// Members that are absent stay as they are; an empty AdditionalVersionWeights
-// ends weighted routing.
+// Absent members stay unchanged. An empty AdditionalVersionWeights ends
+// weighted routing.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html.
 func (s *Service) UpdateAlias(_ context.Context, in *awslambda.UpdateAliasInput) (*awslambda.UpdateAliasOutput, error) {
 	ref, err := s.unqualified(in.FunctionName)

@@ -18,17 +18,17 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// How Lambda treats asynchronous events where nothing else is configured.
+// How Lambda treats asynchronous events by default.
 // See https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html.
 const (
 	defaultRetries  = 2
 	defaultEventAge = 6 * time.Hour
 	retryDelay      = time.Minute // doubled for the second retry
-	firstBackoff    = time.Second // after a throttle; doubled up to
+	firstBackoff    = time.Second // after a throttle; doubled each time up to lastBackoff
 	lastBackoff     = 5 * time.Minute
 )
 
-// maxQueued bounds the events that wait to be processed.
+// maxQueued limits the number of events that wait to be processed.
 const maxQueued = 10000
 
 // enqueue accepts an event and runs it in the background.
@@ -58,8 +58,8 @@ func (s *Service) enqueue(ref reference, ev event) error {
 }
 
 // process runs an event until it succeeds, its retries are exhausted, or it is
-// too old. A function whose concurrency is reserved to nothing is not tried.
-// All waiting goes by the account's clock.
+// too old. It does not try a function whose reserved concurrency is zero. It
+// waits on the account's clock.
 func (s *Service) process(ref reference, ev event) {
 	accepted, backoff := s.account.Clock.Now(), firstBackoff
 	for invoked := 0; ; {
@@ -109,17 +109,17 @@ func (s *Service) process(ref reference, ev event) {
 	}
 }
 
-// asyncPolicy is how the events of a function, version or alias are treated.
+// asyncPolicy says how to treat the events of a function, version or alias.
 type asyncPolicy struct {
 	retries              int
 	age                  time.Duration
-	stopped              bool   // no concurrency is left to the function
+	stopped              bool   // the function's reserved concurrency is zero
 	onSuccess, onFailure string // ARNs; may be empty
 	deadLetter           string // ARN; may be empty
 	target               target
 }
 
-// zeroConcurrency is why an event is not tried.
+// zeroConcurrency is the reason why an event is not tried.
 const zeroConcurrency = "ZeroReservedConcurrency"
 
 func (s *Service) asyncPolicy(ref reference) (asyncPolicy, bool) {
@@ -147,9 +147,9 @@ func (s *Service) asyncPolicy(ref reference) (asyncPolicy, bool) {
 	return p, true
 }
 
-// conclude sends what became of an event to its destination, if it has one,
-// and a failed event to its dead-letter topic. Failed events count as dropped
-// wherever they are sent.
+// conclude sends the outcome of an event to its destination, if it has one, and
+// a failed event to its dead-letter topic. A failed event counts as dropped, no
+// matter where it is sent.
 // See https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html.
 func (s *Service) conclude(ref reference, ev event, p asyncPolicy, destination, condition string, invoked int, res *result) {
 	failed := condition != "Success"
@@ -170,7 +170,7 @@ func (s *Service) conclude(ref reference, ev event, p asyncPolicy, destination, 
 	}
 }
 
-// An eventRecord is what a destination gets.
+// An eventRecord is the message that a destination receives.
 // See https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html.
 type eventRecord struct {
 	Version        string `json:"version"`
@@ -239,7 +239,8 @@ func (s *Service) deliver(destination string, record eventRecord) error {
 	return s.enqueue(ref, event{payload: text, trace: traceOf("", s.account.Clock.Now())})
 }
 
-// bury sends a failed event itself to a topic, as a dead-letter queue gets it.
+// bury sends a failed event to its dead-letter topic. The message is the event
+// itself, as a dead-letter queue receives it.
 // See https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html.
 func (s *Service) bury(topic string, ev event, condition string, res *result) error {
 	attribute := func(kind, value string) snstypes.MessageAttributeValue {
@@ -257,11 +258,11 @@ func (s *Service) bury(topic string, ev event, condition string, res *result) er
 }
 
 // buried returns the HTTP status and the first KB of the error of an event's
-// last invocation. There is no status where there was none.
+// last invocation. The status is 0 if there was no invocation.
 func buried(condition string, res *result) (code int, message string) {
 	switch {
 	case condition == zeroConcurrency:
-		// Without the blank, as it was recorded of AWS.
+		// The missing space is in AWS's recorded answer.
 		return 0, "Function not invoked. Function isconfigured with zero reserved concurrent executions"
 	case res == nil:
 		return http.StatusTooManyRequests, throttledMessage

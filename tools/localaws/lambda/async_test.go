@@ -85,7 +85,7 @@ func TestFailedEventIsRetriedTwice(t *testing.T) {
 	}
 }
 
-// A client context is for synchronous invocations only.
+// Only synchronous invocations have a client context.
 func TestEventsHaveNoClientContext(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -107,8 +107,8 @@ func TestEventsHaveNoClientContext(t *testing.T) {
 	}
 }
 
-// A function that may not run at all is not tried, and events don't wait for
-// it.
+// A function whose reserved concurrency is zero is not tried, and its events do
+// not wait.
 func TestEventForNoConcurrency(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -157,7 +157,8 @@ func TestThrottledEventGrowsTooOld(t *testing.T) {
 	})
 	lambda.AwaitExecutions(f.Service, 1)
 	f.send(t, `{}`)
-	for _, wait := range []time.Duration{1, 2, 4, 8, 16} { // 31 s; another 32 would be too many
+	// These waits add up to 31 s. Another 32 s would exceed the event's age limit.
+	for _, wait := range []time.Duration{1, 2, 4, 8, 16} {
 		f.clock.BlockUntil(1)
 		f.clock.Advance(wait * time.Second)
 	}

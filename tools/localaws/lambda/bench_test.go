@@ -9,8 +9,8 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// BenchmarkInvoke measures invocations of a trivial handler by 8 callers at
-// once: ns/op is the inverse of the throughput.
+// BenchmarkInvoke measures invocations of a trivial handler by 8 concurrent
+// callers; ns/op is the inverse of the throughput.
 func BenchmarkInvoke(b *testing.B) {
 	f := newFixture(b)
 	f.create(b)

@@ -29,15 +29,15 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// Limits of deployment packages, in bytes.
+// The limits on the size of deployment packages, in bytes.
 // See https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
 const (
 	maxZip      = 50 << 20 // uploaded directly
 	maxUnzipped = 250 << 20
 )
 
-// A code is an unpacked deployment package. It never changes; functions with
-// the same package share it.
+// A code is an unpacked deployment package. It is immutable; functions with the
+// same package share it.
 type code struct {
 	sha  [sha256.Size]byte
 	size int64  // of the zip, in bytes
@@ -47,13 +47,13 @@ type code struct {
 
 func sum(data []byte) [sha256.Size]byte { return sha256.Sum256(data) }
 
-// A source is where an operation says a package is.
+// A source is the location of a package as an operation's request gives it.
 type source struct {
 	zip                         []byte
 	bucket, key, version, image *string
 }
 
-// fetch returns the package in src, unpacked.
+// fetch returns the unpacked package at src.
 func (s *Service) fetch(ctx context.Context, src source) (*code, error) {
 	switch {
 	case src.image != nil:
@@ -83,8 +83,8 @@ func (s *Service) fetch(ctx context.Context, src source) (*code, error) {
 	return s.packages.store(data.Bytes())
 }
 
-// packages keeps deployment packages below dir/lambda and serves them to who
-// knows their secret address.
+// packages keeps deployment packages below dir/lambda. It serves them to anyone
+// who knows their secret URL.
 type packages struct {
 	dir string
 
@@ -107,7 +107,7 @@ func (p *packages) store(data []byte) (*code, error) {
 	}
 	dir := filepath.Join(p.dir, "lambda", hex.EncodeToString(key[:]))
 	c := &code{sha: key, size: int64(len(data)), root: filepath.Join(dir, "task"), zip: filepath.Join(dir, "code.zip")}
-	// A directory left by an earlier process may be half written.
+	// A directory that an earlier process left may be half written.
 	if err := os.RemoveAll(dir); err != nil {
 		return nil, fmt.Errorf("unpacking a function's code: %w", err)
 	}
@@ -128,7 +128,8 @@ func (p *packages) store(data []byte) (*code, error) {
 }
 
 func unpack(archive *zip.Reader, dir string) (err error) {
-	root, err := os.OpenRoot(dir) // entries can't leave it, by ".." or by a link
+	// With a Root, entries can't leave the directory through ".." or through a link.
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return fmt.Errorf("unpacking a function's code: %w", err)
 	}
@@ -174,8 +175,8 @@ func unpackFile(root *os.Root, f *zip.File, left *int64) (err error) {
 		}
 		return nil
 	}
-	// A program that is started meanwhile would for a moment have this file
-	// open for writing too, and Linux executes no such file ("text file busy").
+	// If a program were started at this moment, it would briefly inherit this
+	// file open for writing. Linux does not execute such a file ("text file busy").
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	out, err := root.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, f.Mode().Perm()|0o600)
@@ -192,8 +193,8 @@ func unpackFile(root *os.Root, f *zip.File, left *int64) (err error) {
 	return nil
 }
 
-// runsOn reports whether the package's bootstrap is an executable of this
-// host. A package without one is accepted, as Lambda accepts it: its
+// runsOn reports whether the package's bootstrap is an executable for this
+// host. It accepts a package that has no bootstrap, as Lambda does; its
 // invocations fail.
 func (c *code) runsOn(a lambdatypes.Architecture) error {
 	if err := runsHere(a); err != nil {
@@ -206,7 +207,7 @@ func (c *code) runsOn(a lambdatypes.Architecture) error {
 	if err != nil {
 		return fmt.Errorf("reading the function's bootstrap: %w", err)
 	}
-	defer func() { _ = f.Close() }() // read only
+	defer func() { _ = f.Close() }() // only read
 	built := platform(f)
 	if host := runtime.GOOS + "/" + runtime.GOARCH; built != "" && built != host {
 		return invalid("The function's bootstrap is built for %s, and the embedded AWS runs it on this host (%s): build it with GOOS=%s GOARCH=%s and synthesize for %s.",
@@ -215,8 +216,8 @@ func (c *code) runsOn(a lambdatypes.Architecture) error {
 	return nil
 }
 
-// platform returns GOOS/GOARCH of an executable, or "" where it isn't one that
-// is known, such as a script.
+// platform returns the GOOS/GOARCH of an executable. It returns "" for an
+// unknown format, such as a script.
 func platform(r io.ReaderAt) string {
 	if f, err := elf.NewFile(r); err == nil {
 		switch f.Machine {
@@ -239,8 +240,8 @@ func platform(r io.ReaderAt) string {
 	return ""
 }
 
-// url returns where the zip of c can be downloaded. Like the signed address
-// that Lambda gives, it is a secret.
+// url returns the URL of the zip of c. The URL is secret, like the presigned
+// one that Lambda returns.
 func (p *packages) url(c *code) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -8,15 +8,16 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
-// The account's concurrent executions, and how many of them can't be reserved.
+// The account's limit on concurrent executions, and the part of it that can't
+// be reserved.
 // See https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html.
 const (
 	accountConcurrency = 1000
 	minUnreserved      = 100
 )
 
-// admit counts an execution of f in, or says why it is throttled. It returns
-// how many executions of f there are now, and what to call at the end.
+// admit counts an execution of f, or returns the error for a throttled one. It
+// returns the number of executions of f now, and a function to call at the end.
 func (s *Service) admit(f *function, reserved *int32, unreservedLimit int32) (int32, func(), error) {
 	n := f.executions.Add(1)
 	s.executions.Add(1)
@@ -39,8 +40,8 @@ func (s *Service) admit(f *function, reserved *int32, unreservedLimit int32) (in
 	return n, func() { s.unreserved.Add(-1); leave() }, nil
 }
 
-// limited parses the name of a function and finds it. Where there is none, the
-// error names it with a qualifier. s.mu is held.
+// limited parses the name of a function and finds the function. If there is
+// none, the error names the function with a qualifier. s.mu is held.
 func (s *Service) limited(name *string, qualifier string) (*function, error) {
 	ref, err := s.parse(name, nil)
 	if err != nil {
@@ -56,8 +57,8 @@ func (s *Service) limited(name *string, qualifier string) (*function, error) {
 	return f, nil
 }
 
-// PutFunctionConcurrency reserves concurrent executions for a function, which
-// is also the most that it may have.
+// PutFunctionConcurrency reserves concurrent executions for a function. The
+// reservation is also the function's limit.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionConcurrency.html.
 func (s *Service) PutFunctionConcurrency(_ context.Context, in *awslambda.PutFunctionConcurrencyInput) (*awslambda.PutFunctionConcurrencyOutput, error) {
 	if in.ReservedConcurrentExecutions == nil {
@@ -85,7 +86,7 @@ func (s *Service) PutFunctionConcurrency(_ context.Context, in *awslambda.PutFun
 	return &awslambda.PutFunctionConcurrencyOutput{ReservedConcurrentExecutions: aws.Int32(n)}, nil
 }
 
-// GetFunctionConcurrency returns what is reserved for a function.
+// GetFunctionConcurrency returns a function's reserved concurrency.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConcurrency.html.
 func (s *Service) GetFunctionConcurrency(_ context.Context, in *awslambda.GetFunctionConcurrencyInput) (*awslambda.GetFunctionConcurrencyOutput, error) {
 	s.mu.RLock()
@@ -101,7 +102,7 @@ func (s *Service) GetFunctionConcurrency(_ context.Context, in *awslambda.GetFun
 	return out, nil
 }
 
-// DeleteFunctionConcurrency gives up what is reserved for a function.
+// DeleteFunctionConcurrency removes a function's reserved concurrency.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunctionConcurrency.html.
 func (s *Service) DeleteFunctionConcurrency(_ context.Context, in *awslambda.DeleteFunctionConcurrencyInput) (*awslambda.DeleteFunctionConcurrencyOutput, error) {
 	s.mu.Lock()
@@ -117,7 +118,7 @@ func (s *Service) DeleteFunctionConcurrency(_ context.Context, in *awslambda.Del
 	return &awslambda.DeleteFunctionConcurrencyOutput{}, nil
 }
 
-// GetAccountSettings returns the account's limits and use.
+// GetAccountSettings returns the account's limits and usage.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_GetAccountSettings.html.
 func (s *Service) GetAccountSettings(context.Context, *awslambda.GetAccountSettingsInput) (*awslambda.GetAccountSettingsOutput, error) {
 	s.mu.RLock()

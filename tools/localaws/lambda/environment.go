@@ -15,44 +15,46 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
-// An environment is an execution environment: one process of a version's
-// bootstrap with its own Runtime API, log stream and temporary directory. It
+// An environment is an execution environment: one process that runs a version's
+// bootstrap, with its own Runtime API, log stream and temporary directory. It
 // serves one invocation at a time.
 // See https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html.
 type environment struct {
 	service *Service
 	version *version
 	sandbox *sandbox
-	expires time.Time // of its credentials, by the account's clock; zero is never
+	// expires is when its credentials expire, by the account's clock. Zero
+	// means never.
+	expires time.Time
 
 	listener net.Listener
 	process  *exec.Cmd
 	output   *outputPipe
 	killOnce sync.Once
 
-	work      chan *invocation // what /next hands out; there is at most one
-	ready     chan struct{}    // the process asked for the next invocation
-	initError chan failure     // the process reported that it can't start
-	gone      chan struct{}    // closed when the process has ended and its output is read
-	end       error            // how it ended, once gone is closed; nil is exit status 0
+	work      chan *invocation // what /next returns; holds at most one
+	ready     chan struct{}    // signalled when the process asks for the next invocation
+	initError chan failure     // gets the process's report that it can't start
+	gone      chan struct{}    // closed once the process has ended and its output has been read
+	end       error            // the exit error, valid once gone is closed; nil means exit status 0
 
 	api runtimeState
 
 	memory memory
 
 	// guarded by host.mu
-	counted   bool // it takes one of the host's slots
+	counted   bool // it occupies one of the host's slots
 	idleSince time.Time
 }
 
-// A failure is a function's error as its caller sees it.
+// A failure is a function's error as the caller sees it.
 type failure struct {
 	kind    string // errorType
 	payload []byte
 }
 
-// start starts a process for v. The error is not the function's: it can't be
-// started at all.
+// start starts a process in a sandbox. An error means that the process can't be
+// started at all; it is not an error of the function.
 func (s *Service) start(box *sandbox) (*environment, error) {
 	v := box.version
 	role, err := s.assume(s.life, v.name, v.settings.Role)
@@ -84,7 +86,7 @@ func (s *Service) start(box *sandbox) (*environment, error) {
 	if err != nil {
 		return nil, errors.Join(err, e.listener.Close())
 	}
-	// The process lives as long as the environment, not as a request.
+	// The process lives as long as the environment, not only as long as a request.
 	cmd := exec.Command(filepath.Join(v.code.root, "bootstrap")) // #nosec G204 -- running the function is what this is for
 	cmd.Dir = v.code.root
 	cmd.Stdout, cmd.Stderr = e.output.write, e.output.write
@@ -106,7 +108,8 @@ func (s *Service) start(box *sandbox) (*environment, error) {
 	go func() {
 		defer s.host.processes.Done()
 		e.end = cmd.Wait()
-		e.kill() // and whatever it has started
+		// This also kills whatever the process has started.
+		e.kill()
 		e.output.finish()
 		if err := errors.Join(e.memory.close(), clean()); err != nil {
 			s.account.Log.Warn("cleaning up after a function", "function", v.name, "error", err)
@@ -122,7 +125,7 @@ type entrypointError struct{ err error }
 
 func (e *entrypointError) Error() string { return e.err.Error() }
 
-// environ is the whole environment of a function's process.
+// environ returns the complete environment of a function's process.
 // See https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
 func environ(box *sandbox, runtimeAPI, temp string, key, secret, token *string) []string {
 	s, v := box.service, box.version
@@ -158,8 +161,8 @@ func environ(box *sandbox, runtimeAPI, temp string, key, secret, token *string) 
 	return env
 }
 
-// kill ends the environment's process and all that it has started. It doesn't
-// wait for it.
+// kill ends the environment's process and all processes that it has started. It
+// does not wait until they are gone.
 func (e *environment) kill() {
 	e.killOnce.Do(func() { killGroup(e.process.Process) })
 }
@@ -169,8 +172,8 @@ func (e *environment) stale() bool {
 	return !e.expires.IsZero() && e.service.account.Clock.Now().Add(5*time.Minute).After(e.expires)
 }
 
-// exit describes how the process ended, in Lambda's words. It may be called
-// when gone is closed.
+// exit describes in Lambda's words how the process ended. It may only be called
+// after gone is closed.
 func (e *environment) exit() string {
 	if e.end == nil {
 		return "Runtime exited without providing a reason"
@@ -178,7 +181,7 @@ func (e *environment) exit() string {
 	return "Runtime exited with error: " + e.end.Error()
 }
 
-// exited is the error of an invocation whose process has ended.
+// exited returns the error of an invocation whose process has ended.
 func (e *environment) exited(requestID string) failure {
 	kind, how := "Runtime.ExitError", e.exit()
 	if e.memory.exceeded.Load() {
@@ -188,20 +191,22 @@ func (e *environment) exited(requestID string) failure {
 	return newFailure(kind, "RequestId: %s Error: %s", requestID, how)
 }
 
-// initialize waits until the process asks for its first invocation. It returns
-// the phase's failure if it doesn't within limit, and has then ended it.
+// initialize waits until the process asks for its first invocation. If that
+// takes longer than limit, it kills the process and returns the failure.
 func (e *environment) initialize(requestID string, limit time.Duration) *failure {
 	timer := e.service.wall.NewTimer(limit)
 	defer timer.Stop()
 	var f failure
 	select {
 	case <-e.ready:
-		e.checkMemory() // so that it is known if the first invocation ends the process
+		// The size must be known in case the first invocation ends the process.
+		e.checkMemory()
 		return nil
 	case f = <-e.initError:
 	case <-e.gone:
 		select {
-		case f = <-e.initError: // it said why before it ended
+		// The process reported the reason before it ended.
+		case f = <-e.initError:
 		default:
 			f = e.exited(requestID)
 		}
@@ -213,12 +218,13 @@ func (e *environment) initialize(requestID string, limit time.Duration) *failure
 	return &f
 }
 
-// dispatch hands an invocation to the process and waits for its end: the
-// answer and the process's readiness for another one. It reports false if the
+// dispatch hands an invocation to the process and waits for its end, which is
+// the answer and the process's request for another one. It returns false if the
 // process ended before it took the invocation.
 func (e *environment) dispatch(inv *invocation, limit time.Duration) (taken bool) {
 	select {
-	case <-e.ready: // a process may have asked twice
+	// A process may have asked twice.
+	case <-e.ready:
 	default:
 	}
 	started := e.service.wall.Now()
@@ -241,7 +247,8 @@ func (e *environment) dispatch(inv *invocation, limit time.Duration) (taken bool
 			return true
 		case <-e.gone:
 			select {
-			case a := <-done: // it answered before it ended
+			// The process answered before it ended.
+			case a := <-done:
 				inv.answer = &a
 			default:
 			}
@@ -271,9 +278,9 @@ func (e *environment) dispatch(inv *invocation, limit time.Duration) (taken bool
 	}
 }
 
-// outOfMemory fails the invocation during which the process was found to have
-// too much memory, once the process is gone. It fails whatever the process has
-// answered: Lambda would have ended it before its answer.
+// outOfMemory fails an invocation, once the process is gone, because the
+// process exceeded its memory size during the invocation. The process's own
+// answer does not count: Lambda would have killed the process before it answered.
 func (e *environment) outOfMemory(inv *invocation) {
 	<-e.gone
 	inv.answer = &answer{failure: new(e.exited(inv.id))}
@@ -287,7 +294,8 @@ func newFailure(kind, format string, args ...any) failure {
 		ErrorMessage string `json:"errorMessage"`
 	}{kind, fmt.Sprintf(format, args...)})
 	if err != nil {
-		panic(err) // strings can always be written
+		// A string can always be encoded.
+		panic(err)
 	}
 	return failure{kind: kind, payload: payload}
 }

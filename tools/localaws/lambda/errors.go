@@ -8,7 +8,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// user is the Type of errors that the caller can mend.
+// user is the Type of errors that the caller can correct.
 var user = aws.String("User")
 
 func invalid(format string, args ...any) error {
@@ -47,13 +47,13 @@ func throttled(reason lambdatypes.ThrottleReason) error {
 	return &lambdatypes.TooManyRequestsException{Message: aws.String(throttledMessage), Reason: reason, Type: user}
 }
 
-// ended is the answer after Close. It is a client fault so that clients don't
-// retry it for minutes.
+// ended returns the error after Close. It is a client fault, because clients
+// would retry a server fault for minutes.
 func ended() error {
 	return &smithy.GenericAPIError{Code: "ServiceUnavailableException", Message: "The embedded AWS is stopping.", Fault: smithy.FaultClient}
 }
 
-// checkRevision compares the revision that the caller last saw.
+// checkRevision compares the current revision with the one that the caller last saw.
 func checkRevision(given *string, current string) error {
 	if given == nil || *given == current {
 		return nil

@@ -13,14 +13,14 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
-// An eventConfig is how asynchronous events are treated. It never changes.
+// An eventConfig says how to treat asynchronous events. It is immutable.
 type eventConfig struct {
 	retries, age         *int32 // age in seconds
 	onSuccess, onFailure string
 	modified             time.Time
 }
 
-// asyncKey is the key of function.async for a qualifier.
+// asyncKey returns the key in function.async for a qualifier.
 func asyncKey(qualifier string) string {
 	if qualifier == latest {
 		return ""
@@ -52,7 +52,7 @@ func (s *Service) describeEventConfig(name, key string, c *eventConfig) lambdaty
 	return out
 }
 
-// changed returns c of a function with what a request sets. s.mu is held.
+// changed returns c with the settings of a request applied. s.mu is held.
 func (s *Service) changed(f *function, c eventConfig, retries, age *int32, d *lambdatypes.DestinationConfig) (*eventConfig, error) {
 	if retries != nil {
 		var n int32
@@ -90,7 +90,8 @@ func (s *Service) changed(f *function, c eventConfig, retries, age *int32, d *la
 		if _, _, err := s.resolve(ref); err != nil {
 			return nil, invalid("The destination ARN %s is invalid.", destination)
 		}
-		if ref.name == f.name { // its failures would never end
+		// A failure would invoke the function again, without end.
+		if ref.name == f.name {
 			return nil, invalid("You can't specify the function as a destination for itself.")
 		}
 	}
@@ -98,7 +99,7 @@ func (s *Service) changed(f *function, c eventConfig, retries, age *int32, d *la
 	return &c, nil
 }
 
-// setEventConfig stores a configuration, on top of the present one if merge.
+// setEventConfig stores a configuration. With merge, it changes the present one.
 func (s *Service) setEventConfig(name, qualifier *string, merge bool, retries, age *int32, d *lambdatypes.DestinationConfig) (lambdatypes.FunctionEventInvokeConfig, error) {
 	var none lambdatypes.FunctionEventInvokeConfig
 	ref, err := s.parse(name, qualifier)
@@ -131,8 +132,8 @@ func (s *Service) setEventConfig(name, qualifier *string, merge bool, retries, a
 	return s.describeEventConfig(f.name, key, c), nil
 }
 
-// findEventConfig returns a configuration and its function. Lambda doesn't tell
-// apart whether there is no configuration or no function. s.mu is held.
+// findEventConfig returns a configuration and its function. Lambda does not
+// distinguish a missing configuration from a missing function. s.mu is held.
 func (s *Service) findEventConfig(ref reference) (*function, *eventConfig, error) {
 	if f := s.functions[ref.name]; f != nil {
 		if c := f.async[asyncKey(ref.qualifier)]; c != nil {
@@ -169,7 +170,7 @@ func (s *Service) UpdateFunctionEventInvokeConfig(_ context.Context, in *awslamb
 	}, nil
 }
 
-// GetFunctionEventInvokeConfig tells how asynchronous events are treated.
+// GetFunctionEventInvokeConfig returns how asynchronous events are treated.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionEventInvokeConfig.html.
 func (s *Service) GetFunctionEventInvokeConfig(_ context.Context, in *awslambda.GetFunctionEventInvokeConfigInput) (*awslambda.GetFunctionEventInvokeConfigOutput, error) {
 	ref, err := s.parse(in.FunctionName, in.Qualifier)
@@ -189,7 +190,7 @@ func (s *Service) GetFunctionEventInvokeConfig(_ context.Context, in *awslambda.
 	}, nil
 }
 
-// DeleteFunctionEventInvokeConfig returns to the defaults.
+// DeleteFunctionEventInvokeConfig restores the defaults.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunctionEventInvokeConfig.html.
 func (s *Service) DeleteFunctionEventInvokeConfig(_ context.Context, in *awslambda.DeleteFunctionEventInvokeConfigInput) (*awslambda.DeleteFunctionEventInvokeConfigOutput, error) {
 	ref, err := s.parse(in.FunctionName, in.Qualifier)
@@ -206,8 +207,8 @@ func (s *Service) DeleteFunctionEventInvokeConfig(_ context.Context, in *awslamb
 	return &awslambda.DeleteFunctionEventInvokeConfigOutput{}, nil
 }
 
-// ListFunctionEventInvokeConfigs lists the configurations of a function, its
-// versions and aliases.
+// ListFunctionEventInvokeConfigs lists the configurations of a function, and of
+// its versions and aliases.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctionEventInvokeConfigs.html.
 func (s *Service) ListFunctionEventInvokeConfigs(_ context.Context, in *awslambda.ListFunctionEventInvokeConfigsInput) (*awslambda.ListFunctionEventInvokeConfigsOutput, error) {
 	ref, err := s.unqualified(in.FunctionName)

@@ -7,11 +7,11 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// pause leaves the processors to whoever is awaited: on a machine with few of
-// them, a loop that asks without a pause takes their time.
+// pause yields the processors to the goroutine that a loop waits for. On a
+// machine with few processors, a loop without a pause would take them from it.
 func pause() { _ = clock.Sleep(context.Background(), clock.System(), time.Millisecond) }
 
-// AwaitExecutions returns when n invocations are under way.
+// AwaitExecutions returns when n invocations are in progress.
 func AwaitExecutions(s *Service, n int) {
 	for int(s.executions.Load()) < n {
 		pause()
@@ -31,18 +31,18 @@ func AwaitIdle(s *Service, n int) {
 	}
 }
 
-// ReapAll ends all idle environments, as if they had been idle for long.
+// ReapAll ends all idle environments, as if they had been idle for a long time.
 func ReapAll(s *Service) { s.host.reap(s.wall.Now().Add(time.Hour)) }
 
-// AwaitEvents returns when no asynchronous event is under way.
+// AwaitEvents returns when no asynchronous event is in progress.
 func AwaitEvents(s *Service) {
 	for s.events.Load() > 0 {
 		pause()
 	}
 }
 
-// KillOne kills the process of one of the environments, chosen among n by pick,
-// and returns its id, or 0 if there was none to kill.
+// KillOne kills the process of one environment, which pick chooses from n. It
+// returns the process id, or 0 if there was none to kill.
 func KillOne(s *Service, pick func(n int) int) int {
 	s.host.mu.Lock()
 	defer s.host.mu.Unlock()
@@ -54,7 +54,8 @@ func KillOne(s *Service, pick func(n int) int) int {
 		if left--; left >= 0 {
 			continue
 		}
-		if e.process.Process.Kill() != nil { // it has just ended
+		// An error means that it has just ended.
+		if e.process.Process.Kill() != nil {
 			return 0
 		}
 		return e.process.Process.Pid
@@ -62,20 +63,20 @@ func KillOne(s *Service, pick func(n int) int) int {
 	return 0
 }
 
-// SetInitLimit changes how long an initialization may take, and returns how
-// long it could before.
+// SetInitLimit changes the time limit of an initialization, and returns the
+// previous limit.
 func SetInitLimit(s *Service, limit time.Duration) time.Duration {
 	before := s.initLimit
 	s.initLimit = limit
 	return before
 }
 
-// SetMemoryInterval changes how often the memory of a process is looked at
+// SetMemoryInterval changes how often the memory of a process is measured
 // during an invocation.
 func SetMemoryInterval(s *Service, interval time.Duration) { s.memoryInterval = interval }
 
-// InferredBody returns what a function URL answers with where a function
-// returned no status.
+// InferredBody returns the body of a function URL's response to a function's
+// answer that has no status.
 func InferredBody(payload string) (string, bool) {
 	out, ok := parseResponse([]byte(payload))
 	return string(out.body), ok

@@ -49,7 +49,8 @@ func TestMain(m *testing.M) {
 	}
 	binary := filepath.Join(dir, "bootstrap")
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags=lambda.norpc", "-ldflags=-s -w", "-o", binary, "./testdata/function")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as functions are built for AWS
+	// Functions are built like this for AWS.
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	build.Stdout, build.Stderr = os.Stdout, os.Stderr
 	if err := build.Run(); err != nil {
 		fmt.Println("building the function of the tests:", err)
@@ -86,11 +87,11 @@ func pack(files map[string]string) []byte {
 	return out.Bytes()
 }
 
-// fakes are all that Lambda depends on, and remember what it told them.
+// fakes implements everything that Lambda depends on, and records all calls.
 type fakes struct {
 	mu      sync.Mutex
 	objects map[string][]byte
-	data    map[string][]float64 // "namespace metric{dims}" -> values, each as often as it counts
+	data    map[string][]float64 // "namespace metric{dims}" -> values, each repeated as often as it counts
 	lines   map[string][]string  // "group stream" -> messages
 	made    []string             // log groups
 	roles   []string             // principal, role and session of each AssumeRole
@@ -185,7 +186,7 @@ func (f *fakes) Publish(_ context.Context, in *awssns.PublishInput) (*awssns.Pub
 	return &awssns.PublishOutput{}, nil
 }
 
-// log returns all lines of a group, those of one stream together.
+// log returns all lines of a group; the lines of one stream stay together.
 func (f *fakes) log(group string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -217,7 +218,7 @@ type fixture struct {
 
 var begin = time.Date(2026, 3, 1, 12, 0, 30, 0, time.UTC)
 
-// newFixture returns a Lambda with fakes around it and a clock that stands.
+// newFixture returns a Lambda service with fakes around it and a stopped clock.
 func newFixture(t testing.TB, with ...func(*lambda.Deps)) *fixture {
 	t.Helper()
 	f := &fixture{
@@ -246,8 +247,8 @@ func newFixture(t testing.TB, with ...func(*lambda.Deps)) *fixture {
 	return f
 }
 
-// create creates a function named f. Its time-out is real, and so long that no
-// machine is too slow for it.
+// create creates a function named f. Its time-out is in real time, and long
+// enough for any machine.
 func (f *fixture) create(t testing.TB, with ...func(*awslambda.CreateFunctionInput)) *awslambda.CreateFunctionOutput {
 	t.Helper()
 	in := &awslambda.CreateFunctionInput{
@@ -298,18 +299,17 @@ func (f *fixture) invoke(t testing.TB, payload string, qualifier ...string) *aws
 	return out
 }
 
-// tryInvoke is invoke for goroutines other than the test's.
+// tryInvoke is invoke for goroutines that are not the test's own.
 func (f *fixture) tryInvoke(ctx context.Context, payload string) (*awslambda.InvokeOutput, error) {
 	return f.Invoke(ctx, &awslambda.InvokeInput{FunctionName: aws.String("f"), Payload: []byte(payload)})
 }
 
-// withRand makes weighted aliases choose by what draw points to.
+// withRand makes weighted aliases choose with the number that draw points to.
 func withRand(draw *float64) func(*lambda.Deps) {
 	return func(d *lambda.Deps) { d.Rand = func() float64 { return *draw } }
 }
 
-// deleteAndWait deletes function f and waits for the last line of its
-// log.
+// deleteAndWait deletes function f and waits for the last line of its log.
 func (f *fixture) deleteAndWait(t *testing.T) {
 	t.Helper()
 	if _, err := f.DeleteFunction(t.Context(), &awslambda.DeleteFunctionInput{FunctionName: aws.String("f")}); err != nil {
@@ -319,7 +319,7 @@ func (f *fixture) deleteAndWait(t *testing.T) {
 	f.Flush(t.Context())
 }
 
-// kill ends a process as an operating system does that runs out of memory.
+// kill ends a process as an operating system does that has run out of memory.
 func kill(pid int) error {
 	p, err := os.FindProcess(pid)
 	if err != nil {

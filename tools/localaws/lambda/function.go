@@ -17,42 +17,44 @@ import (
 	"github.com/google/uuid"
 )
 
-// timestamp is the layout of Lambda's times, always in UTC.
+// timestamp is the layout of Lambda's times. They are always in UTC.
 const timestamp = "2006-01-02T15:04:05.000-0700"
 
-// A function is guarded by Service.mu, but for its counter.
+// A function is guarded by Service.mu, except for its counter.
 type function struct {
 	name      string
 	latest    *version
-	published []*version // in order of their numbers
-	last      int        // the number that was given last; numbers are never reused
+	published []*version // sorted by number
+	last      int        // the last number given; numbers are never reused
 	aliases   map[string]*alias
 	urls      map[string]*functionURL // by qualifier; "" is the unqualified function
-	policies  map[string]*policy      // by qualifier, as urls
-	async     map[string]*eventConfig // by qualifier, where "" is $LATEST
+	policies  map[string]*policy      // by qualifier, as in urls
+	async     map[string]*eventConfig // by qualifier; "" means $LATEST
 	tags      map[string]string
 	reserved  *int32
 
 	executions atomic.Int32
 }
 
-// A version is a function's code and configuration. They never change: an
-// update gives the function another $LATEST.
+// A version is a function's code and configuration. Both are immutable: an
+// update creates a new $LATEST for the function.
 type version struct {
 	name     string // of the function
 	number   string // "$LATEST" or digits
-	arn      string // with the number, but for $LATEST
+	arn      string // includes the number, except for $LATEST
 	code     *code
 	settings settings
-	source   settings // of the $LATEST that it was made from, if it is published
-	revision string   // guarded by Service.mu
+	// source is, for a published version, the settings of the $LATEST that it
+	// was made from.
+	source   settings
+	revision string // guarded by Service.mu
 	modified string
 	function *function
 
-	retired bool // no environment is kept for it; guarded by host.mu
+	retired bool // its environments are no longer kept; guarded by host.mu
 }
 
-// version returns the version with a number, where "" is $LATEST, or nil.
+// version returns the version with a number, or nil. "" means $LATEST.
 func (f *function) version(number string) *version {
 	if number == "" || number == latest {
 		return f.latest
@@ -79,7 +81,7 @@ func (s *Service) newLatest(f *function, c *code, set settings) *version {
 	}
 }
 
-// configuration describes v as the API does.
+// configuration describes v in the API's terms.
 func (s *Service) configuration(v *version) lambdatypes.FunctionConfiguration {
 	set := v.settings
 	c := lambdatypes.FunctionConfiguration{
@@ -121,7 +123,8 @@ func (s *Service) configuration(v *version) lambdatypes.FunctionConfiguration {
 	if set.KMSKey != "" {
 		c.KMSKeyArn = aws.String(set.KMSKey)
 	}
-	if set.Variables != nil { // none are an environment too
+	// A map without variables also gives an environment.
+	if set.Variables != nil {
 		c.Environment = &lambdatypes.EnvironmentResponse{Variables: maps.Clone(set.Variables)}
 	}
 	return c
@@ -131,8 +134,8 @@ func (s *Service) runtimeARN(r lambdatypes.Runtime) string {
 	return fmt.Sprintf("arn:aws:lambda:%s::runtime:%x", s.account.Region, sum([]byte(r)))
 }
 
-// output copies a configuration into an operation's output, which has the same
-// members by the same names.
+// output copies a configuration into the output of an operation. The output has
+// members with the same names.
 func output[T any](c lambdatypes.FunctionConfiguration) *T {
 	out := new(T)
 	from, to := reflect.ValueOf(c), reflect.ValueOf(out).Elem()
@@ -215,8 +218,8 @@ func (s *Service) CreateFunction(ctx context.Context, in *awslambda.CreateFuncti
 	return output[awslambda.CreateFunctionOutput](s.configuration(v)), nil
 }
 
-// GetFunction describes a function and tells where its code can be downloaded
-// while this process runs.
+// GetFunction describes a function. It also returns a URL from which the code
+// can be downloaded while this process runs.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html.
 func (s *Service) GetFunction(_ context.Context, in *awslambda.GetFunctionInput) (*awslambda.GetFunctionOutput, error) {
 	ref, err := s.parse(in.FunctionName, in.Qualifier)
@@ -247,8 +250,8 @@ func (s *Service) GetFunction(_ context.Context, in *awslambda.GetFunctionInput)
 	return out, nil
 }
 
-// qualified describes v under the name by which it was asked for: Lambda puts
-// the qualifier into the ARN, $LATEST and aliases included.
+// qualified describes v under the name that the request used. Lambda puts the
+// qualifier into the ARN, even if it is $LATEST or an alias.
 func (s *Service) qualified(v *version, ref reference) lambdatypes.FunctionConfiguration {
 	c := s.configuration(v)
 	c.FunctionArn = aws.String(s.arn(ref.name, ref.qualifier))
@@ -271,7 +274,7 @@ func (s *Service) GetFunctionConfiguration(_ context.Context, in *awslambda.GetF
 	return output[awslambda.GetFunctionConfigurationOutput](s.qualified(v, ref)), nil
 }
 
-// UpdateFunctionCode gives $LATEST other code.
+// UpdateFunctionCode replaces the code of $LATEST.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html.
 func (s *Service) UpdateFunctionCode(ctx context.Context, in *awslambda.UpdateFunctionCodeInput) (*awslambda.UpdateFunctionCodeOutput, error) {
 	ref, err := s.unqualified(in.FunctionName)
@@ -358,7 +361,7 @@ func (s *Service) replace(f *function, v *version) {
 	s.host.retire(old)
 }
 
-// unqualified parses the name of a function as a whole.
+// unqualified parses the name of a function, which must have no qualifier.
 func (s *Service) unqualified(name *string) (reference, error) {
 	ref, err := s.parse(name, nil)
 	if err == nil && ref.qualifier != "" && ref.qualifier != latest {
@@ -369,7 +372,7 @@ func (s *Service) unqualified(name *string) (reference, error) {
 }
 
 // DeleteFunction deletes a function with all its versions, or one version.
-// Invocations that are under way come to their end.
+// Invocations in progress still complete.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html.
 func (s *Service) DeleteFunction(_ context.Context, in *awslambda.DeleteFunctionInput) (*awslambda.DeleteFunctionOutput, error) {
 	ref, err := s.parse(in.FunctionName, in.Qualifier)
@@ -378,7 +381,8 @@ func (s *Service) DeleteFunction(_ context.Context, in *awslambda.DeleteFunction
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, err := s.find(reference{name: ref.name}) // an error names no qualifier
+	// The error of this operation names no qualifier.
+	f, err := s.find(reference{name: ref.name})
 	if err != nil {
 		return nil, err
 	}
@@ -416,8 +420,9 @@ func (s *Service) DeleteFunction(_ context.Context, in *awslambda.DeleteFunction
 	return out, nil
 }
 
-// ListFunctions lists functions by name and, with FunctionVersion ALL, their
-// versions. It tells no states and no runtime versions: GetFunction does.
+// ListFunctions lists functions by name. With FunctionVersion ALL, it also
+// lists their versions. It leaves out states and runtime versions, which
+// GetFunction returns.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html.
 func (s *Service) ListFunctions(_ context.Context, in *awslambda.ListFunctionsInput) (*awslambda.ListFunctionsOutput, error) {
 	s.mu.RLock()
@@ -441,7 +446,7 @@ func (s *Service) ListFunctions(_ context.Context, in *awslambda.ListFunctionsIn
 	return &awslambda.ListFunctionsOutput{Functions: page, NextMarker: next}, nil
 }
 
-// listed drops from configurations what lists don't tell.
+// listed removes from configurations what lists leave out.
 func listed(all []lambdatypes.FunctionConfiguration) []lambdatypes.FunctionConfiguration {
 	for i := range all {
 		all[i].State, all[i].LastUpdateStatus, all[i].RuntimeVersionConfig = "", "", nil
@@ -449,9 +454,9 @@ func listed(all []lambdatypes.FunctionConfiguration) []lambdatypes.FunctionConfi
 	return all
 }
 
-// paginate returns the page of all that begins at marker: 50 items, even if
-// more are asked for. The marker is the number of the first item, in an opaque
-// form.
+// paginate returns the page of all that begins at marker. A page has 50 items,
+// even if the caller asks for more. The marker is an opaque form of the first
+// item's number.
 func paginate[T any](all []T, marker *string, maxItems *int32) ([]T, *string, error) {
 	const prefix = "item-"
 	const most = 50

@@ -48,7 +48,8 @@ func TestCreateFunctionRefuses(t *testing.T) {
 			in.Code = &lambdatypes.FunctionCode{S3Bucket: aws.String("b"), S3Key: aws.String("k")}
 		}, "Error occurred while GetObject. S3 Error: NoSuchKey"},
 		{"foreign", func(in *awslambda.CreateFunctionInput) {
-			header := make([]byte, 64) // an ELF header of a machine that nobody has
+			// This ELF header is for a machine that does not exist.
+			header := make([]byte, 64)
 			copy(header, "\x7fELF\x02\x01\x01")
 			copy(header[16:], "\x02\x00\x08\x00\x01")
 			in.Code.ZipFile = pack(map[string]string{"bootstrap": string(header)})
@@ -155,8 +156,8 @@ func TestVersionsAreImmutable(t *testing.T) {
 	}
 }
 
-// A description makes another version where $LATEST got it, but not where only
-// PublishVersion did.
+// If $LATEST gets a new description, publishing makes a new version. If only
+// PublishVersion gets one, it does not.
 func TestDescriptionsOfVersions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -256,7 +257,8 @@ func TestAliases(t *testing.T) {
 	if err != nil || updated.RoutingConfig.AdditionalVersionWeights["2"] != 0.1 || *updated.FunctionVersion != "1" {
 		t.Fatalf("UpdateAlias: %+v, %v", updated, err)
 	}
-	updated.RoutingConfig.AdditionalVersionWeights["2"] = 1 // a caller's change must not reach us
+	// The caller's change must not reach the service.
+	updated.RoutingConfig.AdditionalVersionWeights["2"] = 1
 	for _, tt := range []struct {
 		draw    float64
 		version string
@@ -297,7 +299,8 @@ func TestAliases(t *testing.T) {
 	if _, err := f.DeleteFunction(t.Context(), &awslambda.DeleteFunctionInput{FunctionName: name, Qualifier: aws.String("none")}); err == nil || !strings.Contains(err.Error(), "Deletion of aliases is not currently supported.") {
 		t.Errorf("deleted a version named none: %v", err)
 	}
-	for range 2 { // the second time there is nothing to delete
+	// The second time there is nothing to delete.
+	for range 2 {
 		if _, err := f.DeleteAlias(t.Context(), &awslambda.DeleteAliasInput{FunctionName: name, Name: live}); err != nil {
 			t.Error(err)
 		}
@@ -316,8 +319,8 @@ func TestAliases(t *testing.T) {
 	}
 }
 
-// CodeDeploy can't shift traffic between versions that Lambda wouldn't let share
-// an alias: what fails on AWS must fail here.
+// CodeDeploy can't shift traffic between two versions if Lambda refuses to let
+// them share an alias. What fails on AWS must fail here.
 func TestAliasesShareTrafficBetweenLikeVersions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -386,7 +389,7 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// A page holds 50 items, even if more are asked for.
+// A page has 50 items, even if the caller asks for more.
 func TestPagesAreBounded(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -427,7 +430,7 @@ func TestTagsAndSettingsAndDeletion(t *testing.T) {
 	if err != nil || len(list.Functions) != 1 || !slices.Equal(list.Functions[0].Architectures, []lambdatypes.Architecture{f.host}) {
 		t.Errorf("ListFunctions: %+v, %v", list, err)
 	}
-	// What only GetFunction tells must not be found here either.
+	// What only GetFunction returns must not be in a list either.
 	if c := list.Functions[0]; c.State != "" || c.LastUpdateStatus != "" || c.RuntimeVersionConfig != nil || *c.FunctionArn != *arn {
 		t.Errorf("ListFunctions: %+v", c)
 	}

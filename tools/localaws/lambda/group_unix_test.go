@@ -23,8 +23,8 @@ func TestTimeoutKillsTheWholeProcessGroup(t *testing.T) {
 	wall := clock.NewManual(clock.System().Now())
 	f := newFixture(t, func(d *lambda.Deps) { d.Wall = wall })
 	f.create(t, timeout(3))
-	// The function and its child hold this pipe open for as long as they live:
-	// its end is read when both are dead, whoever reaps them and when.
+	// The function and its child keep this pipe open as long as they live.
+	// Reading reaches its end once both are dead, no matter who reaps them, or when.
 	pipe := filepath.Join(t.TempDir(), "alive")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
@@ -34,16 +34,17 @@ func TestTimeoutKillsTheWholeProcessGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = alive.Close() }()
-	// So that a child that lives fails this test alone, and not all of them.
+	// If a child survives, the deadline makes only this test fail.
 	if err := alive.SetReadDeadline(clock.System().Now().Add(5 * time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	said := make(chan string, 1)
 	go func() {
-		// Time passes once the child lives.
+		// The clock advances only after the child has started.
 		text := ""
 		for buffer := make([]byte, 64); text != "child"; {
-			n, err := alive.Read(buffer) // nothing, as long as nobody has opened it
+			// This reads nothing until somebody has opened the pipe.
+			n, err := alive.Read(buffer)
 			text += string(buffer[:n])
 			if err != nil && !errors.Is(err, io.EOF) || n == 0 && clock.Sleep(t.Context(), clock.System(), time.Millisecond) != nil {
 				break

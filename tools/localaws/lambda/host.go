@@ -8,26 +8,27 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// idleLimit is how long an environment is kept without an invocation, by the
+// idleLimit is how long an environment without invocations is kept, by the
 // system clock.
 const idleLimit = 5 * time.Minute
 
-// A host shares out the execution environments that this machine can carry.
-// Its lock is held for moments only, never while an invocation runs.
+// A host distributes the execution environments that this machine can run. Its
+// lock is only held briefly, never while an invocation runs.
 type host struct {
 	limit int
 
 	mu      sync.Mutex
 	slots   int            // environments that exist or are promised to a waiter
-	idle    []*environment // by the time of their release, the oldest first
+	idle    []*environment // sorted by the time of their release, oldest first
 	alive   map[*environment]struct{}
 	waiters []waiter
 	closed  bool
 
-	processes sync.WaitGroup // that are being started or are alive
+	processes sync.WaitGroup // counts processes that are being started or are alive
 }
 
-// A waiter gets an environment of its version, or nil for leave to start one.
+// A waiter receives an environment of its version, or nil as the permission to
+// start one.
 type waiter struct {
 	version *version
 	granted chan *environment
@@ -38,14 +39,16 @@ func newHost(limit int) *host {
 }
 
 // acquire returns an idle environment of v, or nil if the caller may start one.
-// It waits where the machine is full. Leave ends with adopt or forfeit.
+// It waits if the machine is full. The caller then holds a slot, which it
+// returns with adopt or forfeit.
 func (h *host) acquire(v *version) (*environment, error) {
 	h.mu.Lock()
 	if h.closed {
 		h.mu.Unlock()
 		return nil, ended()
 	}
-	for i := len(h.idle) - 1; i >= 0; i-- { // the most recent one, so that the others can be reaped
+	// Take the most recently used one, so that the others can be reaped.
+	for i := len(h.idle) - 1; i >= 0; i-- {
 		if e := h.idle[i]; e.version == v {
 			h.idle = slices.Delete(h.idle, i, i+1)
 			h.mu.Unlock()
@@ -57,10 +60,13 @@ func (h *host) acquire(v *version) (*environment, error) {
 		h.mu.Unlock()
 		return nil, nil
 	}
-	if len(h.idle) > 0 { // of other versions: the one unused for longest gives way
+	// These environments belong to other versions. The one that has been idle
+	// longest gives way.
+	if len(h.idle) > 0 {
 		e := h.idle[0]
 		h.idle = slices.Delete(h.idle, 0, 1)
-		e.counted = false // its slot is the caller's now
+		// Its slot now belongs to the caller.
+		e.counted = false
 		h.mu.Unlock()
 		e.kill()
 		return nil, nil
@@ -75,8 +81,8 @@ func (h *host) acquire(v *version) (*environment, error) {
 	return e, nil
 }
 
-// enter counts in a process that is about to be started. It reports false
-// after close. Who entered must call processes.Done when it has ended.
+// enter counts a process that is about to be started. It returns false after
+// close. The caller must call processes.Done when the process has ended.
 func (h *host) enter() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -86,8 +92,8 @@ func (h *host) enter() bool {
 	return !h.closed
 }
 
-// add makes the host know an environment whose process was started by leave of
-// acquire, so that close ends it. The leave stays with the caller.
+// add registers a newly started environment with the host, so that close ends
+// it. The caller still holds the slot that it acquired.
 func (h *host) add(e *environment) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -97,7 +103,7 @@ func (h *host) add(e *environment) {
 	}
 }
 
-// adopt passes the caller's leave on to an environment that is initialized.
+// adopt passes the caller's slot on to an initialized environment.
 func (h *host) adopt(e *environment) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -108,14 +114,14 @@ func (h *host) adopt(e *environment) {
 	e.counted = true
 }
 
-// forfeit gives back an acquired leave that was not used.
+// forfeit returns an acquired slot that was not used.
 func (h *host) forfeit() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.free()
 }
 
-// free passes a slot on. h.mu is held.
+// free passes a slot on to a waiter. h.mu is held.
 func (h *host) free() {
 	if len(h.waiters) > 0 {
 		w := h.waiters[0]
@@ -126,11 +132,12 @@ func (h *host) free() {
 	h.slots--
 }
 
-// release gives back an environment that is ready for another invocation.
+// release returns an environment that is ready for another invocation.
 func (h *host) release(e *environment, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !e.counted { // it died in the meantime
+	// It died in the meantime.
+	if !e.counted {
 		return
 	}
 	if h.closed || e.version.retired {
@@ -140,7 +147,8 @@ func (h *host) release(e *environment, now time.Time) {
 	if len(h.waiters) > 0 {
 		w := h.waiters[0]
 		if w.version != e.version {
-			e.kill() // forget passes the room on
+			// forget passes its slot on.
+			e.kill()
 			return
 		}
 		h.waiters = slices.Delete(h.waiters, 0, 1)
@@ -151,7 +159,7 @@ func (h *host) release(e *environment, now time.Time) {
 	h.idle = append(h.idle, e)
 }
 
-// forget takes note that an environment's process has ended.
+// forget notes that the process of an environment has ended.
 func (h *host) forget(e *environment) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -163,8 +171,8 @@ func (h *host) forget(e *environment) {
 	}
 }
 
-// retire ends the environments of versions that get no more invocations, each
-// after its present one.
+// retire ends the environments of versions that receive no more invocations,
+// each after its present invocation.
 func (h *host) retire(versions ...*version) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -179,7 +187,7 @@ func (h *host) retire(versions ...*version) {
 	h.idle = slices.DeleteFunc(h.idle, func(e *environment) bool { return e.version.retired })
 }
 
-// reap ends the environments that have been idle since before.
+// reap ends the environments that have been idle since the given time.
 func (h *host) reap(before time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -204,7 +212,7 @@ func (h *host) close() {
 	h.processes.Wait()
 }
 
-// reap ends idle environments until the service is closed.
+// reap ends idle environments periodically until the service is closed.
 func (s *Service) reap() {
 	for clock.Sleep(s.life, s.wall, idleLimit/10) == nil {
 		s.host.reap(s.wall.Now().Add(-idleLimit))

@@ -24,33 +24,33 @@ import (
 // See https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html.
 const initLimit = 10 * time.Second
 
-// A target is where an invocation goes, as it was when it arrived.
+// A target is the destination of an invocation, as it was when the invocation arrived.
 type target struct {
 	function *function
 	version  *version
-	alias    string // the alias it came by, if any
-	arn      string // as it was named
-	resource string // the Resource dimension of its metrics
+	alias    string // the alias that the caller named, if any
+	arn      string // as the caller named it
+	resource string // the Resource dimension of the target's metrics
 
 	reserved        *int32
 	unreservedLimit int32
 }
 
-// An invocation is one event for a function, on its way to a process and back.
+// An invocation is one event on its way to a function's process and back.
 type invocation struct {
 	id            string
 	payload       []byte
 	arn           string
 	trace         string
 	clientContext string    // JSON
-	deadline      time.Time // by the system clock, as processes see it
+	deadline      time.Time // by the system clock, which processes see
 
-	taken atomic.Bool // a process has got it
-	done  chan answer // gets the process's answer, at most one
+	taken atomic.Bool // a process has taken it
+	done  chan answer // receives the process's answer, at most one
 
-	answer   *answer // once it is known
-	late     bool    // it ran into its deadline
-	reusable bool    // the process asked for the next one
+	answer   *answer // set once it is known
+	late     bool    // it exceeded its deadline
+	reusable bool    // the process has asked for the next one
 }
 
 // An answer is what a function returned, or why it didn't.
@@ -59,7 +59,7 @@ type answer struct {
 	failure *failure
 }
 
-// body returns what the caller gets.
+// body returns what the caller receives.
 func (a *answer) body() []byte {
 	if a.failure != nil {
 		return a.failure.payload
@@ -67,22 +67,24 @@ func (a *answer) body() []byte {
 	return a.payload
 }
 
-// A result is the end of an invocation.
+// A result is the outcome of an invocation.
 type result struct {
 	answer
-	version   string // that ran
+	version   string // the version that ran
 	requestID string
-	log       []byte // its last 4 KB, where they were asked for
+	log       []byte // its last 4 KB, if requested
 }
 
-// aim finds the target of an invocation; an alias with weights chooses here.
+// aim finds the target of an invocation. If the target is an alias with
+// weights, aim also chooses the version.
 func (s *Service) aim(ref reference) (target, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
 		return target{}, ended()
 	}
-	if s.functions[ref.name] == nil && ref.qualifier == "" { // invoking names what it looked for
+	// The error of Invoke names what it looked for.
+	if s.functions[ref.name] == nil && ref.qualifier == "" {
 		return target{}, notFound("Function not found: %s", s.arn(ref.name, latest))
 	}
 	f, v, err := s.resolve(ref)
@@ -100,8 +102,8 @@ func (s *Service) aim(ref reference) (target, error) {
 	return t, nil
 }
 
-// place returns the target of metrics that are not of one version. It reports
-// false if there is none any more.
+// place returns the target for metrics that belong to no single version. It
+// returns false if the target no longer exists.
 func (s *Service) place(ref reference) (target, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -122,12 +124,12 @@ func (s *Service) targetOf(f *function, v *version, ref reference) target {
 
 // Invoke runs a function with an event.
 //
-// Errors of the function are no errors of Invoke: they are in FunctionError and
-// in the payload. FunctionError is Unhandled for all of them, those that the
-// function returned, too: so in AWS's own words for Go, and in each answer that
-// LocalStack recorded of AWS, whatever the runtime (error, exit, timeout, size,
-// failed initialization, and the records of destinations). Handled was for
-// errors that runtimes before the Runtime API had caught.
+// An error of the function is not an error of Invoke: FunctionError and the
+// payload report it. FunctionError is always Unhandled, even for errors that
+// the function returned. AWS documents this for Go. It is also in every answer
+// that LocalStack recorded from AWS, for all runtimes (error, exit, timeout,
+// size, failed initialization, and the records of destinations). Handled was
+// for errors that runtimes caught before the Runtime API existed.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html,
 // https://docs.aws.amazon.com/lambda/latest/dg/golang-exceptions.html and
 // tests/aws/services/lambda_/*.snapshot.json in
@@ -162,7 +164,8 @@ func (s *Service) Invoke(ctx context.Context, in *awslambda.InvokeInput) (*awsla
 	if len(payload) == 0 {
 		payload = []byte("{}")
 	} else if !json.Valid(payload) {
-		err := json.Unmarshal(payload, new(any)) // says where
+		// The error says where the JSON is wrong.
+		err := json.Unmarshal(payload, new(any))
 		return nil, badContent(fmt.Sprintf("Could not parse request body into json: Could not parse payload into json: %v", err))
 	}
 
@@ -201,17 +204,18 @@ func badContent(message string) error {
 	return &lambdatypes.InvalidRequestContentException{Message: aws.String(message), Type: user}
 }
 
-// An event is what a function is invoked with.
+// An event is the input of an invocation.
 type event struct {
-	id            string // of the caller's request; empty for a new one; retries keep theirs
+	// id is the id of the caller's request, or empty for a new one. Retries keep it.
+	id            string
 	payload       []byte // JSON
 	clientContext string // JSON
 	trace         string // X-Ray trace header
-	tail          bool   // the end of the log is wanted
+	tail          bool   // the caller wants the end of the log
 }
 
-// invoke runs an event to its end. It doesn't end with the caller: like
-// Lambda, it goes on when nobody listens any more.
+// invoke runs an event to its end. Like Lambda, it continues even if the caller
+// goes away.
 func (s *Service) invoke(ref reference, ev event) (result, error) {
 	t, err := s.aim(ref)
 	if err != nil {
@@ -242,8 +246,8 @@ func (s *Service) invoke(ref reference, ev event) (result, error) {
 	return res, nil
 }
 
-// run gives an invocation to an environment, a new one if need be. It returns
-// how long the function took and, with tail, the end of its log.
+// run gives an invocation to an environment, and starts one if necessary. It
+// returns the duration of the function and, with tail, the end of its log.
 func (s *Service) run(v *version, inv *invocation, tail bool) (time.Duration, []byte, error) {
 	r := &report{invocation: inv, timeout: time.Duration(v.settings.Timeout) * time.Second, tail: tail}
 	for {
@@ -268,10 +272,12 @@ func (s *Service) run(v *version, inv *invocation, tail bool) (time.Duration, []
 				return 0, nil, err
 			}
 		}
-		if e == nil { // it can't be initialized
+		// The environment can't be initialized.
+		if e == nil {
 			s.host.forfeit()
 		} else if !e.dispatch(inv, r.deadline().Sub(s.wall.Now())) {
-			if warm { // it died while it was idle: its next invocation needn't know
+			// It died while it was idle. Its next invocation need not notice.
+			if warm {
 				box.abandon()
 				continue
 			}
@@ -289,9 +295,9 @@ func (s *Service) run(v *version, inv *invocation, tail bool) (time.Duration, []
 	}
 }
 
-// cold starts the first process of a sandbox. Where its initialization fails,
-// Lambda tries once more within the invocation's own time. It returns no
-// environment where that fails too; the invocation then has its answer.
+// cold starts the first process of a sandbox. If its initialization fails,
+// Lambda tries once more within the invocation's own time. If that fails too,
+// cold returns no environment, and the invocation has its answer.
 // See https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html.
 func (s *Service) cold(box *sandbox, r *report) (*environment, error) {
 	inv := r.invocation
@@ -326,7 +332,7 @@ func (s *Service) cold(box *sandbox, r *report) (*environment, error) {
 }
 
 // boot starts a process and waits for its initialization. The failure is the
-// function's, the error is not.
+// function's; the error is not.
 func (s *Service) boot(box *sandbox, requestID string, limit time.Duration) (*environment, *failure, error) {
 	e, err := s.start(box)
 	if bad, ok := errors.AsType[*entrypointError](err); ok {

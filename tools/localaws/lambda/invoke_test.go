@@ -121,10 +121,11 @@ func TestMemoryIsLimited(t *testing.T) {
 	}
 }
 
-// A function that leaks a little with each short invocation fails as soon as it
-// has too much, and is served by a new process after that. The invocation that
-// took too much is the one that fails, wherever in its course that is noticed:
-// on a slow machine a look at the memory falls between answer and end.
+// A function leaks a little in each short invocation. It fails as soon as it
+// exceeds its memory, and a new process then serves it. The invocation that
+// exceeds the memory must be the one that fails, no matter at which point that
+// is noticed: on a slow machine, the measurement can fall between its answer
+// and its end.
 func TestLeakIsNoticedInShortInvocations(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/proc/self/status"); err != nil {
@@ -136,7 +137,7 @@ func TestLeakIsNoticedInShortInvocations(t *testing.T) {
 	f.leakIsNoticed(t)
 }
 
-// leakIsNoticed lets a function leak more than twice what it may have.
+// leakIsNoticed lets a function leak more than twice its memory size.
 func (f *fixture) leakIsNoticed(t *testing.T) {
 	t.Helper()
 	f.create(t)
@@ -156,7 +157,7 @@ func (f *fixture) leakIsNoticed(t *testing.T) {
 			t.Errorf("log %q", tail)
 		}
 	}
-	// 256 MB hold the process and seven blocks of 32 MiB.
+	// 256 MB are enough for the process and seven blocks of 32 MiB.
 	if !slices.Equal(failed, []int{7, 15}) {
 		t.Errorf("invocations %v failed, not each eighth", failed)
 	}
@@ -167,7 +168,7 @@ func TestInitialization(t *testing.T) {
 	for _, tt := range []struct {
 		start          string
 		payload        string
-		first, another string // what INIT_REPORT says of the two attempts
+		first, another string // what INIT_REPORT says about the two attempts
 	}{
 		{"exit", `Runtime.ExitError.*exit status 3`, `Phase: init\tStatus: error\tError Type: Runtime.ExitError`, `Phase: invoke\tStatus: error\tError Type: Runtime.ExitError`},
 		{"fail", `^\{"errorType":"Function.NotReady","errorMessage":"no database"\}$`, `Phase: init\tStatus: error\tError Type: Function.NotReady`, `Phase: invoke\tStatus: error\tError Type: Function.NotReady`},
@@ -188,8 +189,8 @@ func TestInitialization(t *testing.T) {
 	}
 }
 
-// An initialization that takes too long is given up, and once more within the
-// invocation's own time.
+// An initialization that takes too long is aborted, and tried once more within
+// the invocation's own time.
 func TestInitializationTimesOut(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -201,13 +202,14 @@ func TestInitializationTimesOut(t *testing.T) {
 	if !regexp.MustCompile(`^\{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: \S+ Error: Task timed out after 1.00 seconds"\}$`).Match(out.Payload) {
 		t.Errorf("payload %s", out.Payload)
 	}
-	// A busy machine ends it later, never sooner.
+	// A busy machine ends it later, but never sooner.
 	const want = `^INIT_START .*\nINIT_REPORT Init Duration: (?:[2-9]\d\d|\d{4,})\.\d\d ms\tPhase: init\tStatus: timeout\nSTART .*\nINIT_REPORT Init Duration: \d{4,}\.\d\d ms\tPhase: invoke\tStatus: timeout\n` +
 		`\S+ \S+ Task timed out after 1.00 seconds\n\nEND .*\nREPORT .*Duration: 1000.00 ms\t.*Status: timeout\n$`
 	if log := f.log("/aws/lambda/f"); !regexp.MustCompile(want).MatchString(log) {
 		t.Errorf("log %q", log)
 	}
-	lambda.AwaitIdle(f.Service, 0) // both processes are gone
+	// Both processes are gone.
+	lambda.AwaitIdle(f.Service, 0)
 }
 
 func TestPackagesThatCannotRun(t *testing.T) {
@@ -302,8 +304,8 @@ func TestEnvironmentAndContext(t *testing.T) {
 	if !regexp.MustCompile(`^Root=1-69a42a5e-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$`).MatchString(got.Trace) {
 		t.Errorf("trace %s", got.Trace)
 	}
-	// The deadline is by the system's clock, which is the process's: 90 s from
-	// the moment of the call, which was just now.
+	// The deadline follows the system clock, as the process does. It is 90 s
+	// after the moment of the call, which was just now.
 	if left := time.UnixMilli(got.Deadline).Sub(before); left < 90*time.Second-time.Millisecond || left > 90*time.Second+clock.Since(clock.System(), before) || got.ID == "" {
 		t.Errorf("context %+v, %v left", got, left)
 	}
@@ -323,7 +325,7 @@ func TestEnvironmentsAreReusedAndScaledOut(t *testing.T) {
 	}
 }
 
-// together runs n invocations at once and returns the processes they ran in.
+// together runs n invocations concurrently and returns the processes that they ran in.
 func (f *fixture) together(t *testing.T, n int) map[string]int {
 	t.Helper()
 	gate := filepath.Join(t.TempDir(), "gate")
@@ -350,8 +352,8 @@ func (f *fixture) together(t *testing.T, n int) map[string]int {
 	return pids
 }
 
-// An update and even the deletion of a function let invocations that are under
-// way come to their end, those through its URL too, and leave no process.
+// Invocations in progress complete even if their function is updated or
+// deleted, and so do those through its URL. No process remains.
 func TestInvocationsOutliveTheirFunction(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -407,7 +409,7 @@ func TestInvocationsBeyondTheHostWait(t *testing.T) {
 	if pids := f.together(t, 5); len(pids) > 2 {
 		t.Errorf("with room for 2, 5 invocations ran in processes %v", pids)
 	}
-	// Another version's environment must give way.
+	// An environment of another version must give way.
 	if _, err := f.PublishVersion(t.Context(), &awslambda.PublishVersionInput{FunctionName: aws.String("f")}); err != nil {
 		t.Fatal(err)
 	}
@@ -453,7 +455,7 @@ func TestReservedConcurrencyThrottles(t *testing.T) {
 	}
 }
 
-// What is reserved is also the most that a function may have at once.
+// A function's reserved concurrency is also its limit.
 func TestReservedConcurrencyIsTheMost(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -498,7 +500,7 @@ func TestLogTailIsBounded(t *testing.T) {
 	}
 }
 
-// A process that breaks off in its answer has not answered.
+// A process that stops in the middle of its answer has not answered.
 func TestTruncatedAnswer(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -566,8 +568,8 @@ func TestKilledProcessLosesOnlyItsOwnInvocation(t *testing.T) {
 }
 
 // killAtRandom kills processes while four callers invoke the function, as an
-// operating system does that runs out of memory, and holds that no invocation
-// fails but those that ran in them.
+// operating system does that has run out of memory. Only the invocations that
+// ran in the killed processes may fail.
 func killAtRandom(t *testing.T, kills int) {
 	t.Helper()
 	const callers = 4
@@ -599,7 +601,8 @@ func killAtRandom(t *testing.T, kills int) {
 		}
 		pid := regexp.MustCompile(`(?m)^pid (\d+)$`).FindSubmatch(tail)
 		switch {
-		case pid == nil: // it died before it could say so
+		// It died before it could report its process id.
+		case pid == nil:
 			unseen++
 		case failed[string(pid[1])]:
 			t.Errorf("two invocations failed in process %s", pid[1])

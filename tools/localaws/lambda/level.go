@@ -7,14 +7,14 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
-// levels are those of application logs, by how much they tell.
+// levels lists the levels of application logs, from the most to the least verbose.
 var levels = map[lambdatypes.ApplicationLogLevel]int{
 	lambdatypes.ApplicationLogLevelTrace: 0, lambdatypes.ApplicationLogLevelDebug: 1, lambdatypes.ApplicationLogLevelInfo: 2,
 	lambdatypes.ApplicationLogLevelWarn: 3, lambdatypes.ApplicationLogLevelError: 4, lambdatypes.ApplicationLogLevelFatal: 5,
 }
 
-// logs reports whether a line that a function with JSON logs wrote is kept. A
-// JSON object has the level that it names, or INFO; a line that is none is kept.
+// logs reports whether to keep a line that a function with JSON logs wrote. A
+// JSON object has the level that it names, or INFO by default. Any other line is kept.
 // See https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html.
 func (set settings) logs(line []byte) bool {
 	least := levels[set.ApplicationLevel]

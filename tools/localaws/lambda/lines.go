@@ -2,12 +2,12 @@ package lambda
 
 import "bytes"
 
-// maxLine is the size in bytes at which a line is cut: what an event of
-// CloudWatch Logs holds.
+// maxLine is the size in bytes at which a line is cut. It is the size limit of
+// a CloudWatch Logs event.
 const maxLine = 256<<10 - 26
 
-// A lineSplitter cuts a stream into lines. The lines it passes on end with a
-// newline, and are valid only during the call.
+// A lineSplitter splits a stream into lines. A line that it passes on ends with
+// a newline, and is valid only during the call.
 type lineSplitter struct {
 	line    func([]byte)
 	partial []byte
@@ -33,7 +33,7 @@ func (l *lineSplitter) add(data []byte) {
 	}
 }
 
-// flush passes on what is left.
+// flush passes on the remaining text.
 func (l *lineSplitter) flush() {
 	if len(l.partial) == 0 {
 		return

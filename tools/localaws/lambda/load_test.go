@@ -4,5 +4,5 @@ package lambda_test
 
 import "testing"
 
-// TestLoadKills is TestKilledProcessLosesOnlyItsOwnInvocation for longer.
+// TestLoadKills is TestKilledProcessLosesOnlyItsOwnInvocation with more kills.
 func TestLoadKills(t *testing.T) { killAtRandom(t, 500) }

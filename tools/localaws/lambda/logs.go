@@ -11,10 +11,10 @@ import (
 	logstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 )
 
-// flushInterval is how long metrics and log lines are gathered.
+// flushInterval is how long metrics and log lines are collected before they are sent.
 const flushInterval = 50 * time.Millisecond
 
-// What one PutLogEvents may hold.
+// The limits of one PutLogEvents request.
 // See https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html.
 const (
 	maxBatch      = 1 << 20 // bytes
@@ -22,7 +22,7 @@ const (
 	eventOverhead = 26 // bytes
 )
 
-// A shipper brings log lines to CloudWatch Logs.
+// A shipper sends log lines to CloudWatch Logs.
 type shipper struct {
 	service *Service
 	wake    chan struct{}
@@ -35,7 +35,7 @@ func newShipper(s *Service) *shipper {
 	return &shipper{service: s, wake: make(chan struct{}, 1), dirty: map[*stream]struct{}{}}
 }
 
-// A stream is a log stream of an environment.
+// A stream is the log stream of an environment.
 type stream struct {
 	shipper     *shipper
 	group, name string
@@ -44,7 +44,7 @@ type stream struct {
 	pending []logstypes.InputLogEvent
 	size    int // of pending, in bytes
 
-	sending sync.Mutex // held while a batch is sent, which keeps the order
+	sending sync.Mutex // held while a batch is sent, to keep the order
 	exists  bool
 }
 
@@ -52,8 +52,8 @@ func (l *shipper) stream(group, name string) *stream {
 	return &stream{shipper: l, group: group, name: name}
 }
 
-// append adds a line. What is pending is bounded: who writes faster than
-// CloudWatch Logs takes is held up here.
+// append adds a line. The pending lines are limited: append blocks a writer
+// that is faster than CloudWatch Logs.
 func (st *stream) append(at time.Time, text string) {
 	st.mu.Lock()
 	first := len(st.pending) == 0
@@ -71,7 +71,7 @@ func (st *stream) append(at time.Time, text string) {
 	}
 }
 
-// flush sends what is pending in all streams.
+// flush sends the pending lines of all streams.
 func (l *shipper) flush(ctx context.Context) {
 	l.mu.Lock()
 	dirty := l.dirty
@@ -82,10 +82,11 @@ func (l *shipper) flush(ctx context.Context) {
 	}
 }
 
-// send sends what is pending in a stream. Lines that can't be sent are lost,
-// as they are on Lambda.
+// send sends the pending lines of a stream. As on Lambda, lines that can't be
+// sent are lost.
 func (l *shipper) send(ctx context.Context, st *stream) {
-	ctx = context.WithoutCancel(ctx) // the last lines are sent while the service ends
+	// The last lines are sent while the service shuts down.
+	ctx = context.WithoutCancel(ctx)
 	st.sending.Lock()
 	defer st.sending.Unlock()
 	st.mu.Lock()
@@ -106,7 +107,8 @@ func (l *shipper) send(ctx context.Context, st *stream) {
 	}
 	err := put()
 	if _, gone := errors.AsType[*logstypes.ResourceNotFoundException](err); gone && st.exists {
-		st.exists = false // deleted in the meantime: Lambda makes it again
+		// The stream was deleted in the meantime. Lambda creates it again.
+		st.exists = false
 		err = put()
 	}
 	if err != nil {
@@ -114,7 +116,7 @@ func (l *shipper) send(ctx context.Context, st *stream) {
 	}
 }
 
-// create makes the stream, and its group, if they don't exist.
+// create creates the stream and its group if they don't exist.
 func (l *shipper) create(ctx context.Context, st *stream) error {
 	if st.exists {
 		return nil

@@ -11,22 +11,24 @@ import (
 	"time"
 )
 
-// memoryInterval is how often a process's memory is looked at while an
-// invocation runs. It is looked at after each one as well.
+// memoryInterval is how often the memory of a process is measured during an
+// invocation. It is also measured after each invocation.
 const memoryInterval = 250 * time.Millisecond
 
-// memory is what is known of a process's use of memory.
+// memory holds what is known about a process's memory use.
 type memory struct {
-	statm    *os.File      // the sizes in Linux's /proc, which are cheap to read, or nil
-	status   *os.File      // which has the peak as well, or nil
-	buffer   [4 << 10]byte // of the goroutine of the present invocation
-	sizes    []byte        // as they were when the peak was read
+	// statm is the file in Linux's /proc with the sizes, which is cheap to
+	// read, or nil.
+	statm *os.File
+	// status is the file that also has the peak, or nil.
+	status   *os.File
+	buffer   [4 << 10]byte // used by the goroutine of the present invocation
+	sizes    []byte        // the sizes at the time when the peak was read
 	peak     atomic.Int64  // KiB
 	exceeded atomic.Bool
 }
 
-// open prepares looking at the memory of a process, on hosts with Linux's
-// /proc.
+// open prepares to measure the memory of a process. It needs Linux's /proc.
 func (m *memory) open(pid int) {
 	m.statm, _ = os.Open(fmt.Sprintf("/proc/%d/statm", pid)) // nil on other hosts
 	m.status, _ = os.Open(fmt.Sprintf("/proc/%d/status", pid))
@@ -42,7 +44,7 @@ func (m *memory) close() error {
 	return errors.Join(errs...)
 }
 
-// read reads a file of /proc. It returns nothing where there is none or the
+// read reads a file of /proc. It returns nothing if there is none or the
 // process has ended.
 func (m *memory) read(f *os.File) []byte {
 	if f == nil {
@@ -56,17 +58,19 @@ func (m *memory) read(f *os.File) []byte {
 }
 
 // checkMemory measures the process, and kills it if it has ever had more memory
-// than its function may. It reports whether that is so.
+// than its function may use. It reports whether it has.
 func (e *environment) checkMemory() (exceeded bool) {
 	m := &e.memory
 	sizes := m.read(m.statm)
-	if bytes.Equal(sizes, m.sizes) { // most often: nothing has changed since it was measured
+	// The usual case: nothing has changed since the last measurement.
+	if bytes.Equal(sizes, m.sizes) {
 		return false
 	}
 	m.sizes = append(m.sizes[:0], sizes...)
 	peak, ok := statusField(m.read(m.status), "\nVmHWM:")
 	if !ok {
-		return false // it is ending
+		// The process is ending.
+		return false
 	}
 	m.peak.Store(peak)
 	if peak <= int64(e.version.settings.Memory)<<10 {
@@ -77,8 +81,8 @@ func (e *environment) checkMemory() (exceeded bool) {
 	return true
 }
 
-// peakMiB returns the most memory that the process has been seen with, but no
-// more than it may have, as REPORT shows it.
+// peakMiB returns the highest measured memory of the process, as REPORT shows
+// it. The result never exceeds the memory size.
 func (e *environment) peakMiB() int64 {
 	return min((e.memory.peak.Load()+1023)>>10, int64(e.version.settings.Memory))
 }

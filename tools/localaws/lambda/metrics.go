@@ -12,16 +12,16 @@ import (
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 )
 
-// What one PutMetricData may hold.
+// The limits of one PutMetricData request.
 // See https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html.
 const (
 	maxData   = 1000
 	maxValues = 150
 )
 
-// A recorder gathers metrics and brings them to CloudWatch. Samples of a
-// minute that are equal are counted, so that its size depends on their
-// variety and not on their number.
+// A recorder collects metrics and sends them to CloudWatch. It counts equal
+// samples of a minute, so its size depends on the number of different values,
+// not on the number of samples.
 type recorder struct {
 	service *Service
 	wake    chan struct{}
@@ -32,7 +32,7 @@ type recorder struct {
 	sending sync.Mutex
 }
 
-// A window is a minute of one set of dimensions. Empty dimensions are absent.
+// A window is a minute of one set of dimensions. An empty dimension is absent.
 type window struct {
 	minute             int64 // Unix time
 	function, resource string
@@ -65,7 +65,7 @@ var metricNames = [metricKinds]string{
 	"UrlRequestCount", "Url4xxCount", "Url5xxCount", "UrlRequestLatency",
 }
 
-// samples counts equal values of each metric.
+// samples counts the equal values of each metric.
 type samples [metricKinds]map[float64]float64
 
 func (s *samples) add(kind int, value float64) {
@@ -79,9 +79,9 @@ func newRecorder(s *Service) *recorder {
 	return &recorder{service: s, wake: make(chan struct{}, 1), windows: map[window]*samples{}}
 }
 
-// each calls add with the samples of all sets of dimensions that an event at a
-// target counts for: the account, the function, the resource and, where an
-// alias was named, the version that ran. version is empty where none did.
+// each calls add with the samples of every set of dimensions that an event at a
+// target counts for: the account, the function, the resource and, if the caller
+// named an alias, the version that ran. version is empty if none ran.
 func (r *recorder) each(t target, version string, at time.Time, add func(*samples)) {
 	r.mu.Lock()
 	w := window{minute: at.Unix() - at.Unix()%60}
@@ -107,7 +107,7 @@ func (r *recorder) samples(w window) *samples {
 	return s
 }
 
-// invocation records an invocation, at the time at which it began.
+// invocation records an invocation at the time when it began.
 func (r *recorder) invocation(t target, at time.Time, duration time.Duration, concurrent int32, failed bool) {
 	took, failures := round(float64(duration)/float64(time.Millisecond)), 0.0
 	if failed {
@@ -122,12 +122,12 @@ func (r *recorder) invocation(t target, at time.Time, duration time.Duration, co
 	})
 }
 
-// throttle records a request that was refused. It is no invocation.
+// throttle records a refused request. Such a request is not an invocation.
 func (r *recorder) throttle(t target, at time.Time) {
 	r.each(t, t.version.number, at, func(s *samples) { s.add(throttles, 1) })
 }
 
-// count adds one to a metric that knows no ExecutedVersion.
+// count adds one to a metric that has no ExecutedVersion dimension.
 func (r *recorder) count(t target, kind int) {
 	r.each(t, "", r.service.account.Clock.Now(), func(s *samples) { s.add(kind, 1) })
 }
@@ -138,7 +138,8 @@ func (r *recorder) eventAge(t target, age time.Duration) {
 	r.each(t, "", r.service.account.Clock.Now(), func(s *samples) { s.add(asyncAge, took) })
 }
 
-// round keeps two decimals of small values and three digits of large ones.
+// round keeps two decimals of small values, and three significant digits of
+// large ones.
 func round(ms float64) float64 {
 	if ms < 10 {
 		return math.Round(ms*100) / 100
@@ -147,9 +148,10 @@ func round(ms float64) float64 {
 	return math.Round(ms/unit) * unit
 }
 
-// flush sends what has been recorded. Metrics that can't be sent are lost.
+// flush sends the recorded metrics. Metrics that can't be sent are lost.
 func (r *recorder) flush(ctx context.Context) {
-	ctx = context.WithoutCancel(ctx) // the last ones are sent while the service ends
+	// The last metrics are sent while the service shuts down.
+	ctx = context.WithoutCancel(ctx)
 	r.sending.Lock()
 	defer r.sending.Unlock()
 	r.mu.Lock()
@@ -168,7 +170,7 @@ func (r *recorder) flush(ctx context.Context) {
 	}
 }
 
-// data appends the samples to data as CloudWatch takes them.
+// data appends the samples to data in CloudWatch's format.
 func (s *samples) data(w window, data []cwtypes.MetricDatum) []cwtypes.MetricDatum {
 	var dimensions []cwtypes.Dimension
 	for _, d := range [...][2]string{{"FunctionName", w.function}, {"Resource", w.resource}, {"ExecutedVersion", w.version}} {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// latest is the qualifier of the version that can be changed.
+// latest is the qualifier of the version that can be modified.
 const latest = "$LATEST"
 
 var (
@@ -15,11 +15,13 @@ var (
 	versionNumber = regexp.MustCompile(`^[0-9]+$`)
 )
 
-// A reference names a function and, unless it is empty, a version or an alias.
+// A reference names a function and, if the qualifier is not empty, a version or
+// alias of it.
 type reference struct{ name, qualifier string }
 
 // parse reads a function name in any of its forms: name, account:function:name
-// or ARN, each with or without a qualifier, and a qualifier given apart.
+// or ARN, each with or without a qualifier. The qualifier may also be given
+// separately.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html.
 func (s *Service) parse(name, qualifier *string) (reference, error) {
 	if name == nil || *name == "" {
@@ -66,7 +68,7 @@ func badName(name string) error {
 	return validation(`Value '%s' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?`, name)
 }
 
-// arn returns the name of a function, or of a version or alias of it.
+// arn returns the ARN of a function, or of a version or alias of it.
 func (s *Service) arn(name, qualifier string) string {
 	arn := s.account.ARN("lambda", "function:"+name)
 	if qualifier != "" {
@@ -84,7 +86,7 @@ func (s *Service) find(r reference) (*function, error) {
 	return f, nil
 }
 
-// resolve returns the version that r names, where an alias stands for its main
+// resolve returns the version that r names. An alias stands for its main
 // version. s.mu is held.
 func (s *Service) resolve(r reference) (*function, *version, error) {
 	f, err := s.find(r)

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// An outputPipe carries a process's standard output and error. On this host it
-// can't be told how much of it is still unread.
+// An outputPipe carries a process's standard output and error. On this host,
+// the amount of unread output is unknown.
 type outputPipe struct {
 	read, write *os.File
 

@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// An outputPipe carries a process's standard output and error, in one, so that
-// their order is kept. Who waits for the end of an invocation can drain it and
-// then has seen all that the process wrote before.
+// An outputPipe carries a process's standard output and error in one pipe,
+// which preserves their order. A caller that waits for the end of an invocation
+// can drain the pipe, and has then seen everything that the process wrote before.
 type outputPipe struct {
 	read, write *os.File
 
@@ -30,8 +30,8 @@ func newOutputPipe(line func([]byte)) (*outputPipe, error) {
 	return &outputPipe{read: r, write: w, lines: lineSplitter{line: line}}, nil
 }
 
-// take reads what is there, once. It reports whether there may be more, and
-// whether the pipe has ended.
+// take reads the available output once. It reports whether there may be more,
+// and whether the pipe has ended.
 func (p *outputPipe) take(fd uintptr) (more, end bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -54,7 +54,7 @@ func (p *outputPipe) pump() {
 	if err != nil {
 		return
 	}
-	// It fails when the pipe is closed, after finish has read the rest.
+	// This fails once the pipe is closed, after finish has read the rest.
 	_ = raw.Read(func(fd uintptr) bool {
 		for {
 			more, end := p.take(fd)
@@ -65,14 +65,14 @@ func (p *outputPipe) pump() {
 	})
 }
 
-// drain reads what has been written up to now, but no more than a pipe holds,
-// since the process may be writing on.
+// drain reads what has been written so far, but no more than a pipe can hold,
+// since the process may continue to write.
 func (p *outputPipe) drain() {
 	raw, err := p.read.SyscallConn()
 	if err != nil {
 		return
 	}
-	// It fails when the pipe is closed, after finish has read the rest.
+	// This fails once the pipe is closed, after finish has read the rest.
 	_ = raw.Control(func(fd uintptr) {
 		for range 64 {
 			if more, _ := p.take(fd); !more {

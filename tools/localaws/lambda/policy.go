@@ -30,12 +30,13 @@ type statement struct {
 	Condition map[string]map[string]string `json:",omitempty"`
 }
 
-// maxPolicy is the size in bytes that a policy may have.
+// maxPolicy is the size limit of a policy in bytes.
 const maxPolicy = 20 << 10
 
 var accountID = regexp.MustCompile(`^\d{12}$`)
 
-// checkQualifier reports whether a function has what a qualifier names.
+// checkQualifier reports whether a function has the version or alias that a
+// qualifier names.
 func (s *Service) checkQualifier(f *function, qualifier string) error {
 	switch {
 	case f.aliases[qualifier] != nil || f.version(qualifier) != nil:
@@ -46,7 +47,7 @@ func (s *Service) checkQualifier(f *function, qualifier string) error {
 	return noAlias(s.arn(f.name, qualifier))
 }
 
-// AddPermission lets a principal use a function, or one version or alias.
+// AddPermission allows a principal to use a function, or one version or alias.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html.
 func (s *Service) AddPermission(_ context.Context, in *awslambda.AddPermissionInput) (*awslambda.AddPermissionOutput, error) {
 	ref, err := s.parse(in.FunctionName, in.Qualifier)
@@ -222,9 +223,9 @@ func (s *Service) RemovePermission(_ context.Context, in *awslambda.RemovePermis
 	return &awslambda.RemovePermissionOutput{}, nil
 }
 
-// public reports whether everybody may call a function URL with AuthType NONE:
-// the policy must allow both the URL and, for URLs made since October 2025,
-// the function.
+// public reports whether anyone may call a function URL with AuthType NONE. The
+// policy must allow the URL. For URLs made since October 2025, it must also
+// allow the function.
 // See https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html.
 func (p *policy) public() bool {
 	return p.allowsAll("lambda:InvokeFunctionUrl") && p.allowsAll("lambda:InvokeFunction")
@@ -244,7 +245,8 @@ func (p *policy) allowsAll(action string) bool {
 				case key == "lambda:FunctionUrlAuthType" && value == string(lambdatypes.FunctionUrlAuthTypeNone):
 				case key == "lambda:InvokedViaFunctionUrl" && value == "true":
 				default:
-					return false // a condition that an anonymous caller doesn't meet
+					// An anonymous caller does not meet this condition.
+					return false
 				}
 			}
 		}

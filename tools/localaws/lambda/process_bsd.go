@@ -4,5 +4,5 @@ package lambda
 
 import "syscall"
 
-// attributes make a process the leader of its own group.
+// attributes makes a process the leader of its own group.
 func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -2,7 +2,8 @@ package lambda
 
 import "syscall"
 
-// attributes make a process the leader of its own group, which dies with us.
+// attributes makes a process the leader of its own group, and kills it when
+// this program ends.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -7,10 +7,11 @@ import (
 	"os/exec"
 )
 
-// group leaves cmd as it is: without process groups only the process itself is
-// ended.
+// group leaves cmd unchanged. Without process groups, only the process itself
+// can be ended.
 func group(*exec.Cmd) {}
 
 func killGroup(p *os.Process) {
-	_ = p.Kill() // it fails if the process has ended
+	// An error means that the process has ended.
+	_ = p.Kill()
 }

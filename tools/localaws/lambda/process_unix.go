@@ -12,6 +12,6 @@ import (
 func group(cmd *exec.Cmd) { cmd.SysProcAttr = attributes() }
 
 func killGroup(p *os.Process) {
-	// It fails if nothing of the group is left, which is what we want.
+	// An error means that the group is empty, which is the goal.
 	_ = syscall.Kill(-p.Pid, syscall.SIGKILL)
 }

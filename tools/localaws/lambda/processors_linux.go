@@ -2,15 +2,15 @@ package lambda
 
 import "golang.org/x/sys/unix"
 
-// processors are those on which this program may run. Functions get them in
-// turn, so that none is idle while another has several to carry.
+// processors are the processors that this program may run on. Functions get
+// them in turn, so that none is idle while another runs several functions.
 type processors struct {
 	numbers []int
 	next    int
 }
 
-// allowedProcessors returns none where the host doesn't say: functions are not
-// limited then.
+// allowedProcessors returns none if the host does not report them. Functions
+// are not limited then.
 func allowedProcessors() *processors {
 	p := &processors{}
 	var set unix.CPUSet
@@ -26,7 +26,7 @@ func allowedProcessors() *processors {
 	return p
 }
 
-// limit makes the processes that this thread starts run on n processors.
+// limit restricts the processes that this thread starts to n processors.
 func (p *processors) limit(n int) {
 	if len(p.numbers) == 0 {
 		return
@@ -36,7 +36,7 @@ func (p *processors) limit(n int) {
 		set.Set(p.numbers[p.next])
 		p.next = (p.next + 1) % len(p.numbers)
 	}
-	// It fails if the host has just taken these processors away. Those of the
-	// process before are then as good.
+	// An error means that the host has just taken these processors away. The
+	// previous process's processors are then just as good.
 	_ = unix.SchedSetaffinity(0, &set)
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// The time of a processor comes with each 1,769 MB, up to the host's number.
+// Each 1,769 MB of memory give the time of one processor, up to the number of
+// the host's processors.
 func TestProcessorsInProportionToMemory(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

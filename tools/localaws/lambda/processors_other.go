@@ -2,7 +2,7 @@
 
 package lambda
 
-// Only Linux lets a program choose processors.
+// Only Linux lets a program choose its processors.
 type processors struct{}
 
 func allowedProcessors() *processors { return &processors{} }

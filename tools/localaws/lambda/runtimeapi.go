@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// maxResponse is the size in bytes of the largest answer of a function, six
-// megabytes and a little. maxRequest is that of the largest event.
+// maxResponse is the size limit of a function's answer in bytes: a little more
+// than six megabytes. maxRequest is the size limit of an event.
 // See https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
 const (
 	maxRequest      = 6 << 20
@@ -24,23 +24,23 @@ const (
 	maxResponse     = maxRequest + 100
 )
 
-// runtimeState is where a process stands in the Runtime API's protocol.
+// runtimeState is the state of a process in the protocol of the Runtime API.
 type runtimeState struct {
 	mu       sync.Mutex
-	asked    bool        // it has called /next once, so initialization is over
+	asked    bool        // it has called /next once, so its initialization is complete
 	current  *invocation // taken and not yet answered
-	answered string      // the id of the invocation that it answered since /next
+	answered string      // the id of the invocation that it has answered since /next
 }
 
 type environmentKey struct{}
 
-// runtimeListener tells the shared server whose Runtime API it serves.
+// runtimeListener tells the shared server which environment's Runtime API it serves.
 type runtimeListener struct {
 	net.Listener
 	environment *environment
 }
 
-// newRuntimeServer returns the server of all environments' Runtime APIs.
+// newRuntimeServer returns the server for the Runtime APIs of all environments.
 func newRuntimeServer() *http.Server {
 	return &http.Server{
 		ReadHeaderTimeout: time.Minute,
@@ -80,7 +80,8 @@ func (e *environment) serve(w http.ResponseWriter, r *http.Request) {
 	case path == "runtime/init/error" && r.Method == http.MethodPost:
 		e.reportInitError(w, r)
 	case path == "ping" && r.Method == http.MethodGet:
-		_, _ = io.WriteString(w, "pong") // who goes away misses it
+		// An error means that the client has gone away.
+		_, _ = io.WriteString(w, "pong")
 	case strings.HasPrefix(path, "runtime/invocation/") && r.Method == http.MethodPost:
 		id, what, _ := strings.Cut(strings.TrimPrefix(path, "runtime/invocation/"), "/")
 		switch what {
@@ -96,8 +97,8 @@ func (e *environment) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// next hands out the next invocation as soon as there is one. A process that
-// asks again before it has answered gets the same one.
+// next returns the next invocation as soon as there is one. A process that asks
+// again before it has answered gets the same invocation.
 func (e *environment) next(w http.ResponseWriter, r *http.Request) {
 	e.api.mu.Lock()
 	current := e.api.current
@@ -122,7 +123,8 @@ func (e *environment) next(w http.ResponseWriter, r *http.Request) {
 	case <-r.Context().Done():
 		return
 	}
-	if r.Context().Err() != nil { // the process gave up this request and will make another one
+	// The process gave up this request and will make another one.
+	if r.Context().Err() != nil {
 		e.work <- inv
 		return
 	}
@@ -133,7 +135,7 @@ func (e *environment) next(w http.ResponseWriter, r *http.Request) {
 	inv.hand(w)
 }
 
-// hand writes an invocation as a process gets it.
+// hand writes an invocation in the form that a process receives.
 func (inv *invocation) hand(w http.ResponseWriter) {
 	h := w.Header()
 	h["Lambda-Runtime-Aws-Request-Id"] = []string{inv.id}
@@ -145,10 +147,11 @@ func (inv *invocation) hand(w http.ResponseWriter) {
 	}
 	h["Content-Type"] = []string{"application/json"}
 	h["Content-Length"] = []string{strconv.Itoa(len(inv.payload))}
-	_, _ = w.Write(inv.payload) // a process that ended is noticed as such
+	// If the process has ended, that is noticed elsewhere.
+	_, _ = w.Write(inv.payload)
 }
 
-// respond takes the answer, or the error, of the present invocation.
+// respond receives the answer or the error of the present invocation.
 func (e *environment) respond(w http.ResponseWriter, r *http.Request, id string, failed bool) {
 	e.api.mu.Lock()
 	inv, again := e.api.current, e.api.answered == id
@@ -167,9 +170,9 @@ func (e *environment) respond(w http.ResponseWriter, r *http.Request, id string,
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxResponse+1))
 	if err != nil {
-		// The process broke off, most likely because it died in the midst of
-		// its answer, which is then the invocation's end. One that lives can
-		// answer again.
+		// The connection broke, most likely because the process died in the
+		// middle of its answer. The end of the process is then the end of the
+		// invocation. A process that is still alive can answer again.
 		e.api.mu.Lock()
 		e.api.current, e.api.answered = inv, ""
 		e.api.mu.Unlock()
@@ -177,7 +180,7 @@ func (e *environment) respond(w http.ResponseWriter, r *http.Request, id string,
 		return
 	}
 	if len(body) > maxResponse {
-		// The connection is closed with the rest of the body unread.
+		// The connection is closed, and the rest of the body stays unread.
 		reply(w, http.StatusRequestEntityTooLarge, fmt.Sprintf(`{"errorMessage":"Exceeded maximum allowed payload size (%d bytes).","errorType":"RequestEntityTooLarge"}`, maxResponse))
 		inv.done <- answer{failure: new(newFailure("Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size (%d bytes).", maxResponse))}
 		return
@@ -187,7 +190,8 @@ func (e *environment) respond(w http.ResponseWriter, r *http.Request, id string,
 	switch {
 	case failed:
 		a.failure = &failure{kind: errorType(kind), payload: body}
-	case r.Trailer.Get("Lambda-Runtime-Function-Error-Type") != "": // it failed in the midst of a response
+	// The function failed in the middle of its response.
+	case r.Trailer.Get("Lambda-Runtime-Function-Error-Type") != "":
 		text, err := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
 		if err != nil {
 			text = body
@@ -200,12 +204,12 @@ func (e *environment) respond(w http.ResponseWriter, r *http.Request, id string,
 
 const accepted = `{"status":"OK"}` + "\n"
 
-// knownType is what an error's type may look like in logs.
+// knownType matches the error types that may appear in logs.
 var knownType = regexp.MustCompile(`^(Runtime|Function)\.[A-Z][a-zA-Z]+$`)
 
-// errorType returns the type by which logs name an error that a process
-// reports under a type of its own, or under none.
-// See GetValidRuntimeOrFunctionErrorType in
+// errorType returns the type that logs show for an error. It replaces a type
+// that is missing or that the process invented. See
+// GetValidRuntimeOrFunctionErrorType in
 // https://github.com/aws/aws-lambda-runtime-interface-emulator.
 func errorType(header string) string {
 	switch {
@@ -217,7 +221,7 @@ func errorType(header string) string {
 	return "Runtime.Unknown"
 }
 
-// reportInitError takes the reason for which the process can't start.
+// reportInitError receives the reason why the process can't start.
 func (e *environment) reportInitError(w http.ResponseWriter, r *http.Request) {
 	e.api.mu.Lock()
 	asked, from := e.api.asked, "Ready"
@@ -236,13 +240,14 @@ func (e *environment) reportInitError(w http.ResponseWriter, r *http.Request) {
 	kind := errorType(r.Header.Get("Lambda-Runtime-Function-Error-Type"))
 	select {
 	case e.initError <- failure{kind: kind, payload: body}:
-	default: // it said so before
+	// The process has already reported a reason.
+	default:
 	}
 	reply(w, http.StatusAccepted, accepted)
 }
 
 // responseSent is the state of a process that has answered and not yet called
-// /next, by the name that AWS's runtime emulator gives it.
+// /next. The name is the one that AWS's runtime emulator uses.
 const responseSent = "RuntimeResponseSentState"
 
 func refuse(w http.ResponseWriter, from, to string) {
@@ -253,5 +258,6 @@ func reply(w http.ResponseWriter, status int, body string) {
 	w.Header()["Content-Type"] = []string{"application/json"}
 	w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, body) // who goes away misses it
+	// An error means that the client has gone away.
+	_, _ = io.WriteString(w, body)
 }

@@ -12,12 +12,12 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
-// tailSize is how much of an invocation's log is answered, in bytes.
+// tailSize is how many bytes of an invocation's log an answer contains.
 const tailSize = 4096
 
-// A sandbox is what outlives a process that is started again after a failed
-// initialization: an identity and a log stream, into which Lambda writes its
-// own lines between those of the process.
+// A sandbox is the part of an environment that survives when the process is
+// started again after a failed initialization: an identity and a log stream.
+// Lambda writes its own lines into the stream, between those of the process.
 type sandbox struct {
 	service *Service
 	version *version
@@ -27,12 +27,13 @@ type sandbox struct {
 
 	mu   sync.Mutex
 	tail []byte // the end of the present invocation's log
-	keep bool   // somebody wants it
+	keep bool   // the caller wants it
 }
 
 func (s *Service) newSandbox(v *version) *sandbox {
 	id := randomHex(16)
-	// Streams in groups that functions may share hold the function's name.
+	// Groups that several functions may share have the function's name in their
+	// streams' names.
 	// See https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html.
 	owner := ""
 	if v.settings.LogGroup != "/aws/lambda/"+v.name {
@@ -46,18 +47,18 @@ func (s *Service) newSandbox(v *version) *sandbox {
 	}
 }
 
-// A report is what Lambda's log lines tell about an invocation.
+// A report holds what Lambda's log lines say about an invocation.
 type report struct {
 	invocation *invocation
 	timeout    time.Duration
-	tail       bool          // the end of the log is wanted
+	tail       bool          // the caller wants the end of the log
 	started    time.Time     // by the system clock
-	init       time.Duration // of the environment, if this invocation started it
+	init       time.Duration // init duration of the environment, if this invocation started it
 }
 
 func (r *report) deadline() time.Time { return r.started.Add(r.timeout) }
 
-// line takes a line that the process wrote.
+// line receives a line that the process wrote.
 func (b *sandbox) line(line []byte) {
 	if b.json && !b.version.settings.logs(line) {
 		return
@@ -73,12 +74,13 @@ func (b *sandbox) write(text string) {
 		return
 	}
 	b.tail = append(b.tail, text...)
-	if len(b.tail) > 4*tailSize { // moved now and then, not for each line
+	// The tail is moved only now and then, not for each line.
+	if len(b.tail) > 4*tailSize {
 		b.tail = append(b.tail[:0], b.tail[len(b.tail)-tailSize:]...)
 	}
 }
 
-// platform writes one of Lambda's own lines as JSON, if level is logged.
+// platform writes one of Lambda's own lines as JSON, if its level is logged.
 // See https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html.
 func (b *sandbox) platform(failed bool, kind string, record map[string]any) {
 	if b.version.settings.SystemLevel == lambdatypes.SystemLogLevelWarn && !failed {
@@ -90,7 +92,8 @@ func (b *sandbox) platform(failed bool, kind string, record map[string]any) {
 		Record map[string]any `json:"record"`
 	}{b.service.account.Clock.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "platform." + kind, record})
 	if err != nil {
-		panic(err) // strings and finite numbers can always be written
+		// Strings and finite numbers can always be encoded.
+		panic(err)
 	}
 	b.write(string(text) + "\n")
 }
@@ -99,7 +102,7 @@ func runtimeVersion(r lambdatypes.Runtime) string {
 	return strings.Replace(string(r), ".", ":", 1) + ".v1"
 }
 
-// initStart notes that the environment begins to start.
+// initStart notes that the environment begins its initialization.
 func (b *sandbox) initStart() {
 	v := b.version
 	arn := b.service.runtimeARN(v.settings.Runtime)
@@ -134,8 +137,8 @@ func (b *sandbox) initReport(phase string, took time.Duration, f *failure) {
 	b.write(text + "\n")
 }
 
-// statusOf returns the status by which reports name an end, and the error's
-// type where they show it.
+// statusOf returns the status that reports show for an outcome, and the error
+// type if they show one.
 func statusOf(f *failure, late bool) (status, kind string) {
 	switch {
 	case late:
@@ -146,7 +149,7 @@ func statusOf(f *failure, late bool) (status, kind string) {
 	return "success", ""
 }
 
-// begin notes the start of an invocation and of its time.
+// begin notes the start of an invocation and starts measuring its time.
 func (b *sandbox) begin(r *report) {
 	b.mu.Lock()
 	b.keep, b.tail = r.tail, nil
@@ -160,22 +163,21 @@ func (b *sandbox) begin(r *report) {
 	b.write("START RequestId: " + r.invocation.id + " Version: " + b.version.number + "\n")
 }
 
-// abandon ends an invocation that no process took; another environment gets
-// it.
+// abandon ends an invocation that no process took. Another environment will get it.
 func (b *sandbox) abandon() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.keep, b.tail = false, nil
 }
 
-// crashed notes how a process ended or why it can't be started.
+// crashed notes how a process ended, or why it can't be started.
 func (b *sandbox) crashed(requestID, how, kind string) {
 	if !b.json {
 		b.write("RequestId: " + requestID + " Error: " + how + "\n" + kind + "\n")
 	}
 }
 
-// timeout ends an invocation that took too long. It keeps the answer it has.
+// timeout ends an invocation that took too long. An answer that it already has stays.
 func (b *sandbox) timeout(inv *invocation) {
 	message := fmt.Sprintf("Task timed out after %.2f seconds", float64(b.version.settings.Timeout))
 	if !b.json {
@@ -187,9 +189,9 @@ func (b *sandbox) timeout(inv *invocation) {
 	}
 }
 
-// finish notes the end of an invocation. It returns the end of its log where
-// that is wanted, once the whole log is in CloudWatch Logs. e is nil if the
-// process could not be started.
+// finish notes the end of an invocation. If requested, it returns the end of
+// the invocation's log, once the whole log is in CloudWatch Logs. e is nil if
+// the process could not be started.
 func (b *sandbox) finish(r *report, duration time.Duration, e *environment) []byte {
 	var peak int64
 	if e != nil {

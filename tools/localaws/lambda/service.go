@@ -1,25 +1,25 @@
-// Package lambda is the embedded AWS's Lambda: it runs a function's zip as
-// processes of this host, one per execution environment, behind the Runtime
-// API, and routes invocations to them as Lambda does.
+// Package lambda is the embedded AWS's Lambda. It runs a function's zip as
+// processes of this host behind the Runtime API, one for each execution
+// environment, and routes invocations to them as Lambda does.
 //
-// What a host can't do as Lambda does, and what happens instead:
+// A host can't do everything that Lambda does. The differences are:
 //   - Only OS-only runtimes run, and only for the host's architecture.
 //   - The task root is writable, and processes see the host's file system;
 //     TMPDIR is private to an execution environment.
-//   - Memory is measured, on Linux, at the end of each invocation and every
-//     quarter of a second during a longer one. An invocation whose process has
-//     had more than MemorySize fails, whatever it answered, and the process is
-//     killed. Elsewhere REPORT says 0 MB and nothing is limited.
-//   - A function runs, on Linux, on as many processors as its memory gives it
-//     the time of on Lambda, rounded up: one up to 1,769 MB. It sees no more of
-//     them, where on Lambda it sees two or more and gets a share of their time.
+//   - On Linux, memory is measured at the end of each invocation, and every
+//     quarter of a second during a longer one. If the process has exceeded
+//     MemorySize, the invocation fails whatever it answered, and the process is
+//     killed. On other hosts, REPORT says 0 MB and nothing is limited.
+//   - On Linux, a function runs on as many processors as its memory size pays
+//     for on Lambda, rounded up: one up to 1,769 MB. It sees only these. On
+//     Lambda, it sees two or more and gets a share of their time.
 //   - A function is ready as soon as it has been created or updated, and says so:
-//     State is Active and LastUpdateStatus Successful. On Lambda that takes
-//     seconds, in which it can't be published, updated again or, if it is new,
-//     invoked. Who doesn't wait for it (function-active-v2, function-updated-v2)
-//     finds that out there.
-//   - At most Deps.MaxEnvironments processes run at once. Invocations beyond
-//     them, but within the account's concurrency, wait for one.
+//     State is Active and LastUpdateStatus is Successful. On Lambda this takes
+//     seconds. During that time, the function can't be published, updated again
+//     or, if it is new, invoked. A client that does not wait for it
+//     (function-active-v2, function-updated-v2) only fails there.
+//   - At most Deps.MaxEnvironments processes run at once. Further invocations
+//     within the account's concurrency wait for one.
 package lambda
 
 import (
@@ -46,20 +46,20 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// servicePrincipal is the name by which Lambda acts.
+// servicePrincipal is the principal that Lambda acts as.
 const servicePrincipal = "lambda.amazonaws.com"
 
-// Objects is where deployment packages are read.
+// Objects provides deployment packages.
 type Objects interface {
 	GetObject(ctx context.Context, in *awss3.GetObjectInput) (*awss3.GetObjectOutput, error)
 }
 
-// Metrics takes the metrics of functions.
+// Metrics receives the metrics of functions.
 type Metrics interface {
 	PutMetricData(ctx context.Context, in *awscloudwatch.PutMetricDataInput) (*awscloudwatch.PutMetricDataOutput, error)
 }
 
-// Logs takes what functions write to their standard streams.
+// Logs receives what functions write to their standard streams.
 type Logs interface {
 	CreateLogGroup(ctx context.Context, in *awslogs.CreateLogGroupInput) (*awslogs.CreateLogGroupOutput, error)
 	CreateLogStream(ctx context.Context, in *awslogs.CreateLogStreamInput) (*awslogs.CreateLogStreamOutput, error)
@@ -71,20 +71,20 @@ type Roles interface {
 	AssumeRole(ctx context.Context, in *awssts.AssumeRoleInput) (*awssts.AssumeRoleOutput, error)
 }
 
-// Topics takes what on-failure and on-success destinations and dead-letter
+// Topics receives what on-failure and on-success destinations and dead-letter
 // configurations send to SNS.
 type Topics interface {
 	Publish(ctx context.Context, in *awssns.PublishInput) (*awssns.PublishOutput, error)
 }
 
 // A Verifier checks the SigV4 signature of a request to a function URL and
-// names who made it. The request's body can be read in full.
+// returns the caller. The request's body can still be read in full afterwards.
 type Verifier interface {
 	VerifyRequest(r *http.Request, service string) (principal.Principal, error)
 }
 
-// Deps is what Lambda needs of the rest of an embedded AWS, and how much of
-// the host it may take.
+// Deps is what Lambda needs from the rest of an embedded AWS, and how much of
+// the host it may use.
 type Deps struct {
 	Objects Objects
 	Metrics Metrics
@@ -93,20 +93,19 @@ type Deps struct {
 	Topics  Topics
 
 	// Verifier checks requests to function URLs with AuthType AWS_IAM. Without
-	// one, all of them are refused.
+	// a verifier, all of them are refused.
 	Verifier Verifier
-	// Rand returns numbers in [0,1), by which a weighted alias chooses between
-	// its versions. Nil takes a random source.
+	// Rand returns numbers in [0,1). A weighted alias uses them to choose a
+	// version. Nil selects a random source.
 	Rand func() float64
-	// MaxEnvironments is how many execution environments, each a process, exist
-	// at once. Zero takes 50.
+	// MaxEnvironments limits the number of execution environments, each a
+	// process, that exist at once. Zero means 50.
 	MaxEnvironments int
-	// Wall is the clock by which limits on real processes go. Nil takes the
-	// system's.
+	// Wall is the clock for limits on real processes. Nil means the system's clock.
 	Wall clock.Clock
 }
 
-// Service is Lambda. Create it by New; end its processes by Close.
+// Service is Lambda. Create it with New; Close ends its processes.
 type Service struct {
 	account account.Account
 	deps    Deps
@@ -126,7 +125,7 @@ type Service struct {
 
 	unreserved atomic.Int32 // executions of functions without reserved concurrency
 	executions atomic.Int32 // executions of all functions
-	events     atomic.Int32 // asynchronous events that are not done yet
+	events     atomic.Int32 // asynchronous events that are not complete yet
 
 	packages packages
 	host     *host
@@ -168,8 +167,8 @@ func New(a account.Account, d Deps) *Service {
 	return s
 }
 
-// Close ends every function URL, process and pending event. Invocations that
-// are under way answer with an error.
+// Close ends every function URL, process and pending event. Invocations in
+// progress return an error.
 func (s *Service) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -192,7 +191,7 @@ func (s *Service) Close() error {
 	s.end()
 	s.host.close()
 	s.spawner.close()
-	// An environment that ends in this moment closes its listener, too.
+	// An environment that ends at this moment closes its listener, too.
 	if err := s.runtime.Close(); !errors.Is(err, net.ErrClosed) {
 		errs = append(errs, err)
 	}
@@ -202,11 +201,12 @@ func (s *Service) Close() error {
 	return errors.Join(errs...)
 }
 
-// Flush hands over all metrics and log lines that have been recorded.
-// Otherwise they arrive within a tenth of a second.
+// Flush sends all recorded metrics and log lines. Without it, they arrive
+// within a tenth of a second.
 func (s *Service) Flush(ctx context.Context) {
 	ctx = principal.Service(ctx, servicePrincipal, s.account.ID)
-	s.logs.flush(ctx) // first, since log lines hold metrics
+	// The logs come first, because log lines may contain metrics.
+	s.logs.flush(ctx)
 	s.metrics.flush(ctx)
 }
 
@@ -236,6 +236,7 @@ func signal(wake chan<- struct{}) {
 // randomHex returns n random bytes in hexadecimal digits.
 func randomHex(n int) string {
 	b := make([]byte, n)
-	_, _ = crand.Read(b) // never fails, as above
+	// This never fails, as above.
+	_, _ = crand.Read(b)
 	return hex.EncodeToString(b)
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// settings is what a version runs with besides its code. Two versions with
-// equal settings and code are the same to PublishVersion.
+// settings holds what a version runs with besides its code. PublishVersion
+// treats two versions with equal settings and code as the same.
 type settings struct {
 	Runtime          lambdatypes.Runtime
 	Architecture     lambdatypes.Architecture
@@ -28,7 +28,7 @@ type settings struct {
 	Description      string
 	Memory           int32 // MiB
 	Timeout          int32 // seconds
-	Storage          int32 // MiB of /tmp; recorded
+	Storage          int32 // MiB of /tmp; recorded only
 	Variables        map[string]string
 	Tracing          lambdatypes.TracingMode
 	LogFormat        lambdatypes.LogFormat
@@ -36,7 +36,7 @@ type settings struct {
 	ApplicationLevel lambdatypes.ApplicationLogLevel
 	SystemLevel      lambdatypes.SystemLogLevel
 	DeadLetter       string
-	KMSKey           string // recorded; variables are kept in memory only
+	KMSKey           string // recorded only; variables are kept in memory only
 }
 
 // created returns the settings of a new function, with Lambda's defaults.
@@ -82,7 +82,7 @@ func created(in *awslambda.CreateFunctionInput, name string) (settings, error) {
 	}, name)
 }
 
-// updated returns the settings as an update leaves them.
+// updated returns the settings after an update.
 func (set settings) updated(in *awslambda.UpdateFunctionConfigurationInput, name string) (settings, error) {
 	if in.ImageConfig != nil {
 		return set, unsupported("ImageConfig")
@@ -117,7 +117,7 @@ type change struct {
 	durable                            *lambdatypes.DurableConfig
 }
 
-// refused names what a change asks for and a host can't give.
+// refused names the requested settings that a host can't provide.
 func (c change) refused() error {
 	switch {
 	case len(c.layers) > 0:
@@ -262,7 +262,8 @@ func checkVariables(variables map[string]string) error {
 	}
 	var text strings.Builder
 	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false) // what is in a URL counts once
+	// A character in a URL counts as one, without escapes.
+	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(variables); err != nil {
 		return invalid("Environment variables can't be written as JSON: %v", err)
 	}
@@ -279,8 +280,8 @@ func architecture(given []lambdatypes.Architecture) (lambdatypes.Architecture, e
 	return given[0], runsHere(given[0])
 }
 
-// hostArchitecture is the architecture for which Lambda functions must be
-// built to run on this host.
+// hostArchitecture returns the architecture that Lambda functions must be built
+// for to run on this host.
 func hostArchitecture() lambdatypes.Architecture {
 	if runtime.GOARCH == "arm64" {
 		return lambdatypes.ArchitectureArm64
@@ -295,11 +296,12 @@ func runsHere(a lambdatypes.Architecture) error {
 	return nil
 }
 
-// checkRole reports whether Lambda may assume a function's role, as it does
-// when a function gets one.
+// checkRole reports whether Lambda may assume a function's role. Lambda checks
+// this whenever a function gets a role.
 func (s *Service) checkRole(ctx context.Context, function, role string) error {
 	if !roleARN.MatchString(role) {
-		return nil // with says so better
+		// with gives the better error.
+		return nil
 	}
 	if _, err := s.assume(ctx, function, role); err != nil {
 		return invalid("The role defined for the function cannot be assumed by Lambda. (%v)", err)
@@ -310,7 +312,8 @@ func (s *Service) checkRole(ctx context.Context, function, role string) error {
 func (s *Service) assume(ctx context.Context, function, role string) (*awssts.AssumeRoleOutput, error) {
 	ctx = principal.Service(ctx, servicePrincipal, s.account.ID)
 	session := function
-	if len(session) < 2 { // a session's name is no shorter
+	// The name of a session has at least two characters.
+	if len(session) < 2 {
 		session += "-"
 	}
 	return s.deps.Roles.AssumeRole(ctx, &awssts.AssumeRoleInput{RoleArn: aws.String(role), RoleSessionName: aws.String(session)})

@@ -6,10 +6,11 @@ import (
 	"sync"
 )
 
-// A spawner starts all processes from one operating system thread. Linux ends
-// a process that asked for it (Pdeathsig) when the *thread* that started it
-// ends, and Go doesn't promise how long any other thread lives; and a process
-// may run on the processors of that thread.
+// A spawner starts all processes from one operating system thread. On Linux, a
+// process can ask to be killed with its parent (Pdeathsig). Linux then kills it
+// when the *thread* that started it ends, and Go makes no promise about the
+// lifetime of any other thread. A process also inherits that thread's set of
+// processors.
 type spawner struct {
 	requests chan func(*processors)
 	once     sync.Once
@@ -33,7 +34,8 @@ func newSpawner() *spawner {
 	return s
 }
 
-// start starts cmd on a number of processors. It is not called after close.
+// start starts cmd on the given number of processors. It must not be called
+// after close.
 func (s *spawner) start(cmd *exec.Cmd, cpus int) error {
 	result := make(chan error, 1)
 	s.requests <- func(all *processors) {

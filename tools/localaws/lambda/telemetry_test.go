@@ -78,8 +78,8 @@ func TestLogsInJSON(t *testing.T) {
 	}
 }
 
-// With JSON logs, what a function logs below its level isn't kept. EMF has no
-// level of its own, which is INFO.
+// With JSON logs, log lines below the function's level are not kept. EMF has no
+// level of its own, so it counts as INFO.
 func TestApplicationLogLevel(t *testing.T) {
 	t.Parallel()
 	lines := []string{`{"level":"debug","n":1}`, `{"level":"INFO","n":2}`, `{"n":3}`, `{"level":7,"n":4}`, `{"level":"Error","n":5}`, `plain`, `[1]`}
@@ -115,7 +115,8 @@ func TestLogsAreBatched(t *testing.T) {
 	if out := f.invoke(t, string(event)); out.FunctionError != nil {
 		t.Fatalf("%.300s", out.Payload)
 	}
-	f.deleteAndWait(t) // the last line has no end until the process has
+	// The last line only ends when the process does.
+	f.deleteAndWait(t)
 	log := f.log("/aws/lambda/f")
 	if x, y := strings.Count(log, "#"), strings.Count(log, "@"); x != 30000*99 || y != 300<<10 {
 		t.Errorf("the log holds %d # and %d @", x, y)

@@ -13,9 +13,9 @@ var (
 	traceParent = regexp.MustCompile(`^[0-9a-f]{16}$`)
 )
 
-// traceOf returns the X-Ray trace header of an invocation: the caller's trace
-// goes on where its header names one, and a new one that isn't sampled begins
-// where not.
+// traceOf returns the X-Ray trace header of an invocation. It continues the
+// caller's trace if the caller's header names one. Otherwise it begins a new
+// trace, which is not sampled.
 // See https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader.
 func traceOf(header string, now time.Time) string {
 	r := randomHex(20)

@@ -22,7 +22,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// forbidden is what an unauthorized caller of a function URL gets.
+// forbidden is the answer to an unauthorized caller of a function URL.
 const forbidden = "Forbidden. For troubleshooting Function URL authorization issues, see: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
 
 // ServeHTTP answers a request to the function URL.
@@ -50,7 +50,8 @@ func (u *functionURL) answer(w http.ResponseWriter, r *http.Request, c *urlConfi
 		if _, large := errors.AsType[*http.MaxBytesError](err); large {
 			say(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 		}
-		return // or the client went away
+		// The client may have gone away.
+		return
 	}
 	caller, err := u.authorize(r, c, body)
 	if err != nil {
@@ -84,8 +85,8 @@ func (u *functionURL) answer(w http.ResponseWriter, r *http.Request, c *urlConfi
 	out.write(w, c, origin)
 }
 
-// refuseCaller answers who may not call: with what is wrong with his signature,
-// if he signed.
+// refuseCaller answers a caller that is not allowed. If the request was signed,
+// the answer says what is wrong with the signature.
 func refuseCaller(w http.ResponseWriter, err error) {
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		w.Header().Set("X-Amzn-Errortype", api.ErrorCode())
@@ -96,13 +97,13 @@ func refuseCaller(w http.ResponseWriter, err error) {
 	say(w, http.StatusForbidden, forbidden)
 }
 
-// say answers in the service's own name.
+// say answers on behalf of the service itself.
 func say(w http.ResponseWriter, status int, message string) {
 	reply(w, status, `{"Message":`+strconv.Quote(message)+`}`)
 }
 
-// authorize returns who calls. With AuthType NONE everybody may whom the
-// resource-based policy lets.
+// authorize returns the caller. With AuthType NONE, it accepts everyone whom
+// the resource-based policy allows.
 func (u *functionURL) authorize(r *http.Request, c *urlConfig, body []byte) (principal.Principal, error) {
 	s := u.service
 	if c.auth == lambdatypes.FunctionUrlAuthTypeNone {
@@ -122,7 +123,7 @@ func (u *functionURL) authorize(r *http.Request, c *urlConfig, body []byte) (pri
 	return s.deps.Verifier.VerifyRequest(signed, "lambda")
 }
 
-// urlEvent is payload format 2.0.
+// urlEvent is an event in payload format 2.0.
 // See https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html.
 type urlEvent struct {
 	Version               string            `json:"version"`
@@ -224,7 +225,7 @@ func (u *functionURL) event(r *http.Request, body []byte, caller principal.Princ
 	return ev
 }
 
-// encodeBody returns a body as a string: as it is where its type is text.
+// encodeBody returns a body as a string. It leaves a body of a text type unchanged.
 func encodeBody(body []byte, contentType string) (text string, encoded bool) {
 	if len(body) == 0 {
 		return "", false
@@ -238,7 +239,7 @@ func encodeBody(body []byte, contentType string) (text string, encoded bool) {
 	return base64.StdEncoding.EncodeToString(body), true
 }
 
-// A urlResponse is what a function's answer means to a function URL.
+// A urlResponse is a function's answer as a function URL understands it.
 type urlResponse struct {
 	status  int
 	headers map[string]string
@@ -246,9 +247,10 @@ type urlResponse struct {
 	body    []byte
 }
 
-// parseResponse reads a function's answer: an object with a statusCode, or any
-// other JSON, which is the body of a 200: a string's text, or what else it is
-// without spaces. It reports false for what a function URL can't answer with.
+// parseResponse reads a function's answer. The answer is an object with a
+// statusCode, or any other JSON, which becomes the body of a 200 response: the
+// text of a string, or compact JSON. It returns false for an answer that can't
+// become a response.
 func parseResponse(payload []byte) (urlResponse, bool) {
 	var body bytes.Buffer
 	if json.Compact(&body, payload) != nil {
@@ -314,7 +316,7 @@ func parseResponse(payload []byte) (urlResponse, bool) {
 	return out, true
 }
 
-// hopHeaders can't be set by a function.
+// hopHeaders lists headers that a function can't set.
 var hopHeaders = []string{"Connection", "Keep-Alive", "Transfer-Encoding", "Upgrade", "Trailer", "Te", "Content-Length", "Proxy-Connection"}
 
 func (out urlResponse) write(w http.ResponseWriter, c *urlConfig, origin string) {
@@ -337,7 +339,8 @@ func (out urlResponse) write(w http.ResponseWriter, c *urlConfig, origin string)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(out.body)))
 	w.WriteHeader(out.status)
-	_, _ = w.Write(out.body) // a client that goes away misses it
+	// An error means that the client has gone away.
+	_, _ = w.Write(out.body)
 }
 
 // crossOrigin returns the request's origin if it may use the URL from a
@@ -359,7 +362,7 @@ func (c *urlConfig) crossOrigin(r *http.Request) string {
 	return ""
 }
 
-// allow sets the headers by which a browser lets a page see the answer.
+// allow sets the headers that make a browser show the answer to a page.
 func (c *urlConfig) allow(h http.Header, origin string) {
 	if origin == "" {
 		return
@@ -376,7 +379,7 @@ func (c *urlConfig) allow(h http.Header, origin string) {
 	}
 }
 
-// preflight answers a browser's question without the function.
+// preflight answers a browser's preflight request without calling the function.
 func (c *urlConfig) preflight(w http.ResponseWriter, r *http.Request, origin string) {
 	h := w.Header()
 	method := r.Header.Get("Access-Control-Request-Method")
@@ -393,7 +396,7 @@ func (c *urlConfig) preflight(w http.ResponseWriter, r *http.Request, origin str
 	w.WriteHeader(http.StatusOK)
 }
 
-// measure records a request.
+// measure records the metrics of a request.
 func (u *functionURL) measure(status int, took time.Duration) {
 	s := u.service
 	t, ok := s.place(u.ref)
@@ -414,7 +417,7 @@ func (u *functionURL) measure(status int, took time.Duration) {
 	})
 }
 
-// A statusWriter remembers the status that was answered.
+// A statusWriter remembers the status of the response.
 type statusWriter struct {
 	http.ResponseWriter
 	status int

@@ -19,7 +19,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// open gives function f a URL that everybody may call.
+// open gives function f a URL that anyone may call.
 func (f *fixture) open(t testing.TB, with ...func(*awslambda.CreateFunctionUrlConfigInput)) string {
 	t.Helper()
 	in := &awslambda.CreateFunctionUrlConfigInput{FunctionName: name, AuthType: lambdatypes.FunctionUrlAuthTypeNone}
@@ -129,7 +129,8 @@ func TestFunctionURLAnswers(t *testing.T) {
 			t.Errorf("%s: %s %s", path, resp.Status, text)
 		}
 	}
-	if resp, _ := fetch(t, http.MethodPost, url, strings.Repeat("x", 5<<20), "Content-Type", "image/png"); resp.StatusCode != http.StatusRequestEntityTooLarge { // too large once encoded
+	// The body is too large once it is encoded.
+	if resp, _ := fetch(t, http.MethodPost, url, strings.Repeat("x", 5<<20), "Content-Type", "image/png"); resp.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("large body: %s", resp.Status)
 	}
 	if _, err := f.PutFunctionConcurrency(t.Context(), &awslambda.PutFunctionConcurrencyInput{FunctionName: name, ReservedConcurrentExecutions: aws.Int32(0)}); err != nil {
@@ -234,7 +235,7 @@ func TestFunctionURLCORS(t *testing.T) {
 	if resp, _ := fetch(t, http.MethodOptions, url, "", "Origin", "https://b.example", "Access-Control-Request-Method", "GET"); resp.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Error("another origin may use it")
 	}
-	// The configuration wins over what the function says.
+	// The configuration takes precedence over the function's headers.
 	if resp, _ := fetch(t, http.MethodGet, url+"teapot", "", "Origin", "https://a.example"); resp.Header.Get("Access-Control-Allow-Origin") != "https://a.example" || resp.Header.Get("Access-Control-Expose-Headers") != "x-b" {
 		t.Errorf("%v", resp.Header)
 	}
@@ -242,7 +243,8 @@ func TestFunctionURLCORS(t *testing.T) {
 	if got := f.values("AWS/Lambda Invocations{FunctionName=f}"); len(got) != 1 {
 		t.Errorf("preflights invoke the function: %v", got)
 	}
-	// Without one, what the function says holds, and it answers preflights itself.
+	// Without a configuration, the function's headers apply, and the function
+	// answers preflight requests itself.
 	if out, err := f.UpdateFunctionUrlConfig(t.Context(), &awslambda.UpdateFunctionUrlConfigInput{FunctionName: name, Cors: &lambdatypes.Cors{}}); err != nil || out.Cors != nil {
 		t.Errorf("UpdateFunctionUrlConfig: %+v, %v", out, err)
 	}

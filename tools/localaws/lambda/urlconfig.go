@@ -17,9 +17,8 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
-// A functionURL answers HTTP requests by invoking a function or an alias. It
-// has a port of its own on loopback for as long as it exists, so that any
-// client resolves its name.
+// A functionURL answers HTTP requests by invoking a function or an alias. While
+// it exists, it has its own port on loopback, so that any client can resolve its name.
 // See https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html.
 type functionURL struct {
 	service *Service
@@ -31,24 +30,26 @@ type functionURL struct {
 	config  atomic.Pointer[urlConfig]
 }
 
-// A urlConfig is what of a function URL can be changed, by another urlConfig.
+// A urlConfig holds the settings of a function URL that can be changed. A
+// change replaces it with another urlConfig.
 type urlConfig struct {
 	auth     lambdatypes.FunctionUrlAuthType
 	cors     *lambdatypes.Cors
 	modified time.Time
 }
 
-// close ends the URL at once. Requests that are under way are still answered.
+// close closes the URL at once. Requests in progress are still answered.
 func (u *functionURL) close() error {
 	ended, end := context.WithCancel(u.service.life)
-	end() // so that Shutdown doesn't wait for them
+	// Otherwise Shutdown would wait for them.
+	end()
 	if err := u.server.Shutdown(ended); !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
 }
 
-// describe returns the URL as the API does.
+// describe returns the URL in the API's form.
 func (u *functionURL) describe() lambdatypes.FunctionUrlConfig {
 	c := u.config.Load()
 	return lambdatypes.FunctionUrlConfig{
@@ -64,8 +65,8 @@ func (u *functionURL) describe() lambdatypes.FunctionUrlConfig {
 
 const urlTime = "2006-01-02T15:04:05.000000000Z"
 
-// cloneCORS returns a copy of c, or nil where it sets nothing: an empty
-// configuration takes the present one away.
+// cloneCORS returns a copy of c, or nil if c sets nothing: an empty
+// configuration removes the present one.
 func cloneCORS(c *lambdatypes.Cors) *lambdatypes.Cors {
 	if c == nil || c.AllowCredentials == nil && c.MaxAge == nil && len(c.AllowHeaders)+len(c.AllowMethods)+len(c.AllowOrigins)+len(c.ExposeHeaders) == 0 {
 		return nil
@@ -83,8 +84,7 @@ func cloneCORS(c *lambdatypes.Cors) *lambdatypes.Cors {
 	return out
 }
 
-// parseURL parses the name of what a function URL belongs to: a function or an
-// alias.
+// parseURL parses the name of a function or alias that a function URL belongs to.
 func (s *Service) parseURL(name, qualifier *string) (reference, error) {
 	ref, err := s.parse(name, qualifier)
 	if err == nil && (ref.qualifier == latest || versionNumber.MatchString(ref.qualifier)) {
@@ -104,7 +104,8 @@ func checkURL(auth lambdatypes.FunctionUrlAuthType, mode lambdatypes.InvokeMode,
 		return nil
 	}
 	for _, method := range cors.AllowMethods {
-		if len(method) > 6 { // so AWS: OPTIONS can't be named, and needn't be
+		// AWS has this limit: OPTIONS can't be named, and need not be.
+		if len(method) > 6 {
 			return validation("Value '%v' at 'cors.allowMethods' failed to satisfy constraint: Member must satisfy constraint: [Member must have length less than or equal to 6, Member must have length greater than or equal to 0, Member must satisfy regular expression pattern: .*, Member must not be null]", cors.AllowMethods)
 		}
 	}
@@ -159,8 +160,8 @@ func (s *Service) CreateFunctionUrlConfig(_ context.Context, in *awslambda.Creat
 	}, nil
 }
 
-// findForURL returns the function that has, or whose alias has, or may get a
-// URL. s.mu is held.
+// findForURL returns the function that owns a URL, or whose alias does. The URL
+// need not exist yet. s.mu is held.
 func (s *Service) findForURL(ref reference) (*function, error) {
 	f := s.functions[ref.name]
 	if f == nil || ref.qualifier != "" && f.aliases[ref.qualifier] == nil {
@@ -198,7 +199,8 @@ func (s *Service) GetFunctionUrlConfig(_ context.Context, in *awslambda.GetFunct
 	}, nil
 }
 
-// UpdateFunctionUrlConfig changes a function URL. Its address stays.
+// UpdateFunctionUrlConfig changes the settings of a function URL. Its address
+// stays the same.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionUrlConfig.html.
 func (s *Service) UpdateFunctionUrlConfig(_ context.Context, in *awslambda.UpdateFunctionUrlConfigInput) (*awslambda.UpdateFunctionUrlConfigOutput, error) {
 	ref, err := s.parseURL(in.FunctionName, in.Qualifier)
@@ -233,7 +235,7 @@ func (s *Service) UpdateFunctionUrlConfig(_ context.Context, in *awslambda.Updat
 	}, nil
 }
 
-// DeleteFunctionUrlConfig deletes a function URL. Its port is closed.
+// DeleteFunctionUrlConfig deletes a function URL and closes its port.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunctionUrlConfig.html.
 func (s *Service) DeleteFunctionUrlConfig(_ context.Context, in *awslambda.DeleteFunctionUrlConfigInput) (*awslambda.DeleteFunctionUrlConfigOutput, error) {
 	ref, err := s.parseURL(in.FunctionName, in.Qualifier)

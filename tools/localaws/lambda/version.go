@@ -11,9 +11,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// PublishVersion makes an unchangeable copy of $LATEST, which has another
-// revision from then on. Where neither code nor configuration has changed since
-// the version published last, it returns that.
+// PublishVersion makes an immutable copy of $LATEST and gives $LATEST a new
+// revision. If neither code nor configuration has changed since the last
+// published version, it returns that version.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html.
 func (s *Service) PublishVersion(_ context.Context, in *awslambda.PublishVersionInput) (*awslambda.PublishVersionOutput, error) {
 	ref, err := s.unqualified(in.FunctionName)
@@ -43,7 +43,7 @@ func (s *Service) PublishVersion(_ context.Context, in *awslambda.PublishVersion
 	return output[awslambda.PublishVersionOutput](s.configuration(s.publish(f, description))), nil
 }
 
-// publish returns the version of f that is as $LATEST. s.mu is held.
+// publish returns the version of f that equals $LATEST. s.mu is held.
 func (s *Service) publish(f *function, description string) *version {
 	if n := len(f.published); n > 0 {
 		last := f.published[n-1]

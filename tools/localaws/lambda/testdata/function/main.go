@@ -1,5 +1,5 @@
-// The function of the tests. What it does is said by the event's "do", and
-// before it starts by the variable START.
+// The function that the tests run. The event's "do" selects what it does, and
+// the variable START selects what it does before it starts.
 package main
 
 import (
@@ -29,7 +29,7 @@ type event struct {
 	Body           string `json:"body"`
 }
 
-// hog keeps memory in use.
+// hog holds memory.
 var hog [][]byte
 
 func main() {
@@ -39,9 +39,11 @@ func main() {
 	case "fail":
 		post("runtime/init/error", "Function.NotReady", `{"errorType":"Function.NotReady","errorMessage":"no database"}`)
 		os.Exit(1)
-	case "hang": // without a timer, a runtime without cgo would call it a deadlock
+	// A timer is needed, because a runtime without cgo would report a deadlock.
+	case "hang":
 		time.Sleep(time.Hour)
-	case "once": // fails the first time only
+	// It fails only the first time.
+	case "once":
 		marker := filepath.Join(os.Getenv("MARKER"), "started")
 		if _, err := os.Stat(marker); err != nil {
 			_ = os.WriteFile(marker, nil, 0o600)
@@ -72,7 +74,8 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 	case "hang":
 		fmt.Println("hanging")
 		time.Sleep(time.Hour)
-	case "child": // a child that outlives its parent unless the group is killed
+	// It starts a child that outlives its parent unless the group is killed.
+	case "child":
 		pipe, err := os.OpenFile(ev.Text, os.O_WRONLY, 0)
 		if err != nil {
 			return nil, err
@@ -97,7 +100,8 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 				select {}
 			}
 		}
-	case "leak": // 32 MiB with each event
+	// Each event leaks 32 MiB.
+	case "leak":
 		block := make([]byte, 32<<20)
 		for i := 0; i < len(block); i += 4096 {
 			block[i] = 1
@@ -109,7 +113,8 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 		return runtime.NumCPU(), nil
 	case "pid":
 		return os.Getpid(), nil
-	case "work": // for a moment, in which it can be killed
+	// It works for a moment, in which it can be killed.
+	case "work":
 		fmt.Println("pid", os.Getpid())
 		time.Sleep(2 * time.Millisecond)
 	case "wait":
@@ -171,7 +176,7 @@ func post(path, kind, body string) (int, string) {
 	return resp.StatusCode, strings.TrimSpace(string(text))
 }
 
-// truncate ends in the midst of its answer.
+// truncate ends in the middle of its answer.
 func truncate() {
 	api := os.Getenv("AWS_LAMBDA_RUNTIME_API")
 	resp, err := http.Get("http://" + api + "/2018-06-01/runtime/invocation/next")
@@ -186,7 +191,7 @@ func truncate() {
 	os.Exit(8)
 }
 
-// raw uses the Runtime API wrongly, and answers what it was told.
+// raw misuses the Runtime API, and answers with the responses it got.
 func raw() {
 	api := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
 	next := func() (int, string, string) {
