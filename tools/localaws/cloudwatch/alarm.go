@@ -16,7 +16,7 @@ import (
 type alarm struct {
 	name, arn    string
 	description  *string
-	enabled      bool // its actions are
+	enabled      bool // whether its actions are enabled
 	actions      map[types.StateValue][]string
 	configured   time.Time
 	state        types.StateValue
@@ -25,22 +25,22 @@ type alarm struct {
 	updated      time.Time
 	transitioned time.Time
 
-	metric    *metricRule    // of a metric alarm
-	composite *compositeRule // of a composite alarm
+	metric    *metricRule    // set for a metric alarm
+	composite *compositeRule // set for a composite alarm
 }
 
-// A metricRule is what a metric alarm watches. An update of the alarm makes a
-// new one.
+// A metricRule says what a metric alarm watches. An update of the alarm
+// replaces it.
 type metricRule struct {
 	in        *awscloudwatch.PutMetricAlarmInput
 	queries   *queries
-	watched   string // id of the query whose value is compared
+	watched   string // id of the query whose value is compared with the threshold
 	period    int64  // seconds
 	periods   int    // N
 	toAlarm   int    // M
 	wallClock bool
-	evaluated int64                             // the end of the window last evaluated
-	found     [lateEvaluations]types.StateValue // by the last evaluations, newest first
+	evaluated int64                             // the end of the last evaluated window
+	found     [lateEvaluations]types.StateValue // states found by the last evaluations, newest first
 }
 
 func (a *alarm) kind() types.AlarmType {
@@ -50,11 +50,11 @@ func (a *alarm) kind() types.AlarmType {
 	return types.AlarmTypeMetricAlarm
 }
 
-// singleMetric is the id of the query that stands for an alarm's one metric.
+// singleMetric is the query id for an alarm that watches one metric.
 const singleMetric = "m1"
 
-// PutMetricAlarm creates an alarm, in INSUFFICIENT_DATA, or gives an existing
-// one a new configuration and leaves its state as it is.
+// PutMetricAlarm creates an alarm in the state INSUFFICIENT_DATA, or changes
+// the configuration of an existing alarm and keeps its state.
 func (s *Service) PutMetricAlarm(_ context.Context, in *awscloudwatch.PutMetricAlarmInput) (*awscloudwatch.PutMetricAlarmOutput, error) {
 	rule, err := s.newMetricRule(in)
 	if err != nil {
@@ -80,8 +80,8 @@ func (s *Service) PutMetricAlarm(_ context.Context, in *awscloudwatch.PutMetricA
 	return &awscloudwatch.PutMetricAlarmOutput{}, nil
 }
 
-// put stores an alarm, in place of one of the same name and kind. The service
-// is locked.
+// put stores an alarm. It replaces an alarm of the same name and kind. The
+// caller holds the service's lock.
 func (s *Service) put(a *alarm, tags []types.Tag) error {
 	if err := s.checkActions(a.actions); err != nil {
 		return err
@@ -170,7 +170,7 @@ func (s *Service) newMetricRule(in *awscloudwatch.PutMetricAlarmInput) (*metricR
 	if err := rule.checkWindow(); err != nil {
 		return nil, err
 	}
-	// A trial over no data finds what is wrong with an expression now.
+	// Evaluate the expression without data, so that its errors show now.
 	if v, err := s.run(rule.queries, frame{period: rule.period}, rule.watched); err != nil {
 		return nil, err
 	} else if v.kind == list {
@@ -204,7 +204,7 @@ func (r *metricRule) checkWindow() error {
 	return nil
 }
 
-// alarmQueries returns what an alarm watches as metric data queries.
+// alarmQueries returns the metric data queries that an alarm watches.
 func alarmQueries(in *awscloudwatch.PutMetricAlarmInput) ([]types.MetricDataQuery, error) {
 	single := in.MetricName != nil || in.Namespace != nil || len(in.Dimensions) > 0 || in.Period != nil ||
 		in.Unit != "" || in.Statistic != "" || in.ExtendedStatistic != nil
@@ -247,7 +247,7 @@ func checkAlarmName(name *string) error {
 	return nil
 }
 
-// checkActions refuses actions that could not be carried out.
+// checkActions refuses actions that can't be carried out.
 func (s *Service) checkActions(actions map[types.StateValue][]string) error {
 	for _, arns := range actions {
 		if len(arns) > 5 {
@@ -268,7 +268,7 @@ func (s *Service) checkActions(actions map[types.StateValue][]string) error {
 	return nil
 }
 
-// DeleteAlarms deletes alarms, or none if one of the names is wrong.
+// DeleteAlarms deletes alarms. It deletes none if one of the names is wrong.
 func (s *Service) DeleteAlarms(_ context.Context, in *awscloudwatch.DeleteAlarmsInput) (*awscloudwatch.DeleteAlarmsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -286,7 +286,7 @@ func (s *Service) DeleteAlarms(_ context.Context, in *awscloudwatch.DeleteAlarms
 	return &awscloudwatch.DeleteAlarmsOutput{}, nil
 }
 
-// EnableAlarmActions lets the alarms act on state changes again.
+// EnableAlarmActions makes the alarms act on state changes again.
 func (s *Service) EnableAlarmActions(_ context.Context, in *awscloudwatch.EnableAlarmActionsInput) (*awscloudwatch.EnableAlarmActionsOutput, error) {
 	if err := s.enableActions(in.AlarmNames, true); err != nil {
 		return nil, err
@@ -294,7 +294,7 @@ func (s *Service) EnableAlarmActions(_ context.Context, in *awscloudwatch.Enable
 	return &awscloudwatch.EnableAlarmActionsOutput{}, nil
 }
 
-// DisableAlarmActions keeps the alarms from acting on state changes.
+// DisableAlarmActions stops the alarms from acting on state changes.
 func (s *Service) DisableAlarmActions(_ context.Context, in *awscloudwatch.DisableAlarmActionsInput) (*awscloudwatch.DisableAlarmActionsOutput, error) {
 	if err := s.enableActions(in.AlarmNames, false); err != nil {
 		return nil, err
@@ -336,7 +336,7 @@ func (s *Service) SetAlarmState(_ context.Context, in *awscloudwatch.SetAlarmSta
 	return &awscloudwatch.SetAlarmStateOutput{}, nil
 }
 
-// named returns the alarms of these names. The service is locked.
+// named returns the alarms with these names. The caller holds the service's lock.
 func (s *Service) named(names []string) ([]*alarm, error) {
 	if len(names) == 0 {
 		return nil, validation("The parameter AlarmNames is required.")

@@ -14,9 +14,10 @@ import (
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 )
 
-// The tables of "How alarm state is evaluated when data is missing" in AWS's
-// user guide: 0 is within the threshold, X breaches, - is missing, oldest
-// first; the columns are missing, ignore, breaching, notBreaching.
+// These are the tables in "How alarm state is evaluated when data is missing"
+// in AWS's user guide. 0 is within the threshold, X breaches it, - is missing;
+// the oldest comes first. The columns are missing, ignore, breaching and
+// notBreaching.
 func TestMissingDataAsAWSDocuments(t *testing.T) {
 	t.Parallel()
 	const retain, insufficient = "", "INSUFFICIENT_DATA"
@@ -132,8 +133,8 @@ func TestDatapointsToAlarmReason(t *testing.T) {
 	}
 }
 
-// A period longer than a minute slides by the minute; a wall clock window
-// waits for the period to end.
+// The window for a period longer than a minute moves by a minute at a time. A
+// wall clock window waits for the period to end.
 func TestWindows(t *testing.T) {
 	t.Parallel()
 	s, c, _ := newTest(t)
@@ -181,8 +182,8 @@ func TestHighResolutionAlarm(t *testing.T) {
 	}
 }
 
-// An error that is reported after its minute was evaluated, when the minute
-// after it is already good, is not overlooked.
+// An error may be reported late: its minute has been evaluated, and the minute
+// after it is already good. It must not be overlooked.
 func TestLateDataTripsTheAlarm(t *testing.T) {
 	t.Parallel()
 	s, c, _ := newTest(t)
@@ -236,8 +237,8 @@ func TestErrorRateAlarm(t *testing.T) {
 	}
 }
 
-// An alarm on a percentile sees the slow few that an average hides. With too
-// few samples it leaves its state alone, if it is told to.
+// An alarm on a percentile notices a few slow requests that an average hides.
+// If it is configured so, it keeps its state when there are too few samples.
 func TestPercentileAlarm(t *testing.T) {
 	t.Parallel()
 	s, c, _ := newTest(t)
@@ -262,7 +263,7 @@ func TestPercentileAlarm(t *testing.T) {
 		{95, 5, "OK", "OK"},        // one in twenty
 		{85, 15, "ALARM", "ALARM"}, // one in seven
 		{95, 5, "OK", "OK"},
-		{8, 12, "ALARM", "OK"}, // 20 samples, of the 100 that p90 needs
+		{8, 12, "ALARM", "OK"}, // 20 samples, fewer than the 100 that p90 needs
 		{100, 0, "OK", "OK"},
 	} {
 		put(t, s, "Duration", c.Now(), durations(step.fast, step.slow)...)
@@ -273,7 +274,7 @@ func TestPercentileAlarm(t *testing.T) {
 	}
 }
 
-// M of N: the breaches need not follow one another.
+// With M of N, the breaches need not be consecutive.
 func TestOneInThreePeriodsIsNotTwo(t *testing.T) {
 	t.Parallel()
 	s, c, _ := newTest(t)
@@ -352,7 +353,8 @@ func TestSetAlarmStateLastsUntilTheNextEvaluation(t *testing.T) {
 		t.Fatal(err)
 	}
 	set()
-	if err := s.Close(); err != nil { // waits for actions, of which there are none
+	// Close waits for actions, but there are none.
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if len(n.messages) != 1 {
@@ -412,7 +414,8 @@ func TestCompositeAlarm(t *testing.T) {
 			t.Errorf("%s %s: any %s, top %s; want %s, %s", step.alarm, step.state, a, top, step.any, step.onOK)
 		}
 	}
-	for range 4 { // twice each
+	// Each is set twice.
+	for range 4 {
 		<-n.got
 	}
 	for rule, want := range map[string]types.StateValue{ // errors is in ALARM, latency p90 is OK
@@ -466,7 +469,8 @@ func TestEvaluatorEndsWithTheLastAlarm(t *testing.T) {
 	if _, err := s.DeleteAlarms(t.Context(), &awscloudwatch.DeleteAlarmsInput{AlarmNames: []string{"a"}}); err != nil {
 		t.Fatal(err)
 	}
-	s.running.Wait() // for ever, if the evaluator went on
+	// This would wait for ever if the evaluator continued.
+	s.running.Wait()
 }
 
 func TestDashboardsAndTags(t *testing.T) {
@@ -499,7 +503,7 @@ func TestDashboardsAndTags(t *testing.T) {
 	}
 }
 
-// What topics and functions get has the members that AWS sends, and no more.
+// Notifications of topics and functions have exactly the members that AWS sends.
 func TestNotifications(t *testing.T) {
 	t.Parallel()
 	f := &invoked{payloads: make(chan string, 10)}
@@ -566,7 +570,8 @@ func FuzzParseRule(f *testing.F) {
 	f.Add(`ALARM(a) OR NOT (OK("b c") AND AT_LEAST(50%, NOT OK, (a, "d,e")))`)
 	f.Fuzz(func(_ *testing.T, text string) {
 		rule, err := parseRule(text)
-		if err == nil { // it must be one that can be asked
+		// It must then be possible to evaluate the rule.
+		if err == nil {
 			rule.holds(func(string) types.StateValue { return types.StateValueOk })
 		}
 	})

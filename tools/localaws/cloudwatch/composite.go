@@ -74,7 +74,8 @@ func (s *Service) dependsOn(name, on string) bool {
 }
 
 // updateComposites evaluates the composite alarms that depend directly on the
-// named one; their own changes reach those above them. The service is locked.
+// named alarm. If one of them changes, the alarms that depend on it follow. The
+// caller holds the service's lock.
 func (s *Service) updateComposites(changed string) {
 	for _, name := range slices.Sorted(maps.Keys(s.alarms)) {
 		if a := s.alarms[name]; a.composite != nil && slices.Contains(a.composite.children, changed) {
@@ -105,7 +106,7 @@ func (s *Service) updateComposite(a *alarm) {
 	s.transition(a, state, reason, marshal(map[string]any{"triggeringAlarms": causes}))
 }
 
-// alarming returns the children that are in ALARM.
+// alarming returns the children in state ALARM.
 func (s *Service) alarming(r *compositeRule) []*alarm {
 	var found []*alarm
 	for _, name := range r.children {
@@ -116,7 +117,7 @@ func (s *Service) alarming(r *compositeRule) []*alarm {
 	return found
 }
 
-// latest returns the alarm among names that changed last.
+// latest returns the named alarm that changed last.
 func (s *Service) latest(names []string) *alarm {
 	var last *alarm
 	for _, name := range names {
@@ -134,9 +135,10 @@ func (s *Service) stateOf(name string) types.StateValue {
 	return types.StateValueInsufficientData
 }
 
-// parseRule parses a rule expression: ALARM(x), OK(x) and INSUFFICIENT_DATA(x)
-// for alarms by name or ARN, AT_LEAST, TRUE and FALSE, joined by AND, OR, NOT
-// and parentheses. Names with blanks, commas or parentheses are in quotes.
+// parseRule parses a rule expression. It consists of ALARM(x), OK(x) and
+// INSUFFICIENT_DATA(x) for alarms by name or ARN, AT_LEAST, TRUE and FALSE,
+// joined by AND, OR, NOT and parentheses. Names with blanks, commas or
+// parentheses are in quotes.
 func parseRule(text string) (*compositeRule, error) {
 	p := &ruleParser{tokens: ruleTokens(text), rule: &compositeRule{text: text}}
 	holds, err := p.or(0)
@@ -255,8 +257,8 @@ func (p *ruleParser) not(depth int) (condition, error) {
 	}
 }
 
-// atLeast parses what follows AT_LEAST: (2, ALARM, (a, b, c)). The threshold is
-// a number of the alarms or a percentage, the state may be negated by NOT.
+// atLeast parses the part after AT_LEAST: (2, ALARM, (a, b, c)). The threshold
+// is a number or a percentage of the alarms. NOT may negate the state.
 func (p *ruleParser) atLeast() (condition, error) {
 	if !p.accept("(") {
 		return nil, fmt.Errorf("a threshold, a state and alarms in parentheses are expected")
@@ -333,7 +335,7 @@ func (p *ruleParser) alarm() (string, error) {
 	return name, nil
 }
 
-// alarmName parses a name or an ARN, and notes the alarm as one of the rule's.
+// alarmName parses a name or an ARN, and records that the rule refers to the alarm.
 func (p *ruleParser) alarmName() (string, error) {
 	name := p.next()
 	if quoted, ok := strings.CutPrefix(name, `"`); ok {

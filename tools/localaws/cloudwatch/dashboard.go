@@ -24,7 +24,7 @@ func (s *Service) dashboardARN(name string) string {
 }
 
 // PutDashboard creates or replaces a dashboard. Its body must be JSON with a
-// list of widgets; what the widgets show is not looked into.
+// list of widgets; the widgets' contents are not checked.
 func (s *Service) PutDashboard(_ context.Context, in *awscloudwatch.PutDashboardInput) (*awscloudwatch.PutDashboardOutput, error) {
 	name := aws.ToString(in.DashboardName)
 	if name == "" || len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool { return r != '-' && (r > 127 || !isWord(byte(r))) }) { // #nosec G115 -- r is checked to be ASCII first
@@ -77,7 +77,7 @@ func noDashboard(name string) error {
 	return &types.DashboardNotFoundError{Message: aws.String("Dashboard " + name + " does not exist")}
 }
 
-// DeleteDashboards deletes dashboards, or none if one does not exist.
+// DeleteDashboards deletes dashboards. It deletes none if one does not exist.
 func (s *Service) DeleteDashboards(_ context.Context, in *awscloudwatch.DeleteDashboardsInput) (*awscloudwatch.DeleteDashboardsOutput, error) {
 	if len(in.DashboardNames) == 0 {
 		return nil, missingParameter("DashboardNames")

@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 )
 
-// DescribeAlarms describes alarms in the order of their names. Without
-// AlarmTypes it answers metric alarms only, as AWS does.
+// DescribeAlarms describes alarms, sorted by name. Without AlarmTypes, it
+// returns only metric alarms, as AWS does.
 func (s *Service) DescribeAlarms(_ context.Context, in *awscloudwatch.DescribeAlarmsInput) (*awscloudwatch.DescribeAlarmsOutput, error) {
 	if len(in.AlarmNames) > 0 && in.AlarmNamePrefix != nil {
 		return nil, validation("AlarmNames and AlarmNamePrefix must not be specified together.")
@@ -56,8 +56,8 @@ func (s *Service) DescribeAlarms(_ context.Context, in *awscloudwatch.DescribeAl
 	return out, nil
 }
 
-// family returns the names of the children or parents that a request asks for,
-// or nil if it does not.
+// family returns the names of the children or parents that a request asks for.
+// It returns nil if the request asks for none.
 func (s *Service) family(in *awscloudwatch.DescribeAlarmsInput) ([]string, error) {
 	switch {
 	case in.ChildrenOfAlarmName != nil:
@@ -186,8 +186,8 @@ func optional(s string) *string {
 	return &s
 }
 
-// DescribeAlarmHistory returns what happened to alarms, newest first unless
-// ScanBy says otherwise. Alarms that were deleted keep their history.
+// DescribeAlarmHistory returns the history of alarms, newest first unless
+// ScanBy says otherwise. Deleted alarms keep their history.
 func (s *Service) DescribeAlarmHistory(_ context.Context, in *awscloudwatch.DescribeAlarmHistoryInput) (*awscloudwatch.DescribeAlarmHistoryOutput, error) {
 	if in.AlarmContributorId != nil {
 		return nil, unsupported("AlarmContributorId")

@@ -6,21 +6,21 @@ import (
 	"slices"
 )
 
-// Data older than a few hours keeps coarser distributions than fresh data.
+// Data older than a few hours keeps coarser distributions than recent data.
 const (
-	freshValues = 256 // distinct values kept for a bucket that is still asked for percentiles
+	freshValues = 256 // distinct values kept in a bucket whose percentiles are still in demand
 	oldValues   = 32  // distinct values kept after three hours
 )
 
 // A weighted value occurred count times.
 type weighted struct{ value, count float64 }
 
-// A distribution holds how often each value occurred: exactly while the values
-// are few, and in logarithmic bins (1 % wide at first) once there are many, so
-// that its size is bounded whatever it is given.
+// A distribution records how often each value occurred. It is exact while there
+// are few values. When there are many, it uses logarithmic bins (initially 1 %
+// wide), so that its size is bounded for any input.
 type distribution struct {
 	values []weighted // ascending
-	gamma  float64    // growth of the bins; 0 while values are exact
+	gamma  float64    // growth factor of the bins; 0 while values are exact
 }
 
 func (d *distribution) add(value, count float64, limit int) {
@@ -36,8 +36,8 @@ func (d *distribution) add(value, count float64, limit int) {
 	d.shrink(limit)
 }
 
-// shrink makes the bins wider until the values number at most limit. It goes
-// down to half of it, to be needed seldom.
+// shrink widens the bins until there are at most limit values. It goes down to
+// half of limit, so that it is rarely needed.
 func (d *distribution) shrink(limit int) {
 	if len(d.values) <= limit {
 		return
@@ -56,7 +56,7 @@ func (d *distribution) shrink(limit int) {
 	d.values = slices.Clip(d.values)
 }
 
-// binned returns the value that stands for all values in v's bin.
+// binned returns the value that represents v's bin.
 func binned(v, gamma float64) float64 {
 	if v == 0 {
 		return 0
@@ -65,7 +65,7 @@ func binned(v, gamma float64) float64 {
 	return math.Copysign(2*math.Pow(gamma, bin)/(gamma+1), v)
 }
 
-// merged joins equal neighbours of an ascending slice, in place.
+// merged joins equal neighbours of an ascending slice in place.
 func merged(values []weighted) []weighted {
 	out := values[:0]
 	for _, w := range values {
@@ -78,8 +78,8 @@ func merged(values []weighted) []weighted {
 	return out
 }
 
-// percentile returns the value below or at which p percent of all values lie
-// (nearest rank). It is 0 for an empty distribution.
+// percentile returns the smallest value such that at least p percent of all
+// values are at or below it (nearest rank). It is 0 for an empty distribution.
 func (d *distribution) percentile(p float64) float64 {
 	var total float64
 	for _, w := range d.values {

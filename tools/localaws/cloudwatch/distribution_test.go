@@ -21,8 +21,8 @@ func TestPercentilesOfFewValuesAreExact(t *testing.T) {
 	}
 }
 
-// However many values come, the distribution stays small and its percentiles
-// near the true ones.
+// For any number of values, the distribution stays small and its percentiles
+// stay close to the true ones.
 func TestDistributionIsBoundedAndClose(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -28,15 +28,14 @@ type emfDocument struct {
 	} `json:"_aws"`
 }
 
-// What a document may hold, by the specification.
+// The limits of a document, from the specification.
 const (
-	maxEMFMetrics = 100 // of a directive
-	maxEMFValues  = 100 // of a metric
+	maxEMFMetrics = 100 // per directive
+	maxEMFValues  = 100 // per metric
 )
 
-// Embedded takes the metrics out of log events that are being stored. They
-// count for the time of their event and not for the document's, which is the
-// system's and not the account's.
+// Embedded extracts the metrics from log events that are being stored. They get
+// the time of their event. The time in the document is the system's, not the account's.
 func (s *Service) Embedded(group, stream string, events []logstypes.InputLogEvent) {
 	for _, e := range events {
 		if !strings.HasPrefix(*e.Message, "{") || !strings.Contains(*e.Message, `"_aws"`) {
@@ -45,11 +44,13 @@ func (s *Service) Embedded(group, stream string, events []logstypes.InputLogEven
 		var document emfDocument
 		var members map[string]json.RawMessage
 		if text := []byte(*e.Message); json.Unmarshal(text, &document) != nil || json.Unmarshal(text, &members) != nil {
-			continue // not the format: just an event
+			// Not in the embedded metric format: an ordinary log event.
+			continue
 		}
 		for namespace, data := range document.metrics(members, time.UnixMilli(*e.Timestamp)) {
 			var err error
-			if strings.HasPrefix(namespace, "AWS/") { // as in PutMetricData
+			// PutMetricData refuses these, too.
+			if strings.HasPrefix(namespace, "AWS/") {
 				err = invalidValue("The value AWS/ for parameter Namespace is invalid.")
 			} else {
 				_, err = s.PutMetricData(context.Background(), &awscloudwatch.PutMetricDataInput{Namespace: aws.String(namespace), MetricData: data})
@@ -97,7 +98,8 @@ func emfDimensions(names []string, members map[string]json.RawMessage) ([]types.
 	for _, name := range names {
 		var value string
 		if json.Unmarshal(members[name], &value) != nil || strings.TrimSpace(value) == "" {
-			return nil, false // CloudWatch drops the set
+			// CloudWatch drops the dimension set.
+			return nil, false
 		}
 		dimensions = append(dimensions, types.Dimension{Name: aws.String(name), Value: aws.String(value)})
 	}

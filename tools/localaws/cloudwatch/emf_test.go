@@ -26,7 +26,8 @@ func TestEmbeddedMetrics(t *testing.T) {
 	}
 	log(document("Shop", `[["Stage"],["Stage","Absent"],[]]`, `{"Name":"Sold","Unit":"Count"},{"Name":"Took","Unit":"Milliseconds","StorageResolution":1},{"Name":"Missing"},{"Name":"Null"},{"Name":"Text"}`,
 		`"Stage":"live","Sold":2,"Took":[1.5,2.5],"Null":null,"Text":"7"`))
-	log(document("Shop", `[]`, `{"Name":"Sold","Unit":"Count"}`, `"Sold":3`)) // no dimensions
+	// This directive has no dimensions.
+	log(document("Shop", `[]`, `{"Name":"Sold","Unit":"Count"}`, `"Sold":3`))
 	log(document("AWS/Lambda", `[[]]`, `{"Name":"Errors"}`, `"Errors":1`))
 	log(document("Shop", `[[]]`, `{"Name":"Odd","Unit":"Furlongs"}`, `"Odd":1`))
 	log(document("Shop", `[[]]`, `{"Name":"Many"}`, `"Many":[0`+strings.Repeat(",0", maxEMFValues)+`]`))

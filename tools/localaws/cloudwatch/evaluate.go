@@ -8,9 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 )
 
-// extraPeriods are the periods before the evaluation periods that are looked
-// at as well when data is missing. AWS does not say how many it takes; its
-// examples take two.
+// extraPeriods is the number of periods before the evaluation periods that also
+// count when data is missing. AWS does not document the number; its examples use two.
 const extraPeriods = 2
 
 // How often alarms are evaluated.
@@ -19,8 +18,8 @@ const (
 	highResolutionInterval = 10 * time.Second
 )
 
-// startEvaluating sees to it that the evaluator runs and knows the present
-// alarms. The service is locked.
+// startEvaluating makes sure that the evaluator runs and knows the present
+// alarms. The caller holds the service's lock.
 func (s *Service) startEvaluating() {
 	if s.ctx.Err() != nil {
 		return
@@ -33,7 +32,7 @@ func (s *Service) startEvaluating() {
 	s.wakeEvaluator()
 }
 
-// wakeEvaluator makes the evaluator look at the alarms anew.
+// wakeEvaluator makes the evaluator read the alarms again.
 func (s *Service) wakeEvaluator() {
 	select {
 	case s.wake <- struct{}{}:
@@ -41,7 +40,7 @@ func (s *Service) wakeEvaluator() {
 	}
 }
 
-// evaluator evaluates the alarms until there are none or the service closes.
+// evaluator evaluates the alarms until there are none left or the service closes.
 func (s *Service) evaluator() {
 	clock := s.account.Clock
 	for {
@@ -70,8 +69,8 @@ func (s *Service) evaluator() {
 	}
 }
 
-// interval returns how often some alarm is to be evaluated, or 0 if there are
-// no metric alarms. The service is locked.
+// interval returns how often some alarm must be evaluated, or 0 if there are no
+// metric alarms. The caller holds the service's lock.
 func (s *Service) interval() time.Duration {
 	interval := time.Duration(0)
 	for _, a := range s.alarms {
@@ -86,7 +85,7 @@ func (s *Service) interval() time.Duration {
 	return interval
 }
 
-// evaluate evaluates each metric alarm whose time has come.
+// evaluate evaluates each metric alarm that is due.
 func (s *Service) evaluate(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,7 +106,8 @@ func (s *Service) evaluate(now time.Time) {
 		if end <= r.evaluated {
 			continue
 		}
-		if r.evaluated != end-int64(interval/time.Second) { // an evaluation was left out
+		// An evaluation was skipped.
+		if r.evaluated != end-int64(interval/time.Second) {
 			r.found = [lateEvaluations]types.StateValue{}
 		}
 		r.evaluated = end
@@ -120,15 +120,16 @@ func (s *Service) evaluate(now time.Time) {
 	}
 }
 
-// lateEvaluations are the past evaluations whose data is looked at again.
+// lateEvaluations is the number of past evaluations whose data is read again.
 const lateEvaluations = 2
 
-// evaluateAlarm evaluates the periods that end at end. The service is locked.
+// evaluateAlarm evaluates the periods that end at end. The caller holds the
+// service's lock.
 //
-// Data may come after the evaluation of its period: an invocation counts for
-// the minute in which it began, and an accelerated clock makes any delay a long
-// one. A breach that only late data shows puts the alarm into ALARM at this
-// evaluation instead; else later data would hide it.
+// Data can arrive after the evaluation of its period: an invocation counts for
+// the minute in which it began, and an accelerated clock lengthens every delay.
+// If only late data shows a breach, the alarm goes into ALARM at this
+// evaluation. Otherwise later data would hide the breach.
 func (s *Service) evaluateAlarm(a *alarm, end int64, interval time.Duration) {
 	r := a.metric
 	out, err := s.outcomeAt(r, end)
@@ -178,8 +179,8 @@ func (s *Service) outcomeAt(r *metricRule, end int64) (outcome, error) {
 	return judge(points, r.periods, r.toAlarm, aws.ToString(r.in.TreatMissingData), func(x float64) bool { return breaches(x, threshold) }), nil
 }
 
-// sampleCount returns how to count the samples of a data point, or nil for an
-// expression, which has no samples.
+// sampleCount returns a function that counts the samples of a data point. It
+// returns nil for an expression, which has no samples.
 func (s *Service) sampleCount(r *metricRule) func(point) float64 {
 	stat := r.queries.byID[r.watched].MetricStat
 	if stat == nil {
@@ -192,8 +193,8 @@ func (s *Service) sampleCount(r *metricRule) func(point) float64 {
 	}
 }
 
-// tooFewSamples reports whether a percentile alarm must leave its state alone
-// because a data point has too few samples to mean anything.
+// tooFewSamples reports whether a percentile alarm must keep its state because
+// a data point has too few samples to be meaningful.
 func (s *Service) tooFewSamples(r *metricRule, evaluated []point) bool {
 	if aws.ToString(r.in.EvaluateLowSampleCountPercentile) != "ignore" {
 		return false
@@ -203,13 +204,15 @@ func (s *Service) tooFewSamples(r *metricRule, evaluated []point) bool {
 	if !st.isPercent || count == nil {
 		return false
 	}
-	// 10/(1-p), or 10/p below one half, where p90 is 0.9. See "Percentile-based
-	// CloudWatch alarms and low data samples" in AWS's user guide.
+	// p90 needs 10/(1-0.9) samples, and in general 10/(1-p), or 10/p if p is
+	// below one half. See "Percentile-based CloudWatch alarms and low data
+	// samples" in AWS's user guide.
 	need := 1000 / (100 - st.percentile)
 	if st.percentile < 50 {
 		need = 1000 / st.percentile
 	}
-	const rounding = 1e-6 // of 100 - 99.9
+	// This absorbs the rounding error of 100 - 99.9.
+	const rounding = 1e-6
 	for _, x := range evaluated {
 		if count(x) < need-rounding {
 			return true
@@ -218,33 +221,33 @@ func (s *Service) tooFewSamples(r *metricRule, evaluated []point) bool {
 	return false
 }
 
-// A point is the value of a period.
+// A point is the value for a period.
 type point struct {
 	at      int64
 	value   float64
 	missing bool
 }
 
-// An outcome is what an evaluation found.
+// An outcome is the result of an evaluation.
 type outcome struct {
-	state    types.StateValue // empty: the alarm keeps its state
+	state    types.StateValue // empty if the alarm keeps its state
 	real     []point          // the evaluated data points that exist, oldest first
-	filled   int              // missing data points that were given a meaning
-	treated  string           // which, in AWS's words
+	filled   int              // number of missing data points that were treated as data
+	treated  string           // how they were treated, in AWS's words
 	breaches int
 }
 
-// judge applies the rules for M (toAlarm) out of N (periods) data points to
-// points, oldest first, of which there are more than N. See "How alarm state
-// is evaluated when data is missing" and "Avoiding premature transitions to
-// alarm state" on
+// judge applies the rules for M (toAlarm) out of N (periods) data points. There
+// are more than N points, oldest first. See "How alarm state is evaluated when
+// data is missing" and "Avoiding premature transitions to alarm state" on
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html.
 //
-// The last N data points that exist are compared. Only if fewer exist in the
-// whole range do the missing ones count, and only as many as are needed.
+// It compares the last N data points that exist. Missing points only count if
+// fewer than N exist in the whole range, and then only as many as are needed.
 func judge(points []point, periods, toAlarm int, treatMissing string, breaches func(float64) bool) outcome {
 	var out outcome
-	oldestBreach := 0 // how many periods ago the oldest breach began
+	// oldestBreach is how many periods ago the oldest breach began.
+	oldestBreach := 0
 	for i, p := range points {
 		if p.missing {
 			continue
@@ -284,7 +287,8 @@ func judge(points []point, periods, toAlarm int, treatMissing string, breaches f
 			return decide(false)
 		}
 		return out
-	default: // missing
+	// The value is missing.
+	default:
 		out.treated = "Missing"
 		switch {
 		case len(out.real) == 0:
@@ -293,7 +297,7 @@ func judge(points []point, periods, toAlarm int, treatMissing string, breaches f
 		case good > 0:
 			return decide(false)
 		case oldestBreach >= toAlarm:
-			// All that is known breaches, and has for long enough.
+			// All known points breach, and the oldest breach is old enough.
 			return decide(true)
 		default:
 			return out

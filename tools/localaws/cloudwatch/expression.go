@@ -9,14 +9,15 @@ import (
 	"unicode"
 )
 
-// A frame is a row of periods for which values are computed.
+// A frame is a sequence of periods for which values are computed.
 type frame struct {
 	start, period int64 // seconds
 	n             int
 }
 
-// newFrame returns the periods, aligned to multiples of period, that begin at
-// or contain start and begin before end.
+// newFrame returns the periods between start and end, aligned to multiples of
+// period. The first one begins at start or contains it; the last one begins
+// before end.
 func newFrame(start, end time.Time, period int64) frame {
 	first := start.Unix() - start.Unix()%period
 	last := end.Unix()
@@ -26,12 +27,12 @@ func newFrame(start, end time.Time, period int64) frame {
 	return frame{start: first, period: period, n: int(max(0, (last-first+period-1)/period))}
 }
 
-// at returns when the i-th period begins.
+// at returns the start of the i-th period.
 func (f frame) at(i int) int64 { return f.start + int64(i)*f.period }
 
-// A value is what an expression of metric math yields: a number, a time series
-// with one entry for each period of the frame (NaN where there is no data
-// point), or a list of time series.
+// A value is the result of a metric math expression: a number, a time series,
+// or a list of time series. A time series has one entry for each period of the
+// frame, which is NaN if there is no data point.
 type value struct {
 	kind   kind
 	number float64
@@ -51,13 +52,13 @@ func (k kind) String() string {
 	return [...]string{"a number", "a time series", "a list of time series"}[k]
 }
 
-// An expression is a parsed formula of metric math.
+// An expression is a parsed metric math expression.
 // See https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html.
 type expression interface {
 	eval(*mathContext) (value, error)
 }
 
-// A mathContext is what an expression can refer to.
+// A mathContext holds what an expression can refer to.
 type mathContext struct {
 	frame   frame
 	lookup  func(id string) (value, error)
@@ -150,9 +151,9 @@ func truth(b bool) float64 {
 	return 0
 }
 
-// combine applies op to each pair of data points. A period in which one side
-// has none, or whose result is not a finite number (a division by zero), has
-// no data point.
+// combine applies op to each pair of data points. A period has no data point if
+// one side has none, or if the result is not a finite number, as after a
+// division by zero.
 func combine(a, b value, op func(a, b float64) float64) (value, error) {
 	switch {
 	case a.kind == list && b.kind == list:
@@ -223,7 +224,7 @@ func mapValue(v value, f func(float64) float64) value {
 	}
 }
 
-// parseExpression parses a formula. The error tells where it went wrong.
+// parseExpression parses an expression. The error says where parsing failed.
 func parseExpression(text string) (expression, error) {
 	p := &parser{text: text}
 	if err := p.advance(); err != nil {
@@ -241,13 +242,13 @@ func parseExpression(text string) (expression, error) {
 
 type parser struct {
 	text     string
-	from, to int    // of the present token
+	from, to int    // positions of the present token
 	token    string // empty at the end
-	quoted   bool   // the token is a string literal, without its quotes
+	quoted   bool   // whether the token is a string literal, whose quotes are removed
 	depth    int
 }
 
-// maxDepth bounds the nesting of an expression, and so the stack.
+// maxDepth limits the nesting of an expression, and thereby the use of the stack.
 const maxDepth = 100
 
 func (p *parser) advance() error {

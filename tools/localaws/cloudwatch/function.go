@@ -5,12 +5,13 @@ import (
 	"math"
 )
 
-// functions are those of metric math that are supported. STDDEV, of which AWS
-// does not say which deviation it is, SEARCH, SORT, SLICE, REMOVE_EMPTY and the
-// anomaly detection band are not.
+// functions lists the supported metric math functions. Not supported are STDDEV
+// (AWS does not document which deviation it is), SEARCH, SORT, SLICE,
+// REMOVE_EMPTY and the anomaly detection band.
 var functions = map[string]func(*mathContext, []expression) (value, error){}
 
-func init() { // a literal would refer to itself through callExpr.eval
+// A composite literal would refer to itself through callExpr.eval.
+func init() {
 	for name, f := range map[string]func(*mathContext, []expression) (value, error){
 		"ABS":             each(math.Abs),
 		"CEIL":            each(math.Ceil),
@@ -64,8 +65,8 @@ func each(f func(float64) float64) func(*mathContext, []expression) (value, erro
 	}
 }
 
-// reduce makes one number of a time series, and one time series of a list (or
-// of several arguments). A period without any data point has none.
+// reduce turns a time series into a number, and a list (or several arguments)
+// into a time series. A period without any data point stays without one.
 func reduce(f func([]float64) float64) func(*mathContext, []expression) (value, error) {
 	return func(c *mathContext, args []expression) (value, error) {
 		values, err := arguments(c, args, 1, 1000)
@@ -127,9 +128,9 @@ func fold(xs []float64, f func(a, b float64) float64) float64 {
 	return out
 }
 
-// fill gives each period without data point the value of its second argument:
-// a number, another time series, REPEAT, the value before it, or LINEAR, what
-// lies between its neighbours.
+// fill gives a value to each period without a data point, according to its
+// second argument: a number, another time series, REPEAT (the value before it)
+// or LINEAR (interpolated between its neighbours).
 func fill(c *mathContext, args []expression) (value, error) {
 	if len(args) != 2 {
 		return value{}, fmt.Errorf("it takes 2 arguments, not %d", len(args))
@@ -176,8 +177,8 @@ func fill(c *mathContext, args []expression) (value, error) {
 	return one(v)
 }
 
-// ifElse chooses between its second and third argument by its first. Without a
-// third, a false condition yields no data point.
+// ifElse uses its first argument to choose between the second and the third.
+// Without a third argument, a false condition yields no data point.
 func ifElse(c *mathContext, args []expression) (value, error) {
 	values, err := arguments(c, args, 2, 3)
 	if err != nil {
@@ -213,8 +214,8 @@ func ifElse(c *mathContext, args []expression) (value, error) {
 	return out, nil
 }
 
-// metrics returns the metrics of the request, or those whose id contains the
-// text given.
+// metrics returns the metrics of the request. If there is an argument, it
+// returns those whose id contains that text.
 func metrics(c *mathContext, args []expression) (value, error) {
 	containing := ""
 	switch len(args) {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Functions of metric math that look at a time series as a whole or at its
-// times. See "Functions supported for metric math" on
+// These metric math functions use a time series as a whole, or its times. See
+// "Functions supported for metric math" on
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html.
 func init() {
 	for name, f := range map[string]func(frame, []float64) []float64{
@@ -31,7 +31,7 @@ func init() {
 	functions["LAST"] = pick(func(rows []value) value { return rows[len(rows)-1] })
 }
 
-// ofSeries makes a function that turns time series into others.
+// ofSeries makes a function that transforms each time series.
 func ofSeries(f func(frame, []float64) []float64) func(*mathContext, []expression) (value, error) {
 	return func(c *mathContext, args []expression) (value, error) {
 		values, err := arguments(c, args, 1, 1)
@@ -51,8 +51,8 @@ func ofSeries(f func(frame, []float64) []float64) func(*mathContext, []expressio
 	}
 }
 
-// differences compares each data point with the one before it, which may be
-// more than a period ago. The first one has none.
+// differences compares each data point with the previous data point, which may
+// be more than a period earlier. The first data point yields no result.
 func differences(f func(dx, seconds float64) float64) func(frame, []float64) []float64 {
 	return func(in frame, xs []float64) []float64 {
 		out := make([]float64, len(xs))
@@ -84,7 +84,7 @@ func runningSum(_ frame, xs []float64) []float64 {
 	return out
 }
 
-// times has a value in each period, whether the time series has one or not.
+// times yields a value for each period, even if the time series has none there.
 func times(f func(time.Time) int) func(frame, []float64) []float64 {
 	return func(in frame, xs []float64) []float64 {
 		out := make([]float64, len(xs))
@@ -95,7 +95,7 @@ func times(f func(time.Time) int) func(frame, []float64) []float64 {
 	}
 }
 
-// constant makes a time series of a number.
+// constant makes a time series from a number.
 func constant(c *mathContext, args []expression) (value, error) {
 	values, err := arguments(c, args, 1, 1)
 	if err != nil {
@@ -116,7 +116,7 @@ func metricCount(c *mathContext, args []expression) (value, error) {
 	return value{number: float64(len(rows))}, err
 }
 
-// pick makes a function that takes one time series of a list.
+// pick makes a function that selects one time series from a list.
 func pick(f func([]value) value) func(*mathContext, []expression) (value, error) {
 	return func(c *mathContext, args []expression) (value, error) {
 		rows, err := rowsOf(c, args)
@@ -141,8 +141,8 @@ func rowsOf(c *mathContext, args []expression) ([]value, error) {
 	return values[0].list, nil
 }
 
-// interpolate fills the gaps between data points in a straight line. Before
-// the first and after the last one there is nothing to draw it to.
+// interpolate fills the gaps between data points linearly. Before the first and
+// after the last data point there is nothing to interpolate.
 func interpolate(xs []float64) []float64 {
 	out := make([]float64, len(xs))
 	last := -1

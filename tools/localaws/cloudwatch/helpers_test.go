@@ -18,7 +18,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/account"
 )
 
-// noon is when the tests' clocks start: on a whole hour.
+// noon is when the tests' clocks start, on a full hour.
 var noon = time.Date(2026, 8, 8, 12, 0, 0, 0, time.UTC)
 
 type topic struct {
@@ -81,11 +81,12 @@ func errorsAlarm(name string) *awscloudwatch.PutMetricAlarmInput {
 	}
 }
 
-// tick moves the clock to the next evaluation and waits until it is over.
+// tick moves the clock to the next evaluation and waits until that is done.
 func tick(c *clock.Manual, d time.Duration) {
 	c.BlockUntil(1)
 	c.Advance(d)
-	c.BlockUntil(1) // the evaluator waits again
+	// Wait until the evaluator waits again.
+	c.BlockUntil(1)
 }
 
 func describe(t testing.TB, s *Service, name string) types.MetricAlarm {

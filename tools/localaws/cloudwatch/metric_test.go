@@ -62,7 +62,8 @@ func TestPutMetricDataRefuses(t *testing.T) {
 func TestGetMetricStatistics(t *testing.T) {
 	t.Parallel()
 	s, _, _ := newTest(t)
-	for i := range 100 { // 1..100, half in each of two minutes
+	// The values are 1 to 100; each of two minutes gets half of them.
+	for i := range 100 {
 		put(t, s, "Duration", noon.Add(time.Duration(i/50)*time.Minute+time.Second), float64(i+1))
 	}
 	_, err := s.PutMetricData(t.Context(), &awscloudwatch.PutMetricDataInput{Namespace: aws.String("Test"), MetricData: []types.MetricDatum{{
@@ -110,7 +111,7 @@ func TestGetMetricStatistics(t *testing.T) {
 	}
 }
 
-// Of 1, 2 ... 10, as AWS defines them.
+// The statistics of 1, 2 ... 10, as AWS defines them.
 func TestTrimmedStatistics(t *testing.T) {
 	t.Parallel()
 	s, _, _ := newTest(t)
@@ -221,14 +222,15 @@ func TestMetricMath(t *testing.T) {
 	for i, v := range []float64{1, 2, 0, 4} {
 		put(t, s, "Errors", noon.Add(time.Duration(i)*time.Minute), v)
 	}
-	for i, v := range []float64{10, 0, 30} { // none in the fourth minute
+	// The fourth minute has no data.
+	for i, v := range []float64{10, 0, 30} {
 		put(t, s, "Invocations", noon.Add(time.Duration(i)*time.Minute), v)
 	}
 	n := math.NaN()
 	for text, want := range map[string][]float64{
 		"errors + 1":                      {2, 3, 1, 5},
 		"-errors * 2 - 1":                 {-3, -5, -1, -9},
-		"100 * errors / invocations":      {10, n, 0, n}, // nothing by zero, nothing from nothing
+		"100 * errors / invocations":      {10, n, 0, n}, // division by zero and missing data yield no data point
 		"errors ^ 2":                      {1, 4, 0, 16},
 		"(errors + invocations) * 2":      {22, 4, 60, n},
 		"errors > 1":                      {0, 1, 0, 1},
@@ -248,7 +250,7 @@ func TestMetricMath(t *testing.T) {
 		"ABS(errors - 3)":                                           {2, 1, 3, 1},
 		"FILL(invocations, LINEAR)":                                 {10, 0, 30, n},
 		"FILL(IF(errors != 0, errors), LINEAR)":                     {1, 2, 3, 4},
-		"DIFF(IF(errors != 0, errors))":                             {n, 1, n, 2}, // from the last one that there is
+		"DIFF(IF(errors != 0, errors))":                             {n, 1, n, 2}, // the difference from the last data point that exists
 		"DIFF_TIME(IF(errors != 0, errors))":                        {n, 60, n, 120},
 		"RATE(errors)":                                              {n, 1. / 60, -2. / 60, 4. / 60},
 		"RUNNING_SUM(invocations)":                                  {10, 10, 40, n},
@@ -362,7 +364,8 @@ func FuzzParseExpression(f *testing.F) {
 	f.Add("IF(m1 > 0, m1 / m2, FILL(m1, 0)) AND [m1,-2.5]")
 	f.Add("SUM(METRICS('x')) || 3 <= 4")
 	f.Fuzz(func(_ *testing.T, text string) {
-		_, _ = parseExpression(text) // must come back
+		// It only has to return.
+		_, _ = parseExpression(text)
 	})
 }
 

@@ -16,11 +16,11 @@ import (
 
 const (
 	maxQueries    = 500
-	maxDatapoints = 100_800 // that GetMetricData answers, as here on all pages together
+	maxDatapoints = 100_800 // limit of GetMetricData's answer; here for all pages together
 )
 
-// GetMetricData returns metrics and expressions over them, newest first unless
-// ScanBy says otherwise, on pages of at most MaxDatapoints.
+// GetMetricData returns metrics and metric math expressions, newest first
+// unless ScanBy says otherwise. A page has at most MaxDatapoints data points.
 func (s *Service) GetMetricData(_ context.Context, in *awscloudwatch.GetMetricDataInput) (*awscloudwatch.GetMetricDataOutput, error) {
 	switch {
 	case in.StartTime == nil || in.EndTime == nil:
@@ -62,9 +62,9 @@ func (s *Service) GetMetricData(_ context.Context, in *awscloudwatch.GetMetricDa
 	return &awscloudwatch.GetMetricDataOutput{MetricDataResults: page, NextToken: next}, nil
 }
 
-// resultsPage cuts out the page that token names, of at most limit data points.
-// The first page shows every result, empty ones too. What goes on is
-// PartialData, as AWS says it.
+// resultsPage returns the page that token names, with at most limit data
+// points. The first page contains every result, even empty ones. A result that
+// continues on the next page has AWS's status PartialData.
 func resultsPage(all []types.MetricDataResult, token *string, limit int) ([]types.MetricDataResult, *string, error) {
 	from := 0
 	if token != nil {
@@ -74,7 +74,8 @@ func resultsPage(all []types.MetricDataResult, token *string, limit int) ([]type
 		}
 	}
 	var page []types.MetricDataResult
-	at, to := 0, from+limit // of all data points
+	// Both count the data points of all results.
+	at, to := 0, from+limit
 	for _, r := range all {
 		n := len(r.Values)
 		first, last := min(max(from-at, 0), n), min(max(to-at, 0), n)
@@ -123,13 +124,13 @@ func results(query types.MetricDataQuery, f frame, v value, order types.ScanBy) 
 	return out
 }
 
-// queries are the checked MetricDataQueries of a request or an alarm.
+// queries are the checked MetricDataQueries of a request or of an alarm.
 type queries struct {
 	all         []types.MetricDataQuery
 	byID        map[string]*types.MetricDataQuery
 	statistics  map[string]statistic
 	expressions map[string]expression
-	periods     map[string]int64 // seconds, of expressions as well
+	periods     map[string]int64 // in seconds, for expressions too
 }
 
 func newQueries(all []types.MetricDataQuery) (*queries, error) {
@@ -203,8 +204,8 @@ func (q *queries) add(query *types.MetricDataQuery) error {
 	return nil
 }
 
-// periodOf returns the period that the metrics of an expression have in
-// common. Metrics of different periods do not go together.
+// periodOf returns the common period of an expression's metrics. It returns an
+// error if they have different periods.
 func (q *queries) periodOf(id string, within []string) (int64, error) {
 	if slices.Contains(within, id) {
 		return 0, validation("The expression %s refers to itself.", id)
@@ -242,7 +243,7 @@ func (q *queries) periodOf(id string, within []string) (int64, error) {
 	return common, nil
 }
 
-// references returns the ids to which an expression refers.
+// references returns the ids that an expression refers to.
 func (q *queries) references(e expression) []string {
 	var ids []string
 	switch e := e.(type) {

@@ -7,14 +7,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 )
 
-// A notice is what the actions of a state change tell.
+// A notice is the content of the notifications about a state change.
 type notice struct {
-	alarm            string // its name
-	subject, message string // to a topic
-	event            string // to a function
+	alarm            string // the alarm's name
+	subject, message string // for topics
+	event            string // for functions
 }
 
-// subject is limited by SNS to 100 characters.
+// subject returns the subject, which SNS limits to 100 characters.
 func subject(state types.StateValue, name, region string) string {
 	text := string(state) + `: "` + name + `" in ` + regionName(region)
 	if len(text) > 100 {
@@ -23,8 +23,8 @@ func subject(state types.StateValue, name, region string) string {
 	return text
 }
 
-// message is the text that a topic gets. AWS does not document it; this follows
-// messages that were recorded.
+// message returns the text that topics receive. AWS does not document it; this
+// format follows recorded messages.
 func (s *Service) message(a, old *alarm) string {
 	m := map[string]any{
 		"AlarmName":                          a.name,
@@ -79,7 +79,8 @@ func trigger(r *metricRule) map[string]any {
 	return t
 }
 
-// triggerMetrics shows queries as topics get them: what is not set is left out.
+// triggerMetrics returns queries in the form that topics receive. It leaves out
+// what is not set.
 func triggerMetrics(queries []types.MetricDataQuery) []map[string]any {
 	var all []map[string]any
 	for _, q := range queries {
@@ -119,7 +120,7 @@ func triggerDimensions(dimensions []types.Dimension) []map[string]string {
 
 func returnsData(q types.MetricDataQuery) bool { return q.ReturnData == nil || *q.ReturnData }
 
-// triggering lists the children that put a composite alarm into ALARM.
+// triggering lists the children that caused a composite alarm's ALARM state.
 func (s *Service) triggering(a *alarm) []map[string]any {
 	all := []map[string]any{}
 	for _, child := range s.alarming(a.composite) {
@@ -131,7 +132,7 @@ func (s *Service) triggering(a *alarm) []map[string]any {
 	return all
 }
 
-// event is what a function is invoked with. See
+// event returns the event that functions are invoked with. See
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html.
 func (s *Service) event(a, old *alarm) string {
 	configuration := map[string]any{}
@@ -166,7 +167,7 @@ func eventState(a *alarm) map[string]any {
 	return state
 }
 
-// eventMetrics shows queries as functions get them.
+// eventMetrics returns queries in the form that functions receive.
 func eventMetrics(queries []types.MetricDataQuery) []map[string]any {
 	var all []map[string]any
 	for _, q := range queries {
@@ -197,14 +198,14 @@ func eventMetrics(queries []types.MetricDataQuery) []map[string]any {
 	return all
 }
 
-// actionsOn returns the actions of a state. Where there are none the list is
-// empty, and shown as such.
+// actionsOn returns the actions for a state. If there are none, it returns an
+// empty list, not nil, because messages show the empty list.
 func (a *alarm) actionsOn(state types.StateValue) []string {
 	return append([]string{}, a.actions[state]...)
 }
 
-// regionName returns a region as messages call it. Regions that nobody has
-// asked for yet go by their code.
+// regionName returns the name that messages use for a region. For regions that
+// are not in its table, it returns the code.
 func regionName(region string) string {
 	names := map[string]string{
 		"us-east-1":    "US East (N. Virginia)",

@@ -23,9 +23,9 @@ const (
 	maxDimensions = 30
 )
 
-// PutMetricData adds data points. Either all of a request is taken or none.
-// Entities (EntityMetricData) are accepted for their data; what they say about
-// the entity is not kept.
+// PutMetricData adds data points. It accepts a request completely or not at
+// all. It accepts the data of entities (EntityMetricData), but does not keep
+// what they say about the entity.
 func (s *Service) PutMetricData(ctx context.Context, in *awscloudwatch.PutMetricDataInput) (*awscloudwatch.PutMetricDataOutput, error) {
 	namespace := aws.ToString(in.Namespace)
 	switch {
@@ -170,7 +170,7 @@ func checkValues(d *types.MetricDatum, at string) error {
 	return nil
 }
 
-// summarize returns the statistics of a datum that was checked.
+// summarize returns the statistics of a checked datum.
 func summarize(d *types.MetricDatum) summary {
 	var s summary
 	one := func(v, count float64) {
@@ -184,7 +184,7 @@ func summarize(d *types.MetricDatum) summary {
 		return summary{count: 1, sum: v, min: v, max: v, dist: distribution{values: []weighted{{v, 1}}}}
 	case set != nil:
 		s = summary{count: *set.SampleCount, sum: *set.Sum, min: *set.Minimum, max: *set.Maximum}
-		// A set of equal values has a known distribution.
+		// The distribution is known if all values of a set are equal.
 		if s.min == s.max && s.count > 0 {
 			s.dist.values = []weighted{{s.min, s.count}}
 		} else {

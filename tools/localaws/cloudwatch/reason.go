@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 )
 
-// comparisons are the operators for static thresholds.
+// comparisons lists the operators for static thresholds.
 var comparisons = map[types.ComparisonOperator]struct {
 	breaches func(x, threshold float64) bool
 	words    string
@@ -22,8 +22,7 @@ var comparisons = map[types.ComparisonOperator]struct {
 	types.ComparisonOperatorLessThanOrEqualToThreshold:    {func(x, t float64) bool { return x <= t }, "less than or equal to"},
 }
 
-// explain returns the StateReason and StateReasonData of an outcome, in AWS's
-// words as alarms show them.
+// explain returns the StateReason and StateReasonData of an outcome in AWS's words.
 func explain(a *alarm, o outcome, now time.Time, samples func(point) float64) (reason, data string) {
 	return explainReason(a, o), explainData(a, o, now, samples)
 }
@@ -67,7 +66,7 @@ func explainReason(a *alarm, o outcome) string {
 		fmt.Fprintf(&b, " and %s %s treated as [%s]", plural(o.filled, "missing datapoint"), wasWere(o.filled), o.treated)
 	}
 	if r.in.DatapointsToAlarm != nil && len(shown) > 0 {
-		// An alarm leaves ALARM once too few data points are left to breach.
+		// An alarm leaves ALARM once too few of its data points breach.
 		need, change := r.toAlarm, "OK -> ALARM"
 		if o.state == types.StateValueOk {
 			need, change = r.periods-r.toAlarm+1, "ALARM -> OK"
@@ -92,7 +91,7 @@ func wasWere(n int) string {
 	return "were"
 }
 
-// decimal writes a number as AWS does, with at least one decimal.
+// decimal formats a number as AWS does, with at least one decimal.
 func decimal(x float64) string {
 	text := strconv.FormatFloat(x, 'f', -1, 64)
 	if !strings.Contains(text, ".") {
@@ -101,7 +100,7 @@ func decimal(x float64) string {
 	return text
 }
 
-// timestamp is how CloudWatch writes times in texts.
+// timestamp formats a time as CloudWatch does in texts.
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000-0700") }
 
 type evaluatedDatapoint struct {
@@ -145,7 +144,7 @@ func explainData(a *alarm, o outcome, now time.Time, samples func(point) float64
 	return marshal(data)
 }
 
-// marshal is for values of our own making, which always can be marshalled.
+// marshal encodes values that we build ourselves, which can always be encoded.
 func marshal(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {

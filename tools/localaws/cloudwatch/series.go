@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// How long data is kept. AWS keeps data of less than a minute for three hours
-// and data per minute for fifteen days; what it keeps longer than that, in
-// coarser periods, is not kept here.
+// How long data is kept. As on AWS, data for periods shorter than a minute is
+// kept for three hours, and data per minute for fifteen days. AWS keeps coarser
+// data even longer; that is not kept here.
 const (
 	fineRetention   = int64(3 * time.Hour / time.Second)
 	coarseRetention = int64(15 * 24 * time.Hour / time.Second)
 	minute          = int64(60)
 )
 
-// A summary holds the statistics of the data in a span of time.
+// A summary holds the statistics of the data in a time span.
 type summary struct {
 	count, sum, min, max float64
 	dist                 distribution
-	opaque               bool // holds a statistic set, whose distribution nobody knows
+	opaque               bool // holds a statistic set, whose distribution is unknown
 }
 
 func (s *summary) add(o *summary, limit int) {
@@ -47,13 +47,13 @@ type bucket struct {
 }
 
 // A series is the data of one metric in one unit: seconds of high resolution
-// and minutes of standard resolution, each ascending by start.
+// and minutes of standard resolution, each sorted by start.
 type series struct {
 	fine, coarse []bucket
 }
 
-// add adds data that has the time at (Unix seconds). Seconds that are past
-// their retention become part of their minute.
+// add adds data for the time at, in Unix seconds. Seconds that are past their
+// retention are merged into their minute.
 func (s *series) add(at int64, highResolution bool, data *summary, now int64) {
 	if highResolution && at > now-fineRetention {
 		insert(&s.fine, at, data, freshValues)
@@ -64,8 +64,8 @@ func (s *series) add(at int64, highResolution bool, data *summary, now int64) {
 	s.age(now)
 }
 
-// age moves what is past its retention on. It does so in batches, because each
-// move shifts the slice.
+// age moves on the data that is past its retention. It works in batches,
+// because each move shifts the slice.
 func (s *series) age(now int64) {
 	if len(s.fine) > 0 && s.fine[0].start < now-fineRetention-fineRetention/8 {
 		n := first(s.fine, now-fineRetention)
@@ -75,7 +75,7 @@ func (s *series) age(now int64) {
 		}
 		s.fine = slices.Delete(s.fine, 0, n)
 	}
-	// The bucket that has just turned old is thinned out when a new one comes.
+	// When a new bucket is added, thin out the bucket that has just become old.
 	if i := len(s.coarse) - 1 - int(fineRetention/minute); i >= 0 {
 		s.coarse[i].dist.shrink(oldValues)
 	}
@@ -87,7 +87,8 @@ func (s *series) age(now int64) {
 // insert adds data to the bucket that starts at start.
 func insert(buckets *[]bucket, start int64, data *summary, limit int) {
 	n := len(*buckets)
-	if n > 0 && (*buckets)[n-1].start == start { // nearly always
+	// This is nearly always so.
+	if n > 0 && (*buckets)[n-1].start == start {
 		(*buckets)[n-1].add(data, limit)
 		return
 	}
@@ -103,7 +104,7 @@ func first(buckets []bucket, start int64) int {
 	return sort.Search(len(buckets), func(i int) bool { return buckets[i].start >= start })
 }
 
-// collect adds to into what lies in [from, to).
+// collect adds the data in [from, to) to into.
 func (s *series) collect(from, to int64, into *summary, limit int) {
 	for _, buckets := range [2][]bucket{s.coarse, s.fine} {
 		for i := first(buckets, from); i < len(buckets) && buckets[i].start < to; i++ {

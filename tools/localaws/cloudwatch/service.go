@@ -1,14 +1,16 @@
 // Package cloudwatch is Amazon CloudWatch's metrics, alarms and dashboards.
 //
-// Metrics are kept as statistics per second (high resolution) or per minute
-// (standard resolution), never as single samples, so that a busy function
-// costs no more memory than an idle one. Alarms are evaluated by the account's
-// clock with the rules of
-// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html:
-// an alarm whose period is a minute or longer at each whole minute, one with a
-// shorter period every ten seconds. The evaluated data points are always whole
-// periods that end at that moment (a sliding window), so a breach that fills a
-// period trips the alarm at the first whole minute after its data arrived.
+// It keeps metrics as statistics per second (high resolution) or per minute
+// (standard resolution), never as single samples. A busy function therefore
+// needs no more memory than an idle one.
+//
+// Alarms are evaluated on the account's clock, with the rules of
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html.
+// An alarm with a period of a minute or more is evaluated at each full minute,
+// and one with a shorter period every ten seconds. The evaluated data points
+// are always complete periods that end at that moment (a sliding window). A
+// breach that fills a period therefore trips the alarm at the first full minute
+// after its data arrived.
 package cloudwatch
 
 import (
@@ -26,18 +28,18 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// A Notifier publishes to the topics that are alarm actions.
+// A Notifier publishes to topics that are alarm actions.
 type Notifier interface {
 	Publish(context.Context, *awssns.PublishInput) (*awssns.PublishOutput, error)
 }
 
-// Functions invokes the functions that are alarm actions.
+// Functions invokes functions that are alarm actions.
 type Functions interface {
 	Invoke(context.Context, *awslambda.InvokeInput) (*awslambda.InvokeOutput, error)
 }
 
-// Deps are the services that alarm actions reach. Either may be nil: an alarm
-// with an action that needs it is then refused.
+// Deps are the services that alarm actions use. Either may be nil; an alarm
+// whose action needs it is then refused.
 type Deps struct {
 	Notifier  Notifier
 	Functions Functions
@@ -56,7 +58,7 @@ type Service struct {
 
 	mu         sync.Mutex
 	alarms     map[string]*alarm
-	evaluating bool // the evaluator runs, as it does while there are metric alarms
+	evaluating bool // whether the evaluator runs, which it does while there are metric alarms
 	history    []types.AlarmHistoryItem
 	watchers   map[*watcher]struct{}
 	dashboards map[string]dashboard
@@ -81,17 +83,18 @@ func New(a account.Account, d Deps) *Service {
 	}
 }
 
-// Close ends the evaluation of alarms and the actions under way.
+// Close ends the evaluation of alarms and the actions in progress.
 func (s *Service) Close() error {
-	s.mu.Lock() // nothing is started from here on
+	// From here on, nothing is started.
+	s.mu.Lock()
 	s.cancel()
 	s.mu.Unlock()
 	s.running.Wait()
 	return nil
 }
 
-// validation returns CloudWatch's answer to a request that it refuses as a
-// whole, for which the SDK has no type.
+// validation returns CloudWatch's error for an invalid request. The SDK has no
+// type for it.
 func validation(format string, args ...any) error {
 	return &smithy.GenericAPIError{Code: "ValidationError", Message: fmt.Sprintf(format, args...), Fault: smithy.FaultClient}
 }

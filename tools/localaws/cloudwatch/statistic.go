@@ -12,20 +12,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 )
 
-// A statistic takes one number from a summary.
+// A statistic computes one number from a summary.
 // See https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html.
 type statistic struct {
 	name       string
-	percentile float64 // of pNN
+	percentile float64 // the NN of pNN
 	isPercent  bool
-	trimmed    *trimmed // of tmNN and its like
+	trimmed    *trimmed // set for tmNN and similar statistics
 }
 
-// distributed reports whether the statistic is taken from a distribution.
+// distributed reports whether the statistic needs a distribution.
 func (st statistic) distributed() bool { return st.isPercent || st.trimmed != nil }
 
-// parseStatistic returns the statistic of that name: one of the five simple
-// ones, a percentile such as p99 or p99.9, or a trimmed one.
+// parseStatistic returns the statistic with a name: one of the five simple
+// ones, a percentile such as p99 or p99.9, or a trimmed statistic.
 func parseStatistic(name string) (statistic, error) {
 	if slices.Contains(types.Statistic("").Values(), types.Statistic(name)) {
 		return statistic{name: name}, nil
@@ -42,8 +42,7 @@ func parseStatistic(name string) (statistic, error) {
 	return statistic{}, validation("The value %q for parameter Stat is not a valid statistic.", name)
 }
 
-// of returns the statistic of a summary, and false where there is no data to
-// take it from.
+// of returns the statistic of a summary. It returns false if there is no data for it.
 func (st statistic) of(s *summary) (float64, bool) {
 	if s.count == 0 {
 		return 0, false
@@ -71,7 +70,7 @@ func (st statistic) of(s *summary) (float64, bool) {
 	}
 }
 
-// checkPeriod refuses a period that CloudWatch does not have.
+// checkPeriod refuses a period that CloudWatch does not support.
 func checkPeriod(period int32) error {
 	switch {
 	case slices.Contains([]int32{1, 5, 10, 20, 30}, period), period > 0 && period%60 == 0:
@@ -80,7 +79,8 @@ func checkPeriod(period int32) error {
 	return validation("The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60, not %d.", period)
 }
 
-const maxStatistics = 1440 // data points that GetMetricStatistics answers
+// maxStatistics limits the data points in an answer of GetMetricStatistics.
+const maxStatistics = 1440
 
 // GetMetricStatistics returns statistics per period, oldest first.
 func (s *Service) GetMetricStatistics(_ context.Context, in *awscloudwatch.GetMetricStatisticsInput) (*awscloudwatch.GetMetricStatisticsOutput, error) {
@@ -167,7 +167,7 @@ func (s *Service) GetMetricStatistics(_ context.Context, in *awscloudwatch.GetMe
 	return out, nil
 }
 
-// thousands writes a number as AWS does in that error: 1,440.
+// thousands formats a number as AWS does in that error: 1,440.
 func thousands(n int) string {
 	text := strconv.Itoa(n)
 	for i := len(text) - 3; i > 0; i -= 3 {
@@ -176,7 +176,7 @@ func thousands(n int) string {
 	return text
 }
 
-// unit returns the unit of a metric that has one, and None for a mixture.
+// unit returns the unit of a metric. It is None if the metric has several.
 func (m *metric) unit() types.StandardUnit {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -190,8 +190,8 @@ func (m *metric) unit() types.StandardUnit {
 
 const metricsPage = 500
 
-// ListMetrics lists the metrics that had data within two weeks, or within
-// three hours if RecentlyActive asks for it.
+// ListMetrics lists the metrics that have data from the last two weeks, or from
+// the last three hours if the request sets RecentlyActive.
 func (s *Service) ListMetrics(_ context.Context, in *awscloudwatch.ListMetricsInput) (*awscloudwatch.ListMetricsOutput, error) {
 	if aws.ToString(in.OwningAccount) != "" && *in.OwningAccount != s.account.ID {
 		return nil, unsupported("ListMetrics of another account")
@@ -232,7 +232,7 @@ func matches(m *metric, in *awscloudwatch.ListMetricsInput) bool {
 	return true
 }
 
-// paginate returns the page of all that token names and the token of the next.
+// paginate returns the page of all that token names, and the token for the next page.
 func paginate[T any](all []T, token *string, size int) (page []T, next *string, err error) {
 	from := 0
 	if token != nil {

@@ -21,14 +21,13 @@ func newStore() *store { return &store{metrics: map[string]*metric{}} }
 // A metric is identified by its namespace, name and dimensions.
 type metric struct {
 	namespace, name string
-	dimensions      []types.Dimension // by name
+	dimensions      []types.Dimension // sorted by name
 
 	mu    sync.Mutex
 	units map[types.StandardUnit]*series
 }
 
-// key returns the identity of a metric. The order of dimensions is of no
-// account.
+// key returns the identity of a metric. The order of dimensions does not matter.
 func key(namespace, name string, dimensions []types.Dimension) string {
 	if !slices.IsSortedFunc(dimensions, byName) {
 		dimensions = slices.SortedFunc(slices.Values(dimensions), byName)
@@ -48,7 +47,7 @@ func key(namespace, name string, dimensions []types.Dimension) string {
 
 func byName(a, b types.Dimension) int { return cmp.Compare(aws.ToString(a.Name), aws.ToString(b.Name)) }
 
-// metric returns the named metric, which it makes on the first data.
+// metric returns the named metric. It creates the metric if it is new.
 func (s *store) metric(namespace, name string, dimensions []types.Dimension) *metric {
 	k := key(namespace, name, dimensions)
 	s.mu.RLock()
@@ -79,8 +78,8 @@ func (s *store) find(namespace, name string, dimensions []types.Dimension) *metr
 	return s.metrics[key(namespace, name, dimensions)]
 }
 
-// all returns the metrics that have data newer than since, in a steady order.
-// Those past their retention are forgotten.
+// all returns the metrics that have data newer than since, in a stable order.
+// It forgets the metrics whose data is all past its retention.
 func (s *store) all(since, now int64) []*metric {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,8 +113,8 @@ func (m *metric) add(unit types.StandardUnit, at int64, highResolution bool, dat
 	s.add(at, highResolution, data, now)
 }
 
-// window returns the summary of [from, to) in one unit, or in all units if
-// unit is empty. A distribution is only gathered if it is asked for.
+// window returns the summary of [from, to) in one unit, or in all units if unit
+// is empty. It only builds a distribution on request.
 func (m *metric) window(unit types.StandardUnit, from, to int64, withDistribution bool) summary {
 	var sum summary
 	if m == nil {

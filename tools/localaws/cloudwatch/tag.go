@@ -53,7 +53,7 @@ func (s *Service) ListTagsForResource(_ context.Context, in *awscloudwatch.ListT
 	return out, nil
 }
 
-// tag adds tags to what arn names. The service is locked.
+// tag adds tags to the resource that arn names. The caller holds the service's lock.
 func (s *Service) tag(arn string, tags []types.Tag) error {
 	if len(tags) == 0 {
 		return nil
@@ -75,8 +75,8 @@ func (s *Service) tag(arn string, tags []types.Tag) error {
 	return nil
 }
 
-// checkARN refuses what is neither an alarm nor a dashboard. The service is
-// locked.
+// checkARN refuses an ARN that names neither an alarm nor a dashboard. The
+// caller holds the service's lock.
 func (s *Service) checkARN(arn string) error {
 	for _, a := range s.alarms {
 		if a.arn == arn {

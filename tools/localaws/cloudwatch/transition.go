@@ -12,9 +12,9 @@ import (
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 )
 
-// transition puts an alarm into a state. If that is a new one it is recorded,
-// the alarm acts, and the composite alarms and watchers hear of it. The
-// service is locked.
+// transition puts an alarm into a state. If the state is new, transition
+// records it, performs the alarm's actions, and informs composite alarms and
+// watchers. The caller holds the service's lock.
 func (s *Service) transition(a *alarm, state types.StateValue, reason, reasonData string) {
 	old, now := *a, s.account.Clock.Now()
 	a.state, a.reason, a.reasonData, a.updated = state, reason, reasonData, now
@@ -43,7 +43,7 @@ func stateData(a *alarm) map[string]any {
 	return data
 }
 
-// act carries out the actions of a state change one after the other.
+// act performs the actions of a state change one after the other.
 func (s *Service) act(n notice, actions []string) {
 	for _, action := range actions {
 		var err error
@@ -77,10 +77,10 @@ func (s *Service) act(n notice, actions []string) {
 	}
 }
 
-// maxHistory bounds the history that is kept of all alarms together.
+// maxHistory limits the history of all alarms together.
 const maxHistory = 2000
 
-// record adds to the history of an alarm. The service is locked.
+// record adds an item to an alarm's history. The caller holds the service's lock.
 func (s *Service) record(a *alarm, kind types.HistoryItemType, summary, data string) {
 	if len(s.history) >= maxHistory {
 		s.history = append(s.history[:0], s.history[maxHistory/10:]...)
@@ -99,12 +99,11 @@ func configurationData(change string, a *alarm) string {
 	return marshal(map[string]any{"version": "1.0", "type": change, "alarmName": a.name, "alarmArn": a.arn})
 }
 
-// A watcher is told of changes.
+// A watcher is informed of state changes.
 type watcher struct{ c chan struct{} }
 
 // WatchAlarms returns a channel that receives whenever alarms have changed
-// their state since it last did, so that another service need not poll. stop
-// ends it.
+// their state. With it, other services need not poll. stop ends the watch.
 func (s *Service) WatchAlarms() (changes <-chan struct{}, stop func()) {
 	w := &watcher{c: make(chan struct{}, 1)}
 	s.mu.Lock()
@@ -117,7 +116,7 @@ func (s *Service) WatchAlarms() (changes <-chan struct{}, stop func()) {
 	}
 }
 
-// notify tells the watchers. The service is locked.
+// notify informs the watchers. The caller holds the service's lock.
 func (s *Service) notify() {
 	for w := range s.watchers {
 		select {

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// A trimmed statistic looks at the data between two bounds: trimmed mean (TM),
-// count (TC) and sum (TS), winsorized mean (WM), which moves what is outside to
-// the bounds instead of leaving it out, and percentile rank (PR). Bounds are
-// percentages of the data or values; a value bound excludes its lower end and
-// includes its upper one. See
+// A trimmed statistic uses the data between two bounds: trimmed mean (TM),
+// count (TC), sum (TS), winsorized mean (WM) and percentile rank (PR). The
+// winsorized mean moves values outside the bounds to the bounds instead of
+// leaving them out. Bounds are percentages of the data, or values; a range of
+// values excludes its lower bound and includes its upper one. See
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html.
 type trimmed struct {
 	of        string // TM, TC, TS, WM or PR
@@ -30,7 +30,8 @@ func parseTrimmed(name string) (*trimmed, bool) {
 	if of != "TM" && of != "TC" && of != "TS" && of != "WM" && of != "PR" {
 		return nil, false
 	}
-	if name[:2] == strings.ToLower(of) { // tm90
+	// This is the form tm90.
+	if name[:2] == strings.ToLower(of) {
 		high, err := parseBound(name[2:])
 		return &trimmed{of: of, percent: true, high: high}, err == nil && high <= 100 && of != "PR"
 	}
@@ -64,7 +65,7 @@ func parseBounds(of, low, high string) (*trimmed, bool) {
 	return t, t.low < t.high && (!t.percent || of != "PR")
 }
 
-// parseBound reads a number that is not negative, without an exponent.
+// parseBound reads a non-negative number without an exponent.
 func parseBound(digits string) (float64, error) {
 	if strings.ContainsAny(digits, "eEpPxX_+-nN") {
 		return 0, strconv.ErrSyntax
@@ -72,8 +73,8 @@ func parseBound(digits string) (float64, error) {
 	return strconv.ParseFloat(digits, 64)
 }
 
-// take returns the statistic of a distribution that is not empty, and false
-// where nothing lies between the bounds to take a mean of.
+// take returns the statistic of a distribution that is not empty. It returns
+// false if a mean has no data between the bounds.
 func (t *trimmed) take(d *distribution) (float64, bool) {
 	var total float64
 	for _, w := range d.values {
@@ -94,7 +95,8 @@ func (t *trimmed) take(d *distribution) (float64, bool) {
 	for _, w := range d.values {
 		part := 0.0
 		switch {
-		case t.percent: // of a value at the bound, a part
+		// A value at a percentage bound counts in part.
+		case t.percent:
 			part = max(0, min(seen+w.count, total*t.high/100)-max(seen, total*t.low/100))
 		case w.value > t.low && w.value <= t.high:
 			part = w.count

@@ -37,7 +37,8 @@ type Topics interface {
 	Publish(context.Context, *awssns.PublishInput) (*awssns.PublishOutput, error)
 }
 
-// Deps are the services that targets belong to. One that is nil has no targets.
+// Deps are the services that targets belong to. If one is nil, its resources
+// can't be targets.
 type Deps struct {
 	Functions Functions
 	Topics    Topics
@@ -48,7 +49,7 @@ type Service struct {
 	account account.Account
 	deps    Deps
 
-	ctx        context.Context // of deliveries; ends with the service
+	ctx        context.Context // context of deliveries; ends with the service
 	cancel     context.CancelFunc
 	deliveries sync.WaitGroup
 
@@ -61,7 +62,7 @@ type rule struct {
 	name, arn   string
 	description *string
 	pattern     *pattern
-	text        string // of the pattern
+	text        string // text of the pattern
 	role        *string
 	state       types.RuleState
 	createdBy   string
@@ -78,7 +79,7 @@ func New(a account.Account, d Deps) *Service {
 	return &Service{account: a, deps: d, ctx: ctx, cancel: cancel, rules: map[string]*rule{}}
 }
 
-// Close ends the deliveries that are under way and waits for their end.
+// Close ends the deliveries in progress and waits until they have ended.
 func (s *Service) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -92,7 +93,7 @@ func invalid(format string, args ...any) error {
 	return &smithy.GenericAPIError{Code: "ValidationException", Message: fmt.Sprintf(format, args...), Fault: smithy.FaultClient}
 }
 
-// bus refuses every bus but the default one.
+// bus refuses every bus except the default one.
 func (s *Service) bus(name *string) error {
 	if n := aws.ToString(name); n != "" && n != "default" && n != s.account.ARN("events", "event-bus/default") {
 		return &types.ResourceNotFoundException{Message: aws.String("Event bus " + n + " does not exist; the embedded EventBridge has only the default one.")}
@@ -102,10 +103,11 @@ func (s *Service) bus(name *string) error {
 
 var sourceName = regexp.MustCompile(`^[^\s]{1,256}$`)
 
-const maxEntry = 1 << 20 // bytes of one event
+// maxEntry is the size limit of one event in bytes.
+const maxEntry = 1 << 20
 
-// PutEvents puts up to ten events on the default bus. One that can't be
-// accepted is reported in its entry; the others are delivered.
+// PutEvents puts up to ten events on the default bus. It reports an event that
+// it can't accept in the event's entry, and delivers the others.
 func (s *Service) PutEvents(ctx context.Context, in *awseventbridge.PutEventsInput) (*awseventbridge.PutEventsOutput, error) {
 	if len(in.Entries) == 0 || len(in.Entries) > 10 {
 		return nil, invalid("1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length between 1 and 10")
@@ -127,7 +129,7 @@ func (s *Service) PutEvents(ctx context.Context, in *awseventbridge.PutEventsInp
 	return out, nil
 }
 
-// event makes the event of an entry, or says why not.
+// event makes the event for an entry, or returns the reason why it can't.
 // See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html.
 func (s *Service) event(ctx context.Context, entry types.PutEventsRequestEntry) (map[string]any, *types.PutEventsResultEntry) {
 	refuse := func(code, format string, args ...any) (map[string]any, *types.PutEventsResultEntry) {
@@ -168,8 +170,8 @@ func (s *Service) event(ctx context.Context, entry types.PutEventsRequestEntry) 
 	}, nil
 }
 
-// dispatch delivers an event to the targets of each enabled rule that it
-// matches. Nothing changes an event after this.
+// dispatch delivers an event to the targets of each enabled rule that matches
+// it. Nothing modifies an event after this.
 func (s *Service) dispatch(event map[string]any) {
 	ingested := s.account.Clock.Now().UTC().Format(time.RFC3339)
 	s.mu.Lock()
@@ -193,8 +195,9 @@ func (s *Service) dispatch(event map[string]any) {
 	}
 }
 
-// Retries follow EventBridge's rule: a target that refuses is not asked again,
-// one that fails is, with growing delays; by default for a day, here less often.
+// Retries follow EventBridge's rule. A target that refuses an event is not
+// asked again. A target that fails is asked again, with growing delays, by
+// default for a day. There are fewer retries here than on AWS.
 // See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html.
 const (
 	usualRetries = 4
@@ -222,8 +225,8 @@ func (s *Service) deliver(target types.Target, input string) error {
 	}
 }
 
-// refused reports whether a target will answer the same however often it is
-// asked. A throttled one will not.
+// refused reports whether the target would give the same error every time. A
+// throttled target would not.
 func refused(err error) bool {
 	api, ok := errors.AsType[smithy.APIError](err)
 	return ok && api.ErrorFault() == smithy.FaultClient && !strings.Contains(api.ErrorCode(), "Throttl") && !strings.Contains(api.ErrorCode(), "TooMany")
@@ -245,7 +248,7 @@ func (s *Service) isTopic(arn string) bool {
 	return strings.HasPrefix(arn, s.account.ARN("sns", ""))
 }
 
-// checkTarget refuses a target that events can't be delivered to as it says.
+// checkTarget refuses a target with settings that can't be honoured in a delivery.
 func (s *Service) checkTarget(t types.Target) error {
 	arn := aws.ToString(t.Arn)
 	switch {
@@ -300,7 +303,7 @@ func (s *Service) find(name, bus *string) (*rule, error) {
 	return r, nil
 }
 
-// copyTargets returns targets that the caller may change.
+// copyTargets returns copies that the caller may modify.
 func copyTargets(targets []types.Target) []types.Target {
 	targets = slices.Clone(targets)
 	for i, t := range targets {

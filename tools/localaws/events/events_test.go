@@ -167,7 +167,8 @@ func TestRetries(t *testing.T) {
 	f.answer <- nil
 	put()
 	<-f.messages
-	f.answer <- &snstypes.NotFoundException{} // a refusal is final: Close finds nothing that waits
+	// A refusal is final, so Close finds no delivery that waits.
+	f.answer <- &snstypes.NotFoundException{}
 }
 
 func TestRefusals(t *testing.T) {

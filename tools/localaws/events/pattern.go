@@ -14,21 +14,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 )
 
-// A pattern decides which events a rule is about.
+// A pattern decides which events a rule matches.
 // See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern.html.
 type pattern struct {
 	fields map[string]node
-	or     []pattern // alternatives, of which one must match too
+	or     []pattern // alternatives; one of them must match as well
 }
 
-// A node is what a field must be: an object itself, or one of some values.
+// A node is what a field must match: either an object, or one of several values.
 type node struct {
 	object *pattern
 	leaf   []matcher
 }
 
-// A matcher accepts or refuses one value of a field. Absent stands for a field
-// that isn't there.
+// A matcher accepts or refuses one value of a field. absent stands for a
+// missing field.
 type matcher func(value any) bool
 
 type absentType struct{}
@@ -39,7 +39,7 @@ func invalidPattern(format string, args ...any) error {
 	return &types.InvalidEventPatternException{Message: aws.String("Event pattern is not valid. Reason: " + fmt.Sprintf(format, args...))}
 }
 
-// parseJSON reads one JSON document, with numbers as they are written.
+// parseJSON reads one JSON document and keeps numbers as they are written.
 func parseJSON(text string) (any, error) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
@@ -116,7 +116,7 @@ func compileObject(object map[string]any, path string, depth int) (*pattern, err
 	return p, nil
 }
 
-// compileMatcher reads one element of a field's array.
+// compileMatcher reads one element of a field's array of matchers.
 func compileMatcher(element any, path string) (matcher, error) {
 	filter, ok := element.(map[string]any)
 	if !ok {
@@ -165,14 +165,15 @@ func exactly(wanted any, path string) (matcher, error) {
 	}
 }
 
-// number reads a JSON number of a magnitude that EventBridge compares.
+// number reads a JSON number whose magnitude is within EventBridge's range.
 func number(value any) (*big.Rat, bool) {
 	n, ok := value.(json.Number)
 	if !ok || len(n) > 64 {
 		return nil, false
 	}
 	if f, err := n.Float64(); err != nil || f < -5e9 || f > 5e9 || f != 0 && f < 1e-9 && f > -1e-9 {
-		return nil, false // an exponent could make the exact value huge
+		// A large exponent could make the exact value huge.
+		return nil, false
 	}
 	return new(big.Rat).SetString(n.String())
 }
@@ -206,7 +207,7 @@ func affix(kind string, operand any, path string) (matcher, error) {
 	}, nil
 }
 
-// numeric matches one comparison, or two that bound a range.
+// numeric matches one comparison, or two that define a range.
 func numeric(operand any, path string) (matcher, error) {
 	list, ok := operand.([]any)
 	if !ok || len(list) != 2 && len(list) != 4 {
@@ -243,7 +244,7 @@ func numeric(operand any, path string) (matcher, error) {
 	}, nil
 }
 
-// anythingBut matches a value that is there and that none of the operand matches.
+// anythingBut matches a value that exists and that no part of the operand matches.
 func anythingBut(operand any, path string) (matcher, error) {
 	var refused []matcher
 	var elements []any
@@ -284,7 +285,7 @@ func anythingBut(operand any, path string) (matcher, error) {
 	}, nil
 }
 
-// matches reports whether an event's object is as the pattern says.
+// matches reports whether an event's object matches the pattern.
 func (p *pattern) matches(event map[string]any) bool {
 	for key, n := range p.fields {
 		value, ok := event[key]
@@ -298,7 +299,7 @@ func (p *pattern) matches(event map[string]any) bool {
 	return len(p.or) == 0 || slices.ContainsFunc(p.or, func(alternative pattern) bool { return alternative.matches(event) })
 }
 
-// matches tries a value, and each element of an array.
+// matches tries a value, or each element of an array.
 func (n node) matches(value any) bool {
 	if list, ok := value.([]any); ok {
 		if len(list) == 0 {
@@ -314,12 +315,13 @@ func (n node) matches(value any) bool {
 		return n.object.matches(object)
 	}
 	if _, ok := value.(map[string]any); ok {
-		value = absent // values are compared at leaves only
+		// Values are only compared at leaves.
+		value = absent
 	}
 	return slices.ContainsFunc(n.leaf, func(m matcher) bool { return m(value) })
 }
 
-// compact writes a value as JSON, without escaping what HTML would.
+// compact encodes a value as JSON without HTML escapes.
 func compact(v any) (string, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -106,7 +106,8 @@ func TestBadPatterns(t *testing.T) {
 	}
 }
 
-// A value matches itself, and anything-but refuses exactly what exactness accepts.
+// A value matches itself. anything-but refuses exactly the values that an exact
+// match accepts.
 func TestExactnessAndItsOpposite(t *testing.T) {
 	t.Parallel()
 	scalar := rapid.OneOf(rapid.Map(rapid.String(), func(s string) any { return s }), rapid.Map(rapid.IntRange(-5, 5), func(i int) any { return i }), rapid.Map(rapid.Bool(), func(b bool) any { return b }))

@@ -15,11 +15,11 @@ import (
 
 var ruleName = regexp.MustCompile(`^[.\-_A-Za-z0-9]{1,64}$`)
 
-// maxTargets is how many targets a rule may have.
+// maxTargets is the number of targets that a rule may have.
 // See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html.
 const maxTargets = 5
 
-// PutRule creates a rule, or replaces all of it but its targets and tags.
+// PutRule creates a rule, or replaces everything of it except its targets and tags.
 func (s *Service) PutRule(_ context.Context, in *awseventbridge.PutRuleInput) (*awseventbridge.PutRuleOutput, error) {
 	if err := s.bus(in.EventBusName); err != nil {
 		return nil, err
@@ -49,7 +49,8 @@ func (s *Service) PutRule(_ context.Context, in *awseventbridge.PutRuleInput) (*
 	return &awseventbridge.PutRuleOutput{RuleArn: aws.String(r.arn)}, nil
 }
 
-// DeleteRule deletes a rule without targets. A rule that is gone is no error.
+// DeleteRule deletes a rule that has no targets. Deleting a rule that is
+// already gone is no error.
 func (s *Service) DeleteRule(_ context.Context, in *awseventbridge.DeleteRuleInput) (*awseventbridge.DeleteRuleOutput, error) {
 	if err := s.bus(in.EventBusName); err != nil {
 		return nil, err
@@ -77,7 +78,7 @@ func (s *Service) DescribeRule(_ context.Context, in *awseventbridge.DescribeRul
 	}, nil
 }
 
-// EnableRule makes a rule match events.
+// EnableRule makes a rule match events again.
 func (s *Service) EnableRule(_ context.Context, in *awseventbridge.EnableRuleInput) (*awseventbridge.EnableRuleOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,7 +90,7 @@ func (s *Service) EnableRule(_ context.Context, in *awseventbridge.EnableRuleInp
 	return &awseventbridge.EnableRuleOutput{}, nil
 }
 
-// DisableRule makes a rule match nothing.
+// DisableRule stops a rule from matching events.
 func (s *Service) DisableRule(_ context.Context, in *awseventbridge.DisableRuleInput) (*awseventbridge.DisableRuleOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +102,7 @@ func (s *Service) DisableRule(_ context.Context, in *awseventbridge.DisableRuleI
 	return &awseventbridge.DisableRuleOutput{}, nil
 }
 
-// ListRules lists the rules by name, all of them in one page.
+// ListRules lists all rules by name on one page.
 func (s *Service) ListRules(_ context.Context, in *awseventbridge.ListRulesInput) (*awseventbridge.ListRulesOutput, error) {
 	if err := s.bus(in.EventBusName); err != nil {
 		return nil, err
@@ -123,8 +124,8 @@ func (s *Service) ListRules(_ context.Context, in *awseventbridge.ListRulesInput
 	return out, nil
 }
 
-// PutTargets adds targets to a rule, or replaces those of the same id: all of
-// them, or none if one can't be delivered to.
+// PutTargets adds targets to a rule, and replaces those with the same id. It
+// stores none of them if one can't receive events.
 func (s *Service) PutTargets(_ context.Context, in *awseventbridge.PutTargetsInput) (*awseventbridge.PutTargetsOutput, error) {
 	if len(in.Targets) == 0 {
 		return nil, invalid("PutTargets takes at least one target")
@@ -155,7 +156,7 @@ func (s *Service) PutTargets(_ context.Context, in *awseventbridge.PutTargetsInp
 	return &awseventbridge.PutTargetsOutput{}, nil
 }
 
-// RemoveTargets removes targets from a rule; those that are gone are reported.
+// RemoveTargets removes targets from a rule. It reports those that are already gone.
 func (s *Service) RemoveTargets(_ context.Context, in *awseventbridge.RemoveTargetsInput) (*awseventbridge.RemoveTargetsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -180,7 +181,7 @@ func (s *Service) RemoveTargets(_ context.Context, in *awseventbridge.RemoveTarg
 	return out, nil
 }
 
-// ListTargetsByRule lists a rule's targets, all of them in one page.
+// ListTargetsByRule lists all targets of a rule on one page.
 func (s *Service) ListTargetsByRule(_ context.Context, in *awseventbridge.ListTargetsByRuleInput) (*awseventbridge.ListTargetsByRuleOutput, error) {
 	if in.NextToken != nil {
 		return nil, invalid("NextToken is not valid")

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 )
 
-// input returns what a target receives of an event.
+// input returns what a target receives for an event.
 // See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html.
 func (r *rule) input(t types.Target, event map[string]any, ingested string) (string, error) {
 	switch {
@@ -51,8 +51,8 @@ func (r *rule) input(t types.Target, event map[string]any, ingested string) (str
 
 var placeholder = regexp.MustCompile(`<([A-Za-z0-9_.-]+)>`)
 
-// fill replaces the placeholders of a template: within a JSON string by text,
-// elsewhere by JSON. One without a value becomes nothing, or null.
+// fill replaces the placeholders of a template. Inside a JSON string it inserts
+// text, elsewhere JSON. A placeholder without a value becomes empty text or null.
 func fill(template string, values map[string]any) (string, error) {
 	var out strings.Builder
 	inString, from := false, 0
@@ -86,7 +86,7 @@ func fill(template string, values map[string]any) (string, error) {
 	return out.String(), nil
 }
 
-// quoted returns a value as it stands within a JSON string.
+// quoted returns a value in the form that it has inside a JSON string.
 func quoted(value any, ok bool) (string, error) {
 	if !ok {
 		return "", nil
@@ -105,7 +105,7 @@ func quoted(value any, ok bool) (string, error) {
 	return escaped[1 : len(escaped)-1], nil
 }
 
-// checkInput refuses a target whose input can't be made.
+// checkInput refuses a target whose input can't be built.
 func checkInput(t types.Target) error {
 	given := 0
 	for _, is := range []bool{t.Input != nil, t.InputPath != nil, t.InputTransformer != nil} {
@@ -154,7 +154,8 @@ func checkInput(t types.Target) error {
 	if _, err := parseJSON(filled); err == nil {
 		return nil
 	}
-	for line := range strings.Lines(filled) { // several lines of JSON each are a template too
+	// A template may also consist of several lines with JSON on each.
+	for line := range strings.Lines(filled) {
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
@@ -168,7 +169,7 @@ func checkInput(t types.Target) error {
 	return nil
 }
 
-// steps reads a JSON path of names and positions: $.detail.list[0]['a name'].
+// steps reads a JSON path of names and indexes: $.detail.list[0]['a name'].
 func steps(path string) ([]any, error) {
 	rest, ok := strings.CutPrefix(path, "$")
 	if !ok {

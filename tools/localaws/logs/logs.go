@@ -1,6 +1,6 @@
-// Package logs is the embedded AWS's CloudWatch Logs. A stream keeps its last
-// events, up to a bound; older ones, and those past the group's retention by
-// the account's clock, are gone.
+// Package logs is the embedded AWS's CloudWatch Logs. A stream keeps a limited
+// number of events. It drops the oldest ones, and those that the account's
+// clock says are past the group's retention.
 package logs
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/account"
 )
 
-// What one stream keeps.
+// The limits of what one stream keeps.
 const (
 	maxEvents = 20_000
 	maxBytes  = 8 << 20
@@ -32,7 +32,7 @@ type Service struct {
 	account account.Account
 
 	mu        sync.Mutex
-	sequence  int64 // of events, over all streams
+	sequence  int64 // numbers the events of all streams
 	groups    map[string]*group
 	observers []Observer
 }
@@ -45,8 +45,8 @@ func New(a account.Account) *Service {
 	return &Service{account: a, groups: map[string]*group{}}
 }
 
-// Observe calls f, from now on, with all events that are stored. CloudWatch
-// finds embedded metrics in this way.
+// Observe makes the service call f with all events that are stored from now on.
+// CloudWatch uses it to find embedded metrics.
 func (s *Service) Observe(f Observer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,8 +55,8 @@ func (s *Service) Observe(f Observer) {
 
 type group struct {
 	name      string
-	created   int64  // milliseconds since 1970, as all times here
-	retention *int32 // days; nil for ever
+	created   int64  // milliseconds since 1970, as are all times here
+	retention *int32 // days; nil means for ever
 	keyID     *string
 	class     types.LogGroupClass
 	protected bool
@@ -69,7 +69,7 @@ type stream struct {
 	created  int64
 	ingested int64
 	bytes    int
-	events   []event // by time, then sequence
+	events   []event // sorted by time, then by sequence
 }
 
 type event struct {
@@ -77,7 +77,7 @@ type event struct {
 	message                string
 }
 
-// overhead is what AWS counts for an event besides its message, in bytes.
+// overhead is the number of bytes that AWS counts for an event besides its message.
 const overhead = 26
 
 func (e event) size() int { return len(e.message) + overhead }
@@ -86,8 +86,8 @@ func (s *Service) now() int64 { return s.account.Clock.Now().UnixMilli() }
 
 func (s *Service) arn(name string) string { return s.account.ARN("logs", "log-group:"+name) }
 
-// group finds a log group by name or ARN, with or without the :* that older
-// ARNs end in. s is locked.
+// group finds a log group by name or ARN. The ARN may end in :*, as older ones
+// do. s is locked.
 func (s *Service) group(ids ...*string) (*group, error) {
 	id := aws.ToString(cmp.Or(ids...))
 	name := strings.TrimSuffix(id, ":*")
@@ -192,7 +192,7 @@ func (s *Service) DescribeLogGroups(_ context.Context, in *awslogs.DescribeLogGr
 	return out, nil
 }
 
-// limit checks the wanted number of items.
+// limit checks the requested number of items.
 func limit(wanted *int32, usual, most int) (int, error) {
 	if wanted == nil {
 		return usual, nil
@@ -203,11 +203,11 @@ func limit(wanted *int32, usual, most int) (int, error) {
 	return int(*wanted), nil
 }
 
-// retentions are the numbers of days for which events may be kept.
+// retentions lists the allowed retention periods in days.
 // See https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html.
 var retentions = []int32{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 
-// PutRetentionPolicy sets for how many days a group keeps its events.
+// PutRetentionPolicy sets how many days a group keeps its events.
 func (s *Service) PutRetentionPolicy(_ context.Context, in *awslogs.PutRetentionPolicyInput) (*awslogs.PutRetentionPolicyOutput, error) {
 	if !slices.Contains(retentions, aws.ToInt32(in.RetentionInDays)) {
 		return nil, invalid("1 validation error detected: Value '%d' at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set: %v", aws.ToInt32(in.RetentionInDays), retentions)

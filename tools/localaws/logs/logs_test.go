@@ -69,7 +69,8 @@ func TestReadingForthAndBack(t *testing.T) {
 	t.Parallel()
 	s, now := start(t, "s")
 	for i := range 5 {
-		put(t, s, "s", now.Now().Add(time.Duration(i/2)*time.Second), fmt.Sprint(i)) // some at the same time
+		// Some of them have the same time.
+		put(t, s, "s", now.Now().Add(time.Duration(i/2)*time.Second), fmt.Sprint(i))
 	}
 	get := func(in awslogs.GetLogEventsInput) *awslogs.GetLogEventsOutput {
 		in.LogGroupIdentifier, in.LogStreamName, in.Limit = aws.String("arn:aws:logs:us-east-1:000000000000:log-group:"+name+":*"), aws.String("s"), aws.Int32(2)
@@ -210,7 +211,8 @@ func TestRetentionAndBound(t *testing.T) {
 		t.Errorf("past the retention: %q", got)
 	}
 	big := strings.Repeat("x", 1<<19)
-	for range 40 { // 20 MiB
+	// Together these are 20 MiB.
+	for range 40 {
 		put(t, s, "s", now.Now(), big)
 	}
 	groups, err := s.DescribeLogGroups(t.Context(), &awslogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String("/aws/")})

@@ -2,10 +2,11 @@ package logs
 
 import "strings"
 
-// compile returns what a filter pattern of terms matches: a message with all
-// plain terms and none of those after a minus, or, where terms begin with a
-// question mark, with any of those. A term may be quoted. JSON, space-delimited
-// and regular-expression patterns are refused.
+// compile turns a filter pattern of terms into a match function. A message
+// matches if it has all plain terms and none of the terms after a minus. If
+// terms begin with a question mark, a message matches if it has any of them. A
+// term may be quoted. JSON, space-delimited and regular-expression patterns are
+// refused.
 // See https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html.
 func compile(pattern string) (func(message string) bool, error) {
 	rest := strings.TrimSpace(pattern)

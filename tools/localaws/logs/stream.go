@@ -111,7 +111,8 @@ func (s *Service) DescribeLogStreams(_ context.Context, in *awslogs.DescribeLogS
 	return out, nil
 }
 
-// Limits of https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html.
+// Limits from
+// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html.
 const (
 	maxBatch  = 10_000
 	maxUpload = 1 << 20
@@ -120,8 +121,8 @@ const (
 	maxSpan   = 24 * time.Hour
 )
 
-// PutLogEvents adds events to a stream. They must be in order of time; those
-// too old or too far in the future are named and left out.
+// PutLogEvents adds events to a stream. They must be sorted by time. It leaves
+// out events that are too old or too far in the future, and names them in its answer.
 func (s *Service) PutLogEvents(_ context.Context, in *awslogs.PutLogEventsInput) (*awslogs.PutLogEventsOutput, error) {
 	if len(in.LogEvents) == 0 || len(in.LogEvents) > maxBatch {
 		return nil, invalid("1 validation error detected: Value at 'logEvents' failed to satisfy constraint: Member must have length between 1 and %d", maxBatch)
@@ -185,7 +186,7 @@ func (s *Service) PutLogEvents(_ context.Context, in *awslogs.PutLogEventsInput)
 	return out, nil
 }
 
-// add inserts an event in order of time and drops the oldest beyond the bound.
+// add inserts an event, sorted by time, and drops the oldest events beyond the limit.
 func (st *stream) add(e event) {
 	i := len(st.events)
 	if i > 0 && st.events[i-1].at > e.at {
@@ -202,7 +203,7 @@ func (st *stream) add(e event) {
 		excess++
 	}
 	if excess > 0 {
-		// Many at a time, so that a full stream isn't copied for each event.
+		// Drop many at a time, so that a full stream isn't copied for each event.
 		st.drop(min(len(st.events)-1, max(excess, len(st.events)/8)))
 	}
 }
@@ -218,8 +219,8 @@ func (c cursor) token(direction string) *string {
 	return aws.String(fmt.Sprintf("%s/%d/%d", direction, c.at, c.sequence))
 }
 
-// GetLogEvents returns a page of a stream's events, from the end unless
-// StartFromHead. Reading on gives the same token back at either end.
+// GetLogEvents returns a page of a stream's events, beginning at the end unless
+// StartFromHead is set. Reading past either end returns the same token again.
 func (s *Service) GetLogEvents(_ context.Context, in *awslogs.GetLogEventsInput) (*awslogs.GetLogEventsOutput, error) {
 	limit, err := limit(in.Limit, 10_000, 10_000)
 	if err != nil {
@@ -271,7 +272,7 @@ func (s *Service) GetLogEvents(_ context.Context, in *awslogs.GetLogEventsInput)
 	return out, nil
 }
 
-// between returns the events from start up to but not including end.
+// between returns the events from start up to, but not including, end.
 func (st *stream) between(start, end *int64) []event {
 	byTime := func(e event, at int64) int { return cmp.Compare(e.at, at) }
 	events := st.events
@@ -286,7 +287,7 @@ func (st *stream) between(start, end *int64) []event {
 	return events
 }
 
-// FilterLogEvents searches the streams of a group, in order of time.
+// FilterLogEvents searches the streams of a group. The result is sorted by time.
 func (s *Service) FilterLogEvents(_ context.Context, in *awslogs.FilterLogEventsInput) (*awslogs.FilterLogEventsOutput, error) {
 	matches, err := compile(aws.ToString(in.FilterPattern))
 	if err != nil {
@@ -326,7 +327,8 @@ func (s *Service) FilterLogEvents(_ context.Context, in *awslogs.FilterLogEvents
 	}
 	end := in.EndTime
 	if end != nil {
-		end = aws.Int64(*end + 1) // unlike GetLogEvents, inclusive
+		// The end is inclusive, unlike in GetLogEvents.
+		end = aws.Int64(*end + 1)
 	}
 	for _, st := range g.streams {
 		if len(in.LogStreamNames) > 0 && !slices.Contains(in.LogStreamNames, st.name) || !strings.HasPrefix(st.name, aws.ToString(in.LogStreamNamePrefix)) {

@@ -25,10 +25,12 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-const maxMessage = 256 << 10 // bytes, https://docs.aws.amazon.com/general/latest/gr/sns.html
+// maxMessage is the size limit in bytes, from
+// https://docs.aws.amazon.com/general/latest/gr/sns.html.
+const maxMessage = 256 << 10
 
-// Publish sends a message to a topic's confirmed subscriptions. It returns as
-// soon as the message is accepted; deliveries follow.
+// Publish sends a message to a topic's confirmed subscriptions. It returns once
+// the message is accepted; the deliveries follow in the background.
 func (s *Service) Publish(_ context.Context, in *awssns.PublishInput) (*awssns.PublishOutput, error) {
 	arn := in.TopicArn
 	if arn == nil {
@@ -140,15 +142,15 @@ func (s *Service) confirmation(sub *subscription) notification {
 	}
 }
 
-// link returns the URL of an operation that needs no signature.
+// link returns the URL for an operation that needs no signature.
 func (s *Service) link(action string, query url.Values) string {
 	query.Set("Action", action)
 	query.Set("Version", "2010-03-31")
 	return s.account.Endpoint + "/?" + query.Encode()
 }
 
-// deliver sends n to a subscription, apart from the request that caused it.
-// s is locked.
+// deliver sends n to a subscription in the background, independently of the
+// request that caused it. s is locked.
 func (s *Service) deliver(sub subscription, n notification) {
 	if s.closed {
 		return
@@ -160,7 +162,7 @@ func (s *Service) deliver(sub subscription, n notification) {
 	})
 }
 
-// Retries are those that AWS makes first; it goes on for an hour.
+// These are the first retries that AWS makes. AWS continues for an hour.
 // See https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html.
 const (
 	retries    = 3
@@ -219,7 +221,7 @@ func (s *Service) post(sub subscription, n notification) error {
 	return err
 }
 
-// invoke gives a function the event that AWS gives it.
+// invoke invokes a function with AWS's event for SNS messages.
 // See https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html.
 func (s *Service) invoke(sub subscription, n notification) error {
 	attributes := n.MessageAttributes
@@ -246,8 +248,8 @@ func (s *Service) invoke(sub subscription, n notification) error {
 	return err
 }
 
-// loopbackClient returns an HTTP client that can connect to this machine only:
-// by no proxy, to no address outside loopback, and along no redirect.
+// loopbackClient returns an HTTP client that can only connect to this machine.
+// It uses no proxy, no address outside loopback, and follows no redirects.
 func loopbackClient() *http.Client {
 	dialer := &net.Dialer{Timeout: 5 * time.Second}
 	return &http.Client{

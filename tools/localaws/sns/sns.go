@@ -42,7 +42,7 @@ type Service struct {
 	deps    Deps
 	client  *http.Client
 
-	ctx        context.Context // of deliveries; ends with the service
+	ctx        context.Context // context of deliveries; ends with the service
 	cancel     context.CancelFunc
 	deliveries sync.WaitGroup
 
@@ -54,7 +54,7 @@ type Service struct {
 
 type topic struct {
 	name, arn  string
-	attributes map[string]string // those that were set
+	attributes map[string]string // those that a request has set
 	tags       []types.Tag
 	messages   []Message
 }
@@ -71,7 +71,7 @@ func New(a account.Account, d Deps) *Service {
 	}
 }
 
-// Close ends the deliveries that are under way and waits for their end.
+// Close ends the deliveries in progress and waits until they have ended.
 func (s *Service) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -97,8 +97,8 @@ func invalid(format string, args ...any) error {
 
 var topicName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
 
-// settable are the topic attributes that are honoured, or, as those that tell
-// how deliveries are logged or traced, have nothing to change here.
+// settable lists the topic attributes that are supported, and those that only
+// configure the logging or tracing of deliveries and so have no effect here.
 var settable = []string{"DisplayName", "KmsMasterKeyId", "Policy", "SignatureVersion", "TracingConfig"}
 
 func checkAttribute(name, value string) error {
@@ -114,7 +114,7 @@ func checkAttribute(name, value string) error {
 	return nil
 }
 
-// CreateTopic creates a topic, or returns the one of that name.
+// CreateTopic creates a topic, or returns the existing topic with that name.
 func (s *Service) CreateTopic(_ context.Context, in *awssns.CreateTopicInput) (*awssns.CreateTopicOutput, error) {
 	name := aws.ToString(in.Name)
 	if strings.HasSuffix(name, ".fifo") || in.Attributes["FifoTopic"] == "true" {
@@ -150,8 +150,8 @@ func (s *Service) CreateTopic(_ context.Context, in *awssns.CreateTopicInput) (*
 	return &awssns.CreateTopicOutput{TopicArn: aws.String(arn)}, nil
 }
 
-// DeleteTopic deletes a topic and its subscriptions. A topic that is gone is
-// no error.
+// DeleteTopic deletes a topic and its subscriptions. Deleting a topic that is
+// already gone is no error.
 func (s *Service) DeleteTopic(_ context.Context, in *awssns.DeleteTopicInput) (*awssns.DeleteTopicOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,7 +161,7 @@ func (s *Service) DeleteTopic(_ context.Context, in *awssns.DeleteTopicInput) (*
 	return &awssns.DeleteTopicOutput{}, nil
 }
 
-// ListTopics lists the topics by ARN, all of them in one page.
+// ListTopics lists all topics by ARN on one page.
 func (s *Service) ListTopics(_ context.Context, in *awssns.ListTopicsInput) (*awssns.ListTopicsOutput, error) {
 	if in.NextToken != nil {
 		return nil, invalid("NextToken")
@@ -195,7 +195,8 @@ func (s *Service) SetTopicAttributes(_ context.Context, in *awssns.SetTopicAttri
 	return &awssns.SetTopicAttributesOutput{}, nil
 }
 
-// defaultPolicy lets the account use the topic, as a topic without a policy.
+// defaultPolicy returns the policy of a topic that has none set. It allows the
+// account to use the topic.
 func (s *Service) defaultPolicy(arn string) (string, error) {
 	text, err := json.Marshal(map[string]any{
 		"Version": "2008-10-17",
@@ -212,7 +213,8 @@ func (s *Service) defaultPolicy(arn string) (string, error) {
 	return string(text), err
 }
 
-// GetTopicAttributes returns a topic's attributes and counts of subscriptions.
+// GetTopicAttributes returns the attributes of a topic and the number of its
+// subscriptions.
 func (s *Service) GetTopicAttributes(_ context.Context, in *awssns.GetTopicAttributesInput) (*awssns.GetTopicAttributesOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -281,7 +283,7 @@ func (s *Service) ListTagsForResource(_ context.Context, in *awssns.ListTagsForR
 	})}, nil
 }
 
-// A Message is what was published to a topic.
+// A Message is a message that was published to a topic.
 type Message struct {
 	ID         string
 	TopicARN   string
@@ -291,11 +293,11 @@ type Message struct {
 	Published  time.Time
 }
 
-// keep is how many messages a topic remembers.
+// keep is the number of messages that a topic remembers.
 const keep = 1000
 
-// Messages returns what was published to a topic, the oldest first; of very
-// many messages, the last 1000.
+// Messages returns the messages that were published to a topic, oldest first.
+// It returns at most the last 1000.
 func (s *Service) Messages(topicARN string) []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -170,7 +170,8 @@ func TestCloseEndsDeliveries(t *testing.T) {
 	if _, err := s.Subscribe(t.Context(), &awssns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("http"), Endpoint: &server.URL}); err != nil {
 		t.Fatal(err)
 	}
-	now.BlockUntil(1) // it waits to try again; the cleanup closes the service
+	// It waits for the next retry. The cleanup closes the service.
+	now.BlockUntil(1)
 }
 
 func TestRefusals(t *testing.T) {

@@ -20,13 +20,14 @@ import (
 type subscription struct {
 	arn, topic, protocol, endpoint string
 	confirmed                      bool
-	token                          string // confirms it
+	token                          string // token that confirms it
 	raw                            bool   // RawMessageDelivery
 }
 
 const pendingARN = "PendingConfirmation"
 
-// checkEndpoint refuses what messages can't be or must not be delivered to.
+// checkEndpoint refuses an endpoint that messages can't or must not be
+// delivered to.
 func (s *Service) checkEndpoint(protocol, endpoint string) error {
 	switch protocol {
 	case "email":
@@ -69,9 +70,9 @@ func (sub *subscription) setAttribute(name, value string) error {
 	return invalid("Attributes: the embedded SNS does not support %s of the protocol %s", name, sub.protocol)
 }
 
-// Subscribe subscribes an endpoint to a topic. A function is confirmed at
-// once; an HTTP endpoint when it answers its confirmation message; an e-mail
-// address, which nobody writes to, stays pending.
+// Subscribe subscribes an endpoint to a topic. A function is confirmed at once.
+// An HTTP endpoint is confirmed when it answers its confirmation message. An
+// e-mail address stays pending, because no mail is sent.
 func (s *Service) Subscribe(_ context.Context, in *awssns.SubscribeInput) (*awssns.SubscribeOutput, error) {
 	protocol, endpoint := aws.ToString(in.Protocol), aws.ToString(in.Endpoint)
 	if err := s.checkEndpoint(protocol, endpoint); err != nil {
@@ -109,8 +110,8 @@ func (s *Service) Subscribe(_ context.Context, in *awssns.SubscribeInput) (*awss
 	return out, nil
 }
 
-// ConfirmSubscription confirms a subscription by the token that its endpoint
-// was sent.
+// ConfirmSubscription confirms a subscription with the token that was sent to
+// its endpoint.
 func (s *Service) ConfirmSubscription(_ context.Context, in *awssns.ConfirmSubscriptionInput) (*awssns.ConfirmSubscriptionOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,7 +128,7 @@ func (s *Service) ConfirmSubscription(_ context.Context, in *awssns.ConfirmSubsc
 	return nil, invalid("Token")
 }
 
-// Unsubscribe removes a subscription. One that is gone is no error.
+// Unsubscribe removes a subscription. Removing one that is already gone is no error.
 func (s *Service) Unsubscribe(_ context.Context, in *awssns.UnsubscribeInput) (*awssns.UnsubscribeOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -173,7 +174,8 @@ func (s *Service) SetSubscriptionAttributes(_ context.Context, in *awssns.SetSub
 	return &awssns.SetSubscriptionAttributesOutput{}, nil
 }
 
-// list returns the subscriptions of a topic, or of all if it is empty. s is locked.
+// list returns the subscriptions of a topic, or all subscriptions if topicARN
+// is empty. s is locked.
 func (s *Service) list(topicARN string) []types.Subscription {
 	var all []types.Subscription
 	for _, sub := range slices.SortedFunc(maps.Values(s.subscriptions), func(x, y *subscription) int { return cmp.Compare(x.arn, y.arn) }) {
@@ -192,7 +194,7 @@ func (s *Service) list(topicARN string) []types.Subscription {
 	return all
 }
 
-// ListSubscriptions lists all subscriptions in one page.
+// ListSubscriptions lists all subscriptions on one page.
 func (s *Service) ListSubscriptions(_ context.Context, in *awssns.ListSubscriptionsInput) (*awssns.ListSubscriptionsOutput, error) {
 	if in.NextToken != nil {
 		return nil, invalid("NextToken")
@@ -202,7 +204,7 @@ func (s *Service) ListSubscriptions(_ context.Context, in *awssns.ListSubscripti
 	return &awssns.ListSubscriptionsOutput{Subscriptions: s.list("")}, nil
 }
 
-// ListSubscriptionsByTopic lists a topic's subscriptions in one page.
+// ListSubscriptionsByTopic lists the subscriptions of a topic on one page.
 func (s *Service) ListSubscriptionsByTopic(_ context.Context, in *awssns.ListSubscriptionsByTopicInput) (*awssns.ListSubscriptionsByTopicOutput, error) {
 	if in.NextToken != nil {
 		return nil, invalid("NextToken")
