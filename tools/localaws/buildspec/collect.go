@@ -17,33 +17,33 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// An Artifact is a zip of files that a build has made.
+// An Artifact is a zip of files that a build has produced.
 type Artifact struct {
 	Identifier string // empty for the primary artifact
-	Name       string // as the buildspec names it, evaluated; may be empty
+	Name       string // the buildspec's name for it, evaluated; may be empty
 	S3Prefix   string
-	Path       string // of the zip
+	Path       string // path of the zip
 	Files      int
 }
 
 // A file is an entry of an artifact.
 type file struct {
-	name string // in the zip, with slashes
-	path string // on disk; what it links to is checked
-	link string // the target of a symbolic link that is kept as one
+	name string // name in the zip, with slashes
+	path string // path on disk; the targets of links have been checked
+	link string // target of a symbolic link that is stored as a link
 	mode fs.FileMode
 }
 
 func validGlob(pattern string) bool { return doublestar.ValidatePattern(clean(pattern)) }
 
-// clean makes a pattern relative to its base, as CodeBuild takes it.
+// clean makes a pattern relative to its base, as CodeBuild interprets it.
 func clean(pattern string) string {
 	return strings.TrimPrefix(filepath.ToSlash(pattern), "./")
 }
 
-// collect returns the files that an artifact declares, in the order of their
-// names. Symbolic links are followed where they stay in the source directory,
-// or kept where the buildspec enables it and they stay in the artifact; others
+// collect returns the files that an artifact declares, sorted by name. It
+// follows symbolic links that stay in the source directory. If the buildspec
+// enables it, links that stay in the artifact are kept as links. Other links
 // are left out, and the log says so.
 func collect(source string, a Artifacts, log *logger) ([]file, error) {
 	bases, err := baseDirectories(source, a.BaseDirectory, log)
@@ -125,8 +125,8 @@ func baseDirectories(source, base string, log *logger) ([]string, error) {
 	return bases, nil
 }
 
-// match returns the files and links below base that a pattern names and no
-// exclusion does, by their names relative to base.
+// match returns the files and links below base that match a pattern and no
+// exclusion. Their names are relative to base.
 func match(source, base string, patterns, excluded []string, log *logger) ([]string, error) {
 	log.say("Expanding file paths for base directory %s", relative(source, base))
 	log.say("Assembling file list")
@@ -171,8 +171,8 @@ func match(source, base string, patterns, excluded []string, log *logger) ([]str
 	return found, nil
 }
 
-// excludes reports whether an exclude-paths pattern covers a file. AWS's
-// documentation has **/name/**/* exclude files called name, too.
+// excludes reports whether an exclude-paths pattern covers a file. According to
+// AWS's documentation, **/name/**/* also excludes files called name.
 func excludes(pattern, name string) bool {
 	if doublestar.MatchUnvalidated(pattern, name) {
 		return true
@@ -181,7 +181,7 @@ func excludes(pattern, name string) bool {
 	return ok && doublestar.MatchUnvalidated(short, name)
 }
 
-// describe looks at a file; ok is false where it must be left out.
+// describe inspects a file; ok is false if it must be left out.
 func describe(source, base, rel string, keepLinks bool, log *logger) (f file, ok bool, err error) {
 	p := filepath.Join(base, filepath.FromSlash(rel))
 	info, err := os.Lstat(p)
@@ -213,7 +213,7 @@ func describe(source, base, rel string, keepLinks bool, log *logger) (f file, ok
 	return f, true, nil
 }
 
-// inside reports whether p is below dir when all links are followed.
+// inside reports whether p is below dir once all links are followed.
 func inside(dir, p string) bool {
 	dir, err := filepath.EvalSymlinks(dir)
 	if err != nil {
@@ -234,8 +234,7 @@ func relative(source, p string) string {
 	return p
 }
 
-// writeZip writes files to a zip that depends on their names, contents and
-// modes alone.
+// writeZip writes files to a zip that depends only on their names, contents and modes.
 func writeZip(name string, files []file) (err error) {
 	out, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) // #nosec G304 -- a file of our own
 	if err != nil {
@@ -244,7 +243,8 @@ func writeZip(name string, files []file) (err error) {
 	defer func() { err = errors.Join(err, out.Close()) }()
 	z := zip.NewWriter(out)
 	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
-		return flate.NewWriter(w, flate.BestSpeed) // it travels over loopback
+		// The zip only travels over loopback, so speed matters more than size.
+		return flate.NewWriter(w, flate.BestSpeed)
 	})
 	for _, f := range files {
 		if err := addFile(z, f); err != nil {
@@ -257,7 +257,7 @@ func writeZip(name string, files []file) (err error) {
 	return nil
 }
 
-// zipEpoch is the first moment that a zip can hold.
+// zipEpoch is the earliest time that a zip can represent.
 var zipEpoch = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func addFile(z *zip.Writer, f file) (err error) {

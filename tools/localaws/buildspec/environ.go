@@ -15,15 +15,16 @@ type Lookup interface {
 	Secret(ctx context.Context, ref SecretRef) (string, error)
 }
 
-// An Environment is the variables of a build with their values.
+// An Environment holds the variables of a build and their values.
 type Environment struct {
 	Values map[string]string
 	Secret map[string]bool // names whose values came from a parameter or a secret
 }
 
-// Resolve returns the values of the buildspec's variables and of overrides,
-// which win over the buildspec's, the later over the earlier: first a
-// project's, then a build's. Values are literal: nothing in them is expanded.
+// Resolve returns the values of the buildspec's variables and of overrides.
+// Overrides take precedence over the buildspec, and later overrides over
+// earlier ones: first those of a project, then those of a build. Values are
+// literal; nothing in them is expanded.
 func (s *Spec) Resolve(ctx context.Context, from Lookup, overrides ...Variable) (Environment, error) {
 	winners := map[string]Variable{}
 	for _, v := range slices.Concat(s.Env.Variables, overrides) {

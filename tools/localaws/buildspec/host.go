@@ -10,7 +10,8 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 )
 
-// versions says how a runtime tells its version, by its name in
+// versions holds the command that prints the version of each runtime. The names
+// are those of
 // https://docs.aws.amazon.com/codebuild/latest/userguide/available-runtimes.html.
 var versions = map[string][]string{
 	"golang": {"go", "version"},
@@ -25,8 +26,8 @@ var versions = map[string][]string{
 
 var versionNumber = regexp.MustCompile(`\d+(?:\.\d+)*`)
 
-// lacking returns a warning for each runtime that the buildspec asks for and
-// this host doesn't have in that version. Those that it has are logged.
+// lacking returns a warning for each runtime version that the buildspec
+// requests and this host doesn't have. The versions that it has are logged.
 func (s *Spec) lacking(ctx context.Context, dir string, env []string, log *logger) []Warning {
 	var warnings []Warning
 	for _, p := range s.Phases {
@@ -60,7 +61,8 @@ func hostVersion(ctx context.Context, name, dir string, env []string) (string, e
 	if !known {
 		return "", fmt.Errorf("runtime %q is unknown here", name)
 	}
-	var text strings.Builder // java tells its version on the standard error
+	// java prints its version to standard error.
+	var text strings.Builder
 	err := command.Cmd{Dir: dir, Env: env, Stdout: &text, Stderr: &text}.Run(ctx, args[0], args[1:]...)
 	if err != nil {
 		return "", err
@@ -68,8 +70,8 @@ func hostVersion(ctx context.Context, name, dir string, env []string) (string, e
 	return versionNumber.FindString(text.String()), nil
 }
 
-// satisfies reports whether a version such as 1.26.8 is what latest, 1.x, 1 or
-// 1.26 asks for. A word before the number (corretto21) is left aside.
+// satisfies reports whether a version such as 1.26.8 satisfies latest, 1.x, 1
+// or 1.26. A word before the number (corretto21) is ignored.
 func satisfies(have, want string) bool {
 	if want == "latest" {
 		return true

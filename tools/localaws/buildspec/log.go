@@ -12,24 +12,24 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// shortestMask is the length in bytes below which a secret is not masked:
-// hiding every "1" would hide the log.
+// shortestMask is the length in bytes below which a secret is not masked.
+// Masking every "1" would hide the whole log.
 const shortestMask = 4
 
-// A logger writes whole lines, with secrets masked.
+// A logger writes complete lines, with secrets masked.
 type logger struct {
 	clock clock.Clock
 	mask  *strings.Replacer
 
 	mu  sync.Mutex
 	out io.Writer
-	err error // the first failure to write; the build goes on without its log
+	err error // the first write error; the build continues without its log
 }
 
 func newLogger(out io.Writer, c clock.Clock, secrets []string) *logger {
 	var parts []string
 	for _, s := range secrets {
-		// A secret of several lines passes by line after line.
+		// A secret of several lines appears in the output line by line.
 		for line := range strings.Lines(s) {
 			if line = strings.TrimRight(line, "\r\n"); len(line) >= shortestMask {
 				parts = append(parts, line)
@@ -59,16 +59,16 @@ func (l *logger) say(format string, args ...any) {
 	l.line("[Container] " + l.clock.Now().UTC().Format("2006/01/02 15:04:05.000000") + " " + fmt.Sprintf(format, args...))
 }
 
-// The marks in a stream of output: mark, a text, mark, newline.
+// The marks in an output stream have the form: mark, a text, mark, newline.
 const mark = '\x1e'
 
-// longestLine is where a line without an end is cut.
+// longestLine is the length at which a line without a newline is cut.
 const longestLine = 64 << 10
 
-// A splitter turns a stream into lines, and takes out the marks that the shell
-// and its keeper put between the outputs of two commands.
+// A splitter turns a stream into lines. It removes the marks that the shell and
+// its keeper put between the outputs of two commands.
 type splitter struct {
-	token  string // what a mark starts with; other marks are output
+	token  string // prefix of our marks; other marks are output
 	line   func(string)
 	marked func(text string)
 	buf    []byte
@@ -96,7 +96,8 @@ func (s *splitter) full(line []byte) {
 		s.line(string(bytes.TrimSuffix(line, []byte("\r"))))
 		return
 	}
-	if start > 0 { // the output before the mark ended without a newline
+	// The output before the mark did not end with a newline.
+	if start > 0 {
 		s.line(string(line[:start]))
 	}
 	s.marked(string(line[start+len(s.token)+2 : len(line)-1]))

@@ -9,24 +9,24 @@ import (
 	"github.com/magewright/magewright/tools/internal/suggest"
 )
 
-// What becomes of a build when a phase fails.
+// What happens to a build when a phase fails.
 const (
-	Transition = ""         // as CodeBuild goes on by default
+	Transition = ""         // CodeBuild's default transition
 	Abort      = "ABORT"    // no further phase runs its commands
 	Continue   = "CONTINUE" // the next phase runs, and the failure doesn't fail the build
 	Retry      = "RETRY"    // the phase runs again
 )
 
-// OnFailure is a phase's on-failure.
+// OnFailure is the on-failure setting of a phase.
 //
-// AWS says of RETRY that it retries "the build"; on a host the phase runs
-// again in the same shell. AWS doesn't say which status a build has that went
-// on by CONTINUE; here it may still succeed, while CODEBUILD_BUILD_SUCCEEDING
-// is 0 from then on.
+// AWS says that RETRY retries "the build". On a host, the phase runs again in
+// the same shell. AWS does not document the status of a build that continued
+// with CONTINUE. Here it may still succeed, but CODEBUILD_BUILD_SUCCEEDING is 0
+// from then on.
 type OnFailure struct {
 	Action  string
-	Retries int            // how many times a phase runs again; Retry only
-	Match   *regexp.Regexp // an error that is retried; nil for any; Retry only
+	Retries int            // how many times a phase runs again; only for Retry
+	Match   *regexp.Regexp // matches errors to retry; nil matches any; only for Retry
 }
 
 // defaultRetries is how often RETRY without a count tries again.
@@ -43,7 +43,8 @@ func parseOnFailure(text string) (OnFailure, error) {
 	}
 	rest, ok := strings.CutPrefix(text, "RETRY-")
 	if !ok {
-		rest, ok = strings.CutPrefix(text, "Retry-") // as AWS's own examples write it
+		// AWS's own examples use this spelling.
+		rest, ok = strings.CutPrefix(text, "Retry-")
 	}
 	if !ok || rest == "" {
 		return OnFailure{}, fmt.Errorf("%q is none of ABORT, CONTINUE, RETRY, RETRY-count, RETRY-regex and RETRY-count-regex%s",

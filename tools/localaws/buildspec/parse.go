@@ -15,8 +15,8 @@ import (
 	"github.com/magewright/magewright/tools/internal/suggest"
 )
 
-// Parse reads a buildspec. The error joins all that is wrong with the file,
-// each part with name:line:column.
+// Parse reads a buildspec. The error joins everything that is wrong with the
+// file, each part with name:line:column.
 func Parse(name string, data []byte) (*Spec, error) {
 	d := &decoder{spec: &Spec{File: name}}
 	doc, err := document(name, data)
@@ -58,7 +58,7 @@ func syntax(name string, err error) error {
 	return fmt.Errorf("%s:%s:1: %s", name, m[1], m[2])
 }
 
-// A decoder walks the tree of a file and gathers what is wrong with it.
+// A decoder walks the tree of a file and collects what is wrong with it.
 type decoder struct {
 	spec *Spec
 	errs []error
@@ -76,7 +76,7 @@ func pos(n *yaml.Node) Pos { return Pos{n.Line, n.Column} }
 
 type entry struct{ key, value *yaml.Node }
 
-// entries returns the entries of a mapping, those that it merges included.
+// entries returns the entries of a mapping, including those that it merges.
 func (d *decoder) entries(n *yaml.Node, what string) []entry {
 	return d.merged(n, what, 0)
 }
@@ -122,9 +122,10 @@ func (d *decoder) merged(n *yaml.Node, what string, depth int) []entry {
 	return own
 }
 
-// target returns the node that an alias stands for.
+// target returns the node that an alias refers to.
 func target(n *yaml.Node) *yaml.Node {
-	for range 8 { // an alias of an alias is all that YAML can write
+	// YAML can't nest aliases deeper than an alias of an alias.
+	for range 8 {
 		if n.Kind != yaml.AliasNode || n.Alias == nil {
 			break
 		}
@@ -149,7 +150,7 @@ func kind(n *yaml.Node) string {
 	}
 }
 
-// fields reads a mapping whose keys are known. It returns the keys that it has.
+// fields reads a mapping with known keys. It returns the keys that are present.
 func (d *decoder) fields(n *yaml.Node, what string, known map[string]func(key, value *yaml.Node)) map[string]bool {
 	has := map[string]bool{}
 	for _, e := range d.entries(n, what) {
@@ -165,7 +166,7 @@ func (d *decoder) fields(n *yaml.Node, what string, known map[string]func(key, v
 	return has
 }
 
-// text reads a scalar as it is written; numbers and booleans are text, too.
+// text reads a scalar as it is written. Numbers and booleans also count as text.
 func (d *decoder) text(n *yaml.Node, what string) string {
 	t := target(n)
 	if t.Kind != yaml.ScalarNode || t.Tag == "!!null" {
@@ -179,7 +180,7 @@ func (d *decoder) text(n *yaml.Node, what string) string {
 	return t.Value
 }
 
-// list reads a list of texts.
+// list reads a list of strings.
 func (d *decoder) list(n *yaml.Node, what string) []string {
 	t := target(n)
 	if t.Kind != yaml.SequenceNode {
@@ -201,7 +202,7 @@ func (d *decoder) list(n *yaml.Node, what string) []string {
 	return texts
 }
 
-// flag reads yes or no, or what YAML has for them.
+// flag reads yes or no, or one of YAML's equivalents.
 func (d *decoder) flag(n *yaml.Node, what string) bool {
 	switch text := d.text(n, what); strings.ToLower(text) {
 	case "yes", "true", "on":
@@ -475,7 +476,7 @@ func (d *decoder) cache(k, n *yaml.Node) {
 	d.spec.Cache = c
 }
 
-// globs reads a list of patterns and checks that each can be matched.
+// globs reads a list of patterns and checks that each is valid.
 func (d *decoder) globs(n *yaml.Node, what string) []string {
 	patterns := d.list(n, what)
 	for _, p := range patterns {

@@ -217,8 +217,8 @@ func TestParseSecretRef(t *testing.T) {
 	}
 }
 
-// What Parse accepts can be asked for everything, and what it refuses has a
-// place in the file.
+// Every accessor works on what Parse accepts. Each error for what it refuses
+// has a position in the file.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(full))
 	f.Add([]byte("version: 0.2\nphases: {build: {commands: [a]}}\n"))

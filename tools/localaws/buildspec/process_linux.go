@@ -9,9 +9,9 @@ import (
 	"strconv"
 )
 
-// members returns the processes that live in the sessions that the groups'
-// leaders lead. Unlike a process group, a session is what tools that isolate
-// their children stay in; and /proc tells the dead from the living.
+// members returns the processes in the sessions of the groups' leaders. Tools
+// that isolate their children usually give them a process group, but stay in
+// the session. /proc also distinguishes dead processes from living ones.
 func members(sessions []int) []process {
 	var processes []process
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -21,9 +21,11 @@ func members(sessions []int) []process {
 	for _, path := range stats {
 		data, err := os.ReadFile(path) // #nosec G304 -- of /proc
 		if err != nil {
-			continue // it has just ended
+			// The process has just ended.
+			continue
 		}
-		// pid (name) state ppid pgrp session ...; a name may have anything in it
+		// The format is: pid (name) state ppid pgrp session ... The name may
+		// contain any character.
 		_, rest, ok := bytes.Cut(data[max(0, bytes.LastIndexByte(data, ')')):], []byte(" "))
 		fields := bytes.Fields(rest)
 		if !ok || len(fields) < 4 || fields[0][0] == 'Z' || fields[0][0] == 'X' {

@@ -4,7 +4,7 @@ package buildspec
 
 import "os/exec"
 
-// lead leaves cmd as it is: this system has no process groups.
+// lead leaves cmd unchanged: this system has no process groups.
 func lead(*exec.Cmd) {}
 
 // end does nothing: a shell that has lost its input ends by itself.

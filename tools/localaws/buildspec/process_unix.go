@@ -18,11 +18,11 @@ func lead(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} 
 // A process is one that a build has started.
 type process struct{ pid, group int }
 
-// end stops all processes of the groups, and of their sessions where the
-// system lists them: first by SIGTERM, after Grace by SIGKILL. Those in groups
-// of their own are left to whoever put them there, as long as it lives.
+// end stops all processes of the groups and, if the system can list them, of
+// their sessions: first with SIGTERM, and after Grace with SIGKILL. Processes
+// in other groups are left to the process that moved them there, as long as it lives.
 func end(groups []int) {
-	// Most often nothing is left but a shell that has just been told to go.
+	// Usually only a shell is left, which has just been told to exit.
 	for wait := time.Millisecond; wait < 50*time.Millisecond; wait *= 2 {
 		if len(members(groups)) == 0 {
 			return
@@ -30,7 +30,8 @@ func end(groups []int) {
 		pause(wait)
 	}
 	for _, g := range groups {
-		_ = syscall.Kill(-g, syscall.SIGTERM) // it may have ended
+		// An error means that it has ended.
+		_ = syscall.Kill(-g, syscall.SIGTERM)
 	}
 	started, orphaned := clock.System().Now(), false
 	for wait := 5 * time.Millisecond; clock.Since(clock.System(), started) < Grace; wait = min(2*wait, 100*time.Millisecond) {
@@ -49,7 +50,8 @@ func end(groups []int) {
 
 func signal(processes []process, s syscall.Signal) {
 	for _, p := range processes {
-		_ = syscall.Kill(p.pid, s) // it may have ended
+		// An error means that it has ended.
+		_ = syscall.Kill(p.pid, s)
 	}
 }
 

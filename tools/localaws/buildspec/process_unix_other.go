@@ -4,7 +4,7 @@ package buildspec
 
 import "syscall"
 
-// members returns the groups that have a process, as kill(2) takes them.
+// members returns the groups that have a process, in the form that kill(2) takes.
 func members(groups []int) []process {
 	var alive []process
 	for _, g := range groups {

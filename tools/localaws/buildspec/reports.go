@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// JUnit is the format of reports that is read.
+// JUnit is the report format that is supported.
 const JUnit = "JUNITXML"
 
-// formats are those that CodeBuild knows.
+// formats lists the formats that CodeBuild knows.
 var formats = []string{
 	"CUCUMBERJSON", JUnit, "NUNITXML", "NUNIT3XML", "TESTNGXML", "VISUALSTUDIOTRX",
 	"CLOVERXML", "COBERTURAXML", "JACOCOXML", "SIMPLECOV",
@@ -36,17 +36,17 @@ type TestCase struct {
 	Status   string
 	Duration time.Duration
 	Message  string
-	File     string // the report that it was read from, relative to the source directory
+	File     string // path of its report, relative to the source directory
 }
 
-// A Report is what a report group's files say.
+// A Report is the content of a report group's files.
 type Report struct {
-	Group string // as the buildspec names it, with its variables expanded
+	Group string // the buildspec's name for it, with variables expanded
 	Files []string
 	Cases []TestCase
 }
 
-// Count returns how many test cases have each status.
+// Count returns the number of test cases for each status.
 func (r Report) Count() map[string]int {
 	counts := map[string]int{}
 	for _, c := range r.Cases {
@@ -55,15 +55,16 @@ func (r Report) Count() map[string]int {
 	return counts
 }
 
-// largestReport is the size in bytes above which a report is not read.
+// largestReport is the size limit in bytes of a report that is read.
 const largestReport = 64 << 20
 
 // reports reads the reports that the buildspec declares. A report that can't be
-// read doesn't fail a build; the log says so.
+// read does not fail the build; the log says so.
 func (r *run) reports() {
 	for _, g := range r.Spec.Reports {
 		if g.Format != JUnit {
-			continue // the buildspec has been warned
+			// There is a warning about this in the buildspec.
+			continue
 		}
 		report := Report{Group: r.expand(g.Name)}
 		r.log.say("Preparing report group %s", report.Group)

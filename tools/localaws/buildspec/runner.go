@@ -16,13 +16,13 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// UploadArtifacts is the phase that follows those that a buildspec declares.
+// UploadArtifacts is the phase after those that a buildspec declares.
 const UploadArtifacts = "UPLOAD_ARTIFACTS"
 
-// A Status is how a phase or a build ended, in CodeBuild's words.
+// A Status says in CodeBuild's words how a phase or a build ended.
 type Status string
 
-// The statuses. InProgress is only seen by Build.OnPhase.
+// The statuses. Only Build.OnPhase sees InProgress.
 const (
 	InProgress Status = "IN_PROGRESS"
 	Succeeded  Status = "SUCCEEDED"
@@ -31,8 +31,8 @@ const (
 	Stopped    Status = "STOPPED"
 )
 
-// ErrTimedOut is the cause with which a build's context ends when the build has
-// taken too long. Any other cause means that it was stopped.
+// ErrTimedOut is the cancellation cause of a build that has taken too long. Any
+// other cause means that the build was stopped.
 var ErrTimedOut = errors.New("build has timed out")
 
 // The status codes of phase contexts.
@@ -43,10 +43,10 @@ const (
 	TimedOutError = "BUILD_TIMED_OUT"
 )
 
-// A Context says why a phase ended as it did.
+// A Context says why a phase ended with its status.
 type Context struct{ Code, Message string }
 
-// A PhaseResult is what became of a phase.
+// A PhaseResult is the result of a phase.
 type PhaseResult struct {
 	Name     string
 	Status   Status
@@ -55,45 +55,45 @@ type PhaseResult struct {
 	End      time.Time // zero while the phase runs
 }
 
-// A Build says what to run, where, and with what.
+// A Build says what to run, where, and with which environment.
 type Build struct {
 	Spec   *Spec
-	Source string // the source directory, absolute: where the commands start
+	Source string // absolute path of the source directory, where commands start
 	Work   string // a private directory outside of Source, for scripts and artifacts
 
-	Host        []string    // the environment before the build's own variables ("NAME=value")
-	Environment Environment // the build's variables, which win over Host
-	Mask        []string    // further texts that must not be seen in the log
+	Host        []string    // environment that the build's variables are added to ("NAME=value")
+	Environment Environment // the build's variables, which take precedence over Host
+	Mask        []string    // further texts to mask in the log
 
-	// Outputs are the identifiers of the artifacts to collect; the empty one
-	// is the primary artifact. Where it is empty, nothing is collected.
+	// Outputs lists the identifiers of the artifacts to collect. The empty
+	// identifier is the primary artifact. If there are none, nothing is collected.
 	Outputs []string
-	// Store is given each artifact that was collected; an error fails the
-	// phase. It may be nil: the files stay in Work until the caller removes it.
+	// Store receives each collected artifact; an error fails the phase. Store
+	// may be nil: the files then stay in Work until the caller removes it.
 	Store func(context.Context, Artifact) error
 
-	Log     io.Writer         // gets whole lines; may be nil
-	Clock   clock.Clock       // stamps phases and lines; nil takes the system's
-	OnPhase func(PhaseResult) // is told of each phase's start and end; may be nil
+	Log     io.Writer         // receives complete lines; may be nil
+	Clock   clock.Clock       // timestamps phases and lines; nil means the system's clock
+	OnPhase func(PhaseResult) // called at the start and end of each phase; may be nil
 }
 
-// An Exported is a variable that a build hands out.
+// An Exported is a variable that a build exports.
 type Exported struct{ Name, Value string }
 
-// A Result is what became of a build.
+// A Result is the result of a build.
 type Result struct {
 	Status    Status
 	Phases    []PhaseResult
 	Exported  []Exported // in the buildspec's order
 	Artifacts []Artifact
 	Reports   []Report
-	Warnings  []Warning // the buildspec's own, and what this host lacks
+	Warnings  []Warning // the buildspec's warnings, and those about what this host lacks
 }
 
-// Run runs a build's phases to their end, which may be a failure: see the
-// result's status. The error is not nil where the host couldn't run it, or
-// where ctx ended first; the result holds what was done by then. When Run
-// returns, no process of the build is left.
+// Run runs a build's phases to their end. A failed build is no error: the
+// result's status reports it. The error is not nil if the host couldn't run the
+// build, or if ctx ended first; the result then holds what was done until then.
+// When Run returns, no process of the build is left.
 func Run(ctx context.Context, b Build) (Result, error) {
 	r := &run{Build: b}
 	if r.Clock == nil {
@@ -153,20 +153,21 @@ func (s *Spec) shell() (string, error) {
 	}
 }
 
-// A run is a build that is under way.
+// A run is a build in progress.
 type run struct {
 	Build
 	log    *logger
 	shell  *shell
-	values map[string]string // variables as they are now
+	values map[string]string // current values of the variables
 	result Result
-	failed bool // a phase has failed that may not
+	failed bool // a phase that must succeed has failed
 }
 
 func (r *run) all(ctx context.Context) error {
 	r.result.Status = Failed
 	r.announce(ctx)
-	skip := false // a failure has been met that later phases don't survive
+	// skip is set after a failure that stops the later phases.
+	skip := false
 	for _, name := range []string{Install, PreBuild, BuildStep, PostBuild} {
 		if skip {
 			continue
@@ -204,7 +205,7 @@ func (r *run) all(ctx context.Context) error {
 	return nil
 }
 
-// announce logs what CodeBuild logs before the first phase.
+// announce writes the log lines that CodeBuild writes before the first phase.
 func (r *run) announce(ctx context.Context) {
 	r.result.Warnings = append(slices.Clone(r.Spec.Warnings), r.Spec.lacking(ctx, r.Source, environ(r.values), r.log)...)
 	for _, w := range r.result.Warnings {
@@ -219,9 +220,9 @@ func (r *run) announce(ctx context.Context) {
 	}
 }
 
-// explainCache says what becomes of cache.paths. Builds on a host have its
-// user's home: what lies there (modules, compiled packages) is there already
-// and stays. What lies in the source directory goes with it.
+// explainCache logs what happens to cache.paths. Builds on a host use its
+// user's home: cached modules and compiled packages are already there, and stay
+// there. What lies in the source directory is removed with it.
 func (r *run) explainCache(c *Cache) {
 	for _, path := range c.Paths {
 		if filepath.IsAbs(path) || strings.HasPrefix(path, "~/") || strings.HasPrefix(path, "$HOME/") {
@@ -257,7 +258,7 @@ func (r *run) finish(p *PhaseResult, status Status, contexts ...Context) {
 	}
 }
 
-// interrupted finishes a phase in which ctx ended, and returns its cause.
+// interrupted finishes a phase during which ctx ended, and returns the cause.
 func (r *run) interrupted(p *PhaseResult, cause error) error {
 	status, contexts := Stopped, []Context(nil)
 	if errors.Is(cause, ErrTimedOut) {
@@ -268,7 +269,7 @@ func (r *run) interrupted(p *PhaseResult, cause error) error {
 	return fmt.Errorf("running phase %s: %w", p.Name, cause)
 }
 
-// phase runs a phase, more than once where its on-failure asks for it.
+// phase runs a phase. It runs the phase again if on-failure says so.
 func (r *run) phase(ctx context.Context, p Phase) (Status, error) {
 	result := r.begin(p.Name)
 	r.log.say("Entering phase %s", p.Name)
@@ -294,8 +295,8 @@ func (r *run) phase(ctx context.Context, p Phase) (Status, error) {
 	}
 }
 
-// attempt runs a phase's commands and then its finally. It returns the first
-// failure, with what the command that failed has written.
+// attempt runs a phase's commands and then its finally block. It returns the
+// first failure and the output of the command that failed.
 func (r *run) attempt(ctx context.Context, p Phase) (failure *Context, output string, err error) {
 	for _, commands := range [][]string{p.Commands, p.Finally} {
 		for _, command := range commands {
@@ -320,7 +321,7 @@ func (r *run) attempt(ctx context.Context, p Phase) (failure *Context, output st
 	return failure, output, nil
 }
 
-// quietly runs a command of ours in the build's shell. The build's own doings
+// quietly runs one of our own commands in the build's shell. The build itself
 // (a read-only variable, a broken PATH) may make it fail; that is logged.
 func (r *run) quietly(ctx context.Context, command string) error {
 	err := r.shell.run(ctx, command)
@@ -337,7 +338,7 @@ func (r *run) quietly(ctx context.Context, command string) error {
 	return err
 }
 
-// readEnvironment reads the variables that the shell exports at the end.
+// readEnvironment reads the variables that the shell exports when it ends.
 func (r *run) readEnvironment(ctx context.Context) error {
 	if len(r.Spec.Env.Exported) == 0 && len(r.Spec.Reports) == 0 && len(r.Outputs) == 0 {
 		return nil
@@ -363,12 +364,13 @@ func (r *run) readEnvironment(ctx context.Context) error {
 	return nil
 }
 
-// export takes the values of exported-variables as they are now.
+// export reads the current values of exported-variables.
 func (r *run) export() {
 	for _, name := range r.Spec.Env.Exported {
 		value, set := r.values[name]
 		switch {
-		case strings.HasPrefix(name, "AWS_"): // the buildspec has been warned
+		// There is a warning about this in the buildspec.
+		case strings.HasPrefix(name, "AWS_"):
 		case r.Environment.Secret[name]:
 			r.log.say("Warning: %s is not exported: it is a secret", name)
 		case !set:
@@ -379,12 +381,12 @@ func (r *run) export() {
 	}
 }
 
-// expand replaces $NAME and ${NAME} by the build's variables.
+// expand replaces $NAME and ${NAME} with the values of the build's variables.
 func (r *run) expand(text string) string {
 	return os.Expand(text, func(name string) string { return r.values[name] })
 }
 
-// upload is the phase UPLOAD_ARTIFACTS: reports, then artifacts.
+// upload runs the phase UPLOAD_ARTIFACTS: first reports, then artifacts.
 func (r *run) upload(ctx context.Context) error {
 	p := r.begin(UploadArtifacts)
 	r.reports()
@@ -406,7 +408,7 @@ func (r *run) upload(ctx context.Context) error {
 	return nil
 }
 
-// artifact collects an artifact and has it stored.
+// artifact collects an artifact and stores it.
 func (r *run) artifact(ctx context.Context, identifier string) error {
 	declared, ok := r.Spec.Artifact(identifier)
 	if !ok {
@@ -442,7 +444,7 @@ func (r *run) artifact(ctx context.Context, identifier string) error {
 	return nil
 }
 
-// evaluate has the build's shell expand a text: variables and commands.
+// evaluate uses the build's shell to expand the variables and commands in a text.
 func (r *run) evaluate(ctx context.Context, text string) (string, error) {
 	if !strings.ContainsAny(text, "$`") {
 		return text, nil

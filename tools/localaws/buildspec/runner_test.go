@@ -25,9 +25,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expectations in testdata")
 
-// The files of an archive are the source directory; "log" and "result" are what
-// must come out. Words of the comment's line "outputs:" are the artifacts to
-// collect, PRIMARY the primary one.
+// The files of an archive form the source directory; "log" and "result" are the
+// expected results. The line "outputs:" in the comment lists the artifacts to
+// collect; PRIMARY is the primary one.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	archives, err := filepath.Glob("testdata/run/*.txtar")
@@ -100,7 +100,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// secrets answers every question with a text that the log must not show.
+// secrets answers every lookup with a text that the log must not show.
 type secrets struct{}
 
 func (secrets) Parameter(_ context.Context, name string) (string, error) {
@@ -159,7 +159,7 @@ func mustParse(t *testing.T, text string) *Spec {
 	return s
 }
 
-// A watcher closes seen when a text has been written to it.
+// A watcher closes seen once a certain text has been written to it.
 type watcher struct {
 	mu    sync.Mutex
 	text  string
@@ -204,7 +204,8 @@ func TestRunEndsEverythingWhenItIsCancelled(t *testing.T) {
 			}
 			go func() {
 				<-log.seen
-				for { // the pids follow the line at once
+				// The pids follow right after the line.
+				for {
 					if data, err := os.ReadFile(filepath.Join(b.Source, "pids")); err == nil && len(data) > 0 {
 						break
 					}
@@ -241,8 +242,7 @@ func TestRunEndsEverythingWhenItIsCancelled(t *testing.T) {
 	}
 }
 
-// running reports whether a process lives; one that nobody has waited for yet
-// doesn't.
+// running reports whether a process is alive. A zombie is not.
 func running(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -371,7 +371,7 @@ func TestAHostThatLacksARuntimeWarns(t *testing.T) {
 	}
 }
 
-// TestMain runs a build instead of the tests where a test asks for it.
+// TestMain runs a build instead of the tests if a test requests it.
 func TestMain(m *testing.M) {
 	dir := os.Getenv("BUILDSPEC_TEST_KEEPER")
 	if dir == "" {
@@ -402,7 +402,8 @@ func TestABuildEndsWithItsKeeper(t *testing.T) {
 	if err := keeper.Wait(); err == nil {
 		t.Error("the keeper ended well")
 	}
-	// The shell writes its state at its end, into what the test would remove.
+	// When the shell ends, it writes its state into a directory that the test
+	// would remove.
 	for _, file := range []string{"pid", "shell"} {
 		data, err := os.ReadFile(filepath.Join(dir, file)) // #nosec G304 -- written by the build above
 		if err != nil {
@@ -412,7 +413,8 @@ func TestABuildEndsWithItsKeeper(t *testing.T) {
 		if _, err := fmt.Sscan(string(data), &pid); err != nil {
 			t.Fatal(err)
 		}
-		for tries := 30_000; running(pid); tries-- { // five minutes, on the slowest machine
+		// This is five minutes on the slowest machine.
+		for tries := 30_000; running(pid); tries-- {
 			if tries == 0 {
 				t.Fatalf("process %d of %s outlives its keeper", pid, file)
 			}

@@ -8,18 +8,19 @@ import (
 // A SecretRef names a value in Secrets Manager.
 type SecretRef struct {
 	ID      string // name or ARN
-	JSONKey string // empty takes the whole secret
+	JSONKey string // empty for the whole secret
 	Stage   string // empty for AWSCURRENT, unless Version is set
 	Version string
 }
 
-// ParseSecretRef reads secret-id:json-key:version-stage:version-id; all but the
-// first may be missing. The id may be an ARN.
+// ParseSecretRef reads secret-id:json-key:version-stage:version-id. Only the
+// first part is required. The id may be an ARN.
 // See https://docs.aws.amazon.com/codebuild/latest/userguide/build-spec-ref.html#build-spec.env.secrets-manager.
 func ParseSecretRef(text string) (SecretRef, error) {
 	var id, rest string
 	if strings.HasPrefix(text, "arn:") {
-		// arn:partition:secretsmanager:region:account:secret:name
+		// The format is:
+		// arn:partition:secretsmanager:region:account:secret:name.
 		parts := strings.SplitN(text, ":", 8)
 		if len(parts) < 7 {
 			return SecretRef{}, fmt.Errorf("secret %q: its ARN is incomplete", text)

@@ -16,21 +16,21 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// Grace is how long a build's processes may take to stop after they were asked
-// to. It is longer than command.Grace, so that a target can stop its children.
+// Grace is how long a build's processes may take to stop after the request to
+// stop. It is longer than command.Grace, so that a target can stop its children.
 const Grace = 10 * time.Second
 
-// driver is what a shell runs: script after script, each in this same shell,
-// so that directories, variables and options live on. It is POSIX: dash
-// reads it, too. The braces keep "set -x" from tracing the driver.
+// driver is the program of a shell. It runs script after script in the same
+// shell, so that directories, variables and options persist. It is POSIX, so
+// that dash can run it, too. The braces keep "set -x" from tracing the driver.
 //
 // A shell that ends (exit, set -e) leaves its exported variables and its
 // directory to the next one. The watcher ends the process group if the keeper
-// is killed; it is no child of the shell, so that "wait" doesn't wait for it.
+// is killed. It is not a child of the shell, so that "wait" does not wait for it.
 //
-// Of its file descriptors, 3 brings a newline for each script, 4 is the build's
-// output, however a command has redirected its own, and 5 ends without a
-// newline if the keeper has died. No command has them.
+// The driver uses these file descriptors: on 3 it receives a newline for each
+// script. 4 is the build's output, even if a command has redirected its own. 5
+// ends without a newline if the keeper has died. Commands have none of them.
 const driver = `__mw_save() { command export -p >@DIR@/state && command pwd >@DIR@/directory; }
 trap '{ __mw_save; } 2>/dev/null' EXIT
 ( ( trap '' TERM HUP INT; exec 3<&- 4>&-
@@ -42,30 +42,30 @@ while { IFS= read -r __mw_line <&3; } 2>/dev/null; do
 done
 `
 
-// A shell is the one instance of the default shell in which all commands of a
-// build run.
+// A shell is the single instance of the default shell that runs all commands of
+// a build.
 type shell struct {
 	program string // bash or /bin/sh
 	args    []string
 	dir     string   // the source directory, where it starts
 	state   string   // a private directory for its files
-	env     []string // the whole environment it starts with
-	token   string   // unguessable: a command's output can't be taken for a mark
+	env     []string // the complete environment it starts with
+	token   string   // unguessable, so that no command's output can pass for a mark
 	log     *logger
 
-	output *os.File // the end of the build's output to which all write
+	output *os.File // write end of the build's output, shared by all processes
 	marks  chan string
 	read   chan struct{} // closed when all output has been read
 	reader *os.File
 	tail   tail // output of the running command
 
 	process *exec.Cmd // nil while none runs
-	groups  []int     // every process group that it led
+	groups  []int     // every process group that it has led
 	control *os.File
 	alive   []*os.File
 }
 
-// newShell returns a shell whose first process starts with its first command.
+// newShell returns a shell. Its first process starts with the first command.
 func newShell(program, dir, state string, env []string, log *logger) (*shell, error) {
 	s := &shell{program: program, dir: dir, state: state, env: env, log: log, token: rand.Text()}
 	if filepath.Base(program) == "bash" {
@@ -102,13 +102,13 @@ func (s *shell) readOutput() {
 	}
 }
 
-// A commandError is a command that ran and failed.
+// A commandError says that a command ran and failed.
 type commandError struct{ reason string }
 
 func (e *commandError) Error() string { return e.reason }
 
-// run runs a command. The error is a commandError where the command failed,
-// the cause of ctx's end where that came first, and otherwise one of the host.
+// run runs a command. The error is a commandError if the command failed, the
+// cancellation cause if ctx ended first, and otherwise an error of the host.
 func (s *shell) run(ctx context.Context, command string) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
@@ -117,12 +117,12 @@ func (s *shell) run(ctx context.Context, command string) error {
 		return err
 	}
 	s.tail.reset()
-	// The file has the name that CodeBuild gives it, which messages show.
+	// Messages show the file's name, so it has the name that CodeBuild uses.
 	if err := os.WriteFile(filepath.Join(s.state, "script.sh"), []byte(command+"\n"), 0o600); err != nil {
 		return fmt.Errorf("writing the command for the shell: %w", err)
 	}
-	// A shell that a background job has killed doesn't read this; its mark is
-	// under way.
+	// A shell that a background job has killed doesn't read this. Its mark is
+	// on the way.
 	_, writeErr := s.control.WriteString("\n")
 	var text string
 	select {
@@ -139,7 +139,7 @@ func (s *shell) run(ctx context.Context, command string) error {
 	}
 	code, err := strconv.Atoi(strings.TrimPrefix(text, "exit status "))
 	if err != nil {
-		return &commandError{text} // such as "signal: killed"
+		return &commandError{text} // for example "signal: killed"
 	}
 	return failure(code)
 }
@@ -151,7 +151,7 @@ func failure(code int) error {
 	return &commandError{"exit status " + strconv.Itoa(code)}
 }
 
-// start makes sure that a process runs.
+// start makes sure that a shell process is running.
 func (s *shell) start() error {
 	if s.process != nil {
 		return nil
@@ -159,7 +159,8 @@ func (s *shell) start() error {
 	script := strings.NewReplacer("@DIR@", quote(s.state), "@TOKEN@", s.token,
 		"@GRACE@", strconv.Itoa(int(Grace/time.Second))).Replace(driver)
 	env, dir := s.env, s.dir
-	if _, err := os.Stat(filepath.Join(s.state, "state")); err == nil { // an earlier process has left its state
+	// An earlier process has left its state.
+	if _, err := os.Stat(filepath.Join(s.state, "state")); err == nil {
 		script = "{ . " + quote(s.state) + `/state; cd "$(cat ` + quote(s.state) + "/directory)\"; } >/dev/null 2>&1\n" + script
 		env = nil
 		for _, v := range s.env {
@@ -176,8 +177,8 @@ func (s *shell) start() error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("making a pipe to the shell: %w", err), controlRead.Close(), control.Close())
 	}
-	// Not CommandContext: a command's end is run's to wait for, and stop ends
-	// all that the build has started.
+	// CommandContext is not suitable: run waits for the end of a command, and
+	// stop ends everything that the build has started.
 	cmd := exec.Command(s.program, append(s.args, "-c", script)...) // #nosec G204 -- running the build's commands is the purpose
 	cmd.Dir, cmd.Env = dir, env
 	cmd.Stdout, cmd.Stderr = s.output, s.output
@@ -196,8 +197,8 @@ func (s *shell) start() error {
 		if err := cmd.Wait(); err != nil {
 			reason = err.Error()
 		}
-		// In the output, so that it comes after all that the shell has written.
-		// A pipe that is closed has nobody waiting for the mark.
+		// The mark goes through the output, so that it follows everything that
+		// the shell has written. If the pipe is closed, nobody waits for the mark.
 		_, _ = fmt.Fprintf(s.output, "%c%s %s%c\n", mark, s.token, reason, mark)
 	}()
 	return nil
@@ -210,21 +211,23 @@ func (s *shell) ended() {
 	}
 }
 
-// stop ends the shell and all that it has started, and returns when all output
-// has been logged.
+// stop ends the shell and everything that it has started. It returns once all
+// output has been logged.
 func (s *shell) stop() error {
 	var errs []error
 	if s.process != nil {
 		errs = append(errs, s.control.Close())
 	}
 	for _, alive := range s.alive {
-		_, _ = alive.WriteString("\n") // tells the watcher to go; it may have gone
+		// This tells the watcher to exit. It may already have exited.
+		_, _ = alive.WriteString("\n")
 	}
 	end(s.groups)
 	for _, alive := range s.alive {
 		errs = append(errs, alive.Close())
 	}
-	// Whoever has left the group and the session may hold the pipe for ever.
+	// A process that has left the group and the session may hold the pipe open
+	// for ever.
 	if err := s.reader.SetReadDeadline(clock.System().Now().Add(time.Second)); err != nil {
 		errs = append(errs, err)
 	}
@@ -240,12 +243,12 @@ func (s *shell) stop() error {
 	return errors.Join(errs...)
 }
 
-// quote returns text as one word of the shell's language.
+// quote returns text as one word in shell syntax.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // A tail is the last part of a command's output.
 type tail struct {
-	mu    sync.Mutex // what runs in the background writes at any time
+	mu    sync.Mutex // needed because background processes write at any time
 	lines []string
 	size  int
 }

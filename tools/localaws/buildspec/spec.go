@@ -2,21 +2,23 @@ package buildspec
 
 import "fmt"
 
-// A Spec is a buildspec as its file declares it.
+// A Spec is a buildspec as declared in its file.
 type Spec struct {
-	File      string // name of the file, for messages
-	Env       Env
-	Phases    []Phase // install, pre_build, build and post_build, in this order, where declared
+	File string // name of the file, for messages
+	Env  Env
+	// Phases holds those that are declared of install, pre_build, build and
+	// post_build, in this order.
+	Phases    []Phase
 	Reports   []ReportGroup
-	Artifacts *Artifacts // nil where none are declared
-	Cache     *Cache     // nil where none is declared
+	Artifacts *Artifacts // nil if none are declared
+	Cache     *Cache     // nil if none is declared
 
-	// Warnings are what this file asks for and a host can't do, and what is
-	// likely to be a mistake.
+	// Warnings names what this file requests and a host can't do, and what is
+	// probably a mistake.
 	Warnings []Warning
 }
 
-// A Pos is a place in the file; both numbers start at 1.
+// A Pos is a position in the file; both numbers start at 1.
 type Pos struct{ Line, Column int }
 
 // A Warning names something in the file that is not honoured.
@@ -33,10 +35,10 @@ func (w Warning) String() string {
 
 // Env declares environment variables.
 type Env struct {
-	Shell     string // bash, /bin/sh, powershell.exe or cmd.exe; empty takes bash
+	Shell     string // bash, /bin/sh, powershell.exe or cmd.exe; empty means bash
 	ShellPos  Pos
-	Variables []Variable // of all three sources, in the file's order
-	Exported  []string   // names of variables whose values the build hands out
+	Variables []Variable // from all three sources, in the file's order
+	Exported  []string   // names of variables whose values the build exports
 }
 
 // A Source says where a variable's value comes from. The values are the API's.
@@ -50,8 +52,8 @@ const (
 	SecretsManager Source = "SECRETS_MANAGER"
 )
 
-// A Variable is an environment variable: its value itself, the name of a
-// parameter, or a reference to a secret as [ParseSecretRef] reads it.
+// A Variable is an environment variable. It holds the value itself, the name of
+// a parameter, or a reference to a secret, which [ParseSecretRef] reads.
 type Variable struct {
 	Name  string
 	Value string
@@ -68,22 +70,22 @@ const (
 
 // A Phase is a list of commands.
 type Phase struct {
-	Name      string // such as PRE_BUILD
+	Name      string // for example PRE_BUILD
 	Pos       Pos
 	OnFailure OnFailure
 	Commands  []string
 	Finally   []string
-	Runtimes  []Runtime // install only
+	Runtimes  []Runtime // only for install
 }
 
 // A Runtime is an entry of runtime-versions.
 type Runtime struct {
-	Name    string // such as golang
-	Version string // such as 1.26, 1.x, latest, or $VARIABLE
+	Name    string // for example golang
+	Version string // for example 1.26, 1.x, latest, or $VARIABLE
 	Pos     Pos
 }
 
-// Artifacts declare files to keep. Secondary artifacts have an identifier.
+// Artifacts declares files to keep. Secondary artifacts have an identifier.
 type Artifacts struct {
 	Identifier     string // empty for the primary artifact
 	Pos            Pos
@@ -94,11 +96,11 @@ type Artifacts struct {
 	ExcludePaths   []string
 	EnableSymlinks bool
 	S3Prefix       string
-	Secondary      []Artifacts // primary only
+	Secondary      []Artifacts // only for the primary artifact
 }
 
-// Artifact returns the declaration with an identifier; the empty identifier is
-// the primary artifact's.
+// Artifact returns the declaration with an identifier. The empty identifier is
+// that of the primary artifact.
 func (s *Spec) Artifact(identifier string) (Artifacts, bool) {
 	if s.Artifacts == nil {
 		return Artifacts{}, false
@@ -119,12 +121,12 @@ type ReportGroup struct {
 	Name          string // a name, an ARN, or either in shell syntax
 	Pos           Pos
 	Files         []string
-	Format        string // upper case; JUNITXML where none is declared
+	Format        string // upper case; JUNITXML by default
 	BaseDirectory string
 	DiscardPaths  bool
 }
 
-// Cache declares what a build would like to find again.
+// Cache declares what a build would like to reuse.
 type Cache struct {
 	Pos          Pos
 	Key          string

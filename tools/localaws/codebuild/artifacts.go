@@ -21,9 +21,9 @@ import (
 	"github.com/magewright/magewright/tools/localaws/buildspec"
 )
 
-// outputs are the identifiers of the artifacts that the build has to make. A
-// pipeline's one output is the primary artifact; where it wants several, each
-// is the secondary artifact of that name.
+// outputs returns the identifiers of the artifacts that the build has to make.
+// If a pipeline has one output, that is the primary artifact. If it has
+// several, each is the secondary artifact with that name.
 func (b *build) outputs() []string {
 	var ids []string
 	switch {
@@ -46,7 +46,7 @@ func (b *build) outputs() []string {
 	return ids
 }
 
-// destinations returns the artifacts as the API shows them.
+// destinations returns the artifacts in the API's form.
 func (s *Service) destinations(b *build) (*cbtypes.BuildArtifacts, []cbtypes.BuildArtifacts) {
 	primary := &cbtypes.BuildArtifacts{}
 	var secondary []cbtypes.BuildArtifacts
@@ -62,7 +62,7 @@ func (s *Service) destinations(b *build) (*cbtypes.BuildArtifacts, []cbtypes.Bui
 	return primary, secondary
 }
 
-// definition returns the project's definition of an artifact of its own.
+// definition returns the project's own definition of an artifact.
 func (b *build) definition(id string) cbtypes.ProjectArtifacts {
 	for _, a := range b.project.SecondaryArtifacts {
 		if id != "" && aws.ToString(a.ArtifactIdentifier) == id {
@@ -72,7 +72,7 @@ func (b *build) definition(id string) cbtypes.ProjectArtifacts {
 	return *b.project.Artifacts
 }
 
-// bucketAndKey returns where an artifact goes, joined by a slash.
+// bucketAndKey returns the destination of an artifact as bucket/key.
 // See https://docs.aws.amazon.com/codebuild/latest/APIReference/API_ProjectArtifacts.html.
 func (b *build) bucketAndKey(id string, made buildspec.Artifact) string {
 	if b.pipeline != nil {
@@ -97,7 +97,7 @@ func (b *build) bucketAndKey(id string, made buildspec.Artifact) string {
 	return path.Join(append(parts, name)...)
 }
 
-// store puts an artifact into its bucket: as one zip, or file by file where the
+// store puts an artifact into its bucket: as one zip, or file by file if the
 // project's packaging is not ZIP.
 func (s *Service) store(ctx context.Context, b *build, a buildspec.Artifact) error {
 	location := b.bucketAndKey(a.Identifier, a)

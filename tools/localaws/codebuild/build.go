@@ -14,12 +14,12 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// A build is a build with what the API doesn't show of it.
+// A build is a build, including what the API does not show.
 type build struct {
 	uuid      string
 	project   cbtypes.Project // with the build's overrides
 	variables []cbtypes.EnvironmentVariable
-	pipeline  *PipelineBuild // nil where no pipeline started it
+	pipeline  *PipelineBuild // nil if no pipeline started it
 	start     *awscodebuild.StartBuildInput
 	log       *buildLog
 	cancel    context.CancelCauseFunc
@@ -33,8 +33,8 @@ func (s *Service) StartBuild(ctx context.Context, in *awscodebuild.StartBuildInp
 	return s.startBuild(ctx, in, nil)
 }
 
-// StartPipelineBuild queues a build whose sources and artifacts are those of a
-// pipeline's action.
+// StartPipelineBuild queues a build that uses the sources and artifacts of a
+// pipeline action.
 func (s *Service) StartPipelineBuild(ctx context.Context, p PipelineBuild) (*awscodebuild.StartBuildOutput, error) {
 	if p.Start == nil || len(p.Inputs) == 0 {
 		return nil, invalid("A build of a pipeline requires a project and an input artifact")
@@ -80,8 +80,8 @@ func (s *Service) startBuild(ctx context.Context, in *awscodebuild.StartBuildInp
 	return &awscodebuild.StartBuildOutput{Build: b.copy()}, nil
 }
 
-// withinLimit says whether the project may have one more build. The service is
-// locked.
+// withinLimit reports whether the project may have one more build. The caller
+// holds the service's lock.
 func (s *Service) withinLimit(p cbtypes.Project) error {
 	if p.ConcurrentBuildLimit == nil {
 		return nil
@@ -137,7 +137,7 @@ func (s *Service) newBuild(ctx context.Context, p cbtypes.Project, in *awscodebu
 	return b
 }
 
-// copy returns what the API shows. The service is locked.
+// copy returns what the API shows. The caller holds the service's lock.
 func (b *build) copy() *cbtypes.Build {
 	c := b.api
 	c.Phases = slices.Clone(b.api.Phases)
@@ -146,8 +146,8 @@ func (b *build) copy() *cbtypes.Build {
 	return &c
 }
 
-// initiator names who starts a build as CodeBuild does: a user by name, a role
-// with its session.
+// initiator names the caller that starts a build as CodeBuild does: a user by
+// name, a role with its session.
 func initiator(ctx context.Context) string {
 	arn := principal.FromContext(ctx).ARN
 	if _, session, ok := strings.Cut(arn, ":assumed-role/"); ok {
@@ -156,7 +156,7 @@ func initiator(ctx context.Context) string {
 	return lastPart(arn)
 }
 
-// override returns the project as a build changes it.
+// override returns the project with a build's overrides applied.
 func override(p cbtypes.Project, in *awscodebuild.StartBuildInput) (cbtypes.Project, error) {
 	switch {
 	case in.FleetOverride != nil:
@@ -204,7 +204,8 @@ func override(p cbtypes.Project, in *awscodebuild.StartBuildInput) (cbtypes.Proj
 	return p, check(&p)
 }
 
-// merge returns the variables of both; later ones of a name win.
+// merge returns both lists of variables. If a name occurs twice, the later
+// value wins.
 func merge(project, start []cbtypes.EnvironmentVariable) []cbtypes.EnvironmentVariable {
 	merged := slices.Clone(project)
 	for _, v := range start {
@@ -229,7 +230,7 @@ func (s *Service) BatchGetBuilds(_ context.Context, in *awscodebuild.BatchGetBui
 	return out, nil
 }
 
-// build returns the build with an id or an ARN. The service is locked.
+// build returns the build with an id or an ARN. The caller holds the service's lock.
 func (s *Service) build(id string) (*build, error) {
 	b, ok := s.builds[strings.TrimPrefix(id, s.account.ARN("codebuild", "build/"))]
 	if !ok {
@@ -238,7 +239,7 @@ func (s *Service) build(id string) (*build, error) {
 	return b, nil
 }
 
-// ListBuilds returns the ids of all builds, the newest first.
+// ListBuilds returns the ids of all builds, newest first.
 func (s *Service) ListBuilds(_ context.Context, in *awscodebuild.ListBuildsInput) (*awscodebuild.ListBuildsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -249,7 +250,7 @@ func (s *Service) ListBuilds(_ context.Context, in *awscodebuild.ListBuildsInput
 	return &awscodebuild.ListBuildsOutput{Ids: ids, NextToken: next}, nil
 }
 
-// ListBuildsForProject returns the ids of a project's builds, the newest first.
+// ListBuildsForProject returns the ids of a project's builds, newest first.
 func (s *Service) ListBuildsForProject(_ context.Context, in *awscodebuild.ListBuildsForProjectInput) (*awscodebuild.ListBuildsForProjectOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -265,7 +266,7 @@ func (s *Service) ListBuildsForProject(_ context.Context, in *awscodebuild.ListB
 	return &awscodebuild.ListBuildsForProjectOutput{Ids: ids, NextToken: next}, nil
 }
 
-// sorted returns ids, which come oldest first, in the order that is asked for.
+// sorted returns ids in the requested order. They are given oldest first.
 func sorted(ids []string, order cbtypes.SortOrderType) []string {
 	ids = slices.Clone(ids)
 	if order != cbtypes.SortOrderTypeAscending {
@@ -274,8 +275,8 @@ func sorted(ids []string, order cbtypes.SortOrderType) []string {
 	return ids
 }
 
-// StopBuild asks a build to stop. It is complete when its processes have ended;
-// a build that is complete stays as it is.
+// StopBuild asks a build to stop. The build is complete once its processes have
+// ended. A complete build does not change.
 func (s *Service) StopBuild(_ context.Context, in *awscodebuild.StopBuildInput) (*awscodebuild.StopBuildOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -287,7 +288,7 @@ func (s *Service) StopBuild(_ context.Context, in *awscodebuild.StopBuildInput) 
 	return &awscodebuild.StopBuildOutput{Build: b.copy()}, nil
 }
 
-// RetryBuild starts a build again as it was started.
+// RetryBuild starts a build again with the same parameters.
 func (s *Service) RetryBuild(ctx context.Context, in *awscodebuild.RetryBuildInput) (*awscodebuild.RetryBuildOutput, error) {
 	s.mu.Lock()
 	b, err := s.build(aws.ToString(in.Id))
@@ -307,7 +308,7 @@ func (s *Service) RetryBuild(ctx context.Context, in *awscodebuild.RetryBuildInp
 	return &awscodebuild.RetryBuildOutput{Build: out.Build}, nil
 }
 
-// WaitBuild returns a build when it is complete, or ctx's error.
+// WaitBuild waits until a build is complete and returns it, or returns ctx's error.
 func (s *Service) WaitBuild(ctx context.Context, id string) (*cbtypes.Build, error) {
 	s.mu.Lock()
 	b, err := s.build(id)

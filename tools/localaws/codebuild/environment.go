@@ -19,7 +19,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// provision makes a place for the build and gets its role's credentials.
+// provision makes a directory for the build and gets its role's credentials.
 func (s *Service) provision(ctx context.Context, b *build, w *workplace) error {
 	if err := os.MkdirAll(w.dir, 0o755); err != nil { // #nosec G301 -- as any checkout
 		return fmt.Errorf("making a place for the build: %w", err)
@@ -52,12 +52,12 @@ func (s *Service) provision(ctx context.Context, b *build, w *workplace) error {
 	return nil
 }
 
-// foreign are the prefixes of variables that this host's user has for purposes
-// of his own: accounts, repositories, an outer build.
+// foreign lists prefixes of variables that this host's user has for other
+// purposes: accounts, repositories, an outer build.
 var foreign = []string{"AWS_", "CODEBUILD_", "GIT_", "MAGEFILE_", "CDK_"}
 
-// hostEnviron returns this host's environment without what a build must not
-// see, and with loopback exempt from proxies.
+// hostEnviron returns this host's environment without the variables that a
+// build must not see. It also exempts loopback from proxies.
 func hostEnviron(host []string) []string {
 	const loopback = "127.0.0.1,localhost,::1"
 	var env []string
@@ -90,7 +90,7 @@ func hasPrefix(name string, prefixes []string) bool {
 	return false
 }
 
-// environ returns what the build's variables come on top of.
+// environ returns the environment that the build's variables are added to.
 // See https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html.
 func (s *Service) environ(b *build, w *workplace) []string {
 	env := append(hostEnviron(os.Environ()), s.awsEnviron(w)...)
@@ -118,9 +118,9 @@ func (s *Service) environ(b *build, w *workplace) []string {
 	return env
 }
 
-// awsEnviron returns the variables that lead every AWS client of the build to
-// this embedded AWS, as the build's role. The user's own configuration is out
-// of reach, so that nothing falls back to it.
+// awsEnviron returns the variables that direct every AWS client of the build to
+// this embedded AWS, as the build's role. They also hide the user's own
+// configuration, so that no client falls back to it.
 func (s *Service) awsEnviron(w *workplace) []string {
 	return append([]string{
 		"AWS_ENDPOINT_URL=" + s.account.Endpoint,
@@ -132,8 +132,8 @@ func (s *Service) awsEnviron(w *workplace) []string {
 	}, w.credentials...)
 }
 
-// resolve reads the values of the build's variables. None may lead a client
-// away from this embedded AWS.
+// resolve reads the values of the build's variables. It refuses variables that
+// would direct a client away from this embedded AWS.
 func (s *Service) resolve(ctx context.Context, b *build, w *workplace) error {
 	var overrides []buildspec.Variable
 	for _, v := range b.variables {
@@ -162,7 +162,7 @@ func (s *Service) resolve(ctx context.Context, b *build, w *workplace) error {
 	return nil
 }
 
-// A lookup reads parameters and secrets from the services of this account.
+// A lookup reads parameters and secrets from this account's services.
 type lookup struct{ s *Service }
 
 // Parameter implements [buildspec.Lookup].
@@ -211,12 +211,12 @@ func (l lookup) Secret(ctx context.Context, ref buildspec.SecretRef) (string, er
 	}
 }
 
-// inline reports whether a project's buildspec is one, and not a file's name.
+// inline reports whether a project's buildspec is the text itself, not a file name.
 func inline(text string) bool {
 	return strings.Contains(text, "\n") || strings.HasPrefix(text, "{") || strings.HasPrefix(text, "version:")
 }
 
-// specFile returns the name of a project's buildspec and where it is.
+// specFile returns the name and location of a project's buildspec.
 func specFile(source *cbtypes.ProjectSource) string {
 	if name := aws.ToString(source.Buildspec); name != "" {
 		return path.Clean(name)

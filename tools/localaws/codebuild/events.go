@@ -14,7 +14,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// eventTime is how CodeBuild writes times into its events.
+// eventTime is the layout of the times in CodeBuild's events.
 const eventTime = "Jan 2, 2006 3:04:05 PM"
 
 // tell sends the event "CodeBuild Build State Change" with the build's state.

@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 )
 
-// longestLink is how long the target of a symbolic link may be.
+// longestLink limits the length of a symbolic link's target.
 const longestLink = 4096
 
-// extract writes the files of a zip below dir, which it makes. Nothing is
-// written outside: names and symbolic links that lead there are refused.
+// extract writes the files of a zip below dir, which it creates. It writes
+// nothing outside dir: it refuses names and symbolic links that lead there.
 func extract(name, dir string) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil { // #nosec G301 -- as any checkout
 		return err
@@ -70,7 +70,8 @@ func extractFile(root *os.Root, f *zip.File) (err error) {
 		return fmt.Errorf("it is neither a file nor a directory nor a symbolic link: %s", mode)
 	}
 	perm := mode.Perm()
-	if perm == 0 { // a zip from a system without modes
+	// The zip comes from a system without modes.
+	if perm == 0 {
 		perm = 0o644
 	}
 	out, err := root.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, perm|0o200)

@@ -36,12 +36,12 @@ import (
 
 const roleARN = "arn:aws:iam::000000000000:role/build"
 
-// A world is all services that builds use, in memory.
+// A world implements all services that builds use, in memory.
 type world struct {
 	mu       sync.Mutex
 	objects  map[string][]byte // by bucket/key
 	metadata map[string]map[string]string
-	readers  map[string]string // who read an object
+	readers  map[string]string // principals that have read an object
 	log      map[string][]string
 	events   []string
 	clones   map[string]string
@@ -138,8 +138,7 @@ func (w *world) PutEvents(_ context.Context, in *awseventbridge.PutEventsInput) 
 	return &awseventbridge.PutEventsOutput{}, nil
 }
 
-// newService returns a service on which nothing runs any more when the test is
-// over.
+// newService returns a service. When the test ends, nothing runs on it any more.
 func newService(t *testing.T, w *world, change ...func(*Deps)) *Service {
 	t.Helper()
 	d := Deps{Objects: w, Parameters: w, Secrets: w, Logs: w, Roles: w, Connections: w, Events: w}
@@ -183,7 +182,7 @@ func create(t *testing.T, s *Service, p *awscodebuild.CreateProjectInput) {
 	}
 }
 
-// build runs a build to its end.
+// runBuild runs a build to its end.
 func runBuild(t *testing.T, s *Service, in *awscodebuild.StartBuildInput) *cbtypes.Build {
 	t.Helper()
 	out, err := s.StartBuild(t.Context(), in)
@@ -251,8 +250,8 @@ func unzip(t *testing.T, data []byte) map[string]string {
 	return files
 }
 
-// repository makes a git repository with two commits on main and one that no
-// branch leads to; it returns their ids, the last one last.
+// repository makes a git repository with two commits on main and one commit
+// that no branch contains. It returns their ids in this order.
 func repository(t *testing.T) (dir string, commits []string) {
 	t.Helper()
 	dir = t.TempDir()

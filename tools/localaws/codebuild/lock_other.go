@@ -2,5 +2,5 @@
 
 package codebuild
 
-// lock can't be had on this system: each build has a directory of its own.
+// lock always fails on this system, so that each build gets its own directory.
 func lock(string) (func() error, error) { return nil, errTaken }

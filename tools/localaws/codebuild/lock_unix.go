@@ -9,8 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock takes a lock by a file, which ends with the process that has it, or
-// returns errTaken.
+// lock locks a file, or returns errTaken. The lock ends with the process that holds it.
 func lock(file string) (unlock func() error, err error) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) // #nosec G304 -- in the directory of builds
 	if err != nil {
@@ -24,7 +23,7 @@ func lock(file string) (unlock func() error, err error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	// A process that was forked in this moment has the file open, too, until it
-	// becomes its program: to close ours alone would not end the lock.
+	// A process that is forked at this moment also has the file open, until it
+	// executes its program. Closing only our file would not release the lock.
 	return func() error { return errors.Join(unix.Flock(fd, unix.LOCK_UN), f.Close()) }, nil
 }

@@ -17,29 +17,29 @@ import (
 	"github.com/magewright/magewright/tools/localaws/account"
 )
 
-// The most that is kept of a build's log for Follow, in bytes, and the longest
-// line. CloudWatch Logs has all of it.
+// Limits, in bytes, of the part of a build's log that is kept for Follow, and
+// of a line. CloudWatch Logs has the whole log.
 const (
 	followed    = 1 << 20
 	longestLine = 64 << 10
 )
 
-// A buildLog is a build's log: in CloudWatch Logs, and its end in memory.
+// A buildLog is a build's log. CloudWatch Logs has all of it, and memory its end.
 type buildLog struct {
-	logs          Logs // nil where the project's logs are disabled
+	logs          Logs // nil if the project's logs are disabled
 	clock         clock.Clock
 	group, stream string
-	broken        func(error) // is told why CloudWatch Logs got no more
+	broken        func(error) // called with the reason when CloudWatch Logs gets no more lines
 
 	mu      sync.Mutex
-	changed *sync.Cond // what is pending, and closed
+	changed *sync.Cond // signals changes of pending and closed
 	watch   chan struct{}
 	lines   []string
 	first   int // the number of lines[0]
 	size    int
 	pending []logstypes.InputLogEvent
 	closed  bool
-	pumped  chan struct{} // closed when nothing is pending for ever; nil before open
+	pumped  chan struct{} // closed when nothing is pending and nothing will be; nil before open
 }
 
 func newBuildLog(s *Service, b *build) *buildLog {
@@ -68,7 +68,7 @@ func newBuildLog(s *Service, b *build) *buildLog {
 	return l
 }
 
-// location returns what the API says about the log.
+// location returns the API's description of the log.
 func (l *buildLog) location(a account.Account) *cbtypes.LogsLocation {
 	status := cbtypes.LogsConfigStatusTypeEnabled
 	if l.logs == nil {
@@ -83,8 +83,7 @@ func (l *buildLog) location(a account.Account) *cbtypes.LogsLocation {
 	}
 }
 
-// open makes the group, where there is none, and the stream, and begins to fill
-// it.
+// open creates the stream, and the group if necessary, and begins to fill the stream.
 func (l *buildLog) open(ctx context.Context) error {
 	if l.logs == nil {
 		return nil
@@ -104,7 +103,7 @@ func (l *buildLog) open(ctx context.Context) error {
 	return nil
 }
 
-// pump hands lines to CloudWatch Logs, as many at a time as have come.
+// pump sends lines to CloudWatch Logs in batches of whatever has arrived.
 func (l *buildLog) pump(ctx context.Context) {
 	defer close(l.pumped)
 	for {
@@ -127,7 +126,7 @@ func (l *buildLog) pump(ctx context.Context) {
 	}
 }
 
-// Write takes whole lines.
+// Write takes complete lines.
 func (l *buildLog) Write(p []byte) (int, error) {
 	for line := range strings.Lines(string(p)) {
 		l.add(strings.TrimSuffix(line, "\n"))
@@ -160,7 +159,7 @@ func (l *buildLog) add(line string) {
 	l.watch = make(chan struct{})
 }
 
-// close returns when CloudWatch Logs has everything.
+// close returns once CloudWatch Logs has everything.
 func (l *buildLog) close() {
 	l.mu.Lock()
 	l.closed = true
@@ -173,10 +172,10 @@ func (l *buildLog) close() {
 	}
 }
 
-// Follow returns the lines of a build's log from the number from on, and the
-// number of the line after them. It waits until there is a line, until the
-// build writes no more (done), or until ctx ends. Of a very long log only the
-// last lines are kept; those before are left out.
+// Follow returns the lines of a build's log from line number from onwards, and
+// the number of the next line. It waits until there is a line, until the build
+// writes no more (done), or until ctx ends. Only the last lines of a very long
+// log are kept; earlier ones are left out.
 func (s *Service) Follow(ctx context.Context, buildID string, from int) (lines []string, next int, done bool, err error) {
 	s.mu.Lock()
 	b, err := s.build(buildID)

@@ -3,21 +3,23 @@ package codebuild
 import awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
 
 // A PipelineBuild is a build that CodePipeline starts. CodePipeline and
-// CodeBuild hand artifacts to one another by a way that is not part of the
-// public API; this is that way.
+// CodeBuild exchange artifacts in a way that is not part of the public API.
+// This type stands for it.
 type PipelineBuild struct {
 	PipelineName string
 	ExecutionID  string
 	ActionName   string
-	InitiatorARN string // who started the execution, for the log; may be empty
+	InitiatorARN string // the principal that started the execution, for the log; may be empty
 
 	Inputs  []ArtifactLocation // zips
-	Primary string             // the input that becomes the working directory; empty takes the first
-	Outputs []ArtifactLocation // where zips are put; the first is the primary one where the buildspec names none
+	Primary string             // the input that becomes the working directory; the first one if empty
+	// Outputs says where zips are put. If the buildspec names none, the first
+	// is the primary artifact.
+	Outputs []ArtifactLocation
 
 	SourceVersion string // the commit id of the primary source; may be empty
 
-	// Start names the project and holds what the action overrides: environment
+	// Start names the project and contains the action's overrides: environment
 	// variables, timeouts, the buildspec.
 	Start *awscodebuild.StartBuildInput
 }

@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// place returns the directory in which a build runs, empty, and what to call
-// after it. It is the one of the build's project and action, unless another
-// build is in it: of another endpoint, say.
+// place returns the empty directory that a build runs in, and a function to
+// call afterwards. The directory belongs to the build's project and action. If
+// another build uses it, for example one of another endpoint, the build gets a
+// different directory.
 func (s *Service) place(b *build) (dir string, leave func() error) {
 	if dir, leave, err := s.stablePlace(b); err == nil {
 		return dir, leave
@@ -20,7 +21,7 @@ func (s *Service) place(b *build) (dir string, leave func() error) {
 	return dir, func() error { return removeAll(dir) }
 }
 
-// errTaken says that a directory can't be had now.
+// errTaken says that a directory is in use.
 var errTaken = errors.New("another build is in the directory")
 
 func (s *Service) stablePlace(b *build) (string, func() error, error) {
@@ -29,7 +30,7 @@ func (s *Service) stablePlace(b *build) (string, func() error, error) {
 	}
 	name := *b.project.Name
 	if b.pipeline != nil {
-		// A project that CloudFormation has made has another name the next time.
+		// A project that CloudFormation creates has another name the next time.
 		name = b.pipeline.PipelineName + "-" + b.pipeline.ActionName
 	}
 	name = strings.Map(func(r rune) rune {
@@ -46,7 +47,7 @@ func (s *Service) stablePlace(b *build) (string, func() error, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	// A build that was killed has left its files.
+	// A killed build leaves its files behind.
 	if err := removeAll(place); err != nil {
 		return "", nil, errors.Join(err, unlock())
 	}

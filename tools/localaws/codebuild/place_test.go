@@ -49,7 +49,7 @@ func TestBuildsOfAnActionHaveOnePlace(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(first, "src"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// Another endpoint of this user runs the same action meanwhile.
+	// Meanwhile, another endpoint of this user runs the same action.
 	other, _ := builder(t, dir)
 	second, leaveSecond := other.place(of("checks", "Lint", "2"))
 	if want := filepath.Join(other.account.Dir, "codebuild", "checks", "2"); second != want {
@@ -83,7 +83,7 @@ func TestBuildsOfAnActionHaveOnePlace(t *testing.T) {
 	leave(t, leaveThird)
 }
 
-// TestWhatAKilledBuildLeaves holds that a build starts in an empty directory.
+// TestWhatAKilledBuildLeaves checks that a build starts in an empty directory.
 func TestWhatAKilledBuildLeaves(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -109,7 +109,7 @@ func TestPlaces(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s, of := builder(t, dir)
-	// No name leads out of the directory.
+	// No name leads outside the directory.
 	for _, name := range []string{"../../etc", `..\x`, "a/b", "..", "a\x00b"} {
 		place, leaveIt := s.place(of(name, "Lint", "1"))
 		if filepath.Dir(place) != filepath.Join(dir, "builds") {
@@ -141,7 +141,7 @@ func TestLock(t *testing.T) {
 	if _, err := lock(file); !errors.Is(err, errTaken) {
 		t.Errorf("it can be had twice: %v", err)
 	}
-	// What a build has started, and what outlives it, does not hold the lock.
+	// A process that a build starts and that outlives it does not hold the lock.
 	child := exec.CommandContext(t.Context(), "sleep", "1000")
 	if err := child.Start(); err != nil {
 		t.Fatal(err)

@@ -14,16 +14,16 @@ import (
 
 var projectName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{1,254}$`)
 
-// The limits of https://docs.aws.amazon.com/codebuild/latest/APIReference/API_CreateProject.html,
-// in minutes.
+// Limits in minutes, from
+// https://docs.aws.amazon.com/codebuild/latest/APIReference/API_CreateProject.html.
 const (
 	defaultTimeout       = 60
 	defaultQueuedTimeout = 480
 	longestTimeout       = 2160
 )
 
-// CreateProject makes a project. A network, file systems, batches, badges,
-// automatic retries, fleets and logs in S3 are not supported and are refused.
+// CreateProject creates a project. It refuses what is not supported: VPCs, file
+// systems, batches, badges, automatic retries, fleets and logs in S3.
 func (s *Service) CreateProject(_ context.Context, in *awscodebuild.CreateProjectInput) (*awscodebuild.CreateProjectOutput, error) {
 	name := aws.ToString(in.Name)
 	if !projectName.MatchString(name) {
@@ -70,7 +70,7 @@ func (s *Service) CreateProject(_ context.Context, in *awscodebuild.CreateProjec
 	return &awscodebuild.CreateProjectOutput{Project: new(p)}, nil
 }
 
-// UpdateProject changes what in names of a project.
+// UpdateProject changes the parts of a project that in names.
 func (s *Service) UpdateProject(_ context.Context, in *awscodebuild.UpdateProjectInput) (*awscodebuild.UpdateProjectOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,7 +86,7 @@ func (s *Service) UpdateProject(_ context.Context, in *awscodebuild.UpdateProjec
 	return &awscodebuild.UpdateProjectOutput{Project: &changed}, nil
 }
 
-// DeleteProject removes a project; its builds go on and stay known.
+// DeleteProject deletes a project. Its builds continue, and remain visible.
 func (s *Service) DeleteProject(_ context.Context, in *awscodebuild.DeleteProjectInput) (*awscodebuild.DeleteProjectOutput, error) {
 	if aws.ToString(in.Name) == "" {
 		return nil, invalid("Invalid project name: empty")
@@ -139,7 +139,8 @@ func (s *Service) ListProjects(_ context.Context, in *awscodebuild.ListProjectsI
 
 func (s *Service) projectARN(name string) string { return s.account.ARN("codebuild", "project/"+name) }
 
-// project returns the project with a name or an ARN. The service is locked.
+// project returns the project with a name or an ARN. The caller holds the
+// service's lock.
 func (s *Service) project(name string) (*cbtypes.Project, error) {
 	if name == "" {
 		return nil, invalid("Project name is required")
@@ -151,14 +152,14 @@ func (s *Service) project(name string) (*cbtypes.Project, error) {
 	return p, nil
 }
 
-// set puts a value that was given in the place of an older one.
+// set replaces a value if a new one is given.
 func set[T any](to **T, from *T) {
 	if from != nil {
 		*to = from
 	}
 }
 
-// change applies in to p and checks what comes out.
+// change applies in to p and checks the result.
 func (s *Service) change(p *cbtypes.Project, in *awscodebuild.UpdateProjectInput) error {
 	switch {
 	case aws.ToBool(in.BadgeEnabled):
@@ -185,7 +186,8 @@ func (s *Service) change(p *cbtypes.Project, in *awscodebuild.UpdateProjectInput
 	set(&p.TimeoutInMinutes, in.TimeoutInMinutes)
 	if limit := in.ConcurrentBuildLimit; limit != nil {
 		p.ConcurrentBuildLimit = limit
-		if *limit == -1 { // removes it
+		// This removes the limit.
+		if *limit == -1 {
 			p.ConcurrentBuildLimit = nil
 		}
 	}
@@ -219,7 +221,7 @@ func unsupported(what string) error {
 	return invalid("%s is not supported by the embedded CodeBuild", what)
 }
 
-// check returns what is wrong with a project, or with a build of it.
+// check returns what is wrong with a project or with a build of it.
 func check(p *cbtypes.Project) error {
 	switch {
 	case p.Source == nil || p.Source.Type == "":

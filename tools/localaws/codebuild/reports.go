@@ -21,13 +21,15 @@ type report struct {
 	cases []cbtypes.TestCase
 }
 
-// The limits of https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html.
+// Limits from
+// https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html.
 const (
 	mostCases = 500
 	keptFor   = 30 * 24 * time.Hour
 )
 
-// addReports keeps what a build's reports say. The service is locked.
+// addReports stores the content of a build's reports. The caller holds the
+// service's lock.
 func (s *Service) addReports(b *build, reports []buildspec.Report) {
 	for _, r := range reports {
 		group := s.reportGroupOf(*b.project.Name, r.Group)
@@ -76,8 +78,9 @@ func (s *Service) addReports(b *build, reports []buildspec.Report) {
 	}
 }
 
-// reportGroupOf returns the group that a buildspec names: one that exists, by
-// its ARN, or a group of the project's, which it makes where there is none.
+// reportGroupOf returns the group that a buildspec names. It is either an
+// existing group that is named by its ARN, or a group of the project, which it
+// creates if necessary.
 func (s *Service) reportGroupOf(project, name string) *cbtypes.ReportGroup {
 	arn := name
 	if !strings.HasPrefix(name, "arn:") {
@@ -104,7 +107,7 @@ func (s *Service) addGroup(name string, kind cbtypes.ReportType, export *cbtypes
 	return g
 }
 
-// CreateReportGroup makes a group for reports of tests, which are not exported.
+// CreateReportGroup creates a group for test reports without export.
 func (s *Service) CreateReportGroup(_ context.Context, in *awscodebuild.CreateReportGroupInput) (*awscodebuild.CreateReportGroupOutput, error) {
 	name := aws.ToString(in.Name)
 	switch {
@@ -155,7 +158,7 @@ func (s *Service) UpdateReportGroup(_ context.Context, in *awscodebuild.UpdateRe
 	return &awscodebuild.UpdateReportGroupOutput{ReportGroup: new(*g)}, nil
 }
 
-// DeleteReportGroup removes a group, and its reports where it is asked to.
+// DeleteReportGroup deletes a group and, if requested, its reports.
 func (s *Service) DeleteReportGroup(_ context.Context, in *awscodebuild.DeleteReportGroupInput) (*awscodebuild.DeleteReportGroupOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -201,8 +204,8 @@ func (s *Service) ListReportGroups(_ context.Context, in *awscodebuild.ListRepor
 	return &awscodebuild.ListReportGroupsOutput{ReportGroups: arns, NextToken: next}, nil
 }
 
-// reportsOf returns the ARNs of a group's reports, or of all for an empty
-// group, the oldest first. The service is locked.
+// reportsOf returns the ARNs of a group's reports, or of all reports if group
+// is empty, oldest first. The caller holds the service's lock.
 func (s *Service) reportsOf(group string, status cbtypes.ReportStatusType) []string {
 	var arns []string
 	for arn, r := range s.reports {
@@ -219,7 +222,7 @@ func (s *Service) reportsOf(group string, status cbtypes.ReportStatusType) []str
 	return arns
 }
 
-// ListReports returns the ARNs of all reports, the newest first.
+// ListReports returns the ARNs of all reports, newest first.
 func (s *Service) ListReports(_ context.Context, in *awscodebuild.ListReportsInput) (*awscodebuild.ListReportsOutput, error) {
 	arns, next, err := s.listReports("", in.Filter, in.SortOrder, in.NextToken, in.MaxResults)
 	if err != nil {
@@ -228,8 +231,7 @@ func (s *Service) ListReports(_ context.Context, in *awscodebuild.ListReportsInp
 	return &awscodebuild.ListReportsOutput{Reports: arns, NextToken: next}, nil
 }
 
-// ListReportsForReportGroup returns the ARNs of a group's reports, the newest
-// first.
+// ListReportsForReportGroup returns the ARNs of a group's reports, newest first.
 func (s *Service) ListReportsForReportGroup(_ context.Context, in *awscodebuild.ListReportsForReportGroupInput) (*awscodebuild.ListReportsForReportGroupOutput, error) {
 	if aws.ToString(in.ReportGroupArn) == "" {
 		return nil, invalid("Report group ARN is required")
@@ -269,7 +271,7 @@ func (s *Service) BatchGetReports(_ context.Context, in *awscodebuild.BatchGetRe
 	return out, nil
 }
 
-// DescribeTestCases returns a report's test cases: at most 500, as on AWS.
+// DescribeTestCases returns a report's test cases. There are at most 500, as on AWS.
 func (s *Service) DescribeTestCases(_ context.Context, in *awscodebuild.DescribeTestCasesInput) (*awscodebuild.DescribeTestCasesOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

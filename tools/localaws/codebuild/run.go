@@ -19,7 +19,7 @@ import (
 
 var errStopped = errors.New("the build was stopped")
 
-// A phaseError is a failure with the status code that its phase shows.
+// A phaseError is a failure with the status code that its phase reports.
 type phaseError struct {
 	code string
 	err  error
@@ -45,7 +45,7 @@ func (s *Service) run(ctx context.Context, b *build) {
 	s.tell(context.WithoutCancel(ctx), b)
 }
 
-// stages returns the build's status.
+// stages runs the stages of a build and returns the build's status.
 func (s *Service) stages(ctx context.Context, b *build) cbtypes.StatusType {
 	if status := s.queue(ctx, b); status != cbtypes.StatusTypeSucceeded {
 		return status
@@ -83,7 +83,7 @@ func (s *Service) stages(ctx context.Context, b *build) cbtypes.StatusType {
 	return s.perform(ctx, b, w)
 }
 
-// queue waits for one of the few places in which builds run.
+// queue waits for one of the limited slots that builds run in.
 func (s *Service) queue(ctx context.Context, b *build) cbtypes.StatusType {
 	timeout := s.limits.NewTimer(time.Duration(*b.project.QueuedTimeoutInMinutes) * time.Minute)
 	defer timeout.Stop()
@@ -115,7 +115,7 @@ func (s *Service) enter(b *build, phase cbtypes.BuildPhaseType) {
 	b.api.Phases = append(b.api.Phases, cbtypes.BuildPhase{PhaseType: phase, StartTime: s.now()})
 }
 
-// leave ends the phase that was begun last.
+// leave ends the phase that began last.
 func (s *Service) leave(b *build, status cbtypes.StatusType, contexts ...cbtypes.PhaseContext) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,7 +124,7 @@ func (s *Service) leave(b *build, status cbtypes.StatusType, contexts ...cbtypes
 	p.DurationInSeconds = aws.Int64(int64(p.EndTime.Sub(*p.StartTime).Round(time.Second) / time.Second))
 }
 
-// settle ends the phase that was begun last as err says, and logs it.
+// settle ends the phase that began last with the status for err, and logs err.
 func (s *Service) settle(ctx context.Context, b *build, err error) cbtypes.StatusType {
 	s.mu.Lock()
 	name := b.api.Phases[len(b.api.Phases)-1].PhaseType
@@ -152,9 +152,9 @@ func (s *Service) settle(ctx context.Context, b *build, err error) cbtypes.Statu
 	return status
 }
 
-// A workplace is what a build has on this host.
+// A workplace is what a build uses on this host.
 type workplace struct {
-	dir         string // everything below is removed after the build
+	dir         string // removed with all its contents after the build
 	source      string // the working directory
 	secondary   map[string]string
 	spec        *buildspec.Spec
@@ -162,11 +162,11 @@ type workplace struct {
 	credentials []string // variables with the role's credentials
 	mask        []string
 	environment buildspec.Environment
-	repository  string // where the primary source was cloned from, or its location
-	resolved    string // the commit or the version of the primary source
+	repository  string // the URL that the primary source was cloned from, or its location
+	resolved    string // the commit or version of the primary source
 }
 
-// perform runs the buildspec and takes what it leaves.
+// perform runs the buildspec and collects its results.
 func (s *Service) perform(ctx context.Context, b *build, w *workplace) cbtypes.StatusType {
 	result, err := buildspec.Run(ctx, buildspec.Build{
 		Spec:        w.spec,
@@ -200,7 +200,8 @@ func (s *Service) perform(ctx context.Context, b *build, w *workplace) cbtypes.S
 	switch {
 	case ctx.Err() != nil:
 		return ended(ctx)
-	case err != nil: // neither the build's fault nor its caller's
+	// Neither the build nor its caller is at fault.
+	case err != nil:
 		b.log.say("The build can't be run on this host: %v", err)
 		return cbtypes.StatusTypeFault
 	default:
@@ -208,7 +209,7 @@ func (s *Service) perform(ctx context.Context, b *build, w *workplace) cbtypes.S
 	}
 }
 
-// removeAll removes a directory in which some directories may be read-only, as
+// removeAll removes a directory even if directories in it are read-only, as
 // those of Go's module cache are.
 func removeAll(dir string) error {
 	if err := os.RemoveAll(dir); err == nil {
@@ -227,7 +228,8 @@ func removeAll(dir string) error {
 	return errors.Join(err, root.Close(), os.RemoveAll(dir))
 }
 
-// describe makes a line about what the project asks for and a host doesn't do.
+// describe returns log lines about the project's settings that a host does not
+// use, and about the pipeline that started the build.
 func (b *build) describe() []string {
 	e := b.project.Environment
 	lines := []string{fmt.Sprintf("The build runs on this host: the image %s and the compute type %s are not used", *e.Image, e.ComputeType)}

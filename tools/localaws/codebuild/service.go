@@ -45,19 +45,19 @@ type Logs interface {
 	PutLogEvents(context.Context, *awslogs.PutLogEventsInput) (*awslogs.PutLogEventsOutput, error)
 }
 
-// Roles is the part of STS that gives builds their credentials.
+// Roles is the part of STS that provides credentials for builds.
 type Roles interface {
 	AssumeRole(context.Context, *awssts.AssumeRoleInput) (*awssts.AssumeRoleOutput, error)
 }
 
-// Connections is the part of CodeConnections that leads to a repository.
+// Connections is the part of CodeConnections that locates a repository.
 type Connections interface {
-	// CloneURL returns the URL from which git clones the repository, such as
-	// "owner/name", through a connection that is available.
+	// CloneURL returns the URL that git clones a repository from, such as
+	// "owner/name". The connection must be available.
 	CloneURL(connectionARN, repository string) (string, error)
 }
 
-// Events is the part of EventBridge that is told of state changes.
+// Events is the part of EventBridge that receives state changes.
 type Events interface {
 	PutEvents(context.Context, *awseventbridge.PutEventsInput) (*awseventbridge.PutEventsOutput, error)
 }
@@ -72,32 +72,32 @@ type Deps struct {
 	Connections Connections
 	Events      Events
 
-	// Concurrency is how many builds run at a time; the others are queued.
-	// Zero takes DefaultConcurrency.
+	// Concurrency is how many builds run at a time; the others are queued. Zero
+	// means DefaultConcurrency.
 	Concurrency int
 
-	// Dir holds a directory for each project and action, in which one build
-	// after the other runs: caches that know files by their paths, as go test's
-	// does, hold from one build to the next. Where it is empty, each build has a
-	// directory of its own.
+	// Dir holds a directory for each project and action. Builds of one action
+	// run there one after the other. Caches that identify files by path, such
+	// as go test's, therefore stay valid from one build to the next. If Dir is
+	// empty, each build has its own directory.
 	Dir string
 }
 
-// DefaultConcurrency is how many builds run at a time. Two fill the processors of
-// a small machine: one compiles while the other waits.
+// DefaultConcurrency is how many builds run at a time by default. Two keep the
+// processors of a small machine busy: one compiles while the other waits.
 const DefaultConcurrency = 2
 
 // Service is CodeBuild in one account and region.
 type Service struct {
 	account account.Account
 	deps    Deps
-	slots   chan struct{} // one element for each build that runs
+	slots   chan struct{} // holds one element for each running build
 	limits  clock.Clock   // for limits on real work; tests replace it
 
 	mu       sync.Mutex
 	closed   bool
 	projects map[string]*cbtypes.Project
-	numbers  map[string]int64 // the last build's number, by project
+	numbers  map[string]int64 // number of the last build, by project
 	builds   map[string]*build
 	order    []string          // ids of builds, oldest first
 	tokens   map[string]string // ids of builds, by idempotency token
@@ -127,7 +127,7 @@ func New(a account.Account, d Deps) *Service {
 
 var errClosed = errors.New("the embedded AWS has been stopped")
 
-// Close stops all builds and returns when none of their processes is left.
+// Close stops all builds and returns once none of their processes is left.
 func (s *Service) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -149,11 +149,11 @@ func notFound(format string, args ...any) error {
 	return &cbtypes.ResourceNotFoundException{Message: aws.String(fmt.Sprintf(format, args...))}
 }
 
-// pageSize is how many results AWS returns at a time.
+// pageSize is the number of results on AWS's pages.
 const pageSize = 100
 
-// page returns the results that follow a token, and the next token. A token is
-// the number of results before it.
+// page returns the results after a token, and the next token. A token is the
+// number of results before it.
 func page[T any](all []T, token *string, size *int32) ([]T, *string, error) {
 	from, n := 0, pageSize
 	if size != nil && *size > 0 {
@@ -172,5 +172,5 @@ func page[T any](all []T, token *string, size *int32) ([]T, *string, error) {
 	return all[from:to], nil, nil
 }
 
-// lastPart returns what follows the last slash, or all of the text.
+// lastPart returns the text after the last slash, or the whole text.
 func lastPart(text string) string { return text[strings.LastIndexByte(text, '/')+1:] }

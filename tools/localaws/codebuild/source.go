@@ -20,8 +20,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/buildspec"
 )
 
-// checkSource returns what is wrong with a project's source. Repositories are
-// only those that are reached without leaving this host.
+// checkSource returns what is wrong with a project's source. It accepts only
+// repositories on this host.
 func checkSource(source cbtypes.ProjectSource) error {
 	location := aws.ToString(source.Location)
 	switch source.Type {
@@ -35,7 +35,8 @@ func checkSource(source cbtypes.ProjectSource) error {
 			return invalid("Source of type %s requires a location", source.Type)
 		}
 		if connected(source) {
-			return nil // the connection leads to the repository
+			// The connection locates the repository.
+			return nil
 		}
 		if err := onThisHost(location); err != nil {
 			return invalid("Source location %s: %v", location, err)
@@ -50,8 +51,8 @@ func connected(source cbtypes.ProjectSource) bool {
 	return source.Auth != nil && source.Auth.Type == cbtypes.SourceAuthTypeCodeconnections
 }
 
-// onThisHost returns an error for a repository that is not a directory here
-// and not served on loopback.
+// onThisHost returns an error for a repository that is neither a directory on
+// this host nor served on loopback.
 func onThisHost(location string) error {
 	if filepath.IsAbs(location) {
 		return nil
@@ -100,7 +101,7 @@ func (s *Service) download(ctx context.Context, b *build, w *workplace) error {
 	return nil
 }
 
-// readSpec reads the buildspec: inline, an object, or a file of the source.
+// readSpec reads the buildspec. It is inline text, an object, or a file of the source.
 func (s *Service) readSpec(ctx context.Context, b *build, w *workplace) error {
 	source := b.project.Source
 	text, name := []byte(aws.ToString(source.Buildspec)), "buildspec.yml"
@@ -139,7 +140,8 @@ func (s *Service) readSpec(ctx context.Context, b *build, w *workplace) error {
 	return nil
 }
 
-// objectPath returns bucket/key of an S3 ARN or of what is that already.
+// objectPath returns bucket/key. The location is an S3 ARN or already
+// bucket/key.
 func objectPath(location string) string { return strings.TrimPrefix(location, "arn:aws:s3:::") }
 
 func (s *Service) object(ctx context.Context, location string, version *string) (io.ReadCloser, error) {
@@ -151,7 +153,7 @@ func (s *Service) object(ctx context.Context, location string, version *string) 
 	return out.Body, nil
 }
 
-// fetchInputs brings a pipeline's artifacts to where the build expects them.
+// fetchInputs puts a pipeline's artifacts where the build expects them.
 func (s *Service) fetchInputs(ctx context.Context, b *build, w *workplace) error {
 	primary := b.pipeline.Primary
 	if primary == "" {
@@ -187,11 +189,11 @@ func (s *Service) fetchInputs(ctx context.Context, b *build, w *workplace) error
 	return nil
 }
 
-// cloneRefFile is the one file of an artifact that stands for a repository.
+// cloneRefFile is the only file in an artifact that stands for a repository.
 const cloneRefFile = "codebuild-clone-ref.json"
 
-// A cloneRef is what CodePipeline stores in the place of a source where the
-// action's OutputArtifactFormat is CODEBUILD_CLONE_REF.
+// A cloneRef is what CodePipeline stores instead of a source if the action's
+// OutputArtifactFormat is CODEBUILD_CLONE_REF.
 type cloneRef struct {
 	ConnectionARN    string `json:"connectionArn"`
 	FullRepositoryID string `json:"fullRepositoryId"`
@@ -200,8 +202,8 @@ type cloneRef struct {
 	CloneURL         string `json:"cloneUrl"`
 }
 
-// fetchArtifact extracts a zip into dir, or clones the repository that it
-// stands for and returns which that is.
+// fetchArtifact extracts a zip into dir. If the artifact stands for a
+// repository, it clones that repository and returns its cloneRef.
 func (s *Service) fetchArtifact(ctx context.Context, w *workplace, location string, version *string, dir string) (*cloneRef, error) {
 	zip := filepath.Join(w.dir, "input.zip")
 	if err := s.save(ctx, location, version, zip); err != nil {
@@ -252,7 +254,7 @@ func (s *Service) save(ctx context.Context, location string, version *string, na
 	return nil
 }
 
-// fetchSources brings a project's own sources to where the build expects them.
+// fetchSources puts a project's own sources where the build expects them.
 func (s *Service) fetchSources(ctx context.Context, b *build, w *workplace) error {
 	var err error
 	w.repository = aws.ToString(b.project.Source.Location)
@@ -279,7 +281,7 @@ func (s *Service) fetchSources(ctx context.Context, b *build, w *workplace) erro
 	return nil
 }
 
-// fetchSource returns the version that it has brought.
+// fetchSource fetches a source and returns its version.
 func (s *Service) fetchSource(ctx context.Context, w *workplace, source cbtypes.ProjectSource, version, dir string) (string, error) {
 	location := aws.ToString(source.Location)
 	switch source.Type {
@@ -308,9 +310,9 @@ func (s *Service) fetchSource(ctx context.Context, w *workplace, source cbtypes.
 	return clone(ctx, location, version, dir)
 }
 
-// clone makes a full clone with the version checked out, detached, and returns
-// its commit. The version is a commit, a branch, a tag, or empty for the
-// repository's default.
+// clone makes a full clone, checks out the version (detached), and returns its
+// commit. The version is a commit, a branch or a tag. If it is empty, clone
+// checks out the repository's default.
 func clone(ctx context.Context, location, version, dir string) (string, error) {
 	if err := onThisHost(location); err != nil {
 		return "", fmt.Errorf("cloning %s: %w", location, err)
@@ -336,8 +338,8 @@ func clone(ctx context.Context, location, version, dir string) (string, error) {
 	return commit, nil
 }
 
-// find returns the commit of a version, which no branch of the repository need
-// lead to.
+// find returns the commit of a version. No branch of the repository needs to
+// contain that commit.
 func find(ctx context.Context, git command.Cmd, version string) (string, error) {
 	names := []string{"refs/remotes/origin/" + version, version}
 	if version == "" {

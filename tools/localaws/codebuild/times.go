@@ -13,13 +13,13 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 )
 
-// settled is the time that a checkout's directories have, and from which those
-// of its files are counted.
+// settled is the modification time of a checkout's directories. The times of
+// its files are relative to it.
 var settled = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// setTimes gives each file of a checkout a time that its content decides. git
-// makes all files new, and go test, which knows the files that a test has read
-// by their times, would believe no earlier result.
+// setTimes gives each file of a checkout a modification time that depends on
+// its content. git makes all files new. go test identifies the files that a
+// test has read by their times, and would accept no earlier result.
 // See https://go.dev/issue/58571.
 func setTimes(ctx context.Context, git command.Cmd) error {
 	listed, err := git.Output(ctx, "git", "ls-files", "--stage", "-z")
@@ -33,11 +33,12 @@ func setTimes(ctx context.Context, git command.Cmd) error {
 	defer func() { _ = root.Close() }()
 	dirs := map[string]bool{".": true}
 	for entry := range strings.SplitSeq(strings.Trim(listed, "\x00"), "\x00") {
-		// mode SP object SP stage TAB name
+		// The format is: mode SP object SP stage TAB name.
 		about, name, ok := strings.Cut(entry, "\t")
 		fields := strings.Fields(about)
 		if !ok || len(fields) < 2 || !strings.HasPrefix(fields[0], "100") {
-			continue // a symbolic link or a submodule: neither is read by its time
+			// Symbolic links and submodules are not identified by their times.
+			continue
 		}
 		digest, err := hex.DecodeString(fields[1])
 		if err != nil || len(digest) < 12 {
@@ -60,8 +61,8 @@ func setTimes(ctx context.Context, git command.Cmd) error {
 	return nil
 }
 
-// contentTime returns a time within eight years of settled. Two contents have
-// the same one in 2^57 cases.
+// contentTime returns a time within eight years of settled. The probability
+// that two contents have the same time is 2^-57.
 func contentTime(digest []byte) time.Time {
 	seconds := binary.BigEndian.Uint32(digest) % (1 << 28)
 	nanoseconds := binary.BigEndian.Uint64(digest[4:]) % uint64(time.Second)

@@ -13,7 +13,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 )
 
-// A checkout is a repository of a test.
+// A checkout is a repository in a test.
 type checkout struct {
 	t   *testing.T
 	dir string
@@ -69,8 +69,8 @@ func newCheckout(t *testing.T) checkout {
 	return c
 }
 
-// TestContentDecidesTimes holds that a file has the same time in each checkout
-// while its content is the same, and another one where it is not.
+// TestContentDecidesTimes checks that a file has the same time in every
+// checkout as long as its content is the same, and another time otherwise.
 func TestContentDecidesTimes(t *testing.T) {
 	t.Parallel()
 	c := newCheckout(t)
@@ -153,8 +153,8 @@ func TestContentTime(t *testing.T) {
 	}
 }
 
-// TestGoTestBelievesItsCache holds what the times are for: in a new checkout at
-// the same place, go test runs only the tests that read what has changed.
+// TestGoTestBelievesItsCache checks the purpose of the times: in a new checkout
+// at the same path, go test only runs the tests that read something that changed.
 func TestGoTestBelievesItsCache(t *testing.T) {
 	t.Parallel()
 	c := newCheckout(t)
@@ -189,7 +189,7 @@ func TestGoTestBelievesItsCache(t *testing.T) {
 	if got := test(); !got["a"] || !got["b"] {
 		t.Errorf("cached the next time: %v", got)
 	}
-	c.write("b/testdata/x", "2") // the same size
+	c.write("b/testdata/x", "2") // of the same size
 	c.commit()
 	if got := test(); !got["a"] || got["b"] {
 		t.Errorf("cached after a change of what b reads: %v", got)

@@ -1,10 +1,10 @@
 // Package codeconnections is the embedded AWS's CodeConnections: hosts, and
-// connections to the Git repositories behind them. It answers the service's
-// earlier name, codestar-connections, as well.
+// connections to the Git repositories on them. It also answers under the
+// service's earlier name, codestar-connections.
 //
-// A connection without a host waits for somebody to complete it in AWS's
-// console and so stays PENDING. One with a host is AVAILABLE at once; its
-// repositories are on this machine, and nothing else is ever contacted.
+// A connection without a host has to be completed in AWS's console, and
+// therefore stays PENDING. A connection with a host is AVAILABLE at once. Its
+// repositories are on this machine; nothing else is ever contacted.
 package codeconnections
 
 import (
@@ -29,15 +29,15 @@ type Service struct {
 	account account.Account
 
 	mu          sync.Mutex
-	hosts       []*host // by creation
+	hosts       []*host // sorted by creation
 	connections []*connection
-	created     int // connections, those included that were deleted since
+	created     int // number of connections created, including deleted ones
 }
 
 // New returns a service without connections.
 func New(a account.Account) *Service { return &Service{account: a} }
 
-// The two names of the service, as they stand in ARNs.
+// The two names of the service in ARNs.
 const (
 	serviceName = "codeconnections"
 	codeStar    = "codestar-connections"
@@ -59,7 +59,7 @@ type connection struct {
 	tags                              map[string]string
 }
 
-// A failure is an error that has a type of its own under either name.
+// A failure is an error that has its own type under each of the two names.
 type failure struct {
 	kind    kind
 	message string
@@ -79,7 +79,8 @@ func fail(k kind, format string, args ...any) error { return &failure{k, fmt.Spr
 
 func random(n int) string {
 	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails
+	// This never fails.
+	_, _ = rand.Read(b)
 	return hex.EncodeToString(b)
 }
 
@@ -90,7 +91,7 @@ var (
 	connectionName = regexp.MustCompile(`^[\w.\-]{1,32}$`)
 )
 
-// installed are the provider types that run on hosts.
+// installed lists the provider types that run on hosts.
 var installed = []string{"GitHubEnterpriseServer", "GitLabSelfManaged"}
 
 func (s *Service) createHost(service, name, endpoint, provider string, tags map[string]string) (*host, error) {
@@ -276,10 +277,11 @@ func (s *Service) listTags(arn string) (map[string]string, error) {
 
 var repositoryID = regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$`)
 
-// CloneURL returns the URL that git clones a connection's repository from: a
-// file: endpoint as it is, below an http: or https: endpoint on loopback the
-// repository, such as owner/name, with .git. It is an error if the connection
-// is not available or leads off this machine.
+// CloneURL returns the URL that git clones a connection's repository from. For
+// a file: endpoint, that is the endpoint itself. For an http: or https:
+// endpoint on loopback, it is the repository, such as owner/name, with .git,
+// below the endpoint. It returns an error if the connection is not available or
+// leads off this machine.
 func (s *Service) CloneURL(connectionARN, fullRepositoryID string) (string, error) {
 	c, err := s.getConnection(connectionARN)
 	if err != nil {

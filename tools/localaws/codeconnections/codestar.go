@@ -11,15 +11,17 @@ import (
 	startypes "github.com/aws/aws-sdk-go-v2/service/codestarconnections/types"
 )
 
-// CodeStarService is CodeConnections under its earlier name: the same hosts
-// and connections, with codestar-connections in the ARNs of those made here.
+// CodeStarService is CodeConnections under its earlier name. It has the same
+// hosts and connections; the ARNs of those created through it contain
+// codestar-connections.
 // See https://docs.aws.amazon.com/dtconsole/latest/userguide/rename.html.
 type CodeStarService struct{ service *Service }
 
 // CodeStar returns the service under its earlier name.
 func (s *Service) CodeStar() *CodeStarService { return &CodeStarService{s} }
 
-// CreateHost registers where a provider is installed: a file: or loopback URL.
+// CreateHost registers the URL of a provider's installation: a file: or
+// loopback URL.
 func (s *CodeStarService) CreateHost(_ context.Context, in *awscodestarconnections.CreateHostInput) (*awscodestarconnections.CreateHostOutput, error) {
 	if in.VpcConfiguration != nil {
 		return nil, starTyped(fail(badInput, "the embedded CodeConnections does not support VpcConfiguration"))
@@ -61,7 +63,7 @@ func (s *CodeStarService) DeleteHost(_ context.Context, in *awscodestarconnectio
 	return &awscodestarconnections.DeleteHostOutput{}, nil
 }
 
-// ListHosts lists the hosts by age, all of them in one page.
+// ListHosts lists all hosts, sorted by age, on one page.
 func (s *CodeStarService) ListHosts(_ context.Context, in *awscodestarconnections.ListHostsInput) (*awscodestarconnections.ListHostsOutput, error) {
 	if in.NextToken != nil {
 		return nil, starTyped(fail(badInput, "NextToken is not valid"))
@@ -76,7 +78,8 @@ func (s *CodeStarService) ListHosts(_ context.Context, in *awscodestarconnection
 	return out, nil
 }
 
-// CreateConnection creates a connection: AVAILABLE with a host, else PENDING.
+// CreateConnection creates a connection. It is AVAILABLE if it has a host, and
+// PENDING otherwise.
 func (s *CodeStarService) CreateConnection(_ context.Context, in *awscodestarconnections.CreateConnectionInput) (*awscodestarconnections.CreateConnectionOutput, error) {
 	var known []string
 	for _, provider := range in.ProviderType.Values() {
@@ -118,7 +121,7 @@ func (s *CodeStarService) DeleteConnection(_ context.Context, in *awscodestarcon
 	return &awscodestarconnections.DeleteConnectionOutput{}, nil
 }
 
-// ListConnections lists connections by age, all of them in one page.
+// ListConnections lists all connections, sorted by age, on one page.
 func (s *CodeStarService) ListConnections(_ context.Context, in *awscodestarconnections.ListConnectionsInput) (*awscodestarconnections.ListConnectionsOutput, error) {
 	if in.NextToken != nil {
 		return nil, starTyped(fail(badInput, "NextToken is not valid"))
@@ -172,7 +175,7 @@ func starTags(tags []startypes.Tag) map[string]string {
 	return m
 }
 
-// starTyped gives a failure the type that the SDK knows.
+// starTyped converts a failure to the SDK's error type.
 func starTyped(err error) error {
 	f, ok := errors.AsType[*failure](err)
 	if !ok {

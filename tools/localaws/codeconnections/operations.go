@@ -11,7 +11,8 @@ import (
 	types "github.com/aws/aws-sdk-go-v2/service/codeconnections/types"
 )
 
-// CreateHost registers where a provider is installed: a file: or loopback URL.
+// CreateHost registers the URL of a provider's installation: a file: or
+// loopback URL.
 func (s *Service) CreateHost(_ context.Context, in *awscodeconnections.CreateHostInput) (*awscodeconnections.CreateHostOutput, error) {
 	if in.VpcConfiguration != nil {
 		return nil, typed(fail(badInput, "the embedded CodeConnections does not support VpcConfiguration"))
@@ -53,7 +54,7 @@ func (s *Service) DeleteHost(_ context.Context, in *awscodeconnections.DeleteHos
 	return &awscodeconnections.DeleteHostOutput{}, nil
 }
 
-// ListHosts lists the hosts by age, all of them in one page.
+// ListHosts lists all hosts, sorted by age, on one page.
 func (s *Service) ListHosts(_ context.Context, in *awscodeconnections.ListHostsInput) (*awscodeconnections.ListHostsOutput, error) {
 	if in.NextToken != nil {
 		return nil, typed(fail(badInput, "NextToken is not valid"))
@@ -68,7 +69,8 @@ func (s *Service) ListHosts(_ context.Context, in *awscodeconnections.ListHostsI
 	return out, nil
 }
 
-// CreateConnection creates a connection: AVAILABLE with a host, else PENDING.
+// CreateConnection creates a connection. It is AVAILABLE if it has a host, and
+// PENDING otherwise.
 func (s *Service) CreateConnection(_ context.Context, in *awscodeconnections.CreateConnectionInput) (*awscodeconnections.CreateConnectionOutput, error) {
 	var known []string
 	for _, provider := range in.ProviderType.Values() {
@@ -110,7 +112,7 @@ func (s *Service) DeleteConnection(_ context.Context, in *awscodeconnections.Del
 	return &awscodeconnections.DeleteConnectionOutput{}, nil
 }
 
-// ListConnections lists connections by age, all of them in one page.
+// ListConnections lists all connections, sorted by age, on one page.
 func (s *Service) ListConnections(_ context.Context, in *awscodeconnections.ListConnectionsInput) (*awscodeconnections.ListConnectionsOutput, error) {
 	if in.NextToken != nil {
 		return nil, typed(fail(badInput, "NextToken is not valid"))
@@ -164,7 +166,7 @@ func tagsOf(tags []types.Tag) map[string]string {
 	return m
 }
 
-// typed gives a failure the type that the SDK knows.
+// typed converts a failure to the SDK's error type.
 func typed(err error) error {
 	f, ok := errors.AsType[*failure](err)
 	if !ok {

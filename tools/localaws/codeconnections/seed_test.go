@@ -12,8 +12,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/codeconnections"
 )
 
-// TestSeededConnections holds that an endpoint which is started again with the
-// same seed gives its connections the same names, and none twice.
+// TestSeededConnections checks that an endpoint that is started again with the
+// same seed gives its connections the same names, and no name twice.
 func TestSeededConnections(t *testing.T) {
 	t.Parallel()
 	names := func(seed string, deleteFirst bool) []string {

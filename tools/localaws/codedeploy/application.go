@@ -18,7 +18,8 @@ type application struct {
 	groups map[string]*group
 }
 
-const maxName = 100 // characters of a name
+// maxName limits the characters of a name.
+const maxName = 100
 
 // CreateApplication creates an application on the Lambda platform.
 func (s *Service) CreateApplication(_ context.Context, in *awscodedeploy.CreateApplicationInput) (*awscodedeploy.CreateApplicationOutput, error) {
@@ -55,7 +56,7 @@ func (s *Service) CreateApplication(_ context.Context, in *awscodedeploy.CreateA
 	return &awscodedeploy.CreateApplicationOutput{ApplicationId: s.applications[name].info.ApplicationId}, nil
 }
 
-// application returns the named application. The service is locked.
+// application returns the named application. The caller holds the service's lock.
 func (s *Service) application(name *string) (*application, error) {
 	n := aws.ToString(name)
 	if n == "" {
@@ -80,7 +81,7 @@ func (s *Service) GetApplication(_ context.Context, in *awscodedeploy.GetApplica
 	return &awscodedeploy.GetApplicationOutput{Application: &info}, nil
 }
 
-// BatchGetApplications describes those of the named applications that exist.
+// BatchGetApplications describes those named applications that exist.
 func (s *Service) BatchGetApplications(_ context.Context, in *awscodedeploy.BatchGetApplicationsInput) (*awscodedeploy.BatchGetApplicationsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +106,8 @@ func (s *Service) ListApplications(_ context.Context, in *awscodedeploy.ListAppl
 }
 
 // DeleteApplication deletes an application with its deployment groups.
-// Deployments under way go on. One that does not exist is no error.
+// Deployments in progress continue. Deleting an application that does not exist
+// is no error.
 func (s *Service) DeleteApplication(_ context.Context, in *awscodedeploy.DeleteApplicationInput) (*awscodedeploy.DeleteApplicationOutput, error) {
 	name := aws.ToString(in.ApplicationName)
 	if name == "" {
@@ -123,7 +125,7 @@ func (s *Service) DeleteApplication(_ context.Context, in *awscodedeploy.DeleteA
 
 const pageSize = 100
 
-// paginate returns the page of all that token names and the token of the next.
+// paginate returns the page of all that token names, and the token for the next page.
 func paginate[T any](all []T, token *string) (page []T, next *string, err error) {
 	from := 0
 	if token != nil {

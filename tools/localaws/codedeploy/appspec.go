@@ -16,7 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Names of the lifecycle events of a Lambda deployment, in their order.
+// The lifecycle events of a Lambda deployment, in order.
 const (
 	beforeAllowTraffic = "BeforeAllowTraffic"
 	allowTraffic       = "AllowTraffic"
@@ -26,16 +26,16 @@ const (
 // An appSpec says what is deployed.
 // See https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html#reference-appspec-file-structure-resources-lambda.
 type appSpec struct {
-	resource string // the name that the file gives to the function
+	resource string // the file's name for the function
 	function string // name or ARN
 	alias    string
 	current  string // version that the alias points to
-	target   string // version that it shall point to
+	target   string // version that it is going to point to
 	hooks    map[string]string
 }
 
-// parseAppSpec reads an AppSpec file in YAML or JSON. Only what AWS documents
-// for Lambda is allowed in it.
+// parseAppSpec reads an AppSpec file in YAML or JSON. It accepts only what AWS
+// documents for Lambda.
 func parseAppSpec(content string) (*appSpec, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal([]byte(content), &document); err != nil {
@@ -121,7 +121,7 @@ func (spec *appSpec) readHooks(node *yaml.Node) error {
 	return nil
 }
 
-// mapping returns the members of a mapping, whose names must be known.
+// mapping returns the members of a mapping. Their names must be known.
 func mapping(node *yaml.Node, what string, known ...string) (map[string]*yaml.Node, error) {
 	if node.Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("line %d: %s must be a mapping", node.Line, what)
@@ -166,15 +166,17 @@ func (spec *appSpec) json() string {
 		}}},
 	})
 	if err != nil {
-		panic(err) // maps of strings can be marshalled
+		// A map of strings can always be encoded.
+		panic(err)
 	}
 	return string(b)
 }
 
-const maxAppSpec = 1 << 20 // bytes of an AppSpec file
+// maxAppSpec limits the bytes of an AppSpec file.
+const maxAppSpec = 1 << 20
 
-// readRevision returns the AppSpec file of a revision, and the revision with
-// the digest filled in.
+// readRevision returns the AppSpec file of a revision, and the revision
+// including its digest.
 func (s *Service) readRevision(ctx context.Context, r *types.RevisionLocation) (*appSpec, *types.RevisionLocation, error) {
 	if r == nil {
 		return nil, nil, &types.RevisionRequiredException{Message: aws.String("The revision was not specified.")}

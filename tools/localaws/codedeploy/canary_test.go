@@ -21,12 +21,12 @@ import (
 	"github.com/magewright/magewright/tools/localaws/codedeploy"
 )
 
-// traffic is a Lambda whose alias is called all the time, and whose metrics go
+// traffic is a Lambda with an alias that is called all the time. Its metrics go
 // to CloudWatch. Version 2 fails.
 type traffic struct {
 	mu      sync.Mutex
 	version string
-	share   float64 // of version 2, beside version
+	share   float64 // share of version 2; the rest goes to version
 }
 
 func (l *traffic) GetFunction(context.Context, *awslambda.GetFunctionInput) (*awslambda.GetFunctionOutput, error) {
@@ -50,7 +50,7 @@ func (l *traffic) Invoke(context.Context, *awslambda.InvokeInput) (*awslambda.In
 	return &awslambda.InvokeOutput{}, nil
 }
 
-// call reports what a hundred calls of the alias do.
+// call reports the metrics of a hundred calls of the alias.
 func (l *traffic) call(metrics *cloudwatch.Service) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -78,8 +78,8 @@ func (l *traffic) call(metrics *cloudwatch.Service) error {
 	return nil
 }
 
-// A new version fails one request in five of its canary traffic: the alarm
-// goes off, the deployment stops, and the alias is back at the old version.
+// A new version fails one request in five of its canary traffic. The alarm goes
+// off, the deployment stops, and the alias returns to the old version.
 func TestFailingCanaryIsRolledBack(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 8, 8, 12, 0, 20, 0, time.UTC)
@@ -93,7 +93,7 @@ func TestFailingCanaryIsRolledBack(t *testing.T) {
 	stat := func(id, name string) cloudwatchtypes.MetricDataQuery {
 		return cloudwatchtypes.MetricDataQuery{Id: aws.String(id), ReturnData: aws.Bool(false), MetricStat: &cloudwatchtypes.MetricStat{
 			Metric: &cloudwatchtypes.Metric{Namespace: aws.String("AWS/Lambda"), MetricName: aws.String(name), Dimensions: []cloudwatchtypes.Dimension{
-				{Name: aws.String("ExecutedVersion"), Value: aws.String("2")}, // in another order than the metric
+				{Name: aws.String("ExecutedVersion"), Value: aws.String("2")}, // in a different order than in the metric
 				{Name: aws.String("FunctionName"), Value: aws.String("function")},
 				{Name: aws.String("Resource"), Value: aws.String("function:live")},
 			}},
@@ -129,7 +129,8 @@ func TestFailingCanaryIsRolledBack(t *testing.T) {
 
 	var over atomic.Bool
 	var driving sync.WaitGroup
-	driving.Go(func() { // time passes and the alias is called, while both services wait
+	// While both services wait, time passes and the alias is called.
+	driving.Go(func() {
 		for {
 			c.BlockUntil(2)
 			if over.Load() {
@@ -143,7 +144,8 @@ func TestFailingCanaryIsRolledBack(t *testing.T) {
 	})
 	info, err := deploy.Wait(ctx, *created.DeploymentId)
 	over.Store(true)
-	c.NewTimer(time.Hour) // lets the driver see that it is over
+	// The timer shows the driver that the deployment is over.
+	c.NewTimer(time.Hour)
 	c.NewTimer(time.Hour)
 	driving.Wait()
 	must(info, err)

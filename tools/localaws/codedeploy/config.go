@@ -14,13 +14,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// Names of predefined deployment configurations.
+// The predefined deployment configurations.
 const (
 	predefined = "CodeDeployDefault."
 	allAtOnce  = predefined + "LambdaAllAtOnce"
 )
 
-// predefinedConfigs are those that AWS has for Lambda.
+// predefinedConfigs returns AWS's predefined configurations for Lambda.
 // See https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html.
 func predefinedConfigs() map[string]*types.DeploymentConfigInfo {
 	configs := map[string]*types.DeploymentConfigInfo{}
@@ -52,14 +52,14 @@ func predefinedConfigs() map[string]*types.DeploymentConfigInfo {
 	return configs
 }
 
-// A step gives the new version a share of the traffic at a time after the
-// shift has begun.
+// A step gives the new version a share of the traffic at a certain time after
+// the shift has begun.
 type step struct {
 	after   time.Duration
 	percent int32
 }
 
-// steps returns how a routing shifts traffic. The last step is 100 percent.
+// steps returns the steps of a traffic shift. The last step is 100 percent.
 func steps(routing *types.TrafficRoutingConfig) []step {
 	switch routing.Type {
 	case types.TrafficRoutingTypeTimeBasedCanary:
@@ -80,7 +80,7 @@ func steps(routing *types.TrafficRoutingConfig) []step {
 	}
 }
 
-// maxShift is how long a traffic shift may take.
+// maxShift is the longest allowed traffic shift.
 const maxShift = 48 * time.Hour
 
 func checkRouting(routing *types.TrafficRoutingConfig) error {
@@ -169,7 +169,7 @@ func copyRouting(r *types.TrafficRoutingConfig) *types.TrafficRoutingConfig {
 	return &c
 }
 
-// config returns the named configuration. The service is locked.
+// config returns the named configuration. The caller holds the service's lock.
 func (s *Service) config(name string) (*types.DeploymentConfigInfo, error) {
 	if name == "" {
 		return nil, &types.DeploymentConfigNameRequiredException{Message: aws.String("The deployment configuration name was not specified.")}
@@ -194,7 +194,7 @@ func (s *Service) GetDeploymentConfig(_ context.Context, in *awscodedeploy.GetDe
 	return &awscodedeploy.GetDeploymentConfigOutput{DeploymentConfigInfo: &info}, nil
 }
 
-// ListDeploymentConfigs lists configurations, the predefined ones included.
+// ListDeploymentConfigs lists configurations, including the predefined ones.
 func (s *Service) ListDeploymentConfigs(_ context.Context, in *awscodedeploy.ListDeploymentConfigsInput) (*awscodedeploy.ListDeploymentConfigsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,8 +205,8 @@ func (s *Service) ListDeploymentConfigs(_ context.Context, in *awscodedeploy.Lis
 	return &awscodedeploy.ListDeploymentConfigsOutput{DeploymentConfigsList: page, NextToken: next}, nil
 }
 
-// DeleteDeploymentConfig deletes a configuration that neither a deployment
-// group nor a deployment under way uses. One that does not exist is no error.
+// DeleteDeploymentConfig deletes a configuration. No deployment group and no
+// deployment in progress may use it. Deleting one that does not exist is no error.
 func (s *Service) DeleteDeploymentConfig(_ context.Context, in *awscodedeploy.DeleteDeploymentConfigInput) (*awscodedeploy.DeleteDeploymentConfigOutput, error) {
 	name := aws.ToString(in.DeploymentConfigName)
 	if name == "" {

@@ -11,16 +11,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 )
 
-// A deployment moves one alias from one version to another. What is set when
-// it is created never changes; the rest belongs to the service's lock.
+// A deployment moves one alias from one version to another. The fields that are
+// set at its creation are immutable; the service's lock guards the others.
 //
-// Its status is Created until its work begins, then InProgress, and at last
-// Succeeded, Failed or Stopped. The other three of CodeDeploy's are for other
-// platforms: Queued, because a second deployment of a group is refused
-// (DeploymentLimitExceededException) and does not wait for the first; Ready,
-// because that waits for somebody to reroute traffic, and Baking, because that
-// is before what was replaced is terminated. Both waits are set by a
-// blueGreenDeploymentConfiguration, which a group for Lambda cannot have. See
+// Its status is Created until its work begins, then InProgress, and finally
+// Succeeded, Failed or Stopped. CodeDeploy's other three statuses only occur on
+// other platforms. Queued does not occur because a group refuses a second
+// deployment (DeploymentLimitExceededException) instead of queueing it. In
+// Ready, a deployment waits for somebody to reroute traffic; in Baking, it
+// waits before it terminates what it replaced. A
+// blueGreenDeploymentConfiguration configures both waits, and a group for
+// Lambda cannot have one. See
 // https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_ContinueDeployment.html and
 // https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_BlueGreenDeploymentConfiguration.html.
 type deployment struct {
@@ -28,19 +29,19 @@ type deployment struct {
 	group    *group
 	spec     *appSpec
 	routing  *types.TrafficRoutingConfig
-	alarms   *types.AlarmConfiguration        // those that are watched
-	rollback *types.AutoRollbackConfiguration // when it is taken back by itself
+	alarms   *types.AlarmConfiguration        // the alarms to watch
+	rollback *types.AutoRollbackConfiguration // when it is rolled back automatically
 	triggers []types.TriggerConfig
-	undoes   *deployment   // the one that this one rolls back, if any
-	stop     chan struct{} // closed when somebody asks it to stop
+	undoes   *deployment   // the deployment that this one rolls back, if any
+	stop     chan struct{} // closed when a caller asks it to stop
 	done     chan struct{} // closed when it has ended
 
 	info         types.DeploymentInfo
 	events       []types.LifecycleEvent
-	weight       float64 // share of the traffic that the new version has
+	weight       float64 // share of the traffic that goes to the new version
 	updated      *time.Time
-	stopped      bool  // somebody asked it to stop
-	stopRollback *bool // what they said of rolling back
+	stopped      bool  // a caller asked it to stop
+	stopRollback *bool // what that caller said about rolling back
 	executions   map[string]*execution
 	undoneBy     *deployment
 }
@@ -53,10 +54,10 @@ func newEvents() []types.LifecycleEvent {
 	return events
 }
 
-// maxDeployments bounds the deployments that are remembered.
+// maxDeployments limits the deployments that are remembered.
 const maxDeployments = 1000
 
-// add takes up a deployment whose plan is made. The service is locked.
+// add registers a deployment that has a plan. The caller holds the service's lock.
 func (s *Service) add(d *deployment) {
 	d.stop, d.done = make(chan struct{}), make(chan struct{})
 	d.events, d.executions = newEvents(), map[string]*execution{}
@@ -85,7 +86,7 @@ func (s *Service) add(d *deployment) {
 
 func (d *deployment) ended() bool { return d.info.CompleteTime != nil }
 
-// last returns what a group remembers of its last deployment.
+// last returns what a group records about its last deployment.
 func (d *deployment) last() *types.LastDeploymentInfo {
 	return &types.LastDeploymentInfo{
 		CreateTime:   d.info.CreateTime,
@@ -95,8 +96,8 @@ func (d *deployment) last() *types.LastDeploymentInfo {
 	}
 }
 
-// describe returns a copy of what is known of a deployment. The service is
-// locked.
+// describe returns a copy of a deployment's description. The caller holds the
+// service's lock.
 func (d *deployment) describe() *types.DeploymentInfo {
 	info := d.info
 	info.AutoRollbackConfiguration = copyRollback(d.rollback)
@@ -119,7 +120,7 @@ func (d *deployment) describe() *types.DeploymentInfo {
 	return &info
 }
 
-// status returns how the function fares.
+// status returns the status of the function as a deployment target.
 func (d *deployment) status() types.TargetStatus {
 	switch d.info.Status {
 	case types.DeploymentStatusCreated, types.DeploymentStatusQueued:
@@ -198,7 +199,7 @@ func (s *Service) CreateDeployment(ctx context.Context, in *awscodedeploy.Create
 			DeploymentConfigName: aws.String(name),
 			Description:          in.Description,
 			Revision:             revision,
-			Creator:              types.DeploymentCreatorUser, // of CloudFormation's as well
+			Creator:              types.DeploymentCreatorUser, // AWS reports this for CloudFormation's deployments, too
 		},
 	}
 	if in.OverrideAlarmConfiguration != nil {
@@ -214,7 +215,7 @@ func (s *Service) CreateDeployment(ctx context.Context, in *awscodedeploy.Create
 
 var deploymentID = regexp.MustCompile(`^d-[0-9A-Z]{9}$`)
 
-// deployment returns the deployment with that id. The service is locked.
+// deployment returns the deployment with an id. The caller holds the service's lock.
 func (s *Service) deployment(id *string) (*deployment, error) {
 	n := aws.ToString(id)
 	if n == "" {
@@ -243,7 +244,7 @@ func (s *Service) GetDeployment(_ context.Context, in *awscodedeploy.GetDeployme
 
 const maxBatch = 25
 
-// BatchGetDeployments describes those of the deployments that exist.
+// BatchGetDeployments describes those deployments that exist.
 func (s *Service) BatchGetDeployments(_ context.Context, in *awscodedeploy.BatchGetDeploymentsInput) (*awscodedeploy.BatchGetDeploymentsOutput, error) {
 	if len(in.DeploymentIds) == 0 {
 		return nil, &types.DeploymentIdRequiredException{Message: aws.String("At least one deployment ID must be specified.")}
@@ -307,8 +308,8 @@ func within(t time.Time, r *types.TimeRange) bool {
 	return r == nil || (r.Start == nil || !t.Before(*r.Start)) && (r.End == nil || !t.After(*r.End))
 }
 
-// StopDeployment asks a deployment to stop. Whether it is rolled back then is
-// what AutoRollbackEnabled says, or else its configuration.
+// StopDeployment asks a deployment to stop. AutoRollbackEnabled decides whether
+// it is then rolled back; without it, the deployment's configuration decides.
 func (s *Service) StopDeployment(_ context.Context, in *awscodedeploy.StopDeploymentInput) (*awscodedeploy.StopDeploymentOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -344,9 +345,9 @@ func (s *Service) ContinueDeployment(_ context.Context, in *awscodedeploy.Contin
 	return nil, &types.UnsupportedActionForDeploymentTypeException{Message: aws.String("The deployment " + d.id + " is a Lambda deployment, which does not wait to be continued.")}
 }
 
-// Wait returns a deployment once it has ended, and with it the deployment that
-// rolls it back by itself, if there is one: the alias then is where it will
-// stay.
+// Wait waits until a deployment has ended and returns it. If it is rolled back
+// automatically, Wait also waits for that rollback. After that, the alias does
+// not move any more.
 func (s *Service) Wait(ctx context.Context, deploymentID string) (*types.DeploymentInfo, error) {
 	s.mu.Lock()
 	d, err := s.deployment(&deploymentID)

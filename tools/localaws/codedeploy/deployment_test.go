@@ -144,8 +144,8 @@ func TestHookReports(t *testing.T) {
 	}
 }
 
-// What is wrong from the start is not rolled back: that would move an alias
-// nobody has touched.
+// A deployment that is wrong from the start is not rolled back. A rollback
+// would move an alias that nobody has touched.
 func TestDeploymentOfWhatIsNotThere(t *testing.T) {
 	t.Parallel()
 	const invalid = "The deployment failed because the AppSpec file that specifies the AWS Lambda deployment configuration is missing or has an invalid configuration."
@@ -188,7 +188,7 @@ func TestRollbackThatFails(t *testing.T) {
 	}
 }
 
-// A configuration is in use by groups, and by deployments under way.
+// Groups and deployments in progress both count as users of a configuration.
 func TestConfigInUse(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
@@ -232,7 +232,7 @@ func TestConfigInUse(t *testing.T) {
 	}
 }
 
-// The group is taken while its deployment runs, and free once it has ended.
+// A group is taken while its deployment runs, and free once it has ended.
 func TestConflictAndStop(t *testing.T) {
 	t.Parallel()
 	c := clock.NewManual(noon)
@@ -249,7 +249,8 @@ func TestConflictAndStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.BlockUntil(1) // it waits for the second step
+	// The deployment waits for the second step.
+	c.BlockUntil(1)
 	_, err = create(s, appspec("1", "3"))
 	if code(err) != "DeploymentLimitExceededException" || !strings.Contains(err.Error(), "The Deployment Group 'group' already has an active Deployment '"+id+"'") {
 		t.Errorf("a second deployment: %v", err)
@@ -286,7 +287,8 @@ func TestConflictAndStop(t *testing.T) {
 		t.Fatalf("the group is still taken: %v", err)
 	}
 	c.BlockUntil(1)
-	if err := s.Close(); err != nil { // in the middle of it
+	// Close in the middle of the deployment.
+	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
 	if _, err := s.Wait(t.Context(), id); !errors.Is(err, context.Canceled) {
@@ -294,13 +296,14 @@ func TestConflictAndStop(t *testing.T) {
 	}
 }
 
-// Stopped without a rollback, a deployment leaves the alias at two versions;
-// AWS documents that the next one fails then.
+// A deployment that is stopped without a rollback leaves the alias at two
+// versions. AWS documents that the next deployment then fails.
 func TestStopWithoutRollback(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	b.lambda.hooks["pre"] = b.report(types.LifecycleEventStatusSucceeded)
-	b.clock.passed = func(time.Time) { // in the middle of the canary
+	// This is in the middle of the canary.
+	b.clock.passed = func(time.Time) {
 		list, err := b.ListDeployments(t.Context(), &awscodedeploy.ListDeploymentsInput{IncludeOnlyStatuses: []types.DeploymentStatus{types.DeploymentStatusInProgress}})
 		if err != nil || len(list.Deployments) != 1 {
 			t.Errorf("%+v, %v", list, err)
@@ -407,7 +410,7 @@ func TestRevisions(t *testing.T) {
 	}
 }
 
-// The type String is deprecated, but AWS and its clients still have it.
+// The type String is deprecated, but AWS and its clients still support it.
 func TestStringRevision(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)

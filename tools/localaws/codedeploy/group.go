@@ -14,16 +14,16 @@ import (
 
 type group struct {
 	info   types.DeploymentGroupInfo
-	active *deployment // which has not ended; there is one at most
+	active *deployment // the deployment that has not ended; there is at most one
 }
 
 const (
-	maxAlarms   = 10 // of a deployment group
+	maxAlarms   = 10 // per deployment group
 	maxTriggers = 10
 )
 
-// CreateDeploymentGroup creates a group. Where the deployment style is left
-// out it is the only one that Lambda has.
+// CreateDeploymentGroup creates a group. If the request has no deployment
+// style, the group gets the only style that Lambda supports.
 func (s *Service) CreateDeploymentGroup(_ context.Context, in *awscodedeploy.CreateDeploymentGroupInput) (*awscodedeploy.CreateDeploymentGroupOutput, error) {
 	name := aws.ToString(in.DeploymentGroupName)
 	switch {
@@ -34,7 +34,7 @@ func (s *Service) CreateDeploymentGroup(_ context.Context, in *awscodedeploy.Cre
 	case aws.ToString(in.ServiceRoleArn) == "":
 		return nil, &types.RoleRequiredException{Message: aws.String("The role ARN was not specified.")}
 	}
-	// An update knows the same members, so it is one check for both.
+	// An update has the same members, so one check covers both.
 	update := &awscodedeploy.UpdateDeploymentGroupInput{
 		ServiceRoleArn:                   in.ServiceRoleArn,
 		AlarmConfiguration:               in.AlarmConfiguration,
@@ -94,7 +94,7 @@ func groupNameRequired() error {
 	return &types.DeploymentGroupNameRequiredException{Message: aws.String("The deployment group name was not specified.")}
 }
 
-// changeGroup applies what in has to info. The service is locked.
+// changeGroup applies in to info. The caller holds the service's lock.
 func (s *Service) changeGroup(info *types.DeploymentGroupInfo, in *awscodedeploy.UpdateDeploymentGroupInput) error {
 	for what, given := range map[string]bool{
 		"autoScalingGroups":                len(in.AutoScalingGroups) > 0,
@@ -222,7 +222,7 @@ func copyTriggers(triggers []types.TriggerConfig) []types.TriggerConfig {
 	return out
 }
 
-// group returns the named group. The service is locked.
+// group returns the named group. The caller holds the service's lock.
 func (s *Service) group(application, name *string) (*group, error) {
 	a, err := s.application(application)
 	if err != nil {
@@ -239,8 +239,8 @@ func (s *Service) group(application, name *string) (*group, error) {
 	return g, nil
 }
 
-// UpdateDeploymentGroup changes what the request has and leaves the rest.
-// A deployment under way keeps the configuration that it began with.
+// UpdateDeploymentGroup changes what the request contains and keeps the rest. A
+// deployment in progress keeps the configuration that it began with.
 func (s *Service) UpdateDeploymentGroup(_ context.Context, in *awscodedeploy.UpdateDeploymentGroupInput) (*awscodedeploy.UpdateDeploymentGroupOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -268,7 +268,8 @@ func (s *Service) UpdateDeploymentGroup(_ context.Context, in *awscodedeploy.Upd
 	return &awscodedeploy.UpdateDeploymentGroupOutput{}, nil
 }
 
-// describe returns a copy of what is known of a group. The service is locked.
+// describe returns a copy of a group's description. The caller holds the
+// service's lock.
 func (g *group) describe() types.DeploymentGroupInfo {
 	info := g.info
 	info.AlarmConfiguration = copyAlarms(info.AlarmConfiguration)
@@ -289,7 +290,7 @@ func (s *Service) GetDeploymentGroup(_ context.Context, in *awscodedeploy.GetDep
 	return &awscodedeploy.GetDeploymentGroupOutput{DeploymentGroupInfo: &info}, nil
 }
 
-// BatchGetDeploymentGroups describes those of the named groups that exist.
+// BatchGetDeploymentGroups describes those named groups that exist.
 func (s *Service) BatchGetDeploymentGroups(_ context.Context, in *awscodedeploy.BatchGetDeploymentGroupsInput) (*awscodedeploy.BatchGetDeploymentGroupsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -321,8 +322,8 @@ func (s *Service) ListDeploymentGroups(_ context.Context, in *awscodedeploy.List
 	return &awscodedeploy.ListDeploymentGroupsOutput{ApplicationName: in.ApplicationName, DeploymentGroups: page, NextToken: next}, nil
 }
 
-// DeleteDeploymentGroup deletes a group. A deployment under way goes on. One
-// that does not exist is no error.
+// DeleteDeploymentGroup deletes a group. A deployment in progress continues.
+// Deleting a group that does not exist is no error.
 func (s *Service) DeleteDeploymentGroup(_ context.Context, in *awscodedeploy.DeleteDeploymentGroupInput) (*awscodedeploy.DeleteDeploymentGroupOutput, error) {
 	name := aws.ToString(in.DeploymentGroupName)
 	if name == "" {

@@ -26,13 +26,13 @@ import (
 
 var noon = time.Date(2026, 8, 8, 12, 0, 0, 0, time.UTC)
 
-// A leap clock makes whoever waits go on at once, at the time it waited for.
-// It suits tests in which one goroutine waits.
+// A leap clock lets a waiting goroutine continue at once, and jumps to the time
+// that it waits for. It suits tests in which only one goroutine waits.
 type leap struct {
 	mu     sync.Mutex
 	now    time.Time
 	passed func(now time.Time) // called after each leap
-	holds  int                 // unreleased Accelerates
+	holds  int                 // calls of Accelerate that are not released
 	slow   time.Duration       // time that passed without acceleration
 }
 
@@ -76,23 +76,23 @@ type firedTimer chan time.Time
 func (t firedTimer) C() <-chan time.Time { return t }
 func (t firedTimer) Stop() bool          { return false }
 
-// A route is where an alias sends its traffic.
+// A route says where an alias sends its traffic.
 type route struct {
 	after   time.Duration // since the test began
 	version string
 	weights map[string]float64
 }
 
-// lambda is a Lambda with one function, whose alias is live.
+// lambda is a Lambda with one function. Its alias is live.
 type lambda struct {
 	clock clock.Clock
 	begun time.Time
 
 	mu     sync.Mutex
-	routes []route // the last one is the present one
+	routes []route // the last one is the current one
 	hooks  map[string]func(deploymentID, executionID string) error
-	got    []string // hooks that were invoked, and with which members
-	broken error    // what UpdateAlias answers
+	got    []string // invoked hooks, and the members of their events
+	broken error    // the error that UpdateAlias returns
 }
 
 func (l *lambda) now() route { return l.routes[len(l.routes)-1] }
@@ -154,7 +154,7 @@ func (l *lambda) Invoke(_ context.Context, in *awslambda.InvokeInput) (*awslambd
 	return &awslambda.InvokeOutput{StatusCode: 202}, nil
 }
 
-// alarms is a CloudWatch with alarms that are set by hand.
+// alarms is a CloudWatch with alarms that tests set.
 type alarms struct {
 	mu     sync.Mutex
 	states map[string]cloudwatchtypes.StateValue
@@ -185,8 +185,8 @@ func (a *alarms) DescribeAlarms(_ context.Context, in *awscloudwatch.DescribeAla
 
 const alarmName = "CanaryErrorAlarm"
 
-// A bench is a CodeDeploy with an application, a deployment group and what
-// they act on.
+// A bench is a CodeDeploy with an application, a deployment group and the
+// resources that they use.
 type bench struct {
 	*Service
 	t      testing.TB
@@ -282,7 +282,7 @@ func (b *bench) deploy(spec string) *types.DeploymentInfo {
 	return info
 }
 
-// report returns a hook that reports a status.
+// report returns a hook that reports the given status.
 func (b *bench) report(status types.LifecycleEventStatus) func(string, string) error {
 	return func(deployment, execution string) error {
 		_, err := b.PutLifecycleEventHookExecutionStatus(context.Background(), &awscodedeploy.PutLifecycleEventHookExecutionStatusInput{

@@ -13,22 +13,22 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
-// hookTimeout is how long a hook may take until it reports.
+// hookTimeout is how long a hook may take to report.
 const hookTimeout = time.Hour
 
-// hookFailed is how AWS words that a hook reported Failed.
+// hookFailed is AWS's text for a hook that reported Failed.
 const hookFailed = "The deployment failed because one or more of the lifecycle event validation functions failed."
 
 // An execution is one run of a hook.
 type execution struct {
 	status   types.LifecycleEventStatus // Succeeded or Failed, once it has reported
-	answered chan struct{}              // closed when it has
-	over     bool                       // nobody waits for it any more
+	answered chan struct{}              // closed once it has reported
+	over     bool                       // no one waits for it any more
 }
 
 // runHook invokes a hook and waits until it reports. The clock may run faster
-// meanwhile: while the function is at work Lambda keeps it from doing so, and
-// else a hook that crashed would be awaited for an hour.
+// during the wait. Lambda prevents that while the function runs. Without
+// acceleration, a hook that crashed would be awaited for a real hour.
 func (s *Service) runHook(d *deployment, w *watch, event, function string) *failure {
 	if f := s.interrupted(d, w); f != nil {
 		return f
@@ -50,7 +50,8 @@ func (s *Service) runHook(d *deployment, w *watch, event, function string) *fail
 	}
 	payload, err := json.Marshal(map[string]string{"DeploymentId": d.id, "LifecycleEventHookExecutionId": id})
 	if err != nil {
-		panic(err) // two strings can be marshalled
+		// Two strings can always be encoded.
+		panic(err)
 	}
 	out, err := s.deps.Functions.Invoke(s.ctx, &awslambda.InvokeInput{
 		FunctionName:   aws.String(function),
@@ -83,7 +84,7 @@ func (s *Service) runHook(d *deployment, w *watch, event, function string) *fail
 	}
 }
 
-// PutLifecycleEventHookExecutionStatus is how a hook reports.
+// PutLifecycleEventHookExecutionStatus reports the result of a hook.
 func (s *Service) PutLifecycleEventHookExecutionStatus(_ context.Context, in *awscodedeploy.PutLifecycleEventHookExecutionStatusInput) (*awscodedeploy.PutLifecycleEventHookExecutionStatusOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,10 +14,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever the configuration, and whatever happens when: the weights add up,
-// the new version's share only grows until it is taken back, the alias ends at
-// the new version if and only if the deployment succeeded, and the record of
-// the deployment is consistent with what was done.
+// For every configuration and every sequence of events: the weights add up, and
+// the new version's share only grows until it is rolled back. The alias ends at
+// the new version if and only if the deployment succeeded. The record of the
+// deployment matches what was done.
 func TestAnyDeploymentEndsInOrder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -58,7 +58,7 @@ func TestAnyDeploymentEndsInOrder(t *testing.T) {
 		alarmAt, stopAt := moment("alarm"), moment("stop")
 		stopRollback := rapid.SampledFrom([]*bool{nil, aws.Bool(true), aws.Bool(false)}).Draw(rt, "stopRollback")
 		var id string
-		started := make(chan struct{}) // id is known
+		started := make(chan struct{}) // closed when id is known
 		b.clock.passed = func(now time.Time) {
 			<-started
 			if !now.Before(alarmAt) {

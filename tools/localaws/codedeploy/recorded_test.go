@@ -18,8 +18,8 @@ import (
 )
 
 // TestRecordedRuns repeats deployments that were recorded on AWS and compares
-// what can be seen of them. The golden file is written from the recordings,
-// with ids as d-A, d-B and without AWS's own few seconds of delay.
+// what is visible of them. The golden file comes from the recordings. Ids are
+// replaced with d-A and d-B, and AWS's own delays of a few seconds are removed.
 func TestRecordedRuns(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
@@ -103,7 +103,7 @@ func TestRecordedRuns(t *testing.T) {
 	}
 }
 
-// String shows a route as the recordings do: `["1",{"2":0.1}]`.
+// String formats a route as the recordings do: `["1",{"2":0.1}]`.
 func (r route) String() string {
 	weights := "null"
 	if len(r.weights) > 0 {

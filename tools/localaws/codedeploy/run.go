@@ -12,17 +12,17 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
-// A failure ends a deployment before it has succeeded.
+// A failure ends a deployment without success.
 type failure struct {
 	status    types.DeploymentStatus
 	code      types.ErrorCode
 	message   string
-	detail    string                  // what the lifecycle event shows, if there is more to say
-	event     types.AutoRollbackEvent // what makes it be rolled back
-	untouched bool                    // there is nothing to roll back
+	detail    string                  // further details for the lifecycle event, if any
+	event     types.AutoRollbackEvent // the event that can trigger a rollback
+	untouched bool                    // nothing needs to be rolled back
 }
 
-// closing is the failure of a deployment whose service is closed under it.
+// closing is the failure of a deployment whose service is being closed.
 var closing = &failure{}
 
 func failed(code types.ErrorCode, format string, args ...any) *failure {
@@ -86,7 +86,8 @@ func (s *Service) performEvent(d *deployment, w *watch, i int) *failure {
 	if hook := d.spec.hooks[name]; hook != "" {
 		return s.runHook(d, w, name, hook)
 	}
-	return nil // an event without a hook succeeds at once
+	// An event without a hook succeeds at once.
+	return nil
 }
 
 func (s *Service) beginEvent(d *deployment, i int) {
@@ -102,7 +103,7 @@ func (s *Service) endEvent(d *deployment, i int, status types.LifecycleEventStat
 	s.setEvent(d, i, status, detail)
 }
 
-// setEvent ends an event. The service is locked.
+// setEvent ends an event. The caller holds the service's lock.
 func (s *Service) setEvent(d *deployment, i int, status types.LifecycleEventStatus, detail string) {
 	now := s.account.Clock.Now()
 	d.events[i].Status, d.events[i].EndTime = status, aws.Time(now)
@@ -112,16 +113,16 @@ func (s *Service) setEvent(d *deployment, i int, status types.LifecycleEventStat
 	d.updated = aws.Time(now)
 }
 
-// How AWS words that an AppSpec file does not fit the function; see
-// https://github.com/aws/serverless-application-model/issues/291. What does not
-// fit is in the diagnostics of the lifecycle event.
+// AWS's texts for an AppSpec file that does not fit the function; see
+// https://github.com/aws/serverless-application-model/issues/291. The diagnostics
+// of the lifecycle event say what does not fit.
 const (
 	invalidAppSpec = "The deployment failed because the AppSpec file that specifies the AWS Lambda deployment configuration is missing or has an invalid configuration."
 	otherVersion   = invalidAppSpec + " The Lambda function alias version does not match the current version in AppSpec file."
 )
 
-// verify sees whether the function is as the AppSpec file says. Nothing has
-// been changed yet, so a failure leaves nothing to roll back.
+// verify checks whether the function is as the AppSpec file says. Nothing has
+// been changed at this point, so a failure leaves nothing to roll back.
 func (s *Service) verify(d *deployment) *failure {
 	spec := d.spec
 	wrong := func(code types.ErrorCode, message, detail string, args ...any) *failure {
@@ -171,8 +172,8 @@ func (s *Service) shift(d *deployment, w *watch) *failure {
 	return nil
 }
 
-// route gives the new version percent of the traffic. Until it has all of it
-// the alias points to the old version.
+// route gives the new version percent of the traffic. The alias points to the
+// old version until the new one has all traffic.
 func (s *Service) route(d *deployment, percent int32) *failure {
 	version, weights := d.spec.target, map[string]float64{}
 	if percent < 100 {
@@ -195,11 +196,11 @@ func (s *Service) route(d *deployment, percent int32) *failure {
 	return nil
 }
 
-// pollInterval is how often alarms are looked at, by the account's clock.
+// pollInterval is the time between two checks of the alarms, by the account's clock.
 const pollInterval = 5 * time.Second
 
 // wait returns nil at until, or when answer is closed. It returns a failure as
-// soon as somebody stops the deployment or an alarm goes off.
+// soon as a caller stops the deployment or an alarm goes off.
 func (s *Service) wait(d *deployment, w *watch, until time.Time, answer <-chan struct{}) *failure {
 	clock := s.account.Clock
 	for {
@@ -236,7 +237,7 @@ func (s *Service) interrupted(d *deployment, w *watch) *failure {
 	case <-s.ctx.Done():
 		return closing
 	case <-d.stop:
-		// AWS has this code; its text was not recorded.
+		// This is AWS's code. Its text was not recorded.
 		return &failure{
 			status: types.DeploymentStatusStopped, code: types.ErrorCodeManualStop,
 			message: "The deployment was stopped on request.",
@@ -247,8 +248,8 @@ func (s *Service) interrupted(d *deployment, w *watch) *failure {
 	}
 }
 
-// finish ends a deployment, and starts the one that rolls it back if that is
-// called for. Both happen at once, so that nobody sees one without the other.
+// finish ends a deployment and, if necessary, starts the deployment that rolls
+// it back. Both happen under the lock, so that nobody sees one without the other.
 func (s *Service) finish(d *deployment, f *failure) (undo bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -281,7 +282,7 @@ func (s *Service) finish(d *deployment, f *failure) (undo bool) {
 	return true
 }
 
-// rollsBack reports whether a failure makes the deployment be rolled back.
+// rollsBack reports whether a failure triggers a rollback.
 func (d *deployment) rollsBack(f *failure) bool {
 	if d.undoes != nil || f.untouched {
 		return false
@@ -292,15 +293,16 @@ func (d *deployment) rollsBack(f *failure) bool {
 	return d.rollback != nil && d.rollback.Enabled && slices.Contains(d.rollback.Events, f.event)
 }
 
-// undo creates the deployment that gives the old version all traffic again. It
-// runs no hooks and heeds no alarms. The service is locked.
+// undo creates the deployment that returns all traffic to the old version. It
+// runs no hooks and watches no alarms. The caller holds the service's lock.
 func (s *Service) undo(d *deployment) {
 	spec := &appSpec{
 		resource: d.spec.resource, function: d.spec.function, alias: d.spec.alias,
 		current: d.spec.target, target: d.spec.current,
 	}
 	content := spec.json()
-	sum, _ := checkDigest(content, nil) // nothing to compare it with
+	// There is no digest to compare it with.
+	sum, _ := checkDigest(content, nil)
 	back := &deployment{
 		id:       newDeploymentID(),
 		group:    d.group,
@@ -331,7 +333,7 @@ func (s *Service) undo(d *deployment) {
 	s.add(back)
 }
 
-// activated is how AWS words that alarms went off.
+// activated returns the failure with AWS's text for alarms that went off.
 func activated(names []string) *failure {
 	return &failure{
 		status: types.DeploymentStatusStopped,

@@ -1,10 +1,10 @@
-// Package codedeploy is AWS CodeDeploy for the Lambda compute platform: it
+// Package codedeploy is AWS CodeDeploy for the Lambda compute platform. It
 // shifts the traffic of an alias from one version of a function to another on
-// the account's clock, runs the hooks of the AppSpec file, watches alarms, and
-// takes a deployment that went wrong back by a deployment of its own.
+// the account's clock, runs the hooks of the AppSpec file, and watches alarms.
+// A deployment that fails is rolled back by another deployment.
 //
-// What a deployment looks like, its states, texts and events, follows runs
-// recorded on AWS; see testdata.
+// The states, texts and events of a deployment follow runs that were recorded
+// on AWS; see testdata.
 package codedeploy
 
 import (
@@ -26,7 +26,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// Functions is Lambda: the aliases that are shifted and the hooks.
+// Functions is Lambda: the aliases whose traffic is shifted, and the hooks.
 type Functions interface {
 	GetFunction(context.Context, *awslambda.GetFunctionInput) (*awslambda.GetFunctionOutput, error)
 	GetAlias(context.Context, *awslambda.GetAliasInput) (*awslambda.GetAliasOutput, error)
@@ -34,13 +34,13 @@ type Functions interface {
 	Invoke(context.Context, *awslambda.InvokeInput) (*awslambda.InvokeOutput, error)
 }
 
-// Alarms is CloudWatch. If it is an [AlarmWatcher] too, a change of state is
-// seen at once and not at the next poll.
+// Alarms is CloudWatch. If it is also an [AlarmWatcher], changes of state are
+// noticed at once instead of at the next poll.
 type Alarms interface {
 	DescribeAlarms(context.Context, *awscloudwatch.DescribeAlarmsInput) (*awscloudwatch.DescribeAlarmsOutput, error)
 }
 
-// An AlarmWatcher tells when alarms have changed their state.
+// An AlarmWatcher reports when alarms have changed their state.
 type AlarmWatcher interface {
 	WatchAlarms() (changes <-chan struct{}, stop func())
 }
@@ -50,13 +50,13 @@ type Notifier interface {
 	Publish(context.Context, *awssns.PublishInput) (*awssns.PublishOutput, error)
 }
 
-// Objects reads AppSpec files that are kept in S3.
+// Objects reads AppSpec files from S3.
 type Objects interface {
 	GetObject(context.Context, *awss3.GetObjectInput) (*awss3.GetObjectOutput, error)
 }
 
-// Deps are the services that CodeDeploy acts on. Notifier and Objects may be
-// nil: triggers and revisions in S3 are then refused.
+// Deps are the services that CodeDeploy uses. Notifier and Objects may be nil;
+// triggers and revisions in S3 are then refused.
 type Deps struct {
 	Functions Functions
 	Alarms    Alarms
@@ -77,12 +77,12 @@ type Service struct {
 	applications map[string]*application
 	configs      map[string]*types.DeploymentConfigInfo
 	deployments  map[string]*deployment
-	order        []*deployment // as they were created
+	order        []*deployment // in order of creation
 	tags         map[string]map[string]string
 }
 
-// New returns a CodeDeploy with the deployment configurations that AWS
-// predefines for Lambda and nothing else.
+// New returns a CodeDeploy that only has AWS's predefined deployment
+// configurations for Lambda.
 func New(a account.Account, d Deps) *Service {
 	ctx, cancel := context.WithCancel(principal.Service(context.Background(), "codedeploy.amazonaws.com", a.ID))
 	return &Service{
@@ -100,14 +100,16 @@ func New(a account.Account, d Deps) *Service {
 // Close ends the work on all deployments. They stay as they are, as if the
 // machine had been switched off.
 func (s *Service) Close() error {
-	s.mu.Lock() // nothing is started from here on
+	// From here on, nothing is started.
+	s.mu.Lock()
 	s.cancel()
 	s.mu.Unlock()
 	s.running.Wait()
 	return nil
 }
 
-// start runs f until the service closes. The service is locked.
+// start runs f in the background until the service closes. The caller holds the
+// service's lock.
 func (s *Service) start(f func()) {
 	if s.ctx.Err() == nil {
 		s.running.Go(f)
@@ -120,22 +122,23 @@ func unsupported(what string) error {
 
 const idAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-// newDeploymentID returns an id such as d-RGSWBD91L.
+// newDeploymentID returns an id, for example d-RGSWBD91L.
 func newDeploymentID() string {
 	var b strings.Builder
 	b.WriteString("d-")
 	for range 9 {
 		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(idAlphabet))))
 		if err != nil {
-			panic(err) // crypto/rand never fails
+			// crypto/rand never fails.
+			panic(err)
 		}
 		b.WriteByte(idAlphabet[n.Int64()])
 	}
 	return b.String()
 }
 
-// newExecutionID returns the id of a hook's execution: opaque, and long enough
-// that nobody guesses it.
+// newExecutionID returns the id of a hook's execution. It is opaque, and too
+// long to guess.
 func newExecutionID() string {
 	encode := base64.StdEncoding.EncodeToString
 	return encode([]byte(`{"encryptedData":"` + encode(random(48)) + `","ivParameterSpec":"` + encode(random(12)) + `","materialSetSerial":1}`))
@@ -143,6 +146,7 @@ func newExecutionID() string {
 
 func random(n int) []byte {
 	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails
+	// This never fails.
+	_, _ = rand.Read(b)
 	return b
 }

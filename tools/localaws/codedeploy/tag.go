@@ -54,7 +54,7 @@ func (s *Service) ListTagsForResource(_ context.Context, in *awscodedeploy.ListT
 
 const maxTags = 50
 
-// tag adds tags to what arn names. The service is locked.
+// tag adds tags to the resource that arn names. The caller holds the service's lock.
 func (s *Service) tag(arn string, tags []types.Tag) error {
 	if len(tags) == 0 {
 		return nil
@@ -76,8 +76,8 @@ func (s *Service) tag(arn string, tags []types.Tag) error {
 	return nil
 }
 
-// checkARN refuses what is not an application or deployment group that exists.
-// The service is locked.
+// checkARN refuses an ARN that does not name an existing application or
+// deployment group. The caller holds the service's lock.
 func (s *Service) checkARN(arn *string) error {
 	if aws.ToString(arn) == "" {
 		return &types.ResourceArnRequiredException{Message: aws.String("The resource ARN was not specified.")}

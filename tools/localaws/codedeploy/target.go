@@ -9,10 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 )
 
-// targetID is the id of the one target that a deployment has.
+// targetID returns the id of the deployment's only target.
 func (d *deployment) targetID() string { return d.spec.function + ":" + d.spec.alias }
 
-// target describes the function. The service is locked.
+// target describes the function. The caller holds the service's lock.
 func (d *deployment) target(s *Service) *types.DeploymentTarget {
 	return &types.DeploymentTarget{
 		DeploymentTargetType: types.DeploymentTargetTypeLambdaTarget,
@@ -34,8 +34,7 @@ func (d *deployment) target(s *Service) *types.DeploymentTarget {
 	}
 }
 
-// ListDeploymentTargets lists the id of the function, if the filters let it
-// through.
+// ListDeploymentTargets lists the id of the function, if it passes the filters.
 func (s *Service) ListDeploymentTargets(_ context.Context, in *awscodedeploy.ListDeploymentTargetsInput) (*awscodedeploy.ListDeploymentTargetsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,8 +55,8 @@ func (s *Service) ListDeploymentTargets(_ context.Context, in *awscodedeploy.Lis
 	return out, nil
 }
 
-// GetDeploymentTarget describes the function that a deployment is about, with
-// its lifecycle events.
+// GetDeploymentTarget describes the function that a deployment updates, and its
+// lifecycle events.
 func (s *Service) GetDeploymentTarget(_ context.Context, in *awscodedeploy.GetDeploymentTargetInput) (*awscodedeploy.GetDeploymentTargetOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,8 +73,8 @@ func (s *Service) GetDeploymentTarget(_ context.Context, in *awscodedeploy.GetDe
 	return &awscodedeploy.GetDeploymentTargetOutput{DeploymentTarget: d.target(s)}, nil
 }
 
-// BatchGetDeploymentTargets describes the function, whether it is asked for by
-// its id or with all targets.
+// BatchGetDeploymentTargets describes the function, whether the request names
+// its id or asks for all targets.
 func (s *Service) BatchGetDeploymentTargets(_ context.Context, in *awscodedeploy.BatchGetDeploymentTargetsInput) (*awscodedeploy.BatchGetDeploymentTargetsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,9 +10,9 @@ import (
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 )
 
-// trigger publishes an event to the topics that want it, in the form of
+// trigger publishes an event to the topics that subscribe to it, in the format of
 // https://docs.aws.amazon.com/codedeploy/latest/userguide/monitoring-sns-event-notifications-json-format.html.
-// A topic that cannot be reached is no reason to fail a deployment.
+// If a topic can't be reached, the deployment still continues.
 func (s *Service) trigger(d *deployment, event types.TriggerEventType) {
 	for _, t := range d.triggers {
 		if !slices.Contains(t.TriggerEvents, event) {
@@ -30,7 +30,7 @@ func (s *Service) trigger(d *deployment, event types.TriggerEventType) {
 	}
 }
 
-// statuses are the words that notifications have for events.
+// statuses maps events to the words that notifications use.
 var statuses = map[types.TriggerEventType]string{
 	types.TriggerEventTypeDeploymentStart:    "CREATED",
 	types.TriggerEventTypeDeploymentSuccess:  "SUCCEEDED",
@@ -39,7 +39,7 @@ var statuses = map[types.TriggerEventType]string{
 	types.TriggerEventTypeDeploymentRollback: "ROLLBACK",
 }
 
-// subject is limited by SNS to 100 characters.
+// subject returns the subject, which SNS limits to 100 characters.
 func subject(event types.TriggerEventType, d *deployment, region string) string {
 	text := statuses[event] + ": AWS CodeDeploy " + d.id + " in " + region + " to " + aws.ToString(d.info.ApplicationName)
 	return text[:min(len(text), 100)]
@@ -91,7 +91,7 @@ func (s *Service) message(d *deployment, event types.TriggerEventType, name stri
 	return string(text)
 }
 
-// stamp writes a time as the notifications do.
+// stamp formats a time as the notifications do.
 func stamp(t *time.Time) any {
 	if t == nil {
 		return nil

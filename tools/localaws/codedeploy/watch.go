@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 )
 
-// A watch looks at the alarms of a deployment.
+// A watch checks the alarms of a deployment.
 type watch struct {
 	service        *Service
 	names          []string // nil if there is nothing to watch
@@ -33,8 +33,8 @@ func (s *Service) watch(d *deployment) *watch {
 	return w
 }
 
-// check returns a failure if an alarm is in the state ALARM, or if its state
-// cannot be told and that matters.
+// check returns a failure if an alarm is in the state ALARM. It also returns
+// one if the state is unknown and the configuration says that this matters.
 func (w *watch) check() *failure {
 	if w.names == nil {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// errAbandoned is why the context of an abandoned action ends.
+// errAbandoned is the cancellation cause of an abandoned action.
 var errAbandoned = errors.New("the action was abandoned")
 
 // Codes of an action's errorDetails.
@@ -32,25 +32,25 @@ type actionRun struct {
 	declaration *types.ActionDeclaration
 	resolved    map[string]string
 	inputs      []artifact
-	outputs     []artifact // where they are put; the action may fail to
+	outputs     []artifact // where outputs are put; the action may fail before it writes them
 
 	status  types.ActionExecutionStatus
 	started time.Time
 	updated time.Time
-	by      string // who decided, of an approval
+	by      string // for an approval, the person who decided
 	result  outcome
 	cancel  context.CancelCauseFunc
 
-	token    string // of an approval
+	token    string // token of an approval
 	decision chan decision
 	decided  bool
 }
 
-// An outcome is how an action ended, or, while it runs, what is known of it.
+// An outcome is how an action ended or, while it runs, its known progress.
 type outcome struct {
 	failed      bool
-	code        string // of errorDetails
-	message     string // of errorDetails
+	code        string // code of errorDetails
+	message     string // message of errorDetails
 	summary     string
 	externalID  string
 	externalURL string
@@ -65,10 +65,10 @@ func failure(code, format string, args ...any) outcome {
 	return outcome{failed: true, code: code, message: message, summary: message}
 }
 
-// A job is what an action needs to know in order to run. It is a copy: an
-// action runs without the service's lock.
+// A job holds what an action needs to run. It is a copy, because an action runs
+// without the service's lock.
 type job struct {
-	run           *actionRun // to report progress, and for what does not change
+	run           *actionRun // used to report progress, and to read what does not change
 	pipeline      string
 	execution     string
 	stage         string
@@ -81,7 +81,7 @@ type job struct {
 	timeout       time.Duration
 }
 
-// begin starts an action. The service is locked.
+// begin starts an action. The caller holds the service's lock.
 func (s *Service) begin(r *stageRun, d *types.ActionDeclaration) {
 	e := r.execution
 	name := aws.ToString(d.Name)
@@ -135,7 +135,7 @@ func (s *Service) begin(r *stageRun, d *types.ActionDeclaration) {
 	})
 }
 
-// progress records what becomes known of an action while it runs.
+// progress records new information about a running action.
 func (s *Service) progress(a *actionRun, externalID, externalURL, logStream string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,7 +144,7 @@ func (s *Service) progress(a *actionRun, externalID, externalURL, logStream stri
 	s.changed.Broadcast()
 }
 
-// finish ends an action, unless it was abandoned meanwhile.
+// finish ends an action, unless it has been abandoned.
 func (s *Service) finish(a *actionRun, result outcome) {
 	a.cancel(nil)
 	if a.status != types.ActionExecutionStatusInProgress {

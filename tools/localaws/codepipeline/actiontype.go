@@ -10,19 +10,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
 
-// An actionType is a kind of action that this CodePipeline can run. The numbers
-// of artifacts and the configuration are those of AWS's action reference.
+// An actionType is a kind of action that this CodePipeline can run. The
+// artifact counts and the configuration follow AWS's action reference.
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference.html.
 type actionType struct {
 	category types.ActionCategory
 	provider string
 	inputs   bounds
 	outputs  bounds
-	required []string // configuration
+	required []string // required configuration keys
 	optional []string
-	revision types.SourceRevisionType // of a source, which StartPipelineExecution may override
+	revision types.SourceRevisionType // type of a source's revision, which StartPipelineExecution may override
 	run      func(*Service, context.Context, *job) outcome
-	// check looks at what the other rules do not express.
+	// check verifies what the other rules can't express.
 	check func(*types.ActionDeclaration) error
 }
 
@@ -79,8 +79,8 @@ func typeOf(a *types.ActionDeclaration) *actionType {
 	return nil
 }
 
-// ListActionTypes implements the operation of that name: it lists what this
-// CodePipeline can run.
+// ListActionTypes implements the operation of that name. It lists the action
+// types that this CodePipeline can run.
 func (s *Service) ListActionTypes(_ context.Context, in *awscodepipeline.ListActionTypesInput) (*awscodepipeline.ListActionTypesOutput, error) {
 	if in.RegionFilter != nil && *in.RegionFilter != s.account.Region {
 		return nil, invalid("regionFilter: the embedded AWS serves %s only", s.account.Region)
@@ -120,7 +120,7 @@ func (b bounds) check(a *types.ActionDeclaration, count int, what string) error 
 	return nil
 }
 
-// title is how AWS's messages write an action type.
+// title formats an action type as AWS's messages do.
 func title(id *types.ActionTypeId) string {
 	return fmt.Sprintf("(Category: '%s', Provider: '%s', Owner: '%s', Version: '%s')",
 		id.Category, aws.ToString(id.Provider), id.Owner, aws.ToString(id.Version))
@@ -138,5 +138,5 @@ func invalidStructure(format string, args ...any) error {
 	return &types.InvalidStructureException{Message: aws.String(fmt.Sprintf(format, args...))}
 }
 
-// is reports whether a configuration value says true.
+// is reports whether a configuration value is "true".
 func is(value string) bool { return strings.EqualFold(value, "true") }

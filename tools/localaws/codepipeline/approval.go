@@ -15,21 +15,21 @@ import (
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 )
 
-// approvalTimeout is how long an approval waits unless it says so itself.
+// approvalTimeout is how long an approval waits by default.
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html.
 const approvalTimeout = 7 * 24 * time.Hour
 
-// maxSubject is the longest subject that SNS takes, in characters.
+// maxSubject is the length limit of an SNS subject, in characters.
 const maxSubject = 100
 
-// A decision is what somebody answered to an approval.
+// A decision is the answer to an approval.
 type decision struct {
 	status  types.ApprovalStatus
 	summary string
 	by      string
 }
 
-// approve waits until somebody decides, or the time is over.
+// approve waits until somebody decides or the time is up.
 func (s *Service) approve(ctx context.Context, j *job) outcome {
 	timeout := j.timeout
 	if timeout == 0 {
@@ -60,7 +60,7 @@ func (s *Service) approve(ctx context.Context, j *job) outcome {
 	}
 }
 
-// notify publishes an approval request in the format of AWS.
+// notify publishes an approval request in AWS's format.
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/approvals-json-format.html.
 func (s *Service) notify(ctx context.Context, j *job, topic string, expires time.Time) error {
 	if s.deps.Notifier == nil {

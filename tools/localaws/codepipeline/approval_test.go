@@ -25,7 +25,7 @@ func approvalPipeline() *types.PipelineDeclaration {
 	return declare(stageOf("Staging", smoke), stageOf("Approval", approve), stageOf("Production", builder("Promote", 1)))
 }
 
-// pending starts an execution and returns its id and its approval's token.
+// pending starts an execution and returns its id and the token of its approval.
 func (r *rig) pending() (id, token string) {
 	r.t.Helper()
 	id = r.begin()
@@ -129,8 +129,8 @@ func TestApprovalTimesOut(t *testing.T) {
 	}
 }
 
-// An update takes back a pending approval: whatever the answer, the execution
-// would not go on.
+// An update withdraws a pending approval, because the execution would not
+// continue whatever the answer.
 func TestUpdateWithdrawsApproval(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -146,7 +146,8 @@ func TestUpdateWithdrawsApproval(t *testing.T) {
 func TestUnresolvedVariableFailsTheAction(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.builds.script = func(codebuild.PipelineBuild) bool { return true } // exports nothing
+	// The build exports nothing.
+	r.builds.script = func(codebuild.PipelineBuild) bool { return true }
 	r.create(approvalPipeline())
 	id := r.begin()
 	r.wants(id, types.PipelineExecutionStatusFailed)

@@ -12,13 +12,13 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// An artifact is a zip in the artifact store. Its object is written once: an
-// action that runs again writes another one.
+// An artifact is a zip in the artifact store. Its object is written only once:
+// an action that runs again writes another object.
 type artifact struct {
 	name     string
 	bucket   string
 	key      string
-	revision string // the commit or version of the source it was made of
+	revision string // commit or version of the source that it was made from
 }
 
 func (a artifact) detail() types.ArtifactDetail {
@@ -33,14 +33,14 @@ func details(artifacts []artifact) []types.ArtifactDetail {
 	return list
 }
 
-// newArtifact names an object for an artifact as CodePipeline does: the first
-// 20 characters of the pipeline's name, the first 10 of the artifact's, and
-// what makes it unique.
+// newArtifact returns an artifact whose object is named as CodePipeline does
+// it: the first 20 characters of the pipeline's name, the first 10 of the
+// artifact's name, and a unique part.
 func newArtifact(pipeline, name, bucket string) artifact {
 	return artifact{name: name, bucket: bucket, key: fmt.Sprintf("%.20s/%.10s/%.7s", pipeline, name, rand.Text())}
 }
 
-// put stores an artifact's zip, encrypted as the pipeline's store says.
+// put stores an artifact's zip with the encryption that the pipeline's store requires.
 func (s *Service) put(ctx context.Context, j *job, a artifact, body io.Reader) error {
 	in := &awss3.PutObjectInput{Bucket: aws.String(a.bucket), Key: aws.String(a.key), Body: body, ContentType: aws.String("application/zip")}
 	if key := j.store.EncryptionKey; key != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/codebuild"
 )
 
-// environmentVariables is the configuration that holds a JSON array.
+// environmentVariables is the configuration key whose value is a JSON array.
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeBuild.html.
 const environmentVariables = "EnvironmentVariables"
 
@@ -98,7 +98,8 @@ func (s *Service) build(ctx context.Context, j *job) outcome {
 	s.progress(j.run, id, s.buildURL(id), logStream(started.Build))
 	b, err := s.deps.Builds.WaitBuild(ctx, id)
 	if err != nil {
-		if s.life.Err() != nil { // the service closes: leave no build behind
+		// The service is closing, so no build may be left behind.
+		if s.life.Err() != nil {
 			if _, stopErr := s.deps.Builds.StopBuild(context.WithoutCancel(ctx), &awscodebuild.StopBuildInput{Id: aws.String(id)}); stopErr != nil {
 				s.account.Log.Warn("CodePipeline could not stop a build", "build", id, "error", stopErr)
 			}
@@ -110,7 +111,7 @@ func (s *Service) build(ctx context.Context, j *job) outcome {
 	return result
 }
 
-// built tells how a complete build ended.
+// built returns the outcome of a complete build.
 func (s *Service) built(ctx context.Context, j *job, b *cbtypes.Build) outcome {
 	if b.BuildStatus != cbtypes.StatusTypeSucceeded {
 		return failure(codeJobFailed, "Build terminated with state: %s%s", b.BuildStatus, phaseOf(b))
@@ -127,7 +128,7 @@ func (s *Service) built(ctx context.Context, j *job, b *cbtypes.Build) outcome {
 	return result
 }
 
-// phaseOf tells which phase of a build failed, and why, in AWS's words.
+// phaseOf says in AWS's words which phase of a build failed, and why.
 func phaseOf(b *cbtypes.Build) string {
 	for _, phase := range b.Phases {
 		if phase.PhaseStatus == "" || phase.PhaseStatus == cbtypes.StatusTypeSucceeded || phase.PhaseType == cbtypes.BuildPhaseTypeCompleted {

@@ -29,8 +29,8 @@ type event struct {
 	at     time.Time
 }
 
-// states are the states in events for the statuses of the API; what is not
-// listed is the same in capitals.
+// states maps the API's statuses to the states in events. An unlisted status
+// has the same name in capitals.
 var states = map[string]string{"InProgress": "STARTED", "Cancelled": "CANCELED"}
 
 func state(status string) string {
@@ -40,8 +40,8 @@ func state(status string) string {
 	return strings.ToUpper(status)
 }
 
-// emit queues an event. The service is locked, so that events leave in the
-// order of what they tell.
+// emit queues an event. The caller holds the service's lock, so that events are
+// sent in the order of the changes that they report.
 func (s *Service) emit(e *execution, kind string, detail map[string]any) {
 	if s.deps.Events == nil {
 		return
@@ -96,7 +96,7 @@ func locations(artifacts []artifact) []any {
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// deliver hands events to EventBridge, in order, until Close.
+// deliver sends the events to EventBridge in order until Close.
 func (s *Service) deliver() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,7 +120,7 @@ func (s *Service) deliver() {
 func (s *Service) send(e event) {
 	detail, err := json.Marshal(e.detail)
 	if err == nil {
-		// A rule's target may still hear of the end when the service closes.
+		// A rule's target may still receive the last event when the service closes.
 		_, err = s.deps.Events.PutEvents(context.WithoutCancel(s.life), &awseventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
 			Source: aws.String("aws.codepipeline"), DetailType: aws.String(e.kind), Detail: aws.String(string(detail)),
 			Resources: []string{e.arn}, Time: aws.Time(e.at),
@@ -131,7 +131,7 @@ func (s *Service) send(e event) {
 	}
 }
 
-// caller returns the ARN of who makes a request.
+// caller returns the ARN of the principal that makes a request.
 func caller(ctx context.Context) *string {
 	if p := principal.FromContext(ctx); p.ARN != "" {
 		return aws.String(p.ARN)

@@ -14,19 +14,20 @@ import (
 )
 
 // maxConcurrent is how many executions of a QUEUED or PARALLEL pipeline may be
-// in progress. See https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html.
+// in progress. See
+// https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html.
 const maxConcurrent = 50
 
-// An execution is one run of a set of changes through a pipeline or, if it is
-// a rollback, through one stage.
+// An execution is one run of a set of changes through a pipeline. A rollback is
+// an execution that runs through one stage.
 type execution struct {
 	id        string
-	order     int // of the start, among the executions of the pipeline
+	order     int // start order among the executions of the pipeline
 	pipeline  *pipeline
-	structure *types.PipelineDeclaration // as it was at the start
+	structure *types.PipelineDeclaration // as of the start
 	kind      types.ExecutionType
 	trigger   types.ExecutionTrigger
-	attempt   int // 1, and one more with each retry
+	attempt   int // 1, plus one for each retry
 
 	status  types.PipelineExecutionStatus
 	summary string
@@ -36,7 +37,7 @@ type execution struct {
 	stopping   bool
 	stopReason *string
 	superseded bool
-	outdated   bool // the pipeline was updated while this ran
+	outdated   bool // the pipeline was updated during the execution
 
 	overrides map[string]types.SourceRevisionOverride // by source action
 	given     []types.ResolvedPipelineVariable
@@ -44,14 +45,14 @@ type execution struct {
 	artifacts map[string]artifact
 	revisions []revision
 
-	runs     map[string]*stageRun // by stage, the last
-	target   *execution           // what a rollback goes back to
-	rollback *execution           // that the failure of this started
+	runs     map[string]*stageRun // the last run of each stage
+	target   *execution           // for a rollback, the execution whose state it restores
+	rollback *execution           // the rollback that this execution's failure started
 
 	ended chan struct{} // closed when the status is final
 }
 
-// A revision is what a source action found.
+// A revision is the result of a source action.
 type revision struct {
 	action string
 	types.ArtifactRevision
@@ -85,7 +86,7 @@ func (s *Service) StartPipelineExecution(ctx context.Context, in *awscodepipelin
 	return &awscodepipeline.StartPipelineExecutionOutput{PipelineExecutionId: aws.String(e.id)}, nil
 }
 
-// start begins a standard execution. The service is locked.
+// start begins a standard execution. The caller holds the service's lock.
 func (s *Service) start(p *pipeline, trigger types.ExecutionTrigger, given []types.PipelineVariable, overrides []types.SourceRevisionOverride) (*execution, error) {
 	if s.closed {
 		return nil, &types.ConflictException{Message: aws.String("The embedded AWS is closing")}
@@ -124,7 +125,7 @@ func (s *Service) start(p *pipeline, trigger types.ExecutionTrigger, given []typ
 	return e, nil
 }
 
-// add makes an execution that has not begun to run.
+// add creates an execution that has not begun to run.
 func (s *Service) add(p *pipeline, kind types.ExecutionType, trigger types.ExecutionTrigger) *execution {
 	now := s.account.Clock.Now()
 	e := &execution{
@@ -185,7 +186,7 @@ func sourceOverrides(d *types.PipelineDeclaration, given []types.SourceRevisionO
 	return overrides, nil
 }
 
-// execution returns an execution by id. The service is locked.
+// execution returns an execution by id. The caller holds the service's lock.
 func (p *pipeline) execution(id *string) (*execution, error) {
 	i := slices.IndexFunc(p.executions, func(e *execution) bool { return e.id == aws.ToString(id) })
 	if i < 0 {
@@ -233,7 +234,8 @@ func (e *execution) rollbackMetadata() *types.PipelineRollbackMetadata {
 	return &types.PipelineRollbackMetadata{RollbackTargetPipelineExecutionId: aws.String(e.target.id)}
 }
 
-// ListPipelineExecutions implements the operation of that name, newest first.
+// ListPipelineExecutions implements the operation of that name. The newest
+// comes first.
 func (s *Service) ListPipelineExecutions(_ context.Context, in *awscodepipeline.ListPipelineExecutionsInput) (*awscodepipeline.ListPipelineExecutionsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -277,8 +279,8 @@ func (e *execution) succeededIn(stage string) bool {
 	return ok && run.status == types.StageExecutionStatusSucceeded
 }
 
-// Wait returns an execution when it has ended and, if its failure started a
-// rollback, that has ended too. It is not an operation of AWS.
+// Wait waits until an execution has ended and returns it. If the execution's
+// failure started a rollback, Wait also waits for that. It is not an operation of AWS.
 func (s *Service) Wait(ctx context.Context, pipelineName, executionID string) (*types.PipelineExecution, error) {
 	s.mu.Lock()
 	p, err := s.find(&pipelineName)
@@ -318,8 +320,7 @@ func wait(ctx context.Context, c <-chan struct{}) error {
 	}
 }
 
-// adopt gives a rollback what its target had: source revisions, variables and
-// artifacts.
+// adopt gives a rollback the source revisions, variables and artifacts of its target.
 func (e *execution) adopt(target *execution) {
 	e.target, e.given, e.revisions = target, target.given, slices.Clone(target.revisions)
 	e.artifacts = maps.Clone(target.artifacts)

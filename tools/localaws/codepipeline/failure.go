@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
 
-// fail does what a stage's onFailure says, and reports whether the execution
-// goes on, which it does if an automatic retry succeeded.
+// fail does what a stage's onFailure says. It reports whether the execution
+// continues, which it does if an automatic retry succeeded.
 func (s *Service) fail(r *stageRun, st *stage, last bool) bool {
 	e := r.execution
 	policy := r.declaration.OnFailure
@@ -55,7 +55,8 @@ func (s *Service) fail(r *stageRun, st *stage, last bool) bool {
 func failedExecution(id string) *string {
 	encoded, err := json.Marshal(map[string]string{"FailedPipelineExecutionId": id})
 	if err != nil {
-		return nil // a map of strings encodes
+		// A map of strings can always be encoded.
+		return nil
 	}
 	return aws.String(string(encoded))
 }
@@ -68,9 +69,10 @@ func (s *Service) conditionState(met bool, summary string) *types.StageCondition
 	return &types.StageConditionState{LatestExecution: &types.StageConditionsExecution{Status: status, Summary: aws.String(summary)}}
 }
 
-// rollbackTarget returns the last execution that succeeded in a stage. It has to
-// have been started in the current version of the pipeline, and not be a
-// rollback. See https://docs.aws.amazon.com/codepipeline/latest/userguide/stage-rollback.html.
+// rollbackTarget returns the last execution that succeeded in a stage. That
+// execution must have started in the current version of the pipeline, and must
+// not be a rollback. See
+// https://docs.aws.amazon.com/codepipeline/latest/userguide/stage-rollback.html.
 func (p *pipeline) rollbackTarget(stage string) *execution {
 	for i := len(p.executions) - 1; i >= 0; i-- {
 		e := p.executions[i]
@@ -81,15 +83,15 @@ func (p *pipeline) rollbackTarget(stage string) *execution {
 	return nil
 }
 
-// startRollback runs a stage again with what target had. It gets the stage's
-// lock at once.
+// startRollback runs a stage again with the revisions and artifacts of target.
+// It takes the stage's lock at once.
 func (s *Service) startRollback(target *execution, stage string, trigger types.ExecutionTrigger) *execution {
 	p := target.pipeline
 	e := s.add(p, types.ExecutionTypeRollback, trigger)
 	e.adopt(target)
 	i, d, err := p.declared(&stage)
 	if err != nil {
-		// The caller found the stage in this version.
+		// The caller has found the stage in this version.
 		panic(err)
 	}
 	p.stage(stage).occupant = e

@@ -115,7 +115,8 @@ func TestAutomaticRollback(t *testing.T) {
 	bad := r.begin()
 	r.builds.end("Synth", true, map[string]string{"VERSION": "two"})
 	r.builds.end("Ship", false, nil)
-	again := r.builds.end("Ship", true, nil) // the rollback
+	// This is the rollback's build.
+	again := r.builds.end("Ship", true, nil)
 	if again.Inputs[0] != shipped.Inputs[0] {
 		t.Errorf("the rollback deploys %v, want %v", again.Inputs[0], shipped.Inputs[0])
 	}
@@ -125,7 +126,8 @@ func TestAutomaticRollback(t *testing.T) {
 	if got := *again.Start.EnvironmentVariablesOverride[0].Value; got != again.ExecutionID || got == good {
 		t.Errorf("the rollback has EXECUTION %s, want its own id %s", got, again.ExecutionID)
 	}
-	r.wants(bad, types.PipelineExecutionStatusFailed) // and returns only after the rollback
+	// Wait returns only after the rollback.
+	r.wants(bad, types.PipelineExecutionStatusFailed)
 
 	e := r.wants(again.ExecutionID, types.PipelineExecutionStatusSucceeded)
 	if e.ExecutionType != types.ExecutionTypeRollback || *e.RollbackMetadata.RollbackTargetPipelineExecutionId != good ||
@@ -138,7 +140,7 @@ func TestAutomaticRollback(t *testing.T) {
 	if n := r.builds.count(); n != 6 {
 		t.Errorf("%d builds ran, want 6: a rollback runs one stage", n)
 	}
-	// A rollback is no target of another one.
+	// A rollback is not a target for another rollback.
 	bad = r.begin()
 	r.builds.end("Synth", true, map[string]string{"VERSION": "three"})
 	r.builds.end("Ship", false, nil)
@@ -173,7 +175,7 @@ func TestNoRollbackWithoutTarget(t *testing.T) {
 	r.builds.end("Ship", true, nil)
 	r.builds.end("Promote", true, nil)
 	r.wants(good, types.PipelineExecutionStatusSucceeded)
-	// What succeeded before an update is no target any more.
+	// An execution that succeeded before an update is no longer a target.
 	must[*awscodepipeline.UpdatePipelineOutput](t)(r.UpdatePipeline(r.ctx, &awscodepipeline.UpdatePipelineInput{Pipeline: withRollback()}))
 	fail()
 	_, err := r.RollbackStage(r.ctx, &awscodepipeline.RollbackStageInput{PipelineName: aws.String("app"), StageName: aws.String("Staging"), TargetPipelineExecutionId: aws.String(good)})

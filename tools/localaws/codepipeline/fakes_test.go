@@ -74,11 +74,11 @@ func (o *objects) HeadObject(_ context.Context, in *awss3.HeadObjectInput) (*aws
 	return &awss3.HeadObjectOutput{}, err
 }
 
-// builds is a CodeBuild whose builds wait until the test ends them, or end by
-// themselves if there is a script.
+// builds is a CodeBuild whose builds wait until the test ends them. If there is
+// a script, they end by themselves.
 type builds struct {
 	objects *objects
-	script  func(codebuild.PipelineBuild) bool // whether the build succeeds
+	script  func(codebuild.PipelineBuild) bool // returns whether the build succeeds
 
 	mu      sync.Mutex
 	started []codebuild.PipelineBuild
@@ -86,7 +86,7 @@ type builds struct {
 	byID    map[string]*running
 	stopped []string
 	changed *sync.Cond
-	left    chan error // why somebody stopped waiting for a build
+	left    chan error // why a caller stopped waiting for a build
 }
 
 type running struct {
@@ -166,7 +166,7 @@ func (b *builds) finish(r *running, ok bool, exports map[string]string) {
 	r.end <- build
 }
 
-// await returns the running build of a project when it has started.
+// await waits until a project's build has started and returns it.
 func (b *builds) await(project string) codebuild.PipelineBuild {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -222,7 +222,7 @@ func (b *bus) PutEvents(_ context.Context, in *awseventbridge.PutEventsInput) (*
 	return &awseventbridge.PutEventsOutput{}, nil
 }
 
-// rig is a CodePipeline between fakes.
+// rig is a CodePipeline with fakes for the other services.
 type rig struct {
 	*Service
 	t       testing.TB
@@ -233,7 +233,7 @@ type rig struct {
 	topics  topics
 	bus     *bus
 	sources connections
-	begun   bool // whether the test knows the first execution
+	begun   bool // whether the test has taken the first execution
 }
 
 const deployer = "arn:aws:iam::000000000000:user/someone"
@@ -284,8 +284,8 @@ func (r *rig) create(d *types.PipelineDeclaration) {
 	must[*awscodepipeline.CreatePipelineOutput](r.t)(r.CreatePipeline(r.ctx, &awscodepipeline.CreatePipelineInput{Pipeline: d}))
 }
 
-// begin returns an execution that has just started. The first is the one that
-// the creation of the pipeline has started.
+// begin returns an execution that has just started. The first one is the
+// execution that the creation of the pipeline started.
 func (r *rig) begin() string {
 	r.t.Helper()
 	if !r.begun {
@@ -295,7 +295,7 @@ func (r *rig) begin() string {
 	return *must[*awscodepipeline.StartPipelineExecutionOutput](r.t)(r.StartPipelineExecution(r.ctx, &awscodepipeline.StartPipelineExecutionInput{Name: aws.String("app")})).PipelineExecutionId
 }
 
-// created returns the execution that the creation of the pipeline has started.
+// created returns the execution that the creation of the pipeline started.
 func (r *rig) created() string {
 	r.t.Helper()
 	r.mu.Lock()
@@ -321,7 +321,7 @@ func (r *rig) wants(id string, status types.PipelineExecutionStatus) *types.Pipe
 	return e
 }
 
-// until waits until something holds of the service's state.
+// until waits until a condition on the service's state holds.
 func (r *rig) until(holds func() bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -342,7 +342,7 @@ func (r *rig) state(stage string) types.StageState {
 	return types.StageState{}
 }
 
-// actions returns the action executions of an execution by name, the last of each.
+// actions returns the last action execution for each action name.
 func (r *rig) actions(id string) map[string]types.ActionExecutionDetail {
 	r.t.Helper()
 	out := must[*awscodepipeline.ListActionExecutionsOutput](r.t)(r.ListActionExecutions(r.ctx, &awscodepipeline.ListActionExecutionsInput{
@@ -377,7 +377,7 @@ func stageOf(name string, actions ...types.ActionDeclaration) types.StageDeclara
 	return types.StageDeclaration{Name: aws.String(name), Actions: actions}
 }
 
-// builder returns a CodeBuild action whose project has its name.
+// builder returns a CodeBuild action whose project has the action's name.
 func builder(name string, order int32, outputs ...string) types.ActionDeclaration {
 	a := types.ActionDeclaration{
 		Name: aws.String(name), RunOrder: aws.Int32(order),
@@ -398,5 +398,5 @@ func approval(name string, order int32) types.ActionDeclaration {
 	}
 }
 
-// The real CodeBuild is what a pipeline builds with.
+// A pipeline builds with the real CodeBuild.
 var _ Builds = (*codebuild.Service)(nil)

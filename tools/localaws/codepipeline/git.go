@@ -16,11 +16,11 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 )
 
-// commitPattern is what a commit ID looks like.
+// commitPattern matches a commit id.
 var commitPattern = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
 
-// repositories keeps a bare clone of each source, so that a later execution
-// fetches only what is new.
+// repositories keeps a bare clone of each source, so that later executions
+// fetch only new commits.
 type repositories struct {
 	dir string
 	mu  sync.Mutex
@@ -37,7 +37,7 @@ type commit struct {
 	authored                         time.Time
 }
 
-// fetch gets a commit, or the tip of a branch if none is named, from a URL.
+// fetch gets a commit from a URL. If no commit is named, it gets the tip of a branch.
 func (r *repositories) fetch(ctx context.Context, url, branch, id string) (checkout, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -61,8 +61,8 @@ func (r *repositories) fetch(ctx context.Context, url, branch, id string) (check
 		}
 		id = "FETCH_HEAD"
 	} else if _, err := c.git.Output(ctx, "git", "cat-file", "-e", id+"^{commit}"); err != nil {
-		// A server may refuse a commit that is no tip: then it is looked for on
-		// the branches.
+		// A server may refuse to send a commit that is not a tip. Then look for
+		// it on the branches.
 		if err := fetch(id); err != nil {
 			if err := fetch("+refs/heads/*:refs/heads/*"); err != nil {
 				return c, err
@@ -101,8 +101,9 @@ func (c checkout) archive(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// gitEnvironment is this process's without what a git that runs us has set for
-// its own repository. Nobody can answer a question for a password.
+// gitEnvironment returns this process's environment without the variables that
+// an outer git has set for its own repository. git must not ask for a password,
+// because nobody could answer.
 func gitEnvironment() []string {
 	var env []string
 	for _, v := range os.Environ() {

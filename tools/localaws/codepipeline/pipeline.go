@@ -15,18 +15,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
 
-// A pipeline is a declaration with all that was executed of it.
+// A pipeline is a declaration and everything that has been executed for it.
 type pipeline struct {
 	name       string
-	structures []*types.PipelineDeclaration // by version, from 1; never changed
+	structures []*types.PipelineDeclaration // by version, from 1; immutable
 	created    time.Time
 	updated    time.Time
 	tags       map[string]string
 
-	executions []*execution // in the order of their start
+	executions []*execution // in order of their start
 	tokens     map[string]*execution
 	stages     map[string]*stage
-	actions    []*actionRun // in the order of their start
+	actions    []*actionRun // in order of their start
 }
 
 // structure returns the current declaration.
@@ -36,7 +36,7 @@ func (p *pipeline) structure() *types.PipelineDeclaration {
 
 func (p *pipeline) version() int32 { return int32(len(p.structures)) } // #nosec G115 -- nobody updates a pipeline two billion times
 
-// stage returns the state of a stage, which outlives updates of the structure.
+// stage returns the state of a stage, which survives updates of the structure.
 func (p *pipeline) stage(name string) *stage {
 	st, ok := p.stages[name]
 	if !ok {
@@ -46,7 +46,7 @@ func (p *pipeline) stage(name string) *stage {
 	return st
 }
 
-// declared returns a stage of the current structure and its position.
+// declared returns a stage of the current structure, and its position.
 func (p *pipeline) declared(name *string) (int, *types.StageDeclaration, error) {
 	stages := p.structure().Stages
 	i := slices.IndexFunc(stages, func(d types.StageDeclaration) bool { return aws.ToString(d.Name) == aws.ToString(name) })
@@ -84,14 +84,14 @@ func (s *Service) CreatePipeline(ctx context.Context, in *awscodepipeline.Create
 	s.pipelines[name] = p
 	s.warn(structure)
 	if _, err := s.start(p, types.ExecutionTrigger{TriggerType: types.TriggerTypeCreatePipeline, TriggerDetail: caller(ctx)}, nil, nil); err != nil {
-		// The pipeline is there all the same. A variable without a default, for
-		// one, has no value yet.
+		// The pipeline exists all the same. A variable without a default, for
+		// example, has no value yet.
 		s.account.Log.Warn("CodePipeline did not start the first execution", "pipeline", name, "error", err)
 	}
 	return &awscodepipeline.CreatePipelineOutput{Pipeline: clone(structure), Tags: tagList(tags)}, nil
 }
 
-// declare checks a declaration and returns a copy with AWS's defaults filled in.
+// declare checks a declaration and returns a copy with AWS's defaults.
 func (s *Service) declare(in *types.PipelineDeclaration, version int32) (*types.PipelineDeclaration, error) {
 	if in == nil {
 		return nil, invalid("1 validation error detected: Value at 'pipeline' failed to satisfy constraint: Member must not be null")
@@ -114,8 +114,8 @@ func (s *Service) declare(in *types.PipelineDeclaration, version int32) (*types.
 	return d, s.validate(d)
 }
 
-// warn names what an embedded pipeline cannot do by itself: nobody pushes to
-// it, so nothing but StartPipelineExecution starts it again.
+// warn names what an embedded pipeline cannot do on its own. Nobody pushes to
+// it, so only StartPipelineExecution starts it again.
 func (s *Service) warn(d *types.PipelineDeclaration) {
 	if len(d.Triggers) > 0 {
 		s.account.Log.Warn("CodePipeline detects no changes here: start the pipeline with StartPipelineExecution", "pipeline", aws.ToString(d.Name))
@@ -145,9 +145,10 @@ func (s *Service) GetPipeline(_ context.Context, in *awscodepipeline.GetPipeline
 }
 
 // UpdatePipeline gives a pipeline its next version. As on AWS, running
-// executions finish the actions that run and are then cancelled, with the
-// summary "Pipeline definition was updated": a pipeline that updates itself has
-// to be started again (CloudFormation does so with RestartExecutionOnUpdate).
+// executions finish their running actions and are then cancelled with the
+// summary "Pipeline definition was updated". A pipeline that updates itself
+// must therefore be started again (CloudFormation does so with
+// RestartExecutionOnUpdate).
 func (s *Service) UpdatePipeline(_ context.Context, in *awscodepipeline.UpdatePipelineInput) (*awscodepipeline.UpdatePipelineOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,8 +176,8 @@ func (s *Service) UpdatePipeline(_ context.Context, in *awscodepipeline.UpdatePi
 	return &awscodepipeline.UpdatePipelineOutput{Pipeline: clone(structure)}, nil
 }
 
-// DeletePipeline deletes a pipeline and abandons its executions. One that does
-// not exist is no error.
+// DeletePipeline deletes a pipeline and abandons its executions. Deleting one
+// that does not exist is no error.
 func (s *Service) DeletePipeline(_ context.Context, in *awscodepipeline.DeletePipelineInput) (*awscodepipeline.DeletePipelineOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -210,8 +211,7 @@ func (s *Service) ListPipelines(_ context.Context, in *awscodepipeline.ListPipel
 	return out, nil
 }
 
-// page returns the part of all that a list operation answers with, and the
-// token of the next part.
+// page returns the page of a list operation, and the token for the next page.
 func page[T any](all []T, token *string, size *int32, limit int) ([]T, *string, error) {
 	from := 0
 	if token != nil {
@@ -231,7 +231,7 @@ func page[T any](all []T, token *string, size *int32, limit int) ([]T, *string, 
 	return all[from:to], aws.String(strconv.Itoa(to)), nil
 }
 
-// clone returns a deep copy of a value of the SDK's types.
+// clone returns a deep copy of a value of one of the SDK's types.
 func clone[T any](v *T) *T {
 	encoded, err := json.Marshal(v)
 	if err != nil {

@@ -9,36 +9,36 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
 
-// updatedSummary is what AWS says of an execution that an update cancelled.
+// updatedSummary is AWS's summary for an execution that an update cancelled.
 const updatedSummary = "Pipeline definition was updated"
 
-// A stage is locked by one execution at a time; others wait before it.
+// A stage is locked by one execution at a time. Other executions wait for it.
 type stage struct {
 	name     string
 	occupant *execution   // holds the lock
-	waiting  []*execution // in the order of arrival
-	disabled *disabled    // the transition into the stage
-	closedTo *disabled    // the transition out of it
+	waiting  []*execution // in order of arrival
+	disabled *disabled    // set if the transition into the stage is disabled
+	closedTo *disabled    // set if the transition out of the stage is disabled
 
 	latest  *stageRun
-	actions map[string]*actionRun // the last of each action
+	actions map[string]*actionRun // the last run of each action
 }
 
-// disabled says who disabled a transition, and why.
+// disabled records who disabled a transition, and why.
 type disabled struct {
 	reason, by string
 	at         time.Time
 }
 
-// A stageRun is what one execution does in one stage, retries included.
+// A stageRun is the run of one execution in one stage, including retries.
 type stageRun struct {
 	execution   *execution
 	declaration types.StageDeclaration
 	status      types.StageExecutionStatus
 	started     time.Time
-	actions     map[string]*actionRun // the last of each action
+	actions     map[string]*actionRun // the last run of each action
 
-	automatic int // retries
+	automatic int // number of automatic retries
 	manual    int
 	lastRetry types.RetryTrigger
 	onFailure *types.StageConditionState
@@ -59,7 +59,7 @@ func (r *stageRun) any(status types.ActionExecutionStatus) bool {
 	return false
 }
 
-// forget drops the actions that a retry runs again.
+// forget removes the actions that a retry will run again.
 func (r *stageRun) forget(mode types.StageRetryMode) {
 	for name, a := range r.actions {
 		if mode == types.StageRetryModeAllActions || a.status != types.ActionExecutionStatusSucceeded {
@@ -68,7 +68,7 @@ func (r *stageRun) forget(mode types.StageRetryMode) {
 	}
 }
 
-// groups returns a stage's actions by run order.
+// groups returns a stage's actions, grouped by run order.
 func groups(d types.StageDeclaration) [][]*types.ActionDeclaration {
 	byOrder := map[int32][]*types.ActionDeclaration{}
 	for i := range d.Actions {
@@ -83,8 +83,8 @@ func groups(d types.StageDeclaration) [][]*types.ActionDeclaration {
 	return list
 }
 
-// run takes an execution through its stages, from the one with index first,
-// before which it has arrived. It is the one place where executions advance.
+// run takes an execution through its stages, beginning with the stage with
+// index first, where it has arrived. Executions advance only here.
 func (s *Service) run(e *execution, first int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,11 +105,12 @@ func (s *Service) run(e *execution, first int) {
 	}
 }
 
-// arrive puts an execution before a stage. In the SUPERSEDED mode only the most
-// recent one waits there.
+// arrive makes an execution wait for a stage. In the SUPERSEDED mode, only the
+// most recent execution waits.
 func (s *Service) arrive(e *execution, d types.StageDeclaration) {
 	st := e.pipeline.stage(aws.ToString(d.Name))
-	if st.occupant == e { // a rollback or a retry got the lock with its order
+	// A rollback or a retry was given the lock when it was requested.
+	if st.occupant == e {
 		return
 	}
 	st.waiting = append(st.waiting, e)
@@ -130,9 +131,9 @@ func (st *stage) withdraw(e *execution) {
 	st.waiting = slices.DeleteFunc(st.waiting, func(w *execution) bool { return w == e })
 }
 
-// admit lets those who wait into the stages that are free. Handing the lock over
-// in the order of arrival, instead of letting them race for it, is what keeps
-// the QUEUED mode a queue.
+// admit gives the free stages to waiting executions. It hands over the lock in
+// order of arrival. If the executions raced for it, the QUEUED mode would not
+// be a queue.
 func (s *Service) admit(p *pipeline) {
 	for i, d := range p.structure().Stages {
 		st := p.stage(aws.ToString(d.Name))
@@ -141,7 +142,8 @@ func (s *Service) admit(p *pipeline) {
 		}
 		for len(st.waiting) > 0 {
 			e := st.waiting[0]
-			if e.stopping || e.superseded || e.outdated { // on its way out
+			// This execution is about to end.
+			if e.stopping || e.superseded || e.outdated {
 				st.waiting = st.waiting[1:]
 				continue
 			}
@@ -161,7 +163,7 @@ func (s *Service) admit(p *pipeline) {
 	s.changed.Broadcast()
 }
 
-// open begins what an execution does in a stage.
+// open begins an execution's run in a stage.
 func (s *Service) open(e *execution, d types.StageDeclaration) {
 	name := aws.ToString(d.Name)
 	r := e.runs[name]
@@ -173,8 +175,8 @@ func (s *Service) open(e *execution, d types.StageDeclaration) {
 	e.pipeline.stage(name).latest = r
 }
 
-// enter waits until an execution may run in a stage, and reports whether it
-// may; otherwise the execution has ended.
+// enter waits until an execution may run in a stage. It returns false if the
+// execution has ended instead.
 func (s *Service) enter(e *execution, d types.StageDeclaration) bool {
 	st := e.pipeline.stage(aws.ToString(d.Name))
 	for {
@@ -202,10 +204,11 @@ func (s *Service) enter(e *execution, d types.StageDeclaration) bool {
 	}
 }
 
-// giveUp ends an execution before a stage.
+// giveUp ends an execution that waits for a stage.
 func (s *Service) giveUp(e *execution, st *stage, status types.PipelineExecutionStatus, summary string) {
 	st.withdraw(e)
-	if r := e.runs[st.name]; r.active() { // it had the lock, and began nothing yet
+	// It had the lock, but has not begun anything.
+	if r := e.runs[st.name]; r.active() {
 		r.status = types.StageExecutionStatus(status)
 	}
 	s.release(e, st)
@@ -219,7 +222,8 @@ func (s *Service) release(e *execution, st *stage) {
 	s.admit(e.pipeline)
 }
 
-// perform runs a stage's actions: those of one run order at a time, in parallel.
+// perform runs a stage's actions in run order. Actions with the same run order
+// run in parallel.
 func (s *Service) perform(r *stageRun) {
 	e := r.execution
 	for _, group := range groups(r.declaration) {
@@ -240,7 +244,7 @@ func (s *Service) perform(r *stageRun) {
 	}
 }
 
-// leave ends a stage and reports whether its execution goes on to the next.
+// leave ends a stage and reports whether its execution continues with the next stage.
 func (s *Service) leave(r *stageRun, last bool) bool {
 	e := r.execution
 	st := e.pipeline.stage(r.name())
@@ -268,14 +272,14 @@ func (s *Service) leave(r *stageRun, last bool) bool {
 	return false
 }
 
-// settle gives a stage its final status.
+// settle sets the final status of a stage.
 func (s *Service) settle(r *stageRun, status types.StageExecutionStatus) {
 	r.status = status
 	r.execution.updated = s.account.Clock.Now()
 	s.emitStage(r, state(string(status)))
 }
 
-// conclude gives an execution its final status.
+// conclude sets the final status of an execution.
 func (s *Service) conclude(e *execution, status types.PipelineExecutionStatus, summary string) {
 	e.status, e.summary, e.updated = status, summary, s.account.Clock.Now()
 	s.emitExecution(e, state(string(status)))

@@ -20,7 +20,8 @@ func TestRunOrder(t *testing.T) {
 	r := newRig(t)
 	r.create(declare(stageOf("Verify", builder("Lint", 1), builder("Test", 1), builder("Report", 2))))
 	id := r.begin()
-	r.builds.await("Lint") // both run before either has ended
+	// Both run before either has ended.
+	r.builds.await("Lint")
 	r.builds.await("Test")
 	r.builds.end("Lint", true, nil)
 	r.until(func() bool {
@@ -40,7 +41,8 @@ func TestFailureStopsThePipelineAndReleasesTheStage(t *testing.T) {
 	r.create(declare(stageOf("Verify", builder("Lint", 1), builder("Test", 1), builder("Report", 2)), stageOf("Deploy", builder("Ship", 1))))
 	first := r.begin()
 	r.builds.end("Lint", false, nil)
-	r.builds.end("Test", true, nil) // what runs in parallel is not interrupted
+	// An action that runs in parallel is not interrupted.
+	r.builds.end("Test", true, nil)
 	r.wants(first, types.PipelineExecutionStatusFailed)
 	got := r.actions(first)
 	if len(got) != 3 || got["Test"].Status != types.ActionExecutionStatusSucceeded {
@@ -117,8 +119,8 @@ func TestParallelDoesNotWait(t *testing.T) {
 	r.wants(second, types.PipelineExecutionStatusSucceeded)
 }
 
-// TestCreationStarts holds that a pipeline starts when it is created, by the
-// revision that its source has then.
+// TestCreationStarts checks that a pipeline starts when it is created, with the
+// source revision at that time.
 func TestCreationStarts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -159,7 +161,7 @@ func TestTransition(t *testing.T) {
 	r.wants(second, types.PipelineExecutionStatusSucceeded)
 }
 
-// A pipeline that updates itself cancels the execution that did it.
+// A pipeline that updates itself cancels the execution that did the update.
 func TestUpdateCancelsWhatRuns(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -253,7 +255,7 @@ func TestCloseLeavesNoBuild(t *testing.T) {
 	r.create(declare(stageOf("Deploy", builder("Ship", 1))))
 	id := r.begin()
 	r.builds.await("Ship")
-	// The build is known by its id before it is waited for.
+	// Wait until the id of the build is known.
 	r.until(func() bool {
 		a := r.pipelines["app"].stages["Deploy"].actions["Ship"]
 		return a != nil
@@ -267,9 +269,9 @@ func TestCloseLeavesNoBuild(t *testing.T) {
 	r.wants(id, types.PipelineExecutionStatusStopped)
 }
 
-// TestSchedule holds that whatever the pipeline and the outcomes: an action
-// runs at most once, only after all that come before it have succeeded, and
-// the execution succeeds if and only if all actions did.
+// TestSchedule checks, for arbitrary pipelines and outcomes: an action runs at
+// most once, and only after all earlier actions have succeeded. The execution
+// succeeds if and only if all actions did.
 func TestSchedule(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -1,7 +1,7 @@
-// Package codepipeline is the embedded AWS's CodePipeline. It truly executes
-// pipelines: an execution goes through the stages of the declaration, each
-// locked by one execution at a time; actions clone sources, run builds and wait
-// for approvals; artifacts pass through the artifact bucket.
+// Package codepipeline is the embedded AWS's CodePipeline. It really executes
+// pipelines. An execution passes through the declared stages, and only one
+// execution at a time holds the lock of a stage. Actions clone sources, run
+// builds and wait for approvals. Artifacts pass through the artifact bucket.
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/concepts-how-it-works.html.
 package codepipeline
 
@@ -32,26 +32,26 @@ type Objects interface {
 
 // Builds is the part of CodeBuild that runs a build or test action.
 type Builds interface {
-	// StartPipelineBuild starts a build on the pipeline's artifacts.
+	// StartPipelineBuild starts a build with the pipeline's artifacts.
 	StartPipelineBuild(context.Context, codebuild.PipelineBuild) (*awscodebuild.StartBuildOutput, error)
-	// WaitBuild returns the build when it is complete.
+	// WaitBuild waits until the build is complete and returns it.
 	WaitBuild(ctx context.Context, id string) (*cbtypes.Build, error)
 	StopBuild(context.Context, *awscodebuild.StopBuildInput) (*awscodebuild.StopBuildOutput, error)
 }
 
-// Connections is the part of CodeConnections that leads to a repository.
+// Connections is the part of CodeConnections that locates a repository.
 type Connections interface {
-	// CloneURL returns the URL from which git clones the repository, such as
-	// "owner/name", through a connection that is available.
+	// CloneURL returns the URL that git clones a repository from, such as
+	// "owner/name". The connection must be available.
 	CloneURL(connectionARN, repository string) (string, error)
 }
 
-// Notifier is the part of SNS that tells of approvals.
+// Notifier is the part of SNS that publishes approval requests.
 type Notifier interface {
 	Publish(context.Context, *awssns.PublishInput) (*awssns.PublishOutput, error)
 }
 
-// Events is the part of EventBridge that gets state changes.
+// Events is the part of EventBridge that receives state changes.
 type Events interface {
 	PutEvents(context.Context, *awseventbridge.PutEventsInput) (*awseventbridge.PutEventsOutput, error)
 }
@@ -76,7 +76,7 @@ type Service struct {
 	git  repositories
 
 	mu        sync.Mutex
-	changed   *sync.Cond // broadcast when anything below changed
+	changed   *sync.Cond // broadcast when anything below changes
 	closed    bool
 	pipelines map[string]*pipeline
 	outbox    []event
@@ -93,7 +93,7 @@ func New(a account.Account, d Deps) *Service {
 	return s
 }
 
-// Close ends all executions, stops their builds, and waits until they are gone.
+// Close ends all executions, stops their builds, and waits until both have ended.
 func (s *Service) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -104,7 +104,7 @@ func (s *Service) Close() error {
 	return nil
 }
 
-// find returns a pipeline by name. The service is locked.
+// find returns a pipeline by name. The caller holds the service's lock.
 func (s *Service) find(name *string) (*pipeline, error) {
 	p, ok := s.pipelines[aws.ToString(name)]
 	if !ok {

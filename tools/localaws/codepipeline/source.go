@@ -14,14 +14,14 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// What the output of a connection source is.
+// The output formats of a connection source.
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodestarConnectionSource.html.
 const (
 	formatZip   = "CODE_ZIP"
 	formatClone = "CODEBUILD_CLONE_REF"
 )
 
-// cloneReferenceFile is the one file of a clone reference artifact.
+// cloneReferenceFile is the only file in a clone reference artifact.
 const cloneReferenceFile = "codebuild-clone-ref.json"
 
 // A cloneReference tells CodeBuild what to clone.
@@ -42,8 +42,8 @@ func checkConnectionSource(a *types.ActionDeclaration) error {
 	}
 }
 
-// cloneSource runs a source action on a connection: it finds the commit and
-// stores it, or a reference to it.
+// cloneSource runs a connection's source action. It finds the commit and stores
+// either the commit or a reference to it.
 func (s *Service) cloneSource(ctx context.Context, j *job) outcome {
 	connection, repository, branch := j.configuration["ConnectionArn"], j.configuration["FullRepositoryId"], j.configuration["BranchName"]
 	commit := ""
@@ -123,7 +123,7 @@ func (s *Service) putArchive(ctx context.Context, j *job, a artifact, clone chec
 	return s.put(ctx, j, a, f)
 }
 
-// fetchObject runs an S3 source action: it copies the object's version.
+// fetchObject runs an S3 source action. It copies the version of the object.
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-S3.html.
 func (s *Service) fetchObject(ctx context.Context, j *job) outcome {
 	in := &awss3.GetObjectInput{Bucket: aws.String(j.configuration["S3Bucket"]), Key: aws.String(j.configuration["S3ObjectKey"])}

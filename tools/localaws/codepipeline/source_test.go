@@ -179,7 +179,8 @@ func TestEvents(t *testing.T) {
 	id := r.begin()
 	r.builds.end("Ship", false, nil)
 	r.wants(id, types.PipelineExecutionStatusFailed)
-	if err := r.Close(); err != nil { // delivers what is left
+	// Close delivers the remaining events.
+	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
 	var got []string

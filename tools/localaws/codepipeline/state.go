@@ -72,7 +72,7 @@ func count(n int) *int32 {
 	return aws.Int32(int32(n)) // #nosec G115 -- retries are few
 }
 
-// show fills in the state of an action with its last run.
+// show describes an action's last run in its state.
 func (a *actionRun) show(state *types.ActionState) {
 	x := &types.ActionExecution{
 		ActionExecutionId: aws.String(a.id), Status: a.status, LastStatusChange: aws.Time(a.updated),
@@ -104,7 +104,7 @@ func text(s string) *string {
 	return aws.String(s)
 }
 
-// ListActionExecutions implements the operation of that name, newest first.
+// ListActionExecutions implements the operation of that name. The newest comes first.
 func (s *Service) ListActionExecutions(_ context.Context, in *awscodepipeline.ListActionExecutionsInput) (*awscodepipeline.ListActionExecutionsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,9 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
 
-// StopPipelineExecution implements the operation of that name: it stops after
-// the actions that run, or abandons these. What an abandoned action had started,
-// such as a build, goes on.
+// StopPipelineExecution implements the operation of that name. It either waits
+// for the running actions to finish, or abandons them. What an abandoned action
+// has started, such as a build, continues.
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/pipelines-stop.html.
 func (s *Service) StopPipelineExecution(_ context.Context, in *awscodepipeline.StopPipelineExecutionInput) (*awscodepipeline.StopPipelineExecutionOutput, error) {
 	s.mu.Lock()
@@ -37,7 +37,7 @@ func (s *Service) StopPipelineExecution(_ context.Context, in *awscodepipeline.S
 	return &awscodepipeline.StopPipelineExecutionOutput{PipelineExecutionId: aws.String(e.id)}, nil
 }
 
-// stop asks an execution to stop. The service is locked.
+// stop asks an execution to stop. The caller holds the service's lock.
 func (s *Service) stop(e *execution, abandon bool) {
 	if !e.stopping {
 		e.stopping = true
@@ -71,8 +71,8 @@ func (s *Service) abandon(a *actionRun, state string) {
 	s.changed.Broadcast()
 }
 
-// withdrawApprovals takes back what an execution asked people for, once it can
-// no longer matter.
+// withdrawApprovals withdraws an execution's pending approvals once they no
+// longer matter.
 func (s *Service) withdrawApprovals(e *execution) {
 	for _, r := range e.runs {
 		for _, a := range r.actions {
@@ -83,8 +83,8 @@ func (s *Service) withdrawApprovals(e *execution) {
 	}
 }
 
-// DisableStageTransition implements the operation of that name. Who waits before
-// the stage can still be superseded.
+// DisableStageTransition implements the operation of that name. An execution
+// that waits for the stage can still be superseded.
 func (s *Service) DisableStageTransition(ctx context.Context, in *awscodepipeline.DisableStageTransitionInput) (*awscodepipeline.DisableStageTransitionOutput, error) {
 	by := aws.ToString(caller(ctx))
 	d := &disabled{reason: aws.ToString(in.Reason), by: by, at: s.account.Clock.Now()}
@@ -125,14 +125,15 @@ func (s *Service) transit(pipeline, stage *string, kind types.StageTransitionTyp
 	return nil
 }
 
-// OverrideStageCondition refuses the operation of that name: conditions with
-// rules are refused with the declaration, so there is nothing to override.
+// OverrideStageCondition always refuses the operation of that name.
+// Declarations with conditions that have rules are refused, so there is nothing
+// to override.
 func (s *Service) OverrideStageCondition(_ context.Context, in *awscodepipeline.OverrideStageConditionInput) (*awscodepipeline.OverrideStageConditionOutput, error) {
 	return nil, &types.ConditionNotOverridableException{Message: aws.String(fmt.Sprintf(
 		"The stage '%s' of pipeline '%s' has no condition that can be overridden: the embedded AWS does not support rules", aws.ToString(in.StageName), aws.ToString(in.PipelineName)))}
 }
 
-// ListRuleExecutions lists no executions: there are no rules.
+// ListRuleExecutions returns an empty list, because there are no rules.
 func (s *Service) ListRuleExecutions(_ context.Context, in *awscodepipeline.ListRuleExecutionsInput) (*awscodepipeline.ListRuleExecutionsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
 
-// maxTags is how many tags a pipeline can have.
+// maxTags is the number of tags that a pipeline can have.
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html.
 const maxTags = 50
 

@@ -15,7 +15,7 @@ import (
 // https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PipelineDeclaration.html.
 const (
 	maxStages        = 50
-	maxActions       = 50 // in a stage
+	maxActions       = 50 // per stage
 	maxRunOrder      = 999
 	maxConfiguration = 10_000 // characters of one value
 	minTimeout       = 5      // minutes
@@ -29,16 +29,16 @@ var (
 	variablePattern  = regexp.MustCompile(`^[A-Za-z0-9@_-]{1,128}$`)
 )
 
-// A position orders actions: one precedes another if its stage does, or, in
-// the same stage, its run order.
+// A position orders actions. An action comes before another if its stage does
+// or, within a stage, if its run order is lower.
 type position struct{ stage, runOrder int }
 
 func (p position) before(q position) bool {
 	return p.stage < q.stage || p.stage == q.stage && p.runOrder < q.runOrder
 }
 
-// validate refuses a declaration that AWS would refuse, and what this
-// CodePipeline cannot run, by name.
+// validate refuses declarations that AWS would refuse. It also refuses, by
+// name, what this CodePipeline cannot run.
 func (s *Service) validate(d *types.PipelineDeclaration) error {
 	if !namePattern.MatchString(aws.ToString(d.Name)) {
 		return invalid("1 validation error detected: Value '%s' at 'pipeline.name' failed to satisfy constraint: Member must satisfy regular expression pattern: [A-Za-z0-9.@\\-_]+", aws.ToString(d.Name))
@@ -287,7 +287,7 @@ func checkConfiguration(t *actionType, a *types.ActionDeclaration) error {
 	return nil
 }
 
-// checkArtifacts holds that each artifact is made once, and before it is used.
+// checkArtifacts checks that each artifact is made exactly once, before it is used.
 func checkArtifacts(d *types.PipelineDeclaration) error {
 	made := map[string]position{}
 	for i, stage := range d.Stages {
@@ -325,8 +325,8 @@ func checkArtifacts(d *types.PipelineDeclaration) error {
 	return nil
 }
 
-// checkReferences holds that the namespaces that are referred to exist, and
-// belong to actions that come before.
+// checkReferences checks that the namespaces in references exist, and that they
+// belong to earlier actions.
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.html.
 func checkReferences(d *types.PipelineDeclaration) error {
 	namespaces := map[string]position{}

@@ -88,7 +88,8 @@ func TestDeclarationsThatAreRefused(t *testing.T) {
 			ship.InputArtifacts[0].Name = aws.String("Assembly")
 			valid := declare(stageOf("Verify", builder("Lint", 1), synth), stageOf("Deploy", ship))
 			valid.Variables = []types.PipelineVariableDeclaration{{Name: aws.String("x"), DefaultValue: aws.String("y")}}
-			r.create(clone(valid)) // so that it is the change that is refused
+			// This is valid, so it is the change that is refused.
+			r.create(clone(valid))
 			c.change(valid)
 			var err error
 			if aws.ToString(valid.Name) == "app" {
@@ -114,7 +115,8 @@ func TestPipelines(t *testing.T) {
 	must[*awscodepipeline.CreatePipelineOutput](t)(r.CreatePipeline(r.ctx, &awscodepipeline.CreatePipelineInput{
 		Pipeline: d, Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("one")}},
 	}))
-	d.Stages[1].Name = aws.String("Changed") // the service holds no reference to what it was given
+	// The service must keep no reference to the caller's value.
+	d.Stages[1].Name = aws.String("Changed")
 	if _, err := r.CreatePipeline(r.ctx, &awscodepipeline.CreatePipelineInput{Pipeline: d}); err == nil || !strings.Contains(err.Error(), "A pipeline with the name 'app' already exists in account '000000000000'") {
 		t.Errorf("creating it twice: %v", err)
 	}

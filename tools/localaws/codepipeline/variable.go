@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// The namespaces that belong to no action.
+// The namespaces that do not belong to an action.
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.html.
 const (
 	reservedNamespace   = "codepipeline"
@@ -19,7 +19,7 @@ const (
 
 var referencePattern = regexp.MustCompile(`#\{([^{}.]+)\.([^{}]+)\}`)
 
-// A reference to a variable is written #{namespace.key}.
+// A reference to a variable, written as #{namespace.key}.
 type reference struct{ namespace, key string }
 
 func (r reference) String() string { return r.namespace + "." + r.key }
@@ -32,11 +32,11 @@ func references(text string) []reference {
 	return refs
 }
 
-// variables are the values of an execution by namespace.
+// variables holds the values of an execution by namespace.
 type variables map[string]map[string]string
 
-// resolve returns an action's configuration with all references replaced, and
-// a message that names each that has no value.
+// resolve returns an action's configuration with all references replaced, and a
+// message that names each reference without a value.
 func (v variables) resolve(configuration map[string]string) (resolved map[string]string, complaint string) {
 	resolved = make(map[string]string, len(configuration))
 	var missing []string
@@ -53,9 +53,9 @@ func (v variables) resolve(configuration map[string]string) (resolved map[string
 	return resolved, complaint
 }
 
-// expand replaces the references in one value. EnvironmentVariables is JSON:
-// there, a value with quotes or newlines, such as a commit message, must not
-// break the document, so its strings are expanded one by one.
+// expand replaces the references in one value. EnvironmentVariables is a JSON
+// document: a value with quotes or newlines, such as a commit message, must not
+// break it. Its strings are therefore expanded one by one.
 func (v variables) expand(key, text string) (string, []string) {
 	if key == environmentVariables {
 		var list []environmentVariable
@@ -87,7 +87,7 @@ func (v variables) replace(text string) (string, []string) {
 	return resolved, missing
 }
 
-// copy returns variables that can be added to without changing v.
+// copy returns variables that can be extended without changing v.
 func (v variables) copy() variables {
 	c := make(variables, len(v))
 	for namespace, values := range v {
