@@ -14,7 +14,7 @@ import (
 	"unicode"
 )
 
-// queryMembers are the input members that S3 takes from the query string.
+// queryMembers are the input members that S3 reads from the query string.
 var queryMembers = map[string]string{
 	"BucketRegion":               "bucket-region",
 	"ContinuationToken":          "continuation-token",
@@ -43,7 +43,7 @@ var queryMembers = map[string]string{
 	"VersionIdMarker":            "version-id-marker",
 }
 
-// headerMembers are the members whose header is not x-amz- and their name.
+// headerMembers are the members whose header is not x-amz- plus their name.
 var headerMembers = map[string]string{
 	"AcceptRanges":       "Accept-Ranges",
 	"CacheControl":       "Cache-Control",
@@ -84,8 +84,9 @@ var headerMembers = map[string]string{
 	"TagCount":                       "X-Amz-Tagging-Count",
 }
 
-// headerName returns the header of a member: ObjectLockMode travels as
-// X-Amz-Object-Lock-Mode, and so does every member not in headerMembers.
+// headerName returns the header of a member. A member that is not in
+// headerMembers has x-amz- plus its name: ObjectLockMode becomes
+// X-Amz-Object-Lock-Mode.
 func headerName(member string) string {
 	if name, ok := headerMembers[member]; ok {
 		return name
@@ -105,7 +106,7 @@ func headerName(member string) string {
 
 const metadataPrefix = "X-Amz-Meta-"
 
-// bind fills an operation's input from a request.
+// bind fills the input of an operation from a request.
 func (op *operation) bind(r *http.Request, query url.Values, bucketName, key string, target any) error {
 	data, err := payload(r)
 	if err != nil {
@@ -213,7 +214,8 @@ func setText(member reflect.Value, text string) error {
 			return err
 		}
 		member.Set(reflect.ValueOf(t))
-	case reflect.Slice: // a list in a header
+	// This is a list in a header.
+	case reflect.Slice:
 		for item := range strings.SplitSeq(text, ",") {
 			value := reflect.New(member.Type().Elem()).Elem()
 			if err := setText(value, strings.TrimSpace(item)); err != nil {
@@ -235,7 +237,8 @@ func parseTime(text string) (time.Time, error) {
 	return t.UTC(), err
 }
 
-// answer writes an operation's output. An error means that the client is gone.
+// answer writes the output of an operation. An error means that the client has
+// gone away.
 func (op *operation) answer(w http.ResponseWriter, output any) error {
 	out := reflect.ValueOf(output).Elem()
 	for i := range out.NumField() {
@@ -244,7 +247,8 @@ func (op *operation) answer(w http.ResponseWriter, output any) error {
 			continue
 		}
 		if op.root != "" && op.output == "" && !slices.Contains(op.extra, field.Name) {
-			continue // it belongs to the body
+			// This member is part of the body.
+			continue
 		}
 		if field.Name == "Metadata" {
 			for key, value := range out.Field(i).Interface().(map[string]string) {
@@ -285,7 +289,7 @@ func (op *operation) answer(w http.ResponseWriter, output any) error {
 	return err
 }
 
-// textOf returns a member as a header has it.
+// textOf returns a member in the form that headers use.
 func textOf(member reflect.Value, iso bool) string {
 	if member.Kind() == reflect.Pointer {
 		member = member.Elem()

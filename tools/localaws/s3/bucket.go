@@ -13,13 +13,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// bucketName is the form of a general purpose bucket's name.
+// bucketName matches the name of a general purpose bucket.
 // See https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html.
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-// CreateBucket makes an empty bucket. Making one's own bucket again is an
-// error, as in every region but us-east-1: what exists already is never taken
-// for what was just made.
+// CreateBucket makes an empty bucket. It is an error if the caller already owns
+// the bucket, as in every region except us-east-1. An existing bucket is
+// therefore never mistaken for a new one.
 func (s *Service) CreateBucket(_ context.Context, in *awss3.CreateBucketInput) (*awss3.CreateBucketOutput, error) {
 	if err := s.supported(in); err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (s *Service) CreateBucket(_ context.Context, in *awss3.CreateBucketInput) (
 	return &awss3.CreateBucketOutput{Location: aws.String("/" + name), BucketArn: aws.String(arn(name))}, nil
 }
 
-// arn returns a bucket's ARN, which names neither account nor region.
+// arn returns a bucket's ARN, which contains neither account nor region.
 func arn(name string) string { return "arn:aws:s3:::" + name }
 
 // DeleteBucket deletes a bucket that holds no version and no delete marker.
@@ -71,7 +71,8 @@ func (s *Service) DeleteBucket(_ context.Context, in *awss3.DeleteBucketInput) (
 	})
 }
 
-// HeadBucket reports whether a bucket exists; if not, by a types.NotFound.
+// HeadBucket reports whether a bucket exists. If not, it returns
+// types.NotFound.
 func (s *Service) HeadBucket(_ context.Context, in *awss3.HeadBucketInput) (*awss3.HeadBucketOutput, error) {
 	if err := s.supported(in); err != nil {
 		return nil, err
@@ -85,8 +86,7 @@ func (s *Service) HeadBucket(_ context.Context, in *awss3.HeadBucketInput) (*aws
 	return &awss3.HeadBucketOutput{BucketRegion: aws.String(s.account.Region), BucketArn: aws.String(arn(b.name)), AccessPointAlias: aws.Bool(false)}, nil
 }
 
-// GetBucketLocation returns the bucket's region, which S3 leaves empty for
-// us-east-1.
+// GetBucketLocation returns the bucket's region. S3 leaves it empty for us-east-1.
 func (s *Service) GetBucketLocation(_ context.Context, in *awss3.GetBucketLocationInput) (*awss3.GetBucketLocationOutput, error) {
 	return read(s, in, in.Bucket, func(*bucket) (*awss3.GetBucketLocationOutput, error) {
 		if s.account.Region == "us-east-1" {
@@ -126,7 +126,7 @@ func (s *Service) ListBuckets(_ context.Context, in *awss3.ListBucketsInput) (*a
 
 func (s *Service) owner() *types.Owner { return &types.Owner{ID: aws.String(s.account.ID)} }
 
-// read checks a request and calls f with its bucket, under the lock.
+// read checks a request and calls f with its bucket while it holds the lock.
 func read[O any](s *Service, in any, name *string, f func(*bucket) (*O, error)) (*O, error) {
 	if err := s.supported(in); err != nil {
 		return nil, err
@@ -140,8 +140,7 @@ func read[O any](s *Service, in any, name *string, f func(*bucket) (*O, error)) 
 	return f(b)
 }
 
-// write is read for an operation that sets a subresource from value, which
-// must not be nil.
+// write is read for an operation that sets a subresource. The value must not be nil.
 func write[O, V any](s *Service, in any, name *string, value *V, set func(*bucket, *V) error) (*O, error) {
 	return read(s, in, name, func(b *bucket) (*O, error) {
 		if value == nil {
@@ -154,7 +153,7 @@ func write[O, V any](s *Service, in any, name *string, value *V, set func(*bucke
 	})
 }
 
-// clone copies a configuration, which is plain data, to its full depth.
+// clone makes a deep copy of a configuration, which is plain data.
 func clone[T any](v *T) *T {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -183,15 +182,15 @@ func (s *Service) PutBucketVersioning(_ context.Context, in *awss3.PutBucketVers
 	})
 }
 
-// GetBucketVersioning returns the versioning state, empty if it was never set.
+// GetBucketVersioning returns the versioning state. It is empty if it was never set.
 func (s *Service) GetBucketVersioning(_ context.Context, in *awss3.GetBucketVersioningInput) (*awss3.GetBucketVersioningOutput, error) {
 	return read(s, in, in.Bucket, func(b *bucket) (*awss3.GetBucketVersioningOutput, error) {
 		return &awss3.GetBucketVersioningOutput{Status: b.versioning}, nil
 	})
 }
 
-// PutBucketPolicy sets the bucket policy. It is kept and not yet enforced, as
-// no policy is.
+// PutBucketPolicy sets the bucket policy. Like all policies, it is stored but
+// not enforced yet.
 func (s *Service) PutBucketPolicy(_ context.Context, in *awss3.PutBucketPolicyInput) (*awss3.PutBucketPolicyOutput, error) {
 	return read(s, in, in.Bucket, func(b *bucket) (*awss3.PutBucketPolicyOutput, error) {
 		var document struct{ Statement any }
@@ -203,7 +202,7 @@ func (s *Service) PutBucketPolicy(_ context.Context, in *awss3.PutBucketPolicyIn
 	})
 }
 
-// GetBucketPolicy returns the bucket policy as it was set.
+// GetBucketPolicy returns the bucket policy unchanged.
 func (s *Service) GetBucketPolicy(_ context.Context, in *awss3.GetBucketPolicyInput) (*awss3.GetBucketPolicyOutput, error) {
 	return read(s, in, in.Bucket, func(b *bucket) (*awss3.GetBucketPolicyOutput, error) {
 		if b.policy == "" {
@@ -232,8 +231,8 @@ func (s *Service) PutBucketEncryption(_ context.Context, in *awss3.PutBucketEncr
 	})
 }
 
-// GetBucketEncryption returns the default encryption, which is SSE-S3 where
-// nothing else was set.
+// GetBucketEncryption returns the default encryption, which is SSE-S3 if
+// nothing else is set.
 func (s *Service) GetBucketEncryption(_ context.Context, in *awss3.GetBucketEncryptionInput) (*awss3.GetBucketEncryptionOutput, error) {
 	return read(s, in, in.Bucket, func(b *bucket) (*awss3.GetBucketEncryptionOutput, error) {
 		c := b.encryption
@@ -318,7 +317,7 @@ func (s *Service) PutBucketTagging(_ context.Context, in *awss3.PutBucketTagging
 	})
 }
 
-// GetBucketTagging returns the bucket's tags; NoSuchTagSet if it has none.
+// GetBucketTagging returns the bucket's tags, or NoSuchTagSet if it has none.
 func (s *Service) GetBucketTagging(_ context.Context, in *awss3.GetBucketTaggingInput) (*awss3.GetBucketTaggingOutput, error) {
 	return read(s, in, in.Bucket, func(b *bucket) (*awss3.GetBucketTaggingOutput, error) {
 		if len(b.tags) == 0 {
@@ -362,7 +361,7 @@ func (s *Service) DeleteBucketOwnershipControls(_ context.Context, in *awss3.Del
 	})
 }
 
-// PutBucketLogging names the bucket for server access logs, which must exist.
+// PutBucketLogging sets the bucket for server access logs, which must exist.
 func (s *Service) PutBucketLogging(_ context.Context, in *awss3.PutBucketLoggingInput) (*awss3.PutBucketLoggingOutput, error) {
 	return write[awss3.PutBucketLoggingOutput](s, in, in.Bucket, in.BucketLoggingStatus, func(b *bucket, c *types.BucketLoggingStatus) error {
 		if c.LoggingEnabled != nil {
@@ -378,7 +377,7 @@ func (s *Service) PutBucketLogging(_ context.Context, in *awss3.PutBucketLogging
 	})
 }
 
-// GetBucketLogging returns where server access logs go.
+// GetBucketLogging returns the destination of server access logs.
 func (s *Service) GetBucketLogging(_ context.Context, in *awss3.GetBucketLoggingInput) (*awss3.GetBucketLoggingOutput, error) {
 	return read(s, in, in.Bucket, func(b *bucket) (*awss3.GetBucketLoggingOutput, error) {
 		out := &awss3.GetBucketLoggingOutput{}

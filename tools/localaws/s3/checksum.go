@@ -22,7 +22,7 @@ type checksums struct {
 	kind   types.ChecksumType
 }
 
-// nvme is the table of CRC-64/NVME, reflected.
+// nvme is the reflected table of CRC-64/NVME.
 var nvme = sync.OnceValue(func() *crc64.Table { return crc64.MakeTable(0x9a6c9329ac4bc9b5) })
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -45,7 +45,7 @@ func sum(a types.ChecksumAlgorithm, data []byte) ([]byte, error) {
 	return h.Sum(nil), nil
 }
 
-// given collects the checksum values of a request.
+// given collects the checksum values in a request.
 func given(crc32, crc32c, crc64nvme, sha1, sha256 *string) map[types.ChecksumAlgorithm]string {
 	values := map[types.ChecksumAlgorithm]string{}
 	for a, v := range map[types.ChecksumAlgorithm]*string{
@@ -59,7 +59,7 @@ func given(crc32, crc32c, crc64nvme, sha1, sha256 *string) map[types.ChecksumAlg
 	return values
 }
 
-// get returns a value for the SDK's field of an algorithm, or nil.
+// get returns the value of an algorithm for the SDK's field, or nil.
 func (c checksums) get(a types.ChecksumAlgorithm) *string {
 	if v, ok := c.values[a]; ok {
 		return aws.String(v)
@@ -75,9 +75,9 @@ func (c checksums) algorithms() []types.ChecksumAlgorithm {
 	return names
 }
 
-// verify compares data with the checksums that came with it and returns the
-// one to keep: that of the request, else that of the algorithm it names, else
-// CRC64NVME, which S3 computes of its own accord.
+// verify compares data with the checksums in the request, and returns the
+// checksum to keep. That is the request's checksum, otherwise that of the
+// algorithm that the request names, otherwise CRC64NVME, which S3 computes by default.
 func verify(data []byte, values map[types.ChecksumAlgorithm]string, named types.ChecksumAlgorithm) (checksums, error) {
 	if len(values) > 1 {
 		return checksums{}, fail("InvalidRequest", "Expecting a single x-amz-checksum- header")

@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// payload reads a request's body. It undoes the transfer coding aws-chunked
-// and adds the trailing checksum that the request announced to its header.
-// Chunk signatures are not verified, as no signature is.
+// payload reads the body of a request. It decodes the transfer coding
+// aws-chunked, and adds the trailing checksum that the request announced to the
+// request's header. Chunk signatures are not verified; neither is any other signature.
 // See https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html.
 func payload(r *http.Request) ([]byte, error) {
 	declared := r.Header.Get("X-Amz-Content-Sha256")
@@ -51,16 +51,18 @@ func payload(r *http.Request) ([]byte, error) {
 	return data, nil
 }
 
-// believed is how many bytes a length that is announced makes room for at once.
+// believed limits the number of bytes that are allocated at once because of an
+// announced length.
 const believed = 64 << 20
 
-// readAll reads a body up to the size limit. The length that is announced, in
-// bytes, spares copying what has come so far each time that the room ends.
+// readAll reads a body up to the size limit. Allocating the announced length,
+// in bytes, avoids repeated copying while the buffer grows.
 func readAll(r io.Reader, announced int64) ([]byte, error) {
 	if r == nil {
 		return nil, nil
 	}
-	if b, ok := r.(*body); ok { // already in memory, and nobody else's
+	// The data is already in memory and not shared.
+	if b, ok := r.(*body); ok {
 		return b.data, nil
 	}
 	data := bytes.NewBuffer(make([]byte, 0, min(max(announced, 0), believed)+bytes.MinRead))
@@ -77,7 +79,7 @@ func tooLarge() error {
 	return fail("EntityTooLarge", "Your proposed upload exceeds the embedded S3's limit of %d bytes", MaxObjectSize)
 }
 
-// A body is a request's body that has been read.
+// A body is a request body that has already been read.
 type body struct {
 	*bytes.Reader
 	data []byte
@@ -136,11 +138,11 @@ func decodeChunked(r io.Reader) ([]byte, http.Header, error) {
 	}
 }
 
-// maxLine bounds a chunk's first line and a trailing header.
+// maxLine limits a chunk's first line and a trailing header.
 const maxLine = 8 << 10
 
-// readLine returns a line without its end. A last line may lack its end; it
-// comes with io.EOF.
+// readLine returns a line without its newline. If the last line has no newline,
+// it returns the line with io.EOF.
 func readLine(in *bufio.Reader) (string, error) {
 	var line []byte
 	for {

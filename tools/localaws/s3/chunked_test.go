@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever is cut into chunks comes back, with its trailer.
+// Data that is cut into chunks is decoded to the same data and trailer.
 func TestChunksComeBack(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

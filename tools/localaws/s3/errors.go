@@ -9,8 +9,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// fail returns an error for which the SDK has no type of its own. The codes
-// are those of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
+// fail returns an error that has no type in the SDK. The codes are those of
+// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
 func fail(code, format string, args ...any) error {
 	return &smithy.GenericAPIError{Code: code, Message: fmt.Sprintf(format, args...), Fault: smithy.FaultClient}
 }
@@ -23,7 +23,7 @@ func noSuchVersion(key, id string) error {
 	return fail("NoSuchVersion", "The specified version does not exist: %s of %s", id, key)
 }
 
-// statuses are the HTTP statuses of the errors that are not a 400.
+// statuses lists the HTTP statuses of errors whose status is not 400.
 var statuses = map[string]int{
 	"NotModified": http.StatusNotModified,
 

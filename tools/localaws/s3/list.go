@@ -14,17 +14,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-const maxPage = 1000 // items in one page of any listing
+// maxPage is the number of items on one page of any listing.
+const maxPage = 1000
 
-// A listing walks the names below a prefix in order, rolling up those that
-// share a common prefix, and stops at the end of a page.
+// A listing walks the names below a prefix in order. It groups names that share
+// a common prefix, and stops at the end of a page.
 type listing struct {
 	prefix, delimiter string
-	after             string // names up to and including this one are left out
+	after             string // names up to and including this one are skipped
 	limit             int
 	prefixes          []types.CommonPrefix
 	count             int
-	last              string // the last name or common prefix in the page
+	last              string // the last name or common prefix on the page
 	truncated         bool
 }
 
@@ -39,7 +40,7 @@ func newListing(prefix, delimiter *string, after string, maxKeys *int32) (*listi
 	return &listing{prefix: aws.ToString(prefix), delimiter: aws.ToString(delimiter), after: after, limit: limit}, nil
 }
 
-// walk calls emit for each name that the page holds on its own.
+// walk calls emit for each name on the page that is not part of a common prefix.
 func (l *listing) walk(names []string, encode func(string) *string, emit func(name string)) {
 	for _, name := range names {
 		rest, ok := strings.CutPrefix(name, l.prefix)
@@ -69,7 +70,7 @@ func (l *listing) walk(names []string, encode func(string) *string, emit func(na
 	}
 }
 
-// encoder returns how a listing spells names: as they are, or URL-encoded.
+// encoder returns how a listing writes names: unchanged or URL-encoded.
 func encoder(t types.EncodingType) (func(string) *string, error) {
 	switch t {
 	case "":
@@ -97,7 +98,7 @@ func (v *version) object(key *string) types.Object {
 	}
 }
 
-// currentKeys returns the keys that have a current version, in order.
+// currentKeys returns the keys that have a current version, sorted.
 func (b *bucket) currentKeys() []string {
 	var keys []string
 	for key := range b.keys {
@@ -109,7 +110,7 @@ func (b *bucket) currentKeys() []string {
 	return keys
 }
 
-// ListObjectsV2 lists the current objects of a bucket in the order of keys.
+// ListObjectsV2 lists the current objects of a bucket, sorted by key.
 func (s *Service) ListObjectsV2(_ context.Context, in *awss3.ListObjectsV2Input) (*awss3.ListObjectsV2Output, error) {
 	encode, err := encoder(in.EncodingType)
 	if err != nil {
@@ -147,7 +148,7 @@ func (s *Service) ListObjectsV2(_ context.Context, in *awss3.ListObjectsV2Input)
 	})
 }
 
-// ListObjects is the first version of ListObjectsV2.
+// ListObjects is the older version of ListObjectsV2.
 func (s *Service) ListObjects(_ context.Context, in *awss3.ListObjectsInput) (*awss3.ListObjectsOutput, error) {
 	encode, err := encoder(in.EncodingType)
 	if err != nil {
@@ -175,8 +176,8 @@ func (s *Service) ListObjects(_ context.Context, in *awss3.ListObjectsInput) (*a
 	})
 }
 
-// ListObjectVersions lists all versions and delete markers, by key and, within
-// a key, the newest first.
+// ListObjectVersions lists all versions and delete markers, sorted by key.
+// Within a key, the newest comes first.
 func (s *Service) ListObjectVersions(_ context.Context, in *awss3.ListObjectVersionsInput) (*awss3.ListObjectVersionsOutput, error) {
 	encode, err := encoder(in.EncodingType)
 	if err != nil {
@@ -201,7 +202,8 @@ func (s *Service) ListObjectVersions(_ context.Context, in *awss3.ListObjectVers
 			versions := slices.Clone(b.keys[key])
 			slices.Reverse(versions)
 			skipping := resume && key == *in.KeyMarker
-			l.count-- // walk has counted the key; each version counts
+			// walk has counted the key, but each version counts.
+			l.count--
 			for i, v := range versions {
 				if skipping {
 					skipping = v.id != *in.VersionIdMarker
@@ -249,7 +251,7 @@ func (s *Service) ListObjectVersions(_ context.Context, in *awss3.ListObjectVers
 	})
 }
 
-// ListMultipartUploads lists the uploads in progress by key and age.
+// ListMultipartUploads lists the uploads in progress, sorted by key and age.
 func (s *Service) ListMultipartUploads(_ context.Context, in *awss3.ListMultipartUploadsInput) (*awss3.ListMultipartUploadsOutput, error) {
 	if in.Delimiter != nil || in.KeyMarker != nil || in.UploadIdMarker != nil {
 		return nil, fail("NotImplemented", "a delimiter or a marker in ListMultipartUploads is not supported by the embedded S3")

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// retention is the Object Lock of one version.
+// retention is the Object Lock of a version.
 // See https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html.
 type retention struct {
 	mode      types.ObjectLockMode
@@ -28,8 +28,8 @@ func (r retention) holds(now time.Time, bypassGovernance bool) bool {
 	return r.mode == types.ObjectLockModeCompliance || !bypassGovernance
 }
 
-// retain returns the lock of a new version: the one it asks for, else the
-// bucket's default retention.
+// retain returns the lock for a new version. If the version requests none, it
+// is the bucket's default retention.
 func (b *bucket) retain(wanted retention, now time.Time) (retention, error) {
 	if b.lock == nil {
 		if wanted != (retention{}) {
@@ -84,7 +84,7 @@ func (s *Service) PutObjectLockConfiguration(_ context.Context, in *awss3.PutObj
 	return &awss3.PutObjectLockConfigurationOutput{}, nil
 }
 
-// GetObjectLockConfiguration returns whether Object Lock is enabled and the
+// GetObjectLockConfiguration returns whether Object Lock is enabled, and the
 // default retention.
 func (s *Service) GetObjectLockConfiguration(_ context.Context, in *awss3.GetObjectLockConfigurationInput) (*awss3.GetObjectLockConfigurationOutput, error) {
 	return read(s, in, in.Bucket, func(b *bucket) (*awss3.GetObjectLockConfigurationOutput, error) {
@@ -95,8 +95,8 @@ func (s *Service) GetObjectLockConfiguration(_ context.Context, in *awss3.GetObj
 	})
 }
 
-// PutObjectRetention sets a version's retention. It may be extended; shortened
-// only in governance mode and with the bypass.
+// PutObjectRetention sets the retention of a version. A retention can always be
+// extended. It can be shortened only in governance mode, with the bypass.
 func (s *Service) PutObjectRetention(_ context.Context, in *awss3.PutObjectRetentionInput) (*awss3.PutObjectRetentionOutput, error) {
 	if err := s.supported(in); err != nil {
 		return nil, err
@@ -149,7 +149,7 @@ func (s *Service) GetObjectRetention(_ context.Context, in *awss3.GetObjectReten
 	}}, nil
 }
 
-// PutObjectLegalHold places or lifts a legal hold on a version.
+// PutObjectLegalHold sets or removes a legal hold on a version.
 func (s *Service) PutObjectLegalHold(_ context.Context, in *awss3.PutObjectLegalHoldInput) (*awss3.PutObjectLegalHoldOutput, error) {
 	if err := s.supported(in); err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// minPart is the size in bytes that every part but the last must have.
+// minPart is the minimum size in bytes of every part except the last.
 // See https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html.
 const minPart = 5 << 20
 
@@ -28,7 +28,7 @@ type upload struct {
 	id        string
 	key       string
 	initiated time.Time
-	object    version // what the object will have besides its data
+	object    version // the attributes of the future object, without its data
 	algorithm types.ChecksumAlgorithm
 	kind      types.ChecksumType
 	parts     map[int32]part
@@ -41,7 +41,7 @@ type part struct {
 	modified time.Time
 }
 
-// CreateMultipartUpload starts an upload in parts.
+// CreateMultipartUpload starts a multipart upload.
 func (s *Service) CreateMultipartUpload(_ context.Context, in *awss3.CreateMultipartUploadInput) (*awss3.CreateMultipartUploadOutput, error) {
 	if err := s.supported(in); err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (b *bucket) upload(key, id *string) (*upload, error) {
 	return u, nil
 }
 
-// UploadPart stores one part; a part of the same number is replaced.
+// UploadPart stores one part. It replaces a part with the same number.
 func (s *Service) UploadPart(_ context.Context, in *awss3.UploadPartInput) (*awss3.UploadPartOutput, error) {
 	if err := s.supported(in); err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (s *Service) UploadPart(_ context.Context, in *awss3.UploadPartInput) (*aws
 	})
 }
 
-// put adds a part with the upload's own kind of checksum.
+// put adds a part with the type of checksum that the upload uses.
 func (s *Service) put(u *upload, number int32, p part) error {
 	if number < 1 || number > 10_000 {
 		return fail("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
@@ -155,7 +155,7 @@ func (s *Service) put(u *upload, number int32, p part) error {
 	return nil
 }
 
-// UploadPartCopy stores a part from a stored object or a range of it.
+// UploadPartCopy stores a part that is copied from an object or from a range of one.
 func (s *Service) UploadPartCopy(_ context.Context, in *awss3.UploadPartCopyInput) (*awss3.UploadPartCopyOutput, error) {
 	return read(s, in, in.Bucket, func(b *bucket) (*awss3.UploadPartCopyOutput, error) {
 		u, err := b.upload(in.Key, in.UploadId)
@@ -193,8 +193,8 @@ func (s *Service) UploadPartCopy(_ context.Context, in *awss3.UploadPartCopyInpu
 	})
 }
 
-// CompleteMultipartUpload joins the named parts to an object, under the same
-// conditions as PutObject.
+// CompleteMultipartUpload joins the named parts into an object. The same
+// conditions as in PutObject apply.
 func (s *Service) CompleteMultipartUpload(_ context.Context, in *awss3.CompleteMultipartUploadInput) (*awss3.CompleteMultipartUploadOutput, error) {
 	return read(s, in, in.Bucket, func(b *bucket) (*awss3.CompleteMultipartUploadOutput, error) {
 		u, err := b.upload(in.Key, in.UploadId)
@@ -240,14 +240,15 @@ func (s *Service) CompleteMultipartUpload(_ context.Context, in *awss3.CompleteM
 	})
 }
 
-// join makes the object of the wanted parts.
+// join builds the object from the wanted parts.
 func (u *upload) join(wanted []types.CompletedPart) (*version, error) {
 	v := u.object
 	var data bytes.Buffer
 	digests := md5.New() // #nosec G401 -- the ETag is defined by it
 	var sums []byte
 	if !slices.IsSortedFunc(wanted, func(x, y types.CompletedPart) int {
-		return cmp.Or(cmp.Compare(aws.ToInt32(x.PartNumber), aws.ToInt32(y.PartNumber)), -1) // a number must not come twice
+		// A number must not occur twice.
+		return cmp.Or(cmp.Compare(aws.ToInt32(x.PartNumber), aws.ToInt32(y.PartNumber)), -1)
 	}) {
 		return nil, fail("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.")
 	}
@@ -296,7 +297,7 @@ func (u *upload) join(wanted []types.CompletedPart) (*version, error) {
 	return &v, nil
 }
 
-// AbortMultipartUpload drops an upload and its parts.
+// AbortMultipartUpload removes an upload and its parts.
 func (s *Service) AbortMultipartUpload(_ context.Context, in *awss3.AbortMultipartUploadInput) (*awss3.AbortMultipartUploadOutput, error) {
 	return read(s, in, in.Bucket, func(b *bucket) (*awss3.AbortMultipartUploadOutput, error) {
 		u, err := b.upload(in.Key, in.UploadId)
@@ -308,7 +309,7 @@ func (s *Service) AbortMultipartUpload(_ context.Context, in *awss3.AbortMultipa
 	})
 }
 
-// ListParts lists the parts of an upload by number.
+// ListParts lists the parts of an upload, sorted by number.
 func (s *Service) ListParts(_ context.Context, in *awss3.ListPartsInput) (*awss3.ListPartsOutput, error) {
 	marker := 0
 	if in.PartNumberMarker != nil {

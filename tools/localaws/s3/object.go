@@ -17,9 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// PutObject stores an object. With IfNoneMatch "*" or IfMatch it does so only
-// if the condition holds at that very moment; else it answers
-// PreconditionFailed. A checksum that doesn't match is a BadDigest.
+// PutObject stores an object. With IfNoneMatch "*" or IfMatch, it checks the
+// condition and stores the object atomically; if the condition fails, it
+// returns PreconditionFailed. A wrong checksum is a BadDigest error.
 func (s *Service) PutObject(_ context.Context, in *awss3.PutObjectInput) (*awss3.PutObjectOutput, error) {
 	if err := s.supported(in); err != nil {
 		return nil, err
@@ -74,8 +74,8 @@ func (s *Service) PutObject(_ context.Context, in *awss3.PutObjectInput) (*awss3
 	}, nil
 }
 
-// store makes v the current version of key if the conditions hold, with the
-// bucket's defaults for what v leaves open. s is locked.
+// store makes v the current version of key if the conditions hold. The bucket's
+// defaults apply to what v leaves open. s is locked.
 func (s *Service) store(b *bucket, key string, v *version, ifMatch, ifNoneMatch *string) error {
 	if key == "" || len(key) > 1024 {
 		return fail("KeyTooLongError", "A key has 1 to 1024 bytes; this one has %d", len(key))
@@ -136,8 +136,8 @@ func sameETag(wanted, etag string) bool {
 	return false
 }
 
-// encrypt fills in the bucket's default encryption, which is SSE-S3 where
-// nothing else is configured.
+// encrypt fills in the bucket's default encryption, which is SSE-S3 if nothing
+// else is configured.
 func (b *bucket) encrypt(e *encryption) {
 	if e.algorithm != "" {
 		return
@@ -156,8 +156,8 @@ func (b *bucket) encrypt(e *encryption) {
 	}
 }
 
-// read finds the version that a read asks for and checks the conditions of it.
-// s is locked.
+// read finds the version that a read requests, and checks the request's
+// conditions. s is locked.
 func (b *bucket) read(key string, versionID *string) (*version, error) {
 	if versionID == nil {
 		v := b.current(key)
@@ -197,7 +197,7 @@ func (v *version) readable(ifMatch, ifNoneMatch *string, ifModifiedSince, ifUnmo
 	return nil
 }
 
-// GetObject returns an object, one version of it, or a range or part of it.
+// GetObject returns an object, one of its versions, or a range or part of it.
 // The caller need not close the body.
 func (s *Service) GetObject(_ context.Context, in *awss3.GetObjectInput) (*awss3.GetObjectOutput, error) {
 	if err := s.supported(in); err != nil {
@@ -254,8 +254,9 @@ func override(field **string, value *string) {
 	}
 }
 
-// HeadObject is GetObject without the object. A key that doesn't exist is a
-// types.NotFound, as the response of a HEAD has no body to name it.
+// HeadObject is GetObject without the object's data. For a key that doesn't
+// exist it returns types.NotFound, because the response of a HEAD has no body
+// that could contain an error code.
 func (s *Service) HeadObject(ctx context.Context, in *awss3.HeadObjectInput) (*awss3.HeadObjectOutput, error) {
 	got, err := s.GetObject(ctx, &awss3.GetObjectInput{
 		Bucket: in.Bucket, Key: in.Key, VersionId: in.VersionId, Range: in.Range, PartNumber: in.PartNumber, ChecksumMode: in.ChecksumMode,
@@ -283,7 +284,7 @@ func (s *Service) HeadObject(ctx context.Context, in *awss3.HeadObjectInput) (*a
 	}, nil
 }
 
-// reportedClass is a version's storage class; S3 leaves STANDARD out.
+// reportedClass returns a version's storage class. S3 leaves out STANDARD.
 func (v *version) reportedClass() types.StorageClass {
 	if v.storageClass == types.StorageClassStandard {
 		return ""
@@ -298,7 +299,7 @@ func (v *version) partsCount(partNumber *int32) *int32 {
 	return aws.Int32(int32(len(v.parts))) // #nosec G115 -- at most 10000 parts
 }
 
-// extent is the range of bytes of an object that a read returns.
+// An extent is the range of an object's bytes that a read returns.
 type extent struct {
 	start, end int64 // half-open
 	partial    bool
@@ -311,8 +312,8 @@ func (e extent) header(size int) *string {
 	return aws.String("bytes " + strconv.FormatInt(e.start, 10) + "-" + strconv.FormatInt(e.end-1, 10) + "/" + strconv.Itoa(size))
 }
 
-// slice returns the range that a Range header or a part number selects. A
-// header that is not of the form bytes=first-last is ignored, as RFC 9110 says.
+// slice returns the range that a Range header or a part number selects. It
+// ignores a header that does not have the form bytes=first-last, as RFC 9110 requires.
 func (v *version) slice(header *string, partNumber *int32) (extent, error) {
 	size := int64(len(v.data))
 	all := extent{end: size}
@@ -375,8 +376,9 @@ func httpTime(t *time.Time) *string {
 	return aws.String(t.UTC().Format(http.TimeFormat))
 }
 
-// DeleteObject deletes an object: in a versioned bucket by a delete marker, or
-// one version for good. A version under Object Lock is refused.
+// DeleteObject deletes an object. In a versioned bucket, it adds a delete
+// marker, or removes one version permanently. It refuses to delete a version
+// under Object Lock.
 func (s *Service) DeleteObject(_ context.Context, in *awss3.DeleteObjectInput) (*awss3.DeleteObjectOutput, error) {
 	if err := s.supported(in); err != nil {
 		return nil, err
@@ -422,7 +424,7 @@ func (s *Service) delete(b *bucket, key string, versionID *string, bypass bool) 
 	return &awss3.DeleteObjectOutput{DeleteMarker: aws.Bool(true), VersionId: aws.String(marker.id)}, nil
 }
 
-// DeleteObjects deletes up to 1000 objects or versions, each on its own.
+// DeleteObjects deletes up to 1000 objects or versions independently.
 func (s *Service) DeleteObjects(_ context.Context, in *awss3.DeleteObjectsInput) (*awss3.DeleteObjectsOutput, error) {
 	if err := s.supported(in); err != nil {
 		return nil, err
@@ -520,7 +522,7 @@ func (s *Service) CopyObject(_ context.Context, in *awss3.CopyObjectInput) (*aws
 	}, nil
 }
 
-// copySource finds the version that bucket/key?versionId=id names. s is locked.
+// copySource finds the version that bucket/key?versionId=id refers to. s is locked.
 func (s *Service) copySource(source, ifMatch, ifNoneMatch *string, ifModifiedSince, ifUnmodifiedSince *time.Time) (*bucket, *version, error) {
 	path, query, _ := strings.Cut(aws.ToString(source), "?")
 	var versionID *string
@@ -549,7 +551,7 @@ func (s *Service) copySource(source, ifMatch, ifNoneMatch *string, ifModifiedSin
 	return b, v, nil
 }
 
-// parseTags reads tags as the x-amz-tagging header has them.
+// parseTags reads the tags in an x-amz-tagging header.
 func parseTags(header *string) ([]types.Tag, error) {
 	values, err := url.ParseQuery(aws.ToString(header))
 	if err != nil {

@@ -12,18 +12,18 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// An operation says how one of the service's methods looks in HTTP.
+// An operation describes the HTTP form of one of the service's methods.
 type operation struct {
 	method string
 	scope  scope
-	query  string // a query parameter that must be there, or parameter=value
-	header string // a header that must be there
-	status int    // of a success; 200 if zero
+	query  string // a required query parameter, or parameter=value
+	header string // a required header
+	status int    // status of a success; zero means 200
 
 	input  string   // the input field that is the body
 	root   string   // the root element of the response's body; none if empty
-	output string   // the output field that is that root; all of it if empty
-	extra  []string // output fields that are headers although there is a root
+	output string   // the output field that is the root; empty means the whole output
+	extra  []string // output fields that are headers even though there is a root
 
 	call func(s *Service, ctx context.Context, bind func(in any) error) (out any, err error)
 }
@@ -47,7 +47,7 @@ func calls[I, O any](method func(*Service, context.Context, *I) (*O, error)) fun
 	}
 }
 
-// operations are tried in order; those that ask for more come first.
+// operations are tried in order, so more specific ones come first.
 var operations = []operation{
 	{method: "GET", scope: inAccount, root: "ListAllMyBucketsResult", call: calls((*Service).ListBuckets)},
 
@@ -104,8 +104,8 @@ var operations = []operation{
 	{method: "DELETE", scope: inObject, status: 204, call: calls((*Service).DeleteObject)},
 }
 
-// match finds the operation of a request. A query parameter that no operation
-// knows is an error: it may ask for something else altogether.
+// match finds the operation for a request. An unknown query parameter is an
+// error, because it may request something entirely different.
 func match(method string, in scope, query url.Values, header http.Header) (*operation, error) {
 	for i := range operations {
 		op := &operations[i]
@@ -125,8 +125,8 @@ func match(method string, in scope, query url.Values, header http.Header) (*oper
 	return nil, fail("MethodNotAllowed", "The specified method is not allowed against this resource: %s", method)
 }
 
-// knownParameter reports whether a query parameter is a member of an input or
-// belongs to the signature of a presigned URL.
+// knownParameter reports whether a query parameter is a member of an input, or
+// part of a presigned URL's signature.
 func knownParameter(name string) bool {
 	if name == "x-id" || name == "list-type" || strings.HasPrefix(strings.ToLower(name), "x-amz-") {
 		return true
@@ -139,8 +139,8 @@ func knownParameter(name string) bool {
 	return slices.Contains([]string{"AWSAccessKeyId", "Signature", "Expires"}, name)
 }
 
-// ServeHTTP answers S3's REST API, by path (/bucket/key) or by the host name
-// bucket.s3.... Signatures, if there are any, are not checked here.
+// ServeHTTP answers S3's REST API. It accepts path-style URLs (/bucket/key) and
+// host names of the form bucket.s3.... It does not check signatures.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	requestID := newID()[:16]
 	w.Header().Set("X-Amz-Request-Id", requestID)
@@ -162,7 +162,8 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) error {
 		in = inBucket
 	}
 	query := r.URL.Query()
-	for name, values := range query { // where a presigned URL has them
+	// A presigned URL has its headers in the query.
+	for name, values := range query {
 		if strings.HasPrefix(strings.ToLower(name), "x-amz-") && r.Header.Get(name) == "" {
 			r.Header[http.CanonicalHeaderKey(name)] = values
 		}
@@ -181,13 +182,13 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("X-Amz-Bucket-Region", s.account.Region)
 	}
 	if err := op.answer(w, out); err != nil {
-		// The status is sent; there is nobody left to tell.
+		// The status has been sent, so the error can't be reported to the client.
 		s.account.Log.DebugContext(r.Context(), "the client went away", "error", err)
 	}
 	return nil
 }
 
-// split returns the bucket and key that a request names.
+// split returns the bucket and key of a request.
 func split(r *http.Request) (bucketName, key string) {
 	path := strings.TrimPrefix(r.URL.Path, "/")
 	if name, rest, ok := strings.Cut(r.Host, ".s3."); ok && rest != "" {

@@ -1,18 +1,19 @@
 // Package s3 is the embedded AWS's object store.
 //
-// Every operation is a method on the SDK's own types; ServeHTTP speaks S3's
-// REST-XML for the same methods, so that what another service stores
-// in-process and what a client uploads are one store.
+// Every operation is a method on the SDK's own types. ServeHTTP serves the same
+// methods in S3's REST-XML protocol. Objects that another service stores
+// in-process and objects that a client uploads are therefore in the same store.
 //
-// The store is our own and not that of the library gofakes3 (v1.2.0): there,
-// deleting the current version by its id does not make the previous one
-// current, a suspended bucket does not keep its null version, completing a
-// multipart upload takes no condition and keeps no checksums, and nothing can
-// check a retention in the same step as the delete.
+// We do not use the library gofakes3 (v1.2.0), for these reasons: deleting the
+// current version by its id does not make the previous version current. A
+// bucket with suspended versioning does not keep its null version. Completing a
+// multipart upload accepts no conditions and keeps no checksums. Nothing can
+// check a retention and delete in one step.
 //
-// Objects are kept in memory. Nothing expires by a lifecycle rule, and no
-// access log is delivered: AWS does both with hours of delay, at best effort.
-// Encryption settings are kept and reported; bytes in memory are not encrypted.
+// Objects are kept in memory. Lifecycle rules expire nothing, and no access
+// logs are delivered; AWS does both on a best-effort basis, with hours of
+// delay. Encryption settings are stored and reported, but bytes in memory are
+// not encrypted.
 package s3
 
 import (
@@ -28,8 +29,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/account"
 )
 
-// MaxObjectSize is the size in bytes of the largest object that is accepted.
-// AWS's own limit is higher; this one protects the host's memory.
+// MaxObjectSize is the size limit of an object in bytes. AWS's own limit is
+// higher; this one protects the host's memory.
 const MaxObjectSize = 1 << 30
 
 // Service is the object store of one account and region.
@@ -48,15 +49,15 @@ func New(a account.Account) *Service {
 	return &Service{account: a, buckets: map[string]*bucket{}}
 }
 
-// now returns the time as S3 stamps it, in whole seconds.
+// now returns the time in S3's precision, which is whole seconds.
 func (s *Service) now() time.Time { return s.account.Clock.Now().UTC().Truncate(time.Second) }
 
-// A bucket holds versions by key and the bucket's subresources.
+// A bucket holds versions by key, and the bucket's subresources.
 type bucket struct {
 	name       string
 	created    time.Time
-	versioning types.BucketVersioningStatus // empty: never enabled
-	keys       map[string][]*version        // by age; the last is the current one; never empty
+	versioning types.BucketVersioningStatus // empty if never enabled
+	keys       map[string][]*version        // sorted by age; the last one is current; never empty
 	uploads    map[string]*upload
 
 	policy       string
@@ -69,17 +70,17 @@ type bucket struct {
 	logging      *types.LoggingEnabled
 }
 
-// nullVersion is the id of an object stored while versioning was not enabled.
+// nullVersion is the id of an object that was stored while versioning was not enabled.
 const nullVersion = "null"
 
-// A version is one version of an object, or a delete marker. Except for lock
-// and tags it never changes, so its data may be read without holding a lock.
+// A version is one version of an object, or a delete marker. Apart from lock
+// and tags it is immutable, so its data may be read without holding a lock.
 type version struct {
 	id           string
 	deleteMarker bool
 	data         []byte
-	parts        []int64 // sizes, if it was uploaded in parts
-	etag         string  // quoted
+	parts        []int64 // sizes of the parts, for a multipart upload
+	etag         string  // including the quotes
 	modified     time.Time
 	headers      headers
 	storageClass types.StorageClass
@@ -89,7 +90,7 @@ type version struct {
 	lock         retention
 }
 
-// headers are the HTTP headers and metadata that S3 returns as they were given.
+// headers holds the HTTP headers and metadata that S3 returns unchanged.
 type headers struct {
 	cacheControl, contentDisposition, contentEncoding, contentLanguage, contentType *string
 	expires                                                                         *time.Time
@@ -123,7 +124,7 @@ func (b *bucket) current(key string) *version {
 	return v
 }
 
-// latest returns the newest version of a key, delete markers included, or nil.
+// latest returns the newest version of a key, which may be a delete marker, or nil.
 func (b *bucket) latest(key string) *version {
 	versions := b.keys[key]
 	if len(versions) == 0 {
@@ -132,7 +133,7 @@ func (b *bucket) latest(key string) *version {
 	return versions[len(versions)-1]
 }
 
-// find returns the position of a version of a key, or -1.
+// find returns the index of a version of a key, or -1.
 func (b *bucket) find(key, id string) int {
 	for i, v := range b.keys[key] {
 		if v.id == id {
@@ -142,8 +143,8 @@ func (b *bucket) find(key, id string) int {
 	return -1
 }
 
-// add makes v the current version of key. Unless versioning is enabled it
-// takes the place of the null version.
+// add makes v the current version of key. If versioning is not enabled, v
+// replaces the null version.
 func (b *bucket) add(key string, v *version) {
 	if b.versioning == types.BucketVersioningStatusEnabled {
 		v.id = newID()
@@ -154,7 +155,7 @@ func (b *bucket) add(key string, v *version) {
 	b.keys[key] = append(b.keys[key], v)
 }
 
-// remove removes a version for good.
+// remove removes a version permanently.
 func (b *bucket) remove(key, id string) {
 	i := b.find(key, id)
 	if i < 0 {
@@ -169,8 +170,8 @@ func (b *bucket) remove(key, id string) {
 	b.keys[key] = append(append(kept, versions[:i]...), versions[i+1:]...)
 }
 
-// versionID returns a version's id as S3 reports it: not at all while the
-// bucket was never versioned.
+// versionID returns a version's id as S3 reports it. It is nil as long as the
+// bucket has never been versioned.
 func (b *bucket) versionID(v *version) *string {
 	if b.versioning == "" {
 		return nil
@@ -178,7 +179,7 @@ func (b *bucket) versionID(v *version) *string {
 	return aws.String(v.id)
 }
 
-// supported refuses what no operation honours, and a request that expects
+// supported refuses what no operation supports, and a request that expects
 // another owner of the bucket.
 func (s *Service) supported(in any) error {
 	v := reflect.ValueOf(in).Elem()

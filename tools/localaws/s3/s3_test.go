@@ -29,7 +29,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/s3"
 )
 
-// start returns the service, a client of it over HTTP, and its clock.
+// start returns the service, an HTTP client for it, and its clock.
 func start(t *testing.T) (*s3.Service, *awss3.Client, *clock.Manual, string) {
 	t.Helper()
 	now := clock.NewManual(time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC))
@@ -63,7 +63,7 @@ func must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-// fetch sends a request as no AWS client would.
+// fetch sends a request that no AWS client would send.
 func fetch(t *testing.T, r *http.Request) (status int, text string) {
 	t.Helper()
 	response, err := http.DefaultClient.Do(r)
@@ -151,8 +151,8 @@ func TestObjectRoundTrip(t *testing.T) {
 	}
 }
 
-// An unseekable body over plain HTTP is what only in-process callers have; over
-// the wire every form of aws-chunked is tried by hand.
+// Only in-process callers send an unseekable body over plain HTTP. The test
+// therefore builds every form of aws-chunked by hand and sends it over the wire.
 func TestChunkedUploads(t *testing.T) {
 	t.Parallel()
 	_, c, _, endpoint := start(t)
@@ -246,7 +246,7 @@ func TestConditionalPutIsAtomic(t *testing.T) {
 			t.Errorf("If-Match %s of %s: %v, want %q", match, tt.key, err, tt.want)
 		}
 	}
-	// A delete marker makes room for a new object.
+	// A delete marker permits a new object.
 	must[*awss3.DeleteObjectOutput](t)(c.DeleteObject(t.Context(), &awss3.DeleteObjectInput{Bucket: aws.String("once"), Key: aws.String("k")}))
 	if _, err := c.PutObject(t.Context(), &awss3.PutObjectInput{Bucket: aws.String("once"), Key: aws.String("k"), Body: strings.NewReader("z"), IfNoneMatch: aws.String("*")}); err != nil {
 		t.Error(err)
@@ -300,7 +300,8 @@ func TestVersions(t *testing.T) {
 	if want := strings.Join([]string{*marker.VersionId, *two, *one, "null"}, " "); strings.Join(all, " ") != want {
 		t.Errorf("versions are %v, want %s", all, want)
 	}
-	// Removing the marker, then the current version, brings back the one before.
+	// Removing the marker and then the current version makes the previous
+	// version current.
 	for _, step := range []struct {
 		remove *string
 		want   string
@@ -370,7 +371,7 @@ func TestObjectLock(t *testing.T) {
 	if want := now.Now().AddDate(0, 0, 2); head.ObjectLockRetainUntilDate == nil || !head.ObjectLockRetainUntilDate.Equal(want) {
 		t.Errorf("retained until %v, want %v", head.ObjectLockRetainUntilDate, want)
 	}
-	// Overwriting adds a version and leaves the locked one; deleting adds a marker.
+	// Overwriting adds a version and keeps the locked one. Deleting adds a marker.
 	must[*awss3.PutObjectOutput](t)(put(ctx, c, "locked", "k", "w"))
 	must[*awss3.DeleteObjectOutput](t)(c.DeleteObject(ctx, &awss3.DeleteObjectInput{Bucket: bucket, Key: aws.String("k")}))
 	old, err := c.GetObject(ctx, &awss3.GetObjectInput{Bucket: bucket, Key: aws.String("k"), VersionId: id})
@@ -549,7 +550,7 @@ func TestSubresources(t *testing.T) {
 	if len(buckets.Buckets) != 1 || *buckets.Buckets[0].Name != "config" || buckets.Buckets[0].CreationDate.IsZero() {
 		t.Errorf("buckets %+v", buckets.Buckets)
 	}
-	// A presigned URL and an anonymous request read alike.
+	// A presigned URL and an anonymous request read the same object.
 	signed := must[string](t)(func() (string, error) {
 		r, err := awss3.NewPresignClient(c).PresignGetObject(ctx, &awss3.GetObjectInput{Bucket: b, Key: aws.String("k")})
 		return r.URL, err
@@ -615,8 +616,8 @@ func TestMultipart(t *testing.T) {
 	}
 }
 
-// The aws CLI is another client than ours: it chooses multipart, checksums and
-// encodings on its own.
+// The aws CLI is a client that differs from ours: it chooses multipart uploads,
+// checksums and encodings on its own.
 func TestAWSCommandLine(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -629,7 +630,8 @@ func TestAWSCommandLine(t *testing.T) {
 	_, c, _, endpoint := start(t)
 	makeBucket(t, c, "cli", false)
 	dir := t.TempDir()
-	big := make([]byte, 9<<20) // two parts, as the CLI cuts it
+	// The CLI splits this into two parts.
+	big := make([]byte, 9<<20)
 	random := rand.NewChaCha8([32]byte{1})
 	if _, err := random.Read(big); err != nil {
 		t.Fatal(err)

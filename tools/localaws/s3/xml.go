@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// isoTime is how S3 writes times in documents.
+// isoTime is the layout of times in S3's documents.
 const isoTime = "2006-01-02T15:04:05.000Z"
 
 const namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
 
-// lists are the list members whose element is not named as the member. Most
-// of S3's lists are flat; wrapped ones have an element around them.
+// lists names the list members whose element has another name than the member.
+// Most of S3's lists are flat; a wrapped list has an element around its items.
 var lists = map[string]struct {
 	element string
 	wrapped bool
@@ -35,7 +35,7 @@ var lists = map[string]struct {
 	"Versions":                     {"Version", false},
 }
 
-// elementName returns the element of a member that is no list.
+// elementName returns the element name of a member that is not a list.
 func elementName(member string) string {
 	if member == "MFADelete" {
 		return "MfaDelete"
@@ -43,8 +43,8 @@ func elementName(member string) string {
 	return member
 }
 
-// encodeXML writes a document: the members of a struct as elements below root,
-// but those in skip; or the text of anything else.
+// encodeXML writes a document. For a struct, it writes the members as elements
+// below root, except those in skip. For anything else, it writes the text.
 func encodeXML(root string, value reflect.Value, skip []string) []byte {
 	var b bytes.Buffer
 	b.WriteString(xml.Header)
@@ -120,11 +120,11 @@ func writeElements(b *bytes.Buffer, root string, elements [][2]string) {
 }
 
 func escape(b *bytes.Buffer, text string) {
-	// A bytes.Buffer never fails.
+	// Writing to a bytes.Buffer never fails.
 	_ = xml.EscapeText(b, []byte(text))
 }
 
-// decodeXML reads a document into a member, whatever its root is called.
+// decodeXML reads a document into a member, whatever the name of its root.
 func decodeXML(data []byte, member reflect.Value) error {
 	d := xml.NewDecoder(bytes.NewReader(data))
 	for {
@@ -149,7 +149,7 @@ func decodeXML(data []byte, member reflect.Value) error {
 	return nil
 }
 
-// decodeElement reads up to the end of the element that was just opened.
+// decodeElement reads to the end of the element that has just been opened.
 func decodeElement(d *xml.Decoder, target reflect.Value, depth int) error {
 	if depth > 16 {
 		return errors.New("it is nested too deeply")
@@ -185,7 +185,7 @@ func decodeElement(d *xml.Decoder, target reflect.Value, depth int) error {
 	}
 }
 
-// decodeMember reads the element of a struct's member that was just opened.
+// decodeMember reads a struct member from the element that has just been opened.
 func decodeMember(d *xml.Decoder, target reflect.Value, element string, depth int) error {
 	for i := range target.NumField() {
 		field := target.Type().Field(i)
@@ -243,7 +243,7 @@ func decodeWrapped(d *xml.Decoder, list reflect.Value, element string, depth int
 	}
 }
 
-// characters reads the text of the element that was just opened.
+// characters reads the text of the element that has just been opened.
 func characters(d *xml.Decoder) (string, error) {
 	var text []byte
 	for {

@@ -1,6 +1,6 @@
-// Package sigv4 checks signatures of AWS Signature Version 4, in the header or
-// in the query of a request. It signs what it got once more, with the SDK's
-// signer, and compares.
+// Package sigv4 verifies AWS Signature Version 4 in the header or the query of
+// a request. It signs the received request again with the SDK's signer, and
+// compares the two signatures.
 //
 // See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html.
 package sigv4
@@ -32,19 +32,19 @@ const (
 	algorithm  = "AWS4-HMAC-SHA256"
 	timeFormat = "20060102T150405Z"
 
-	// maxSkew is how far the time of a signature may be from ours.
+	// maxSkew is how far the time of a signature may differ from ours.
 	// See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html.
 	maxSkew = 5 * time.Minute
-	// maxExpires is how long a presigned request may last.
+	// maxExpires is the longest validity of a presigned request.
 	maxExpires = 7 * 24 * time.Hour
 )
 
-// Keys knows access keys; STS does.
+// Keys looks up access keys. STS implements it.
 type Keys interface {
-	// Principal returns who an access key belongs to.
+	// Principal returns the owner of an access key.
 	Principal(ctx context.Context, accessKeyID string) (principal.Principal, error)
-	// Credentials returns an access key's secret and its session token, which
-	// is empty for a user's own key.
+	// Credentials returns the secret and the session token of an access key.
+	// The token is empty for a user's own key.
 	Credentials(ctx context.Context, accessKeyID string) (aws.Credentials, error)
 }
 
@@ -52,23 +52,23 @@ type Keys interface {
 type Verifier struct {
 	Region string
 	Keys   Keys
-	// Clock is the one by which clients sign: the system's.
+	// Clock is the clock that clients sign with: the system's.
 	Clock clock.Clock
 }
 
-// A claim is what a request says of its signature.
+// A claim is what a request says about its signature.
 type claim struct {
 	accessKeyID, date, region, service string
-	headers                            []string // that are signed, in lower case
+	headers                            []string // names of the signed headers, in lower case
 	signature                          string
 	at                                 time.Time
 	token                              string
 	presigned                          bool
 }
 
-// VerifyRequest returns who signed r for a service. It reads the body in full.
-// A request that isn't signed as it must be is a smithy.APIError with AWS's
-// code and, where it is known, AWS's text.
+// VerifyRequest returns the signer of r for a service. It reads the body in
+// full. If the request is not signed correctly, it returns a smithy.APIError
+// with AWS's code and, if it is known, AWS's text.
 func (v Verifier) VerifyRequest(r *http.Request, service string) (principal.Principal, error) {
 	c, err := v.claim(r)
 	if err != nil {
@@ -119,7 +119,7 @@ func mismatch() error {
 	return invalid("The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 }
 
-// claim reads what a request says of its signature, and checks its time.
+// claim reads what a request says about its signature, and checks the time.
 func (v Verifier) claim(r *http.Request) (claim, error) {
 	c := claim{token: r.Header.Get("X-Amz-Security-Token")}
 	query := r.URL.Query()
@@ -151,7 +151,7 @@ func (v Verifier) claim(r *http.Request) (claim, error) {
 	default:
 		return c, refuse("MissingAuthenticationTokenException", "Missing Authentication Token")
 	}
-	// KEY/DATE/REGION/SERVICE/aws4_request
+	// The format is KEY/DATE/REGION/SERVICE/aws4_request.
 	parts := strings.Split(scope, "/")
 	if len(parts) != 5 || parts[4] != "aws4_request" {
 		return c, incomplete("Credential must have the form KEY/DATE/REGION/SERVICE/aws4_request.")
@@ -183,8 +183,8 @@ func (v Verifier) claim(r *http.Request) (claim, error) {
 	return c, nil
 }
 
-// payloadHash returns the hash of the body, which must be the one that the
-// request claims, if it does. Lambda takes no unsigned payloads.
+// payloadHash returns the hash of the body. If the request claims a hash, the
+// two must be equal. Lambda does not accept unsigned payloads.
 // See https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-lambda.html.
 func payloadHash(r *http.Request) (string, error) {
 	body, err := io.ReadAll(r.Body)
@@ -207,7 +207,8 @@ func sign(r *http.Request, c claim, credentials aws.Credentials, hash string) (s
 	}
 	for _, name := range c.headers {
 		switch name {
-		case "host", "x-amz-date": // the signer's own
+		// The signer sets these itself.
+		case "host", "x-amz-date":
 		case "content-length":
 			again.ContentLength = r.ContentLength
 		default:
@@ -215,7 +216,8 @@ func sign(r *http.Request, c claim, credentials aws.Credentials, hash string) (s
 		}
 	}
 	if !c.presigned && !slices.Contains(c.headers, "x-amz-security-token") {
-		credentials.SessionToken = "" // it was compared already
+		// The token has already been compared.
+		credentials.SessionToken = ""
 	}
 	ctx := context.Background()
 	signer := v4.NewSigner()
@@ -232,7 +234,8 @@ func sign(r *http.Request, c claim, credentials aws.Credentials, hash string) (s
 	}
 	again.URL.RawQuery = query.Encode()
 	signed, _, err := signer.PresignHTTP(ctx, credentials, again, hash, c.service, c.region, c.at, func(o *v4.SignerOptions) {
-		o.DisableHeaderHoisting = true // what was hoisted is in the query already
+		// Hoisted headers are already in the query.
+		o.DisableHeaderHoisting = true
 	})
 	if err != nil {
 		return "", err

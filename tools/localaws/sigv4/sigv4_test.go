@@ -24,7 +24,7 @@ import (
 
 var now = time.Date(2026, 8, 8, 12, 0, 0, 0, time.UTC)
 
-// keys knows a user's key and a session's.
+// keys has a user's key and a session's key.
 type keys map[string]aws.Credentials
 
 var known = keys{
@@ -43,7 +43,7 @@ func (keys) Principal(_ context.Context, id string) (principal.Principal, error)
 	return principal.Principal{ARN: "arn of " + id}, nil
 }
 
-// request returns a request as a server gets it.
+// request returns a request in the form that a server receives.
 func request(method, target, body string, headers ...string) *http.Request {
 	r := httptest.NewRequestWithContext(context.Background(), method, "http://127.0.0.1:1234"+target, strings.NewReader(body))
 	for i := 0; i < len(headers); i += 2 {
@@ -143,7 +143,7 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
-// cut drops what follows in the Authorization header.
+// cut removes the rest of the Authorization header after a text.
 func cut(r *http.Request, after string) {
 	before, _, _ := strings.Cut(r.Header.Get("Authorization"), after)
 	r.Header.Set("Authorization", before+after)

@@ -11,18 +11,18 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// A credential is the scope of an AWS signature: who signs, for which service
-// and region. The signature itself is not checked: whoever reaches the
-// loopback endpoint may use it.
+// A credential is the scope of an AWS signature: the signer's key, the service
+// and the region. The signature itself is not checked, because everyone who
+// reaches the loopback endpoint may use it.
 // See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
 type credential struct {
 	accessKeyID string
-	region      string // empty for SigV4A, which is for several regions
+	region      string // empty for SigV4A, which covers several regions
 	service     string
 }
 
-// parseCredential reads the scope from the Authorization header or from a
-// presigned URL's query. Without a signature it returns the zero credential.
+// parseCredential reads the scope from the Authorization header or from the
+// query of a presigned URL. Without a signature it returns the zero credential.
 func parseCredential(r *http.Request) (credential, error) {
 	scope := r.URL.Query().Get("X-Amz-Credential")
 	if header := r.Header.Get("Authorization"); header != "" {
@@ -43,7 +43,7 @@ func parseCredential(r *http.Request) (credential, error) {
 	if scope == "" {
 		return credential{}, nil
 	}
-	// KEY/DATE/REGION/SERVICE/aws4_request; SigV4A has no REGION.
+	// The format is KEY/DATE/REGION/SERVICE/aws4_request. SigV4A has no REGION.
 	parts := strings.Split(scope, "/")
 	n := len(parts)
 	if n < 4 || n > 5 || parts[n-1] != "aws4_request" || parts[0] == "" {
@@ -60,8 +60,8 @@ func incomplete(text string) error {
 	return &smithy.GenericAPIError{Code: "IncompleteSignature", Message: text, Fault: smithy.FaultClient}
 }
 
-// authorize returns ctx with the request's principal. Without a signature only
-// S3 is read, and the links that a service sends are followed.
+// authorize returns a context with the request's principal. A request without a
+// signature may only read from S3 or follow the links that a service sends.
 func (h *handler) authorize(r *http.Request, c credential, s *service) (context.Context, error) {
 	ctx := r.Context()
 	if c == (credential{}) {

@@ -8,17 +8,17 @@ import (
 	"github.com/aws/smithy-go/encoding/cbor"
 )
 
-// cborDialect keeps what CBOR has a type for.
+// cborDialect keeps the values that CBOR has a type for.
 type cborDialect struct{}
 
 func (cborDialect) blob(b []byte) any              { return b }
 func (cborDialect) time(t time.Time, _ string) any { return t }
 func (cborDialect) float(f float64) any            { return f }
 
-// epochTag marks seconds since 1970 (RFC 8949, section 3.4.2).
+// epochTag marks a number as seconds since 1970 (RFC 8949, section 3.4.2).
 const epochTag = 1
 
-// toCBOR turns what encode returned into CBOR.
+// toCBOR converts the result of encode to CBOR.
 func toCBOR(v any) cbor.Value {
 	switch v := v.(type) {
 	case bool:
@@ -53,7 +53,7 @@ func toCBOR(v any) cbor.Value {
 	}
 }
 
-// fromCBOR turns CBOR into what decode takes.
+// fromCBOR converts CBOR to the input of decode.
 func fromCBOR(v cbor.Value) (any, error) {
 	switch v := v.(type) {
 	case cbor.Bool:
@@ -61,7 +61,8 @@ func fromCBOR(v cbor.Value) (any, error) {
 	case cbor.Uint:
 		return uint64(v), nil
 	case cbor.NegInt:
-		if v == 0 || v > math.MaxInt64 { // NegInt(0) stands for -1<<64
+		// NegInt(0) stands for -1<<64.
+		if v == 0 || v > math.MaxInt64 {
 			return nil, fmt.Errorf("the number -%d is out of range", uint64(v))
 		}
 		return -int64(v), nil // #nosec G115 -- the range was just checked

@@ -50,8 +50,8 @@ func (functions) Invoke(_ context.Context, in *lambda.InvokeInput) (*lambda.Invo
 	return &lambda.InvokeOutput{StatusCode: 200, Payload: in.Payload, ExecutedVersion: in.Qualifier}, nil
 }
 
-// TestTheCommandLine drives each protocol with the aws command, whose client
-// is not Go's.
+// TestTheCommandLine calls each protocol with the aws command, whose client is
+// not the Go SDK's.
 func TestTheCommandLine(t *testing.T) {
 	t.Parallel()
 	program, err := exec.LookPath("aws")
@@ -121,7 +121,7 @@ func TestTheCommandLine(t *testing.T) {
 	}
 }
 
-// only returns got without the members of objects that want doesn't have.
+// only returns got without the object members that want doesn't have.
 func only(got, want any) any {
 	switch want := want.(type) {
 	case map[string]any:

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// decode sets dst to v, which a parser of some format made: nil, bool,
-// string, []byte, time.Time, a number (json.Number, int64, uint64 or float64),
-// []any, map[string]any, or the *node of a form. Members that the shape
-// doesn't have are ignored, as AWS does.
+// decode sets dst to v, which comes from the parser of some format. v is nil,
+// bool, string, []byte, time.Time, a number (json.Number, int64, uint64 or
+// float64), []any, map[string]any, or the *node of a form. It ignores members
+// that the shape doesn't have, as AWS does.
 func decode(v any, s *shape, dst reflect.Value) error {
 	if v == nil {
 		return nil
@@ -60,7 +60,7 @@ func decodeStructure(v any, s *shape, dst reflect.Value) error {
 	return nil
 }
 
-// members returns how to get a structure's members by name.
+// members returns a function that gets a structure's members by name.
 func members(v any) (func(string) any, error) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -70,7 +70,8 @@ func members(v any) (func(string) any, error) {
 			if n := v.children[name]; n != nil {
 				return n
 			}
-			return nil // not a nil *node
+			// A nil *node would not be a nil interface.
+			return nil
 		}, nil
 	}
 	return nil, mismatch("a structure", v)
@@ -234,7 +235,8 @@ func decodeInteger(v any, dst reflect.Value) error {
 		i = int64(v) // #nosec G115 -- the range was just checked
 	case json.Number:
 		var err error
-		if i, err = v.Int64(); err != nil { // 1.0 and 1e3 are integers too
+		// 1.0 and 1e3 are integers, too.
+		if i, err = v.Int64(); err != nil {
 			f, ferr := v.Float64()
 			if ferr != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
 				return mismatch("an integer", v)
@@ -251,7 +253,8 @@ func decodeInteger(v any, dst reflect.Value) error {
 	return nil
 }
 
-// number reads a floating point number; JSON writes three of them as strings.
+// number reads a floating point number. JSON represents three special values as
+// strings.
 func number(v any) (float64, error) {
 	switch v := v.(type) {
 	case float64:
@@ -277,8 +280,7 @@ func number(v any) (float64, error) {
 	return 0, mismatch("a number", v)
 }
 
-// decodeTime reads a timestamp in any of the formats that AWS has. The year
-// 9999 is the last.
+// decodeTime reads a timestamp in any of AWS's formats. The last accepted year is 9999.
 func decodeTime(v any, dst reflect.Value) error {
 	var t time.Time
 	switch v := v.(type) {
@@ -339,7 +341,7 @@ func abbreviate(s string) string {
 	return strings.ToValidUTF8(s[:most], "") + "..."
 }
 
-// A node is one level of the dotted names of an awsQuery form.
+// A node is one level in the dotted names of an awsQuery form.
 type node struct {
 	value    string
 	children map[string]*node
@@ -369,8 +371,8 @@ func (n *node) add(name, value string) error {
 	return nil
 }
 
-// list returns the members of a list: X.member.N, another name for "member",
-// or the flattened X.N. Numbers need not be without gaps.
+// list returns the members of a list: X.member.N, the same with another name
+// than "member", or the flattened X.N. The numbers may have gaps.
 func (n *node) list() []any {
 	numbered := n.numbered()
 	if numbered == nil && len(n.children) == 1 {
@@ -385,8 +387,8 @@ func (n *node) list() []any {
 	return items
 }
 
-// dict returns the entries of a map: X.entry.N.key and .value, where services
-// write key and value differently.
+// dict returns the entries of a map: X.entry.N.key and .value. Services use
+// different names for key and value.
 func (n *node) dict() map[string]any {
 	numbered := n.numbered()
 	if numbered == nil {
@@ -417,8 +419,8 @@ func (n *node) first(names ...string) *node {
 	return nil
 }
 
-// numbered returns the children in the order of their numbers, or nil if one
-// has another name.
+// numbered returns the children sorted by number. It returns nil if the name of
+// one is not a number.
 func (n *node) numbered() []*node {
 	keys := make([]int, 0, len(n.children))
 	for k := range n.children {

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// A dialect is how a format writes what formats write differently.
+// A dialect writes the values that formats write differently.
 type dialect interface {
 	blob([]byte) any
 	time(t time.Time, format string) any
 	float(float64) any
 }
 
-// encode returns v as bool, int64, string, []any, map[string]any and what the
-// dialect makes of the rest. Members without a value are left out.
+// encode returns v as bool, int64, string, []any, map[string]any, and the
+// dialect's values for the rest. It leaves out members without a value.
 func encode(v reflect.Value, s *shape, format string, d dialect) any {
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() {
@@ -65,25 +65,27 @@ func encode(v reflect.Value, s *shape, format string, d dialect) any {
 			}
 		}
 		return fields
-	default: // a stream, which only a REST body can carry
+	// Only a REST body can carry a stream.
+	default:
 		return nil
 	}
 }
 
-// absent reports whether a struct's field has no value to send. A number or
+// absent reports whether a struct field has no value to send. A number or
 // boolean that isn't a pointer always has one.
 func absent(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:
 		return v.IsNil()
-	case reflect.String: // an enumeration without a value
+	// An enumeration may have no value.
+	case reflect.String:
 		return v.Len() == 0
 	default:
 		return false
 	}
 }
 
-// variant returns which member of a union is set, and its value.
+// variant returns the member of a union that is set, and its value.
 func variant(v reflect.Value, s *shape) (*field, reflect.Value) {
 	set := reflect.Indirect(v.Elem())
 	for i := range s.variants {
@@ -99,15 +101,15 @@ func timeOf(v reflect.Value) time.Time {
 	return t
 }
 
-// isoTime writes a timestamp as awsQuery does, with milliseconds.
+// isoTime formats a timestamp as awsQuery does, with milliseconds.
 func isoTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999Z") }
 
-// epoch writes seconds since 1970 with milliseconds.
+// epoch formats a timestamp as seconds since 1970 with milliseconds.
 func epoch(t time.Time) string {
 	return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', -1, 64)
 }
 
-// formatTime writes a timestamp in one of Smithy's formats.
+// formatTime formats a timestamp in one of Smithy's formats.
 // See https://smithy.io/2.0/spec/protocol-traits.html#timestampformat-trait.
 func formatTime(t time.Time, format string) string {
 	switch format {
@@ -120,8 +122,7 @@ func formatTime(t time.Time, format string) string {
 	}
 }
 
-// scalarText writes a scalar into a header or XML. format is that of a
-// timestamp.
+// scalarText formats a scalar for a header or XML. format is the timestamp format.
 func scalarText(v reflect.Value, k kind, format string) string {
 	v = reflect.Indirect(v)
 	switch k {

@@ -16,14 +16,15 @@ import (
 type failure struct {
 	code    string
 	message string
-	status  int  // 0 for what the protocol has by default
-	server  bool // the fault is the server's
+	status  int  // 0 for the protocol's default
+	server  bool // whether the fault is the server's
 	typed   any  // the SDK's typed error, or nil
 	schema  *smithy.Schema
 }
 
-// newFailure takes an error apart. One without a type is the client's fault,
-// because clients retry what is the server's for minutes; only a panic is ours.
+// newFailure extracts the parts of an error. An error without a type counts as
+// the client's fault, because clients retry server faults for minutes. Only a
+// panic is the server's fault.
 func newFailure(err error) failure {
 	if p, ok := errors.AsType[*panicError](err); ok {
 		return failure{code: "InternalFailure", message: p.text, status: http.StatusInternalServerError, server: true}
@@ -47,9 +48,9 @@ func newFailure(err error) failure {
 	return f
 }
 
-// statuses has the HTTP status of errors by code, as far as it isn't 400. The
-// awsJson protocols answer 400 to what is the client's fault, except where no
-// service has seen the request.
+// statuses maps error codes to HTTP statuses other than 400. The awsJson
+// protocols answer every client fault with 400, except if no service has seen
+// the request.
 var statuses = map[string]int{
 	"AccessDenied":                   http.StatusForbidden,
 	"AccessDeniedException":          http.StatusForbidden,
@@ -85,11 +86,11 @@ var statuses = map[string]int{
 	"Throttled":                      http.StatusTooManyRequests,
 }
 
-// suffixed are the codes of requests that no service has seen, which end with
-// "Exception" where the protocol isn't awsQuery.
+// suffixed lists the codes of requests that no service has seen. Outside of
+// awsQuery these codes end with "Exception".
 var suffixed = map[string]bool{"ExpiredToken": true, "MissingAuthenticationToken": true, "IncompleteSignature": true}
 
-// jsonCode returns the error's code outside of awsQuery.
+// jsonCode returns the error's code for protocols other than awsQuery.
 func (f failure) jsonCode() string {
 	switch {
 	case f.schema != nil:
@@ -101,8 +102,7 @@ func (f failure) jsonCode() string {
 	}
 }
 
-// httpStatus returns the status that the error's schema, or else the table
-// has for it.
+// httpStatus returns the status from the error's schema, or otherwise from the table.
 func (f failure) httpStatus() int {
 	if t, ok := smithy.SchemaTrait[*traits.HTTPError](f.schema); ok {
 		return t.Code
@@ -110,7 +110,7 @@ func (f failure) httpStatus() int {
 	return cmp.Or(f.status, http.StatusBadRequest)
 }
 
-// jsonStatus returns the status in awsJson.
+// jsonStatus returns the status for awsJson.
 func (f failure) jsonStatus() int {
 	if f.typed != nil && !f.server {
 		return http.StatusBadRequest
@@ -118,7 +118,7 @@ func (f failure) jsonStatus() int {
 	return cmp.Or(f.status, http.StatusBadRequest)
 }
 
-// query returns code and status in awsQuery.
+// query returns the code and status for awsQuery.
 func (f failure) query() (code string, status int) {
 	if t, ok := smithy.SchemaTrait[*traits.AWSQueryError](f.schema); ok {
 		return t.ErrorCode, t.StatusCode
@@ -126,7 +126,7 @@ func (f failure) query() (code string, status int) {
 	return f.code, f.httpStatus()
 }
 
-// queryHeader is the code and fault that awsQuery had for an error.
+// queryHeader returns the code and fault that the error had in awsQuery.
 // See https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait.
 func (f failure) queryHeader() string {
 	code, _ := f.query()

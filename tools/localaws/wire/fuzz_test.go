@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// fuzzShape returns the shape of T as service has it.
+// fuzzShape returns the shape of T in a service.
 func fuzzShape[T any](f *testing.F, service string) *shape {
 	f.Helper()
 	s, err := newCompiler(services[service]).top(reflect.TypeFor[T]())
@@ -22,7 +22,7 @@ func fuzzShape[T any](f *testing.F, service string) *shape {
 	return s
 }
 
-// FuzzForm looks for forms that the decoder can't stand.
+// FuzzForm looks for forms that make the decoder panic.
 func FuzzForm(f *testing.F) {
 	s := fuzzShape[cloudformation.CreateChangeSetInput](f, "cloudformation")
 	f.Add("Parameters.member.1.ParameterKey=a&Parameters.member.2.UsePreviousValue=true&Tags.member.10.Key=k")
@@ -34,11 +34,12 @@ func FuzzForm(f *testing.F) {
 			return
 		}
 		var in cloudformation.CreateChangeSetInput
-		_ = decodeForm(values, s, reflect.ValueOf(&in).Elem()) // any error is fine, a panic isn't
+		// Any error is fine, but a panic isn't.
+		_ = decodeForm(values, s, reflect.ValueOf(&in).Elem())
 	})
 }
 
-// FuzzJSON wants what can be decoded to be the same after encoding.
+// FuzzJSON checks that decoded values are the same after encoding.
 func FuzzJSON(f *testing.F) {
 	s := fuzzShape[codepipeline.CreatePipelineInput](f, "codepipeline")
 	f.Add([]byte(`{"pipeline":{"name":"a<b","roleArn":null,"stages":[{"name":"s","actions":[{"runOrder":1e0,"configuration":{"k":"v"}}]}]}}`))
@@ -66,7 +67,7 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-// FuzzCBOR looks for CBOR that the decoder can't stand.
+// FuzzCBOR looks for CBOR that makes the decoder panic.
 func FuzzCBOR(f *testing.F) {
 	s := fuzzShape[cloudwatch.PutMetricDataInput](f, "monitoring")
 	in := sample(reflect.TypeFor[cloudwatch.PutMetricDataInput]())
@@ -78,6 +79,7 @@ func FuzzCBOR(f *testing.F) {
 			return
 		}
 		var in cloudwatch.PutMetricDataInput
-		_ = decode(v, s, reflect.ValueOf(&in).Elem()) // any error is fine, a panic isn't
+		// Any error is fine, but a panic isn't.
+		_ = decode(v, s, reflect.ValueOf(&in).Elem())
 	})
 }

@@ -29,17 +29,17 @@ type handler struct {
 	services map[string]*service
 }
 
-// A request is an HTTP request on its way to an operation.
+// A request is an HTTP request for an operation.
 type request struct {
 	*http.Request
-	id      string // answered as x-amzn-RequestId
+	id      string // returned as x-amzn-RequestId
 	service *service
 	body    []byte
-	route   *route            // of the REST protocol, once the operation is known
-	labels  map[string]string // in its path
+	route   *route            // for the REST protocol, once the operation is known
+	labels  map[string]string // the labels in its path
 }
 
-// A response is what a protocol makes of an output or an error.
+// A response is the encoded form of an output or an error.
 type response struct {
 	status int
 	header http.Header
@@ -49,18 +49,18 @@ type response struct {
 
 // A protocol decodes requests and encodes answers.
 type protocol interface {
-	// operation returns the name of the operation that r asks for, which may
-	// be one that nobody has heard of.
+	// operation returns the name of the operation that r requests. The
+	// operation may be unknown.
 	operation(r *request) (string, error)
 	decode(r *request, op *operation, in reflect.Value) error
 	encode(r *request, op *operation, out reflect.Value) (response, error)
 	fail(r *request, e failure) response
 }
 
-// ServeHTTP implements [http.Handler]. The header Date is left to net/http: the
-// account's clock may be hours ahead, and a client that finds its own so wrong
-// repeats, with longer and longer pauses, each request that is answered by an
-// error (the SDK for JavaScript, above four minutes).
+// ServeHTTP implements [http.Handler]. It leaves the Date header to net/http.
+// The account's clock may be hours ahead. If a client finds its own clock so
+// far off, it repeats each request that fails, with growing pauses (the SDK for
+// JavaScript does so above four minutes).
 func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	start := h.account.Clock.Now()
 	id := uuid.NewString()
@@ -118,11 +118,13 @@ func (h *handler) serve(ctx context.Context, r *request, p protocol) (name strin
 	return name, answer, err
 }
 
-// find returns the service that a request is for. It is one without
-// operations where nobody serves it.
+// find returns the service that a request is for. If none is configured, it
+// returns a service without operations.
 func (h *handler) find(r *http.Request, c credential) *service {
 	name := c.service
-	if name == "" { // not signed: who is meant decides in which protocol we refuse
+	// The request is unsigned. The service it means decides the protocol of the
+	// refusal.
+	if name == "" {
 		target, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 		for _, s := range h.services {
 			if target != "" && s.target == target || s.linked(r) {
@@ -139,13 +141,13 @@ func (h *handler) find(r *http.Request, c credential) *service {
 	return &service{name: cmp.Or(name, "this service")}
 }
 
-// linked reports whether a request is that of a URL which the service sends.
+// linked reports whether a request uses a URL that the service sends.
 func (s *service) linked(r *http.Request) bool {
 	return len(s.links) > 0 && r.Method == http.MethodGet && r.URL.Path == "/" && s.links[r.URL.Query().Get("Action")]
 }
 
-// protocolOf returns the protocol in which a request is written. If the
-// service doesn't speak it, the service's own answers, so that its clients
+// protocolOf returns the protocol of a request. If the service doesn't support
+// it, protocolOf returns the service's own protocol, so that its clients
 // understand the refusal.
 func protocolOf(r *request) protocol {
 	m := r.service.metadata
@@ -183,7 +185,7 @@ func contentType(r *http.Request) string {
 	return t
 }
 
-// readBody reads a request's body, which SDKs compress where it is large.
+// readBody reads the body of a request. SDKs compress large bodies.
 func readBody(r *request) ([]byte, error) {
 	limit := cmp.Or(r.service.bodyLimit, defaultBodyLimit)
 	b, err := readLimited(r.Body, r.ContentLength, limit)
@@ -203,8 +205,8 @@ func readBody(r *request) ([]byte, error) {
 	return readLimited(z, -1, limit)
 }
 
-// readLimited reads at most limit bytes. size is how many there will be, or -1
-// where that is not known.
+// readLimited reads at most limit bytes. size is the expected number of bytes,
+// or -1 if it is unknown.
 func readLimited(r io.Reader, size, limit int64) ([]byte, error) {
 	var b bytes.Buffer
 	b.Grow(int(min(max(size, 0), limit)) + bytes.MinRead)
@@ -221,7 +223,7 @@ func readLimited(r io.Reader, size, limit int64) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// write sends an answer. A client that has gone is no error of ours.
+// write sends a response. It ignores clients that have gone away.
 func write(w http.ResponseWriter, a response) {
 	for k, v := range a.header {
 		w.Header()[k] = v
@@ -233,7 +235,8 @@ func write(w http.ResponseWriter, a response) {
 			err = errors.Join(err, c.Close())
 		}
 		if err != nil {
-			panic(http.ErrAbortHandler) // so that the client sees that it is cut off
+			// The client must see that the response is incomplete.
+			panic(http.ErrAbortHandler)
 		}
 		return
 	}

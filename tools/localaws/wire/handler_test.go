@@ -40,7 +40,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// The fakes answer each call with their error, or keep what they got.
+// The fakes answer each call with their error, or keep the input.
 type (
 	fakeCFN     struct{ err error }
 	fakeIAM     struct{ err error }
@@ -90,7 +90,8 @@ func (f *fakeMetrics) GetDashboard(context.Context, *cloudwatch.GetDashboardInpu
 
 func (f *fakeMetrics) PutMetricData(_ context.Context, in *cloudwatch.PutMetricDataInput) (*cloudwatch.PutMetricDataOutput, error) {
 	f.data = in
-	return nil, f.err // no output is an empty one
+	// A nil output counts as an empty one.
+	return nil, f.err
 }
 
 func (f *fakeMetrics) DescribeAlarms(context.Context, *cloudwatch.DescribeAlarmsInput) (*cloudwatch.DescribeAlarmsOutput, error) {
@@ -103,7 +104,7 @@ func (f fakeSSM) GetParameter(ctx context.Context, in *ssm.GetParameterInput) (*
 	return f.call(ctx, in)
 }
 
-func (f fakeSSM) Helper(string) error { return nil } // no operation
+func (f fakeSSM) Helper(string) error { return nil } // not an operation
 
 func serve(t *testing.T, services ...Service) *httptest.Server {
 	t.Helper()
@@ -116,7 +117,7 @@ func serve(t *testing.T, services ...Service) *httptest.Server {
 	return s
 }
 
-// TestErrorsArriveTyped sends errors of each protocol to the SDK's client,
+// TestErrorsArriveTyped sends errors in each protocol to the SDK's client,
 // which must see the same error.
 func TestErrorsArriveTyped(t *testing.T) {
 	t.Parallel()
@@ -181,8 +182,7 @@ func TestErrorsArriveTyped(t *testing.T) {
 	}
 }
 
-// queryCodes are the codes by which clients that once spoke awsQuery know
-// errors.
+// queryCodes lists the awsQuery codes that older clients know errors by.
 var queryCodes = map[string]string{
 	"DashboardNotFoundError":         "ResourceNotFound",
 	"InvalidParameterValueException": "InvalidParameterValue",
@@ -309,7 +309,8 @@ func TestAnExpiredKeyIsRefusedInTheServicesProtocol(t *testing.T) {
 
 const signature = "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260102/%s/%s/aws4_request, SignedHeaders=host, Signature=0"
 
-// TestRequests sends hand-written requests, as clients other than the SDK's do.
+// TestRequests sends hand-written requests, which resemble those of clients
+// other than the SDK.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	metrics := &fakeMetrics{}
@@ -398,7 +399,8 @@ func TestCompressedRequests(t *testing.T) {
 	metrics := &fakeMetrics{}
 	server := serve(t, Service{Name: "monitoring", Impl: metrics})
 	in := &cloudwatch.PutMetricDataInput{Namespace: aws.String("n")}
-	for i := range 1000 { // the SDK compresses from 10 kB on
+	// The SDK compresses bodies of 10 kB or more.
+	for i := range 1000 {
 		in.MetricData = append(in.MetricData, cwtypes.MetricDatum{
 			MetricName: aws.String("m"), Value: aws.Float64(float64(i)), Timestamp: aws.Time(testNow.Add(time.Duration(i) * time.Millisecond)),
 		})

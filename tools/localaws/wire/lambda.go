@@ -5,8 +5,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// lambdaOperations has all operations of Lambda. Their schemas tell method,
-// path and status, and name an operation that is not supported.
+// lambdaOperations lists all operations of Lambda. Their schemas contain the
+// method, path and status, and the name for refusing an unsupported operation.
 var lambdaOperations = []*smithy.Schema{
 	schemas.AddLayerVersionPermission, schemas.AddPermission, schemas.CheckpointDurableExecution, schemas.CreateAlias,
 	schemas.CreateCapacityProvider, schemas.CreateCodeSigningConfig, schemas.CreateEventSourceMapping,

@@ -43,7 +43,8 @@ func (p jsonProtocol) fail(r *request, f failure) response {
 	body := f.members(r.service.metadata, jsonDialect{})
 	body["__type"] = f.jsonCode()
 	b, err := formatJSON(body)
-	if err != nil { // it holds nothing that JSON hasn't
+	// The value contains nothing that JSON can't represent.
+	if err != nil {
 		b = []byte("{}")
 	}
 	a := p.response(f.jsonStatus(), b)
@@ -57,8 +58,8 @@ func (p jsonProtocol) response(status int, body []byte) response {
 	return response{status: status, header: http.Header{"Content-Type": {jsonType + p.version}}, body: body}
 }
 
-// parseJSON reads one JSON value, keeping numbers as they are written. No body
-// is an empty structure.
+// parseJSON reads one JSON value and keeps numbers as they are written. An
+// empty body is an empty structure.
 func parseJSON(b []byte) (any, error) {
 	if len(bytes.TrimSpace(b)) == 0 {
 		return map[string]any{}, nil
@@ -142,7 +143,7 @@ func (cborProtocol) response(status int, body any) response {
 // See https://smithy.io/2.0/aws/protocols/aws-query-protocol.html.
 type queryProtocol struct{}
 
-// form returns a request's parameters, from its body or its URL.
+// form returns a request's parameters from its body or its URL.
 func (queryProtocol) form(r *request) (url.Values, error) {
 	if len(r.body) == 0 {
 		return r.URL.Query(), nil
@@ -196,7 +197,8 @@ func (queryProtocol) encode(r *request, op *operation, out reflect.Value) (respo
 func (queryProtocol) fail(r *request, f failure) response {
 	code, status := f.query()
 	w := xmlWriter{}
-	if r.service.name == "s3" { // S3's errors have no wrapper
+	// S3's errors have no wrapper element.
+	if r.service.name == "s3" {
 		w.open("Error", "")
 		w.element("Code", code)
 		w.element("Message", f.message)

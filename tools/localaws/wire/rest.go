@@ -42,11 +42,11 @@ func newRoute(schema *smithy.Schema) (route, error) {
 	}, nil
 }
 
-// segments splits a path; a slash at its end means nothing.
+// segments splits a path and ignores a trailing slash.
 func segments(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }
 
-// score returns how specific a match is, or -1 if there is none: paths of one
-// form differ in how much of them is literal.
+// score returns how specific a match is, or -1 if there is none. Paths of the
+// same form differ in the number of literal segments.
 func (rt route) score(method string, path []string, query url.Values) int {
 	if method != rt.method || len(path) != len(rt.segments) {
 		return -1
@@ -73,13 +73,14 @@ func (rt route) score(method string, path []string, query url.Values) int {
 	return score
 }
 
-// labels returns the values in a path that the route matches.
+// labels returns the label values in a path that the route matches.
 func (rt route) labels(path []string) map[string]string {
 	labels := map[string]string{}
 	for i, s := range rt.segments {
 		if name, label := strings.CutPrefix(s, "{"); label {
 			value, err := url.PathUnescape(path[i])
-			if err != nil { // url.URL.EscapedPath writes no such path
+			// url.URL.EscapedPath never returns such a path.
+			if err != nil {
 				value = path[i]
 			}
 			labels[strings.TrimSuffix(name, "}")] = value
@@ -88,7 +89,7 @@ func (rt route) labels(path []string) map[string]string {
 	return labels
 }
 
-// operation keeps the route and the labels of r, which decode and encode need.
+// operation stores the route and the labels in r. decode and encode need them.
 func (restProtocol) operation(r *request) (string, error) {
 	path, query, most := segments(r.URL.EscapedPath()), r.URL.Query(), -1
 	for i := range r.service.routes {
@@ -139,7 +140,7 @@ func (restProtocol) decode(r *request, op *operation, in reflect.Value) error {
 	return decode(v, op.input, in)
 }
 
-// boundValues makes what decode takes of a header's or query's values.
+// boundValues converts the values of a header or query to the input of decode.
 func boundValues(values []string, f field) any {
 	if f.shape.kind != list {
 		return &node{value: values[0]}
@@ -257,7 +258,8 @@ func (restProtocol) fail(r *request, f failure) response {
 		}
 	}
 	var err error
-	if a.body, err = formatJSON(body); err != nil { // it holds nothing that JSON hasn't
+	// The value contains nothing that JSON can't represent.
+	if a.body, err = formatJSON(body); err != nil {
 		a.body = []byte("{}")
 	}
 	return a

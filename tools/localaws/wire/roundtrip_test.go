@@ -55,8 +55,8 @@ func (anybody) Principal(_ context.Context, id string) (principal.Principal, err
 	return principal.Principal{ARN: "arn:aws:iam::000000000000:user/" + id, AccessKeyID: id}, nil
 }
 
-// testConfig is for SDK clients that talk to server whatever host name they
-// make up.
+// testConfig returns a configuration for SDK clients that always connect to
+// server, whatever host name they use.
 func testConfig(server *httptest.Server) aws.Config {
 	transport := &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		var d net.Dialer
@@ -73,9 +73,9 @@ func testConfig(server *httptest.Server) aws.Config {
 	}
 }
 
-// plainBodies hides that a request's body has a WriteTo: smithy-go closes it
-// when the answer's header is there, its WriteTo then fails where Read would
-// end, and the transport drops the connection with the rest of the answer.
+// plainBodies hides the WriteTo method of request bodies. smithy-go closes a
+// body as soon as the response header arrives. WriteTo then fails where Read
+// would end, and the transport drops the connection with the rest of the response.
 type plainBodies struct{ http.RoundTripper }
 
 func (p plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -86,9 +86,9 @@ func (p plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
 	return p.RoundTripper.RoundTrip(r)
 }
 
-// TestEveryOperationOfEveryService sends each operation that the SDK has, with
-// all members set, through its real client, and wants the input to arrive and
-// the output to come back as they were.
+// TestEveryOperationOfEveryService sends each operation of the SDK, with all
+// members set, through its real client. The input must arrive unchanged, and
+// the output must come back unchanged.
 func TestEveryOperationOfEveryService(t *testing.T) {
 	t.Parallel()
 	clients := map[string]struct {
@@ -142,7 +142,7 @@ func TestEveryOperationOfEveryService(t *testing.T) {
 }
 
 func roundTrip(t *testing.T, name string, newClient func(aws.Config) any, except map[string]string) {
-	// The last operation's input as it arrived and the output to answer with.
+	// The last operation's input as it arrived, and the output to answer with.
 	var got, answer reflect.Value
 	var ops []*operation
 	clientType := reflect.TypeOf(newClient(aws.Config{}))
@@ -194,8 +194,8 @@ func roundTrip(t *testing.T, name string, newClient func(aws.Config) any, except
 	t.Logf("%d operations", len(ops))
 }
 
-// exact compares what travels: exported fields without the SDK's metadata, and
-// what streams hold.
+// exact compares what is sent over the wire: exported fields without the SDK's
+// metadata, and the contents of streams.
 var exact = cmp.Options{
 	cmp.FilterPath(func(p cmp.Path) bool {
 		f, ok := p.Last().(cmp.StructField)
@@ -223,11 +223,11 @@ func sample(t reflect.Type) reflect.Value {
 }
 
 type sampler struct {
-	n    int64 // makes values differ
+	n    int64 // makes values different
 	path []reflect.Type
 }
 
-// unset names members that change where the SDK sends a request.
+// unset lists members that change the endpoint of a request.
 var unset = []string{"EndpointId"}
 
 func (s *sampler) fill(v reflect.Value) {
@@ -282,7 +282,8 @@ func (s *sampler) fill(v reflect.Value) {
 	case t.Kind() == reflect.Bool:
 		v.SetBool(true)
 	case v.CanInt():
-		v.SetInt(200 + s.n%99) // also good as a status
+		// These values are also valid as a status.
+		v.SetInt(200 + s.n%99)
 	case v.CanFloat():
 		v.SetFloat(float64(s.n) + 0.25)
 	default:

@@ -10,33 +10,32 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// metadata is what the wire must know of a service beyond its types.
+// metadata is what the wire must know about a service in addition to its types.
 type metadata struct {
 	target    string // prefix of X-Amz-Target; the name in the path for rpc-v2-CBOR
 	json      string // version of awsJson, "1.0" or "1.1"; empty if not spoken
-	namespace string // XML namespace of awsQuery answers; empty if not spoken
+	namespace string // XML namespace of awsQuery responses; empty if not spoken
 	cbor      bool   // speaks rpc-v2-CBOR
 	global    bool   // has one endpoint for all regions
-	// queryErrors says that JSON and CBOR errors carry the code that
-	// awsQuery had for them, in a header.
+	// queryErrors says that JSON and CBOR errors carry their awsQuery code in a header.
 	queryErrors bool
-	// lowerCamel says that names on the wire begin with a small letter, which
-	// the SDK's fields do not show, except those in irregular.
+	// lowerCamel says that names on the wire begin with a lower-case letter,
+	// except for the names in irregular. The SDK's fields do not show this.
 	lowerCamel bool
-	// irregular names fields, as Type.Field, whose name begins in the other
+	// irregular lists fields, as Type.Field, whose name begins in a different
 	// case than the service's other names.
 	irregular map[string]bool
 	rest      []*smithy.Schema // the operations of a REST-JSON service
-	bodyLimit int64            // bytes of a request's body
-	// links names the operations of awsQuery that need no signature, because
-	// the service sends people and programs their URLs.
+	bodyLimit int64            // size limit of a request's body in bytes
+	// links names the awsQuery operations that need no signature, because the
+	// service sends their URLs to people and programs.
 	links map[string]bool
 }
 
 const defaultBodyLimit = 16 << 20
 
-// services has every service that can be implemented, by signing name. Names
-// and versions are those of the SDK's serializers.
+// services lists every service that can be implemented, by signing name. The
+// names and versions are those in the SDK's serializers.
 var services = map[string]metadata{
 	"cloudformation":       {namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/"},
 	"codebuild":            {target: "CodeBuild_20161006", json: "1.1", lowerCamel: true},
@@ -64,7 +63,7 @@ var services = map[string]metadata{
 	"events": {target: "AWSEvents", json: "1.1"},
 	"iam":    {namespace: "https://iam.amazonaws.com/doc/2010-05-08/", global: true},
 	"kms":    {target: "TrentService", json: "1.1"},
-	"lambda": {rest: lambdaOperations, bodyLimit: 80 << 20}, // a function's zip, 50 MB, as base64
+	"lambda": {rest: lambdaOperations, bodyLimit: 80 << 20}, // a function's zip of 50 MB as base64
 	"logs":   {target: "Logs_20140328", json: "1.1"},
 	"monitoring": {
 		target: "GraniteServiceVersion20100801", json: "1.0", cbor: true, queryErrors: true,
@@ -85,8 +84,8 @@ var services = map[string]metadata{
 	)},
 }
 
-// unions has the members of each union type: reflection can't list the types
-// that implement an interface.
+// unions lists the members of each union type, because reflection can't list
+// the types that implement an interface.
 var unions = map[reflect.Type][]reflect.Type{
 	reflect.TypeFor[cloudwatchtypes.EvaluationCriteria](): {
 		reflect.TypeFor[cloudwatchtypes.EvaluationCriteriaMemberPromQLCriteria](),

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/smithy-go/traits"
 )
 
-// A kind is what a shape is on the wire.
+// A kind is the form of a shape on the wire.
 type kind int
 
 const (
@@ -30,32 +30,32 @@ const (
 	dict
 	structure
 	union
-	stream // a blob that is read from or written to the body as it is
+	stream // a blob that is read from or written to the body unchanged
 )
 
 // A shape maps a Go type of the SDK to the wire.
 type shape struct {
 	kind   kind
-	typ    reflect.Type // without a pointer
-	fields []field      // of a structure, in the order of the struct
-	elem   *shape       // of a list or dict
-	// variants are the members of a union; their index is that in unions.
+	typ    reflect.Type // without its pointer
+	fields []field      // fields of a structure, in the order of the struct
+	elem   *shape       // element of a list or dict
+	// variants are the members of a union; their index is the same as in unions.
 	variants []field
-	schema   *smithy.Schema // where the SDK has it
+	schema   *smithy.Schema // set if the SDK has a schema
 }
 
 // A field is a member of a structure or union.
 type field struct {
-	name   string // on the wire, in a body
-	index  int    // of the struct's field, or of the variant
+	name   string // name in a body
+	index  int    // index of the struct field or of the variant
 	shape  *shape
-	format string // of a timestamp: "", "date-time", "epoch-seconds" or "http-date"
+	format string // format of a timestamp: "", "date-time", "epoch-seconds" or "http-date"
 
-	location location // of a REST binding
+	location location // location of a REST binding
 	bound    string   // name of the header, query parameter or label
 }
 
-// A location is where in an HTTP message a member is.
+// A location is the place of a member in an HTTP message.
 type location int
 
 const (
@@ -170,10 +170,12 @@ func (c *compiler) structure(s *shape) (*shape, error) {
 	return s, nil
 }
 
-// name returns the wire's name of a struct's field, by the service's custom.
+// name returns the wire name of a struct field, according to the service's
+// convention.
 func (c *compiler) name(typ, field string) string {
 	irregular := c.irregular[typ+"."+field]
-	field = strings.TrimSuffix(field, "_") // which the SDK adds to what it has another use for
+	// The SDK adds this to names that it uses for something else.
+	field = strings.TrimSuffix(field, "_")
 	if c.lowerCamel == irregular {
 		return field
 	}
@@ -181,8 +183,8 @@ func (c *compiler) name(typ, field string) string {
 	return string(unicode.ToLower(r)) + field[n:]
 }
 
-// member finds the schema of a struct's field: the SDK makes a field's name of
-// a member's by making its first letter a capital.
+// member finds the schema of a struct field. The SDK derives the name of the
+// field from the member's name by capitalizing the first letter.
 func member(schema *smithy.Schema, field string) *smithy.Schema {
 	if m := schema.Member(field); m != nil {
 		return m
@@ -191,7 +193,7 @@ func member(schema *smithy.Schema, field string) *smithy.Schema {
 	return schema.Member(string(unicode.ToLower(r)) + field[n:])
 }
 
-// bind takes over what the schema says of a member.
+// bind applies the schema of a member.
 func (f *field) bind(schema *smithy.Schema) {
 	f.name = schema.MemberName()
 	if t, ok := smithy.SchemaTrait[*traits.JSONName](schema); ok {
@@ -244,8 +246,8 @@ func (c *compiler) union(s *shape) error {
 	return nil
 }
 
-// schemaOf returns the Smithy schema of an SDK type, or nil where the SDK has
-// none for it. The SDK tells it to whom it serializes a value.
+// schemaOf returns the Smithy schema of an SDK type, or nil if the SDK has
+// none. The SDK only reveals it to a serializer.
 func schemaOf(t reflect.Type) *smithy.Schema {
 	v, ok := reflect.TypeAssert[smithy.Serializable](reflect.New(t))
 	if !ok {
@@ -256,8 +258,8 @@ func schemaOf(t reflect.Type) *smithy.Schema {
 	return r.schema
 }
 
-// A schemaRecorder keeps the schema of the outermost structure and drops the
-// values.
+// A schemaRecorder is a serializer that keeps the schema of the outermost
+// structure and drops the values.
 type schemaRecorder struct{ schema *smithy.Schema }
 
 func (r *schemaRecorder) WriteStruct(s *smithy.Schema) {

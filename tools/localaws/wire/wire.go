@@ -1,12 +1,12 @@
 // Package wire speaks the protocols of the AWS APIs: awsJson, awsQuery,
 // REST-JSON and rpc-v2-CBOR.
 //
-// A service implements operations as methods on aws-sdk-go-v2's own types.
-// This package finds them by reflection, decodes a request into the input
-// struct and encodes the output struct or the error, so that what is answered
-// has by construction the shape that AWS documents. Where the SDK carries
-// Smithy schemas, names and bindings come from them; elsewhere they are the
-// struct's field names, with one table for what is irregular.
+// A service implements operations as methods on aws-sdk-go-v2's own types. This
+// package finds the methods by reflection. It decodes a request into the input
+// struct, and encodes the output struct or the error. Responses therefore have,
+// by construction, the shape that AWS documents. Names and bindings come from
+// the SDK's Smithy schemas if it has them. Otherwise they are the names of the
+// struct fields, with one table of exceptions.
 //
 // See https://smithy.io/2.0/aws/protocols/index.html.
 package wire
@@ -30,27 +30,27 @@ import (
 
 // A Service is one AWS service that a handler serves.
 type Service struct {
-	// Name is the signing name in a credential's scope, such as "codedeploy",
-	// "monitoring", "logs" or "events".
+	// Name is the signing name in a credential's scope, for example
+	// "codedeploy", "monitoring", "logs" or "events".
 	Name string
-	// Impl has a method for each operation:
-	// func(context.Context, *XInput) (*XOutput, error) with the name X.
+	// Impl has a method for each operation: func(context.Context, *XInput)
+	// (*XOutput, error) with the name X.
 	Impl any
-	// Handler serves the service instead of Impl, such as S3's, which has a
-	// protocol of its own. It receives the request's principal in its context.
+	// Handler serves the service instead of Impl. S3 uses it, because it has
+	// its own protocol. The request's context contains the principal.
 	Handler http.Handler
 }
 
-// A Resolver tells who an access key belongs to.
+// A Resolver finds the owner of an access key.
 type Resolver interface {
-	// Principal returns the identity behind an access key id. Its error is
-	// what the client gets: an expired key is an ExpiredToken API error.
+	// Principal returns the identity that an access key id belongs to. The
+	// client receives its error: an expired key is an ExpiredToken API error.
 	Principal(ctx context.Context, accessKeyID string) (principal.Principal, error)
 }
 
 // NewHandler returns the endpoint of an embedded AWS with the given services.
-// It returns an error where a service has a name without a known protocol, is
-// given twice, or implements an operation whose types can't be mapped.
+// It returns an error if a service's protocol is unknown, if a service is given
+// twice, or if the types of an operation can't be mapped.
 func NewHandler(a account.Account, r Resolver, services ...Service) (http.Handler, error) {
 	h := &handler{account: a, resolver: r, log: a.Log, services: map[string]*service{}}
 	if h.log == nil {
@@ -69,7 +69,7 @@ func NewHandler(a account.Account, r Resolver, services ...Service) (http.Handle
 	return h, nil
 }
 
-// A service is a Service with its operations and the protocols it speaks.
+// A service is a Service with its operations and the protocols that it speaks.
 type service struct {
 	metadata
 	name       string
@@ -95,7 +95,7 @@ func newService(s Service) (*service, error) {
 	return compileService(s.Name, ops)
 }
 
-// compileService maps the types of operations to the names on the wire.
+// compileService maps the types of operations to their names on the wire.
 func compileService(name string, ops []*operation) (*service, error) {
 	m, ok := services[name]
 	if !ok {
@@ -122,7 +122,7 @@ func compileService(name string, ops []*operation) (*service, error) {
 // An operation is one method of a service.
 type operation struct {
 	name    string
-	in, out reflect.Type // the structs
+	in, out reflect.Type // the struct types
 	call    func(context.Context, reflect.Value) (reflect.Value, error)
 
 	input, output *shape
@@ -172,13 +172,13 @@ func methods(impl any) []*operation {
 	return ops
 }
 
-// listing reports whether an operation's answer is a list, which AWS sends also
-// where it is empty: the aws CLI prints nothing for a list that is not there.
+// listing reports whether an operation returns a list. AWS sends such a list
+// even if it is empty; the aws CLI prints nothing for a missing list.
 func listing(operation string) bool {
 	return strings.HasPrefix(operation, "List") || strings.HasPrefix(operation, "Describe")
 }
 
-// emptyLists makes the nil lists of an output empty ones.
+// emptyLists replaces the nil lists of an output with empty ones.
 func emptyLists(out reflect.Value) {
 	if out.IsNil() {
 		return
@@ -190,8 +190,8 @@ func emptyLists(out reflect.Value) {
 	}
 }
 
-// run calls the operation. A panic is logged and becomes the one error that
-// clients should retry.
+// run calls the operation. It logs a panic and turns it into the only error
+// that clients should retry.
 func (h *handler) run(ctx context.Context, s *service, op *operation, in reflect.Value) (out reflect.Value, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -211,8 +211,8 @@ type panicError struct{ text string }
 
 func (e *panicError) Error() string { return e.text }
 
-// unsupported is the answer to an operation that nobody implements. It is a
-// client's fault, so that no client retries it.
+// unsupported returns the error for an operation that is not implemented. It is
+// a client fault, so that no client retries it.
 func unsupported(service, operation string) error {
 	return &smithy.GenericAPIError{
 		Code:    "UnknownOperationException",

@@ -23,7 +23,7 @@ func (w *xmlWriter) close(name string) {
 	w.text = append(append(append(w.text, "</"...), name...), '>')
 }
 
-// Write implements [io.Writer] for what escapes text.
+// Write implements [io.Writer] for functions that escape text.
 func (w *xmlWriter) Write(b []byte) (int, error) {
 	w.text = append(w.text, b...)
 	return len(b), nil
@@ -31,7 +31,8 @@ func (w *xmlWriter) Write(b []byte) (int, error) {
 
 func (w *xmlWriter) element(name, value string) {
 	w.open(name, "")
-	_ = xml.EscapeText(w, []byte(value)) // Write doesn't fail
+	// Write doesn't fail.
+	_ = xml.EscapeText(w, []byte(value))
 	w.close(name)
 }
 
@@ -44,11 +45,12 @@ func (w *xmlWriter) structure(v reflect.Value, s *shape) {
 	}
 }
 
-// value writes an element. Lists are of member elements, maps of entry
-// elements with key and value.
+// value writes an element. A list contains member elements; a map contains
+// entry elements with key and value.
 func (w *xmlWriter) value(name string, v reflect.Value, s *shape) {
 	v = reflect.Indirect(v)
-	if !v.IsValid() { // a nil pointer in a list
+	// The list contains a nil pointer.
+	if !v.IsValid() {
 		return
 	}
 	switch s.kind {
