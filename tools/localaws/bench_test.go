@@ -13,7 +13,7 @@ import (
 )
 
 // BenchmarkInvoke measures invocations of a trivial handler through the
-// endpoint over 8 connections, the client's own work included: ns/op is the
+// endpoint over 8 connections, including the client's own work; ns/op is the
 // inverse of the throughput.
 func BenchmarkInvoke(b *testing.B) {
 	zip, err := function()

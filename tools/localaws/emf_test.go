@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 )
 
-// Metrics in a log event are CloudWatch's, whoever puts the event.
+// CloudWatch gets the metrics in a log event, no matter who puts the event.
 func TestMetricsFromLogs(t *testing.T) {
 	t.Parallel()
 	cfg := start(t)

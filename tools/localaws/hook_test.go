@@ -19,7 +19,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/canary"
 )
 
-// Hooks are functions like any other: they run as processes, with their role's
+// Hooks are ordinary functions: they run as processes with their role's
 // credentials, and report to CodeDeploy through the endpoint.
 func TestHooksAreFunctions(t *testing.T) {
 	t.Parallel()
@@ -36,7 +36,7 @@ func TestHooksAreFunctions(t *testing.T) {
 	}{
 		{"Succeeded", 15 * time.Second, deploytypes.DeploymentStatusSucceeded, []string{"BeforeAllowTraffic Succeeded", "AllowTraffic Succeeded", "AfterAllowTraffic Succeeded"}},
 		{"Failed", 15 * time.Second, deploytypes.DeploymentStatusFailed, []string{"BeforeAllowTraffic Failed: The hook hook of BeforeAllowTraffic reported Failed.", "AllowTraffic Skipped", "AfterAllowTraffic Skipped"}},
-		// What CodeDeploy refuses makes the function fail, without a report.
+		// If CodeDeploy refuses the status, the function fails and there is no report.
 		{"Unknown", time.Minute, deploytypes.DeploymentStatusFailed, []string{"BeforeAllowTraffic Failed: The hook hook of BeforeAllowTraffic did not report within one hour.", "AllowTraffic Skipped", "AfterAllowTraffic Skipped"}},
 	} {
 		t.Run(test.status, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestHooksAreFunctions(t *testing.T) {
 	}
 }
 
-// hooked holds that the hook was invoked, and whether it failed.
+// hooked checks that the hook was invoked, and whether it failed.
 func hooked(t *testing.T, metrics *cloudwatch.Client, since time.Time, fails bool) {
 	t.Helper()
 	sum := func(name string) (total float64) {

@@ -17,8 +17,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/canary"
 )
 
-// An invocation has the id of the request for it, by which its log is found,
-// and goes on with its caller's trace; so through a function URL.
+// An invocation has the id of its request, which serves to find its log. It
+// continues its caller's trace. Both also hold through a function URL.
 func TestInvocationsAreTheirRequests(t *testing.T) {
 	t.Parallel()
 	testinput.Read(t, "tools/localaws/lambda/testdata/function", "go.mod", "go.sum")

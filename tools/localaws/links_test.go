@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 )
 
-// A subscriber confirms and ends its subscription as on AWS: by following the
-// links that it is sent, without a signature. Other requests need one.
+// A subscriber confirms and ends its subscription as on AWS: it follows the
+// links that it receives, without a signature. Other requests need one.
 func TestSubscribersFollowTheirLinks(t *testing.T) {
 	t.Parallel()
 	type message struct{ Type, Message, SubscribeURL, UnsubscribeURL string }

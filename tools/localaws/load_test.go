@@ -1,8 +1,8 @@
 //go:build load
 
-// Canaries under 200 requests a second, each for as long as its deployment
-// takes, and processes that are killed at random. They take two minutes, so
-// `mage test` leaves them out:
+// Canary deployments under 200 requests a second, each for the whole duration
+// of its deployment, and processes that are killed at random. They take two
+// minutes, so `mage test` leaves them out:
 //
 //	go test -tags=load -timeout=10m -v -run TestLoad ./tools/localaws/...
 
@@ -17,7 +17,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/canary"
 )
 
-// speed makes the canary's five minutes fifteen seconds: 3000 requests.
+// speed turns the canary's five minutes into fifteen seconds: 3000 requests.
 const speed = 20
 
 // deploy runs a canary under load.
@@ -29,7 +29,7 @@ func deploy(t *testing.T, c canary.Config) *canary.Report {
 	return held(t, r, err)
 }
 
-// TestLoadGoodCanary holds that a shift loses no request, and that the new
+// TestLoadGoodCanary checks that a shift loses no request, and that the new
 // version gets its share.
 func TestLoadGoodCanary(t *testing.T) {
 	r := deploy(t, canary.Config{Name: "good"})
@@ -39,24 +39,25 @@ func TestLoadGoodCanary(t *testing.T) {
 	if r.Errors > 0 || r.Answered["1"] == 0 || r.Answered["2"] == 0 {
 		t.Errorf("%d errors, %v answered", r.Errors, r.Answered)
 	}
-	// Chance alone gets there once in ten thousand runs.
+	// Chance alone causes this once in ten thousand runs.
 	if r.Shift.Requests < 1000 || r.Shift.P() < 1e-4 {
 		t.Errorf("%d of %d requests went to the new version: chi-squared %.1f, p %.5f", r.Shift.New, r.Shift.Requests, r.Shift.ChiSquared(), r.Shift.P())
 	}
 }
 
-// TestLoadBadCanaries holds that each fault is noticed and taken back.
+// TestLoadBadCanaries checks that each fault is noticed and rolled back.
 func TestLoadBadCanaries(t *testing.T) {
 	for _, test := range []struct {
 		fault   canary.Fault
-		percent float64 // above which the alarm goes off
+		percent float64 // the alarm's threshold
 		noticed bool
 	}{
 		{canary.Fail, 5, true},
 		{canary.Leak, 5, true},
 		{canary.Hang, 5, true},
 		{canary.Exit, 0.5, true},
-		// One in a hundred is below the alarm of the service's own stack.
+		// One request in a hundred is below the alarm threshold of the
+		// service's own stack.
 		{canary.Exit, 5, false},
 	} {
 		name := string(test.fault)

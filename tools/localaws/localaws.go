@@ -1,10 +1,10 @@
-// Package localaws is an AWS on one machine: the services that deploying and
-// delivering a Lambda needs, behind one endpoint on loopback, for clients that
-// take it for AWS.
+// Package localaws is an AWS on one machine. It has the services that are
+// needed to deploy and deliver a Lambda, behind one endpoint on loopback.
+// Clients use it like AWS.
 //
-// Each service is a package of its own whose operations have the signatures of
-// aws-sdk-go-v2; package wire speaks the protocols. State is in memory and ends
-// with the server. What is not supported is refused by name.
+// Each service is a package of its own. Its operations have the signatures of
+// aws-sdk-go-v2, and package wire speaks the protocols. State is in memory and
+// ends with the server. What is not supported is refused by name.
 package localaws
 
 import (
@@ -50,40 +50,40 @@ import (
 	"github.com/magewright/magewright/tools/localaws/wire"
 )
 
-// Region is the region that is served.
+// Region is the region served.
 const Region = "us-east-1"
 
-// Config says how an embedded AWS runs.
+// Config configures an embedded AWS.
 type Config struct {
-	Addr  string      // host:port on loopback; port 0 takes a free one
-	Clock clock.Clock // the time by which AWS waits
+	Addr  string      // host:port on loopback; port 0 selects a free one
+	Clock clock.Clock // the clock for AWS's waits
 	Log   *slog.Logger
 
 	Seed   []byte // see [account.Account]; may be nil
-	Builds int    // how many builds run at once; zero takes CodeBuild's default here
-	// AnswerTime is how long CloudFormation waits with its answer for a stack to
-	// change, of the machine's time.
+	Builds int    // how many builds run at once; zero means the default of package codebuild
+	// AnswerTime is how long CloudFormation delays its answer while a stack
+	// changes, in real time.
 	AnswerTime time.Duration
-	// BuildDir holds a directory for each build project and action, where each
-	// build finds the same paths as the one before. Where it is empty, or
-	// another endpoint uses it, builds have directories of their own.
+	// BuildDir holds a directory for each build project and action, so that
+	// each build finds the same paths as the previous one. If it is empty, or
+	// another endpoint uses it, builds have their own directories.
 	BuildDir string
 }
 
 // A Server is a running embedded AWS.
 type Server struct {
-	URL string // the endpoint, such as http://127.0.0.1:4566
+	URL string // the endpoint, for example http://127.0.0.1:4566
 
 	dir      string
 	http     *http.Server
 	served   chan error
 	lambda   *lambda.Service
-	closers  []io.Closer // in the order in which they must end
+	closers  []io.Closer // in the order in which they must be closed
 	stopping atomic.Bool
 }
 
-// A gate lets no request in once the server is stopping. It refuses as a fault
-// of the client's, or SDKs would try again for minutes.
+// A gate refuses all requests once the server is stopping. The refusal is a
+// client fault, because SDKs would retry a server fault for minutes.
 type gate struct {
 	wire.Resolver
 	server *Server
@@ -99,7 +99,7 @@ func (g gate) Principal(ctx context.Context, accessKeyID string) (principal.Prin
 	return g.Resolver.Principal(ctx, accessKeyID)
 }
 
-// Start starts an embedded AWS. Close ends it, and every process it started.
+// Start starts an embedded AWS. Close ends it and every process that it has started.
 func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	listener, err := listen(ctx, c.Addr)
 	if err != nil {
@@ -127,7 +127,7 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	return s, nil
 }
 
-// listen refuses an address that others than this machine can reach.
+// listen refuses an address that other machines can reach.
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -143,10 +143,10 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// Functions that were made before Lambda was: SNS and Lambda need each other.
+// lateFunctions stands for Lambda before it exists: SNS and Lambda need each other.
 type lateFunctions struct{ *lambda.Service }
 
-// services makes the services and ties them together.
+// services creates the services and connects them.
 func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 	identities := iam.New(a)
 	credentials := sts.New(a)
@@ -188,7 +188,7 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 		}),
 	})
 	s.lambda = functions.Service
-	// What starts work ends before what does it.
+	// Services that start work are closed before the services that do it.
 	s.closers = []io.Closer{pipelines, builds, stacks, deployments, metrics, bus, functions, topics}
 	return wire.NewHandler(a, gate{credentials, s},
 		wire.Service{Name: "sts", Impl: credentials},
@@ -212,14 +212,14 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 	)
 }
 
-// answerTime is how long requests that are under way when the services have
-// ended may take to write their answers.
+// answerTime is how long requests in progress may take to write their answers
+// after the services have ended.
 const answerTime = 2 * time.Second
 
-// Close refuses new requests, ends the services and their processes, lets the
-// requests that are under way answer with their errors, and ends the endpoint.
-// All state is gone then: an endpoint that is started again at the same address
-// knows none of its resources.
+// Close refuses new requests, and ends the services and their processes. It
+// lets the requests in progress answer with their errors, and then ends the
+// endpoint. All state is then gone: an endpoint that is started again at the
+// same address has none of its resources.
 func (s *Server) Close() error {
 	s.stopping.Store(true)
 	var errs []error
@@ -228,7 +228,8 @@ func (s *Server) Close() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil { // somebody does not read
+	// A client does not read its answer.
+	if err := s.http.Shutdown(ctx); err != nil {
 		errs = append(errs, s.http.Close())
 	}
 	if err := <-s.served; !errors.Is(err, http.ErrServerClosed) {
@@ -237,18 +238,18 @@ func (s *Server) Close() error {
 	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
 }
 
-// Flush hands over the metrics and log lines of all invocations that have been
-// answered, which otherwise arrive a moment later. Whoever steps the clock of
-// the endpoint does so before a step, or they would be late.
+// Flush sends the metrics and log lines of all answered invocations, which
+// would otherwise arrive a moment later. A test that steps the endpoint's clock
+// must call it before each step, or they would be late.
 func (s *Server) Flush(ctx context.Context) { s.lambda.Flush(ctx) }
 
-// Environment returns the environment variables by which unmodified clients
-// reach the endpoint and nothing else.
+// Environment returns the environment variables that make unmodified clients
+// use the endpoint and nothing else.
 func Environment(endpoint string) map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL": endpoint,
-		// Names the endpoint, so that nobody's cache of accounts by access key
-		// takes it for another one.
+		// The key contains the endpoint, because clients cache accounts by
+		// access key and must not confuse two endpoints.
 		"AWS_ACCESS_KEY_ID":           "MAGEWRIGHT" + strings.Map(digits, endpoint),
 		"AWS_SECRET_ACCESS_KEY":       sts.UserSecret,
 		"AWS_REGION":                  Region,
@@ -266,12 +267,13 @@ func digits(r rune) rune {
 	return -1
 }
 
-// Exports returns [Environment] as commands of a shell, with the CDK context.
+// Exports returns [Environment] and the CDK context as shell commands.
 func Exports(endpoint string, context map[string]any) string {
 	variables := Environment(endpoint)
 	encoded, err := json.Marshal(context)
 	if err != nil {
-		panic(err) // a map of strings
+		// A map of strings can always be encoded.
+		panic(err)
 	}
 	variables["CDK_CONTEXT_JSON"] = "'" + string(encoded) + "'"
 	var names []string
@@ -281,13 +283,14 @@ func Exports(endpoint string, context map[string]any) string {
 	slices.Sort(names)
 	var b strings.Builder
 	for _, name := range names {
-		_, _ = fmt.Fprintf(&b, "export %s=%s\n", name, variables[name]) // never fails
+		// This never fails.
+		_, _ = fmt.Fprintf(&b, "export %s=%s\n", name, variables[name])
 	}
 	return b.String()
 }
 
-// HostContext returns the CDK context by which a function is built that runs
-// on this machine: the embedded AWS runs functions as processes.
+// HostContext returns the CDK context for building functions that run on this
+// machine. The embedded AWS runs functions as processes.
 func HostContext() map[string]any {
 	architecture := "arm64"
 	if runtime.GOARCH == "amd64" {

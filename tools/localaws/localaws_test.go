@@ -17,13 +17,13 @@ import (
 	"github.com/magewright/magewright/tools/localaws/sts"
 )
 
-// start starts an embedded AWS and returns how clients reach it.
+// start starts an embedded AWS and returns the configuration for its clients.
 func start(t testing.TB) aws.Config {
 	t.Helper()
 	return clientsOf(serve(t, clock.NewElastic(1)).URL)
 }
 
-// serve starts an embedded AWS that waits by a clock.
+// serve starts an embedded AWS that uses the given clock.
 func serve(t testing.TB, by clock.Clock) *localaws.Server {
 	t.Helper()
 	server, err := localaws.Start(t.Context(), localaws.Config{Addr: "127.0.0.1:0", Clock: by, Log: slog.New(slog.DiscardHandler)})
@@ -42,7 +42,8 @@ func clientsOf(endpoint string) aws.Config {
 	return aws.Config{
 		Region: localaws.Region, BaseEndpoint: aws.String(endpoint),
 		Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", sts.UserSecret, ""),
-		Retryer:     func() aws.Retryer { return aws.NopRetryer{} }, // a retry would hide a failure
+		// A retry would hide a failure.
+		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 	}
 }
 
@@ -54,8 +55,8 @@ var function = sync.OnceValues(func() ([]byte, error) {
 	return canary.Build(context.Background())
 })
 
-// stepped is an embedded AWS whose time passes only by steps, so that no test
-// depends on how fast the machine is.
+// stepped is an embedded AWS whose clock only moves in steps, so that no test
+// depends on the speed of the machine.
 type stepped struct {
 	*localaws.Server
 	clock *clock.Manual
@@ -69,7 +70,7 @@ func startStepped(t *testing.T) stepped {
 	return stepped{server, c, clientsOf(server.URL)}
 }
 
-// deploy runs a canary by steps.
+// deploy runs a stepped canary deployment.
 func (s stepped) deploy(t *testing.T, step time.Duration, c canary.Config) *canary.Report {
 	t.Helper()
 	prepared(t, s.aws, &c)
@@ -81,10 +82,10 @@ func (s stepped) deploy(t *testing.T, step time.Duration, c canary.Config) *cana
 	return held(t, r, err)
 }
 
-// patient is a function's time-out, in seconds, for which no machine is too slow.
+// patient is a function timeout, in seconds, that suffices on the slowest machine.
 const patient = 600
 
-// prepared adds to a canary what is the same for all.
+// prepared adds the settings that all canaries share.
 func prepared(t *testing.T, cfg aws.Config, c *canary.Config) {
 	t.Helper()
 	zip, err := function()
@@ -95,7 +96,7 @@ func prepared(t *testing.T, cfg aws.Config, c *canary.Config) {
 	c.Architecture = localaws.HostContext()["architecture"].(string)
 }
 
-// held holds what is true of each canary: no request is lost.
+// held checks what holds for every canary: no request is lost.
 func held(t *testing.T, r *canary.Report, err error) *canary.Report {
 	t.Helper()
 	if err != nil {
@@ -110,7 +111,7 @@ func held(t *testing.T, r *canary.Report, err error) *canary.Report {
 }
 
 // A version that fails one request in five is noticed at the next full minute
-// and taken back; only users that met it saw errors.
+// and rolled back. Only users whose requests it served saw errors.
 func TestFailingCanaryUnderTrafficIsRolledBack(t *testing.T) {
 	t.Parallel()
 	r := startStepped(t).deploy(t, 10*time.Second, canary.Config{Name: "failing", Fault: canary.Fail, Rate: 50})

@@ -23,10 +23,10 @@ import (
 	"github.com/magewright/magewright/tools/localaws/canary"
 )
 
-// The endpoint stops in the midst of a deployment and is started again: the
-// clients of then learn that it stops, that it is not there, and that it knows
-// nothing of the deployment any more, each by an error that no SDK repeats for
-// minutes.
+// The endpoint stops in the middle of a deployment and is started again. The
+// old clients must learn that it is stopping, then that it is not reachable,
+// and then that it no longer knows the deployment. No SDK may retry any of
+// these errors for minutes.
 func TestRestartInADeployment(t *testing.T) {
 	t.Parallel()
 	zip, err := function()
@@ -45,17 +45,19 @@ func TestRestartInADeployment(t *testing.T) {
 	cfg := clientsOf(server.URL)
 	functions, deployments := lambda.NewFromConfig(cfg), codedeploy.NewFromConfig(cfg)
 
-	canaried := make(chan error, 1) // the deployment takes five minutes
+	// The deployment takes five minutes.
+	canaried := make(chan error, 1)
 	go func() {
 		_, err := canary.Run(t.Context(), canary.Config{
 			AWS: cfg, Name: "interrupted", Zip: zip, Clock: clock.System(), Rate: 20,
-			Architecture: localaws.HostContext()["architecture"].(string), Fault: canary.Hang, MaxErrorPercent: 100, // no alarm
+			// With MaxErrorPercent 100 there is no alarm.
+			Architecture: localaws.HostContext()["architecture"].(string), Fault: canary.Hang, MaxErrorPercent: 100,
 		})
 		canaried <- err
 	}()
 	id := awaitDeployment(t, deployments, "interrupted")
 
-	// Invocations that hang, one of which is under way when the endpoint stops.
+	// These invocations hang. One is in progress when the endpoint stops.
 	hanging := make(chan error, 1)
 	go func() {
 		for {
@@ -75,7 +77,7 @@ func TestRestartInADeployment(t *testing.T) {
 	if err := <-canaried; !stopped(err) {
 		t.Errorf("who waited for the deployment was told %v", err)
 	}
-	// A client without connections of before, which break in other ways.
+	// This client has no old connections, which would break in other ways.
 	late := codedeploy.NewFromConfig(clientsOf(server.URL))
 	if _, err := late.GetDeployment(t.Context(), &codedeploy.GetDeploymentInput{DeploymentId: id}); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("while there is no endpoint: %v", err)
@@ -101,8 +103,8 @@ func TestRestartInADeployment(t *testing.T) {
 	}
 }
 
-// stopped reports whether an error says that the endpoint stops, as the
-// client's fault, or that it can't be reached.
+// stopped reports whether an error says that the endpoint is stopping, as a
+// client fault, or that it can't be reached.
 func stopped(err error) bool {
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		answer, ok := errors.AsType[*smithyhttp.ResponseError](err)
@@ -113,8 +115,8 @@ func stopped(err error) bool {
 	return unreachable
 }
 
-// awaitDeployment returns the id of an application's deployment once its alias
-// has two versions.
+// awaitDeployment waits until the alias has two versions, and returns the id of
+// the application's deployment.
 func awaitDeployment(t *testing.T, deployments *codedeploy.Client, application string) *string {
 	t.Helper()
 	for {
@@ -137,7 +139,7 @@ func awaitDeployment(t *testing.T, deployments *codedeploy.Client, application s
 	}
 }
 
-// pause leaves the processors to whoever is awaited.
+// pause yields the processors to the goroutine or process that a test waits for.
 func pause(t *testing.T) {
 	t.Helper()
 	if err := clock.Sleep(t.Context(), clock.System(), 2*time.Millisecond); err != nil {

@@ -21,8 +21,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws"
 )
 
-// shifted is a stack whose alias is moved by CodeDeploy; RELEASE names the
-// version, as the CDK does with a hash.
+// shifted is a stack whose alias CodeDeploy shifts. RELEASED stands for a
+// release and is part of the version's logical id, as a hash is in the CDK.
 const shifted = `
 Parameters:
   Architecture: {Type: String}
@@ -67,9 +67,9 @@ Resources:
     Properties: {FunctionName: !Ref Function, FunctionVersion: !GetAtt VersionRELEASED.Version, Name: live}
 `
 
-// An update waits for the shift. If an alarm stops that, the update fails with
-// CodeDeploy's words and is rolled back; the new version is left behind. The
-// next update shifts all the same.
+// An update waits for the shift. If an alarm stops the shift, the update fails
+// with CodeDeploy's message and is rolled back. The new version is left behind.
+// The next update still shifts.
 func TestStackUpdateThatAnAlarmStops(t *testing.T) {
 	t.Parallel()
 	zip, err := function()
@@ -98,7 +98,7 @@ func TestStackUpdateThatAnAlarmStops(t *testing.T) {
 			StackName: name, TemplateBody: template(release), Parameters: parameters, Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam},
 		}))
 	}
-	// Time passes only while the stack is awaited.
+	// Time passes only while the test waits for the stack.
 	await := func() types.StackStatus {
 		t.Helper()
 		for {
@@ -176,7 +176,8 @@ func TestStackUpdateThatAnAlarmStops(t *testing.T) {
 	}
 	list, err := deployments.ListDeployments(ctx, &codedeploy.ListDeploymentsInput{})
 	must(list, err)
-	if len(list.Deployments) != 2 { // CloudFormation's rollback started none of its own
+	// CloudFormation's rollback has started no deployment of its own.
+	if len(list.Deployments) != 2 {
 		t.Errorf("%d deployments, want the one that was stopped and its rollback", len(list.Deployments))
 	}
 
@@ -193,7 +194,7 @@ func TestStackUpdateThatAnAlarmStops(t *testing.T) {
 		t.Errorf("the update did not wait: the shift took %v", took)
 	}
 
-	// An update that is cancelled in the middle of a shift stops that too.
+	// Cancelling an update in the middle of a shift also stops the shift.
 	update("d")
 	for at() != "3 true" {
 		pause(t)

@@ -22,8 +22,9 @@ import (
 	"github.com/magewright/magewright/tools/localaws/sts"
 )
 
-// A function without concurrency answers 429. Its URL with AWS_IAM lets in who
-// signs with a key that STS gave, and nobody who signs with another secret.
+// A function with reserved concurrency zero answers 429. Its URL with AWS_IAM
+// accepts callers who sign with a key from STS, and refuses those who sign with
+// another secret.
 func TestPrivateFunction(t *testing.T) {
 	t.Parallel()
 	zip, err := function()
@@ -68,9 +69,9 @@ func TestPrivateFunction(t *testing.T) {
 	c := session.Credentials
 	for who, test := range map[string]struct {
 		credentials aws.Credentials
-		sent        string // instead of the body that was signed
+		sent        string // sent instead of the signed body
 		want        int
-		kind, text  string // of the error
+		kind, text  string // of the expected error
 	}{
 		"a session":              {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey, SessionToken: *c.SessionToken}, "", http.StatusOK, "", ""},
 		"the user":               {aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: sts.UserSecret}, "", http.StatusOK, "", ""},

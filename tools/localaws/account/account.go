@@ -1,5 +1,5 @@
 // Package account describes the one account and region that an embedded AWS
-// serves, as every service of it needs to know them.
+// serves. Every service needs this description.
 package account
 
 import (
@@ -10,38 +10,38 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// Partition is the only partition that is served.
+// Partition is the only partition served.
 const Partition = "aws"
 
-// DefaultID is an account id that AWS never gives out, so that nobody takes
-// an ARN of the embedded AWS for a real one.
+// DefaultID is an account id that AWS never assigns, so that nobody mistakes an
+// ARN of the embedded AWS for a real one.
 const DefaultID = "000000000000"
 
-// An Account is what the services of one embedded AWS have in common.
+// An Account holds what the services of one embedded AWS have in common.
 type Account struct {
 	ID       string      // twelve digits
-	Region   string      // such as us-east-1
-	Endpoint string      // base URL of the embedded AWS, such as http://127.0.0.1:4566
-	Dir      string      // a private directory for what services keep on disk
-	Clock    clock.Clock // the time by which AWS waits and stamps
+	Region   string      // for example us-east-1
+	Endpoint string      // base URL of the embedded AWS, for example http://127.0.0.1:4566
+	Dir      string      // a private directory for files of the services
+	Clock    clock.Clock // the clock for AWS's waits and timestamps
 	Log      *slog.Logger
 
-	// Seed is a secret from which those keys and names are derived that on AWS
-	// outlive a client's day: an endpoint that is started again with the same
-	// seed has the same. Nil makes new ones each time.
+	// Seed is a secret for deriving the keys and names that on AWS outlive a
+	// client. An endpoint that is started again with the same seed has the same
+	// keys and names. If it is nil, they are new each time.
 	Seed []byte
 }
 
-// Derive returns bytes that only the seed and what they are for decide, or nil
-// where there is no seed.
-// See RFC 5869, HKDF.
+// Derive returns bytes that depend only on the seed and the purpose. It returns
+// nil if there is no seed. See RFC 5869, HKDF.
 func (a Account) Derive(purpose string, length int) []byte {
 	if a.Seed == nil {
 		return nil
 	}
 	derived, err := hkdf.Key(sha256.New, a.Seed, nil, purpose, length)
 	if err != nil {
-		panic(err) // a length beyond 255 digests
+		// The length exceeds 255 digests.
+		panic(err)
 	}
 	return derived
 }
@@ -52,8 +52,7 @@ func (a Account) ARN(service, resource string) string {
 	return "arn:" + Partition + ":" + service + ":" + a.Region + ":" + a.ID + ":" + resource
 }
 
-// GlobalARN returns the name of a resource of a service without regions, such
-// as IAM.
+// GlobalARN returns the ARN of a resource of a service without regions, such as IAM.
 func (a Account) GlobalARN(service, resource string) string {
 	return "arn:" + Partition + ":" + service + "::" + a.ID + ":" + resource
 }

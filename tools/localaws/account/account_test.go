@@ -14,8 +14,8 @@ func TestDerive(t *testing.T) {
 		t.Errorf("without a seed: %x", got)
 	}
 	a := account.Account{Seed: []byte("seed")}
-	// What was signed yesterday must be verified by the same key: the derivation
-	// never changes.
+	// Yesterday's signatures must be verified with the same key, so the
+	// derivation must never change.
 	if got := hex.EncodeToString(a.Derive("key", 16)); got != "cfb716c9e5e8f3f2c523b7f5acf9ea5c" {
 		t.Errorf("derived %s", got)
 	}
@@ -29,7 +29,7 @@ func TestDerive(t *testing.T) {
 			seen[string(got)] = true
 		}
 	}
-	// Neither the region nor the endpoint is part of it.
+	// Neither the region nor the endpoint influences it.
 	b := account.Account{Seed: a.Seed, Region: "us-east-1", Endpoint: "http://127.0.0.1:1"}
 	if !bytes.Equal(a.Derive("key", 32), b.Derive("key", 32)) {
 		t.Error("another endpoint derives other bytes")

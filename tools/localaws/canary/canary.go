@@ -1,9 +1,9 @@
 // Package canary runs a canary deployment on an embedded AWS while requests
-// come in through the function URL, and accounts for every one of them.
+// arrive through the function URL, and accounts for every request.
 //
-// It talks to the endpoint by the SDK's clients, as those do that deploy to
-// AWS. [Run] is under load, by the system's clock; [RunStepped] steps the
-// endpoint's clock. What the new version does wrong is a [Fault].
+// It uses the SDK's clients, like any program that deploys to AWS. [Run] sends
+// load on the system's clock; [RunStepped] steps the endpoint's clock. A
+// [Fault] is what the new version does wrong.
 package canary
 
 import (
@@ -26,55 +26,55 @@ import (
 // A Fault is what the new version does wrong.
 type Fault string
 
-// The faults, as the function knows them.
+// The faults that the function knows.
 const (
 	None Fault = ""
 	Fail Fault = "fail" // fails one request in five
-	Leak Fault = "leak" // keeps 16 MiB of each request, of 128 MB that it has
-	Hang Fault = "hang" // answers nothing, and runs into its timeout
-	Exit Fault = "exit" // ends its process in each hundredth request
+	Leak Fault = "leak" // keeps 16 MiB of each request; the function has 128 MB
+	Hang Fault = "hang" // never answers, and runs into its timeout
+	Exit Fault = "exit" // exits in every hundredth request
 )
 
-// Weight is the share of the requests that the new version gets: the
+// Weight is the share of the requests that the new version gets. The
 // configuration is CodeDeployDefault.LambdaCanary10Percent5Minutes.
 const Weight = 0.1
 
-// A Config says what is deployed and how much traffic it gets.
+// A Config says what to deploy and how much traffic it gets.
 type Config struct {
 	AWS  aws.Config // reaches the embedded AWS
-	Name string     // of the function and all that is made for it
-	Zip  []byte     // the function's package: what [Build] returns
-	// Architecture is that of the package.
+	Name string     // name of the function and of everything made for it
+	Zip  []byte     // the function's package, from [Build]
+	// Architecture is the architecture of the package.
 	Architecture string
 	Fault        Fault
-	// Hook is the function that CodeDeploy asks before and after the shift.
-	// Empty asks none.
+	// Hook is the function that CodeDeploy invokes before and after the shift.
+	// It may be empty.
 	Hook string
-	// Timeout is the function's, in seconds. Zero takes 1.
+	// Timeout is the function's timeout in seconds. Zero means 1.
 	Timeout int32
-	// MaxErrorPercent is the share of the new version's invocations in a
-	// minute above which the alarm goes off. Zero takes 5, as the service's own
-	// alarms do.
+	// MaxErrorPercent is the alarm's threshold: the percentage of the new
+	// version's invocations in a minute that may fail. Zero means 5, as in the
+	// alarms of the service's own stack.
 	MaxErrorPercent float64
-	// Rate is how many requests are sent in a second, or between two steps.
-	// Zero takes 200.
+	// Rate is how many requests are sent per second, or between two steps. Zero
+	// means 200.
 	Rate  int
-	Clock clock.Clock // the system's, or the one that is stepped
+	Clock clock.Clock // the system's clock, or the one that is stepped
 }
 
-// A Report is what became of a deployment and of the requests during it.
+// A Report is the outcome of a deployment and of the requests during it.
 type Report struct {
 	Requests int
-	Answered map[string]int // with status 200, by the version that answered
-	Errors   int            // answered with an error by the function URL: what users saw
-	Statuses map[int]int    // of those
-	Lost     []string       // requests with no answer, or one by neither version; empty if all is well
+	Answered map[string]int // requests answered with status 200, by the version that answered
+	Errors   int            // requests that the function URL answered with an error, as users saw it
+	Statuses map[int]int    // the same requests, by status
+	Lost     []string       // requests without an answer, or answered by neither version; empty if all is well
 
-	Shift Share // of the requests while both versions had traffic
+	Shift Share // split of the requests while both versions had traffic
 
 	Deployment *deploytypes.DeploymentInfo
-	Took       time.Duration   // of the deployment and its rollback, by the endpoint's clock
-	Latencies  []time.Duration // of all requests, sorted
+	Took       time.Duration   // duration of the deployment and its rollback, by the endpoint's clock
+	Latencies  []time.Duration // latencies of all requests, sorted
 }
 
 // RolledBack reports whether an alarm stopped the deployment and the rollback
@@ -85,7 +85,7 @@ func (r *Report) RolledBack() bool {
 		d.ErrorInformation.Code == deploytypes.ErrorCodeAlarmActive && d.RollbackInfo != nil && d.RollbackInfo.RollbackDeploymentId != nil
 }
 
-// A run is a canary under way.
+// A run is a canary deployment in progress.
 type run struct {
 	Config
 	functions   *lambda.Client
@@ -95,7 +95,7 @@ type run struct {
 	objects     *s3.Client
 	url         string
 
-	wait func(ctx context.Context, d time.Duration) error // between two looks at the deployment
+	wait func(ctx context.Context, d time.Duration) error // waits between two polls of the deployment
 }
 
 func newRun(c Config) *run {
@@ -110,13 +110,13 @@ func newRun(c Config) *run {
 	}
 }
 
-// margin is how long traffic flows before and after the deployment.
+// margin is how long requests are sent before and after the deployment.
 const margin = time.Second
 
-// Run deploys the first version of a function, then the second one by a canary
-// while requests come in, and returns when the deployment has ended and, where
-// it was stopped, been rolled back. The report is of all requests from a second
-// before to a second after.
+// Run deploys the first version of a function, and then the second version as a
+// canary while requests arrive. It returns when the deployment and its
+// rollback, if there is one, have ended. The report covers all requests from a
+// second before to a second after.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	r := newRun(c)
 	if err := r.prepare(ctx); err != nil {
@@ -134,7 +134,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	return r.counted(report, samples, first, last, err)
 }
 
-// counted ends a report.
+// counted completes a report.
 func (r *run) counted(report *Report, samples []sample, first, last time.Time, err error) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("deploying the canary %s: %w", r.Name, err)
@@ -143,7 +143,7 @@ func (r *run) counted(report *Report, samples []sample, first, last time.Time, e
 	return report, nil
 }
 
-// deploy carries the deployment out and waits for its end.
+// deploy starts the deployment and waits until it has ended.
 func (r *run) deploy(ctx context.Context, report *Report) error {
 	if err := r.wait(ctx, margin); err != nil {
 		return err
@@ -182,10 +182,10 @@ Resources:
 	return spec
 }
 
-// pollInterval is how often a deployment and the alias are looked at.
+// pollInterval is the time between two polls of the deployment and the alias.
 const pollInterval = 50 * time.Millisecond
 
-// await returns a deployment once it has ended.
+// await waits until a deployment has ended and returns it.
 func (r *run) await(ctx context.Context, id *string) (*deploytypes.DeploymentInfo, error) {
 	for {
 		out, err := r.deployments.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: id})

@@ -23,16 +23,16 @@ import (
 	"github.com/magewright/magewright/tools/internal/gocmd"
 )
 
-// alias is the one that the function's URL and its deployments go by.
+// alias is the alias that the function's URL and its deployments use.
 const alias = "live"
 
-// Build compiles the function of the canaries for this machine and returns its
-// deployment package. It runs in a directory of this module.
+// Build compiles the canaries' function for this machine and returns its
+// deployment package. It must run in a directory of this module.
 func Build(ctx context.Context) ([]byte, error) {
 	return BuildPackage(ctx, "github.com/magewright/magewright/tools/localaws/canary/function")
 }
 
-// BuildPackage is [Build] for another function, by its import path.
+// BuildPackage is [Build] for another function, given by its import path.
 func BuildPackage(ctx context.Context, path string) (_ []byte, err error) {
 	dir, err := os.MkdirTemp("", "magewright-canary-")
 	if err != nil {
@@ -61,7 +61,7 @@ func BuildPackage(ctx context.Context, path string) (_ []byte, err error) {
 	return out.Bytes(), nil
 }
 
-// Function makes the function alone: its version 1, with no fault.
+// Function creates only the function: version 1, without a fault.
 func Function(ctx context.Context, c Config) error {
 	if err := newRun(c).makeFunction(ctx); err != nil {
 		return fmt.Errorf("making the function %s: %w", c.Name, err)
@@ -69,7 +69,7 @@ func Function(ctx context.Context, c Config) error {
 	return nil
 }
 
-// prepare makes the function, its alias at version 1, its URL, version 2, the
+// prepare creates the function, its alias at version 1, its URL, version 2, the
 // alarm and the deployment group.
 func (r *run) prepare(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{r.makeFunction, r.makeAlias, r.makeURL, r.makeSecondVersion, r.makeAlarm, r.makeGroup} {
@@ -80,7 +80,8 @@ func (r *run) prepare(ctx context.Context) error {
 	return nil
 }
 
-const awaited = time.Minute // how long a function may take to become active
+// awaited is how long a function may take to become active.
+const awaited = time.Minute
 
 func (r *run) makeFunction(ctx context.Context) error {
 	role, err := r.identities.CreateRole(ctx, &iam.CreateRoleInput{
@@ -90,8 +91,8 @@ func (r *run) makeFunction(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// As the CDK uploads it: to write megabytes as JSON, and to read them, takes
-	// longer than all else.
+	// The CDK also uploads to S3. Writing and reading megabytes as JSON would
+	// take longer than everything else.
 	if _, err := r.objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &r.Name}); err != nil {
 		return err
 	}
@@ -151,8 +152,8 @@ func (r *run) makeSecondVersion(ctx context.Context) error {
 	return err
 }
 
-// makeAlarm makes the alarm that watches the second version, as the service's
-// own stack does.
+// makeAlarm creates the alarm that watches the second version. It resembles the
+// alarm in the service's own stack.
 func (r *run) makeAlarm(ctx context.Context) error {
 	stat := func(id, name string) cloudwatchtypes.MetricDataQuery {
 		var dimensions []cloudwatchtypes.Dimension

@@ -2,15 +2,15 @@ package canary
 
 import "math"
 
-// A Share is how many requests a version got that should get a part of them.
+// A Share counts the requests that a version got, compared with its weight.
 type Share struct {
-	Requests int     // to both versions
-	New      int     // to the new one
-	Weight   float64 // the part that it should get
+	Requests int     // requests to both versions
+	New      int     // requests to the new version
+	Weight   float64 // the share that the new version should get
 }
 
-// ChiSquared returns Pearson's statistic of the share against its weight, which
-// has one degree of freedom.
+// ChiSquared returns Pearson's chi-squared statistic for the share and its
+// weight, which has one degree of freedom.
 func (s Share) ChiSquared() float64 {
 	if s.Requests == 0 {
 		return 0
@@ -20,6 +20,6 @@ func (s Share) ChiSquared() float64 {
 	return d * d / (n * p * (1 - p))
 }
 
-// P returns the probability of a share at least as far from its weight by
-// chance alone.
+// P returns the probability that chance alone causes a share at least as far
+// from its weight.
 func (s Share) P() float64 { return math.Erfc(math.Sqrt(s.ChiSquared() / 2)) }

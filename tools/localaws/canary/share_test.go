@@ -37,11 +37,11 @@ func TestCount(t *testing.T) {
 	var r Report
 	r.count([]sample{
 		ok(1, 2, "1"),
-		ok(9, 11, "2"), // begun too early to say
+		ok(9, 11, "2"), // began too early to tell
 		ok(10, 12, "1"),
 		ok(11, 12, "2"),
 		{began: at(12), ended: at(13), status: 502},
-		ok(19, 21, "2"), // ended too late to say
+		ok(19, 21, "2"), // ended too late to tell
 		ok(30, 31, "3"),
 		{began: at(30), ended: at(31), status: 429, body: "slow down"},
 		{began: at(30), ended: at(31), err: errors.New("reset")},

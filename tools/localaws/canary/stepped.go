@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// atOnce is how many requests of a stepped canary are under way at once.
+// atOnce is how many requests of a stepped canary run concurrently.
 const atOnce = 4
 
-// RunStepped is [Run] for tests, which must not depend on how fast a machine
-// is: it is no load. Time stands while c.Rate requests are sent and answered;
-// then pass steps the endpoint's clock, which is c.Clock, and so on until the
-// deployment has ended.
+// RunStepped is [Run] for tests, which must not depend on the speed of the
+// machine. It generates no load. Time stands still while c.Rate requests are
+// sent and answered. Then pass steps the endpoint's clock, which is c.Clock.
+// This repeats until the deployment has ended.
 func RunStepped(ctx context.Context, c Config, pass func()) (*Report, error) {
 	r := newRun(c)
 	if err := r.prepare(ctx); err != nil {
@@ -34,7 +34,8 @@ func RunStepped(ctx context.Context, c Config, pass func()) (*Report, error) {
 		var requests sync.WaitGroup
 		for n := range atOnce {
 			requests.Go(func() {
-				for range (r.Rate + n) / atOnce { // these add up to Rate
+				// Together, these loops run Rate times.
+				for range (r.Rate + n) / atOnce {
 					t.add(r.send(ctx, client))
 				}
 			})

@@ -15,8 +15,8 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// requestTimeout is how long a request may take before it counts as lost: much
-// longer than the function may run.
+// requestTimeout is the time after which a request counts as lost. It is much
+// longer than the function's timeout.
 const requestTimeout = 20 * time.Second
 
 // A sample is a request and its answer.
@@ -27,7 +27,7 @@ type sample struct {
 	err          error
 }
 
-// traffic sends requests at a steady rate, whether or not earlier ones have
+// traffic sends requests at a constant rate, whether or not earlier ones have
 // been answered.
 type traffic struct {
 	stop   chan struct{}
@@ -37,7 +37,7 @@ type traffic struct {
 	samples []sample
 }
 
-// newClient returns a client that keeps so many connections.
+// newClient returns a client that keeps the given number of connections open.
 func newClient(connections int) *http.Client {
 	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
 }
@@ -52,7 +52,8 @@ func (r *run) startTraffic(ctx context.Context) *traffic {
 		defer requests.Wait()
 		began := r.Clock.Now()
 		for sent := 0; ; {
-			// As many as are due: a timer that is late delays none for long.
+			// Send all requests that are due, so that a late timer does not
+			// delay them for long.
 			for due := int(r.Clock.Now().Sub(began) * time.Duration(r.Rate) / time.Second); sent <= due; sent++ {
 				requests.Go(func() { t.add(r.send(ctx, client)) })
 			}
@@ -77,7 +78,7 @@ func (t *traffic) add(s sample) {
 	t.samples = append(t.samples, s)
 }
 
-// end stops sending and returns all requests once the last is answered.
+// end stops sending, waits for the last answer, and returns all requests.
 func (t *traffic) end() []sample {
 	close(t.stop)
 	t.sender.Wait()
@@ -97,13 +98,14 @@ func (r *run) send(ctx context.Context, client *http.Client) sample {
 		return s
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
-	_ = response.Body.Close() // it was read, or failed
+	// The body has been read, or reading it has failed.
+	_ = response.Body.Close()
 	s.status, s.body, s.err, s.ended = response.StatusCode, string(body), err, r.Clock.Now()
 	return s
 }
 
-// count sorts the requests by what became of them. Those that were made and
-// answered between first and last met an alias with both versions.
+// count sorts the requests by their outcome. The alias had both versions while
+// the requests between first and last were sent and answered.
 func (r *Report) count(samples []sample, first, last time.Time) {
 	r.Requests = len(samples)
 	r.Answered, r.Statuses = map[string]int{}, map[int]int{}
@@ -122,12 +124,14 @@ func (r *Report) count(samples []sample, first, last time.Time) {
 					r.Shift.New++
 				}
 			}
-		case s.status == http.StatusBadGateway: // the function's error, as its URL answers it
+		// The URL reports an error of the function with this status.
+		case s.status == http.StatusBadGateway:
 			r.Errors++
 			r.Statuses[s.status]++
 			if shifting {
 				r.Shift.Requests++
-				r.Shift.New++ // the old version has no faults
+				// The old version has no faults, so this was the new one.
+				r.Shift.New++
 			}
 		default:
 			r.Lost = append(r.Lost, fmt.Sprintf("status %d: %.100s", s.status, s.body))
@@ -136,12 +140,12 @@ func (r *Report) count(samples []sample, first, last time.Time) {
 	slices.Sort(r.Latencies)
 }
 
-// weights watches the alias for as long as it has two versions.
+// weights observes how long the alias has two versions.
 type weights struct {
 	stop    chan struct{}
 	watcher sync.WaitGroup
 
-	first, last time.Time // between these it had two versions
+	first, last time.Time // between these times it had two versions
 	err         error
 }
 
@@ -157,9 +161,11 @@ func (r *run) watchWeights(ctx context.Context) *weights {
 			}
 			if shared {
 				if w.first.IsZero() {
-					w.first = r.Clock.Now() // it had them before this answer came
+					// The alias had two versions before this answer arrived.
+					w.first = r.Clock.Now()
 				}
-				w.last = began // and still after this question
+				// The alias still had two versions after this request was sent.
+				w.last = began
 			}
 			select {
 			case <-w.stop:
@@ -183,8 +189,8 @@ func (r *run) shared(ctx context.Context) (bool, error) {
 	return out.RoutingConfig != nil && out.RoutingConfig.AdditionalVersionWeights["2"] == Weight, nil
 }
 
-// end returns between which times the alias had two versions: zero times if
-// nobody saw it.
+// end returns the times between which the alias had two versions. They are zero
+// if it was never observed with two.
 func (w *weights) end() (first, last time.Time, err error) {
 	close(w.stop)
 	w.watcher.Wait()

@@ -1,8 +1,8 @@
 // Package ecr is the part of Amazon Elastic Container Registry that a CDK
 // bootstrap needs: repositories with their settings, policies and tags.
 //
-// It stores no images. A repository is always empty, which is what listing and
-// describing its images answer; pushing one is an unknown operation.
+// It stores no images. A repository is always empty, and listing or describing
+// its images says so. Pushing an image is an unknown operation.
 // See https://docs.aws.amazon.com/AmazonECR/latest/APIReference/Welcome.html.
 package ecr
 
@@ -41,10 +41,10 @@ func New(a account.Account) *Service {
 	return &Service{account: a, repositories: map[string]*repository{}}
 }
 
-// The pattern is the one of the API's RepositoryName.
+// namePattern is the API's pattern for RepositoryName.
 var namePattern = regexp.MustCompile(`^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
 
-// CreateRepository makes an empty repository.
+// CreateRepository creates an empty repository.
 func (s *Service) CreateRepository(_ context.Context, in *awsecr.CreateRepositoryInput) (*awsecr.CreateRepositoryOutput, error) {
 	name := aws.ToString(in.RepositoryName)
 	if err := s.checkRegistry(in.RegistryId); err != nil {
@@ -89,7 +89,7 @@ func (s *Service) CreateRepository(_ context.Context, in *awsecr.CreateRepositor
 	return &awsecr.CreateRepositoryOutput{Repository: r.describe()}, nil
 }
 
-// DeleteRepository removes a repository.
+// DeleteRepository deletes a repository.
 func (s *Service) DeleteRepository(_ context.Context, in *awsecr.DeleteRepositoryInput) (*awsecr.DeleteRepositoryOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,8 +101,8 @@ func (s *Service) DeleteRepository(_ context.Context, in *awsecr.DeleteRepositor
 	return &awsecr.DeleteRepositoryOutput{Repository: r.describe()}, nil
 }
 
-// DescribeRepositories returns the named repositories, or all, by name. It
-// answers in one page whatever MaxResults says.
+// DescribeRepositories returns the named repositories or all repositories,
+// sorted by name. It returns one page, whatever MaxResults says.
 func (s *Service) DescribeRepositories(_ context.Context, in *awsecr.DescribeRepositoriesInput) (*awsecr.DescribeRepositoriesOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,7 +162,7 @@ func (s *Service) PutImageTagMutability(_ context.Context, in *awsecr.PutImageTa
 	}, nil
 }
 
-// ListImages answers that a repository holds no images.
+// ListImages returns an empty list, because a repository holds no images.
 func (s *Service) ListImages(_ context.Context, in *awsecr.ListImagesInput) (*awsecr.ListImagesOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,8 +172,8 @@ func (s *Service) ListImages(_ context.Context, in *awsecr.ListImagesInput) (*aw
 	return &awsecr.ListImagesOutput{ImageIds: []ecrtypes.ImageIdentifier{}}, nil
 }
 
-// DescribeImages answers that a repository holds no images, or that the ones
-// asked for are not in it.
+// DescribeImages returns an empty list, or an error if the request names
+// images, because a repository holds none.
 func (s *Service) DescribeImages(_ context.Context, in *awsecr.DescribeImagesInput) (*awsecr.DescribeImagesOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -189,7 +189,7 @@ func (s *Service) DescribeImages(_ context.Context, in *awsecr.DescribeImagesInp
 	return &awsecr.DescribeImagesOutput{ImageDetails: []ecrtypes.ImageDetail{}}, nil
 }
 
-// find returns a repository by name. The service is locked.
+// find returns a repository by name. The caller holds the service's lock.
 func (s *Service) find(registry, name *string) (*repository, error) {
 	if err := s.checkRegistry(registry); err != nil {
 		return nil, err
@@ -209,7 +209,7 @@ func (s *Service) checkRegistry(id *string) error {
 	return invalid("Invalid parameter at 'registryId': the embedded AWS has only the registry %s", s.account.ID)
 }
 
-// describe returns a copy that shares nothing that a caller could change.
+// describe returns a copy. The caller may modify it.
 func (r *repository) describe() *ecrtypes.Repository {
 	d := r.Repository
 	encryption := *d.EncryptionConfiguration

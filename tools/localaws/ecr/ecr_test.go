@@ -49,7 +49,8 @@ func TestRepositoryLifecycle(t *testing.T) {
 	if d := cmp.Diff(&want, created.Repository, ignore); d != "" {
 		t.Errorf("created repository (-want +got):\n%s", d)
 	}
-	created.Repository.ImageScanningConfiguration.ScanOnPush = true // a caller's copy
+	// This modifies only the caller's copy.
+	created.Repository.ImageScanningConfiguration.ScanOnPush = true
 	if _, err := s.PutImageTagMutability(ctx, &awsecr.PutImageTagMutabilityInput{RepositoryName: name, ImageTagMutability: ecrtypes.ImageTagMutabilityMutable}); err != nil {
 		t.Error(err)
 	}

@@ -49,7 +49,8 @@ func (s *Service) DeleteRepositoryPolicy(_ context.Context, in *awsecr.DeleteRep
 	return out, nil
 }
 
-// PutLifecyclePolicy sets when images expire; there are none that could.
+// PutLifecyclePolicy sets when images expire. It has no effect, because there
+// are no images.
 func (s *Service) PutLifecyclePolicy(_ context.Context, in *awsecr.PutLifecyclePolicyInput) (*awsecr.PutLifecyclePolicyOutput, error) {
 	if err := checkDocument("LifecyclePolicyText", in.LifecyclePolicyText); err != nil {
 		return nil, err
@@ -112,8 +113,8 @@ func (s *Service) withLifecycle(registry, name *string) (*repository, error) {
 	return r, nil
 }
 
-// checkDocument refuses what is not a JSON object, as ECR does; what the
-// policy says is nobody's to judge here.
+// checkDocument refuses text that is not a JSON object, as ECR does. It does
+// not check what the policy says.
 func checkDocument(member string, text *string) error {
 	var document map[string]any
 	if err := json.Unmarshal([]byte(aws.ToString(text)), &document); err != nil {

@@ -37,7 +37,7 @@ func (s *Service) UntagResource(_ context.Context, in *awsecr.UntagResourceInput
 	return &awsecr.UntagResourceOutput{}, nil
 }
 
-// ListTagsForResource returns the tags of a repository, by key.
+// ListTagsForResource returns the tags of a repository, sorted by key.
 func (s *Service) ListTagsForResource(_ context.Context, in *awsecr.ListTagsForResourceInput) (*awsecr.ListTagsForResourceOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

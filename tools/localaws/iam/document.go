@@ -11,14 +11,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
 
-// A document is a policy document as far as its form is checked.
+// A document holds those parts of a policy document whose form is checked.
 // See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html.
 type document struct {
 	Version   string
 	Statement statements
 }
 
-// statements may be written as one or as a list.
+// statements are written as a single statement or as a list.
 type statements []map[string]json.RawMessage
 
 func (s *statements) UnmarshalJSON(b []byte) error {
@@ -38,7 +38,8 @@ func (s *statements) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// checkTrustPolicy refuses a document that can't say who may assume a role.
+// checkTrustPolicy refuses a document that does not have the form of a trust
+// policy, which says who may assume a role.
 func checkTrustPolicy(text *string) error {
 	return check(text, func(s map[string]json.RawMessage) string {
 		switch {
@@ -52,7 +53,7 @@ func checkTrustPolicy(text *string) error {
 	})
 }
 
-// checkPolicy refuses a document that can't be a policy of a role.
+// checkPolicy refuses a document that does not have the form of a role's policy.
 func checkPolicy(text *string) error {
 	return check(text, func(s map[string]json.RawMessage) string {
 		switch {
@@ -66,15 +67,16 @@ func checkPolicy(text *string) error {
 	})
 }
 
-// check refuses what is no policy document, and a statement for which rule has
-// an objection.
+// check refuses text that is not a policy document, and statements for which
+// rule returns an objection.
 func check(text *string, rule func(map[string]json.RawMessage) string) error {
 	var d document
 	if err := json.Unmarshal([]byte(aws.ToString(text)), &d); err != nil {
 		return malformed("This policy contains invalid Json")
 	}
 	switch d.Version {
-	case "", "2008-10-17", "2012-10-17": // none means the first one
+	// A missing version means the first one.
+	case "", "2008-10-17", "2012-10-17":
 	default:
 		return malformed("The policy must contain a valid version string")
 	}
@@ -108,7 +110,7 @@ func malformed(message string) error {
 	return &types.MalformedPolicyDocumentException{Message: aws.String(message)}
 }
 
-// size is a document's length as AWS's quotas count it, without white space.
+// size returns a document's length as AWS's quotas count it: without white space.
 func size(text string) int {
 	n := 0
 	for _, r := range text {
@@ -119,7 +121,7 @@ func size(text string) int {
 	return n
 }
 
-// escape writes a document as IAM returns it, URL-encoded by RFC 3986.
+// escape encodes a document as IAM returns it: URL-encoded according to RFC 3986.
 func escape(text string) *string {
 	return aws.String(strings.ReplaceAll(url.QueryEscape(text), "+", "%20"))
 }

@@ -1,6 +1,6 @@
 // Package iam is the Identity and Access Management of the embedded AWS: roles,
-// their policies, and managed policies. It keeps what is written and checks
-// that policies are policies; nothing is refused by them yet.
+// their policies, and managed policies. It stores policies and checks their
+// form. They are not enforced yet.
 //
 // See https://docs.aws.amazon.com/IAM/latest/APIReference/welcome.html.
 package iam
@@ -30,11 +30,11 @@ type Service struct {
 
 	mu       sync.Mutex
 	roles    map[string]*role   // by name
-	policies map[string]*policy // customer managed ones, by ARN
+	policies map[string]*policy // customer managed policies, by ARN
 }
 
-// New returns an IAM that knows AWS's managed policies by name and the
-// account's user, and nothing else.
+// New returns an IAM that contains only AWS's managed policies, by name, and
+// the account's user.
 func New(a account.Account) *Service {
 	return &Service{account: a, created: a.Clock.Now(), roles: map[string]*role{}, policies: map[string]*policy{}}
 }
@@ -44,7 +44,7 @@ var (
 	entityPath = regexp.MustCompile(`^/(?:[\x21-\x7e]*/)?$`)
 )
 
-// checkName refuses what is no name. Most is the longest name's length.
+// checkName refuses an invalid name. most is the length limit.
 func checkName(parameter string, name *string, most int) error {
 	n := aws.ToString(name)
 	if !entityName.MatchString(n) || len(n) > most {
@@ -54,7 +54,7 @@ func checkName(parameter string, name *string, most int) error {
 	return nil
 }
 
-// checkPath returns a path, "/" by default.
+// checkPath returns a path. The default is "/".
 func checkPath(path *string) (string, error) {
 	if path == nil {
 		return "/", nil
@@ -65,11 +65,12 @@ func checkPath(path *string) (string, error) {
 	return *path, nil
 }
 
-// newID returns a unique id with the prefix that says what it is of.
+// newID returns a unique id. Its prefix says what kind of entity it identifies.
 // See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html.
 func newID(prefix string) *string {
 	b := make([]byte, 11)
-	_, _ = rand.Read(b) // never fails
+	// This never fails.
+	_, _ = rand.Read(b)
 	return aws.String(prefix + base32.StdEncoding.EncodeToString(b)[:17])
 }
 
@@ -81,8 +82,8 @@ func noSuchEntity(format string, args ...any) error {
 	return &types.NoSuchEntityException{Message: aws.String(fmt.Sprintf(format, args...))}
 }
 
-// page returns one page of a list that is always in the same order, and the
-// marker of the next if there is one. AWS's pages have 100 items.
+// page returns one page of a list, and the marker for the next page, if any.
+// The order of the list must be stable. AWS's pages have 100 items.
 func page[T any](items []T, marker *string, maxItems *int32) (_ []T, next *string, err error) {
 	from := 0
 	if marker != nil {
@@ -101,10 +102,11 @@ func page[T any](items []T, marker *string, maxItems *int32) (_ []T, next *strin
 	if to < len(items) {
 		next = aws.String(strconv.Itoa(to))
 	}
-	return append([]T{}, items[from:to]...), next, nil // an empty list, not none
+	// The result is an empty list, not nil.
+	return append([]T{}, items[from:to]...), next, nil
 }
 
-// mergeTags returns tags with more set: one value for each key.
+// mergeTags returns tags with more added. A key has only one value.
 func mergeTags(tags, more []types.Tag) ([]types.Tag, error) {
 	merged := slices.Clone(tags)
 	for _, t := range more {
@@ -112,7 +114,7 @@ func mergeTags(tags, more []types.Tag) ([]types.Tag, error) {
 			return nil, &types.InvalidInputException{Message: aws.String("Invalid tag key: " + strconv.Quote(k))}
 		}
 		t := types.Tag{Key: aws.String(*t.Key), Value: aws.String(aws.ToString(t.Value))}
-		// Keys that differ in case only are the same.
+		// Keys that differ only in case are the same.
 		if i := slices.IndexFunc(merged, func(m types.Tag) bool { return strings.EqualFold(*m.Key, *t.Key) }); i >= 0 {
 			merged[i] = t
 		} else {

@@ -57,7 +57,7 @@ func must[T any](out T, err error) func(*testing.T) T {
 	}
 }
 
-// fails wants an error of type E with a message.
+// fails checks that an error has type E and a certain message.
 func fails[E interface {
 	smithy.APIError
 	comparable

@@ -18,8 +18,8 @@ import (
 // A policy is a customer managed policy.
 type policy struct {
 	types.Policy
-	versions []version // the newest last
-	made     int       // how many versions there ever were
+	versions []version // sorted, newest last
+	made     int       // number of versions ever created
 }
 
 // A version is a version of a managed policy.
@@ -34,12 +34,12 @@ const (
 	policyVersions    = 5
 )
 
-// awsManaged matches a policy that AWS manages. Which there are is not known
-// here: any name is one.
+// awsManaged matches the ARN of a policy that AWS manages. The list of these
+// policies is unknown here, so every name is accepted.
 var awsManaged = regexp.MustCompile(`^arn:aws:iam::aws:policy/((?:[\w+=,.@-]+/)*)([\w+=,.@-]{1,128})$`)
 
-// attachable reports whether a role can have the policy. The service is
-// locked.
+// attachable reports whether the policy can be attached to a role. The caller
+// holds the service's lock.
 func (s *Service) attachable(arn string) bool {
 	return s.policies[arn] != nil || awsManaged.MatchString(arn)
 }
@@ -51,7 +51,7 @@ func splitPolicyARN(arn string) (path, name string) {
 	return resource[:i+1], resource[i+1:]
 }
 
-// get returns a customer managed policy. The service is locked.
+// get returns a customer managed policy. The caller holds the service's lock.
 func (s *Service) get(arn *string) (*policy, error) {
 	if p := s.policies[aws.ToString(arn)]; p != nil {
 		return p, nil
@@ -66,7 +66,8 @@ func (s *Service) get(arn *string) (*policy, error) {
 	return nil, noSuchEntity("Policy %s was not found.", aws.ToString(arn))
 }
 
-// attachments counts the roles that have a policy.
+// attachments counts the roles that use a policy, as an attached policy and as
+// a permissions boundary.
 func (s *Service) attachments(arn string) (attached, boundaries int32) {
 	for _, r := range s.roles {
 		if slices.Contains(r.attached, arn) {
@@ -79,7 +80,7 @@ func (s *Service) attachments(arn string) (attached, boundaries int32) {
 	return attached, boundaries
 }
 
-// describe returns a policy as IAM returns it.
+// describe returns a policy in IAM's form.
 func (s *Service) describe(p *policy) *types.Policy {
 	c := p.Policy
 	attached, boundaries := s.attachments(*p.Arn)
@@ -98,7 +99,7 @@ func checkManaged(document *string) error {
 	return nil
 }
 
-// CreatePolicy makes a managed policy with version v1.
+// CreatePolicy creates a managed policy with version v1.
 func (s *Service) CreatePolicy(_ context.Context, in *awsiam.CreatePolicyInput) (*awsiam.CreatePolicyOutput, error) {
 	if err := checkName("policyName", in.PolicyName, 128); err != nil {
 		return nil, err
@@ -116,7 +117,8 @@ func (s *Service) CreatePolicy(_ context.Context, in *awsiam.CreatePolicyInput) 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, p := range s.policies { // a name is unique across paths
+	// Names are unique across paths.
+	for _, p := range s.policies {
 		if strings.EqualFold(*p.PolicyName, *in.PolicyName) {
 			return nil, &types.EntityAlreadyExistsException{
 				Message: aws.String("A policy called " + *in.PolicyName + " already exists. Duplicate names are not allowed."),
@@ -139,7 +141,7 @@ func (s *Service) CreatePolicy(_ context.Context, in *awsiam.CreatePolicyInput) 
 	return &awsiam.CreatePolicyOutput{Policy: s.describe(p)}, nil
 }
 
-// add makes a version.
+// add creates a version.
 func (p *policy) add(document string, now time.Time, isDefault bool) version {
 	p.made++
 	v := version{id: fmt.Sprintf("v%d", p.made), document: document, created: now}
@@ -161,7 +163,7 @@ func (p *policy) version(id *string) (version, error) {
 	return version{}, noSuchEntity("Policy %s version %s does not exist or is not attachable.", *p.Arn, aws.ToString(id))
 }
 
-// describe returns a version as IAM returns it, with its document if wanted.
+// describe returns a version in IAM's form, with its document on request.
 func (v version) describe(p *policy, document bool) types.PolicyVersion {
 	d := types.PolicyVersion{
 		VersionId: aws.String(v.id), CreateDate: aws.Time(v.created), IsDefaultVersion: v.id == *p.DefaultVersionId,
@@ -172,8 +174,8 @@ func (v version) describe(p *policy, document bool) types.PolicyVersion {
 	return d
 }
 
-// GetPolicy returns a managed policy. Of one that AWS manages it knows the
-// name.
+// GetPolicy returns a managed policy. For a policy that AWS manages, it returns
+// only the name.
 func (s *Service) GetPolicy(_ context.Context, in *awsiam.GetPolicyInput) (*awsiam.GetPolicyOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -193,15 +195,16 @@ func (s *Service) GetPolicy(_ context.Context, in *awsiam.GetPolicyInput) (*awsi
 	return &awsiam.GetPolicyOutput{Policy: s.describe(p)}, nil
 }
 
-// ListPolicies returns the customer managed policies by ARN. Those of AWS are
-// not listed.
+// ListPolicies returns the customer managed policies, sorted by ARN. It does
+// not list AWS's policies.
 func (s *Service) ListPolicies(_ context.Context, in *awsiam.ListPoliciesInput) (*awsiam.ListPoliciesOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var policies []types.Policy
 	for _, arn := range slices.Sorted(maps.Keys(s.policies)) {
 		p := s.describe(s.policies[arn])
-		p.Tags, p.Description = nil, nil // as IAM lists them
+		// IAM leaves these out of lists.
+		p.Tags, p.Description = nil, nil
 		if in.Scope != types.PolicyScopeTypeAws && strings.HasPrefix(*p.Path, aws.ToString(in.PathPrefix)) &&
 			(!in.OnlyAttached || *p.AttachmentCount > 0) {
 			policies = append(policies, *p)
@@ -214,8 +217,8 @@ func (s *Service) ListPolicies(_ context.Context, in *awsiam.ListPoliciesInput) 
 	return &awsiam.ListPoliciesOutput{Policies: items, IsTruncated: next != nil, Marker: next}, nil
 }
 
-// DeletePolicy removes a managed policy that nobody has and that has no
-// version but the default one.
+// DeletePolicy deletes a managed policy. It must not be in use, and must have
+// no version except the default one.
 func (s *Service) DeletePolicy(_ context.Context, in *awsiam.DeletePolicyInput) (*awsiam.DeletePolicyOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -252,7 +255,7 @@ func (s *Service) CreatePolicyVersion(_ context.Context, in *awsiam.CreatePolicy
 	return &awsiam.CreatePolicyVersionOutput{PolicyVersion: &v}, nil
 }
 
-// GetPolicyVersion returns a version of a managed policy with its document.
+// GetPolicyVersion returns a version of a managed policy, including its document.
 func (s *Service) GetPolicyVersion(_ context.Context, in *awsiam.GetPolicyVersionInput) (*awsiam.GetPolicyVersionOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -287,7 +290,7 @@ func (s *Service) ListPolicyVersions(_ context.Context, in *awsiam.ListPolicyVer
 	return &awsiam.ListPolicyVersionsOutput{Versions: items, IsTruncated: next != nil, Marker: next}, nil
 }
 
-// DeletePolicyVersion removes a version that isn't the default one.
+// DeletePolicyVersion deletes a version that isn't the default one.
 func (s *Service) DeletePolicyVersion(_ context.Context, in *awsiam.DeletePolicyVersionInput) (*awsiam.DeletePolicyVersionOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -306,7 +309,7 @@ func (s *Service) DeletePolicyVersion(_ context.Context, in *awsiam.DeletePolicy
 	return &awsiam.DeletePolicyVersionOutput{}, nil
 }
 
-// SetDefaultPolicyVersion chooses the version that counts.
+// SetDefaultPolicyVersion selects the version that is in effect.
 func (s *Service) SetDefaultPolicyVersion(_ context.Context, in *awsiam.SetDefaultPolicyVersionInput) (*awsiam.SetDefaultPolicyVersionOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -322,7 +325,7 @@ func (s *Service) SetDefaultPolicyVersion(_ context.Context, in *awsiam.SetDefau
 	return &awsiam.SetDefaultPolicyVersionOutput{}, nil
 }
 
-// TagPolicy sets tags of a managed policy.
+// TagPolicy adds tags to a managed policy.
 func (s *Service) TagPolicy(_ context.Context, in *awsiam.TagPolicyInput) (*awsiam.TagPolicyOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -338,7 +341,7 @@ func (s *Service) TagPolicy(_ context.Context, in *awsiam.TagPolicyInput) (*awsi
 	return &awsiam.TagPolicyOutput{}, nil
 }
 
-// UntagPolicy removes tags of a managed policy.
+// UntagPolicy removes tags from a managed policy.
 func (s *Service) UntagPolicy(_ context.Context, in *awsiam.UntagPolicyInput) (*awsiam.UntagPolicyOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -350,7 +353,7 @@ func (s *Service) UntagPolicy(_ context.Context, in *awsiam.UntagPolicyInput) (*
 	return &awsiam.UntagPolicyOutput{}, nil
 }
 
-// ListEntitiesForPolicy returns the roles that have a managed policy.
+// ListEntitiesForPolicy returns the roles that a managed policy is attached to.
 func (s *Service) ListEntitiesForPolicy(_ context.Context, in *awsiam.ListEntitiesForPolicyInput) (*awsiam.ListEntitiesForPolicyOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,15 +11,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
 
-// A role is a role with its policies. Its trust policy is kept as it was
-// written.
+// A role is a role with its policies. Its trust policy is stored unchanged.
 type role struct {
 	types.Role
 	inline   map[string]string // documents by policy name
-	attached []string          // ARNs, in the order of attaching
+	attached []string          // ARNs, in order of attachment
 }
 
-// copy returns the role as IAM returns it.
+// copy returns the role in IAM's form.
 func (r *role) copy() *types.Role {
 	c := r.Role
 	c.AssumeRolePolicyDocument = escape(*r.AssumeRolePolicyDocument)
@@ -27,7 +26,7 @@ func (r *role) copy() *types.Role {
 	return &c
 }
 
-// find returns the role with a name. The service is locked.
+// find returns the role with a name. The caller holds the service's lock.
 func (s *Service) find(name *string) (*role, error) {
 	if r := s.roles[aws.ToString(name)]; r != nil {
 		return r, nil
@@ -37,14 +36,14 @@ func (s *Service) find(name *string) (*role, error) {
 
 const (
 	roleNameLength   = 64
-	trustPolicySize  = 4096 // the largest that AWS's quota can be raised to
+	trustPolicySize  = 4096 // the highest value that AWS's quota can be raised to
 	defaultSession   = 3600
 	longestSession   = 43200
-	inlinePolicySize = 10240 // of all inline policies of a role
-	policiesPerRole  = 20    // the most that AWS's quota can be raised to
+	inlinePolicySize = 10240 // for all inline policies of a role together
+	policiesPerRole  = 20    // the highest value that AWS's quota can be raised to
 )
 
-// CreateRole makes a role.
+// CreateRole creates a role.
 func (s *Service) CreateRole(_ context.Context, in *awsiam.CreateRoleInput) (*awsiam.CreateRoleOutput, error) {
 	if err := checkName("roleName", in.RoleName, roleNameLength); err != nil {
 		return nil, err
@@ -129,7 +128,7 @@ func (s *Service) GetRole(_ context.Context, in *awsiam.GetRoleInput) (*awsiam.G
 	return &awsiam.GetRoleOutput{Role: r.copy()}, nil
 }
 
-// ListRoles returns the roles whose path has a prefix, by name.
+// ListRoles returns the roles whose path has a prefix, sorted by name.
 func (s *Service) ListRoles(_ context.Context, in *awsiam.ListRolesInput) (*awsiam.ListRolesOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,7 +136,8 @@ func (s *Service) ListRoles(_ context.Context, in *awsiam.ListRolesInput) (*awsi
 	for _, name := range slices.Sorted(maps.Keys(s.roles)) {
 		r := s.roles[name].copy()
 		if strings.HasPrefix(*r.Path, aws.ToString(in.PathPrefix)) {
-			r.Tags, r.PermissionsBoundary = nil, nil // as IAM lists them
+			// IAM leaves these out of lists.
+			r.Tags, r.PermissionsBoundary = nil, nil
 			roles = append(roles, *r)
 		}
 	}
@@ -148,7 +148,7 @@ func (s *Service) ListRoles(_ context.Context, in *awsiam.ListRolesInput) (*awsi
 	return &awsiam.ListRolesOutput{Roles: items, IsTruncated: next != nil, Marker: next}, nil
 }
 
-// DeleteRole removes a role that has no policies left.
+// DeleteRole deletes a role that has no policies left.
 func (s *Service) DeleteRole(_ context.Context, in *awsiam.DeleteRoleInput) (*awsiam.DeleteRoleOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,7 +170,7 @@ func deleteConflict(message string) error {
 	return &types.DeleteConflictException{Message: aws.String(message)}
 }
 
-// UpdateRole changes a role's description and the longest session.
+// UpdateRole changes a role's description and its maximum session duration.
 func (s *Service) UpdateRole(_ context.Context, in *awsiam.UpdateRoleInput) (*awsiam.UpdateRoleOutput, error) {
 	session, err := checkSession(in.MaxSessionDuration)
 	if err != nil {
@@ -221,7 +221,7 @@ func (s *Service) PutRolePermissionsBoundary(_ context.Context, in *awsiam.PutRo
 	return &awsiam.PutRolePermissionsBoundaryOutput{}, nil
 }
 
-// DeleteRolePermissionsBoundary takes a role's permissions boundary away.
+// DeleteRolePermissionsBoundary removes a role's permissions boundary.
 func (s *Service) DeleteRolePermissionsBoundary(_ context.Context, in *awsiam.DeleteRolePermissionsBoundaryInput) (*awsiam.DeleteRolePermissionsBoundaryOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -233,7 +233,7 @@ func (s *Service) DeleteRolePermissionsBoundary(_ context.Context, in *awsiam.De
 	return &awsiam.DeleteRolePermissionsBoundaryOutput{}, nil
 }
 
-// TagRole sets tags of a role.
+// TagRole adds tags to a role.
 func (s *Service) TagRole(_ context.Context, in *awsiam.TagRoleInput) (*awsiam.TagRoleOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -249,7 +249,7 @@ func (s *Service) TagRole(_ context.Context, in *awsiam.TagRoleInput) (*awsiam.T
 	return &awsiam.TagRoleOutput{}, nil
 }
 
-// UntagRole removes tags of a role.
+// UntagRole removes tags from a role.
 func (s *Service) UntagRole(_ context.Context, in *awsiam.UntagRoleInput) (*awsiam.UntagRoleOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -85,8 +85,8 @@ func (s *Service) ListRolePolicies(_ context.Context, in *awsiam.ListRolePolicie
 	return &awsiam.ListRolePoliciesOutput{PolicyNames: names, IsTruncated: next != nil, Marker: next}, nil
 }
 
-// AttachRolePolicy attaches a managed policy to a role. Attaching it again
-// changes nothing.
+// AttachRolePolicy attaches a managed policy to a role. Attaching it again has
+// no effect.
 func (s *Service) AttachRolePolicy(_ context.Context, in *awsiam.AttachRolePolicyInput) (*awsiam.AttachRolePolicyOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +108,7 @@ func (s *Service) AttachRolePolicy(_ context.Context, in *awsiam.AttachRolePolic
 	return &awsiam.AttachRolePolicyOutput{}, nil
 }
 
-// DetachRolePolicy takes a managed policy from a role.
+// DetachRolePolicy detaches a managed policy from a role.
 func (s *Service) DetachRolePolicy(_ context.Context, in *awsiam.DetachRolePolicyInput) (*awsiam.DetachRolePolicyOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -146,8 +146,8 @@ func (s *Service) ListAttachedRolePolicies(_ context.Context, in *awsiam.ListAtt
 	return &awsiam.ListAttachedRolePoliciesOutput{AttachedPolicies: items, IsTruncated: next != nil, Marker: next}, nil
 }
 
-// ListInstanceProfilesForRole returns none: there are no instances. Tools ask
-// before they delete a role.
+// ListInstanceProfilesForRole returns an empty list, because there are no
+// instances. Tools call it before they delete a role.
 func (s *Service) ListInstanceProfilesForRole(_ context.Context, in *awsiam.ListInstanceProfilesForRoleInput) (*awsiam.ListInstanceProfilesForRoleOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// GetUser returns a user. The only one there is, is the one that signs the
-// request; there are no operations on users.
+// GetUser returns the user that signs the request. There is no other user, and
+// there are no other operations on users.
 func (s *Service) GetUser(ctx context.Context, in *awsiam.GetUserInput) (*awsiam.GetUserOutput, error) {
 	p := principal.FromContext(ctx)
 	prefix := s.account.GlobalARN("iam", "user/")

@@ -12,7 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 )
 
-// GetPublicKey returns a signing key's public part as DER SubjectPublicKeyInfo.
+// GetPublicKey returns the public key of a signing key as DER
+// SubjectPublicKeyInfo.
 func (s *Service) GetPublicKey(_ context.Context, in *awskms.GetPublicKeyInput) (*awskms.GetPublicKeyOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,7 +39,7 @@ func (s *Service) GetPublicKey(_ context.Context, in *awskms.GetPublicKeyInput) 
 }
 
 // Sign signs a message of up to 4096 bytes, or a digest. ECDSA signatures are
-// ASN.1 DER.
+// in ASN.1 DER.
 func (s *Service) Sign(_ context.Context, in *awskms.SignInput) (*awskms.SignOutput, error) {
 	if aws.ToBool(in.DryRun) {
 		return nil, &types.DryRunOperationException{Message: aws.String("The request would have succeeded, but the DryRun option is set.")}
@@ -60,8 +61,8 @@ func (s *Service) Sign(_ context.Context, in *awskms.SignInput) (*awskms.SignOut
 	return &awskms.SignOutput{KeyId: aws.String(k.arn), Signature: signature, SigningAlgorithm: in.SigningAlgorithm}, nil
 }
 
-// Verify succeeds if the signature is valid; otherwise it is a
-// KMSInvalidSignatureException and never an output that says false.
+// Verify succeeds if the signature is valid. Otherwise it returns a
+// KMSInvalidSignatureException, never an output that says false.
 func (s *Service) Verify(_ context.Context, in *awskms.VerifyInput) (*awskms.VerifyOutput, error) {
 	s.mu.Lock()
 	k, err := s.usable(in.KeyId, types.KeyUsageTypeSignVerify)
@@ -86,7 +87,7 @@ func symmetricOnly(a types.EncryptionAlgorithmSpec) error {
 	return nil
 }
 
-// Encrypt encrypts up to 4096 bytes under a symmetric key.
+// Encrypt encrypts up to 4096 bytes with a symmetric key.
 func (s *Service) Encrypt(_ context.Context, in *awskms.EncryptInput) (*awskms.EncryptOutput, error) {
 	if err := symmetricOnly(in.EncryptionAlgorithm); err != nil {
 		return nil, err
@@ -107,8 +108,8 @@ func (s *Service) Encrypt(_ context.Context, in *awskms.EncryptInput) (*awskms.E
 	return &awskms.EncryptOutput{KeyId: aws.String(k.arn), CiphertextBlob: blob, EncryptionAlgorithm: types.EncryptionAlgorithmSpecSymmetricDefault}, nil
 }
 
-// Decrypt decrypts with the key that the ciphertext names. Another KeyId is an
-// IncorrectKeyException, another encryption context an
+// Decrypt decrypts with the key that the ciphertext names. A different KeyId is
+// an IncorrectKeyException; a different encryption context is an
 // InvalidCiphertextException.
 func (s *Service) Decrypt(_ context.Context, in *awskms.DecryptInput) (*awskms.DecryptOutput, error) {
 	if err := symmetricOnly(in.EncryptionAlgorithm); err != nil {
@@ -143,7 +144,7 @@ func (s *Service) Decrypt(_ context.Context, in *awskms.DecryptInput) (*awskms.D
 	return &awskms.DecryptOutput{KeyId: aws.String(k.arn), Plaintext: plaintext, EncryptionAlgorithm: types.EncryptionAlgorithmSpecSymmetricDefault}, nil
 }
 
-// GenerateDataKey returns a new data key, in the clear and encrypted.
+// GenerateDataKey returns a new data key, both in plaintext and encrypted.
 func (s *Service) GenerateDataKey(_ context.Context, in *awskms.GenerateDataKeyInput) (*awskms.GenerateDataKeyOutput, error) {
 	if in.Recipient != nil {
 		return nil, unsupported("a Recipient")
@@ -168,7 +169,8 @@ func (s *Service) GenerateDataKey(_ context.Context, in *awskms.GenerateDataKeyI
 		return nil, err
 	}
 	plaintext := make([]byte, size)
-	_, _ = rand.Read(plaintext) // never fails
+	// This never fails.
+	_, _ = rand.Read(plaintext)
 	blob, err := k.seal(plaintext, in.EncryptionContext)
 	if err != nil {
 		return nil, err
@@ -176,7 +178,7 @@ func (s *Service) GenerateDataKey(_ context.Context, in *awskms.GenerateDataKeyI
 	return &awskms.GenerateDataKeyOutput{KeyId: aws.String(k.arn), Plaintext: plaintext, CiphertextBlob: blob}, nil
 }
 
-// GenerateDataKeyWithoutPlaintext returns a new data key, encrypted only.
+// GenerateDataKeyWithoutPlaintext returns a new data key in encrypted form only.
 func (s *Service) GenerateDataKeyWithoutPlaintext(ctx context.Context, in *awskms.GenerateDataKeyWithoutPlaintextInput) (*awskms.GenerateDataKeyWithoutPlaintextOutput, error) {
 	out, err := s.GenerateDataKey(ctx, &awskms.GenerateDataKeyInput{
 		KeyId: in.KeyId, KeySpec: in.KeySpec, NumberOfBytes: in.NumberOfBytes, EncryptionContext: in.EncryptionContext,

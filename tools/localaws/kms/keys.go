@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// newKey makes a key with new material.
+// newKey creates a key with new key material.
 func (s *Service) newKey(spec types.KeySpec, usage types.KeyUsageType) (*key, error) {
 	m, err := s.newMaterial(spec, usage)
 	if err != nil {
@@ -26,8 +26,8 @@ func (s *Service) newKey(spec types.KeySpec, usage types.KeyUsageType) (*key, er
 	}, nil
 }
 
-// CreateKey makes a key: symmetric to encrypt with, or ECC_NIST_P256,
-// ECC_NIST_P384 or RSA_2048 to sign with.
+// CreateKey creates a key: a symmetric one for encryption, or ECC_NIST_P256,
+// ECC_NIST_P384 or RSA_2048 for signing.
 func (s *Service) CreateKey(_ context.Context, in *awskms.CreateKeyInput) (*awskms.CreateKeyOutput, error) {
 	spec, usage := in.KeySpec, in.KeyUsage
 	switch {
@@ -80,7 +80,7 @@ func (s *Service) DescribeKey(_ context.Context, in *awskms.DescribeKeyInput) (*
 	return &awskms.DescribeKeyOutput{KeyMetadata: k.metadata(s.account.ID)}, nil
 }
 
-// ListKeys lists the keys by id, all of them in one page.
+// ListKeys lists all keys by id on one page.
 func (s *Service) ListKeys(_ context.Context, in *awskms.ListKeysInput) (*awskms.ListKeysOutput, error) {
 	if in.Marker != nil {
 		return nil, &types.InvalidMarkerException{Message: in.Marker}
@@ -151,7 +151,7 @@ func (s *Service) ScheduleKeyDeletion(_ context.Context, in *awskms.ScheduleKeyD
 	})
 }
 
-// CancelKeyDeletion keeps a key that is pending deletion; it is then disabled.
+// CancelKeyDeletion cancels the pending deletion of a key. The key is then disabled.
 func (s *Service) CancelKeyDeletion(_ context.Context, in *awskms.CancelKeyDeletionInput) (*awskms.CancelKeyDeletionOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,7 +166,7 @@ func (s *Service) CancelKeyDeletion(_ context.Context, in *awskms.CancelKeyDelet
 	return &awskms.CancelKeyDeletionOutput{KeyId: aws.String(k.arn)}, nil
 }
 
-// PutKeyPolicy sets the key policy. It is kept and not yet enforced.
+// PutKeyPolicy sets the key policy. It is stored but not enforced yet.
 func (s *Service) PutKeyPolicy(_ context.Context, in *awskms.PutKeyPolicyInput) (*awskms.PutKeyPolicyOutput, error) {
 	if in.PolicyName != nil && *in.PolicyName != "default" {
 		return nil, invalid("The only valid policy name is default, not %s", *in.PolicyName)
@@ -191,8 +191,8 @@ func (s *Service) GetKeyPolicy(_ context.Context, in *awskms.GetKeyPolicyInput) 
 	return &awskms.GetKeyPolicyOutput{Policy: aws.String(k.policy), PolicyName: aws.String("default")}, nil
 }
 
-// EnableKeyRotation schedules rotation. As every old version of the material
-// stays usable, a rotation can't be seen from outside; none is carried out.
+// EnableKeyRotation schedules rotation. No rotation takes place: every old
+// version of the key material stays usable, so a rotation can't be seen from outside.
 func (s *Service) EnableKeyRotation(_ context.Context, in *awskms.EnableKeyRotationInput) (*awskms.EnableKeyRotationOutput, error) {
 	days := int32(365)
 	if in.RotationPeriodInDays != nil {
@@ -210,7 +210,7 @@ func (s *Service) EnableKeyRotation(_ context.Context, in *awskms.EnableKeyRotat
 	})
 }
 
-// DisableKeyRotation ends the rotation of a key.
+// DisableKeyRotation disables the rotation of a key.
 func (s *Service) DisableKeyRotation(_ context.Context, in *awskms.DisableKeyRotationInput) (*awskms.DisableKeyRotationOutput, error) {
 	return change(s, in.KeyId, func(k *key) (*awskms.DisableKeyRotationOutput, error) {
 		k.rotation = nil
@@ -218,7 +218,7 @@ func (s *Service) DisableKeyRotation(_ context.Context, in *awskms.DisableKeyRot
 	})
 }
 
-// GetKeyRotationStatus tells whether and how often a key is rotated.
+// GetKeyRotationStatus returns whether and how often a key is rotated.
 func (s *Service) GetKeyRotationStatus(_ context.Context, in *awskms.GetKeyRotationStatusInput) (*awskms.GetKeyRotationStatusOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -257,7 +257,7 @@ func (s *Service) UntagResource(_ context.Context, in *awskms.UntagResourceInput
 	})
 }
 
-// ListResourceTags lists a key's tags by name, all of them in one page.
+// ListResourceTags lists all tags of a key by name on one page.
 func (s *Service) ListResourceTags(_ context.Context, in *awskms.ListResourceTagsInput) (*awskms.ListResourceTagsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -295,7 +295,7 @@ func (s *Service) CreateAlias(_ context.Context, in *awskms.CreateAliasInput) (*
 	})
 }
 
-// UpdateAlias points an alias at another key.
+// UpdateAlias points an alias to another key.
 func (s *Service) UpdateAlias(_ context.Context, in *awskms.UpdateAliasInput) (*awskms.UpdateAliasOutput, error) {
 	name := aws.ToString(in.AliasName)
 	return change(s, in.TargetKeyId, func(k *key) (*awskms.UpdateAliasOutput, error) {
@@ -311,7 +311,7 @@ func (s *Service) UpdateAlias(_ context.Context, in *awskms.UpdateAliasInput) (*
 	})
 }
 
-// DeleteAlias removes an alias; its key stays.
+// DeleteAlias deletes an alias, but not its key.
 func (s *Service) DeleteAlias(_ context.Context, in *awskms.DeleteAliasInput) (*awskms.DeleteAliasOutput, error) {
 	name := aws.ToString(in.AliasName)
 	if err := checkAlias(name); err != nil {
@@ -326,7 +326,7 @@ func (s *Service) DeleteAlias(_ context.Context, in *awskms.DeleteAliasInput) (*
 	return &awskms.DeleteAliasOutput{}, nil
 }
 
-// ListAliases lists the aliases by name, of all keys or of one, in one page.
+// ListAliases lists the aliases of all keys or of one key, by name, on one page.
 func (s *Service) ListAliases(_ context.Context, in *awskms.ListAliasesInput) (*awskms.ListAliasesOutput, error) {
 	if in.Marker != nil {
 		return nil, &types.InvalidMarkerException{Message: in.Marker}

@@ -1,8 +1,8 @@
-// Package kms is the embedded AWS's key management service. Its cryptography
-// is real: a signature made here verifies with nothing but the public key, and
-// a ciphertext opens only with its key and its encryption context.
+// Package kms is the embedded AWS's key management service. Its cryptography is
+// real: the public key suffices to verify a signature made here, and a
+// ciphertext can only be decrypted with its key and its encryption context.
 //
-// Key material lives in memory and ends with the process.
+// Key material is in memory and ends with the process.
 package kms
 
 import (
@@ -27,7 +27,7 @@ type Service struct {
 
 	mu   sync.Mutex
 	keys map[string]*key // by id
-	// signingKeys counts those that were derived from the seed.
+	// signingKeys counts the keys derived from the seed.
 	signingKeys int
 	aliases     map[string]*alias // by name, alias/...
 }
@@ -46,7 +46,7 @@ type key struct {
 	manager      types.KeyManagerType
 	state        types.KeyState
 	created      time.Time
-	deletion     *time.Time // set while the deletion is pending
+	deletion     *time.Time // set while its deletion is pending
 	rotation     *int32     // days; nil if not enabled
 	rotationFrom time.Time
 	policy       string
@@ -61,9 +61,9 @@ type alias struct {
 
 func (s *Service) aliasARN(name string) string { return s.account.ARN("kms", name) }
 
-// find returns the key that a key id, key ARN, alias name or alias ARN names.
-// Aliases of the form alias/aws/SERVICE come into being when they are used, as
-// the keys that AWS manages for its services do. s is locked.
+// find returns the key for a key id, key ARN, alias name or alias ARN. An alias
+// of the form alias/aws/SERVICE is created when it is first used, like the keys
+// that AWS manages for its services. s is locked.
 func (s *Service) find(id *string) (*key, error) {
 	name := aws.ToString(id)
 	if name == "" {
@@ -111,7 +111,7 @@ func (s *Service) forget(k *key) {
 
 const managedPrefix = "alias/aws/"
 
-// manage makes the key that AWS manages under an alias. s is locked.
+// manage creates the key that AWS manages under an alias. s is locked.
 func (s *Service) manage(name string) (*alias, error) {
 	k, err := s.newKey(types.KeySpecSymmetricDefault, types.KeyUsageTypeEncryptDecrypt)
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *Service) manage(name string) (*alias, error) {
 	return a, nil
 }
 
-// usable finds a key and refuses one that may not be used now. s is locked.
+// usable finds a key, and refuses one that can't be used now. s is locked.
 func (s *Service) usable(id *string, usage types.KeyUsageType) (*key, error) {
 	k, err := s.find(id)
 	if err != nil {
@@ -171,7 +171,8 @@ func (k *key) metadata(accountID string) *types.KeyMetadata {
 	return m
 }
 
-// defaultPolicy gives the account the key, as a key without a policy has it.
+// defaultPolicy returns the policy of a key that is created without one. It
+// gives the account access to the key.
 // See https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html.
 func (s *Service) defaultPolicy() string {
 	text, err := json.MarshalIndent(map[string]any{

@@ -140,7 +140,7 @@ func TestEncryption(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, err, tt.want)
 		}
 	}
-	// The keys that AWS manages appear when they are used.
+	// The keys that AWS manages are created when they are first used.
 	data, err := s.GenerateDataKey(t.Context(), &awskms.GenerateDataKeyInput{KeyId: aws.String("alias/aws/s3"), KeySpec: types.DataKeySpecAes256})
 	if err != nil || len(data.Plaintext) != 32 {
 		t.Fatalf("GenerateDataKey: %v", err)

@@ -21,13 +21,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 )
 
-// material is a key's secret: a cipher or a private key.
+// material is the secret of a key: a cipher or a private key.
 type material struct {
 	aead   cipher.AEAD
 	signer crypto.Signer
 }
 
-// signing are the algorithms of the key specs that sign.
+// signing lists the algorithms of the key specs for signing.
 // See https://docs.aws.amazon.com/kms/latest/developerguide/symm-asymm-choose-key-spec.html.
 var signing = map[types.KeySpec][]types.SigningAlgorithmSpec{
 	types.KeySpecEccNistP256: {types.SigningAlgorithmSpecEcdsaSha256},
@@ -38,16 +38,17 @@ var signing = map[types.KeySpec][]types.SigningAlgorithmSpec{
 	},
 }
 
-// newMaterial makes the material of a new key. That of an ECC_NIST_P256 key is
-// derived from the account's seed, where it has one: such keys sign what must
-// be verified after the endpoint has gone.
+// newMaterial creates the material for a new key. If the account has a seed,
+// the material of an ECC_NIST_P256 key is derived from it. The signatures of
+// such keys must be verifiable after the endpoint has ended.
 func (s *Service) newMaterial(spec types.KeySpec, usage types.KeyUsageType) (material, error) {
 	if spec == types.KeySpecSymmetricDefault {
 		if usage != types.KeyUsageTypeEncryptDecrypt {
 			return material{}, invalid("KeyUsage %s is not compatible with KeySpec %s", usage, spec)
 		}
 		secret := make([]byte, 32)
-		_, _ = rand.Read(secret) // never fails
+		// This never fails.
+		_, _ = rand.Read(secret)
 		block, err := aes.NewCipher(secret)
 		if err != nil {
 			return material{}, fmt.Errorf("making key material: %w", err)
@@ -80,8 +81,8 @@ func (s *Service) newMaterial(spec types.KeySpec, usage types.KeyUsageType) (mat
 	return material{signer: signer}, nil
 }
 
-// signingKey returns a new key on P-256. The nth of an account is the same each
-// time, if the account has a seed.
+// signingKey returns a new key on P-256. If the account has a seed, its nth key
+// is always the same.
 func (s *Service) signingKey() (*ecdsa.PrivateKey, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,14 +92,14 @@ func (s *Service) signingKey() (*ecdsa.PrivateKey, error) {
 		if derived == nil {
 			return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		}
-		// One in four billion is no number that the curve takes.
+		// One in four billion derived values is not a valid private key of the curve.
 		if key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), derived); err == nil {
 			return key, nil
 		}
 	}
 }
 
-// digest returns what is signed, and how, for an algorithm.
+// digest returns the digest to sign for an algorithm, and the options for signing.
 func (k *key) digest(message []byte, kind types.MessageType, algorithm types.SigningAlgorithmSpec) ([]byte, crypto.SignerOpts, error) {
 	if !slices.Contains(signing[k.spec], algorithm) {
 		return nil, nil, &types.InvalidKeyUsageException{Message: aws.String(fmt.Sprintf("Algorithm %s is incompatible with key spec %s.", algorithm, k.spec))}
@@ -134,7 +135,7 @@ func (k *key) digest(message []byte, kind types.MessageType, algorithm types.Sig
 	return message, h, nil
 }
 
-// verify reports whether signature is the key's for digest.
+// verify reports whether signature is the key's signature of digest.
 func (k *key) verify(digest, signature []byte, opts crypto.SignerOpts) bool {
 	switch public := k.material.signer.Public().(type) {
 	case *ecdsa.PublicKey:
@@ -148,13 +149,13 @@ func (k *key) verify(digest, signature []byte, opts crypto.SignerOpts) bool {
 	return false
 }
 
-// A ciphertext is a format byte, the key's id, a nonce, and the sealed text.
+// A ciphertext consists of a format byte, the key's id, a nonce and the sealed text.
 const (
 	format = 1
 	header = 1 + 16
 )
 
-// seal encrypts, bound to the encryption context.
+// seal encrypts a plaintext and binds it to the encryption context.
 func (k *key) seal(plaintext []byte, context map[string]string) ([]byte, error) {
 	id, err := hex.DecodeString(strings.ReplaceAll(k.id, "-", ""))
 	if err != nil {
@@ -166,12 +167,13 @@ func (k *key) seal(plaintext []byte, context map[string]string) ([]byte, error) 
 	}
 	blob := append([]byte{format}, id...)
 	nonce := make([]byte, k.material.aead.NonceSize())
-	_, _ = rand.Read(nonce) // never fails
+	// This never fails.
+	_, _ = rand.Read(nonce)
 	blob = append(blob, nonce...)
 	return k.material.aead.Seal(blob, nonce, plaintext, data), nil
 }
 
-// sealedBy returns the id of the key that made a ciphertext.
+// sealedBy returns the id of the key that encrypted a ciphertext.
 func sealedBy(blob []byte) (string, error) {
 	if len(blob) < header || blob[0] != format {
 		return "", &types.InvalidCiphertextException{}
@@ -180,7 +182,7 @@ func sealedBy(blob []byte) (string, error) {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:], nil
 }
 
-// open decrypts what seal has made.
+// open decrypts the result of seal.
 func (k *key) open(blob []byte, context map[string]string) ([]byte, error) {
 	data, err := associated(context)
 	if err != nil {
@@ -198,9 +200,10 @@ func (k *key) open(blob []byte, context map[string]string) ([]byte, error) {
 	return plaintext, nil
 }
 
-// associated writes an encryption context so that equal ones are equal bytes.
+// associated encodes an encryption context such that equal contexts have equal bytes.
 func associated(context map[string]string) ([]byte, error) {
-	text, err := json.Marshal(context) // sorts the keys; nil and empty differ
+	// Marshal sorts the keys. nil and an empty map give different results.
+	text, err := json.Marshal(context)
 	if err != nil || len(context) == 0 {
 		return nil, err
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/kms"
 )
 
-// TestSeededSigningKeys holds that an endpoint which is started again with the
-// same seed signs by the same keys: what the last one has signed still verifies.
+// TestSeededSigningKeys checks that an endpoint that is started again with the
+// same seed has the same signing keys. Old signatures can then still be verified.
 func TestSeededSigningKeys(t *testing.T) {
 	t.Parallel()
 	begin := func(seed string) *kms.Service {
@@ -45,7 +45,7 @@ func TestSeededSigningKeys(t *testing.T) {
 	const p256, p384 = types.KeySpecEccNistP256, types.KeySpecEccNistP384
 	first := begin("seed")
 	ids, mine := keys(first, p256, p256)
-	// A key of another kind between them does not count.
+	// Creating a key of another kind in between makes no difference.
 	second := begin("seed")
 	_, again := keys(second, p256, p384, p256)
 	if again[0] != mine[0] || again[2] != mine[1] || mine[0] == mine[1] {
@@ -75,7 +75,7 @@ func TestSeededSigningKeys(t *testing.T) {
 			t.Errorf("key %d verifies: %v, %v", i, got, err)
 		}
 	}
-	// Keys that are made at once are different ones.
+	// Keys that are created concurrently are different.
 	s := begin("seed")
 	made := make([]string, 8)
 	var group sync.WaitGroup

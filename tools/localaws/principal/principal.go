@@ -1,6 +1,6 @@
-// Package principal carries who makes a request, from the wire to the service.
-// No service decides by it yet; that it is there makes enforcing IAM a
-// question of policy.
+// Package principal carries the identity behind a request from the wire to the
+// service. No service makes decisions with it yet. Because it is available,
+// enforcing IAM only needs the evaluation of policies.
 package principal
 
 import "context"
@@ -9,7 +9,7 @@ import "context"
 // See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html.
 type Principal struct {
 	ARN         string // a user, an assumed-role session, or a service such as codedeploy.amazonaws.com
-	UserID      string // such as AIDA... or AROA...:session
+	UserID      string // for example AIDA... or AROA...:session
 	Account     string // twelve digits
 	AccessKeyID string // empty for a service principal
 }
@@ -21,8 +21,8 @@ func NewContext(ctx context.Context, p Principal) context.Context {
 	return context.WithValue(ctx, key{}, p)
 }
 
-// FromContext returns the principal of the request. It is the zero Principal
-// where nobody signed.
+// FromContext returns the principal of the request. It is the zero Principal if
+// the request is unsigned.
 func FromContext(ctx context.Context) Principal {
 	p, _ := ctx.Value(key{}).(Principal)
 	return p

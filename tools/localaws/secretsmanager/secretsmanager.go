@@ -21,7 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/account"
 )
 
-// The staging labels that move on their own.
+// The staging labels that Secrets Manager itself moves.
 // See https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html.
 const (
 	current  = "AWSCURRENT"
@@ -42,7 +42,7 @@ type secret struct {
 	keyID             *string
 	tags              []types.Tag
 	created, modified time.Time
-	deleteAfter       *time.Time // set while the deletion is pending
+	deleteAfter       *time.Time // set while its deletion is pending
 	versions          map[string]*version
 	stages            map[string]string // version id by staging label
 }
@@ -59,8 +59,8 @@ func New(a account.Account) *Service {
 	return &Service{account: a, secrets: map[string]*secret{}}
 }
 
-// find returns the secret that a name or ARN, complete or without its random
-// end, names. s is locked.
+// find returns the secret with a name or ARN. The random suffix of the ARN may
+// be missing. s is locked.
 func (s *Service) find(id *string, deleted bool) (*secret, error) {
 	missing := &types.ResourceNotFoundException{Message: aws.String("Secrets Manager can't find the specified secret.")}
 	wanted := aws.ToString(id)
@@ -99,8 +99,8 @@ func checkValue(text *string, binary []byte) error {
 	return nil
 }
 
-// put adds a version and moves labels to it. The same token with the same
-// value changes nothing; with another value it is an error. s is locked.
+// put adds a version and moves labels to it. Using a token again has no effect
+// if the value is the same, and is an error otherwise. s is locked.
 func (s *Service) put(target *secret, token, text *string, binary []byte, stages []string) (string, error) {
 	id := aws.ToString(token)
 	if id == "" {
@@ -127,7 +127,7 @@ func (s *Service) put(target *secret, token, text *string, binary []byte, stages
 		}
 		target.stages[label] = id
 	}
-	// A version without a label is deprecated, and AWS removes it in time.
+	// A version without a label is deprecated. AWS removes it after some time.
 	maps.DeleteFunc(target.versions, func(id string, _ *version) bool { return len(target.labels(id)) == 0 })
 	return id, nil
 }
@@ -144,7 +144,8 @@ func (t *secret) labels(id string) []string {
 	return labels
 }
 
-// CreateSecret creates a secret, with a first version if a value is given.
+// CreateSecret creates a secret. If the request has a value, it becomes the
+// first version.
 func (s *Service) CreateSecret(_ context.Context, in *awssecretsmanager.CreateSecretInput) (*awssecretsmanager.CreateSecretOutput, error) {
 	name := aws.ToString(in.Name)
 	switch {
@@ -184,7 +185,7 @@ func (s *Service) CreateSecret(_ context.Context, in *awssecretsmanager.CreateSe
 	return out, nil
 }
 
-// GetSecretValue returns a version by id or label; AWSCURRENT by default.
+// GetSecretValue returns a version by id or label. The default is AWSCURRENT.
 func (s *Service) GetSecretValue(_ context.Context, in *awssecretsmanager.GetSecretValueInput) (*awssecretsmanager.GetSecretValueOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -210,7 +211,7 @@ func (s *Service) GetSecretValue(_ context.Context, in *awssecretsmanager.GetSec
 	}, nil
 }
 
-// PutSecretValue adds a version, which becomes AWSCURRENT unless labels are given.
+// PutSecretValue adds a version. It becomes AWSCURRENT unless the request has labels.
 func (s *Service) PutSecretValue(_ context.Context, in *awssecretsmanager.PutSecretValueInput) (*awssecretsmanager.PutSecretValueOutput, error) {
 	if in.RotationToken != nil {
 		return nil, unsupported("RotationToken")
@@ -234,8 +235,8 @@ func (s *Service) PutSecretValue(_ context.Context, in *awssecretsmanager.PutSec
 	return &awssecretsmanager.PutSecretValueOutput{ARN: aws.String(found.arn), Name: aws.String(found.name), VersionId: aws.String(id), VersionStages: found.labels(id)}, nil
 }
 
-// UpdateSecret changes a secret's description or key, and adds a version if a
-// value is given.
+// UpdateSecret changes a secret's description or key. It adds a version if the
+// request has a value.
 func (s *Service) UpdateSecret(_ context.Context, in *awssecretsmanager.UpdateSecretInput) (*awssecretsmanager.UpdateSecretOutput, error) {
 	if in.Type != nil {
 		return nil, unsupported("Type")
@@ -314,7 +315,7 @@ func (t *secret) versionsToStages() map[string][]string {
 	return m
 }
 
-// DescribeSecret returns a secret's metadata, also while its deletion is pending.
+// DescribeSecret returns a secret's metadata, even while its deletion is pending.
 func (s *Service) DescribeSecret(_ context.Context, in *awssecretsmanager.DescribeSecretInput) (*awssecretsmanager.DescribeSecretOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -328,7 +329,7 @@ func (s *Service) DescribeSecret(_ context.Context, in *awssecretsmanager.Descri
 	}, nil
 }
 
-// ListSecrets lists the secrets by name, all of them in one page.
+// ListSecrets lists all secrets by name on one page.
 func (s *Service) ListSecrets(_ context.Context, in *awssecretsmanager.ListSecretsInput) (*awssecretsmanager.ListSecretsOutput, error) {
 	if len(in.Filters) > 0 || in.NextToken != nil {
 		return nil, unsupported("Filters and NextToken")
@@ -374,7 +375,7 @@ func (s *Service) UntagResource(_ context.Context, in *awssecretsmanager.UntagRe
 	return &awssecretsmanager.UntagResourceOutput{}, nil
 }
 
-// GetRandomPassword returns a password with at least one character of each
+// GetRandomPassword returns a password. It has at least one character of each
 // kind that is not excluded, unless RequireEachIncludedType says otherwise.
 func (s *Service) GetRandomPassword(_ context.Context, in *awssecretsmanager.GetRandomPasswordInput) (*awssecretsmanager.GetRandomPasswordOutput, error) {
 	length := int64(32)

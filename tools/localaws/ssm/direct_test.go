@@ -8,7 +8,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/ssm"
 )
 
-// direct lets the SDK's paginators call the service without a wire.
+// direct lets the SDK's paginators call the service without the wire.
 type direct struct{ *ssm.Service }
 
 func (d direct) GetParametersByPath(ctx context.Context, in *awsssm.GetParametersByPathInput, _ ...func(*awsssm.Options)) (*awsssm.GetParametersByPathOutput, error) {

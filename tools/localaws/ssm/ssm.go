@@ -25,7 +25,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// Limits of https://docs.aws.amazon.com/general/latest/gr/ssm.html.
+// Limits from https://docs.aws.amazon.com/general/latest/gr/ssm.html.
 const (
 	maxName     = 1011
 	maxVersions = 100
@@ -36,7 +36,7 @@ const (
 // Service is the Parameter Store of one account and region.
 type Service struct {
 	account account.Account
-	secret  cipher.AEAD // what a SecureString looks like without decryption
+	secret  cipher.AEAD // encrypts a SecureString that is returned without decryption
 
 	mu         sync.Mutex
 	parameters map[string]*parameter
@@ -46,7 +46,7 @@ type parameter struct {
 	name     string
 	kind     types.ParameterType
 	tags     map[string]string
-	versions []version // by number; never empty
+	versions []version // sorted by number; never empty
 }
 
 type version struct {
@@ -63,7 +63,8 @@ type version struct {
 // New returns an empty store.
 func New(a account.Account) *Service {
 	key := make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
+	// This never fails.
+	_, _ = rand.Read(key)
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		panic("ssm: AES with a key of 32 bytes: " + err.Error())
@@ -77,12 +78,12 @@ func New(a account.Account) *Service {
 
 var validName = regexp.MustCompile(`^[a-zA-Z0-9_.\-/]+$`)
 
-// arn returns a parameter's ARN, in which one slash stands before the name.
+// arn returns a parameter's ARN. It has exactly one slash before the name.
 func (s *Service) arn(name string) string {
 	return s.account.ARN("ssm", "parameter/"+strings.TrimPrefix(name, "/"))
 }
 
-// name returns the parameter name that a name or ARN gives.
+// name returns the parameter name in a name or ARN.
 func (s *Service) name(id string) string {
 	resource, ok := strings.CutPrefix(id, s.account.ARN("ssm", "parameter"))
 	if !ok {
@@ -96,7 +97,8 @@ func (s *Service) name(id string) string {
 	return resource
 }
 
-// PutParameter creates a parameter, or with Overwrite adds a version to it.
+// PutParameter creates a parameter. With Overwrite, it adds a version to an
+// existing one.
 func (s *Service) PutParameter(ctx context.Context, in *awsssm.PutParameterInput) (*awsssm.PutParameterOutput, error) {
 	name, value := aws.ToString(in.Name), aws.ToString(in.Value)
 	lower := strings.ToLower(strings.TrimPrefix(name, "/"))
@@ -202,14 +204,15 @@ func (s *Service) show(p *parameter, v version, decrypt bool) types.Parameter {
 	}
 }
 
-// visible returns a value as the caller may see it: a SecureString in the
-// clear only if decryption was asked for.
+// visible returns a value in the form that the caller may see. A SecureString
+// is only decrypted on request.
 func (s *Service) visible(p *parameter, v version, decrypt bool) string {
 	if p.kind != types.ParameterTypeSecureString || decrypt {
 		return v.value
 	}
 	nonce := make([]byte, s.secret.NonceSize())
-	_, _ = rand.Read(nonce) // never fails
+	// This never fails.
+	_, _ = rand.Read(nonce)
 	return base64.StdEncoding.EncodeToString(s.secret.Seal(nonce, nonce, []byte(v.value), []byte(p.name)))
 }
 
@@ -226,7 +229,7 @@ func (s *Service) GetParameter(_ context.Context, in *awsssm.GetParameterInput) 
 	return &awsssm.GetParameterOutput{Parameter: &shown}, nil
 }
 
-// GetParameters returns up to ten parameters and names those that don't exist.
+// GetParameters returns up to ten parameters, and the names of those that don't exist.
 func (s *Service) GetParameters(_ context.Context, in *awsssm.GetParametersInput) (*awsssm.GetParametersOutput, error) {
 	if len(in.Names) == 0 || len(in.Names) > 10 {
 		return nil, invalid("Names must have 1 to 10 members, not %d", len(in.Names))
@@ -247,7 +250,7 @@ func (s *Service) GetParameters(_ context.Context, in *awsssm.GetParametersInput
 	return out, nil
 }
 
-// page cuts a sorted list of names to a page that begins after token.
+// page returns the part of a sorted list of names that begins after token.
 func page(names []string, token *string, wanted *int32, limit int) ([]string, *string) {
 	if wanted != nil && *wanted > 0 {
 		limit = min(limit, int(*wanted))
@@ -297,7 +300,7 @@ func (s *Service) GetParametersByPath(_ context.Context, in *awsssm.GetParameter
 	return out, nil
 }
 
-// GetParameterHistory returns all versions of a parameter, the oldest first.
+// GetParameterHistory returns all versions of a parameter, oldest first.
 func (s *Service) GetParameterHistory(_ context.Context, in *awsssm.GetParameterHistoryInput) (*awsssm.GetParameterHistoryOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -348,7 +351,8 @@ func (s *Service) DeleteParameter(_ context.Context, in *awsssm.DeleteParameterI
 	return &awsssm.DeleteParameterOutput{}, nil
 }
 
-// DeleteParameters deletes up to ten parameters and names those that don't exist.
+// DeleteParameters deletes up to ten parameters, and returns the names of those
+// that don't exist.
 func (s *Service) DeleteParameters(ctx context.Context, in *awsssm.DeleteParametersInput) (*awsssm.DeleteParametersOutput, error) {
 	if len(in.Names) == 0 || len(in.Names) > 10 {
 		return nil, invalid("Names must have 1 to 10 members, not %d", len(in.Names))

@@ -1,5 +1,5 @@
-// Package sts is the Security Token Service of the embedded AWS: it gives out
-// temporary credentials and knows who each access key belongs to.
+// Package sts is the Security Token Service of the embedded AWS. It issues
+// temporary credentials and knows the owner of each access key.
 //
 // See https://docs.aws.amazon.com/STS/latest/APIReference/welcome.html.
 package sts
@@ -27,23 +27,23 @@ import (
 )
 
 // UserName is the IAM user behind every access key that this service has not
-// issued: whoever reaches the embedded AWS is that user.
+// issued. Everyone who reaches the embedded AWS is that user.
 const UserName = "rehearsal"
 
 // UserSecret is the secret of every access key that this service has not
-// issued. Only function URLs ask for it: what is signed for the endpoint itself
-// is not checked.
+// issued. Only function URLs check it; signatures of requests to the endpoint
+// itself are not checked.
 const UserSecret = "rehearsal"
 
-// Roles tells whether a role exists; IAM does.
+// Roles reports whether a role exists. IAM implements it.
 type Roles interface {
 	GetRole(context.Context, *awsiam.GetRoleInput) (*awsiam.GetRoleOutput, error)
 }
 
 // A Service is STS. It resolves access keys for the wire.
 type Service struct {
-	// Roles is asked whether a role exists before it is assumed. It is set
-	// before the service is used. If it is nil, every role can be assumed.
+	// Roles is asked whether a role exists before the role is assumed. It must
+	// be set before the service is used. If it is nil, every role can be assumed.
 	Roles Roles
 
 	account account.Account
@@ -53,7 +53,7 @@ type Service struct {
 	sessions map[string]session // by access key id
 }
 
-// A session is what temporary credentials stand for.
+// A session is the identity behind temporary credentials.
 type session struct {
 	principal     principal.Principal
 	secret, token string
@@ -67,9 +67,9 @@ func New(a account.Account) *Service {
 	}}
 }
 
-// Principal returns who an access key belongs to: the session that it was
-// issued for, or else the account's user [UserName]. The key of a session that
-// has ended is an ExpiredToken error.
+// Principal returns the owner of an access key: the session that it was issued
+// for, or otherwise the account's user [UserName]. For an expired session, it
+// returns an ExpiredToken error.
 func (s *Service) Principal(_ context.Context, accessKeyID string) (principal.Principal, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,9 +85,8 @@ func (s *Service) Principal(_ context.Context, accessKeyID string) (principal.Pr
 	return issued.principal, nil
 }
 
-// Credentials returns the secret of an access key, and the token that goes with
-// it if it is a session's. The key of a session that has ended is an
-// ExpiredToken error.
+// Credentials returns the secret of an access key and, for a session, its
+// token. For an expired session, it returns an ExpiredToken error.
 func (s *Service) Credentials(ctx context.Context, accessKeyID string) (aws.Credentials, error) {
 	if _, err := s.Principal(ctx, accessKeyID); err != nil {
 		return aws.Credentials{}, err
@@ -100,8 +99,8 @@ func (s *Service) Credentials(ctx context.Context, accessKeyID string) (aws.Cred
 	return aws.Credentials{AccessKeyID: accessKeyID, SecretAccessKey: UserSecret}, nil
 }
 
-// caller returns the request's principal, or the account's user where a
-// request comes from within this program.
+// caller returns the request's principal. For requests from within this
+// program, it is the account's user.
 func (s *Service) caller(ctx context.Context) principal.Principal {
 	if p := principal.FromContext(ctx); p != (principal.Principal{}) {
 		return p
@@ -117,8 +116,7 @@ func (s *Service) GetCallerIdentity(ctx context.Context, _ *awssts.GetCallerIden
 	}, nil
 }
 
-// GetAccessKeyInfo returns the account of an access key, which is always the
-// one that there is.
+// GetAccessKeyInfo returns the account of an access key. There is only one account.
 func (s *Service) GetAccessKeyInfo(_ context.Context, in *awssts.GetAccessKeyInfoInput) (*awssts.GetAccessKeyInfoOutput, error) {
 	if !accessKeyID.MatchString(aws.ToString(in.AccessKeyId)) {
 		return nil, invalid("accessKeyId", aws.ToString(in.AccessKeyId), "satisfy regular expression pattern: [\\w]{16,128}")
@@ -132,8 +130,8 @@ var (
 	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 )
 
-// AssumeRole issues credentials for a role. What the role's trust policy says
-// is not asked, nor are session policies applied.
+// AssumeRole issues credentials for a role. It ignores the role's trust policy
+// and session policies.
 func (s *Service) AssumeRole(ctx context.Context, in *awssts.AssumeRoleInput) (*awssts.AssumeRoleOutput, error) {
 	arn, name := aws.ToString(in.RoleArn), aws.ToString(in.RoleSessionName)
 	match := roleARN.FindStringSubmatch(arn)
@@ -163,7 +161,7 @@ func (s *Service) AssumeRole(ctx context.Context, in *awssts.AssumeRoleInput) (*
 	}, nil
 }
 
-// role returns the id of a role that may be assumed for so long.
+// role returns the id of a role, if the role may be assumed for the given lifetime.
 func (s *Service) role(ctx context.Context, accountID, name, arn string, lifetime time.Duration) (string, error) {
 	caller := s.caller(ctx)
 	denied := failure("AccessDenied",
@@ -178,7 +176,7 @@ func (s *Service) role(ctx context.Context, accountID, name, arn string, lifetim
 	if err != nil || aws.ToString(out.Role.Arn) != arn {
 		return "", denied
 	}
-	// AWS renews the credentials of its own services for as long as they need.
+	// AWS renews the credentials of its own services for as long as necessary.
 	service := !strings.HasPrefix(caller.ARN, "arn:")
 	if most := aws.ToInt32(out.Role.MaxSessionDuration); most > 0 && !service && lifetime > time.Duration(most)*time.Second {
 		return "", failure("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
@@ -199,7 +197,7 @@ func (s *Service) GetSessionToken(ctx context.Context, in *awssts.GetSessionToke
 	return &awssts.GetSessionTokenOutput{Credentials: s.issue(p, lifetime)}, nil
 }
 
-// issue returns new credentials for p that last for lifetime of AWS's time.
+// issue returns new credentials for p. Their lifetime is in AWS's time.
 func (s *Service) issue(p principal.Principal, lifetime time.Duration) *types.Credentials {
 	p.AccessKeyID = "ASIA" + random(10)
 	expires := s.account.Clock.Now().UTC().Add(lifetime).Truncate(time.Second)
@@ -215,7 +213,7 @@ func (s *Service) issue(p principal.Principal, lifetime time.Duration) *types.Cr
 	}
 }
 
-// duration returns the wanted lifetime of credentials, of 15 minutes at least.
+// duration returns the requested lifetime of credentials. The minimum is 15 minutes.
 func duration(seconds *int32, usual, most time.Duration) (time.Duration, error) {
 	const least = 15 * time.Minute
 	if seconds == nil {
@@ -231,7 +229,7 @@ func duration(seconds *int32, usual, most time.Duration) (time.Duration, error) 
 	return d, nil
 }
 
-// id returns an IAM unique id that is always the same for one name.
+// id returns an IAM unique id. It is always the same for the same name.
 // See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html.
 func id(prefix, name string) string {
 	sum := sha256.Sum256([]byte(name))
@@ -243,7 +241,8 @@ func random(n int) string { return base32.StdEncoding.EncodeToString(randomBytes
 
 func randomBytes(n int) []byte {
 	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails
+	// This never fails.
+	_, _ = rand.Read(b)
 	return b
 }
 

@@ -24,7 +24,7 @@ import (
 
 const role = "arn:aws:iam::000000000000:role/path/builder"
 
-// start serves STS and returns a client maker by access key.
+// start serves STS. It returns a function that makes a client with an access key.
 func start(t *testing.T) (*sts.Service, *clock.Manual, func(id string) *awssts.Client) {
 	t.Helper()
 	now := clock.NewManual(time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC))

@@ -1,5 +1,5 @@
-// The function of a canary. It answers with the version that it is; FAULT says
-// what that version does wrong.
+// The function of a canary deployment. It answers with its own version. FAULT
+// says what that version does wrong.
 package main
 
 import (
@@ -15,10 +15,10 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// leaked keeps memory in use.
+// leaked holds memory.
 var leaked [][]byte
 
-// requests counts those of this process.
+// requests counts the requests of this process.
 var requests atomic.Int64
 
 func main() { lambda.Start(handle) }
@@ -26,11 +26,13 @@ func main() { lambda.Start(handle) }
 func handle(ctx context.Context, _ json.RawMessage) (map[string]any, error) {
 	n := requests.Add(1)
 	switch os.Getenv("FAULT") {
-	case "fail": // one request in five, however many processes there are
+	// This fails one request in five, whatever the number of processes.
+	case "fail":
 		if lc, ok := lambdacontext.FromContext(ctx); !ok || crc32.ChecksumIEEE([]byte(lc.AwsRequestID))%5 == 0 {
 			return nil, errors.New("no luck")
 		}
-	case "leak": // 16 MiB with each request
+	// Each request leaks 16 MiB.
+	case "leak":
 		block := make([]byte, 16<<20)
 		for i := 0; i < len(block); i += 4096 {
 			block[i] = 1
@@ -38,7 +40,8 @@ func handle(ctx context.Context, _ json.RawMessage) (map[string]any, error) {
 		leaked = append(leaked, block)
 	case "hang":
 		select {}
-	case "exit": // in every hundredth request
+	// Every hundredth request ends the process.
+	case "exit":
 		if n%100 == 50 {
 			os.Exit(1)
 		}

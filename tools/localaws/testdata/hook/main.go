@@ -1,4 +1,4 @@
-// A hook of CodeDeploy's that reports what STATUS says.
+// A CodeDeploy hook that reports the status in STATUS.
 package main
 
 import (
