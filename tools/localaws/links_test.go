@@ -61,7 +61,7 @@ func TestSubscribersFollowTheirLinks(t *testing.T) {
 	if err != nil || len(left.Subscriptions) != 0 {
 		t.Errorf("after unsubscribing: %+v, %v", left, err)
 	}
-	follow(aws.ToString(cfg.BaseEndpoint)+"/?"+url.Values{"Action": {"DeleteTopic"}, "TopicArn": {*topic.TopicArn}}.Encode(), http.StatusBadRequest)
+	follow(aws.ToString(cfg.BaseEndpoint)+"/?"+url.Values{"Action": {"DeleteTopic"}, "TopicArn": {*topic.TopicArn}}.Encode(), http.StatusForbidden)
 	if _, err := topics.GetTopicAttributes(t.Context(), &sns.GetTopicAttributesInput{TopicArn: topic.TopicArn}); err != nil {
 		t.Errorf("whoever has a link has removed the topic: %v", err)
 	}

@@ -23,7 +23,7 @@ const speed = 20
 // deploy runs a canary under load.
 func deploy(t *testing.T, c canary.Config) *canary.Report {
 	t.Helper()
-	prepared(t, clientsOf(serve(t, clock.NewElastic(speed)).URL), &c)
+	prepared(t, clientsOf(serve(t, clock.NewElastic(speed))), &c)
 	c.Clock = clock.System()
 	r, err := canary.Run(t.Context(), c)
 	return held(t, r, err)

@@ -8,7 +8,9 @@
 package localaws
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +25,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/internal/clock"
@@ -59,8 +63,11 @@ type Config struct {
 	Clock clock.Clock // the clock for AWS's waits
 	Log   *slog.Logger
 
-	Seed   []byte // see [account.Account]; may be nil
-	Builds int    // how many builds run at once; zero means the default of package codebuild
+	Seed []byte // see [account.Account]; may be nil
+	// Secret is the secret access key of the account's user. If it is empty, it is
+	// random, and only who gets it from the server can use the endpoint.
+	Secret string
+	Builds int // how many builds run at once; zero means the default of package codebuild
 	// AnswerTime is how long CloudFormation delays its answer while a stack
 	// changes, in real time.
 	AnswerTime time.Duration
@@ -74,6 +81,7 @@ type Config struct {
 type Server struct {
 	URL string // the endpoint, for example http://127.0.0.1:4566
 
+	secret   string // of the account's user
 	dir      string
 	http     *http.Server
 	served   chan error
@@ -85,18 +93,18 @@ type Server struct {
 // A gate refuses all requests once the server is stopping. The refusal is a
 // client fault, because SDKs would retry a server fault for minutes.
 type gate struct {
-	wire.Resolver
+	wire.Authenticator
 	server *Server
 }
 
-func (g gate) Principal(ctx context.Context, accessKeyID string) (principal.Principal, error) {
+func (g gate) Verify(r *http.Request, body []byte) (principal.Principal, error) {
 	if g.server.stopping.Load() {
 		return principal.Principal{}, &smithy.GenericAPIError{
 			Code: "ServiceUnavailableException", Fault: smithy.FaultClient,
 			Message: "The embedded AWS is stopping. What it holds is in memory and ends with it.",
 		}
 	}
-	return g.Resolver.Principal(ctx, accessKeyID)
+	return g.Authenticator.Verify(r, body)
 }
 
 // Start starts an embedded AWS. Close ends it and every process that it has started.
@@ -109,7 +117,7 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("making a directory for the embedded AWS: %w", err), listener.Close())
 	}
-	s := &Server{URL: "http://" + listener.Addr().String(), dir: dir, served: make(chan error, 1)}
+	s := &Server{URL: "http://" + listener.Addr().String(), secret: cmp.Or(c.Secret, rand.Text()), dir: dir, served: make(chan error, 1)}
 	handler, err := s.services(account.Account{
 		ID:       account.DefaultID,
 		Region:   Region,
@@ -149,8 +157,8 @@ type lateFunctions struct{ *lambda.Service }
 // services creates the services and connects them.
 func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 	identities := iam.New(a)
-	credentials := sts.New(a)
-	credentials.Roles = identities
+	sessions := sts.New(a, s.secret)
+	sessions.Roles = identities
 	objects := s3.New(a)
 	logGroups := logs.New(a)
 	parameters := ssm.New(a)
@@ -164,14 +172,14 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 	bus := events.New(a, events.Deps{Topics: topics, Functions: functions})
 	metrics := cloudwatch.New(a, cloudwatch.Deps{Notifier: topics, Functions: functions})
 	logGroups.Observe(metrics.Embedded)
+	signatures := sigv4.Verifier{Region: a.Region, Keys: sessions, Clock: clock.System()}
 	functions.Service = lambda.New(a, lambda.Deps{
-		Objects: objects, Metrics: metrics, Logs: logGroups, Roles: credentials, Topics: topics,
-		Verifier: sigv4.Verifier{Region: a.Region, Keys: credentials, Clock: clock.System()},
+		Objects: objects, Metrics: metrics, Logs: logGroups, Roles: sessions, Topics: topics, Verifier: signatures,
 	})
 	deployments := codedeploy.New(a, codedeploy.Deps{Functions: functions, Alarms: metrics, Notifier: topics, Objects: objects})
 	builds := codebuild.New(a, codebuild.Deps{
 		Objects: objects, Parameters: parameters, Secrets: secrets, Logs: logGroups,
-		Roles: credentials, Connections: connections, Events: bus,
+		Roles: sessions, Connections: connections, Events: bus,
 		Concurrency: c.Builds, Dir: c.BuildDir,
 	})
 	pipelines := codepipeline.New(a, codepipeline.Deps{
@@ -190,10 +198,10 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 	s.lambda = functions.Service
 	// Services that start work are closed before the services that do it.
 	s.closers = []io.Closer{pipelines, builds, stacks, deployments, metrics, bus, functions, topics}
-	return wire.NewHandler(a, gate{credentials, s},
-		wire.Service{Name: "sts", Impl: credentials},
+	return wire.NewHandler(a, gate{signatures, s},
+		wire.Service{Name: "sts", Impl: sessions},
 		wire.Service{Name: "iam", Impl: identities},
-		wire.Service{Name: "s3", Handler: objects},
+		wire.Service{Name: "s3", Handler: objects, Refuse: objects.Refuse},
 		wire.Service{Name: "kms", Impl: keys},
 		wire.Service{Name: "ssm", Impl: parameters},
 		wire.Service{Name: "secretsmanager", Impl: secrets},
@@ -243,15 +251,33 @@ func (s *Server) Close() error {
 // must call it before each step, or they would be late.
 func (s *Server) Flush(ctx context.Context) { s.lambda.Flush(ctx) }
 
-// Environment returns the environment variables that make unmodified clients
-// use the endpoint and nothing else.
-func Environment(endpoint string) map[string]string {
-	return map[string]string{
-		"AWS_ENDPOINT_URL": endpoint,
+// Credentials returns the key of the account's user. The secret is another one
+// for each server: who does not know it can't use the endpoint, even on this
+// machine.
+func (s *Server) Credentials() aws.Credentials {
+	return aws.Credentials{
 		// The key contains the endpoint, because clients cache accounts by
 		// access key and must not confuse two endpoints.
-		"AWS_ACCESS_KEY_ID":           "MAGEWRIGHT" + strings.Map(digits, endpoint),
-		"AWS_SECRET_ACCESS_KEY":       sts.UserSecret,
+		AccessKeyID: "MAGEWRIGHT" + strings.Map(digits, s.URL), SecretAccessKey: s.secret, Source: "the embedded AWS",
+	}
+}
+
+// Client returns the configuration of an SDK's client of the endpoint.
+func (s *Server) Client() aws.Config {
+	key := s.Credentials()
+	return aws.Config{
+		Region: Region, BaseEndpoint: aws.String(s.URL),
+		Credentials: credentials.NewStaticCredentialsProvider(key.AccessKeyID, key.SecretAccessKey, ""),
+	}
+}
+
+// Environment returns the environment variables that make unmodified clients
+// use an endpoint with a key, and nothing else.
+func Environment(endpoint string, key aws.Credentials) map[string]string {
+	return map[string]string{
+		"AWS_ENDPOINT_URL":            endpoint,
+		"AWS_ACCESS_KEY_ID":           key.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY":       key.SecretAccessKey,
 		"AWS_REGION":                  Region,
 		"AWS_DEFAULT_REGION":          Region,
 		"AWS_EC2_METADATA_DISABLED":   "true",
@@ -268,8 +294,8 @@ func digits(r rune) rune {
 }
 
 // Exports returns [Environment] and the CDK context as shell commands.
-func Exports(endpoint string, context map[string]any) string {
-	variables := Environment(endpoint)
+func Exports(endpoint string, key aws.Credentials, context map[string]any) string {
+	variables := Environment(endpoint, key)
 	encoded, err := json.Marshal(context)
 	if err != nil {
 		// A map of strings can always be encoded.

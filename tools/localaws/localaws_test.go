@@ -8,19 +8,17 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/canary"
-	"github.com/magewright/magewright/tools/localaws/sts"
 )
 
 // start starts an embedded AWS and returns the configuration for its clients.
 func start(t testing.TB) aws.Config {
 	t.Helper()
-	return clientsOf(serve(t, clock.NewElastic(1)).URL)
+	return clientsOf(serve(t, clock.NewElastic(1)))
 }
 
 // serve starts an embedded AWS that uses the given clock.
@@ -38,13 +36,11 @@ func serve(t testing.TB, by clock.Clock) *localaws.Server {
 	return server
 }
 
-func clientsOf(endpoint string) aws.Config {
-	return aws.Config{
-		Region: localaws.Region, BaseEndpoint: aws.String(endpoint),
-		Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", sts.UserSecret, ""),
-		// A retry would hide a failure.
-		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
-	}
+func clientsOf(server *localaws.Server) aws.Config {
+	cfg := server.Client()
+	// A retry would hide a failure.
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	return cfg
 }
 
 // function is the package of the canaries' function, built once.
@@ -67,7 +63,7 @@ func startStepped(t *testing.T) stepped {
 	t.Helper()
 	c := clock.NewManual(clock.System().Now())
 	server := serve(t, c)
-	return stepped{server, c, clientsOf(server.URL)}
+	return stepped{server, c, clientsOf(server)}
 }
 
 // deploy runs a stepped canary deployment.

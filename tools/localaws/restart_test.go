@@ -35,14 +35,14 @@ func TestRestartInADeployment(t *testing.T) {
 	}
 	launch := func(addr string) *localaws.Server {
 		t.Helper()
-		server, err := localaws.Start(t.Context(), localaws.Config{Addr: addr, Clock: clock.NewElastic(1), Log: slog.New(slog.DiscardHandler)})
+		server, err := localaws.Start(t.Context(), localaws.Config{Addr: addr, Clock: clock.NewElastic(1), Secret: "the same", Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return server
 	}
 	server := launch("127.0.0.1:0")
-	cfg := clientsOf(server.URL)
+	cfg := clientsOf(server)
 	functions, deployments := lambda.NewFromConfig(cfg), codedeploy.NewFromConfig(cfg)
 
 	// The deployment takes five minutes.
@@ -78,7 +78,7 @@ func TestRestartInADeployment(t *testing.T) {
 		t.Errorf("who waited for the deployment was told %v", err)
 	}
 	// This client has no old connections, which would break in other ways.
-	late := codedeploy.NewFromConfig(clientsOf(server.URL))
+	late := codedeploy.NewFromConfig(clientsOf(server))
 	if _, err := late.GetDeployment(t.Context(), &codedeploy.GetDeploymentInput{DeploymentId: id}); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("while there is no endpoint: %v", err)
 	}

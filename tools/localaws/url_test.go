@@ -19,7 +19,6 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
-	"github.com/magewright/magewright/tools/localaws/sts"
 )
 
 // A function with reserved concurrency zero answers 429. Its URL with AWS_IAM
@@ -67,6 +66,10 @@ func TestPrivateFunction(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := session.Credentials
+	user, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for who, test := range map[string]struct {
 		credentials aws.Credentials
 		sent        string // sent instead of the signed body
@@ -74,10 +77,10 @@ func TestPrivateFunction(t *testing.T) {
 		kind, text  string // of the expected error
 	}{
 		"a session":              {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey, SessionToken: *c.SessionToken}, "", http.StatusOK, "", ""},
-		"the user":               {aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: sts.UserSecret}, "", http.StatusOK, "", ""},
-		"another body":           {aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: sts.UserSecret}, `{"b":2}`, http.StatusForbidden, "InvalidSignatureException", `"The request signature we calculated does not match`},
+		"the user":               {user, "", http.StatusOK, "", ""},
+		"another body":           {user, `{"b":2}`, http.StatusForbidden, "InvalidSignatureException", `"The request signature we calculated does not match`},
 		"another secret":         {aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "guessed"}, "", http.StatusForbidden, "InvalidSignatureException", `"The request signature we calculated does not match`},
-		"a session's key alone":  {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: sts.UserSecret}, "", http.StatusForbidden, "UnrecognizedClientException", `"The security token included in the request is invalid.`},
+		"a session's key alone":  {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: user.SecretAccessKey}, "", http.StatusForbidden, "UnrecognizedClientException", `"The security token included in the request is invalid.`},
 		"a session, no token":    {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey}, "", http.StatusForbidden, "UnrecognizedClientException", `"The security token included`},
 		"nobody":                 {aws.Credentials{}, "", http.StatusForbidden, "AccessDeniedException", `"Forbidden. For troubleshooting`},
 		"a session, wrong token": {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey, SessionToken: "t"}, "", http.StatusForbidden, "UnrecognizedClientException", `"The security token included`},

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/usersecret"
 	"github.com/magewright/magewright/tools/localaws"
@@ -24,6 +26,7 @@ const accountID = account.DefaultID
 // An endpoint is the embedded AWS that is rehearsed on.
 type endpoint struct {
 	url    string
+	key    aws.Credentials
 	server *localaws.Server // nil where somebody else runs it
 	// context is the CDK context that the rehearsal synthesizes with.
 	context map[string]any
@@ -41,6 +44,8 @@ func connect(ctx context.Context, speed float64, builds int) (*endpoint, error) 
 			return nil, err
 		}
 	}
+	// Whoever brings an endpoint brings its key.
+	key := aws.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY")}
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		if strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "CDK_") {
@@ -64,9 +69,10 @@ func connect(ctx context.Context, speed float64, builds int) (*endpoint, error) 
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("starting the embedded AWS: %w", err), guard.close())
 		}
-		e.server, e.url = server, server.URL
+		e.server, e.url, key = server, server.URL, server.Credentials()
 	}
-	for name, value := range localaws.Environment(e.url) {
+	e.key = key
+	for name, value := range localaws.Environment(e.url, e.key) {
 		if err := os.Setenv(name, value); err != nil {
 			return nil, fmt.Errorf("setting %s: %w", name, err)
 		}
@@ -114,4 +120,4 @@ func (e *endpoint) close() error {
 }
 
 // exports returns the shell commands by which another shell reaches the endpoint.
-func (e *endpoint) exports() string { return localaws.Exports(e.url, e.context) }
+func (e *endpoint) exports() string { return localaws.Exports(e.url, e.key, e.context) }

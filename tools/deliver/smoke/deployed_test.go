@@ -40,7 +40,8 @@ func TestExerciseADeployedFunction(t *testing.T) {
 		counters = t.TempDir()
 	}
 	t.Setenv("AWS_SESSION_TOKEN", "") // of the build that this test may be part of
-	for name, value := range localaws.Environment(*localawstest.Start(t).BaseEndpoint) {
+	server := localawstest.StartServer(t)
+	for name, value := range localaws.Environment(server.URL, server.Credentials()) {
 		t.Setenv(name, value)
 	}
 	signer := evidencetest.NewSigner(t)

@@ -1,6 +1,10 @@
 package smoke_test
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,10 +16,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/deliver/smoke"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
+	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
@@ -62,7 +69,23 @@ func kms(t *testing.T) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return httputil.NewSingleHostReverseProxy(endpoint)
+	proxy := httputil.NewSingleHostReverseProxy(endpoint)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The request was signed for the server that passes it on.
+		body, err := io.ReadAll(r.Body)
+		key, keyErr := config.Credentials.Retrieve(r.Context())
+		if err = errors.Join(err, keyErr); err == nil {
+			r.Host, r.Body = endpoint.Host, io.NopCloser(bytes.NewReader(body))
+			r.URL.Scheme, r.URL.Host = endpoint.Scheme, endpoint.Host
+			hash := sha256.Sum256(body)
+			err = v4.NewSigner().SignHTTP(r.Context(), key, r, hex.EncodeToString(hash[:]), "kms", localaws.Region, clock.System().Now())
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	})
 }
 
 func TestRunLeavesEvidence(t *testing.T) {

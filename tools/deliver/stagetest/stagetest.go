@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
@@ -143,10 +142,7 @@ func New(t *testing.T) *Stage {
 			t.Error(err)
 		}
 	})
-	cfg := aws.Config{
-		Region: localaws.Region, BaseEndpoint: aws.String(server.URL),
-		Credentials: credentials.NewStaticCredentialsProvider("MAGEWRIGHT", "rehearsal", ""),
-	}
+	cfg := server.Client()
 	functions, deployments := lambda.NewFromConfig(cfg), codedeploy.NewFromConfig(cfg)
 	ctx, s := t.Context(), &Stage{AWS: cfg, Functions: functions, Deployments: deployments, Alarms: cloudwatch.NewFromConfig(cfg), Signer: evidencetest.NewSigner(t), Close: closed, server: server, clock: stands,
 		own: map[string]string{"RECORDS": t.TempDir(), "STAGE": "staging"}}

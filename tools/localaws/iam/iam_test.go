@@ -19,6 +19,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/iam"
+	"github.com/magewright/magewright/tools/localaws/sigv4"
 	"github.com/magewright/magewright/tools/localaws/sts"
 	"github.com/magewright/magewright/tools/localaws/wire"
 )
@@ -34,7 +35,7 @@ var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 func start(t *testing.T) *awsiam.Client {
 	t.Helper()
 	a := account.Account{ID: account.DefaultID, Region: "us-east-1", Clock: clock.NewManual(now)}
-	h, err := wire.NewHandler(a, sts.New(a), wire.Service{Name: "iam", Impl: iam.New(a)})
+	h, err := wire.NewHandler(a, sigv4.Verifier{Region: a.Region, Keys: sts.New(a, "secret"), Clock: clock.System()}, wire.Service{Name: "iam", Impl: iam.New(a)})
 	if err != nil {
 		t.Fatal(err)
 	}

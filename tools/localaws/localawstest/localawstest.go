@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
@@ -15,6 +14,12 @@ import (
 // Start starts an embedded AWS that ends with the test, and returns the
 // configuration of its clients.
 func Start(t *testing.T) aws.Config {
+	t.Helper()
+	return StartServer(t).Client()
+}
+
+// StartServer starts an embedded AWS that ends with the test.
+func StartServer(t *testing.T) *localaws.Server {
 	t.Helper()
 	server, err := localaws.Start(t.Context(), localaws.Config{Addr: "127.0.0.1:0", Clock: clock.System(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -25,8 +30,5 @@ func Start(t *testing.T) aws.Config {
 			t.Error(err)
 		}
 	})
-	return aws.Config{
-		Region: localaws.Region, BaseEndpoint: &server.URL,
-		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
-	}
+	return server
 }

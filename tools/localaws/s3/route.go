@@ -140,7 +140,7 @@ func knownParameter(name string) bool {
 }
 
 // ServeHTTP answers S3's REST API. It accepts path-style URLs (/bucket/key) and
-// host names of the form bucket.s3.... It does not check signatures.
+// host names of the form bucket.s3.... Whoever calls it has checked the signature.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	requestID := newID()[:16]
 	w.Header().Set("X-Amz-Request-Id", requestID)
@@ -196,6 +196,21 @@ func split(r *http.Request) (bucketName, key string) {
 	}
 	bucketName, key, _ = strings.Cut(path, "/")
 	return bucketName, key
+}
+
+// Refuse answers a request whose signature is wrong, with S3's codes and statuses.
+// See https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
+func (s *Service) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		code, known := map[string]string{
+			"InvalidSignatureException": "SignatureDoesNotMatch", "UnrecognizedClientException": "InvalidAccessKeyId", "ExpiredTokenException": "ExpiredToken",
+			"MissingAuthenticationToken": "AccessDenied", "IncompleteSignatureException": "AuthorizationHeaderMalformed", "IncompleteSignature": "AuthorizationHeaderMalformed",
+		}[api.ErrorCode()]
+		if known {
+			err = &smithy.GenericAPIError{Code: code, Message: api.ErrorMessage(), Fault: smithy.FaultClient}
+		}
+	}
+	s.answerError(w, r, newID()[:16], err)
 }
 
 // answerError writes S3's error document.

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -158,4 +159,79 @@ func query(r *http.Request, name, value string) *http.Request {
 	q.Set(name, value)
 	r.URL.RawQuery = q.Encode()
 	return r
+}
+
+// TestRequestsOfTheSDK holds that what the SDK signs is what is verified, whatever
+// is in the path, the query and the headers.
+func TestRequestsOfTheSDK(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	const alphabet = "abcXYZ019-._~ !*'();:@&=+$,/?#[]%äß\t\"<>"
+	text := func(most int) string {
+		var b strings.Builder
+		runes := []rune(alphabet)
+		for range random.IntN(most) {
+			b.WriteRune(runes[random.IntN(len(runes))])
+		}
+		return b.String()
+	}
+	v := sigv4.Verifier{Region: "us-east-1", Keys: known, Clock: clock.NewManual(now)}
+	for range 2000 {
+		service, body := "lambda", text(20)
+		if random.IntN(2) == 0 {
+			service = "s3"
+		}
+		query := url.Values{}
+		for range random.IntN(4) {
+			query.Add(text(5), text(8))
+		}
+		target := (&url.URL{Scheme: "http", Host: "127.0.0.1:1234", Path: "/" + text(12), RawQuery: query.Encode()}).String()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, target, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Amz-Meta", "  two  words "+strings.Map(ascii, text(5)))
+		r.Header.Set("X-Amz-Content-Sha256", hash(body))
+		key := "AKIAUSER"
+		if random.IntN(2) == 0 {
+			key = "ASIASESSION"
+		}
+		err = v4.NewSigner().SignHTTP(t.Context(), known[key], r, hash(body), service, "us-east-1", now, func(o *v4.SignerOptions) {
+			o.DisableURIPathEscaping = service == "s3"
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// As a server receives it.
+		received := httptest.NewRequestWithContext(t.Context(), r.Method, r.URL.RequestURI(), nil)
+		received.Host, received.Header, received.ContentLength = r.Host, r.Header, r.ContentLength
+		if _, err := v.Verify(received, []byte(body)); err != nil {
+			t.Fatalf("%s to %s with %q: %v", service, r.URL.RequestURI(), r.Header, err)
+		}
+		received.Header.Set("X-Amz-Meta", "another")
+		if _, err := v.Verify(received, []byte(body)); err == nil {
+			t.Fatalf("%s: a signed header was another one", service)
+		}
+	}
+}
+
+func ascii(r rune) rune {
+	if r < ' ' || r > '~' {
+		return -1
+	}
+	return r
+}
+
+func BenchmarkVerify(b *testing.B) {
+	r := request(http.MethodPost, "/2015-03-31/functions/f/invocations?Qualifier=live", `{"a":1}`, "Content-Type", "application/json")
+	if err := v4.NewSigner().SignHTTP(b.Context(), known["AKIAUSER"], r, hash(`{"a":1}`), "lambda", "us-east-1", now); err != nil {
+		b.Fatal(err)
+	}
+	v := sigv4.Verifier{Region: "us-east-1", Keys: known, Clock: clock.NewManual(now)}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := v.Verify(r, []byte(`{"a":1}`)); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

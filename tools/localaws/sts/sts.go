@@ -27,13 +27,8 @@ import (
 )
 
 // UserName is the IAM user behind every access key that this service has not
-// issued. Everyone who reaches the embedded AWS is that user.
+// issued. Everyone who knows its secret is that user.
 const UserName = "rehearsal"
-
-// UserSecret is the secret of every access key that this service has not
-// issued. Only function URLs check it; signatures of requests to the endpoint
-// itself are not checked.
-const UserSecret = "rehearsal"
 
 // Roles reports whether a role exists. IAM implements it.
 type Roles interface {
@@ -47,6 +42,7 @@ type Service struct {
 	Roles Roles
 
 	account account.Account
+	secret  string              // of each access key that this service has not issued
 	user    principal.Principal // UserName, without an access key
 
 	mu       sync.Mutex
@@ -60,9 +56,10 @@ type session struct {
 	expires       time.Time
 }
 
-// New returns an STS that has issued nothing yet.
-func New(a account.Account) *Service {
-	return &Service{account: a, sessions: map[string]session{}, user: principal.Principal{
+// New returns an STS that has issued nothing yet. The secret is that of each access
+// key that it has not issued.
+func New(a account.Account, secret string) *Service {
+	return &Service{account: a, secret: secret, sessions: map[string]session{}, user: principal.Principal{
 		ARN: a.GlobalARN("iam", "user/"+UserName), UserID: id("AIDA", UserName+a.ID), Account: a.ID,
 	}}
 }
@@ -96,7 +93,7 @@ func (s *Service) Credentials(ctx context.Context, accessKeyID string) (aws.Cred
 	if issued, ok := s.sessions[accessKeyID]; ok {
 		return aws.Credentials{AccessKeyID: accessKeyID, SecretAccessKey: issued.secret, SessionToken: issued.token}, nil
 	}
-	return aws.Credentials{AccessKeyID: accessKeyID, SecretAccessKey: UserSecret}, nil
+	return aws.Credentials{AccessKeyID: accessKeyID, SecretAccessKey: s.secret}, nil
 }
 
 // caller returns the request's principal. For requests from within this

@@ -12,8 +12,8 @@ import (
 )
 
 // A credential is the scope of an AWS signature: the signer's key, the service
-// and the region. The signature itself is not checked, because everyone who
-// reaches the loopback endpoint may use it.
+// and the region. It only decides which service answers: an Authenticator verifies
+// the signature.
 // See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
 type credential struct {
 	accessKeyID string
@@ -60,30 +60,36 @@ func incomplete(text string) error {
 	return &smithy.GenericAPIError{Code: "IncompleteSignature", Message: text, Fault: smithy.FaultClient}
 }
 
-// authorize returns a context with the request's principal. A request without a
-// signature may only read from S3 or follow the links that a service sends.
-func (h *handler) authorize(r *http.Request, c credential, s *service) (context.Context, error) {
-	ctx := r.Context()
+// expects checks whether a service takes a request with this credential. Without
+// one, a request may only follow the links that a service sends.
+func (h *handler) expects(r *http.Request, c credential, s *service) error {
 	if c == (credential{}) {
-		reads := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
-		if (s.name != "s3" || !reads) && !s.linked(r) {
-			return nil, &smithy.GenericAPIError{
+		if !s.linked(r) {
+			return &smithy.GenericAPIError{
 				Code: "MissingAuthenticationToken", Message: "Request is missing Authentication Token", Fault: smithy.FaultClient,
 			}
 		}
-		return ctx, nil
+		return nil
 	}
 	if c.region != "" && c.region != h.account.Region && !s.global {
-		return nil, &smithy.GenericAPIError{
+		return &smithy.GenericAPIError{
 			Code: "InvalidRegion",
 			Message: fmt.Sprintf("Credential should be scoped to a valid region: the embedded AWS serves %s, not %s",
 				h.account.Region, abbreviate(c.region)),
 			Fault: smithy.FaultClient,
 		}
 	}
-	p, err := h.resolver.Principal(ctx, c.accessKeyID)
+	return nil
+}
+
+// authenticate returns a context with the identity that has signed the request.
+func (h *handler) authenticate(r *http.Request, c credential, body []byte) (context.Context, error) {
+	if c == (credential{}) {
+		return r.Context(), nil
+	}
+	p, err := h.auth.Verify(r, body)
 	if err != nil {
 		return nil, err
 	}
-	return principal.NewContext(ctx, p), nil
+	return principal.NewContext(r.Context(), p), nil
 }

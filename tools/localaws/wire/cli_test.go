@@ -23,6 +23,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/iam"
+	"github.com/magewright/magewright/tools/localaws/sigv4"
 	"github.com/magewright/magewright/tools/localaws/sts"
 	"github.com/magewright/magewright/tools/localaws/wire"
 )
@@ -64,8 +65,8 @@ func TestTheCommandLine(t *testing.T) {
 	a := account.Account{
 		ID: account.DefaultID, Region: "us-east-1", Clock: clock.NewManual(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)),
 	}
-	s := sts.New(a)
-	h, err := wire.NewHandler(a, s,
+	s := sts.New(a, "secret")
+	h, err := wire.NewHandler(a, sigv4.Verifier{Region: a.Region, Keys: s, Clock: clock.System()},
 		wire.Service{Name: "sts", Impl: s}, wire.Service{Name: "iam", Impl: iam.New(a)},
 		wire.Service{Name: "ssm", Impl: parameters{}}, wire.Service{Name: "monitoring", Impl: alarms{}},
 		wire.Service{Name: "lambda", Impl: functions{}})

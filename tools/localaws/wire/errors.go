@@ -57,6 +57,7 @@ var statuses = map[string]int{
 	"AuthorizationError":             http.StatusForbidden,
 	"ExpiredToken":                   http.StatusForbidden,
 	"InvalidClientTokenId":           http.StatusForbidden,
+	"InvalidSignatureException":      http.StatusForbidden,
 	"MissingAuthenticationToken":     http.StatusForbidden,
 	"SubscriptionLimitExceeded":      http.StatusForbidden,
 	"TopicLimitExceeded":             http.StatusForbidden,
@@ -84,6 +85,15 @@ var statuses = map[string]int{
 	"StaleRequestException":          http.StatusConflict,
 	"RequestEntityTooLargeException": http.StatusRequestEntityTooLarge,
 	"Throttled":                      http.StatusTooManyRequests,
+	"UnrecognizedClientException":    http.StatusForbidden,
+}
+
+// unsigned maps the codes with which the JSON protocols refuse a request whose
+// signature is wrong to those of awsQuery. awsJson answers them with 400.
+// See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html.
+var unsigned = map[string]string{
+	"InvalidSignatureException":   "SignatureDoesNotMatch",
+	"UnrecognizedClientException": "InvalidClientTokenId",
 }
 
 // suffixed lists the codes of requests that no service has seen. Outside of
@@ -112,7 +122,7 @@ func (f failure) httpStatus() int {
 
 // jsonStatus returns the status for awsJson.
 func (f failure) jsonStatus() int {
-	if f.typed != nil && !f.server {
+	if f.typed != nil && !f.server || unsigned[f.code] != "" {
 		return http.StatusBadRequest
 	}
 	return cmp.Or(f.status, http.StatusBadRequest)
@@ -123,7 +133,7 @@ func (f failure) query() (code string, status int) {
 	if t, ok := smithy.SchemaTrait[*traits.AWSQueryError](f.schema); ok {
 		return t.ErrorCode, t.StatusCode
 	}
-	return f.code, f.httpStatus()
+	return cmp.Or(unsigned[f.code], f.code), f.httpStatus()
 }
 
 // queryHeader returns the code and fault that the error had in awsQuery.

@@ -24,7 +24,7 @@ import (
 
 type handler struct {
 	account  account.Account
-	resolver Resolver
+	auth     Authenticator
 	log      *slog.Logger
 	services map[string]*service
 }
@@ -71,7 +71,17 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	p := protocolOf(r)
 	var ctx context.Context
 	if err == nil {
-		ctx, err = h.authorize(hr, cred, r.service)
+		err = h.expects(hr, cred, r.service)
+	}
+	if err == nil && r.service.handler == nil {
+		r.body, err = readLimited(hr.Body, hr.ContentLength, cmp.Or(r.service.bodyLimit, defaultBodyLimit))
+	}
+	if err == nil {
+		ctx, err = h.authenticate(hr, cred, r.body)
+	}
+	if err != nil && r.service.refuse != nil {
+		r.service.refuse(w, hr, err)
+		return
 	}
 	if err == nil && r.service.handler != nil {
 		w.Header().Set("x-amz-request-id", id)
@@ -94,7 +104,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 
 // serve carries out an operation.
 func (h *handler) serve(ctx context.Context, r *request, p protocol) (name string, answer response, err error) {
-	if r.body, err = readBody(r); err != nil {
+	if r.body, err = uncompressed(r); err != nil {
 		return "", response{}, err
 	}
 	if name, err = p.operation(r); err != nil {
@@ -185,12 +195,10 @@ func contentType(r *http.Request) string {
 	return t
 }
 
-// readBody reads the body of a request. SDKs compress large bodies.
-func readBody(r *request) ([]byte, error) {
-	limit := cmp.Or(r.service.bodyLimit, defaultBodyLimit)
-	b, err := readLimited(r.Body, r.ContentLength, limit)
-	if err != nil || r.Header.Get("Content-Encoding") == "" {
-		return b, err
+// uncompressed returns the body of a request. SDKs compress large bodies.
+func uncompressed(r *request) ([]byte, error) {
+	if r.Header.Get("Content-Encoding") == "" {
+		return r.body, nil
 	}
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "gzip" {
 		return nil, &smithy.GenericAPIError{
@@ -198,11 +206,11 @@ func readBody(r *request) ([]byte, error) {
 			Fault: smithy.FaultClient,
 		}
 	}
-	z, err := gzip.NewReader(bytes.NewReader(b))
+	z, err := gzip.NewReader(bytes.NewReader(r.body))
 	if err != nil {
 		return nil, fmt.Errorf("reading the compressed request: %w", err)
 	}
-	return readLimited(z, -1, limit)
+	return readLimited(z, -1, cmp.Or(r.service.bodyLimit, defaultBodyLimit))
 }
 
 // readLimited reads at most limit bytes. size is the expected number of bytes,

@@ -285,7 +285,7 @@ func TestThePrincipalIsInTheContext(t *testing.T) {
 
 type expired struct{}
 
-func (expired) Principal(context.Context, string) (principal.Principal, error) {
+func (expired) Verify(*http.Request, []byte) (principal.Principal, error) {
 	return principal.Principal{}, &smithy.GenericAPIError{Code: "ExpiredToken", Message: "expired"}
 }
 
@@ -358,7 +358,7 @@ func TestRequests(t *testing.T) {
 		{"half a scope", "GET", "/", "AWS4-HMAC-SHA256 Credential=a/b", "", "", "", 400, "IncompleteSignature"},
 		{"s3", "PUT", "/bucket/key", signed("us-east-1", "s3"), "", "", "body", 200, `s3 for "AKIAEXAMPLE"`},
 		{"s3 presigned", "GET", "/bucket/key?X-Amz-Credential=AKIAPRE%2F20260102%2Fus-east-1%2Fs3%2Faws4_request", "", "", "", "", 200, `s3 for "AKIAPRE"`},
-		{"s3 without a signature", "GET", "/bucket/key", "", "", "", "", 200, `s3 for ""`},
+		{"s3 without a signature", "GET", "/bucket/key", "", "", "", "", 403, "<Code>MissingAuthenticationToken</Code>"},
 		{"writing s3 without a signature", "PUT", "/bucket/key", "", "", "", "x", 403, "<Code>MissingAuthenticationToken</Code>"},
 	}
 	for _, tt := range tests {

@@ -39,20 +39,25 @@ type Service struct {
 	// Handler serves the service instead of Impl. S3 uses it, because it has
 	// its own protocol. The request's context contains the principal.
 	Handler http.Handler
+	// Refuse answers a request that Handler does not get to see, in Handler's
+	// protocol.
+	Refuse func(w http.ResponseWriter, r *http.Request, err error)
 }
 
-// A Resolver finds the owner of an access key.
-type Resolver interface {
-	// Principal returns the identity that an access key id belongs to. The
-	// client receives its error: an expired key is an ExpiredToken API error.
-	Principal(ctx context.Context, accessKeyID string) (principal.Principal, error)
+// An Authenticator verifies who has signed a request.
+type Authenticator interface {
+	// Verify returns the identity whose key has signed a request. body is the
+	// request's body, or nil for a service with a Handler. The client receives the
+	// error: Verify returns a smithy.APIError with the code of AWS's JSON
+	// protocols, such as InvalidSignatureException.
+	Verify(r *http.Request, body []byte) (principal.Principal, error)
 }
 
 // NewHandler returns the endpoint of an embedded AWS with the given services.
 // It returns an error if a service's protocol is unknown, if a service is given
 // twice, or if the types of an operation can't be mapped.
-func NewHandler(a account.Account, r Resolver, services ...Service) (http.Handler, error) {
-	h := &handler{account: a, resolver: r, log: a.Log, services: map[string]*service{}}
+func NewHandler(a account.Account, auth Authenticator, services ...Service) (http.Handler, error) {
+	h := &handler{account: a, auth: auth, log: a.Log, services: map[string]*service{}}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
@@ -74,6 +79,7 @@ type service struct {
 	metadata
 	name       string
 	handler    http.Handler
+	refuse     func(http.ResponseWriter, *http.Request, error)
 	operations map[string]*operation
 	routes     []route
 }
@@ -83,7 +89,7 @@ func newService(s Service) (*service, error) {
 		if s.Impl != nil {
 			return nil, errors.New("both Impl and Handler are set")
 		}
-		return &service{metadata: metadata{global: s.Name == "s3"}, name: s.Name, handler: s.Handler}, nil
+		return &service{metadata: metadata{global: s.Name == "s3"}, name: s.Name, handler: s.Handler, refuse: s.Refuse}, nil
 	}
 	if s.Impl == nil {
 		return nil, errors.New("neither Impl nor Handler is set")

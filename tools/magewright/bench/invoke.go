@@ -12,13 +12,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/canary"
-	"github.com/magewright/magewright/tools/localaws/sts"
 )
 
 // embedded starts an embedded AWS in this process, for clients of its own.
@@ -27,11 +25,9 @@ func embedded(ctx context.Context, speed float64) (*localaws.Server, aws.Config,
 	if err != nil {
 		return nil, aws.Config{}, fmt.Errorf("starting the embedded AWS: %w", err)
 	}
-	return server, aws.Config{
-		Region: localaws.Region, BaseEndpoint: aws.String(server.URL),
-		Credentials: credentials.NewStaticCredentialsProvider("MAGEWRIGHTBENCH", sts.UserSecret, ""),
-		Retryer:     func() aws.Retryer { return aws.NopRetryer{} }, // a retry would hide a failure
-	}, nil
+	cfg := server.Client()
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // a retry would hide a failure
+	return server, cfg, nil
 }
 
 // invokes measures invocations of a handler that does nothing, and whether the

@@ -43,7 +43,7 @@ func (b *bench) local(ctx context.Context) (err error) {
 		return fmt.Errorf("starting the embedded AWS: %w", err)
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	if err := setEnvironment(server.URL); err != nil {
+	if err := setEnvironment(server); err != nil {
 		return err
 	}
 	checkout, err := b.checkout(ctx)
@@ -59,8 +59,8 @@ func (b *bench) local(ctx context.Context) (err error) {
 
 // setEnvironment makes this process and what it starts reach the endpoint, and
 // build functions for this machine.
-func setEnvironment(endpoint string) error {
-	variables := localaws.Environment(endpoint)
+func setEnvironment(server *localaws.Server) error {
+	variables := localaws.Environment(server.URL, server.Credentials())
 	cdkContext, err := json.Marshal(localaws.HostContext())
 	if err != nil {
 		return fmt.Errorf("writing CDK context: %w", err)

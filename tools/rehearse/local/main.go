@@ -9,9 +9,6 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/internal/clock"
@@ -39,11 +36,11 @@ func Main(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	context, err := pinned(ctx, server.URL)
+	context, err := pinned(ctx, server)
 	if err != nil {
 		return errors.Join(err, server.Close())
 	}
-	fmt.Printf("The embedded AWS answers at %s until Ctrl-C. In another shell:\n\n%s\n", server.URL, localaws.Exports(server.URL, context))
+	fmt.Printf("The embedded AWS answers at %s until Ctrl-C. In another shell:\n\n%s\n", server.URL, localaws.Exports(server.URL, server.Credentials(), context))
 	<-ctx.Done()
 	fmt.Println("stopping")
 	return server.Close()
@@ -51,13 +48,8 @@ func Main(ctx context.Context, args []string) error {
 
 // pinned returns the CDK context by which functions are built for this machine,
 // and which pins the key that signs evidence here. The key is new, as all is.
-func pinned(ctx context.Context, endpoint string) (map[string]any, error) {
-	environment := localaws.Environment(endpoint)
-	signer, _, err := kmssign.EnsureKey(ctx, aws.Config{
-		Region:       localaws.Region,
-		BaseEndpoint: &endpoint,
-		Credentials:  credentials.NewStaticCredentialsProvider(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], ""),
-	})
+func pinned(ctx context.Context, server *localaws.Server) (map[string]any, error) {
+	signer, _, err := kmssign.EnsureKey(ctx, server.Client())
 	if err != nil {
 		return nil, err
 	}
