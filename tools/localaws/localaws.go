@@ -101,7 +101,7 @@ func (g gate) Verify(r *http.Request, body []byte) (principal.Principal, error) 
 	if g.server.stopping.Load() {
 		return principal.Principal{}, &smithy.GenericAPIError{
 			Code: "ServiceUnavailableException", Fault: smithy.FaultClient,
-			Message: "The embedded AWS is stopping. What it holds is in memory and ends with it.",
+			Message: "The embedded AWS is stopping. Its state is in memory and is lost.",
 		}
 	}
 	return g.Authenticator.Verify(r, body)
@@ -142,7 +142,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("listening on %q: %w", addr, err)
 	}
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return nil, fmt.Errorf("listening on %q: the embedded AWS is for this machine only; take an address of 127.0.0.0/8", addr)
+		return nil, fmt.Errorf("listening on %q: the embedded AWS is only for this machine; use an address in 127.0.0.0/8", addr)
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {

@@ -206,7 +206,7 @@ func describe(source, base, rel string, keepLinks bool, log *logger) (f file, ok
 	}
 	info, err = os.Stat(p)
 	if err != nil || !info.Mode().IsRegular() || !inside(source, p) {
-		log.say("Skipping %s: the symbolic link leads to %s, which is no file of the source directory", rel, link)
+		log.say("Skipping %s: the symbolic link leads to %s, which is not a file in the source directory", rel, link)
 		return file{}, false, nil
 	}
 	f.mode = info.Mode()

@@ -48,7 +48,7 @@ func resolve(ctx context.Context, from Lookup, v Variable) (string, error) {
 		return v.Value, nil
 	}
 	if from == nil {
-		return "", fmt.Errorf("%s %s: there is nothing to look it up in", v.From, v.Value)
+		return "", fmt.Errorf("%s %s: no service is available to look it up in", v.From, v.Value)
 	}
 	if v.From == ParameterStore {
 		return from.Parameter(ctx, v.Value)

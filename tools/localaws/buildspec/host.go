@@ -36,7 +36,7 @@ func (s *Spec) lacking(ctx context.Context, dir string, env []string, log *logge
 			have, err := hostVersion(ctx, runtime.Name, dir, env)
 			switch {
 			case err != nil:
-				warnings = append(warnings, Warning{s.File, runtime.Pos, fmt.Sprintf("runtime-versions: %s %s is not installed by a host, and this one doesn't have it: %v", runtime.Name, want, err)})
+				warnings = append(warnings, Warning{s.File, runtime.Pos, fmt.Sprintf("runtime-versions: this host does not have %s %s, and a host does not install runtimes: %v", runtime.Name, want, err)})
 			case !satisfies(have, want):
 				warnings = append(warnings, Warning{s.File, runtime.Pos, fmt.Sprintf("runtime-versions: this host has %s %s, not %s", runtime.Name, have, want)})
 			default:
@@ -59,7 +59,7 @@ func lookup(env []string, name string) string {
 func hostVersion(ctx context.Context, name, dir string, env []string) (string, error) {
 	args, known := versions[name]
 	if !known {
-		return "", fmt.Errorf("runtime %q is unknown here", name)
+		return "", fmt.Errorf("unknown runtime %q", name)
 	}
 	// java prints its version to standard error.
 	var text strings.Builder

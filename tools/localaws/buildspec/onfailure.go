@@ -54,7 +54,7 @@ func parseOnFailure(text string) (OnFailure, error) {
 	count, pattern, both := strings.Cut(rest, "-")
 	if n, err := strconv.Atoi(count); err == nil {
 		if n < 0 || n > 100 {
-			return OnFailure{}, fmt.Errorf("%q asks for %d retries; AWS takes 0 to 100", text, n)
+			return OnFailure{}, fmt.Errorf("%q requests %d retries; AWS accepts 0 to 100", text, n)
 		}
 		f.Retries = n
 		if !both {
@@ -65,7 +65,7 @@ func parseOnFailure(text string) (OnFailure, error) {
 	}
 	match, err := regexp.Compile(pattern)
 	if err != nil {
-		return OnFailure{}, fmt.Errorf("%q has a regular expression that can't be read: %w", text, err)
+		return OnFailure{}, fmt.Errorf("%q has an invalid regular expression: %w", text, err)
 	}
 	f.Match = match
 	return f, nil

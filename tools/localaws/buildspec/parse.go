@@ -45,7 +45,7 @@ func document(name string, data []byte) (*yaml.Node, error) {
 	case err != nil:
 		return nil, syntax(name, err)
 	default:
-		return nil, fmt.Errorf("%s:%d:%d: a second document: a buildspec is one", name, second.Line, second.Column)
+		return nil, fmt.Errorf("%s:%d:%d: a second document: a buildspec must be a single document", name, second.Line, second.Column)
 	}
 	return doc.Content[0], nil
 }
@@ -174,7 +174,7 @@ func (d *decoder) text(n *yaml.Node, what string) string {
 		return ""
 	}
 	if strings.ContainsRune(t.Value, 0) {
-		d.fail(n, "%s has a NUL character, which no process can be given", what)
+		d.fail(n, "%s contains a NUL character, which can't be passed to a process", what)
 		return ""
 	}
 	return t.Value
@@ -194,7 +194,7 @@ func (d *decoder) list(n *yaml.Node, what string) []string {
 	texts := make([]string, 0, len(t.Content))
 	for _, item := range t.Content {
 		if target(item).Kind == yaml.MappingNode {
-			d.fail(item, "an entry of %s is a mapping, not text: put quotes around a text that has \": \" in it", what)
+			d.fail(item, "an entry of %s is a mapping, not text: put quotes around a text that contains \": \"", what)
 			continue
 		}
 		texts = append(texts, d.text(item, "an entry of "+what))
@@ -248,7 +248,7 @@ func (d *decoder) version(_, v *yaml.Node) {
 	switch text := d.text(v, "version"); text {
 	case "0.2", "":
 	case "0.1":
-		d.fail(v, "version 0.1 is not supported: write 0.2, in which all commands share one shell")
+		d.fail(v, "version 0.1 is not supported: use 0.2, in which all commands share one shell")
 	default:
 		d.fail(v, "version %q is not supported: want 0.2", text)
 	}
@@ -256,7 +256,7 @@ func (d *decoder) version(_, v *yaml.Node) {
 
 func (d *decoder) runAs(v *yaml.Node, what string) {
 	if user := d.text(v, what); user != "" {
-		d.warn(v, "%s %s is not honoured: commands run as the user who runs this host's build", what, user)
+		d.warn(v, "%s %s has no effect: commands run as the user who runs the build on this host", what, user)
 	}
 }
 
@@ -284,15 +284,15 @@ func (d *decoder) env(_, n *yaml.Node) {
 			for _, name := range e.Exported {
 				switch {
 				case !variableName.MatchString(name):
-					d.fail(v, "env.exported-variables has %q, which is no name of a variable", name)
+					d.fail(v, "env.exported-variables has %q, which is not a valid variable name", name)
 				case strings.HasPrefix(name, "AWS_"):
-					d.warn(v, "env.exported-variables: %s is not exported: no variable is whose name starts with AWS_", name)
+					d.warn(v, "env.exported-variables: %s is not exported: variables whose names start with AWS_ never are", name)
 				}
 			}
 		},
 		"git-credential-helper": func(_, v *yaml.Node) {
 			if d.flag(v, "env.git-credential-helper") {
-				d.warn(v, "env.git-credential-helper is not honoured: git uses this host's own credentials")
+				d.warn(v, "env.git-credential-helper has no effect: git uses this host's own credentials")
 			}
 		},
 	})
@@ -301,7 +301,7 @@ func (d *decoder) env(_, n *yaml.Node) {
 func (d *decoder) variable(e entry, what string, from Source) {
 	name := e.key.Value
 	if !variableName.MatchString(name) {
-		d.fail(e.key, "%s has %q, which is no name of a variable", what, name)
+		d.fail(e.key, "%s has %q, which is not a valid variable name", what, name)
 		return
 	}
 	if slices.ContainsFunc(d.spec.Env.Variables, func(v Variable) bool { return v.Name == name }) {
@@ -328,7 +328,7 @@ func (d *decoder) proxy(k, n *yaml.Node) {
 		"upload-artifacts": func(_, v *yaml.Node) { d.flag(v, "proxy.upload-artifacts") },
 		"logs":             func(_, v *yaml.Node) { d.flag(v, "proxy.logs") },
 	})
-	d.warn(k, "proxy is not honoured: a build on this host has no explicit proxy server")
+	d.warn(k, "proxy has no effect: a build on this host has no explicit proxy server")
 }
 
 func (d *decoder) batch(k, n *yaml.Node) {
@@ -340,7 +340,7 @@ func (d *decoder) batch(k, n *yaml.Node) {
 		"build-graph":  anything,
 		"build-fanout": anything,
 	})
-	d.warn(k, "batch is not honoured: this host runs one build of the file")
+	d.warn(k, "batch has no effect: this host runs the file as a single build")
 }
 
 func (d *decoder) phases(_, n *yaml.Node) {
@@ -447,7 +447,7 @@ func (d *decoder) reports(_, n *yaml.Node) {
 				case !slices.Contains(formats, g.Format):
 					d.fail(v, "%s.file-format: unknown format %q%s", what, g.Format, suggest.DidYouMean(g.Format, formats))
 				default:
-					d.warn(v, "%s: reports in the format %s are not read on this host, only %s", what, g.Format, JUnit)
+					d.warn(v, "%s: this host does not read reports in the format %s, only %s", what, g.Format, JUnit)
 				}
 			},
 		})
@@ -466,7 +466,7 @@ func (d *decoder) cache(k, n *yaml.Node) {
 		"paths":  func(_, v *yaml.Node) { c.Paths = d.list(v, "cache.paths") },
 		"fallback-keys": func(_, v *yaml.Node) {
 			if c.FallbackKeys = d.list(v, "cache.fallback-keys"); len(c.FallbackKeys) > 5 {
-				d.fail(v, "cache.fallback-keys has %d keys; AWS takes 5", len(c.FallbackKeys))
+				d.fail(v, "cache.fallback-keys has %d keys; AWS accepts at most 5", len(c.FallbackKeys))
 			}
 		},
 	})
@@ -481,7 +481,7 @@ func (d *decoder) globs(n *yaml.Node, what string) []string {
 	patterns := d.list(n, what)
 	for _, p := range patterns {
 		if !validGlob(p) {
-			d.fail(n, "%s: the pattern %q can't be read", what, p)
+			d.fail(n, "%s: the pattern %q is invalid", what, p)
 		}
 	}
 	return patterns

@@ -102,13 +102,13 @@ func TestParseReadsAllOfIt(t *testing.T) {
 		warned = append(warned, w.String())
 	}
 	want := []string{
-		"buildspec.yml:2:9: run-as builder is not honoured: commands run as the user who runs this host's build",
-		"buildspec.yml:10:23: env.exported-variables: AWS_REGION is not exported: no variable is whose name starts with AWS_",
-		"buildspec.yml:11:26: env.git-credential-helper is not honoured: git uses this host's own credentials",
-		"buildspec.yml:12:1: proxy is not honoured: a build on this host has no explicit proxy server",
-		"buildspec.yml:13:1: batch is not honoured: this host runs one build of the file",
-		"buildspec.yml:18:13: phases.pre_build.run-as other is not honoured: commands run as the user who runs this host's build",
-		"buildspec.yml:28:3: reports.cover: reports in the format COBERTURAXML are not read on this host, only JUNITXML",
+		"buildspec.yml:2:9: run-as builder has no effect: commands run as the user who runs the build on this host",
+		"buildspec.yml:10:23: env.exported-variables: AWS_REGION is not exported: variables whose names start with AWS_ never are",
+		"buildspec.yml:11:26: env.git-credential-helper has no effect: git uses this host's own credentials",
+		"buildspec.yml:12:1: proxy has no effect: a build on this host has no explicit proxy server",
+		"buildspec.yml:13:1: batch has no effect: this host runs the file as a single build",
+		"buildspec.yml:18:13: phases.pre_build.run-as other has no effect: commands run as the user who runs the build on this host",
+		"buildspec.yml:28:3: reports.cover: this host does not read reports in the format COBERTURAXML, only JUNITXML",
 	}
 	if got := strings.Join(warned, "\n"); !strings.HasPrefix(got, strings.Join(want[:6], "\n")) || len(warned) != len(want) || !strings.Contains(got, "COBERTURAXML") {
 		t.Errorf("warnings:\n%s", got)
@@ -141,17 +141,17 @@ func TestParseRefuses(t *testing.T) {
 		"empty phase":      {head + "phases: {build: }", "phases.build must be a mapping, not empty"},
 		"twice":            {head + "phases: {build: {commands: [a]}, build: {commands: [b]}}", `b.yml:2:34: phases has "build" twice`},
 		"shell":            {head + "env: {shell: zsh}\nphases: {build: {commands: [a]}}", `b.yml:2:14: env.shell must be one of bash, /bin/sh, powershell.exe, cmd.exe, not "zsh"`},
-		"variable name":    {head + "env: {variables: {A-B: 1}}\nphases: {build: {commands: [a]}}", `env.variables has "A-B", which is no name of a variable`},
+		"variable name":    {head + "env: {variables: {A-B: 1}}\nphases: {build: {commands: [a]}}", `env.variables has "A-B", which is not a valid variable name`},
 		"declared twice":   {head + "env: {variables: {A: 1}, parameter-store: {A: b}}\nphases: {build: {commands: [a]}}", "env declares A twice"},
-		"secret":           {head + "env: {secrets-manager: {A: 'a:b:c:d'}}\nphases: {build: {commands: [a]}}", "names a version stage and a version id"},
+		"secret":           {head + "env: {secrets-manager: {A: 'a:b:c:d'}}\nphases: {build: {commands: [a]}}", "names both a version stage and a version id"},
 		"flag":             {head + "phases: {build: {commands: [a]}}\nartifacts: {files: [a], discard-paths: maybe}", `artifacts.discard-paths must be yes or no, not "maybe"`},
 		"no files":         {head + "phases: {build: {commands: [a]}}\nartifacts: {secondary-artifacts: {x: {files: [a]}}}", "artifacts has no files"},
-		"glob":             {head + "phases: {build: {commands: [a]}}\nartifacts: {files: ['[']}", `artifacts.files: the pattern "[" can't be read`},
+		"glob":             {head + "phases: {build: {commands: [a]}}\nartifacts: {files: ['[']}", `artifacts.files: the pattern "[" is invalid`},
 		"report format":    {head + "phases: {build: {commands: [a]}}\nreports: {r: {files: [a], file-format: JUNIT}}", `reports.r.file-format: unknown format "JUNIT"`},
 		"cache action":     {head + "phases: {build: {commands: [a]}}\ncache: {paths: [a], action: restor}", `did you mean "restore"?`},
 		"on-failure":       {head + "phases: {build: {commands: [a], on-failure: ABRT}}", `phases.build.on-failure: "ABRT" is none of ABORT, CONTINUE, RETRY, RETRY-count, RETRY-regex and RETRY-count-regex; did you mean "ABORT"?`},
-		"too many retries": {head + "phases: {build: {commands: [a], on-failure: RETRY-101}}", "asks for 101 retries; AWS takes 0 to 100"},
-		"retry regex":      {head + "phases: {build: {commands: [a], on-failure: 'RETRY-('}}", "a regular expression that can't be read"},
+		"too many retries": {head + "phases: {build: {commands: [a], on-failure: RETRY-101}}", "requests 101 retries; AWS accepts 0 to 100"},
+		"retry regex":      {head + "phases: {build: {commands: [a], on-failure: 'RETRY-('}}", "an invalid regular expression"},
 		"two faults":       {head + "phases: {bild: {}}\nenv: {shel: a}", `b.yml:3:7: unknown key "shel" in env`},
 	}
 	for name, test := range tests {

@@ -148,7 +148,7 @@ func readJUnit(name string) (cases []TestCase, err error) {
 	if info, err := f.Stat(); err != nil {
 		return nil, err
 	} else if info.Size() > largestReport {
-		return nil, fmt.Errorf("it has %d bytes; at most %d are read", info.Size(), largestReport)
+		return nil, fmt.Errorf("it has %d bytes; the limit is %d", info.Size(), largestReport)
 	}
 	return parseJUnit(f)
 }

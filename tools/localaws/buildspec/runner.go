@@ -149,7 +149,7 @@ func (s *Spec) shell() (string, error) {
 	case "/bin/sh":
 		return "/bin/sh", nil
 	default:
-		return "", fmt.Errorf("%s:%d:%d: env.shell %s: this host runs bash and /bin/sh only", s.File, s.Env.ShellPos.Line, s.Env.ShellPos.Column, s.Env.Shell)
+		return "", fmt.Errorf("%s:%d:%d: env.shell %s: this host supports only bash and /bin/sh", s.File, s.Env.ShellPos.Line, s.Env.ShellPos.Column, s.Env.Shell)
 	}
 }
 
@@ -226,10 +226,10 @@ func (r *run) announce(ctx context.Context) {
 func (r *run) explainCache(c *Cache) {
 	for _, path := range c.Paths {
 		if filepath.IsAbs(path) || strings.HasPrefix(path, "~/") || strings.HasPrefix(path, "$HOME/") {
-			r.log.say("Cache %s: this host's own files serve; nothing is restored or saved", path)
+			r.log.say("Cache %s: builds use this host's own files; nothing is restored or saved", path)
 			continue
 		}
-		w := Warning{r.Spec.File, c.Pos, fmt.Sprintf("cache.paths: %s is below the source directory and is neither restored nor saved on this host", path)}
+		w := Warning{r.Spec.File, c.Pos, fmt.Sprintf("cache.paths: %s is below the source directory, so this host neither restores nor saves it", path)}
 		r.result.Warnings = append(r.result.Warnings, w)
 		r.log.say("Warning: %s", w)
 	}
@@ -374,7 +374,7 @@ func (r *run) export() {
 		case r.Environment.Secret[name]:
 			r.log.say("Warning: %s is not exported: it is a secret", name)
 		case !set:
-			r.log.say("Warning: %s is not exported: it is no environment variable of the build", name)
+			r.log.say("Warning: %s is not exported: it is not an environment variable of the build", name)
 		default:
 			r.result.Exported = append(r.result.Exported, Exported{name, value})
 		}

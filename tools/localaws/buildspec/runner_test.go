@@ -363,7 +363,7 @@ func TestAHostThatLacksARuntimeWarns(t *testing.T) {
 		t.Fatalf("Run = %s, %v", result.Status, err)
 	}
 	if len(result.Warnings) != 2 || !strings.Contains(result.Warnings[0].String(), "buildspec.yml:5:7: runtime-versions: this host has golang 1.") ||
-		!strings.HasSuffix(result.Warnings[0].String(), "not 0.9") || !strings.Contains(result.Warnings[1].String(), "buildspec.yml:6:7: runtime-versions: elixir") {
+		!strings.HasSuffix(result.Warnings[0].String(), "not 0.9") || !strings.Contains(result.Warnings[1].String(), "buildspec.yml:6:7: runtime-versions: this host does not have elixir 1.x") {
 		t.Errorf("warnings = %v", result.Warnings)
 	}
 	if !strings.Contains(log.String(), "Warning: buildspec.yml:5:7: ") {

@@ -39,7 +39,7 @@ func ParseSecretRef(text string) (SecretRef, error) {
 	parts = append(parts, "", "", "")
 	ref := SecretRef{ID: id, JSONKey: parts[0], Stage: parts[1], Version: parts[2]}
 	if ref.Stage != "" && ref.Version != "" {
-		return SecretRef{}, fmt.Errorf("secret %q names a version stage and a version id: want one of them", text)
+		return SecretRef{}, fmt.Errorf("secret %q names both a version stage and a version id: want only one", text)
 	}
 	return ref, nil
 }

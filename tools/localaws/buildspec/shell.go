@@ -72,7 +72,7 @@ func newShell(program, dir, state string, env []string, log *logger) (*shell, er
 		s.args = []string{"--noprofile", "--norc"}
 	}
 	if err := os.MkdirAll(state, 0o700); err != nil {
-		return nil, fmt.Errorf("making a place for the shell's state: %w", err)
+		return nil, fmt.Errorf("making a directory for the shell's state: %w", err)
 	}
 	reader, writer, err := os.Pipe()
 	if err != nil {

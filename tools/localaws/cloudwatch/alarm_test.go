@@ -435,20 +435,20 @@ func TestCompositeAlarm(t *testing.T) {
 		}
 	}
 	for rule, want := range map[string]string{
-		"AT_LEAST(3, ALARM, (errors))":    "it names 1 alarms",
-		"AT_LEAST(0, ALARM, (errors))":    "neither a number from 1",
-		"AT_LEAST(101%, ALARM, (errors))": "neither a number from 1",
+		"AT_LEAST(3, ALARM, (errors))":    "it names only 1 alarms",
+		"AT_LEAST(0, ALARM, (errors))":    "neither a number of at least 1",
+		"AT_LEAST(101%, ALARM, (errors))": "neither a number of at least 1",
 		"AT_LEAST(1, ALERT, (errors))":    `"ALERT" is not a state`,
 		"AT_LEAST(1, ALARM, errors)":      `"(" is expected`,
 		"AT_LEAST(1, ALARM, (errors)":     `")" is expected`,
 		"AT_LEAST(1, ALARM, (nothing))":   "the alarm nothing does not exist",
 		"AT_LEAST(1, ALARM, (errors,))":   "the name of an alarm is expected",
-		"":                                "ends where a condition is expected",
+		"":                                "ends, but a condition is expected",
 		"ALARM(nothing)":                  "the alarm nothing does not exist",
 		"ALARM(errors":                    "a closing parenthesis is missing",
 		"ALARM(errors) XOR 1":             `unexpected "XOR"`,
 		"OK(top)":                         "would depend on itself",
-		"ALARM(errors) OR":                "ends where a condition is expected",
+		"ALARM(errors) OR":                "ends, but a condition is expected",
 	} {
 		if err := compose("any", rule); code(err) != "ValidationError" || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", rule, err, want)

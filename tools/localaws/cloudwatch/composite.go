@@ -44,7 +44,7 @@ func (s *Service) PutCompositeAlarm(_ context.Context, in *awscloudwatch.PutComp
 			return nil, validation("AlarmRule is invalid: the alarm %s does not exist.", child)
 		}
 		if child == *in.AlarmName || s.dependsOn(child, *in.AlarmName) {
-			return nil, validation("AlarmRule is invalid: through %s the alarm would depend on itself.", child)
+			return nil, validation("AlarmRule is invalid: the alarm would depend on itself through %s.", child)
 		}
 	}
 	a := &alarm{
@@ -224,7 +224,7 @@ func (p *ruleParser) and(depth int) (condition, error) {
 
 func (p *ruleParser) not(depth int) (condition, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("it is nested deeper than %d", maxDepth)
+		return nil, fmt.Errorf("it is nested more than %d levels deep", maxDepth)
 	}
 	switch token := p.next(); token {
 	case "NOT":
@@ -251,7 +251,7 @@ func (p *ruleParser) not(depth int) (condition, error) {
 		}
 		return holds, nil
 	case "":
-		return nil, fmt.Errorf("it ends where a condition is expected")
+		return nil, fmt.Errorf("it ends, but a condition is expected")
 	default:
 		return nil, fmt.Errorf("unexpected %q", token)
 	}
@@ -267,7 +267,7 @@ func (p *ruleParser) atLeast() (condition, error) {
 	digits, percent := strings.CutSuffix(threshold, "%")
 	least, err := strconv.Atoi(digits)
 	if err != nil || least < 1 || percent && least > 100 {
-		return nil, fmt.Errorf("%q is neither a number from 1 nor a percentage from 1%% to 100%%", threshold)
+		return nil, fmt.Errorf("%q is neither a number of at least 1 nor a percentage from 1%% to 100%%", threshold)
 	}
 	if err := p.expect(","); err != nil {
 		return nil, err
@@ -297,7 +297,7 @@ func (p *ruleParser) atLeast() (condition, error) {
 		}
 	}
 	if !percent && least > len(names) {
-		return nil, fmt.Errorf("it names %d alarms, of which there are never %d", len(names), least)
+		return nil, fmt.Errorf("it names only %d alarms, fewer than the threshold %d", len(names), least)
 	}
 	return func(stateOf func(string) types.StateValue) bool {
 		n := 0

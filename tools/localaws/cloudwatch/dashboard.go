@@ -28,7 +28,7 @@ func (s *Service) dashboardARN(name string) string {
 func (s *Service) PutDashboard(_ context.Context, in *awscloudwatch.PutDashboardInput) (*awscloudwatch.PutDashboardOutput, error) {
 	name := aws.ToString(in.DashboardName)
 	if name == "" || len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool { return r != '-' && (r > 127 || !isWord(byte(r))) }) { // #nosec G115 -- r is checked to be ASCII first
-		return nil, invalidDashboard("DashboardName", fmt.Sprintf("The value %q for field DashboardName is invalid: it takes 1 to 255 letters, digits, - and _.", name))
+		return nil, invalidDashboard("DashboardName", fmt.Sprintf("The value %q for field DashboardName is invalid: use 1 to 255 letters, digits, - and _.", name))
 	}
 	var body struct {
 		Widgets []json.RawMessage `json:"widgets"`

@@ -84,7 +84,7 @@ type (
 func (e numberExpr) eval(*mathContext) (value, error) { return value{number: float64(e)}, nil }
 
 func (e stringExpr) eval(*mathContext) (value, error) {
-	return value{}, fmt.Errorf("the text %q is not expected here", string(e))
+	return value{}, fmt.Errorf("unexpected text %q", string(e))
 }
 
 func (e idExpr) eval(c *mathContext) (value, error) { return c.lookup(string(e)) }
@@ -102,7 +102,7 @@ func (e listExpr) eval(c *mathContext) (value, error) {
 		case timeSeries:
 			out.list = append(out.list, v)
 		default:
-			return value{}, fmt.Errorf("a list holds time series only, not %v", v.kind)
+			return value{}, fmt.Errorf("a list may only contain time series, not %v", v.kind)
 		}
 	}
 	return out, nil
@@ -273,7 +273,7 @@ func (p *parser) advance() error {
 			end++
 		}
 		if end == len(p.text) {
-			return fmt.Errorf("the text that begins at position %d does not end", i+1)
+			return fmt.Errorf("the text that begins at position %d has no closing quote", i+1)
 		}
 		p.token, p.to, p.quoted = p.text[i+1:end], end+1, true
 		return nil
@@ -340,11 +340,11 @@ func (p *parser) unary() (expression, error) {
 	p.depth++
 	defer func() { p.depth-- }()
 	if p.depth > maxDepth {
-		return nil, fmt.Errorf("it is nested deeper than %d", maxDepth)
+		return nil, fmt.Errorf("it is nested more than %d levels deep", maxDepth)
 	}
 	token, quoted, at := p.token, p.quoted, p.from+1
 	if token == "" && !quoted {
-		return nil, fmt.Errorf("it ends where a value is expected")
+		return nil, fmt.Errorf("it ends, but a value is expected")
 	}
 	if err := p.advance(); err != nil {
 		return nil, err

@@ -140,7 +140,7 @@ func fill(c *mathContext, args []expression) (value, error) {
 		return value{}, err
 	}
 	if v.kind == number {
-		return value{}, fmt.Errorf("it fills a time series, not %v", v.kind)
+		return value{}, fmt.Errorf("it fills time series, not %v", v.kind)
 	}
 	repeat, linear := args[1] == expression(idExpr("REPEAT")), args[1] == expression(idExpr("LINEAR"))
 	var with value
@@ -223,7 +223,7 @@ func metrics(c *mathContext, args []expression) (value, error) {
 	case 1:
 		text, ok := args[0].(stringExpr)
 		if !ok {
-			return value{}, fmt.Errorf("its argument is a text in quotes")
+			return value{}, fmt.Errorf("its argument must be a text in quotes")
 		}
 		containing = string(text)
 	default:

@@ -276,7 +276,7 @@ func TestMetricMath(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"errors +":                     "ends where a value is expected",
+		"errors +":                     "ends, but a value is expected",
 		"errors errors":                "unexpected",
 		"nothing":                      "no query with the id nothing",
 		"e1 + 1":                       "refers to itself",
@@ -288,10 +288,10 @@ func TestMetricMath(t *testing.T) {
 		"ANOMALY_DETECTION_BAND(e, 2)": "not supported",
 		"IF(errors)":                   "takes 2 to 3 arguments",
 		"errors $ 1":                   "unexpected character",
-		"'open":                        "does not end",
+		"'open":                        "has no closing quote",
 		"(errors":                      `")" is expected`,
 		"5":                            "refers to no metric",
-		strings.Repeat("(", 5000) + "errors" + strings.Repeat(")", 5000): "nested deeper",
+		strings.Repeat("(", 5000) + "errors" + strings.Repeat(")", 5000): "nested more than",
 	} {
 		if _, err := evaluateMath(t, s, text); code(err) != "ValidationError" || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40s: %v, want %q", text, err, want)

@@ -165,7 +165,7 @@ func newQueries(all []types.MetricDataQuery) (*queries, error) {
 func (q *queries) add(query *types.MetricDataQuery) error {
 	id := aws.ToString(query.Id)
 	if id == "" || id[0] < 'a' || id[0] > 'z' || strings.ContainsFunc(id, func(r rune) bool { return r > 127 || !isWord(byte(r)) }) { // #nosec G115 -- r is checked to be ASCII first
-		return validation("The value %q for parameter Id is invalid: it must begin with a lowercase letter and hold letters, digits and underscores only.", id)
+		return validation("The value %q for parameter Id is invalid: it must begin with a lowercase letter and contain only letters, digits and underscores.", id)
 	}
 	if q.byID[id] != nil {
 		return validation("The id %s is used more than once.", id)

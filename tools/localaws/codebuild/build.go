@@ -60,7 +60,7 @@ func (s *Service) startBuild(ctx context.Context, in *awscodebuild.StartBuildInp
 		return nil, err
 	}
 	if (effective.Source.Type == cbtypes.SourceTypeCodepipeline) != (pipeline != nil) {
-		return nil, invalid("Source type %s: builds of type CODEPIPELINE are started by a pipeline, and no others", effective.Source.Type)
+		return nil, invalid("Source type %s: only a pipeline can start builds of type CODEPIPELINE, and it starts no other type", effective.Source.Type)
 	}
 	if err := s.withinLimit(effective); err != nil {
 		return nil, err
@@ -297,7 +297,7 @@ func (s *Service) RetryBuild(ctx context.Context, in *awscodebuild.RetryBuildInp
 		return nil, err
 	}
 	if b.pipeline != nil {
-		return nil, invalid("Builds of a pipeline are retried by the pipeline: %s", *in.Id)
+		return nil, invalid("Only the pipeline can retry its builds: %s", *in.Id)
 	}
 	start := *b.start
 	start.IdempotencyToken = in.IdempotencyToken

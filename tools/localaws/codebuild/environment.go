@@ -22,7 +22,7 @@ import (
 // provision makes a directory for the build and gets its role's credentials.
 func (s *Service) provision(ctx context.Context, b *build, w *workplace) error {
 	if err := os.MkdirAll(w.dir, 0o755); err != nil { // #nosec G301 -- as any checkout
-		return fmt.Errorf("making a place for the build: %w", err)
+		return fmt.Errorf("making a directory for the build: %w", err)
 	}
 	if err := b.log.open(ctx); err != nil {
 		return &phaseError{"CLIENT_ERROR", fmt.Errorf("creating the log stream: %w", err)}
@@ -154,7 +154,7 @@ func (s *Service) resolve(ctx context.Context, b *build, w *workplace) error {
 	}
 	for name := range env.Values {
 		if fixed[name] || strings.HasPrefix(name, "AWS_ENDPOINT_URL") || name == "AWS_PROFILE" {
-			b.log.say("Warning: %s is not set: it would lead away from the embedded AWS", name)
+			b.log.say("Warning: %s is not set, because it would direct clients away from the embedded AWS", name)
 			delete(env.Values, name)
 		}
 	}
@@ -198,7 +198,7 @@ func (l lookup) Secret(ctx context.Context, ref buildspec.SecretRef) (string, er
 	}
 	var values map[string]any
 	if err := json.Unmarshal([]byte(*out.SecretString), &values); err != nil {
-		return "", fmt.Errorf("reading key %s of secret %s: the secret is no JSON object", ref.JSONKey, ref.ID)
+		return "", fmt.Errorf("reading key %s of secret %s: the secret is not a JSON object", ref.JSONKey, ref.ID)
 	}
 	switch v := values[ref.JSONKey].(type) {
 	case string:

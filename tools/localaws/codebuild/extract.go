@@ -41,7 +41,7 @@ func extract(name, dir string) (err error) {
 func extractFile(root *os.Root, f *zip.File) (err error) {
 	name := filepath.FromSlash(path.Clean(f.Name))
 	if !filepath.IsLocal(name) {
-		return errors.New("it is outside of the directory")
+		return errors.New("it is outside the directory")
 	}
 	mode := f.Mode()
 	if mode.IsDir() {
@@ -62,12 +62,12 @@ func extractFile(root *os.Root, f *zip.File) (err error) {
 		}
 		to := filepath.FromSlash(string(target))
 		if filepath.IsAbs(to) || !filepath.IsLocal(filepath.Join(filepath.Dir(name), to)) {
-			return fmt.Errorf("the symbolic link leads outside of the directory, to %s", to)
+			return fmt.Errorf("the symbolic link leads outside the directory, to %s", to)
 		}
 		return root.Symlink(to, name)
 	}
 	if !mode.IsRegular() {
-		return fmt.Errorf("it is neither a file nor a directory nor a symbolic link: %s", mode)
+		return fmt.Errorf("it is not a file, a directory or a symbolic link: %s", mode)
 	}
 	perm := mode.Perm()
 	// The zip comes from a system without modes.

@@ -22,7 +22,7 @@ func (s *Service) place(b *build) (dir string, leave func() error) {
 }
 
 // errTaken says that a directory is in use.
-var errTaken = errors.New("another build is in the directory")
+var errTaken = errors.New("another build uses the directory")
 
 func (s *Service) stablePlace(b *build) (string, func() error, error) {
 	if s.deps.Dir == "" {

@@ -258,7 +258,7 @@ func check(p *cbtypes.Project) error {
 		}
 	}
 	if p.Source.Type == cbtypes.SourceTypeNoSource && !inline(aws.ToString(p.Source.Buildspec)) {
-		return invalid("Build spec must be inline where the source type is NO_SOURCE")
+		return invalid("Build spec must be inline if the source type is NO_SOURCE")
 	}
 	if pipe := p.Source.Type == cbtypes.SourceTypeCodepipeline; pipe != (p.Artifacts.Type == cbtypes.ArtifactsTypeCodepipeline) {
 		return invalid("Source type %s and artifacts type %s don't go together: both or neither are CODEPIPELINE", p.Source.Type, p.Artifacts.Type)

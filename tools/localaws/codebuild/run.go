@@ -234,13 +234,13 @@ func (b *build) describe() []string {
 	e := b.project.Environment
 	lines := []string{fmt.Sprintf("The build runs on this host: the image %s and the compute type %s are not used", *e.Image, e.ComputeType)}
 	if aws.ToBool(e.PrivilegedMode) {
-		lines = append(lines, "Warning: privilegedMode is not honoured: there is no container")
+		lines = append(lines, "Warning: privilegedMode has no effect: there is no container")
 	}
 	if aws.ToString(e.Certificate) != "" {
 		lines = append(lines, "Warning: the environment's certificate is not installed on this host")
 	}
 	if c := b.project.Cache; c != nil && c.Type != "" && c.Type != cbtypes.CacheTypeNoCache {
-		lines = append(lines, fmt.Sprintf("The cache of type %s is not used: this host's own caches below HOME serve", c.Type))
+		lines = append(lines, fmt.Sprintf("The cache of type %s is not used: builds use this host's own caches below HOME", c.Type))
 	}
 	if b.pipeline != nil {
 		lines = append(lines, strings.TrimSpace(fmt.Sprintf("Started by pipeline %s, action %s, execution %s %s", b.pipeline.PipelineName, b.pipeline.ActionName, b.pipeline.ExecutionID, b.pipeline.InitiatorARN)))

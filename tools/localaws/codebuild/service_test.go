@@ -438,7 +438,7 @@ func TestProjects(t *testing.T) {
 		"Invalid timeout: 1 minutes":  func(p *awscodebuild.CreateProjectInput) { p.TimeoutInMinutes = aws.Int32(1) },
 		"both or neither":             func(p *awscodebuild.CreateProjectInput) { p.Source.Type = cbtypes.SourceTypeCodepipeline },
 		"CODECOMMIT is not supported": func(p *awscodebuild.CreateProjectInput) { p.Source.Type = cbtypes.SourceTypeCodecommit },
-		"clones only file:///path": func(p *awscodebuild.CreateProjectInput) {
+		"clones only from file:///path": func(p *awscodebuild.CreateProjectInput) {
 			p.Source.Type, p.Source.Location = cbtypes.SourceTypeGithub, aws.String("https://github.com/a/b")
 		},
 		"require a location": func(p *awscodebuild.CreateProjectInput) { p.Artifacts.Type = cbtypes.ArtifactsTypeS3 },

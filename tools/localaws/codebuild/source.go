@@ -68,7 +68,7 @@ func onThisHost(location string) error {
 	case u.Scheme != "" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()):
 		return nil
 	}
-	return errors.New("the embedded AWS clones only file:///path and loopback addresses; a connection whose host is such an address leads there, too")
+	return errors.New("the embedded AWS clones only from file:///path and loopback addresses, or through a connection whose host has such an address")
 }
 
 // download fetches the sources, reads the buildspec and resolves its variables.
@@ -107,7 +107,7 @@ func (s *Service) readSpec(ctx context.Context, b *build, w *workplace) error {
 	text, name := []byte(aws.ToString(source.Buildspec)), "buildspec.yml"
 	switch {
 	case inline(string(text)):
-		b.log.say("The buildspec is the project's own")
+		b.log.say("The buildspec is defined in the project")
 	case strings.HasPrefix(string(text), "arn:"):
 		name = string(text)
 		body, err := s.object(ctx, objectPath(name), nil)
@@ -164,7 +164,7 @@ func (s *Service) fetchInputs(ctx context.Context, b *build, w *workplace) error
 		dir := w.source
 		if in.Name != primary {
 			if !filepath.IsLocal(in.Name) || strings.ContainsAny(in.Name, "/\\") {
-				return fmt.Errorf("the input artifact's name %q can't be a directory's", in.Name)
+				return fmt.Errorf("the input artifact's name %q can't be the name of a directory", in.Name)
 			}
 			dir = filepath.Join(w.dir, "inputs", in.Name)
 			w.secondary[in.Name] = dir
@@ -184,7 +184,7 @@ func (s *Service) fetchInputs(ctx context.Context, b *build, w *workplace) error
 		}
 	}
 	if !found {
-		return fmt.Errorf("there is no input artifact %s, which is to be the primary source", primary)
+		return fmt.Errorf("the input artifact %s, which should be the primary source, does not exist", primary)
 	}
 	return nil
 }
@@ -264,7 +264,7 @@ func (s *Service) fetchSources(ctx context.Context, b *build, w *workplace) erro
 	for _, source := range b.project.SecondarySources {
 		id := aws.ToString(source.SourceIdentifier)
 		if id == "" || !filepath.IsLocal(id) || strings.ContainsAny(id, "/\\") {
-			return fmt.Errorf("the secondary source's identifier %q can't be a directory's name", id)
+			return fmt.Errorf("the secondary source's identifier %q can't be the name of a directory", id)
 		}
 		version := ""
 		for _, v := range b.project.SecondarySourceVersions {
@@ -318,7 +318,7 @@ func clone(ctx context.Context, location, version, dir string) (string, error) {
 		return "", fmt.Errorf("cloning %s: %w", location, err)
 	}
 	if strings.HasPrefix(version, "-") {
-		return "", fmt.Errorf("cloning %s: %q is no version", location, version)
+		return "", fmt.Errorf("cloning %s: %q is not a version", location, version)
 	}
 	git := command.Cmd{Env: append(hostEnviron(os.Environ()), "GIT_TERMINAL_PROMPT=0")}
 	if _, err := git.Output(ctx, "git", "clone", "--quiet", "--no-checkout", "--no-hardlinks", "--", location, dir); err != nil {

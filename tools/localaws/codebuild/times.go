@@ -42,7 +42,7 @@ func setTimes(ctx context.Context, git command.Cmd) error {
 		}
 		digest, err := hex.DecodeString(fields[1])
 		if err != nil || len(digest) < 12 {
-			return fmt.Errorf("listing the files: %q is no object", fields[1])
+			return fmt.Errorf("listing the files: %q is not an object", fields[1])
 		}
 		name = filepath.FromSlash(name)
 		at := contentTime(digest)

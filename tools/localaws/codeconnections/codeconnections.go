@@ -99,7 +99,7 @@ func (s *Service) createHost(service, name, endpoint, provider string, tags map[
 		return nil, fail(badInput, "a host's name has 1 to 64 characters and no space: %q", name)
 	}
 	if !slices.Contains(installed, provider) {
-		return nil, fail(badInput, "a host's provider type is one of %s, not %q", strings.Join(installed, ", "), provider)
+		return nil, fail(badInput, "a host's provider type must be one of %s, not %q", strings.Join(installed, ", "), provider)
 	}
 	if err := checkEndpoint(endpoint); err != nil {
 		return nil, err

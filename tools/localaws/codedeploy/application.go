@@ -34,7 +34,7 @@ func (s *Service) CreateApplication(_ context.Context, in *awscodedeploy.CreateA
 		if platform == "" {
 			platform = types.ComputePlatformServer
 		}
-		return nil, &types.InvalidComputePlatformException{Message: aws.String("The compute platform " + string(platform) + " is not supported by the embedded AWS, which deploys to Lambda only")}
+		return nil, &types.InvalidComputePlatformException{Message: aws.String("The embedded AWS deploys only to Lambda and does not support the compute platform " + string(platform) + "")}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

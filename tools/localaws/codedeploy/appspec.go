@@ -53,7 +53,7 @@ func parseAppSpec(content string) (*appSpec, error) {
 		return nil, err
 	}
 	if v, err := strconv.ParseFloat(version, 64); err != nil || v != 0 {
-		return nil, fmt.Errorf("version is %s, and must be 0.0", version)
+		return nil, fmt.Errorf("version is %s; it must be 0.0", version)
 	}
 	spec := &appSpec{hooks: map[string]string{}}
 	resources := members["Resources"]
@@ -68,7 +68,7 @@ func parseAppSpec(content string) (*appSpec, error) {
 
 func (spec *appSpec) readResource(node *yaml.Node) error {
 	if node.Kind != yaml.MappingNode || len(node.Content) != 2 {
-		return fmt.Errorf("line %d: a resource must be a mapping from one name", node.Line)
+		return fmt.Errorf("line %d: a resource must be a mapping with exactly one name", node.Line)
 	}
 	spec.resource = node.Content[0].Value
 	members, err := mapping(node.Content[1], spec.resource, "Type", "Properties")
@@ -149,7 +149,7 @@ func scalar(node *yaml.Node, what string) (string, error) {
 		return "", fmt.Errorf("%s is missing", what)
 	}
 	if node.Kind != yaml.ScalarNode || node.Value == "" {
-		return "", fmt.Errorf("line %d: %s must be a text that is not empty", node.Line, what)
+		return "", fmt.Errorf("line %d: %s must be a non-empty text", node.Line, what)
 	}
 	return node.Value, nil
 }
@@ -225,7 +225,7 @@ func checkDigest(content string, want *string) (*string, error) {
 	sum := sha256.Sum256([]byte(content))
 	got := hex.EncodeToString(sum[:])
 	if aws.ToString(want) != "" && *want != got {
-		return nil, fmt.Errorf("its SHA-256 is %s and not %s", got, *want)
+		return nil, fmt.Errorf("its SHA-256 is %s, not %s", got, *want)
 	}
 	return &got, nil
 }

@@ -94,17 +94,17 @@ func checkRouting(routing *types.TrafficRoutingConfig) error {
 	switch routing.Type {
 	case types.TrafficRoutingTypeAllAtOnce:
 		if routing.TimeBasedCanary != nil || routing.TimeBasedLinear != nil {
-			return invalid("AllAtOnce takes neither timeBasedCanary nor timeBasedLinear.")
+			return invalid("AllAtOnce allows neither timeBasedCanary nor timeBasedLinear.")
 		}
 		return nil
 	case types.TrafficRoutingTypeTimeBasedCanary:
 		if routing.TimeBasedCanary == nil || routing.TimeBasedLinear != nil {
-			return invalid("TimeBasedCanary takes timeBasedCanary and not timeBasedLinear.")
+			return invalid("TimeBasedCanary requires timeBasedCanary and does not allow timeBasedLinear.")
 		}
 		percent, interval = routing.TimeBasedCanary.CanaryPercentage, routing.TimeBasedCanary.CanaryInterval
 	case types.TrafficRoutingTypeTimeBasedLinear:
 		if routing.TimeBasedLinear == nil || routing.TimeBasedCanary != nil {
-			return invalid("TimeBasedLinear takes timeBasedLinear and not timeBasedCanary.")
+			return invalid("TimeBasedLinear requires timeBasedLinear and does not allow timeBasedCanary.")
 		}
 		percent, interval = routing.TimeBasedLinear.LinearPercentage, routing.TimeBasedLinear.LinearInterval
 	default:

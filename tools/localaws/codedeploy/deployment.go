@@ -342,7 +342,7 @@ func (s *Service) ContinueDeployment(_ context.Context, in *awscodedeploy.Contin
 	if err != nil {
 		return nil, err
 	}
-	return nil, &types.UnsupportedActionForDeploymentTypeException{Message: aws.String("The deployment " + d.id + " is a Lambda deployment, which does not wait to be continued.")}
+	return nil, &types.UnsupportedActionForDeploymentTypeException{Message: aws.String("The deployment " + d.id + " is a Lambda deployment, which never waits to be continued.")}
 }
 
 // Wait waits until a deployment has ended and returns it. If it is rolled back

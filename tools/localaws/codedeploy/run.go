@@ -141,7 +141,7 @@ func (s *Service) verify(d *deployment) *failure {
 	}
 	if routing := alias.RoutingConfig; routing != nil && len(routing.AdditionalVersionWeights) > 0 {
 		// https://docs.aws.amazon.com/codedeploy/latest/userguide/troubleshooting-deployments-lambda.html
-		return wrong(configuration, invalidAppSpec, "The alias %s of the Lambda function %s points to two versions, as a deployment leaves it that is stopped without a rollback. Remove the additional one: aws lambda update-alias --function-name %[2]s --name %[1]s --routing-config AdditionalVersionWeights={}", spec.alias, spec.function)
+		return wrong(configuration, invalidAppSpec, "The alias %s of the Lambda function %s points to two versions, because a deployment was stopped without a rollback. Remove the additional one: aws lambda update-alias --function-name %[2]s --name %[1]s --routing-config AdditionalVersionWeights={}", spec.alias, spec.function)
 	}
 	if spec.current == spec.target {
 		return wrong(configuration, invalidAppSpec, "The CurrentVersion and the TargetVersion in the AppSpec file are both %s.", spec.current)

@@ -45,7 +45,7 @@ func (s *Service) approve(ctx context.Context, j *job) outcome {
 	}
 	select {
 	case <-ctx.Done():
-		return failure(codeJobFailed, "The approval was not awaited: %v", context.Cause(ctx))
+		return failure(codeJobFailed, "Waiting for the approval was interrupted: %v", context.Cause(ctx))
 	case <-timer.C():
 		result := failure(codeTimedOut, "The approval action timed out after %s", timeout)
 		result.externalID = token

@@ -118,7 +118,7 @@ func (s *Service) built(ctx context.Context, j *job, b *cbtypes.Build) outcome {
 	}
 	for _, output := range j.outputs {
 		if _, err := s.deps.Objects.HeadObject(ctx, &awss3.HeadObjectInput{Bucket: aws.String(output.bucket), Key: aws.String(output.key)}); err != nil {
-			return failure(codeJobFailed, "The build succeeded and did not make the output artifact %s: %v", output.name, err)
+			return failure(codeJobFailed, "The build succeeded, but did not produce the output artifact %s: %v", output.name, err)
 		}
 	}
 	result := outcome{variables: map[string]string{}}

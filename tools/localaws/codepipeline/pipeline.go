@@ -118,7 +118,7 @@ func (s *Service) declare(in *types.PipelineDeclaration, version int32) (*types.
 // it, so only StartPipelineExecution starts it again.
 func (s *Service) warn(d *types.PipelineDeclaration) {
 	if len(d.Triggers) > 0 {
-		s.account.Log.Warn("CodePipeline detects no changes here: start the pipeline with StartPipelineExecution", "pipeline", aws.ToString(d.Name))
+		s.account.Log.Warn("CodePipeline does not detect changes here. Start the pipeline with StartPipelineExecution.", "pipeline", aws.ToString(d.Name))
 	}
 }
 

@@ -285,7 +285,7 @@ func (s *Service) TestEventPattern(_ context.Context, in *awseventbridge.TestEve
 	}
 	for _, key := range []string{"id", "account", "source", "time", "region", "resources", "detail-type"} {
 		if _, ok := event[key]; !ok {
-			return nil, invalid("Parameter Event is not valid: it lacks %s", key)
+			return nil, invalid("Parameter Event is not valid: %s is missing", key)
 		}
 	}
 	return &awseventbridge.TestEventPatternOutput{Result: p.matches(event)}, nil

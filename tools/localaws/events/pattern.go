@@ -90,7 +90,7 @@ func compileObject(object map[string]any, path string, depth int) (*pattern, err
 				for _, alternative := range v {
 					o, ok := alternative.(map[string]any)
 					if !ok {
-						return nil, invalidPattern("$or takes objects at %s", here)
+						return nil, invalidPattern("$or requires objects at %s", here)
 					}
 					nested, err := compileObject(o, here, depth+1)
 					if err != nil {
@@ -132,7 +132,7 @@ func compileMatcher(element any, path string) (matcher, error) {
 		case "exists":
 			wanted, ok := operand.(bool)
 			if !ok {
-				return nil, invalidPattern("exists takes true or false at %s", path)
+				return nil, invalidPattern("exists requires true or false at %s", path)
 			}
 			return func(value any) bool { return (value != absent) == wanted }, nil
 		case "numeric":

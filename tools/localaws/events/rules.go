@@ -128,7 +128,7 @@ func (s *Service) ListRules(_ context.Context, in *awseventbridge.ListRulesInput
 // stores none of them if one can't receive events.
 func (s *Service) PutTargets(_ context.Context, in *awseventbridge.PutTargetsInput) (*awseventbridge.PutTargetsOutput, error) {
 	if len(in.Targets) == 0 {
-		return nil, invalid("PutTargets takes at least one target")
+		return nil, invalid("PutTargets requires at least one target")
 	}
 	for _, t := range in.Targets {
 		if err := s.checkTarget(t); err != nil {

@@ -181,14 +181,14 @@ func steps(path string) ([]any, error) {
 		case strings.HasPrefix(rest, "['"):
 			name, after, closed := strings.Cut(rest[2:], "']")
 			if !closed || name == "" {
-				return nil, fmt.Errorf("the path %q has an open bracket", path)
+				return nil, fmt.Errorf("the path %q has an unclosed bracket", path)
 			}
 			all, rest = append(all, name), after
 		case strings.HasPrefix(rest, "["):
 			digits, after, closed := strings.Cut(rest[1:], "]")
 			n, err := strconv.Atoi(digits)
 			if !closed || err != nil || n < 0 {
-				return nil, fmt.Errorf("the path %q has a position that the embedded EventBridge does not support", path)
+				return nil, fmt.Errorf("the path %q has an index that the embedded EventBridge does not support", path)
 			}
 			all, rest = append(all, n), after
 		case strings.HasPrefix(rest, "."):
@@ -202,7 +202,7 @@ func steps(path string) ([]any, error) {
 			}
 			all, rest = append(all, rest[:end]), rest[end:]
 		default:
-			return nil, fmt.Errorf("the path %q is not understood at %q", path, rest)
+			return nil, fmt.Errorf("the path %q is invalid at %q", path, rest)
 		}
 	}
 	return all, nil

@@ -59,7 +59,7 @@ func (s *Service) get(arn *string) (*policy, error) {
 	if awsManaged.MatchString(aws.ToString(arn)) {
 		return nil, &smithy.GenericAPIError{
 			Code:    "AccessDenied",
-			Message: *arn + " is managed by AWS: the embedded AWS knows its name, not its document, and can't change it",
+			Message: *arn + " is managed by AWS: the embedded AWS knows only its name, not its document, and can't change it",
 			Fault:   smithy.FaultClient,
 		}
 	}

@@ -149,7 +149,7 @@ func unpackFile(root *os.Root, f *zip.File, left *int64) (err error) {
 		return invalid("Could not unzip uploaded file: %s: %v", f.Name, err)
 	}
 	if !filepath.IsLocal(name) {
-		return bad(errors.New("the name leaves the package"))
+		return bad(errors.New("the name points outside the package"))
 	}
 	if f.Mode().IsDir() {
 		if err := root.MkdirAll(name, 0o755); err != nil {
@@ -210,7 +210,7 @@ func (c *code) runsOn(a lambdatypes.Architecture) error {
 	defer func() { _ = f.Close() }() // only read
 	built := platform(f)
 	if host := runtime.GOOS + "/" + runtime.GOARCH; built != "" && built != host {
-		return invalid("The function's bootstrap is built for %s, and the embedded AWS runs it on this host (%s): build it with GOOS=%s GOARCH=%s and synthesize for %s.",
+		return invalid("The function's bootstrap is built for %s, but the embedded AWS runs it on this host (%s). Build it with GOOS=%s GOARCH=%s and synthesize for %s.",
 			built, host, runtime.GOOS, runtime.GOARCH, hostArchitecture())
 	}
 	return nil

@@ -81,7 +81,7 @@ func (s *Service) changed(f *function, c eventConfig, retries, age *int32, d *la
 			continue
 		}
 		if !strings.HasPrefix(destination, s.account.ARN("lambda", "function:")) {
-			return nil, invalid("The destination %s is not supported by the embedded AWS: SNS topics and Lambda functions are.", destination)
+			return nil, invalid("The embedded AWS does not support the destination %s. It must be an SNS topic or a Lambda function.", destination)
 		}
 		ref, err := s.parse(&destination, nil)
 		if err != nil {

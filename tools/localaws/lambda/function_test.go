@@ -33,8 +33,8 @@ func TestCreateFunctionRefuses(t *testing.T) {
 		text   string
 	}{
 		{"again", func(in *awslambda.CreateFunctionInput) { in.FunctionName = name }, "ResourceConflictException: Function already exist: f"},
-		{"runtime", func(in *awslambda.CreateFunctionInput) { in.Runtime = lambdatypes.RuntimeNodejs22x }, "can't run nodejs22.x: it runs the OS-only runtimes provided.al2023 and provided.al2"},
-		{"architecture", func(in *awslambda.CreateFunctionInput) { in.Architectures = []lambdatypes.Architecture{foreign} }, "synthesize for " + string(f.host)},
+		{"runtime", func(in *awslambda.CreateFunctionInput) { in.Runtime = lambdatypes.RuntimeNodejs22x }, "can't run nodejs22.x. It supports only the OS-only runtimes provided.al2023 and provided.al2"},
+		{"architecture", func(in *awslambda.CreateFunctionInput) { in.Architectures = []lambdatypes.Architecture{foreign} }, "Synthesize for " + string(f.host)},
 		{"image", func(in *awslambda.CreateFunctionInput) { in.PackageType = "Image" }, "runs no containers"},
 		{"layers", func(in *awslambda.CreateFunctionInput) { in.Layers = []string{"x"} }, "Layers is not supported"},
 		{"memory", func(in *awslambda.CreateFunctionInput) { in.MemorySize = aws.Int32(64) }, "Value '64' at 'memorySize' failed to satisfy constraint: Member must have value greater than or equal to 128"},
@@ -43,7 +43,7 @@ func TestCreateFunctionRefuses(t *testing.T) {
 		{"variables", variables("BIG", strings.Repeat("x", 5000)), "exceeded the 4KB limit"},
 		{"role", func(in *awslambda.CreateFunctionInput) { in.Role = aws.String("me") }, "Value 'me' at 'role'"},
 		{"zip", func(in *awslambda.CreateFunctionInput) { in.Code.ZipFile = []byte("x") }, "Could not unzip uploaded file. Please check your file, then try to upload again."},
-		{"zip slip", func(in *awslambda.CreateFunctionInput) { in.Code.ZipFile = pack(map[string]string{"../../x": ""}) }, "leaves the package"},
+		{"zip slip", func(in *awslambda.CreateFunctionInput) { in.Code.ZipFile = pack(map[string]string{"../../x": ""}) }, "points outside the package"},
 		{"object", func(in *awslambda.CreateFunctionInput) {
 			in.Code = &lambdatypes.FunctionCode{S3Bucket: aws.String("b"), S3Key: aws.String("k")}
 		}, "Error occurred while GetObject. S3 Error: NoSuchKey"},

@@ -152,7 +152,7 @@ func (set settings) with(c change, name string) (settings, error) {
 	case "":
 		return set, invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
 	default:
-		return set, invalid("The embedded AWS can't run %s: it runs the OS-only runtimes provided.al2023 and provided.al2, whose zip holds an executable named bootstrap.", c.runtime)
+		return set, invalid("The embedded AWS can't run %s. It supports only the OS-only runtimes provided.al2023 and provided.al2, whose zip contains an executable named bootstrap.", c.runtime)
 	}
 	if c.role != nil {
 		if !roleARN.MatchString(*c.role) {
@@ -291,7 +291,7 @@ func hostArchitecture() lambdatypes.Architecture {
 
 func runsHere(a lambdatypes.Architecture) error {
 	if want := hostArchitecture(); a != want {
-		return invalid("The embedded AWS runs functions on this host (%s/%s), which can't run architecture %s: synthesize for %s.", runtime.GOOS, runtime.GOARCH, a, want)
+		return invalid("The embedded AWS runs functions on this host (%s/%s), which can't run architecture %s. Synthesize for %s.", runtime.GOOS, runtime.GOARCH, a, want)
 	}
 	return nil
 }

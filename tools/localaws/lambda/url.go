@@ -111,7 +111,7 @@ func (u *functionURL) authorize(r *http.Request, c *urlConfig, body []byte) (pri
 		defer s.mu.RUnlock()
 		f := s.functions[u.ref.name]
 		if f == nil || !f.policies[u.ref.qualifier].public() {
-			return principal.Principal{}, errors.New("the resource-based policy doesn't let everybody in")
+			return principal.Principal{}, errors.New("the resource-based policy doesn't allow everyone")
 		}
 		return principal.Principal{}, nil
 	}

@@ -130,7 +130,7 @@ func (s *Service) PutLogEvents(_ context.Context, in *awslogs.PutLogEventsInput)
 	bytes := 0
 	for i, e := range in.LogEvents {
 		if e.Timestamp == nil || aws.ToString(e.Message) == "" {
-			return nil, invalid("log event %d lacks its timestamp or message", i)
+			return nil, invalid("log event %d has no timestamp or no message", i)
 		}
 		if i > 0 && *e.Timestamp < *in.LogEvents[i-1].Timestamp {
 			return nil, invalid("Log events in a single PutLogEvents request must be in chronological order.")

@@ -224,7 +224,7 @@ func setText(member reflect.Value, text string) error {
 			member.Set(reflect.Append(member, value))
 		}
 	default:
-		return fmt.Errorf("a %s cannot be read from text", member.Type())
+		return fmt.Errorf("a %s can't be read from text", member.Type())
 	}
 	return nil
 }

@@ -114,7 +114,7 @@ func decodeChunked(r io.Reader) ([]byte, http.Header, error) {
 			return nil, nil, malformed(err)
 		}
 		if end, err := readLine(in); err != nil || end != "" {
-			return nil, nil, malformed(errors.New("a chunk does not end where its size says"))
+			return nil, nil, malformed(errors.New("the length of a chunk differs from its size"))
 		}
 	}
 	trailer := http.Header{}

@@ -65,7 +65,7 @@ func (s *Service) PutObjectLockConfiguration(_ context.Context, in *awss3.PutObj
 	if c.Rule != nil && c.Rule.DefaultRetention != nil {
 		d := c.Rule.DefaultRetention
 		if (d.Days == nil) == (d.Years == nil) || aws.ToInt32(d.Days) < 0 || aws.ToInt32(d.Years) < 0 {
-			return nil, fail("MalformedXML", "DefaultRetention takes either Days or Years")
+			return nil, fail("MalformedXML", "DefaultRetention must have either Days or Years")
 		}
 		if d.Mode != types.ObjectLockRetentionModeCompliance && d.Mode != types.ObjectLockRetentionModeGovernance {
 			return nil, fail("MalformedXML", "DefaultRetention's mode must be GOVERNANCE or COMPLIANCE")
@@ -161,7 +161,7 @@ func (s *Service) PutObjectLegalHold(_ context.Context, in *awss3.PutObjectLegal
 		return nil, err
 	}
 	if b.lock == nil || in.LegalHold == nil {
-		return nil, fail("InvalidRequest", "Bucket is missing Object Lock Configuration, or the request its legal hold")
+		return nil, fail("InvalidRequest", "Bucket is missing Object Lock Configuration, or the request has no legal hold")
 	}
 	v.lock.legalHold = in.LegalHold.Status
 	return &awss3.PutObjectLegalHoldOutput{}, nil

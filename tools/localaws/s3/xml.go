@@ -234,7 +234,7 @@ func decodeWrapped(d *xml.Decoder, list reflect.Value, element string, depth int
 			return nil
 		case xml.StartElement:
 			if t.Name.Local != element {
-				return fmt.Errorf("%s where only %s may be", t.Name.Local, element)
+				return fmt.Errorf("unexpected %s; only %s is allowed", t.Name.Local, element)
 			}
 			if err := appendElement(d, list, depth); err != nil {
 				return err
@@ -260,7 +260,7 @@ func characters(d *xml.Decoder) (string, error) {
 		case xml.EndElement:
 			return string(text), nil
 		case xml.StartElement:
-			return "", fmt.Errorf("the element %s where text is expected", t.Name.Local)
+			return "", fmt.Errorf("unexpected element %s; text is expected", t.Name.Local)
 		}
 	}
 }

@@ -150,7 +150,7 @@ func (s *Service) CreateSecret(_ context.Context, in *awssecretsmanager.CreateSe
 	name := aws.ToString(in.Name)
 	switch {
 	case name == "" || len(name) > 512 || strings.HasPrefix(name, "arn:"):
-		return nil, &types.InvalidParameterException{Message: aws.String(fmt.Sprintf("a secret's name has 1 to 512 characters and is no ARN: %q", name))}
+		return nil, &types.InvalidParameterException{Message: aws.String(fmt.Sprintf("a secret's name must have 1 to 512 characters and must not be an ARN: %q", name))}
 	case len(in.AddReplicaRegions) > 0:
 		return nil, unsupported("AddReplicaRegions")
 	case in.Type != nil:
@@ -277,7 +277,7 @@ func (s *Service) DeleteSecret(_ context.Context, in *awssecretsmanager.DeleteSe
 		days = *in.RecoveryWindowInDays
 	}
 	if force && in.RecoveryWindowInDays != nil || days < 7 || days > 30 {
-		return nil, &types.InvalidParameterException{Message: aws.String("RecoveryWindowInDays must be between 7 and 30 and not go with ForceDeleteWithoutRecovery")}
+		return nil, &types.InvalidParameterException{Message: aws.String("RecoveryWindowInDays must be between 7 and 30, and must not be combined with ForceDeleteWithoutRecovery")}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -406,7 +406,7 @@ func (s *Service) GetRandomPassword(_ context.Context, in *awssecretsmanager.Get
 	}
 	each := in.RequireEachIncludedType == nil || *in.RequireEachIncludedType
 	if length < 1 || length > 4096 || len(kinds) == 0 || each && int(length) < len(kinds) {
-		return nil, &types.InvalidParameterException{Message: aws.String("a password has 1 to 4096 characters, enough for each kind that is included")}
+		return nil, &types.InvalidParameterException{Message: aws.String("a password must have 1 to 4096 characters, at least one of each included kind")}
 	}
 	password := make([]byte, 0, length)
 	if each {

@@ -28,7 +28,7 @@ func parseCredential(r *http.Request) (credential, error) {
 	if header := r.Header.Get("Authorization"); header != "" {
 		algorithm, parameters, _ := strings.Cut(header, " ")
 		if !strings.HasPrefix(algorithm, "AWS4-") {
-			return credential{}, incomplete("the embedded AWS knows AWS Signature Version 4 only, not " + abbreviate(algorithm))
+			return credential{}, incomplete("the embedded AWS supports only AWS Signature Version 4, not " + abbreviate(algorithm))
 		}
 		scope = ""
 		for p := range strings.SplitSeq(parameters, ",") {
@@ -74,7 +74,7 @@ func (h *handler) expects(r *http.Request, c credential, s *service) error {
 	if c.region != "" && c.region != h.account.Region && !s.global {
 		return &smithy.GenericAPIError{
 			Code: "InvalidRegion",
-			Message: fmt.Sprintf("Credential should be scoped to a valid region: the embedded AWS serves %s, not %s",
+			Message: fmt.Sprintf("Credential should be scoped to a valid region: the embedded AWS serves only %s, not %s",
 				h.account.Region, abbreviate(c.region)),
 			Fault: smithy.FaultClient,
 		}

@@ -354,7 +354,7 @@ const maxDepth = 64
 func (n *node) add(name, value string) error {
 	parts := strings.SplitN(name, ".", maxDepth+1)
 	if len(parts) > maxDepth {
-		return fmt.Errorf("the parameter %q nests too deep", abbreviate(name))
+		return fmt.Errorf("the parameter %q is nested too deeply", abbreviate(name))
 	}
 	for _, part := range parts {
 		child := n.children[part]

@@ -350,7 +350,7 @@ func TestRequests(t *testing.T) {
 		{"a wrong type", "POST", "/", signed("us-east-1", "kms"), "TrentService.Sign", "application/x-amz-json-1.1", `{"GrantTokens":[1]}`, 400, `reading the request: GrantTokens: 0: wanted a string, got the number 1`},
 		{"two values", "POST", "/", signed("us-east-1", "kms"), "TrentService.Sign", "application/x-amz-json-1.1", `{}{}`, 400, "more than one value"},
 		{"too large", "POST", "/", signed("us-east-1", "kms"), "TrentService.Sign", "application/x-amz-json-1.1", strings.Repeat(" ", defaultBodyLimit+1), 413, "RequestEntityTooLargeException"},
-		{"another region", "POST", "/", signed("eu-west-1", "kms"), "TrentService.Sign", "application/x-amz-json-1.1", "{}", 400, "the embedded AWS serves us-east-1, not eu-west-1"},
+		{"another region", "POST", "/", signed("eu-west-1", "kms"), "TrentService.Sign", "application/x-amz-json-1.1", "{}", 400, "the embedded AWS serves only us-east-1, not eu-west-1"},
 		{"another region, global", "POST", "/", signed("eu-west-1", "iam"), "", formType, "Action=GetRole", 400, "seen"},
 		{"not signed, JSON", "POST", "/", "", "TrentService.Sign", "application/x-amz-json-1.1", "{}", 403, `"__type":"MissingAuthenticationTokenException"`},
 		{"not signed, query", "POST", "/", "", "", formType, "Action=GetRole", 403, "<Code>MissingAuthenticationToken</Code>"},
@@ -444,11 +444,11 @@ func TestNewHandlerRefuses(t *testing.T) {
 		services []Service
 		want     string
 	}{
-		"an unknown service": {[]Service{{Name: "frob", Impl: fakeIAM{}}}, "serving frob: its protocol is not known here"},
-		"a service twice":    {[]Service{{Name: "iam", Impl: fakeIAM{}}, {Name: "iam", Impl: fakeIAM{}}}, "serving iam: it is given twice"},
+		"an unknown service": {[]Service{{Name: "frob", Impl: fakeIAM{}}}, "serving frob: its protocol is unknown"},
+		"a service twice":    {[]Service{{Name: "iam", Impl: fakeIAM{}}, {Name: "iam", Impl: fakeIAM{}}}, "serving iam: it is configured twice"},
 		"nothing":            {[]Service{{Name: "iam"}}, "serving iam: neither Impl nor Handler is set"},
 		"both":               {[]Service{{Name: "iam", Impl: fakeIAM{}, Handler: http.NotFoundHandler()}}, "serving iam: both Impl and Handler are set"},
-		"no operations":      {[]Service{{Name: "iam", Impl: anybody{}}}, "serving iam: wire.anybody has no method with the shape of an operation"},
+		"no operations":      {[]Service{{Name: "iam", Impl: anybody{}}}, "serving iam: wire.anybody has no method with the signature of an operation"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

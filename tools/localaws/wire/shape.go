@@ -126,7 +126,7 @@ func (c *compiler) shape(t reflect.Type, schema *smithy.Schema) (*shape, error) 
 		}
 		return c.structure(s)
 	default:
-		return nil, fmt.Errorf("type %v has no form on the wire", t)
+		return nil, fmt.Errorf("type %v can't be sent over the wire", t)
 	}
 	return s, nil
 }
@@ -223,7 +223,7 @@ func (f *field) bind(schema *smithy.Schema) {
 func (c *compiler) union(s *shape) error {
 	members, ok := unions[s.typ]
 	if !ok {
-		return fmt.Errorf("the members of the union %v are not known here", s.typ)
+		return fmt.Errorf("the members of the union %v are unknown", s.typ)
 	}
 	s.kind = union
 	for i, typ := range members {

@@ -67,7 +67,7 @@ func NewHandler(a account.Account, auth Authenticator, services ...Service) (htt
 			return nil, fmt.Errorf("serving %s: %w", s.Name, err)
 		}
 		if _, dup := h.services[s.Name]; dup {
-			return nil, fmt.Errorf("serving %s: it is given twice", s.Name)
+			return nil, fmt.Errorf("serving %s: it is configured twice", s.Name)
 		}
 		h.services[s.Name] = compiled
 	}
@@ -96,7 +96,7 @@ func newService(s Service) (*service, error) {
 	}
 	ops := methods(s.Impl)
 	if len(ops) == 0 {
-		return nil, fmt.Errorf("%T has no method with the shape of an operation", s.Impl)
+		return nil, fmt.Errorf("%T has no method with the signature of an operation", s.Impl)
 	}
 	return compileService(s.Name, ops)
 }
@@ -105,7 +105,7 @@ func newService(s Service) (*service, error) {
 func compileService(name string, ops []*operation) (*service, error) {
 	m, ok := services[name]
 	if !ok {
-		return nil, errors.New("its protocol is not known here")
+		return nil, errors.New("its protocol is unknown")
 	}
 	s := &service{metadata: m, name: name, operations: map[string]*operation{}}
 	c := newCompiler(m)

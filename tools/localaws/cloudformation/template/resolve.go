@@ -174,7 +174,7 @@ func (s *Scope) compare(name string, args []any) (bool, error) {
 			return !slices.ContainsFunc(set, func(w any) bool { return equal(v, w) })
 		}), nil
 	}
-	return false, formatErrorf("%s is no condition function", name)
+	return false, formatErrorf("%s is not a condition function", name)
 }
 
 // equal compares values as text, as CloudFormation does.
@@ -536,7 +536,7 @@ func (s *Scope) importValue(arg any) (any, error) {
 		return nil, templateErrorf("the attribute in Fn::ImportValue must be a string or a function that returns a string")
 	}
 	if s.Import == nil {
-		return nil, fmt.Errorf("importing %s: imports are not possible here", name)
+		return nil, fmt.Errorf("importing %s: imports are not allowed here", name)
 	}
 	return s.Import(name)
 }

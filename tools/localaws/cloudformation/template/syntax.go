@@ -96,7 +96,7 @@ func jsonObject(dec *json.Decoder, path string, at func() string) (any, error) {
 		}
 		key, ok := token.(string)
 		if !ok {
-			return nil, fmt.Errorf("reading JSON: key %v is no string", token)
+			return nil, fmt.Errorf("reading JSON: key %v is not a string", token)
 		}
 		if _, dup := m[key]; dup {
 			return nil, formatErrorf("Duplicate key %q %s", key, at())
