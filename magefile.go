@@ -97,15 +97,15 @@ func Verify(ctx context.Context,
 
 // Attest signs what you say of HEAD, by your own key: a manual test, a review or a waiver.
 func Attest(ctx context.Context,
-	what *string, // what you have tried, or think of the review, or the reason of a waiver
+	what *string, // what you have tried, the result of your review, or the reason for a waiver
 	review *bool, // sign a review of the change since the base
 	waive *string, // sign a waiver for this check
-	expires *string, // the day, such as 2026-12-20, from which a waiver does not hold, in UTC; 30 days away at most
-	owner *string, // who sees to it that the waiver is not needed again
-	scope *string, // what a waiver is for: commits, from the base to HEAD (default), or package
+	expires *string, // a waiver expires at the beginning of this day in UTC, such as 2026-12-20; 30 days away at most
+	owner *string, // who makes sure that the waiver is not needed again
+	scope *string, // what a waiver covers: commits, from the base to HEAD (default), or package
 	base *string, // the release that HEAD follows: a commit, or none; default what production serves, else the latest tag, else HEAD's parent
 	key *string, // your private key; default MAGEWRIGHT_KEY, else ~/.config/magewright/key.pem
-	newKey *bool, // make a private key and print what goes into the policy
+	newKey *bool, // make a private key and print its line for the policy
 ) error {
 	return program.Run(ctx, "attest", program.Flag("what", what), program.Flag("review", review), program.Flag("waive", waive),
 		program.Flag("expires", expires), program.Flag("owner", owner), program.Flag("scope", scope), program.Flag("base", base),

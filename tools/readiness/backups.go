@@ -8,17 +8,17 @@ import (
 	"github.com/magewright/magewright/tools/internal/cfnschema"
 )
 
-// backups: what holds data can be brought back.
+// backups checks that data can be restored.
 func backups() Check {
 	return Check{
 		ID: "backups", Item: Rollback,
-		Title: "Each resource that holds data is kept and can be brought back",
-		Doc: `Each stateful resource of production's template has the DeletionPolicy and the
-UpdateReplacePolicy Retain or Snapshot, and what its type has to bring data back:
-versioning, point-in-time recovery, backups or retention. A type that is in no table is
-undecided.`,
+		Title: "Each resource that holds data is retained and can be restored",
+		Doc: `Each stateful resource in production's template has the DeletionPolicy and the
+UpdateReplacePolicy Retain or Snapshot. It also has what its type needs to restore
+data: versioning, point-in-time recovery, backups or retention. A type that is in none
+of the check's tables is undecided.`,
 		Inputs: []evidence.Predicate{Assembly{}},
-		Next:   "mend infra/service, then go tool mage synth",
+		Next:   "fix infra/service, then go tool mage synth",
 		Decide: func(in Inputs) Result {
 			t, err := productionTemplate(in)
 			if err != nil {
@@ -29,7 +29,7 @@ undecided.`,
 			for _, id := range t.ids() {
 				resource := t.Resources[id]
 				if !cfnschema.Known(resource.Type) {
-					undecided = append(undecided, t.describe(id)+": whether it holds data is not known")
+					undecided = append(undecided, t.describe(id)+": it is unknown whether it holds data")
 				}
 				protections := stateful[resource.Type]
 				if protections == nil {
@@ -45,7 +45,7 @@ undecided.`,
 				for _, p := range protections(resource.Properties) {
 					switch {
 					case math.IsNaN(p.value):
-						undecided = append(undecided, fmt.Sprintf("%s: %s can't be told from the template", t.describe(id), p.name))
+						undecided = append(undecided, fmt.Sprintf("%s: %s can't be determined from the template", t.describe(id), p.name))
 					case p.value < p.least:
 						findings = append(findings, fmt.Sprintf("%s: %s: %s, at least %s is needed", t.describe(id), p.name, amount(p.value), amount(p.least)))
 					}
@@ -55,7 +55,7 @@ undecided.`,
 				return Inapplicable("none of the %s of %s is of a type that holds data", count(len(t.Resources), "resource"), productionStack)
 			}
 			return concluded(fmt.Sprintf("%d stateful of %s", looked, count(len(t.Resources), "resource")), findings, undecided,
-				"Whether a restore works: nobody has tried it here.")
+				"Whether a restore works: this was not tried.")
 		},
 	}
 }

@@ -6,18 +6,18 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// broadening: nobody may do more than before, and nothing is reached from
-// where it was not.
+// broadening checks that nobody may do more than before, and that nothing can
+// be reached from new places.
 func broadening() Check {
 	return Check{
 		ID: "broadening", Item: Infrastructure,
-		Title: "No permission and no network path is new or wider than deployed",
-		Doc: `Every policy document in the templates of production and the pipeline (identity,
-trust, bucket, topic, key and all others), managed policies, boundaries, function
-permissions and URLs, public access blocks and networks are taken apart into single
-grants. A grant that no deployed one covers, and a denial that is gone, is a finding,
-and needs a waiver. A condition, NotAction or security group rule that is not the same
-counts as wider, as none of them is interpreted.`,
+		Title: "No permission or network path is new or wider than what is deployed",
+		Doc: `The check splits every policy in the templates of production and the pipeline into
+single grants: policy documents (identity, trust, bucket, topic, key and all others),
+managed policies, boundaries, function permissions and URLs, public access blocks and
+networks. A grant that no deployed grant covers is a finding, and so is a denial that
+was removed; both need a waiver. The check does not interpret conditions, NotAction
+and security group rules, so any difference in them counts as wider.`,
 		Inputs: []evidence.Predicate{Assembly{}, Deployed{}},
 		Next:   "narrow the grants in infra, or waive the check with a reason",
 		Decide: func(in Inputs) Result {
@@ -29,7 +29,7 @@ counts as wider, as none of them is interpreted.`,
 			compared, resources := 0, 0
 			look := func(stack string, d templateDiff) {
 				for _, section := range d.sections() {
-					undecided = append(undecided, fmt.Sprintf("%s of %s differ, and grants that depend on them can't be told", section, stack))
+					undecided = append(undecided, fmt.Sprintf("%s of %s differ, so grants that depend on them are unknown", section, stack))
 				}
 				after := d.after.grants()
 				compared += len(after)
@@ -39,7 +39,7 @@ counts as wider, as none of them is interpreted.`,
 				}
 			}
 			look(productionStack, d)
-			notChecked := "What managed policies of AWS allow, and changes to the pipeline that its Update stage has made already."
+			notChecked := "What AWS's managed policies allow, and changes to the pipeline that its Update stage has already made."
 			switch d, why, ok := stackDiff(in, pipelineStack); {
 			case ok:
 				look(pipelineStack, d)

@@ -5,19 +5,19 @@ import "github.com/magewright/magewright/tools/evidence"
 // base is the prefix of the types of this project's own predicates.
 const base = evidence.Base
 
-// A Candidate is the release that is assessed.
+// A Candidate is the release being assessed.
 type Candidate struct {
 	evidence.Made
 	Commit  string   `json:"commit"`         // full hash
 	Tree    string   `json:"tree"`           // hash of the commit's tree
-	Base    string   `json:"base,omitempty"` // the release before, "" for the first
+	Base    string   `json:"base,omitempty"` // the previous release; "" for the first release
 	BaseIs  string   `json:"baseIs"`         // how the base was found
 	Package string   `json:"package"`        // SHA-256 of the deployment package
 	Account string   `json:"account,omitempty"`
-	Commits []string `json:"commits"` // of the range, the newest first
+	Commits []string `json:"commits"` // the range's commits, newest first
 	Changed []Change `json:"changed"` // files that differ from the base
-	// Authors are the e-mail addresses of authors, co-authors and committers of
-	// the range, in lower case.
+	// Authors are the e-mail addresses of the range's authors, co-authors and
+	// committers, in lower case.
 	Authors []string `json:"authors,omitempty"`
 	Shallow bool     `json:"shallow,omitempty"`
 }
@@ -25,26 +25,25 @@ type Candidate struct {
 // A Change is a file that differs from the base.
 type Change struct {
 	Path   string `json:"path"`
-	Status string `json:"status"`         // A, M, D or R, as git diff has it
-	From   string `json:"from,omitempty"` // the path before, where it was renamed
+	Status string `json:"status"`         // A, M, D or R, as in git diff
+	From   string `json:"from,omitempty"` // the previous path of a renamed file
 }
 
 // PredicateType implements [evidence.Predicate].
 func (Candidate) PredicateType() string { return base + "candidate/v1" }
 
-// First reports whether there is no release before it.
+// First reports whether there is no previous release.
 func (c Candidate) First() bool { return c.Base == "" }
 
-// AuthorsKnown reports whether Authors are all there are. In a shallow clone
-// they are not.
+// AuthorsKnown reports whether Authors is complete. In a shallow clone it is not.
 func (c Candidate) AuthorsKnown() bool {
 	return !c.Shallow && (len(c.Authors) > 0 || len(c.Commits) == 0)
 }
 
-// An Absence says why there is no statement of a type.
+// An Absence says why there is no statement of a certain type.
 type Absence struct {
 	evidence.Made
-	Of     string `json:"of"` // the predicate type that is missing
+	Of     string `json:"of"` // the missing predicate type
 	Reason string `json:"reason"`
 	Next   string `json:"next,omitempty"`
 }

@@ -9,20 +9,20 @@ import (
 	"strings"
 )
 
-// A canonicaliser writes a template so that two deployments of one definition
-// give one text: names that only the place decides become the pseudo-parameters
-// that stand for them, logical ids lose the hashes that the CDK appends, and
-// each text is written in one way, that of Fn::Sub. Metadata is left out: it
-// changes nothing. What it writes it leaves as it is.
+// A canonicaliser puts a template into a form in which two deployments of one
+// definition have the same text. Names that depend only on the place become
+// pseudo-parameters, logical ids lose the hashes that the CDK appends, and each
+// text is written in one way, that of Fn::Sub. Metadata is left out, because it
+// changes nothing. The canonical form of a canonical template is that template.
 type canonicaliser struct {
-	names map[string]string // account, region and stack name, and what stands for them
-	ids   map[string]string // logical ids without their hashes
-	// token is a variable of Fn::Sub, or one of names.
+	names map[string]string // account, region and stack name, and their replacements
+	ids   map[string]string // logical ids and the same ids without hashes
+	// token matches a variable of Fn::Sub, or one of names.
 	token *regexp.Regexp
 }
 
-// canonicalTemplate returns the canonical form of a template of a stack in an
-// environment, aws://ACCOUNT/REGION as the manifest has it.
+// canonicalTemplate returns the canonical form of a stack's template. The
+// environment is aws://ACCOUNT/REGION, as in the manifest.
 func canonicalTemplate(template json.RawMessage, stack, environment string) (map[string]any, error) {
 	var document map[string]any
 	if err := json.Unmarshal(template, &document); err != nil {
@@ -63,7 +63,7 @@ func newCanonicaliser(ids []string, parameters map[string]any, stack, environmen
 		alternatives = append(alternatives, `\b`+regexp.QuoteMeta(name)+`\b`)
 	}
 	c.token = regexp.MustCompile(strings.Join(alternatives, "|"))
-	// An id that would become another's, or a parameter's, stays as it is.
+	// An id stays unchanged if it would become equal to another id or to a parameter.
 	shared := map[string]int{}
 	for name := range parameters {
 		shared[name]++
@@ -80,8 +80,9 @@ func newCanonicaliser(ids []string, parameters map[string]any, stack, environmen
 	return c
 }
 
-// hashed is a logical id with the hashes that the CDK appends: eight digits of
-// the construct's path, and for a function's version the MD5 of what it is of.
+// hashed matches a logical id with the hashes that the CDK appends: eight
+// digits derived from the construct's path and, for a function's version, an
+// MD5 of the version's content.
 var hashed = regexp.MustCompile(`^([0-9A-Za-z]+?)(?:[0-9A-F]{8}|[0-9a-f]{32})+$`)
 
 func withoutHash(id string) string { return hashed.ReplaceAllString(id, "$1") }
@@ -109,7 +110,7 @@ func (c canonicaliser) resources(resources map[string]any) map[string]any {
 	return out
 }
 
-// dependsOn sorts ids: their order means nothing.
+// dependsOn sorts ids, because their order has no meaning.
 func (c canonicaliser) dependsOn(v any) any {
 	ids := []any{}
 	for _, id := range cfnList(v) {
@@ -147,8 +148,8 @@ func (c canonicaliser) value(v any) any {
 	return v
 }
 
-// subText writes a value that becomes one text in the language of Fn::Sub,
-// where ${! stands for a ${ that is no variable.
+// subText writes a value that evaluates to a single text in the syntax of
+// Fn::Sub. There, ${! stands for a ${ that does not begin a variable.
 func subText(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
@@ -187,8 +188,7 @@ func subJoin(join []any) (string, bool) {
 	return strings.Join(texts, strings.ReplaceAll(delimiter, "${", "${!")), true
 }
 
-// placed puts pseudo-parameters in the place of names, and ids without hashes
-// in that of ids.
+// placed replaces names with pseudo-parameters, and ids with ids without hashes.
 func (c canonicaliser) placed(text string) string {
 	return c.token.ReplaceAllStringFunc(text, func(token string) string {
 		if name, ok := c.names[token]; ok {

@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// A difference is a place where two documents differ: a JSON Pointer (RFC
-// 6901), and what stands there in each, or nil.
+// A difference is a place where two documents differ. It has a JSON Pointer
+// (RFC 6901) and the two values, which may be nil.
 type difference struct {
 	path       string
 	one, other any
 }
 
-// differences compares two documents of JSON, value by value, and returns how
-// many values were compared: those of either document. What only one has is one
-// difference, whatever is below it.
+// differences compares two JSON documents value by value. It also returns how
+// many values it compared: those that are in either document. A value that only
+// one document has is one difference, whatever is below it.
 func differences(one, other any) (found []difference, compared int) {
 	differ(one, other, "", &found, &compared)
 	return found, compared
@@ -60,8 +60,8 @@ func differ(one, other any, path string, found *[]difference, compared *int) {
 // pointer escapes a key for a JSON Pointer.
 var pointer = strings.NewReplacer("~", "~0", "/", "~1")
 
-// branch returns a value that has others in it: a list or a map that is not
-// empty, and not a text that is written as Fn::Sub.
+// branch returns a value that contains other values: a list or a map that is
+// not empty and not a text in the form of Fn::Sub.
 func branch[T map[string]any | []any](v any) (T, bool) {
 	t, ok := v.(T)
 	if sub, isMap := v.(map[string]any); isMap && len(sub) == 1 {
@@ -72,7 +72,7 @@ func branch[T map[string]any | []any](v any) (T, bool) {
 	return t, ok && reflect.ValueOf(v).Len() > 0
 }
 
-// leaves counts the values in a value that have no others in them.
+// leaves counts the values below a value that contain no others.
 func leaves(v any) int {
 	n := 0
 	if m, ok := branch[map[string]any](v); ok {
@@ -93,9 +93,10 @@ func leaves(v any) int {
 	return 1
 }
 
-// describe writes a difference for a reader, with the names of the two documents.
+// describe describes a difference for a reader, using the names of the two documents.
 func (d difference) describe(one, other string) string {
-	const most = 100 // characters of a value
+	// most is the maximum number of characters of a value.
+	const most = 100
 	value := func(v any) string {
 		text := []rune(cfnText(v))
 		if len(text) > most {

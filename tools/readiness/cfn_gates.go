@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Gates returns the thresholds of the alarms that stop a deployment by a template:
-// the percentage of failed invocations, and the p90 of durations in milliseconds.
-// Of several alarms on the same, the strictest counts. Without one on either, it
-// is an error.
+// Gates returns the thresholds of the alarms that stop a deployment, according
+// to a template: the percentage of failed invocations, and the p90 of durations
+// in milliseconds. If there are several alarms on one of them, the strictest
+// counts. If there is none, Gates returns an error.
 func Gates(template json.RawMessage) (errorPercent, p90 float64, err error) {
 	t, err := parseTemplate(template)
 	if err != nil {
@@ -39,7 +39,7 @@ func Gates(template json.RawMessage) (errorPercent, p90 float64, err error) {
 	return errorPercent, p90, nil
 }
 
-// isErrorPercent reports whether an alarm is on the percentage of failed
+// isErrorPercent reports whether an alarm watches the percentage of failed
 // invocations.
 func isErrorPercent(alarm map[string]any) bool {
 	ids, expression := map[string]string{}, ""

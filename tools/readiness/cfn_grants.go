@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// A grant is the smallest thing that a template allows or denies: one action,
-// on one resource, to one principal.
+// A grant is the smallest unit that a template allows or denies: one action on
+// one resource for one principal.
 type grant struct {
-	where     string // the resource that holds it, as its logical id and type
-	holder    string // what must be the same for two grants to be compared
+	where     string // the resource that contains it, as logical id and type
+	holder    string // only grants with the same holder are compared
 	deny      bool
 	principal string
 	action    string
 	resource  string
 	condition string
-	// exact says that wildcards mean nothing in it: another text is another
-	// grant.
+	// exact says that its wildcards have no meaning: a different text is a
+	// different grant.
 	exact bool
 }
 
@@ -40,8 +40,8 @@ func (g grant) String() string {
 	return text
 }
 
-// covers reports whether whatever other grants g grants too. A condition that
-// differs is taken as wider: conditions are not understood.
+// covers reports whether g grants everything that other grants. Conditions are
+// not interpreted, so a different condition counts as wider.
 func (g grant) covers(other grant) bool {
 	if g.holder != other.holder || g.deny != other.deny || g.exact != other.exact {
 		return false
@@ -56,8 +56,8 @@ func (g grant) covers(other grant) bool {
 		wildcard(strings.ToLower(g.action), strings.ToLower(other.action)) && wildcard(g.resource, other.resource)
 }
 
-// wildcard matches as IAM does: * stands for any text, ? for one character. A
-// * of the text is only matched by a * of the pattern.
+// wildcard matches as IAM does: * stands for any text, ? for one character.
+// Only a * in the pattern matches a * in the text.
 func wildcard(pattern, text string) bool {
 	for pattern != "" {
 		switch {
@@ -76,7 +76,7 @@ func wildcard(pattern, text string) bool {
 	return text == ""
 }
 
-// grants returns all that a template allows and denies, sorted.
+// grants returns everything that a template allows and denies, sorted.
 func (t cfnTemplate) grants() []grant {
 	var all []grant
 	for _, id := range t.ids() {
@@ -91,8 +91,8 @@ func (t cfnTemplate) grants() []grant {
 	return all
 }
 
-// documents finds policy documents wherever a resource has them: IAM's, and
-// those of buckets, topics, keys, queues, repositories and secrets.
+// documents finds the policy documents in a resource: IAM's, and those of
+// buckets, topics, keys, queues, repositories and secrets.
 func documents(holder, path string, v any) []grant {
 	var found []grant
 	switch v := v.(type) {
@@ -141,7 +141,7 @@ func statementGrants(holder string, statement any) []grant {
 	return found
 }
 
-// texts returns one or many values as texts; nothing as one empty text.
+// texts returns one or several values as texts. Nothing becomes one empty text.
 func texts(v any) []string {
 	list := cfnList(v)
 	if len(list) == 0 {
@@ -172,7 +172,7 @@ func principals(v any) []string {
 	return out
 }
 
-// others are the grants that are no policy document.
+// others returns the grants that are not in policy documents.
 func others(id string, resource cfnResource) []grant {
 	p := resource.Properties
 	exact := func(deny bool, action string, value any) grant {
@@ -202,7 +202,8 @@ func others(id string, resource cfnResource) []grant {
 		each(false, "SecurityGroupIngress", "traffic in")
 		each(false, "SecurityGroupEgress", "traffic out")
 		if p["SecurityGroupEgress"] == nil {
-			found = append(found, exact(false, "traffic out", "anything")) // EC2's default
+			// This is EC2's default.
+			found = append(found, exact(false, "traffic out", "anything"))
 		}
 	case strings.HasPrefix(resource.Type, "AWS::EC2::"):
 		found = append(found, exact(false, "network", p))
@@ -213,7 +214,7 @@ func others(id string, resource cfnResource) []grant {
 		}
 	}
 	if vpc := p["VpcConfig"]; vpc != nil {
-		found = append(found, exact(false, "network", vpc), exact(true, "any network but", vpc))
+		found = append(found, exact(false, "network", vpc), exact(true, "any network except", vpc))
 	}
 	if public := p["PubliclyAccessible"]; public != nil && flag(public) != 0 {
 		found = append(found, exact(false, "access from the internet", public))
@@ -224,8 +225,8 @@ func others(id string, resource cfnResource) []grant {
 	return found
 }
 
-// permission is what a statement of a function's own policy grants. Its
-// remaining properties only narrow it.
+// permission returns the grant of a statement in a function's resource policy.
+// The remaining properties only make it narrower.
 func permission(p map[string]any) grant {
 	narrow := map[string]any{}
 	for name, value := range p {
@@ -241,7 +242,8 @@ func permission(p map[string]any) grant {
 	return g
 }
 
-// functionURL: a URL without authorization lets in whom one with it lets in.
+// functionURL returns the grants of a URL. A URL without authorization admits
+// everyone whom a URL with authorization admits.
 func functionURL(id string, p map[string]any) []grant {
 	url := func(who string) grant {
 		return grant{holder: id, action: "calls of the URL", resource: fmt.Sprintf("%s:%s", cfnText(p["TargetFunctionArn"]), cfnText(p["Qualifier"])), principal: who, exact: true}
@@ -256,7 +258,7 @@ func functionURL(id string, p map[string]any) []grant {
 	return found
 }
 
-// broadened returns what the grants after allow beyond those before.
+// broadened returns what the grants after allow and the grants before do not.
 func broadened(before, after []grant) []string {
 	var found []string
 	covered := func(by []grant, g grant) bool {

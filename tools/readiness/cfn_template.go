@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// A cfnTemplate is as much of a CloudFormation template as the checks read.
+// A cfnTemplate holds those parts of a CloudFormation template that the checks read.
 type cfnTemplate struct {
 	Resources  map[string]cfnResource `json:"Resources"`
 	Parameters map[string]any         `json:"Parameters"`
@@ -18,7 +18,7 @@ type cfnTemplate struct {
 	Transform  any                    `json:"Transform"`
 }
 
-// A cfnResource is one resource. Metadata is left out: it changes nothing.
+// A cfnResource is one resource. Metadata is left out, because it changes nothing.
 type cfnResource struct {
 	Type                string         `json:"Type"`
 	Properties          map[string]any `json:"Properties"`
@@ -41,21 +41,21 @@ func parseTemplate(data json.RawMessage) (cfnTemplate, error) {
 	return t, nil
 }
 
-// ids are the logical ids, sorted.
+// ids returns the logical ids, sorted.
 func (t cfnTemplate) ids() []string { return slices.Sorted(maps.Keys(t.Resources)) }
 
-// ofType are the logical ids of the resources of a type, sorted.
+// ofType returns the logical ids of the resources of a type, sorted.
 func (t cfnTemplate) ofType(name string) []string {
 	return slices.DeleteFunc(t.ids(), func(id string) bool { return t.Resources[id].Type != name })
 }
 
-// describe names a resource so that a reader finds it.
+// describe names a resource so that a reader can find it.
 func (t cfnTemplate) describe(id string) string {
 	return fmt.Sprintf("%s (%s)", id, t.Resources[id].Type)
 }
 
-// cfnText writes a value as one text: what refers to a resource as ${ID} or
-// ${ID.Attribute}, joined texts joined, and anything else as JSON.
+// cfnText writes a value as a single text. References become ${ID} or
+// ${ID.Attribute}, joined texts are joined, and anything else becomes JSON.
 func cfnText(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -106,7 +106,7 @@ func cfnIntrinsic(v map[string]any) (string, bool) {
 	return "", false
 }
 
-// cfnTarget returns the logical id that a Ref or GetAtt names, or "".
+// cfnTarget returns the logical id in a Ref or GetAtt, or "".
 func cfnTarget(v any) string {
 	text := cfnText(v)
 	inner, ok := strings.CutPrefix(text, "${")
@@ -118,7 +118,7 @@ func cfnTarget(v any) string {
 	return id
 }
 
-// refersTo reports whether a value names a resource anywhere in it.
+// refersTo reports whether a value refers to a resource anywhere in it.
 func refersTo(v any, id string) bool {
 	switch v := v.(type) {
 	case string:
@@ -138,7 +138,7 @@ func refersTo(v any, id string) bool {
 	return false
 }
 
-// cfnList returns a value as a list: what IAM lets be one or many.
+// cfnList returns a value as a list. IAM accepts a single value instead of a list.
 func cfnList(v any) []any {
 	switch v := v.(type) {
 	case nil:
@@ -162,15 +162,15 @@ func cfnAt(v any, path ...string) any {
 	return v
 }
 
-// A templateDiff is what a deployment of one template over another does.
+// A templateDiff describes the effect of deploying one template over another.
 type templateDiff struct {
 	before, after           cfnTemplate
 	added, removed, changed []string // logical ids, sorted
-	// replaced says for each changed resource that is made anew why it is.
+	// replaced says for each replaced resource why it is replaced.
 	replaced map[string]string
 }
 
-// compared is how many resources were looked at.
+// compared returns the number of resources compared.
 func (d templateDiff) compared() int {
 	return len(d.after.Resources) + len(d.removed)
 }
@@ -212,8 +212,8 @@ func replaces(old, fresh cfnResource) string {
 	return ""
 }
 
-// spread marks what is replaced because a property that only creation sets
-// names a resource that is replaced, until nothing is added.
+// spread marks further resources as replaced: those with a create-only property
+// that refers to a replaced resource. It repeats this until nothing is added.
 func (d templateDiff) spread() {
 	for again := true; again; {
 		again = false
@@ -233,8 +233,8 @@ func (d templateDiff) spread() {
 	}
 }
 
-// sections are the parts of the template besides its resources that differ.
-// What a resource becomes can depend on them.
+// sections returns the parts of the template, besides its resources, that
+// differ. Resources can depend on them.
 func (d templateDiff) sections() []string {
 	var names []string
 	for name, pair := range map[string][2]map[string]any{

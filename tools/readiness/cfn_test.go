@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestStatefulTypesAreKnown: a stateful type without its create-only properties
-// would never be seen to be replaced.
+// TestStatefulTypesAreKnown checks that each stateful type has its create-only
+// properties. Without them, a replacement would never be noticed.
 func TestStatefulTypesAreKnown(t *testing.T) {
 	t.Parallel()
 	for name, protections := range stateful {

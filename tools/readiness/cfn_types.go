@@ -9,16 +9,16 @@ import (
 	"github.com/magewright/magewright/tools/internal/cfnschema"
 )
 
-// A protection is something that keeps a stateful resource's data, as a
-// number: the less, the weaker. NaN says that the template does not tell.
+// A protection is a number that says how well something protects a stateful
+// resource's data; lower is weaker. It is NaN if the template does not say.
 type protection struct {
 	name  string
 	value float64
-	least float64 // what a release to production needs
+	least float64 // the minimum for a release to production
 }
 
-// stateful are the types that hold data which a deployment can't make again,
-// and what protects it. A default that CloudFormation documents counts.
+// stateful lists the types whose data a deployment can't recreate, and what
+// protects it. CloudFormation's documented defaults count.
 var stateful = map[string]func(map[string]any) []protection{
 	"AWS::DynamoDB::GlobalTable": func(p map[string]any) []protection {
 		value := 1.0
@@ -59,7 +59,8 @@ var stateful = map[string]func(map[string]any) []protection{
 func rdsProtections(p map[string]any) []protection {
 	least := 1.0
 	if p["DBClusterIdentifier"] != nil && p["Engine"] != nil && strings.HasPrefix(cfnText(p["Engine"]), "aurora") {
-		least = 0 // the cluster has the backups
+		// The cluster has the backups.
+		least = 0
 	}
 	return []protection{
 		{"days of backups", number(p["BackupRetentionPeriod"], 1), least},
@@ -93,7 +94,7 @@ func bucketProtections(p map[string]any) []protection {
 	}
 }
 
-// number reads a number, in JSON's form or as text.
+// number reads a number that is in JSON's form or a text.
 func number(v any, unset float64) float64 {
 	switch v := v.(type) {
 	case nil:
@@ -109,7 +110,7 @@ func number(v any, unset float64) float64 {
 	return math.NaN()
 }
 
-// flag is 1 for true and 0 for false or nothing.
+// flag returns 1 for true, and 0 for false or a missing value.
 func flag(v any) float64 {
 	switch v {
 	case true, "true":
@@ -120,7 +121,7 @@ func flag(v any) float64 {
 	return math.NaN()
 }
 
-// word is 1 for the word, and 0 for another or nothing.
+// word returns 1 for the wanted word, and 0 for another word or a missing value.
 func word(v any, want string) float64 {
 	switch v := v.(type) {
 	case nil:
@@ -134,9 +135,9 @@ func word(v any, want string) float64 {
 	return math.NaN()
 }
 
-// kept is how well a policy keeps a resource, for DeletionPolicy and
-// UpdateReplacePolicy. Without one CloudFormation deletes, but takes a snapshot
-// of a database.
+// kept returns how well a DeletionPolicy or UpdateReplacePolicy keeps a
+// resource. Without a policy, CloudFormation deletes the resource, but takes a
+// snapshot of a database.
 // See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html.
 func kept(resource cfnResource, policy string) int {
 	switch policy {
@@ -154,8 +155,8 @@ func kept(resource cfnResource, policy string) int {
 	return 0
 }
 
-// fixed are the properties of a type that an update can't change: CloudFormation
-// replaces the resource, or refuses.
+// fixed returns the properties of a type that can't be updated. If one changes,
+// CloudFormation replaces the resource or refuses.
 func fixed(name string) []string {
 	return slices.Concat(cfnschema.CreateOnly(name), cfnschema.Refused(name))
 }

@@ -9,11 +9,11 @@ import (
 )
 
 // A ChangedCode says which statements differ from the base, and which of them
-// tests run. Its Reports are those that it was read from, the coverage profile
-// and the digests of the sources that were tested.
+// the tests cover. Its Reports are what it was read from: the coverage profile,
+// and the digests of the tested sources.
 type ChangedCode struct {
 	evidence.Made
-	Base string `json:"base,omitempty"` // that it was compared with; "" for none
+	Base string `json:"base,omitempty"` // the base it was compared with; "" for none
 	patchcover.Result
 }
 
@@ -24,18 +24,20 @@ func changedCode() Check {
 	return Check{
 		ID:    "changed-code",
 		Item:  Testing,
-		Title: "Tests run all code that changed",
-		Doc: `Each statement that was added or modified since the base is run by a test, or by
-the deployed function that a test drives. Statements are those of the syntax
-tree; an if, a for or a switch is changed where its header is, a case counts as
-one. A statement is covered where the block of the profile that holds its
-beginning, by line and column, was run. Files that no test was built with are
-not covered. Moved code is counted apart, generated code (by Go's header) left
-out. A comment "` + patchcover.Ignore + ` REASON" in the line of a statement or
-alone in the line before it waives it; coverageWaivers of the policy caps them,
-and coverage is the percentage that is asked for, 100 where it is not set. As few
-uncovered statements as coverageAllowance says pass whatever their share, for a
-percentage of three statements says nothing. That a statement was run does not say that a test would notice if it were wrong.
+		Title: "Tests cover all code that changed",
+		Doc: `Tests must cover at least "coverage" percent of the statements that were added or
+modified since the base; the policy sets "coverage", which is 100 by default. A test
+covers a statement if it runs the statement, in its own program or in the deployed
+function that it drives. Up to "coverageAllowance" uncovered statements are always
+accepted, because a percentage of a few statements says little.
+Statements are those of the syntax tree. An if, a for or a switch has changed if its
+header has; a case counts as one statement. A statement is covered if the profile's
+block that contains its beginning, by line and column, was run. Files that were not
+built into any test are not covered. Moved code is counted separately; generated code
+(by Go's header) is left out. A comment "` + patchcover.Ignore + ` REASON" on the line of a
+statement, or alone on the line before, waives that statement. The policy's
+coverageWaivers limits the number of such waivers. Running a statement does not mean
+that a test would notice a mistake in it.
 See https://go.dev/doc/build-cover.`,
 		Inputs: []evidence.Predicate{ChangedCode{}, evidence.Tests{}},
 		Next:   "go tool cover -html=.magewright/coverage.out",
@@ -47,16 +49,16 @@ func decideChangedCode(in Inputs) Result {
 	code, tests := read(in, &ChangedCode{}), read(in, &evidence.Tests{})
 	for _, report := range []string{"coverage.out", "sources.json"} {
 		if tests.Reports[report] == "" || code.Reports[report] != tests.Reports[report] {
-			return again("what changed was not compared with the %s of these tests", report)
+			return again("the change was not compared with the %s of these tests", report)
 		}
 	}
 	switch {
 	case code.Base != in.Candidate.Base:
 		return Undecided("it was compared with %.12s, not with the base %.12s", code.Base, in.Candidate.Base)
 	case tests.Result != evidence.TestsPassed:
-		return again("the tests did not pass, and what tests that fail have run proves nothing")
+		return again("the tests did not pass, and the coverage of failing tests proves nothing")
 	case len(tests.Incomplete) > 0:
-		return again("instrumented programs died before they said what they had run: %s", strings.Join(tests.Incomplete, ", "))
+		return again("instrumented programs ended before they reported their coverage: %s", strings.Join(tests.Incomplete, ", "))
 	case code.Covered+len(code.Uncovered)+len(code.Waived) != code.Statements:
 		return Undecided("%d covered, %d uncovered and %d waived statements are not the %d that changed", code.Covered, len(code.Uncovered), len(code.Waived), code.Statements)
 	case code.Statements == 0:
@@ -72,7 +74,7 @@ func decideChangedCode(in Inputs) Result {
 	}
 	if len(code.Waived) > in.Policy.CoverageWaivers {
 		for _, w := range code.Waived {
-			findings = append(findings, "waived beyond what the policy allows: "+w)
+			findings = append(findings, "exceeds the waivers that the policy allows: "+w)
 		}
 	}
 	for _, place := range code.Mute {
@@ -86,14 +88,14 @@ func decideChangedCode(in Inputs) Result {
 	return r
 }
 
-// again is Undecided where the tests must run again.
+// again is Undecided for cases in which the tests must run again.
 func again(format string, args ...any) Result {
 	r := Undecided(format, args...)
 	r.Next = "go tool mage test"
 	return r
 }
 
-// aside is what is counted apart.
+// aside describes what is counted separately.
 func (c ChangedCode) aside() string {
 	var b strings.Builder
 	if c.Moved > 0 {
@@ -105,14 +107,14 @@ func (c ChangedCode) aside() string {
 	return b.String()
 }
 
-// leftOut is what could be wrong all the same.
+// leftOut describes what could still be wrong.
 func (c ChangedCode) leftOut() string {
-	parts := []string{"what was only removed; declarations outside of functions; dependencies, and what is not Go; what the tests assert"}
+	parts := []string{"code that was only removed; declarations outside functions; dependencies and files that are not Go; what the tests assert"}
 	for _, list := range []struct {
 		name  string
 		items []string
 	}{
-		{"run by no test", c.Uncovered},
+		{"not covered by any test", c.Uncovered},
 		{"waived", c.Waived},
 		{"generated", c.Generated},
 		{"generated since this change and counted", c.Flagged},

@@ -10,36 +10,36 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// A Changelog is the changelog of the base and of the candidate.
+// A Changelog holds the changelogs of the base and the candidate.
 type Changelog struct {
 	evidence.Made
 	File   string `json:"file"`
 	Absent bool   `json:"absent,omitempty"` // the candidate has none
-	Before string `json:"before"`           // "" where the base has none, or there is no base
+	Before string `json:"before"`           // "" if the base has none, or there is no base
 	After  string `json:"after"`
 }
 
 // PredicateType implements [evidence.Predicate].
 func (Changelog) PredicateType() string { return base + "changelog/v1" }
 
-// changelog: who uses this can read what the release brings.
+// changelog checks that users can read what the release brings.
 func changelog() Check {
 	return Check{
 		ID: "changelog", Item: Documentation,
 		Title: "The changelog has an entry for this release",
-		Doc: `The sections of the changelog (https://keepachangelog.com/en/1.1.0/) are parsed at base
-and candidate. Unreleased must have more new entries than it has lost without their
-going to a version, or there must be a new section of a version with entries. An entry
-is an item below Added, Changed, Deprecated, Removed, Fixed or Security with three words
-or more; white space, other sections, removals, and an entry that the base has anywhere
-don't count. Where only documents and tests changed, none is needed: their list is the
-proof. Other tools take any difference of the file.`,
+		Doc: `The sections of the changelog (https://keepachangelog.com/en/1.1.0/) are parsed at
+base and candidate. There must be either a section for a new version with entries, or
+more new entries in Unreleased than it has lost without their moving to a version. An
+entry is an item of three words or more below Added, Changed, Deprecated, Removed,
+Fixed or Security. White space, other sections, removals, and entries that the base
+has anywhere don't count. If only documents and tests changed, no entry is needed; the
+list of these files is the proof. Other tools accept any difference in the file.`,
 		Inputs: []evidence.Predicate{Changelog{}},
 		Next:   "write an entry below Unreleased in CHANGELOG.md, then git commit",
 		Decide: func(in Inputs) Result {
 			c := read(in, &Changelog{})
 			if len(in.Candidate.Changed) == 0 {
-				return Undecided("no file differs from the base %.12s: is it the release before?", in.Candidate.Base)
+				return Undecided("no file differs from the base %.12s: is it the previous release?", in.Candidate.Base)
 			}
 			if paths, only := onlyDocumentsAndTests(in.Candidate.Changed); only && !in.Candidate.First() {
 				return Inapplicable("only documents and tests changed: %s", strings.Join(paths, ", "))
@@ -50,22 +50,22 @@ proof. Other tools take any difference of the file.`,
 			}
 			before, after := parseChangelog(c.Before), parseChangelog(c.After)
 			if len(after) == 0 {
-				return Failed(counted, c.File+" has no section Unreleased and none of a version")
+				return Failed(counted, c.File+" has neither an Unreleased section nor a section for a version")
 			}
 			gained, released := gain(before, after)
-			counted = fmt.Sprintf("%s: %s, %s in Unreleased, %s of a version; %s", c.File, count(len(after), "section"), count(gained, "new entry"), count(len(released), "new section"), counted)
+			counted = fmt.Sprintf("%s: %s, %s in Unreleased, %s for a version; %s", c.File, count(len(after), "section"), count(gained, "new entry"), count(len(released), "new section"), counted)
 			if gained == 0 && len(released) == 0 {
-				return Failed(counted, c.File+": no entry of Unreleased and no section of a version is new")
+				return Failed(counted, c.File+": there is no new entry in Unreleased and no new section for a version")
 			}
-			return concluded(counted, nil, nil, "Whether the entries tell of everything that the release changes.")
+			return concluded(counted, nil, nil, "Whether the entries describe everything that the release changes.")
 		},
 	}
 }
 
-// shippedDirs are where a Markdown file may be a part of what is deployed.
+// shippedDirs are directories in which a Markdown file may be deployed.
 var shippedDirs = []string{"app/", "infra/policy/"}
 
-// onlyDocumentsAndTests reports whether no changed path is built or deployed.
+// onlyDocumentsAndTests reports whether none of the changed paths is built or deployed.
 func onlyDocumentsAndTests(changes []Change) (paths []string, only bool) {
 	harmless := func(name string) bool {
 		if isTest(name) {
@@ -88,17 +88,17 @@ func onlyDocumentsAndTests(changes []Change) (paths []string, only bool) {
 	return paths, true
 }
 
-// unreleased is the title of the section of what is in no version yet.
+// unreleased is the title of the section for changes that are not in a version yet.
 const unreleased = "Unreleased"
 
-// isTest reports whether a file is a test, or what one reads.
+// isTest reports whether a file is a test, or is read by one.
 func isTest(name string) bool {
 	return strings.HasSuffix(name, "_test.go") || slices.Contains(strings.Split(path.Dir(name), "/"), "testdata")
 }
 
-// A changelogSection is Unreleased or a version, with its entries.
+// A changelogSection is Unreleased or a version, including its entries.
 type changelogSection struct {
-	title   string // Unreleased, or a version such as 1.2.0
+	title   string // Unreleased, or a version, for example 1.2.0
 	entries []string
 }
 
@@ -108,8 +108,8 @@ var (
 	entryStart  = regexp.MustCompile(`^[-*+] +`)
 )
 
-// parseChangelog returns the sections of a changelog. Entries are in one line,
-// without surplus white space.
+// parseChangelog returns the sections of a changelog. Each entry becomes one
+// line with single spaces.
 func parseChangelog(text string) []changelogSection {
 	var sections []changelogSection
 	inKind, inEntry := false, false
@@ -142,8 +142,9 @@ func parseChangelog(text string) []changelogSection {
 
 func words(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// gain returns how many entries Unreleased has gained, those that it lost to no
-// version taken off, and the versions whose section is new and not empty.
+// gain returns how many entries Unreleased has gained, minus those that it lost
+// without a move to a version. It also returns the versions that have a new
+// section with entries.
 func gain(before, after []changelogSection) (gained int, released []string) {
 	everBefore, releasedBefore, nowAfter, titles := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, s := range before {
@@ -158,10 +159,11 @@ func gain(before, after []changelogSection) (gained int, released []string) {
 			nowAfter[e] = true
 			if s.title == unreleased && !everBefore[e] {
 				gained++
-				everBefore[e] = true // the same entry twice is one
+				// Identical entries count as one.
+				everBefore[e] = true
 			}
 		}
-		// A section that only has another title now is not new.
+		// A section that only has a new title is not new.
 		fresh := func(e string) bool { return !releasedBefore[e] }
 		if s.title != unreleased && !titles[s.title] && slices.ContainsFunc(s.entries, fresh) {
 			released = append(released, s.title)

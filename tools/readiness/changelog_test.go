@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzAnUnchangedChangelogGainsNothing holds that no text passes for a release
-// that leaves it as it is, or adds white space at the ends of its lines.
+// FuzzAnUnchangedChangelogGainsNothing checks that a text never counts as an
+// entry for a release that leaves it unchanged or only adds white space at line ends.
 func FuzzAnUnchangedChangelogGainsNothing(f *testing.F) {
 	f.Add("# Changelog\n\n## Unreleased\n\n### Added\n\n- One entry of note.\n")
 	f.Add("## Unreleased\n## Unreleased\n### Added\n- a b c\n- a b c\n## 1.0.0\n### Fixed\n* a b c\n  d")

@@ -2,13 +2,13 @@ package readiness
 
 import "slices"
 
-// Checks are all checks, in the order of the checklist.
+// Checks returns all checks, in the order of the checklist.
 func Checks() []Check {
 	return slices.Concat(codeReviewChecks(), testingChecks(), securityChecks(), infrastructureChecks(),
 		rollbackChecks(), documentationChecks(), preProductionChecks())
 }
 
-// Find returns the check of an id.
+// Find returns the check with an id.
 func Find(id string) (Check, bool) {
 	for _, c := range Checks() {
 		if c.ID == id {

@@ -10,15 +10,15 @@ func codingStandards() Check {
 	return Check{
 		ID:    "coding-standards",
 		Item:  CodeReview,
-		Title: "The code keeps the project's standards",
-		Doc: `gofmt, go vet and golangci-lint have no findings in this commit. What the
-linters are set to overlook (.golangci.yml, nolint with a reason) is not seen.`,
+		Title: "The code follows the project's standards",
+		Doc: `gofmt, go vet and golangci-lint have no findings in this commit. The check does not
+see what the linters are configured to ignore (.golangci.yml, nolint with a reason).`,
 		Inputs: []evidence.Predicate{evidence.Lint{}},
 		Next:   "go tool mage lint",
 		Decide: func(in Inputs) Result {
 			lint := read(in, &evidence.Lint{})
 			if lint.Files == 0 {
-				return Undecided("no Go file was looked at")
+				return Undecided("no Go file was checked")
 			}
 			counted := count(lint.Files, "Go file")
 			if len(lint.Broken) > 0 {

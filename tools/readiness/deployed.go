@@ -6,7 +6,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// A Deployed is what CloudFormation has of the release's stacks.
+// A Deployed is what CloudFormation knows about the release's stacks.
 type Deployed struct {
 	evidence.Made
 	Account string                   `json:"account"`
@@ -19,41 +19,41 @@ func (Deployed) PredicateType() string { return base + "deployed/v1" }
 
 // A DeployedStack is one stack as it is deployed.
 type DeployedStack struct {
-	// Absent is CloudFormation's answer where there is no such stack, else "".
+	// Absent is CloudFormation's answer if the stack does not exist, else "".
 	Absent   string          `json:"absent,omitempty"`
 	Status   string          `json:"status,omitempty"`
 	Template json.RawMessage `json:"template,omitempty"`
 	Drift    Drift           `json:"drift"`
 }
 
-// A Drift is how a stack's resources differ from its template.
+// A Drift says how a stack's resources differ from its template.
 type Drift struct {
 	// Reason is why drift could not be detected, or "".
 	Reason  string `json:"reason,omitempty"`
 	Status  string `json:"status,omitempty"` // DRIFTED or IN_SYNC
-	Checked int    `json:"checked"`          // resources that were compared
-	// Unchecked are resources that CloudFormation can't compare.
+	Checked int    `json:"checked"`          // number of resources compared
+	// Unchecked lists resources that CloudFormation can't compare.
 	Unchecked []string `json:"unchecked,omitempty"`
 	Drifted   []string `json:"drifted,omitempty"`
 }
 
-// A Production is the version that serves production before the release: the
-// one to which a rollback goes.
+// A Production is the version that serves production before the release. A
+// rollback returns to it.
 type Production struct {
 	evidence.Made
 	Account string `json:"account"`
 	Region  string `json:"region"`
-	// Absent is CloudFormation's answer where there is no stack, else "".
+	// Absent is CloudFormation's answer if the stack does not exist, else "".
 	Absent   string `json:"absent,omitempty"`
 	Function string `json:"function,omitempty"`
 	Alias    string `json:"alias,omitempty"`
-	// Version is the one that the alias names. CodeSHA256 is in base64, as
-	// Lambda has it.
+	// Version is the version that the alias points to. CodeSHA256 is in base64,
+	// as in Lambda.
 	Version    string `json:"version,omitempty"`
 	CodeSHA256 string `json:"codeSha256,omitempty"`
-	// State is Active where the version can be invoked.
+	// State is Active if the version can be invoked.
 	State string `json:"state,omitempty"`
-	// Weights are versions that get a share of the traffic besides.
+	// Weights holds further versions that get a share of the traffic.
 	Weights  map[string]float64 `json:"weights,omitempty"`
 	Retained []RetainedVersion  `json:"retained,omitempty"`
 }

@@ -10,20 +10,20 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// A Plan tells the people whom a release concerns what will happen. It is
-// generated from evidence alone: from the same evidence, the same text.
+// A Plan tells the people affected by a release what will happen. It is
+// generated from evidence alone: the same evidence gives the same text.
 type Plan struct {
 	Text   string // Markdown
 	Digest string // SHA-256 of the text, hexadecimal
 }
 
-// DefaultWhen is when production is deployed, where nobody says more. An
-// approval times out after seven days,
+// DefaultWhen is the default time for deploying production. An approval times
+// out after seven days,
 // https://docs.aws.amazon.com/codepipeline/latest/userguide/approvals.html.
 const DefaultWhen = "As soon as a person approves in the pipeline, within seven days of being asked."
 
-// PlanOf generates the plan from statements: candidate, policy, assembly, what
-// is deployed, and the version that serves.
+// PlanOf generates the plan from statements: candidate, policy, assembly,
+// deployed stacks, and the version that serves.
 func PlanOf(statements []evidence.Statement, when string) (Plan, error) {
 	in := Inputs{Statements: statements}
 	var policy PolicyUsed
@@ -38,8 +38,7 @@ func newPlan(text string) Plan {
 	return Plan{text, evidence.Digest([]byte(text))}
 }
 
-// plan generates the plan. It is an error if what happens to production can't
-// be told.
+// plan generates the plan. It returns an error if the effect on production is unknown.
 func (in Inputs) plan(when string) (Plan, error) {
 	var assembly Assembly
 	var deployed Deployed
@@ -68,8 +67,8 @@ type planWriter struct{ strings.Builder }
 
 func (w *planWriter) printf(format string, args ...any) { fmt.Fprintf(w, format, args...) }
 
-// mostListed is how many lines of a list a plan shows: a message of SNS is 256 KiB at
-// most, and a reader's patience less.
+// mostListed limits the lines of a list in a plan. An SNS message has at most
+// 256 KiB, and a reader's patience ends earlier.
 const mostListed = 60
 
 func (w *planWriter) list(lines []string) {
@@ -78,7 +77,7 @@ func (w *planWriter) list(lines []string) {
 	}
 }
 
-// what says what is deployed, and what differs.
+// what writes what is deployed and what differs.
 func (w *planWriter) what(in Inputs) error {
 	c := in.Candidate
 	w.printf("# Deployment plan of %.12s\n\n## What\n\n", c.Commit)
@@ -108,7 +107,7 @@ func (w *planWriter) what(in Inputs) error {
 		case why.State == NotApplicable || stack != productionStack:
 			w.printf("%s\n", why.Reason)
 		default:
-			return fmt.Errorf("planning: what happens to production can't be told: %s", why.Reason)
+			return fmt.Errorf("planning: the effect on production is unknown: %s", why.Reason)
 		}
 	}
 	w.printf("\n### Files\n\n")
@@ -126,11 +125,11 @@ func (w *planWriter) what(in Inputs) error {
 	return nil
 }
 
-// fileKinds are what a changed file can be, in the order in which a reader
+// fileKinds lists the kinds of changed files, in the order in which a reader
 // should look at them.
 var fileKinds = []string{"infrastructure", "Go code", "anything else", "documentation", "tests"}
 
-// fileKind returns what a file is, as an index into fileKinds.
+// fileKind returns the kind of a file as an index into fileKinds.
 func fileKind(name string) int {
 	kind := "anything else"
 	switch {
@@ -146,7 +145,7 @@ func fileKind(name string) int {
 	return slices.Index(fileKinds, kind)
 }
 
-// sizes counts changed files by what they are.
+// sizes counts changed files by kind.
 func sizes(changes []Change) string {
 	counts := make([]int, len(fileKinds))
 	for _, c := range changes {
@@ -159,7 +158,7 @@ func sizes(changes []Change) string {
 	return fmt.Sprintf("%s: %s", count(len(changes), "file"), strings.Join(parts, ", "))
 }
 
-// The levels of risk, and manyFiles, from which on nobody reads every file.
+// The levels of risk, and manyFiles, above which nobody reads every file.
 const (
 	riskLow = iota
 	riskMedium
@@ -168,7 +167,7 @@ const (
 	manyFiles = 100
 )
 
-// risk derives the risk from facts, each of which says what it counts for.
+// risk derives the risk from facts. Each fact says what level it causes.
 func (w *planWriter) risk(in Inputs) {
 	level := riskLow
 	var facts []string
@@ -186,7 +185,7 @@ func (w *planWriter) risk(in Inputs) {
 	if there {
 		lost, open := d.losses()
 		open = append(open, lost...)
-		fact(ifAny(len(open), riskHigh), "%s removed, replaced or weakened that hold data, or may", count(len(open), "resource"))
+		fact(ifAny(len(open), riskHigh), "%s removed, replaced or weakened that hold (or may hold) data", count(len(open), "resource"))
 		wider := broadened(d.before.grants(), d.after.grants())
 		fact(ifAny(len(wider), riskMedium), "%s new or wider", count(len(wider), "grant"))
 		replaced, left := 0, 0
@@ -201,10 +200,10 @@ func (w *planWriter) risk(in Inputs) {
 				left++
 			}
 		}
-		fact(ifAny(replaced, riskHigh), "%s replaced, alarms and what else only watches apart", count(replaced, "resource"))
+		fact(ifAny(replaced, riskHigh), "%s replaced, not counting alarms and others that only monitor", count(replaced, "resource"))
 		fact(ifAny(left, riskMedium), "%s that moving the alias back does not undo", count(left, "change"))
 	} else {
-		fact(riskMedium, "production is new: there is no traffic to shift, and no version to return to")
+		fact(riskMedium, "production is new: there is no traffic to shift and no version to roll back to")
 	}
 	w.shifting(in, fact)
 	files := len(in.Candidate.Changed)
@@ -215,16 +214,16 @@ func (w *planWriter) risk(in Inputs) {
 	}
 }
 
-// shifting says how traffic goes to the new version, and what stops that.
+// shifting describes how traffic moves to the new version, and what stops the shift.
 func (*planWriter) shifting(in Inputs, fact func(of int, format string, args ...any)) {
 	t, err := parseTemplate(read(in, &Assembly{}).Stacks[productionStack].Template)
 	if err != nil {
-		fact(riskHigh, "how traffic shifts can't be told: %v", err)
+		fact(riskHigh, "it is unknown how traffic shifts: %v", err)
 		return
 	}
 	groups := t.ofType("AWS::CodeDeploy::DeploymentGroup")
 	if len(groups) == 0 {
-		fact(riskHigh, "nothing shifts traffic step by step")
+		fact(riskHigh, "traffic does not shift step by step")
 	}
 	for _, id := range groups {
 		p := t.Resources[id].Properties
@@ -233,28 +232,28 @@ func (*planWriter) shifting(in Inputs, fact func(of int, format string, args ...
 		if alarms == 0 || config == "" || strings.HasSuffix(config, "AllAtOnce") {
 			of = riskMedium
 		}
-		fact(of, "traffic shifts by %s, and %s stop it", config, count(alarms, "alarm"))
+		fact(of, "traffic shifts with %s, and %s can stop it", config, count(alarms, "alarm"))
 	}
 }
 
-// Repoint returns the command by which a version of a function gets all traffic
-// of an alias.
+// Repoint returns the command that gives a version of a function all traffic of
+// an alias.
 func Repoint(function, alias, version string) string {
 	return fmt.Sprintf("aws lambda update-alias --function-name %s --name %s --function-version %s --routing-config AdditionalVersionWeights={}", function, alias, version)
 }
 
-// rollback names the commands that take the release back.
+// rollback writes the commands that undo the release.
 func (w *planWriter) rollback(in Inputs, p Production) {
 	w.printf("\n## Rollback\n\n")
 	if p.Absent != "" {
-		w.printf("There is no version to return to. What holds data is retained:\n\n"+
+		w.printf("There is no version to roll back to. These commands delete the stack; resources that hold data are retained:\n\n"+
 			"    aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name %[1]s\n"+
 			"    aws cloudformation delete-stack --stack-name %[1]s\n", productionStack)
 		return
 	}
-	w.printf("CodeDeploy takes the traffic back by itself if an alarm goes off while it shifts. Later, version %s serves again at once by\n\n    %s\n", p.Version, Repoint(p.Function, p.Alias, p.Version))
+	w.printf("If an alarm goes off during the shift, CodeDeploy rolls the traffic back automatically. Later, this command makes version %s serve again at once:\n\n    %s\n", p.Version, Repoint(p.Function, p.Alias, p.Version))
 	if !in.Candidate.First() {
-		w.printf("\nand what is beside the function returns with the release before:\n\n"+
+		w.printf("\nThese commands return everything besides the function to the previous release:\n\n"+
 			"    git restore --source=%[1]s --staged --worktree :/\n"+
 			"    git commit -m \"Return to %.12[1]s\" && git push\n", in.Candidate.Base)
 	}

@@ -12,46 +12,45 @@ import (
 	"github.com/magewright/magewright/tools/surface"
 )
 
-// Surfaces are what others rely on in the candidate's source, how it differs
-// from the base's, and the documents that must tell of it.
+// Surfaces holds what others rely on in the candidate's source, its differences
+// from the base, and the documents that must describe it.
 type Surfaces struct {
 	evidence.Made
 	Counted   map[surface.Kind]int `json:"counted"` // in the candidate
 	Changed   []surface.Change     `json:"changed,omitempty"`
-	Documents map[string]Document  `json:"documents"` // that the policy names
+	Documents map[string]Document  `json:"documents"` // documents that the policy names
 }
 
 // PredicateType implements [evidence.Predicate].
 func (Surfaces) PredicateType() string { return base + "surfaces/v1" }
 
-// A Document is a file of the candidate that tells of surfaces.
+// A Document is a file of the candidate that describes surfaces.
 type Document struct {
 	Absent bool `json:"absent,omitempty"`
-	// Changed says that its words differ from the base's; white space does not
-	// count.
+	// Changed says that its words differ from the base's. White space does not count.
 	Changed bool   `json:"changed"`
 	Text    string `json:"text"`
 }
 
-// documented: who relies on something can read that it has changed.
+// documented checks that people who rely on something can read that it has changed.
 func documented() Check {
 	return Check{
 		ID: "documents", Item: Documentation,
-		Title: "Whatever others rely on and has changed is in its document",
+		Title: "Changes to what others rely on are documented",
 		Doc: `Surfaces are targets, flags, environment variables, settings, routes and the exported
 Go of packages that others import, compared between the git trees of base and
 candidate, and outputs and alarms, compared between the deployed template and the
-assembly's. The policy maps each kind to documents. For a surface that is added or
-changed, one of them must have changed, in more than white space, and mention it; for
-one that is removed, one must have changed. Where there was nothing before, one must
-mention it. A kind that the policy maps to no document is a finding once a surface of it
-changes.`,
+assembly's. The policy maps each kind to documents. If a surface is added or changed,
+one of its documents must mention it and must have changed in more than white space.
+If a surface is removed, one of the documents must have changed. If there was nothing
+before, one must mention it. If a surface changes whose kind the policy maps to no
+document, that is a finding.`,
 		Inputs: []evidence.Predicate{Surfaces{}, Assembly{}, Deployed{}},
 		Next:   "write what has changed into the document, then git commit",
 		Decide: func(in Inputs) Result {
 			s := read(in, &Surfaces{})
 			if len(in.Policy.Documents) == 0 {
-				return Undecided("the policy maps no surface to a document: set documents in %s", PolicyFile)
+				return Undecided("the policy maps no surfaces to documents: set documents in %s", PolicyFile)
 			}
 			counted := maps.Clone(s.Counted)
 			if counted == nil {
@@ -86,14 +85,14 @@ changes.`,
 				undecided = append(undecided, "no surface was found")
 			}
 			return concluded(fmt.Sprintf("%s; %d added, changed or removed; %s", strings.Join(parts, ", "), total, count(len(s.Documents), "document")), findings, undecided,
-				"Whether what the document says is true; staging's outputs and alarms, which are taken for production's; Go packages that the magefile does not import.")
+				"Whether the documents are true; staging's outputs and alarms, which are assumed to equal production's; Go packages that the magefile does not import.")
 		},
 	}
 }
 
-// stackSurfaces returns how the outputs and alarms of a stack change, those
-// that it will have, and whether it had none before. Where that can't be told,
-// why says so.
+// stackSurfaces returns how the outputs and alarms of a stack change, which
+// ones it will have, and whether it had none before. If that is unknown, why
+// gives the reason.
 func stackSurfaces(in Inputs, stack string) (changes []surface.Change, isNew bool, after []surface.Surface, why string) {
 	_, result, ok := stackDiff(in, stack)
 	if !ok && result.State != NotApplicable {
@@ -115,8 +114,8 @@ func stackSurfaces(in Inputs, stack string) (changes []surface.Change, isNew boo
 	return surface.Diff(deployed.Surfaces(stage), after), false, after, ""
 }
 
-// undocumented returns what is wrong where no document tells of a change.
-// Where everything is new, a document need not have changed.
+// undocumented returns a finding for each way in which no document describes a
+// change. If everything is new, a document need not have changed.
 func (in Inputs) undocumented(documents map[string]Document, c surface.Change, isNew bool) []string {
 	names := in.Policy.Documents[string(c.Kind)]
 	what := fmt.Sprintf("%s: %s is %s", c.Kind, c.Name, c.What)
@@ -140,15 +139,19 @@ func (in Inputs) undocumented(documents map[string]Document, c surface.Change, i
 	return []string{what + ", and " + strings.Join(why, ", ")}
 }
 
-// mentions reports whether a document has the surface's name as a word.
+// mentions reports whether a document contains the surface's name as a word.
 func mentions(text string, s surface.Surface) bool {
 	word := s.Name
 	switch s.Kind {
-	case surface.KindAPI: // tools/project.Config.Path is written Path or Config.Path
+	// Documents write tools/project.Config.Path as Path or Config.Path.
+	case surface.KindAPI:
 		word = word[strings.LastIndex(word, ".")+1:]
-	case surface.KindTarget: // mage takes any case
+	// mage ignores case.
+	case surface.KindTarget:
 		text, word = strings.ToLower(text), strings.ToLower(word)
-	default: // a flag after its target, a path after its method, an output after its stack
+	// The target before a flag, the method before a path and the stack before
+	// an output are not part of the name.
+	default:
 		word = word[strings.LastIndex(word, " ")+1:]
 	}
 	inWord := func(r rune) bool {
@@ -168,7 +171,8 @@ func mentions(text string, s surface.Surface) bool {
 	}
 }
 
-// DocumentFiles are the documents that the policy names, sorted, each once.
+// DocumentFiles returns the documents that the policy names, sorted, without
+// duplicates.
 func (p Policy) DocumentFiles() []string {
 	var names []string
 	for _, documents := range p.Documents {

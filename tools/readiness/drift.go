@@ -7,14 +7,14 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// drift: nobody changed by hand what is deployed.
+// drift checks that nobody changed deployed resources manually.
 func drift() Check {
 	return Check{
 		ID: "drift", Item: Infrastructure,
 		Title: "What is deployed is what its templates say",
-		Doc: `CloudFormation's drift detection for each deployed stack. A change by hand makes
-the reviewed difference another than the one that is deployed. Resources that
-CloudFormation can't compare are counted. Source:
+		Doc: `CloudFormation's drift detection finds no drift in any deployed stack. After a manual
+change, the difference that was reviewed is not the one that is deployed. Resources
+that CloudFormation can't compare are counted. Source:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html.`,
 		Inputs: []evidence.Predicate{Assembly{}, Deployed{}},
 		Next:   "aws cloudformation detect-stack-drift --stack-name " + productionStack,
@@ -28,7 +28,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-d
 			for _, name := range releaseStacks {
 				stack, ok := deployed.Stacks[name]
 				if !ok {
-					undecided = append(undecided, "nobody has asked CloudFormation for "+name)
+					undecided = append(undecided, "CloudFormation was not asked for "+name)
 					continue
 				}
 				if stack.Absent != "" {

@@ -7,35 +7,37 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// endToEnd: what was tested apart was also tested whole.
+// endToEnd checks that the parts, which have tests of their own, were also
+// tested as a whole.
 func endToEnd() Check {
 	return Check{
 		ID: "end-to-end", Item: PreProduction,
 		Title: "Unit, integration and end-to-end tests ran on this candidate, and none of them is empty",
-		Doc: `Two suites are of this commit. go test, with the unit and integration tests, came
-to its end and ran one test at least; whether all passed is tests-pass. The smoke test
-went through the public URL of staging, against this package, and made one request at
-least that reads, one that writes, and one that must be refused and was: a stage of which
-only the health was asked is not tested end to end. That the candidate answered is
-staging-deployed. A rollback drill of this commit is a
-third suite, and must not have failed; where there is none, that is said.`,
+		Doc: `Two suites ran on this commit. The first is go test, with the unit and integration
+tests: it finished and ran at least one test; the check tests-pass decides whether all
+passed. The second is the smoke test: it used staging's public URL, against this
+package. It made at least one request that reads, one that writes, and one that must
+be refused and was. Asking a stage only for its health does not test it end to end.
+The check staging-deployed decides whether the candidate answered. A rollback drill of
+this commit is a third suite, and must not have failed; if there is none, the check
+says so.`,
 		Inputs: []evidence.Predicate{evidence.Tests{}, evidence.Smoke{}},
 		Next:   "go tool mage test deploy-staging smoke",
 		Decide: func(in Inputs) Result {
 			tests, smoke := read(in, &evidence.Tests{}), read(in, &evidence.Smoke{})
 			var findings []string
 			if tests.Problem != "" {
-				findings = append(findings, "go test did not come to its end: "+tests.Problem)
+				findings = append(findings, "go test did not finish: "+tests.Problem)
 			}
 			ran := tests.Passed + len(tests.FailedTests)
 			if ran == 0 {
 				findings = append(findings, "go test ran no test")
 			}
 			if smoke.Stage != "staging" || smoke.Package != in.Candidate.Package {
-				findings = append(findings, fmt.Sprintf("the smoke test is of stage %q and package %.12q, not of staging and %.12s", smoke.Stage, smoke.Package, in.Candidate.Package))
+				findings = append(findings, fmt.Sprintf("the smoke test is for stage %q and package %.12q, not for staging and %.12s", smoke.Stage, smoke.Package, in.Candidate.Package))
 			}
 			if smoke.Problem != "" {
-				findings = append(findings, "the smoke test did not come to its end: "+smoke.Problem)
+				findings = append(findings, "the smoke test did not finish: "+smoke.Problem)
 			}
 			reads, writes, refusals := exercised(smoke.Checks)
 			if reads == 0 {
@@ -54,7 +56,7 @@ third suite, and must not have failed; where there is none, that is said.`,
 	}
 }
 
-// exercised counts requests that read, that write, and that were refused.
+// exercised counts the requests that read, that write, and that were refused.
 func exercised(checks []evidence.SmokeCheck) (reads, writes, refusals int) {
 	for _, check := range checks {
 		switch reading := check.Method == http.MethodGet || check.Method == http.MethodHead; {
@@ -70,8 +72,8 @@ func exercised(checks []evidence.SmokeCheck) (reads, writes, refusals int) {
 	return reads, writes, refusals
 }
 
-// drillOf returns what a rollback drill of the candidate found, or says why
-// there was none: a drill is wanted, and rollback-drill judges it.
+// drillOf returns the failures of a rollback drill of the candidate, or says
+// why there was no drill. The check rollback-drill decides whether a drill is needed.
 func drillOf(in Inputs) (notChecked string, failures []string) {
 	var drill Drill
 	if reason, _ := in.unusable(drill.PredicateType()); reason != "" {
@@ -81,7 +83,7 @@ func drillOf(in Inputs) (notChecked string, failures []string) {
 		return "A rollback: " + err.Error() + ".", nil
 	}
 	if drill.Commit != in.Candidate.Commit {
-		return fmt.Sprintf("A rollback of this commit: the drill was of %.12s.", drill.Commit), nil
+		return fmt.Sprintf("A rollback of this commit: the drill was for %.12s.", drill.Commit), nil
 	}
 	for _, failure := range drill.Failures {
 		failures = append(failures, "rollback drill: "+failure)

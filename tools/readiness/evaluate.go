@@ -24,20 +24,20 @@ type Outcome struct {
 	Item     Item   `json:"item"`
 	Title    string `json:"title"`
 	Required bool   `json:"required"`
-	// Tolerated says that the check is UNKNOWN and that the policy tolerates it
-	// in a rehearsal.
+	// Tolerated says that the check is UNKNOWN and that the policy tolerates
+	// this in a rehearsal.
 	Tolerated bool `json:"tolerated,omitempty"`
 	Result
-	// Evidence are the predicate types that it was decided from.
+	// Evidence lists the predicate types that the decision used.
 	Evidence []string `json:"evidence,omitempty"`
 }
 
-// blocks reports whether the outcome keeps the release from production.
+// blocks reports whether the outcome keeps the release out of production.
 func (o Outcome) blocks() bool {
 	return o.Required && !o.Tolerated && (o.State == Fail || o.State == Unknown)
 }
 
-// An Assessment is a verdict and what it was decided from.
+// An Assessment is a verdict and the results that it is based on.
 type Assessment struct {
 	evidence.Made
 	Verdict   string `json:"verdict"`
@@ -45,9 +45,9 @@ type Assessment struct {
 	Base      string `json:"base,omitempty"`
 	Package   string `json:"package"`
 	Account   string `json:"account,omitempty"`
-	Tolerated int    `json:"tolerated"` // UNKNOWN, tolerated in a rehearsal
+	Tolerated int    `json:"tolerated"` // UNKNOWN, but tolerated in a rehearsal
 	Waived    int    `json:"waived"`
-	// Waivers are all that were signed, those that do not hold too.
+	// Waivers lists all signed waivers, including invalid ones.
 	Waivers  []JudgedWaiver `json:"waivers,omitempty"`
 	Outcomes []Outcome      `json:"outcomes"`
 }
@@ -55,12 +55,12 @@ type Assessment struct {
 // PredicateType implements [evidence.Predicate].
 func (Assessment) PredicateType() string { return base + "assessment/v1" }
 
-// Blocking returns the outcomes that keep the release from production.
+// Blocking returns the outcomes that keep the release out of production.
 func (a Assessment) Blocking() []Outcome {
 	return slices.DeleteFunc(slices.Clone(a.Outcomes), func(o Outcome) bool { return !o.blocks() })
 }
 
-// Evaluate decides all checks from statements, as of now.
+// Evaluate decides all checks from statements, as of the time now.
 func Evaluate(statements []evidence.Statement, now time.Time) (Assessment, error) {
 	in := Inputs{Statements: statements, Now: now}
 	var policy PolicyUsed
@@ -99,8 +99,8 @@ func Evaluate(statements []evidence.Statement, now time.Time) (Assessment, error
 	return a, nil
 }
 
-// verdict decides from the outcomes. Where nothing is required, nothing is
-// known.
+// verdict derives the verdict from the outcomes. If nothing is required,
+// nothing is known.
 func (a Assessment) verdict(rehearsal bool) string {
 	required := slices.ContainsFunc(a.Outcomes, func(o Outcome) bool { return o.Required })
 	waived := slices.ContainsFunc(a.Outcomes, func(o Outcome) bool { return o.State == Waived })
@@ -116,7 +116,7 @@ func (a Assessment) verdict(rehearsal bool) string {
 	}
 }
 
-// decide asks a check, once each of its inputs is there, whole, of this
+// decide runs a check if each of its inputs is present, complete, for this
 // candidate and not too old.
 func (in Inputs) decide(check Check) (r Result) {
 	for _, p := range check.Inputs {
@@ -128,12 +128,12 @@ func (in Inputs) decide(check Check) (r Result) {
 	}
 	defer func() {
 		if cause := recover(); cause != nil {
-			r = Undecided("the check did not come to an end: %v", cause)
+			r = Undecided("the check did not finish: %v", cause)
 		}
 	}()
 	r = check.Decide(in)
 	if (r.State == Pass || r.State == Fail) && r.Counted == "" {
-		return Undecided("the check does not say what it has looked at")
+		return Undecided("the check does not say what it has examined")
 	}
 	if (r.State == NotApplicable) && r.Reason == "" {
 		return Undecided("the check does not prove that it is not applicable")
@@ -141,7 +141,7 @@ func (in Inputs) decide(check Check) (r Result) {
 	return r
 }
 
-// unusable returns why evidence of a type can't be used, or "".
+// unusable returns the reason why evidence of a type can't be used, or "".
 func (in Inputs) unusable(predicateType string) (reason, next string) {
 	var found []evidence.Statement
 	for _, s := range in.Statements {
@@ -153,7 +153,7 @@ func (in Inputs) unusable(predicateType string) (reason, next string) {
 		return in.absent(predicateType)
 	}
 	if len(found) > 1 {
-		return fmt.Sprintf("there are %d statements of %s: which is true can't be told", len(found), predicateType), ""
+		return fmt.Sprintf("there are %d statements of %s, and it is unknown which one is true", len(found), predicateType), ""
 	}
 	s := found[0]
 	var made evidence.Made
@@ -162,17 +162,17 @@ func (in Inputs) unusable(predicateType string) (reason, next string) {
 	}
 	switch commit, pkg := s.Digest(evidence.GitCommit), s.Digest(evidence.SHA256); {
 	case commit != in.Candidate.Commit:
-		return fmt.Sprintf("the evidence is of commit %.12s, not of %.12s", commit, in.Candidate.Commit), ""
+		return fmt.Sprintf("the evidence is for commit %.12s, not for %.12s", commit, in.Candidate.Commit), ""
 	case pkg != "" && pkg != in.Candidate.Package:
-		return fmt.Sprintf("the evidence is of another deployment package, %.12s", pkg), ""
+		return fmt.Sprintf("the evidence is for another deployment package, %.12s", pkg), ""
 	case made.Dirty:
-		return "the evidence was made from files that are in no commit", "git commit"
+		return "the evidence was made from files that are not committed", "git commit"
 	case made.FinishedOn.IsZero():
 		return "the evidence does not say when it was made", ""
 	case made.FinishedOn.After(in.Now):
-		return fmt.Sprintf("the evidence is of the future: %s", made.FinishedOn.Format(time.RFC3339)), ""
+		return fmt.Sprintf("the evidence has a time in the future: %s", made.FinishedOn.Format(time.RFC3339)), ""
 	case in.Now.Sub(made.FinishedOn) > time.Duration(in.Policy.MaxAge):
-		return fmt.Sprintf("the evidence is of %s, older than %s", made.FinishedOn.Format(time.RFC3339), time.Duration(in.Policy.MaxAge)), ""
+		return fmt.Sprintf("the evidence is from %s, older than %s", made.FinishedOn.Format(time.RFC3339), time.Duration(in.Policy.MaxAge)), ""
 	}
 	return "", ""
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// probe is evidence of a test.
+// probe is evidence for a test.
 type probe struct {
 	evidence.Made
 	Good bool `json:"good"`
@@ -37,7 +37,7 @@ func statement(t *testing.T, commit string, p evidence.Predicate) evidence.State
 	return s
 }
 
-// TestWhatCannotBeUsedIsUnknown holds that evidence which is missing, of
+// TestWhatCannotBeUsedIsUnknown checks that evidence that is missing, for
 // something else, unfinished or old never lets a check pass.
 func TestWhatCannotBeUsedIsUnknown(t *testing.T) {
 	t.Parallel()
@@ -61,11 +61,11 @@ func TestWhatCannotBeUsedIsUnknown(t *testing.T) {
 		{"good evidence", []evidence.Statement{statement(t, commit, made(0))}, Pass, ""},
 		{"none", nil, Unknown, "there is no evidence"},
 		{"why there is none", []evidence.Statement{statement(t, commit, Absence{Of: probe{}.PredicateType(), Reason: "out of reach"})}, Unknown, "out of reach"},
-		{"another commit", []evidence.Statement{statement(t, strings.Repeat("d", 40), made(0))}, Unknown, "of commit dddd"},
+		{"another commit", []evidence.Statement{statement(t, strings.Repeat("d", 40), made(0))}, Unknown, "for commit dddd"},
 		{"another package", []evidence.Statement{other}, Unknown, "another deployment package"},
-		{"uncommitted files", []evidence.Statement{statement(t, commit, dirty)}, Unknown, "in no commit"},
+		{"uncommitted files", []evidence.Statement{statement(t, commit, dirty)}, Unknown, "not committed"},
 		{"too old", []evidence.Statement{statement(t, commit, made(2*time.Hour))}, Unknown, "older than 1h"},
-		{"of the future", []evidence.Statement{statement(t, commit, made(-time.Minute))}, Unknown, "of the future"},
+		{"time in the future", []evidence.Statement{statement(t, commit, made(-time.Minute))}, Unknown, "time in the future"},
 		{"no time", []evidence.Statement{statement(t, commit, probe{Good: true})}, Unknown, "when it was made"},
 		{"two of them", []evidence.Statement{statement(t, commit, made(0)), statement(t, commit, made(0))}, Unknown, "2 statements"},
 		{"a field that nobody knows", []evidence.Statement{garbled}, Unknown, "unknown field"},
@@ -87,7 +87,7 @@ func TestWhatCannotBeUsedIsUnknown(t *testing.T) {
 	}
 }
 
-// TestVerdict holds how outcomes become a verdict.
+// TestVerdict checks how outcomes lead to a verdict.
 func TestVerdict(t *testing.T) {
 	t.Parallel()
 	outcome := func(id string, s State) Outcome { return Outcome{ID: id, Required: true, Result: Result{State: s}} }
@@ -121,8 +121,8 @@ func TestEvaluateNeedsCandidateAndPolicy(t *testing.T) {
 	}
 }
 
-// TestToleranceIsTheRehearsals holds that the policy of a rehearsal means
-// nothing in a real account, and that two runs give one result.
+// TestToleranceIsTheRehearsals checks that the policy's rehearsal section has
+// no effect in a real account, and that two runs give the same result.
 func TestToleranceIsTheRehearsals(t *testing.T) {
 	t.Parallel()
 	commit := strings.Repeat("c", 40)

@@ -20,16 +20,16 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// A fixture is what a check is given and what it must answer. The fixtures of a
-// check are in testdata/<id>.yml, by name. A name begins with the state that the
-// check must reach: pass, fail, unknown or na.
+// A fixture is the input of a check and the expected answer. The fixtures of a
+// check are in testdata/<id>.yml, by name. A name begins with the state that
+// the check must reach: pass, fail, unknown or na.
 //
-// The fixture pass is written in full: its candidate, its policy, and its
-// predicates by their type (below base, or whole). What it leaves out of the
-// candidate and the policy is filled in so that it is usable. A predicate that
-// reads "shared" is the one in testdata/shared.yml.
+// The fixture pass is complete: it has a candidate, a policy, and predicates by
+// their type (below base, or in full). Missing parts of the candidate and the
+// policy get usable defaults. A predicate with the value "shared" is the one in
+// testdata/shared.yml.
 //
-// Every other fixture says only how it differs from pass, or from the fixture
+// Every other fixture only contains differences from pass, or from the fixture
 // that its key "from" names:
 //
 //	fail-weak-key:
@@ -43,33 +43,33 @@ import (
 //	    /again/reason: !replace {old: new}   # replaces a text wherever it occurs below
 //	  want: {findings: [Key is not retained]}
 //
-// Pointers apply in their order, so the later entries of a list are removed
-// first. It is an error if an edit finds nothing to edit, or changes nothing. A
-// predicate that is written in full may have pointers, too, which then edit it.
-// The tags !file and !sha256 stand for a golden file below testdata: for its text
-// and for the digest of that.
+// Pointers apply in their order, so later entries of a list must be removed
+// first. An edit that finds nothing to edit, or that changes nothing, is an
+// error. A complete predicate may also have pointers, which then edit it. The
+// tags !file and !sha256 stand for the text and the digest of a golden file
+// below testdata.
 //
-// Each fixture says why the check answers as it does: want.counted where it
-// passes, want.findings where it fails, want.reason otherwise.
+// Each fixture says why the check answers as it does: want.counted if it
+// passes, want.findings if it fails, want.reason otherwise.
 type fixture struct {
 	From string `yaml:"from"`
-	// Commits are the commits that predicates are of, by their type, where that
+	// Commits holds the commits that predicates are for, by their type, if that
 	// is not the candidate's.
 	Commits map[string]string    `yaml:"commits"`
 	Given   map[string]yaml.Node `yaml:",inline"`
 	Want    want                 `yaml:"want"`
 }
 
-// A want is what a check must answer. In counted and findings, "…" stands for
-// any text.
+// A want is the expected answer of a check. In counted and findings, "…" stands
+// for any text.
 type want struct {
 	Counted  string   `yaml:"counted"`
-	Reason   string   `yaml:"reason"` // a part of it
+	Reason   string   `yaml:"reason"` // part of the reason
 	Findings []string `yaml:"findings"`
 }
 
-// A given is what the check of a fixture is given: its candidate, its policy and
-// its predicates by type.
+// A given is the input of a fixture's check: its candidate, its policy, and its
+// predicates by type.
 type given map[string]any
 
 var fixtureNow = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -95,7 +95,7 @@ func readYAML(t *testing.T, name string, into any) {
 	}
 }
 
-// inputs returns what the check of a fixture decides from.
+// inputs returns the inputs that a fixture gives to its check.
 func inputs(t *testing.T, id, name string) Inputs {
 	t.Helper()
 	var shared map[string]yaml.Node
@@ -155,8 +155,8 @@ func (f fixture) statement(kind string, of Candidate, predicate []byte) evidence
 	}
 }
 
-// expand applies the differences of a fixture to the fixture that it differs
-// from. Below are the fixtures that differ from it.
+// expand applies the differences of a fixture to the fixture that it is based
+// on. below lists the fixtures that are based on it.
 func expand(all map[string]fixture, shared map[string]yaml.Node, name string, below ...string) (given, error) {
 	f, ok := all[name]
 	if !ok || slices.Contains(below, name) {
@@ -198,7 +198,7 @@ func expand(all map[string]fixture, shared map[string]yaml.Node, name string, be
 	return g, nil
 }
 
-// changed is build for what must differ from what was there before.
+// changed is build, but the result must differ from the previous value.
 func changed(n *yaml.Node, was any) (any, error) {
 	before, err := json.Marshal(was)
 	if err != nil {
@@ -215,8 +215,8 @@ func changed(n *yaml.Node, was any) (any, error) {
 	return is, err
 }
 
-// build returns the value of a node. Where pointers may stand, they edit what
-// was there before.
+// build returns the value of a node. If pointers are allowed, they edit the
+// previous value.
 func build(n *yaml.Node, was any, pointers bool) (any, error) {
 	switch {
 	case n.Kind == yaml.AliasNode:
@@ -251,8 +251,8 @@ func build(n *yaml.Node, was any, pointers bool) (any, error) {
 	return v, err
 }
 
-// mapping builds a mapping: its names first, then what its pointers edit of
-// them, or of what was there before if it has no names.
+// mapping builds a mapping: first its names, then the edits by its pointers.
+// The pointers edit the names or, if there are none, the previous value.
 func mapping(n *yaml.Node, was any, pointers bool) (any, error) {
 	var edits []int
 	named := map[string]any{}
@@ -289,8 +289,8 @@ func mapping(n *yaml.Node, was any, pointers bool) (any, error) {
 	return was, nil
 }
 
-// edit changes what a path leads to, in place if that can be, and returns the
-// document. A change to nil removes.
+// edit changes the value at a path, in place if possible, and returns the
+// document. A change to nil removes the value.
 func edit(document any, path []string, change func(was any) (any, error)) (any, error) {
 	if len(path) == 0 {
 		return change(document)
@@ -324,8 +324,7 @@ func edit(document any, path []string, change func(was any) (any, error)) (any, 
 	return nil, fmt.Errorf("there is no %s in %v", name, document)
 }
 
-// replace puts one text for another in all names and strings of what was there
-// before.
+// replace replaces a text in all names and strings of the previous value.
 func replace(n *yaml.Node, was any) (any, error) {
 	data, err := json.Marshal(was)
 	if err != nil {
@@ -352,15 +351,15 @@ func replace(n *yaml.Node, was any) (any, error) {
 	return is, err
 }
 
-// like reports whether a text is the wanted one, in which "…" is any text.
+// like reports whether a text equals the wanted one, in which "…" stands for any text.
 func like(got, want string) bool {
 	return regexp.MustCompile("(?s)^" + strings.ReplaceAll(regexp.QuoteMeta(want), "…", ".*") + "$").MatchString(got)
 }
 
 var fixtureStates = map[string]State{"pass": Pass, "fail": Fail, "unknown": Unknown, "na": NotApplicable}
 
-// TestEveryCheckCanFail walks the list: a check without a fixture that fails,
-// one that is undecided and one that passes is no check.
+// TestEveryCheckCanFail goes through the list: each check must have a fixture
+// that fails, one that is undecided and one that passes.
 func TestEveryCheckCanFail(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{"shared": true}
@@ -395,7 +394,7 @@ func TestEveryCheckCanFail(t *testing.T) {
 	}
 }
 
-// problems compares an answer with the wanted one, which must say why it is so.
+// problems compares an answer with the expected one, which must give a reason.
 func (w want) problems(state State, got Result) (problems []string) {
 	say := func(wrong bool, format string, args ...any) {
 		if wrong {
@@ -411,8 +410,8 @@ func (w want) problems(state State, got Result) (problems []string) {
 	return problems
 }
 
-// TestAFixtureSaysWhy holds that the right state for another reason is no
-// answer, and that a fixture can't leave its reason out.
+// TestAFixtureSaysWhy checks that the right state with a different reason is
+// not accepted, and that a fixture must give a reason.
 func TestAFixtureSaysWhy(t *testing.T) {
 	t.Parallel()
 	passed, failed, undecided := Passed("2 keys of v1"), Failed("2 keys", "a is weak", "b of v1 is weak"), Undecided("the key is gone")
@@ -442,7 +441,7 @@ func TestAFixtureSaysWhy(t *testing.T) {
 	}
 }
 
-// TestAFixtureIsADifference holds what the differences of fixtures mean.
+// TestAFixtureIsADifference checks the meaning of the differences in fixtures.
 func TestAFixtureIsADifference(t *testing.T) {
 	t.Parallel()
 	const pass = "pass: {a/v1: {k: {x: 1, y: [1, 2, 3]}, t: old is old, p/q: 1}, b/v1: shared}\n"

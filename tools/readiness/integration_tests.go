@@ -12,11 +12,12 @@ func integrationTests() Check {
 		ID:    "integration-tests",
 		Item:  Testing,
 		Title: "The integration tests ran and pass",
-		Doc: `Each pattern of the policy's integration, as ./tools/localaws/..., matches packages
-whose tests ran: in each at least one passed and none failed. A pattern that
-matches no package with tests fails, as a suite that is missing; a package whose
-tests were all skipped fails too. A policy without patterns decides nothing.
-Whether those tests integrate what they should is for the policy's reviewers.`,
+		Doc: `Each pattern in the policy's integration, such as ./tools/localaws/..., matches
+packages whose tests ran. In each package, at least one test passed and none failed. A
+pattern that matches no package with tests fails, because the suite is missing. A
+package whose tests were all skipped fails too. Without patterns in the policy, the
+check is undecided. The policy's reviewers judge whether those tests integrate what
+they should.`,
 		Inputs: []evidence.Predicate{evidence.Tests{}},
 		Next:   "go tool mage test",
 		Decide: decideIntegrationTests,
@@ -31,7 +32,7 @@ func decideIntegrationTests(in Inputs) Result {
 		return r
 	}
 	if tests.Module == "" {
-		return Undecided("the evidence does not say of which module the packages are")
+		return Undecided("the evidence does not name the module of the packages")
 	}
 	var findings []string
 	var total evidence.Suite
@@ -65,15 +66,16 @@ func decideIntegrationTests(in Inputs) Result {
 	case len(findings) > 0:
 		return Failed(counted, findings...)
 	case tests.Problem != "" && len(tests.FailedTests) == 0:
-		r := Undecided("the run did not come to its end, so that packages may be missing: %s", tests.Problem)
+		r := Undecided("the run did not finish, so packages may be missing: %s", tests.Problem)
 		r.Counted = counted
 		return r
 	}
 	return Passed("%s", counted)
 }
 
-// matchesPackage reports whether a pattern of the go command, from the module's
-// root, matches a package: "./a" that package, "./a/..." also those below it.
+// matchesPackage reports whether a pattern of the go command, relative to the
+// module's root, matches a package: "./a" matches that package, "./a/..." also
+// those below it.
 func matchesPackage(module, pattern, pkg string) bool {
 	pattern = strings.TrimSuffix(module+"/"+strings.TrimPrefix(strings.TrimPrefix(pattern, "."), "/"), "/")
 	prefix, recursive := strings.CutSuffix(pattern, "/...")

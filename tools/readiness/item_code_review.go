@@ -1,6 +1,6 @@
 package readiness
 
-// codeReviewChecks are those of the item CodeReview.
+// codeReviewChecks returns the checks of the item CodeReview.
 func codeReviewChecks() []Check {
 	return []Check{peerReview(), codingStandards()}
 }

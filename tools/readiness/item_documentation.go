@@ -1,6 +1,6 @@
 package readiness
 
-// documentationChecks are those of the item Documentation.
+// documentationChecks returns the checks of the item Documentation.
 func documentationChecks() []Check {
 	return []Check{referenceIsGenerated(), documented(), changelog(), planSent()}
 }

@@ -6,36 +6,36 @@ import (
 	"strings"
 )
 
-// infrastructureChecks are those of the item Infrastructure.
+// infrastructureChecks returns the checks of the item Infrastructure.
 func infrastructureChecks() []Check {
 	return []Check{synthesized(), reproducible(), nag(), changeSet(), broadening(), drift()}
 }
 
-// settled are the states of a stack whose template says what is deployed.
+// settled lists the stack states in which the template describes what is deployed.
 // See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html.
 var settled = []string{"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}
 
-// stackDiff compares a stack as it is deployed with the candidate's. Where
-// there is nothing to compare, ok is false and the result says why: the stack
-// is not deployed, with CloudFormation's answer as proof, or can't be read.
+// stackDiff compares a deployed stack with the candidate's. If there is nothing
+// to compare, ok is false and the result says why: either the stack is not
+// deployed, with CloudFormation's answer as proof, or it can't be read.
 func stackDiff(in Inputs, stack string) (d templateDiff, why Result, ok bool) {
 	assembly, deployed := read(in, &Assembly{}), read(in, &Deployed{})
 	there, found := deployed.Stacks[stack]
 	if !found {
-		return d, Undecided("nobody has asked CloudFormation for %s", stack), false
+		return d, Undecided("CloudFormation was not asked for %s", stack), false
 	}
 	candidate, found := assembly.Stacks[stack]
 	if !found {
 		return d, Undecided("the assembly has no %s", stack), false
 	}
 	if other := elsewhere(in, candidate.Environment, deployed.Account, deployed.Region); other != "" {
-		return d, Undecided("%s is for %s: what is deployed there was not looked at", stack, other), false
+		return d, Undecided("%s is for %s: what is deployed there was not examined", stack, other), false
 	}
 	if there.Absent != "" {
 		return d, Inapplicable("%s is not deployed, so all of it is new; account %s, region %s: %s", stack, deployed.Account, deployed.Region, there.Absent), false
 	}
 	if !slices.Contains(settled, there.Status) {
-		return d, Undecided("%s is %s: what is deployed can't be told", stack, there.Status), false
+		return d, Undecided("%s is %s, so what is deployed is unknown", stack, there.Status), false
 	}
 	before, err := parseTemplate(there.Template)
 	if err != nil {
@@ -46,25 +46,25 @@ func stackDiff(in Inputs, stack string) (d templateDiff, why Result, ok bool) {
 		return d, Undecided("%s of the assembly: %v", stack, err), false
 	}
 	if before.Transform != nil || after.Transform != nil {
-		return d, Undecided("%s has a Transform: its template does not tell what it becomes", stack), false
+		return d, Undecided("%s has a Transform, so its template does not say what is deployed", stack), false
 	}
 	return diffTemplates(before, after), Result{}, true
 }
 
-// elsewhere returns the account and region that a stack is for, where they are
-// not those that were looked at, or "".
+// elsewhere returns the account and region that a stack is for, if they differ
+// from those that were examined, or "".
 func elsewhere(in Inputs, environment, account, region string) string {
 	wantAccount, wantRegion, _ := strings.Cut(strings.TrimPrefix(environment, "aws://"), "/")
 	if wantAccount == "unknown-account" || wantAccount == "" {
 		wantAccount = in.Candidate.Account
 	}
 	if wantAccount != "" && wantAccount != account || wantRegion != "unknown-region" && wantRegion != "" && wantRegion != region {
-		return fmt.Sprintf("account %s, %s, and %s, %s was asked", wantAccount, wantRegion, account, region)
+		return fmt.Sprintf("account %s, %s, but %s, %s was asked", wantAccount, wantRegion, account, region)
 	}
 	return ""
 }
 
-// summary says what a deployment does, with names.
+// summary describes the effect of a deployment, with names.
 func (d templateDiff) summary(stack string) string {
 	list := func(n int, word string, ids []string) string {
 		if n == 0 {
@@ -78,15 +78,15 @@ func (d templateDiff) summary(stack string) string {
 		list(len(replaced), "replaced", replaced), list(len(d.removed), "removed", d.removed))
 }
 
-// concluded fails with findings, is undecided where something could not be
-// told, and passes else.
+// concluded fails if there are findings. Otherwise it is undecided if something
+// is unknown, and passes if not.
 func concluded(counted string, findings, undecided []string, notChecked string) Result {
 	r := Passed("%s", counted)
 	switch {
 	case len(findings) > 0:
 		r = Failed(counted, findings...)
 		if len(undecided) > 0 {
-			r.Reason += "; not told: " + strings.Join(undecided, "; ")
+			r.Reason += "; unknown: " + strings.Join(undecided, "; ")
 		}
 	case len(undecided) > 0:
 		r = Undecided("%s", strings.Join(undecided, "; "))

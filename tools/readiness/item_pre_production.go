@@ -1,6 +1,6 @@
 package readiness
 
-// preProductionChecks are those of the item PreProduction.
+// preProductionChecks returns the checks of the item PreProduction.
 func preProductionChecks() []Check {
 	return []Check{parity(), stagingDeployed(), endToEnd(), manualTests(), manualApproval()}
 }

@@ -1,11 +1,11 @@
 package readiness
 
-// rollbackChecks are those of the item Rollback.
+// rollbackChecks returns the checks of the item Rollback.
 func rollbackChecks() []Check {
 	return []Check{rollbackConfigured(), backups(), previousVersion(), reversible(), rollbackDrill()}
 }
 
-// productionTemplate reads production's template of the assembly.
+// productionTemplate reads production's template in the assembly.
 func productionTemplate(in Inputs) (cfnTemplate, error) {
 	return parseTemplate(read(in, &Assembly{}).Stacks[productionStack].Template)
 }

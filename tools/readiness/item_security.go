@@ -1,6 +1,6 @@
 package readiness
 
-// securityChecks are those of the item Security.
+// securityChecks returns the checks of the item Security.
 func securityChecks() []Check {
 	return []Check{staticAnalysis(), vulnerabilities(), secrets(), licences(), sbom(), policies()}
 }

@@ -1,6 +1,6 @@
 package readiness
 
-// testingChecks are those of the item Testing.
+// testingChecks returns the checks of the item Testing.
 func testingChecks() []Check {
 	return []Check{testsPass(), changedCode(), integrationTests()}
 }

@@ -8,24 +8,24 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// licences: every module of the shipped program is under allowed licences.
+// licences checks that every module of the shipped program is under allowed licences.
 func licences() Check {
 	return Check{
 		ID: "licences", Item: Security,
 		Title: "Every module of the shipped program is under a licence that the policy allows",
-		Doc: `The modules are those of the build information in the program of the deployment
-package, with the standard library; the main module is the team's own. The texts
-are the licence files beside the packages that are in the program and above them,
-in modules whose hash is the one in the program, identified by
-github.com/google/licensecheck. All licences of all texts must be on the policy's
-list: of a choice of licences nobody has recorded which was made. A module without
-text, or with a text that is not identified, is undecided; the policy may say of a
-text, by its SHA-256 and with a reason, what it is.`,
+		Doc: `The modules are those in the build information of the program in the deployment
+package, and the standard library; the main module is the team's own. The texts are
+the licence files in the directories of the packages in the program and in the
+directories above them. Modules must have the hash that the program records.
+github.com/google/licensecheck identifies the texts. All licences in all texts must be
+on the policy's list, because nobody has recorded a choice between licences. A module
+without a text, or with a text that is not identified, is undecided. The policy can
+say what such a text is, by its SHA-256 and with a reason.`,
 		Inputs: []evidence.Predicate{Shipped{}},
 		Next:   "go tool mage synth readiness",
 		Decide: func(in Inputs) Result {
 			if len(in.Policy.Licences) == 0 {
-				r := Undecided("the policy's `licences` allows none")
+				r := Undecided("the policy's `licences` allows no licence")
 				r.Next = "write the SPDX identifiers of allowed licences into " + PolicyFile + " and release that first"
 				return r
 			}
@@ -59,15 +59,15 @@ text, by its SHA-256 and with a reason, what it is.`,
 			}
 			slices.Sort(found)
 			counted := fmt.Sprintf("%s, %s: %s", count(len(shipped.Modules), "module"), count(texts, "text"), strings.Join(slices.Compact(found), ", "))
-			return concluded(counted, findings, undecided, "Terms in the headers of source files, and what was copied without its terms. The main module's own licence.")
+			return concluded(counted, findings, undecided, "Terms in the headers of source files, and code that was copied without its terms. The main module's own licence.")
 		},
 	}
 }
 
-// untold says why the modules of a shipped program are not known.
+// untold returns the reasons why the modules of a shipped program are unknown.
 func (s Shipped) untold(pkg string) (undecided []string) {
 	if s.Package != pkg {
-		undecided = append(undecided, fmt.Sprintf("the program of another package was read, %.12s", s.Package))
+		undecided = append(undecided, fmt.Sprintf("the program in another package, %.12s, was read", s.Package))
 	}
 	if !slices.ContainsFunc(s.Modules, func(m ShippedModule) bool { return m.Path == StandardLibrary }) {
 		undecided = append(undecided, "the standard library was not counted")

@@ -22,9 +22,9 @@ func TestPolicyOfLicences(t *testing.T) {
 	digest := strings.Repeat("a", 64)
 	for policy, want := range map[string]string{
 		"licenceTexts: {" + digest + ": {is: [MIT], reason: read}}": "",
-		"licenceTexts: {LICENSE: {is: [MIT], reason: read}}":        "is no SHA-256",
-		"licenceTexts: {" + digest + ": {is: [], reason: read}}":    "lacks what it is",
-		"licenceTexts: {" + digest + ": {is: [MIT], reason: ' '}}":  "or a reason",
+		"licenceTexts: {LICENSE: {is: [MIT], reason: read}}":        "is not a SHA-256",
+		"licenceTexts: {" + digest + ": {is: [], reason: read}}":    "or the reason is missing",
+		"licenceTexts: {" + digest + ": {is: [MIT], reason: ' '}}":  "or the reason is missing",
 		"databaseMaxAge: -1h": "databaseMaxAge is negative",
 		"licenses: [MIT]":     "licenses",
 	} {

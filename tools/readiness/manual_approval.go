@@ -10,19 +10,20 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// manualApproval: nothing reaches production before a person has said yes.
+// manualApproval checks that nothing reaches production without a person's approval.
 func manualApproval() Check {
 	return Check{
 		ID: "manual-approval", Item: PreProduction,
-		Title: "In the pipeline a person approves before production, on this assessment",
-		Doc: `Rules over each AWS::CodePipeline::Pipeline of the assembly. An action deploys
-production where its MAGE_TARGETS have promote. Before each of them, in an earlier stage
-or with a lower RunOrder, there is a manual approval, and before that an action whose
-MAGE_TARGETS have readiness. A stage that a condition may skip counts for nothing.
-What an action of another kind deploys is not known: it too must come after an approval.
-Source: https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipeline-structure.html.`,
+		Title: "In the pipeline, a person approves production on the basis of this assessment",
+		Doc: `The rules apply to each AWS::CodePipeline::Pipeline in the assembly. An action deploys
+production if its MAGE_TARGETS contain promote. Before each such action, in an earlier
+stage or with a lower RunOrder, there must be a manual approval, and before the
+approval an action whose MAGE_TARGETS contain readiness. A stage that a condition may
+skip does not count. It is unknown what an action of another kind deploys, so it must
+come after an approval, too. Source:
+https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipeline-structure.html.`,
 		Inputs: []evidence.Predicate{Assembly{}},
-		Next:   "mend infra/pipeline, then go tool mage synth",
+		Next:   "fix infra/pipeline, then go tool mage synth",
 		Decide: func(in Inputs) Result {
 			assembly := read(in, &Assembly{})
 			stack, ok := assembly.Stacks[pipelineStack]
@@ -48,16 +49,16 @@ Source: https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipe
 						promotes++
 						findings = append(findings, unapproved(id, a, order)...)
 					case !a.known && len(unapproved(id, a, order)) > 0:
-						undecided = append(undecided, fmt.Sprintf("%s: what %s deploys can't be told, and nobody approves before it", id, a.name))
+						undecided = append(undecided, fmt.Sprintf("%s: it is unknown what %s deploys, and nobody approves before it", id, a.name))
 					}
 				}
 			}
 			if promotes == 0 {
-				undecided = append(undecided, "no action runs promote: how production is deployed can't be told")
+				undecided = append(undecided, "no action runs promote, so it is unknown how production is deployed")
 			}
 			return concluded(fmt.Sprintf("%s, %s, %s: %s, %s to production", count(len(pipelines), "pipeline"), count(stages, "stage"), count(actions, "action"),
 				count(approvals, "manual approval"), count(promotes, "deployment")), findings, undecided,
-				"Who may approve, which IAM decides. A target that calls promote by another name. Whether the pipeline was changed by hand: see drift.")
+				"Who may approve: IAM decides that. A target that calls promote under another name. Manual changes to the pipeline: see drift.")
 		},
 	}
 }
@@ -65,19 +66,20 @@ Source: https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipe
 // A pipelineAction is one action of a pipeline and when it runs.
 type pipelineAction struct {
 	name               string
-	stage              int     // its place
-	order              float64 // RunOrder; NaN, before and after nothing, where it can't be told
+	stage              int     // index of its stage
+	order              float64 // RunOrder; NaN if it is unknown, so that it is neither before nor after any other
 	category, provider string
-	targets            []string // of MAGE_TARGETS
-	known              bool     // whether what it does can be told
-	skipped            bool     // whether it may be skipped, or when it runs can't be told
+	targets            []string // the mage targets in MAGE_TARGETS
+	known              bool     // whether it is known what the action does
+	skipped            bool     // whether the action may be skipped, or it is unknown when it runs
 }
 
 func pipelineActions(stages any) (actions []pipelineAction) {
 	for i, stage := range cfnList(stages) {
 		skipped := skips(stage)
 		declared := cfnList(cfnAt(stage, "Actions"))
-		if len(declared) == 0 { // such as a stage that an Fn::If makes
+		// An example is a stage that is built by an Fn::If.
+		if len(declared) == 0 {
 			declared = []any{nil}
 		}
 		for _, action := range declared {
@@ -115,9 +117,9 @@ func skips(stage any) bool {
 	return false
 }
 
-// mageTargets reads MAGE_TARGETS of a CodeBuild action's EnvironmentVariables:
-// JSON in a text. What is only known when the action runs is not known: a value
-// of the parameter store, of a secret or of a pipeline's variable.
+// mageTargets reads MAGE_TARGETS in a CodeBuild action's EnvironmentVariables,
+// which are a JSON text. A value that is only available at run time is unknown:
+// one from the parameter store, from a secret or from a pipeline variable.
 func mageTargets(v any) ([]string, bool) {
 	var variables []struct{ Name, Type, Value string }
 	if text, ok := v.(string); !ok || json.Unmarshal([]byte(text), &variables) != nil {
@@ -143,7 +145,7 @@ func (a pipelineAction) runs(target string) bool {
 	return slices.ContainsFunc(a.targets, func(name string) bool { return strings.EqualFold(name, target) })
 }
 
-// before reports whether the action has always run when the other begins.
+// before reports whether the action has always finished when the other one begins.
 func (a pipelineAction) before(other pipelineAction) bool {
 	return !a.skipped && (a.stage < other.stage || a.stage == other.stage && a.order < other.order)
 }

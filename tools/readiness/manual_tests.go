@@ -8,15 +8,15 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// manualTests: somebody else than the authors has tried the release by hand.
+// manualTests checks that somebody who is not an author has tried the release manually.
 func manualTests() Check {
 	return Check{
 		ID: "manual-tests", Item: PreProduction,
 		Title: "Somebody who is not an author has tried this release by hand",
-		Doc: `At least one person whom the policy names has signed a manual test of this tree,
-and of this deployment package where the record names one. A person is known by the key
-that signed, never by what git says; the e-mail addresses of the range's authors, co-authors
-and committers only exclude.`,
+		Doc: `At least one person whom the policy names has signed a manual test of this tree, and
+of this deployment package if the record names one. The signing key identifies the
+person, never git. The e-mail addresses of the range's authors, co-authors and
+committers only exclude people.`,
 		Inputs: []evidence.Predicate{Attestations{}},
 		Next:   `go tool mage attest -what="..."`,
 		Decide: func(in Inputs) Result {
@@ -30,14 +30,15 @@ and committers only exclude.`,
 				person, named := in.Policy.Named(a.By)
 				switch address := person.Wrote(in.Candidate); {
 				case !named:
-					findings = append(findings, fmt.Sprintf("%s is nobody whom the policy names", a.By))
+					findings = append(findings, fmt.Sprintf("the policy does not name %s", a.By))
 				case address != "":
-					findings = append(findings, fmt.Sprintf("%s tried it and is an author of it (%s)", a.By, address))
+					findings = append(findings, fmt.Sprintf("%s tried it, but is an author of the change (%s)", a.By, address))
 				default:
 					by = append(by, fmt.Sprintf("%s: %s", a.By, a.what()))
 				}
 			}
-			// What else there may be, where nothing counts.
+			// doubts lists why there may be more than was found, for when
+			// nothing counts.
 			var doubts []string
 			if n := len(signed.Refused); n > 0 {
 				doubts = append(doubts, fmt.Sprintf("%s refused: %s", count(n, "record"), strings.Join(signed.Refused, "; ")))
@@ -52,23 +53,23 @@ and committers only exclude.`,
 				r.Counted = counted
 				return r
 			case !in.Candidate.AuthorsKnown():
-				r := Undecided("who wrote the change can't be told, as in a shallow clone")
+				r := Undecided("the authors of the change are unknown, as in a shallow clone")
 				r.Counted, r.Next = counted, "git fetch --unshallow"
 				return r
 			case len(by) == 0:
 				return Failed(counted, findings...)
 			}
 			r := Passed("%s; %s", counted, strings.Join(by, "; "))
-			r.NotChecked = strings.Join(slices.Concat([]string{"Whether what was tried is what matters. An author who commits under an address that the policy lacks."}, doubts), " ")
+			r.NotChecked = strings.Join(slices.Concat([]string{"Whether the right things were tried. An author who commits under an address that is missing from the policy."}, doubts), " ")
 			return r
 		},
 	}
 }
 
-// what says what was tried, and of which package.
+// what returns what was tried, and with which package.
 func (a Attested) what() string {
 	if a.Package == "" {
-		return fmt.Sprintf("%q, of no package in particular", a.What)
+		return fmt.Sprintf("%q, for no particular package", a.What)
 	}
-	return fmt.Sprintf("%q, of package %.12s", a.What, a.Package)
+	return fmt.Sprintf("%q, for package %.12s", a.What, a.Package)
 }

@@ -7,14 +7,15 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// nag: no rule of the AWS Solutions pack is broken.
+// nag checks that no rule of the AWS Solutions pack is broken.
 func nag() Check {
 	return Check{
 		ID: "nag", Item: Infrastructure,
 		Title: "No stack breaks a rule of the AWS Solutions pack",
-		Doc: `cdk-nag's report of each stack, and the errors in the assembly's metadata. A
-stack without a report, or one in which no rule met a resource, was not looked at.
-Suppressions are counted; their reasons are in the code. Source: https://github.com/cdklabs/cdk-nag.`,
+		Doc: `The check reads cdk-nag's report on each stack, and the errors in the assembly's
+metadata. A stack does not count as checked if it has no report, or if no rule applied
+to any of its resources. Suppressions are counted; their reasons are in the code.
+Source: https://github.com/cdklabs/cdk-nag.`,
 		Inputs: []evidence.Predicate{Assembly{}},
 		Next:   "go tool mage synth",
 		Decide: func(in Inputs) Result {
@@ -41,7 +42,7 @@ Suppressions are counted; their reasons are in the code. Source: https://github.
 				}
 			}
 			return concluded(fmt.Sprintf("%s, %s kept, %s", count(resources, "resource"), count(compliant, "rule"), count(suppressed, "suppression")),
-				findings, undecided, "Types that no rule is for, and whether a suppression's reason is true.")
+				findings, undecided, "Resource types that no rule covers, and whether the reason for a suppression is true.")
 		},
 	}
 }

@@ -29,19 +29,19 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"done":  func(status string) string { return changeWords[status] },
 }).Parse(pageHTML))
 
-// A pageData is what the page shows, beside the assessment.
+// A pageData holds what the page shows in addition to the assessment.
 type pageData struct {
 	Assessment
 	Candidate Candidate
 	Policy    PolicyUsed
 	Tone      string
 	Lead      string
-	Back      []Outcome // what keeps it from production, what failed first
+	Back      []Outcome // outcomes that keep it out of production, failures first
 	Counts    []pageCount
 	Items     []pageItem
 	Stacks    []pageStack
 	Evidence  []pageEvidence
-	There     map[string]bool // the types in Evidence
+	There     map[string]bool // the types that are in Evidence
 }
 
 type pageCount struct {
@@ -54,22 +54,22 @@ type pageItem struct {
 	Outcomes []Outcome
 }
 
-// A pageStack is what the deployment does to a stack, or why that is not known.
+// A pageStack is the effect of the deployment on a stack, or the reason why it
+// is unknown.
 type pageStack struct {
 	Name, Why                         string
 	Compared                          int
 	Added, Changed, Replaced, Removed []string
 }
 
-// A pageEvidence is a statement that was decided from, or an absence of one.
+// A pageEvidence is a statement that was used for the decision, or the absence of one.
 type pageEvidence struct {
 	Type, Absent, Digest string
-	First                bool // of its type: where links to the type lead
+	First                bool // first of its type, the target of links to the type
 	Made                 evidence.Made
 }
 
-// WritePage writes the page that an approver reads: one file of HTML that
-// needs no other.
+// WritePage writes the page for approvers: a single, self-contained HTML file.
 func (a Assessment) WritePage(w io.Writer, statements []evidence.Statement) error {
 	in := Inputs{Statements: statements, Now: a.FinishedOn}
 	data := pageData{Assessment: a, Lead: a.lead(), Tone: verdictTone(a.Verdict), Back: a.Blocking(), Counts: a.counts(), Items: a.byItem(), There: map[string]bool{}}
@@ -99,18 +99,18 @@ func (a Assessment) WritePage(w io.Writer, statements []evidence.Statement) erro
 	return nil
 }
 
-// stackChanges compares a stack as it is deployed with the candidate's.
+// stackChanges compares a deployed stack with the candidate's.
 func (in Inputs) stackChanges(name string) pageStack {
 	for _, p := range []evidence.Predicate{Assembly{}, Deployed{}} {
 		if reason, _ := in.unusable(p.PredicateType()); reason != "" {
-			return pageStack{Name: name, Why: fmt.Sprintf("not known: %s: %s", evidenceName(p.PredicateType()), reason)}
+			return pageStack{Name: name, Why: fmt.Sprintf("unknown: %s: %s", evidenceName(p.PredicateType()), reason)}
 		}
 	}
 	if err := in.Read(&Assembly{}); err != nil {
-		return pageStack{Name: name, Why: "not known: " + err.Error()}
+		return pageStack{Name: name, Why: "unknown: " + err.Error()}
 	}
 	if err := in.Read(&Deployed{}); err != nil {
-		return pageStack{Name: name, Why: "not known: " + err.Error()}
+		return pageStack{Name: name, Why: "unknown: " + err.Error()}
 	}
 	d, why, ok := stackDiff(in, name)
 	if !ok {
@@ -153,7 +153,7 @@ func describeStatement(s evidence.Statement) (pageEvidence, error) {
 	return e, nil
 }
 
-// brief keeps the first findings of an outcome: the checklist has all.
+// brief keeps the first findings of an outcome. The checklist has all.
 func brief(o Outcome) Outcome {
 	if more := len(o.Findings) - most; more > 0 {
 		o.Findings = append(slices.Clone(o.Findings[:most]), fmt.Sprintf("and %d more", more))
@@ -161,11 +161,11 @@ func brief(o Outcome) Outcome {
 	return o
 }
 
-// evidenceName is the last part of a predicate's type before its version.
+// evidenceName returns the last part of a predicate type before its version.
 func evidenceName(predicateType string) string { return path.Base(path.Dir(predicateType)) }
 
-// byItem returns the outcomes of each point of the checklist, and none for a
-// point that no check decides.
+// byItem groups the outcomes by point of the checklist. A point that no check
+// decides has none.
 func (a Assessment) byItem() []pageItem {
 	list := make([]pageItem, len(items))
 	for i, item := range items {
@@ -175,7 +175,7 @@ func (a Assessment) byItem() []pageItem {
 	return list
 }
 
-// counts says how many required checks are in each state.
+// counts returns the number of required checks in each state.
 func (a Assessment) counts() []pageCount {
 	states := map[State]int{}
 	other := 0
@@ -192,15 +192,15 @@ func (a Assessment) counts() []pageCount {
 	}
 }
 
-// lead says what the verdict means, in a sentence.
+// lead explains the verdict in one sentence.
 func (a Assessment) lead() string {
 	switch blocking := len(a.Blocking()); {
 	case blocking > 0:
 		return count(blocking, "required check") + keeps(blocking) + " this release from production."
 	case a.Verdict == NoGo:
-		return "The policy requires no check, so nothing is known of this release."
+		return "The policy requires no check, so nothing is known about this release."
 	case a.Verdict == GoRehearsal && a.Tolerated == 0:
-		return "This is a rehearsal: it says nothing of a real account."
+		return "This is a rehearsal: it says nothing about a real account."
 	case a.Verdict == GoRehearsal:
 		return fmt.Sprintf("This is a rehearsal: %s stayed unknown and would be a NO-GO anywhere else.", count(a.Tolerated, "check"))
 	case a.Waived > 0:
@@ -223,7 +223,8 @@ func wasWere(n int, one string) string {
 	return count(n, one) + " are"
 }
 
-// verdictTone is the class of a verdict's colour, which its words repeat.
+// verdictTone returns the CSS class for a verdict's colour. The text repeats
+// what the colour says.
 func verdictTone(verdict string) string {
 	switch verdict {
 	case Go:
@@ -234,7 +235,7 @@ func verdictTone(verdict string) string {
 	return "open"
 }
 
-// mark is a sign of a state, which stands before its word.
+// mark returns the symbol that is shown before a state's word.
 func mark(s State) string {
 	switch s {
 	case Pass:
@@ -249,7 +250,7 @@ func mark(s State) string {
 	return "–"
 }
 
-// stateWord is a state as it is read.
+// stateWord returns the word for a state.
 func stateWord(s State) string {
 	if s == NotApplicable {
 		return "N/A"

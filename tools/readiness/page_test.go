@@ -24,7 +24,7 @@ const (
 	pageBase   = "ba5eba11ba5eba11ba5eba11ba5eba11ba5eba11"
 )
 
-// pages are the assessments that the golden files show, with their statements.
+// pages returns the assessments in the golden files, with their statements.
 func pages(t *testing.T) map[string]struct {
 	Assessment
 	statements []evidence.Statement
@@ -69,7 +69,7 @@ func pages(t *testing.T) map[string]struct {
 	good := []Outcome{
 		outcome("tests-pass", Pass, Result{Counted: "812 passed, 0 failed, 3 skipped in 41 packages"}, evidence.Tests{}),
 		outcome("secrets", Pass, Result{Counted: "2 commits, 14 kB"}),
-		outcome("parity", Pass, Result{Counted: "24 resources, 290 values; 5 differences, 5 declared", NotChecked: "What templates do not hold: termination protection, tags, quotas, data."}, Assembly{}),
+		outcome("parity", Pass, Result{Counted: "24 resources, 290 values; 5 differences, 5 declared", NotChecked: "What templates do not contain: termination protection, tags, quotas, data."}, Assembly{}),
 	}
 	bad := []Outcome{
 		good[0],
@@ -79,7 +79,7 @@ func pages(t *testing.T) map[string]struct {
 			Reason:  "7 found", Findings: []string{"Evidence (AWS::S3::Bucket) is replaced: BucketName changes", "two", "three", "four", "five", "six", "<script>seven</script>"},
 			NotChecked: "Values that are only known at deployment, such as those of parameters; CloudFormation's own change set has them.",
 		}, Assembly{}, Deployed{}),
-		outcome("previous-version", NotApplicable, Result{Reason: "production is not deployed, so there is nothing to go back to; account 111122223333, region eu-west-1: Stack with id magewright-production does not exist"}, Production{}),
+		outcome("previous-version", NotApplicable, Result{Reason: "production is not deployed, so there is nothing to roll back to; account 111122223333, region eu-west-1: Stack with id magewright-production does not exist"}, Production{}),
 		outcome("rollback-drill", Unknown, Result{Reason: "no drill was recorded", Next: "go tool mage drill"}, Assembly{}, Drill{}),
 		good[2],
 	}
@@ -113,8 +113,7 @@ func pages(t *testing.T) map[string]struct {
 	return all
 }
 
-// golden compares what was written with a golden file below testdata, which
-// -update rewrites.
+// golden compares output with a golden file below testdata. -update rewrites that file.
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	file := filepath.Join("testdata", name)
@@ -165,7 +164,7 @@ var (
 	outside    = regexp.MustCompile(`(?i)<script|<iframe|<object|@import|url\(|\b(?:src|action)=|href="(?:[^#d"]|d[^a])`)
 )
 
-// sound holds what a page must have to be read by anybody, and alone.
+// sound checks what a page needs to be accessible and self-contained.
 func sound(t *testing.T, page string) {
 	t.Helper()
 	for _, want := range []string{`<html lang="en">`, "<title>", "<main>", "<header>", "<footer>", "<nav aria-label", `name="viewport"`, "default-src 'none'", "prefers-color-scheme: dark", "@media print"} {
@@ -205,8 +204,9 @@ func sound(t *testing.T, page string) {
 
 var colours = regexp.MustCompile(`--([a-z-]+): #([0-9a-f]+);`)
 
-// TestContrast holds that text is read on its ground: 4.5 to 1 at least, WCAG
-// 2.2, 1.4.3 (AA), https://www.w3.org/TR/WCAG22/#contrast-minimum.
+// TestContrast checks that the contrast between text and background is at least
+// 4.5 to 1, WCAG 2.2, 1.4.3 (AA),
+// https://www.w3.org/TR/WCAG22/#contrast-minimum.
 func TestContrast(t *testing.T) {
 	t.Parallel()
 	light, rest, _ := strings.Cut(pageHTML, "@media screen and (prefers-color-scheme: dark)")
@@ -230,7 +230,7 @@ func TestContrast(t *testing.T) {
 	}
 }
 
-// relativeLuminance is WCAG's, of a colour that is written as rgb or rrggbb.
+// relativeLuminance is WCAG's relative luminance for a colour written as rgb or rrggbb.
 func relativeLuminance(t *testing.T, hex string) float64 {
 	t.Helper()
 	if len(hex) == 3 {

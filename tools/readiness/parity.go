@@ -9,21 +9,21 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// parity: what worked in staging is what production gets.
+// parity checks that production gets what worked in staging.
 func parity() Check {
 	return Check{
 		ID: "parity", Item: PreProduction,
-		Title: "Staging mirrors production, but for the differences that are declared",
-		Doc: `Both stages' templates of the assembly are written in canonical form (account,
-region and stack name as pseudo-parameters, logical ids without hashes, each text as
-Fn::Sub has it) and compared value by value. The policy's parity declares a difference
-by its JSON Pointer in that form, with a reason; it covers that value and nothing else.
-A difference that is not declared fails, and so does a declaration without a difference:
-it would cover the next one unseen. The policy is the base's, so a declaration is made,
-or taken away, one release before what it is about.
-Asset keys are compared as they are: another key is another content.`,
+		Title: "Staging mirrors production, except for declared differences",
+		Doc: `The templates of both stages in the assembly are put into a canonical form and
+compared value by value. In this form, account, region and stack name are
+pseudo-parameters, logical ids have no hashes, and each text is written as in Fn::Sub.
+The policy's parity can declare a difference, by its JSON Pointer in this form and
+with a reason; the declaration covers that value only. An undeclared difference fails.
+A declaration without a difference fails as well, because it would hide the next one.
+The policy is the base's, so a declaration must be added or removed one release ahead.
+Asset keys are compared unchanged, because another key means other content.`,
 		Inputs: []evidence.Predicate{Assembly{}},
-		Next:   "mend infra/service, or declare the difference in " + PolicyFile + ", one release ahead",
+		Next:   "fix infra/service, or declare the difference in " + PolicyFile + ", one release ahead",
 		Decide: func(in Inputs) Result {
 			assembly := read(in, &Assembly{})
 			stages := map[string]map[string]any{}
@@ -54,9 +54,9 @@ Asset keys are compared as they are: another key is another content.`,
 				findings = append(findings, d.describe("staging", "production"))
 			}
 			for _, path := range slices.Sorted(maps.Keys(unused)) {
-				findings = append(findings, path+" is declared and is no difference: take it out of "+PolicyFile)
+				findings = append(findings, path+" is declared, but is not a difference: remove it from "+PolicyFile)
 			}
-			notChecked := "What templates do not hold: termination protection, tags, quotas, data."
+			notChecked := "What templates do not contain: termination protection, tags, quotas, data."
 			if len(declared) > 0 {
 				notChecked += " Declared to differ: " + strings.Join(declared, "; ") + "."
 			}

@@ -14,7 +14,7 @@ const (
 	productionPlace = "aws://444455556666/eu-central-1"
 )
 
-// stages returns the templates of the fixture that passes.
+// stages returns the templates of the passing fixture.
 func stages(t *testing.T) (staging, production json.RawMessage) {
 	t.Helper()
 	var assembly Assembly
@@ -34,7 +34,7 @@ func canonical(t *testing.T, template json.RawMessage, stack, place string) map[
 	return c
 }
 
-// TestCanonicalValues holds which values are one, and which are not.
+// TestCanonicalValues checks which values count as equal and which do not.
 func TestCanonicalValues(t *testing.T) {
 	t.Parallel()
 	c := newCanonicaliser([]string{"Role1ABCC5F0", "TwinAAAAAAAA", "TwinBBBBBBBB", "ParameterCCCCCCCC", "V4E2B22613ba49b5fd83eb98f5c500e19fce5d67b"}, map[string]any{"Parameter": nil}, stagingStack, stagingPlace)
@@ -73,8 +73,9 @@ func TestCanonicalValues(t *testing.T) {
 	}
 }
 
-// FuzzCanonicalTemplate holds that a canonical template is its own canonical
-// form, and that two stages swapped differ in the same places.
+// FuzzCanonicalTemplate checks that the canonical form of a canonical template
+// is that template, and that swapping the two stages gives differences in the
+// same places.
 func FuzzCanonicalTemplate(f *testing.F) {
 	f.Add("Role1ABCC5F0", "magewright-staging-111122223333", "${Role1ABCC5F0.Arn}${!x}")
 	f.Add("A11111111", "${111122223333", "${!${A.B}")
@@ -120,8 +121,8 @@ func FuzzCanonicalTemplate(f *testing.F) {
 }
 
 // TestEachInjectedDifferenceIsFound changes and removes each value of
-// production's template, one at a time. Each must be a difference that the
-// stages did not have before, but for a change of a value that is declared.
+// production's template, one at a time. Each must cause a new difference
+// between the stages, except for a change to a value that is declared.
 func TestEachInjectedDifferenceIsFound(t *testing.T) {
 	t.Parallel()
 	staging, production := stages(t)
@@ -194,7 +195,7 @@ func TestParityOfThePolicyIsChecked(t *testing.T) {
 	for text, want := range map[string]string{
 		`parity: {"/Description": "each says which it is"}`:   "",
 		`parity: {"/Description": " "}`:                       "has no reason",
-		`parity: {"Resources.Role": "points and no pointer"}`: "is no JSON Pointer",
+		`parity: {"Resources.Role": "points and no pointer"}`: "is not a JSON Pointer",
 	} {
 		_, err := ParsePolicy([]byte("required: [parity]\nmaxAge: 24h\n" + text))
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
@@ -203,8 +204,8 @@ func TestParityOfThePolicyIsChecked(t *testing.T) {
 	}
 }
 
-// TestOurOwnPolicyCanBeRead: a policy that can't be read would be found by the
-// next release only, which reads it from its base.
+// TestOurOwnPolicyCanBeRead checks our own policy. Otherwise only the next
+// release, which reads it from its base, would notice that it can't be read.
 func TestOurOwnPolicyCanBeRead(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../" + PolicyFile)

@@ -9,19 +9,20 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// peerReview: nothing is released that only its author has seen.
+// peerReview checks that nothing is released that only its author has seen.
 func peerReview() Check {
 	return Check{
 		ID: "peer-review", Item: CodeReview,
 		Title: "All changes are peer reviewed",
-		Doc: `Each commit of base..HEAD came by a merged review request whose content somebody
-else has approved: not the one who opened it, nor an author, committer, co-author or
-pusher of its content, nor a bot. The approval is that person's latest word, was given
-after the platform received the last content, and nobody's request for changes is open.
-A merge that brings nothing but what git merges by itself needs none, and does not make
-an approval stale. Where the platform can't be asked, a review that a person who is no
-author has signed for this tree counts; what a commit says of itself is shown and
-decides nothing. Source: Kosli's four-eyes policy, with the platform's times in the place of the commits'.`,
+		Doc: `Each commit of base..HEAD belongs to a merged review request whose content somebody
+else has approved. The approver must not be the opener of the request, nor an author,
+committer, co-author or pusher of its content, nor a bot. The approval must be the
+approver's latest vote, and must be later than the time when the platform received the
+last content. No request for changes may be open. A merge that contains only what git
+merges automatically needs no approval and does not invalidate one. If the platform
+can't be asked, a review of this tree counts if it is signed by a person who is not an
+author. What a commit says about its own review is shown, but decides nothing. Source:
+Kosli's four-eyes policy, with the platform's times instead of the commits'.`,
 		Inputs: []evidence.Predicate{Reviews{}},
 		Next:   "have it reviewed by somebody who has not written it, then go tool mage readiness",
 		Decide: func(in Inputs) Result {
@@ -41,7 +42,7 @@ decides nothing. Source: Kosli's four-eyes policy, with the platform's times in 
 	}
 }
 
-// platformReview decides from what the platform has answered.
+// platformReview decides from the platform's answers.
 func platformReview(in Inputs, reviews *Reviews) Result {
 	requests := map[string]ReviewRequest{}
 	for _, r := range reviews.Requests {
@@ -52,7 +53,7 @@ func platformReview(in Inputs, reviews *Reviews) Result {
 	for _, id := range in.Candidate.Commits {
 		i := slices.IndexFunc(reviews.Commits, func(c RangeCommit) bool { return c.Commit == id })
 		if i < 0 {
-			undecided = append(undecided, fmt.Sprintf("nobody has looked at commit %.12s", id))
+			undecided = append(undecided, fmt.Sprintf("commit %.12s was not examined", id))
 			continue
 		}
 		commit := reviews.Commits[i]
@@ -74,32 +75,32 @@ func platformReview(in Inputs, reviews *Reviews) Result {
 	}
 	counted := fmt.Sprintf("%s, %d of them empty merges, by %s with %s that count; %s",
 		count(len(in.Candidate.Commits), "commit"), clean, count(len(requests), "request"), count(len(approvals), "approval"), reviews.Platform)
-	notChecked := "Whether two accounts are one person, and what was there before the base."
+	notChecked := "Whether two accounts belong to the same person, and everything before the base."
 	if reviews.Platform != GitHub {
-		notChecked += " Who pushed before a request was opened: its opener is taken to have."
+		notChecked += " Who pushed before a request was opened: the check assumes that its opener did."
 	}
 	if len(reviews.Rules) > 0 {
 		notChecked += " What the platform enforces now: " + strings.Join(reviews.Rules, "; ") + "."
 	}
 	if reviews.From != FromPolicy {
-		notChecked += " The repository was found by the origin remote, not by the policy."
+		notChecked += " The repository was found through the origin remote, not through the policy."
 	}
 	return concluded(counted, findings, undecided, notChecked)
 }
 
-// FromPolicy is Reviews.From where the policy names the platform.
+// FromPolicy is the value of Reviews.From if the policy names the platform.
 const FromPolicy = "policy"
 
-// reviewed returns the approvals that cover a commit, or else why there is none:
-// what is wrong, or what can't be told. One good request is enough.
+// reviewed returns the approvals that cover a commit. If there are none, it
+// returns what is wrong or what is unknown. One valid request is enough.
 func (c RangeCommit) reviewed(requests map[string]ReviewRequest) (by, wrong, unknown []string) {
 	if len(c.Requests) == 0 {
-		return nil, []string{"it came by no review request"}, nil
+		return nil, []string{"it has no review request"}, nil
 	}
 	for _, id := range c.Requests {
 		request, ok := requests[id]
 		if !ok {
-			unknown = append(unknown, id+" was not looked at")
+			unknown = append(unknown, id+" was not examined")
 			continue
 		}
 		approvals, bad, dark := request.approved()
@@ -115,7 +116,7 @@ func (c RangeCommit) reviewed(requests map[string]ReviewRequest) (by, wrong, unk
 	return by, wrong, unknown
 }
 
-// approved returns the approvals that count, or why none does.
+// approved returns the approvals that count, or the reasons why none does.
 func (r ReviewRequest) approved() (by, wrong, unknown []string) {
 	say := func(format string, args ...any) string { return r.ID + " " + fmt.Sprintf(format, args...) }
 	if !r.Merged {
@@ -130,17 +131,17 @@ func (r ReviewRequest) approved() (by, wrong, unknown []string) {
 		case vote.State == ChangesRequested:
 			wrong = append(wrong, say("has changes requested by %s", vote.By))
 		case vote.State != Approved:
-			useless = append(useless, fmt.Sprintf("the approval of %s was taken back or dismissed", vote.By))
+			useless = append(useless, fmt.Sprintf("the approval by %s was withdrawn or dismissed", vote.By))
 		case vote.By == "":
-			useless = append(useless, "an approval is of an account that is gone")
+			useless = append(useless, "an approval is by an account that no longer exists")
 		case vote.Bot:
 			useless = append(useless, vote.By+" is a bot")
 		case slices.ContainsFunc(r.Authors, func(a string) bool { return strings.EqualFold(a, vote.By) }):
-			useless = append(useless, vote.By+" has brought content of it")
+			useless = append(useless, vote.By+" contributed content to it")
 		case vote.Bound:
 			by = append(by, say("by %s", vote.By))
 		case vote.On.IsZero() || r.ContentOn.IsZero():
-			unknown = append(unknown, say("does not tell whether %s approved the last content", vote.By))
+			unknown = append(unknown, say("does not show whether %s approved the last content", vote.By))
 		case !vote.On.After(r.ContentOn):
 			useless = append(useless, fmt.Sprintf("%s approved on %s, before the last content of %s", vote.By, vote.On.Format(time.RFC3339), r.ContentOn.Format(time.RFC3339)))
 		default:
@@ -154,7 +155,7 @@ func (r ReviewRequest) approved() (by, wrong, unknown []string) {
 		unknown = append(unknown, say("%s", dark))
 	}
 	if len(r.Strangers) > 0 {
-		unknown = append(unknown, say("has content by %s, whose account nobody knows: name it under review.accounts in %s", strings.Join(r.Strangers, " and "), PolicyFile))
+		unknown = append(unknown, say("has content by %s, whose account is unknown: name it under review.accounts in %s", strings.Join(r.Strangers, " and "), PolicyFile))
 	}
 	return by, wrong, unknown
 }
@@ -166,8 +167,8 @@ func orNobody(useless []string) string {
 	return strings.Join(useless, ", ")
 }
 
-// signedReview decides where the platform was not asked: from a review that a
-// person has signed for this tree.
+// signedReview decides if the platform was not asked. It uses a review of this
+// tree that a person has signed.
 func signedReview(in Inputs, reviews *Reviews) Result {
 	counted := count(len(in.Candidate.Commits), "commit")
 	why := "the review platform was not asked: " + reviews.Reason
@@ -180,14 +181,14 @@ func signedReview(in Inputs, reviews *Reviews) Result {
 		switch {
 		case a.Kind != evidence.Review || a.By == "":
 		case a.Tree != in.Candidate.Tree:
-			why += fmt.Sprintf("; the review signed by %s is of another tree, %.12s", a.By, a.Tree)
+			why += fmt.Sprintf("; the review signed by %s is for another tree, %.12s", a.By, a.Tree)
 		case len(missing) > 0:
-			why += fmt.Sprintf("; whether %s is an author can't be told: %s", a.By, strings.Join(missing, " and "))
+			why += fmt.Sprintf("; it is unknown whether %s is an author: %s", a.By, strings.Join(missing, " and "))
 		case slices.ContainsFunc(authors, func(author string) bool { return strings.EqualFold(author, a.By) }):
-			why += fmt.Sprintf("; %s has signed a review, and is an author", a.By)
+			why += fmt.Sprintf("; %s has signed a review, but is an author", a.By)
 		default:
 			r := Passed("%s by %s, reviewed as tree %.12s by %s", counted, strings.Join(authors, ", "), a.Tree, a.By)
-			r.NotChecked = "Who pushed: authors are those that the commits name, and a commit can name anybody. The review platform was not asked: " + reviews.Reason
+			r.NotChecked = "Who pushed: the authors are those that the commits name, and a commit can name anybody. The review platform was not asked: " + reviews.Reason
 			return r
 		}
 	}
@@ -198,13 +199,13 @@ func signedReview(in Inputs, reviews *Reviews) Result {
 	r.Counted, r.Next = counted, reviews.Next
 	for _, c := range reviews.Commits {
 		for _, claim := range c.Claims {
-			r.Findings = append(r.Findings, fmt.Sprintf("commit %.12s claims, which proves nothing: %s", c.Commit, claim))
+			r.Findings = append(r.Findings, fmt.Sprintf("commit %.12s makes a claim, which proves nothing: %s", c.Commit, claim))
 		}
 	}
 	return r
 }
 
-// author returns whose an address is, by the policy, or "".
+// author returns the owner of an address according to the policy, or "".
 func (p Policy) author(email string) string {
 	for _, person := range p.People {
 		if slices.ContainsFunc(person.Emails, func(own string) bool { return strings.EqualFold(own, email) }) {
@@ -214,8 +215,8 @@ func (p Policy) author(email string) string {
 	return p.Review.Account(email)
 }
 
-// signedAuthors returns who stands behind the addresses in the range's commits,
-// by the policy, and what is missing to tell.
+// signedAuthors returns the people behind the addresses in the range's commits,
+// according to the policy, and what is missing for a complete answer.
 func (in Inputs) signedAuthors(reviews *Reviews) (authors, missing []string) {
 	seen := 0
 	for _, c := range reviews.Commits {
@@ -226,14 +227,14 @@ func (in Inputs) signedAuthors(reviews *Reviews) (authors, missing []string) {
 		for _, email := range c.Emails {
 			who := in.Policy.author(email)
 			if who == "" {
-				missing = append(missing, email+" is nobody in people or review.accounts")
+				missing = append(missing, email+" is not in people or review.accounts")
 				continue
 			}
 			authors = append(authors, who)
 		}
 	}
 	if seen != len(in.Candidate.Commits) {
-		missing = append(missing, fmt.Sprintf("%d of %s were looked at", seen, count(len(in.Candidate.Commits), "commit")))
+		missing = append(missing, fmt.Sprintf("%d of %s were examined", seen, count(len(in.Candidate.Commits), "commit")))
 	}
 	slices.Sort(authors)
 	slices.Sort(missing)

@@ -12,14 +12,14 @@ import (
 // A Person is somebody whose signature counts.
 type Person struct {
 	Name string `yaml:"name" json:"name"`
-	// Emails are those of the person's commits. They give nobody a right: they
-	// say what the person may not sign.
+	// Emails are the addresses in the person's commits. They give nobody any
+	// rights; they only determine what the person must not sign.
 	Emails []string `yaml:"emails" json:"emails"`
 	// Key is the public key, ECDSA on P-256, as PEM or as DER in base64.
 	Key string `yaml:"key" json:"key"`
 }
 
-// checkPeople refuses a person who could not be told from others.
+// checkPeople refuses people who can't be distinguished from others.
 func (p Policy) checkPeople() error {
 	names, keys := map[string]bool{}, map[string]bool{}
 	for i, person := range p.People {
@@ -28,18 +28,18 @@ func (p Policy) checkPeople() error {
 		case person.Name == "":
 			return fmt.Errorf("people[%d] has no name", i)
 		case len(person.Emails) == 0 || slices.Contains(person.Emails, ""):
-			return fmt.Errorf("%s has no e-mail address, so that nobody can tell what %s wrote", person.Name, person.Name)
+			return fmt.Errorf("%s has no e-mail address, so it is unknown what %s wrote", person.Name, person.Name)
 		case err != nil:
 			return fmt.Errorf("the key of %s: %w", person.Name, err)
 		case names[person.Name] || keys[key.ID()]:
-			return fmt.Errorf("%s, or the key of %s, is there twice", person.Name, person.Name)
+			return fmt.Errorf("%s, or the key of %s, occurs twice", person.Name, person.Name)
 		}
 		names[person.Name], keys[key.ID()] = true, true
 	}
 	return nil
 }
 
-// Signer returns the person who has the key of an id, and the key.
+// Signer returns the person with a key id, and the key.
 func (p Policy) Signer(keyID string) (Person, evidence.Key, error) {
 	for _, person := range p.People {
 		key, err := evidence.ParseKey([]byte(person.Key))
@@ -53,10 +53,10 @@ func (p Policy) Signer(keyID string) (Person, evidence.Key, error) {
 	return Person{}, evidence.Key{}, fmt.Errorf("%w: %.12s", ErrStranger, keyID)
 }
 
-// ErrStranger says that the policy does not know who has signed.
-var ErrStranger = errors.New("it is signed by a key that is nobody's in the policy")
+// ErrStranger says that the policy does not know the signer.
+var ErrStranger = errors.New("it is signed with a key that belongs to nobody in the policy")
 
-// Named returns the person of a name.
+// Named returns the person with a name.
 func (p Policy) Named(name string) (Person, bool) {
 	i := slices.IndexFunc(p.People, func(person Person) bool { return person.Name == name })
 	if i < 0 {
@@ -65,8 +65,7 @@ func (p Policy) Named(name string) (Person, bool) {
 	return p.People[i], true
 }
 
-// Wrote returns the address by which the person is an author of the candidate,
-// or "".
+// Wrote returns the address that makes the person an author of the candidate, or "".
 func (p Person) Wrote(c Candidate) string {
 	for _, author := range c.Authors {
 		if slices.ContainsFunc(p.Emails, func(email string) bool { return strings.EqualFold(email, author) }) {

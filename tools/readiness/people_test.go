@@ -27,8 +27,8 @@ func TestPolicyNamesPeople(t *testing.T) {
 		{"no address", person("Ada", "", ada.String()), "Ada has no e-mail address"},
 		{"an empty address", person("Ada", `""`, ada.String()), "Ada has no e-mail address"},
 		{"no key", person("Ada", "a@example.com", ""), "the key of Ada"},
-		{"one name", person("Ada", "a@example.com", ada.String()) + person("Ada", "b@example.com", bo.String()), "is there twice"},
-		{"one key", person("Ada", "a@example.com", ada.String()) + person("Bo", "b@example.com", string(ada.PEM())), "is there twice"},
+		{"one name", person("Ada", "a@example.com", ada.String()) + person("Ada", "b@example.com", bo.String()), "occurs twice"},
+		{"one key", person("Ada", "a@example.com", ada.String()) + person("Bo", "b@example.com", string(ada.PEM())), "occurs twice"},
 	} {
 		p, err := ParsePolicy([]byte("required: [drift]\nmaxAge: 1h\npeople:\n" + tt.people))
 		if tt.fails != "" {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestThePlanInItsFixture shows the plan of a release as its readers get it: the
+// TestThePlanInItsFixture shows the plan of a release as readers see it: the
 // texts in testdata/plan, which the fixtures of the check plan have sent.
 func TestThePlanInItsFixture(t *testing.T) {
 	t.Parallel()
@@ -23,8 +23,8 @@ func TestThePlanInItsFixture(t *testing.T) {
 	}
 }
 
-// TestAPolicyOfDocumentsIsWhole holds that what a policy says of documentation
-// can't be misspelt, or left out where it is required.
+// TestAPolicyOfDocumentsIsWhole checks that the documentation settings of a
+// policy can't be misspelt, and can't be left out if they are required.
 func TestAPolicyOfDocumentsIsWhole(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ policy, want string }{

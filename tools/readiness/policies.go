@@ -9,51 +9,51 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// PolicyRules is where a repository keeps its rules as code, in Rego. Like
-// PolicyFile they are read from the base.
+// PolicyRules is the directory of a repository's rules, which are Rego code.
+// Like PolicyFile, they are read from the base.
 const PolicyRules = "infra/policy"
 
-// SBOMInput is the name of the input that is not a stack.
+// SBOMInput is the name of the only input that is not a stack.
 const SBOMInput = "sbom"
 
-// Policies is what the organisation's rules say of the release.
+// Policies holds the results of the organisation's rules for the release.
 type Policies struct {
 	evidence.Made
 	// From is the commit that the rules were read from: the base, or the
-	// candidate itself where the base has none.
+	// candidate itself if the base has none.
 	From   string            `json:"from"`
-	Files  map[string]string `json:"files"`  // of the rules, and their SHA-256
-	Inputs []PolicyInput     `json:"inputs"` // in the order of their names
+	Files  map[string]string `json:"files"`  // files of the rules, and their SHA-256
+	Inputs []PolicyInput     `json:"inputs"` // sorted by name
 	Rules  []PolicyRule      `json:"rules"`
-	// Problems are why the rules can't be believed.
+	// Problems are the reasons why the rules can't be trusted.
 	Problems []string `json:"problems,omitempty"`
 }
 
 // PredicateType implements [evidence.Predicate].
 func (Policies) PredicateType() string { return base + "policies/v1" }
 
-// A PolicyInput is a document that the rules were asked about.
+// A PolicyInput is a document that the rules were applied to.
 type PolicyInput struct {
-	Name string `json:"name"` // of the stack, or SBOMInput
-	// Subjects are how many resources or components it has.
+	Name string `json:"name"` // name of the stack, or SBOMInput
+	// Subjects is the number of its resources or components.
 	Subjects int    `json:"subjects"`
-	Digest   string `json:"digest"` // by DocumentDigest
+	Digest   string `json:"digest"` // from DocumentDigest
 }
 
-// A PolicyRule is one rule and what it says of each input.
+// A PolicyRule is one rule and its result for each input.
 type PolicyRule struct {
 	ID    string `json:"id"`
 	Title string `json:"title"`
-	// Optional is why the rule may meet nothing.
+	// Optional is the reason why the rule may apply to nothing.
 	Optional string         `json:"optional,omitempty"`
-	Tests    int            `json:"tests"` // of the rule itself; they pass
+	Tests    int            `json:"tests"` // number of tests of the rule itself; they pass
 	Results  []PolicyResult `json:"results"`
 }
 
-// A PolicyResult is what a rule says of one input.
+// A PolicyResult is the result of a rule for one input.
 type PolicyResult struct {
 	Input      string            `json:"input"`
-	Subjects   []string          `json:"subjects"` // logical ids or modules that it looked at
+	Subjects   []string          `json:"subjects"` // logical ids or modules that the rule examined
 	Violations []PolicyViolation `json:"violations"`
 }
 
@@ -63,8 +63,8 @@ type PolicyViolation struct {
 	Message string `json:"message"`
 }
 
-// DocumentDigest is the SHA-256 of a JSON document whatever its white space and
-// the order of its keys.
+// DocumentDigest returns the SHA-256 of a JSON document, independent of its
+// white space and the order of its keys.
 func DocumentDigest(document json.RawMessage) (string, error) {
 	var value any
 	if err := json.Unmarshal(document, &value); err != nil {
@@ -77,18 +77,20 @@ func DocumentDigest(document json.RawMessage) (string, error) {
 	return evidence.Digest(canonical), nil
 }
 
-// policies: no stack and no module breaks a rule of the organisation.
+// policies checks that no stack and no module breaks a rule of the
+// organisation.
 func policies() Check {
 	return Check{
 		ID: "policies", Item: Security,
 		Title: "No stack and no module breaks a rule of the organisation",
-		Doc: `The rules are Rego below infra/policy, decided by Open Policy Agent over the
-template of each stack and over the SBOM. They are read from the base, as the
-policy is. A rule must be tested both ways, must say what it looked at, and is
-not believed where it looked at nothing, unless its METADATA says why it may; a
-document that no rule looked at was not judged. A file that does not compile, or
-is in a package that nobody evaluates, leaves everything undecided: conftest
-would pass it. Source: https://www.openpolicyagent.org/docs/policy-testing.`,
+		Doc: `The rules are written in Rego below infra/policy. Open Policy Agent applies them to
+the template of each stack and to the SBOM. Like the policy, they are read from the
+base. A rule must have tests for both outcomes and must report what it examined. A
+rule that examined nothing is not accepted, unless its METADATA says why that is
+right. A document that no rule examined counts as not judged. A file that does not
+compile, or that is in a package that nothing evaluates, leaves everything undecided;
+conftest would let it pass. Source:
+https://www.openpolicyagent.org/docs/policy-testing.`,
 		Inputs: []evidence.Predicate{Policies{}, Assembly{}, SBOM{}},
 		Next:   "go tool mage readiness",
 		Decide: decidePolicies,
@@ -101,7 +103,8 @@ func decidePolicies(in Inputs) Result {
 	if len(p.Rules) == 0 && len(undecided) == 0 {
 		undecided = append(undecided, "no rule was evaluated")
 	}
-	met := map[string]map[string]bool{} // subjects that a rule looked at, by input
+	// met holds the subjects that a rule examined, by input.
+	met := map[string]map[string]bool{}
 	var findings, idle []string
 	tests := 0
 	for _, rule := range p.Rules {
@@ -124,7 +127,7 @@ func decidePolicies(in Inputs) Result {
 		case rule.Optional != "":
 			idle = append(idle, fmt.Sprintf("%s (%s)", rule.ID, rule.Optional))
 		case len(p.Problems) == 0:
-			undecided = append(undecided, fmt.Sprintf("rule %s met nothing: mend it, or give it METADATA custom.optional with a reason", rule.ID))
+			undecided = append(undecided, fmt.Sprintf("rule %s applied to nothing: fix it, or give it METADATA custom.optional with a reason", rule.ID))
 		}
 	}
 	undecided = append(undecided, unjudged(in, p)...)
@@ -133,27 +136,27 @@ func decidePolicies(in Inputs) Result {
 		all += input.Subjects
 		looked += len(met[input.Name])
 		if len(met[input.Name]) == 0 && len(p.Problems) == 0 {
-			undecided = append(undecided, fmt.Sprintf("no rule looked at %s", input.Name))
+			undecided = append(undecided, fmt.Sprintf("no rule examined %s", input.Name))
 		}
 	}
-	notChecked := fmt.Sprintf("Resources and modules for which there is no rule (%d), and what a rule does not ask.", all-looked)
+	notChecked := fmt.Sprintf("Resources and modules without a rule (%d), and what the rules do not ask.", all-looked)
 	switch {
 	case p.From == in.Candidate.Base && p.From != "":
 	case p.From == in.Candidate.Commit:
-		notChecked += " The base has no rules, so that the change is judged by its own."
+		notChecked += " The base has no rules, so the change is judged by its own."
 	default:
-		undecided = append(undecided, fmt.Sprintf("the rules are of commit %.12s, which is neither the base nor the candidate", p.From))
+		undecided = append(undecided, fmt.Sprintf("the rules are from commit %.12s, which is neither the base nor the candidate", p.From))
 	}
 	if len(idle) > 0 {
-		notChecked += " Rules that met nothing: " + strings.Join(idle, ", ") + "."
+		notChecked += " Rules that applied to nothing: " + strings.Join(idle, ", ") + "."
 	}
 	counted := fmt.Sprintf("%s (%s) of %.12s over %s: %d of %d resources and modules",
 		count(len(p.Rules), "rule"), count(tests, "test"), p.From, count(len(p.Inputs), "input"), looked, all)
 	return concluded(counted, findings, undecided, notChecked)
 }
 
-// unjudged says which documents of the release are not among the inputs, or are
-// not those that the rules were asked about.
+// unjudged returns which documents of the release are missing from the inputs
+// or differ from them.
 func unjudged(in Inputs, p *Policies) (undecided []string) {
 	documents := map[string]json.RawMessage{SBOMInput: read(in, &SBOM{}).Document}
 	for name, stack := range read(in, &Assembly{}).Stacks {
@@ -166,7 +169,7 @@ func unjudged(in Inputs, p *Policies) (undecided []string) {
 			continue
 		}
 		if digest, err := DocumentDigest(documents[name]); err != nil || digest != p.Inputs[i].Digest {
-			undecided = append(undecided, fmt.Sprintf("the rules were asked about another %s than the release's", name))
+			undecided = append(undecided, fmt.Sprintf("the rules were asked about a different %s than the release's", name))
 		}
 	}
 	return undecided

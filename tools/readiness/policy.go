@@ -16,46 +16,46 @@ import (
 	"github.com/magewright/magewright/tools/surface"
 )
 
-// PolicyFile is where a repository keeps its policy. It is read from the base,
+// PolicyFile is the path of a repository's policy. It is read from the base,
 // not from the change that it judges.
 const PolicyFile = "infra/policy/readiness.yml"
 
 // A Policy says what a team requires of a release.
 type Policy struct {
-	// Required are the checks that must pass. A check that is not listed is
-	// decided and shown, and decides nothing.
+	// Required lists the checks that must pass. Other checks are evaluated and
+	// shown, but do not influence the verdict.
 	Required []string `yaml:"required" json:"required"`
 	// MaxAge is how old evidence may be.
 	MaxAge Duration `yaml:"maxAge" json:"maxAge"`
-	// Coverage is the share of changed statements that tests must cover, in
-	// percent; 100 where it is not set.
+	// Coverage is the percentage of changed statements that tests must cover.
+	// The default is 100.
 	Coverage *float64 `yaml:"coverage" json:"coverage,omitempty"`
-	// CoverageAllowance is how many changed statements may stay uncovered whatever
-	// their share is.
+	// CoverageAllowance is the number of uncovered changed statements that is
+	// always accepted.
 	CoverageAllowance int `yaml:"coverageAllowance" json:"coverageAllowance,omitempty"`
-	// CoverageWaivers is how many statements may be waived in the code, by
-	// comment with a reason.
+	// CoverageWaivers is the number of statements that comments in the code may
+	// waive, each with a reason.
 	CoverageWaivers int `yaml:"coverageWaivers" json:"coverageWaivers"`
-	// Integration are patterns of packages whose tests are integration tests.
+	// Integration lists patterns of packages whose tests are integration tests.
 	Integration []string `yaml:"integration" json:"integration,omitempty"`
 	// Licences are the SPDX identifiers that the shipped binary may contain.
 	Licences []string `yaml:"licences" json:"licences,omitempty"`
-	// LicenceTexts say what a text is that is not identified, by its SHA-256.
+	// LicenceTexts says what a text is that could not be identified, by its SHA-256.
 	LicenceTexts map[string]LicenceIs `yaml:"licenceTexts" json:"licenceTexts,omitempty"`
-	// DatabaseMaxAge is how long ago the vulnerability database may have changed
-	// last; DefaultDatabaseAge where it is not set.
+	// DatabaseMaxAge limits the time since the last change of the vulnerability
+	// database. The default is DefaultDatabaseAge.
 	DatabaseMaxAge Duration `yaml:"databaseMaxAge" json:"databaseMaxAge,omitempty"`
-	// Documents map each kind of surface to the documents that must tell of it,
-	// any one of them.
+	// Documents maps each kind of surface to documents. One of them must
+	// describe the surface.
 	Documents map[string][]string `yaml:"documents" json:"documents,omitempty"`
-	// Owner answers for a release, and Contacts are asked about it: they are in
-	// its deployment plan.
+	// Owner is responsible for a release, and Contacts answer questions about
+	// it. Both are in the deployment plan.
 	Owner    string   `yaml:"owner" json:"owner,omitempty"`
 	Contacts []string `yaml:"contacts" json:"contacts,omitempty"`
-	// Parity declares differences between staging and production, as JSON Pointer
-	// into the canonical template and reason; see the check parity.
+	// Parity declares differences between staging and production. It maps a
+	// JSON Pointer into the canonical template to a reason; see the check parity.
 	Parity map[string]string `yaml:"parity" json:"parity,omitempty"`
-	// People are those whose signatures count.
+	// People lists those whose signatures count.
 	People []Person `yaml:"people" json:"people,omitempty"`
 	// Review says where changes are reviewed.
 	Review ReviewPolicy `yaml:"review" json:"review,omitzero"`
@@ -63,13 +63,13 @@ type Policy struct {
 	Rehearsal Rehearsal `yaml:"rehearsal" json:"rehearsal"`
 }
 
-// A LicenceIs is what somebody who has read a licence text says that it is.
+// A LicenceIs says what a licence text is, according to somebody who has read it.
 type LicenceIs struct {
 	Is     []string `yaml:"is" json:"is"` // SPDX identifiers
 	Reason string   `yaml:"reason" json:"reason"`
 }
 
-// DefaultDatabaseAge is a week: https://vuln.go.dev changes every few days.
+// DefaultDatabaseAge is a week, because https://vuln.go.dev changes every few days.
 const DefaultDatabaseAge = Duration(7 * 24 * time.Hour)
 
 // DatabaseAge returns DatabaseMaxAge, or its default.
@@ -86,10 +86,10 @@ type Rehearsal struct {
 	Tolerates []string `yaml:"tolerates" json:"tolerates"`
 }
 
-// RehearsalAccount is an account that AWS does not give to anybody.
+// RehearsalAccount is an account id that AWS never assigns.
 const RehearsalAccount = "000000000000"
 
-// A Duration is a time.Duration that is written as 24h.
+// A Duration is a time.Duration that is written as 24h, for example.
 type Duration time.Duration
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
@@ -104,8 +104,8 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 
 var sha256Digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// ParsePolicy reads a policy. A key or a check that does not exist is an
-// error: a requirement that is misspelt would require nothing.
+// ParsePolicy reads a policy. An unknown key or check is an error, because a
+// misspelt requirement would require nothing.
 func ParsePolicy(data []byte) (Policy, error) {
 	var p Policy
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
@@ -129,13 +129,13 @@ func ParsePolicy(data []byte) (Policy, error) {
 	}
 	for path, reason := range p.Parity {
 		if !strings.HasPrefix(path, "/") {
-			return p, fmt.Errorf("reading %s: parity: %q is no JSON Pointer, such as /Resources/Function/Properties/MemorySize", PolicyFile, path)
+			return p, fmt.Errorf("reading %s: parity: %q is not a JSON Pointer such as /Resources/Function/Properties/MemorySize", PolicyFile, path)
 		}
 		if strings.TrimSpace(reason) == "" {
 			return p, fmt.Errorf("reading %s: parity: %s has no reason", PolicyFile, path)
 		}
 	}
-	// Written so that it holds for .nan too, which is less than nothing.
+	// The condition is negated so that it is also true for .nan.
 	if c := p.Threshold(); !(c > 0 && c <= 100) {
 		return p, fmt.Errorf("reading %s: coverage is %v: want more than 0 and at most 100 percent", PolicyFile, c)
 	}
@@ -147,7 +147,7 @@ func ParsePolicy(data []byte) (Policy, error) {
 	}
 	for kind := range p.Documents {
 		if !slices.Contains(surface.Kinds, surface.Kind(kind)) {
-			return p, fmt.Errorf("reading %s: documents: there is no surface %q: there are %v", PolicyFile, kind, surface.Kinds)
+			return p, fmt.Errorf("reading %s: documents: there is no surface %q; the surfaces are %v", PolicyFile, kind, surface.Kinds)
 		}
 	}
 	if slices.Contains(p.Required, "plan") && (p.Owner == "" || len(p.Contacts) == 0) {
@@ -155,11 +155,11 @@ func ParsePolicy(data []byte) (Policy, error) {
 	}
 	for digest, text := range p.LicenceTexts {
 		if !sha256Digest.MatchString(digest) || len(text.Is) == 0 || strings.TrimSpace(text.Reason) == "" {
-			return p, fmt.Errorf("reading %s: licenceTexts: %q is no SHA-256, or lacks what it is, or a reason", PolicyFile, digest)
+			return p, fmt.Errorf("reading %s: licenceTexts: %q is not a SHA-256, or `is` or the reason is missing", PolicyFile, digest)
 		}
 	}
 	if a := p.Rehearsal.Account; a != "" && a != RehearsalAccount {
-		return p, fmt.Errorf("reading %s: rehearsal.account is %s: only %s, which AWS gives to nobody, can be a rehearsal's", PolicyFile, a, RehearsalAccount)
+		return p, fmt.Errorf("reading %s: rehearsal.account is %s: a rehearsal can only use %s, which AWS never assigns", PolicyFile, a, RehearsalAccount)
 	}
 	if err := p.checkPeople(); err != nil {
 		return p, fmt.Errorf("reading %s: %w", PolicyFile, err)
@@ -175,12 +175,12 @@ func (p Policy) Threshold() float64 {
 	return *p.Coverage
 }
 
-// A PolicyUsed is the statement of the policy that judged.
+// A PolicyUsed is the statement about the policy that applied.
 type PolicyUsed struct {
 	evidence.Made
 	Policy Policy `json:"policy"`
 	// From is the commit that the policy was read from: the base, or the
-	// candidate itself where the base has none.
+	// candidate itself if the base has none.
 	From   string `json:"from"`
 	Digest string `json:"digest"` // SHA-256 of the file
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestThePolicyOfThisProject holds that it can be read, and that what it calls
-// integration tests are there.
+// TestThePolicyOfThisProject checks that the policy can be read, and that its
+// integration tests exist.
 func TestThePolicyOfThisProject(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")

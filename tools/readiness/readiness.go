@@ -1,6 +1,6 @@
 // Package readiness decides from evidence whether a release may go to
-// production. What it decides depends on the statements it is given and on
-// nothing else: the same bundle gives the same verdict anywhere.
+// production. The decision depends only on the given statements: the same
+// bundle gives the same verdict anywhere.
 package readiness
 
 import (
@@ -11,11 +11,12 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// A State is what a check has found.
+// A State is the result of a check.
 type State string
 
-// The states of a check. What was not run, failed to run, is stale or empty is
-// Unknown, never Pass. NotApplicable needs a proof, in Reason.
+// The states of a check. A check that was not run, failed to run, or has stale
+// or empty evidence is Unknown, never Pass. NotApplicable needs a proof, which
+// is in Reason.
 const (
 	Pass          State = "PASS"
 	Fail          State = "FAIL"
@@ -27,7 +28,7 @@ const (
 // An Item is one of the seven points of the checklist.
 type Item string
 
-// The points of the checklist, in its order.
+// The points of the checklist, in order.
 const (
 	CodeReview     Item = "Code review"
 	Testing        Item = "Automated testing"
@@ -38,27 +39,27 @@ const (
 	PreProduction  Item = "Pre-production"
 )
 
-// items are the points of the checklist, in its order. An item that no check
-// decides is shown all the same.
+// items lists the points of the checklist, in order. A point that no check
+// decides is still shown.
 var items = []Item{CodeReview, Testing, Security, Infrastructure, Rollback, Documentation, PreProduction}
 
-// A Check decides one question of the checklist. Its file has its name: tests-pass
-// is in tests_pass.go. Only plan is in plan_sent.go, and the checks of one scanner
-// each are together in scans.go. In testdata/<id>.yml is a fixture for each of the
-// states that it can reach; the type fixture in fixtures_test.go says how to write
-// one.
+// A Check decides one question of the checklist. Its file has the name of the
+// check: tests-pass is in tests_pass.go. There are two exceptions: plan is in
+// plan_sent.go, and the checks with one scanner each are together in scans.go.
+// testdata/<id>.yml has a fixture for each state that the check can reach; the
+// type fixture in fixtures_test.go explains how to write one.
 type Check struct {
 	ID    string // lower case with hyphens
 	Item  Item
-	Title string // what is so where it passes
-	// Doc says the rule, its source, and what it does not see.
+	Title string // what holds if it passes
+	// Doc explains the rule, its source, and what it does not see.
 	Doc string
-	// Inputs are predicates that it can't decide without. Where one is missing,
-	// of another commit or too old, the check is UNKNOWN and is not asked.
+	// Inputs lists the predicates that the check needs. If one is missing, for
+	// another commit or too old, the check is UNKNOWN and Decide is not called.
 	Inputs []evidence.Predicate
-	// Never says that nobody may waive it.
+	// Never says that nobody may waive the check.
 	Never bool
-	// Next is the command that makes what is missing, or shows what is wrong.
+	// Next is the command that provides what is missing, or shows what is wrong.
 	Next   string
 	Decide func(Inputs) Result
 }
@@ -66,17 +67,17 @@ type Check struct {
 // A Result is the answer of a check.
 type Result struct {
 	State   State  `json:"state"`
-	Counted string `json:"counted"` // the denominator: what was looked at
-	// Reason is why it is not PASS, or the proof of NOT_APPLICABLE.
+	Counted string `json:"counted"` // the denominator: what was examined
+	// Reason says why it is not PASS. For NOT_APPLICABLE it is the proof.
 	Reason string `json:"reason,omitempty"`
-	// Findings are what is wrong, each with its place.
+	// Findings lists what is wrong, each with its place.
 	Findings []string `json:"findings,omitempty"`
 	Next     string   `json:"next,omitempty"`
-	// NotChecked is what could be wrong all the same.
+	// NotChecked describes what could still be wrong.
 	NotChecked string `json:"notChecked,omitempty"`
 }
 
-// Inputs are what checks decide from.
+// Inputs is what checks decide from.
 type Inputs struct {
 	Candidate  Candidate
 	Policy     Policy
@@ -94,12 +95,12 @@ func (in Inputs) Read(p evidence.Predicate) error {
 	return fmt.Errorf("there is no statement of %s", p.PredicateType())
 }
 
-// Passed returns a Pass that says what was looked at.
+// Passed returns a Pass that says what was examined.
 func Passed(format string, args ...any) Result {
 	return Result{State: Pass, Counted: fmt.Sprintf(format, args...)}
 }
 
-// Failed returns a Fail with what was looked at and what is wrong.
+// Failed returns a Fail with what was examined and what is wrong.
 func Failed(counted string, findings ...string) Result {
 	return Result{State: Fail, Counted: counted, Findings: findings, Reason: fmt.Sprintf("%d found", len(findings))}
 }
@@ -114,10 +115,11 @@ func Inapplicable(format string, args ...any) Result {
 	return Result{State: NotApplicable, Reason: fmt.Sprintf(format, args...)}
 }
 
-// read is Read for a check whose input is known to be there.
+// read is Read for a check whose input is known to exist.
 func read[P evidence.Predicate](in Inputs, p P) P {
 	if err := in.Read(p); err != nil {
-		panic(err) // Decide is not asked before its inputs were read once
+		// Decide is only called after its inputs have been read once.
+		panic(err)
 	}
 	return p
 }

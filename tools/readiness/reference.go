@@ -14,25 +14,25 @@ type Reference struct {
 	File string `json:"file"`
 	// Absent says that the commit has no such file.
 	Absent bool `json:"absent,omitempty"`
-	// Entries counts what was documented, by section.
+	// Entries counts the documented items by section.
 	Entries map[string]int `json:"entries"`
-	// Diff are lines that differ: "- " before those that are committed, "+ "
-	// before those that the source says.
+	// Diff lists the lines that differ. "- " marks committed lines, "+ " the
+	// lines that the source gives.
 	Diff []string `json:"diff,omitempty"`
 }
 
 // PredicateType implements [evidence.Predicate].
 func (Reference) PredicateType() string { return base + "reference/v1" }
 
-// referenceIsGenerated: what the reference says is what the source says.
+// referenceIsGenerated checks that the reference agrees with the source.
 func referenceIsGenerated() Check {
 	return Check{
 		ID: "reference", Item: Documentation,
-		Title: "The generated reference is the committed one",
+		Title: "The committed reference is up to date",
 		Doc: `The reference of targets, flags, exit codes, environment variables, settings, routes,
-outputs, alarms and Go packages is generated again, from the candidate's files in git
-and from its assembly, and compared with the committed file line by line. A section
-without any entry was not found, and is undecided.`,
+outputs, alarms and Go packages is generated again from the candidate's files in git
+and from its assembly, and compared with the committed file line by line. If a section
+has no entry, it was not found, and the check is undecided.`,
 		Inputs: []evidence.Predicate{Reference{}},
 		Next:   "go tool mage synth, go tool mage docs, then git commit",
 		Decide: func(in Inputs) Result {
@@ -58,7 +58,7 @@ without any entry was not found, and is undecided.`,
 	}
 }
 
-// shortened returns the first lines of many, and how many more there are.
+// shortened returns the first lines of a list, and how many more there are.
 func shortened(lines []string, most int) []string {
 	if len(lines) <= most {
 		return lines

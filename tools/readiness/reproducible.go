@@ -7,14 +7,14 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// reproducible: another synthesis of the commit gives the same files.
+// reproducible checks that another synthesis of the commit gives the same files.
 func reproducible() Check {
 	return Check{
 		ID: "reproducible", Item: Infrastructure,
 		Title: "A second synthesis, from a clean clone, gives the same files",
-		Doc: `What was reviewed is the commit and what is deployed is the assembly: they are
-one only where the commit always gives the same assembly. All files are compared by
-SHA-256, the packages too.`,
+		Doc: `The commit is reviewed, but the assembly is deployed. They are equivalent only if the
+commit always gives the same assembly. The check compares all files by SHA-256,
+including the packages.`,
 		Inputs: []evidence.Predicate{Assembly{}},
 		Next:   "go tool mage synth, in two clones, and diff -r their cdk.out",
 		Decide: func(in Inputs) Result {
@@ -30,7 +30,7 @@ SHA-256, the packages too.`,
 				excluded = "excluded: " + strings.Join(again.Excluded, ", ")
 			}
 			return concluded(fmt.Sprintf("%s; %s", count(again.Files, "file"), excluded), again.Differ, nil,
-				"Another machine, operating system or Go: both syntheses are of this one.")
+				"Another machine, operating system or Go version: both syntheses used this one.")
 		},
 	}
 }

@@ -8,17 +8,18 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// reversible: moving the alias back takes the release back.
+// reversible checks that moving the alias back undoes the release.
 func reversible() Check {
 	return Check{
 		ID: "reversible", Item: Rollback,
-		Title: "Moving the alias back takes back all that the release changes",
-		Doc: `A rollback moves the alias to the version before. What a version holds (code and
-configuration of the function behind the alias) goes back with it. Everything else that
-is added, changed or removed stays: roles and policies, buckets and tables, keys and
-their policies, other functions, and what a function has besides its versions. It is
-listed, and needs a waiver that says why the version before works with it. Alarms,
-dashboards and the deployment group only watch, and are counted apart.`,
+		Title: "Moving the alias back undoes everything that the release changes",
+		Doc: `A rollback moves the alias back to the previous version. This also restores what a
+version holds: the code and configuration of the function behind the alias. Everything
+else that is added, changed or removed stays: roles and policies, buckets and tables,
+keys and their policies, other functions, and those settings of a function that its
+versions do not hold. The check lists it, and it needs a waiver that says why the
+previous version works with it. Alarms, dashboards and the deployment group only
+monitor, and are counted separately.`,
 		Inputs: []evidence.Predicate{Assembly{}, Deployed{}},
 		Next:   "release the infrastructure before the code that needs it, or waive the check with a reason",
 		Decide: func(in Inputs) Result {
@@ -28,7 +29,7 @@ dashboards and the deployment group only watch, and are counted apart.`,
 			}
 			var findings, undecided []string
 			for _, section := range d.sections() {
-				undecided = append(undecided, section+" of the template differ, and what depends on them can't be told")
+				undecided = append(undecided, section+" of the template differ, so what depends on them is unknown")
 			}
 			watching := 0
 			for _, change := range d.changes() {
@@ -40,18 +41,18 @@ dashboards and the deployment group only watch, and are counted apart.`,
 				}
 			}
 			return concluded(fmt.Sprintf("%s compared, %d that only watch differ", count(d.compared(), "resource"), watching), findings, undecided,
-				"Data that the new version writes, and whether the version before can read it: the drill shows it.")
+				"Whether the previous version can read data that the new version writes: the drill shows that.")
 		},
 	}
 }
 
-// watchers are types that decide nothing of how the function works.
+// watchers lists types that have no influence on how the function works.
 var watchers = []string{
 	"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm", "AWS::CloudWatch::Dashboard",
 	"AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup", "AWS::CodeDeploy::DeploymentConfig", "AWS::CDK::Metadata",
 }
 
-// A templateChange is one resource that a deployment touches.
+// A templateChange is one resource that a deployment changes.
 type templateChange struct {
 	id, what string
 	resource cfnResource
@@ -76,21 +77,21 @@ func (d templateDiff) changes() []templateChange {
 	return all
 }
 
-// unversioned are the properties of a function that its versions do not hold.
+// unversioned lists the properties of a function that its versions do not hold.
 // See https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html.
 var unversioned = []string{
 	"CodeSigningConfigArn", "FunctionScalingConfig", "RecursiveLoop", "ReservedConcurrentExecutions", "RuntimeManagementConfig", "Tags",
 }
 
-// undone reports whether moving the alias back undoes a change: that of the
-// function behind the alias, of its version, and of the alias itself.
+// undone reports whether moving the alias back undoes a change. It does so for
+// the function behind the alias, its version, and the alias itself.
 func (d templateDiff) undone(c templateChange) bool {
 	if c.what == "replaced" {
 		return false
 	}
 	switch c.resource.Type {
 	case "AWS::Lambda::Version":
-		// A version that is deleted is none to go back to.
+		// A deleted version can't be returned to.
 		return c.what == "added" || c.what == "removed" && c.resource.DeletionPolicy == "Retain"
 	case "AWS::Lambda::Alias":
 		return c.what == "changed"

@@ -7,25 +7,25 @@ import (
 	"strings"
 )
 
-// The review platforms that can be asked.
+// The review platforms that are supported.
 const (
 	GitHub     = "github"
 	GitLab     = "gitlab"
 	CodeCommit = "codecommit"
 )
 
-// A ReviewPolicy says where changes are reviewed. Where Platform is not set,
-// the origin remote says it.
+// A ReviewPolicy says where changes are reviewed. If Platform is not set, the
+// origin remote determines it.
 type ReviewPolicy struct {
 	Platform   string `yaml:"platform" json:"platform,omitempty"`     // GitHub, GitLab or CodeCommit
-	URL        string `yaml:"url" json:"url,omitempty"`               // of a platform of one's own; for CodeCommit the endpoint
+	URL        string `yaml:"url" json:"url,omitempty"`               // URL of a self-hosted platform; for CodeCommit the endpoint
 	Repository string `yaml:"repository" json:"repository,omitempty"` // owner/name, group/project or name
-	// Accounts say who stands behind an address that commits bear: an account of
-	// the platform, or the name by which a person signs.
+	// Accounts maps addresses in commits to the people behind them: to an
+	// account on the platform, or to the name under which a person signs.
 	Accounts map[string]string `yaml:"accounts" json:"accounts,omitempty"`
 }
 
-// Account returns who stands behind an address, or "".
+// Account returns who is behind an address, or "".
 func (p ReviewPolicy) Account(email string) string {
 	for address, account := range p.Accounts {
 		if strings.EqualFold(address, email) {
@@ -35,7 +35,7 @@ func (p ReviewPolicy) Account(email string) string {
 	return ""
 }
 
-// check returns an error where the platform can't be asked so.
+// check returns an error if these settings do not identify a platform.
 func (p ReviewPolicy) check() error {
 	if p.Platform == "" {
 		if p.URL != "" || p.Repository != "" {
@@ -50,7 +50,7 @@ func (p ReviewPolicy) check() error {
 		return fmt.Errorf("review.repository is %q: write owner/name, group/project, or CodeCommit's name", p.Repository)
 	}
 	if u, err := url.Parse(p.URL); err != nil || p.URL != "" && (u.Scheme != "https" && u.Hostname() != "127.0.0.1" || u.Host == "") {
-		return fmt.Errorf("review.url is %q: it takes a token, so it must be https", p.URL)
+		return fmt.Errorf("review.url is %q: it receives a token, so it must be https", p.URL)
 	}
 	return nil
 }

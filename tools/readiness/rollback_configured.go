@@ -7,23 +7,24 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// CodeDeploy takes at most ten alarms for a deployment group.
+// maxAlarms is CodeDeploy's limit of alarms for a deployment group.
 // See https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html.
 const maxAlarms = 10
 
-// rollbackConfigured: a bad version is taken back by CodeDeploy, alone.
+// rollbackConfigured checks that CodeDeploy rolls back a bad version without a person.
 func rollbackConfigured() Check {
 	return Check{
 		ID: "rollback-configured", Item: Rollback,
-		Title: "A bad version is rolled back by its alarms",
-		Doc: `Rules over production's template: each function has a version that is retained,
-an alias that serves it, an UpdatePolicy by which CodeDeploy shifts the alias, and a
-deployment group that rolls back on DEPLOYMENT_FAILURE and DEPLOYMENT_STOP_ON_ALARM,
-watches 1 to 10 alarms and does not ignore that it can't read them. Each metric of each
-alarm has exactly the dimensions FunctionName, Resource=FUNCTION:ALIAS and
-ExecutedVersion=the new version: with one more or less an alarm has no data for ever.`,
+		Title: "Alarms roll back a bad version",
+		Doc: `These rules apply to production's template. Each function has a version that is
+retained, an alias that serves it, an UpdatePolicy that makes CodeDeploy shift the
+alias, and a deployment group. The group rolls back on DEPLOYMENT_FAILURE and
+DEPLOYMENT_STOP_ON_ALARM, watches 1 to 10 alarms, and does not ignore that it can't
+read them. Each metric of each alarm has exactly the dimensions FunctionName,
+Resource=FUNCTION:ALIAS and ExecutedVersion=the new version. With one dimension more
+or less, an alarm never gets data.`,
 		Inputs: []evidence.Predicate{Assembly{}},
-		Next:   "mend infra/service, then go tool mage synth",
+		Next:   "fix infra/service, then go tool mage synth",
 		Decide: func(in Inputs) Result {
 			t, err := productionTemplate(in)
 			if err != nil {
@@ -48,7 +49,7 @@ ExecutedVersion=the new version: with one more or less an alarm has no data for 
 				alarms += r.alarms
 			}
 			return concluded(fmt.Sprintf("%s, %s, %s", count(len(functions), "function"), countAliases(len(aliases)), count(alarms, "alarm")),
-				findings, nil, "Whether the alarms' thresholds are those that matter: the drill shows it.")
+				findings, nil, "Whether the alarms have the right thresholds: the drill shows that.")
 		},
 	}
 }
@@ -60,7 +61,7 @@ func countAliases(n int) string {
 	return fmt.Sprintf("%d aliases", n)
 }
 
-// rollbackRules are the rules of one alias.
+// rollbackRules applies the rules to one alias.
 type rollbackRules struct {
 	t      cfnTemplate
 	alias  string
@@ -72,7 +73,8 @@ func (r *rollbackRules) breaks(id, format string, args ...any) {
 	r.broken = append(r.broken, id+": "+fmt.Sprintf(format, args...))
 }
 
-// target returns what a property refers to, where it is of a type.
+// target returns the id of the resource that a property refers to, if it has
+// the wanted type.
 func (r *rollbackRules) target(id, name string, value any, wantType string) (string, bool) {
 	to := cfnTarget(value)
 	if r.t.Resources[to].Type != wantType {
@@ -93,14 +95,14 @@ func (r *rollbackRules) apply() {
 		return
 	}
 	if cfnTarget(alias.Properties["FunctionName"]) != function {
-		r.breaks(r.alias, "its version is of another function, %s", function)
+		r.breaks(r.alias, "its version belongs to another function, %s", function)
 	}
 	if policy := r.t.Resources[version].DeletionPolicy; policy != "Retain" {
-		r.breaks(version, "DeletionPolicy is %q, not Retain: the next release deletes the version to go back to", policy)
+		r.breaks(version, "DeletionPolicy is %q, not Retain: the next release deletes the version to roll back to", policy)
 	}
 	shift := alias.UpdatePolicy["CodeDeployLambdaAliasUpdate"]
 	if shift == nil {
-		r.breaks(r.alias, "it has no UpdatePolicy CodeDeployLambdaAliasUpdate: it moves at once, watched by nothing")
+		r.breaks(r.alias, "it has no UpdatePolicy CodeDeployLambdaAliasUpdate: it moves at once, and no alarm watches it")
 		return
 	}
 	r.target(r.alias, "CodeDeployLambdaAliasUpdate.ApplicationName", cfnAt(shift, "ApplicationName"), "AWS::CodeDeploy::Application")
@@ -125,7 +127,7 @@ func (r *rollbackRules) group(id, function, version string) {
 		r.breaks(id, "AlarmConfiguration is not enabled")
 	}
 	if ignore := cfnAt(watch, "IgnorePollAlarmFailure"); ignore != nil && ignore != false {
-		r.breaks(id, "IgnorePollAlarmFailure is %v: where alarms can't be read, the shift goes on", cfnText(ignore))
+		r.breaks(id, "IgnorePollAlarmFailure is %v: the shift continues if alarms can't be read", cfnText(ignore))
 	}
 	alarms := cfnList(cfnAt(watch, "Alarms"))
 	if len(alarms) < 1 || len(alarms) > maxAlarms {
@@ -147,7 +149,7 @@ func (r *rollbackRules) alarm(id, function, version string) {
 		"ExecutedVersion": "${" + version + ".Version}",
 	}
 	p := r.t.Resources[id].Properties
-	var metrics []any // lists of dimensions
+	var metrics []any // lists of dimensions, one for each metric
 	if p["MetricName"] != nil {
 		metrics = append(metrics, p["Dimensions"])
 	}
@@ -171,7 +173,7 @@ func (r *rollbackRules) alarm(id, function, version string) {
 			delete(got, name)
 		}
 		for name := range got {
-			r.breaks(id, "dimension %s is one too many", name)
+			r.breaks(id, "dimension %s is superfluous", name)
 		}
 	}
 	slices.Sort(r.broken)

@@ -10,49 +10,50 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// drillAge is how old a drill may be.
+// drillAge is the maximum age of a drill.
 const drillAge = 30 * 24 * time.Hour
 
-// DrillFile is, in the evidence directory, the record of the last drill: a
+// DrillFile is the record of the last drill in the evidence directory: a
 // statement that the drill itself has signed.
 const DrillFile = "drill.dsse.json"
 
-// A Drill is a rollback that was tried: a bad version was released on purpose,
-// and taken back. FinishedOn is when the record was read; DrilledOn counts for
-// its age.
+// A Drill is a test of the rollback: a bad version was released on purpose, and
+// rolled back. FinishedOn is when the record was read; DrilledOn determines its age.
 type Drill struct {
 	evidence.Made
-	Commit    string    `json:"commit"` // that the drill was of
+	Commit    string    `json:"commit"` // the commit that was drilled
 	DrilledOn time.Time `json:"drilledOn"`
-	// Seconds from the first bad answer to the alarm, and to the version before
-	// serving again; 0 where it never came to that.
+	// DetectedSeconds is the time from the first bad answer to the alarm.
+	// RestoredSeconds is the time until the previous version served again. They
+	// are 0 if that never happened.
 	DetectedSeconds float64 `json:"detectedSeconds"`
 	RestoredSeconds float64 `json:"restoredSeconds"`
-	// Fingerprint is that of the configuration that was drilled, and
-	// DeploymentConfig the part of it by which the bad version got its traffic.
+	// Fingerprint identifies the configuration that was drilled.
+	// DeploymentConfig is the part of it that gave the bad version its traffic.
 	Fingerprint      string `json:"fingerprint"`
 	DeploymentConfig string `json:"deploymentConfig"`
-	// Failures are what did not go as it must.
+	// Failures lists what did not go as required.
 	Failures []string `json:"failures,omitempty"`
-	// NotDrilled is what there was nothing to try it with: the first release has
-	// no version before it.
+	// NotDrilled lists what could not be tested. For example, the first release
+	// has no previous version.
 	NotDrilled []string `json:"notDrilled,omitempty"`
 }
 
 // PredicateType implements [evidence.Predicate].
 func (Drill) PredicateType() string { return base + "drill/v1" }
 
-// rollbackDrill: the rollback was seen to work, not long ago, as it is
-// configured now.
+// rollbackDrill checks that a rollback worked recently, with the present
+// configuration.
 func rollbackDrill() Check {
 	return Check{
 		ID: "rollback-drill", Item: Rollback,
-		Title: "A rollback was tried in the last 30 days, with today's configuration",
-		Doc: `A bad version was released over a good one, its alarm went off, CodeDeploy moved
-the alias back, and the smoke test was green; then the version before read what the new one
-had written. The bad version got its traffic as production's versions do. The record
-holds for 30 days, and for as long as alarms, alias and deployment group are what they
-were: a fingerprint of them in production's template is compared.`,
+		Title: "A rollback was tested in the last 30 days with today's configuration",
+		Doc: `In the drill, a bad version was released over a good one. Its alarm went off,
+CodeDeploy moved the alias back, and the smoke test was green. Then the previous
+version read what the new one had written. The bad version got its traffic as
+production's versions do. The record is valid for 30 days, as long as alarms, alias
+and deployment group do not change: the check compares a fingerprint of them in
+production's template.`,
 		Inputs: []evidence.Predicate{Assembly{}, Drill{}, Production{}},
 		Next:   "go tool mage drill",
 		Decide: func(in Inputs) Result {
@@ -71,23 +72,23 @@ were: a fingerprint of them in production's template is compared.`,
 			case drill.DrilledOn.IsZero():
 				return Undecided("the record does not say when the drill was")
 			case drill.DrilledOn.After(in.Now):
-				return Undecided("the drill is of the future: %s", when)
+				return Undecided("the drill has a time in the future: %s", when)
 			case in.Now.Sub(drill.DrilledOn) > drillAge:
-				return Undecided("the drill is of %s, older than 30 days", when)
+				return Undecided("the drill is from %s, older than 30 days", when)
 			case drill.Fingerprint != now:
-				return Undecided("alarms, alias or deployment group are not what was drilled on %s: fingerprint %.12s, now %.12s", when, drill.Fingerprint, now)
+				return Undecided("alarms, alias or deployment group have changed since the drill on %s: fingerprint %.12s, now %.12s", when, drill.Fingerprint, now)
 			case drill.DeploymentConfig != config:
-				return Undecided("the drill of %s was by %q, and production's traffic shifts by %s", when, drill.DeploymentConfig, config)
+				return Undecided("the drill on %s used %q, but production's traffic shifts with %s", when, drill.DeploymentConfig, config)
 			case len(drill.NotDrilled) > 0 && read(in, &Production{}).Absent == "":
-				return Undecided("the drill of %s left something out: %s", when, strings.Join(drill.NotDrilled, "; "))
+				return Undecided("the drill on %s left something out: %s", when, strings.Join(drill.NotDrilled, "; "))
 			}
-			notChecked := append([]string{"Faults of another kind than the one that was tried."}, drill.NotDrilled...)
+			notChecked := append([]string{"Other kinds of faults than the one that was tried."}, drill.NotDrilled...)
 			findings := drill.Failures
 			if drill.DetectedSeconds <= 0 {
 				findings = append(findings, "no alarm went off")
 			}
 			if drill.RestoredSeconds <= 0 {
-				findings = append(findings, "the version before never served again")
+				findings = append(findings, "the previous version never served again")
 			}
 			return concluded(fmt.Sprintf("1 drill on %s, commit %.12s: detected in %.0f s, restored in %.0f s", when, drill.Commit, drill.DetectedSeconds, drill.RestoredSeconds),
 				findings, nil, strings.Join(notChecked, " "))
@@ -95,10 +96,10 @@ were: a fingerprint of them in production's template is compared.`,
 	}
 }
 
-// Fingerprint returns the digest of all in a template that a rollback depends
-// on: the aliases, the deployment groups, and the alarms that they watch. It is
-// the same for each release as long as nobody changes these:
-// names, and the logical ids that hold a version's hash, do not count.
+// Fingerprint returns the digest of everything in a template that a rollback
+// depends on: the aliases, the deployment groups, and the alarms that they
+// watch. It stays the same from release to release as long as nobody changes
+// these. Names, and logical ids that contain a version's hash, do not count.
 func Fingerprint(template json.RawMessage) (string, error) {
 	t, err := parseTemplate(template)
 	if err != nil {
@@ -139,9 +140,9 @@ func Fingerprint(template json.RawMessage) (string, error) {
 	return evidence.Digest(data), nil
 }
 
-// DeploymentConfig returns the name of the CodeDeploy configuration by which the
-// traffic of a template's aliases shifts. A template that has none, or several, or
-// makes its own, is an error.
+// DeploymentConfig returns the name of the CodeDeploy configuration that shifts
+// the traffic of a template's aliases. It returns an error if the template has
+// none or several, or defines its own.
 func DeploymentConfig(template json.RawMessage) (string, error) {
 	t, err := parseTemplate(template)
 	if err != nil {
@@ -157,13 +158,12 @@ func DeploymentConfig(template json.RawMessage) (string, error) {
 	}
 	slices.Sort(names)
 	if names = slices.Compact(names); len(names) != 1 {
-		return "", fmt.Errorf("reading a template: its traffic shifts by %q, want one deployment configuration", names)
+		return "", fmt.Errorf("reading a template: its traffic shifts with %q, want one deployment configuration", names)
 	}
 	return names[0], nil
 }
 
-// anonymous returns a value with the types of resources in the place of their
-// logical ids.
+// anonymous replaces the logical ids in a value with the types of their resources.
 func (t cfnTemplate) anonymous(v any) any {
 	switch v := v.(type) {
 	case []any:

@@ -10,7 +10,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// bom is as much of a CycloneDX document as the check reads.
+// bom holds those parts of a CycloneDX document that the check reads.
 // See https://cyclonedx.org/docs/1.6/json/.
 type bom struct {
 	BOMFormat   string `json:"bomFormat"`
@@ -32,15 +32,15 @@ type bomComponent struct {
 	} `json:"hashes"`
 }
 
-// sbom: there is a bill of materials, and it is of this program.
+// sbom checks that there is a bill of materials for this program.
 func sbom() Check {
 	return Check{
 		ID: "sbom", Item: Security,
 		Title: "The bill of materials lists what the shipped program is made of",
-		Doc: `.magewright/sbom.cdx.json is CycloneDX 1.6, names the deployment package by its
-SHA-256, and has a component for each module in the program's build information
-and for the standard library, with its version, and no other.
-Source: https://cyclonedx.org/docs/1.6/json/.`,
+		Doc: `.magewright/sbom.cdx.json is CycloneDX 1.6 and names the deployment package by its
+SHA-256. It has a component with a version for each module in the program's build
+information and for the standard library, and no others. Source:
+https://cyclonedx.org/docs/1.6/json/.`,
 		Inputs: []evidence.Predicate{Shipped{}, SBOM{}},
 		Next:   "go tool mage synth readiness",
 		Decide: func(in Inputs) Result {
@@ -55,7 +55,7 @@ Source: https://cyclonedx.org/docs/1.6/json/.`,
 			}
 			findings := b.differences(shipped.Modules)
 			if digest := b.Metadata.Component.sha256(); digest != in.Candidate.Package {
-				findings = append(findings, fmt.Sprintf("it is of a package with SHA-256 %.12s, not of %.12s", digest, in.Candidate.Package))
+				findings = append(findings, fmt.Sprintf("it describes a package with SHA-256 %.12s, not %.12s", digest, in.Candidate.Package))
 			}
 			counted := fmt.Sprintf("%s, %s in the program", count(len(b.Components), "component"), count(len(shipped.Modules), "module"))
 			return concluded(counted, findings, undecided, "Which functions of a module the program calls; code that was copied in; the operating system below the function.")
@@ -72,7 +72,7 @@ func (c bomComponent) sha256() string {
 	return ""
 }
 
-// differences compares the components with the modules, by path and version.
+// differences compares the components with the modules by path and version.
 func (b bom) differences(modules []ShippedModule) (findings []string) {
 	missing := map[string]bool{}
 	for _, m := range modules {
@@ -85,7 +85,7 @@ func (b bom) differences(modules []ShippedModule) (findings []string) {
 		case listed[name]:
 			findings = append(findings, name+" is listed twice")
 		case !missing[name]:
-			findings = append(findings, name+" is listed, and not in the program")
+			findings = append(findings, name+" is listed, but not in the program")
 		case !strings.HasPrefix(c.PURL, "pkg:golang/"+c.Name+"@"):
 			findings = append(findings, fmt.Sprintf("%s has the package URL %q", name, c.PURL))
 		}
@@ -93,7 +93,7 @@ func (b bom) differences(modules []ShippedModule) (findings []string) {
 		delete(missing, name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(missing)) {
-		findings = append(findings, name+" is in the program, and not listed")
+		findings = append(findings, name+" is in the program, but not listed")
 	}
 	return findings
 }

@@ -10,8 +10,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// scan returns the answer of one tool of `mage sec`, and what it says of the
-// scan.
+// scan returns the answer for one tool of `mage sec`, and the scan itself.
 func scan(in Inputs, tool, notChecked string) (Result, evidence.Scan) {
 	security := read(in, &evidence.Security{})
 	i := slices.IndexFunc(security.Scans, func(s evidence.Scan) bool { return s.Tool == tool })
@@ -39,8 +38,8 @@ func scan(in Inputs, tool, notChecked string) (Result, evidence.Scan) {
 	return r, s
 }
 
-// origin says of a result that was not computed for this commit where it comes
-// from, or nothing.
+// origin says where a result comes from that was not computed for this commit.
+// It is empty otherwise.
 func origin(r *evidence.Reused) string {
 	if r == nil {
 		return ""
@@ -57,8 +56,8 @@ func staticAnalysis() Check {
 		ID:    "static-analysis",
 		Item:  Security,
 		Title: "Static analysis finds no insecure code",
-		Doc: `gosec has no finding that is not suppressed with a reason. Its taint rules G701
-to G710 are advisory, because they are not deterministic (gosec#1712).`,
+		Doc: `gosec has no findings, except for those that are suppressed with a reason. Its taint
+rules G701 to G710 are advisory, because they are not deterministic (gosec#1712).`,
 		Inputs: []evidence.Predicate{evidence.Security{}},
 		Next:   "go tool mage sec",
 		Decide: func(in Inputs) Result {
@@ -73,14 +72,14 @@ func vulnerabilities() Check {
 		ID:    "vulnerabilities",
 		Item:  Security,
 		Title: "No function with a known vulnerability is called",
-		Doc: `govulncheck finds no call of a vulnerable function. A database that can't be
-reached, or that changed last longer ago than the policy's databaseMaxAge (a week
-where it is not set), is UNKNOWN. Vulnerable functions that are present and not
-called are counted and do not fail.`,
+		Doc: `govulncheck finds no call of a vulnerable function. The check is UNKNOWN if the
+database can't be reached, or if its last change is older than the policy's
+databaseMaxAge (a week by default). Vulnerable functions that are present but not
+called are counted; they do not fail the check.`,
 		Inputs: []evidence.Predicate{evidence.Security{}},
 		Next:   "GOVULNDB=file:///a/copy/of/the/database go tool mage sec",
 		Decide: func(in Inputs) Result {
-			r, s := scan(in, "govulncheck", "What is reached by reflection, and what nobody has reported.")
+			r, s := scan(in, "govulncheck", "Calls by reflection, and vulnerabilities that nobody has reported.")
 			if r.State != Pass {
 				return r
 			}
@@ -97,29 +96,30 @@ called are counted and do not fail.`,
 // stale says why a database can't be relied on, or "".
 func (in Inputs) stale(db *evidence.Database) string {
 	if db == nil || db.ModifiedOn.IsZero() {
-		return "the evidence does not say of when the database is"
+		return "the evidence does not give the date of the database"
 	}
 	changed := db.ModifiedOn.Format(time.RFC3339)
 	switch age := in.Now.Sub(db.ModifiedOn); {
 	case age < 0:
-		return fmt.Sprintf("the database %s changed last in the future: %s", db.Name, changed)
+		return fmt.Sprintf("the database %s has a last change in the future: %s", db.Name, changed)
 	case age > in.Policy.DatabaseAge():
-		return fmt.Sprintf("the database %s changed last on %s, more than %s ago", db.Name, changed, in.Policy.DatabaseAge())
+		return fmt.Sprintf("the database %s last changed on %s, more than %s ago", db.Name, changed, in.Policy.DatabaseAge())
 	}
 	return ""
 }
 
 func secrets() Check {
 	return Check{
-		ID:     "secrets",
-		Item:   Security,
-		Title:  "No secret is in the history",
-		Doc:    `gitleaks finds no secret in as many commits as git counts. Merges are left out.`,
+		ID:    "secrets",
+		Item:  Security,
+		Title: "No secret is in the history",
+		Doc: `gitleaks finds no secret in the history. It must have scanned as many commits as git
+counts, without merges.`,
 		Inputs: []evidence.Predicate{evidence.Security{}},
 		Never:  true,
 		Next:   "go tool mage sec",
 		Decide: func(in Inputs) Result {
-			r, _ := scan(in, "gitleaks", "Merges that change what they merge, lines marked gitleaks:allow, and secrets of a form that no rule is for.")
+			r, _ := scan(in, "gitleaks", "Merges that change what they merge, lines marked gitleaks:allow, and secrets in a form that no rule covers.")
 			return r
 		},
 	}

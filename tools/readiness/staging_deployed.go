@@ -10,15 +10,15 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// stagingDeployed: staging is this release, and answers.
+// stagingDeployed checks that staging runs this release and answers.
 func stagingDeployed() Check {
 	return Check{
 		ID: "staging-deployed", Item: PreProduction,
 		Title: "The same assembly is deployed to staging, and answers there",
-		Doc: `The template that CloudFormation has of staging is the assembly's, value by value.
-The alias names one published version, which is Active, gets all of the traffic, and has
-as CodeSha256 the package's SHA-256 in base64. The smoke test of staging passed: the
-candidate's commit answered at the stage's URL, and so did each request after it.`,
+		Doc: `CloudFormation's template of staging equals the assembly's, value by value. The alias
+names one published version. This version is Active and gets all traffic, and its
+CodeSha256 is the package's SHA-256 in base64. The smoke test of staging passed: the
+candidate's commit answered at the stage's URL, and so did each request after that.`,
 		Inputs: []evidence.Predicate{Assembly{}, Deployed{}, Staging{}, evidence.Smoke{}},
 		Next:   "go tool mage deploy-staging smoke",
 		Decide: func(in Inputs) Result {
@@ -28,7 +28,7 @@ candidate's commit answered at the stage's URL, and so did each request after it
 			}
 			staging, smoke := *read(in, &Staging{}), *read(in, &evidence.Smoke{})
 			if want := in.Candidate.Account; want != "" && staging.Account != want {
-				return Undecided("staging of account %s was asked, and the release is for %s", staging.Account, want)
+				return Undecided("staging in account %s was asked, but the release is for %s", staging.Account, want)
 			}
 			digest, err := hex.DecodeString(in.Candidate.Package)
 			if err != nil || len(digest) != 32 {
@@ -38,13 +38,13 @@ candidate's commit answered at the stage's URL, and so did each request after it
 			findings = append(findings, notAnswering(smoke, in.Candidate)...)
 			return concluded(fmt.Sprintf("%s of the template; version %s, CodeSha256 %s; %s answered at %s, the slowest in %.0f ms", count(compared, "value"),
 				staging.Version, staging.CodeSHA256, count(len(smoke.Checks), "request"), smoke.URL, slowest(smoke)), findings, nil,
-				"What is not in the template, such as changes by hand: see drift. Load: the requests came one at a time.")
+				"Anything that is not in the template, such as manual changes: see drift. Load: the requests came one at a time.")
 		},
 	}
 }
 
-// stagingTemplate compares staging as it is deployed with the assembly's. why
-// says why they can't be compared, or is "".
+// stagingTemplate compares the deployed staging template with the assembly's.
+// why says why they can't be compared, or is "".
 func stagingTemplate(in Inputs) (compared int, findings []string, why string) {
 	assembly, deployed := read(in, &Assembly{}), read(in, &Deployed{})
 	candidate, found := assembly.Stacks[stagingStack]
@@ -53,16 +53,16 @@ func stagingTemplate(in Inputs) (compared int, findings []string, why string) {
 	}
 	there, found := deployed.Stacks[stagingStack]
 	if !found {
-		return 0, nil, "nobody has asked CloudFormation for " + stagingStack
+		return 0, nil, "CloudFormation was not asked for " + stagingStack
 	}
 	if other := elsewhere(in, candidate.Environment, deployed.Account, deployed.Region); other != "" {
-		return 0, nil, fmt.Sprintf("%s is for %s: what is deployed there was not looked at", stagingStack, other)
+		return 0, nil, fmt.Sprintf("%s is for %s: what is deployed there was not examined", stagingStack, other)
 	}
 	if there.Absent != "" {
 		return 0, []string{stagingStack + " is not deployed: " + there.Absent}, ""
 	}
 	if !slices.Contains(settled, there.Status) {
-		return 0, nil, fmt.Sprintf("%s is %s: what is deployed can't be told", stagingStack, there.Status)
+		return 0, nil, fmt.Sprintf("%s is %s, so what is deployed is unknown", stagingStack, there.Status)
 	}
 	var one, other any
 	if err := json.Unmarshal(there.Template, &one); err != nil {
@@ -81,16 +81,17 @@ func stagingTemplate(in Inputs) (compared int, findings []string, why string) {
 	return compared, findings, ""
 }
 
-// notServing returns why a stage does not serve the package of a digest alone.
+// notServing returns the reasons why a stage does not serve exactly the package
+// with a digest.
 func (s Staging) notServing(digest string) (findings []string) {
 	if s.Absent != "" {
 		return []string{"no version serves: " + s.Absent}
 	}
 	if s.Version == "" || s.Version == "$LATEST" {
-		findings = append(findings, fmt.Sprintf("alias %s names %q, which is no published version", s.Alias, s.Version))
+		findings = append(findings, fmt.Sprintf("alias %s names %q, which is not a published version", s.Alias, s.Version))
 	}
 	if s.CodeSHA256 != digest {
-		findings = append(findings, fmt.Sprintf("version %s has CodeSha256 %q, the package %s", s.Version, s.CodeSHA256, digest))
+		findings = append(findings, fmt.Sprintf("version %s has CodeSha256 %q, but the package has %s", s.Version, s.CodeSHA256, digest))
 	}
 	if s.State != "Active" {
 		findings = append(findings, fmt.Sprintf("version %s is %q, not Active", s.Version, s.State))
@@ -101,11 +102,11 @@ func (s Staging) notServing(digest string) (findings []string) {
 	return findings
 }
 
-// notAnswering returns why a smoke test does not show that the candidate
-// answers in staging.
+// notAnswering returns the reasons why a smoke test does not show that the
+// candidate answers in staging.
 func notAnswering(smoke evidence.Smoke, c Candidate) (findings []string) {
 	if smoke.Stage != "staging" {
-		findings = append(findings, fmt.Sprintf("the smoke test is of stage %q", smoke.Stage))
+		findings = append(findings, fmt.Sprintf("the smoke test is for stage %q", smoke.Stage))
 	}
 	if smoke.Result != evidence.TestsPassed || smoke.Problem != "" {
 		findings = append(findings, fmt.Sprintf("the smoke test is %s: %s", smoke.Result, smoke.Problem))
@@ -114,7 +115,7 @@ func notAnswering(smoke evidence.Smoke, c Candidate) (findings []string) {
 		findings = append(findings, fmt.Sprintf("commit %.12q answered, not %.12s", smoke.Commit, c.Commit))
 	}
 	if smoke.Package != c.Package {
-		findings = append(findings, fmt.Sprintf("the smoke test is of package %.12q, not of %.12s", smoke.Package, c.Package))
+		findings = append(findings, fmt.Sprintf("the smoke test is for package %.12q, not for %.12s", smoke.Package, c.Package))
 	}
 	if len(smoke.Checks) == 0 {
 		findings = append(findings, "no request was answered")
@@ -122,7 +123,7 @@ func notAnswering(smoke evidence.Smoke, c Candidate) (findings []string) {
 	return findings
 }
 
-// slowest returns the longest that a request took, in milliseconds.
+// slowest returns the longest duration of a request in milliseconds.
 func slowest(smoke evidence.Smoke) float64 {
 	longest := 0.0
 	for _, check := range smoke.Checks {

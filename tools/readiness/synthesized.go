@@ -6,17 +6,17 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// synthesized: what would be deployed is of this commit and this package.
+// synthesized checks that the assembly is for this commit and this package.
 func synthesized() Check {
 	return Check{
 		ID: "synthesized", Item: Infrastructure,
 		Title: "All stacks are synthesized from this commit, around this package",
-		Doc: `The cloud assembly holds staging, production and the pipeline; its release file
-names the candidate's commit and package; and the zip file that each function is
-made of has the package's SHA-256. The file's own bytes are hashed: the CDK's
-asset hash is not the zip's.`,
+		Doc: `The cloud assembly contains staging, production and the pipeline. Its release file
+names the candidate's commit and package. The zip file that each function is made from
+has the package's SHA-256. The check hashes the file's own bytes, because the CDK's
+asset hash is not the hash of the zip.`,
 		Inputs: []evidence.Predicate{Assembly{}},
-		Never:  true, // the digest of what is deployed
+		Never:  true, // it decides about the digest of what is deployed
 		Next:   "go tool mage synth",
 		Decide: func(in Inputs) Result {
 			a := read(in, &Assembly{})
@@ -36,23 +36,23 @@ asset hash is not the zip's.`,
 				resources += len(t.Resources)
 				for _, id := range t.ofType("AWS::Lambda::Function") {
 					if !a.looked(name, id) {
-						undecided = append(undecided, fmt.Sprintf("the package of %s %s was not looked at", name, id))
+						undecided = append(undecided, fmt.Sprintf("the package of %s %s was not examined", name, id))
 					}
 				}
 			}
 			if a.Commit != in.Candidate.Commit {
-				findings = append(findings, fmt.Sprintf("the assembly is of commit %.12s, not of %.12s", a.Commit, in.Candidate.Commit))
+				findings = append(findings, fmt.Sprintf("the assembly is for commit %.12s, not for %.12s", a.Commit, in.Candidate.Commit))
 			}
 			if a.Package != in.Candidate.Package {
 				findings = append(findings, fmt.Sprintf("the assembly names package %.12s, not %.12s", a.Package, in.Candidate.Package))
 			}
 			for _, f := range a.Functions {
 				if f.SHA256 != in.Candidate.Package {
-					findings = append(findings, fmt.Sprintf("%s %s: %s has SHA-256 %.12s, the package %.12s", f.Stack, f.LogicalID, f.File, f.SHA256, in.Candidate.Package))
+					findings = append(findings, fmt.Sprintf("%s %s: %s has SHA-256 %.12s, but the package has %.12s", f.Stack, f.LogicalID, f.File, f.SHA256, in.Candidate.Package))
 				}
 			}
 			if len(a.Functions) == 0 {
-				undecided = append(undecided, "no function of the assembly was looked at")
+				undecided = append(undecided, "no function of the assembly was examined")
 			}
 			return concluded(fmt.Sprintf("%s, %s, %s", count(len(a.Stacks), "stack"), count(resources, "resource"), count(len(a.Functions), "package")), findings, undecided, "")
 		},

@@ -7,16 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// most is how many findings of a check the terminal gets, and the top of the
-// page; its checklist has all.
+// most is the number of findings that the terminal and the top of the page show
+// for a check. The page's checklist has all.
 const most = 5
 
-// tableWidth is how many characters a line of the table has at most: what the
-// narrowest terminal shows. A word that is longer, and a command, is not broken.
+// tableWidth is the maximum number of characters in a line of the table, which
+// is the width of the narrowest terminal. Longer words, and commands, are not broken.
 const tableWidth = 80
 
-// WriteTable writes the waivers and the checklist as text: a line for each check with what was
-// counted, and below each that is not PASS why, and what to type next.
+// WriteTable writes the waivers and the checklist as text. Each check has a
+// line with what was counted. Below each check that is not PASS, it says why,
+// and what to type next.
 func (a Assessment) WriteTable(w io.Writer) {
 	a.writeWaivers(w)
 	widest := 0
@@ -57,8 +58,8 @@ func (a Assessment) WriteTable(w io.Writer) {
 	fmt.Fprintf(w, "\n%s\n", wrap(a.Summary(), 0))
 }
 
-// wrap breaks a text between words, so that no line that begins at an indent
-// goes beyond the table's width.
+// wrap breaks a text between words, so that no line that begins at the indent
+// exceeds the table's width.
 func wrap(text string, indent int) string {
 	var b strings.Builder
 	at := indent
@@ -79,7 +80,7 @@ func wrap(text string, indent int) string {
 	return b.String()
 }
 
-// writeWaivers writes the head of the table: no waiver goes unseen.
+// writeWaivers writes the head of the table, so that nobody overlooks a waiver.
 func (a Assessment) writeWaivers(w io.Writer) {
 	fmt.Fprintf(w, "%s\n", a.WaiverCount())
 	for _, waiver := range a.Waivers {
@@ -95,7 +96,7 @@ func (a Assessment) writeWaivers(w io.Writer) {
 	}
 }
 
-// WaiverCount says how many waivers there are.
+// WaiverCount returns the number of waivers in words.
 func (a Assessment) WaiverCount() string {
 	if len(a.Waivers) == 0 {
 		return "No waivers"
@@ -108,7 +109,7 @@ func (a Assessment) WaiverCount() string {
 	return s
 }
 
-// label is the state, with a mark on what decides nothing here.
+// label returns the state, with a mark if the check is not required here.
 func (o Outcome) label() string {
 	switch {
 	case o.Tolerated:
@@ -119,7 +120,7 @@ func (o Outcome) label() string {
 	return stateWord(o.State)
 }
 
-// Summary is the verdict in one line, with what it rests on.
+// Summary returns the verdict in one line, with its basis.
 func (a Assessment) Summary() string {
 	counts := map[State]int{}
 	other := 0

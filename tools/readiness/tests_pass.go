@@ -11,9 +11,9 @@ func testsPass() Check {
 		ID:    "tests-pass",
 		Item:  Testing,
 		Title: "All tests pass",
-		Doc: `Every test of every package passed, by go test -json and not by an exit code.
-A run that did not come to its end, or in which no test passed, fails. Skipped
-tests are counted, and prove nothing.`,
+		Doc: `Every test of every package passed, according to go test -json, not to an exit code. A
+run that did not finish, or in which no test passed, fails. Skipped tests are counted,
+but prove nothing.`,
 		Inputs: []evidence.Predicate{evidence.Tests{}},
 		Next:   "go tool mage test",
 		Decide: func(in Inputs) Result {

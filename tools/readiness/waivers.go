@@ -8,17 +8,17 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// A JudgedWaiver is a waiver and what has become of it.
+// A JudgedWaiver is a waiver and the decision about it.
 type JudgedWaiver struct {
 	SignedWaiver
-	// Was is the state of the check, where it is waived.
+	// Was is the original state of a waived check.
 	Was State `json:"was,omitempty"`
-	// Refused is why it does not hold. One such waiver is NO-GO: somebody counts
-	// on what is not so.
+	// Refused says why the waiver is not valid. One such waiver means NO-GO,
+	// because somebody relies on something that is not true.
 	Refused string `json:"refused,omitempty"`
 }
 
-// String says what a waiver is, in a line.
+// String describes a waiver in one line.
 func (w JudgedWaiver) String() string {
 	if w.Check == "" {
 		return w.Refused
@@ -30,25 +30,25 @@ func (w JudgedWaiver) String() string {
 	return fmt.Sprintf("was %s; %s", w.Was, s)
 }
 
-// RefusedWaivers returns the waivers that do not hold.
+// RefusedWaivers returns the waivers that are not valid.
 func (a Assessment) RefusedWaivers() []JudgedWaiver {
 	return slices.DeleteFunc(slices.Clone(a.Waivers), func(w JudgedWaiver) bool { return w.Refused == "" })
 }
 
-// MendWaivers is the command to take back a waiver that does not hold: its line
-// goes out of the note.
+// MendWaivers returns the command for withdrawing an invalid waiver: its line
+// has to be deleted from the note.
 func (a Assessment) MendWaivers() string { return "git notes --ref=magewright edit " + a.Commit }
 
-// waive judges the waivers that were signed and turns the outcomes that they
-// are for into WAIVED. Of several for one check the newest counts, so that one
-// that has expired can be followed by another.
+// waive judges the signed waivers and changes the outcomes that they cover to
+// WAIVED. If a check has several waivers, the newest counts, so that a new one
+// can replace an expired one.
 func (a *Assessment) waive(in Inputs) {
 	var signed Attestations
 	if reason, _ := in.unusable(signed.PredicateType()); reason != "" || in.Read(&signed) != nil {
 		return
 	}
 	for _, reason := range signed.RefusedWaivers {
-		a.Waivers = append(a.Waivers, JudgedWaiver{Refused: "a waiver can't be believed: " + reason})
+		a.Waivers = append(a.Waivers, JudgedWaiver{Refused: "a waiver can't be trusted: " + reason})
 	}
 	newest := slices.Clone(signed.Waivers)
 	slices.SortStableFunc(newest, func(x, y SignedWaiver) int { return y.FinishedOn.Compare(x.FinishedOn) })
@@ -83,7 +83,7 @@ func (a *Assessment) judge(in Inputs, w SignedWaiver) JudgedWaiver {
 	return j
 }
 
-// refusal returns why a waiver does not hold for this candidate, now, or "".
+// refusal returns the reason why a waiver is not valid for this candidate now, or "".
 func (in Inputs) refusal(w SignedWaiver) string {
 	check, known := Find(w.Check)
 	person, named := in.Policy.Named(w.By)
@@ -94,26 +94,27 @@ func (in Inputs) refusal(w SignedWaiver) string {
 	case check.Never:
 		return fmt.Sprintf("nobody may waive %s", w.Check)
 	case w.Reason == "" || w.Owner == "":
-		return "the waiver is malformed: it names no reason or no owner"
+		return "the waiver is malformed: it has no reason or no owner"
 	case w.FinishedOn.IsZero() || w.Expires.IsZero():
 		return "the waiver is malformed: it does not say when it was signed or when it expires"
 	case w.FinishedOn.After(in.Now):
-		return "the waiver is of the future: " + w.FinishedOn.Format(when)
+		return "the waiver has a time in the future: " + w.FinishedOn.Format(when)
 	case w.Expires.Sub(w.FinishedOn) > evidence.MaxWaiver:
-		return fmt.Sprintf("the waiver is malformed: it holds for longer than %.0f days", evidence.MaxWaiver.Hours()/24)
+		return fmt.Sprintf("the waiver is malformed: it is valid for longer than %.0f days", evidence.MaxWaiver.Hours()/24)
 	case !in.Now.Before(w.Expires):
 		return "the waiver has expired on " + w.Expires.Format(when)
 	case !named:
 		return fmt.Sprintf("the waiver is signed by %q, whom the policy does not name", w.By)
 	case !in.Candidate.AuthorsKnown():
-		return "whether the approver is an author can't be told, as in a shallow clone"
+		return "it is unknown whether the approver is an author, as in a shallow clone"
 	case person.Wrote(in.Candidate) != "":
 		return fmt.Sprintf("the approver, %s, is an author of the change (%s)", w.By, person.Wrote(in.Candidate))
 	}
 	return otherScope(w.Scope, in.Candidate)
 }
 
-// otherScope returns why a waiver's scope is not this candidate, or "".
+// otherScope returns the reason why a waiver's scope does not include this
+// candidate, or "".
 func otherScope(s evidence.Scope, c Candidate) string {
 	switch {
 	case s.Package != "" && s.Tree != "" || s.Package == "" && s.Tree == "":

@@ -11,11 +11,11 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// waivedRelease is a release whose lint failed, with a waiver for that.
+// waivedRelease is a release whose lint failed, with a waiver for that failure.
 type waivedRelease struct {
 	candidate Candidate
 	policy    Policy
-	broken    []string // of lint
+	broken    []string // findings of lint
 	signed    Attestations
 }
 
@@ -62,8 +62,7 @@ func (r waivedRelease) assess(t rapid.TB) Assessment {
 	return a
 }
 
-// spoilers are the ways in which a waiver does not hold, each with what is said
-// of it.
+// spoilers lists the ways in which a waiver can be invalid, each with its message.
 var spoilers = []struct {
 	name  string
 	spoil func(*waivedRelease, *SignedWaiver)
@@ -77,7 +76,7 @@ var spoilers = []struct {
 	}, "longer than 30 days"},
 	{"no expiry", func(_ *waivedRelease, w *SignedWaiver) { w.Expires = time.Time{} }, "does not say when"},
 	{"not signed at any time", func(_ *waivedRelease, w *SignedWaiver) { w.FinishedOn = time.Time{} }, "does not say when"},
-	{"of the future", func(_ *waivedRelease, w *SignedWaiver) { w.FinishedOn = fixtureNow.Add(time.Minute) }, "of the future"},
+	{"time in the future", func(_ *waivedRelease, w *SignedWaiver) { w.FinishedOn = fixtureNow.Add(time.Minute) }, "time in the future"},
 	{"no reason", func(_ *waivedRelease, w *SignedWaiver) { w.Reason = "" }, "no reason or no owner"},
 	{"no owner", func(_ *waivedRelease, w *SignedWaiver) { w.Owner = "" }, "no reason or no owner"},
 	{"no such check", func(_ *waivedRelease, w *SignedWaiver) { w.Check = "coding-standard" }, `there is no check "coding-standard"`},
@@ -90,7 +89,7 @@ var spoilers = []struct {
 	{"a shallow clone", func(r *waivedRelease, _ *SignedWaiver) { r.candidate.Shallow = true }, "shallow"},
 	{"no authors", func(r *waivedRelease, _ *SignedWaiver) {
 		r.candidate.Commits, r.candidate.Authors = []string{r.candidate.Commit}, nil
-	}, "can't be told"},
+	}, "it is unknown whether the approver is an author"},
 	{"another tree", func(_ *waivedRelease, w *SignedWaiver) { w.Scope.Tree = strings.Repeat("8", 40) }, "for the tree of commit"},
 	{"another base", func(_ *waivedRelease, w *SignedWaiver) { w.Scope.Base = "" }, "the change since the beginning, not since bbbbbbbbbbbb"},
 	{"another package", func(_ *waivedRelease, w *SignedWaiver) {
@@ -102,8 +101,8 @@ var spoilers = []struct {
 	}, "its scope must be"},
 }
 
-// TestAWaiver holds what a waiver does where it holds, and that each way in
-// which it does not has a message of its own and is NO-GO.
+// TestAWaiver checks the effect of a valid waiver. It also checks that each way
+// in which a waiver is invalid has its own message and leads to NO-GO.
 func TestAWaiver(t *testing.T) {
 	t.Parallel()
 	for state, broken := range map[State][]string{Fail: {"gofmt"}, Unknown: nil} {
@@ -111,7 +110,7 @@ func TestAWaiver(t *testing.T) {
 		r.broken = broken
 		statements := r.statements(t)
 		if state == Unknown {
-			statements = statements[:3] // without lint
+			statements = statements[:3] // without lint's statement
 		}
 		a, err := Evaluate(statements, fixtureNow)
 		if err != nil {
@@ -139,8 +138,8 @@ func TestAWaiver(t *testing.T) {
 	}
 }
 
-// TestNoSpoiltWaiverHolds holds that two faults of a waiver do not make up for
-// each other.
+// TestNoSpoiltWaiverHolds checks that two faults of a waiver do not cancel each
+// other out.
 func TestNoSpoiltWaiverHolds(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -196,13 +195,13 @@ func TestWaiversTogether(t *testing.T) {
 	r.policy.Rehearsal = Rehearsal{Account: RehearsalAccount, Tolerates: []string{"coding-standards"}}
 	r.candidate.Account = RehearsalAccount
 	r.broken = nil
-	statements := r.statements(t)[:3] // without lint
+	statements := r.statements(t)[:3] // without lint's statement
 	if a, err := Evaluate(statements, fixtureNow); err != nil || a.Verdict != GoRehearsal || a.Waived != 1 || a.Tolerated != 0 {
 		t.Errorf("waived and tolerated: %s, %v", a.Summary(), err)
 	}
 }
 
-// TestWhatNobodyMayWaive holds the list: the artifact's digest, signatures and
+// TestWhatNobodyMayWaive checks the list: the artifact's digest, signatures and
 // secrets.
 func TestWhatNobodyMayWaive(t *testing.T) {
 	t.Parallel()

@@ -162,9 +162,9 @@ func TestPromoteRefusesTampering(t *testing.T) {
 			return slices.Concat(l[:3], []string{r.edit(l[3], `"verdict":"GO"`, `"verdict":"??"`)}, l[4:])
 		}, says: "line 4: its content is not what was signed"},
 		{name: "other commit", after: func(_ *release, promoted *cdk.Release, _ *time.Time) { promoted.Commit = strings.Repeat("d", 40) },
-			says: "the evidence is of commit cccccccccccc, and the assembly of dddddddddddd"},
+			says: "the evidence is for commit cccccccccccc, but the assembly is for dddddddddddd"},
 		{name: "other zip", after: func(r *release, _ *cdk.Release, _ *time.Time) { r.write("cdk.out/asset.zip", "another function") },
-			says: "the evidence is of the deployment package"},
+			says: "the evidence is for the deployment package"},
 		{name: "expired", after: func(_ *release, _ *cdk.Release, now *time.Time) { *now = now.Add(24 * time.Hour) },
 			says: "the evidence has expired since 2026-11-26T12:00:00Z: coding-standards"},
 		{name: "wrong key", after: func(r *release, _ *cdk.Release, _ *time.Time) {
@@ -189,7 +189,7 @@ func TestPromoteRefusesTampering(t *testing.T) {
 		{name: "a rehearsal's verdict elsewhere", before: func(r *release) {
 			r.by.account, r.policy.Rehearsal.Account = readiness.RehearsalAccount, readiness.RehearsalAccount
 		}, after: func(r *release, _ *cdk.Release, _ *time.Time) { r.by.account = "111122223333" },
-			says: "the verdict is GO (rehearsal), and account 111122223333 is no rehearsal"},
+			says: "the verdict is GO (rehearsal), but account 111122223333 is not a rehearsal account"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

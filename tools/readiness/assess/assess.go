@@ -23,7 +23,8 @@ import (
 	"github.com/magewright/magewright/tools/readiness/collect"
 )
 
-// assess collects, decides, and leaves the results. Only GO is no error.
+// assess collects evidence, decides, and writes the results. It returns an
+// error unless the verdict is a GO.
 func assess(ctx context.Context, cfg project.Config, base string, c clock.Clock) error {
 	awsConfig, account := connect(ctx, cfg)
 	before, err := baseline.Find(ctx, cfg, base, awsConfig)
@@ -78,8 +79,8 @@ func assess(ctx context.Context, cfg project.Config, base string, c clock.Clock)
 	return refuse(a)
 }
 
-// connect returns the AWS account that the credentials are of, or nil where
-// there are none: what needs them is then unknown.
+// connect returns the AWS account of the credentials, or nil if there are none.
+// Checks that need the account are then unknown.
 func connect(ctx context.Context, cfg project.Config) (*aws.Config, string) {
 	awsConfig, err := stack.Connect(ctx)
 	if err == nil {
@@ -88,7 +89,7 @@ func connect(ctx context.Context, cfg project.Config) (*aws.Config, string) {
 			return &awsConfig, aws.ToString(identity.Account)
 		}
 	}
-	fmt.Fprintf(cfg.Stderr, "without AWS, what is deployed stays unknown: %s\n", firstLine(err))
+	fmt.Fprintf(cfg.Stderr, "without AWS, the deployed state stays unknown: %s\n", firstLine(err))
 	return nil, ""
 }
 
@@ -109,7 +110,7 @@ func refuse(a readiness.Assessment) error {
 	}
 	next := "go tool mage readiness"
 	if len(a.RefusedWaivers()) > 0 {
-		ids, next = append(ids, "waivers that do not hold"), a.MendWaivers()
+		ids, next = append(ids, "invalid waivers"), a.MendWaivers()
 	}
 	if len(blocking) > 0 && blocking[0].Next != "" {
 		next = blocking[0].Next
@@ -117,7 +118,7 @@ func refuse(a readiness.Assessment) error {
 	return exit.Failed(next, "readiness: %s because of %s", a.Verdict, strings.Join(ids, ", "))
 }
 
-// write leaves the statements with the summary, and the page, which it returns.
+// write writes the statements with the summary, and the page. It returns the page.
 func write(cfg project.Config, a readiness.Assessment, statements []evidence.Statement) ([]byte, error) {
 	data, err := json.MarshalIndent(map[string]any{"summary": a, "statements": statements}, "", "  ")
 	if err != nil {

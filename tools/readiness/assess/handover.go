@@ -21,12 +21,12 @@ import (
 	"github.com/magewright/magewright/tools/readiness/verify"
 )
 
-// linkLife is for how long the link to the page opens it: as long as
-// CodePipeline waits for an approval.
+// linkLife is how long the link to the page is valid: as long as CodePipeline
+// waits for an approval.
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/approvals.html.
 const linkLife = 7 * 24 * time.Hour
 
-// A handover is what an assessment leaves for the approver and for promote.
+// A handover is what an assessment passes on to the approver and to promote.
 type handover struct {
 	assessment readiness.Assessment
 	statements []evidence.Statement
@@ -34,7 +34,7 @@ type handover struct {
 	now        time.Time
 }
 
-// hand signs the bundle, keeps it, publishes it to staging's ledger if it
+// hand signs and stores the bundle, publishes it to staging's ledger if it
 // allows the release, and exports what the approval shows.
 func hand(ctx context.Context, cfg project.Config, awsConfig aws.Config, h handover) error {
 	signer, err := kmssign.New(ctx, awsConfig)
@@ -46,7 +46,7 @@ func hand(ctx context.Context, cfg project.Config, awsConfig aws.Config, h hando
 		return err
 	}
 	if pinned.ID() != signer.Key.ID() {
-		return exit.Missing("go tool mage evidence:key", "this account signs with key %.12s, and the CDK context pins %.12s: nobody would believe it", signer.Key.ID(), pinned.ID())
+		return exit.Missing("go tool mage evidence:key", "this account signs with key %.12s, but the CDK context pins %.12s, so nobody would accept the signature", signer.Key.ID(), pinned.ID())
 	}
 	bundle, err := h.sign(ctx, signer)
 	if err != nil {
@@ -100,8 +100,8 @@ func (h handover) sign(ctx context.Context, signer evidence.Signer) ([]byte, err
 	return bundle.Bytes(), err
 }
 
-// publish hands the bundle to staging's ledger, and returns the link to its
-// page and its digest.
+// publish sends the bundle to staging's ledger. It returns the link to the
+// page, and the bundle's digest.
 func (h handover) publish(ctx context.Context, cfg project.Config, awsConfig aws.Config, signer evidence.Signer, bundle []byte) (link, digest string, err error) {
 	outputs, err := stack.Describe(ctx, awsConfig, "staging")
 	if errors.Is(err, stack.ErrNotDeployed) {

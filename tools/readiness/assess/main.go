@@ -1,6 +1,5 @@
-// Package assess is `mage readiness`: it collects the evidence of a release,
-// decides the checklist from it, and leaves the statements and the page in
-// .magewright.
+// Package assess is `mage readiness`. It collects the evidence of a release,
+// decides the checklist, and writes the statements and the page to .magewright.
 package assess
 
 import (

@@ -21,10 +21,10 @@ import (
 	"github.com/magewright/magewright/tools/readiness/collect"
 )
 
-// attest signs what the options say about HEAD, and notes it there.
+// attest signs what the options say about HEAD, and stores it there as a git note.
 func attest(ctx context.Context, cfg project.Config, o options, c clock.Clock) error {
 	if cfg.Dirty {
-		return exit.Failed("git stash --include-untracked", "files differ from commit %.12s: what you sign would not be what you have seen", cfg.Commit)
+		return exit.Failed("git stash --include-untracked", "files differ from commit %.12s, so you would sign something that you have not seen", cfg.Commit)
 	}
 	if err := o.waivable(); err != nil {
 		return err
@@ -42,7 +42,7 @@ func attest(ctx context.Context, cfg project.Config, o options, c clock.Clock) e
 		return err
 	}
 	if !candidate.AuthorsKnown() {
-		return exit.Missing("git fetch --unshallow", "the clone is shallow: whether you are an author of the change can't be told")
+		return exit.Missing("git fetch --unshallow", "the clone is shallow, so it is unknown whether you are an author of the change")
 	}
 	policy, err := collect.Policy(ctx, cfg, candidate, c)
 	if err != nil {
@@ -53,7 +53,7 @@ func attest(ctx context.Context, cfg project.Config, o options, c clock.Clock) e
 		return err
 	}
 	if o.waive != "" && !slices.Contains(policy.Policy.Required, o.waive) {
-		return exit.Failed("git show "+policy.From+":"+readiness.PolicyFile, "the policy of commit %.12s does not require %s: a waiver would be unused, which is NO-GO", policy.From, o.waive)
+		return exit.Failed("git show "+policy.From+":"+readiness.PolicyFile, "the policy of commit %.12s does not require %s, so a waiver would be unused, which is NO-GO", policy.From, o.waive)
 	}
 	predicate, pkg, err := o.predicate(cfg, candidate, c)
 	if err != nil {
@@ -83,7 +83,7 @@ func attest(ctx context.Context, cfg project.Config, o options, c clock.Clock) e
 }
 
 // findBase returns the base of HEAD. Without credentials it can only ask git,
-// while readiness will ask production, so it says which base that is.
+// while readiness will ask production. It therefore prints which base it used.
 func findBase(ctx context.Context, cfg project.Config, given string) (baseline.Base, error) {
 	if given != "" {
 		return baseline.Find(ctx, cfg, given, nil)
@@ -95,7 +95,7 @@ func findBase(ctx context.Context, cfg project.Config, given string) (baseline.B
 	base, findErr := baseline.Find(ctx, cfg, "", nil)
 	if findErr == nil {
 		reason, _, _ := strings.Cut(err.Error(), "\n")
-		fmt.Fprintf(cfg.Stderr, "the base is %s; readiness asks production instead, which can't be asked here: %s. If production serves another release, name it by -base=COMMIT\n", describe(base), reason)
+		fmt.Fprintf(cfg.Stderr, "the base is %s. readiness asks production instead, which is not possible here: %s. If production serves another release, name it with -base=COMMIT\n", describe(base), reason)
 	}
 	return base, findErr
 }
@@ -108,16 +108,16 @@ func describe(base baseline.Base) string {
 	return fmt.Sprintf("%.12s, %s", base.Commit, base.Is)
 }
 
-// signer returns who the policy says has the key. Authors are turned away here
-// already: what they sign about their own change counts for nothing.
+// signer returns the person whom the policy names for the key. It refuses
+// authors right away, because what they sign about their own change does not count.
 func signer(ctx context.Context, cfg project.Config, candidate readiness.Candidate, policy readiness.PolicyUsed, key evidence.PrivateKey, file string) (readiness.Person, error) {
 	if policy.From == candidate.Commit {
 		return readiness.Person{}, exit.Missing("release the policy first", "%w", collect.ErrOwnPolicy)
 	}
 	person, _, err := policy.Policy.Signer(key.ID())
 	if errors.Is(err, readiness.ErrStranger) {
-		return person, exit.Missing("add this line below people: in "+readiness.PolicyFile+"; it counts from the release after\n"+policyLine(ctx, cfg, key.Key),
-			"your key %.12s (%s) is nobody's in the policy that judges, which is that of commit %.12s", key.ID(), file, policy.From)
+		return person, exit.Missing("add this line below people: in "+readiness.PolicyFile+"; it counts from the next release on\n"+policyLine(ctx, cfg, key.Key),
+			"your key %.12s (%s) belongs to nobody in the policy that applies, which is that of commit %.12s", key.ID(), file, policy.From)
 	}
 	if err != nil {
 		return person, err
@@ -128,8 +128,7 @@ func signer(ctx context.Context, cfg project.Config, candidate readiness.Candida
 	return person, nil
 }
 
-// waivable refuses the name of a check that there is not, or that nobody may
-// waive.
+// waivable refuses a check that does not exist, or that nobody may waive.
 func (o options) waivable() error {
 	if o.waive == "" {
 		return nil
@@ -148,8 +147,8 @@ func (o options) waivable() error {
 	return nil
 }
 
-// predicate returns what is signed, and the deployment package that it is
-// about, "" where it is about none.
+// predicate returns what to sign, and the deployment package that it is about.
+// The package is "" if it is about none.
 func (o options) predicate(cfg project.Config, candidate readiness.Candidate, c clock.Clock) (p evidence.Predicate, pkg string, err error) {
 	made := evidence.Made{FinishedOn: c.Now().UTC()}
 	switch {
@@ -166,7 +165,7 @@ func (o options) predicate(cfg project.Config, candidate readiness.Candidate, c 
 	case until.After(latest):
 		return nil, "", usage("-expires=%s is more than %.0f days away: %s is the last day", o.expires, evidence.MaxWaiver.Hours()/24, latest.Format("2006-01-02"))
 	case !until.After(made.FinishedOn):
-		return nil, "", usage("-expires=%s has begun: the waiver would not hold at all", o.expires)
+		return nil, "", usage("-expires=%s has already begun, so the waiver would never be valid", o.expires)
 	}
 	scope := evidence.Scope{Base: candidate.Base, Commit: candidate.Commit, Tree: candidate.Tree}
 	if o.scope == scopePackage {
@@ -179,7 +178,7 @@ func (o options) predicate(cfg project.Config, candidate readiness.Candidate, c 
 	return evidence.Waiver{Made: made, Check: o.waive, Scope: scope, Reason: o.what, Owner: o.owner, Expires: until}, scope.Package, nil
 }
 
-// says tells what was signed, in the terms of the command line.
+// says describes what was signed in the terms of the command line.
 func says(p evidence.Predicate, c readiness.Candidate, pkg string) string {
 	of := fmt.Sprintf("commit %.12s, tree %.12s", c.Commit, c.Tree)
 	switch p := p.(type) {
@@ -194,7 +193,7 @@ func says(p evidence.Predicate, c readiness.Candidate, pkg string) string {
 		if pkg != "" {
 			of += fmt.Sprintf(", package %.12s", pkg)
 		} else if p.Kind == evidence.ManualTest {
-			of += ", no package: there is none in cdk.out of this commit"
+			of += ", no package: cdk.out has none for this commit"
 		}
 		return fmt.Sprintf("a %s of %s", p.Kind, of)
 	}

@@ -23,7 +23,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness/collect"
 )
 
-// TestMain lets the test's binary be the command.
+// TestMain lets the test binary act as the command.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_IS_ATTEST") != "" {
 		exit.Now(Main(context.Background(), os.Args[1:]))
@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A desk is where a person works: a clone, a home, and an endpoint of AWS, or ""
-// where the person has no credentials.
+// A desk is a person's workplace: a clone, a home directory, and the endpoint
+// of an AWS. The endpoint is "" if the person has no credentials.
 type desk struct {
 	t         *testing.T
 	dir, home string
@@ -46,8 +46,8 @@ func (d desk) accessKey() string {
 	return "key"
 }
 
-// environ is the environment of the command. A program with the race detector
-// sleeps for a second at its end, unless it is told not to.
+// environ returns the environment of the command. By default, a program with
+// the race detector sleeps for a second when it exits; this turns that off.
 func (d desk) environ() []string {
 	return command.Environ("TEST_IS_ATTEST=1", "GORACE=atexit_sleep_ms=0", "HOME="+d.home, "XDG_CONFIG_HOME=", "MAGEWRIGHT_KEY=", "CODEBUILD_RESOLVED_SOURCE_VERSION=", "CODEBUILD_SRC_DIR_Assembly=",
 		"AWS_ENDPOINT_URL="+d.endpoint, "AWS_ACCESS_KEY_ID="+d.accessKey(), "AWS_SECRET_ACCESS_KEY="+d.accessKey(), "AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
@@ -56,7 +56,7 @@ func (d desk) environ() []string {
 		"GIT_CONFIG_GLOBAL="+filepath.Join(d.home, "gitconfig"), "GIT_CONFIG_SYSTEM=/dev/null")
 }
 
-// attest runs the command and returns what it printed, and its exit code.
+// attest runs the command and returns its output and its exit code.
 func (d desk) attest(args ...string) (stdout, stderr string, code int) {
 	d.t.Helper()
 	self, err := os.Executable()
@@ -99,8 +99,8 @@ func (d desk) commit(author string) {
 	d.git("-c", "user.name="+author, "-c", "user.email="+author+"@example.com", "commit", "--quiet", "--allow-empty", "-m", "change")
 }
 
-// newDesk returns the desk of Bo, who has no key yet. people is added to the
-// policy of the release before; Ada has written what follows it.
+// newDesk returns the desk of Bo, who has no key yet. It adds people to the
+// policy of the previous release. Ada has written what follows that release.
 func newDesk(t *testing.T) desk {
 	t.Helper()
 	d := desk{t: t, dir: t.TempDir(), home: t.TempDir()}
@@ -120,7 +120,7 @@ func (d desk) policy(people string) {
 	d.write(readiness.PolicyFile, "required: [drift, coding-standards, secrets]\nmaxAge: 24h\npeople:\n"+people)
 }
 
-// known puts Bo into the policy of a release, after which Ada changes the
+// known adds Bo to the policy and releases that. After that, Ada changes the
 // application.
 func (d desk) known() {
 	d.t.Helper()
@@ -179,8 +179,8 @@ func TestWhatIsNotSigned(t *testing.T) {
 	}{
 		{"no key", nil, []string{"-what=tried"}, exit.Environment, []string{"no private key", "go tool mage attest -newKey"}},
 		{"a key that nobody knows", func(d desk) { d.attest("-newKey"); d.commit("ada") }, []string{"-what=tried"}, exit.Environment,
-			[]string{"nobody's in the policy", `- {name: "Bo \"the\" Tester", emails: ["bo@example.com"], key: M`}},
-		{"a key that the change itself adds", func(d desk) { line, _, _ := d.attest("-newKey"); d.policy(line); d.commit("ada") }, []string{"-what=tried"}, exit.Environment, []string{"nobody's in the policy"}},
+			[]string{"belongs to nobody in the policy", `- {name: "Bo \"the\" Tester", emails: ["bo@example.com"], key: M`}},
+		{"a key that the change itself adds", func(d desk) { line, _, _ := d.attest("-newKey"); d.policy(line); d.commit("ada") }, []string{"-what=tried"}, exit.Environment, []string{"belongs to nobody in the policy"}},
 		{"the policy of the change itself", func(d desk) { d.known(); d.commit("ada") }, []string{"-what=tried", "-base=none"}, exit.Environment, []string{"is the release's own"}},
 		{"an exposed key", func(d desk) {
 			d.known()
@@ -195,9 +195,9 @@ func TestWhatIsNotSigned(t *testing.T) {
 		{"nothing said", nil, nil, exit.Usage, []string{"what have you tried?"}},
 		{"a word too many", nil, []string{"-what=tried", "it"}, exit.Usage, []string{"unexpected arguments: [it]"}},
 		{"a flag that is not there", nil, []string{"-waiver=drift"}, exit.Usage, []string{"waiver", "go tool mage -h attest"}},
-		{"a review and a waiver", nil, append(waive("drift", day(3)), "-review"), exit.Usage, []string{"one by one"}},
+		{"a review and a waiver", nil, append(waive("drift", day(3)), "-review"), exit.Usage, []string{"separately"}},
 		{"a key and a review", nil, []string{"-newKey", "-review"}, exit.Usage, []string{"signs nothing"}},
-		{"an expiry of nothing", nil, []string{"-what=tried", "-expires=" + day(3)}, exit.Usage, []string{"which check"}},
+		{"an expiry of nothing", nil, []string{"-what=tried", "-expires=" + day(3)}, exit.Usage, []string{"name the check with -waive"}},
 		{"a waiver without an owner", nil, []string{"-waive=drift", "-what=why", "-expires=" + day(3)}, exit.Usage, []string{"-owner=NAME"}},
 		{"a scope that is not there", nil, append(waive("drift", day(3)), "-scope=all"), exit.Usage, []string{"-scope=all"}},
 		{"a day that is not there", nil, waive("drift", "2026-02-30"), exit.Usage, []string{"-expires=2026-02-30"}},
@@ -205,7 +205,7 @@ func TestWhatIsNotSigned(t *testing.T) {
 		{"a check that nobody may waive", desk.known, waive("secrets", day(3)), exit.Gate, []string{"nobody may waive secrets"}},
 		{"a check that is not required", desk.known, waive("nag", day(3)), exit.Gate, []string{"does not require nag"}},
 		{"too long", desk.known, waive("drift", day(32)), exit.Usage, []string{"more than 30 days", day(30)}},
-		{"expired", desk.known, waive("drift", day(0)), exit.Usage, []string{"has begun"}},
+		{"expired", desk.known, waive("drift", day(0)), exit.Usage, []string{"has already begun"}},
 		{"no package", desk.known, append(waive("drift", day(3)), "-scope=package"), exit.Environment, []string{"go tool mage synth"}},
 		{"a base that is not there", desk.known, []string{"-what=tried", "-base=v9"}, exit.Environment, []string{"-base=v9"}},
 	} {
@@ -231,8 +231,8 @@ func TestWhatIsNotSigned(t *testing.T) {
 	}
 }
 
-// TestWhatIsSigned signs all there is to sign, and collects it again in another
-// clone.
+// TestWhatIsSigned signs everything that can be signed, and collects it again
+// in another clone.
 func TestWhatIsSigned(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -293,8 +293,8 @@ func TestWhatIsSigned(t *testing.T) {
 	}
 }
 
-// TestTheBaseIsWhatProductionServes holds that a waiver is for the change that
-// readiness decides about. Without credentials it is for the change that git
+// TestTheBaseIsWhatProductionServes checks that a waiver covers the change that
+// readiness decides about. Without credentials it covers the change that git
 // knows of, and attest says so.
 func TestTheBaseIsWhatProductionServes(t *testing.T) {
 	t.Parallel()

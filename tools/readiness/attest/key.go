@@ -16,8 +16,8 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// keyFile returns where the private key is: what -key says, or MAGEWRIGHT_KEY,
-// or a place in the home directory.
+// keyFile returns the path of the private key. It comes from -key, from
+// MAGEWRIGHT_KEY, or is the default in the home directory.
 func keyFile(flag string) (string, error) {
 	for _, file := range []string{flag, os.Getenv("MAGEWRIGHT_KEY")} {
 		if file != "" {
@@ -48,7 +48,7 @@ func readKey(flag string) (evidence.PrivateKey, string, error) {
 	return key, file, nil
 }
 
-// newKey makes a private key and prints what goes into the policy.
+// newKey makes a private key and prints its line for the policy.
 func newKey(ctx context.Context, cfg project.Config, flag string) error {
 	file, err := keyFile(flag)
 	if err != nil {
@@ -59,24 +59,25 @@ func newKey(ctx context.Context, cfg project.Config, flag string) error {
 		return err
 	}
 	if err := key.Write(file); errors.Is(err, fs.ErrExist) {
-		return exit.Missing("go tool mage attest -newKey -key=ANOTHER", "there is a key in %s, which is not overwritten: what it has signed would count for nothing once the policy forgets it", file)
+		return exit.Missing("go tool mage attest -newKey -key=ANOTHER", "there is already a key in %s, which is not overwritten: its signatures would not count any more once the policy drops it", file)
 	} else if err != nil {
 		return exit.Missing("go tool mage attest -newKey -key=FILE", "%w", err)
 	}
-	fmt.Fprintf(cfg.Stderr, "made %s; keep it to yourself. This goes below people: in %s:\n", file, readiness.PolicyFile)
+	fmt.Fprintf(cfg.Stderr, "made %s; keep it secret. Add this line below people: in %s:\n", file, readiness.PolicyFile)
 	fmt.Fprintln(cfg.Stdout, policyLine(ctx, cfg, key.Key))
 	return nil
 }
 
-// policyLine is the line of the policy that names a person, with the name and
-// address that git knows.
+// policyLine returns the line in the policy that names a person, with the name
+// and address in git's configuration.
 func policyLine(ctx context.Context, cfg project.Config, key evidence.Key) string {
 	known := func(setting, otherwise string) string {
 		value, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "git", "config", setting)
 		if err != nil || value == "" {
 			value = otherwise
 		}
-		quoted, err := json.Marshal(value) // YAML's double quotes read JSON's
+		// YAML's double-quoted strings include JSON's.
+		quoted, err := json.Marshal(value)
 		if err != nil {
 			return otherwise
 		}

@@ -1,5 +1,6 @@
-// Package attest is `mage attest`: it signs what a person says of HEAD (a manual
-// test, a review, a waiver) by the person's own key, and keeps it as a git note.
+// Package attest is `mage attest`. It signs a person's statement about HEAD (a
+// manual test, a review or a waiver) with the person's own key, and stores it
+// as a git note.
 package attest
 
 import (
@@ -20,15 +21,15 @@ func Main(ctx context.Context, args []string) error { return run(ctx, args, cloc
 func run(ctx context.Context, args []string, c clock.Clock) error {
 	var o options
 	flags := program.Flags("attest")
-	flags.StringVar(&o.what, "what", "", "what you have tried, or think of the review, or the reason of a waiver")
+	flags.StringVar(&o.what, "what", "", "what you have tried, the result of your review, or the reason for a waiver")
 	flags.BoolVar(&o.review, "review", false, "sign a review of the change since the base")
 	flags.StringVar(&o.waive, "waive", "", "sign a waiver for this check")
-	flags.StringVar(&o.expires, "expires", "", "the day, such as 2026-12-20, from which a waiver does not hold, in UTC")
-	flags.StringVar(&o.owner, "owner", "", "who sees to it that the waiver is not needed again")
-	flags.StringVar(&o.scope, "scope", "", "what a waiver is for: commits (default), from the base to HEAD, or package")
+	flags.StringVar(&o.expires, "expires", "", "a waiver expires at the beginning of this day in UTC, such as 2026-12-20")
+	flags.StringVar(&o.owner, "owner", "", "who makes sure that the waiver is not needed again")
+	flags.StringVar(&o.scope, "scope", "", "what a waiver covers: commits (default), from the base to HEAD, or package")
 	flags.StringVar(&o.base, "base", "", baseline.Usage)
 	flags.StringVar(&o.key, "key", "", "your private key; default MAGEWRIGHT_KEY, else ~/.config/magewright/key.pem")
-	flags.BoolVar(&o.newKey, "newKey", false, "make a private key and print what goes into the policy")
+	flags.BoolVar(&o.newKey, "newKey", false, "make a private key and print its line for the policy")
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func run(ctx context.Context, args []string, c clock.Clock) error {
 	})
 }
 
-// usage returns the error of a command line that can't be understood.
+// usage returns the error for an invalid command line.
 func usage(format string, args ...any) error {
 	return &exit.Error{Code: exit.Usage, Err: fmt.Errorf(format, args...), Next: "go tool mage -h attest"}
 }

@@ -18,8 +18,7 @@ import (
 	"github.com/magewright/magewright/tools/surface"
 )
 
-// history is a repository of commits that follow one another, the first of which
-// is tagged.
+// history makes a repository with a linear history. The first commit is tagged.
 func history(t *testing.T, commits int) (dir string, hashes []string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -41,8 +40,8 @@ func history(t *testing.T, commits int) (dir string, hashes []string) {
 	return dir, hashes
 }
 
-// production is an account whose production answers with this health, or which
-// has none where health is "".
+// production returns an account whose production answers with this health. If
+// health is "", production is not deployed.
 func production(t *testing.T, health string) *aws.Config {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -79,8 +78,8 @@ func TestFind(t *testing.T) {
 		{name: "a commit that is named", commit: head, given: third[:12], aws: serves(second), want: third, is: "as -base says"},
 		{name: "none", commit: head, given: baseline.None, aws: serves(second), is: "none, as -base says"},
 		{name: "the first commit", commit: first, is: "has no parent"},
-		{name: "a commit that is no commit", commit: head, given: "nope", fails: "-base=nope is no commit of this repository"},
-		{name: "production serves what is not cloned", commit: head, aws: serves(strings.Repeat("a", 40)), fails: "is no commit of this clone"},
+		{name: "a commit that is no commit", commit: head, given: "nope", fails: "-base=nope is not a commit of this repository"},
+		{name: "production serves what is not cloned", commit: head, aws: serves(strings.Repeat("a", 40)), fails: "is not a commit in this clone"},
 		{name: "production serves nobody knows what", commit: head, aws: production(t, "{}"), fails: "does not say which release it serves"},
 		{name: "production is broken", commit: head, aws: production(t, "<html>"), fails: "asking production which release it serves"},
 	} {
@@ -100,7 +99,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestWithoutATag holds that HEAD's parent is the last resort.
+// TestWithoutATag checks that HEAD's parent is the last resort.
 func TestWithoutATag(t *testing.T) {
 	t.Parallel()
 	dir, commits := history(t, 2)
@@ -113,8 +112,8 @@ func TestWithoutATag(t *testing.T) {
 	}
 }
 
-// TestTheMagefileSaysWhichBase holds that every target with a flag -base explains
-// it in the same words.
+// TestTheMagefileSaysWhichBase checks that every target with the flag -base
+// explains it in the same words.
 func TestTheMagefileSaysWhichBase(t *testing.T) {
 	t.Parallel()
 	magefile, err := os.ReadFile("../../../magefile.go")

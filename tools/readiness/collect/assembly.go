@@ -24,8 +24,8 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// Assembly reads the candidate's cloud assembly, and makes another one from a
-// clean clone to compare it with.
+// Assembly reads the candidate's cloud assembly. It also synthesizes another
+// one from a clean clone, to compare the two.
 func Assembly(ctx context.Context, e Env) (evidence.Predicate, error) {
 	return assembly(ctx, e, synth.Again)
 }
@@ -40,7 +40,7 @@ func assembly(ctx context.Context, e Env, synthesize func(context.Context, proje
 	return a, nil
 }
 
-// readAssembly reads the assembly that is there, and makes no other one.
+// readAssembly reads the existing assembly and does not synthesize another one.
 func readAssembly(e Env) (readiness.Assembly, error) {
 	release, err := cdk.ReadRelease(e.Project)
 	if err != nil {
@@ -61,7 +61,7 @@ func readAssembly(e Env) (readiness.Assembly, error) {
 	return a, nil
 }
 
-// manifest is as much of manifest.json as is read.
+// manifest holds those parts of manifest.json that are read.
 type manifest struct {
 	Artifacts map[string]struct {
 		Type        string `json:"type"`
@@ -112,7 +112,7 @@ func readStacks(dir string, a *readiness.Assembly) error {
 
 func decodeFile(dir, name string, into any) error {
 	if !filepath.IsLocal(name) {
-		return fmt.Errorf("%q is no file of the assembly", name)
+		return fmt.Errorf("%q is not a file of the assembly", name)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, name)) // #nosec G304 -- a file of the assembly
 	if err != nil {
@@ -124,8 +124,8 @@ func decodeFile(dir, name string, into any) error {
 	return nil
 }
 
-// readNag reads the report that cdk-nag leaves of a stack: a line for each rule
-// and resource. It returns nil where there is none.
+// readNag reads cdk-nag's report on a stack, which has a line for each rule and
+// resource. It returns nil if there is no report.
 func readNag(dir, stack string) (*readiness.NagReport, error) {
 	name := "AwsSolutions--" + stack + "-NagReport.csv"
 	file, err := os.Open(filepath.Join(dir, filepath.Base(name))) // #nosec G304 -- a file of the assembly
@@ -163,8 +163,8 @@ func readNag(dir, stack string) (*readiness.NagReport, error) {
 }
 
 // secondSynthesis synthesizes the commit again from a clone in a temporary
-// directory. Nothing is excluded from the comparison: an assembly holds neither
-// times nor the paths of the machine.
+// directory. The comparison excludes nothing, because an assembly contains
+// neither times nor paths of the machine.
 func secondSynthesis(ctx context.Context, cfg project.Config, synthesize func(context.Context, project.Config) error) readiness.SecondSynthesis {
 	again, err := synthesizeAgain(ctx, cfg, synthesize)
 	if err != nil {
@@ -198,7 +198,7 @@ func synthesizeAgain(ctx context.Context, cfg project.Config, synthesize func(co
 	return compareDirs(cfg.Assembly, second.Assembly)
 }
 
-// lastLines returns the end of what a program said: where its error is.
+// lastLines returns the end of a program's output, which contains the error.
 func lastLines(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(lines[max(0, len(lines)-5):], "\n")

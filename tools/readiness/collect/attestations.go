@@ -13,8 +13,8 @@ import (
 )
 
 // Attestations reads what people have signed about the candidate: the notes on
-// commits of its tree. A note that can't be believed is refused with its reason
-// and is no error: it adds nothing.
+// commits with the candidate's tree. A note that can't be trusted is refused
+// with a reason. That is not an error, because the note adds nothing.
 func Attestations(ctx context.Context, e Env) (evidence.Predicate, error) {
 	repository := notes.Repository(e.Project.Dir)
 	var a readiness.Attestations
@@ -56,19 +56,20 @@ func Attestations(ctx context.Context, e Env) (evidence.Predicate, error) {
 	return a, nil
 }
 
-// ErrOwnPolicy says that no key is pinned: whoever wrote the release could have
+// ErrOwnPolicy says that no key is pinned: the author of the release could have
 // named anybody.
 var ErrOwnPolicy = errors.New("the policy that would name the signer is the release's own: the base has none")
 
-// open returns the statement on a line, and the name of the person who has
-// signed it. With an error, the statement is what somebody claims.
+// open returns the statement on a line and the name of its signer. If there is
+// an error, the statement is only a claim.
 func open(ctx context.Context, e Env, line string) (by string, s evidence.Statement, err error) {
 	var envelope evidence.Envelope
 	if err := json.Unmarshal([]byte(line), &envelope); err != nil {
-		return "", s, fmt.Errorf("a note is no envelope: %w", err)
+		return "", s, fmt.Errorf("a note is not an envelope: %w", err)
 	}
 	if payload, err := envelope.DecodeB64Payload(); err == nil {
-		_ = json.Unmarshal(payload, &s) // what can't be read claims nothing
+		// An unreadable payload claims nothing.
+		_ = json.Unmarshal(payload, &s)
 	}
 	if len(envelope.Signatures) == 0 {
 		return "", s, evidence.ErrNotSigned
@@ -92,14 +93,14 @@ func open(ctx context.Context, e Env, line string) (by string, s evidence.Statem
 	return "", s, stranger
 }
 
-// believable returns why an attestation is not about the candidate.
+// believable returns an error if an attestation is not about the candidate.
 func believable(a readiness.Attested, c readiness.Candidate, now time.Time) error {
 	var reason error
 	switch {
 	case a.Tree != c.Tree:
-		reason = fmt.Errorf("it is of tree %.12s, not of %.12s", a.Tree, c.Tree)
+		reason = fmt.Errorf("it is for tree %.12s, not for %.12s", a.Tree, c.Tree)
 	case a.Package != "" && a.Package != c.Package:
-		reason = fmt.Errorf("it is of deployment package %.12s, not of %s", a.Package, short(c.Package))
+		reason = fmt.Errorf("it is for deployment package %.12s, not for %s", a.Package, short(c.Package))
 	case a.Kind != evidence.Review && a.Kind != evidence.ManualTest:
 		reason = fmt.Errorf("its kind, %q, is neither %s nor %s", a.Kind, evidence.Review, evidence.ManualTest)
 	case a.What == "":
@@ -107,7 +108,7 @@ func believable(a readiness.Attested, c readiness.Candidate, now time.Time) erro
 	case a.FinishedOn.IsZero():
 		reason = errors.New("it does not say when it was signed")
 	case a.FinishedOn.After(now):
-		reason = fmt.Errorf("it is of the future: %s", a.FinishedOn.Format(time.RFC3339))
+		reason = fmt.Errorf("it has a time in the future: %s", a.FinishedOn.Format(time.RFC3339))
 	default:
 		return nil
 	}
@@ -116,7 +117,7 @@ func believable(a readiness.Attested, c readiness.Candidate, now time.Time) erro
 
 func short(digest string) string {
 	if digest == "" {
-		return "any: none was built here"
+		return "any, because none was built here"
 	}
 	return fmt.Sprintf("%.12s", digest)
 }

@@ -32,7 +32,7 @@ func newKey(t testing.TB) evidence.PrivateKey {
 	return key
 }
 
-// sealed returns a predicate as a line of a note.
+// sealed returns a signed predicate as a line of a note.
 func sealed(t testing.TB, by evidence.Signer, pkg string, p evidence.Predicate) string {
 	t.Helper()
 	s, err := evidence.NewStatement("c0ffee", pkg, p)
@@ -50,8 +50,8 @@ func sealed(t testing.TB, by evidence.Signer, pkg string, p evidence.Predicate) 
 	return string(line)
 }
 
-// changed returns a line with another text in its payload, or in a field of its
-// signature.
+// changed returns a line after a replacement in its payload or in a field of
+// its signature.
 func changed(t testing.TB, line, from, to string) string {
 	t.Helper()
 	var e evidence.Envelope
@@ -73,8 +73,8 @@ func changed(t testing.TB, line, from, to string) string {
 	return string(out)
 }
 
-// TestAttestations holds that what was tampered with is refused with its
-// reason, and that what is left is there.
+// TestAttestations checks that a record that was tampered with is refused with
+// a reason, and that the other records are kept.
 func TestAttestations(t *testing.T) {
 	t.Parallel()
 	ada, bo, eve := newKey(t), newKey(t), newKey(t)
@@ -94,7 +94,7 @@ func TestAttestations(t *testing.T) {
 	good, waived := sealed(t, bo, pkg, tested), sealed(t, bo, "", waiver)
 	for _, tt := range []struct {
 		name, line string
-		refused    string // a part of why, "" where it is believed
+		refused    string // part of the reason; "" if it is accepted
 		waiver     bool
 	}{
 		{name: "a manual test", line: good},
@@ -105,14 +105,14 @@ func TestAttestations(t *testing.T) {
 		{name: "another key", line: sealed(t, eve, pkg, tested), refused: readiness.ErrStranger.Error() + ": " + eve.ID()[:12]},
 		{name: "another key under his id", line: changed(t, sealed(t, eve, pkg, tested), eve.ID(), bo.ID()), refused: evidence.ErrEdited.Error()},
 		{name: "not signed", line: strings.Replace(good, `"signatures":[`, `"signatures":[],"was":[`, 1), refused: evidence.ErrNotSigned.Error()},
-		{name: "another tree", line: sealed(t, bo, pkg, with(func(a *evidence.Attestation) { a.Tree = strings.Repeat("8", 40) })), refused: "of tree 888888888888"},
-		{name: "another package", line: sealed(t, bo, strings.Repeat("e", 64), tested), refused: "of deployment package eeeeeeeeeeee"},
+		{name: "another tree", line: sealed(t, bo, pkg, with(func(a *evidence.Attestation) { a.Tree = strings.Repeat("8", 40) })), refused: "for tree 888888888888"},
+		{name: "another package", line: sealed(t, bo, strings.Repeat("e", 64), tested), refused: "for deployment package eeeeeeeeeeee"},
 		{name: "another kind", line: sealed(t, bo, pkg, with(func(a *evidence.Attestation) { a.Kind = "guess" })), refused: `"guess"`},
 		{name: "nothing said", line: sealed(t, bo, pkg, with(func(a *evidence.Attestation) { a.What = "" })), refused: "it says nothing"},
-		{name: "of the future", line: sealed(t, bo, pkg, with(func(a *evidence.Attestation) { a.FinishedOn = signedOn.Add(time.Hour) })), refused: "of the future"},
+		{name: "time in the future", line: sealed(t, bo, pkg, with(func(a *evidence.Attestation) { a.FinishedOn = signedOn.Add(time.Hour) })), refused: "time in the future"},
 		{name: "of no time", line: sealed(t, bo, pkg, with(func(a *evidence.Attestation) { a.FinishedOn = time.Time{} })), refused: "when it was signed"},
 		{name: "another predicate", line: sealed(t, bo, pkg, evidence.Lint{Files: 1}), refused: "lint"},
-		{name: "no envelope", line: "LGTM", refused: "no envelope"},
+		{name: "not an envelope", line: "LGTM", refused: "not an envelope"},
 		{name: "a waiver that was edited", line: changed(t, waived, "drift", "nag"), refused: evidence.ErrEdited.Error(), waiver: true},
 		{name: "a waiver by another key", line: sealed(t, eve, "", waiver), refused: readiness.ErrStranger.Error(), waiver: true},
 		{name: "a waiver that can't be read whole", line: sealed(t, bo, "", odd{waiver, true}), refused: "odd", waiver: true},
@@ -153,14 +153,14 @@ func TestAttestations(t *testing.T) {
 	}
 }
 
-// An odd waiver has a field that a waiver does not have.
+// An odd waiver has a field that waivers do not have.
 type odd struct {
 	evidence.Waiver
 	Odd bool `json:"odd"`
 }
 
-// TestNoByteMayChange holds that a signed line with another byte anywhere in
-// its payload or signature gives nothing.
+// TestNoByteMayChange checks that changing any byte of a signed line's payload
+// or signature makes the line invalid.
 func TestNoByteMayChange(t *testing.T) {
 	t.Parallel()
 	bo := newKey(t)

@@ -18,12 +18,11 @@ import (
 	"github.com/magewright/magewright/tools/readiness/baseline"
 )
 
-// emptyTree is the tree without files, which the first release is compared
-// with.
+// emptyTree is the tree without files. The first release is compared with it.
 const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
-// Candidate describes the commit that is assessed and how it differs from the
-// release before it, which [baseline.Find] finds.
+// Candidate describes the assessed commit and its difference from the previous
+// release, which [baseline.Find] finds.
 func Candidate(ctx context.Context, cfg project.Config, base baseline.Base, c clock.Clock) (readiness.Candidate, error) {
 	git := command.Cmd{Dir: cfg.Dir}
 	candidate := readiness.Candidate{
@@ -69,9 +68,8 @@ func Candidate(ctx context.Context, cfg project.Config, base baseline.Base, c cl
 	return candidate, nil
 }
 
-// authors returns the e-mail addresses of those who had a hand in commits:
-// authors, committers and co-authors. .mailmap is not asked: the change could
-// edit it.
+// authors returns the e-mail addresses of the authors, committers and
+// co-authors of commits. It ignores .mailmap, because the change could edit it.
 func authors(ctx context.Context, git command.Cmd, commits string) ([]string, error) {
 	said, err := git.Output(ctx, "git", "log", "--no-show-signature", "--format=%ae%n%ce%n%(trailers:key=Co-authored-by,valueonly)", commits)
 	if err != nil {
@@ -80,7 +78,8 @@ func authors(ctx context.Context, git command.Cmd, commits string) ([]string, er
 	var found []string
 	for line := range strings.Lines(said) {
 		address := strings.ToLower(strings.TrimSpace(line))
-		if _, after, ok := strings.Cut(address, "<"); ok { // of a trailer
+		// The address is in a trailer.
+		if _, after, ok := strings.Cut(address, "<"); ok {
 			address, _, _ = strings.Cut(after, ">")
 		}
 		if address != "" {
@@ -109,9 +108,8 @@ func parseChanges(out string) ([]readiness.Change, error) {
 	return changes, nil
 }
 
-// Policy reads the policy that judges a candidate: the base's, so that a change
-// can't relax what it is judged by, or the candidate's own where the base has
-// none.
+// Policy reads the policy that judges a candidate. It is the base's policy, so
+// that a change can't relax its own rules, or the candidate's if the base has none.
 func Policy(ctx context.Context, cfg project.Config, candidate readiness.Candidate, c clock.Clock) (readiness.PolicyUsed, error) {
 	git := command.Cmd{Dir: cfg.Dir}
 	used := readiness.PolicyUsed{Made: evidence.Made{FinishedOn: c.Now()}}

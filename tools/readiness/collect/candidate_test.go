@@ -13,7 +13,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness/baseline"
 )
 
-// repository is a git repository of a test.
+// repository is a git repository for a test.
 type repository struct {
 	t   *testing.T
 	dir string
@@ -38,7 +38,7 @@ func (r repository) git(args ...string) string {
 	return out
 }
 
-// commit writes files, an empty text removes one, and returns the commit.
+// commit writes files and returns the commit. A file with an empty text is removed.
 func (r repository) commit(files map[string]string) string {
 	r.t.Helper()
 	for name, text := range files {

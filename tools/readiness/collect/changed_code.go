@@ -18,7 +18,7 @@ import (
 )
 
 // ChangedCode compares the Go code that differs from the base with the coverage
-// profile that `mage test` left.
+// profile from `mage test`.
 func ChangedCode(ctx context.Context, e Env) (evidence.Predicate, error) {
 	code := readiness.ChangedCode{
 		Made: evidence.Made{FinishedOn: e.Clock.Now(), Reports: map[string]string{}},

@@ -56,7 +56,7 @@ func TestChangedCode(t *testing.T) {
 	if code, err = collect("", second); err != nil || code.Statements != 2 || code.Covered != 1 || len(code.Uncovered) != 1 {
 		t.Errorf("got %+v, %v", code, err)
 	}
-	// The profile is of the second commit.
+	// The profile belongs to the second commit.
 	if _, err := collect("", first); err == nil || !strings.Contains(err.Error(), "was another") {
 		t.Errorf("another commit gives %v", err)
 	}

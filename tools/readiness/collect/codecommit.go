@@ -14,22 +14,22 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// mostClosed is how many closed pull requests are read to find those of the
-// range: CodeCommit can't be asked by commit.
+// mostClosed limits how many closed pull requests are read to find those of the
+// range, because CodeCommit can't search them by commit.
 const mostClosed = 500
 
-// codeCommit asks AWS CodeCommit.
+// codeCommit queries AWS CodeCommit.
 type codeCommit struct {
 	client  *codecommit.Client
 	name    string
 	history *history
-	closed  []*pull // nil until they are read
+	closed  []*pull // nil until they have been read
 	became  map[string][]*pull
 }
 
 func newCodeCommit(w place, e Env, h *history) (platform, error) {
 	if e.AWS == nil {
-		return nil, exit.Missing(`eval "$(aws configure export-credentials --format env)"`, "there are no AWS credentials to read the pull requests of %s with", w.Repository)
+		return nil, exit.Missing(`eval "$(aws configure export-credentials --format env)"`, "there are no AWS credentials for reading the pull requests of %s", w.Repository)
 	}
 	client := codecommit.NewFromConfig(*e.AWS, func(o *codecommit.Options) {
 		if w.region != "" {
@@ -69,7 +69,7 @@ func (c *codeCommit) read(ctx context.Context) error {
 		}
 		for _, id := range page.PullRequestIds {
 			if seen++; seen > mostClosed {
-				return fmt.Errorf("%s has more than %d closed pull requests, and CodeCommit can't be asked by commit", c.name, mostClosed)
+				return fmt.Errorf("%s has more than %d closed pull requests, and CodeCommit can't search them by commit", c.name, mostClosed)
 			}
 			got, err := c.client.GetPullRequest(ctx, &codecommit.GetPullRequestInput{PullRequestId: &id})
 			if err != nil {
@@ -89,7 +89,8 @@ func (c *codeCommit) read(ctx context.Context) error {
 	return nil
 }
 
-// pull reads a pull request that was merged to this repository, or returns nil.
+// pull reads a pull request. It returns nil if the request was not merged to
+// this repository.
 func (c *codeCommit) pull(ctx context.Context, pr *types.PullRequest) (_ *pull, merge string, err error) {
 	i := slices.IndexFunc(pr.PullRequestTargets, func(t types.PullRequestTarget) bool {
 		return aws.ToString(t.RepositoryName) == c.name && t.MergeMetadata != nil && t.MergeMetadata.IsMerged
@@ -116,10 +117,11 @@ func (c *codeCommit) pull(ctx context.Context, pr *types.PullRequest) (_ *pull, 
 	return p, aws.ToString(target.MergeMetadata.MergeCommitId), nil
 }
 
-// commits reads the request's commits from the clone: CodeCommit lists none.
+// commits reads the request's commits from the clone, because CodeCommit does
+// not list them.
 func (c *codeCommit) commits(ctx context.Context, p *pull, mergeBase, source string) error {
 	if mergeBase == "" || source == "" || !c.history.has(ctx, source) || !c.history.has(ctx, mergeBase) {
-		p.Unknown = append(p.Unknown, fmt.Sprintf("has commits that are not here, up to %.12s: %s", source, p.fetch))
+		p.Unknown = append(p.Unknown, fmt.Sprintf("has commits that are not in this clone, up to %.12s: %s", source, p.fetch))
 		return nil
 	}
 	source_ := &history{git: c.history.git, ids: mergeBase + ".." + source, merges: c.history.merges}
@@ -138,8 +140,8 @@ func strangers(emails []string) []person {
 	return people
 }
 
-// votes reads whether the approval rules are met at the revision that was
-// merged, who has approved it, and who has pushed.
+// votes reads whether the approval rules are met at the merged revision, who
+// has approved it, and who has pushed.
 // See https://docs.aws.amazon.com/codecommit/latest/APIReference/API_EvaluatePullRequestApprovalRules.html.
 func (c *codeCommit) votes(ctx context.Context, p *pull, pr *types.PullRequest) error {
 	rules, err := c.client.EvaluatePullRequestApprovalRules(ctx, &codecommit.EvaluatePullRequestApprovalRulesInput{PullRequestId: pr.PullRequestId, RevisionId: pr.RevisionId})

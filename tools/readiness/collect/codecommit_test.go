@@ -15,7 +15,7 @@ import (
 
 const arn = "arn:aws:iam::111122223333:user/"
 
-// serveCodeCommit answers by operation; "" is a failure.
+// serveCodeCommit serves an answer for each operation; "" stands for a failure.
 func serveCodeCommit(t *testing.T, answers map[string]string) *aws.Config {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -51,9 +51,9 @@ func TestCodeCommit(t *testing.T) {
 	good := map[string]string{"approved": "true", "notSatisfied": "[]", "overridden": "false", "satisfied": `["Two eyes"]`}
 	for _, tt := range []struct {
 		name     string
-		commit   string            // s.merge where it is not set
-		request  map[string]string // in the place of request
-		rules    map[string]string // in the place of good
+		commit   string            // s.merge by default
+		request  map[string]string // replaces request
+		rules    map[string]string // replaces good
 		answers  map[string]string
 		accounts map[string]string
 		state    readiness.State
@@ -65,15 +65,15 @@ func TestCodeCommit(t *testing.T) {
 		{name: "not approved", rules: with(good, "approved", "false"), state: readiness.Fail, says: "does not meet its approval rules"},
 		{name: "rules that were overridden", rules: with(good, "overridden", "true"), state: readiness.Fail, says: "overriding its approval rules"},
 		{name: "nobody approves", answers: map[string]string{"GetPullRequestApprovalStates": approvals()}, state: readiness.Fail, says: "nobody has approved"},
-		{name: "the opener approves", answers: map[string]string{"GetPullRequestApprovalStates": approvals("ada")}, state: readiness.Fail, says: "user/ada has brought content"},
+		{name: "the opener approves", answers: map[string]string{"GetPullRequestApprovalStates": approvals("ada")}, state: readiness.Fail, says: "user/ada contributed content"},
 		{name: "a pusher approves", answers: map[string]string{"DescribePullRequestEvents": recorded(t, "codecommit/events.json", map[string]string{"actor": arn + "grace", "after": s.second, "base": s.base})},
-			state: readiness.Fail, says: "user/grace has brought content"},
-		{name: "an author approves", accounts: map[string]string{"a@example.com": arn + "grace"}, state: readiness.Fail, says: "user/grace has brought content"},
-		{name: "an author whom nobody knows", accounts: map[string]string{}, state: readiness.Unknown, says: "a@example.com, whose account nobody knows"},
-		{name: "closed and not merged", request: with(request, "merged", "false"), state: readiness.Fail, says: "it came by no review request"},
-		{name: "pushed to main", commit: s.direct, state: readiness.Fail, says: "it came by no review request"},
+			state: readiness.Fail, says: "user/grace contributed content"},
+		{name: "an author approves", accounts: map[string]string{"a@example.com": arn + "grace"}, state: readiness.Fail, says: "user/grace contributed content"},
+		{name: "an author whom nobody knows", accounts: map[string]string{}, state: readiness.Unknown, says: "a@example.com, whose account is unknown"},
+		{name: "closed and not merged", request: with(request, "merged", "false"), state: readiness.Fail, says: "it has no review request"},
+		{name: "pushed to main", commit: s.direct, state: readiness.Fail, says: "it has no review request"},
 		{name: "squashed", commit: s.squash, request: with(request, "merge", s.squash, "option", "SQUASH_MERGE"), state: readiness.Pass},
-		{name: "squashed with another content", commit: s.evilSquash, request: with(request, "merge", s.evilSquash, "option", "SQUASH_MERGE"), state: readiness.Fail, says: "which is not what git makes of"},
+		{name: "squashed with another content", commit: s.evilSquash, request: with(request, "merge", s.evilSquash, "option", "SQUASH_MERGE"), state: readiness.Fail, says: "which is not what git makes from"},
 		{name: "squashed, and the source is not here", commit: s.squash, request: with(request, "merge", s.squash, "option", "SQUASH_MERGE", "source", strings.Repeat("e", 40)),
 			state: readiness.Unknown, says: "git fetch origin refs/heads/feature"},
 		{name: "the rules can't be evaluated", answers: map[string]string{"EvaluatePullRequestApprovalRules": `{"__type`}, state: readiness.Unknown, says: "evaluating its approval rules"},

@@ -1,5 +1,6 @@
-// Package collect gathers what the readiness assessment decides from: what
-// targets left, the repository's history, the cloud assembly and AWS.
+// Package collect gathers the evidence for the readiness assessment: from files
+// that targets left, from the repository's history, from the cloud assembly and
+// from AWS.
 package collect
 
 import (
@@ -19,15 +20,15 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// An Env is what a collector may look at.
+// An Env is what a collector may read.
 type Env struct {
 	Project   project.Config
 	Candidate readiness.Candidate
 	Policy    readiness.Policy
-	// PolicyFrom is the commit that the policy was read from.
+	// PolicyFrom is the commit from which the policy was read.
 	PolicyFrom string
 	Clock      clock.Clock
-	// AWS is nil where there are no credentials.
+	// AWS is nil if there are no credentials.
 	AWS *aws.Config
 }
 
@@ -35,11 +36,11 @@ type Env struct {
 type Collector struct {
 	Of      evidence.Predicate // its type
 	Collect func(context.Context, Env) (evidence.Predicate, error)
-	// After says that it reads what the collector before it in the list leaves.
+	// After says that it reads what the previous collector in the list leaves.
 	After bool
 }
 
-// collectors are all collectors, in the order of the checklist.
+// collectors lists all collectors, in the order of the checklist.
 var collectors = []Collector{
 	{Of: readiness.Attestations{}, Collect: Attestations},
 	{Of: readiness.ChangedCode{}, Collect: ChangedCode},
@@ -57,17 +58,17 @@ var collectors = []Collector{
 	{Of: readiness.Changelog{}, Collect: Changelog},
 }
 
-// together is how many collectors run at once: some of them wait for a program
+// together is how many collectors run at once. Some of them wait for a program
 // that uses one processor.
 const together = 2
 
-// All collects everything, and returns a statement for each predicate, in the
-// order of the checklist. What can't be collected becomes the statement of an
-// absence, with the reason and the next command: it is evidence too. progress is
-// told what is begun.
+// All runs all collectors and returns a statement for each predicate, in the
+// order of the checklist. What can't be collected becomes an absence statement
+// with the reason and the next command, because an absence is evidence too. All
+// calls progress whenever a collector starts.
 func All(ctx context.Context, e Env, progress func(predicateType string)) ([]evidence.Statement, error) {
 	statements := make([]evidence.Statement, len(collectors))
-	var mu sync.Mutex // of progress
+	var mu sync.Mutex // guards progress
 	group := errgroup.Group{}
 	group.SetLimit(together)
 	for first := 0; first < len(collectors); {

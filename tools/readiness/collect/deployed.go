@@ -22,14 +22,14 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// How often, and how many times, the end of drift detection is asked for.
+// The interval and the number of polls for the end of drift detection.
 const (
 	driftPoll     = 3 * time.Second
 	driftAttempts = 100
 )
 
-// DeployedStacks asks CloudFormation what it has of the release's stacks, and
-// how what is there differs from it.
+// DeployedStacks reads CloudFormation's description of the release's stacks,
+// and how the actual resources differ from it.
 func DeployedStacks(ctx context.Context, e Env) (evidence.Predicate, error) {
 	d, err := deployedStacks(ctx, e, func(ctx context.Context, name string) readiness.Drift {
 		drift, err := detectDrift(ctx, cloudformation.NewFromConfig(*e.AWS), e.Clock, name)
@@ -44,7 +44,7 @@ func DeployedStacks(ctx context.Context, e Env) (evidence.Predicate, error) {
 	return d, nil
 }
 
-// deployedStacks asks for the stacks, and drift for how they have drifted.
+// deployedStacks reads the stacks, and uses drift to detect their drift.
 func deployedStacks(ctx context.Context, e Env, drift func(ctx context.Context, name string) readiness.Drift) (readiness.Deployed, error) {
 	account, err := callerAccount(ctx, e)
 	if err != nil {
@@ -74,11 +74,11 @@ func deployedStacks(ctx context.Context, e Env, drift func(ctx context.Context, 
 	return d, nil
 }
 
-// callerAccount returns the account that the credentials are of: what is asked
-// of another account says nothing.
+// callerAccount returns the account of the credentials. Answers from another
+// account would prove nothing.
 func callerAccount(ctx context.Context, e Env) (string, error) {
 	if e.AWS == nil {
-		return "", exit.Missing(`eval "$(aws configure export-credentials --format env)"`, "there are no AWS credentials: what is deployed can't be told")
+		return "", exit.Missing(`eval "$(aws configure export-credentials --format env)"`, "there are no AWS credentials, so what is deployed is unknown")
 	}
 	identity, err := sts.NewFromConfig(*e.AWS).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
@@ -87,8 +87,8 @@ func callerAccount(ctx context.Context, e Env) (string, error) {
 	return aws.ToString(identity.Account), nil
 }
 
-// describeStack returns a stack, or CloudFormation's answer that there is none.
-// A stack under review was never created.
+// describeStack returns a stack, or CloudFormation's answer that it does not
+// exist. A stack under review counts as not existing.
 func describeStack(ctx context.Context, client *cloudformation.Client, name string) (stack types.Stack, absent string, err error) {
 	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist") {
@@ -121,8 +121,8 @@ func deployedTemplate(ctx context.Context, client *cloudformation.Client, name s
 	return body, nil
 }
 
-// detectDrift runs drift detection to its end. An error says why what is there
-// is not known to be what the template says.
+// detectDrift runs drift detection to its end. An error says why it is unknown
+// whether the actual resources match the template.
 func detectDrift(ctx context.Context, client *cloudformation.Client, c clock.Clock, name string) (readiness.Drift, error) {
 	var d readiness.Drift
 	started, err := client.DetectStackDrift(ctx, &cloudformation.DetectStackDriftInput{StackName: &name})

@@ -15,7 +15,7 @@ import (
 )
 
 // Reference generates the reference from the candidate's commit and assembly,
-// and compares it with the committed one.
+// and compares it with the committed reference.
 func Reference(ctx context.Context, e Env) (evidence.Predicate, error) {
 	if _, err := cdk.ReadRelease(e.Project); err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func treeOf(ctx context.Context, e Env, commit string) (surface.Tree, error) {
 	return tree, nil
 }
 
-// baseTree returns the base's tree, or an empty one where there is no base.
+// baseTree returns the base's tree, or an empty tree if there is no base.
 func baseTree(ctx context.Context, e Env) (surface.Tree, error) {
 	if e.Candidate.First() {
 		return surface.Tree{}, nil
@@ -57,8 +57,8 @@ func baseTree(ctx context.Context, e Env) (surface.Tree, error) {
 	return treeOf(ctx, e, e.Candidate.Base)
 }
 
-// Surfaces compares what others rely on in the base's and in the candidate's
-// tree, and reads the documents that must tell of it.
+// Surfaces compares the surfaces (what others rely on) in the base's tree with
+// those in the candidate's. It also reads the documents that must describe them.
 func Surfaces(ctx context.Context, e Env) (evidence.Predicate, error) {
 	before, err := baseTree(ctx, e)
 	if err != nil {
@@ -94,10 +94,10 @@ func Surfaces(ctx context.Context, e Env) (evidence.Predicate, error) {
 	return s, nil
 }
 
-// changelogFile is where the changelog is.
+// changelogFile is the path of the changelog.
 const changelogFile = "CHANGELOG.md"
 
-// Changelog reads the changelog of the base and of the candidate.
+// Changelog reads the changelogs of the base and the candidate.
 func Changelog(ctx context.Context, e Env) (evidence.Predicate, error) {
 	before, err := baseTree(ctx, e)
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 	"github.com/magewright/magewright/tools/surface/reference"
 )
 
-// documented is a repository of two commits, with what the collectors of
-// documentation read.
+// documented returns a repository of two commits that has everything the
+// documentation collectors read.
 func documented(t *testing.T) Env {
 	t.Helper()
 	dir := t.TempDir()
@@ -63,7 +63,7 @@ func documented(t *testing.T) Env {
 	}
 }
 
-// collected runs a collector that must succeed.
+// collected runs a collector, which must succeed.
 func collected[P evidence.Predicate](t *testing.T, collect func(context.Context, Env) (evidence.Predicate, error), e Env) P {
 	t.Helper()
 	got, err := collect(t.Context(), e)
@@ -84,7 +84,7 @@ func TestSurfaces(t *testing.T) {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(map[string]readiness.Document{
-		"README.md": {Text: "lint\n\n   \n"}, // white space is no change
+		"README.md": {Text: "lint\n\n   \n"}, // white space is not a change
 		"OTHER.md":  {Text: "docs", Changed: true},
 		"NONE.md":   {Absent: true},
 	}, got.Documents); diff != "" {
@@ -113,8 +113,8 @@ func TestChangelog(t *testing.T) {
 	}
 }
 
-// TestReference goes from no assembly, which is an error, over a commit without
-// the reference to one that has it.
+// TestReference begins without an assembly, which is an error, continues with a
+// commit that has no reference, and ends with one that has it.
 func TestReference(t *testing.T) {
 	t.Parallel()
 	e := documented(t)
@@ -128,8 +128,7 @@ func TestReference(t *testing.T) {
 	for _, stack := range reference.Stacks {
 		writeFiles(t, e.Project.Assembly, map[string]string{"magewright-" + stack + ".template.json": `{"Outputs": {"Url": {"Description": "it"}}}`})
 	}
-	// The small repository reads none of the variables that are explained; this
-	// one does.
+	// The small repository reads none of the explained variables, but this one does.
 	if _, err := Reference(t.Context(), e); err == nil || !strings.Contains(err.Error(), "nobody reads the environment variable") {
 		t.Errorf("meanings without variables: %v", err)
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// Drill reads the record of the last rollback drill, which the pinned key must
-// have signed. It may be of an earlier commit than the candidate: the check
-// judges it by its age and its fingerprint.
+// Drill reads the record of the last rollback drill, which must be signed with
+// the pinned key. The record may be for an earlier commit: the check judges it
+// by its age and its fingerprint.
 func Drill(ctx context.Context, e Env) (evidence.Predicate, error) {
 	const next = "go tool mage drill"
 	data, err := os.ReadFile(filepath.Join(e.Project.Evidence, readiness.DrillFile)) // #nosec G304 -- below the evidence directory

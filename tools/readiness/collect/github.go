@@ -15,11 +15,12 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// mostPullCommits is how many commits of a pull request GitHub lists.
+// mostPullCommits is the maximum number of commits that GitHub lists for a pull
+// request.
 // See https://docs.github.com/en/rest/pulls/pulls#list-commits-on-a-pull-request.
 const mostPullCommits = 250
 
-// gitHub asks GitHub's REST API.
+// gitHub queries GitHub's REST API.
 type gitHub struct {
 	client      *github.Client
 	owner, name string
@@ -29,7 +30,7 @@ type gitHub struct {
 func newGitHub(w place, web *http.Client) (platform, error) {
 	token := os.Getenv("GITHUB_TOKEN")
 	if token == "" {
-		return nil, exit.Missing("export GITHUB_TOKEN=...", "there is no GITHUB_TOKEN to read the pull requests of %s with", w.Repository)
+		return nil, exit.Missing("export GITHUB_TOKEN=...", "there is no GITHUB_TOKEN for reading the pull requests of %s", w.Repository)
 	}
 	client := github.NewClient(web).WithAuthToken(token)
 	if w.URL != "" {
@@ -76,8 +77,8 @@ func (g *gitHub) requests(ctx context.Context, commit string) ([]*pull, error) {
 	return found, err
 }
 
-// pull reads a pull request. What is left out of a list is left out of the
-// answer, such as whether it was merged: merged_at says it.
+// pull reads a pull request. Lists leave out some of its fields, such as
+// merged; merged_at has that information.
 func (g *gitHub) pull(ctx context.Context, pr *github.PullRequest) (*pull, error) {
 	if p := g.known[pr.GetNumber()]; p != nil {
 		return p, nil
@@ -113,12 +114,12 @@ func (g *gitHub) commits(ctx context.Context, pr *github.PullRequest, p *pull) e
 		return response, err
 	})
 	if len(p.commits) >= mostPullCommits {
-		p.Unknown = append(p.Unknown, fmt.Sprintf("has %d commits or more, of which GitHub lists no others", mostPullCommits))
+		p.Unknown = append(p.Unknown, fmt.Sprintf("has %d commits or more, and GitHub lists no others", mostPullCommits))
 	}
 	return err
 }
 
-// webFlow is the committer of what is done on GitHub's pages.
+// webFlow is the committer of changes that are made on GitHub's pages.
 const webFlow = "web-flow"
 
 // writers returns the author and the co-authors of a commit.
@@ -130,13 +131,14 @@ func writers(c *github.RepositoryCommit) []person {
 	return people
 }
 
-// votes keeps the last review of each reviewer that approves or asks for
-// changes; a comment takes nothing back.
+// votes keeps each reviewer's last review that approves or requests changes. A
+// comment does not revoke an earlier review.
 func (g *gitHub) votes(ctx context.Context, pr *github.PullRequest, p *pull) error {
 	latest := map[string]int{}
 	return pages(func(o *github.ListOptions) (*github.Response, error) {
 		listed, response, err := g.client.PullRequests.ListReviews(ctx, g.owner, g.name, pr.GetNumber(), o)
-		for _, review := range listed { // in the order of time
+		// The reviews are sorted by time.
+		for _, review := range listed {
 			switch review.GetState() {
 			case readiness.Approved, readiness.ChangesRequested, readiness.Dismissed:
 			default:
@@ -157,13 +159,13 @@ func (g *gitHub) votes(ctx context.Context, pr *github.PullRequest, p *pull) err
 }
 
 // updates reads when the branch was pushed to, and by whom, from the activity
-// of the repository that it is in: dates in commits are the author's to choose,
-// and a review's commit_id moves with merges of the base.
+// of the branch's repository. Authors choose the dates in their commits, and a
+// review's commit_id changes when the base is merged.
 // See https://docs.github.com/en/rest/repos/repos#list-repository-activities.
 func (g *gitHub) updates(ctx context.Context, pr *github.PullRequest, p *pull) error {
 	from := pr.GetHead().GetRepo()
 	if from == nil {
-		p.Unknown = append(p.Unknown, "came from a fork that is gone")
+		p.Unknown = append(p.Unknown, "came from a fork that no longer exists")
 		return nil
 	}
 	options := &github.ListRepositoryActivityOptions{Ref: "refs/heads/" + pr.GetHead().GetRef(), PerPage: 100}
@@ -197,7 +199,7 @@ func pushed(a *github.RepositoryActivity) update {
 	return u
 }
 
-// limited reports whether GitHub refuses because it was asked too often.
+// limited reports whether GitHub refuses because of too many requests.
 func limited(err error) bool {
 	if _, ok := errors.AsType[*github.RateLimitError](err); ok {
 		return true
@@ -206,8 +208,8 @@ func limited(err error) bool {
 	return ok
 }
 
-// landed reads who GitHub knows behind a squashed or rebased commit, and
-// whether GitHub has signed it. Its committer is who has merged.
+// landed reads the accounts that GitHub knows for a squashed or rebased commit,
+// and whether GitHub has signed it. Its committer is the person who merged it.
 func (g *gitHub) landed(ctx context.Context, c *gitCommit) (landing, error) {
 	got, _, err := g.client.Repositories.GetCommit(ctx, g.owner, g.name, c.Commit, &github.ListOptions{PerPage: 1})
 	if err != nil {
@@ -228,7 +230,7 @@ func (g *gitHub) rules(ctx context.Context, branches []string) []string {
 			said = append(said, fmt.Sprintf("%s: no ruleset requires pull requests", branch))
 		default:
 			for _, r := range rules.PullRequest {
-				said = append(said, fmt.Sprintf("%s: approvals required %d, stale ones dismissed %t, of the last push by somebody else %t",
+				said = append(said, fmt.Sprintf("%s: required approvals %d, stale approvals dismissed %t, last push approved by somebody else %t",
 					branch, r.Parameters.RequiredApprovingReviewCount, r.Parameters.DismissStaleReviewsOnPush, r.Parameters.RequireLastPushApproval))
 			}
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// gitLab asks GitLab's REST API.
+// gitLab queries GitLab's REST API.
 type gitLab struct {
 	client   *gitlab.Client
 	project  string
@@ -24,7 +24,7 @@ type gitLab struct {
 func newGitLab(w place, web *http.Client) (platform, error) {
 	token := os.Getenv("GITLAB_TOKEN")
 	if token == "" {
-		return nil, exit.Missing("export GITLAB_TOKEN=...", "there is no GITLAB_TOKEN to read the merge requests of %s with", w.Repository)
+		return nil, exit.Missing("export GITLAB_TOKEN=...", "there is no GITLAB_TOKEN for reading the merge requests of %s", w.Repository)
 	}
 	options := []gitlab.ClientOptionFunc{gitlab.WithHTTPClient(web), gitlab.WithoutRetries()}
 	if w.URL != "" {
@@ -111,7 +111,7 @@ func (g *gitLab) commits(ctx context.Context, iid int64, p *pull) error {
 }
 
 // versions reads when the branch was pushed to: GitLab keeps a version of the
-// request for each push. Who has pushed is in the notes.
+// request for each push. The notes say who pushed.
 // See https://docs.gitlab.com/api/merge_requests/#get-merge-request-diff-versions.
 func (g *gitLab) versions(ctx context.Context, iid int64, p *pull) error {
 	return turn(func(o gitlab.ListOptions) (*gitlab.Response, error) {
@@ -127,8 +127,8 @@ func (g *gitLab) versions(ctx context.Context, iid int64, p *pull) error {
 	})
 }
 
-// votes reads who approves now, and from GitLab's own notes since when: the
-// list of approvals bears no times. The notes name the pushers too.
+// votes reads the current approvals. Their times come from GitLab's own notes,
+// because the list of approvals has none. The notes also name the pushers.
 // See https://docs.gitlab.com/user/project/system_notes/.
 func (g *gitLab) votes(ctx context.Context, iid int64, p *pull) error {
 	approvals, _, err := g.client.MergeRequestApprovals.GetConfiguration(g.project, iid, gitlab.WithContext(ctx))
@@ -176,7 +176,8 @@ func (g *gitLab) votes(ctx context.Context, iid int64, p *pull) error {
 		name := approver.User.Username
 		vote, told := said[name]
 		if !told {
-			vote = readiness.Vote{By: name, State: readiness.Approved} // nobody knows since when
+			// The time of the approval is unknown.
+			vote = readiness.Vote{By: name, State: readiness.Approved}
 		}
 		user, _, err := g.client.Users.GetUser(approver.User.ID, gitlab.GetUsersOptions{}, gitlab.WithContext(ctx))
 		if err != nil {
@@ -192,20 +193,22 @@ func (g *gitLab) votes(ctx context.Context, iid int64, p *pull) error {
 			continue
 		}
 		if vote.State == readiness.Approved {
-			vote.State = readiness.Dismissed // by a push, where the project is set so
+			// A push does this, if the project is configured so.
+			vote.State = readiness.Dismissed
 		}
 		p.Votes = append(p.Votes, vote)
 	}
 	return nil
 }
 
-// pushNote reports whether a note of GitLab's is that somebody has pushed.
+// pushNote reports whether one of GitLab's notes says that somebody has pushed.
 func pushNote(body string) bool {
 	return strings.HasPrefix(body, "added ") && strings.Contains(strings.SplitN(body, "\n", 2)[0], " commit")
 }
 
-// people finds the accounts of addresses: those that GitLab hands out itself,
-// and those that an account shows in public. GitLab's commits name no accounts.
+// people finds the accounts of e-mail addresses. It knows the addresses that
+// GitLab itself assigns, and those that an account shows publicly. GitLab's
+// commits do not name accounts.
 func (g *gitLab) people(ctx context.Context, emails []string) ([]person, error) {
 	var people []person
 	for _, email := range emails {
@@ -230,8 +233,8 @@ func (g *gitLab) people(ctx context.Context, emails []string) ([]person, error) 
 	return people, nil
 }
 
-// landed looks for the accounts of a squashed or rebased commit's writers.
-// GitLab does not tell reliably which commits it has signed itself.
+// landed finds the accounts of a squashed or rebased commit's authors. GitLab
+// does not reliably report which commits it has signed itself.
 func (g *gitLab) landed(ctx context.Context, c *gitCommit) (landing, error) {
 	people, err := g.people(ctx, c.writers)
 	return landing{gitCommit: c, people: people}, err

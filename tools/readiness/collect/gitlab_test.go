@@ -8,7 +8,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// A lab is a GitLab with one merge request, !7, whose parts a test may change.
+// A lab is a GitLab with one merge request, !7, which a test may change.
 type lab struct {
 	shapes
 	t        *testing.T
@@ -16,7 +16,7 @@ type lab struct {
 	commits  []string // JSON
 	versions []string
 	notes    []string
-	approved []string // user names that approve now
+	approved []string // names of the users whose approval is current
 	bots     map[string]bool
 	answers  map[string]string
 }
@@ -84,7 +84,7 @@ func TestGitLab(t *testing.T) {
 	s := newShapes(t)
 	for _, tt := range []struct {
 		name     string
-		commit   string // s.merge where it is not set
+		commit   string // s.merge by default
 		change   func(*lab)
 		accounts map[string]string
 		state    readiness.State
@@ -96,30 +96,30 @@ func TestGitLab(t *testing.T) {
 		{name: "no approval", change: func(l *lab) { l.approved, l.notes = nil, nil }, state: readiness.Fail, says: "nobody has approved"},
 		{name: "the opener approves", change: func(l *lab) {
 			l.approved, l.notes = []string{"ada"}, []string{l.note("ada", "approved this merge request", "11:00")}
-		}, state: readiness.Fail, says: "ada has brought content"},
+		}, state: readiness.Fail, says: "ada contributed content"},
 		{name: "a committer approves", change: func(l *lab) {
 			l.commits[0] = l.commit(s.second, "committer", "7-grace@users.noreply.gitlab.com")
-		}, state: readiness.Fail, says: "grace has brought content"},
-		{name: "a committer whom nobody knows", change: func(l *lab) { l.commits[0] = l.commit(s.second, "committer", "g@home.example") }, state: readiness.Unknown, says: "g@home.example, whose account nobody knows"},
+		}, state: readiness.Fail, says: "grace contributed content"},
+		{name: "a committer whom nobody knows", change: func(l *lab) { l.commits[0] = l.commit(s.second, "committer", "g@home.example") }, state: readiness.Unknown, says: "g@home.example, whose account is unknown"},
 		{name: "a committer whom the policy knows", change: func(l *lab) { l.commits[0] = l.commit(s.second, "committer", "g@home.example") },
-			accounts: map[string]string{"g@home.example": "grace"}, state: readiness.Fail, says: "grace has brought content"},
+			accounts: map[string]string{"g@home.example": "grace"}, state: readiness.Fail, says: "grace contributed content"},
 		{name: "a co-author approves", change: func(l *lab) {
 			l.commits[0] = l.commit(s.second, "trailers", `\n\nCo-authored-by: Grace <grace@users.noreply.gitlab.com>`)
-		}, state: readiness.Fail, says: "grace has brought content"},
-		{name: "a pusher approves", change: func(l *lab) { l.notes[0] = l.note("grace", `added 2 commits\n\n<ul></ul>`, "10:00") }, state: readiness.Fail, says: "grace has brought content"},
+		}, state: readiness.Fail, says: "grace contributed content"},
+		{name: "a pusher approves", change: func(l *lab) { l.notes[0] = l.note("grace", `added 2 commits\n\n<ul></ul>`, "10:00") }, state: readiness.Fail, says: "grace contributed content"},
 		{name: "a bot approves", change: func(l *lab) { l.bots["grace"] = true }, state: readiness.Fail, says: "grace is a bot"},
 		{name: "stale, on a project that keeps approvals", change: func(l *lab) { l.notes[1] = l.note("grace", "approved this merge request", "09:30") }, state: readiness.Fail, says: "before the last content of 2026-11-24T10:00:00Z"},
-		{name: "reset by a push", change: func(l *lab) { l.approved = nil }, state: readiness.Fail, says: "taken back or dismissed"},
+		{name: "reset by a push", change: func(l *lab) { l.approved = nil }, state: readiness.Fail, says: "withdrawn or dismissed"},
 		{name: "taken back", change: func(l *lab) {
 			l.approved = nil
 			l.notes = append(l.notes, l.note("grace", "unapproved this merge request", "11:30"))
-		}, state: readiness.Fail, says: "taken back or dismissed"},
+		}, state: readiness.Fail, says: "withdrawn or dismissed"},
 		{name: "changes requested after", change: func(l *lab) { l.notes = append(l.notes, l.note("linus", "requested changes", "11:30")) }, state: readiness.Fail, says: "changes requested by linus"},
 		{name: "changes requested after by the approver", change: func(l *lab) { l.notes = append(l.notes, l.note("grace", "requested changes", "11:30")) }, state: readiness.Fail, says: "changes requested by grace"},
-		{name: "only written that it is approved", change: func(l *lab) { l.notes[1] = l.note("grace", "approved this merge request", "11:00", "system", "false") }, state: readiness.Unknown, says: "does not tell whether grace approved"},
-		{name: "an approval without a note", change: func(l *lab) { l.notes = l.notes[:1] }, state: readiness.Unknown, says: "does not tell whether grace approved"},
+		{name: "only written that it is approved", change: func(l *lab) { l.notes[1] = l.note("grace", "approved this merge request", "11:00", "system", "false") }, state: readiness.Unknown, says: "does not show whether grace approved"},
+		{name: "an approval without a note", change: func(l *lab) { l.notes = l.notes[:1] }, state: readiness.Unknown, says: "does not show whether grace approved"},
 		{name: "not merged", change: func(l *lab) { l.request["state"] = "opened" }, state: readiness.Fail, says: "!7 is not merged"},
-		{name: "pushed to main", commit: s.direct, change: func(l *lab) { l.answers["project/repository/commits/"+s.direct+"/merge_requests"] = "[]" }, state: readiness.Fail, says: "it came by no review request"},
+		{name: "pushed to main", commit: s.direct, change: func(l *lab) { l.answers["project/repository/commits/"+s.direct+"/merge_requests"] = "[]" }, state: readiness.Fail, says: "it has no review request"},
 		{name: "the base merged after the approval", commit: s.updateMerge, change: func(l *lab) {
 			l.request["head"] = s.update
 			l.commits = append(l.commits, l.commit(s.update))
@@ -128,9 +128,9 @@ func TestGitLab(t *testing.T) {
 		{name: "forced away and back after the approval", change: func(l *lab) {
 			l.versions = append([]string{l.version(s.second, "11:40"), l.version(s.direct, "11:30")}, l.versions...)
 		}, state: readiness.Fail, says: "before the last content of 2026-11-24T11:40:00Z"},
-		{name: "no versions", change: func(l *lab) { l.versions = nil }, state: readiness.Unknown, says: "does not tell when its last commit"},
+		{name: "no versions", change: func(l *lab) { l.versions = nil }, state: readiness.Unknown, says: "does not show when its last commit"},
 		{name: "squashed", commit: s.squash, accounts: map[string]string{"a@example.com": "ada"}, state: readiness.Pass},
-		{name: "squashed to something else", commit: s.evilSquash, accounts: map[string]string{"a@example.com": "ada"}, state: readiness.Fail, says: "which is not what git makes of"},
+		{name: "squashed to something else", commit: s.evilSquash, accounts: map[string]string{"a@example.com": "ada"}, state: readiness.Fail, says: "which is not what git makes from"},
 		{name: "a later page of notes", change: func(l *lab) {
 			l.answers["Link project/merge_requests/7/notes"] = "?page=2"
 			l.answers["project/merge_requests/7/notes?page=2"] = array(l.note("linus", "requested changes", "11:30"))

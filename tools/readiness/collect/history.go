@@ -11,15 +11,15 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// A history is the clone's, with what was learnt of its merges.
+// A history is the history of the clone, with cached information about its merges.
 type history struct {
 	git    command.Cmd
-	ids    string // what git rev-list takes for the range
+	ids    string // the range as arguments of git rev-list
 	merges map[string]bool
 }
 
-// A gitCommit is a commit of the range with its parents and its writers: the
-// addresses of author and co-authors.
+// A gitCommit is a commit of the range, with its parents and the addresses of
+// its author and co-authors.
 type gitCommit struct {
 	readiness.RangeCommit
 	parents []string
@@ -39,8 +39,8 @@ var (
 	reviewer = regexp.MustCompile(`(?im)^\s*((?:reviewed|approved|acked)-by:.*)$`)
 )
 
-// coAuthors returns the addresses of a message's Co-authored-by lines, wherever
-// they are in it.
+// coAuthors returns the addresses in a message's Co-authored-by lines, wherever
+// they are.
 func coAuthors(message string) []string {
 	var emails []string
 	for _, m := range coAuthor.FindAllStringSubmatch(message, -1) {
@@ -49,13 +49,13 @@ func coAuthors(message string) []string {
 	return emails
 }
 
-// commits returns the commits of the range, the newest first.
+// commits returns the commits of the range, newest first.
 func (h *history) commits(ctx context.Context) ([]*gitCommit, error) {
 	out, err := h.git.Output(ctx, "git", "log", "-z", "--no-show-signature", "--no-mailmap", "--format=%H%x00%P%x00%ae%x00%ce%x00%s%x00%B", h.ids)
 	if err != nil {
 		return nil, fmt.Errorf("reading the commits of %s: %w", h.ids, err)
 	}
-	// No field of a commit can hold a NUL.
+	// No field of a commit can contain a NUL.
 	all := strings.Split(strings.TrimSuffix(out, "\x00"), "\x00")
 	if out == "" {
 		return nil, nil
@@ -85,15 +85,16 @@ func (h *history) commits(ctx context.Context) ([]*gitCommit, error) {
 	return commits, nil
 }
 
-// has reports whether the clone holds a commit.
+// has reports whether the clone contains a commit.
 func (h *history) has(ctx context.Context, commit string) bool {
 	_, err := h.git.Output(ctx, "git", "cat-file", "-e", commit+"^{commit}")
 	return err == nil
 }
 
-// clean reports whether a merge of two parents has just the tree that git makes
-// of them by itself, so that nothing came in with the merge. What can't be told
-// is not clean: a conflict, an octopus, a parent that is not in the clone.
+// clean reports whether a merge of two parents has exactly the tree that git
+// makes automatically, so that the merge itself adds nothing. If that can't be
+// determined, the merge is not clean: because of a conflict, an octopus merge,
+// or a parent that is not in the clone.
 func (h *history) clean(ctx context.Context, commit string, parents []string) bool {
 	if len(parents) != 2 {
 		return false
@@ -106,8 +107,8 @@ func (h *history) clean(ctx context.Context, commit string, parents []string) bo
 	return known
 }
 
-// merged reports whether the tree of a commit is what git makes of one and
-// other by itself.
+// merged reports whether the tree of a commit is what git makes automatically
+// from one and other.
 func (h *history) merged(ctx context.Context, one, other, commit string) bool {
 	merge, err := h.git.Output(ctx, "git", "merge-tree", "--write-tree", one, other)
 	if err != nil {

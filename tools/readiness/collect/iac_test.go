@@ -25,7 +25,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// assemblyFiles are a small cloud assembly of a commit.
+// assemblyFiles returns a small cloud assembly for a commit.
 func assemblyFiles(commit string) map[string]string {
 	return map[string]string{
 		"magewright.json":               `{"commit":"` + commit + `","package":"abc"}`,
@@ -118,7 +118,7 @@ func TestAssemblyThatCannotBeRead(t *testing.T) {
 		"s.template.json":            func(f map[string]string) { delete(f, "s.template.json") },
 		"nested assembly":            func(f map[string]string) { f["manifest.json"] = `{"artifacts":{"n":{"type":"cdk:cloud-assembly"}}}` },
 		"columns":                    func(f map[string]string) { f["AwsSolutions--s-NagReport.csv"] = "a,b,c\n" },
-		"no file of the assembly": func(f map[string]string) {
+		"is not a file of the assembly": func(f map[string]string) {
 			f["manifest.json"] = `{"artifacts":{"s":{"type":"aws:cloudformation:stack","properties":{"templateFile":"../x"}}}}`
 		},
 	} {
@@ -133,7 +133,7 @@ func TestAssemblyThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// fakeAWS answers by action of the query protocol, or by path.
+// fakeAWS serves answers by the query protocol's action, or by path.
 func fakeAWS(t *testing.T, answers map[string]string) *aws.Config {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -254,7 +254,7 @@ func TestProduction(t *testing.T) {
 		t.Errorf("a version that is not there gives %v", err)
 	}
 	answers["DescribeStacks"] = oneStack("ROLLBACK_COMPLETE", "")
-	if _, err := get(); err == nil || !strings.Contains(err.Error(), "puts out no FunctionName") {
+	if _, err := get(); err == nil || !strings.Contains(err.Error(), "has no output FunctionName") {
 		t.Errorf("a stack without outputs gives %v", err)
 	}
 	answers["DescribeStacks"] = noStack

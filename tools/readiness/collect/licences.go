@@ -23,17 +23,17 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// identified is the share of a text, in percent, that must be of known licences
-// for it to be identified: that of pkg.go.dev.
+// identified is the percentage of a text that must consist of known licences
+// for the text to count as identified. pkg.go.dev uses the same value.
 // See https://pkg.go.dev/license-policy.
 const identified = 75
 
-// licenceName are the names of files with terms: those of pkg.go.dev and what
-// begins like them.
+// licenceName matches the names of files with licence terms: those that
+// pkg.go.dev accepts, and names that begin like them.
 var licenceName = regexp.MustCompile(`(?i)^((un)?licen[cs]e|copying)([-._].*)?$|^[a-z0-9.]+-(un)?licen[cs]e(\.(txt|md|rst|markdown))?$`)
 
-// licences reads the licence texts of modules: those beside packages that are
-// in the program, and in the directories above.
+// licences reads the licence texts of modules, in the directories of packages
+// that are in the program and in the directories above.
 func licences(ctx context.Context, cfg project.Config, modules []readiness.ShippedModule, packages []aPackage) error {
 	dirs, err := moduleDirs(ctx, cfg, modules)
 	if err != nil {
@@ -63,11 +63,11 @@ func licences(ctx context.Context, cfg project.Config, modules []readiness.Shipp
 	return nil
 }
 
-// A moduleDir is where a module's files are, or why that is not known.
+// A moduleDir is the directory of a module's files, or the reason why it is unknown.
 type moduleDir struct{ dir, problem string }
 
-// moduleDirs finds the files of the modules, and believes them where their hash
-// is the one in the program.
+// moduleDirs finds the files of the modules. It accepts them if their hash is
+// the one in the program.
 func moduleDirs(ctx context.Context, cfg project.Config, modules []readiness.ShippedModule) (map[string]moduleDir, error) {
 	dirs := map[string]moduleDir{}
 	args := []string{"mod", "download", "-json"}
@@ -76,7 +76,7 @@ func moduleDirs(ctx context.Context, cfg project.Config, modules []readiness.Shi
 		case m.Path == readiness.StandardLibrary:
 			dirs[m.Path] = standardLibrary(ctx, cfg, m.Version)
 		case m.Version == "" || m.Sum == "":
-			dirs[m.Path] = moduleDir{problem: "it is a directory of somebody's machine: it has no version or no hash"}
+			dirs[m.Path] = moduleDir{problem: "it is a local directory: it has no version or no hash"}
 		default:
 			args = append(args, m.Path+"@"+m.Version)
 		}
@@ -84,7 +84,7 @@ func moduleDirs(ctx context.Context, cfg project.Config, modules []readiness.Shi
 	if len(args) == 3 {
 		return dirs, nil
 	}
-	// It fails where one module fails, and says of which.
+	// The command fails if one module fails, and its output says which.
 	out, runErr := gocmd.In(cfg.Dir).Output(ctx, args...)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -109,7 +109,7 @@ func moduleDirs(ctx context.Context, cfg project.Config, modules []readiness.Shi
 		case err != nil:
 			dirs[m.Path] = moduleDir{problem: fmt.Sprintf("its files can't be hashed: %v", err)}
 		case sum != modules[i].Sum:
-			dirs[m.Path] = moduleDir{problem: fmt.Sprintf("%s has hash %s, and the program's module %s", m.Dir, sum, modules[i].Sum)}
+			dirs[m.Path] = moduleDir{problem: fmt.Sprintf("%s has hash %s, but the program's module has %s", m.Dir, sum, modules[i].Sum)}
 		default:
 			dirs[m.Path] = moduleDir{dir: m.Dir}
 		}
@@ -122,7 +122,7 @@ func moduleDirs(ctx context.Context, cfg project.Config, modules []readiness.Shi
 	return dirs, nil
 }
 
-// standardLibrary finds the Go that is here, which must be the program's.
+// standardLibrary finds the installed Go, which must be the one that built the program.
 func standardLibrary(ctx context.Context, cfg project.Config, version string) moduleDir {
 	out, err := gocmd.In(cfg.Dir).Output(ctx, "env", "GOROOT", "GOVERSION")
 	fields := strings.Split(out, "\n")
@@ -130,7 +130,7 @@ func standardLibrary(ctx context.Context, cfg project.Config, version string) mo
 	case err != nil:
 		return moduleDir{problem: err.Error()}
 	case len(fields) != 2 || fields[1] != version:
-		return moduleDir{problem: fmt.Sprintf("the program was built by %s, and the Go here is %s", version, fields[len(fields)-1])}
+		return moduleDir{problem: fmt.Sprintf("the program was built with %s, but the Go here is %s", version, fields[len(fields)-1])}
 	}
 	return moduleDir{dir: fields[0]}
 }
@@ -162,9 +162,8 @@ func licenceTexts(root string, dirs []string) ([]readiness.LicenceText, error) {
 	return texts, nil
 }
 
-// identify returns the SPDX identifiers of the licences that make up a text, or
-// nil where much of it is something else. The address of a licence is not its
-// text.
+// identify returns the SPDX identifiers of the licences in a text. It returns
+// nil if much of the text is something else. The URL of a licence is not its text.
 func identify(text []byte) []string {
 	cover := licensecheck.Scan(text)
 	if cover.Percent < identified {

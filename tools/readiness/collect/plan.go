@@ -7,9 +7,9 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// ForPlan gathers what a deployment plan is generated from, besides candidate
-// and policy. Neither a second synthesis nor the detection of drift is waited
-// for: the plan does not depend on them.
+// ForPlan collects what a deployment plan needs besides candidate and policy.
+// It skips the second synthesis and drift detection, because the plan does not
+// depend on them.
 func ForPlan(ctx context.Context, e Env) ([]evidence.Statement, error) {
 	a, err := readAssembly(e)
 	if err != nil {

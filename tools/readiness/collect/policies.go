@@ -22,17 +22,17 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// Policies asks the organisation's rules, as the base has them, about the
-// templates of the assembly and the bill of materials that SBOM has left.
+// Policies applies the organisation's rules, read from the base, to the
+// templates of the assembly and to the bill of materials that SBOM has left.
 func Policies(ctx context.Context, e Env) (evidence.Predicate, error) {
 	return policies(ctx, e, programOf(e.Project.Dir))
 }
 
-// An engine answers requests about rules, JSON in and out.
+// An engine answers requests about rules. Request and answer are JSON.
 type engine func(ctx context.Context, request []byte) (string, error)
 
-// programOf is the engine of a checkout of this project: Open Policy Agent in a
-// program and module of its own.
+// programOf returns the engine in a checkout of this project: Open Policy
+// Agent, in a program and module of its own.
 func programOf(checkout string) engine {
 	return func(ctx context.Context, request []byte) (string, error) {
 		opa := gocmd.In(filepath.Join(checkout, "tools", "pins", "opa"), "GOWORK=off")
@@ -41,7 +41,7 @@ func programOf(checkout string) engine {
 	}
 }
 
-// policies asks an engine.
+// policies uses an engine.
 func policies(ctx context.Context, e Env, ask engine) (evidence.Predicate, error) {
 	if _, err := cdk.ReadRelease(e.Project); err != nil {
 		return nil, err
@@ -83,8 +83,8 @@ func policies(ctx context.Context, e Env, ask engine) (evidence.Predicate, error
 	return p, nil
 }
 
-// policyRules reads the rules of the base, or of the candidate where the base
-// has none, as file and text.
+// policyRules reads the rules of the base, or of the candidate if the base has
+// none. The result maps files to their text.
 func policyRules(ctx context.Context, e Env) (readiness.Policies, map[string]string, error) {
 	git := command.Cmd{Dir: e.Project.Dir}
 	p := readiness.Policies{Files: map[string]string{}}
@@ -116,7 +116,7 @@ func policyRules(ctx context.Context, e Env) (readiness.Policies, map[string]str
 	return p, nil, exit.Missing("write a rule in "+readiness.PolicyRules+" and commit it", "there are no rules: %s has no Rego file", readiness.PolicyRules)
 }
 
-// policyDocuments reads what the rules are asked about, by name.
+// policyDocuments reads the documents that the rules are applied to, by name.
 func policyDocuments(cfg project.Config) (map[string]json.RawMessage, error) {
 	a := readiness.Assembly{Stacks: map[string]readiness.AssemblyStack{}}
 	if err := readStacks(cfg.Assembly, &a); err != nil {
@@ -129,7 +129,7 @@ func policyDocuments(cfg project.Config) (map[string]json.RawMessage, error) {
 	document, err := os.ReadFile(filepath.Join(cfg.Evidence, sbomFile)) // #nosec G304 -- below the evidence directory
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		// The check finds that the rules were not asked about it.
+		// The check notices that the rules were not applied to it.
 	case err != nil:
 		return nil, fmt.Errorf("reading the bill of materials: %w", err)
 	default:
@@ -138,14 +138,14 @@ func policyDocuments(cfg project.Config) (map[string]json.RawMessage, error) {
 	return documents, nil
 }
 
-// An answer is what tools/pins/opa says.
+// An answer is the output of tools/pins/opa.
 type answer struct {
 	Engine   string                 `json:"engine"`
 	Rules    []readiness.PolicyRule `json:"rules"`
 	Problems []string               `json:"problems"`
 }
 
-// askRules asks an engine what rules say of inputs.
+// askRules asks an engine to apply rules to inputs.
 func askRules(ctx context.Context, ask engine, rules map[string]string, inputs map[string]any) (answer, error) {
 	var a answer
 	request, err := json.Marshal(map[string]any{"modules": rules, "inputs": inputs})
@@ -162,7 +162,7 @@ func askRules(ctx context.Context, ask engine, rules map[string]string, inputs m
 		return a, fmt.Errorf("asking the rules: reading the answer: %w", err)
 	}
 	if a.Engine == "" {
-		return a, errors.New("asking the rules: the answer does not say what gave it")
+		return a, errors.New("asking the rules: the answer does not name the engine that gave it")
 	}
 	return a, nil
 }

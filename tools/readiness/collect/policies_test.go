@@ -17,10 +17,10 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// checkout is this project's.
+// checkout is the checkout of this project.
 const checkout = "../../.."
 
-// built is where the tests' programs are built.
+// built is the directory in which the tests' programs are built.
 var built string
 
 func TestMain(m *testing.M) {
@@ -34,11 +34,11 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// buildEngine builds the engine's program once: to have the go command look at
-// it for each request takes longer than the request.
+// buildEngine builds the engine's program once. Letting the go command check it
+// for each request would take longer than the request.
 var buildEngine = sync.OnceValues(func() (program string, err error) {
 	program = filepath.Join(built, "opa")
-	// As policies run it, so that it is compiled once.
+	// The same flags as in programOf, so that it is only compiled once.
 	_, err = gocmd.In(filepath.Join(checkout, "tools", "pins", "opa"), "GOWORK=off").Output(context.Background(), "build", "-o", program, ".")
 	return program, err
 })
@@ -55,7 +55,7 @@ func builtEngine(t *testing.T) engine {
 	}
 }
 
-// ruleOne and its test are a rule that can be believed.
+// ruleOne and its test form a valid rule.
 const (
 	ruleOne = `# METADATA
 # title: Buckets have names
@@ -89,7 +89,7 @@ func TestRulesThatCannotBeBelieved(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		rules map[string]string
-		want  string // of a problem, or "" where the rules are sound
+		want  string // part of a problem, or "" if the rules are valid
 	}{
 		"sound":                   {with("", ""), ""},
 		"none":                    {map[string]string{}, "there is no rule"},
@@ -139,8 +139,8 @@ func TestRulesThatCannotBeBelieved(t *testing.T) {
 	}
 }
 
-// TestOurRules holds that the rules of this repository can be believed: it
-// runs their tests.
+// TestOurRules checks that the rules of this repository are valid: it runs
+// their tests.
 func TestOurRules(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(checkout, readiness.PolicyRules, "*.rego"))
@@ -172,8 +172,7 @@ func TestOurRules(t *testing.T) {
 	}
 }
 
-// TestPoliciesAreTheBases holds that a change does not relax the rules that it
-// is judged by.
+// TestPoliciesAreTheBases checks that a change can't relax the rules that judge it.
 func TestPoliciesAreTheBases(t *testing.T) {
 	t.Parallel()
 	r := newRepository(t)

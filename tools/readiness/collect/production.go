@@ -13,8 +13,8 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// Production asks Lambda which version serves production: the one that a
-// rollback goes back to.
+// Production asks Lambda which version serves production. A rollback goes back
+// to that version.
 func Production(ctx context.Context, e Env) (evidence.Predicate, error) {
 	p, err := serving(ctx, e, project.ProductionStack)
 	if err != nil {
@@ -54,7 +54,7 @@ func serving(ctx context.Context, e Env, stack string) (readiness.Production, er
 			}
 		}
 		if p.Function == "" || p.Alias == "" {
-			return p, exit.Missing("aws cloudformation describe-stacks --stack-name "+stack, "stack %s is %s and puts out no FunctionName or no AliasName", stack, described.StackStatus)
+			return p, exit.Missing("aws cloudformation describe-stacks --stack-name "+stack, "stack %s is %s and has no output FunctionName or no output AliasName", stack, described.StackStatus)
 		}
 		if err := servingVersion(ctx, lambda.NewFromConfig(*e.AWS), &p); err != nil {
 			return p, err

@@ -10,25 +10,25 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// A pull is a review request with what it takes to tell its last content and
-// its authors.
+// A pull is a review request, with the facts that determine its last content
+// and its authors.
 type pull struct {
 	readiness.ReviewRequest // without Authors, Strangers and ContentOn
 	opener                  string
-	branch                  string // that it was merged to
+	branch                  string // the branch it was merged to
 	head                    string // its last commit
 	mergedOn                time.Time
-	commits                 []pullCommit // as they were reviewed
-	updates                 []update     // of its branch, in any order
-	pushers                 []person     // who has pushed, beside what updates say
+	commits                 []pullCommit // as reviewed
+	updates                 []update     // pushes to its branch, in any order
+	pushers                 []person     // people who have pushed, in addition to those in updates
 	// bound says that approvals are bound to the revision, so that the times of
 	// updates don't matter.
 	bound bool
-	// fetch is the command by which head comes into the clone.
+	// fetch is the command that fetches head into the clone.
 	fetch string
 }
 
-// A landing is a commit of the range that a request became, by a squash, a
+// A landing is a commit of the range that a request became, through a squash, a
 // rebase or a merge.
 type landing struct {
 	*gitCommit
@@ -44,15 +44,15 @@ type pullCommit struct {
 	people  []person // author, committer, co-authors
 }
 
-// A person is somebody in a commit: an address, and the account that the
-// platform knows it to be of, or "".
+// A person is somebody named in a commit: an e-mail address, and the account
+// that it belongs to according to the platform, or "".
 type person struct{ email, account string }
 
-// An update is a push, as the platform has recorded it.
+// An update is a push that the platform has recorded.
 type update struct {
 	on    time.Time
 	by    string
-	after string // the branch's head then
+	after string // the branch's head after it
 }
 
 func (p *pull) commit(id string) *pullCommit {
@@ -64,7 +64,8 @@ func (p *pull) commit(id string) *pullCommit {
 	return nil
 }
 
-// reaches returns the commits of the request that id leads to, itself included.
+// reaches returns the commits of the request that can be reached from id,
+// including id itself.
 func (p *pull) reaches(id string) map[string]bool {
 	reached, next := map[string]bool{}, []string{id}
 	for len(next) > 0 {
@@ -78,13 +79,13 @@ func (p *pull) reaches(id string) map[string]bool {
 	return reached
 }
 
-// settle tells from the facts who has brought the content and when the last of
-// it came, and whether landed, the commits of the range that the request became,
-// are what was reviewed.
+// settle determines who contributed the content and when the last of it
+// arrived. It also determines whether landed, the commits of the range that the
+// request became, are what was reviewed.
 func (p *pull) settle(ctx context.Context, h *history, landed []landing, policy readiness.ReviewPolicy) error {
 	var people []person
 	if p.opener == "" {
-		p.Unknown = append(p.Unknown, "was opened by an account that is gone")
+		p.Unknown = append(p.Unknown, "was opened by an account that no longer exists")
 	}
 	people = append(people, person{account: p.opener})
 	for _, c := range p.commits {
@@ -120,9 +121,9 @@ func (p *pull) settle(ctx context.Context, h *history, landed []landing, policy 
 	return ctx.Err()
 }
 
-// content finds the last update that brought content, and who has brought any.
-// Any update brings some, but for one that adds clean merges and nothing else
-// to what was there.
+// content finds the last update that brought content, and all people who
+// brought some. Every update brings content, except one that only adds clean
+// merges to the previous commits.
 func (p *pull) content(ctx context.Context, h *history) (people []person) {
 	slices.SortStableFunc(p.updates, func(a, b update) int { return a.on.Compare(b.on) })
 	seen, head := map[string]bool{}, ""
@@ -131,7 +132,8 @@ func (p *pull) content(ctx context.Context, h *history) (people []person) {
 			continue
 		}
 		reached := p.reaches(u.after)
-		content := head != "" && !reached[head] // some were dropped
+		// A push that drops commits changes the content.
+		content := head != "" && !reached[head]
 		for id := range reached {
 			content = content || !seen[id] && !h.clean(ctx, id, p.commit(id).parents)
 			seen[id] = true
@@ -142,32 +144,33 @@ func (p *pull) content(ctx context.Context, h *history) (people []person) {
 				people = append(people, person{account: u.by})
 			}
 			if u.by == "" && len(reached) > 0 {
-				p.Unknown = append(p.Unknown, fmt.Sprintf("has content, %.12s, that an account has pushed which is gone", u.after))
+				p.Unknown = append(p.Unknown, fmt.Sprintf("has content, %.12s, pushed by an account that no longer exists", u.after))
 			}
 		}
 		head = u.after
 	}
 	if head != p.head {
 		p.ContentOn = time.Time{}
-		p.Unknown = append(p.Unknown, fmt.Sprintf("does not tell when its last commit, %.12s, was pushed", p.head))
+		p.Unknown = append(p.Unknown, fmt.Sprintf("does not show when its last commit, %.12s, was pushed", p.head))
 	}
 	return people
 }
 
-// same holds that what the request became in the range, by a squash, a rebase
-// or a merge, is what was reviewed: git makes the same tree of the base and the
-// request's head, or the platform has made and signed the one commit that it
-// squashed the request to. A signed merge is compared all the same: its parents
-// are here.
+// same checks that what the request became in the range, through a squash, a
+// rebase or a merge, is what was reviewed. Either git makes the same tree from
+// the base and the request's head, or the platform has made and signed the
+// single commit that it squashed the request to. A signed merge is compared
+// anyway, because its parents are in the clone.
 func (p *pull) same(ctx context.Context, h *history, landed []landing) {
-	tip, bottom := landed[0], landed[len(landed)-1] // the newest comes first
+	// The newest commit comes first.
+	tip, bottom := landed[0], landed[len(landed)-1]
 	for i, c := range landed {
 		switch {
 		case len(c.parents) == 2:
-			p.Problems = append(p.Problems, fmt.Sprintf("was merged with content of the merge's own, %.12s", c.Commit))
+			p.Problems = append(p.Problems, fmt.Sprintf("was merged with content that only the merge has, %.12s", c.Commit))
 			return
 		case len(c.parents) != 1 || i+1 < len(landed) && c.parents[0] != landed[i+1].Commit:
-			p.Unknown = append(p.Unknown, fmt.Sprintf("is said to have become %s that do not follow one another", list(landed)))
+			p.Unknown = append(p.Unknown, fmt.Sprintf("became, according to the platform, %s that do not follow one another", list(landed)))
 			return
 		}
 	}
@@ -175,10 +178,10 @@ func (p *pull) same(ctx context.Context, h *history, landed []landing) {
 	case len(landed) == 1 && tip.signed:
 	case p.head != "" && h.has(ctx, p.head):
 		if !h.merged(ctx, bottom.parents[0], p.head, tip.Commit) {
-			p.Problems = append(p.Problems, fmt.Sprintf("became %s, which is not what git makes of %.12s and its parent", list(landed), p.head))
+			p.Problems = append(p.Problems, fmt.Sprintf("became %s, which is not what git makes from %.12s and its parent", list(landed), p.head))
 		}
 	default:
-		p.Unknown = append(p.Unknown, fmt.Sprintf("became %s, and %.12s is not here to compare with: %s", list(landed), p.head, p.fetch))
+		p.Unknown = append(p.Unknown, fmt.Sprintf("became %s, but %.12s is not in this clone for a comparison: %s", list(landed), p.head, p.fetch))
 	}
 }
 

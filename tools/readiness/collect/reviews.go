@@ -19,27 +19,27 @@ import (
 )
 
 const (
-	// mostCommits is how many commits a platform is asked about: it is a request
-	// or more for each.
+	// mostCommits is how many commits a platform is asked about, because each
+	// needs one request or more.
 	mostCommits = 500
-	// platformTimeout is how long a platform may take for an answer.
+	// platformTimeout is how long a platform may take to answer.
 	platformTimeout = 30 * time.Second
 )
 
-// A platform knows the review requests that commits came by.
+// A platform finds the review requests of commits.
 type platform interface {
-	// requests returns those of a commit of the range, which may have been made
-	// by the platform itself when it merged.
+	// requests returns the requests of a commit of the range. The platform
+	// itself may have made that commit when it merged.
 	requests(ctx context.Context, commit string) ([]*pull, error)
-	// landed returns who is behind a commit that a request became, and whether
-	// the platform has signed it.
+	// landed returns the people behind a commit that a request became, and
+	// whether the platform has signed it.
 	landed(ctx context.Context, c *gitCommit) (landing, error)
-	// rules says in words what the platform enforces for the branches.
+	// rules describes in words what the platform enforces for the branches.
 	rules(ctx context.Context, branches []string) []string
 }
 
-// Reviews asks the review platform about each commit of the range. Where it
-// can't be asked, what the commits say of themselves is left, and the reason.
+// Reviews asks the review platform about each commit of the range. If the
+// platform can't be asked, the result contains the reason and what the commits claim.
 func Reviews(ctx context.Context, e Env) (evidence.Predicate, error) {
 	history := newHistory(e)
 	commits, err := history.commits(ctx)
@@ -69,14 +69,14 @@ func askPlatform(ctx context.Context, e Env, where place, history *history, comm
 		return exit.Missing("git fetch --unshallow", "the clone is shallow")
 	}
 	if len(commits) > mostCommits {
-		return exit.Missing("go tool mage readiness -base=COMMIT", "%d commits are more than the %d that a platform is asked about", len(commits), mostCommits)
+		return exit.Missing("go tool mage readiness -base=COMMIT", "%d commits are too many: a platform is asked about at most %d", len(commits), mostCommits)
 	}
 	client, err := where.connect(e, history)
 	if err != nil {
 		return err
 	}
 	pulls := map[string]*pull{}
-	landed := map[string][]landing{} // commits that are not in the request as it was reviewed
+	landed := map[string][]landing{} // commits that differ from those reviewed in the request
 	for _, c := range commits {
 		if c.Clean {
 			continue
@@ -111,15 +111,14 @@ func askPlatform(ctx context.Context, e Env, where place, history *history, comm
 	return nil
 }
 
-// A place is where changes are reviewed.
+// A place is a review platform and a repository on it.
 type place struct {
 	readiness.ReviewPolicy
 	from   string
-	region string // of CodeCommit
+	region string // for CodeCommit
 }
 
-// connect returns a client of the platform, or an error where there is no
-// token.
+// connect returns a client for the platform, or an error if there is no token.
 func (w place) connect(e Env, h *history) (platform, error) {
 	web := &http.Client{Timeout: platformTimeout}
 	switch w.Platform {
@@ -132,8 +131,8 @@ func (w place) connect(e Env, h *history) (platform, error) {
 	}
 }
 
-// findPlatform takes the platform from the policy, which is the base's, or else
-// from the origin remote.
+// findPlatform takes the platform from the policy, which is the base's, or
+// otherwise from the origin remote.
 func findPlatform(ctx context.Context, e Env) (place, error) {
 	if e.Policy.Review.Platform != "" {
 		return place{ReviewPolicy: e.Policy.Review, from: readiness.FromPolicy}, nil
@@ -145,7 +144,7 @@ func findPlatform(ctx context.Context, e Env) (place, error) {
 	}
 	found, ok := parseRemote(origin)
 	if !ok {
-		return place{}, exit.Missing(next, "the origin remote, %s, is no review platform that is known", withoutSecret(origin))
+		return place{}, exit.Missing(next, "the origin remote, %s, is not a known review platform", withoutSecret(origin))
 	}
 	found.from = "origin"
 	return found, nil
@@ -157,8 +156,8 @@ var (
 	grc            = regexp.MustCompile(`^codecommit:(?::([a-z0-9-]+):)?//(?:[^@/]+@)?([\w.-]+)$`)
 )
 
-// parseRemote understands the addresses by which git, and git-remote-codecommit,
-// reach the platforms' own hosts.
+// parseRemote parses the addresses that git, and git-remote-codecommit, use for
+// the platforms' own hosts.
 // See https://docs.aws.amazon.com/codecommit/latest/userguide/setting-up-git-remote-codecommit.html.
 func parseRemote(remote string) (place, bool) {
 	if m := grc.FindStringSubmatch(remote); m != nil {
@@ -185,7 +184,7 @@ func parseRemote(remote string) (place, bool) {
 	return found, true
 }
 
-// withoutSecret returns a remote without the password that it may hold.
+// withoutSecret returns a remote without the password that it may contain.
 func withoutSecret(remote string) string {
 	if u, err := url.Parse(remote); err == nil {
 		return u.Redacted()
@@ -193,14 +192,14 @@ func withoutSecret(remote string) string {
 	return remote
 }
 
-// nameless returns whose address a platform hands out in the place of a
+// nameless returns the user of an address that a platform assigns in place of a
 // person's own, such as 1234+ada@users.noreply.github.com, or "".
 func nameless(email, domain string) string {
 	name, ok := strings.CutSuffix(strings.ToLower(email), "@"+domain)
 	if !ok {
 		return ""
 	}
-	for _, separator := range []string{"+", "-"} { // GitHub's, GitLab's
+	for _, separator := range []string{"+", "-"} { // used by GitHub and by GitLab
 		if id, rest, found := strings.Cut(name, separator); found && id != "" && strings.Trim(id, "0123456789") == "" {
 			return rest
 		}

@@ -15,15 +15,15 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// shapes are the ways by which two commits, first and second, come to a main
-// branch that has moved on to base meanwhile.
+// shapes are the ways in which two commits, first and second, can reach a main
+// branch that has meanwhile moved on to base.
 type shapes struct {
 	repository
 	base, first, second string
 	merge               string // a merge of second
-	evilMerge           string // with content of its own
-	update, updateMerge string // base merged to the branch, and that to main
-	evilUpdate          string // with content of its own
+	evilMerge           string // with additional content
+	update, updateMerge string // base merged into the branch, and that branch merged into main
+	evilUpdate          string // with additional content
 	evilUpdateMerge     string
 	squash, evilSquash  string
 	rebased             [2]string
@@ -73,7 +73,7 @@ func newShapes(t *testing.T) shapes {
 	return s
 }
 
-// env returns what the collector is given for a release of commit.
+// env returns the collector's input for a release of commit.
 func (s shapes) env(commit string, policy readiness.ReviewPolicy) Env {
 	return Env{
 		Project: s.at(commit), Clock: clock.System(), Policy: readiness.Policy{Review: policy},
@@ -107,7 +107,7 @@ func decided(t *testing.T, e Env) (readiness.Result, readiness.Reviews) {
 	return result, got.(readiness.Reviews)
 }
 
-// wants holds a result against a state and a part of what it says.
+// wants checks a result's state, and that its text contains says.
 func wants(t *testing.T, got readiness.Result, state readiness.State, says string) {
 	t.Helper()
 	all := strings.Join(append(got.Findings, got.Counted, got.Reason, got.NotChecked), "\n")
@@ -116,7 +116,7 @@ func wants(t *testing.T, got readiness.Result, state readiness.State, says strin
 	}
 }
 
-// recorded returns an answer below testdata with what a test puts in it.
+// recorded returns an answer from testdata after a test's replacements.
 func recorded(t *testing.T, file string, values map[string]string) string {
 	t.Helper()
 	parsed, err := template.New(filepath.Base(file)).Option("missingkey=error").ParseFiles(filepath.Join("testdata", file))
@@ -130,7 +130,7 @@ func recorded(t *testing.T, file string, values map[string]string) string {
 	return out.String()
 }
 
-// with returns values with others in the place of some.
+// with returns values after some replacements.
 func with(values map[string]string, changes ...string) map[string]string {
 	out := map[string]string{}
 	for k, v := range values {
@@ -144,8 +144,8 @@ func with(values map[string]string, changes ...string) map[string]string {
 
 func array(items ...string) string { return "[" + strings.Join(items, ",") + "]" }
 
-// serve answers by path; "500" and the like are a status. What it is not told
-// is not found.
+// serve serves answers by path; "500" and the like stand for a status. Other
+// paths are not found.
 func serve(t *testing.T, answers map[string]string, tokens ...string) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -225,8 +225,8 @@ func TestNameless(t *testing.T) {
 	}
 }
 
-// TestNobodyToAsk holds that without a platform the commits' claims are shown,
-// and decide nothing.
+// TestNobodyToAsk checks that without a platform the commits' claims are shown,
+// but decide nothing.
 func TestNobodyToAsk(t *testing.T) {
 	t.Setenv("GITHUB_TOKEN", "")
 	t.Setenv("GITLAB_TOKEN", "")
@@ -269,8 +269,7 @@ func TestNobodyToAsk(t *testing.T) {
 	}
 }
 
-// TestHistory holds that what a commit's author writes can't hide who has
-// written it.
+// TestHistory checks that what an author writes into a commit can't hide who wrote it.
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	r := newRepository(t)

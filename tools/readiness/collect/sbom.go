@@ -19,11 +19,11 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// sbomFile, in the evidence directory, is the bill of materials.
+// sbomFile is the bill of materials in the evidence directory.
 const sbomFile = "sbom.cdx.json"
 
 // SBOM writes the bill of materials of the shipped program, and reads it back.
-// One package always has the same one, byte for byte.
+// The same package always gives the same bytes.
 func SBOM(ctx context.Context, e Env) (evidence.Predicate, error) {
 	document, err := sbom(ctx, e)
 	if err != nil {
@@ -68,8 +68,8 @@ func sbom(ctx context.Context, e Env) ([]byte, error) {
 	return document, nil
 }
 
-// billOfMaterials describes a program of a commit, of the time made, in
-// CycloneDX 1.6. Modules have package URLs as their references.
+// billOfMaterials describes a program in CycloneDX 1.6, for a commit and the
+// time made. Modules use their package URLs as references.
 // See https://github.com/package-url/purl-spec/blob/main/types-doc/golang-definition.md.
 func billOfMaterials(s readiness.Shipped, commit, made string) ([]byte, error) {
 	serial, err := serialNumber(s.Package)
@@ -121,12 +121,12 @@ func billOfMaterials(s readiness.Shipped, commit, made string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// serialNumber is a UUID version 8 of a package's SHA-256 (RFC 9562, 5.8): the
-// same for the same package.
+// serialNumber derives a UUID version 8 (RFC 9562, 5.8) from a package's
+// SHA-256, so that it is always the same for the same package.
 func serialNumber(digest string) (string, error) {
 	id, err := hex.DecodeString(digest)
 	if err != nil || len(id) < 16 {
-		return "", fmt.Errorf("%q is no SHA-256", digest)
+		return "", fmt.Errorf("%q is not a SHA-256", digest)
 	}
 	id = slices.Clone(id[:16])
 	id[6] = id[6]&0x0f | 0x80
@@ -142,19 +142,19 @@ func purl(path, version string) string {
 	return "pkg:golang/" + path + "@" + strings.ReplaceAll(version, "+", "%2B")
 }
 
-// moduleHash returns the SHA-256 in a module's sum, which is of the list of its
-// files' hashes, hexadecimal, as cyclonedx-gomod has it.
+// moduleHash returns the SHA-256 in a module's sum, in hexadecimal as in
+// cyclonedx-gomod. It is the hash of the list of the files' hashes.
 // See https://go.dev/ref/mod#go-sum-files.
 func moduleHash(sum string) (string, error) {
 	encoded, ok := strings.CutPrefix(sum, "h1:")
 	data, err := base64.StdEncoding.DecodeString(encoded)
 	if !ok || err != nil {
-		return "", fmt.Errorf("%q is no h1 sum", sum)
+		return "", fmt.Errorf("%q is not an h1 sum", sum)
 	}
 	return hex.EncodeToString(data), nil
 }
 
-// licenceChoices names all licences of a module: each holds.
+// licenceChoices names all licences of a module, all of which apply.
 func licenceChoices(m readiness.ShippedModule) *cdx.Licenses {
 	var ids []string
 	for _, text := range m.Licences {
@@ -175,8 +175,8 @@ func licenceChoices(m readiness.ShippedModule) *cdx.Licenses {
 	return &choices
 }
 
-// notSPDX are the identifiers of licensecheck v0.3.1 that are not on the list
-// of https://spdx.org/licenses; CycloneDX takes those as names only.
+// notSPDX lists the identifiers of licensecheck v0.3.1 that are not on the list of
+// https://spdx.org/licenses. CycloneDX accepts these only as names.
 var notSPDX = []string{
 	"Aladdin-9", "Anti996", "BSD-1-Clause-Clear", "BSD-3-Clause-NoTrademark", "CC-BY-NC-SA-3.0-US", "CommonsClause",
 	"GPL-2.0-or-3.0", "GooglePatentClause", "GooglePatentsFile", "MIT-NoAd", "Prosperity-3.0.0",

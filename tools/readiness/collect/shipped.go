@@ -24,12 +24,12 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// largest is how many bytes Lambda takes of a package, unzipped.
+// largest is Lambda's limit for the unzipped size of a package, in bytes.
 // See https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
 const largest = 250 << 20
 
-// Shipped reads what the program in the deployment package was made of, and
-// the licences of that.
+// Shipped reads which modules the program in the deployment package was made
+// from, and their licences.
 func Shipped(ctx context.Context, e Env) (evidence.Predicate, error) {
 	shipped, err := shipped(ctx, e)
 	if err != nil {
@@ -51,7 +51,7 @@ func shipped(ctx context.Context, e Env) (readiness.Shipped, error) {
 	}
 	i := slices.IndexFunc(a.Functions, func(f readiness.FunctionPackage) bool { return f.SHA256 == release.Package })
 	if i < 0 {
-		return s, exit.Missing("go tool mage synth", "no function of %s is made of the package %.12s", e.Project.Assembly, release.Package)
+		return s, exit.Missing("go tool mage synth", "no function in %s is made from the package %.12s", e.Project.Assembly, release.Package)
 	}
 	info, others, err := readProgram(filepath.Join(e.Project.Assembly, a.Functions[i].File))
 	if err != nil {
@@ -75,7 +75,7 @@ func shipped(ctx context.Context, e Env) (readiness.Shipped, error) {
 	return s, nil
 }
 
-// toolVersion returns the version of a module that this program is made of.
+// toolVersion returns the version of a module that this program was built with.
 func toolVersion(module string) string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, dep := range info.Deps {
@@ -88,7 +88,7 @@ func toolVersion(module string) string {
 }
 
 // readProgram reads the build information of the program in a deployment
-// package, and names the files beside it.
+// package, and returns the names of the other files in the package.
 func readProgram(path string) (*debug.BuildInfo, []string, error) {
 	archive, err := zip.OpenReader(path)
 	if err != nil {
@@ -107,7 +107,7 @@ func readProgram(path string) (*debug.BuildInfo, []string, error) {
 		}
 	}
 	if info == nil {
-		return nil, nil, fmt.Errorf("%s holds no %s", path, build.Executable)
+		return nil, nil, fmt.Errorf("%s contains no %s", path, build.Executable)
 	}
 	return info, others, nil
 }
@@ -123,12 +123,12 @@ func readInfo(file *zip.File) (*debug.BuildInfo, error) {
 		return nil, err
 	}
 	if len(data) > largest {
-		return nil, fmt.Errorf("it has more than %d bytes, which Lambda does not take", largest)
+		return nil, fmt.Errorf("it has more than %d bytes, which Lambda does not accept", largest)
 	}
 	return buildinfo.Read(bytes.NewReader(data))
 }
 
-// aPackage is as much of `go list -json` as is read.
+// aPackage holds those parts of `go list -json` that are read.
 type aPackage struct {
 	ImportPath string
 	Dir        string
@@ -143,16 +143,17 @@ type aPackage struct {
 	}
 }
 
-// listModules fills in the modules of a program. The build information says
-// which they are; which packages of them are in it, the source says, and it must
-// name the same modules.
+// listModules fills in the modules of a program. The build information names
+// the modules. The source determines which of their packages are in the
+// program, and must give the same modules.
 func listModules(s *readiness.Shipped, info *debug.BuildInfo, packages []aPackage) error {
 	index := map[string]*readiness.ShippedModule{}
 	add := func(m readiness.ShippedModule) { index[m.Path] = &m }
 	add(readiness.ShippedModule{Path: readiness.StandardLibrary, Version: info.GoVersion})
 	for _, dep := range info.Deps {
 		if dep.Replace != nil {
-			dep = dep.Replace // what the program holds, and what can be fetched
+			// The replacement is in the program, and can be fetched.
+			dep = dep.Replace
 		}
 		add(readiness.ShippedModule{Path: dep.Path, Version: dep.Version, Sum: dep.Sum})
 	}
@@ -165,7 +166,7 @@ func listModules(s *readiness.Shipped, info *debug.BuildInfo, packages []aPackag
 		if p.Module == nil || !p.Module.Main {
 			m := index[p.module()]
 			if m == nil {
-				return exit.Missing("go tool mage synth", "the program in the package has no module %s, and its source has", p.module())
+				return exit.Missing("go tool mage synth", "the program in the package has no module %s, but its source does", p.module())
 			}
 			m.Packages++
 			needs = &m.Needs
@@ -180,7 +181,7 @@ func listModules(s *readiness.Shipped, info *debug.BuildInfo, packages []aPackag
 	for _, path := range slices.Sorted(maps.Keys(index)) {
 		m := index[path]
 		if m.Packages == 0 {
-			return exit.Missing("go tool mage synth", "the program in the package has module %s, and its source has not", path)
+			return exit.Missing("go tool mage synth", "the program in the package has module %s, but its source does not", path)
 		}
 		m.Needs = sortedOnce(m.Needs)
 		s.Modules = append(s.Modules, *m)
@@ -193,7 +194,8 @@ func sortedOnce(list []string) []string {
 	return slices.Compact(list)
 }
 
-// module returns the path of the package's module, as the program knows it.
+// module returns the path of the package's module under the name that the
+// program uses.
 func (p aPackage) module() string {
 	switch {
 	case p.Standard || p.Module == nil:
@@ -204,8 +206,8 @@ func (p aPackage) module() string {
 	return p.Module.Path
 }
 
-// programPackages lists the packages of a program, by the settings that it was
-// built with.
+// programPackages lists the packages of a program, using the settings that it
+// was built with.
 func programPackages(ctx context.Context, cfg project.Config, info *debug.BuildInfo) ([]aPackage, error) {
 	args := []string{"list", "-deps", "-json=ImportPath,Dir,Standard,Imports,Module"}
 	var env []string

@@ -18,7 +18,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// program is a function that needs one module of this project's own.
+// program is a function that needs one of the modules that this project uses.
 const program = `package main
 
 import (
@@ -36,7 +36,7 @@ func main() {
 }
 `
 
-// shippedRepository builds the function of a repository and lays it into a
+// shippedRepository builds the function of a repository and puts it into a
 // cloud assembly.
 func shippedRepository(t *testing.T) (repository, Env) {
 	t.Helper()
@@ -129,11 +129,11 @@ func TestShipped(t *testing.T) {
 		t.Errorf("bill of materials %+v, %v", bom, err)
 	}
 
-	// The sources must be of the program that is shipped.
+	// The sources must be those of the shipped program.
 	commit := r.commit(map[string]string{"app/main.go": "package main\n\nfunc main() {}\n"})
 	e.Project.Commit = commit
 	layPackage(t, e.Project, filepath.Join(e.Project.Assembly, "asset.one.zip"))
-	if _, err := shipped(t.Context(), e); err == nil || !strings.Contains(err.Error(), "has module golang.org/x/sync, and its source has not") {
+	if _, err := shipped(t.Context(), e); err == nil || !strings.Contains(err.Error(), "has module golang.org/x/sync, but its source does not") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -157,7 +157,7 @@ func TestReadProgram(t *testing.T) {
 	}{
 		{"a program", []string{build.Executable}, self, 0, ""},
 		{"more than a program", []string{build.Executable, "helper", build.Executable}, self, 2, ""},
-		{"no program", []string{"helper"}, self, 0, "holds no bootstrap"},
+		{"no program", []string{"helper"}, self, 0, "contains no bootstrap"},
 		{"a script", []string{build.Executable}, []byte("#!/bin/sh\n"), 0, "bootstrap: "},
 	} {
 		path := filepath.Join(t.TempDir(), "app.zip")
@@ -167,12 +167,14 @@ func TestReadProgram(t *testing.T) {
 		}
 		archive := zip.NewWriter(file)
 		for _, name := range tt.files {
-			entry, err := archive.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store}) // to compress it takes a minute
+			// Compressing it would take a minute.
+			entry, err := archive.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
 			if err != nil {
 				t.Fatal(err)
 			}
 			text := tt.text
-			if name != build.Executable { // the test itself is large
+			// The test binary is large.
+			if name != build.Executable {
 				text = []byte("x")
 			}
 			if _, err := entry.Write(text); err != nil {
@@ -208,7 +210,7 @@ func TestModulesThatAreNotTheirSum(t *testing.T) {
 	if err := licences(t.Context(), project.Config{Dir: checkout}, modules, nil); err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []string{"and the program's module h1:AAAA", "no version or no hash", "the program was built by go1.0"} {
+	for i, want := range []string{"but the program's module has h1:AAAA", "no version or no hash", "the program was built with go1.0"} {
 		if !strings.Contains(modules[i].Problem, want) || modules[i].Licences != nil {
 			t.Errorf("%+v, want the problem %q", modules[i], want)
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// TestStaging holds that staging is asked, and not production.
+// TestStaging checks that the collector asks staging, not production.
 func TestStaging(t *testing.T) {
 	t.Parallel()
 	outputs := "<member><OutputKey>FunctionName</OutputKey><OutputValue>f</OutputValue></member><member><OutputKey>AliasName</OutputKey><OutputValue>live</OutputValue></member>"

@@ -1,6 +1,6 @@
-// Package plan is `mage plan`: it generates the deployment plan of a release
-// from what differs between the release and what is deployed, and with -send
-// publishes it to the stakeholders' topic and records that.
+// Package plan is `mage plan`. It generates the deployment plan of a release
+// from the differences between the release and what is deployed. With -send, it
+// publishes the plan to the stakeholders' topic and records that.
 package plan
 
 import (
@@ -21,7 +21,7 @@ func Main(ctx context.Context, args []string) error {
 	flags := program.Flags("plan")
 	flags.StringVar(&o.base, "base", "", baseline.Usage)
 	flags.BoolVar(&o.send, "send", false, "publish the plan to the stakeholders' topic, and record that")
-	flags.StringVar(&o.when, "when", readiness.DefaultWhen, "when production is deployed")
+	flags.StringVar(&o.when, "when", readiness.DefaultWhen, "when production will be deployed")
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}

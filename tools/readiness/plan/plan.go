@@ -20,14 +20,14 @@ import (
 	"github.com/magewright/magewright/tools/readiness/collect"
 )
 
-// options are the command line.
+// options holds the command line.
 type options struct {
 	base string
 	send bool
 	when string
 }
 
-// run prints the plan, keeps it as plan.md, and sends it if it is asked to.
+// run prints the plan, stores it as plan.md and, if requested, sends it.
 func run(ctx context.Context, cfg project.Config, awsConfig aws.Config, o options, c clock.Clock) error {
 	candidate, plan, err := generate(ctx, cfg, awsConfig, o, c)
 	if err != nil {
@@ -60,7 +60,7 @@ func run(ctx context.Context, cfg project.Config, awsConfig aws.Config, o option
 	return nil
 }
 
-// generate collects what the plan is generated from, and generates it.
+// generate collects the plan's input and generates the plan.
 func generate(ctx context.Context, cfg project.Config, awsConfig aws.Config, o options, c clock.Clock) (readiness.Candidate, readiness.Plan, error) {
 	var plan readiness.Plan
 	base, err := baseline.Find(ctx, cfg, o.base, &awsConfig)
@@ -97,8 +97,8 @@ func generate(ctx context.Context, cfg project.Config, awsConfig aws.Config, o o
 	return candidate, plan, nil
 }
 
-// send publishes a plan to production's topic, or to staging's where production
-// is not deployed yet.
+// send publishes a plan to production's topic, or to staging's if production is
+// not deployed yet.
 func send(ctx context.Context, awsConfig aws.Config, commit string, plan readiness.Plan) (readiness.PlanSent, error) {
 	sent := readiness.PlanSent{Digest: plan.Digest, Text: plan.Text}
 	for _, stage := range []string{"production", "staging"} {
@@ -114,7 +114,7 @@ func send(ctx context.Context, awsConfig aws.Config, commit string, plan readine
 		}
 	}
 	if sent.Topic == "" {
-		return sent, exit.Missing("go tool mage deploy-staging", "there is nobody to send the plan to: neither production nor staging puts out a NotificationTopic")
+		return sent, exit.Missing("go tool mage deploy-staging", "there is nobody to send the plan to: neither production nor staging has an output NotificationTopic")
 	}
 	published, err := sns.NewFromConfig(awsConfig).Publish(ctx, &sns.PublishInput{
 		TopicArn: &sent.Topic,

@@ -35,7 +35,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness/collect"
 )
 
-// service is a template with what a stage puts out for a plan.
+// service is a template with the outputs that a plan uses.
 const service = `{"Resources": {
 	"Topic": {"Type": "AWS::SNS::Topic", "Properties": {}},
 	"Shift": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "v"}}},
@@ -64,7 +64,7 @@ func git(t *testing.T, dir string, args ...string) string {
 	return out
 }
 
-// repository is a commit with a policy, and its assembly.
+// repository makes a commit with a policy, and its assembly.
 func repository(t *testing.T) project.Config {
 	t.Helper()
 	dir := t.TempDir()
@@ -99,7 +99,7 @@ func startAWS(t *testing.T) aws.Config {
 	return localawstest.Start(t)
 }
 
-// deploy makes a stage's stack.
+// deploy creates a stage's stack.
 func deploy(t *testing.T, awsConfig aws.Config, stage string) {
 	t.Helper()
 	deployTemplate(t, awsConfig, stage, service)
@@ -120,7 +120,7 @@ func deployTemplate(t *testing.T, awsConfig aws.Config, stage, template string) 
 }
 
 // stakeholder subscribes an endpoint to a stage's topic, and returns the
-// messages that it receives.
+// received messages.
 func stakeholder(t *testing.T, awsConfig aws.Config, stage string) <-chan string {
 	t.Helper()
 	messages, tokens := make(chan string, 8), make(chan string, 1)
@@ -151,8 +151,8 @@ func stakeholder(t *testing.T, awsConfig aws.Config, stage string) <-chan string
 	return messages
 }
 
-// outcome assesses the release from what is deployed now and what was recorded,
-// and returns that of the check of the plan.
+// outcome assesses the release with what is deployed now and what was recorded.
+// It returns the outcome of the check plan.
 func outcome(t *testing.T, cfg project.Config, awsConfig aws.Config) readiness.Outcome {
 	t.Helper()
 	c := clock.System()
@@ -193,9 +193,9 @@ func outcome(t *testing.T, cfg project.Config, awsConfig aws.Config) readiness.O
 	return a.Outcomes[i]
 }
 
-// TestSend publishes by a real client to a real wire: what the stakeholder
-// receives is what was generated, its record makes the check pass, and a
-// deployment in between makes it fail.
+// TestSend publishes with a real client over a real wire. The stakeholder must
+// receive the generated text. The record makes the check pass, and a deployment
+// in between makes it fail.
 func TestSend(t *testing.T) {
 	t.Parallel()
 	cfg, awsConfig := repository(t), startAWS(t)
@@ -243,8 +243,8 @@ func TestSend(t *testing.T) {
 	}
 }
 
-// serve makes the function that the stages put out, and its alias. Nobody invokes
-// it.
+// serve creates the function in the stages' outputs, and its alias. Nobody
+// invokes it.
 func serve(t *testing.T, awsConfig aws.Config) {
 	t.Helper()
 	role, err := iam.NewFromConfig(awsConfig).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("f"), AssumeRolePolicyDocument: aws.String(
@@ -271,10 +271,10 @@ func serve(t *testing.T, awsConfig aws.Config) {
 	}
 }
 
-// TestPlanAndReadinessHaveOneBase pushes two commits while production serves the
-// one before them. Plan and readiness follow what production serves, though
-// neither HEAD's parent nor a tag is it, so the plan that was sent is the one
-// that readiness expects.
+// TestPlanAndReadinessHaveOneBase pushes two commits while production serves
+// the commit before them, which is neither HEAD's parent nor tagged. Plan and
+// readiness must both follow production, so that readiness expects the plan
+// that was sent.
 func TestPlanAndReadinessHaveOneBase(t *testing.T) {
 	t.Parallel()
 	cfg, awsConfig := repository(t), startAWS(t)
@@ -303,8 +303,8 @@ func TestPlanAndReadinessHaveOneBase(t *testing.T) {
 	}
 }
 
-// TestProductionsStakeholders holds that the plan goes to those of production
-// once it has some.
+// TestProductionsStakeholders checks that the plan goes to production's
+// stakeholders as soon as there are some.
 func TestProductionsStakeholders(t *testing.T) {
 	t.Parallel()
 	awsConfig := startAWS(t)

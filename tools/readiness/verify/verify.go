@@ -1,5 +1,5 @@
-// Package verify replays the verdict of a bundle of evidence, from the bundle
-// and the public key alone: offline, by anybody, at any time.
+// Package verify derives the verdict of an evidence bundle again. It only needs
+// the bundle and the public key, so anybody can do it offline at any time.
 package verify
 
 import (
@@ -19,25 +19,25 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// BundleFile is the bundle of an assessment, in the evidence directory. Its
-// suffix is that of in-toto's bundles.
+// BundleFile is the bundle of an assessment in the evidence directory. It has
+// the suffix of in-toto's bundles.
 // See https://github.com/in-toto/attestation/blob/main/spec/v1/bundle.md.
 const BundleFile = "readiness.intoto.jsonl"
 
-// A Bundle is a bundle of evidence whose signatures hold.
+// A Bundle is an evidence bundle with valid signatures.
 type Bundle struct {
 	Digest  string // SHA-256 of the file
 	Summary evidence.Summary
-	// Recorded is the assessment that was signed.
+	// Recorded is the signed assessment.
 	Recorded readiness.Assessment
-	// Statements are what it was decided from.
+	// Statements are what the assessment was decided from.
 	Statements []evidence.Statement
 }
 
-// ErrNoAssessment says that a bundle holds no verdict.
-var ErrNoAssessment = errors.New("the bundle holds no assessment")
+// ErrNoAssessment says that a bundle contains no verdict.
+var ErrNoAssessment = errors.New("the bundle contains no assessment")
 
-// Read reads a bundle that key has signed.
+// Read reads a bundle that is signed with key.
 func Read(ctx context.Context, data []byte, key evidence.Key) (Bundle, error) {
 	b := Bundle{Digest: evidence.Digest(data)}
 	statements, summary, err := evidence.ReadBundle(ctx, bytes.NewReader(data), key)
@@ -53,7 +53,8 @@ func Read(ctx context.Context, data []byte, key evidence.Key) (Bundle, error) {
 			if err := s.Decode(&b.Recorded); err != nil {
 				return b, fmt.Errorf("reading the bundle: %w", err)
 			}
-		case evidence.Page{}.PredicateType(): // for people
+		// The page is for people.
+		case evidence.Page{}.PredicateType():
 		default:
 			b.Statements = append(b.Statements, s)
 		}
@@ -64,41 +65,42 @@ func Read(ctx context.Context, data []byte, key evidence.Key) (Bundle, error) {
 	return b, nil
 }
 
-// Replay decides the verdict again as it was decided, and returns an error if
-// it is another one than was signed.
+// Replay decides the verdict again as of the original time. It returns an error
+// if the result differs from what was signed.
 func (b Bundle) Replay() (readiness.Assessment, error) {
 	again, err := readiness.Evaluate(b.Statements, b.Summary.TimeVerified)
 	if err != nil {
 		return again, err
 	}
 	if again.Verdict != b.Recorded.Verdict {
-		return again, fmt.Errorf("the statements give %s, and %s was signed: another version of the checks may have decided", again.Verdict, b.Recorded.Verdict)
+		return again, fmt.Errorf("the statements give %s, but %s was signed: another version of the checks may have decided", again.Verdict, b.Recorded.Verdict)
 	}
 	for i, outcome := range again.Outcomes {
 		if i >= len(b.Recorded.Outcomes) || b.Recorded.Outcomes[i].ID != outcome.ID || b.Recorded.Outcomes[i].State != outcome.State {
-			return again, fmt.Errorf("the statements give %s for %s, and another state was signed: another version of the checks may have decided", outcome.State, outcome.ID)
+			return again, fmt.Errorf("the statements give %s for %s, but another state was signed: another version of the checks may have decided", outcome.State, outcome.ID)
 		}
 	}
 	if passed := b.Summary.VerificationResult == evidence.SummaryPassed; passed != (again.Verdict != readiness.NoGo) {
-		return again, fmt.Errorf("the summary says %s, and the verdict is %s", b.Summary.VerificationResult, again.Verdict)
+		return again, fmt.Errorf("the summary says %s, but the verdict is %s", b.Summary.VerificationResult, again.Verdict)
 	}
 	return again, nil
 }
 
-// A Release is what a bundle must be of to allow its deployment.
+// A Release is what a bundle must be for to allow its deployment.
 type Release struct {
 	Commit  string
-	Package string // SHA-256 of the zip that is about to be deployed
-	Account string // that is deployed to
+	Package string // SHA-256 of the zip to be deployed
+	Account string // the account to deploy to
 }
 
-// Allows returns nil if the bundle allows the release as of now, or why not.
+// Allows returns nil if the bundle allows the release at the time now.
+// Otherwise the error says why not.
 func (b Bundle) Allows(release Release, now time.Time) error {
 	if b.Recorded.Commit != release.Commit {
-		return fmt.Errorf("the evidence is of commit %.12s, and the assembly of %.12s", b.Recorded.Commit, release.Commit)
+		return fmt.Errorf("the evidence is for commit %.12s, but the assembly is for %.12s", b.Recorded.Commit, release.Commit)
 	}
 	if b.Recorded.Package != release.Package {
-		return fmt.Errorf("the evidence is of the deployment package %.12s, and the assembly holds %.12s", b.Recorded.Package, release.Package)
+		return fmt.Errorf("the evidence is for the deployment package %.12s, but the assembly contains %.12s", b.Recorded.Package, release.Package)
 	}
 	assessed, err := b.Replay()
 	if err != nil {
@@ -108,9 +110,9 @@ func (b Bundle) Allows(release Release, now time.Time) error {
 		return fmt.Errorf("the verdict is %s because of %s", assessed.Verdict, reasons(assessed))
 	}
 	if assessed.Verdict == readiness.GoRehearsal && release.Account != readiness.RehearsalAccount {
-		return fmt.Errorf("the verdict is %s, and account %s is no rehearsal", assessed.Verdict, release.Account)
+		return fmt.Errorf("the verdict is %s, but account %s is not a rehearsal account", assessed.Verdict, release.Account)
 	}
-	// What was fresh when it was assessed may not be any more.
+	// Evidence that was fresh at the time of the assessment may be stale now.
 	today, err := readiness.Evaluate(b.Statements, now)
 	if err != nil {
 		return err
@@ -132,10 +134,10 @@ func reasons(a readiness.Assessment) string {
 	return strings.Join(why, ", ")
 }
 
-// Run verifies the bundle of a file, or of the last assessment here where that
-// is "", by a public key: a file's, or the pinned one where that is "". It
-// prints the checklist as it was decided, and returns an error unless the
-// verdict is a GO and the statements give it again.
+// Run verifies a bundle with a public key. An empty file means the last
+// assessment here, and an empty keyFile means the pinned key. It prints the
+// checklist as it was decided. It returns an error unless the verdict is a GO
+// and the statements give the same verdict again.
 func Run(ctx context.Context, cfg project.Config, file, keyFile string) error {
 	if file == "" {
 		file = filepath.Join(cfg.Evidence, BundleFile)
@@ -165,7 +167,7 @@ func Run(ctx context.Context, cfg project.Config, file, keyFile string) error {
 	return nil
 }
 
-// File returns the work of a target that verifies a bundle.
+// File returns the function of a target that verifies a bundle.
 func File(bundle, key string) func(context.Context, project.Config) error {
 	return func(ctx context.Context, cfg project.Config) error { return Run(ctx, cfg, bundle, key) }
 }
