@@ -151,8 +151,8 @@ func Rehearse(ctx context.Context,
 	base *string, // the release that HEAD follows: a commit, or none; default what production serves, else the latest tag, else HEAD's parent
 	baseVerify *bool, // take the base through the whole pipeline too, its checks included
 	builds *int, // how many builds run at once; default 2
-	keep *bool, // leave the endpoint up at the end
-	speed *float64, // how many times as fast AWS's waiting goes by; default 60
+	keep *bool, // keep the endpoint running at the end
+	speed *float64, // how many times as fast AWS's waits pass; default 60
 ) error {
 	return program.Run(ctx, "rehearse", program.Flag("approve", approve), program.Flag("base", base), program.Flag("baseVerify", baseVerify),
 		program.Flag("builds", builds), program.Flag("keep", keep), program.Flag("speed", speed))
@@ -161,7 +161,7 @@ func Rehearse(ctx context.Context,
 // Local runs the embedded AWS in the foreground, on 127.0.0.1:4566.
 func Local(ctx context.Context,
 	port *int, // the port to listen on; default 4566
-	speed *float64, // how many times as fast AWS's waiting goes by; default 60
+	speed *float64, // how many times as fast AWS's waits pass; default 60
 ) error {
 	return program.Run(ctx, "local", program.Flag("port", port), program.Flag("speed", speed))
 }

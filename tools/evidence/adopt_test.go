@@ -12,8 +12,8 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// TestAdopt holds that an adopted statement is about the new commit, says where
-// it comes from, and is otherwise what it was.
+// TestAdopt checks that an adopted statement is about the new commit, names its
+// origin, and is otherwise unchanged.
 func TestAdopt(t *testing.T) {
 	t.Parallel()
 	made := time.Unix(1_800_000_000, 123_456_789).UTC()
@@ -53,7 +53,7 @@ func TestAdopt(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" || statements[0].Digest(evidence.GitCommit) != "decaf" || statements[0].Type != evidence.StatementType {
 				t.Errorf("about %s (-want +got):\n%s", statements[0].Digest(evidence.GitCommit), diff)
 			}
-			// Adopted once more, it says where it was taken from the last time.
+			// A statement that is adopted twice names its latest origin.
 			from := evidence.Reused{Key: "beef", Commit: "decaf", FinishedOn: made}
 			if err := evidence.Adopt(dir, "test", "facade", tt.dirty, from); err != nil {
 				t.Fatal(err)

@@ -6,9 +6,9 @@ const (
 	ManualTest = "manual-test" // I have tried this release by hand
 )
 
-// An Attestation is what a person says of a release, signed by the person's own
-// key. It holds for a tree, so that a rebase that changes nothing keeps it, and
-// an amended commit does not.
+// An Attestation is what a person says about a release, signed with the
+// person's own key. It applies to a tree. A rebase that changes nothing
+// therefore keeps it, but an amended commit does not.
 type Attestation struct {
 	Made
 	Kind string `json:"kind"` // Review or ManualTest

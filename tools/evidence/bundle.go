@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// MaxBundle is the size limit of a bundle, in bytes: what a Lambda function URL
-// takes as a request's body.
+// MaxBundle is the size limit of a bundle in bytes. It is the largest request
+// body of a Lambda function URL.
 const MaxBundle = 6 << 20
 
 // The results of a [Summary].
@@ -20,16 +20,16 @@ const (
 	SummaryFailed = "FAILED"
 )
 
-// Why a bundle is refused, beside the reasons of an envelope.
+// The reasons for refusing a bundle, in addition to those for an envelope.
 var (
 	ErrNoSummary = errors.New("the bundle does not end with a summary")
-	ErrRemoved   = errors.New("a statement that the summary names is not in the bundle")
-	ErrAdded     = errors.New("the bundle holds a statement that the summary does not name in this place")
+	ErrRemoved   = errors.New("a statement that the summary names is missing from the bundle")
+	ErrAdded     = errors.New("the bundle contains a statement that the summary does not name at this position")
 )
 
-// A Summary is a SLSA verification summary: the verdict, and the statements
-// that it rests on. A set of envelopes says nothing of what was taken out; the
-// summary does. See https://slsa.dev/spec/v1.1/verification_summary.
+// A Summary is a SLSA verification summary: the verdict and the statements that
+// it is based on. A set of envelopes does not show what was removed from it,
+// but the summary does. See https://slsa.dev/spec/v1.1/verification_summary.
 type Summary struct {
 	Verifier          Verifier   `json:"verifier"`
 	TimeVerified      time.Time  `json:"timeVerified"`
@@ -41,13 +41,13 @@ type Summary struct {
 	VerifiedLevels     []string `json:"verifiedLevels"`
 }
 
-// A Verifier says who has decided.
+// A Verifier names who decided.
 type Verifier struct {
 	ID      string            `json:"id"`
 	Version map[string]string `json:"version,omitempty"`
 }
 
-// A Resource is named by where it is and what it digests to.
+// A Resource is identified by its URI and its digest.
 type Resource struct {
 	URI    string            `json:"uri"`
 	Digest map[string]string `json:"digest"`
@@ -89,9 +89,9 @@ func WriteBundle(ctx context.Context, w io.Writer, signer Signer, statements []S
 	return nil
 }
 
-// ReadBundle returns the statements of a bundle and the summary of them, if
-// every line was signed by key, nothing was changed and nothing is missing.
-// What the summary says is for the caller to judge.
+// ReadBundle returns the statements of a bundle and their summary. It returns
+// an error unless every line is signed with key, nothing was changed and
+// nothing is missing. The caller has to judge what the summary says.
 func ReadBundle(ctx context.Context, r io.Reader, key Key) ([]Statement, Summary, error) {
 	var summary Summary
 	data, err := io.ReadAll(io.LimitReader(r, MaxBundle+1))
@@ -124,20 +124,20 @@ func ReadBundle(ctx context.Context, r io.Reader, key Key) ([]Statement, Summary
 	return statements[:last], summary, summary.names(statements[:last], digests[:last])
 }
 
-// Envelopes reads the lines of a bundle, without a look at what they hold.
+// Envelopes reads the lines of a bundle without examining their content.
 func Envelopes(data []byte) ([]Envelope, error) {
 	var envelopes []Envelope
 	for i, line := range bytes.Split(bytes.TrimSuffix(data, []byte("\n")), []byte("\n")) {
 		var e Envelope
 		if err := json.Unmarshal(line, &e); err != nil {
-			return nil, fmt.Errorf("reading the bundle: line %d is no envelope: %w", i+1, err)
+			return nil, fmt.Errorf("reading the bundle: line %d is not an envelope: %w", i+1, err)
 		}
 		envelopes = append(envelopes, e)
 	}
 	return envelopes, nil
 }
 
-// names reports whether the summary names just these statements, in order.
+// names checks that the summary names exactly these statements, in order.
 func (s Summary) names(statements []Statement, digests []string) error {
 	there := map[string]bool{}
 	for _, digest := range digests {

@@ -18,7 +18,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
 )
 
-// lint returns a statement that differs by files.
+// lint returns a statement that differs in files.
 func lint(t testing.TB, files int) evidence.Statement {
 	t.Helper()
 	s, err := evidence.NewStatement("c0ffee", "abcd", evidence.Lint{Files: files})
@@ -37,7 +37,7 @@ func bundle(t testing.TB, by evidencetest.Signer, statements ...evidence.Stateme
 	return strings.Split(strings.TrimSpace(b.String()), "\n")
 }
 
-// edit changes the payload of an envelope and leaves its signature.
+// edit changes the payload of an envelope, but not its signature.
 func edit(t *testing.T, line, from, to string) string {
 	t.Helper()
 	var e map[string]any
@@ -56,8 +56,8 @@ func edit(t *testing.T, line, from, to string) string {
 	return string(changed)
 }
 
-// TestReadBundleRefusesTampering holds that each way to change a bundle is
-// refused, and by its own name.
+// TestReadBundleRefusesTampering checks that each way to change a bundle is
+// refused with its own error.
 func TestReadBundleRefusesTampering(t *testing.T) {
 	t.Parallel()
 	by, other := evidencetest.NewSigner(t), evidencetest.NewSigner(t)
@@ -146,7 +146,7 @@ func TestLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A statement that the key has signed is no link, whatever it says.
+	// A statement that is signed with the key is not a link, whatever it says.
 	sealed, err := evidence.Seal(t.Context(), by, lint(t, 1))
 	if err != nil {
 		t.Fatal(err)

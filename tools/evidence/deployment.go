@@ -1,40 +1,40 @@
 package evidence
 
-// A Deployment is that a release was deployed to a stage and answered there.
+// A Deployment records that a release was deployed to a stage and answered there.
 type Deployment struct {
 	Made
 	Stage   string `json:"stage"`
 	URL     string `json:"url"`
-	Version string `json:"version,omitempty"` // of the function
-	// Bundle is the SHA-256 of the evidence that allowed it, "" for a stage that
-	// needs none.
+	Version string `json:"version,omitempty"` // version of the function
+	// Bundle is the SHA-256 of the evidence that allowed the deployment, or ""
+	// for a stage that needs no evidence.
 	Bundle  string `json:"bundle,omitempty"`
-	Verdict string `json:"verdict,omitempty"` // of that evidence
-	// Approval is who approved it in the pipeline, nil outside of one.
+	Verdict string `json:"verdict,omitempty"` // verdict of that evidence
+	// Approval says who approved it in the pipeline. It is nil outside a pipeline.
 	Approval *Approval `json:"approval,omitempty"`
-	// BreakGlass is why it was deployed although it was refused.
+	// BreakGlass says why it was deployed although it was refused.
 	BreakGlass *BreakGlass `json:"breakGlass,omitempty"`
 }
 
 // PredicateType implements [Predicate].
 func (Deployment) PredicateType() string { return Base + "deployment/v1" }
 
-// An Approval is the answer that CodePipeline recorded.
+// An Approval is an approval that CodePipeline has recorded.
 type Approval struct {
-	Execution string `json:"execution"` // of the pipeline
-	By        string `json:"by"`        // ARN, as CodePipeline has it
+	Execution string `json:"execution"` // id of the pipeline execution
+	By        string `json:"by"`        // ARN, as in CodePipeline
 	Summary   string `json:"summary,omitempty"`
 	Action    string `json:"action"`
 }
 
-// A BreakGlass is a deployment against the evidence.
+// A BreakGlass records a deployment against the evidence.
 type BreakGlass struct {
 	Reason  string `json:"reason"`
 	By      string `json:"by"`      // ARN of the caller
-	Refused string `json:"refused"` // why promote would not have deployed
+	Refused string `json:"refused"` // the reason why promote would have refused
 }
 
-// A Page is what an approver is shown, as HTML.
+// A Page is the HTML page for an approver.
 type Page struct {
 	Made
 	HTML string `json:"html"`

@@ -11,18 +11,18 @@ import (
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 )
 
-// PayloadType is the type of what envelopes hold.
+// PayloadType is the type of the payload of envelopes.
 // See https://github.com/in-toto/attestation/blob/main/spec/v1/envelope.md.
 const PayloadType = "application/vnd.in-toto+json"
 
-// Why an envelope is refused.
+// The reasons for refusing an envelope.
 var (
 	ErrNotSigned = errors.New("it is not signed")
-	ErrWrongKey  = errors.New("it is signed by another key than the pinned one")
+	ErrWrongKey  = errors.New("it is signed with a key other than the pinned one")
 	ErrEdited    = errors.New("its content is not what was signed")
 )
 
-// A Signer signs evidence, with the key that KeyID names.
+// A Signer signs evidence with the key that KeyID names.
 type Signer = dsse.Signer
 
 // An Envelope is a signed statement.
@@ -45,9 +45,9 @@ func Seal(ctx context.Context, signer Signer, s Statement) (Envelope, error) {
 	return Envelope{*sealed}, nil
 }
 
-// Open returns the statement in an envelope that key has signed, and the
-// SHA-256 of its payload. The error is ErrNotSigned, ErrWrongKey or ErrEdited
-// where the signature is the reason.
+// Open returns the statement in an envelope that is signed with key, and the
+// SHA-256 of its payload. If the signature is wrong, the error is ErrNotSigned,
+// ErrWrongKey or ErrEdited.
 func (e Envelope) Open(ctx context.Context, key Key) (s Statement, digest string, err error) {
 	if len(e.Signatures) == 0 {
 		return s, "", ErrNotSigned
@@ -82,7 +82,7 @@ func (e Envelope) Open(ctx context.Context, key Key) (s Statement, digest string
 	return s, Digest(payload), nil
 }
 
-// Digest returns the SHA-256 of data in hexadecimal, as in-toto writes digests.
+// Digest returns the SHA-256 of data in hexadecimal, as in-toto does.
 func Digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])

@@ -14,15 +14,15 @@ import (
 	"strings"
 )
 
-// A Key is the public half of the key that signs evidence: ECDSA on P-256, as
-// the KMS key spec ECC_NIST_P256 has it. It verifies for package dsse.
+// A Key is the public half of the key that signs evidence: ECDSA on P-256,
+// which is the KMS key spec ECC_NIST_P256. It is a verifier for package dsse.
 type Key struct {
 	public *ecdsa.PublicKey
 	der    []byte // SubjectPublicKeyInfo
 }
 
-// ParseKey reads a public key: PEM, or the DER that KMS's GetPublicKey answers,
-// as it is or in base64.
+// ParseKey reads a public key: PEM, or the DER that KMS's GetPublicKey returns,
+// either raw or in base64.
 func ParseKey(data []byte) (Key, error) {
 	der := data
 	if block, _ := pem.Decode(data); block != nil {
@@ -36,15 +36,16 @@ func ParseKey(data []byte) (Key, error) {
 	}
 	public, ok := parsed.(*ecdsa.PublicKey)
 	if !ok || public.Curve != elliptic.P256() {
-		return Key{}, errors.New("reading a public key: evidence is signed by ECDSA on P-256, and this is another kind of key")
+		return Key{}, errors.New("reading a public key: evidence is signed with ECDSA on P-256, but this is another kind of key")
 	}
 	return Key{public, der}, nil
 }
 
-// IsZero reports whether there is no key. Nothing may be verified by it.
+// IsZero reports whether there is no key. A zero key must not be used for
+// verification.
 func (k Key) IsZero() bool { return k.public == nil }
 
-// ID is the key's id in envelopes: the SHA-256 of its DER, hexadecimal.
+// ID returns the key's id in envelopes: the SHA-256 of its DER in hexadecimal.
 func (k Key) ID() string { return Digest(k.der) }
 
 // PEM returns the key as a PEM block.
@@ -52,7 +53,7 @@ func (k Key) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: k.der})
 }
 
-// String returns the key in one line: its DER in base64.
+// String returns the key on one line: its DER in base64.
 func (k Key) String() string { return base64.StdEncoding.EncodeToString(k.der) }
 
 // KeyID implements dsse.Verifier.
@@ -61,8 +62,8 @@ func (k Key) KeyID() (string, error) { return k.ID(), nil }
 // Public implements dsse.Verifier.
 func (k Key) Public() crypto.PublicKey { return k.public }
 
-// Verify implements dsse.Verifier: data was signed by ECDSA over its SHA-256,
-// and the signature is ASN.1 DER, as KMS's ECDSA_SHA_256 makes it.
+// Verify implements dsse.Verifier. It accepts an ECDSA signature over the
+// SHA-256 of data, in ASN.1 DER, as KMS's ECDSA_SHA_256 makes it.
 func (k Key) Verify(_ context.Context, data, sig []byte) error {
 	sum := sha256.Sum256(data)
 	if !ecdsa.VerifyASN1(k.public, sum[:], sig) {

@@ -15,21 +15,21 @@ import (
 // LinkType is the payload type of links.
 const LinkType = "application/vnd.magewright.link+json"
 
-// Why a link token is refused.
+// The reasons for refusing a link token.
 var (
-	ErrNoLink      = errors.New("it is no link token")
-	ErrLinkForged  = errors.New("the link token is not signed by the pinned key")
+	ErrNoLink      = errors.New("it is not a link token")
+	ErrLinkForged  = errors.New("the link token is not signed with the pinned key")
 	ErrLinkExpired = errors.New("the link token has expired")
 )
 
-// A Link lets whoever holds it read the evidence of a commit until it expires.
+// A Link lets its holder read the evidence of a commit until it expires.
 type Link struct {
 	Commit  string    `json:"commit"`
 	Expires time.Time `json:"expires"`
 }
 
 // Token signs a link in a form that fits into a URL: the payload and its DSSE
-// signature, each in base64url, with a dot between them.
+// signature, each in base64url, separated by a dot.
 func (l Link) Token(ctx context.Context, signer Signer) (string, error) {
 	payload, err := json.Marshal(l)
 	if err != nil {
@@ -42,8 +42,9 @@ func (l Link) Token(ctx context.Context, signer Signer) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(payload) + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
-// OpenLink returns the link of a token that key has signed, unless it has
-// expired by now. The error is ErrNoLink, ErrLinkForged or ErrLinkExpired.
+// OpenLink returns the link in a token that is signed with key, unless it has
+// expired at the time now. The error is ErrNoLink, ErrLinkForged or
+// ErrLinkExpired.
 func OpenLink(ctx context.Context, key Key, token string, now time.Time) (Link, error) {
 	var l Link
 	first, second, _ := strings.Cut(token, ".")

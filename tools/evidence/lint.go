@@ -1,9 +1,9 @@
 package evidence
 
-// Lint is what `mage lint` found.
+// Lint is the result of `mage lint`.
 type Lint struct {
 	Made
-	Files  int      `json:"files"`            // Go files that were looked at
+	Files  int      `json:"files"`            // number of Go files that were checked
 	Broken []string `json:"broken,omitempty"` // the tools that had findings
 }
 

@@ -15,8 +15,8 @@ import (
 	"runtime"
 )
 
-// A PrivateKey is a person's key, kept in a file: ECDSA on P-256, as PKCS #8
-// (RFC 5958) in PEM. It is a [Signer].
+// A PrivateKey is a person's key in a file: ECDSA on P-256, as PKCS #8 (RFC
+// 5958) in PEM. It is a [Signer].
 type PrivateKey struct {
 	Key     // its public half
 	private *ecdsa.PrivateKey
@@ -31,8 +31,8 @@ func NewPrivateKey() (PrivateKey, error) {
 	return privateKey(private)
 }
 
-// ReadPrivateKey reads a key file. One that others than its owner may read is
-// refused: it proves nothing.
+// ReadPrivateKey reads a key file. It refuses a file that others than the owner
+// may read, because its signatures would prove nothing.
 func ReadPrivateKey(file string) (PrivateKey, error) {
 	fail := func(err error) (PrivateKey, error) {
 		return PrivateKey{}, fmt.Errorf("reading the private key %s: %w", file, err)
@@ -41,7 +41,7 @@ func ReadPrivateKey(file string) (PrivateKey, error) {
 	if err != nil {
 		return fail(err)
 	}
-	// On Windows a file's mode says nothing of who may read it.
+	// On Windows, a file's mode does not say who may read it.
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 		return fail(fmt.Errorf("%w: its mode is %04o", ErrExposed, mode))
 	}
@@ -51,7 +51,7 @@ func ReadPrivateKey(file string) (PrivateKey, error) {
 	}
 	block, _ := pem.Decode(data)
 	if block == nil {
-		return fail(errors.New("it is no PEM"))
+		return fail(errors.New("it is not PEM"))
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
@@ -64,7 +64,7 @@ func ReadPrivateKey(file string) (PrivateKey, error) {
 	return privateKey(private)
 }
 
-// ErrExposed says that others may read a private key.
+// ErrExposed says that others than the owner may read a private key.
 var ErrExposed = errors.New("others may read it")
 
 func privateKey(private *ecdsa.PrivateKey) (PrivateKey, error) {
@@ -75,8 +75,8 @@ func privateKey(private *ecdsa.PrivateKey) (PrivateKey, error) {
 	return PrivateKey{Key{&private.PublicKey, der}, private}, nil
 }
 
-// Write keeps the key in a file that only its owner may read. A file that is
-// there is not overwritten: the error is then os.ErrExist.
+// Write stores the key in a file that only its owner may read. It does not
+// overwrite an existing file; the error is then os.ErrExist.
 func (k PrivateKey) Write(file string) (err error) {
 	der, err := x509.MarshalPKCS8PrivateKey(k.private)
 	if err != nil {
@@ -96,7 +96,7 @@ func (k PrivateKey) Write(file string) (err error) {
 	return nil
 }
 
-// Sign implements [Signer], as [Key.Verify] expects it.
+// Sign implements [Signer]. [Key.Verify] accepts the result.
 func (k PrivateKey) Sign(_ context.Context, data []byte) ([]byte, error) {
 	sum := sha256.Sum256(data)
 	return ecdsa.SignASN1(rand.Reader, k.private, sum[:])

@@ -55,7 +55,7 @@ func TestWhatIsNoPrivateKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct{ text, says string }{
-		"text":   {"my key", "no PEM"},
+		"text":   {"my key", "not PEM"},
 		"public": {string(key.PEM()), "asn1"},
 		"cut":    {string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte{0, 0, 0}})), "asn1"},
 	} {

@@ -2,7 +2,7 @@ package evidence
 
 import "time"
 
-// Security is what `mage sec` found, tool by tool.
+// Security is the result of `mage sec` for each tool.
 type Security struct {
 	Made
 	Scans []Scan `json:"scans"`
@@ -12,18 +12,18 @@ type Security struct {
 type Scan struct {
 	Tool     string `json:"tool"`              // gosec, govulncheck or gitleaks
 	State    string `json:"state"`             // PASS, FAIL or UNKNOWN
-	Counted  string `json:"counted,omitempty"` // what was looked at
+	Counted  string `json:"counted,omitempty"` // what was examined
 	Findings string `json:"findings,omitempty"`
-	// Config are the files of the repository that tell the tool what to leave
-	// out, and their SHA-256.
+	// Config holds the repository's files that tell the tool what to leave out,
+	// and their SHA-256.
 	Config map[string]string `json:"config,omitempty"`
-	// Database is what the code was compared with, where there is such a thing.
+	// Database is the database that the code was compared with, if there is one.
 	Database *Database `json:"database,omitempty"`
-	// Reused says that the tool was not run for this commit, see [Made].
+	// Reused says that the tool was not run for this commit; see [Made].
 	Reused *Reused `json:"reused,omitempty"`
 }
 
-// A Database is a collection of known vulnerabilities as it was at a time.
+// A Database is the state of a collection of known vulnerabilities at a certain time.
 type Database struct {
 	Name       string    `json:"name"`
 	ModifiedOn time.Time `json:"modifiedOn"`

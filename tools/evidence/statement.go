@@ -1,6 +1,6 @@
-// Package evidence is the vocabulary of what is known of a release: in-toto
-// statements, the envelopes they are signed in, and the bundle of them that a
-// verdict is decided from.
+// Package evidence is the vocabulary for what is known about a release: in-toto
+// statements, the envelopes that they are signed in, and the bundle of
+// statements that a verdict is decided from.
 package evidence
 
 import (
@@ -15,7 +15,7 @@ import (
 const StatementType = "https://in-toto.io/Statement/v1"
 
 // The digest algorithms of subjects: a commit's hash, and the SHA-256 of the
-// deployment package, both hexadecimal.
+// deployment package, both in hexadecimal.
 const (
 	GitCommit = "gitCommit"
 	SHA256    = "sha256"
@@ -35,34 +35,34 @@ type Statement struct {
 	Predicate     json.RawMessage `json:"predicate"`
 }
 
-// Made is what every predicate says of its own making. A predicate embeds it.
+// Made is what every predicate says about its own creation. Predicates embed it.
 type Made struct {
 	FinishedOn time.Time `json:"finishedOn"`
-	// Dirty says that files differed from the commit, so that the predicate is
-	// of no commit.
+	// Dirty says that files differed from the commit, so the predicate is not
+	// about any commit.
 	Dirty bool `json:"dirty,omitempty"`
-	// Tools are what made it, as name and version.
+	// Tools lists the tools that made it, by name, with their versions.
 	Tools map[string]string `json:"tools,omitempty"`
-	// Reports are the files it was read from, as name and SHA-256.
+	// Reports lists the files that it was read from, by name, with their SHA-256.
 	Reports map[string]string `json:"reports,omitempty"`
-	// Reused says that nothing was run for this commit: a run for the same
-	// inputs had this result.
+	// Reused says that nothing was run for this commit, because a run with the
+	// same inputs had this result.
 	Reused *Reused `json:"reused,omitempty"`
 }
 
 // Reused says where a result comes from that was not computed again.
 type Reused struct {
 	Key        string    `json:"key"`             // SHA-256 of everything that the result depends on
-	Commit     string    `json:"commit"`          // for which it was computed
-	FinishedOn time.Time `json:"finishedOn"`      // when that ended
-	Build      string    `json:"build,omitempty"` // id of the CodeBuild build that did it
+	Commit     string    `json:"commit"`          // the commit for which it was computed
+	FinishedOn time.Time `json:"finishedOn"`      // when that computation ended
+	Build      string    `json:"build,omitempty"` // id of the CodeBuild build that computed it
 }
 
-// A Predicate knows the type that its statement bears.
+// A Predicate knows the type of its statement.
 type Predicate interface{ PredicateType() string }
 
-// NewStatement returns a statement of a predicate about a commit and, where
-// there is one, about a deployment package.
+// NewStatement returns a statement with a predicate about a commit and, if pkg
+// is not "", about a deployment package.
 func NewStatement(commit, pkg string, p Predicate) (Statement, error) {
 	encoded, err := json.Marshal(p)
 	if err != nil {
@@ -80,7 +80,7 @@ func NewStatement(commit, pkg string, p Predicate) (Statement, error) {
 	return s, nil
 }
 
-// Digest returns the subject's digest by an algorithm, or "".
+// Digest returns the subject's digest for an algorithm, or "".
 func (s Statement) Digest(algorithm string) string {
 	for _, subject := range s.Subject {
 		if digest := subject.Digest[algorithm]; digest != "" {
@@ -90,11 +90,11 @@ func (s Statement) Digest(algorithm string) string {
 	return ""
 }
 
-// Decode decodes the predicate. A field that the predicate does not have is an
-// error: what can't be read whole is not understood.
+// Decode decodes the predicate. An unknown field is an error, because a
+// statement that can't be read completely is not understood.
 func (s Statement) Decode(into Predicate) error {
 	if s.PredicateType != into.PredicateType() {
-		return fmt.Errorf("reading a statement: it is of %s, not of %s", s.PredicateType, into.PredicateType())
+		return fmt.Errorf("reading a statement: it has type %s, not %s", s.PredicateType, into.PredicateType())
 	}
 	decoder := json.NewDecoder(bytes.NewReader(s.Predicate))
 	decoder.DisallowUnknownFields()

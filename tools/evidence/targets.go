@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// Keep keeps a predicate about a commit as NAME.intoto.json in dir, the
+// Keep stores a predicate about a commit as NAME.intoto.json in dir, the
 // evidence directory.
 func Keep(dir, name, commit string, p Predicate) error {
 	s, err := NewStatement(commit, "", p)
@@ -17,9 +17,9 @@ func Keep(dir, name, commit string, p Predicate) error {
 	return Write(dir, name, s)
 }
 
-// Adopt makes a statement in dir, the evidence directory, one about another
-// commit at which the same inputs have the same result. It keeps when it was
-// made, and says from where it was taken.
+// Adopt changes a statement in dir, the evidence directory, so that it is about
+// another commit at which the same inputs have the same result. The statement
+// keeps its time and names its origin.
 func Adopt(dir, name, commit string, dirty bool, from Reused) error {
 	data, err := os.ReadFile(filepath.Join(dir, name+Suffix)) // #nosec G304 -- below the evidence directory
 	if err != nil {
@@ -29,7 +29,7 @@ func Adopt(dir, name, commit string, dirty bool, from Reused) error {
 	if err := json.Unmarshal(data, &s); err != nil {
 		return fmt.Errorf("reading evidence: %s: %w", name, err)
 	}
-	// Fields stay as they are: a number of an any would be rounded.
+	// Raw fields stay unchanged. A number decoded into an any would be rounded.
 	var predicate map[string]json.RawMessage
 	if err := json.Unmarshal(s.Predicate, &predicate); err != nil {
 		return fmt.Errorf("reading evidence: %s: %w", name, err)
@@ -50,7 +50,7 @@ func Adopt(dir, name, commit string, dirty bool, from Reused) error {
 	return Write(dir, name, s)
 }
 
-// An adopted is a predicate whose type is not known here.
+// An adopted is a predicate of a type that is unknown here.
 type adopted struct {
 	predicateType string
 	fields        map[string]json.RawMessage
@@ -59,7 +59,7 @@ type adopted struct {
 func (a adopted) PredicateType() string        { return a.predicateType }
 func (a adopted) MarshalJSON() ([]byte, error) { return json.Marshal(a.fields) }
 
-// FileDigest is [Digest] of a file.
+// FileDigest returns the [Digest] of a file.
 func FileDigest(file string) (string, error) {
 	data, err := os.ReadFile(filepath.Clean(file))
 	if err != nil {
@@ -68,8 +68,7 @@ func FileDigest(file string) (string, error) {
 	return Digest(data), nil
 }
 
-// Write keeps a statement in a file of dir, the evidence directory, as
-// NAME.intoto.json.
+// Write stores a statement as NAME.intoto.json in dir, the evidence directory.
 func Write(dir, name string, s Statement) error {
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -84,10 +83,10 @@ func Write(dir, name string, s Statement) error {
 	return nil
 }
 
-// Suffix is the end of the name of a file that holds a statement.
+// Suffix is the suffix of files that contain a statement.
 const Suffix = ".intoto.json"
 
-// ReadDir reads the statements of an evidence directory, by name.
+// ReadDir reads the statements in an evidence directory, sorted by name.
 func ReadDir(dir string) ([]Statement, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*"+Suffix))
 	if err != nil {

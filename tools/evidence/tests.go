@@ -6,8 +6,8 @@ const (
 	TestsFailed = "FAILED"
 )
 
-// Tests is what `mage test` found, in the terms of in-toto's test result.
-// What was skipped is ours to add: the predicate has no word for it.
+// Tests is the result of `mage test`, in the terms of in-toto's test result. We
+// add the skipped tests, because the predicate has no field for them.
 // See https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md.
 type Tests struct {
 	Made
@@ -15,25 +15,25 @@ type Tests struct {
 	FailedTests []string `json:"failedTests,omitempty"`
 	Passed      int      `json:"passed"`
 	Skipped     int      `json:"skipped"`
-	Packages    int      `json:"packages"`          // with tests
+	Packages    int      `json:"packages"`          // number of packages with tests
 	Problem     string   `json:"problem,omitempty"` // why the run itself failed
-	Module      string   `json:"module,omitempty"`  // what the packages' import paths begin with
+	Module      string   `json:"module,omitempty"`  // prefix of the packages' import paths
 	Suites      []Suite  `json:"suites,omitempty"`  // by package
-	// Incomplete are instrumented processes that died before they had said what
-	// they had run.
+	// Incomplete lists instrumented processes that ended before they wrote
+	// their coverage.
 	Incomplete []string `json:"incomplete,omitempty"`
 	// LeftOut are modules of the repository that were not tested, with the reason.
 	LeftOut []string `json:"leftOut,omitempty"`
 }
 
-// A Suite counts the tests of a package, subtests included.
+// A Suite counts the tests of a package, including subtests.
 type Suite struct {
 	Package string `json:"package"`          // import path
 	Module  string `json:"module,omitempty"` // the directory of its module, where that is not the root
 	Passed  int    `json:"passed"`
 	Failed  int    `json:"failed"`
 	Skipped int    `json:"skipped"`
-	Broken  bool   `json:"broken,omitempty"` // the package failed, also where no test of it did
+	Broken  bool   `json:"broken,omitempty"` // the package failed, even if none of its tests did
 }
 
 // PredicateType implements [Predicate].

@@ -16,8 +16,8 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// An approve answers an approval. It returns no answer where somebody else
-// will give it, by the API.
+// An approve answers an approval. It returns no answer if somebody else will
+// give it through the API.
 type approve func(ctx context.Context, a pipeline.Approval) (answer, error)
 
 type answer int
@@ -28,7 +28,7 @@ const (
 	no
 )
 
-// always answers every approval in the same way.
+// always answers every approval with the same answer.
 func always(approved bool) approve {
 	return func(context.Context, pipeline.Approval) (answer, error) {
 		if approved {
@@ -38,7 +38,7 @@ func always(approved bool) approve {
 	}
 }
 
-// approver asks at the terminal, or says how to answer where there is none.
+// approver asks at the terminal. If there is no terminal, it prints how to answer.
 func approver(cfg project.Config, approved bool, e *endpoint, v *view) approve {
 	if approved {
 		return always(true)
@@ -95,7 +95,7 @@ func ask(ctx context.Context, cfg project.Config) (answer, error) {
 	}
 }
 
-// decide gets an answer for the approval that waits and hands it on.
+// decide gets an answer for the waiting approval and passes it on.
 func (r *rehearsal) decide(ctx context.Context, action types.ActionExecutionDetail, answerer approve) error {
 	a, err := pipeline.Awaited(ctx, r.pipelines, action)
 	if err != nil {

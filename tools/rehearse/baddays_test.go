@@ -1,9 +1,9 @@
 //go:build e2e
 
-// The bad days, each as a commit that the real pipeline must stop: real checks,
-// a real CDK CLI, a real function and its canary, on one embedded AWS. They take
-// minutes, and a pipeline that ran them would run itself, so `mage test` leaves
-// them out:
+// The bad days: each is a commit that the real pipeline must stop, with real
+// checks, a real CDK CLI, a real function and its canary, on one embedded AWS.
+// They take minutes. A pipeline that ran them would also run itself, so `mage
+// test` leaves them out:
 //
 //	go test -tags=e2e -timeout=40m -v -run TestBadDays ./tools/rehearse
 
@@ -43,12 +43,13 @@ import (
 )
 
 // TestBadDaysInterrupted presses Ctrl-C while the builds run. It fails if
-// anything that the rehearsal started outlives it, or leaves files behind.
+// anything that the rehearsal started survives, or leaves files behind.
 func TestBadDaysInterrupted(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "rehearse")
 	do(t, ".", "go", "build", "-o", bin, "../magewright")
 	dir, _ := fixture(t)
-	// Every process inherits it, so it marks them, and it holds what they leave.
+	// Every process inherits this directory, so it identifies them. It also
+	// contains the files that they leave.
 	temp := t.TempDir()
 
 	running := &awaited{text: "InProgress", of: []string{"Lint", "Test", "Sec", "Synth"}, all: make(chan struct{})}
@@ -99,9 +100,9 @@ func TestBadDaysInterrupted(t *testing.T) {
 	leftNothing(t, temp)
 }
 
-// TestBadDays delivers a good release, then breaks it in one way after the
-// other. It fails if the pipeline, or what it is rehearsed on, lets a bad
-// release go further than it must, or leaves a stage on it.
+// TestBadDays delivers a good release, and then breaks it in one way after
+// another. It fails if the pipeline, or the embedded AWS, lets a bad release
+// get further than it may, or leaves it on a stage.
 func TestBadDays(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
@@ -123,8 +124,8 @@ func TestBadDays(t *testing.T) {
 	t.Run("rejection, then a canary that fails", d.production)
 }
 
-// findings breaks every check of Verify at once: were one of them not run, or
-// its finding no failure, its action would succeed.
+// findings breaks every check of Verify at once. If one of them were not run,
+// or its finding were not a failure, its action would succeed.
 func (d *days) findings(t *testing.T) {
 	before := d.served(t)
 	err := d.deliver(t, always(true), edits{
@@ -147,8 +148,8 @@ func (d *days) findings(t *testing.T) {
 	d.serves(t, before)
 }
 
-// stopsAtSmoke holds that what does not answer on staging does not leave it,
-// and that the release before is back there.
+// stopsAtSmoke checks that a release that does not answer on staging gets no
+// further, and that staging returns to the previous release.
 func (d *days) stopsAtSmoke(t *testing.T, change edits, says string) {
 	before := d.served(t)
 	err := d.deliver(t, always(true), change)
@@ -178,9 +179,9 @@ func (d *days) stopsAtSmoke(t *testing.T, change edits, says string) {
 	}
 }
 
-// production first rejects a release at the approval, then approves it after
-// all: it fails one request in five, and in production only. The canary finds
-// it by promote's own requests; nobody else sends any.
+// production first rejects a release at the approval, and then approves it. The
+// release fails one request in five, in production only. Nobody else sends
+// requests, so the canary finds the fault through promote's own requests.
 func (d *days) production(t *testing.T) {
 	before := d.served(t)["production"]
 	err := d.deliver(t, always(false), spoil(t, "flaky.go"))
@@ -222,8 +223,8 @@ func (d *days) production(t *testing.T) {
 	d.rolledBack(t)
 }
 
-// rolledBack holds that the shift was stopped, by its alarm or by promote's own
-// comparison, whichever was first, and that CodeDeploy returned the traffic.
+// rolledBack checks that the shift was stopped, by its alarm or by promote's
+// own comparison, whichever came first, and that CodeDeploy returned the traffic.
 func (d *days) rolledBack(t *testing.T) {
 	o, err := stack.Describe(t.Context(), d.aws, "production")
 	if err != nil {
@@ -236,7 +237,8 @@ func (d *days) rolledBack(t *testing.T) {
 	if err != nil || len(listed.Deployments) < 2 {
 		t.Fatalf("production's deployments are %v, %v; want the shift and its rollback", listed, err)
 	}
-	var newest [2]*deploytypes.DeploymentInfo // the rollback comes after what it rolls back
+	// The rollback comes after the deployment that it rolls back.
+	var newest [2]*deploytypes.DeploymentInfo
 	for i := range newest {
 		got, err := client.GetDeployment(t.Context(), &codedeploy.GetDeploymentInput{DeploymentId: &listed.Deployments[i]})
 		if err != nil {
@@ -254,7 +256,7 @@ func (d *days) rolledBack(t *testing.T) {
 	}
 }
 
-// days are a rehearsal on a repository whose main is a good release.
+// days is a rehearsal on a repository whose main branch is a good release.
 type days struct {
 	*rehearsal
 	dir, base string
@@ -288,14 +290,14 @@ func newDays(t *testing.T) *days {
 	return d
 }
 
-// listen makes what is said from now on part of a test.
+// listen makes all further output part of a test's output.
 func (d *days) listen(t *testing.T) {
 	d.out.Reset()
 	d.cfg.Stdout = io.MultiWriter(&d.out, t.Output())
 	d.view = newView(d.cfg.Stdout, d.clock)
 }
 
-// release delivers the good release. Without it nothing can be returned to.
+// release delivers the good release. Without it, no stage could return to anything.
 func (d *days) release(t *testing.T) {
 	s, err := newSubject(t.Context(), d.cfg, baseline.Base{Is: "none"})
 	if err != nil {
@@ -317,7 +319,7 @@ func (d *days) release(t *testing.T) {
 	}
 }
 
-// deliver commits a change of the good release and runs the pipeline on it.
+// deliver commits a change to the good release and runs the pipeline on the commit.
 func (d *days) deliver(t *testing.T, answer approve, change edits) error {
 	d.listen(t)
 	do(t, d.dir, "git", "checkout", "--quiet", "-B", "bad", d.base)
@@ -326,7 +328,7 @@ func (d *days) deliver(t *testing.T, answer approve, change edits) error {
 	return d.rehearsal.deliver(t.Context(), commit, answer)
 }
 
-// failedAt holds that err says that exactly these actions failed.
+// failedAt checks that err says that exactly these actions failed.
 func (d *days) failedAt(t *testing.T, err error, actions ...string) {
 	t.Helper()
 	if err == nil {
@@ -384,8 +386,8 @@ func (d *days) said(t *testing.T, want string) {
 // serving is what a stage serves.
 type serving struct{ version, commit string }
 
-// served asks the alias and the function URL of each stage. A version ends
-// with + where another one has a share of its traffic.
+// served asks the alias and the function URL of each stage. A version ends with
+// + if another version has a share of its traffic.
 func (d *days) served(t *testing.T) map[string]serving {
 	t.Helper()
 	all := map[string]serving{}
@@ -424,11 +426,12 @@ func (d *days) serves(t *testing.T, want map[string]serving) {
 	}
 }
 
-// fixture makes a clone of this repository and returns its directory and the
-// hash of its good release: HEAD without the tests of tools and infra, which
-// take minutes and prove nothing here, and without the requirements that ask
-// for them or for documents. The rest is as it is. The good release follows one
-// that says so, as the policy is read from the release before.
+// fixture makes a clone of this repository, and returns its directory and the
+// hash of its good release. The good release is HEAD without the tests of tools
+// and infra, which take minutes and prove nothing here, and without the
+// policy's requirements for tests and documents. The rest is unchanged. A
+// commit that drops these requirements comes before the good release, because
+// the policy is read from the previous release.
 func fixture(t *testing.T) (dir, base string) {
 	dir = filepath.Join(t.TempDir(), "repository")
 	root := do(t, ".", "git", "rev-parse", "--show-toplevel")
@@ -449,7 +452,7 @@ func fixture(t *testing.T) (dir, base string) {
 //go:embed testdata
 var testdata embed.FS
 
-// edits change files: by path, from the old text to the new one.
+// edits changes files: it maps a path to a function from the old text to the new one.
 type edits map[string]func(t *testing.T, old string) string
 
 func (e edits) apply(t *testing.T, dir string) {
@@ -478,7 +481,7 @@ func replace(old, by string) func(*testing.T, string) string {
 	}
 }
 
-// spoil puts a handler of testdata before that of the function.
+// spoil puts a handler from testdata in front of the function's handler.
 func spoil(t *testing.T, name string) edits {
 	return edits{
 		"app/main.go":  replace("server.Handler()", "spoil(server.Handler())"),
@@ -486,7 +489,7 @@ func spoil(t *testing.T, name string) edits {
 	}
 }
 
-// testFile is a file of testdata.
+// testFile returns a file of testdata.
 func testFile(t *testing.T, name string) func(*testing.T, string) string {
 	text, err := testdata.ReadFile("testdata/" + name)
 	if err != nil {
@@ -511,8 +514,8 @@ func do(t *testing.T, dir, name string, args ...string) string {
 	return out
 }
 
-// An awaited is an output that closes all once it has shown each of some words
-// together with a text on a line.
+// An awaited is a writer that closes all after it has seen each of some words
+// on a line together with a text.
 type awaited struct {
 	text string
 	of   []string
@@ -549,8 +552,8 @@ func (a *awaited) String() string {
 	return a.out.String()
 }
 
-// processes returns the command lines of the processes whose environment names
-// a directory. Only Linux tells.
+// processes returns the command lines of the processes whose environment
+// contains a directory. It only works on Linux.
 func processes(t *testing.T, dir string) []string {
 	if runtime.GOOS != "linux" {
 		t.Skip("the processes' environment can be read on Linux only")
@@ -561,7 +564,7 @@ func processes(t *testing.T, dir string) []string {
 	}
 	var found []string
 	for _, environ := range environs {
-		// A process that has ended meanwhile is none that is left.
+		// A process that has ended meanwhile does not count.
 		if variables, err := os.ReadFile(filepath.Clean(environ)); err != nil || !bytes.Contains(variables, []byte(dir)) {
 			continue
 		}
@@ -571,7 +574,7 @@ func processes(t *testing.T, dir string) []string {
 	return found
 }
 
-// leftNothing holds that no directory of a rehearsal is left.
+// leftNothing checks that no directory of a rehearsal is left.
 func leftNothing(t *testing.T, temp string) {
 	t.Helper()
 	left, err := filepath.Glob(filepath.Join(temp, "magewright-*"))

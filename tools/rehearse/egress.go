@@ -17,36 +17,36 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// awsDomains are where AWS answers.
+// awsDomains are AWS's domains.
 var awsDomains = []string{"amazonaws.com", "amazonaws.com.cn", "aws.amazon.com", "api.aws", "on.aws", "aws.dev", "amazonwebservices.com"}
 
-// An egress is the proxy through which everything that a rehearsal starts
-// reaches what is not this machine: modules and packages, and never AWS. A
-// child that passes by the endpoint, for whatever reason, is refused here and
-// fails the rehearsal.
+// An egress is the proxy for all traffic of a rehearsal's child processes to
+// other machines. It lets through modules and packages, but never traffic to
+// AWS. If a child bypasses the endpoint, for whatever reason, the proxy refuses
+// the request, and the rehearsal fails.
 type egress struct {
 	server   *http.Server
 	served   chan error
-	upstream func(*http.Request) (*url.URL, error) // the proxies of the user
+	upstream func(*http.Request) (*url.URL, error) // the user's own proxies
 
 	mu      sync.Mutex
-	refused []string // hosts of AWS that somebody tried to reach
+	refused []string // AWS hosts that somebody tried to reach
 }
 
-// proxyAddress is where the proxy listens if it can. Tests that read HTTP_PROXY
-// have run with other inputs where it is another one, and the go command would
-// run them again in every rehearsal.
+// proxyAddress is the proxy's preferred address. Its value is an input of tests
+// that read HTTP_PROXY. With another value, the go command would run those
+// tests again in every rehearsal.
 const proxyAddress = "127.0.0.1:24566"
 
-// newEgress starts the proxy and makes it that of this process's children.
+// newEgress starts the proxy and makes it the proxy of this process's children.
 func newEgress(ctx context.Context) (*egress, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", proxyAddress)
 	if err != nil {
-		// Another rehearsal has it.
+		// Another rehearsal uses the address.
 		listener, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("guarding what leaves this machine: %w", err)
+		return nil, fmt.Errorf("starting the proxy for outgoing requests: %w", err)
 	}
 	e := &egress{served: make(chan error, 1), upstream: userProxies()}
 	e.server = &http.Server{Handler: e, ReadHeaderTimeout: 10 * time.Second}
@@ -57,15 +57,14 @@ func newEgress(ctx context.Context) (*egress, error) {
 	} {
 		for _, spelling := range []string{name, strings.ToLower(name)} {
 			if err := os.Setenv(spelling, value); err != nil {
-				return nil, errors.Join(fmt.Errorf("guarding what leaves this machine: %w", err), e.close())
+				return nil, errors.Join(fmt.Errorf("starting the proxy for outgoing requests: %w", err), e.close())
 			}
 		}
 	}
 	return e, nil
 }
 
-// userProxies returns the proxies that the environment names now, before it
-// names ours.
+// userProxies returns the proxies in the environment before we set our own.
 func userProxies() func(*http.Request) (*url.URL, error) {
 	named := os.Getenv("HTTPS_PROXY")
 	if named == "" {
@@ -78,7 +77,7 @@ func userProxies() func(*http.Request) (*url.URL, error) {
 	return func(*http.Request) (*url.URL, error) { return proxy, err }
 }
 
-// ServeHTTP tunnels CONNECT and forwards plain HTTP, but not to AWS.
+// ServeHTTP tunnels CONNECT and forwards plain HTTP, except to AWS.
 func (e *egress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host := r.Host
 	if r.URL.Host != "" {
@@ -90,7 +89,7 @@ func (e *egress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			e.refused = append(e.refused, host)
 		}
 		e.mu.Unlock()
-		http.Error(w, "a rehearsal must not reach AWS, and this request is for "+host, http.StatusForbidden)
+		http.Error(w, "a rehearsal must not reach AWS, but this request is for "+host, http.StatusForbidden)
 		return
 	}
 	if r.Method != http.MethodConnect {
@@ -127,10 +126,11 @@ func (e *egress) forward(w http.ResponseWriter, r *http.Request) {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(response.StatusCode)
-	_, _ = io.Copy(w, response.Body) // the client sees where it breaks off
+	// The client notices where the response breaks off.
+	_, _ = io.Copy(w, response.Body)
 }
 
-// tunnel joins the client and host until one of them has ended.
+// tunnel connects the client and host until one of them ends.
 func (e *egress) tunnel(w http.ResponseWriter, r *http.Request, host string) error {
 	far, err := e.dial(r, host)
 	if err != nil {
@@ -144,7 +144,8 @@ func (e *egress) tunnel(w http.ResponseWriter, r *http.Request, host string) err
 		return errors.Join(near.Close(), far.Close())
 	}
 	go func() {
-		_, _ = io.Copy(far, buffered) // both ends notice the end of the other
+		// Each end notices when the other ends.
+		_, _ = io.Copy(far, buffered)
 		_ = far.Close()
 	}()
 	_, _ = io.Copy(near, far)
@@ -179,7 +180,7 @@ func (e *egress) dial(r *http.Request, host string) (net.Conn, error) {
 	status := make([]byte, 0, 1024)
 	for one := make([]byte, 1); !strings.HasSuffix(string(status), "\r\n\r\n"); {
 		if _, err := far.Read(one); err != nil || len(status) == cap(status) {
-			return nil, errors.Join(fmt.Errorf("the proxy %s gave no answer", proxy.Host), err, far.Close())
+			return nil, errors.Join(fmt.Errorf("the proxy %s did not answer", proxy.Host), err, far.Close())
 		}
 		status = append(status, one[0])
 	}
@@ -189,7 +190,7 @@ func (e *egress) dial(r *http.Request, host string) (net.Conn, error) {
 	return far, nil
 }
 
-// close ends the proxy. Its error names the hosts of AWS that were refused.
+// close stops the proxy. Its error names the AWS hosts that were refused.
 func (e *egress) close() error {
 	err := e.server.Close()
 	if served := <-e.served; !errors.Is(served, http.ErrServerClosed) {
@@ -198,8 +199,8 @@ func (e *egress) close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.refused) > 0 {
-		err = errors.Join(err, exit.Failed("find what ignores AWS_ENDPOINT_URL in .magewright/rehearsal.log or in the builds' logs",
-			"something tried to leave this machine for %s, and was refused", strings.Join(e.refused, ", ")))
+		err = errors.Join(err, exit.Failed("look in .magewright/rehearsal.log and in the builds' logs for what ignores AWS_ENDPOINT_URL",
+			"something tried to reach %s outside this machine, and was refused", strings.Join(e.refused, ", ")))
 	}
 	return err
 }

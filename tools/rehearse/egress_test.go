@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// clients returns a client that goes through the proxy of the environment.
+// throughProxy returns a client that uses the proxy in the environment.
 func throughProxy(t *testing.T) *http.Client {
 	t.Helper()
 	proxy, err := url.Parse(os.Getenv("HTTPS_PROXY"))
@@ -19,13 +19,14 @@ func throughProxy(t *testing.T) *http.Client {
 	}
 	server := httptest.NewTLSServer(nil)
 	t.Cleanup(server.Close)
-	transport := server.Client().Transport.(*http.Transport).Clone() // trusts test servers
+	// The client trusts test servers.
+	transport := server.Client().Transport.(*http.Transport).Clone()
 	transport.Proxy = http.ProxyURL(proxy)
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
 
-// keepProxies restores the proxies of the environment after the test.
+// keepProxies restores the proxies in the environment after the test.
 func keepProxies(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"} {

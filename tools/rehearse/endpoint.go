@@ -23,20 +23,20 @@ import (
 
 const accountID = account.DefaultID
 
-// An endpoint is the embedded AWS that is rehearsed on.
+// An endpoint is the embedded AWS that a rehearsal uses.
 type endpoint struct {
 	url    string
 	key    aws.Credentials
-	server *localaws.Server // nil where somebody else runs it
-	// context is the CDK context that the rehearsal synthesizes with.
+	server *localaws.Server // nil if somebody else runs it
+	// context is the CDK context for the rehearsal's synthesis.
 	context map[string]any
 	egress  *egress
 }
 
-// connect starts the embedded AWS, or takes the one that AWS_ENDPOINT_URL
-// names, and makes the environment of this process and of its children one
-// that knows nothing else: an aws-cdk-local user once deployed to his real
-// account by a variable that was left over.
+// connect starts the embedded AWS, or uses the one in AWS_ENDPOINT_URL. It also
+// changes the environment of this process and its children so that they know
+// nothing but this endpoint. A user of aws-cdk-local once deployed to a real
+// account because of a leftover variable.
 func connect(ctx context.Context, speed float64, builds int) (*endpoint, error) {
 	given := os.Getenv("AWS_ENDPOINT_URL")
 	if given != "" {
@@ -80,14 +80,14 @@ func connect(ctx context.Context, speed float64, builds int) (*endpoint, error) 
 	return e, nil
 }
 
-// answerTime spares the CDK CLI its sleep after deployments, a canary of five
-// accelerated minutes included.
+// answerTime is long enough to spare the CDK CLI its sleep after deployments,
+// even if one includes a canary of five accelerated minutes.
 const answerTime = 15 * time.Second
 
-// ofThisMachine returns what an embedded AWS has from one rehearsal to the next,
-// as an account on AWS has: the key that signs evidence is the same, so that an
-// assembly that pins it is that of the rehearsal before; and builds find their
-// paths again.
+// ofThisMachine returns what an embedded AWS keeps from one rehearsal to the
+// next, as an AWS account does. The key that signs evidence stays the same, so
+// that an assembly that pins it equals that of the previous rehearsal. Builds
+// find the same paths again.
 func ofThisMachine() (localaws.Config, error) {
 	seed, err := usersecret.Read("rehearsal.seed")
 	if err != nil {
@@ -95,12 +95,12 @@ func ofThisMachine() (localaws.Config, error) {
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return localaws.Config{}, fmt.Errorf("finding a place for builds: %w", err)
+		return localaws.Config{}, fmt.Errorf("finding a directory for builds: %w", err)
 	}
 	return localaws.Config{Seed: seed, BuildDir: filepath.Join(cache, "magewright"), AnswerTime: answerTime}, nil
 }
 
-// onLoopback refuses an endpoint that is not on this machine.
+// onLoopback refuses an endpoint on another machine.
 func onLoopback(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err == nil && u.Scheme == "http" {
@@ -108,7 +108,7 @@ func onLoopback(endpoint string) error {
 			return nil
 		}
 	}
-	return exit.Missing("unset AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL is %s: a rehearsal talks to nothing outside this machine", endpoint)
+	return exit.Missing("unset AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL is %s: a rehearsal uses nothing outside this machine", endpoint)
 }
 
 func (e *endpoint) close() error {
@@ -119,5 +119,5 @@ func (e *endpoint) close() error {
 	return errors.Join(err, e.egress.close())
 }
 
-// exports returns the shell commands by which another shell reaches the endpoint.
+// exports returns shell commands that let another shell use the endpoint.
 func (e *endpoint) exports() string { return localaws.Exports(e.url, e.key, e.context) }

@@ -19,12 +19,11 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// pollInterval is how often the pipeline is looked at.
+// pollInterval is the time between two polls of the pipeline.
 const pollInterval = 300 * time.Millisecond
 
-// deliver runs the pipeline on a commit, shows it, and returns an error where
-// the commit did not reach production. Where a stage rolls back, it waits for
-// that too.
+// deliver runs the pipeline on a commit, shows it, and returns an error if the
+// commit did not reach production. If a stage rolls back, it also waits for that.
 func (r *rehearsal) deliver(ctx context.Context, commit string, answer approve) error {
 	started, err := r.pipelines.StartPipelineExecution(ctx, &codepipeline.StartPipelineExecutionInput{
 		Name: aws.String(pipelineName),
@@ -54,11 +53,11 @@ func (r *rehearsal) deliver(ctx context.Context, commit string, answer approve) 
 	}
 	if rollback == "" {
 		if r.report.Base != "" {
-			fmt.Fprintf(r.cfg.Stdout, "\nrollback  not rehearsed: a stage returns to what the pipeline has delivered, and %.12s was deployed without it; -baseVerify takes it through the pipeline first\n", r.report.Base)
+			fmt.Fprintf(r.cfg.Stdout, "\nrollback  not rehearsed: a stage returns to what the pipeline has delivered, but %.12s was deployed without the pipeline; -baseVerify takes it through the pipeline first\n", r.report.Base)
 		}
 		return failure
 	}
-	fmt.Fprintf(r.cfg.Stdout, "\nrollback  the stage returns to the release before, execution %s\n", rollback)
+	fmt.Fprintf(r.cfg.Stdout, "\nrollback  the stage returns to the previous release, execution %s\n", rollback)
 	status, err = r.watch(ctx, rollback, answer)
 	if err != nil {
 		return errors.Join(failure, err)
@@ -107,14 +106,15 @@ func (r *rehearsal) watch(ctx context.Context, id string, answer approve) (types
 	}
 }
 
-// rollbackOf returns the execution by which a stage returns to the one before,
-// or "" where there is none.
+// rollbackOf returns the execution that returns a stage to the previous one, or
+// "" if there is none.
 func (r *rehearsal) rollbackOf(ctx context.Context, id string) (string, error) {
 	listed, err := r.pipelines.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(pipelineName)})
 	if err != nil {
 		return "", fmt.Errorf("looking for a rollback: %w", err)
 	}
-	for _, execution := range listed.PipelineExecutionSummaries { // the newest comes first
+	// The newest execution comes first.
+	for _, execution := range listed.PipelineExecutionSummaries {
 		if aws.ToString(execution.PipelineExecutionId) == id {
 			return "", nil
 		}
@@ -125,8 +125,8 @@ func (r *rehearsal) rollbackOf(ctx context.Context, id string) (string, error) {
 	return "", nil
 }
 
-// explain prints the last lines that the failed actions logged, and returns
-// what failed.
+// explain prints the last log lines of the failed actions, and returns an error
+// that says what failed.
 func (r *rehearsal) explain(ctx context.Context, id string, status types.PipelineExecutionStatus) error {
 	actions, err := pipeline.Actions(ctx, r.pipelines, id)
 	if err != nil {
@@ -148,11 +148,10 @@ func (r *rehearsal) explain(ctx context.Context, id string, status types.Pipelin
 	if rejected {
 		return errRejected
 	}
-	return exit.Failed("mend it, commit, and go tool mage rehearse again", "the pipeline ended %s at %s", status, strings.Join(failed, ", "))
+	return exit.Failed("fix it, commit, and go tool mage rehearse again", "the pipeline ended %s at %s", status, strings.Join(failed, ", "))
 }
 
-// lastLines returns the end of the log of a failed action, or what the action
-// says of itself.
+// lastLines returns the end of a failed action's log, or the action's own message.
 func (r *rehearsal) lastLines(ctx context.Context, action types.ActionExecutionDetail) string {
 	if action.Output == nil || action.Output.ExecutionResult == nil {
 		return ""
@@ -168,7 +167,8 @@ func (r *rehearsal) lastLines(ctx context.Context, action types.ActionExecutionD
 	build := aws.ToString(result.ExternalExecutionId)
 	got, err := codebuild.NewFromConfig(r.aws).BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: []string{build}})
 	if err != nil || len(got.Builds) == 0 || got.Builds[0].Logs == nil {
-		return said // not a build
+		// This action is not a build.
+		return said
 	}
 	events, err := cloudwatchlogs.NewFromConfig(r.aws).GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{
 		LogGroupName:  got.Builds[0].Logs.GroupName,
@@ -180,7 +180,8 @@ func (r *rehearsal) lastLines(ctx context.Context, action types.ActionExecutionD
 	}
 	var log strings.Builder
 	for _, event := range events.Events {
-		_, _ = log.WriteString("  " + strings.TrimRight(aws.ToString(event.Message), "\r\n") + "\n") // never fails
+		// This never fails.
+		_, _ = log.WriteString("  " + strings.TrimRight(aws.ToString(event.Message), "\r\n") + "\n")
 	}
 	return log.String()
 }

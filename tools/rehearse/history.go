@@ -11,19 +11,21 @@ import (
 	"time"
 )
 
-// A history tells how long rehearsals took on this machine, so that the next can
-// say beforehand how long it takes.
+// A history records how long rehearsals took on this machine, so that the next
+// one can predict its duration.
 type history struct {
-	// Commit and Base were rehearsed last, and reached production.
+	// Commit and Base belong to the last rehearsal that reached production.
 	Commit string `json:"commit"`
 	Base   string `json:"base"`
-	// Same and Changed are the seconds of the last rehearsal of what had been
-	// rehearsed before, and of one that had changed. Zero is not known.
+	// Same is the duration in seconds of the last rehearsal of something that
+	// had been rehearsed before. Changed is that of the last rehearsal of a
+	// change. Zero means unknown.
 	Same    float64 `json:"same,omitempty"`
 	Changed float64 `json:"changed,omitempty"`
 }
 
-// historyFile returns where the history of a repository is.
+// historyFile returns the path of the file with the histories of all
+// repositories.
 func historyFile() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -32,8 +34,8 @@ func historyFile() (string, error) {
 	return filepath.Join(cache, "magewright", "rehearsals.json"), nil
 }
 
-// readHistory returns the history of the repository in dir. Without one, nothing
-// is known.
+// readHistory reads the histories of the repositories. If there is no file,
+// nothing is known.
 func readHistory(dir string) (map[string]history, error) {
 	all := map[string]history{}
 	file, err := historyFile()
@@ -53,22 +55,22 @@ func readHistory(dir string) (map[string]history, error) {
 	return all, nil
 }
 
-// expect says what a rehearsal does, and how long that takes here.
+// expect prints what a rehearsal does, and how long that takes here.
 func (s *subject) expect(w io.Writer, h history) {
-	fmt.Fprintln(w, "will      deploy the release before and the pipeline; run lint, test, sec and synth where something has changed;")
-	fmt.Fprintln(w, "          then stage, smoke, drill, decide readiness, and shift production's traffic to HEAD under a canary")
+	fmt.Fprintln(w, "will      deploy the previous release and the pipeline; run lint, test, sec and synth if something has changed;")
+	fmt.Fprintln(w, "          then deploy to staging, smoke, drill, decide readiness, and shift production's traffic to HEAD as a canary")
 	switch seconds := h.Changed; {
 	case h.Commit == s.commit && h.Base == s.base && h.Same > 0:
-		fmt.Fprintf(w, "takes     about %s here, as the last time: nothing has changed since\n", span(h.Same))
+		fmt.Fprintf(w, "takes     about %s here, like the last time: nothing has changed since\n", span(h.Same))
 	case seconds > 0:
-		fmt.Fprintf(w, "takes     about %s here, as the last one with a change\n", span(seconds))
+		fmt.Fprintf(w, "takes     about %s here, like the last one with a change\n", span(seconds))
 	default:
 		fmt.Fprintln(w, "takes     about ten minutes the first time on two cores, most of it compiling; then half a minute, or two where something has changed")
-		fmt.Fprintln(w, "          meanwhile, in another shell: go tool mage -l, or read infra/service and infra/pipeline, which are what is deployed")
+		fmt.Fprintln(w, "          meanwhile, in another shell: go tool mage -l, or read infra/service and infra/pipeline, which define what is deployed")
 	}
 }
 
-// span writes seconds for a reader.
+// span formats seconds for a reader.
 func span(seconds float64) string {
 	if seconds < 100 {
 		return fmt.Sprintf("%.0f s", seconds)
@@ -76,11 +78,12 @@ func span(seconds float64) string {
 	return fmt.Sprintf("%.0f min", seconds/60)
 }
 
-// remember notes how long a rehearsal took that reached production.
+// remember records the duration of a rehearsal that reached production.
 func (s *subject) remember(took time.Duration) error {
 	all, err := readHistory(s.dir)
 	if err != nil {
-		all = map[string]history{} // it is written anew
+		// The file is then written anew.
+		all = map[string]history{}
 	}
 	h := all[s.dir]
 	if h.Commit == s.commit && h.Base == s.base {

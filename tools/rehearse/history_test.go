@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestExpect holds that a rehearsal says how long the last one like it took.
+// TestExpect checks that a rehearsal prints how long the last similar one took.
 func TestExpect(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	const dir = "/project"
@@ -27,18 +27,18 @@ func TestExpect(t *testing.T) {
 	if err := first.remember(10 * time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	says(first, "about 10 min here, as the last one with a change")
+	says(first, "about 10 min here, like the last one with a change")
 	if err := first.remember(31 * time.Second); err != nil {
 		t.Fatal(err)
 	}
-	says(first, "about 31 s here, as the last time: nothing has changed since")
+	says(first, "about 31 s here, like the last time: nothing has changed since")
 	next := &subject{dir: dir, commit: "c", base: "b"}
-	says(next, "about 10 min here, as the last one with a change")
+	says(next, "about 10 min here, like the last one with a change")
 	if err := next.remember(50 * time.Second); err != nil {
 		t.Fatal(err)
 	}
-	says(next, "about 31 s here, as the last time: nothing has changed since")
-	says(&subject{dir: dir, commit: "d", base: "c"}, "about 50 s here, as the last one with a change")
+	says(next, "about 31 s here, like the last time: nothing has changed since")
+	says(&subject{dir: dir, commit: "d", base: "c"}, "about 50 s here, like the last one with a change")
 	other := &subject{dir: "/elsewhere", commit: "c", base: "b"}
 	known, err := readHistory(other.dir)
 	if err != nil || known[other.dir] != (history{}) {

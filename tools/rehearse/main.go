@@ -1,10 +1,9 @@
 // Package rehearse takes HEAD through the synthesized pipeline to production on
 // this machine, without an AWS account and without Docker.
 //
-// It starts the embedded AWS, or uses the one that AWS_ENDPOINT_URL names,
-// bootstraps it, deploys the pipeline's stack and starts an execution; all of
-// it by the API that AWS has. What the pipeline runs are the same targets that
-// a developer runs.
+// It starts the embedded AWS, or uses the one in AWS_ENDPOINT_URL. It
+// bootstraps that AWS, deploys the pipeline's stack and starts an execution,
+// all through AWS's API. The pipeline runs the same targets as a developer does.
 package rehearse
 
 import (
@@ -16,7 +15,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness/baseline"
 )
 
-// options are the command line.
+// options holds the command line.
 type options struct {
 	approve bool
 	base    string
@@ -33,10 +32,10 @@ func Main(ctx context.Context, args []string) error {
 	flags := program.Flags("rehearse")
 	flags.BoolVar(&o.approve, "approve", false, "answer the approval with yes")
 	flags.StringVar(&o.base, "base", "", baseline.Usage)
-	flags.BoolVar(&o.keep, "keep", false, "leave the endpoint up at the end")
+	flags.BoolVar(&o.keep, "keep", false, "keep the endpoint running at the end")
 	flags.BoolVar(&o.baseVerify, "baseVerify", false, "take the base through the whole pipeline too")
 	flags.IntVar(&o.builds, "builds", codebuild.DefaultConcurrency, "how many builds run at once")
-	flags.Float64Var(&o.speed, "speed", 60, "how many times as fast AWS's waiting goes by")
+	flags.Float64Var(&o.speed, "speed", 60, "how many times as fast AWS's waits pass")
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ import (
 // pipelineName is the name of the pipeline and of its stack.
 const pipelineName = pipeline.Name
 
-// rehearse is the way from HEAD to production.
+// rehearse takes HEAD to production.
 func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	if err := cdk.Preflight(ctx); err != nil {
 		return err
@@ -47,7 +47,7 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	// An endpoint that somebody keeps may have a production that serves.
+	// An endpoint that somebody keeps running may already have a production.
 	base, err := baseline.Find(ctx, cfg, o.base, &awsConfig)
 	if err != nil {
 		return err
@@ -59,7 +59,8 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	subject.describe(cfg.Stdout)
 	known, err := readHistory(cfg.Dir)
 	if err != nil {
-		fmt.Fprintln(cfg.Stderr, err) // nothing hangs on it
+		// Nothing depends on it.
+		fmt.Fprintln(cfg.Stderr, err)
 	}
 	subject.expect(cfg.Stdout, known[cfg.Dir])
 	fmt.Fprintf(cfg.Stdout, "endpoint  %s\n", endpoint.url)
@@ -96,13 +97,13 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 		}
 	}
 	if o.keep {
-		fmt.Fprintf(cfg.Stdout, "\nThe endpoint stays up until Ctrl-C. In another shell:\n%s", endpoint.exports())
+		fmt.Fprintf(cfg.Stdout, "\nThe endpoint runs until Ctrl-C. In another shell:\n%s", endpoint.exports())
 		<-ctx.Done()
 	}
 	return failure
 }
 
-// A rehearsal drives the pipeline by the API of CodePipeline.
+// A rehearsal drives the pipeline through CodePipeline's API.
 type rehearsal struct {
 	cfg       project.Config
 	aws       aws.Config
@@ -112,11 +113,11 @@ type rehearsal struct {
 	report    Report
 
 	source     source
-	pipelineOf string // the commit that defines the pipeline as it is deployed
+	pipelineOf string // the commit that defines the deployed pipeline
 }
 
-// step runs a step of the preparation. Its output is kept in a file and shown
-// only if it fails.
+// step runs a step of the preparation. Its output goes to a file, and is only
+// shown if the step fails.
 func (r *rehearsal) step(ctx context.Context, name string, f func(context.Context, project.Config) error) error {
 	path, err := r.cfg.Path("rehearsal.log")
 	if err != nil {
@@ -124,7 +125,7 @@ func (r *rehearsal) step(ctx context.Context, name string, f func(context.Contex
 	}
 	log, err := os.Create(filepath.Clean(path))
 	if err != nil {
-		return fmt.Errorf("keeping the output of %s: %w", name, err)
+		return fmt.Errorf("storing the output of %s: %w", name, err)
 	}
 	defer func() { _ = log.Close() }()
 	cfg := r.cfg
@@ -143,7 +144,7 @@ func (r *rehearsal) step(ctx context.Context, name string, f func(context.Contex
 }
 
 // prepare bootstraps the account, connects the source, and makes the key that
-// signs evidence here. It returns the CDK context that says so.
+// signs evidence here. It returns the matching CDK context.
 func (r *rehearsal) prepare(ctx context.Context, s *subject) (map[string]any, error) {
 	err := r.step(ctx, "bootstrap", func(ctx context.Context, cfg project.Config) error {
 		return cdk.CLI(ctx, cfg, "bootstrap", "aws://"+accountID+"/"+r.aws.Region)
@@ -165,7 +166,7 @@ func (r *rehearsal) prepare(ctx context.Context, s *subject) (map[string]any, er
 	return context, setContext(context)
 }
 
-// begin brings the release before to its stages and deploys the pipeline.
+// begin deploys the previous release to its stages, and deploys the pipeline.
 func (r *rehearsal) begin(ctx context.Context, s *subject, baseVerify bool) error {
 	if s.base == "" {
 		fmt.Fprintf(r.cfg.Stdout, "base      %s; the first deployment shifts no traffic\n", s.baseIs)
@@ -181,10 +182,10 @@ func (r *rehearsal) begin(ctx context.Context, s *subject, baseVerify bool) erro
 	return r.deployBoth(ctx, s)
 }
 
-// deployBoth deploys the stages of the base and the pipeline of HEAD: first both
-// are synthesized, one after the other, so that the second finds what the first
-// has compiled; then they are deployed side by side, for the CDK CLI uses one
-// processor.
+// deployBoth deploys the stages of the base and the pipeline of HEAD. It
+// synthesizes the two one after the other, so that the second can reuse what
+// the first has compiled. Then it deploys them concurrently, because the CDK
+// CLI uses only one processor.
 func (r *rehearsal) deployBoth(ctx context.Context, s *subject) error {
 	var base, head project.Config
 	var baseErr error
@@ -193,7 +194,8 @@ func (r *rehearsal) deployBoth(ctx context.Context, s *subject) error {
 		head, err = s.synthesize(ctx, cfg, s.commit)
 		return err
 	})
-	defer func() { _ = errors.Join(removeCheckout(base), removeCheckout(head)) }() // temporary directories
+	// Both are temporary directories.
+	defer func() { _ = errors.Join(removeCheckout(base), removeCheckout(head)) }()
 	if err != nil {
 		return err
 	}
@@ -220,17 +222,17 @@ func (r *rehearsal) deployBoth(ctx context.Context, s *subject) error {
 	return nil
 }
 
-// haveBase notes the base, or says that it is missing.
+// haveBase prints the base, or that it is missing.
 func (r *rehearsal) haveBase(s *subject, err error) {
 	r.report.Base = s.base
 	if err != nil {
 		r.report.Base = ""
-		fmt.Fprintf(r.cfg.Stdout, "base      %.12s was not deployed, so there is nothing to shift traffic from or to return to: %v\n", s.base, err)
+		fmt.Fprintf(r.cfg.Stdout, "base      %.12s was not deployed, so there is nothing to shift traffic from or to roll back to: %v\n", s.base, err)
 	}
 }
 
-// deployPipeline deploys the pipeline's stack as a commit defines it, unless
-// one that is defined alike is there.
+// deployPipeline deploys the pipeline's stack as a commit defines it. It does
+// nothing if the deployed pipeline has the same definition.
 func (r *rehearsal) deployPipeline(ctx context.Context, s *subject, commit string) error {
 	if r.pipelineOf != "" {
 		same, err := s.definedAlike(ctx, r.pipelineOf, commit)
@@ -252,8 +254,8 @@ func (r *rehearsal) deployPipeline(ctx context.Context, s *subject, commit strin
 	return err
 }
 
-// deliverBase takes the last release through the pipeline, so that a canary
-// has something to shift from and a stage something to return to.
+// deliverBase takes the last release through the pipeline, so that a canary can
+// shift traffic from it and a stage can return to it.
 func (r *rehearsal) deliverBase(ctx context.Context, s *subject) error {
 	report := r.report
 	err := r.deployPipeline(ctx, s, s.base)
@@ -268,7 +270,7 @@ func (r *rehearsal) deliverBase(ctx context.Context, s *subject) error {
 	if err == nil {
 		return nil
 	}
-	// It is out there, whatever its checks say of it today.
+	// It has been released, whatever its checks say about it today.
 	fmt.Fprintf(r.cfg.Stdout, "base      the pipeline does not deliver %.12s (%v), so its stacks are deployed as they are\n", s.base, err)
 	err = r.step(ctx, "deploy the base", func(ctx context.Context, cfg project.Config) (err error) {
 		checkout, err := s.synthesize(ctx, cfg, s.base)
@@ -285,14 +287,14 @@ func (r *rehearsal) deliverBase(ctx context.Context, s *subject) error {
 	return nil
 }
 
-// deployBase deploys the stages of the last release: its bits are needed, and
-// they were verified when it was released. They come from the cache, where what
-// was rehearsed last is, else from its own tree.
+// deployBase deploys the stages of the last release. Only its artifacts are
+// needed, because it was verified when it was released. They come from the
+// cache, which has what was last rehearsed, or otherwise from the release's own tree.
 func deployBase(ctx context.Context, checkout project.Config) error {
 	return deploy.Run(ctx, checkout, stack.Name("staging"), stack.Name("production"))
 }
 
-// describeProduction says what production is now, and asks it.
+// describeProduction prints the present state of production, and sends it a request.
 func (r *rehearsal) describeProduction(ctx context.Context) error {
 	outputs, err := stack.Describe(ctx, r.aws, "production")
 	if errors.Is(err, stack.ErrNotDeployed) {
@@ -339,4 +341,4 @@ func get(ctx context.Context, url string) (string, error) {
 	return string(body), nil
 }
 
-var errRejected = exit.Failed("go tool mage rehearse -approve", "the release was rejected at the approval; production is as it was")
+var errRejected = exit.Failed("go tool mage rehearse -approve", "the release was rejected at the approval; production is unchanged")

@@ -8,11 +8,11 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// A Report is .magewright/rehearsal.json.
+// A Report is the content of .magewright/rehearsal.json.
 type Report struct {
 	Commit     string      `json:"commit"`
-	Base       string      `json:"base,omitempty"` // the release before, where one was delivered
-	Status     string      `json:"status"`         // of the pipeline execution
+	Base       string      `json:"base,omitempty"` // the previous release, if one was delivered
+	Status     string      `json:"status"`         // status of the pipeline execution
 	Stages     []Stage     `json:"stages"`
 	Production *Production `json:"production,omitempty"` // what serves now
 	Endpoint   string      `json:"endpoint"`
@@ -24,7 +24,7 @@ type Stage struct {
 	Actions []Action `json:"actions"`
 }
 
-// An Action is an action of a stage and how it ended. Seconds are of this
+// An Action is an action of a stage and its result. Seconds are in this
 // machine's time.
 type Action struct {
 	Name    string  `json:"name"`

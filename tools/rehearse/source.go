@@ -12,14 +12,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
 
-// A source is the connection of the pipeline to the repository.
+// A source is the pipeline's connection to the repository.
 //
-// Whoever creates a pipeline starts it, and CloudFormation starts it again when it
-// updates it, both with the branch's newest commit. A rehearsal decides itself
-// which commit goes through the pipeline, and when. So the source is disconnected
-// while the pipeline is deployed: on AWS, too, a new connection leads nowhere until
-// somebody has completed it. The execution that the deployment starts then ends
-// at its source.
+// Creating a pipeline starts it, and CloudFormation starts it again after an
+// update. Both use the branch's newest commit. A rehearsal itself decides which
+// commit goes through the pipeline, and when. The source is therefore
+// disconnected while the pipeline is deployed; on AWS too, a new connection
+// does not work until somebody completes it. The execution that the deployment
+// starts then ends at its source.
 type source struct {
 	client     *codeconnections.Client
 	connection string // ARN
@@ -27,8 +27,8 @@ type source struct {
 	repository string // URL
 }
 
-// newSource makes a connection to a host that leads to the repository in dir once
-// it is connected.
+// newSource makes a connection to a host. Once the host is connected, it leads
+// to the repository in dir.
 func newSource(ctx context.Context, client *codeconnections.Client, dir string) (source, error) {
 	s := source{client: client, repository: "file://" + dir}
 	const name = "rehearsal"
@@ -49,10 +49,11 @@ func newSource(ctx context.Context, client *codeconnections.Client, dir string) 
 	return s, nil
 }
 
-// nowhere is the endpoint of a host that is not connected: there is no repository.
+// nowhere is the endpoint of a host that is not connected. It has no
+// repository.
 const nowhere = "file:///dev/null/not-connected"
 
-// lead makes the host lead to an endpoint.
+// lead sets the endpoint of the host.
 func (s source) lead(ctx context.Context, endpoint string) error {
 	_, err := s.client.UpdateHost(ctx, &codeconnections.UpdateHostInput{HostArn: &s.host, ProviderEndpoint: &endpoint})
 	if err != nil {
@@ -72,7 +73,7 @@ func (r *rehearsal) disconnected(ctx context.Context, deploy func() error) error
 	}
 	listed, err := r.pipelines.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(pipelineName)})
 	if err != nil {
-		return fmt.Errorf("looking for what the deployment of the pipeline has started: %w", err)
+		return fmt.Errorf("looking for executions that the deployment of the pipeline has started: %w", err)
 	}
 	for _, execution := range listed.PipelineExecutionSummaries {
 		if execution.Status != types.PipelineExecutionStatusInProgress {
@@ -83,7 +84,7 @@ func (r *rehearsal) disconnected(ctx context.Context, deploy func() error) error
 			PipelineExecutionId: execution.PipelineExecutionId,
 			Reason:              aws.String("the rehearsal starts its own"),
 		})
-		// It may have ended in the meantime.
+		// The execution may have ended in the meantime.
 		if _, ended := errors.AsType[*types.PipelineExecutionNotStoppableException](err); err != nil && !ended {
 			return fmt.Errorf("stopping execution %s: %w", aws.ToString(execution.PipelineExecutionId), err)
 		}

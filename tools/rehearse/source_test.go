@@ -14,7 +14,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 )
 
-// declaration is a pipeline that takes a commit from a connection to an approval.
+// declaration returns a pipeline that takes a commit from a connection to an approval.
 func declaration(connection string) *types.PipelineDeclaration {
 	kind := func(category types.ActionCategory, provider string) *types.ActionTypeId {
 		return &types.ActionTypeId{Category: category, Owner: types.ActionOwnerAws, Provider: &provider, Version: aws.String("1")}
@@ -32,9 +32,9 @@ func declaration(connection string) *types.PipelineDeclaration {
 	}
 }
 
-// TestOneExecutionForACommit holds that what CodePipeline starts when a pipeline
-// is created, and what CloudFormation starts when it is updated, does not get
-// further than its source, while the execution of the rehearsal does.
+// TestOneExecutionForACommit checks that executions that CodePipeline starts on
+// creation, or CloudFormation on an update, get no further than their source,
+// while the rehearsal's execution does.
 func TestOneExecutionForACommit(t *testing.T) {
 	t.Parallel()
 	ctx, dir := t.Context(), t.TempDir()
@@ -109,7 +109,7 @@ func TestOneExecutionForACommit(t *testing.T) {
 	}
 }
 
-// until asks for the executions, the newest first, until something holds of them.
+// until polls the executions, newest first, until a condition holds for them.
 func (r *rehearsal) until(t *testing.T, holds func([]types.PipelineExecutionSummary) bool) []types.PipelineExecutionSummary {
 	t.Helper()
 	for {

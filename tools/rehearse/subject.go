@@ -16,14 +16,14 @@ import (
 	"github.com/magewright/magewright/tools/readiness/baseline"
 )
 
-// A subject is what is rehearsed: a commit, and the release it follows.
+// A subject is what is rehearsed: a commit, and the release before it.
 type subject struct {
 	commit  string
 	branch  string
-	base    string // full hash, or "" where there is none
+	base    string // full hash, or "" if there is none
 	baseIs  string // how the base was found, or why there is none
 	leftOut []string
-	dir     string // of the repository
+	dir     string // directory of the repository
 }
 
 func newSubject(ctx context.Context, cfg project.Config, base baseline.Base) (*subject, error) {
@@ -39,12 +39,13 @@ func newSubject(ctx context.Context, cfg project.Config, base baseline.Base) (*s
 		}
 	}
 	if s.branch, err = git.Output(ctx, "git", "symbolic-ref", "--quiet", "--short", "HEAD"); err != nil {
-		s.branch = "main" // a detached HEAD; the execution names its commit anyway
+		// HEAD is detached. The execution names its commit anyway.
+		s.branch = "main"
 	}
 	return s, nil
 }
 
-// describe says what is rehearsed, and what is left out.
+// describe prints what is rehearsed, and what is left out.
 func (s *subject) describe(w io.Writer) {
 	fmt.Fprintf(w, "commit    %s\n", s.commit)
 	if len(s.leftOut) == 0 {
@@ -60,8 +61,8 @@ func (s *subject) describe(w io.Writer) {
 	fmt.Fprintf(w, "left out  not committed: %s%s\n", strings.Join(names, ", "), more)
 }
 
-// definedAlike reports whether two commits define the pipeline alike: nothing
-// that synthesis reads differs.
+// definedAlike reports whether two commits define the same pipeline, which
+// means that nothing that synthesis reads differs.
 func (s *subject) definedAlike(ctx context.Context, a, b string) (bool, error) {
 	err := command.Cmd{Dir: s.dir}.Run(ctx, "git", "diff", "--quiet", a, b, "--", "infra", "go.mod", "go.sum")
 	if code := command.ExitCode(err); err != nil && code != 1 {
@@ -91,8 +92,8 @@ func (s *subject) checkout(ctx context.Context, cfg project.Config, commit strin
 	return cfg, nil
 }
 
-// synthesize checks a commit out and synthesizes it, or takes its assembly from
-// the cache. The caller removes the checkout.
+// synthesize checks out a commit and synthesizes it, or takes its assembly from
+// the cache. The caller must remove the checkout.
 func (s *subject) synthesize(ctx context.Context, cfg project.Config, commit string) (project.Config, error) {
 	checkout, err := s.checkout(ctx, cfg, commit)
 	if err != nil {
@@ -104,7 +105,7 @@ func (s *subject) synthesize(ctx context.Context, cfg project.Config, commit str
 	return checkout, nil
 }
 
-// removeCheckout removes what checkout has made, if it has made something.
+// removeCheckout removes the result of checkout, if there is one.
 func removeCheckout(checkout project.Config) error {
 	if checkout.Dir == "" {
 		return nil

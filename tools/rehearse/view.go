@@ -17,8 +17,8 @@ import (
 	"github.com/magewright/magewright/tools/internal/heartbeat"
 )
 
-// A view shows an execution: on a terminal as a table that is drawn over
-// itself, elsewhere as a line for each action that begins or ends.
+// A view shows an execution. On a terminal, it redraws a table in place.
+// Elsewhere, it prints a line for each action that begins or ends.
 type view struct {
 	out   io.Writer
 	clock clock.Clock
@@ -27,13 +27,13 @@ type view struct {
 
 	mu     sync.Mutex
 	rows   []*row
-	drawn  int // lines of the table on the terminal
+	drawn  int // number of the table's lines on the terminal
 	paused bool
 	stop   ticking
-	said   time.Time // when a line was printed last, where nothing is redrawn
+	said   time.Time // when a line was last printed, if nothing is redrawn
 }
 
-// ticking ends the redrawing of a live table.
+// ticking stops the redrawing of a live table.
 type ticking struct {
 	done chan struct{}
 	wait sync.WaitGroup
@@ -42,7 +42,7 @@ type ticking struct {
 // A row is an action.
 type row struct {
 	stage, action string
-	status        types.ActionExecutionStatus // "" before it has begun
+	status        types.ActionExecutionStatus // "" until it begins
 	began, ended  time.Time
 }
 
@@ -54,7 +54,7 @@ func newView(out io.Writer, c clock.Clock) *view {
 	return &view{out: out, clock: c, live: live, color: live && os.Getenv("NO_COLOR") == ""}
 }
 
-// during shows that a step of the preparation goes on, and how long it took.
+// during shows that a step of the preparation is in progress, and how long it took.
 func (v *view) during(name string, f func() error) error {
 	start := v.clock.Now()
 	var err error
@@ -91,7 +91,7 @@ func (v *view) begin(p *types.PipelineDeclaration) {
 	v.redraw(v.draw)
 }
 
-// end leaves the table as it is.
+// end stops redrawing and leaves the table on the terminal.
 func (v *view) end() {
 	v.halt()
 	if v.live {
@@ -101,12 +101,13 @@ func (v *view) end() {
 	}
 }
 
-// update takes the present state of the actions.
+// update sets the present state of the actions.
 func (v *view) update(actions []types.ActionExecutionDetail) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := v.clock.Now()
-	for _, action := range slices.Backward(actions) { // the newest comes first
+	// The newest action comes first.
+	for _, action := range slices.Backward(actions) {
 		for _, r := range v.rows {
 			if r.stage != aws.ToString(action.StageName) || r.action != aws.ToString(action.ActionName) || r.status == action.Status {
 				continue
@@ -130,7 +131,7 @@ func (v *view) update(actions []types.ActionExecutionDetail) {
 	}
 }
 
-// running names the actions that are under way, with how long they have been.
+// running names the actions in progress, and how long they have been running.
 func (v *view) running() string {
 	var names []string
 	for _, r := range v.rows {
@@ -176,7 +177,7 @@ func (v *view) stages() []Stage {
 	return stages
 }
 
-// redraw calls draw ten times a second until halt, on a terminal.
+// redraw calls draw ten times a second on a terminal until halt is called.
 func (v *view) redraw(draw func()) {
 	if !v.live {
 		return
@@ -207,7 +208,7 @@ func (v *view) halt() {
 	}
 }
 
-// draw draws the table over the one that was drawn before.
+// draw draws the table over the previous one.
 func (v *view) draw() {
 	var table strings.Builder
 	if v.drawn > 0 {
@@ -243,7 +244,7 @@ func (v *view) line(r *row) string {
 	return fmt.Sprintf("%-10s %-10s %s %s", r.stage, r.action, padded, seconds)
 }
 
-// since returns the time from start to end, or to now where end is zero.
+// since returns the time from start to end, or until now if end is zero.
 func (v *view) since(start, end time.Time) string {
 	if end.IsZero() {
 		end = v.clock.Now()

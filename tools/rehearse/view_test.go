@@ -11,8 +11,8 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// TestNoViewIsSilent holds that where there is no terminal to redraw, the actions
-// that are under way are named at least every five seconds.
+// TestNoViewIsSilent checks that without a terminal to redraw, the actions in
+// progress are named at least every five seconds.
 func TestNoViewIsSilent(t *testing.T) {
 	t.Parallel()
 	now := clock.NewManual(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
@@ -25,7 +25,8 @@ func TestNoViewIsSilent(t *testing.T) {
 		{StageName: aws.String("Verify"), ActionName: aws.String("Test"), Status: types.ActionExecutionStatusInProgress},
 		{StageName: aws.String("Verify"), ActionName: aws.String("Lint"), Status: types.ActionExecutionStatusInProgress},
 	}
-	for range 40 { // 12 seconds, looked at as often as the pipeline is
+	// This is 12 seconds, at the polling rate of the pipeline.
+	for range 40 {
 		v.update(running)
 		now.Advance(300 * time.Millisecond)
 	}
@@ -37,8 +38,7 @@ func TestNoViewIsSilent(t *testing.T) {
 	}
 }
 
-// TestAStepSaysHowItEnded holds that a step is named when it begins and when it
-// has ended.
+// TestAStepSaysHowItEnded checks that a step is named when it begins and when it ends.
 func TestAStepSaysHowItEnded(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder

@@ -15,10 +15,10 @@ import (
 	"strings"
 )
 
-// A Package is one that other repositories import.
+// A Package is a package that other repositories import.
 type Package struct {
-	Name    string // below the module, such as tools/check/lint
-	Doc     string // one line
+	Name    string // path below the module, for example tools/check/lint
+	Doc     string // the first sentence on one line
 	Symbols []Symbol
 }
 
@@ -28,11 +28,11 @@ type Symbol struct {
 	Signature string // without comments and unexported parts
 }
 
-// program is the command that runs what the magefile must not import.
+// program is the command that runs the targets that the magefile must not import.
 const program = "tools/magewright"
 
 // Packages returns the packages for other repositories: those of this module
-// that the magefile and the program of its heavy targets import, and
+// that the magefile and the program for its heavy targets import, and
 // tools/project, whose Config they take.
 func (t Tree) Packages() ([]Package, error) {
 	module := ""
@@ -99,8 +99,8 @@ func (t Tree) packageOf(module, dir string) (Package, error) {
 	values := func(all []*doc.Value) {
 		for _, v := range all {
 			for _, spec := range v.Decl.Specs {
-				// Of a group, each name by itself: what is added to the group
-				// changes none of the others.
+				// List each name of a group separately. Adding a name to the
+				// group then changes none of the others.
 				for _, name := range spec.(*ast.ValueSpec).Names {
 					if name.IsExported() {
 						add(name.Name, &ast.GenDecl{Tok: v.Decl.Tok, Specs: []ast.Spec{spec}})
@@ -128,7 +128,7 @@ func (t Tree) packageOf(module, dir string) (Package, error) {
 	return p, nil
 }
 
-// signature writes a declaration without bodies and comments.
+// signature returns a declaration without bodies and comments.
 func signature(set *token.FileSet, d ast.Decl) string {
 	ast.Inspect(d, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -147,7 +147,8 @@ func signature(set *token.FileSet, d ast.Decl) string {
 	})
 	var out bytes.Buffer
 	if err := format.Node(&out, set, d); err != nil {
-		return err.Error() // an AST that the parser made can be written
+		// An AST from the parser can always be printed.
+		return err.Error()
 	}
 	return out.String()
 }

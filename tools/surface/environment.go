@@ -10,16 +10,16 @@ import (
 	"strings"
 )
 
-// A Variable is an environment variable that is read.
+// A Variable is an environment variable that the code reads.
 type Variable struct {
 	Name string
 	In   []string // the directories of the files that read it, sorted
 }
 
-// Environment returns the variables that os.Getenv and os.LookupEnv are asked
-// for in app, infra and tools, by name. A name that is no literal is an error:
-// nobody could look it up. What libraries read, such as the AWS SDK, is not
-// seen.
+// Environment returns the variables that app, infra and tools read with
+// os.Getenv and os.LookupEnv, by name. A name that is not a literal is an
+// error, because nobody could look it up. Variables that libraries read, such
+// as the AWS SDK, are not found.
 func (t Tree) Environment() ([]Variable, error) {
 	files, err := t.parse(func(name string, text []byte) bool {
 		top, _, _ := strings.Cut(name, "/")
@@ -42,7 +42,7 @@ func (t Tree) Environment() ([]Variable, error) {
 			}
 			name, ok := text(call.Args[0])
 			if !ok {
-				hidden = fmt.Errorf("reading the environment variables: %s: the name is no literal", f.line(call))
+				hidden = fmt.Errorf("reading the environment variables: %s: the name is not a literal", f.line(call))
 				return true
 			}
 			if dir := path.Dir(f.name); !slices.Contains(found[name], dir) {

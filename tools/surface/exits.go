@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// An ExitCode is a code that targets and programs end with.
+// An ExitCode is an exit code of targets and programs.
 type ExitCode struct {
 	Name, Value, Doc string
 }
 
-// ExitCodes returns the constants of tools/project/exit, in its order.
+// ExitCodes returns the constants of tools/project/exit, in their order there.
 func (t Tree) ExitCodes() ([]ExitCode, error) {
 	files, err := t.parse(in("tools/project/exit"))
 	if err != nil {

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// A Route is a pattern of the app's HTTP interface.
+// A Route is a pattern in the app's HTTP interface.
 type Route struct {
-	Pattern string // method and path, as net/http has it
-	Doc     string // of the handler; may be empty
+	Pattern string // method and path, as in net/http
+	Doc     string // comment of the handler; may be empty
 }
 
 var routePattern = regexp.MustCompile(`^[A-Z]+ /`)
 
-// Routes returns what app hands to Handle and HandleFunc with a method and a
-// path, sorted.
+// Routes returns the patterns with a method and a path that app passes to
+// Handle and HandleFunc, sorted.
 func (t Tree) Routes() ([]Route, error) {
 	files, err := t.parse(func(name string, text []byte) bool {
 		return strings.HasPrefix(name, "app/") && bytes.Contains(text, []byte(".Handle"))

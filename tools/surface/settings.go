@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// A Setting is a key of CDK context. Those of an object are apart by a dot.
+// A Setting is a key of the CDK context. Keys in an object are separated by dots.
 type Setting struct {
 	Name, Type, Doc string
 }
 
-// Settings returns the fields of Settings in infra/settings, in its order.
+// Settings returns the fields of Settings in infra/settings, in their order there.
 func (t Tree) Settings() ([]Setting, error) {
 	files, err := t.parse(in("infra/settings"))
 	if err != nil {
@@ -36,14 +36,14 @@ func (t Tree) Settings() ([]Setting, error) {
 	return fields(structs, "Settings", "", ""), nil
 }
 
-// fields returns the fields of a struct that have a json name, with those of
-// the structs in it.
+// fields returns the fields of a struct that have a json name, including those
+// of nested structs.
 func fields(structs map[string]*ast.StructType, name, prefix, inherited string) []Setting {
 	var settings []Setting
 	doc := inherited
 	for _, field := range structs[name].Fields.List {
 		kind := typeName(field.Type)
-		// A comment holds for the fields right below it, as in a group.
+		// A comment applies to the fields directly below it, as in a group.
 		if field.Doc != nil {
 			doc = strings.Join(strings.Fields(field.Doc.Text()), " ")
 		}

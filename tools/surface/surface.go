@@ -1,7 +1,7 @@
 // Package surface finds what others rely on: targets and their flags,
 // environment variables, CDK settings, HTTP routes, exported Go, and the
-// outputs and alarms of stacks. It reads source files and templates, and runs
-// nothing of what it reads.
+// outputs and alarms of stacks. It reads source files and templates. It does
+// not run them.
 package surface
 
 import (
@@ -25,19 +25,19 @@ const (
 	KindAlarm       Kind = "alarms"
 )
 
-// Kinds are all kinds.
+// Kinds lists all kinds.
 var Kinds = []Kind{KindTarget, KindFlag, KindEnvironment, KindSetting, KindRoute, KindAPI, KindOutput, KindAlarm}
 
 // A Surface is one thing that others rely on.
 type Surface struct {
 	Kind Kind   `json:"kind"`
 	Name string `json:"name"`
-	// Text is what may not change unnoticed: a signature, a type, a threshold.
-	// What only explains is not part of it.
+	// Text is what must not change unnoticed: a signature, a type, a threshold.
+	// It does not include explanations.
 	Text string `json:"text,omitempty"`
 }
 
-// The ways in which a surface changes.
+// The ways in which a surface can change.
 const (
 	Added   = "added"
 	Changed = "changed"
@@ -50,7 +50,7 @@ type Change struct {
 	What string `json:"what"` // Added, Changed or Removed
 }
 
-// Diff returns how surfaces change, sorted by kind and name.
+// Diff returns the changes of surfaces, sorted by kind and name.
 func Diff(before, after []Surface) []Change {
 	type key struct {
 		kind Kind
@@ -83,8 +83,8 @@ func compare(a, b Surface) int {
 	return cmp.Or(cmp.Compare(slices.Index(Kinds, a.Kind), slices.Index(Kinds, b.Kind)), cmp.Compare(a.Name, b.Name))
 }
 
-// Surfaces returns all surfaces of a tree, sorted by kind and name. Those of
-// stacks are in templates, see [ReadTemplate].
+// Surfaces returns all surfaces of a tree, sorted by kind and name. The
+// surfaces of stacks are in templates; see [ReadTemplate].
 func (t Tree) Surfaces() ([]Surface, error) {
 	targets, targetErr := t.Targets()
 	variables, variableErr := t.Environment()

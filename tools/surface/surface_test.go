@@ -11,7 +11,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 )
 
-// tree is a small repository, with one of each kind.
+// tree returns a small repository with one surface of each kind.
 func tree() Tree {
 	return Tree{
 		"go.mod": []byte("module example.com/m\n\ngo 1.26\n"),
@@ -126,7 +126,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	hidden := tree()
 	hidden["tools/verb/hidden.go"] = []byte("package verb\n\nimport \"os\"\n\nfunc f(name string) string { return os.Getenv(name) }\n")
-	if _, err := hidden.Environment(); err == nil || !strings.Contains(err.Error(), "tools/verb/hidden.go:5: the name is no literal") {
+	if _, err := hidden.Environment(); err == nil || !strings.Contains(err.Error(), "tools/verb/hidden.go:5: the name is not a literal") {
 		t.Errorf("a name that nobody can look up gives %v", err)
 	}
 }
@@ -149,8 +149,8 @@ func TestPackages(t *testing.T) {
 	}
 }
 
-// TestDiff holds that what is relied on is seen to change, and that comments,
-// bodies and what is not exported are not.
+// TestDiff checks that Diff notices changes of what others rely on, and ignores
+// changes of comments, bodies and unexported parts.
 func TestDiff(t *testing.T) {
 	t.Parallel()
 	edit := func(file, old, fresh string) Tree {
@@ -245,8 +245,8 @@ func TestReadTemplate(t *testing.T) {
 	}
 }
 
-// TestTreesOfGit holds that a commit's tree is the commit's, and that of the
-// files has what is not committed yet.
+// TestTreesOfGit checks that the tree of a commit has the commit's content, and
+// that the tree of the files includes what is not committed yet.
 func TestTreesOfGit(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

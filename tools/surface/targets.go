@@ -12,9 +12,9 @@ import (
 
 // A Target is a target of the magefile.
 type Target struct {
-	Name  string // as mage -l lists it
+	Name  string // as in mage -l
 	Alias string // another spelling, or ""
-	Doc   string // one line
+	Doc   string // the first sentence on one line
 	Flags []Flag
 }
 
@@ -23,7 +23,7 @@ type Flag struct {
 	Name, Type, Doc string
 }
 
-// Targets returns the targets of the magefiles at the root, by name.
+// Targets returns the targets of the magefiles at the root, sorted by name.
 func (t Tree) Targets() ([]Target, error) {
 	files, err := t.parse(in("."))
 	if err != nil {
@@ -106,8 +106,8 @@ func readAliases(d *ast.GenDecl, aliases map[string]string) {
 	}
 }
 
-// lineComments returns the comments by the line that they are on: the parser
-// gives a parameter none.
+// lineComments returns the comments by line number, because the parser attaches
+// none to parameters.
 func lineComments(f source) map[int]string {
 	comments := map[int]string{}
 	for _, group := range f.file.Comments {
@@ -129,7 +129,7 @@ func lowerFirst(name string) string {
 	return name
 }
 
-// typeName writes a name, as in string or mg.Namespace, and "" for another
+// typeName returns a name, such as string or mg.Namespace, and "" for another
 // expression.
 func typeName(e ast.Expr) string {
 	switch e := e.(type) {

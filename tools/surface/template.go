@@ -9,25 +9,25 @@ import (
 	"strings"
 )
 
-// A Template is what a stack shows to others.
+// A Template is the part of a stack that others see.
 type Template struct {
 	Outputs []Output
 	Alarms  []Alarm
 }
 
-// An Output is what a stack puts out.
+// An Output is an output of a stack.
 type Output struct{ Name, Doc string }
 
 // An Alarm watches a stack.
 type Alarm struct {
 	Name string // the logical id without the CDK's hash
 	Doc  string
-	// Rule is when it goes off, such as "p90 of Duration > 3000, 1 of 1 periods of 60 s".
+	// Rule says when it goes off, for example "p90 of Duration > 3000, 1 of 1
+	// periods of 60 s".
 	Rule string
 }
 
-// ReadTemplate reads a CloudFormation template. Outputs and alarms are sorted
-// by name.
+// ReadTemplate reads a CloudFormation template. Outputs and alarms are sorted by name.
 func ReadTemplate(data json.RawMessage) (Template, error) {
 	var t struct {
 		Outputs   map[string]struct{ Description string }
@@ -56,7 +56,7 @@ func ReadTemplate(data json.RawMessage) (Template, error) {
 	return read, nil
 }
 
-// cdkHash is what the CDK adds to a construct's id.
+// cdkHash matches the hash that the CDK appends to a construct's id.
 var cdkHash = regexp.MustCompile(`[0-9A-F]{8}$`)
 
 type alarmProperties struct {
@@ -71,7 +71,7 @@ type alarmProperties struct {
 	}
 }
 
-// comparisons are the operators as signs.
+// comparisons maps the operators to symbols.
 var comparisons = map[string]string{
 	"GreaterThanThreshold": ">", "GreaterThanOrEqualToThreshold": ">=", "LessThanThreshold": "<", "LessThanOrEqualToThreshold": "<=",
 }
@@ -99,8 +99,8 @@ func (p alarmProperties) rule() string {
 	return fmt.Sprintf("%s %s %v, %d of %d periods of %d s; missing data is %s", what, comparison, p.Threshold, points, p.EvaluationPeriods, period, missing)
 }
 
-// Surfaces returns what others rely on of a stack, sorted. Stack is a part of
-// the names: two stacks may put out alike.
+// Surfaces returns the surfaces of a stack, sorted. The stack is part of their
+// names, because two stacks may have the same outputs.
 func (t Template) Surfaces(stack string) []Surface {
 	var all []Surface
 	for _, o := range t.Outputs {

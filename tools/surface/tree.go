@@ -21,8 +21,8 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 )
 
-// A Tree is the text files of a repository, by path with slashes: Go files,
-// go.mod and Markdown. Tests and what they read are left out.
+// A Tree holds the text files of a repository, by path with slashes: Go files,
+// go.mod and Markdown. It does not include tests and the files that they read.
 type Tree map[string][]byte
 
 // wanted reports whether a file belongs to a tree.
@@ -62,8 +62,7 @@ func AtCommit(ctx context.Context, dir, commit string) (Tree, error) {
 	return t, nil
 }
 
-// OfFiles returns the tree of the files in dir as they are, those that git
-// ignores left out.
+// OfFiles returns the tree of the present files in dir, except those that git ignores.
 func OfFiles(ctx context.Context, dir string) (Tree, error) {
 	listed, err := command.Cmd{Dir: dir}.Output(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	if err != nil {
@@ -76,7 +75,8 @@ func OfFiles(ctx context.Context, dir string) (Tree, error) {
 		}
 		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name))) // #nosec G304 -- a file that git lists
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // deleted, and not committed yet
+			// The file is deleted, but that is not committed yet.
+			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading the files of %s: %w", dir, err)
@@ -93,12 +93,12 @@ type source struct {
 	set  *token.FileSet
 }
 
-// line returns where a node is, as file:line.
+// line returns the position of a node as file:line.
 func (s source) line(n ast.Node) string {
 	return fmt.Sprintf("%s:%d", s.name, s.set.Position(n.Pos()).Line)
 }
 
-// parse parses the Go files that pick takes, by name.
+// parse parses the Go files that pick selects, sorted by name.
 func (t Tree) parse(pick func(name string, text []byte) bool) ([]source, error) {
 	var sources []source
 	for _, name := range slices.Sorted(maps.Keys(t)) {
@@ -115,12 +115,12 @@ func (t Tree) parse(pick func(name string, text []byte) bool) ([]source, error) 
 	return sources, nil
 }
 
-// in returns a pick of the files of a directory.
+// in returns a pick function for the files of a directory.
 func in(dir string) func(string, []byte) bool {
 	return func(name string, _ []byte) bool { return path.Dir(name) == dir }
 }
 
-// oneLine returns a comment's first sentence in one line.
+// oneLine returns the first sentence of a comment on one line.
 func oneLine(comment string) string {
 	text := strings.Join(strings.Fields(comment), " ")
 	if first, _, more := strings.Cut(text, ". "); more {

@@ -1,5 +1,5 @@
-// Package build makes the function's deployment package. Two builds of one
-// commit are identical byte for byte, on any machine with the same Go.
+// Package build makes the function's deployment package. Two builds of the same
+// commit are byte for byte identical on any machine with the same Go.
 package build
 
 import (
@@ -21,8 +21,8 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// Executable is the name of the program in the deployment package, as the
-// OS-only runtimes want it.
+// Executable is the name that the OS-only runtimes require for the program in
+// the deployment package.
 // See https://docs.aws.amazon.com/lambda/latest/dg/golang-package.html.
 const Executable = "bootstrap"
 
@@ -33,7 +33,7 @@ type Package struct {
 	Size   int64  // bytes
 }
 
-// Run builds the deployment package for the architecture of the CDK context.
+// Run builds the deployment package for the architecture in the CDK context.
 func Run(ctx context.Context, cfg project.Config) error {
 	p, err := Build(ctx, cfg)
 	if err != nil {
@@ -61,7 +61,7 @@ func Build(ctx context.Context, cfg project.Config) (Package, error) {
 	if err != nil {
 		return Package{}, err
 	}
-	// GOFLAGS and GOAMD64 of the machine would make its builds differ.
+	// The machine's GOFLAGS and GOAMD64 would make its builds different.
 	compile := gocmd.In(cfg.Dir, "CGO_ENABLED=0", "GOFLAGS="+gocmd.Flags, "GOAMD64=", "GOARM64=", "GOEXPERIMENT=", "GOOS="+goos, "GOARCH="+goarch)
 	compile.Stderr = cfg.Stderr
 	err = compile.Run(ctx, "build", "-tags=lambda.norpc",
@@ -76,17 +76,17 @@ func Build(ctx context.Context, cfg project.Config) (Package, error) {
 	return pack(executable, path)
 }
 
-// Stamp describes what the function is told of its own build, as one text.
+// Stamp returns what the function knows about its own build, as one text.
 func Stamp(ctx context.Context, cfg project.Config) (string, error) {
 	s, err := newStamp(ctx, cfg)
 	return strings.Join([]string{s.commit, s.version, s.buildTime}, " "), err
 }
 
-// A stamp is what the function knows of its own build.
+// A stamp is what the function knows about its own build.
 type stamp struct{ commit, version, buildTime string }
 
-// newStamp describes the commit. The time is the commit's, so that the same
-// commit gives the same bytes.
+// newStamp describes the commit. The time is that of the commit, so that the
+// same commit gives the same bytes.
 func newStamp(ctx context.Context, cfg project.Config) (stamp, error) {
 	git := command.Cmd{Dir: cfg.Dir}
 	seconds, err := git.Output(ctx, "git", "show", "--no-patch", "--format=%ct", cfg.Commit)
@@ -117,7 +117,7 @@ func (s stamp) flags() string {
 	}, " ")
 }
 
-// pack zips the executable, with times and modes that are always the same.
+// pack zips the executable with constant times and modes.
 func pack(executable, path string) (_ Package, err error) {
 	program, err := os.Open(executable) // #nosec G304 -- the program that was just built
 	if err != nil {

@@ -19,7 +19,7 @@ var commit, version, buildTime string
 func main() { println(commit, version, buildTime) }
 `
 
-// repository makes a repository with a function in a directory of its own.
+// repository makes a repository with a function in its own directory.
 func repository(t *testing.T) project.Config {
 	t.Helper()
 	dir := t.TempDir()

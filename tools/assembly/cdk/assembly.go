@@ -15,7 +15,7 @@ import (
 )
 
 // A Release says what a cloud assembly was synthesized from. Synth writes it
-// into the assembly, and whoever deploys or asserts reads it there.
+// into the assembly. Everything that deploys or makes assertions reads it there.
 type Release struct {
 	Commit  string `json:"commit"`  // full hash
 	Dirty   bool   `json:"dirty"`   // files differed from the commit
@@ -24,7 +24,7 @@ type Release struct {
 
 const releaseFile = "magewright.json"
 
-// WriteRelease records in the assembly what it was made from.
+// WriteRelease records in the assembly what the assembly was made from.
 func WriteRelease(cfg project.Config, r Release) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -36,9 +36,9 @@ func WriteRelease(cfg project.Config, r Release) error {
 	return nil
 }
 
-// ReadRelease returns what the assembly was made from. An assembly of another
-// commit or of uncommitted files is refused: it is not what would be shown to
-// whoever approves.
+// ReadRelease returns what the assembly was made from. It refuses an assembly
+// of another commit or of uncommitted files, because approvers would see
+// something else.
 func ReadRelease(cfg project.Config) (Release, error) {
 	const next = "go tool mage synth"
 	data, err := os.ReadFile(filepath.Join(cfg.Assembly, releaseFile))
@@ -53,23 +53,23 @@ func ReadRelease(cfg project.Config) (Release, error) {
 		return Release{}, exit.Missing(next, "reading the cloud assembly: %s: %w", releaseFile, err)
 	}
 	if r.Commit != cfg.Commit {
-		return r, exit.Missing(next, "%s was synthesized from %.12s, and this is %.12s", cfg.Assembly, r.Commit, cfg.Commit)
+		return r, exit.Missing(next, "%s was synthesized from %.12s, but this is %.12s", cfg.Assembly, r.Commit, cfg.Commit)
 	}
 	if r.Dirty {
-		return r, exit.Missing("git commit, then "+next, "%s was synthesized from files that are in no commit", cfg.Assembly)
+		return r, exit.Missing("git commit, then "+next, "%s was synthesized from files that are not committed", cfg.Assembly)
 	}
 	return r, nil
 }
 
-// A Message is what a construct or an aspect, such as cdk-nag, said of a path
-// in the construct tree.
+// A Message is a message of a construct or an aspect, such as cdk-nag, about a
+// path in the construct tree.
 type Message struct {
 	Path string
 	Text string
 }
 
-// Errors returns the error messages of an assembly, sorted by path. The CDK app
-// itself does not fail for them.
+// Errors returns the error messages in an assembly, sorted by path. The CDK app
+// itself does not fail because of them.
 func Errors(assembly string) ([]Message, error) {
 	var manifest struct {
 		Artifacts map[string]struct {

@@ -1,4 +1,4 @@
-// Package cdk runs the CDK: its app in infra, and the CLI that
+// Package cdk runs the CDK: the app in infra, and the CLI that
 // infra/package.json pins.
 package cdk
 
@@ -21,11 +21,11 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// MinNode is the oldest major version of Node that the CDK's kernel runs on.
+// MinNode is the oldest major version of Node that supports the CDK's kernel.
 const MinNode = 20
 
-// Context returns the CDK context: that of infra/cdk.json, overridden by the
-// environment variable CDK_CONTEXT_JSON.
+// Context returns the CDK context in infra/cdk.json. The environment variable
+// CDK_CONTEXT_JSON overrides it.
 func Context(cfg project.Config) (map[string]any, error) {
 	file := filepath.Join(cfg.Dir, "infra", "cdk.json")
 	data, err := os.ReadFile(file) // #nosec G304 -- a file of the project
@@ -50,8 +50,8 @@ func Context(cfg project.Config) (map[string]any, error) {
 	return merged, nil
 }
 
-// Target returns the operating system and architecture, in Go's terms, that
-// the function is built for.
+// Target returns the operating system and architecture that the function is
+// built for, in Go's terms.
 func Target(context map[string]any) (goos, goarch string, err error) {
 	goos = "linux"
 	if v, ok := context["goos"].(string); ok && v != "" {
@@ -67,7 +67,7 @@ func Target(context map[string]any) (goos, goarch string, err error) {
 	}
 }
 
-// Preflight makes sure that a Node is there which can install and run the CDK.
+// Preflight checks that there is a Node which can install and run the CDK.
 func Preflight(ctx context.Context) error {
 	version, err := command.Cmd{}.Output(ctx, "node", "--version")
 	if err != nil {
@@ -87,9 +87,9 @@ func (i installation) bin(name string) string {
 	return filepath.Join(i.dir, "node_modules", ".bin", name)
 }
 
-// Install installs what infra/package-lock.json names, unless it is there. It
-// is kept in the user's cache under the lock file's digest, where every
-// checkout finds it again.
+// Install installs what infra/package-lock.json names, unless that is already
+// installed. The installation is in the user's cache under the lock file's
+// digest, so that every checkout finds it.
 func Install(ctx context.Context, cfg project.Config) error {
 	_, err := install(ctx, cfg)
 	return err
@@ -108,7 +108,8 @@ func install(ctx context.Context, cfg project.Config) (_ installation, err error
 		if err != nil {
 			return installation{}, err
 		}
-		_, _ = digest.Write(files[name]) // never fails
+		// This never fails.
+		_, _ = digest.Write(files[name])
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -126,8 +127,8 @@ func install(ctx context.Context, cfg project.Config) (_ installation, err error
 	if err := os.MkdirAll(cache, 0o750); err != nil {
 		return installation{}, err
 	}
-	// Another target may be at it in the same moment: each installs aside, and
-	// the first to finish wins.
+	// Another target may do the same concurrently. Each installs into its own
+	// directory, and the first to finish wins.
 	aside, err := os.MkdirTemp(cache, "installing-")
 	if err != nil {
 		return installation{}, err
@@ -150,7 +151,7 @@ func install(ctx context.Context, cfg project.Config) (_ installation, err error
 	return installed, nil
 }
 
-// App runs the CDK app, which writes the cloud assembly for context to dir.
+// App runs the CDK app, which writes the cloud assembly for a context to dir.
 func App(ctx context.Context, cfg project.Config, context map[string]any, dir string) error {
 	installed, err := install(ctx, cfg)
 	if err != nil {
@@ -178,12 +179,12 @@ func CLI(ctx context.Context, cfg project.Config, args ...string) error {
 		Dir: cfg.Dir,
 		Env: command.Environ(
 			"CDK_DISABLE_CLI_TELEMETRY=1",
-			// The CLI remembers accounts by access key below its home; those of
-			// one project are none of another's.
+			// The CLI caches accounts by access key below its home. Projects
+			// must not share that cache.
 			"CDK_HOME="+filepath.Join(cfg.Evidence, "cdk-home"),
 		),
 		Stdout: cfg.Stdout,
-		Stderr: cfg.Stdout, // the CLI's progress is what the reader waits for
+		Stderr: cfg.Stdout, // the reader waits for the CLI's progress
 	}
 	args = append([]string{installed.bin("cdk"), "--no-notices", "--no-color"}, args...)
 	if err := cli.Run(ctx, installed.bin("node"), args...); err != nil {

@@ -67,8 +67,8 @@ func TestReadRelease(t *testing.T) {
 	}{
 		{name: "of this commit", release: `{"commit":"` + head + `","package":"abc"}`},
 		{name: "none", fails: "there is no cloud assembly"},
-		{name: "of another commit", release: `{"commit":"ffffffffffff"}`, fails: "was synthesized from ffffffffffff, and this is 0123456789ab"},
-		{name: "of uncommitted files", release: `{"commit":"` + head + `","dirty":true}`, fails: "files that are in no commit"},
+		{name: "of another commit", release: `{"commit":"ffffffffffff"}`, fails: "was synthesized from ffffffffffff, but this is 0123456789ab"},
+		{name: "of uncommitted files", release: `{"commit":"` + head + `","dirty":true}`, fails: "files that are not committed"},
 		{name: "broken", release: `{`, fails: "magewright.json"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -11,16 +11,16 @@ import (
 	"slices"
 )
 
-// A FunctionPackage is the zip file of an assembly that a function is made of.
+// A FunctionPackage is the zip file in an assembly that a function is made from.
 type FunctionPackage struct {
-	LogicalID string // of the function
-	File      string // below the assembly
-	SHA256    string // of the file's bytes, hexadecimal; the asset's hash is another
+	LogicalID string // logical id of the function
+	File      string // path below the assembly
+	SHA256    string // hash of the file's bytes, in hexadecimal; the asset's hash is different
 }
 
 // FunctionPackages returns the zip files that the functions of a stack are made
-// of, by the logical ids of the functions. A function that is not made of a file
-// of the assembly is left out.
+// from, sorted by the functions' logical ids. It leaves out functions that are
+// not made from a file in the assembly.
 func FunctionPackages(assembly, stack string) ([]FunctionPackage, error) {
 	var template struct {
 		Resources map[string]struct {
@@ -60,7 +60,7 @@ func FunctionPackages(assembly, stack string) ([]FunctionPackage, error) {
 			for _, destination := range asset.Destinations {
 				matches = matches || destination.ObjectKey == key
 			}
-			// What the CDK would zip itself has no digest yet.
+			// A directory that the CDK still has to zip has no digest yet.
 			if !matches || asset.Source.Packaging != "file" || !filepath.IsLocal(asset.Source.Path) {
 				continue
 			}
@@ -75,7 +75,7 @@ func FunctionPackages(assembly, stack string) ([]FunctionPackage, error) {
 	return found, nil
 }
 
-// HashFile returns the SHA-256 of a file, hexadecimal.
+// HashFile returns the SHA-256 of a file in hexadecimal.
 func HashFile(path string) (string, error) {
 	file, err := os.Open(path) // #nosec G304 -- a file of an assembly
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package synth builds the deployment package and synthesizes the cloud
-// assembly that every stage is deployed from. A rule of the AWS Solutions pack
-// that a stack breaks fails it.
+// assembly that every stage is deployed from. It fails if a stack breaks a rule
+// of the AWS Solutions pack.
 package synth
 
 import (
@@ -18,13 +18,12 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// Run synthesizes into cfg.Assembly, in the place of what was there. An assembly
-// that was synthesized of the same commit, files and context is taken from the
-// cache.
+// Run synthesizes into cfg.Assembly and replaces what is there. If the cache
+// has an assembly for the same commit, files and context, Run takes that.
 func Run(ctx context.Context, cfg project.Config) error { return work("synth").Do(ctx, cfg) }
 
-// Again synthesizes as Run does, for a comparison with what Run has made: it
-// takes nothing that Run has kept.
+// Again synthesizes as Run does, in order to compare the result with Run's. It
+// uses nothing that Run has cached.
 func Again(ctx context.Context, cfg project.Config) error { return work("synth again").Do(ctx, cfg) }
 
 func work(name string) reuse.Work {
@@ -37,8 +36,9 @@ func work(name string) reuse.Work {
 }
 
 // read returns what an assembly depends on: every file of the project, the
-// commit, which is in the function, the CDK context, the toolchain, and the
-// variables that the CDK app could ask for. Who asks AWS is none of its affairs.
+// commit (which is in the function), the CDK context, the toolchain, and the
+// variables that the CDK app could read. It leaves out AWS credentials, because
+// they have no influence.
 func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	tree, err := inputs.ReadTree(cfg.Dir, cfg.Evidence, cfg.Assembly)
 	if err != nil {
@@ -111,6 +111,6 @@ func refuse(cfg project.Config, broken []cdk.Message) error {
 	for i, m := range broken {
 		lines[i] = "  " + m.Path + ": " + strings.TrimSpace(m.Text)
 	}
-	return exit.Failed("mend the construct, or suppress the rule in infra with a reason; then go tool mage synth",
+	return exit.Failed("fix the construct, or suppress the rule in infra with a reason; then go tool mage synth",
 		"%d rule errors in the stacks:\n%s", len(broken), strings.Join(lines, "\n"))
 }

@@ -169,9 +169,9 @@ func TestPromoteRefusesTampering(t *testing.T) {
 			says: "the evidence has expired since 2026-11-26T12:00:00Z: coding-standards"},
 		{name: "wrong key", after: func(r *release, _ *cdk.Release, _ *time.Time) {
 			r.write("infra/cdk.json", `{"context":{"evidenceKey":"`+other.String()+`"}}`)
-		}, says: "signed by another key than the pinned one"},
+		}, says: "signed with a key other than the pinned one"},
 		{name: "statement removed", lines: func(_ *release, l []string) []string { return slices.Concat(l[:2], l[3:]) },
-			says: "a statement that the summary names is not in the bundle"},
+			says: "a statement that the summary names is missing from the bundle"},
 		{name: "summary removed", lines: func(_ *release, l []string) []string { return l[:4] }, says: "does not end with a summary"},
 		{name: "no key pinned", after: func(r *release, _ *cdk.Release, _ *time.Time) { r.write("infra/cdk.json", `{"context":{}}`) },
 			says: "no key is pinned"},

@@ -1,5 +1,5 @@
-// Package evidencetest has a signer for tests: evidence is signed by KMS, and
-// a test that needs no KMS signs with a key in memory.
+// Package evidencetest provides a signer for tests. Evidence is signed by KMS,
+// but a test that needs no KMS signs with a key in memory.
 package evidencetest
 
 import (
@@ -14,13 +14,13 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// A Signer is an [evidence.Signer], and the public half of its key.
+// A Signer is an [evidence.Signer], including the public half of its key.
 type Signer struct {
 	private *ecdsa.PrivateKey
 	evidence.Key
 }
 
-// NewSigner returns a signer with a key of its own.
+// NewSigner returns a signer with a new key.
 func NewSigner(t testing.TB) Signer {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -1,4 +1,4 @@
-// Package kmssign signs evidence with a key in AWS KMS, which never leaves it.
+// Package kmssign signs evidence with a key that never leaves AWS KMS.
 package kmssign
 
 import (
@@ -17,22 +17,22 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// Alias names the key that signs evidence, in the account of the pipeline.
+// Alias names the key that signs evidence in the pipeline's account.
 const Alias = "alias/magewright-evidence"
 
-// A Signer is an [evidence.Signer] on KMS.
+// A Signer is an [evidence.Signer] that uses KMS.
 type Signer struct {
 	Key    evidence.Key // its public half
 	client *kms.Client
 }
 
-// New returns the signer of an account. Where the account has no key, the error
+// New returns the signer of an account. If the account has no key, the error
 // names the command that makes one.
 func New(ctx context.Context, cfg aws.Config) (Signer, error) {
 	client := kms.NewFromConfig(cfg)
 	got, err := client.GetPublicKey(ctx, &kms.GetPublicKeyInput{KeyId: aws.String(Alias)})
 	if _, ok := errors.AsType[*types.NotFoundException](err); ok {
-		return Signer{}, exit.Missing("go tool mage evidence:key", "there is no key %s in this account to sign evidence with", Alias)
+		return Signer{}, exit.Missing("go tool mage evidence:key", "this account has no key %s for signing evidence", Alias)
 	}
 	if err != nil {
 		return Signer{}, fmt.Errorf("reading the key %s: %w", Alias, err)
@@ -44,7 +44,7 @@ func New(ctx context.Context, cfg aws.Config) (Signer, error) {
 	return Signer{key, client}, nil
 }
 
-// EnsureKey returns the account's signer and makes its key where there is none.
+// EnsureKey returns the account's signer. It makes the key if there is none.
 func EnsureKey(ctx context.Context, cfg aws.Config) (signer Signer, created bool, err error) {
 	signer, err = New(ctx, cfg)
 	if missing, ok := errors.AsType[*exit.Error](err); !ok || missing.Code != exit.Environment {
@@ -69,8 +69,8 @@ func EnsureKey(ctx context.Context, cfg aws.Config) (signer Signer, created bool
 // KeyID implements [evidence.Signer].
 func (s Signer) KeyID() (string, error) { return s.Key.ID(), nil }
 
-// Sign implements [evidence.Signer]. KMS gets the digest only, since it takes
-// messages of 4096 bytes at most.
+// Sign implements [evidence.Signer]. It sends only the digest to KMS, because
+// KMS accepts messages of at most 4096 bytes.
 // See https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html.
 func (s Signer) Sign(ctx context.Context, data []byte) ([]byte, error) {
 	sum := sha256.Sum256(data)
@@ -81,13 +81,13 @@ func (s Signer) Sign(ctx context.Context, data []byte) ([]byte, error) {
 		SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha256,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("signing by %s: %w", Alias, err)
+		return nil, fmt.Errorf("signing with %s: %w", Alias, err)
 	}
 	return signed.Signature, nil
 }
 
-// Print prints the account's public key for the CDK context, and makes the key
-// where there is none.
+// Print prints the account's public key for the CDK context. It makes the key
+// if there is none.
 func Print(ctx context.Context, cfg project.Config) error {
 	awsConfig, err := stack.Connect(ctx)
 	if err != nil {

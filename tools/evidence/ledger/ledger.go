@@ -1,5 +1,5 @@
-// Package ledger is the client of a stage's release ledger: it hands over what
-// the pipeline has signed, and reads it back.
+// Package ledger is the client of a stage's release ledger. It sends what the
+// pipeline has signed to the ledger, and reads it back.
 package ledger
 
 import (
@@ -17,13 +17,13 @@ import (
 
 // A Ledger is the release ledger of a stage.
 type Ledger struct {
-	URL    string // of the function
+	URL    string // URL of the function
 	Signer evidence.Signer
 }
 
-// PutEvidence hands over the bundle of a commit and returns its digest. The same
-// bundle again is no error, and where other evidence of the commit is kept
-// already, this one is kept beside it.
+// PutEvidence sends the bundle of a commit to the ledger and returns the
+// bundle's digest. Sending the same bundle again is no error. If the ledger
+// already has other evidence for the commit, it keeps both.
 func (l Ledger) PutEvidence(ctx context.Context, commit string, bundle []byte) (digest string, err error) {
 	digest = evidence.Digest(bundle)
 	status, err := l.put(ctx, "releases/"+commit+"/evidence", "application/jsonl", bundle)
@@ -33,8 +33,8 @@ func (l Ledger) PutEvidence(ctx context.Context, commit string, bundle []byte) (
 	return digest, err
 }
 
-// Record signs the record of a deployment, and returns it with the path below
-// the URL that it is put to and the digest it is kept by.
+// Record signs the record of a deployment. It also returns the path below the
+// URL to put the record to, and the digest that the ledger stores it under.
 func (l Ledger) Record(ctx context.Context, commit, pkg string, d evidence.Deployment) (path, digest string, record []byte, err error) {
 	s, err := evidence.NewStatement(commit, pkg, d)
 	if err != nil {
@@ -51,7 +51,7 @@ func (l Ledger) Record(ctx context.Context, commit, pkg string, d evidence.Deplo
 	return "releases/" + commit + "/deployments/" + digest, digest, record, nil
 }
 
-// PutDeployment signs the record of a deployment and hands it over.
+// PutDeployment signs the record of a deployment and sends it to the ledger.
 func (l Ledger) PutDeployment(ctx context.Context, commit, pkg string, d evidence.Deployment) error {
 	path, _, record, err := l.Record(ctx, commit, pkg, d)
 	if err != nil {
@@ -61,14 +61,13 @@ func (l Ledger) PutDeployment(ctx context.Context, commit, pkg string, d evidenc
 	return err
 }
 
-// Token returns a token that lets whoever has it read about a commit until it
-// expires.
+// Token returns a token that lets its holder read about a commit until it expires.
 func (l Ledger) Token(ctx context.Context, commit string, expires time.Time) (string, error) {
 	return evidence.Link{Commit: commit, Expires: expires.Truncate(time.Second).UTC()}.Token(ctx, l.Signer)
 }
 
-// Link returns the address of a page of a commit for whoever gets it, until it
-// expires. page is "", or /evidence/DIGEST/assessment.
+// Link returns the URL of a page about a commit. Whoever has the URL can read
+// the page until the link expires. page is "", or /evidence/DIGEST/assessment.
 func (l Ledger) Link(ctx context.Context, commit, page string, expires time.Time) (string, error) {
 	token, err := l.Token(ctx, commit, expires)
 	if err != nil {
@@ -79,7 +78,7 @@ func (l Ledger) Link(ctx context.Context, commit, page string, expires time.Time
 
 func (l Ledger) address(path string) string { return strings.TrimSuffix(l.URL, "/") + "/" + path }
 
-// put returns the status of the answer, if there was one.
+// put returns the status of the response, if there was one.
 func (l Ledger) put(ctx context.Context, path, mediaType string, body []byte) (status int, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPut, l.address(path), bytes.NewReader(body))
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package notes carries what people sign about a commit as git notes on it, one
-// envelope in JSON a line: they need no commit of their own.
+// Package notes stores what people sign about a commit as git notes on it, with
+// one JSON envelope on each line. Notes need no commit on the branch.
 // See https://git-scm.com/docs/git-notes.
 package notes
 
@@ -14,13 +14,13 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 )
 
-// Ref is where the notes are.
+// Ref is the ref of the notes.
 const Ref = "refs/notes/magewright"
 
-// Push is the command that shares them.
+// Push is the command that shares the notes.
 const Push = "git push origin " + Ref
 
-// patience is how long the remote may take.
+// patience is how long the remote may take to answer.
 const patience = 30 * time.Second
 
 // A Repository is a directory in a git repository.
@@ -30,8 +30,8 @@ func (r Repository) git(set ...string) command.Cmd {
 	return command.Cmd{Dir: string(r), Env: command.Environ(append(set, "LC_ALL=C", "GIT_TERMINAL_PROMPT=0")...)}
 }
 
-// Fetch gets the notes from origin where this clone has none. That origin has
-// none either is no error.
+// Fetch gets the notes from origin if this clone has none. It is no error if
+// origin has none either.
 func (r Repository) Fetch(ctx context.Context) error {
 	tip, err := r.tip(ctx)
 	if err != nil || tip != "" {
@@ -41,24 +41,26 @@ func (r Repository) Fetch(ctx context.Context) error {
 	defer cancel()
 	git := r.git()
 	_, err = git.Output(ctx, "git", "ls-remote", "--exit-code", "origin", Ref)
-	if command.ExitCode(err) == 2 { // git-ls-remote(1): no matching ref
+	// git-ls-remote(1) exits with 2 if there is no matching ref.
+	if command.ExitCode(err) == 2 {
 		return nil
 	}
 	if err == nil {
 		_, err = git.Output(ctx, "git", "fetch", "--quiet", "--no-tags", "origin", Ref+":"+Ref)
 	}
 	if err != nil {
-		// What git says first is why; the rest is advice.
+		// git's first line says why; the rest is advice.
 		why, _, _ := strings.Cut(err.Error(), "\n")
 		return fmt.Errorf("fetching what was signed: %s", why)
 	}
 	return nil
 }
 
-// tip returns the commit that the notes are at, or "".
+// tip returns the commit of the notes, or "".
 func (r Repository) tip(ctx context.Context) (string, error) {
 	tip, err := r.git().Output(ctx, "git", "rev-parse", "--verify", "--quiet", Ref)
-	if command.ExitCode(err) == 1 { // --quiet: there is no such ref
+	// With --quiet, exit code 1 means that there is no such ref.
+	if command.ExitCode(err) == 1 {
 		return "", nil
 	}
 	if err != nil {
@@ -67,7 +69,8 @@ func (r Repository) tip(ctx context.Context) (string, error) {
 	return tip, nil
 }
 
-// Lines returns what is noted on commits that have this tree, each line once.
+// Lines returns the lines of the notes on commits with this tree, without
+// duplicates.
 func (r Repository) Lines(ctx context.Context, tree string) ([]string, error) {
 	git := r.git()
 	listed, err := git.Output(ctx, "git", "notes", "--ref="+Ref, "list")
@@ -76,14 +79,16 @@ func (r Repository) Lines(ctx context.Context, tree string) ([]string, error) {
 	}
 	var blobs, asked []string
 	for line := range strings.Lines(listed) {
-		if fields := strings.Fields(line); len(fields) == 2 { // the note and what it is on
+		// The fields are the note and the object that it is on.
+		if fields := strings.Fields(line); len(fields) == 2 {
 			blobs, asked = append(blobs, fields[0]), append(asked, fields[1]+"^{tree}")
 		}
 	}
 	if len(asked) == 0 {
 		return nil, nil
 	}
-	// One process for all of them. A commit that this clone lacks is "missing".
+	// Ask one process about all of them. It answers "missing" for a commit that
+	// is not in this clone.
 	trees := git
 	trees.Stdin = strings.NewReader(strings.Join(asked, "\n") + "\n")
 	answered, err := trees.Output(ctx, "git", "cat-file", "--batch-check=%(objectname)")
@@ -114,13 +119,14 @@ func (r Repository) Lines(ctx context.Context, tree string) ([]string, error) {
 	return lines, nil
 }
 
-// An Author is who the commit that keeps a note is by. Nobody reads it: what
-// counts is the signature.
+// An Author is the author of the commit that stores a note. Nobody relies on
+// it, because only the signature counts.
 type Author struct{ Name, Email string }
 
 // Append adds a line to the note on a commit. `git notes append` loses a line
-// where two run at once, so the new notes are made under a ref of their own,
-// and Ref moves to them only from where it was; else it is done again.
+// if two processes run it concurrently. Append therefore makes the new notes
+// under a ref of its own, and moves Ref to them only if Ref has not changed
+// meanwhile. Otherwise it tries again.
 func (r Repository) Append(ctx context.Context, commit, line string, by Author) error {
 	const attempts = 10
 	var err error
@@ -144,7 +150,7 @@ func (r Repository) append(ctx context.Context, commit, line string, by Author) 
 	}
 	own := Ref + "-" + strings.ToLower(rand.Text())
 	defer func() {
-		// Also after ctx has ended: nothing may be left behind.
+		// Do this even if ctx has ended, so that nothing is left behind.
 		_, gone := git.Output(context.WithoutCancel(ctx), "git", "update-ref", "-d", own)
 		err = errors.Join(err, gone)
 	}()
@@ -154,7 +160,8 @@ func (r Repository) append(ctx context.Context, commit, line string, by Author) 
 		}
 	}
 	before, err := git.Output(ctx, "git", "notes", "--ref="+own, "show", commit)
-	if err != nil && command.ExitCode(err) != 1 { // 1: there is no note on it
+	// Exit code 1 means that there is no note on it.
+	if err != nil && command.ExitCode(err) != 1 {
 		return false, err
 	}
 	add := git
@@ -166,7 +173,8 @@ func (r Repository) append(ctx context.Context, commit, line string, by Author) 
 	if err != nil {
 		return false, err
 	}
-	// An empty old value would ask nothing: zeros ask that there is no such ref.
+	// An empty old value would match anything. Zeros require that the ref does
+	// not exist.
 	if was == "" {
 		was = strings.Repeat("0", len(now))
 	}

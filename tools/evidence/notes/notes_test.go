@@ -35,7 +35,7 @@ func lines(t *testing.T, dir, commit string) []string {
 	return got
 }
 
-// newRepository returns a repository with two commits of one tree.
+// newRepository returns a repository with two commits that have the same tree.
 func newRepository(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -79,7 +79,7 @@ func TestNotesAreOfATree(t *testing.T) {
 	}
 }
 
-// TestNoLineIsLost holds that people may sign at once.
+// TestNoLineIsLost checks that people can sign concurrently.
 func TestNoLineIsLost(t *testing.T) {
 	t.Parallel()
 	dir := newRepository(t)
@@ -134,8 +134,8 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-// TestTwoClonesMerge holds that the README's commands unite what was signed in
-// two clones: each line of a note stands for itself.
+// TestTwoClonesMerge checks that the commands in the README merge what was
+// signed in two clones. Each line of a note is independent.
 func TestTwoClonesMerge(t *testing.T) {
 	t.Parallel()
 	origin := newRepository(t)

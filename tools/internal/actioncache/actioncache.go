@@ -1,13 +1,12 @@
-// Package actioncache keeps what actions have made under the key of what they
-// read, so that what is proven is not computed again. The terms are those of
-// Bazel's remote cache: an action, its key, and its outputs.
+// Package actioncache stores the outputs of actions under a key of what the
+// actions read, so that what is proven is not computed again. It uses the terms
+// of Bazel's remote cache: an action, its key, and its outputs.
 // See https://bazel.build/remote/caching.
 //
-// An entry is believed only as long as it is whole: it bears an authentication
-// code by a key of this user's, and each output is compared with its digest as
-// it is copied. Whoever can read that key can also change the user's files
-// themselves; what comes from another machine, or from another user, is never
-// believed.
+// An entry is trusted only if it is intact: it has an authentication code made
+// with a key of this user, and each output is compared with its digest when it
+// is copied. Whoever can read that key can also change the user's files
+// directly. Entries from another machine or another user are never trusted.
 package actioncache
 
 import (
@@ -30,17 +29,17 @@ import (
 	"github.com/magewright/magewright/tools/internal/usersecret"
 )
 
-// DefaultMax is how many bytes a cache may take: some hundred assemblies and
-// test results.
+// DefaultMax is the default size limit of a cache in bytes: some hundred
+// assemblies and test results.
 const DefaultMax = 1 << 30
 
-// abandoned is the age from which what a crash left behind is removed.
+// abandoned is the age after which files that a crash left behind are removed.
 const abandoned = 24 * time.Hour
 
-// A Cache is a directory of entries. Several processes may use one at once.
+// A Cache is a directory of entries. Several processes may use it concurrently.
 type Cache struct {
-	Dir   string // made on the first Put
-	Max   int64  // bytes; the entries that were used least recently go first
+	Dir   string // created on the first Put
+	Max   int64  // size limit in bytes; the least recently used entries are removed first
 	Key   []byte // authenticates entries
 	Clock clock.Clock
 }
@@ -50,7 +49,7 @@ type Record struct {
 	Action     string     `json:"action"`
 	Key        string     `json:"key"`
 	FinishedOn time.Time  `json:"finishedOn"`       // when the action ended that made it
-	Commit     string     `json:"commit"`           // at which it ran
+	Commit     string     `json:"commit"`           // commit at which the action ran
 	Dirty      bool       `json:"dirty,omitempty"`  // files differed from the commit
 	Build      string     `json:"build,omitempty"`  // id of the CodeBuild build that ran it
 	Output     string     `json:"output,omitempty"` // what it printed
@@ -58,19 +57,19 @@ type Record struct {
 	Files      []File     `json:"files"`
 }
 
-// A File is an output.
+// A File is one output of an action.
 type File struct {
 	Name       string `json:"name"` // ROOT/PATH with slashes, see Roots
 	SHA256     string `json:"sha256"`
 	Executable bool   `json:"executable,omitempty"`
 }
 
-// Roots are the directories that outputs are in, by names such as "evidence".
+// Roots maps names, such as "evidence", to the directories that contain outputs.
 type Roots map[string]string
 
-// Open returns the cache of this user: $XDG_CACHE_HOME/magewright/actions,
-// authenticated by a key in the user's configuration directory, which is made
-// where there is none.
+// Open returns this user's cache: $XDG_CACHE_HOME/magewright/actions. It
+// authenticates entries with a key in the user's configuration directory, and
+// makes that key if there is none.
 func Open() (*Cache, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -93,7 +92,8 @@ type signed struct {
 
 func (c *Cache) mac(record []byte) string {
 	sum := hmac.New(sha256.New, c.Key)
-	_, _ = sum.Write(record) // never fails
+	// This never fails.
+	_, _ = sum.Write(record)
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
@@ -102,9 +102,9 @@ func (c *Cache) entry(key string) string { return filepath.Join(c.Dir, key[:2], 
 // ErrMiss says that there is no entry.
 var ErrMiss = errors.New("there is no entry")
 
-// Lookup returns the record of an action's entry. The error is ErrMiss where
-// there is none; any other says why the entry is not believed, and the entry is
-// gone then.
+// Lookup returns the record of an action's entry. The error is ErrMiss if there
+// is none. Any other error says why the entry is not trusted; the entry has
+// then been removed.
 func (c *Cache) Lookup(action, key string) (Record, error) {
 	dir := c.entry(key)
 	record, err := c.read(dir, action, key)
@@ -115,11 +115,12 @@ func (c *Cache) Lookup(action, key string) (Record, error) {
 		return Record{}, errors.Join(fmt.Errorf("the entry of %s in the cache is not believed: %w", action, err), c.discard(dir))
 	}
 	now := c.Clock.Now()
-	_ = os.Chtimes(filepath.Join(dir, recordFile), now, now) // when it was used last; another process may have removed it
+	// This records the last use. Another process may have removed the entry.
+	_ = os.Chtimes(filepath.Join(dir, recordFile), now, now)
 	return record, nil
 }
 
-// Forget removes the entry of a key, if there is one.
+// Forget removes the entry for a key, if there is one.
 func (c *Cache) Forget(key string) error {
 	if err := c.discard(c.entry(key)); err != nil {
 		return fmt.Errorf("removing an entry of the cache: %w", err)
@@ -127,8 +128,9 @@ func (c *Cache) Forget(key string) error {
 	return nil
 }
 
-// discard removes an entry at once: renamed away, so that neither another
-// process nor a crash finds half of one. That another was first is no error.
+// discard removes an entry atomically. It renames the entry first, so that
+// neither another process nor a crash leaves half an entry. It is no error if
+// another process has already removed it.
 func (c *Cache) discard(dir string) error {
 	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -166,9 +168,9 @@ func (c *Cache) read(dir, action, key string) (Record, error) {
 	return record, nil
 }
 
-// Restore puts an entry's outputs in their places, instead of all that is at
-// outputs (ROOT/PATH, as for Put). Each is compared with its digest first; where
-// one differs, nothing is changed and the entry is gone.
+// Restore puts an entry's outputs in place, and replaces everything at outputs
+// (ROOT/PATH, as for Put). It first compares each output with its digest. If
+// one differs, Restore changes nothing and removes the entry.
 func (c *Cache) Restore(r Record, roots Roots, outputs ...string) error {
 	dir := c.entry(r.Key)
 	contents, err := verify(dir, r)
@@ -197,9 +199,9 @@ func verify(dir string, r Record) ([][]byte, error) {
 	return contents, nil
 }
 
-// replace removes what is at outputs and writes the files of a record.
+// replace removes everything at outputs and writes the files of a record.
 func replace(r Record, contents [][]byte, roots Roots, outputs []string) error {
-	// Before anything is removed, every place must be known.
+	// Every path must be known before anything is removed.
 	paths := make([]string, len(r.Files))
 	for i, f := range r.Files {
 		var err error
@@ -223,7 +225,7 @@ func replace(r Record, contents [][]byte, roots Roots, outputs []string) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 			return err
 		}
-		// What is there may be a link that leads elsewhere, or not writable.
+		// The existing file may be a link to somewhere else, or read-only.
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -238,21 +240,21 @@ func replace(r Record, contents [][]byte, roots Roots, outputs []string) error {
 	return nil
 }
 
-// path returns where the output ROOT/PATH is.
+// path returns the path of the output ROOT/PATH.
 func (r Roots) path(name string) (string, error) {
 	root, rest, ok := strings.Cut(name, "/")
 	dir, known := r[root]
 	local := filepath.FromSlash(rest)
 	if !ok || !known || dir == "" || !filepath.IsLocal(local) {
-		return "", fmt.Errorf("%s is no output", name)
+		return "", fmt.Errorf("%s is not an output", name)
 	}
 	return filepath.Join(dir, local), nil
 }
 
-// Put keeps the outputs of an action: files, and directories with all files in
-// them, as ROOT/PATH, where a whole root is ROOT/. with a dot. An entry is whole
-// or not there: it is written aside and then renamed. Where another process was
-// first, its entry stays.
+// Put stores the outputs of an action: files, and directories with all files in
+// them. They are given as ROOT/PATH; a whole root is ROOT/. with a dot. An
+// entry is either complete or absent, because Put writes it elsewhere and then
+// renames it. If another process was faster, its entry stays.
 func (c *Cache) Put(r Record, roots Roots, outputs ...string) (err error) {
 	defer func() {
 		if err != nil {
@@ -295,7 +297,7 @@ func (c *Cache) Put(r Record, roots Roots, outputs ...string) (err error) {
 		if _, statErr := os.Stat(filepath.Join(dir, recordFile)); statErr == nil {
 			return nil
 		}
-		// What is there is no entry, or another process has just removed it.
+		// What is there is not an entry, or another process has just removed it.
 		if err := c.discard(dir); err != nil {
 			return err
 		}
@@ -303,7 +305,7 @@ func (c *Cache) Put(r Record, roots Roots, outputs ...string) (err error) {
 	return err
 }
 
-// collect copies an output aside and notes its digest.
+// collect copies an output to the directory aside and records its digest.
 func (c *Cache) collect(r *Record, roots Roots, output, aside string) error {
 	from, err := roots.path(output)
 	if err != nil {
@@ -337,7 +339,7 @@ func (c *Cache) collect(r *Record, roots Roots, output, aside string) error {
 	})
 }
 
-// copyFile returns the SHA-256 of what it has copied.
+// copyFile copies a file and returns its SHA-256.
 func copyFile(from, to string) (_ string, err error) {
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return "", err
@@ -359,12 +361,12 @@ func copyFile(from, to string) (_ string, err error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// Trim removes what a crash left behind and, while the cache is larger than it
-// may be, the entries that were used least recently.
+// Trim removes what a crash left behind. While the cache exceeds its size
+// limit, it also removes the least recently used entries.
 func (c *Cache) Trim() (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("removing what the cache holds too much: %w", err)
+			err = fmt.Errorf("trimming the cache: %w", err)
 		}
 	}()
 	type used struct {
@@ -386,13 +388,15 @@ func (c *Cache) Trim() (err error) {
 		dir := filepath.Join(c.Dir, group.Name())
 		if strings.HasPrefix(group.Name(), "writing-") || strings.HasPrefix(group.Name(), "removing-") {
 			if info, err := group.Info(); err == nil && now.Sub(info.ModTime()) > abandoned {
-				_ = os.RemoveAll(dir) // another process may be at it
+				// Another process may be doing the same.
+				_ = os.RemoveAll(dir)
 			}
 			continue
 		}
 		inside, err := os.ReadDir(dir)
 		if err != nil {
-			continue // not of this cache
+			// This does not belong to the cache.
+			continue
 		}
 		for _, e := range inside {
 			u := used{dir: filepath.Join(dir, e.Name())}
@@ -414,7 +418,7 @@ func (c *Cache) Trim() (err error) {
 	return nil
 }
 
-// measure returns an entry's size in bytes and when it was used last.
+// measure returns an entry's size in bytes, and the time of its last use.
 func measure(dir string) (size int64, at time.Time) {
 	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

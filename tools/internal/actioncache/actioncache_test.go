@@ -20,7 +20,7 @@ import (
 
 var noon = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
-// open returns an empty cache of the test's own, with a clock that stands.
+// open returns an empty cache for the test, with a stopped clock.
 func open(t *testing.T) (*Cache, *clock.Manual) {
 	t.Helper()
 	c := clock.NewManual(noon)
@@ -70,12 +70,12 @@ func recordOf(value string) Record {
 	return Record{Action: action, Key: set.Key(action), Inputs: set, Output: "no findings\n", FinishedOn: noon, Commit: "0123"}
 }
 
-// outputs are what the action of these tests leaves.
+// outputs are the outputs of these tests' action.
 var outputs = []string{"evidence/report.json", "assembly/."}
 
 var made = map[string]string{"evidence/report.json": "{}", "assembly/stack.json": "stack", "assembly/asset/app.zip": "PK"}
 
-// put keeps the outputs of a record, in directories of their own.
+// put stores the outputs of a record, which are in directories of their own.
 func put(t *testing.T, c *Cache, r Record) {
 	t.Helper()
 	dir := t.TempDir()
@@ -89,7 +89,7 @@ func rootsIn(dir string) Roots {
 	return Roots{"evidence": filepath.Join(dir, "evidence"), "assembly": filepath.Join(dir, "assembly")}
 }
 
-// leftovers fails the test where the cache holds what is no entry.
+// leftovers fails the test if the cache contains anything but entries.
 func leftovers(t *testing.T, c *Cache) {
 	t.Helper()
 	for _, pattern := range []string{"writing-*", "removing-*"} {
@@ -149,7 +149,7 @@ func TestAnOutputOverALink(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "secret"), filepath.Join(dir, "evidence", "report.json")); err != nil {
 		t.Fatal(err)
 	}
-	// Also where the caller does not name the outputs.
+	// This must also work if the caller does not name the outputs.
 	if err := c.Restore(r, rootsIn(dir)); err != nil {
 		t.Fatal(err)
 	}
@@ -184,8 +184,8 @@ func TestAnExecutableStaysOne(t *testing.T) {
 	}
 }
 
-// rewrite changes the record of an entry, and leaves its code or makes one with
-// a key.
+// rewrite changes the record of an entry. It either keeps the authentication
+// code or makes one with a key.
 func rewrite(t *testing.T, dir string, key []byte, change func(*Record)) {
 	t.Helper()
 	file := filepath.Join(dir, recordFile)
@@ -213,9 +213,9 @@ func rewrite(t *testing.T, dir string, key []byte, change func(*Record)) {
 	}
 }
 
-// TestAPoisonedRecordIsNotBelieved holds that Lookup refuses an entry whose
-// record somebody has changed, and that the entry is gone then, so that the next
-// result can take its place.
+// TestAPoisonedRecordIsNotBelieved checks that Lookup refuses an entry whose
+// record somebody has changed, and removes it, so that the next result can take
+// its place.
 func TestAPoisonedRecordIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	const evil = "evil"
@@ -304,8 +304,8 @@ func TestAPoisonedRecordIsNotBelieved(t *testing.T) {
 	}
 }
 
-// TestPoisonedOutputsAreNotBelieved holds that Restore changes nothing where one
-// of the outputs is not what the action has left.
+// TestPoisonedOutputsAreNotBelieved checks that Restore changes nothing if one
+// of the outputs is not what the action left.
 func TestPoisonedOutputsAreNotBelieved(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -369,8 +369,7 @@ func TestPoisonedOutputsAreNotBelieved(t *testing.T) {
 	}
 }
 
-// TestAnEntryWithMore holds that a file which the record does not name is not
-// restored.
+// TestAnEntryWithMore checks that a file that the record does not name is not restored.
 func TestAnEntryWithMore(t *testing.T) {
 	t.Parallel()
 	c, _ := open(t)
@@ -407,8 +406,8 @@ func TestRootsPath(t *testing.T) {
 	}
 }
 
-// TestANameThatLeadsOutside holds that an entry which names a place outside of
-// the roots, though it is signed, changes nothing.
+// TestANameThatLeadsOutside checks that an entry that names a place outside the
+// roots changes nothing, even if it is signed.
 func TestANameThatLeadsOutside(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"evidence/../outside", "elsewhere/x", "outside"} {
@@ -494,8 +493,8 @@ func TestTheFirstEntryStays(t *testing.T) {
 	}
 }
 
-// TestHalfAnEntryIsReplaced holds that what a crash has left of an entry that was
-// being removed does not keep the key from ever having one.
+// TestHalfAnEntryIsReplaced checks that the remains of an entry, left by a
+// crash during its removal, do not prevent a new entry for the key.
 func TestHalfAnEntryIsReplaced(t *testing.T) {
 	t.Parallel()
 	for _, left := range []string{"evidence/report.json", "."} {
@@ -520,18 +519,20 @@ func TestHalfAnEntryIsReplaced(t *testing.T) {
 	}
 }
 
-// TestSeveralAtOnce holds that processes which put, read, restore, forget and
-// trim one cache at once see whole entries or none.
+// TestSeveralAtOnce checks that processes that put, read, restore, forget and
+// trim the same cache concurrently see complete entries or none.
 func TestSeveralAtOnce(t *testing.T) {
 	t.Parallel()
 	shared, _ := open(t)
-	shared.Max = 200 // less than one entry
+	// This is less than one entry.
+	shared.Max = 200
 	var group sync.WaitGroup
 	for n := range 8 {
 		from, to := t.TempDir(), t.TempDir()
 		write(t, from, made)
 		group.Go(func() {
-			c := *shared // another process
+			// This stands for another process.
+			c := *shared
 			for i := range 12 {
 				r := recordOf(fmt.Sprint(i % 3))
 				if err := c.Put(r, rootsIn(from), outputs...); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -549,7 +550,8 @@ func TestSeveralAtOnce(t *testing.T) {
 					if files := read(t, to); !maps.Equal(files, made) {
 						t.Errorf("restored %v", files)
 					}
-				case !errors.Is(err, fs.ErrNotExist): // another has removed it
+				// Otherwise another process has removed it.
+				case !errors.Is(err, fs.ErrNotExist):
 					t.Errorf("Restore: %v", err)
 				}
 				if n%2 == 0 {
@@ -576,13 +578,14 @@ func TestTrim(t *testing.T) {
 	for i := range 4 {
 		r := recordOf(fmt.Sprint(i))
 		put(t, c, r)
-		if _, err := c.Lookup(action, r.Key); err != nil { // it is as old as the clock says
+		// The lookup records the last use by the cache's clock.
+		if _, err := c.Lookup(action, r.Key); err != nil {
 			t.Fatal(err)
 		}
 		records = append(records, r)
 		now.Advance(time.Hour)
 	}
-	// The oldest is used again.
+	// The oldest entry is used again.
 	if _, err := c.Lookup(action, records[0].Key); err != nil {
 		t.Fatal(err)
 	}
@@ -650,7 +653,7 @@ func TestOpen(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("others can see the cache: %v, %v", info.Mode(), err)
 	}
-	// What another user, or another machine, has written.
+	// This is what another user, or another machine, has written.
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	stranger, err := Open()
 	if err != nil {

@@ -1,10 +1,10 @@
-// Package cfnschema says which properties of CloudFormation's resource types can't
-// be updated. Readiness decides by it what a release replaces, and the embedded
-// AWS replaces by it.
+// Package cfnschema says which properties of CloudFormation's resource types
+// can't be updated. Readiness uses it to determine what a release replaces, and
+// the embedded AWS uses it to decide what to replace.
 package cfnschema
 
-// createOnly are the properties whose change makes CloudFormation replace a
-// resource: "Update requires: Replacement" in
+// createOnly lists the properties that make CloudFormation replace the resource
+// if they change: "Update requires: Replacement" in
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/.
 // It covers the types that the stacks use, and those that hold data.
 var createOnly = map[string][]string{
@@ -50,7 +50,7 @@ var createOnly = map[string][]string{
 	"AWS::SecretsManager::Secret": {"Name"},
 }
 
-// refused are the properties whose change CloudFormation refuses: "Update
+// refused lists the properties whose changes CloudFormation refuses: "Update
 // requires: Updates are not supported".
 var refused = map[string][]string{
 	"AWS::KMS::Key": {"KeySpec", "KeyUsage", "MultiRegion", "Origin"},
@@ -62,8 +62,8 @@ func Known(name string) bool {
 	return ok
 }
 
-// CreateOnly returns the properties of a type whose change replaces a resource.
+// CreateOnly returns the properties of a type that replace a resource if they change.
 func CreateOnly(name string) []string { return createOnly[name] }
 
-// Refused returns the properties of a type whose change is refused.
+// Refused returns the properties of a type whose changes are refused.
 func Refused(name string) []string { return refused[name] }

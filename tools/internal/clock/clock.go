@@ -1,7 +1,7 @@
 // Package clock is the only place that asks the operating system for the time.
-// Everything that waits takes a Clock: production code gets System, the
-// rehearsal an Elastic clock that runs faster while AWS would only be waiting,
-// and tests a Manual clock that they step by hand.
+// Everything that waits takes a Clock. Production code gets System. The
+// rehearsal gets an Elastic clock, which runs faster while AWS would only be
+// waiting. Tests get a Manual clock, which they step.
 package clock
 
 import (
@@ -15,22 +15,22 @@ type Clock interface {
 	Now() time.Time
 	// NewTimer returns a timer that fires once after d of this clock's time.
 	NewTimer(d time.Duration) Timer
-	// Accelerate says that until release is called nothing but the passing of
-	// time is awaited, so that a clock that can run faster may do so. Calls
-	// nest; release may be called more than once.
+	// Accelerate says that until release is called, the caller only waits for
+	// time to pass. A clock that can run faster may then do so. Calls nest;
+	// release may be called more than once.
 	Accelerate() (release func())
-	// Busy says that until idle is called something is done whose time is real,
-	// such as a function's: a clock that could run faster does not, or what takes
-	// a second here would have taken a minute there. Calls nest; idle must be
-	// called once.
+	// Busy says that until idle is called, something happens in real time, such
+	// as a function's run. A clock that could run faster then does not.
+	// Otherwise a second of work here would count as a minute. Calls nest; idle
+	// must be called exactly once.
 	Busy() (idle func())
 }
 
 // A Timer fires once on C unless it is stopped before.
 type Timer interface {
-	// C is the channel on which the time of firing is delivered.
+	// C is the channel that receives the time of firing.
 	C() <-chan time.Time
-	// Stop prevents the timer from firing and reports whether it did.
+	// Stop prevents the timer from firing, and reports whether it did.
 	Stop() bool
 }
 

@@ -38,11 +38,13 @@ func TestManualFiresInOrder(t *testing.T) {
 func TestElasticRunsFastOnlyWhileAccelerated(t *testing.T) {
 	e := clock.NewElastic(1e6)
 	before := e.Now()
-	timer := e.NewTimer(24 * time.Hour) // a tenth of a second once accelerated
+	// The wait is a tenth of a second once the clock is accelerated.
+	timer := e.NewTimer(24 * time.Hour)
 	release := e.Accelerate()
 	nested := e.Accelerate()
 	release()
-	release() // a second release must not take nested's hold away
+	// A second release must not end the acceleration of nested.
+	release()
 	fired := <-timer.C()
 	nested()
 	if passed := fired.Sub(before); passed < 24*time.Hour {

@@ -9,22 +9,22 @@ import (
 // and Factor times as fast while it is accelerated and not busy. Its time never
 // goes back.
 //
-// One timeline for a whole embedded AWS keeps deployments, alarms and metrics
-// consistent with one another, as if AWS had been there all the time.
+// A single timeline for the whole embedded AWS keeps deployments, alarms and
+// metrics consistent with each other, as if AWS had been running all the time.
 type Elastic struct {
 	factor float64
 
 	mu      sync.Mutex
 	rate    float64   // 1 or factor
-	holds   int       // unreleased calls of Accelerate
+	holds   int       // calls of Accelerate that are not released
 	busy    int       // calls of Busy that are not idle yet
-	wall    time.Time // when rate was last set, on the system clock
-	virtual time.Time // the same moment, on this clock
+	wall    time.Time // system time at which rate was last set
+	virtual time.Time // this clock's time at the same moment
 	timers  map[*elasticTimer]struct{}
 }
 
 // NewElastic returns a clock that starts at the present time and runs factor
-// times as fast while accelerated. A factor below 1 is taken as 1.
+// times as fast while accelerated. A factor below 1 counts as 1.
 func NewElastic(factor float64) *Elastic {
 	now := time.Now()
 	return &Elastic{
@@ -101,7 +101,7 @@ type elasticTimer struct {
 }
 
 // arm sets the system timer to the moment at which due will be reached at the
-// present rate. The clock is locked.
+// present rate. The caller holds the clock's lock.
 func (t *elasticTimer) arm() {
 	wait := time.Duration(float64(t.due.Sub(t.clock.now())) / t.clock.rate)
 	if t.real != nil {
@@ -117,7 +117,8 @@ func (t *elasticTimer) fire() {
 		return
 	}
 	now := t.clock.now()
-	if now.Before(t.due) { // the rate changed while this call was on its way
+	// The rate changed while this call was on its way.
+	if now.Before(t.due) {
 		t.arm()
 		return
 	}

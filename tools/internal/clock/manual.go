@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Manual is a clock for tests: its time moves only by Advance.
+// Manual is a clock for tests. Only Advance moves its time.
 type Manual struct {
 	mu     sync.Mutex
 	cond   *sync.Cond
@@ -14,7 +14,7 @@ type Manual struct {
 	timers []*manualTimer
 }
 
-// NewManual returns a manual clock that stands at now.
+// NewManual returns a manual clock that is stopped at now.
 func NewManual(now time.Time) *Manual {
 	m := &Manual{now: now}
 	m.cond = sync.NewCond(&m.mu)
@@ -60,8 +60,8 @@ func (m *Manual) Advance(d time.Duration) {
 	}
 }
 
-// BlockUntil waits until at least n timers are pending, which is how a test
-// knows that the code it drives has begun to wait.
+// BlockUntil waits until at least n timers are pending. A test uses it to know
+// that the code under test has begun to wait.
 func (m *Manual) BlockUntil(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

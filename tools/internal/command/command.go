@@ -1,5 +1,5 @@
-// Package command runs programs that end when their context ends: the whole
-// process group is asked to stop and, after a grace period, killed.
+// Package command runs programs that end when their context ends. It asks the
+// whole process group to stop and, after a grace period, kills it.
 package command
 
 import (
@@ -14,23 +14,23 @@ import (
 	"time"
 )
 
-// Grace is how long a program may take to stop after it was asked to.
+// Grace is how long a program may take to stop after the request to stop.
 const Grace = 5 * time.Second
 
-// A Cmd says where and how programs run. Its zero value runs them in the
+// A Cmd says where and how to run programs. Its zero value runs them in the
 // current directory and discards their output.
 type Cmd struct {
 	Dir    string
-	Env    []string // the whole environment; nil inherits this process's
+	Env    []string // the complete environment; nil inherits this process's
 	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
-	// Interactive leaves the program in this process's group, so that it may
-	// read the terminal; Ctrl-C then reaches it from the terminal itself.
+	// Interactive leaves the program in this process's group, so that it can
+	// read from the terminal. Ctrl-C then reaches it directly from the terminal.
 	Interactive bool
 }
 
-// Run runs a program to its end. The error names the program and how it ended.
+// Run runs a program to its end. The error names the program and says how it ended.
 func (c Cmd) Run(ctx context.Context, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...) // #nosec G204 -- running what the caller names is the purpose
 	cmd.Dir, cmd.Env = c.Dir, c.Env
@@ -47,9 +47,9 @@ func (c Cmd) Run(ctx context.Context, name string, args ...string) error {
 	return nil
 }
 
-// Output runs a program and returns its standard output, without surrounding
-// white space. Where Stderr is nil, the error ends with what the program wrote
-// there.
+// Output runs a program and returns its standard output without surrounding
+// white space. If Stderr is nil, the error ends with what the program wrote to
+// standard error.
 func (c Cmd) Output(ctx context.Context, name string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	c.Stdout = &stdout
@@ -63,8 +63,8 @@ func (c Cmd) Output(ctx context.Context, name string, args ...string) (string, e
 	return strings.TrimSpace(stdout.String()), err
 }
 
-// ExitCode returns the exit code in an error of Run, or -1 if the program did
-// not exit by itself.
+// ExitCode returns the exit code in an error of Run. It returns -1 if the
+// program did not exit by itself.
 func ExitCode(err error) int {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.ExitCode()
@@ -72,8 +72,8 @@ func ExitCode(err error) int {
 	return -1
 }
 
-// Environ returns this process's environment with each of set ("NAME=value")
-// put in the place of an earlier value.
+// Environ returns this process's environment with each of set ("NAME=value"),
+// which replace earlier values.
 func Environ(set ...string) []string { return append(os.Environ(), set...) }
 
 func line(name string, args []string) string {

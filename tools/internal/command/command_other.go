@@ -4,6 +4,6 @@ package command
 
 import "os/exec"
 
-// isolate leaves cmd as it is: without process groups only the program itself
-// is ended.
+// isolate leaves cmd unchanged: without process groups, only the program itself
+// can be ended.
 func isolate(*exec.Cmd, bool) {}

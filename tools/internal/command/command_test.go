@@ -32,8 +32,7 @@ func TestOutputAndExitCode(t *testing.T) {
 	}
 }
 
-// TestTheWholeGroupEnds holds that nothing which a program starts outlives the
-// context.
+// TestTheWholeGroupEnds checks that nothing that a program starts survives the context.
 func TestTheWholeGroupEnds(t *testing.T) {
 	t.Parallel()
 	reader, writer, err := os.Pipe()
@@ -43,7 +42,7 @@ func TestTheWholeGroupEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		// The grandchild says who it is and then waits for ever.
+		// The grandchild prints its process id and then waits for ever.
 		done <- command.Cmd{Stdout: writer}.Run(ctx, "/bin/sh", "-c", "sh -c 'echo $$; exec sleep 1000' & wait")
 		_ = writer.Close()
 	}()
@@ -59,7 +58,7 @@ func TestTheWholeGroupEnds(t *testing.T) {
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("Run = %v, want that the context was cancelled", err)
 	}
-	// The end of the pipe is the end of everyone who could write to it.
+	// The pipe ends when all processes that could write to it have ended.
 	if _, err := bufio.NewReader(reader).ReadString('\n'); err == nil {
 		t.Error("the grandchild still writes")
 	}

@@ -1,6 +1,6 @@
-// Package executable keeps the programs that targets need in the user's cache,
-// by what they are built of: checkouts of the same sources, such as those of
-// builds, share them.
+// Package executable keeps the programs that targets need in the user's cache.
+// Their key is what they are built from, so checkouts of the same sources, such
+// as those of builds, share them.
 package executable
 
 import (
@@ -18,36 +18,37 @@ import (
 	"github.com/magewright/magewright/tools/internal/heartbeat"
 )
 
-// A Build makes the executable in the file out, and may write what it says of
-// its progress.
+// A Build builds the executable into the file out. It may print its progress.
 type Build func(ctx context.Context, out string, stdout, stderr io.Writer) error
 
-// Of returns the path of the executable name that is kept under key, a digest of
-// all that it is built of. Where there is none, it says on stderr that it is
-// compiled, and builds it.
+// Of returns the path of the executable for a name and a key. The key is a
+// digest of everything that the executable is built from. If there is none, Of
+// prints on stderr that it compiles, and builds it.
 func Of(ctx context.Context, name, key string, stderr io.Writer, build Build) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("finding a place for %s: %w", name, err)
+		return "", fmt.Errorf("finding a directory for %s: %w", name, err)
 	}
 	programs := filepath.Join(cache, "magewright", "programs")
 	dir := filepath.Join(programs, name+"-"+key[:32])
 	executable := filepath.Join(dir, name)
 	if _, err := os.Stat(executable); err == nil {
 		now := clock.System().Now()
-		return executable, os.Chtimes(dir, now, now) // when it was used last, see trim
+		// This records the last use, for trim.
+		return executable, os.Chtimes(dir, now, now)
 	}
 	fmt.Fprintf(stderr, "compiling %s: seconds after a change, minutes on a fresh machine\n", name)
 	if err := os.MkdirAll(programs, 0o750); err != nil {
 		return "", fmt.Errorf("building %s: %w", name, err)
 	}
-	// Another target may be at it in the same moment: each builds aside, and
-	// the first to finish wins.
+	// Another target may do the same concurrently. Each builds into its own
+	// directory, and the first to finish wins.
 	aside, err := os.MkdirTemp(programs, building)
 	if err != nil {
 		return "", fmt.Errorf("building %s: %w", name, err)
 	}
-	defer func() { _ = os.RemoveAll(aside) }() // gone where it was renamed
+	// After a rename, there is nothing left to remove.
+	defer func() { _ = os.RemoveAll(aside) }()
 	err = heartbeat.During(clock.System(), stderr, stderr, "compiling "+name, func(stdout, stderr io.Writer) error {
 		return build(ctx, filepath.Join(aside, name), stdout, stderr)
 	})
@@ -62,17 +63,17 @@ func Of(ctx context.Context, name, key string, stderr io.Writer, build Build) (s
 	return executable, trim(programs, name, clock.System().Now())
 }
 
-// building is what the names of unfinished builds start with.
+// building is the prefix of the names of unfinished builds.
 const building = "building-"
 
-// kept is how many executables of a name are kept; each is some ten megabytes.
+// kept is how many executables are kept for a name. Each has about ten megabytes.
 const kept = 6
 
-// abandoned is the age from which what a crash has left of a build is removed.
+// abandoned is the age after which the remains of a crashed build are removed.
 const abandoned = 24 * time.Hour
 
-// trim removes all of a name but those that were used last. One that runs goes
-// on: its file is gone when it ends.
+// trim removes all executables of a name except the most recently used ones. An
+// executable that is running continues to run; its file is gone when it ends.
 func trim(programs, name string, now time.Time) error {
 	entries, err := os.ReadDir(programs)
 	if err != nil {
@@ -82,10 +83,12 @@ func trim(programs, name string, now time.Time) error {
 	for _, entry := range entries {
 		info, err := entry.Info()
 		switch {
-		case err != nil: // another process has removed it
+		// Another process has removed it.
+		case err != nil:
 		case strings.HasPrefix(entry.Name(), building):
 			if now.Sub(info.ModTime()) > abandoned {
-				_ = os.RemoveAll(filepath.Join(programs, entry.Name())) // another process may be at it
+				// Another process may be doing the same.
+				_ = os.RemoveAll(filepath.Join(programs, entry.Name()))
 			}
 		case strings.HasPrefix(entry.Name(), name+"-"):
 			newest[entry.Name()] = info

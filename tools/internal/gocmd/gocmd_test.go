@@ -10,7 +10,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/gocmd"
 )
 
-// last returns the value of a variable that a process sees: the last one.
+// last returns the value of a variable that a process sees, which is the last one.
 func last(env []string, name string) string {
 	value := ""
 	for _, variable := range env {
@@ -46,8 +46,8 @@ func TestEnviron(t *testing.T) {
 	}
 }
 
-// TestTheGoCommandTakesIt holds that the flags reach the go command, where the
-// directory is, and that its error is told with what it says.
+// TestTheGoCommandTakesIt checks that the go command gets the flags and the
+// directory, and that its error contains its output.
 func TestTheGoCommandTakesIt(t *testing.T) {
 	t.Setenv("GOFLAGS", "")
 	t.Setenv("CGO_ENABLED", "")
@@ -74,7 +74,7 @@ func TestTheGoCommandTakesIt(t *testing.T) {
 	}
 }
 
-// TestAPackageIsTheSameInEveryCheckout holds what the flags are for: two
+// TestAPackageIsTheSameInEveryCheckout checks the purpose of the flags: two
 // checkouts of the same sources compile to the same program.
 func TestAPackageIsTheSameInEveryCheckout(t *testing.T) {
 	var programs []string

@@ -1,5 +1,5 @@
-// Package heartbeat says that work goes on where it prints nothing by itself:
-// whoever waits must not have to wonder.
+// Package heartbeat reports that work is in progress while it prints nothing
+// itself, so that nobody who waits has to wonder.
 package heartbeat
 
 import (
@@ -11,12 +11,12 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// Silence is how long nothing may be printed.
+// Silence is the longest time without output.
 const Silence = 5 * time.Second
 
-// During calls f with writers that pass on what they get to stdout and stderr.
-// After each Silence it writes a line to stderr: the name, and for how long f
-// has run.
+// During calls f with writers that pass on their input to stdout and stderr.
+// After each Silence, it writes a line to stderr: the name, and how long f has
+// been running.
 func During(c clock.Clock, stdout, stderr io.Writer, name string, f func(stdout, stderr io.Writer) error) error {
 	h := &heart{clock: c, last: c.Now()}
 	start, done := h.last, make(chan struct{})
@@ -31,7 +31,8 @@ func During(c clock.Clock, stdout, stderr io.Writer, name string, f func(stdout,
 			case <-timer.C():
 			}
 			if h.left() <= 0 {
-				_, _ = fmt.Fprintf(h.writer(stderr), "%s: %.0f s\n", name, clock.Since(c, start).Seconds()) // best effort
+				// This is best effort.
+				_, _ = fmt.Fprintf(h.writer(stderr), "%s: %.0f s\n", name, clock.Since(c, start).Seconds())
 			}
 		}
 	})
@@ -41,14 +42,14 @@ func During(c clock.Clock, stdout, stderr io.Writer, name string, f func(stdout,
 	return err
 }
 
-// A heart knows when something was printed last.
+// A heart knows when something was last printed.
 type heart struct {
 	clock clock.Clock
 	mu    sync.Mutex // held while something is printed
 	last  time.Time
 }
 
-// left returns how much longer it may be silent.
+// left returns how long the silence may still last.
 func (h *heart) left() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/heartbeat"
 )
 
-// A page is a writer that tells of each write.
+// A page is a writer that reports each write.
 type page struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
@@ -49,8 +49,8 @@ func TestSilentWorkIsNamed(t *testing.T) {
 	}
 }
 
-// TestWorkThatPrintsIsNotNamed holds that a line comes only after a silence, of
-// either writer.
+// TestWorkThatPrintsIsNotNamed checks that a line is printed only after both
+// writers were silent.
 func TestWorkThatPrintsIsNotNamed(t *testing.T) {
 	t.Parallel()
 	now := clock.NewManual(time.Unix(0, 0))
@@ -80,8 +80,8 @@ func TestWorkThatPrintsIsNotNamed(t *testing.T) {
 	}
 }
 
-// TestNothingIsSaidAfterTheEnd holds that During leaves nobody behind who
-// writes.
+// TestNothingIsSaidAfterTheEnd checks that During leaves no goroutine behind
+// that writes.
 func TestNothingIsSaidAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	now := clock.NewManual(time.Unix(0, 0))

@@ -1,7 +1,7 @@
-// Package inputs says what an action reads: files, variables, the toolchain and
-// settings, each by its digest. An action whose inputs are the same has the
-// same result, so the digest of all of them is the key of the result in package
-// actioncache.
+// Package inputs describes what an action reads: files, variables, the
+// toolchain and settings, each by its digest. An action with the same inputs
+// has the same result. The digest of all inputs is therefore the key of the
+// result in package actioncache.
 package inputs
 
 import (
@@ -32,11 +32,11 @@ import (
 	"github.com/magewright/magewright/tools/internal/gocmd"
 )
 
-// A Set is what an action reads: digests or short values, by names such as
-// "file go.mod", "env GOFLAGS" or "go GOVERSION".
+// A Set holds what an action reads. It maps names, such as "file go.mod", "env
+// GOFLAGS" or "go GOVERSION", to digests or short values.
 type Set map[string]string
 
-// Key returns the digest of the set for an action, hexadecimal.
+// Key returns the digest of the set for an action in hexadecimal.
 func (s Set) Key(action string) string {
 	sum := sha256.New()
 	write(sum, "magewright action 1")
@@ -48,7 +48,8 @@ func (s Set) Key(action string) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// write adds a text with its length, so that two texts can't be taken for one.
+// write adds a text and its length, so that two texts differ from their
+// concatenation.
 func write(h hash.Hash, text string) { _, _ = fmt.Fprintf(h, "%d:%s,", len(text), text) } // never fails
 
 // Diff returns the names whose values differ between two sets, sorted.
@@ -67,39 +68,39 @@ func (s Set) Diff(other Set) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// Hash returns the SHA-256 of a text, hexadecimal.
+// Hash returns the SHA-256 of a text in hexadecimal.
 func Hash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
 
-// Unknown returns the value of an input that can't be known. It is never the
-// same twice, so that no result which depends on it is used again.
+// Unknown returns a value for an input that can't be known. It is never the
+// same twice, so a result that depends on it is never reused.
 func Unknown() string { return "unknown " + rand.Text() }
 
-// A Tree holds the digests of a directory's files by their paths, with slashes.
-// A digest covers the content, whether the file can be executed, and, of a
-// symbolic link, where it leads and what it finds there.
+// A Tree holds the digests of a directory's files by path, with slashes. A
+// digest covers the content and whether the file is executable. For a symbolic
+// link, it covers where the link leads and what is there.
 type Tree map[string]string
 
-// ReadTree reads every file below dir, whether git ignores it or not. Times are
-// not looked at: a file with other content and the old time is another file. It
-// leaves out what git and npm keep, what mage generates while it runs, and the
-// directories in skip.
+// ReadTree reads every file below dir, whether git ignores it or not. It
+// ignores times: a file with different content but the same time is different.
+// It leaves out what git and npm store, what mage generates while it runs, and
+// the directories in skip.
 func ReadTree(dir string, skip ...string) (Tree, error) {
 	kept := func(name string, entry fs.DirEntry) bool {
 		switch entry.Name() {
 		case ".git", "mage_output_file.go":
 			return false
 		case "node_modules":
-			// Elsewhere it is a directory like any other.
+			// Elsewhere this is an ordinary directory.
 			_, err := os.Lstat(filepath.Join(filepath.Dir(name), "package.json"))
 			return err != nil
 		}
 		return !slices.Contains(skip, name)
 	}
 	dir = filepath.Clean(dir)
-	// With a separator behind it, a link to the directory is followed.
+	// With a trailing separator, a link to the directory is followed.
 	root := dir + string(filepath.Separator)
 	var names []string
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
@@ -137,7 +138,8 @@ func ReadTree(dir string, skip ...string) (Tree, error) {
 					err = relErr
 				}
 				relative = filepath.ToSlash(relative)
-				if !utf8.ValidString(relative) { // JSON would make other names of it
+				// JSON would change such names.
+				if !utf8.ValidString(relative) {
 					relative = strconv.Quote(relative)
 				}
 				mu.Lock()
@@ -153,8 +155,8 @@ func ReadTree(dir string, skip ...string) (Tree, error) {
 	return tree, failure
 }
 
-// file returns the digest of a file below dir with its kind. What is known is
-// in the tree itself.
+// file returns the digest of a file below dir, including its kind. The files in
+// known are in the tree themselves.
 func file(dir, name string, known map[string]bool) (string, error) {
 	info, err := os.Lstat(name)
 	if err != nil {
@@ -178,17 +180,19 @@ func file(dir, name string, known map[string]bool) (string, error) {
 			return "", err
 		}
 	default:
-		// A pipe or a socket: what it would say can't be known beforehand.
+		// This is a pipe or a socket. What it would deliver can't be known in advance.
 		write(sum, "special "+info.Mode().Type().String())
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// follow adds what a symbolic link leads to: whoever reads the link reads that.
+// follow adds the target of a symbolic link, because whoever reads the link
+// reads its target.
 func follow(sum hash.Hash, dir, link string, known map[string]bool) error {
 	info, err := os.Stat(link)
 	if err != nil {
-		write(sum, "dangling") // or in a circle
+		// The link may also be part of a cycle.
+		write(sum, "dangling")
 		return nil
 	}
 	if info.Mode().IsRegular() {
@@ -204,7 +208,7 @@ func follow(sum hash.Hash, dir, link string, known map[string]bool) error {
 	}
 	below, err := filepath.Rel(root, to)
 	if err != nil || !filepath.IsLocal(below) || !known[filepath.Join(dir, below)] {
-		// A directory that is not in the tree may be of any size.
+		// A directory outside the tree may be of any size.
 		write(sum, Unknown())
 	}
 	return nil
@@ -219,7 +223,7 @@ func content(sum hash.Hash, name string) error {
 	return errors.Join(err, file.Close())
 }
 
-// Files adds the files whose names a function picks.
+// Files adds the files whose names pick selects.
 func (s Set) Files(tree Tree, pick func(name string) bool) {
 	for name, digest := range tree {
 		if pick(name) {
@@ -228,8 +232,8 @@ func (s Set) Files(tree Tree, pick func(name string) bool) {
 	}
 }
 
-// Names adds that the other files exist, but not what is in them: a pattern of
-// an embed directive matches names.
+// Names adds the names of the other files, but not their content: the pattern
+// of an embed directive matches names.
 func (s Set) Names(tree Tree, pick func(name string) bool) {
 	sum := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(tree)) {
@@ -240,44 +244,45 @@ func (s Set) Names(tree Tree, pick func(name string) bool) {
 	s["names of the other files"] = hex.EncodeToString(sum.Sum(nil))
 }
 
-// Listed adds which files git lists: tracked, or new and not ignored. A tool that
-// asks git for the files does not see another one, though it is there.
+// Listed adds the list of files from git: those that are tracked, and those
+// that are new and not ignored. A tool that asks git for the files does not see
+// any other files.
 func (s Set) Listed(ctx context.Context, dir string) error {
 	out, err := command.Cmd{Dir: dir}.Output(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
 	if err != nil {
 		return fmt.Errorf("listing the files that git knows: %w", err)
 	}
-	// git lists tracked files first: a commit must not make another list.
+	// git lists tracked files first. A commit must not change the list.
 	names := strings.Split(out, "\x00")
 	slices.Sort(names)
 	s["files that git lists"] = Hash(strings.Join(names, "\x00"))
 	return nil
 }
 
-// goSettings are the settings of the go command that change what it builds.
+// goSettings lists the settings of the go command that influence what it builds.
 var goSettings = []string{
 	"GOVERSION", "GOROOT", "GOTOOLCHAIN", "GOFLAGS", "GOWORK", "GOOS", "GOARCH", "GOEXPERIMENT", "GODEBUG", "GOFIPS140",
 	"GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64", "GOWASM",
 	"CGO_ENABLED", "AR", "CC", "CXX", "FC", "PKG_CONFIG", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_FFLAGS", "CGO_LDFLAGS",
 }
 
-// goPlaces are variables of the go command and of Go's runtime that say where
-// and how fast something is done, but not what.
+// goPlaces lists variables of the go command and of Go's runtime that influence
+// where and how fast something is done, but not the result.
 var goPlaces = []string{
 	"GOPATH", "GOBIN", "GOENV", "GOCACHE", "GOCACHEPROG", "GOMODCACHE", "GOTMPDIR", "GOLANGCI_LINT_CACHE", "GOCOVERDIR",
 	"GOPROXY", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS", "GOVULNDB",
 	"GOTELEMETRY", "GOTELEMETRYDIR", "GOMAXPROCS", "GOGC", "GOMEMLIMIT", "GOTRACEBACK",
 }
 
-// GoVariable reports whether a variable needs no looking at by whoever only
-// compiles and analyses: [Set.Go] has its effect, or it has none.
+// GoVariable reports whether an action that only compiles and analyses can
+// ignore a variable: [Set.Go] covers its effect, or it has none.
 func GoVariable(name string) bool {
 	return slices.Contains(goSettings, name) || slices.Contains(goPlaces, name)
 }
 
-// Offline reports whether a tool that only looks at files reads nothing of a
-// variable that Go does not add: it is of the go command, or tells where AWS is
-// and what the CDK shall make.
+// Offline reports whether a tool that only reads files ignores a variable that
+// Go does not add. Such a variable belongs to the go command, or says where AWS
+// is and what the CDK should make.
 func Offline(name string) bool {
 	return GoVariable(name) || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "CDK_")
 }
@@ -373,10 +378,10 @@ func (s Set) elsewhere(dir, workspace string, nested []string) error {
 	return nil
 }
 
-// incidental are variables, or what their names begin with, that differ from
-// one terminal, build or moment to the next and say nothing of the project:
-// how a terminal looks, how the network is reached, where temporary files go,
-// which build this is.
+// incidental lists variables, or prefixes of their names, that change from one
+// terminal, build or moment to the next and say nothing about the project: the
+// terminal's appearance, the network access, the directory for temporary files,
+// the build's identity.
 var incidental = []string{
 	"_", "SHLVL", "PWD", "OLDPWD", "TERM", "COLORTERM", "COLUMNS", "LINES", "WINDOWID", "DISPLAY", "XAUTHORITY", "LS_COLORS", "LESS", "PAGER",
 	"PS1", "PROMPT", "HISTFILE", "HISTSIZE", "HISTCONTROL", "SSH_", "GIT_SSL_", "XDG_SESSION_", "XDG_RUNTIME_DIR", "DBUS_", "VTE_", "TERM_", "TMUX", "TMUX_", "STY", "NO_COLOR",
@@ -384,16 +389,16 @@ var incidental = []string{
 	"MAGEFILE_", "MAGE_TARGETS", "PIPELINE_EXECUTION_ID", "CODEBUILD_",
 }
 
-// Incidental reports whether a variable is no input of any action.
+// Incidental reports whether a variable is not an input of any action.
 func Incidental(name string) bool {
 	return slices.ContainsFunc(incidental, func(i string) bool {
 		return name == i || strings.HasSuffix(i, "_") && len(i) > 1 && strings.HasPrefix(name, i)
 	})
 }
 
-// Environ adds the variables of an environment that are not incidental, and
-// which a function does not leave out. Values are kept as digests: some of them
-// are secrets.
+// Environ adds the variables of an environment, except for incidental ones and
+// those for which leaveOut returns true. Values are stored as digests, because
+// some of them are secrets.
 func (s Set) Environ(env []string, leaveOut func(name string) bool) {
 	for _, variable := range env {
 		name, value, _ := strings.Cut(variable, "=")
@@ -407,8 +412,8 @@ func (s Set) Environ(env []string, leaveOut func(name string) bool) {
 	}
 }
 
-// paths returns a list of directories without those that are in it already: each
-// go command puts its own in front, and finds the same programs as before.
+// paths returns a list of directories without duplicates. Each go command puts
+// its own directory in front, and finds the same programs as before.
 func paths(list string) string {
 	var once []string
 	for _, dir := range filepath.SplitList(list) {
@@ -420,9 +425,9 @@ func paths(list string) string {
 }
 
 // GoSource reports whether the go command reads a file to build packages of the
-// project, tests included: sources of every kind that it compiles, module files,
-// and what a workspace names. Test data is not left out, for a package in it can
-// be imported by its path.
+// project, including tests: sources of every kind that it compiles, module
+// files, and what a workspace names. It includes test data, because packages in
+// it can be imported by path.
 // See https://pkg.go.dev/cmd/go#hdr-File_types.
 func GoSource(name string) bool {
 	switch base := path.Base(name); base {

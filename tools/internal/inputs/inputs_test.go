@@ -86,12 +86,12 @@ func TestReadTree(t *testing.T) {
 		}
 	}
 	slices.Sort(names)
-	// A directory of packages that npm has not made is one of sources.
+	// A directory of packages that npm did not make counts as source.
 	want := []string{".hidden/d", "a.go", "b/c.txt", "infra/package.json", "node_modules/y.go", "not/cdk.out/z", "sub/f"}
 	if !slices.Equal(names, want) {
 		t.Errorf("files are %q, want %q", names, want)
 	}
-	// The directory itself may be reached by a link.
+	// The directory itself may be reached through a link.
 	link := filepath.Join(t.TempDir(), "link")
 	must(t, os.Symlink(dir, link))
 	linked, err := inputs.ReadTree(link, filepath.Join(link, "cdk.out"))
@@ -103,8 +103,8 @@ func TestReadTree(t *testing.T) {
 	}
 }
 
-// TestATreeSeesEveryChange holds that a change of a file which a program can see
-// changes its digest, and no other.
+// TestATreeSeesEveryChange checks that a change to a file that a program can
+// see changes the file's digest, and no other.
 func TestATreeSeesEveryChange(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -168,8 +168,8 @@ func TestATreeSeesEveryChange(t *testing.T) {
 	}
 }
 
-// TestALinkToADirectoryElsewhere holds that no result is used again where a
-// link makes files readable that are not in the tree.
+// TestALinkToADirectoryElsewhere checks that no result is reused if a link
+// makes files outside the tree readable.
 func TestALinkToADirectoryElsewhere(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -242,7 +242,7 @@ func TestGoVariable(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]bool{
 		"GOFLAGS": true, "GOCACHE": true, "CGO_ENABLED": true, "CC": true,
-		// These change what is analysed, and the go command does not tell.
+		// These influence what is analysed, and the go command does not report them.
 		"GOPACKAGESDRIVER": false, "GOOGLE_APPLICATION_CREDENTIALS": false, "CCACHE_DIR": false, "PATH": false, "GL_DEBUG": false,
 	} {
 		if got := inputs.GoVariable(name); got != want {
@@ -263,8 +263,8 @@ func TestGoSource(t *testing.T) {
 	}
 }
 
-// isolated keeps the go command's cache, and the user's settings, while nothing
-// of the user's is to be touched.
+// isolated gives the test its own caches and settings, so that it does not
+// touch the user's, but keeps those of the go command.
 func isolated(t *testing.T) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "env", "GOCACHE", "GOENV").Output()
@@ -308,7 +308,7 @@ func TestGo(t *testing.T) {
 	changed("an experiment", "go GOEXPERIMENT")
 	t.Setenv("GOEXPERIMENT", "")
 	t.Setenv("GOFLAGS", "")
-	// The user's settings, which no variable shows.
+	// These are the user's settings, which no variable shows.
 	settings := filepath.Join(dir, "env")
 	write(t, dir, map[string]string{"env": "GOEXPERIMENT=jsonv2\n"})
 	t.Setenv("GOENV", settings)
@@ -316,7 +316,7 @@ func TestGo(t *testing.T) {
 	write(t, dir, map[string]string{"env": "GOEXPERIMENT=\n"})
 	changed("a setting of the user's", "go GOEXPERIMENT")
 
-	// What comes from elsewhere on this machine.
+	// This comes from elsewhere on this machine.
 	other := filepath.Join(dir, "other")
 	write(t, dir, map[string]string{
 		"other/go.mod": "module other\n\ngo 1.26\n", "other/other.go": "package other\n", "project/inner/go.mod": "module inner\n\ngo 1.26\n",

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// DidYouMean returns "; did you mean ...?" for the known word nearest to got,
-// or nothing where none is near.
+// DidYouMean returns "; did you mean ...?" with the known word that is nearest
+// to got. It returns "" if none is near.
 func DidYouMean(got string, known []string) string {
 	best, least := "", 1+max(1, (len(got)+1)/3)
 	for _, k := range known {
@@ -24,7 +24,8 @@ func DidYouMean(got string, known []string) string {
 // distance returns the Levenshtein distance of two words.
 func distance(a, b string) int {
 	if len(a) > 64 || len(b) > 64 {
-		return 64 // no key is that long: don't spend time on it
+		// No key is that long, so save the time.
+		return 64
 	}
 	row := make([]int, len(b)+1)
 	for j := range row {

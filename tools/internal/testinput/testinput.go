@@ -1,10 +1,10 @@
 // Package testinput lets go test see what a test reads through another process.
 //
-// go test uses a result again while the files that the test has opened or asked
-// for are the same. It does not know what a child process reads: a test that
-// runs `go build ./app` would pass by an old result after app has changed. Such
-// a test names what its children read.
-// See `go help test`, and https://go.dev/issue/22593.
+// go test reuses a result while the files that the test has opened or asked for
+// are unchanged. It does not know what a child process reads. A test that runs
+// `go build ./app` would therefore pass with an old result after app has
+// changed. Such a test names what its children read. See `go help test`, and
+// https://go.dev/issue/22593.
 package testinput
 
 import (
@@ -16,8 +16,8 @@ import (
 	"testing"
 )
 
-// Read makes files, and all that is below directories, inputs of the running
-// test binary. Names are below the module's root, with slashes.
+// Read makes files, and everything below directories, inputs of the running
+// test binary. Names are relative to the module's root, with slashes.
 func Read(t testing.TB, names ...string) {
 	t.Helper()
 	if err := Files(names...); err != nil {
@@ -25,7 +25,7 @@ func Read(t testing.TB, names ...string) {
 	}
 }
 
-// Files is Read for where there is no test, such as TestMain.
+// Files is Read for use without a test, for example in TestMain.
 func Files(names ...string) error {
 	root, err := module()
 	if err != nil {
@@ -39,7 +39,7 @@ func Files(names ...string) error {
 	return nil
 }
 
-// read asks for a file, or for what is in a directory.
+// read asks for a file, or for the content of a directory.
 func read(path string) error {
 	return filepath.WalkDir(path, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -48,7 +48,8 @@ func read(path string) error {
 		if entry.IsDir() && entry.Name() == "node_modules" {
 			return filepath.SkipDir
 		}
-		_, err = os.Stat(path) // what go test takes note of
+		// go test takes note of this call.
+		_, err = os.Stat(path)
 		return err
 	})
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // TestATestRunsAgainWhenWhatItsChildReadsHasChanged runs go test three times in
-// a module of its own: as it is, again, and after a change of a file that only a
-// child process reads.
+// its own module: first unchanged, then again, and then after a change to a
+// file that only a child process reads.
 func TestATestRunsAgainWhenWhatItsChildReadsHasChanged(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("testinput.go")
@@ -19,7 +19,7 @@ func TestATestRunsAgainWhenWhatItsChildReadsHasChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	// go test does not keep a result of files that are younger than two seconds.
+	// go test does not cache a result that depends on files younger than two seconds.
 	old := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 	write := func(name, text string) {
 		t.Helper()
@@ -69,7 +69,8 @@ func TestChild(t *testing.T) {
 		}
 		return strings.Contains(string(out), "(cached)")
 	}
-	cached() // it may have run before, in the same directory
+	// It may have run before in the same directory.
+	cached()
 	if !cached() {
 		t.Error("a test whose inputs are the same ran again")
 	}

@@ -1,5 +1,5 @@
-// Package usersecret keeps random secrets of this user, from which keys are
-// derived that must outlive a process and that others must not know.
+// Package usersecret stores random secrets of this user. They serve to derive
+// keys that must outlive a process and that others must not know.
 package usersecret
 
 import (
@@ -14,10 +14,10 @@ import (
 // Size is the length of a secret in bytes.
 const Size = 32
 
-// Read returns the secret of a name, such as "actions.key": a file in the
-// directory magewright of the user's configuration, which only the user may
-// read. It is made where there is none. Processes that ask for it at once get
-// the same.
+// Read returns the secret with a name, such as "actions.key". It is a file in
+// the directory magewright of the user's configuration, and only the user may
+// read it. Read creates the secret if there is none. Concurrent processes get
+// the same secret.
 func Read(name string) ([]byte, error) {
 	config, err := os.UserConfigDir()
 	if err != nil {
@@ -37,7 +37,8 @@ func read(dir, file string) ([]byte, error) {
 		if err == nil && len(secret) == Size {
 			return secret, nil
 		}
-		if err == nil { // cut off: nothing was derived from it
+		// The file is cut off, so nothing can have been derived from it.
+		if err == nil {
 			err = os.Remove(file)
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -53,10 +54,11 @@ func read(dir, file string) ([]byte, error) {
 	return nil, fmt.Errorf("%s is not %d bytes", file, Size)
 }
 
-// publish writes a new secret, whole, unless another process was first.
+// publish writes a complete new secret, unless another process was faster.
 func publish(dir, file string) (err error) {
 	secret := make([]byte, Size)
-	_, _ = rand.Read(secret) // never fails
+	// This never fails.
+	_, _ = rand.Read(secret)
 	aside, err := os.CreateTemp(dir, ".writing-")
 	if err != nil {
 		return err

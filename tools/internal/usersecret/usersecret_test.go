@@ -10,7 +10,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/usersecret"
 )
 
-// home returns a configuration directory of the test's own.
+// home returns a configuration directory for the test.
 func home(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -30,7 +30,7 @@ func TestASecretStays(t *testing.T) {
 	if other, err := usersecret.Read("rehearsal.seed"); err != nil || bytes.Equal(first, other) {
 		t.Errorf("another name has the same secret: %v", err)
 	}
-	// Others must not read it, nor see which there are.
+	// Others must neither read it nor see which secrets there are.
 	for path, want := range map[string]os.FileMode{"magewright": 0o700 | os.ModeDir, "magewright/actions.key": 0o600} {
 		info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(path)))
 		if err != nil || info.Mode() != want {
@@ -66,8 +66,8 @@ func TestSeveralAtOnceGetTheSame(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoSecretIsReplaced holds that a file which a crash has cut off, or
-// somebody has emptied, is no key that anybody could guess.
+// TestWhatIsNoSecretIsReplaced checks that a file that was cut off by a crash,
+// or emptied by somebody, never serves as a key, because it could be guessed.
 func TestWhatIsNoSecretIsReplaced(t *testing.T) {
 	for _, text := range []string{"", "short", string(make([]byte, usersecret.Size+1))} {
 		dir := home(t)

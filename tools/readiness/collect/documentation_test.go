@@ -129,7 +129,7 @@ func TestReference(t *testing.T) {
 		writeFiles(t, e.Project.Assembly, map[string]string{"magewright-" + stack + ".template.json": `{"Outputs": {"Url": {"Description": "it"}}}`})
 	}
 	// The small repository reads none of the explained variables, but this one does.
-	if _, err := Reference(t.Context(), e); err == nil || !strings.Contains(err.Error(), "nobody reads the environment variable") {
+	if _, err := Reference(t.Context(), e); err == nil || !strings.Contains(err.Error(), "is not read anywhere") {
 		t.Errorf("meanings without variables: %v", err)
 	}
 	own, err := (command.Cmd{}).Output(t.Context(), "git", "rev-parse", "--show-toplevel")

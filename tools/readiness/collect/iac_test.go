@@ -294,10 +294,10 @@ func TestDrill(t *testing.T) {
 		t.Errorf("the record gives %+v, %v", got, err)
 	}
 	for name, tt := range map[string]struct{ record, says string }{
-		"signed by another":    {sealed(other, record), "by another key than the pinned one"},
+		"signed by another":    {sealed(other, record), "with a key other than the pinned one"},
 		"not signed":           {`{"payload":"e30=","payloadType":"application/vnd.in-toto+json","signatures":[]}`, "it is not signed"},
 		"edited":               {strings.Replace(sealed(signer, record), `"payload":"`, `"payload":"AAAA`, 1), "not what was signed"},
-		"of another kind":      {sealed(signer, evidence.Smoke{}), "it is of"},
+		"of another kind":      {sealed(signer, evidence.Smoke{}), "it has type"},
 		"a record of long ago": {`{"detectedSeconds":1}`, "it is not signed"},
 	} {
 		writeFiles(t, e.Project.Evidence, map[string]string{readiness.DrillFile: tt.record})

@@ -21,7 +21,7 @@ import (
 func Main(ctx context.Context, args []string) error {
 	flags := program.Flags("local")
 	port := flags.Int("port", 4566, "the port to listen on")
-	speed := flags.Float64("speed", 60, "how many times as fast AWS's waiting goes by")
+	speed := flags.Float64("speed", 60, "how many times as fast AWS's waits pass")
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
@@ -46,8 +46,8 @@ func Main(ctx context.Context, args []string) error {
 	return server.Close()
 }
 
-// pinned returns the CDK context by which functions are built for this machine,
-// and which pins the key that signs evidence here. The key is new, as all is.
+// pinned returns the CDK context for building functions for this machine. It
+// also pins the key that signs evidence here, which is new, like everything else.
 func pinned(ctx context.Context, server *localaws.Server) (map[string]any, error) {
 	signer, _, err := kmssign.EnsureKey(ctx, server.Client())
 	if err != nil {

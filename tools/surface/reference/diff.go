@@ -2,9 +2,9 @@ package reference
 
 import "strings"
 
-// Diff returns the lines that differ between what is committed and what is
-// generated: "- " before those that should go, "+ " before those that should
-// come. Both are small, so the longest common subsequence is found exactly.
+// Diff returns the lines that differ between the committed and the generated
+// text: "- " marks lines to remove, "+ " lines to add. Both texts are small, so
+// Diff computes the exact longest common subsequence.
 func Diff(committed, generated string) []string {
 	a, b := strings.Split(committed, "\n"), strings.Split(generated, "\n")
 	// common[i][j] is the length for a[i:] and b[j:].

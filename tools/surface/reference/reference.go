@@ -1,6 +1,6 @@
 // Package reference writes the reference of what others rely on, from the
-// source and from the templates that were synthesized from it. It is generated,
-// so that it can't be wrong, and committed, so that it can be read.
+// source and from the templates that were synthesized from it. The reference is
+// generated, so that it can't be wrong, and committed, so that it can be read.
 package reference
 
 import (
@@ -20,13 +20,13 @@ import (
 	"github.com/magewright/magewright/tools/surface"
 )
 
-// File is where the reference is, below the repository's root.
+// File is the path of the reference below the repository's root.
 const File = "infra/REFERENCE.md"
 
-// Stacks are the stacks that it documents, by name without prefix.
+// Stacks are the documented stacks, by name without prefix.
 var Stacks = []string{"staging", "production", "pipeline"}
 
-// Sections are what is documented. A section without an entry was not found.
+// Sections are the documented sections. A section without an entry was not found.
 var Sections = []string{"targets", "flags", "exit codes", "environment variables", "settings", "routes", "outputs", "alarms", "go symbols"}
 
 // Templates are CloudFormation templates by stack, as in [Stacks].
@@ -49,8 +49,7 @@ func ReadTemplates(assembly string) (Templates, error) {
 	return t, nil
 }
 
-// Write writes the reference of the files as they are and of the assembly that
-// is there.
+// Write writes the reference for the present files and the present assembly.
 func Write(ctx context.Context, cfg project.Config) error {
 	templates, err := ReadTemplates(cfg.Assembly)
 	if err != nil {
@@ -72,12 +71,11 @@ func Write(ctx context.Context, cfg project.Config) error {
 	if err := os.WriteFile(file, text, 0o644); err != nil { // #nosec G306 -- a document that everybody may read
 		return fmt.Errorf("writing the reference: %w", err)
 	}
-	fmt.Fprintf(cfg.Stdout, "%s is written: commit it\n", File)
+	fmt.Fprintf(cfg.Stdout, "%s was written: commit it\n", File)
 	return nil
 }
 
-// Generate returns the reference, and how many entries each of its sections
-// has.
+// Generate returns the reference, and the number of entries in each section.
 func Generate(tree surface.Tree, templates Templates) (text []byte, entries map[string]int, err error) {
 	w := &writer{entries: map[string]int{}}
 	for _, section := range Sections {
@@ -105,7 +103,7 @@ type writer struct {
 
 func (w *writer) printf(format string, args ...any) { fmt.Fprintf(&w.out, format, args...) }
 
-// section begins a section with a sentence and the head of a table.
+// section begins a section with a sentence and the header of a table.
 func (w *writer) section(title, text string, columns ...string) {
 	w.printf("\n## %s\n\n%s\n", title, text)
 	w.head(columns...)
@@ -115,7 +113,7 @@ func (w *writer) head(columns ...string) {
 	w.printf("\n| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
 }
 
-// row writes a row of a table, whose cells may hold anything.
+// row writes a row of a table. Its cells may contain anything.
 func (w *writer) row(section string, cells ...string) {
 	w.entries[section]++
 	for i, cell := range cells {
@@ -162,7 +160,7 @@ func (w *writer) environment(tree surface.Tree) error {
 	if err != nil {
 		return err
 	}
-	w.section("Environment variables", "Those that this project reads by itself; the AWS SDKs, the CDK and Go read their own.", "variable", "meaning", "read in")
+	w.section("Environment variables", "The variables that this project itself reads; the AWS SDKs, the CDK and Go read others.", "variable", "meaning", "read in")
 	unused := map[string]bool{}
 	for name := range meanings {
 		unused[name] = true
@@ -170,7 +168,7 @@ func (w *writer) environment(tree surface.Tree) error {
 	for _, v := range variables {
 		delete(unused, v.Name)
 		if meanings[v.Name] == "" {
-			return exit.Failed("add a line to tools/surface/reference/environment.go", "%s is read in %s, and what it means is written nowhere", v.Name, strings.Join(v.In, ", "))
+			return exit.Failed("add a line to tools/surface/reference/environment.go", "%s is read in %s, but its meaning is not documented", v.Name, strings.Join(v.In, ", "))
 		}
 		places := make([]string, len(v.In))
 		for i, dir := range v.In {
@@ -179,7 +177,7 @@ func (w *writer) environment(tree surface.Tree) error {
 		w.row("environment variables", code(v.Name), meanings[v.Name], strings.Join(places, ", "))
 	}
 	for name := range unused {
-		return exit.Failed("remove its line from tools/surface/reference/environment.go", "nobody reads the environment variable %s", name)
+		return exit.Failed("remove its line from tools/surface/reference/environment.go", "the environment variable %s is not read anywhere", name)
 	}
 	return nil
 }
@@ -189,7 +187,7 @@ func (w *writer) settings(tree surface.Tree) error {
 	if err != nil {
 		return err
 	}
-	w.section("CDK settings", "Keys of `context` in `infra/cdk.json` or of `CDK_CONTEXT_JSON`. What has a dot is a key of an object.", "key", "meaning")
+	w.section("CDK settings", "Keys of `context` in `infra/cdk.json` or of `CDK_CONTEXT_JSON`. A name with a dot is a key in an object.", "key", "meaning")
 	for _, s := range settings {
 		w.row("settings", code(s.Name), s.Doc)
 	}
@@ -201,15 +199,14 @@ func (w *writer) routes(tree surface.Tree) error {
 	if err != nil {
 		return err
 	}
-	w.section("HTTP routes", "What the function answers at its URL.", "route", "what it does")
+	w.section("HTTP routes", "The requests that the function answers at its URL.", "route", "what it does")
 	for _, r := range routes {
 		w.row("routes", code(r.Pattern), r.Doc)
 	}
 	return nil
 }
 
-// stacks writes the outputs and alarms. Stacks that have the same are written
-// once.
+// stacks writes the outputs and alarms. Stacks with the same entries share a row.
 func (w *writer) stacks(templates Templates) error {
 	read := map[string]surface.Template{}
 	for _, stack := range Stacks {
@@ -235,15 +232,15 @@ func (w *writer) stacks(templates Templates) error {
 		}
 		return rows
 	})
-	w.section("Alarms", "CloudWatch alarms, all of which notify the stack's topic; those of a version also stop its deployment.", "alarm", "meaning", "goes off when", "stacks")
+	w.section("Alarms", "CloudWatch alarms. All of them notify the stack's topic; the alarms of a version also stop its deployment.", "alarm", "meaning", "goes off when", "stacks")
 	for _, row := range alarms {
 		w.row("alarms", row...)
 	}
 	return nil
 }
 
-// merged returns the rows of all stacks in order, each once, with the stacks
-// that have it in a last cell.
+// merged returns the rows of all stacks in order, without duplicates. The last
+// cell names the stacks that have the row.
 func merged(read map[string]surface.Template, rows func(surface.Template) [][]string) [][]string {
 	var all [][]string
 	in := map[string][]string{}
@@ -267,7 +264,7 @@ func (w *writer) packages(tree surface.Tree) error {
 	if err != nil {
 		return err
 	}
-	w.printf("\n## Go packages\n\nThose that another repository's magefile imports; `go doc` has their comments.\n")
+	w.printf("\n## Go packages\n\nThe packages that another repository's magefile imports; `go doc` shows their comments.\n")
 	for _, p := range packages {
 		w.printf("\n### %s\n\n%s\n\n```go\n", p.Name, p.Doc)
 		for _, s := range p.Symbols {

@@ -15,7 +15,7 @@ import (
 	"github.com/magewright/magewright/tools/surface"
 )
 
-// template is one of a stack with an output and an alarm.
+// template is the template of a stack with an output and an alarm.
 const template = `{"Outputs": {"Url": {"Description": "where it | answers"}}, "Resources": {"SlowB20A28F9": {"Type": "AWS::CloudWatch::Alarm",
 	"Properties": {"AlarmDescription": "It is slow", "Statistic": "Sum", "MetricName": "Errors", "ComparisonOperator": "GreaterThanThreshold", "Threshold": 1, "Period": 60, "EvaluationPeriods": 1}}}}`
 
@@ -23,8 +23,8 @@ func templates() Templates {
 	return Templates{"staging": json.RawMessage(template), "production": json.RawMessage(template), "pipeline": json.RawMessage(`{}`)}
 }
 
-// repository returns the files of this project: what is generated from them is
-// what is committed.
+// repository returns the files of this project. The reference that is generated
+// from them must equal the committed one.
 func repository(t *testing.T) surface.Tree {
 	t.Helper()
 	tree, err := surface.OfFiles(t.Context(), "../../..")
@@ -65,8 +65,8 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
-// TestEveryVariableHasAMeaning holds that neither a variable without a meaning
-// nor a meaning without a variable gets into the reference.
+// TestEveryVariableHasAMeaning checks that no variable without a meaning, and
+// no meaning without a variable, gets into the reference.
 func TestEveryVariableHasAMeaning(t *testing.T) {
 	t.Parallel()
 	tree := repository(t)
@@ -78,7 +78,7 @@ func TestEveryVariableHasAMeaning(t *testing.T) {
 	for name, text := range tree {
 		tree[name] = bytes.ReplaceAll(text, []byte(`Getenv("GOVULNDB")`), []byte(`Getenv("TERM")`))
 	}
-	if _, _, err := Generate(tree, templates()); err == nil || !strings.Contains(err.Error(), "nobody reads the environment variable GOVULNDB") {
+	if _, _, err := Generate(tree, templates()); err == nil || !strings.Contains(err.Error(), "the environment variable GOVULNDB is not read anywhere") {
 		t.Errorf("a meaning of nothing gives %v", err)
 	}
 }

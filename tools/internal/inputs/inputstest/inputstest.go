@@ -1,5 +1,5 @@
-// Package inputstest holds, for tests, that the inputs of a target change with
-// all that its result depends on.
+// Package inputstest checks in tests that the inputs of a target change with
+// everything that its result depends on.
 package inputstest
 
 import (
@@ -19,8 +19,7 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// Isolate gives a test caches and settings of its own, apart from the go
-// command's.
+// Isolate gives a test its own caches and settings, but keeps those of the go command.
 func Isolate(t *testing.T) {
 	t.Helper()
 	for _, variable := range []string{"GOCACHE", "GOENV"} {
@@ -45,11 +44,11 @@ func realGo(t *testing.T) string {
 	return path
 }
 
-// A Repository is a project of a test, with a commit.
+// A Repository is a project for a test, with a commit.
 type Repository struct {
 	Config project.Config
 	t      *testing.T
-	golang string // the program that can be replaced
+	golang string // the replaceable go command
 	real   string
 }
 
@@ -61,7 +60,7 @@ func New(t *testing.T, files map[string]string) *Repository {
 	r := &Repository{t: t, real: realGo(t), golang: filepath.Join(t.TempDir(), "go"), Config: project.Config{
 		Dir: dir, Evidence: filepath.Join(dir, ".magewright"), Assembly: filepath.Join(dir, "cdk.out"), Stdout: io.Discard, Stderr: io.Discard,
 	}}
-	// From the start, so that PATH is no other after Toolchain.
+	// Do this from the start, so that Toolchain does not change PATH later.
 	r.Toolchain("go1.26.0")
 	t.Setenv("PATH", filepath.Dir(r.golang)+string(filepath.ListSeparator)+os.ExpandEnv("$PATH"))
 	for name, text := range files {
@@ -100,7 +99,7 @@ func (r *Repository) Commit(message string) {
 	r.Config.Commit = r.Git("rev-parse", "HEAD")
 }
 
-// Toolchain puts another version in the place of the go command.
+// Toolchain replaces the go command with another version.
 func (r *Repository) Toolchain(version string) {
 	r.t.Helper()
 	script := "#!/bin/sh\nif [ \"$1\" != env ]; then exec '" + r.real + "' \"$@\"; fi\n'" + r.real +
@@ -108,15 +107,15 @@ func (r *Repository) Toolchain(version string) {
 	must(r.t, os.WriteFile(r.golang, []byte(script), 0o700)) // #nosec G306 -- a program
 }
 
-// A Change is one that a test makes, and the inputs that it must change.
+// A Change is a change that a test makes, and the inputs that it must change.
 type Change struct {
 	Name string
 	Make func(r *Repository)
 	Want []string
 }
 
-// Run makes each change in a repository of its own and holds that the key of
-// the inputs changes with it, and that the change is named.
+// Run makes each change in a repository of its own. It checks that the key of
+// the inputs changes, and that the changed inputs are named.
 func Run(t *testing.T, read func(context.Context, project.Config) (inputs.Set, error), files map[string]string, changes ...Change) {
 	t.Helper()
 	for _, change := range changes {
@@ -140,12 +139,12 @@ func Run(t *testing.T, read func(context.Context, project.Config) (inputs.Set, e
 	}
 }
 
-// Environment returns a change of a variable.
+// Environment returns a change of an environment variable.
 func Environment(name, value string, want ...string) Change {
 	return Change{"the variable " + name, func(r *Repository) { r.t.Setenv(name, value) }, want}
 }
 
-// File returns a change of a file's content that leaves its times as they are.
+// File returns a change of a file's content that keeps its times.
 func File(name, text string, want ...string) Change {
 	return Change{"the file " + name, func(r *Repository) {
 		info, err := os.Stat(r.Path(name))
@@ -159,20 +158,19 @@ func File(name, text string, want ...string) Change {
 // Toolchain is a change of the go command's version.
 var Toolchain = Change{"another toolchain", func(r *Repository) { r.Toolchain("go1.99.0") }, []string{"go GOVERSION"}}
 
-// Executable returns the change that a file can be executed.
+// Executable returns a change that makes a file executable.
 func Executable(name string, want ...string) Change {
 	return Change{"who may execute " + name, func(r *Repository) { must(r.t, os.Chmod(r.Path(name), 0o700)) }, want} // #nosec G302 -- the change
 }
 
-// Link returns the change that a symbolic link, or a file, leads to another
-// file.
+// Link returns a change that makes a symbolic link, or a file, lead to another file.
 func Link(name, to string, want ...string) Change {
 	return Change{"where the link " + name + " leads", func(r *Repository) {
 		must(r.t, os.Remove(r.Path(name)), os.Symlink(to, r.Path(name)))
 	}, want}
 }
 
-// Committed is the change that nothing but the commit is another one.
+// Committed returns a change of the commit alone.
 func Committed(want ...string) Change {
 	return Change{"the commit", func(r *Repository) { r.Commit("again") }, want}
 }
