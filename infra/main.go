@@ -50,10 +50,8 @@ func stacks(app awscdk.App) error {
 	if err != nil {
 		return err
 	}
-	for _, stage := range s.Stages() {
-		service.NewStack(app, stage, s)
-	}
-	if _, err := pipeline.NewStack(app, s); err != nil {
+	staging, production := service.NewStack(app, s.Staging, s), service.NewStack(app, s.Production, s)
+	if _, err := pipeline.NewStack(app, s, staging, production); err != nil {
 		return err
 	}
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{Verbose: jsii.Bool(true)}), nil)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/magewright/magewright/infra/pipeline"
+	"github.com/magewright/magewright/infra/service"
 	"github.com/magewright/magewright/infra/settings"
 )
 
@@ -27,17 +29,30 @@ func TestMain(m *testing.M) {
 }
 
 var template = sync.OnceValue(func() assertions.Template {
-	app := awscdk.NewApp(&awscdk.AppProps{PostCliContext: &map[string]any{
-		"repository":        "example/app",
-		"branch":            "trunk",
-		"connectionArn":     connection,
-		"reviewTokenSecret": "reviews",
-	}})
+	dir, err := os.MkdirTemp("", "pipeline")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	zip := filepath.Join(dir, "app.zip")
+	if err := os.WriteFile(zip, []byte("PK"), 0o600); err != nil {
+		panic(err)
+	}
+	app := awscdk.NewApp(&awscdk.AppProps{
+		Outdir: jsii.String(filepath.Join(dir, "cdk.out")),
+		PostCliContext: &map[string]any{
+			"repository":        "example/app",
+			"branch":            "trunk",
+			"connectionArn":     connection,
+			"reviewTokenSecret": "reviews",
+			"package":           zip,
+		},
+	})
 	s, err := settings.FromContext(app.Node())
 	if err != nil {
 		panic(err)
 	}
-	stack, err := pipeline.NewStack(app, s)
+	stack, err := pipeline.NewStack(app, s, service.NewStack(app, s.Staging, s), service.NewStack(app, s.Production, s))
 	if err != nil {
 		panic(err)
 	}

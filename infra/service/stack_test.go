@@ -42,7 +42,7 @@ var templates = sync.OnceValues(func() (map[string]assertions.Template, error) {
 	}
 	stacks := map[string]awscdk.Stack{}
 	for _, stage := range s.Stages() {
-		stacks[stage.Name] = service.NewStack(app, stage, s)
+		stacks[stage.Name] = service.NewStack(app, stage, s).Stack
 	}
 	templates := map[string]assertions.Template{}
 	for name, stack := range stacks { // the first of these synthesizes the app

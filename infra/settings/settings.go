@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/magewright/magewright/infra/delivery"
 )
 
 // Settings are the choices of a team. The json names are the context keys.
@@ -79,15 +81,12 @@ type Stage struct {
 	DeploymentConfig string `json:"deploymentConfig,omitempty"`
 }
 
-// StackPrefix is what the names of all stacks begin with. The tools say it once
-// more, in tools/project: they import nothing from infra.
-const StackPrefix = "magewright-"
-
-// PipelineStack is the name of the pipeline and of its stack.
-const PipelineStack = StackPrefix + "pipeline"
+// Name is what is delivered, and what the names of all stacks begin with. The
+// tools say it once more, in tools/project: they import nothing from infra.
+const Name = "magewright"
 
 // StackName returns the name of the stage's stack.
-func (s Stage) StackName() string { return StackPrefix + s.Name }
+func (s Stage) StackName() string { return delivery.StackName(Name, s.Name) }
 
 // DefaultPackage is where `mage synth` puts the deployment package.
 const DefaultPackage = ".magewright/app.zip"
@@ -141,18 +140,6 @@ func (s Settings) validate() error {
 
 // Stages returns the service's stages, in the order of delivery.
 func (s Settings) Stages() []Stage { return []Stage{s.Staging, s.Production} }
-
-// Owner returns the first part of the repository's name.
-func (s Settings) Owner() string {
-	owner, _, _ := strings.Cut(s.Repository, "/")
-	return owner
-}
-
-// Name returns the second part of the repository's name.
-func (s Settings) Name() string {
-	_, name, _ := strings.Cut(s.Repository, "/")
-	return name
-}
 
 // JSON returns the context that was given, for CDK_CONTEXT_JSON of the
 // pipeline's builds: they must synthesize what was synthesized here. The

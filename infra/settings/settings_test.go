@@ -13,7 +13,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Architecture != "arm64" || s.Branch != "main" || s.Package != settings.DefaultPackage || s.Owner() != "example" || s.Name() != "app" {
+	if s.Architecture != "arm64" || s.Branch != "main" || s.Package != settings.DefaultPackage {
 		t.Errorf("settings are %+v", s)
 	}
 	if s.Production.DeploymentConfig != "CodeDeployDefault.LambdaCanary10Percent5Minutes" || s.Production.Env() != nil {

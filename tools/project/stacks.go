@@ -1,6 +1,7 @@
 package project
 
-// StackPrefix is what the names of all stacks begin with, as infra/settings has it.
+// StackPrefix is what the names of all stacks begin with: the name in infra/settings,
+// and a hyphen.
 const StackPrefix = "magewright-"
 
 // The names of the stacks.

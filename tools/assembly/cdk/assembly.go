@@ -24,13 +24,28 @@ type Release struct {
 
 const releaseFile = "magewright.json"
 
-// WriteRelease records in the assembly what the assembly was made from.
+// WriteRelease records in the assembly what it was made from. The file may hold the
+// manifest already, which the CDK app has written.
 func WriteRelease(cfg project.Config, r Release) error {
-	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
+	file := filepath.Join(cfg.Assembly, releaseFile)
+	recorded := map[string]json.RawMessage{}
+	data, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
+	if err == nil {
+		err = json.Unmarshal(data, &recorded)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("recording the release: reading what the CDK app has written: %s: %w", releaseFile, err)
+	}
+	if data, err = json.Marshal(r); err != nil {
 		return fmt.Errorf("recording the release: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(cfg.Assembly, releaseFile), append(data, '\n'), 0o600); err != nil {
+	if err := json.Unmarshal(data, &recorded); err != nil {
+		return fmt.Errorf("recording the release: %w", err)
+	}
+	if data, err = json.MarshalIndent(recorded, "", "  "); err != nil {
+		return fmt.Errorf("recording the release: %w", err)
+	}
+	if err := os.WriteFile(file, append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("recording the release: %w", err)
 	}
 	return nil

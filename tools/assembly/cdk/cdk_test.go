@@ -88,6 +88,37 @@ func TestReadRelease(t *testing.T) {
 	}
 }
 
+// TestTheManifestIsKept holds that the release is recorded beside what the CDK app
+// has written, and that both are the same each time.
+func TestTheManifestIsKept(t *testing.T) {
+	t.Parallel()
+	const head = "0123456789abcdef0123456789abcdef01234567"
+	for name, tt := range map[string]struct{ written, want string }{
+		"beside a manifest": {`{"schemaVersion":1,"stages":[{"name":"a"}]}`, "{\n  \"commit\": \"" + head + "\",\n  \"dirty\": false,\n  \"package\": \"abc\",\n  \"schemaVersion\": 1,\n  \"stages\": [\n    {\n      \"name\": \"a\"\n    }\n  ]\n}\n"},
+		"alone":             {"", "{\n  \"commit\": \"" + head + "\",\n  \"dirty\": false,\n  \"package\": \"abc\"\n}\n"},
+		"over a broken one": {"{", ""},
+	} {
+		cfg := project.Config{Assembly: t.TempDir(), Commit: head}
+		if tt.written != "" {
+			write(t, cfg.Assembly, map[string]string{"magewright.json": tt.written})
+		}
+		err := cdk.WriteRelease(cfg, cdk.Release{Commit: head, Package: "abc"})
+		if tt.want == "" {
+			if err == nil || !strings.Contains(err.Error(), "what the CDK app has written") {
+				t.Errorf("%s: error is %v", name, err)
+			}
+			continue
+		}
+		got, readErr := os.ReadFile(filepath.Join(cfg.Assembly, "magewright.json"))
+		if err != nil || readErr != nil || string(got) != tt.want {
+			t.Errorf("%s: %v, %v, it holds %s, want %s", name, err, readErr, got, tt.want)
+		}
+		if r, err := cdk.ReadRelease(cfg); err != nil || r.Package != "abc" {
+			t.Errorf("%s: the release is %+v, %v", name, r, err)
+		}
+	}
+}
+
 func TestContextOfTheEnvironmentWins(t *testing.T) {
 	cfg := project.Config{Dir: t.TempDir()}
 	write(t, cfg.Dir, map[string]string{"infra/cdk.json": `{"context":{"branch":"main","architecture":"arm64"}}`})

@@ -1,0 +1,101 @@
+package delivery
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// newProject is the one definition of a build: the projects differ in what
+// their roles may do and in their caches, and in nothing else.
+func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, context string) awscodebuild.PipelineProject {
+	logs := awslogs.NewLogGroup(stack, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
+		Retention:     awslogs.RetentionDays_THREE_MONTHS,
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
+	project := awscodebuild.NewPipelineProject(stack, jsii.String(id), &awscodebuild.PipelineProjectProps{
+		Description:   jsii.String(description),
+		BuildSpec:     awscodebuild.BuildSpec_FromSourceFilename(jsii.String("buildspec.yml")),
+		EncryptionKey: key,
+		Timeout:       awscdk.Duration_Hours(jsii.Number(1)),
+		Cache:         awscodebuild.Cache_None(),
+		Environment: &awscodebuild.BuildEnvironment{
+			// arm64, as the function: what is built is what the builder runs.
+			BuildImage:  awscodebuild.LinuxArmBuildImage_AMAZON_LINUX_2023_STANDARD_3_0(),
+			ComputeType: awscodebuild.ComputeType_LARGE,
+		},
+		EnvironmentVariables: &map[string]*awscodebuild.BuildEnvironmentVariable{
+			// A build synthesizes with the context that the pipeline was
+			// synthesized with.
+			"CDK_CONTEXT_JSON": {Value: context},
+		},
+		Logging: &awscodebuild.LoggingOptions{CloudWatch: &awscodebuild.CloudWatchLoggingOptions{LogGroup: logs}},
+	})
+	suppress(project.Role(), true, "AwsSolutions-IAM5", "The wildcards are CodeBuild's own: its log streams, its report groups, the objects of the artifact bucket and of its cache, and the uses of one key.")
+	return project
+}
+
+// keepCache gives project a cache below prefix in bucket: what buildspec.yml
+// lists under cache. The CDK's own Cache_Bucket lets every project that has a
+// cache in the bucket overwrite the others'.
+func keepCache(project awscodebuild.PipelineProject, bucket awss3.IBucket, prefix string) {
+	project.Node().DefaultChild().(awscodebuild.CfnProject).SetCache(&awscodebuild.CfnProject_ProjectCacheProperty{
+		Type:     jsii.String("S3"),
+		Location: awscdk.Fn_Join(jsii.String("/"), &[]*string{bucket.BucketName(), jsii.String(prefix)}),
+	})
+	bucket.GrantReadWrite(project, prefix+"/*")
+}
+
+// allowDeployment lets project assume the roles that cdk bootstrap made for
+// deployments, look at what was deployed, and follow a shift of traffic.
+func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject, props PipelineProps) {
+	allow := func(actions []string, resources ...string) {
+		project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions:   jsii.Strings(actions...),
+			Resources: jsii.Strings(resources...),
+		}))
+	}
+	partition, prefix := *stack.Partition(), StackName(props.Name, "")
+	allow([]string{"sts:AssumeRole"}, fmt.Sprintf("arn:%s:iam::*:role/cdk-*", partition))
+	allow([]string{
+		"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "cloudformation:DetectStackDrift",
+		"cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:DescribeStackResourceDrifts",
+	}, fmt.Sprintf("arn:%s:cloudformation:*:*:stack/%s*/*", partition, prefix))
+	// promote stops a canary that is worse; the drill releases a bad version of a
+	// function, in any stage but the last, and takes it back.
+	allow([]string{
+		"codedeploy:GetDeployment", "codedeploy:GetDeploymentConfig", "codedeploy:ListDeployments",
+		"codedeploy:BatchGetDeploymentTargets", "codedeploy:ListDeploymentTargets", "codedeploy:GetDeploymentTarget", "codedeploy:GetDeploymentGroup",
+		"codedeploy:StopDeployment", "codedeploy:CreateDeployment", "codedeploy:RegisterApplicationRevision", "codedeploy:GetApplicationRevision",
+	}, fmt.Sprintf("arn:%s:codedeploy:*:*:*", partition))
+	allow([]string{"cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"},
+		fmt.Sprintf("arn:%s:cloudwatch:*:*:alarm:%s*", partition, prefix))
+	// Metrics have no ARN.
+	// See https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html.
+	allow([]string{"cloudwatch:GetMetricData"}, "*")
+	allow([]string{"lambda:GetAlias", "lambda:GetFunctionConfiguration", "lambda:ListVersionsByFunction"}, fmt.Sprintf("arn:%s:lambda:*:*:function:%s*", partition, prefix))
+	var drilled []string
+	for _, stage := range props.Stages[:len(props.Stages)-1] {
+		drilled = append(drilled, fmt.Sprintf("arn:%s:lambda:*:*:function:%s-*", partition, *stage.Stack.StackName()))
+	}
+	allow([]string{"lambda:UpdateFunctionConfiguration", "lambda:PublishVersion", "lambda:DeleteFunction", "lambda:UpdateAlias"}, drilled...)
+	allow([]string{"codepipeline:ListActionExecutions"}, fmt.Sprintf("arn:%s:codepipeline:*:*:%s", partition, *stack.StackName()))
+	project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:    jsii.Strings("kms:GetPublicKey", "kms:Sign"),
+		Resources:  jsii.Strings(fmt.Sprintf("arn:%s:kms:*:%s:key/*", partition, *stack.Account())),
+		Conditions: &map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": props.EvidenceKeyAlias}},
+	}))
+	// Deployment plans go to the stages' topics, which their stages' keys encrypt.
+	allow([]string{"sns:Publish"}, fmt.Sprintf("arn:%s:sns:*:*:%s*", partition, prefix))
+	project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
+		Resources:  jsii.Strings(fmt.Sprintf("arn:%s:kms:*:*:key/*", partition)),
+		Conditions: &map[string]any{"StringLike": map[string]any{"kms:ViaService": "sns.*.amazonaws.com"}},
+	}))
+}

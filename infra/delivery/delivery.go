@@ -1,0 +1,227 @@
+// Package delivery holds constructs for any CDK app in Go whose functions
+// Magewright delivers:
+//
+//   - [NewDelivery] puts a function behind an alias whose traffic CodeDeploy shifts
+//     to a new version, and takes back where an alarm goes off.
+//   - [NewPipeline] defines the pipeline that takes a commit through the stages, and
+//     writes the manifest, which tells the tools the names of all that.
+//   - [NewEvidence] defines the bucket that keeps the evidence of releases.
+//
+// Where the id of a delivery or of evidence is "", its resources stand in the
+// caller's scope itself. So a stack that is deployed already can be made of them: its
+// logical ids stay as they are, and none of its resources is replaced.
+package delivery
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodedeploy"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/interfaces/interfacesawscloudwatch"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
+)
+
+// Alias is the name of the alias that serves a function's traffic.
+const Alias = "live"
+
+const (
+	alarmPeriodMinutes     = 1
+	alarmEvaluationPeriods = 1
+)
+
+// Limits are what alarms take as too much, over one minute. promote reads them
+// from the synthesized template and takes the same as too much for a canary.
+type Limits struct {
+	ErrorPercent    float64 // of the invocations; 5 by default
+	P90Milliseconds float64 // that one in ten invocations may exceed; 3000 by default
+}
+
+// DeliveryProps say what is delivered, and how.
+type DeliveryProps struct { //nolint:revive // the CDK calls properties by what they are of
+	// Function is the caller's. Its current version is what the alias serves.
+	Function awslambda.Function
+	// Shift is the name of the CodeDeploy configuration by which traffic shifts;
+	// CodeDeployDefault.LambdaAllAtOnce by default.
+	Shift string
+	// Alarms are the limits beyond which alarms go off.
+	Alarms Limits
+	// Topic is told of alarms. Where its key is the caller's, CloudWatch must be
+	// allowed to use the key.
+	Topic awssns.ITopic
+}
+
+// A Delivery is a function behind an alias, with what watches it and shifts its
+// traffic. Whatever calls the function calls the alias: see URL, Queue, Schedule
+// and Subscribe.
+type Delivery struct {
+	Alias awslambda.Alias
+	Group awscodedeploy.LambdaDeploymentGroup
+	// OnAlias watch all of the alias's traffic and notify.
+	OnAlias []awscloudwatch.Alarm
+	// Gates watch the version that is being deployed and stop its deployment.
+	// The alias's alarms don't: while a bad version serves they are in alarm,
+	// and would stop the deployment of its fix.
+	Gates []awscloudwatch.Alarm
+
+	scope    constructs.Construct
+	function awslambda.Function
+	outputs  map[string]awscdk.CfnOutput
+	sources  []source
+}
+
+// NewDelivery defines, for a function, the alias, the alarms on the alias and on
+// the newest version, and the CodeDeploy application and deployment group.
+func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *Delivery {
+	limits := props.Alarms
+	if limits.ErrorPercent == 0 {
+		limits.ErrorPercent = 5
+	}
+	if limits.P90Milliseconds == 0 {
+		limits.P90Milliseconds = 3000
+	}
+	d := &Delivery{
+		scope:    within(scope, id),
+		function: props.Function,
+		outputs:  map[string]awscdk.CfnOutput{},
+	}
+	d.Alias = awslambda.NewAlias(d.scope, jsii.String("Alias"), &awslambda.AliasProps{
+		AliasName: jsii.String(Alias),
+		Version:   props.Function.CurrentVersion(),
+	})
+	d.alarms(id, limits, props.Topic)
+	d.shift(props.Shift)
+	d.output("FunctionName", "the function", props.Function.FunctionName())
+	d.output("AliasName", "the alias that serves the traffic", d.Alias.AliasName())
+	d.output("DeploymentApplication", "the CodeDeploy application", d.Group.Application().ApplicationName())
+	d.output("DeploymentGroup", "the CodeDeploy deployment group", d.Group.DeploymentGroupName())
+	d.output("NotificationTopic", "the topic that alarms go to", props.Topic.TopicArn())
+	return d
+}
+
+// within returns a construct of that id in scope, or scope itself for "".
+func within(scope constructs.Construct, id string) constructs.Construct {
+	if id == "" {
+		return scope
+	}
+	return constructs.NewConstruct(scope, jsii.String(id))
+}
+
+// output puts a value out, which the manifest names.
+func (d *Delivery) output(name, description string, value *string) {
+	d.outputs[name] = awscdk.NewCfnOutput(d.scope, jsii.String(name), &awscdk.CfnOutputProps{Value: value, Description: jsii.String(description)})
+}
+
+func (d *Delivery) alarms(id string, limits Limits, topic awssns.ITopic) {
+	function := d.function
+	resource := awscdk.Fn_Join(jsii.String(":"), &[]*string{function.FunctionName(), jsii.String(Alias)})
+	// Lambda publishes under exactly these sets of dimensions; one more or one
+	// less, and an alarm has no data for ever.
+	// See https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html.
+	aliasDimensions := map[string]*string{"FunctionName": function.FunctionName(), "Resource": resource}
+	versionDimensions := map[string]*string{
+		"FunctionName":    function.FunctionName(),
+		"Resource":        resource,
+		"ExecutedVersion": function.CurrentVersion().Version(),
+	}
+	alarm := func(id string, name *string, description string, metric awscloudwatch.IMetric, threshold float64) awscloudwatch.Alarm {
+		a := awscloudwatch.NewAlarm(d.scope, jsii.String(id), &awscloudwatch.AlarmProps{
+			AlarmName:          name,
+			AlarmDescription:   jsii.String(description),
+			Metric:             metric,
+			Threshold:          jsii.Number(threshold),
+			ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
+			EvaluationPeriods:  jsii.Number(alarmEvaluationPeriods),
+			DatapointsToAlarm:  jsii.Number(alarmEvaluationPeriods),
+			TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+		})
+		a.AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
+		return a
+	}
+	// An alarm that is updated keeps its state: that of a bad version would stop
+	// the deployment of the good one after it. So each version has its own. The
+	// names of an account's alarms are unique, and two functions of one stack can
+	// have versions of the same number.
+	// See https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html.
+	ofVersion := func(name string) *string {
+		parts := []*string{awscdk.Stack_Of(d.scope).StackName()}
+		if id != "" {
+			parts = append(parts, jsii.String(id))
+		}
+		parts = append(parts, jsii.String(name), function.CurrentVersion().Version())
+		return awscdk.Fn_Join(jsii.String("-"), &parts)
+	}
+	tooManyErrors := fmt.Sprintf("More than %g %%", limits.ErrorPercent)
+	tooSlow := fmt.Sprintf("takes longer than %g s", limits.P90Milliseconds/1000)
+	d.OnAlias = []awscloudwatch.Alarm{
+		alarm("AliasErrors", nil, tooManyErrors+" of the stage's invocations fail", errorPercent(aliasDimensions), limits.ErrorPercent),
+		alarm("AliasThrottles", nil, "The stage's invocations are throttled", metric("Throttles", "Sum", aliasDimensions), 0),
+		alarm("AliasDuration", nil, "One in ten of the stage's invocations "+tooSlow, metric("Duration", "p90", aliasDimensions), limits.P90Milliseconds),
+	}
+	d.Gates = []awscloudwatch.Alarm{
+		alarm("VersionErrors", ofVersion("VersionErrors"), tooManyErrors+" of the newest version's invocations fail", errorPercent(versionDimensions), limits.ErrorPercent),
+		alarm("VersionDuration", ofVersion("VersionDuration"), "One in ten of the newest version's invocations "+tooSlow, metric("Duration", "p90", versionDimensions), limits.P90Milliseconds),
+	}
+}
+
+func metric(name, statistic string, dimensions map[string]*string) awscloudwatch.Metric {
+	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+		Namespace:     jsii.String("AWS/Lambda"),
+		MetricName:    jsii.String(name),
+		Statistic:     jsii.String(statistic),
+		DimensionsMap: &dimensions,
+		Period:        awscdk.Duration_Minutes(jsii.Number(alarmPeriodMinutes)),
+	})
+}
+
+// errorPercent is the share of failed invocations. A count of errors would say
+// nothing without the traffic it came from.
+func errorPercent(dimensions map[string]*string) awscloudwatch.IMetric {
+	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+		Expression: jsii.String("100 * errors / invocations"),
+		Label:      jsii.String("Errors (%)"),
+		Period:     awscdk.Duration_Minutes(jsii.Number(alarmPeriodMinutes)),
+		UsingMetrics: &map[string]awscloudwatch.IMetric{
+			"errors":      metric("Errors", "Sum", dimensions),
+			"invocations": metric("Invocations", "Sum", dimensions),
+		},
+	})
+}
+
+// shift defines the deployment group, which the gates stop.
+func (d *Delivery) shift(configuration string) {
+	if configuration == "" {
+		configuration = "CodeDeployDefault.LambdaAllAtOnce"
+	}
+	watched := make([]interfacesawscloudwatch.IAlarmRef, len(d.Gates))
+	for i, gate := range d.Gates {
+		watched[i] = gate
+	}
+	d.Group = awscodedeploy.NewLambdaDeploymentGroup(d.scope, jsii.String("Shift"), &awscodedeploy.LambdaDeploymentGroupProps{
+		Application: awscodedeploy.NewLambdaApplication(d.scope, jsii.String("Application"), nil),
+		Alias:       d.Alias,
+		DeploymentConfig: awscodedeploy.LambdaDeploymentConfig_FromLambdaDeploymentConfigName(
+			d.scope, jsii.String("ShiftConfig"), jsii.String(configuration)),
+		Alarms:                  &watched,
+		IgnorePollAlarmsFailure: jsii.Bool(false),
+		AutoRollback: &awscodedeploy.AutoRollbackConfig{
+			FailedDeployment:  jsii.Bool(true),
+			StoppedDeployment: jsii.Bool(true),
+			DeploymentInAlarm: jsii.Bool(true),
+		},
+	})
+	suppress(d.Group.Role(), true, "AwsSolutions-IAM4", "AWSCodeDeployRoleForLambdaLimited is the policy that AWS maintains for shifting aliases, and its narrowest one.")
+}
+
+// suppress records why a rule of the AWS Solutions pack does not apply.
+func suppress(construct constructs.IConstruct, children bool, rule, reason string) {
+	cdknag.NagSuppressions_AddResourceSuppressions(construct, &[]*cdknag.NagPackSuppression{{
+		Id:     jsii.String(rule),
+		Reason: jsii.String(reason),
+	}}, jsii.Bool(children))
+}

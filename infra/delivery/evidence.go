@@ -1,0 +1,84 @@
+package delivery
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// EvidenceProps say how evidence is kept.
+type EvidenceProps struct {
+	// Of is what the evidence and the notifications are of, for the description of
+	// the key.
+	Of string
+	// RetentionDays is for how long nobody may change or delete evidence; 365 by
+	// default.
+	RetentionDays float64
+}
+
+// Evidence is the bucket that keeps the evidence of releases, and the key that
+// encrypts it.
+type Evidence struct {
+	Bucket awss3.Bucket
+	// Key also encrypts the topics of alarms: CloudWatch may use it.
+	Key awskms.Key
+
+	scope  constructs.Construct
+	output awscdk.CfnOutput
+}
+
+// NewEvidence defines the store of evidence. Where scope is a stack of its own,
+// the store is apart from the service that the evidence judges. A store that is
+// deployed in the service's stack stays there: CloudFormation would make a new
+// bucket in the other stack, and what nobody may delete can't be moved to it.
+func NewEvidence(scope constructs.Construct, id string, props *EvidenceProps) *Evidence {
+	days := props.RetentionDays
+	if days == 0 {
+		days = 365
+	}
+	e := &Evidence{scope: within(scope, id)}
+	e.Key = awskms.NewKey(e.scope, jsii.String("Key"), &awskms.KeyProps{
+		Description:       jsii.String("Evidence and notifications of " + props.Of),
+		EnableKeyRotation: jsii.Bool(true),
+		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
+	})
+	// Alarms publish to topics that the key encrypts.
+	e.Key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey*"),
+		Resources:  jsii.Strings("*"),
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()}},
+	}), nil)
+	e.Bucket = awss3.NewBucket(e.scope, jsii.String("Evidence"), &awss3.BucketProps{
+		Versioned:                  jsii.Bool(true),
+		ObjectLockEnabled:          jsii.Bool(true),
+		ObjectLockDefaultRetention: awss3.ObjectLockRetention_Governance(awscdk.Duration_Days(jsii.Number(days))),
+		Encryption:                 awss3.BucketEncryption_KMS,
+		EncryptionKey:              e.Key,
+		BucketKeyEnabled:           jsii.Bool(true),
+		EnforceSSL:                 jsii.Bool(true),
+		BlockPublicAccess:          awss3.BlockPublicAccess_BLOCK_ALL(),
+		RemovalPolicy:              awscdk.RemovalPolicy_RETAIN,
+	})
+	suppress(e.Bucket, false, "AwsSolutions-S1", "Evidence is written by one function, which logs each request, and is locked against change; server access logs would add a bucket and no knowledge.")
+	e.output = awscdk.NewCfnOutput(e.scope, jsii.String("EvidenceBucket"), &awscdk.CfnOutputProps{
+		Value: e.Bucket.BucketName(), Description: jsii.String("the bucket that holds the evidence"),
+	})
+	return e
+}
+
+// GrantLedger allows a role to write evidence of releases and to read it.
+func (e *Evidence) GrantLedger(role awsiam.Role) {
+	allow := func(actions []string, resource *string) {
+		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions:   jsii.Strings(actions...),
+			Resources: &[]*string{resource},
+		}))
+	}
+	allow([]string{"s3:GetObject", "s3:PutObject"}, e.Bucket.ArnForObjects(jsii.String("releases/*")))
+	allow([]string{"s3:ListBucket"}, e.Bucket.BucketArn())
+	allow([]string{"kms:Decrypt", "kms:GenerateDataKey"}, e.Key.KeyArn())
+}

@@ -1,0 +1,77 @@
+package delivery
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// RepositoryTag is the tag of a stack that names the repository which delivers
+// it. The tools refuse to deploy over a stack of another repository.
+const RepositoryTag = "magewright:repository"
+
+// PipelineStage stands in the name of the pipeline and of its stack where the
+// others have the name of their stage.
+const PipelineStage = "pipeline"
+
+var (
+	// A stack's name has 128 characters at most, and a function's, which begins
+	// with it, 64.
+	deliveryName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$`)
+	// Without a hyphen, a stack's name can be taken apart again, so that no two
+	// deliveries have a stack name in common.
+	stageName      = regexp.MustCompile(`^[a-z][a-z0-9]{0,19}$`)
+	repositoryName = regexp.MustCompile(`^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)+$`)
+	notInName      = regexp.MustCompile(`[^a-z0-9]+`)
+)
+
+// StackName returns the name of the stack of a stage, or of the pipeline where
+// the stage is [PipelineStage]. Names of different deliveries or stages differ.
+func StackName(name, stage string) string { return name + "-" + stage }
+
+// NameOf returns a name of a delivery that no other repository has: the
+// repository's last part, with a digest of all of it.
+func NameOf(repository string) string {
+	sum := sha256.Sum256([]byte(strings.ToLower(repository)))
+	last := strings.ToLower(repository[strings.LastIndex(repository, "/")+1:])
+	last = strings.Trim(notInName.ReplaceAllString(last, "-"), "-")
+	if last == "" || last[0] < 'a' {
+		last = "r" + last
+	}
+	return strings.TrimRight(last[:min(len(last), 23)], "-") + "-" + hex.EncodeToString(sum[:8])
+}
+
+// checkNames refuses names by which stacks could be taken for others.
+func checkNames(name, repository string, stages []string) error {
+	if !repositoryName.MatchString(repository) {
+		return fmt.Errorf("the repository is %q: it must be owner/name", repository)
+	}
+	if !deliveryName.MatchString(name) {
+		return fmt.Errorf("the delivery's name is %q: it must be of lower-case letters, digits and hyphens, 40 at most", name)
+	}
+	if len(stages) < 2 {
+		return fmt.Errorf("delivery %s has %d stages: it must have two or more, the last of which is what users have", name, len(stages))
+	}
+	seen := map[string]bool{PipelineStage: true}
+	for _, stage := range stages {
+		if !stageName.MatchString(stage) {
+			return fmt.Errorf("a stage of %s is called %q: its name must be of lower-case letters and digits, 20 at most", name, stage)
+		}
+		if seen[stage] {
+			return fmt.Errorf("%s would have two stacks by the name of %s", name, StackName(name, stage))
+		}
+		seen[stage] = true
+	}
+	return nil
+}
+
+// belongs tags a stack with its repository. The tag is the stack's, and not in its
+// template; CloudFormation passes it on to the resources.
+func belongs(stack awscdk.Stack, repository string) {
+	stack.Tags().SetTag(jsii.String(RepositoryTag), jsii.String(repository), nil, nil)
+}

@@ -1,0 +1,498 @@
+package delivery
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodeconnections"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodepipeline"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodepipelineactions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// PipelineProps say what is delivered, from where, and through which stages.
+type PipelineProps struct {
+	// Name is what the names of all stacks begin with; NameOf(Repository) by
+	// default.
+	Name string
+	// Repository is owner/name at the source provider.
+	Repository string
+	// Branch whose commits are delivered; main by default.
+	Branch string
+	// ConnectionARN is of a connection to the source provider. Without one the
+	// stack has a connection, which must be completed once in the console.
+	ConnectionARN string
+	// Context is the CDK context, as JSON, that builds synthesize with.
+	Context string
+	// Description of the pipeline's stack.
+	Description string
+	// Env is where the pipeline goes; nil is where the credentials are of.
+	Env *awscdk.Environment
+	// NotificationEmail is subscribed to how executions end, and to approvals.
+	NotificationEmail string
+	// EvidenceKeyAlias names the key that signs evidence;
+	// alias/magewright-evidence by default. It is not made here: its public half is
+	// pinned in the context that the stacks are synthesized with.
+	EvidenceKeyAlias string
+	// Untagged says that stacks by these names which carry no tag are ours: they
+	// were deployed before stacks had tags.
+	Untagged bool
+	// Stages are two or more, in order. The last is what users have.
+	Stages []Stage
+}
+
+// A Stage is one deployment of what is delivered.
+type Stage struct {
+	// Name is a word in lower case, such as staging.
+	Name string
+	// Stack is the stage's, by the name that StackName gives it.
+	Stack awscdk.Stack
+	// Functions are all that the stack delivers.
+	Functions []*Delivery
+	// Evidence is where the stage keeps evidence, nil where it keeps none.
+	Evidence *Evidence
+	// Approval comes before the stage, nil where it begins by itself.
+	Approval *Approval
+	// Actions are run one after the other; see Trial and Promotion.
+	Actions []Action
+	// ReturnOnFailure returns to the last release that came through the stage.
+	ReturnOnFailure bool
+}
+
+// An Approval is the answer of a person, after some actions.
+type Approval struct {
+	// Stage is the name of the approval in the pipeline; Approval before the last
+	// stage by default, else the stage's name with Approval.
+	Stage string
+	// Actions come before the person, one after the other; see Readiness.
+	Actions []Action
+	// Text and Link are what the person is shown.
+	Text, Link string
+}
+
+// How an action deals with the evidence of those before it.
+type evidenceUse int
+
+const (
+	// NoEvidence is for an action that neither reads nor leaves evidence.
+	NoEvidence evidenceUse = iota
+	// ReadsEvidence is for an action that gets the evidence of those before it.
+	ReadsEvidence
+	// AddsEvidence is for an action that gets it and hands it on with its own.
+	AddsEvidence
+)
+
+// An Action runs mage targets on the assembly that was synthesized.
+type Action struct {
+	Name string
+	// Targets are what mage runs.
+	Targets string
+	// Evidence says what the action does with evidence.
+	Evidence evidenceUse
+	// Variables is the namespace of what the action leaves for later ones.
+	Variables string
+	// Environment are variables of the build, and Secrets those whose value is in
+	// Secrets Manager under a name.
+	Environment, Secrets map[string]string
+}
+
+// Trial returns the actions of the stage in which releases are tried: it is
+// deployed, exercised, and given a bad version that it must take back.
+func Trial() []Action {
+	return []Action{
+		{Name: "Deploy", Targets: "deploy-staging"},
+		{Name: "Smoke", Targets: "smoke", Evidence: AddsEvidence},
+		{Name: "Drill", Targets: "drill", Evidence: AddsEvidence},
+	}
+}
+
+// Readiness returns the approval of what was tried on a stage: the plan is sent,
+// readiness decides from the evidence, then a person. Where token is not "", the
+// secret by this name holds a token that may read reviews.
+func Readiness(tried, next, token string) *Approval {
+	decide := Action{Name: "Readiness", Targets: "plan -send readiness", Evidence: AddsEvidence, Variables: "ReadinessVariables"}
+	if token != "" {
+		// The platform that is asked reads its own.
+		decide.Secrets = map[string]string{"GITHUB_TOKEN": token, "GITLAB_TOKEN": token}
+	}
+	return &Approval{
+		Actions: []Action{decide},
+		Link:    "#{ReadinessVariables.REPORT_URL}",
+		Text: "Commit #{SourceVariables.CommitId} answers on " + tried + ": #{ReadinessVariables.VERDICT}, " +
+			"#{ReadinessVariables.WAIVERS} waivers, evidence sha256 #{ReadinessVariables.EVIDENCE_DIGEST}. Approving takes it to " + next + ".",
+	}
+}
+
+// Promotion returns the action of the last stage: a canary by CodeDeploy. It looks
+// up who has approved its execution.
+func Promotion() []Action {
+	return []Action{{
+		Name: "Promote", Targets: "promote", Evidence: ReadsEvidence,
+		Environment: map[string]string{"PIPELINE_EXECUTION_ID": "#{codepipeline.PipelineExecutionId}"},
+	}}
+}
+
+// The actions' artifacts. A build finds the second as CODEBUILD_SRC_DIR_Assembly,
+// and what an action left in .magewright as CODEBUILD_SRC_DIR_<action>Evidence.
+const (
+	sourceArtifact   = "Source"
+	assemblyArtifact = "Assembly"
+)
+
+// NewPipeline defines, in a stack of its own, the pipeline that takes a commit
+// through the stages:
+//
+//	Source      the commit, by a connection to the source provider
+//	Verify      lint | test | sec | synth, in parallel
+//	Update      the pipeline updates itself
+//	...         the stages, each after its approval
+//
+// Every build runs the same buildspec.yml, which runs the mage targets that the
+// action names in MAGE_TARGETS. What synth built once is what is deployed. Each
+// stack gets the tag that names its repository, and synthesis writes the manifest.
+func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
+	props, err := complete(given)
+	if err != nil {
+		return nil, err
+	}
+	stack := awscdk.NewStack(app, jsii.String(StackName(props.Name, PipelineStage)), &awscdk.StackProps{
+		Env:         props.Env,
+		Description: jsii.String(props.Description),
+	})
+	p := newBuilds(stack, props)
+	topic := newTopic(stack, props.NotificationEmail, p.key)
+	p.pipeline = awscodepipeline.NewPipeline(stack, jsii.String("Pipeline"), &awscodepipeline.PipelineProps{
+		PipelineName: stack.StackName(),
+		PipelineType: awscodepipeline.PipelineType_V2,
+		// An execution ends where its Update stage changes the pipeline; the
+		// next one goes through the pipeline as it has become.
+		RestartExecutionOnUpdate: jsii.Bool(true),
+		ExecutionMode:            awscodepipeline.ExecutionMode_SUPERSEDED,
+		ArtifactBucket:           newArtifactBucket(stack, p.key),
+		// The pipeline's own role starts the builds: one role to read instead of
+		// one for each action.
+		UsePipelineRoleForActions: jsii.Bool(true),
+	})
+	p.begin(stack, props)
+	for i, stage := range props.Stages {
+		if stage.Approval != nil {
+			p.approve(stage, i == len(props.Stages)-1, topic)
+		}
+		var onFailure *awscodepipeline.FailureConditions
+		if stage.ReturnOnFailure {
+			onFailure = &awscodepipeline.FailureConditions{Result: awscodepipeline.Result_ROLLBACK}
+		}
+		p.stage(title(stage.Name), onFailure, p.deliver(title(stage.Name), stage.Actions)...)
+	}
+	notify(p.pipeline, topic)
+	suppress(p.pipeline.Role(), true, "AwsSolutions-IAM5", "The wildcards are CodePipeline's own: the objects of its artifact bucket, and the uses of one key.")
+	awscdk.NewCfnOutput(stack, jsii.String("PipelineName"), &awscdk.CfnOutputProps{Value: p.pipeline.PipelineName(), Description: jsii.String("the pipeline")})
+
+	belongs(stack, props.Repository)
+	for _, stage := range props.Stages {
+		belongs(stage.Stack, props.Repository)
+		if stage.Evidence != nil {
+			belongs(awscdk.Stack_Of(stage.Evidence.scope), props.Repository)
+		}
+	}
+	// The names are known once all constructs are made, which is when the app
+	// validates them.
+	app.Node().AddValidation(&manifestWriter{app: app, pipeline: stack, props: props})
+	return stack, nil
+}
+
+// complete returns the properties with their defaults, or why they can't be.
+func complete(given *PipelineProps) (PipelineProps, error) {
+	props := *given
+	props.Stages = slices.Clone(given.Stages)
+	for _, field := range []struct {
+		of        *string
+		otherwise string
+	}{
+		{&props.Name, NameOf(props.Repository)},
+		{&props.Branch, "main"},
+		{&props.EvidenceKeyAlias, "alias/magewright-evidence"},
+		{&props.Description, "Delivers " + props.Repository + " from a commit to its users"},
+	} {
+		if *field.of == "" {
+			*field.of = field.otherwise
+		}
+	}
+	names := make([]string, len(props.Stages))
+	for i, stage := range props.Stages {
+		names[i] = stage.Name
+	}
+	if err := checkNames(props.Name, props.Repository, names); err != nil {
+		return props, err
+	}
+	for _, stage := range props.Stages {
+		if want := StackName(props.Name, stage.Name); *stage.Stack.StackName() != want {
+			return props, fmt.Errorf("the stack of stage %s is called %s: it must be called %s", stage.Name, *stage.Stack.StackName(), want)
+		}
+		if len(stage.Actions) == 0 {
+			return props, fmt.Errorf("stage %s has no actions", stage.Name)
+		}
+		for _, d := range stage.Functions {
+			if at := awscdk.Stack_Of(d.scope); *at.Node().Addr() != *stage.Stack.Node().Addr() {
+				return props, fmt.Errorf("stage %s names a function of stack %s", stage.Name, *at.StackName())
+			}
+		}
+	}
+	return props, nil
+}
+
+func title(stage string) string { return strings.ToUpper(stage[:1]) + stage[1:] }
+
+// builds makes the actions of a pipeline.
+type builds struct {
+	pipeline awscodepipeline.Pipeline
+	key      awskms.Key
+
+	lint, test, verify, deploy awscodebuild.PipelineProject
+	source, assembly           awscodepipeline.Artifact
+	// evidence is what the next action that reads evidence is given.
+	evidence []awscodepipeline.Artifact
+	artifact map[string]bool // names that are taken
+}
+
+func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
+	key := newKey(stack)
+	// Unreviewed code can write a cache, and so change what later builds compile.
+	// Lint and Test have one each: the code that they run can influence their
+	// reports anyway. The others have none: Sec judges the code, Synth's assembly
+	// is deployed, and Deploy's builds may deploy and sign.
+	cache := newCacheBucket(stack, key)
+	b := &builds{
+		key:      key,
+		lint:     newProject(stack, "Lint", "Checks the code; may touch nothing but its cache", key, props.Context),
+		test:     newProject(stack, "Test", "Runs the tests; may touch nothing but its cache", key, props.Context),
+		verify:   newProject(stack, "Verify", "Scans and synthesizes; may touch nothing", key, props.Context),
+		deploy:   newProject(stack, "Deploy", "Deploys what was synthesized, by the roles that cdk bootstrap made", key, props.Context),
+		source:   awscodepipeline.NewArtifact(jsii.String(sourceArtifact), nil),
+		assembly: awscodepipeline.NewArtifact(jsii.String(assemblyArtifact), nil),
+		artifact: map[string]bool{},
+	}
+	keepCache(b.lint, cache, "lint")
+	keepCache(b.test, cache, "test")
+	allowDeployment(stack, b.deploy, props)
+	return b
+}
+
+// begin adds the stages that every delivery has.
+func (b *builds) begin(stack awscdk.Stack, props PipelineProps) {
+	owner, name := props.Repository[:strings.LastIndex(props.Repository, "/")], props.Repository[strings.LastIndex(props.Repository, "/")+1:]
+	b.stage("Source", nil, awscodepipelineactions.NewCodeStarConnectionsSourceAction(&awscodepipelineactions.CodeStarConnectionsSourceActionProps{
+		ActionName:         jsii.String("Source"),
+		VariablesNamespace: jsii.String("SourceVariables"),
+		ConnectionArn:      connectionARN(stack, props),
+		Owner:              jsii.String(owner),
+		Repo:               jsii.String(name),
+		Branch:             jsii.String(props.Branch),
+		Output:             b.source,
+		// A full clone: the checks look at the history, not at one tree only.
+		CodeBuildCloneOutput: jsii.Bool(true),
+	}))
+	verify := func(name, targets string, project awscodebuild.IProject, also ...awscodepipeline.Artifact) awscodepipeline.IAction {
+		action := b.build(Action{Name: name, Targets: targets}, project, 1)
+		left := b.leave("", name)
+		also = append(also, left)
+		action.Outputs = &also
+		if len(also) == 1 { // what deploys carries what synth leaves
+			b.evidence = append(b.evidence, left)
+		}
+		return awscodepipelineactions.NewCodeBuildAction(action)
+	}
+	b.stage("Verify", nil,
+		verify("Lint", "lint", b.lint), verify("Test", "test", b.test), verify("Sec", "sec", b.verify), verify("Synth", "synth", b.verify, b.assembly))
+	b.stage("Update", nil, b.deliver("Update", []Action{{Name: "Pipeline", Targets: "pipeline:deploy"}})...)
+}
+
+// approve adds the approval before a stage.
+func (b *builds) approve(stage Stage, last bool, topic awssns.ITopic) {
+	name := stage.Approval.Stage
+	switch {
+	case name != "":
+	case last:
+		name = "Approval"
+	default:
+		name = title(stage.Name) + "Approval"
+	}
+	actions := b.deliver(name, stage.Approval.Actions)
+	b.stage(name, nil, append(actions, awscodepipelineactions.NewManualApprovalAction(&awscodepipelineactions.ManualApprovalActionProps{
+		ActionName:            jsii.String("Approve"),
+		RunOrder:              jsii.Number(float64(len(actions) + 1)),
+		NotificationTopic:     topic,
+		ExternalEntityLink:    text(stage.Approval.Link),
+		AdditionalInformation: text(stage.Approval.Text),
+	}))...)
+}
+
+// text returns a text that is not given as nil.
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func (b *builds) stage(name string, onFailure *awscodepipeline.FailureConditions, actions ...awscodepipeline.IAction) {
+	b.pipeline.AddStage(&awscodepipeline.StageOptions{StageName: jsii.String(name), Actions: &actions, OnFailure: onFailure})
+}
+
+// build returns a build of the source.
+func (b *builds) build(a Action, project awscodebuild.IProject, runOrder int) *awscodepipelineactions.CodeBuildActionProps {
+	variables := map[string]*awscodebuild.BuildEnvironmentVariable{"MAGE_TARGETS": {Value: a.Targets}}
+	for name, value := range a.Environment {
+		variables[name] = &awscodebuild.BuildEnvironmentVariable{Value: value}
+	}
+	for name, secret := range a.Secrets {
+		variables[name] = &awscodebuild.BuildEnvironmentVariable{Type: awscodebuild.BuildEnvironmentVariableType_SECRETS_MANAGER, Value: secret}
+	}
+	return &awscodepipelineactions.CodeBuildActionProps{
+		ActionName:           jsii.String(a.Name),
+		Project:              project,
+		Input:                b.source,
+		RunOrder:             jsii.Number(float64(runOrder)),
+		EnvironmentVariables: &variables,
+		VariablesNamespace:   text(a.Variables),
+	}
+}
+
+// deliver returns builds that get the assembly, one after the other. A build
+// takes five artifacts at most, so each hands on what it was given.
+// See https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeBuild.html.
+func (b *builds) deliver(stage string, actions []Action) []awscodepipeline.IAction {
+	var all []awscodepipeline.IAction
+	for i, a := range actions {
+		props := b.build(a, b.deploy, i+1)
+		inputs := []awscodepipeline.Artifact{b.assembly}
+		if a.Evidence != NoEvidence {
+			inputs = append(inputs, b.evidence...)
+		}
+		props.ExtraInputs = &inputs
+		if a.Evidence == AddsEvidence {
+			b.evidence = []awscodepipeline.Artifact{b.leave(stage, a.Name)}
+			props.Outputs = &[]awscodepipeline.Artifact{b.evidence[0]}
+		}
+		all = append(all, awscodepipelineactions.NewCodeBuildAction(props))
+	}
+	return all
+}
+
+// leave returns the artifact of what an action leaves, with a name that no other
+// has: two stages may have an action by one name.
+func (b *builds) leave(stage, action string) awscodepipeline.Artifact {
+	name := action + "Evidence"
+	if b.artifact[name] {
+		name = stage + name
+	}
+	b.artifact[name] = true
+	return awscodepipeline.NewArtifact(jsii.String(name), nil)
+}
+
+// connectionARN returns the connection that is named, or that of a new one, which
+// is pending until somebody completes it in the console. Either is put out, so
+// that the outputs are the same for every team.
+func connectionARN(stack awscdk.Stack, props PipelineProps) *string {
+	arn := jsii.String(props.ConnectionARN)
+	if props.ConnectionARN == "" {
+		arn = awscodeconnections.NewCfnConnection(stack, jsii.String("Connection"), &awscodeconnections.CfnConnectionProps{
+			ConnectionName: jsii.String(connectionName(props.Name)),
+			ProviderType:   jsii.String("GitHub"),
+		}).AttrConnectionArn()
+	}
+	awscdk.NewCfnOutput(stack, jsii.String("ConnectionArn"), &awscdk.CfnOutputProps{
+		Value:       arn,
+		Description: jsii.String("the connection to the source; a new one must be completed once in the console"),
+	})
+	return arn
+}
+
+// connectionName returns the name of a delivery's connection, which has 32
+// characters at most. The names of an account's connections differ.
+func connectionName(name string) string {
+	if len(name) <= 32 {
+		return name
+	}
+	return NameOf(name)[len(NameOf(name))-16:]
+}
+
+func newArtifactBucket(stack awscdk.Stack, key awskms.IKey) awss3.IBucket {
+	bucket := newBucket(stack, "Artifacts", key, true, &awss3.LifecycleRule{
+		Expiration:                  awscdk.Duration_Days(jsii.Number(90)),
+		NoncurrentVersionExpiration: awscdk.Duration_Days(jsii.Number(30)),
+	})
+	suppress(bucket, true, "AwsSolutions-S1", "Artifacts are written and read by the pipeline alone, which keeps a record of every execution.")
+	return bucket
+}
+
+// newCacheBucket makes the bucket of the builds' caches. Each entry is for one
+// week, which buildspec.yml has in its key, so that it expires after eight days.
+func newCacheBucket(stack awscdk.Stack, key awskms.IKey) awss3.IBucket {
+	bucket := newBucket(stack, "Cache", key, false, &awss3.LifecycleRule{
+		Expiration: awscdk.Duration_Days(jsii.Number(8)),
+	})
+	suppress(bucket, true, "AwsSolutions-S1", "Caches are written and read by the pipeline's builds alone, and expire within days.")
+	return bucket
+}
+
+func newBucket(stack awscdk.Stack, id string, key awskms.IKey, versioned bool, rule *awss3.LifecycleRule) awss3.Bucket {
+	rule.AbortIncompleteMultipartUploadAfter = awscdk.Duration_Days(jsii.Number(7))
+	return awss3.NewBucket(stack, jsii.String(id), &awss3.BucketProps{
+		Versioned:         jsii.Bool(versioned),
+		Encryption:        awss3.BucketEncryption_KMS,
+		EncryptionKey:     key,
+		BucketKeyEnabled:  jsii.Bool(true),
+		EnforceSSL:        jsii.Bool(true),
+		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
+		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
+		LifecycleRules:    &[]*awss3.LifecycleRule{rule},
+	})
+}
+
+func newKey(stack awscdk.Stack) awskms.Key {
+	return awskms.NewKey(stack, jsii.String("Key"), &awskms.KeyProps{
+		Description:       jsii.String("Artifacts and notifications of the pipeline"),
+		EnableKeyRotation: jsii.Bool(true),
+		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
+	})
+}
+
+func newTopic(stack awscdk.Stack, email string, key awskms.Key) awssns.Topic {
+	topic := awssns.NewTopic(stack, jsii.String("Notifications"), &awssns.TopicProps{
+		EnforceSSL: jsii.Bool(true),
+		MasterKey:  key,
+	})
+	if email != "" {
+		awssns.NewSubscription(stack, jsii.String("NotificationEmail"), &awssns.SubscriptionProps{
+			Topic:    topic,
+			Protocol: awssns.SubscriptionProtocol_EMAIL,
+			Endpoint: jsii.String(email),
+		})
+	}
+	return topic
+}
+
+// notify tells the topic how executions end.
+func notify(pipeline awscodepipeline.Pipeline, topic awssns.ITopic) {
+	text := awsevents.RuleTargetInput_FromText(awscdk.Fn_Join(jsii.String(" "), &[]*string{
+		jsii.String("Pipeline"), awsevents.EventField_FromPath(jsii.String("$.detail.pipeline")),
+		jsii.String("execution"), awsevents.EventField_FromPath(jsii.String("$.detail.execution-id")),
+		jsii.String("is"), awsevents.EventField_FromPath(jsii.String("$.detail.state")),
+	}))
+	pipeline.OnStateChange(jsii.String("Ended"), &awsevents.OnEventOptions{
+		Description: jsii.String("An execution of the pipeline has ended"),
+		EventPattern: &awsevents.EventPattern{Detail: &map[string]any{
+			"state": jsii.Strings("SUCCEEDED", "FAILED", "STOPPED", "SUPERSEDED"),
+		}},
+		Target: awseventstargets.NewSnsTopic(topic, &awseventstargets.SnsTopicProps{Message: text}),
+	})
+}
