@@ -60,7 +60,7 @@ func Synth(ctx context.Context,
 
 // DeployStaging deploys the staging stack from cdk.out, as it is (also: deploy-staging).
 func DeployStaging(ctx context.Context) error {
-	return program.Run(ctx, "deploy", "-stack="+project.StagingStack)
+	return program.Run(ctx, "deploy")
 }
 
 // Smoke exercises staging through its public URL.
@@ -207,7 +207,7 @@ type Pipeline mg.Namespace
 
 // Deploy deploys the pipeline's stack from cdk.out.
 func (Pipeline) Deploy(ctx context.Context) error {
-	return program.Run(ctx, "deploy", "-stack="+project.PipelineStack)
+	return program.Run(ctx, "deploy", "-stage=pipeline")
 }
 
 // Status shows the pipeline's last execution, and what waits for an answer.

@@ -121,14 +121,14 @@ func without(name string, f target.Func) func(context.Context, []string) error {
 	}
 }
 
-// deployment deploys a stack.
+// deployment deploys a stage, or the pipeline.
 func deployment(ctx context.Context, args []string) error {
 	flags := program.Flags("deploy-staging")
-	name := flags.String("stack", "", "the `name` of a stack in the cloud assembly")
+	name := flags.String("stage", "", "the `name` of a stage in the cloud assembly, or "+deploy.Pipeline+"; the first stage by default")
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
-	return target.Run(ctx, deploy.Stack(*name))
+	return target.Run(ctx, deploy.Stage(*name))
 }
 
 // promotion takes the cloud assembly to production.

@@ -10,22 +10,48 @@ import (
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// Stack returns the work of a target that deploys one stack.
-func Stack(name string) func(context.Context, project.Config) error {
-	return func(ctx context.Context, cfg project.Config) error { return Run(ctx, cfg, name) }
+// Pipeline stands for the pipeline where a stage's name is asked for; no stage is
+// called so.
+const Pipeline = "pipeline"
+
+// Stage returns the work of a target that deploys a stage by its name, with the
+// stack of its evidence; "" is the first stage.
+func Stage(name string) func(context.Context, project.Config) error {
+	return func(ctx context.Context, cfg project.Config) error {
+		names, err := manifest.Read(cfg)
+		if err != nil {
+			return err
+		}
+		stage := names.First()
+		switch name {
+		case "":
+		case Pipeline:
+			return Run(ctx, cfg, names.Pipeline.Stack)
+		default:
+			if stage, err = names.Stage(name); err != nil {
+				return err
+			}
+		}
+		return Run(ctx, cfg, stage.Stacks()...)
+	}
 }
 
 // Run deploys stacks of the assembly, side by side, and waits until they are
-// deployed. What they put out is written to .magewright/outputs/STACK.json,
-// where STACK is the first of them.
+// deployed. A stack of another repository it does not touch. What they put out is
+// written to .magewright/outputs/STACK.json, where STACK is the first of them.
 func Run(ctx context.Context, cfg project.Config, stacks ...string) error {
-	if _, err := stack.Connect(ctx); err != nil {
+	awsConfig, err := stack.Connect(ctx)
+	if err != nil {
 		return err
 	}
 	if _, err := cdk.ReadRelease(cfg); err != nil {
+		return err
+	}
+	if err := checkOwner(ctx, cfg, awsConfig, stacks); err != nil {
 		return err
 	}
 	outputs, err := cfg.Path("outputs", stacks[0]+".json")

@@ -94,7 +94,7 @@ func (b *bench) checkout(ctx context.Context) (project.Config, error) {
 func (b *bench) deploy(ctx context.Context, checkout project.Config) error {
 	var output bytes.Buffer
 	checkout.Stdout, checkout.Stderr = &output, &output
-	deployStaging := deploy.Stack(stack.Name("staging"))
+	deployStaging := deploy.Stage("")
 	for _, step := range []struct {
 		row, note string
 		run       func(context.Context, project.Config) error

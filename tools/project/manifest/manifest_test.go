@@ -1,0 +1,126 @@
+package manifest_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
+)
+
+// assembly makes an assembly of a manifest.
+func assembly(t *testing.T, text string) project.Config {
+	t.Helper()
+	cfg := project.Config{Assembly: t.TempDir()}
+	if err := os.WriteFile(filepath.Join(cfg.Assembly, manifest.File), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// TestWhatTheCDKAppWrites holds that all is read that infra/delivery writes. Its
+// golden file is the one fact that both sides share.
+func TestWhatTheCDKAppWrites(t *testing.T) {
+	t.Parallel()
+	written, err := os.ReadFile("../../../infra/delivery/testdata/magewright.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := manifest.Read(assembly(t, string(written)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	strict := json.NewDecoder(bytes.NewReader(written))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(&struct {
+		SchemaVersion int
+		manifest.Manifest
+	}{}); err != nil {
+		t.Errorf("something is written and not read: %v", err)
+	}
+	if m.Name != "shop" || m.Repository != "example/shop" || m.Untagged || m.Pipeline.Stack != "shop-pipeline" {
+		t.Errorf("the manifest is %+v", m)
+	}
+	first, last := m.First(), m.Last()
+	if first.Name != "test" || last.Name != "live" || len(m.Stages) != 3 {
+		t.Errorf("the stages are %+v", m.Stages)
+	}
+	if got := first.Stacks(); !slices.Equal(got, []string{"shop-test", "shop-evidence"}) {
+		t.Errorf("the first stage consists of %v", got)
+	}
+	if got := last.Stacks(); !slices.Equal(got, []string{"shop-live"}) || last.Account != "111122223333" || last.Region != "eu-central-1" || !last.Approval {
+		t.Errorf("the last stage is %+v, of %v", last, got)
+	}
+	if e := first.Evidence; e == nil || e.Bucket != "Evidence4CC26D68" || e.Key == "" || e.Output != "EvidenceBucket" {
+		t.Errorf("evidence is in %+v", e)
+	}
+	if len(first.Functions) != 3 {
+		t.Fatalf("the functions are %+v", first.Functions)
+	}
+	web, worker := first.Functions[0], first.Functions[1]
+	if web.Function == "" || web.Alias != "live" || web.Application == "" || web.DeploymentGroup == "" || web.Outputs["FunctionUrl"] == "" {
+		t.Errorf("the first function is %+v", web)
+	}
+	if len(worker.Sources) != 2 || worker.Sources[0].Kind != "queue" || worker.Sources[0].Resource == "" || worker.Outputs["FunctionUrl"] != "" {
+		t.Errorf("the second function is %+v", worker)
+	}
+	if s, err := m.Stage("pilot"); err != nil || s.Stack != "shop-pilot" || s.TemplateFile(project.Config{Assembly: "a"}) != filepath.Join("a", "shop-pilot.template.json") {
+		t.Errorf("pilot is %+v, %v", s, err)
+	}
+	if _, err := m.Stage("production"); exit.Status(err) != exit.Usage || !strings.Contains(err.Error(), `["test" "pilot" "live"]`) {
+		t.Errorf("a stage that is not there gives %v", err)
+	}
+}
+
+func TestWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	stage := func(name string) string {
+		return `{"name":"` + name + `","stack":"x-` + name + `","template":"x-` + name + `.json"}`
+	}
+	whole := func(stages ...string) string {
+		return `{"schemaVersion":1,"repository":"a/b","pipeline":{"stack":"x-pipeline","template":"p.json"},"stages":[` + strings.Join(stages, ",") + `]}`
+	}
+	for _, tt := range []struct {
+		name, text, says string
+		none             bool
+	}{
+		{"whole", whole(stage("a"), stage("b")), "", false},
+		{"none", "", "there is no cloud assembly in ", true},
+		{"older", `{"commit":"abc","dirty":false,"package":"def"}`, "does not name the stacks, because an older Magewright has synthesized it", true},
+		{"newer", `{"schemaVersion":2}`, "has schema version 2, and this Magewright reads 1 at most", false},
+		{"broken", `{`, "unexpected end of JSON input", false},
+		{"of one stage", whole(stage("a")), "it has 1 stages", false},
+		{"of no repository", `{"schemaVersion":1}`, "it names no repository", false},
+		{"with a stage twice", whole(stage("a"), stage("a")), "two of its stacks are called x-a", false},
+		{"with a template elsewhere", whole(stage("a"), `{"name":"b","stack":"x-b","template":"../b.json"}`), `stack "x-b" has the template "../b.json"`, false},
+	} {
+		cfg := project.Config{Assembly: t.TempDir()}
+		if tt.text != "" {
+			cfg = assembly(t, tt.text)
+		}
+		_, err := manifest.Read(cfg)
+		if tt.says == "" {
+			if err != nil {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), "go tool mage synth") || exit.Status(err) != exit.Environment || errors.Is(err, manifest.ErrNone) != tt.none {
+			t.Errorf("%s: error is %v, want %q", tt.name, err, tt.says)
+		}
+		old, err := manifest.ReadOrOld(cfg)
+		if (err == nil) != tt.none {
+			t.Errorf("%s: the old names are not given for it, or given: %v", tt.name, err)
+		}
+		if tt.none && (old.First().Stack != "magewright-staging" || old.Last().Stack != "magewright-production" || old.Pipeline.Stack != "magewright-pipeline") {
+			t.Errorf("%s: the old names are %+v", tt.name, old)
+		}
+	}
+}
