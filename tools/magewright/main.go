@@ -62,7 +62,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"readiness":       assess.Main,
 	"rehearse":        rehearse.Main,
 	"sec":             again("sec", sec.Run),
-	"smoke":           without("smoke", smoke.Stage("staging")),
+	"smoke":           without("smoke", smoke.Stage("")),
 	"test":            again("test", gotest.Run),
 }
 

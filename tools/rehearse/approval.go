@@ -97,7 +97,7 @@ func ask(ctx context.Context, cfg project.Config) (answer, error) {
 
 // decide gets an answer for the waiting approval and passes it on.
 func (r *rehearsal) decide(ctx context.Context, action types.ActionExecutionDetail, answerer approve) error {
-	a, err := pipeline.Awaited(ctx, r.pipelines, action)
+	a, err := pipeline.Awaited(ctx, r.pipelines, r.names.Pipeline.Stack, action)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (r *rehearsal) decide(ctx context.Context, action types.ActionExecutionDeta
 		result = &types.ApprovalResult{Status: types.ApprovalStatusRejected, Summary: aws.String("rejected in a rehearsal")}
 	}
 	_, err = r.pipelines.PutApprovalResult(ctx, &codepipeline.PutApprovalResultInput{
-		PipelineName: aws.String(pipelineName),
+		PipelineName: &r.names.Pipeline.Stack,
 		StageName:    &a.Stage,
 		ActionName:   &a.Action,
 		Token:        &a.Token,

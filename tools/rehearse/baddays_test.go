@@ -38,6 +38,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/codebuild"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness/baseline"
 )
@@ -160,7 +161,7 @@ func (d *days) stopsAtSmoke(t *testing.T, change edits, says string) {
 		t.Errorf("Staging/Deploy is %s: what was smoked?", got)
 	}
 
-	listed, err := d.pipelines.ListPipelineExecutions(t.Context(), &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(pipelineName)})
+	listed, err := d.pipelines.ListPipelineExecutions(t.Context(), &codepipeline.ListPipelineExecutionsInput{PipelineName: &d.names.Pipeline.Stack})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,13 +194,13 @@ func (d *days) production(t *testing.T) {
 		t.Errorf("after the rejection production is %+v, want it untouched: %+v", after, before)
 	}
 
-	listed, err := d.pipelines.ListPipelineExecutions(t.Context(), &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(pipelineName)})
+	listed, err := d.pipelines.ListPipelineExecutions(t.Context(), &codepipeline.ListPipelineExecutionsInput{PipelineName: &d.names.Pipeline.Stack})
 	if err != nil {
 		t.Fatal(err)
 	}
 	id := listed.PipelineExecutionSummaries[0].PipelineExecutionId
 	_, err = d.pipelines.RetryStageExecution(t.Context(), &codepipeline.RetryStageExecutionInput{
-		PipelineName:        aws.String(pipelineName),
+		PipelineName:        &d.names.Pipeline.Stack,
 		StageName:           aws.String("Approval"),
 		PipelineExecutionId: id,
 		RetryMode:           types.StageRetryModeFailedActions,
@@ -226,7 +227,7 @@ func (d *days) production(t *testing.T) {
 // rolledBack checks that the shift was stopped, by its alarm or by promote's
 // own comparison, whichever came first, and that CodeDeploy returned the traffic.
 func (d *days) rolledBack(t *testing.T) {
-	o, err := stack.Describe(t.Context(), d.aws, "production")
+	o, err := stack.Describe(t.Context(), d.aws, d.names.Last())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +285,7 @@ func newDays(t *testing.T) *days {
 		t.Fatal(err)
 	}
 	d := &days{dir: dir, base: base, rehearsal: &rehearsal{
-		cfg: cfg, aws: awsConfig, pipelines: codepipeline.NewFromConfig(awsConfig), clock: clock.System(),
+		cfg: cfg, aws: awsConfig, pipelines: codepipeline.NewFromConfig(awsConfig), clock: clock.System(), names: manifest.Old(),
 	}}
 	d.listen(t)
 	return d
@@ -391,7 +392,7 @@ type serving struct{ version, commit string }
 func (d *days) served(t *testing.T) map[string]serving {
 	t.Helper()
 	all := map[string]serving{}
-	for _, stage := range []string{"staging", "production"} {
+	for _, stage := range d.names.Stages {
 		o, err := stack.Describe(t.Context(), d.aws, stage)
 		if err != nil {
 			t.Fatal(err)
@@ -406,13 +407,13 @@ func (d *days) served(t *testing.T) map[string]serving {
 		}
 		var health struct{ Commit string }
 		if err := json.Unmarshal([]byte(answer), &health); err != nil {
-			t.Fatalf("%s answers %q: %v", stage, answer, err)
+			t.Fatalf("%s answers %q: %v", stage.Name, answer, err)
 		}
 		s := serving{version: aws.ToString(alias.FunctionVersion), commit: health.Commit}
 		if alias.RoutingConfig != nil && len(alias.RoutingConfig.AdditionalVersionWeights) > 0 {
 			s.version += "+"
 		}
-		all[stage] = s
+		all[stage.Name] = s
 	}
 	return all
 }

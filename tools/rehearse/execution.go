@@ -26,7 +26,7 @@ const pollInterval = 300 * time.Millisecond
 // commit did not reach production. If a stage rolls back, it also waits for that.
 func (r *rehearsal) deliver(ctx context.Context, commit string, answer approve) error {
 	started, err := r.pipelines.StartPipelineExecution(ctx, &codepipeline.StartPipelineExecutionInput{
-		Name: aws.String(pipelineName),
+		Name: &r.names.Pipeline.Stack,
 		SourceRevisions: []types.SourceRevisionOverride{{
 			ActionName:    aws.String("Source"),
 			RevisionType:  types.SourceRevisionTypeCommitId,
@@ -70,7 +70,7 @@ func (r *rehearsal) deliver(ctx context.Context, commit string, answer approve) 
 
 // watch shows an execution until it has ended.
 func (r *rehearsal) watch(ctx context.Context, id string, answer approve) (types.PipelineExecutionStatus, error) {
-	declared, err := r.pipelines.GetPipeline(ctx, &codepipeline.GetPipelineInput{Name: aws.String(pipelineName)})
+	declared, err := r.pipelines.GetPipeline(ctx, &codepipeline.GetPipelineInput{Name: &r.names.Pipeline.Stack})
 	if err != nil {
 		return "", fmt.Errorf("reading the pipeline: %w", err)
 	}
@@ -78,11 +78,11 @@ func (r *rehearsal) watch(ctx context.Context, id string, answer approve) (types
 	defer r.view.end()
 	asked := false
 	for {
-		got, err := r.pipelines.GetPipelineExecution(ctx, &codepipeline.GetPipelineExecutionInput{PipelineName: aws.String(pipelineName), PipelineExecutionId: &id})
+		got, err := r.pipelines.GetPipelineExecution(ctx, &codepipeline.GetPipelineExecutionInput{PipelineName: &r.names.Pipeline.Stack, PipelineExecutionId: &id})
 		if err != nil {
 			return "", fmt.Errorf("reading execution %s: %w", id, err)
 		}
-		actions, err := pipeline.Actions(ctx, r.pipelines, id)
+		actions, err := pipeline.Actions(ctx, r.pipelines, r.names.Pipeline.Stack, id)
 		if err != nil {
 			return "", err
 		}
@@ -109,7 +109,7 @@ func (r *rehearsal) watch(ctx context.Context, id string, answer approve) (types
 // rollbackOf returns the execution that returns a stage to the previous one, or
 // "" if there is none.
 func (r *rehearsal) rollbackOf(ctx context.Context, id string) (string, error) {
-	listed, err := r.pipelines.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(pipelineName)})
+	listed, err := r.pipelines.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: &r.names.Pipeline.Stack})
 	if err != nil {
 		return "", fmt.Errorf("looking for a rollback: %w", err)
 	}
@@ -128,7 +128,7 @@ func (r *rehearsal) rollbackOf(ctx context.Context, id string) (string, error) {
 // explain prints the last log lines of the failed actions, and returns an error
 // that says what failed.
 func (r *rehearsal) explain(ctx context.Context, id string, status types.PipelineExecutionStatus) error {
-	actions, err := pipeline.Actions(ctx, r.pipelines, id)
+	actions, err := pipeline.Actions(ctx, r.pipelines, r.names.Pipeline.Stack, id)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,18 +20,15 @@ import (
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/deliver/deploy"
-	"github.com/magewright/magewright/tools/deliver/pipeline"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness/baseline"
 )
-
-// pipelineName is the name of the pipeline and of its stack.
-const pipelineName = pipeline.Name
 
 // rehearse takes HEAD to production.
 func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
@@ -64,8 +62,14 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	}
 	subject.expect(cfg.Stdout, known[cfg.Dir])
 	fmt.Fprintf(cfg.Stdout, "endpoint  %s\n", endpoint.url)
+	// What an earlier assembly says will do until HEAD's is there.
+	names, err := manifest.ReadOrOld(cfg)
+	if err != nil {
+		return err
+	}
 	r := &rehearsal{
 		cfg:       cfg,
+		names:     names,
 		pipelines: codepipeline.NewFromConfig(awsConfig),
 		aws:       awsConfig,
 		clock:     clock.System(),
@@ -111,6 +115,8 @@ type rehearsal struct {
 	clock     clock.Clock
 	view      *view
 	report    Report
+	// names are those of the assembly whose pipeline is deployed.
+	names manifest.Manifest
 
 	source     source
 	pipelineOf string // the commit that defines the deployed pipeline
@@ -196,6 +202,9 @@ func (r *rehearsal) deployBoth(ctx context.Context, s *subject) error {
 	})
 	// Both are temporary directories.
 	defer func() { _ = errors.Join(removeCheckout(base), removeCheckout(head)) }()
+	if err == nil {
+		r.names, err = r.namesOf(head)
+	}
 	if err != nil {
 		return err
 	}
@@ -204,10 +213,10 @@ func (r *rehearsal) deployBoth(ctx context.Context, s *subject) error {
 		var deploying sync.WaitGroup
 		if baseErr == nil {
 			base.Stdout, base.Stderr = &said, &said
-			deploying.Go(func() { baseErr = deployBase(ctx, base) })
+			deploying.Go(func() { baseErr = r.deployBase(ctx, base) })
 		}
 		head.Stdout, head.Stderr = cfg.Stdout, cfg.Stderr
-		err := r.disconnected(ctx, func() error { return deploy.Run(ctx, head, pipelineName) })
+		err := r.disconnected(ctx, func() error { return deploy.Run(ctx, head, r.names.Pipeline.Stack) })
 		deploying.Wait()
 		if baseErr != nil {
 			baseErr = fmt.Errorf("%w\n%s", baseErr, lastLines(said.String(), 30))
@@ -246,7 +255,10 @@ func (r *rehearsal) deployPipeline(ctx context.Context, s *subject, commit strin
 			return err
 		}
 		defer func() { err = errors.Join(err, removeCheckout(checkout)) }()
-		return r.disconnected(ctx, func() error { return deploy.Run(ctx, checkout, pipelineName) })
+		if r.names, err = r.namesOf(checkout); err != nil {
+			return err
+		}
+		return r.disconnected(ctx, func() error { return deploy.Run(ctx, checkout, r.names.Pipeline.Stack) })
 	})
 	if err == nil {
 		r.pipelineOf = commit
@@ -278,7 +290,7 @@ func (r *rehearsal) deliverBase(ctx context.Context, s *subject) error {
 			return err
 		}
 		defer func() { err = errors.Join(err, removeCheckout(checkout)) }()
-		return deployBase(ctx, checkout)
+		return r.deployBase(ctx, checkout)
 	})
 	if ctx.Err() != nil {
 		return fmt.Errorf("stopped: %w", context.Cause(ctx))
@@ -290,13 +302,35 @@ func (r *rehearsal) deliverBase(ctx context.Context, s *subject) error {
 // deployBase deploys the stages of the last release. Only its artifacts are
 // needed, because it was verified when it was released. They come from the
 // cache, which has what was last rehearsed, or otherwise from the release's own tree.
-func deployBase(ctx context.Context, checkout project.Config) error {
-	return deploy.Run(ctx, checkout, stack.Name("staging"), stack.Name("production"))
+func (r *rehearsal) deployBase(ctx context.Context, checkout project.Config) error {
+	names, err := r.namesOf(checkout)
+	if err != nil {
+		return err
+	}
+	var stacks []string
+	for _, stage := range names.Stages {
+		for _, name := range stage.Stacks() {
+			if !slices.Contains(stacks, name) { // stages may share what keeps their evidence
+				stacks = append(stacks, name)
+			}
+		}
+	}
+	return deploy.Run(ctx, checkout, stacks...)
+}
+
+// namesOf returns what the assembly of a checkout calls its stacks. One that is
+// older than manifests calls them as the release after it does.
+func (r *rehearsal) namesOf(checkout project.Config) (manifest.Manifest, error) {
+	names, err := manifest.Read(checkout)
+	if errors.Is(err, manifest.ErrNone) {
+		return r.names, nil
+	}
+	return names, err
 }
 
 // describeProduction prints the present state of production, and sends it a request.
 func (r *rehearsal) describeProduction(ctx context.Context) error {
-	outputs, err := stack.Describe(ctx, r.aws, "production")
+	outputs, err := stack.Describe(ctx, r.aws, r.names.Last())
 	if errors.Is(err, stack.ErrNotDeployed) {
 		fmt.Fprintln(r.cfg.Stdout, "\nproduction is not deployed")
 		return nil

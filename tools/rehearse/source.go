@@ -71,7 +71,7 @@ func (r *rehearsal) disconnected(ctx context.Context, deploy func() error) error
 	if err := deploy(); err != nil {
 		return err
 	}
-	listed, err := r.pipelines.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(pipelineName)})
+	listed, err := r.pipelines.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: &r.names.Pipeline.Stack})
 	if err != nil {
 		return fmt.Errorf("looking for executions that the deployment of the pipeline has started: %w", err)
 	}
@@ -80,7 +80,7 @@ func (r *rehearsal) disconnected(ctx context.Context, deploy func() error) error
 			continue
 		}
 		_, err := r.pipelines.StopPipelineExecution(ctx, &codepipeline.StopPipelineExecutionInput{
-			PipelineName:        aws.String(pipelineName),
+			PipelineName:        &r.names.Pipeline.Stack,
 			PipelineExecutionId: execution.PipelineExecutionId,
 			Reason:              aws.String("the rehearsal starts its own"),
 		})

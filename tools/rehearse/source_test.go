@@ -12,6 +12,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
+	"github.com/magewright/magewright/tools/project/manifest"
 )
 
 // declaration returns a pipeline that takes a commit from a connection to an approval.
@@ -20,7 +21,7 @@ func declaration(connection string) *types.PipelineDeclaration {
 		return &types.ActionTypeId{Category: category, Owner: types.ActionOwnerAws, Provider: &provider, Version: aws.String("1")}
 	}
 	return &types.PipelineDeclaration{
-		Name: aws.String(pipelineName), RoleArn: aws.String("arn:aws:iam::000000000000:role/pipeline"), PipelineType: types.PipelineTypeV2,
+		Name: aws.String(manifest.Old().Pipeline.Stack), RoleArn: aws.String("arn:aws:iam::000000000000:role/pipeline"), PipelineType: types.PipelineTypeV2,
 		ArtifactStore: &types.ArtifactStore{Type: types.ArtifactStoreTypeS3, Location: aws.String("artifacts")},
 		Stages: []types.StageDeclaration{
 			{Name: aws.String("Source"), Actions: []types.ActionDeclaration{{
@@ -54,13 +55,13 @@ func TestOneExecutionForACommit(t *testing.T) {
 	if _, err := objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("artifacts")}); err != nil {
 		t.Fatal(err)
 	}
-	r := &rehearsal{aws: awsConfig, pipelines: codepipeline.NewFromConfig(awsConfig)}
+	r := &rehearsal{aws: awsConfig, pipelines: codepipeline.NewFromConfig(awsConfig), names: manifest.Old()}
 	var err error
 	if r.source, err = newSource(ctx, codeconnections.NewFromConfig(awsConfig), dir); err != nil {
 		t.Fatal(err)
 	}
 	start := func() (string, error) {
-		started, err := r.pipelines.StartPipelineExecution(ctx, &codepipeline.StartPipelineExecutionInput{Name: aws.String(pipelineName)})
+		started, err := r.pipelines.StartPipelineExecution(ctx, &codepipeline.StartPipelineExecutionInput{Name: &r.names.Pipeline.Stack})
 		if err != nil {
 			return "", err
 		}
@@ -113,7 +114,7 @@ func TestOneExecutionForACommit(t *testing.T) {
 func (r *rehearsal) until(t *testing.T, holds func([]types.PipelineExecutionSummary) bool) []types.PipelineExecutionSummary {
 	t.Helper()
 	for {
-		listed, err := r.pipelines.ListPipelineExecutions(t.Context(), &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(pipelineName)})
+		listed, err := r.pipelines.ListPipelineExecutions(t.Context(), &codepipeline.ListPipelineExecutionsInput{PipelineName: &r.names.Pipeline.Stack})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,15 +26,12 @@ func Stage(name string) func(context.Context, project.Config) error {
 		if err != nil {
 			return err
 		}
-		stage := names.First()
-		switch name {
-		case "":
-		case Pipeline:
+		if name == Pipeline {
 			return Run(ctx, cfg, names.Pipeline.Stack)
-		default:
-			if stage, err = names.Stage(name); err != nil {
-				return err
-			}
+		}
+		stage, err := names.Stage(name)
+		if err != nil {
+			return err
 		}
 		return Run(ctx, cfg, stage.Stacks()...)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -20,13 +19,15 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
+// stage is what the target that deploys the first stage is called by.
 const stage = "staging"
 
-// run drills staging and leaves the signed record in .magewright.
+// run drills the first stage and leaves the signed record in .magewright.
 func run(ctx context.Context, cfg project.Config, fault string) error {
 	if err := checkFault(fault); err != nil {
 		return &exit.Error{Code: exit.Usage, Err: err, Next: "go tool mage -h drill"}
@@ -39,7 +40,11 @@ func run(ctx context.Context, cfg project.Config, fault string) error {
 	if err != nil {
 		return err
 	}
-	fingerprint, config, err := production(cfg)
+	names, err := manifest.Read(cfg)
+	if err != nil {
+		return err
+	}
+	fingerprint, config, err := production(cfg, names)
 	if err != nil {
 		return err
 	}
@@ -47,7 +52,7 @@ func run(ctx context.Context, cfg project.Config, fault string) error {
 	if err != nil {
 		return err
 	}
-	outputs, err := stack.Describe(ctx, awsConfig, stage)
+	outputs, err := stack.Describe(ctx, awsConfig, names.First())
 	if err != nil {
 		return err
 	}
@@ -60,12 +65,12 @@ func run(ctx context.Context, cfg project.Config, fault string) error {
 	d.fault, d.config, d.probes, d.enough = fault, config, probes, 600
 	d.clock, d.out = clock.System(), cfg.Stdout
 	d.commit = release.Commit
-	if d.released, err = released(ctx, awsConfig); err != nil {
+	if d.released, err = released(ctx, awsConfig, names.Last()); err != nil {
 		return err
 	}
 	d.smoke = func(ctx context.Context) error {
 		_, err := smoke.Exercise(ctx, smoke.Target{
-			Record: evidence.Deployment{Stage: stage, URL: outputs.FunctionURL},
+			Record: evidence.Deployment{Stage: names.First().Name, URL: outputs.FunctionURL},
 			Commit: release.Commit, Package: release.Package, Signer: signer, Clock: d.clock,
 		})
 		return err
@@ -80,8 +85,8 @@ func run(ctx context.Context, cfg project.Config, fault string) error {
 
 // released returns the CodeSha256 of the version that serves production, or ""
 // where these credentials see no production.
-func released(ctx context.Context, awsConfig aws.Config) (string, error) {
-	outputs, err := stack.Describe(ctx, awsConfig, "production")
+func released(ctx context.Context, awsConfig aws.Config, last manifest.Stage) (string, error) {
+	outputs, err := stack.Describe(ctx, awsConfig, last)
 	if errors.Is(err, stack.ErrNotDeployed) {
 		return "", nil
 	}
@@ -134,8 +139,8 @@ func (d *drill) conclude(ctx context.Context, cfg project.Config, pkg string, re
 // production returns what the drill speaks for: the fingerprint of production's
 // configuration, and that part of it by which traffic shifts. Both are of the
 // template that is released.
-func production(cfg project.Config) (fingerprint, config string, err error) {
-	file := filepath.Join(cfg.Assembly, stack.Name("production")+".template.json")
+func production(cfg project.Config, names manifest.Manifest) (fingerprint, config string, err error) {
+	file := names.Last().TemplateFile(cfg)
 	template, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
 	if err != nil {
 		return "", "", exit.Missing("go tool mage synth", "reading production's template: %w", err)

@@ -20,7 +20,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
-	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/collect"
 )
@@ -35,7 +35,7 @@ func shifting(config string) string {
 func assembly(t *testing.T, template string) project.Config {
 	t.Helper()
 	cfg := project.Config{Assembly: t.TempDir()}
-	if err := os.WriteFile(filepath.Join(cfg.Assembly, stack.Name("production")+".template.json"), []byte(template), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(cfg.Assembly, manifest.Old().Last().Template), []byte(template), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return cfg
@@ -47,7 +47,7 @@ func TestProduction(t *testing.T) {
 	t.Parallel()
 	fingerprints := map[string]bool{}
 	for _, want := range []string{stagetest.Canary, stagetest.AllAtOnce, "Team.Linear5PercentEvery1Minute"} {
-		fingerprint, config, err := production(assembly(t, shifting(`"`+want+`"`)))
+		fingerprint, config, err := production(assembly(t, shifting(`"`+want+`"`)), manifest.Old())
 		if err != nil || config != want {
 			t.Errorf("%s is %s, %v", want, config, err)
 		}
@@ -61,11 +61,11 @@ func TestProduction(t *testing.T) {
 		`{"Resources": {"Alias": {"Type": "AWS::Lambda::Alias"}}}`: "want one deployment configuration",
 		"{}": "it has no resources",
 	} {
-		if _, _, err := production(assembly(t, template)); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), says) {
+		if _, _, err := production(assembly(t, template), manifest.Old()); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want an error that says %q", template, err, says)
 		}
 	}
-	if _, _, err := production(project.Config{Assembly: t.TempDir()}); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "next: go tool mage synth") {
+	if _, _, err := production(project.Config{Assembly: t.TempDir()}, manifest.Old()); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "next: go tool mage synth") {
 		t.Errorf("without an assembly: %v", err)
 	}
 }
@@ -75,7 +75,7 @@ func TestProduction(t *testing.T) {
 func TestTheDrillIsOfProductionsConfiguration(t *testing.T) {
 	t.Parallel()
 	const linear = "CodeDeployDefault.LambdaLinear10PercentEvery1Minute"
-	_, config, err := production(assembly(t, shifting(`"`+linear+`"`)))
+	_, config, err := production(assembly(t, shifting(`"`+linear+`"`)), manifest.Old())
 	if err != nil {
 		t.Fatal(err)
 	}

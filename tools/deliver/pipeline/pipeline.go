@@ -9,19 +9,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
-
-	"github.com/magewright/magewright/tools/project"
 )
 
-// Name is the name of the pipeline, and of its stack.
-const Name = project.PipelineStack
-
-// Actions returns the actions of an execution that have begun, the newest
+// Actions returns the actions of a pipeline's execution that have begun, the newest
 // first. One that was tried again is there as it was the last time.
-func Actions(ctx context.Context, client *codepipeline.Client, execution string) ([]types.ActionExecutionDetail, error) {
+func Actions(ctx context.Context, client *codepipeline.Client, name, execution string) ([]types.ActionExecutionDetail, error) {
 	var actions []types.ActionExecutionDetail
 	pages := codepipeline.NewListActionExecutionsPaginator(client, &codepipeline.ListActionExecutionsInput{
-		PipelineName: aws.String(Name),
+		PipelineName: &name,
 		Filter: &types.ActionExecutionFilter{LatestInPipelineExecution: &types.LatestInPipelineExecutionFilter{
 			PipelineExecutionId: &execution,
 			StartTimeRange:      types.StartTimeRangeLatest,
@@ -44,6 +39,7 @@ func IsApproval(a types.ActionExecutionDetail) bool {
 
 // An Approval is a manual approval that waits.
 type Approval struct {
+	Pipeline             string
 	Stage, Action, Token string
 	Link, Text           string
 }
@@ -55,12 +51,12 @@ var ErrNoToken = errors.New("CodePipeline shows no token to answer with")
 
 // Awaited returns what the approver of an action is shown, with the token of
 // the answer.
-func Awaited(ctx context.Context, client *codepipeline.Client, action types.ActionExecutionDetail) (Approval, error) {
-	a := Approval{Stage: aws.ToString(action.StageName), Action: aws.ToString(action.ActionName)}
+func Awaited(ctx context.Context, client *codepipeline.Client, name string, action types.ActionExecutionDetail) (Approval, error) {
+	a := Approval{Pipeline: name, Stage: aws.ToString(action.StageName), Action: aws.ToString(action.ActionName)}
 	if action.Input != nil {
 		a.Link, a.Text = action.Input.ResolvedConfiguration["ExternalEntityLink"], action.Input.ResolvedConfiguration["CustomData"]
 	}
-	state, err := client.GetPipelineState(ctx, &codepipeline.GetPipelineStateInput{Name: aws.String(Name)})
+	state, err := client.GetPipelineState(ctx, &codepipeline.GetPipelineStateInput{Name: &name})
 	if err != nil {
 		return a, fmt.Errorf("reading the approval: %w", err)
 	}
@@ -81,5 +77,5 @@ func Awaited(ctx context.Context, client *codepipeline.Client, action types.Acti
 // Answer returns the command that approves.
 func (a Approval) Answer() string {
 	return fmt.Sprintf("aws codepipeline put-approval-result --pipeline-name %s --stage-name %s --action-name %s --token %s --result summary=seen,status=Approved",
-		Name, a.Stage, a.Action, a.Token)
+		a.Pipeline, a.Stage, a.Action, a.Token)
 }

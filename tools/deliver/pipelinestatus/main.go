@@ -10,6 +10,8 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/magewright/program"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/project/target"
 )
@@ -21,9 +23,17 @@ func Main(ctx context.Context, args []string) error {
 	}
 	ctx, stop := target.Signals(ctx)
 	defer stop()
-	cfg, err := stack.Connect(ctx)
+	cfg, err := project.Discover(ctx)
 	if err != nil {
 		return err
 	}
-	return show(ctx, os.Stdout, codepipeline.NewFromConfig(cfg), clock.System())
+	names, err := manifest.ReadOrOld(cfg)
+	if err != nil {
+		return err
+	}
+	awsConfig, err := stack.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	return show(ctx, os.Stdout, codepipeline.NewFromConfig(awsConfig), names.Pipeline.Stack, clock.System())
 }

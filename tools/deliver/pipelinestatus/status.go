@@ -20,37 +20,37 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// show writes the last execution: what it is of, a line for each action, and
+// show writes the last execution of a pipeline: what it is of, a line for each action, and
 // what waits for an answer.
-func show(ctx context.Context, w io.Writer, client *codepipeline.Client, c clock.Clock) error {
-	declared, err := client.GetPipeline(ctx, &codepipeline.GetPipelineInput{Name: aws.String(pipeline.Name)})
+func show(ctx context.Context, w io.Writer, client *codepipeline.Client, name string, c clock.Clock) error {
+	declared, err := client.GetPipeline(ctx, &codepipeline.GetPipelineInput{Name: &name})
 	if _, absent := errors.AsType[*types.PipelineNotFoundException](err); absent {
-		return exit.Missing("go tool mage synth pipeline:deploy", "there is no pipeline %s where the credentials point to", pipeline.Name)
+		return exit.Missing("go tool mage synth pipeline:deploy", "there is no pipeline %s where the credentials point to", name)
 	}
 	if err != nil {
-		return exit.Missing("aws codepipeline get-pipeline --name "+pipeline.Name, "reading the pipeline: %w", err)
+		return exit.Missing("aws codepipeline get-pipeline --name "+name, "reading the pipeline: %w", err)
 	}
-	listed, err := client.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(pipeline.Name), MaxResults: aws.Int32(1)})
+	listed, err := client.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: &name, MaxResults: aws.Int32(1)})
 	if err != nil {
 		return fmt.Errorf("reading the last execution: %w", err)
 	}
 	if len(listed.PipelineExecutionSummaries) == 0 {
-		fmt.Fprintf(w, "%s has never run\n  next: aws codepipeline start-pipeline-execution --name %s\n", pipeline.Name, pipeline.Name)
+		fmt.Fprintf(w, "%s has never run\n  next: aws codepipeline start-pipeline-execution --name %s\n", name, name)
 		return nil
 	}
 	last := listed.PipelineExecutionSummaries[0]
-	actions, err := pipeline.Actions(ctx, client, aws.ToString(last.PipelineExecutionId))
+	actions, err := pipeline.Actions(ctx, client, name, aws.ToString(last.PipelineExecutionId))
 	if err != nil {
 		return err
 	}
-	writeHead(w, last)
+	writeHead(w, name, last)
 	if err := writeActions(w, declared.Pipeline, actions, c.Now()); err != nil {
 		return err
 	}
-	return writeAwaited(ctx, w, client, actions)
+	return writeAwaited(ctx, w, client, name, actions)
 }
 
-func writeHead(w io.Writer, last types.PipelineExecutionSummary) {
+func writeHead(w io.Writer, name string, last types.PipelineExecutionSummary) {
 	what := "execution"
 	if last.ExecutionType == types.ExecutionTypeRollback {
 		what = "rollback, execution"
@@ -59,7 +59,7 @@ func writeHead(w io.Writer, last types.PipelineExecutionSummary) {
 	if last.StartTime != nil {
 		began = ", began " + last.StartTime.UTC().Format(time.RFC3339)
 	}
-	fmt.Fprintf(w, "%s: %s %s is %s%s\n", pipeline.Name, what, aws.ToString(last.PipelineExecutionId), last.Status, began)
+	fmt.Fprintf(w, "%s: %s %s is %s%s\n", name, what, aws.ToString(last.PipelineExecutionId), last.Status, began)
 	if last.StatusSummary != nil {
 		fmt.Fprintf(w, "%s\n", *last.StatusSummary)
 	}
@@ -154,12 +154,12 @@ func who(a types.ActionExecutionDetail) string {
 }
 
 // writeAwaited writes how to answer each approval that waits.
-func writeAwaited(ctx context.Context, w io.Writer, client *codepipeline.Client, actions []types.ActionExecutionDetail) error {
+func writeAwaited(ctx context.Context, w io.Writer, client *codepipeline.Client, name string, actions []types.ActionExecutionDetail) error {
 	for _, action := range actions {
 		if action.Status != types.ActionExecutionStatusInProgress || !pipeline.IsApproval(action) {
 			continue
 		}
-		a, err := pipeline.Awaited(ctx, client, action)
+		a, err := pipeline.Awaited(ctx, client, name, action)
 		if errors.Is(err, pipeline.ErrNoToken) {
 			fmt.Fprintf(w, "\n%s/%s waits or was just answered: %v\n  next: go tool mage pipeline:status, or the link in the notification\n", a.Stage, a.Action, pipeline.ErrNoToken)
 			continue

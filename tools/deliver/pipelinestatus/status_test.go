@@ -14,11 +14,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"github.com/magewright/magewright/tools/deliver/pipeline"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project/exit"
 )
+
+const pipelineName = "magewright-pipeline"
 
 // A rig is a pipeline in the embedded AWS: a source in S3, and two approvals. Its
 // variable has no default, so that its creation does not start it.
@@ -55,7 +56,7 @@ func (r rig) create() {
 		return types.StageDeclaration{Name: &name, Actions: []types.ActionDeclaration{action}}
 	}
 	_, err := r.client.CreatePipeline(r.t.Context(), &codepipeline.CreatePipelineInput{Pipeline: &types.PipelineDeclaration{
-		Name: aws.String(pipeline.Name), RoleArn: aws.String("arn:aws:iam::000000000000:role/pipeline"), PipelineType: types.PipelineTypeV2,
+		Name: aws.String(pipelineName), RoleArn: aws.String("arn:aws:iam::000000000000:role/pipeline"), PipelineType: types.PipelineTypeV2,
 		ArtifactStore: &types.ArtifactStore{Type: types.ArtifactStoreTypeS3, Location: aws.String("artifacts")},
 		Variables:     []types.PipelineVariableDeclaration{{Name: aws.String("reason")}},
 		Stages: []types.StageDeclaration{
@@ -84,7 +85,7 @@ func (r rig) shown(text string) string {
 	found := false
 	for range 10_000 { // far more than it takes
 		out.Reset()
-		if err := show(r.t.Context(), &out, r.client, clock.System()); err != nil {
+		if err := show(r.t.Context(), &out, r.client, pipelineName, clock.System()); err != nil {
 			r.t.Fatalf("waiting for %q: %v\n%s", text, err, &out)
 		}
 		if found {
@@ -107,7 +108,7 @@ func (r rig) answer(shown string, status types.ApprovalStatus) {
 		r.t.Fatalf("no answer is shown:\n%s", shown)
 	}
 	_, err := r.client.PutApprovalResult(r.t.Context(), &codepipeline.PutApprovalResultInput{
-		PipelineName: aws.String(pipeline.Name), StageName: &m[1], ActionName: &m[2], Token: &m[3],
+		PipelineName: aws.String(pipelineName), StageName: &m[1], ActionName: &m[2], Token: &m[3],
 		Result: &types.ApprovalResult{Status: status, Summary: aws.String("read the page")},
 	})
 	if err != nil {
@@ -129,14 +130,14 @@ func has(t *testing.T, shown string, patterns ...string) {
 func TestShow(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	err := show(t.Context(), &bytes.Buffer{}, r.client, clock.System())
+	err := show(t.Context(), &bytes.Buffer{}, r.client, pipelineName, clock.System())
 	if err == nil || exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "go tool mage synth pipeline:deploy") {
 		t.Fatalf("no pipeline gives %v", err)
 	}
 	r.create()
 	has(t, r.shown("has never run"), `next: aws codepipeline start-pipeline-execution --name magewright-pipeline`)
 	reason := []types.PipelineVariable{{Name: aws.String("reason"), Value: aws.String("a test")}}
-	if _, err := r.client.StartPipelineExecution(t.Context(), &codepipeline.StartPipelineExecutionInput{Name: aws.String(pipeline.Name), Variables: reason}); err != nil {
+	if _, err := r.client.StartPipelineExecution(t.Context(), &codepipeline.StartPipelineExecutionInput{Name: aws.String(pipelineName), Variables: reason}); err != nil {
 		t.Fatal(err)
 	}
 	waiting := r.shown("Approval/Approve waits for")

@@ -16,6 +16,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence/ledger"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
@@ -29,12 +30,12 @@ const breakFile = "break-glass.dsse.json"
 
 // breakGlass records, signed, that a release is deployed although it was
 // refused, before it is: here, and in staging's ledger where there is one.
-func breakGlass(ctx context.Context, cfg project.Config, awsConfig aws.Config, signer evidence.Signer, release cdk.Release, record evidence.Deployment, now time.Time) error {
+func breakGlass(ctx context.Context, cfg project.Config, awsConfig aws.Config, names manifest.Manifest, signer evidence.Signer, release cdk.Release, record evidence.Deployment, now time.Time) error {
 	broken := record.BreakGlass
 	rule := strings.Repeat("!", 72)
 	fmt.Fprintf(cfg.Stdout, "%s\nBREAK GLASS: production is deployed against the evidence\n  refused   %s\n  reason    %s\n  by        %s\n%s\n",
 		rule, broken.Refused, broken.Reason, broken.By, rule)
-	record.Stage, record.FinishedOn = stage, now.UTC()
+	record.Stage, record.FinishedOn = names.Last().Name, now.UTC()
 	s, err := evidence.NewStatement(release.Commit, release.Package, record)
 	if err != nil {
 		return err
@@ -55,7 +56,7 @@ func breakGlass(ctx context.Context, cfg project.Config, awsConfig aws.Config, s
 		return fmt.Errorf("recording that the glass was broken: %w", err)
 	}
 	fmt.Fprintf(cfg.Stdout, "recorded in %s\n", file)
-	if err := tellStaging(ctx, awsConfig, signer, release, record); err != nil {
+	if err := tellStaging(ctx, awsConfig, names.First(), signer, release, record); err != nil {
 		// The house burns: that staging can't be told is no reason to wait.
 		fmt.Fprintf(cfg.Stdout, "and not in staging's ledger: %v\n", err)
 	}
@@ -63,8 +64,8 @@ func breakGlass(ctx context.Context, cfg project.Config, awsConfig aws.Config, s
 }
 
 // tellStaging records a deployment in staging's ledger, where the approver looks.
-func tellStaging(ctx context.Context, awsConfig aws.Config, signer evidence.Signer, release cdk.Release, record evidence.Deployment) error {
-	outputs, err := stack.Describe(ctx, awsConfig, "staging")
+func tellStaging(ctx context.Context, awsConfig aws.Config, staging manifest.Stage, signer evidence.Signer, release cdk.Release, record evidence.Deployment) error {
+	outputs, err := stack.Describe(ctx, awsConfig, staging)
 	if err != nil {
 		return err
 	}

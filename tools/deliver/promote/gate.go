@@ -18,7 +18,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
-	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/readiness/verify"
 )
 
@@ -73,7 +73,11 @@ func readBundle(ctx context.Context, cfg project.Config, key evidence.Key) (veri
 // deployedPackage returns the SHA-256 of the zip file that production's function
 // would be made of: of its bytes, not what the assembly says of itself.
 func deployedPackage(cfg project.Config) (string, error) {
-	packages, err := cdk.FunctionPackages(cfg.Assembly, stack.Name(stage))
+	names, err := manifest.Read(cfg)
+	if err != nil {
+		return "", err
+	}
+	packages, err := cdk.FunctionPackages(cfg.Assembly, names.Last().Stack)
 	if err != nil {
 		return "", err
 	}

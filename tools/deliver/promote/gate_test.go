@@ -21,6 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest/manifesttest"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/verify"
 )
@@ -51,6 +52,7 @@ func newRelease(t *testing.T) *release {
 		lint:   evidence.Lint{Made: evidence.Made{FinishedOn: assessed.Add(-time.Hour)}, Files: 3},
 		policy: readiness.Policy{Required: []string{"coding-standards"}, MaxAge: readiness.Duration(24 * time.Hour)},
 	}
+	r.write("cdk.out/magewright.json", manifesttest.Text(t, commit, ""))
 	r.write("cdk.out/asset.zip", "the function")
 	r.write("cdk.out/magewright-production.assets.json", `{"files":{"a":{"source":{"path":"asset.zip","packaging":"file"},"destinations":{"d":{"objectKey":"a.zip"}}}}}`)
 	r.write("cdk.out/magewright-production.template.json", `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"Code":{"S3Bucket":"b","S3Key":"a.zip"}}}}}`)

@@ -2,19 +2,22 @@ package promote
 
 import (
 	"os"
-	"path/filepath"
 
 	"github.com/magewright/magewright/tools/deliver/canary"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
-	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
 // limitsOf returns what is asked of the new version: promote and the alarms of
 // production's deployment group take the same for too much.
 func limitsOf(cfg project.Config) (canary.Limits, error) {
-	file := filepath.Join(cfg.Assembly, stack.Name(stage)+".template.json")
+	names, err := manifest.Read(cfg)
+	if err != nil {
+		return canary.Limits{}, err
+	}
+	file := names.Last().TemplateFile(cfg)
 	template, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
 	if err != nil {
 		return canary.Limits{}, exit.Missing("go tool mage synth", "reading what production's alarms watch: %w", err)

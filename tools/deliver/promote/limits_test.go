@@ -10,7 +10,8 @@ import (
 	"github.com/magewright/magewright/tools/deliver/canary"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
-	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/project/manifest"
+	"github.com/magewright/magewright/tools/project/manifest/manifesttest"
 )
 
 // gates is production's template as far as its deployment group's alarms go.
@@ -26,7 +27,8 @@ func gates(errorPercent, p90 float64) string {
 
 func writeTemplate(t *testing.T, cfg project.Config, template string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(cfg.Assembly, stack.Name(stage)+".template.json"), []byte(template), 0o600); err != nil {
+	manifesttest.Write(t, cfg.Assembly, "", "")
+	if err := os.WriteFile(filepath.Join(cfg.Assembly, manifest.Old().Last().Template), []byte(template), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

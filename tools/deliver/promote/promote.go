@@ -24,11 +24,10 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness"
 )
-
-const stage = "production"
 
 // Run deploys production, if the evidence allows it. While traffic shifts it
 // judges the new version beside the old, sending requests of its own where too
@@ -57,6 +56,10 @@ func run(ctx context.Context, cfg project.Config, reason string) error {
 	if err != nil {
 		return err
 	}
+	names, err := manifest.Read(cfg)
+	if err != nil {
+		return err
+	}
 	by, err := identify(ctx, awsConfig)
 	if err != nil {
 		return err
@@ -72,13 +75,13 @@ func run(ctx context.Context, cfg project.Config, reason string) error {
 	}
 	if refused != nil {
 		record.BreakGlass = &evidence.BreakGlass{Reason: reason, By: by.arn, Refused: refused.Error()}
-		if err := breakGlass(ctx, cfg, awsConfig, signer, release, record, now); err != nil {
+		if err := breakGlass(ctx, cfg, awsConfig, names, signer, release, record, now); err != nil {
 			return err
 		}
 	} else {
 		fmt.Fprintf(cfg.Stdout, "allowed by evidence %.12s: %s%s\n", record.Bundle, record.Verdict, approvedBy(record.Approval))
 	}
-	return deliver(ctx, cfg, awsConfig, signer, release, record)
+	return deliver(ctx, cfg, awsConfig, names, signer, release, record)
 }
 
 func approvedBy(a *evidence.Approval) string {
@@ -93,26 +96,27 @@ func approvedBy(a *evidence.Approval) string {
 const tokenLife = 2 * time.Hour
 
 // deliver deploys production, and records there what allowed it.
-func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, signer evidence.Signer, release cdk.Release, record evidence.Deployment) error {
+func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, names manifest.Manifest, signer evidence.Signer, release cdk.Release, record evidence.Deployment) error {
 	token, err := ledger.Ledger{Signer: signer}.Token(ctx, release.Commit, clock.System().Now().Add(tokenLife))
 	if err != nil {
 		return err
 	}
-	before, err := stack.Describe(ctx, awsConfig, stage)
+	production := names.Last()
+	before, err := stack.Describe(ctx, awsConfig, production)
 	f := &follower{}
 	switch {
 	case errors.Is(err, stack.ErrNotDeployed):
 		fmt.Fprintln(cfg.Stdout, "production is not deployed yet: there is nothing to shift traffic from")
-		err = deploy.Run(ctx, cfg, stack.Name(stage))
+		err = deploy.Run(ctx, cfg, production.Stacks()...)
 	case err != nil:
 		return err
 	default:
-		f, err = shift(ctx, cfg, awsConfig, before, token)
+		f, err = shift(ctx, cfg, awsConfig, production, before, token)
 	}
 	if err != nil {
 		return f.explain(ctx, awsConfig, before, err)
 	}
-	after, err := stack.Describe(ctx, awsConfig, stage)
+	after, err := stack.Describe(ctx, awsConfig, production)
 	if err != nil {
 		return err
 	}
@@ -120,14 +124,14 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, sign
 	if err != nil {
 		return err
 	}
-	record.Stage, record.URL, record.Version = stage, after.FunctionURL, version
+	record.Stage, record.URL, record.Version = production.Name, after.FunctionURL, version
 	result, err := smoke.Exercise(ctx, smoke.Target{Record: record, Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System()})
 	if err != nil {
 		return exit.Failed("go tool mage smoke, or curl -i "+after.FunctionURL+"healthz", "production was deployed and does not answer: %w", err)
 	}
 	fmt.Fprintf(cfg.Stdout, "production serves version %s, commit %s, at %s\n", version, result.Commit, after.FunctionURL)
 	record.FinishedOn = clock.System().Now().UTC()
-	if err := tellStaging(ctx, awsConfig, signer, release, record); err != nil {
+	if err := tellStaging(ctx, awsConfig, names.First(), signer, release, record); err != nil {
 		fmt.Fprintf(cfg.Stdout, "staging's ledger does not know of it: %v\n", err)
 	}
 	return f.bad(version)
@@ -135,7 +139,7 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, sign
 
 // shift deploys over a deployed production, and follows the deployment that
 // CloudFormation asks CodeDeploy for; one that is in progress already first.
-func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, o stack.Outputs, token string) (*follower, error) {
+func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, production manifest.Stage, o stack.Outputs, token string) (*follower, error) {
 	out := newPanel(cfg.Stdout)
 	cfg.Stdout = out
 	if out.terminal {
@@ -154,7 +158,7 @@ func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, o stac
 		defer close(done)
 		f.follow(followed)
 	}()
-	err = deploy.Run(ctx, cfg, stack.Name(stage))
+	err = deploy.Run(ctx, cfg, production.Stacks()...)
 	stop()
 	<-done
 	return f, f.because(err)
@@ -214,7 +218,7 @@ func (f *follower) explain(ctx context.Context, awsConfig aws.Config, o stack.Ou
 	if lookErr != nil {
 		return exit.Failed("go tool mage promote", "whether production was promoted is not known (%w)%s%s\n  %w", lookErr, seen, reason, err)
 	}
-	return exit.Failed("aws cloudformation describe-stack-events --stack-name "+stack.Name(stage),
+	return exit.Failed("aws cloudformation describe-stack-events --stack-name "+o.Stack,
 		"production was not promoted: version %s still serves%s\n  %w", version, reason, err)
 }
 

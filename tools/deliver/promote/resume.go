@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 
 	"github.com/magewright/magewright/tools/internal/clock"
-	"github.com/magewright/magewright/tools/project/stack"
 )
 
 // A describer describes stacks; CloudFormation's client is one.
@@ -32,7 +31,7 @@ func (f *follower) resume(ctx context.Context, stacks describer) error {
 		return err
 	}
 	f.known = slices.DeleteFunc(f.known, func(id string) bool { return slices.Contains(active, id) })
-	fmt.Fprintf(f.out, "picking up what is in progress: stack %s is %s, deployments %s\n", stack.Name(stage), before, strings.Join(active, " "))
+	fmt.Fprintf(f.out, "picking up what is in progress: stack %s is %s, deployments %s\n", f.outputs.Stack, before, strings.Join(active, " "))
 	followed, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -48,7 +47,7 @@ func (f *follower) resume(ctx context.Context, stacks describer) error {
 	stop()
 	<-done
 	if err == nil && (strings.Contains(after, "ROLLBACK") || f.stopped != "") && (after != before || f.stopped != "") {
-		err = errors.New("the deployment that was in progress was rolled back: stack " + stack.Name(stage) + " is " + after)
+		err = errors.New("the deployment that was in progress was rolled back: stack " + f.outputs.Stack + " is " + after)
 	}
 	return f.because(err)
 }
@@ -56,7 +55,7 @@ func (f *follower) resume(ctx context.Context, stacks describer) error {
 // progress returns the status of production's stack, and whether it or a
 // deployment of its traffic is in progress.
 func (f *follower) progress(ctx context.Context, stacks describer) (status string, busy bool, err error) {
-	name := stack.Name(stage)
+	name := f.outputs.Stack
 	described, err := stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	if err != nil {
 		return "", false, fmt.Errorf("describing stack %s: %w", name, err)

@@ -26,6 +26,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/manifest/manifesttest"
 )
 
 // stage makes a project whose staging stack is served by a ledger.
@@ -52,6 +53,7 @@ func stage(t *testing.T, broken map[string]http.HandlerFunc) project.Config {
 	}
 	dir := t.TempDir()
 	cfg := project.Config{Dir: dir, Evidence: filepath.Join(dir, ".magewright"), Assembly: dir, Commit: commit, Stdout: io.Discard, Stderr: io.Discard}
+	manifesttest.Write(t, cfg.Assembly, "", "")
 	if err := cdk.WriteRelease(cfg, cdk.Release{Commit: commit, Package: strings.Repeat("a", 64)}); err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
@@ -29,7 +30,7 @@ import (
 // A function's first start and the spreading of a new URL are within it.
 const Deadline = 30 * time.Second
 
-// Stage returns the work of a target that exercises a stage.
+// Stage returns the work of a target that exercises a stage; "" is the first.
 func Stage(name string) func(context.Context, project.Config) error {
 	return func(ctx context.Context, cfg project.Config) error { return Run(ctx, cfg, name) }
 }
@@ -45,7 +46,16 @@ func Run(ctx context.Context, cfg project.Config, stage string) error {
 	if err != nil {
 		return err
 	}
-	outputs, err := stack.Describe(ctx, aws, stage)
+	names, err := manifest.Read(cfg)
+	if err != nil {
+		return err
+	}
+	where, err := names.Stage(stage)
+	if err != nil {
+		return err
+	}
+	stage = where.Name
+	outputs, err := stack.Describe(ctx, aws, where)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
@@ -193,6 +194,7 @@ func New(t *testing.T) *Stage {
 		}},
 	}))
 	s.Outputs = stack.Outputs{
+		Stack:       manifest.Old().Last().Stack,
 		FunctionURL: aws.ToString(url.FunctionUrl), FunctionName: "service", AliasName: "live", DeploymentApplication: "app", DeploymentGroup: "group",
 	}
 	s.Gate(t, "1", 5)

@@ -26,6 +26,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
@@ -54,7 +55,7 @@ func (b *bench) local(ctx context.Context) (err error) {
 	if err := b.deploy(ctx, checkout); err != nil {
 		return err
 	}
-	return b.invoke(ctx)
+	return b.invoke(ctx, checkout)
 }
 
 // setEnvironment makes this process and what it starts reach the endpoint, and
@@ -119,12 +120,16 @@ func (b *bench) deploy(ctx context.Context, checkout project.Config) error {
 }
 
 // invoke sends requests to staging: by the API, and to its function URL.
-func (b *bench) invoke(ctx context.Context) error {
+func (b *bench) invoke(ctx context.Context, checkout project.Config) error {
 	cfg, err := stack.Connect(ctx)
 	if err != nil {
 		return err
 	}
-	staging, err := stack.Describe(ctx, cfg, "staging")
+	names, err := manifest.Read(checkout)
+	if err != nil {
+		return err
+	}
+	staging, err := stack.Describe(ctx, cfg, names.First())
 	if err != nil {
 		return err
 	}

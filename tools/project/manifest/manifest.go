@@ -27,7 +27,7 @@ const schemaVersion = 1
 
 // ErrNone says that there is no manifest: no assembly, or one that is older than
 // manifests.
-var ErrNone = errors.New("there is no manifest")
+var ErrNone = errors.New("no manifest names the stacks")
 
 // A Manifest names what is delivered.
 type Manifest struct {
@@ -95,7 +95,7 @@ func Read(cfg project.Config) (Manifest, error) {
 	}
 	switch m := read.Manifest; {
 	case read.SchemaVersion == 0:
-		return m, exit.Missing(next, "%s does not name the stacks, because an older Magewright has synthesized it: %w", file, ErrNone)
+		return m, exit.Missing(next, "an older Magewright has synthesized %s: %w", file, ErrNone)
 	case read.SchemaVersion > schemaVersion:
 		return m, exit.Missing("go get -tool github.com/magewright/magewright@latest, then "+next, "%s has schema version %d, and this Magewright reads %d at most", file, read.SchemaVersion, schemaVersion)
 	default:
@@ -144,7 +144,7 @@ func Old() Manifest {
 	}
 	of := func(stack string) Place { return Place{Stack: stack, Template: stack + ".template.json"} }
 	stage := func(name, stack string) Stage {
-		return Stage{Name: name, Place: of(stack), Functions: []Function{{Alias: "live", Outputs: outputs}}}
+		return Stage{Name: name, Place: of(stack), Approval: name == "production", Functions: []Function{{Alias: "live", Outputs: outputs}}}
 	}
 	return Manifest{
 		Stages:   []Stage{stage("staging", project.StagingStack), stage("production", project.ProductionStack)},
@@ -168,8 +168,11 @@ func (m Manifest) First() Stage { return m.Stages[0] }
 // Last returns the stage that users have.
 func (m Manifest) Last() Stage { return m.Stages[len(m.Stages)-1] }
 
-// Stage returns a stage by its name.
+// Stage returns a stage by its name; "" is the first.
 func (m Manifest) Stage(name string) (Stage, error) {
+	if name == "" {
+		return m.First(), nil
+	}
 	i := slices.IndexFunc(m.Stages, func(s Stage) bool { return s.Name == name })
 	if i < 0 {
 		names := make([]string, len(m.Stages))

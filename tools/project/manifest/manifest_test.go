@@ -93,7 +93,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 	}{
 		{"whole", whole(stage("a"), stage("b")), "", false},
 		{"none", "", "there is no cloud assembly in ", true},
-		{"older", `{"commit":"abc","dirty":false,"package":"def"}`, "does not name the stacks, because an older Magewright has synthesized it", true},
+		{"older", `{"commit":"abc","dirty":false,"package":"def"}`, "magewright.json: no manifest names the stacks", true},
 		{"newer", `{"schemaVersion":2}`, "has schema version 2, and this Magewright reads 1 at most", false},
 		{"broken", `{`, "unexpected end of JSON input", false},
 		{"of one stage", whole(stage("a")), "it has 1 stages", false},

@@ -15,16 +15,14 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 
-	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 )
 
-// Name returns the name of a stage's stack.
-func Name(stage string) string { return project.StackPrefix + stage }
-
-// Outputs are what a stage's stack puts out.
+// Outputs are what a stage's stack puts out of its function.
 type Outputs struct {
-	FunctionURL           string
+	Stack                 string // the stack's name
+	FunctionURL           string // "" where the function has none
 	FunctionName          string
 	AliasName             string
 	DeploymentApplication string
@@ -56,42 +54,52 @@ func Connect(ctx context.Context) (aws.Config, error) {
 // ErrNotDeployed says that a stage has no stack.
 var ErrNotDeployed = errors.New("the stage is not deployed")
 
-// Describe returns the outputs of a stage's stack, or an error that is
-// ErrNotDeployed.
-func Describe(ctx context.Context, cfg aws.Config, stage string) (Outputs, error) {
-	name := Name(stage)
-	described, err := cloudformation.NewFromConfig(cfg).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+// Describe returns the outputs of a stage's stack, by the keys that the manifest
+// has for its function, or an error that is ErrNotDeployed.
+func Describe(ctx context.Context, cfg aws.Config, stage manifest.Stage) (Outputs, error) {
+	if len(stage.Functions) != 1 {
+		return Outputs{}, exit.Missing("go tool mage deploy-staging, which takes several", "stage %s delivers %d functions: only deployments handle another number than one", stage.Name, len(stage.Functions))
+	}
+	client := cloudformation.NewFromConfig(cfg, func(o *cloudformation.Options) {
+		if stage.Region != "" {
+			o.Region = stage.Region
+		}
+	})
+	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stage.Stack})
 	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist") {
-		return Outputs{}, notDeployed(stage, "stack %s: %w", name, ErrNotDeployed)
+		return Outputs{}, notDeployed(stage, "stack %s: %w", stage.Stack, ErrNotDeployed)
 	}
 	if err != nil {
-		return Outputs{}, exit.Missing("aws sts get-caller-identity", "describing stack %s: %w", name, err)
+		return Outputs{}, exit.Missing("aws sts get-caller-identity", "describing stack %s: %w", stage.Stack, err)
 	}
-	outputs := outputsOf(described.Stacks)
-	if outputs.FunctionURL == "" { // a stack that is under review, or was never completed
-		return Outputs{}, notDeployed(stage, "stack %s puts out no FunctionUrl: %w", name, ErrNotDeployed)
+	outputs := outputsOf(described.Stacks, stage.Functions[0].Outputs)
+	outputs.Stack = stage.Stack
+	if outputs.FunctionURL == "" && outputs.FunctionName == "" { // a stack that is under review, or was never completed
+		return Outputs{}, notDeployed(stage, "stack %s puts out no function: %w", stage.Stack, ErrNotDeployed)
 	}
 	return outputs, nil
 }
 
-// notDeployed names the target that deploys the stage.
-func notDeployed(stage, format string, args ...any) error {
+// notDeployed names the target that deploys the stage: promote is what deploys
+// after an approval.
+func notDeployed(stage manifest.Stage, format string, args ...any) error {
 	next := "go tool mage deploy-staging"
-	if stage == "production" {
+	if stage.Approval {
 		next = "go tool mage promote"
 	}
 	return exit.Missing(next, format, args...)
 }
 
-func outputsOf(stacks []types.Stack) Outputs {
+// outputsOf reads the outputs. The keys are by what the outputs are.
+func outputsOf(stacks []types.Stack, keys map[string]string) Outputs {
 	var o Outputs
 	into := map[string]*string{
-		"FunctionUrl":           &o.FunctionURL,
-		"FunctionName":          &o.FunctionName,
-		"AliasName":             &o.AliasName,
-		"DeploymentApplication": &o.DeploymentApplication,
-		"DeploymentGroup":       &o.DeploymentGroup,
-		"NotificationTopic":     &o.NotificationTopic,
+		keys["FunctionUrl"]:           &o.FunctionURL,
+		keys["FunctionName"]:          &o.FunctionName,
+		keys["AliasName"]:             &o.AliasName,
+		keys["DeploymentApplication"]: &o.DeploymentApplication,
+		keys["DeploymentGroup"]:       &o.DeploymentGroup,
+		keys["NotificationTopic"]:     &o.NotificationTopic,
 	}
 	for _, s := range stacks {
 		for _, output := range s.Outputs {

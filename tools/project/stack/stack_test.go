@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
@@ -44,9 +45,13 @@ func TestDescribe(t *testing.T) {
 		}))
 		t.Cleanup(server.Close)
 		cfg := aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
-		got, err := stack.Describe(t.Context(), cfg, tt.stage)
+		stage, err := manifest.Old().Stage(tt.stage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := stack.Describe(t.Context(), cfg, stage)
 		if tt.next == "" {
-			if err != nil || got.FunctionURL != "v" {
+			if err != nil || got.FunctionURL != "v" || got.Stack != stage.Stack {
 				t.Errorf("%+v, %v", got, err)
 			}
 			continue
@@ -54,5 +59,36 @@ func TestDescribe(t *testing.T) {
 		if errors.Is(err, stack.ErrNotDeployed) != tt.absent || exit.Status(err) != exit.Environment || !strings.HasSuffix(err.Error(), "next: "+tt.next) {
 			t.Errorf("%s, %s: %v", tt.stage, tt.answer, err)
 		}
+	}
+}
+
+// TestOutputsAreCalledAsTheManifestSays holds that the keys of outputs are the
+// manifest's, that a function without a URL is deployed all the same, that a stage is
+// looked for in its region, and that of several functions none is taken for all.
+func TestOutputsAreCalledAsTheManifestSays(t *testing.T) {
+	t.Parallel()
+	signed := ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		signed = r.Header.Get("Authorization")
+		_, _ = fmt.Fprint(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>shop-test</StackName><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>
+			<member><OutputKey>WorkerFunctionName70CF</OutputKey><OutputValue>worker</OutputValue></member>
+			<member><OutputKey>WorkerAliasName21DA</OutputKey><OutputValue>live</OutputValue></member>
+			<member><OutputKey>FunctionName</OutputKey><OutputValue>another</OutputValue></member>
+			<member><OutputKey>Other</OutputKey><OutputValue>x</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)
+	}))
+	t.Cleanup(server.Close)
+	cfg := aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
+	worker := manifest.Function{Outputs: map[string]string{"FunctionName": "WorkerFunctionName70CF", "AliasName": "WorkerAliasName21DA"}}
+	stage := manifest.Stage{Name: "test", Place: manifest.Place{Stack: "shop-test", Region: "eu-central-1"}, Functions: []manifest.Function{worker}}
+	got, err := stack.Describe(t.Context(), cfg, stage)
+	if want := (stack.Outputs{Stack: "shop-test", FunctionName: "worker", AliasName: "live"}); err != nil || got != want {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
+	}
+	if !strings.Contains(signed, "/eu-central-1/cloudformation/") {
+		t.Errorf("the request was signed as %s, want it for the stage's region", signed)
+	}
+	stage.Functions = append(stage.Functions, worker)
+	if _, err := stack.Describe(t.Context(), cfg, stage); err == nil || !strings.Contains(err.Error(), "stage test delivers 2 functions") {
+		t.Errorf("two functions give %v", err)
 	}
 }

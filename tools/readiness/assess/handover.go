@@ -16,6 +16,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence/ledger"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/verify"
@@ -103,7 +104,11 @@ func (h handover) sign(ctx context.Context, signer evidence.Signer) ([]byte, err
 // publish sends the bundle to staging's ledger. It returns the link to the
 // page, and the bundle's digest.
 func (h handover) publish(ctx context.Context, cfg project.Config, awsConfig aws.Config, signer evidence.Signer, bundle []byte) (link, digest string, err error) {
-	outputs, err := stack.Describe(ctx, awsConfig, "staging")
+	names, err := manifest.Read(cfg)
+	if err != nil {
+		return "", "", err
+	}
+	outputs, err := stack.Describe(ctx, awsConfig, names.First())
 	if errors.Is(err, stack.ErrNotDeployed) {
 		fmt.Fprintf(cfg.Stdout, "report    not published: %v\n", err)
 		return "", "", nil

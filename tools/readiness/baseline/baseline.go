@@ -14,6 +14,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
@@ -49,7 +50,11 @@ func Find(ctx context.Context, cfg project.Config, given string, awsConfig *aws.
 		return Base{Commit: hash, Is: "as -base says"}, nil
 	}
 	if awsConfig != nil {
-		served, err := serving(ctx, *awsConfig)
+		names, err := manifest.ReadOrOld(cfg)
+		if err != nil {
+			return Base{}, err
+		}
+		served, err := serving(ctx, *awsConfig, names.Last())
 		if err != nil {
 			return Base{}, err
 		}
@@ -66,8 +71,8 @@ func Find(ctx context.Context, cfg project.Config, given string, awsConfig *aws.
 
 // serving returns the commit that production serves, or "" if production is not
 // deployed.
-func serving(ctx context.Context, awsConfig aws.Config) (string, error) {
-	outputs, err := stack.Describe(ctx, awsConfig, "production")
+func serving(ctx context.Context, awsConfig aws.Config, production manifest.Stage) (string, error) {
+	outputs, err := stack.Describe(ctx, awsConfig, production)
 	if errors.Is(err, stack.ErrNotDeployed) {
 		return "", nil
 	}

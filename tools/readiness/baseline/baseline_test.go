@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -96,6 +97,35 @@ func TestFind(t *testing.T) {
 				t.Errorf("%+v, %v; want %.12s, %s", got, err, tt.want, tt.is)
 			}
 		})
+	}
+}
+
+// TestProductionIsCalledAsTheManifestSays holds that the stack of the assembly's last
+// stage is asked for, and where there is no assembly that of the old name.
+func TestProductionIsCalledAsTheManifestSays(t *testing.T) {
+	t.Parallel()
+	dir, commits := history(t, 2)
+	asked := ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = r.PostFormValue("StackName")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprint(w, `<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id x does not exist</Message></Error></ErrorResponse>`)
+	}))
+	t.Cleanup(server.Close)
+	awsConfig := &aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
+	for text, want := range map[string]string{
+		"": "magewright-production",
+		`{"schemaVersion":1,"repository":"a/b","pipeline":{"stack":"p","template":"p"},"stages":[{"stack":"s","template":"s"},{"stack":"shop-live","template":"l","functions":[{}]}]}`: "shop-live",
+	} {
+		cfg := project.Config{Dir: dir, Commit: commits[1], Assembly: t.TempDir()}
+		if text != "" {
+			if err := os.WriteFile(filepath.Join(cfg.Assembly, "magewright.json"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := baseline.Find(t.Context(), cfg, "", awsConfig); err != nil || asked != want {
+			t.Errorf("%q was asked for, %v, want %s", asked, err, want)
+		}
 	}
 }
 

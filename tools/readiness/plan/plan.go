@@ -14,6 +14,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/baseline"
@@ -44,7 +45,11 @@ func run(ctx context.Context, cfg project.Config, awsConfig aws.Config, o option
 		fmt.Fprint(cfg.Stdout, plan.Text)
 		return nil
 	}
-	sent, err := send(ctx, awsConfig, candidate.Commit, plan)
+	names, err := manifest.Read(cfg)
+	if err != nil {
+		return err
+	}
+	sent, err := send(ctx, awsConfig, names, candidate.Commit, plan)
 	if err != nil {
 		return err
 	}
@@ -99,9 +104,9 @@ func generate(ctx context.Context, cfg project.Config, awsConfig aws.Config, o o
 
 // send publishes a plan to production's topic, or to staging's if production is
 // not deployed yet.
-func send(ctx context.Context, awsConfig aws.Config, commit string, plan readiness.Plan) (readiness.PlanSent, error) {
+func send(ctx context.Context, awsConfig aws.Config, names manifest.Manifest, commit string, plan readiness.Plan) (readiness.PlanSent, error) {
 	sent := readiness.PlanSent{Digest: plan.Digest, Text: plan.Text}
-	for _, stage := range []string{"production", "staging"} {
+	for _, stage := range []manifest.Stage{names.Last(), names.First()} {
 		outputs, err := stack.Describe(ctx, awsConfig, stage)
 		if errors.Is(err, stack.ErrNotDeployed) {
 			continue

@@ -29,6 +29,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
+	"github.com/magewright/magewright/tools/project/manifest/manifesttest"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/baseline"
@@ -78,7 +80,7 @@ func repository(t *testing.T) project.Config {
 	}
 	artifacts := map[string]any{}
 	for _, stage := range []string{"staging", "production", "pipeline"} {
-		name := stack.Name(stage)
+		name := stageOf(t, stage).Stack
 		artifacts[name] = map[string]any{
 			"type": "aws:cloudformation:stack", "environment": "aws://unknown-account/unknown-region",
 			"properties": map[string]any{"templateFile": name + ".template.json"},
@@ -90,13 +92,26 @@ func repository(t *testing.T) project.Config {
 		t.Fatal(err)
 	}
 	write(t, cfg.Assembly, "manifest.json", string(manifest))
-	write(t, cfg.Assembly, "magewright.json", `{"commit": "`+cfg.Commit+`", "package": "`+strings.Repeat("a", 64)+`"}`)
+	manifesttest.Write(t, cfg.Assembly, cfg.Commit, strings.Repeat("a", 64))
 	return cfg
 }
 
 func startAWS(t *testing.T) aws.Config {
 	t.Helper()
 	return localawstest.Start(t)
+}
+
+// stageOf returns the stage that is called so, or the pipeline as if it were one.
+func stageOf(t *testing.T, name string) manifest.Stage {
+	t.Helper()
+	if name == "pipeline" {
+		return manifest.Stage{Place: manifest.Old().Pipeline}
+	}
+	stage, err := manifest.Old().Stage(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stage
 }
 
 // deploy creates a stage's stack.
@@ -107,14 +122,14 @@ func deploy(t *testing.T, awsConfig aws.Config, stage string) {
 
 func deployTemplate(t *testing.T, awsConfig aws.Config, stage, template string) {
 	t.Helper()
-	client := cloudformation.NewFromConfig(awsConfig)
-	if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String(stack.Name(stage)), TemplateBody: &template}); err != nil {
+	client, name := cloudformation.NewFromConfig(awsConfig), stageOf(t, stage).Stack
+	if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template}); err != nil {
 		t.Fatal(err)
 	}
 	waiter := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
 		o.MinDelay, o.MaxDelay = time.Millisecond, 10*time.Millisecond
 	})
-	if err := waiter.Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String(stack.Name(stage))}, 10*time.Minute); err != nil {
+	if err := waiter.Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}, 10*time.Minute); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -136,7 +151,7 @@ func stakeholder(t *testing.T, awsConfig aws.Config, stage string) <-chan string
 		messages <- n.Subject + "\n" + n.Message
 	}))
 	t.Cleanup(server.Close)
-	outputs, err := stack.Describe(t.Context(), awsConfig, stage)
+	outputs, err := stack.Describe(t.Context(), awsConfig, stageOf(t, stage))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +306,7 @@ func TestPlanAndReadinessHaveOneBase(t *testing.T) {
 		git(t, cfg.Dir, "commit", "--quiet", "--allow-empty", "-m", subject)
 	}
 	cfg.Commit = git(t, cfg.Dir, "rev-parse", "HEAD")
-	write(t, cfg.Assembly, "magewright.json", `{"commit": "`+cfg.Commit+`", "package": "`+strings.Repeat("a", 64)+`"}`)
+	manifesttest.Write(t, cfg.Assembly, cfg.Commit, strings.Repeat("a", 64))
 	if err := run(t.Context(), cfg, awsConfig, options{send: true, when: readiness.DefaultWhen}, clock.System()); err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +326,7 @@ func TestProductionsStakeholders(t *testing.T) {
 	deploy(t, awsConfig, "staging")
 	deploy(t, awsConfig, "production")
 	messages := stakeholder(t, awsConfig, "production")
-	sent, err := send(t.Context(), awsConfig, strings.Repeat("c", 40), readiness.Plan{Text: "the plan", Digest: "d"})
+	sent, err := send(t.Context(), awsConfig, manifest.Old(), strings.Repeat("c", 40), readiness.Plan{Text: "the plan", Digest: "d"})
 	if err != nil {
 		t.Fatal(err)
 	}
