@@ -20,12 +20,15 @@ var releaseStacks = project.Stacks()
 type Assembly struct {
 	evidence.Made
 	// Commit and Package are what the assembly says it was made from.
-	Commit    string                   `json:"commit"`
-	Package   string                   `json:"package"`
-	Stacks    map[string]AssemblyStack `json:"stacks"` // by name
-	NagErrors []NagError               `json:"nagErrors,omitempty"`
-	Functions []FunctionPackage        `json:"functions"`
-	Again     SecondSynthesis          `json:"again"`
+	Commit  string                   `json:"commit"`
+	Package string                   `json:"package"`
+	Stacks  map[string]AssemblyStack `json:"stacks"` // by name
+	// Manifest are the names by which promote deploys, in order; nil where the
+	// assembly has no manifest, which promote refuses.
+	Manifest  []string          `json:"manifest,omitempty"`
+	NagErrors []NagError        `json:"nagErrors,omitempty"`
+	Functions []FunctionPackage `json:"functions"`
+	Again     SecondSynthesis   `json:"again"`
 }
 
 // PredicateType implements [evidence.Predicate].

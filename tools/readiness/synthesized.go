@@ -2,6 +2,8 @@ package readiness
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/magewright/magewright/tools/evidence"
 )
@@ -11,10 +13,11 @@ func synthesized() Check {
 	return Check{
 		ID: "synthesized", Item: Infrastructure,
 		Title: "All stacks are synthesized from this commit, around this package",
-		Doc: `The cloud assembly contains staging, production and the pipeline. Its release file
-names the candidate's commit and package. The zip file that each function is made from
-has the package's SHA-256. The check hashes the file's own bytes, because the CDK's
-asset hash is not the hash of the zip.`,
+		Doc: `The cloud assembly contains staging, production and the pipeline, and its manifest
+names these stacks and no others. Its release file names the candidate's commit and
+package. The zip file that each function is made from has the package's SHA-256. The
+check hashes the file's own bytes, because the CDK's asset hash is not the hash of
+the zip.`,
 		Inputs: []evidence.Predicate{Assembly{}},
 		Never:  true, // it decides about the digest of what is deployed
 		Next:   "go tool mage synth",
@@ -39,6 +42,10 @@ asset hash is not the hash of the zip.`,
 						undecided = append(undecided, fmt.Sprintf("the package of %s %s was not examined", name, id))
 					}
 				}
+			}
+			// What is deployed must be what is judged.
+			if a.Manifest != nil && !slices.Equal(a.Manifest, releaseStacks) {
+				findings = append(findings, fmt.Sprintf("the manifest names the stacks %s, and those that are judged are %s", strings.Join(a.Manifest, ", "), strings.Join(releaseStacks, ", ")))
 			}
 			if a.Commit != in.Candidate.Commit {
 				findings = append(findings, fmt.Sprintf("the assembly is for commit %.12s, not for %.12s", a.Commit, in.Candidate.Commit))

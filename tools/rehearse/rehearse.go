@@ -307,14 +307,7 @@ func (r *rehearsal) deployBase(ctx context.Context, checkout project.Config) err
 	if err != nil {
 		return err
 	}
-	var stacks []string
-	for _, stage := range names.Stages {
-		for _, name := range stage.Stacks() {
-			if !slices.Contains(stacks, name) { // stages may share what keeps their evidence
-				stacks = append(stacks, name)
-			}
-		}
-	}
+	stacks := slices.DeleteFunc(names.Stacks(), func(name string) bool { return name == names.Pipeline.Stack })
 	return deploy.Run(ctx, checkout, stacks...)
 }
 

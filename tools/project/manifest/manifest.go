@@ -184,6 +184,20 @@ func (m Manifest) Stage(name string) (Stage, error) {
 	return m.Stages[i], nil
 }
 
+// Stacks returns the names of all stacks, in the order in which a release reaches
+// them, each once.
+func (m Manifest) Stacks() []string {
+	var all []string
+	for _, stage := range m.Stages {
+		for _, name := range stage.Stacks() {
+			if !slices.Contains(all, name) { // stages may share what keeps their evidence
+				all = append(all, name)
+			}
+		}
+	}
+	return append(all, m.Pipeline.Stack)
+}
+
 // TemplateFile returns the path of a stack's template.
 func (p Place) TemplateFile(cfg project.Config) string {
 	return filepath.Join(cfg.Assembly, p.Template)

@@ -48,6 +48,9 @@ func TestWhatTheCDKAppWrites(t *testing.T) {
 	if m.Name != "shop" || m.Repository != "example/shop" || m.Untagged || m.Pipeline.Stack != "shop-pipeline" {
 		t.Errorf("the manifest is %+v", m)
 	}
+	if got := m.Stacks(); !slices.Equal(got, []string{"shop-test", "shop-evidence", "shop-pilot", "shop-live", "shop-pipeline"}) {
+		t.Errorf("the stacks are %v", got)
+	}
 	first, last := m.First(), m.Last()
 	if first.Name != "test" || last.Name != "live" || len(m.Stages) != 3 {
 		t.Errorf("the stages are %+v", m.Stages)

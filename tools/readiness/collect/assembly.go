@@ -21,6 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
@@ -47,6 +48,13 @@ func readAssembly(e Env) (readiness.Assembly, error) {
 		return readiness.Assembly{}, err
 	}
 	a := readiness.Assembly{Commit: release.Commit, Package: release.Package, Stacks: map[string]readiness.AssemblyStack{}}
+	names, err := manifest.Read(e.Project)
+	if err != nil && !errors.Is(err, manifest.ErrNone) {
+		return a, err
+	}
+	if err == nil {
+		a.Manifest = names.Stacks()
+	}
 	if err := readStacks(e.Project.Assembly, &a); err != nil {
 		return a, exit.Missing("go tool mage synth", "reading the cloud assembly %s: %w", e.Project.Assembly, err)
 	}
@@ -61,8 +69,8 @@ func readAssembly(e Env) (readiness.Assembly, error) {
 	return a, nil
 }
 
-// manifest holds those parts of manifest.json that are read.
-type manifest struct {
+// cdkManifest holds those parts of manifest.json that are read.
+type cdkManifest struct {
 	Artifacts map[string]struct {
 		Type        string `json:"type"`
 		Environment string `json:"environment"`
@@ -74,7 +82,7 @@ type manifest struct {
 }
 
 func readStacks(dir string, a *readiness.Assembly) error {
-	var m manifest
+	var m cdkManifest
 	if err := decodeFile(dir, "manifest.json", &m); err != nil {
 		return err
 	}

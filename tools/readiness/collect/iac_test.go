@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/manifest/manifesttest"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
@@ -107,6 +109,28 @@ func TestAssembly(t *testing.T) {
 	})
 	if err != nil || got.(readiness.Assembly).Again.Reason != "installing: no network" {
 		t.Errorf("a synthesis that fails gives %+v, %v", got, err)
+	}
+}
+
+// TestTheManifestIsEvidence holds that what promote would deploy is recorded.
+func TestTheManifestIsEvidence(t *testing.T) {
+	t.Parallel()
+	cfg := project.Config{Assembly: t.TempDir(), Commit: "c"}
+	files := assemblyFiles("c")
+	for text, want := range map[string][]string{
+		files["magewright.json"]:         nil,
+		manifesttest.Text(t, "c", "abc"): {"magewright-staging", "magewright-production", "magewright-pipeline"},
+	} {
+		files["magewright.json"] = text
+		writeFiles(t, cfg.Assembly, files)
+		if a, err := readAssembly(Env{Project: cfg, Clock: clock.System()}); err != nil || !slices.Equal(a.Manifest, want) {
+			t.Errorf("%s: the manifest is %v, %v, want %v", text, a.Manifest, err, want)
+		}
+	}
+	files["magewright.json"] = `{"commit":"c","schemaVersion":2}`
+	writeFiles(t, cfg.Assembly, files)
+	if _, err := readAssembly(Env{Project: cfg, Clock: clock.System()}); err == nil || !strings.Contains(err.Error(), "schema version 2") {
+		t.Errorf("a manifest that can't be read gives %v", err)
 	}
 }
 
