@@ -21,7 +21,9 @@ import (
 // PipelineProps say what is delivered, from where, and through which stages.
 type PipelineProps struct {
 	// Name is what the names of all stacks begin with; NameOf(Repository) by
-	// default.
+	// default. The pipeline's role may act on alarms, functions and topics whose
+	// names begin with it, so no other delivery's name should begin with this one and
+	// a hyphen. None begins with what NameOf returns.
 	Name string
 	// Repository is owner/name at the source provider.
 	Repository string

@@ -9,6 +9,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/localaws/buildspec"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/surface"
 	"github.com/magewright/magewright/tools/surface/reference"
@@ -593,21 +595,21 @@ func buildsRunNothingButMage(t *testing.T, assembly string) {
 }
 
 // theStacksHaveTheirNames holds that the tools call the stacks what the CDK app
-// calls them.
+// calls them, and that the manifest names them all, with the outputs that they have.
 func theStacksHaveTheirNames(t *testing.T, assembly string) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(assembly, "manifest.json")) // #nosec G304 -- made above
 	if err != nil {
 		t.Fatal(err)
 	}
-	var manifest struct {
+	var synthesized struct {
 		Artifacts map[string]struct{ Type string }
 	}
-	if err := json.Unmarshal(data, &manifest); err != nil {
+	if err := json.Unmarshal(data, &synthesized); err != nil {
 		t.Fatal(err)
 	}
 	var names []string
-	for name, artifact := range manifest.Artifacts {
+	for name, artifact := range synthesized.Artifacts {
 		if artifact.Type == "aws:cloudformation:stack" {
 			names = append(names, name)
 		}
@@ -615,6 +617,20 @@ func theStacksHaveTheirNames(t *testing.T, assembly string) {
 	slices.Sort(names)
 	if want := slices.Sorted(slices.Values(project.Stacks())); !slices.Equal(names, want) {
 		t.Errorf("the CDK app makes the stacks %v, and the tools know %v", names, want)
+	}
+	written, err := manifest.Read(project.Config{Assembly: assembly})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := project.Stacks(); !slices.Equal(written.Stacks(), want) {
+		t.Errorf("the manifest names the stacks %v, and readiness judges %v", written.Stacks(), want)
+	}
+	for i, stage := range manifest.Old().Stages {
+		got := written.Stages[i]
+		if got.Name != stage.Name || got.Template != stage.Template || got.Approval != stage.Approval || len(got.Functions) != 1 ||
+			got.Functions[0].Alias != stage.Functions[0].Alias || !maps.Equal(got.Functions[0].Outputs, stage.Functions[0].Outputs) {
+			t.Errorf("stage %d is %+v, and what it was called before manifests is %+v", i, got, stage)
+		}
 	}
 }
 
