@@ -72,7 +72,7 @@ func newFunction(stack awscdk.Stack, stage settings.Stage, s settings.Settings, 
 	suppress(role, true, "AwsSolutions-IAM5", "The wildcard stands for the keys of evidence below releases/, one for each commit, and for the log streams of the function's own group.")
 
 	return awslambda.NewFunction(stack, jsii.String("Function"), &awslambda.FunctionProps{
-		Description:  jsii.String("Release ledger, " + stage.Name),
+		Description:  jsii.String(description(stage, s)),
 		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
 		Architecture: architecture(s.Architecture),
 		Handler:      jsii.String("bootstrap"),
@@ -89,6 +89,17 @@ func newFunction(stack awscdk.Stack, stage settings.Stage, s settings.Settings, 
 		// A rollback needs the version to go back to.
 		CurrentVersionOptions: &awslambda.VersionOptions{RemovalPolicy: awscdk.RemovalPolicy_RETAIN},
 	})
+}
+
+// description says what a version of the function was built from. Each version
+// keeps the description that it was published with, so that Lambda knows the
+// commit of what serves, after a rollback too.
+func description(stage settings.Stage, s settings.Settings) string {
+	text := "Release ledger, " + stage.Name
+	if s.Commit != "" {
+		text += ", commit " + s.Commit
+	}
+	return text
 }
 
 func architecture(name string) awslambda.Architecture {

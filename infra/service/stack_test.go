@@ -20,6 +20,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+const commit = "0123456789abcdef0123456789abcdef01234567"
+
 // templates of both stages, by the stage's name. Starting the CDK's kernel
 // takes seconds, so all tests look at one synthesis.
 var templates = sync.OnceValues(func() (map[string]assertions.Template, error) {
@@ -34,7 +36,7 @@ var templates = sync.OnceValues(func() (map[string]assertions.Template, error) {
 	}
 	app := awscdk.NewApp(&awscdk.AppProps{
 		Outdir:         jsii.String(filepath.Join(dir, "cdk.out")),
-		PostCliContext: &map[string]any{"repository": "example/app", "package": zip, "architecture": "arm64", "evidenceKey": "MFkw"},
+		PostCliContext: &map[string]any{"repository": "example/app", "package": zip, "architecture": "arm64", "evidenceKey": "MFkw", "commit": commit},
 	})
 	s, err := settings.FromContext(app.Node())
 	if err != nil {
@@ -73,6 +75,7 @@ func TestProduction(t *testing.T) {
 		{"runs on the OS-only runtime, on arm64", "AWS::Lambda::Function", m{
 			"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": []any{"arm64"}, "Timeout": 10,
 		}},
+		{"names its commit, which its versions keep", "AWS::Lambda::Function", m{"Description": "Release ledger, production, commit " + commit}},
 		{"holds the public key that evidence must be signed by, and no secret", "AWS::Lambda::Function", m{
 			"Environment": m{"Variables": assertions.Match_ObjectEquals(&m{
 				"EVIDENCE_BUCKET": assertions.Match_AnyValue(), "EVIDENCE_KEY": "MFkw", "STAGE": "production",

@@ -32,6 +32,9 @@ type Settings struct {
 	ConnectionARN string `json:"connectionArn,omitempty"`
 	// Package is the path of the function's deployment package.
 	Package string `json:"package,omitempty"`
+	// Commit is what the package was built from. `mage synth` sets it, unless
+	// files differ from it.
+	Commit string `json:"commit,omitempty"`
 	// NotificationEmail is subscribed to alarms and to the pipeline's events.
 	NotificationEmail string `json:"notificationEmail,omitempty"`
 	// EvidenceKey is the public key that signs evidence, as `mage evidence:key`
@@ -124,7 +127,7 @@ func Parse(context map[string]any) (Settings, error) {
 }
 
 var keys = []string{
-	"architecture", "goos", "repository", "branch", "connectionArn", "package",
+	"architecture", "goos", "repository", "branch", "connectionArn", "package", "commit",
 	"notificationEmail", "evidenceKey", "reviewTokenSecret", "staging", "production", "pipeline",
 }
 
@@ -143,11 +146,12 @@ func (s Settings) Stages() []Stage { return []Stage{s.Staging, s.Production} }
 
 // JSON returns the context that was given, for CDK_CONTEXT_JSON of the
 // pipeline's builds: they must synthesize what was synthesized here. The
-// package's path is left out, because it is of this machine.
+// package's path is left out, because it is of this machine, and the commit,
+// because each build has its own.
 func (s Settings) JSON() (string, error) {
 	given := make(map[string]any, len(s.context))
 	for key, value := range s.context {
-		if key != "package" {
+		if key != "package" && key != "commit" {
 			given[key] = value
 		}
 	}

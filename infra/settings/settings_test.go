@@ -25,6 +25,7 @@ func TestContextIsHandedOnToBuilds(t *testing.T) {
 	given := map[string]any{
 		"repository": "example/app",
 		"package":    "/somewhere/on/this/machine.zip",
+		"commit":     "of this build",
 		"goos":       "darwin",
 		"production": map[string]any{"account": "111122223333", "region": "eu-central-1"},
 	}
@@ -44,7 +45,9 @@ func TestContextIsHandedOnToBuilds(t *testing.T) {
 	if err := json.Unmarshal([]byte(encoded), &context); err != nil {
 		t.Fatal(err)
 	}
-	if _, leaked := context["package"]; leaked || context["goos"] != "darwin" || context["repository"] != "example/app" {
+	_, path := context["package"]
+	_, commit := context["commit"]
+	if path || commit || context["goos"] != "darwin" || context["repository"] != "example/app" {
 		t.Errorf("builds get %s", encoded)
 	}
 }

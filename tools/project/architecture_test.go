@@ -132,8 +132,6 @@ type arrow struct{ from, to string }
 var exceptions = []arrow{
 	// It makes projects, by which tests attack what a target says it depends on.
 	{"tools/internal/inputs/inputstest", "tools/project"},
-	// It asks a stage which commit it serves, as the smoke test does.
-	{"tools/readiness/baseline", "tools/deliver/smoke"},
 	// It serves a stage to tests of drills and promotions, on the embedded AWS.
 	{"tools/deliver/stagetest", "tools/localaws"},
 	// It names the key that was meant by a misspelt one.

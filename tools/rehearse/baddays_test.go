@@ -13,7 +13,6 @@ import (
 	"bytes"
 	"context"
 	"embed"
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -31,7 +30,6 @@ import (
 	deploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/command"
@@ -387,8 +385,8 @@ func (d *days) said(t *testing.T, want string) {
 // serving is what a stage serves.
 type serving struct{ version, commit string }
 
-// served asks the alias and the function URL of each stage. A version ends with
-// + if another version has a share of its traffic.
+// served asks Lambda what serves each stage. A version ends
+// with + where another one has a share of its traffic.
 func (d *days) served(t *testing.T) map[string]serving {
 	t.Helper()
 	all := map[string]serving{}
@@ -397,20 +395,12 @@ func (d *days) served(t *testing.T) map[string]serving {
 		if err != nil {
 			t.Fatal(err)
 		}
-		alias, err := lambda.NewFromConfig(d.aws).GetAlias(t.Context(), &lambda.GetAliasInput{FunctionName: &o.FunctionName, Name: &o.AliasName})
+		served, err := stack.Serving(t.Context(), d.aws, o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer, err := get(t.Context(), o.FunctionURL+"healthz")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var health struct{ Commit string }
-		if err := json.Unmarshal([]byte(answer), &health); err != nil {
-			t.Fatalf("%s answers %q: %v", stage.Name, answer, err)
-		}
-		s := serving{version: aws.ToString(alias.FunctionVersion), commit: health.Commit}
-		if alias.RoutingConfig != nil && len(alias.RoutingConfig.AdditionalVersionWeights) > 0 {
+		s := serving{version: served.Version, commit: served.Commit}
+		if len(served.Shares) > 0 {
 			s.version += "+"
 		}
 		all[stage.Name] = s

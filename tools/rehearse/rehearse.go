@@ -2,21 +2,18 @@ package rehearse
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codeconnections"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/deliver/deploy"
@@ -321,7 +318,7 @@ func (r *rehearsal) namesOf(checkout project.Config) (manifest.Manifest, error) 
 	return names, err
 }
 
-// describeProduction prints the present state of production, and sends it a request.
+// describeProduction prints what production serves now, according to Lambda.
 func (r *rehearsal) describeProduction(ctx context.Context) error {
 	outputs, err := stack.Describe(ctx, r.aws, r.names.Last())
 	if errors.Is(err, stack.ErrNotDeployed) {
@@ -331,41 +328,21 @@ func (r *rehearsal) describeProduction(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	alias, err := lambda.NewFromConfig(r.aws).GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &outputs.FunctionName, Name: &outputs.AliasName})
+	served, err := stack.Serving(ctx, r.aws, outputs)
 	if err != nil {
-		return fmt.Errorf("reading production's alias: %w", err)
+		return err
 	}
 	r.report.Production = &Production{
 		FunctionName: outputs.FunctionName,
 		Alias:        outputs.AliasName,
-		Version:      aws.ToString(alias.FunctionVersion),
+		Version:      served.Version,
+		Package:      served.Package,
+		Commit:       served.Commit,
 		URL:          outputs.FunctionURL,
 	}
-	answer, err := get(ctx, outputs.FunctionURL+"healthz")
-	if err != nil {
-		return fmt.Errorf("asking production: %w", err)
-	}
-	fmt.Fprintf(r.cfg.Stdout, "\nproduction  %s, version %s of %s\nhealthz     %s\n",
-		outputs.FunctionURL, r.report.Production.Version, outputs.FunctionName, answer)
+	fmt.Fprintf(r.cfg.Stdout, "\nproduction  %s, version %s of %s\nserves      commit %s, package sha256 %.12s\n",
+		outputs.Address(), served, outputs.FunctionName, cmp.Or(served.Commit, "not known"), served.Package)
 	return nil
-}
-
-func get(ctx context.Context, url string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
-	}
-	client := http.Client{Timeout: 15 * time.Second}
-	response, err := client.Do(request) // #nosec G704 -- the URL is the stack's own output, on loopback
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
-	if err != nil {
-		return "", err
-	}
-	return string(body), nil
 }
 
 var errRejected = exit.Failed("go tool mage rehearse -approve", "the release was rejected at the approval; production is unchanged")

@@ -37,7 +37,9 @@ type Production struct {
 	FunctionName string `json:"functionName"`
 	Alias        string `json:"alias"`
 	Version      string `json:"version"`
-	URL          string `json:"url"`
+	Package      string `json:"package"`          // SHA-256 of the version's zip file
+	Commit       string `json:"commit,omitempty"` // that the version's description names
+	URL          string `json:"url,omitempty"`
 }
 
 func (r Report) write(cfg project.Config) error {

@@ -83,6 +83,11 @@ func synthesize(ctx context.Context, cfg project.Config) error {
 		return fmt.Errorf("clearing the cloud assembly: %w", err)
 	}
 	cdkContext["package"] = p.Path
+	// It is not of that commit where files differ from it.
+	delete(cdkContext, "commit")
+	if !cfg.Dirty {
+		cdkContext["commit"] = cfg.Commit
+	}
 	fmt.Fprintln(cfg.Stderr, "synthesizing the stacks")
 	if err := cdk.App(ctx, cfg, cdkContext, cfg.Assembly); err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -128,15 +129,12 @@ func TestWhatWasNotLookedAtIsSaid(t *testing.T) {
 // TestRunTouchesNoStackOfAnother holds that the targets look at the owner before
 // the CDK CLI is started.
 func TestRunTouchesNoStackOfAnother(t *testing.T) {
-	awsConfig := localawstest.Start(t)
-	client := cloudformation.NewFromConfig(awsConfig)
+	server := localawstest.StartServer(t)
+	client := cloudformation.NewFromConfig(server.Client())
 	for _, stack := range []string{"shop-evidence", "shop-pipeline"} {
 		create(t, client, stack, "example/bank")
 	}
-	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": *awsConfig.BaseEndpoint, "AWS_REGION": awsConfig.Region, "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
-		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
-	} {
+	for name, value := range localaws.Environment(server.URL, server.Credentials()) {
 		t.Setenv(name, value)
 	}
 	for stage, want := range map[string]string{

@@ -42,7 +42,8 @@ func stage(t *testing.T, broken map[string]http.HandlerFunc) project.Config {
 		}
 		_, _ = fmt.Fprintf(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>magewright-staging</StackName>
 			<CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus>
-			<Outputs><member><OutputKey>FunctionUrl</OutputKey><OutputValue>%s/</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, function.URL)
+			<Outputs><member><OutputKey>FunctionUrl</OutputKey><OutputValue>%s/</OutputValue></member>
+			<member><OutputKey>FunctionName</OutputKey><OutputValue>f</OutputValue></member><member><OutputKey>AliasName</OutputKey><OutputValue>live</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, function.URL)
 	}))
 	t.Cleanup(stacks.Close)
 	for name, value := range map[string]string{

@@ -76,6 +76,26 @@ func (l Ledger) Link(ctx context.Context, commit, page string, expires time.Time
 	return l.address("releases/" + commit + page + "?token=" + token), nil
 }
 
+// Commit returns the commit of the build that answers.
+func (l Ledger) Commit(ctx context.Context) (string, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.address("healthz"), nil)
+	if err != nil {
+		return "", fmt.Errorf("asking the ledger: %w", err)
+	}
+	status, answer, err := send(r)
+	if err != nil {
+		return "", err
+	}
+	if status != http.StatusOK {
+		return "", fmt.Errorf("GET %s answered %d %s", r.URL, status, bytes.TrimSpace(answer))
+	}
+	var health struct{ Commit string }
+	if err := json.Unmarshal(answer, &health); err != nil {
+		return "", fmt.Errorf("reading the ledger's answer: %w", err)
+	}
+	return health.Commit, nil
+}
+
 func (l Ledger) address(path string) string { return strings.TrimSuffix(l.URL, "/") + "/" + path }
 
 // put returns the status of the response, if there was one.
@@ -85,18 +105,27 @@ func (l Ledger) put(ctx context.Context, path, mediaType string, body []byte) (s
 		return 0, fmt.Errorf("asking the ledger: %w", err)
 	}
 	r.Header.Set("Content-Type", mediaType)
+	status, answer, err := send(r)
+	if err != nil {
+		return status, err
+	}
+	if status != http.StatusOK && status != http.StatusCreated {
+		return status, fmt.Errorf("PUT %s answered %d %s", l.address(path), status, bytes.TrimSpace(answer))
+	}
+	return status, nil
+}
+
+// send returns the status of the answer, if there was one, and its body.
+func send(r *http.Request) (status int, answer []byte, err error) {
 	client := http.Client{Timeout: 15 * time.Second}
 	response, err := client.Do(r) // #nosec G704 -- the URL is the stack's own output
 	if err != nil {
-		return 0, fmt.Errorf("asking the ledger: %w", err)
+		return 0, nil, fmt.Errorf("asking the ledger: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	answer, err = io.ReadAll(io.LimitReader(response.Body, 64<<10))
 	if err != nil {
-		return response.StatusCode, fmt.Errorf("reading the ledger's answer: %w", err)
+		return response.StatusCode, nil, fmt.Errorf("reading the ledger's answer: %w", err)
 	}
-	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusCreated {
-		return response.StatusCode, fmt.Errorf("PUT %s answered %d %s", l.address(path), response.StatusCode, bytes.TrimSpace(answer))
-	}
-	return response.StatusCode, nil
+	return response.StatusCode, answer, nil
 }

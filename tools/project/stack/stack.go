@@ -1,5 +1,5 @@
-// Package stack finds the deployed stages: their credentials, and what their
-// CloudFormation stacks put out.
+// Package stack finds the deployed stages: their credentials, what their
+// CloudFormation stacks put out, and which version serves them.
 package stack
 
 import (
@@ -25,10 +25,23 @@ type Outputs struct {
 	FunctionURL           string // "" where the function has none
 	FunctionName          string
 	AliasName             string
+	EvidenceBucket        string // "" where the stage is no release ledger
 	DeploymentApplication string
 	DeploymentGroup       string
 	NotificationTopic     string
 }
+
+// Address says where the stage answers: its URL, or the function and its alias.
+func (o Outputs) Address() string {
+	if o.FunctionURL != "" {
+		return o.FunctionURL
+	}
+	return o.FunctionName + ":" + o.AliasName
+}
+
+// KeepsRecords reports whether the stage is a release ledger, which takes the
+// records of deployments and evidence of releases.
+func (o Outputs) KeepsRecords() bool { return o.EvidenceBucket != "" && o.FunctionURL != "" }
 
 // Connect returns the configuration by which AWS is reached: the environment's
 // credentials, region and, where AWS_ENDPOINT_URL is set, endpoint. It fails at
@@ -74,8 +87,8 @@ func Describe(ctx context.Context, cfg aws.Config, stage manifest.Stage) (Output
 	}
 	outputs := outputsOf(described.Stacks, stage.Functions[0].Outputs)
 	outputs.Stack = stage.Stack
-	if outputs.FunctionURL == "" && outputs.FunctionName == "" { // a stack that is under review, or was never completed
-		return Outputs{}, notDeployed(stage, "stack %s puts out no function: %w", stage.Stack, ErrNotDeployed)
+	if outputs.FunctionName == "" || outputs.AliasName == "" { // a stack that is under review, or was never completed
+		return Outputs{}, notDeployed(stage, "stack %s puts out no function and alias: %w", stage.Stack, ErrNotDeployed)
 	}
 	return outputs, nil
 }
@@ -100,6 +113,8 @@ func outputsOf(stacks []types.Stack, keys map[string]string) Outputs {
 		keys["DeploymentApplication"]: &o.DeploymentApplication,
 		keys["DeploymentGroup"]:       &o.DeploymentGroup,
 		keys["NotificationTopic"]:     &o.NotificationTopic,
+		// Only a release ledger has it.
+		"EvidenceBucket": &o.EvidenceBucket,
 	}
 	for _, s := range stacks {
 		for _, output := range s.Outputs {

@@ -23,9 +23,13 @@ func TestDescribe(t *testing.T) {
 	failed := func(code, message string) string {
 		return fmt.Sprintf("<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>", code, message)
 	}
-	outputs := func(key string) string {
+	outputs := func(keys ...string) string {
+		var members strings.Builder
+		for _, key := range keys {
+			_, _ = fmt.Fprintf(&members, "<member><OutputKey>%s</OutputKey><OutputValue>v</OutputValue></member>", key)
+		}
 		return fmt.Sprintf(`<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>magewright-staging</StackName><StackStatus>CREATE_COMPLETE</StackStatus>
-			<Outputs><member><OutputKey>%s</OutputKey><OutputValue>v</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, key)
+			<Outputs>%s</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, &members)
 	}
 	for _, tt := range []struct {
 		stage, answer string
@@ -33,7 +37,8 @@ func TestDescribe(t *testing.T) {
 		absent        bool
 		next          string
 	}{
-		{"staging", outputs("FunctionUrl"), 200, false, ""},
+		{"staging", outputs("FunctionName", "AliasName"), 200, false, ""},
+		{"staging", outputs("FunctionName", "FunctionUrl"), 200, true, "go tool mage deploy-staging"},
 		{"staging", outputs("Other"), 200, true, "go tool mage deploy-staging"},
 		{"staging", failed("ValidationError", "Stack with id magewright-staging does not exist"), 400, true, "go tool mage deploy-staging"},
 		{"production", failed("ValidationError", "Stack with id magewright-production does not exist"), 400, true, "go tool mage promote"},
@@ -51,7 +56,7 @@ func TestDescribe(t *testing.T) {
 		}
 		got, err := stack.Describe(t.Context(), cfg, stage)
 		if tt.next == "" {
-			if err != nil || got.FunctionURL != "v" || got.Stack != stage.Stack {
+			if err != nil || got.FunctionName != "v" || got.AliasName != "v" || got.Stack != stage.Stack {
 				t.Errorf("%+v, %v", got, err)
 			}
 			continue

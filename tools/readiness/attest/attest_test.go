@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +15,8 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/project/stack/stacktest"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/baseline"
 	"github.com/magewright/magewright/tools/readiness/collect"
@@ -302,22 +301,14 @@ func TestTheBaseIsWhatProductionServes(t *testing.T) {
 	d.known()
 	d.commit("ada")
 	served, parent := d.git("rev-parse", "HEAD~2"), d.git("rev-parse", "HEAD^")
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/healthz" {
-			_, _ = fmt.Fprintf(w, `{"commit": %q}`, served)
-			return
-		}
-		_, _ = fmt.Fprintf(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><Outputs><member>
-			<OutputKey>FunctionUrl</OutputKey><OutputValue>%s/</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, "http://"+r.Host)
-	}))
-	t.Cleanup(server.Close)
+	production := stacktest.Start(t, stacktest.Stage{Outputs: stacktest.Outputs(), Served: stack.Served{Version: "3", Package: strings.Repeat("a", 64), Commit: served}}, nil)
 	waive := []string{"-waive=drift", "-what=why", "-owner=Cy", "-expires=" + day(3)}
 
 	stdout, stderr, code := d.attest(waive...)
 	if code != 0 || !strings.Contains(stdout, "since "+parent[:12]) || !strings.Contains(stderr, "the base is "+parent[:12]) {
 		t.Errorf("without credentials: exit code %d: %s%s", code, stdout, stderr)
 	}
-	d.endpoint = server.URL
+	d.endpoint = *production.BaseEndpoint
 	stdout, stderr, code = d.attest(waive...)
 	if code != 0 || !strings.Contains(stdout, "since "+served[:12]) || strings.Contains(stderr, "the base is") {
 		t.Errorf("with credentials: exit code %d: %s%s", code, stdout, stderr)

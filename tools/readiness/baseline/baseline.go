@@ -10,7 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/magewright/magewright/tools/deliver/smoke"
+	"github.com/magewright/magewright/tools/evidence/ledger"
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -70,7 +70,8 @@ func Find(ctx context.Context, cfg project.Config, given string, awsConfig *aws.
 }
 
 // serving returns the commit that production serves, or "" if production is not
-// deployed.
+// deployed. The version that serves names it. A version that was published before
+// versions did is asked itself, if it is a release ledger.
 func serving(ctx context.Context, awsConfig aws.Config, production manifest.Stage) (string, error) {
 	outputs, err := stack.Describe(ctx, awsConfig, production)
 	if errors.Is(err, stack.ErrNotDeployed) {
@@ -79,12 +80,21 @@ func serving(ctx context.Context, awsConfig aws.Config, production manifest.Stag
 	if err != nil {
 		return "", err
 	}
-	commit, err := smoke.Commit(ctx, outputs.FunctionURL)
+	served, err := stack.Serving(ctx, awsConfig, outputs)
+	if err != nil || served.Commit != "" {
+		return served.Commit, err
+	}
+	const name = "name the release before by -base=COMMIT"
+	if !outputs.KeepsRecords() {
+		return "", exit.Missing(name, "production serves version %s of %s, whose description names no commit", served.Version, outputs.FunctionName)
+	}
+	l := ledger.Ledger{URL: outputs.FunctionURL}
+	commit, err := l.Commit(ctx)
 	if err != nil {
-		return "", exit.Missing("curl -i "+outputs.FunctionURL+"healthz, or name the previous release with -base=COMMIT", "asking production which release it serves: %w", err)
+		return "", exit.Missing("curl -i "+outputs.FunctionURL+"healthz, or "+name, "asking production which release it serves: %w", err)
 	}
 	if commit == "" {
-		return "", exit.Missing("name the previous release with -base=COMMIT", "production at %s does not say which release it serves", outputs.FunctionURL)
+		return "", exit.Missing(name, "production at %s does not say which release it serves", outputs.FunctionURL)
 	}
 	return commit, nil
 }

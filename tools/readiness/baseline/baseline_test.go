@@ -15,6 +15,8 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/project/stack/stacktest"
 	"github.com/magewright/magewright/tools/readiness/baseline"
 	"github.com/magewright/magewright/tools/surface"
 )
@@ -41,30 +43,46 @@ func history(t *testing.T, commits int) (dir string, hashes []string) {
 	return dir, hashes
 }
 
-// production returns an account whose production answers with this health. If
-// health is "", production is not deployed.
-func production(t *testing.T, health string) *aws.Config {
+// production is an account whose production serves a version of a commit.
+func production(t *testing.T, commit string) *aws.Config {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.URL.Path == "/healthz":
-			_, _ = fmt.Fprint(w, health)
-		case health == "":
-			w.WriteHeader(http.StatusBadRequest)
-			_, _ = fmt.Fprint(w, `<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id x does not exist</Message></Error></ErrorResponse>`)
-		default:
-			_, _ = fmt.Fprintf(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><Outputs><member>
-				<OutputKey>FunctionUrl</OutputKey><OutputValue>%s/</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, "http://"+r.Host)
+	// Whatever the application would say of itself, it is not asked.
+	cfg := stacktest.Start(t, stacktest.Stage{
+		Outputs: stacktest.Outputs("FunctionUrl", "", "EvidenceBucket", "b"),
+		Served:  stack.Served{Version: "3", Package: strings.Repeat("a", 64), Commit: commit},
+	}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s", r.Method, r.URL) }))
+	return &cfg
+}
+
+// absent is an account that has no production.
+func absent(t *testing.T) *aws.Config {
+	t.Helper()
+	cfg := stacktest.Start(t, stacktest.Stage{}, nil)
+	return &cfg
+}
+
+// silent is an account whose production serves a version that names no commit.
+// Where it is a ledger, its health says something.
+func silent(t *testing.T, ledger bool, status int, health string) *aws.Config {
+	t.Helper()
+	s := stacktest.Stage{Outputs: stacktest.Outputs("FunctionUrl", ""), Served: stack.Served{Version: "3", Package: strings.Repeat("a", 64)}}
+	if ledger {
+		s.Outputs["EvidenceBucket"] = "b"
+	}
+	cfg := stacktest.Start(t, s, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !ledger || r.URL.Path != "/healthz" {
+			t.Errorf("%s %s", r.Method, r.URL)
 		}
+		w.WriteHeader(status)
+		_, _ = fmt.Fprint(w, health)
 	}))
-	t.Cleanup(server.Close)
-	return &aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
+	return &cfg
 }
 
 func TestFind(t *testing.T) {
 	t.Parallel()
 	dir, commits := history(t, 4)
-	serves := func(commit string) *aws.Config { return production(t, fmt.Sprintf(`{"commit": %q}`, commit)) }
+	serves := func(commit string) *aws.Config { return production(t, commit) }
 	first, second, third, head := commits[0], commits[1], commits[2], commits[3]
 	for _, tt := range []struct {
 		name, commit, given string
@@ -74,15 +92,19 @@ func TestFind(t *testing.T) {
 	}{
 		{name: "production is behind", commit: head, aws: serves(second), want: second, is: "what production serves"},
 		{name: "production serves the commit itself", commit: head, aws: serves(head), want: first, is: "the latest tag, v1"},
-		{name: "production is not deployed", commit: head, aws: production(t, ""), want: first, is: "the latest tag, v1"},
+		{name: "production is not deployed", commit: head, aws: absent(t), want: first, is: "the latest tag, v1"},
 		{name: "no account", commit: head, want: first, is: "the latest tag, v1"},
 		{name: "a commit that is named", commit: head, given: third[:12], aws: serves(second), want: third, is: "as -base says"},
 		{name: "none", commit: head, given: baseline.None, aws: serves(second), is: "none, as -base says"},
 		{name: "the first commit", commit: first, is: "has no parent"},
 		{name: "a commit that is no commit", commit: head, given: "nope", fails: "-base=nope is not a commit of this repository"},
 		{name: "production serves what is not cloned", commit: head, aws: serves(strings.Repeat("a", 40)), fails: "is not a commit in this clone"},
-		{name: "production serves nobody knows what", commit: head, aws: production(t, "{}"), fails: "does not say which release it serves"},
-		{name: "production is broken", commit: head, aws: production(t, "<html>"), fails: "asking production which release it serves"},
+		{name: "a ledger of before versions named commits", commit: head, aws: silent(t, true, 200, fmt.Sprintf(`{"commit": %q}`, second)), want: second, is: "what production serves"},
+		{name: "a ledger that does not know", commit: head, aws: silent(t, true, 200, "{}"), fails: "does not say which release it serves"},
+		{name: "a ledger that is broken", commit: head, aws: silent(t, true, 200, "<html>"), fails: "asking production which release it serves"},
+		{name: "a ledger that fails", commit: head, aws: silent(t, true, 502, "{}"), fails: "healthz answered 502 {}"},
+		{name: "no ledger, and no commit", commit: head, aws: silent(t, false, 200, ""), fails: "version 3 of service, whose description names no commit"},
+		{name: "no ledger, and -base", commit: head, given: third, aws: silent(t, false, 200, ""), want: third, is: "as -base says"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

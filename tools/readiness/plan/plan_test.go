@@ -258,9 +258,9 @@ func TestSend(t *testing.T) {
 	}
 }
 
-// serve creates the function in the stages' outputs, and its alias. Nobody
-// invokes it.
-func serve(t *testing.T, awsConfig aws.Config) {
+// serve makes the function that the stages put out, of a commit, and its alias.
+// Nobody invokes it.
+func serve(t *testing.T, awsConfig aws.Config, commit string) {
 	t.Helper()
 	role, err := iam.NewFromConfig(awsConfig).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("f"), AssumeRolePolicyDocument: aws.String(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)})
@@ -276,7 +276,8 @@ func serve(t *testing.T, awsConfig aws.Config) {
 	functions := lambda.NewFromConfig(awsConfig)
 	made, err := functions.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
 		FunctionName: aws.String("f"), Role: role.Role.Arn, Handler: aws.String("bootstrap"), Runtime: lambdatypes.RuntimeProvidedal2023, Publish: true,
-		Code: &lambdatypes.FunctionCode{ZipFile: packed.Bytes()}, Architectures: []lambdatypes.Architecture{lambdatypes.Architecture(localaws.HostContext()["architecture"].(string))},
+		Description: aws.String("f, commit " + commit),
+		Code:        &lambdatypes.FunctionCode{ZipFile: packed.Bytes()}, Architectures: []lambdatypes.Architecture{lambdatypes.Architecture(localaws.HostContext()["architecture"].(string))},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -294,12 +295,8 @@ func TestPlanAndReadinessHaveOneBase(t *testing.T) {
 	t.Parallel()
 	cfg, awsConfig := repository(t), startAWS(t)
 	served := cfg.Commit
-	production := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `{"commit": "`+served+`"}`)
-	}))
-	t.Cleanup(production.Close)
-	serve(t, awsConfig)
-	deployTemplate(t, awsConfig, "production", strings.Replace(service, "http://127.0.0.1", production.URL, 1))
+	serve(t, awsConfig, served)
+	deploy(t, awsConfig, "production")
 	messages := stakeholder(t, awsConfig, "production")
 
 	for _, subject := range []string{"two", "three"} {

@@ -1,0 +1,85 @@
+package stack_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/project/stack/stacktest"
+)
+
+// What serves is read from the alias and from the version that it names, and
+// nothing is asked of the function.
+func TestServing(t *testing.T) {
+	t.Parallel()
+	pkg, commit := strings.Repeat("0f", 32), strings.Repeat("c", 40)
+	for _, tt := range []struct {
+		name       string
+		served     stack.Served
+		codeSHA256 string
+		says, is   string // the error of Serving, and of Is
+		text       string
+	}{
+		{name: "one version", served: stack.Served{Version: "3", Package: pkg, Commit: commit}, text: "3"},
+		{name: "a version that names no commit", served: stack.Served{Version: "3", Package: pkg}, text: "3"},
+		{name: "a SHA-256 commit", served: stack.Served{Version: "3", Package: pkg, Commit: strings.Repeat("d", 64)}, text: "3"},
+		{name: "traffic that shifts", served: stack.Served{Version: "3", Package: pkg, Shares: map[string]float64{"4": 0.1}}, text: "3 (90 %) 4 (10 %)", is: "versions 3 (90 %) 4 (10 %) share the traffic"},
+		{name: "another package", served: stack.Served{Version: "3", Package: strings.Repeat("a", 64)}, text: "3", is: "version 3 serves, whose package has the SHA-256 aaaaaaaaaaaa, and the release's has 0f0f0f0f0f0f"},
+		{name: "an image", served: stack.Served{Version: "3"}, codeSHA256: strings.Repeat("ab", 32), says: "which is not the SHA-256 of a zip file"},
+	} {
+		cfg := stacktest.Start(t, stacktest.Stage{Outputs: stacktest.Outputs(), Served: tt.served, CodeSHA256: tt.codeSHA256}, nil)
+		outputs, err := stack.Describe(t.Context(), cfg, staging(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := stack.Serving(t.Context(), cfg, outputs)
+		if tt.says != "" {
+			if exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), "next: aws lambda") {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			continue
+		}
+		if err != nil || !reflect.DeepEqual(got, tt.served) || got.String() != tt.text {
+			t.Errorf("%s: %+v, %v", tt.name, got, err)
+		}
+		if err := got.Is(pkg); (err == nil) != (tt.is == "") || err != nil && err.Error() != tt.is {
+			t.Errorf("%s: Is = %v, want %q", tt.name, err, tt.is)
+		}
+	}
+	cfg := stacktest.Start(t, stacktest.Stage{}, nil)
+	if _, err := stack.Serving(t.Context(), cfg, stack.Outputs{FunctionName: "other", AliasName: "x"}); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "reading alias x of other") {
+		t.Errorf("without an alias: %v", err)
+	}
+}
+
+// A stage is addressed by its URL, or by the alias of a function that has none;
+// and only a release ledger keeps records.
+func TestOutputs(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		outputs stack.Outputs
+		address string
+		keeps   bool
+	}{
+		{stack.Outputs{FunctionName: "f", AliasName: "live"}, "f:live", false},
+		{stack.Outputs{FunctionName: "f", AliasName: "live", FunctionURL: "https://f.example/"}, "https://f.example/", false},
+		{stack.Outputs{FunctionURL: "https://f.example/", EvidenceBucket: "b"}, "https://f.example/", true},
+	} {
+		if got := tt.outputs.Address(); got != tt.address || tt.outputs.KeepsRecords() != tt.keeps {
+			t.Errorf("%+v: %s, %t", tt.outputs, got, tt.outputs.KeepsRecords())
+		}
+	}
+}
+
+// staging is the stage as it was called before manifests.
+func staging(t *testing.T) manifest.Stage {
+	t.Helper()
+	stage, err := manifest.Old().Stage("staging")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stage
+}

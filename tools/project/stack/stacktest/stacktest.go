@@ -1,0 +1,105 @@
+// Package stacktest answers for AWS in tests, where they only ask which version
+// serves a stage.
+package stacktest
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/magewright/magewright/tools/project/stack"
+)
+
+// A Stage is what its stack puts out, and what serves it. Each stage has the
+// same; one without outputs is not deployed.
+type Stage struct {
+	Outputs map[string]string
+	Served  stack.Served
+	// CodeSHA256 is what Lambda says in the place of the package's, if it is set.
+	CodeSHA256 string
+}
+
+// Outputs are those of a function that serves by its alias live.
+func Outputs(more ...string) map[string]string {
+	outputs := map[string]string{"FunctionName": "service", "AliasName": "live"}
+	for i := 0; i < len(more); i += 2 {
+		outputs[more[i]] = more[i+1]
+	}
+	return outputs
+}
+
+// Start serves a stage until the test ends, and returns the configuration of its
+// clients. What AWS is not asked goes to app, if there is one.
+func Start(t *testing.T, s Stage, app http.Handler) aws.Config {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case s.answer(w, r):
+		case app != nil:
+			app.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	if _, self := s.Outputs["FunctionUrl"]; self && s.Outputs["FunctionUrl"] == "" {
+		s.Outputs["FunctionUrl"] = server.URL + "/"
+	}
+	return aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
+}
+
+// answer reports whether it has answered: requests of CloudFormation and of
+// Lambda are for AWS.
+func (s Stage) answer(w http.ResponseWriter, r *http.Request) bool {
+	switch path := r.URL.Path; {
+	case path == "/" && r.Header.Get("X-Amz-Target") == "":
+		s.describe(w)
+	case strings.HasSuffix(path, "/aliases/live"):
+		reply := map[string]any{"FunctionVersion": s.Served.Version}
+		if s.Served.Shares != nil {
+			reply["RoutingConfig"] = map[string]any{"AdditionalVersionWeights": s.Served.Shares}
+		}
+		write(w, reply)
+	case strings.HasSuffix(path, "/functions/service/configuration"):
+		digest, sha := []byte(nil), s.CodeSHA256
+		if sha == "" {
+			digest, _ = hex.DecodeString(s.Served.Package) // of a test
+			sha = base64.StdEncoding.EncodeToString(digest)
+		}
+		description := "a service"
+		if s.Served.Commit != "" {
+			description += ", commit " + s.Served.Commit
+		}
+		write(w, map[string]any{"Version": r.URL.Query().Get("Qualifier"), "CodeSha256": sha, "Description": description})
+	default:
+		return false
+	}
+	return true
+}
+
+func (s Stage) describe(w http.ResponseWriter) {
+	if len(s.Outputs) == 0 {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprint(w, `<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id x does not exist</Message></Error></ErrorResponse>`)
+		return
+	}
+	var outputs strings.Builder
+	for key, value := range s.Outputs {
+		_, _ = fmt.Fprintf(&outputs, `<member><OutputKey>%s</OutputKey><OutputValue>%s</OutputValue></member>`, key, value)
+	}
+	_, _ = fmt.Fprintf(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>s</StackName><StackStatus>CREATE_COMPLETE</StackStatus>
+		<CreationTime>2026-01-01T00:00:00Z</CreationTime><Outputs>%s</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, &outputs)
+}
+
+func write(w http.ResponseWriter, reply map[string]any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(reply) // of a test
+}
