@@ -59,7 +59,7 @@ func newDrill(cfg aws.Config, o stack.Outputs) *drill {
 		outputs: o,
 	}
 	d.traffic = func(token string) *probe.Traffic {
-		return &probe.Traffic{URL: d.outputs.FunctionURL, Probes: d.probes, Token: token, Clock: d.clock}
+		return &probe.Traffic{URL: d.outputs.FunctionURL, Invoke: probe.Function(cfg, d.outputs), Probes: d.probes, Token: token, Clock: d.clock}
 	}
 	return d
 }

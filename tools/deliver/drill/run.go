@@ -48,7 +48,7 @@ func run(ctx context.Context, cfg project.Config, fault string) error {
 	if err != nil {
 		return err
 	}
-	probes, err := probe.Load(cfg.Dir)
+	steps, err := probe.Load(cfg.Dir)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func run(ctx context.Context, cfg project.Config, fault string) error {
 	}
 	d := newDrill(awsConfig, outputs)
 	d.ledger = ledger.Ledger{URL: outputs.FunctionURL, Signer: signer}
-	d.fault, d.config, d.probes, d.enough = fault, config, probes, 600
+	d.fault, d.config, d.probes, d.enough = fault, config, steps.Probes(), 600
 	d.clock, d.out = clock.System(), cfg.Stdout
 	d.commit = release.Commit
 	if d.released, err = released(ctx, awsConfig, names.Last()); err != nil {

@@ -1,84 +1,94 @@
-// Package probe sends requests to a stage while its traffic shifts: a new
-// version that nobody calls can't fail, and so would pass.
+// Package probe reads what a project declares of its stages' behaviour, and asks
+// them: the steps of the smoke test, in order, and the probes among them, which
+// are sent while traffic shifts. A new version that nobody calls can't fail, and
+// so would pass.
 package probe
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
-	"io"
+	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-
-	"go.yaml.in/yaml/v3"
+	"time"
 
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// File is where a project declares its probes, below its root.
+// File is where a project declares its steps, below its root.
 const File = "infra/probes.yml"
 
-// A Probe is a request and the status that it must be answered with.
-type Probe struct {
-	Method string `yaml:"method"`
-	Path   string `yaml:"path"` // below the stage's URL
-	Status int    `yaml:"status"`
+// Ledger is the exercise of a release ledger, which no request can declare: it
+// hands over what this pipeline signs. Package smoke has it.
+const Ledger = "ledger"
+
+// Steps are what a project declares, in the order of the smoke test. One of them
+// is a probe at least.
+type Steps []Step
+
+// A Step is one request, one invocation of the function, or an exercise, and what
+// must come of it.
+type Step struct {
+	Name string // what it shows
+
+	// A request. Strings may hold ${name}, which stands for a value that an
+	// earlier step has captured, or for one of [Builtins].
+	Method  string
+	Path    string // below the stage's URL
+	Headers map[string]string
+	Body    string
+	JSON    json.RawMessage // a body, in the place of Body
+	Status  int
 	// Token says that it is sent with a link token of the release, as a bearer
 	// token (RFC 6750): what the ledger keeps is not shown without.
-	Token bool `yaml:"token"`
+	Token bool
+
+	// Invoke is an event that the function is invoked with, not by its URL.
+	Invoke json.RawMessage
+
+	// Exercise is the name of steps that are Go code, such as [Ledger].
+	Exercise string
+
+	Expect  Expectations
+	Capture map[string]string // names of values, by where they are: a JSON Pointer
+	Within  time.Duration     // for how long it is tried again until it succeeds
+	// Probe says that it is also sent while traffic shifts, many times and by
+	// several senders at once. Only its status counts then: the old version
+	// answers too.
+	Probe bool
 }
 
-// Load reads the probes of the project in dir.
-func Load(dir string) ([]Probe, error) {
+// A Probe is a step that is sent while traffic shifts.
+type Probe = Step
+
+// Builtins are the names of the values that every step has.
+var Builtins = []string{"commit", "package", "stage", "version"}
+
+// safe are the methods of requests that change nothing.
+var safe = []string{http.MethodGet, http.MethodHead, http.MethodOptions}
+
+// Load reads the steps of the project in dir.
+func Load(dir string) (Steps, error) {
 	data, err := os.ReadFile(filepath.Join(dir, File)) // #nosec G304 -- a file of the project
 	if err != nil {
 		return nil, exit.Missing("git checkout "+File, "reading the probes: %w", err)
 	}
-	probes, err := Parse(data)
+	steps, err := Parse(data)
 	if err != nil {
 		return nil, exit.Missing("git log -p "+File, "reading the probes: %w", err)
 	}
-	return probes, nil
+	return steps, nil
 }
 
-// Parse reads probes: a list of at least one. Errors name the line of [File].
-func Parse(data []byte) ([]Probe, error) {
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	decoder.KnownFields(true)
-	var probes []Probe
-	if err := decoder.Decode(&probes); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w", File, err)
-	}
-	if len(probes) == 0 {
-		return nil, fmt.Errorf("%s: it declares no probe", File)
-	}
-	var nodes []yaml.Node // the same, with their lines
-	if err := yaml.Unmarshal(data, &nodes); err != nil {
-		return nil, fmt.Errorf("%s: %w", File, err)
-	}
-	for i, n := range nodes {
-		if n.Tag == "!!null" { // it is none of probes
-			return nil, fmt.Errorf("%s:%d: the probe is empty", File, n.Line)
-		}
-		if err := probes[i].check(); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", File, n.Line, err)
-		}
-	}
-	return probes, nil
+// Probes returns the steps that are sent while traffic shifts.
+func (s Steps) Probes() []Probe {
+	return slices.DeleteFunc(slices.Clone(s), func(step Step) bool { return !step.Probe })
 }
 
-func (p Probe) check() error {
-	safe := []string{http.MethodGet, http.MethodHead, http.MethodOptions}
-	switch {
-	case !slices.Contains(safe, p.Method):
-		return fmt.Errorf("method %q may change something; take one of %s", p.Method, strings.Join(safe, ", "))
-	case strings.Contains(p.Path, "://"):
-		return fmt.Errorf("path %q is not below the stage's URL", p.Path)
-	case p.Status < 200 || p.Status > 499:
-		return fmt.Errorf("status %d; a working version answers with 200 to 499", p.Status)
-	}
-	return nil
+// Tokens reports whether a step is sent with a link token.
+func (s Steps) Tokens() bool {
+	return slices.ContainsFunc(s, func(step Step) bool { return step.Token })
 }
+
+// Safe reports whether the step changes nothing at the stage.
+func (s Step) Safe() bool { return s.Method != "" && slices.Contains(safe, s.Method) }

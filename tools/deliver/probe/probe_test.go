@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,34 +11,6 @@ import (
 	"github.com/magewright/magewright/tools/deliver/probe"
 	"github.com/magewright/magewright/tools/internal/clock"
 )
-
-func TestParse(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct{ file, says string }{
-		{"- {method: GET, path: a, status: 200}\n-\n", "infra/probes.yml:2: the probe is empty"},
-		{"[]", "it declares no probe"},
-		{"", "infra/probes.yml: it declares no probe"},
-		{"# none\n", "infra/probes.yml: it declares no probe"},
-		{"- {method: GET", "infra/probes.yml: yaml: line 1"},
-		{"- {method: GET, path: a, status: 200}\n# more\n- {method: POST, path: a, status: 200}", "infra/probes.yml:3: method"},
-		{"- {method: GET, path: a, status: 200, times: 3}", "times"},
-		{"- {method: PUT, path: a, status: 200}", `method "PUT" may change something`},
-		{"- {method: GET, path: 'https://elsewhere/', status: 200}", "is not below the stage's URL"},
-		{"- {method: GET, path: a}", "status 0"},
-		{"- {method: GET, path: a, status: 502}", "status 502"},
-	} {
-		if _, err := probe.Parse([]byte(tt.file)); err == nil || !strings.Contains(err.Error(), tt.says) {
-			t.Errorf("%q: %v, want %s", tt.file, err, tt.says)
-		}
-	}
-	probes, err := probe.Load("../../..")
-	if err != nil || len(probes) < 2 {
-		t.Errorf("this project's own probes are %v, %v", probes, err)
-	}
-	if _, err := probe.Load(t.TempDir()); err == nil || !strings.Contains(err.Error(), "infra/probes.yml") {
-		t.Errorf("without a file: %v", err)
-	}
-}
 
 // Traffic comes as fast as it is answered until enough is sent, from each probe
 // in turn, and an answer that is not the declared one is a failure.

@@ -56,7 +56,7 @@ type follower struct {
 // newFollower returns one that leaves out the deployments that are there
 // already. The token lets probes read what the ledger keeps.
 func newFollower(ctx context.Context, cfg project.Config, awsConfig aws.Config, o stack.Outputs, token string, out *panel) (*follower, error) {
-	probes, err := probe.Load(cfg.Dir)
+	steps, err := probe.Load(cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -66,11 +66,11 @@ func newFollower(ctx context.Context, cfg project.Config, awsConfig aws.Config, 
 	}
 	f := &follower{
 		deployments: codedeploy.NewFromConfig(awsConfig), functions: lambda.NewFromConfig(awsConfig), alarms: cloudwatch.NewFromConfig(awsConfig),
-		outputs: o, clock: clock.System(), pace: clock.System(), out: out, cfg: cfg, probes: probes, token: token, limits: limits, ask: atTerminal(out),
+		outputs: o, clock: clock.System(), pace: clock.System(), out: out, cfg: cfg, probes: steps.Probes(), token: token, limits: limits, ask: atTerminal(out),
 		watches: map[string]*watch{}, printed: map[string]string{},
 	}
 	f.traffic = func() *probe.Traffic {
-		return &probe.Traffic{URL: f.outputs.FunctionURL, Probes: f.probes, Token: f.token, Clock: f.clock}
+		return &probe.Traffic{URL: f.outputs.FunctionURL, Invoke: probe.Function(awsConfig, f.outputs), Probes: f.probes, Token: f.token, Clock: f.clock}
 	}
 	f.known, err = f.ids(ctx)
 	return f, err

@@ -249,6 +249,14 @@ func (s *Stage) Publish(t *testing.T, commit string, more map[string]string) (ve
 	return *published.Version
 }
 
+// Point gives a version all traffic at once.
+func (s *Stage) Point(t *testing.T, version string) {
+	t.Helper()
+	Must[*lambda.UpdateAliasOutput](t)(s.Functions.UpdateAlias(t.Context(), &lambda.UpdateAliasInput{
+		FunctionName: &s.Outputs.FunctionName, Name: &s.Outputs.AliasName, FunctionVersion: &version,
+	}))
+}
+
 // Shift starts a deployment.
 func (s *Stage) Shift(t *testing.T, from, to, config string) (id string) {
 	t.Helper()

@@ -1,0 +1,218 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/project/stack"
+)
+
+const (
+	timeout = 15 * time.Second // of a request: longer than the function's own
+	// answerLimit is what a function's answer is no larger than.
+	answerLimit = 6 << 20
+	// pause is how long a step that failed waits before it is tried again.
+	pause = time.Second
+)
+
+// An Invoker invokes the function of a stage. It returns what the function
+// answered, and the kind of its error where it failed.
+type Invoker func(ctx context.Context, event []byte) (payload []byte, failed string, err error)
+
+// Function invokes the function of a stage by its alias.
+func Function(cfg aws.Config, o stack.Outputs) Invoker {
+	client := lambda.NewFromConfig(cfg)
+	return func(ctx context.Context, event []byte) ([]byte, string, error) {
+		out, err := client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &o.FunctionName, Qualifier: &o.AliasName, Payload: event})
+		if err != nil {
+			return nil, "", fmt.Errorf("invoking %s:%s: %w", o.FunctionName, o.AliasName, err)
+		}
+		return out.Payload, aws.ToString(out.FunctionError), nil
+	}
+}
+
+// A sender sends requests and events to a stage.
+type sender struct {
+	url    string
+	invoke Invoker
+	client *http.Client
+}
+
+func newSender(url string, invoke Invoker, transport http.RoundTripper) sender {
+	return sender{url, invoke, &http.Client{
+		Timeout: timeout, Transport: transport,
+		// A redirection is an answer, and may be the one that is declared.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// send sends what a step says, with values in the places of its placeholders.
+func (s sender) send(ctx context.Context, step Step, token string, values map[string]any) (answer, error) {
+	if step.Invoke != nil {
+		event, err := fillJSON(step.Invoke, values)
+		if err != nil {
+			return answer{}, err
+		}
+		payload, failed, err := s.invoke(ctx, event)
+		return answer{body: payload, failed: failed}, err
+	}
+	r, err := s.request(ctx, step, token, values)
+	if err != nil {
+		return answer{}, err
+	}
+	response, err := s.client.Do(r) // #nosec G704 -- the URL is the stack's own output
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, answerLimit))
+	if err != nil {
+		return answer{}, fmt.Errorf("reading the response: %w", err)
+	}
+	return answer{status: response.StatusCode, header: response.Header, body: body}, nil
+}
+
+func (s sender) request(ctx context.Context, step Step, token string, values map[string]any) (*http.Request, error) {
+	if s.url == "" {
+		return nil, fmt.Errorf("%s: the stage has no URL; invoke its function instead", step.subject())
+	}
+	path, err := fillText(step.Path, values)
+	if err != nil {
+		return nil, err
+	}
+	body, err := []byte(nil), error(nil)
+	if step.JSON != nil {
+		body, err = fillJSON(step.JSON, values)
+	} else if step.Body != "" {
+		var text string
+		text, err = fillText(step.Body, values)
+		body = []byte(text)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, step.Method, strings.TrimSuffix(s.url, "/")+"/"+strings.TrimPrefix(path, "/"), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Accept", "application/json")
+	if step.JSON != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if step.Token {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	for name, value := range step.Headers {
+		if value, err = fillText(value, values); err != nil {
+			return nil, err
+		}
+		if http.CanonicalHeaderKey(name) == "Host" {
+			r.Host = value
+			continue
+		}
+		r.Header.Set(name, value)
+	}
+	return r, nil
+}
+
+// A Session takes the steps of a smoke test, one after the other.
+type Session struct {
+	URL    string // "" where the function has none
+	Invoke Invoker
+	Token  string         // for the steps that ask for one
+	Values map[string]any // by name; captures are added
+	Clock  clock.Clock
+}
+
+// A Result is what came of a step that went as it must.
+type Result struct {
+	Method string // INVOKE of an invocation
+	Status int    // of the HTTP response; of an invocation 200, or 400 where it had to fail
+	Body   []byte
+	Took   time.Duration
+}
+
+// Do takes a step. One that has to succeed within a time is tried until then.
+func (s *Session) Do(ctx context.Context, step Step) (Result, error) {
+	start := s.Clock.Now()
+	for {
+		result, err := s.try(ctx, step)
+		switch {
+		case err == nil:
+			return result, nil
+		case ctx.Err() != nil || step.Within == 0:
+			return Result{}, err
+		case clock.Since(s.Clock, start) > step.Within:
+			return Result{}, fmt.Errorf("not within %v: %w", step.Within, err)
+		}
+		if err := clock.Sleep(ctx, s.Clock, pause); err != nil {
+			return Result{}, err
+		}
+	}
+}
+
+func (s *Session) try(ctx context.Context, step Step) (Result, error) {
+	start := s.Clock.Now()
+	a, err := newSender(s.URL, s.Invoke, nil).send(ctx, step, s.Token, s.Values)
+	if err != nil {
+		return Result{}, err
+	}
+	took := clock.Since(s.Clock, start)
+	if err := step.answered(a); err != nil {
+		return Result{}, err
+	}
+	if err := step.Expect.check(a, s.Values); err != nil {
+		return Result{}, fmt.Errorf("%s: %w", step.subject(), err)
+	}
+	if err := s.capture(step, a); err != nil {
+		return Result{}, fmt.Errorf("%s: %w", step.subject(), err)
+	}
+	if step.Invoke != nil {
+		status := http.StatusOK
+		if a.failed != "" { // as it must
+			status = http.StatusBadRequest
+		}
+		return Result{"INVOKE", status, a.body, took}, nil
+	}
+	return Result{step.Method, a.status, a.body, took}, nil
+}
+
+// answered returns an error unless the status of an answer is the declared one.
+func (s Step) answered(a answer) error {
+	switch {
+	case s.Invoke != nil && s.Expect.Error && a.failed == "":
+		return fmt.Errorf("invoke succeeded with %s, and must fail", short(string(a.body)))
+	case s.Invoke != nil && !s.Expect.Error && a.failed != "":
+		return fmt.Errorf("invoke failed (%s): %s", a.failed, short(string(a.body)))
+	case s.Invoke == nil && a.status != s.Status:
+		return fmt.Errorf("%s answered %d %s, want %d", s.subject(), a.status, short(string(a.body)), s.Status)
+	}
+	return nil
+}
+
+func (s *Session) capture(step Step, a answer) error {
+	if len(step.Capture) == 0 {
+		return nil
+	}
+	document, err := decode(a.body)
+	if err != nil {
+		return fmt.Errorf("the answer %s is not JSON: %w", short(string(a.body)), err)
+	}
+	for name, pointer := range step.Capture {
+		value, found := lookup(document, pointer)
+		if !found {
+			return fmt.Errorf("there is no %s to capture as %s", at(pointer), name)
+		}
+		s.Values[name] = value
+	}
+	return nil
+}
