@@ -63,7 +63,7 @@ func DeployStaging(ctx context.Context) error {
 	return program.Run(ctx, "deploy")
 }
 
-// Smoke exercises staging through its public URL.
+// Smoke takes the steps that infra/probes.yml declares with staging.
 func Smoke(ctx context.Context) error { return program.Run(ctx, "smoke") }
 
 // Drill releases a bad version to staging on purpose, and sees that AWS takes it back.

@@ -1,11 +1,14 @@
 package evidence
 
-// Smoke is what `mage smoke` observed of a deployed stage through its public URL.
+// Smoke is what `mage smoke` observed of a deployed stage.
 type Smoke struct {
 	Made
-	Stage   string `json:"stage"`
-	URL     string `json:"url"`
-	Commit  string `json:"commit"`  // the commit that answered; "" if none did
+	Stage string `json:"stage"`
+	URL   string `json:"url,omitempty"` // "" if the function has none
+	// Version got all traffic and was made from Package, and therefore from Commit.
+	// Both are "" if another package served.
+	Version string `json:"version,omitempty"`
+	Commit  string `json:"commit"`
 	Package string `json:"package"` // SHA-256 of the release's deployment package
 	// Result is TestsPassed or TestsFailed. Problem says why it is TestsFailed.
 	Result  string       `json:"result"`
@@ -16,10 +19,13 @@ type Smoke struct {
 // PredicateType implements [Predicate].
 func (Smoke) PredicateType() string { return Base + "smoke/v1" }
 
-// A SmokeCheck is a request that was answered as required.
+// A SmokeCheck is a request, or an invocation of the function, that was answered as
+// required.
 type SmokeCheck struct {
-	Name         string  `json:"name"`
-	Method       string  `json:"method"`
-	Status       int     `json:"status"` // status of the HTTP response
+	Name   string `json:"name"`
+	Method string `json:"method"` // INVOKE for an invocation
+	// Status is the status of the HTTP response. An invocation has 200, or 400 if it
+	// had to fail.
+	Status       int     `json:"status"`
 	Milliseconds float64 `json:"milliseconds"`
 }

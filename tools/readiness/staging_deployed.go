@@ -18,7 +18,7 @@ func stagingDeployed() Check {
 		Doc: `CloudFormation's template of staging equals the assembly's, value by value. The alias
 names one published version. This version is Active and gets all traffic, and its
 CodeSha256 is the package's SHA-256 in base64. The smoke test of staging passed: the
-candidate's commit answered at the stage's URL, and so did each request after that.`,
+candidate's package served before and after it, and each step succeeded as declared.`,
 		Inputs: []evidence.Predicate{Assembly{}, Deployed{}, Staging{}, evidence.Smoke{}},
 		Next:   "go tool mage deploy-staging smoke",
 		Decide: func(in Inputs) Result {
@@ -36,8 +36,8 @@ candidate's commit answered at the stage's URL, and so did each request after th
 			}
 			findings = append(findings, staging.notServing(base64.StdEncoding.EncodeToString(digest))...)
 			findings = append(findings, notAnswering(smoke, in.Candidate)...)
-			return concluded(fmt.Sprintf("%s of the template; version %s, CodeSha256 %s; %s answered at %s, the slowest in %.0f ms", count(compared, "value"),
-				staging.Version, staging.CodeSHA256, count(len(smoke.Checks), "request"), smoke.URL, slowest(smoke)), findings, nil,
+			return concluded(fmt.Sprintf("%s of the template; version %s, CodeSha256 %s; %s answered%s, the slowest in %.0f ms", count(compared, "value"),
+				staging.Version, staging.CodeSHA256, count(len(smoke.Checks), "request"), place(smoke.URL), slowest(smoke)), findings, nil,
 				"Anything that is not in the template, such as manual changes: see drift. Load: the requests came one at a time.")
 		},
 	}
@@ -112,7 +112,7 @@ func notAnswering(smoke evidence.Smoke, c Candidate) (findings []string) {
 		findings = append(findings, fmt.Sprintf("the smoke test is %s: %s", smoke.Result, smoke.Problem))
 	}
 	if smoke.Commit != c.Commit {
-		findings = append(findings, fmt.Sprintf("commit %.12q answered, not %.12s", smoke.Commit, c.Commit))
+		findings = append(findings, fmt.Sprintf("commit %.12q served, not %.12s", smoke.Commit, c.Commit))
 	}
 	if smoke.Package != c.Package {
 		findings = append(findings, fmt.Sprintf("the smoke test is for package %.12q, not for %.12s", smoke.Package, c.Package))
@@ -121,6 +121,14 @@ func notAnswering(smoke evidence.Smoke, c Candidate) (findings []string) {
 		findings = append(findings, "no request was answered")
 	}
 	return findings
+}
+
+// place says where requests were answered.
+func place(url string) string {
+	if url == "" {
+		return ""
+	}
+	return " at " + url
 }
 
 // slowest returns the longest duration of a request in milliseconds.

@@ -70,6 +70,7 @@ func run(ctx context.Context, cfg project.Config, fault string) error {
 	}
 	d.smoke = func(ctx context.Context) error {
 		_, err := smoke.Exercise(ctx, smoke.Target{
+			AWS: awsConfig, Outputs: outputs, Steps: steps,
 			Record: evidence.Deployment{Stage: names.First().Name, URL: outputs.FunctionURL},
 			Commit: release.Commit, Package: release.Package, Signer: signer, Clock: d.clock,
 		})

@@ -2,6 +2,7 @@ package probe_test
 
 import (
 	"encoding/json"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -211,4 +212,26 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestTheDocumentsSteps holds that the steps which the document shows can be read.
+func TestTheDocumentsSteps(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../../infra/docs/smoke.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(readme), "declared in `infra/probes.yml`, in order:\n")
+	var file strings.Builder
+	for line := range strings.Lines(shown) {
+		if text, indented := strings.CutPrefix(line, "    "); indented {
+			file.WriteString(text)
+		} else if strings.TrimSpace(line) != "" {
+			break
+		}
+	}
+	steps, err := probe.Parse([]byte(file.String()))
+	if err != nil || len(steps) != 4 || len(steps.Probes()) != 1 {
+		t.Errorf("%d steps, %d probes, %v", len(steps), len(steps.Probes()), err)
+	}
 }

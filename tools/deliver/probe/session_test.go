@@ -153,7 +153,7 @@ func TestSession(t *testing.T) {
 	if got := strings.Join(asked, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("asked\n%s\nwant\n%s", got, strings.Join(want, "\n"))
 	}
-	if len(results) != 4 || results[0].Method != "POST" || results[0].Status != 201 || !strings.Contains(string(results[0].Body), "release") {
+	if len(results) != 4 || results[0].Method != http.MethodPost || results[0].Status != 201 || !strings.Contains(string(results[0].Body), "release") {
 		t.Errorf("the results are %+v", results)
 	}
 	for file, says := range map[string]string{

@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/magewright/magewright/tools/deliver/canary"
 	"github.com/magewright/magewright/tools/deliver/probe"
@@ -167,7 +166,7 @@ func (f *follower) see(ctx context.Context, id string) error {
 
 // print says in a line how a deployment stands, if that is new.
 func (f *follower) print(ctx context.Context, id string, info *types.DeploymentInfo, alias *lambda.GetAliasOutput, w *watch) error {
-	f.last = fmt.Sprintf("deployment %s %s, version %s", id, info.Status, weights(aws.ToString(alias.FunctionVersion), alias.RoutingConfig))
+	f.last = fmt.Sprintf("deployment %s %s, version %s", id, info.Status, stack.Traffic(alias.FunctionVersion, alias.RoutingConfig))
 	line := strings.TrimPrefix(f.last, "deployment "+id+" ")
 	alarms, err := f.ringing(ctx)
 	if err != nil {
@@ -224,19 +223,6 @@ func (f *follower) ringing(ctx context.Context) (string, error) {
 		return fmt.Sprintf("%d alarms quiet", len(described.MetricAlarms)), nil
 	}
 	return "in alarm: " + strings.Join(ringing, " "), nil
-}
-
-// weights describes an alias: "3", or "3 (90 %) 4 (10 %)".
-func weights(version string, routing *lambdatypes.AliasRoutingConfiguration) string {
-	if routing == nil || len(routing.AdditionalVersionWeights) == 0 {
-		return version
-	}
-	rest, others := 1.0, ""
-	for other, weight := range routing.AdditionalVersionWeights {
-		rest -= weight
-		others += fmt.Sprintf(" %s (%.0f %%)", other, 100*weight)
-	}
-	return fmt.Sprintf("%s (%.0f %%)%s", version, 100*rest, others)
 }
 
 // latest returns the group's newest deployment that is not a rollback.

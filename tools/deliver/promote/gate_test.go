@@ -21,7 +21,9 @@ import (
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/manifest/manifesttest"
+	"github.com/magewright/magewright/tools/project/stack/stacktest"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/verify"
 )
@@ -284,4 +286,30 @@ func TestMain(m *testing.M) {
 		}
 	}
 	os.Exit(m.Run())
+}
+
+// TestOnlyALedgerIsTold holds that a staging which keeps no records is sent none.
+func TestOnlyALedgerIsTold(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		bucket string
+		told   int
+	}{{"", 0}, {"evidence", 1}} {
+		told := 0
+		outputs := stacktest.Outputs("FunctionUrl", "")
+		if tt.bucket != "" {
+			outputs["EvidenceBucket"] = tt.bucket
+		}
+		cfg := stacktest.Start(t, stacktest.Stage{Outputs: outputs}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if told++; r.Method != http.MethodPut || !strings.HasPrefix(r.URL.Path, "/releases/"+commit+"/deployments/") {
+				t.Errorf("%s %s", r.Method, r.URL)
+			}
+			w.WriteHeader(http.StatusCreated)
+		}))
+		names := manifest.Old()
+		err := tellStaging(t.Context(), cfg, names.First(), evidencetest.NewSigner(t), cdk.Release{Commit: commit, Package: strings.Repeat("a", 64)}, evidence.Deployment{Stage: names.Last().Name})
+		if err != nil || told != tt.told {
+			t.Errorf("%+v: told %d times, %v", tt, told, err)
+		}
+	}
 }

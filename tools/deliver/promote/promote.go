@@ -12,11 +12,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/deliver/canary"
 	"github.com/magewright/magewright/tools/deliver/deploy"
+	"github.com/magewright/magewright/tools/deliver/probe"
 	"github.com/magewright/magewright/tools/deliver/smoke"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
@@ -97,6 +97,10 @@ const tokenLife = 2 * time.Hour
 
 // deliver deploys production, and records there what allowed it.
 func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, names manifest.Manifest, signer evidence.Signer, release cdk.Release, record evidence.Deployment) error {
+	steps, err := probe.Load(cfg.Dir)
+	if err != nil {
+		return err
+	}
 	token, err := ledger.Ledger{Signer: signer}.Token(ctx, release.Commit, clock.System().Now().Add(tokenLife))
 	if err != nil {
 		return err
@@ -120,21 +124,28 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 	if err != nil {
 		return err
 	}
-	version, err := serving(ctx, awsConfig, after)
+	record.Stage, record.URL = production.Name, after.FunctionURL
+	served, err := stack.Serving(ctx, awsConfig, after)
 	if err != nil {
 		return err
 	}
-	record.Stage, record.URL, record.Version = production.Name, after.FunctionURL, version
-	result, err := smoke.Exercise(ctx, smoke.Target{Record: record, Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System()})
-	if err != nil {
-		return exit.Failed("go tool mage smoke, or curl -i "+after.FunctionURL+"healthz", "production was deployed and does not answer: %w", err)
+	record.Version = served.Version
+	result, err := smoke.Exercise(ctx, smoke.Target{
+		AWS: awsConfig, Outputs: after, Steps: steps, Record: record,
+		Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System(),
+	})
+	if missing, ok := errors.AsType[*exit.Error](err); ok {
+		return exit.Failed(missing.Next, "production was deployed, and could not be exercised: %w", missing.Err)
 	}
-	fmt.Fprintf(cfg.Stdout, "production serves version %s, commit %s, at %s\n", version, result.Commit, after.FunctionURL)
+	if err != nil {
+		return exit.Failed("aws logs tail --since 10m of the function's log group", "production was deployed, and its smoke test fails: %w", err)
+	}
+	fmt.Fprintf(cfg.Stdout, "production serves version %s, commit %s, at %s\n", result.Version, result.Commit, after.Address())
 	record.FinishedOn = clock.System().Now().UTC()
 	if err := tellStaging(ctx, awsConfig, names.First(), signer, release, record); err != nil {
 		fmt.Fprintf(cfg.Stdout, "staging's ledger does not know of it: %v\n", err)
 	}
-	return f.bad(version)
+	return f.bad(result.Version)
 }
 
 // shift deploys over a deployed production, and follows the deployment that
@@ -214,20 +225,13 @@ func (f *follower) explain(ctx context.Context, awsConfig aws.Config, o stack.Ou
 			reason += "\n  " + aws.ToString(rollback.RollbackMessage) + "\n  To try again, commit anew: AWS keeps the version that it has taken back."
 		}
 	}
-	version, lookErr := serving(ctx, awsConfig, o)
+	served, lookErr := stack.Serving(ctx, awsConfig, o)
+	if missing, ok := errors.AsType[*exit.Error](lookErr); ok {
+		lookErr = missing.Err // what to type next is to go on
+	}
 	if lookErr != nil {
 		return exit.Failed("go tool mage promote", "whether production was promoted is not known (%w)%s%s\n  %w", lookErr, seen, reason, err)
 	}
 	return exit.Failed("aws cloudformation describe-stack-events --stack-name "+o.Stack,
-		"production was not promoted: version %s still serves%s\n  %w", version, reason, err)
-}
-
-// serving returns the version that the alias points at, with the version that
-// gets a part of the traffic, if there is one.
-func serving(ctx context.Context, awsConfig aws.Config, o stack.Outputs) (string, error) {
-	alias, err := lambda.NewFromConfig(awsConfig).GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &o.FunctionName, Name: &o.AliasName})
-	if err != nil {
-		return "", fmt.Errorf("reading alias %s of %s: %w", o.AliasName, o.FunctionName, err)
-	}
-	return weights(aws.ToString(alias.FunctionVersion), alias.RoutingConfig), nil
+		"production was not promoted: version %s still serves%s\n  %w", served, reason, err)
 }

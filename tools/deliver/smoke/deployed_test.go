@@ -3,6 +3,8 @@ package smoke_test
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,6 +30,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/stack"
 )
 
 // TestExerciseADeployedFunction deploys the function, instrumented, to the
@@ -45,8 +48,11 @@ func TestExerciseADeployedFunction(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	signer := evidencetest.NewSigner(t)
-	released := target(t, deployFunction(t, counters, signer.Key), clock.System())
-	released.Signer = signer
+	cfg, outputs, pkg := deployFunction(t, counters, signer.Key)
+	released := smoke.Target{
+		AWS: cfg, Outputs: outputs, Steps: declared(t, ""), Record: evidence.Deployment{Stage: "staging"},
+		Commit: commit, Package: pkg, Signer: signer, Clock: clock.System(),
+	}
 	result, err := smoke.Exercise(t.Context(), released)
 	if err != nil {
 		t.Fatal(err)
@@ -62,9 +68,9 @@ func TestExerciseADeployedFunction(t *testing.T) {
 	}
 }
 
-// deployFunction deploys the function with a bucket and a URL, and returns the
-// URL.
-func deployFunction(t *testing.T, counters string, key evidence.Key) string {
+// deployFunction deploys the function with a bucket, an alias and a URL, and
+// returns the SHA-256 of its package, too.
+func deployFunction(t *testing.T, counters string, key evidence.Key) (aws.Config, stack.Outputs, string) {
 	t.Helper()
 	ctx := t.Context()
 	cfg, err := config.LoadDefaultConfig(ctx)
@@ -82,7 +88,8 @@ func deployFunction(t *testing.T, counters string, key evidence.Key) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	functions, name := lambda.NewFromConfig(cfg), aws.String("ledger")
+	functions, name, alias := lambda.NewFromConfig(cfg), aws.String("ledger"), aws.String("live")
+	pkg := instrumented(t)
 	architecture, _ := localaws.HostContext()["architecture"].(string)
 	if _, err := functions.CreateFunction(ctx, &lambda.CreateFunctionInput{
 		FunctionName:  name,
@@ -91,27 +98,32 @@ func deployFunction(t *testing.T, counters string, key evidence.Key) string {
 		Handler:       aws.String("bootstrap"),
 		Architectures: []lambdatypes.Architecture{lambdatypes.Architecture(architecture)},
 		Timeout:       aws.Int32(600), // real, and no machine is too slow for it
-		Code:          &lambdatypes.FunctionCode{ZipFile: instrumented(t)},
+		Code:          &lambdatypes.FunctionCode{ZipFile: pkg},
+		Publish:       true,
 		Environment: &lambdatypes.Environment{Variables: map[string]string{
 			"EVIDENCE_BUCKET": "evidence", "EVIDENCE_KEY": key.String(), "STAGE": "staging", "COVERAGE_DIR": counters,
 		}},
 	}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := functions.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: name, Name: alias, FunctionVersion: aws.String("1")}); err != nil {
+		t.Fatal(err)
+	}
 	for _, permission := range []lambda.AddPermissionInput{
 		{StatementId: aws.String("url"), Action: aws.String("lambda:InvokeFunctionUrl"), FunctionUrlAuthType: lambdatypes.FunctionUrlAuthTypeNone},
 		{StatementId: aws.String("function"), Action: aws.String("lambda:InvokeFunction"), InvokedViaFunctionUrl: aws.Bool(true)},
 	} {
-		permission.FunctionName, permission.Principal = name, aws.String("*")
+		permission.FunctionName, permission.Qualifier, permission.Principal = name, alias, aws.String("*")
 		if _, err := functions.AddPermission(ctx, &permission); err != nil {
 			t.Fatal(err)
 		}
 	}
-	url, err := functions.CreateFunctionUrlConfig(ctx, &lambda.CreateFunctionUrlConfigInput{FunctionName: name, AuthType: lambdatypes.FunctionUrlAuthTypeNone})
+	url, err := functions.CreateFunctionUrlConfig(ctx, &lambda.CreateFunctionUrlConfigInput{FunctionName: name, Qualifier: alias, AuthType: lambdatypes.FunctionUrlAuthTypeNone})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return *url.FunctionUrl
+	digest := sha256.Sum256(pkg)
+	return cfg, stack.Outputs{FunctionURL: *url.FunctionUrl, FunctionName: *name, AliasName: *alias}, hex.EncodeToString(digest[:])
 }
 
 // instrumented builds a deployment package of the function that counts what it

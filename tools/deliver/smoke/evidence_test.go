@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/deliver/probe"
 	"github.com/magewright/magewright/tools/deliver/smoke"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
@@ -27,6 +27,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/manifest/manifesttest"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/project/stack/stacktest"
 )
 
 // stage makes a project whose staging stack is served by a ledger.
@@ -35,19 +37,11 @@ func stage(t *testing.T, broken map[string]http.HandlerFunc) project.Config {
 	function := httptest.NewServer(ledger(broken))
 	t.Cleanup(function.Close)
 	keys := kms(t)
-	stacks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.Header.Get("X-Amz-Target"), "TrentService.") {
-			keys.ServeHTTP(w, r)
-			return
-		}
-		_, _ = fmt.Fprintf(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>magewright-staging</StackName>
-			<CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus>
-			<Outputs><member><OutputKey>FunctionUrl</OutputKey><OutputValue>%s/</OutputValue></member>
-			<member><OutputKey>FunctionName</OutputKey><OutputValue>f</OutputValue></member><member><OutputKey>AliasName</OutputKey><OutputValue>live</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, function.URL)
-	}))
-	t.Cleanup(stacks.Close)
+	stacks := stacktest.Start(t, stacktest.Stage{
+		Outputs: stacktest.Outputs("FunctionUrl", function.URL+"/"), Served: stack.Served{Version: "3", Package: pkg},
+	}, keys)
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": stacks.URL, "AWS_REGION": localaws.Region, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
+		"AWS_ENDPOINT_URL": *stacks.BaseEndpoint, "AWS_REGION": localaws.Region, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
 	} {
 		t.Setenv(name, value)
@@ -55,7 +49,14 @@ func stage(t *testing.T, broken map[string]http.HandlerFunc) project.Config {
 	dir := t.TempDir()
 	cfg := project.Config{Dir: dir, Evidence: filepath.Join(dir, ".magewright"), Assembly: dir, Commit: commit, Stdout: io.Discard, Stderr: io.Discard}
 	manifesttest.Write(t, cfg.Assembly, "", "")
-	if err := cdk.WriteRelease(cfg, cdk.Release{Commit: commit, Package: strings.Repeat("a", 64)}); err != nil {
+	if err := cdk.WriteRelease(cfg, cdk.Release{Commit: commit, Package: pkg}); err != nil {
+		t.Fatal(err)
+	}
+	steps, err := os.ReadFile(filepath.Join("../../..", probe.File))
+	if err == nil {
+		err = errors.Join(os.Mkdir(filepath.Join(dir, "infra"), 0o750), os.WriteFile(filepath.Join(dir, probe.File), steps, 0o600))
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	return cfg
@@ -98,11 +99,11 @@ func TestRunLeavesEvidence(t *testing.T) {
 		result, problem string
 		checks          int
 	}{
-		{name: "a stage that works", result: evidence.TestsPassed, checks: 5},
+		{name: "a stage that works", result: evidence.TestsPassed, checks: 6},
 		{
 			name:   "a stage that does not write",
 			broken: map[string]http.HandlerFunc{"PUT /releases/" + commit + "/deployments/{digest}": answer(500, "{}")},
-			result: evidence.TestsFailed, problem: "answered 500", checks: 1,
+			result: evidence.TestsFailed, problem: "answered 500", checks: 2,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -118,13 +119,13 @@ func TestRunLeavesEvidence(t *testing.T) {
 			if err := statements[0].Decode(&got); err != nil {
 				t.Fatal(err)
 			}
-			if got.Result != tt.result || !strings.Contains(got.Problem, tt.problem) || got.Commit != commit || got.Stage != "staging" || len(got.Checks) != tt.checks || got.FinishedOn.IsZero() {
+			if got.Result != tt.result || !strings.Contains(got.Problem, tt.problem) || got.Commit != commit || got.Version != "3" || got.Stage != "staging" || len(got.Checks) != tt.checks || got.FinishedOn.IsZero() {
 				t.Errorf("the evidence is %+v", got)
 			}
 			if first := got.Checks[0]; first.Method != http.MethodGet || first.Status != 200 {
 				t.Errorf("the first request is %+v", first)
 			}
-			if pkg := strings.Repeat("a", 64); got.Package != pkg || statements[0].Digest(evidence.SHA256) != pkg || statements[0].Digest(evidence.GitCommit) != commit {
+			if got.Package != pkg || statements[0].Digest(evidence.SHA256) != pkg || statements[0].Digest(evidence.GitCommit) != commit {
 				t.Errorf("the evidence is of %+v", statements[0].Subject)
 			}
 		})

@@ -1,21 +1,18 @@
-// Package smoke exercises a deployed stage through its public URL, as a user
-// would: the commit that answers, one write and read of real data, and one bad
-// input that must be refused.
+// Package smoke exercises a deployed stage as a user would: it takes the steps
+// that the project declares, and sees to it that what answers is the release.
+// Which version that is, Lambda says; the application is not asked.
 package smoke
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/deliver/probe"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/evidence/ledger"
@@ -38,7 +35,7 @@ func Stage(name string) func(context.Context, project.Config) error {
 // Run exercises a stage, prints the latencies and leaves the evidence, of a
 // failure too, in .magewright/smoke-STAGE.intoto.json.
 func Run(ctx context.Context, cfg project.Config, stage string) error {
-	aws, err := stack.Connect(ctx)
+	awsConfig, err := stack.Connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,27 +52,38 @@ func Run(ctx context.Context, cfg project.Config, stage string) error {
 		return err
 	}
 	stage = where.Name
-	outputs, err := stack.Describe(ctx, aws, where)
+	steps, err := probe.Load(cfg.Dir)
 	if err != nil {
 		return err
 	}
-	signer, err := kmssign.New(ctx, aws)
+	outputs, err := stack.Describe(ctx, awsConfig, where)
+	if err != nil {
+		return err
+	}
+	signer, err := kmssign.New(ctx, awsConfig)
 	if err != nil {
 		return err
 	}
 	result, err := Exercise(ctx, Target{
+		AWS: awsConfig, Outputs: outputs, Steps: steps,
 		Record: evidence.Deployment{Stage: stage, URL: outputs.FunctionURL},
 		Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System(),
 	})
+	if result.Version != "" {
+		fmt.Fprintf(cfg.Stdout, "version %s of %s serves %s, made of package sha256 %.12s\n", result.Version, outputs.FunctionName, stage, release.Package)
+	}
 	for _, c := range result.Checks {
-		fmt.Fprintf(cfg.Stdout, "%-28s %d  %7.1f ms\n", c.Name, c.Status, c.Milliseconds)
+		fmt.Fprintf(cfg.Stdout, "%-34s %d  %7.1f ms\n", c.Name, c.Status, c.Milliseconds)
 	}
 	if keepErr := keep(cfg, release.Package, result, err); keepErr != nil {
 		return errors.Join(err, keepErr)
 	}
+	if missing, ok := errors.AsType[*exit.Error](err); ok {
+		return missing // AWS can't be asked: it says what to type
+	}
 	if err != nil {
-		return exit.Failed("aws logs tail --since 10m of the function's log group, or curl -i "+outputs.FunctionURL+"healthz",
-			"%s at %s: %w", stage, outputs.FunctionURL, err)
+		return exit.Failed("aws logs tail --since 10m of the function's log group, then go tool mage smoke",
+			"%s at %s: %w", stage, outputs.Address(), err)
 	}
 	return nil
 }
@@ -96,11 +104,14 @@ func keep(cfg project.Config, pkg string, result evidence.Smoke, failure error) 
 
 // A Target is what is exercised.
 type Target struct {
-	// Record is what the stage is told of its deployment: it is the real data
-	// that is written and read. Stage and URL say where.
+	AWS     aws.Config
+	Outputs stack.Outputs // of the stage
+	Steps   []probe.Step  // that are taken
+	// Record is what a release ledger is told of its deployment. Its Stage says
+	// which stage is exercised.
 	Record  evidence.Deployment
-	Commit  string // the commit that must answer
-	Package string // SHA-256 of the deployment package
+	Commit  string // of the release
+	Package string // SHA-256 of its deployment package, which must serve
 	Signer  evidence.Signer
 	Clock   clock.Clock
 }
@@ -108,148 +119,95 @@ type Target struct {
 // linkLife is for how long the token of a smoke test is good.
 const linkLife = 10 * time.Minute
 
-// Exercise makes the requests in order and stops at the first that is not
-// answered as it must be.
+// Exercise takes the steps in order and stops at the first that does not go as it
+// must. Before and after them, one version that is made of the release's package
+// must get all traffic.
 func Exercise(ctx context.Context, t Target) (evidence.Smoke, error) {
-	s := session{Target: t, client: &http.Client{Timeout: 15 * time.Second}}
-	s.result = evidence.Smoke{Stage: t.Record.Stage, URL: t.Record.URL, Checks: []evidence.SmokeCheck{}}
-	kept := ledger.Ledger{URL: t.Record.URL, Signer: t.Signer}
-	t.Record.FinishedOn = t.Clock.Now().UTC()
-	path, digest, record, err := kept.Record(ctx, t.Commit, t.Package, t.Record)
+	s := session{Target: t, result: evidence.Smoke{Stage: t.Record.Stage, URL: t.Outputs.FunctionURL, Checks: []evidence.SmokeCheck{}}}
+	before, err := t.serves(ctx)
 	if err != nil {
 		return s.result, err
 	}
-	if s.token, err = kept.Token(ctx, t.Commit, t.Clock.Now().Add(linkLife)); err != nil {
+	s.result.Version, s.result.Commit, s.result.Package = before.Version, t.Commit, before.Package
+	if err := s.prepare(ctx, before); err != nil {
 		return s.result, err
 	}
-	unsigned := []byte(`{"verdict":"GO"}`)
-	steps := []step{
-		{name: "the deployed commit answers", method: "GET", path: "healthz", status: 200, verify: s.isCommit},
-		{name: "the deployment is recorded", method: "PUT", path: path, body: record, status: 201},
-		{name: "the record is read", method: "GET", path: "releases/" + t.Commit, status: 200, verify: holds(digest)},
-		{name: "evidence nobody signed is refused", method: "PUT", path: "releases/" + t.Commit + "/evidence", mediaType: "application/jsonl", body: unsigned, status: 403},
-		{name: "a bad commit is refused", method: "PUT", path: "releases/not-a-commit/evidence", mediaType: "application/jsonl", body: unsigned, status: 400},
-	}
-	for i, step := range steps {
-		request := func() error { return s.do(ctx, step) }
-		var err error
-		if i == 0 {
-			err = s.retry(ctx, request)
-		} else {
-			err = request()
+	for i, step := range t.Steps {
+		if i == 0 && step.Within == 0 && step.Safe() {
+			step.Within = Deadline
 		}
-		if err != nil {
-			return s.result, fmt.Errorf("%s: %w", step.name, err)
+		if err := s.take(ctx, step); err != nil {
+			return s.result, err
 		}
 	}
-	return s.result, nil
+	after, err := t.serves(ctx)
+	if err == nil && after.Version != before.Version {
+		err = fmt.Errorf("version %s serves, and version %s did when the steps began", after.Version, before.Version)
+	}
+	return s.result, err
 }
 
-// Commit returns the commit that answers at the URL of a stage.
-func Commit(ctx context.Context, url string) (string, error) {
-	s := session{Target: Target{Record: evidence.Deployment{URL: url}, Clock: clock.System()}, client: &http.Client{Timeout: 15 * time.Second}}
-	var health struct{ Commit string }
-	err := s.do(ctx, step{method: "GET", path: "healthz", status: 200, verify: func(answer []byte) error { return json.Unmarshal(answer, &health) }})
-	return health.Commit, err
-}
-
-// A step is one request and how it must be answered.
-type step struct {
-	name         string
-	method, path string
-	mediaType    string // of the body, application/json where it is ""
-	body         []byte
-	status       int
-	verify       func(answer []byte) error
+// serves returns what serves the stage, which must be the release.
+func (t Target) serves(ctx context.Context) (stack.Served, error) {
+	served, err := stack.Serving(ctx, t.AWS, t.Outputs)
+	if err == nil {
+		err = served.Is(t.Package)
+	}
+	return served, err
 }
 
 type session struct {
 	Target
-	client *http.Client
-	token  string
+	steps  probe.Session
 	result evidence.Smoke
 }
 
-// retry makes a request until it succeeds or the deadline has passed.
-func (s *session) retry(ctx context.Context, request func() error) error {
-	start := s.Clock.Now()
-	for {
-		err := request()
-		if err == nil {
-			return nil
-		}
-		if clock.Since(s.Clock, start) > Deadline {
-			return fmt.Errorf("not within %v: %w", Deadline, err)
-		}
-		if err := clock.Sleep(ctx, s.Clock, time.Second); err != nil {
-			return err
-		}
+// prepare gives the steps what they may use.
+func (s *session) prepare(ctx context.Context, served stack.Served) error {
+	s.steps = probe.Session{
+		URL: s.Outputs.FunctionURL, Invoke: probe.Function(s.AWS, s.Outputs), Clock: s.Clock,
+		Values: map[string]any{"commit": s.Commit, "package": s.Package, "stage": s.Record.Stage, "version": served.Version},
 	}
+	if !probe.Steps(s.Steps).Tokens() {
+		return nil
+	}
+	return s.token(ctx)
 }
 
-func (s *session) do(ctx context.Context, step step) error {
-	r, err := http.NewRequestWithContext(ctx, step.method, slashed(s.Record.URL)+step.path, bytes.NewReader(step.body))
-	if err != nil {
-		return err
+// token lets the steps read what a ledger keeps.
+func (s *session) token(ctx context.Context) (err error) {
+	if s.steps.Token == "" {
+		s.steps.Token, err = ledger.Ledger{Signer: s.Signer}.Token(ctx, s.Commit, s.Clock.Now().Add(linkLife))
 	}
-	r.Header.Set("Accept", "application/json")
-	if s.token != "" {
-		r.Header.Set("Authorization", "Bearer "+s.token)
-	}
-	if step.body != nil {
-		r.Header.Set("Content-Type", cmp.Or(step.mediaType, "application/json"))
-	}
-	start := s.Clock.Now()
-	response, err := s.client.Do(r) // #nosec G704 -- the URL is the stack's own output
-	if err != nil {
-		return err
-	}
-	defer func() { _ = response.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, 6<<20))
-	if err != nil {
-		return fmt.Errorf("reading the response: %w", err)
-	}
-	took := clock.Since(s.Clock, start)
-	if response.StatusCode != step.status {
-		return fmt.Errorf("%s %s answered %d %s, want %d", step.method, r.URL, response.StatusCode, bytes.TrimSpace(answer), step.status)
-	}
-	if step.verify != nil {
-		if err := step.verify(answer); err != nil {
-			return fmt.Errorf("%s %s: %w", step.method, r.URL, err)
+	return err
+}
+
+// exercises are the steps that are Go code, by name.
+var exercises = map[string]func(*session, context.Context) error{probe.Ledger: (*session).ledger}
+
+// take takes a step, and notes it if it went as it must.
+func (s *session) take(ctx context.Context, step probe.Step) error {
+	if step.Exercise != "" {
+		exercise, ok := exercises[step.Exercise]
+		if !ok {
+			return fmt.Errorf("there is no exercise %s", step.Exercise)
 		}
+		return exercise(s, ctx)
+	}
+	return s.do(ctx, step, nil)
+}
+
+// do takes a step, whose answer verify accepts, if there is one.
+func (s *session) do(ctx context.Context, step probe.Step, verify func(answer []byte) error) error {
+	result, err := s.steps.Do(ctx, step)
+	if err == nil && verify != nil {
+		err = verify(result.Body)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", step.Name, err)
 	}
 	s.result.Checks = append(s.result.Checks, evidence.SmokeCheck{
-		Name: step.name, Method: step.method, Status: response.StatusCode, Milliseconds: float64(took.Microseconds()) / 1000,
+		Name: step.Name, Method: result.Method, Status: result.Status, Milliseconds: float64(result.Took.Microseconds()) / 1000,
 	})
 	return nil
 }
-
-func (s *session) isCommit(answer []byte) error {
-	var build struct{ Commit string }
-	if err := json.Unmarshal(answer, &build); err != nil {
-		return fmt.Errorf("the health is not JSON: %w", err)
-	}
-	if build.Commit != s.Commit {
-		return fmt.Errorf("commit %q answers, want %q", build.Commit, s.Commit)
-	}
-	s.result.Commit = build.Commit
-	return nil
-}
-
-// holds verifies that a release shows the deployment that was recorded.
-func holds(digest string) func([]byte) error {
-	return func(answer []byte) error {
-		var release struct{ Deployments []struct{ Digest string } }
-		if err := json.Unmarshal(answer, &release); err != nil {
-			return fmt.Errorf("the release is not JSON: %w", err)
-		}
-		for _, d := range release.Deployments {
-			if d.Digest == digest {
-				return nil
-			}
-		}
-		return fmt.Errorf("deployment %.12s was recorded, and none of %d is it", digest, len(release.Deployments))
-	}
-}
-
-func slashed(url string) string { return strings.TrimSuffix(url, "/") + "/" }

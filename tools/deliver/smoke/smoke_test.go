@@ -1,6 +1,8 @@
 package smoke_test
 
 import (
+	"encoding/base64"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -8,13 +10,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/magewright/magewright/tools/deliver/probe"
 	"github.com/magewright/magewright/tools/deliver/smoke"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/project/stack/stacktest"
 )
 
 const commit = "0123456789abcdef0123456789abcdef01234567"
+
+// pkg is the SHA-256 of the release's deployment package.
+var pkg = strings.Repeat("a", 64)
 
 // ledger answers as the release ledger does, but for what a test breaks.
 func ledger(broken map[string]http.HandlerFunc) http.Handler {
@@ -26,6 +34,7 @@ func ledger(broken map[string]http.HandlerFunc) http.Handler {
 		}
 		mux.HandleFunc(pattern, h)
 	}
+	handle("GET /releases", answer(http.StatusOK, "[]"))
 	handle("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"commit":"`+commit+`"}`)
 	})
@@ -59,13 +68,24 @@ func TestExercise(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		broken map[string]http.HandlerFunc
+		served stack.Served // the release where it is none
 		fails  string
 	}{
 		{name: "a stage that works"},
 		{
 			name:   "another commit answers",
 			broken: map[string]http.HandlerFunc{"GET /healthz": answer(200, `{"commit":"older"}`)},
-			fails:  `commit "older" answers, want "` + commit,
+			fails:  `the deployed commit answers: not within 30s: GET /healthz: /commit is "older", want "` + commit,
+		},
+		{
+			name:   "another package serves",
+			served: stack.Served{Version: "3", Package: strings.Repeat("b", 64)},
+			fails:  "version 3 serves, whose package has the SHA-256 bbbbbbbbbbbb, and the release's has aaaaaaaaaaaa",
+		},
+		{
+			name:   "traffic shifts",
+			served: stack.Served{Version: "3", Package: pkg, Shares: map[string]float64{"4": 0.25}},
+			fails:  "versions 3 (75 %) 4 (25 %) share the traffic",
 		},
 		{
 			name:   "the function fails",
@@ -95,25 +115,107 @@ func TestExercise(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			server := httptest.NewServer(ledger(tt.broken))
-			t.Cleanup(server.Close)
 			c := clock.NewManual(time.Unix(0, 0))
 			go passTime(t, c)
-			result, err := smoke.Exercise(t.Context(), target(t, server.URL, c))
+			result, err := smoke.Exercise(t.Context(), target(t, ledger(tt.broken), tt.served, c))
 			if (err == nil) != (tt.fails == "") || err != nil && !strings.Contains(err.Error(), tt.fails) {
 				t.Fatalf("Exercise = %v, want an error with %q", err, tt.fails)
 			}
-			if err == nil && (result.Commit != commit || len(result.Checks) != 5) {
+			if err == nil && (result.Commit != commit || result.Version != "3" || result.Package != pkg || len(result.Checks) != 6) {
 				t.Errorf("the evidence is %+v", result)
 			}
 		})
 	}
 }
 
-func target(t *testing.T, url string, c clock.Clock) smoke.Target {
+// target is a stage that an application answers for, and what is exercised of it.
+func target(t *testing.T, app http.Handler, served stack.Served, c clock.Clock) smoke.Target {
+	t.Helper()
+	if served.Version == "" {
+		served = stack.Served{Version: "3", Package: pkg}
+	}
+	cfg := stacktest.Start(t, stacktest.Stage{Outputs: stacktest.Outputs(), Served: served}, app)
 	return smoke.Target{
-		Record: evidence.Deployment{Stage: "staging", URL: url},
-		Commit: commit, Signer: evidencetest.NewSigner(t), Clock: c,
+		AWS: cfg, Outputs: stack.Outputs{FunctionURL: *cfg.BaseEndpoint + "/", FunctionName: "service", AliasName: "live"}, Steps: declared(t, ""),
+		Record: evidence.Deployment{Stage: "staging"},
+		Commit: commit, Package: pkg, Signer: evidencetest.NewSigner(t), Clock: c,
+	}
+}
+
+// declared are the steps of a file, or this project's own.
+func declared(t *testing.T, file string) probe.Steps {
+	t.Helper()
+	steps, err := probe.Parse([]byte(file))
+	if file == "" {
+		steps, err = probe.Load("../../..")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return steps
+}
+
+// TestAServiceOfAnyKind holds that a stage which is no ledger is exercised by
+// what is declared of it alone, and is not asked for its health.
+func TestAServiceOfAnyKind(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Method+" "+r.URL.Path)
+		if r.URL.Path == "/2015-03-31/functions/service/invocations" {
+			_, _ = io.WriteString(w, `{"pong":"`+r.URL.Query().Get("Qualifier")+`"}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"id":7}`)
+	})
+	released := target(t, app, stack.Served{}, clock.System())
+	released.Signer = nil // nothing is signed
+	released.Steps = declared(t, `
+- {name: an order is taken, method: POST, path: orders, json: {of: "${version}"}, status: 200, capture: {id: /id}}
+- {method: GET, path: "orders/${id}", status: 200}
+- {invoke: {kind: ping}, probe: true, expect: {json: {/pong: live}}}
+`)
+	result, err := smoke.Exercise(t.Context(), released)
+	if err != nil || result.Commit != commit || result.Version != "3" || len(result.Checks) != 3 {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	if got, want := strings.Join(asked, ", "), "POST /orders, GET /orders/7, POST /2015-03-31/functions/service/invocations"; got != want {
+		t.Errorf("asked %s, want %s", got, want)
+	}
+	if last := result.Checks[2]; last.Name != "invoke" || last.Method != "INVOKE" || last.Status != 200 {
+		t.Errorf("the invocation is %+v", last)
+	}
+	released.Outputs.FunctionURL, released.Steps = "", released.Steps[2:]
+	if result, err = smoke.Exercise(t.Context(), released); err != nil || result.URL != "" || len(result.Checks) != 1 {
+		t.Errorf("without a URL: %+v, %v", result, err)
+	}
+	released.Steps[0].Exercise = "dance"
+	if _, err = smoke.Exercise(t.Context(), released); err == nil || !strings.Contains(err.Error(), "there is no exercise dance") {
+		t.Errorf("an exercise that there is not: %v", err)
+	}
+}
+
+// TestTheVersionChangesMeanwhile holds that what was exercised is what serves.
+func TestTheVersionChangesMeanwhile(t *testing.T) {
+	t.Parallel()
+	version := 3
+	aliases := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/aliases/live"):
+			_, _ = fmt.Fprintf(w, `{"FunctionVersion":"%d"}`, version)
+		case strings.HasSuffix(r.URL.Path, "/configuration"):
+			digest := strings.Repeat("\xaa", 32) // pkg
+			_, _ = fmt.Fprintf(w, `{"CodeSha256":%q}`, base64.StdEncoding.EncodeToString([]byte(digest)))
+		default:
+			version++ // a deployment of the same package
+		}
+	}))
+	t.Cleanup(aliases.Close)
+	released := target(t, nil, stack.Served{}, clock.System())
+	released.AWS.BaseEndpoint, released.Outputs.FunctionURL = &aliases.URL, aliases.URL
+	released.Steps = declared(t, "- {method: GET, path: a, status: 200}")
+	if _, err := smoke.Exercise(t.Context(), released); err == nil || !strings.Contains(err.Error(), "version 4 serves, and version 3 did when the steps began") {
+		t.Errorf("the error is %v", err)
 	}
 }
 
@@ -129,18 +231,19 @@ func TestAStageThatStartsSlowlyIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	starts := 3
 	healthy := ledger(nil)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if starts > 0 {
 			starts--
 			w.WriteHeader(http.StatusBadGateway)
 			return
 		}
 		healthy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
+	})
 	c := clock.NewManual(time.Unix(0, 0))
 	go passTime(t, c)
-	if _, err := smoke.Exercise(t.Context(), target(t, server.URL, c)); err != nil {
+	released := target(t, slow, stack.Served{}, c)
+	released.Steps[0].Within = 0 // it is waited for without being told
+	if _, err := smoke.Exercise(t.Context(), released); err != nil {
 		t.Error(err)
 	}
 }

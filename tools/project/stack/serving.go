@@ -41,7 +41,7 @@ func Serving(ctx context.Context, cfg aws.Config, o Outputs) (Served, error) {
 	if err != nil {
 		return Served{}, exit.Missing("aws lambda get-alias --function-name "+o.FunctionName+" --name "+o.AliasName, "reading alias %s of %s: %w", o.AliasName, o.FunctionName, err)
 	}
-	s := Served{Version: aws.ToString(alias.FunctionVersion), Shares: shares(alias.RoutingConfig)}
+	s := Traffic(alias.FunctionVersion, alias.RoutingConfig)
 	look := "aws lambda get-function-configuration --function-name " + o.FunctionName + " --qualifier " + s.Version
 	version, err := client.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &o.FunctionName, Qualifier: &s.Version})
 	if err != nil {
@@ -58,11 +58,14 @@ func Serving(ctx context.Context, cfg aws.Config, o Outputs) (Served, error) {
 	return s, nil
 }
 
-func shares(routing *types.AliasRoutingConfiguration) map[string]float64 {
-	if routing == nil || len(routing.AdditionalVersionWeights) == 0 {
-		return nil
+// Traffic returns how an alias shares its traffic. What the versions are made of
+// it does not say.
+func Traffic(version *string, routing *types.AliasRoutingConfiguration) Served {
+	s := Served{Version: aws.ToString(version)}
+	if routing != nil && len(routing.AdditionalVersionWeights) > 0 {
+		s.Shares = routing.AdditionalVersionWeights
 	}
-	return routing.AdditionalVersionWeights
+	return s
 }
 
 // String says which versions share the traffic: "3", or "3 (90 %) 4 (10 %)".

@@ -116,6 +116,10 @@ func (h handover) publish(ctx context.Context, cfg project.Config, awsConfig aws
 	if err != nil {
 		return "", "", err
 	}
+	if !outputs.KeepsRecords() {
+		fmt.Fprintf(cfg.Stdout, "report    not published: staging is no release ledger\n")
+		return "", "", nil
+	}
 	l := ledger.Ledger{URL: outputs.FunctionURL, Signer: signer}
 	if digest, err = l.PutEvidence(ctx, h.assessment.Commit, bundle); err != nil {
 		return "", "", exit.Failed("go tool mage deploy-staging smoke readiness", "publishing the evidence: %w", err)
