@@ -2,12 +2,14 @@ package buildspec
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -44,8 +46,12 @@ func document(name string, data []byte) (*yaml.Node, error) {
 	case errors.Is(err, io.EOF):
 	case err != nil:
 		return nil, syntax(name, err)
+	case isNull(second.Content[0]):
 	default:
 		return nil, fmt.Errorf("%s:%d:%d: a second document: a buildspec must be a single document", name, second.Line, second.Column)
+	}
+	if isNull(doc.Content[0]) {
+		return nil, fmt.Errorf("%s:1:1: the buildspec is empty", name)
 	}
 	return doc.Content[0], nil
 }
@@ -54,6 +60,9 @@ func syntax(name string, err error) error {
 	m := yamlError.FindStringSubmatch(err.Error())
 	if m == nil || m[1] == "" {
 		return fmt.Errorf("%s:1:1: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if strings.Contains(m[2], "cannot start any token") {
+		m[2] += ": indent with blanks instead of tabs, and put quotes around a text that starts with @, % or `"
 	}
 	return fmt.Errorf("%s:%s:1: %s", name, m[1], m[2])
 }
@@ -76,13 +85,17 @@ func pos(n *yaml.Node) Pos { return Pos{n.Line, n.Column} }
 
 type entry struct{ key, value *yaml.Node }
 
-// entries returns the entries of a mapping, including those that it merges.
+// entries returns the entries of a mapping, including those that it merges. A
+// key without a value is an empty mapping.
 func (d *decoder) entries(n *yaml.Node, what string) []entry {
 	return d.merged(n, what, 0)
 }
 
 func (d *decoder) merged(n *yaml.Node, what string, depth int) []entry {
 	n = target(n)
+	if isNull(n) {
+		return nil
+	}
 	if n.Kind != yaml.MappingNode {
 		d.fail(n, "%s must be a mapping, not %s", what, kind(n))
 		return nil
@@ -107,7 +120,9 @@ func (d *decoder) merged(n *yaml.Node, what string, depth int) []entry {
 		case target(key).Kind != yaml.ScalarNode:
 			d.fail(key, "%s has a key that is %s, not a name", what, kind(target(key)))
 		case seen[target(key).Value]:
-			d.fail(key, "%s has %q twice", what, target(key).Value)
+			d.warn(key, "%s has %q twice: the last one counts", what, target(key).Value)
+			i := slices.IndexFunc(own, func(e entry) bool { return e.key.Value == target(key).Value })
+			own[i] = entry{target(key), value}
 		default:
 			seen[target(key).Value] = true
 			own = append(own, entry{target(key), value})
@@ -121,6 +136,9 @@ func (d *decoder) merged(n *yaml.Node, what string, depth int) []entry {
 	}
 	return own
 }
+
+// isNull reports whether a key has no value, or the value null.
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
 // target returns the node that an alias refers to.
 func target(n *yaml.Node) *yaml.Node {
@@ -141,7 +159,7 @@ func kind(n *yaml.Node) string {
 	case yaml.SequenceNode:
 		return "a list"
 	case yaml.ScalarNode:
-		if n.Tag == "!!null" {
+		if isNull(n) {
 			return "empty"
 		}
 		return fmt.Sprintf("%q", n.Value)
@@ -150,26 +168,35 @@ func kind(n *yaml.Node) string {
 	}
 }
 
-// fields reads a mapping with known keys. It returns the keys that are present.
+// fields reads a mapping with known keys. CodeBuild ignores other keys, so they
+// are warnings. It returns the keys that are present and have a value.
 func (d *decoder) fields(n *yaml.Node, what string, known map[string]func(key, value *yaml.Node)) map[string]bool {
 	has := map[string]bool{}
 	for _, e := range d.entries(n, what) {
 		read, ok := known[e.key.Value]
 		if !ok {
-			names := slices.Sorted(maps.Keys(known))
-			d.fail(e.key, "unknown key %q in %s%s", e.key.Value, what, suggest.DidYouMean(e.key.Value, names))
+			d.warn(e.key, "unknown key %q in %s is ignored%s", e.key.Value, what, meant(e.key.Value, known))
 			continue
 		}
-		has[e.key.Value] = true
+		has[e.key.Value] = !isNull(target(e.value))
 		read(e.key, e.value)
 	}
 	return has
 }
 
-// text reads a scalar as it is written. Numbers and booleans also count as text.
+// meant returns "; did you mean ...?" for the known key nearest to key.
+func meant(key string, known map[string]func(key, value *yaml.Node)) string {
+	return suggest.DidYouMean(key, slices.Sorted(maps.Keys(known)))
+}
+
+// text reads a scalar as it is written. Numbers and booleans also count as
+// text. A key without a value is an empty text.
 func (d *decoder) text(n *yaml.Node, what string) string {
 	t := target(n)
-	if t.Kind != yaml.ScalarNode || t.Tag == "!!null" {
+	if isNull(t) {
+		return ""
+	}
+	if t.Kind != yaml.ScalarNode {
 		d.fail(n, "%s must be text, not %s", what, kind(t))
 		return ""
 	}
@@ -180,23 +207,38 @@ func (d *decoder) text(n *yaml.Node, what string) string {
 	return t.Value
 }
 
-// list reads a list of strings.
-func (d *decoder) list(n *yaml.Node, what string) []string {
+// items returns the entries of a list. A scalar is a list of one entry, and a
+// key without a value is an empty list.
+func (d *decoder) items(n *yaml.Node, what string) []*yaml.Node {
 	t := target(n)
+	if isNull(t) {
+		return nil
+	}
+	if t.Kind == yaml.ScalarNode {
+		return []*yaml.Node{n}
+	}
 	if t.Kind != yaml.SequenceNode {
 		d.fail(n, "%s must be a list, not %s", what, kind(t))
 		return nil
 	}
-	if len(t.Content) == 0 {
-		d.fail(n, "%s is an empty list", what)
-		return nil
-	}
-	texts := make([]string, 0, len(t.Content))
+	var items []*yaml.Node
 	for _, item := range t.Content {
-		if target(item).Kind == yaml.MappingNode {
+		switch {
+		case isNull(target(item)):
+			d.warn(item, "an entry of %s is empty: it is left out", what)
+		case target(item).Kind == yaml.MappingNode:
 			d.fail(item, "an entry of %s is a mapping, not text: put quotes around a text that contains \": \"", what)
-			continue
+		default:
+			items = append(items, item)
 		}
+	}
+	return items
+}
+
+// list reads a list of strings.
+func (d *decoder) list(n *yaml.Node, what string) []string {
+	var texts []string
+	for _, item := range d.items(n, what) {
 		texts = append(texts, d.text(item, "an entry of "+what))
 	}
 	return texts
@@ -205,9 +247,9 @@ func (d *decoder) list(n *yaml.Node, what string) []string {
 // flag reads yes or no, or one of YAML's equivalents.
 func (d *decoder) flag(n *yaml.Node, what string) bool {
 	switch text := d.text(n, what); strings.ToLower(text) {
-	case "yes", "true", "on":
+	case "yes", "true", "on", "y":
 		return true
-	case "no", "false", "off", "":
+	case "no", "false", "off", "n", "":
 		return false
 	default:
 		d.fail(n, "%s must be yes or no, not %q", what, text)
@@ -225,10 +267,9 @@ func (d *decoder) choice(n *yaml.Node, what string, words ...string) string {
 }
 
 func (d *decoder) root(n *yaml.Node) {
-	runAs := func(_, v *yaml.Node) { d.runAs(v, "run-as") }
-	has := d.fields(n, "the buildspec", map[string]func(_, v *yaml.Node){
+	known := map[string]func(_, v *yaml.Node){
 		"version":   d.version,
-		"run-as":    runAs,
+		"run-as":    func(_, v *yaml.Node) { d.runAs(v, "run-as") },
 		"env":       d.env,
 		"proxy":     d.proxy,
 		"batch":     d.batch,
@@ -236,21 +277,74 @@ func (d *decoder) root(n *yaml.Node) {
 		"reports":   d.reports,
 		"artifacts": func(k, v *yaml.Node) { d.spec.Artifacts = d.artifacts(k, v, "artifacts", "") },
 		"cache":     d.cache,
-	})
-	for _, required := range []string{"version", "phases"} {
-		if len(d.errs) == 0 && !has[required] {
-			d.fail(n, "the buildspec has no %s", required)
-		}
+	}
+	// Version 0.1 knows one more key, and the version may follow it in the file.
+	var old entry
+	known["environment_variables"] = func(k, v *yaml.Node) { old = entry{k, v} }
+	has := d.fields(n, "the buildspec", known)
+	delete(known, "environment_variables")
+	switch {
+	case old.key == nil:
+	case d.spec.Isolated:
+		d.fields(old.value, "environment_variables", map[string]func(_, v *yaml.Node){
+			"plaintext": d.variables("environment_variables.plaintext", Plaintext),
+		})
+	default:
+		d.warn(old.key, "environment_variables is ignored: since version 0.2 it is env.variables")
+	}
+	if len(d.errs) > 0 {
+		return
+	}
+	if !has["version"] {
+		d.required(n, "version", known)
+	}
+	if has["phases"] {
+		return
+	}
+	switch mistaken := d.mistaken(n, "phases", known); {
+	// Without phases, CodeBuild collects artifacts of the source.
+	case has["artifacts"] && mistaken == nil:
+		d.warn(n, "the buildspec has no phases: the build runs no command")
+	case has["batch"] && mistaken == nil:
+		d.fail(n, "the buildspec has no phases, only a batch: this host runs one build of a file, and none of its batch")
+	default:
+		d.required(n, "phases", known)
 	}
 }
 
+// mistaken returns an unknown key that is probably meant to be key, or nil.
+func (d *decoder) mistaken(n *yaml.Node, key string, known map[string]func(key, value *yaml.Node)) *yaml.Node {
+	want := fmt.Sprintf("; did you mean %q?", key)
+	content := target(n).Content
+	for i := 0; i < len(content); i += 2 {
+		if k := target(content[i]); known[k.Value] == nil && meant(k.Value, known) == want {
+			return k
+		}
+	}
+	return nil
+}
+
+// required fails for a key that the buildspec lacks.
+func (d *decoder) required(n *yaml.Node, key string, known map[string]func(key, value *yaml.Node)) {
+	if k := d.mistaken(n, key, known); k != nil {
+		d.fail(k, "unknown key %q in the buildspec; did you mean %q?", k.Value, key)
+		return
+	}
+	d.fail(n, "the buildspec has no %s", key)
+}
+
+// version reads 0.1 or 0.2, as a number or as a text.
 func (d *decoder) version(_, v *yaml.Node) {
-	switch text := d.text(v, "version"); text {
-	case "0.2", "":
-	case "0.1":
-		d.fail(v, "version 0.1 is not supported: use 0.2, in which all commands share one shell")
+	text := d.text(v, "version")
+	number, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	switch {
+	case text == "":
+		// The root says that there is none.
+	case err == nil && number == 0.2:
+	case err == nil && number == 0.1:
+		d.spec.Isolated = true
 	default:
-		d.fail(v, "version %q is not supported: want 0.2", text)
+		d.fail(v, "version %q is not supported: want 0.2 or 0.1", text)
 	}
 }
 
@@ -264,27 +358,20 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func (d *decoder) env(_, n *yaml.Node) {
 	e := &d.spec.Env
-	variables := func(what string, from Source) func(_, v *yaml.Node) {
-		return func(_, v *yaml.Node) {
-			for _, entry := range d.entries(v, what) {
-				d.variable(entry, what, from)
-			}
-		}
-	}
 	d.fields(n, "env", map[string]func(_, v *yaml.Node){
 		"shell": func(_, v *yaml.Node) {
 			e.Shell = d.choice(v, "env.shell", "bash", "/bin/sh", "powershell.exe", "cmd.exe")
 			e.ShellPos = pos(v)
 		},
-		"variables":       variables("env.variables", Plaintext),
-		"parameter-store": variables("env.parameter-store", ParameterStore),
-		"secrets-manager": variables("env.secrets-manager", SecretsManager),
+		"variables":       d.variables("env.variables", Plaintext),
+		"parameter-store": d.variables("env.parameter-store", ParameterStore),
+		"secrets-manager": d.variables("env.secrets-manager", SecretsManager),
 		"exported-variables": func(_, v *yaml.Node) {
 			e.Exported = d.list(v, "env.exported-variables")
 			for _, name := range e.Exported {
 				switch {
 				case !variableName.MatchString(name):
-					d.fail(v, "env.exported-variables has %q, which is not a valid variable name", name)
+					d.warn(v, "env.exported-variables has %q, which is not a variable name that a shell can set", name)
 				case strings.HasPrefix(name, "AWS_"):
 					d.warn(v, "env.exported-variables: %s is not exported: variables whose names start with AWS_ never are", name)
 				}
@@ -298,11 +385,22 @@ func (d *decoder) env(_, n *yaml.Node) {
 	})
 }
 
+func (d *decoder) variables(what string, from Source) func(_, v *yaml.Node) {
+	return func(_, v *yaml.Node) {
+		for _, entry := range d.entries(v, what) {
+			d.variable(entry, what, from)
+		}
+	}
+}
+
 func (d *decoder) variable(e entry, what string, from Source) {
 	name := e.key.Value
-	if !variableName.MatchString(name) {
+	if name == "" || strings.ContainsAny(name, "=\x00") {
 		d.fail(e.key, "%s has %q, which is not a valid variable name", what, name)
 		return
+	}
+	if !variableName.MatchString(name) {
+		d.warn(e.key, "%s.%s: a shell can't read a variable with this name", what, name)
 	}
 	if slices.ContainsFunc(d.spec.Env.Variables, func(v Variable) bool { return v.Name == name }) {
 		d.fail(e.key, "env declares %s twice", name)
@@ -311,9 +409,9 @@ func (d *decoder) variable(e entry, what string, from Source) {
 	if strings.HasPrefix(name, "CODEBUILD_") {
 		d.warn(e.key, "%s.%s: names that start with CODEBUILD_ are reserved", what, name)
 	}
-	value := ""
-	if t := target(e.value); t.Kind != yaml.ScalarNode || t.Tag != "!!null" || from != Plaintext {
-		value = d.text(e.value, what+"."+name)
+	value := d.text(e.value, what+"."+name)
+	if from != Plaintext && isNull(target(e.value)) {
+		d.fail(e.key, "%s.%s is empty: it must name what holds the value", what, name)
 	}
 	if from == SecretsManager && value != "" {
 		if _, err := ParseSecretRef(value); err != nil {
@@ -324,6 +422,9 @@ func (d *decoder) variable(e entry, what string, from Source) {
 }
 
 func (d *decoder) proxy(k, n *yaml.Node) {
+	if isNull(target(n)) {
+		return
+	}
 	d.fields(n, "proxy", map[string]func(_, v *yaml.Node){
 		"upload-artifacts": func(_, v *yaml.Node) { d.flag(v, "proxy.upload-artifacts") },
 		"logs":             func(_, v *yaml.Node) { d.flag(v, "proxy.logs") },
@@ -332,6 +433,9 @@ func (d *decoder) proxy(k, n *yaml.Node) {
 }
 
 func (d *decoder) batch(k, n *yaml.Node) {
+	if isNull(target(n)) {
+		return
+	}
 	anything := func(_, _ *yaml.Node) {}
 	d.fields(n, "batch", map[string]func(_, v *yaml.Node){
 		"fast-fail":    func(_, v *yaml.Node) { d.flag(v, "batch.fast-fail") },
@@ -345,21 +449,23 @@ func (d *decoder) batch(k, n *yaml.Node) {
 
 func (d *decoder) phases(_, n *yaml.Node) {
 	phases := map[string]*Phase{}
-	read := func(name string) func(k, v *yaml.Node) {
-		return func(k, v *yaml.Node) { phases[name] = d.phase(k, v, name) }
+	names := []string{"install", "pre_build", "build", "post_build"}
+	for _, e := range d.entries(n, "phases") {
+		// This is one of the few keys that CodeBuild does not ignore: it ends the
+		// build with "Invalid buildspec phase name".
+		if !slices.Contains(names, e.key.Value) {
+			d.fail(e.key, "unknown phase %q: CodeBuild knows %s%s", e.key.Value, strings.Join(names, ", "), suggest.DidYouMean(e.key.Value, names))
+			continue
+		}
+		name := strings.ToUpper(e.key.Value)
+		phases[name] = d.phase(e.key, e.value, name)
 	}
-	d.fields(n, "phases", map[string]func(k, v *yaml.Node){
-		"install":    read(Install),
-		"pre_build":  read(PreBuild),
-		"build":      read(BuildStep),
-		"post_build": read(PostBuild),
-	})
 	for _, name := range []string{Install, PreBuild, BuildStep, PostBuild} {
 		if p := phases[name]; p != nil {
 			d.spec.Phases = append(d.spec.Phases, *p)
 		}
 	}
-	if len(d.spec.Phases) == 0 && len(d.errs) == 0 {
+	if len(d.spec.Phases) == 0 && len(d.errs) == 0 && !isNull(target(n)) {
 		d.fail(n, "phases declares no phase")
 	}
 }
@@ -369,6 +475,9 @@ func (d *decoder) phase(k, n *yaml.Node, name string) *Phase {
 	p := &Phase{Name: name, Pos: pos(k)}
 	known := map[string]func(_, v *yaml.Node){
 		"run-as": func(_, v *yaml.Node) { d.runAs(v, what+".run-as") },
+		"steps": func(k, _ *yaml.Node) {
+			d.warn(k, "%s.steps is not honoured: this host runs no GitHub Actions", what)
+		},
 		"on-failure": func(_, v *yaml.Node) {
 			text := d.text(v, what+".on-failure")
 			if text == "" {
@@ -390,10 +499,7 @@ func (d *decoder) phase(k, n *yaml.Node, name string) *Phase {
 			}
 		}
 	}
-	has := d.fields(n, what, known)
-	if target(n).Kind == yaml.MappingNode && !has["commands"] && !has["runtime-versions"] && len(d.errs) == 0 {
-		d.fail(k, "%s has no commands", what)
-	}
+	d.fields(n, what, known)
 	return p
 }
 
@@ -406,13 +512,7 @@ func (d *decoder) artifacts(k, n *yaml.Node, what, identifier string) *Artifacts
 		"base-directory":  func(_, v *yaml.Node) { a.BaseDirectory = d.text(v, what+".base-directory") },
 		"enable-symlinks": func(_, v *yaml.Node) { a.EnableSymlinks = d.flag(v, what+".enable-symlinks") },
 		"s3-prefix":       func(_, v *yaml.Node) { a.S3Prefix = d.text(v, what+".s3-prefix") },
-		"exclude-paths": func(_, v *yaml.Node) {
-			if target(v).Kind == yaml.ScalarNode {
-				a.ExcludePaths = []string{d.text(v, what+".exclude-paths")}
-				return
-			}
-			a.ExcludePaths = d.globs(v, what+".exclude-paths")
-		},
+		"exclude-paths":   func(_, v *yaml.Node) { a.ExcludePaths = d.globs(v, what+".exclude-paths") },
 	}
 	if identifier == "" {
 		known["secondary-artifacts"] = func(_, v *yaml.Node) {
@@ -426,9 +526,7 @@ func (d *decoder) artifacts(k, n *yaml.Node, what, identifier string) *Artifacts
 			}
 		}
 	}
-	if has := d.fields(n, what, known); target(n).Kind == yaml.MappingNode && !has["files"] && len(d.errs) == 0 {
-		d.fail(k, "%s has no files", what)
-	}
+	d.fields(n, what, known)
 	return a
 }
 
@@ -436,14 +534,14 @@ func (d *decoder) reports(_, n *yaml.Node) {
 	for _, e := range d.entries(n, "reports") {
 		what := "reports." + e.key.Value
 		g := ReportGroup{Name: e.key.Value, Pos: pos(e.key), Format: JUnit}
-		has := d.fields(e.value, what, map[string]func(_, v *yaml.Node){
+		d.fields(e.value, what, map[string]func(_, v *yaml.Node){
 			"files":          func(_, v *yaml.Node) { g.Files = d.globs(v, what+".files") },
 			"base-directory": func(_, v *yaml.Node) { g.BaseDirectory = d.text(v, what+".base-directory") },
 			"discard-paths":  func(_, v *yaml.Node) { g.DiscardPaths = d.flag(v, what+".discard-paths") },
 			"file-format": func(_, v *yaml.Node) {
-				g.Format = strings.ToUpper(d.text(v, what+".file-format"))
+				g.Format = cmp.Or(strings.ToUpper(d.text(v, what+".file-format")), JUnit)
 				switch {
-				case g.Format == "" || g.Format == JUnit:
+				case g.Format == JUnit:
 				case !slices.Contains(formats, g.Format):
 					d.fail(v, "%s.file-format: unknown format %q%s", what, g.Format, suggest.DidYouMean(g.Format, formats))
 				default:
@@ -451,8 +549,9 @@ func (d *decoder) reports(_, n *yaml.Node) {
 				}
 			},
 		})
-		if target(e.value).Kind == yaml.MappingNode && !has["files"] && len(d.errs) == 0 {
-			d.fail(e.key, "%s has no files", what)
+		if len(g.Files) == 0 {
+			d.warn(e.key, "%s has no files: there is nothing to report", what)
+			continue
 		}
 		d.spec.Reports = append(d.spec.Reports, g)
 	}
@@ -460,7 +559,7 @@ func (d *decoder) reports(_, n *yaml.Node) {
 
 func (d *decoder) cache(k, n *yaml.Node) {
 	c := &Cache{Pos: pos(k)}
-	has := d.fields(n, "cache", map[string]func(_, v *yaml.Node){
+	d.fields(n, "cache", map[string]func(_, v *yaml.Node){
 		"key":    func(_, v *yaml.Node) { c.Key = d.text(v, "cache.key") },
 		"action": func(_, v *yaml.Node) { c.Action = d.choice(v, "cache.action", "restore", "save") },
 		"paths":  func(_, v *yaml.Node) { c.Paths = d.list(v, "cache.paths") },
@@ -470,9 +569,6 @@ func (d *decoder) cache(k, n *yaml.Node) {
 			}
 		},
 	})
-	if target(n).Kind == yaml.MappingNode && !has["paths"] && len(d.errs) == 0 {
-		d.fail(k, "cache has no paths")
-	}
 	d.spec.Cache = c
 }
 

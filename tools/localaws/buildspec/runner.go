@@ -123,6 +123,7 @@ func Run(ctx context.Context, b Build) (Result, error) {
 	if err != nil {
 		return Result{Status: Failed}, err
 	}
+	r.shell.isolated = b.Spec.Isolated
 	err = r.all(ctx)
 	if stopErr := r.shell.stop(); stopErr != nil && err == nil {
 		err = fmt.Errorf("stopping the build's shell: %w", stopErr)
@@ -183,6 +184,7 @@ func (r *run) all(ctx context.Context) error {
 		if status == Succeeded {
 			continue
 		}
+		r.shell.set("CODEBUILD_BUILD_SUCCEEDING", "0")
 		if err := r.quietly(ctx, "export CODEBUILD_BUILD_SUCCEEDING=0"); err != nil {
 			return err
 		}
@@ -411,7 +413,12 @@ func (r *run) upload(ctx context.Context) error {
 // artifact collects an artifact and stores it.
 func (r *run) artifact(ctx context.Context, identifier string) error {
 	declared, ok := r.Spec.Artifact(identifier)
-	if !ok {
+	switch {
+	case ok && len(declared.Files) == 0 && identifier == "" && len(declared.Secondary) > 0:
+		return fmt.Errorf("%s:%d:%d: artifacts has no files, only secondary artifacts: this build needs a primary one", r.Spec.File, declared.Pos.Line, declared.Pos.Column)
+	case ok && len(declared.Files) == 0:
+		return fmt.Errorf("%s:%d:%d: the artifact has no files", r.Spec.File, declared.Pos.Line, declared.Pos.Column)
+	case !ok:
 		if identifier == "" {
 			return fmt.Errorf("%s declares no artifacts", r.Spec.File)
 		}

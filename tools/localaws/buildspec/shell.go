@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,8 +44,10 @@ done
 `
 
 // A shell is the single instance of the default shell that runs all commands of
-// a build.
+// a build. An isolated shell is a new process for each command.
 type shell struct {
+	isolated bool
+
 	program string // bash or /bin/sh
 	args    []string
 	dir     string   // the source directory, where it starts
@@ -102,6 +105,13 @@ func (s *shell) readOutput() {
 	}
 }
 
+// set sets a variable for processes that start later without an earlier one's
+// state.
+func (s *shell) set(name, value string) {
+	s.env = slices.DeleteFunc(s.env, func(v string) bool { return strings.HasPrefix(v, name+"=") })
+	s.env = append(s.env, name+"="+value)
+}
+
 // A commandError says that a command ran and failed.
 type commandError struct{ reason string }
 
@@ -131,9 +141,19 @@ func (s *shell) run(ctx context.Context, command string) error {
 		return context.Cause(ctx)
 	}
 	if code, err := strconv.Atoi(text); err == nil {
+		if s.isolated {
+			if err := s.leave(ctx); err != nil {
+				return err
+			}
+		}
 		return failure(code)
 	}
 	s.ended()
+	if s.isolated {
+		if err := s.forget(); err != nil {
+			return err
+		}
+	}
 	if writeErr != nil {
 		return &commandError{"the shell has ended: " + text}
 	}
@@ -142,6 +162,29 @@ func (s *shell) run(ctx context.Context, command string) error {
 		return &commandError{text} // for example "signal: killed"
 	}
 	return failure(code)
+}
+
+// leave ends the process that has run a command.
+func (s *shell) leave(ctx context.Context) error {
+	// The process reads the end of this pipe, and its end is the next mark.
+	err := s.control.Close()
+	select {
+	case <-s.marks:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	s.process = nil
+	return errors.Join(err, s.forget())
+}
+
+// forget removes what a process has left for the next one.
+func (s *shell) forget() error {
+	for _, name := range []string{"state", "directory"} {
+		if err := os.Remove(filepath.Join(s.state, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("removing the shell's state: %w", err)
+		}
+	}
+	return nil
 }
 
 func failure(code int) error {

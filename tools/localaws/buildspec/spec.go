@@ -5,7 +5,10 @@ import "fmt"
 // A Spec is a buildspec as declared in its file.
 type Spec struct {
 	File string // name of the file, for messages
-	Env  Env
+	// Isolated is true for version 0.1, in which each command has a shell of its
+	// own.
+	Isolated bool
+	Env      Env
 	// Phases holds those that are declared of install, pre_build, build and
 	// post_build, in this order.
 	Phases    []Phase
@@ -85,7 +88,8 @@ type Runtime struct {
 	Pos     Pos
 }
 
-// Artifacts declares files to keep. Secondary artifacts have an identifier.
+// Artifacts declares files to keep. Secondary artifacts have an identifier. The
+// primary artifact has no files where a buildspec declares only secondary ones.
 type Artifacts struct {
 	Identifier     string // empty for the primary artifact
 	Pos            Pos

@@ -148,6 +148,66 @@ artifacts: {files: [x], secondary-artifacts: {X: {files: [x]}, Y: {files: [y]}}}
 	}
 }
 
+// The CDK's pipelines module writes such a buildspec for two outputs.
+func TestAPipelineWithOnlySecondaryArtifacts(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	s := newService(t, w)
+	w.objects["b/in"] = zipOf(t, map[string]string{"buildspec.yml": `version: 0.2
+phases: {build: {commands: [mkdir -p one two/sub, echo 1 >one/a, echo 2 >two/sub/b]}}
+artifacts:
+  secondary-artifacts:
+    One: {base-directory: one, files: '**/*'}
+    Two: {base-directory: two, files: ['**/*'], discard-paths: yes}
+`})
+	create(t, s, pipelineProject("app", ""))
+	out, err := s.StartPipelineBuild(t.Context(), PipelineBuild{
+		Inputs: []ArtifactLocation{{"In", "b", "in"}}, Outputs: []ArtifactLocation{{"One", "b", "one"}, {"Two", "b", "two"}}, SourceVersion: "v1", Start: start("app"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.WaitBuild(t.Context(), *out.Build.Id)
+	if err != nil || b.BuildStatus != cbtypes.StatusTypeSucceeded {
+		t.Fatalf("%v %s", err, phases(b))
+	}
+	if diff := cmp.Diff([]map[string]string{{"a": "1\n"}, {"b": "2\n"}}, []map[string]string{unzip(t, w.objects["b/one"]), unzip(t, w.objects["b/two"])}); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTheShellOfABuild(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		spec, image string
+		status      cbtypes.StatusType
+		want        []string
+	}{
+		"a shell for each command": {
+			"version: 0.1\nphases: {build: {commands: [cd /, 'A=1', 'echo \"has $A.\"; test \"$PWD\" = \"$CODEBUILD_SRC_DIR\"']}}",
+			"aws/codebuild/standard:7.0", cbtypes.StatusTypeSucceeded, []string{"\nhas .\n"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t, newWorld())
+			p := project("app", test.spec)
+			p.Environment.Image = aws.String(test.image)
+			create(t, s, p)
+			b := runBuild(t, s, start("app"))
+			log := logOf(t, s, b)
+			if b.BuildStatus != test.status {
+				t.Errorf("%s\n%s", phases(b), log)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(log, want) {
+					t.Errorf("no %q in\n%s", want, log)
+				}
+			}
+		})
+	}
+}
+
 func TestABuildsEnvironment(t *testing.T) {
 	for name, value := range map[string]string{
 		"AWS_PROFILE": "real", "AWS_ACCESS_KEY_ID": "AKIAREAL", "CODEBUILD_BUILD_ID": "outer", "GIT_DIR": "/nowhere", "MAGEFILE_CACHE": "x",
