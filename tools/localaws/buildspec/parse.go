@@ -29,6 +29,7 @@ func Parse(name string, data []byte) (*Spec, error) {
 	if len(d.errs) > 0 {
 		return nil, errors.Join(d.errs...)
 	}
+	d.bashisms()
 	return d.spec, nil
 }
 
@@ -69,8 +70,15 @@ func syntax(name string, err error) error {
 
 // A decoder walks the tree of a file and collects what is wrong with it.
 type decoder struct {
-	spec *Spec
-	errs []error
+	spec     *Spec
+	errs     []error
+	commands []shellCommand
+}
+
+// A shellCommand is a text that the build's shell will run.
+type shellCommand struct {
+	node *yaml.Node
+	what string // the phase and the list that it stands in
 }
 
 func (d *decoder) fail(n *yaml.Node, format string, args ...any) {
@@ -488,8 +496,8 @@ func (d *decoder) phase(k, n *yaml.Node, name string) *Phase {
 				d.fail(v, "%s.on-failure: %w", what, err)
 			}
 		},
-		"commands": func(_, v *yaml.Node) { p.Commands = d.list(v, what+".commands") },
-		"finally":  func(_, v *yaml.Node) { p.Finally = d.list(v, what+".finally") },
+		"commands": func(_, v *yaml.Node) { p.Commands = d.script(v, what+".commands") },
+		"finally":  func(_, v *yaml.Node) { p.Finally = d.script(v, what+".finally") },
 	}
 	if name == Install {
 		known["runtime-versions"] = func(_, v *yaml.Node) {
@@ -501,6 +509,16 @@ func (d *decoder) phase(k, n *yaml.Node, name string) *Phase {
 	}
 	d.fields(n, what, known)
 	return p
+}
+
+// script reads a list of commands.
+func (d *decoder) script(n *yaml.Node, what string) []string {
+	var texts []string
+	for _, item := range d.items(n, what) {
+		texts = append(texts, d.text(item, "an entry of "+what))
+		d.commands = append(d.commands, shellCommand{item, what})
+	}
+	return texts
 }
 
 func (d *decoder) artifacts(k, n *yaml.Node, what, identifier string) *Artifacts {

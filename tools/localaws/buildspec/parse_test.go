@@ -196,6 +196,8 @@ func TestParseWarns(t *testing.T) {
 		"twice":              {head + "phases: {build: {commands: [a], commands: [b]}}", `b.yml:2:33: phases.build has "commands" twice: the last one counts`},
 		"variable name":      {build + "env: {variables: {A-B: 1}, exported-variables: [C-D]}", "b.yml:3:19: env.variables.A-B: a shell can't read a variable with this name\nb.yml:3:48: env.exported-variables has \"C-D\", which is not a variable name that a shell can set"},
 		"old variables":      {build + "environment_variables: {plaintext: {A: 1}}", "b.yml:3:1: environment_variables is ignored: since version 0.2 it is env.variables"},
+		"a bashism":          {head + "phases:\n  build:\n    commands:\n      - echo\n      - source x\n      - |\n        a\n        b [[\n        [[ a ]]\n", "b.yml:6:9: phases.build.commands: source needs bash, and commands run with sh, which is dash in many images: \"shell: bash\" below env selects bash\nb.yml:10:1: phases.build.commands: [[ needs bash, and commands run with sh, which is dash in many images: \"shell: bash\" below env selects bash"},
+		"a bashism for bash": {head + "phases: {build: {commands: [source x]}}\nenv: {shell: bash}", ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

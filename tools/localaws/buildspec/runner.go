@@ -61,6 +61,9 @@ type Build struct {
 	Source string // absolute path of the source directory, where commands start
 	Work   string // a private directory outside of Source, for scripts and artifacts
 
+	// BashAsSh is true if sh is bash in the build's image, as in Amazon Linux.
+	BashAsSh bool
+
 	Host        []string    // environment that the build's variables are added to ("NAME=value")
 	Environment Environment // the build's variables, which take precedence over Host
 	Mask        []string    // further texts to mask in the log
@@ -99,7 +102,7 @@ func Run(ctx context.Context, b Build) (Result, error) {
 	if r.Clock == nil {
 		r.Clock = clock.System()
 	}
-	program, err := b.Spec.shell()
+	program, posix, err := b.shell()
 	if err != nil {
 		return Result{Status: Failed}, err
 	}
@@ -124,6 +127,9 @@ func Run(ctx context.Context, b Build) (Result, error) {
 		return Result{Status: Failed}, err
 	}
 	r.shell.isolated = b.Spec.Isolated
+	if posix {
+		r.shell.args = append(r.shell.args, "--posix")
+	}
 	err = r.all(ctx)
 	if stopErr := r.shell.stop(); stopErr != nil && err == nil {
 		err = fmt.Errorf("stopping the build's shell: %w", stopErr)
@@ -139,18 +145,23 @@ func environ(values map[string]string) []string {
 	return env
 }
 
-func (s *Spec) shell() (string, error) {
-	switch s.Env.Shell {
-	case "", "bash":
-		path, err := exec.LookPath("bash")
+// shell returns the program that runs the commands. posix is true if that is
+// bash in the place of sh.
+func (b *Build) shell() (program string, posix bool, err error) {
+	name := b.Spec.Env.Shell
+	posix = b.BashAsSh && (name == "" || name == "/bin/sh")
+	switch {
+	case name == "bash" || posix:
+		program, err = exec.LookPath("bash")
 		if err != nil {
-			return "", fmt.Errorf("finding the shell: %w", err)
+			return "", false, fmt.Errorf("finding the shell: %w", err)
 		}
-		return path, nil
-	case "/bin/sh":
-		return "/bin/sh", nil
+		return program, posix, nil
+	case name == "" || name == "/bin/sh":
+		return "/bin/sh", false, nil
 	default:
-		return "", fmt.Errorf("%s:%d:%d: env.shell %s: this host supports only bash and /bin/sh", s.File, s.Env.ShellPos.Line, s.Env.ShellPos.Column, s.Env.Shell)
+		at := b.Spec.Env.ShellPos
+		return "", false, fmt.Errorf("%s:%d:%d: env.shell %s: this host supports only bash and /bin/sh", b.Spec.File, at.Line, at.Column, name)
 	}
 }
 

@@ -38,7 +38,7 @@ func (w Warning) String() string {
 
 // Env declares environment variables.
 type Env struct {
-	Shell     string // bash, /bin/sh, powershell.exe or cmd.exe; empty means bash
+	Shell     string // bash, /bin/sh, powershell.exe or cmd.exe; empty means /bin/sh
 	ShellPos  Pos
 	Variables []Variable // from all three sources, in the file's order
 	Exported  []string   // names of variables whose values the build exports

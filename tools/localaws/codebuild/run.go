@@ -172,6 +172,7 @@ func (s *Service) perform(ctx context.Context, b *build, w *workplace) cbtypes.S
 		Spec:        w.spec,
 		Source:      w.source,
 		Work:        filepath.Join(w.dir, "work"),
+		BashAsSh:    strings.Contains(aws.ToString(b.project.Environment.Image), "amazonlinux"),
 		Host:        s.environ(b, w),
 		Environment: w.environment,
 		Mask:        w.mask,

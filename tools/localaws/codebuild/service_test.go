@@ -183,9 +183,23 @@ func TestTheShellOfABuild(t *testing.T) {
 		status      cbtypes.StatusType
 		want        []string
 	}{
+		"sh": {
+			"version: 0.2\nphases: {build: {commands: [cd /, 'A=1', 'echo \"$0 in $PWD has $A\"', 'if false; then source x; fi']}}",
+			"aws/codebuild/standard:7.0", cbtypes.StatusTypeSucceeded,
+			[]string{"\n/bin/sh in / has 1\n", "Warning: buildspec.yml:2:70: phases.build.commands: source needs bash, and commands run with sh"},
+		},
 		"a shell for each command": {
 			"version: 0.1\nphases: {build: {commands: [cd /, 'A=1', 'echo \"has $A.\"; test \"$PWD\" = \"$CODEBUILD_SRC_DIR\"']}}",
 			"aws/codebuild/standard:7.0", cbtypes.StatusTypeSucceeded, []string{"\nhas .\n"},
+		},
+		"sh that is bash": {
+			"version: 0.2\nphases: {build: {commands: ['[[ a == a ]]', shopt -o posix]}}",
+			"aws/codebuild/amazonlinux2-x86_64-standard:5.0", cbtypes.StatusTypeSucceeded,
+			[]string{"\nposix          \ton\n", "phases.build.commands: [[ needs bash"},
+		},
+		"bash": {
+			"version: 0.2\nenv: {shell: bash}\nphases: {build: {commands: ['[[ a == a ]]', 'shopt -o posix || exit 7']}}",
+			"aws/codebuild/amazonlinux2-x86_64-standard:5.0", cbtypes.StatusTypeFailed, []string{"Reason: exit status 7"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
