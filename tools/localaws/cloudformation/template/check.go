@@ -111,7 +111,7 @@ func (t *Template) known(name string) bool {
 func (t *Template) checkBlock(block string, members map[string]any) error {
 	var missing []string
 	for _, name := range sortedKeys(members) {
-		if err := checkFunctions(members[name]); err != nil {
+		if err := t.checkFunctions(members[name]); err != nil {
 			return err
 		}
 		for _, ref := range References(members[name]) {
@@ -140,7 +140,7 @@ func (t *Template) checkExport(name string, o Output) error {
 	return nil
 }
 
-func checkFunctions(v any) error {
+func (t *Template) checkFunctions(v any) error {
 	failed := mixedFunction(v)
 	collect(v, func(name string, arg any) {
 		if failed != nil {
@@ -150,24 +150,7 @@ func checkFunctions(v any) error {
 			failed = templateErrorf("Encountered unsupported function: %s Supported functions are: [%s]", name, strings.Join(functions, ", "))
 			return
 		}
-		switch name {
-		case "Ref":
-			if _, ok := arg.(string); !ok {
-				failed = templateErrorf("every Ref object must have a single String value.")
-			}
-		case "Fn::GetAtt":
-			if _, ok := attributeReference(arg); !ok {
-				failed = templateErrorf("every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute")
-			}
-		case "Fn::Sub":
-			if _, _, ok := subArguments(arg); !ok {
-				failed = templateErrorf("One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first argument, and an optional second argument to specify a mapping of values to replace in the string")
-			}
-		case "Fn::If":
-			if list, ok := arg.([]any); !ok || len(list) != 3 {
-				failed = templateErrorf("Fn::If requires a list argument with three elements")
-			}
-		}
+		failed = t.checkArguments(name, arg)
 	})
 	return failed
 }
@@ -201,12 +184,23 @@ func (t *Template) checkConditions() error {
 	needs := map[string][]string{}
 	for _, name := range sortedKeys(t.Conditions) {
 		v := t.Conditions[name]
-		if err := checkFunctions(v); err != nil {
+		if noBoolean(v) {
+			return formatErrorf(conditionOnly)
+		}
+		if err := t.checkFunctions(v); err != nil {
 			return err
+		}
+		if uses(v, "Fn::ImportValue") {
+			return templateErrorf("Cannot use Fn::ImportValue in Conditions.")
 		}
 		for _, ref := range References(v) {
 			if !t.known(ref.Name) || ref.Attribute != "" {
 				return formatErrorf("Unresolved dependencies [%s]. Cannot reference resources in the Conditions block of the template", ref.Name)
+			}
+		}
+		for _, c := range ifConditions(v) {
+			if _, ok := t.Conditions[c]; !ok {
+				return undefinedBranch(c)
 			}
 		}
 		needs[name] = conditionNames(v)
@@ -225,8 +219,11 @@ func (t *Template) checkConditions() error {
 		for _, a := range rule.Assertions {
 			all = append(all, a.Assert)
 		}
-		if err := checkFunctions(all); err != nil {
+		if err := t.checkFunctions(all); err != nil {
 			return err
+		}
+		if namesCondition(all) {
+			return formatErrorf("Following functions are not supported in the Rules block of the template: [Condition].")
 		}
 		for _, ref := range References(all) {
 			if !t.known(ref.Name) || ref.Attribute != "" {
@@ -240,14 +237,13 @@ func (t *Template) checkConditions() error {
 // checkConditionNames verifies the conditions that resources and outputs use.
 func (t *Template) checkConditionNames() error {
 	use := func(block, condition string, v any) error {
-		names := ifConditions(v)
-		if condition != "" {
-			names = append(names, condition)
-		}
-		for _, name := range names {
+		for _, name := range ifConditions(v) {
 			if _, ok := t.Conditions[name]; !ok {
-				return undefinedCondition(name, block)
+				return undefinedBranch(name)
 			}
+		}
+		if _, ok := t.Conditions[condition]; condition != "" && !ok {
+			return undefinedCondition(condition, block)
 		}
 		return nil
 	}
@@ -269,6 +265,21 @@ func (t *Template) checkConditionNames() error {
 func undefinedCondition(name, block string) error {
 	return formatErrorf("Unresolved condition dependency %s in the %s block of the template", name, block)
 }
+
+// undefinedBranch is the error for an Fn::If whose condition does not exist.
+func undefinedBranch(name string) error {
+	return templateErrorf("unresolved condition dependency %s in Fn::If", name)
+}
+
+// uses reports whether a value contains a function.
+func uses(v any, wanted string) bool {
+	found := false
+	collect(v, func(name string, _ any) { found = found || name == wanted })
+	return found
+}
+
+// namesCondition reports whether an expression refers to a condition by name.
+func namesCondition(v any) bool { return len(conditionNames(v)) > len(ifConditions(v)) }
 
 // conditionNames returns the conditions that a condition's expression uses.
 func conditionNames(v any) []string {

@@ -113,9 +113,6 @@ func (s *Scope) test(v any, named func(string) (bool, error)) (bool, error) {
 	}
 	switch name {
 	case "Fn::And", "Fn::Or":
-		if len(args) < 2 || len(args) > 10 {
-			return false, templateErrorf("every %s object requires a list of at least 2 and at most 10 boolean parameters.", name)
-		}
 		result := name == "Fn::And"
 		// Evaluate all of them, so that an error in any of them shows.
 		for _, a := range args {
@@ -131,9 +128,6 @@ func (s *Scope) test(v any, named func(string) (bool, error)) (bool, error) {
 		}
 		return result, nil
 	case "Fn::Not":
-		if len(args) != 1 {
-			return false, templateErrorf("every Fn::Not object requires one boolean parameter.")
-		}
 		v, err := s.test(args[0], named)
 		return !v, err
 	}
@@ -150,11 +144,14 @@ func (s *Scope) compare(name string, args []any) (bool, error) {
 		return false, err
 	}
 	values, ok := resolved.([]any)
+	if name == "Fn::Equals" {
+		if len(values) != 2 || slices.ContainsFunc(values, noScalar) {
+			return false, templateErrorf(equalsArguments)
+		}
+		return equal(values[0], values[1]), nil
+	}
 	if !ok || len(values) != 2 {
 		return false, templateErrorf("%s cannot be partially collapsed", name)
-	}
-	if name == "Fn::Equals" {
-		return equal(values[0], values[1]), nil
 	}
 	list, ok := values[0].([]any)
 	if !ok {
@@ -217,11 +214,11 @@ func (s *Scope) prune(v any) (any, error) {
 func (s *Scope) branch(arg any) (any, error) {
 	args, ok := arg.([]any)
 	if !ok || len(args) != 3 {
-		return nil, templateErrorf("Fn::If requires a list argument with three elements")
+		return nil, templateErrorf(ifArguments)
 	}
 	name, ok := args[0].(string)
 	if !ok {
-		return nil, templateErrorf("Fn::If requires a list argument with the first element being a condition")
+		return nil, templateErrorf(ifCondition)
 	}
 	conditions, err := s.Conditions()
 	if err != nil {
@@ -229,7 +226,7 @@ func (s *Scope) branch(arg any) (any, error) {
 	}
 	holds, ok := conditions[name]
 	if !ok {
-		return nil, undefinedCondition(name, "Resources")
+		return nil, undefinedBranch(name)
 	}
 	if holds {
 		return args[1], nil
@@ -307,7 +304,7 @@ func (s *Scope) call(name string, arg any) (any, error) {
 	case "Ref":
 		logical, ok := arg.(string)
 		if !ok {
-			return nil, templateErrorf("every Ref object must have a single String value.")
+			return nil, templateErrorf(refArgument)
 		}
 		return s.ref(logical)
 	case "Fn::GetAtt":
@@ -369,7 +366,7 @@ func (s *Scope) resource(name, attribute string) (any, error) {
 func (s *Scope) getAtt(arg any) (any, error) {
 	ref, ok := attributeReference(arg)
 	if !ok {
-		return nil, templateErrorf("every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute")
+		return nil, templateErrorf(getAttArguments)
 	}
 	if list, isList := arg.([]any); isList {
 		v, err := s.Resolve(list[1])
@@ -377,7 +374,7 @@ func (s *Scope) getAtt(arg any) (any, error) {
 			return nil, err
 		}
 		if ref.Attribute, ok = v.(string); !ok {
-			return nil, templateErrorf("every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute")
+			return nil, templateErrorf(getAttArguments)
 		}
 	}
 	return s.resource(ref.Name, ref.Attribute)
@@ -386,7 +383,7 @@ func (s *Scope) getAtt(arg any) (any, error) {
 func (s *Scope) sub(arg any) (any, error) {
 	text, variables, ok := subArguments(arg)
 	if !ok {
-		return nil, templateErrorf("One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first argument, and an optional second argument to specify a mapping of values to replace in the string")
+		return nil, templateErrorf(subArgumentsText)
 	}
 	var b strings.Builder
 	unknown := false
@@ -440,7 +437,7 @@ func unknownIn(v any) bool {
 func join(arg any) (any, error) {
 	args, ok := arg.([]any)
 	if !ok || len(args) != 2 {
-		return nil, templateErrorf("every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined.")
+		return nil, templateErrorf(joinArguments)
 	}
 	if unknownIn(args) {
 		return Unknown{}, nil
@@ -448,12 +445,12 @@ func join(arg any) (any, error) {
 	delimiter, ok := args[0].(string)
 	list, isList := args[1].([]any)
 	if !ok || !isList {
-		return nil, templateErrorf("every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined.")
+		return nil, templateErrorf(joinArguments)
 	}
 	items := make([]string, len(list))
 	for i, v := range list {
 		if items[i], ok = scalar(v); !ok {
-			return nil, templateErrorf("every Fn::Join object requires a list of strings, not %s", render(v))
+			return nil, templateErrorf(joinArguments)
 		}
 	}
 	joined := strings.Join(items, delimiter)
@@ -463,7 +460,7 @@ func join(arg any) (any, error) {
 func selectItem(arg any) (any, error) {
 	args, ok := arg.([]any)
 	if !ok || len(args) != 2 {
-		return nil, templateErrorf("Fn::Select requires a list argument with two elements: an integer index and a list")
+		return nil, templateErrorf(selectArguments)
 	}
 	if unknownIn(args[:1]) {
 		return Unknown{}, nil
@@ -473,9 +470,12 @@ func selectItem(arg any) (any, error) {
 	}
 	text, _ := scalar(args[0])
 	index, err := strconv.Atoi(text)
+	if err != nil {
+		return nil, templateErrorf(selectIndex)
+	}
 	list, isList := args[1].([]any)
-	if err != nil || !isList {
-		return nil, templateErrorf("Fn::Select requires a list argument with two elements: an integer index and a list")
+	if !isList {
+		return nil, templateErrorf(selectArguments)
 	}
 	if index < 0 || index >= len(list) {
 		return nil, templateErrorf("Fn::Select cannot select nonexistent value at index %d", index)
@@ -486,7 +486,7 @@ func selectItem(arg any) (any, error) {
 func split(arg any) (any, error) {
 	args, ok := arg.([]any)
 	if !ok || len(args) != 2 {
-		return nil, templateErrorf("every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function that returns a string to be split.")
+		return nil, templateErrorf(splitArguments)
 	}
 	if unknownIn(args) {
 		return Unknown{}, nil
@@ -494,7 +494,7 @@ func split(arg any) (any, error) {
 	delimiter, ok := args[0].(string)
 	text, isText := scalar(args[1])
 	if !ok || delimiter == "" || !isText {
-		return nil, templateErrorf("every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function that returns a string to be split.")
+		return nil, templateErrorf(splitArguments)
 	}
 	list := []any{}
 	for item := range strings.SplitSeq(text, delimiter) {
@@ -506,7 +506,7 @@ func split(arg any) (any, error) {
 func (s *Scope) findInMap(arg any) (any, error) {
 	args, ok := arg.([]any)
 	if !ok || len(args) != 3 {
-		return nil, templateErrorf("every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value")
+		return nil, templateErrorf(findArguments)
 	}
 	if unknownIn(args) {
 		return Unknown{}, nil
@@ -514,7 +514,7 @@ func (s *Scope) findInMap(arg any) (any, error) {
 	var keys [3]string
 	for i, a := range args {
 		if keys[i], ok = scalar(a); !ok {
-			return nil, templateErrorf("every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value")
+			return nil, templateErrorf(findArguments)
 		}
 	}
 	if _, ok := s.Template.Mappings[keys[0]]; !ok {
@@ -529,11 +529,11 @@ func (s *Scope) findInMap(arg any) (any, error) {
 
 func (s *Scope) importValue(arg any) (any, error) {
 	if unknownIn(arg) {
-		return nil, templateErrorf("the attribute in Fn::ImportValue must not depend on any resources, imported values, or Fn::GetAZs")
+		return nil, templateErrorf(importDepends)
 	}
 	name, ok := scalar(arg)
 	if !ok {
-		return nil, templateErrorf("the attribute in Fn::ImportValue must be a string or a function that returns a string")
+		return nil, templateErrorf(importArgument)
 	}
 	if s.Import == nil {
 		return nil, fmt.Errorf("importing %s: imports are not allowed here", name)
@@ -547,7 +547,7 @@ func textFunction(name string, arg any, f func(string) any) (any, error) {
 	}
 	text, ok := scalar(arg)
 	if !ok {
-		return nil, templateErrorf("every %s object must have a String-typed value.", name)
+		return nil, templateErrorf("%s", stringArgument(name))
 	}
 	return f(text), nil
 }

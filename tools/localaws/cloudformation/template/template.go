@@ -21,6 +21,8 @@ type Template struct {
 	Rules       map[string]Rule
 	Resources   map[string]Resource
 	Outputs     map[string]Output
+
+	extended bool // has the functions of AWS::LanguageExtensions
 }
 
 // A Rule checks parameters against one another.
@@ -214,7 +216,9 @@ func (t *Template) readOutputs(sections map[string]any) error {
 			case "Description":
 				o.Description, ok = v.(string)
 			case "Condition":
-				o.Condition, ok = v.(string)
+				if o.Condition, ok = v.(string); !ok {
+					return formatErrorf(conditionIsString)
+				}
 			case "Export":
 				var export map[string]any
 				export, ok = v.(map[string]any)
@@ -269,7 +273,9 @@ func readResource(name string, m map[string]any) (Resource, error) {
 		switch key {
 		case "Type":
 		case "Condition":
-			r.Condition, ok = v.(string)
+			if r.Condition, ok = v.(string); !ok {
+				return r, formatErrorf(conditionIsString)
+			}
 		case "DependsOn":
 			r.DependsOn, ok = dependsOn(v)
 		case "DeletionPolicy":

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -169,10 +170,11 @@ func TestFunctionErrors(t *testing.T) {
 		`!GetAtt Nowhere.Arn`:                    "Template error: instance of Fn::GetAtt references undefined resource Nowhere",
 		`!GetAtt Topic`:                          "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute",
 		`!GetAtt Topic.Missing`:                  "no such attribute",
-		`!If [Never, 1, 2]`:                      "Template format error: Unresolved condition dependency Never in the Resources block of the template",
+		`!If [Never, 1, 2]`:                      "Template error: unresolved condition dependency Never in Fn::If",
 		`!If [Yes, 1]`:                           "Template error: Fn::If requires a list argument with three elements",
 		`!Select [3, [a]]`:                       "Template error: Fn::Select cannot select nonexistent value at index 3",
-		`!Select [x, [a]]`:                       "Template error: Fn::Select requires a list argument with two elements: an integer index and a list",
+		`!Select [x, [a]]`:                       "Template error: Fn::Select requires a list argument with a valid index value as its first element",
+		`!Select [!Ref Name, [a]]`:               "Template error: Fn::Select requires a list argument with a valid index value as its first element",
 		`!Join [",", text]`:                      "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined.",
 		`!Split [",", [a]]`:                      "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function that returns a string to be split.",
 		`!FindInMap [Regions, mars, Image]`:      "Template error: Unable to get mapping for Regions::mars::Image",
@@ -189,6 +191,107 @@ func TestFunctionErrors(t *testing.T) {
 		if err == nil || err.Error() != want {
 			t.Errorf("%s:\ngot  %v\nwant %s", expression, err, want)
 		}
+	}
+}
+
+// What is wrong with the arguments of a function shows in the template alone,
+// whether a condition excludes the function or not.
+func TestArgumentErrors(t *testing.T) {
+	t.Parallel()
+	const (
+		equals = "Template error: every Fn::Equals object requires a list of 2 string parameters."
+		not    = "Template error: every Fn::Not object requires one boolean parameter."
+		branch = "Template error: Fn::If requires a list argument with three elements"
+		join   = "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined."
+		choice = "Template error: Fn::Select requires a list argument with two elements: an integer index and a list"
+		split  = "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function that returns a string to be split."
+		find   = "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value"
+		attr   = "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute"
+		sub    = "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first argument, and an optional second argument to specify a mapping of values to replace in the string"
+		export = "Template error: the attribute in Fn::ImportValue must not depend on any resources, imported values, or Fn::GetAZs"
+	)
+	boolean := func(name string) string {
+		return "Template error: every Fn::" + name + " object requires a list of at least 2 and at most 10 boolean parameters."
+	}
+	eleven := strings.Repeat("!Equals [a, b], ", 11)
+	for _, test := range []struct{ condition, value, want string }{
+		{"!Equals [a]", "x", equals},
+		{"!Equals [a, b, c]", "x", equals},
+		{"!Equals a", "x", equals},
+		{"!Equals [[a], b]", "x", equals},
+		{"!Equals [{a: b}, b]", "x", equals},
+		{"!Equals [!Ref List, a]", "x", equals},
+		{"!Equals [!Split [',', 'a,b'], a]", "x", equals},
+		{"!And [!Equals [a, a]]", "x", boolean("And")},
+		{"!And [" + eleven + "]", "x", boolean("And")},
+		{"!And [a, b]", "x", boolean("And")},
+		{"!Or [!Equals [a, a]]", "x", boolean("Or")},
+		{"!Or [" + eleven + "]", "x", boolean("Or")},
+		{"!Or {Condition: Yes}", "x", boolean("Or")},
+		{"!Not [!Equals [a, a], !Equals [a, a]]", "x", not},
+		{"!Not []", "x", not},
+		{"!Not [a]", "x", not},
+		{"!Not {Condition: Yes}", "x", not},
+		{"!Not [!Equals [a]]", "x", equals},
+		{"true", "x", "Template format error: Conditions can only be boolean operations on parameters and other conditions"},
+		{"!Ref Name", "x", "Template format error: Conditions can only be boolean operations on parameters and other conditions"},
+		{"!Condition Nowhere", "x", "Template format error: Unresolved condition dependency Nowhere in the Conditions block of the template"},
+		{"!Equals [!ImportValue shared, a]", "x", "Template error: Cannot use Fn::ImportValue in Conditions."},
+		{"!Equals [!GetAtt Topic.Arn, a]", "x", "Template format error: Unresolved dependencies [Topic]. Cannot reference resources in the Conditions block of the template"},
+		{"!Equals [a, !If [Nowhere, a, b]]", "x", "Template error: unresolved condition dependency Nowhere in Fn::If"},
+		{"!And [!Condition C, !Condition C]", "x", "Template format error: Circular dependencies for conditions: [C]"},
+		{"", "!If [Yes, 1]", branch},
+		{"", "!If [Yes, 1, 2, 3]", branch},
+		{"", "!If Yes", branch},
+		{"", "!If [!Equals [a, a], 1, 2]", "Template error: Fn::If requires a list argument with the first element being a condition"},
+		{"", "!If [No, !Join [a], 1]", join},
+		{"", "!Join [a, b]", join},
+		{"", "!Join [[a], [b]]", join},
+		{"", "!Join ['', [a, [b]]]", join},
+		{"", "!Join ['', [a, {b: c}]]", join},
+		{"", "!Join ['', a, b]", join},
+		{"", "!Select [0]", choice},
+		{"", "!Select [0, a]", choice},
+		{"", "!Select 0", choice},
+		{"", "!Select [-1, [a]]", "Template error: Fn::Select cannot select nonexistent value at index -1"},
+		{"", "!Select [[0], [a]]", "Template error: Fn::Select requires a list argument with a valid index value as its first element"},
+		{"", "!Split [a]", split},
+		{"", "!Split ['', a]", split},
+		{"", "!Split [',', !Ref List]", split},
+		{"", "!FindInMap [Regions, us-east-1]", find},
+		{"", "!FindInMap [Regions, us-east-1, Image, {DefaultValue: x}]", find},
+		{"", "!FindInMap [Regions, [us-east-1], Image]", find},
+		{"", "!FindInMap [Nowhere, !Ref Name, Image]", "Template error: Mapping named 'Nowhere' is not present in the 'Mappings' section of template."},
+		{"", "!GetAtt [Topic]", attr},
+		{"", "!GetAtt ['', Arn]", attr},
+		{"", "!Sub [a]", sub},
+		{"", "!Sub [a, b]", sub},
+		{"", "!Sub ['${A}', {A: 1}, b]", sub},
+		{"", "!Sub '${A-b}'", "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, underscores, periods, and colons"},
+		{"", "!Base64 [a]", "Template error: every Fn::Base64 object must have a String-typed value."},
+		{"", "{'Fn::GetAZs': {a: b}}", "Template error: every Fn::GetAZs object must have a String-typed value."},
+		{"", "!ImportValue [a]", "Template error: the attribute in Fn::ImportValue must be a string or a function that returns a string"},
+		{"", "{'Fn::ImportValue': !Ref Topic}", export},
+		{"", "{'Fn::ImportValue': !Sub '${Topic.Arn}'}", export},
+		{"", "{'Fn::ImportValue': !ImportValue shared}", export},
+		{"", "!Ref {a: b}", "Template error: every Ref object must have a single String value."},
+	} {
+		text := fmt.Sprintf(base, test.value)
+		if test.condition != "" {
+			text = strings.Replace(text, "Resources:", "  C: "+test.condition+"\nResources:", 1)
+		}
+		s, err := scope(t, text)
+		if err == nil {
+			_, err = s.Conditions()
+		}
+		if err == nil || err.Error() != test.want {
+			t.Errorf("%s %s:\ngot  %v\nwant %s", test.condition, test.value, err, test.want)
+		}
+	}
+	const rules = "Rules: {R: {Assertions: [{Assert: !Not [!Condition Yes]}]}}\n"
+	const unsupported = "Template format error: Following functions are not supported in the Rules block of the template: [Condition]."
+	if _, err := template.Parse(rules + fmt.Sprintf(base, "x")); err == nil || err.Error() != unsupported {
+		t.Errorf("a rule that names a condition: %v", err)
 	}
 }
 
@@ -225,6 +328,7 @@ func TestTemplateErrors(t *testing.T) {
 		"Parameters: {P: {Default: x}}\n" + one:                                                                      "Template format error: Every Parameters object must contain a Type member.",
 		"Parameters: {P: {Type: String, Default: [x]}}\n" + one:                                                      "Template format error: Every Default member must be a string.",
 		"Parameters: {A: {Type: String}}\n" + one:                                                                    "Template format error: A is defined as both a parameter and a resource.",
+		"Resources: {A: {Type: T, Condition: [C]}}":                                                                  "Template format error: Every Condition member must be a string.",
 		"Conditions: {C: !Equals [!Ref A, x]}\n" + one:                                                               "Template format error: Unresolved dependencies [A]. Cannot reference resources in the Conditions block of the template",
 		"Conditions: {C: !Not [{Condition: D}]}\n" + one:                                                             "Template format error: Unresolved condition dependency D in the Conditions block of the template",
 		"Conditions: {C: !Not [{Condition: C}]}\n" + one:                                                             "Template format error: Circular dependencies for conditions: [C]",
@@ -312,7 +416,6 @@ func TestRulesAndConditions(t *testing.T) {
 	t.Parallel()
 	for expression, want := range map[string]bool{
 		`!Equals [!Ref Name, n]`:                              true,
-		`!Equals [!Ref List, !Ref List]`:                      true,
 		`!Equals [1, "1"]`:                                    true,
 		`!And [!Equals [a, a], !Equals [a, b]]`:               false,
 		`!Or [!Equals [a, a], !Equals [a, b]]`:                true,
