@@ -151,17 +151,16 @@ func yamlPlain(n *yaml.Node, tagged bool, path string) (any, error) {
 		m := make(map[string]any, len(n.Content)/2)
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			k := n.Content[i]
-			if k.Kind != yaml.ScalarNode || k.Tag == "!!merge" {
-				return nil, formatErrorf("YAML not well-formed. (line %d, column %d)", k.Line, k.Column)
-			}
-			if _, dup := m[k.Value]; dup {
-				return nil, formatErrorf("Duplicate key %q (line %d, column %d)", k.Value, k.Line, k.Column)
-			}
-			v, err := yamlValue(n.Content[i+1], path+"/"+k.Value)
+			key, err := yamlKey(k, path)
 			if err != nil {
 				return nil, err
 			}
-			m[k.Value] = v
+			if _, dup := m[key]; dup {
+				return nil, formatErrorf("Duplicate key %q (line %d, column %d)", key, k.Line, k.Column)
+			}
+			if m[key], err = yamlValue(n.Content[i+1], path+"/"+key); err != nil {
+				return nil, err
+			}
 		}
 		return m, nil
 	case yaml.SequenceNode:
@@ -183,20 +182,6 @@ func yamlPlain(n *yaml.Node, tagged bool, path string) (any, error) {
 		return nil, formatErrorf("YAML aliases are not allowed in CloudFormation templates")
 	default:
 		return nil, formatErrorf("unsupported structure.")
-	}
-}
-
-func yamlScalar(n *yaml.Node, path string) (any, error) {
-	switch n.Tag {
-	case "!!null":
-		return nil, nullError(path)
-	case "!!bool":
-		return strings.EqualFold(n.Value, "true"), nil
-	case "!!int", "!!float":
-		return number(n.Value), nil
-	// CloudFormation treats dates, such as a policy's Version, as text.
-	default:
-		return n.Value, nil
 	}
 }
 

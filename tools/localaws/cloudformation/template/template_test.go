@@ -22,11 +22,11 @@ Mappings:
   Regions:
     us-east-1: {Image: ami-1, Sizes: [s, m]}
 Conditions:
-  Yes: {"Fn::Equals": [{Ref: Name}, n]}
-  No: !Not [{Condition: Yes}]
+  Is: {"Fn::Equals": [{Ref: Name}, n]}
+  Not: !Not [{Condition: Is}]
 Resources:
   Topic: {Type: "AWS::SNS::Topic"}
-  Off: {Type: "AWS::SNS::Topic", Condition: No}
+  Excluded: {Type: "AWS::SNS::Topic", Condition: Not}
   It:
     Type: Test::Type
     Properties:
@@ -132,10 +132,10 @@ func TestFunctions(t *testing.T) {
 		`!Split ["/", !GetAtt Topic.Arn]`:                 []any{"Topic", "Arn"},
 		`!Split ["/", !GetAtt Topic.Later]`:               unknown,
 		`!Select [1, !Split ["-", !Ref Topic]]`:           "Topic",
-		`!If [Yes, 1, 2]`:                                 1.0,
-		`!If [No, 1, !If [Yes, 2, 3]]`:                    2.0,
-		`!If [No, 1, !Ref "AWS::NoValue"]`:                nil,
-		`!If [No, !Ref Off, kept]`:                        "kept",
+		`!If [Is, 1, 2]`:                                  1.0,
+		`!If [Not, 1, !If [Is, 2, 3]]`:                    2.0,
+		`!If [Not, 1, !Ref "AWS::NoValue"]`:               nil,
+		`!If [Not, !Ref Excluded, kept]`:                  "kept",
 		`!FindInMap [Regions, !Ref "AWS::Region", Image]`: "ami-1",
 		`!FindInMap [Regions, us-east-1, Sizes]`:          []any{"s", "m"},
 		`!ImportValue shared`:                             "imported",
@@ -147,7 +147,6 @@ func TestFunctions(t *testing.T) {
 		`2012-10-17`:                                      "2012-10-17",
 		`"5"`:                                             "5",
 		`1.5`:                                             1.5,
-		`yes`:                                             "yes",
 		`{Condition: {StringEquals: {a: b}}}`:             map[string]any{"Condition": map[string]any{"StringEquals": map[string]any{"a": "b"}}},
 	} {
 		got, err := evaluate(t, expression)
@@ -159,26 +158,88 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
+// AWS reads the scalars of YAML 1.1, in values and in keys. What is quoted
+// stays a string.
+func TestScalars(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]any{
+		"yes": true, "Yes": true, "YES": true, "on": true, "On": true, "ON": true, "true": true, "True": true, "TRUE": true,
+		"no": false, "No": false, "NO": false, "off": false, "Off": false, "OFF": false, "false": false, "FALSE": false,
+		"y": "y", "Y": "Y", "n": "n", "N": "N", "yEs": "yEs", "oN": "oN",
+		`"yes"`: "yes", `'no'`: "no", "!!str on": "on", "!Ref Name": "n",
+		"012": 10.0, "-012": -10.0, "0o14": "0o14", "089": "089", "012345678901": "012345678901", "012345670123": 1402433619.0,
+		`"012"`: "012", "1_000": 1000.0, `"1_000"`: "1_000", "0b11": 3.0, "0x1F": 31.0, "0xZ": "0xZ", "+12": 12.0, "0": 0.0,
+		"12:30:45": 45045.0, "1:30": 90.0, "-1:30": -90.0, "12:70": "12:70", "00:30": "00:30", "'12:30'": "12:30",
+		"1.5": 1.5, "1_0.5": 10.5, "1e3": 1000.0, ".5": 0.5, ".inf": ".inf", "-.INF": "-.INF", ".nan": ".nan", "1.2.3": "1.2.3",
+		"123456789012345678901": "123456789012345678901", "0x1FFFFFFFFFFFFFFFF": "36893488147419103231",
+		"2012-10-17": "2012-10-17", "2001-12-14t21:59:43.10-05:00": "2001-12-14t21:59:43.10-05:00",
+		`!!bool "yes"`: true, `!!int "012"`: 10.0,
+		`"~"`: "~", `""`: "",
+	} {
+		if got, err := evaluate(t, text); err != nil || got != want {
+			t.Errorf("%s = %#v, %v, want %#v", text, got, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"~":               "[/Resources/It/Properties/V] 'null' values are not allowed in templates",
+		"null":            "[/Resources/It/Properties/V] 'null' values are not allowed in templates",
+		"[a, Null]":       "[/Resources/It/Properties/V/1] 'null' values are not allowed in templates",
+		"{on: a}":         "[/Resources/It/Properties/V] map keys must be strings; received boolean [true] instead",
+		"{No: a}":         "[/Resources/It/Properties/V] map keys must be strings; received boolean [false] instead",
+		"{200: a}":        "[/Resources/It/Properties/V] map keys must be strings; received numeric [200] instead",
+		"{012: a}":        "[/Resources/It/Properties/V] map keys must be strings; received numeric [10] instead",
+		"{0653: a}":       "[/Resources/It/Properties/V] map keys must be strings; received numeric [427] instead",
+		"{0689: a}":       "[/Resources/It/Properties/V] map keys must be strings; received numeric [0689] instead",
+		"{12:30: a}":      "[/Resources/It/Properties/V] map keys must be strings; received numeric [750] instead",
+		"{~: a}":          "[/Resources/It/Properties/V] map keys must be strings; received null instead",
+		"{!Sub a: b}":     "[/Resources/It/Properties/V] map keys must be strings; received a map instead",
+		"{{a: b}: c}":     "[/Resources/It/Properties/V] map keys must be strings; received a map instead",
+		"{yes: a, on: b}": "[/Resources/It/Properties/V] map keys must be strings; received boolean [true] instead",
+	} {
+		if _, err := evaluate(t, text); err == nil || err.Error() != "Template format error: "+want {
+			t.Errorf("%s:\ngot  %v\nwant Template format error: %s", text, err, want)
+		}
+	}
+	got, err := evaluate(t, `{"on": a, '200': b, y: c, 2012-10-17: d}`)
+	if want := map[string]any{"on": "a", "200": "b", "y": "c", "2012-10-17": "d"}; err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("quoted keys = %v, %v", got, err)
+	}
+	const parameter = "Parameters: {P: {Type: String, Default: no, AllowedValues: [yes, no]}}\nResources: {A: {Type: T}}"
+	parsed, err := template.Parse(parameter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := parsed.Parameters["P"]
+	if _, err := p.Value("P", "no"); *p.Default != "false" || err == nil {
+		t.Errorf("an unquoted default is %q, and the value no: %v", *p.Default, err)
+	}
+	// JSON has no such scalars.
+	if v, err := template.Parse(`{"Resources": {"A": {"Type": "T", "Properties": {"on": "yes", "12": "012"}}}}`); err != nil ||
+		!reflect.DeepEqual(v.Resources["A"].Properties, map[string]any{"on": "yes", "12": "012"}) {
+		t.Errorf("JSON: %v, %v", v, err)
+	}
+}
+
 func TestFunctionErrors(t *testing.T) {
 	t.Parallel()
 	for expression, want := range map[string]string{
 		`!Ref Nowhere`:                           "Template format error: Unresolved resource dependencies [Nowhere] in the Resources block of the template",
 		`[!Ref Q, !Sub "${P}"]`:                  "Template format error: Unresolved resource dependencies [P, Q] in the Resources block of the template",
-		`!Ref Off`:                               "Template format error: Unresolved resource dependencies [Off] in the Resources block of the template",
+		`!Ref Excluded`:                          "Template format error: Unresolved resource dependencies [Excluded] in the Resources block of the template",
 		`!Ref It`:                                "Circular dependency between resources: [It]",
 		`!Ref [a]`:                               "Template error: every Ref object must have a single String value.",
 		`!GetAtt Nowhere.Arn`:                    "Template error: instance of Fn::GetAtt references undefined resource Nowhere",
 		`!GetAtt Topic`:                          "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute",
 		`!GetAtt Topic.Missing`:                  "no such attribute",
 		`!If [Never, 1, 2]`:                      "Template error: unresolved condition dependency Never in Fn::If",
-		`!If [Yes, 1]`:                           "Template error: Fn::If requires a list argument with three elements",
+		`!If [Is, 1]`:                            "Template error: Fn::If requires a list argument with three elements",
 		`!Select [3, [a]]`:                       "Template error: Fn::Select cannot select nonexistent value at index 3",
 		`!Select [x, [a]]`:                       "Template error: Fn::Select requires a list argument with a valid index value as its first element",
 		`!Select [!Ref Name, [a]]`:               "Template error: Fn::Select requires a list argument with a valid index value as its first element",
 		`!Join [",", text]`:                      "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined.",
 		`!Split [",", [a]]`:                      "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function that returns a string to be split.",
 		`!FindInMap [Regions, mars, Image]`:      "Template error: Unable to get mapping for Regions::mars::Image",
-		`!FindInMap [No, mars, Image]`:           "Template error: Mapping named 'No' is not present in the 'Mappings' section of template.",
+		`!FindInMap [Nope, mars, Image]`:         "Template error: Mapping named 'Nope' is not present in the 'Mappings' section of template.",
 		`!ImportValue other`:                     "No export named other found.",
 		`!Equals [a, b]`:                         "Template error: Fn::Equals is only allowed in conditions and rules",
 		`!Sub "${List}"`:                         "Template error: Fn::Sub expression does not resolve to a string: ${List}",
@@ -227,11 +288,11 @@ func TestArgumentErrors(t *testing.T) {
 		{"!And [a, b]", "x", boolean("And")},
 		{"!Or [!Equals [a, a]]", "x", boolean("Or")},
 		{"!Or [" + eleven + "]", "x", boolean("Or")},
-		{"!Or {Condition: Yes}", "x", boolean("Or")},
+		{"!Or {Condition: Is}", "x", boolean("Or")},
 		{"!Not [!Equals [a, a], !Equals [a, a]]", "x", not},
 		{"!Not []", "x", not},
 		{"!Not [a]", "x", not},
-		{"!Not {Condition: Yes}", "x", not},
+		{"!Not {Condition: Is}", "x", not},
 		{"!Not [!Equals [a]]", "x", equals},
 		{"true", "x", "Template format error: Conditions can only be boolean operations on parameters and other conditions"},
 		{"!Ref Name", "x", "Template format error: Conditions can only be boolean operations on parameters and other conditions"},
@@ -240,11 +301,11 @@ func TestArgumentErrors(t *testing.T) {
 		{"!Equals [!GetAtt Topic.Arn, a]", "x", "Template format error: Unresolved dependencies [Topic]. Cannot reference resources in the Conditions block of the template"},
 		{"!Equals [a, !If [Nowhere, a, b]]", "x", "Template error: unresolved condition dependency Nowhere in Fn::If"},
 		{"!And [!Condition C, !Condition C]", "x", "Template format error: Circular dependencies for conditions: [C]"},
-		{"", "!If [Yes, 1]", branch},
-		{"", "!If [Yes, 1, 2, 3]", branch},
-		{"", "!If Yes", branch},
+		{"", "!If [Is, 1]", branch},
+		{"", "!If [Is, 1, 2, 3]", branch},
+		{"", "!If Is", branch},
 		{"", "!If [!Equals [a, a], 1, 2]", "Template error: Fn::If requires a list argument with the first element being a condition"},
-		{"", "!If [No, !Join [a], 1]", join},
+		{"", "!If [Not, !Join [a], 1]", join},
 		{"", "!Join [a, b]", join},
 		{"", "!Join [[a], [b]]", join},
 		{"", "!Join ['', [a, [b]]]", join},
@@ -288,7 +349,7 @@ func TestArgumentErrors(t *testing.T) {
 			t.Errorf("%s %s:\ngot  %v\nwant %s", test.condition, test.value, err, test.want)
 		}
 	}
-	const rules = "Rules: {R: {Assertions: [{Assert: !Not [!Condition Yes]}]}}\n"
+	const rules = "Rules: {R: {Assertions: [{Assert: !Not [!Condition Is]}]}}\n"
 	const unsupported = "Template format error: Following functions are not supported in the Rules block of the template: [Condition]."
 	if _, err := template.Parse(rules + fmt.Sprintf(base, "x")); err == nil || err.Error() != unsupported {
 		t.Errorf("a rule that names a condition: %v", err)
@@ -447,7 +508,7 @@ func TestRulesAndConditions(t *testing.T) {
 		t.Errorf("a rule whose condition does not hold failed: %v", err)
 	}
 	conditions, err := s.Conditions()
-	if err != nil || !reflect.DeepEqual(conditions, map[string]bool{"Yes": true, "No": false}) {
+	if err != nil || !reflect.DeepEqual(conditions, map[string]bool{"Is": true, "Not": false}) {
 		t.Errorf("conditions = %v, %v", conditions, err)
 	}
 }
@@ -490,7 +551,7 @@ func TestReferences(t *testing.T) {
 
 func TestActiveFollowsConditions(t *testing.T) {
 	t.Parallel()
-	s, err := scope(t, fmt.Sprintf(base, `!If [No, !Ref Off, !Ref Topic]`)+"Outputs: {O: {Condition: No, Value: !Ref Off}, P: {Value: !If [Yes, a, !Ref Off]}}")
+	s, err := scope(t, fmt.Sprintf(base, `!If [Not, !Ref Excluded, !Ref Topic]`)+"Outputs: {O: {Condition: Not, Value: !Ref Excluded}, P: {Value: !If [Is, a, !Ref Excluded]}}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -498,7 +559,7 @@ func TestActiveFollowsConditions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, there := active["Off"]; there || !reflect.DeepEqual(active["It"].Needs, []string{"Topic"}) {
+	if _, there := active["Excluded"]; there || !reflect.DeepEqual(active["It"].Needs, []string{"Topic"}) {
 		t.Errorf("active = %v", active)
 	}
 	outputs, err := s.ActiveOutputs(active)
