@@ -208,4 +208,30 @@ func TestStackUpdateThatAnAlarmStops(t *testing.T) {
 	if len(out.Deployments) > 0 {
 		t.Errorf("deployments go on after the update was cancelled: %v", out.Deployments)
 	}
+
+	// CodeDeploy does not shift an alias that someone has moved meanwhile, and
+	// the rollback leaves it where it is.
+	move := func(to string) {
+		t.Helper()
+		_, err := functions.UpdateAlias(ctx, &lambda.UpdateAliasInput{FunctionName: name, Name: aws.String("live"), FunctionVersion: &to})
+		must(nil, err)
+	}
+	move("1")
+	update("e")
+	if status := await(); status != types.StackStatusUpdateRollbackComplete || at() != "1 false" {
+		t.Errorf("%s, alias at %s", status, at())
+	}
+	out, err = deployments.ListDeployments(ctx, &codedeploy.ListDeploymentsInput{})
+	must(out, err)
+	last, err = deployments.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &out.Deployments[0]})
+	must(last, err)
+	if got := last.DeploymentInfo.ErrorInformation; got == nil || got.Code != codedeploytypes.ErrorCodeInvalidLambdaConfiguration ||
+		!strings.HasSuffix(*got.Message, "The Lambda function alias version does not match the current version in AppSpec file.") {
+		t.Errorf("the deployment of an alias that was moved: %+v", got)
+	}
+	move("3")
+	update("f")
+	if status := await(); status != types.StackStatusUpdateComplete {
+		t.Errorf("%s, alias at %s: it was moved back", status, at())
+	}
 }

@@ -314,7 +314,7 @@ func (op *operation) request(r *record, old *record) *resource.Request {
 		Token:        uuid.NewString(),
 	}
 	if old != nil {
-		q.OldProperties = clone(old.properties)
+		q.OldProperties, q.Uncertain = clone(old.properties), old.dirty
 	}
 	return q
 }

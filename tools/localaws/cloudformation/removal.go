@@ -234,7 +234,9 @@ func (op *operation) revert(ctx context.Context, name string, skip bool) error {
 	s.resourceEvent(st, op, good, types.ResourceStatusUpdateInProgress, "")
 	s.mu.Unlock()
 
-	result, err := s.deps.Types[good.typ].Update(ctx, op.request(good, current))
+	request := op.request(good, current)
+	request.Rollback = true
+	result, err := s.deps.Types[good.typ].Update(ctx, request)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()

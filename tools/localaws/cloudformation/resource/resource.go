@@ -50,6 +50,11 @@ type Request struct {
 	Properties map[string]any
 	// OldProperties are the properties before an Update.
 	OldProperties map[string]any
+	// Rollback is set on an Update that undoes an operation.
+	Rollback bool
+	// Uncertain is set on an Update after one that failed. The resource may be
+	// neither what OldProperties say nor what it was before.
+	Uncertain bool
 	// UpdatePolicy is the resource's UpdatePolicy attribute, resolved.
 	UpdatePolicy map[string]any
 	// Tags are the stack's tags.

@@ -197,6 +197,7 @@ func TestAliasDeploymentThatIsRolledBack(t *testing.T) {
 	// CloudFormation's rollback finds the alias at its original version.
 	back := aliasUpdate()
 	back.Properties, back.OldProperties = back.OldProperties, back.Properties
+	back.Rollback, back.Uncertain = true, true
 	result, err := alias.Update(t.Context(), back)
 	if err != nil || result.PhysicalID != functionARN+":live" {
 		t.Errorf("rolling back: %+v, %v", result, err)
@@ -213,6 +214,45 @@ func TestAliasDeploymentThatIsRolledBack(t *testing.T) {
 	}
 	wantCalls(t, rec, `lambda:GetAlias {"FunctionName":"ledger","Name":"live"}`,
 		`lambda:UpdateAlias {"FunctionName":"ledger","FunctionVersion":"1","Name":"live","RoutingConfig":{"AdditionalVersionWeights":{}}}`)
+}
+
+// CodeDeploy compares the version that the stack gave the alias with the one
+// that it has. Only after a failure does the alias say what to start from.
+func TestAliasThatWasMoved(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		rollback, uncertain bool
+		actual, from        string // from is empty if there is no deployment
+	}{
+		"as the stack left it":          {false, false, "1", "1"},
+		"moved by hand":                 {false, false, "3", "1"},
+		"moved to the new version":      {false, false, "2", "1"},
+		"after a failure":               {false, true, "3", "3"},
+		"rollback of a shift":           {true, false, "1", "1"},
+		"rollback of a failed shift":    {true, true, "1", "1"},
+		"rollback of nothing":           {true, true, "2", ""},
+		"rollback after a move by hand": {true, true, "3", ""},
+	} {
+		rec := newRecorder()
+		rec.answers["lambda:GetAlias"] = &awslambda.GetAliasOutput{AliasArn: aws.String(functionARN + ":live"), FunctionVersion: aws.String(c.actual)}
+		r := aliasUpdate()
+		r.Rollback, r.Uncertain = c.rollback, c.uncertain
+		if _, err := types.Registry(rec.deps())["AWS::Lambda::Alias"].Update(t.Context(), r); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		from := ""
+		for _, call := range rec.taken() {
+			if strings.HasPrefix(call, "lambda:UpdateAlias") {
+				t.Errorf("%s: %s", name, call)
+			}
+			if _, rest, ok := strings.Cut(call, `\"CurrentVersion\":\"`); ok {
+				from, _, _ = strings.Cut(rest, `\"`)
+			}
+		}
+		if from != c.from {
+			t.Errorf("%s: the deployment is from version %q, want %q", name, from, c.from)
+		}
+	}
 }
 
 func TestAliasDeploymentThatFails(t *testing.T) {

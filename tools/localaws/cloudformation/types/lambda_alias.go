@@ -86,15 +86,15 @@ func (a aliases) update(ctx context.Context, r *resource.Request) (*resource.Res
 	if err != nil {
 		return nil, err
 	}
-	// Compare with the alias's actual version, not with the old template's.
-	// After a deployment that was rolled back there is nothing to shift back.
-	if policy.CodeDeployLambdaAliasUpdate != nil && *current.FunctionVersion != *in.FunctionVersion {
-		if err := a.shift(ctx, r, policy, *current.FunctionVersion, *in.FunctionVersion); err != nil {
+	if from, shifts := shiftFrom(r, *current.FunctionVersion); shifts && policy.CodeDeployLambdaAliasUpdate != nil {
+		if err := a.shift(ctx, r, policy, from, *in.FunctionVersion); err != nil {
 			return nil, err
 		}
 		if !changed(r, "Description", "RoutingConfig") {
 			return aliasResult(current.AliasArn), nil
 		}
+	} else if policy.CodeDeployLambdaAliasUpdate != nil && movedByHand(r, *current.FunctionVersion) {
+		return aliasResult(current.AliasArn), nil
 	} else if *current.FunctionVersion == *in.FunctionVersion && !changed(r, "Description") &&
 		maps.Equal(weights(current.RoutingConfig), weights(in.RoutingConfig)) {
 		return aliasResult(current.AliasArn), nil
@@ -108,6 +108,27 @@ func (a aliases) update(ctx context.Context, r *resource.Request) (*resource.Res
 		return nil, err
 	}
 	return aliasResult(out.AliasArn), nil
+}
+
+// shiftFrom returns the version that a deployment has to start from, and whether
+// there has to be one. The alias is expected to have the version that the stack
+// gave it; if someone has moved it, CodeDeploy refuses the deployment, as on AWS.
+// Only after a failure does the alias itself say where it is: after a deployment
+// that was rolled back there is nothing to shift back.
+func shiftFrom(r *resource.Request, actual string) (from string, shifts bool) {
+	wanted, before := stringOf(r.Properties, "FunctionVersion"), stringOf(r.OldProperties, "FunctionVersion")
+	if !r.Uncertain {
+		return before, before != wanted
+	}
+	return actual, actual != wanted && !movedByHand(r, actual)
+}
+
+// movedByHand reports whether a rollback finds the alias at a version that the
+// stack did not give it. Whoever has moved it there keeps it there: the
+// operation that is undone has not touched it.
+func movedByHand(r *resource.Request, actual string) bool {
+	return r.Rollback && r.Uncertain &&
+		actual != stringOf(r.Properties, "FunctionVersion") && actual != stringOf(r.OldProperties, "FunctionVersion")
 }
 
 // shift makes CodeDeploy move the alias from one version to another.
