@@ -187,6 +187,7 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 	})
 	stacks := cloudformation.New(a, cloudformation.Deps{
 		Parameters: parameters,
+		Secrets:    secrets,
 		Objects:    objects,
 		AnswerTime: c.AnswerTime,
 		Types: types.Registry(types.Deps{

@@ -83,11 +83,18 @@ func (s *Service) prepare(ctx context.Context, p proposal) (*deployment, error) 
 	if err := checkTags(d.tags); err != nil {
 		return nil, err
 	}
-	d.scope = template.Scope{Template: d.template, Pseudo: s.pseudoParameters(p.stackName, p.stackID)}
+	references := s.newReferences(ctx)
+	d.scope = template.Scope{Template: d.template, Pseudo: s.pseudoParameters(p.stackName, p.stackID), Reference: references.value}
 	if err := s.bindParameters(ctx, d, p); err != nil {
 		return nil, asValidation(err)
 	}
 	if err := s.settle(d); err != nil {
+		return nil, asValidation(err)
+	}
+	if err := d.foresee(); err != nil {
+		return nil, asValidation(err)
+	}
+	if err := references.found(); err != nil {
 		return nil, asValidation(err)
 	}
 	return d, d.checkCapabilities(p.capabilities)
@@ -232,13 +239,21 @@ func (s *Service) bindParameters(ctx context.Context, d *deployment, p proposal)
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		parameter := types.Parameter{ParameterKey: aws.String(name), ParameterValue: aws.String(texts[name])}
 		text := texts[name]
-		if value, ok := stored[name]; ok {
-			text = value
-			parameter.ResolvedValue = aws.String(value)
+		fetched, isStored := stored[name]
+		if isStored {
+			text = fetched
+			parameter.ResolvedValue = aws.String(fetched)
+		} else if versionless(text) {
+			return &template.Error{Text: "Template error: parameter " + name + " should not contain ssm versionless resolver"}
 		}
 		value, err := d.template.Parameters[name].Value(name, text)
 		if err != nil {
 			return err
+		}
+		if !isStored {
+			if value, err = d.scope.Resolve(value); err != nil {
+				return err
+			}
 		}
 		d.scope.Parameters[name] = value
 		d.parameters = append(d.parameters, parameter)

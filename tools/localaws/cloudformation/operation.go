@@ -265,6 +265,7 @@ func (op *operation) apply(ctx context.Context, name string) error {
 	case len(changed) == 0 && !r.dirty && !retagged(typ, r, op.target):
 		same := *wanted
 		same.serial, same.physicalID, same.attributes, same.tags = r.serial, r.physicalID, r.attributes, r.tags
+		same.secrets = r.secrets
 		if reflect.DeepEqual(same, *r) {
 			return nil
 		}
@@ -295,9 +296,11 @@ func (op *operation) resolve(name string, a template.Active) (*record, error) {
 		return wanted, err
 	}
 	if a.UpdatePolicy != nil {
-		wanted.updatePolicy, err = resolveObject(scope, a.UpdatePolicy)
+		if wanted.updatePolicy, err = resolveObject(scope, a.UpdatePolicy); err != nil {
+			return wanted, err
+		}
 	}
-	return wanted, err
+	return wanted, notSecure(securePlaces(a.Type+"/Properties", wanted.properties))
 }
 
 // request returns the request for a resource. Its maps are copies, so that a
@@ -308,36 +311,56 @@ func (op *operation) request(r *record, old *record) *resource.Request {
 		StackName:    op.stack.name,
 		LogicalID:    r.logicalID,
 		PhysicalID:   r.physicalID,
-		Properties:   clone(r.properties),
+		Properties:   r.values(),
 		UpdatePolicy: clone(r.updatePolicy),
 		Tags:         maps.Clone(r.tags),
 		Token:        uuid.NewString(),
 	}
 	if old != nil {
-		q.OldProperties, q.Uncertain = clone(old.properties), old.dirty
+		q.OldProperties, q.Uncertain = old.values(), old.dirty
 	}
 	return q
 }
 
+// values returns the properties as a resource type gets them: with the secrets
+// in the place of the references to them.
+func (r *record) values() map[string]any {
+	if len(r.secrets) == 0 {
+		return clone(r.properties)
+	}
+	secrets := make([]string, 0, 2*len(r.secrets))
+	for ref, value := range r.secrets {
+		secrets = append(secrets, ref, value)
+	}
+	return mapped(r.properties, strings.NewReplacer(secrets...).Replace)
+}
+
 func clone(m map[string]any) map[string]any {
-	c, _ := cloneValue(m).(map[string]any)
+	return mapped(m, func(text string) string { return text })
+}
+
+func mapped(m map[string]any, text func(string) string) map[string]any {
+	c, _ := mapTexts(m, text).(map[string]any)
 	return c
 }
 
-func cloneValue(v any) any {
+// mapTexts returns a copy of a value with other texts.
+func mapTexts(v any, text func(string) string) any {
 	switch v := v.(type) {
 	case []any:
 		list := make([]any, len(v))
 		for i, e := range v {
-			list[i] = cloneValue(e)
+			list[i] = mapTexts(e, text)
 		}
 		return list
 	case map[string]any:
 		m := make(map[string]any, len(v))
 		for k, e := range v {
-			m[k] = cloneValue(e)
+			m[k] = mapTexts(e, text)
 		}
 		return m
+	case string:
+		return text(v)
 	}
 	return v
 }
@@ -358,11 +381,15 @@ func (op *operation) create(ctx context.Context, wanted, old *record) error {
 	s.resourceEvent(st, op, &begin, progress, reason)
 	s.mu.Unlock()
 
-	result, err := s.deps.Types[wanted.typ].Create(ctx, op.request(wanted, nil))
+	made := *wanted
+	var result *resource.Result
+	var err error
+	if made.secrets, err = s.secrets(ctx, made.properties); err == nil {
+		result, err = s.deps.Types[made.typ].Create(ctx, op.request(&made, nil))
+	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	made := *wanted
 	if result != nil && result.PhysicalID != "" {
 		made.serial, made.physicalID, made.attributes = s.nextSerial(), result.PhysicalID, result.Attributes
 		st.owned[made.serial] = &made
@@ -395,7 +422,11 @@ func (op *operation) update(ctx context.Context, wanted, old *record) error {
 	s.resourceEvent(st, op, &next, types.ResourceStatusUpdateInProgress, "")
 	s.mu.Unlock()
 
-	result, err := s.deps.Types[next.typ].Update(ctx, op.request(&next, old))
+	var result *resource.Result
+	var err error
+	if next.secrets, err = s.secrets(ctx, next.properties); err == nil {
+		result, err = s.deps.Types[next.typ].Update(ctx, op.request(&next, old))
+	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()

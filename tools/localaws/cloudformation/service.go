@@ -18,6 +18,7 @@ import (
 	"time"
 
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	awssecretsmanager "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/magewright/magewright/tools/internal/clock"
@@ -26,9 +27,14 @@ import (
 )
 
 // Parameters provides the values for parameters of type
-// AWS::SSM::Parameter::Value<...>.
+// AWS::SSM::Parameter::Value<...>, and for dynamic references.
 type Parameters interface {
 	GetParameter(context.Context, *awsssm.GetParameterInput) (*awsssm.GetParameterOutput, error)
+}
+
+// Secrets provides the values for dynamic references to secrets.
+type Secrets interface {
+	GetSecretValue(context.Context, *awssecretsmanager.GetSecretValueInput) (*awssecretsmanager.GetSecretValueOutput, error)
 }
 
 // Objects provides the templates that a TemplateURL points to.
@@ -40,6 +46,7 @@ type Objects interface {
 type Deps struct {
 	Types      resource.Registry
 	Parameters Parameters
+	Secrets    Secrets
 	Objects    Objects
 
 	// AnswerTime is how long ExecuteChangeSet delays its answer to let the

@@ -52,7 +52,8 @@ type record struct {
 	physicalID   string
 	properties   map[string]any // resolved
 	attributes   map[string]any
-	updatePolicy map[string]any // resolved
+	secrets      map[string]string // by the dynamic reference in the properties
+	updatePolicy map[string]any    // resolved
 	tags         map[string]string
 	source       recordSource
 	needs        []int // serials of the resources it depends on

@@ -150,7 +150,11 @@ func (p parameters) GetParameter(_ context.Context, in *awsssm.GetParameterInput
 	if !ok {
 		return nil, &ssmtypes.ParameterNotFound{}
 	}
-	return &awsssm.GetParameterOutput{Parameter: &ssmtypes.Parameter{Value: aws.String(v)}}, nil
+	kind := ssmtypes.ParameterTypeString
+	if strings.HasPrefix(*in.Name, "secure/") {
+		kind = ssmtypes.ParameterTypeSecureString
+	}
+	return &awsssm.GetParameterOutput{Parameter: &ssmtypes.Parameter{Value: aws.String(v), Type: kind}}, nil
 }
 
 type objects map[string]string

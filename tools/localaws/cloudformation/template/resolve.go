@@ -26,6 +26,9 @@ type Scope struct {
 	Resource func(logicalID, attribute string) (any, error)
 	// Import returns the value of an export.
 	Import func(name string) (any, error)
+	// Reference returns what takes the place of a dynamic reference. If it is
+	// nil, dynamic references stay as they are.
+	Reference func(DynamicReference) (string, error)
 
 	conditions map[string]bool
 }
@@ -279,24 +282,13 @@ func (s *Scope) Resolve(v any) (any, error) {
 func (s *Scope) resolve(v any) (any, error) {
 	switch v := v.(type) {
 	case string:
-		return v, dynamicReference(v)
+		return s.dereference(v)
 	case map[string]any:
 		if name, arg, ok := function(v); ok {
 			return s.call(name, arg)
 		}
 	}
 	return eachMember(v, s.resolve)
-}
-
-// dynamicReference refuses {{resolve:service:name}}, which would otherwise
-// reach a resource as plain text.
-func dynamicReference(text string) error {
-	for _, service := range []string{"ssm", "ssm-secure", "secretsmanager"} {
-		if strings.Contains(text, "{{resolve:"+service+":") {
-			return templateErrorf("the embedded AWS does not support dynamic references: %s", text)
-		}
-	}
-	return nil
 }
 
 func (s *Scope) call(name string, arg any) (any, error) {
@@ -324,7 +316,7 @@ func (s *Scope) call(name string, arg any) (any, error) {
 	}
 	switch name {
 	case "Fn::Join":
-		return join(resolved)
+		return s.join(resolved)
 	case "Fn::Select":
 		return selectItem(resolved)
 	case "Fn::Split":
@@ -409,7 +401,7 @@ func (s *Scope) sub(arg any) (any, error) {
 	if unknown {
 		return Unknown{}, nil
 	}
-	return b.String(), dynamicReference(b.String())
+	return s.dereference(b.String())
 }
 
 func (s *Scope) subVariable(name string, variables map[string]any) (any, error) {
@@ -434,7 +426,7 @@ func unknownIn(v any) bool {
 	return false
 }
 
-func join(arg any) (any, error) {
+func (s *Scope) join(arg any) (any, error) {
 	args, ok := arg.([]any)
 	if !ok || len(args) != 2 {
 		return nil, templateErrorf(joinArguments)
@@ -453,8 +445,7 @@ func join(arg any) (any, error) {
 			return nil, templateErrorf(joinArguments)
 		}
 	}
-	joined := strings.Join(items, delimiter)
-	return joined, dynamicReference(joined)
+	return s.dereference(strings.Join(items, delimiter))
 }
 
 func selectItem(arg any) (any, error) {
@@ -524,7 +515,7 @@ func (s *Scope) findInMap(arg any) (any, error) {
 	if !ok {
 		return nil, templateErrorf("Unable to get mapping for %s::%s::%s", keys[0], keys[1], keys[2])
 	}
-	return v, nil
+	return s.resolve(v)
 }
 
 func (s *Scope) importValue(arg any) (any, error) {

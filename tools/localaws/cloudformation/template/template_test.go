@@ -223,30 +223,28 @@ func TestScalars(t *testing.T) {
 func TestFunctionErrors(t *testing.T) {
 	t.Parallel()
 	for expression, want := range map[string]string{
-		`!Ref Nowhere`:                           "Template format error: Unresolved resource dependencies [Nowhere] in the Resources block of the template",
-		`[!Ref Q, !Sub "${P}"]`:                  "Template format error: Unresolved resource dependencies [P, Q] in the Resources block of the template",
-		`!Ref Excluded`:                          "Template format error: Unresolved resource dependencies [Excluded] in the Resources block of the template",
-		`!Ref It`:                                "Circular dependency between resources: [It]",
-		`!Ref [a]`:                               "Template error: every Ref object must have a single String value.",
-		`!GetAtt Nowhere.Arn`:                    "Template error: instance of Fn::GetAtt references undefined resource Nowhere",
-		`!GetAtt Topic`:                          "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute",
-		`!GetAtt Topic.Missing`:                  "no such attribute",
-		`!If [Never, 1, 2]`:                      "Template error: unresolved condition dependency Never in Fn::If",
-		`!If [Is, 1]`:                            "Template error: Fn::If requires a list argument with three elements",
-		`!Select [3, [a]]`:                       "Template error: Fn::Select cannot select nonexistent value at index 3",
-		`!Select [x, [a]]`:                       "Template error: Fn::Select requires a list argument with a valid index value as its first element",
-		`!Select [!Ref Name, [a]]`:               "Template error: Fn::Select requires a list argument with a valid index value as its first element",
-		`!Join [",", text]`:                      "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined.",
-		`!Split [",", [a]]`:                      "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function that returns a string to be split.",
-		`!FindInMap [Regions, mars, Image]`:      "Template error: Unable to get mapping for Regions::mars::Image",
-		`!FindInMap [Nope, mars, Image]`:         "Template error: Mapping named 'Nope' is not present in the 'Mappings' section of template.",
-		`!ImportValue other`:                     "No export named other found.",
-		`!Equals [a, b]`:                         "Template error: Fn::Equals is only allowed in conditions and rules",
-		`!Sub "${List}"`:                         "Template error: Fn::Sub expression does not resolve to a string: ${List}",
-		`!Cidr [a, 1, 2]`:                        "Template error: Encountered unsupported function: Fn::Cidr Supported functions are: [Fn::Base64, Fn::GetAtt, Fn::GetAZs, Fn::ImportValue, Fn::Join, Fn::Split, Fn::FindInMap, Fn::Select, Ref, Fn::Equals, Fn::If, Fn::Not, Condition, Fn::And, Fn::Or, Fn::Contains, Fn::EachMemberEquals, Fn::EachMemberIn, Fn::Sub]",
-		`{"Fn::Sub": x, Other: y}`:               "Template error: Fn::Sub must be the only member of its object",
-		`"{{resolve:ssm:/a}}"`:                   "Template error: the embedded AWS does not support dynamic references: {{resolve:ssm:/a}}",
-		`!Join ["", ["{{resolve:", "ssm:/a}}"]]`: "Template error: the embedded AWS does not support dynamic references: {{resolve:ssm:/a}}",
+		`!Ref Nowhere`:                      "Template format error: Unresolved resource dependencies [Nowhere] in the Resources block of the template",
+		`[!Ref Q, !Sub "${P}"]`:             "Template format error: Unresolved resource dependencies [P, Q] in the Resources block of the template",
+		`!Ref Excluded`:                     "Template format error: Unresolved resource dependencies [Excluded] in the Resources block of the template",
+		`!Ref It`:                           "Circular dependency between resources: [It]",
+		`!Ref [a]`:                          "Template error: every Ref object must have a single String value.",
+		`!GetAtt Nowhere.Arn`:               "Template error: instance of Fn::GetAtt references undefined resource Nowhere",
+		`!GetAtt Topic`:                     "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute",
+		`!GetAtt Topic.Missing`:             "no such attribute",
+		`!If [Never, 1, 2]`:                 "Template error: unresolved condition dependency Never in Fn::If",
+		`!If [Is, 1]`:                       "Template error: Fn::If requires a list argument with three elements",
+		`!Select [3, [a]]`:                  "Template error: Fn::Select cannot select nonexistent value at index 3",
+		`!Select [x, [a]]`:                  "Template error: Fn::Select requires a list argument with a valid index value as its first element",
+		`!Select [!Ref Name, [a]]`:          "Template error: Fn::Select requires a list argument with a valid index value as its first element",
+		`!Join [",", text]`:                 "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined.",
+		`!Split [",", [a]]`:                 "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split or a function that returns a string to be split.",
+		`!FindInMap [Regions, mars, Image]`: "Template error: Unable to get mapping for Regions::mars::Image",
+		`!FindInMap [Nope, mars, Image]`:    "Template error: Mapping named 'Nope' is not present in the 'Mappings' section of template.",
+		`!ImportValue other`:                "No export named other found.",
+		`!Equals [a, b]`:                    "Template error: Fn::Equals is only allowed in conditions and rules",
+		`!Sub "${List}"`:                    "Template error: Fn::Sub expression does not resolve to a string: ${List}",
+		`!Cidr [a, 1, 2]`:                   "Template error: Encountered unsupported function: Fn::Cidr Supported functions are: [Fn::Base64, Fn::GetAtt, Fn::GetAZs, Fn::ImportValue, Fn::Join, Fn::Split, Fn::FindInMap, Fn::Select, Ref, Fn::Equals, Fn::If, Fn::Not, Condition, Fn::And, Fn::Or, Fn::Contains, Fn::EachMemberEquals, Fn::EachMemberIn, Fn::Sub]",
+		`{"Fn::Sub": x, Other: y}`:          "Template error: Fn::Sub must be the only member of its object",
 	} {
 		_, err := evaluate(t, expression)
 		if err == nil || err.Error() != want {
@@ -532,6 +530,36 @@ func TestCheckBootstrapVersion(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("version %s: %q", version, got)
+		}
+	}
+}
+
+func TestDynamicReferences(t *testing.T) {
+	t.Parallel()
+	for expression, want := range map[string]any{
+		`"{{resolve:ssm:/a}}"`: "<ssm /a>",
+		`"x-{{resolve:ssm:/a:1}}-{{resolve:secretsmanager:s}}-y"`: "x-<ssm /a:1>-<secretsmanager s>-y",
+		`"{{resolve:ssm:/a}}{{resolve:ssm:/a}}"`:                  "<ssm /a><ssm /a>",
+		`!Sub "{{resolve:ssm-secure:${Name}:2}}"`:                 "<ssm-secure n:2>",
+		`!Sub "{{resolve:ssm:${Topic.Later}}}"`:                   template.Unknown{},
+		`!Join ["", ["{{resolve:", "ssm:/a}}"]]`:                  "<ssm /a>",
+		`!Join [":", ["{{resolve:ssm", !Ref Name, "3}}"]]`:        "<ssm n:3>",
+		`!Split [" ", "{{resolve:ssm:/a}}"]`:                      []any{"<ssm", "/a>"},
+		`!Base64 "{{resolve:ssm:/a}}"`:                            "PHNzbSAvYT4=",
+		`{A: ["{{resolve:ssm:/a}}"]}`:                             map[string]any{"A": []any{"<ssm /a>"}},
+		`"{{resolve:other:/a}} {{resolve:ssm:/a"`:                 "{{resolve:other:/a}} {{resolve:ssm:/a",
+	} {
+		s, err := scope(t, fmt.Sprintf(base, expression))
+		if err != nil {
+			t.Errorf("%s: %v", expression, err)
+			continue
+		}
+		s.Reference = func(ref template.DynamicReference) (string, error) {
+			return "<" + ref.Service + " " + ref.Key + ">", nil
+		}
+		v, err := s.Resolve(s.Template.Resources["It"].Properties["V"])
+		if err != nil || !reflect.DeepEqual(v, want) {
+			t.Errorf("%s = %#v, %v, want %#v", expression, v, err, want)
 		}
 	}
 }
