@@ -64,7 +64,9 @@ func (s *Service) prepare(ctx context.Context, p proposal) (*deployment, error) 
 	case p.usePrevious && text != "":
 		return nil, validationErrorf("Template URL or Template Body must not be specified when Use Previous Template is true.")
 	case p.usePrevious && p.previous != nil:
-		d.template = p.previous.template
+		if d.template = p.previous.template; d.template.Original != nil {
+			d.template = d.template.Original
+		}
 	case text == "":
 		return nil, validationErrorf("Either Template URL or Template Body must be specified.")
 	default:
@@ -88,6 +90,9 @@ func (s *Service) prepare(ctx context.Context, p proposal) (*deployment, error) 
 	if err := s.bindParameters(ctx, d, p); err != nil {
 		return nil, asValidation(err)
 	}
+	if err := d.expand(p); err != nil {
+		return nil, asValidation(err)
+	}
 	if err := s.settle(d); err != nil {
 		return nil, asValidation(err)
 	}
@@ -98,6 +103,25 @@ func (s *Service) prepare(ctx context.Context, p proposal) (*deployment, error) 
 		return nil, asValidation(err)
 	}
 	return d, d.checkCapabilities(p.capabilities)
+}
+
+// expand applies the template's transform. Only those who have not reviewed the
+// result in a change set need to acknowledge it.
+// See https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html.
+func (d *deployment) expand(p proposal) error {
+	if len(d.template.Transforms) > 0 && p.operation != "CreateChangeSet" && !slices.Contains(p.capabilities, types.CapabilityCapabilityAutoExpand) {
+		return insufficientCapabilities(types.CapabilityCapabilityAutoExpand)
+	}
+	expanded, err := d.template.Expand(&d.scope)
+	if err != nil {
+		return err
+	}
+	d.template, d.scope.Template = expanded, expanded
+	return nil
+}
+
+func insufficientCapabilities(missing types.Capability) error {
+	return &types.InsufficientCapabilitiesException{Message: aws.String("Requires capabilities : [" + string(missing) + "]")}
 }
 
 // check refuses parameters that would otherwise be ignored silently.
@@ -346,7 +370,7 @@ func (d *deployment) checkCapabilities(acknowledged []types.Capability) error {
 			c == types.CapabilityCapabilityIam && slices.Contains(acknowledged, types.CapabilityCapabilityNamedIam) {
 			continue
 		}
-		return &types.InsufficientCapabilitiesException{Message: aws.String("Requires capabilities : [" + string(c) + "]")}
+		return insufficientCapabilities(c)
 	}
 	return nil
 }

@@ -240,19 +240,25 @@ func (s *Service) ListStackResources(_ context.Context, in *awscfn.ListStackReso
 	return out, nil
 }
 
-// GetTemplate returns the template of a stack or change set, verbatim. There
-// are no transforms, so the processed template equals the original one. A stack
-// under review has no template.
+// GetTemplate returns the template of a stack or change set: verbatim, or by
+// default as it is after its transform. Without a transform the two are equal. A
+// stack under review has no template.
 func (s *Service) GetTemplate(_ context.Context, in *awscfn.GetTemplateInput) (*awscfn.GetTemplateOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	stage := func(t *template.Template) *string {
+		if t.Processed == "" || in.TemplateStage == types.TemplateStageOriginal {
+			return aws.String(t.Text)
+		}
+		return aws.String(t.Processed)
+	}
 	out := &awscfn.GetTemplateOutput{StagesAvailable: []types.TemplateStage{types.TemplateStageOriginal, types.TemplateStageProcessed}}
 	if in.ChangeSetName != nil {
 		_, c, err := s.changeSet(in.StackName, *in.ChangeSetName)
 		if err != nil {
 			return nil, err
 		}
-		out.TemplateBody = aws.String(c.target.template.Text)
+		out.TemplateBody = stage(c.target.template)
 		return out, nil
 	}
 	name := aws.ToString(in.StackName)
@@ -261,7 +267,7 @@ func (s *Service) GetTemplate(_ context.Context, in *awscfn.GetTemplateInput) (*
 		return nil, stackNotFound(name)
 	}
 	if st.deployment != nil {
-		out.TemplateBody = aws.String(st.deployment.template.Text)
+		out.TemplateBody = stage(st.deployment.template)
 	}
 	return out, nil
 }
@@ -300,7 +306,7 @@ func (s *Service) GetTemplateSummary(ctx context.Context, in *awscfn.GetTemplate
 			return nil, err
 		}
 	}
-	out := &awscfn.GetTemplateSummaryOutput{Description: optional(t.Description), Version: aws.String("2010-09-09")}
+	out := &awscfn.GetTemplateSummaryOutput{Description: optional(t.Description), Version: aws.String("2010-09-09"), DeclaredTransforms: t.Transforms}
 	out.Capabilities, out.CapabilitiesReason = capabilitiesOf(t)
 	if t.Metadata != nil {
 		out.Metadata = aws.String(jsonText(t.Metadata))
@@ -327,10 +333,14 @@ func (s *Service) GetTemplateSummary(ctx context.Context, in *awscfn.GetTemplate
 
 func capabilitiesOf(t *template.Template) ([]types.Capability, *string) {
 	required, because := requiredCapabilities(t)
-	if len(required) == 0 {
-		return nil, nil
+	var expansion []types.Capability
+	if len(t.Transforms) > 0 {
+		expansion = []types.Capability{types.CapabilityCapabilityAutoExpand}
 	}
-	return required, aws.String("The following resource(s) require capabilities: [" + strings.Join(because, ", ") + "]")
+	if len(required) == 0 {
+		return expansion, nil
+	}
+	return append(required, expansion...), aws.String("The following resource(s) require capabilities: [" + strings.Join(because, ", ") + "]")
 }
 
 // ValidateTemplate checks a template.
@@ -339,7 +349,7 @@ func (s *Service) ValidateTemplate(ctx context.Context, in *awscfn.ValidateTempl
 	if err != nil {
 		return nil, err
 	}
-	out := &awscfn.ValidateTemplateOutput{Description: optional(t.Description)}
+	out := &awscfn.ValidateTemplateOutput{Description: optional(t.Description), DeclaredTransforms: t.Transforms}
 	out.Capabilities, out.CapabilitiesReason = capabilitiesOf(t)
 	for _, name := range slices.Sorted(maps.Keys(t.Parameters)) {
 		p := t.Parameters[name]

@@ -323,6 +323,10 @@ func (s *Scope) call(name string, arg any) (any, error) {
 		return split(resolved)
 	case "Fn::FindInMap":
 		return s.findInMap(resolved)
+	case toJSONString:
+		if s.Template.extended {
+			return toJSON(resolved)
+		}
 	case "Fn::ImportValue":
 		return s.importValue(resolved)
 	case "Fn::Base64":
@@ -496,6 +500,9 @@ func split(arg any) (any, error) {
 
 func (s *Scope) findInMap(arg any) (any, error) {
 	args, ok := arg.([]any)
+	if ok && len(args) == 4 && s.Template.extended {
+		return s.findOrDefault(args)
+	}
 	if !ok || len(args) != 3 {
 		return nil, templateErrorf(findArguments)
 	}
@@ -516,6 +523,20 @@ func (s *Scope) findInMap(arg any) (any, error) {
 		return nil, templateErrorf("Unable to get mapping for %s::%s::%s", keys[0], keys[1], keys[2])
 	}
 	return s.resolve(v)
+}
+
+// findOrDefault is Fn::FindInMap with a fourth argument, {DefaultValue: value}.
+func (s *Scope) findOrDefault(args []any) (any, error) {
+	fallback, _ := args[3].(map[string]any)
+	if v, err := s.findInMap(args[:3]); err == nil {
+		return v, nil
+	}
+	v, ok := fallback["DefaultValue"]
+	if !ok {
+		// AWS::NoValue has removed the member.
+		return noValue{}, nil
+	}
+	return v, nil
 }
 
 func (s *Scope) importValue(arg any) (any, error) {

@@ -13,6 +13,9 @@ import (
 // A Template is a parsed and checked template.
 type Template struct {
 	Text        string // verbatim
+	Processed   string // after the transform; empty if there is none
+	Transforms  []string
+	Original    *Template // as it was before the transform; nil if there is none
 	Description string
 	Metadata    map[string]any
 	Parameters  map[string]Parameter
@@ -22,7 +25,8 @@ type Template struct {
 	Resources   map[string]Resource
 	Outputs     map[string]Output
 
-	extended bool // has the functions of AWS::LanguageExtensions
+	raw      map[string]any // the sections, until the transform is applied
+	extended bool           // has the functions of AWS::LanguageExtensions
 }
 
 // A Rule checks parameters against one another.
@@ -81,6 +85,14 @@ func Parse(text string) (*Template, error) {
 		return nil, formatErrorf("unsupported structure.")
 	}
 	t := &Template{Text: text}
+	if v, ok := sections["Transform"]; ok {
+		if t.Transforms, err = readTransform(v); err != nil {
+			return nil, err
+		}
+	}
+	if len(t.Transforms) > 0 {
+		return t, t.declarations(sections)
+	}
 	if err := t.sections(sections); err != nil {
 		return nil, err
 	}
@@ -95,7 +107,43 @@ var sectionNames = []string{
 	"Outputs", "Parameters", "Resources", "Rules", "Transform",
 }
 
+// declarations reads what is needed to apply the template's transform.
+func (t *Template) declarations(sections map[string]any) error {
+	t.raw, t.extended = sections, true
+	if err := t.header(sections); err != nil {
+		return err
+	}
+	if err := t.readParameters(sections); err != nil {
+		return err
+	}
+	if err := t.readMappings(sections); err != nil {
+		return err
+	}
+	t.Resources = map[string]Resource{}
+	t.declare(sections["Resources"])
+	return nil
+}
+
 func (t *Template) sections(sections map[string]any) error {
+	if err := t.header(sections); err != nil {
+		return err
+	}
+	var err error
+	if t.Conditions, err = object(sections, "Conditions"); err != nil {
+		return err
+	}
+	for _, read := range []func(map[string]any) error{
+		t.readParameters, t.readMappings, t.readRules, t.readResources, t.readOutputs,
+	} {
+		if err := read(sections); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// header checks the names of the sections and reads the simple ones.
+func (t *Template) header(sections map[string]any) error {
 	var unknown []string
 	for name := range sections {
 		if !slices.Contains(sectionNames, name) {
@@ -109,29 +157,14 @@ func (t *Template) sections(sections map[string]any) error {
 	if v, ok := sections["AWSTemplateFormatVersion"]; ok && v != "2010-09-09" {
 		return formatErrorf("unsupported value for AWSTemplateFormatVersion.")
 	}
-	if v, ok := sections["Transform"]; ok {
-		return errorf("the embedded AWS does not support transforms and macros: Transform %s", render(v))
-	}
 	if v, ok := sections["Description"]; ok {
 		if t.Description, ok = v.(string); !ok {
 			return formatErrorf("every Description member must be a string.")
 		}
 	}
 	var err error
-	if t.Metadata, err = object(sections, "Metadata"); err != nil {
-		return err
-	}
-	if t.Conditions, err = object(sections, "Conditions"); err != nil {
-		return err
-	}
-	for _, read := range []func(map[string]any) error{
-		t.readParameters, t.readMappings, t.readRules, t.readResources, t.readOutputs,
-	} {
-		if err := read(sections); err != nil {
-			return err
-		}
-	}
-	return nil
+	t.Metadata, err = object(sections, "Metadata")
+	return err
 }
 
 func object(m map[string]any, section string) (map[string]any, error) {
@@ -279,9 +312,13 @@ func readResource(name string, m map[string]any) (Resource, error) {
 		case "DependsOn":
 			r.DependsOn, ok = dependsOn(v)
 		case "DeletionPolicy":
-			r.DeletionPolicy, ok = v.(string)
+			if r.DeletionPolicy, ok = v.(string); !ok {
+				return r, formatErrorf("Every DeletionPolicy member must be a string.")
+			}
 		case "UpdateReplacePolicy":
-			r.UpdateReplacePolicy, ok = v.(string)
+			if r.UpdateReplacePolicy, ok = v.(string); !ok {
+				return r, formatErrorf("Every UpdateReplacePolicy member must be a string.")
+			}
 		case "Properties":
 			r.Properties, ok = v.(map[string]any)
 		case "Metadata":

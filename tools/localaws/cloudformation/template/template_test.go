@@ -604,9 +604,14 @@ func FuzzParse(f *testing.F) {
 	f.Add("Resources: {A: {Type: T, DependsOn: [A]}}")
 	f.Add("a: !Sub [*x")
 	f.Add("Rules: {R: {Assertions: [{Assert: !Or [1]}]}}\nResources: {A: {Type: T}}")
+	f.Add("Transform: AWS::LanguageExtensions\nResources: {'Fn::ForEach::L': [N, [a, b], {'A${N}': {Type: T, Properties: {V: {'Fn::ToJsonString': {a: !Ref N}}, L: {'Fn::Length': [a]}}}}]}")
+	f.Add("Resources: {A: {Type: T, Properties: {V: [0b1, 012, 1:30, on, {012: x}], R: '{{resolve:ssm:/a:1}}'}}}")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := scope(t, text)
 		if err != nil {
+			return
+		}
+		if s.Template, err = s.Template.Expand(s); err != nil {
 			return
 		}
 		_ = s.CheckRules()
