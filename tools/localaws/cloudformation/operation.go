@@ -384,12 +384,19 @@ func (op *operation) create(ctx context.Context, wanted, old *record) error {
 	made := *wanted
 	var result *resource.Result
 	var err error
-	if made.secrets, err = s.secrets(ctx, made.properties); err == nil {
+	release := func() {}
+	made.secrets, err = s.secrets(ctx, made.properties)
+	if err == nil && old == nil {
+		// What becomes of the name of a replaced resource is up to its service.
+		release, err = op.reserve(&made)
+	}
+	if err == nil {
 		result, err = s.deps.Types[made.typ].Create(ctx, op.request(&made, nil))
 	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	release()
 	if result != nil && result.PhysicalID != "" {
 		made.serial, made.physicalID, made.attributes = s.nextSerial(), result.PhysicalID, result.Attributes
 		st.owned[made.serial] = &made

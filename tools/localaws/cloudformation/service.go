@@ -66,14 +66,15 @@ type Service struct {
 	work sync.WaitGroup
 
 	mu      sync.Mutex
-	stacks  []*stack // in order of creation, deleted ones included
+	stacks  []*stack         // in order of creation, deleted ones included
+	names   map[named]string // the stacks that are creating named resources
 	stamped time.Time
 	serial  int
 }
 
 // New returns CloudFormation without any stacks.
 func New(a account.Account, d Deps) *Service {
-	s := &Service{account: a, deps: d, limits: clock.System()}
+	s := &Service{account: a, deps: d, limits: clock.System(), names: map[named]string{}}
 	s.life, s.end = context.WithCancel(context.Background())
 	return s
 }

@@ -53,7 +53,7 @@ func (w *world) types() resource.Registry {
 	registry := resource.Registry{}
 	properties := []string{"Value", "Refs", "Fixed", "Tags", "Any"}
 	registry.Add(
-		resource.Type{Name: "Test::Thing", Properties: properties, CreateOnly: []string{"Fixed"}, Create: w.create, Update: w.update, Delete: w.remove},
+		resource.Type{Name: "Test::Thing", Properties: append(properties, "Name"), CreateOnly: []string{"Fixed"}, Identifier: "Name", Create: w.create, Update: w.update, Delete: w.remove},
 		resource.Type{Name: "Test::Stone", Properties: properties, Create: w.create, Delete: w.remove},
 		resource.Type{Name: "AWS::IAM::Role", Properties: []string{"RoleName"}, Create: w.create, Delete: w.remove},
 	)

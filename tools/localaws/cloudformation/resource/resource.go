@@ -26,6 +26,11 @@ type Type struct {
 	// replaces the resource.
 	CreateOnly []string
 
+	// Identifier names the property with which a template names the resource, if
+	// the name alone identifies it in the account. No two resources of a type may
+	// have the same name.
+	Identifier string
+
 	// Create makes the resource and returns its physical id and attributes. If
 	// it fails after the resource exists, it returns the result along with the
 	// error. A rollback of the operation can then delete the resource.

@@ -34,9 +34,35 @@ func Registry(d Deps) resource.Registry {
 		connection(d, "AWS::CodeConnections::Connection"), connection(d, "AWS::CodeStarConnections::Connection"),
 		metadata(),
 	} {
-		registry.Add(definition.handled())
+		t := definition.handled()
+		t.Identifier = identifiers[t.Name]
+		registry.Add(t)
 	}
 	return registry
+}
+
+// identifiers has the property that names a resource, by type. Some services
+// would change the first resource if another were created with its name.
+var identifiers = map[string]string{
+	"AWS::CloudWatch::Alarm":            "AlarmName",
+	"AWS::CloudWatch::CompositeAlarm":   "AlarmName",
+	"AWS::CloudWatch::Dashboard":        "DashboardName",
+	"AWS::CodeBuild::Project":           "Name",
+	"AWS::CodeBuild::ReportGroup":       "Name",
+	"AWS::CodeDeploy::Application":      "ApplicationName",
+	"AWS::CodeDeploy::DeploymentConfig": "DeploymentConfigName",
+	"AWS::CodePipeline::Pipeline":       "Name",
+	"AWS::ECR::Repository":              "RepositoryName",
+	"AWS::Events::Rule":                 "Name",
+	"AWS::IAM::ManagedPolicy":           "ManagedPolicyName",
+	"AWS::IAM::Role":                    "RoleName",
+	"AWS::KMS::Alias":                   "AliasName",
+	"AWS::Lambda::Function":             "FunctionName",
+	"AWS::Logs::LogGroup":               "LogGroupName",
+	"AWS::S3::Bucket":                   "BucketName",
+	"AWS::SNS::Topic":                   "TopicName",
+	"AWS::SSM::Parameter":               "Name",
+	"AWS::SecretsManager::Secret":       "Name",
 }
 
 // metadata is the resource that the CDK uses to report the constructs of an

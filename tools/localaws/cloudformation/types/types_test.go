@@ -142,3 +142,20 @@ func life(t *testing.T, rec *recorder, typ resource.Type, steps []step) string {
 	}
 	return b.String()
 }
+
+func TestIdentifiersAreProperties(t *testing.T) {
+	t.Parallel()
+	names := 0
+	for name, typ := range types.Registry(newRecorder().deps()) {
+		if typ.Identifier == "" {
+			continue
+		}
+		names++
+		if !slices.Contains(typ.Properties, typ.Identifier) {
+			t.Errorf("%s has no property %s", name, typ.Identifier)
+		}
+	}
+	if names < 15 {
+		t.Errorf("%d types have names", names)
+	}
+}
