@@ -1,5 +1,10 @@
 package template
 
+import (
+	"slices"
+	"strings"
+)
+
 // An Active resource is one that exists under the conditions. The branches that
 // the conditions exclude are removed from it.
 type Active struct {
@@ -81,8 +86,12 @@ func unresolvedIn(active map[string]Active, t *Template, v any, block string) er
 			missing = append(missing, ref.Name)
 		}
 	}
-	if len(missing) > 0 {
-		return unresolved(missing, block)
+	switch {
+	case len(missing) == 0:
+		return nil
+	case block == "Outputs":
+		// AWS's text differs from the one for a resource that does not exist.
+		return errorf("Unresolved resource dependencies [%s] in the Outputs block of the template", strings.Join(slices.Compact(missing), ", "))
 	}
-	return nil
+	return unresolved(missing, block)
 }

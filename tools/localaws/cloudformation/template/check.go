@@ -211,7 +211,7 @@ func (t *Template) checkConditions() error {
 		}
 	}
 	if cycle := cyclic(needs); len(cycle) > 0 {
-		return formatErrorf("Circular dependencies for conditions: [%s]", strings.Join(cycle, ", "))
+		return circularConditions(cycle)
 	}
 	for _, name := range sortedKeys(t.Rules) {
 		rule := t.Rules[name]
@@ -264,6 +264,10 @@ func (t *Template) checkConditionNames() error {
 
 func undefinedCondition(name, block string) error {
 	return formatErrorf("Unresolved condition dependency %s in the %s block of the template", name, block)
+}
+
+func circularConditions(names []string) error {
+	return formatErrorf("Circular dependencies for conditions: [%s]", strings.Join(names, ", "))
 }
 
 // undefinedBranch is the error for an Fn::If whose condition does not exist.

@@ -20,8 +20,8 @@ const (
 	toJSONString = "Fn::ToJsonString"
 )
 
-// maxProduced limits the members that the loops of a template may produce.
-// Nested loops could otherwise produce any number from a short template.
+// maxProduced limits the rounds of a template's loops and the members that they
+// produce. Nested loops could otherwise produce any number from a short template.
 const maxProduced = 20000
 
 // readTransform reads the section Transform: a name or a list of names.
@@ -172,10 +172,21 @@ func (e *expansion) members(m map[string]any, items map[string]string, top bool,
 		if _, twice := into[name]; twice {
 			return transformErrorf("the key %s is there twice", name)
 		}
-		if e.produced++; e.produced > maxProduced && items != nil {
-			return transformErrorf("the loops produce more than %d members", maxProduced)
-		}
 		into[name] = v
+		if items == nil {
+			continue
+		}
+		if err := e.produce(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// produce counts what the loops do.
+func (e *expansion) produce() error {
+	if e.produced++; e.produced > maxProduced {
+		return transformErrorf("the loops produce more than %d members", maxProduced)
 	}
 	return nil
 }
@@ -201,6 +212,9 @@ func (e *expansion) loop(key string, arg any, items map[string]string, top bool,
 		return err
 	}
 	for _, item := range collection {
+		if err := e.produce(); err != nil {
+			return err
+		}
 		inner := maps.Clone(items)
 		if inner == nil {
 			inner = map[string]string{}

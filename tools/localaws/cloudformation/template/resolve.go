@@ -39,11 +39,17 @@ func (s *Scope) Conditions() (map[string]bool, error) {
 		return s.conditions, nil
 	}
 	values := map[string]bool{}
+	begun := map[string]bool{}
 	var evaluate func(name string) (bool, error)
 	evaluate = func(name string) (bool, error) {
 		if v, ok := values[name]; ok {
 			return v, nil
 		}
+		// A transform needs conditions before their cycles are checked.
+		if begun[name] {
+			return false, circularConditions([]string{name})
+		}
+		begun[name] = true
 		expression, ok := s.Template.Conditions[name]
 		if !ok {
 			return false, undefinedCondition(name, "Conditions")

@@ -594,6 +594,16 @@ func TestActiveFollowsConditions(t *testing.T) {
 	if err != nil || len(outputs) != 1 || outputs["P"].Value != "a" {
 		t.Errorf("outputs = %v, %v", outputs, err)
 	}
+	if s, err = scope(t, fmt.Sprintf(base, "x")+"Outputs: {O: {Value: !Ref Excluded}}"); err != nil {
+		t.Fatal(err)
+	}
+	if active, err = s.Active(); err != nil {
+		t.Fatal(err)
+	}
+	const want = "Unresolved resource dependencies [Excluded] in the Outputs block of the template"
+	if _, err = s.ActiveOutputs(active); err == nil || err.Error() != want {
+		t.Errorf("an output of a resource that a condition excludes: %v", err)
+	}
 }
 
 // Any template that parses must pass through the checks and the resolution
@@ -605,6 +615,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("a: !Sub [*x")
 	f.Add("Rules: {R: {Assertions: [{Assert: !Or [1]}]}}\nResources: {A: {Type: T}}")
 	f.Add("Transform: AWS::LanguageExtensions\nResources: {'Fn::ForEach::L': [N, [a, b], {'A${N}': {Type: T, Properties: {V: {'Fn::ToJsonString': {a: !Ref N}}, L: {'Fn::Length': [a]}}}}]}")
+	f.Add("Transform: AWS::LanguageExtensions\nConditions: {C: !Not [!Condition C]}\nResources: {A: {Type: T, DeletionPolicy: !If [C, Retain, Delete]}}")
 	f.Add("Resources: {A: {Type: T, Properties: {V: [0b1, 012, 1:30, on, {012: x}], R: '{{resolve:ssm:/a:1}}'}}}")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := scope(t, text)

@@ -1,0 +1,94 @@
+package localaws_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+)
+
+// What templates say reaches the services: the scalars of YAML 1.1, values of
+// parameters and secrets, and the results of the transform. Two topics of one
+// name are refused, although the service would make one of them.
+func TestTemplates(t *testing.T) {
+	t.Parallel()
+	cfg, ctx := start(t), t.Context()
+	stacks, parameters := cloudformation.NewFromConfig(cfg), ssm.NewFromConfig(cfg)
+	if _, err := parameters.PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String("/h/p"), Type: ssmtypes.ParameterTypeString, Value: aws.String("pv")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := secretsmanager.NewFromConfig(cfg).CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: aws.String("s"), SecretString: aws.String(`{"user": "u"}`)}); err != nil {
+		t.Fatal(err)
+	}
+	create := func(name, body string) (types.StackStatus, string) {
+		t.Helper()
+		in := &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &body, Capabilities: []types.Capability{types.CapabilityCapabilityAutoExpand}}
+		if _, err := stacks.CreateStack(ctx, in); err != nil {
+			return "", err.Error()
+		}
+		for {
+			out, err := stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if status := out.Stacks[0].StackStatus; !strings.HasSuffix(string(status), "IN_PROGRESS") {
+				events, err := stacks.DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: &name})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var reasons []string
+				for _, e := range events.StackEvents {
+					reasons = append(reasons, aws.ToString(e.LogicalResourceId)+": "+aws.ToString(e.ResourceStatusReason))
+				}
+				return status, strings.Join(reasons, "\n")
+			}
+			pause(t)
+		}
+	}
+	status, reasons := create("values", `
+Transform: AWS::LanguageExtensions
+Resources:
+  Fn::ForEach::Parameters:
+    - Name
+    - [yes, no, "on", 012, "{{resolve:ssm:/h/p}}"]
+    - "P&{Name}": {Type: AWS::SSM::Parameter, Properties: {Name: "/loop/&{Name}", Type: String, Value: !Sub "<${Name}>"}}
+  Json: {Type: AWS::SSM::Parameter, Properties: {Name: /loop/json, Type: String, Value: {"Fn::ToJsonString": {a: 1}}}}
+  Secret: {Type: AWS::SSM::Parameter, Properties: {Name: /loop/secret, Type: String, Value: "{{resolve:secretsmanager:s:SecretString:user}}"}}
+`)
+	if status != types.StackStatusCreateComplete {
+		t.Fatalf("%s\n%s", status, reasons)
+	}
+	found, err := parameters.GetParametersByPath(ctx, &ssm.GetParametersByPathInput{Path: aws.String("/loop")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, p := range found.Parameters {
+		got[strings.TrimPrefix(*p.Name, "/loop/")] = *p.Value
+	}
+	for name, want := range map[string]string{"true": "<true>", "false": "<false>", "on": "<on>", "10": "<10>", "pv": "<pv>", "json": `{"a":1}`, "secret": "u"} {
+		if got[name] != want {
+			t.Errorf("/loop/%s = %q, want %q", name, got[name], want)
+		}
+	}
+	for name, c := range map[string]struct {
+		body, want string
+		status     types.StackStatus
+	}{
+		"missing": {"Resources: {A: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: '{{resolve:ssm:/none}}'}}}",
+			"Unable to fetch parameters [/none] from parameter store for this account.", ""},
+		"equals": {"Conditions: {C: {'Fn::Equals': [a]}}\nResources: {A: {Type: AWS::SNS::Topic}}",
+			"Template error: every Fn::Equals object requires a list of 2 string parameters.", ""},
+		"twice": {"Resources: {A: {Type: AWS::SNS::Topic, Properties: {TopicName: t}}, B: {Type: AWS::SNS::Topic, DependsOn: A, Properties: {TopicName: t}}}",
+			"B: t already exists in stack arn:aws:cloudformation:", types.StackStatusRollbackComplete},
+	} {
+		if status, reasons := create(name, c.body); status != c.status || !strings.Contains(reasons, c.want) {
+			t.Errorf("%s: %s %s, want %s", name, status, reasons, c.want)
+		}
+	}
+}
