@@ -146,7 +146,7 @@ func (t *Template) checkFunctions(v any) error {
 		if failed != nil {
 			return
 		}
-		if !slices.Contains(functions, name) && !(t.extended && name == toJSONString) {
+		if !slices.Contains(functions, name) && (!t.extended || name != toJSONString) {
 			failed = templateErrorf("Encountered unsupported function: %s Supported functions are: [%s]", name, strings.Join(functions, ", "))
 			return
 		}

@@ -230,7 +230,8 @@ func TestExtensionErrors(t *testing.T) {
 		many := "  Many: {Type: CommaDelimitedList, Default: '" + numbers(200) + "'}\n"
 		text = strings.Replace(text, "Parameters:\n", "Parameters:\n"+many, 1)
 		if _, _, err := expanded(text); err == nil || err.Error() != want {
-			t.Errorf("%s\ngot  %v\nwant %s", text[strings.Index(text, "Resources:"):], err, want)
+			_, resources, _ := strings.Cut(text, "Resources:")
+			t.Errorf("%s\ngot  %v\nwant %s", resources, err, want)
 		}
 	}
 }
