@@ -7,6 +7,7 @@ var meanings = map[string]string{
 	"AWS_ACCESS_KEY_ID":                 "the access key of the endpoint that `rehearse` is given; the AWS SDKs and the CDK read it too",
 	"AWS_ENDPOINT_URL":                  "the endpoint of AWS: `rehearse` uses it instead of starting one; the AWS SDKs and the CDK read it too",
 	"AWS_LAMBDA_FUNCTION_VERSION":       "the function's version, as Lambda sets it; `/healthz` answers it",
+	"AWS_LAMBDA_RUNTIME_API":            "the Runtime API, as Lambda sets it for the bootstrap of a drill's bad version",
 	"AWS_SECRET_ACCESS_KEY":             "the secret of AWS_ACCESS_KEY_ID; the embedded AWS draws one at each start",
 	"CDK_CONTEXT_JSON":                  "CDK settings as a JSON object; they override those in `infra/cdk.json`",
 	"CGO_ENABLED":                       "1 compiles with cgo; by default, only tests with the race detector use cgo",
