@@ -5,8 +5,6 @@
 // It runs on provided.al2023 and is configured by environment variables:
 // EVIDENCE_BUCKET, the S3 bucket that holds the evidence, EVIDENCE_KEY, the
 // public key of the pipeline in base64, and STAGE, the dimension of its metrics.
-// In staging, DRILL_FAULT makes it fail on purpose, see package drill; in any
-// other stage it then refuses to start.
 package main
 
 import (
@@ -21,7 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/magewright/magewright/app/drill"
 	"github.com/magewright/magewright/app/ledger"
 	"github.com/magewright/magewright/tools/evidence"
 )
@@ -43,7 +40,7 @@ func main() {
 	lambda.Start(measured(handler))
 }
 
-func handler(ctx context.Context, log *slog.Logger) (drill.Handler, error) {
+func handler(ctx context.Context, log *slog.Logger) (ledger.FunctionURLHandler, error) {
 	bucket := os.Getenv("EVIDENCE_BUCKET")
 	if bucket == "" {
 		return nil, errors.New("EVIDENCE_BUCKET is not set: it names the bucket that holds the evidence")
@@ -72,12 +69,10 @@ func handler(ctx context.Context, log *slog.Logger) (drill.Handler, error) {
 			FunctionVersion: os.Getenv("AWS_LAMBDA_FUNCTION_VERSION"),
 		},
 	}
-	stage := os.Getenv("STAGE")
-	answer := ledger.FunctionURL(ledger.Observe(server.Handler(), ledger.Observation{
+	return ledger.FunctionURL(ledger.Observe(server.Handler(), ledger.Observation{
 		Log:     log,
 		Metrics: os.Stdout,
-		Stage:   stage,
+		Stage:   os.Getenv("STAGE"),
 		Now:     time.Now,
-	}))
-	return drill.Wrap(answer, os.Getenv("DRILL_FAULT"), stage, drill.RealSystem(time.After))
+	})), nil
 }

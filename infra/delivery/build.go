@@ -84,7 +84,8 @@ func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject, p
 	for _, stage := range props.Stages[:len(props.Stages)-1] {
 		drilled = append(drilled, fmt.Sprintf("arn:%s:lambda:*:*:function:%s-*", partition, *stage.Stack.StackName()))
 	}
-	allow([]string{"lambda:UpdateFunctionConfiguration", "lambda:PublishVersion", "lambda:DeleteFunction", "lambda:UpdateAlias"}, drilled...)
+	// The bad version is the good one's package with another bootstrap.
+	allow([]string{"lambda:GetFunction", "lambda:UpdateFunctionCode", "lambda:PublishVersion", "lambda:DeleteFunction", "lambda:UpdateAlias"}, drilled...)
 	allow([]string{"codepipeline:ListActionExecutions"}, fmt.Sprintf("arn:%s:codepipeline:*:*:%s", partition, *stack.StackName()))
 	project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:    jsii.Strings("kms:GetPublicKey", "kms:Sign"),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -371,6 +372,43 @@ func TestCachesAreApart(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("caches are reached by\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestOnlyStagingsFunctionIsChanged holds what deploying builds may do to functions
+// themselves: look at those of all stages, and read and replace the code of
+// staging's, for a drill.
+func TestOnlyStagingsFunctionIsChanged(t *testing.T) {
+	allowed := map[string][]string{}
+	for id, resource := range *template().FindResources(jsii.String("AWS::IAM::Policy"), nil) {
+		var policy struct {
+			Properties struct {
+				PolicyDocument struct {
+					Statement []struct{ Action, Resource any }
+				}
+			}
+		}
+		recode(t, *resource, &policy)
+		for _, statement := range policy.Properties.PolicyDocument.Statement {
+			actions, ok := statement.Action.([]any)
+			if !ok {
+				actions = []any{statement.Action}
+			}
+			for _, action := range actions {
+				if name, ok := strings.CutPrefix(action.(string), "lambda:"); ok {
+					functions := where(t, statement.Resource)
+					role := strings.TrimRight(id, "0123456789ABCDEF") + functions[strings.LastIndex(functions, ":"):]
+					allowed[role] = append(allowed[role], name)
+				}
+			}
+		}
+	}
+	want := map[string][]string{
+		"DeployRoleDefaultPolicy:magewright-*":         {"GetAlias", "GetFunctionConfiguration", "ListVersionsByFunction"},
+		"DeployRoleDefaultPolicy:magewright-staging-*": {"GetFunction", "UpdateFunctionCode", "PublishVersion", "DeleteFunction", "UpdateAlias"},
+	}
+	if !reflect.DeepEqual(allowed, want) {
+		t.Errorf("builds may\n%v\nwant\n%v", allowed, want)
 	}
 }
 

@@ -30,7 +30,7 @@ type drill struct {
 	alarms      *cloudwatch.Client
 	outputs     stack.Outputs
 
-	fault  string // of the bad version, as the app reads it
+	fault  string // of the bad version, as package fault reads it
 	config string // the CodeDeploy configuration by which it gets its traffic
 	commit string // that staging serves
 	// released is the CodeSha256 of the release that production serves, "" where
@@ -42,11 +42,15 @@ type drill struct {
 	ledger   ledger.Ledger               // that staging serves
 	clock    clock.Clock
 	out      io.Writer
+	stderr   io.Writer                         // progress of what takes long
 	traffic  func(token string) *probe.Traffic // what is sent during a shift
 
 	// What it came upon, and made.
 	good, before, bad version // N, N-1 and the fault version
 	noBefore          string  // why there is no N-1
+	goarch            string  // of the function
+	code, badCode     []byte  // of the good version and of the bad one, zipped
+	spoilt            string  // CodeSha256 of what a drill has put into $LATEST
 	watching          []string
 	deployment        string // the newest
 	failures          []string
@@ -56,7 +60,7 @@ type drill struct {
 func newDrill(cfg aws.Config, o stack.Outputs) *drill {
 	d := &drill{
 		functions: lambda.NewFromConfig(cfg), deployments: codedeploy.NewFromConfig(cfg), alarms: cloudwatch.NewFromConfig(cfg),
-		outputs: o,
+		outputs: o, stderr: io.Discard,
 	}
 	d.traffic = func(token string) *probe.Traffic {
 		return &probe.Traffic{URL: d.outputs.FunctionURL, Invoke: probe.Function(cfg, d.outputs), Probes: d.probes, Token: token, Clock: d.clock}
@@ -78,6 +82,9 @@ func (d *drill) failed(format string, args ...any) {
 func (d *drill) run(ctx context.Context) (record readiness.Drill, err error) {
 	record = readiness.Drill{Commit: d.commit, DeploymentConfig: d.config}
 	if err := d.lookAround(ctx); err != nil {
+		return record, err
+	}
+	if err := d.prepare(ctx); err != nil {
 		return record, err
 	}
 	defer func() {

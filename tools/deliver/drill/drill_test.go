@@ -93,6 +93,19 @@ func (s *staging) release(t *testing.T) {
 	s.serve(stagetest.Newer)
 }
 
+// begun returns another drill of the stage, which has published its bad version.
+func (s *staging) begun(t *testing.T, fault string) *drill {
+	t.Helper()
+	d := newDrill(s.AWS, s.Outputs)
+	d.fault, d.clock, d.out = fault, s.clock, t.Output()
+	for _, step := range []func(context.Context) error{d.lookAround, d.prepare, d.publishFault} {
+		if err := step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return d
+}
+
 // untouched holds that nothing of a drill is left.
 func (s *staging) untouched(t *testing.T, number string) {
 	t.Helper()
@@ -101,8 +114,8 @@ func (s *staging) untouched(t *testing.T, number string) {
 		t.Errorf("the alias is at version %s, %v, %v; want %s", at, weights, err, number)
 	}
 	latest, err := s.configuration(ctx, "")
-	if err != nil || len(variables(latest.Environment)) != 2 {
-		t.Errorf("$LATEST has %v, %v; want its own two variables", variables(latest.Environment), err)
+	if err != nil || len(latest.Environment.Variables) != 2 || *latest.CodeSha256 != s.good.sha {
+		t.Errorf("$LATEST has %v and the code %s, %v; want its own two variables and the code %s", latest.Environment, *latest.CodeSha256, err, s.good.sha)
 	}
 	described := stagetest.Must[*cloudwatch.DescribeAlarmsOutput](t)(s.Alarms.DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNamePrefix: aws.String(s.prefix())}))
 	if len(described.MetricAlarms) > 0 {
@@ -110,7 +123,7 @@ func (s *staging) untouched(t *testing.T, number string) {
 	}
 	versions := stagetest.Must[*lambda.ListVersionsByFunctionOutput](t)(s.functions.ListVersionsByFunction(ctx, &lambda.ListVersionsByFunctionInput{FunctionName: aws.String("service")}))
 	for _, v := range versions.Versions {
-		if variables(v.Environment)[faultVariable] != "" {
+		if isBad(v.Description) {
 			t.Errorf("version %s is the bad one", *v.Version)
 		}
 	}
@@ -198,20 +211,9 @@ func TestWhatItGoesBackTo(t *testing.T) {
 func TestDrillOfTheFirstRelease(t *testing.T) {
 	t.Parallel()
 	s := newStaging(t)
-	killed := newDrill(s.AWS, s.Outputs)
-	killed.fault, killed.clock, killed.out = "crash", s.clock, io.Discard
-	for _, step := range []func(context.Context) error{killed.lookAround, killed.publishFault, killed.watchFault, func(ctx context.Context) error {
-		latest, err := killed.configuration(ctx, "")
-		if err != nil {
-			return err
-		}
-		environment := variables(latest.Environment)
-		environment[faultVariable] = killed.fault
-		return killed.configure(ctx, environment)
-	}} {
-		if err := step(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+	killed := s.begun(t, "crash")
+	if err := errors.Join(killed.watchFault(t.Context()), killed.upload(t.Context(), killed.badCode)); err != nil {
+		t.Fatal(err)
 	}
 	stagetest.Must[*cloudwatch.SetAlarmStateOutput](t)(s.Alarms.SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{
 		AlarmName: &killed.watching[0], StateValue: cloudwatchtypes.StateValueAlarm, StateReason: aws.String("as it was killed"),
@@ -243,21 +245,26 @@ func TestAnAlarmThatNeverFires(t *testing.T) {
 	s.untouched(t, "1")
 }
 
-// A drill that is interrupted while the bad version has its traffic takes it
-// back all the same, and is no evidence.
+// A drill that is interrupted while it publishes the bad version, or while that
+// has its traffic, takes it back all the same, and is no evidence.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	s := newStaging(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	s.drill.out = writer(func(p []byte) {
-		if bytes.Contains(p, []byte("moves traffic from version 1 to 2")) {
-			cancel()
-		}
-	})
-	if _, err := s.run(ctx); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "staging serves version 1 as before") {
-		t.Errorf("run = %v, want that it was interrupted and what serves", err)
+	for _, said := range []string{"behind a bootstrap that does", "moves traffic from version 1 to 2"} {
+		t.Run(said, func(t *testing.T) {
+			t.Parallel()
+			s := newStaging(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			s.drill.out = writer(func(p []byte) {
+				if bytes.Contains(p, []byte(said)) {
+					cancel()
+				}
+			})
+			if _, err := s.run(ctx); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "staging serves version 1 as before") {
+				t.Errorf("run = %v, want that it was interrupted and what serves", err)
+			}
+			s.untouched(t, "1")
+		})
 	}
-	s.untouched(t, "1")
 }
 
 type writer func([]byte)
@@ -280,7 +287,7 @@ func TestRefused(t *testing.T) {
 	s.Gate(t, "1", 5)
 	s.untouched(t, "1")
 	// One that was killed when its bad version had all traffic, or a share.
-	bad := s.Publish(t, stagetest.Older, map[string]string{faultVariable: "latency:1ms"})
+	bad := s.begun(t, "latency:1ms").bad.number
 	if ok, err := s.move(t.Context(), version{number: "1"}, version{number: bad}); !ok || err != nil {
 		t.Fatal(err)
 	}

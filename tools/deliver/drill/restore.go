@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -63,18 +62,16 @@ func (d *drill) stopShifts(ctx context.Context) error {
 	return nil
 }
 
-// cleanLatest takes the fault out of $LATEST, if it is still there.
+// cleanLatest gives $LATEST the good version's code, where it has a drill's.
 func (d *drill) cleanLatest(ctx context.Context) error {
 	latest, err := d.configuration(ctx, "")
 	if err != nil {
 		return err
 	}
-	environment := maps.Clone(variables(latest.Environment))
-	if _, spoilt := environment[faultVariable]; !spoilt {
+	if d.spoilt == "" || aws.ToString(latest.CodeSha256) != d.spoilt {
 		return nil
 	}
-	delete(environment, faultVariable)
-	return d.configure(ctx, environment)
+	return d.upload(ctx, d.code)
 }
 
 // returnAlias waits until nothing moves the alias, and gives the good version
@@ -153,7 +150,7 @@ func (d *drill) deleteFaults(ctx context.Context) error {
 			return fmt.Errorf("listing the versions of %s: %w", d.outputs.FunctionName, err)
 		}
 		for _, v := range page.Versions {
-			if aws.ToString(v.Version) == "$LATEST" || variables(v.Environment)[faultVariable] == "" {
+			if aws.ToString(v.Version) == "$LATEST" || !isBad(v.Description) {
 				continue
 			}
 			if _, err := d.functions.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: &d.outputs.FunctionName, Qualifier: v.Version}); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/deliver/drill/fault"
 	"github.com/magewright/magewright/tools/deliver/probe"
 	"github.com/magewright/magewright/tools/deliver/smoke"
 	"github.com/magewright/magewright/tools/evidence"
@@ -28,9 +29,9 @@ import (
 const stage = "staging"
 
 // run drills the first stage and leaves the signed record in .magewright.
-func run(ctx context.Context, cfg project.Config, fault string) error {
-	if err := checkFault(fault); err != nil {
-		return &exit.Error{Code: exit.Usage, Err: err, Next: "go tool mage -h drill"}
+func run(ctx context.Context, cfg project.Config, what string) error {
+	if _, err := fault.Parse(what); err != nil {
+		return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("-fault=%w", err), Next: "go tool mage -h drill"}
 	}
 	awsConfig, err := stack.Connect(ctx)
 	if err != nil {
@@ -62,8 +63,8 @@ func run(ctx context.Context, cfg project.Config, fault string) error {
 	}
 	d := newDrill(awsConfig, outputs)
 	d.ledger = ledger.Ledger{URL: outputs.FunctionURL, Signer: signer}
-	d.fault, d.config, d.probes, d.enough = fault, config, steps.Probes(), 600
-	d.clock, d.out = clock.System(), cfg.Stdout
+	d.fault, d.config, d.probes, d.enough = what, config, steps.Probes(), 600
+	d.clock, d.out, d.stderr = clock.System(), cfg.Stdout, cfg.Stderr
 	d.commit = release.Commit
 	if d.released, err = released(ctx, awsConfig, names.Last()); err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -12,16 +11,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/magewright/magewright/tools/deliver/appspec"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
 )
-
-// faultVariable is the app's, see package app/drill.
-const faultVariable = "DRILL_FAULT"
 
 // A version is a published version of the function.
 type version struct {
@@ -40,13 +35,6 @@ func (d *drill) configuration(ctx context.Context, qualifier string) (*lambda.Ge
 		return nil, fmt.Errorf("reading %s:%s: %w", d.outputs.FunctionName, qualifier, err)
 	}
 	return got, nil
-}
-
-func variables(e *lambdatypes.EnvironmentResponse) map[string]string {
-	if e == nil {
-		return nil
-	}
-	return e.Variables
 }
 
 // lookAround finds the versions, and refuses a staging that a drill would say
@@ -71,7 +59,7 @@ func (d *drill) lookAround(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if variables(served.Environment)[faultVariable] != "" {
+	if isBad(served.Description) {
 		// CloudFormation would not see it: the stack has not changed.
 		next := redeploy
 		d.good.number = number
@@ -81,12 +69,23 @@ func (d *drill) lookAround(ctx context.Context) error {
 		return exit.Failed(next, "version %s, which serves, is the bad version of a drill", number)
 	}
 	d.good = version{number, aws.ToString(served.CodeSha256)}
+	if err := d.fit(served); err != nil {
+		return err
+	}
 	latest, err := d.configuration(ctx, "")
 	if err != nil {
 		return err
 	}
-	if aws.ToString(latest.CodeSha256) != d.good.sha {
-		return exit.Failed(redeploy, "the function's code is not that of version %s, which serves", number)
+	if sha := aws.ToString(latest.CodeSha256); sha != d.good.sha {
+		// A drill that was killed may have left its own.
+		ours, err := d.isOurs(ctx, latest.CodeSize)
+		if err != nil {
+			return err
+		}
+		if !ours {
+			return exit.Failed(redeploy, "the function's code is not that of version %s, which serves", number)
+		}
+		d.spoilt = sha
 	}
 	if d.before, err = d.previous(ctx); err != nil {
 		return err
@@ -120,8 +119,7 @@ func (d *drill) previous(ctx context.Context) (version, error) {
 	return d.cameAfter(ctx)
 }
 
-// newestOf returns the newest version that is made of a package, and of no
-// drill.
+// newestOf returns the newest version that is made of a package.
 func (d *drill) newestOf(ctx context.Context, sha string) (version, error) {
 	var found version
 	pages := lambda.NewListVersionsByFunctionPaginator(d.functions, &lambda.ListVersionsByFunctionInput{FunctionName: &d.outputs.FunctionName})
@@ -131,7 +129,7 @@ func (d *drill) newestOf(ctx context.Context, sha string) (version, error) {
 			return version{}, fmt.Errorf("listing the versions of %s: %w", d.outputs.FunctionName, err)
 		}
 		for _, v := range page.Versions {
-			if aws.ToString(v.Version) != "$LATEST" && aws.ToString(v.CodeSha256) == sha && variables(v.Environment)[faultVariable] == "" {
+			if aws.ToString(v.Version) != "$LATEST" && aws.ToString(v.CodeSha256) == sha {
 				found = version{*v.Version, sha}
 			}
 		}
@@ -161,60 +159,13 @@ func (d *drill) cameAfter(ctx context.Context) (version, error) {
 				continue
 			}
 			c, err := d.configuration(ctx, move.From)
-			if err != nil || variables(c.Environment)[faultVariable] != "" {
+			if err != nil || isBad(c.Description) {
 				continue // deleted, or a drill's
 			}
 			return version{move.From, aws.ToString(c.CodeSha256)}, nil
 		}
 	}
 	return version{}, nil
-}
-
-// publishFault publishes the code of the good version once more, with the
-// fault, and gives $LATEST its own environment again at once.
-func (d *drill) publishFault(ctx context.Context) error {
-	latest, err := d.configuration(ctx, "")
-	if err != nil {
-		return err
-	}
-	environment := maps.Clone(variables(latest.Environment))
-	if environment == nil {
-		environment = map[string]string{}
-	}
-	environment[faultVariable] = d.fault
-	if err := d.configure(ctx, environment); err != nil {
-		return err
-	}
-	published, err := d.functions.PublishVersion(ctx, &lambda.PublishVersionInput{
-		FunctionName: &d.outputs.FunctionName, CodeSha256: &d.good.sha, Description: aws.String("rollback drill: " + d.fault),
-	})
-	if err != nil {
-		return fmt.Errorf("publishing the bad version: %w", err)
-	}
-	d.bad = version{aws.ToString(published.Version), aws.ToString(published.CodeSha256)}
-	d.say("version %s is version %s with %s=%s", d.bad.number, d.good.number, faultVariable, d.fault)
-	delete(environment, faultVariable)
-	if err := d.configure(ctx, environment); err != nil {
-		return err
-	}
-	return d.until(ctx, fmt.Sprintf("version %s to be active", d.bad.number), func() (bool, error) {
-		c, err := d.configuration(ctx, d.bad.number)
-		return err == nil && c.State == lambdatypes.StateActive, err
-	})
-}
-
-// configure gives $LATEST an environment, and waits until it has it.
-func (d *drill) configure(ctx context.Context, environment map[string]string) error {
-	_, err := d.functions.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
-		FunctionName: &d.outputs.FunctionName, Environment: &lambdatypes.Environment{Variables: environment},
-	})
-	if err != nil {
-		return fmt.Errorf("configuring %s: %w", d.outputs.FunctionName, err)
-	}
-	return d.until(ctx, d.outputs.FunctionName+" to be configured", func() (bool, error) {
-		c, err := d.configuration(ctx, "")
-		return err == nil && c.LastUpdateStatus != lambdatypes.LastUpdateStatusInProgress, err
-	})
 }
 
 // pollInterval is how often AWS is asked.

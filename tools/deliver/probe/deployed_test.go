@@ -35,7 +35,7 @@ func TestADeployedFunction(t *testing.T) {
 
 	// An invocation goes to the version that the alias names, and its error is
 	// seen.
-	version := s.Publish(t, stagetest.Newer, map[string]string{"DRILL_FAULT": "errors:1"})
+	version := s.Publish(t, stagetest.Newer, map[string]string{"FAULT": "errors:1"})
 	s.Point(t, version)
 	for step, says := range map[string]string{
 		"{invoke: {rawPath: /healthz}}": `invoke failed (Unhandled): {"errorMessage":"failed on purpose"`,

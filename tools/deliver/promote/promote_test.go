@@ -144,7 +144,7 @@ func TestAGoodVersionPasses(t *testing.T) {
 func TestABadVersionIsStopped(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	version := s.Publish(t, stagetest.Newer, map[string]string{"DRILL_FAULT": "errors:0.5"})
+	version := s.Publish(t, stagetest.Newer, map[string]string{"FAULT": "errors:0.5"})
 	s.Gate(t, version, 100) // no rate is above
 	info := s.shift(t, version, stagetest.Canary)
 	if info.Status != types.DeploymentStatusStopped || info.ErrorInformation.Code != types.ErrorCodeManualStop || info.RollbackInfo == nil {
@@ -182,7 +182,7 @@ func TestABadVersionThatIsNotStopped(t *testing.T) {
 			}), middleware.Before)
 		})
 	})
-	version := s.Publish(t, stagetest.Newer, map[string]string{"DRILL_FAULT": "errors:0.5"})
+	version := s.Publish(t, stagetest.Newer, map[string]string{"FAULT": "errors:0.5"})
 	s.Gate(t, version, 100) // no rate is above
 	info := s.shift(t, version, stagetest.Canary)
 	if r := s.saved(t); info.Status != types.DeploymentStatusSucceeded || r.Judgement.Verdict != canary.Fail || !strings.HasPrefix(r.Decision, "to be stopped: FAIL") {

@@ -16,7 +16,6 @@ var meanings = map[string]string{
 	"CODEBUILD_RESOLVED_SOURCE_VERSION": "the commit, as CodeBuild sets it; elsewhere git is asked",
 	"CODEBUILD_SRC_DIR_Assembly":        "the cloud assembly, as CodeBuild sets it; elsewhere `cdk.out`",
 	"COVERAGE_DIR":                      "the directory for coverage data of the function if it is built with the tag coverage; no release is",
-	"DRILL_FAULT":                       "how the function fails on purpose, only in staging; with it, the function does not start anywhere else",
 	"EVIDENCE_BUCKET":                   "the S3 bucket for the evidence; the function does not start without it",
 	"EVIDENCE_KEY":                      "the public key that the ledger trusts, DER in base64; without it, the ledger accepts and shows nothing",
 	"FAULT":                             "the fault of the function that `bench` uses to measure canaries",

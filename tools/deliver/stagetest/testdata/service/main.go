@@ -1,11 +1,12 @@
 // A service as small as one can be that smoke tests, drills and canaries
 // exercise: it says which commit answers, keeps records of deployments in files
-// of the directory RECORDS, and fails as DRILL_FAULT says.
+// of the directory RECORDS, and fails as FAULT says.
 package main
 
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -24,8 +25,18 @@ func main() { lambda.Start(handle) }
 
 var invocations atomic.Int64
 
-func handle(_ context.Context, r events.LambdaFunctionURLRequest) (events.LambdaFunctionURLResponse, error) {
-	kind, value, _ := strings.Cut(os.Getenv("DRILL_FAULT"), ":")
+func handle(_ context.Context, r events.LambdaFunctionURLRequest) (any, error) {
+	switch r.RawPath {
+	case "/exit":
+		os.Exit(7)
+	case "/stream": // a response that is written piece by piece
+		return io.MultiReader(strings.NewReader("one "), strings.NewReader("two "), strings.NewReader("three")), nil
+	}
+	return serve(r)
+}
+
+func serve(r events.LambdaFunctionURLRequest) (events.LambdaFunctionURLResponse, error) {
+	kind, value, _ := strings.Cut(os.Getenv("FAULT"), ":")
 	switch kind {
 	case "crash":
 		os.Exit(1)
