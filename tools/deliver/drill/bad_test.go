@@ -196,3 +196,41 @@ func TestDownload(t *testing.T) {
 		t.Error("an error is lost with its address")
 	}
 }
+
+// instant is a clock on which nobody waits.
+type instant struct{ *clock.Manual }
+
+func (c instant) NewTimer(time.Duration) clock.Timer { return c.Manual.NewTimer(0) }
+
+// TestUpload holds that a function which Lambda is still changing is asked again,
+// and that an update which fails later is an error.
+func TestUpload(t *testing.T) {
+	t.Parallel()
+	var updates int
+	status := "InProgress"
+	lambdas := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodPut && updates == 0:
+			updates++
+			w.Header().Set("X-Amzn-ErrorType", "ResourceConflictException")
+			w.WriteHeader(http.StatusConflict)
+			_, _ = io.WriteString(w, `{"Message":"An update is in progress"}`)
+		case r.Method == http.MethodPut:
+			updates++
+			_, _ = io.WriteString(w, `{}`)
+		default:
+			_, _ = io.WriteString(w, `{"LastUpdateStatus":"`+status+`","LastUpdateStatusReasonCode":"InvalidZipFileException","LastUpdateStatusReason":"no zip"}`)
+			status = "Successful"
+		}
+	}))
+	defer lambdas.Close()
+	d := newDrill(aws.Config{Region: "us-east-1", BaseEndpoint: &lambdas.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}, stack.Outputs{FunctionName: "f"})
+	d.clock = instant{clock.NewManual(clock.System().Now())}
+	if err := d.upload(t.Context(), []byte("PK")); err != nil || updates != 2 || status != "Successful" {
+		t.Errorf("after %d updates it is %s, %v", updates, status, err)
+	}
+	status = "Failed"
+	if err := d.upload(t.Context(), []byte("PK")); err == nil || !strings.Contains(err.Error(), "InvalidZipFileException: no zip") {
+		t.Errorf("an update that fails: %v", err)
+	}
+}
