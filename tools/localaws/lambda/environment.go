@@ -55,7 +55,17 @@ type failure struct {
 
 // start starts a process in a sandbox. An error means that the process can't be
 // started at all; it is not an error of the function.
-func (s *Service) start(box *sandbox) (*environment, error) {
+func (s *Service) start(box *sandbox) (_ *environment, err error) {
+	// The directory of the functions must not be removed while this one gets its
+	// own in it.
+	if !s.host.enter() {
+		return nil, ended()
+	}
+	defer func() {
+		if err != nil {
+			s.host.processes.Done()
+		}
+	}()
 	v := box.version
 	role, err := s.assume(s.life, v.name, v.settings.Role)
 	if err != nil {
@@ -94,11 +104,7 @@ func (s *Service) start(box *sandbox) (*environment, error) {
 	group(cmd)
 	e.process = cmd
 	clean := func() error { return errors.Join(e.listener.Close(), e.output.close(), os.RemoveAll(temp)) }
-	if !s.host.enter() {
-		return nil, errors.Join(ended(), clean())
-	}
 	if err := s.spawner.start(cmd, processorsFor(v.settings.Memory)); err != nil {
-		s.host.processes.Done()
 		return nil, &entrypointError{errors.Join(err, clean())}
 	}
 	e.memory.open(cmd.Process.Pid)
