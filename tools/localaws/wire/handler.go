@@ -216,8 +216,7 @@ func uncompressed(r *request) ([]byte, error) {
 // readLimited reads at most limit bytes. size is the expected number of bytes,
 // or -1 if it is unknown.
 func readLimited(r io.Reader, size, limit int64) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(int(min(max(size, 0), limit)) + bytes.MinRead)
+	b := bytes.NewBuffer(make([]byte, 0, min(max(size, 0), limit)+bytes.MinRead))
 	if _, err := b.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
 		return nil, fmt.Errorf("reading the request: %w", err)
 	}
