@@ -110,7 +110,7 @@ func (b *bench) deploy(ctx context.Context, checkout project.Config) error {
 	} {
 		value, err := b.seconds(func() error { return step.run(ctx, checkout) })
 		if err != nil {
-			return fmt.Errorf("%w\n%s", err, tail(output.String(), outputLines))
+			return fmt.Errorf("%w\n%s", err, tail(output.String()))
 		}
 		if step.row != "" {
 			b.add(step.row, value, "s", step.note)

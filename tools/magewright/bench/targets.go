@@ -39,7 +39,7 @@ func (b *bench) commandIn(ctx context.Context, dir string, env []string, name st
 	var stdout, stderr bytes.Buffer
 	cmd := command.Cmd{Dir: dir, Env: slices.Concat(b.env, env), Stdout: &stdout, Stderr: &stderr}
 	if err := b.execute(ctx, cmd, name, args...); err != nil {
-		return stdout.String(), fmt.Errorf("%w\n%s", err, tail(stdout.String()+stderr.String(), outputLines))
+		return stdout.String(), fmt.Errorf("%w\n%s", err, tail(stdout.String()+stderr.String()))
 	}
 	return stdout.String(), nil
 }
@@ -169,8 +169,8 @@ func benchmarks(out string) []Row {
 	return rows
 }
 
-// tail returns the last n lines.
-func tail(s string, n int) string {
+// tail returns the last lines.
+func tail(s string) string {
 	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+	return strings.Join(lines[max(0, len(lines)-outputLines):], "\n")
 }

@@ -167,11 +167,11 @@ func (c *clone) firstOutput(ctx context.Context, args ...string) (float64, error
 	said := string(out.said)
 	switch {
 	case err != nil && !errors.Is(err, errPrinted):
-		return 0, fmt.Errorf("%w\n%s", err, tail(said, outputLines))
+		return 0, fmt.Errorf("%w\n%s", err, tail(said))
 	case said == "":
 		return 0, fmt.Errorf("go tool mage %s: %w", strings.Join(args, " "), errNoOutput)
 	case strings.HasPrefix(said, "Error: "):
-		return 0, fmt.Errorf("go tool mage %s: %w\n%s", strings.Join(args, " "), errOnlyError, tail(said, outputLines))
+		return 0, fmt.Errorf("go tool mage %s: %w\n%s", strings.Join(args, " "), errOnlyError, tail(said))
 	}
 	first, _, _ := strings.Cut(said, "\n")
 	fmt.Fprintf(b.cfg.Stderr, "it printed %.100q\n", first)
