@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/securego/gosec/v2/issue"
+
 	"github.com/magewright/magewright/tools/internal/inputs"
 )
 
@@ -339,5 +341,23 @@ func TestRepositoriesOfOthers(t *testing.T) {
 				t.Errorf("the output lacks %q:\n%s", want, &out)
 			}
 		}
+	}
+}
+
+// TestWhatMustBeMendedComesLast holds that advisory issues do not hide the others
+// from who shows only the end.
+func TestWhatMustBeMendedComesLast(t *testing.T) {
+	t.Parallel()
+	a := newAnalysis()
+	for _, rule := range []string{"G401", "G703", "G402"} {
+		a.issues = append(a.issues, &issue.Issue{File: "a.go", Line: "1", Col: "1", RuleID: rule, What: "x"})
+	}
+	var out bytes.Buffer
+	if !a.describe(&out) {
+		t.Error("nothing must be mended")
+	}
+	said := out.String()
+	if first, last := strings.Index(said, "G703"), strings.Index(said, "G401"); first < 0 || first > last || !strings.Contains(said, "2 issues, 1 advisory") {
+		t.Errorf("it says\n%s", said)
 	}
 }

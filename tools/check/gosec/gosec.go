@@ -64,7 +64,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // describe prints what was found, and reports whether something must be mended.
 func (a *analysis) describe(stdout io.Writer) bool {
-	open, suppressed, advisory := 0, 0, 0
+	suppressed, advisory := 0, 0
+	var open []string
 	for _, i := range a.issues {
 		switch {
 		case len(i.Suppressions) > 0 || i.NoSec:
@@ -73,9 +74,12 @@ func (a *analysis) describe(stdout io.Writer) bool {
 			advisory++
 			fmt.Fprintf(stdout, "%s (advisory)\n", describe(i))
 		default:
-			open++
-			fmt.Fprintln(stdout, describe(i))
+			open = append(open, describe(i))
 		}
+	}
+	// What must be mended comes last: who shows only the end of a log shows it.
+	for _, line := range open {
+		fmt.Fprintln(stdout, line)
 	}
 	for _, file := range slices.Sorted(maps.Keys(a.errors)) {
 		for _, e := range a.errors[file] {
@@ -83,8 +87,8 @@ func (a *analysis) describe(stdout io.Writer) bool {
 		}
 	}
 	fmt.Fprintf(stdout, "gosec %s: %d files, %d lines, %d rules: %d issues, %d advisory, %d suppressed with a reason, %d errors; %d of %d packages as before\n",
-		version, a.metrics.NumFiles, a.metrics.NumLines, a.rules, open, advisory, suppressed, len(a.errors), a.reused, a.packages)
-	return open > 0 || len(a.errors) > 0
+		version, a.metrics.NumFiles, a.metrics.NumLines, a.rules, len(open), advisory, suppressed, len(a.errors), a.reused, a.packages)
+	return len(open) > 0 || len(a.errors) > 0
 }
 
 func describe(i *issue.Issue) string {
