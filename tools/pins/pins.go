@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -46,7 +45,8 @@ const (
 type pin struct {
 	mod, sum []byte
 	command  string // import path
-	version  string // of the module that has the command
+	module   string // the path of the module that has the command
+	version  string // of that module
 }
 
 // read reads the tool's module file, which names one tool.
@@ -68,7 +68,7 @@ func (t Tool) read() (pin, error) {
 	}
 	for _, required := range parsed.Require {
 		if p.command == required.Mod.Path || strings.HasPrefix(p.command, required.Mod.Path+"/") {
-			p.version = required.Mod.Version
+			p.module, p.version = required.Mod.Path, required.Mod.Version
 		}
 	}
 	if p.command == "" || p.version == "" {
@@ -122,7 +122,7 @@ func (t Tool) Executable(ctx context.Context, stderr io.Writer) (string, error) 
 		return build.Run(ctx, "build", "-o", out, p.command)
 	})
 	if err != nil {
-		return "", exit.Missing("go mod download "+path.Dir(p.command)+"@"+p.version, "%w", err)
+		return "", exit.Missing("go mod download "+p.module+"@"+p.version, "%w", err)
 	}
 	return built, nil
 }
