@@ -102,21 +102,21 @@ func Init(ctx context.Context, dir, version string, dry bool, out io.Writer) err
 		}
 		fmt.Fprintf(out, "%s %s: %s\n", verb, f.name, f.what)
 	}
-	if wrote, err := r.pin(ctx, version, dry); err != nil {
-		return err
-	} else if wrote {
-		fmt.Fprintf(out, "%s %s/go.mod and go.sum: they pin Magewright %s\n", verb, pinDir, version)
-		files = append(files, file{})
-	}
-	mage, wrote, err := r.mage(ctx, dry)
+	pinned, err := r.pin(ctx, version, dry)
 	if err != nil {
 		return err
 	}
-	if wrote {
-		fmt.Fprintf(out, "%s go.mod and go.sum: %s %s as a tool\n", verb, mageModule, mageVersion)
-		files = append(files, file{})
+	if pinned {
+		fmt.Fprintf(out, "%s %s/go.mod and go.sum: they pin Magewright %s\n", verb, pinDir, version)
 	}
-	if len(files) == 0 {
+	mage, added, err := r.mage(ctx, dry)
+	if err != nil {
+		return err
+	}
+	if added {
+		fmt.Fprintf(out, "%s go.mod and go.sum: %s %s as a tool\n", verb, mageModule, mageVersion)
+	}
+	if len(files) == 0 && !pinned && !added {
 		fmt.Fprintln(out, "nothing to write: all of it is there")
 	}
 	fmt.Fprintf(out, "next:\n  %s -l      what there is\n  %[1]s check   lint, tests and security; the first time takes minutes\n  git add -A && git commit -m \"Check with Magewright\"\n", mage)
@@ -194,15 +194,10 @@ func (r *Repository) files() ([]file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading .gitignore: %w", err)
 	}
+	const evidence = "/.magewright/"
 	lines := strings.Split(strings.ReplaceAll(string(ignore), "\r\n", "\n"), "\n")
-	var missing []string
-	for _, line := range []string{"/.magewright/"} {
-		if !slices.Contains(lines, line) {
-			missing = append(missing, line)
-		}
-	}
-	if len(missing) > 0 {
-		data := strings.Join(missing, "\n") + "\n"
+	if !slices.Contains(lines, evidence) {
+		data := evidence + "\n"
 		if len(ignore) > 0 && !bytes.HasSuffix(ignore, []byte("\n")) {
 			data = "\n" + data
 		}
@@ -307,12 +302,11 @@ func onlyMage(before, after []byte) bool {
 	return slices.Equal(requires(a), requires(b)) && language(a) == language(b)
 }
 
-// directory returns where the file for Mage goes, and its name.
-func (r *Repository) directory() (dir, name string) {
-	switch r.Mage.Dir {
-	case "":
-		return ".", "magefile.go"
-	default:
-		return r.Mage.Dir, path.Join(r.Mage.Dir, "magewright.go")
+// magefileName returns the path of the file for Mage: beside theirs, if there are
+// any.
+func (r *Repository) magefileName() string {
+	if r.Mage.Dir == "" {
+		return "magefile.go"
 	}
+	return path.Join(r.Mage.Dir, "magewright.go")
 }

@@ -50,10 +50,9 @@ type CDK struct {
 
 // Mage is what the repository has of Mage already.
 type Mage struct {
-	Dir     string   // "." or "magefiles"; "" where it has nothing
-	Names   []string // what its files declare at the top level
-	Pinned  bool     // go.mod has mage as a tool
-	Package string   // that a file for mage must be of
+	Dir    string   // "." or "magefiles"; "" where it has nothing
+	Names  []string // what its files declare at the top level
+	Pinned bool     // go.mod has mage as a tool
 }
 
 // look finds out what is in the repository around dir.

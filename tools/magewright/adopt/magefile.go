@@ -96,7 +96,7 @@ func magewright(command string, flags ...any) error {
 // magefile returns the file for Mage, with the targets whose names are not taken,
 // or no file where it is there.
 func (r *Repository) magefile() (file, error) {
-	_, name := r.directory()
+	name := r.magefileName()
 	if slices.Contains(r.Mage.Names, runner) {
 		return file{}, nil // written before, and theirs since
 	}
