@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/internal/inputs"
 	"github.com/magewright/magewright/tools/internal/inputs/inputstest"
 	"github.com/magewright/magewright/tools/pins"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -114,5 +115,28 @@ func TestGosecThatCannotBeStarted(t *testing.T) {
 	_, err := code(t.Context(), r.Config)
 	if exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "starting gosec") {
 		t.Errorf("code: %v", err)
+	}
+}
+
+// TestAnotherProgramIsAnotherGosec holds that a result is not believed where the
+// program that has gosec is another one, as after an update of it.
+func TestAnotherProgramIsAnotherGosec(t *testing.T) {
+	before := Gosec
+	t.Cleanup(func() { Gosec = before })
+	r := inputstest.New(t, files)
+	Gosec = []string{filepath.Join(t.TempDir(), "program"), "gosec"}
+	read := func(content string) inputs.Set {
+		t.Helper()
+		if err := os.WriteFile(Gosec[0], []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		set, err := codeInputs(t.Context(), r.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return set
+	}
+	if diff := read("one").Diff(read("two")); !slices.Equal(diff, []string{"program gosec"}) {
+		t.Errorf("%q differ", diff)
 	}
 }

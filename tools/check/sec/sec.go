@@ -246,10 +246,16 @@ func sources(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	return set, set.Go(ctx, cfg.Dir, modules.Dirs()...)
 }
 
-// codeInputs returns what gosec depends on. Its version is in go.mod, and the
-// rules that are switched on are in the source.
+// codeInputs returns what gosec depends on. If it is compiled from this repository,
+// its version and the rules that are switched on are in the sources. Otherwise they
+// are in the program that has it.
 func codeInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
-	return sources(ctx, cfg)
+	set, err := sources(ctx, cfg)
+	if err != nil || !filepath.IsAbs(Gosec[0]) {
+		return set, err
+	}
+	set["program gosec"], err = evidence.FileDigest(Gosec[0])
+	return set, err
 }
 
 // gosecVersion finds gosec's version in its summary.
