@@ -86,8 +86,12 @@ func newFunction(stack awscdk.Stack, stage settings.Stage, s settings.Settings, 
 			"EVIDENCE_KEY":    jsii.String(s.EvidenceKey),
 			"STAGE":           jsii.String(stage.Name),
 		},
-		// A rollback needs the version to go back to.
-		CurrentVersionOptions: &awslambda.VersionOptions{RemovalPolicy: awscdk.RemovalPolicy_RETAIN},
+		CurrentVersionOptions: &awslambda.VersionOptions{
+			// A rollback needs the version to go back to.
+			RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
+			// No version is published of code that somebody has put in the package's place.
+			CodeSha256: delivery.CodeSHA256(s.Package),
+		},
 	})
 }
 

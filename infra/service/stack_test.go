@@ -76,6 +76,7 @@ func TestProduction(t *testing.T) {
 			"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": []any{"arm64"}, "Timeout": 10,
 		}},
 		{"names its commit, which its versions keep", "AWS::Lambda::Function", m{"Description": "Release ledger, production, commit " + commit}},
+		{"publishes versions of its package only", "AWS::Lambda::Version", m{"CodeSha256": "/Kt/zCtM/9m7RQA7/C5GigTvb3fKggCnNB8CdjFYTSU="}},
 		{"holds the public key that evidence must be signed by, and no secret", "AWS::Lambda::Function", m{
 			"Environment": m{"Variables": assertions.Match_ObjectEquals(&m{
 				"EVIDENCE_BUCKET": assertions.Match_AnyValue(), "EVIDENCE_KEY": "MFkw", "STAGE": "production",

@@ -14,10 +14,23 @@ type Deployment struct {
 	Approval *Approval `json:"approval,omitempty"`
 	// BreakGlass says why it was deployed although it was refused.
 	BreakGlass *BreakGlass `json:"breakGlass,omitempty"`
+	// ReadBack is what AWS has, as it was read after the deployment.
+	ReadBack *ReadBack `json:"readBack,omitempty"`
 }
 
 // PredicateType implements [Predicate].
 func (Deployment) PredicateType() string { return Base + "deployment/v1" }
+
+// A ReadBack compares what AWS has after a deployment with what was to be deployed.
+type ReadBack struct {
+	// Templates are the stacks whose templates were read, with the SHA-256 of the
+	// template as JSON with sorted keys and no white space.
+	Templates map[string]string `json:"templates"`
+	// Package is the SHA-256 of the zip file that the serving version is made of.
+	Package string `json:"package"`
+	// Differs says what is not what was to be deployed.
+	Differs []string `json:"differs,omitempty"`
+}
 
 // An Approval is an approval that CodePipeline has recorded.
 type Approval struct {

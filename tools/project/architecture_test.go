@@ -536,7 +536,7 @@ func documents(t *testing.T) map[string]string {
 		t.Fatalf("no documents in infra/docs: %v", err)
 	}
 	texts := map[string]string{}
-	for _, name := range append(names, filepath.Join(dir, "README.md"), filepath.Join(dir, "CONTRIBUTING.md")) {
+	for _, name := range append(names, filepath.Join(dir, "README.md"), filepath.Join(dir, "CONTRIBUTING.md"), filepath.Join(dir, "infra", "THREATS.md")) {
 		text, err := os.ReadFile(name) // #nosec G304 -- of the repository
 		if err != nil {
 			t.Fatal(err)

@@ -25,7 +25,10 @@ type Assembly struct {
 	Stacks  map[string]AssemblyStack `json:"stacks"` // by name
 	// Manifest are the names by which promote deploys, in order; nil where the
 	// assembly has no manifest, which promote refuses.
-	Manifest  []string          `json:"manifest,omitempty"`
+	Manifest []string `json:"manifest,omitempty"`
+	// Files are all files of the assembly with their SHA-256. promote deploys no
+	// others.
+	Files     map[string]string `json:"files,omitempty"`
 	NagErrors []NagError        `json:"nagErrors,omitempty"`
 	Functions []FunctionPackage `json:"functions"`
 	Again     SecondSynthesis   `json:"again"`

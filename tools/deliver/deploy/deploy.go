@@ -5,6 +5,8 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -50,6 +52,11 @@ func Run(ctx context.Context, cfg project.Config, stacks ...string) error {
 	}
 	if err := checkOwner(ctx, cfg, awsConfig, stacks); err != nil {
 		return err
+	}
+	// The CLI would upload what is in its cache, and nobody has compared that with
+	// anything.
+	if err := os.RemoveAll(filepath.Join(cfg.Assembly, cdk.CacheDir)); err != nil {
+		return fmt.Errorf("clearing the CDK CLI's cache: %w", err)
 	}
 	outputs, err := cfg.Path("outputs", stacks[0]+".json")
 	if err != nil {

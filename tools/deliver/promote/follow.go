@@ -40,6 +40,7 @@ type follower struct {
 	cfg     project.Config
 	probes  []probe.Probe
 	token   string // that probes are sent with
+	pkg     string // SHA-256 of the package that a new version must be made of; "" compares none
 	limits  canary.Limits
 	ask     asker
 	traffic func() *probe.Traffic // what is sent during a shift

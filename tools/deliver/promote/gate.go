@@ -48,7 +48,11 @@ func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, releas
 	if err != nil {
 		return evidence.Deployment{}, err
 	}
-	if err := bundle.Allows(verify.Release{Commit: release.Commit, Package: pkg, Account: by.account}, now); err != nil {
+	files, err := cdk.Digests(cfg.Assembly)
+	if err != nil {
+		return evidence.Deployment{}, err
+	}
+	if err := bundle.Allows(verify.Release{Commit: release.Commit, Package: pkg, Account: by.account, Files: files}, now); err != nil {
 		return evidence.Deployment{}, err
 	}
 	record := evidence.Deployment{Bundle: bundle.Digest, Verdict: bundle.Recorded.Verdict}

@@ -28,6 +28,10 @@ import (
 	"github.com/magewright/magewright/tools/readiness/verify"
 )
 
+// bootstrapped is where assets go in an account that cdk bootstrap has prepared.
+const bootstrapped = `"bucketName":"cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}",` +
+	`"assumeRoleArn":"arn:${AWS::Partition}:iam::${AWS::AccountId}:role/cdk-hnb659fds-file-publishing-role-${AWS::AccountId}-${AWS::Region}"`
+
 var (
 	commit   = strings.Repeat("c", 40)
 	assessed = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
@@ -43,20 +47,27 @@ type release struct {
 	policy readiness.Policy
 	signed *readiness.Attestations
 	by     caller
+	sign   evidence.Signer // of the bundle
+	at     time.Time       // when it was assessed
+	// unseen says that the evidence does not name the assembly's files.
+	unseen bool
 }
 
 func newRelease(t *testing.T) *release {
 	t.Helper()
 	dir := t.TempDir()
 	r := &release{
-		t: t, signer: evidencetest.NewSigner(t), by: caller{account: "111122223333"},
+		t: t, signer: evidencetest.NewSigner(t), by: caller{account: "111122223333"}, at: assessed,
 		cfg:    project.Config{Dir: dir, Evidence: filepath.Join(dir, ".magewright"), Assembly: filepath.Join(dir, "cdk.out"), Commit: commit},
-		lint:   evidence.Lint{Made: evidence.Made{FinishedOn: assessed.Add(-time.Hour)}, Files: 3},
+		lint:   evidence.Lint{Files: 3},
 		policy: readiness.Policy{Required: []string{"coding-standards"}, MaxAge: readiness.Duration(24 * time.Hour)},
 	}
+	r.sign = r.signer
 	r.write("cdk.out/magewright.json", manifesttest.Text(t, commit, ""))
 	r.write("cdk.out/asset.zip", "the function")
-	r.write("cdk.out/magewright-production.assets.json", `{"files":{"a":{"source":{"path":"asset.zip","packaging":"file"},"destinations":{"d":{"objectKey":"a.zip"}}}}}`)
+	r.write("cdk.out/magewright-production.assets.json", `{"files":{`+
+		`"a":{"source":{"path":"asset.zip","packaging":"file"},"destinations":{"d":{"objectKey":"a.zip",`+bootstrapped+`}}},`+
+		`"t":{"source":{"path":"magewright-production.template.json","packaging":"file"},"destinations":{"d":{"objectKey":"t.json",`+bootstrapped+`}}}}}`)
 	r.write("cdk.out/magewright-production.template.json", `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"Code":{"S3Bucket":"b","S3Key":"a.zip"}}}}}`)
 	r.write("infra/cdk.json", `{"context":{"evidenceKey":"`+r.signer.String()+`"}}`)
 	var err error
@@ -81,7 +92,7 @@ func (r *release) write(name, text string) {
 func (r *release) waive(check string, expires time.Time) {
 	person := evidencetest.NewSigner(r.t)
 	r.policy.People = []readiness.Person{{Name: "Bo", Emails: []string{"bo@example.com"}, Key: person.String()}}
-	made := evidence.Made{FinishedOn: assessed.Add(-time.Minute)}
+	made := evidence.Made{FinishedOn: r.at.Add(-time.Minute)}
 	r.signed = &readiness.Attestations{Made: made, Waivers: []readiness.SignedWaiver{{By: "Bo", Waiver: evidence.Waiver{
 		Made: made, Check: check, Scope: evidence.Scope{Package: r.pkg}, Reason: "a fault of the linter", Owner: "Cy", Expires: expires,
 	}}}}
@@ -92,11 +103,11 @@ func (r *release) waive(check string, expires time.Time) {
 func (r *release) assess() []string {
 	r.t.Helper()
 	candidate := readiness.Candidate{
-		Made: evidence.Made{FinishedOn: assessed}, Commit: commit, Base: strings.Repeat("b", 40), BaseIs: "the latest tag, v1",
+		Made: evidence.Made{FinishedOn: r.at}, Commit: commit, Base: strings.Repeat("b", 40), BaseIs: "the latest tag, v1",
 		Package: r.pkg, Account: r.by.account, Commits: []string{commit},
 		Authors: []string{"al@example.com"},
 	}
-	used := readiness.PolicyUsed{Made: evidence.Made{FinishedOn: assessed}, Policy: r.policy, From: candidate.Base}
+	used := readiness.PolicyUsed{Made: evidence.Made{FinishedOn: r.at}, Policy: r.policy, From: candidate.Base}
 	var statements []evidence.Statement
 	add := func(p evidence.Predicate) {
 		s, err := evidence.NewStatement(commit, r.pkg, p)
@@ -107,11 +118,20 @@ func (r *release) assess() []string {
 	}
 	add(candidate)
 	add(used)
+	r.lint.FinishedOn = r.at.Add(-time.Hour)
 	add(r.lint)
+	assembly := readiness.Assembly{Made: evidence.Made{FinishedOn: r.at}}
+	if !r.unseen {
+		var err error
+		if assembly.Files, err = cdk.Digests(r.cfg.Assembly); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	add(assembly)
 	if r.signed != nil {
 		add(*r.signed)
 	}
-	a, err := readiness.Evaluate(statements, assessed)
+	a, err := readiness.Evaluate(statements, r.at)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -121,7 +141,7 @@ func (r *release) assess() []string {
 		result = evidence.SummaryFailed
 	}
 	var b bytes.Buffer
-	if err := evidence.WriteBundle(r.t.Context(), &b, r.signer, statements, evidence.Summary{TimeVerified: assessed, VerificationResult: result}, commit, r.pkg); err != nil {
+	if err := evidence.WriteBundle(r.t.Context(), &b, r.sign, statements, evidence.Summary{TimeVerified: r.at, VerificationResult: result}, commit, r.pkg); err != nil {
 		r.t.Fatal(err)
 	}
 	return strings.Split(strings.TrimSpace(b.String()), "\n")
@@ -163,8 +183,8 @@ func TestPromoteRefusesTampering(t *testing.T) {
 			return slices.Concat(l[:2], []string{r.edit(l[2], `"files":3`, `"files":9`)}, l[3:])
 		}, says: "line 3: its content is not what was signed"},
 		{name: "verdict edited", lines: func(r *release, l []string) []string {
-			return slices.Concat(l[:3], []string{r.edit(l[3], `"verdict":"GO"`, `"verdict":"??"`)}, l[4:])
-		}, says: "line 4: its content is not what was signed"},
+			return slices.Concat(l[:4], []string{r.edit(l[4], `"verdict":"GO"`, `"verdict":"??"`)}, l[5:])
+		}, says: "line 5: its content is not what was signed"},
 		{name: "other commit", after: func(_ *release, promoted *cdk.Release, _ *time.Time) { promoted.Commit = strings.Repeat("d", 40) },
 			says: "the evidence is for commit cccccccccccc, but the assembly is for dddddddddddd"},
 		{name: "other zip", after: func(r *release, _ *cdk.Release, _ *time.Time) { r.write("cdk.out/asset.zip", "another function") },
@@ -176,7 +196,27 @@ func TestPromoteRefusesTampering(t *testing.T) {
 		}, says: "signed with a key other than the pinned one"},
 		{name: "statement removed", lines: func(_ *release, l []string) []string { return slices.Concat(l[:2], l[3:]) },
 			says: "a statement that the summary names is missing from the bundle"},
-		{name: "summary removed", lines: func(_ *release, l []string) []string { return l[:4] }, says: "does not end with a summary"},
+		{name: "summary removed", lines: func(_ *release, l []string) []string { return l[:5] }, says: "does not end with a summary"},
+		{name: "template edited", after: func(r *release, _ *cdk.Release, _ *time.Time) {
+			r.write("cdk.out/magewright-production.template.json", `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"Code":{"S3Bucket":"b","S3Key":"a.zip"}}},"Door":{"Type":"AWS::IAM::Role"}}}`)
+		}, says: "the assembly's file magewright-production.template.json is not the one that the evidence has seen"},
+		{name: "file added", after: func(r *release, _ *cdk.Release, _ *time.Time) { r.write("cdk.out/nested/more.json", "{}") },
+			says: "the assembly has the file nested/more.json, which the evidence has not seen"},
+		{name: "file removed", before: func(r *release) { r.write("cdk.out/tree.json", "{}") }, after: func(r *release, _ *cdk.Release, _ *time.Time) {
+			if err := os.Remove(filepath.Join(r.cfg.Assembly, "tree.json")); err != nil {
+				r.t.Fatal(err)
+			}
+		}, says: "the assembly lacks the file tree.json, which the evidence has seen"},
+		{name: "a link out of the assembly", after: func(r *release, _ *cdk.Release, _ *time.Time) {
+			if err := os.Symlink(r.cfg.Dir, filepath.Join(r.cfg.Assembly, "link")); err != nil {
+				r.t.Fatal(err)
+			}
+		}, says: "which is outside of it"},
+		{name: "what the CDK CLI leaves", after: func(r *release, _ *cdk.Release, _ *time.Time) {
+			r.write("cdk.out/.cache/x.zip", "packed")
+			r.write("cdk.out/read.12.1.lock", "12")
+		}},
+		{name: "evidence of no files", before: func(r *release) { r.unseen = true }, says: "does not say which files the cloud assembly had"},
 		{name: "no key pinned", after: func(r *release, _ *cdk.Release, _ *time.Time) { r.write("infra/cdk.json", `{"context":{}}`) },
 			says: "no key is pinned"},
 		{name: "no evidence", after: func(r *release, _ *cdk.Release, _ *time.Time) {

@@ -73,6 +73,9 @@ func run(ctx context.Context, cfg project.Config, reason string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkAssets(ctx, cfg, awsConfig, names.Last(), by); err != nil {
+		return untouched(err)
+	}
 	if refused != nil {
 		record.BreakGlass = &evidence.BreakGlass{Reason: reason, By: by.arn, Refused: refused.Error()}
 		if err := breakGlass(ctx, cfg, awsConfig, names, signer, release, record, now); err != nil {
@@ -115,7 +118,7 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 	case err != nil:
 		return err
 	default:
-		f, err = shift(ctx, cfg, awsConfig, production, before, token)
+		f, err = shift(ctx, cfg, awsConfig, production, before, token, release.Package)
 	}
 	if err != nil {
 		return f.explain(ctx, awsConfig, before, err)
@@ -130,6 +133,16 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 		return err
 	}
 	record.Version = served.Version
+	if record.ReadBack, err = readBack(ctx, cfg, awsConfig, production, served, release.Package); err != nil {
+		return exit.Failed("aws cloudformation get-template --stack-name "+after.Stack, "production was deployed, and what was deployed can't be read back: %w", err)
+	}
+	if differs := record.ReadBack.Differs; len(differs) > 0 {
+		record.FinishedOn = clock.System().Now().UTC()
+		return errors.Join(
+			exit.Failed("aws cloudformation describe-stack-events --stack-name "+after.Stack,
+				"production is not what was to be deployed: %s", strings.Join(differs, "; ")),
+			tellStaging(ctx, awsConfig, names.First(), signer, release, record))
+	}
 	result, err := smoke.Exercise(ctx, smoke.Target{
 		AWS: awsConfig, Outputs: after, Steps: steps, Record: record,
 		Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System(),
@@ -150,7 +163,7 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 
 // shift deploys over a deployed production, and follows the deployment that
 // CloudFormation asks CodeDeploy for; one that is in progress already first.
-func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, production manifest.Stage, o stack.Outputs, token string) (*follower, error) {
+func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, production manifest.Stage, o stack.Outputs, token, pkg string) (*follower, error) {
 	out := newPanel(cfg.Stdout)
 	cfg.Stdout = out
 	if out.terminal {
@@ -160,6 +173,7 @@ func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, produc
 	if err != nil {
 		return &follower{}, err
 	}
+	f.pkg = pkg
 	if err := f.resume(ctx, cloudformation.NewFromConfig(awsConfig)); err != nil {
 		return f, err
 	}

@@ -33,6 +33,8 @@ type watch struct {
 	usual   float64       // invocations of the old version in a minute before the shift
 	answer  <-chan bool   // of the person who was asked
 	stopped bool
+	// compared says that the new version is made of the right package.
+	compared bool
 }
 
 // newWatch begins to watch a deployment.
@@ -65,6 +67,11 @@ func (w *watch) close() {
 func (w *watch) look(ctx context.Context, info *types.DeploymentInfo, alias *lambda.GetAliasOutput) error {
 	if err := w.weigh(ctx, info, alias); err != nil {
 		return err
+	}
+	if !hasEnded(info) {
+		if err := w.compare(ctx); err != nil {
+			return err
+		}
 	}
 	if w.record.New == "" || info.StartTime == nil {
 		return nil // nothing has moved yet

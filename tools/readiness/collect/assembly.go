@@ -58,6 +58,9 @@ func readAssembly(e Env) (readiness.Assembly, error) {
 	if err := readStacks(e.Project.Assembly, &a); err != nil {
 		return a, exit.Missing("go tool mage synth", "reading the cloud assembly %s: %w", e.Project.Assembly, err)
 	}
+	if a.Files, err = cdk.Digests(e.Project.Assembly); err != nil {
+		return a, exit.Missing("go tool mage synth", "%w", err)
+	}
 	broken, err := cdk.Errors(e.Project.Assembly)
 	if err != nil {
 		return a, exit.Missing("go tool mage synth", "%w", err)
@@ -214,11 +217,11 @@ func lastLines(text string) string {
 
 func compareDirs(one, other string) (readiness.SecondSynthesis, error) {
 	var again readiness.SecondSynthesis
-	first, err := hashDir(one)
+	first, err := cdk.Digests(one)
 	if err != nil {
 		return again, err
 	}
-	second, err := hashDir(other)
+	second, err := cdk.Digests(other)
 	if err != nil {
 		return again, err
 	}
@@ -236,21 +239,4 @@ func compareDirs(one, other string) (readiness.SecondSynthesis, error) {
 		}
 	}
 	return again, nil
-}
-
-// hashDir returns the SHA-256 of each file below a directory.
-func hashDir(dir string) (map[string]string, error) {
-	sums := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		name, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		sums[filepath.ToSlash(name)], err = cdk.HashFile(path)
-		return err
-	})
-	return sums, err
 }

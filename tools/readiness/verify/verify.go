@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,6 +93,8 @@ type Release struct {
 	Commit  string
 	Package string // SHA-256 of the zip to be deployed
 	Account string // the account to deploy to
+	// Files are all files of the cloud assembly to be deployed, with their SHA-256.
+	Files map[string]string
 }
 
 // Allows returns nil if the bundle allows the release at the time now.
@@ -101,6 +105,9 @@ func (b Bundle) Allows(release Release, now time.Time) error {
 	}
 	if b.Recorded.Package != release.Package {
 		return fmt.Errorf("the evidence is for the deployment package %.12s, but the assembly contains %.12s", b.Recorded.Package, release.Package)
+	}
+	if err := b.assessed(release.Files); err != nil {
+		return err
 	}
 	assessed, err := b.Replay()
 	if err != nil {
@@ -119,6 +126,31 @@ func (b Bundle) Allows(release Release, now time.Time) error {
 	}
 	if today.Verdict == readiness.NoGo {
 		return fmt.Errorf("the evidence has expired since %s: %s", b.Summary.TimeVerified.UTC().Format(time.RFC3339), reasons(today))
+	}
+	return nil
+}
+
+// assessed returns an error that names the first file of an assembly which is not
+// what was assessed.
+func (b Bundle) assessed(files map[string]string) error {
+	var a readiness.Assembly
+	if err := (readiness.Inputs{Statements: b.Statements}).Read(&a); err != nil {
+		return fmt.Errorf("the evidence is of no cloud assembly: %w", err)
+	}
+	if len(a.Files) == 0 {
+		return errors.New("the evidence does not say which files the cloud assembly had: an older Magewright has assessed it")
+	}
+	all := maps.Clone(a.Files)
+	maps.Copy(all, files)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		switch was, is := a.Files[name], files[name]; {
+		case was == "":
+			return fmt.Errorf("the assembly has the file %s, which the evidence has not seen", name)
+		case is == "":
+			return fmt.Errorf("the assembly lacks the file %s, which the evidence has seen", name)
+		case was != is:
+			return fmt.Errorf("the assembly's file %s is not the one that the evidence has seen: its SHA-256 is %.12s, not %.12s", name, is, was)
+		}
 	}
 	return nil
 }

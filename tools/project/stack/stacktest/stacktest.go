@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -25,6 +26,8 @@ type Stage struct {
 	Served  stack.Served
 	// CodeSHA256 is what Lambda says in the place of the package's, if it is set.
 	CodeSHA256 string
+	// Template is each stack's.
+	Template string
 }
 
 // Outputs are those of a function that serves by its alias live.
@@ -60,6 +63,10 @@ func Start(t *testing.T, s Stage, app http.Handler) aws.Config {
 // Lambda are for AWS.
 func (s Stage) answer(w http.ResponseWriter, r *http.Request) bool {
 	switch path := r.URL.Path; {
+	case path == "/" && r.Header.Get("X-Amz-Target") == "" && r.FormValue("Action") == "GetTemplate":
+		_, _ = fmt.Fprint(w, "<GetTemplateResponse><GetTemplateResult><TemplateBody>")
+		_ = xml.EscapeText(w, []byte(s.Template)) // of a test
+		_, _ = fmt.Fprint(w, "</TemplateBody></GetTemplateResult></GetTemplateResponse>")
 	case path == "/" && r.Header.Get("X-Amz-Target") == "":
 		s.describe(w)
 	case strings.HasSuffix(path, "/aliases/live"):

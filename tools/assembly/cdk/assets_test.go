@@ -1,0 +1,122 @@
+package cdk_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+)
+
+func packed(t *testing.T, files ...string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for i := 0; i < len(files); i += 2 {
+		f, err := w.Create(files[i])
+		if err == nil {
+			_, err = f.Write([]byte(files[i+1]))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestAssets(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"app.zip": "PK", "asset.d/index.js": "x", "asset.d/sub/y.js": "y",
+		"s.assets.json": `{"files":{
+			"1":{"source":{"path":"app.zip","packaging":"file"},"destinations":{"d":{"bucketName":"b-${AWS::AccountId}-${AWS::Region}","objectKey":"1.zip","assumeRoleArn":"arn:${AWS::Partition}:iam::${AWS::AccountId}:role/r","assumeRoleExternalId":"e"}}},
+			"2":{"source":{"path":"asset.d","packaging":"zip"},"destinations":{"d":{"bucketName":"b","objectKey":"2.zip","region":"eu-west-1"}}}},
+			"dockerImages":{}}`,
+	})
+	assets, err := cdk.Assets(dir, "s", "aws-cn", "111122223333", "cn-north-1")
+	want := []cdk.Asset{
+		{Path: "app.zip", Bucket: "b-111122223333-cn-north-1", Key: "1.zip", Role: "arn:aws-cn:iam::111122223333:role/r", ExternalID: "e"},
+		{Path: "asset.d", Zip: true, Bucket: "b", Key: "2.zip", Region: "eu-west-1"},
+	}
+	if err != nil || !slices.Equal(assets, want) {
+		t.Fatalf("Assets = %+v, %v, want %+v", assets, err, want)
+	}
+	for _, tt := range []struct {
+		name   string
+		asset  cdk.Asset
+		object []byte
+		says   string
+	}{
+		{"the file", assets[0], []byte("PK"), ""},
+		{"another file", assets[0], []byte("PKX"), "it is not app.zip of the assembly: its SHA-256 is "},
+		{"nothing", assets[0], nil, "it is not app.zip"},
+		{"the directory, in another order", assets[1], packed(t, "sub/", "", "sub/y.js", "y", "index.js", "x"), ""},
+		{"another file of the directory", assets[1], packed(t, "sub/y.js", "y", "index.js", "z"), "it is not asset.d/index.js of the assembly"},
+		{"one file less", assets[1], packed(t, "index.js", "x"), "it lacks asset.d/sub/y.js"},
+		{"one file more", assets[1], packed(t, "sub/y.js", "y", "index.js", "x", "z", ""), "it has asset.d/z, which is not in the assembly"},
+		{"one file twice", assets[1], packed(t, "sub/y.js", "y", "index.js", "evil", "index.js", "x"), "it has index.js twice"},
+		{"no zip", assets[1], []byte("PK"), "it is not a zip file"},
+	} {
+		if err := tt.asset.Is(dir, tt.object); (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.says)
+		}
+	}
+}
+
+func TestAssetsThatCannotBeCompared(t *testing.T) {
+	t.Parallel()
+	for text, says := range map[string]string{
+		`{"dockerImages":{"i":{}}}`:                                            "s.assets.json uploads images",
+		`{"files":{"1":{"source":{"executable":["make"]}}}}`:                   "makes asset 1 by a command",
+		`{"files":{"1":{"source":{"path":"../x"}}}}`:                           "which is outside of it",
+		`{"files":{"1":{"source":{"path":"x","packaging":"tar"}}}}`:            `has the packaging "tar"`,
+		`{"files":{"1":{"source":{"path":"/etc/passwd","packaging":"file"}}}}`: "which is outside of it",
+		`{`: "s.assets.json",
+	} {
+		dir := t.TempDir()
+		write(t, dir, map[string]string{"s.assets.json": text})
+		if _, err := cdk.Assets(dir, "s", "", "", ""); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", text, err, says)
+		}
+	}
+}
+
+func TestDigests(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"a.json": "{}", "d/b.json": "{}", "d/read.1.2.lock": "", ".cache/c.zip": "", "read.1.2.lock": "", "d/.cache/e": "",
+	})
+	for name, to := range map[string]string{"d/up": "../a.json", "d/other": "b.json"} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sums, err := cdk.Digests(dir)
+	if err != nil || len(sums) != 6 || sums["a.json"] != sums["d/b.json"] || sums["d/up"] == sums["d/other"] || sums["d/.cache/e"] == "" {
+		t.Errorf("Digests = %v, %v", sums, err)
+	}
+	for _, to := range []string{"/etc/passwd", "../../a.json"} {
+		link := filepath.Join(dir, "d", "out")
+		if err := os.Symlink(to, link); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := cdk.Digests(dir); err == nil || !strings.Contains(err.Error(), "which is outside of it") {
+			t.Errorf("a link to %s: %v", to, err)
+		}
+		if err := os.Remove(link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := cdk.Digests(filepath.Join(dir, "none")); err == nil {
+		t.Error("an assembly that is not there has digests")
+	}
+}

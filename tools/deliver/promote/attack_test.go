@@ -1,0 +1,222 @@
+package promote
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/magewright/magewright/tools/deliver/stagetest"
+	"github.com/magewright/magewright/tools/evidence/kmssign"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/localawstest"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/project/stack/stacktest"
+	"github.com/magewright/magewright/tools/readiness/verify"
+)
+
+// The tests of attacks promote a release with a signed GO to an account that cdk
+// bootstrap has prepared. Each does to it what an attacker could do.
+
+// target is a release and the account that it would be promoted to.
+type target struct {
+	*release
+	aws    aws.Config
+	bucket string // of assets
+}
+
+// newTarget returns a release that was assessed just now, with a GO.
+func newTarget(t *testing.T) *target {
+	t.Helper()
+	server := localawstest.StartServer(t)
+	for name, value := range localaws.Environment(server.URL, server.Credentials()) {
+		t.Setenv(name, value)
+	}
+	g := &target{release: newRelease(t), aws: server.Client(), bucket: "cdk-hnb659fds-assets-" + account.DefaultID + "-us-east-1"}
+	signer, _, err := kmssign.EnsureKey(t.Context(), g.aws)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.sign, g.at, g.by.account = signer, clock.System().Now(), account.DefaultID
+	g.cfg.Stdout, g.cfg.Stderr = io.Discard, io.Discard
+	g.write("infra/cdk.json", `{"context":{"evidenceKey":"`+signer.Key.String()+`"}}`)
+	g.write("cdk.out/magewright.json", `{"schemaVersion":1,"repository":"x/y","commit":"`+commit+`","package":"`+g.pkg+`","pipeline":{"stack":"p","template":"p.json"},`+
+		`"stages":[{"name":"staging","stack":"magewright-staging","template":"s.json"},{"name":"production","stack":"magewright-production","template":"magewright-production.template.json",`+
+		`"functions":[{"alias":"live","outputs":{"FunctionName":"FunctionName","AliasName":"AliasName"}}]}]}`)
+	if _, err := g.objects().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &g.bucket}); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func (g *target) objects() *s3.Client {
+	return s3.NewFromConfig(g.aws, func(o *s3.Options) { o.UsePathStyle = true })
+}
+
+// put is what somebody who may write to the bucket does.
+func (g *target) put(key, text string) {
+	g.t.Helper()
+	if _, err := g.objects().PutObject(g.t.Context(), &s3.PutObjectInput{Bucket: &g.bucket, Key: &key, Body: strings.NewReader(text)}); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// assessNow leaves the signed bundle.
+func (g *target) assessNow() {
+	g.t.Helper()
+	g.write(".magewright/"+verify.BundleFile, strings.Join(g.assess(), "\n")+"\n")
+}
+
+// refused holds that promote fails with a message, and that it has deployed and
+// uploaded nothing.
+func (g *target) refused(says string) {
+	g.t.Helper()
+	before := g.state()
+	err := Run(g.t.Context(), g.cfg)
+	if exit.Status(err) != exit.Gate || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "production is untouched") {
+		g.t.Errorf("Run = %v (exit code %d), want %q", err, exit.Status(err), says)
+	}
+	if after := g.state(); after != before {
+		g.t.Errorf("promote has changed the account from\n%s\nto\n%s", before, after)
+	}
+}
+
+// passes holds that promote gets as far as the deployment, which this release has
+// no probes for.
+func (g *target) passes() {
+	g.t.Helper()
+	if err := Run(g.t.Context(), g.cfg); err == nil || !strings.Contains(err.Error(), "probes") || strings.Contains(err.Error(), "production is untouched") {
+		g.t.Errorf("Run = %v, want an error of the probes", err)
+	}
+}
+
+// state is what the account has: stacks, and objects with their content.
+func (g *target) state() string {
+	g.t.Helper()
+	var state strings.Builder
+	stacks, err := cloudformation.NewFromConfig(g.aws).ListStacks(g.t.Context(), &cloudformation.ListStacksInput{})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	for _, s := range stacks.StackSummaries {
+		state.WriteString(*s.StackName + " " + string(s.StackStatus) + "\n")
+	}
+	listed, err := g.objects().ListObjectsV2(g.t.Context(), &s3.ListObjectsV2Input{Bucket: &g.bucket})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	for _, o := range listed.Contents {
+		state.WriteString(*o.Key + " " + aws.ToString(o.ETag) + "\n")
+	}
+	return state.String()
+}
+
+// TestAttackEditedAssembly edits what is deployed after the verdict.
+func TestAttackEditedAssembly(t *testing.T) {
+	g := newTarget(t)
+	g.assessNow()
+	g.passes()
+	const file = "magewright-production.template.json"
+	template, err := os.ReadFile(filepath.Join(g.cfg.Assembly, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.write("cdk.out/"+file, strings.Replace(string(template), `"Resources":{`, `"Resources":{"Door":{"Type":"AWS::IAM::Role","Properties":{"AssumeRolePolicyDocument":{"Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"*"}}]}}},`, 1))
+	g.refused("the assembly's file " + file + " is not the one that the evidence has seen")
+	g.write("cdk.out/"+file, string(template))
+	g.write("cdk.out/magewright-production.assets.json", `{"files":{}}`)
+	g.refused("the evidence does not allow this release")
+}
+
+// TestAttackPreparedAsset puts an object in the bootstrap bucket, before the release,
+// under the name that an asset of it will have.
+func TestAttackPreparedAsset(t *testing.T) {
+	g := newTarget(t)
+	g.assessNow()
+	for _, tt := range []struct{ key, file string }{
+		{"a.zip", "asset.zip"}, {"t.json", "magewright-production.template.json"},
+	} {
+		content, err := os.ReadFile(filepath.Join(g.cfg.Assembly, tt.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.put(tt.key, "what the attacker wants")
+		g.refused("s3://" + g.bucket + "/" + tt.key + " has the name of the assembly's " + tt.file + ", and would be deployed in its place")
+		g.put(tt.key, string(content)) // as staging's deployment leaves it
+		g.passes()
+	}
+}
+
+// TestAttackReplacedPackage replaces the function's package after it was uploaded:
+// the version that is published is made of other code than the evidence is of.
+func TestAttackReplacedPackage(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	first := stagetest.Must[*lambda.GetFunctionConfigurationOutput](t)(s.Functions.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{
+		FunctionName: aws.String("service"), Qualifier: aws.String("1"),
+	}))
+	digest := stagetest.Must[[]byte](t)(base64.StdEncoding.DecodeString(*first.CodeSha256))
+	s.pkg = hex.EncodeToString(digest)
+	info := s.shift(t, s.Publish(t, stagetest.Newer, nil), stagetest.Canary)
+	if info.Status != types.DeploymentStatusStopped {
+		t.Errorf("the deployment is %s", info.Status)
+	}
+	if err := s.because(io.ErrUnexpectedEOF); !strings.Contains(err.Error(), "version 2 is made of a package with CodeSha256 ") {
+		t.Errorf("the error is %v", err)
+	}
+	if served := stagetest.Must[stack.Served](t)(stack.Serving(t.Context(), s.AWS, s.Outputs)); served.String() != "1" {
+		t.Errorf("version %s serves", served)
+	}
+}
+
+// TestAttackAnotherTemplateWasDeployed answers for a CloudFormation and a Lambda
+// that have something else than promote has deployed.
+func TestAttackAnotherTemplateWasDeployed(t *testing.T) {
+	t.Parallel()
+	r := newRelease(t)
+	written, err := os.ReadFile(filepath.Join(r.cfg.Assembly, "magewright-production.template.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var spaced bytes.Buffer
+	if err := json.Indent(&spaced, written, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, template, serves string
+		differs                string
+	}{
+		{"as it was deployed", spaced.String(), r.pkg, ""},
+		{"another template", `{"Resources":{}}`, r.pkg, "stack magewright-production has another template than the assembly's magewright-production.template.json"},
+		{"another package", spaced.String(), strings.Repeat("e", 64), "version 7 serves, whose package has the SHA-256 eeeeeeeeeeee"},
+	} {
+		config := stacktest.Start(t, stacktest.Stage{Outputs: stacktest.Outputs(), Template: tt.template}, http.NotFoundHandler())
+		got, err := readBack(t.Context(), r.cfg, config, manifest.Old().Last(), stack.Served{Version: "7", Package: tt.serves}, r.pkg)
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if said := strings.Join(got.Differs, "; "); (said == "") != (tt.differs == "") || !strings.Contains(said, tt.differs) {
+			t.Errorf("%s: it says %q, want %q", tt.name, said, tt.differs)
+		}
+		if got.Package != tt.serves || got.Templates["magewright-production"] == "" {
+			t.Errorf("%s: the record is %+v", tt.name, got)
+		}
+	}
+}
