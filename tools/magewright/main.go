@@ -19,6 +19,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/magewright/magewright/tools/assembly/annotate"
 	"github.com/magewright/magewright/tools/check/gosec"
 	"github.com/magewright/magewright/tools/check/gotest"
 	"github.com/magewright/magewright/tools/check/lint"
@@ -44,6 +45,7 @@ import (
 
 // commands are the targets by the names by which magefiles call them.
 var commands = map[string]func(context.Context, []string) error{
+	"annotate":        annotation,
 	"attest":          attest.Main,
 	"bench":           bench.Main,
 	"check":           check,
@@ -119,6 +121,25 @@ func without(name string, f target.Func) func(context.Context, []string) error {
 		}
 		return target.Run(ctx, f)
 	}
+}
+
+// annotation writes the names of what is delivered into a cloud assembly.
+func annotation(ctx context.Context, args []string) error {
+	flags := program.Flags("annotate")
+	assembly := flags.String("assembly", "", "the `directory` of the cloud assembly; cdk.out at the root by default")
+	draft := flags.Bool("draft", false, "print a magewright.yml of what is found, and write nothing")
+	if err := program.Parse(flags, args); err != nil {
+		return err
+	}
+	return target.Run(ctx, func(ctx context.Context, cfg project.Config) error {
+		if *assembly != "" {
+			cfg.Assembly = *assembly
+		}
+		if *draft {
+			return annotate.Draft(cfg)
+		}
+		return annotate.Run(ctx, cfg)
+	})
 }
 
 // deployment deploys a stage, or the pipeline.

@@ -19,6 +19,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/magewright/magewright/tools/assembly/annotate"
 	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/localaws/buildspec"
@@ -558,6 +561,7 @@ func TestWhatIsSynthesized(t *testing.T) {
 	assembly := synthesized(t)
 	t.Run("builds run nothing but mage", func(t *testing.T) { buildsRunNothingButMage(t, assembly) })
 	t.Run("the stacks have their names", func(t *testing.T) { theStacksHaveTheirNames(t, assembly) })
+	t.Run("annotate finds what the CDK app writes", func(t *testing.T) { annotateFindsWhatTheCDKAppWrites(t, assembly) })
 	t.Run("the canary's limits are the alarms'", func(t *testing.T) { theCanarysLimitsAreTheAlarms(t, assembly) })
 	t.Run("the reference is generated", func(t *testing.T) { theReferenceIsGenerated(t, assembly) })
 }
@@ -589,6 +593,42 @@ func buildsRunNothingButMage(t *testing.T, assembly string) {
 		if err := wrong(strings.Fields(list), known); err != nil {
 			t.Errorf("action %s runs %q: %v", action, list, err)
 		}
+	}
+}
+
+// annotateFindsWhatTheCDKAppWrites holds that the manifest which is found in the
+// templates is the one that our constructs write, but for what no template says.
+func annotateFindsWhatTheCDKAppWrites(t *testing.T, assembly string) {
+	t.Helper()
+	written, err := manifest.Read(project.Config{Assembly: assembly})
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := filepath.Abs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := annotate.Find(t.Context(), project.Config{Dir: root, Assembly: assembly})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found.Notes) > 0 {
+		t.Errorf("annotate notes %q", found.Notes)
+	}
+	written.Untagged, found.Annotated = false, ""
+	for i := range written.Stages {
+		written.Stages[i].Evidence = nil
+	}
+	for _, stage := range found.Stages {
+		for i := range stage.Functions {
+			if stage.Functions[i].URL == "" {
+				t.Errorf("stage %s: no URL is found", stage.Name)
+			}
+			stage.Functions[i].URL = ""
+		}
+	}
+	if diff := cmp.Diff(written, found.Manifest); diff != "" {
+		t.Errorf("what is found differs (-written +found):\n%s", diff)
 	}
 }
 

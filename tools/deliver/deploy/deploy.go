@@ -29,6 +29,9 @@ func Stage(name string) func(context.Context, project.Config) error {
 			return err
 		}
 		if name == Pipeline {
+			if err := names.NeedsPipeline(); err != nil {
+				return err
+			}
 			return Run(ctx, cfg, names.Pipeline.Stack)
 		}
 		stage, err := names.Stage(name)

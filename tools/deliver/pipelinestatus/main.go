@@ -28,6 +28,9 @@ func Main(ctx context.Context, args []string) error {
 		return err
 	}
 	names, err := manifest.ReadOrOld(cfg)
+	if err == nil {
+		err = names.NeedsPipeline()
+	}
 	if err != nil {
 		return err
 	}

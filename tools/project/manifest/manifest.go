@@ -22,8 +22,8 @@ const File = "magewright.json"
 // RepositoryTag is the tag of a stack that names the repository which delivers it.
 const RepositoryTag = "magewright:repository"
 
-// schemaVersion is the newest that is understood here.
-const schemaVersion = 1
+// SchemaVersion is the newest that is understood here.
+const SchemaVersion = 1
 
 // ErrNone says that there is no manifest: no assembly, or one that is older than
 // manifests.
@@ -31,52 +31,76 @@ var ErrNone = errors.New("no manifest names the stacks")
 
 // A Manifest names what is delivered.
 type Manifest struct {
-	Name       string
-	Repository string
+	Name       string `json:"name"`
+	Repository string `json:"repository"`
 	// Untagged says that stacks by these names without a tag are the repository's.
-	Untagged bool
-	Stages   []Stage // in order; two or more
-	Pipeline Place
+	Untagged bool    `json:"untagged,omitempty"`
+	Stages   []Stage `json:"stages"` // in order; one or more
+	// Pipeline is the stack of the pipeline, of no name where the assembly has none.
+	Pipeline Place `json:"pipeline,omitzero"`
+	// Annotated says what the manifest was made from where the CDK app has not
+	// written it itself.
+	Annotated string `json:"annotated,omitempty"`
 }
 
 // A Place is where a stack is. Without an account or region it is where the
 // credentials are of.
 type Place struct {
-	Stack    string // its name
-	Template string // its file in the assembly
-	Account  string
-	Region   string
+	Stack    string `json:"stack"`    // its name
+	Template string `json:"template"` // its file in the assembly, with slashes
+	Account  string `json:"account,omitempty"`
+	Region   string `json:"region,omitempty"`
 }
 
 // A Stage is one deployment of what is delivered.
 type Stage struct {
-	Name string
+	Name string `json:"name"`
 	Place
-	Approval  bool
-	Functions []Function
-	Evidence  *Evidence
+	Approval  bool       `json:"approval,omitempty"`
+	Functions []Function `json:"functions"`
+	Evidence  *Evidence  `json:"evidence,omitempty"`
 }
 
 // A Function is a function that is delivered. Outputs are the keys of the stack's
-// outputs, by what they are of every function.
+// outputs, by what they are of every function. What a function does not have is "":
+// an annotated manifest can have functions without an alias.
 type Function struct {
-	Function        string // logical id
-	Alias           string
-	Application     string // logical id
-	DeploymentGroup string // logical id
-	Outputs         map[string]string
-	Sources         []Source
+	Function        string            `json:"function"` // logical id
+	Alias           string            `json:"alias,omitempty"`
+	Application     string            `json:"application,omitempty"`     // logical id
+	DeploymentGroup string            `json:"deploymentGroup,omitempty"` // logical id
+	URL             string            `json:"url,omitempty"`             // logical id of the function URL
+	Outputs         map[string]string `json:"outputs"`
+	Sources         []Source          `json:"sources,omitempty"`
 }
 
 // A Source is where a function's events come from, other than its URL.
-type Source struct{ Kind, Resource string }
+type Source struct {
+	Kind     string `json:"kind"`
+	Resource string `json:"resource,omitempty"` // logical id
+}
 
 // Evidence is where a stage keeps evidence.
-type Evidence struct{ Stack, Bucket, Key, Output string }
+type Evidence struct {
+	Stack  string `json:"stack"`
+	Bucket string `json:"bucket"`
+	Key    string `json:"key"`
+	Output string `json:"output"`
+}
 
-// Read reads the manifest of the assembly. An error that is ErrNone says that there
-// is none.
+// Read reads the manifest of an assembly that is delivered, in two stages or more. An
+// error that is ErrNone says that there is none.
 func Read(cfg project.Config) (Manifest, error) {
+	m, err := ReadAny(cfg)
+	if err == nil && len(m.Stages) < 2 {
+		err = exit.Missing("add a stage to the CDK app, then go tool mage synth", "reading the manifest: %s has the stage %s only, and a delivery has two or more: releases are tried in the first", filepath.Join(cfg.Assembly, File), m.Last().Name)
+	}
+	return m, err
+}
+
+// ReadAny reads the manifest of an assembly that may have one stage only. So it is
+// for those that judge or show, and deploy nothing.
+func ReadAny(cfg project.Config) (Manifest, error) {
 	const next = "go tool mage synth"
 	file := filepath.Join(cfg.Assembly, File)
 	data, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
@@ -96,8 +120,8 @@ func Read(cfg project.Config) (Manifest, error) {
 	switch m := read.Manifest; {
 	case read.SchemaVersion == 0:
 		return m, exit.Missing(next, "an older Magewright has synthesized %s: %w", file, ErrNone)
-	case read.SchemaVersion > schemaVersion:
-		return m, exit.Missing("go get -tool github.com/magewright/magewright@latest, then "+next, "%s has schema version %d, and this Magewright reads %d at most", file, read.SchemaVersion, schemaVersion)
+	case read.SchemaVersion > SchemaVersion:
+		return m, exit.Missing("go get -tool github.com/magewright/magewright@latest, then "+next, "%s has schema version %d, and this Magewright reads %d at most", file, read.SchemaVersion, SchemaVersion)
 	default:
 		if err := m.check(); err != nil {
 			return m, exit.Missing(next, "reading the manifest: %s: %w", file, err)
@@ -111,12 +135,12 @@ func (m Manifest) check() error {
 	if m.Repository == "" {
 		return errors.New("it names no repository")
 	}
-	if len(m.Stages) < 2 {
-		return fmt.Errorf("it has %d stages, and a delivery has two or more", len(m.Stages))
+	if len(m.Stages) == 0 {
+		return errors.New("it has no stage")
 	}
 	seen := map[string]bool{}
-	for _, s := range append([]Place{m.Pipeline}, m.places()...) {
-		if s.Stack == "" || s.Template == "" || filepath.Base(s.Template) != s.Template {
+	for _, s := range m.places() {
+		if s.Stack == "" || s.Template == "" || !filepath.IsLocal(filepath.FromSlash(s.Template)) {
 			return fmt.Errorf("stack %q has the template %q", s.Stack, s.Template)
 		}
 		if seen[s.Stack] {
@@ -131,6 +155,9 @@ func (m Manifest) places() []Place {
 	all := make([]Place, len(m.Stages))
 	for i, s := range m.Stages {
 		all[i] = s.Place
+	}
+	if m.Pipeline != (Place{}) {
+		all = append(all, m.Pipeline)
 	}
 	return all
 }
@@ -195,12 +222,23 @@ func (m Manifest) Stacks() []string {
 			}
 		}
 	}
-	return append(all, m.Pipeline.Stack)
+	if m.Pipeline.Stack != "" {
+		all = append(all, m.Pipeline.Stack)
+	}
+	return all
+}
+
+// NeedsPipeline returns an error where the assembly has no pipeline.
+func (m Manifest) NeedsPipeline() error {
+	if m.Pipeline.Stack != "" {
+		return nil
+	}
+	return exit.Missing("add a pipeline to the CDK app, then go tool mage synth", "%s names no stack that has a pipeline", File)
 }
 
 // TemplateFile returns the path of a stack's template.
 func (p Place) TemplateFile(cfg project.Config) string {
-	return filepath.Join(cfg.Assembly, p.Template)
+	return filepath.Join(cfg.Assembly, filepath.FromSlash(p.Template))
 }
 
 // Stacks returns the names of the stacks that a stage consists of: its own first,
