@@ -1,6 +1,6 @@
 // Package iam is the Identity and Access Management of the embedded AWS: roles,
-// their policies, and managed policies. It stores policies and checks their
-// form. They are not enforced yet.
+// their policies, and managed policies. Package policy reads and evaluates the
+// documents. They are not enforced yet, but they can be simulated.
 //
 // See https://docs.aws.amazon.com/IAM/latest/APIReference/welcome.html.
 package iam
@@ -29,14 +29,14 @@ type Service struct {
 	created time.Time
 
 	mu       sync.Mutex
-	roles    map[string]*role   // by name
-	policies map[string]*policy // customer managed policies, by ARN
+	roles    map[string]*role    // by name
+	policies map[string]*managed // customer managed policies, by ARN
 }
 
 // New returns an IAM that contains only AWS's managed policies, by name, and
 // the account's user.
 func New(a account.Account) *Service {
-	return &Service{account: a, created: a.Clock.Now(), roles: map[string]*role{}, policies: map[string]*policy{}}
+	return &Service{account: a, created: a.Clock.Now(), roles: map[string]*role{}, policies: map[string]*managed{}}
 }
 
 var (

@@ -143,7 +143,7 @@ func TestRolePolicies(t *testing.T) {
 	if err := errors.Join(put("b", allow), put("a", allow), put("a", allow)); err != nil {
 		t.Fatal(err)
 	}
-	large := strings.Replace(allow, `"*"`, `"`+strings.Repeat("x", 10240)+`"`, 1)
+	large := strings.Replace(allow, `"*"`, `"arn:aws:s3:::`+strings.Repeat("x", 10240)+`"`, 1)
 	fails[*types.LimitExceededException](t, put("c", large), "Maximum policy size of 10240 bytes exceeded for role builder")
 	if got := must(c.ListRolePolicies(ctx, &awsiam.ListRolePoliciesInput{RoleName: name}))(t).PolicyNames; !cmp.Equal(got, []string{"a", "b"}) {
 		t.Errorf("inline policies %v", got)
@@ -254,12 +254,13 @@ func TestMalformedDocuments(t *testing.T) {
 	tests := map[string]struct{ trust, policy string }{
 		`{`:  {"This policy contains invalid Json", "This policy contains invalid Json"},
 		`{}`: {"Syntax errors in policy.", "Syntax errors in policy."},
-		`{"Version":"2020-01-01","Statement":[]}`:                                               {"The policy must contain a valid version string", "The policy must contain a valid version string"},
-		`{"Statement":{"Effect":"Maybe","Action":"*"}}`:                                         {"Syntax errors in policy.", "Syntax errors in policy."},
-		`{"Statement":{"Effect":"Allow","Resource":"*"}}`:                                       {"Policy statement must contain actions.", "Policy statement must contain actions."},
-		`{"Statement":{"Effect":"Allow","Action":"*"}}`:                                         {"Missing required field Principal", "Policy statement must contain resources."},
-		`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"}]}`:        {"Has prohibited field Resource", "Policy document should not specify a principal."},
-		`{"Statement":[{"Effect":"Allow","Action":[],"Resource":"*","Principal":{"AWS":"*"}}]}`: {"Policy statement must contain actions.", "Policy statement must contain actions."},
+		`{"Version":"2020-01-01","Statement":[]}`:                                                 {"The policy must contain a valid version string", "The policy must contain a valid version string"},
+		`{"Statement":{"Effect":"Maybe","Action":"*"}}`:                                           {"Syntax errors in policy.", "Syntax errors in policy."},
+		`{"Statement":{"Effect":"Allow","Resource":"*"}}`:                                         {"Policy statement must contain actions.", "Policy statement must contain actions."},
+		`{"Statement":{"Effect":"Allow","Action":"*"}}`:                                           {"Missing required field Principal", "Policy statement must contain resources."},
+		`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"}]}`:          {"Has prohibited field Resource", "Policy document should not specify a principal."},
+		`{"Statement":[{"Effect":"Allow","Action":[],"Resource":"*","Principal":{"AWS":"*"}}]}`:   {"Policy statement must contain actions.", "Policy statement must contain actions."},
+		`{"Statement":{"Effect":"Allow","Action":"s3:*","Condition":{"StringIs":{"aws:a":"b"}}}}`: {"Invalid Condition type : StringIs.", "Invalid Condition type : StringIs."},
 	}
 	for document, tt := range tests {
 		t.Run(document, func(t *testing.T) {

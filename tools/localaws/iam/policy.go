@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,10 +12,12 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/smithy-go"
+
+	"github.com/magewright/magewright/tools/localaws/iam/policy"
 )
 
-// A policy is a customer managed policy.
-type policy struct {
+// managed is a customer managed policy.
+type managed struct {
 	types.Policy
 	versions []version // sorted, newest last
 	made     int       // number of versions ever created
@@ -26,6 +27,7 @@ type policy struct {
 type version struct {
 	id       string
 	document string
+	parsed   *policy.Policy
 	created  time.Time
 }
 
@@ -33,10 +35,6 @@ const (
 	managedPolicySize = 6144
 	policyVersions    = 5
 )
-
-// awsManaged matches the ARN of a policy that AWS manages. The list of these
-// policies is unknown here, so every name is accepted.
-var awsManaged = regexp.MustCompile(`^arn:aws:iam::aws:policy/((?:[\w+=,.@-]+/)*)([\w+=,.@-]{1,128})$`)
 
 // attachable reports whether the policy can be attached to a role. The caller
 // holds the service's lock.
@@ -52,14 +50,14 @@ func splitPolicyARN(arn string) (path, name string) {
 }
 
 // get returns a customer managed policy. The caller holds the service's lock.
-func (s *Service) get(arn *string) (*policy, error) {
+func (s *Service) get(arn *string) (*managed, error) {
 	if p := s.policies[aws.ToString(arn)]; p != nil {
 		return p, nil
 	}
 	if awsManaged.MatchString(aws.ToString(arn)) {
 		return nil, &smithy.GenericAPIError{
 			Code:    "AccessDenied",
-			Message: *arn + " is managed by AWS: the embedded AWS knows only its name, not its document, and can't change it",
+			Message: *arn + " is managed by AWS: it can't be changed",
 			Fault:   smithy.FaultClient,
 		}
 	}
@@ -81,7 +79,7 @@ func (s *Service) attachments(arn string) (attached, boundaries int32) {
 }
 
 // describe returns a policy in IAM's form.
-func (s *Service) describe(p *policy) *types.Policy {
+func (s *Service) describe(p *managed) *types.Policy {
 	c := p.Policy
 	attached, boundaries := s.attachments(*p.Arn)
 	c.AttachmentCount, c.PermissionsBoundaryUsageCount = aws.Int32(attached), aws.Int32(boundaries)
@@ -89,14 +87,15 @@ func (s *Service) describe(p *policy) *types.Policy {
 	return &c
 }
 
-func checkManaged(document *string) error {
-	if err := checkPolicy(document); err != nil {
-		return err
+func parseManaged(document *string, arn string) (*policy.Policy, error) {
+	parsed, err := parse(document, arn, policy.Identity)
+	if err != nil {
+		return nil, err
 	}
 	if size(*document) > managedPolicySize {
-		return limitExceeded("Cannot exceed quota for PolicySize: 6144")
+		return nil, limitExceeded("Cannot exceed quota for PolicySize: 6144")
 	}
-	return nil
+	return parsed, nil
 }
 
 // CreatePolicy creates a managed policy with version v1.
@@ -108,7 +107,9 @@ func (s *Service) CreatePolicy(_ context.Context, in *awsiam.CreatePolicyInput) 
 	if err != nil {
 		return nil, err
 	}
-	if err := checkManaged(in.PolicyDocument); err != nil {
+	arn := s.account.GlobalARN("iam", "policy"+path+*in.PolicyName)
+	parsed, err := parseManaged(in.PolicyDocument, arn)
+	if err != nil {
 		return nil, err
 	}
 	tags, err := mergeTags(nil, in.Tags)
@@ -126,8 +127,8 @@ func (s *Service) CreatePolicy(_ context.Context, in *awsiam.CreatePolicyInput) 
 		}
 	}
 	now := s.account.Clock.Now()
-	p := &policy{Policy: types.Policy{
-		Arn:          aws.String(s.account.GlobalARN("iam", "policy"+path+*in.PolicyName)),
+	p := &managed{Policy: types.Policy{
+		Arn:          aws.String(arn),
 		CreateDate:   aws.Time(now),
 		Description:  in.Description,
 		IsAttachable: true,
@@ -136,15 +137,15 @@ func (s *Service) CreatePolicy(_ context.Context, in *awsiam.CreatePolicyInput) 
 		PolicyName:   aws.String(*in.PolicyName),
 		Tags:         tags,
 	}}
-	p.add(*in.PolicyDocument, now, true)
+	p.add(*in.PolicyDocument, parsed, now, true)
 	s.policies[*p.Arn] = p
 	return &awsiam.CreatePolicyOutput{Policy: s.describe(p)}, nil
 }
 
 // add creates a version.
-func (p *policy) add(document string, now time.Time, isDefault bool) version {
+func (p *managed) add(document string, parsed *policy.Policy, now time.Time, isDefault bool) version {
 	p.made++
-	v := version{id: fmt.Sprintf("v%d", p.made), document: document, created: now}
+	v := version{id: fmt.Sprintf("v%d", p.made), document: document, parsed: parsed, created: now}
 	p.versions = append(p.versions, v)
 	if isDefault {
 		p.DefaultVersionId = aws.String(v.id)
@@ -154,7 +155,7 @@ func (p *policy) add(document string, now time.Time, isDefault bool) version {
 }
 
 // version returns a version by its id.
-func (p *policy) version(id *string) (version, error) {
+func (p *managed) version(id *string) (version, error) {
 	for _, v := range p.versions {
 		if v.id == aws.ToString(id) {
 			return v, nil
@@ -164,7 +165,7 @@ func (p *policy) version(id *string) (version, error) {
 }
 
 // describe returns a version in IAM's form, with its document on request.
-func (v version) describe(p *policy, document bool) types.PolicyVersion {
+func (v version) describe(p *managed, document bool) types.PolicyVersion {
 	d := types.PolicyVersion{
 		VersionId: aws.String(v.id), CreateDate: aws.Time(v.created), IsDefaultVersion: v.id == *p.DefaultVersionId,
 	}
@@ -174,19 +175,22 @@ func (v version) describe(p *policy, document bool) types.PolicyVersion {
 	return d
 }
 
-// GetPolicy returns a managed policy. For a policy that AWS manages, it returns
-// only the name.
+// GetPolicy returns a managed policy.
 func (s *Service) GetPolicy(_ context.Context, in *awsiam.GetPolicyInput) (*awsiam.GetPolicyOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if arn := aws.ToString(in.PolicyArn); awsManaged.MatchString(arn) {
 		path, name := splitPolicyARN(arn)
 		attached, boundaries := s.attachments(arn)
-		return &awsiam.GetPolicyOutput{Policy: &types.Policy{
+		p := &types.Policy{
 			Arn: aws.String(arn), Path: aws.String(path), PolicyName: aws.String(name), IsAttachable: true,
 			AttachmentCount: aws.Int32(attached), PermissionsBoundaryUsageCount: aws.Int32(boundaries),
 			DefaultVersionId: aws.String("v1"),
-		}}, nil
+		}
+		if known, ok := awsPolicies()[arn]; ok {
+			p.DefaultVersionId, p.CreateDate, p.UpdateDate = aws.String(known.version), aws.Time(known.created), aws.Time(known.updated)
+		}
+		return &awsiam.GetPolicyOutput{Policy: p}, nil
 	}
 	p, err := s.get(in.PolicyArn)
 	if err != nil {
@@ -239,7 +243,8 @@ func (s *Service) DeletePolicy(_ context.Context, in *awsiam.DeletePolicyInput) 
 
 // CreatePolicyVersion adds a version to a managed policy.
 func (s *Service) CreatePolicyVersion(_ context.Context, in *awsiam.CreatePolicyVersionInput) (*awsiam.CreatePolicyVersionOutput, error) {
-	if err := checkManaged(in.PolicyDocument); err != nil {
+	parsed, err := parseManaged(in.PolicyDocument, aws.ToString(in.PolicyArn))
+	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -251,12 +256,16 @@ func (s *Service) CreatePolicyVersion(_ context.Context, in *awsiam.CreatePolicy
 	if len(p.versions) >= policyVersions {
 		return nil, limitExceeded("A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing version.")
 	}
-	v := p.add(*in.PolicyDocument, s.account.Clock.Now(), in.SetAsDefault).describe(p, false)
+	v := p.add(*in.PolicyDocument, parsed, s.account.Clock.Now(), in.SetAsDefault).describe(p, false)
 	return &awsiam.CreatePolicyVersionOutput{PolicyVersion: &v}, nil
 }
 
 // GetPolicyVersion returns a version of a managed policy, including its document.
+// Of AWS's policies only the newest version is known.
 func (s *Service) GetPolicyVersion(_ context.Context, in *awsiam.GetPolicyVersionInput) (*awsiam.GetPolicyVersionOutput, error) {
+	if known, ok := awsPolicies()[aws.ToString(in.PolicyArn)]; ok {
+		return known.get(in)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, err := s.get(in.PolicyArn)

@@ -9,13 +9,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/magewright/magewright/tools/localaws/iam/policy"
 )
 
 // A role is a role with its policies. Its trust policy is stored unchanged.
 type role struct {
 	types.Role
-	inline   map[string]string // documents by policy name
-	attached []string          // ARNs, in order of attachment
+	trust    *policy.Policy
+	inline   map[string]inlinePolicy // by name
+	attached []string                // ARNs, in order of attachment
+}
+
+type inlinePolicy struct {
+	document string
+	parsed   *policy.Policy
 }
 
 // copy returns the role in IAM's form.
@@ -52,7 +60,8 @@ func (s *Service) CreateRole(_ context.Context, in *awsiam.CreateRoleInput) (*aw
 	if err != nil {
 		return nil, err
 	}
-	if err := checkTrust(in.AssumeRolePolicyDocument); err != nil {
+	trust, err := parseTrust(in.AssumeRolePolicyDocument)
+	if err != nil {
 		return nil, err
 	}
 	session, err := checkSession(in.MaxSessionDuration)
@@ -70,7 +79,7 @@ func (s *Service) CreateRole(_ context.Context, in *awsiam.CreateRoleInput) (*aw
 			Message: aws.String("Role with name " + *in.RoleName + " already exists."),
 		}
 	}
-	r := &role{inline: map[string]string{}, Role: types.Role{
+	r := &role{trust: trust, inline: map[string]inlinePolicy{}, Role: types.Role{
 		Arn:                      aws.String(s.account.GlobalARN("iam", "role"+path+*in.RoleName)),
 		AssumeRolePolicyDocument: aws.String(*in.AssumeRolePolicyDocument),
 		CreateDate:               aws.Time(s.account.Clock.Now()),
@@ -86,14 +95,15 @@ func (s *Service) CreateRole(_ context.Context, in *awsiam.CreateRoleInput) (*aw
 	return &awsiam.CreateRoleOutput{Role: r.copy()}, nil
 }
 
-func checkTrust(document *string) error {
-	if err := checkTrustPolicy(document); err != nil {
-		return err
+func parseTrust(document *string) (*policy.Policy, error) {
+	trust, err := parse(document, "trust policy", policy.Trust)
+	if err != nil {
+		return nil, err
 	}
 	if size(*document) > trustPolicySize {
-		return limitExceeded("Cannot exceed quota for ACLSizePerRole: 4096")
+		return nil, limitExceeded("Cannot exceed quota for ACLSizePerRole: 4096")
 	}
-	return nil
+	return trust, nil
 }
 
 func checkSession(seconds *int32) (*int32, error) {
@@ -193,7 +203,8 @@ func (s *Service) UpdateRole(_ context.Context, in *awsiam.UpdateRoleInput) (*aw
 
 // UpdateAssumeRolePolicy replaces a role's trust policy.
 func (s *Service) UpdateAssumeRolePolicy(_ context.Context, in *awsiam.UpdateAssumeRolePolicyInput) (*awsiam.UpdateAssumeRolePolicyOutput, error) {
-	if err := checkTrust(in.PolicyDocument); err != nil {
+	trust, err := parseTrust(in.PolicyDocument)
+	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -202,7 +213,7 @@ func (s *Service) UpdateAssumeRolePolicy(_ context.Context, in *awsiam.UpdateAss
 	if err != nil {
 		return nil, err
 	}
-	r.AssumeRolePolicyDocument = aws.String(*in.PolicyDocument)
+	r.AssumeRolePolicyDocument, r.trust = aws.String(*in.PolicyDocument), trust
 	return &awsiam.UpdateAssumeRolePolicyOutput{}, nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/magewright/magewright/tools/localaws/iam/policy"
 )
 
 // PutRolePolicy adds or replaces an inline policy of a role.
@@ -16,7 +18,8 @@ func (s *Service) PutRolePolicy(_ context.Context, in *awsiam.PutRolePolicyInput
 	if err := checkName("policyName", in.PolicyName, 128); err != nil {
 		return nil, err
 	}
-	if err := checkPolicy(in.PolicyDocument); err != nil {
+	parsed, err := parse(in.PolicyDocument, aws.ToString(in.PolicyName), policy.Identity)
+	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -26,15 +29,15 @@ func (s *Service) PutRolePolicy(_ context.Context, in *awsiam.PutRolePolicyInput
 		return nil, err
 	}
 	total := size(*in.PolicyDocument)
-	for name, document := range r.inline {
+	for name, p := range r.inline {
 		if name != *in.PolicyName {
-			total += size(document)
+			total += size(p.document)
 		}
 	}
 	if total > inlinePolicySize {
 		return nil, limitExceeded("Maximum policy size of 10240 bytes exceeded for role " + *in.RoleName)
 	}
-	r.inline[*in.PolicyName] = *in.PolicyDocument
+	r.inline[*in.PolicyName] = inlinePolicy{*in.PolicyDocument, parsed}
 	return &awsiam.PutRolePolicyOutput{}, nil
 }
 
@@ -46,12 +49,12 @@ func (s *Service) GetRolePolicy(_ context.Context, in *awsiam.GetRolePolicyInput
 	if err != nil {
 		return nil, err
 	}
-	document, ok := r.inline[aws.ToString(in.PolicyName)]
+	p, ok := r.inline[aws.ToString(in.PolicyName)]
 	if !ok {
 		return nil, noSuchEntity("The role policy with name %s cannot be found.", aws.ToString(in.PolicyName))
 	}
 	return &awsiam.GetRolePolicyOutput{
-		RoleName: aws.String(*in.RoleName), PolicyName: aws.String(*in.PolicyName), PolicyDocument: escape(document),
+		RoleName: aws.String(*in.RoleName), PolicyName: aws.String(*in.PolicyName), PolicyDocument: escape(p.document),
 	}, nil
 }
 
