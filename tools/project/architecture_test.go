@@ -8,8 +8,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,15 +17,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/magewright/magewright/tools/assembly/annotate"
-	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/internal/testinput"
-	"github.com/magewright/magewright/tools/localaws/buildspec"
 	"github.com/magewright/magewright/tools/project"
-	"github.com/magewright/magewright/tools/project/manifest"
-	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/surface"
 	"github.com/magewright/magewright/tools/surface/reference"
 )
@@ -81,26 +72,22 @@ func TestTheMagefileIsLight(t *testing.T) {
 // function from the CDK, and the stacks from the SDK.
 func TestDependencyArrows(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ packages, never string }{
-		{"./app/...", project.Module + "/tools"},
-		{"./app/...", project.Module + "/infra"},
-		{"./app/...", "github.com/aws/aws-cdk-go"},
-		{"./infra/...", project.Module + "/tools"},
-		{"./infra/...", "github.com/aws/aws-sdk-go-v2"},
-		{"./infra/delivery", project.Module + "/infra/pipeline"},
-		{"./infra/delivery", project.Module + "/infra/service"},
-		{"./infra/delivery", project.Module + "/infra/settings"},
-		{"./tools/...", project.Module + "/infra"},
-		{"./tools/...", project.Module + "/app"},
-		{"./...", "github.com/open-policy-agent/opa"},
+	for packages, never := range map[string][]string{
+		"./app/...":        {project.Module + "/tools", project.Module + "/infra", "github.com/aws/aws-cdk-go"},
+		"./infra/...":      {project.Module + "/tools", "github.com/aws/aws-sdk-go-v2"},
+		"./infra/delivery": {project.Module + "/infra/pipeline", project.Module + "/infra/service", project.Module + "/infra/settings"},
+		"./tools/...":      {project.Module + "/infra", project.Module + "/app"},
+		"./...":            {"github.com/open-policy-agent/opa"},
 	} {
-		for _, dependency := range goList(t, "-deps", tt.packages) {
+		for _, dependency := range goList(t, "-deps", packages) {
 			// What evidence is called and how it is signed is said in one place.
 			if dependency == project.Module+"/tools/evidence" {
 				continue
 			}
-			if strings.HasPrefix(dependency, tt.never) {
-				t.Errorf("%s depends on %s", tt.packages, dependency)
+			for _, prefix := range never {
+				if strings.HasPrefix(dependency, prefix) {
+					t.Errorf("%s depends on %s", packages, dependency)
+				}
 			}
 		}
 	}
@@ -403,9 +390,8 @@ func TestModules(t *testing.T) {
 	}
 }
 
-// targets returns the targets by the names by which they can be called, in
-// lower case: mage takes any.
-func targets(t *testing.T) map[string]surface.Target {
+// targets returns the targets of the magefile.
+func targets(t *testing.T) []surface.Target {
 	t.Helper()
 	readRepository(t)
 	tree, err := surface.OfFiles(t.Context(), dir)
@@ -416,35 +402,7 @@ func targets(t *testing.T) map[string]surface.Target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := map[string]surface.Target{}
-	for _, target := range all {
-		named[strings.ToLower(target.Name)] = target
-		if target.Alias != "" {
-			named[target.Alias] = target
-		}
-	}
-	return named
-}
-
-// wrong returns what mage would not understand of a command line: targets, each
-// with its flags after it.
-func wrong(words []string, known map[string]surface.Target) error {
-	var target surface.Target
-	for _, word := range words {
-		flag, isFlag := strings.CutPrefix(word, "-")
-		flag, _, _ = strings.Cut(flag, "=")
-		switch found, ok := known[strings.ToLower(strings.TrimRight(word, "."))]; {
-		case isFlag && target.Name == "": // mage's own, such as -l
-		case isFlag && !slices.ContainsFunc(target.Flags, func(f surface.Flag) bool { return f.Name == flag }):
-			return fmt.Errorf("target %s has no flag -%s", target.Name, flag)
-		case isFlag:
-		case !ok:
-			return fmt.Errorf("there is no target %s", word)
-		default:
-			target = found
-		}
-	}
-	return nil
+	return all
 }
 
 var mageCommand = regexp.MustCompile(`go tool mage((?: +[\w:.=-]+)+)`)
@@ -463,17 +421,13 @@ func TestTheTargetsAreMages(t *testing.T) {
 	for line := range strings.Lines(string(out)) {
 		if fields := strings.Fields(line); strings.HasPrefix(line, "  ") && len(fields) > 1 {
 			listed++
-			if _, ok := known[strings.ToLower(fields[0])]; !ok {
-				t.Errorf("mage lists %s, which was not read", fields[0])
+			if err := surface.CheckCommand(fields[:1], known); err != nil {
+				t.Errorf("mage lists what was not read: %v", err)
 			}
 		}
 	}
-	names := map[string]bool{}
-	for _, target := range known {
-		names[target.Name] = true
-	}
-	if listed != len(names) {
-		t.Errorf("mage lists %d targets, and %d were read", listed, len(names))
+	if listed != len(known) {
+		t.Errorf("mage lists %d targets, and %d were read", listed, len(known))
 	}
 }
 
@@ -487,7 +441,9 @@ func TestTheDocumentsCommandsExist(t *testing.T) {
 	for document, text := range all {
 		for _, command := range mageCommand.FindAllStringSubmatch(text, -1) {
 			named++
-			if err := wrong(strings.Fields(command[1]), known); err != nil {
+			// A sentence may end with a command.
+			words := strings.Fields(strings.TrimRight(command[1], "."))
+			if err := surface.CheckCommand(words, known); err != nil {
 				t.Errorf("%s: %q: %v", document, strings.TrimSpace(command[0]), err)
 			}
 		}
@@ -495,9 +451,10 @@ func TestTheDocumentsCommandsExist(t *testing.T) {
 	if named < 20 {
 		t.Errorf("the documents name %d mage commands", named)
 	}
-	for name := range known {
-		if !strings.Contains(strings.ToLower(all["README.md"]), name) {
-			t.Errorf("README.md does not mention the target %s", name)
+	for _, target := range known {
+		readme := strings.ToLower(all["README.md"])
+		if !strings.Contains(readme, strings.ToLower(target.Name)) || !strings.Contains(readme, target.Alias) {
+			t.Errorf("README.md does not mention the target %s", target.Name)
 		}
 	}
 }
@@ -553,264 +510,36 @@ func documents(t *testing.T) map[string]string {
 	return texts
 }
 
-// TestWhatIsSynthesized synthesizes the stacks once, for all that is held of
-// them here.
-func TestWhatIsSynthesized(t *testing.T) {
+// TestTheReferenceIsGenerated holds that the committed reference is what the
+// source says. The sections that are made of templates are held where the
+// templates are synthesized.
+func TestTheReferenceIsGenerated(t *testing.T) {
 	t.Parallel()
 	readRepository(t)
-	assembly := synthesized(t)
-	t.Run("builds run nothing but mage", func(t *testing.T) { buildsRunNothingButMage(t, assembly) })
-	t.Run("the stacks have their names", func(t *testing.T) { theStacksHaveTheirNames(t, assembly) })
-	t.Run("annotate finds what the CDK app writes", func(t *testing.T) { annotateFindsWhatTheCDKAppWrites(t, assembly) })
-	t.Run("the canary's limits are the alarms'", func(t *testing.T) { theCanarysLimitsAreTheAlarms(t, assembly) })
-	t.Run("the reference is generated", func(t *testing.T) { theReferenceIsGenerated(t, assembly) })
-}
-
-// buildsRunNothingButMage holds that the build logic is written once: the
-// buildspec's build phase runs the targets that the action names, and every
-// action of the pipeline names targets that exist.
-func buildsRunNothingButMage(t *testing.T, assembly string) {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, "buildspec.yml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec, err := buildspec.Parse("buildspec.yml", data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, phase := range spec.Phases {
-		if got := slices.Concat(phase.Commands, phase.Finally); phase.Name == buildspec.BuildStep && !slices.Equal(got, []string{"go tool mage $MAGE_TARGETS"}) {
-			t.Errorf("the build phase runs %q", got)
-		}
-	}
-	known := targets(t)
-	named := actionTargets(t, assembly)
-	if len(named) < 7 {
-		t.Errorf("the pipeline names targets in %d actions, want at least 7", len(named))
-	}
-	for action, list := range named {
-		if err := wrong(strings.Fields(list), known); err != nil {
-			t.Errorf("action %s runs %q: %v", action, list, err)
-		}
-	}
-}
-
-// annotateFindsWhatTheCDKAppWrites holds that the manifest which is found in the
-// templates is the one that our constructs write, but for what no template says.
-func annotateFindsWhatTheCDKAppWrites(t *testing.T, assembly string) {
-	t.Helper()
-	written, err := manifest.Read(project.Config{Assembly: assembly})
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := filepath.Abs(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found, err := annotate.Find(t.Context(), project.Config{Dir: root, Assembly: assembly})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(found.Notes) > 0 {
-		t.Errorf("annotate notes %q", found.Notes)
-	}
-	written.Untagged, found.Annotated = false, ""
-	for i := range written.Stages {
-		written.Stages[i].Evidence = nil
-	}
-	for _, stage := range found.Stages {
-		for i := range stage.Functions {
-			if stage.Functions[i].URL == "" {
-				t.Errorf("stage %s: no URL is found", stage.Name)
-			}
-			stage.Functions[i].URL = ""
-		}
-	}
-	if diff := cmp.Diff(written, found.Manifest); diff != "" {
-		t.Errorf("what is found differs (-written +found):\n%s", diff)
-	}
-}
-
-// theStacksHaveTheirNames holds that the tools call the stacks what the CDK app
-// calls them, and that the manifest names them all, with the outputs that they have.
-func theStacksHaveTheirNames(t *testing.T, assembly string) {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(assembly, "manifest.json")) // #nosec G304 -- made above
-	if err != nil {
-		t.Fatal(err)
-	}
-	var synthesized struct {
-		Artifacts map[string]struct{ Type string }
-	}
-	if err := json.Unmarshal(data, &synthesized); err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for name, artifact := range synthesized.Artifacts {
-		if artifact.Type == "aws:cloudformation:stack" {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	if want := slices.Sorted(slices.Values(project.Stacks())); !slices.Equal(names, want) {
-		t.Errorf("the CDK app makes the stacks %v, and the tools know %v", names, want)
-	}
-	written, err := manifest.Read(project.Config{Assembly: assembly})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := project.Stacks(); !slices.Equal(written.Stacks(), want) {
-		t.Errorf("the manifest names the stacks %v, and readiness judges %v", written.Stacks(), want)
-	}
-	for i, stage := range manifest.Old().Stages {
-		got := written.Stages[i]
-		if got.Name != stage.Name || got.Template != stage.Template || got.Approval != stage.Approval || len(got.Functions) != 1 ||
-			got.Functions[0].Alias != stage.Functions[0].Alias || !maps.Equal(got.Functions[0].Outputs, stage.Functions[0].Outputs) {
-			t.Errorf("stage %d is %+v, and what it was called before manifests is %+v", i, got, stage)
-		}
-	}
-}
-
-// theCanarysLimitsAreTheAlarms holds that promote can read from production's
-// template what the alarms on its traffic take as too much, and that those on all
-// traffic and those on the new version take the same.
-func theCanarysLimitsAreTheAlarms(t *testing.T, assembly string) {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(assembly, "magewright-production.template.json")) // #nosec G304 -- made above
-	if err != nil {
-		t.Fatal(err)
-	}
-	errorPercent, p90, err := readiness.Gates(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var template struct {
-		Resources map[string]struct {
-			Type       string
-			Properties struct {
-				MetricName string
-				Threshold  float64
-			}
-		}
-	}
-	if err := json.Unmarshal(data, &template); err != nil {
-		t.Fatal(err)
-	}
-	alarms := 0
-	for id, resource := range template.Resources {
-		want := errorPercent
-		switch p := resource.Properties; {
-		case resource.Type != "AWS::CloudWatch::Alarm" || p.MetricName == "Throttles":
-			continue
-		case p.MetricName == "Duration":
-			want = p90
-		}
-		if alarms++; resource.Properties.Threshold != want {
-			t.Errorf("alarm %s is above %g, and the canary's limit is %g", id, resource.Properties.Threshold, want)
-		}
-	}
-	if alarms != 4 {
-		t.Errorf("production has %d alarms on errors and durations, want 4", alarms)
-	}
-}
-
-// synthesized synthesizes the stacks into a directory of the test's own.
-func synthesized(t *testing.T) string {
-	t.Helper()
-	assembly := t.TempDir()
-	zip := filepath.Join(t.TempDir(), "app.zip")
-	if err := os.WriteFile(zip, []byte("PK"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	context, err := json.Marshal(map[string]string{"repository": "example/app", "package": zip})
-	if err != nil {
-		t.Fatal(err)
-	}
-	synth := gocmd.In(dir, "CDK_OUTDIR="+assembly, "CDK_CONTEXT_JSON="+string(context))
-	var said strings.Builder
-	synth.Stdout, synth.Stderr = &said, &said
-	if err := synth.Run(t.Context(), "run", "./infra"); err != nil {
-		t.Fatalf("synthesizing: %v\n%s", err, &said)
-	}
-	return assembly
-}
-
-// theReferenceIsGenerated holds that the committed reference is what source and
-// templates say.
-func theReferenceIsGenerated(t *testing.T, assembly string) {
-	t.Helper()
-	templates, err := reference.ReadTemplates(assembly)
-	if err != nil {
-		t.Fatal(err)
-	}
 	tree, err := surface.OfFiles(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	generated, _, err := reference.Generate(tree, templates)
+	none := reference.Templates{}
+	for _, stack := range reference.Stacks {
+		none[stack] = json.RawMessage("{}")
+	}
+	generated, _, err := reference.Generate(tree, none)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := reference.Diff(string(tree[reference.File]), string(generated)); len(diff) > 0 {
+	if diff := reference.Diff(withoutStacks(t, string(tree[reference.File])), withoutStacks(t, string(generated))); len(diff) > 0 {
 		t.Errorf("%s is not what the source says; go tool mage docs writes it:\n%s", reference.File, strings.Join(diff, "\n"))
 	}
 }
 
-// actionTargets returns MAGE_TARGETS of each of the pipeline's builds.
-func actionTargets(t *testing.T, assembly string) map[string]string {
+// withoutStacks returns a reference without the sections on stacks.
+func withoutStacks(t *testing.T, text string) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(assembly, "magewright-pipeline.template.json")) // #nosec G304 -- made above
-	if err != nil {
-		t.Fatal(err)
+	before, rest, found := strings.Cut(text, "\n## Stack outputs\n")
+	_, after, ended := strings.Cut(rest, "\n## Go packages\n")
+	if !found || !ended {
+		t.Fatal("the reference has no sections on stacks before those on packages")
 	}
-	var template struct {
-		Resources map[string]struct {
-			Type       string
-			Properties struct {
-				Source struct{ BuildSpec string }
-				Stages []struct {
-					Actions []struct {
-						Name          string
-						ActionTypeID  struct{ Category, Provider string } `json:"ActionTypeId"`
-						Configuration struct{ EnvironmentVariables string }
-					}
-				}
-			}
-		}
-	}
-	if err := json.Unmarshal(data, &template); err != nil && !errors.Is(err, io.EOF) {
-		t.Fatal(err)
-	}
-	named := map[string]string{}
-	for id, resource := range template.Resources {
-		if resource.Type == "AWS::CodeBuild::Project" && resource.Properties.Source.BuildSpec != "buildspec.yml" {
-			t.Errorf("project %s runs %s", id, resource.Properties.Source.BuildSpec)
-		}
-		for _, stage := range resource.Properties.Stages {
-			for _, action := range stage.Actions {
-				switch kind := action.ActionTypeID; kind.Category {
-				case "Source", "Approval":
-					continue
-				default:
-					if kind.Provider != "CodeBuild" {
-						t.Errorf("action %s is run by %s", action.Name, kind.Provider)
-					}
-				}
-				var variables []struct{ Name, Value string }
-				if err := json.Unmarshal([]byte(action.Configuration.EnvironmentVariables), &variables); err != nil {
-					t.Fatalf("action %s: %v", action.Name, err)
-				}
-				for _, v := range variables {
-					if v.Name == "MAGE_TARGETS" {
-						named[action.Name] = v.Value
-					}
-				}
-				if named[action.Name] == "" {
-					t.Errorf("action %s names no MAGE_TARGETS", action.Name)
-				}
-			}
-		}
-	}
-	return named
+	return before + after
 }

@@ -2,6 +2,7 @@ package surface
 
 import (
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/token"
 	"slices"
@@ -21,6 +22,30 @@ type Target struct {
 // A Flag is an optional argument of a target.
 type Flag struct {
 	Name, Type, Doc string
+}
+
+// CheckCommand returns what mage would not understand of the words after mage:
+// names of targets, in any case or by their alias, each with its flags after it.
+func CheckCommand(words []string, targets []Target) error {
+	var target Target
+	for _, word := range words {
+		if flag, isFlag := strings.CutPrefix(word, "-"); isFlag {
+			flag, _, _ = strings.Cut(flag, "=")
+			// A flag before the first target is mage's own, such as -l.
+			if target.Name != "" && !slices.ContainsFunc(target.Flags, func(f Flag) bool { return f.Name == flag }) {
+				return fmt.Errorf("target %s has no flag -%s", target.Name, flag)
+			}
+			continue
+		}
+		i := slices.IndexFunc(targets, func(t Target) bool {
+			return strings.EqualFold(t.Name, word) || t.Alias != "" && strings.EqualFold(t.Alias, word)
+		})
+		if i < 0 {
+			return fmt.Errorf("there is no target %s", word)
+		}
+		target = targets[i]
+	}
+	return nil
 }
 
 // Targets returns the targets of the magefiles at the root, sorted by name.

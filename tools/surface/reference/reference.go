@@ -96,6 +96,16 @@ func Generate(tree surface.Tree, templates Templates) (text []byte, entries map[
 	return w.out.Bytes(), w.entries, nil
 }
 
+// StackSections returns the sections of the reference that are made of templates:
+// the outputs and the alarms of stacks.
+func StackSections(templates Templates) (string, error) {
+	w := &writer{entries: map[string]int{}}
+	if err := w.stacks(templates); err != nil {
+		return "", err
+	}
+	return w.out.String(), nil
+}
+
 type writer struct {
 	out     bytes.Buffer
 	entries map[string]int
