@@ -2,7 +2,7 @@ module github.com/magewright/magewright
 
 go 1.26.0
 
-tool github.com/magefile/mage
+tool github.com/magewright/magewright/tools/magewright/mage
 
 // What cdk.out and a development checkout of infra hold is not ours.
 ignore (

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,6 +21,10 @@ import (
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 )
+
+// The file that package mage of tools/magewright makes while it compiles the
+// targets. They have started when this is run.
+func init() { _ = os.Remove(filepath.FromSlash(".magewright/bin/starting")) }
 
 // A Func is the work of a target.
 type Func func(context.Context, project.Config) error

@@ -1,0 +1,182 @@
+// Command mage runs Mage, and says so where it has nothing to show yet.
+//
+//	go tool mage TARGET
+//
+// Mage compiles the targets before it runs one, and says nothing while it does:
+// two seconds after a change, half a minute on a fresh machine. This command
+// prints a line when that takes longer than a second, with the time that it took
+// before. Mage gets everything else: arguments, terminal and signals. Its exit
+// code is this command's. Below the directory of the magefile, it runs there.
+//
+// It imports little, because what it imports is compiled before its first line
+// can be printed.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gocmd"
+)
+
+const (
+	// patience is how long a user waits without a word.
+	patience = time.Second
+	// pause is the time between two looks at whether the targets have started.
+	pause = 50 * time.Millisecond
+	// broken is the exit code where what mage needs is missing, as in package exit.
+	broken = 3
+	// interrupted is the exit code after a signal.
+	interrupted = 130
+)
+
+// Files of the directory of the magefile. What is in bin belongs to this machine.
+const (
+	// marker exists while targets are compiled. They remove it when they start,
+	// see package target.
+	marker = ".magewright/bin/starting"
+	// earlier holds the time that the latest long compilation took, in seconds.
+	earlier = ".magewright/bin/compiled"
+	binary  = ".magewright/bin/mage"
+)
+
+func main() {
+	dir, err := root()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mage:", err)
+		os.Exit(broken)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	// A terminal sends Ctrl-C to Mage as well. Mage then ends in its own way, and
+	// this command after it.
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	s := starter{clock: clock.System(), stderr: os.Stderr, dir: dir}
+	code := s.run(ctx, func() error { return s.mage(ctx, os.Args[1:]) })
+	stop()
+	os.Exit(code)
+}
+
+// root returns the directory at or above the current one that has the targets.
+func root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Stat(filepath.Join(d, "magefile.go")); err == nil {
+			return d, nil
+		}
+		if d == filepath.Dir(d) {
+			return "", fmt.Errorf("there is no magefile.go in %s or above it\n  next: cd into the repository", dir)
+		}
+	}
+}
+
+// A starter runs Mage in a directory.
+type starter struct {
+	clock  clock.Clock
+	stderr io.Writer
+	dir    string
+}
+
+// run runs mage, and says what it waits for until the targets have started.
+func (s starter) run(ctx context.Context, mage func() error) int {
+	watched := make(chan struct{})
+	watch, ended := context.WithCancel(ctx)
+	marked := s.mark()
+	go func() {
+		defer close(watched)
+		if marked == nil {
+			s.watch(watch)
+		}
+	}()
+	err := mage()
+	ended()
+	<-watched
+	if err == nil {
+		return 0
+	}
+	if code := command.ExitCode(err); code >= 0 {
+		return code // Mage has said why
+	}
+	fmt.Fprintln(s.stderr, "mage:", err)
+	if ctx.Err() != nil {
+		return interrupted
+	}
+	return broken
+}
+
+// mage builds Mage where that has not been done, and runs it.
+func (s starter) mage(ctx context.Context, args []string) error {
+	program := s.file(binary)
+	if runtime.GOOS == "windows" {
+		program += ".exe"
+	}
+	// The go command builds nothing if the file is what it would build.
+	build := gocmd.In(s.dir)
+	build.Stdout, build.Stderr = s.stderr, s.stderr
+	if err := build.Run(ctx, "build", "-o", program, "github.com/magefile/mage"); err != nil {
+		return err
+	}
+	// Mage compiles the targets with the environment that it gets. What they
+	// have in common with other programs is then compiled once.
+	run := command.Cmd{Dir: s.dir, Env: gocmd.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: s.stderr, Interactive: true}
+	return run.Run(ctx, program, args...)
+}
+
+func (s starter) file(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
+
+func (s starter) mark() error {
+	file := s.file(marker)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { // #nosec G301 -- as all that targets leave
+		return err
+	}
+	return os.WriteFile(file, nil, 0o600)
+}
+
+func (s starter) compiling() bool {
+	_, err := os.Stat(s.file(marker))
+	return !errors.Is(err, os.ErrNotExist)
+}
+
+// watch waits until the targets have started. It prints a line when it has lost
+// its patience, and keeps the time that was taken for the next such line.
+func (s starter) watch(ctx context.Context) {
+	begun, impatient := s.clock.Now(), false
+	for s.compiling() {
+		if !impatient && clock.Since(s.clock, begun) >= patience {
+			impatient = true
+			fmt.Fprintf(s.stderr, "mage: compiling the targets (%s)\n", s.usually())
+		}
+		if clock.Sleep(ctx, s.clock, pause) != nil && s.compiling() {
+			// Mage has ended without starting a target: it only printed its
+			// version, for example, or the targets do not compile.
+			_ = os.Remove(s.file(marker))
+			return
+		}
+	}
+	if impatient {
+		took := clock.Since(s.clock, begun).Round(time.Second)
+		_ = os.WriteFile(s.file(earlier), []byte(took.String()), 0o600) // only the next such line needs it
+	}
+}
+
+// usually returns how long compiling takes.
+func (s starter) usually() string {
+	took, err := os.ReadFile(s.file(earlier))
+	if err != nil {
+		return "half a minute on a fresh machine"
+	}
+	return strings.TrimSpace(string(took)) + " the last time"
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/magewright/magewright/tools/internal/clock"
+)
+
+// A buffer may be read while it is written to.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(data []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(data)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// started lets time pass until the targets have started.
+func started(t *testing.T, s starter, after time.Duration) {
+	t.Helper()
+	manual := s.clock.(*clock.Manual)
+	for range after / pause {
+		manual.BlockUntil(1)
+		manual.Advance(pause)
+	}
+	manual.BlockUntil(1)
+	if err := os.Remove(s.file(marker)); err != nil {
+		t.Fatal(err)
+	}
+	manual.Advance(pause)
+}
+
+func TestOnlyALongCompilationIsAnnounced(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, tt := range []struct {
+		compiling time.Duration
+		want      string
+	}{
+		{500 * time.Millisecond, ""},
+		{patience - pause, ""},
+		{19 * time.Second, "mage: compiling the targets (half a minute on a fresh machine)\n"},
+		{200 * time.Millisecond, ""},
+		{2 * time.Second, "mage: compiling the targets (19s the last time)\n"},
+		{2 * time.Second, "mage: compiling the targets (2s the last time)\n"},
+	} {
+		var said buffer
+		s := starter{clock: clock.NewManual(time.Unix(0, 0)), stderr: &said, dir: dir}
+		code := s.run(t.Context(), func() error {
+			started(t, s, tt.compiling)
+			return nil
+		})
+		if code != 0 || said.String() != tt.want {
+			t.Errorf("after %v, the exit code is %d and %q is said, want %q", tt.compiling, code, &said, tt.want)
+		}
+	}
+}
+
+// TestNoTarget holds that a marker does not outlive a mage that starts no target.
+func TestNoTarget(t *testing.T) {
+	t.Parallel()
+	s := starter{clock: clock.NewManual(time.Unix(0, 0)), stderr: &buffer{}, dir: t.TempDir()}
+	if code := s.run(t.Context(), func() error { return nil }); code != 0 {
+		t.Errorf("the exit code is %d", code)
+	}
+	if _, err := os.Stat(s.file(marker)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the marker is left: %v", err)
+	}
+}
+
+func TestExitCode(t *testing.T) {
+	t.Parallel()
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for _, tt := range []struct {
+		name string
+		ctx  context.Context
+		err  error
+		want int
+		said string
+	}{
+		{"mage's own", t.Context(), exec.Command("sh", "-c", "exit 7").Run(), 7, ""},
+		{"mage can't be run", t.Context(), exec.ErrNotFound, broken, "mage: " + exec.ErrNotFound.Error() + "\n"},
+		{"a signal", ended, context.Canceled, interrupted, "mage: context canceled\n"},
+	} {
+		var said buffer
+		s := starter{clock: clock.NewManual(time.Unix(0, 0)), stderr: &said, dir: t.TempDir()}
+		if code := s.run(tt.ctx, func() error { return tt.err }); code != tt.want || said.String() != tt.said {
+			t.Errorf("%s: the exit code is %d and %q is said, want %d and %q", tt.name, code, &said, tt.want, tt.said)
+		}
+	}
+}
+
+func TestRoot(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	below := filepath.Join(dir, "a", "b")
+	if err := os.MkdirAll(below, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(below)
+	if got, err := root(); err == nil {
+		t.Errorf("the targets are in %s", got)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "magefile.go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := root(); err != nil || got != dir {
+		t.Errorf("the targets are in %s, want %s: %v", got, dir, err)
+	}
+}
