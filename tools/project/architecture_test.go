@@ -214,10 +214,10 @@ func TestRooms(t *testing.T) {
 	}
 }
 
-// goCommands returns where a file starts the go command itself: a call of Run,
+// commandsOf returns where a file starts a program: a call of Run,
 // Output, exec.Command, exec.CommandContext or a helper by such a name, with "go"
 // as the program. A command line that somebody types is no program's name.
-func goCommands(file string, source any) ([]string, error) {
+func commandsOf(program, file string, source any) ([]string, error) {
 	set := token.NewFileSet()
 	parsed, err := parser.ParseFile(set, file, source, parser.SkipObjectResolution)
 	if err != nil {
@@ -244,7 +244,7 @@ func goCommands(file string, source any) ([]string, error) {
 			if !ok || literal.Kind != token.STRING {
 				continue
 			}
-			if text, err := strconv.Unquote(literal.Value); err == nil && text == "go" {
+			if text, err := strconv.Unquote(literal.Value); err == nil && text == program {
 				found = append(found, set.Position(call.Pos()).String())
 			}
 		}
@@ -253,19 +253,20 @@ func goCommands(file string, source any) ([]string, error) {
 	return found, nil
 }
 
-// TestGoIsRunWithOneSetOfFlags holds that the go command is started by gocmd
-// alone: the flags of a build are part of the key of what it compiles.
-func TestGoIsRunWithOneSetOfFlags(t *testing.T) {
-	t.Parallel()
+// startedBy reports where source files start a program, but for those below some
+// directories.
+func startedBy(t *testing.T, program string, but ...string) []string {
+	t.Helper()
 	list := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "--", "*.go", ":!:*/testdata/*")
 	list.Dir = dir
 	out, err := list.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
+	var all []string
 	parsed := 0
 	for file := range strings.SplitSeq(strings.Trim(string(out), "\x00"), "\x00") {
-		if strings.HasSuffix(file, "_test.go") || strings.HasPrefix(file, "tools/internal/gocmd/") {
+		if strings.HasSuffix(file, "_test.go") || slices.ContainsFunc(but, func(below string) bool { return strings.HasPrefix(file, below+"/") }) {
 			continue
 		}
 		source, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file))) // #nosec G304 -- a file of the repository
@@ -275,17 +276,25 @@ func TestGoIsRunWithOneSetOfFlags(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found, err := goCommands(file, source)
+		found, err := commandsOf(program, file, source)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, position := range found {
-			t.Errorf("%s: the go command is started without the flags of all builds; use tools/internal/gocmd", position)
-		}
+		all = append(all, found...)
 		parsed++
 	}
 	if parsed < 100 {
 		t.Errorf("git listed %d files", parsed)
+	}
+	return all
+}
+
+// TestGoIsRunWithOneSetOfFlags holds that the go command is started by gocmd
+// alone: the flags of a build are part of the key of what it compiles.
+func TestGoIsRunWithOneSetOfFlags(t *testing.T) {
+	t.Parallel()
+	for _, position := range startedBy(t, "go", "tools/internal/gocmd") {
+		t.Errorf("%s: the go command is started without the flags of all builds; use tools/internal/gocmd", position)
 	}
 	// The rule itself sees what it must.
 	for call, want := range map[string]int{
@@ -293,14 +302,26 @@ func TestGoIsRunWithOneSetOfFlags(t *testing.T) {
 		`b.command(ctx, nil, "go", append([]string{"build"}, args...)...)`: 1,
 		`gocmd.In(dir).Run(ctx, "build")`:                                  0, `strings.TrimPrefix(version, "go")`: 0, `typed(ctx, "go test")`: 0,
 	} {
-		if found, err := goCommands("x.go", "package x\n\nfunc f() {\n\t"+call+"\n}\n"); err != nil || len(found) != want {
+		if found, err := commandsOf("go", "x.go", "package x\n\nfunc f() {\n\t"+call+"\n}\n"); err != nil || len(found) != want {
 			t.Errorf("%s: found %v, %v", call, found, err)
 		}
 	}
-	if source, err := os.ReadFile(filepath.Join(dir, "tools", "internal", "gocmd", "gocmd.go")); err != nil {
-		t.Error(err)
-	} else if found, err := goCommands("gocmd.go", source); err != nil || len(found) != 2 {
-		t.Errorf("gocmd itself starts it at %v, %v", found, err)
+	for _, program := range []string{"go", "git"} {
+		file := filepath.Join(dir, "tools", "internal", program+"cmd", program+"cmd.go")
+		if source, err := os.ReadFile(file); err != nil { // #nosec G304 -- of the repository
+			t.Error(err)
+		} else if found, err := commandsOf(program, file, source); err != nil || len(found) != 2 {
+			t.Errorf("%s itself starts it at %v, %v", file, found, err)
+		}
+	}
+}
+
+// TestGitIsRunInOnePlace holds that git is started by gitcmd alone, which shows
+// commits as they are. The embedded AWS and the measurements decide nothing.
+func TestGitIsRunInOnePlace(t *testing.T) {
+	t.Parallel()
+	for _, position := range startedBy(t, "git", "tools/internal/gitcmd", "tools/localaws", "tools/magewright/bench", "tools/internal/inputs/inputstest") {
+		t.Errorf("%s: git is started with whatever replaces, hides and configures; use tools/internal/gitcmd", position)
 	}
 }
 

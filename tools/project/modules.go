@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
-	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/internal/gocmd"
 )
 
@@ -283,7 +283,9 @@ func (c Config) Listed(ctx context.Context, patterns ...string) ([]string, error
 	args := append([]string{"ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "--"}, patterns...)
 	// A name may begin or end with white space.
 	var out, said bytes.Buffer
-	if err := (command.Cmd{Dir: c.Dir, Stdout: &out, Stderr: &said}).Run(ctx, "git", args...); err != nil {
+	git := gitcmd.In(c.Dir)
+	git.Stdout, git.Stderr = &out, &said
+	if err := git.Run(ctx, args...); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, bytes.TrimSpace(said.Bytes()))
 	}
 	var files []string

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
@@ -54,16 +54,37 @@ func Discover(ctx context.Context) (Config, error) {
 	if assembly := os.Getenv("CODEBUILD_SRC_DIR_Assembly"); assembly != "" {
 		cfg.Assembly = assembly
 	}
-	git := command.Cmd{Dir: dir}
+	head, err := gitcmd.In(dir).Output(ctx, "rev-parse", "--verify", "HEAD")
+	if err != nil && cfg.Commit == "" {
+		return Config{}, exit.Missing("git add -A && git commit", "finding the commit of %s: %w", dir, err)
+	}
 	if cfg.Commit == "" {
-		if cfg.Commit, err = git.Output(ctx, "git", "rev-parse", "--verify", "HEAD"); err != nil {
-			return Config{}, exit.Missing("git add -A && git commit", "finding the commit of %s: %w", dir, err)
-		}
+		cfg.Commit = head
 	}
-	if changed, err := git.Output(ctx, "git", "status", "--porcelain"); err == nil {
-		cfg.Dirty = changed != ""
-	}
+	cfg.Dirty = cfg.differs(ctx, head)
 	return cfg, nil
+}
+
+// differs reports whether the files differ from the commit that is being worked
+// on. What git can't tell counts as a difference. It says why where git status
+// does not.
+func (c Config) differs(ctx context.Context, head string) bool {
+	say := func(format string, args ...any) bool {
+		fmt.Fprintf(c.Stderr, "the files do not count as those of commit %.12s: "+format+"\n", append([]any{c.Commit}, args...)...)
+		return true
+	}
+	if head != c.Commit {
+		return say("the checkout is at %q", head)
+	}
+	changes, err := gitcmd.Changes(ctx, c.Dir)
+	if err != nil {
+		return say("%v", err)
+	}
+	if hidden := slices.IndexFunc(changes, func(d gitcmd.Difference) bool { return d.Is == gitcmd.Hidden }); hidden >= 0 {
+		name := changes[hidden].Path
+		return say("git was told not to look at %s; git update-index --no-assume-unchanged --no-skip-worktree %s", name, name)
+	}
+	return len(changes) > 0
 }
 
 // Module is the module path that the project's packages start with.

@@ -20,6 +20,9 @@ type Candidate struct {
 	// committers, in lower case.
 	Authors []string `json:"authors,omitempty"`
 	Shallow bool     `json:"shallow,omitempty"`
+	// Looking says that a flag has chosen another base than the release that the
+	// commit follows. promote refuses such evidence.
+	Looking bool `json:"looking,omitempty"`
 }
 
 // A Change is a file that differs from the base.

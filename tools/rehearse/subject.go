@@ -12,6 +12,7 @@ import (
 
 	"github.com/magewright/magewright/tools/assembly/synth"
 	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness/baseline"
 )
@@ -27,18 +28,16 @@ type subject struct {
 }
 
 func newSubject(ctx context.Context, cfg project.Config, base baseline.Base) (*subject, error) {
-	git := command.Cmd{Dir: cfg.Dir}
+	git := gitcmd.In(cfg.Dir)
 	s := &subject{commit: cfg.Commit, base: base.Commit, baseIs: base.Is, dir: cfg.Dir}
-	changed, err := git.Output(ctx, "git", "status", "--porcelain")
+	changed, err := gitcmd.Changes(ctx, cfg.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("looking for uncommitted changes: %w", err)
+		return nil, err
 	}
-	for line := range strings.Lines(changed) {
-		if fields := strings.Fields(line); len(fields) > 1 {
-			s.leftOut = append(s.leftOut, strings.Join(fields[1:], " "))
-		}
+	for _, c := range changed {
+		s.leftOut = append(s.leftOut, c.Path)
 	}
-	if s.branch, err = git.Output(ctx, "git", "symbolic-ref", "--quiet", "--short", "HEAD"); err != nil {
+	if s.branch, err = git.Output(ctx, "symbolic-ref", "--quiet", "--short", "HEAD"); err != nil {
 		// HEAD is detached. The execution names its commit anyway.
 		s.branch = "main"
 	}
@@ -64,7 +63,7 @@ func (s *subject) describe(w io.Writer) {
 // definedAlike reports whether two commits define the same pipeline, which
 // means that nothing that synthesis reads differs.
 func (s *subject) definedAlike(ctx context.Context, a, b string) (bool, error) {
-	err := command.Cmd{Dir: s.dir}.Run(ctx, "git", "diff", "--quiet", a, b, "--", "infra", "go.mod", "go.sum")
+	err := gitcmd.In(s.dir).Run(ctx, "diff", "--quiet", a, b, "--", "infra", "go.mod", "go.sum")
 	if code := command.ExitCode(err); err != nil && code != 1 {
 		return false, fmt.Errorf("comparing the pipelines of %.12s and %.12s: %w", a, b, err)
 	}
@@ -77,12 +76,13 @@ func (s *subject) checkout(ctx context.Context, cfg project.Config, commit strin
 	if err != nil {
 		return cfg, fmt.Errorf("checking out %s: %w", commit, err)
 	}
-	git := command.Cmd{Stderr: cfg.Stderr}
+	git := gitcmd.In("")
+	git.Stderr = cfg.Stderr
 	for _, args := range [][]string{
 		{"clone", "--quiet", "--no-checkout", "file://" + s.dir, dir},
 		{"-C", dir, "checkout", "--quiet", "--detach", commit},
 	} {
-		if err := git.Run(ctx, "git", args...); err != nil {
+		if err := git.Run(ctx, args...); err != nil {
 			_ = os.RemoveAll(dir)
 			return cfg, fmt.Errorf("checking out %s: %w", commit, err)
 		}

@@ -18,7 +18,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 )
 
 // A Tree holds the text files of a repository, by path with slashes: Go files,
@@ -38,8 +38,9 @@ func wanted(name string) bool {
 // AtCommit returns the tree of a commit of the repository in dir.
 func AtCommit(ctx context.Context, dir, commit string) (Tree, error) {
 	var archive, stderr bytes.Buffer
-	git := command.Cmd{Dir: dir, Stdout: &archive, Stderr: &stderr}
-	if err := git.Run(ctx, "git", "archive", "--format=tar", commit); err != nil {
+	git := gitcmd.In(dir)
+	git.Stdout, git.Stderr = &archive, &stderr
+	if err := git.Run(ctx, "archive", "--format=tar", commit); err != nil {
 		return nil, fmt.Errorf("reading the files of %.12s: %w: %s", commit, err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	t := Tree{}
@@ -64,7 +65,7 @@ func AtCommit(ctx context.Context, dir, commit string) (Tree, error) {
 
 // OfFiles returns the tree of the present files in dir, except those that git ignores.
 func OfFiles(ctx context.Context, dir string) (Tree, error) {
-	listed, err := command.Cmd{Dir: dir}.Output(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	listed, err := gitcmd.In(dir).Output(ctx, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	if err != nil {
 		return nil, fmt.Errorf("listing the files of %s: %w", dir, err)
 	}

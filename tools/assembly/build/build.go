@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
-	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/project"
 )
@@ -88,8 +88,8 @@ type stamp struct{ commit, version, buildTime string }
 // newStamp describes the commit. The time is that of the commit, so that the
 // same commit gives the same bytes.
 func newStamp(ctx context.Context, cfg project.Config) (stamp, error) {
-	git := command.Cmd{Dir: cfg.Dir}
-	seconds, err := git.Output(ctx, "git", "show", "--no-patch", "--format=%ct", cfg.Commit)
+	git := gitcmd.In(cfg.Dir)
+	seconds, err := git.Output(ctx, "show", "--no-patch", "--format=%ct", cfg.Commit)
 	if err != nil {
 		return stamp{}, fmt.Errorf("reading the time of the commit: %w", err)
 	}
@@ -97,7 +97,7 @@ func newStamp(ctx context.Context, cfg project.Config) (stamp, error) {
 	if err != nil {
 		return stamp{}, fmt.Errorf("reading the time of the commit: %w", err)
 	}
-	version, err := git.Output(ctx, "git", "describe", "--tags", "--always", cfg.Commit)
+	version, err := git.Output(ctx, "describe", "--tags", "--always", cfg.Commit)
 	if err != nil {
 		return stamp{}, fmt.Errorf("describing the commit: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/modfile"
 
 	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 )
 
 // ReadPatch reads from the repository in dir what differs between two trees or
@@ -22,14 +23,16 @@ func ReadPatch(ctx context.Context, dir, from, to string) (Patch, error) {
 	var p Patch
 	var diff bytes.Buffer
 	args := append(append([]string{}, diffArgs...), from, to, "--", "*.go")
-	if err := (command.Cmd{Dir: dir, Stdout: &diff}).Run(ctx, "git", args...); err != nil {
+	git := gitcmd.In(dir)
+	git.Stdout = &diff
+	if err := git.Run(ctx, args...); err != nil {
 		return p, fmt.Errorf("comparing Go files: %w", err)
 	}
 	var err error
 	if p.Changes, err = ParseDiff(&diff); err != nil {
 		return p, err
 	}
-	tree, err := command.Cmd{Dir: dir}.Output(ctx, "git", "ls-tree", "-r", "-z", "--name-only", "--full-tree", to)
+	tree, err := gitcmd.In(dir).Output(ctx, "ls-tree", "-r", "-z", "--name-only", "--full-tree", to)
 	if err != nil {
 		return p, fmt.Errorf("looking for modules: %w", err)
 	}
@@ -71,7 +74,7 @@ func (p Patch) mentioned(ctx context.Context, dir, tree string) (map[string]bool
 		if name == "" || !isTestSupport(c.Path) {
 			continue
 		}
-		err := (command.Cmd{Dir: dir}).Run(ctx, "git", "grep", "--quiet", "--text", "--fixed-strings", "-e", path.Dir(name), tree, "--", "*.go", ":(exclude)*_test.go")
+		err := gitcmd.In(dir).Run(ctx, "grep", "--quiet", "--text", "--fixed-strings", "-e", path.Dir(name), tree, "--", "*.go", ":(exclude)*_test.go")
 		if err != nil && command.ExitCode(err) != 1 {
 			return nil, fmt.Errorf("looking for who imports %s: %w", path.Dir(name), err)
 		}
@@ -91,7 +94,9 @@ func readFiles(ctx context.Context, dir, tree string, files []string) (map[strin
 	}
 	var out bytes.Buffer
 	if len(files) > 0 {
-		if err := (command.Cmd{Dir: dir, Stdin: strings.NewReader(names.String()), Stdout: &out}).Run(ctx, "git", "cat-file", "--batch"); err != nil {
+		git := gitcmd.In(dir)
+		git.Stdin, git.Stdout = strings.NewReader(names.String()), &out
+		if err := git.Run(ctx, "cat-file", "--batch"); err != nil {
 			return nil, fmt.Errorf("reading files of %s: %w", tree, err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/actioncache"
 	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/internal/inputs"
 	"github.com/magewright/magewright/tools/pins"
 	"github.com/magewright/magewright/tools/project"
@@ -23,7 +24,7 @@ import (
 // secretInputs returns what gitleaks depends on: the commits, the tool with its
 // arguments, and what tells it, or git, what to leave out.
 func secretInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
-	head, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "git", "rev-parse", "--verify", "HEAD")
+	head, err := gitcmd.In(cfg.Dir).Output(ctx, "rev-parse", "--verify", "HEAD")
 	if err != nil {
 		return nil, fmt.Errorf("finding the commit: %w", err)
 	}
@@ -37,10 +38,10 @@ func secretInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 
 // scannerInputs returns what gitleaks depends on, apart from the commits.
 func scannerInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
-	git := command.Cmd{Dir: cfg.Dir}
+	git := gitcmd.In(cfg.Dir)
 	// An attribute can keep git from showing what was added to a file. git reads
 	// attributes as they are now, also for earlier commits.
-	attributes, err := git.Output(ctx, "git", "ls-files", "-z", "--cached", "--others", "--deduplicate", "--", ":(glob)**/.gitattributes")
+	attributes, err := git.Output(ctx, "ls-files", "-z", "--cached", "--others", "--deduplicate", "--", ":(glob)**/.gitattributes")
 	if err != nil {
 		return nil, fmt.Errorf("listing attributes: %w", err)
 	}
@@ -56,7 +57,7 @@ func scannerInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) 
 	for name, digest := range files {
 		set["file "+name] = digest
 	}
-	private, err := git.Output(ctx, "git", "rev-parse", "--git-path", "info/attributes")
+	private, err := git.Output(ctx, "rev-parse", "--git-path", "info/attributes")
 	if err != nil {
 		return nil, fmt.Errorf("finding attributes: %w", err)
 	}
@@ -89,7 +90,7 @@ func scanned(ctx context.Context, cfg project.Config) (string, error) {
 		return "", nil // all are scanned
 	}
 	const most = 500
-	commits, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "git", "rev-list", "--topo-order", "--max-count="+strconv.Itoa(most), "--skip=1", "HEAD")
+	commits, err := gitcmd.In(cfg.Dir).Output(ctx, "rev-list", "--topo-order", "--max-count="+strconv.Itoa(most), "--skip=1", "HEAD")
 	if err != nil {
 		return "", fmt.Errorf("listing commits: %w", err)
 	}
@@ -122,7 +123,7 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 	if check.Config, err = digests(cfg, secretConfig...); err != nil {
 		return check, err
 	}
-	if shallow, err := (command.Cmd{Dir: cfg.Dir}).Output(ctx, "git", "rev-parse", "--is-shallow-repository"); err != nil || shallow == "true" {
+	if shallow, err := gitcmd.In(cfg.Dir).Output(ctx, "rev-parse", "--is-shallow-repository"); err != nil || shallow == "true" {
 		check.State, check.Counted = Unknown, "a shallow clone lacks the history"
 		check.Reason = "git fetch --unshallow"
 		return check, nil
@@ -148,7 +149,7 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 	}
 	var log bytes.Buffer
 	// A configuration of this machine's own would be recorded by nobody.
-	cmd := command.Cmd{Dir: cfg.Dir, Env: append(os.Environ(), "GITLEAKS_CONFIG=", "GITLEAKS_CONFIG_TOML="), Stdout: &log, Stderr: &log}
+	cmd := command.Cmd{Dir: cfg.Dir, Env: gitcmd.Environ("GITLEAKS_CONFIG=", "GITLEAKS_CONFIG_TOML="), Stdout: &log, Stderr: &log}
 	runErr := cmd.Run(ctx, program, append(gitleaks[:len(gitleaks):len(gitleaks)], "--log-opts=--no-merges "+revisions, "--report-path="+path)...)
 	if ctx.Err() != nil {
 		return check, ctx.Err()
@@ -176,7 +177,7 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 }
 
 func countCommits(ctx context.Context, cfg project.Config, revisions string) (int, error) {
-	counted, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "git", "rev-list", "--count", "--no-merges", revisions)
+	counted, err := gitcmd.In(cfg.Dir).Output(ctx, "rev-list", "--count", "--no-merges", revisions)
 	if err != nil {
 		return 0, fmt.Errorf("counting commits: %w", err)
 	}

@@ -1,6 +1,7 @@
 package promote
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
@@ -8,17 +9,22 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/magewright/magewright/tools/deliver/stagetest"
+	"github.com/magewright/magewright/tools/evidence/evidencetest"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
@@ -28,6 +34,7 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/project/stack/stacktest"
+	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/verify"
 )
 
@@ -49,14 +56,19 @@ func newTarget(t *testing.T) *target {
 		t.Setenv(name, value)
 	}
 	g := &target{release: newRelease(t), aws: server.Client(), bucket: "cdk-hnb659fds-assets-" + account.DefaultID + "-us-east-1"}
+	g.git("init", "-q")
 	signer, _, err := kmssign.EnsureKey(t.Context(), g.aws)
 	if err != nil {
 		t.Fatal(err)
 	}
 	g.sign, g.at, g.by.account = signer, clock.System().Now(), account.DefaultID
 	g.cfg.Stdout, g.cfg.Stderr = io.Discard, io.Discard
-	g.write("infra/cdk.json", `{"context":{"evidenceKey":"`+signer.Key.String()+`"}}`)
-	g.write("cdk.out/magewright.json", `{"schemaVersion":1,"repository":"x/y","commit":"`+commit+`","package":"`+g.pkg+`","pipeline":{"stack":"p","template":"p.json"},`+
+	for range 3 {
+		g.git("commit", "-q", "--allow-empty", "-m", "change")
+	}
+	g.commit, g.base = g.git("rev-parse", "HEAD"), g.git("rev-parse", "HEAD^")
+	g.cfg.Commit = g.commit
+	g.write("cdk.out/magewright.json", `{"schemaVersion":1,"repository":"x/y","commit":"`+g.commit+`","package":"`+g.pkg+`","pipeline":{"stack":"p","template":"p.json"},`+
 		`"stages":[{"name":"staging","stack":"magewright-staging","template":"s.json"},{"name":"production","stack":"magewright-production","template":"magewright-production.template.json",`+
 		`"functions":[{"alias":"live","outputs":{"FunctionName":"FunctionName","AliasName":"AliasName"}}]}]}`)
 	if _, err := g.objects().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &g.bucket}); err != nil {
@@ -67,6 +79,56 @@ func newTarget(t *testing.T) *target {
 
 func (g *target) objects() *s3.Client {
 	return s3.NewFromConfig(g.aws, func(o *s3.Options) { o.UsePathStyle = true })
+}
+
+// git runs git in the release's repository, and returns what it prints.
+func (g *target) git(args ...string) string {
+	g.t.Helper()
+	cmd := exec.CommandContext(g.t.Context(), "git", append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false"}, args...)...)
+	cmd.Dir = g.cfg.Dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		g.t.Fatalf("git %v: %v: %s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// serve makes production serve a version of a commit.
+func (g *target) serve(commit string) {
+	g.t.Helper()
+	must := func(err error) {
+		g.t.Helper()
+		if err != nil {
+			g.t.Fatal(err)
+		}
+	}
+	ctx := g.t.Context()
+	role, err := iam.NewFromConfig(g.aws).CreateRole(ctx, &iam.CreateRoleInput{
+		RoleName:                 aws.String("role"),
+		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"lambda.amazonaws.com"}}]}`),
+	})
+	must(err)
+	var packed bytes.Buffer
+	w := zip.NewWriter(&packed)
+	_, err = w.Create("bootstrap")
+	must(err)
+	must(w.Close())
+	functions := lambda.NewFromConfig(g.aws)
+	_, err = functions.CreateFunction(ctx, &lambda.CreateFunctionInput{
+		FunctionName: aws.String("service"), Role: role.Role.Arn, Handler: aws.String("bootstrap"), Runtime: lambdatypes.RuntimeProvidedal2023,
+		Description: aws.String("a service, commit " + commit), Publish: true, Code: &lambdatypes.FunctionCode{ZipFile: packed.Bytes()},
+	})
+	must(err)
+	_, err = functions.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: aws.String("service"), Name: aws.String("live"), FunctionVersion: aws.String("1")})
+	must(err)
+	stacks := cloudformation.NewFromConfig(g.aws)
+	_, err = stacks.CreateStack(ctx, &cloudformation.CreateStackInput{StackName: aws.String("magewright-production"), TemplateBody: aws.String(
+		`{"Resources":{"T":{"Type":"AWS::SNS::Topic"}},"Outputs":{"FunctionName":{"Value":"service"},"AliasName":{"Value":"live"}}}`)})
+	must(err)
+	waiter := cloudformation.NewStackCreateCompleteWaiter(stacks, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
+		o.MinDelay, o.MaxDelay = time.Millisecond, 10*time.Millisecond
+	})
+	must(waiter.Wait(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("magewright-production")}, 10*time.Minute))
 }
 
 // put is what somebody who may write to the bucket does.
@@ -142,6 +204,46 @@ func TestAttackEditedAssembly(t *testing.T) {
 	g.write("cdk.out/"+file, string(template))
 	g.write("cdk.out/magewright-production.assets.json", `{"files":{}}`)
 	g.refused("the evidence does not allow this release")
+}
+
+// TestAttackKeyOfTheEnvironment signs the evidence with a key of the attacker's, and
+// pins that key where promote runs.
+func TestAttackKeyOfTheEnvironment(t *testing.T) {
+	g := newTarget(t)
+	own := evidencetest.NewSigner(t)
+	g.sign = own
+	g.assessNow()
+	g.write("infra/cdk.json", `{"context":{"evidenceKey":"`+own.String()+`"}}`)
+	t.Setenv("CDK_CONTEXT_JSON", `{"evidenceKey":"`+own.String()+`"}`)
+	g.refused("it is signed with a key other than the pinned one")
+}
+
+// TestAttackOldBase brings evidence that compares the release with an old release,
+// by whose policy it is judged and in whose difference nothing of it is new.
+func TestAttackOldBase(t *testing.T) {
+	g := newTarget(t)
+	first := g.git("rev-parse", "HEAD~2")
+	g.change = func(c *readiness.Candidate) { c.Looking = true } // as readiness marks it
+	g.base = first
+	g.assessNow()
+	g.refused("the evidence is for looking only: -base has compared the commit with " + first[:12])
+	g.change = nil // as it was before production served anything
+	g.assessNow()
+	g.refused("the evidence compares the release with " + first[:12] + ", but it follows " + g.git("rev-parse", "HEAD^")[:12])
+
+	// Somebody has brought a fix to production that the release does not have.
+	g.git("checkout", "-q", "-b", "fix", "HEAD^")
+	g.git("commit", "-q", "--allow-empty", "-m", "fix")
+	fix := g.git("rev-parse", "HEAD")
+	g.git("checkout", "-q", "--detach", g.commit)
+	g.serve(fix)
+	g.refused("the evidence compares the release with " + first[:12] + ", but it follows " + fix[:12] + " (what production serves)")
+	g.base = fix
+	g.assessNow()
+	g.refused("the release does not contain " + fix[:12])
+	// A graft makes it an ancestor for whoever believes in grafts.
+	g.write(".git/info/grafts", g.commit+" "+fix+"\n")
+	g.refused("the release does not contain " + fix[:12])
 }
 
 // TestAttackPreparedAsset puts an object in the bootstrap bucket, before the release,

@@ -19,6 +19,8 @@ import (
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
+	"github.com/magewright/magewright/tools/readiness"
+	"github.com/magewright/magewright/tools/readiness/baseline"
 	"github.com/magewright/magewright/tools/readiness/verify"
 )
 
@@ -34,12 +36,10 @@ func identify(ctx context.Context, awsConfig aws.Config) (caller, error) {
 }
 
 // allow returns the record of a deployment that the evidence allows, or why it
-// does not: nothing is deployed before everything was verified.
-func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, release cdk.Release, by caller, now time.Time) (evidence.Deployment, error) {
-	key, err := cdk.PinnedKey(cfg)
-	if err != nil {
-		return evidence.Deployment{}, err
-	}
+// does not: nothing is deployed before everything was verified. The key is the one
+// that signs in this account, as KMS says: whoever runs promote could pin another
+// one in the CDK context.
+func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, key evidence.Key, release cdk.Release, by caller, now time.Time) (evidence.Deployment, error) {
 	bundle, err := readBundle(ctx, cfg, key)
 	if err != nil {
 		return evidence.Deployment{}, err
@@ -55,6 +55,9 @@ func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, releas
 	if err := bundle.Allows(verify.Release{Commit: release.Commit, Package: pkg, Account: by.account, Files: files}, now); err != nil {
 		return evidence.Deployment{}, err
 	}
+	if err := checkBase(ctx, cfg, awsConfig, bundle); err != nil {
+		return evidence.Deployment{}, err
+	}
 	record := evidence.Deployment{Bundle: bundle.Digest, Verdict: bundle.Recorded.Verdict}
 	if execution := os.Getenv("PIPELINE_EXECUTION_ID"); execution != "" {
 		if record.Approval, err = approval(ctx, codepipeline.NewFromConfig(awsConfig), execution); err != nil {
@@ -64,6 +67,41 @@ func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, releas
 		return evidence.Deployment{}, errors.New("the action of the pipeline does not say which execution it is of: PIPELINE_EXECUTION_ID is not set")
 	}
 	return record, nil
+}
+
+// checkBase returns an error unless the evidence compares the release with what
+// production serves now, and that leads to the release. Anything else would be
+// judged by another policy, or take back what is only in production.
+func checkBase(ctx context.Context, cfg project.Config, awsConfig aws.Config, bundle verify.Bundle) error {
+	var candidate readiness.Candidate
+	if err := (readiness.Inputs{Statements: bundle.Statements}).Read(&candidate); err != nil {
+		return err
+	}
+	base, err := baseline.Find(ctx, cfg, "", &awsConfig)
+	if err != nil {
+		return err
+	}
+	if base.Again || base.Commit == "" && candidate.Base == "" {
+		return nil
+	}
+	if candidate.Base != base.Commit {
+		return fmt.Errorf("the evidence compares the release with %s, but it follows %s (%s)", orNone(candidate.Base), orNone(base.Commit), base.Is)
+	}
+	leads, err := baseline.Ancestor(ctx, cfg, base.Commit, candidate.Commit)
+	if err != nil {
+		return err
+	}
+	if !leads {
+		return fmt.Errorf("the release does not contain %.12s (%s), so it would take back what is only there", base.Commit, base.Is)
+	}
+	return nil
+}
+
+func orNone(commit string) string {
+	if commit == "" {
+		return "nothing"
+	}
+	return fmt.Sprintf("%.12s", commit)
 }
 
 func readBundle(ctx context.Context, cfg project.Config, key evidence.Key) (verify.Bundle, error) {

@@ -5,16 +5,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence"
@@ -23,6 +19,7 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/manifest/manifesttest"
+	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/project/stack/stacktest"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/verify"
@@ -46,6 +43,9 @@ type release struct {
 	lint   evidence.Lint
 	policy readiness.Policy
 	signed *readiness.Attestations
+	commit string
+	base   string
+	change func(*readiness.Candidate)
 	by     caller
 	sign   evidence.Signer // of the bundle
 	at     time.Time       // when it was assessed
@@ -57,7 +57,7 @@ func newRelease(t *testing.T) *release {
 	t.Helper()
 	dir := t.TempDir()
 	r := &release{
-		t: t, signer: evidencetest.NewSigner(t), by: caller{account: "111122223333"}, at: assessed,
+		t: t, signer: evidencetest.NewSigner(t), by: caller{account: "111122223333"}, at: assessed, commit: commit, base: strings.Repeat("b", 40),
 		cfg:    project.Config{Dir: dir, Evidence: filepath.Join(dir, ".magewright"), Assembly: filepath.Join(dir, "cdk.out"), Commit: commit},
 		lint:   evidence.Lint{Files: 3},
 		policy: readiness.Policy{Required: []string{"coding-standards"}, MaxAge: readiness.Duration(24 * time.Hour)},
@@ -69,7 +69,6 @@ func newRelease(t *testing.T) *release {
 		`"a":{"source":{"path":"asset.zip","packaging":"file"},"destinations":{"d":{"objectKey":"a.zip",`+bootstrapped+`}}},`+
 		`"t":{"source":{"path":"magewright-production.template.json","packaging":"file"},"destinations":{"d":{"objectKey":"t.json",`+bootstrapped+`}}}}}`)
 	r.write("cdk.out/magewright-production.template.json", `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"Code":{"S3Bucket":"b","S3Key":"a.zip"}}}}}`)
-	r.write("infra/cdk.json", `{"context":{"evidenceKey":"`+r.signer.String()+`"}}`)
 	var err error
 	if r.pkg, err = cdk.HashFile(filepath.Join(r.cfg.Assembly, "asset.zip")); err != nil {
 		t.Fatal(err)
@@ -103,14 +102,17 @@ func (r *release) waive(check string, expires time.Time) {
 func (r *release) assess() []string {
 	r.t.Helper()
 	candidate := readiness.Candidate{
-		Made: evidence.Made{FinishedOn: r.at}, Commit: commit, Base: strings.Repeat("b", 40), BaseIs: "the latest tag, v1",
-		Package: r.pkg, Account: r.by.account, Commits: []string{commit},
+		Made: evidence.Made{FinishedOn: r.at}, Commit: r.commit, Base: r.base, BaseIs: "the latest tag, v1",
+		Package: r.pkg, Account: r.by.account, Commits: []string{r.commit},
 		Authors: []string{"al@example.com"},
+	}
+	if r.change != nil {
+		r.change(&candidate)
 	}
 	used := readiness.PolicyUsed{Made: evidence.Made{FinishedOn: r.at}, Policy: r.policy, From: candidate.Base}
 	var statements []evidence.Statement
 	add := func(p evidence.Predicate) {
-		s, err := evidence.NewStatement(commit, r.pkg, p)
+		s, err := evidence.NewStatement(r.commit, r.pkg, p)
 		if err != nil {
 			r.t.Fatal(err)
 		}
@@ -141,7 +143,7 @@ func (r *release) assess() []string {
 		result = evidence.SummaryFailed
 	}
 	var b bytes.Buffer
-	if err := evidence.WriteBundle(r.t.Context(), &b, r.sign, statements, evidence.Summary{TimeVerified: r.at, VerificationResult: result}, commit, r.pkg); err != nil {
+	if err := evidence.WriteBundle(r.t.Context(), &b, r.sign, statements, evidence.Summary{TimeVerified: r.at, VerificationResult: result}, r.commit, r.pkg); err != nil {
 		r.t.Fatal(err)
 	}
 	return strings.Split(strings.TrimSpace(b.String()), "\n")
@@ -165,6 +167,10 @@ func (r *release) edit(line, from, to string) string {
 	}
 	return string(changed)
 }
+
+// again is a production that serves the tests' commit already, so that any base is
+// right.
+var again = stacktest.Stage{Outputs: stacktest.Outputs(), Served: stack.Served{Version: "1", Package: strings.Repeat("a", 64), Commit: commit}}
 
 // TestPromoteRefusesTampering holds that each way to get a release past its
 // evidence is refused before anything is touched, and by a message of its own.
@@ -192,8 +198,10 @@ func TestPromoteRefusesTampering(t *testing.T) {
 		{name: "expired", after: func(_ *release, _ *cdk.Release, now *time.Time) { *now = now.Add(24 * time.Hour) },
 			says: "the evidence has expired since 2026-11-26T12:00:00Z: coding-standards"},
 		{name: "wrong key", after: func(r *release, _ *cdk.Release, _ *time.Time) {
-			r.write("infra/cdk.json", `{"context":{"evidenceKey":"`+other.String()+`"}}`)
+			r.signer = other
 		}, says: "signed with a key other than the pinned one"},
+		{name: "for looking only", before: func(r *release) { r.change = func(c *readiness.Candidate) { c.Looking = true } },
+			says: "the evidence is for looking only: -base has compared the commit with bbbbbbbbbbbb"},
 		{name: "statement removed", lines: func(_ *release, l []string) []string { return slices.Concat(l[:2], l[3:]) },
 			says: "a statement that the summary names is missing from the bundle"},
 		{name: "summary removed", lines: func(_ *release, l []string) []string { return l[:5] }, says: "does not end with a summary"},
@@ -217,8 +225,6 @@ func TestPromoteRefusesTampering(t *testing.T) {
 			r.write("cdk.out/read.12.1.lock", "12")
 		}},
 		{name: "evidence of no files", before: func(r *release) { r.unseen = true }, says: "does not say which files the cloud assembly had"},
-		{name: "no key pinned", after: func(r *release, _ *cdk.Release, _ *time.Time) { r.write("infra/cdk.json", `{"context":{}}`) },
-			says: "no key is pinned"},
 		{name: "no evidence", after: func(r *release, _ *cdk.Release, _ *time.Time) {
 			if err := os.Remove(filepath.Join(r.cfg.Evidence, verify.BundleFile)); err != nil {
 				r.t.Fatal(err)
@@ -250,7 +256,7 @@ func TestPromoteRefusesTampering(t *testing.T) {
 			if tt.after != nil {
 				tt.after(r, &promoted, &now)
 			}
-			record, err := allow(t.Context(), r.cfg, aws.Config{}, promoted, r.by, now)
+			record, err := allow(t.Context(), r.cfg, stacktest.Start(t, again, nil), r.signer.Key, promoted, r.by, now)
 			if tt.says == "" {
 				if err != nil || record.Verdict != readiness.Go || len(record.Bundle) != 64 || record.Approval != nil {
 					t.Fatalf("allow = %+v, %v", record, err)
@@ -285,17 +291,15 @@ func TestPromoteAsksForTheApproval(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRelease(t)
 			r.write(".magewright/"+verify.BundleFile, strings.Join(r.assess(), "\n")+"\n")
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+			config := stacktest.Start(t, again, http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 				if target := request.Header.Get("X-Amz-Target"); target != "CodePipeline_20150709.ListActionExecutions" {
 					t.Errorf("promote asked for %s", target)
 				}
 				_, _ = w.Write([]byte(`{"actionExecutionDetails":[` + tt.actions + `]}`))
 			}))
-			t.Cleanup(server.Close)
 			t.Setenv("CODEBUILD_INITIATOR", "codepipeline/magewright-pipeline")
 			t.Setenv("PIPELINE_EXECUTION_ID", tt.execution)
-			config := aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "")}
-			record, err := allow(t.Context(), r.cfg, config, cdk.Release{Commit: commit, Package: r.pkg}, r.by, assessed)
+			record, err := allow(t.Context(), r.cfg, config, r.signer.Key, cdk.Release{Commit: commit, Package: r.pkg}, r.by, assessed)
 			if tt.says != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.says) {
 					t.Errorf("allow = %v, want %q", err, tt.says)

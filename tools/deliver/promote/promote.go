@@ -64,14 +64,14 @@ func run(ctx context.Context, cfg project.Config, reason string) error {
 	if err != nil {
 		return err
 	}
-	now := clock.System().Now()
-	record, refused := allow(ctx, cfg, awsConfig, release, by, now)
-	if refused != nil && reason == "" {
-		return refuse(refused)
-	}
 	signer, err := kmssign.New(ctx, awsConfig)
 	if err != nil {
 		return err
+	}
+	now := clock.System().Now()
+	record, refused := allow(ctx, cfg, awsConfig, signer.Key, release, by, now)
+	if refused != nil && reason == "" {
+		return refuse(refused)
 	}
 	if err := checkAssets(ctx, cfg, awsConfig, names.Last(), by); err != nil {
 		return untouched(err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 )
 
 // Ref is the ref of the notes.
@@ -26,9 +27,7 @@ const patience = 30 * time.Second
 // A Repository is a directory in a git repository.
 type Repository string
 
-func (r Repository) git(set ...string) command.Cmd {
-	return command.Cmd{Dir: string(r), Env: command.Environ(append(set, "LC_ALL=C", "GIT_TERMINAL_PROMPT=0")...)}
-}
+func (r Repository) git(set ...string) gitcmd.Cmd { return gitcmd.In(string(r), set...) }
 
 // Fetch gets the notes from origin if this clone has none. It is no error if
 // origin has none either.
@@ -39,14 +38,15 @@ func (r Repository) Fetch(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("origin did not answer within %s", patience))
 	defer cancel()
-	git := r.git()
-	_, err = git.Output(ctx, "git", "ls-remote", "--exit-code", "origin", Ref)
+	// Whoever fetches may need credentials and a proxy.
+	git := gitcmd.AsUser(string(r), "GIT_TERMINAL_PROMPT=0")
+	_, err = git.Output(ctx, "ls-remote", "--exit-code", "origin", Ref)
 	// git-ls-remote(1) exits with 2 if there is no matching ref.
 	if command.ExitCode(err) == 2 {
 		return nil
 	}
 	if err == nil {
-		_, err = git.Output(ctx, "git", "fetch", "--quiet", "--no-tags", "origin", Ref+":"+Ref)
+		_, err = git.Output(ctx, "fetch", "--quiet", "--no-tags", "origin", Ref+":"+Ref)
 	}
 	if err != nil {
 		// git's first line says why; the rest is advice.
@@ -58,7 +58,7 @@ func (r Repository) Fetch(ctx context.Context) error {
 
 // tip returns the commit of the notes, or "".
 func (r Repository) tip(ctx context.Context) (string, error) {
-	tip, err := r.git().Output(ctx, "git", "rev-parse", "--verify", "--quiet", Ref)
+	tip, err := r.git().Output(ctx, "rev-parse", "--verify", "--quiet", Ref)
 	// With --quiet, exit code 1 means that there is no such ref.
 	if command.ExitCode(err) == 1 {
 		return "", nil
@@ -73,7 +73,7 @@ func (r Repository) tip(ctx context.Context) (string, error) {
 // duplicates.
 func (r Repository) Lines(ctx context.Context, tree string) ([]string, error) {
 	git := r.git()
-	listed, err := git.Output(ctx, "git", "notes", "--ref="+Ref, "list")
+	listed, err := git.Output(ctx, "notes", "--ref="+Ref, "list")
 	if err != nil {
 		return nil, fmt.Errorf("listing %s: %w", Ref, err)
 	}
@@ -91,7 +91,7 @@ func (r Repository) Lines(ctx context.Context, tree string) ([]string, error) {
 	// is not in this clone.
 	trees := git
 	trees.Stdin = strings.NewReader(strings.Join(asked, "\n") + "\n")
-	answered, err := trees.Output(ctx, "git", "cat-file", "--batch-check=%(objectname)")
+	answered, err := trees.Output(ctx, "cat-file", "--batch-check=%(objectname)")
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", Ref, err)
 	}
@@ -105,7 +105,7 @@ func (r Repository) Lines(ctx context.Context, tree string) ([]string, error) {
 		if answer != tree {
 			continue
 		}
-		note, err := git.Output(ctx, "git", "cat-file", "blob", blobs[i])
+		note, err := git.Output(ctx, "cat-file", "blob", blobs[i])
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", Ref, err)
 		}
@@ -151,25 +151,25 @@ func (r Repository) append(ctx context.Context, commit, line string, by Author) 
 	own := Ref + "-" + strings.ToLower(rand.Text())
 	defer func() {
 		// Do this even if ctx has ended, so that nothing is left behind.
-		_, gone := git.Output(context.WithoutCancel(ctx), "git", "update-ref", "-d", own)
+		_, gone := git.Output(context.WithoutCancel(ctx), "update-ref", "-d", own)
 		err = errors.Join(err, gone)
 	}()
 	if was != "" {
-		if _, err := git.Output(ctx, "git", "update-ref", own, was); err != nil {
+		if _, err := git.Output(ctx, "update-ref", own, was); err != nil {
 			return false, err
 		}
 	}
-	before, err := git.Output(ctx, "git", "notes", "--ref="+own, "show", commit)
+	before, err := git.Output(ctx, "notes", "--ref="+own, "show", commit)
 	// Exit code 1 means that there is no note on it.
 	if err != nil && command.ExitCode(err) != 1 {
 		return false, err
 	}
 	add := git
 	add.Stdin = strings.NewReader(strings.TrimSpace(before+"\n"+line) + "\n")
-	if _, err := add.Output(ctx, "git", "notes", "--ref="+own, "add", "--force", "--file=-", commit); err != nil {
+	if _, err := add.Output(ctx, "notes", "--ref="+own, "add", "--force", "--file=-", commit); err != nil {
 		return false, err
 	}
-	now, err := git.Output(ctx, "git", "rev-parse", "--verify", own)
+	now, err := git.Output(ctx, "rev-parse", "--verify", own)
 	if err != nil {
 		return false, err
 	}
@@ -178,6 +178,6 @@ func (r Repository) append(ctx context.Context, commit, line string, by Author) 
 	if was == "" {
 		was = strings.Repeat("0", len(now))
 	}
-	_, err = git.Output(ctx, "git", "update-ref", "-m", "noted", Ref, now, was)
+	_, err = git.Output(ctx, "update-ref", "-m", "noted", Ref, now, was)
 	return err == nil, err
 }

@@ -28,7 +28,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
-	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/internal/gocmd"
 )
 
@@ -248,7 +248,7 @@ func (s Set) Names(tree Tree, pick func(name string) bool) {
 // that are new and not ignored. A tool that asks git for the files does not see
 // any other files.
 func (s Set) Listed(ctx context.Context, dir string) error {
-	out, err := command.Cmd{Dir: dir}.Output(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+	out, err := gitcmd.In(dir).Output(ctx, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
 	if err != nil {
 		return fmt.Errorf("listing the files that git knows: %w", err)
 	}

@@ -19,7 +19,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
-	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
@@ -58,14 +58,14 @@ type Mage struct {
 // look finds out what is in the repository around dir.
 func look(ctx context.Context, dir string) (Repository, error) {
 	var r Repository
-	git := command.Cmd{Dir: dir}
+	git := gitcmd.In(dir)
 	var err error
-	if r.Dir, err = git.Output(ctx, "git", "rev-parse", "--show-toplevel"); err != nil {
+	if r.Dir, err = git.Output(ctx, "rev-parse", "--show-toplevel"); err != nil {
 		return r, exit.Missing("git init", "%s is in no git repository: %w", dir, err)
 	}
 	git.Dir = r.Dir
 	r.Remote = remote(ctx, git)
-	listed, err := git.Output(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+	listed, err := git.Output(ctx, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
 	if err != nil {
 		return r, fmt.Errorf("listing the files of %s: %w", r.Dir, err)
 	}
@@ -98,8 +98,8 @@ func elsewhere(name string) bool {
 }
 
 // remote returns the URL of origin, or else of the only remote.
-func remote(ctx context.Context, git command.Cmd) string {
-	names, err := git.Output(ctx, "git", "remote")
+func remote(ctx context.Context, git gitcmd.Cmd) string {
+	names, err := git.Output(ctx, "remote")
 	if err != nil {
 		return ""
 	}
@@ -111,7 +111,7 @@ func remote(ctx context.Context, git command.Cmd) string {
 	if len(all) == 1 {
 		name = all[0]
 	}
-	url, err := git.Output(ctx, "git", "remote", "get-url", name)
+	url, err := git.Output(ctx, "remote", "get-url", name)
 	if err != nil {
 		return ""
 	}

@@ -69,11 +69,14 @@ func assess(ctx context.Context, cfg project.Config, base string, c clock.Clock)
 	}
 	a.WriteTable(cfg.Stdout)
 	fmt.Fprintf(cfg.Stdout, "page      %s/readiness.html\n", cfg.Evidence)
+	if candidate.Looking {
+		fmt.Fprintln(cfg.Stdout, "base      for looking only: without -base, HEAD follows another release; promote refuses this evidence")
+	}
 	if awsConfig == nil {
 		fmt.Fprintln(cfg.Stdout, "bundle    not signed: there are no AWS credentials")
 		return refuse(a)
 	}
-	if err := hand(ctx, cfg, *awsConfig, handover{assessment: a, statements: statements, page: page, now: c.Now()}); err != nil {
+	if err := hand(ctx, cfg, *awsConfig, handover{assessment: a, statements: statements, page: page, now: c.Now(), looking: candidate.Looking}); err != nil {
 		return errors.Join(refuse(a), err)
 	}
 	return refuse(a)

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
@@ -72,7 +72,7 @@ func newKey(ctx context.Context, cfg project.Config, flag string) error {
 // and address in git's configuration.
 func policyLine(ctx context.Context, cfg project.Config, key evidence.Key) string {
 	known := func(setting, otherwise string) string {
-		value, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "git", "config", setting)
+		value, err := gitcmd.AsUser(cfg.Dir).Output(ctx, "config", setting)
 		if err != nil || value == "" {
 			value = otherwise
 		}

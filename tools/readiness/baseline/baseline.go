@@ -12,6 +12,7 @@ import (
 
 	"github.com/magewright/magewright/tools/evidence/ledger"
 	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
@@ -28,27 +29,55 @@ const Usage = "the release that HEAD follows: a commit, or none; default what pr
 type Base struct {
 	Commit string // full hash, or "" if there is none
 	Is     string // how it was found
+	// Looking says that -base names another one than the release that HEAD follows.
+	// What is compared with it is for looking only: promote refuses it.
+	Looking bool
+	// Again says that production serves the commit already.
+	Again bool
+}
+
+// Ancestor reports whether a commit leads to another one.
+func Ancestor(ctx context.Context, cfg project.Config, commit, of string) (bool, error) {
+	_, err := gitcmd.In(cfg.Dir).Output(ctx, "merge-base", "--is-ancestor", commit, of)
+	// git-merge-base(1) exits with 1 if it does not.
+	if command.ExitCode(err) == 1 {
+		return false, nil
+	}
+	if err != nil {
+		return false, exit.Missing("git fetch --unshallow", "looking whether %.12s leads to %.12s: %w", commit, of, err)
+	}
+	return true, nil
 }
 
 // Find returns the base of the commit in cfg. If given is not "", the base is
-// the commit that it names. Otherwise it is the commit that production serves,
+// the commit that it names, for looking only if it is not the base that is found
+// without it. Otherwise it is the commit that production serves,
 // whatever has been tagged or pushed since; otherwise the latest tag before the
 // commit; otherwise the commit's parent. Find does not ask production if
 // awsConfig is nil. It ignores production if that is not deployed or already
 // serves the commit.
 func Find(ctx context.Context, cfg project.Config, given string, awsConfig *aws.Config) (Base, error) {
-	r := repository{git: command.Cmd{Dir: cfg.Dir}}
-	switch given {
-	case None:
-		return Base{Is: "none, as -base says: everything is new"}, nil
-	case "":
-	default:
+	r := repository{git: gitcmd.In(cfg.Dir)}
+	if given == "" {
+		return r.find(ctx, cfg, awsConfig)
+	}
+	base := Base{Is: "none, as -base says: everything is new"}
+	if given != None {
 		hash, err := r.resolve(ctx, given)
 		if err != nil {
 			return Base{}, exit.Missing("git log --oneline", "-base=%s is not a commit of this repository", given)
 		}
-		return Base{Commit: hash, Is: "as -base says"}, nil
+		base = Base{Commit: hash, Is: "as -base says"}
 	}
+	if found, err := r.find(ctx, cfg, awsConfig); err != nil || found.Commit != base.Commit {
+		base.Looking = true
+	}
+	return base, nil
+}
+
+// find returns the base that no flag names.
+func (r repository) find(ctx context.Context, cfg project.Config, awsConfig *aws.Config) (Base, error) {
+	again := false
 	if awsConfig != nil {
 		names, err := manifest.ReadOrOld(cfg)
 		if err != nil {
@@ -58,7 +87,8 @@ func Find(ctx context.Context, cfg project.Config, given string, awsConfig *aws.
 		if err != nil {
 			return Base{}, err
 		}
-		if served != "" && served != cfg.Commit {
+		again = served == cfg.Commit
+		if served != "" && !again {
 			hash, err := r.resolve(ctx, served)
 			if err != nil {
 				return Base{}, exit.Missing("git fetch --unshallow, or name the previous release with -base=COMMIT", "production serves %q, which is not a commit in this clone", served)
@@ -66,7 +96,9 @@ func Find(ctx context.Context, cfg project.Config, given string, awsConfig *aws.
 			return Base{Commit: hash, Is: "what production serves"}, nil
 		}
 	}
-	return r.before(ctx, cfg.Commit)
+	base, err := r.before(ctx, cfg.Commit)
+	base.Again = again
+	return base, err
 }
 
 // serving returns the commit that production serves, or "" if production is not
@@ -100,16 +132,16 @@ func serving(ctx context.Context, awsConfig aws.Config, production manifest.Stag
 }
 
 // A repository resolves commits.
-type repository struct{ git command.Cmd }
+type repository struct{ git gitcmd.Cmd }
 
 // resolve returns the full commit hash of a revision.
 func (r repository) resolve(ctx context.Context, revision string) (string, error) {
-	return r.git.Output(ctx, "git", "rev-parse", "--verify", "--quiet", revision+"^{commit}")
+	return r.git.Output(ctx, "rev-parse", "--verify", "--quiet", revision+"^{commit}")
 }
 
 // before returns the release before a commit, as far as git knows it.
 func (r repository) before(ctx context.Context, commit string) (Base, error) {
-	if tag, err := r.git.Output(ctx, "git", "describe", "--tags", "--abbrev=0", commit+"^"); err == nil {
+	if tag, err := r.git.Output(ctx, "describe", "--tags", "--abbrev=0", commit+"^"); err == nil {
 		hash, err := r.resolve(ctx, tag)
 		if err != nil {
 			return Base{}, fmt.Errorf("reading the commit of tag %s: %w", tag, err)

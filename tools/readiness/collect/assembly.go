@@ -18,7 +18,7 @@ import (
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/assembly/synth"
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
@@ -192,10 +192,11 @@ func synthesizeAgain(ctx context.Context, cfg project.Config, synthesize func(co
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	clone := filepath.Join(dir, "clone")
-	if _, err := (command.Cmd{}).Output(ctx, "git", "clone", "--quiet", "--no-checkout", cfg.Dir, clone); err != nil {
+	// git starts the other side of a clone without our settings.
+	if _, err := gitcmd.In("").Output(ctx, "clone", "--quiet", "--no-checkout", "--upload-pack=git -c safe.directory=* upload-pack", cfg.Dir, clone); err != nil {
 		return again, fmt.Errorf("cloning the commit: %w", err)
 	}
-	if _, err := (command.Cmd{Dir: clone}).Output(ctx, "git", "checkout", "--quiet", "--detach", cfg.Commit); err != nil {
+	if _, err := gitcmd.In(clone).Output(ctx, "checkout", "--quiet", "--detach", cfg.Commit); err != nil {
 		return again, fmt.Errorf("cloning the commit: %w", err)
 	}
 	var said bytes.Buffer

@@ -11,7 +11,7 @@ import (
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/internal/clock"
-	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
@@ -24,30 +24,33 @@ const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 // Candidate describes the assessed commit and its difference from the previous
 // release, which [baseline.Find] finds.
 func Candidate(ctx context.Context, cfg project.Config, base baseline.Base, c clock.Clock) (readiness.Candidate, error) {
-	git := command.Cmd{Dir: cfg.Dir}
+	git := gitcmd.In(cfg.Dir)
 	candidate := readiness.Candidate{
 		Made:   evidence.Made{FinishedOn: c.Now(), Dirty: cfg.Dirty},
 		Commit: cfg.Commit,
 		Base:   base.Commit,
-		BaseIs: base.Is,
+		BaseIs: base.Is, Looking: base.Looking,
+	}
+	if base.Looking {
+		candidate.BaseIs += "; for looking only, because the commit follows another release"
 	}
 	var err error
-	if candidate.Tree, err = git.Output(ctx, "git", "rev-parse", "--verify", cfg.Commit+"^{tree}"); err != nil {
+	if candidate.Tree, err = git.Output(ctx, "rev-parse", "--verify", cfg.Commit+"^{tree}"); err != nil {
 		return candidate, exit.Missing("git fetch --unshallow", "reading commit %.12s: %w", cfg.Commit, err)
 	}
-	shallow, err := git.Output(ctx, "git", "rev-parse", "--is-shallow-repository")
+	shallow, err := git.Output(ctx, "rev-parse", "--is-shallow-repository")
 	if err != nil {
 		return candidate, fmt.Errorf("looking at the clone: %w", err)
 	}
 	candidate.Shallow = shallow == "true"
 	from, commits := emptyTree, cfg.Commit
 	if candidate.Base != "" {
-		if from, err = git.Output(ctx, "git", "merge-base", candidate.Base, cfg.Commit); err != nil {
+		if from, err = git.Output(ctx, "merge-base", candidate.Base, cfg.Commit); err != nil {
 			return candidate, exit.Missing("git fetch --unshallow", "comparing with the base: %.12s and %.12s have no common commit here: %w", candidate.Base, cfg.Commit, err)
 		}
 		commits = candidate.Base + ".." + cfg.Commit
 	}
-	listed, err := git.Output(ctx, "git", "rev-list", commits)
+	listed, err := git.Output(ctx, "rev-list", commits)
 	if err != nil {
 		return candidate, fmt.Errorf("listing the commits of %s: %w", commits, err)
 	}
@@ -55,7 +58,7 @@ func Candidate(ctx context.Context, cfg project.Config, base baseline.Base, c cl
 	if candidate.Authors, err = authors(ctx, git, commits); err != nil {
 		return candidate, err
 	}
-	changed, err := git.Output(ctx, "git", "-c", "core.quotePath=false", "diff", "--name-status", "--no-ext-diff", "--find-renames", from, cfg.Commit)
+	changed, err := git.Output(ctx, "-c", "core.quotePath=false", "diff", "--name-status", "--no-ext-diff", "--find-renames", from, cfg.Commit)
 	if err != nil {
 		return candidate, fmt.Errorf("listing what changed since %s: %w", from, err)
 	}
@@ -70,8 +73,8 @@ func Candidate(ctx context.Context, cfg project.Config, base baseline.Base, c cl
 
 // authors returns the e-mail addresses of the authors, committers and
 // co-authors of commits. It ignores .mailmap, because the change could edit it.
-func authors(ctx context.Context, git command.Cmd, commits string) ([]string, error) {
-	said, err := git.Output(ctx, "git", "log", "--no-show-signature", "--format=%ae%n%ce%n%(trailers:key=Co-authored-by,valueonly)", commits)
+func authors(ctx context.Context, git gitcmd.Cmd, commits string) ([]string, error) {
+	said, err := git.Output(ctx, "log", "--no-show-signature", "--format=%ae%n%ce%n%(trailers:key=Co-authored-by,valueonly)", commits)
 	if err != nil {
 		return nil, fmt.Errorf("listing the authors of %s: %w", commits, err)
 	}
@@ -111,14 +114,14 @@ func parseChanges(out string) ([]readiness.Change, error) {
 // Policy reads the policy that judges a candidate. It is the base's policy, so
 // that a change can't relax its own rules, or the candidate's if the base has none.
 func Policy(ctx context.Context, cfg project.Config, candidate readiness.Candidate, c clock.Clock) (readiness.PolicyUsed, error) {
-	git := command.Cmd{Dir: cfg.Dir}
+	git := gitcmd.In(cfg.Dir)
 	used := readiness.PolicyUsed{Made: evidence.Made{FinishedOn: c.Now()}}
 	var errs []error
 	for _, commit := range []string{candidate.Base, candidate.Commit} {
 		if commit == "" {
 			continue
 		}
-		text, err := git.Output(ctx, "git", "show", commit+":"+readiness.PolicyFile)
+		text, err := git.Output(ctx, "show", commit+":"+readiness.PolicyFile)
 		if err != nil {
 			errs = append(errs, err)
 			continue

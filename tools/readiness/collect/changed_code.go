@@ -12,7 +12,7 @@ import (
 
 	"github.com/magewright/magewright/tools/check/patchcover"
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
 )
@@ -48,7 +48,7 @@ func ChangedCode(ctx context.Context, e Env) (evidence.Predicate, error) {
 	from := emptyTree
 	if base := e.Candidate.Base; base != "" {
 		var err error
-		if from, err = (command.Cmd{Dir: e.Project.Dir}).Output(ctx, "git", "merge-base", base, e.Candidate.Commit); err != nil {
+		if from, err = gitcmd.In(e.Project.Dir).Output(ctx, "merge-base", base, e.Candidate.Commit); err != nil {
 			return nil, exit.Missing("git fetch --unshallow", "comparing with the base: %w", err)
 		}
 	}

@@ -7,13 +7,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
 // A history is the history of the clone, with cached information about its merges.
 type history struct {
-	git    command.Cmd
+	git    gitcmd.Cmd
 	ids    string // the range as arguments of git rev-list
 	merges map[string]bool
 }
@@ -27,7 +27,7 @@ type gitCommit struct {
 }
 
 func newHistory(e Env) *history {
-	h := &history{git: command.Cmd{Dir: e.Project.Dir}, ids: e.Candidate.Commit, merges: map[string]bool{}}
+	h := &history{git: gitcmd.In(e.Project.Dir), ids: e.Candidate.Commit, merges: map[string]bool{}}
 	if e.Candidate.Base != "" {
 		h.ids = e.Candidate.Base + ".." + e.Candidate.Commit
 	}
@@ -51,7 +51,7 @@ func coAuthors(message string) []string {
 
 // commits returns the commits of the range, newest first.
 func (h *history) commits(ctx context.Context) ([]*gitCommit, error) {
-	out, err := h.git.Output(ctx, "git", "log", "-z", "--no-show-signature", "--no-mailmap", "--format=%H%x00%P%x00%ae%x00%ce%x00%s%x00%B", h.ids)
+	out, err := h.git.Output(ctx, "log", "-z", "--no-show-signature", "--no-mailmap", "--format=%H%x00%P%x00%ae%x00%ce%x00%s%x00%B", h.ids)
 	if err != nil {
 		return nil, fmt.Errorf("reading the commits of %s: %w", h.ids, err)
 	}
@@ -87,7 +87,7 @@ func (h *history) commits(ctx context.Context) ([]*gitCommit, error) {
 
 // has reports whether the clone contains a commit.
 func (h *history) has(ctx context.Context, commit string) bool {
-	_, err := h.git.Output(ctx, "git", "cat-file", "-e", commit+"^{commit}")
+	_, err := h.git.Output(ctx, "cat-file", "-e", commit+"^{commit}")
 	return err == nil
 }
 
@@ -110,10 +110,10 @@ func (h *history) clean(ctx context.Context, commit string, parents []string) bo
 // merged reports whether the tree of a commit is what git makes automatically
 // from one and other.
 func (h *history) merged(ctx context.Context, one, other, commit string) bool {
-	merge, err := h.git.Output(ctx, "git", "merge-tree", "--write-tree", one, other)
+	merge, err := h.git.Output(ctx, "merge-tree", "--write-tree", one, other)
 	if err != nil {
 		return false
 	}
-	tree, err := h.git.Output(ctx, "git", "rev-parse", "--verify", "--quiet", commit+"^{tree}")
+	tree, err := h.git.Output(ctx, "rev-parse", "--verify", "--quiet", commit+"^{tree}")
 	return err == nil && merge == tree
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -86,14 +86,14 @@ func policies(ctx context.Context, e Env, ask engine) (evidence.Predicate, error
 // policyRules reads the rules of the base, or of the candidate if the base has
 // none. The result maps files to their text.
 func policyRules(ctx context.Context, e Env) (readiness.Policies, map[string]string, error) {
-	git := command.Cmd{Dir: e.Project.Dir}
+	git := gitcmd.In(e.Project.Dir)
 	p := readiness.Policies{Files: map[string]string{}}
 	rules := map[string]string{}
 	for _, commit := range []string{e.Candidate.Base, e.Candidate.Commit} {
 		if commit == "" {
 			continue
 		}
-		listed, err := git.Output(ctx, "git", "-c", "core.quotePath=false", "ls-tree", "-r", "--name-only", commit, "--", readiness.PolicyRules+"/")
+		listed, err := git.Output(ctx, "-c", "core.quotePath=false", "ls-tree", "-r", "--name-only", commit, "--", readiness.PolicyRules+"/")
 		if err != nil {
 			return p, nil, exit.Missing("git fetch --unshallow", "listing the rules of %.12s: %w", commit, err)
 		}
@@ -103,8 +103,9 @@ func policyRules(ctx context.Context, e Env) (readiness.Policies, map[string]str
 				continue
 			}
 			var text bytes.Buffer
-			show := command.Cmd{Dir: e.Project.Dir, Stdout: &text}
-			if err := show.Run(ctx, "git", "cat-file", "blob", commit+":"+name); err != nil {
+			show := gitcmd.In(e.Project.Dir)
+			show.Stdout = &text
+			if err := show.Run(ctx, "cat-file", "blob", commit+":"+name); err != nil {
 				return p, nil, fmt.Errorf("reading the rules of %.12s: %w", commit, err)
 			}
 			p.Files[name], rules[name] = evidence.Digest(text.Bytes()), text.String()

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
 )
@@ -138,7 +138,7 @@ func findPlatform(ctx context.Context, e Env) (place, error) {
 		return place{ReviewPolicy: e.Policy.Review, from: readiness.FromPolicy}, nil
 	}
 	const next = "name review.platform and review.repository in " + readiness.PolicyFile
-	origin, err := command.Cmd{Dir: e.Project.Dir}.Output(ctx, "git", "remote", "get-url", "origin")
+	origin, err := gitcmd.In(e.Project.Dir).Output(ctx, "remote", "get-url", "origin")
 	if err != nil {
 		return place{}, exit.Missing(next, "there is no origin remote, and the policy names no review platform")
 	}

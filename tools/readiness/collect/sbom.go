@@ -15,7 +15,7 @@ import (
 	cdx "github.com/CycloneDX/cyclonedx-go"
 
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
@@ -56,7 +56,7 @@ func sbom(ctx context.Context, e Env) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := command.Cmd{Dir: e.Project.Dir, Env: command.Environ("TZ=UTC")}.Output(ctx, "git", "show", "--no-patch",
+	made, err := gitcmd.In(e.Project.Dir, "TZ=UTC").Output(ctx, "show", "--no-patch",
 		"--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--format=%cd", e.Project.Commit)
 	if err != nil {
 		return nil, fmt.Errorf("reading the time of the commit: %w", err)

@@ -106,6 +106,13 @@ func (b Bundle) Allows(release Release, now time.Time) error {
 	if b.Recorded.Package != release.Package {
 		return fmt.Errorf("the evidence is for the deployment package %.12s, but the assembly contains %.12s", b.Recorded.Package, release.Package)
 	}
+	var candidate readiness.Candidate
+	if err := (readiness.Inputs{Statements: b.Statements}).Read(&candidate); err != nil {
+		return err
+	}
+	if candidate.Looking {
+		return fmt.Errorf("the evidence is for looking only: -base has compared the commit with %.12s, which is not the release that it follows", candidate.Base)
+	}
 	if err := b.assessed(release.Files); err != nil {
 		return err
 	}

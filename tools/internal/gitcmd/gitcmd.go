@@ -1,0 +1,97 @@
+// Package gitcmd runs git, always in a way that shows commits as they are.
+//
+// git can show something else: replace refs and grafts give a commit other content
+// or other parents, a commit-graph file says what the parents are, and the user's
+// configuration hides files and changes how differences look. None of these is in
+// the commit, so none may decide about it.
+package gitcmd
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/magewright/magewright/tools/internal/command"
+)
+
+// A Cmd runs git. Make it with In or AsUser, and then set Stdin, Stdout and Stderr
+// if necessary.
+type Cmd struct{ command.Cmd }
+
+// In returns a Cmd that runs in dir with additional variables ("NAME=value"). It
+// reads no configuration but the repository's own.
+func In(dir string, set ...string) Cmd {
+	return Cmd{command.Cmd{Dir: dir, Env: Environ(set...)}}
+}
+
+// AsUser returns a Cmd that also reads the configuration of the user and the
+// machine, such as credentials, proxies and names. It is for what is sent to or
+// fetched from others, and for asking who the user is.
+func AsUser(dir string, set ...string) Cmd {
+	return Cmd{command.Cmd{Dir: dir, Env: append(environ(keptForUser, nil), set...)}}
+}
+
+// Run runs git to its end.
+func (c Cmd) Run(ctx context.Context, args ...string) error {
+	return c.Cmd.Run(ctx, "git", args...)
+}
+
+// Output runs git and returns its output without surrounding white space.
+func (c Cmd) Output(ctx context.Context, args ...string) (string, error) {
+	return c.Cmd.Output(ctx, "git", args...)
+}
+
+// settings take the place of what the repository's own configuration says, which
+// is in no commit either.
+var settings = [][2]string{
+	// Who runs a target runs the code of the repository anyway, whoever owns it. Git
+	// accepts this setting only from the user or from the command line.
+	{"safe.directory", "*"},
+	{"core.commitGraph", "false"},
+	{"core.fsmonitor", "false"},
+	{"core.untrackedCache", "false"},
+	{"core.ignoreStat", "false"},
+	{"core.checkStat", "default"},
+	{"core.trustctime", "true"},
+	{"core.excludesFile", os.DevNull},
+	{"core.attributesFile", os.DevNull},
+	{"core.hooksPath", os.DevNull},
+	{"core.quotePath", "false"},
+	{"status.showUntrackedFiles", "all"},
+	{"status.relativePaths", "true"},
+	{"diff.ignoreSubmodules", "none"},
+	{"diff.noprefix", "false"},
+	{"diff.mnemonicPrefix", "false"},
+	{"diff.orderFile", os.DevNull},
+	{"log.showSignature", "false"},
+	{"log.mailmap", "false"},
+}
+
+// keptForUser are git's variables that AsUser takes over.
+var keptForUser = []string{"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_TERMINAL_PROMPT", "GIT_SSL_CAINFO"}
+
+// Environ returns the environment that In gives to git, for programs that run git
+// themselves. Of this process's variables it has none of git's own: they could name
+// another repository, index or configuration.
+func Environ(set ...string) []string {
+	env := environ(nil, settings)
+	env = append(env, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_ATTR_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0")
+	return append(env, set...)
+}
+
+func environ(keep []string, settings [][2]string) []string {
+	env := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return strings.HasPrefix(name, "GIT_") && !slices.Contains(keep, name)
+	})
+	env = append(env, "GIT_NO_REPLACE_OBJECTS=1", "GIT_GRAFT_FILE="+os.DevNull, "LC_ALL=C")
+	if len(settings) > 0 {
+		env = append(env, fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(settings)))
+	}
+	for i, s := range settings {
+		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, s[0]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, s[1]))
+	}
+	return env
+}

@@ -1,0 +1,160 @@
+package gitcmd_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/magewright/magewright/tools/internal/gitcmd"
+)
+
+// git runs git as somebody at a shell does.
+func git(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false"}, args...)...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func write(t *testing.T, dir, name, text string) {
+	t.Helper()
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newRepository returns a repository with two commits.
+func newRepository(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	git(t, dir, "init", "-q")
+	for _, text := range []string{"one", "two"} {
+		write(t, dir, "file", text)
+		write(t, dir, ".gitignore", "ignored\n")
+		git(t, dir, "add", "-A")
+		git(t, dir, "commit", "-q", "-m", text)
+	}
+	return dir
+}
+
+// TestAttackRewrittenHistory makes git show another commit than there is: by a
+// replace ref, by a graft, and by what the environment and the configuration of the
+// user say.
+func TestAttackRewrittenHistory(t *testing.T) {
+	dir := newRepository(t)
+	ours := func(args ...string) string {
+		t.Helper()
+		out, err := gitcmd.In(dir).Output(t.Context(), args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	head, first := git(t, dir, "rev-parse", "HEAD"), git(t, dir, "rev-parse", "HEAD^")
+
+	git(t, dir, "replace", head, first)
+	if theirs := git(t, dir, "show", head+":file"); theirs != "one" {
+		t.Fatalf("the replacement has no effect: %s", theirs)
+	}
+	if got := ours("show", head+":file"); got != "two" {
+		t.Errorf("with a replace ref, the file is %q", got)
+	}
+	git(t, dir, "replace", "-d", head)
+
+	write(t, dir, ".git/info/grafts", head+"\n")
+	if theirs := git(t, dir, "rev-list", "--count", "HEAD"); !strings.HasSuffix(theirs, "1") {
+		t.Fatalf("the graft has no effect: %s", theirs)
+	}
+	if got := ours("rev-list", "--count", "HEAD"); got != "2" {
+		t.Errorf("with a graft, there are %s commits", got)
+	}
+	if err := os.Remove(filepath.Join(dir, ".git", "info", "grafts")); err != nil {
+		t.Fatal(err)
+	}
+
+	other := newRepository(t)
+	git(t, other, "commit", "-q", "--allow-empty", "-m", "three")
+	t.Setenv("GIT_DIR", filepath.Join(other, ".git"))
+	if got := ours("rev-list", "--count", "HEAD"); got != "2" {
+		t.Errorf("with GIT_DIR, there are %s commits", got)
+	}
+	t.Setenv("GIT_DIR", "")
+	if err := os.Unsetenv("GIT_DIR"); err != nil {
+		t.Fatal(err)
+	}
+
+	config := filepath.Join(t.TempDir(), "config")
+	write(t, filepath.Dir(config), "config", "[core]\n\tabbrev = 4\n[alias]\n\tx = log\n")
+	t.Setenv("GIT_CONFIG_GLOBAL", config)
+	if out, err := gitcmd.In(dir).Output(t.Context(), "config", "core.abbrev"); err == nil {
+		t.Errorf("the user's configuration is read: %s", out)
+	}
+	if out, err := gitcmd.AsUser(dir).Output(t.Context(), "config", "core.abbrev"); err != nil || out != "4" {
+		t.Errorf("as the user, the configuration is %q, %v", out, err)
+	}
+	// The user's configuration rewrites no history either.
+	git(t, dir, "replace", head, first)
+	if out, err := gitcmd.AsUser(dir).Output(t.Context(), "show", head+":file"); err != nil || out != "two" {
+		t.Errorf("as the user, the file is %q, %v", out, err)
+	}
+}
+
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		change func(dir string)
+		want   []gitcmd.Difference
+	}{
+		{"none", func(string) {}, nil},
+		{"what the commit ignores", func(dir string) { write(t, dir, "ignored", "") }, nil},
+		{"a file", func(dir string) { write(t, dir, "file", "x") }, []gitcmd.Difference{{"file", "modified"}}},
+		{"a file that is staged", func(dir string) { write(t, dir, "file", "x"); git(t, dir, "add", "file") }, []gitcmd.Difference{{"file", "modified"}}},
+		{"a new file", func(dir string) { write(t, dir, "d/n w", "x") }, []gitcmd.Difference{{"d/n w", "not committed"}}},
+		{"a new file that only the clone ignores", func(dir string) { write(t, dir, "new", "x"); write(t, dir, ".git/info/exclude", "new\n") }, []gitcmd.Difference{{"new", "not committed"}}},
+		{"a new file that the user ignores", func(dir string) {
+			write(t, dir, ".git/ignore", "new\n")
+			git(t, dir, "config", "core.excludesFile", filepath.Join(dir, ".git", "ignore"))
+			write(t, dir, "new", "x")
+		}, []gitcmd.Difference{{"new", "not committed"}}},
+		{"a new file that is not to be shown", func(dir string) {
+			write(t, dir, "new", "x")
+			git(t, dir, "config", "status.showUntrackedFiles", "no")
+		}, []gitcmd.Difference{{"new", "not committed"}}},
+		{"a file assumed to be unchanged", func(dir string) {
+			git(t, dir, "update-index", "--assume-unchanged", "file")
+			write(t, dir, "file", "x")
+		}, []gitcmd.Difference{{"file", gitcmd.Hidden}}},
+		{"a file left out of the checkout", func(dir string) { git(t, dir, "update-index", "--skip-worktree", "file"); write(t, dir, "file", "x") }, []gitcmd.Difference{{"file", gitcmd.Hidden}}},
+		{"a file that is as old as the index says", func(dir string) {
+			git(t, dir, "config", "core.ignoreStat", "true")
+			write(t, dir, "file", "xyz")
+		}, []gitcmd.Difference{{"file", "modified"}}},
+	} {
+		dir := newRepository(t)
+		tt.change(dir)
+		got, err := gitcmd.Changes(t.Context(), dir)
+		if err != nil || !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v, %v, want %v", tt.name, got, err, tt.want)
+		}
+	}
+	dir, other := newRepository(t), newRepository(t)
+	git(t, dir, "config", "core.worktree", other)
+	if got, err := gitcmd.Changes(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "git config core.worktree") {
+		t.Errorf("with the files of another directory: %v, %v", got, err)
+	}
+	if _, err := gitcmd.Changes(t.Context(), t.TempDir()); err == nil {
+		t.Error("a directory without a repository has no changes")
+	}
+}

@@ -1,0 +1,73 @@
+package project_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/magewright/magewright/tools/project"
+)
+
+// TestAttackHiddenChanges tells git not to show that the files are others than
+// those of the commit. Evidence of them would be for a commit that has other files.
+func TestAttackHiddenChanges(t *testing.T) {
+	t.Setenv("CODEBUILD_RESOLVED_SOURCE_VERSION", "")
+	for _, tt := range []struct {
+		name  string
+		hide  func(git func(...string), write func(name, text string))
+		dirty bool
+	}{
+		{"nothing is hidden", func(func(...string), func(string, string)) {}, false},
+		{"assumed to be unchanged", func(git func(...string), write func(name, text string)) {
+			git("update-index", "--assume-unchanged", "main.go")
+			write("main.go", "package evil\n")
+		}, true},
+		{"left out of the checkout", func(git func(...string), write func(name, text string)) {
+			git("update-index", "--skip-worktree", "main.go")
+			write("main.go", "package evil\n")
+		}, true},
+		{"a new file that is not shown", func(git func(...string), write func(name, text string)) {
+			git("config", "status.showUntrackedFiles", "no")
+			write("evil.go", "package main\n")
+		}, true},
+		{"a new file that only this clone ignores", func(_ func(...string), write func(name, text string)) {
+			write(".git/info/exclude", "evil.go\n")
+			write("evil.go", "package main\n")
+		}, true},
+		{"a status that fails", func(_ func(...string), write func(name, text string)) { write(".git/index", "broken") }, true},
+		{"the commit of the environment", func(func(...string), func(string, string)) {
+			t.Setenv("CODEBUILD_RESOLVED_SOURCE_VERSION", strings.Repeat("a", 40))
+		}, true},
+	} {
+		dir := t.TempDir()
+		git := func(args ...string) {
+			t.Helper()
+			cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false"}, args...)...) // #nosec G204 -- of the test
+			cmd.Dir = dir
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("git %v: %v: %s", args, err, out)
+			}
+		}
+		write := func(name, text string) {
+			t.Helper()
+			if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		git("init", "-q")
+		write("go.mod", "module x\n")
+		write("magefile.go", "//go:build mage\n\npackage main\n")
+		write("main.go", "package main\n")
+		git("add", "-A")
+		git("commit", "-q", "-m", "one")
+		tt.hide(git, write)
+		t.Chdir(dir)
+		cfg, err := project.Discover(t.Context())
+		if err == nil && cfg.Dirty != tt.dirty || err != nil && tt.name != "a status that fails" {
+			t.Errorf("%s: dirty %t, %v", tt.name, cfg.Dirty, err)
+		}
+		t.Setenv("CODEBUILD_RESOLVED_SOURCE_VERSION", "")
+	}
+}
