@@ -49,6 +49,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/secretsmanager"
 	"github.com/magewright/magewright/tools/localaws/sigv4"
 	"github.com/magewright/magewright/tools/localaws/sns"
+	"github.com/magewright/magewright/tools/localaws/sqs"
 	"github.com/magewright/magewright/tools/localaws/ssm"
 	"github.com/magewright/magewright/tools/localaws/sts"
 	"github.com/magewright/magewright/tools/localaws/wire"
@@ -86,6 +87,7 @@ type Server struct {
 	http     *http.Server
 	served   chan error
 	lambda   *lambda.Service
+	queues   *sqs.Service
 	closers  []io.Closer // in the order in which they must be closed
 	stopping atomic.Bool
 }
@@ -154,6 +156,10 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 // lateFunctions stands for Lambda before it exists: SNS and Lambda need each other.
 type lateFunctions struct{ *lambda.Service }
 
+// lateMetrics stands for CloudWatch before it exists: alarms notify topics, which
+// deliver to queues, which have metrics.
+type lateMetrics struct{ *cloudwatch.Service }
+
 // services creates the services and connects them.
 func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 	identities := iam.New(a)
@@ -169,8 +175,11 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 
 	functions := &lateFunctions{}
 	topics := sns.New(a, sns.Deps{Functions: functions})
+	measured := &lateMetrics{}
+	queues := sqs.New(a, sqs.Deps{Metrics: measured})
 	bus := events.New(a, events.Deps{Topics: topics, Functions: functions})
 	metrics := cloudwatch.New(a, cloudwatch.Deps{Notifier: topics, Functions: functions})
+	measured.Service = metrics
 	logGroups.Observe(metrics.Embedded)
 	signatures := sigv4.Verifier{Region: a.Region, Keys: sessions, Clock: clock.System()}
 	functions.Service = lambda.New(a, lambda.Deps{
@@ -193,12 +202,12 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 		Types: types.Registry(types.Deps{
 			Account: a, Buckets: objects, Repositories: repositories, Identities: identities, Keys: keys,
 			Parameters: parameters, Secrets: secrets, Functions: functions, Logs: logGroups, Alarms: metrics,
-			Topics: topics, Events: bus, Deployments: deployments, Builds: builds, Pipelines: pipelines, Connections: connections,
+			Topics: topics, Queues: queues, Events: bus, Deployments: deployments, Builds: builds, Pipelines: pipelines, Connections: connections,
 		}),
 	})
-	s.lambda = functions.Service
+	s.lambda, s.queues = functions.Service, queues
 	// Services that start work are closed before the services that do it.
-	s.closers = []io.Closer{pipelines, builds, stacks, deployments, metrics, bus, functions, topics}
+	s.closers = []io.Closer{pipelines, builds, stacks, deployments, metrics, bus, functions, topics, queues}
 	return wire.NewHandler(a, gate{signatures, s},
 		wire.Service{Name: "sts", Impl: sessions},
 		wire.Service{Name: "iam", Impl: identities},
@@ -207,6 +216,7 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 		wire.Service{Name: "ssm", Impl: parameters},
 		wire.Service{Name: "secretsmanager", Impl: secrets},
 		wire.Service{Name: "sns", Impl: topics},
+		wire.Service{Name: "sqs", Impl: queues},
 		wire.Service{Name: "logs", Impl: logGroups},
 		wire.Service{Name: "events", Impl: bus},
 		wire.Service{Name: "ecr", Impl: repositories},
@@ -247,10 +257,13 @@ func (s *Server) Close() error {
 	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
 }
 
-// Flush sends the metrics and log lines of all answered invocations, which
-// would otherwise arrive a moment later. A test that steps the endpoint's clock
-// must call it before each step, or they would be late.
-func (s *Server) Flush(ctx context.Context) { s.lambda.Flush(ctx) }
+// Flush sends the metrics of queues, and the metrics and log lines of all answered
+// invocations, which would otherwise arrive a moment later. A test that steps the
+// endpoint's clock must call it before each step, or they would be late.
+func (s *Server) Flush(ctx context.Context) {
+	s.lambda.Flush(ctx)
+	s.queues.Flush(ctx)
+}
 
 // Credentials returns the key of the account's user. The secret is another one
 // for each server: who does not know it can't use the endpoint, even on this

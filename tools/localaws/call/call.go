@@ -2,7 +2,15 @@
 // operation's input from the wire to the service.
 package call
 
-import "context"
+import (
+	"context"
+	"math"
+)
+
+// Zero stands for a zero in a request, in those members of the SDK's inputs whose
+// own zero means that the request does not have them. SQS treats a delay of zero
+// and no delay differently.
+const Zero = math.MinInt32
 
 // A Call is a client's request for an operation.
 type Call struct {

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/magewright/magewright/tools/localaws/call"
 )
 
 // decode sets dst to v, which comes from the parser of some format. v is nil,
@@ -53,8 +55,15 @@ func decodeStructure(v any, s *shape, dst reflect.Value) error {
 		if f.location != inBody {
 			continue
 		}
-		if err := decode(get(f.name), f.shape, dst.Field(f.index)); err != nil {
+		value := get(f.name)
+		if _, form := v.(*node); form && f.flat != "" {
+			value = get(f.flat)
+		}
+		if err := decode(value, f.shape, dst.Field(f.index)); err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)
+		}
+		if f.zero && value != nil && dst.Field(f.index).IsZero() {
+			dst.Field(f.index).SetInt(call.Zero)
 		}
 	}
 	return nil

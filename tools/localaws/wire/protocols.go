@@ -168,6 +168,9 @@ func (p queryProtocol) decode(r *request, op *operation, in reflect.Value) error
 	if err != nil {
 		return err
 	}
+	if name := r.service.resource; name != "" && !form.Has(name) && r.URL.Path != "/" {
+		form.Set(name, r.URL.Path)
+	}
 	return decodeForm(form, op.input, in)
 }
 

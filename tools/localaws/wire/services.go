@@ -27,6 +27,18 @@ type metadata struct {
 	irregular map[string]bool
 	rest      []*smithy.Schema // the operations of a REST-JSON service
 	bodyLimit int64            // size limit of a request's body in bytes
+	// flattened says that awsQuery repeats an element for each item of a list or
+	// map, without an element around them. The SDK's fields do not show this.
+	flattened bool
+	// items lists fields, as Type.Field, with the name of their flattened element
+	// if it is not the one that [flatName] returns.
+	items map[string]string
+	// zeros lists fields, as Type.Field, that are absent where the SDK's value is
+	// zero, although a zero means something else than an absent value.
+	zeros map[string]bool
+	// resource is the member that the path of an awsQuery request may give
+	// instead of the form.
+	resource string
 	// links names the awsQuery operations that need no signature, because the
 	// service sends their URLs to people and programs.
 	links map[string]bool
@@ -78,6 +90,15 @@ var services = map[string]metadata{
 		"ListPhoneNumbersOptedOutOutput.NextToken", "ListPhoneNumbersOptedOutOutput.PhoneNumbers",
 		"OptInPhoneNumberInput.PhoneNumber", "SetSMSAttributesInput.Attributes",
 	)},
+	// See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-xml.html.
+	"sqs": {
+		target: "AmazonSQS", json: "1.0", queryErrors: true, namespace: "http://queue.amazonaws.com/doc/2012-11-05/",
+		flattened: true, resource: "QueueUrl", items: map[string]string{"AddPermissionInput.Actions": "ActionName"},
+		zeros: set(
+			"ReceiveMessageInput.VisibilityTimeout", "ReceiveMessageInput.WaitTimeSeconds",
+			"SendMessageInput.DelaySeconds", "SendMessageBatchRequestEntry.DelaySeconds",
+		),
+	},
 	"ssm": {target: "AmazonSSM", json: "1.1"},
 	"sts": {namespace: "https://sts.amazonaws.com/doc/2011-06-15/", global: true, irregular: set(
 		"PolicyDescriptorType.Arn",

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math/big"
@@ -50,6 +51,9 @@ type field struct {
 	index  int    // index of the struct field or of the variant
 	shape  *shape
 	format string // format of a timestamp: "", "date-time", "epoch-seconds" or "http-date"
+
+	flat string // name of an item's element in awsQuery, if the list or map is flattened
+	zero bool   // a zero that is sent becomes call.Zero
 
 	location location // location of a REST binding
 	bound    string   // name of the header, query parameter or label
@@ -165,9 +169,23 @@ func (c *compiler) structure(s *shape) (*shape, error) {
 		if m.shape, err = c.shape(f.Type, schema); err != nil {
 			return nil, fmt.Errorf("%s.%s: %w", s.typ.Name(), f.Name, err)
 		}
+		if c.flattened && (m.shape.kind == list || m.shape.kind == dict) {
+			m.flat = cmp.Or(c.items[s.typ.Name()+"."+f.Name], flatName(m))
+		}
+		m.zero = c.zeros[s.typ.Name()+"."+f.Name]
 		s.fields = append(s.fields, m)
 	}
 	return s, nil
+}
+
+// flatName returns the name of an item's element: that of a structure's type, and
+// otherwise the member's name in the singular.
+func flatName(f field) string {
+	if f.shape.kind == list && f.shape.elem.kind == structure {
+		return f.shape.elem.typ.Name()
+	}
+	r, n := utf8.DecodeRuneInString(f.name)
+	return string(unicode.ToUpper(r)) + strings.TrimSuffix(f.name[n:], "s")
 }
 
 // name returns the wire name of a struct field, according to the service's

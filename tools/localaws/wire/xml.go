@@ -39,10 +39,41 @@ func (w *xmlWriter) element(name, value string) {
 // structure writes the members of a structure that have a value.
 func (w *xmlWriter) structure(v reflect.Value, s *shape) {
 	for _, f := range s.fields {
-		if fv := v.Field(f.index); !absent(fv) {
+		switch fv := v.Field(f.index); {
+		case absent(fv):
+		case f.flat != "":
+			w.items(f, fv)
+		default:
 			w.value(f.name, fv, f.shape)
 		}
 	}
+}
+
+// items writes a flattened list or map: an element for each item.
+func (w *xmlWriter) items(f field, v reflect.Value) {
+	if f.shape.kind == list {
+		for i := range v.Len() {
+			w.value(f.flat, v.Index(i), f.shape.elem)
+		}
+		return
+	}
+	// Tags have keys, and attributes have names.
+	key := "Name"
+	if f.flat == "Tag" {
+		key = "Key"
+	}
+	for _, k := range sortedKeys(v) {
+		w.open(f.flat, "")
+		w.element(key, k.String())
+		w.value("Value", v.MapIndex(k), f.shape.elem)
+		w.close(f.flat)
+	}
+}
+
+func sortedKeys(v reflect.Value) []reflect.Value {
+	keys := v.MapKeys()
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	return keys
 }
 
 // value writes an element. A list contains member elements; a map contains
@@ -69,9 +100,7 @@ func (w *xmlWriter) value(name string, v reflect.Value, s *shape) {
 		}
 	case dict:
 		w.open(name, "")
-		keys := v.MapKeys()
-		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
-		for _, k := range keys {
+		for _, k := range sortedKeys(v) {
 			w.open("entry", "")
 			w.element("key", k.String())
 			w.value("value", v.MapIndex(k), s.elem)

@@ -23,6 +23,7 @@ import (
 	awssecretsmanager "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 const (
@@ -81,6 +82,7 @@ func answers() map[string]any {
 		},
 		"secretsmanager:CreateSecret":      &awssecretsmanager.CreateSecretOutput{ARN: aws.String("arn:aws:secretsmanager:us-east-1:000000000000:secret:token-AbCdEf")},
 		"secretsmanager:GetRandomPassword": &awssecretsmanager.GetRandomPasswordOutput{RandomPassword: aws.String("correct horse")},
+		"sqs:CreateQueue":                  &awssqs.CreateQueueOutput{QueueUrl: aws.String("http://127.0.0.1:4566/000000000000/orders")},
 		"sns:CreateTopic":                  &awssns.CreateTopicOutput{TopicArn: aws.String(topicARN)},
 		"sns:Subscribe":                    &awssns.SubscribeOutput{SubscriptionArn: aws.String(topicARN + ":sub")},
 		"sns:ListSubscriptionsByTopic": &awssns.ListSubscriptionsByTopicOutput{Subscriptions: []snstypes.Subscription{

@@ -18,6 +18,7 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssecretsmanager "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/magewright/magewright/tools/localaws/account"
@@ -38,6 +39,7 @@ type Deps struct {
 	Logs         Logs
 	Alarms       Alarms
 	Topics       Topics
+	Queues       Queues
 	Events       Events
 	Deployments  Deployments
 	Builds       Builds
@@ -198,6 +200,15 @@ type Topics interface {
 	Unsubscribe(context.Context, *awssns.UnsubscribeInput) (*awssns.UnsubscribeOutput, error)
 	TagResource(context.Context, *awssns.TagResourceInput) (*awssns.TagResourceOutput, error)
 	UntagResource(context.Context, *awssns.UntagResourceInput) (*awssns.UntagResourceOutput, error)
+}
+
+// Queues is the part of Amazon SQS that the resource types need.
+type Queues interface {
+	CreateQueue(context.Context, *awssqs.CreateQueueInput) (*awssqs.CreateQueueOutput, error)
+	SetQueueAttributes(context.Context, *awssqs.SetQueueAttributesInput) (*awssqs.SetQueueAttributesOutput, error)
+	DeleteQueue(context.Context, *awssqs.DeleteQueueInput) (*awssqs.DeleteQueueOutput, error)
+	TagQueue(context.Context, *awssqs.TagQueueInput) (*awssqs.TagQueueOutput, error)
+	UntagQueue(context.Context, *awssqs.UntagQueueInput) (*awssqs.UntagQueueOutput, error)
 }
 
 // Events is the part of EventBridge that the resource types need.

@@ -18,6 +18,7 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssecretsmanager "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/magewright/magewright/tools/localaws/cloudformation/types"
@@ -659,6 +660,28 @@ func (f fakeConnections) UntagResource(_ context.Context, in *awscodeconnections
 	return call[awscodeconnections.UntagResourceOutput](f.recorder, "codeconnections", in)
 }
 
+type fakeQueues struct{ *recorder }
+
+func (f fakeQueues) CreateQueue(_ context.Context, in *awssqs.CreateQueueInput) (*awssqs.CreateQueueOutput, error) {
+	return call[awssqs.CreateQueueOutput](f.recorder, "sqs", in)
+}
+
+func (f fakeQueues) SetQueueAttributes(_ context.Context, in *awssqs.SetQueueAttributesInput) (*awssqs.SetQueueAttributesOutput, error) {
+	return call[awssqs.SetQueueAttributesOutput](f.recorder, "sqs", in)
+}
+
+func (f fakeQueues) DeleteQueue(_ context.Context, in *awssqs.DeleteQueueInput) (*awssqs.DeleteQueueOutput, error) {
+	return call[awssqs.DeleteQueueOutput](f.recorder, "sqs", in)
+}
+
+func (f fakeQueues) TagQueue(_ context.Context, in *awssqs.TagQueueInput) (*awssqs.TagQueueOutput, error) {
+	return call[awssqs.TagQueueOutput](f.recorder, "sqs", in)
+}
+
+func (f fakeQueues) UntagQueue(_ context.Context, in *awssqs.UntagQueueInput) (*awssqs.UntagQueueOutput, error) {
+	return call[awssqs.UntagQueueOutput](f.recorder, "sqs", in)
+}
+
 func (rec *recorder) deps() types.Deps {
 	return types.Deps{
 		Account:      rec.account,
@@ -672,6 +695,7 @@ func (rec *recorder) deps() types.Deps {
 		Logs:         fakeLogs{rec},
 		Alarms:       fakeAlarms{rec},
 		Topics:       fakeTopics{rec},
+		Queues:       fakeQueues{rec},
 		Events:       fakeEvents{rec},
 		Deployments:  fakeDeployments{rec},
 		Builds:       fakeBuilds{rec},

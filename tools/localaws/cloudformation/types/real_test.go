@@ -13,6 +13,7 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/types"
@@ -27,6 +28,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/s3"
 	"github.com/magewright/magewright/tools/localaws/secretsmanager"
 	"github.com/magewright/magewright/tools/localaws/sns"
+	"github.com/magewright/magewright/tools/localaws/sqs"
 	"github.com/magewright/magewright/tools/localaws/ssm"
 )
 
@@ -37,7 +39,7 @@ func TestRealServices(t *testing.T) {
 	for _, name := range []string{
 		"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::ECR::Repository", "AWS::IAM::Role", "AWS::IAM::Policy",
 		"AWS::IAM::ManagedPolicy", "AWS::KMS::Key", "AWS::KMS::Alias", "AWS::SSM::Parameter", "AWS::SecretsManager::Secret",
-		"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm", "AWS::CloudWatch::Dashboard", "AWS::SNS::Topic", "AWS::Logs::LogGroup",
+		"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm", "AWS::CloudWatch::Dashboard", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::Logs::LogGroup",
 		"AWS::Events::Rule", "AWS::CodeBuild::Project", "AWS::CodeBuild::ReportGroup", "AWS::CodeConnections::Connection",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,6 +76,12 @@ func TestRealServices(t *testing.T) {
 					t.Fatal(err)
 				}
 				text = strings.ReplaceAll(text, "arn:h", *made.HostArn)
+			case "AWS::SQS::Queue", "AWS::SQS::QueuePolicy":
+				for _, name := range []string{"a.fifo", "b.fifo"} {
+					if _, err := deps.Queues.CreateQueue(t.Context(), &awssqs.CreateQueueInput{QueueName: &name, Attributes: map[string]string{"FifoQueue": "true"}}); err != nil {
+						t.Fatal(err)
+					}
+				}
 			case "AWS::S3::BucketPolicy":
 				if _, err := deps.Buckets.CreateBucket(t.Context(), &awss3.CreateBucketInput{Bucket: aws.String("ledger-bucket")}); err != nil {
 					t.Fatal(err)
@@ -144,15 +152,17 @@ func realDeps(t *testing.T) types.Deps {
 		}
 	}
 	topics := sns.New(rec.account, sns.Deps{})
+	queues := sqs.New(rec.account, sqs.Deps{})
 	alarms := cloudwatch.New(rec.account, cloudwatch.Deps{Notifier: topics})
 	bus := events.New(rec.account, events.Deps{Topics: topics})
 	builds := codebuild.New(rec.account, codebuild.Deps{})
 	t.Cleanup(func() {
-		if err := errors.Join(builds.Close(), bus.Close(), alarms.Close(), topics.Close()); err != nil {
+		if err := errors.Join(builds.Close(), bus.Close(), alarms.Close(), topics.Close(), queues.Close()); err != nil {
 			t.Errorf("closing the services: %v", err)
 		}
 	})
 	deps := rec.deps()
+	deps.Queues = queues
 	deps.Alarms, deps.Topics, deps.Logs, deps.Events = alarms, topics, logs.New(rec.account), bus
 	deps.Builds, deps.Connections = builds, codeconnections.New(rec.account)
 	deps.Buckets, deps.Repositories, deps.Identities, deps.Keys = s3.New(rec.account), ecr.New(rec.account), identities, kms.New(rec.account)

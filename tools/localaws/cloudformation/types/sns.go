@@ -210,85 +210,19 @@ func subscriptionResult(arn string) *resource.Result {
 // topicPolicy is AWS::SNS::TopicPolicy. A topic always has a policy, so
 // deleting the resource restores the default policy.
 func topicPolicy(d Deps) definition {
-	p := topicPolicies{d}
-	return definition{
-		required: []string{"PolicyDocument", "Topics"},
-		Type: resource.Type{
-			Name:       "AWS::SNS::TopicPolicy",
-			Properties: []string{"PolicyDocument", "Topics"},
-			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
-				id := generatedName(r, 128)
-				return &resource.Result{PhysicalID: id, Attributes: map[string]any{"Id": id}}, p.put(ctx, r)
-			},
-			Update: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
-				if err := p.put(ctx, r); err != nil {
-					return nil, err
-				}
-				kept, err := stringsIn(r.Properties, "Topics")
-				if err != nil {
-					return nil, err
-				}
-				result := &resource.Result{PhysicalID: r.PhysicalID, Attributes: map[string]any{"Id": r.PhysicalID}}
-				return result, p.reset(ctx, r.OldProperties, kept)
-			},
-			Delete: func(ctx context.Context, r *resource.Request) error { return p.reset(ctx, r.Properties, nil) },
-		},
-	}
-}
-
-type topicPolicies struct{ Deps }
-
-func (p topicPolicies) put(ctx context.Context, r *resource.Request) error {
-	text, err := document(r.Properties, "PolicyDocument")
-	if err != nil {
+	return policyOf("AWS::SNS::TopicPolicy", "Topics", d.defaultTopicPolicy, func(ctx context.Context, arn, policy string) error {
+		_, err := d.Topics.SetTopicAttributes(ctx, &awssns.SetTopicAttributesInput{
+			TopicArn: &arn, AttributeName: aws.String("Policy"), AttributeValue: &policy,
+		})
 		return err
-	}
-	arns, err := stringsIn(r.Properties, "Topics")
-	if err != nil {
-		return err
-	}
-	for _, arn := range arns {
-		if err := p.set(ctx, arn, *text); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// reset restores the default policy of the topics that the properties name,
-// except for those in kept.
-func (p topicPolicies) reset(ctx context.Context, properties map[string]any, kept []string) error {
-	arns, err := stringsIn(properties, "Topics")
-	if err != nil {
-		return err
-	}
-	skip := map[string]bool{}
-	for _, arn := range kept {
-		skip[arn] = true
-	}
-	for _, arn := range arns {
-		if skip[arn] {
-			continue
-		}
-		if err := p.set(ctx, arn, p.defaultPolicy(arn)); err != nil && handlerCode(err) != "NotFound" {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p topicPolicies) set(ctx context.Context, arn, policy string) error {
-	_, err := p.Topics.SetTopicAttributes(ctx, &awssns.SetTopicAttributesInput{
-		TopicArn: &arn, AttributeName: aws.String("Policy"), AttributeValue: &policy,
 	})
-	return err
 }
 
-// defaultPolicy is the policy that SNS gives a new topic. It allows the owner
-// everything.
-func (p topicPolicies) defaultPolicy(arn string) string {
+// defaultTopicPolicy is the policy that SNS gives a new topic. It allows the
+// owner everything.
+func (d Deps) defaultTopicPolicy(arn string) string {
 	return fmt.Sprintf(`{"Version":"2008-10-17","Id":"__default_policy_ID","Statement":[{"Sid":"__default_statement_ID",`+
 		`"Effect":"Allow","Principal":{"AWS":"*"},"Action":["SNS:GetTopicAttributes","SNS:SetTopicAttributes",`+
 		`"SNS:AddPermission","SNS:RemovePermission","SNS:DeleteTopic","SNS:Subscribe","SNS:ListSubscriptionsByTopic",`+
-		`"SNS:Publish"],"Resource":%q,"Condition":{"StringEquals":{"AWS:SourceOwner":%q}}}]}`, arn, p.Account.ID)
+		`"SNS:Publish"],"Resource":%q,"Condition":{"StringEquals":{"AWS:SourceOwner":%q}}}]}`, arn, d.Account.ID)
 }

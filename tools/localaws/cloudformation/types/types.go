@@ -27,6 +27,7 @@ func Registry(d Deps) resource.Registry {
 		logGroup(d),
 		alarm(d), compositeAlarm(d), dashboard(d),
 		topic(d), subscription(d), topicPolicy(d),
+		queue(d), queuePolicy(d),
 		rule(d),
 		application(d), deploymentConfig(d), deploymentGroup(d),
 		project(d), reportGroup(d),
@@ -61,6 +62,7 @@ var identifiers = map[string]string{
 	"AWS::Logs::LogGroup":               "LogGroupName",
 	"AWS::S3::Bucket":                   "BucketName",
 	"AWS::SNS::Topic":                   "TopicName",
+	"AWS::SQS::Queue":                   "QueueName",
 	"AWS::SSM::Parameter":               "Name",
 	"AWS::SecretsManager::Secret":       "Name",
 }
