@@ -4,7 +4,7 @@
 //
 // It runs on provided.al2023 and is configured by environment variables:
 // EVIDENCE_BUCKET, the S3 bucket that holds the evidence, EVIDENCE_KEY, the
-// public key of the pipeline in base64, and STAGE, the dimension of its metrics.
+// public keys of the pipeline with their periods, and STAGE, the dimension of its metrics.
 package main
 
 import (
@@ -45,10 +45,10 @@ func handler(ctx context.Context, log *slog.Logger) (ledger.FunctionURLHandler, 
 	if bucket == "" {
 		return nil, errors.New("EVIDENCE_BUCKET is not set: it names the bucket that holds the evidence")
 	}
-	var key evidence.Key
+	var keys evidence.Keys
 	if pinned := os.Getenv("EVIDENCE_KEY"); pinned != "" {
 		var err error
-		if key, err = evidence.ParseKey([]byte(pinned)); err != nil {
+		if keys, err = evidence.ParseKeys(pinned); err != nil {
 			return nil, fmt.Errorf("EVIDENCE_KEY: %w", err)
 		}
 	} else {
@@ -60,7 +60,7 @@ func handler(ctx context.Context, log *slog.Logger) (ledger.FunctionURLHandler, 
 	}
 	server := &ledger.Server{
 		Store: ledger.S3{Client: s3.NewFromConfig(cfg), Bucket: bucket},
-		Key:   key,
+		Keys:  keys,
 		Now:   time.Now,
 		Build: ledger.Build{
 			Commit:          commit,

@@ -25,6 +25,9 @@ import (
 // 6 MB, of which base64 leaves three quarters.
 const MaxDocument = 4 << 20
 
+// MaxDeployment is the size limit of the record of a deployment, in bytes.
+const MaxDeployment = 256 << 10
+
 // What a [Store] says of a document.
 var (
 	ErrNotFound = errors.New("nothing is kept under this name")
@@ -60,9 +63,10 @@ type Build struct {
 // Server answers for the ledger over HTTP.
 type Server struct {
 	Store Store
-	// Key signs what is kept and the tokens of those who may read it. Without
-	// one, nothing is accepted and nothing shown.
-	Key   evidence.Key
+	// Keys sign what is kept and the tokens of those who may read it. Without
+	// one, nothing is accepted and nothing shown. What is sent must be signed with a
+	// key that counts now; what is kept, with one that counted when it came.
+	Keys  evidence.Keys
 	Build Build
 	Now   func() time.Time
 }
@@ -78,7 +82,25 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("PUT /releases/{commit}/evidence", s.recordEvidence)
 	mux.HandleFunc("PUT /releases/{commit}/evidence/{digest}", s.recordEvidence)
 	mux.HandleFunc("PUT /releases/{commit}/deployments/{digest}", s.recordDeployment)
-	return mux
+	return secure(mux)
+}
+
+// secure sets the headers by which a browser takes an answer for nothing but what
+// it is, keeps it nowhere, shows it in no other page and asks for it by HTTPS only.
+// See https://owasp.org/www-project-secure-headers/.
+func secure(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, value := range map[string]string{
+			"X-Content-Type-Options":    "nosniff",
+			"Cache-Control":             "no-store",
+			"Content-Security-Policy":   "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+			"Referrer-Policy":           "no-referrer",
+			"Strict-Transport-Security": "max-age=31536000",
+		} {
+			w.Header().Set(name, value)
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // health answers which build it is.
@@ -177,7 +199,6 @@ func render(w http.ResponseWriter, r *http.Request, page string, data any) {
 // whose address, which holds a token, is told to nobody.
 func writeHTML(w http.ResponseWriter, page []byte) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 	_, _ = w.Write(page) // the response is held in memory
 }

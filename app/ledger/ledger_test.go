@@ -108,10 +108,10 @@ func (p pipeline) token(commit string, expires time.Time) string {
 	return token
 }
 
-func newServer(store ledger.Store, key evidence.Key) http.Handler {
+func newServer(store ledger.Store, keys evidence.Keys) http.Handler {
 	server := &ledger.Server{
 		Store: store,
-		Key:   key,
+		Keys:  keys,
 		Now:   func() time.Time { return now },
 		Build: ledger.Build{Commit: commit, Version: "v1.2.3", BuildTime: "2026-11-23T12:00:00Z", FunctionVersion: "7"},
 	}
@@ -181,7 +181,7 @@ func TestRoutes(t *testing.T) {
 		{name: "with a token and no pinned key", method: "GET", path: "/releases", authorization: good, noKey: true, status: 403, says: "no key is pinned"},
 		{name: "a release that nobody knows", method: "GET", path: "/releases/" + other, authorization: "Bearer " + p.token(other, now.Add(time.Hour)), status: 404, says: "nothing is kept"},
 		{name: "an assessment that nobody knows", method: "GET", path: "/releases/" + other + "/evidence/" + digest(kept) + "/assessment", authorization: "Bearer " + p.token(other, now.Add(time.Hour)), status: 404, says: "nothing is kept"},
-		{name: "the list as JSON", method: "GET", path: "/releases", authorization: good, status: 200, says: `{"all":1,"releases":[{"commit":"` + commit},
+		{name: "the list as JSON", method: "GET", path: "/releases", authorization: good, status: 200, says: `{"releases":[{"commit":"` + commit},
 		{name: "the list as HTML", method: "GET", path: "/releases", accept: "text/html", authorization: good, status: 200, says: `<a href="/releases/` + commit},
 
 		{name: "a store that fails", method: "GET", path: "/releases", authorization: good, err: io.ErrUnexpectedEOF, status: 500, says: "the log has the reason"},
@@ -199,16 +199,16 @@ func TestRoutes(t *testing.T) {
 			for name, document := range before {
 				store.kept[name] = []byte(document)
 			}
-			key := p.Key
+			keys := evidence.Trust(p.Key)
 			if tt.noKey {
-				key = evidence.Key{}
+				keys = nil
 			}
 			r := httptest.NewRequest(tt.method, tt.path, strings.NewReader(tt.body))
 			r.Header.Set("Content-Type", tt.contentType)
 			r.Header.Set("Accept", tt.accept)
 			r.Header.Set("Authorization", tt.authorization)
 			w := httptest.NewRecorder()
-			newServer(store, key).ServeHTTP(w, r)
+			newServer(store, keys).ServeHTTP(w, r)
 			if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.says) {
 				t.Errorf("%s %s = %d %s\nwant %d and %s", tt.method, tt.path, w.Code, w.Body, tt.status, tt.says)
 			}
@@ -233,7 +233,7 @@ func TestBrokenGlassIsImpossibleToMiss(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, page+"?token="+p.token(commit, now.Add(time.Hour)), nil)
 		r.Header.Set("Accept", "text/html")
 		w := httptest.NewRecorder()
-		newServer(store, p.Key).ServeHTTP(w, r)
+		newServer(store, evidence.Trust(p.Key)).ServeHTTP(w, r)
 		alert, table := strings.Index(w.Body.String(), `role="alert">Break glass: deployed to production against the evidence`), strings.Index(w.Body.String(), "<table>")
 		if alert < 0 || alert > table || !strings.Contains(w.Body.String(), "the &lt;house&gt; burns”. It had been refused: the verdict is NO-GO") {
 			t.Errorf("%s = %d %s", page, w.Code, w.Body)

@@ -21,6 +21,9 @@ type Release struct {
 	// is asked for.
 	Evidence    []string     `json:"evidence,omitempty"`
 	Deployments []Deployment `json:"deployments,omitempty"`
+	// Unreadable are the SHA-256s of the records that no key has signed which counted
+	// when they came, or that another version of the ledger wrote.
+	Unreadable []string `json:"unreadable,omitempty"`
 }
 
 // A Deployment is one deployment of a release, as it was signed.
@@ -29,30 +32,17 @@ type Deployment struct {
 	Digest string `json:"digest"` // of the record
 }
 
-// MaxListed is how many releases the list shows: the newest ones.
-const MaxListed = 50
-
-// list answers the newest releases with their deployments, as JSON or as a page.
+// list answers with the release that the link is to, as JSON or as a page: a link
+// to one commit says nothing of others.
 func (s *Server) list(w http.ResponseWriter, r *http.Request, link evidence.Link) {
-	objects, err := s.Store.List(r.Context(), prefix)
+	objects, err := s.Store.List(r.Context(), prefix+link.Commit+"/")
 	if err != nil {
 		fail(w, r, err)
 		return
 	}
-	newest := map[string]time.Time{}
-	for _, o := range objects {
-		if commit, _, _ := cutName(o.Name); commit != "" && o.Recorded.After(newest[commit]) {
-			newest[commit] = o.Recorded
-		}
-	}
-	commits := make([]string, 0, len(newest))
-	for commit := range newest {
-		commits = append(commits, commit)
-	}
-	slices.SortFunc(commits, func(a, b string) int { return newest[b].Compare(newest[a]) })
 	releases := []Release{}
-	for _, commit := range commits[:min(len(commits), MaxListed)] {
-		release, err := s.release(r.Context(), commit, objects)
+	if len(objects) > 0 {
+		release, err := s.release(r.Context(), link.Commit, objects)
 		if err != nil {
 			fail(w, r, err)
 			return
@@ -60,10 +50,10 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, link evidence.Link
 		releases = append(releases, release)
 	}
 	if wantsHTML(r) {
-		render(w, r, "releases", map[string]any{"Releases": releases, "All": len(commits), "Mine": link.Commit, "Token": token(r)})
+		render(w, r, "releases", map[string]any{"Releases": releases, "Token": token(r)})
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"releases": releases, "all": len(commits)})
+	writeJSON(w, http.StatusOK, map[string]any{"releases": releases})
 }
 
 // release reads the deployments of a release among objects.
@@ -84,9 +74,12 @@ func (s *Server) release(ctx context.Context, commit string, objects []Object) (
 		if err != nil {
 			return release, err
 		}
-		d, err := s.deployment(ctx, commit, document)
+		d, err := s.deployment(ctx, commit, document, o.Recorded)
 		if err != nil {
-			return release, fmt.Errorf("reading %s: %w", o.Name, err)
+			// One record that can't be read must not hide the others.
+			note(ctx, fmt.Errorf("reading %s: %w", o.Name, err))
+			release.Unreadable = append(release.Unreadable, digest)
+			continue
 		}
 		release.Deployments = append(release.Deployments, Deployment{d, digest})
 	}
@@ -133,49 +126,61 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, link evidence.Link
 	writeJSON(w, http.StatusOK, release)
 }
 
-// bundle returns the evidence of a commit that has a digest.
-func (s *Server) bundle(ctx context.Context, commit, digest string) ([]byte, error) {
-	bundle, err := s.Store.Get(ctx, evidenceName(commit, digest))
-	if !errors.Is(err, ErrNotFound) {
-		return bundle, err
+// bundle returns the evidence of a commit that has a digest, and when it came.
+func (s *Server) bundle(ctx context.Context, commit, digest string) ([]byte, time.Time, error) {
+	for _, name := range []string{evidenceName(commit, digest), evidenceName(commit, "")} {
+		bundle, err := s.Store.Get(ctx, name)
+		if errors.Is(err, ErrNotFound) || err == nil && evidence.Digest(bundle) != digest {
+			continue
+		}
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		objects, err := s.Store.List(ctx, name)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		for _, o := range objects {
+			if o.Name == name {
+				return bundle, o.Recorded, nil
+			}
+		}
 	}
-	if bundle, err = s.Store.Get(ctx, evidenceName(commit, "")); err == nil && evidence.Digest(bundle) != digest {
-		err = ErrNotFound
-	}
-	return bundle, err
+	return nil, time.Time{}, ErrNotFound
 }
 
 // evidence answers with a bundle as it was signed.
 func (s *Server) evidence(w http.ResponseWriter, r *http.Request, link evidence.Link) {
-	if bundle, ok := s.asked(w, r, link); ok {
+	if bundle, _, ok := s.asked(w, r, link); ok {
 		w.Header().Set("Content-Type", "application/jsonl")
 		_, _ = w.Write(bundle) // the response is held in memory
 	}
 }
 
-// asked returns the bundle that a request names, or refuses the request.
-func (s *Server) asked(w http.ResponseWriter, r *http.Request, link evidence.Link) ([]byte, bool) {
+// asked returns the bundle that a request names and when it came, or refuses the
+// request.
+func (s *Server) asked(w http.ResponseWriter, r *http.Request, link evidence.Link) ([]byte, time.Time, bool) {
 	commit, ok := commitOf(w, r)
 	if !ok || !allowed(w, link, commit) {
-		return nil, false
+		return nil, time.Time{}, false
 	}
-	bundle, err := s.bundle(r.Context(), commit, r.PathValue("digest"))
+	bundle, recorded, err := s.bundle(r.Context(), commit, r.PathValue("digest"))
 	if err != nil {
 		fail(w, r, err)
-		return nil, false
+		return nil, time.Time{}, false
 	}
-	return bundle, true
+	return bundle, recorded, true
 }
 
 // assessment shows the page that was signed with the evidence.
 func (s *Server) assessment(w http.ResponseWriter, r *http.Request, link evidence.Link) {
-	bundle, ok := s.asked(w, r, link)
+	bundle, recorded, ok := s.asked(w, r, link)
 	if !ok {
 		return
 	}
-	statements, _, err := evidence.ReadBundle(r.Context(), bytes.NewReader(bundle), s.Key)
+	statements, _, err := evidence.ReadBundle(r.Context(), bytes.NewReader(bundle), s.Keys, recorded)
 	if err != nil {
-		fail(w, r, err)
+		refuse(w, http.StatusForbidden, "this evidence is kept, but does not count: %v", err)
 		return
 	}
 	var page evidence.Page
@@ -204,11 +209,11 @@ func (s *Server) forHolders(h func(http.ResponseWriter, *http.Request, evidence.
 			refuse(w, http.StatusUnauthorized, "this is shown to holders of a link token: go tool mage readiness prints a link")
 			return
 		}
-		if s.Key.IsZero() {
+		if s.Keys.IsZero() {
 			refuse(w, http.StatusForbidden, "no key is pinned, so no token can be checked: go tool mage evidence:key, set the context evidenceKey, deploy")
 			return
 		}
-		link, err := evidence.OpenLink(r.Context(), s.Key, given, s.Now())
+		link, err := evidence.OpenLink(r.Context(), s.Keys, given, s.Now())
 		if err != nil {
 			refuse(w, http.StatusForbidden, "%v; go tool mage readiness prints a new link", err)
 			return

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"time"
 
 	"github.com/magewright/magewright/tools/evidence"
 )
@@ -19,11 +20,11 @@ func (s *Server) recordEvidence(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	document, ok := s.document(w, r, "application/jsonl")
+	document, ok := s.document(w, r, "application/jsonl", MaxDocument)
 	if !ok {
 		return
 	}
-	statements, _, err := evidence.ReadBundle(r.Context(), bytes.NewReader(document), s.Key)
+	statements, _, err := evidence.ReadBundle(r.Context(), bytes.NewReader(document), s.Keys, s.Now())
 	if err != nil {
 		refuse(w, http.StatusForbidden, "%v", err)
 		return
@@ -50,7 +51,7 @@ func (s *Server) recordDeployment(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	document, ok := s.document(w, r, "application/json")
+	document, ok := s.document(w, r, "application/json", MaxDeployment)
 	if !ok {
 		return
 	}
@@ -58,15 +59,15 @@ func (s *Server) recordDeployment(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "the body's SHA-256 is %s, and the path says %q", digest, r.PathValue("digest"))
 		return
 	}
-	if _, err := s.deployment(r.Context(), commit, document); err != nil {
+	if _, err := s.deployment(r.Context(), commit, document, s.Now()); err != nil {
 		refuse(w, http.StatusForbidden, "%v", err)
 		return
 	}
 	s.keep(w, r, prefix+commit+"/deployments/"+evidence.Digest(document)+".json", document)
 }
 
-// deployment reads the record of a deployment of commit.
-func (s *Server) deployment(ctx context.Context, commit string, document []byte) (evidence.Deployment, error) {
+// deployment reads the record of a deployment of commit, which came at a time.
+func (s *Server) deployment(ctx context.Context, commit string, document []byte, at time.Time) (evidence.Deployment, error) {
 	var d evidence.Deployment
 	envelopes, err := evidence.Envelopes(document)
 	if err != nil {
@@ -75,7 +76,7 @@ func (s *Server) deployment(ctx context.Context, commit string, document []byte)
 	if len(envelopes) != 1 {
 		return d, fmt.Errorf("a deployment is recorded in one envelope, and these are %d", len(envelopes))
 	}
-	statement, _, err := envelopes[0].Open(ctx, s.Key)
+	statement, _, err := envelopes[0].OpenAt(ctx, s.Keys, at)
 	if err != nil {
 		return d, err
 	}
@@ -86,12 +87,12 @@ func (s *Server) deployment(ctx context.Context, commit string, document []byte)
 }
 
 // document returns the request's body, or refuses the request.
-func (s *Server) document(w http.ResponseWriter, r *http.Request, mediaType string) ([]byte, bool) {
+func (s *Server) document(w http.ResponseWriter, r *http.Request, mediaType string, most int64) ([]byte, bool) {
 	if got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || got != mediaType {
 		refuse(w, http.StatusUnsupportedMediaType, "this is written as %s; the request's Content-Type is %q", mediaType, r.Header.Get("Content-Type"))
 		return nil, false
 	}
-	document, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxDocument))
+	document, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		refuse(w, http.StatusRequestEntityTooLarge, "the document is larger than %d bytes", tooLarge.Limit)
 		return nil, false
@@ -100,7 +101,7 @@ func (s *Server) document(w http.ResponseWriter, r *http.Request, mediaType stri
 		refuse(w, http.StatusBadRequest, "the body could not be read: %v", err)
 		return nil, false
 	}
-	if s.Key.IsZero() {
+	if s.Keys.IsZero() {
 		refuse(w, http.StatusForbidden, "no key is pinned, so nothing can be accepted: go tool mage evidence:key, set the context evidenceKey, deploy")
 		return nil, false
 	}

@@ -24,6 +24,10 @@ import (
 // timeout of an invocation. The latency alarm is well below it.
 const timeoutSeconds = 10
 
+// concurrency is how many requests are answered at once. One takes some hundredths
+// of a second.
+const concurrency = 20
+
 // A Service is the stack of one stage, with what a pipeline delivers of it.
 type Service struct {
 	Stack    awscdk.Stack
@@ -79,8 +83,11 @@ func newFunction(stack awscdk.Stack, stage settings.Stage, s settings.Settings, 
 		Code:         awslambda.Code_FromAsset(jsii.String(s.Package), nil),
 		MemorySize:   jsii.Number(256),
 		Timeout:      awscdk.Duration_Seconds(jsii.Number(timeoutSeconds)),
-		Role:         role,
-		LogGroup:     logs,
+		// Anybody may call the URL. A flood of requests takes no more of the account's
+		// concurrency than this.
+		ReservedConcurrentExecutions: jsii.Number(concurrency),
+		Role:                         role,
+		LogGroup:                     logs,
 		Environment: &map[string]*string{
 			"EVIDENCE_BUCKET": evidence.Bucket.BucketName(),
 			"EVIDENCE_KEY":    jsii.String(s.EvidenceKey),

@@ -73,7 +73,7 @@ func TestProduction(t *testing.T) {
 		properties m
 	}{
 		{"runs on the OS-only runtime, on arm64", "AWS::Lambda::Function", m{
-			"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": []any{"arm64"}, "Timeout": 10,
+			"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": []any{"arm64"}, "Timeout": 10, "ReservedConcurrentExecutions": 20,
 		}},
 		{"names its commit, which its versions keep", "AWS::Lambda::Function", m{"Description": "Release ledger, production, commit " + commit}},
 		{"publishes versions of its package only", "AWS::Lambda::Version", m{"CodeSha256": "/Kt/zCtM/9m7RQA7/C5GigTvb3fKggCnNB8CdjFYTSU="}},

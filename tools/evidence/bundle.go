@@ -7,12 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"time"
 )
 
 // MaxBundle is the size limit of a bundle in bytes. It is the largest request
 // body of a Lambda function URL.
 const MaxBundle = 6 << 20
+
+// MaxStatements is how many lines a bundle has at most.
+const MaxStatements = 256
 
 // The results of a [Summary].
 const (
@@ -90,9 +94,11 @@ func WriteBundle(ctx context.Context, w io.Writer, signer Signer, statements []S
 }
 
 // ReadBundle returns the statements of a bundle and their summary. It returns
-// an error unless every line is signed with key, nothing was changed and
-// nothing is missing. The caller has to judge what the summary says.
-func ReadBundle(ctx context.Context, r io.Reader, key Key) ([]Statement, Summary, error) {
+// an error unless every line is signed with a key that counts at a time, nothing
+// was changed and nothing is missing. It reads line by line and stops at the first
+// that is not signed, so that it costs nothing what strangers write. The caller has
+// to judge what the summary says.
+func ReadBundle(ctx context.Context, r io.Reader, keys Keys, at time.Time) ([]Statement, Summary, error) {
 	var summary Summary
 	data, err := io.ReadAll(io.LimitReader(r, MaxBundle+1))
 	if err != nil {
@@ -101,16 +107,15 @@ func ReadBundle(ctx context.Context, r io.Reader, key Key) ([]Statement, Summary
 	if len(data) > MaxBundle {
 		return nil, summary, fmt.Errorf("reading the bundle: it is larger than %d bytes", MaxBundle)
 	}
-	envelopes, err := Envelopes(data)
-	if err != nil {
-		return nil, summary, err
-	}
 	var statements []Statement
 	var digests []string
-	for i, e := range envelopes {
-		s, digest, err := e.Open(ctx, key)
+	for e, err := range envelopes(data) {
 		if err != nil {
-			return nil, summary, fmt.Errorf("reading the bundle: line %d: %w", i+1, err)
+			return nil, summary, err
+		}
+		s, digest, err := e.OpenAt(ctx, keys, at)
+		if err != nil {
+			return nil, summary, fmt.Errorf("reading the bundle: line %d: %w", len(statements)+1, err)
 		}
 		statements, digests = append(statements, s), append(digests, digest)
 	}
@@ -124,17 +129,66 @@ func ReadBundle(ctx context.Context, r io.Reader, key Key) ([]Statement, Summary
 	return statements[:last], summary, summary.names(statements[:last], digests[:last])
 }
 
+// Claimed returns when a bundle says that it was made, and the key that it says has
+// signed that. Nothing of it is verified: ReadBundle verifies it, as of that time.
+func Claimed(data []byte) (at time.Time, keyID string, err error) {
+	var last Envelope
+	for e, err := range envelopes(data) {
+		if err != nil {
+			return at, "", err
+		}
+		last = e
+	}
+	payload, err := last.DecodeB64Payload()
+	if err != nil {
+		return at, "", fmt.Errorf("reading the bundle: %w", err)
+	}
+	var s Statement
+	var summary Summary
+	if err := json.Unmarshal(payload, &s); err != nil || s.PredicateType != summary.PredicateType() {
+		return at, "", fmt.Errorf("reading the bundle: %w", ErrNoSummary)
+	}
+	if err := s.Decode(&summary); err != nil {
+		return at, "", fmt.Errorf("reading the bundle: %w", err)
+	}
+	if len(last.Signatures) > 0 {
+		keyID = last.Signatures[0].KeyID
+	}
+	return summary.TimeVerified, keyID, nil
+}
+
 // Envelopes reads the lines of a bundle without examining their content.
 func Envelopes(data []byte) ([]Envelope, error) {
-	var envelopes []Envelope
-	for i, line := range bytes.Split(bytes.TrimSuffix(data, []byte("\n")), []byte("\n")) {
-		var e Envelope
-		if err := json.Unmarshal(line, &e); err != nil {
-			return nil, fmt.Errorf("reading the bundle: line %d is not an envelope: %w", i+1, err)
+	var all []Envelope
+	for e, err := range envelopes(data) {
+		if err != nil {
+			return nil, err
 		}
-		envelopes = append(envelopes, e)
+		all = append(all, e)
 	}
-	return envelopes, nil
+	return all, nil
+}
+
+// envelopes yields the lines of a bundle, each when it is asked for. After an error
+// it yields nothing more.
+func envelopes(data []byte) iter.Seq2[Envelope, error] {
+	return func(yield func(Envelope, error) bool) {
+		n := 0
+		for line := range bytes.SplitSeq(bytes.TrimSuffix(data, []byte("\n")), []byte("\n")) {
+			var e Envelope
+			if n++; n > MaxStatements {
+				yield(e, fmt.Errorf("reading the bundle: it has more than %d lines", MaxStatements))
+				return
+			}
+			if err := json.Unmarshal(line, &e); err != nil {
+				yield(e, fmt.Errorf("reading the bundle: line %d is not an envelope: %w", n, err))
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
 }
 
 // names checks that the summary names exactly these statements, in order.

@@ -84,7 +84,7 @@ func TestReadBundleRefusesTampering(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			statements, summary, err := evidence.ReadBundle(t.Context(), strings.NewReader(strings.Join(tt.lines, "\n")+"\n"), by.Key)
+			statements, summary, err := evidence.ReadBundle(t.Context(), strings.NewReader(strings.Join(tt.lines, "\n")+"\n"), evidence.Trust(by.Key), time.Time{})
 			if !errors.Is(err, tt.want) || err != nil && !strings.Contains(err.Error(), tt.says) {
 				t.Fatalf("error is %v, want %v with %q", err, tt.want, tt.says)
 			}
@@ -103,7 +103,7 @@ func FuzzReadBundle(f *testing.F) {
 	f.Add("")
 	f.Add("{}\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		statements, _, err := evidence.ReadBundle(t.Context(), strings.NewReader(text), by.Key)
+		statements, _, err := evidence.ReadBundle(t.Context(), strings.NewReader(text), evidence.Trust(by.Key), time.Time{})
 		if err == nil && len(statements) > 1 {
 			t.Errorf("%d statements came out of a bundle of one", len(statements))
 		}
@@ -137,12 +137,12 @@ func TestLinks(t *testing.T) {
 	t.Parallel()
 	by, other := evidencetest.NewSigner(t), evidencetest.NewSigner(t)
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
-	token, err := evidence.Link{Commit: "c0ffee", Expires: now.Add(time.Hour)}.Token(t.Context(), by)
+	token, err := evidence.Link{Commit: strings.Repeat("c", 40), Expires: now.Add(time.Hour)}.Token(t.Context(), by)
 	if err != nil {
 		t.Fatal(err)
 	}
 	payload, signature, _ := strings.Cut(token, ".")
-	longer, err := json.Marshal(evidence.Link{Commit: "c0ffee", Expires: now.Add(1000 * time.Hour)})
+	longer, err := json.Marshal(evidence.Link{Commit: strings.Repeat("c", 40), Expires: now.Add(1000 * time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,6 +160,13 @@ func TestLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := base64.RawURLEncoding.EncodeToString
+	link := func(l evidence.Link) string {
+		token, err := l.Token(t.Context(), by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
 	for _, tt := range []struct {
 		name, token string
 		key         evidence.Key
@@ -171,11 +178,15 @@ func TestLinks(t *testing.T) {
 		{"another key", token, other.Key, now, evidence.ErrLinkForged},
 		{"made longer", in(longer) + "." + signature, by.Key, now, evidence.ErrLinkForged},
 		{"a signed statement", in(statement) + "." + in(foreign), by.Key, now, evidence.ErrLinkForged},
+		{"for no commit", link(evidence.Link{Expires: now.Add(time.Hour)}), by.Key, now, evidence.ErrLinkCommit},
+		{"for a part of a commit", link(evidence.Link{Commit: "cccccc", Expires: now.Add(time.Hour)}), by.Key, now, evidence.ErrLinkCommit},
+		{"for ever", link(evidence.Link{Commit: strings.Repeat("c", 40), Expires: now.Add(evidence.MaxLinkLife + time.Hour)}), by.Key, now, evidence.ErrLinkLife},
+		{"for a week", link(evidence.Link{Commit: strings.Repeat("c", 40), Expires: now.Add(evidence.MaxLinkLife)}), by.Key, now.Add(-time.Minute), nil},
 		{"no signature", payload, by.Key, now, evidence.ErrNoLink},
 		{"nothing", "", by.Key, now, evidence.ErrNoLink},
 	} {
-		got, err := evidence.OpenLink(t.Context(), tt.key, tt.token, tt.now)
-		if !errors.Is(err, tt.want) || err == nil && got.Commit != "c0ffee" {
+		got, err := evidence.OpenLink(t.Context(), evidence.Trust(tt.key), tt.token, tt.now)
+		if !errors.Is(err, tt.want) || err == nil && got.Commit != strings.Repeat("c", 40) {
 			t.Errorf("%s: %+v, %v, want %v", tt.name, got, err, tt.want)
 		}
 	}

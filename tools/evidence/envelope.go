@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 )
@@ -27,6 +29,34 @@ type Signer = dsse.Signer
 
 // An Envelope is a signed statement.
 type Envelope struct{ dsse.Envelope }
+
+// maxSignatures is the size limit of an envelope's signatures in bytes. A signature
+// has about 150. Without the limit, a small document would become a list of millions.
+const maxSignatures = 8 << 10
+
+// UnmarshalJSON implements [json.Unmarshaler]. It refuses more signatures than an
+// envelope has.
+func (e *Envelope) UnmarshalJSON(data []byte) error {
+	var parts struct {
+		PayloadType string          `json:"payloadType"`
+		Payload     string          `json:"payload"`
+		Signatures  json.RawMessage `json:"signatures"`
+	}
+	if err := json.Unmarshal(data, &parts); err != nil {
+		return err
+	}
+	if len(parts.Signatures) > maxSignatures {
+		return fmt.Errorf("its signatures are larger than %d bytes", maxSignatures)
+	}
+	var signatures []dsse.Signature
+	if len(parts.Signatures) > 0 {
+		if err := json.Unmarshal(parts.Signatures, &signatures); err != nil {
+			return err
+		}
+	}
+	e.Envelope = dsse.Envelope{PayloadType: parts.PayloadType, Payload: parts.Payload, Signatures: signatures}
+	return nil
+}
 
 // Seal signs a statement.
 func Seal(ctx context.Context, signer Signer, s Statement) (Envelope, error) {
@@ -49,15 +79,25 @@ func Seal(ctx context.Context, signer Signer, s Statement) (Envelope, error) {
 // SHA-256 of its payload. If the signature is wrong, the error is ErrNotSigned,
 // ErrWrongKey or ErrEdited.
 func (e Envelope) Open(ctx context.Context, key Key) (s Statement, digest string, err error) {
+	return e.OpenAt(ctx, Trust(key), time.Time{})
+}
+
+// OpenAt is Open with a key that counts at a time. The error can also be
+// ErrWrongTime.
+func (e Envelope) OpenAt(ctx context.Context, keys Keys, at time.Time) (s Statement, digest string, err error) {
 	if len(e.Signatures) == 0 {
 		return s, "", ErrNotSigned
 	}
-	known := false
-	for _, signature := range e.Signatures {
-		known = known || signature.KeyID == key.ID()
+	var key Key
+	for _, signature := range slices.Backward(e.Signatures) { // the error is about the first
+		if found, findErr := keys.Find(signature.KeyID, at); findErr != nil {
+			err = findErr
+		} else {
+			key = found
+		}
 	}
-	if !known {
-		return s, "", fmt.Errorf("%w: %.12s, not %.12s", ErrWrongKey, e.Signatures[0].KeyID, key.ID())
+	if key.IsZero() {
+		return s, "", err
 	}
 	with, err := dsse.NewEnvelopeVerifier(key)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +22,19 @@ var (
 	ErrNoLink      = errors.New("it is not a link token")
 	ErrLinkForged  = errors.New("the link token is not signed with the pinned key")
 	ErrLinkExpired = errors.New("the link token has expired")
+	ErrLinkCommit  = errors.New("the link token is for no commit")
+	ErrLinkLife    = errors.New("the link token is valid for too long")
 )
+
+// MaxLinkLife is how long a link may be valid: as long as CodePipeline waits for an
+// approval.
+// See https://docs.aws.amazon.com/codepipeline/latest/userguide/approvals.html.
+const MaxLinkLife = 7 * 24 * time.Hour
+
+// skew is how far the clocks of who signs a link and who opens it may be apart.
+const skew = 10 * time.Minute
+
+var fullHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
 // A Link lets its holder read the evidence of a commit until it expires.
 type Link struct {
@@ -42,10 +56,10 @@ func (l Link) Token(ctx context.Context, signer Signer) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(payload) + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
-// OpenLink returns the link in a token that is signed with key, unless it has
-// expired at the time now. The error is ErrNoLink, ErrLinkForged or
-// ErrLinkExpired.
-func OpenLink(ctx context.Context, key Key, token string, now time.Time) (Link, error) {
+// OpenLink returns the link in a token that is signed with a key which counts at the
+// time now, unless the link has expired. The error is ErrNoLink, ErrLinkForged,
+// ErrLinkExpired, ErrLinkCommit or ErrLinkLife.
+func OpenLink(ctx context.Context, keys Keys, token string, now time.Time) (Link, error) {
 	var l Link
 	first, second, _ := strings.Cut(token, ".")
 	payload, err := base64.RawURLEncoding.DecodeString(first)
@@ -53,14 +67,20 @@ func OpenLink(ctx context.Context, key Key, token string, now time.Time) (Link, 
 	if err != nil || sigErr != nil || len(payload) == 0 || len(signature) == 0 {
 		return l, ErrNoLink
 	}
-	if key.Verify(ctx, dsse.PAE(LinkType, payload), signature) != nil {
+	signed := func(key TrustedKey) bool { return key.Verify(ctx, dsse.PAE(LinkType, payload), signature) == nil }
+	if !slices.ContainsFunc(keys.At(now), signed) {
 		return l, ErrLinkForged
 	}
 	if err := json.Unmarshal(payload, &l); err != nil {
 		return l, ErrNoLink
 	}
-	if !now.Before(l.Expires) {
+	switch {
+	case !fullHash.MatchString(l.Commit):
+		return l, fmt.Errorf("%w: %q", ErrLinkCommit, l.Commit)
+	case !now.Before(l.Expires):
 		return l, fmt.Errorf("%w: at %s", ErrLinkExpired, l.Expires.UTC().Format(time.RFC3339))
+	case l.Expires.Sub(now) > MaxLinkLife+skew:
+		return l, fmt.Errorf("%w: until %s, and %s is the most", ErrLinkLife, l.Expires.UTC().Format(time.RFC3339), MaxLinkLife)
 	}
 	return l, nil
 }

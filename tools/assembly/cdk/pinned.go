@@ -6,25 +6,26 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// EvidenceKey is the CDK context key that pins the public key for signatures of
-// evidence.
+// EvidenceKey is the CDK context key that pins the public keys for signatures of
+// evidence, as [evidence.ParseKeys] reads them.
 const EvidenceKey = "evidenceKey"
 
-// PinnedKey returns the public key that the CDK context pins. In the pipeline,
+// PinnedKeys returns the public keys that the CDK context pins. In the pipeline,
 // this is the context of the deployed pipeline, not of the commit being delivered.
-func PinnedKey(cfg project.Config) (evidence.Key, error) {
+// promote does not ask it.
+func PinnedKeys(cfg project.Config) (evidence.Keys, error) {
 	context, err := Context(cfg)
 	if err != nil {
-		return evidence.Key{}, err
+		return nil, err
 	}
 	const next = "go tool mage evidence:key"
 	pinned, _ := context[EvidenceKey].(string)
 	if pinned == "" {
-		return evidence.Key{}, exit.Missing(next, "no key is pinned for signing evidence: CDK context %s (infra/cdk.json, CDK_CONTEXT_JSON) is not set", EvidenceKey)
+		return nil, exit.Missing(next, "no key is pinned for signing evidence: CDK context %s (infra/cdk.json, CDK_CONTEXT_JSON) is not set", EvidenceKey)
 	}
-	key, err := evidence.ParseKey([]byte(pinned))
+	keys, err := evidence.ParseKeys(pinned)
 	if err != nil {
-		return key, exit.Missing(next, "CDK context %s (infra/cdk.json, CDK_CONTEXT_JSON): %w", EvidenceKey, err)
+		return nil, exit.Missing(next, "CDK context %s (infra/cdk.json, CDK_CONTEXT_JSON): %w", EvidenceKey, err)
 	}
-	return key, nil
+	return keys, nil
 }

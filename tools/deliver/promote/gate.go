@@ -40,7 +40,7 @@ func identify(ctx context.Context, awsConfig aws.Config) (caller, error) {
 // that signs in this account, as KMS says: whoever runs promote could pin another
 // one in the CDK context.
 func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, key evidence.Key, release cdk.Release, by caller, now time.Time) (evidence.Deployment, error) {
-	bundle, err := readBundle(ctx, cfg, key)
+	bundle, err := readBundle(ctx, cfg, key, now)
 	if err != nil {
 		return evidence.Deployment{}, err
 	}
@@ -104,12 +104,12 @@ func orNone(commit string) string {
 	return fmt.Sprintf("%.12s", commit)
 }
 
-func readBundle(ctx context.Context, cfg project.Config, key evidence.Key) (verify.Bundle, error) {
+func readBundle(ctx context.Context, cfg project.Config, key evidence.Key, now time.Time) (verify.Bundle, error) {
 	data, err := os.ReadFile(filepath.Join(cfg.Evidence, verify.BundleFile))
 	if err != nil {
 		return verify.Bundle{}, fmt.Errorf("there is no evidence: %w", err)
 	}
-	return verify.Read(ctx, data, key)
+	return verify.Read(ctx, data, evidence.Trust(key), now)
 }
 
 // deployedPackage returns the SHA-256 of the zip file that production's function

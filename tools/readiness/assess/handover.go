@@ -22,11 +22,6 @@ import (
 	"github.com/magewright/magewright/tools/readiness/verify"
 )
 
-// linkLife is how long the link to the page is valid: as long as CodePipeline
-// waits for an approval.
-// See https://docs.aws.amazon.com/codepipeline/latest/userguide/approvals.html.
-const linkLife = 7 * 24 * time.Hour
-
 // A handover is what an assessment passes on to the approver and to promote.
 type handover struct {
 	assessment readiness.Assessment
@@ -43,12 +38,12 @@ func hand(ctx context.Context, cfg project.Config, awsConfig aws.Config, h hando
 	if err != nil {
 		return err
 	}
-	pinned, err := cdk.PinnedKey(cfg)
+	pinned, err := cdk.PinnedKeys(cfg)
 	if err != nil {
 		return err
 	}
-	if pinned.ID() != signer.Key.ID() {
-		return exit.Missing("go tool mage evidence:key", "this account signs with key %.12s, but the CDK context pins %.12s, so nobody would accept the signature", signer.Key.ID(), pinned.ID())
+	if _, err := pinned.Find(signer.Key.ID(), h.now); err != nil {
+		return exit.Missing("go tool mage evidence:key", "this account's key is none that the CDK context pins now, so nobody would accept what it signs: %w", err)
 	}
 	bundle, err := h.sign(ctx, signer)
 	if err != nil {
@@ -128,7 +123,7 @@ func (h handover) publish(ctx context.Context, cfg project.Config, awsConfig aws
 	if digest, err = l.PutEvidence(ctx, h.assessment.Commit, bundle); err != nil {
 		return "", "", exit.Failed("go tool mage deploy-staging smoke readiness", "publishing the evidence: %w", err)
 	}
-	link, err = l.Link(ctx, h.assessment.Commit, "/evidence/"+digest+"/assessment", h.now.Add(linkLife))
+	link, err = l.Link(ctx, h.assessment.Commit, "/evidence/"+digest+"/assessment", h.now.Add(evidence.MaxLinkLife))
 	if err != nil {
 		return "", "", err
 	}

@@ -27,7 +27,7 @@ func Drill(ctx context.Context, e Env) (evidence.Predicate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the drill: %w", err)
 	}
-	key, err := cdk.PinnedKey(e.Project)
+	keys, err := cdk.PinnedKeys(e.Project)
 	if err != nil {
 		return nil, fmt.Errorf("reading the drill: %w", err)
 	}
@@ -35,7 +35,7 @@ func Drill(ctx context.Context, e Env) (evidence.Predicate, error) {
 	if err := json.Unmarshal(data, &sealed); err != nil {
 		return nil, exit.Missing(next, "reading the drill: %s: %w", readiness.DrillFile, err)
 	}
-	statement, _, err := sealed.Open(ctx, key)
+	statement, _, err := sealed.OpenAt(ctx, keys, e.Clock.Now())
 	if err != nil {
 		return nil, exit.Missing(next, "reading the drill: %s: %w", readiness.DrillFile, err)
 	}

@@ -39,10 +39,10 @@ type Bundle struct {
 // ErrNoAssessment says that a bundle contains no verdict.
 var ErrNoAssessment = errors.New("the bundle contains no assessment")
 
-// Read reads a bundle that is signed with key.
-func Read(ctx context.Context, data []byte, key evidence.Key) (Bundle, error) {
+// Read reads a bundle that is signed with a key which counts at a time.
+func Read(ctx context.Context, data []byte, keys evidence.Keys, at time.Time) (Bundle, error) {
 	b := Bundle{Digest: evidence.Digest(data)}
-	statements, summary, err := evidence.ReadBundle(ctx, bytes.NewReader(data), key)
+	statements, summary, err := evidence.ReadBundle(ctx, bytes.NewReader(data), keys, at)
 	if err != nil {
 		return b, err
 	}
@@ -185,11 +185,16 @@ func Run(ctx context.Context, cfg project.Config, file, keyFile string) error {
 	if err != nil {
 		return exit.Missing("go tool mage readiness", "reading the bundle: %w", err)
 	}
-	key, err := publicKey(cfg, keyFile)
+	keys, err := publicKeys(cfg, keyFile)
 	if err != nil {
 		return err
 	}
-	b, err := Read(ctx, data, key)
+	// A key that was replaced since still counts for what it signed in its time.
+	claimed, keyID, err := evidence.Claimed(data)
+	if err != nil {
+		return exit.Failed("go tool mage readiness", "%s: %w", file, err)
+	}
+	b, err := Read(ctx, data, keys, claimed)
 	if err != nil {
 		return exit.Failed("go tool mage readiness", "%s: %w", file, err)
 	}
@@ -199,7 +204,7 @@ func Run(ctx context.Context, cfg project.Config, file, keyFile string) error {
 		return exit.Failed("git checkout "+b.Recorded.Commit+", then go tool mage verify", "%s: %w", file, err)
 	}
 	fmt.Fprintf(cfg.Stdout, "%s: sha256 %s, %d statements signed by key %.12s on %s; the verdict was decided again from them\n",
-		file, b.Digest, len(b.Statements), key.ID(), b.Summary.TimeVerified.UTC().Format(time.RFC3339))
+		file, b.Digest, len(b.Statements), keyID, b.Summary.TimeVerified.UTC().Format(time.RFC3339))
 	if again.Verdict == readiness.NoGo {
 		return exit.Failed("go tool mage readiness", "the verdict is %s because of %s", again.Verdict, reasons(again))
 	}
@@ -211,17 +216,17 @@ func File(bundle, key string) func(context.Context, project.Config) error {
 	return func(ctx context.Context, cfg project.Config) error { return Run(ctx, cfg, bundle, key) }
 }
 
-func publicKey(cfg project.Config, file string) (evidence.Key, error) {
+func publicKeys(cfg project.Config, file string) (evidence.Keys, error) {
 	if file == "" {
-		return cdk.PinnedKey(cfg)
+		return cdk.PinnedKeys(cfg)
 	}
 	data, err := os.ReadFile(filepath.Clean(file))
 	if err != nil {
-		return evidence.Key{}, exit.Missing("openssl pkey -pubin -in KEY, to see whether it is a public key", "reading the public key: %w", err)
+		return nil, exit.Missing("openssl pkey -pubin -in KEY, to see whether it is a public key", "reading the public key: %w", err)
 	}
 	key, err := evidence.ParseKey(data)
 	if err != nil {
-		return key, exit.Missing("openssl pkey -pubin -in "+file, "%s: %w", file, err)
+		return nil, exit.Missing("openssl pkey -pubin -in "+file, "%s: %w", file, err)
 	}
-	return key, nil
+	return evidence.Trust(key), nil
 }

@@ -17,7 +17,7 @@ var meanings = map[string]string{
 	"CODEBUILD_SRC_DIR_Assembly":        "the cloud assembly, as CodeBuild sets it; elsewhere `cdk.out`",
 	"COVERAGE_DIR":                      "the directory for coverage data of the function if it is built with the tag coverage; no release is",
 	"EVIDENCE_BUCKET":                   "the S3 bucket for the evidence; the function does not start without it",
-	"EVIDENCE_KEY":                      "the public key that the ledger trusts, DER in base64; without it, the ledger accepts and shows nothing",
+	"EVIDENCE_KEY":                      "the public keys that the ledger trusts, DER in base64, separated by commas, each with its period behind an @ if it has one; without any, the ledger accepts and shows nothing",
 	"FAULT":                             "the fault of the function that `bench` uses to measure canaries",
 	"GITHUB_TOKEN":                      "the token with which `readiness` reads pull requests from GitHub",
 	"GITLAB_TOKEN":                      "the token with which `readiness` reads merge requests from GitLab",

@@ -1,0 +1,111 @@
+package evidence
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ErrWrongTime says that a known key does not count at the time in question.
+var ErrWrongTime = errors.New("it is signed with a key that does not count at that time")
+
+// A TrustedKey is a key and the period in which its signatures count.
+type TrustedKey struct {
+	Key
+	From, Until time.Time // Until is the first moment at which it does not count; a zero time is no limit
+}
+
+// Keys are the keys whose signatures count, each in its period. So a key can be
+// replaced while what the one before has signed stays valid.
+type Keys []TrustedKey
+
+// Trust returns keys that always count.
+func Trust(keys ...Key) Keys {
+	var all Keys
+	for _, key := range keys {
+		all = append(all, TrustedKey{Key: key})
+	}
+	return all
+}
+
+// ParseKeys reads keys that commas separate. Each is as [ParseKey] reads it, and may
+// have its period behind an @: two days in UTC, or times of RFC 3339, of which either
+// may be left out. The second is the first day on which the key does not count.
+//
+//	KEY@..2026-12-01,KEY@2026-11-30..
+func ParseKeys(text string) (Keys, error) {
+	var keys Keys
+	for part := range strings.SplitSeq(text, ",") {
+		encoded, period, limited := strings.Cut(strings.TrimSpace(part), "@")
+		key, err := ParseKey([]byte(encoded))
+		if err != nil {
+			return nil, err
+		}
+		trusted := TrustedKey{Key: key}
+		if limited {
+			if trusted.From, trusted.Until, err = parsePeriod(period); err != nil {
+				return nil, fmt.Errorf("reading the period of key %.12s: %w", key.ID(), err)
+			}
+		}
+		keys = append(keys, trusted)
+	}
+	return keys, nil
+}
+
+func parsePeriod(text string) (from, until time.Time, err error) {
+	first, second, ok := strings.Cut(text, "..")
+	if !ok || first == "" && second == "" {
+		return from, until, fmt.Errorf("%q is not FROM..UNTIL, such as 2026-01-01..2026-12-31", text)
+	}
+	for _, end := range []struct {
+		text string
+		into *time.Time
+	}{{first, &from}, {second, &until}} {
+		if end.text == "" {
+			continue
+		}
+		if *end.into, err = time.Parse(time.DateOnly, end.text); err == nil {
+			continue
+		}
+		if *end.into, err = time.Parse(time.RFC3339, end.text); err != nil {
+			return from, until, fmt.Errorf("%q is neither a day nor a time: %w", end.text, err)
+		}
+	}
+	if !from.IsZero() && !until.IsZero() && !from.Before(until) {
+		return from, until, fmt.Errorf("%s ends before it begins", text)
+	}
+	return from, until, nil
+}
+
+// IsZero reports whether no key counts.
+func (ks Keys) IsZero() bool { return len(ks) == 0 }
+
+// At returns the keys that count at a time.
+func (ks Keys) At(t time.Time) Keys {
+	var found Keys
+	for _, k := range ks {
+		if (k.From.IsZero() || !t.Before(k.From)) && (k.Until.IsZero() || t.Before(k.Until)) {
+			found = append(found, k)
+		}
+	}
+	return found
+}
+
+// Find returns the key with an id if it counts at a time. Otherwise the error is
+// ErrWrongKey or ErrWrongTime.
+func (ks Keys) Find(id string, at time.Time) (Key, error) {
+	for _, k := range ks.At(at) {
+		if k.ID() == id {
+			return k.Key, nil
+		}
+	}
+	var ids []string
+	for _, k := range ks {
+		if k.ID() == id {
+			return Key{}, fmt.Errorf("%w: %.12s, on %s", ErrWrongTime, id, at.UTC().Format(time.RFC3339))
+		}
+		ids = append(ids, fmt.Sprintf("%.12s", k.ID()))
+	}
+	return Key{}, fmt.Errorf("%w: %.12s, not %s", ErrWrongKey, id, strings.Join(ids, " or "))
+}
