@@ -280,7 +280,7 @@ func actionTargets(t *testing.T, assembly string) map[string]string {
 // reference are those of the templates.
 func theReferenceHasTheStacks(t *testing.T, assembly string) {
 	t.Helper()
-	templates, err := reference.ReadTemplates(assembly)
+	templates, err := reference.ReadTemplates(project.Config{Assembly: assembly})
 	if err != nil {
 		t.Fatal(err)
 	}

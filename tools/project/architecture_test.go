@@ -2,7 +2,6 @@ package project_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -541,11 +540,7 @@ func TestTheReferenceIsGenerated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	none := reference.Templates{}
-	for _, stack := range reference.Stacks {
-		none[stack] = json.RawMessage("{}")
-	}
-	generated, _, err := reference.Generate(tree, none)
+	generated, _, err := reference.Generate(tree, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,6 +87,26 @@ func (c Config) differs(ctx context.Context, head string) bool {
 	return len(changes) > 0
 }
 
+// Pin is the directory, below the root of a repository that adopts Magewright, of
+// the module that pins it and of the settings.
+const Pin = "magewright"
+
+// Adopted reports whether the repository is another one than Magewright's own:
+// one that pins it.
+func (c Config) Adopted() bool {
+	_, err := os.Stat(filepath.Join(c.Dir, Pin, "go.mod"))
+	return err == nil
+}
+
+// Settings returns the directory, from the root, of what a team tells Magewright:
+// the CDK context, the probes, the policy.
+func (c Config) Settings() string {
+	if c.Adopted() {
+		return Pin
+	}
+	return "infra"
+}
+
 // Module is the module path that the project's packages start with.
 const Module = "github.com/magewright/magewright"
 

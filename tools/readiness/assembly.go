@@ -2,19 +2,13 @@ package readiness
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 
+	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/manifest"
 )
-
-// The stacks of a release.
-const (
-	stagingStack    = project.StagingStack
-	productionStack = project.ProductionStack
-	pipelineStack   = project.PipelineStack
-)
-
-var releaseStacks = project.Stacks()
 
 // An Assembly describes the candidate's cloud assembly.
 type Assembly struct {
@@ -23,9 +17,11 @@ type Assembly struct {
 	Commit  string                   `json:"commit"`
 	Package string                   `json:"package"`
 	Stacks  map[string]AssemblyStack `json:"stacks"` // by name
-	// Manifest are the names by which promote deploys, in order; nil where the
-	// assembly has no manifest, which promote refuses.
-	Manifest []string `json:"manifest,omitempty"`
+	// Manifest names what is delivered: promote deploys by the same names.
+	Manifest manifest.Manifest `json:"manifest"`
+	// Unwritten says why the assembly has no manifest, so that its names are those
+	// that the templates give, if any. What deploys refuses such an assembly.
+	Unwritten string `json:"unwritten,omitempty"`
 	// Files are all files of the assembly with their SHA-256. promote deploys no
 	// others.
 	Files     map[string]string `json:"files,omitempty"`
@@ -36,6 +32,76 @@ type Assembly struct {
 
 // PredicateType implements [evidence.Predicate].
 func (Assembly) PredicateType() string { return base + "assembly/v1" }
+
+// unnamed stands for the name of a stack that the manifest does not have.
+const unnamed = "(a stack that the manifest does not name)"
+
+// first returns the stack in which releases are tried, or unnamed where users have
+// the only one.
+func (a *Assembly) first() string {
+	if len(a.Manifest.Stages) < 2 {
+		return unnamed
+	}
+	return a.Manifest.First().Stack
+}
+
+// last returns the stack that users have.
+func (a *Assembly) last() string {
+	if len(a.Manifest.Stages) == 0 {
+		return unnamed
+	}
+	return a.Manifest.Last().Stack
+}
+
+// production returns the stacks that promote deploys, that which users have first.
+func (a *Assembly) production() []string {
+	if len(a.Manifest.Stages) == 0 {
+		return []string{unnamed}
+	}
+	return a.Manifest.Last().Stacks()
+}
+
+// pipeline returns the stack of the pipeline.
+func (a *Assembly) pipeline() string {
+	if a.Manifest.Pipeline.Stack == "" {
+		return unnamed
+	}
+	return a.Manifest.Pipeline.Stack
+}
+
+// delivers reports whether a function of a stage's template is one that is
+// delivered. Our constructs deliver every function of a stage. In other CDK apps,
+// some functions are the CDK's own helpers.
+func (a *Assembly) delivers(stage manifest.Stage, function string) bool {
+	return a.Manifest.Annotated == "" ||
+		slices.ContainsFunc(stage.Functions, func(f manifest.Function) bool { return f.Function == function })
+}
+
+// packages returns the packages of the functions that a stage delivers, sorted by
+// the functions' logical ids.
+func (a *Assembly) packages(stage manifest.Stage) []FunctionPackage {
+	var all []FunctionPackage
+	for _, f := range a.Functions {
+		if f.Stack == stage.Stack && a.delivers(stage, f.LogicalID) {
+			all = append(all, f)
+		}
+	}
+	slices.SortFunc(all, func(a, b FunctionPackage) int { return strings.Compare(a.LogicalID, b.LogicalID) })
+	return all
+}
+
+// PackageDigest returns the digest by which the packages of a stage's functions are
+// known, or "" where there are none.
+func (a *Assembly) PackageDigest(stage manifest.Stage) string {
+	var all []cdk.FunctionPackage
+	for _, f := range a.packages(stage) {
+		all = append(all, cdk.FunctionPackage{LogicalID: f.LogicalID, File: f.File, SHA256: f.SHA256})
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return cdk.PackageDigest(all)
+}
 
 // An AssemblyStack is one stack of the assembly.
 type AssemblyStack struct {

@@ -21,13 +21,9 @@ and security group rules, so any difference in them counts as wider.`,
 		Inputs: []evidence.Predicate{Assembly{}, Deployed{}},
 		Next:   "narrow the grants in infra, or waive the check with a reason",
 		Decide: func(in Inputs) Result {
-			d, why, ok := stackDiff(in, productionStack)
-			if !ok {
-				return why
-			}
 			var findings, undecided []string
 			compared, resources := 0, 0
-			look := func(stack string, d templateDiff) {
+			look := func(stack string, d templateDiff) string {
 				for _, section := range d.sections() {
 					undecided = append(undecided, fmt.Sprintf("%s of %s differ, so grants that depend on them are unknown", section, stack))
 				}
@@ -37,12 +33,18 @@ and security group rules, so any difference in them counts as wider.`,
 				for _, wider := range broadened(d.before.grants(), after) {
 					findings = append(findings, stack+": "+wider)
 				}
+				return stack
 			}
-			look(productionStack, d)
+			if _, why, ok := eachOfProduction(in, look); !ok {
+				return why
+			}
 			notChecked := "What AWS's managed policies allow, and changes to the pipeline that its Update stage has already made."
-			switch d, why, ok := stackDiff(in, pipelineStack); {
+			pipeline := read(in, &Assembly{}).pipeline()
+			switch d, why, ok := stackDiff(in, pipeline); {
+			case pipeline == unnamed:
+				notChecked += " The assembly has no pipeline."
 			case ok:
-				look(pipelineStack, d)
+				look(pipeline, d)
 			case why.State == NotApplicable:
 				notChecked += " " + why.Reason + "."
 			default:

@@ -22,14 +22,18 @@ such a property names a resource that is replaced. A type that is in none of the
 check's tables is undecided, because it is unknown whether it holds data. Source:
 CloudFormation's template reference.`,
 		Inputs: []evidence.Predicate{Assembly{}, Deployed{}},
-		Next:   "diff the template in cdk.out with aws cloudformation get-template --stack-name " + productionStack,
+		Next:   "diff the template in cdk.out with aws cloudformation get-template --stack-name STACK",
 		Decide: func(in Inputs) Result {
-			d, why, ok := stackDiff(in, productionStack)
+			var findings, undecided []string
+			counted, why, ok := eachOfProduction(in, func(stack string, d templateDiff) string {
+				lost, open := d.losses()
+				findings, undecided = append(findings, lost...), append(undecided, open...)
+				return d.summary(stack)
+			})
 			if !ok {
 				return why
 			}
-			findings, undecided := d.losses()
-			return concluded(d.summary(productionStack), findings, undecided,
+			return concluded(counted, findings, undecided,
 				"Values that are only known at deployment, such as those of parameters; CloudFormation's own change set has them.")
 		},
 	}

@@ -37,16 +37,25 @@ type Drift struct {
 	Drifted   []string `json:"drifted,omitempty"`
 }
 
-// A Production is the version that serves production before the release. A
-// rollback returns to it.
+// A Production is what serves production before the release: a version of each
+// function. A rollback returns to them.
 type Production struct {
 	evidence.Made
 	Account string `json:"account"`
 	Region  string `json:"region"`
 	// Absent is CloudFormation's answer if the stack does not exist, else "".
-	Absent   string `json:"absent,omitempty"`
-	Function string `json:"function,omitempty"`
-	Alias    string `json:"alias,omitempty"`
+	Absent string `json:"absent,omitempty"`
+	Serving
+	// Others are what serves of further functions.
+	Others []Serving `json:"others,omitempty"`
+}
+
+// A Serving is the version of a function that serves.
+type Serving struct {
+	// LogicalID is the function's in the template, "" where the manifest has none.
+	LogicalID string `json:"logicalId,omitempty"`
+	Function  string `json:"function,omitempty"`
+	Alias     string `json:"alias,omitempty"`
 	// Version is the version that the alias points to. CodeSHA256 is in base64,
 	// as in Lambda.
 	Version    string `json:"version,omitempty"`
@@ -57,6 +66,9 @@ type Production struct {
 	Weights  map[string]float64 `json:"weights,omitempty"`
 	Retained []RetainedVersion  `json:"retained,omitempty"`
 }
+
+// All returns what serves of each function.
+func (p Production) All() []Serving { return append([]Serving{p.Serving}, p.Others...) }
 
 // PredicateType implements [evidence.Predicate].
 func (Production) PredicateType() string { return base + "production/v1" }

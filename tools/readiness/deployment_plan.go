@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -46,7 +47,7 @@ func (in Inputs) plan(when string) (Plan, error) {
 	if err := errors.Join(in.Read(&assembly), in.Read(&deployed), in.Read(&production)); err != nil {
 		return Plan{}, fmt.Errorf("planning: %w", err)
 	}
-	if other := elsewhere(in, assembly.Stacks[productionStack].Environment, production.Account, production.Region); other != "" {
+	if other := elsewhere(in, assembly.Stacks[assembly.last()].Environment, production.Account, production.Region); other != "" {
 		return Plan{}, fmt.Errorf("planning: production is for %s", other)
 	}
 	var w planWriter
@@ -92,7 +93,8 @@ func (w *planWriter) what(in Inputs) error {
 		w.printf("- account %s\n", c.Account)
 	}
 	w.printf("- %s, %s\n", count(len(c.Commits), "commit"), sizes(c.Changed))
-	for _, stack := range releaseStacks {
+	assembly := read(in, &Assembly{})
+	for _, stack := range assembly.Manifest.Stacks() {
 		w.printf("\n### Stack %s\n\n", stack)
 		d, why, ok := stackDiff(in, stack)
 		switch {
@@ -104,7 +106,7 @@ func (w *planWriter) what(in Inputs) error {
 				lines = append(lines, fmt.Sprintf("%s (%s) is %s", change.id, change.resource.Type, change.what))
 			}
 			w.list(lines)
-		case why.State == NotApplicable || stack != productionStack:
+		case why.State == NotApplicable || stack != assembly.last():
 			w.printf("%s\n", why.Reason)
 		default:
 			return fmt.Errorf("planning: the effect on production is unknown: %s", why.Reason)
@@ -137,7 +139,7 @@ func fileKind(name string) int {
 		kind = "tests"
 	case strings.HasSuffix(name, ".md"):
 		kind = "documentation"
-	case strings.HasPrefix(name, "infra/"):
+	case strings.HasPrefix(name, "infra/") || path.Base(name) == "cdk.json" || path.Base(name) == "cdk.context.json":
 		kind = "infrastructure"
 	case strings.HasSuffix(name, ".go"):
 		kind = "Go code"
@@ -181,7 +183,7 @@ func (w *planWriter) risk(in Inputs) {
 		}
 		return riskLow
 	}
-	d, _, there := stackDiff(in, productionStack)
+	d, _, there := stackDiff(in, read(in, &Assembly{}).last())
 	if there {
 		lost, open := d.losses()
 		open = append(open, lost...)
@@ -216,7 +218,7 @@ func (w *planWriter) risk(in Inputs) {
 
 // shifting describes how traffic moves to the new version, and what stops the shift.
 func (*planWriter) shifting(in Inputs, fact func(of int, format string, args ...any)) {
-	t, err := parseTemplate(read(in, &Assembly{}).Stacks[productionStack].Template)
+	_, t, err := productionTemplate(in)
 	if err != nil {
 		fact(riskHigh, "it is unknown how traffic shifts: %v", err)
 		return
@@ -248,10 +250,16 @@ func (w *planWriter) rollback(in Inputs, p Production) {
 	if p.Absent != "" {
 		w.printf("There is no version to roll back to. These commands delete the stack; resources that hold data are retained:\n\n"+
 			"    aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name %[1]s\n"+
-			"    aws cloudformation delete-stack --stack-name %[1]s\n", productionStack)
+			"    aws cloudformation delete-stack --stack-name %[1]s\n", read(in, &Assembly{}).last())
 		return
 	}
-	w.printf("If an alarm goes off during the shift, CodeDeploy rolls the traffic back automatically. Later, this command makes version %s serve again at once:\n\n    %s\n", p.Version, Repoint(p.Function, p.Alias, p.Version))
+	for i, s := range p.All() {
+		also := "If an alarm goes off during the shift, CodeDeploy rolls the traffic back automatically. Later, this command makes version %s serve again at once:\n\n    %s\n"
+		if i > 0 {
+			also = "\nAnd this one, version %s of another function:\n\n    %s\n"
+		}
+		w.printf(also, s.Version, Repoint(s.Function, s.Alias, s.Version))
+	}
 	if !in.Candidate.First() {
 		w.printf("\nThese commands return everything besides the function to the previous release:\n\n"+
 			"    git restore --source=%[1]s --staged --worktree :/\n"+

@@ -8,7 +8,6 @@ import (
 	"unicode"
 
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/surface"
 )
 
@@ -50,7 +49,7 @@ document, that is a finding.`,
 		Decide: func(in Inputs) Result {
 			s := read(in, &Surfaces{})
 			if len(in.Policy.Documents) == 0 {
-				return Undecided("the policy maps no surfaces to documents: set documents in %s", PolicyFile)
+				return Undecided("the policy maps no surfaces to documents: set documents in %s", in.policyFile())
 			}
 			counted := maps.Clone(s.Counted)
 			if counted == nil {
@@ -61,7 +60,7 @@ document, that is a finding.`,
 			for _, c := range s.Changed {
 				findings = append(findings, in.undocumented(s.Documents, c, in.Candidate.First())...)
 			}
-			for _, stack := range []string{productionStack, pipelineStack} {
+			for _, stack := range read(in, &Assembly{}).promised() {
 				changes, isNew, after, why := stackSurfaces(in, stack)
 				if why != "" {
 					undecided = append(undecided, why)
@@ -90,6 +89,15 @@ document, that is a finding.`,
 	}
 }
 
+// promised returns the stacks on whose outputs and alarms others rely.
+func (a *Assembly) promised() []string {
+	stacks := []string{a.last()}
+	if a.Manifest.Pipeline.Stack != "" {
+		stacks = append(stacks, a.Manifest.Pipeline.Stack)
+	}
+	return stacks
+}
+
 // stackSurfaces returns how the outputs and alarms of a stack change, which
 // ones it will have, and whether it had none before. If that is unknown, why
 // gives the reason.
@@ -98,8 +106,9 @@ func stackSurfaces(in Inputs, stack string) (changes []surface.Change, isNew boo
 	if !ok && result.State != NotApplicable {
 		return nil, false, nil, result.Reason
 	}
-	stage := strings.TrimPrefix(stack, project.StackPrefix)
-	candidate, err := surface.ReadTemplate(read(in, &Assembly{}).Stacks[stack].Template)
+	assembly := read(in, &Assembly{})
+	stage := assembly.Manifest.Call(stack)
+	candidate, err := surface.ReadTemplate(assembly.Stacks[stack].Template)
 	if err != nil {
 		return nil, false, nil, fmt.Sprintf("%s of the assembly: %v", stack, err)
 	}

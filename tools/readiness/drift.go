@@ -17,15 +17,16 @@ change, the difference that was reviewed is not the one that is deployed. Resour
 that CloudFormation can't compare are counted. Source:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html.`,
 		Inputs: []evidence.Predicate{Assembly{}, Deployed{}},
-		Next:   "aws cloudformation detect-stack-drift --stack-name " + productionStack,
+		Next:   "aws cloudformation detect-stack-drift --stack-name STACK",
 		Decide: func(in Inputs) Result {
-			if _, why, ok := stackDiff(in, productionStack); !ok {
+			assembly := read(in, &Assembly{})
+			if _, why, ok := stackDiff(in, assembly.last()); !ok {
 				return why
 			}
 			deployed := read(in, &Deployed{})
 			var findings, undecided, unchecked []string
 			stacks, checked := 0, 0
-			for _, name := range releaseStacks {
+			for _, name := range assembly.Manifest.Stacks() {
 				stack, ok := deployed.Stacks[name]
 				if !ok {
 					undecided = append(undecided, "CloudFormation was not asked for "+name)

@@ -34,8 +34,8 @@ there is none, the check says so.`,
 			if ran == 0 {
 				findings = append(findings, "go test ran no test")
 			}
-			if smoke.Stage != "staging" || smoke.Package != in.Candidate.Package {
-				findings = append(findings, fmt.Sprintf("the smoke test is for stage %q and package %.12q, not for staging and %.12s", smoke.Stage, smoke.Package, in.Candidate.Package))
+			if stage := in.firstStage(); smoke.Stage != stage || smoke.Package != in.Candidate.Package {
+				findings = append(findings, fmt.Sprintf("the smoke test is for stage %q and package %.12q, not for %s and %.12s", smoke.Stage, smoke.Package, stage, in.Candidate.Package))
 			}
 			if smoke.Problem != "" {
 				findings = append(findings, "the smoke test did not finish: "+smoke.Problem)

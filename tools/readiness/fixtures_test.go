@@ -18,6 +18,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/manifest"
 )
 
 // A fixture is the input of a check and the expected answer. The fixtures of a
@@ -26,7 +28,7 @@ import (
 //
 // The fixture pass is complete: it has a candidate, a policy, and predicates by
 // their type (below base, or in full). Missing parts of the candidate and the
-// policy get usable defaults. A predicate with the value "shared" is the one in
+// policy get usable defaults, as does the manifest of an assembly. A predicate with the value "shared" is the one in
 // testdata/shared.yml.
 //
 // Every other fixture only contains differences from pass, or from the fixture
@@ -71,6 +73,13 @@ type want struct {
 // A given is the input of a fixture's check: its candidate, its policy, and its
 // predicates by type.
 type given map[string]any
+
+// The stacks of this repository, which the fixtures have unless they say otherwise.
+const (
+	stagingStack    = project.StagingStack
+	productionStack = project.ProductionStack
+	pipelineStack   = project.PipelineStack
+)
 
 var fixtureNow = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
@@ -127,6 +136,9 @@ func inputs(t *testing.T, id, name string) Inputs {
 	for _, kind := range slices.Sorted(maps.Keys(g)) {
 		if p, ok := g[kind].(map[string]any); ok && p["finishedOn"] == nil {
 			p["finishedOn"] = fixtureNow.Add(-time.Hour)
+		}
+		if p, ok := g[kind].(map[string]any); ok && kind == "assembly/v1" && p["manifest"] == nil {
+			p["manifest"] = manifest.Old()
 		}
 		data, err := json.Marshal(g[kind])
 		if err != nil {

@@ -28,7 +28,7 @@ func decideIntegrationTests(in Inputs) Result {
 	tests := read(in, &evidence.Tests{})
 	if len(in.Policy.Integration) == 0 {
 		r := Undecided("the policy names no integration tests")
-		r.Next = "name their packages under integration in " + PolicyFile
+		r.Next = "name their packages under integration in " + in.policyFile()
 		return r
 	}
 	if tests.Module == "" {

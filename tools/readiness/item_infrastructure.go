@@ -51,6 +51,26 @@ func stackDiff(in Inputs, stack string) (d templateDiff, why Result, ok bool) {
 	return diffTemplates(before, after), Result{}, true
 }
 
+// eachOfProduction compares the stacks that promote deploys with what is deployed,
+// and returns what f counts of each. Stacks besides the one that users have are
+// there to be compared, or not deployed at all. Where it is not ok, the result says
+// why.
+func eachOfProduction(in Inputs, f func(stack string, d templateDiff) string) (counted string, why Result, ok bool) {
+	var all []string
+	for i, stack := range read(in, &Assembly{}).production() {
+		d, why, ok := stackDiff(in, stack)
+		switch {
+		case ok:
+			all = append(all, f(stack, d))
+		case i > 0 && why.State == NotApplicable:
+			all = append(all, stack+" is new")
+		default:
+			return "", why, false
+		}
+	}
+	return strings.Join(all, "; "), Result{}, true
+}
+
 // elsewhere returns the account and region that a stack is for, if they differ
 // from those that were examined, or "".
 func elsewhere(in Inputs, environment, account, region string) string {

@@ -5,7 +5,9 @@ func rollbackChecks() []Check {
 	return []Check{rollbackConfigured(), backups(), previousVersion(), reversible(), rollbackDrill()}
 }
 
-// productionTemplate reads production's template in the assembly.
-func productionTemplate(in Inputs) (cfnTemplate, error) {
-	return parseTemplate(read(in, &Assembly{}).Stacks[productionStack].Template)
+// productionTemplate reads the template in the assembly of the stack that users have.
+func productionTemplate(in Inputs) (stack string, t cfnTemplate, err error) {
+	a := read(in, &Assembly{})
+	t, err = parseTemplate(a.Stacks[a.last()].Template)
+	return a.last(), t, err
 }

@@ -26,7 +26,7 @@ say what such a text is, by its SHA-256 and with a reason.`,
 		Decide: func(in Inputs) Result {
 			if len(in.Policy.Licences) == 0 {
 				r := Undecided("the policy's `licences` allows no licence")
-				r.Next = "write the SPDX identifiers of allowed licences into " + PolicyFile + " and release that first"
+				r.Next = "write the SPDX identifiers of allowed licences into " + in.policyFile() + " and release that first"
 				return r
 			}
 			shipped := read(in, &Shipped{})

@@ -10,11 +10,11 @@ import (
 
 func TestPolicyOfLicences(t *testing.T) {
 	t.Parallel()
-	ours, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(PolicyFile)))
+	ours, err := os.ReadFile(filepath.Join("..", "..", "infra", filepath.FromSlash(PolicyFile)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := ParsePolicy(ours)
+	p, err := ParsePolicy(PolicyFile, ours)
 	if err != nil || len(p.Licences) == 0 || p.DatabaseAge() != 7*24*time.Hour {
 		t.Errorf("our policy is %+v, %v", p, err)
 	}
@@ -28,7 +28,7 @@ func TestPolicyOfLicences(t *testing.T) {
 		"databaseMaxAge: -1h": "databaseMaxAge is negative",
 		"licenses: [MIT]":     "licenses",
 	} {
-		_, err := ParsePolicy([]byte(rest + policy + "\n"))
+		_, err := ParsePolicy(PolicyFile, []byte(rest+policy+"\n"))
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error is %v, want %q", policy, err, want)
 		}

@@ -23,16 +23,22 @@ skip does not count. It is unknown what an action of another kind deploys, so it
 come after an approval, too. Source:
 https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipeline-structure.html.`,
 		Inputs: []evidence.Predicate{Assembly{}},
-		Next:   "fix infra/pipeline, then go tool mage synth",
+		Next:   "fix the pipeline, then go tool mage synth",
 		Decide: func(in Inputs) Result {
 			assembly := read(in, &Assembly{})
-			stack, ok := assembly.Stacks[pipelineStack]
+			name := assembly.pipeline()
+			if name == unnamed {
+				r := Undecided("the assembly has no pipeline, so that it is unknown how production is deployed")
+				r.Next = "go tool mage synth, which writes one for two stages or more"
+				return r
+			}
+			stack, ok := assembly.Stacks[name]
 			if !ok {
-				return Undecided("the assembly has no stack %s", pipelineStack)
+				return Undecided("the assembly has no stack %s", name)
 			}
 			t, err := parseTemplate(stack.Template)
 			if err != nil {
-				return Undecided("%s of the assembly: %v", pipelineStack, err)
+				return Undecided("%s of the assembly: %v", name, err)
 			}
 			pipelines := t.ofType("AWS::CodePipeline::Pipeline")
 			var findings, undecided []string

@@ -25,7 +25,7 @@ Source: https://github.com/cdklabs/cdk-nag.`,
 				findings = append(findings, e.Path+": "+strings.TrimSpace(e.Text))
 			}
 			var resources, compliant, suppressed int
-			for _, name := range releaseStacks {
+			for _, name := range a.Manifest.Stacks() {
 				report := a.Stacks[name].Nag
 				if report == nil || report.Resources == 0 {
 					undecided = append(undecided, name+" has no report of cdk-nag")

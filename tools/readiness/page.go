@@ -81,7 +81,7 @@ func (a Assessment) WritePage(w io.Writer, statements []evidence.Statement) erro
 		return fmt.Errorf("writing the page: %w", err)
 	}
 	in.Candidate, in.Policy = data.Candidate, data.Policy.Policy
-	for _, name := range releaseStacks {
+	for _, name := range in.stacks() {
 		data.Stacks = append(data.Stacks, in.stackChanges(name))
 	}
 	for _, s := range statements {
@@ -97,6 +97,15 @@ func (a Assessment) WritePage(w io.Writer, statements []evidence.Statement) erro
 		return fmt.Errorf("writing the page: %w", err)
 	}
 	return nil
+}
+
+// stacks returns the names of all stacks of the release, as far as they are known.
+func (in Inputs) stacks() []string {
+	var a Assembly
+	if err := in.Read(&a); err != nil || len(a.Manifest.Stages) == 0 {
+		return []string{unnamed}
+	}
+	return a.Manifest.Stacks()
 }
 
 // stackChanges compares a deployed stack with the candidate's.

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/project/manifest"
 )
 
 var update = flags.Bool("update", false, "rewrite the golden files")
@@ -46,7 +47,7 @@ func pages(t *testing.T) map[string]struct {
 		with(evidence.Smoke{Made: made, Stage: "staging", URL: "https://staging.example/", Commit: pageCommit, Package: pkg, Result: evidence.TestsPassed}),
 		with(candidate),
 		with(PolicyUsed{Made: made, From: pageBase, Policy: Policy{Required: []string{"tests-pass"}, MaxAge: Duration(24 * time.Hour)}}),
-		with(Assembly{Made: made, Commit: pageCommit, Package: pkg, Stacks: map[string]AssemblyStack{stagingStack: {Template: after}, productionStack: {Template: after}, pipelineStack: {Template: after}}}),
+		with(Assembly{Made: made, Manifest: manifest.Old(), Commit: pageCommit, Package: pkg, Stacks: map[string]AssemblyStack{stagingStack: {Template: after}, productionStack: {Template: after}, pipelineStack: {Template: after}}}),
 		with(Deployed{Made: made, Account: "111122223333", Region: "eu-west-1", Stacks: map[string]DeployedStack{
 			stagingStack: {Status: "UPDATE_COMPLETE", Template: after}, productionStack: {Status: "UPDATE_COMPLETE", Template: before}, pipelineStack: {Absent: "Stack with id magewright-pipeline does not exist"}}}),
 		with(Absence{Made: made, Of: Drill{}.PredicateType(), Reason: "no drill was recorded", Next: "go tool mage drill"}),

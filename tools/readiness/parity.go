@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/project/manifest"
 )
 
 // parity checks that production gets what worked in staging.
@@ -23,26 +24,33 @@ A declaration without a difference fails as well, because it would hide the next
 The policy is the base's, so a declaration must be added or removed one release ahead.
 Asset keys are compared unchanged, because another key means other content.`,
 		Inputs: []evidence.Predicate{Assembly{}},
-		Next:   "fix infra/service, or declare the difference in " + PolicyFile + ", one release ahead",
+		Next:   "fix the CDK app, or declare the difference under parity in the policy, one release ahead",
 		Decide: func(in Inputs) Result {
 			assembly := read(in, &Assembly{})
 			stages := map[string]map[string]any{}
 			resources := map[string]bool{}
-			for _, name := range []string{stagingStack, productionStack} {
+			if len(assembly.Manifest.Stages) < 2 {
+				r := Undecided("%s is the only stage, so there is none in which a release is tried", assembly.last())
+				r.Next = "make the stack a second time in the CDK app, for a stage before it"
+				return r
+			}
+			first, last := assembly.Manifest.First(), assembly.Manifest.Last()
+			for _, stage := range []manifest.Stage{first, last} {
+				name := stage.Stack
 				stack, ok := assembly.Stacks[name]
 				if !ok {
 					return Undecided("the assembly has no stack %s", name)
 				}
-				stage, err := canonicalTemplate(stack.Template, name, stack.Environment)
+				template, err := canonicalTemplate(stack.Template, name, stack.Environment)
 				if err != nil {
 					return Undecided("%s: %v", name, err)
 				}
-				stages[name] = stage
-				for id := range stage["Resources"].(map[string]any) {
+				stages[name] = template
+				for id := range template["Resources"].(map[string]any) {
 					resources[id] = true
 				}
 			}
-			found, compared := differences(stages[stagingStack], stages[productionStack])
+			found, compared := differences(stages[first.Stack], stages[last.Stack])
 			var findings, declared []string
 			unused := maps.Clone(in.Policy.Parity)
 			for _, d := range found {
@@ -51,10 +59,10 @@ Asset keys are compared unchanged, because another key means other content.`,
 					delete(unused, d.path)
 					continue
 				}
-				findings = append(findings, d.describe("staging", "production"))
+				findings = append(findings, d.describe(first.Name, last.Name))
 			}
 			for _, path := range slices.Sorted(maps.Keys(unused)) {
-				findings = append(findings, path+" is declared, but is not a difference: remove it from "+PolicyFile)
+				findings = append(findings, path+" is declared, but is not a difference: remove it from "+in.policyFile())
 			}
 			notChecked := "What templates do not contain: termination protection, tags, quotas, data."
 			if len(declared) > 0 {

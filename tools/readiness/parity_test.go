@@ -197,7 +197,7 @@ func TestParityOfThePolicyIsChecked(t *testing.T) {
 		`parity: {"/Description": " "}`:                       "has no reason",
 		`parity: {"Resources.Role": "points and no pointer"}`: "is not a JSON Pointer",
 	} {
-		_, err := ParsePolicy([]byte("required: [parity]\nmaxAge: 24h\n" + text))
+		_, err := ParsePolicy(PolicyFile, []byte("required: [parity]\nmaxAge: 24h\n"+text))
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
@@ -208,11 +208,11 @@ func TestParityOfThePolicyIsChecked(t *testing.T) {
 // release, which reads it from its base, would notice that it can't be read.
 func TestOurOwnPolicyCanBeRead(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../" + PolicyFile)
+	text, err := os.ReadFile("../../infra/" + PolicyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ParsePolicy(text); err != nil {
+	if _, err := ParsePolicy(PolicyFile, text); err != nil {
 		t.Error(err)
 	}
 }

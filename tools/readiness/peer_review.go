@@ -155,7 +155,7 @@ func (r ReviewRequest) approved() (by, wrong, unknown []string) {
 		unknown = append(unknown, say("%s", dark))
 	}
 	if len(r.Strangers) > 0 {
-		unknown = append(unknown, say("has content by %s, whose account is unknown: name it under review.accounts in %s", strings.Join(r.Strangers, " and "), PolicyFile))
+		unknown = append(unknown, say("has content by %s, whose account is unknown: name it under review.accounts in %s", strings.Join(r.Strangers, " and "), "the policy"))
 	}
 	return by, wrong, unknown
 }

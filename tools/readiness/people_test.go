@@ -30,7 +30,7 @@ func TestPolicyNamesPeople(t *testing.T) {
 		{"one name", person("Ada", "a@example.com", ada.String()) + person("Ada", "b@example.com", bo.String()), "occurs twice"},
 		{"one key", person("Ada", "a@example.com", ada.String()) + person("Bo", "b@example.com", string(ada.PEM())), "occurs twice"},
 	} {
-		p, err := ParsePolicy([]byte("required: [drift]\nmaxAge: 1h\npeople:\n" + tt.people))
+		p, err := ParsePolicy(PolicyFile, []byte("required: [drift]\nmaxAge: 1h\npeople:\n"+tt.people))
 		if tt.fails != "" {
 			if err == nil || !strings.Contains(err.Error(), tt.fails) {
 				t.Errorf("%s: %v, want %q", tt.name, err, tt.fails)

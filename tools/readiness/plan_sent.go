@@ -44,7 +44,7 @@ different deployed state, fails.`,
 			}
 			var findings []string
 			if in.Policy.Owner == "" || len(in.Policy.Contacts) == 0 {
-				findings = append(findings, PolicyFile+" names no owner or no contacts")
+				findings = append(findings, in.policyFile()+" names no owner or no contacts")
 			}
 			if newPlan(sent.Text).Digest != sent.Digest {
 				findings = append(findings, fmt.Sprintf("the recorded text does not have the recorded digest %.12s", sent.Digest))

@@ -34,7 +34,7 @@ func TestAPolicyOfDocumentsIsWhole(t *testing.T) {
 		{"required: [documents]\nmaxAge: 1h\ndocuments: {target: [README.md]}\n", `there is no surface "target"`},
 		{"required: [documents]\nmaxAge: 1h\ndocuments: {targets: [README.md]}\n", ""},
 	} {
-		_, err := ParsePolicy([]byte(tt.policy))
+		_, err := ParsePolicy(PolicyFile, []byte(tt.policy))
 		if got := err != nil; got != (tt.want != "") || got && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%q gives %v, want %q", tt.policy, err, tt.want)
 		}

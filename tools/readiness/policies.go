@@ -9,10 +9,6 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// PolicyRules is the directory of a repository's rules, which are Rego code.
-// Like PolicyFile, they are read from the base.
-const PolicyRules = "infra/policy"
-
 // SBOMInput is the name of the only input that is not a stack.
 const SBOMInput = "sbom"
 
@@ -83,7 +79,7 @@ func policies() Check {
 	return Check{
 		ID: "policies", Item: Security,
 		Title: "No stack and no module breaks a rule of the organisation",
-		Doc: `The rules are written in Rego below infra/policy. Open Policy Agent applies them to
+		Doc: `The rules are written in Rego in the directory of the policy. Open Policy Agent applies them to
 the template of each stack and to the SBOM. Like the policy, they are read from the
 base. A rule must have tests for both outcomes and must report what it examined. A
 rule that examined nothing is not accepted, unless its METADATA says why that is
@@ -159,10 +155,11 @@ func decidePolicies(in Inputs) Result {
 // or differ from them.
 func unjudged(in Inputs, p *Policies) (undecided []string) {
 	documents := map[string]json.RawMessage{SBOMInput: read(in, &SBOM{}).Document}
-	for name, stack := range read(in, &Assembly{}).Stacks {
+	assembly := read(in, &Assembly{})
+	for name, stack := range assembly.Stacks {
 		documents[name] = stack.Template
 	}
-	for _, name := range append(slices.Clone(releaseStacks), SBOMInput) {
+	for _, name := range append(assembly.Manifest.Stacks(), SBOMInput) {
 		i := slices.IndexFunc(p.Inputs, func(input PolicyInput) bool { return input.Name == name })
 		if i < 0 {
 			undecided = append(undecided, "the rules were not asked about "+name)

@@ -16,9 +16,25 @@ import (
 	"github.com/magewright/magewright/tools/surface"
 )
 
-// PolicyFile is the path of a repository's policy. It is read from the base,
-// not from the change that it judges.
-const PolicyFile = "infra/policy/readiness.yml"
+// PolicyFile is the path of a repository's policy below the directory of its
+// settings: infra, or magewright in a repository that adopts Magewright. It is read
+// from the base, not from the change that it judges.
+const PolicyFile = "policy/readiness.yml"
+
+// StartingPolicy is the policy of a repository that adopts Magewright and has none
+// yet: it requires what the target check gives evidence of, and what needs nothing
+// to be set up.
+const StartingPolicy = `# What a release needs to go to production. It is read from the release before, not
+# from the change that it judges: a change here counts from the next one on.
+# "mage readiness -missing" lists the other checks, and what each of them needs.
+required: [coding-standards, tests-pass, static-analysis, vulnerabilities, secrets]
+
+# How old evidence may be.
+maxAge: 24h
+`
+
+// StartingPolicyFile stands for the path of a policy where StartingPolicy applies.
+const StartingPolicyFile = "the starting policy of Magewright"
 
 // A Policy says what a team requires of a release.
 type Policy struct {
@@ -104,65 +120,65 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 
 var sha256Digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// ParsePolicy reads a policy. An unknown key or check is an error, because a
+// ParsePolicy reads a policy from the text of a file. An unknown key or check is an error, because a
 // misspelt requirement would require nothing.
-func ParsePolicy(data []byte) (Policy, error) {
+func ParsePolicy(file string, data []byte) (Policy, error) {
 	var p Policy
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&p); err != nil && !errors.Is(err, io.EOF) {
-		return p, fmt.Errorf("reading %s: %w", PolicyFile, err)
+		return p, fmt.Errorf("reading %s: %w", file, err)
 	}
 	if len(p.Required) == 0 {
-		return p, fmt.Errorf("reading %s: it requires no check", PolicyFile)
+		return p, fmt.Errorf("reading %s: it requires no check", file)
 	}
 	for _, id := range slices.Concat(p.Required, p.Rehearsal.Tolerates) {
 		if _, ok := Find(id); !ok {
-			return p, fmt.Errorf("reading %s: there is no check %q", PolicyFile, id)
+			return p, fmt.Errorf("reading %s: there is no check %q", file, id)
 		}
 	}
 	if p.DatabaseMaxAge < 0 {
-		return p, fmt.Errorf("reading %s: databaseMaxAge is negative", PolicyFile)
+		return p, fmt.Errorf("reading %s: databaseMaxAge is negative", file)
 	}
 	if p.MaxAge <= 0 {
-		return p, fmt.Errorf("reading %s: maxAge is not set", PolicyFile)
+		return p, fmt.Errorf("reading %s: maxAge is not set", file)
 	}
 	for path, reason := range p.Parity {
 		if !strings.HasPrefix(path, "/") {
-			return p, fmt.Errorf("reading %s: parity: %q is not a JSON Pointer such as /Resources/Function/Properties/MemorySize", PolicyFile, path)
+			return p, fmt.Errorf("reading %s: parity: %q is not a JSON Pointer such as /Resources/Function/Properties/MemorySize", file, path)
 		}
 		if strings.TrimSpace(reason) == "" {
-			return p, fmt.Errorf("reading %s: parity: %s has no reason", PolicyFile, path)
+			return p, fmt.Errorf("reading %s: parity: %s has no reason", file, path)
 		}
 	}
 	// The condition is negated so that it is also true for .nan.
 	if c := p.Threshold(); !(c > 0 && c <= 100) {
-		return p, fmt.Errorf("reading %s: coverage is %v: want more than 0 and at most 100 percent", PolicyFile, c)
+		return p, fmt.Errorf("reading %s: coverage is %v: want more than 0 and at most 100 percent", file, c)
 	}
 	if p.CoverageWaivers < 0 || p.CoverageAllowance < 0 {
-		return p, fmt.Errorf("reading %s: coverageWaivers is %d, coverageAllowance %d", PolicyFile, p.CoverageWaivers, p.CoverageAllowance)
+		return p, fmt.Errorf("reading %s: coverageWaivers is %d, coverageAllowance %d", file, p.CoverageWaivers, p.CoverageAllowance)
 	}
 	if err := p.Review.check(); err != nil {
-		return p, fmt.Errorf("reading %s: %w", PolicyFile, err)
+		return p, fmt.Errorf("reading %s: %w", file, err)
 	}
 	for kind := range p.Documents {
 		if !slices.Contains(surface.Kinds, surface.Kind(kind)) {
-			return p, fmt.Errorf("reading %s: documents: there is no surface %q; the surfaces are %v", PolicyFile, kind, surface.Kinds)
+			return p, fmt.Errorf("reading %s: documents: there is no surface %q; the surfaces are %v", file, kind, surface.Kinds)
 		}
 	}
 	if slices.Contains(p.Required, "plan") && (p.Owner == "" || len(p.Contacts) == 0) {
-		return p, fmt.Errorf("reading %s: it requires a plan, which needs an owner and contacts", PolicyFile)
+		return p, fmt.Errorf("reading %s: it requires a plan, which needs an owner and contacts", file)
 	}
 	for digest, text := range p.LicenceTexts {
 		if !sha256Digest.MatchString(digest) || len(text.Is) == 0 || strings.TrimSpace(text.Reason) == "" {
-			return p, fmt.Errorf("reading %s: licenceTexts: %q is not a SHA-256, or `is` or the reason is missing", PolicyFile, digest)
+			return p, fmt.Errorf("reading %s: licenceTexts: %q is not a SHA-256, or `is` or the reason is missing", file, digest)
 		}
 	}
 	if a := p.Rehearsal.Account; a != "" && a != RehearsalAccount {
-		return p, fmt.Errorf("reading %s: rehearsal.account is %s: a rehearsal can only use %s, which AWS never assigns", PolicyFile, a, RehearsalAccount)
+		return p, fmt.Errorf("reading %s: rehearsal.account is %s: a rehearsal can only use %s, which AWS never assigns", file, a, RehearsalAccount)
 	}
 	if err := p.checkPeople(); err != nil {
-		return p, fmt.Errorf("reading %s: %w", PolicyFile, err)
+		return p, fmt.Errorf("reading %s: %w", file, err)
 	}
 	return p, nil
 }
@@ -179,6 +195,8 @@ func (p Policy) Threshold() float64 {
 type PolicyUsed struct {
 	evidence.Made
 	Policy Policy `json:"policy"`
+	// File is the path of the file in the repository.
+	File string `json:"file"`
 	// From is the commit that the policy was read from: the base, or the
 	// candidate itself if the base has none.
 	From   string `json:"from"`
@@ -187,3 +205,12 @@ type PolicyUsed struct {
 
 // PredicateType implements [evidence.Predicate].
 func (PolicyUsed) PredicateType() string { return base + "policy/v1" }
+
+// policyFile returns the path of the policy in the repository.
+func (in Inputs) policyFile() string {
+	var used PolicyUsed
+	if err := in.Read(&used); err != nil || used.File == "" {
+		return "the policy"
+	}
+	return used.File
+}

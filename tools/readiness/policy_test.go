@@ -12,11 +12,11 @@ import (
 func TestThePolicyOfThisProject(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")
-	data, err := os.ReadFile(filepath.Join(root, PolicyFile)) // #nosec G304 -- of this repository
+	data, err := os.ReadFile(filepath.Join(root, "infra", PolicyFile)) // #nosec G304 -- of this repository
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := ParsePolicy(data)
+	policy, err := ParsePolicy(PolicyFile, data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestThresholdsThatRequireNothing(t *testing.T) {
 		"coverage: 100": true, "coverage: 0.5": true, "coverageWaivers: 3": true,
 		"coverage: 0": false, "coverage: .nan": false, "coverage: -1": false, "coverage: 101": false, "coverage: .inf": false, "coverageWaivers: -1": false,
 	} {
-		if _, err := ParsePolicy([]byte("required: [changed-code]\nmaxAge: 24h\n" + text + "\n")); (err == nil) != ok {
+		if _, err := ParsePolicy(PolicyFile, []byte("required: [changed-code]\nmaxAge: 24h\n"+text+"\n")); (err == nil) != ok {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

@@ -3,6 +3,7 @@ package readiness
 import (
 	"encoding/base64"
 	"fmt"
+	"strings"
 
 	"github.com/magewright/magewright/tools/evidence"
 )
@@ -12,8 +13,8 @@ func previousVersion() Check {
 	return Check{
 		ID: "previous-version", Item: Rollback,
 		Title: "The version to roll back to exists",
-		Doc: `Production's alias names one published version. This version gets all traffic and is
-Active. Lambda gives the same CodeSha256 for the version itself and in the list of
+		Doc: `Production's alias of each function names one published version. This version gets all
+traffic and is Active. Lambda gives the same CodeSha256 for the version itself and in the list of
 versions. A traffic shift in progress is a finding, because a rollback would have no
 single version to return to.`,
 		Inputs: []evidence.Predicate{Production{}},
@@ -26,33 +27,49 @@ single version to return to.`,
 			if p.Absent != "" {
 				return Inapplicable("production is not deployed, so there is nothing to roll back to; account %s, region %s: %s", p.Account, p.Region, p.Absent)
 			}
-			if len(p.Retained) == 0 {
-				return Undecided("no version of %s was listed", p.Function)
-			}
-			var findings []string
-			if p.Version == "" || p.Version == "$LATEST" {
-				findings = append(findings, fmt.Sprintf("alias %s names %q, which is not a published version", p.Alias, p.Version))
-			}
-			if digest, err := base64.StdEncoding.DecodeString(p.CodeSHA256); err != nil || len(digest) != 32 {
-				findings = append(findings, fmt.Sprintf("version %s has no CodeSha256: %q", p.Version, p.CodeSHA256))
-			}
-			if p.State != "Active" {
-				findings = append(findings, fmt.Sprintf("version %s is %q, not Active", p.Version, p.State))
-			}
-			if len(p.Weights) > 0 {
-				findings = append(findings, fmt.Sprintf("alias %s is being shifted: %s besides %s", p.Alias, count(len(p.Weights), "version"), p.Version))
-			}
-			listed := ""
-			for _, v := range p.Retained {
-				if v.Version == p.Version {
-					listed = v.CodeSHA256
+			var findings, undecided, counted []string
+			for _, serving := range p.All() {
+				if len(serving.Retained) == 0 {
+					undecided = append(undecided, fmt.Sprintf("no version of %s was listed", serving.Function))
+					continue
 				}
+				found := serving.notRestorable()
+				if len(p.Others) > 0 {
+					for i, finding := range found {
+						found[i] = serving.Function + ": " + finding
+					}
+				}
+				findings = append(findings, found...)
+				counted = append(counted, fmt.Sprintf("version %s, CodeSha256 %s, of %s retained", serving.Version, serving.CodeSHA256, count(len(serving.Retained), "version")))
 			}
-			if listed != p.CodeSHA256 {
-				findings = append(findings, fmt.Sprintf("version %s has CodeSha256 %s, but %q in the list of versions", p.Version, p.CodeSHA256, listed))
-			}
-			return concluded(fmt.Sprintf("version %s, CodeSha256 %s, of %s retained", p.Version, p.CodeSHA256, count(len(p.Retained), "version")),
-				findings, nil, "Whether that CodeSha256 is the one that the last release recorded.")
+			return concluded(strings.Join(counted, "; "), findings, undecided,
+				"Whether that CodeSha256 is the one that the last release recorded.")
 		},
 	}
+}
+
+// notRestorable returns why the version that serves could not be returned to.
+func (s Serving) notRestorable() (findings []string) {
+	if s.Version == "" || s.Version == "$LATEST" {
+		findings = append(findings, fmt.Sprintf("alias %s names %q, which is not a published version", s.Alias, s.Version))
+	}
+	if digest, err := base64.StdEncoding.DecodeString(s.CodeSHA256); err != nil || len(digest) != 32 {
+		findings = append(findings, fmt.Sprintf("version %s has no CodeSha256: %q", s.Version, s.CodeSHA256))
+	}
+	if s.State != "Active" {
+		findings = append(findings, fmt.Sprintf("version %s is %q, not Active", s.Version, s.State))
+	}
+	if len(s.Weights) > 0 {
+		findings = append(findings, fmt.Sprintf("alias %s is being shifted: %s besides %s", s.Alias, count(len(s.Weights), "version"), s.Version))
+	}
+	listed := ""
+	for _, v := range s.Retained {
+		if v.Version == s.Version {
+			listed = v.CodeSHA256
+		}
+	}
+	if listed != s.CodeSHA256 {
+		findings = append(findings, fmt.Sprintf("version %s has CodeSha256 %s, but %q in the list of versions", s.Version, s.CodeSHA256, listed))
+	}
+	return findings
 }

@@ -14,6 +14,9 @@ type Reference struct {
 	File string `json:"file"`
 	// Absent says that the commit has no such file.
 	Absent bool `json:"absent,omitempty"`
+	// Never says that the base has none either, and that the repository is one that
+	// adopts Magewright: it keeps no reference.
+	Never bool `json:"never,omitempty"`
 	// Entries counts the documented items by section.
 	Entries map[string]int `json:"entries"`
 	// Diff lists the lines that differ. "- " marks committed lines, "+ " the
@@ -32,11 +35,15 @@ func referenceIsGenerated() Check {
 		Doc: `The reference of targets, flags, exit codes, environment variables, settings, routes,
 outputs, alarms and Go packages is generated again from the candidate's files in git
 and from its assembly, and compared with the committed file line by line. If a section
-has no entry, it was not found, and the check is undecided.`,
+has no entry, it was not found, and the check is undecided. A repository that adopts
+Magewright need not keep a reference.`,
 		Inputs: []evidence.Predicate{Reference{}},
 		Next:   "go tool mage synth, go tool mage docs, then git commit",
 		Decide: func(in Inputs) Result {
 			r := read(in, &Reference{})
+			if r.Never && r.Absent {
+				return Inapplicable("the repository keeps no generated reference: neither the base nor the commit has %s", r.File)
+			}
 			total := 0
 			var empty, findings []string
 			for _, section := range slices.Sorted(maps.Keys(r.Entries)) {

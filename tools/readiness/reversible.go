@@ -23,24 +23,26 @@ monitor, and are counted separately.`,
 		Inputs: []evidence.Predicate{Assembly{}, Deployed{}},
 		Next:   "release the infrastructure before the code that needs it, or waive the check with a reason",
 		Decide: func(in Inputs) Result {
-			d, why, ok := stackDiff(in, productionStack)
+			var findings, undecided []string
+			counted, why, ok := eachOfProduction(in, func(_ string, d templateDiff) string {
+				for _, section := range d.sections() {
+					undecided = append(undecided, section+" of the template differ, so what depends on them is unknown")
+				}
+				watching := 0
+				for _, change := range d.changes() {
+					switch {
+					case slices.Contains(watchers, change.resource.Type):
+						watching++
+					case !d.undone(change):
+						findings = append(findings, fmt.Sprintf("%s (%s) is %s", change.id, change.resource.Type, change.what))
+					}
+				}
+				return fmt.Sprintf("%s compared, %d that only watch differ", count(d.compared(), "resource"), watching)
+			})
 			if !ok {
 				return why
 			}
-			var findings, undecided []string
-			for _, section := range d.sections() {
-				undecided = append(undecided, section+" of the template differ, so what depends on them is unknown")
-			}
-			watching := 0
-			for _, change := range d.changes() {
-				switch {
-				case slices.Contains(watchers, change.resource.Type):
-					watching++
-				case !d.undone(change):
-					findings = append(findings, fmt.Sprintf("%s (%s) is %s", change.id, change.resource.Type, change.what))
-				}
-			}
-			return concluded(fmt.Sprintf("%s compared, %d that only watch differ", count(d.compared(), "resource"), watching), findings, undecided,
+			return concluded(counted, findings, undecided,
 				"Whether the previous version can read data that the new version writes: the drill shows that.")
 		},
 	}

@@ -20,7 +20,7 @@ func TestReviewPolicy(t *testing.T) {
 		{"{platform: gitlab, repository: g/p, url: gitlab.example.com}", "must be https"},
 		{"{plattform: github}", "plattform"},
 	} {
-		p, err := ParsePolicy([]byte("maxAge: 1h\nrequired: [peer-review]\nreview: " + tt.review + "\n"))
+		p, err := ParsePolicy(PolicyFile, []byte("maxAge: 1h\nrequired: [peer-review]\nreview: "+tt.review+"\n"))
 		if tt.wants == "" && err != nil || tt.wants != "" && (err == nil || !strings.Contains(err.Error(), tt.wants)) {
 			t.Errorf("%s gives %v, want %q", tt.review, err, tt.wants)
 		}

@@ -24,16 +24,22 @@ read them. Each metric of each alarm has exactly the dimensions FunctionName,
 Resource=FUNCTION:ALIAS and ExecutedVersion=the new version. With one dimension more
 or less, an alarm never gets data.`,
 		Inputs: []evidence.Predicate{Assembly{}},
-		Next:   "fix infra/service, then go tool mage synth",
+		Next:   "fix the CDK app, then go tool mage synth",
 		Decide: func(in Inputs) Result {
-			t, err := productionTemplate(in)
+			stack, t, err := productionTemplate(in)
 			if err != nil {
-				return Undecided("%s of the assembly: %v", productionStack, err)
+				return Undecided("%s of the assembly: %v", stack, err)
 			}
 			functions, aliases := t.ofType("AWS::Lambda::Function"), t.ofType("AWS::Lambda::Alias")
+			all := len(functions)
+			functions = read(in, &Assembly{}).deliveredOf(functions)
 			if len(functions) == 0 {
-				return Undecided("%s has no function", productionStack)
+				return Undecided("%s has no function", stack)
 			}
+			aliases = slices.DeleteFunc(aliases, func(id string) bool {
+				to := cfnTarget(t.Resources[id].Properties["FunctionName"])
+				return t.Resources[to].Type == "AWS::Lambda::Function" && !slices.Contains(functions, to)
+			})
 			var findings []string
 			for _, function := range functions {
 				serves := func(id string) bool { return cfnTarget(t.Resources[id].Properties["FunctionName"]) == function }
@@ -49,9 +55,26 @@ or less, an alarm never gets data.`,
 				alarms += r.alarms
 			}
 			return concluded(fmt.Sprintf("%s, %s, %s", count(len(functions), "function"), countAliases(len(aliases)), count(alarms, "alarm")),
-				findings, nil, "Whether the alarms have the right thresholds: the drill shows that.")
+				findings, nil, "Whether the alarms have the right thresholds: the drill shows that."+helpers(all-len(functions)))
 		},
 	}
+}
+
+// deliveredOf returns those of the functions of the last stage's template that are
+// delivered.
+func (a *Assembly) deliveredOf(functions []string) []string {
+	return slices.DeleteFunc(slices.Clone(functions), func(id string) bool {
+		return len(a.Manifest.Stages) == 0 || !a.delivers(a.Manifest.Last(), id)
+	})
+}
+
+// helpers says of how many functions nothing was checked because they are not
+// delivered.
+func helpers(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" %s of the template that the manifest does not name.", count(n, "function"))
 }
 
 func countAliases(n int) string {

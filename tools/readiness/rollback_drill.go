@@ -58,14 +58,16 @@ production's template.`,
 		Next:   "go tool mage drill",
 		Decide: func(in Inputs) Result {
 			drill := read(in, &Drill{})
-			template := read(in, &Assembly{}).Stacks[productionStack].Template
+			assembly := read(in, &Assembly{})
+			stack := assembly.last()
+			template := assembly.Stacks[stack].Template
 			now, err := Fingerprint(template)
 			if err != nil {
-				return Undecided("%s of the assembly: %v", productionStack, err)
+				return Undecided("%s of the assembly: %v", stack, err)
 			}
 			config, err := DeploymentConfig(template)
 			if err != nil {
-				return Undecided("%s of the assembly: %v", productionStack, err)
+				return Undecided("%s of the assembly: %v", stack, err)
 			}
 			when := drill.DrilledOn.Format(time.RFC3339)
 			switch {

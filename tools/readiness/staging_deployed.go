@@ -1,13 +1,16 @@
 package readiness
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/project/manifest"
 )
 
 // stagingDeployed checks that staging runs this release and answers.
@@ -30,14 +33,24 @@ candidate's package served before and after it, and each step succeeded as decla
 			if want := in.Candidate.Account; want != "" && staging.Account != want {
 				return Undecided("staging in account %s was asked, but the release is for %s", staging.Account, want)
 			}
-			digest, err := hex.DecodeString(in.Candidate.Package)
-			if err != nil || len(digest) != 32 {
-				return Undecided("the candidate has no package")
+			assembly := read(in, &Assembly{})
+			var undecided, versions []string
+			if staging.Absent != "" {
+				findings = append(findings, "no version serves: "+staging.Absent)
+			} else {
+				for _, serving := range Production(staging).All() {
+					digest, err := hex.DecodeString(assembly.packageOf(assembly.Manifest.First(), serving, in.Candidate.Package))
+					if err != nil || len(digest) != 32 {
+						undecided = append(undecided, "it is unknown from which package "+cmp.Or(serving.LogicalID, serving.Function)+" is made")
+						continue
+					}
+					findings = append(findings, serving.notServing(base64.StdEncoding.EncodeToString(digest))...)
+					versions = append(versions, fmt.Sprintf("version %s, CodeSha256 %s", serving.Version, serving.CodeSHA256))
+				}
 			}
-			findings = append(findings, staging.notServing(base64.StdEncoding.EncodeToString(digest))...)
-			findings = append(findings, notAnswering(smoke, in.Candidate)...)
-			return concluded(fmt.Sprintf("%s of the template; version %s, CodeSha256 %s; %s answered%s, the slowest in %.0f ms", count(compared, "value"),
-				staging.Version, staging.CodeSHA256, count(len(smoke.Checks), "request"), place(smoke.URL), slowest(smoke)), findings, nil,
+			findings = append(findings, notAnswering(smoke, in.Candidate, in.firstStage())...)
+			return concluded(fmt.Sprintf("%s of the template; %s; %s answered%s, the slowest in %.0f ms", count(compared, "value"),
+				strings.Join(versions, "; "), count(len(smoke.Checks), "request"), place(smoke.URL), slowest(smoke)), findings, undecided,
 				"Anything that is not in the template, such as manual changes: see drift. Load: the requests came one at a time.")
 		},
 	}
@@ -47,46 +60,70 @@ candidate's package served before and after it, and each step succeeded as decla
 // why says why they can't be compared, or is "".
 func stagingTemplate(in Inputs) (compared int, findings []string, why string) {
 	assembly, deployed := read(in, &Assembly{}), read(in, &Deployed{})
-	candidate, found := assembly.Stacks[stagingStack]
-	if !found {
-		return 0, nil, "the assembly has no " + stagingStack
+	stack := assembly.first()
+	if stack == unnamed {
+		return 0, nil, assembly.last() + " is the only stage, so there is none in which a release is tried"
 	}
-	there, found := deployed.Stacks[stagingStack]
+	candidate, found := assembly.Stacks[stack]
 	if !found {
-		return 0, nil, "CloudFormation was not asked for " + stagingStack
+		return 0, nil, "the assembly has no " + stack
+	}
+	there, found := deployed.Stacks[stack]
+	if !found {
+		return 0, nil, "CloudFormation was not asked for " + stack
 	}
 	if other := elsewhere(in, candidate.Environment, deployed.Account, deployed.Region); other != "" {
-		return 0, nil, fmt.Sprintf("%s is for %s: what is deployed there was not examined", stagingStack, other)
+		return 0, nil, fmt.Sprintf("%s is for %s: what is deployed there was not examined", stack, other)
 	}
 	if there.Absent != "" {
-		return 0, []string{stagingStack + " is not deployed: " + there.Absent}, ""
+		return 0, []string{stack + " is not deployed: " + there.Absent}, ""
 	}
 	if !slices.Contains(settled, there.Status) {
-		return 0, nil, fmt.Sprintf("%s is %s, so what is deployed is unknown", stagingStack, there.Status)
+		return 0, nil, fmt.Sprintf("%s is %s, so what is deployed is unknown", stack, there.Status)
 	}
 	var one, other any
 	if err := json.Unmarshal(there.Template, &one); err != nil {
-		return 0, nil, fmt.Sprintf("%s as it is deployed: %v", stagingStack, err)
+		return 0, nil, fmt.Sprintf("%s as it is deployed: %v", stack, err)
 	}
 	if err := json.Unmarshal(candidate.Template, &other); err != nil {
-		return 0, nil, fmt.Sprintf("%s of the assembly: %v", stagingStack, err)
+		return 0, nil, fmt.Sprintf("%s of the assembly: %v", stack, err)
 	}
 	differ, compared := differences(one, other)
 	for _, d := range differ {
-		findings = append(findings, d.describe("staging", "the assembly"))
+		findings = append(findings, d.describe(assembly.Manifest.First().Name, "the assembly"))
 	}
 	if compared == 0 {
-		return 0, nil, stagingStack + ": its template is empty"
+		return 0, nil, stack + ": its template is empty"
 	}
 	return compared, findings, ""
 }
 
-// notServing returns the reasons why a stage does not serve exactly the package
-// with a digest.
-func (s Staging) notServing(digest string) (findings []string) {
-	if s.Absent != "" {
-		return []string{"no version serves: " + s.Absent}
+// packageOf returns the digest of the package that a function of a stage is made
+// from. Where there is one function, it is the release's.
+func (a *Assembly) packageOf(stage manifest.Stage, serving Serving, only string) string {
+	for _, f := range a.packages(stage) {
+		if f.LogicalID == serving.LogicalID {
+			return f.SHA256
+		}
 	}
+	if len(stage.Functions) == 1 {
+		return only
+	}
+	return ""
+}
+
+// firstStage returns the name of the stage in which releases are tried.
+func (in Inputs) firstStage() string {
+	var a Assembly
+	if err := in.Read(&a); err != nil || len(a.Manifest.Stages) < 2 {
+		return "staging"
+	}
+	return a.Manifest.First().Name
+}
+
+// notServing returns the reasons why a function does not serve exactly the package
+// with a digest.
+func (s Serving) notServing(digest string) (findings []string) {
 	if s.Version == "" || s.Version == "$LATEST" {
 		findings = append(findings, fmt.Sprintf("alias %s names %q, which is not a published version", s.Alias, s.Version))
 	}
@@ -104,8 +141,8 @@ func (s Staging) notServing(digest string) (findings []string) {
 
 // notAnswering returns the reasons why a smoke test does not show that the
 // candidate answers in staging.
-func notAnswering(smoke evidence.Smoke, c Candidate) (findings []string) {
-	if smoke.Stage != "staging" {
+func notAnswering(smoke evidence.Smoke, c Candidate, stage string) (findings []string) {
+	if smoke.Stage != stage {
 		findings = append(findings, fmt.Sprintf("the smoke test is for stage %q", smoke.Stage))
 	}
 	if smoke.Result != evidence.TestsPassed || smoke.Problem != "" {

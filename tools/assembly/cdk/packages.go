@@ -88,3 +88,17 @@ func HashFile(path string) (string, error) {
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
+
+// PackageDigest returns the digest by which the packages of a release's functions
+// are known: that of the package where there is one, else that of the list of all,
+// in hexadecimal.
+func PackageDigest(packages []FunctionPackage) string {
+	if len(packages) == 1 {
+		return packages[0].SHA256
+	}
+	sum := sha256.New()
+	for _, p := range packages {
+		_, _ = fmt.Fprintf(sum, "%s  %s\n", p.SHA256, p.LogicalID) // never fails
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}

@@ -106,7 +106,7 @@ func (b *bench) make(ctx context.Context, l large, cfg *project.Config) (evidenc
 	var tests evidence.Tests
 	git := command.Cmd{Dir: cfg.Dir}
 	policy := "required: [changed-code]\nmaxAge: 24h\n"
-	if err := writeAll(cfg.Dir, map[string]string{"go.mod": "module example.com/large\n", readiness.PolicyFile: policy}); err != nil {
+	if err := writeAll(cfg.Dir, map[string]string{"go.mod": "module example.com/large\n", "infra/" + readiness.PolicyFile: policy}); err != nil {
 		return tests, err
 	}
 	for state, files := range []int{l.files, l.changed} {

@@ -211,6 +211,20 @@ func (m Manifest) Stage(name string) (Stage, error) {
 	return m.Stages[i], nil
 }
 
+// Call returns what people call a stack: the name of its stage, pipeline, or its own
+// name where it is neither.
+func (m Manifest) Call(stack string) string {
+	if stack == m.Pipeline.Stack {
+		return "pipeline"
+	}
+	for _, stage := range m.Stages {
+		if stage.Stack == stack {
+			return stage.Name
+		}
+	}
+	return stack
+}
+
 // Stacks returns the names of all stacks, in the order in which a release reaches
 // them, each once.
 func (m Manifest) Stacks() []string {

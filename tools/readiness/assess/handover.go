@@ -93,7 +93,7 @@ func (h handover) sign(ctx context.Context, signer evidence.Signer) ([]byte, err
 		Verifier:           evidence.Verifier{ID: evidence.Base + "readiness"},
 		TimeVerified:       a.FinishedOn,
 		ResourceURI:        "git+commit:" + a.Commit,
-		Policy:             evidence.Resource{URI: readiness.PolicyFile + "@" + policy.From, Digest: map[string]string{evidence.SHA256: policy.Digest}},
+		Policy:             evidence.Resource{URI: policy.File + "@" + policy.From, Digest: map[string]string{evidence.SHA256: policy.Digest}},
 		VerificationResult: result,
 		VerifiedLevels:     []string{},
 	}, a.Commit, a.Package)

@@ -53,7 +53,7 @@ func attest(ctx context.Context, cfg project.Config, o options, c clock.Clock) e
 		return err
 	}
 	if o.waive != "" && !slices.Contains(policy.Policy.Required, o.waive) {
-		return exit.Failed("git show "+policy.From+":"+readiness.PolicyFile, "the policy of commit %.12s does not require %s, so a waiver would be unused, which is NO-GO", policy.From, o.waive)
+		return exit.Failed("git show "+policy.From+":"+policy.File, "the policy of commit %.12s does not require %s, so a waiver would be unused, which is NO-GO", policy.From, o.waive)
 	}
 	predicate, pkg, err := o.predicate(cfg, candidate, c)
 	if err != nil {
@@ -116,7 +116,7 @@ func signer(ctx context.Context, cfg project.Config, candidate readiness.Candida
 	}
 	person, _, err := policy.Policy.Signer(key.ID())
 	if errors.Is(err, readiness.ErrStranger) {
-		return person, exit.Missing("add this line below people: in "+readiness.PolicyFile+"; it counts from the next release on\n"+policyLine(ctx, cfg, key.Key),
+		return person, exit.Missing("add this line below people: in "+policy.File+"; it counts from the next release on\n"+policyLine(ctx, cfg, key.Key),
 			"your key %.12s (%s) belongs to nobody in the policy that applies, which is that of commit %.12s", key.ID(), file, policy.From)
 	}
 	if err != nil {

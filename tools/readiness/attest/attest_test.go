@@ -116,7 +116,7 @@ func newDesk(t *testing.T) desk {
 }
 
 func (d desk) policy(people string) {
-	d.write(readiness.PolicyFile, "required: [drift, coding-standards, secrets]\nmaxAge: 24h\npeople:\n"+people)
+	d.write("infra/"+readiness.PolicyFile, "required: [drift, coding-standards, secrets]\nmaxAge: 24h\npeople:\n"+people)
 }
 
 // known adds Bo to the policy and releases that. After that, Ada changes the
@@ -152,7 +152,7 @@ func TestNewKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := readiness.ParsePolicy([]byte("required: [drift]\nmaxAge: 1h\npeople:\n" + line))
+	policy, err := readiness.ParsePolicy(readiness.PolicyFile, []byte("required: [drift]\nmaxAge: 1h\npeople:\n"+line))
 	if err != nil || len(policy.People) != 1 || policy.People[0].Name != `Bo "the" Tester` || policy.People[0].Emails[0] != "bo@example.com" {
 		t.Errorf("the policy reads %q as %+v, %v", line, policy.People, err)
 	}

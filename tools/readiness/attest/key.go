@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 
 	"github.com/magewright/magewright/tools/evidence"
@@ -63,7 +64,7 @@ func newKey(ctx context.Context, cfg project.Config, flag string) error {
 	} else if err != nil {
 		return exit.Missing("go tool mage attest -newKey -key=FILE", "%w", err)
 	}
-	fmt.Fprintf(cfg.Stderr, "made %s; keep it secret. Add this line below people: in %s:\n", file, readiness.PolicyFile)
+	fmt.Fprintf(cfg.Stderr, "made %s; keep it secret. Add this line below people: in %s:\n", file, path.Join(cfg.Settings(), readiness.PolicyFile))
 	fmt.Fprintln(cfg.Stdout, policyLine(ctx, cfg, key.Key))
 	return nil
 }

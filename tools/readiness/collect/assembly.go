@@ -2,6 +2,7 @@ package collect
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -11,10 +12,12 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/magewright/magewright/tools/assembly/annotate"
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/assembly/synth"
 	"github.com/magewright/magewright/tools/evidence"
@@ -32,7 +35,7 @@ func Assembly(ctx context.Context, e Env) (evidence.Predicate, error) {
 }
 
 func assembly(ctx context.Context, e Env, synthesize func(context.Context, project.Config) error) (evidence.Predicate, error) {
-	a, err := readAssembly(e)
+	a, err := readAssembly(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -42,18 +45,14 @@ func assembly(ctx context.Context, e Env, synthesize func(context.Context, proje
 }
 
 // readAssembly reads the existing assembly and does not synthesize another one.
-func readAssembly(e Env) (readiness.Assembly, error) {
+func readAssembly(ctx context.Context, e Env) (readiness.Assembly, error) {
 	release, err := cdk.ReadRelease(e.Project)
 	if err != nil {
 		return readiness.Assembly{}, err
 	}
 	a := readiness.Assembly{Commit: release.Commit, Package: release.Package, Stacks: map[string]readiness.AssemblyStack{}}
-	names, err := manifest.Read(e.Project)
-	if err != nil && !errors.Is(err, manifest.ErrNone) {
+	if a.Manifest, a.Unwritten, err = namesOf(ctx, e.Project); err != nil {
 		return a, err
-	}
-	if err == nil {
-		a.Manifest = names.Stacks()
 	}
 	if err := readStacks(e.Project.Assembly, &a); err != nil {
 		return a, exit.Missing("go tool mage synth", "reading the cloud assembly %s: %w", e.Project.Assembly, err)
@@ -70,6 +69,47 @@ func readAssembly(e Env) (readiness.Assembly, error) {
 	}
 	a.Made = evidence.Made{FinishedOn: e.Clock.Now(), Dirty: release.Dirty}
 	return a, nil
+}
+
+// namesOf returns the names of what is delivered. Where the assembly has no manifest
+// of them, they are those that its templates give, and unwritten says why they may
+// not be used to deploy. There are no stages if the templates don't give them.
+func namesOf(ctx context.Context, cfg project.Config) (names manifest.Manifest, unwritten string, err error) {
+	names, err = manifest.ReadAny(cfg)
+	if !errors.Is(err, manifest.ErrNone) {
+		return names, "", err
+	}
+	found, findErr := annotate.Find(ctx, cfg)
+	if ctx.Err() != nil {
+		return names, "", ctx.Err()
+	}
+	if findErr != nil {
+		return manifest.Manifest{}, plain(err) + "; " + plain(findErr), nil
+	}
+	return found.Manifest, plain(err), nil
+}
+
+// plain returns an error without the next command.
+func plain(err error) string {
+	if e, ok := errors.AsType[*exit.Error](err); ok {
+		err = e.Err
+	}
+	return err.Error()
+}
+
+// names returns the names of what is delivered, for asking AWS. This repository's
+// stacks have had the same names since before assemblies had manifests.
+func (e Env) names(ctx context.Context) (manifest.Manifest, error) {
+	names, unwritten, err := namesOf(ctx, e.Project)
+	switch {
+	case err != nil:
+		return names, err
+	case len(names.Stages) > 0:
+		return names, nil
+	case e.Project.Adopted():
+		return names, exit.Missing("go tool mage synth", "it is unknown which stacks are delivered: %s", unwritten)
+	}
+	return manifest.Old(), nil
 }
 
 // cdkManifest holds those parts of manifest.json that are read.
@@ -91,9 +131,7 @@ func readStacks(dir string, a *readiness.Assembly) error {
 	}
 	for _, id := range slices.Sorted(maps.Keys(m.Artifacts)) {
 		artifact := m.Artifacts[id]
-		if artifact.Type == "cdk:cloud-assembly" {
-			return fmt.Errorf("manifest.json: %s is a nested assembly, which is not read", id)
-		}
+		// Of nested assemblies, the stacks that are named are read below.
 		if artifact.Type != "aws:cloudformation:stack" {
 			continue
 		}
@@ -117,6 +155,30 @@ func readStacks(dir string, a *readiness.Assembly) error {
 		for _, p := range packages {
 			a.Functions = append(a.Functions, readiness.FunctionPackage{Stack: name, LogicalID: p.LogicalID, File: p.File, SHA256: p.SHA256})
 		}
+	}
+	return readNested(dir, a)
+}
+
+// readNested reads the stacks that the manifest names and that are in an assembly
+// within the assembly: a Stage of the CDK has one.
+func readNested(dir string, a *readiness.Assembly) error {
+	places := []manifest.Place{a.Manifest.Pipeline}
+	for _, stage := range a.Manifest.Stages {
+		places = append(places, stage.Place)
+	}
+	for _, place := range places {
+		if _, ok := a.Stacks[place.Stack]; ok || path.Dir(place.Template) == "." {
+			continue
+		}
+		stack := readiness.AssemblyStack{Environment: "aws://" + cmp.Or(place.Account, "unknown-account") + "/" + cmp.Or(place.Region, "unknown-region")}
+		if err := decodeFile(dir, filepath.FromSlash(place.Template), &stack.Template); err != nil {
+			return err
+		}
+		var err error
+		if stack.Nag, err = readNag(filepath.Join(dir, filepath.FromSlash(path.Dir(place.Template))), place.Stack); err != nil {
+			return err
+		}
+		a.Stacks[place.Stack] = stack
 	}
 	return nil
 }

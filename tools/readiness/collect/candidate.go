@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -116,21 +117,29 @@ func parseChanges(out string) ([]readiness.Change, error) {
 func Policy(ctx context.Context, cfg project.Config, candidate readiness.Candidate, c clock.Clock) (readiness.PolicyUsed, error) {
 	git := gitcmd.In(cfg.Dir)
 	used := readiness.PolicyUsed{Made: evidence.Made{FinishedOn: c.Now()}}
+	used.File = path.Join(cfg.Settings(), readiness.PolicyFile)
 	var errs []error
 	for _, commit := range []string{candidate.Base, candidate.Commit} {
 		if commit == "" {
 			continue
 		}
-		text, err := git.Output(ctx, "show", commit+":"+readiness.PolicyFile)
+		text, err := git.Output(ctx, "show", commit+":"+used.File)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		used.From, used.Digest = commit, evidence.Digest([]byte(text))
-		if used.Policy, err = readiness.ParsePolicy([]byte(text)); err != nil {
-			return used, exit.Missing("git show "+commit+":"+readiness.PolicyFile, "commit %.12s: %w", commit, err)
+		if used.Policy, err = readiness.ParsePolicy(used.File, []byte(text)); err != nil {
+			return used, exit.Missing("git show "+commit+":"+used.File, "commit %.12s: %w", commit, err)
 		}
 		return used, nil
 	}
-	return used, exit.Missing("write "+readiness.PolicyFile+" and commit it", "there is no policy to judge by: %w", errors.Join(errs...))
+	if cfg.Adopted() {
+		// A repository that adopts Magewright starts without one.
+		used.From, used.File, used.Digest = candidate.Commit, readiness.StartingPolicyFile, evidence.Digest([]byte(readiness.StartingPolicy))
+		var err error
+		used.Policy, err = readiness.ParsePolicy(used.File, []byte(readiness.StartingPolicy))
+		return used, err
+	}
+	return used, exit.Missing("write "+used.File+" and commit it", "there is no policy to judge by: %w", errors.Join(errs...))
 }

@@ -106,8 +106,8 @@ func TestPolicyIsTheBases(t *testing.T) {
 	t.Parallel()
 	r := newRepository(t)
 	none := r.commit(map[string]string{"a": "a"})
-	strict := r.commit(map[string]string{readiness.PolicyFile: "maxAge: 1h\nrequired: [no-such-check]\n"})
-	lax := r.commit(map[string]string{readiness.PolicyFile: "maxAge: 1h\n"})
+	strict := r.commit(map[string]string{"infra/" + readiness.PolicyFile: "maxAge: 1h\nrequired: [no-such-check]\n"})
+	lax := r.commit(map[string]string{"infra/" + readiness.PolicyFile: "maxAge: 1h\n"})
 	policy := func(base, commit string) (readiness.PolicyUsed, error) {
 		return Policy(t.Context(), r.at(commit), readiness.Candidate{Base: base, Commit: commit}, clock.System())
 	}

@@ -17,7 +17,6 @@ import (
 
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/internal/clock"
-	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
 )
@@ -52,7 +51,11 @@ func deployedStacks(ctx context.Context, e Env, drift func(ctx context.Context, 
 	}
 	d := readiness.Deployed{Account: account, Region: e.AWS.Region, Stacks: map[string]readiness.DeployedStack{}}
 	client := cloudformation.NewFromConfig(*e.AWS)
-	for _, name := range project.Stacks() {
+	names, err := e.names(ctx)
+	if err != nil {
+		return d, err
+	}
+	for _, name := range names.Stacks() {
 		described, absent, err := describeStack(ctx, client, name)
 		if err != nil {
 			return d, err

@@ -17,14 +17,23 @@ import (
 // Reference generates the reference from the candidate's commit and assembly,
 // and compares it with the committed reference.
 func Reference(ctx context.Context, e Env) (evidence.Predicate, error) {
-	if _, err := cdk.ReadRelease(e.Project); err != nil {
-		return nil, err
-	}
-	templates, err := reference.ReadTemplates(e.Project.Assembly)
+	tree, err := treeOf(ctx, e, e.Candidate.Commit)
 	if err != nil {
 		return nil, err
 	}
-	tree, err := treeOf(ctx, e, e.Candidate.Commit)
+	if e.Project.Adopted() {
+		before, err := baseTree(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		if before[reference.File] == nil && tree[reference.File] == nil {
+			return readiness.Reference{Made: evidence.Made{FinishedOn: e.Clock.Now()}, File: reference.File, Absent: true, Never: true}, nil
+		}
+	}
+	if _, err := cdk.ReadRelease(e.Project); err != nil {
+		return nil, err
+	}
+	templates, err := reference.ReadTemplates(e.Project)
 	if err != nil {
 		return nil, err
 	}

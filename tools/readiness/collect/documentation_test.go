@@ -13,6 +13,8 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/manifest"
+	"github.com/magewright/magewright/tools/project/manifest/manifesttest"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/surface"
 	"github.com/magewright/magewright/tools/surface/reference"
@@ -124,9 +126,9 @@ func TestReference(t *testing.T) {
 	if err := os.Mkdir(e.Project.Assembly, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	writeFiles(t, e.Project.Assembly, map[string]string{"magewright.json": `{"commit": "` + e.Project.Commit + `"}`})
-	for _, stack := range reference.Stacks {
-		writeFiles(t, e.Project.Assembly, map[string]string{"magewright-" + stack + ".template.json": `{"Outputs": {"Url": {"Description": "it"}}}`})
+	manifesttest.Write(t, e.Project.Assembly, e.Project.Commit, "")
+	for _, stack := range manifest.Old().Stacks() {
+		writeFiles(t, e.Project.Assembly, map[string]string{stack + ".template.json": `{"Outputs": {"Url": {"Description": "it"}}}`})
 	}
 	// The small repository reads none of the explained variables, but this one does.
 	if _, err := Reference(t.Context(), e); err == nil || !strings.Contains(err.Error(), "is not read anywhere") {
@@ -141,7 +143,7 @@ func TestReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.Project.Dir, e.Project.Commit, e.Candidate.Commit = own, head, head
-	writeFiles(t, e.Project.Assembly, map[string]string{"magewright.json": `{"commit": "` + head + `"}`})
+	manifesttest.Write(t, e.Project.Assembly, head, "")
 	got := collected[readiness.Reference](t, Reference, e)
 	if got.File != reference.File || got.Entries["targets"] == 0 || got.Absent == (len(got.Diff) > 0) {
 		t.Errorf("reference %+v: these are not our outputs, so the committed one differs, or there is none", got)

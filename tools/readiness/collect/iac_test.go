@@ -123,13 +123,24 @@ func TestTheManifestIsEvidence(t *testing.T) {
 	} {
 		files["magewright.json"] = text
 		writeFiles(t, cfg.Assembly, files)
-		if a, err := readAssembly(Env{Project: cfg, Clock: clock.System()}); err != nil || !slices.Equal(a.Manifest, want) {
-			t.Errorf("%s: the manifest is %v, %v, want %v", text, a.Manifest, err, want)
+		a, err := readAssembly(t.Context(), Env{Project: cfg, Clock: clock.System()})
+		if err != nil || !slices.Equal(a.Manifest.Stacks(), want) || (a.Unwritten == "") != (want != nil) {
+			t.Errorf("%s: the manifest is %+v, unwritten %q, %v, want %v", text, a.Manifest, a.Unwritten, err, want)
 		}
+	}
+	// Without a manifest, the templates name what is delivered.
+	files["magewright.json"] = `{"commit":"c","package":"abc"}`
+	files["s.template.json"] = strings.Replace(files["s.template.json"], `"Code":{"S3Key"`, `"Runtime":"provided.al2023","Code":{"S3Key"`, 1)
+	writeFiles(t, cfg.Assembly, files)
+	cfg.Dir = t.TempDir()
+	writeFiles(t, cfg.Dir, map[string]string{"go.mod": "module example.com/s\n", "magewright.yml": "repository: a/s\n"})
+	a, err := readAssembly(t.Context(), Env{Project: cfg, Clock: clock.System()})
+	if err != nil || a.Manifest.Last().Stack != "s" || len(a.Manifest.Last().Functions) != 1 || !strings.Contains(a.Unwritten, "no manifest") {
+		t.Errorf("the templates name %+v, unwritten %q, %v", a.Manifest, a.Unwritten, err)
 	}
 	files["magewright.json"] = `{"commit":"c","schemaVersion":2}`
 	writeFiles(t, cfg.Assembly, files)
-	if _, err := readAssembly(Env{Project: cfg, Clock: clock.System()}); err == nil || !strings.Contains(err.Error(), "schema version 2") {
+	if _, err := readAssembly(t.Context(), Env{Project: cfg, Clock: clock.System()}); err == nil || !strings.Contains(err.Error(), "schema version 2") {
 		t.Errorf("a manifest that can't be read gives %v", err)
 	}
 }
@@ -140,8 +151,10 @@ func TestAssemblyThatCannotBeRead(t *testing.T) {
 		"there is no cloud assembly": func(f map[string]string) { delete(f, "magewright.json") },
 		"was synthesized from":       func(f map[string]string) { f["magewright.json"] = `{"commit":"other"}` },
 		"s.template.json":            func(f map[string]string) { delete(f, "s.template.json") },
-		"nested assembly":            func(f map[string]string) { f["manifest.json"] = `{"artifacts":{"n":{"type":"cdk:cloud-assembly"}}}` },
-		"columns":                    func(f map[string]string) { f["AwsSolutions--s-NagReport.csv"] = "a,b,c\n" },
+		"a/s.template.json": func(f map[string]string) {
+			f["magewright.json"] = `{"schemaVersion":1,"commit":"c","repository":"a/b","stages":[{"name":"a","stack":"t","template":"a/s.template.json"}]}`
+		},
+		"columns": func(f map[string]string) { f["AwsSolutions--s-NagReport.csv"] = "a,b,c\n" },
 		"is not a file of the assembly": func(f map[string]string) {
 			f["manifest.json"] = `{"artifacts":{"s":{"type":"aws:cloudformation:stack","properties":{"templateFile":"../x"}}}}`
 		},
@@ -267,8 +280,10 @@ func TestProduction(t *testing.T) {
 	}
 	p, err := get()
 	want := readiness.Production{
-		Account: "111122223333", Region: "eu-west-1", Function: "f", Alias: "live", Version: "2", CodeSHA256: "two", State: "Active",
-		Weights: map[string]float64{"3": 0.1}, Retained: []readiness.RetainedVersion{{Version: "2", CodeSHA256: "two"}},
+		Account: "111122223333", Region: "eu-west-1", Others: []readiness.Serving{}, Serving: readiness.Serving{
+			Function: "f", Alias: "live", Version: "2", CodeSHA256: "two", State: "Active",
+			Weights: map[string]float64{"3": 0.1}, Retained: []readiness.RetainedVersion{{Version: "2", CodeSHA256: "two"}},
+		},
 	}
 	if err != nil || !reflect.DeepEqual(p, want) {
 		t.Errorf("production %+v, %v", p, err)

@@ -11,7 +11,7 @@ import (
 // It skips the second synthesis and drift detection, because the plan does not
 // depend on them.
 func ForPlan(ctx context.Context, e Env) ([]evidence.Statement, error) {
-	a, err := readAssembly(e)
+	a, err := readAssembly(ctx, e)
 	if err != nil {
 		return nil, err
 	}

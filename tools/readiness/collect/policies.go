@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ func policies(ctx context.Context, e Env, ask engine) (evidence.Predicate, error
 	if err != nil {
 		return nil, err
 	}
-	documents, err := policyDocuments(e.Project)
+	documents, err := policyDocuments(ctx, e.Project)
 	if err != nil {
 		return nil, err
 	}
@@ -89,11 +90,12 @@ func policyRules(ctx context.Context, e Env) (readiness.Policies, map[string]str
 	git := gitcmd.In(e.Project.Dir)
 	p := readiness.Policies{Files: map[string]string{}}
 	rules := map[string]string{}
+	dir := path.Join(e.Project.Settings(), path.Dir(readiness.PolicyFile))
 	for _, commit := range []string{e.Candidate.Base, e.Candidate.Commit} {
 		if commit == "" {
 			continue
 		}
-		listed, err := git.Output(ctx, "-c", "core.quotePath=false", "ls-tree", "-r", "--name-only", commit, "--", readiness.PolicyRules+"/")
+		listed, err := git.Output(ctx, "-c", "core.quotePath=false", "ls-tree", "-r", "--name-only", commit, "--", dir+"/")
 		if err != nil {
 			return p, nil, exit.Missing("git fetch --unshallow", "listing the rules of %.12s: %w", commit, err)
 		}
@@ -114,12 +116,16 @@ func policyRules(ctx context.Context, e Env) (readiness.Policies, map[string]str
 			return p, rules, nil
 		}
 	}
-	return p, nil, exit.Missing("write a rule in "+readiness.PolicyRules+" and commit it", "there are no rules: %s has no Rego file", readiness.PolicyRules)
+	return p, nil, exit.Missing("write a rule in "+dir+" and commit it", "there are no rules: %s has no Rego file", dir)
 }
 
 // policyDocuments reads the documents that the rules are applied to, by name.
-func policyDocuments(cfg project.Config) (map[string]json.RawMessage, error) {
+func policyDocuments(ctx context.Context, cfg project.Config) (map[string]json.RawMessage, error) {
 	a := readiness.Assembly{Stacks: map[string]readiness.AssemblyStack{}}
+	var err error
+	if a.Manifest, _, err = namesOf(ctx, cfg); err != nil {
+		return nil, err
+	}
 	if err := readStacks(cfg.Assembly, &a); err != nil {
 		return nil, exit.Missing("go tool mage synth", "reading the cloud assembly %s: %w", cfg.Assembly, err)
 	}

@@ -143,7 +143,7 @@ func TestRulesThatCannotBeBelieved(t *testing.T) {
 // their tests.
 func TestOurRules(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob(filepath.Join(checkout, readiness.PolicyRules, "*.rego"))
+	files, err := filepath.Glob(filepath.Join(checkout, "infra", "policy", "*.rego"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,70 +1,113 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// Production asks Lambda which version serves production. A rollback goes back
-// to that version.
+// Production asks Lambda which version of each function serves production. A rollback
+// goes back to these versions.
 func Production(ctx context.Context, e Env) (evidence.Predicate, error) {
-	p, err := serving(ctx, e, project.ProductionStack)
+	names, err := e.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := serving(ctx, e, names.Last())
 	if err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-// Staging asks Lambda which version serves staging.
+// Staging asks Lambda which version of each function serves the first stage.
 func Staging(ctx context.Context, e Env) (evidence.Predicate, error) {
-	p, err := serving(ctx, e, project.StagingStack)
+	names, err := e.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(names.Stages) < 2 {
+		return nil, exit.Missing("make the stack a second time in the CDK app, for a stage before it", "%s is the only stage, so there is none in which a release is tried", names.Last().Name)
+	}
+	p, err := serving(ctx, e, names.First())
 	if err != nil {
 		return nil, err
 	}
 	return readiness.Staging(p), nil
 }
 
-// serving asks which version serves a stage.
-func serving(ctx context.Context, e Env, stack string) (readiness.Production, error) {
+// serving asks what serves a stage.
+func serving(ctx context.Context, e Env, stage manifest.Stage) (readiness.Production, error) {
 	var p readiness.Production
 	account, err := callerAccount(ctx, e)
 	if err != nil {
 		return p, err
 	}
-	described, absent, err := describeStack(ctx, cloudformation.NewFromConfig(*e.AWS), stack)
+	client := cloudformation.NewFromConfig(*e.AWS)
+	described, absent, err := describeStack(ctx, client, stage.Stack)
 	if err != nil {
 		return p, err
 	}
 	p = readiness.Production{Account: account, Region: e.AWS.Region, Absent: absent}
 	if absent == "" {
-		for _, output := range described.Outputs {
-			switch aws.ToString(output.OutputKey) {
-			case "FunctionName":
-				p.Function = aws.ToString(output.OutputValue)
-			case "AliasName":
-				p.Alias = aws.ToString(output.OutputValue)
-			}
-		}
-		if p.Function == "" || p.Alias == "" {
-			return p, exit.Missing("aws cloudformation describe-stacks --stack-name "+stack, "stack %s is %s and has no output FunctionName or no output AliasName", stack, described.StackStatus)
-		}
-		if err := servingVersion(ctx, lambda.NewFromConfig(*e.AWS), &p); err != nil {
+		all, err := functionsOf(ctx, client, stage, described)
+		if err != nil {
 			return p, err
 		}
+		for i := range all {
+			if err := servingVersion(ctx, lambda.NewFromConfig(*e.AWS), &all[i]); err != nil {
+				return p, err
+			}
+		}
+		p.Serving, p.Others = all[0], all[1:]
 	}
 	p.FinishedOn = e.Clock.Now()
 	return p, nil
 }
 
-func servingVersion(ctx context.Context, client *lambda.Client, p *readiness.Production) error {
+// functionsOf returns the functions that a deployed stage delivers, one or more, with
+// their aliases. The stack's outputs say what they are called, or else the stack
+// itself does.
+func functionsOf(ctx context.Context, client *cloudformation.Client, stage manifest.Stage, described types.Stack) ([]readiness.Serving, error) {
+	next := "aws cloudformation describe-stacks --stack-name " + stage.Stack
+	outputs := map[string]string{}
+	for _, output := range described.Outputs {
+		outputs[aws.ToString(output.OutputKey)] = aws.ToString(output.OutputValue)
+	}
+	var all []readiness.Serving
+	for _, f := range stage.Functions {
+		s := readiness.Serving{LogicalID: f.Function, Function: outputs[f.Outputs["FunctionName"]], Alias: cmp.Or(outputs[f.Outputs["AliasName"]], f.Alias)}
+		if s.Function == "" && f.Function != "" {
+			resource, err := client.DescribeStackResource(ctx, &cloudformation.DescribeStackResourceInput{StackName: &stage.Stack, LogicalResourceId: &f.Function})
+			if err != nil {
+				return nil, exit.Missing(next, "asking what function %s of stack %s is called: %w", f.Function, stage.Stack, err)
+			}
+			s.Function = aws.ToString(resource.StackResourceDetail.PhysicalResourceId)
+		}
+		if s.Function == "" {
+			return nil, exit.Missing(next, "stack %s is %s and has no output FunctionName or no output AliasName", stage.Stack, described.StackStatus)
+		}
+		if s.Alias == "" {
+			return nil, exit.Missing("give the function an alias in the CDK app, which a deployment group of CodeDeploy shifts", "function %s of stack %s has no alias, so that it is unknown which version serves", s.Function, stage.Stack)
+		}
+		all = append(all, s)
+	}
+	if len(all) == 0 {
+		return nil, exit.Missing(next, "the manifest names no function of stack %s", stage.Stack)
+	}
+	return all, nil
+}
+
+func servingVersion(ctx context.Context, client *lambda.Client, p *readiness.Serving) error {
 	alias, err := client.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &p.Function, Name: &p.Alias})
 	if err != nil {
 		return exit.Missing("aws lambda get-alias --function-name "+p.Function+" --name "+p.Alias, "reading alias %s of %s: %w", p.Alias, p.Function, err)

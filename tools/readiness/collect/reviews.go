@@ -137,7 +137,7 @@ func findPlatform(ctx context.Context, e Env) (place, error) {
 	if e.Policy.Review.Platform != "" {
 		return place{ReviewPolicy: e.Policy.Review, from: readiness.FromPolicy}, nil
 	}
-	const next = "name review.platform and review.repository in " + readiness.PolicyFile
+	const next = "name review.platform and review.repository in the policy"
 	origin, err := gitcmd.In(e.Project.Dir).Output(ctx, "remote", "get-url", "origin")
 	if err != nil {
 		return place{}, exit.Missing(next, "there is no origin remote, and the policy names no review platform")

@@ -70,7 +70,7 @@ func git(t *testing.T, dir string, args ...string) string {
 func repository(t *testing.T) project.Config {
 	t.Helper()
 	dir := t.TempDir()
-	write(t, dir, readiness.PolicyFile, policy)
+	write(t, dir, "infra/"+readiness.PolicyFile, policy)
 	git(t, dir, "init", "--quiet")
 	git(t, dir, "add", "-A")
 	git(t, dir, "commit", "--quiet", "-m", "one")

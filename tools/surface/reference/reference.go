@@ -17,26 +17,42 @@ import (
 
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/surface"
 )
 
 // File is the path of the reference below the repository's root.
 const File = "infra/REFERENCE.md"
 
-// Stacks are the documented stacks, by name without prefix.
-var Stacks = []string{"staging", "production", "pipeline"}
-
 // Sections are the documented sections. A section without an entry was not found.
 var Sections = []string{"targets", "flags", "exit codes", "environment variables", "settings", "routes", "outputs", "alarms", "go symbols"}
 
-// Templates are CloudFormation templates by stack, as in [Stacks].
-type Templates map[string]json.RawMessage
+// Templates are the CloudFormation templates of the documented stacks, in the order
+// in which a release reaches them.
+type Templates []Template
 
-// ReadTemplates reads the templates of a cloud assembly.
-func ReadTemplates(assembly string) (Templates, error) {
-	t := Templates{}
-	for _, stack := range Stacks {
-		file := filepath.Join(assembly, project.StackPrefix+stack+".template.json")
+// A Template is that of a stack, which is called as its stage or pipeline.
+type Template struct {
+	Name string
+	Text json.RawMessage
+}
+
+// ReadTemplates reads the templates of a cloud assembly, which its manifest names.
+func ReadTemplates(cfg project.Config) (Templates, error) {
+	names, err := manifest.ReadAny(cfg)
+	if err != nil {
+		return nil, err
+	}
+	places := make([]manifest.Place, len(names.Stages))
+	for i, stage := range names.Stages {
+		places[i] = stage.Place
+	}
+	if names.Pipeline.Stack != "" {
+		places = append(places, names.Pipeline)
+	}
+	var t Templates
+	for _, place := range places {
+		file := place.TemplateFile(cfg)
 		data, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, exit.Missing("go tool mage synth", "reading the outputs and alarms: there is no %s", file)
@@ -44,14 +60,14 @@ func ReadTemplates(assembly string) (Templates, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the outputs and alarms: %w", err)
 		}
-		t[stack] = data
+		t = append(t, Template{names.Call(place.Stack), data})
 	}
 	return t, nil
 }
 
 // Write writes the reference for the present files and the present assembly.
 func Write(ctx context.Context, cfg project.Config) error {
-	templates, err := ReadTemplates(cfg.Assembly)
+	templates, err := ReadTemplates(cfg)
 	if err != nil {
 		return err
 	}
@@ -218,13 +234,13 @@ func (w *writer) routes(tree surface.Tree) error {
 
 // stacks writes the outputs and alarms. Stacks with the same entries share a row.
 func (w *writer) stacks(templates Templates) error {
-	read := map[string]surface.Template{}
-	for _, stack := range Stacks {
-		t, err := surface.ReadTemplate(templates[stack])
+	read := make([]stackTemplate, len(templates))
+	for i, t := range templates {
+		parsed, err := surface.ReadTemplate(t.Text)
 		if err != nil {
-			return fmt.Errorf("stack %s: %w", stack, err)
+			return fmt.Errorf("stack %s: %w", t.Name, err)
 		}
-		read[stack] = t
+		read[i] = stackTemplate{t.Name, parsed}
 	}
 	outputs := merged(read, func(t surface.Template) (rows [][]string) {
 		for _, o := range t.Outputs {
@@ -249,18 +265,24 @@ func (w *writer) stacks(templates Templates) error {
 	return nil
 }
 
+// A stackTemplate is a documented stack.
+type stackTemplate struct {
+	name string
+	surface.Template
+}
+
 // merged returns the rows of all stacks in order, without duplicates. The last
 // cell names the stacks that have the row.
-func merged(read map[string]surface.Template, rows func(surface.Template) [][]string) [][]string {
+func merged(read []stackTemplate, rows func(surface.Template) [][]string) [][]string {
 	var all [][]string
 	in := map[string][]string{}
-	for _, stack := range Stacks {
-		for _, row := range rows(read[stack]) {
+	for _, stack := range read {
+		for _, row := range rows(stack.Template) {
 			key := strings.Join(row, "\x00")
 			if in[key] == nil {
 				all = append(all, row)
 			}
-			in[key] = append(in[key], stack)
+			in[key] = append(in[key], stack.name)
 		}
 	}
 	for i, row := range all {

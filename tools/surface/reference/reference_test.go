@@ -12,6 +12,7 @@ import (
 
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest/manifesttest"
 	"github.com/magewright/magewright/tools/surface"
 )
 
@@ -20,7 +21,7 @@ const template = `{"Outputs": {"Url": {"Description": "where it | answers"}}, "R
 	"Properties": {"AlarmDescription": "It is slow", "Statistic": "Sum", "MetricName": "Errors", "ComparisonOperator": "GreaterThanThreshold", "Threshold": 1, "Period": 60, "EvaluationPeriods": 1}}}}`
 
 func templates() Templates {
-	return Templates{"staging": json.RawMessage(template), "production": json.RawMessage(template), "pipeline": json.RawMessage(`{}`)}
+	return Templates{{"staging", json.RawMessage(template)}, {"production", json.RawMessage(template)}, {"pipeline", json.RawMessage(`{}`)}}
 }
 
 // repository returns the files of this project. The reference that is generated
@@ -95,12 +96,13 @@ func TestWithoutAnAssembly(t *testing.T) {
 func TestReadTemplates(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for stack, text := range templates() {
-		if err := os.WriteFile(filepath.Join(dir, "magewright-"+stack+".template.json"), text, 0o600); err != nil {
+	manifesttest.Write(t, dir, "c", "")
+	for _, template := range templates() {
+		if err := os.WriteFile(filepath.Join(dir, "magewright-"+template.Name+".template.json"), template.Text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := ReadTemplates(dir)
+	got, err := ReadTemplates(project.Config{Assembly: dir})
 	if diff := cmp.Diff(templates(), got); err != nil || diff != "" {
 		t.Errorf("ReadTemplates: %v\n%s", err, diff)
 	}
