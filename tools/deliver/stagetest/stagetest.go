@@ -65,7 +65,7 @@ var packages = sync.OnceValues(func() (map[string][]byte, error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	executable := filepath.Join(dir, "bootstrap")
-	_, err = gocmd.In("", "CGO_ENABLED=0").Output(context.Background(), "build", "-tags=lambda.norpc",
+	_, err = gocmd.In("", "CGO_ENABLED=0").Output(context.Background(), "build",
 		"-ldflags=-s -w -X main.commit="+Older, "-o", executable, "github.com/magewright/magewright/"+service)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ var packages = sync.OnceValues(func() (map[string][]byte, error) {
 	for _, commit := range []string{Older, Newer} {
 		var packed bytes.Buffer
 		w := zip.NewWriter(&packed)
-		header := &zip.FileHeader{Name: "bootstrap", Method: zip.Store}
+		header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate}
 		header.SetMode(0o755)
 		file, err := w.CreateHeader(header)
 		if err != nil {

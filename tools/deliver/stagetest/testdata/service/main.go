@@ -4,38 +4,47 @@
 package main
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
-
-	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambda"
 )
 
 // commit is set by the linker.
 var commit string
 
-func main() { lambda.Start(handle) }
+func main() { serve(handle) }
 
-var invocations atomic.Int64
+var invocations int64 // one at a time
 
-func handle(_ context.Context, r events.LambdaFunctionURLRequest) (any, error) {
+// A request is what of a function URL's event the service reads.
+type request struct {
+	RawPath        string
+	Headers        map[string]string
+	Body           string
+	RequestContext struct{ HTTP struct{ Method string } }
+}
+
+// A response is the answer to a function URL.
+type response struct {
+	StatusCode int      `json:"statusCode"`
+	Body       string   `json:"body"`
+	stream     []string // pieces that are written one by one; not as JSON
+}
+
+func handle(event []byte) (response, error) {
+	var r request
+	if err := json.Unmarshal(event, &r); err != nil {
+		return response{}, err
+	}
 	switch r.RawPath {
 	case "/exit":
 		os.Exit(7)
-	case "/stream": // a response that is written piece by piece
-		return io.MultiReader(strings.NewReader("one "), strings.NewReader("two "), strings.NewReader("three")), nil
+	case "/stream":
+		return response{stream: []string{"one ", "two ", "three"}}, nil
 	}
-	return serve(r)
-}
-
-func serve(r events.LambdaFunctionURLRequest) (events.LambdaFunctionURLResponse, error) {
 	kind, value, _ := strings.Cut(os.Getenv("FAULT"), ":")
 	switch kind {
 	case "crash":
@@ -43,11 +52,12 @@ func serve(r events.LambdaFunctionURLRequest) (events.LambdaFunctionURLResponse,
 	case "errors":
 		share, err := strconv.ParseFloat(value, 64)
 		if err != nil {
-			return events.LambdaFunctionURLResponse{}, err
+			return response{}, err
 		}
 		// As many of the invocations so far as the share asks for have failed.
-		if n := float64(invocations.Add(1)); int(n*share) > int((n-1)*share) {
-			return events.LambdaFunctionURLResponse{}, errors.New("failed on purpose")
+		invocations++
+		if n := float64(invocations); int(n*share) > int((n-1)*share) {
+			return response{}, errors.New("failed on purpose")
 		}
 	}
 	method, path := r.RequestContext.HTTP.Method, strings.TrimPrefix(r.RawPath, "/")
@@ -55,23 +65,21 @@ func serve(r events.LambdaFunctionURLRequest) (events.LambdaFunctionURLResponse,
 	case path == "healthz":
 		return answer(`{"commit":"` + commit + `"}`), nil
 	case !strings.HasPrefix(r.Headers["authorization"], "Bearer "):
-		return events.LambdaFunctionURLResponse{StatusCode: http.StatusUnauthorized}, nil
+		return response{StatusCode: 401}, nil
 	case path == "releases":
 		return answer(`[]`), nil
-	case isRelease && method == http.MethodPut:
+	case isRelease && method == "PUT":
 		return answer(`{}`), os.WriteFile(record(release), []byte(r.Body), 0o600)
 	case isRelease:
 		data, err := os.ReadFile(record(release)) // #nosec G304 -- a test's directory
 		if err != nil {
-			return events.LambdaFunctionURLResponse{StatusCode: http.StatusNotFound, Body: "{}"}, nil
+			return response{StatusCode: 404, Body: "{}"}, nil
 		}
 		return answer(string(data)), nil
 	}
-	return events.LambdaFunctionURLResponse{StatusCode: http.StatusNotFound}, nil
+	return response{StatusCode: 404}, nil
 }
 
 func record(release string) string { return filepath.Join(os.Getenv("RECORDS"), release) }
 
-func answer(body string) events.LambdaFunctionURLResponse {
-	return events.LambdaFunctionURLResponse{StatusCode: http.StatusOK, Body: body}
-}
+func answer(body string) response { return response{StatusCode: 200, Body: body} }
