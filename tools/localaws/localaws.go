@@ -38,6 +38,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/codeconnections"
 	"github.com/magewright/magewright/tools/localaws/codedeploy"
 	"github.com/magewright/magewright/tools/localaws/codepipeline"
+	"github.com/magewright/magewright/tools/localaws/dynamodb"
 	"github.com/magewright/magewright/tools/localaws/ecr"
 	"github.com/magewright/magewright/tools/localaws/events"
 	"github.com/magewright/magewright/tools/localaws/iam"
@@ -172,6 +173,7 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 	keys := kms.New(a)
 	repositories := ecr.New(a)
 	connections := codeconnections.New(a)
+	tables := dynamodb.New(a)
 
 	functions := &lateFunctions{}
 	topics := sns.New(a, sns.Deps{Functions: functions})
@@ -201,13 +203,13 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 		AnswerTime: c.AnswerTime,
 		Types: types.Registry(types.Deps{
 			Account: a, Buckets: objects, Repositories: repositories, Identities: identities, Keys: keys,
-			Parameters: parameters, Secrets: secrets, Functions: functions, Logs: logGroups, Alarms: metrics,
+			Parameters: parameters, Secrets: secrets, Tables: tables, Functions: functions, Logs: logGroups, Alarms: metrics,
 			Topics: topics, Queues: queues, Events: bus, Deployments: deployments, Builds: builds, Pipelines: pipelines, Connections: connections,
 		}),
 	})
 	s.lambda, s.queues = functions.Service, queues
 	// Services that start work are closed before the services that do it.
-	s.closers = []io.Closer{pipelines, builds, stacks, deployments, metrics, bus, functions, topics, queues}
+	s.closers = []io.Closer{pipelines, builds, stacks, deployments, metrics, bus, functions, topics, queues, tables}
 	return wire.NewHandler(a, gate{signatures, s},
 		wire.Service{Name: "sts", Impl: sessions},
 		wire.Service{Name: "iam", Impl: identities},
@@ -219,6 +221,7 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 		wire.Service{Name: "sqs", Impl: queues},
 		wire.Service{Name: "logs", Impl: logGroups},
 		wire.Service{Name: "events", Impl: bus},
+		wire.Service{Name: "dynamodb", Impl: tables},
 		wire.Service{Name: "ecr", Impl: repositories},
 		wire.Service{Name: "monitoring", Impl: metrics},
 		wire.Service{Name: "lambda", Impl: functions.Service},

@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codestarconnections"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -107,10 +108,14 @@ func TestEveryOperationOfEveryService(t *testing.T) {
 		"codestar-connections": {client: func(c aws.Config) any { return codestarconnections.NewFromConfig(c) }},
 		"codedeploy":           {client: func(c aws.Config) any { return codedeploy.NewFromConfig(c) }},
 		"codepipeline":         {client: func(c aws.Config) any { return codepipeline.NewFromConfig(c) }},
-		"ecr":                  {client: func(c aws.Config) any { return ecr.NewFromConfig(c) }},
-		"events":               {client: func(c aws.Config) any { return eventbridge.NewFromConfig(c) }},
-		"iam":                  {client: func(c aws.Config) any { return iam.NewFromConfig(c) }},
-		"kms":                  {client: func(c aws.Config) any { return kms.NewFromConfig(c) }},
+		"dynamodb": {
+			client: func(c aws.Config) any { return dynamodb.NewFromConfig(c) },
+			except: map[string]string{"PutResourcePolicy": "has a member in a header, unlike all other operations of JSON protocols"},
+		},
+		"ecr":    {client: func(c aws.Config) any { return ecr.NewFromConfig(c) }},
+		"events": {client: func(c aws.Config) any { return eventbridge.NewFromConfig(c) }},
+		"iam":    {client: func(c aws.Config) any { return iam.NewFromConfig(c) }},
+		"kms":    {client: func(c aws.Config) any { return kms.NewFromConfig(c) }},
 		"lambda": {
 			client: func(c aws.Config) any { return lambda.NewFromConfig(c) },
 			except: map[string]string{"InvokeWithResponseStream": "answers with an event stream"},

@@ -5,6 +5,7 @@ import (
 
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	logstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/smithy-go"
@@ -68,6 +69,7 @@ var services = map[string]metadata{
 		"ListWebhooksInput.MaxResults", "ListWebhooksInput.NextToken", "ListWebhooksOutput.NextToken",
 		"WebhookAuthConfiguration.AllowedIPRange", "WebhookAuthConfiguration.SecretToken",
 	)},
+	"dynamodb": {target: "DynamoDB_20120810", json: "1.0"},
 	"ecr": {
 		target: "AmazonEC2ContainerRegistry_V20150921", json: "1.1", lowerCamel: true,
 		irregular: set("Tag.Key", "Tag.Value"),
@@ -114,6 +116,18 @@ var unions = map[reflect.Type][]reflect.Type{
 	reflect.TypeFor[cloudwatchtypes.EvaluationWindow](): {
 		reflect.TypeFor[cloudwatchtypes.EvaluationWindowMemberSlidingWindow](),
 		reflect.TypeFor[cloudwatchtypes.EvaluationWindowMemberWallClockWindow](),
+	},
+	reflect.TypeFor[dynamodbtypes.AttributeValue](): {
+		reflect.TypeFor[dynamodbtypes.AttributeValueMemberB](),
+		reflect.TypeFor[dynamodbtypes.AttributeValueMemberBOOL](),
+		reflect.TypeFor[dynamodbtypes.AttributeValueMemberBS](),
+		reflect.TypeFor[dynamodbtypes.AttributeValueMemberL](),
+		reflect.TypeFor[dynamodbtypes.AttributeValueMemberM](),
+		reflect.TypeFor[dynamodbtypes.AttributeValueMemberN](),
+		reflect.TypeFor[dynamodbtypes.AttributeValueMemberNS](),
+		reflect.TypeFor[dynamodbtypes.AttributeValueMemberNULL](),
+		reflect.TypeFor[dynamodbtypes.AttributeValueMemberS](),
+		reflect.TypeFor[dynamodbtypes.AttributeValueMemberSS](),
 	},
 	reflect.TypeFor[logstypes.IntegrationDetails](): {
 		reflect.TypeFor[logstypes.IntegrationDetailsMemberOpenSearchIntegrationDetails](),

@@ -74,7 +74,7 @@ const (
 // A compiler makes shapes for one service.
 type compiler struct {
 	metadata
-	structs map[reflect.Type]*shape
+	structs map[reflect.Type]*shape // and unions
 }
 
 func newCompiler(m metadata) *compiler {
@@ -122,6 +122,11 @@ func (c *compiler) shape(t reflect.Type, schema *smithy.Schema) (*shape, error) 
 			s.kind = stream
 			return s, nil
 		}
+		// A union may contain itself, as a structure may.
+		if known, ok := c.structs[t]; ok {
+			return known, nil
+		}
+		c.structs[t] = s
 		return s, c.union(s)
 	case reflect.Struct:
 		if t == timeType {

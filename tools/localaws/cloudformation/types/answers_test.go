@@ -12,6 +12,8 @@ import (
 	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	awscodepipeline "github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	codepipelinetypes "github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	awsecr "github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
@@ -52,6 +54,12 @@ func answers() map[string]any {
 		"codedeploy:Wait":             &codedeploytypes.DeploymentInfo{Status: codedeploytypes.DeploymentStatusSucceeded},
 		"codepipeline:CreatePipeline": &awscodepipeline.CreatePipelineOutput{Pipeline: &codepipelinetypes.PipelineDeclaration{Version: aws.Int32(1)}},
 		"codepipeline:UpdatePipeline": &awscodepipeline.UpdatePipelineOutput{Pipeline: &codepipelinetypes.PipelineDeclaration{Version: aws.Int32(2)}},
+		"dynamodb:DescribeTable": func(_ int, in any) any {
+			name := in.(*awsdynamodb.DescribeTableInput).TableName
+			return &awsdynamodb.DescribeTableOutput{Table: &dynamodbtypes.TableDescription{
+				TableName: name, TableArn: aws.String("arn:aws:dynamodb:us-east-1:000000000000:table/" + *name), TableStatus: dynamodbtypes.TableStatusActive,
+			}}
+		},
 		"ecr:CreateRepository": &awsecr.CreateRepositoryOutput{Repository: &ecrtypes.Repository{
 			RepositoryArn: aws.String("arn:aws:ecr:us-east-1:000000000000:repository/assets"),
 			RepositoryUri: aws.String("000000000000.dkr.ecr.us-east-1.amazonaws.com/assets"),

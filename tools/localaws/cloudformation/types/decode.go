@@ -12,6 +12,7 @@ import (
 	"time"
 
 	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	awsecr "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -22,7 +23,8 @@ import (
 // renamed lists, for each SDK struct, the properties that CloudFormation spells
 // differently from the API.
 var renamed = map[reflect.Type]map[string]string{
-	reflect.TypeFor[awscodebuild.ProjectSource](): {"BuildSpec": "Buildspec"},
+	reflect.TypeFor[awscodebuild.ProjectSource]():   {"BuildSpec": "Buildspec"},
+	reflect.TypeFor[awsdynamodb.SSESpecification](): {"SSEEnabled": "Enabled"},
 	reflect.TypeFor[awsecr.ImageTagMutabilityExclusionFilter](): {
 		"ImageTagMutabilityExclusionFilterType":  "FilterType",
 		"ImageTagMutabilityExclusionFilterValue": "Filter",

@@ -10,6 +10,7 @@ import (
 	awscodedeploy "github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	awscodepipeline "github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	awsecr "github.com/aws/aws-sdk-go-v2/service/ecr"
 	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
@@ -35,6 +36,7 @@ type Deps struct {
 	Keys         Keys
 	Parameters   Parameters
 	Secrets      Secrets
+	Tables       Tables
 	Functions    Functions
 	Logs         Logs
 	Alarms       Alarms
@@ -139,6 +141,18 @@ type Secrets interface {
 	GetRandomPassword(context.Context, *awssecretsmanager.GetRandomPasswordInput) (*awssecretsmanager.GetRandomPasswordOutput, error)
 	TagResource(context.Context, *awssecretsmanager.TagResourceInput) (*awssecretsmanager.TagResourceOutput, error)
 	UntagResource(context.Context, *awssecretsmanager.UntagResourceInput) (*awssecretsmanager.UntagResourceOutput, error)
+}
+
+// Tables is the part of DynamoDB that the resource types need. DescribeTable
+// waits while a table changes its state.
+type Tables interface {
+	CreateTable(context.Context, *awsdynamodb.CreateTableInput) (*awsdynamodb.CreateTableOutput, error)
+	UpdateTable(context.Context, *awsdynamodb.UpdateTableInput) (*awsdynamodb.UpdateTableOutput, error)
+	DescribeTable(context.Context, *awsdynamodb.DescribeTableInput) (*awsdynamodb.DescribeTableOutput, error)
+	DeleteTable(context.Context, *awsdynamodb.DeleteTableInput) (*awsdynamodb.DeleteTableOutput, error)
+	UpdateContinuousBackups(context.Context, *awsdynamodb.UpdateContinuousBackupsInput) (*awsdynamodb.UpdateContinuousBackupsOutput, error)
+	TagResource(context.Context, *awsdynamodb.TagResourceInput) (*awsdynamodb.TagResourceOutput, error)
+	UntagResource(context.Context, *awsdynamodb.UntagResourceInput) (*awsdynamodb.UntagResourceOutput, error)
 }
 
 // Functions is the part of Lambda that the resource types need.

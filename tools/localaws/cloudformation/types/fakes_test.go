@@ -10,6 +10,7 @@ import (
 	awscodedeploy "github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	awscodepipeline "github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	awsecr "github.com/aws/aws-sdk-go-v2/service/ecr"
 	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
@@ -94,6 +95,36 @@ func (f fakeBuckets) PutBucketPolicy(_ context.Context, in *awss3.PutBucketPolic
 
 func (f fakeBuckets) DeleteBucketPolicy(_ context.Context, in *awss3.DeleteBucketPolicyInput) (*awss3.DeleteBucketPolicyOutput, error) {
 	return call[awss3.DeleteBucketPolicyOutput](f.recorder, "s3", in)
+}
+
+type fakeTables struct{ *recorder }
+
+func (f fakeTables) CreateTable(_ context.Context, in *awsdynamodb.CreateTableInput) (*awsdynamodb.CreateTableOutput, error) {
+	return call[awsdynamodb.CreateTableOutput](f.recorder, "dynamodb", in)
+}
+
+func (f fakeTables) UpdateTable(_ context.Context, in *awsdynamodb.UpdateTableInput) (*awsdynamodb.UpdateTableOutput, error) {
+	return call[awsdynamodb.UpdateTableOutput](f.recorder, "dynamodb", in)
+}
+
+func (f fakeTables) DescribeTable(_ context.Context, in *awsdynamodb.DescribeTableInput) (*awsdynamodb.DescribeTableOutput, error) {
+	return call[awsdynamodb.DescribeTableOutput](f.recorder, "dynamodb", in)
+}
+
+func (f fakeTables) DeleteTable(_ context.Context, in *awsdynamodb.DeleteTableInput) (*awsdynamodb.DeleteTableOutput, error) {
+	return call[awsdynamodb.DeleteTableOutput](f.recorder, "dynamodb", in)
+}
+
+func (f fakeTables) UpdateContinuousBackups(_ context.Context, in *awsdynamodb.UpdateContinuousBackupsInput) (*awsdynamodb.UpdateContinuousBackupsOutput, error) {
+	return call[awsdynamodb.UpdateContinuousBackupsOutput](f.recorder, "dynamodb", in)
+}
+
+func (f fakeTables) TagResource(_ context.Context, in *awsdynamodb.TagResourceInput) (*awsdynamodb.TagResourceOutput, error) {
+	return call[awsdynamodb.TagResourceOutput](f.recorder, "dynamodb", in)
+}
+
+func (f fakeTables) UntagResource(_ context.Context, in *awsdynamodb.UntagResourceInput) (*awsdynamodb.UntagResourceOutput, error) {
+	return call[awsdynamodb.UntagResourceOutput](f.recorder, "dynamodb", in)
 }
 
 type fakeRepositories struct{ *recorder }
@@ -691,6 +722,7 @@ func (rec *recorder) deps() types.Deps {
 		Keys:         fakeKeys{rec},
 		Parameters:   fakeParameters{rec},
 		Secrets:      fakeSecrets{rec},
+		Tables:       fakeTables{rec},
 		Functions:    fakeFunctions{rec},
 		Logs:         fakeLogs{rec},
 		Alarms:       fakeAlarms{rec},

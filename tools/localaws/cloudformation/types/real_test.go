@@ -15,11 +15,13 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/types"
 	"github.com/magewright/magewright/tools/localaws/cloudwatch"
 	"github.com/magewright/magewright/tools/localaws/codebuild"
 	"github.com/magewright/magewright/tools/localaws/codeconnections"
+	"github.com/magewright/magewright/tools/localaws/dynamodb"
 	"github.com/magewright/magewright/tools/localaws/ecr"
 	"github.com/magewright/magewright/tools/localaws/events"
 	"github.com/magewright/magewright/tools/localaws/iam"
@@ -38,7 +40,7 @@ func TestRealServices(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
 		"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::ECR::Repository", "AWS::IAM::Role", "AWS::IAM::Policy",
-		"AWS::IAM::ManagedPolicy", "AWS::KMS::Key", "AWS::KMS::Alias", "AWS::SSM::Parameter", "AWS::SecretsManager::Secret",
+		"AWS::IAM::ManagedPolicy", "AWS::KMS::Key", "AWS::KMS::Alias", "AWS::SSM::Parameter", "AWS::SecretsManager::Secret", "AWS::DynamoDB::Table",
 		"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm", "AWS::CloudWatch::Dashboard", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::Logs::LogGroup",
 		"AWS::Events::Rule", "AWS::CodeBuild::Project", "AWS::CodeBuild::ReportGroup", "AWS::CodeConnections::Connection",
 	} {
@@ -166,6 +168,10 @@ func realDeps(t *testing.T) types.Deps {
 	deps.Alarms, deps.Topics, deps.Logs, deps.Events = alarms, topics, logs.New(rec.account), bus
 	deps.Builds, deps.Connections = builds, codeconnections.New(rec.account)
 	deps.Buckets, deps.Repositories, deps.Identities, deps.Keys = s3.New(rec.account), ecr.New(rec.account), identities, kms.New(rec.account)
+	waiting := rec.account
+	// CloudFormation waits for tables.
+	waiting.Clock = clock.System()
+	deps.Tables = dynamodb.New(waiting)
 	deps.Parameters, deps.Secrets = ssm.New(rec.account), secretsmanager.New(rec.account)
 	return deps
 }

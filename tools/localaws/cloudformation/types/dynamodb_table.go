@@ -1,0 +1,217 @@
+package types
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
+)
+
+// table is AWS::DynamoDB::Table.
+func table(d Deps) definition {
+	t := tables{d}
+	return definition{
+		required: []string{"KeySchema"},
+		Type: resource.Type{
+			Name: "AWS::DynamoDB::Table",
+			Properties: []string{
+				"AttributeDefinitions", "BillingMode", "DeletionProtectionEnabled", "GlobalSecondaryIndexes", "KeySchema", "LocalSecondaryIndexes",
+				"OnDemandThroughput", "PointInTimeRecoverySpecification", "ProvisionedThroughput", "SSESpecification", "TableClass", "TableName", "Tags",
+			},
+			Create: t.create,
+			Update: t.update,
+			Delete: t.delete,
+		},
+	}
+}
+
+type tables struct{ Deps }
+
+func dynamodbTag(k, v *string) dynamodbtypes.Tag { return dynamodbtypes.Tag{Key: k, Value: v} }
+
+// tablePropertiesApart are the properties that no request for a table has.
+var tablePropertiesApart = []string{"PointInTimeRecoverySpecification", "Tags"}
+
+func (t tables) create(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+	in := &awsdynamodb.CreateTableInput{}
+	if err := decode(r, in, tablePropertiesApart...); err != nil {
+		return nil, err
+	}
+	tags, err := tagsOf(r)
+	if err != nil {
+		return nil, err
+	}
+	in.TableName, in.Tags = nameOf(r, "TableName", 255), tagList(tags, dynamodbTag)
+	if _, err := t.Tables.CreateTable(ctx, in); err != nil {
+		return nil, err
+	}
+	made, err := t.result(ctx, in.TableName)
+	if err != nil {
+		return &resource.Result{PhysicalID: *in.TableName}, err
+	}
+	return made, t.setRecovery(ctx, r, in.TableName)
+}
+
+// update makes one change of a table at a time, as the service wants it, and
+// waits for each.
+func (t tables) update(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+	name := aws.String(r.PhysicalID)
+	change := func(in *awsdynamodb.UpdateTableInput) error {
+		in.TableName = name
+		if _, err := t.Tables.UpdateTable(ctx, in); err != nil {
+			return err
+		}
+		_, err := t.result(ctx, name)
+		return err
+	}
+	in, old := &awsdynamodb.CreateTableInput{}, &awsdynamodb.CreateTableInput{}
+	if err := decodeMap(restored(r, map[string]any{
+		"BillingMode": "PROVISIONED", "DeletionProtectionEnabled": false, "TableClass": "STANDARD", "SSESpecification": map[string]any{"SSEEnabled": false},
+		"OnDemandThroughput": map[string]any{"MaxReadRequestUnits": -1.0, "MaxWriteRequestUnits": -1.0},
+	}), in, tablePropertiesApart...); err != nil {
+		return nil, err
+	}
+	if err := decodeMap(r.OldProperties, old, tablePropertiesApart...); err != nil {
+		return nil, err
+	}
+	indexes, err := indexUpdates(r, old, in)
+	if err != nil {
+		return nil, err
+	}
+	var changes []*awsdynamodb.UpdateTableInput
+	if changed(r, "BillingMode", "ProvisionedThroughput") {
+		changes = append(changes, &awsdynamodb.UpdateTableInput{BillingMode: in.BillingMode, ProvisionedThroughput: in.ProvisionedThroughput, GlobalSecondaryIndexUpdates: indexes.throughputs})
+	} else if len(indexes.throughputs) > 0 {
+		changes = append(changes, &awsdynamodb.UpdateTableInput{GlobalSecondaryIndexUpdates: indexes.throughputs})
+	}
+	if indexes.online != nil {
+		changes = append(changes, &awsdynamodb.UpdateTableInput{AttributeDefinitions: in.AttributeDefinitions, GlobalSecondaryIndexUpdates: []dynamodbtypes.GlobalSecondaryIndexUpdate{*indexes.online}})
+	}
+	for _, part := range []struct {
+		property string
+		update   *awsdynamodb.UpdateTableInput
+	}{
+		{"DeletionProtectionEnabled", &awsdynamodb.UpdateTableInput{DeletionProtectionEnabled: in.DeletionProtectionEnabled}},
+		{"OnDemandThroughput", &awsdynamodb.UpdateTableInput{OnDemandThroughput: in.OnDemandThroughput}},
+		{"SSESpecification", &awsdynamodb.UpdateTableInput{SSESpecification: in.SSESpecification}},
+		{"TableClass", &awsdynamodb.UpdateTableInput{TableClass: in.TableClass}},
+	} {
+		if changed(r, part.property) {
+			changes = append(changes, part.update)
+		}
+	}
+	for _, c := range changes {
+		if err := change(c); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.setRecovery(ctx, r, name); err != nil {
+		return nil, err
+	}
+	made, err := t.result(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	arn := aws.String(t.Account.ARN("dynamodb", "table/"+r.PhysicalID))
+	return made, retag(r,
+		func(tags map[string]string) error {
+			_, err := t.Tables.TagResource(ctx, &awsdynamodb.TagResourceInput{ResourceArn: arn, Tags: tagList(tags, dynamodbTag)})
+			return err
+		},
+		func(keys []string) error {
+			_, err := t.Tables.UntagResource(ctx, &awsdynamodb.UntagResourceInput{ResourceArn: arn, TagKeys: keys})
+			return err
+		})
+}
+
+// tableIndexes are the changes of a table's global indexes.
+type tableIndexes struct {
+	throughputs []dynamodbtypes.GlobalSecondaryIndexUpdate
+	// online is the index to create or delete.
+	online *dynamodbtypes.GlobalSecondaryIndexUpdate
+}
+
+// indexUpdates compares the global indexes of two templates. CloudFormation
+// creates or deletes one index in an update.
+func indexUpdates(r *resource.Request, old, in *awsdynamodb.CreateTableInput) (tableIndexes, error) {
+	var updates tableIndexes
+	byName := func(list []dynamodbtypes.GlobalSecondaryIndex) map[string]dynamodbtypes.GlobalSecondaryIndex {
+		indexes := map[string]dynamodbtypes.GlobalSecondaryIndex{}
+		for _, ix := range list {
+			indexes[aws.ToString(ix.IndexName)] = ix
+		}
+		return indexes
+	}
+	before, after := byName(old.GlobalSecondaryIndexes), byName(in.GlobalSecondaryIndexes)
+	var online []dynamodbtypes.GlobalSecondaryIndexUpdate
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		if _, kept := after[name]; !kept {
+			online = append(online, dynamodbtypes.GlobalSecondaryIndexUpdate{Delete: &dynamodbtypes.DeleteGlobalSecondaryIndexAction{IndexName: &name}})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		ix, was := after[name], before[name]
+		_, existed := before[name]
+		switch {
+		case !existed:
+			online = append(online, dynamodbtypes.GlobalSecondaryIndexUpdate{Create: &dynamodbtypes.CreateGlobalSecondaryIndexAction{
+				IndexName: ix.IndexName, KeySchema: ix.KeySchema, Projection: ix.Projection,
+				OnDemandThroughput: ix.OnDemandThroughput, ProvisionedThroughput: ix.ProvisionedThroughput, WarmThroughput: ix.WarmThroughput,
+			}})
+		case !reflect.DeepEqual(ix.KeySchema, was.KeySchema) || !reflect.DeepEqual(ix.Projection, was.Projection):
+			return updates, failure(r, "InvalidRequest", "Cannot update GSI's properties other than Provisioned Throughput and Contributor Insights Specification. You can create a new GSI with a different name.")
+		case ix.ProvisionedThroughput == nil && ix.OnDemandThroughput == nil:
+			// The table's billing mode decides.
+		case !reflect.DeepEqual(ix, was):
+			updates.throughputs = append(updates.throughputs, dynamodbtypes.GlobalSecondaryIndexUpdate{Update: &dynamodbtypes.UpdateGlobalSecondaryIndexAction{
+				IndexName: ix.IndexName, OnDemandThroughput: ix.OnDemandThroughput, ProvisionedThroughput: ix.ProvisionedThroughput, WarmThroughput: ix.WarmThroughput,
+			}})
+		}
+	}
+	if len(online) > 1 {
+		return updates, failure(r, "InvalidRequest", "Cannot perform more than one GSI creation or deletion in a single update")
+	}
+	if len(online) == 1 {
+		updates.online = &online[0]
+	}
+	return updates, nil
+}
+
+func (t tables) setRecovery(ctx context.Context, r *resource.Request, name *string) error {
+	const property = "PointInTimeRecoverySpecification"
+	if !changed(r, property) {
+		return nil
+	}
+	in := &awsdynamodb.UpdateContinuousBackupsInput{TableName: name}
+	properties := restored(r, map[string]any{property: map[string]any{"PointInTimeRecoveryEnabled": false}})
+	if err := decodeProperty(properties, property, &in.PointInTimeRecoverySpecification); err != nil {
+		return err
+	}
+	_, err := t.Tables.UpdateContinuousBackups(ctx, in)
+	return err
+}
+
+// result waits for a table and describes it.
+func (t tables) result(ctx context.Context, name *string) (*resource.Result, error) {
+	out, err := t.Tables.DescribeTable(ctx, &awsdynamodb.DescribeTableInput{TableName: name})
+	if err != nil {
+		return nil, err
+	}
+	return &resource.Result{PhysicalID: *name, Attributes: map[string]any{"Arn": aws.ToString(out.Table.TableArn)}}, nil
+}
+
+func (t tables) delete(ctx context.Context, r *resource.Request) error {
+	name := aws.String(r.PhysicalID)
+	if _, err := t.Tables.DeleteTable(ctx, &awsdynamodb.DeleteTableInput{TableName: name}); err != nil {
+		return err
+	}
+	// It waits for the end, when the table is not found.
+	_, err := t.Tables.DescribeTable(ctx, &awsdynamodb.DescribeTableInput{TableName: name})
+	return err
+}

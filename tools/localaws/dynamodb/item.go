@@ -1,0 +1,474 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/magewright/magewright/tools/localaws/dynamodb/expression"
+	"github.com/magewright/magewright/tools/localaws/dynamodb/value"
+)
+
+// maxItem is the size limit of an item in bytes, its attributes' names included.
+const maxItem = 400 << 10
+
+// An expressionOf is a parameter of a request that takes an expression.
+type expressionOf struct {
+	use  expression.Use
+	text *string
+}
+
+// substitutions returns what stands for the placeholders in a request's
+// expressions. They are refused where there is no expression.
+func substitutions(names map[string]string, values map[string]types.AttributeValue, expressions ...expressionOf) (*expression.Substitutions, error) {
+	given := slices.ContainsFunc(expressions, func(e expressionOf) bool { return e.text != nil })
+	if !given && names != nil {
+		return nil, validation("ExpressionAttributeNames can only be specified when using expressions")
+	}
+	if !given && values != nil {
+		var uses []string
+		for _, e := range expressions {
+			uses = append(uses, string(e.use))
+		}
+		verb := "is"
+		if len(uses) > 1 {
+			verb = "are"
+		}
+		return nil, validation("ExpressionAttributeValues can only be specified when using expressions: %s %s null", strings.Join(uses, " and "), verb)
+	}
+	var parsed map[string]value.Value
+	if values != nil {
+		parsed = make(map[string]value.Value, len(values))
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		v, err := value.FromAWS(values[name])
+		if err != nil {
+			return nil, validation("ExpressionAttributeValues contains invalid value: %s for key %s", err, name)
+		}
+		parsed[name] = v
+	}
+	s, err := expression.NewSubstitutions(names, parsed)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	return s, nil
+}
+
+// A writeKind is what a write does.
+type writeKind int
+
+const (
+	putting writeKind = iota
+	updating
+	deleting
+	checking
+)
+
+// A writeRequest has what the requests that write an item, alone or in a
+// transaction, have in common.
+type writeRequest struct {
+	kind              writeKind
+	table             *string
+	item              map[string]types.AttributeValue // to put
+	key               map[string]types.AttributeValue // of the others
+	condition, update *string
+	names             map[string]string
+	values            map[string]types.AttributeValue
+	onFailure         types.ReturnValuesOnConditionCheckFailure
+}
+
+// A write is a write of an item that is to be carried out.
+type write struct {
+	kind      writeKind
+	table     *table
+	bytes     string     // of the key
+	key       value.Item // the key's attributes
+	item      value.Item // to put
+	condition *expression.Test
+	change    *expression.Change
+	onFailure types.ReturnValuesOnConditionCheckFailure
+
+	// What attempt has found.
+	old, new value.Item
+}
+
+// parse checks a request to write an item.
+func (s *Service) parse(r writeRequest) (*write, error) {
+	w := &write{kind: r.kind, onFailure: r.onFailure}
+	if err := oneOf("returnValuesOnConditionCheckFailure", r.onFailure); err != nil {
+		return nil, err
+	}
+	expressions := []expressionOf{{expression.Condition, r.condition}}
+	if r.kind == updating {
+		expressions = []expressionOf{{expression.Update, r.update}, {expression.Condition, r.condition}}
+	}
+	subst, err := substitutions(r.names, r.values, expressions...)
+	if err != nil {
+		return nil, err
+	}
+	if r.update != nil {
+		if w.change, err = expression.ParseUpdate(*r.update, subst); err != nil {
+			return nil, invalid(err)
+		}
+	}
+	if r.condition != nil {
+		if w.condition, err = expression.ParseTest(expression.Condition, *r.condition, subst); err != nil {
+			return nil, invalid(err)
+		}
+	}
+	if err := subst.Unused(); err != nil {
+		return nil, invalid(err)
+	}
+	if r.kind == putting {
+		if w.item, err = value.ItemFromAWS(r.item); err != nil {
+			return nil, invalid(err)
+		}
+		if w.item.Size() > maxItem {
+			return nil, validation("Item size has exceeded the maximum allowed size")
+		}
+	}
+	if w.table, err = s.serving(r.table); err != nil {
+		return nil, err
+	}
+	return w, w.locate(r.key)
+}
+
+// locate finds out the key of a write.
+func (w *write) locate(key map[string]types.AttributeValue) (err error) {
+	schema := w.table.schema
+	if w.kind == putting {
+		if err := schema.checkItem(w.item); err != nil {
+			return err
+		}
+		w.key = w.item
+	} else if w.key, err = schema.parseKey(key); err != nil {
+		return err
+	}
+	if w.change != nil {
+		for _, name := range w.change.Attributes() {
+			if schema.has(name) {
+				return validation("One or more parameter values were invalid: Cannot update attribute %s. This attribute is part of the key", name)
+			}
+		}
+	}
+	w.bytes = string(schema.bytes(w.key))
+	return nil
+}
+
+// attempt finds out what a write would do. It returns a
+// ConditionalCheckFailedException if the item does not meet the condition. The
+// table is locked.
+func (w *write) attempt() error {
+	w.old = w.table.get(w.bytes)
+	if !w.condition.Matches(w.old) {
+		failed := &types.ConditionalCheckFailedException{Message: aws.String("The conditional request failed")}
+		if w.onFailure == types.ReturnValuesOnConditionCheckFailureAllOld {
+			failed.Item = w.old.ToAWS()
+		}
+		return failed
+	}
+	switch w.kind {
+	case checking:
+		w.new = w.old
+		return nil
+	case deleting:
+		return nil
+	case updating:
+		base := w.old
+		if base == nil {
+			base = w.key
+		}
+		w.new = base
+		if w.change != nil {
+			var err error
+			if w.new, err = w.change.Apply(base); err != nil {
+				return invalid(err)
+			}
+		}
+		if w.new.Size() > maxItem {
+			return validation("Item size to update has exceeded the maximum allowed size")
+		}
+	default:
+		w.new = w.item
+	}
+	for _, ix := range w.table.indexes {
+		if err := ix.checkItem(w.new); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cost returns the capacity that a write takes. A condition that fails takes what
+// reading the item for it takes of the capacity to write.
+func (w *write) cost(failed bool) consumption {
+	if failed || w.kind == checking {
+		return consumption{table: w.table, own: writeUnits(w.old.Size()), write: true}
+	}
+	return w.table.cost(w.old, w.new)
+}
+
+// commit stores what attempt has found. The table is locked.
+func (w *write) commit() {
+	if w.kind != checking && (w.old != nil || w.new != nil) {
+		w.table.store(w.bytes, w.old, w.new)
+	}
+}
+
+// run carries out a write that is not part of a transaction.
+func (w *write) run(s *Service) (consumption, error) {
+	t := w.table
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sweep(s.now())
+	err := w.attempt()
+	failed := false
+	if err != nil {
+		if _, failed = errors.AsType[*types.ConditionalCheckFailedException](err); !failed {
+			return consumption{}, err
+		}
+	}
+	cost := w.cost(failed)
+	if throttled := cost.pay(s.now()); throttled != nil {
+		return cost, throttled
+	}
+	if err == nil {
+		w.commit()
+	}
+	return cost, err
+}
+
+// PutItem stores an item in place of the one with its key, if there is one.
+func (s *Service) PutItem(_ context.Context, in *awsdynamodb.PutItemInput) (*awsdynamodb.PutItemOutput, error) {
+	if err := legacy(
+		legacyParameter{"Expected", len(in.Expected) > 0, "ConditionExpression"},
+		legacyParameter{"ConditionalOperator", in.ConditionalOperator != "", "ConditionExpression"},
+	); err != nil {
+		return nil, err
+	}
+	if err := checkReturns(in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics, false); err != nil {
+		return nil, err
+	}
+	w, err := s.parse(writeRequest{
+		kind: putting, table: in.TableName, item: in.Item, condition: in.ConditionExpression,
+		names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues, onFailure: in.ReturnValuesOnConditionCheckFailure,
+	})
+	if err != nil {
+		return nil, err
+	}
+	cost, err := w.run(s)
+	if err != nil {
+		return nil, err
+	}
+	out := &awsdynamodb.PutItemOutput{ConsumedCapacity: cost.show(in.ReturnConsumedCapacity), ItemCollectionMetrics: w.collection(in.ReturnItemCollectionMetrics)}
+	if in.ReturnValues == types.ReturnValueAllOld {
+		out.Attributes = w.old.ToAWS()
+	}
+	return out, nil
+}
+
+// DeleteItem deletes an item, if it exists.
+func (s *Service) DeleteItem(_ context.Context, in *awsdynamodb.DeleteItemInput) (*awsdynamodb.DeleteItemOutput, error) {
+	if err := legacy(
+		legacyParameter{"Expected", len(in.Expected) > 0, "ConditionExpression"},
+		legacyParameter{"ConditionalOperator", in.ConditionalOperator != "", "ConditionExpression"},
+	); err != nil {
+		return nil, err
+	}
+	if err := checkReturns(in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics, false); err != nil {
+		return nil, err
+	}
+	w, err := s.parse(writeRequest{
+		kind: deleting, table: in.TableName, key: in.Key, condition: in.ConditionExpression,
+		names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues, onFailure: in.ReturnValuesOnConditionCheckFailure,
+	})
+	if err != nil {
+		return nil, err
+	}
+	cost, err := w.run(s)
+	if err != nil {
+		return nil, err
+	}
+	out := &awsdynamodb.DeleteItemOutput{ConsumedCapacity: cost.show(in.ReturnConsumedCapacity), ItemCollectionMetrics: w.collection(in.ReturnItemCollectionMetrics)}
+	if in.ReturnValues == types.ReturnValueAllOld {
+		out.Attributes = w.old.ToAWS()
+	}
+	return out, nil
+}
+
+// UpdateItem changes attributes of an item. It creates the item if it does not exist.
+func (s *Service) UpdateItem(_ context.Context, in *awsdynamodb.UpdateItemInput) (*awsdynamodb.UpdateItemOutput, error) {
+	if err := legacy(
+		legacyParameter{"AttributeUpdates", len(in.AttributeUpdates) > 0, "UpdateExpression"},
+		legacyParameter{"Expected", len(in.Expected) > 0, "ConditionExpression"},
+		legacyParameter{"ConditionalOperator", in.ConditionalOperator != "", "ConditionExpression"},
+	); err != nil {
+		return nil, err
+	}
+	if err := checkReturns(in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics, true); err != nil {
+		return nil, err
+	}
+	w, err := s.parse(writeRequest{
+		kind: updating, table: in.TableName, key: in.Key, condition: in.ConditionExpression, update: in.UpdateExpression,
+		names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues, onFailure: in.ReturnValuesOnConditionCheckFailure,
+	})
+	if err != nil {
+		return nil, err
+	}
+	cost, err := w.run(s)
+	if err != nil {
+		return nil, err
+	}
+	return &awsdynamodb.UpdateItemOutput{
+		Attributes: w.attributes(in.ReturnValues).ToAWS(), ConsumedCapacity: cost.show(in.ReturnConsumedCapacity),
+		ItemCollectionMetrics: w.collection(in.ReturnItemCollectionMetrics),
+	}, nil
+}
+
+// attributes returns what an update answers with.
+func (w *write) attributes(asked types.ReturnValue) value.Item {
+	touched := expression.Select()
+	if w.change != nil {
+		touched = w.change.Touched()
+	}
+	var item value.Item
+	switch asked {
+	case types.ReturnValueAllOld:
+		return w.old
+	case types.ReturnValueAllNew:
+		return w.new
+	case types.ReturnValueUpdatedOld:
+		item = touched.Of(w.old)
+	case types.ReturnValueUpdatedNew:
+		item = touched.Of(w.new)
+	}
+	if len(item) == 0 {
+		return nil
+	}
+	return item
+}
+
+// checkReturns checks what a write is to return.
+func checkReturns(values types.ReturnValue, capacity types.ReturnConsumedCapacity, metrics types.ReturnItemCollectionMetrics, update bool) error {
+	if err := oneOf("returnValues", values); err != nil {
+		return err
+	}
+	if err := oneOf("returnConsumedCapacity", capacity); err != nil {
+		return err
+	}
+	if err := oneOf("returnItemCollectionMetrics", metrics); err != nil {
+		return err
+	}
+	if !update && values != "" && values != types.ReturnValueNone && values != types.ReturnValueAllOld {
+		return validation("Return values set to invalid value")
+	}
+	return nil
+}
+
+// collection returns the size of the items with a write's partition key, in a
+// table that has local indexes.
+func (w *write) collection(asked types.ReturnItemCollectionMetrics) *types.ItemCollectionMetrics {
+	if asked != types.ReturnItemCollectionMetricsSize {
+		return nil
+	}
+	t := w.table
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if !slices.ContainsFunc(t.indexes, func(ix *index) bool { return !ix.global }) {
+		return nil
+	}
+	partition := t.schema.partition.name
+	prefix := string(partitionPrefix(w.key[partition]))
+	size := 0
+	t.items.Ascend(prefix, func(key, item string) bool {
+		if !strings.HasPrefix(key, prefix) {
+			return false
+		}
+		size += len(item)
+		return true
+	})
+	const gigabyte = 1 << 30
+	lower := float64(size / gigabyte)
+	return &types.ItemCollectionMetrics{
+		ItemCollectionKey:   value.Item{partition: w.key[partition]}.ToAWS(),
+		SizeEstimateRangeGB: []float64{lower, lower + 1},
+	}
+}
+
+// GetItem returns the item with a key, if it exists.
+func (s *Service) GetItem(_ context.Context, in *awsdynamodb.GetItemInput) (*awsdynamodb.GetItemOutput, error) {
+	if err := legacy(legacyParameter{"AttributesToGet", len(in.AttributesToGet) > 0, "ProjectionExpression"}); err != nil {
+		return nil, err
+	}
+	if err := oneOf("returnConsumedCapacity", in.ReturnConsumedCapacity); err != nil {
+		return nil, err
+	}
+	r, err := s.parseRead(in.TableName, in.Key, in.ProjectionExpression, in.ExpressionAttributeNames)
+	if err != nil {
+		return nil, err
+	}
+	t := r.table
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	item := t.get(r.bytes)
+	cost := consumption{table: t, own: readUnits(item.Size(), aws.ToBool(in.ConsistentRead))}
+	if err := cost.pay(s.now()); err != nil {
+		return nil, err
+	}
+	return &awsdynamodb.GetItemOutput{Item: r.view(item), ConsumedCapacity: cost.show(in.ReturnConsumedCapacity)}, nil
+}
+
+// A read is a read of one item, alone, in a batch or in a transaction.
+type read struct {
+	table     *table
+	bytes     string // of the key
+	selection *expression.Selection
+}
+
+// view returns what a read answers with. It is nil if there is no item.
+func (r *read) view(item value.Item) map[string]types.AttributeValue {
+	if item == nil {
+		return nil
+	}
+	return r.selection.Of(item).ToAWS()
+}
+
+func (s *Service) parseRead(table *string, key map[string]types.AttributeValue, projection *string, names map[string]string) (*read, error) {
+	r := &read{}
+	var err error
+	if r.selection, err = parseProjection(projection, names); err != nil {
+		return nil, err
+	}
+	if r.table, err = s.serving(table); err != nil {
+		return nil, err
+	}
+	parsed, err := r.table.schema.parseKey(key)
+	if err != nil {
+		return nil, err
+	}
+	r.bytes = string(r.table.schema.bytes(parsed))
+	return r, nil
+}
+
+// parseProjection reads the projection of a request that has no other
+// expression. It returns nil if there is none.
+func parseProjection(text *string, names map[string]string) (*expression.Selection, error) {
+	subst, err := substitutions(names, nil, expressionOf{expression.Projection, text})
+	if err != nil || text == nil {
+		return nil, err
+	}
+	selection, err := expression.ParseProjection(*text, subst)
+	if err == nil {
+		err = subst.Unused()
+	}
+	if err != nil {
+		return nil, invalid(err)
+	}
+	return selection, nil
+}
