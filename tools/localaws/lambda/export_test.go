@@ -74,10 +74,3 @@ func SetInitLimit(s *Service, limit time.Duration) time.Duration {
 // SetMemoryInterval changes how often the memory of a process is measured
 // during an invocation.
 func SetMemoryInterval(s *Service, interval time.Duration) { s.memoryInterval = interval }
-
-// InferredBody returns the body of a function URL's response to a function's
-// answer that has no status.
-func InferredBody(payload string) (string, bool) {
-	out, ok := parseResponse([]byte(payload))
-	return string(out.body), ok
-}

@@ -152,20 +152,6 @@ func TestFunctionURLAnswers(t *testing.T) {
 	}
 }
 
-func TestInferredAnswers(t *testing.T) {
-	t.Parallel()
-	for payload, want := range map[string]string{
-		`"hello"`: "hello", `""`: "", `[ "hello", 3, true ]`: `["hello",3,true]`, "3.1": "3.1", "null": "null", `{"hello": "world"}`: `{"hello":"world"}`,
-	} {
-		if got, ok := lambda.InferredBody(payload); !ok || got != want {
-			t.Errorf("%s: %q, %v", payload, got, ok)
-		}
-	}
-	if got, ok := lambda.InferredBody("hello"); ok {
-		t.Errorf("no JSON: %q", got)
-	}
-}
-
 func TestFunctionURLNeedsPermission(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
