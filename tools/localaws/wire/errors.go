@@ -65,6 +65,7 @@ var statuses = map[string]int{
 	"HookResultNotFound":             http.StatusNotFound,
 	"NoSuchEntity":                   http.StatusNotFound,
 	"NotFound":                       http.StatusNotFound,
+	"NotFoundException":              http.StatusNotFound,
 	"OperationNotFound":              http.StatusNotFound,
 	"ResourceNotFound":               http.StatusNotFound,
 	"StackInstanceNotFound":          http.StatusNotFound,
@@ -72,6 +73,7 @@ var statuses = map[string]int{
 	"TypeNotFound":                   http.StatusNotFound,
 	"TypeNotFoundException":          http.StatusNotFound,
 	"ConcurrentModification":         http.StatusConflict,
+	"ConflictException":              http.StatusConflict,
 	"CreatedButModifiedException":    http.StatusConflict,
 	"DeleteConflict":                 http.StatusConflict,
 	"EntityAlreadyExists":            http.StatusConflict,
@@ -85,6 +87,7 @@ var statuses = map[string]int{
 	"StaleRequestException":          http.StatusConflict,
 	"RequestEntityTooLargeException": http.StatusRequestEntityTooLarge,
 	"Throttled":                      http.StatusTooManyRequests,
+	"TooManyRequestsException":       http.StatusTooManyRequests,
 	"UnrecognizedClientException":    http.StatusForbidden,
 }
 

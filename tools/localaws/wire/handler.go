@@ -145,6 +145,11 @@ func (h *handler) find(r *http.Request, c credential) *service {
 			name = "s3"
 		}
 	}
+	for _, s := range h.services {
+		if s.signs == name && s.signs != "" && strings.HasPrefix(r.URL.Path, s.below) {
+			return s
+		}
+	}
 	if s := h.services[name]; s != nil {
 		return s
 	}
@@ -163,7 +168,7 @@ func protocolOf(r *request) protocol {
 	m := r.service.metadata
 	unknown := r.service.operations == nil
 	switch {
-	case m.rest != nil:
+	case m.rest != nil || m.operations != "":
 		return restProtocol{}
 	case r.Header.Get("Smithy-Protocol") == "rpc-v2-cbor" && (m.cbor || unknown):
 		return cborProtocol{}

@@ -24,6 +24,9 @@ type route struct {
 	segments  []string // "{Name}" is a label
 	query     url.Values
 	status    int
+	// parameters holds the query parameter of a field, for services whose SDK has no
+	// schemas.
+	parameters map[string]string
 }
 
 func newRoute(schema *smithy.Schema) (route, error) {

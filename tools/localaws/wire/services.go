@@ -40,6 +40,17 @@ type metadata struct {
 	// resource is the member that the path of an awsQuery request may give
 	// instead of the form.
 	resource string
+	// operations lists the operations of a REST-JSON service whose SDK has no schemas.
+	operations operationList
+	// dateTimes says that timestamps in JSON are dates of ISO 8601. The SDK's fields
+	// do not show this.
+	dateTimes bool
+	// renamed holds the names of fields, as Type.Field, that differ from the SDK's
+	// in more than the case of a letter.
+	renamed map[string]string
+	// signs is the signing name of a service that shares it with another, and below
+	// the path that all its requests begin with.
+	signs, below string
 	// links names the awsQuery operations that need no signature, because the
 	// service sends their URLs to people and programs.
 	links map[string]bool
@@ -50,6 +61,18 @@ const defaultBodyLimit = 16 << 20
 // services lists every service that can be implemented, by signing name. The
 // names and versions are those in the SDK's serializers.
 var services = map[string]metadata{
+	"apigateway": {operations: restAPIOperations, lowerCamel: true, renamed: map[string]string{
+		"GetApiKeysOutput.Items": "item", "GetAuthorizersOutput.Items": "item", "GetBasePathMappingsOutput.Items": "item",
+		"GetClientCertificatesOutput.Items": "item", "GetDeploymentsOutput.Items": "item",
+		"GetDocumentationPartsOutput.Items": "item", "GetDocumentationVersionsOutput.Items": "item",
+		"GetDomainNameAccessAssociationsOutput.Items": "item", "GetDomainNamesOutput.Items": "item",
+		"GetGatewayResponsesOutput.Items": "item", "GetModelsOutput.Items": "item",
+		"GetRequestValidatorsOutput.Items": "item", "GetResourcesOutput.Items": "item", "GetRestApisOutput.Items": "item",
+		"GetSdkTypesOutput.Items": "item", "GetUsagePlanKeysOutput.Items": "item", "GetUsagePlansOutput.Items": "item",
+		"GetVpcLinksOutput.Items": "item", "GetUsageOutput.Items": "values",
+		"UpdateUsageOutput.Items": "values", "PutIntegrationInput.IntegrationHttpMethod": "httpMethod",
+	}},
+	"apigatewayv2":         {operations: httpAPIOperations, lowerCamel: true, dateTimes: true, signs: "apigateway", below: "/v2/"},
 	"cloudformation":       {namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/"},
 	"codebuild":            {target: "CodeBuild_20161006", json: "1.1", lowerCamel: true},
 	"codeconnections":      {target: "CodeConnections_20231201", json: "1.0"},

@@ -170,6 +170,9 @@ func (c *compiler) structure(s *shape) (*shape, error) {
 			}
 			m.bind(schema)
 		}
+		if c.dateTimes {
+			m.format = "date-time"
+		}
 		var err error
 		if m.shape, err = c.shape(f.Type, schema); err != nil {
 			return nil, fmt.Errorf("%s.%s: %w", s.typ.Name(), f.Name, err)
@@ -196,6 +199,9 @@ func flatName(f field) string {
 // name returns the wire name of a struct field, according to the service's
 // convention.
 func (c *compiler) name(typ, field string) string {
+	if name, ok := c.renamed[typ+"."+field]; ok {
+		return name
+	}
 	irregular := c.irregular[typ+"."+field]
 	// The SDK adds this to names that it uses for something else.
 	field = strings.TrimSuffix(field, "_")

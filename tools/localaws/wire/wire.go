@@ -122,6 +122,16 @@ func compileService(name string, ops []*operation) (*service, error) {
 		}
 		s.routes = append(s.routes, rt)
 	}
+	listed, err := m.operations.routes()
+	if err != nil {
+		return nil, err
+	}
+	for _, rt := range listed {
+		if op := s.operations[rt.operation]; op != nil {
+			rt.bind(op)
+		}
+		s.routes = append(s.routes, rt)
+	}
 	return s, nil
 }
 
