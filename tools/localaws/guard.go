@@ -2,9 +2,10 @@ package localaws
 
 import (
 	"encoding/json"
-	"net"
 	"net/http"
 	"strings"
+
+	"github.com/magewright/magewright/tools/localaws/loopback"
 )
 
 // guard refuses requests that a web page on this machine can make a browser send.
@@ -32,17 +33,10 @@ func guard(next http.Handler) http.Handler {
 // ownHost reports whether a request is addressed to this machine: to a loopback
 // address or localhost, or to a bucket below one of them.
 func ownHost(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	if _, endpoint, ok := strings.Cut(host, ".s3."); ok { // a bucket's host
 		host = endpoint
 	}
-	if ip := net.ParseIP(host); ip != nil {
-		return ip.IsLoopback()
-	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+	return loopback.Is(host)
 }
 
 func refuse(w http.ResponseWriter, message string) {

@@ -31,6 +31,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/apigatewayv2"
 	"github.com/magewright/magewright/tools/localaws/cloudformation"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/types"
 	"github.com/magewright/magewright/tools/localaws/cloudwatch"
@@ -41,6 +42,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/dynamodb"
 	"github.com/magewright/magewright/tools/localaws/ecr"
 	"github.com/magewright/magewright/tools/localaws/events"
+	"github.com/magewright/magewright/tools/localaws/executeapi"
 	"github.com/magewright/magewright/tools/localaws/iam"
 	"github.com/magewright/magewright/tools/localaws/kms"
 	"github.com/magewright/magewright/tools/localaws/lambda"
@@ -89,6 +91,7 @@ type Server struct {
 	served   chan error
 	lambda   *lambda.Service
 	queues   *sqs.Service
+	gateway  *executeapi.Gateway
 	closers  []io.Closer // in the order in which they must be closed
 	stopping atomic.Bool
 }
@@ -133,7 +136,7 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), os.RemoveAll(dir))
 	}
-	s.http = &http.Server{Handler: guard(handler), ReadHeaderTimeout: 10 * time.Second}
+	s.http = &http.Server{Handler: s.gateway.Hosts(guard(handler)), ReadHeaderTimeout: 10 * time.Second}
 	go func() { s.served <- s.http.Serve(listener) }()
 	return s, nil
 }
@@ -187,6 +190,8 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 	functions.Service = lambda.New(a, lambda.Deps{
 		Objects: objects, Metrics: metrics, Logs: logGroups, Roles: sessions, Topics: topics, Verifier: signatures,
 	})
+	s.gateway = executeapi.New(a, executeapi.Deps{Functions: functions, Metrics: metrics, Logs: logGroups})
+	httpAPIs := apigatewayv2.New(a, apigatewayv2.Deps{Gateway: s.gateway, Verifier: signatures, Objects: objects})
 	deployments := codedeploy.New(a, codedeploy.Deps{Functions: functions, Alarms: metrics, Notifier: topics, Objects: objects})
 	builds := codebuild.New(a, codebuild.Deps{
 		Objects: objects, Parameters: parameters, Secrets: secrets, Logs: logGroups,
@@ -200,16 +205,18 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 		Parameters: parameters,
 		Secrets:    secrets,
 		Objects:    objects,
+		Addresses:  s.gateway.Addresses,
 		AnswerTime: c.AnswerTime,
 		Types: types.Registry(types.Deps{
 			Account: a, Buckets: objects, Repositories: repositories, Identities: identities, Keys: keys,
 			Parameters: parameters, Secrets: secrets, Tables: tables, Functions: functions, Logs: logGroups, Alarms: metrics,
 			Topics: topics, Queues: queues, Events: bus, Deployments: deployments, Builds: builds, Pipelines: pipelines, Connections: connections,
+			HTTPAPIs: httpAPIs,
 		}),
 	})
 	s.lambda, s.queues = functions.Service, queues
 	// Services that start work are closed before the services that do it.
-	s.closers = []io.Closer{pipelines, builds, stacks, deployments, metrics, bus, functions, topics, queues, tables}
+	s.closers = []io.Closer{s.gateway, pipelines, builds, stacks, deployments, metrics, bus, functions, topics, queues, tables}
 	return wire.NewHandler(a, gate{signatures, s},
 		wire.Service{Name: "sts", Impl: sessions},
 		wire.Service{Name: "iam", Impl: identities},
@@ -225,6 +232,7 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 		wire.Service{Name: "ecr", Impl: repositories},
 		wire.Service{Name: "monitoring", Impl: metrics},
 		wire.Service{Name: "lambda", Impl: functions.Service},
+		wire.Service{Name: "apigatewayv2", Impl: httpAPIs},
 		wire.Service{Name: "cloudformation", Impl: stacks},
 		wire.Service{Name: "codedeploy", Impl: deployments},
 		wire.Service{Name: "codebuild", Impl: builds},
@@ -260,12 +268,14 @@ func (s *Server) Close() error {
 	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
 }
 
-// Flush sends the metrics of queues, and the metrics and log lines of all answered
-// invocations, which would otherwise arrive a moment later. A test that steps the
-// endpoint's clock must call it before each step, or they would be late.
+// Flush sends the metrics of queues and APIs, access logs, and the metrics and log
+// lines of all answered invocations, which would otherwise arrive a moment later. A
+// test that steps the endpoint's clock must call it before each step, or they would
+// be late.
 func (s *Server) Flush(ctx context.Context) {
 	s.lambda.Flush(ctx)
 	s.queues.Flush(ctx)
+	s.gateway.Flush(ctx)
 }
 
 // Credentials returns the key of the account's user. The secret is another one

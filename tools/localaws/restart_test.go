@@ -140,7 +140,7 @@ func awaitDeployment(t *testing.T, deployments *codedeploy.Client, application s
 }
 
 // pause yields the processors to the goroutine or process that a test waits for.
-func pause(t *testing.T) {
+func pause(t testing.TB) {
 	t.Helper()
 	if err := clock.Sleep(t.Context(), clock.System(), 2*time.Millisecond); err != nil {
 		t.Fatal(err)

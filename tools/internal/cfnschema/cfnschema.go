@@ -8,6 +8,12 @@ package cfnschema
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/.
 // It covers the types that the stacks use, and those that hold data.
 var createOnly = map[string][]string{
+	"AWS::ApiGatewayV2::Api":               {"ProtocolType"},
+	"AWS::ApiGatewayV2::Authorizer":        {"ApiId"},
+	"AWS::ApiGatewayV2::Deployment":        {"ApiId"},
+	"AWS::ApiGatewayV2::Integration":       {"ApiId"},
+	"AWS::ApiGatewayV2::Route":             {"ApiId"},
+	"AWS::ApiGatewayV2::Stage":             {"ApiId", "StageName"},
 	"AWS::CloudWatch::Alarm":               {"AlarmName"},
 	"AWS::CloudWatch::CompositeAlarm":      {"AlarmName"},
 	"AWS::CloudWatch::Dashboard":           {"DashboardName"},

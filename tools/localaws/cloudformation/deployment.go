@@ -86,7 +86,7 @@ func (s *Service) prepare(ctx context.Context, p proposal) (*deployment, error) 
 		return nil, err
 	}
 	references := s.newReferences(ctx)
-	d.scope = template.Scope{Template: d.template, Pseudo: s.pseudoParameters(p.stackName, p.stackID), Reference: references.value}
+	d.scope = template.Scope{Template: d.template, Pseudo: s.pseudoParameters(p.stackName, p.stackID), Reference: references.value, Addresses: s.deps.Addresses}
 	if err := s.bindParameters(ctx, d, p); err != nil {
 		return nil, asValidation(err)
 	}

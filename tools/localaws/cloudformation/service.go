@@ -49,6 +49,10 @@ type Deps struct {
 	Secrets    Secrets
 	Objects    Objects
 
+	// Addresses replaces the addresses that something has on AWS, but not here, such
+	// as an API's. It may be nil.
+	Addresses func(text string) string
+
 	// AnswerTime is how long ExecuteChangeSet delays its answer to let the
 	// change finish, in real time. If it is zero, the answer comes at once.
 	AnswerTime time.Duration

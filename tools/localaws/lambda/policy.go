@@ -7,11 +7,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/google/uuid"
+
+	iampolicy "github.com/magewright/magewright/tools/localaws/iam/policy"
 )
 
 // A policy is the resource-based policy of a function, version or alias.
@@ -19,6 +22,8 @@ import (
 type policy struct {
 	statements []statement
 	revision   string
+
+	parsed atomic.Pointer[iampolicy.Policy]
 }
 
 type statement struct {
@@ -252,4 +257,45 @@ func (p *policy) allowsAll(action string) bool {
 		}
 		return true
 	})
+}
+
+// Permits reports whether the resource-based policy of the function, version or
+// alias with an ARN lets a service invoke it on behalf of a resource of this account.
+func (s *Service) Permits(function, service, source string) bool {
+	ref, err := s.parse(&function, nil)
+	if err != nil {
+		return false
+	}
+	s.mu.RLock()
+	f := s.functions[ref.name]
+	var p *policy
+	if f != nil {
+		p = f.policies[ref.qualifier]
+	}
+	s.mu.RUnlock()
+	if p == nil {
+		return false
+	}
+	policies := iampolicy.Policies{Resource: p.evaluated()}
+	return policies.Evaluate(&iampolicy.Request{
+		Principal: iampolicy.Principal{Service: service},
+		Action:    "lambda:InvokeFunction", Resource: s.arn(ref.name, ref.qualifier), Account: s.account.ID,
+		Context: iampolicy.Context{"aws:sourcearn": {source}, "aws:sourceaccount": {s.account.ID}},
+	}).Result == iampolicy.Allowed
+}
+
+// evaluated returns the policy in the form that can be evaluated. A policy that
+// can't be read allows nothing.
+func (p *policy) evaluated() *iampolicy.Policy {
+	if known := p.parsed.Load(); known != nil {
+		return known
+	}
+	parsed := &iampolicy.Policy{}
+	if text, err := p.document(); err == nil {
+		if read, err := iampolicy.Parse(text, iampolicy.Resource); err == nil {
+			parsed = read
+		}
+	}
+	p.parsed.Store(parsed)
+	return parsed
 }

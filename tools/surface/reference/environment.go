@@ -9,6 +9,7 @@ var meanings = map[string]string{
 	"AWS_LAMBDA_FUNCTION_VERSION":       "the function's version, as Lambda sets it; `/healthz` answers it",
 	"AWS_LAMBDA_RUNTIME_API":            "the Runtime API, as Lambda sets it for the bootstrap of a drill's bad version",
 	"AWS_SECRET_ACCESS_KEY":             "the secret of AWS_ACCESS_KEY_ID; the embedded AWS draws one at each start",
+	"CANARY_ROLE":                       "`authorizer` makes the function that `bench` uses to measure canaries a Lambda authorizer",
 	"CDK_CONTEXT_JSON":                  "CDK settings as a JSON object; they override those in `infra/cdk.json`",
 	"CGO_ENABLED":                       "1 compiles with cgo; by default, only tests with the race detector use cgo",
 	"CODEBUILD_BUILD_ID":                "the build, as CodeBuild sets it; a result that is reused names it",

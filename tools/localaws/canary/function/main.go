@@ -1,5 +1,6 @@
 // The function of a canary deployment. It answers with its own version. FAULT
-// says what that version does wrong.
+// says what that version does wrong. With CANARY_ROLE=authorizer, it is a Lambda
+// authorizer that allows everything.
 package main
 
 import (
@@ -45,6 +46,9 @@ func handle(ctx context.Context, _ json.RawMessage) (map[string]any, error) {
 		if n%100 == 50 {
 			os.Exit(1)
 		}
+	}
+	if os.Getenv("CANARY_ROLE") == "authorizer" {
+		return map[string]any{"isAuthorized": true}, nil
 	}
 	return map[string]any{"statusCode": http.StatusOK, "body": os.Getenv("AWS_LAMBDA_FUNCTION_VERSION")}, nil
 }

@@ -29,6 +29,9 @@ type Scope struct {
 	// Reference returns what takes the place of a dynamic reference. If it is
 	// nil, dynamic references stay as they are.
 	Reference func(DynamicReference) (string, error)
+	// Addresses replaces addresses in the results of Fn::Join and Fn::Sub by those at
+	// which they can be called. If it is nil, they stay as they are.
+	Addresses func(text string) string
 
 	conditions map[string]bool
 }
@@ -411,7 +414,15 @@ func (s *Scope) sub(arg any) (any, error) {
 	if unknown {
 		return Unknown{}, nil
 	}
-	return s.dereference(b.String())
+	return s.dereference(s.callable(b.String()))
+}
+
+// callable replaces the addresses in a text.
+func (s *Scope) callable(text string) string {
+	if s.Addresses == nil {
+		return text
+	}
+	return s.Addresses(text)
 }
 
 func (s *Scope) subVariable(name string, variables map[string]any) (any, error) {
@@ -455,7 +466,7 @@ func (s *Scope) join(arg any) (any, error) {
 			return nil, templateErrorf(joinArguments)
 		}
 	}
-	return s.dereference(strings.Join(items, delimiter))
+	return s.dereference(s.callable(strings.Join(items, delimiter)))
 }
 
 func selectItem(arg any) (any, error) {

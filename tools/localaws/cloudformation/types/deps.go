@@ -3,6 +3,7 @@ package types
 import (
 	"context"
 
+	awsapigatewayv2 "github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
 	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	awslogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
@@ -47,6 +48,7 @@ type Deps struct {
 	Builds       Builds
 	Pipelines    Pipelines
 	Connections  Connections
+	HTTPAPIs     HTTPAPIs
 }
 
 // Buckets is the part of Amazon S3 that the resource types need.
@@ -283,4 +285,30 @@ type Connections interface {
 	DeleteConnection(context.Context, *awscodeconnections.DeleteConnectionInput) (*awscodeconnections.DeleteConnectionOutput, error)
 	TagResource(context.Context, *awscodeconnections.TagResourceInput) (*awscodeconnections.TagResourceOutput, error)
 	UntagResource(context.Context, *awscodeconnections.UntagResourceInput) (*awscodeconnections.UntagResourceOutput, error)
+}
+
+// HTTPAPIs is the part of API Gateway for HTTP APIs that the resource types need.
+type HTTPAPIs interface {
+	CreateApi(context.Context, *awsapigatewayv2.CreateApiInput) (*awsapigatewayv2.CreateApiOutput, error)
+	UpdateApi(context.Context, *awsapigatewayv2.UpdateApiInput) (*awsapigatewayv2.UpdateApiOutput, error)
+	DeleteApi(context.Context, *awsapigatewayv2.DeleteApiInput) (*awsapigatewayv2.DeleteApiOutput, error)
+	DeleteCorsConfiguration(context.Context, *awsapigatewayv2.DeleteCorsConfigurationInput) (*awsapigatewayv2.DeleteCorsConfigurationOutput, error)
+	TagResource(context.Context, *awsapigatewayv2.TagResourceInput) (*awsapigatewayv2.TagResourceOutput, error)
+	UntagResource(context.Context, *awsapigatewayv2.UntagResourceInput) (*awsapigatewayv2.UntagResourceOutput, error)
+	CreateStage(context.Context, *awsapigatewayv2.CreateStageInput) (*awsapigatewayv2.CreateStageOutput, error)
+	UpdateStage(context.Context, *awsapigatewayv2.UpdateStageInput) (*awsapigatewayv2.UpdateStageOutput, error)
+	DeleteStage(context.Context, *awsapigatewayv2.DeleteStageInput) (*awsapigatewayv2.DeleteStageOutput, error)
+	DeleteAccessLogSettings(context.Context, *awsapigatewayv2.DeleteAccessLogSettingsInput) (*awsapigatewayv2.DeleteAccessLogSettingsOutput, error)
+	CreateRoute(context.Context, *awsapigatewayv2.CreateRouteInput) (*awsapigatewayv2.CreateRouteOutput, error)
+	UpdateRoute(context.Context, *awsapigatewayv2.UpdateRouteInput) (*awsapigatewayv2.UpdateRouteOutput, error)
+	DeleteRoute(context.Context, *awsapigatewayv2.DeleteRouteInput) (*awsapigatewayv2.DeleteRouteOutput, error)
+	CreateIntegration(context.Context, *awsapigatewayv2.CreateIntegrationInput) (*awsapigatewayv2.CreateIntegrationOutput, error)
+	UpdateIntegration(context.Context, *awsapigatewayv2.UpdateIntegrationInput) (*awsapigatewayv2.UpdateIntegrationOutput, error)
+	DeleteIntegration(context.Context, *awsapigatewayv2.DeleteIntegrationInput) (*awsapigatewayv2.DeleteIntegrationOutput, error)
+	CreateAuthorizer(context.Context, *awsapigatewayv2.CreateAuthorizerInput) (*awsapigatewayv2.CreateAuthorizerOutput, error)
+	UpdateAuthorizer(context.Context, *awsapigatewayv2.UpdateAuthorizerInput) (*awsapigatewayv2.UpdateAuthorizerOutput, error)
+	DeleteAuthorizer(context.Context, *awsapigatewayv2.DeleteAuthorizerInput) (*awsapigatewayv2.DeleteAuthorizerOutput, error)
+	CreateDeployment(context.Context, *awsapigatewayv2.CreateDeploymentInput) (*awsapigatewayv2.CreateDeploymentOutput, error)
+	UpdateDeployment(context.Context, *awsapigatewayv2.UpdateDeploymentInput) (*awsapigatewayv2.UpdateDeploymentOutput, error)
+	DeleteDeployment(context.Context, *awsapigatewayv2.DeleteDeploymentInput) (*awsapigatewayv2.DeleteDeploymentOutput, error)
 }

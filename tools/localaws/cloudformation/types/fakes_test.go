@@ -3,6 +3,7 @@ package types_test
 import (
 	"context"
 
+	awsapigatewayv2 "github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
 	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	awslogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
@@ -733,5 +734,96 @@ func (rec *recorder) deps() types.Deps {
 		Builds:       fakeBuilds{rec},
 		Pipelines:    fakePipelines{rec},
 		Connections:  fakeConnections{rec},
+		HTTPAPIs:     fakeHTTPAPIs{rec},
 	}
+}
+
+type fakeHTTPAPIs struct{ *recorder }
+
+func (f fakeHTTPAPIs) CreateApi(_ context.Context, in *awsapigatewayv2.CreateApiInput) (*awsapigatewayv2.CreateApiOutput, error) {
+	return call[awsapigatewayv2.CreateApiOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) UpdateApi(_ context.Context, in *awsapigatewayv2.UpdateApiInput) (*awsapigatewayv2.UpdateApiOutput, error) {
+	return call[awsapigatewayv2.UpdateApiOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) DeleteApi(_ context.Context, in *awsapigatewayv2.DeleteApiInput) (*awsapigatewayv2.DeleteApiOutput, error) {
+	return call[awsapigatewayv2.DeleteApiOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) DeleteCorsConfiguration(_ context.Context, in *awsapigatewayv2.DeleteCorsConfigurationInput) (*awsapigatewayv2.DeleteCorsConfigurationOutput, error) {
+	return call[awsapigatewayv2.DeleteCorsConfigurationOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) TagResource(_ context.Context, in *awsapigatewayv2.TagResourceInput) (*awsapigatewayv2.TagResourceOutput, error) {
+	return call[awsapigatewayv2.TagResourceOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) UntagResource(_ context.Context, in *awsapigatewayv2.UntagResourceInput) (*awsapigatewayv2.UntagResourceOutput, error) {
+	return call[awsapigatewayv2.UntagResourceOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) CreateStage(_ context.Context, in *awsapigatewayv2.CreateStageInput) (*awsapigatewayv2.CreateStageOutput, error) {
+	return call[awsapigatewayv2.CreateStageOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) UpdateStage(_ context.Context, in *awsapigatewayv2.UpdateStageInput) (*awsapigatewayv2.UpdateStageOutput, error) {
+	return call[awsapigatewayv2.UpdateStageOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) DeleteStage(_ context.Context, in *awsapigatewayv2.DeleteStageInput) (*awsapigatewayv2.DeleteStageOutput, error) {
+	return call[awsapigatewayv2.DeleteStageOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) DeleteAccessLogSettings(_ context.Context, in *awsapigatewayv2.DeleteAccessLogSettingsInput) (*awsapigatewayv2.DeleteAccessLogSettingsOutput, error) {
+	return call[awsapigatewayv2.DeleteAccessLogSettingsOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) CreateRoute(_ context.Context, in *awsapigatewayv2.CreateRouteInput) (*awsapigatewayv2.CreateRouteOutput, error) {
+	return call[awsapigatewayv2.CreateRouteOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) UpdateRoute(_ context.Context, in *awsapigatewayv2.UpdateRouteInput) (*awsapigatewayv2.UpdateRouteOutput, error) {
+	return call[awsapigatewayv2.UpdateRouteOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) DeleteRoute(_ context.Context, in *awsapigatewayv2.DeleteRouteInput) (*awsapigatewayv2.DeleteRouteOutput, error) {
+	return call[awsapigatewayv2.DeleteRouteOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) CreateIntegration(_ context.Context, in *awsapigatewayv2.CreateIntegrationInput) (*awsapigatewayv2.CreateIntegrationOutput, error) {
+	return call[awsapigatewayv2.CreateIntegrationOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) UpdateIntegration(_ context.Context, in *awsapigatewayv2.UpdateIntegrationInput) (*awsapigatewayv2.UpdateIntegrationOutput, error) {
+	return call[awsapigatewayv2.UpdateIntegrationOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) DeleteIntegration(_ context.Context, in *awsapigatewayv2.DeleteIntegrationInput) (*awsapigatewayv2.DeleteIntegrationOutput, error) {
+	return call[awsapigatewayv2.DeleteIntegrationOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) CreateAuthorizer(_ context.Context, in *awsapigatewayv2.CreateAuthorizerInput) (*awsapigatewayv2.CreateAuthorizerOutput, error) {
+	return call[awsapigatewayv2.CreateAuthorizerOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) UpdateAuthorizer(_ context.Context, in *awsapigatewayv2.UpdateAuthorizerInput) (*awsapigatewayv2.UpdateAuthorizerOutput, error) {
+	return call[awsapigatewayv2.UpdateAuthorizerOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) DeleteAuthorizer(_ context.Context, in *awsapigatewayv2.DeleteAuthorizerInput) (*awsapigatewayv2.DeleteAuthorizerOutput, error) {
+	return call[awsapigatewayv2.DeleteAuthorizerOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) CreateDeployment(_ context.Context, in *awsapigatewayv2.CreateDeploymentInput) (*awsapigatewayv2.CreateDeploymentOutput, error) {
+	return call[awsapigatewayv2.CreateDeploymentOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) UpdateDeployment(_ context.Context, in *awsapigatewayv2.UpdateDeploymentInput) (*awsapigatewayv2.UpdateDeploymentOutput, error) {
+	return call[awsapigatewayv2.UpdateDeploymentOutput](f.recorder, "apigatewayv2", in)
+}
+
+func (f fakeHTTPAPIs) DeleteDeployment(_ context.Context, in *awsapigatewayv2.DeleteDeploymentInput) (*awsapigatewayv2.DeleteDeploymentOutput, error) {
+	return call[awsapigatewayv2.DeleteDeploymentOutput](f.recorder, "apigatewayv2", in)
 }

@@ -34,6 +34,7 @@ func Registry(d Deps) resource.Registry {
 		project(d), reportGroup(d),
 		pipeline(d),
 		connection(d, "AWS::CodeConnections::Connection"), connection(d, "AWS::CodeStarConnections::Connection"),
+		httpAPI(d), httpStage(d), httpRoute(d), httpIntegration(d), httpAuthorizer(d), httpDeployment(d),
 		metadata(),
 	} {
 		t := definition.handled()
