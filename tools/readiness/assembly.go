@@ -77,9 +77,9 @@ func (a *Assembly) delivers(stage manifest.Stage, function string) bool {
 		slices.ContainsFunc(stage.Functions, func(f manifest.Function) bool { return f.Function == function })
 }
 
-// packages returns the packages of the functions that a stage delivers, sorted by
+// Packages returns the packages of the functions that a stage delivers, sorted by
 // the functions' logical ids.
-func (a *Assembly) packages(stage manifest.Stage) []FunctionPackage {
+func (a *Assembly) Packages(stage manifest.Stage) []FunctionPackage {
 	var all []FunctionPackage
 	for _, f := range a.Functions {
 		if f.Stack == stage.Stack && a.delivers(stage, f.LogicalID) {
@@ -94,7 +94,7 @@ func (a *Assembly) packages(stage manifest.Stage) []FunctionPackage {
 // known, or "" where there are none.
 func (a *Assembly) PackageDigest(stage manifest.Stage) string {
 	var all []cdk.FunctionPackage
-	for _, f := range a.packages(stage) {
+	for _, f := range a.Packages(stage) {
 		all = append(all, cdk.FunctionPackage{LogicalID: f.LogicalID, File: f.File, SHA256: f.SHA256})
 	}
 	if len(all) == 0 {

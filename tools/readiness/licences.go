@@ -13,8 +13,9 @@ func licences() Check {
 	return Check{
 		ID: "licences", Item: Security,
 		Title: "Every module of the shipped program is under a licence that the policy allows",
-		Doc: `The modules are those in the build information of the program in the deployment
-package, and the standard library; the main module is the team's own. The texts are
+		Doc: `The modules are those in the build information of the programs in the deployment
+packages, and the standard library; the modules of the repository are the team's own,
+and those of which no program ships are named. The texts are
 the licence files in the directories of the packages in the program and in the
 directories above them. Modules must have the hash that the program records.
 github.com/google/licensecheck identifies the texts. All licences in all texts must be
@@ -33,7 +34,8 @@ say what such a text is, by its SHA-256 and with a reason.`,
 			undecided := shipped.untold(in.Candidate.Package)
 			var findings, found []string
 			texts := 0
-			for _, m := range shipped.Modules {
+			modules := shipped.AllModules()
+			for _, m := range modules {
 				name := m.Path + " " + m.Version
 				if m.Problem != "" {
 					undecided = append(undecided, name+": "+m.Problem)
@@ -58,22 +60,28 @@ say what such a text is, by its SHA-256 and with a reason.`,
 				}
 			}
 			slices.Sort(found)
-			counted := fmt.Sprintf("%s, %s: %s", count(len(shipped.Modules), "module"), count(texts, "text"), strings.Join(slices.Compact(found), ", "))
-			return concluded(counted, findings, undecided, "Terms in the headers of source files, and code that was copied without its terms. The main module's own licence.")
+			counted := fmt.Sprintf("%s, %s: %s", count(len(modules), "module"), count(texts, "text"), strings.Join(slices.Compact(found), ", "))
+			return concluded(counted, findings, undecided, "Terms in the headers of source files, and code that was copied without its terms. The repository's own licences."+shipped.left())
 		},
 	}
 }
 
-// untold returns the reasons why the modules of a shipped program are unknown.
+// untold returns the reasons why the modules of the shipped programs are unknown.
 func (s Shipped) untold(pkg string) (undecided []string) {
 	if s.Package != pkg {
 		undecided = append(undecided, fmt.Sprintf("the program in another package, %.12s, was read", s.Package))
 	}
-	if !slices.ContainsFunc(s.Modules, func(m ShippedModule) bool { return m.Path == StandardLibrary }) {
-		undecided = append(undecided, "the standard library was not counted")
-	}
-	if len(s.Others) > 0 {
-		undecided = append(undecided, "the package also holds "+strings.Join(s.Others, ", "))
+	for _, p := range s.Programs() {
+		of := ""
+		if len(s.Further) > 0 {
+			of = p.Program + ": "
+		}
+		if !slices.ContainsFunc(p.Modules, func(m ShippedModule) bool { return m.Path == StandardLibrary }) {
+			undecided = append(undecided, of+"the standard library was not counted")
+		}
+		if len(p.Others) > 0 {
+			undecided = append(undecided, of+"the package also holds "+strings.Join(p.Others, ", "))
+		}
 	}
 	return undecided
 }

@@ -2,6 +2,9 @@ package readiness
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/magewright/magewright/tools/evidence"
 )
@@ -10,19 +13,82 @@ import (
 // a binary's modules.
 const StandardLibrary = "std"
 
-// A Shipped says what the program in the deployment package was made from,
-// according to the build information in it.
+// A Shipped says what the programs in the deployment packages were made from,
+// according to the build information in them.
 type Shipped struct {
 	evidence.Made
-	Package string `json:"package"` // SHA-256 of the zip
+	Package string `json:"package"` // the release's package
+	ShippedProgram
+	// Further are the programs of further functions.
+	Further []ShippedProgram `json:"further,omitempty"`
+	// LeftOut names the modules of the repository of which no program ships.
+	LeftOut []string `json:"leftOut,omitempty"`
+}
+
+// A ShippedProgram is the program in one deployment package.
+type ShippedProgram struct {
+	// SHA256 is the hash of the zip file, "" where it is the release's package.
+	SHA256  string `json:"sha256,omitempty"`
 	Program string `json:"program"` // path of the main package
 	Main    string `json:"main"`    // path of the main module
-	// MainNeeds lists the modules that packages of the main module import.
+	// Own lists other modules of the repository that the program is made from.
+	Own []string `json:"own,omitempty"`
+	// MainNeeds lists the modules that packages of the repository import.
 	MainNeeds []string `json:"mainNeeds"`
 	// Others lists files in the zip that were not examined.
 	Others []string `json:"others,omitempty"`
-	// Modules lists all modules except the main one, by path, and the standard library.
+	// Modules lists all modules except the repository's, by path, and the standard
+	// library.
 	Modules []ShippedModule `json:"modules"`
+}
+
+// Programs returns all programs.
+func (s Shipped) Programs() []ShippedProgram {
+	return append([]ShippedProgram{s.ShippedProgram}, s.Further...)
+}
+
+// AllModules returns the modules of all programs, sorted, each version once.
+func (s Shipped) AllModules() []ShippedModule {
+	all := map[string]ShippedModule{}
+	for _, p := range s.Programs() {
+		for _, m := range p.Modules {
+			key := m.Path + " " + m.Version
+			if before, ok := all[key]; ok {
+				m = before.with(m)
+			}
+			all[key] = m
+		}
+	}
+	modules := make([]ShippedModule, 0, len(all))
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		modules = append(modules, all[key])
+	}
+	return modules
+}
+
+// with adds what another program knows of the same module: other packages of it can
+// need other modules, and have texts of their own.
+func (m ShippedModule) with(other ShippedModule) ShippedModule {
+	m.Packages = max(m.Packages, other.Packages)
+	m.Needs = slices.Compact(slices.Sorted(slices.Values(slices.Concat(m.Needs, other.Needs))))
+	m.Licences = slices.Clone(m.Licences)
+	for _, text := range other.Licences {
+		if !slices.ContainsFunc(m.Licences, func(t LicenceText) bool { return t.File == text.File && t.SHA256 == text.SHA256 }) {
+			m.Licences = append(m.Licences, text)
+		}
+	}
+	if m.Problem == "" {
+		m.Problem = other.Problem
+	}
+	return m
+}
+
+// left names what no program ships, for what was not checked.
+func (s Shipped) left() string {
+	if len(s.LeftOut) == 0 {
+		return ""
+	}
+	return " Modules of the repository of which no program ships: " + strings.Join(s.LeftOut, ", ") + "."
 }
 
 // PredicateType implements [evidence.Predicate].
@@ -49,7 +115,7 @@ type LicenceText struct {
 	Is     []string `json:"is,omitempty"` // SPDX identifiers; none if it was not identified
 }
 
-// An SBOM is the bill of materials of the program in the deployment package.
+// An SBOM is the bill of materials of the programs in the deployment packages.
 type SBOM struct {
 	evidence.Made
 	Document json.RawMessage `json:"document"` // CycloneDX 1.6

@@ -101,7 +101,7 @@ func stagingTemplate(in Inputs) (compared int, findings []string, why string) {
 // packageOf returns the digest of the package that a function of a stage is made
 // from. Where there is one function, it is the release's.
 func (a *Assembly) packageOf(stage manifest.Stage, serving Serving, only string) string {
-	for _, f := range a.packages(stage) {
+	for _, f := range a.Packages(stage) {
 		if f.LogicalID == serving.LogicalID {
 			return f.SHA256
 		}

@@ -62,7 +62,7 @@ such as the CDK's own helpers, are counted.`,
 			if a.Package != in.Candidate.Package {
 				findings = append(findings, fmt.Sprintf("the assembly names package %.12s, not %.12s", a.Package, in.Candidate.Package))
 			}
-			packages := a.packages(a.Manifest.Last())
+			packages := a.Packages(a.Manifest.Last())
 			if len(undecided) == 0 {
 				findings = append(findings, a.otherPackages(in.Candidate.Package)...)
 			}
@@ -87,9 +87,9 @@ func (a *Assembly) stageOf(stack string) manifest.Stage {
 // otherPackages returns which functions are made from something else than the
 // package with a digest.
 func (a *Assembly) otherPackages(digest string) (findings []string) {
-	last := a.packages(a.Manifest.Last())
+	last := a.Packages(a.Manifest.Last())
 	for _, stage := range a.Manifest.Stages {
-		packages := a.packages(stage)
+		packages := a.Packages(stage)
 		if len(packages) <= 1 && len(last) <= 1 {
 			for _, f := range packages {
 				if f.SHA256 != digest {

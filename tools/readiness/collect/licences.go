@@ -17,7 +17,6 @@ import (
 	"golang.org/x/mod/sumdb/dirhash"
 
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
@@ -34,8 +33,8 @@ var licenceName = regexp.MustCompile(`(?i)^((un)?licen[cs]e|copying)([-._].*)?$|
 
 // licences reads the licence texts of modules, in the directories of packages
 // that are in the program and in the directories above.
-func licences(ctx context.Context, cfg project.Config, modules []readiness.ShippedModule, packages []aPackage) error {
-	dirs, err := moduleDirs(ctx, cfg, modules)
+func licences(ctx context.Context, main project.GoModule, modules []readiness.ShippedModule, packages []aPackage) error {
+	dirs, err := moduleDirs(ctx, main, modules)
 	if err != nil {
 		return err
 	}
@@ -68,13 +67,13 @@ type moduleDir struct{ dir, problem string }
 
 // moduleDirs finds the files of the modules. It accepts them if their hash is
 // the one in the program.
-func moduleDirs(ctx context.Context, cfg project.Config, modules []readiness.ShippedModule) (map[string]moduleDir, error) {
+func moduleDirs(ctx context.Context, main project.GoModule, modules []readiness.ShippedModule) (map[string]moduleDir, error) {
 	dirs := map[string]moduleDir{}
 	args := []string{"mod", "download", "-json"}
 	for _, m := range modules {
 		switch {
 		case m.Path == readiness.StandardLibrary:
-			dirs[m.Path] = standardLibrary(ctx, cfg, m.Version)
+			dirs[m.Path] = standardLibrary(ctx, main, m.Version)
 		case m.Version == "" || m.Sum == "":
 			dirs[m.Path] = moduleDir{problem: "it is a local directory: it has no version or no hash"}
 		default:
@@ -85,7 +84,7 @@ func moduleDirs(ctx context.Context, cfg project.Config, modules []readiness.Shi
 		return dirs, nil
 	}
 	// The command fails if one module fails, and its output says which.
-	out, runErr := gocmd.In(cfg.Dir).Output(ctx, args...)
+	out, runErr := main.Go().Output(ctx, args...)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -123,8 +122,8 @@ func moduleDirs(ctx context.Context, cfg project.Config, modules []readiness.Shi
 }
 
 // standardLibrary finds the installed Go, which must be the one that built the program.
-func standardLibrary(ctx context.Context, cfg project.Config, version string) moduleDir {
-	out, err := gocmd.In(cfg.Dir).Output(ctx, "env", "GOROOT", "GOVERSION")
+func standardLibrary(ctx context.Context, main project.GoModule, version string) moduleDir {
+	out, err := main.Go().Output(ctx, "env", "GOROOT", "GOVERSION")
 	fields := strings.Split(out, "\n")
 	switch {
 	case err != nil:

@@ -76,20 +76,12 @@ func billOfMaterials(s readiness.Shipped, commit, made string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	root := cdx.Component{
-		BOMRef: purl(s.Main, commit), Type: cdx.ComponentTypeApplication, Name: s.Program, Version: commit, PackageURL: purl(s.Main, commit),
-		Hashes: &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: s.Package}},
-	}
-	references := map[string]string{}
-	for _, m := range s.Modules {
-		references[m.Path] = purl(m.Path, m.Version)
-	}
-	var components []cdx.Component
-	var dependencies []cdx.Dependency
-	for _, m := range s.Modules {
+	root, components, dependencies := programsOf(s, commit)
+	modules := s.AllModules()
+	for _, m := range modules {
 		c := cdx.Component{
-			BOMRef: references[m.Path], Type: cdx.ComponentTypeLibrary, Name: m.Path, Version: m.Version,
-			Scope: cdx.ScopeRequired, PackageURL: references[m.Path], Licenses: licenceChoices(m),
+			BOMRef: purl(m.Path, m.Version), Type: cdx.ComponentTypeLibrary, Name: m.Path, Version: m.Version,
+			Scope: cdx.ScopeRequired, PackageURL: purl(m.Path, m.Version), Licenses: licenceChoices(m),
 		}
 		if m.Sum != "" {
 			sum, err := moduleHash(m.Sum)
@@ -99,17 +91,9 @@ func billOfMaterials(s readiness.Shipped, commit, made string) ([]byte, error) {
 			c.Hashes = &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: sum}}
 		}
 		components = append(components, c)
-		var on []string
-		for _, path := range m.Needs {
-			on = append(on, references[path])
-		}
+		on := needed(m.Needs, modules)
 		dependencies = append(dependencies, cdx.Dependency{Ref: c.BOMRef, Dependencies: &on})
 	}
-	var direct []string
-	for _, path := range s.MainNeeds {
-		direct = append(direct, references[path])
-	}
-	dependencies = append([]cdx.Dependency{{Ref: root.BOMRef, Dependencies: &direct}}, dependencies...)
 	bom := cdx.NewBOM()
 	bom.SerialNumber = serial
 	bom.Metadata = &cdx.Metadata{Timestamp: made, Component: &root}
@@ -119,6 +103,49 @@ func billOfMaterials(s readiness.Shipped, commit, made string) ([]byte, error) {
 		return nil, err
 	}
 	return out.Bytes(), nil
+}
+
+// programsOf returns the root of a bill of materials: the program, or the release
+// with a component for each of its programs.
+func programsOf(s readiness.Shipped, commit string) (root cdx.Component, components []cdx.Component, dependencies []cdx.Dependency) {
+	of := func(p readiness.ShippedProgram, digest string) cdx.Component {
+		return cdx.Component{
+			BOMRef: purl(p.Main, commit), Type: cdx.ComponentTypeApplication, Name: p.Program, Version: commit, PackageURL: purl(p.Main, commit),
+			Hashes: &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: digest}},
+		}
+	}
+	if len(s.Further) == 0 {
+		root = of(s.ShippedProgram, s.Package)
+		direct := needed(s.MainNeeds, s.Modules)
+		return root, nil, []cdx.Dependency{{Ref: root.BOMRef, Dependencies: &direct}}
+	}
+	root = cdx.Component{
+		BOMRef: "release:" + commit, Type: cdx.ComponentTypeApplication, Name: s.Main, Version: commit,
+		Properties: &[]cdx.Property{{Name: readiness.PackageProperty, Value: s.Package}},
+	}
+	var programs []string
+	for _, p := range s.Programs() {
+		c := of(p, p.SHA256)
+		// Programs of one module differ by the path below it.
+		c.BOMRef += "#" + strings.TrimPrefix(strings.TrimPrefix(p.Program, p.Main), "/")
+		c.PackageURL = c.BOMRef
+		components = append(components, c)
+		programs = append(programs, c.BOMRef)
+		direct := needed(p.MainNeeds, p.Modules)
+		dependencies = append(dependencies, cdx.Dependency{Ref: c.BOMRef, Dependencies: &direct})
+	}
+	return root, components, append([]cdx.Dependency{{Ref: root.BOMRef, Dependencies: &programs}}, dependencies...)
+}
+
+// needed returns the references of modules by their paths.
+func needed(paths []string, modules []readiness.ShippedModule) []string {
+	var references []string
+	for _, m := range modules {
+		if slices.Contains(paths, m.Path) {
+			references = append(references, purl(m.Path, m.Version))
+		}
+	}
+	return references
 }
 
 // serialNumber derives a UUID version 8 (RFC 9562, 5.8) from a package's

@@ -18,7 +18,6 @@ import (
 	"github.com/magewright/magewright/tools/assembly/build"
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
@@ -28,7 +27,7 @@ import (
 // See https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
 const largest = 250 << 20
 
-// Shipped reads which modules the program in the deployment package was made
+// Shipped reads which modules the programs in the deployment packages were made
 // from, and their licences.
 func Shipped(ctx context.Context, e Env) (evidence.Predicate, error) {
 	shipped, err := shipped(ctx, e)
@@ -44,35 +43,95 @@ func shipped(ctx context.Context, e Env) (readiness.Shipped, error) {
 	if err != nil {
 		return s, err
 	}
-	var a readiness.Assembly
-	a.Stacks = map[string]readiness.AssemblyStack{}
-	if err := readStacks(e.Project.Assembly, &a); err != nil {
-		return s, exit.Missing("go tool mage synth", "reading the cloud assembly %s: %w", e.Project.Assembly, err)
-	}
-	i := slices.IndexFunc(a.Functions, func(f readiness.FunctionPackage) bool { return f.SHA256 == release.Package })
-	if i < 0 {
-		return s, exit.Missing("go tool mage synth", "no function in %s is made from the package %.12s", e.Project.Assembly, release.Package)
-	}
-	info, others, err := readProgram(filepath.Join(e.Project.Assembly, a.Functions[i].File))
+	files, err := deliveredFiles(ctx, e.Project, release)
 	if err != nil {
-		return s, exit.Missing("go tool mage synth", "reading the deployment package: %w", err)
-	}
-	s = readiness.Shipped{Package: release.Package, Program: info.Path, Main: info.Main.Path, Others: others}
-	packages, err := programPackages(ctx, e.Project, info)
-	if err != nil {
-		return s, exit.Missing("go mod download", "listing the packages of %s: %w", info.Path, err)
-	}
-	if err := listModules(&s, info, packages); err != nil {
 		return s, err
 	}
-	if err := licences(ctx, e.Project, s.Modules, packages); err != nil {
+	modules, err := e.Project.Modules(ctx)
+	if err != nil {
 		return s, err
 	}
+	s.Package = release.Package
+	for i, f := range files {
+		p, err := shippedProgram(ctx, e.Project, modules, f)
+		if err != nil {
+			return s, err
+		}
+		if i == 0 {
+			s.ShippedProgram = p
+			continue
+		}
+		s.Further = append(s.Further, p)
+	}
+	if len(files) == 1 {
+		s.SHA256 = "" // it is the release's package
+	}
+	s.LeftOut = leftOut(modules, s.Programs())
 	s.Made = evidence.Made{
 		FinishedOn: e.Clock.Now(), Dirty: e.Project.Dirty,
 		Tools: map[string]string{"licensecheck": toolVersion("github.com/google/licensecheck")},
 	}
 	return s, nil
+}
+
+// deliveredFiles returns the zip files that the delivered functions are made from,
+// each once. They must be the release's packages.
+func deliveredFiles(ctx context.Context, cfg project.Config, release cdk.Release) ([]readiness.FunctionPackage, error) {
+	a := readiness.Assembly{Stacks: map[string]readiness.AssemblyStack{}}
+	var err error
+	if a.Manifest, _, err = namesOf(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if err := readStacks(cfg.Assembly, &a); err != nil {
+		return nil, exit.Missing("go tool mage synth", "reading the cloud assembly %s: %w", cfg.Assembly, err)
+	}
+	if len(a.Manifest.Stages) > 0 {
+		if files := a.Packages(a.Manifest.Last()); a.PackageDigest(a.Manifest.Last()) == release.Package {
+			slices.SortStableFunc(files, func(a, b readiness.FunctionPackage) int { return strings.Compare(a.SHA256, b.SHA256) })
+			return slices.CompactFunc(files, func(a, b readiness.FunctionPackage) bool { return a.SHA256 == b.SHA256 }), nil
+		}
+	}
+	i := slices.IndexFunc(a.Functions, func(f readiness.FunctionPackage) bool { return f.SHA256 == release.Package })
+	if i < 0 {
+		return nil, exit.Missing("go tool mage synth", "no function in the cloud assembly is made from the package %.12s", release.Package)
+	}
+	return a.Functions[i : i+1], nil
+}
+
+// shippedProgram reads the program in a zip file of the assembly.
+func shippedProgram(ctx context.Context, cfg project.Config, modules project.Modules, f readiness.FunctionPackage) (readiness.ShippedProgram, error) {
+	var s readiness.ShippedProgram
+	info, others, err := readProgram(filepath.Join(cfg.Assembly, filepath.FromSlash(f.File)))
+	if err != nil {
+		return s, exit.Missing("go tool mage synth", "reading the deployment package of %s %s: %w", f.Stack, f.LogicalID, err)
+	}
+	i := slices.IndexFunc(modules.All, func(m project.GoModule) bool { return m.Path == info.Main.Path })
+	if i < 0 {
+		return s, exit.Missing("go tool mage synth", "no module of the repository has the path %s, from which %s was built", info.Main.Path, info.Path)
+	}
+	main := modules.All[i]
+	s = readiness.ShippedProgram{SHA256: f.SHA256, Program: info.Path, Main: info.Main.Path, Others: others}
+	packages, err := programPackages(ctx, main, info)
+	if err != nil {
+		return s, exit.Missing("go mod download", "listing the packages of %s: %w", info.Path, err)
+	}
+	if err := listModules(&s, info, packages, modules); err != nil {
+		return s, err
+	}
+	return s, licences(ctx, main, s.Modules, packages)
+}
+
+// leftOut names the modules of the repository that no program is made from.
+func leftOut(modules project.Modules, programs []readiness.ShippedProgram) []string {
+	left := slices.Clone(modules.LeftOut)
+	for _, m := range modules.All {
+		ships := slices.ContainsFunc(programs, func(p readiness.ShippedProgram) bool { return p.Main == m.Path || slices.Contains(p.Own, m.Path) })
+		if !ships {
+			left = append(left, fmt.Sprintf("%s (%s)", m.Dir, m.Path))
+		}
+	}
+	slices.Sort(left)
+	return left
 }
 
 // toolVersion returns the version of a module that this program was built with.
@@ -146,11 +205,19 @@ type aPackage struct {
 // listModules fills in the modules of a program. The build information names
 // the modules. The source determines which of their packages are in the
 // program, and must give the same modules.
-func listModules(s *readiness.Shipped, info *debug.BuildInfo, packages []aPackage) error {
+func listModules(s *readiness.ShippedProgram, info *debug.BuildInfo, packages []aPackage, modules project.Modules) error {
+	own := func(path string) bool {
+		return slices.ContainsFunc(modules.All, func(m project.GoModule) bool { return m.Path == path })
+	}
 	index := map[string]*readiness.ShippedModule{}
 	add := func(m readiness.ShippedModule) { index[m.Path] = &m }
 	add(readiness.ShippedModule{Path: readiness.StandardLibrary, Version: info.GoVersion})
 	for _, dep := range info.Deps {
+		// Another module of the repository, in a workspace or by a replacement.
+		if own(dep.Path) && (dep.Replace == nil && dep.Sum == "" || dep.Replace != nil && dep.Replace.Version == "") {
+			s.Own = append(s.Own, dep.Path)
+			continue
+		}
 		if dep.Replace != nil {
 			// The replacement is in the program, and can be fetched.
 			dep = dep.Replace
@@ -163,7 +230,7 @@ func listModules(s *readiness.Shipped, info *debug.BuildInfo, packages []aPackag
 	}
 	for _, p := range packages {
 		needs := &s.MainNeeds
-		if p.Module == nil || !p.Module.Main {
+		if p.Module == nil || !p.Module.Main && !slices.Contains(s.Own, p.Module.Path) {
 			m := index[p.module()]
 			if m == nil {
 				return exit.Missing("go tool mage synth", "the program in the package has no module %s, but its source does", p.module())
@@ -208,7 +275,7 @@ func (p aPackage) module() string {
 
 // programPackages lists the packages of a program, using the settings that it
 // was built with.
-func programPackages(ctx context.Context, cfg project.Config, info *debug.BuildInfo) ([]aPackage, error) {
+func programPackages(ctx context.Context, m project.GoModule, info *debug.BuildInfo) ([]aPackage, error) {
 	args := []string{"list", "-deps", "-json=ImportPath,Dir,Standard,Imports,Module"}
 	var env []string
 	for _, s := range info.Settings {
@@ -219,7 +286,7 @@ func programPackages(ctx context.Context, cfg project.Config, info *debug.BuildI
 			env = append(env, s.Key+"="+s.Value)
 		}
 	}
-	out, err := gocmd.In(cfg.Dir, env...).Output(ctx, append(args, info.Path)...)
+	out, err := m.Go(env...).Output(ctx, append(args, info.Path)...)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -200,6 +201,114 @@ func TestReadProgram(t *testing.T) {
 	}
 }
 
+// TestShippedOfSeveralModules holds that the programs of all functions are read,
+// wherever in the repository their modules are, and that a module of which nothing
+// ships is named.
+func TestShippedOfSeveralModules(t *testing.T) {
+	t.Parallel()
+	pins, err := os.ReadFile(filepath.Join(checkout, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, err := os.ReadFile(filepath.Join(checkout, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, pin, _ := strings.Cut(string(pins), "\tgolang.org/x/sync ")
+	version, _, _ := strings.Cut(pin, "\n")
+	r := newRepository(t)
+	commit := r.commit(map[string]string{
+		"go.work":          "go 1.26.0\n\nuse (\n\t./api\n\t./shared\n)\n",
+		"shared/go.mod":    "module example.com/shared\n\ngo 1.26.0\n",
+		"shared/shared.go": "package shared\n\n// Name is one.\nconst Name = \"shared\"\n",
+		"api/go.mod":       "module example.com/api\n\ngo 1.26.0\n",
+		"api/main.go":      "package main\n\nimport \"example.com/shared\"\n\nfunc main() { println(shared.Name) }\n",
+		"worker/go.mod":    "module example.com/worker\n\ngo 1.26.0\n\nrequire golang.org/x/sync " + version + "\n",
+		"worker/go.sum":    string(sums),
+		"worker/main.go":   program,
+		"deploy/go.mod":    "module example.com/deploy\n\ngo 1.26.0\n",
+		"deploy/main.go":   "package main\n\nfunc main() {}\n",
+	})
+	cfg := r.at(commit)
+	cfg.Evidence, cfg.Assembly = t.TempDir(), filepath.Join(t.TempDir(), "cdk.out")
+	modules, err := cfg.Modules(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const template = `{"Resources":{"Api":{"Type":"AWS::Lambda::Function","Properties":{"Runtime":"provided.al2023","Code":{"S3Key":"api"}}},"Worker":{"Type":"AWS::Lambda::Function","Properties":{"Runtime":"provided.al2023","Code":{"S3Key":"worker"}}}}}`
+	writeFiles(t, cfg.Assembly, map[string]string{
+		"manifest.json":        `{"artifacts":{"s-live":{"type":"aws:cloudformation:stack","environment":"aws://1/r","properties":{"templateFile":"s-live.template.json"}}}}`,
+		"s-live.template.json": template,
+		"s-live.assets.json":   `{"files":{"a":{"source":{"path":"api.zip","packaging":"file"},"destinations":{"d":{"objectKey":"api"}}},"w":{"source":{"path":"worker.zip","packaging":"file"},"destinations":{"d":{"objectKey":"worker"}}}}}`,
+	})
+	var packages []cdk.FunctionPackage
+	for id, dir := range map[string]string{"Api": "api", "Worker": "worker"} {
+		i := slices.IndexFunc(modules.All, func(m project.GoModule) bool { return m.Dir == dir })
+		executable := filepath.Join(t.TempDir(), build.Executable)
+		if out, err := modules.All[i].Go("CGO_ENABLED=0").Output(t.Context(), "build", "-o", executable, "."); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		zipFile(t, filepath.Join(cfg.Assembly, dir+".zip"), executable)
+		sum, err := cdk.HashFile(filepath.Join(cfg.Assembly, dir+".zip"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, cdk.FunctionPackage{LogicalID: id, SHA256: sum})
+	}
+	slices.SortFunc(packages, func(a, b cdk.FunctionPackage) int { return strings.Compare(a.LogicalID, b.LogicalID) })
+	digest := cdk.PackageDigest(packages)
+	writeFiles(t, cfg.Assembly, map[string]string{"magewright.json": fmt.Sprintf(`{"commit":%q,"package":%q}`, commit, digest)})
+	e := Env{Project: cfg, Clock: clock.System(), Candidate: readiness.Candidate{Commit: commit, Package: digest}}
+	s, err := shipped(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for _, p := range s.Programs() {
+		var paths []string
+		for _, m := range p.Modules {
+			paths = append(paths, m.Path)
+		}
+		said = append(said, fmt.Sprintf("%s own %v needs %v of %v", p.Program, p.Own, p.MainNeeds, paths))
+	}
+	slices.Sort(said)
+	want := []string{
+		"example.com/api own [example.com/shared] needs [] of [std]",
+		"example.com/worker own [] needs [golang.org/x/sync std] of [golang.org/x/sync std]",
+	}
+	if !slices.Equal(said, want) || !slices.Equal(s.LeftOut, []string{"deploy (example.com/deploy)"}) || s.Package != digest {
+		t.Errorf("shipped %q, left out %q, want %q", said, s.LeftOut, want)
+	}
+	got, err := SBOM(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bill := string(got.(readiness.SBOM).Document)
+	for _, has := range []string{readiness.PackageProperty, digest, packages[0].SHA256, packages[1].SHA256, `"name": "example.com/api"`, `"name": "example.com/worker"`, `"name": "golang.org/x/sync"`} {
+		if !strings.Contains(bill, has) {
+			t.Errorf("the bill of materials has no %s", has)
+		}
+	}
+}
+
+// zipFile makes a deployment package of a program.
+func zipFile(t *testing.T, path, executable string) {
+	t.Helper()
+	data, err := os.ReadFile(executable) // #nosec G304 -- made by the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	archive := zip.NewWriter(&packed)
+	entry, err := archive.CreateHeader(&zip.FileHeader{Name: build.Executable, Method: zip.Store})
+	if err == nil {
+		_, err = entry.Write(data)
+	}
+	if err := errors.Join(err, archive.Close(), os.WriteFile(path, packed.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestModulesThatAreNotTheirSum(t *testing.T) {
 	t.Parallel()
 	modules := []readiness.ShippedModule{
@@ -207,7 +316,11 @@ func TestModulesThatAreNotTheirSum(t *testing.T) {
 		{Path: "example.com/local"},
 		{Path: "std", Version: "go1.0"},
 	}
-	if err := licences(t.Context(), project.Config{Dir: checkout}, modules, nil); err != nil {
+	own, err := project.Config{Dir: checkout}.Modules(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := licences(t.Context(), own.All[0], modules, nil); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"but the program's module has h1:AAAA", "no version or no hash", "the program was built with go1.0"} {
