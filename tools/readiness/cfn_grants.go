@@ -198,6 +198,20 @@ func others(id string, resource cfnResource) []grant {
 		found = append(found, permission(p))
 	case resource.Type == "AWS::Lambda::Url":
 		found = append(found, functionURL(id, p)...)
+	case resource.Type == "AWS::Lambda::LayerVersionPermission":
+		found = append(found, grant{holder: "layer " + cfnText(p["LayerVersionArn"]), principal: cfnText(p["Principal"]), action: cfnText(p["Action"]), condition: cfnText(p["OrganizationId"])})
+	case strings.HasPrefix(resource.Type, "AWS::ApiGateway"), strings.HasPrefix(resource.Type, "AWS::AppSync::"), strings.HasPrefix(resource.Type, "AWS::Cognito::"):
+		found = append(found, callers(id, resource)...)
+	case resource.Type == "AWS::ElasticLoadBalancingV2::LoadBalancer":
+		if scheme := p["Scheme"]; scheme != "internal" {
+			found = append(found, exact(false, "access from the internet", scheme))
+		}
+	case resource.Type == "AWS::CloudFront::Distribution":
+		for _, origin := range cfnList(cfnAt(p, "DistributionConfig", "Origins")) {
+			found = append(found, exact(false, "access from the internet to an origin", origin))
+		}
+	case resource.Type == "AWS::Events::EventBusPolicy" && p["Statement"] == nil:
+		found = append(found, grant{holder: "event bus " + cfnText(p["EventBusName"]), principal: cfnText(p["Principal"]), action: cfnText(p["Action"]), condition: cfnText(p["Condition"])})
 	case resource.Type == "AWS::EC2::SecurityGroup":
 		each(false, "SecurityGroupIngress", "traffic in")
 		each(false, "SecurityGroupEgress", "traffic out")
@@ -219,10 +233,94 @@ func others(id string, resource cfnResource) []grant {
 	if public := p["PubliclyAccessible"]; public != nil && flag(public) != 0 {
 		found = append(found, exact(false, "access from the internet", public))
 	}
-	if p["AuthorizationType"] == "NONE" {
+	if p["AuthorizationType"] == "NONE" && !strings.HasPrefix(resource.Type, "AWS::ApiGateway") {
 		found = append(found, exact(false, "calls without authorization", ""))
 	}
 	return found
+}
+
+// callers returns the grants of APIs and of user pools: who may call what.
+func callers(id string, resource cfnResource) []grant {
+	p := resource.Properties
+	exact := func(action string, value any) grant {
+		return grant{holder: id, action: action, resource: cfnText(value), exact: true}
+	}
+	var found []grant
+	switch resource.Type {
+	case "AWS::ApiGateway::Method":
+		found = append(found, route(cfnText(p["RestApiId"])+" "+cfnText(p["ResourceId"]), cfnText(p["HttpMethod"]), p))
+	case "AWS::ApiGatewayV2::Route":
+		found = append(found, route(cfnText(p["ApiId"]), cfnText(p["RouteKey"]), p))
+	case "AWS::ApiGatewayV2::Api":
+		// Without a Target or a Body, its routes say who calls it.
+		for _, name := range []string{"Target", "Body", "BodyS3Location"} {
+			if p[name] != nil {
+				found = append(found, exact("calls of the API that it defines itself", p[name]))
+			}
+		}
+		if p["CorsConfiguration"] != nil {
+			found = append(found, exact("pages of other origins", p["CorsConfiguration"]))
+		}
+	case "AWS::ApiGateway::RestApi":
+		for _, name := range []string{"Body", "BodyS3Location"} {
+			if p[name] != nil {
+				found = append(found, exact("calls of the API that it defines itself", p[name]))
+			}
+		}
+		// An API that says nothing has an endpoint of the kind EDGE.
+		endpoint := p["EndpointConfiguration"]
+		if endpoint == nil {
+			endpoint = map[string]any{"Types": []any{"EDGE"}}
+		}
+		found = append(found, exact("access by the endpoint", endpoint))
+	case "AWS::ApiGateway::Authorizer", "AWS::ApiGatewayV2::Authorizer":
+		// Whatever changes here, may let others in.
+		found = append(found, exact("what the authorizer admits", p))
+	case "AWS::AppSync::GraphQLApi":
+		for _, name := range []string{"AuthenticationType", "AdditionalAuthenticationProviders", "UserPoolConfig", "OpenIDConnectConfig", "LambdaAuthorizerConfig"} {
+			for _, value := range cfnList(p[name]) {
+				found = append(found, exact("calls by "+name, value))
+			}
+		}
+	case "AWS::AppSync::ApiKey":
+		found = append(found, exact("calls by an API key", p["ApiId"]))
+	case "AWS::Cognito::UserPool":
+		if flag(cfnAt(p, "AdminCreateUserConfig", "AllowAdminCreateUserOnly")) != 1 {
+			found = append(found, exact("that anybody signs up", ""))
+		}
+	case "AWS::Cognito::UserPoolClient":
+		for _, name := range []string{"AllowedOAuthFlows", "AllowedOAuthScopes", "CallbackURLs", "ExplicitAuthFlows", "SupportedIdentityProviders"} {
+			for _, value := range cfnList(p[name]) {
+				found = append(found, exact("signing in by "+name, value))
+			}
+		}
+	case "AWS::Cognito::IdentityPool":
+		if flag(p["AllowUnauthenticatedIdentities"]) != 0 {
+			found = append(found, exact("identities that have not signed in", ""))
+		}
+	case "AWS::Cognito::IdentityPoolRoleAttachment":
+		found = append(found, exact("the roles of who has signed in", p))
+	}
+	return found
+}
+
+// route returns the grant of a route or method of an API. One without authorization
+// admits everybody whom one with authorization admits.
+// See https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control.html.
+func route(api, key string, p map[string]any) grant {
+	g := grant{holder: "routes of " + api, action: "calls of " + key, principal: "*"}
+	if flag(p["ApiKeyRequired"]) == 1 {
+		g.condition = "they have an API key"
+	}
+	kind := cfnText(p["AuthorizationType"])
+	if kind == "" || kind == "NONE" {
+		return g
+	}
+	g.principal = strings.TrimSpace("callers that " + kind + " " + cfnText(p["AuthorizerId"]) + " admits")
+	if scopes := p["AuthorizationScopes"]; scopes != nil {
+		g.principal += " with " + cfnText(scopes)
+	}
+	return g
 }
 
 // permission returns the grant of a statement in a function's resource policy.

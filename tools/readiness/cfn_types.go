@@ -54,6 +54,34 @@ var stateful = map[string]func(map[string]any) []protection{
 		return []protection{{"seconds of retention", number(p["MessageRetentionPeriod"], 345600), 60}}
 	},
 	"AWS::SecretsManager::Secret": func(map[string]any) []protection { return nil },
+
+	"AWS::Backup::BackupVault": func(map[string]any) []protection { return nil },
+	"AWS::Cognito::UserPool": func(p map[string]any) []protection {
+		return []protection{{"deletion protection", word(p["DeletionProtection"], "ACTIVE"), 0}}
+	},
+	"AWS::DSQL::Cluster": func(p map[string]any) []protection {
+		return []protection{{"deletion protection", flag(p["DeletionProtectionEnabled"]), 0}}
+	},
+	"AWS::DocDB::DBCluster": rdsProtections,
+	"AWS::Events::Archive": func(p map[string]any) []protection {
+		days := number(p["RetentionDays"], math.Inf(1))
+		if days == 0 { // without end, as if it were left out
+			days = math.Inf(1)
+		}
+		return []protection{{"days of retention", days, 1}}
+	},
+	"AWS::Kinesis::Stream": func(p map[string]any) []protection {
+		return []protection{{"hours of retention", number(p["RetentionPeriodHours"], 24), 24}}
+	},
+	"AWS::Neptune::DBCluster":               rdsProtections,
+	"AWS::OpenSearchServerless::Collection": func(map[string]any) []protection { return nil },
+	"AWS::OpenSearchService::Domain":        func(map[string]any) []protection { return nil },
+	"AWS::Timestream::Table":                func(map[string]any) []protection { return nil },
+	// The CDK's autoDeleteObjects: whatever removes this resource deletes all objects
+	// of its bucket.
+	"Custom::S3AutoDeleteObjects": func(map[string]any) []protection {
+		return []protection{{"objects that stay when it is removed", 0, 1}}
+	},
 }
 
 func rdsProtections(p map[string]any) []protection {

@@ -16,7 +16,7 @@ func reversible() Check {
 		Doc: `A rollback moves the alias back to the previous version. This also restores what a
 version holds: the code and configuration of the function behind the alias. Everything
 else that is added, changed or removed stays: roles and policies, buckets and tables,
-keys and their policies, other functions, and those settings of a function that its
+keys and their policies, APIs and their routes, event source mappings, other functions, and those settings of a function that its
 versions do not hold. The check lists it, and it needs a waiver that says why the
 previous version works with it. Alarms, dashboards and the deployment group only
 monitor, and are counted separately.`,
@@ -51,6 +51,7 @@ monitor, and are counted separately.`,
 // watchers lists types that have no influence on how the function works.
 var watchers = []string{
 	"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm", "AWS::CloudWatch::Dashboard",
+	"AWS::CloudWatch::AnomalyDetector", "AWS::Logs::MetricFilter", "AWS::Logs::QueryDefinition", "AWS::XRay::Group", "AWS::XRay::SamplingRule",
 	"AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup", "AWS::CodeDeploy::DeploymentConfig", "AWS::CDK::Metadata",
 }
 
@@ -86,8 +87,14 @@ var unversioned = []string{
 }
 
 // undone reports whether moving the alias back undoes a change. It does so for
-// the function behind the alias, its version, and the alias itself.
+// the function behind the alias, its version, its layers, and the alias itself.
 func (d templateDiff) undone(c templateChange) bool {
+	// A version of a function keeps the layers that it was published with, even
+	// those that are deleted.
+	// See https://docs.aws.amazon.com/lambda/latest/dg/deleting-layers.html.
+	if c.resource.Type == "AWS::Lambda::LayerVersion" {
+		return true
+	}
 	if c.what == "replaced" {
 		return false
 	}

@@ -66,11 +66,17 @@ var refused = map[string][]string{
 // Known reports whether a type is in the tables.
 func Known(name string) bool {
 	_, ok := createOnly[name]
-	return ok
+	_, other := others[name]
+	return ok || other
 }
 
 // CreateOnly returns the properties of a type that replace a resource if they change.
-func CreateOnly(name string) []string { return createOnly[name] }
+func CreateOnly(name string) []string {
+	if properties, ok := createOnly[name]; ok {
+		return properties
+	}
+	return others[name]
+}
 
 // Refused returns the properties of a type whose changes are refused.
 func Refused(name string) []string { return refused[name] }

@@ -17,6 +17,9 @@ func TestTables(t *testing.T) {
 		{"AWS::Lambda::Alias", true, []string{"FunctionName", "Name"}, nil},
 		{"AWS::SNS::TopicPolicy", true, nil, nil},
 		{"AWS::KMS::Key", true, nil, []string{"KeySpec", "KeyUsage", "MultiRegion", "Origin"}},
+		{"AWS::Lambda::EventSourceMapping", true, []string{"AmazonManagedKafkaEventSourceConfig", "EventSourceArn", "SelfManagedEventSource", "SelfManagedKafkaEventSourceConfig", "StartingPosition", "StartingPositionTimestamp"}, nil},
+		{"AWS::ApiGateway::RestApi", true, nil, nil},
+		{"Custom::S3AutoDeleteObjects", true, nil, nil},
 		{"AWS::No::Type", false, nil, nil},
 	} {
 		if got := cfnschema.Known(tt.name); got != tt.known {
