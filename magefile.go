@@ -83,8 +83,9 @@ func Promote(ctx context.Context,
 // Readiness decides from evidence whether HEAD may go to production: exit code 0 is GO.
 func Readiness(ctx context.Context,
 	base *string, // the release that HEAD follows: a commit, or none; default what production serves, else the latest tag, else HEAD's parent
+	missing *bool, // list what is missing to require every check, with the command that sets it up, and decide nothing
 ) error {
-	return program.Run(ctx, "readiness", program.Flag("base", base))
+	return program.Run(ctx, "readiness", program.Flag("base", base), program.Flag("missing", missing))
 }
 
 // Verify decides the verdict again from a bundle and the public key alone.

@@ -39,6 +39,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness/assess"
 	"github.com/magewright/magewright/tools/readiness/attest"
 	"github.com/magewright/magewright/tools/readiness/plan"
+	"github.com/magewright/magewright/tools/readiness/verify"
 	"github.com/magewright/magewright/tools/rehearse"
 	"github.com/magewright/magewright/tools/rehearse/local"
 )
@@ -66,6 +67,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"sec":             again("sec", sec.Run),
 	"smoke":           without("smoke", smoke.Stage("")),
 	"test":            again("test", gotest.Run),
+	"verify":          verification,
 }
 
 // reused reads the flags of a command that does not run again what is proven.
@@ -140,6 +142,17 @@ func annotation(ctx context.Context, args []string) error {
 		}
 		return annotate.Run(ctx, cfg)
 	})
+}
+
+// verification decides a verdict again.
+func verification(ctx context.Context, args []string) error {
+	flags := program.Flags("verify")
+	bundle := flags.String("bundle", "", "the bundle's `file`; the last assessment here by default")
+	key := flags.String("key", "", "the `file` of the public key; the key that the CDK context pins by default")
+	if err := program.Parse(flags, args); err != nil {
+		return err
+	}
+	return target.Run(ctx, verify.File(*bundle, *key))
 }
 
 // deployment deploys a stage, or the pipeline.

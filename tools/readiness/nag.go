@@ -41,8 +41,12 @@ Source: https://github.com/cdklabs/cdk-nag.`,
 					undecided = append(undecided, fmt.Sprintf("%s: the rule failed to run: %s", name, broken))
 				}
 			}
-			return concluded(fmt.Sprintf("%s, %s kept, %s", count(resources, "resource"), count(compliant, "rule"), count(suppressed, "suppression")),
+			r := concluded(fmt.Sprintf("%s, %s kept, %s", count(resources, "resource"), count(compliant, "rule"), count(suppressed, "suppression")),
 				findings, undecided, "Resource types that no rule covers, and whether the reason for a suppression is true.")
+			if resources == 0 && r.State == Unknown {
+				r.Next = "add the aspect AwsSolutionsChecks of cdk-nag to the CDK app, then go tool mage synth"
+			}
+			return r
 		},
 	}
 }

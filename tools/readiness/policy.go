@@ -33,9 +33,6 @@ required: [coding-standards, tests-pass, static-analysis, vulnerabilities, secre
 maxAge: 24h
 `
 
-// StartingPolicyFile stands for the path of a policy where StartingPolicy applies.
-const StartingPolicyFile = "the starting policy of Magewright"
-
 // A Policy says what a team requires of a release.
 type Policy struct {
 	// Required lists the checks that must pass. Other checks are evaluated and
@@ -197,6 +194,8 @@ type PolicyUsed struct {
 	Policy Policy `json:"policy"`
 	// File is the path of the file in the repository.
 	File string `json:"file"`
+	// Starting says that there is no such file, so that StartingPolicy applied.
+	Starting bool `json:"starting,omitempty"`
 	// From is the commit that the policy was read from: the base, or the
 	// candidate itself if the base has none.
 	From   string `json:"from"`

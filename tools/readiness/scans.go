@@ -67,6 +67,10 @@ rules G701 to G710 are advisory, because they are not deterministic (gosec#1712)
 	}
 }
 
+// otherDatabase is what to type where the vulnerability database can't be reached or
+// is too old.
+const otherDatabase = "GOVULNDB=file:///a/copy/of/the/database go tool mage sec"
+
 func vulnerabilities() Check {
 	return Check{
 		ID:    "vulnerabilities",
@@ -77,16 +81,19 @@ database can't be reached, or if its last change is older than the policy's
 databaseMaxAge (a week by default). Vulnerable functions that are present but not
 called are counted; they do not fail the check.`,
 		Inputs: []evidence.Predicate{evidence.Security{}},
-		Next:   "GOVULNDB=file:///a/copy/of/the/database go tool mage sec",
+		Next:   "go tool mage sec",
 		Decide: func(in Inputs) Result {
 			r, s := scan(in, "govulncheck", "Calls by reflection, and vulnerabilities that nobody has reported.")
+			if r.State == Unknown {
+				r.Next = otherDatabase
+			}
 			if r.State != Pass {
 				return r
 			}
 			if stale := in.stale(s.Database); stale != "" {
 				counted := r.Counted
 				r = Undecided("%s", stale)
-				r.Counted = counted
+				r.Counted, r.Next = counted, otherDatabase
 			}
 			return r
 		},

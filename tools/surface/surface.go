@@ -86,11 +86,22 @@ func compare(a, b Surface) int {
 // Surfaces returns all surfaces of a tree, sorted by kind and name. The
 // surfaces of stacks are in templates; see [ReadTemplate].
 func (t Tree) Surfaces() ([]Surface, error) {
-	targets, targetErr := t.Targets()
+	var targets []Target
+	var settings []Setting
+	var packages []Package
+	var targetErr, settingErr, packageErr error
+	// A repository that adopts Magewright need not have these.
+	if t.has(magefiles) {
+		targets, targetErr = t.Targets()
+	}
+	if t.has(in("infra/settings")) {
+		settings, settingErr = t.Settings()
+	}
+	if t.has(in("tools/project")) {
+		packages, packageErr = t.Packages()
+	}
 	variables, variableErr := t.Environment()
-	settings, settingErr := t.Settings()
 	routes, routeErr := t.Routes()
-	packages, packageErr := t.Packages()
 	if err := errors.Join(targetErr, variableErr, settingErr, routeErr, packageErr); err != nil {
 		return nil, err
 	}

@@ -204,12 +204,28 @@ func TestDiff(t *testing.T) {
 
 func TestATreeThatCannotBeReadIsAnError(t *testing.T) {
 	t.Parallel()
-	for _, remove := range []string{"go.mod", "magefile.go", "tools/verb/verb.go", "infra/settings/settings.go"} {
+	for _, remove := range []string{"go.mod", "tools/verb/verb.go"} {
 		broken := tree()
 		delete(broken, remove)
 		if _, err := broken.Surfaces(); err == nil {
 			t.Errorf("a tree without %s is no error", remove)
 		}
+	}
+	// What a repository need not have is missed by those alone who document it.
+	other := tree()
+	for name := range other {
+		if name != "go.mod" && !strings.HasPrefix(name, "app/") {
+			delete(other, name)
+		}
+	}
+	if _, err := other.Surfaces(); err != nil {
+		t.Errorf("a tree without a magefile, settings and packages gives %v", err)
+	}
+	if _, err := other.Targets(); err == nil {
+		t.Error("a tree without a magefile has targets")
+	}
+	if _, err := other.Settings(); err == nil {
+		t.Error("a tree without settings has some")
 	}
 	broken := tree()
 	broken["app/ledger/ledger.go"] = []byte("package ledger; .Handle(")

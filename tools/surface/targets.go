@@ -1,10 +1,12 @@
 package surface
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"go/ast"
 	"go/token"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,9 +50,14 @@ func CheckCommand(words []string, targets []Target) error {
 	return nil
 }
 
+// magefiles picks the files at the root that only mage compiles.
+func magefiles(name string, text []byte) bool {
+	return path.Dir(name) == "." && bytes.Contains(text, []byte("//go:build mage\n"))
+}
+
 // Targets returns the targets of the magefiles at the root, sorted by name.
 func (t Tree) Targets() ([]Target, error) {
-	files, err := t.parse(in("."))
+	files, err := t.parse(magefiles)
 	if err != nil {
 		return nil, err
 	}

@@ -116,6 +116,16 @@ func (t Tree) parse(pick func(name string, text []byte) bool) ([]source, error) 
 	return sources, nil
 }
 
+// has reports whether the tree has a Go file that is picked.
+func (t Tree) has(pick func(name string, text []byte) bool) bool {
+	for name, text := range t {
+		if strings.HasSuffix(name, ".go") && pick(name, text) {
+			return true
+		}
+	}
+	return false
+}
+
 // in returns a pick function for the files of a directory.
 func in(dir string) func(string, []byte) bool {
 	return func(name string, _ []byte) bool { return path.Dir(name) == dir }

@@ -23,60 +23,89 @@ import (
 	"github.com/magewright/magewright/tools/readiness/collect"
 )
 
-// assess collects evidence, decides, and writes the results. It returns an
-// error unless the verdict is a GO.
-func assess(ctx context.Context, cfg project.Config, base string, c clock.Clock) error {
+// A decision is an assessment and what it was decided from.
+type decision struct {
+	readiness.Assessment
+	candidate  readiness.Candidate
+	policy     readiness.PolicyUsed
+	statements []evidence.Statement
+	aws        *aws.Config // nil without credentials
+}
+
+// decide collects evidence and decides.
+func decide(ctx context.Context, cfg project.Config, base string, c clock.Clock) (decision, error) {
+	var d decision
 	awsConfig, account := connect(ctx, cfg)
+	d.aws = awsConfig
 	before, err := baseline.Find(ctx, cfg, base, awsConfig)
 	if err != nil {
-		return err
+		return d, err
 	}
-	candidate, err := collect.Candidate(ctx, cfg, before, c)
-	if err != nil {
-		return err
+	if d.candidate, err = collect.Candidate(ctx, cfg, before, c); err != nil {
+		return d, err
 	}
-	policy, err := collect.Policy(ctx, cfg, candidate, c)
-	if err != nil {
-		return err
+	if d.policy, err = collect.Policy(ctx, cfg, d.candidate, c); err != nil {
+		return d, err
 	}
-	candidate.Account = account
-	statements, err := evidence.ReadDir(cfg.Evidence)
-	if err != nil {
-		return err
+	d.candidate.Account = account
+	if d.statements, err = evidence.ReadDir(cfg.Evidence); err != nil {
+		return d, err
 	}
+	candidate, policy := d.candidate, d.policy
 	for _, p := range []evidence.Predicate{candidate, policy} {
 		s, err := evidence.NewStatement(candidate.Commit, candidate.Package, p)
 		if err != nil {
-			return err
+			return d, err
 		}
-		statements = append(statements, s)
+		d.statements = append(d.statements, s)
 	}
 	env := collect.Env{Project: cfg, Candidate: candidate, Policy: policy.Policy, PolicyFrom: policy.From, Clock: c, AWS: awsConfig}
 	collected, err := collect.All(ctx, env, func(predicateType string) {
 		fmt.Fprintf(cfg.Stderr, "collecting %s\n", path.Base(path.Dir(predicateType)))
 	})
 	if err != nil {
-		return err
+		return d, err
 	}
-	statements = append(statements, collected...)
-	a, err := readiness.Evaluate(statements, c.Now())
+	d.statements = append(d.statements, collected...)
+	d.Assessment, err = readiness.Evaluate(d.statements, c.Now())
+	return d, err
+}
+
+// missing prints what is missing to require every check. It signs nothing.
+func missing(ctx context.Context, cfg project.Config, base string, c clock.Clock) error {
+	d, err := decide(ctx, cfg, base, c)
 	if err != nil {
 		return err
 	}
-	page, err := write(cfg, a, statements)
+	d.WriteMissing(cfg.Stdout, path.Join(cfg.Settings(), readiness.PolicyFile))
+	return nil
+}
+
+// assess collects evidence, decides, and writes the results. It returns an
+// error unless the verdict is a GO.
+func assess(ctx context.Context, cfg project.Config, base string, c clock.Clock) error {
+	d, err := decide(ctx, cfg, base, c)
+	if err != nil {
+		return err
+	}
+	a := d.Assessment
+	page, err := write(cfg, a, d.statements)
 	if err != nil {
 		return err
 	}
 	a.WriteTable(cfg.Stdout)
 	fmt.Fprintf(cfg.Stdout, "page      %s/readiness.html\n", cfg.Evidence)
-	if candidate.Looking {
+	if d.policy.Starting {
+		fmt.Fprintf(cfg.Stdout, "policy    there is no %s, so the starting policy applied; readiness -missing lists the other checks\n", d.policy.File)
+	}
+	if d.candidate.Looking {
 		fmt.Fprintln(cfg.Stdout, "base      for looking only: without -base, HEAD follows another release; promote refuses this evidence")
 	}
-	if awsConfig == nil {
+	if d.aws == nil {
 		fmt.Fprintln(cfg.Stdout, "bundle    not signed: there are no AWS credentials")
 		return refuse(a)
 	}
-	if err := hand(ctx, cfg, *awsConfig, handover{assessment: a, statements: statements, page: page, now: c.Now(), looking: candidate.Looking}); err != nil {
+	if err := hand(ctx, cfg, *d.aws, handover{assessment: a, statements: d.statements, page: page, now: c.Now(), looking: d.candidate.Looking}); err != nil {
 		return errors.Join(refuse(a), err)
 	}
 	return refuse(a)

@@ -16,10 +16,14 @@ import (
 func Main(ctx context.Context, args []string) error {
 	flags := program.Flags("readiness")
 	base := flags.String("base", "", baseline.Usage)
+	what := flags.Bool("missing", false, "list what is missing to require every check, with the command that sets it up, and decide nothing")
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
 	return target.Run(ctx, func(ctx context.Context, cfg project.Config) error {
+		if *what {
+			return missing(ctx, cfg, *base, clock.System())
+		}
 		return assess(ctx, cfg, *base, clock.System())
 	})
 }

@@ -136,7 +136,7 @@ func Policy(ctx context.Context, cfg project.Config, candidate readiness.Candida
 	}
 	if cfg.Adopted() {
 		// A repository that adopts Magewright starts without one.
-		used.From, used.File, used.Digest = candidate.Commit, readiness.StartingPolicyFile, evidence.Digest([]byte(readiness.StartingPolicy))
+		used.From, used.Starting, used.Digest = candidate.Commit, true, evidence.Digest([]byte(readiness.StartingPolicy))
 		var err error
 		used.Policy, err = readiness.ParsePolicy(used.File, []byte(readiness.StartingPolicy))
 		return used, err

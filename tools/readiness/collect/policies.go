@@ -51,6 +51,9 @@ func policies(ctx context.Context, e Env, ask engine) (evidence.Predicate, error
 	if err != nil {
 		return nil, err
 	}
+	if e.Project.Adopted() {
+		return nil, exit.Missing("leave policies out of required", "there are %d files of rules, and Open Policy Agent runs in Magewright's own repository only so far", len(rules))
+	}
 	documents, err := policyDocuments(ctx, e.Project)
 	if err != nil {
 		return nil, err
