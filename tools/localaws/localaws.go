@@ -86,6 +86,7 @@ type Server struct {
 	URL string // the endpoint, for example http://127.0.0.1:4566
 
 	secret   string // of the account's user
+	tables   *dynamodb.Service
 	dir      string
 	http     *http.Server
 	served   chan error
@@ -176,7 +177,6 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 	keys := kms.New(a)
 	repositories := ecr.New(a)
 	connections := codeconnections.New(a)
-	tables := dynamodb.New(a)
 
 	functions := &lateFunctions{}
 	topics := sns.New(a, sns.Deps{Functions: functions})
@@ -186,6 +186,8 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 	metrics := cloudwatch.New(a, cloudwatch.Deps{Notifier: topics, Functions: functions})
 	measured.Service = metrics
 	logGroups.Observe(metrics.Embedded)
+	tables := dynamodb.New(a, dynamodb.Deps{Metrics: metrics})
+	s.tables = tables
 	signatures := sigv4.Verifier{Region: a.Region, Keys: sessions, Clock: clock.System()}
 	functions.Service = lambda.New(a, lambda.Deps{
 		Objects: objects, Metrics: metrics, Logs: logGroups, Roles: sessions, Topics: topics, Verifier: signatures,
@@ -275,6 +277,7 @@ func (s *Server) Close() error {
 func (s *Server) Flush(ctx context.Context) {
 	s.lambda.Flush(ctx)
 	s.queues.Flush(ctx)
+	s.tables.Flush(ctx)
 	s.gateway.Flush(ctx)
 }
 

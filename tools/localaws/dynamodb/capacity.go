@@ -58,6 +58,24 @@ func (c *consumption) add(ix *index, units float64) {
 	c.indexes = append(c.indexes, indexUnits{ix, units})
 }
 
+// merge adds another consumption of the same table.
+func (c *consumption) merge(other consumption) {
+	c.own += other.own
+	for _, u := range other.indexes {
+		c.add(u.index, u.units)
+	}
+}
+
+// double turns the consumption of an operation into that of the same operation
+// in a transaction.
+func (c *consumption) double() {
+	c.own *= 2
+	for i := range c.indexes {
+		c.indexes[i].units *= 2
+	}
+	c.transaction = true
+}
+
 // show returns the consumption as the SDK's type, or nil if nobody asks for it.
 func (c *consumption) show(asked types.ReturnConsumedCapacity) *types.ConsumedCapacity {
 	if asked == "" || asked == types.ReturnConsumedCapacityNone {

@@ -8,6 +8,7 @@
 package dynamodb
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -18,19 +19,38 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
 // Service is DynamoDB in one account and region.
 type Service struct {
 	account account.Account
 
+	metrics *recorder
+
+	life    context.Context // ends with the service
+	end     context.CancelFunc
+	running sync.WaitGroup
+	expire  sync.Once // starts the deletion of expired items
+
 	mu     sync.Mutex
 	tables map[string]*table
+	tokens map[string]*token // of transactions, by the client's token
+}
+
+// Deps are the services that DynamoDB uses.
+type Deps struct {
+	Metrics Metrics // may be nil
 }
 
 // New returns a DynamoDB without tables.
-func New(a account.Account) *Service {
-	return &Service{account: a, tables: map[string]*table{}}
+func New(a account.Account, d Deps) *Service {
+	life, end := context.WithCancel(principal.Service(context.Background(), "dynamodb.amazonaws.com", a.ID))
+	s := &Service{account: a, metrics: newRecorder(d.Metrics), life: life, end: end, tables: map[string]*table{}, tokens: map[string]*token{}}
+	if d.Metrics != nil {
+		s.running.Go(s.send)
+	}
+	return s
 }
 
 func (s *Service) now() time.Time { return s.account.Clock.Now() }
@@ -158,5 +178,12 @@ func (s *Service) serving(id *string) (*table, error) {
 	return t, nil
 }
 
-// Close ends what the service does by itself.
-func (s *Service) Close() error { return nil }
+// Close ends what the service does by itself, and sends the last metrics.
+func (s *Service) Close() error {
+	s.end()
+	s.running.Wait()
+	if s.metrics.to != nil {
+		s.Flush(context.WithoutCancel(s.life))
+	}
+	return nil
+}

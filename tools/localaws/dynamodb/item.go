@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -100,6 +101,15 @@ type write struct {
 
 // parse checks a request to write an item.
 func (s *Service) parse(r writeRequest) (*write, error) {
+	w, err := s.parseExpressions(r)
+	if err != nil {
+		return nil, err
+	}
+	return w, s.locate(w, r)
+}
+
+// parseExpressions checks those parts of a request that don't depend on the table.
+func (s *Service) parseExpressions(r writeRequest) (*write, error) {
 	w := &write{kind: r.kind, onFailure: r.onFailure}
 	if err := oneOf("returnValuesOnConditionCheckFailure", r.onFailure); err != nil {
 		return nil, err
@@ -133,21 +143,21 @@ func (s *Service) parse(r writeRequest) (*write, error) {
 			return nil, validation("Item size has exceeded the maximum allowed size")
 		}
 	}
-	if w.table, err = s.serving(r.table); err != nil {
-		return nil, err
-	}
-	return w, w.locate(r.key)
+	return w, nil
 }
 
-// locate finds out the key of a write.
-func (w *write) locate(key map[string]types.AttributeValue) (err error) {
+// locate finds the table and the key of a write.
+func (s *Service) locate(w *write, r writeRequest) (err error) {
+	if w.table, err = s.serving(r.table); err != nil {
+		return err
+	}
 	schema := w.table.schema
 	if w.kind == putting {
 		if err := schema.checkItem(w.item); err != nil {
 			return err
 		}
 		w.key = w.item
-	} else if w.key, err = schema.parseKey(key); err != nil {
+	} else if w.key, err = schema.parseKey(r.key); err != nil {
 		return err
 	}
 	if w.change != nil {
@@ -227,16 +237,19 @@ func (w *write) run(s *Service) (consumption, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.sweep(s.now())
+	if t.busy[w.bytes] {
+		return consumption{table: t, write: true}, &types.TransactionConflictException{Message: aws.String(conflict)}
+	}
 	err := w.attempt()
 	failed := false
 	if err != nil {
 		if _, failed = errors.AsType[*types.ConditionalCheckFailedException](err); !failed {
-			return consumption{}, err
+			return consumption{table: t, write: true}, err
 		}
 	}
 	cost := w.cost(failed)
-	if throttled := cost.pay(s.now()); throttled != nil {
-		return cost, throttled
+	if refusal := cost.pay(s.now()); refusal != nil {
+		return cost, refusal
 	}
 	if err == nil {
 		w.commit()
@@ -245,7 +258,9 @@ func (w *write) run(s *Service) (consumption, error) {
 }
 
 // PutItem stores an item in place of the one with its key, if there is one.
-func (s *Service) PutItem(_ context.Context, in *awsdynamodb.PutItemInput) (*awsdynamodb.PutItemOutput, error) {
+func (s *Service) PutItem(_ context.Context, in *awsdynamodb.PutItemInput) (out *awsdynamodb.PutItemOutput, err error) {
+	o := outcome{operation: "PutItem", began: s.now()}
+	defer func() { s.observe(o, err) }()
 	if err := legacy(
 		legacyParameter{"Expected", len(in.Expected) > 0, "ConditionExpression"},
 		legacyParameter{"ConditionalOperator", in.ConditionalOperator != "", "ConditionExpression"},
@@ -263,10 +278,11 @@ func (s *Service) PutItem(_ context.Context, in *awsdynamodb.PutItemInput) (*aws
 		return nil, err
 	}
 	cost, err := w.run(s)
+	o.costs = []consumption{cost}
 	if err != nil {
 		return nil, err
 	}
-	out := &awsdynamodb.PutItemOutput{ConsumedCapacity: cost.show(in.ReturnConsumedCapacity), ItemCollectionMetrics: w.collection(in.ReturnItemCollectionMetrics)}
+	out = &awsdynamodb.PutItemOutput{ConsumedCapacity: cost.show(in.ReturnConsumedCapacity), ItemCollectionMetrics: w.collection(in.ReturnItemCollectionMetrics)}
 	if in.ReturnValues == types.ReturnValueAllOld {
 		out.Attributes = w.old.ToAWS()
 	}
@@ -274,7 +290,9 @@ func (s *Service) PutItem(_ context.Context, in *awsdynamodb.PutItemInput) (*aws
 }
 
 // DeleteItem deletes an item, if it exists.
-func (s *Service) DeleteItem(_ context.Context, in *awsdynamodb.DeleteItemInput) (*awsdynamodb.DeleteItemOutput, error) {
+func (s *Service) DeleteItem(_ context.Context, in *awsdynamodb.DeleteItemInput) (out *awsdynamodb.DeleteItemOutput, err error) {
+	o := outcome{operation: "DeleteItem", began: s.now()}
+	defer func() { s.observe(o, err) }()
 	if err := legacy(
 		legacyParameter{"Expected", len(in.Expected) > 0, "ConditionExpression"},
 		legacyParameter{"ConditionalOperator", in.ConditionalOperator != "", "ConditionExpression"},
@@ -292,10 +310,11 @@ func (s *Service) DeleteItem(_ context.Context, in *awsdynamodb.DeleteItemInput)
 		return nil, err
 	}
 	cost, err := w.run(s)
+	o.costs = []consumption{cost}
 	if err != nil {
 		return nil, err
 	}
-	out := &awsdynamodb.DeleteItemOutput{ConsumedCapacity: cost.show(in.ReturnConsumedCapacity), ItemCollectionMetrics: w.collection(in.ReturnItemCollectionMetrics)}
+	out = &awsdynamodb.DeleteItemOutput{ConsumedCapacity: cost.show(in.ReturnConsumedCapacity), ItemCollectionMetrics: w.collection(in.ReturnItemCollectionMetrics)}
 	if in.ReturnValues == types.ReturnValueAllOld {
 		out.Attributes = w.old.ToAWS()
 	}
@@ -303,7 +322,9 @@ func (s *Service) DeleteItem(_ context.Context, in *awsdynamodb.DeleteItemInput)
 }
 
 // UpdateItem changes attributes of an item. It creates the item if it does not exist.
-func (s *Service) UpdateItem(_ context.Context, in *awsdynamodb.UpdateItemInput) (*awsdynamodb.UpdateItemOutput, error) {
+func (s *Service) UpdateItem(_ context.Context, in *awsdynamodb.UpdateItemInput) (out *awsdynamodb.UpdateItemOutput, err error) {
+	o := outcome{operation: "UpdateItem", began: s.now()}
+	defer func() { s.observe(o, err) }()
 	if err := legacy(
 		legacyParameter{"AttributeUpdates", len(in.AttributeUpdates) > 0, "UpdateExpression"},
 		legacyParameter{"Expected", len(in.Expected) > 0, "ConditionExpression"},
@@ -322,6 +343,7 @@ func (s *Service) UpdateItem(_ context.Context, in *awsdynamodb.UpdateItemInput)
 		return nil, err
 	}
 	cost, err := w.run(s)
+	o.costs = []consumption{cost}
 	if err != nil {
 		return nil, err
 	}
@@ -402,7 +424,9 @@ func (w *write) collection(asked types.ReturnItemCollectionMetrics) *types.ItemC
 }
 
 // GetItem returns the item with a key, if it exists.
-func (s *Service) GetItem(_ context.Context, in *awsdynamodb.GetItemInput) (*awsdynamodb.GetItemOutput, error) {
+func (s *Service) GetItem(_ context.Context, in *awsdynamodb.GetItemInput) (out *awsdynamodb.GetItemOutput, err error) {
+	o := outcome{operation: "GetItem", began: s.now()}
+	defer func() { s.observe(o, err) }()
 	if err := legacy(legacyParameter{"AttributesToGet", len(in.AttributesToGet) > 0, "ProjectionExpression"}); err != nil {
 		return nil, err
 	}
@@ -413,12 +437,9 @@ func (s *Service) GetItem(_ context.Context, in *awsdynamodb.GetItemInput) (*aws
 	if err != nil {
 		return nil, err
 	}
-	t := r.table
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	item := t.get(r.bytes)
-	cost := consumption{table: t, own: readUnits(item.Size(), aws.ToBool(in.ConsistentRead))}
-	if err := cost.pay(s.now()); err != nil {
+	item, cost, err := r.run(aws.ToBool(in.ConsistentRead), s.now())
+	o.costs = []consumption{cost}
+	if err != nil {
 		return nil, err
 	}
 	return &awsdynamodb.GetItemOutput{Item: r.view(item), ConsumedCapacity: cost.show(in.ReturnConsumedCapacity)}, nil
@@ -429,6 +450,17 @@ type read struct {
 	table     *table
 	bytes     string // of the key
 	selection *expression.Selection
+}
+
+// run reads the item, or nil if it does not exist, and takes that of the table's
+// capacity.
+func (r *read) run(consistent bool, now time.Time) (value.Item, consumption, error) {
+	t := r.table
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	item := t.get(r.bytes)
+	cost := consumption{table: t, own: readUnits(item.Size(), consistent)}
+	return item, cost, cost.pay(now)
 }
 
 // view returns what a read answers with. It is nil if there is no item.

@@ -102,42 +102,33 @@ func TestConditionalWrites(t *testing.T) {
 	_, err = w.DeleteItem(t.Context(), &awsdynamodb.DeleteItemInput{TableName: aws.String("tab"), Key: key, ConditionExpression: aws.String("n = :n"), ExpressionAttributeValues: item{":n": n("1")}})
 	refused(t, "deleting another item", err, "ConditionalCheckFailedException: The conditional request failed")
 
-	// 64 clients count up together, each from the value that it has read.
-	const clients, rounds = 64, 5
-	var lost atomic.Int64
+	// Of 64 clients that want to be first, one is. Their additions all count.
+	const clients = 64
+	var first atomic.Int64
 	var all sync.WaitGroup
-	for range clients {
+	for client := range clients {
 		all.Go(func() {
-			for done := 0; done < rounds; {
-				in := &awsdynamodb.UpdateItemInput{TableName: aws.String("tab"), Key: key, UpdateExpression: aws.String("SET n = :next"), ExpressionAttributeValues: item{}}
-				out, err := w.GetItem(t.Context(), &awsdynamodb.GetItemInput{TableName: aws.String("tab"), Key: key, ConsistentRead: aws.Bool(true)})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				in.ConditionExpression, in.ExpressionAttributeValues[":next"] = aws.String("attribute_not_exists(n)"), n("1")
-				if read, ok := out.Item["n"].(*types.AttributeValueMemberN); ok {
-					var count int
-					_, _ = fmt.Sscan(read.Value, &count)
-					in.ConditionExpression = aws.String("n = :was")
-					in.ExpressionAttributeValues[":was"], in.ExpressionAttributeValues[":next"] = read, n(fmt.Sprint(count+1))
-				}
-				_, err = w.UpdateItem(t.Context(), in)
-				switch _, failed := errors.AsType[*types.ConditionalCheckFailedException](err); {
-				case failed:
-					lost.Add(1)
-				case err != nil:
-					t.Error(err)
-					return
-				default:
-					done++
-				}
+			_, err := w.UpdateItem(t.Context(), &awsdynamodb.UpdateItemInput{
+				TableName: aws.String("tab"), Key: item{"pk": s("a"), "sk": s("first")}, UpdateExpression: aws.String("SET who = :who"), ConditionExpression: aws.String("attribute_not_exists(who)"),
+				ExpressionAttributeValues: item{":who": n(fmt.Sprint(client))},
+			})
+			if err == nil {
+				first.Add(1)
+			} else if _, failed := errors.AsType[*types.ConditionalCheckFailedException](err); !failed {
+				t.Error(err)
+			}
+			if _, err := w.UpdateItem(t.Context(), &awsdynamodb.UpdateItemInput{
+				TableName: aws.String("tab"), Key: key, UpdateExpression: aws.String("ADD n :n"), ExpressionAttributeValues: item{":n": n("1")},
+			}); err != nil {
+				t.Error(err)
 			}
 		})
 	}
 	all.Wait()
-	same(t, "the count", w.get("tab", key)["n"], n(fmt.Sprint(clients*rounds)))
-	t.Logf("%d writes came too late", lost.Load())
+	if got := first.Load(); got != 1 {
+		t.Errorf("%d clients were first", got)
+	}
+	same(t, "the count", w.get("tab", key)["n"], n(fmt.Sprint(clients)))
 }
 
 func TestInvalidItems(t *testing.T) {

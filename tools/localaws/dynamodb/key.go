@@ -123,6 +123,19 @@ func (s schema) complete(item value.Item) bool {
 	return !slices.ContainsFunc(s.attributes(), func(a attribute) bool { _, ok := item[a.name]; return !ok })
 }
 
+// successor returns the smallest text that is greater than all texts with a
+// prefix. It is empty if there is none.
+func successor(prefix []byte) string {
+	next := slices.Clone(prefix)
+	for i := len(next) - 1; i >= 0; i-- {
+		if next[i] != 0xff {
+			next[i]++
+			return string(next[:i+1])
+		}
+	}
+	return ""
+}
+
 // checkKeyValue reports what is wrong with the value of a key attribute.
 func checkKeyValue(a attribute, v value.Value, sort bool) error {
 	if v.Text() == "" {

@@ -42,6 +42,9 @@ type table struct {
 	items   ordered.Map[string] // encoded items by their keys' bytes
 	size    int64               // of all items in bytes
 	indexes []*index
+	expiry  expiry
+	// busy has the keys of the items that transactions are writing.
+	busy map[string]bool
 }
 
 // throughput is provisioned capacity in units per second.
@@ -199,6 +202,7 @@ func (t *table) store(key string, old, item value.Item) {
 		t.items.Set(key, encoded)
 	}
 	t.size += int64(item.Size()) - int64(old.Size())
+	t.expiry.store(key, old, item)
 	for _, ix := range t.indexes {
 		ix.store(key, old, item, encoded)
 	}

@@ -2,6 +2,7 @@ package dynamodb_test
 
 import (
 	"fmt"
+	gostrings "strings"
 	"testing"
 	"time"
 
@@ -147,33 +148,60 @@ func TestThrottling(t *testing.T) {
 		in.BillingMode, in.ProvisionedThroughput = types.BillingModeProvisioned, &types.ProvisionedThroughput{ReadCapacityUnits: aws.Int64(1), WriteCapacityUnits: aws.Int64(1)}
 	})
 	key := item{"pk": s("a"), "sk": s("1")}
-	write := func() error {
-		_, err := w.PutItem(t.Context(), &awsdynamodb.PutItemInput{TableName: aws.String("slow"), Item: key})
+	write := func(kilobytes int) error {
+		i := item{"pk": s("a"), "sk": s("1"), "text": s(gostrings.Repeat("x", kilobytes<<10-len("pka"+"sk1"+"text")))}
+		_, err := w.PutItem(t.Context(), &awsdynamodb.PutItemInput{TableName: aws.String("slow"), Item: i})
 		return err
 	}
-	for i := range 300 {
-		if err := write(); err != nil {
-			t.Fatalf("write %d: %v", i, err)
+	for range 3 {
+		if err := write(100); err != nil {
+			t.Fatal(err)
 		}
 	}
 	const throttled = "ProvisionedThroughputExceededException: The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API."
-	refused(t, "the next write", write(), throttled)
-	w.clock.Advance(2 * time.Second)
-	if err := write(); err != nil {
+	refused(t, "the next write", write(100), throttled)
+	w.clock.Advance(150 * time.Second)
+	if err := write(100); err != nil {
 		t.Error(err)
 	}
-	if err := write(); err != nil {
-		t.Error(err)
+	refused(t, "the second write of 100 units in 150 seconds", write(100), throttled)
+	// Reads have a capacity of their own. Each takes 25 units.
+	read := func() error {
+		_, err := w.GetItem(t.Context(), &awsdynamodb.GetItemInput{TableName: aws.String("slow"), Key: key, ConsistentRead: aws.Bool(true)})
+		return err
 	}
-	refused(t, "the third write in two seconds", write(), throttled)
-	// Reads have a capacity of their own, of which each takes a half.
-	for i := range 600 {
-		if _, err := w.GetItem(t.Context(), &awsdynamodb.GetItemInput{TableName: aws.String("slow"), Key: key}); err != nil {
-			t.Fatalf("read %d: %v", i, err)
+	for range 12 {
+		if err := read(); err != nil {
+			t.Fatal(err)
 		}
 	}
-	_, err := w.GetItem(t.Context(), &awsdynamodb.GetItemInput{TableName: aws.String("slow"), Key: key})
-	refused(t, "the next read", err, throttled)
+	refused(t, "the next read", read(), throttled)
+	// A batch returns what the table lacks the capacity for.
+	w.create("fast")
+	batch := must(w.BatchWriteItem(t.Context(), &awsdynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{
+		"slow": {{DeleteRequest: &types.DeleteRequest{Key: key}}}, "fast": {{PutRequest: &types.PutRequest{Item: key}}},
+	}}))(t)
+	if len(batch.UnprocessedItems) != 1 || len(batch.UnprocessedItems["slow"]) != 1 {
+		t.Errorf("unprocessed: %v", batch.UnprocessedItems)
+	}
+	reads := must(w.BatchGetItem(t.Context(), &awsdynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
+		"slow": {Keys: []item{key}, ConsistentRead: aws.Bool(true)}, "fast": {Keys: []item{key}},
+	}}))(t)
+	if len(reads.UnprocessedKeys) != 1 || len(reads.UnprocessedKeys["slow"].Keys) != 1 || !*reads.UnprocessedKeys["slow"].ConsistentRead || len(reads.Responses["fast"]) != 1 {
+		t.Errorf("%v, unprocessed: %v", reads.Responses, reads.UnprocessedKeys)
+	}
+	_, err := w.BatchGetItem(t.Context(), &awsdynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{"slow": {Keys: []item{key}, ConsistentRead: aws.Bool(true)}}})
+	refused(t, "a batch of which nothing is read", err, throttled)
+	w.service.Flush(t.Context())
+	for name, want := range map[string]float64{
+		"AWS/DynamoDB ConsumedWriteCapacityUnits TableName=slow": 400, "AWS/DynamoDB ConsumedReadCapacityUnits TableName=slow": 300,
+		"AWS/DynamoDB WriteThrottleEvents TableName=slow": 2, "AWS/DynamoDB ThrottledRequests TableName=slow Operation=PutItem": 2,
+		"AWS/DynamoDB ThrottledRequests TableName=slow Operation=GetItem": 1,
+	} {
+		if got := w.metrics.sum(name); got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
 }
 
 func TestPointInTimeRecovery(t *testing.T) {

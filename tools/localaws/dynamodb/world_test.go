@@ -1,13 +1,16 @@
 package dynamodb_test
 
 import (
+	"context"
 	"errors"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
@@ -27,14 +30,52 @@ type world struct {
 	service *dynamodb.Service
 	clock   *clock.Manual
 	config  aws.Config
+	metrics *collector
+}
+
+// A collector keeps the metrics that the service sends.
+type collector struct {
+	mu   sync.Mutex
+	sums map[string]float64 // by name and dimensions
+}
+
+func (c *collector) PutMetricData(_ context.Context, in *awscloudwatch.PutMetricDataInput) (*awscloudwatch.PutMetricDataOutput, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, d := range in.MetricData {
+		name := *in.Namespace + " " + *d.MetricName
+		for _, dimension := range d.Dimensions {
+			name += " " + *dimension.Name + "=" + *dimension.Value
+		}
+		for i, v := range d.Values {
+			c.sums[name] += v * d.Counts[i]
+		}
+	}
+	return &awscloudwatch.PutMetricDataOutput{}, nil
+}
+
+// sum returns the sum of a metric's values.
+func (c *collector) sum(name string) float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sums[name]
 }
 
 // start starts a DynamoDB whose clock the test steps.
 func start(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, clock: clock.NewManual(time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC))}
-	a := account.Account{ID: account.DefaultID, Region: "us-east-1", Clock: w.clock}
-	w.service = dynamodb.New(a)
+	by := clock.NewManual(time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC))
+	w := startBy(t, by)
+	w.clock = by
+	return w
+}
+
+// startBy starts a DynamoDB with a clock.
+func startBy(t testing.TB, by clock.Clock) *world {
+	t.Helper()
+	w := &world{t: t, metrics: &collector{sums: map[string]float64{}}}
+	a := account.Account{ID: account.DefaultID, Region: "us-east-1", Clock: by}
+	w.service = dynamodb.New(a, dynamodb.Deps{Metrics: w.metrics})
 	users := sts.New(a, "secret")
 	handler, err := wire.NewHandler(a, sigv4.Verifier{Region: a.Region, Keys: users, Clock: clock.System()}, wire.Service{Name: "dynamodb", Impl: w.service})
 	if err != nil {

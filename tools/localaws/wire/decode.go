@@ -91,6 +91,16 @@ func decodeUnion(v any, s *shape, dst reflect.Value) error {
 	if err != nil {
 		return err
 	}
+	// Almost always it has one member, which is quicker to look for.
+	if only, ok := v.(map[string]any); ok && len(only) == 1 {
+		for name, value := range only {
+			i := slices.IndexFunc(s.variants, func(m field) bool { return m.name == name })
+			if i < 0 || value == nil {
+				break
+			}
+			return s.variants[i].set(value, s, dst)
+		}
+	}
 	for _, m := range s.variants {
 		value := get(m.name)
 		if value == nil {
@@ -99,15 +109,23 @@ func decodeUnion(v any, s *shape, dst reflect.Value) error {
 		if !dst.IsNil() {
 			return errors.New("more than one member of a union is set")
 		}
-		variant := reflect.New(unions[s.typ][m.index])
-		if err := decode(value, m.shape, variant.Elem().FieldByName("Value")); err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
+		if err := m.set(value, s, dst); err != nil {
+			return err
 		}
-		dst.Set(variant)
 	}
 	if dst.IsNil() {
 		return errors.New("no known member of a union is set")
 	}
+	return nil
+}
+
+// set makes a member that of a union.
+func (m *field) set(value any, s *shape, dst reflect.Value) error {
+	variant := reflect.New(unions[s.typ][m.index])
+	if err := decode(value, m.shape, variant.Elem().FieldByIndex(m.value)); err != nil {
+		return fmt.Errorf("%s: %w", m.name, err)
+	}
+	dst.Set(variant)
 	return nil
 }
 

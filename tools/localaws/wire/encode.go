@@ -90,7 +90,7 @@ func variant(v reflect.Value, s *shape) (*field, reflect.Value) {
 	set := reflect.Indirect(v.Elem())
 	for i := range s.variants {
 		if unions[s.typ][s.variants[i].index] == set.Type() {
-			return &s.variants[i], set.FieldByName("Value")
+			return &s.variants[i], set.FieldByIndex(s.variants[i].value)
 		}
 	}
 	return nil, reflect.Value{}

@@ -50,6 +50,7 @@ type field struct {
 	name   string // name in a body
 	index  int    // index of the struct field or of the variant
 	shape  *shape
+	value  []int  // index of the value in a variant
 	format string // format of a timestamp: "", "date-time", "epoch-seconds" or "http-date"
 
 	flat string // name of an item's element in awsQuery, if the list or map is flattened
@@ -266,6 +267,7 @@ func (c *compiler) union(s *shape) error {
 			m.bind(schema)
 		}
 		value, _ := typ.FieldByName("Value")
+		m.value = value.Index
 		var err error
 		if m.shape, err = c.shape(value.Type, schema); err != nil {
 			return fmt.Errorf("%s: %w", typ.Name(), err)

@@ -152,6 +152,7 @@ type Tables interface {
 	UpdateTable(context.Context, *awsdynamodb.UpdateTableInput) (*awsdynamodb.UpdateTableOutput, error)
 	DescribeTable(context.Context, *awsdynamodb.DescribeTableInput) (*awsdynamodb.DescribeTableOutput, error)
 	DeleteTable(context.Context, *awsdynamodb.DeleteTableInput) (*awsdynamodb.DeleteTableOutput, error)
+	UpdateTimeToLive(context.Context, *awsdynamodb.UpdateTimeToLiveInput) (*awsdynamodb.UpdateTimeToLiveOutput, error)
 	UpdateContinuousBackups(context.Context, *awsdynamodb.UpdateContinuousBackupsInput) (*awsdynamodb.UpdateContinuousBackupsOutput, error)
 	TagResource(context.Context, *awsdynamodb.TagResourceInput) (*awsdynamodb.TagResourceOutput, error)
 	UntagResource(context.Context, *awsdynamodb.UntagResourceInput) (*awsdynamodb.UntagResourceOutput, error)

@@ -23,6 +23,7 @@ func table(d Deps) definition {
 			Properties: []string{
 				"AttributeDefinitions", "BillingMode", "DeletionProtectionEnabled", "GlobalSecondaryIndexes", "KeySchema", "LocalSecondaryIndexes",
 				"OnDemandThroughput", "PointInTimeRecoverySpecification", "ProvisionedThroughput", "SSESpecification", "TableClass", "TableName", "Tags",
+				"TimeToLiveSpecification",
 			},
 			Create: t.create,
 			Update: t.update,
@@ -36,7 +37,7 @@ type tables struct{ Deps }
 func dynamodbTag(k, v *string) dynamodbtypes.Tag { return dynamodbtypes.Tag{Key: k, Value: v} }
 
 // tablePropertiesApart are the properties that no request for a table has.
-var tablePropertiesApart = []string{"PointInTimeRecoverySpecification", "Tags"}
+var tablePropertiesApart = []string{"PointInTimeRecoverySpecification", "Tags", "TimeToLiveSpecification"}
 
 func (t tables) create(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 	in := &awsdynamodb.CreateTableInput{}
@@ -55,7 +56,10 @@ func (t tables) create(ctx context.Context, r *resource.Request) (*resource.Resu
 	if err != nil {
 		return &resource.Result{PhysicalID: *in.TableName}, err
 	}
-	return made, t.setRecovery(ctx, r, in.TableName)
+	if err := t.setRecovery(ctx, r, in.TableName); err != nil {
+		return made, err
+	}
+	return made, t.setTimeToLive(ctx, r, in.TableName)
 }
 
 // update makes one change of a table at a time, as the service wants it, and
@@ -112,6 +116,9 @@ func (t tables) update(ctx context.Context, r *resource.Request) (*resource.Resu
 		}
 	}
 	if err := t.setRecovery(ctx, r, name); err != nil {
+		return nil, err
+	}
+	if err := t.setTimeToLive(ctx, r, name); err != nil {
 		return nil, err
 	}
 	made, err := t.result(ctx, name)
@@ -194,6 +201,28 @@ func (t tables) setRecovery(ctx context.Context, r *resource.Request, name *stri
 		return err
 	}
 	_, err := t.Tables.UpdateContinuousBackups(ctx, in)
+	return err
+}
+
+// setTimeToLive turns time to live on or off. CloudFormation, too, can't change
+// the attribute in one update.
+func (t tables) setTimeToLive(ctx context.Context, r *resource.Request, name *string) error {
+	const property = "TimeToLiveSpecification"
+	var wanted, old dynamodbtypes.TimeToLiveSpecification
+	if err := decodeProperty(r.Properties, property, &wanted); err != nil {
+		return err
+	}
+	if err := decodeProperty(r.OldProperties, property, &old); err != nil {
+		return err
+	}
+	if wanted.AttributeName == nil {
+		wanted.AttributeName = old.AttributeName
+	}
+	wanted.Enabled = aws.Bool(aws.ToBool(wanted.Enabled))
+	if *wanted.Enabled == aws.ToBool(old.Enabled) && (!*wanted.Enabled || aws.ToString(wanted.AttributeName) == aws.ToString(old.AttributeName)) {
+		return nil
+	}
+	_, err := t.Tables.UpdateTimeToLive(ctx, &awsdynamodb.UpdateTimeToLiveInput{TableName: name, TimeToLiveSpecification: &wanted})
 	return err
 }
 

@@ -116,6 +116,10 @@ func (f fakeTables) DeleteTable(_ context.Context, in *awsdynamodb.DeleteTableIn
 	return call[awsdynamodb.DeleteTableOutput](f.recorder, "dynamodb", in)
 }
 
+func (f fakeTables) UpdateTimeToLive(_ context.Context, in *awsdynamodb.UpdateTimeToLiveInput) (*awsdynamodb.UpdateTimeToLiveOutput, error) {
+	return call[awsdynamodb.UpdateTimeToLiveOutput](f.recorder, "dynamodb", in)
+}
+
 func (f fakeTables) UpdateContinuousBackups(_ context.Context, in *awsdynamodb.UpdateContinuousBackupsInput) (*awsdynamodb.UpdateContinuousBackupsOutput, error) {
 	return call[awsdynamodb.UpdateContinuousBackupsOutput](f.recorder, "dynamodb", in)
 }

@@ -171,7 +171,13 @@ func realDeps(t *testing.T) types.Deps {
 	waiting := rec.account
 	// CloudFormation waits for tables.
 	waiting.Clock = clock.System()
-	deps.Tables = dynamodb.New(waiting)
+	tables := dynamodb.New(waiting, dynamodb.Deps{})
+	t.Cleanup(func() {
+		if err := tables.Close(); err != nil {
+			t.Errorf("closing DynamoDB: %v", err)
+		}
+	})
+	deps.Tables = tables
 	deps.Parameters, deps.Secrets = ssm.New(rec.account), secretsmanager.New(rec.account)
 	return deps
 }

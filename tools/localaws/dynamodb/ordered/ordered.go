@@ -249,6 +249,14 @@ func (m *Map[V]) Descend(below string, f func(key string, value V) bool) {
 	}
 }
 
+// DescendLast calls f with all keys, from the greatest to the smallest, until f
+// returns false.
+func (m *Map[V]) DescendLast(f func(key string, value V) bool) {
+	if m.root != nil {
+		m.root.descend("", false, f)
+	}
+}
+
 func (n *node[V]) descend(below string, limited bool, f func(string, V) bool) bool {
 	i := len(n.entries)
 	if limited {
