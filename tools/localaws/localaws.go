@@ -231,6 +231,7 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 		wire.Service{Name: "logs", Impl: logGroups},
 		wire.Service{Name: "events", Impl: bus},
 		wire.Service{Name: "dynamodb", Impl: tables},
+		wire.Service{Name: "dynamodbstreams", Impl: tables.Streams()},
 		wire.Service{Name: "ecr", Impl: repositories},
 		wire.Service{Name: "monitoring", Impl: metrics},
 		wire.Service{Name: "lambda", Impl: functions.Service},

@@ -57,6 +57,9 @@ func (s *Service) CreateTable(_ context.Context, in *awsdynamodb.CreateTableInpu
 		return nil, &types.LimitExceededException{Message: aws.String(fmt.Sprintf("Too many tables are in the account: the quota is %d", maxTables))}
 	}
 	s.tables[t.name] = t
+	if t.stream != nil {
+		s.addStream(t.stream)
+	}
 	return &awsdynamodb.CreateTableOutput{TableDescription: t.describe(t.created)}, nil
 }
 
@@ -88,8 +91,12 @@ func (s *Service) newTable(in *awsdynamodb.CreateTableInput) (*table, error) {
 	if err := s.setEncryption(t, in.SSESpecification); err != nil {
 		return nil, err
 	}
-	if in.StreamSpecification != nil && aws.ToBool(in.StreamSpecification.StreamEnabled) {
-		return nil, unsupported("StreamSpecification")
+	view, err := streamOf(in.StreamSpecification)
+	if err != nil {
+		return nil, err
+	}
+	if view != "" {
+		t.stream = s.newStream(t, view, now)
 	}
 	if len(in.LocalSecondaryIndexes) > maxLocalIndexes {
 		return nil, validation("One or more parameter values were invalid: Number of LocalSecondaryIndexes exceeds per-table limit of %d", maxLocalIndexes)
@@ -415,5 +422,8 @@ func (s *Service) DeleteTable(_ context.Context, in *awsdynamodb.DeleteTableInpu
 		return nil, validation("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
 	}
 	t.become(types.TableStatusDeleting, now)
+	if t.stream != nil {
+		t.stream.close(now)
+	}
 	return &awsdynamodb.DeleteTableOutput{TableDescription: t.describe(now)}, nil
 }

@@ -36,6 +36,11 @@ type Service struct {
 	mu     sync.Mutex
 	tables map[string]*table
 	tokens map[string]*token // of transactions, by the client's token
+
+	// streamsMu guards streams, which are the tables' streams by ARN. A stream
+	// outlives its table. A table may be locked before it, but not mu behind it.
+	streamsMu sync.Mutex
+	streams   map[string]*stream
 }
 
 // Deps are the services that DynamoDB uses.
@@ -46,7 +51,7 @@ type Deps struct {
 // New returns a DynamoDB without tables.
 func New(a account.Account, d Deps) *Service {
 	life, end := context.WithCancel(principal.Service(context.Background(), "dynamodb.amazonaws.com", a.ID))
-	s := &Service{account: a, metrics: newRecorder(d.Metrics), life: life, end: end, tables: map[string]*table{}, tokens: map[string]*token{}}
+	s := &Service{account: a, metrics: newRecorder(d.Metrics), life: life, end: end, tables: map[string]*table{}, tokens: map[string]*token{}, streams: map[string]*stream{}}
 	if d.Metrics != nil {
 		s.running.Go(s.send)
 	}

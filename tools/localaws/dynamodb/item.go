@@ -225,9 +225,9 @@ func (w *write) cost(failed bool) consumption {
 }
 
 // commit stores what attempt has found. The table is locked.
-func (w *write) commit() {
+func (w *write) commit(now time.Time) {
 	if w.kind != checking && (w.old != nil || w.new != nil) {
-		w.table.store(w.bytes, w.old, w.new)
+		w.table.store(w.bytes, w.old, w.new, "", now)
 	}
 }
 
@@ -252,7 +252,7 @@ func (w *write) run(s *Service) (consumption, error) {
 		return cost, refusal
 	}
 	if err == nil {
-		w.commit()
+		w.commit(s.now())
 	}
 	return cost, err
 }

@@ -43,6 +43,7 @@ type table struct {
 	size    int64               // of all items in bytes
 	indexes []*index
 	expiry  expiry
+	stream  *stream // the latest one; nil if there never was one
 	// busy has the keys of the items that transactions are writing.
 	busy map[string]bool
 }
@@ -191,9 +192,16 @@ func (ix *index) cost(old, item value.Item) float64 {
 	}
 }
 
-// store replaces an item and keeps the indexes in step. old and item are nil
-// where there is none. t is locked, and the item is valid.
-func (t *table) store(key string, old, item value.Item) {
+// streaming reports whether changes go into a stream.
+func (t *table) streaming() bool { return t.stream != nil && t.stream.closed.IsZero() }
+
+// store replaces an item, keeps the indexes in step, and adds the change to the
+// stream. old and item are nil where there is none. by is the service that
+// changes the item, or "". t is locked, and the item is valid.
+func (t *table) store(key string, old, item value.Item, by string, now time.Time) {
+	if t.streaming() {
+		t.stream.append(old, item, by, now)
+	}
 	encoded := ""
 	if item == nil {
 		t.items.Delete(key)
@@ -249,6 +257,12 @@ func (t *table) describe(now time.Time) *types.TableDescription {
 	}
 	if t.billing == types.BillingModePayPerRequest {
 		d.BillingModeSummary = &types.BillingModeSummary{BillingMode: t.billing, LastUpdateToPayPerRequestDateTime: aws.Time(t.onDemandSince)}
+	}
+	if t.stream != nil {
+		d.LatestStreamArn, d.LatestStreamLabel = aws.String(t.stream.arn), aws.String(t.stream.label)
+	}
+	if t.streaming() {
+		d.StreamSpecification = &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: t.stream.view}
 	}
 	if t.class != "" {
 		d.TableClassSummary = &types.TableClassSummary{TableClass: t.class}

@@ -307,7 +307,7 @@ func (s *Service) commit(writes []*write, places []place) ([]consumption, error)
 		return nil, err
 	}
 	for _, w := range writes {
-		w.commit()
+		w.commit(now)
 	}
 	return costs, nil
 }

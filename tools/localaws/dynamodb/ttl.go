@@ -168,7 +168,7 @@ func (s *Service) expireIn(t *table) {
 		return true
 	})
 	for _, key := range keys {
-		t.store(key, t.get(key), nil)
+		t.store(key, t.get(key), nil, expiringService, now)
 	}
 	s.metrics.add(now, sample{metric: expiredItems, table: t.name}, float64(len(keys)))
 }

@@ -99,7 +99,22 @@ func (s *Service) changesOf(t *table, in *awsdynamodb.UpdateTableInput, now time
 		changes = append(changes, func() { t.encryption = next.encryption })
 	}
 	if in.StreamSpecification != nil {
-		return nil, unsupported("StreamSpecification")
+		view, err := streamOf(in.StreamSpecification)
+		switch {
+		case err != nil:
+			return nil, err
+		case view != "" && t.streaming():
+			return nil, validation("Table already has an enabled stream: TableName: %s", t.name)
+		case view == "" && !t.streaming():
+			return nil, validation("Table has no stream to disable: TableName: %s", t.name)
+		case view == "":
+			changes = append(changes, func() { t.stream.close(now) })
+		default:
+			changes = append(changes, func() {
+				t.stream = s.newStream(t, view, now)
+				s.addStream(t.stream)
+			})
+		}
 	}
 	online := 0
 	for _, u := range in.GlobalSecondaryIndexUpdates {

@@ -77,7 +77,7 @@ func startBy(t testing.TB, by clock.Clock) *world {
 	a := account.Account{ID: account.DefaultID, Region: "us-east-1", Clock: by}
 	w.service = dynamodb.New(a, dynamodb.Deps{Metrics: w.metrics})
 	users := sts.New(a, "secret")
-	handler, err := wire.NewHandler(a, sigv4.Verifier{Region: a.Region, Keys: users, Clock: clock.System()}, wire.Service{Name: "dynamodb", Impl: w.service})
+	handler, err := wire.NewHandler(a, sigv4.Verifier{Region: a.Region, Keys: users, Clock: clock.System()}, wire.Service{Name: "dynamodb", Impl: w.service}, wire.Service{Name: "dynamodbstreams", Impl: w.service.Streams()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -132,10 +132,10 @@ func (h *handler) serve(ctx context.Context, r *request, p protocol) (name strin
 // returns a service without operations.
 func (h *handler) find(r *http.Request, c credential) *service {
 	name := c.service
+	target, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	// The request is unsigned. The service it means decides the protocol of the
 	// refusal.
 	if name == "" {
-		target, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 		for _, s := range h.services {
 			if target != "" && s.target == target || s.linked(r) {
 				return s
@@ -146,7 +146,7 @@ func (h *handler) find(r *http.Request, c credential) *service {
 		}
 	}
 	for _, s := range h.services {
-		if s.signs == name && s.signs != "" && strings.HasPrefix(r.URL.Path, s.below) {
+		if s.signs == name && s.signs != "" && s.target == target && strings.HasPrefix(r.URL.Path, s.below) {
 			return s
 		}
 	}

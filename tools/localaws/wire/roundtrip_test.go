@@ -27,6 +27,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codestarconnections"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -124,10 +125,11 @@ func TestEveryOperationOfEveryService(t *testing.T) {
 			client: func(c aws.Config) any { return dynamodb.NewFromConfig(c) },
 			except: map[string]string{"PutResourcePolicy": "has a member in a header, unlike all other operations of JSON protocols"},
 		},
-		"ecr":    {client: func(c aws.Config) any { return ecr.NewFromConfig(c) }},
-		"events": {client: func(c aws.Config) any { return eventbridge.NewFromConfig(c) }},
-		"iam":    {client: func(c aws.Config) any { return iam.NewFromConfig(c) }},
-		"kms":    {client: func(c aws.Config) any { return kms.NewFromConfig(c) }},
+		"dynamodbstreams": {client: func(c aws.Config) any { return dynamodbstreams.NewFromConfig(c) }},
+		"ecr":             {client: func(c aws.Config) any { return ecr.NewFromConfig(c) }},
+		"events":          {client: func(c aws.Config) any { return eventbridge.NewFromConfig(c) }},
+		"iam":             {client: func(c aws.Config) any { return iam.NewFromConfig(c) }},
+		"kms":             {client: func(c aws.Config) any { return kms.NewFromConfig(c) }},
 		"lambda": {
 			client: func(c aws.Config) any { return lambda.NewFromConfig(c) },
 			except: map[string]string{"InvokeWithResponseStream": "answers with an event stream"},

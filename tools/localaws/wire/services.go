@@ -6,6 +6,7 @@ import (
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	logstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/smithy-go"
@@ -92,7 +93,8 @@ var services = map[string]metadata{
 		"ListWebhooksInput.MaxResults", "ListWebhooksInput.NextToken", "ListWebhooksOutput.NextToken",
 		"WebhookAuthConfiguration.AllowedIPRange", "WebhookAuthConfiguration.SecretToken",
 	)},
-	"dynamodb": {target: "DynamoDB_20120810", json: "1.0"},
+	"dynamodb":        {target: "DynamoDB_20120810", json: "1.0"},
+	"dynamodbstreams": {target: "DynamoDBStreams_20120810", json: "1.0", signs: "dynamodb"},
 	"ecr": {
 		target: "AmazonEC2ContainerRegistry_V20150921", json: "1.1", lowerCamel: true,
 		irregular: set("Tag.Key", "Tag.Value"),
@@ -151,6 +153,18 @@ var unions = map[reflect.Type][]reflect.Type{
 		reflect.TypeFor[dynamodbtypes.AttributeValueMemberNULL](),
 		reflect.TypeFor[dynamodbtypes.AttributeValueMemberS](),
 		reflect.TypeFor[dynamodbtypes.AttributeValueMemberSS](),
+	},
+	reflect.TypeFor[streamtypes.AttributeValue](): {
+		reflect.TypeFor[streamtypes.AttributeValueMemberB](),
+		reflect.TypeFor[streamtypes.AttributeValueMemberBOOL](),
+		reflect.TypeFor[streamtypes.AttributeValueMemberBS](),
+		reflect.TypeFor[streamtypes.AttributeValueMemberL](),
+		reflect.TypeFor[streamtypes.AttributeValueMemberM](),
+		reflect.TypeFor[streamtypes.AttributeValueMemberN](),
+		reflect.TypeFor[streamtypes.AttributeValueMemberNS](),
+		reflect.TypeFor[streamtypes.AttributeValueMemberNULL](),
+		reflect.TypeFor[streamtypes.AttributeValueMemberS](),
+		reflect.TypeFor[streamtypes.AttributeValueMemberSS](),
 	},
 	reflect.TypeFor[logstypes.IntegrationDetails](): {
 		reflect.TypeFor[logstypes.IntegrationDetailsMemberOpenSearchIntegrationDetails](),

@@ -31,7 +31,8 @@ import (
 // A Service is one AWS service that a handler serves.
 type Service struct {
 	// Name is the signing name in a credential's scope, for example
-	// "codedeploy", "monitoring", "logs" or "events".
+	// "codedeploy", "monitoring", "logs" or "events". It is "dynamodbstreams" for
+	// DynamoDB Streams, which shares its signing name with DynamoDB.
 	Name string
 	// Impl has a method for each operation: func(context.Context, *XInput)
 	// (*XOutput, error) with the name X.

@@ -66,6 +66,7 @@ func answers() map[string]any {
 			name := in.(*awsdynamodb.DescribeTableInput).TableName
 			return &awsdynamodb.DescribeTableOutput{Table: &dynamodbtypes.TableDescription{
 				TableName: name, TableArn: aws.String("arn:aws:dynamodb:us-east-1:000000000000:table/" + *name), TableStatus: dynamodbtypes.TableStatusActive,
+				LatestStreamArn: aws.String("arn:aws:dynamodb:us-east-1:000000000000:table/" + *name + "/stream/1"),
 			}}
 		},
 		"ecr:CreateRepository": &awsecr.CreateRepositoryOutput{Repository: &ecrtypes.Repository{

@@ -22,8 +22,8 @@ func table(d Deps) definition {
 			Name: "AWS::DynamoDB::Table",
 			Properties: []string{
 				"AttributeDefinitions", "BillingMode", "DeletionProtectionEnabled", "GlobalSecondaryIndexes", "KeySchema", "LocalSecondaryIndexes",
-				"OnDemandThroughput", "PointInTimeRecoverySpecification", "ProvisionedThroughput", "SSESpecification", "TableClass", "TableName", "Tags",
-				"TimeToLiveSpecification",
+				"OnDemandThroughput", "PointInTimeRecoverySpecification", "ProvisionedThroughput", "SSESpecification", "StreamSpecification", "TableClass", "TableName",
+				"Tags", "TimeToLiveSpecification",
 			},
 			Create: t.create,
 			Update: t.update,
@@ -37,7 +37,7 @@ type tables struct{ Deps }
 func dynamodbTag(k, v *string) dynamodbtypes.Tag { return dynamodbtypes.Tag{Key: k, Value: v} }
 
 // tablePropertiesApart are the properties that no request for a table has.
-var tablePropertiesApart = []string{"PointInTimeRecoverySpecification", "Tags", "TimeToLiveSpecification"}
+var tablePropertiesApart = []string{"PointInTimeRecoverySpecification", "StreamSpecification", "Tags", "TimeToLiveSpecification"}
 
 func (t tables) create(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 	in := &awsdynamodb.CreateTableInput{}
@@ -46,6 +46,9 @@ func (t tables) create(ctx context.Context, r *resource.Request) (*resource.Resu
 	}
 	tags, err := tagsOf(r)
 	if err != nil {
+		return nil, err
+	}
+	if in.StreamSpecification, err = streamIn(r.Properties); err != nil {
 		return nil, err
 	}
 	in.TableName, in.Tags = nameOf(r, "TableName", 255), tagList(tags, dynamodbTag)
@@ -88,7 +91,10 @@ func (t tables) update(ctx context.Context, r *resource.Request) (*resource.Resu
 	if err != nil {
 		return nil, err
 	}
-	var changes []*awsdynamodb.UpdateTableInput
+	changes, err := streamUpdates(r)
+	if err != nil {
+		return nil, err
+	}
 	if changed(r, "BillingMode", "ProvisionedThroughput") {
 		changes = append(changes, &awsdynamodb.UpdateTableInput{BillingMode: in.BillingMode, ProvisionedThroughput: in.ProvisionedThroughput, GlobalSecondaryIndexUpdates: indexes.throughputs})
 	} else if len(indexes.throughputs) > 0 {
@@ -135,6 +141,37 @@ func (t tables) update(ctx context.Context, r *resource.Request) (*resource.Resu
 			_, err := t.Tables.UntagResource(ctx, &awsdynamodb.UntagResourceInput{ResourceArn: arn, TagKeys: keys})
 			return err
 		})
+}
+
+// streamIn returns the stream that the properties ask for, or nil.
+func streamIn(properties map[string]any) (*dynamodbtypes.StreamSpecification, error) {
+	var spec *dynamodbtypes.StreamSpecification
+	if err := decodeProperty(properties, "StreamSpecification", &spec); err != nil || spec == nil {
+		return nil, err
+	}
+	// To ask for a stream is to enable it.
+	spec.StreamEnabled = aws.Bool(true)
+	return spec, nil
+}
+
+// streamUpdates returns the updates that change a table's stream. A view can't be
+// changed, so that there is a new stream.
+func streamUpdates(r *resource.Request) ([]*awsdynamodb.UpdateTableInput, error) {
+	if !changed(r, "StreamSpecification") {
+		return nil, nil
+	}
+	wanted, err := streamIn(r.Properties)
+	if err != nil {
+		return nil, err
+	}
+	var updates []*awsdynamodb.UpdateTableInput
+	if r.OldProperties["StreamSpecification"] != nil {
+		updates = append(updates, &awsdynamodb.UpdateTableInput{StreamSpecification: &dynamodbtypes.StreamSpecification{StreamEnabled: aws.Bool(false)}})
+	}
+	if wanted != nil {
+		updates = append(updates, &awsdynamodb.UpdateTableInput{StreamSpecification: wanted})
+	}
+	return updates, nil
 }
 
 // tableIndexes are the changes of a table's global indexes.
@@ -232,7 +269,11 @@ func (t tables) result(ctx context.Context, name *string) (*resource.Result, err
 	if err != nil {
 		return nil, err
 	}
-	return &resource.Result{PhysicalID: *name, Attributes: map[string]any{"Arn": aws.ToString(out.Table.TableArn)}}, nil
+	attributes := map[string]any{"Arn": aws.ToString(out.Table.TableArn)}
+	if out.Table.LatestStreamArn != nil {
+		attributes["StreamArn"] = *out.Table.LatestStreamArn
+	}
+	return &resource.Result{PhysicalID: *name, Attributes: attributes}, nil
 }
 
 func (t tables) delete(ctx context.Context, r *resource.Request) error {
