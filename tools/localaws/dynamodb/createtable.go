@@ -48,19 +48,29 @@ func (s *Service) CreateTable(_ context.Context, in *awsdynamodb.CreateTableInpu
 	if err != nil {
 		return nil, err
 	}
+	// Once it is known, others may change it.
+	described := t.describe(t.created)
+	if err := s.add(t); err != nil {
+		return nil, err
+	}
+	return &awsdynamodb.CreateTableOutput{TableDescription: described}, nil
+}
+
+// add makes a new table known.
+func (s *Service) add(t *table) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.find(t.name) != nil {
-		return nil, inUse("Table already exists: %s", t.name)
+		return inUse("Table already exists: %s", t.name)
 	}
 	if len(s.tables) >= maxTables {
-		return nil, &types.LimitExceededException{Message: aws.String(fmt.Sprintf("Too many tables are in the account: the quota is %d", maxTables))}
+		return &types.LimitExceededException{Message: aws.String(fmt.Sprintf("Too many tables are in the account: the quota is %d", maxTables))}
 	}
 	s.tables[t.name] = t
 	if t.stream != nil {
 		s.addStream(t.stream)
 	}
-	return &awsdynamodb.CreateTableOutput{TableDescription: t.describe(t.created)}, nil
+	return nil
 }
 
 // newTable checks a request and returns the table.

@@ -33,9 +33,10 @@ type Service struct {
 	running sync.WaitGroup
 	expire  sync.Once // starts the deletion of expired items
 
-	mu     sync.Mutex
-	tables map[string]*table
-	tokens map[string]*token // of transactions, by the client's token
+	mu      sync.Mutex
+	tables  map[string]*table
+	tokens  map[string]*token  // of transactions, by the client's token
+	backups map[string]*backup // by ARN
 
 	// streamsMu guards streams, which are the tables' streams by ARN. A stream
 	// outlives its table. A table may be locked before it, but not mu behind it.
@@ -51,7 +52,7 @@ type Deps struct {
 // New returns a DynamoDB without tables.
 func New(a account.Account, d Deps) *Service {
 	life, end := context.WithCancel(principal.Service(context.Background(), "dynamodb.amazonaws.com", a.ID))
-	s := &Service{account: a, metrics: newRecorder(d.Metrics), life: life, end: end, tables: map[string]*table{}, tokens: map[string]*token{}, streams: map[string]*stream{}}
+	s := &Service{account: a, metrics: newRecorder(d.Metrics), life: life, end: end, tables: map[string]*table{}, tokens: map[string]*token{}, backups: map[string]*backup{}, streams: map[string]*stream{}}
 	if d.Metrics != nil {
 		s.running.Go(s.send)
 	}

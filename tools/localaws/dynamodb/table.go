@@ -43,7 +43,9 @@ type table struct {
 	size    int64               // of all items in bytes
 	indexes []*index
 	expiry  expiry
-	stream  *stream // the latest one; nil if there never was one
+	// restored is the backup that the table was made of, or nil.
+	restored *types.RestoreSummary
+	stream   *stream // the latest one; nil if there never was one
 	// busy has the keys of the items that transactions are writing.
 	busy map[string]bool
 }
@@ -250,7 +252,7 @@ func (t *table) describe(now time.Time) *types.TableDescription {
 		CreationDateTime: aws.Time(t.created), AttributeDefinitions: slices.Clone(t.definitions), KeySchema: t.schema.elements(),
 		ItemCount: aws.Int64(int64(t.items.Len())), TableSizeBytes: aws.Int64(t.size),
 		ProvisionedThroughput: t.throughput.describe(), DeletionProtectionEnabled: aws.Bool(t.protected),
-		SSEDescription: t.encryption, OnDemandThroughput: t.onDemand,
+		SSEDescription: t.encryption, OnDemandThroughput: t.onDemand, RestoreSummary: t.restored,
 		WarmThroughput: &types.TableWarmThroughputDescription{
 			ReadUnitsPerSecond: aws.Int64(max(t.throughput.read, warmRead)), WriteUnitsPerSecond: aws.Int64(max(t.throughput.write, warmWrite)), Status: types.TableStatusActive,
 		},

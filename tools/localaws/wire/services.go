@@ -49,8 +49,9 @@ type metadata struct {
 	// renamed holds the names of fields, as Type.Field, that differ from the SDK's
 	// in more than the case of a letter.
 	renamed map[string]string
-	// signs is the signing name of a service that shares it with another, and below
-	// the path that all its requests begin with.
+	// signs is the signing name of a service that shares it with another. The
+	// service answers the requests whose path begins with below and whose target is
+	// its own.
 	signs, below string
 	// links names the awsQuery operations that need no signature, because the
 	// service sends their URLs to people and programs.
