@@ -40,7 +40,7 @@ func TestRealServices(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
 		"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::ECR::Repository", "AWS::IAM::Role", "AWS::IAM::Policy",
-		"AWS::IAM::ManagedPolicy", "AWS::KMS::Key", "AWS::KMS::Alias", "AWS::SSM::Parameter", "AWS::SecretsManager::Secret", "AWS::DynamoDB::Table",
+		"AWS::IAM::ManagedPolicy", "AWS::KMS::Key", "AWS::KMS::Alias", "AWS::SSM::Parameter", "AWS::SecretsManager::Secret", "AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable",
 		"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm", "AWS::CloudWatch::Dashboard", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::Logs::LogGroup",
 		"AWS::Events::Rule", "AWS::CodeBuild::Project", "AWS::CodeBuild::ReportGroup", "AWS::CodeConnections::Connection",
 	} {
