@@ -205,6 +205,11 @@ func TestIndexes(t *testing.T) {
 		refused(t, want, err, want)
 	}
 
+	// Who provisions the table's capacity provisions that of the indexes, too.
+	five := &types.ProvisionedThroughput{ReadCapacityUnits: aws.Int64(5), WriteCapacityUnits: aws.Int64(5)}
+	_, err := w.UpdateTable(t.Context(), &awsdynamodb.UpdateTableInput{TableName: aws.String("indexed"), BillingMode: types.BillingModeProvisioned, ProvisionedThroughput: five})
+	refused(t, "provisioning the table only", err, invalid+"One or more parameter values were invalid: ProvisionedThroughput must be specified for index: all")
+
 	// A new index has the items that fit it. Until then it can't be read.
 	w.put("indexed", item{"pk": s("b"), "sk": s("1"), "one": s("text")})
 	must(w.UpdateTable(t.Context(), &awsdynamodb.UpdateTableInput{
@@ -212,7 +217,7 @@ func TestIndexes(t *testing.T) {
 		GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{{Create: &types.CreateGlobalSecondaryIndexAction{IndexName: aws.String("ones"), KeySchema: keys("one"), Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll}}}},
 	}))(t)
 	late := &awsdynamodb.QueryInput{TableName: aws.String("indexed"), IndexName: aws.String("ones"), KeyConditionExpression: aws.String("one = :o"), ExpressionAttributeValues: item{":o": s("text")}}
-	_, err := w.Query(t.Context(), late)
+	_, err = w.Query(t.Context(), late)
 	refused(t, "an index that is made", err, "ValidationException: Cannot read from backfilling global secondary index: ones")
 	w.settle()
 	if got := must(w.Query(t.Context(), late))(t); got.Count != 1 {

@@ -77,6 +77,11 @@ func (s *Service) changesOf(t *table, in *awsdynamodb.UpdateTableInput, now time
 			return nil, validation("The provisioned throughput for the table will not change. The requested value equals the current value. Current ReadCapacityUnits provisioned for the table: %d. Requested ReadCapacityUnits: %d. Current WriteCapacityUnits provisioned for the table: %d. Requested WriteCapacityUnits: %d. Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
 				t.throughput.read, next.throughput.read, t.throughput.write, next.throughput.write)
 		}
+		if mode == types.BillingModeProvisioned && t.billing != mode {
+			if err := t.checkIndexThroughputs(in.GlobalSecondaryIndexUpdates); err != nil {
+				return nil, err
+			}
+		}
 		next.throughput = next.throughput.after(t.throughput, now)
 		changes = append(changes, func() { t.setBillingOf(next) })
 	}
@@ -131,6 +136,20 @@ func (s *Service) changesOf(t *table, in *awsdynamodb.UpdateTableInput, now time
 		return nil, &types.LimitExceededException{Message: aws.String("Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table")}
 	}
 	return changes, nil
+}
+
+// checkIndexThroughputs refuses to provision a table's capacity without that of
+// each of its global indexes.
+func (t *table) checkIndexThroughputs(updates []types.GlobalSecondaryIndexUpdate) error {
+	for _, ix := range t.indexes {
+		given := slices.ContainsFunc(updates, func(u types.GlobalSecondaryIndexUpdate) bool {
+			return u.Update != nil && aws.ToString(u.Update.IndexName) == ix.name && u.Update.ProvisionedThroughput != nil
+		})
+		if ix.global && !given {
+			return validation("One or more parameter values were invalid: ProvisionedThroughput must be specified for index: %s", ix.name)
+		}
+	}
+	return nil
 }
 
 // after returns the throughput with the history of the one before it.
