@@ -117,6 +117,9 @@ func (s *Service) newTable(in *awsdynamodb.CreateTableInput) (*table, error) {
 	if len(in.LocalSecondaryIndexes) > 0 && t.schema.sort.name == "" {
 		return nil, validation("One or more parameter values were invalid: Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex")
 	}
+	if len(in.LocalSecondaryIndexes) > 0 {
+		t.collections = map[string]int64{}
+	}
 	for _, l := range in.LocalSecondaryIndexes {
 		ix, err := t.addIndex(aws.ToString(l.IndexName), l.KeySchema, l.Projection, kinds)
 		if err != nil {

@@ -212,7 +212,7 @@ func (w *write) attempt() error {
 			return err
 		}
 	}
-	return nil
+	return w.table.checkCollection(w.old, w.new)
 }
 
 // cost returns the capacity that a write takes. A condition that fails takes what
@@ -402,21 +402,12 @@ func (w *write) collection(asked types.ReturnItemCollectionMetrics) *types.ItemC
 	t := w.table
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if !slices.ContainsFunc(t.indexes, func(ix *index) bool { return !ix.global }) {
+	if t.collections == nil {
 		return nil
 	}
 	partition := t.schema.partition.name
-	prefix := string(partitionPrefix(w.key[partition]))
-	size := 0
-	t.items.Ascend(prefix, func(key, item string) bool {
-		if !strings.HasPrefix(key, prefix) {
-			return false
-		}
-		size += len(item)
-		return true
-	})
 	const gigabyte = 1 << 30
-	lower := float64(size / gigabyte)
+	lower := float64(t.collections[t.partition(w.key)] / gigabyte)
 	return &types.ItemCollectionMetrics{
 		ItemCollectionKey:   value.Item{partition: w.key[partition]}.ToAWS(),
 		SizeEstimateRangeGB: []float64{lower, lower + 1},

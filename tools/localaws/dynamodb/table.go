@@ -42,7 +42,10 @@ type table struct {
 	items   ordered.Map[string] // encoded items by their keys' bytes
 	size    int64               // of all items in bytes
 	indexes []*index
-	expiry  expiry
+	// collections has the bytes of the items of each partition, those in local
+	// indexes included. It is nil if there are no local indexes.
+	collections map[string]int64
+	expiry      expiry
 	// restored is the backup that the table was made of, or nil.
 	restored *types.RestoreSummary
 	stream   *stream // the latest one; nil if there never was one
@@ -213,9 +216,60 @@ func (t *table) store(key string, old, item value.Item, by string, now time.Time
 	}
 	t.size += int64(item.Size()) - int64(old.Size())
 	t.expiry.store(key, old, item)
+	if t.collections != nil {
+		t.collect(old, item)
+	}
 	for _, ix := range t.indexes {
 		ix.store(key, old, item, encoded)
 	}
+}
+
+// maxCollection is how many bytes the items of a partition may have in a table
+// with local indexes.
+// See https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html#LSI.ItemCollections.SizeLimit.
+const maxCollection = 10 << 30
+
+// partition returns the bytes that the keys of an item's partition begin with.
+func (t *table) partition(item value.Item) string {
+	return string(partitionPrefix(item[t.schema.partition.name]))
+}
+
+// collected returns what an item adds to the size of its partition.
+func (t *table) collected(item value.Item) int64 {
+	if item == nil {
+		return 0
+	}
+	size := item.Size()
+	for _, ix := range t.indexes {
+		if !ix.global && ix.schema.complete(item) {
+			size += ix.view(item).Size()
+		}
+	}
+	return int64(size)
+}
+
+// collect keeps the sizes of partitions in step with the table.
+func (t *table) collect(old, item value.Item) {
+	of := item
+	if of == nil {
+		of = old
+	}
+	partition := t.partition(of)
+	t.collections[partition] += t.collected(item) - t.collected(old)
+	if t.collections[partition] == 0 {
+		delete(t.collections, partition)
+	}
+}
+
+// checkCollection refuses an item that makes its partition too large.
+func (t *table) checkCollection(old, item value.Item) error {
+	if t.collections == nil {
+		return nil
+	}
+	if more := t.collected(item) - t.collected(old); more <= 0 || t.collections[t.partition(item)]+more <= maxCollection {
+		return nil
+	}
+	return &types.ItemCollectionSizeLimitExceededException{Message: aws.String("Collection size exceeded.")}
 }
 
 // store keeps an index in step with the table.

@@ -36,6 +36,7 @@ const (
 	reasonCapacity  = "ProvisionedThroughputExceeded"
 	reasonThrottled = "ThrottlingError"
 	reasonInvalid   = "ValidationError"
+	reasonSize      = "ItemCollectionSizeLimitExceeded"
 )
 
 // conflict is the refusal of an operation on an item that a transaction writes.
@@ -75,6 +76,8 @@ func reasonOf(err error) (types.CancellationReason, bool) {
 		reason.Code, reason.Item = aws.String(reasonCondition), e.Item
 	case *types.ProvisionedThroughputExceededException:
 		reason.Code = aws.String(reasonCapacity)
+	case *types.ItemCollectionSizeLimitExceededException:
+		reason.Code = aws.String(reasonSize)
 	case *types.ThrottlingException:
 		reason.Code = aws.String(reasonThrottled)
 	default:
