@@ -21,6 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/surface"
+	"github.com/magewright/magewright/tools/surface/magefile"
 	"github.com/magewright/magewright/tools/surface/reference"
 )
 
@@ -59,11 +60,11 @@ func buildsRunNothingButMage(t *testing.T, assembly string) {
 			t.Errorf("the build phase runs %q", got)
 		}
 	}
-	magefile, err := os.ReadFile(filepath.Join(dir, "magefile.go"))
+	source, err := os.ReadFile(filepath.Join(dir, "magefile.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := surface.Tree{"magefile.go": magefile}.Targets()
+	known, err := surface.Tree{"magefile.go": source}.Targets()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func buildsRunNothingButMage(t *testing.T, assembly string) {
 		t.Errorf("the pipeline names targets in %d actions, want at least 7", len(named))
 	}
 	for action, list := range named {
-		if err := surface.CheckCommand(strings.Fields(list), known); err != nil {
+		if err := magefile.Check(strings.Fields(list), known); err != nil {
 			t.Errorf("action %s runs %q: %v", action, list, err)
 		}
 	}

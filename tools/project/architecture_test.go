@@ -19,6 +19,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/surface"
+	"github.com/magewright/magewright/tools/surface/magefile"
 	"github.com/magewright/magewright/tools/surface/reference"
 )
 
@@ -411,7 +412,7 @@ func TestModules(t *testing.T) {
 }
 
 // targets returns the targets of the magefile.
-func targets(t *testing.T) []surface.Target {
+func targets(t *testing.T) []magefile.Target {
 	t.Helper()
 	readRepository(t)
 	tree, err := surface.OfFiles(t.Context(), dir)
@@ -441,7 +442,7 @@ func TestTheTargetsAreMages(t *testing.T) {
 	for line := range strings.Lines(string(out)) {
 		if fields := strings.Fields(line); strings.HasPrefix(line, "  ") && len(fields) > 1 {
 			listed++
-			if err := surface.CheckCommand(fields[:1], known); err != nil {
+			if err := magefile.Check(fields[:1], known); err != nil {
 				t.Errorf("mage lists what was not read: %v", err)
 			}
 		}
@@ -463,7 +464,7 @@ func TestTheDocumentsCommandsExist(t *testing.T) {
 			named++
 			// A sentence may end with a command.
 			words := strings.Fields(strings.TrimRight(command[1], "."))
-			if err := surface.CheckCommand(words, known); err != nil {
+			if err := magefile.Check(words, known); err != nil {
 				t.Errorf("%s: %q: %v", document, strings.TrimSpace(command[0]), err)
 			}
 		}

@@ -30,7 +30,7 @@ func repository(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-const magefile = "//go:build mage\n\npackage main\n"
+const withTargets = "//go:build mage\n\npackage main\n"
 
 // TestModulesOf holds which modules of a repository are visited, which are left
 // out, and which files only mage compiles.
@@ -45,12 +45,12 @@ func TestModulesOf(t *testing.T) {
 	}{
 		{
 			name:    "a library beside magefiles",
-			files:   map[string]string{"go.mod": module("m"), "lib.go": "package m\n", "magefile.go": magefile, "release.go": magefile, "magefiles/x.go": magefile},
+			files:   map[string]string{"go.mod": module("m"), "lib.go": "package m\n", "magefile.go": withTargets, "release.go": withTargets, "magefiles/x.go": withTargets},
 			modules: []string{". m true [[magefile.go release.go] [magefiles/x.go]] []"},
 		},
 		{
 			name: "nested modules",
-			files: map[string]string{"go.mod": module("m"), "magefile.go": magefile, "my functions/größe/go.mod": module("m/size"), "my functions/größe/a.go": "package size\n",
+			files: map[string]string{"go.mod": module("m"), "magefile.go": withTargets, "my functions/größe/go.mod": module("m/size"), "my functions/größe/a.go": "package size\n",
 				"pin/go.mod": module("pin"), "a/testdata/go.mod": module("data"), "a/testdata/a.go": "package data\n", "a/testdata/b/b.go": "package b\n"},
 			modules: []string{". m false [[magefile.go]] []", "my functions/größe m/size true [] []"},
 			leftOut: []string{"a/testdata (the go command ignores its directory)"},
@@ -64,7 +64,7 @@ func TestModulesOf(t *testing.T) {
 		},
 		{
 			name:    "a workspace without a module at the root",
-			files:   map[string]string{"go.work": "go 1.26\n\nuse ./a\n", "magefile.go": magefile, "a/go.mod": module("a"), "a/a.go": "package a\n"},
+			files:   map[string]string{"go.work": "go 1.26\n\nuse ./a\n", "magefile.go": withTargets, "a/go.mod": module("a"), "a/a.go": "package a\n"},
 			modules: []string{"a a true [] []"},
 		},
 		{
@@ -123,14 +123,14 @@ func TestTheRootIsWhereMageFindsTargets(t *testing.T) {
 		files map[string]string
 		found bool
 	}{
-		{"a magefile", map[string]string{"go.mod": "", "magefile.go": magefile}, true},
-		{"a directory of magefiles", map[string]string{"go.mod": "", "magefiles/build.go": magefile}, true},
-		{"a directory of magefiles with a module of its own", map[string]string{"magefiles/go.mod": "", "magefiles/build.go": magefile}, true},
-		{"a magefile by another name", map[string]string{"go.mod": "", "main.go": "package main\n", "targets.go": magefile}, true},
-		{"a magefile above all modules, beside the pin of Magewright", map[string]string{"magewright/go.mod": "", "lambda/go.mod": "", "magefile.go": magefile}, true},
-		{"a magefile in a workspace", map[string]string{"go.work": "", "magefile.go": magefile}, true},
+		{"a magefile", map[string]string{"go.mod": "", "magefile.go": withTargets}, true},
+		{"a directory of magefiles", map[string]string{"go.mod": "", "magefiles/build.go": withTargets}, true},
+		{"a directory of magefiles with a module of its own", map[string]string{"magefiles/go.mod": "", "magefiles/build.go": withTargets}, true},
+		{"a magefile by another name", map[string]string{"go.mod": "", "main.go": "package main\n", "targets.go": withTargets}, true},
+		{"a magefile above all modules, beside the pin of Magewright", map[string]string{"magewright/go.mod": "", "lambda/go.mod": "", "magefile.go": withTargets}, true},
+		{"a magefile in a workspace", map[string]string{"go.work": "", "magefile.go": withTargets}, true},
 		{"a module without targets", map[string]string{"go.mod": "", "main.go": "package main\n"}, false},
-		{"targets without a module", map[string]string{"magefile.go": magefile}, false},
+		{"targets without a module", map[string]string{"magefile.go": withTargets}, false},
 	} {
 		tt.files["deep/below/x"] = ""
 		dir := repository(t, tt.files)

@@ -13,6 +13,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/magewright/magewright/tools/surface/syntax"
 )
 
 // A Package is a package that other repositories import.
@@ -55,7 +57,7 @@ func (t Tree) Packages() ([]Package, error) {
 	dirs := map[string]bool{"tools/project": true}
 	for _, f := range slices.Concat(magefiles, programs) {
 		for _, spec := range f.file.Imports {
-			imported, _ := text(spec.Path)
+			imported, _ := syntax.Text(spec.Path)
 			if dir, ok := strings.CutPrefix(imported, module+"/"); ok {
 				dirs[dir] = true
 			}
@@ -92,7 +94,7 @@ func (t Tree) packageOf(module, dir string) (Package, error) {
 	if err != nil {
 		return Package{}, fmt.Errorf("reading package %s: %w", dir, err)
 	}
-	p := Package{Name: dir, Doc: oneLine(documented.Doc)}
+	p := Package{Name: dir, Doc: syntax.Sentence(documented.Doc)}
 	add := func(name string, declaration ast.Decl) {
 		p.Symbols = append(p.Symbols, Symbol{name, signature(set, declaration)})
 	}

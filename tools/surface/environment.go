@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/magewright/magewright/tools/surface/syntax"
 )
 
 // A Variable is an environment variable that the code reads.
@@ -37,10 +39,10 @@ func (t Tree) Environment() ([]Variable, error) {
 			if !ok || len(call.Args) != 1 {
 				return true
 			}
-			if called := typeName(call.Fun); called != "os.Getenv" && called != "os.LookupEnv" {
+			if called := syntax.TypeName(call.Fun); called != "os.Getenv" && called != "os.LookupEnv" {
 				return true
 			}
-			name, ok := text(call.Args[0])
+			name, ok := syntax.Text(call.Args[0])
 			if !ok {
 				hidden = fmt.Errorf("reading the environment variables: %s: the name is not a literal", f.line(call))
 				return true

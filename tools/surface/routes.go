@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/magewright/magewright/tools/surface/syntax"
 )
 
 // A Route is a pattern in the app's HTTP interface.
@@ -30,7 +32,7 @@ func (t Tree) Routes() ([]Route, error) {
 		docs := map[string]string{}
 		for _, d := range f.file.Decls {
 			if function, ok := d.(*ast.FuncDecl); ok {
-				docs[function.Name.Name] = targetDoc(function)
+				docs[function.Name.Name] = syntax.Doc(function)
 			}
 		}
 		ast.Inspect(f.file, func(n ast.Node) bool {
@@ -42,8 +44,8 @@ func (t Tree) Routes() ([]Route, error) {
 			if !ok || called.Sel.Name != "Handle" && called.Sel.Name != "HandleFunc" {
 				return true
 			}
-			if pattern, ok := text(call.Args[0]); ok && routePattern.MatchString(pattern) {
-				name := typeName(call.Args[1])
+			if pattern, ok := syntax.Text(call.Args[0]); ok && routePattern.MatchString(pattern) {
+				name := syntax.TypeName(call.Args[1])
 				routes = append(routes, Route{pattern, docs[name[strings.LastIndex(name, ".")+1:]]})
 			}
 			return true

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/magewright/magewright/tools/surface/syntax"
 )
 
 // A Setting is a key of the CDK context. Keys in an object are separated by dots.
@@ -42,7 +44,7 @@ func fields(structs map[string]*ast.StructType, name, prefix, inherited string) 
 	var settings []Setting
 	doc := inherited
 	for _, field := range structs[name].Fields.List {
-		kind := typeName(field.Type)
+		kind := syntax.TypeName(field.Type)
 		// A comment applies to the fields directly below it, as in a group.
 		if field.Doc != nil {
 			doc = strings.Join(strings.Fields(field.Doc.Text()), " ")

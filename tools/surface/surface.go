@@ -8,6 +8,8 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+
+	"github.com/magewright/magewright/tools/surface/magefile"
 )
 
 // A Kind is a kind of surface. A policy maps kinds to documents.
@@ -86,7 +88,7 @@ func compare(a, b Surface) int {
 // Surfaces returns all surfaces of a tree, sorted by kind and name. The
 // surfaces of stacks are in templates; see [ReadTemplate].
 func (t Tree) Surfaces() ([]Surface, error) {
-	var targets []Target
+	var targets []magefile.Target
 	var settings []Setting
 	var packages []Package
 	var targetErr, settingErr, packageErr error

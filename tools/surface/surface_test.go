@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/surface/magefile"
 )
 
 // tree returns a small repository with one surface of each kind.
@@ -88,8 +89,8 @@ func inner() error { return nil }
 func TestTargets(t *testing.T) {
 	t.Parallel()
 	got, err := tree().Targets()
-	want := []Target{
-		{Name: "deployIt", Alias: "deploy-it", Doc: "deploys.", Flags: []Flag{{"dry", "bool", "deploy nothing"}, {"times", "int", ""}}},
+	want := []magefile.Target{
+		{Name: "deployIt", Alias: "deploy-it", Doc: "deploys.", Flags: []magefile.Flag{{Name: "dry", Type: "bool", Doc: "deploy nothing"}, {Name: "times", Type: "int"}}},
 		{Name: "pipeline:show", Doc: "shows it."},
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {

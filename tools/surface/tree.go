@@ -130,12 +130,3 @@ func (t Tree) has(pick func(name string, text []byte) bool) bool {
 func in(dir string) func(string, []byte) bool {
 	return func(name string, _ []byte) bool { return path.Dir(name) == dir }
 }
-
-// oneLine returns the first sentence of a comment on one line.
-func oneLine(comment string) string {
-	text := strings.Join(strings.Fields(comment), " ")
-	if first, _, more := strings.Cut(text, ". "); more {
-		return first + "."
-	}
-	return text
-}

@@ -13,6 +13,7 @@ func TestDidYouMean(t *testing.T) {
 		"test-pass":  `; did you mean "tests-pass"?`,
 		"Tests_Pass": `; did you mean "tests-pass"?`,
 		"drfit":      `; did you mean "drift"?`,
+		"ang":        `; did you mean "nag"?`,
 		"elsewhere":  "",
 		"":           "",
 	} {

@@ -16,6 +16,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/parser"
+	"go/token"
 	"io"
 	"os"
 	"os/signal"
@@ -28,6 +30,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/internal/gocmd"
+	"github.com/magewright/magewright/tools/surface/magefile"
 )
 
 const (
@@ -35,6 +38,9 @@ const (
 	patience = time.Second
 	// pause is the time between two looks at whether the targets have started.
 	pause = 50 * time.Millisecond
+	// usage is the exit code where the command line can't be understood, as Mage
+	// has it.
+	usage = 2
 	// broken is the exit code where what mage needs is missing, as in package exit.
 	broken = 3
 	// interrupted is the exit code after a signal.
@@ -57,12 +63,17 @@ func main() {
 		fmt.Fprintln(os.Stderr, "mage:", err)
 		os.Exit(broken)
 	}
+	args, err := understand(dir, os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		os.Exit(usage)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	// A terminal sends Ctrl-C to Mage as well. Mage then ends in its own way, and
 	// this command after it.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	s := starter{clock: clock.System(), stderr: os.Stderr, dir: dir}
-	code := s.run(ctx, func() error { return s.mage(ctx, os.Args[1:]) })
+	code := s.run(ctx, func() error { return s.mage(ctx, args) })
 	stop()
 	os.Exit(code)
 }
@@ -81,6 +92,25 @@ func root() (string, error) {
 			return "", fmt.Errorf("there is no magefile.go in %s or above it\n  next: cd into the repository", dir)
 		}
 	}
+}
+
+// understand returns a command line for Mage, or says what is wrong with it before
+// anything is compiled or run.
+func understand(dir string, args []string) ([]string, error) {
+	// A magefile that can't be read is for Mage to explain.
+	text, err := os.ReadFile(filepath.Join(dir, "magefile.go")) // #nosec G304 -- of the repository
+	if err != nil {
+		return args, nil
+	}
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, "magefile.go", text, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		return args, nil
+	}
+	if len(args) == 2 && (args[1] == "-h" || args[1] == "-help" || args[1] == "--help") {
+		args = []string{"-h", args[0]} // as programs that are not Mage take it
+	}
+	return args, magefile.Check(args, magefile.Targets(magefile.File{Set: set, File: file}))
 }
 
 // A starter runs Mage in a directory.

@@ -128,3 +128,23 @@ func TestRoot(t *testing.T) {
 		t.Errorf("the targets are in %s, want %s: %v", got, dir, err)
 	}
 }
+
+func TestUnderstand(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	// Without a magefile that can be read, it is Mage that explains.
+	for _, text := range []string{"", "package", "package main\n\nfunc Clean() {}\n\nfunc Test() {}\n"} {
+		if text != "" {
+			if err := os.WriteFile(filepath.Join(dir, "magefile.go"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		args, err := understand(dir, []string{"clean", "tset"})
+		if refused := err != nil; refused != (len(text) > 10) || len(args) != 2 {
+			t.Errorf("with %q: %q, %v", text, args, err)
+		}
+	}
+	if args, err := understand(dir, []string{"test", "-h"}); err != nil || args[0] != "-h" || args[1] != "test" {
+		t.Errorf("test -h is %q: %v", args, err)
+	}
+}
