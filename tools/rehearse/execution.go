@@ -9,14 +9,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 
 	"github.com/magewright/magewright/tools/deliver/pipeline"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/rehearse/results"
 )
 
 // pollInterval is the time between two polls of the pipeline.
@@ -43,10 +42,12 @@ func (r *rehearsal) deliver(ctx context.Context, commit string, answer approve) 
 	}
 	r.report.Status = string(status)
 	r.report.Stages = r.view.stages()
+	kept := r.keep(ctx, id, status)
+	fmt.Fprintf(r.cfg.Stdout, "results   %s\n", r.kept(results.Page))
 	if status == types.PipelineExecutionStatusSucceeded {
 		return nil
 	}
-	failure := r.explain(ctx, id, status)
+	failure := r.explain(kept)
 	rollback, err := r.rollbackOf(ctx, id)
 	if err != nil {
 		return errors.Join(failure, err)
@@ -62,10 +63,11 @@ func (r *rehearsal) deliver(ctx context.Context, commit string, answer approve) 
 	if err != nil {
 		return errors.Join(failure, err)
 	}
-	if status != types.PipelineExecutionStatusSucceeded {
-		return errors.Join(failure, r.explain(ctx, rollback, status))
+	if status == types.PipelineExecutionStatusSucceeded {
+		return failure
 	}
-	return failure
+	back, err := r.results(ctx, rollback, status)
+	return errors.Join(failure, err, r.explain(back))
 }
 
 // watch shows an execution until it has ended.
@@ -125,68 +127,31 @@ func (r *rehearsal) rollbackOf(ctx context.Context, id string) (string, error) {
 	return "", nil
 }
 
-// explain prints the last log lines of the failed actions, and returns an error
-// that says what failed.
-func (r *rehearsal) explain(ctx context.Context, id string, status types.PipelineExecutionStatus) error {
-	actions, err := pipeline.Actions(ctx, r.pipelines, r.names.Pipeline.Stack, id)
-	if err != nil {
-		return err
-	}
+// explain prints what failed first in each failed action, and returns an error that
+// names them.
+func (r *rehearsal) explain(kept results.Rehearsal) error {
 	var failed []string
+	next := "fix it, commit, and go tool mage rehearse again"
 	rejected := false
-	for _, action := range actions {
-		if action.Status != types.ActionExecutionStatusFailed {
-			continue
+	for _, action := range kept.Failures() {
+		rejected = rejected || action.Approval
+		failed = append(failed, action.Stage+"/"+action.Name)
+		if said := action.FirstError(); said != "" {
+			fmt.Fprintf(r.cfg.Stdout, "\n%s/%s failed:\n%s", action.Stage, action.Name, indented(said))
 		}
-		name := aws.ToString(action.StageName) + "/" + aws.ToString(action.ActionName)
-		failed = append(failed, name)
-		rejected = rejected || pipeline.IsApproval(action)
-		if tail := r.lastLines(ctx, action); tail != "" {
-			fmt.Fprintf(r.cfg.Stdout, "\n%s said at the end:\n%s", name, tail)
+		if log := action.LogFile(); log != "" {
+			fmt.Fprintf(r.cfg.Stdout, "  whole log: %s\n", r.kept(log))
+		}
+		if action.Command != "" && len(failed) == 1 {
+			next = action.Command + " repeats it alone; fix it, commit, and go tool mage rehearse again"
 		}
 	}
 	if rejected {
 		return errRejected
 	}
-	return exit.Failed("fix it, commit, and go tool mage rehearse again", "the pipeline ended %s at %s", status, strings.Join(failed, ", "))
+	return exit.Failed(next, "the pipeline ended %s at %s", kept.Status, strings.Join(failed, ", "))
 }
 
-// lastLines returns the end of a failed action's log, or the action's own message.
-func (r *rehearsal) lastLines(ctx context.Context, action types.ActionExecutionDetail) string {
-	if action.Output == nil || action.Output.ExecutionResult == nil {
-		return ""
-	}
-	result := action.Output.ExecutionResult
-	said := aws.ToString(result.ExternalExecutionSummary)
-	if details := result.ErrorDetails; details != nil {
-		said = strings.TrimSpace(said + "\n" + aws.ToString(details.Message))
-	}
-	if said != "" {
-		said += "\n"
-	}
-	build := aws.ToString(result.ExternalExecutionId)
-	got, err := codebuild.NewFromConfig(r.aws).BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: []string{build}})
-	if err != nil || len(got.Builds) == 0 || got.Builds[0].Logs == nil {
-		// This action is not a build.
-		return said
-	}
-	events, err := cloudwatchlogs.NewFromConfig(r.aws).GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{
-		LogGroupName:  got.Builds[0].Logs.GroupName,
-		LogStreamName: got.Builds[0].Logs.StreamName,
-		Limit:         aws.Int32(40),
-	})
-	if err != nil {
-		return said
-	}
-	var log strings.Builder
-	for _, event := range events.Events {
-		// This never fails.
-		_, _ = log.WriteString("  " + strings.TrimRight(aws.ToString(event.Message), "\r\n") + "\n")
-	}
-	return log.String()
-}
-
-func lastLines(s string, n int) string {
-	all := strings.SplitAfter(strings.TrimRight(s, "\n")+"\n", "\n")
-	return strings.Join(all[max(0, len(all)-n-1):], "")
+func indented(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ") + "\n"
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness/baseline"
+	"github.com/magewright/magewright/tools/rehearse/results"
 )
 
 // rehearse takes HEAD to production.
@@ -141,7 +142,7 @@ func (r *rehearsal) step(ctx context.Context, name string, f func(context.Contex
 		return fmt.Errorf("%s: stopped: %w", name, context.Cause(ctx))
 	}
 	if tail, readErr := os.ReadFile(filepath.Clean(path)); readErr == nil {
-		fmt.Fprint(r.cfg.Stdout, lastLines(string(tail), 30))
+		fmt.Fprint(r.cfg.Stdout, results.Lines(string(tail), 30))
 	}
 	return fmt.Errorf("%s: %w", name, err)
 }
@@ -216,7 +217,7 @@ func (r *rehearsal) deployBoth(ctx context.Context, s *subject) error {
 		err := r.disconnected(ctx, func() error { return deploy.Run(ctx, head, r.names.Pipeline.Stack) })
 		deploying.Wait()
 		if baseErr != nil {
-			baseErr = fmt.Errorf("%w\n%s", baseErr, lastLines(said.String(), 30))
+			baseErr = fmt.Errorf("%w\n%s", baseErr, results.Lines(said.String(), 30))
 		}
 		return err
 	})

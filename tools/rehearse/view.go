@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
@@ -27,7 +28,8 @@ type view struct {
 
 	mu     sync.Mutex
 	rows   []*row
-	drawn  int // number of the table's lines on the terminal
+	drawn  int    // number of the table's lines on the terminal
+	shown  string // the table on the terminal
 	paused bool
 	stop   ticking
 	said   time.Time // when a line was last printed, if nothing is redrawn
@@ -208,40 +210,124 @@ func (v *view) halt() {
 	}
 }
 
-// draw draws the table over the previous one.
+// draw draws the table over the previous one, as much of it as the window has
+// room for. It writes nothing if nothing has changed.
 func (v *view) draw() {
-	var table strings.Builder
+	width, height := v.window()
+	lines := v.table(width, height)
+	text := strings.Join(lines, "\n") + "\n"
+	if v.drawn > 0 && text == v.shown {
+		return
+	}
+	up := ""
 	if v.drawn > 0 {
-		fmt.Fprintf(&table, "\x1b[%dA", v.drawn)
+		up = fmt.Sprintf("\x1b[%dA\r", v.drawn)
 	}
-	for _, r := range v.rows {
-		fmt.Fprintf(&table, "\x1b[K%s\n", v.line(r))
-	}
-	v.drawn = len(v.rows)
-	fmt.Fprint(v.out, table.String())
+	// What is below belongs to the previous table, which may have been larger.
+	fmt.Fprint(v.out, up+"\x1b[J"+text)
+	v.drawn, v.shown = len(lines), text
 }
 
-func (v *view) line(r *row) string {
-	status, paint := string(r.status), ""
+// window returns the columns and lines of the terminal. It is asked each time,
+// because a user resizes it.
+func (v *view) window() (width, height int) {
+	if file, ok := v.out.(*os.File); ok {
+		if w, h, err := term.GetSize(int(file.Fd())); err == nil && w > 0 && h > 0 { // #nosec G115 -- a file descriptor is small
+			return w, h
+		}
+	}
+	return 80, 24
+}
+
+// table returns the lines of the table for a window. Where there are too few, the
+// actions around those in progress are shown, and how many have ended.
+func (v *view) table(width, height int) []string {
+	rows, room := v.rows, max(1, height-1) // the cursor has the last line
+	var lines []string
+	if len(rows) > room {
+		room = max(1, room-1)
+		first := slices.IndexFunc(rows, func(r *row) bool { return r.status == types.ActionExecutionStatusInProgress })
+		if first < 0 {
+			first = max(0, v.ended()-1) // the latest to end
+		}
+		first = max(0, min(first, len(rows)-room))
+		rows = rows[first:min(len(rows), first+room)]
+		lines = append(lines, clip(fmt.Sprintf("%d of %d actions have ended", v.ended(), len(v.rows)), width))
+	}
+	for _, r := range rows {
+		lines = append(lines, v.fitted(r, width))
+	}
+	return lines
+}
+
+func (v *view) ended() int {
+	n := 0
+	for _, r := range v.rows {
+		if !r.ended.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
+// full is how wide a line is that names stage, action, status and time.
+const full = 44
+
+// fitted returns the line of an action for a terminal of a width. In a narrow one
+// the stage is left out.
+func (v *view) fitted(r *row, width int) string {
+	status, paint := r.mark()
+	line := fmt.Sprintf("%-10s %-12s ", r.stage, r.action)
+	if width < full {
+		line = fmt.Sprintf("%-12s ", r.action)
+	}
+	before := clip(line, width)
+	after := clip(fmt.Sprintf("%-10s %s", status, v.took(r, time.Second)), width-utf8.RuneCountInString(before))
+	if v.color && paint != "" {
+		after = "\x1b[" + paint + "m" + after + "\x1b[0m"
+	}
+	return before + after
+}
+
+// clip cuts a text at a width in columns.
+func clip(text string, width int) string {
+	if utf8.RuneCountInString(text) <= width {
+		return text
+	}
+	return string([]rune(text)[:max(0, width)])
+}
+
+// mark returns the status that is shown of an action, and its colour.
+func (r *row) mark() (status, paint string) {
 	switch r.status {
 	case "":
-		status = "-"
+		return "-", "2"
 	case types.ActionExecutionStatusSucceeded:
-		paint = "32"
+		return string(r.status), "32"
 	case types.ActionExecutionStatusInProgress:
-		paint = "36"
+		return string(r.status), "36"
 	default:
-		paint = "31"
+		return string(r.status), "31"
 	}
-	seconds := ""
-	if !r.began.IsZero() {
-		seconds = v.since(r.began, r.ended)
+}
+
+// line returns the line that is printed of an action where nothing is redrawn.
+func (v *view) line(r *row) string {
+	status, _ := r.mark()
+	return fmt.Sprintf("%-10s %-10s %-10s %s", r.stage, r.action, status, v.took(r, 0))
+}
+
+// took returns how long an action has been running, or had been when it ended. The
+// time of one that is running is cut to a precision, so that it changes less often.
+func (v *view) took(r *row, precision time.Duration) string {
+	switch {
+	case r.began.IsZero():
+		return ""
+	case r.ended.IsZero():
+		return padded(v.clock.Now().Sub(r.began).Truncate(precision), precision)
+	default:
+		return padded(r.ended.Sub(r.began), 0)
 	}
-	padded := fmt.Sprintf("%-10s", status)
-	if v.color && paint != "" {
-		padded = "\x1b[" + paint + "m" + padded + "\x1b[0m"
-	}
-	return fmt.Sprintf("%-10s %-10s %s %s", r.stage, r.action, padded, seconds)
 }
 
 // since returns the time from start to end, or until now if end is zero.
@@ -249,5 +335,17 @@ func (v *view) since(start, end time.Time) string {
 	if end.IsZero() {
 		end = v.clock.Now()
 	}
-	return fmt.Sprintf("%6.1fs", end.Sub(start).Seconds())
+	return padded(end.Sub(start), 0)
+}
+
+// padded returns a time in a column of seven characters.
+func padded(d, precision time.Duration) string {
+	switch {
+	case d >= time.Minute:
+		return fmt.Sprintf("%7s", fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60))
+	case precision >= time.Second:
+		return fmt.Sprintf("%6.0fs", d.Seconds())
+	default:
+		return fmt.Sprintf("%6.1fs", d.Seconds())
+	}
 }

@@ -38,6 +38,68 @@ func TestNoViewIsSilent(t *testing.T) {
 	}
 }
 
+// TestTheTableFitsItsWindow checks that no line is longer than the window is wide,
+// that a line is left for the cursor, and that what is in progress is shown.
+func TestTheTableFitsItsWindow(t *testing.T) {
+	t.Parallel()
+	now := clock.NewManual(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	v := newView(&strings.Builder{}, now)
+	for _, action := range []string{"Source/Source", "Verify/Lint", "Verify/Sec", "Verify/Synth", "Verify/Test", "Staging/Deploy", "Staging/Smoke", "Staging/Drill", "Approval/Plan", "Approval/Readiness", "Approval/Approve", "Production/Promote"} {
+		stage, name, _ := strings.Cut(action, "/")
+		v.rows = append(v.rows, &row{stage: stage, action: name})
+	}
+	begin, end := now.Now(), now.Now().Add(2500*time.Millisecond)
+	for _, r := range v.rows[:4] {
+		r.began, r.ended, r.status = begin, end, types.ActionExecutionStatusSucceeded
+	}
+	v.rows[4].began, v.rows[4].status = begin, types.ActionExecutionStatusInProgress
+	now.Advance(124*time.Second + 700*time.Millisecond)
+	for _, tt := range []struct {
+		width, height int
+		want          string
+	}{
+		{80, 24, `
+Source     Source       Succeeded     2.5s
+Verify     Lint         Succeeded     2.5s
+Verify     Sec          Succeeded     2.5s
+Verify     Synth        Succeeded     2.5s
+Verify     Test         InProgress   2m04s
+Staging    Deploy       -
+Staging    Smoke        -
+Staging    Drill        -
+Approval   Plan         -
+Approval   Readiness    -
+Approval   Approve      -
+Production Promote      -`},
+		{36, 10, `
+4 of 12 actions have ended
+Test         InProgress   2m04s
+Deploy       -
+Smoke        -
+Drill        -
+Plan         -
+Readiness    -
+Approve      -
+Promote      -`},
+		{20, 4, `
+4 of 12 actions have
+Test         InProgr
+Deploy       -`},
+		{1, 1, "\n4\nT"},
+	} {
+		lines := v.table(tt.width, tt.height)
+		for i, line := range lines {
+			if len(line) > tt.width {
+				t.Errorf("%q is wider than %d", line, tt.width)
+			}
+			lines[i] = strings.TrimRight(line, " ")
+		}
+		if got := "\n" + strings.Join(lines, "\n"); got != tt.want {
+			t.Errorf("%d columns and %d lines show%s\nwant%s", tt.width, tt.height, got, tt.want)
+		}
+	}
+}
+
 // TestAStepSaysHowItEnded checks that a step is named when it begins and when it ends.
 func TestAStepSaysHowItEnded(t *testing.T) {
 	t.Parallel()

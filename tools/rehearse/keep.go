@@ -1,0 +1,162 @@
+package rehearse
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/magewright/magewright/tools/deliver/pipeline"
+	"github.com/magewright/magewright/tools/rehearse/results"
+)
+
+// keptIn is the directory of the results, below the one for evidence.
+const keptIn = "rehearsal"
+
+// results reads what an execution has produced from the AWS that it ran on.
+func (r *rehearsal) results(ctx context.Context, id string, status types.PipelineExecutionStatus) (results.Rehearsal, error) {
+	kept := results.Rehearsal{Commit: r.report.Commit, Base: r.report.Base, Status: string(status)}
+	actions, err := pipeline.Actions(ctx, r.pipelines, r.names.Pipeline.Stack, id)
+	if err != nil {
+		return kept, err
+	}
+	began := make(map[string]types.ActionExecutionDetail, len(actions))
+	for _, a := range actions {
+		began[aws.ToString(a.StageName)+"/"+aws.ToString(a.ActionName)] = a
+	}
+	var errs []error
+	for _, stage := range r.view.stages() {
+		for _, shown := range stage.Actions {
+			action := results.Action{Stage: stage.Name, Name: shown.Name, Status: shown.Status}
+			if a, ok := began[stage.Name+"/"+shown.Name]; ok {
+				action.Took = span(shown.Seconds)
+				errs = append(errs, r.produced(ctx, a, &action))
+			}
+			kept.Actions = append(kept.Actions, action)
+		}
+	}
+	return kept, errors.Join(errs...)
+}
+
+// produced adds what an action has produced.
+func (r *rehearsal) produced(ctx context.Context, a types.ActionExecutionDetail, to *results.Action) error {
+	to.Approval = pipeline.IsApproval(a)
+	if a.Input != nil {
+		to.Command = alone(a.Input.Configuration)
+	}
+	if a.Output == nil {
+		return nil
+	}
+	if result := a.Output.ExecutionResult; result != nil {
+		to.Said = aws.ToString(result.ExternalExecutionSummary)
+		if details := result.ErrorDetails; details != nil {
+			to.Said = strings.TrimSpace(to.Said + "\n" + aws.ToString(details.Message))
+		}
+		if a.Input != nil && a.Input.ActionTypeId != nil && aws.ToString(a.Input.ActionTypeId.Provider) == "CodeBuild" {
+			log, err := r.buildLog(ctx, aws.ToString(result.ExternalExecutionId))
+			if err != nil {
+				return fmt.Errorf("reading the log of %s/%s: %w", to.Stage, to.Name, err)
+			}
+			to.Log = log
+		}
+	}
+	for _, artifact := range a.Output.OutputArtifacts {
+		// The source is the commit, and the assembly is in cdk.out after synth.
+		if to.Command == "" || aws.ToString(artifact.Name) == "Assembly" || artifact.S3location == nil {
+			continue
+		}
+		got, err := s3.NewFromConfig(r.aws, func(o *s3.Options) { o.UsePathStyle = true }).GetObject(ctx, &s3.GetObjectInput{
+			Bucket: artifact.S3location.Bucket, Key: artifact.S3location.Key,
+		})
+		if err != nil {
+			return fmt.Errorf("reading the artifact %s: %w", aws.ToString(artifact.Name), err)
+		}
+		data, err := io.ReadAll(got.Body)
+		_ = got.Body.Close() // read
+		if err != nil {
+			return fmt.Errorf("reading the artifact %s: %w", aws.ToString(artifact.Name), err)
+		}
+		to.Artifacts = append(to.Artifacts, data)
+	}
+	return nil
+}
+
+// alone returns the command that does by itself what an action's build does, or
+// "" if it does not run targets.
+func alone(configuration map[string]string) string {
+	var variables []struct{ Name, Value string }
+	if json.Unmarshal([]byte(configuration["EnvironmentVariables"]), &variables) != nil {
+		return ""
+	}
+	for _, v := range variables {
+		if v.Name == "MAGE_TARGETS" {
+			return "go tool mage " + v.Value
+		}
+	}
+	return ""
+}
+
+// buildLog returns the whole log of a build.
+func (r *rehearsal) buildLog(ctx context.Context, build string) (string, error) {
+	got, err := codebuild.NewFromConfig(r.aws).BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: []string{build}})
+	if err != nil {
+		return "", err
+	}
+	if len(got.Builds) == 0 || got.Builds[0].Logs == nil || got.Builds[0].Logs.StreamName == nil {
+		return "", nil
+	}
+	logs, at := cloudwatchlogs.NewFromConfig(r.aws), got.Builds[0].Logs
+	var log strings.Builder
+	for next := (*string)(nil); ; {
+		events, err := logs.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{
+			LogGroupName: at.GroupName, LogStreamName: at.StreamName, StartFromHead: aws.Bool(true), NextToken: next,
+		})
+		if err != nil {
+			return "", err
+		}
+		for _, event := range events.Events {
+			log.WriteString(strings.TrimRight(aws.ToString(event.Message), "\r\n") + "\n")
+		}
+		// The end of a log is where a page leads to itself.
+		if aws.ToString(events.NextForwardToken) == aws.ToString(next) {
+			return log.String(), nil
+		}
+		next = events.NextForwardToken
+	}
+}
+
+// keep leaves what an execution has produced in the directory for evidence, and
+// says where. A rehearsal does not fail for want of it.
+func (r *rehearsal) keep(ctx context.Context, id string, status types.PipelineExecutionStatus) results.Rehearsal {
+	kept, err := r.results(ctx, id, status)
+	if err != nil {
+		fmt.Fprintln(r.cfg.Stderr, err)
+	}
+	dir, err := r.cfg.Path(keptIn)
+	if err == nil {
+		err = kept.Write(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(r.cfg.Stderr, err)
+	}
+	return kept
+}
+
+// kept returns the path of a file of the results, as a user types it.
+func (r *rehearsal) kept(file string) string {
+	dir := filepath.Join(r.cfg.Evidence, keptIn)
+	if relative, err := filepath.Rel(r.cfg.Dir, dir); err == nil {
+		dir = relative
+	}
+	return path.Join(filepath.ToSlash(dir), file)
+}

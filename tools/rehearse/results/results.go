@@ -1,0 +1,226 @@
+// Package results keeps what a rehearsal has produced, when its AWS is gone: the
+// log of each action, what the actions have left, and a page that leads to them.
+package results
+
+import (
+	"archive/zip"
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Page is the file in a rehearsal's directory that leads to the others.
+const Page = "index.html"
+
+// maxFile is how much of a file is kept. No evidence comes near it.
+const maxFile = 64 << 20
+
+// A Rehearsal is one execution of the pipeline.
+type Rehearsal struct {
+	Commit  string
+	Base    string // the release before, or ""
+	Status  string // of the execution
+	Actions []Action
+}
+
+// An Action is an action of the pipeline in its order, with what it has left.
+type Action struct {
+	Stage, Name, Status string
+	Took                string // "" if it has not begun
+	Command             string // that does the same alone; "" for what is no build
+	Approval            bool   // a person decides
+	Log                 string // "" if it has none
+	Said                string // what is not in the log: CodePipeline's own message
+	Artifacts           [][]byte
+}
+
+// Dir is the name of the action's directory.
+func (a Action) Dir() string { return a.Stage + "-" + a.Name }
+
+// LogFile is the file of the log in the rehearsal's directory, or "".
+func (a Action) LogFile() string {
+	if a.Log == "" {
+		return ""
+	}
+	return path.Join(a.Dir(), "log.txt")
+}
+
+// FirstError is what the action's log says first of why it failed.
+func (a Action) FirstError() string {
+	if a.Log != "" {
+		return FirstError(a.Log)
+	}
+	return a.Said
+}
+
+// Failed reports whether the action has failed.
+func (a Action) Failed() bool { return a.Status == "Failed" }
+
+// Write writes the rehearsal into a directory, in place of what is there.
+func (r Rehearsal) Write(dir string) error {
+	fresh := dir + ".new"
+	if err := errors.Join(os.RemoveAll(fresh), os.MkdirAll(fresh, 0o750)); err != nil {
+		return fmt.Errorf("keeping the results: %w", err)
+	}
+	if err := r.write(fresh); err != nil {
+		return errors.Join(fmt.Errorf("keeping the results: %w", err), os.RemoveAll(fresh))
+	}
+	// A reader finds the results of the rehearsal before, or these.
+	if err := errors.Join(os.RemoveAll(dir), os.Rename(fresh, dir)); err != nil {
+		return fmt.Errorf("keeping the results: %w", err)
+	}
+	return nil
+}
+
+func (r Rehearsal) write(dir string) error {
+	files := make(map[string][]string, len(r.Actions))
+	for _, a := range r.Actions {
+		if a.Log == "" && len(a.Artifacts) == 0 {
+			continue
+		}
+		to := filepath.Join(dir, a.Dir())
+		if err := os.MkdirAll(to, 0o750); err != nil {
+			return err
+		}
+		if a.Log != "" {
+			if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(a.LogFile())), []byte(a.Log), 0o600); err != nil {
+				return err
+			}
+		}
+		for _, artifact := range a.Artifacts {
+			names, err := unpack(artifact, to)
+			if err != nil {
+				return fmt.Errorf("the artifact of %s/%s: %w", a.Stage, a.Name, err)
+			}
+			for _, name := range names {
+				files[a.Dir()] = append(files[a.Dir()], path.Join(a.Dir(), name))
+			}
+		}
+	}
+	page, err := r.page(files)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, Page), page, 0o600)
+}
+
+// unpack writes the files of a zip file below a directory, and returns their
+// names, sorted. A name that leads out of the directory is an error.
+func unpack(artifact []byte, to string) ([]string, error) {
+	archive, err := zip.NewReader(bytes.NewReader(artifact), int64(len(artifact)))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, f := range archive.File {
+		if !f.Mode().IsRegular() {
+			continue
+		}
+		if !fs.ValidPath(f.Name) {
+			return nil, fmt.Errorf("%q is no name of a file", f.Name)
+		}
+		file := filepath.Join(to, filepath.FromSlash(f.Name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+			return nil, err
+		}
+		data, err := read(f)
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			return nil, err
+		}
+		names = append(names, f.Name)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func read(f *zip.File) ([]byte, error) {
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }() // read only
+	return io.ReadAll(io.LimitReader(r, maxFile))
+}
+
+//go:embed index.html
+var pageHTML string
+
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"short": func(commit string) string { return commit[:min(12, len(commit))] },
+	"base":  path.Base,
+	// A number sign in a name is not the begin of a fragment.
+	"href": func(file string) string { return (&url.URL{Path: file}).EscapedPath() },
+}).Parse(pageHTML))
+
+// shown are the files that somebody opens first, in this order, and what they are.
+var shown = []struct{ name, what string }{
+	{"readiness.html", "readiness"},
+	{"plan.md", "deployment plan"},
+	{"canary.svg", "canary"},
+	{"junit.xml", "test report"},
+	{"sec.sarif", "security findings"},
+}
+
+// A link leads to a file.
+type link struct{ File, Text string }
+
+// page returns the page. The files are those of each action's directory.
+func (r Rehearsal) page(files map[string][]string) ([]byte, error) {
+	type row struct {
+		Action
+		Links []link // what is opened first
+		Files []string
+	}
+	rows := make([]row, 0, len(r.Actions))
+	var first []link
+	for _, a := range r.Actions {
+		here := row{Action: a, Files: files[a.Dir()]}
+		for _, s := range shown {
+			for _, file := range here.Files {
+				if path.Base(file) == s.name {
+					here.Links = append(here.Links, link{file, s.what})
+				}
+			}
+		}
+		first = append(first, here.Links...)
+		rows = append(rows, here)
+	}
+	// The newest of a kind is the one to look at.
+	newest := map[string]int{}
+	for i, l := range first {
+		newest[l.Text] = i
+	}
+	first = slices.DeleteFunc(slices.Clone(first), func(l link) bool { return first[newest[l.Text]] != l })
+	var page bytes.Buffer
+	err := pageTemplate.Execute(&page, struct {
+		Rehearsal
+		Good  bool
+		First []link
+		Rows  []row
+	}{r, r.Status == "Succeeded", first, rows})
+	return page.Bytes(), err
+}
+
+// Failures returns the actions that failed.
+func (r Rehearsal) Failures() []Action {
+	return slices.DeleteFunc(slices.Clone(r.Actions), func(a Action) bool { return !a.Failed() })
+}
+
+// Lines returns the last lines of a text.
+func Lines(text string, n int) string {
+	all := strings.SplitAfter(strings.TrimRight(text, "\n")+"\n", "\n")
+	return strings.Join(all[max(0, len(all)-n-1):], "")
+}
