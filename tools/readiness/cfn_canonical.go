@@ -24,6 +24,14 @@ type canonicaliser struct {
 // canonicalTemplate returns the canonical form of a stack's template. The
 // environment is aws://ACCOUNT/REGION, as in the manifest.
 func canonicalTemplate(template json.RawMessage, stack, environment string) (map[string]any, error) {
+	return canonicalBeside(template, nil, stack, environment)
+}
+
+// canonicalBeside returns the canonical form of a stack's template for a comparison
+// with the template of another stage. The CDK writes the name of the stack into some
+// logical ids, such as those of permissions and event source mappings. Ids that the
+// other template does not have lose it.
+func canonicalBeside(template, other json.RawMessage, stack, environment string) (map[string]any, error) {
 	var document map[string]any
 	if err := json.Unmarshal(template, &document); err != nil {
 		return nil, fmt.Errorf("reading a template: %w", err)
@@ -34,6 +42,11 @@ func canonicalTemplate(template json.RawMessage, stack, environment string) (map
 	}
 	parameters, _ := document["Parameters"].(map[string]any)
 	c := newCanonicaliser(slices.Sorted(maps.Keys(resources)), parameters, stack, environment)
+	if other != nil {
+		if err := c.forget(stackWords(resources, stack), other); err != nil {
+			return nil, err
+		}
+	}
 	out := map[string]any{}
 	for section, v := range document {
 		switch section {
@@ -78,6 +91,80 @@ func newCanonicaliser(ids []string, parameters map[string]any, stack, environmen
 		}
 	}
 	return c
+}
+
+// stackWords returns what the CDK writes into logical ids for a stack, the longest
+// first: its name, and the ids of its construct and of the Stage around that. The
+// paths in the resources' metadata begin with these.
+func stackWords(resources map[string]any, stack string) []string {
+	var common []string
+	first := true
+	for _, r := range resources {
+		at, ok := cfnAt(r, "Metadata", "aws:cdk:path").(string)
+		if !ok {
+			continue
+		}
+		parts := strings.Split(at, "/")
+		if first {
+			common, first = parts, false
+			continue
+		}
+		n := 0
+		for n < len(common) && n < len(parts) && common[n] == parts[n] {
+			n++
+		}
+		common = common[:n]
+	}
+	words := []string{stack}
+	for n := range min(2, len(common)) {
+		words = append(words, strings.Join(common[:n+1], ""))
+	}
+	for i, word := range words {
+		words[i] = notInID.ReplaceAllString(word, "")
+	}
+	slices.SortFunc(words, func(a, b string) int { return len(b) - len(a) })
+	return slices.DeleteFunc(slices.Compact(words), func(word string) bool { return word == "" })
+}
+
+// notInID matches what the CDK leaves out of logical ids.
+var notInID = regexp.MustCompile(`[^0-9A-Za-z]`)
+
+// forget removes a stack's words, and the hash that follows in the same id, from the
+// ids that the other template does not have.
+func (c canonicaliser) forget(words []string, other json.RawMessage) error {
+	var t struct {
+		Resources map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(other, &t); err != nil {
+		return fmt.Errorf("reading a template: %w", err)
+	}
+	kept := map[string]bool{}
+	for id := range t.Resources {
+		kept[withoutHash(id)] = true
+	}
+	alternatives := make([]string, len(words))
+	for i, word := range words {
+		alternatives[i] = regexp.QuoteMeta(word)
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	// The hash of the construct that the id names is somewhere behind the words.
+	pattern := regexp.MustCompile(`(?:` + strings.Join(alternatives, "|") + `)([0-9A-Za-z]*?)(?:[0-9A-F]{8}|$)`)
+	fresh, shared := map[string]string{}, map[string]int{}
+	for id, plain := range c.ids {
+		fresh[id] = plain
+		if !kept[plain] && !kept[withoutHash(id)] {
+			fresh[id] = pattern.ReplaceAllString(withoutHash(id), "Stack$1")
+		}
+		shared[fresh[id]]++
+	}
+	for id, plain := range fresh {
+		if shared[plain] == 1 {
+			c.ids[id] = plain
+		}
+	}
+	return nil
 }
 
 // hashed matches a logical id with the hashes that the CDK appends: eight

@@ -17,7 +17,8 @@ func parity() Check {
 		Title: "Staging mirrors production, except for declared differences",
 		Doc: `The templates of both stages in the assembly are put into a canonical form and
 compared value by value. In this form, account, region and stack name are
-pseudo-parameters, logical ids have no hashes, and each text is written as in Fn::Sub.
+pseudo-parameters, logical ids have neither hashes nor the stack's name, and each text
+is written as in Fn::Sub.
 The policy's parity can declare a difference, by its JSON Pointer in this form and
 with a reason; the declaration covers that value only. An undeclared difference fails.
 A declaration without a difference fails as well, because it would hide the next one.
@@ -35,13 +36,14 @@ Asset keys are compared unchanged, because another key means other content.`,
 				return r
 			}
 			first, last := assembly.Manifest.First(), assembly.Manifest.Last()
-			for _, stage := range []manifest.Stage{first, last} {
+			for i, stage := range []manifest.Stage{first, last} {
 				name := stage.Stack
+				other := assembly.Stacks[[]string{last.Stack, first.Stack}[i]].Template
 				stack, ok := assembly.Stacks[name]
 				if !ok {
 					return Undecided("the assembly has no stack %s", name)
 				}
-				template, err := canonicalTemplate(stack.Template, name, stack.Environment)
+				template, err := canonicalBeside(stack.Template, other, name, stack.Environment)
 				if err != nil {
 					return Undecided("%s: %v", name, err)
 				}
