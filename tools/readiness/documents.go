@@ -49,7 +49,9 @@ document, that is a finding.`,
 		Decide: func(in Inputs) Result {
 			s := read(in, &Surfaces{})
 			if len(in.Policy.Documents) == 0 {
-				return Undecided("the policy maps no surfaces to documents: set documents in %s", in.policyFile())
+				r := Undecided("the policy maps no surfaces to documents")
+				r.Next = "name the documents of each kind under documents in " + in.policyFile()
+				return r
 			}
 			counted := maps.Clone(s.Counted)
 			if counted == nil {

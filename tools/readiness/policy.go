@@ -31,6 +31,12 @@ required: [coding-standards, tests-pass, static-analysis, vulnerabilities, secre
 
 # How old evidence may be.
 maxAge: 24h
+
+# In a rehearsal, and nowhere else, these may stay UNKNOWN: a rehearsal may have no
+# vulnerability database.
+rehearsal:
+  account: "000000000000"
+  tolerates: [vulnerabilities]
 `
 
 // A Policy says what a team requires of a release.

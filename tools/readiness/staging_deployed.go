@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -88,7 +89,7 @@ func stagingTemplate(in Inputs) (compared int, findings []string, why string) {
 	if err := json.Unmarshal(candidate.Template, &other); err != nil {
 		return 0, nil, fmt.Sprintf("%s of the assembly: %v", stack, err)
 	}
-	differ, compared := differences(one, other)
+	differ, compared := differences(withoutCommit(one), withoutCommit(other))
 	for _, d := range differ {
 		findings = append(findings, d.describe(assembly.Manifest.First().Name, "the assembly"))
 	}
@@ -96,6 +97,23 @@ func stagingTemplate(in Inputs) (compared int, findings []string, why string) {
 		return 0, nil, stack + ": its template is empty"
 	}
 	return compared, findings, ""
+}
+
+// withoutCommit removes the commit that synth writes into the metadata of a template:
+// CloudFormation does not update the metadata of a template alone.
+// See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/metadata-section-structure.html.
+func withoutCommit(template any) any {
+	t, ok := template.(map[string]any)
+	metadata, has := t["Metadata"].(map[string]any)
+	if !ok || !has || metadata[manifest.MetadataKey] == nil {
+		return template
+	}
+	t, metadata = maps.Clone(t), maps.Clone(metadata)
+	delete(metadata, manifest.MetadataKey)
+	if t["Metadata"] = metadata; len(metadata) == 0 {
+		delete(t, "Metadata")
+	}
+	return t
 }
 
 // packageOf returns the digest of the package that a function of a stage is made

@@ -184,7 +184,7 @@ func (f *Found) stackOf(r *reader, t text) *stack {
 func (f *Found) byNames(w written) error {
 	stages, err := f.assembly.stages()
 	if err != nil {
-		return exit.Failed("magewright annotate -draft > magewright.yml, then put the stages there in order", "finding the stages in the cloud assembly: %w", err)
+		return exit.Failed("go -C magewright tool magewright annotate -draft > magewright.yml, then put the stages there in order", "finding the stages in the cloud assembly: %w", err)
 	}
 	r := &reader{name: f.Annotated}
 	for i, s := range stages {

@@ -25,6 +25,15 @@ const RepositoryTag = "magewright:repository"
 // SchemaVersion is the newest that is understood here.
 const SchemaVersion = 1
 
+// MetadataKey is the key of what synth writes into the metadata of the templates of
+// another CDK app, whose functions' descriptions name no commit.
+const MetadataKey = "magewright"
+
+// Metadata is what it writes.
+type Metadata struct {
+	Commit string `json:"commit"`
+}
+
 // ErrNone says that there is no manifest: no assembly, or one that is older than
 // manifests.
 var ErrNone = errors.New("no manifest names the stacks")

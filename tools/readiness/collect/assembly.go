@@ -267,7 +267,11 @@ func synthesizeAgain(ctx context.Context, cfg project.Config, synthesize func(co
 		Commit: cfg.Commit, Stdout: io.Discard, Stderr: &said,
 	}
 	if err := synthesize(ctx, second); err != nil {
-		return again, fmt.Errorf("%w: %s", err, lastLines(said.String()))
+		reason := plain(err)
+		if last := lastLines(said.String()); last != "" {
+			reason += ": " + last
+		}
+		return again, errors.New(reason)
 	}
 	return compareDirs(cfg.Assembly, second.Assembly)
 }

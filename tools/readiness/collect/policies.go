@@ -52,7 +52,7 @@ func policies(ctx context.Context, e Env, ask engine) (evidence.Predicate, error
 		return nil, err
 	}
 	if e.Project.Adopted() {
-		return nil, exit.Missing("leave policies out of required", "there are %d files of rules, and Open Policy Agent runs in Magewright's own repository only so far", len(rules))
+		return nil, exit.Missing("leave policies out of required", "nothing evaluates the rules (%d in %.12s): Open Policy Agent runs in Magewright's own repository only so far", len(rules), p.From)
 	}
 	documents, err := policyDocuments(ctx, e.Project)
 	if err != nil {

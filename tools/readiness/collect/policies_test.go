@@ -139,6 +139,20 @@ func TestRulesThatCannotBeBelieved(t *testing.T) {
 	}
 }
 
+// TestRulesElsewhere checks that rules which nothing evaluates are refused by name.
+func TestRulesElsewhere(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t)
+	commit := r.commit(map[string]string{"magewright/go.mod": "module a/magewright\n", "magewright/policy/urls.rego": "package magewright.rules.urls\n"})
+	cfg := r.at(commit)
+	cfg.Assembly = filepath.Join(t.TempDir(), "cdk.out")
+	writeFiles(t, cfg.Assembly, assemblyFiles(commit))
+	_, err := Policies(t.Context(), Env{Project: cfg, Clock: clock.System(), Candidate: readiness.Candidate{Commit: commit}})
+	if err == nil || !strings.Contains(err.Error(), "nothing evaluates the rules (1 in ") || !strings.Contains(err.Error(), "next: leave policies out of required") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 // TestOurRules checks that the rules of this repository are valid: it runs
 // their tests.
 func TestOurRules(t *testing.T) {

@@ -127,8 +127,10 @@ func programsOf(s readiness.Shipped, commit string) (root cdx.Component, compone
 	for _, p := range s.Programs() {
 		c := of(p, p.SHA256)
 		// Programs of one module differ by the path below it.
-		c.BOMRef += "#" + strings.TrimPrefix(strings.TrimPrefix(p.Program, p.Main), "/")
-		c.PackageURL = c.BOMRef
+		if below, ok := strings.CutPrefix(p.Program, p.Main+"/"); ok {
+			c.BOMRef += "#" + below
+			c.PackageURL = c.BOMRef
+		}
 		components = append(components, c)
 		programs = append(programs, c.BOMRef)
 		direct := needed(p.MainNeeds, p.Modules)

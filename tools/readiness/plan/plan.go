@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -30,7 +31,7 @@ type options struct {
 
 // run prints the plan, stores it as plan.md and, if requested, sends it.
 func run(ctx context.Context, cfg project.Config, awsConfig aws.Config, o options, c clock.Clock) error {
-	candidate, plan, err := generate(ctx, cfg, awsConfig, o, c)
+	candidate, plan, required, err := generate(ctx, cfg, awsConfig, o, c)
 	if err != nil {
 		return err
 	}
@@ -50,6 +51,12 @@ func run(ctx context.Context, cfg project.Config, awsConfig aws.Config, o option
 		return err
 	}
 	sent, err := send(ctx, awsConfig, names, candidate.Commit, plan)
+	if errors.Is(err, errNobody) && cfg.Adopted() && !required {
+		// The check plan stays UNKNOWN. A pipeline of somebody who does not require
+		// it goes on.
+		fmt.Fprintf(cfg.Stdout, "NOT SENT: %v\n", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -65,42 +72,45 @@ func run(ctx context.Context, cfg project.Config, awsConfig aws.Config, o option
 	return nil
 }
 
-// generate collects the plan's input and generates the plan.
-func generate(ctx context.Context, cfg project.Config, awsConfig aws.Config, o options, c clock.Clock) (readiness.Candidate, readiness.Plan, error) {
-	var plan readiness.Plan
+// generate collects the plan's input and generates the plan. It also returns whether
+// the policy requires that it is sent.
+func generate(ctx context.Context, cfg project.Config, awsConfig aws.Config, o options, c clock.Clock) (candidate readiness.Candidate, plan readiness.Plan, required bool, err error) {
 	base, err := baseline.Find(ctx, cfg, o.base, &awsConfig)
 	if err != nil {
-		return readiness.Candidate{}, plan, err
+		return candidate, plan, false, err
 	}
-	candidate, err := collect.Candidate(ctx, cfg, base, c)
+	candidate, err = collect.Candidate(ctx, cfg, base, c)
 	if err != nil {
-		return candidate, plan, err
+		return candidate, plan, false, err
 	}
 	policy, err := collect.Policy(ctx, cfg, candidate, c)
 	if err != nil {
-		return candidate, plan, err
+		return candidate, plan, false, err
 	}
 	identity, err := sts.NewFromConfig(awsConfig).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return candidate, plan, exit.Missing("aws sts get-caller-identity", "asking AWS whose credentials these are: %w", err)
+		return candidate, plan, false, exit.Missing("aws sts get-caller-identity", "asking AWS whose credentials these are: %w", err)
 	}
 	candidate.Account = aws.ToString(identity.Account)
 	statements, err := collect.ForPlan(ctx, collect.Env{Project: cfg, Candidate: candidate, Policy: policy.Policy, Clock: c, AWS: &awsConfig})
 	if err != nil {
-		return candidate, plan, err
+		return candidate, plan, false, err
 	}
 	for _, p := range []evidence.Predicate{candidate, policy} {
 		s, err := evidence.NewStatement(candidate.Commit, candidate.Package, p)
 		if err != nil {
-			return candidate, plan, err
+			return candidate, plan, false, err
 		}
 		statements = append(statements, s)
 	}
 	if plan, err = readiness.PlanOf(statements, o.when); err != nil {
-		return candidate, plan, exit.Missing("go tool mage readiness", "%w", err)
+		return candidate, plan, false, exit.Missing("go tool mage readiness", "%w", err)
 	}
-	return candidate, plan, nil
+	return candidate, plan, slices.Contains(policy.Policy.Required, "plan"), nil
 }
+
+// errNobody says that no stage has a topic.
+var errNobody = errors.New("there is nobody to send the plan to")
 
 // send publishes a plan to production's topic, or to staging's if production is
 // not deployed yet.
@@ -119,7 +129,7 @@ func send(ctx context.Context, awsConfig aws.Config, names manifest.Manifest, co
 		}
 	}
 	if sent.Topic == "" {
-		return sent, exit.Missing("go tool mage deploy-staging", "there is nobody to send the plan to: neither production nor staging has an output NotificationTopic")
+		return sent, exit.Missing("put a topic that alarms go to out of the stack, in the CDK app; then go tool mage deploy-staging", "%w: neither production nor staging has an output with a topic", errNobody)
 	}
 	published, err := sns.NewFromConfig(awsConfig).Publish(ctx, &sns.PublishInput{
 		TopicArn: &sent.Topic,

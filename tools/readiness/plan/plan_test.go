@@ -235,6 +235,15 @@ func TestSend(t *testing.T) {
 	if got := outcome(t, cfg, awsConfig); got.State != readiness.Unknown {
 		t.Errorf("a plan that could not be sent is %+v", got)
 	}
+	// A repository that adopts Magewright and does not require a plan goes on.
+	write(t, cfg.Dir, "magewright/go.mod", "module a/magewright\n")
+	out.Reset()
+	if err := run(t.Context(), cfg, awsConfig, o, clock.System()); err != nil || !strings.HasPrefix(out.String(), "NOT SENT: there is nobody to send the plan to") {
+		t.Errorf("without a topic elsewhere: %v\n%s", err, &out)
+	}
+	if err := os.RemoveAll(filepath.Join(cfg.Dir, "magewright")); err != nil {
+		t.Fatal(err)
+	}
 
 	deploy(t, awsConfig, "staging")
 	messages := stakeholder(t, awsConfig, "staging")
