@@ -190,7 +190,7 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 	s.tables = tables
 	signatures := sigv4.Verifier{Region: a.Region, Keys: sessions, Clock: clock.System()}
 	functions.Service = lambda.New(a, lambda.Deps{
-		Objects: objects, Metrics: metrics, Logs: logGroups, Roles: sessions, Topics: topics, Verifier: signatures,
+		Objects: objects, Metrics: metrics, Logs: logGroups, Roles: sessions, Topics: topics, Queues: queues, Verifier: signatures,
 	})
 	s.gateway = executeapi.New(a, executeapi.Deps{Functions: functions, Metrics: metrics, Logs: logGroups})
 	httpAPIs := apigatewayv2.New(a, apigatewayv2.Deps{Gateway: s.gateway, Verifier: signatures, Objects: objects})
@@ -271,11 +271,14 @@ func (s *Server) Close() error {
 	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
 }
 
-// Flush sends the metrics of queues and APIs, access logs, and the metrics and log
+// Flush waits until functions have processed the messages that they can receive.
+// Then it sends the metrics of queues and APIs, access logs, and the metrics and log
 // lines of all answered invocations, which would otherwise arrive a moment later. A
 // test that steps the endpoint's clock must call it before each step, or they would
 // be late.
 func (s *Server) Flush(ctx context.Context) {
+	// The context has ended, so there is nothing more to wait for.
+	_ = s.lambda.Settle(ctx)
 	s.lambda.Flush(ctx)
 	s.queues.Flush(ctx)
 	s.tables.Flush(ctx)

@@ -40,7 +40,6 @@ var createOnly = map[string][]string{
 	"AWS::SNS::Subscription":               {"Endpoint", "Protocol", "TopicArn"},
 	"AWS::SNS::Topic":                      {"FifoTopic", "TopicName"},
 	"AWS::SNS::TopicPolicy":                {},
-	"AWS::SQS::QueuePolicy":                {},
 	"AWS::SSM::Parameter":                  {"Name"},
 	"AWS::CDK::Metadata":                   {},
 

@@ -6,6 +6,7 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"log/slog"
+	"strings"
 
 	"github.com/magewright/magewright/tools/internal/clock"
 )
@@ -55,4 +56,9 @@ func (a Account) ARN(service, resource string) string {
 // GlobalARN returns the ARN of a resource of a service without regions, such as IAM.
 func (a Account) GlobalARN(service, resource string) string {
 	return "arn:" + Partition + ":" + service + "::" + a.ID + ":" + resource
+}
+
+// QueueURL returns the URL of the SQS queue with a name or ARN.
+func (a Account) QueueURL(name string) string {
+	return a.Endpoint + "/" + a.ID + "/" + name[strings.LastIndexByte(name, ':')+1:]
 }

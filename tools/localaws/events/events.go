@@ -24,6 +24,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/eventpattern"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
@@ -61,7 +62,7 @@ type Service struct {
 type rule struct {
 	name, arn   string
 	description *string
-	pattern     *pattern
+	pattern     *eventpattern.Pattern
 	text        string // text of the pattern
 	role        *string
 	state       types.RuleState
@@ -91,6 +92,14 @@ func (s *Service) Close() error {
 
 func invalid(format string, args ...any) error {
 	return &smithy.GenericAPIError{Code: "ValidationException", Message: fmt.Sprintf(format, args...), Fault: smithy.FaultClient}
+}
+
+func compile(text string) (*eventpattern.Pattern, error) {
+	p, err := eventpattern.Compile(text)
+	if err != nil {
+		return nil, &types.InvalidEventPatternException{Message: aws.String(err.Error())}
+	}
+	return p, nil
 }
 
 // bus refuses every bus except the default one.
@@ -151,7 +160,7 @@ func (s *Service) event(ctx context.Context, entry types.PutEventsRequestEntry) 
 	if err := s.bus(entry.EventBusName); err != nil {
 		return refuse("ResourceNotFoundException", "%v", err)
 	}
-	parsed, err := parseJSON(*entry.Detail)
+	parsed, err := eventpattern.ParseJSON(*entry.Detail)
 	detail, ok := parsed.(map[string]any)
 	if err != nil || !ok {
 		return refuse("MalformedDetail", "Detail is malformed.")
@@ -177,7 +186,7 @@ func (s *Service) dispatch(event map[string]any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.rules {
-		if s.closed || r.state == types.RuleStateDisabled || !r.pattern.matches(event) {
+		if s.closed || r.state == types.RuleStateDisabled || !r.pattern.Matches(event) {
 			continue
 		}
 		for _, target := range r.targets {
@@ -274,11 +283,11 @@ func (s *Service) checkTarget(t types.Target) error {
 
 // TestEventPattern reports whether an event matches a pattern.
 func (s *Service) TestEventPattern(_ context.Context, in *awseventbridge.TestEventPatternInput) (*awseventbridge.TestEventPatternOutput, error) {
-	p, err := compilePattern(aws.ToString(in.EventPattern))
+	p, err := compile(aws.ToString(in.EventPattern))
 	if err != nil {
 		return nil, err
 	}
-	v, err := parseJSON(aws.ToString(in.Event))
+	v, err := eventpattern.ParseJSON(aws.ToString(in.Event))
 	event, ok := v.(map[string]any)
 	if err != nil || !ok {
 		return nil, invalid("Parameter Event is not valid.")
@@ -288,7 +297,7 @@ func (s *Service) TestEventPattern(_ context.Context, in *awseventbridge.TestEve
 			return nil, invalid("Parameter Event is not valid: %s is missing", key)
 		}
 	}
-	return &awseventbridge.TestEventPatternOutput{Result: p.matches(event)}, nil
+	return &awseventbridge.TestEventPatternOutput{Result: p.Matches(event)}, nil
 }
 
 // find returns a rule; s is locked.

@@ -33,7 +33,7 @@ func (s *Service) PutRule(_ context.Context, in *awseventbridge.PutRuleInput) (*
 	case aws.ToString(in.EventPattern) == "":
 		return nil, invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")
 	}
-	p, err := compilePattern(*in.EventPattern)
+	p, err := compile(*in.EventPattern)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package events
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,6 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+
+	"github.com/magewright/magewright/tools/localaws/eventpattern"
 )
 
 // input returns what a target receives for an event.
@@ -118,7 +122,7 @@ func checkInput(t types.Target) error {
 		return invalid("Only one of Input, InputPath, or InputTransformer must be provided for target %s.", id)
 	}
 	if t.Input != nil {
-		if _, err := parseJSON(*t.Input); err != nil {
+		if _, err := eventpattern.ParseJSON(*t.Input); err != nil {
 			return invalid("JSON syntax error in input for target %s: %v", id, err)
 		}
 	}
@@ -151,7 +155,7 @@ func checkInput(t types.Target) error {
 	if err != nil {
 		return err
 	}
-	if _, err := parseJSON(filled); err == nil {
+	if _, err := eventpattern.ParseJSON(filled); err == nil {
 		return nil
 	}
 	// A template may also consist of several lines with JSON on each.
@@ -159,7 +163,7 @@ func checkInput(t types.Target) error {
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
-		if _, err := parseJSON(line); err != nil {
+		if _, err := eventpattern.ParseJSON(line); err != nil {
 			return invalid("Invalid InputTemplate for target %s : %v", id, err)
 		}
 	}
@@ -232,4 +236,15 @@ func lookup(value any, path string) (result any, found bool, err error) {
 		}
 	}
 	return value, true, nil
+}
+
+// compact encodes a value as JSON without HTML escapes.
+func compact(v any) (string, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
 }

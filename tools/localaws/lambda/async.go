@@ -13,6 +13,8 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/uuid"
 
 	"github.com/magewright/magewright/tools/internal/clock"
@@ -148,7 +150,7 @@ func (s *Service) asyncPolicy(ref reference) (asyncPolicy, bool) {
 }
 
 // conclude sends the outcome of an event to its destination, if it has one, and
-// a failed event to its dead-letter topic. A failed event counts as dropped, no
+// a failed event to its dead-letter queue or topic. A failed event counts as dropped, no
 // matter where it is sent.
 // See https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html.
 func (s *Service) conclude(ref reference, ev event, p asyncPolicy, destination, condition string, invoked int, res *result) {
@@ -165,7 +167,7 @@ func (s *Service) conclude(ref reference, ev event, p asyncPolicy, destination, 
 	if failed && p.deadLetter != "" {
 		if err := s.bury(p.deadLetter, ev, condition, res); err != nil {
 			s.metrics.count(p.target, deadLetterErrors)
-			s.account.Log.Warn("sending to a function's dead-letter topic", "function", ref.name, "topic", p.deadLetter, "error", err)
+			s.account.Log.Warn("sending to a function's dead-letter queue or topic", "function", ref.name, "target", p.deadLetter, "error", err)
 		}
 	}
 }
@@ -232,6 +234,12 @@ func (s *Service) deliver(destination string, record eventRecord) error {
 		})
 		return err
 	}
+	if queueARN.MatchString(destination) {
+		_, err := s.deps.Queues.SendMessage(context.WithoutCancel(s.life), &awssqs.SendMessageInput{
+			QueueUrl: aws.String(s.account.QueueURL(destination)), MessageBody: aws.String(string(text)),
+		})
+		return err
+	}
 	ref, err := s.parse(&destination, nil)
 	if err != nil {
 		return err
@@ -239,21 +247,34 @@ func (s *Service) deliver(destination string, record eventRecord) error {
 	return s.enqueue(ref, event{payload: text, trace: traceOf("", s.account.Clock.Now())})
 }
 
-// bury sends a failed event to its dead-letter topic. The message is the event
-// itself, as a dead-letter queue receives it.
+// bury sends a failed event to its dead-letter queue or topic. The message is the
+// event itself; its attributes say what happened.
 // See https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html.
-func (s *Service) bury(topic string, ev event, condition string, res *result) error {
-	attribute := func(kind, value string) snstypes.MessageAttributeValue {
-		return snstypes.MessageAttributeValue{DataType: aws.String(kind), StringValue: aws.String(value)}
-	}
+func (s *Service) bury(target string, ev event, condition string, res *result) error {
+	ctx := context.WithoutCancel(s.life)
 	code, message := buried(condition, res)
-	attributes := map[string]snstypes.MessageAttributeValue{"RequestID": attribute("String", ev.id), "ErrorMessage": attribute("String", message)}
+	attributes := map[string][2]string{"RequestID": {"String", ev.id}, "ErrorMessage": {"String", message}}
 	if code != 0 {
-		attributes["ErrorCode"] = attribute("Number", strconv.Itoa(code))
+		attributes["ErrorCode"] = [2]string{"Number", strconv.Itoa(code)}
 	}
-	_, err := s.deps.Topics.Publish(context.WithoutCancel(s.life), &awssns.PublishInput{
-		TopicArn: aws.String(topic), Message: aws.String(string(ev.payload)), MessageAttributes: attributes,
-	})
+	if queueARN.MatchString(target) {
+		in := &awssqs.SendMessageInput{
+			QueueUrl: aws.String(s.account.QueueURL(target)), MessageBody: aws.String(string(ev.payload)),
+			MessageAttributes: map[string]sqstypes.MessageAttributeValue{},
+		}
+		for name, a := range attributes {
+			in.MessageAttributes[name] = sqstypes.MessageAttributeValue{DataType: &a[0], StringValue: &a[1]}
+		}
+		_, err := s.deps.Queues.SendMessage(ctx, in)
+		return err
+	}
+	in := &awssns.PublishInput{
+		TopicArn: aws.String(target), Message: aws.String(string(ev.payload)), MessageAttributes: map[string]snstypes.MessageAttributeValue{},
+	}
+	for name, a := range attributes {
+		in.MessageAttributes[name] = snstypes.MessageAttributeValue{DataType: &a[0], StringValue: &a[1]}
+	}
+	_, err := s.deps.Topics.Publish(ctx, in)
 	return err
 }
 

@@ -219,7 +219,7 @@ func TestEventInvokeConfigs(t *testing.T) {
 	for text, in := range map[string]*awslambda.PutFunctionEventInvokeConfigInput{
 		"'maximumRetryAttempts'":                            {MaximumRetryAttempts: aws.Int32(3)},
 		"'maximumEventAgeInSeconds'":                        {MaximumEventAgeInSeconds: aws.Int32(59)},
-		"The embedded AWS does not support the destination": {DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String("arn:aws:sqs:us-east-1:000000000000:q")}}},
+		"The embedded AWS does not support the destination": {DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String("arn:aws:sqs:us-east-1:000000000000:q.fifo")}}},
 		"You must specify at least one of error ha":         {},
 		"You can't specify the function as a desti":         {DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String("arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST")}}},
 		"The destination ARN arn:aws:lambda:us-ea":          {DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String("arn:aws:lambda:us-east-1:000000000000:function:none")}}},

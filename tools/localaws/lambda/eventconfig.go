@@ -77,11 +77,11 @@ func (s *Service) changed(f *function, c eventConfig, retries, age *int32, d *la
 		}
 	}
 	for _, destination := range []string{c.onFailure, c.onSuccess} {
-		if destination == "" || topicARN.MatchString(destination) {
+		if destination == "" || topicARN.MatchString(destination) || queueARN.MatchString(destination) && !fifo(destination) {
 			continue
 		}
 		if !strings.HasPrefix(destination, s.account.ARN("lambda", "function:")) {
-			return nil, invalid("The embedded AWS does not support the destination %s. It must be an SNS topic or a Lambda function.", destination)
+			return nil, invalid("The embedded AWS does not support the destination %s. It must be a standard SQS queue, an SNS topic or a Lambda function.", destination)
 		}
 		ref, err := s.parse(&destination, nil)
 		if err != nil {
@@ -144,7 +144,7 @@ func (s *Service) findEventConfig(ref reference) (*function, *eventConfig, error
 }
 
 // PutFunctionEventInvokeConfig sets how asynchronous events are treated.
-// Destinations can be SNS topics and Lambda functions.
+// Destinations can be SQS queues, SNS topics and Lambda functions.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html.
 func (s *Service) PutFunctionEventInvokeConfig(_ context.Context, in *awslambda.PutFunctionEventInvokeConfigInput) (*awslambda.PutFunctionEventInvokeConfigOutput, error) {
 	c, err := s.setEventConfig(in.FunctionName, in.Qualifier, false, in.MaximumRetryAttempts, in.MaximumEventAgeInSeconds, in.DestinationConfig)

@@ -134,9 +134,9 @@ func (s *Service) runtimeARN(r lambdatypes.Runtime) string {
 	return fmt.Sprintf("arn:aws:lambda:%s::runtime:%x", s.account.Region, sum([]byte(r)))
 }
 
-// output copies a configuration into the output of an operation. The output has
-// members with the same names.
-func output[T any](c lambdatypes.FunctionConfiguration) *T {
+// output copies the configuration of a function or mapping into the output of an
+// operation. The output has members with the same names.
+func output[T, C any](c C) *T {
 	out := new(T)
 	from, to := reflect.ValueOf(c), reflect.ValueOf(out).Elem()
 	for i := range from.NumField() {

@@ -37,6 +37,7 @@ import (
 	awslogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 
 	crand "crypto/rand"
@@ -77,6 +78,21 @@ type Topics interface {
 	Publish(ctx context.Context, in *awssns.PublishInput) (*awssns.PublishOutput, error)
 }
 
+// Queues is what event source mappings need of SQS, and destinations and
+// dead-letter configurations.
+type Queues interface {
+	GetQueueAttributes(ctx context.Context, in *awssqs.GetQueueAttributesInput) (*awssqs.GetQueueAttributesOutput, error)
+	ReceiveMessage(ctx context.Context, in *awssqs.ReceiveMessageInput) (*awssqs.ReceiveMessageOutput, error)
+	DeleteMessageBatch(ctx context.Context, in *awssqs.DeleteMessageBatchInput) (*awssqs.DeleteMessageBatchOutput, error)
+	SendMessage(ctx context.Context, in *awssqs.SendMessageInput) (*awssqs.SendMessageOutput, error)
+
+	// Await waits until a message of the queue can be received, or until a time
+	// if that is not zero.
+	Await(ctx context.Context, queueARN string, until time.Time) error
+	// Available reports whether a message of the queue can be received now.
+	Available(queueARN string) bool
+}
+
 // A Verifier checks the SigV4 signature of a request to a function URL and
 // returns the caller. The request's body can still be read in full afterwards.
 type Verifier interface {
@@ -91,6 +107,7 @@ type Deps struct {
 	Logs    Logs
 	Roles   Roles
 	Topics  Topics
+	Queues  Queues
 
 	// Verifier checks requests to function URLs with AuthType AWS_IAM. Without
 	// a verifier, all of them are refused.
@@ -120,7 +137,8 @@ type Service struct {
 
 	mu        sync.RWMutex
 	functions map[string]*function
-	reserved  int32 // the sum of all functions' reserved concurrency
+	mappings  map[string]*mapping // by UUID
+	reserved  int32               // the sum of all functions' reserved concurrency
 	closed    bool
 
 	unreserved atomic.Int32 // executions of functions without reserved concurrency
@@ -153,6 +171,7 @@ func New(a account.Account, d Deps) *Service {
 		initLimit:      initLimit,
 		memoryInterval: memoryInterval,
 		functions:      map[string]*function{},
+		mappings:       map[string]*mapping{},
 		spawner:        newSpawner(),
 	}
 	s.life, s.end = context.WithCancel(principal.Service(context.Background(), servicePrincipal, a.ID))

@@ -139,6 +139,7 @@ func (c change) refused() error {
 var (
 	roleARN  = regexp.MustCompile(`^arn:aws:iam::\d{12}:role/[a-zA-Z0-9+=,.@_/-]+$`)
 	topicARN = regexp.MustCompile(`^arn:aws:sns:[a-z0-9-]+:\d{12}:[a-zA-Z0-9_.-]+$`)
+	queueARN = regexp.MustCompile(`^arn:aws:sqs:[a-z0-9-]+:\d{12}:[a-zA-Z0-9_-]+(\.fifo)?$`)
 	variable = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]+$`)
 )
 
@@ -185,8 +186,8 @@ func (set settings) with(c change, name string) (settings, error) {
 	}
 	if c.deadLetter != nil {
 		target := aws.ToString(c.deadLetter.TargetArn)
-		if target != "" && !topicARN.MatchString(target) {
-			return set, unsupported("A dead-letter queue that is not an SNS topic")
+		if target != "" && !topicARN.MatchString(target) && (!queueARN.MatchString(target) || fifo(target)) {
+			return set, unsupported("A dead-letter target that is neither a standard SQS queue nor an SNS topic")
 		}
 		set.DeadLetter = target
 	}

@@ -107,10 +107,10 @@ func (s *Service) pause(ctx context.Context, changed <-chan struct{}, d time.Dur
 	return nil
 }
 
-// Await waits until a message of a queue can be received. Unlike a long poll, it
-// needs no timer as long as the queue is empty, and so costs nothing however fast
-// the clock runs.
-func (s *Service) Await(ctx context.Context, queueARN string) error {
+// Await waits until a message of a queue can be received, or until a time if that
+// is not zero. Unlike a long poll, it needs no timer as long as the queue is empty,
+// and so costs nothing however fast the clock runs.
+func (s *Service) Await(ctx context.Context, queueARN string, until time.Time) error {
 	for {
 		s.mu.Lock()
 		q := s.byARN(queueARN)
@@ -119,12 +119,15 @@ func (s *Service) Await(ctx context.Context, queueARN string) error {
 			return noQueue()
 		}
 		now := s.account.Clock.Now()
-		if q.available(now) {
+		if q.available(now) || !until.IsZero() && !now.Before(until) {
 			s.mu.Unlock()
 			return nil
 		}
 		changed := q.changed
 		at, timed := q.next()
+		if !until.IsZero() && (!timed || until.Before(at)) {
+			at, timed = until, true
+		}
 		s.mu.Unlock()
 		if timed {
 			if err := s.pause(ctx, changed, at.Sub(now)); err != nil {

@@ -126,7 +126,7 @@ func noQueue() error {
 
 // url returns the URL of a queue.
 func (s *Service) url(q *queue) *string {
-	return aws.String(s.account.Endpoint + "/" + s.account.ID + "/" + q.name)
+	return aws.String(s.account.QueueURL(q.name))
 }
 
 // find returns the queue with a URL. Only the path counts, because clients
@@ -139,13 +139,8 @@ func (s *Service) find(queueURL *string) (*queue, error) {
 	if err != nil {
 		return nil, &types.InvalidAddress{Message: aws.String("The address " + *queueURL + " is not valid for this endpoint.")}
 	}
-	// A name is accepted as well.
-	name, owner := path.Base(u.Path), path.Base(path.Dir(u.Path))
-	if strings.Contains(u.Path, "/") && owner != s.account.ID {
-		return nil, noQueue()
-	}
-	q, ok := s.queues[name]
-	if !ok {
+	q, ok := s.queues[path.Base(u.Path)]
+	if !ok || path.Base(path.Dir(u.Path)) != s.account.ID {
 		return nil, noQueue()
 	}
 	return q, nil

@@ -82,6 +82,7 @@ func answers() map[string]any {
 			{VersionId: aws.String("v4")}, {VersionId: aws.String("v3")}, {VersionId: aws.String("v2")}, {VersionId: aws.String("v1")},
 		}},
 		"kms:CreateKey":                   &awskms.CreateKeyOutput{KeyMetadata: &kmstypes.KeyMetadata{KeyId: aws.String("1234")}},
+		"lambda:CreateEventSourceMapping": &awslambda.CreateEventSourceMappingOutput{UUID: aws.String("a-b-c")},
 		"lambda:CreateFunction":           &awslambda.CreateFunctionOutput{FunctionArn: aws.String(functionARN)},
 		"lambda:GetFunctionConfiguration": &awslambda.GetFunctionConfigurationOutput{State: lambdatypes.StateActive, LastUpdateStatus: lambdatypes.LastUpdateStatusSuccessful},
 		"lambda:ListVersionsByFunction": &awslambda.ListVersionsByFunctionOutput{Versions: []lambdatypes.FunctionConfiguration{

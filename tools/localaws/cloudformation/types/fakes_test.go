@@ -696,6 +696,18 @@ func (f fakeConnections) UntagResource(_ context.Context, in *awscodeconnections
 	return call[awscodeconnections.UntagResourceOutput](f.recorder, "codeconnections", in)
 }
 
+func (f fakeFunctions) CreateEventSourceMapping(_ context.Context, in *awslambda.CreateEventSourceMappingInput) (*awslambda.CreateEventSourceMappingOutput, error) {
+	return call[awslambda.CreateEventSourceMappingOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) UpdateEventSourceMapping(_ context.Context, in *awslambda.UpdateEventSourceMappingInput) (*awslambda.UpdateEventSourceMappingOutput, error) {
+	return call[awslambda.UpdateEventSourceMappingOutput](f.recorder, "lambda", in)
+}
+
+func (f fakeFunctions) DeleteEventSourceMapping(_ context.Context, in *awslambda.DeleteEventSourceMappingInput) (*awslambda.DeleteEventSourceMappingOutput, error) {
+	return call[awslambda.DeleteEventSourceMappingOutput](f.recorder, "lambda", in)
+}
+
 type fakeQueues struct{ *recorder }
 
 func (f fakeQueues) CreateQueue(_ context.Context, in *awssqs.CreateQueueInput) (*awssqs.CreateQueueOutput, error) {

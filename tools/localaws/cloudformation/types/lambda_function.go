@@ -115,16 +115,20 @@ func (f functions) update(ctx context.Context, r *resource.Request) (*resource.R
 		}
 	}
 	arn := aws.String(f.Account.ARN("lambda", "function:"+r.PhysicalID))
-	err := retag(r,
+	return functionResult(name, arn), f.retagFunction(ctx, r, arn)
+}
+
+// retagFunction changes the tags of a function or of another resource of Lambda.
+func (d Deps) retagFunction(ctx context.Context, r *resource.Request, arn *string) error {
+	return retag(r,
 		func(tags map[string]string) error {
-			_, err := f.Functions.TagResource(ctx, &awslambda.TagResourceInput{Resource: arn, Tags: tags})
+			_, err := d.Functions.TagResource(ctx, &awslambda.TagResourceInput{Resource: arn, Tags: tags})
 			return err
 		},
 		func(keys []string) error {
-			_, err := f.Functions.UntagResource(ctx, &awslambda.UntagResourceInput{Resource: arn, TagKeys: keys})
+			_, err := d.Functions.UntagResource(ctx, &awslambda.UntagResourceInput{Resource: arn, TagKeys: keys})
 			return err
 		})
-	return functionResult(name, arn), err
 }
 
 // limitConcurrency reserves the concurrency that the properties name. If they

@@ -189,6 +189,63 @@ func eventInvokeConfig(d Deps) definition {
 	}
 }
 
+// eventSourceMapping is AWS::Lambda::EventSourceMapping. Only queues can be event
+// sources.
+func eventSourceMapping(d Deps) definition {
+	return definition{
+		required: []string{"FunctionName"},
+		Type: resource.Type{
+			Name: "AWS::Lambda::EventSourceMapping",
+			Properties: []string{
+				"BatchSize", "Enabled", "EventSourceArn", "FilterCriteria", "FunctionName", "FunctionResponseTypes",
+				"MaximumBatchingWindowInSeconds", "ScalingConfig", "Tags",
+			},
+			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+				in := &awslambda.CreateEventSourceMappingInput{}
+				if err := decode(r, in, "Tags"); err != nil {
+					return nil, err
+				}
+				var err error
+				if in.Tags, err = tagsOf(r); err != nil {
+					return nil, err
+				}
+				out, err := d.Functions.CreateEventSourceMapping(ctx, in)
+				if err != nil {
+					return nil, err
+				}
+				return d.mappingResult(*out.UUID), nil
+			},
+			Update: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+				in := &awslambda.UpdateEventSourceMappingInput{}
+				properties := restored(r, map[string]any{
+					"BatchSize": 10.0, "Enabled": true, "FilterCriteria": map[string]any{}, "FunctionResponseTypes": []any{},
+					"MaximumBatchingWindowInSeconds": 0.0, "ScalingConfig": map[string]any{},
+				})
+				if err := decodeMap(properties, in, "EventSourceArn", "Tags"); err != nil {
+					return nil, err
+				}
+				in.UUID = aws.String(r.PhysicalID)
+				if _, err := d.Functions.UpdateEventSourceMapping(ctx, in); err != nil {
+					return nil, err
+				}
+				made := d.mappingResult(r.PhysicalID)
+				arn, _ := made.Attributes["EventSourceMappingArn"].(string)
+				return made, d.retagFunction(ctx, r, &arn)
+			},
+			Delete: func(ctx context.Context, r *resource.Request) error {
+				_, err := d.Functions.DeleteEventSourceMapping(ctx, &awslambda.DeleteEventSourceMappingInput{UUID: aws.String(r.PhysicalID)})
+				return err
+			},
+		},
+	}
+}
+
+func (d Deps) mappingResult(id string) *resource.Result {
+	return &resource.Result{PhysicalID: id, Attributes: map[string]any{
+		"EventSourceMappingArn": d.Account.ARN("lambda", "event-source-mapping:"+id), "Id": id,
+	}}
+}
+
 // splitFunctionName separates the qualifier from a function name or ARN: name,
 // name:alias, arn:...:function:name or arn:...:function:name:alias. The
 // function part of an ARN is an ARN again.

@@ -25,7 +25,7 @@ func Registry(d Deps) resource.Registry {
 		secret(d),
 		globalTable(d),
 		table(d),
-		function(d), version(d), alias(d), permission(d), functionURL(d), eventInvokeConfig(d),
+		function(d), version(d), alias(d), permission(d), functionURL(d), eventInvokeConfig(d), eventSourceMapping(d),
 		logGroup(d),
 		alarm(d), compositeAlarm(d), dashboard(d),
 		topic(d), subscription(d), topicPolicy(d),

@@ -27,6 +27,38 @@ type event struct {
 	RawPath        string `json:"rawPath"`
 	RawQueryString string `json:"rawQueryString"`
 	Body           string `json:"body"`
+	Records        []record
+}
+
+// A record is a message of a queue.
+type record struct{ MessageID, Body string }
+
+// process does what the bodies of messages say: "fail" fails all of them, "bad"
+// only itself, "answer" answers with the rest of the body, and "wait" waits for
+// the file that the rest names.
+func process(in json.RawMessage, records []record) (any, error) {
+	var bodies []string
+	failed := []map[string]string{}
+	for _, r := range records {
+		bodies = append(bodies, r.Body)
+	}
+	fmt.Printf("batch %s by %s\n", strings.Join(bodies, ","), lambdacontext.FunctionVersion)
+	for _, r := range records {
+		verb, rest, _ := strings.Cut(r.Body, " ")
+		switch verb {
+		case "fail":
+			return nil, errors.New("no luck")
+		case "bad":
+			failed = append(failed, map[string]string{"itemIdentifier": r.MessageID})
+		case "answer":
+			return json.RawMessage(rest), nil
+		case "echo":
+			fmt.Printf("event %s\n", in)
+		case "wait":
+			await(rest)
+		}
+	}
+	return map[string]any{"batchItemFailures": failed}, nil
 }
 
 // hog holds memory.
@@ -61,6 +93,9 @@ func handle(ctx context.Context, in json.RawMessage) (any, error) {
 	var ev event
 	if err := json.Unmarshal(in, &ev); err != nil {
 		return in, nil
+	}
+	if len(ev.Records) > 0 {
+		return process(in, ev.Records)
 	}
 	switch ev.Do {
 	case "fail":

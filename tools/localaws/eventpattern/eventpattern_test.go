@@ -1,6 +1,7 @@
-package events
+package eventpattern
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -63,16 +64,16 @@ func TestPatterns(t *testing.T) {
 		{`{"$or": [{"source": ["x"]}, {"detail": {"state": ["FAILED"]}}]}`, true},
 		{`{"source": ["aws.codepipeline"], "$or": [{"source": ["x"]}, {"source": ["y"]}]}`, false},
 	} {
-		p, err := compilePattern(tt.pattern)
+		p, err := Compile(tt.pattern)
 		if err != nil {
 			t.Errorf("%s: %v", tt.pattern, err)
 			continue
 		}
-		event, err := parseJSON(sample)
+		event, err := ParseJSON(sample)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := p.matches(event.(map[string]any)); got != tt.want {
+		if got := p.Matches(event.(map[string]any)); got != tt.want {
 			t.Errorf("%s: %t", tt.pattern, got)
 		}
 	}
@@ -100,7 +101,7 @@ func TestBadPatterns(t *testing.T) {
 		`{"a": [{"anything-but": []}]}`:          "Empty arrays",
 		`{"a": ["x"]} {}`:                        "more than one",
 	} {
-		if _, err := compilePattern(pattern); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Compile(pattern); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", pattern, err, want)
 		}
 	}
@@ -113,11 +114,11 @@ func TestExactnessAndItsOpposite(t *testing.T) {
 	scalar := rapid.OneOf(rapid.Map(rapid.String(), func(s string) any { return s }), rapid.Map(rapid.IntRange(-5, 5), func(i int) any { return i }), rapid.Map(rapid.Bool(), func(b bool) any { return b }))
 	rapid.Check(t, func(t *rapid.T) {
 		build := func(v any) map[string]any {
-			text, err := compact(v)
+			text, err := json.Marshal(v)
 			if err != nil {
 				t.Fatal(err)
 			}
-			parsed, err := parseJSON(text)
+			parsed, err := ParseJSON(string(text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -133,8 +134,8 @@ func TestExactnessAndItsOpposite(t *testing.T) {
 			t.Fatal(err)
 		}
 		event := build(map[string]any{"k": value})
-		if got := exact.matches(event); got != (wanted == value) || got == but.matches(event) {
-			t.Fatalf("wanted %v, value %v: exact %t, anything-but %t", wanted, value, got, but.matches(event))
+		if got := exact.Matches(event); got != (wanted == value) || got == but.Matches(event) {
+			t.Fatalf("wanted %v, value %v: exact %t, anything-but %t", wanted, value, got, but.Matches(event))
 		}
 	})
 }
@@ -143,12 +144,12 @@ func FuzzPattern(f *testing.F) {
 	f.Add(`{"a":[{"numeric":[">",1]}]}`, `{"a":1}`)
 	f.Add(`{"a":{"b":[{"anything-but":{"suffix":"x"}}]}}`, `{"a":[{"b":"y"}]}`)
 	f.Fuzz(func(t *testing.T, text, eventText string) {
-		p, err := compilePattern(text)
+		p, err := Compile(text)
 		if err != nil {
 			return
 		}
-		v, err := parseJSON(eventText)
-		if event, ok := v.(map[string]any); err == nil && ok && p.matches(event) != (&pattern{or: []pattern{*p}}).matches(event) {
+		v, err := ParseJSON(eventText)
+		if event, ok := v.(map[string]any); err == nil && ok && p.Matches(event) != (&Pattern{or: []Pattern{*p}}).Matches(event) {
 			t.Error("a pattern and it as the only alternative differ")
 		}
 	})

@@ -1,7 +1,10 @@
-package events
+// Package eventpattern decides which events a pattern matches. Rules of
+// EventBridge and the filters of Lambda's event source mappings have patterns of
+// this form.
+// See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern.html.
+package eventpattern
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,21 +12,17 @@ import (
 	"math/big"
 	"slices"
 	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 )
 
-// A pattern decides which events a rule matches.
-// See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern.html.
-type pattern struct {
+// A Pattern is a compiled pattern.
+type Pattern struct {
 	fields map[string]node
-	or     []pattern // alternatives; one of them must match as well
+	or     []Pattern // alternatives; one of them must match as well
 }
 
 // A node is what a field must match: either an object, or one of several values.
 type node struct {
-	object *pattern
+	object *Pattern
 	leaf   []matcher
 }
 
@@ -35,12 +34,15 @@ type absentType struct{}
 
 var absent any = absentType{}
 
-func invalidPattern(format string, args ...any) error {
-	return &types.InvalidEventPatternException{Message: aws.String("Event pattern is not valid. Reason: " + fmt.Sprintf(format, args...))}
-}
+// An Error says why a text is no pattern.
+type Error struct{ Reason string }
 
-// parseJSON reads one JSON document and keeps numbers as they are written.
-func parseJSON(text string) (any, error) {
+func (e *Error) Error() string { return "Event pattern is not valid. Reason: " + e.Reason }
+
+func invalid(format string, args ...any) error { return &Error{fmt.Sprintf(format, args...)} }
+
+// ParseJSON reads one JSON document and keeps numbers as they are written.
+func ParseJSON(text string) (any, error) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	var v any
@@ -53,26 +55,27 @@ func parseJSON(text string) (any, error) {
 	return v, nil
 }
 
-func compilePattern(text string) (*pattern, error) {
-	v, err := parseJSON(text)
+// Compile reads a pattern. Its error is an [Error].
+func Compile(text string) (*Pattern, error) {
+	v, err := ParseJSON(text)
 	if err != nil {
-		return nil, invalidPattern("%v", err)
+		return nil, invalid("%v", err)
 	}
 	object, ok := v.(map[string]any)
 	if !ok {
-		return nil, invalidPattern("Filter is not an object")
+		return nil, invalid("Filter is not an object")
 	}
 	return compileObject(object, "$", 0)
 }
 
-func compileObject(object map[string]any, path string, depth int) (*pattern, error) {
+func compileObject(object map[string]any, path string, depth int) (*Pattern, error) {
 	if len(object) == 0 {
-		return nil, invalidPattern("Empty objects are not allowed at %s", path)
+		return nil, invalid("Empty objects are not allowed at %s", path)
 	}
 	if depth > 32 {
-		return nil, invalidPattern("%s is nested too deeply", path)
+		return nil, invalid("%s is nested too deeply", path)
 	}
-	p := &pattern{fields: map[string]node{}}
+	p := &Pattern{fields: map[string]node{}}
 	for key, value := range object {
 		here := path + "." + key
 		switch v := value.(type) {
@@ -84,13 +87,13 @@ func compileObject(object map[string]any, path string, depth int) (*pattern, err
 			p.fields[key] = node{object: nested}
 		case []any:
 			if len(v) == 0 {
-				return nil, invalidPattern("Empty arrays are not allowed at %s", here)
+				return nil, invalid("Empty arrays are not allowed at %s", here)
 			}
 			if key == "$or" {
 				for _, alternative := range v {
 					o, ok := alternative.(map[string]any)
 					if !ok {
-						return nil, invalidPattern("$or requires objects at %s", here)
+						return nil, invalid("$or requires objects at %s", here)
 					}
 					nested, err := compileObject(o, here, depth+1)
 					if err != nil {
@@ -110,7 +113,7 @@ func compileObject(object map[string]any, path string, depth int) (*pattern, err
 			}
 			p.fields[key] = node{leaf: leaf}
 		default:
-			return nil, invalidPattern("%q must be an object or an array at %s", key, path)
+			return nil, invalid("%q must be an object or an array at %s", key, path)
 		}
 	}
 	return p, nil
@@ -123,7 +126,7 @@ func compileMatcher(element any, path string) (matcher, error) {
 		return exactly(element, path)
 	}
 	if len(filter) != 1 {
-		return nil, invalidPattern("Only one key allowed in match expression at %s", path)
+		return nil, invalid("Only one key allowed in match expression at %s", path)
 	}
 	for kind, operand := range filter {
 		switch kind {
@@ -132,7 +135,7 @@ func compileMatcher(element any, path string) (matcher, error) {
 		case "exists":
 			wanted, ok := operand.(bool)
 			if !ok {
-				return nil, invalidPattern("exists requires true or false at %s", path)
+				return nil, invalid("exists requires true or false at %s", path)
 			}
 			return func(value any) bool { return (value != absent) == wanted }, nil
 		case "numeric":
@@ -140,7 +143,7 @@ func compileMatcher(element any, path string) (matcher, error) {
 		case "anything-but":
 			return anythingBut(operand, path)
 		default:
-			return nil, invalidPattern("the embedded EventBridge does not support the match type %s at %s", kind, path)
+			return nil, invalid("the embedded AWS does not support the match type %s at %s", kind, path)
 		}
 	}
 	panic("unreachable: the map has one key")
@@ -154,14 +157,14 @@ func exactly(wanted any, path string) (matcher, error) {
 	case json.Number:
 		n, ok := number(w)
 		if !ok {
-			return nil, invalidPattern("%s is not a number at %s", w, path)
+			return nil, invalid("%s is not a number at %s", w, path)
 		}
 		return func(value any) bool {
 			v, ok := number(value)
 			return ok && v.Cmp(n) == 0
 		}, nil
 	default:
-		return nil, invalidPattern("Match value must be String, number, true, false, or null at %s", path)
+		return nil, invalid("Match value must be String, number, true, false, or null at %s", path)
 	}
 }
 
@@ -185,7 +188,7 @@ func affix(kind string, operand any, path string) (matcher, error) {
 	}
 	wanted, ok := operand.(string)
 	if !ok || wanted == "" && kind != "equals-ignore-case" {
-		return nil, invalidPattern("%s match pattern must be a string at %s", kind, path)
+		return nil, invalid("%s match pattern must be a string at %s", kind, path)
 	}
 	return func(value any) bool {
 		text, ok := value.(string)
@@ -211,17 +214,17 @@ func affix(kind string, operand any, path string) (matcher, error) {
 func numeric(operand any, path string) (matcher, error) {
 	list, ok := operand.([]any)
 	if !ok || len(list) != 2 && len(list) != 4 {
-		return nil, invalidPattern("Value of numeric must be an array of an operator and a number, or two of each, at %s", path)
+		return nil, invalid("Value of numeric must be an array of an operator and a number, or two of each, at %s", path)
 	}
 	var tests []func(*big.Rat) bool
 	for i := 0; i < len(list); i += 2 {
 		operator, _ := list[i].(string)
 		bound, ok := number(list[i+1])
 		if !ok {
-			return nil, invalidPattern("Value of %s must be numeric, from -5.0e9 to 5.0e9, at %s", operator, path)
+			return nil, invalid("Value of %s must be numeric, from -5.0e9 to 5.0e9, at %s", operator, path)
 		}
 		if len(list) == 4 && !slices.Contains([][]string{{">", ">="}, {"<", "<="}}[i/2], operator) {
-			return nil, invalidPattern("Bad numeric range operator: %s at %s", operator, path)
+			return nil, invalid("Bad numeric range operator: %s at %s", operator, path)
 		}
 		switch operator {
 		case "=":
@@ -235,7 +238,7 @@ func numeric(operand any, path string) (matcher, error) {
 		case ">=":
 			tests = append(tests, func(v *big.Rat) bool { return v.Cmp(bound) >= 0 })
 		default:
-			return nil, invalidPattern("Unrecognized numeric range operator: %s at %s", operator, path)
+			return nil, invalid("Unrecognized numeric range operator: %s at %s", operator, path)
 		}
 	}
 	return func(value any) bool {
@@ -251,11 +254,11 @@ func anythingBut(operand any, path string) (matcher, error) {
 	switch o := operand.(type) {
 	case map[string]any:
 		if len(o) != 1 {
-			return nil, invalidPattern("Only one key allowed in match expression at %s", path)
+			return nil, invalid("Only one key allowed in match expression at %s", path)
 		}
 		for kind, value := range o {
 			if kind != "prefix" && kind != "suffix" && kind != "equals-ignore-case" {
-				return nil, invalidPattern("the embedded EventBridge does not support anything-but of %s at %s", kind, path)
+				return nil, invalid("the embedded AWS does not support anything-but of %s at %s", kind, path)
 			}
 			values, ok := value.([]any)
 			if !ok {
@@ -271,7 +274,7 @@ func anythingBut(operand any, path string) (matcher, error) {
 		elements = []any{o}
 	}
 	if len(elements) == 0 {
-		return nil, invalidPattern("Empty arrays are not allowed at %s", path)
+		return nil, invalid("Empty arrays are not allowed at %s", path)
 	}
 	for _, element := range elements {
 		m, err := compileMatcher(element, path)
@@ -285,8 +288,8 @@ func anythingBut(operand any, path string) (matcher, error) {
 	}, nil
 }
 
-// matches reports whether an event's object matches the pattern.
-func (p *pattern) matches(event map[string]any) bool {
+// Matches reports whether an event matches the pattern.
+func (p *Pattern) Matches(event map[string]any) bool {
 	for key, n := range p.fields {
 		value, ok := event[key]
 		if !ok {
@@ -296,7 +299,7 @@ func (p *pattern) matches(event map[string]any) bool {
 			return false
 		}
 	}
-	return len(p.or) == 0 || slices.ContainsFunc(p.or, func(alternative pattern) bool { return alternative.matches(event) })
+	return len(p.or) == 0 || slices.ContainsFunc(p.or, func(alternative Pattern) bool { return alternative.Matches(event) })
 }
 
 // matches tries a value, or each element of an array.
@@ -312,22 +315,11 @@ func (n node) matches(value any) bool {
 		if !ok && value != absent {
 			return false
 		}
-		return n.object.matches(object)
+		return n.object.Matches(object)
 	}
 	if _, ok := value.(map[string]any); ok {
 		// Values are only compared at leaves.
 		value = absent
 	}
 	return slices.ContainsFunc(n.leaf, func(m matcher) bool { return m(value) })
-}
-
-// compact encodes a value as JSON without HTML escapes.
-func compact(v any) (string, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return "", err
-	}
-	return strings.TrimSuffix(b.String(), "\n"), nil
 }
