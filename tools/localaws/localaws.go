@@ -179,10 +179,10 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 	connections := codeconnections.New(a)
 
 	functions := &lateFunctions{}
-	topics := sns.New(a, sns.Deps{Functions: functions})
 	measured := &lateMetrics{}
 	queues := sqs.New(a, sqs.Deps{Metrics: measured})
-	bus := events.New(a, events.Deps{Topics: topics, Functions: functions})
+	topics := sns.New(a, sns.Deps{Functions: functions, Queues: queues})
+	bus := events.New(a, events.Deps{Topics: topics, Functions: functions, Queues: queues})
 	metrics := cloudwatch.New(a, cloudwatch.Deps{Notifier: topics, Functions: functions})
 	measured.Service = metrics
 	logGroups.Observe(metrics.Embedded)

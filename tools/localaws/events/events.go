@@ -1,5 +1,5 @@
 // Package events is the embedded AWS's EventBridge: rules with event patterns
-// on the default bus, whose targets are Lambda functions and SNS topics.
+// on the default bus, whose targets are Lambda functions, SNS topics and SQS queues.
 package events
 
 import (
@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +20,8 @@ import (
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 	"github.com/google/uuid"
 
@@ -38,11 +41,17 @@ type Topics interface {
 	Publish(context.Context, *awssns.PublishInput) (*awssns.PublishOutput, error)
 }
 
+// Queues sends to SQS queues that are targets, or dead-letter queues of targets.
+type Queues interface {
+	SendMessage(context.Context, *awssqs.SendMessageInput) (*awssqs.SendMessageOutput, error)
+}
+
 // Deps are the services that targets belong to. If one is nil, its resources
 // can't be targets.
 type Deps struct {
 	Functions Functions
 	Topics    Topics
+	Queues    Queues
 }
 
 // Service is the event bus of one account and region.
@@ -109,6 +118,9 @@ func (s *Service) bus(name *string) error {
 	}
 	return nil
 }
+
+// servicePrincipal is the principal that EventBridge acts as.
+const servicePrincipal = "events.amazonaws.com"
 
 var sourceName = regexp.MustCompile(`^[^\s]{1,256}$`)
 
@@ -196,8 +208,13 @@ func (s *Service) dispatch(event map[string]any) {
 				continue
 			}
 			s.deliveries.Go(func() {
-				if err := s.deliver(target, input); err != nil && s.ctx.Err() == nil {
-					s.account.Log.Warn("an event was not delivered", "rule", r.name, "target", *target.Arn, "error", err)
+				tries, err := s.deliver(target, input)
+				if err == nil || s.ctx.Err() != nil {
+					return
+				}
+				s.account.Log.Warn("an event was not delivered", "rule", r.name, "target", *target.Arn, "error", err)
+				if err := s.bury(r.arn, target, event, tries, err); err != nil {
+					s.account.Log.Warn("an event was not sent to a dead-letter queue", "rule", r.name, "target", *target.Arn, "error", err)
 				}
 			})
 		}
@@ -213,7 +230,8 @@ const (
 	firstDelay   = time.Second
 )
 
-func (s *Service) deliver(target types.Target, input string) error {
+// deliver sends an event to a target. It returns how often it has tried.
+func (s *Service) deliver(target types.Target, input string) (tries int, err error) {
 	retries := usualRetries
 	if p := target.RetryPolicy; p != nil && p.MaximumRetryAttempts != nil {
 		retries = int(*p.MaximumRetryAttempts)
@@ -221,17 +239,45 @@ func (s *Service) deliver(target types.Target, input string) error {
 	delay := firstDelay
 	for try := 0; ; try++ {
 		err := s.send(target, input)
-		if err == nil || try >= retries {
-			return err
-		}
-		if refused(err) {
-			return err
+		if err == nil || try >= retries || refused(err) {
+			return try + 1, err
 		}
 		if err := clock.Sleep(s.ctx, s.account.Clock, delay); err != nil {
-			return err
+			return try + 1, err
 		}
 		delay *= 2
 	}
+}
+
+// bury sends an event that could not be delivered to the dead-letter queue of its
+// target, if it has one. The message is the event itself.
+// See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html.
+func (s *Service) bury(rule string, target types.Target, event map[string]any, tries int, reason error) error {
+	if target.DeadLetterConfig == nil || aws.ToString(target.DeadLetterConfig.Arn) == "" {
+		return nil
+	}
+	text, err := compact(event)
+	if err != nil {
+		return err
+	}
+	code := "SDK_CLIENT_ERROR"
+	if api, ok := errors.AsType[smithy.APIError](reason); ok {
+		code = api.ErrorCode()
+	}
+	attributes := map[string]string{
+		"RULE_ARN": rule, "TARGET_ARN": *target.Arn, "ERROR_CODE": code, "ERROR_MESSAGE": reason.Error(), "RETRY_ATTEMPTS": strconv.Itoa(tries - 1),
+	}
+	if !refused(reason) {
+		attributes["EXHAUSTED_RETRY_CONDITION"] = "MaximumRetryAttempts"
+	}
+	in := &awssqs.SendMessageInput{
+		QueueUrl: aws.String(s.account.QueueURL(*target.DeadLetterConfig.Arn)), MessageBody: &text, MessageAttributes: map[string]sqstypes.MessageAttributeValue{},
+	}
+	for name, value := range attributes {
+		in.MessageAttributes[name] = sqstypes.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
+	}
+	_, err = s.deps.Queues.SendMessage(principal.Service(s.ctx, servicePrincipal, s.account.ID), in)
+	return err
 }
 
 // refused reports whether the target would give the same error every time. A
@@ -242,9 +288,17 @@ func refused(err error) bool {
 }
 
 func (s *Service) send(target types.Target, input string) error {
-	ctx := principal.Service(s.ctx, "events.amazonaws.com", s.account.ID)
+	ctx := principal.Service(s.ctx, servicePrincipal, s.account.ID)
 	if s.isTopic(*target.Arn) {
 		_, err := s.deps.Topics.Publish(ctx, &awssns.PublishInput{TopicArn: target.Arn, Message: aws.String(input)})
+		return err
+	}
+	if s.isQueue(*target.Arn) {
+		in := &awssqs.SendMessageInput{QueueUrl: aws.String(s.account.QueueURL(*target.Arn)), MessageBody: &input}
+		if target.SqsParameters != nil {
+			in.MessageGroupId = target.SqsParameters.MessageGroupId
+		}
+		_, err := s.deps.Queues.SendMessage(ctx, in)
 		return err
 	}
 	_, err := s.deps.Functions.Invoke(ctx, &awslambda.InvokeInput{
@@ -257,6 +311,10 @@ func (s *Service) isTopic(arn string) bool {
 	return strings.HasPrefix(arn, s.account.ARN("sns", ""))
 }
 
+func (s *Service) isQueue(arn string) bool {
+	return strings.HasPrefix(arn, s.account.ARN("sqs", ""))
+}
+
 // checkTarget refuses a target with settings that can't be honoured in a delivery.
 func (s *Service) checkTarget(t types.Target) error {
 	arn := aws.ToString(t.Arn)
@@ -267,16 +325,29 @@ func (s *Service) checkTarget(t types.Target) error {
 		if s.deps.Topics == nil {
 			return invalid("this embedded AWS has no SNS topics to deliver to: %s", arn)
 		}
+	case s.isQueue(arn):
+		if s.deps.Queues == nil {
+			return invalid("this embedded AWS has no SQS queues to deliver to: %s", arn)
+		}
+		if strings.HasSuffix(arn, ".fifo") && (t.SqsParameters == nil || aws.ToString(t.SqsParameters.MessageGroupId) == "") {
+			return invalid("Parameter(s) SqsParameters must be specified for target: %s.", *t.Id)
+		}
 	case strings.HasPrefix(arn, s.account.ARN("lambda", "function:")):
 		if s.deps.Functions == nil {
 			return invalid("this embedded AWS has no Lambda functions to deliver to: %s", arn)
 		}
 	default:
-		return invalid("the embedded EventBridge delivers to SNS topics and Lambda functions only, not to target %s: %s", *t.Id, arn)
+		return invalid("the embedded EventBridge delivers to SQS queues, SNS topics and Lambda functions only, not to target %s: %s", *t.Id, arn)
 	}
-	if t.AppSyncParameters != nil || t.BatchParameters != nil || t.DeadLetterConfig != nil || t.EcsParameters != nil || t.HttpParameters != nil ||
-		t.KinesisParameters != nil || t.RedshiftDataParameters != nil || t.RunCommandParameters != nil || t.SageMakerPipelineParameters != nil || t.SqsParameters != nil {
-		return invalid("the embedded EventBridge supports of a target only Arn, Id, Input, InputPath, InputTransformer, RetryPolicy and RoleArn: target %s", *t.Id)
+	if d := t.DeadLetterConfig; d != nil && (!s.isQueue(aws.ToString(d.Arn)) || s.deps.Queues == nil || strings.HasSuffix(*d.Arn, ".fifo")) {
+		return invalid("the dead-letter queue of target %s must be a standard queue of this account", *t.Id)
+	}
+	if t.SqsParameters != nil && !s.isQueue(arn) {
+		return invalid("Parameter SqsParameters not supported for target: %s.", *t.Id)
+	}
+	if t.AppSyncParameters != nil || t.BatchParameters != nil || t.EcsParameters != nil || t.HttpParameters != nil ||
+		t.KinesisParameters != nil || t.RedshiftDataParameters != nil || t.RunCommandParameters != nil || t.SageMakerPipelineParameters != nil {
+		return invalid("the embedded EventBridge supports of a target only Arn, DeadLetterConfig, Id, Input, InputPath, InputTransformer, RetryPolicy, RoleArn and SqsParameters: target %s", *t.Id)
 	}
 	return checkInput(t)
 }

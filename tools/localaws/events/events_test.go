@@ -3,6 +3,7 @@ package events_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"slices"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/internal/clock"
@@ -176,7 +178,9 @@ func TestRefusals(t *testing.T) {
 	s, _ := start(t, events.Deps{Functions: make(functions)})
 	putRule(t, s, `{"source":["app"]}`, types.Target{Id: aws.String("1"), Arn: aws.String(function)})
 	for name, tt := range map[string]types.Target{
-		"queue":        {Arn: aws.String("arn:aws:sqs:us-east-1:000000000000:q")},
+		"stream":       {Arn: aws.String("arn:aws:kinesis:us-east-1:000000000000:stream/q")},
+		"no queues":    {Arn: aws.String("arn:aws:sqs:us-east-1:000000000000:q")},
+		"a group":      {Arn: aws.String(function), SqsParameters: &types.SqsParameters{MessageGroupId: aws.String("g")}},
 		"no topics":    {Arn: aws.String(topic)},
 		"dead letters": {Arn: aws.String(function), DeadLetterConfig: &types.DeadLetterConfig{}},
 		"two inputs":   {Arn: aws.String(function), Input: aws.String(`{}`), InputPath: aws.String("$")},
@@ -210,5 +214,54 @@ func TestRefusals(t *testing.T) {
 	}
 	if _, err := s.DescribeRule(t.Context(), &awseventbridge.DescribeRuleInput{Name: aws.String("r")}); code(err) != "ResourceNotFoundException" {
 		t.Errorf("a deleted rule: %v", err)
+	}
+}
+
+// queues records what is sent to queues.
+type queues chan *awssqs.SendMessageInput
+
+func (q queues) SendMessage(_ context.Context, in *awssqs.SendMessageInput) (*awssqs.SendMessageOutput, error) {
+	q <- in
+	return &awssqs.SendMessageOutput{}, nil
+}
+
+func TestQueuesReceiveEvents(t *testing.T) {
+	t.Parallel()
+	f, q := topics{make(chan string, 1), make(chan error, 1)}, make(queues, 3)
+	s, _ := start(t, events.Deps{Topics: f, Queues: q})
+	const arn = "arn:aws:sqs:us-east-1:000000000000:"
+	putRule(t, s, `{"source":["app"]}`,
+		types.Target{Id: aws.String("1"), Arn: aws.String(arn + "q.fifo"), SqsParameters: &types.SqsParameters{MessageGroupId: aws.String("g")}, Input: aws.String(`{"a":1}`)},
+		types.Target{Id: aws.String("2"), Arn: aws.String(topic), DeadLetterConfig: &types.DeadLetterConfig{Arn: aws.String(arn + "dead")}, Input: aws.String(`{}`)},
+	)
+	f.answer <- &snstypes.NotFoundException{}
+	if _, err := s.PutEvents(t.Context(), &awseventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{
+		{Source: aws.String("app"), DetailType: aws.String("x"), Detail: aws.String(`{"b":2}`)},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]*awssqs.SendMessageInput{}
+	for range 2 {
+		in := <-q
+		got[*in.QueueUrl] = in
+	}
+	const url = "/000000000000/"
+	if in := got[url+"q.fifo"]; in == nil || *in.MessageBody != `{"a":1}` || *in.MessageGroupId != "g" {
+		t.Errorf("sent %+v", got)
+	}
+	// The topic refuses the event, which is final.
+	dead := got[url+"dead"]
+	if dead == nil || !strings.Contains(*dead.MessageBody, `"detail":{"b":2}`) || *dead.MessageAttributes["ERROR_CODE"].StringValue != "NotFound" ||
+		*dead.MessageAttributes["RETRY_ATTEMPTS"].StringValue != "0" || *dead.MessageAttributes["TARGET_ARN"].StringValue != topic {
+		t.Errorf("dead letter %+v", dead)
+	}
+	for name, tt := range map[string]types.Target{
+		"no group":  {Arn: aws.String(arn + "q.fifo")},
+		"bad queue": {Arn: aws.String(arn + "q"), DeadLetterConfig: &types.DeadLetterConfig{Arn: aws.String(topic)}},
+	} {
+		tt.Id = aws.String("x")
+		if _, err := s.PutTargets(t.Context(), &awseventbridge.PutTargetsInput{Rule: aws.String("r"), Targets: []types.Target{tt}}); code(err) != "ValidationException" {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -19,6 +19,8 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/uuid"
 
 	"github.com/magewright/magewright/tools/internal/clock"
@@ -81,12 +83,14 @@ func (s *Service) Publish(_ context.Context, in *awssns.PublishInput) (*awssns.P
 		if sub.topic != t.arn || !sub.confirmed {
 			continue
 		}
+		m.Body = body
 		if own, ok := byProtocol[sub.protocol]; ok {
 			m.Body = own
-		} else {
-			m.Body = body
 		}
-		s.deliver(*sub, s.notification(sub, m))
+		if !sub.filter.passes(m) {
+			continue
+		}
+		s.deliver(*sub, s.notification(sub, m), m.Attributes)
 	}
 	return &awssns.PublishOutput{MessageId: aws.String(m.ID)}, nil
 }
@@ -150,13 +154,13 @@ func (s *Service) link(action string, query url.Values) string {
 }
 
 // deliver sends n to a subscription in the background, independently of the
-// request that caused it. s is locked.
-func (s *Service) deliver(sub subscription, n notification) {
+// request that caused it. attributes are those of the message. s is locked.
+func (s *Service) deliver(sub subscription, n notification, attributes map[string]types.MessageAttributeValue) {
 	if s.closed {
 		return
 	}
 	s.deliveries.Go(func() {
-		if err := s.attempt(sub, n); err != nil && s.ctx.Err() == nil {
+		if err := s.attempt(sub, n, attributes); err != nil && s.ctx.Err() == nil {
 			s.account.Log.Warn("a notification was not delivered", "topic", sub.topic, "endpoint", sub.endpoint, "error", err)
 		}
 	})
@@ -169,10 +173,14 @@ const (
 	retryDelay = 20 * time.Second
 )
 
-func (s *Service) attempt(sub subscription, n notification) error {
+func (s *Service) attempt(sub subscription, n notification, attributes map[string]types.MessageAttributeValue) error {
 	send := s.post
-	if sub.protocol == "lambda" {
+	switch sub.protocol {
+	case "lambda":
 		send = s.invoke
+	case "sqs":
+		// A queue fails only where it refuses the message, which is final.
+		return s.enqueue(sub, n, attributes)
 	}
 	for try := 0; ; try++ {
 		err := send(sub, n)
@@ -221,6 +229,30 @@ func (s *Service) post(sub subscription, n notification) error {
 	return err
 }
 
+// enqueue sends a message to a queue: the notification, or only the message with
+// its attributes.
+// See https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html.
+func (s *Service) enqueue(sub subscription, n notification, attributes map[string]types.MessageAttributeValue) error {
+	in := &awssqs.SendMessageInput{QueueUrl: aws.String(s.account.QueueURL(sub.endpoint)), MessageBody: &n.Message}
+	if sub.raw {
+		in.MessageAttributes = map[string]sqstypes.MessageAttributeValue{}
+		for name, v := range attributes {
+			in.MessageAttributes[name] = sqstypes.MessageAttributeValue{DataType: v.DataType, StringValue: v.StringValue, BinaryValue: v.BinaryValue}
+		}
+	} else {
+		text, err := json.Marshal(n)
+		if err != nil {
+			return fmt.Errorf("encoding a notification: %w", err)
+		}
+		in.MessageBody = aws.String(string(text))
+	}
+	_, err := s.deps.Queues.SendMessage(principal.Service(s.ctx, servicePrincipal, s.account.ID), in)
+	return err
+}
+
+// servicePrincipal is the principal that SNS acts as.
+const servicePrincipal = "sns.amazonaws.com"
+
 // invoke invokes a function with AWS's event for SNS messages.
 // See https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html.
 func (s *Service) invoke(sub subscription, n notification) error {
@@ -242,7 +274,7 @@ func (s *Service) invoke(sub subscription, n notification) error {
 	if err != nil {
 		return fmt.Errorf("encoding an event: %w", err)
 	}
-	_, err = s.deps.Functions.Invoke(principal.Service(s.ctx, "sns.amazonaws.com", s.account.ID), &awslambda.InvokeInput{
+	_, err = s.deps.Functions.Invoke(principal.Service(s.ctx, servicePrincipal, s.account.ID), &awslambda.InvokeInput{
 		FunctionName: aws.String(sub.endpoint), InvocationType: lambdatypes.InvocationTypeEvent, Payload: event,
 	})
 	return err

@@ -1,6 +1,6 @@
 // Package sns is the embedded AWS's Simple Notification Service. Messages go
-// to Lambda functions and to HTTP endpoints on loopback; nothing leaves the
-// machine. Messages are not signed.
+// to Lambda functions, to SQS queues and to HTTP endpoints on loopback; nothing
+// leaves the machine. Messages are not signed.
 package sns
 
 import (
@@ -22,6 +22,7 @@ import (
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/magewright/magewright/tools/localaws/account"
 )
@@ -31,9 +32,15 @@ type Functions interface {
 	Invoke(context.Context, *awslambda.InvokeInput) (*awslambda.InvokeOutput, error)
 }
 
+// Queues sends to SQS queues that subscribe to a topic.
+type Queues interface {
+	SendMessage(context.Context, *awssqs.SendMessageInput) (*awssqs.SendMessageOutput, error)
+}
+
 // Deps are the services that messages are delivered to.
 type Deps struct {
 	Functions Functions
+	Queues    Queues
 }
 
 // Service is the notification service of one account and region.

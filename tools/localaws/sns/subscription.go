@@ -22,6 +22,7 @@ type subscription struct {
 	confirmed                      bool
 	token                          string // token that confirms it
 	raw                            bool   // RawMessageDelivery
+	filter                         filter
 }
 
 const pendingARN = "PendingConfirmation"
@@ -41,6 +42,15 @@ func (s *Service) checkEndpoint(protocol, endpoint string) error {
 		if s.deps.Functions == nil {
 			return invalid("this embedded AWS has no Lambda functions to deliver to")
 		}
+	case "sqs":
+		switch {
+		case !strings.HasPrefix(endpoint, s.account.ARN("sqs", "")):
+			return invalid("SQS endpoint ARN: %s", endpoint)
+		case strings.HasSuffix(endpoint, ".fifo"):
+			return invalid("Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics")
+		case s.deps.Queues == nil:
+			return invalid("this embedded AWS has no SQS queues to deliver to")
+		}
 	case "http", "https":
 		u, err := url.Parse(endpoint)
 		if err != nil || u.Scheme != protocol || !loopback(u.Hostname()) {
@@ -59,18 +69,23 @@ func loopback(host string) bool {
 
 // setAttribute sets one attribute of a subscription.
 func (sub *subscription) setAttribute(name, value string) error {
-	if name == "RawMessageDelivery" && (sub.protocol == "http" || sub.protocol == "https") {
+	switch {
+	case name == "RawMessageDelivery" && (sub.protocol == "http" || sub.protocol == "https" || sub.protocol == "sqs"):
 		raw, err := strconv.ParseBool(value)
 		if err != nil {
 			return invalid("RawMessageDelivery: %v", err)
 		}
 		sub.raw = raw
 		return nil
+	case name == "FilterPolicy":
+		return sub.filter.setPolicy(value)
+	case name == "FilterPolicyScope":
+		return sub.filter.setScope(value)
 	}
 	return invalid("Attributes: the embedded SNS does not support %s of the protocol %s", name, sub.protocol)
 }
 
-// Subscribe subscribes an endpoint to a topic. A function is confirmed at once.
+// Subscribe subscribes an endpoint to a topic. A function or queue is confirmed at once.
 // An HTTP endpoint is confirmed when it answers its confirmation message. An
 // e-mail address stays pending, because no mail is sent.
 func (s *Service) Subscribe(_ context.Context, in *awssns.SubscribeInput) (*awssns.SubscribeOutput, error) {
@@ -92,16 +107,18 @@ func (s *Service) Subscribe(_ context.Context, in *awssns.SubscribeInput) (*awss
 	}
 	fresh := sub == nil
 	if fresh {
-		sub = &subscription{arn: t.arn + ":" + uuid.NewString(), topic: t.arn, protocol: protocol, endpoint: endpoint, token: rand.Text(), confirmed: protocol == "lambda"}
+		sub = &subscription{arn: t.arn + ":" + uuid.NewString(), topic: t.arn, protocol: protocol, endpoint: endpoint, token: rand.Text(), confirmed: protocol == "lambda" || protocol == "sqs"}
 	}
+	changed := *sub
 	for name, value := range in.Attributes {
-		if err := sub.setAttribute(name, value); err != nil {
+		if err := changed.setAttribute(name, value); err != nil {
 			return nil, err
 		}
 	}
+	*sub = changed
 	s.subscriptions[sub.arn] = sub
 	if fresh && (protocol == "http" || protocol == "https") {
-		s.deliver(*sub, s.confirmation(sub))
+		s.deliver(*sub, s.confirmation(sub), nil)
 	}
 	out := &awssns.SubscribeOutput{SubscriptionArn: aws.String("pending confirmation")}
 	if sub.confirmed || in.ReturnSubscriptionArn {
@@ -153,11 +170,13 @@ func (s *Service) GetSubscriptionAttributes(_ context.Context, in *awssns.GetSub
 	if err != nil {
 		return nil, err
 	}
-	return &awssns.GetSubscriptionAttributesOutput{Attributes: map[string]string{
+	attributes := map[string]string{
 		"SubscriptionArn": sub.arn, "TopicArn": sub.topic, "Owner": s.account.ID, "Protocol": sub.protocol, "Endpoint": sub.endpoint,
 		"PendingConfirmation": strconv.FormatBool(!sub.confirmed), "RawMessageDelivery": strconv.FormatBool(sub.raw),
-		"ConfirmationWasAuthenticated": strconv.FormatBool(sub.protocol == "lambda"),
-	}}, nil
+		"ConfirmationWasAuthenticated": strconv.FormatBool(sub.protocol == "lambda" || sub.protocol == "sqs"),
+	}
+	sub.filter.describe(attributes)
+	return &awssns.GetSubscriptionAttributesOutput{Attributes: attributes}, nil
 }
 
 // SetSubscriptionAttributes sets one attribute of a subscription.

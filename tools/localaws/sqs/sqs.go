@@ -67,6 +67,7 @@ type Service struct {
 
 	mu     sync.Mutex
 	queues map[string]*queue // by name
+	moves  []*moveTask       // in the order of their start
 }
 
 // New returns a service without queues. Close ends it.

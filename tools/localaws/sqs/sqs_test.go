@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -629,5 +630,84 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}
 		w.metrics.mu.Unlock()
+	}
+}
+
+func TestMessagesMoveBack(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	ctx := t.Context()
+	dead := w.create("dead", nil)
+	policy := func(most int) map[string]string {
+		return map[string]string{"VisibilityTimeout": "0", "RedrivePolicy": fmt.Sprintf(`{"deadLetterTargetArn":"%sdead","maxReceiveCount":%d}`, prefix, most)}
+	}
+	q := w.create("orders", policy(1))
+	w.send(q, "a", "b", "c")
+	w.receive(q)
+	w.receive(q)
+	if w.counts(dead) != "3 0 0" {
+		t.Fatalf("the dead-letter queue has %s", w.counts(dead))
+	}
+	task := func() types.ListMessageMoveTasksResultEntry {
+		out, err := w.ListMessageMoveTasks(ctx, &awssqs.ListMessageMoveTasksInput{SourceArn: aws.String(prefix + "dead")})
+		if err != nil || len(out.Results) != 1 {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		return out.Results[0]
+	}
+	in := &awssqs.StartMessageMoveTaskInput{SourceArn: aws.String(prefix + "dead"), MaxNumberOfMessagesPerSecond: aws.Int32(1)}
+	if _, err := w.StartMessageMoveTask(ctx, in); err != nil {
+		t.Fatal(err)
+	}
+	w.now.BlockUntil(1)
+	if got := task(); *got.Status != "RUNNING" || got.ApproximateNumberOfMessagesMoved != 1 || *got.ApproximateNumberOfMessagesToMove != 3 {
+		t.Errorf("task %+v", got)
+	}
+	if _, err := w.StartMessageMoveTask(ctx, in); code(err) != "UnsupportedOperation" {
+		t.Errorf("two tasks: %v", err)
+	}
+	// It is a new message, which is not moved to the dead-letter queue at once.
+	if got := w.receive(q); bodies(got) != "a" || got[0].Attributes["ApproximateReceiveCount"] != "1" || got[0].Attributes["DeadLetterQueueSourceArn"] != "" {
+		t.Errorf("moved back: %+v", got)
+	}
+	cancelled, err := w.CancelMessageMoveTask(ctx, &awssqs.CancelMessageMoveTaskInput{TaskHandle: task().TaskHandle})
+	if err != nil || cancelled.ApproximateNumberOfMessagesMoved != 1 {
+		t.Errorf("%+v, %v", cancelled, err)
+	}
+	w.now.Advance(time.Second)
+	for *task().Status != "CANCELLED" {
+		runtime.Gosched()
+	}
+	// What was sent to the dead-letter queue itself came from no queue.
+	other := w.create("other", nil)
+	in = &awssqs.StartMessageMoveTaskInput{SourceArn: aws.String(prefix + "dead"), DestinationArn: aws.String(prefix + "other")}
+	if _, err := w.StartMessageMoveTask(ctx, in); err != nil {
+		t.Fatal(err)
+	}
+	for *task().Status != "COMPLETED" {
+		runtime.Gosched()
+	}
+	if w.counts(other) != "2 0 0" || w.counts(dead) != "0 0 0" {
+		t.Errorf("%s moved, %s left", w.counts(other), w.counts(dead))
+	}
+	w.send(dead, "mine")
+	in.DestinationArn = nil
+	if _, err := w.StartMessageMoveTask(ctx, in); err != nil {
+		t.Fatal(err)
+	}
+	for *task().Status == "RUNNING" {
+		runtime.Gosched()
+	}
+	if got := task(); *got.Status != "FAILED" || *got.FailureReason != "CouldNotDetermineMessageSource" {
+		t.Errorf("task %+v", got)
+	}
+	for want, in := range map[string]awssqs.StartMessageMoveTaskInput{
+		"InvalidParameterValue":     {SourceArn: aws.String(prefix + "other")},
+		"ResourceNotFoundException": {SourceArn: aws.String(prefix + "none")},
+		"MissingParameter":          {},
+	} {
+		if _, err := w.StartMessageMoveTask(ctx, &in); code(err) != want {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }

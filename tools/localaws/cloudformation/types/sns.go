@@ -3,6 +3,8 @@ package types
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -157,23 +159,42 @@ func topicResult(arn string) *resource.Result {
 	}}
 }
 
-// subscription is AWS::SNS::Subscription. The only subscription attribute that
-// it supports is RawMessageDelivery.
+// subscriptionDefaults has the properties that map to an attribute of the same
+// name, with what an update sets where the property is removed.
+var subscriptionDefaults = map[string]any{"FilterPolicy": map[string]any{}, "FilterPolicyScope": "MessageAttributes", "RawMessageDelivery": false}
+
+// subscriptionAttribute returns the value of an attribute, if the properties have it.
+func subscriptionAttribute(properties map[string]any, name string) (*string, error) {
+	if name == "FilterPolicy" {
+		return document(properties, name)
+	}
+	var value *string
+	err := decodeProperty(properties, name, &value)
+	return value, err
+}
+
+// subscription is AWS::SNS::Subscription.
 func subscription(d Deps) definition {
-	const raw = "RawMessageDelivery"
+	attributes := slices.Sorted(maps.Keys(subscriptionDefaults))
 	return definition{
 		required: []string{"Protocol", "TopicArn"},
 		Type: resource.Type{
 			Name:       "AWS::SNS::Subscription",
-			Properties: []string{"Endpoint", "Protocol", raw, "TopicArn"},
+			Properties: append([]string{"Endpoint", "Protocol", "TopicArn"}, attributes...),
 			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 				in := &awssns.SubscribeInput{}
-				err := decode(r, in, raw)
-				if err != nil {
+				if err := decode(r, in, attributes...); err != nil {
 					return nil, err
 				}
-				if in.Attributes, err = attributesIn(r.Properties, []string{raw}); err != nil {
-					return nil, err
+				in.Attributes = map[string]string{}
+				for _, name := range attributes {
+					value, err := subscriptionAttribute(r.Properties, name)
+					if err != nil {
+						return nil, err
+					}
+					if value != nil {
+						in.Attributes[name] = *value
+					}
 				}
 				in.ReturnSubscriptionArn = true
 				out, err := d.Topics.Subscribe(ctx, in)
@@ -183,15 +204,19 @@ func subscription(d Deps) definition {
 				return subscriptionResult(aws.ToString(out.SubscriptionArn)), nil
 			},
 			Update: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
-				in := &awssns.SetSubscriptionAttributesInput{SubscriptionArn: aws.String(r.PhysicalID), AttributeName: aws.String(raw)}
-				if err := decodeProperty(restored(r, map[string]any{raw: false}), raw, &in.AttributeValue); err != nil {
-					return nil, err
-				}
-				if !changed(r, raw) {
-					return subscriptionResult(r.PhysicalID), nil
-				}
-				if _, err := d.Topics.SetSubscriptionAttributes(ctx, in); err != nil {
-					return nil, err
+				properties := restored(r, subscriptionDefaults)
+				for _, name := range attributes {
+					if !changed(r, name) {
+						continue
+					}
+					value, err := subscriptionAttribute(properties, name)
+					if err != nil {
+						return nil, err
+					}
+					in := &awssns.SetSubscriptionAttributesInput{SubscriptionArn: aws.String(r.PhysicalID), AttributeName: &name, AttributeValue: value}
+					if _, err := d.Topics.SetSubscriptionAttributes(ctx, in); err != nil {
+						return nil, err
+					}
 				}
 				return subscriptionResult(r.PhysicalID), nil
 			},
