@@ -26,7 +26,7 @@ const queues = "arn:aws:sqs:us-east-1:000000000000:"
 // A worker is function f and the queue "orders" with the dead-letter queue "dead".
 type worker struct {
 	*fixture
-	t      *testing.T
+	t      testing.TB
 	queues *sqs.Service
 }
 
@@ -34,7 +34,7 @@ type worker struct {
 // function's timeout.
 const visibility = 600 * time.Second
 
-func newWorker(t *testing.T, with ...func(*lambda.Deps)) worker {
+func newWorker(t testing.TB, with ...func(*lambda.Deps)) worker {
 	t.Helper()
 	// The queues are made with the clock of the fixture.
 	late := &struct{ *sqs.Service }{}

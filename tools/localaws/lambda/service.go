@@ -18,6 +18,8 @@
 //     seconds. During that time, the function can't be published, updated again
 //     or, if it is new, invoked. A client that does not wait for it
 //     (function-active-v2, function-updated-v2) only fails there.
+//   - Event sources are SQS queues only. A mapping changes at once; on Lambda this
+//     takes up to a minute. Its errors do not slow a mapping down.
 //   - At most Deps.MaxEnvironments processes run at once. Further invocations
 //     within the account's concurrency wait for one.
 package lambda

@@ -30,8 +30,8 @@ func embedded(ctx context.Context, speed float64) (*localaws.Server, aws.Config,
 	return server, cfg, nil
 }
 
-// invokes measures invocations of a handler that does nothing, and whether the
-// embedded AWS needs more memory the longer it runs.
+// invokes measures invocations of a handler that does nothing, by clients and by a
+// queue, and whether the embedded AWS needs more memory the longer it runs.
 func (b *bench) invokes(ctx context.Context) (err error) {
 	zip, err := canary.Build(ctx)
 	if err != nil {
@@ -80,7 +80,10 @@ func (b *bench) invokes(ctx context.Context) (err error) {
 	b.add("trivial lambda Invoke, p50", percentile(each, 50)*1e3, "ms", "")
 	b.add("trivial lambda Invoke, p99", percentile(each, 99)*1e3, "ms", "slowest "+number(each[len(each)-1]*1e3)+" ms")
 	b.add("live memory after them", live[1], "MiB", fmt.Sprintf("%s MiB after the first half; logs fill their bounds in the first 50000", number(live[0])))
-	return b.invokesBySDK(ctx, cfg, name, event)
+	if err := b.invokesBySDK(ctx, cfg, name, event); err != nil {
+		return err
+	}
+	return b.messages(ctx, cfg, name)
 }
 
 // invokesBySDK measures the same invocations by a client that signs each.

@@ -24,6 +24,7 @@ func TestInvokes(t *testing.T) {
 		"Runtime API alone": "/s", "Runtime API alone, p99": "ms",
 		"trivial lambda Invoke": "/s", "trivial lambda Invoke, p50": "ms", "trivial lambda Invoke, p99": "ms", "live memory after them": "MiB",
 		"trivial lambda Invoke, by the Go SDK": "/s", "trivial lambda Invoke, by the Go SDK, p99": "ms",
+		"messages from SQS to lambda, one in each invocation": "/s", "messages from SQS to lambda, ten in each invocation": "/s",
 	} {
 		if row := rows[name]; row.Unit != unit || row.Value <= 0 {
 			t.Errorf("%s: %+v", name, row)
