@@ -19,9 +19,10 @@ func main() { serve(handle) }
 
 var invocations int64 // one at a time
 
-// A request is what of a function URL's event the service reads.
+// A request is what of an event the service reads: a function URL's, or a queue's.
 type request struct {
 	RawPath        string
+	Records        []any
 	Headers        map[string]string
 	Body           string
 	RequestContext struct{ HTTP struct{ Method string } }
@@ -47,6 +48,10 @@ func handle(event []byte) (response, error) {
 	}
 	kind, value, _ := strings.Cut(os.Getenv("FAULT"), ":")
 	switch kind {
+	case "messages":
+		if len(r.Records) > 0 {
+			return response{}, errors.New("failed on purpose")
+		}
 	case "crash":
 		os.Exit(1)
 	case "errors":
