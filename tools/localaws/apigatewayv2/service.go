@@ -21,6 +21,7 @@ import (
 
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/executeapi"
+	"github.com/magewright/magewright/tools/localaws/paging"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
@@ -112,13 +113,9 @@ func (s *Service) write(id *string, f func(*api) error) error {
 
 // page returns the part of a list that a request asks for, and the token of the next.
 func page[T any](all []T, token, limit *string) ([]T, *string, error) {
-	begin, size := 0, len(all)
-	if token != nil && *token != "" {
-		n, err := strconv.Atoi(*token)
-		if err != nil || n < 0 || n > len(all) {
-			return nil, nil, invalid("Invalid next token %s", *token)
-		}
-		begin = n
+	size := len(all)
+	if aws.ToString(token) == "" {
+		token = nil
 	}
 	if limit != nil && *limit != "" {
 		n, err := strconv.Atoi(*limit)
@@ -127,9 +124,9 @@ func page[T any](all []T, token, limit *string) ([]T, *string, error) {
 		}
 		size = n
 	}
-	end := min(len(all), begin+size)
-	if end == len(all) {
-		return all[begin:], nil, nil
+	items, next, ok := paging.Of(all, token, size)
+	if !ok {
+		return nil, nil, invalid("Invalid next token %s", *token)
 	}
-	return all[begin:end], aws.String(strconv.Itoa(end)), nil
+	return items, next, nil
 }

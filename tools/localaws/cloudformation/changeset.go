@@ -3,13 +3,14 @@ package cloudformation
 import (
 	"context"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/google/uuid"
+
+	"github.com/magewright/magewright/tools/localaws/paging"
 )
 
 const noChanges = "The submitted information didn't contain changes. Submit different information to create a change set."
@@ -319,18 +320,11 @@ func (s *Service) executeChangeSet(ctx context.Context, in *awscfn.ExecuteChange
 // the position at which the next part begins. It stays valid as long as the
 // list only grows at its end.
 func page[T any](all []T, token *string, size int) ([]T, *string, error) {
-	from := 0
-	if token != nil {
-		var err error
-		if from, err = strconv.Atoi(*token); err != nil || from < 0 || from > len(all) {
-			return nil, nil, validationErrorf("Invalid NextToken: %s", *token)
-		}
+	items, next, ok := paging.Of(all, token, size)
+	if !ok {
+		return nil, nil, validationErrorf("Invalid NextToken: %s", *token)
 	}
-	to := min(from+size, len(all))
-	if to == len(all) {
-		return all[from:], nil, nil
-	}
-	return all[from:to], aws.String(strconv.Itoa(to)), nil
+	return items, next, nil
 }
 
 func optional(text string) *string {

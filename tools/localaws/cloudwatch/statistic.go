@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+
+	"github.com/magewright/magewright/tools/localaws/paging"
 )
 
 // A statistic computes one number from a summary.
@@ -234,16 +236,9 @@ func matches(m *metric, in *awscloudwatch.ListMetricsInput) bool {
 
 // paginate returns the page of all that token names, and the token for the next page.
 func paginate[T any](all []T, token *string, size int) (page []T, next *string, err error) {
-	from := 0
-	if token != nil {
-		from, err = strconv.Atoi(*token)
-		if err != nil || from < 0 || from > len(all) {
-			return nil, nil, &types.InvalidNextToken{Message: aws.String("The next token " + *token + " is invalid.")}
-		}
+	page, next, ok := paging.Of(all, token, size)
+	if !ok {
+		return nil, nil, &types.InvalidNextToken{Message: aws.String("The next token " + *token + " is invalid.")}
 	}
-	to := min(from+size, len(all))
-	if to < len(all) {
-		next = aws.String(strconv.Itoa(to))
-	}
-	return all[from:to], next, nil
+	return page, next, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/paging"
 )
 
 // Objects is the part of S3 that holds sources and artifacts.
@@ -155,21 +155,15 @@ const pageSize = 100
 // page returns the results after a token, and the next token. A token is the
 // number of results before it.
 func page[T any](all []T, token *string, size *int32) ([]T, *string, error) {
-	from, n := 0, pageSize
+	n := pageSize
 	if size != nil && *size > 0 {
 		n = min(int(*size), pageSize)
 	}
-	if token != nil {
-		var err error
-		if from, err = strconv.Atoi(*token); err != nil || from < 0 || from > len(all) {
-			return nil, nil, invalid("Invalid nextToken: %s", *token)
-		}
+	items, next, ok := paging.Of(all, token, n)
+	if !ok {
+		return nil, nil, invalid("Invalid nextToken: %s", *token)
 	}
-	to := min(from+n, len(all))
-	if to < len(all) {
-		return all[from:to], aws.String(strconv.Itoa(to)), nil
-	}
-	return all[from:to], nil, nil
+	return items, next, nil
 }
 
 // lastPart returns the text after the last slash, or the whole text.

@@ -4,13 +4,14 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscodedeploy "github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/google/uuid"
+
+	"github.com/magewright/magewright/tools/localaws/paging"
 )
 
 type application struct {
@@ -127,16 +128,9 @@ const pageSize = 100
 
 // paginate returns the page of all that token names, and the token for the next page.
 func paginate[T any](all []T, token *string) (page []T, next *string, err error) {
-	from := 0
-	if token != nil {
-		from, err = strconv.Atoi(*token)
-		if err != nil || from < 0 || from > len(all) {
-			return nil, nil, &types.InvalidNextTokenException{Message: aws.String("The next token " + *token + " is invalid.")}
-		}
+	page, next, ok := paging.Of(all, token, pageSize)
+	if !ok {
+		return nil, nil, &types.InvalidNextTokenException{Message: aws.String("The next token " + *token + " is invalid.")}
 	}
-	to := min(from+pageSize, len(all))
-	if to < len(all) {
-		next = aws.String(strconv.Itoa(to))
-	}
-	return all[from:to], next, nil
+	return page, next, nil
 }

@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscodepipeline "github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+
+	"github.com/magewright/magewright/tools/localaws/paging"
 )
 
 // A pipeline is a declaration and everything that has been executed for it.
@@ -213,22 +214,14 @@ func (s *Service) ListPipelines(_ context.Context, in *awscodepipeline.ListPipel
 
 // page returns the page of a list operation, and the token for the next page.
 func page[T any](all []T, token *string, size *int32, limit int) ([]T, *string, error) {
-	from := 0
-	if token != nil {
-		n, err := strconv.Atoi(*token)
-		if err != nil || n < 0 || n > len(all) {
-			return nil, nil, &types.InvalidNextTokenException{Message: aws.String("The next token was specified in an invalid format")}
-		}
-		from = n
-	}
 	if size != nil && *size > 0 {
 		limit = min(limit, int(*size))
 	}
-	to := min(from+limit, len(all))
-	if to == len(all) {
-		return all[from:to], nil, nil
+	items, next, ok := paging.Of(all, token, limit)
+	if !ok {
+		return nil, nil, &types.InvalidNextTokenException{Message: aws.String("The next token was specified in an invalid format")}
 	}
-	return all[from:to], aws.String(strconv.Itoa(to)), nil
+	return items, next, nil
 }
 
 // clone returns a deep copy of a value of one of the SDK's types.

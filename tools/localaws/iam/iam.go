@@ -21,6 +21,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/paging"
 )
 
 // A Service is IAM.
@@ -85,12 +86,6 @@ func noSuchEntity(format string, args ...any) error {
 // page returns one page of a list, and the marker for the next page, if any.
 // The order of the list must be stable. AWS's pages have 100 items.
 func page[T any](items []T, marker *string, maxItems *int32) (_ []T, next *string, err error) {
-	from := 0
-	if marker != nil {
-		if from, err = strconv.Atoi(*marker); err != nil || from < 0 || from > len(items) {
-			return nil, nil, &types.InvalidInputException{Message: aws.String("Invalid Marker.")}
-		}
-	}
 	size := 100
 	if maxItems != nil {
 		if *maxItems < 1 || *maxItems > 1000 {
@@ -98,12 +93,12 @@ func page[T any](items []T, marker *string, maxItems *int32) (_ []T, next *strin
 		}
 		size = int(*maxItems)
 	}
-	to := min(from+size, len(items))
-	if to < len(items) {
-		next = aws.String(strconv.Itoa(to))
+	items, next, ok := paging.Of(items, marker, size)
+	if !ok {
+		return nil, nil, &types.InvalidInputException{Message: aws.String("Invalid Marker.")}
 	}
 	// The result is an empty list, not nil.
-	return append([]T{}, items[from:to]...), next, nil
+	return append([]T{}, items...), next, nil
 }
 
 // mergeTags returns tags with more added. A key has only one value.

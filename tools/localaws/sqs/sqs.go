@@ -41,6 +41,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/paging"
 )
 
 // Metrics receives the metrics of queues.
@@ -257,18 +258,9 @@ func (s *Service) page(names []string, token *string, limit *int32) (urls []stri
 		}
 		size = int(*limit)
 	}
-	if token != nil {
-		i, found := slices.BinarySearch(names, *token)
-		if found {
-			i++
-		}
-		names = names[i:]
-	}
-	if len(names) > size {
-		names = names[:size]
-		if limit != nil {
-			next = aws.String(names[size-1])
-		}
+	names, next = paging.After(names, token, size)
+	if limit == nil {
+		next = nil
 	}
 	for _, name := range names {
 		urls = append(urls, *s.url(s.queues[name]))

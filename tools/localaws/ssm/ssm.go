@@ -22,6 +22,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/paging"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
@@ -255,17 +256,7 @@ func page(names []string, token *string, wanted *int32, limit int) ([]string, *s
 	if wanted != nil && *wanted > 0 {
 		limit = min(limit, int(*wanted))
 	}
-	if token != nil {
-		i, found := slices.BinarySearch(names, *token)
-		if found {
-			i++
-		}
-		names = names[i:]
-	}
-	if len(names) <= limit {
-		return names, nil
-	}
-	return names[:limit], aws.String(names[limit-1])
+	return paging.After(names, token, limit)
 }
 
 // GetParametersByPath returns the parameters below a path, ten at a time.
