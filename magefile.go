@@ -161,10 +161,11 @@ func Rehearse(ctx context.Context,
 
 // Local runs the embedded AWS in the foreground, on 127.0.0.1:4566.
 func Local(ctx context.Context,
+	iam *string, // whether IAM is enforced: on (the default), report or off
 	port *int, // the port to listen on; default 4566
 	speed *float64, // how many times as fast AWS's waits pass; default 60
 ) error {
-	return program.Run(ctx, "local", program.Flag("port", port), program.Flag("speed", speed))
+	return program.Run(ctx, "local", program.Flag("iam", iam), program.Flag("port", port), program.Flag("speed", speed))
 }
 
 // Bench measures the targets and the embedded AWS, and prints the numbers.

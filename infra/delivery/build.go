@@ -71,14 +71,19 @@ func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject, p
 	// function, in any stage but the last, and takes it back.
 	allow([]string{
 		"codedeploy:GetDeployment", "codedeploy:GetDeploymentConfig", "codedeploy:ListDeployments",
-		"codedeploy:BatchGetDeploymentTargets", "codedeploy:ListDeploymentTargets", "codedeploy:GetDeploymentTarget", "codedeploy:GetDeploymentGroup",
-		"codedeploy:StopDeployment", "codedeploy:CreateDeployment", "codedeploy:RegisterApplicationRevision", "codedeploy:GetApplicationRevision",
+		"codedeploy:GetDeploymentGroup",
+		"codedeploy:CreateDeployment", "codedeploy:RegisterApplicationRevision", "codedeploy:GetApplicationRevision",
 	}, fmt.Sprintf("arn:%s:codedeploy:*:*:*", partition))
-	allow([]string{"cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"},
+	allow([]string{"cloudwatch:DescribeAlarmHistory", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"},
 		fmt.Sprintf("arn:%s:cloudwatch:*:*:alarm:%s*", partition, prefix))
-	// Metrics have no ARN.
-	// See https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html.
-	allow([]string{"cloudwatch:GetMetricData"}, "*")
+	// These actions have no resources. Metrics have no ARN, and who asks for alarms
+	// by a prefix asks for all of them. See
+	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html and
+	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodedeploy.html.
+	allow([]string{
+		"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData",
+		"codedeploy:BatchGetDeploymentTargets", "codedeploy:ListDeploymentTargets", "codedeploy:GetDeploymentTarget", "codedeploy:StopDeployment",
+	}, "*")
 	allow([]string{"lambda:GetAlias", "lambda:GetFunctionConfiguration", "lambda:ListVersionsByFunction"}, fmt.Sprintf("arn:%s:lambda:*:*:function:%s*", partition, prefix))
 	var drilled []string
 	for _, stage := range props.Stages[:len(props.Stages)-1] {

@@ -30,6 +30,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/localaws/access"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/apigatewayv2"
 	"github.com/magewright/magewright/tools/localaws/cloudformation"
@@ -68,6 +69,8 @@ type Config struct {
 	Log   *slog.Logger
 
 	Seed []byte // see [account.Account]; may be nil
+	// IAM says what happens to requests that no policy allows.
+	IAM access.Mode
 	// Secret is the secret access key of the account's user. If it is empty, it is
 	// random, and only who gets it from the server can use the endpoint.
 	Secret string
@@ -85,22 +88,28 @@ type Config struct {
 type Server struct {
 	URL string // the endpoint, for example http://127.0.0.1:4566
 
-	secret   string // of the account's user
-	tables   *dynamodb.Service
-	dir      string
-	http     *http.Server
-	served   chan error
-	lambda   *lambda.Service
-	queues   *sqs.Service
-	gateway  *executeapi.Gateway
-	closers  []io.Closer // in the order in which they must be closed
-	stopping atomic.Bool
+	secret string // of the account's user
+	dir    string
+	tables *dynamodb.Service
+	http   *http.Server
+	served chan error
+	guard  *access.Guard
+
+	signatures sigv4.Verifier
+	lambda     *lambda.Service
+	queues     *sqs.Service
+	gateway    *executeapi.Gateway
+	closers    []io.Closer // in the order in which they must be closed
+	stopping   atomic.Bool
 }
 
-// A gate refuses all requests once the server is stopping. The refusal is a
+// A gate refuses all requests once the server is stopping, and asks the guard
+// about the others. The refusal is a
 // client fault, because SDKs would retry a server fault for minutes.
 type gate struct {
 	wire.Authenticator
+	*access.Guard
+
 	server *Server
 }
 
@@ -125,7 +134,7 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, errors.Join(fmt.Errorf("making a directory for the embedded AWS: %w", err), listener.Close())
 	}
 	s := &Server{URL: "http://" + listener.Addr().String(), secret: cmp.Or(c.Secret, rand.Text()), dir: dir, served: make(chan error, 1)}
-	handler, err := s.services(account.Account{
+	a := account.Account{
 		ID:       account.DefaultID,
 		Region:   Region,
 		Endpoint: s.URL,
@@ -133,7 +142,9 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 		Clock:    c.Clock,
 		Log:      c.Log,
 		Seed:     c.Seed,
-	}, c)
+	}
+	services := s.services(a, c)
+	handler, err := wire.NewHandler(a, gate{s.signatures, s.guard, s}, services...)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), os.RemoveAll(dir))
 	}
@@ -159,18 +170,20 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 }
 
 // lateFunctions stands for Lambda before it exists: SNS and Lambda need each other.
-type lateFunctions struct{ *lambda.Service }
+type lateFunctions struct{ guardedLambda }
 
 // lateMetrics stands for CloudWatch before it exists: alarms notify topics, which
 // deliver to queues, which have metrics.
 type lateMetrics struct{ *cloudwatch.Service }
 
 // services creates the services and connects them.
-func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
+func (s *Server) services(a account.Account, c Config) []wire.Service {
 	identities := iam.New(a)
 	sessions := sts.New(a, s.secret)
-	sessions.Roles = identities
+	s.guard = access.New(a, c.IAM, identities)
+	sessions.Roles, sessions.Guard = identities, s.guard
 	objects := s3.New(a)
+	objects.Authorize = s.guard.Authorize
 	logGroups := logs.New(a)
 	parameters := ssm.New(a)
 	secrets := secretsmanager.New(a)
@@ -178,71 +191,85 @@ func (s *Server) services(a account.Account, c Config) (http.Handler, error) {
 	repositories := ecr.New(a)
 	connections := codeconnections.New(a)
 
-	functions := &lateFunctions{}
+	// What one service does to another is authorized, too.
+	g := s.guard
+	guardedObjects, guardedParameters, guardedSecrets := guardedS3{objects, g}, guardedSsm{parameters, g}, guardedSecretsmanager{secrets, g}
+
+	functions := &lateFunctions{guardedLambda{guard: g}}
 	measured := &lateMetrics{}
 	queues := sqs.New(a, sqs.Deps{Metrics: measured})
 	topics := sns.New(a, sns.Deps{Functions: functions, Queues: queues})
-	bus := events.New(a, events.Deps{Topics: topics, Functions: functions, Queues: queues})
-	metrics := cloudwatch.New(a, cloudwatch.Deps{Notifier: topics, Functions: functions})
+	guardedTopics := guardedSns{topics, g}
+	bus := events.New(a, events.Deps{Topics: guardedTopics, Functions: functions, Queues: queues})
+	metrics := cloudwatch.New(a, cloudwatch.Deps{Notifier: guardedTopics, Functions: functions})
 	measured.Service = metrics
 	logGroups.Observe(metrics.Embedded)
 	tables := dynamodb.New(a, dynamodb.Deps{Metrics: metrics})
 	s.tables = tables
-	signatures := sigv4.Verifier{Region: a.Region, Keys: sessions, Clock: clock.System()}
+	s.signatures = sigv4.Verifier{Region: a.Region, Keys: sessions, Clock: clock.System()}
 	functions.Service = lambda.New(a, lambda.Deps{
-		Objects: objects, Metrics: metrics, Logs: logGroups, Roles: sessions, Topics: topics, Queues: queues, Verifier: signatures,
+		Objects: guardedObjects, Metrics: metrics, Logs: logGroups, Roles: sessions, Topics: guardedTopics, Queues: queues, Verifier: s.signatures, Access: s.guard,
+	})
+	deployments := codedeploy.New(a, codedeploy.Deps{
+		Roles: sessions, Functions: functions, Alarms: guardedCloudwatch{metrics, g}, Notifier: guardedTopics, Objects: guardedObjects,
 	})
 	s.gateway = executeapi.New(a, executeapi.Deps{Functions: functions, Metrics: metrics, Logs: logGroups})
-	httpAPIs := apigatewayv2.New(a, apigatewayv2.Deps{Gateway: s.gateway, Verifier: signatures, Objects: objects})
-	deployments := codedeploy.New(a, codedeploy.Deps{Functions: functions, Alarms: metrics, Notifier: topics, Objects: objects})
+	httpAPIs := apigatewayv2.New(a, apigatewayv2.Deps{Gateway: s.gateway, Verifier: s.signatures, Objects: objects})
 	builds := codebuild.New(a, codebuild.Deps{
-		Objects: objects, Parameters: parameters, Secrets: secrets, Logs: logGroups,
+		Objects: guardedObjects, Parameters: guardedParameters, Secrets: guardedSecrets, Logs: guardedLogs{logGroups, g},
 		Roles: sessions, Connections: connections, Events: bus,
 		Concurrency: c.Builds, Dir: c.BuildDir,
 	})
 	pipelines := codepipeline.New(a, codepipeline.Deps{
-		Objects: objects, Builds: builds, Connections: connections, Notifier: topics, Events: bus,
+		Roles: sessions, Objects: guardedObjects, Builds: guardedBuilds{guardedCodebuild{builds, g}}, Connections: connections,
+		Notifier: guardedTopics, Events: bus,
 	})
 	stacks := cloudformation.New(a, cloudformation.Deps{
-		Parameters: parameters,
-		Secrets:    secrets,
-		Objects:    objects,
+		Parameters: guardedParameters,
+		Secrets:    guardedSecrets,
+		Objects:    guardedObjects,
+		Roles:      sessions,
 		Addresses:  s.gateway.Addresses,
 		AnswerTime: c.AnswerTime,
 		Types: types.Registry(types.Deps{
-			Account: a, Buckets: objects, Repositories: repositories, Identities: identities, Keys: keys,
-			Parameters: parameters, Secrets: secrets, Tables: tables, Functions: functions, Logs: logGroups, Alarms: metrics,
-			Topics: topics, Queues: queues, Events: bus, Deployments: deployments, Builds: builds, Pipelines: pipelines, Connections: connections,
-			HTTPAPIs: httpAPIs,
+			Account: a, Buckets: guardedObjects, Repositories: guardedEcr{repositories, g}, Identities: guardedIam{identities, g},
+			Keys: guardedKms{keys, g}, Parameters: guardedParameters, Secrets: guardedSecrets, Tables: tables, Functions: functions,
+			Logs: guardedLogs{logGroups, g}, Alarms: guardedCloudwatch{metrics, g}, Topics: guardedTopics, Queues: queues, Events: guardedEvents{bus, g},
+			Deployments: guardedCodedeploy{deployments, g}, Builds: guardedCodebuild{builds, g},
+			Pipelines: guardedCodepipeline{pipelines, g}, Connections: guardedCodeconnections{connections, g}, HTTPAPIs: httpAPIs,
 		}),
+	})
+	s.guard.Connect(access.World{
+		Roles: identities, Keys: keys, Secrets: secrets, Stacks: stacks, Deployments: deployments,
+		Functions: functions.Service, Buckets: objects, Topics: topics, Repositories: repositories,
 	})
 	s.lambda, s.queues = functions.Service, queues
 	// Services that start work are closed before the services that do it.
 	s.closers = []io.Closer{s.gateway, pipelines, builds, stacks, deployments, metrics, bus, functions, topics, queues, tables}
-	return wire.NewHandler(a, gate{signatures, s},
-		wire.Service{Name: "sts", Impl: sessions},
-		wire.Service{Name: "iam", Impl: identities},
-		wire.Service{Name: "s3", Handler: objects, Refuse: objects.Refuse},
-		wire.Service{Name: "kms", Impl: keys},
-		wire.Service{Name: "ssm", Impl: parameters},
-		wire.Service{Name: "secretsmanager", Impl: secrets},
-		wire.Service{Name: "sns", Impl: topics},
-		wire.Service{Name: "sqs", Impl: queues},
-		wire.Service{Name: "logs", Impl: logGroups},
-		wire.Service{Name: "events", Impl: bus},
-		wire.Service{Name: "dynamodb", Impl: tables},
-		wire.Service{Name: "dynamodbstreams", Impl: tables.Streams()},
-		wire.Service{Name: "ecr", Impl: repositories},
-		wire.Service{Name: "monitoring", Impl: metrics},
-		wire.Service{Name: "lambda", Impl: functions.Service},
-		wire.Service{Name: "apigatewayv2", Impl: httpAPIs},
-		wire.Service{Name: "cloudformation", Impl: stacks},
-		wire.Service{Name: "codedeploy", Impl: deployments},
-		wire.Service{Name: "codebuild", Impl: builds},
-		wire.Service{Name: "codepipeline", Impl: pipelines},
-		wire.Service{Name: "codeconnections", Impl: connections},
-		wire.Service{Name: "codestar-connections", Impl: connections.CodeStar()},
-	)
+	return []wire.Service{
+		{Name: "sts", Impl: sessions},
+		{Name: "iam", Impl: identities},
+		{Name: "s3", Handler: objects, Refuse: objects.Refuse},
+		{Name: "kms", Impl: keys},
+		{Name: "ssm", Impl: parameters},
+		{Name: "secretsmanager", Impl: secrets},
+		{Name: "sns", Impl: topics},
+		{Name: "sqs", Impl: queues},
+		{Name: "logs", Impl: logGroups},
+		{Name: "events", Impl: bus},
+		{Name: "dynamodb", Impl: tables},
+		{Name: "dynamodbstreams", Impl: tables.Streams()},
+		{Name: "ecr", Impl: repositories},
+		{Name: "monitoring", Impl: metrics},
+		{Name: "lambda", Impl: functions.Service},
+		{Name: "apigatewayv2", Impl: httpAPIs},
+		{Name: "cloudformation", Impl: stacks},
+		{Name: "codedeploy", Impl: deployments},
+		{Name: "codebuild", Impl: builds},
+		{Name: "codepipeline", Impl: pipelines},
+		{Name: "codeconnections", Impl: connections},
+		{Name: "codestar-connections", Impl: connections.CodeStar()},
+	}
 }
 
 // answerTime is how long requests in progress may take to write their answers
@@ -284,6 +311,9 @@ func (s *Server) Flush(ctx context.Context) {
 	s.tables.Flush(ctx)
 	s.gateway.Flush(ctx)
 }
+
+// Access returns what IAM decided so far.
+func (s *Server) Access() access.Summary { return s.guard.Summary() }
 
 // Credentials returns the key of the account's user. The secret is another one
 // for each server: who does not know it can't use the endpoint, even on this

@@ -32,6 +32,7 @@ Resources:
     Properties:
       RoleName: shifted
       AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: {Service: [lambda.amazonaws.com, codedeploy.amazonaws.com]}, Action: "sts:AssumeRole"}]}
+      ManagedPolicyArns: ["arn:aws:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda"]
   Function:
     Type: AWS::Lambda::Function
     Properties:

@@ -22,8 +22,8 @@ import (
 )
 
 // A function with reserved concurrency zero answers 429. Its URL with AWS_IAM
-// accepts callers who sign with a key from STS, and refuses those who sign with
-// another secret.
+// accepts callers who sign with a key from STS and whose role may call it, and
+// refuses those who sign with another secret.
 func TestPrivateFunction(t *testing.T) {
 	t.Parallel()
 	zip, err := function()
@@ -34,8 +34,12 @@ func TestPrivateFunction(t *testing.T) {
 	ctx := t.Context()
 	identities, functions := iam.NewFromConfig(cfg), lambda.NewFromConfig(cfg)
 	role, err := identities.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("caller"), AssumeRolePolicyDocument: aws.String(
-		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)})
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com","AWS":"000000000000"},"Action":"sts:AssumeRole"}]}`)})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := identities.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String("caller"), PolicyName: aws.String("call"), PolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["lambda:InvokeFunction*"],"Resource":"arn:aws:lambda:*:*:function:private"}]}`)}); err != nil {
 		t.Fatal(err)
 	}
 	name := aws.String("private")
@@ -66,6 +70,13 @@ func TestPrivateFunction(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := session.Credentials
+	// A session policy limits what the role may do.
+	limited, err := awssts.NewFromConfig(cfg).AssumeRole(ctx, &awssts.AssumeRoleInput{RoleArn: role.Role.Arn, RoleSessionName: aws.String("limited"), Policy: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"lambda:InvokeFunction","Resource":"*"}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := limited.Credentials
 	user, err := cfg.Credentials.Retrieve(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +88,7 @@ func TestPrivateFunction(t *testing.T) {
 		kind, text  string // of the expected error
 	}{
 		"a session":              {aws.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey, SessionToken: *c.SessionToken}, "", http.StatusOK, "", ""},
+		"a limited session":      {aws.Credentials{AccessKeyID: *l.AccessKeyId, SecretAccessKey: *l.SecretAccessKey, SessionToken: *l.SessionToken}, "", http.StatusForbidden, "AccessDeniedException", `"Forbidden. For troubleshooting`},
 		"the user":               {user, "", http.StatusOK, "", ""},
 		"another body":           {user, `{"b":2}`, http.StatusForbidden, "InvalidSignatureException", `"The request signature we calculated does not match`},
 		"another secret":         {aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "guessed"}, "", http.StatusForbidden, "InvalidSignatureException", `"The request signature we calculated does not match`},

@@ -91,6 +91,11 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	if err := r.report.write(cfg); err != nil {
 		return errors.Join(failure, err)
 	}
+	if endpoint.server != nil {
+		if err := writeAccess(cfg, endpoint.server.Access()); err != nil {
+			return errors.Join(failure, err)
+		}
+	}
 	took := clock.Since(clock.System(), started)
 	if failure == nil {
 		fmt.Fprintf(cfg.Stdout, "took        %s\n", span(took.Seconds()))

@@ -51,6 +51,7 @@ func TestOneExecutionForACommit(t *testing.T) {
 	git("commit", "--quiet", "--allow-empty", "-m", "change")
 	commit := git("rev-parse", "HEAD")
 	awsConfig := localawstest.Start(t)
+	localawstest.Role(t, awsConfig, "pipeline", "codepipeline.amazonaws.com")
 	objects := s3.NewFromConfig(awsConfig, func(o *s3.Options) { o.UsePathStyle = true })
 	if _, err := objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("artifacts")}); err != nil {
 		t.Fatal(err)

@@ -27,12 +27,13 @@ type rig struct {
 	t      *testing.T
 	client *codepipeline.Client
 	s3     *s3.Client
+	role   *string
 }
 
 func newRig(t *testing.T) rig {
 	t.Helper()
 	cfg := localawstest.Start(t)
-	return rig{t, codepipeline.NewFromConfig(cfg), s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })}
+	return rig{t, codepipeline.NewFromConfig(cfg), s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }), localawstest.Role(t, cfg, "pipeline", "codepipeline.amazonaws.com")}
 }
 
 func (r rig) create() {
@@ -56,7 +57,7 @@ func (r rig) create() {
 		return types.StageDeclaration{Name: &name, Actions: []types.ActionDeclaration{action}}
 	}
 	_, err := r.client.CreatePipeline(r.t.Context(), &codepipeline.CreatePipelineInput{Pipeline: &types.PipelineDeclaration{
-		Name: aws.String(pipelineName), RoleArn: aws.String("arn:aws:iam::000000000000:role/pipeline"), PipelineType: types.PipelineTypeV2,
+		Name: aws.String(pipelineName), RoleArn: r.role, PipelineType: types.PipelineTypeV2,
 		ArtifactStore: &types.ArtifactStore{Type: types.ArtifactStoreTypeS3, Location: aws.String("artifacts")},
 		Variables:     []types.PipelineVariableDeclaration{{Name: aws.String("reason")}},
 		Stages: []types.StageDeclaration{

@@ -88,6 +88,12 @@ func deployFunction(t *testing.T, counters string, key evidence.Key) (aws.Config
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := iam.NewFromConfig(cfg).PutRolePolicy(ctx, &iam.PutRolePolicyInput{
+		RoleName: aws.String("function"), PolicyName: aws.String("evidence"),
+		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject","s3:ListBucket"],"Resource":["arn:aws:s3:::evidence","arn:aws:s3:::evidence/*"]}]}`),
+	}); err != nil {
+		t.Fatal(err)
+	}
 	functions, name, alias := lambda.NewFromConfig(cfg), aws.String("ledger"), aws.String("live")
 	pkg := instrumented(t)
 	architecture, _ := localaws.HostContext()["architecture"].(string)

@@ -152,6 +152,11 @@ func New(t *testing.T) *Stage {
 		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",` +
 			`"Principal":{"Service":["lambda.amazonaws.com","codedeploy.amazonaws.com"]}}]}`),
 	}))
+	// CodeDeploy works as this role, too.
+	Must[*iam.PutRolePolicyOutput](t)(iam.NewFromConfig(cfg).PutRolePolicy(ctx, &iam.PutRolePolicyInput{
+		RoleName: aws.String("role"), PolicyName: aws.String("deploy"),
+		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["cloudwatch:DescribeAlarms","lambda:GetAlias","lambda:UpdateAlias"],"Resource":"*"}]}`),
+	}))
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
 	Must[*s3.CreateBucketOutput](t)(objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(packageBucket)}))
 	// Uploads, as the CDK's: to write megabytes as JSON and read them takes

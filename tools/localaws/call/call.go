@@ -16,6 +16,10 @@ const Zero = math.MinInt32
 type Call struct {
 	ID    string // returned as x-amzn-RequestId
 	Trace string // the X-Amzn-Trace-Id header; may be empty
+
+	SourceIP  string // the client's address
+	UserAgent string // may be empty
+	Referer   string // may be empty
 }
 
 type key struct{}

@@ -91,6 +91,13 @@ func (r *run) makeFunction(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// CodeDeploy also works as this role. A function that is a hook reports to it.
+	if _, err := r.identities.PutRolePolicy(ctx, &iam.PutRolePolicyInput{
+		RoleName: &r.Name, PolicyName: aws.String("deploy"),
+		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["codedeploy:PutLifecycleEventHookExecutionStatus","cloudwatch:DescribeAlarms","lambda:GetAlias","lambda:UpdateAlias","lambda:InvokeFunction"],"Resource":"*"}]}`),
+	}); err != nil {
+		return err
+	}
 	// The CDK also uploads to S3. Writing and reading megabytes as JSON would
 	// take longer than everything else.
 	if _, err := r.objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &r.Name}); err != nil {

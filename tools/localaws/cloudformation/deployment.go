@@ -55,6 +55,9 @@ func (s *Service) prepare(ctx context.Context, p proposal) (*deployment, error) 
 	if err := p.check(); err != nil {
 		return nil, err
 	}
+	if err := s.checkRole(ctx, p.roleARN); err != nil {
+		return nil, err
+	}
 	text, err := s.templateText(ctx, p.templateBody, p.templateURL)
 	if err != nil {
 		return nil, err

@@ -52,6 +52,11 @@ func (s *Service) start(ctx context.Context, op *operation, kind types.Operation
 	op.stack.operations = append([]types.OperationEntry{{OperationId: aws.String(op.id), OperationType: kind}}, op.stack.operations...)
 	if op.target != nil && op.target.roleARN != nil {
 		ctx = s.withRole(ctx, *op.target.roleARN)
+	} else {
+		// CloudFormation works with the permissions of its caller.
+		p := principal.FromContext(ctx)
+		p.Via = servicePrincipal
+		ctx = principal.NewContext(ctx, p)
 	}
 	s.background(ctx, func(ctx context.Context) {
 		defer close(op.done)
@@ -72,9 +77,31 @@ func (s *Service) start(ctx context.Context, op *operation, kind types.Operation
 	})
 }
 
+// servicePrincipal is CloudFormation's name in policies.
+const servicePrincipal = "cloudformation.amazonaws.com"
+
+// checkRole refuses a service role that CloudFormation can't assume.
+func (s *Service) checkRole(ctx context.Context, roleARN *string) error {
+	if roleARN == nil || s.deps.Roles == nil {
+		return nil
+	}
+	if _, err := s.deps.Roles.As(principal.Service(ctx, servicePrincipal, s.account.ID), *roleARN, "AWSCloudFormation"); err != nil {
+		return validationErrorf("Role %s is invalid or cannot be assumed", *roleARN)
+	}
+	return nil
+}
+
 // withRole returns ctx with a session as its principal: the one that
 // CloudFormation gets by assuming the stack's service role.
 func (s *Service) withRole(ctx context.Context, roleARN string) context.Context {
+	if s.deps.Roles != nil {
+		as, err := s.deps.Roles.As(principal.Service(ctx, servicePrincipal, s.account.ID), roleARN, "AWSCloudFormation")
+		if err == nil {
+			return as
+		}
+		// The role has been deleted, or trusts CloudFormation no more, since the
+		// request was checked. What follows fails for lack of permissions.
+	}
 	_, name, _ := strings.Cut(roleARN, ":role/")
 	name = name[strings.LastIndex(name, "/")+1:]
 	p := principal.FromContext(ctx)

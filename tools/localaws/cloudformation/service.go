@@ -42,6 +42,11 @@ type Objects interface {
 	GetObject(context.Context, *awss3.GetObjectInput) (*awss3.GetObjectOutput, error)
 }
 
+// Roles assumes roles. session names what a role is assumed for.
+type Roles interface {
+	As(ctx context.Context, role, session string) (context.Context, error)
+}
+
 // Deps are the parts of the embedded AWS that CloudFormation calls.
 type Deps struct {
 	Types      resource.Registry
@@ -53,6 +58,9 @@ type Deps struct {
 	// as an API's. It may be nil.
 	Addresses func(text string) string
 
+	// Roles gives an operation the service role of its stack. If it is nil,
+	// CloudFormation does not assume the role.
+	Roles Roles
 	// AnswerTime is how long ExecuteChangeSet delays its answer to let the
 	// change finish, in real time. If it is zero, the answer comes at once.
 	AnswerTime time.Duration

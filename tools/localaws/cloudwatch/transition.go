@@ -10,6 +10,8 @@ import (
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
 // transition puts an alarm into a state. If the state is new, transition
@@ -48,13 +50,17 @@ func (s *Service) act(n notice, actions []string) {
 	for _, action := range actions {
 		var err error
 		if strings.HasPrefix(action, "arn:aws:lambda:") {
-			_, err = s.deps.Functions.Invoke(s.ctx, &awslambda.InvokeInput{
+			// Alarms have a principal of their own for functions. See
+			// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html.
+			ctx := principal.ServiceFor(s.ctx, "lambda.alarms.cloudwatch.amazonaws.com", s.account.ID, s.account.ARN("cloudwatch", "alarm:"+n.alarm))
+			_, err = s.deps.Functions.Invoke(ctx, &awslambda.InvokeInput{
 				FunctionName:   aws.String(action),
 				InvocationType: lambdatypes.InvocationTypeEvent,
 				Payload:        []byte(n.event),
 			})
 		} else {
-			_, err = s.deps.Notifier.Publish(s.ctx, &awssns.PublishInput{
+			ctx := principal.ServiceFor(s.ctx, "cloudwatch.amazonaws.com", s.account.ID, s.account.ARN("cloudwatch", "alarm:"+n.alarm))
+			_, err = s.deps.Notifier.Publish(ctx, &awssns.PublishInput{
 				TopicArn: aws.String(action),
 				Subject:  aws.String(n.subject),
 				Message:  aws.String(n.message),

@@ -45,7 +45,7 @@ func (s *Service) provision(ctx context.Context, b *build, w *workplace) error {
 		"AWS_SESSION_TOKEN=" + aws.ToString(c.SessionToken),
 	}
 	w.mask = []string{aws.ToString(c.AccessKeyId), aws.ToString(c.SecretAccessKey), aws.ToString(c.SessionToken)}
-	w.role = principal.Principal{Account: s.account.ID, AccessKeyID: aws.ToString(c.AccessKeyId)}
+	w.role = principal.Principal{Account: s.account.ID, AccessKeyID: aws.ToString(c.AccessKeyId), Role: role}
 	if u := out.AssumedRoleUser; u != nil {
 		w.role.ARN, w.role.UserID = aws.ToString(u.Arn), aws.ToString(u.AssumedRoleId)
 	}

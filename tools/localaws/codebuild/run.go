@@ -30,7 +30,7 @@ func (e *phaseError) Unwrap() error { return e.err }
 
 // run takes a build from QUEUED to COMPLETED.
 func (s *Service) run(ctx context.Context, b *build) {
-	ctx = principal.Service(ctx, "codebuild.amazonaws.com", s.account.ID)
+	ctx = principal.ServiceFor(ctx, "codebuild.amazonaws.com", s.account.ID, aws.ToString(b.project.Arn))
 	defer close(b.done)
 	s.tell(ctx, b)
 	status := s.stages(ctx, b)

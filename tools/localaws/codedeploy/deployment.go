@@ -35,6 +35,9 @@ type deployment struct {
 	undoes   *deployment   // the deployment that this one rolls back, if any
 	stop     chan struct{} // closed when a caller asks it to stop
 	done     chan struct{} // closed when it has ended
+	// as is the context of the work on it. Its principal is the group's service
+	// role. It is set when the work begins.
+	as context.Context //nolint:containedctx // it lives as long as the service's context
 
 	info         types.DeploymentInfo
 	events       []types.LifecycleEvent

@@ -53,7 +53,7 @@ func (s *Service) runHook(d *deployment, w *watch, event, function string) *fail
 		// Two strings can always be encoded.
 		panic(err)
 	}
-	out, err := s.deps.Functions.Invoke(s.ctx, &awslambda.InvokeInput{
+	out, err := s.deps.Functions.Invoke(d.as, &awslambda.InvokeInput{
 		FunctionName:   aws.String(function),
 		InvocationType: lambdatypes.InvocationTypeEvent,
 		Payload:        payload,

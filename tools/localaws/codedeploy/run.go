@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
 // A failure ends a deployment without success.
@@ -32,6 +34,27 @@ func failed(code types.ErrorCode, format string, args ...any) *failure {
 	}
 }
 
+// assume makes the service role of the deployment's group the principal with
+// which CodeDeploy works on the deployment.
+func (s *Service) assume(d *deployment) *failure {
+	d.as = s.ctx
+	s.mu.Lock()
+	role := aws.ToString(d.group.info.ServiceRoleArn)
+	source := s.groupARN(aws.ToString(d.group.info.ApplicationName), aws.ToString(d.group.info.DeploymentGroupName))
+	s.mu.Unlock()
+	if s.deps.Roles == nil {
+		return nil
+	}
+	ctx, err := s.deps.Roles.As(principal.ServiceFor(s.ctx, "codedeploy.amazonaws.com", s.account.ID, source), role, d.id)
+	if err != nil {
+		f := failed(types.ErrorCodeIamRoleMissing, "CodeDeploy cannot assume the role %s. (%v)", role, err)
+		f.untouched = true
+		return f
+	}
+	d.as = ctx
+	return nil
+}
+
 // run takes a deployment through its states.
 func (s *Service) run(d *deployment) {
 	s.mu.Lock()
@@ -39,8 +62,11 @@ func (s *Service) run(d *deployment) {
 	d.info.StartTime = aws.Time(s.account.Clock.Now())
 	d.group.info.LastAttemptedDeployment = d.last()
 	s.mu.Unlock()
+	f := s.assume(d)
 	s.trigger(d, types.TriggerEventTypeDeploymentStart)
-	f := s.perform(d)
+	if f == nil {
+		f = s.perform(d)
+	}
 	if f == closing || f != nil && s.ctx.Err() != nil {
 		return
 	}
@@ -132,7 +158,7 @@ func (s *Service) verify(d *deployment) *failure {
 		return f
 	}
 	const configuration, function = types.ErrorCodeInvalidLambdaConfiguration, types.ErrorCodeInvalidLambdaFunction
-	alias, err := s.deps.Functions.GetAlias(s.ctx, &awslambda.GetAliasInput{FunctionName: &spec.function, Name: &spec.alias})
+	alias, err := s.deps.Functions.GetAlias(d.as, &awslambda.GetAliasInput{FunctionName: &spec.function, Name: &spec.alias})
 	if err != nil {
 		return wrong(configuration, invalidAppSpec, "The alias %s of the Lambda function %s could not be read: %v", spec.alias, spec.function, err)
 	}
@@ -146,6 +172,7 @@ func (s *Service) verify(d *deployment) *failure {
 	if spec.current == spec.target {
 		return wrong(configuration, invalidAppSpec, "The CurrentVersion and the TargetVersion in the AppSpec file are both %s.", spec.current)
 	}
+	// AWS's CodeDeploy needs no permission for this.
 	if _, err := s.deps.Functions.GetFunction(s.ctx, &awslambda.GetFunctionInput{FunctionName: &spec.function, Qualifier: &spec.target}); err != nil {
 		detail := fmt.Sprintf("Version %s of the Lambda function %s could not be read: %v", spec.target, spec.function, err)
 		return wrong(function, detail, "%s", detail)
@@ -180,7 +207,7 @@ func (s *Service) route(d *deployment, percent int32) *failure {
 		version = d.spec.current
 		weights[d.spec.target] = float64(percent) / 100
 	}
-	_, err := s.deps.Functions.UpdateAlias(s.ctx, &awslambda.UpdateAliasInput{
+	_, err := s.deps.Functions.UpdateAlias(d.as, &awslambda.UpdateAliasInput{
 		FunctionName:    &d.spec.function,
 		Name:            &d.spec.alias,
 		FunctionVersion: &version,

@@ -55,9 +55,17 @@ type Objects interface {
 	GetObject(context.Context, *awss3.GetObjectInput) (*awss3.GetObjectOutput, error)
 }
 
+// Roles gives a deployment the service role of its group. session names what the
+// role is assumed for.
+type Roles interface {
+	As(ctx context.Context, role, session string) (context.Context, error)
+}
+
 // Deps are the services that CodeDeploy uses. Notifier and Objects may be nil;
-// triggers and revisions in S3 are then refused.
+// triggers and revisions in S3 are then refused. If Roles is nil, CodeDeploy acts
+// as itself.
 type Deps struct {
+	Roles     Roles
 	Functions Functions
 	Alarms    Alarms
 	Notifier  Notifier

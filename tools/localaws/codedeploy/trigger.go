@@ -19,7 +19,7 @@ func (s *Service) trigger(d *deployment, event types.TriggerEventType) {
 			continue
 		}
 		name := aws.ToString(t.TriggerName)
-		_, err := s.deps.Notifier.Publish(s.ctx, &awssns.PublishInput{
+		_, err := s.deps.Notifier.Publish(d.as, &awssns.PublishInput{
 			TopicArn: t.TriggerTargetArn,
 			Subject:  aws.String(subject(event, d, s.account.Region)),
 			Message:  aws.String(s.message(d, event, name)),

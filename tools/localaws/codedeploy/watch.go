@@ -1,6 +1,7 @@
 package codedeploy
 
 import (
+	"context"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,14 +13,15 @@ import (
 // A watch checks the alarms of a deployment.
 type watch struct {
 	service        *Service
-	names          []string // nil if there is nothing to watch
+	as             context.Context //nolint:containedctx // the deployment's
+	names          []string        // nil if there is nothing to watch
 	ignoreFailures bool
 	changes        <-chan struct{}
 	stop           func()
 }
 
 func (s *Service) watch(d *deployment) *watch {
-	w := &watch{service: s, stop: func() {}}
+	w := &watch{service: s, as: d.as, stop: func() {}}
 	if d.alarms == nil || !d.alarms.Enabled {
 		return w
 	}
@@ -39,7 +41,7 @@ func (w *watch) check() *failure {
 	if w.names == nil {
 		return nil
 	}
-	out, err := w.service.deps.Alarms.DescribeAlarms(w.service.ctx, &awscloudwatch.DescribeAlarmsInput{
+	out, err := w.service.deps.Alarms.DescribeAlarms(w.as, &awscloudwatch.DescribeAlarmsInput{
 		AlarmNames: w.names,
 		AlarmTypes: []cloudwatchtypes.AlarmType{cloudwatchtypes.AlarmTypeMetricAlarm, cloudwatchtypes.AlarmTypeCompositeAlarm},
 	})

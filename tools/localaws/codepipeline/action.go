@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/google/uuid"
+
+	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
 // errAbandoned is the cancellation cause of an abandoned action.
@@ -22,6 +24,7 @@ const (
 	codeConfiguration = "ConfigurationError"
 	codeTimedOut      = "TimedOut"
 	codeUnavailable   = "RevisionUnavailable"
+	codePermission    = "PermissionError"
 )
 
 // An actionRun is one run of an action in an execution.
@@ -127,12 +130,33 @@ func (s *Service) begin(r *stageRun, d *types.ActionDeclaration) {
 	if o, ok := e.overrides[name]; ok && t.category == types.ActionCategorySource {
 		j.override = &o
 	}
+	roles := []string{aws.ToString(e.structure.RoleArn)}
+	if d.RoleArn != nil {
+		roles = append(roles, *d.RoleArn)
+	}
 	s.wg.Go(func() {
-		result := t.run(s, ctx, j)
+		result := s.as(ctx, j, roles, t.run)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.finish(a, result)
 	})
+}
+
+// as runs an action as the pipeline's role or, if the action has a role of
+// its own, as that one, which the pipeline's role assumes.
+// See https://docs.aws.amazon.com/codepipeline/latest/userguide/how-to-custom-role.html.
+func (s *Service) as(ctx context.Context, j *job, roles []string, run func(*Service, context.Context, *job) outcome) outcome {
+	if s.deps.Roles != nil {
+		ctx = principal.ServiceFor(ctx, "codepipeline.amazonaws.com", s.account.ID, s.arn(j.pipeline))
+		for _, role := range roles {
+			as, err := s.deps.Roles.As(ctx, role, j.execution)
+			if err != nil {
+				return failure(codePermission, "The provided role does not have sufficient permissions: %v", err)
+			}
+			ctx = as
+		}
+	}
+	return run(s, ctx, j)
 }
 
 // progress records new information about a running action.

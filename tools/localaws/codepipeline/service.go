@@ -56,8 +56,15 @@ type Events interface {
 	PutEvents(context.Context, *awseventbridge.PutEventsInput) (*awseventbridge.PutEventsOutput, error)
 }
 
+// Roles gives an action the role of its pipeline, or its own. session names what
+// the role is assumed for. It may be nil; CodePipeline then acts as itself.
+type Roles interface {
+	As(ctx context.Context, role, session string) (context.Context, error)
+}
+
 // Deps are the services that pipelines use. Notifier and Events may be nil.
 type Deps struct {
+	Roles       Roles
 	Objects     Objects
 	Builds      Builds
 	Connections Connections

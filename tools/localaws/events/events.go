@@ -207,8 +207,9 @@ func (s *Service) dispatch(event map[string]any) {
 				s.account.Log.Warn("an event was not delivered", "rule", r.name, "target", aws.ToString(target.Arn), "error", err)
 				continue
 			}
+			rule := r.arn
 			s.deliveries.Go(func() {
-				tries, err := s.deliver(target, input)
+				tries, err := s.deliver(rule, target, input)
 				if err == nil || s.ctx.Err() != nil {
 					return
 				}
@@ -230,15 +231,15 @@ const (
 	firstDelay   = time.Second
 )
 
-// deliver sends an event to a target. It returns how often it has tried.
-func (s *Service) deliver(target types.Target, input string) (tries int, err error) {
+// deliver sends an event to a target of a rule, which has an ARN. It returns how often it has tried.
+func (s *Service) deliver(rule string, target types.Target, input string) (tries int, err error) {
 	retries := usualRetries
 	if p := target.RetryPolicy; p != nil && p.MaximumRetryAttempts != nil {
 		retries = int(*p.MaximumRetryAttempts)
 	}
 	delay := firstDelay
 	for try := 0; ; try++ {
-		err := s.send(target, input)
+		err := s.send(rule, target, input)
 		if err == nil || try >= retries || refused(err) {
 			return try + 1, err
 		}
@@ -287,8 +288,8 @@ func refused(err error) bool {
 	return ok && api.ErrorFault() == smithy.FaultClient && !strings.Contains(api.ErrorCode(), "Throttl") && !strings.Contains(api.ErrorCode(), "TooMany")
 }
 
-func (s *Service) send(target types.Target, input string) error {
-	ctx := principal.Service(s.ctx, servicePrincipal, s.account.ID)
+func (s *Service) send(rule string, target types.Target, input string) error {
+	ctx := principal.ServiceFor(s.ctx, servicePrincipal, s.account.ID, rule)
 	if s.isTopic(*target.Arn) {
 		_, err := s.deps.Topics.Publish(ctx, &awssns.PublishInput{TopicArn: target.Arn, Message: aws.String(input)})
 		return err

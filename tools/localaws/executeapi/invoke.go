@@ -17,6 +17,7 @@ import (
 
 	"github.com/magewright/magewright/tools/localaws/call"
 	"github.com/magewright/magewright/tools/localaws/iam/policy"
+	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
 // The reasons why a function has no answer.
@@ -70,7 +71,8 @@ func (g *Gateway) Invoke(function, source, trace string, event any, limit time.D
 	answered := make(chan answer, 1)
 	// Like on AWS, the function runs to its end even if nobody waits for it.
 	go func() {
-		ctx := call.NewContext(g.life, call.Call{Trace: trace})
+		ctx := principal.ServiceFor(g.life, servicePrincipal, g.Account.ID, source)
+		ctx = call.NewContext(ctx, call.Call{Trace: trace})
 		out, err := g.deps.Functions.Invoke(ctx, &awslambda.InvokeInput{FunctionName: &function, Payload: payload})
 		answered <- answer{out, err}
 	}()

@@ -118,18 +118,21 @@ func (s *Service) SimulatePrincipalPolicy(_ context.Context, in *awsiam.Simulate
 // sourceRole returns the role that a simulation is about.
 func (s *Service) sourceRole(arn *string) (*role, error) {
 	prefix := s.account.GlobalARN("iam", "role/")
-	name, ok := strings.CutPrefix(aws.ToString(arn), prefix)
-	if !ok {
+	name := strings.TrimPrefix(aws.ToString(arn), prefix)
+	if name == aws.ToString(arn) {
 		return nil, invalidInput("the embedded AWS simulates only the policies of roles, not of " + aws.ToString(arn))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.roles[name[strings.LastIndex(name, "/")+1:]]
+	r := s.roles[nameOf(*arn)]
 	if r == nil || *r.Arn != *arn {
 		return nil, noSuchEntity("The role with name %s cannot be found.", name)
 	}
 	return r, nil
 }
+
+// nameOf returns the name in an entity's ARN, without its path.
+func nameOf(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 
 func invalidInput(message string) error {
 	return &types.InvalidInputException{Message: aws.String(message)}

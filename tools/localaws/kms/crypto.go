@@ -188,3 +188,6 @@ func (s *Service) GenerateDataKeyWithoutPlaintext(ctx context.Context, in *awskm
 	}
 	return &awskms.GenerateDataKeyWithoutPlaintextOutput{KeyId: out.KeyId, CiphertextBlob: out.CiphertextBlob}, nil
 }
+
+// KeyOf returns the id of the key that encrypted a text.
+func (s *Service) KeyOf(ciphertext []byte) (string, error) { return sealedBy(ciphertext) }

@@ -166,7 +166,7 @@ func (s *Service) CancelKeyDeletion(_ context.Context, in *awskms.CancelKeyDelet
 	return &awskms.CancelKeyDeletionOutput{KeyId: aws.String(k.arn)}, nil
 }
 
-// PutKeyPolicy sets the key policy. It is stored but not enforced yet.
+// PutKeyPolicy sets the key policy.
 func (s *Service) PutKeyPolicy(_ context.Context, in *awskms.PutKeyPolicyInput) (*awskms.PutKeyPolicyOutput, error) {
 	if in.PolicyName != nil && *in.PolicyName != "default" {
 		return nil, invalid("The only valid policy name is default, not %s", *in.PolicyName)

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/iam/policy"
 )
 
 // Service is the key management service of one account and region.
@@ -189,10 +190,9 @@ func (s *Service) defaultPolicy() string {
 	return string(text)
 }
 
-func checkPolicy(policy string) error {
-	var document struct{ Statement any }
-	if err := json.Unmarshal([]byte(policy), &document); err != nil || document.Statement == nil {
-		return &types.MalformedPolicyDocumentException{Message: aws.String("a key policy is a JSON document with a Statement")}
+func checkPolicy(document string) error {
+	if _, err := policy.Parse(document, policy.Resource); err != nil {
+		return &types.MalformedPolicyDocumentException{Message: aws.String(err.Error())}
 	}
 	return nil
 }

@@ -229,34 +229,22 @@ func (s *Service) RemovePermission(_ context.Context, in *awslambda.RemovePermis
 }
 
 // public reports whether anyone may call a function URL with AuthType NONE. The
-// policy must allow the URL. For URLs made since October 2025, it must also
-// allow the function.
+// policy must allow the URL and the function.
 // See https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html.
-func (p *policy) public() bool {
-	return p.allowsAll("lambda:InvokeFunctionUrl") && p.allowsAll("lambda:InvokeFunction")
-}
-
-func (p *policy) allowsAll(action string) bool {
+func (p *policy) public(arn string) bool {
 	if p == nil {
 		return false
 	}
-	return slices.ContainsFunc(p.statements, func(st statement) bool {
-		if st.Principal != "*" || st.Action != action && st.Action != "*" && st.Action != "lambda:*" {
+	ps := iampolicy.Policies{Resource: p.evaluated()}
+	for _, action := range []string{"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"} {
+		r := &iampolicy.Request{Action: action, Resource: arn, Context: iampolicy.Context{}}
+		r.Context.Set("lambda:FunctionUrlAuthType", string(lambdatypes.FunctionUrlAuthTypeNone))
+		r.Context.Set("lambda:InvokedViaFunctionUrl", "true")
+		if ps.Evaluate(r).Result != iampolicy.Allowed {
 			return false
 		}
-		for _, keys := range st.Condition {
-			for key, value := range keys {
-				switch {
-				case key == "lambda:FunctionUrlAuthType" && value == string(lambdatypes.FunctionUrlAuthTypeNone):
-				case key == "lambda:InvokedViaFunctionUrl" && value == "true":
-				default:
-					// An anonymous caller does not meet this condition.
-					return false
-				}
-			}
-		}
-		return true
-	})
+	}
+	return true
 }
 
 // Permits reports whether the resource-based policy of the function, version or

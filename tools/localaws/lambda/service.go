@@ -111,6 +111,11 @@ type Deps struct {
 	Topics  Topics
 	Queues  Queues
 
+	// Access decides whether the signer of a request to a function URL may call
+	// it. If it is nil, everyone whose signature is right may.
+	Access interface {
+		Authorize(ctx context.Context, service, operation string, in any) error
+	}
 	// Verifier checks requests to function URLs with AuthType AWS_IAM. Without
 	// a verifier, all of them are refused.
 	Verifier Verifier

@@ -311,7 +311,7 @@ func (s *Service) checkRole(ctx context.Context, function, role string) error {
 }
 
 func (s *Service) assume(ctx context.Context, function, role string) (*awssts.AssumeRoleOutput, error) {
-	ctx = principal.Service(ctx, servicePrincipal, s.account.ID)
+	ctx = principal.ServiceFor(ctx, servicePrincipal, s.account.ID, s.arn(function, ""))
 	session := function
 	// The name of a session has at least two characters.
 	if len(session) < 2 {

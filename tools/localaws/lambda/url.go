@@ -107,7 +107,7 @@ func (u *functionURL) authorize(r *http.Request, c *urlConfig, body []byte) (pri
 		s.mu.RLock()
 		defer s.mu.RUnlock()
 		f := s.functions[u.ref.name]
-		if f == nil || !f.policies[u.ref.qualifier].public() {
+		if f == nil || !f.policies[u.ref.qualifier].public(s.arn(u.ref.name, u.ref.qualifier)) {
 			return principal.Principal{}, errors.New("the resource-based policy doesn't allow everyone")
 		}
 		return principal.Principal{}, nil
@@ -117,7 +117,25 @@ func (u *functionURL) authorize(r *http.Request, c *urlConfig, body []byte) (pri
 	}
 	signed := r.Clone(r.Context())
 	signed.Body = io.NopCloser(bytes.NewReader(body))
-	return s.deps.Verifier.VerifyRequest(signed, "lambda")
+	caller, err := s.deps.Verifier.VerifyRequest(signed, "lambda")
+	if err != nil || s.deps.Access == nil {
+		return caller, err //nolint:wrapcheck // it is AWS's error
+	}
+	// The caller needs both.
+	ctx := principal.NewContext(r.Context(), caller)
+	in := urlCall{FunctionName: u.ref.name, Qualifier: u.ref.qualifier, FunctionURLAuthType: string(c.auth), InvokedViaFunctionURL: true}
+	for _, operation := range []string{"InvokeFunctionUrl", "InvokeFunction"} {
+		if err := s.deps.Access.Authorize(ctx, "lambda", operation, in); err != nil {
+			return principal.Principal{}, errors.New("the caller's policies don't allow it: " + err.Error())
+		}
+	}
+	return caller, nil
+}
+
+// urlCall stands for the input of an operation.
+type urlCall struct {
+	FunctionName, Qualifier, FunctionURLAuthType string
+	InvokedViaFunctionURL                        bool
 }
 
 // event returns the event for a request, in payload format 2.0.

@@ -1,9 +1,13 @@
 // Package principal carries the identity behind a request from the wire to the
-// service. No service makes decisions with it yet. Because it is available,
-// enforcing IAM only needs the evaluation of policies.
+// service.
 package principal
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"github.com/magewright/magewright/tools/localaws/iam/policy"
+)
 
 // A Principal is the identity behind a request's access key.
 // See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html.
@@ -12,6 +16,26 @@ type Principal struct {
 	UserID      string // for example AIDA... or AROA...:session
 	Account     string // twelve digits
 	AccessKeyID string // empty for a service principal
+
+	// Role is the ARN of a session's role. It is empty for others.
+	Role string
+	// Session is how the session of a role was made. It is nil for others.
+	Session *Session
+	// Source is the ARN of the resource on whose behalf a service acts. It is
+	// empty for others.
+	Source string
+	// Via is the service through which the principal makes this request, such as
+	// cloudformation.amazonaws.com. It is empty if the principal makes it itself.
+	Via string
+}
+
+// A Session is what AssumeRole was given for a session.
+type Session struct {
+	Policies       []*policy.Policy  // session policies
+	Tags           map[string]string // session tags
+	Transitive     []string          // keys of tags that the next session inherits
+	SourceIdentity string
+	Issued         time.Time
 }
 
 type key struct{}
@@ -31,5 +55,16 @@ func FromContext(ctx context.Context) Principal {
 // Service returns ctx with an AWS service, such as "codepipeline.amazonaws.com",
 // as its principal.
 func Service(ctx context.Context, name, account string) context.Context {
-	return NewContext(ctx, Principal{ARN: name, UserID: name, Account: account})
+	return ServiceFor(ctx, name, account, "")
+}
+
+// ServiceFor returns ctx with an AWS service as its principal that acts on
+// behalf of a resource.
+func ServiceFor(ctx context.Context, name, account, source string) context.Context {
+	return NewContext(ctx, Principal{ARN: name, UserID: name, Account: account, Source: source})
+}
+
+// IsService reports whether the principal is an AWS service.
+func (p Principal) IsService() bool {
+	return p.ARN != "" && p.Account != "" && p.AccessKeyID == "" && p.Role == "" && p.ARN == p.UserID
 }

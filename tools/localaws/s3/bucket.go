@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/magewright/magewright/tools/localaws/iam/policy"
 )
 
 // bucketName matches the name of a general purpose bucket.
@@ -189,13 +191,11 @@ func (s *Service) GetBucketVersioning(_ context.Context, in *awss3.GetBucketVers
 	})
 }
 
-// PutBucketPolicy sets the bucket policy. Like all policies, it is stored but
-// not enforced yet.
+// PutBucketPolicy sets the bucket policy.
 func (s *Service) PutBucketPolicy(_ context.Context, in *awss3.PutBucketPolicyInput) (*awss3.PutBucketPolicyOutput, error) {
 	return read(s, in, in.Bucket, func(b *bucket) (*awss3.PutBucketPolicyOutput, error) {
-		var document struct{ Statement any }
-		if err := json.Unmarshal([]byte(aws.ToString(in.Policy)), &document); err != nil || document.Statement == nil {
-			return nil, fail("MalformedPolicy", "Policies must be valid JSON with a Statement")
+		if _, err := policy.Parse(aws.ToString(in.Policy), policy.Resource); err != nil {
+			return nil, fail("MalformedPolicy", "%v", err)
 		}
 		b.policy = *in.Policy
 		return &awss3.PutBucketPolicyOutput{}, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -173,7 +174,10 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out, err := op.call(s, r.Context(), func(target any) error {
-		return op.bind(r, query, bucketName, key, target)
+		if err := op.bind(r, query, bucketName, key, target); err != nil {
+			return err
+		}
+		return s.authorize(r.Context(), target)
 	})
 	if err != nil {
 		return err
@@ -186,6 +190,20 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request) error {
 		s.account.Log.DebugContext(r.Context(), "the client went away", "error", err)
 	}
 	return nil
+}
+
+// authorize decides whether the signer of a request may call the operation that
+// an input belongs to.
+func (s *Service) authorize(ctx context.Context, in any) error {
+	if s.Authorize == nil {
+		return nil
+	}
+	name := strings.TrimSuffix(reflect.TypeOf(in).Elem().Name(), "Input")
+	err := s.Authorize(ctx, "s3", name, in)
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		return fail("AccessDenied", "%s", api.ErrorMessage())
+	}
+	return err
 }
 
 // split returns the bucket and key of a request.

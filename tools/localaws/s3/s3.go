@@ -17,6 +17,7 @@
 package s3
 
 import (
+	"context"
 	"crypto/rand"
 	"log/slog"
 	"reflect"
@@ -35,6 +36,11 @@ const MaxObjectSize = 1 << 30
 
 // Service is the object store of one account and region.
 type Service struct {
+	// Authorize decides whether the principal of ctx may call an operation with an
+	// input. It is called for requests of clients. It must be set before the service
+	// is used. If it is nil, everyone may do everything.
+	Authorize func(ctx context.Context, service, operation string, in any) error
+
 	account account.Account
 
 	mu      sync.Mutex

@@ -522,7 +522,11 @@ func TestSubresources(t *testing.T) {
 			t.Errorf("want %s: %v", want, err)
 		}
 	}
-	const policy = `{"Version":"2012-10-17","Statement":[]}`
+	const policy = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*"}]}`
+	_, err := c.PutBucketPolicy(ctx, &awss3.PutBucketPolicyInput{Bucket: b, Policy: aws.String(`{"Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}`)})
+	if code(err) != "MalformedPolicy" {
+		t.Errorf("a policy of nobody: %v", err)
+	}
 	must[*awss3.PutBucketPolicyOutput](t)(c.PutBucketPolicy(ctx, &awss3.PutBucketPolicyInput{Bucket: b, Policy: aws.String(policy)}))
 	if out := must[*awss3.GetBucketPolicyOutput](t)(c.GetBucketPolicy(ctx, &awss3.GetBucketPolicyInput{Bucket: b})); *out.Policy != policy {
 		t.Errorf("policy %s", *out.Policy)

@@ -274,7 +274,7 @@ func (s *Service) invoke(sub subscription, n notification) error {
 	if err != nil {
 		return fmt.Errorf("encoding an event: %w", err)
 	}
-	_, err = s.deps.Functions.Invoke(principal.Service(s.ctx, servicePrincipal, s.account.ID), &awslambda.InvokeInput{
+	_, err = s.deps.Functions.Invoke(principal.ServiceFor(s.ctx, servicePrincipal, s.account.ID, n.TopicARN), &awslambda.InvokeInput{
 		FunctionName: aws.String(sub.endpoint), InvocationType: lambdatypes.InvocationTypeEvent, Payload: event,
 	})
 	return err

@@ -25,6 +25,7 @@ import (
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/iam/policy"
 )
 
 // Functions invokes Lambda functions that subscribe to a topic.
@@ -113,9 +114,8 @@ func checkAttribute(name, value string) error {
 		return invalid("AttributeName: the embedded SNS does not support %s", name)
 	}
 	if name == "Policy" && value != "" {
-		var document struct{ Statement any }
-		if err := json.Unmarshal([]byte(value), &document); err != nil || document.Statement == nil {
-			return invalid("Policy: a topic policy is a JSON document with a Statement")
+		if _, err := policy.Parse(value, policy.Resource); err != nil {
+			return invalid("Policy: %v", err)
 		}
 	}
 	return nil

@@ -207,7 +207,7 @@ func TestTopicAttributes(t *testing.T) {
 	if _, err := s.Subscribe(ctx, &awssns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("email"), Endpoint: aws.String("a@example.com")}); err != nil {
 		t.Fatal(err)
 	}
-	const policy = `{"Statement":[]}`
+	const policy = `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sns:Publish","Resource":"*"}]}`
 	if _, err := s.SetTopicAttributes(ctx, &awssns.SetTopicAttributesInput{TopicArn: &topic, AttributeName: aws.String("Policy"), AttributeValue: aws.String(policy)}); err != nil {
 		t.Error(err)
 	}

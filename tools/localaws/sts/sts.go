@@ -5,13 +5,16 @@
 package sts
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +26,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/iam/policy"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
@@ -30,9 +34,15 @@ import (
 // issued. Everyone who knows its secret is that user.
 const UserName = "rehearsal"
 
-// Roles reports whether a role exists. IAM implements it.
+// Roles knows the roles and the managed policies. IAM implements it.
 type Roles interface {
 	GetRole(context.Context, *awsiam.GetRoleInput) (*awsiam.GetRoleOutput, error)
+	ManagedPolicy(arn string) (*policy.Policy, bool)
+}
+
+// A Guard decides whether the principal of a request may assume a role.
+type Guard interface {
+	AssumeRole(ctx context.Context, role string, actions []string, keys policy.Context) error
 }
 
 // A Service is STS. It resolves access keys for the wire.
@@ -40,6 +50,9 @@ type Service struct {
 	// Roles is asked whether a role exists before the role is assumed. It must
 	// be set before the service is used. If it is nil, every role can be assumed.
 	Roles Roles
+	// Guard evaluates the role's trust policy and the caller's policies. It must be
+	// set before the service is used. If it is nil, everyone may assume every role.
+	Guard Guard
 
 	account account.Account
 	secret  string              // of each access key that this service has not issued
@@ -127,8 +140,13 @@ var (
 	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 )
 
-// AssumeRole issues credentials for a role. It ignores the role's trust policy
-// and session policies.
+// chained is the longest session of a role that is assumed by the session of
+// another role. See
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining.
+const chained = time.Hour
+
+// AssumeRole issues credentials for a role, if its trust policy and the caller's
+// policies allow it.
 func (s *Service) AssumeRole(ctx context.Context, in *awssts.AssumeRoleInput) (*awssts.AssumeRoleOutput, error) {
 	arn, name := aws.ToString(in.RoleArn), aws.ToString(in.RoleSessionName)
 	match := roleARN.FindStringSubmatch(arn)
@@ -138,7 +156,15 @@ func (s *Service) AssumeRole(ctx context.Context, in *awssts.AssumeRoleInput) (*
 	if !sessionName.MatchString(name) {
 		return nil, invalid("roleSessionName", name, "satisfy regular expression pattern: [\\w+=,.@-]{2,64}")
 	}
+	if in.SerialNumber != nil || in.TokenCode != nil || len(in.ProvidedContexts) > 0 {
+		return nil, failure("ValidationError", "the embedded AWS does not support SerialNumber, TokenCode and ProvidedContexts")
+	}
 	lifetime, err := duration(in.DurationSeconds, time.Hour, 12*time.Hour)
+	if err != nil {
+		return nil, err
+	}
+	caller := s.caller(ctx)
+	session, err := s.session(caller, in)
 	if err != nil {
 		return nil, err
 	}
@@ -146,19 +172,119 @@ func (s *Service) AssumeRole(ctx context.Context, in *awssts.AssumeRoleInput) (*
 	if err != nil {
 		return nil, err
 	}
+	if s.Guard != nil {
+		actions, keys := requested(in, session)
+		if err := s.Guard.AssumeRole(principal.NewContext(ctx, caller), arn, actions, keys); err != nil {
+			return nil, err //nolint:wrapcheck // it is AWS's error
+		}
+	}
 	p := principal.Principal{
 		ARN:     s.account.GlobalARN("sts", "assumed-role/"+match[3]+"/"+name),
 		UserID:  roleID + ":" + name,
 		Account: s.account.ID,
+		Role:    arn,
+		Session: session,
 	}
-	return &awssts.AssumeRoleOutput{
+	out := &awssts.AssumeRoleOutput{
 		AssumedRoleUser: &types.AssumedRoleUser{Arn: aws.String(p.ARN), AssumedRoleId: aws.String(p.UserID)},
 		Credentials:     s.issue(p, lifetime),
-		SourceIdentity:  in.SourceIdentity,
-	}, nil
+	}
+	if session.SourceIdentity != "" {
+		out.SourceIdentity = aws.String(session.SourceIdentity)
+	}
+	return out, nil
 }
 
-// role returns the id of a role, if the role may be assumed for the given lifetime.
+// As returns ctx with a session of a role as its principal. A service, which is
+// the principal of ctx, acts with it on behalf of the role's owner.
+func (s *Service) As(ctx context.Context, role, session string) (context.Context, error) {
+	out, err := s.AssumeRole(ctx, &awssts.AssumeRoleInput{RoleArn: &role, RoleSessionName: &session})
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.Principal(ctx, aws.ToString(out.Credentials.AccessKeyId))
+	if err != nil {
+		return nil, err
+	}
+	return principal.NewContext(ctx, p), nil
+}
+
+// session returns the session that a request describes. It inherits the source
+// identity and the transitive tags of the session that makes the request.
+// See https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html.
+func (s *Service) session(caller principal.Principal, in *awssts.AssumeRoleInput) (*principal.Session, error) {
+	session := &principal.Session{Tags: map[string]string{}, SourceIdentity: aws.ToString(in.SourceIdentity), Issued: s.account.Clock.Now()}
+	if c := caller.Session; c != nil {
+		if c.SourceIdentity != "" && session.SourceIdentity != "" && c.SourceIdentity != session.SourceIdentity {
+			return nil, failure("AccessDenied", "The source identity of a session can't be changed.")
+		}
+		session.SourceIdentity = cmp.Or(session.SourceIdentity, c.SourceIdentity)
+		session.Transitive = append(session.Transitive, c.Transitive...)
+		for _, k := range c.Transitive {
+			session.Tags[k] = c.Tags[k]
+		}
+	}
+	for _, t := range in.Tags {
+		if k := aws.ToString(t.Key); slices.ContainsFunc(session.Transitive, func(inherited string) bool { return strings.EqualFold(inherited, k) }) {
+			return nil, failure("InvalidParameterValue", "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.")
+		}
+		session.Tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	session.Transitive = append(session.Transitive, in.TransitiveTagKeys...)
+	if in.Policy != nil {
+		p, err := policy.Parse(*in.Policy, policy.Identity)
+		if err != nil {
+			return nil, &types.MalformedPolicyDocumentException{Message: aws.String(err.Error())}
+		}
+		p.Name = "session policy"
+		session.Policies = append(session.Policies, p)
+	}
+	for _, d := range in.PolicyArns {
+		var p *policy.Policy
+		if s.Roles != nil {
+			p, _ = s.Roles.ManagedPolicy(aws.ToString(d.Arn))
+		}
+		if p == nil {
+			return nil, failure("ValidationError", "Session policy "+aws.ToString(d.Arn)+" does not exist, or the embedded AWS does not know its document")
+		}
+		session.Policies = append(session.Policies, p)
+	}
+	return session, nil
+}
+
+// requested returns the actions that a request needs, and its condition keys.
+// See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html.
+func requested(in *awssts.AssumeRoleInput, session *principal.Session) (actions []string, keys policy.Context) {
+	actions, keys = []string{"sts:AssumeRole"}, policy.Context{}
+	keys.Set("sts:RoleSessionName", aws.ToString(in.RoleSessionName))
+	if in.ExternalId != nil {
+		keys.Set("sts:ExternalId", *in.ExternalId)
+	}
+	if in.DurationSeconds != nil {
+		keys.Set("sts:DurationSeconds", fmt.Sprint(*in.DurationSeconds))
+	}
+	if session.SourceIdentity != "" {
+		keys.Set("sts:SourceIdentity", session.SourceIdentity)
+	}
+	if in.SourceIdentity != nil {
+		actions = append(actions, "sts:SetSourceIdentity")
+	}
+	if len(session.Tags) > 0 {
+		keys.Set("aws:TagKeys", slices.Sorted(maps.Keys(session.Tags))...)
+	}
+	for k, v := range session.Tags {
+		keys.Set("aws:RequestTag/"+k, v)
+	}
+	if len(in.Tags) > 0 {
+		actions = append(actions, "sts:TagSession")
+		if len(in.TransitiveTagKeys) > 0 {
+			keys.Set("sts:TransitiveTagKeys", in.TransitiveTagKeys...)
+		}
+	}
+	return actions, keys
+}
+
+// role returns the id of a role, if the role can be assumed for the given lifetime.
 func (s *Service) role(ctx context.Context, accountID, name, arn string, lifetime time.Duration) (string, error) {
 	caller := s.caller(ctx)
 	denied := failure("AccessDenied",
@@ -174,9 +300,12 @@ func (s *Service) role(ctx context.Context, accountID, name, arn string, lifetim
 		return "", denied
 	}
 	// AWS renews the credentials of its own services for as long as necessary.
-	service := !strings.HasPrefix(caller.ARN, "arn:")
+	service := caller.IsService()
 	if most := aws.ToInt32(out.Role.MaxSessionDuration); most > 0 && !service && lifetime > time.Duration(most)*time.Second {
 		return "", failure("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+	}
+	if caller.Role != "" && lifetime > chained {
+		return "", failure("ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
 	}
 	return aws.ToString(out.Role.RoleId), nil
 }
@@ -188,9 +317,10 @@ func (s *Service) GetSessionToken(ctx context.Context, in *awssts.GetSessionToke
 		return nil, err
 	}
 	p := s.caller(ctx)
-	if strings.Contains(p.ARN, ":assumed-role/") {
+	if p.Session != nil {
 		return nil, failure("AccessDenied", "Cannot call GetSessionToken with session credentials")
 	}
+	p.Session = &principal.Session{Issued: s.account.Clock.Now()}
 	return &awssts.GetSessionTokenOutput{Credentials: s.issue(p, lifetime)}, nil
 }
 

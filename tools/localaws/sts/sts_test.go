@@ -19,6 +19,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/iam/policy"
 	"github.com/magewright/magewright/tools/localaws/principal"
 	"github.com/magewright/magewright/tools/localaws/sts"
 	"github.com/magewright/magewright/tools/localaws/wire"
@@ -171,6 +172,8 @@ func (roles) GetRole(_ context.Context, in *awsiam.GetRoleInput) (*awsiam.GetRol
 		Arn: aws.String(role), RoleId: aws.String("AROAEXAMPLE"), MaxSessionDuration: aws.Int32(3600),
 	}}, nil
 }
+
+func (roles) ManagedPolicy(string) (*policy.Policy, bool) { return nil, false }
 
 func TestAssumeRoleRefuses(t *testing.T) {
 	t.Parallel()

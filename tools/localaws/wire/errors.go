@@ -92,9 +92,12 @@ var statuses = map[string]int{
 }
 
 // unsigned maps the codes with which the JSON protocols refuse a request whose
-// signature is wrong to those of awsQuery. awsJson answers them with 400.
+// signature is wrong, or whose signer may not make it, to those of awsQuery.
+// awsJson answers them with 400.
 // See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html.
 var unsigned = map[string]string{
+	"AccessDeniedException":       "AccessDenied",
+	"ExpiredTokenException":       "ExpiredToken",
 	"InvalidSignatureException":   "SignatureDoesNotMatch",
 	"UnrecognizedClientException": "InvalidClientTokenId",
 }

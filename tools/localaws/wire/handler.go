@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"mime"
+	"net"
 	"net/http"
 	"reflect"
 	"strings"
@@ -23,10 +24,11 @@ import (
 )
 
 type handler struct {
-	account  account.Account
-	auth     Authenticator
-	log      *slog.Logger
-	services map[string]*service
+	account    account.Account
+	auth       Authenticator
+	authorizer Authorizer // may be nil
+	log        *slog.Logger
+	services   map[string]*service
 }
 
 // A request is an HTTP request for an operation.
@@ -83,6 +85,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		r.service.refuse(w, hr, err)
 		return
 	}
+	if err == nil {
+		ctx = call.NewContext(ctx, newCall(id, hr))
+	}
 	if err == nil && r.service.handler != nil {
 		w.Header().Set("x-amz-request-id", id)
 		r.service.handler.ServeHTTP(w, hr.WithContext(ctx))
@@ -91,7 +96,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	name := ""
 	var answer response
 	if err == nil {
-		ctx = call.NewContext(ctx, call.Call{ID: id, Trace: hr.Header.Get("X-Amzn-Trace-Id")})
 		name, answer, err = h.serve(ctx, r, p)
 	}
 	if err != nil {
@@ -100,6 +104,15 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	h.log.Debug("served an AWS request", "service", r.service.name, "operation", name,
 		"status", answer.status, "took", clock.Since(h.account.Clock, start), "error", err)
 	write(w, answer)
+}
+
+// newCall returns the parts of a request that are not in an operation's input.
+func newCall(id string, r *http.Request) call.Call {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	return call.Call{ID: id, Trace: r.Header.Get("X-Amzn-Trace-Id"), SourceIP: host, UserAgent: r.UserAgent(), Referer: r.Referer()}
 }
 
 // serve carries out an operation.
@@ -118,6 +131,11 @@ func (h *handler) serve(ctx context.Context, r *request, p protocol) (name strin
 	if err := p.decode(r, op, in.Elem()); err != nil {
 		return name, response{}, &smithy.GenericAPIError{
 			Code: "SerializationException", Message: "reading the request: " + err.Error(), Fault: smithy.FaultClient,
+		}
+	}
+	if h.authorizer != nil {
+		if err := h.authorizer.Authorize(ctx, r.service.name, name, in.Interface()); err != nil {
+			return name, response{}, err //nolint:wrapcheck // it is AWS's error
 		}
 	}
 	out, err := h.run(ctx, r.service, op, in)

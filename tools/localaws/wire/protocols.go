@@ -199,6 +199,10 @@ func (queryProtocol) encode(r *request, op *operation, out reflect.Value) (respo
 
 func (queryProtocol) fail(r *request, f failure) response {
 	code, status := f.query()
+	// See https://docs.aws.amazon.com/sns/latest/api/CommonErrors.html.
+	if r.service.name == "sns" && code == "AccessDenied" {
+		code = "AuthorizationError"
+	}
 	w := xmlWriter{}
 	// S3's errors have no wrapper element.
 	if r.service.name == "s3" {

@@ -54,6 +54,15 @@ type Authenticator interface {
 	Verify(r *http.Request, body []byte) (principal.Principal, error)
 }
 
+// An Authorizer decides who may do what. An Authenticator that is an Authorizer
+// is asked before each operation.
+type Authorizer interface {
+	// Authorize reports whether the principal of ctx may call an operation of a
+	// service, which is known by its signing name, with an input. The client
+	// receives the error, a smithy.APIError with the code of AWS's JSON protocols.
+	Authorize(ctx context.Context, service, operation string, in any) error
+}
+
 // NewHandler returns the endpoint of an embedded AWS with the given services.
 // It returns an error if a service's protocol is unknown, if a service is given
 // twice, or if the types of an operation can't be mapped.
@@ -62,6 +71,7 @@ func NewHandler(a account.Account, auth Authenticator, services ...Service) (htt
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
+	h.authorizer, _ = auth.(Authorizer)
 	for _, s := range services {
 		compiled, err := newService(s)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/localaws/access"
 	"github.com/magewright/magewright/tools/magewright/program"
 	"github.com/magewright/magewright/tools/project/exit"
 )
@@ -22,12 +23,18 @@ func Main(ctx context.Context, args []string) error {
 	flags := program.Flags("local")
 	port := flags.Int("port", 4566, "the port to listen on")
 	speed := flags.Float64("speed", 60, "how many times as fast AWS's waits pass")
+	iam := flags.String("iam", "on", "whether IAM is enforced: on; report lets everything pass; off evaluates nothing")
 	if err := program.Parse(flags, args); err != nil {
 		return err
+	}
+	mode, ok := map[string]access.Mode{"on": access.Enforce, "report": access.Report, "off": access.Off}[*iam]
+	if !ok {
+		return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("-iam is on, report or off, not %q", *iam), Next: "go tool mage local -iam=off"}
 	}
 	server, err := localaws.Start(ctx, localaws.Config{
 		Addr:  fmt.Sprintf("127.0.0.1:%d", *port),
 		Clock: clock.NewElastic(*speed),
+		IAM:   mode,
 		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {

@@ -7,6 +7,10 @@ type Request struct {
 	Principal Principal
 	Action    string // for example s3:GetObject
 	Resource  string // an ARN, or * for an action without resources
+	// AnyResource says that it is not known which resource the action uses. A
+	// statement that allows then applies to any resource, and one that denies only
+	// if it denies all resources.
+	AnyResource bool
 	// Account is the resource's account. If it is empty, it is the principal's.
 	Account string
 	Context Context
@@ -185,7 +189,14 @@ func (e *evaluation) one(p *Policy, by string) (granted grant, allowed bool) {
 // applies reports whether the statement applies to a request, and how directly
 // it names the principal.
 func (s *Statement) applies(e *evaluation) (grant, bool) {
-	if anyMatches(s.actions, e.action) == s.notActions || !s.appliesTo(e.Resource, e.Context) {
+	if anyMatches(s.actions, e.action) == s.notActions {
+		return noGrant, false
+	}
+	if e.AnyResource {
+		if !s.Allow && !s.appliesToAll() {
+			return noGrant, false
+		}
+	} else if !s.appliesTo(e.Resource, e.Context) {
 		return noGrant, false
 	}
 	granted := noGrant
@@ -234,6 +245,15 @@ func (s *Statement) appliesTo(name string, c Context) bool {
 		}
 	}
 	return s.notResources
+}
+
+// appliesToAll reports whether the statement applies to every resource.
+func (s *Statement) appliesToAll() bool {
+	all := len(s.resources) == 0
+	for i := range s.resources {
+		all = all || s.resources[i].glob.all
+	}
+	return all && !s.notResources
 }
 
 // Refusal returns AWS's message for a request that the decision does not allow.

@@ -1,0 +1,167 @@
+// Package access decides whether the principal of a request may do what it
+// asks: it evaluates the policies of the principal and of the resource for each
+// operation of each service, and keeps what it decided for the report.
+//
+// Which action an operation needs and what its resources are called is data:
+// operations.tsv, reference.tsv and keys.tsv.
+package access
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/iam"
+	"github.com/magewright/magewright/tools/localaws/iam/policy"
+	"github.com/magewright/magewright/tools/localaws/principal"
+)
+
+// A Mode says what happens to a request that no policy allows.
+type Mode int
+
+// The modes. The zero value is the strictest.
+const (
+	Enforce Mode = iota // the request is refused
+	Report              // the request is carried out, and reported
+	Off                 // nothing is evaluated
+)
+
+// Identities knows the policies of roles. IAM implements it.
+type Identities interface {
+	// RolePolicies returns the policies of a role by its ARN. It reports false if
+	// there is no such role.
+	RolePolicies(role string) (iam.RolePolicies, bool)
+	// Roles returns all roles, sorted.
+	RoleARNs() []string
+}
+
+// A Guard decides on requests.
+type Guard struct {
+	mode       Mode
+	account    account.Account
+	identities Identities
+	world      World
+	parsed     sync.Map // of *policy.Policy by document
+	journal    journal
+}
+
+// New returns a guard that knows the account's identities. The resources are
+// set later, because the services need the guard.
+func New(a account.Account, mode Mode, identities Identities) *Guard {
+	return &Guard{mode: mode, account: a, identities: identities}
+}
+
+// Connect gives the guard the services that know resources and their policies.
+// It must be called before the guard is used for anything but AssumeRole.
+func (g *Guard) Connect(w World) { g.world = w }
+
+// administrator is the policy of the account's users.
+var administrator = sync.OnceValue(func() []*policy.Policy {
+	p, err := policy.Parse(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`, policy.Identity)
+	if err != nil {
+		panic(err)
+	}
+	p.Name = "arn:aws:iam::aws:policy/AdministratorAccess"
+	return []*policy.Policy{p}
+})
+
+// A query is one action on one resource.
+type query struct {
+	action, resource string
+	keys             policy.Context // in addition to the global ones; may be nil
+	policy           *policy.Policy // of the resource; may be nil
+	trust, required  bool           // see policy.Policies
+	blind            bool           // the resource is not known
+}
+
+// decide evaluates a query for the principal of ctx. It returns AWS's error if
+// the query is refused. A request from within this program, which has no
+// principal, is allowed.
+func (g *Guard) decide(ctx context.Context, p principal.Principal, q query) error {
+	if g.mode == Off || p.ARN == "" {
+		return nil
+	}
+	r := &policy.Request{
+		Principal: policy.Principal{ARN: p.ARN, Role: p.Role, Account: p.Account},
+		Action:    q.action, Resource: q.resource, Account: g.account.ID, AnyResource: q.blind,
+		Context: g.global(ctx, p),
+	}
+	for k, v := range q.keys {
+		r.Context[k] = v
+	}
+	ps := policy.Policies{Resource: q.policy, Trust: q.trust, Required: q.required}
+	var unknown []string
+	switch {
+	case p.IsService():
+		r.Principal = policy.Principal{Service: p.ARN}
+	case p.Role != "":
+		role, _ := g.identities.RolePolicies(p.Role)
+		ps.Identity, ps.Boundary, unknown = role.Identity, role.Boundary, role.Unknown
+		if p.Session != nil {
+			ps.Session = p.Session.Policies
+		}
+		// A session's tags replace those of its role.
+		for k, v := range role.Tags {
+			if _, ok := r.Context["aws:principaltag/"+strings.ToLower(k)]; !ok {
+				r.Context.Set("aws:PrincipalTag/"+k, v)
+			}
+		}
+	case strings.HasPrefix(p.ARN, g.account.GlobalARN("iam", "user/")):
+		ps.Identity = administrator()
+	}
+	// SNS writes its name in upper case. Actions have no case.
+	if name, ok := strings.CutPrefix(r.Action, "sns:"); ok {
+		r.Action = "SNS:" + name
+	}
+	d := ps.Evaluate(r)
+	g.journal.record(p, q, d)
+	if d.Result == policy.Allowed || g.mode == Report {
+		return nil
+	}
+	message := d.Refusal(r)
+	if d.Result == policy.ImplicitDeny && len(unknown) > 0 {
+		message += ". The embedded AWS does not know the documents of " + strings.Join(unknown, ", ")
+	}
+	return &smithy.GenericAPIError{Code: "AccessDeniedException", Message: message, Fault: smithy.FaultClient}
+}
+
+// parse returns a resource's policy. The services have checked its form. A
+// document that can't be read allows nothing.
+func (g *Guard) parse(name, document string) *policy.Policy {
+	if document == "" {
+		return nil
+	}
+	if p, ok := g.parsed.Load(document); ok {
+		return p.(*policy.Policy) //nolint:forcetypeassert // nothing else is stored
+	}
+	p, err := policy.Parse(document, policy.Resource)
+	if err != nil {
+		p = &policy.Policy{}
+	}
+	p.Name = name
+	g.parsed.Store(document, p)
+	return p
+}
+
+// AssumeRole decides whether the principal of ctx may assume a role. actions
+// has sts:AssumeRole, and sts:TagSession and sts:SetSourceIdentity as needed.
+func (g *Guard) AssumeRole(ctx context.Context, role string, actions []string, keys policy.Context) error {
+	if g.mode == Off {
+		return nil
+	}
+	known, ok := g.identities.RolePolicies(role)
+	if !ok {
+		known.Trust = &policy.Policy{}
+	}
+	p := principal.FromContext(ctx)
+	for _, action := range actions {
+		q := query{action: action, resource: role, keys: keys, policy: known.Trust, trust: true, required: true}
+		if err := g.decide(ctx, p, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,40 @@
+package localaws
+
+import (
+	"context"
+
+	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
+	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+
+	"github.com/magewright/magewright/tools/localaws/access"
+	"github.com/magewright/magewright/tools/localaws/codebuild"
+)
+
+// guardedBuilds is CodeBuild for CodePipeline, which starts builds in a way that
+// is not part of the API.
+type guardedBuilds struct{ guardedCodebuild }
+
+// StartPipelineBuild starts a build, if the pipeline's role may.
+func (g guardedBuilds) StartPipelineBuild(ctx context.Context, b codebuild.PipelineBuild) (*awscodebuild.StartBuildOutput, error) {
+	if err := g.guard.Internal(ctx, "codebuild", "StartBuild", b.Start); err != nil {
+		return nil, err //nolint:wrapcheck // it is AWS's error
+	}
+	return g.Service.StartPipelineBuild(ctx, b)
+}
+
+// WaitBuild waits for a build, if the pipeline's role may look at it.
+func (g guardedBuilds) WaitBuild(ctx context.Context, id string) (*cbtypes.Build, error) {
+	if err := g.guard.Internal(ctx, "codebuild", "BatchGetBuilds", &awscodebuild.BatchGetBuildsInput{Ids: []string{id}}); err != nil {
+		return nil, err //nolint:wrapcheck // it is AWS's error
+	}
+	return g.Service.WaitBuild(ctx, id)
+}
+
+// guarded calls an operation for another service, if the principal of ctx may
+// call it.
+func guarded[I, O any](ctx context.Context, g *access.Guard, service, operation string, in *I, call func(context.Context, *I) (*O, error)) (*O, error) {
+	if err := g.Internal(ctx, service, operation, in); err != nil {
+		return nil, err //nolint:wrapcheck // it is AWS's error
+	}
+	return call(ctx, in)
+}

@@ -1,0 +1,51 @@
+package rehearse
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/magewright/magewright/tools/localaws/access"
+	"github.com/magewright/magewright/tools/project"
+)
+
+func TestWriteAccess(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	dir := t.TempDir()
+	cfg := project.Config{Dir: dir, Evidence: filepath.Join(dir, ".magewright"), Stdout: &out}
+	use := access.StatementUse{Policy: "p", Statement: json.RawMessage(`{}`), Calls: 2}
+	s := access.Summary{Mode: "enforce", Roles: []access.RoleSummary{
+		{Principal: "arn:aws:iam::000000000000:role/builder", Used: []access.StatementUse{use, use}, Unused: []access.StatementUse{use}, Refused: []access.RefusalSummary{
+			{Action: "s3:GetObject", Resource: "arn:aws:s3:::b/x", Reason: "no identity-based policy allows it", Calls: 3, Allow: json.RawMessage(`{"Effect":"Allow"}`)},
+			{Action: "s3:PutObject", Resource: "*", Reason: "a resource-based policy denies it", Calls: 1},
+		}},
+		{Principal: "lambda.amazonaws.com"},
+	}}
+	if err := writeAccess(cfg, s); err != nil {
+		t.Fatal(err)
+	}
+	const want = `
+  used  unused  refused  permissions of (statements in .magewright/access.json)
+     2       1        4  builder
+     0       0        0  lambda.amazonaws.com
+refused   builder: s3:GetObject on arn:aws:s3:::b/x, 3 times: no identity-based policy allows it
+          {"Effect":"Allow"}
+refused   builder: s3:PutObject on *, 1 times: a resource-based policy denies it
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+	data, err := os.ReadFile(filepath.Join(cfg.Evidence, "access.json"))
+	var read access.Summary
+	if err := json.Unmarshal(data, &read); err != nil || len(read.Roles) != 2 {
+		t.Errorf("the file is %s, %v", data, err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
