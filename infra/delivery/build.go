@@ -14,14 +14,14 @@ import (
 
 // newProject is the one definition of a build: the projects differ in what
 // their roles may do and in their caches, and in nothing else.
-func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, context string) awscodebuild.PipelineProject {
+func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, props PipelineProps) awscodebuild.PipelineProject {
 	logs := awslogs.NewLogGroup(stack, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
 		Retention:     awslogs.RetentionDays_THREE_MONTHS,
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
 	project := awscodebuild.NewPipelineProject(stack, jsii.String(id), &awscodebuild.PipelineProjectProps{
 		Description:   jsii.String(description),
-		BuildSpec:     awscodebuild.BuildSpec_FromSourceFilename(jsii.String("buildspec.yml")),
+		BuildSpec:     awscodebuild.BuildSpec_FromSourceFilename(jsii.String(props.BuildSpec)),
 		EncryptionKey: key,
 		Timeout:       awscdk.Duration_Hours(jsii.Number(1)),
 		Cache:         awscodebuild.Cache_None(),
@@ -33,7 +33,7 @@ func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, con
 		EnvironmentVariables: &map[string]*awscodebuild.BuildEnvironmentVariable{
 			// A build synthesizes with the context that the pipeline was
 			// synthesized with.
-			"CDK_CONTEXT_JSON": {Value: context},
+			"CDK_CONTEXT_JSON": {Value: props.Context},
 		},
 		Logging: &awscodebuild.LoggingOptions{CloudWatch: &awscodebuild.CloudWatchLoggingOptions{LogGroup: logs}},
 	})
@@ -61,12 +61,26 @@ func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject, p
 			Resources: jsii.Strings(resources...),
 		}))
 	}
-	partition, prefix := *stack.Partition(), StackName(props.Name, "")
+	partition, names := *stack.Partition(), namesOf(props)
+	// arns returns the ARNs of what has names that match the patterns.
+	arns := func(format string, patterns []string) []string {
+		all := make([]string, len(patterns))
+		for i, pattern := range patterns {
+			all[i] = fmt.Sprintf("arn:%s:"+format, partition, pattern)
+		}
+		return all
+	}
 	allow([]string{"sts:AssumeRole"}, fmt.Sprintf("arn:%s:iam::*:role/cdk-*", partition))
 	allow([]string{
 		"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "cloudformation:DetectStackDrift",
 		"cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:DescribeStackResourceDrifts",
-	}, fmt.Sprintf("arn:%s:cloudformation:*:*:stack/%s*/*", partition, prefix))
+	}, arns("cloudformation:*:*:stack/%s/*", names.stacks)...)
+	if len(names.invoked) > 0 {
+		// What such a stack does not put out is looked up by its logical id, and a
+		// function that nothing calls from outside is invoked by the smoke test.
+		allow([]string{"cloudformation:DescribeStackResource"}, arns("cloudformation:*:*:stack/%s/*", names.stacks)...)
+		allow([]string{"lambda:InvokeFunction", "lambda:GetFunctionUrlConfig"}, arns("lambda:*:*:function:%s", names.invoked)...)
+	}
 	// promote stops a canary that is worse; the drill releases a bad version of a
 	// function, in any stage but the last, and takes it back.
 	allow([]string{
@@ -75,7 +89,7 @@ func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject, p
 		"codedeploy:CreateDeployment", "codedeploy:RegisterApplicationRevision", "codedeploy:GetApplicationRevision",
 	}, fmt.Sprintf("arn:%s:codedeploy:*:*:*", partition))
 	allow([]string{"cloudwatch:DescribeAlarmHistory", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"},
-		fmt.Sprintf("arn:%s:cloudwatch:*:*:alarm:%s*", partition, prefix))
+		arns("cloudwatch:*:*:alarm:%s", names.alarms)...)
 	// These actions have no resources. Metrics have no ARN, and who asks for alarms
 	// by a prefix asks for all of them. See
 	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html and
@@ -84,13 +98,11 @@ func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject, p
 		"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData",
 		"codedeploy:BatchGetDeploymentTargets", "codedeploy:ListDeploymentTargets", "codedeploy:GetDeploymentTarget", "codedeploy:StopDeployment",
 	}, "*")
-	allow([]string{"lambda:GetAlias", "lambda:GetFunctionConfiguration", "lambda:ListVersionsByFunction"}, fmt.Sprintf("arn:%s:lambda:*:*:function:%s*", partition, prefix))
-	var drilled []string
-	for _, stage := range props.Stages[:len(props.Stages)-1] {
-		drilled = append(drilled, fmt.Sprintf("arn:%s:lambda:*:*:function:%s-*", partition, *stage.Stack.StackName()))
-	}
+	allow([]string{"lambda:GetAlias", "lambda:GetFunctionConfiguration", "lambda:ListVersionsByFunction"}, arns("lambda:*:*:function:%s", names.functions)...)
 	// The bad version is the good one's package with another bootstrap.
-	allow([]string{"lambda:GetFunction", "lambda:UpdateFunctionCode", "lambda:PublishVersion", "lambda:DeleteFunction", "lambda:UpdateAlias"}, drilled...)
+	if len(names.drilled) > 0 {
+		allow([]string{"lambda:GetFunction", "lambda:UpdateFunctionCode", "lambda:PublishVersion", "lambda:DeleteFunction", "lambda:UpdateAlias"}, arns("lambda:*:*:function:%s", names.drilled)...)
+	}
 	allow([]string{"codepipeline:ListActionExecutions"}, fmt.Sprintf("arn:%s:codepipeline:*:*:%s", partition, *stack.StackName()))
 	project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:    jsii.Strings("kms:GetPublicKey", "kms:Sign"),
@@ -98,7 +110,7 @@ func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject, p
 		Conditions: &map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": props.EvidenceKeyAlias}},
 	}))
 	// Deployment plans go to the stages' topics, which their stages' keys encrypt.
-	allow([]string{"sns:Publish"}, fmt.Sprintf("arn:%s:sns:*:*:%s*", partition, prefix))
+	allow([]string{"sns:Publish"}, arns("sns:*:*:%s", names.topics)...)
 	project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
 		Resources:  jsii.Strings(fmt.Sprintf("arn:%s:kms:*:*:key/*", partition)),

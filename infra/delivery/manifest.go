@@ -119,6 +119,12 @@ func (w *manifestWriter) manifest() Manifest {
 		Pipeline:      placeOf(w.pipeline),
 	}
 	for _, stage := range w.props.Stages {
+		if stage.Assembled != nil {
+			s := stage.Assembled.ManifestStage
+			s.Approval = stage.Approval != nil
+			m.Stages = append(m.Stages, s)
+			continue
+		}
 		s := ManifestStage{Name: stage.Name, ManifestStack: placeOf(stage.Stack), Approval: stage.Approval != nil, Functions: []ManifestFunction{}}
 		for _, d := range stage.Functions {
 			s.Functions = append(s.Functions, d.manifest())

@@ -34,6 +34,9 @@ type PipelineProps struct {
 	ConnectionARN string
 	// Context is the CDK context, as JSON, that builds synthesize with.
 	Context string
+	// BuildSpec is the path of the buildspec in the repository; buildspec.yml by
+	// default.
+	BuildSpec string
 	// Description of the pipeline's stack.
 	Description string
 	// Env is where the pipeline goes; nil is where the credentials are of.
@@ -61,6 +64,9 @@ type Stage struct {
 	Functions []*Delivery
 	// Evidence is where the stage keeps evidence, nil where it keeps none.
 	Evidence *Evidence
+	// Assembled is a stage of another CDK app, in the place of Stack, Functions and
+	// Evidence. See [ReadAssembly].
+	Assembled *AssembledStage
 	// Approval comes before the stage, nil where it begins by itself.
 	Approval *Approval
 	// Actions are run one after the other; see Trial and Promotion.
@@ -200,6 +206,9 @@ func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
 
 	belongs(stack, props.Repository)
 	for _, stage := range props.Stages {
+		if stage.Assembled != nil {
+			continue // its own app, or what has named it, has tagged it
+		}
 		belongs(stage.Stack, props.Repository)
 		if stage.Evidence != nil {
 			belongs(awscdk.Stack_Of(stage.Evidence.scope), props.Repository)
@@ -221,6 +230,7 @@ func complete(given *PipelineProps) (PipelineProps, error) {
 	}{
 		{&props.Name, NameOf(props.Repository)},
 		{&props.Branch, "main"},
+		{&props.BuildSpec, "buildspec.yml"},
 		{&props.EvidenceKeyAlias, "alias/magewright-evidence"},
 		{&props.Description, "Delivers " + props.Repository + " from a commit to its users"},
 	} {
@@ -236,11 +246,17 @@ func complete(given *PipelineProps) (PipelineProps, error) {
 		return props, err
 	}
 	for _, stage := range props.Stages {
-		if want := StackName(props.Name, stage.Name); *stage.Stack.StackName() != want {
-			return props, fmt.Errorf("the stack of stage %s is called %s: it must be called %s", stage.Name, *stage.Stack.StackName(), want)
-		}
 		if len(stage.Actions) == 0 {
 			return props, fmt.Errorf("stage %s has no actions", stage.Name)
+		}
+		if stage.Assembled != nil {
+			if own := StackName(props.Name, PipelineStage); stage.Assembled.Stack == own {
+				return props, fmt.Errorf("the stack of stage %s and that of the pipeline would both be called %s", stage.Name, own)
+			}
+			continue
+		}
+		if want := StackName(props.Name, stage.Name); *stage.Stack.StackName() != want {
+			return props, fmt.Errorf("the stack of stage %s is called %s: it must be called %s", stage.Name, *stage.Stack.StackName(), want)
 		}
 		for _, d := range stage.Functions {
 			if at := awscdk.Stack_Of(d.scope); *at.Node().Addr() != *stage.Stack.Node().Addr() {
@@ -274,10 +290,10 @@ func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
 	cache := newCacheBucket(stack, key)
 	b := &builds{
 		key:      key,
-		lint:     newProject(stack, "Lint", "Checks the code; may touch nothing but its cache", key, props.Context),
-		test:     newProject(stack, "Test", "Runs the tests; may touch nothing but its cache", key, props.Context),
-		verify:   newProject(stack, "Verify", "Scans and synthesizes; may touch nothing", key, props.Context),
-		deploy:   newProject(stack, "Deploy", "Deploys what was synthesized, by the roles that cdk bootstrap made", key, props.Context),
+		lint:     newProject(stack, "Lint", "Checks the code; may touch nothing but its cache", key, props),
+		test:     newProject(stack, "Test", "Runs the tests; may touch nothing but its cache", key, props),
+		verify:   newProject(stack, "Verify", "Scans and synthesizes; may touch nothing", key, props),
+		deploy:   newProject(stack, "Deploy", "Deploys what was synthesized, by the roles that cdk bootstrap made", key, props),
 		source:   awscodepipeline.NewArtifact(jsii.String(sourceArtifact), nil),
 		assembly: awscodepipeline.NewArtifact(jsii.String(assemblyArtifact), nil),
 		artifact: map[string]bool{},

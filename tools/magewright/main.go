@@ -20,6 +20,9 @@ import (
 	"syscall"
 
 	"github.com/magewright/magewright/tools/assembly/annotate"
+	"github.com/magewright/magewright/tools/assembly/build"
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/assembly/synth"
 	"github.com/magewright/magewright/tools/check/gosec"
 	"github.com/magewright/magewright/tools/check/gotest"
 	"github.com/magewright/magewright/tools/check/lint"
@@ -49,6 +52,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"annotate":        annotation,
 	"attest":          attest.Main,
 	"bench":           bench.Main,
+	"build":           without("build", build.Run),
 	"check":           check,
 	"clean":           without("clean", target.Clean),
 	"deploy":          deployment,
@@ -66,6 +70,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"rehearse":        rehearse.Main,
 	"sec":             again("sec", sec.Run),
 	"smoke":           without("smoke", smoke.Stage("")),
+	"synth":           again("synth", synth.Run),
 	"test":            again("test", gotest.Run),
 	"verify":          verification,
 }
@@ -95,16 +100,26 @@ func again(name string, f target.Func) func(context.Context, []string) error {
 	}
 }
 
-// check runs what needs nothing of a repository but its Go code.
+// check runs what needs nothing of a repository but its Go code, and synth where the
+// settings say which CDK app there is.
 func check(ctx context.Context, args []string) error {
 	with, err := reused("check", args)
 	if err != nil {
 		return err
 	}
-	return target.Parallel(ctx,
-		target.Named{Name: "lint", Run: with(lint.Run)},
-		target.Named{Name: "test", Run: with(gotest.Run)},
-		target.Named{Name: "sec", Run: with(sec.Run)})
+	targets := []target.Named{
+		{Name: "lint", Run: with(lint.Run)},
+		{Name: "test", Run: with(gotest.Run)},
+		{Name: "sec", Run: with(sec.Run)},
+	}
+	cfg, err := project.Discover(ctx)
+	if err != nil {
+		return err
+	}
+	if cfg.Adopted() && cdk.Configured(cfg) {
+		targets = append(targets, target.Named{Name: "synth", Run: with(synth.Run)})
+	}
+	return target.Parallel(ctx, targets...)
 }
 
 // analysis is gosec, which the target sec runs as a program of its own.

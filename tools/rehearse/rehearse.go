@@ -338,6 +338,9 @@ func (r *rehearsal) describeProduction(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if served.Commit, err = stack.CommitOf(ctx, r.aws, outputs, served); err != nil {
+		return err
+	}
 	r.report.Production = &Production{
 		FunctionName: outputs.FunctionName,
 		Alias:        outputs.AliasName,

@@ -63,7 +63,14 @@ func (s *subject) describe(w io.Writer) {
 // definedAlike reports whether two commits define the same pipeline, which
 // means that nothing that synthesis reads differs.
 func (s *subject) definedAlike(ctx context.Context, a, b string) (bool, error) {
-	err := gitcmd.In(s.dir).Run(ctx, "diff", "--quiet", a, b, "--", "infra", "go.mod", "go.sum")
+	args := []string{"diff", "--quiet", a, b}
+	if (project.Config{Dir: s.dir}).Adopted() {
+		// The CDK app may be anywhere.
+		args = append(args, "--", ".")
+	} else {
+		args = append(args, "--", "infra", "go.mod", "go.sum")
+	}
+	err := gitcmd.In(s.dir).Run(ctx, args...)
 	if code := command.ExitCode(err); err != nil && code != 1 {
 		return false, fmt.Errorf("comparing the pipelines of %.12s and %.12s: %w", a, b, err)
 	}
@@ -99,7 +106,12 @@ func (s *subject) synthesize(ctx context.Context, cfg project.Config, commit str
 	if err != nil {
 		return project.Config{}, err
 	}
-	if err := synth.Run(ctx, checkout); err != nil {
+	if cfg.Adopted() && !checkout.Adopted() {
+		err = fmt.Errorf("%.12s does not pin Magewright yet", commit)
+	} else {
+		err = synth.Run(ctx, checkout)
+	}
+	if err != nil {
 		return project.Config{}, errors.Join(err, removeCheckout(checkout))
 	}
 	return checkout, nil

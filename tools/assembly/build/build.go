@@ -33,8 +33,12 @@ type Package struct {
 	Size   int64  // bytes
 }
 
-// Run builds the deployment package for the architecture in the CDK context.
+// Run builds the deployment package for the architecture in the CDK context. In a
+// repository that adopts Magewright it builds the functions that the settings name.
 func Run(ctx context.Context, cfg project.Config) error {
+	if cfg.Adopted() {
+		return Functions(ctx, cfg)
+	}
 	p, err := Build(ctx, cfg)
 	if err != nil {
 		return err
@@ -57,23 +61,30 @@ func Build(ctx context.Context, cfg project.Config) (Package, error) {
 	if err != nil {
 		return Package{}, err
 	}
-	stamp, err := newStamp(ctx, cfg)
-	if err != nil {
+	if err := compile(ctx, cfg, cfg.Dir, "./app", executable, goos, goarch); err != nil {
 		return Package{}, err
-	}
-	// The machine's GOFLAGS and GOAMD64 would make its builds different.
-	compile := gocmd.In(cfg.Dir, "CGO_ENABLED=0", "GOFLAGS="+gocmd.Flags, "GOAMD64=", "GOARM64=", "GOEXPERIMENT=", "GOOS="+goos, "GOARCH="+goarch)
-	compile.Stderr = cfg.Stderr
-	err = compile.Run(ctx, "build", "-tags=lambda.norpc",
-		"-ldflags="+stamp.flags(), "-o", executable, "./app")
-	if err != nil {
-		return Package{}, fmt.Errorf("building the function for %s/%s: %w", goos, goarch, err)
 	}
 	path, err := cfg.Path("app.zip")
 	if err != nil {
 		return Package{}, err
 	}
 	return pack(executable, path)
+}
+
+// compile builds a main package in a directory. What it is built of, the go
+// command takes from there.
+func compile(ctx context.Context, cfg project.Config, dir, pkg, out, goos, goarch string) error {
+	stamp, err := newStamp(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	// The machine's GOFLAGS and GOAMD64 would make its builds different.
+	build := gocmd.In(dir, "CGO_ENABLED=0", "GOFLAGS="+gocmd.Flags, "GOAMD64=", "GOARM64=", "GOEXPERIMENT=", "GOOS="+goos, "GOARCH="+goarch)
+	build.Stderr = cfg.Stderr
+	if err := build.Run(ctx, "build", "-tags=lambda.norpc", "-ldflags="+stamp.flags(), "-o", out, pkg); err != nil {
+		return fmt.Errorf("building the function for %s/%s: %w", goos, goarch, err)
+	}
+	return nil
 }
 
 // Stamp returns what the function knows about its own build, as one text.

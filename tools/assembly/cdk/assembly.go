@@ -26,7 +26,10 @@ const releaseFile = "magewright.json"
 
 // WriteRelease records in the assembly what it was made from. The file may hold the
 // manifest already, which the CDK app has written.
-func WriteRelease(cfg project.Config, r Release) error {
+func WriteRelease(cfg project.Config, r Release) error { return Record(cfg, r) }
+
+// Record adds the keys of a value to what [WriteRelease] records.
+func Record(cfg project.Config, v any) error {
 	file := filepath.Join(cfg.Assembly, releaseFile)
 	recorded := map[string]json.RawMessage{}
 	data, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
@@ -36,7 +39,7 @@ func WriteRelease(cfg project.Config, r Release) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("recording the release: reading what the CDK app has written: %s: %w", releaseFile, err)
 	}
-	if data, err = json.Marshal(r); err != nil {
+	if data, err = json.Marshal(v); err != nil {
 		return fmt.Errorf("recording the release: %w", err)
 	}
 	if err := json.Unmarshal(data, &recorded); err != nil {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -24,11 +25,15 @@ import (
 // MinNode is the oldest major version of Node that supports the CDK's kernel.
 const MinNode = 20
 
-// Context returns the CDK context in infra/cdk.json. The environment variable
-// CDK_CONTEXT_JSON overrides it.
+// Context returns the CDK context in infra/cdk.json, or in magewright/cdk.json of a
+// repository that adopts Magewright. The environment variable CDK_CONTEXT_JSON
+// overrides it.
 func Context(cfg project.Config) (map[string]any, error) {
-	file := filepath.Join(cfg.Dir, "infra", "cdk.json")
+	file := filepath.Join(cfg.Dir, cfg.Settings(), "cdk.json")
 	data, err := os.ReadFile(file) // #nosec G304 -- a file of the project
+	if errors.Is(err, fs.ErrNotExist) && cfg.Adopted() {
+		return nil, exit.Missing("go tool -C "+project.Pin+" magewright init", "reading CDK context: %w", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading CDK context: %w", err)
 	}
@@ -101,10 +106,14 @@ func install(ctx context.Context, cfg project.Config) (_ installation, err error
 			err = fmt.Errorf("installing the CDK CLI: %w", err)
 		}
 	}()
+	pins, err := pinned(ctx, cfg)
+	if err != nil {
+		return installation{}, err
+	}
 	files := map[string][]byte{}
 	digest := sha256.New()
 	for _, name := range []string{"package.json", "package-lock.json"} {
-		files[name], err = os.ReadFile(filepath.Join(cfg.Dir, "infra", name)) // #nosec G304 -- a file of the project
+		files[name], err = os.ReadFile(filepath.Join(pins, name)) // #nosec G304 -- a file of the project, or of Magewright
 		if err != nil {
 			return installation{}, err
 		}
@@ -151,6 +160,24 @@ func install(ctx context.Context, cfg project.Config) (_ installation, err error
 	return installed, nil
 }
 
+// pinned returns the directory whose package-lock.json pins the CDK CLI: that of
+// Magewright itself, which other repositories download as a module.
+func pinned(ctx context.Context, cfg project.Config) (string, error) {
+	if !cfg.Adopted() {
+		return filepath.Join(cfg.Dir, "infra"), nil
+	}
+	const next = "go -C " + project.Pin + " mod download"
+	list := gocmd.In(filepath.Join(cfg.Dir, project.Pin), "GOWORK=off", "GOFLAGS=-mod=mod")
+	dir, err := list.Output(ctx, "list", "-m", "-f={{.Dir}}", project.Module)
+	if err != nil {
+		return "", exit.Missing(next, "finding Magewright, which %s/go.mod pins: %w", project.Pin, err)
+	}
+	if dir == "" {
+		return "", exit.Missing(next, "Magewright, which %s/go.mod pins, is not downloaded", project.Pin)
+	}
+	return filepath.Join(dir, "infra"), nil
+}
+
 // App runs the CDK app, which writes the cloud assembly for a context to dir.
 func App(ctx context.Context, cfg project.Config, context map[string]any, dir string) error {
 	installed, err := install(ctx, cfg)
@@ -169,20 +196,31 @@ func App(ctx context.Context, cfg project.Config, context map[string]any, dir st
 	return nil
 }
 
-// CLI runs the CDK CLI.
+// CLI runs the CDK CLI, away from any cdk.json: an app whose root has one may say
+// there what is built before each command.
 func CLI(ctx context.Context, cfg project.Config, args ...string) error {
+	home := filepath.Join(cfg.Evidence, "cdk-home")
+	if err := os.MkdirAll(home, 0o750); err != nil {
+		return fmt.Errorf("making a directory for the CDK CLI: %w", err)
+	}
+	return cli(ctx, cfg, home, nil, args...)
+}
+
+// cli runs the CDK CLI in a directory with more variables ("NAME=value").
+func cli(ctx context.Context, cfg project.Config, dir string, set []string, args ...string) error {
 	installed, err := install(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	cli := command.Cmd{
-		Dir: cfg.Dir,
-		Env: command.Environ(
+		Dir: dir,
+		Env: append(gocmd.Environ(
 			"CDK_DISABLE_CLI_TELEMETRY=1",
 			// The CLI caches accounts by access key below its home. Projects
 			// must not share that cache.
 			"CDK_HOME="+filepath.Join(cfg.Evidence, "cdk-home"),
-		),
+			"JSII_NODE="+installed.bin("node"),
+		), set...),
 		Stdout: cfg.Stdout,
 		Stderr: cfg.Stdout, // the reader waits for the CLI's progress
 	}

@@ -7,8 +7,14 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
+
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 )
 
 // A FunctionPackage is the zip file in an assembly that a function is made from.
@@ -20,38 +26,30 @@ type FunctionPackage struct {
 
 // FunctionPackages returns the zip files that the functions of a stack are made
 // from, sorted by the functions' logical ids. It leaves out functions that are
-// not made from a file in the assembly.
-func FunctionPackages(assembly, stack string) ([]FunctionPackage, error) {
-	var template struct {
+// not made from a file in the assembly. The template is the file of the stack's
+// template in the assembly, with slashes.
+func FunctionPackages(assembly, template string) ([]FunctionPackage, error) {
+	var stack struct {
 		Resources map[string]struct {
 			Type       string
 			Properties map[string]any
 		}
 	}
-	if err := readJSON(filepath.Join(assembly, stack+".template.json"), &template); err != nil {
+	if err := readJSON(filepath.Join(assembly, filepath.FromSlash(template)), &stack); err != nil {
 		return nil, err
 	}
-	var assets struct {
-		Files map[string]struct {
-			Source struct {
-				Path      string `json:"path"`
-				Packaging string `json:"packaging"`
-			} `json:"source"`
-			Destinations map[string]struct {
-				ObjectKey string `json:"objectKey"`
-			} `json:"destinations"`
-		} `json:"files"`
-	}
+	var assets assetsFile
 	var found []FunctionPackage
-	for _, id := range slices.Sorted(maps.Keys(template.Resources)) {
-		resource := template.Resources[id]
+	for _, id := range slices.Sorted(maps.Keys(stack.Resources)) {
+		resource := stack.Resources[id]
 		code, _ := resource.Properties["Code"].(map[string]any)
 		key, _ := code["S3Key"].(string)
 		if resource.Type != "AWS::Lambda::Function" || key == "" {
 			continue
 		}
 		if assets.Files == nil {
-			if err := readJSON(filepath.Join(assembly, stack+".assets.json"), &assets); err != nil {
+			list := strings.TrimSuffix(template, ".template.json") + ".assets.json"
+			if err := readJSON(filepath.Join(assembly, filepath.FromSlash(list)), &assets); err != nil {
 				return nil, err
 			}
 		}
@@ -60,15 +58,17 @@ func FunctionPackages(assembly, stack string) ([]FunctionPackage, error) {
 			for _, destination := range asset.Destinations {
 				matches = matches || destination.ObjectKey == key
 			}
+			// The assets of a nested assembly are beside it.
+			file := path.Join(path.Dir(template), filepath.ToSlash(asset.Source.Path))
 			// A directory that the CDK still has to zip has no digest yet.
-			if !matches || asset.Source.Packaging != "file" || !filepath.IsLocal(asset.Source.Path) {
+			if !matches || asset.Source.Packaging != "file" || !filepath.IsLocal(filepath.FromSlash(file)) {
 				continue
 			}
-			sum, err := HashFile(filepath.Join(assembly, asset.Source.Path))
+			sum, err := HashFile(filepath.Join(assembly, filepath.FromSlash(file)))
 			if err != nil {
 				return nil, fmt.Errorf("reading the cloud assembly: %w", err)
 			}
-			found = append(found, FunctionPackage{LogicalID: id, File: asset.Source.Path, SHA256: sum})
+			found = append(found, FunctionPackage{LogicalID: id, File: file, SHA256: sum})
 			break
 		}
 	}
@@ -87,6 +87,21 @@ func HashFile(path string) (string, error) {
 		return "", err
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// Delivered returns the packages of the functions that a stage delivers.
+func Delivered(cfg project.Config, stage manifest.Stage) ([]FunctionPackage, error) {
+	all, err := FunctionPackages(cfg.Assembly, stage.Template)
+	if err != nil {
+		return nil, err
+	}
+	delivered := slices.DeleteFunc(all, func(p FunctionPackage) bool {
+		return !slices.ContainsFunc(stage.Functions, func(f manifest.Function) bool { return f.Function == p.LogicalID })
+	})
+	if len(delivered) < len(stage.Functions) {
+		return nil, exit.Failed("make the code of each of an asset, such as Code.fromAsset", "stack %s delivers %d functions, and %d of them are made of zip files in the assembly", stage.Stack, len(stage.Functions), len(delivered))
+	}
+	return delivered, nil
 }
 
 // PackageDigest returns the digest by which the packages of a release's functions

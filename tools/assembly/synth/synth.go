@@ -20,13 +20,18 @@ import (
 
 // Run synthesizes into cfg.Assembly and replaces what is there. If the cache
 // has an assembly for the same commit, files and context, Run takes that.
-func Run(ctx context.Context, cfg project.Config) error { return work("synth").Do(ctx, cfg) }
+func Run(ctx context.Context, cfg project.Config) error { return work(cfg, "synth").Do(ctx, cfg) }
 
 // Again synthesizes as Run does, in order to compare the result with Run's. It
 // uses nothing that Run has cached.
-func Again(ctx context.Context, cfg project.Config) error { return work("synth again").Do(ctx, cfg) }
+func Again(ctx context.Context, cfg project.Config) error {
+	return work(cfg, "synth again").Do(ctx, cfg)
+}
 
-func work(name string) reuse.Work {
+func work(cfg project.Config, name string) reuse.Work {
+	if cfg.Adopted() {
+		return adopted(name)
+	}
 	return reuse.Work{
 		Name:    name,
 		Inputs:  read,
@@ -40,7 +45,11 @@ func work(name string) reuse.Work {
 // variables that the CDK app could read. It leaves out AWS credentials, because
 // they have no influence.
 func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
-	tree, err := inputs.ReadTree(cfg.Dir, cfg.Evidence, cfg.Assembly)
+	made, err := written(cfg)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := inputs.ReadTree(cfg.Dir, append(made, cfg.Evidence, cfg.Assembly)...)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +72,11 @@ func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	set.Environ(os.Environ(), func(name string) bool {
 		return inputs.GoVariable(name) || name == "CDK_CONTEXT_JSON" || name == "CDK_OUTDIR" || strings.HasPrefix(name, "AWS_") && name != "AWS_REGION" && name != "AWS_DEFAULT_REGION"
 	})
-	return set, set.Go(ctx, cfg.Dir)
+	nested, err := modules(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return set, set.Go(ctx, cfg.Dir, nested...)
 }
 
 func synthesize(ctx context.Context, cfg project.Config) error {

@@ -4,6 +4,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -56,9 +57,33 @@ func Run(ctx context.Context, cfg project.Config, stacks ...string) error {
 	if err := checkOwner(ctx, cfg, awsConfig, stacks); err != nil {
 		return err
 	}
+	names, err := manifest.ReadAny(cfg)
+	if err != nil && !errors.Is(err, manifest.ErrNone) {
+		return err
+	}
+	// A stack is deployed from the assembly that lists it: that of a CDK Stage, or
+	// that of the pipeline of a repository that adopts Magewright, is a nested one.
+	var dirs []string
+	byDir := map[string][]string{}
+	for _, name := range stacks {
+		dir := filepath.Dir(placeOf(names, name).TemplateFile(cfg))
+		if byDir[dir] = append(byDir[dir], name); len(byDir[dir]) == 1 {
+			dirs = append(dirs, dir)
+		}
+	}
+	for _, dir := range dirs {
+		if err := run(ctx, cfg, dir, byDir[dir]); err != nil {
+			return fmt.Errorf("deploying %s: %w", strings.Join(byDir[dir], " and "), err)
+		}
+	}
+	return nil
+}
+
+// run deploys stacks of one assembly.
+func run(ctx context.Context, cfg project.Config, dir string, stacks []string) error {
 	// The CLI would upload what is in its cache, and nobody has compared that with
 	// anything.
-	if err := os.RemoveAll(filepath.Join(cfg.Assembly, cdk.CacheDir)); err != nil {
+	if err := os.RemoveAll(filepath.Join(dir, cdk.CacheDir)); err != nil {
 		return fmt.Errorf("clearing the CDK CLI's cache: %w", err)
 	}
 	outputs, err := cfg.Path("outputs", stacks[0]+".json")
@@ -66,15 +91,11 @@ func Run(ctx context.Context, cfg project.Config, stacks ...string) error {
 		return err
 	}
 	args := append([]string{"deploy"}, stacks...)
-	err = cdk.CLI(ctx, cfg, append(args,
-		"--app", cfg.Assembly,
+	return cdk.CLI(ctx, cfg, append(args,
+		"--app", dir,
 		"--exclusively",
 		"--concurrency", strconv.Itoa(len(stacks)),
 		"--require-approval", "never",
 		"--progress", "events",
 		"--outputs-file", outputs)...)
-	if err != nil {
-		return fmt.Errorf("deploying %s: %w", strings.Join(stacks, " and "), err)
-	}
-	return nil
 }

@@ -20,13 +20,16 @@ import (
 
 // Parse reads steps: a list, of which one is a probe at least. Errors name the
 // line of [File].
-func Parse(data []byte) (Steps, error) {
+func Parse(data []byte) (Steps, error) { return parseFile(File, data) }
+
+// parseFile reads steps. Errors name the line of a file.
+func parseFile(file string, data []byte) (Steps, error) {
 	steps, err := parse(data)
 	if err != nil {
 		if place, ok := errors.AsType[*placed](err); ok {
-			return nil, fmt.Errorf("%s:%d: %w", File, place.line, place.err)
+			return nil, fmt.Errorf("%s:%d: %w", file, place.line, place.err)
 		}
-		return nil, fmt.Errorf("%s: %w", File, err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return steps, nil
 }

@@ -8,14 +8,17 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// File is where a project declares its steps, below its root.
+// File is where a project declares its steps, below its root. In a repository that
+// adopts Magewright it is of the same name in the directory magewright.
 const File = "infra/probes.yml"
 
 // Ledger is the exercise of a release ledger, which no request can declare: it
@@ -69,13 +72,18 @@ var safe = []string{http.MethodGet, http.MethodHead, http.MethodOptions}
 
 // Load reads the steps of the project in dir.
 func Load(dir string) (Steps, error) {
-	data, err := os.ReadFile(filepath.Join(dir, File)) // #nosec G304 -- a file of the project
-	if err != nil {
-		return nil, exit.Missing("git checkout "+File, "reading the probes: %w", err)
+	project := project.Config{Dir: dir}
+	file, next := project.Settings()+"/"+path.Base(File), "git checkout "+File
+	if project.Adopted() {
+		next = "write " + file + ", such as: - {name: it answers, method: GET, path: \"\", status: 200}"
 	}
-	steps, err := Parse(data)
+	data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file))) // #nosec G304 -- a file of the project
 	if err != nil {
-		return nil, exit.Missing("git log -p "+File, "reading the probes: %w", err)
+		return nil, exit.Missing(next, "reading the probes: %w", err)
+	}
+	steps, err := parseFile(file, data)
+	if err != nil {
+		return nil, exit.Missing("git log -p "+file, "reading the probes: %w", err)
 	}
 	return steps, nil
 }

@@ -32,9 +32,9 @@ type Invoker func(ctx context.Context, event []byte) (payload []byte, failed str
 func Function(cfg aws.Config, o stack.Outputs) Invoker {
 	client := lambda.NewFromConfig(cfg)
 	return func(ctx context.Context, event []byte) ([]byte, string, error) {
-		out, err := client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &o.FunctionName, Qualifier: &o.AliasName, Payload: event})
+		out, err := client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &o.FunctionName, Qualifier: o.Qualifier(), Payload: event})
 		if err != nil {
-			return nil, "", fmt.Errorf("invoking %s:%s: %w", o.FunctionName, o.AliasName, err)
+			return nil, "", fmt.Errorf("invoking %s: %w", stack.Outputs{FunctionName: o.FunctionName, AliasName: o.AliasName}.Address(), err)
 		}
 		return out.Payload, aws.ToString(out.FunctionError), nil
 	}

@@ -113,20 +113,21 @@ func readBundle(ctx context.Context, cfg project.Config, key evidence.Key, now t
 }
 
 // deployedPackage returns the SHA-256 of the zip file that production's function
-// would be made of: of its bytes, not what the assembly says of itself.
+// would be made of, or that of the list of all: of their bytes, not what the assembly
+// says of itself.
 func deployedPackage(cfg project.Config) (string, error) {
 	names, err := manifest.Read(cfg)
 	if err != nil {
 		return "", err
 	}
-	packages, err := cdk.FunctionPackages(cfg.Assembly, names.Last().Stack)
+	packages, err := cdk.FunctionPackages(cfg.Assembly, names.Last().Template)
 	if err != nil {
 		return "", err
 	}
-	if len(packages) != 1 {
-		return "", fmt.Errorf("the assembly makes %d functions of zip files in production, and the evidence is of one", len(packages))
+	if len(packages) == 0 {
+		return "", errors.New("the assembly makes no function of production of a zip file")
 	}
-	return packages[0].SHA256, nil
+	return cdk.PackageDigest(packages), nil
 }
 
 // approval returns the answer that an execution's manual approval got.

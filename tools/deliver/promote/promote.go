@@ -109,6 +109,10 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 		return err
 	}
 	production := names.Last()
+	pkg, err := smoke.Serves(cfg, names, production, release.Package)
+	if err != nil {
+		return err
+	}
 	before, err := stack.Describe(ctx, awsConfig, production)
 	f := &follower{}
 	switch {
@@ -117,8 +121,10 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 		err = deploy.Run(ctx, cfg, production.Stacks()...)
 	case err != nil:
 		return err
+	case !before.Shifts():
+		err = replace(ctx, cfg, awsConfig, production, before, steps)
 	default:
-		f, err = shift(ctx, cfg, awsConfig, production, before, token, release.Package)
+		f, err = shift(ctx, cfg, awsConfig, production, before, token, pkg)
 	}
 	if err != nil {
 		return f.explain(ctx, awsConfig, before, err)
@@ -133,7 +139,7 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 		return err
 	}
 	record.Version = served.Version
-	if record.ReadBack, err = readBack(ctx, cfg, awsConfig, production, served, release.Package); err != nil {
+	if record.ReadBack, err = readBack(ctx, cfg, awsConfig, production, served, pkg); err != nil {
 		return exit.Failed("aws cloudformation get-template --stack-name "+after.Stack, "production was deployed, and what was deployed can't be read back: %w", err)
 	}
 	if differs := record.ReadBack.Differs; len(differs) > 0 {
@@ -144,11 +150,14 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 			tellStaging(ctx, awsConfig, names.First(), signer, release, record))
 	}
 	result, err := smoke.Exercise(ctx, smoke.Target{
-		AWS: awsConfig, Outputs: after, Steps: steps, Record: record,
+		AWS: awsConfig, Outputs: after, Steps: steps, Record: record, Serves: pkg,
 		Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System(),
 	})
 	if missing, ok := errors.AsType[*exit.Error](err); ok {
 		return exit.Failed(missing.Next, "production was deployed, and could not be exercised: %w", missing.Err)
+	}
+	if err != nil && !after.Shifts() {
+		return exit.Failed("git revert the commit, and deliver that: nothing takes back what was deployed without CodeDeploy", "production was deployed, and its smoke test fails: %w", err)
 	}
 	if err != nil {
 		return exit.Failed("aws logs tail --since 10m of the function's log group", "production was deployed, and its smoke test fails: %w", err)

@@ -61,14 +61,24 @@ func readBack(ctx context.Context, cfg project.Config, awsConfig aws.Config, pro
 	return r, nil
 }
 
-// canonical returns JSON with sorted keys and without white space. Numbers stay as
-// they are written.
+// canonical returns a template as JSON with sorted keys and without white space.
+// Numbers stay as they are written. It is without the commit that synth writes into
+// the metadata: CloudFormation does not update the metadata of a template alone.
+// See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/metadata-section-structure.html.
 func canonical(text []byte) ([]byte, error) {
 	var v any
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	if err := decoder.Decode(&v); err != nil {
 		return nil, err
+	}
+	if template, ok := v.(map[string]any); ok {
+		if metadata, ok := template["Metadata"].(map[string]any); ok {
+			delete(metadata, manifest.MetadataKey)
+			if len(metadata) == 0 {
+				delete(template, "Metadata")
+			}
+		}
 	}
 	return json.Marshal(v)
 }

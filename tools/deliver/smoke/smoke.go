@@ -4,6 +4,7 @@
 package smoke
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,13 +65,17 @@ func Run(ctx context.Context, cfg project.Config, stage string) error {
 	if err != nil {
 		return err
 	}
+	serves, err := Serves(cfg, names, where, release.Package)
+	if err != nil {
+		return err
+	}
 	result, err := Exercise(ctx, Target{
-		AWS: awsConfig, Outputs: outputs, Steps: steps,
+		AWS: awsConfig, Outputs: outputs, Steps: steps, Serves: serves,
 		Record: evidence.Deployment{Stage: stage, URL: outputs.FunctionURL},
 		Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System(),
 	})
 	if result.Version != "" {
-		fmt.Fprintf(cfg.Stdout, "version %s of %s serves %s, made of package sha256 %.12s\n", result.Version, outputs.FunctionName, stage, release.Package)
+		fmt.Fprintf(cfg.Stdout, "version %s of %s serves %s, made of package sha256 %.12s\n", result.Version, outputs.FunctionName, stage, result.Package)
 	}
 	for _, c := range result.Checks {
 		fmt.Fprintf(cfg.Stdout, "%-34s %d  %7.1f ms\n", c.Name, c.Status, c.Milliseconds)
@@ -86,6 +91,20 @@ func Run(ctx context.Context, cfg project.Config, stage string) error {
 			"%s at %s: %w", stage, outputs.Address(), err)
 	}
 	return nil
+}
+
+// Serves returns the SHA-256 of the package that must serve a stage. It is that of the
+// release, which is that of a list where the stack has functions besides, such as the
+// helpers of the CDK.
+func Serves(cfg project.Config, names manifest.Manifest, stage manifest.Stage, release string) (string, error) {
+	if names.Annotated == "" {
+		return release, nil
+	}
+	delivered, err := cdk.Delivered(cfg, stage)
+	if err != nil || len(delivered) != 1 {
+		return release, err
+	}
+	return delivered[0].SHA256, nil
 }
 
 // keep leaves a statement of what was seen, about the release that must answer.
@@ -111,9 +130,11 @@ type Target struct {
 	// which stage is exercised.
 	Record  evidence.Deployment
 	Commit  string // of the release
-	Package string // SHA-256 of its deployment package, which must serve
-	Signer  evidence.Signer
-	Clock   clock.Clock
+	Package string // SHA-256 of its deployment package, or of the list of its packages
+	// Serves is the SHA-256 of the package that must serve; Package by default.
+	Serves string
+	Signer evidence.Signer
+	Clock  clock.Clock
 }
 
 // linkLife is for how long the token of a smoke test is good.
@@ -151,7 +172,7 @@ func Exercise(ctx context.Context, t Target) (evidence.Smoke, error) {
 func (t Target) serves(ctx context.Context) (stack.Served, error) {
 	served, err := stack.Serving(ctx, t.AWS, t.Outputs)
 	if err == nil {
-		err = served.Is(t.Package)
+		err = served.Is(cmp.Or(t.Serves, t.Package))
 	}
 	return served, err
 }

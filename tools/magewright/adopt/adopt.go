@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/magewright/program"
+	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/target"
 )
@@ -33,9 +33,11 @@ const (
 	// module of its own, so that what Magewright needs and what the repository
 	// needs never meet; a directory, because the go command does not take
 	// -modfile in a workspace.
-	pinDir = "magewright"
+	pinDir = project.Pin
 	// tool is the program that the targets run.
-	tool = "github.com/magewright/magewright/tools/magewright"
+	tool = project.Module + "/tools/magewright"
+	// pipeline is the CDK app of the pipeline.
+	pipeline = project.Module + "/infra/standalone"
 
 	mageModule  = "github.com/magefile/mage"
 	mageVersion = "v1.17.2"
@@ -86,6 +88,12 @@ func Init(ctx context.Context, dir, version string, dry bool, out io.Writer) err
 	if len(r.Modules) == 0 {
 		return exit.Missing("go mod init", "init: there is no go.mod in %s, so that there is no Go code to check", r.Dir)
 	}
+	// The buildspec says how mage is run.
+	mage, added, err := r.mage(ctx, dry)
+	if err != nil {
+		return err
+	}
+	r.Mage.Command = mage
 	files, err := r.files()
 	if err != nil {
 		return err
@@ -109,17 +117,19 @@ func Init(ctx context.Context, dir, version string, dry bool, out io.Writer) err
 	if pinned {
 		fmt.Fprintf(out, "%s %s/go.mod and go.sum: they pin Magewright %s\n", verb, pinDir, version)
 	}
-	mage, added, err := r.mage(ctx, dry)
-	if err != nil {
-		return err
-	}
 	if added {
 		fmt.Fprintf(out, "%s go.mod and go.sum: %s %s as a tool\n", verb, mageModule, mageVersion)
 	}
 	if len(files) == 0 && !pinned && !added {
 		fmt.Fprintln(out, "nothing to write: all of it is there")
 	}
+	if lacking := r.lacking(); len(lacking) > 0 {
+		fmt.Fprintf(out, "the file for Mage, which is yours, has no target %s: delete it and run init again for the newest one\n", strings.Join(lacking, ", "))
+	}
 	fmt.Fprintf(out, "next:\n  %s -l      what there is\n  %[1]s check   lint, tests and security; the first time takes minutes\n  git add -A && git commit -m \"Check with Magewright\"\n", mage)
+	if len(r.CDK) > 0 {
+		fmt.Fprintf(out, "  %s rehearse -approve   the way to production, on this machine and without an AWS account\n", mage)
+	}
 	return nil
 }
 
@@ -194,14 +204,28 @@ func (r *Repository) files() ([]file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading .gitignore: %w", err)
 	}
-	const evidence = "/.magewright/"
+	left := []string{"/.magewright/"}
+	if len(r.CDK) > 0 {
+		left = append(left, "/cdk.out/")
+	}
 	lines := strings.Split(strings.ReplaceAll(string(ignore), "\r\n", "\n"), "\n")
-	if !slices.Contains(lines, evidence) {
-		data := evidence + "\n"
+	missing := slices.DeleteFunc(left, func(line string) bool {
+		// One without the slashes ignores it as well.
+		return slices.Contains(lines, line) || slices.Contains(lines, strings.Trim(line, "/")) || slices.Contains(lines, strings.TrimPrefix(line, "/")) || slices.Contains(lines, strings.TrimSuffix(line, "/"))
+	})
+	if len(missing) > 0 {
+		data := strings.Join(missing, "\n") + "\n"
 		if len(ignore) > 0 && !bytes.HasSuffix(ignore, []byte("\n")) {
 			data = "\n" + data
 		}
 		files = append(files, file{".gitignore", "what targets leave is not committed", []byte(data), true})
+	}
+	if len(r.CDK) > 0 {
+		delivered, err := r.delivery()
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, delivered...)
 	}
 	return files, nil
 }
@@ -209,23 +233,50 @@ func (r *Repository) files() ([]file, error) {
 // pin writes the module that pins Magewright, unless it is there.
 func (r *Repository) pin(ctx context.Context, version string, dry bool) (wrote bool, err error) {
 	dir := filepath.Join(r.Dir, pinDir)
-	_, err = os.Stat(filepath.Join(dir, "go.mod"))
-	if err == nil || dry {
-		return err != nil, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	pinned, err := r.read(pinDir + "/go.mod")
+	if err != nil {
 		return false, fmt.Errorf("looking for the pin of Magewright: %w", err)
 	}
-	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+	if pinned != nil {
+		return r.pinPipeline(ctx, pinned, dry)
+	}
+	if dry {
+		return true, nil
+	}
+	if entries, err := os.ReadDir(dir); err == nil && slices.ContainsFunc(entries, notSettings) {
 		return false, exit.Missing("git mv "+pinDir+" ANOTHER-NAME", "init: the directory %s has other things in it, and is where Magewright is pinned", pinDir)
 	}
 	name := r.Modules[0].Path + "/" + pinDir
 	if err := (file{name: pinDir + "/go.mod", data: []byte("module " + name + "\n\ngo 1.26\n")}).write(r.Dir); err != nil {
 		return false, err
 	}
-	if out, err := gocmd.In(dir, "GOWORK=off", "GOFLAGS=-mod=mod").Output(ctx, "get", "-tool", tool+"@"+version); err != nil {
-		_ = os.RemoveAll(dir) // made above
+	tools := []string{"get", "-tool", tool + "@" + version}
+	if len(r.CDK) > 0 {
+		tools = append(tools, pipeline+"@"+version)
+	}
+	if out, err := gocmd.In(dir, "GOWORK=off", "GOFLAGS=-mod=mod").Output(ctx, tools...); err != nil {
+		for _, name := range []string{"go.mod", "go.sum"} { // made above
+			_ = os.Remove(filepath.Join(dir, name))
+		}
 		return false, exit.Missing("go env GOPROXY", "pinning Magewright %s: %w\n%s", version, err, out)
+	}
+	return true, nil
+}
+
+// pinPipeline adds the CDK app of the pipeline to a pin that lacks it, because there
+// was no CDK app when it was made.
+func (r *Repository) pinPipeline(ctx context.Context, pinned []byte, dry bool) (wrote bool, err error) {
+	parsed, err := modfile.Parse(pinDir+"/go.mod", pinned, nil)
+	if err != nil {
+		return false, fmt.Errorf("looking for the pin of Magewright: %w", err)
+	}
+	has := slices.ContainsFunc(parsed.Tool, func(t *modfile.Tool) bool { return t.Path == pipeline })
+	if has || dry || len(r.CDK) == 0 {
+		return !has && len(r.CDK) > 0, nil
+	}
+	out, err := gocmd.In(filepath.Join(r.Dir, pinDir), "GOWORK=off", "GOFLAGS=-mod=mod").Output(ctx, "get", "-tool", pipeline)
+	if err != nil {
+		return false, exit.Missing("go -C "+pinDir+" get -tool "+tool+"@latest", "pinning the CDK app of the pipeline: %w\n%s", err, out)
 	}
 	return true, nil
 }

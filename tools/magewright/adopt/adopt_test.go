@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +33,10 @@ func serve(t *testing.T) {
 module github.com/magewright/magewright
 
 go 1.26
+-- infra/standalone/main.go --
+package main
+
+func main() {}
 -- tools/magewright/main.go --
 package main
 
@@ -161,6 +167,9 @@ func TestInit(t *testing.T) {
 	for _, archive := range archives {
 		t.Run(strings.TrimSuffix(filepath.Base(archive), ".txtar"), func(t *testing.T) {
 			dir, want := repository(t, archive)
+			if *update {
+				want = rewrite(t, archive, initialize(t, dir, true))
+			}
 			if said := initialize(t, dir, true); said != strings.ReplaceAll(want, "wrote", "would write") {
 				t.Errorf("-dry-run says\n%s\nwant\n%s", said, strings.ReplaceAll(want, "wrote", "would write"))
 			}
@@ -189,6 +198,23 @@ func TestInit(t *testing.T) {
 	}
 }
 
+var update = flag.Bool("update", false, "write anew what init says of the repositories")
+
+// rewrite writes what init says into an archive.
+func rewrite(t *testing.T, name, said string) string {
+	t.Helper()
+	archive, err := txtar.ParseFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said = strings.ReplaceAll(said, "would write", "wrote")
+	archive.Files[len(archive.Files)-1].Data = []byte(said)
+	if err := os.WriteFile(name, txtar.Format(archive), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return said
+}
+
 // targets runs some in a repository, by the command that init prints.
 func targets(t *testing.T, dir, next string) {
 	t.Helper()
@@ -197,7 +223,7 @@ func targets(t *testing.T, dir, next string) {
 	call := func(code int, args ...string) string {
 		return run(t, dir, code, mage[0], append(mage[1:len(mage):len(mage)], args...)...)
 	}
-	if said := call(0, "-l"); !strings.Contains(said, "check    runs lint, test and sec") {
+	if said := call(0, "-l"); !strings.Contains(said, "runs lint, test and sec") {
 		t.Errorf("-l says\n%s", said)
 	}
 	if said := call(0, "lint"); said != `magewright["lint"] GOWORK=""`+"\n" {
@@ -231,6 +257,85 @@ func TestWhatIsTheirsStays(t *testing.T) {
 	}
 	if said := initialize(t, dir, false); !strings.Contains(said, "wrote magewright.go: a target a line, without those that you have: Lint") {
 		t.Errorf("with a magefile it says\n%s", said)
+	}
+}
+
+// TestACDKAppComesLater holds that a repository without a CDK app gets nothing of its
+// delivery, and that it gets it once it has one.
+func TestACDKAppComesLater(t *testing.T) {
+	serve(t)
+	dir := t.TempDir()
+	git(t, dir, "init", "-q")
+	write(t, dir, []txtar.File{{Name: "go.mod", Data: []byte("module example.com/library\n\ngo 1.26\n")}, {Name: "a.go", Data: []byte("package library\n")}})
+	said := initialize(t, dir, false)
+	left, err := os.ReadDir(filepath.Join(dir, pinDir))
+	if err != nil || len(left) != 2 || strings.Contains(said, "rehearse") {
+		t.Errorf("%v, %v, and it says\n%s", left, err, said)
+	}
+	mage, err := os.ReadFile(filepath.Join(dir, "magefile.go")) // #nosec G304 -- of the test
+	if err != nil || strings.Contains(string(mage), "Synth") {
+		t.Errorf("%v, the magefile is\n%s", err, mage)
+	}
+	write(t, dir, []txtar.File{{Name: "cdk.json", Data: []byte(`{"app": "npx ts-node bin/app.ts"}`)}})
+	said = initialize(t, dir, false)
+	for _, want := range []string{
+		"wrote magewright/cdk.json: the CDK app is .", "wrote magewright/go.mod", "has no target Build, Synth, Rehearse, DeployStaging",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it does not say %q:\n%s", want, said)
+		}
+	}
+	if pinned, err := os.ReadFile(filepath.Join(dir, pinDir, "go.mod")); err != nil || !strings.Contains(string(pinned), pipeline) { // #nosec G304 -- of the test
+		t.Errorf("%v, the pin is\n%s", err, pinned)
+	}
+	if said = initialize(t, dir, false); !strings.Contains(said, "nothing to write") {
+		t.Errorf("the second time it says\n%s", said)
+	}
+}
+
+// TestAssets holds what is found in the sources of CDK apps: what something has to
+// build, and of which function.
+func TestAssets(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, source string
+		functions    []string
+		tracked      []string
+		built        map[string]string
+		unknown      []string
+	}{
+		{name: "infra/main.go", source: `awslambda.Code_FromAsset(jsii.String("../dist/hello.zip"), nil)`, functions: []string{"cmd/other"}, built: map[string]string{"cmd/other": "dist/hello.zip"}},
+		{name: "infra/main.go", source: `awslambda.Code_FromAsset(jsii.String("../bin/a"), nil); awslambda.Code_FromAsset(jsii.String("../bin/c"), nil)`, functions: []string{"cmd/a", "cmd/b"}, built: map[string]string{"cmd/a": "bin/a"}, unknown: []string{"bin/c"}},
+		{name: "infra/lib/stack.ts", source: "lambda.Code.fromAsset(path.join(__dirname, '..', '..', 'build', 'api'), {})", functions: []string{"api"}, built: map[string]string{"api": "build/api"}},
+		{name: "infra/lib/stack.ts", source: "lambda.Code.fromAsset(`${dir}/api`)", functions: []string{"api"}, built: map[string]string{}},
+		{name: "infra/app.py", source: "_lambda.Code.from_asset('build')", functions: []string{"a", "b"}, built: map[string]string{}, unknown: []string{"infra/build"}},
+		{name: "infra/main.go", source: `awslambda.Code_FromAsset(jsii.String("../lambda"), nil)`, functions: []string{"lambda"}, tracked: []string{"lambda/main.go"}, built: map[string]string{}},
+		{name: "infra/main.go", source: `awslambda.Code_FromAsset(jsii.String("../../elsewhere"), nil)`, functions: []string{"a"}, built: map[string]string{}},
+		{name: "other/main.go", source: `awslambda.Code_FromAsset(jsii.String("x"), nil)`, functions: []string{"a"}, built: map[string]string{}},
+	} {
+		dir := t.TempDir()
+		write(t, dir, []txtar.File{{Name: tt.name, Data: []byte(tt.source)}})
+		r := Repository{Dir: dir, Functions: tt.functions, listed: append(tt.tracked, tt.name)}
+		assets, _, err := r.assets(CDK{Dir: "infra"})
+		built, unknown := r.built(assets)
+		if err != nil || !maps.Equal(built, tt.built) || !slices.Equal(unknown, tt.unknown) {
+			t.Errorf("%s: %v, %v, %v", tt.source, built, unknown, err)
+		}
+	}
+}
+
+// TestRepositoryName holds that the remote names the repository where the module's
+// path names another one.
+func TestRepositoryName(t *testing.T) {
+	t.Parallel()
+	for remote, want := range map[string]string{
+		"git@github.com:acme/shop.git": "acme/shop", "https://github.com/acme/shop": "acme/shop", "ssh://git@gitlab.example:22/acme/shop.git": "acme/shop",
+		"https://github.com/acme/hello.git": "", "": "", "/srv/git/acme/shop": "", "file:///srv/acme/shop": "",
+	} {
+		r := Repository{Remote: remote, Modules: []Module{{".", "github.com/acme/hello"}}}
+		if got := r.repositoryName(); got != want {
+			t.Errorf("%q: %q, want %q", remote, got, want)
+		}
 	}
 }
 

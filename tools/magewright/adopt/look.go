@@ -34,6 +34,10 @@ type Repository struct {
 	Functions []string // directories of Lambda functions: main packages that import aws-lambda-go
 	CDK       []CDK
 	Mage      Mage
+
+	branch string          // that is delivered
+	listed []string        // that git lists and that are the repository's own
+	events map[string]bool // the types of package events that functions name, such as SQSEvent
 }
 
 // A Module is a Go module that has packages.
@@ -44,8 +48,9 @@ type Module struct {
 
 // CDK is a CDK app.
 type CDK struct {
-	Dir string // that has cdk.json
-	App string // the command that synthesizes it
+	Dir   string // that has cdk.json
+	App   string // the command that synthesizes it
+	Build string // the command that is run before, "" where there is none
 }
 
 // Mage is what the repository has of Mage already.
@@ -53,6 +58,8 @@ type Mage struct {
 	Dir    string   // "." or "magefiles"; "" where it has nothing
 	Names  []string // what its files declare at the top level
 	Pinned bool     // go.mod has mage as a tool
+
+	Command string // that runs mage here
 }
 
 // look finds out what is in the repository around dir.
@@ -64,17 +71,19 @@ func look(ctx context.Context, dir string) (Repository, error) {
 		return r, exit.Missing("git init", "%s is in no git repository: %w", dir, err)
 	}
 	git.Dir = r.Dir
-	r.Remote = remote(ctx, git)
+	r.Remote, r.branch = remote(ctx, git), branch(ctx, git)
 	listed, err := git.Output(ctx, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
 	if err != nil {
 		return r, fmt.Errorf("listing the files of %s: %w", r.Dir, err)
 	}
 	functions := map[string]bool{}
+	r.events = map[string]bool{}
 	for name := range strings.SplitSeq(listed, "\x00") {
 		r.Vendored = r.Vendored || name == "vendor/modules.txt"
 		if name == "" || elsewhere(name) {
 			continue
 		}
+		r.listed = append(r.listed, name)
 		if err := r.file(name, functions); err != nil {
 			return r, fmt.Errorf("reading %s: %w", name, err)
 		}
@@ -116,6 +125,17 @@ func remote(ctx context.Context, git gitcmd.Cmd) string {
 		return ""
 	}
 	return url
+}
+
+// branch returns the branch that origin has checked out, or else the one that is
+// checked out here.
+func branch(ctx context.Context, git gitcmd.Cmd) string {
+	for _, ref := range []string{"refs/remotes/origin/HEAD", "HEAD"} {
+		if name, err := git.Output(ctx, "symbolic-ref", "--quiet", "--short", ref); err == nil {
+			return strings.TrimPrefix(name, "origin/")
+		}
+	}
+	return "main"
 }
 
 // file takes notice of a file.
@@ -168,11 +188,11 @@ func (r *Repository) cdk(name string) error {
 	if err != nil || data == nil {
 		return err
 	}
-	var cdk struct{ App string }
+	var cdk struct{ App, Build string }
 	if err := json.Unmarshal(data, &cdk); err != nil {
 		return err
 	}
-	r.CDK = append(r.CDK, CDK{path.Dir(name), cdk.App})
+	r.CDK = append(r.CDK, CDK{path.Dir(name), cdk.App, cdk.Build})
 	return nil
 }
 
@@ -191,15 +211,31 @@ func (r *Repository) source(name string, functions map[string]bool) error {
 		r.Mage.Dir = dir
 		r.Mage.Names = append(r.Mage.Names, declared(parsed)...)
 	}
-	if parsed.Name.Name != "main" {
-		return nil
-	}
 	for _, imported := range parsed.Imports {
-		if p, err := strconv.Unquote(imported.Path.Value); err == nil && strings.HasPrefix(p, "github.com/aws/aws-lambda-go/lambda") {
+		p, err := strconv.Unquote(imported.Path.Value)
+		if err != nil {
+			continue
+		}
+		if parsed.Name.Name == "main" && strings.HasPrefix(p, "github.com/aws/aws-lambda-go/lambda") {
 			functions[path.Dir(name)] = true
+		}
+		if p == "github.com/aws/aws-lambda-go/events" {
+			r.eventsOf(parsed)
 		}
 	}
 	return nil
+}
+
+// eventsOf takes notice of the types of package events that a file names.
+func (r *Repository) eventsOf(file *ast.File) {
+	ast.Inspect(file, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			if pkg, ok := s.X.(*ast.Ident); ok && pkg.Name == "events" {
+				r.events[s.Sel.Name] = true
+			}
+		}
+		return true
+	})
 }
 
 // forMage reports whether a file is built with the tag mage only.

@@ -14,23 +14,64 @@ type verb struct {
 	Name    string // of the function
 	Command string
 	Doc     string
-	Again   bool // it has the flags -force and -why
+	Args    []arg
+	// CDK says that it is for repositories with a CDK app only.
+	CDK bool
+	// Alias is how a pipeline spells it, "" where that is the name's own spelling.
+	Alias string
+	// With are further arguments of the command, as Go code.
+	With string
 }
+
+// An arg is an optional argument of a target, which is a flag of the command.
+type arg struct{ Name, Type, Doc string }
+
+// again are the arguments of a target that does not run again what is proven.
+var again = []arg{
+	{"force", "bool", "run it although nothing has changed"},
+	{"why", "bool", "name every input that has changed"},
+}
+
+var base = arg{"base", "string", "the release that HEAD follows: a commit, or none; default what production serves, else the latest tag, else HEAD's parent"}
 
 // verbs are the targets, in the order in which somebody meets them.
 var verbs = []verb{
-	{"Check", "check", "runs lint, test and sec, two at a time.", true},
-	{"Lint", "lint", "checks formatting and code: gofmt, go vet, golangci-lint.", true},
-	{"Test", "test", "runs the tests with the race detector; JUnit and coverage go to .magewright.", true},
-	{"Sec", "sec", "looks for insecure code, known vulnerabilities and secrets.", true},
-	{"Fmt", "fmt", "formats the Go files.", false},
-	{"Clean", "clean", "removes what targets have made: .magewright and cdk.out.", false},
+	{Name: "Check", Command: "check", Doc: "runs lint, test and sec, two at a time, and synth where there is a CDK app.", Args: again},
+	{Name: "Lint", Command: "lint", Doc: "checks formatting and code: gofmt, go vet, golangci-lint.", Args: again},
+	{Name: "Test", Command: "test", Doc: "runs the tests with the race detector; JUnit and coverage go to .magewright.", Args: again},
+	{Name: "Sec", Command: "sec", Doc: "looks for insecure code, known vulnerabilities and secrets.", Args: again},
+	{Name: "Build", Command: "build", Doc: "builds the functions that magewright/cdk.json names to where the CDK app reads them.", CDK: true},
+	{Name: "Synth", Command: "synth", Doc: "synthesizes the CDK app, and the pipeline that delivers it, into cdk.out.", Args: again, CDK: true},
+	{Name: "Rehearse", Command: "rehearse", Doc: "takes HEAD through the pipeline to production on this machine, without an AWS account.", CDK: true, Args: []arg{
+		{"approve", "bool", "answer the approval with yes"}, base,
+		{"keep", "bool", "keep the endpoint running at the end"},
+	}},
+	{Name: "DeployStaging", Command: "deploy", Doc: "deploys the first stage from cdk.out, as it is (also: deploy-staging).", CDK: true, Alias: "deploy-staging"},
+	{Name: "Smoke", Command: "smoke", Doc: "takes the steps that magewright/probes.yml declares with the first stage.", CDK: true},
+	{Name: "Drill", Command: "drill", Doc: "releases a bad version to the first stage on purpose, and sees that AWS takes it back.", CDK: true, Args: []arg{
+		{"fault", "string", "what the bad version does: errors:SHARE, latency:DURATION or crash; default errors:0.5"},
+	}},
+	{Name: "Plan", Command: "plan", Doc: "prints the deployment plan of HEAD.", CDK: true, Args: []arg{
+		base,
+		{"send", "bool", "publish it to the stakeholders' topic, and record that"},
+	}},
+	{Name: "Readiness", Command: "readiness", Doc: "decides from evidence whether HEAD may go to production: exit code 0 is GO.", CDK: true, Args: []arg{base}},
+	{Name: "Promote", Command: "promote", Doc: "takes cdk.out to production, if the evidence allows it.", CDK: true, Args: []arg{
+		{"breakGlass", "string", "why to deploy although the evidence does not allow it; signed and kept for ever"},
+	}},
+	{Name: "PipelineDeploy", Command: "deploy", Doc: "deploys the pipeline's stack from cdk.out (also: pipeline:deploy).", CDK: true, Alias: "pipeline:deploy", With: `, "-stage=pipeline"`},
+	{Name: "PipelineStatus", Command: "pipeline:status", Doc: "shows the pipeline's last execution, and what waits for an answer (also: pipeline:status).", CDK: true, Alias: "pipeline:status"},
+	{Name: "EvidenceKey", Command: "evidence:key", Doc: "prints the public key that signs evidence in this account (also: evidence:key).", CDK: true, Alias: "evidence:key"},
+	{Name: "Fmt", Command: "fmt", Doc: "formats the Go files."},
+	{Name: "Clean", Command: "clean", Doc: "removes what targets have made: .magewright and cdk.out."},
 }
 
 // runner is the function that the targets call.
 const runner = "magewright"
 
-var magefile = template.Must(template.New("magefile").Parse(`//go:build mage
+var magefile = template.Must(template.New("magefile").Funcs(template.FuncMap{
+	"aliases": func(all []verb) bool { return slices.ContainsFunc(all, func(v verb) bool { return v.Alias != "" }) },
+}).Parse(`//go:build mage
 
 // Targets that Magewright runs, in the version that magewright/go.mod pins.
 package main
@@ -43,23 +84,35 @@ import (
 	"strings"
 	"time"
 )
-{{range .}}
+{{if aliases .}}
+// Aliases gives targets the spelling that a pipeline uses.
+var Aliases = map[string]any{
+{{range .}}{{if .Alias}}	"{{.Alias}}": {{.Name}},
+{{end}}{{end}}}
+{{end}}{{range .}}
 // {{.Name}} {{.Doc}}
-{{if .Again}}func {{.Name}}(
-	force *bool, // run it although nothing has changed
-	why *bool, // name every input that has changed
-) error {
-	return magewright("{{.Command}}", "force", force, "why", why)
+{{if .Args}}func {{.Name}}(
+{{range .Args}}	{{.Name}} *{{.Type}}, // {{.Doc}}
+{{end}}) error {
+	return magewright("{{.Command}}"{{.With}}{{range .Args}}, magewrightFlag("{{.Name}}", {{.Name}}){{end}})
 }
-{{else}}func {{.Name}}() error { return magewright("{{.Command}}") }
+{{else}}func {{.Name}}() error { return magewright("{{.Command}}"{{.With}}) }
 {{end}}{{end}}
-// magewright runs a command of Magewright with the flags that are given, as pairs
-// of a name and a *bool. Its exit code is that of mage.
-func magewright(command string, flags ...any) error {
+// magewrightFlag returns the flag of an argument, or "" where it was not given.
+func magewrightFlag[T any](name string, given *T) string {
+	if given == nil {
+		return ""
+	}
+	return fmt.Sprintf("-%s=%v", name, *given)
+}
+
+// magewright runs a command of Magewright with the flags that are given. Its exit
+// code is that of mage.
+func magewright(command string, flags ...string) error {
 	args := []string{command}
-	for i := 0; i+1 < len(flags); i += 2 {
-		if given, ok := flags[i+1].(*bool); ok && given != nil {
-			args = append(args, fmt.Sprintf("-%s=%t", flags[i], *given))
+	for _, given := range flags {
+		if given != "" {
+			args = append(args, given)
 		}
 	}
 	// The go command compiles it once and keeps it, and says nothing meanwhile.
@@ -103,9 +156,15 @@ func (r *Repository) magefile() (file, error) {
 	var offered []verb
 	var taken []string
 	for _, v := range verbs {
+		if v.CDK && len(r.CDK) == 0 {
+			continue
+		}
 		if slices.Contains(r.Mage.Names, v.Name) {
 			taken = append(taken, v.Name)
 			continue
+		}
+		if slices.Contains(r.Mage.Names, "Aliases") {
+			v.Alias = "" // Mage reads one such variable only
 		}
 		offered = append(offered, v)
 	}
@@ -118,8 +177,23 @@ func (r *Repository) magefile() (file, error) {
 		return file{}, fmt.Errorf("writing %s: %w", name, err)
 	}
 	what := "a target a line"
+	if slices.Contains(r.Mage.Names, "Aliases") && len(r.CDK) > 0 {
+		taken = append(taken, "Aliases")
+	}
 	if len(taken) > 0 {
 		what += ", without those that you have: " + strings.Join(taken, ", ")
 	}
 	return file{name: name, what: what, data: data}, nil
+}
+
+// lacking returns the names of the targets that are offered today, and that the file
+// for Mage which was written before does not have.
+func (r *Repository) lacking() []string {
+	var names []string
+	for _, v := range verbs {
+		if slices.Contains(r.Mage.Names, runner) && !slices.Contains(r.Mage.Names, v.Name) && (!v.CDK || len(r.CDK) > 0) {
+			names = append(names, v.Name)
+		}
+	}
+	return names
 }

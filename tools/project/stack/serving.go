@@ -4,16 +4,20 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 )
 
 // Served is what answers at a stage. Lambda says so: the application is not
@@ -34,14 +38,26 @@ type Served struct {
 // into the function's, of which each version keeps the one it was published with.
 var commitOf = regexp.MustCompile(`\bcommit ([0-9a-f]{40}|[0-9a-f]{64})\b`)
 
+// Latest is the version that serves where a function has no alias: its code, as it
+// was deployed last.
+const Latest = "$LATEST"
+
 // Serving asks Lambda which version serves a stage, and what it is made of.
 func Serving(ctx context.Context, cfg aws.Config, o Outputs) (Served, error) {
 	client := lambda.NewFromConfig(cfg)
+	if o.AliasName == "" {
+		return made(ctx, cfg, o, Served{Version: Latest})
+	}
 	alias, err := client.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &o.FunctionName, Name: &o.AliasName})
 	if err != nil {
 		return Served{}, exit.Missing("aws lambda get-alias --function-name "+o.FunctionName+" --name "+o.AliasName, "reading alias %s of %s: %w", o.AliasName, o.FunctionName, err)
 	}
-	s := Traffic(alias.FunctionVersion, alias.RoutingConfig)
+	return made(ctx, cfg, o, Traffic(alias.FunctionVersion, alias.RoutingConfig))
+}
+
+// made adds what the version that serves is made of.
+func made(ctx context.Context, cfg aws.Config, o Outputs, s Served) (Served, error) {
+	client := lambda.NewFromConfig(cfg)
 	look := "aws lambda get-function-configuration --function-name " + o.FunctionName + " --qualifier " + s.Version
 	version, err := client.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &o.FunctionName, Qualifier: &s.Version})
 	if err != nil {
@@ -58,9 +74,35 @@ func Serving(ctx context.Context, cfg aws.Config, o Outputs) (Served, error) {
 	return s, nil
 }
 
+// CommitOf returns the commit that serves a stage, or "" where nothing names one: that
+// of the version, or else that of the template of the stage's stack.
+func CommitOf(ctx context.Context, cfg aws.Config, o Outputs, s Served) (string, error) {
+	if s.Commit != "" {
+		return s.Commit, nil
+	}
+	client := cloudformation.NewFromConfig(cfg, func(c *cloudformation.Options) {
+		if o.Region != "" {
+			c.Region = o.Region
+		}
+	})
+	got, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &o.Stack, TemplateStage: types.TemplateStageOriginal})
+	if err != nil {
+		return "", exit.Missing("aws cloudformation get-template --stack-name "+o.Stack, "reading from which commit stack %s was deployed: %w", o.Stack, err)
+	}
+	var template struct {
+		Metadata map[string]json.RawMessage
+	}
+	var m manifest.Metadata
+	// Another tool may have deployed a template in YAML, which names none.
+	if json.Unmarshal([]byte(aws.ToString(got.TemplateBody)), &template) != nil || json.Unmarshal(template.Metadata[manifest.MetadataKey], &m) != nil {
+		return "", nil
+	}
+	return m.Commit, nil
+}
+
 // Traffic returns how an alias shares its traffic. What the versions are made of
 // it does not say.
-func Traffic(version *string, routing *types.AliasRoutingConfiguration) Served {
+func Traffic(version *string, routing *lambdatypes.AliasRoutingConfiguration) Served {
 	s := Served{Version: aws.ToString(version)}
 	if routing != nil && len(routing.AdditionalVersionWeights) > 0 {
 		s.Shares = routing.AdditionalVersionWeights

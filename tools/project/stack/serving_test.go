@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -82,4 +83,60 @@ func staging(t *testing.T) manifest.Stage {
 		t.Fatal(err)
 	}
 	return stage
+}
+
+// TestAnyStack holds that a stage is found whose stack puts out none of the names that
+// ours do: by logical ids, with an alias that the manifest names or without one, and
+// with the commit that its template names.
+func TestAnyStack(t *testing.T) {
+	t.Parallel()
+	pkg, commit := strings.Repeat("ab", 32), strings.Repeat("c", 40)
+	deployed := stacktest.Stage{
+		Outputs: map[string]string{"Unrelated": "x"}, Served: stack.Served{Version: "3", Package: pkg},
+		Resources: map[string]string{"F1": "service", "App": "application", "Group": "group"}, URL: "https://f.example/",
+		Template: `{"Metadata":{"magewright":{"commit":"` + commit + `"}}}`,
+	}
+	stage := func(f manifest.Function) manifest.Stage {
+		return manifest.Stage{Name: "dev", Place: manifest.Place{Stack: "HelloDev"}, Functions: []manifest.Function{f}}
+	}
+	shifted := manifest.Function{Function: "F1", Alias: "live", Application: "App", DeploymentGroup: "Group", URL: "U1"}
+	for _, tt := range []struct {
+		f       manifest.Function
+		want    stack.Outputs
+		version string
+		shifts  bool
+	}{
+		{manifest.Function{Function: "F1"}, stack.Outputs{FunctionName: "service"}, stack.Latest, false},
+		{manifest.Function{Function: "F1", URL: "U1"}, stack.Outputs{FunctionName: "service", FunctionURL: "https://f.example/"}, stack.Latest, false},
+		{manifest.Function{Function: "F1", Alias: "live"}, stack.Outputs{FunctionName: "service", AliasName: "live"}, "3", false},
+		{shifted, stack.Outputs{FunctionName: "service", AliasName: "live", FunctionURL: "https://f.example/", DeploymentApplication: "application", DeploymentGroup: "group"}, "3", true},
+	} {
+		cfg := stacktest.Start(t, deployed, nil)
+		got, err := stack.Describe(t.Context(), cfg, stage(tt.f))
+		tt.want.Stack = "HelloDev"
+		if err != nil || got != tt.want || got.Shifts() != tt.shifts {
+			t.Errorf("%+v: %+v, %v, want %+v", tt.f, got, err, tt.want)
+		}
+		served, err := stack.Serving(t.Context(), cfg, got)
+		if err != nil || served.Version != tt.version || served.Package != pkg {
+			t.Errorf("%+v: %+v, %v", tt.f, served, err)
+		}
+		if of, err := stack.CommitOf(t.Context(), cfg, got, served); err != nil || of != commit {
+			t.Errorf("%+v: it serves commit %q, %v", tt.f, of, err)
+		}
+	}
+	// What is not there yet, or says nothing.
+	cfg := stacktest.Start(t, stacktest.Stage{Outputs: map[string]string{"Unrelated": "x"}, Template: "Resources: {}"}, nil)
+	if got, err := stack.Describe(t.Context(), cfg, stage(shifted)); !errors.Is(err, stack.ErrNotDeployed) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if of, err := stack.CommitOf(t.Context(), cfg, stack.Outputs{Stack: "HelloDev"}, stack.Served{}); err != nil || of != "" {
+		t.Errorf("a template in YAML names commit %q, %v", of, err)
+	}
+	if of, err := stack.CommitOf(t.Context(), cfg, stack.Outputs{Stack: "HelloDev"}, stack.Served{Commit: commit}); err != nil || of != commit {
+		t.Errorf("a version that names its commit: %q, %v", of, err)
+	}
+	if got := (stack.Outputs{FunctionName: "f"}); got.Address() != "f" || got.Qualifier() != nil {
+		t.Errorf("a function without an alias is %s", got.Address())
+	}
 }

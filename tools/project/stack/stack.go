@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 
@@ -22,9 +23,10 @@ import (
 // Outputs are what a stage's stack puts out of its function.
 type Outputs struct {
 	Stack                 string // the stack's name
+	Region                string // "" where it is that of the credentials
 	FunctionURL           string // "" where the function has none
 	FunctionName          string
-	AliasName             string
+	AliasName             string // "" where the function itself serves
 	EvidenceBucket        string // "" where the stage is no release ledger
 	DeploymentApplication string
 	DeploymentGroup       string
@@ -36,7 +38,25 @@ func (o Outputs) Address() string {
 	if o.FunctionURL != "" {
 		return o.FunctionURL
 	}
+	if o.AliasName == "" {
+		return o.FunctionName
+	}
 	return o.FunctionName + ":" + o.AliasName
+}
+
+// Qualifier returns the alias by which the function is called, nil where it has
+// none.
+func (o Outputs) Qualifier() *string {
+	if o.AliasName == "" {
+		return nil
+	}
+	return &o.AliasName
+}
+
+// Shifts reports whether CodeDeploy shifts the traffic of the stage. Elsewhere
+// CloudFormation gives all of it to a new version at once.
+func (o Outputs) Shifts() bool {
+	return o.AliasName != "" && o.DeploymentApplication != "" && o.DeploymentGroup != ""
 }
 
 // KeepsRecords reports whether the stage is a release ledger, which takes the
@@ -85,12 +105,56 @@ func Describe(ctx context.Context, cfg aws.Config, stage manifest.Stage) (Output
 	if err != nil {
 		return Outputs{}, exit.Missing("aws sts get-caller-identity", "describing stack %s: %w", stage.Stack, err)
 	}
-	outputs := outputsOf(described.Stacks, stage.Functions[0].Outputs)
-	outputs.Stack = stage.Stack
-	if outputs.FunctionName == "" || outputs.AliasName == "" { // a stack that is under review, or was never completed
+	function := stage.Functions[0]
+	outputs := outputsOf(described.Stacks, function.Outputs)
+	outputs.Stack, outputs.Region = stage.Stack, stage.Region
+	// A stack that is under review, or was never completed, has none of these.
+	if err := outputs.find(ctx, cfg, client, function); err != nil {
+		return Outputs{}, err
+	}
+	if outputs.FunctionName == "" || outputs.AliasName == "" && function.Alias != "" {
 		return Outputs{}, notDeployed(stage, "stack %s puts out no function and alias: %w", stage.Stack, ErrNotDeployed)
 	}
 	return outputs, nil
+}
+
+// find looks up what the stack does not put out and the manifest has a logical id of.
+func (o *Outputs) find(ctx context.Context, cfg aws.Config, client *cloudformation.Client, f manifest.Function) error {
+	if f.Outputs["AliasName"] == "" {
+		o.AliasName = f.Alias
+	}
+	for _, physical := range []struct {
+		of  string // of the outputs
+		id  string
+		get *string
+	}{
+		{"FunctionName", f.Function, &o.FunctionName},
+		{"DeploymentApplication", f.Application, &o.DeploymentApplication},
+		{"DeploymentGroup", f.DeploymentGroup, &o.DeploymentGroup},
+	} {
+		if physical.id == "" || f.Outputs[physical.of] != "" {
+			continue
+		}
+		found, err := client.DescribeStackResource(ctx, &cloudformation.DescribeStackResourceInput{StackName: &o.Stack, LogicalResourceId: &physical.id})
+		if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationError" {
+			continue // it is not there yet
+		}
+		if err != nil {
+			return exit.Missing("aws cloudformation describe-stack-resources --stack-name "+o.Stack, "looking for %s of stack %s: %w", physical.id, o.Stack, err)
+		}
+		if found.StackResourceDetail.ResourceStatus != types.ResourceStatusDeleteComplete {
+			*physical.get = aws.ToString(found.StackResourceDetail.PhysicalResourceId)
+		}
+	}
+	if f.URL == "" || f.Outputs["FunctionUrl"] != "" || o.FunctionName == "" {
+		return nil
+	}
+	url, err := lambda.NewFromConfig(cfg).GetFunctionUrlConfig(ctx, &lambda.GetFunctionUrlConfigInput{FunctionName: &o.FunctionName, Qualifier: o.Qualifier()})
+	if err != nil {
+		return exit.Missing("aws lambda get-function-url-config --function-name "+o.FunctionName, "looking for the URL of %s: %w", o.FunctionName, err)
+	}
+	o.FunctionURL = aws.ToString(url.FunctionUrl)
+	return nil
 }
 
 // notDeployed names the target that deploys the stage: promote is what deploys

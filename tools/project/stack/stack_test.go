@@ -86,7 +86,7 @@ func TestOutputsAreCalledAsTheManifestSays(t *testing.T) {
 	worker := manifest.Function{Outputs: map[string]string{"FunctionName": "WorkerFunctionName70CF", "AliasName": "WorkerAliasName21DA"}}
 	stage := manifest.Stage{Name: "test", Place: manifest.Place{Stack: "shop-test", Region: "eu-central-1"}, Functions: []manifest.Function{worker}}
 	got, err := stack.Describe(t.Context(), cfg, stage)
-	if want := (stack.Outputs{Stack: "shop-test", FunctionName: "worker", AliasName: "live"}); err != nil || got != want {
+	if want := (stack.Outputs{Stack: "shop-test", Region: "eu-central-1", FunctionName: "worker", AliasName: "live"}); err != nil || got != want {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
 	if !strings.Contains(signed, "/eu-central-1/cloudformation/") {

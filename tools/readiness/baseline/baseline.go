@@ -77,13 +77,17 @@ func Find(ctx context.Context, cfg project.Config, given string, awsConfig *aws.
 
 // find returns the base that no flag names.
 func (r repository) find(ctx context.Context, cfg project.Config, awsConfig *aws.Config) (Base, error) {
-	again := false
+	again, silent := false, ""
 	if awsConfig != nil {
 		names, err := manifest.ReadOrOld(cfg)
 		if err != nil {
 			return Base{}, err
 		}
 		served, err := serving(ctx, *awsConfig, names.Last())
+		if errors.Is(err, errUnnamed) && names.Annotated != "" {
+			// It was deployed before Magewright was adopted.
+			served, silent, err = "", "; production does not say which commit it serves", nil
+		}
 		if err != nil {
 			return Base{}, err
 		}
@@ -97,9 +101,12 @@ func (r repository) find(ctx context.Context, cfg project.Config, awsConfig *aws
 		}
 	}
 	base, err := r.before(ctx, cfg.Commit)
-	base.Again = again
+	base.Again, base.Is = again, base.Is+silent
 	return base, err
 }
+
+// errUnnamed says that nothing names the commit that serves.
+var errUnnamed = errors.New("neither its description nor its stack's template names a commit")
 
 // serving returns the commit that production serves, or "" if production is not
 // deployed. The version that serves names it. A version that was published before
@@ -118,7 +125,10 @@ func serving(ctx context.Context, awsConfig aws.Config, production manifest.Stag
 	}
 	const name = "name the release before by -base=COMMIT"
 	if !outputs.KeepsRecords() {
-		return "", exit.Missing(name, "production serves version %s of %s, whose description names no commit", served.Version, outputs.FunctionName)
+		if commit, err := stack.CommitOf(ctx, awsConfig, outputs, served); err != nil || commit != "" {
+			return commit, err
+		}
+		return "", exit.Missing(name, "production serves version %s of %s: %w", served.Version, outputs.FunctionName, errUnnamed)
 	}
 	l := ledger.Ledger{URL: outputs.FunctionURL}
 	commit, err := l.Commit(ctx)

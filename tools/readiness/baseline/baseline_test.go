@@ -1,6 +1,7 @@
 package baseline_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/project/stack/stacktest"
 	"github.com/magewright/magewright/tools/readiness/baseline"
@@ -79,6 +81,40 @@ func silent(t *testing.T, ledger bool, status int, health string) *aws.Config {
 	return &cfg
 }
 
+// templated is an account whose production names its commit in the stack's template.
+func templated(t *testing.T, commit string) *aws.Config {
+	t.Helper()
+	cfg := stacktest.Start(t, stacktest.Stage{
+		Outputs: stacktest.Outputs(), Served: stack.Served{Version: "3", Package: strings.Repeat("a", 64)},
+		Template: fmt.Sprintf(`{"Metadata":{"magewright":{"commit":%q}}}`, commit),
+	}, nil)
+	return &cfg
+}
+
+// TestProductionIsOlderThanMagewright holds that a production which names no commit is
+// no hindrance where another CDK app has made it, and that this is said.
+func TestProductionIsOlderThanMagewright(t *testing.T) {
+	t.Parallel()
+	dir, commits := history(t, 2)
+	cfg := project.Config{Dir: dir, Commit: commits[1], Assembly: t.TempDir()}
+	names := manifest.Old()
+	names.Repository, names.Annotated = "acme/shop", "the templates"
+	text, err := json.Marshal(struct {
+		SchemaVersion int
+		manifest.Manifest
+	}{1, names})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(cfg.Assembly, manifest.File), text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := baseline.Find(t.Context(), cfg, "", silent(t, false, 200, ""))
+	if err != nil || got.Commit != commits[0] || !strings.HasSuffix(got.Is, "production does not say which commit it serves") {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestFind(t *testing.T) {
 	t.Parallel()
 	dir, commits := history(t, 4)
@@ -103,7 +139,8 @@ func TestFind(t *testing.T) {
 		{name: "a ledger that does not know", commit: head, aws: silent(t, true, 200, "{}"), fails: "does not say which release it serves"},
 		{name: "a ledger that is broken", commit: head, aws: silent(t, true, 200, "<html>"), fails: "asking production which release it serves"},
 		{name: "a ledger that fails", commit: head, aws: silent(t, true, 502, "{}"), fails: "healthz answered 502 {}"},
-		{name: "no ledger, and no commit", commit: head, aws: silent(t, false, 200, ""), fails: "version 3 of service, whose description names no commit"},
+		{name: "no ledger, and no commit", commit: head, aws: silent(t, false, 200, ""), fails: "version 3 of service: neither its description nor its stack's template names a commit"},
+		{name: "no ledger, and a template that names the commit", commit: head, aws: templated(t, second), want: second, is: "what production serves"},
 		{name: "no ledger, and -base", commit: head, given: third, aws: silent(t, false, 200, ""), want: third, is: "as -base says"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -148,7 +148,7 @@ func readStacks(dir string, a *readiness.Assembly) error {
 			return err
 		}
 		a.Stacks[name] = readiness.AssemblyStack{Environment: artifact.Environment, Template: template, Nag: nag}
-		packages, err := cdk.FunctionPackages(dir, id)
+		packages, err := cdk.FunctionPackages(dir, artifact.Properties.TemplateFile)
 		if err != nil {
 			return err
 		}

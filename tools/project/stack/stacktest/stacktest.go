@@ -24,6 +24,9 @@ import (
 type Stage struct {
 	Outputs map[string]string
 	Served  stack.Served
+	// Resources are names by logical id; URL is the function's, which no output has.
+	Resources map[string]string
+	URL       string
 	// CodeSHA256 is what Lambda says in the place of the package's, if it is set.
 	CodeSHA256 string
 	// Template is each stack's.
@@ -68,7 +71,13 @@ func (s Stage) answer(w http.ResponseWriter, r *http.Request) bool {
 		_ = xml.EscapeText(w, []byte(s.Template)) // of a test
 		_, _ = fmt.Fprint(w, "</TemplateBody></GetTemplateResult></GetTemplateResponse>")
 	case path == "/" && r.Header.Get("X-Amz-Target") == "":
-		s.describe(w)
+		if r.FormValue("Action") == "DescribeStackResource" {
+			s.resource(w, r.FormValue("LogicalResourceId"))
+		} else {
+			s.describe(w)
+		}
+	case strings.HasSuffix(path, "/functions/service/url"):
+		write(w, map[string]any{"FunctionUrl": s.URL})
 	case strings.HasSuffix(path, "/aliases/live"):
 		reply := map[string]any{"FunctionVersion": s.Served.Version}
 		if s.Served.Shares != nil {
@@ -104,6 +113,16 @@ func (s Stage) describe(w http.ResponseWriter) {
 	}
 	_, _ = fmt.Fprintf(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>s</StackName><StackStatus>CREATE_COMPLETE</StackStatus>
 		<CreationTime>2026-01-01T00:00:00Z</CreationTime><Outputs>%s</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, &outputs)
+}
+
+func (s Stage) resource(w http.ResponseWriter, id string) {
+	if s.Resources[id] == "" {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprint(w, `<ErrorResponse><Error><Code>ValidationError</Code><Message>Resource does not exist for stack x</Message></Error></ErrorResponse>`)
+		return
+	}
+	_, _ = fmt.Fprintf(w, `<DescribeStackResourceResponse><DescribeStackResourceResult><StackResourceDetail><LogicalResourceId>%s</LogicalResourceId>
+		<PhysicalResourceId>%s</PhysicalResourceId><ResourceStatus>CREATE_COMPLETE</ResourceStatus></StackResourceDetail></DescribeStackResourceResult></DescribeStackResourceResponse>`, id, s.Resources[id])
 }
 
 func write(w http.ResponseWriter, reply map[string]any) {

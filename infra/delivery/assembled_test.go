@@ -1,0 +1,101 @@
+package delivery_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
+	"github.com/magewright/magewright/infra/delivery"
+)
+
+// theirs is an assembly of another CDK app: two stacks with names of its own, the
+// second in a nested assembly.
+var theirs = map[string]string{
+	delivery.ManifestFile: `{"schemaVersion":1,"name":"Hello","repository":"acme/hello","annotated":"the templates","stages":[
+		{"name":"dev","stack":"HelloDev","template":"HelloDev.template.json","functions":[{"function":"F","outputs":{}}]},
+		{"name":"prod","stack":"Hello-Prod","template":"assembly-Prod/P.template.json","approval":true,"functions":[{"function":"F","alias":"live","deploymentGroup":"G","outputs":{}}]}]}`,
+	"HelloDev.template.json":        `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{}}}}`,
+	"assembly-Prod/P.template.json": `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":"greeter"}},"T":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":{"Fn::Sub":"x-${AWS::Region}"}}}}}`,
+}
+
+// TestAPipelineOfAnotherApp holds that the pipeline delivers stacks that another CDK
+// app has synthesized, by their own names, and that its builds may act on these and on
+// no others.
+func TestAPipelineOfAnotherApp(t *testing.T) {
+	dir, out := t.TempDir(), t.TempDir()
+	for name, text := range theirs {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, stages, err := delivery.ReadAssembly(dir)
+	if err != nil || len(stages) != 2 || names.Repository != "acme/hello" || stages[0].Canary() || !stages[1].Canary() {
+		t.Fatalf("%+v, %+v, %v", names, stages, err)
+	}
+	app := awscdk.NewApp(&awscdk.AppProps{Outdir: &out})
+	props := &delivery.PipelineProps{Name: "hello", Repository: names.Repository, Context: "{}", BuildSpec: "ci/buildspec.yml", Stages: []delivery.Stage{
+		{Name: "dev", Assembled: &stages[0], Actions: delivery.Trial(), ReturnOnFailure: true},
+		{Name: "prod", Assembled: &stages[1], Actions: delivery.Promotion(), Approval: delivery.Readiness("dev", "prod", "")},
+	}}
+	if _, err := delivery.NewPipeline(app, props); err != nil {
+		t.Fatal(err)
+	}
+	var template string
+	for _, stack := range *app.Synth(nil).Stacks() {
+		encoded, err := json.Marshal(stack.Template())
+		if err != nil || *stack.StackName() != "hello-pipeline" {
+			t.Errorf("stack %s, %v", *stack.StackName(), err)
+		}
+		template = string(encoded)
+	}
+	for _, want := range []string{
+		`:stack/HelloDev/*"`, `:stack/Hello-Prod/*"`, `:stack/hello-*/*"`, `:function:HelloDev-*"`, `:function:Hello-Prod-*"`, `:function:greeter"`,
+		`"cloudformation:DescribeStackResource"`, `"lambda:InvokeFunction"`, `"ci/buildspec.yml"`,
+	} {
+		if !strings.Contains(template, want) {
+			t.Errorf("the pipeline has no %s", want)
+		}
+	}
+	// The function of the first stage has no alias to drill.
+	if strings.Contains(template, "lambda:UpdateAlias") {
+		t.Error("a build may change aliases")
+	}
+	written, stagesWritten, err := readBack(out)
+	if err != nil || written.Pipeline.Stack != "hello-pipeline" || !slices.Equal(stagesWritten, []string{"HelloDev", "Hello-Prod"}) {
+		t.Errorf("the manifest names %+v, %v, %v", written.Pipeline, stagesWritten, err)
+	}
+	props.Name = "hello-dev"
+	stages[0].Stack = "hello-dev-pipeline"
+	if _, err := delivery.NewPipeline(awscdk.NewApp(nil), props); err == nil || !strings.Contains(err.Error(), "would both be called hello-dev-pipeline") {
+		t.Errorf("with a stage of the pipeline's name: %v", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "HelloDev.template.json")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := delivery.ReadAssembly(dir); err == nil || !strings.Contains(err.Error(), "reading stack HelloDev") {
+		t.Errorf("without a template: %v", err)
+	}
+}
+
+// readBack reads the manifest that the pipeline's app has written.
+func readBack(out string) (delivery.Manifest, []string, error) {
+	data, err := os.ReadFile(filepath.Join(out, delivery.ManifestFile)) // #nosec G304 -- made above
+	var m delivery.Manifest
+	if err == nil {
+		err = json.Unmarshal(data, &m)
+	}
+	var stacks []string
+	for _, s := range m.Stages {
+		stacks = append(stacks, s.Stack)
+	}
+	return m, stacks, err
+}

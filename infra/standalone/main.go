@@ -1,0 +1,157 @@
+// Command standalone is the CDK app of the pipeline of a repository that adopts
+// Magewright. The repository's own CDK app, in any language, stays as it is: this
+// one reads the names of what is delivered from the assembly of that one.
+//
+// Its settings are CDK context, in magewright/cdk.json of that repository. For other
+// stages or actions, write a CDK app with delivery.NewPipeline, and name its command
+// in "app" of that file.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/magewright/magewright/infra/delivery"
+)
+
+func main() {
+	err := synthesize()
+	jsii.Close()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "pipeline: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// synthesize writes the cloud assembly. The CDK panics where a construct can't be
+// made; what it says is all that helps.
+func synthesize() (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("synthesizing: %v", cause)
+		}
+	}()
+	app := awscdk.NewApp(nil)
+	context := map[string]any{}
+	for _, key := range append([]string{assemblyKey}, handedOn...) {
+		if value := app.Node().TryGetContext(jsii.String(key)); value != nil {
+			context[key] = value
+		}
+	}
+	props, err := properties(context)
+	if err != nil {
+		return err
+	}
+	if _, err := delivery.NewPipeline(app, props); err != nil {
+		return err
+	}
+	app.Synth(nil)
+	return nil
+}
+
+// assemblyKey is the context key that synth sets: the directory of the assembly that
+// names what is delivered.
+const assemblyKey = "assembly"
+
+// handedOn are the context keys that the pipeline's builds synthesize with: what
+// this pipeline was deployed with, and not what a commit says.
+var handedOn = []string{
+	"architecture", "goos", "branch", "connectionArn", "notificationEmail", "evidenceKey", "reviewTokenSecret", "pipeline",
+}
+
+// settings are the context keys that are read here. The others are read by the
+// builds.
+type settings struct {
+	Assembly          string
+	Branch            string
+	ConnectionARN     string
+	NotificationEmail string
+	ReviewTokenSecret string
+	Pipeline          struct{ Account, Region string }
+}
+
+// properties returns the pipeline of what an assembly names.
+func properties(context map[string]any) (*delivery.PipelineProps, error) {
+	encoded, err := json.Marshal(context)
+	var s settings
+	if err == nil {
+		err = json.Unmarshal(encoded, &s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading CDK context (magewright/cdk.json, CDK_CONTEXT_JSON): %w", err)
+	}
+	if s.Assembly == "" {
+		return nil, errors.New("the context names no assembly: go tool mage synth runs this program")
+	}
+	names, stages, err := delivery.ReadAssembly(s.Assembly)
+	if err != nil {
+		return nil, err
+	}
+	if len(stages) != 2 {
+		return nil, fmt.Errorf("the assembly has %d stages: this pipeline takes a release through two, one where it is tried and one that users have; for others write a CDK app with delivery.NewPipeline", len(stages))
+	}
+	delete(context, assemblyKey)
+	if encoded, err = json.Marshal(context); err != nil {
+		return nil, fmt.Errorf("writing CDK context: %w", err)
+	}
+	first, last := stages[0], stages[1]
+	approval := delivery.Readiness(first.Name, last.Name, s.ReviewTokenSecret)
+	trial := delivery.Trial()
+	if !first.Canary() {
+		trial = slices.DeleteFunc(trial, func(a delivery.Action) bool { return a.Targets == "drill" })
+		approval.Text += " NOT REHEARSED: drill; CodeDeploy shifts no traffic on " + first.Name + "."
+	}
+	if !last.Canary() {
+		approval.Text += " No canary: all traffic of " + last.Name + " moves to it at once."
+	}
+	props := &delivery.PipelineProps{
+		Name:              pipelineName(names),
+		Repository:        names.Repository,
+		Branch:            s.Branch,
+		ConnectionARN:     s.ConnectionARN,
+		Context:           string(encoded),
+		BuildSpec:         "magewright/buildspec.yml",
+		NotificationEmail: s.NotificationEmail,
+		Untagged:          names.Untagged,
+		Stages: []delivery.Stage{
+			{Name: first.Name, Assembled: &first, Actions: trial, ReturnOnFailure: true},
+			{Name: last.Name, Assembled: &last, Approval: approval, Actions: delivery.Promotion()},
+		},
+	}
+	if place := s.Pipeline; place.Account != "" || place.Region != "" {
+		props.Env = &awscdk.Environment{Account: text(place.Account), Region: text(place.Region)}
+	}
+	return props, nil
+}
+
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// pipelineName returns what the name of the pipeline begins with: the delivery's
+// where a stack can be called so and no stage is, else one of the repository.
+func pipelineName(names delivery.Manifest) string {
+	name := strings.Trim(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(names.Name)), "-")
+	taken := slices.ContainsFunc(names.Stages, func(s delivery.ManifestStage) bool {
+		return s.Stack == delivery.StackName(name, delivery.PipelineStage)
+	})
+	if name == "" || len(name) > 40 || name[0] < 'a' || taken {
+		return delivery.NameOf(names.Repository)
+	}
+	return name
+}

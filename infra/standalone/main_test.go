@@ -1,0 +1,91 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/magewright/magewright/infra/delivery"
+)
+
+// TestProperties holds what the pipeline of another CDK app is made of, by whether
+// CodeDeploy shifts the traffic of its stages, and what its builds are given.
+func TestProperties(t *testing.T) {
+	t.Parallel()
+	const plain, shifted = `{"function":"F","outputs":{}}`, `{"function":"F","alias":"live","deploymentGroup":"G","outputs":{}}`
+	stage := func(name, function string) string {
+		return `{"name":"` + name + `","stack":"Shop-` + name + `","template":"t.json","functions":[` + function + `]}`
+	}
+	for name, tt := range map[string]struct {
+		stages        []string
+		name          string // of the delivery
+		context       map[string]any
+		targets       string // of the first stage
+		says, saysNot []string
+		want          string // the pipeline's name
+		fails         string
+	}{
+		"plain": {
+			stages: []string{stage("dev", plain), stage("prod", plain)}, name: "Shop", want: "shop", targets: "deploy-staging smoke",
+			says: []string{"NOT REHEARSED: drill", "No canary: all traffic of prod"},
+		},
+		"shifted": {
+			stages: []string{stage("dev", shifted), stage("prod", shifted)}, name: "Acme Shop", want: "acme-shop", targets: "deploy-staging smoke drill",
+			saysNot: []string{"NOT REHEARSED", "No canary"},
+		},
+		"one of them": {stages: []string{stage("dev", plain), stage("prod", shifted)}, name: "9", want: delivery.NameOf("acme/shop"), targets: "deploy-staging smoke", saysNot: []string{"No canary"}},
+		"settings": {
+			stages: []string{stage("dev", plain), stage("prod", plain)}, name: "Shop", want: "shop", targets: "deploy-staging smoke",
+			context: map[string]any{"branch": "trunk", "connectionArn": "arn", "pipeline": map[string]any{"account": "111122223333"}},
+		},
+		"three stages":  {stages: []string{stage("a", plain), stage("b", plain), stage("c", plain)}, fails: "the assembly has 3 stages"},
+		"no settings":   {stages: []string{stage("dev", plain), stage("prod", plain)}, context: map[string]any{"branch": 7}, fails: "reading CDK context"},
+		"no assembly":   {context: map[string]any{"assembly": ""}, fails: "names no assembly"},
+		"not annotated": {context: map[string]any{"assembly": "/nowhere"}, fails: "reading the names in the assembly"},
+	} {
+		dir := t.TempDir()
+		manifest := `{"schemaVersion":1,"name":"` + tt.name + `","repository":"acme/shop","stages":[` + strings.Join(tt.stages, ",") + `]}`
+		for file, text := range map[string]string{delivery.ManifestFile: manifest, "t.json": `{"Resources":{}}`} {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		context := map[string]any{"assembly": dir, "architecture": "x86_64"}
+		for key, value := range tt.context {
+			context[key] = value
+		}
+		props, err := properties(context)
+		if tt.fails != "" {
+			if err == nil || !strings.Contains(err.Error(), tt.fails) {
+				t.Errorf("%s: error %v, want %q", name, err, tt.fails)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var targets []string
+		for _, action := range props.Stages[0].Actions {
+			targets = append(targets, action.Targets)
+		}
+		if props.Name != tt.want || strings.Join(targets, " ") != tt.targets || props.Repository != "acme/shop" || strings.Contains(props.Context, "assembly") || !strings.Contains(props.Context, `"architecture":"x86_64"`) {
+			t.Errorf("%s: %s runs %v with %s", name, props.Name, targets, props.Context)
+		}
+		asks := props.Stages[1].Approval.Text
+		for _, said := range tt.says {
+			if !strings.Contains(asks, said) {
+				t.Errorf("%s: the approval does not say %q: %s", name, said, asks)
+			}
+		}
+		for _, said := range tt.saysNot {
+			if strings.Contains(asks, said) {
+				t.Errorf("%s: the approval says %q: %s", name, said, asks)
+			}
+		}
+		if tt.context != nil && (props.Branch != "trunk" || props.ConnectionARN != "arn" || props.Env == nil || *props.Env.Account != "111122223333" || props.Env.Region != nil) {
+			t.Errorf("%s: %+v", name, props)
+		}
+	}
+}

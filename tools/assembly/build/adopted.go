@@ -1,0 +1,77 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+)
+
+// Functions builds the functions that magewright/cdk.json names to where the CDK app
+// of the repository reads them. A CDK app that builds its functions itself names
+// none.
+func Functions(ctx context.Context, cfg project.Config) error {
+	settings, err := cdk.ReadAdopted(cfg)
+	if err != nil {
+		return err
+	}
+	if len(settings.Functions) == 0 {
+		fmt.Fprintf(cfg.Stdout, "build: %s/cdk.json names no \"functions\": the CDK app builds them itself\n", project.Pin)
+		return nil
+	}
+	context, err := cdk.Context(cfg)
+	if err != nil {
+		return err
+	}
+	if context["architecture"] == nil {
+		// The CDK's own default.
+		context["architecture"] = "x86_64"
+	}
+	goos, goarch, err := cdk.Target(context)
+	if err != nil {
+		return err
+	}
+	for _, from := range slices.Sorted(maps.Keys(settings.Functions)) {
+		to := settings.Functions[from]
+		if err := function(ctx, cfg, from, to, goos, goarch); err != nil {
+			return fmt.Errorf("building %s: %w", from, err)
+		}
+		fmt.Fprintf(cfg.Stdout, "build: %s, for %s/%s, from %s\n", to, goos, goarch, from)
+	}
+	return nil
+}
+
+// function builds one function. Paths are from the root, with slashes.
+func function(ctx context.Context, cfg project.Config, from, to, goos, goarch string) error {
+	dir, path := filepath.Join(cfg.Dir, filepath.FromSlash(from)), filepath.Join(cfg.Dir, filepath.FromSlash(to))
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return exit.Missing(`mend "functions" of `+project.Pin+"/cdk.json", "%w", err)
+	}
+	executable, packed := filepath.Join(path, Executable), strings.HasSuffix(to, ".zip")
+	if packed {
+		var err error
+		if executable, err = cfg.Path("build", filepath.FromSlash(from), Executable); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { // #nosec G301 -- a directory of the repository
+		return err
+	}
+	if err := compile(ctx, cfg, dir, ".", executable, goos, goarch); err != nil {
+		return err
+	}
+	if !packed {
+		return nil
+	}
+	_, err := pack(executable, path)
+	return err
+}

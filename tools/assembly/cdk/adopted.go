@@ -1,0 +1,185 @@
+package cdk
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gocmd"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+)
+
+// Adopted are the settings in magewright/cdk.json by which a repository that adopts
+// Magewright says where its parts are. Paths are from its root, with slashes.
+type Adopted struct {
+	// App is the directory of the CDK app, which has its cdk.json.
+	App string `json:"cdkApp"`
+	// Functions say where the CDK app reads functions that it does not build
+	// itself, by the directories of their main packages. Where it is a file
+	// NAME.zip, it is a deployment package; else it is a directory, which gets the
+	// bootstrap.
+	Functions map[string]string `json:"functions"`
+}
+
+// Configured reports whether there are settings.
+func Configured(cfg project.Config) bool {
+	_, err := os.Stat(filepath.Join(cfg.Dir, cfg.Settings(), "cdk.json"))
+	return err == nil
+}
+
+// ReadAdopted reads those settings.
+func ReadAdopted(cfg project.Config) (Adopted, error) {
+	var s Adopted
+	context, err := Context(cfg)
+	if err != nil {
+		return s, err
+	}
+	encoded, err := json.Marshal(context)
+	if err == nil {
+		err = json.Unmarshal(encoded, &s)
+	}
+	file := project.Pin + "/cdk.json"
+	if err != nil {
+		return s, exit.Missing("mend "+file, "reading the context in %s: %w", file, err)
+	}
+	if s.App == "" {
+		return s, exit.Missing(`write "cdkApp": "DIRECTORY" into "context" of `+file, "%s does not say which directory has the cdk.json of the CDK app", file)
+	}
+	for _, name := range append([]string{s.App}, s.destinations()...) {
+		if !filepath.IsLocal(filepath.FromSlash(name)) {
+			return s, exit.Missing("mend "+file, "reading the context in %s: %q is not in the repository", file, name)
+		}
+	}
+	return s, nil
+}
+
+func (s Adopted) destinations() []string {
+	var all []string
+	for from, to := range s.Functions {
+		all = append(all, from, to)
+	}
+	return all
+}
+
+// noCredentials are variables without which a program finds no AWS account.
+var noCredentials = []string{
+	"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_SESSION_TOKEN=", "AWS_PROFILE=", "AWS_DEFAULT_PROFILE=", "AWS_WEB_IDENTITY_TOKEN_FILE=",
+	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=", "AWS_CONTAINER_CREDENTIALS_FULL_URI=", "AWS_EC2_METADATA_DISABLED=true",
+	"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
+}
+
+// Synthesize runs the CDK app in a directory, as its cdk.json says, and writes the
+// assembly to out. It gets no credentials and looks nothing up at AWS: the same
+// commit gives the same assembly, whoever synthesizes it.
+func Synthesize(ctx context.Context, cfg project.Config, dir, out string) error {
+	if err := dependencies(ctx, cfg, dir); err != nil {
+		return err
+	}
+	var said bytes.Buffer
+	quiet := cfg
+	quiet.Stdout = &said
+	err := cli(ctx, quiet, dir, noCredentials, "synth", "--quiet", "--no-lookups", "--output", out)
+	text := said.String()
+	// Of a synthesis that goes well, only the warnings are of use.
+	for line := range strings.Lines(text) {
+		if err != nil || strings.HasPrefix(line, "[Warning at ") {
+			fmt.Fprint(cfg.Stderr, line)
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	app, relErr := filepath.Rel(cfg.Dir, dir)
+	if relErr != nil {
+		return relErr
+	}
+	switch {
+	case strings.Contains(text, "ontext lookups have been disabled"):
+		return exit.Missing("cd "+app+" && cdk synth, with credentials; then commit cdk.context.json", "the CDK app looks up at AWS what %s/cdk.context.json does not have: %w", app, err)
+	case strings.Contains(text, "annot find asset at"):
+		return exit.Missing(`say in "functions" of `+project.Pin+`/cdk.json which main package is to be built there, such as {"cmd/hello": "dist/hello"}; or in "build" of `+app+`/cdk.json which command builds it`,
+			"the CDK app reads an asset that nothing has built: %w", err)
+	}
+	return exit.Failed("cd "+app+" && cdk synth", "synthesizing %s: %w", app, err)
+}
+
+// dependencies installs what the CDK app's package-lock.json names, where the app
+// has one and nothing is installed. The lock file is the nearest one from the app's
+// directory up to the root of the repository.
+func dependencies(ctx context.Context, cfg project.Config, dir string) error {
+	for at := dir; ; at = filepath.Dir(at) {
+		for _, lock := range []struct{ file, command string }{
+			{"package-lock.json", "npm ci --no-audit --no-fund --loglevel=error"},
+			{"yarn.lock", "yarn install --frozen-lockfile"},
+			{"pnpm-lock.yaml", "pnpm install --frozen-lockfile"},
+		} {
+			if _, err := os.Stat(filepath.Join(at, lock.file)); err != nil {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(at, "node_modules")); !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			fmt.Fprintf(cfg.Stderr, "installing what %s names\n", lock.file)
+			words := strings.Fields(lock.command)
+			install := command.Cmd{Dir: at, Stdout: cfg.Stderr, Stderr: cfg.Stderr}
+			if err := install.Run(ctx, words[0], words[1:]...); err != nil {
+				return exit.Missing("cd "+at+" && "+lock.command, "installing what the CDK app needs: %w", err)
+			}
+			return nil
+		}
+		if at == cfg.Dir || at == filepath.Dir(at) {
+			return nil
+		}
+	}
+}
+
+// Pipeline runs the CDK app of the pipeline in magewright/cdk.json, which writes the
+// assembly for a context to out. It reads the names of what is delivered from the
+// assembly in cfg.Assembly.
+func Pipeline(ctx context.Context, cfg project.Config, context map[string]any, out string) error {
+	installed, err := install(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(cfg.Dir, project.Pin, "cdk.json")
+	var settings struct{ App string }
+	if err := readSettings(file, &settings); err != nil {
+		return err
+	}
+	encoded, err := json.Marshal(context)
+	if err != nil {
+		return fmt.Errorf("writing CDK context: %w", err)
+	}
+	app := command.Cmd{
+		Dir: filepath.Join(cfg.Dir, project.Pin),
+		Env: gocmd.Environ("GOWORK=off", "CDK_OUTDIR="+out, "CDK_CONTEXT_JSON="+string(encoded), "JSII_NODE="+installed.bin("node")),
+		// What it writes is of its work.
+		Stdout: cfg.Stderr, Stderr: cfg.Stderr,
+	}
+	if err := app.Run(ctx, "sh", "-c", settings.App); err != nil {
+		return exit.Failed("cd "+project.Pin+" && "+settings.App, "synthesizing the pipeline: %w", err)
+	}
+	return nil
+}
+
+func readSettings(file string, into *struct{ App string }) error {
+	data, err := os.ReadFile(file) // #nosec G304 -- a file of the project
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	if err == nil && into.App == "" {
+		err = errors.New(`"app" does not say by which command the pipeline is synthesized`)
+	}
+	if err != nil {
+		return exit.Missing("go tool -C "+project.Pin+" magewright init", "reading %s: %w", file, err)
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package cdk
+
+import (
+	"archive/zip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// assetsFile is the part of a stack's list of assets that is read.
+type assetsFile struct {
+	Files map[string]struct {
+		Source struct {
+			Path      string `json:"path"`
+			Packaging string `json:"packaging"`
+		} `json:"source"`
+		Destinations map[string]struct {
+			ObjectKey string `json:"objectKey"`
+		} `json:"destinations"`
+	} `json:"files"`
+}
+
+// Freeze makes zip files of the directories that the assembly in dir would still be
+// zipped from when it is deployed: what was approved has a digest then, and is what
+// is deployed. Nested assemblies are frozen too.
+func Freeze(dir string) error {
+	packed := map[string]bool{}
+	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && strings.HasPrefix(entry.Name(), "asset."):
+			return filepath.SkipDir
+		case entry.Type().IsRegular() && strings.HasSuffix(entry.Name(), ".assets.json"):
+			return freeze(name, packed)
+		}
+		return nil
+	})
+	// Stacks may have an asset in common.
+	for directory := range packed {
+		err = errors.Join(err, os.RemoveAll(directory))
+	}
+	if err != nil {
+		return fmt.Errorf("packing the assets of the cloud assembly: %w", err)
+	}
+	return nil
+}
+
+// freeze packs the directories of one list of assets, and adds them to those that
+// are packed.
+func freeze(file string, packed map[string]bool) error {
+	data, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
+	if err != nil {
+		return err
+	}
+	var list map[string]any
+	var read assetsFile
+	if err := errors.Join(json.Unmarshal(data, &list), json.Unmarshal(data, &read)); err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(file), err)
+	}
+	changed := false
+	for id, asset := range read.Files {
+		directory := filepath.Join(filepath.Dir(file), filepath.FromSlash(asset.Source.Path))
+		info, err := os.Stat(directory)
+		if asset.Source.Packaging != "zip" || err != nil || !info.IsDir() {
+			continue // what is missing is said when it is deployed
+		}
+		if !packed[directory] {
+			if err := zipDirectory(directory, directory+".zip"); err != nil {
+				return err
+			}
+		}
+		packed[directory] = true
+		source, ok := list["files"].(map[string]any)[id].(map[string]any)["source"].(map[string]any)
+		if !ok {
+			return fmt.Errorf("%s: asset %s has no source", filepath.Base(file), id)
+		}
+		source["path"], source["packaging"] = asset.Source.Path+".zip", "file"
+		changed = true
+	}
+	if !changed {
+		return nil
+	}
+	if data, err = json.MarshalIndent(list, "", "  "); err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(data, '\n'), 0o600)
+}
+
+// zipDirectory packs the files of a directory, in their order, with constant times.
+func zipDirectory(dir, to string) (err error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	file, err := os.Create(filepath.Clean(to))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	archive := zip.NewWriter(file)
+	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		if !entry.Type().IsRegular() {
+			return fmt.Errorf("%s is no file", filepath.Join(dir, name))
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		header := &zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)}
+		// Another umask must not make another package.
+		header.SetMode(0o644)
+		if info.Mode().Perm()&0o100 != 0 {
+			header.SetMode(0o755)
+		}
+		entryWriter, err := archive.CreateHeader(header)
+		if err != nil {
+			return err
+		}
+		from, err := root.Open(name)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(entryWriter, from)
+		return errors.Join(err, from.Close())
+	})
+	return errors.Join(err, archive.Close())
+}

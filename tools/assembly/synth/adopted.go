@@ -1,0 +1,217 @@
+package synth
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/magewright/magewright/tools/assembly/annotate"
+	"github.com/magewright/magewright/tools/assembly/build"
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/check/reuse"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/manifest"
+)
+
+// adopted is the work of a repository that adopts Magewright. Its CDK app stays as
+// it is, in whatever language, and does not know of Magewright.
+func adopted(name string) reuse.Work {
+	return reuse.Work{Name: name, Inputs: read, Outputs: []string{reuse.Assembly + "/.", reuse.Evidence + "/" + packagesFile}, Run: synthesizeAdopted}
+}
+
+// packagesFile lists, as sha256sum does, what users get: the deployment packages of
+// the last stage.
+const packagesFile = "packages.sha256"
+
+// pipelineDir is the directory of the assembly that has the pipeline, which is a CDK
+// app of its own: the versions of the CDK in the repository's app are left alone.
+const pipelineDir = "pipeline"
+
+func synthesizeAdopted(ctx context.Context, cfg project.Config) error {
+	settings, err := cdk.ReadAdopted(cfg)
+	if err != nil {
+		return err
+	}
+	if err := cdk.Install(ctx, cfg); err != nil {
+		return err
+	}
+	if len(settings.Functions) > 0 {
+		if err := build.Functions(ctx, cfg); err != nil {
+			return err
+		}
+	}
+	if err := os.RemoveAll(cfg.Assembly); err != nil {
+		return fmt.Errorf("clearing the cloud assembly: %w", err)
+	}
+	fmt.Fprintf(cfg.Stderr, "synthesizing the stacks of the CDK app in %s\n", settings.App)
+	if err := cdk.Synthesize(ctx, cfg, filepath.Join(cfg.Dir, filepath.FromSlash(settings.App)), cfg.Assembly); err != nil {
+		return err
+	}
+	broken, err := cdk.Errors(cfg.Assembly)
+	if err != nil {
+		return err
+	}
+	if len(broken) > 0 {
+		return refuse(cfg, broken)
+	}
+	if err := cdk.Freeze(cfg.Assembly); err != nil {
+		return err
+	}
+	digest, err := deliver(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if err := cdk.WriteRelease(cfg, cdk.Release{Commit: cfg.Commit, Dirty: cfg.Dirty, Package: digest}); err != nil {
+		return err
+	}
+	fmt.Fprintf(cfg.Stdout, "synth: commit %.12s, package sha256 %.12s\n", cfg.Commit, digest)
+	return nil
+}
+
+// deliver writes into the assembly what is delivered, and the pipeline that delivers
+// it. It returns the digest of the packages of what users get.
+func deliver(ctx context.Context, cfg project.Config) (digest string, err error) {
+	if err := annotate.Run(ctx, cfg); err != nil {
+		return "", err
+	}
+	names, err := manifest.ReadAny(cfg)
+	if err != nil {
+		return "", err
+	}
+	if digest, err = packageOf(cfg, names.Last()); err != nil {
+		return "", err
+	}
+	if err := stamp(cfg, names.Stages); err != nil {
+		return "", err
+	}
+	switch {
+	case names.Pipeline.Stack != "":
+		return digest, nil // the app has one itself
+	case len(names.Stages) < 2:
+		fmt.Fprintf(cfg.Stdout, "NOT SYNTHESIZED: the pipeline. The CDK app has stack %s only, and a delivery needs two: one in which releases are tried, and one that users have.\n"+
+			"  next: make the stack twice in the CDK app, such as %[1]s-staging and %[1]s-production\n", names.Last().Stack)
+		return digest, nil
+	}
+	context, err := cdk.Context(cfg)
+	if err != nil {
+		return "", err
+	}
+	context["assembly"] = cfg.Assembly
+	fmt.Fprintln(cfg.Stderr, "synthesizing the pipeline")
+	if err := cdk.Pipeline(ctx, cfg, context, filepath.Join(cfg.Assembly, pipelineDir)); err != nil {
+		return "", err
+	}
+	return digest, addPipeline(cfg)
+}
+
+// packageOf lists the packages of a stage's functions, and returns their digest.
+func packageOf(cfg project.Config, stage manifest.Stage) (string, error) {
+	if _, err := cdk.Delivered(cfg, stage); err != nil {
+		return "", err // it has functions of no package
+	}
+	all, err := cdk.FunctionPackages(cfg.Assembly, stage.Template)
+	if err != nil {
+		return "", err
+	}
+	var list strings.Builder
+	for _, p := range all {
+		_, _ = fmt.Fprintf(&list, "%s  %s\n", p.SHA256, p.File) // never fails
+	}
+	file, err := cfg.Path(packagesFile)
+	if err == nil {
+		err = os.WriteFile(file, []byte(list.String()), 0o600)
+	}
+	if err != nil {
+		return "", fmt.Errorf("listing the packages: %w", err)
+	}
+	return cdk.PackageDigest(all), nil
+}
+
+// stamp writes the commit into the metadata of the stages' templates, so that it can
+// be known what a stage was deployed from: its functions don't know, and their
+// descriptions are theirs. CloudFormation does nothing about a template's metadata.
+// See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/metadata-section-structure.html.
+func stamp(cfg project.Config, stages []manifest.Stage) error {
+	if cfg.Dirty {
+		return nil // they are not of the commit
+	}
+	for _, stage := range stages {
+		file := stage.TemplateFile(cfg)
+		data, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
+		if err != nil {
+			return fmt.Errorf("writing the commit into %s: %w", stage.Template, err)
+		}
+		var template map[string]any
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		decoder.UseNumber()
+		if err := decoder.Decode(&template); err != nil {
+			return fmt.Errorf("writing the commit into %s: %w", stage.Template, err)
+		}
+		metadata, ok := template["Metadata"].(map[string]any)
+		if !ok {
+			metadata = map[string]any{}
+			template["Metadata"] = metadata
+		}
+		metadata[manifest.MetadataKey] = manifest.Metadata{Commit: cfg.Commit}
+		var text bytes.Buffer
+		encoder := json.NewEncoder(&text)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", " ") // as the CDK
+		if err := encoder.Encode(template); err != nil {
+			return fmt.Errorf("writing the commit into %s: %w", stage.Template, err)
+		}
+		if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
+			return fmt.Errorf("writing the commit into %s: %w", stage.Template, err)
+		}
+	}
+	return nil
+}
+
+// addPipeline writes into the manifest where the pipeline is, which the pipeline's
+// own manifest says.
+func addPipeline(cfg project.Config) error {
+	own := cfg
+	own.Assembly = filepath.Join(cfg.Assembly, pipelineDir)
+	read, err := manifest.Read(own)
+	if err != nil {
+		return err
+	}
+	place := read.Pipeline
+	place.Template = path.Join(pipelineDir, place.Template)
+	return cdk.Record(cfg, struct {
+		Pipeline manifest.Place `json:"pipeline"`
+	}{place})
+}
+
+// written returns the files that synthesis itself writes into the repository: they
+// are no inputs of it.
+func written(cfg project.Config) ([]string, error) {
+	if !cfg.Adopted() {
+		return nil, nil
+	}
+	settings, err := cdk.ReadAdopted(cfg)
+	if err != nil {
+		return nil, err
+	}
+	// Where the CDK CLI writes what somebody synthesizes without us.
+	all := []string{filepath.Join(cfg.Dir, filepath.FromSlash(settings.App), "cdk.out")}
+	for _, to := range settings.Functions {
+		all = append(all, filepath.Join(cfg.Dir, filepath.FromSlash(to)))
+	}
+	return all, nil
+}
+
+// modules returns the directories of the modules that synthesis compiles, besides
+// that of the root.
+func modules(ctx context.Context, cfg project.Config) ([]string, error) {
+	if !cfg.Adopted() {
+		return nil, nil
+	}
+	found, err := cfg.Modules(ctx)
+	return append(found.Dirs(), filepath.Join(cfg.Dir, project.Pin)), err
+}

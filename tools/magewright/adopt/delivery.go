@@ -1,0 +1,293 @@
+package adopt
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"text/template"
+)
+
+// The files by which a CDK app is delivered. All of them are in one directory.
+const (
+	settingsFile  = pinDir + "/cdk.json"
+	probesFile    = pinDir + "/probes.yml"
+	buildspecFile = pinDir + "/buildspec.yml"
+)
+
+// notSettings reports whether an entry of the directory is none of those files.
+func notSettings(entry fs.DirEntry) bool {
+	name := pinDir + "/" + entry.Name()
+	return name != settingsFile && name != probesFile && name != buildspecFile && name != pinDir+"/policy"
+}
+
+// delivery returns the files by which the CDK app is delivered, without those that
+// are there.
+func (r *Repository) delivery() ([]file, error) {
+	settings, what, err := r.settings()
+	if err != nil {
+		return nil, err
+	}
+	buildspec, err := r.buildspec()
+	if err != nil {
+		return nil, err
+	}
+	all := []file{
+		{settingsFile, what, settings, false},
+		{probesFile, "what a stage must answer; correct it", []byte(r.probes()), false},
+		{buildspecFile, "what each build of the pipeline runs", buildspec, false},
+	}
+	if repository := r.repositoryName(); repository != "" {
+		all = append(all, file{"magewright.yml", "whose the stacks are, which the remote says and the module's path does not", []byte("repository: " + repository + "\n"), false})
+	}
+	var missing []file
+	for _, f := range all {
+		there, err := r.read(f.name)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", f.name, err)
+		}
+		if there == nil {
+			missing = append(missing, f)
+		}
+	}
+	return missing, nil
+}
+
+// A cdkContext is what magewright/cdk.json says at first.
+type cdkContext struct {
+	CDKApp       string            `json:"cdkApp"`
+	Branch       string            `json:"branch"`
+	Architecture string            `json:"architecture,omitempty"`
+	Functions    map[string]string `json:"functions,omitempty"`
+}
+
+// settings returns the text of magewright/cdk.json, and a word on what it takes.
+func (r *Repository) settings() (data []byte, what string, err error) {
+	app := r.CDK[0]
+	c := cdkContext{CDKApp: app.Dir, Branch: r.branch}
+	what = "the CDK app is " + app.Dir
+	if len(r.CDK) > 1 {
+		what += ", of " + fmt.Sprint(len(r.CDK))
+	}
+	assets, arm, err := r.assets(app)
+	if err != nil {
+		return nil, "", err
+	}
+	if arm {
+		c.Architecture = "arm64"
+	}
+	if app.Build == "" {
+		var unknown []string
+		c.Functions, unknown = r.built(assets)
+		for from, to := range c.Functions {
+			what += fmt.Sprintf("; %s is built to %s", from, to)
+		}
+		for _, asset := range unknown {
+			what += fmt.Sprintf("; say in \"functions\" what is built to %s", asset)
+		}
+	}
+	data, err = json.MarshalIndent(struct {
+		App     string     `json:"app"`
+		Context cdkContext `json:"context"`
+	}{"go run " + pipeline, c}, "", "  ")
+	return append(data, '\n'), what, err
+}
+
+// asset matches the path of an asset in the source of a CDK app in any of its
+// languages: Code.fromAsset("p"), Code_FromAsset(jsii.String("p")), from_asset('p').
+// See https://docs.aws.amazon.com/cdk/v2/guide/assets.html.
+var asset = regexp.MustCompile(`(?i)code[._]from_?asset\(\s*(?:jsii\.String\(\s*)?["'` + "`" + `]([^"'` + "`" + `\n$]+)["'` + "`" + `]`)
+
+// joined matches a path that is joined to the directory of the source.
+var joined = regexp.MustCompile(`(?i)code[._]from_?asset\(\s*path\.(?:join|resolve)\(\s*__dirname((?:\s*,\s*["'][^"'\n]+["'])+)\s*\)`)
+
+var (
+	quoted = regexp.MustCompile(`["']([^"']+)["']`)
+	// armed is how the CDK spells the architecture.
+	armed = regexp.MustCompile(`Architecture[._]ARM_?64`)
+)
+
+// assets returns the paths of the assets that the CDK app makes functions of and
+// that git does not know, from the root of the repository: something builds them.
+// It also reports whether a function is for arm64.
+func (r *Repository) assets(app CDK) (paths []string, arm bool, err error) {
+	for _, name := range r.listed {
+		if !slices.Contains([]string{".go", ".ts", ".js", ".mts", ".py", ".java", ".cs"}, path.Ext(name)) || !below(app.Dir, name) {
+			continue
+		}
+		data, err := r.read(name)
+		if err != nil {
+			return nil, false, fmt.Errorf("reading %s: %w", name, err)
+		}
+		arm = arm || armed.Match(data)
+		for _, match := range asset.FindAllSubmatch(data, -1) {
+			// The CDK CLI runs the app in its directory.
+			paths = append(paths, path.Join(app.Dir, string(match[1])))
+		}
+		for _, match := range joined.FindAllSubmatch(data, -1) {
+			parts := []string{path.Dir(name)}
+			for _, part := range quoted.FindAllSubmatch(match[1], -1) {
+				parts = append(parts, string(part[1]))
+			}
+			paths = append(paths, path.Join(parts...))
+		}
+	}
+	slices.Sort(paths)
+	return slices.DeleteFunc(slices.Compact(paths), func(p string) bool {
+		return !filepath.IsLocal(filepath.FromSlash(p)) || slices.ContainsFunc(r.listed, func(name string) bool { return below(p, name) })
+	}), arm, nil
+}
+
+// below reports whether a file is in a directory, or is it.
+func below(dir, name string) bool {
+	return dir == "." || name == dir || strings.HasPrefix(name, dir+"/")
+}
+
+// built says which functions are built to which assets: the one to the one, or the
+// one to that of its name. It returns the others too.
+func (r *Repository) built(assets []string) (functions map[string]string, unknown []string) {
+	functions = map[string]string{}
+	for _, a := range assets {
+		name := strings.TrimSuffix(path.Base(a), ".zip")
+		var named []string
+		for _, f := range r.Functions {
+			if path.Base(f) == name || len(assets) == 1 && len(r.Functions) == 1 {
+				named = append(named, f)
+			}
+		}
+		if len(named) != 1 {
+			unknown = append(unknown, a)
+			continue
+		}
+		functions[named[0]] = a
+	}
+	return functions, unknown
+}
+
+// repositoryName returns OWNER/NAME of the remote, "" where the path of the first
+// module says the same or there is no remote.
+func (r *Repository) repositoryName() string {
+	match := regexp.MustCompile(`([^/:]+/[^/:]+?)(\.git)?/?$`).FindStringSubmatch(r.Remote)
+	if match == nil || strings.HasPrefix(r.Remote, "/") || strings.HasPrefix(r.Remote, "file:") {
+		return ""
+	}
+	parts := strings.Split(r.Modules[0].Path, "/")
+	if len(parts) >= 3 && strings.EqualFold(parts[1]+"/"+parts[2], match[1]) {
+		return ""
+	}
+	return match[1]
+}
+
+// probes returns a first step of the smoke test, by the events that the functions
+// take.
+func (r *Repository) probes() string {
+	const head = `# What a stage must answer, step by step, after each deployment. infra/docs/smoke.md
+# of Magewright explains the keys.
+`
+	switch {
+	case r.events["SQSEvent"]:
+		return head + "- {name: it takes an empty batch, invoke: {Records: []}, probe: true}\n"
+	case slices.ContainsFunc([]string{"LambdaFunctionURLRequest", "APIGatewayV2HTTPRequest", "APIGatewayProxyRequest", "ALBTargetGroupRequest"}, func(name string) bool { return r.events[name] }):
+		return head + "- {name: it answers, method: GET, path: \"\", status: 200}\n"
+	default:
+		return head + "- {name: it takes an event, invoke: {}, probe: true}\n"
+	}
+}
+
+var buildspecText = template.Must(template.New("buildspec").Parse(`# The one buildspec of every build of the pipeline. The action names the targets in
+# MAGE_TARGETS, and a shell runs the same.
+version: 0.2
+
+env:
+  shell: bash
+  variables:
+    GOFLAGS: -trimpath -buildvcs=false
+    CGO_ENABLED: "0"
+  exported-variables:
+    - VERDICT
+    - WAIVERS
+    - EVIDENCE_DIGEST
+    - REPORT_URL
+
+phases:
+  install:
+    runtime-versions:
+      golang: 1.26
+      nodejs: 24
+  build:
+    commands:
+      - {{.Mage}} $MAGE_TARGETS
+  post_build:
+    commands:
+      # What targets leave for later actions of the pipeline, as NAME=value.
+      - if [ -f .magewright/exports.env ]; then set -a; . .magewright/exports.env; set +a; fi
+
+reports:
+  tests:
+    files:
+      - junit.xml
+    base-directory: .magewright
+    file-format: JUNITXML
+
+# What an action leaves for later ones is its evidence; synth, which has two output
+# artifacts, leaves the cloud assembly beside it.
+artifacts:
+  base-directory: .magewright
+  files:
+    - "**/*"
+  exclude-paths:
+    - bin/**/*
+    - build/**/*
+    - cdk-home/**/*
+    - inputs/**/*
+    - exports.env
+  secondary-artifacts:
+    Assembly:
+      base-directory: cdk.out
+      files:
+        - "**/*"
+    SynthEvidence:
+      base-directory: .magewright
+      files:
+        - "**/*"
+      exclude-paths:
+        - bin/**/*
+        - build/**/*
+        - cdk-home/**/*
+        - inputs/**/*
+        - exports.env
+
+# Only lint and test have a cache. CodeBuild never changes what it has saved under a
+# key, so the key names the dependencies, and the week.
+cache:
+  key: go-$(date +%G-%V)-$(codebuild-hash-files{{range .Sums}} {{.}}{{end}})
+  fallback-keys:
+    - go-$(date +%G-%V)-
+  paths:
+    - /root/.cache/go-build/**/*
+    - /root/.cache/golangci-lint/**/*
+    - /go/pkg/mod/**/*
+    - /root/.npm/**/*
+`))
+
+// buildspec returns the text of the buildspec.
+func (r *Repository) buildspec() ([]byte, error) {
+	var sums []string
+	for _, m := range r.Modules {
+		sums = append(sums, path.Join(m.Dir, "go.sum"))
+	}
+	var text bytes.Buffer
+	err := buildspecText.Execute(&text, struct {
+		Mage string
+		Sums []string
+	}{r.Mage.Command, append(sums, pinDir+"/go.sum")})
+	if err != nil {
+		return nil, fmt.Errorf("writing %s: %w", buildspecFile, err)
+	}
+	return text.Bytes(), nil
+}
