@@ -94,6 +94,11 @@ func properties(context map[string]any) (*delivery.PipelineProps, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, stage := range stages {
+		if len(stage.Functions) == 0 {
+			return nil, fmt.Errorf("stage %s delivers no function", stage.Name)
+		}
+	}
 	if len(stages) != 2 {
 		return nil, fmt.Errorf("the assembly has %d stages: this pipeline takes a release through two, one where it is tried and one that users have; for others write a CDK app with delivery.NewPipeline", len(stages))
 	}
@@ -107,6 +112,12 @@ func properties(context map[string]any) (*delivery.PipelineProps, error) {
 	if !first.Canary() {
 		trial = slices.DeleteFunc(trial, func(a delivery.Action) bool { return a.Targets == "drill" })
 		approval.Text += " NOT REHEARSED: drill; CodeDeploy shifts no traffic on " + first.Name + "."
+	}
+	if topic := last.Functions[0].Outputs["NotificationTopic"]; topic == "" || !last.Canary() {
+		// It says which version is returned to, and is sent to those who are told of
+		// alarms.
+		approval.Actions[0].Targets = "readiness"
+		approval.Text += " NOT REHEARSED: plan; nobody was sent one."
 	}
 	if !last.Canary() {
 		approval.Text += " No canary: all traffic of " + last.Name + " moves to it at once."

@@ -13,7 +13,7 @@ import (
 // CodeDeploy shifts the traffic of its stages, and what its builds are given.
 func TestProperties(t *testing.T) {
 	t.Parallel()
-	const plain, shifted = `{"function":"F","outputs":{}}`, `{"function":"F","alias":"live","deploymentGroup":"G","outputs":{}}`
+	const plain, shifted = `{"function":"F","outputs":{}}`, `{"function":"F","alias":"live","deploymentGroup":"G","outputs":{"NotificationTopic":"T"}}`
 	stage := func(name, function string) string {
 		return `{"name":"` + name + `","stack":"Shop-` + name + `","template":"t.json","functions":[` + function + `]}`
 	}
@@ -25,20 +25,22 @@ func TestProperties(t *testing.T) {
 		says, saysNot []string
 		want          string // the pipeline's name
 		fails         string
+		asked         string // what is run before a person is asked
 	}{
 		"plain": {
 			stages: []string{stage("dev", plain), stage("prod", plain)}, name: "Shop", want: "shop", targets: "deploy-staging smoke",
-			says: []string{"NOT REHEARSED: drill", "No canary: all traffic of prod"},
+			says: []string{"NOT REHEARSED: drill", "No canary: all traffic of prod", "NOT REHEARSED: plan"}, asked: "readiness",
 		},
 		"shifted": {
 			stages: []string{stage("dev", shifted), stage("prod", shifted)}, name: "Acme Shop", want: "acme-shop", targets: "deploy-staging smoke drill",
-			saysNot: []string{"NOT REHEARSED", "No canary"},
+			saysNot: []string{"NOT REHEARSED", "No canary"}, asked: "plan -send readiness",
 		},
 		"one of them": {stages: []string{stage("dev", plain), stage("prod", shifted)}, name: "9", want: delivery.NameOf("acme/shop"), targets: "deploy-staging smoke", saysNot: []string{"No canary"}},
 		"settings": {
 			stages: []string{stage("dev", plain), stage("prod", plain)}, name: "Shop", want: "shop", targets: "deploy-staging smoke",
 			context: map[string]any{"branch": "trunk", "connectionArn": "arn", "pipeline": map[string]any{"account": "111122223333"}},
 		},
+		"no function":   {stages: []string{stage("dev", ""), stage("prod", plain)}, fails: "stage dev delivers no function"},
 		"three stages":  {stages: []string{stage("a", plain), stage("b", plain), stage("c", plain)}, fails: "the assembly has 3 stages"},
 		"no settings":   {stages: []string{stage("dev", plain), stage("prod", plain)}, context: map[string]any{"branch": 7}, fails: "reading CDK context"},
 		"no assembly":   {context: map[string]any{"assembly": ""}, fails: "names no assembly"},
@@ -74,6 +76,9 @@ func TestProperties(t *testing.T) {
 			t.Errorf("%s: %s runs %v with %s", name, props.Name, targets, props.Context)
 		}
 		asks := props.Stages[1].Approval.Text
+		if got := props.Stages[1].Approval.Actions[0].Targets; tt.asked != "" && got != tt.asked {
+			t.Errorf("%s: %s is run before the approval", name, got)
+		}
 		for _, said := range tt.says {
 			if !strings.Contains(asks, said) {
 				t.Errorf("%s: the approval does not say %q: %s", name, said, asks)

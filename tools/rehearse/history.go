@@ -58,7 +58,11 @@ func readHistory(dir string) (map[string]history, error) {
 // expect prints what a rehearsal does, and how long that takes here.
 func (s *subject) expect(w io.Writer, h history) {
 	fmt.Fprintln(w, "will      deploy the previous release and the pipeline; run lint, test, sec and synth if something has changed;")
-	fmt.Fprintln(w, "          then deploy to staging, smoke, drill, decide readiness, and shift production's traffic to HEAD as a canary")
+	if s.adopted {
+		fmt.Fprintln(w, "          then deploy to the first stage, smoke, decide readiness, and take HEAD to production; drill and canary where CodeDeploy shifts traffic")
+	} else {
+		fmt.Fprintln(w, "          then deploy to staging, smoke, drill, decide readiness, and shift production's traffic to HEAD as a canary")
+	}
 	switch seconds := h.Changed; {
 	case h.Commit == s.commit && h.Base == s.base && h.Same > 0:
 		fmt.Fprintf(w, "takes     about %s here, like the last time: nothing has changed since\n", span(h.Same))
@@ -66,7 +70,9 @@ func (s *subject) expect(w io.Writer, h history) {
 		fmt.Fprintf(w, "takes     about %s here, like the last one with a change\n", span(seconds))
 	default:
 		fmt.Fprintln(w, "takes     about ten minutes the first time on two cores, most of it compiling; then half a minute, or two where something has changed")
-		fmt.Fprintln(w, "          meanwhile, in another shell: go tool mage -l, or read infra/service and infra/pipeline, which define what is deployed")
+		if !s.adopted {
+			fmt.Fprintln(w, "          meanwhile, in another shell: go tool mage -l, or read infra/service and infra/pipeline, which define what is deployed")
+		}
 	}
 }
 

@@ -88,6 +88,8 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	if err := r.describeProduction(ctx); err != nil {
 		return errors.Join(failure, err)
 	}
+	r.report.NotRehearsed = notRehearsed(r.names)
+	describeLeft(cfg.Stdout, r.report.NotRehearsed)
 	if err := r.report.write(cfg); err != nil {
 		return errors.Join(failure, err)
 	}
@@ -326,7 +328,7 @@ func (r *rehearsal) namesOf(checkout project.Config) (manifest.Manifest, error) 
 
 // describeProduction prints what production serves now, according to Lambda.
 func (r *rehearsal) describeProduction(ctx context.Context) error {
-	outputs, err := stack.Describe(ctx, r.aws, r.names.Last())
+	outputs, err := stack.Main(ctx, r.aws, r.names.Last())
 	if errors.Is(err, stack.ErrNotDeployed) {
 		fmt.Fprintln(r.cfg.Stdout, "\nproduction is not deployed")
 		return nil

@@ -15,7 +15,9 @@ type Report struct {
 	Status     string      `json:"status"`         // status of the pipeline execution
 	Stages     []Stage     `json:"stages"`
 	Production *Production `json:"production,omitempty"` // what serves now
-	Endpoint   string      `json:"endpoint"`
+	// NotRehearsed are steps that this delivery lacks.
+	NotRehearsed []Step `json:"notRehearsed,omitempty"`
+	Endpoint     string `json:"endpoint"`
 }
 
 // A Stage is a stage of the pipeline with its actions.

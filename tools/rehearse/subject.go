@@ -25,11 +25,12 @@ type subject struct {
 	baseIs  string // how the base was found, or why there is none
 	leftOut []string
 	dir     string // directory of the repository
+	adopted bool   // it is another one than Magewright's own
 }
 
 func newSubject(ctx context.Context, cfg project.Config, base baseline.Base) (*subject, error) {
 	git := gitcmd.In(cfg.Dir)
-	s := &subject{commit: cfg.Commit, base: base.Commit, baseIs: base.Is, dir: cfg.Dir}
+	s := &subject{commit: cfg.Commit, base: base.Commit, baseIs: base.Is, dir: cfg.Dir, adopted: cfg.Adopted()}
 	changed, err := gitcmd.Changes(ctx, cfg.Dir)
 	if err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func (s *subject) describe(w io.Writer) {
 // means that nothing that synthesis reads differs.
 func (s *subject) definedAlike(ctx context.Context, a, b string) (bool, error) {
 	args := []string{"diff", "--quiet", a, b}
-	if (project.Config{Dir: s.dir}).Adopted() {
+	if s.adopted {
 		// The CDK app may be anywhere.
 		args = append(args, "--", ".")
 	} else {

@@ -66,7 +66,7 @@ func breakGlass(ctx context.Context, cfg project.Config, awsConfig aws.Config, n
 // tellStaging records a deployment in staging's ledger, where the approver looks.
 // A staging that is no ledger is told nothing.
 func tellStaging(ctx context.Context, awsConfig aws.Config, staging manifest.Stage, signer evidence.Signer, release cdk.Release, record evidence.Deployment) error {
-	outputs, err := stack.Describe(ctx, awsConfig, staging)
+	outputs, err := stack.Main(ctx, awsConfig, staging)
 	if err != nil || !outputs.KeepsRecords() {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,11 +110,15 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 		return err
 	}
 	production := names.Last()
-	pkg, err := smoke.Serves(cfg, names, production, release.Package)
+	serve, err := smoke.Serve(cfg, names, production, release.Package)
 	if err != nil {
 		return err
 	}
-	before, err := stack.Describe(ctx, awsConfig, production)
+	all, err := stack.DescribeAll(ctx, awsConfig, production)
+	before := stack.Outputs{}
+	if err == nil {
+		before = all[0]
+	}
 	f := &follower{}
 	switch {
 	case errors.Is(err, stack.ErrNotDeployed):
@@ -121,24 +126,31 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 		err = deploy.Run(ctx, cfg, production.Stacks()...)
 	case err != nil:
 		return err
-	case !before.Shifts():
-		err = replace(ctx, cfg, awsConfig, production, before, steps)
+	case !slices.ContainsFunc(all, stack.Outputs.Shifts):
+		err = replace(ctx, cfg, awsConfig, production, all, steps)
+	case len(all) > 1:
+		return exit.Missing("deliver the functions in a stack each", "production delivers %d functions, and CodeDeploy shifts the traffic of some: promote follows one", len(all))
 	default:
-		f, err = shift(ctx, cfg, awsConfig, production, before, token, pkg)
+		f, err = shift(ctx, cfg, awsConfig, production, before, token, serve[0])
 	}
 	if err != nil {
 		return f.explain(ctx, awsConfig, before, err)
 	}
-	after, err := stack.Describe(ctx, awsConfig, production)
-	if err != nil {
+	if all, err = stack.DescribeAll(ctx, awsConfig, production); err != nil {
 		return err
 	}
+	after := all[0]
 	record.Stage, record.URL = production.Name, after.FunctionURL
 	served, err := stack.Serving(ctx, awsConfig, after)
 	if err != nil {
 		return err
 	}
 	record.Version = served.Version
+	// The smoke test looks at the other functions.
+	pkg := serve[0]
+	if slices.Contains(serve, served.Package) {
+		pkg = served.Package
+	}
 	if record.ReadBack, err = readBack(ctx, cfg, awsConfig, production, served, pkg); err != nil {
 		return exit.Failed("aws cloudformation get-template --stack-name "+after.Stack, "production was deployed, and what was deployed can't be read back: %w", err)
 	}
@@ -150,7 +162,7 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 			tellStaging(ctx, awsConfig, names.First(), signer, release, record))
 	}
 	result, err := smoke.Exercise(ctx, smoke.Target{
-		AWS: awsConfig, Outputs: after, Steps: steps, Record: record, Serves: pkg,
+		AWS: awsConfig, Outputs: after, Others: all[1:], Steps: steps, Record: record, Serve: serve,
 		Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System(),
 	})
 	if missing, ok := errors.AsType[*exit.Error](err); ok {

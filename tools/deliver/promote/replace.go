@@ -25,7 +25,8 @@ const NoCanary = `no canary: CodeDeploy shifts no traffic here. CloudFormation g
 
 // replace deploys over a production whose traffic CodeDeploy does not shift. What is
 // there is exercised before: whether it answered then, nobody could tell afterwards.
-func replace(ctx context.Context, cfg project.Config, awsConfig aws.Config, production manifest.Stage, before stack.Outputs, steps probe.Steps) error {
+func replace(ctx context.Context, cfg project.Config, awsConfig aws.Config, production manifest.Stage, all []stack.Outputs, steps probe.Steps) error {
+	before := all[0]
 	fmt.Fprint(cfg.Stdout, NoCanary)
 	served, err := stack.Serving(ctx, awsConfig, before)
 	if err != nil {

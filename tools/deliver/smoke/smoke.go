@@ -4,10 +4,10 @@
 package smoke
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -57,20 +57,21 @@ func Run(ctx context.Context, cfg project.Config, stage string) error {
 	if err != nil {
 		return err
 	}
-	outputs, err := stack.Describe(ctx, awsConfig, where)
+	all, err := stack.DescribeAll(ctx, awsConfig, where)
 	if err != nil {
 		return err
 	}
+	outputs := all[0]
 	signer, err := kmssign.New(ctx, awsConfig)
 	if err != nil {
 		return err
 	}
-	serves, err := Serves(cfg, names, where, release.Package)
+	serve, err := Serve(cfg, names, where, release.Package)
 	if err != nil {
 		return err
 	}
 	result, err := Exercise(ctx, Target{
-		AWS: awsConfig, Outputs: outputs, Steps: steps, Serves: serves,
+		AWS: awsConfig, Outputs: outputs, Others: all[1:], Steps: steps, Serve: serve,
 		Record: evidence.Deployment{Stage: stage, URL: outputs.FunctionURL},
 		Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System(),
 	})
@@ -93,18 +94,23 @@ func Run(ctx context.Context, cfg project.Config, stage string) error {
 	return nil
 }
 
-// Serves returns the SHA-256 of the package that must serve a stage. It is that of the
-// release, which is that of a list where the stack has functions besides, such as the
-// helpers of the CDK.
-func Serves(cfg project.Config, names manifest.Manifest, stage manifest.Stage, release string) (string, error) {
+// Serve returns the SHA-256 of the packages that may serve a stage: that of the
+// release, or where another CDK app has made the stack, those of the functions that are
+// delivered. The release's is that of a list there, if the stack has several functions,
+// such as helpers of the CDK.
+func Serve(cfg project.Config, names manifest.Manifest, stage manifest.Stage, release string) ([]string, error) {
 	if names.Annotated == "" {
-		return release, nil
+		return []string{release}, nil
 	}
 	delivered, err := cdk.Delivered(cfg, stage)
-	if err != nil || len(delivered) != 1 {
-		return release, err
+	if err != nil {
+		return nil, err
 	}
-	return delivered[0].SHA256, nil
+	all := make([]string, len(delivered))
+	for i, p := range delivered {
+		all[i] = p.SHA256
+	}
+	return all, nil
 }
 
 // keep leaves a statement of what was seen, about the release that must answer.
@@ -131,8 +137,11 @@ type Target struct {
 	Record  evidence.Deployment
 	Commit  string // of the release
 	Package string // SHA-256 of its deployment package, or of the list of its packages
-	// Serves is the SHA-256 of the package that must serve; Package by default.
-	Serves string
+	// Serve are the SHA-256 of the packages that may serve; Package by default.
+	Serve []string
+	// Others are the functions of the stage besides. Each must serve one of the
+	// packages too.
+	Others []stack.Outputs
 	Signer evidence.Signer
 	Clock  clock.Clock
 }
@@ -170,11 +179,35 @@ func Exercise(ctx context.Context, t Target) (evidence.Smoke, error) {
 
 // serves returns what serves the stage, which must be the release.
 func (t Target) serves(ctx context.Context) (stack.Served, error) {
-	served, err := stack.Serving(ctx, t.AWS, t.Outputs)
-	if err == nil {
-		err = served.Is(cmp.Or(t.Serves, t.Package))
+	var first stack.Served
+	for i, o := range append([]stack.Outputs{t.Outputs}, t.Others...) {
+		served, err := stack.Serving(ctx, t.AWS, o)
+		if err == nil {
+			err = t.is(served)
+		}
+		if err != nil && i > 0 {
+			err = fmt.Errorf("%s: %w", o.FunctionName, err)
+		}
+		if err != nil {
+			return served, err
+		}
+		if i == 0 {
+			first = served
+		}
 	}
-	return served, err
+	return first, nil
+}
+
+// is returns an error unless one of the packages gets all traffic.
+func (t Target) is(served stack.Served) error {
+	serve := t.Serve
+	if len(serve) == 0 {
+		serve = []string{t.Package}
+	}
+	if slices.Contains(serve, served.Package) {
+		return served.Is(served.Package)
+	}
+	return served.Is(serve[0])
 }
 
 type session struct {

@@ -255,7 +255,7 @@ func TestWhatIsTheirsStays(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(dir, "magewright")); err != nil {
 		t.Fatal(err)
 	}
-	if said := initialize(t, dir, false); !strings.Contains(said, "wrote magewright.go: a target a line, without those that you have: Lint") {
+	if said := initialize(t, dir, false); !strings.Contains(said, "wrote magewright.go: a target a line, without those that you have: Lint; a pipeline would run yours of Lint, which leave no evidence: rename them") {
 		t.Errorf("with a magefile it says\n%s", said)
 	}
 }

@@ -183,8 +183,14 @@ func (r *Repository) magefile() (file, error) {
 	if len(taken) > 0 {
 		what += ", without those that you have: " + strings.Join(taken, ", ")
 	}
+	if run := slices.DeleteFunc(taken, func(name string) bool { return !slices.Contains(inPipeline, name) }); len(run) > 0 && len(r.CDK) > 0 {
+		what += "; a pipeline would run yours of " + strings.Join(run, ", ") + ", which leave no evidence: rename them"
+	}
 	return file{name: name, what: what, data: data}, nil
 }
+
+// inPipeline are the targets that a pipeline runs by their names.
+var inPipeline = []string{"Lint", "Test", "Sec", "Synth", "DeployStaging", "Smoke", "Drill", "Plan", "Readiness", "Promote", "PipelineDeploy", "Aliases"}
 
 // lacking returns the names of the targets that are offered today, and that the file
 // for Mage which was written before does not have.

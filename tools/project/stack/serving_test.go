@@ -125,6 +125,22 @@ func TestAnyStack(t *testing.T) {
 			t.Errorf("%+v: it serves commit %q, %v", tt.f, of, err)
 		}
 	}
+	// Of several, one that can be reached comes first. The URL may be that of an API.
+	cfgs := stacktest.Start(t, stacktest.Stage{
+		Outputs: map[string]string{"Endpoint": "https://api.example/"}, Resources: map[string]string{"F1": "service", "F2": "other"},
+	}, nil)
+	several := stage(manifest.Function{Function: "F1"})
+	several.Functions = append(several.Functions, manifest.Function{Function: "F2", Outputs: map[string]string{"ApiUrl": "Endpoint"}})
+	all, err := stack.DescribeAll(t.Context(), cfgs, several)
+	if err != nil || len(all) != 2 || all[0].FunctionName != "other" || all[0].Address() != "https://api.example/" || all[1].FunctionName != "service" {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if first, err := stack.Main(t.Context(), cfgs, several); err != nil || first != all[0] {
+		t.Errorf("%+v, %v", first, err)
+	}
+	if _, err := stack.DescribeAll(t.Context(), cfgs, manifest.Stage{Name: "dev"}); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "names no function of stage dev") {
+		t.Errorf("a stage without functions: %v", err)
+	}
 	// What is not there yet, or says nothing.
 	cfg := stacktest.Start(t, stacktest.Stage{Outputs: map[string]string{"Unrelated": "x"}, Template: "Resources: {}"}, nil)
 	if got, err := stack.Describe(t.Context(), cfg, stage(shifted)); !errors.Is(err, stack.ErrNotDeployed) {

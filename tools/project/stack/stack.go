@@ -5,6 +5,7 @@ package stack
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ import (
 type Outputs struct {
 	Stack                 string // the stack's name
 	Region                string // "" where it is that of the credentials
-	FunctionURL           string // "" where the function has none
+	FunctionURL           string // or that of an API in front of it; "" where it has none
 	FunctionName          string
 	AliasName             string // "" where the function itself serves
 	EvidenceBucket        string // "" where the stage is no release ledger
@@ -88,11 +89,28 @@ func Connect(ctx context.Context) (aws.Config, error) {
 var ErrNotDeployed = errors.New("the stage is not deployed")
 
 // Describe returns the outputs of a stage's stack, by the keys that the manifest
-// has for its function, or an error that is ErrNotDeployed.
+// has for its function, or an error that is ErrNotDeployed. It is for what handles one
+// function only.
 func Describe(ctx context.Context, cfg aws.Config, stage manifest.Stage) (Outputs, error) {
 	if len(stage.Functions) != 1 {
-		return Outputs{}, exit.Missing("go tool mage deploy-staging, which takes several", "stage %s delivers %d functions: only deployments handle another number than one", stage.Name, len(stage.Functions))
+		return Outputs{}, exit.Missing("deliver the functions in a stack each", "stage %s delivers %d functions: this handles one", stage.Name, len(stage.Functions))
 	}
+	return Main(ctx, cfg, stage)
+}
+
+// Main returns what [DescribeAll] does of the first function: that which a caller
+// reaches, if any can be reached.
+func Main(ctx context.Context, cfg aws.Config, stage manifest.Stage) (Outputs, error) {
+	all, err := DescribeAll(ctx, cfg, stage)
+	if err != nil {
+		return Outputs{}, err
+	}
+	return all[0], nil
+}
+
+// DescribeAll returns the outputs of a stage's stack for each of its functions, those
+// with a URL first, or an error that is ErrNotDeployed.
+func DescribeAll(ctx context.Context, cfg aws.Config, stage manifest.Stage) ([]Outputs, error) {
 	client := cloudformation.NewFromConfig(cfg, func(o *cloudformation.Options) {
 		if stage.Region != "" {
 			o.Region = stage.Region
@@ -100,22 +118,37 @@ func Describe(ctx context.Context, cfg aws.Config, stage manifest.Stage) (Output
 	})
 	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stage.Stack})
 	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist") {
-		return Outputs{}, notDeployed(stage, "stack %s: %w", stage.Stack, ErrNotDeployed)
+		return nil, notDeployed(stage, "stack %s: %w", stage.Stack, ErrNotDeployed)
 	}
 	if err != nil {
-		return Outputs{}, exit.Missing("aws sts get-caller-identity", "describing stack %s: %w", stage.Stack, err)
+		return nil, exit.Missing("aws sts get-caller-identity", "describing stack %s: %w", stage.Stack, err)
 	}
-	function := stage.Functions[0]
-	outputs := outputsOf(described.Stacks, function.Outputs)
-	outputs.Stack, outputs.Region = stage.Stack, stage.Region
-	// A stack that is under review, or was never completed, has none of these.
-	if err := outputs.find(ctx, cfg, client, function); err != nil {
-		return Outputs{}, err
+	var all []Outputs
+	for _, function := range stage.Functions {
+		outputs := outputsOf(described.Stacks, function.Outputs)
+		outputs.Stack, outputs.Region = stage.Stack, stage.Region
+		if err := outputs.find(ctx, cfg, client, function); err != nil {
+			return nil, err
+		}
+		// A stack that is under review, or was never completed, has none of these.
+		if outputs.FunctionName == "" || outputs.AliasName == "" && function.Alias != "" {
+			return nil, notDeployed(stage, "stack %s puts out no function and alias: %w", stage.Stack, ErrNotDeployed)
+		}
+		all = append(all, outputs)
 	}
-	if outputs.FunctionName == "" || outputs.AliasName == "" && function.Alias != "" {
-		return Outputs{}, notDeployed(stage, "stack %s puts out no function and alias: %w", stage.Stack, ErrNotDeployed)
+	if len(all) == 0 {
+		return nil, exit.Missing("go tool mage synth", "the manifest names no function of stage %s", stage.Name)
 	}
-	return outputs, nil
+	slices.SortStableFunc(all, func(a, b Outputs) int {
+		switch {
+		case a.FunctionURL != "" && b.FunctionURL == "":
+			return -1
+		case a.FunctionURL == "" && b.FunctionURL != "":
+			return 1
+		}
+		return 0
+	})
+	return all, nil
 }
 
 // find looks up what the stack does not put out and the manifest has a logical id of.
@@ -170,7 +203,9 @@ func notDeployed(stage manifest.Stage, format string, args ...any) error {
 // outputsOf reads the outputs. The keys are by what the outputs are.
 func outputsOf(stacks []types.Stack, keys map[string]string) Outputs {
 	var o Outputs
+	api := ""
 	into := map[string]*string{
+		keys["ApiUrl"]:                &api,
 		keys["FunctionUrl"]:           &o.FunctionURL,
 		keys["FunctionName"]:          &o.FunctionName,
 		keys["AliasName"]:             &o.AliasName,
@@ -186,6 +221,9 @@ func outputsOf(stacks []types.Stack, keys map[string]string) Outputs {
 				*field = aws.ToString(output.OutputValue)
 			}
 		}
+	}
+	if o.FunctionURL == "" {
+		o.FunctionURL = api
 	}
 	return o
 }

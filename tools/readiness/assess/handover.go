@@ -112,7 +112,7 @@ func (h handover) publish(ctx context.Context, cfg project.Config, awsConfig aws
 	if err != nil {
 		return "", "", err
 	}
-	outputs, err := stack.Describe(ctx, awsConfig, names.First())
+	outputs, err := stack.Main(ctx, awsConfig, names.First())
 	if errors.Is(err, stack.ErrNotDeployed) {
 		fmt.Fprintf(cfg.Stdout, "report    not published: %v\n", err)
 		return "", "", nil

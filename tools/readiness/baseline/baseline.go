@@ -112,7 +112,7 @@ var errUnnamed = errors.New("neither its description nor its stack's template na
 // deployed. The version that serves names it. A version that was published before
 // versions did is asked itself, if it is a release ledger.
 func serving(ctx context.Context, awsConfig aws.Config, production manifest.Stage) (string, error) {
-	outputs, err := stack.Describe(ctx, awsConfig, production)
+	outputs, err := stack.Main(ctx, awsConfig, production)
 	if errors.Is(err, stack.ErrNotDeployed) {
 		return "", nil
 	}

@@ -117,7 +117,7 @@ var errNobody = errors.New("there is nobody to send the plan to")
 func send(ctx context.Context, awsConfig aws.Config, names manifest.Manifest, commit string, plan readiness.Plan) (readiness.PlanSent, error) {
 	sent := readiness.PlanSent{Digest: plan.Digest, Text: plan.Text}
 	for _, stage := range []manifest.Stage{names.Last(), names.First()} {
-		outputs, err := stack.Describe(ctx, awsConfig, stage)
+		outputs, err := stack.Main(ctx, awsConfig, stage)
 		if errors.Is(err, stack.ErrNotDeployed) {
 			continue
 		}

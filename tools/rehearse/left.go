@@ -1,0 +1,64 @@
+package rehearse
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/magewright/magewright/tools/project/manifest"
+)
+
+// A Step is one that a rehearsal could not take, because what is delivered lacks
+// something.
+type Step struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
+	// Next is what to do about it.
+	Next string `json:"next"`
+}
+
+// shifted is what to do about a function whose traffic CodeDeploy does not shift.
+const shifted = "put the function behind an alias with a LambdaDeploymentGroup in the CDK app, or use delivery.NewDelivery of infra/delivery; then go tool mage synth"
+
+// notRehearsed returns the steps that this repository's own pipeline has and that of
+// these names lacks.
+func notRehearsed(names manifest.Manifest) []Step {
+	var steps []Step
+	if f, plain := plainly(names.First()); plain {
+		steps = append(steps, Step{"drill", fmt.Sprintf("CodeDeploy does not shift the traffic of function %s on %s, so that it can't take a bad version back", f, names.First().Name), shifted})
+	}
+	if f, plain := plainly(names.Last()); plain {
+		steps = append(steps, Step{"canary", fmt.Sprintf("CodeDeploy does not shift the traffic of function %s on %s: all of it moved to the release at once, and nothing would have taken it back", f, names.Last().Name), shifted})
+	}
+	_, plain := plainly(names.Last())
+	if last := names.Last(); names.Annotated != "" && (plain || last.Functions[0].Outputs["NotificationTopic"] == "") {
+		steps = append(steps, Step{"plan", "no deployment plan was sent: " + last.Name + " has no alias that CodeDeploy shifts, or puts out no topic of its alarms", shifted})
+	}
+	if names.Annotated != "" {
+		steps = append(steps, Step{"ledger", "no stage keeps the evidence of releases: it is in the pipeline's artifacts only, and the approver was shown no page", "deploy the release ledger, app of github.com/magewright/magewright, in the first stage"})
+	}
+	return steps
+}
+
+// plainly returns the first function of a stage whose traffic CodeDeploy does not
+// shift, and whether there is one.
+func plainly(stage manifest.Stage) (function string, plain bool) {
+	i := slices.IndexFunc(stage.Functions, func(f manifest.Function) bool {
+		// What this repository was delivered by before there were manifests names no group.
+		return f.Function != "" && (f.Alias == "" || f.DeploymentGroup == "")
+	})
+	if i < 0 {
+		return "", false
+	}
+	return stage.Functions[i].Function, true
+}
+
+// describeLeft prints those steps.
+func describeLeft(w io.Writer, steps []Step) {
+	for i, s := range steps {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "NOT REHEARSED  %s: %s\n  next: %s\n", s.Name, s.Why, s.Next)
+	}
+}
