@@ -49,6 +49,9 @@ var settings = [][2]string{
 	// Who runs a target runs the code of the repository anyway, whoever owns it. Git
 	// accepts this setting only from the user or from the command line.
 	{"safe.directory", "*"},
+	// A file of grafts is named below, so that the repository's own is not read. git
+	// warns of any, and gitleaks takes what git says on stderr for an error.
+	{"advice.graftFileDeprecated", "false"},
 	{"core.commitGraph", "false"},
 	{"core.fsmonitor", "false"},
 	{"core.untrackedCache", "false"},

@@ -158,3 +158,16 @@ func TestChanges(t *testing.T) {
 		t.Error("a directory without a repository has no changes")
 	}
 }
+
+// TestGitWarnsOfNothing holds that git says nothing on stderr where all is well: a
+// program that runs it, such as gitleaks, takes that for an error.
+func TestGitWarnsOfNothing(t *testing.T) {
+	t.Parallel()
+	dir := newRepository(t)
+	var stderr strings.Builder
+	log := gitcmd.In(dir)
+	log.Stderr = &stderr
+	if out, err := log.Output(t.Context(), "log", "-p", "--no-merges", "HEAD"); err != nil || out == "" || stderr.String() != "" {
+		t.Errorf("%q, %v, and git says %s", out, err, &stderr)
+	}
+}
