@@ -1,27 +1,36 @@
 //go:build e2e
 
 // Magewright in other people's repositories: this commit, served as a module,
-// checks a repository of each shape. It compiles the whole program once more, as
-// the module of others, so that `mage test` leaves it out:
+// checks a repository of each shape and takes it to production. It compiles the whole
+// program once more, as the module of others, so that `mage test` leaves it out:
 //
-//	go test -tags=e2e -timeout=20m -v -run TestOtherRepositories ./tools/magewright/adopt
+//	go test -tags=e2e -timeout=30m -v -run TestOtherRepositories ./tools/magewright/adopt
 
 package adopt
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/tools/txtar"
 
 	"github.com/magewright/magewright/tools/internal/gocmd"
 )
 
-// TestOtherRepositories holds that a repository of each shape is checked after
-// two commands, and that the functions in it are made of what they were made of
-// before.
+// walked are the repositories that a rehearsal takes to production. The others are
+// synthesized only: the test says so.
+var walked = []string{"hello", "typescript"}
+
+// TestOtherRepositories holds that a repository of each shape is checked after two
+// commands, that some are taken to production by the third, and that the functions in it are made
+// of what they were made of before.
 func TestOtherRepositories(t *testing.T) {
 	commit := strings.TrimSpace(run(t, "../../..", 0, "git", "rev-parse", "HEAD"))
 	source := t.TempDir()
@@ -57,15 +66,56 @@ func TestOtherRepositories(t *testing.T) {
 			command, _, _ := strings.Cut(strings.TrimSpace(next), " -l ")
 			mage := strings.Fields(command)
 			t.Logf("%s", run(t, dir, 0, mage[0], append(mage[1:], "check")...))
-			for _, name := range []string{"lint.intoto.json", "test.intoto.json", "sec.intoto.json", "junit.xml", "gosec.sarif"} {
-				if _, err := os.Stat(filepath.Join(dir, ".magewright", name)); err != nil {
+			for _, name := range []string{".magewright/lint.intoto.json", ".magewright/test.intoto.json", ".magewright/sec.intoto.json", ".magewright/junit.xml", ".magewright/gosec.sarif", "cdk.out/magewright.json"} {
+				if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
 					t.Error(err)
 				}
 			}
 			if left := git(t, dir, "status", "--porcelain"); left != "" {
 				t.Errorf("check left %s", left)
 			}
+			if name := path.Base(t.Name()); slices.Contains(walked, name) {
+				walk(t, dir, mage)
+			} else {
+				t.Logf("NOT REHEARSED: the way of %s to production", name)
+			}
 		})
+	}
+}
+
+// walk takes a repository to production: a release that changes a function after the
+// one that init has made.
+func walk(t *testing.T, dir string, mage []string) {
+	t.Helper()
+	r, err := look(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, []txtar.File{{Name: path.Join(r.Functions[0], "released.go"), Data: []byte("package main\n\nimport \"fmt\"\n\nfunc init() { fmt.Println(\"released\") }\n")}})
+	git(t, dir, "add", "-A")
+	git(t, dir, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "Release")
+	said := run(t, dir, 0, mage[0], append(mage[1:], "rehearse", "-approve")...)
+	t.Logf("%s", said)
+	var report struct {
+		Status       string
+		NotRehearsed []struct{ Name string }
+		Production   struct{ Commit, URL string }
+	}
+	data, err := os.ReadFile(filepath.Join(dir, ".magewright", "rehearsal.json")) // #nosec G304 -- of the test
+	if err == nil {
+		err = json.Unmarshal(data, &report)
+	}
+	if head := strings.TrimSpace(git(t, dir, "rev-parse", "HEAD")); err != nil || report.Status != "Succeeded" || report.Production.Commit != head || report.Production.URL == "" {
+		t.Errorf("%v, production serves %+v, want %s; the report says %s", err, report.Production, head, report.Status)
+	}
+	// These CDK apps know nothing of CodeDeploy, and have no ledger.
+	for i, name := range []string{"drill", "canary", "ledger"} {
+		if len(report.NotRehearsed) <= i || report.NotRehearsed[i].Name != name || !strings.Contains(said, "NOT REHEARSED  "+name+": ") {
+			t.Errorf("%v are not rehearsed, and %s must be said", report.NotRehearsed, name)
+		}
+	}
+	if left := git(t, dir, "status", "--porcelain"); left != "" {
+		t.Errorf("rehearse left %s", left)
 	}
 }
 
@@ -77,6 +127,9 @@ func tidy(t *testing.T, dir string) {
 		if out, err := tidy.Output(t.Context(), "mod", "tidy"); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
+	}
+	for _, name := range strings.Fields(git(t, dir, "ls-files", "*package.json")) {
+		run(t, filepath.Join(dir, filepath.Dir(name)), 0, "npm", "install", "--package-lock-only", "--no-audit", "--no-fund", "--loglevel=error")
 	}
 	git(t, dir, "add", "-A")
 	git(t, dir, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "sums")
