@@ -144,12 +144,12 @@ func TestChanges(t *testing.T) {
 	_, err := f.DeleteIntegration(ctx, &awsapi.DeleteIntegrationInput{ApiId: &f.api, IntegrationId: integration})
 	wantError(t, "an integration in use", err, "Referenced by route 'GET /a'")
 	must[*awsapi.UpdateRouteOutput](t)(f.UpdateRoute(ctx, &awsapi.UpdateRouteInput{ApiId: &f.api, RouteId: &id, RouteKey: aws.String("GET /b")}))
-	if a, b := f.fetch(t, "GET", "/a", "").status, f.fetch(t, "GET", "/b", "").status; a != 404 || b != 200 {
+	if a, b := f.fetch(t, "GET", "/a", "").Status, f.fetch(t, "GET", "/b", "").Status; a != 404 || b != 200 {
 		t.Errorf("a renamed route: %d %d", a, b)
 	}
 	must[*awsapi.UpdateIntegrationOutput](t)(f.UpdateIntegration(ctx, &awsapi.UpdateIntegrationInput{ApiId: &f.api, IntegrationId: integration, IntegrationUri: aws.String(otherARN)}))
-	f.answer(otherARN, `"other"`)
-	if got := f.fetch(t, "GET", "/b", ""); got.text != "other" {
+	f.Answer(otherARN, `"other"`)
+	if got := f.fetch(t, "GET", "/b", ""); got.Text != "other" {
 		t.Errorf("another function: %+v", got)
 	}
 	got := must[*awsapi.GetIntegrationOutput](t)(f.GetIntegration(ctx, &awsapi.GetIntegrationInput{ApiId: &f.api, IntegrationId: integration}))
@@ -162,7 +162,7 @@ func TestChanges(t *testing.T) {
 	}
 	must[*awsapi.DeleteRouteOutput](t)(f.DeleteRoute(ctx, &awsapi.DeleteRouteInput{ApiId: &f.api, RouteId: &id}))
 	must[*awsapi.DeleteIntegrationOutput](t)(f.DeleteIntegration(ctx, &awsapi.DeleteIntegrationInput{ApiId: &f.api, IntegrationId: integration}))
-	if b := f.fetch(t, "GET", "/b", "").status; b != 404 {
+	if b := f.fetch(t, "GET", "/b", "").Status; b != 404 {
 		t.Errorf("a deleted route: %d", b)
 	}
 	for name, err := range map[string]error{

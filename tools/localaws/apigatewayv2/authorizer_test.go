@@ -20,6 +20,8 @@ import (
 	awsapi "github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2/types"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/magewright/magewright/tools/localaws/executeapi/executeapitest"
 )
 
 // signer is a key of an issuer, made once because that takes long.
@@ -74,10 +76,10 @@ func TestTokens(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	const issuer = "https://issuers.s3.us-east-1.amazonaws.com/shop"
-	f.objects["issuers/shop/.well-known/openid-configuration"], f.objects["issuers/shop/keys.json"] = documents(t, issuer)
+	f.Objects["issuers/shop/.well-known/openid-configuration"], f.Objects["issuers/shop/keys.json"] = documents(t, issuer)
 	f.jwt(t, issuer)
-	f.answer(functionARN, `{"statusCode":200,"body":"in"}`)
-	now := begin.Unix()
+	f.Answer(functionARN, `{"statusCode":200,"body":"in"}`)
+	now := executeapitest.Begin.Unix()
 	claims := func(change map[string]any) map[string]any {
 		all := map[string]any{"iss": issuer, "aud": "shop", "exp": now + 60, "iat": now, "sub": "me", "groups": []string{"a", "b"}, "admin": true}
 		for name, value := range change {
@@ -116,17 +118,17 @@ func TestTokens(t *testing.T) {
 	} {
 		got := f.fetch(t, http.MethodGet, tt.path, "", "Authorization", tt.token)
 		text := map[int]string{200: "in", 401: `{"message":"Unauthorized"}`, 403: `{"message":"Forbidden"}`}[tt.status]
-		if got.status != tt.status || got.text != text || !strings.Contains(got.header.Get("Www-Authenticate"), tt.says) || tt.says == "" && got.header.Get("Www-Authenticate") != "" {
+		if got.Status != tt.status || got.Text != text || !strings.Contains(got.Header.Get("Www-Authenticate"), tt.says) || tt.says == "" && got.Header.Get("Www-Authenticate") != "" {
 			t.Errorf("%s: %+v", tt.name, got)
 		}
 	}
 	f.fetch(t, http.MethodGet, "/", "", "Authorization", good)
-	if want := `"authorizer":{"jwt":{"claims":{"admin":"true","aud":"shop","exp":"1772366490","groups":"[a b]","iat":"1772366430","iss":"` + issuer + `","sub":"me"},"scopes":null}}`; !strings.Contains(f.last(t), want) {
-		t.Errorf("event %s, want %s", f.last(t), want)
+	if want := `"authorizer":{"jwt":{"claims":{"admin":"true","aud":"shop","exp":"1772366490","groups":"[a b]","iat":"1772366430","iss":"` + issuer + `","sub":"me"},"scopes":null}}`; !strings.Contains(f.Last(t), want) {
+		t.Errorf("event %s, want %s", f.Last(t), want)
 	}
 	f.fetch(t, http.MethodGet, "/scoped", "", "Authorization", token(t, header, claims(map[string]any{"scope": "write"})))
-	if want := `"scopes":["write"]}`; !strings.Contains(f.last(t), want) {
-		t.Errorf("event %s, want %s", f.last(t), want)
+	if want := `"scopes":["write"]}`; !strings.Contains(f.Last(t), want) {
+		t.Errorf("event %s, want %s", f.Last(t), want)
 	}
 }
 
@@ -146,19 +148,19 @@ func TestIssuerOnLoopback(t *testing.T) {
 	})
 	f.jwt(t, server.URL+"/")
 	for range 3 {
-		text := token(t, header, map[string]any{"iss": server.URL + "/", "aud": "shop", "exp": f.clock.Now().Unix() + 60})
-		if got := f.fetch(t, http.MethodGet, "/", "", "Authorization", text); got.status != http.StatusOK {
+		text := token(t, header, map[string]any{"iss": server.URL + "/", "aud": "shop", "exp": f.Clock.Now().Unix() + 60})
+		if got := f.fetch(t, http.MethodGet, "/", "", "Authorization", text); got.Status != http.StatusOK {
 			t.Errorf("%+v", got)
 		}
-		f.clock.Advance(time.Hour)
+		f.Clock.Advance(time.Hour)
 	}
 	if asked != 2 {
 		t.Errorf("asked %d times", asked)
 	}
 	server.Close()
-	text := token(t, header, map[string]any{"iss": server.URL + "/", "aud": "shop", "exp": f.clock.Now().Unix() + 7260})
-	f.clock.Advance(2 * time.Hour)
-	if got := f.fetch(t, http.MethodGet, "/", "", "Authorization", text); got.status != http.StatusUnauthorized {
+	text := token(t, header, map[string]any{"iss": server.URL + "/", "aud": "shop", "exp": f.Clock.Now().Unix() + 7260})
+	f.Clock.Advance(2 * time.Hour)
+	if got := f.fetch(t, http.MethodGet, "/", "", "Authorization", text); got.Status != http.StatusUnauthorized {
 		t.Errorf("without the issuer: %+v", got)
 	}
 }
@@ -184,9 +186,9 @@ func TestLambdaAuthorizer(t *testing.T) {
 	f.route(t, "POST /simple", f.integration(t, functionARN, "2.0"), with(simple))
 	asked := 0
 	decide := func(text string, failed bool) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.answers[otherARN] = func([]byte) (*awslambda.InvokeOutput, error) {
+		f.Mu.Lock()
+		defer f.Mu.Unlock()
+		f.Answers[otherARN] = func([]byte) (*awslambda.InvokeOutput, error) {
 			asked++
 			out := &awslambda.InvokeOutput{Payload: []byte(text)}
 			if failed {
@@ -196,18 +198,18 @@ func TestLambdaAuthorizer(t *testing.T) {
 		}
 	}
 	status := func(method, path string, headers ...string) int {
-		return f.fetch(t, method, path, "body", headers...).status
+		return f.fetch(t, method, path, "body", headers...).Status
 	}
 
 	decide(`{"isAuthorized":true,"context":{"user":"me","level":3}}`, false)
-	if got := status(http.MethodPost, "/simple"); got != 200 || !strings.Contains(f.last(t), `"authorizer":{"lambda":{"level":3,"user":"me"}}`) {
-		t.Errorf("allowed: %d %s", got, f.last(t))
+	if got := status(http.MethodPost, "/simple"); got != 200 || !strings.Contains(f.Last(t), `"authorizer":{"lambda":{"level":3,"user":"me"}}`) {
+		t.Errorf("allowed: %d %s", got, f.Last(t))
 	}
-	if ev := string(f.events[len(f.events)-2]); !strings.Contains(ev, `"type":"REQUEST"`) || strings.Contains(ev, `"body"`) ||
+	if ev := string(f.Events[len(f.Events)-2]); !strings.Contains(ev, `"type":"REQUEST"`) || strings.Contains(ev, `"body"`) ||
 		!strings.Contains(ev, `"routeArn":"arn:aws:execute-api:us-east-1:000000000000:`+f.api+`/$default/POST/simple"`) {
 		t.Errorf("event of the authorizer: %s", ev)
 	}
-	if source := f.asked[len(f.asked)-2]; source != "arn:aws:execute-api:us-east-1:000000000000:"+f.api+"/authorizers/"+*simple {
+	if source := f.Asked[len(f.Asked)-2]; source != "arn:aws:execute-api:us-east-1:000000000000:"+f.api+"/authorizers/"+*simple {
 		t.Errorf("invoked on behalf of %s", source)
 	}
 	for _, tt := range []struct {
@@ -242,11 +244,11 @@ func TestLambdaAuthorizer(t *testing.T) {
 	if asked != 1 {
 		t.Errorf("asked %d times for one identity", asked)
 	}
-	if ev := f.events; !strings.Contains(string(ev[len(ev)-1]), `"routeKey":"GET /policy/{id}"`) {
+	if ev := f.Events; !strings.Contains(string(ev[len(ev)-1]), `"routeKey":"GET /policy/{id}"`) {
 		t.Errorf("last event %s", ev[len(ev)-1])
 	}
 	status(http.MethodGet, "/policy/1?who=you", me...)
-	f.clock.Advance(5 * time.Minute)
+	f.Clock.Advance(5 * time.Minute)
 	status(http.MethodGet, "/policy/1?who=me", me...)
 	if asked != 3 {
 		t.Errorf("asked %d times for another identity and after the time", asked)
@@ -262,14 +264,14 @@ func TestSignedRequests(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.simple(t, "GET /", func(in *awsapi.CreateRouteInput) { in.AuthorizationType = types.AuthorizationTypeAwsIam })
-	if got := f.fetch(t, http.MethodGet, "/", ""); got.status != http.StatusForbidden || got.text != `{"message":"Forbidden"}` {
+	if got := f.fetch(t, http.MethodGet, "/", ""); got.Status != http.StatusForbidden || got.Text != `{"message":"Forbidden"}` {
 		t.Errorf("unsigned: %+v", got)
 	}
-	if got := f.fetch(t, http.MethodGet, "/", "", "Authorization", "AWS4-HMAC-SHA256 Credential=AKIAOTHER/"); got.status != http.StatusForbidden {
+	if got := f.fetch(t, http.MethodGet, "/", "", "Authorization", "AWS4-HMAC-SHA256 Credential=AKIAOTHER/"); got.Status != http.StatusForbidden {
 		t.Errorf("signed by another: %+v", got)
 	}
-	if got := f.fetch(t, http.MethodGet, "/", "", "Authorization", "AWS4-HMAC-SHA256 Credential=AKIAKNOWN/"); got.status != http.StatusOK ||
-		!strings.Contains(f.last(t), `"authorizer":{"iam":{"accessKey":"AKIAKNOWN","accountId":"000000000000","callerId":"AIDA1","userArn":"arn:aws:iam::000000000000:user/me","userId":"AIDA1"}}`) {
-		t.Errorf("signed: %+v %s", got, f.last(t))
+	if got := f.fetch(t, http.MethodGet, "/", "", "Authorization", "AWS4-HMAC-SHA256 Credential=AKIAKNOWN/"); got.Status != http.StatusOK ||
+		!strings.Contains(f.Last(t), `"authorizer":{"iam":{"accessKey":"AKIAKNOWN","accountId":"000000000000","callerId":"AIDA1","userArn":"arn:aws:iam::000000000000:user/me","userId":"AIDA1"}}`) {
+		t.Errorf("signed: %+v %s", got, f.Last(t))
 	}
 }

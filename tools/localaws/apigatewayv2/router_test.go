@@ -20,7 +20,7 @@ func FuzzRouteKey(f *testing.F) {
 			t.Skip()
 		}
 		if a.text != defaultKey {
-			variables, ok := a.match(strings.Replace(a.method, "ANY", "GET", 1), strings.Split(a.path[1:], "/"))
+			variables, ok := a.match(strings.Replace(a.method, "ANY", "GET", 1), strings.Split(a.path.Text[1:], "/"))
 			if !ok {
 				t.Fatalf("%q does not match its path", first)
 			}

@@ -77,7 +77,7 @@ func (x *exchange) choose() bool {
 	if path == "" {
 		path = "/"
 	}
-	x.path = split(path)
+	x.path = executeapi.Split(path)
 	x.raw = "/" + strings.Join(x.path, "/")
 	if st := stages[x.path[0]]; st != nil && x.path[0] != defaultKey {
 		x.live, x.path = st, x.path[1:]
@@ -213,7 +213,7 @@ func (x *exchange) integrate() (payload.Response, error) {
 func (x *exchange) functionARN() string {
 	path := "/" + x.route.text
 	if x.route.text != defaultKey {
-		path = "/" + x.request.Method + x.route.path
+		path = "/" + x.request.Method + x.route.path.Text
 	}
 	return x.api.service.deps.Gateway.ARN(*x.api.ApiId, "/"+*x.live.StageName+path)
 }
@@ -235,7 +235,7 @@ func (x *exchange) payload(z *payload.Authorizer) *payload.Request {
 // proxyEvent returns the event in format 1.0. Unlike in those of REST APIs, the path
 // has the stage in front.
 func (x *exchange) proxyEvent(r *payload.Request) payload.ProxyEvent {
-	ev := r.ProxyEvent(x.route.path, x.raw)
+	ev := r.ProxyEvent(x.route.path.Text, x.raw)
 	ev.Version = "1.0"
 	ev.RequestContext.ResourceID = aws.String(x.route.text)
 	switch z := r.Authorizer; {

@@ -16,6 +16,8 @@ import (
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/magewright/magewright/tools/localaws/executeapi/executeapitest"
 )
 
 // The routes of AWS's example of route priority, and some more.
@@ -39,15 +41,15 @@ func TestRoutes(t *testing.T) {
 		{"PUT", "/a/x%2Fy/c/%C3%A9", "PUT /a/{b}/c/{d}", `{"b":"x/y","d":"é"}`},
 		{"GET", "/pets/dog/2/", "GET /pets/{proxy+}", `{"proxy":"dog/2/"}`},
 	} {
-		if got := f.fetch(t, tt.method, tt.path, ""); got.status != http.StatusOK {
-			t.Errorf("%s %s: %d %s", tt.method, tt.path, got.status, got.text)
+		if got := f.fetch(t, tt.method, tt.path, ""); got.Status != http.StatusOK {
+			t.Errorf("%s %s: %d %s", tt.method, tt.path, got.Status, got.Text)
 			continue
 		}
 		var ev struct {
 			RouteKey       string          `json:"routeKey"`
 			PathParameters json.RawMessage `json:"pathParameters"`
 		}
-		if err := json.Unmarshal([]byte(f.last(t)), &ev); err != nil {
+		if err := json.Unmarshal([]byte(f.Last(t)), &ev); err != nil {
 			t.Fatal(err)
 		}
 		if ev.RouteKey != tt.route || string(ev.PathParameters) != tt.variables {
@@ -61,21 +63,21 @@ func TestNoRoute(t *testing.T) {
 	f := newFixture(t)
 	f.simple(t, "GET /a")
 	for _, path := range []string{"/", "/b", "/a/", "/a/b", "/$default/a"} {
-		if got := f.fetch(t, http.MethodGet, path, ""); got.status != http.StatusNotFound || got.text != `{"message":"Not Found"}` {
-			t.Errorf("%s: %d %s", path, got.status, got.text)
+		if got := f.fetch(t, http.MethodGet, path, ""); got.Status != http.StatusNotFound || got.Text != `{"message":"Not Found"}` {
+			t.Errorf("%s: %d %s", path, got.Status, got.Text)
 		}
 	}
-	if got := f.fetch(t, http.MethodPost, "/a", ""); got.status != http.StatusNotFound {
-		t.Errorf("another method: %d", got.status)
+	if got := f.fetch(t, http.MethodPost, "/a", ""); got.Status != http.StatusNotFound {
+		t.Errorf("another method: %d", got.Status)
 	}
 }
 
 // event returns an event without what is different in each run.
-func event(t *testing.T, text, host string, got answer) map[string]any {
+func event(t *testing.T, text, host string, got executeapitest.Response) map[string]any {
 	t.Helper()
-	id := got.header.Get("Apigw-Requestid")
+	id := got.Header.Get("Apigw-Requestid")
 	if id == "" {
-		t.Errorf("no request id: %v", got.header)
+		t.Errorf("no request id: %v", got.Header)
 	}
 	text = strings.ReplaceAll(text, id, "ID")
 	_, port, _ := strings.Cut(host, ":")
@@ -113,7 +115,7 @@ func TestEvents(t *testing.T) {
 	host := strings.TrimPrefix(f.url, "http://")
 	headers := []string{"Content-Type", "application/json", "Cookie", "a=1; b=2", "X-Two", "1", "X-Two", "2", "User-Agent", "test", "Accept-Encoding", "identity"}
 	got := f.fetch(t, http.MethodPost, "/prod/a/x%20y?q=1&q=2&r=%26", `{"k":"v"}`, headers...)
-	wantJSON(t, event(t, f.last(t), host, got), `{
+	wantJSON(t, event(t, f.Last(t), host, got), `{
 		"version": "2.0", "routeKey": "POST /a/{id}", "rawPath": "/prod/a/x y", "rawQueryString": "q=1&q=2&r=%26", "cookies": ["a=1", "b=2"],
 		"headers": {"accept-encoding": "identity", "content-length": "9", "content-type": "application/json", "host": "HOST", "user-agent": "test",
 			"x-forwarded-for": "127.0.0.1", "x-forwarded-port": "PORT", "x-forwarded-proto": "http", "x-two": "1,2"},
@@ -123,9 +125,9 @@ func TestEvents(t *testing.T) {
 			"requestId": "ID", "routeKey": "POST /a/{id}", "stage": "prod", "time": "01/Mar/2026:12:00:30 +0000", "timeEpoch": 1772366430000},
 		"body": "{\"k\":\"v\"}", "isBase64Encoded": false}`)
 
-	f.answer(functionARN, `{"statusCode":201,"headers":{"X-A":"1"},"multiValueHeaders":{"Set-Cookie":["a=1","b=2"]},"body":"made"}`)
+	f.Answer(functionARN, `{"statusCode":201,"headers":{"X-A":"1"},"multiValueHeaders":{"Set-Cookie":["a=1","b=2"]},"body":"made"}`)
 	got = f.fetch(t, http.MethodPut, "/a/1?q=1&q=2", "\x00\xff", "Content-Type", "image/png", "X-Two", "1", "X-Two", "2", "User-Agent", "test", "Accept-Encoding", "identity")
-	wantJSON(t, event(t, f.last(t), host, got), `{
+	wantJSON(t, event(t, f.Last(t), host, got), `{
 		"version": "1.0", "resource": "/a/{id}", "path": "/a/1", "httpMethod": "PUT",
 		"headers": {"Accept-Encoding": "identity", "Content-Length": "2", "Content-Type": "image/png", "Host": "HOST", "User-Agent": "test",
 			"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Port": "PORT", "X-Forwarded-Proto": "http", "X-Two": "2"},
@@ -138,7 +140,7 @@ func TestEvents(t *testing.T) {
 			"identity": {"accessKey": null, "accountId": null, "caller": null, "cognitoAuthenticationProvider": null, "cognitoAuthenticationType": null,
 				"cognitoIdentityId": null, "cognitoIdentityPoolId": null, "principalOrgId": null, "sourceIp": "127.0.0.1", "user": null, "userAgent": "test", "userArn": null}},
 		"body": "AP8=", "isBase64Encoded": true}`)
-	if got.status != http.StatusCreated || got.text != "made" || !slices.Equal(got.header.Values("Set-Cookie"), []string{"a=1", "b=2"}) || got.header.Get("X-A") != "1" {
+	if got.Status != http.StatusCreated || got.Text != "made" || !slices.Equal(got.Header.Values("Set-Cookie"), []string{"a=1", "b=2"}) || got.Header.Get("X-A") != "1" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -153,15 +155,15 @@ func TestPermissions(t *testing.T) {
 	f.stage(t, "$default")
 	f.stage(t, "prod")
 	prefix := "arn:aws:execute-api:us-east-1:000000000000:" + f.api
-	f.denied = []string{prefix + "/prod/DELETE/pets/{id}"}
+	f.Denied = []string{prefix + "/prod/DELETE/pets/{id}"}
 	f.fetch(t, http.MethodGet, "/pets/1", "")
 	f.fetch(t, http.MethodGet, "/else", "")
 	got := f.fetch(t, http.MethodDelete, "/prod/pets/1", "")
-	if want := []string{prefix + "/$default/GET/pets/{id}", prefix + "/$default/$default", prefix + "/prod/DELETE/pets/{id}"}; !slices.Equal(f.asked, want) {
-		t.Errorf("asked for %q, want %q", f.asked, want)
+	if want := []string{prefix + "/$default/GET/pets/{id}", prefix + "/$default/$default", prefix + "/prod/DELETE/pets/{id}"}; !slices.Equal(f.Asked, want) {
+		t.Errorf("asked for %q, want %q", f.Asked, want)
 	}
-	if got.status != http.StatusInternalServerError || got.text != `{"message":"Internal Server Error"}` || len(f.events) != 2 {
-		t.Errorf("denied: %+v, %d events", got, len(f.events))
+	if got.Status != http.StatusInternalServerError || got.Text != `{"message":"Internal Server Error"}` || len(f.Events) != 2 {
+		t.Errorf("denied: %+v, %d events", got, len(f.Events))
 	}
 }
 
@@ -191,18 +193,18 @@ func TestAnswers(t *testing.T) {
 		{"/none", ``, nil, false, 500, broken},
 	} {
 		for _, function := range []string{functionARN, otherARN} {
-			f.mu.Lock()
-			f.answers[function] = func([]byte) (*awslambda.InvokeOutput, error) {
+			f.Mu.Lock()
+			f.Answers[function] = func([]byte) (*awslambda.InvokeOutput, error) {
 				out := &awslambda.InvokeOutput{Payload: []byte(tt.answer)}
 				if tt.failed {
 					out.FunctionError = aws.String("Unhandled")
 				}
 				return out, tt.err
 			}
-			f.mu.Unlock()
+			f.Mu.Unlock()
 		}
-		if got := f.fetch(t, http.MethodGet, tt.path, ""); got.status != tt.status || got.text != tt.text {
-			t.Errorf("%s %s %v: %d %s, want %d %s", tt.path, tt.answer, tt.err, got.status, got.text, tt.status, tt.text)
+		if got := f.fetch(t, http.MethodGet, tt.path, ""); got.Status != tt.status || got.Text != tt.text {
+			t.Errorf("%s %s %v: %d %s, want %d %s", tt.path, tt.answer, tt.err, got.Status, got.Text, tt.status, tt.text)
 		}
 	}
 }
@@ -214,17 +216,17 @@ func TestTimeout(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
 	called := make(chan struct{})
-	f.answers[functionARN] = func([]byte) (*awslambda.InvokeOutput, error) {
+	f.Answers[functionARN] = func([]byte) (*awslambda.InvokeOutput, error) {
 		close(called)
 		<-release
 		return &awslambda.InvokeOutput{}, nil
 	}
-	done := make(chan answer)
+	done := make(chan executeapitest.Response)
 	go func() { done <- f.fetch(t, http.MethodGet, "/", "") }()
 	<-called
-	f.wall.BlockUntil(1)
-	f.wall.Advance(30 * time.Second)
-	if got := <-done; got.status != http.StatusServiceUnavailable || got.text != `{"message":"Service Unavailable"}` {
+	f.Wall.BlockUntil(1)
+	f.Wall.Advance(30 * time.Second)
+	if got := <-done; got.Status != http.StatusServiceUnavailable || got.Text != `{"message":"Service Unavailable"}` {
 		t.Errorf("%+v", got)
 	}
 }
@@ -234,7 +236,7 @@ func TestDeployments(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	ctx := t.Context()
-	status := func(path string) int { return f.fetch(t, http.MethodGet, path, "").status }
+	status := func(path string) int { return f.fetch(t, http.MethodGet, path, "").Status }
 	_, err := f.CreateDeployment(ctx, &awsapi.CreateDeploymentInput{ApiId: &f.api})
 	wantError(t, "a deployment without routes", err, "At least one route is required before deploying the Api.")
 	target := f.integration(t, functionARN, "2.0")
@@ -275,7 +277,7 @@ func TestQuickCreate(t *testing.T) {
 		Name: aws.String("quick"), ProtocolType: types.ProtocolTypeHttp, Target: aws.String(functionARN),
 	}))
 	f.url = *out.ApiEndpoint
-	if got := f.fetch(t, http.MethodGet, "/any/path", ""); got.status != http.StatusOK || got.text != "answered" {
+	if got := f.fetch(t, http.MethodGet, "/any/path", ""); got.Status != http.StatusOK || got.Text != "answered" {
 		t.Errorf("%+v", got)
 	}
 	must[*awsapi.DeleteApiOutput](t)(f.DeleteApi(t.Context(), &awsapi.DeleteApiInput{ApiId: out.ApiId}))
@@ -289,12 +291,12 @@ func TestCORS(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.simple(t, "GET /")
-	f.answer(functionARN, `{"statusCode":200,"headers":{"Access-Control-Allow-Origin":"https://function.example","Vary":"Accept"},"body":""}`)
-	if got := f.fetch(t, http.MethodGet, "/", "", "Origin", "https://a.example"); got.header.Get("Access-Control-Allow-Origin") != "https://function.example" {
-		t.Errorf("without settings, the function decides: %v", got.header)
+	f.Answer(functionARN, `{"statusCode":200,"headers":{"Access-Control-Allow-Origin":"https://function.example","Vary":"Accept"},"body":""}`)
+	if got := f.fetch(t, http.MethodGet, "/", "", "Origin", "https://a.example"); got.Header.Get("Access-Control-Allow-Origin") != "https://function.example" {
+		t.Errorf("without settings, the function decides: %v", got.Header)
 	}
 	ask := []string{"Access-Control-Request-Method", "PUT"}
-	if got := f.fetch(t, http.MethodOptions, "/", "", append(ask, "Origin", "https://a.example")...); got.status != http.StatusNotFound {
+	if got := f.fetch(t, http.MethodOptions, "/", "", append(ask, "Origin", "https://a.example")...); got.Status != http.StatusNotFound {
 		t.Errorf("a preflight request without settings: %+v", got)
 	}
 	set := func(c *types.Cors) {
@@ -325,22 +327,22 @@ func TestCORS(t *testing.T) {
 			headers = append(headers, "Origin", tt.origin)
 		}
 		got := f.fetch(t, tt.method, tt.path, "", headers...)
-		if got.status != tt.status {
-			t.Errorf("%s %s from %q: %d, want %d", tt.method, tt.path, tt.origin, got.status, tt.status)
+		if got.Status != tt.status {
+			t.Errorf("%s %s from %q: %d, want %d", tt.method, tt.path, tt.origin, got.Status, tt.status)
 		}
 		for name, want := range tt.want {
-			if value := got.header.Get(name); value != want {
+			if value := got.Header.Get(name); value != want {
 				t.Errorf("%s %s from %q: %s is %q, want %q", tt.method, tt.path, tt.origin, name, value, want)
 			}
 		}
 	}
 	set(&types.Cors{AllowOrigins: []string{"*"}})
-	if got := f.fetch(t, http.MethodGet, "/", "", "Origin", "null"); got.header.Get("Access-Control-Allow-Origin") != "*" || len(got.header.Values("Vary")) != 1 {
-		t.Errorf("any origin: %v", got.header)
+	if got := f.fetch(t, http.MethodGet, "/", "", "Origin", "null"); got.Header.Get("Access-Control-Allow-Origin") != "*" || len(got.Header.Values("Vary")) != 1 {
+		t.Errorf("any origin: %v", got.Header)
 	}
 	must[*awsapi.DeleteCorsConfigurationOutput](t)(f.DeleteCorsConfiguration(t.Context(), &awsapi.DeleteCorsConfigurationInput{ApiId: &f.api}))
-	if got := f.fetch(t, http.MethodGet, "/", "", "Origin", "null"); got.header.Get("Access-Control-Allow-Origin") != "https://function.example" {
-		t.Errorf("without settings again: %v", got.header)
+	if got := f.fetch(t, http.MethodGet, "/", "", "Origin", "null"); got.Header.Get("Access-Control-Allow-Origin") != "https://function.example" {
+		t.Errorf("without settings again: %v", got.Header)
 	}
 }
 
@@ -354,21 +356,21 @@ func TestThrottling(t *testing.T) {
 		in.DefaultRouteSettings = &types.RouteSettings{ThrottlingRateLimit: aws.Float64(100), ThrottlingBurstLimit: aws.Int32(100)}
 		in.RouteSettings = map[string]types.RouteSettings{"GET /slow": {ThrottlingRateLimit: aws.Float64(0.5), ThrottlingBurstLimit: aws.Int32(2)}}
 	})
-	status := func(path string) int { return f.fetch(t, http.MethodGet, path, "").status }
+	status := func(path string) int { return f.fetch(t, http.MethodGet, path, "").Status }
 	if a, b := status("/slow"), status("/slow"); a != 200 || b != 200 {
 		t.Errorf("the burst: %d %d", a, b)
 	}
-	if got := f.fetch(t, http.MethodGet, "/slow", ""); got.status != http.StatusTooManyRequests || got.text != `{"message":"Too Many Requests"}` {
+	if got := f.fetch(t, http.MethodGet, "/slow", ""); got.Status != http.StatusTooManyRequests || got.Text != `{"message":"Too Many Requests"}` {
 		t.Errorf("throttled: %+v", got)
 	}
 	if other := status("/fast"); other != 200 {
 		t.Errorf("another route: %d", other)
 	}
-	f.clock.Advance(time.Second)
+	f.Clock.Advance(time.Second)
 	if half := status("/slow"); half != http.StatusTooManyRequests {
 		t.Errorf("after half a token: %d", half)
 	}
-	f.clock.Advance(time.Second)
+	f.Clock.Advance(time.Second)
 	if a, b := status("/slow"), status("/slow"); a != 200 || b != http.StatusTooManyRequests {
 		t.Errorf("after a token: %d %d", a, b)
 	}
@@ -388,26 +390,17 @@ func TestAccessLogAndMetrics(t *testing.T) {
 	f.fetch(t, http.MethodGet, "/prod/a", "")
 	f.fetch(t, http.MethodGet, "/prod/b", "")
 	f.fetch(t, http.MethodGet, "/a", "")
-	f.gateway.Flush(t.Context())
+	f.Gateway.Flush(t.Context())
 	want := []string{
 		`127.0.0.1 [01/Mar/2026:12:00:30 +0000] "GET GET /a HTTP/1.1" 200 8 200 - /prod/a -`,
 		`127.0.0.1 [01/Mar/2026:12:00:30 +0000] "GET - HTTP/1.1" 404 23 - Not Found /prod/b -`,
 	}
-	if f.group != "access" || !slices.Equal(f.lines, want) {
-		t.Errorf("%s: %q", f.group, f.lines)
+	if f.Group != "access" || !slices.Equal(f.Lines, want) {
+		t.Errorf("%s: %q", f.Group, f.Lines)
 	}
 	got := map[string]float64{}
-	for _, in := range f.metrics {
-		for _, d := range in.MetricData {
-			var key strings.Builder
-			key.WriteString(*in.Namespace + " " + *d.MetricName)
-			for _, dimension := range d.Dimensions {
-				key.WriteString(" " + strings.ReplaceAll(*dimension.Value, f.api, "API"))
-			}
-			for i, v := range d.Values {
-				got[key.String()] += v * d.Counts[i]
-			}
-		}
+	for key, sum := range f.Sums(t) {
+		got[strings.ReplaceAll(key, f.api, "API")] = sum
 	}
 	for name, value := range map[string]float64{
 		"AWS/ApiGateway Count API": 3, "AWS/ApiGateway Count API prod": 2, "AWS/ApiGateway Count API $default": 1, "AWS/ApiGateway 4xx API prod": 1,

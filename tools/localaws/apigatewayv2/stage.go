@@ -107,7 +107,7 @@ func (a *api) serve(st *stage) *live {
 	for _, r := range l.router.routes {
 		if aws.ToBool(l.settings(r.text).DetailedMetricsEnabled) {
 			l.detailed[r.text] = []*executeapi.Series{
-				executeapi.NewSeries(names, "ApiId", *a.ApiId, "Stage", *st.StageName, "Method", r.method, "Resource", r.path),
+				executeapi.NewSeries(names, "ApiId", *a.ApiId, "Stage", *st.StageName, "Method", r.method, "Resource", r.path.Text),
 			}
 		}
 	}
