@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/big"
@@ -18,12 +19,14 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/apigateway"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/localaws"
@@ -44,6 +47,11 @@ func deployAPIs(t testing.TB, cfg aws.Config, name string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// With its indentation, the template would be too large for a request.
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, template); err != nil {
+		t.Fatal(err)
+	}
 	ctx := context.WithoutCancel(t.Context())
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
 	if _, err := objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("packages")}); err != nil {
@@ -54,7 +62,7 @@ func deployAPIs(t testing.TB, cfg aws.Config, name string) map[string]string {
 	}
 	stacks := cloudformation.NewFromConfig(cfg)
 	if _, err := stacks.CreateStack(ctx, &cloudformation.CreateStackInput{
-		StackName: &name, TemplateBody: aws.String(string(template)), Capabilities: []types.Capability{types.CapabilityCapabilityIam},
+		StackName: &name, TemplateBody: aws.String(compact.String()), Capabilities: []types.Capability{types.CapabilityCapabilityIam},
 		Parameters: []types.Parameter{{ParameterKey: aws.String("Architecture"), ParameterValue: aws.String(localaws.HostContext()["architecture"].(string))}},
 	}); err != nil {
 		t.Fatal(err)
@@ -87,9 +95,9 @@ func deployAPIs(t testing.TB, cfg aws.Config, name string) map[string]string {
 
 // request makes a request and returns the response's status, headers and body.
 // headers are names and values.
-func request(t testing.TB, method, url string, headers ...string) (int, http.Header, string) {
+func request(t testing.TB, method, url, body string, headers ...string) (int, http.Header, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,11 +172,11 @@ func TestHTTPAPI(t *testing.T) {
 		{"GET", url + "token", []string{"Authorization", "Bearer " + good}, 200, "$LATEST"},
 		{"GET", url, nil, 404, `{"message":"Not Found"}`},
 	} {
-		if status, _, text := request(t, tt.method, tt.url, tt.headers...); status != tt.status || text != tt.text {
+		if status, _, text := request(t, tt.method, tt.url, "", tt.headers...); status != tt.status || text != tt.text {
 			t.Errorf("%s %s %v: %d %s, want %d %s", tt.method, tt.url, tt.headers, status, text, tt.status, tt.text)
 		}
 	}
-	if status, header, _ := request(t, http.MethodOptions, url+"items/1", "Origin", "https://shop.example", "Access-Control-Request-Method", "GET"); status != http.StatusNoContent ||
+	if status, header, _ := request(t, http.MethodOptions, url+"items/1", "", "Origin", "https://shop.example", "Access-Control-Request-Method", "GET"); status != http.StatusNoContent ||
 		header.Get("Access-Control-Allow-Methods") != "GET,POST" {
 		t.Errorf("preflight: %d %v", status, header)
 	}
@@ -203,6 +211,107 @@ func TestHTTPAPI(t *testing.T) {
 	}
 	if _, err := apis.GetVpcLinks(t.Context(), &apigatewayv2.GetVpcLinksInput{}); err == nil || !strings.Contains(err.Error(), "apigatewayv2 GetVpcLinks is not supported by the embedded AWS") {
 		t.Errorf("VPC links: %v", err)
+	}
+}
+
+// An app of the CDK with REST APIs runs unchanged: proxy and mapped integrations,
+// MOCK and CORS, request validation, authorizers, API keys and gateway responses.
+func TestRESTAPI(t *testing.T) {
+	t.Parallel()
+	server := startStepped(t)
+	cfg := server.aws
+	outputs := deployAPIs(t, cfg, "rest")
+	url := outputs["Url"]
+	if !regexp.MustCompile(`^http://127\.0\.0\.1:\d+/prod/$`).MatchString(url) || outputs["ItemUrl"] != url+"items" {
+		t.Fatalf("outputs %v", outputs)
+	}
+	key := []string{"X-Api-Key", "aaaaaaaaaaaaaaaaaaaaaaaa"}
+	for _, tt := range []struct {
+		method, url, body string
+		headers           []string
+		status            int
+		text              string
+	}{
+		{"GET", url + "items", "", nil, 200, "$LATEST"},
+		{"PATCH", url + "items/1", "", nil, 200, "$LATEST"},
+		{"GET", url + "files/a/b", "", nil, 200, "$LATEST"},
+		{"POST", url + "items", `{"name":"a","count":1}`, nil, 200, "$LATEST"},
+		{"POST", url + "items", `{"count":1}`, nil, 400, `{"message":"Invalid request body"}`},
+		{"DELETE", url + "items", "", nil, 400, `{"message":"Missing required request parameters: [reason]"}`},
+		{"DELETE", url + "items?reason=old", "", nil, 200, "$LATEST"},
+		{"GET", url + "health", "", nil, 200, `{"status":"ok"}`},
+		{"GET", url + "keyed", "", nil, 403, `{"message":"Forbidden"}`},
+		{"GET", url + "keyed", "", key, 200, "$LATEST"},
+		{"GET", url + "private", "", nil, 401, `{"message":"Unauthorized"}`},
+		{"GET", url + "private", "", []string{"Authorization", "me"}, 200, "$LATEST"},
+		{"GET", url + "asked", "", []string{"X-Who", "me"}, 200, "$LATEST"},
+		{"POST", url + "mapped?id=1", `{"name":"a"}`, nil, 200, `{"version": "$LATEST"}`},
+		{"GET", url + "nowhere", "", nil, 404, `{"nothing":"at /prod/nowhere"}`},
+		{"GET", outputs["SmallEndpoint758BAF22"], "", nil, 200, "$LATEST"},
+		{"PUT", outputs["SmallEndpoint758BAF22"] + "a/b", "", nil, 200, "$LATEST"},
+	} {
+		if status, _, text := request(t, tt.method, tt.url, tt.body, tt.headers...); status != tt.status || text != tt.text {
+			t.Errorf("%s %s %s %v: %d %s, want %d %s", tt.method, tt.url, tt.body, tt.headers, status, text, tt.status, tt.text)
+		}
+	}
+	if status, header, _ := request(t, http.MethodOptions, url+"items", "", "Origin", "https://shop.example", "Access-Control-Request-Method", "GET"); status != http.StatusNoContent ||
+		header.Get("Access-Control-Allow-Origin") != "*" || header.Get("Access-Control-Allow-Methods") != "OPTIONS,GET,PUT,POST,DELETE,PATCH,HEAD" {
+		t.Errorf("preflight: %d %v", status, header)
+	}
+	server.Flush(t.Context())
+	lines, err := cloudwatchlogs.NewFromConfig(cfg).FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("access")})
+	if err != nil || len(lines.Events) != 16 || !strings.Contains(*lines.Events[0].Message, `"resourcePath":"/items","status":"200"`) {
+		t.Errorf("access log: %+v, %v", lines, err)
+	}
+	apis := apigateway.NewFromConfig(cfg)
+	all, err := apis.GetRestApis(t.Context(), &apigateway.GetRestApisInput{})
+	if err != nil || len(all.Items) != 2 || all.Items[0].CreatedDate == nil {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	if _, err := cloudformation.NewFromConfig(cfg).DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("rest")}); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		left, err := apis.GetRestApis(t.Context(), &apigateway.GetRestApisInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(left.Items) == 0 {
+			break
+		}
+		pause(t)
+	}
+	if _, err := apis.GetSdkTypes(t.Context(), &apigateway.GetSdkTypesInput{}); err == nil || !strings.Contains(err.Error(), "apigateway GetSdkTypes is not supported by the embedded AWS") {
+		t.Errorf("SDKs: %v", err)
+	}
+}
+
+// Methods without a function use other services of the embedded AWS, as the CDK's
+// AwsIntegration writes them.
+func TestAPIOfServices(t *testing.T) {
+	t.Parallel()
+	// A table takes a while to be active.
+	cfg := start(t)
+	url := deployAPIs(t, cfg, "services")["Url"]
+	for _, tt := range []struct{ method, path, body, text string }{
+		{"POST", "jobs", `{"job":1}`, `{"queued":true}`},
+		{"POST", "news", `{"text":"a & b"}`, `{"published":true}`},
+		{"PUT", "items/7", `{"name":"the \"seventh\""}`, `{"id":"7"}`},
+		{"GET", "items/7", "", `{"name":"the \"seventh\""}`},
+		{"GET", "items/8", "", `{"name":""}`},
+	} {
+		if status, _, text := request(t, tt.method, url+tt.path, tt.body); status != http.StatusOK || text != tt.text {
+			t.Errorf("%s %s: %d %s, want %s", tt.method, tt.path, status, text, tt.text)
+		}
+	}
+	queues := sqs.NewFromConfig(cfg)
+	queue, err := queues.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("jobs")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := queues.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: queue.QueueUrl})
+	if err != nil || len(out.Messages) != 1 || *out.Messages[0].Body != `{"job":1}` {
+		t.Errorf("messages %+v, %v", out, err)
 	}
 }
 

@@ -32,6 +32,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/access"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/apigateway"
 	"github.com/magewright/magewright/tools/localaws/apigatewayv2"
 	"github.com/magewright/magewright/tools/localaws/cloudformation"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/types"
@@ -214,6 +215,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 		Roles: sessions, Functions: functions, Alarms: guardedCloudwatch{metrics, g}, Notifier: guardedTopics, Objects: guardedObjects,
 	})
 	s.gateway = executeapi.New(a, executeapi.Deps{Functions: functions, Metrics: metrics, Logs: logGroups})
+	restAPIs := apigateway.New(a, apigateway.Deps{Gateway: s.gateway, Verifier: s.signatures, Roles: sessions})
 	httpAPIs := apigatewayv2.New(a, apigatewayv2.Deps{Gateway: s.gateway, Verifier: s.signatures, Objects: objects})
 	builds := codebuild.New(a, codebuild.Deps{
 		Objects: guardedObjects, Parameters: guardedParameters, Secrets: guardedSecrets, Logs: guardedLogs{logGroups, g},
@@ -236,7 +238,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 			Keys: guardedKms{keys, g}, Parameters: guardedParameters, Secrets: guardedSecrets, Tables: tables, Functions: functions,
 			Logs: guardedLogs{logGroups, g}, Alarms: guardedCloudwatch{metrics, g}, Topics: guardedTopics, Queues: queues, Events: guardedEvents{bus, g},
 			Deployments: guardedCodedeploy{deployments, g}, Builds: guardedCodebuild{builds, g},
-			Pipelines: guardedCodepipeline{pipelines, g}, Connections: guardedCodeconnections{connections, g}, HTTPAPIs: httpAPIs,
+			Pipelines: guardedCodepipeline{pipelines, g}, Connections: guardedCodeconnections{connections, g}, HTTPAPIs: httpAPIs, RestAPIs: restAPIs,
 		}),
 	})
 	s.guard.Connect(access.World{
@@ -262,6 +264,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 		{Name: "ecr", Impl: repositories},
 		{Name: "monitoring", Impl: metrics},
 		{Name: "lambda", Impl: functions.Service},
+		{Name: "apigateway", Impl: restAPIs},
 		{Name: "apigatewayv2", Impl: httpAPIs},
 		{Name: "cloudformation", Impl: stacks},
 		{Name: "codedeploy", Impl: deployments},

@@ -8,6 +8,19 @@ package cfnschema
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/.
 // It covers the types that the stacks use, and those that hold data.
 var createOnly = map[string][]string{
+	"AWS::ApiGateway::Account":             {},
+	"AWS::ApiGateway::ApiKey":              {"GenerateDistinctId", "Name", "Value"},
+	"AWS::ApiGateway::Authorizer":          {"RestApiId"},
+	"AWS::ApiGateway::Deployment":          {"DeploymentCanarySettings", "RestApiId"},
+	"AWS::ApiGateway::GatewayResponse":     {"ResponseType", "RestApiId"},
+	"AWS::ApiGateway::Method":              {"HttpMethod", "ResourceId", "RestApiId"},
+	"AWS::ApiGateway::Model":               {"ContentType", "Name", "RestApiId"},
+	"AWS::ApiGateway::RequestValidator":    {"Name", "RestApiId"},
+	"AWS::ApiGateway::Resource":            {"ParentId", "PathPart", "RestApiId"},
+	"AWS::ApiGateway::RestApi":             {},
+	"AWS::ApiGateway::Stage":               {"RestApiId", "StageName"},
+	"AWS::ApiGateway::UsagePlan":           {},
+	"AWS::ApiGateway::UsagePlanKey":        {"KeyId", "KeyType", "UsagePlanId"},
 	"AWS::ApiGatewayV2::Api":               {"ProtocolType"},
 	"AWS::ApiGatewayV2::Authorizer":        {"ApiId"},
 	"AWS::ApiGatewayV2::Deployment":        {"ApiId"},

@@ -14,6 +14,9 @@ import (
 	logstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 )
 
+// ExecutionLogs is what the names of groups of execution logs begin with.
+const ExecutionLogs = "API-Gateway-Execution-Logs_"
+
 // flushInterval is how long metrics and log lines are collected before they are sent.
 const flushInterval = 50 * time.Millisecond
 
@@ -49,14 +52,16 @@ type access struct {
 // A stream is a log stream for the access log of a stage.
 type stream struct{ group, name string }
 
-// Log adds a line to the access log in a log group.
-func (g *Gateway) Log(group, name string, at time.Time, line string) {
+// Log adds lines to a stream of a log group.
+func (g *Gateway) Log(group, name string, at time.Time, lines ...string) {
 	g.access.mu.Lock()
 	if g.access.pending == nil {
 		g.access.pending = map[stream][]logstypes.InputLogEvent{}
 	}
 	st := stream{group, name}
-	g.access.pending[st] = append(g.access.pending[st], logstypes.InputLogEvent{Message: aws.String(line), Timestamp: aws.Int64(at.UnixMilli())})
+	for _, line := range lines {
+		g.access.pending[st] = append(g.access.pending[st], logstypes.InputLogEvent{Message: aws.String(line), Timestamp: aws.Int64(at.UnixMilli())})
+	}
 	g.access.mu.Unlock()
 	g.signal()
 }
@@ -122,6 +127,13 @@ func (g *Gateway) put(ctx context.Context, st stream, lines []logstypes.InputLog
 	if g.access.exists[st] {
 		_, err := g.deps.Logs.PutLogEvents(ctx, in)
 		if _, gone := errors.AsType[*logstypes.ResourceNotFoundException](err); !gone {
+			return err
+		}
+	}
+	// API Gateway makes the groups of execution logs; those of access logs exist.
+	if strings.HasPrefix(st.group, ExecutionLogs) {
+		_, err := g.deps.Logs.CreateLogGroup(ctx, &awslogs.CreateLogGroupInput{LogGroupName: &st.group})
+		if _, there := errors.AsType[*logstypes.ResourceAlreadyExistsException](err); err != nil && !there {
 			return err
 		}
 	}

@@ -48,7 +48,9 @@ func handle(ctx context.Context, _ json.RawMessage) (map[string]any, error) {
 		}
 	}
 	if os.Getenv("CANARY_ROLE") == "authorizer" {
-		return map[string]any{"isAuthorized": true}, nil
+		return map[string]any{"isAuthorized": true, "principalId": "anybody", "policyDocument": map[string]any{
+			"Version": "2012-10-17", "Statement": []any{map[string]any{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}},
+		}}, nil
 	}
 	return map[string]any{"statusCode": http.StatusOK, "body": os.Getenv("AWS_LAMBDA_FUNCTION_VERSION")}, nil
 }

@@ -2,6 +2,7 @@ package types_test
 
 import (
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsapigateway "github.com/aws/aws-sdk-go-v2/service/apigateway"
 	awsapigatewayv2 "github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
 	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
@@ -43,12 +44,21 @@ func answers() map[string]any {
 	role := &iamtypes.Role{Arn: aws.String(roleARN), RoleId: aws.String("AROA1")}
 	const endpoint = "http://127.0.0.1:5001"
 	return map[string]any{
-		"apigatewayv2:CreateApi":         &awsapigatewayv2.CreateApiOutput{ApiId: aws.String("a1b2c3"), ApiEndpoint: aws.String(endpoint)},
-		"apigatewayv2:UpdateApi":         &awsapigatewayv2.UpdateApiOutput{ApiId: aws.String("a1b2c3"), ApiEndpoint: aws.String(endpoint)},
-		"apigatewayv2:CreateAuthorizer":  &awsapigatewayv2.CreateAuthorizerOutput{AuthorizerId: aws.String("z1")},
-		"apigatewayv2:CreateDeployment":  &awsapigatewayv2.CreateDeploymentOutput{DeploymentId: aws.String("d1")},
-		"apigatewayv2:CreateIntegration": &awsapigatewayv2.CreateIntegrationOutput{IntegrationId: aws.String("i1")},
-		"apigatewayv2:CreateRoute":       &awsapigatewayv2.CreateRouteOutput{RouteId: aws.String("r1")},
+		"apigateway:CreateRestApi":          &awsapigateway.CreateRestApiOutput{Id: aws.String("a1b2c3"), RootResourceId: aws.String("root")},
+		"apigateway:UpdateRestApi":          &awsapigateway.UpdateRestApiOutput{RootResourceId: aws.String("root")},
+		"apigateway:CreateResource":         &awsapigateway.CreateResourceOutput{Id: aws.String("r1")},
+		"apigateway:CreateDeployment":       &awsapigateway.CreateDeploymentOutput{Id: aws.String("d1")},
+		"apigateway:GetStage":               &awsapigateway.GetStageOutput{DeploymentId: aws.String("d1")},
+		"apigateway:CreateAuthorizer":       &awsapigateway.CreateAuthorizerOutput{Id: aws.String("z1")},
+		"apigateway:CreateRequestValidator": &awsapigateway.CreateRequestValidatorOutput{Id: aws.String("v1")},
+		"apigateway:CreateApiKey":           &awsapigateway.CreateApiKeyOutput{Id: aws.String("k1")},
+		"apigateway:CreateUsagePlan":        &awsapigateway.CreateUsagePlanOutput{Id: aws.String("p1")},
+		"apigatewayv2:CreateApi":            &awsapigatewayv2.CreateApiOutput{ApiId: aws.String("a1b2c3"), ApiEndpoint: aws.String(endpoint)},
+		"apigatewayv2:UpdateApi":            &awsapigatewayv2.UpdateApiOutput{ApiId: aws.String("a1b2c3"), ApiEndpoint: aws.String(endpoint)},
+		"apigatewayv2:CreateAuthorizer":     &awsapigatewayv2.CreateAuthorizerOutput{AuthorizerId: aws.String("z1")},
+		"apigatewayv2:CreateDeployment":     &awsapigatewayv2.CreateDeploymentOutput{DeploymentId: aws.String("d1")},
+		"apigatewayv2:CreateIntegration":    &awsapigatewayv2.CreateIntegrationOutput{IntegrationId: aws.String("i1")},
+		"apigatewayv2:CreateRoute":          &awsapigatewayv2.CreateRouteOutput{RouteId: aws.String("r1")},
 		"codebuild:CreateReportGroup": &awscodebuild.CreateReportGroupOutput{ReportGroup: &codebuildtypes.ReportGroup{
 			Arn: aws.String("arn:aws:codebuild:us-east-1:000000000000:report-group/tests"),
 		}},

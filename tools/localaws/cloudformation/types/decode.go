@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	awsapigateway "github.com/aws/aws-sdk-go-v2/service/apigateway"
 	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	awsecr "github.com/aws/aws-sdk-go-v2/service/ecr/types"
@@ -23,8 +24,10 @@ import (
 // renamed lists, for each SDK struct, the properties that CloudFormation spells
 // differently from the API.
 var renamed = map[reflect.Type]map[string]string{
-	reflect.TypeFor[awscodebuild.ProjectSource]():   {"BuildSpec": "Buildspec"},
-	reflect.TypeFor[awsdynamodb.SSESpecification](): {"SSEEnabled": "Enabled"},
+	reflect.TypeFor[awsapigateway.CreateRestApiInput]():   {"ApiKeySourceType": "ApiKeySource"},
+	reflect.TypeFor[awsapigateway.CreateUsagePlanInput](): {"UsagePlanName": "Name"},
+	reflect.TypeFor[awscodebuild.ProjectSource]():         {"BuildSpec": "Buildspec"},
+	reflect.TypeFor[awsdynamodb.SSESpecification]():       {"SSEEnabled": "Enabled"},
 	reflect.TypeFor[awsecr.ImageTagMutabilityExclusionFilter](): {
 		"ImageTagMutabilityExclusionFilterType":  "FilterType",
 		"ImageTagMutabilityExclusionFilterValue": "Filter",

@@ -3,6 +3,7 @@ package types
 import (
 	"context"
 
+	awsapigateway "github.com/aws/aws-sdk-go-v2/service/apigateway"
 	awsapigatewayv2 "github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
 	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	awslogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -49,6 +50,7 @@ type Deps struct {
 	Pipelines    Pipelines
 	Connections  Connections
 	HTTPAPIs     HTTPAPIs
+	RestAPIs     RestAPIs
 }
 
 // Buckets is the part of Amazon S3 that the resource types need.
@@ -315,4 +317,47 @@ type HTTPAPIs interface {
 	CreateDeployment(context.Context, *awsapigatewayv2.CreateDeploymentInput) (*awsapigatewayv2.CreateDeploymentOutput, error)
 	UpdateDeployment(context.Context, *awsapigatewayv2.UpdateDeploymentInput) (*awsapigatewayv2.UpdateDeploymentOutput, error)
 	DeleteDeployment(context.Context, *awsapigatewayv2.DeleteDeploymentInput) (*awsapigatewayv2.DeleteDeploymentOutput, error)
+}
+
+// RestAPIs is the part of API Gateway for REST APIs that the resource types need.
+type RestAPIs interface {
+	CreateRestApi(context.Context, *awsapigateway.CreateRestApiInput) (*awsapigateway.CreateRestApiOutput, error)
+	UpdateRestApi(context.Context, *awsapigateway.UpdateRestApiInput) (*awsapigateway.UpdateRestApiOutput, error)
+	DeleteRestApi(context.Context, *awsapigateway.DeleteRestApiInput) (*awsapigateway.DeleteRestApiOutput, error)
+	TagResource(context.Context, *awsapigateway.TagResourceInput) (*awsapigateway.TagResourceOutput, error)
+	UntagResource(context.Context, *awsapigateway.UntagResourceInput) (*awsapigateway.UntagResourceOutput, error)
+	CreateResource(context.Context, *awsapigateway.CreateResourceInput) (*awsapigateway.CreateResourceOutput, error)
+	DeleteResource(context.Context, *awsapigateway.DeleteResourceInput) (*awsapigateway.DeleteResourceOutput, error)
+	PutMethod(context.Context, *awsapigateway.PutMethodInput) (*awsapigateway.PutMethodOutput, error)
+	DeleteMethod(context.Context, *awsapigateway.DeleteMethodInput) (*awsapigateway.DeleteMethodOutput, error)
+	PutMethodResponse(context.Context, *awsapigateway.PutMethodResponseInput) (*awsapigateway.PutMethodResponseOutput, error)
+	PutIntegration(context.Context, *awsapigateway.PutIntegrationInput) (*awsapigateway.PutIntegrationOutput, error)
+	PutIntegrationResponse(context.Context, *awsapigateway.PutIntegrationResponseInput) (*awsapigateway.PutIntegrationResponseOutput, error)
+	CreateDeployment(context.Context, *awsapigateway.CreateDeploymentInput) (*awsapigateway.CreateDeploymentOutput, error)
+	UpdateDeployment(context.Context, *awsapigateway.UpdateDeploymentInput) (*awsapigateway.UpdateDeploymentOutput, error)
+	DeleteDeployment(context.Context, *awsapigateway.DeleteDeploymentInput) (*awsapigateway.DeleteDeploymentOutput, error)
+	CreateStage(context.Context, *awsapigateway.CreateStageInput) (*awsapigateway.CreateStageOutput, error)
+	GetStage(context.Context, *awsapigateway.GetStageInput) (*awsapigateway.GetStageOutput, error)
+	UpdateStage(context.Context, *awsapigateway.UpdateStageInput) (*awsapigateway.UpdateStageOutput, error)
+	DeleteStage(context.Context, *awsapigateway.DeleteStageInput) (*awsapigateway.DeleteStageOutput, error)
+	UpdateAccount(context.Context, *awsapigateway.UpdateAccountInput) (*awsapigateway.UpdateAccountOutput, error)
+	CreateAuthorizer(context.Context, *awsapigateway.CreateAuthorizerInput) (*awsapigateway.CreateAuthorizerOutput, error)
+	UpdateAuthorizer(context.Context, *awsapigateway.UpdateAuthorizerInput) (*awsapigateway.UpdateAuthorizerOutput, error)
+	DeleteAuthorizer(context.Context, *awsapigateway.DeleteAuthorizerInput) (*awsapigateway.DeleteAuthorizerOutput, error)
+	CreateModel(context.Context, *awsapigateway.CreateModelInput) (*awsapigateway.CreateModelOutput, error)
+	UpdateModel(context.Context, *awsapigateway.UpdateModelInput) (*awsapigateway.UpdateModelOutput, error)
+	DeleteModel(context.Context, *awsapigateway.DeleteModelInput) (*awsapigateway.DeleteModelOutput, error)
+	CreateRequestValidator(context.Context, *awsapigateway.CreateRequestValidatorInput) (*awsapigateway.CreateRequestValidatorOutput, error)
+	UpdateRequestValidator(context.Context, *awsapigateway.UpdateRequestValidatorInput) (*awsapigateway.UpdateRequestValidatorOutput, error)
+	DeleteRequestValidator(context.Context, *awsapigateway.DeleteRequestValidatorInput) (*awsapigateway.DeleteRequestValidatorOutput, error)
+	CreateApiKey(context.Context, *awsapigateway.CreateApiKeyInput) (*awsapigateway.CreateApiKeyOutput, error)
+	UpdateApiKey(context.Context, *awsapigateway.UpdateApiKeyInput) (*awsapigateway.UpdateApiKeyOutput, error)
+	DeleteApiKey(context.Context, *awsapigateway.DeleteApiKeyInput) (*awsapigateway.DeleteApiKeyOutput, error)
+	CreateUsagePlan(context.Context, *awsapigateway.CreateUsagePlanInput) (*awsapigateway.CreateUsagePlanOutput, error)
+	UpdateUsagePlan(context.Context, *awsapigateway.UpdateUsagePlanInput) (*awsapigateway.UpdateUsagePlanOutput, error)
+	DeleteUsagePlan(context.Context, *awsapigateway.DeleteUsagePlanInput) (*awsapigateway.DeleteUsagePlanOutput, error)
+	CreateUsagePlanKey(context.Context, *awsapigateway.CreateUsagePlanKeyInput) (*awsapigateway.CreateUsagePlanKeyOutput, error)
+	DeleteUsagePlanKey(context.Context, *awsapigateway.DeleteUsagePlanKeyInput) (*awsapigateway.DeleteUsagePlanKeyOutput, error)
+	PutGatewayResponse(context.Context, *awsapigateway.PutGatewayResponseInput) (*awsapigateway.PutGatewayResponseOutput, error)
+	DeleteGatewayResponse(context.Context, *awsapigateway.DeleteGatewayResponseInput) (*awsapigateway.DeleteGatewayResponseOutput, error)
 }

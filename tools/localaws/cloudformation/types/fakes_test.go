@@ -3,6 +3,7 @@ package types_test
 import (
 	"context"
 
+	awsapigateway "github.com/aws/aws-sdk-go-v2/service/apigateway"
 	awsapigatewayv2 "github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
 	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	awslogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -751,6 +752,7 @@ func (rec *recorder) deps() types.Deps {
 		Pipelines:    fakePipelines{rec},
 		Connections:  fakeConnections{rec},
 		HTTPAPIs:     fakeHTTPAPIs{rec},
+		RestAPIs:     fakeRestAPIs{rec},
 	}
 }
 
@@ -842,4 +844,162 @@ func (f fakeHTTPAPIs) UpdateDeployment(_ context.Context, in *awsapigatewayv2.Up
 
 func (f fakeHTTPAPIs) DeleteDeployment(_ context.Context, in *awsapigatewayv2.DeleteDeploymentInput) (*awsapigatewayv2.DeleteDeploymentOutput, error) {
 	return call[awsapigatewayv2.DeleteDeploymentOutput](f.recorder, "apigatewayv2", in)
+}
+
+type fakeRestAPIs struct{ *recorder }
+
+func (f fakeRestAPIs) CreateRestApi(_ context.Context, in *awsapigateway.CreateRestApiInput) (*awsapigateway.CreateRestApiOutput, error) {
+	return call[awsapigateway.CreateRestApiOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) UpdateRestApi(_ context.Context, in *awsapigateway.UpdateRestApiInput) (*awsapigateway.UpdateRestApiOutput, error) {
+	return call[awsapigateway.UpdateRestApiOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) DeleteRestApi(_ context.Context, in *awsapigateway.DeleteRestApiInput) (*awsapigateway.DeleteRestApiOutput, error) {
+	return call[awsapigateway.DeleteRestApiOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) TagResource(_ context.Context, in *awsapigateway.TagResourceInput) (*awsapigateway.TagResourceOutput, error) {
+	return call[awsapigateway.TagResourceOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) UntagResource(_ context.Context, in *awsapigateway.UntagResourceInput) (*awsapigateway.UntagResourceOutput, error) {
+	return call[awsapigateway.UntagResourceOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) CreateResource(_ context.Context, in *awsapigateway.CreateResourceInput) (*awsapigateway.CreateResourceOutput, error) {
+	return call[awsapigateway.CreateResourceOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) DeleteResource(_ context.Context, in *awsapigateway.DeleteResourceInput) (*awsapigateway.DeleteResourceOutput, error) {
+	return call[awsapigateway.DeleteResourceOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) PutMethod(_ context.Context, in *awsapigateway.PutMethodInput) (*awsapigateway.PutMethodOutput, error) {
+	return call[awsapigateway.PutMethodOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) DeleteMethod(_ context.Context, in *awsapigateway.DeleteMethodInput) (*awsapigateway.DeleteMethodOutput, error) {
+	return call[awsapigateway.DeleteMethodOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) PutMethodResponse(_ context.Context, in *awsapigateway.PutMethodResponseInput) (*awsapigateway.PutMethodResponseOutput, error) {
+	return call[awsapigateway.PutMethodResponseOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) PutIntegration(_ context.Context, in *awsapigateway.PutIntegrationInput) (*awsapigateway.PutIntegrationOutput, error) {
+	return call[awsapigateway.PutIntegrationOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) PutIntegrationResponse(_ context.Context, in *awsapigateway.PutIntegrationResponseInput) (*awsapigateway.PutIntegrationResponseOutput, error) {
+	return call[awsapigateway.PutIntegrationResponseOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) CreateDeployment(_ context.Context, in *awsapigateway.CreateDeploymentInput) (*awsapigateway.CreateDeploymentOutput, error) {
+	return call[awsapigateway.CreateDeploymentOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) UpdateDeployment(_ context.Context, in *awsapigateway.UpdateDeploymentInput) (*awsapigateway.UpdateDeploymentOutput, error) {
+	return call[awsapigateway.UpdateDeploymentOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) DeleteDeployment(_ context.Context, in *awsapigateway.DeleteDeploymentInput) (*awsapigateway.DeleteDeploymentOutput, error) {
+	return call[awsapigateway.DeleteDeploymentOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) CreateStage(_ context.Context, in *awsapigateway.CreateStageInput) (*awsapigateway.CreateStageOutput, error) {
+	return call[awsapigateway.CreateStageOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) GetStage(_ context.Context, in *awsapigateway.GetStageInput) (*awsapigateway.GetStageOutput, error) {
+	return call[awsapigateway.GetStageOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) UpdateStage(_ context.Context, in *awsapigateway.UpdateStageInput) (*awsapigateway.UpdateStageOutput, error) {
+	return call[awsapigateway.UpdateStageOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) DeleteStage(_ context.Context, in *awsapigateway.DeleteStageInput) (*awsapigateway.DeleteStageOutput, error) {
+	return call[awsapigateway.DeleteStageOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) UpdateAccount(_ context.Context, in *awsapigateway.UpdateAccountInput) (*awsapigateway.UpdateAccountOutput, error) {
+	return call[awsapigateway.UpdateAccountOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) CreateAuthorizer(_ context.Context, in *awsapigateway.CreateAuthorizerInput) (*awsapigateway.CreateAuthorizerOutput, error) {
+	return call[awsapigateway.CreateAuthorizerOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) UpdateAuthorizer(_ context.Context, in *awsapigateway.UpdateAuthorizerInput) (*awsapigateway.UpdateAuthorizerOutput, error) {
+	return call[awsapigateway.UpdateAuthorizerOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) DeleteAuthorizer(_ context.Context, in *awsapigateway.DeleteAuthorizerInput) (*awsapigateway.DeleteAuthorizerOutput, error) {
+	return call[awsapigateway.DeleteAuthorizerOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) CreateModel(_ context.Context, in *awsapigateway.CreateModelInput) (*awsapigateway.CreateModelOutput, error) {
+	return call[awsapigateway.CreateModelOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) UpdateModel(_ context.Context, in *awsapigateway.UpdateModelInput) (*awsapigateway.UpdateModelOutput, error) {
+	return call[awsapigateway.UpdateModelOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) DeleteModel(_ context.Context, in *awsapigateway.DeleteModelInput) (*awsapigateway.DeleteModelOutput, error) {
+	return call[awsapigateway.DeleteModelOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) CreateRequestValidator(_ context.Context, in *awsapigateway.CreateRequestValidatorInput) (*awsapigateway.CreateRequestValidatorOutput, error) {
+	return call[awsapigateway.CreateRequestValidatorOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) UpdateRequestValidator(_ context.Context, in *awsapigateway.UpdateRequestValidatorInput) (*awsapigateway.UpdateRequestValidatorOutput, error) {
+	return call[awsapigateway.UpdateRequestValidatorOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) DeleteRequestValidator(_ context.Context, in *awsapigateway.DeleteRequestValidatorInput) (*awsapigateway.DeleteRequestValidatorOutput, error) {
+	return call[awsapigateway.DeleteRequestValidatorOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) CreateApiKey(_ context.Context, in *awsapigateway.CreateApiKeyInput) (*awsapigateway.CreateApiKeyOutput, error) {
+	return call[awsapigateway.CreateApiKeyOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) UpdateApiKey(_ context.Context, in *awsapigateway.UpdateApiKeyInput) (*awsapigateway.UpdateApiKeyOutput, error) {
+	return call[awsapigateway.UpdateApiKeyOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) DeleteApiKey(_ context.Context, in *awsapigateway.DeleteApiKeyInput) (*awsapigateway.DeleteApiKeyOutput, error) {
+	return call[awsapigateway.DeleteApiKeyOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) CreateUsagePlan(_ context.Context, in *awsapigateway.CreateUsagePlanInput) (*awsapigateway.CreateUsagePlanOutput, error) {
+	return call[awsapigateway.CreateUsagePlanOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) UpdateUsagePlan(_ context.Context, in *awsapigateway.UpdateUsagePlanInput) (*awsapigateway.UpdateUsagePlanOutput, error) {
+	return call[awsapigateway.UpdateUsagePlanOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) DeleteUsagePlan(_ context.Context, in *awsapigateway.DeleteUsagePlanInput) (*awsapigateway.DeleteUsagePlanOutput, error) {
+	return call[awsapigateway.DeleteUsagePlanOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) CreateUsagePlanKey(_ context.Context, in *awsapigateway.CreateUsagePlanKeyInput) (*awsapigateway.CreateUsagePlanKeyOutput, error) {
+	return call[awsapigateway.CreateUsagePlanKeyOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) DeleteUsagePlanKey(_ context.Context, in *awsapigateway.DeleteUsagePlanKeyInput) (*awsapigateway.DeleteUsagePlanKeyOutput, error) {
+	return call[awsapigateway.DeleteUsagePlanKeyOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) PutGatewayResponse(_ context.Context, in *awsapigateway.PutGatewayResponseInput) (*awsapigateway.PutGatewayResponseOutput, error) {
+	return call[awsapigateway.PutGatewayResponseOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeRestAPIs) DeleteGatewayResponse(_ context.Context, in *awsapigateway.DeleteGatewayResponseInput) (*awsapigateway.DeleteGatewayResponseOutput, error) {
+	return call[awsapigateway.DeleteGatewayResponseOutput](f.recorder, "apigateway", in)
 }

@@ -36,6 +36,8 @@ func Registry(d Deps) resource.Registry {
 		pipeline(d),
 		connection(d, "AWS::CodeConnections::Connection"), connection(d, "AWS::CodeStarConnections::Connection"),
 		httpAPI(d), httpStage(d), httpRoute(d), httpIntegration(d), httpAuthorizer(d), httpDeployment(d),
+		restAPI(d), restResource(d), restMethod(d), restDeployment(d), restStage(d), restAccount(d), restAuthorizer(d), restModel(d),
+		restValidator(d), restKey(d), restPlan(d), restPlanKey(d), restResponse(d),
 		metadata(),
 	} {
 		t := definition.handled()
