@@ -1,42 +1,120 @@
 package project
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+)
+
+// leaves are the files that the targets of an action leave in the evidence
+// directory, by the action's name in the pipeline. Whoever adds a file to what a
+// target leaves adds it here, because no later action takes others.
+var leaves = map[string][]string{
+	"Lint":      {"lint.intoto.json"},
+	"Test":      {"test.intoto.json", "test.json", "junit.xml", "coverage.out", "sources.json"},
+	"Sec":       {"sec.intoto.json", "sec.json", "sec/*.json", "gosec.sarif", "govulncheck.json", "gitleaks.json"},
+	"Smoke":     {"smoke-*.intoto.json"},
+	"Drill":     {"drill.dsse.json"},
+	"Readiness": {"plan.md", "plan.intoto.json", "readiness.json", "readiness.html", "readiness.intoto.jsonl", "sbom.cdx.json"},
+}
+
+// verifiers are the actions of the stage Verify. They run side by side, each in a
+// role of its own, and hand on nothing but what they leave. Later actions hand on
+// what they were given.
+var verifiers = []string{"Lint", "Test", "Sec"}
+
+// ownDir is where an action that is none of ours leaves its files, below its name.
+const ownDir = "own"
+
+// mayLeave reports whether an action is declared to leave or to hand on a file.
+func mayLeave(action, name string) bool {
+	if slices.Contains(verifiers, action) {
+		return matches(leaves[action], name)
+	}
+	for _, patterns := range leaves {
+		if matches(patterns, name) {
+			return true
+		}
+	}
+	return strings.HasPrefix(name, ownDir+"/")
+}
+
+func matches(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		ok, err := path.Match(pattern, name)
+		return ok && err == nil
+	})
+}
+
+// artifact is the prefix of the variables that name the directories of an action's
+// input artifacts; those of evidence end with evidenceSuffix.
+// See https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeBuild.html.
+const (
+	artifact       = "CODEBUILD_SRC_DIR_"
+	evidenceSuffix = "Evidence"
 )
 
 // Gather copies what earlier actions of the pipeline have left, their output
 // artifacts named NAMEEvidence, into the evidence directory: there a target
 // finds it as it does where one machine runs them all. A file that is there
 // already stays as it is.
+//
+// An artifact brings only files that its action is declared to leave: anything else
+// is an error, and so are two artifacts that have different files of one name.
 // See https://docs.aws.amazon.com/codebuild/latest/userguide/sample-pipeline-multi-input-output.html.
 func (c Config) Gather() error {
-	for _, variable := range os.Environ() {
+	given := map[string]gathered{}
+	variables := os.Environ()
+	slices.Sort(variables)
+	for _, variable := range variables {
 		name, dir, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(name, "CODEBUILD_SRC_DIR_") && strings.HasSuffix(name, "Evidence") && dir != "" {
-			if err := c.gather(dir); err != nil {
-				return fmt.Errorf("gathering evidence of %s: %w", name, err)
-			}
+		action, ours := strings.CutPrefix(name, artifact)
+		action, evidence := strings.CutSuffix(action, evidenceSuffix)
+		if !ours || !evidence || dir == "" {
+			continue
+		}
+		if err := c.gather(action, dir, given); err != nil {
+			return fmt.Errorf("gathering the evidence of action %s (%s): %w", action, name, err)
 		}
 	}
 	return nil
 }
 
-func (c Config) gather(dir string) error {
+// A gathered file is what an action's artifact has of it.
+type gathered struct {
+	action string
+	data   []byte
+}
+
+func (c Config) gather(action, dir string, given map[string]gathered) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = root.Close() }()
 	return fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() {
+		switch {
+		case err != nil || entry.IsDir():
+			return err
+		case !entry.Type().IsRegular():
+			return fmt.Errorf("%s is not a regular file", name)
+		case !mayLeave(action, name):
+			return fmt.Errorf("%s is not among the files that it is declared to leave", name)
+		}
+		data, err := root.ReadFile(name)
+		if err != nil {
 			return err
 		}
+		if other, twice := given[name]; twice && !bytes.Equal(other.data, data) {
+			return fmt.Errorf("%s differs from the file by this name of action %s, and it is unknown which one is true", name, other.action)
+		}
+		given[name] = gathered{action, data}
 		path, err := c.Path(filepath.FromSlash(name))
 		if err != nil {
 			return err
@@ -48,11 +126,7 @@ func (c Config) gather(dir string) error {
 		if err != nil {
 			return err
 		}
-		from, err := root.Open(name)
-		if err != nil {
-			return errors.Join(err, file.Close())
-		}
-		_, err = io.Copy(file, from)
-		return errors.Join(err, from.Close(), file.Close())
+		_, err = file.Write(data)
+		return errors.Join(err, file.Close())
 	})
 }
