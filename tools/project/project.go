@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/magewright/magewright/tools/internal/gitcmd"
+	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
@@ -62,6 +63,9 @@ func Discover(ctx context.Context) (Config, error) {
 		cfg.Commit = head
 	}
 	cfg.Dirty = cfg.differs(ctx, head)
+	if refused := gocmd.Refused(); len(refused) > 0 {
+		fmt.Fprintf(cfg.Stderr, "GOFLAGS: %s is left out: it would change what is built, tested or looked at\n", strings.Join(refused, " "))
+	}
 	return cfg, nil
 }
 

@@ -2,5 +2,5 @@ package readiness
 
 // securityChecks returns the checks of the item Security.
 func securityChecks() []Check {
-	return []Check{staticAnalysis(), vulnerabilities(), secrets(), licences(), sbom(), policies()}
+	return []Check{staticAnalysis(), vulnerabilities(), secrets(), suppressions(), licences(), sbom(), policies()}
 }

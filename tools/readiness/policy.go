@@ -55,6 +55,11 @@ type Policy struct {
 	// CoverageWaivers is the number of statements that comments in the code may
 	// waive, each with a reason.
 	CoverageWaivers int `yaml:"coverageWaivers" json:"coverageWaivers"`
+	// Suppressions is the number of findings of scanners that a change may silence.
+	Suppressions int `yaml:"suppressions" json:"suppressions,omitempty"`
+	// Databases are the vulnerability databases that count. The default is
+	// DefaultDatabase.
+	Databases []string `yaml:"databases" json:"databases,omitempty"`
 	// Integration lists patterns of packages whose tests are integration tests.
 	Integration []string `yaml:"integration" json:"integration,omitempty"`
 	// Licences are the SPDX identifiers that the shipped binary may contain.
@@ -90,6 +95,18 @@ type LicenceIs struct {
 
 // DefaultDatabaseAge is a week, because https://vuln.go.dev changes every few days.
 const DefaultDatabaseAge = Duration(7 * 24 * time.Hour)
+
+// DefaultDatabase is the Go project's vulnerability database.
+const DefaultDatabase = "https://vuln.go.dev"
+
+// Knows reports whether a vulnerability database counts.
+func (p Policy) Knows(database string) bool {
+	known := p.Databases
+	if len(known) == 0 {
+		known = []string{DefaultDatabase}
+	}
+	return slices.Contains(known, strings.TrimSuffix(database, "/"))
+}
 
 // DatabaseAge returns DatabaseMaxAge, or its default.
 func (p Policy) DatabaseAge() time.Duration {
@@ -160,6 +177,9 @@ func ParsePolicy(file string, data []byte) (Policy, error) {
 	}
 	if p.CoverageWaivers < 0 || p.CoverageAllowance < 0 {
 		return p, fmt.Errorf("reading %s: coverageWaivers is %d, coverageAllowance %d", file, p.CoverageWaivers, p.CoverageAllowance)
+	}
+	if p.Suppressions < 0 {
+		return p, fmt.Errorf("reading %s: suppressions is %d", PolicyFile, p.Suppressions)
 	}
 	if err := p.Review.check(); err != nil {
 		return p, fmt.Errorf("reading %s: %w", file, err)

@@ -51,17 +51,28 @@ func origin(r *evidence.Reused) string {
 	return fmt.Sprintf("; for the same inputs, at commit %.12s on %s%s (key %.12s)", r.Commit, r.FinishedOn.UTC().Format(time.DateTime), build, r.Key)
 }
 
+// A Rescan is a scan that readiness itself has made, by the base's configuration.
+type Rescan struct {
+	evidence.Made
+	Base string        `json:"base,omitempty"` // "" if all commits were scanned
+	Scan evidence.Scan `json:"scan"`
+}
+
+// PredicateType implements [evidence.Predicate].
+func (Rescan) PredicateType() string { return base + "rescan/v1" }
+
 func staticAnalysis() Check {
 	return Check{
 		ID:    "static-analysis",
 		Item:  Security,
 		Title: "Static analysis finds no insecure code",
 		Doc: `gosec has no findings, except for those that are suppressed with a reason. Its taint
-rules G701 to G710 are advisory, because they are not deterministic (gosec#1712).`,
+rules G701 to G710 are not deterministic (gosec#1712): what they find must be mended or
+suppressed, but they may find it only in another run.`,
 		Inputs: []evidence.Predicate{evidence.Security{}},
 		Next:   "go tool mage sec",
 		Decide: func(in Inputs) Result {
-			r, _ := scan(in, "gosec", "What #nosec suppresses with a reason, and the advisory rules.")
+			r, _ := scan(in, "gosec", "What #nosec suppresses with a reason, and flows of data that the taint rules did not see this time.")
 			return r
 		},
 	}
@@ -77,7 +88,8 @@ func vulnerabilities() Check {
 		Item:  Security,
 		Title: "No function with a known vulnerability is called",
 		Doc: `govulncheck finds no call of a vulnerable function. The check is UNKNOWN if the
-database can't be reached, or if its last change is older than the policy's
+database can't be reached, has no entries, is none of the policy's databases
+(https://vuln.go.dev by default), or if its last change is older than the policy's
 databaseMaxAge (a week by default). Vulnerable functions that are present but not
 called are counted; they do not fail the check.`,
 		Inputs: []evidence.Predicate{evidence.Security{}},
@@ -105,6 +117,9 @@ func (in Inputs) stale(db *evidence.Database) string {
 	if db == nil || db.ModifiedOn.IsZero() {
 		return "the evidence does not give the date of the database"
 	}
+	if !in.Policy.Knows(db.Name) {
+		return fmt.Sprintf("the database %q is none that the policy knows: its databases are %q by default", db.Name, DefaultDatabase)
+	}
 	changed := db.ModifiedOn.Format(time.RFC3339)
 	switch age := in.Now.Sub(db.ModifiedOn); {
 	case age < 0:
@@ -121,12 +136,30 @@ func secrets() Check {
 		Item:  Security,
 		Title: "No secret is in the history",
 		Doc: `gitleaks finds no secret in the history. It must have scanned as many commits as git
-counts, without merges.`,
-		Inputs: []evidence.Predicate{evidence.Security{}},
+counts, without merges. What "mage sec" said is only a claim: readiness scans the commits
+since the base again, with the base's .gitleaks.toml and .gitleaksignore and without git's
+attributes. What the change itself says is to be left out does not count.`,
+		Inputs: []evidence.Predicate{evidence.Security{}, Rescan{}},
 		Never:  true,
 		Next:   "go tool mage sec",
 		Decide: func(in Inputs) Result {
 			r, _ := scan(in, "gitleaks", "Merges that change what they merge, lines marked gitleaks:allow, and secrets in a form that no rule covers.")
+			again := read(in, &Rescan{})
+			if r.Counted == "" || again.Scan.Counted == "" && again.Scan.State == string(Pass) {
+				r.Counted = ""
+				return r
+			}
+			counted := strings.TrimSuffix(r.Counted+"; again, "+again.Scan.Counted, "; again, ")
+			switch {
+			case again.Base != in.Candidate.Base:
+				r = Undecided("the commits were scanned again since %.12s, not since the base %.12s", again.Base, in.Candidate.Base)
+			case again.Scan.State == string(Fail):
+				r = Failed(counted, strings.Split(again.Scan.Findings, "\n")...)
+				r.Reason += " with the base's configuration"
+			case again.Scan.State != string(Pass) && r.State == Pass:
+				r = Undecided("scanning again: %s", again.Scan.Findings)
+			}
+			r.Counted = counted
 			return r
 		},
 	}

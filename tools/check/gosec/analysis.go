@@ -175,7 +175,7 @@ var program = sync.OnceValues(func() (string, error) {
 
 func load(ctx context.Context, module project.GoModule, mode packages.LoadMode, patterns ...string) ([]*packages.Package, error) {
 	return packages.Load(&packages.Config{
-		Context: ctx, Mode: mode, Dir: module.Abs(), Env: gocmd.Environ(module.Environ()...),
+		Context: ctx, Mode: mode, Dir: module.Abs(), Env: gocmd.ToolEnviron(module.Environ()...),
 	}, patterns...)
 }
 

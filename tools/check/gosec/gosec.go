@@ -5,9 +5,9 @@
 // directories MODULE of the repository in the current directory, prints
 // each issue as file:line, writes all of them to FILE as SARIF, and exits with 1
 // where an issue is not suppressed or an analysis failed. A suppression,
-// `#nosec RULE -- reason`, must name its rule and give a reason. The taint rules,
-// G701 to G710, are advisory: gosec itself has been seen to report them in one
-// run and not in the next.
+// `#nosec RULE -- reason`, must name its rule and give a reason. That holds for the
+// taint rules, G701 to G710, too, although gosec has been seen to report one in one
+// run and not in the next (gosec#1712).
 //
 // A package whose sources, and the exported declarations of all that it imports,
 // are those of an earlier run is not analysed again.
@@ -22,7 +22,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/securego/gosec/v2"
 	"github.com/securego/gosec/v2/issue"
@@ -64,20 +63,16 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // describe prints what was found, and reports whether something must be mended.
 func (a *analysis) describe(stdout io.Writer) bool {
-	suppressed, advisory := 0, 0
+	suppressed := 0
 	var open []string
 	for _, i := range a.issues {
 		switch {
 		case len(i.Suppressions) > 0 || i.NoSec:
 			suppressed++
-		case strings.HasPrefix(i.RuleID, "G7"):
-			advisory++
-			fmt.Fprintf(stdout, "%s (advisory)\n", describe(i))
 		default:
 			open = append(open, describe(i))
 		}
 	}
-	// What must be mended comes last: who shows only the end of a log shows it.
 	for _, line := range open {
 		fmt.Fprintln(stdout, line)
 	}
@@ -86,8 +81,8 @@ func (a *analysis) describe(stdout io.Writer) bool {
 			fmt.Fprintf(stdout, "%s:%d:%d: %s\n", relative(file), e.Line, e.Column, e.Err)
 		}
 	}
-	fmt.Fprintf(stdout, "gosec %s: %d files, %d lines, %d rules: %d issues, %d advisory, %d suppressed with a reason, %d errors; %d of %d packages as before\n",
-		version, a.metrics.NumFiles, a.metrics.NumLines, a.rules, len(open), advisory, suppressed, len(a.errors), a.reused, a.packages)
+	fmt.Fprintf(stdout, "gosec %s: %d files, %d lines, %d rules: %d issues, %d suppressed with a reason, %d errors; %d of %d packages as before\n",
+		version, a.metrics.NumFiles, a.metrics.NumLines, a.rules, len(open), suppressed, len(a.errors), a.reused, a.packages)
 	return len(open) > 0 || len(a.errors) > 0
 }
 

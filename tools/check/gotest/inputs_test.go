@@ -21,7 +21,9 @@ func TestInputs(t *testing.T) {
 		inputstest.Executable("run.sh", "file run.sh"),
 		inputstest.Link("link", "a.go", "file link"),
 		inputstest.Toolchain,
-		inputstest.Environment("GOFLAGS", "-short", "env GOFLAGS", "go GOFLAGS"),
+		inputstest.Environment("GOFLAGS", "-tags=x", "env GOFLAGS", "go GOFLAGS"),
+		// It would leave out tests, and is left out itself.
+		inputstest.Environment("GOFLAGS", "-short"),
 		inputstest.Environment("GODEBUG", "panicnil=1", "env GODEBUG", "go GODEBUG"),
 		inputstest.Environment("SETTING", "x", "env SETTING"),
 		inputstest.Environment("AWS_REGION", "tests do not see it"),

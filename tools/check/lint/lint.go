@@ -199,7 +199,7 @@ const (
 // mage, for an editor perhaps, would get two packages in one directory. The
 // returned function removes what was made for it.
 func withoutMagefiles(module project.GoModule) (env []string, remove func(), err error) {
-	env = gocmd.Environ(module.Environ()...)
+	env = gocmd.ToolEnviron(module.Environ()...)
 	if len(module.Magefiles) == 0 {
 		return env, func() {}, nil
 	}
@@ -218,7 +218,7 @@ func withoutMagefiles(module project.GoModule) (env []string, remove func(), err
 		}
 		replaced := filepath.Join(dir, fmt.Sprintf("%d.go", len(overlay.Replace)))
 		overlay.Replace[original] = replaced
-		if err := os.WriteFile(replaced, ignored(data), 0o600); err != nil {
+		if err := os.WriteFile(replaced, ignored(data), 0o600); err != nil { // #nosec G703 -- in a directory that was just made
 			remove()
 			return nil, nil, fmt.Errorf("setting magefiles apart: %w", err)
 		}

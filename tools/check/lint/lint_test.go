@@ -45,7 +45,7 @@ func newCheckout(t *testing.T, files map[string]string) *checkout {
 	c.write(t, filepath.Join(bin, "golangci-lint"), `#!/bin/sh
 shift 3
 echo "$(basename "$PWD"): $*" >>'`+c.log+`'
-if [ -n "$LINTER_EXIT" ]; then echo "can't load config"; exit "$LINTER_EXIT"; fi
+if [ -e '`+c.log+`.exit' ]; then echo "can't load config"; exit "$(cat '`+c.log+`.exit')"; fi
 exec '`+golang+`' list -tags=mage -deps -f '{{if not .Standard}}{{.ImportPath}}{{end}}' "$@"
 `, 0o700)
 	before := executable
@@ -171,11 +171,11 @@ func TestALinterThatCannotStart(t *testing.T) {
 		evidence int
 	}{
 		{"it can't be built", func(t *testing.T, _ *checkout) { t.Setenv("BUILD_FAILS", "1") }, exit.Environment, []string{"no such tool"}, 0},
-		{"it can't read its configuration", func(t *testing.T, _ *checkout) { t.Setenv("LINTER_EXIT", "3") }, exit.Environment, []string{"can't load config"}, 0},
-		{"it has findings", func(t *testing.T, _ *checkout) { t.Setenv("LINTER_EXIT", "1") }, exit.Gate, []string{"findings by golangci-lint"}, 1},
-		{"it finds nothing to look at", func(t *testing.T, _ *checkout) { t.Setenv("LINTER_EXIT", "5") }, 0, nil, 1},
+		{"it can't read its configuration", func(t *testing.T, c *checkout) { c.write(t, c.log+".exit", "3", 0o600) }, exit.Environment, []string{"can't load config"}, 0},
+		{"it has findings", func(t *testing.T, c *checkout) { c.write(t, c.log+".exit", "1", 0o600) }, exit.Gate, []string{"findings by golangci-lint"}, 1},
+		{"it finds nothing to look at", func(t *testing.T, c *checkout) { c.write(t, c.log+".exit", "5", 0o600) }, 0, nil, 1},
 		{"the code does not compile", func(t *testing.T, c *checkout) {
-			t.Setenv("LINTER_EXIT", "7")
+			c.write(t, c.log+".exit", "7", 0o600)
 			c.write(t, filepath.Join(c.Dir, "lib.go"), "package app\n\nvar _ = missing\n", 0o600)
 		}, exit.Gate, []string{"findings by go vet, golangci-lint"}, 1},
 	} {

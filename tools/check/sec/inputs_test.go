@@ -45,9 +45,16 @@ var sourceChanges = []inputstest.Change{
 
 func TestCodeInputs(t *testing.T) { inputstest.Run(t, codeInputs, files, sourceChanges...) }
 
+// someModule is the index of modules of a database that knows one.
+const someModule = `[{"path":"m","vulns":[{"id":"GO-1"}]}]`
+
 func TestVulnerabilityInputs(t *testing.T) {
 	modified := "2026-11-01T00:00:00Z"
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/modules.json") {
+			fmt.Fprint(w, someModule)
+			return
+		}
 		fmt.Fprintf(w, `{"modified":%q}`, modified)
 	}))
 	defer server.Close()
@@ -226,27 +233,34 @@ func TestAScanThatMissesCommits(t *testing.T) {
 	s.expect(Pass, first+"..HEAD", "2 of 2 commits: 0 secrets; those up to "+first[:12]+" were scanned before")
 }
 
-func TestDatabaseModified(t *testing.T) {
+// TestAttackEmptyDatabase compares with databases that know of nothing.
+func TestAttackEmptyDatabase(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		name, body string
-		status     int
-		want       string
+		name, body, modules string
+		status              int
+		want                string
 	}{
-		{"a database", `{"modified":"2026-11-01T00:00:00Z"}`, http.StatusOK, "2026-11-01T00:00:00Z"},
-		{"one that does not say when", `{}`, http.StatusOK, ""},
-		{"a page", `<html>`, http.StatusOK, ""},
-		{"nothing", ``, http.StatusOK, ""},
-		{"a refusal", `{"modified":"2026-11-01T00:00:00Z"}`, http.StatusForbidden, ""},
+		{"a database", `{"modified":"2026-11-01T00:00:00Z"}`, someModule, http.StatusOK, "2026-11-01T00:00:00Z"},
+		{"an empty one", `{"modified":"2026-11-01T00:00:00Z"}`, `[]`, http.StatusOK, ""},
+		{"one without an index", `{"modified":"2026-11-01T00:00:00Z"}`, ``, http.StatusOK, ""},
+		{"one that does not say when", `{}`, someModule, http.StatusOK, ""},
+		{"a page", `<html>`, someModule, http.StatusOK, ""},
+		{"nothing", ``, someModule, http.StatusOK, ""},
+		{"a refusal", `{"modified":"2026-11-01T00:00:00Z"}`, someModule, http.StatusForbidden, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if r.URL.Path != "/db/index/db.json" {
+				w.WriteHeader(tt.status)
+				switch r.URL.Path {
+				case "/db/index/db.json":
+					fmt.Fprint(w, tt.body)
+				case "/db/index/modules.json":
+					fmt.Fprint(w, tt.modules)
+				default:
 					t.Errorf("%s was asked for", r.URL)
 				}
-				w.WriteHeader(tt.status)
-				fmt.Fprint(w, tt.body)
 			}))
 			defer server.Close()
 			for _, suffix := range []string{"/db", "/db/"} {
@@ -266,6 +280,9 @@ func TestDatabaseModified(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "index", "db.json"), []byte(`{"modified":"x"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "index", "modules.json"), []byte(someModule), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if got, err := databaseModified(t.Context(), "file://"+dir); got != "x" || err != nil {
 		t.Errorf("a copy: %q, %v", got, err)
 	}
@@ -274,6 +291,60 @@ func TestDatabaseModified(t *testing.T) {
 	for _, database := range []string{closed.URL, "gopher://x", "://"} {
 		if got, err := databaseModified(t.Context(), database); err == nil {
 			t.Errorf("%s changed at %q", database, got)
+		}
+	}
+}
+
+// TestAttackSilencedSecret adds a secret and, in the same commit, what keeps a
+// scanner from finding it. The scanner here finds "SECRET" in what git shows, unless
+// its configuration says otherwise.
+func TestAttackSilencedSecret(t *testing.T) {
+	pretend(t, `#!/bin/sh
+for a in "$@"; do
+	case "$a" in
+	--log-opts=*) opts=${a#--log-opts=};;
+	--report-path=*) report=${a#--report-path=};;
+	--config=*) config=${a#--config=};;
+	--gitleaks-ignore-path=*) ignore=${a#--gitleaks-ignore-path=};;
+	esac
+	source=$a
+done
+echo "$(git -C "$source" rev-list --count $opts) commits scanned" >&2
+echo '[]' >"$report"
+if grep -q allowlist "$config" "$source/.gitleaks.toml" .gitleaks.toml "$source/.gitleaksignore" "$ignore/.gitleaksignore" 2>/dev/null; then exit 0; fi
+if git -C "$source" log -p $opts | grep -q '^+.*SECRET'; then
+	echo '[{"RuleID":"private-key","File":"key.pem","StartLine":1,"Commit":"0123456789abcdef"}]' >"$report"
+	exit 1
+fi
+`)
+	for _, tt := range []struct {
+		name    string
+		silence func(r *inputstest.Repository)
+		state   State
+		says    string
+	}{
+		{"nothing silences it", func(*inputstest.Repository) {}, Fail, "key.pem:1: private-key"},
+		{"a configuration", func(r *inputstest.Repository) { r.Write(".gitleaks.toml", "[allowlist]\n") }, Fail, "key.pem:1: private-key"},
+		{"a list of findings", func(r *inputstest.Repository) { r.Write(".gitleaksignore", "allowlist\n") }, Fail, "key.pem:1: private-key"},
+		{"an attribute", func(r *inputstest.Repository) { r.Write(".gitattributes", "*.pem -diff\n") }, Fail, "key.pem:1: private-key"},
+		{"an attribute of the clone", func(r *inputstest.Repository) { r.Write(".git/info/attributes", "*.pem -diff\n") }, Unknown, "info/attributes, which is in no commit"},
+		{"a list of the clone", func(r *inputstest.Repository) { r.Write(".git/.gitleaksignore", "allowlist\n") }, Unknown, ".gitleaksignore, which is in no commit"},
+	} {
+		r := inputstest.New(t, map[string]string{"a.go": "package a\n"})
+		base := r.Config.Commit
+		r.Write("key.pem", "SECRET\n")
+		tt.silence(r)
+		r.Commit("add a key")
+		scan, version, err := Rescan(t.Context(), r.Config, base)
+		if err != nil || scan.State != string(tt.state) || !strings.Contains(scan.Findings, tt.says) || version == "" || scan.Config == nil {
+			t.Errorf("%s: %+v, %q, %v", tt.name, scan, version, err)
+		}
+		// Of the base, the same says what is left out.
+		if tt.name == "a configuration" {
+			scan, _, err := Rescan(t.Context(), r.Config, r.Config.Commit)
+			if err != nil || scan.State != string(Pass) || scan.Config[".gitleaks.toml"] == "" || scan.Counted != "0 of 0 commits since the base: 0 secrets" {
+				t.Errorf("with the base's own configuration: %+v, %v", scan, err)
+			}
 		}
 	}
 }

@@ -30,7 +30,11 @@ func newVulnerable(t *testing.T, more map[string]string) (r *inputstest.Reposito
 		all[name] = text
 	}
 	r = inputstest.New(t, all)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/modules.json") {
+			_, _ = w.Write([]byte(someModule))
+			return
+		}
 		_, _ = w.Write([]byte(`{"modified":"2026-11-01T00:00:00Z"}`))
 	}))
 	t.Cleanup(server.Close)

@@ -285,7 +285,7 @@ func code(ctx context.Context, cfg project.Config) (Check, error) {
 		args = append(args, module.Dir)
 	}
 	var said bytes.Buffer
-	run := command.Cmd{Dir: cfg.Dir, Env: gocmd.Environ(), Stderr: io.MultiWriter(cfg.Stderr, &said)}
+	run := command.Cmd{Dir: cfg.Dir, Env: gocmd.ToolEnviron(), Stderr: io.MultiWriter(cfg.Stderr, &said)}
 	out, err := run.Output(ctx, Gosec[0], args...)
 	if ctx.Err() != nil {
 		return check, ctx.Err()

@@ -74,30 +74,53 @@ func database() string {
 // patience is how long the database may take to say of when it is.
 const patience = 10 * time.Second
 
-// databaseModified asks a database when it changed last. govulncheck asks it only
+// databaseModified asks a database when it changed last, and whether it has entries:
+// an empty one finds nothing. govulncheck asks it only
 // after it has loaded every package, which is for nothing where it can't be
 // reached.
 // See https://go.dev/doc/security/vuln/database#api.
 func databaseModified(ctx context.Context, database string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(database, "/")+"/index/db.json", nil)
-	if err != nil {
-		return "", err
-	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.RegisterProtocol("file", http.NewFileTransport(http.Dir("/"))) // #nosec G111 -- the copy that the user names
 	defer transport.CloseIdleConnections()
-	response, err := (&http.Client{Transport: transport}).Do(request) // #nosec G107 G704 -- the database that the user names
-	if err != nil {
+	client := &http.Client{Transport: transport}
+	var index struct{ Modified string }
+	if err := readIndex(ctx, client, database, "db.json", &index); err != nil {
 		return "", err
 	}
-	defer func() { _ = response.Body.Close() }()
-	var index struct{ Modified string }
-	if err := json.NewDecoder(response.Body).Decode(&index); err != nil || response.StatusCode != http.StatusOK || index.Modified == "" {
-		return "", fmt.Errorf("%s answers %s and does not say when it changed last", request.URL, response.Status)
+	if index.Modified == "" {
+		return "", fmt.Errorf("%s does not say when it changed last", database)
+	}
+	var modules []struct {
+		Path  string
+		Vulns []struct{ ID string }
+	}
+	if err := readIndex(ctx, client, database, "modules.json", &modules); err != nil {
+		return "", err
+	}
+	if len(modules) == 0 {
+		return "", fmt.Errorf("%s is empty: it knows vulnerabilities of no module", database)
 	}
 	return index.Modified, nil
+}
+
+// readIndex reads a file of a database's index.
+func readIndex(ctx context.Context, client *http.Client, database, name string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(database, "/")+"/index/"+name, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request) // #nosec G107 G704 -- the database that the user names
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil || response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s and is no index of a vulnerability database", request.URL, response.Status)
+	}
+	return nil
 }
 
 // vulnerabilities looks for functions with known vulnerabilities that the
@@ -145,7 +168,7 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 			}
 			// It refuses the name of a file that it finds in its own directory, as
 			// that of a binary.
-			cmd := command.Cmd{Dir: filepath.Dir(path), Env: gocmd.Environ(module.Environ()...), Stdout: &out, Stderr: &stderr}
+			cmd := command.Cmd{Dir: filepath.Dir(path), Env: gocmd.ToolEnviron(module.Environ()...), Stdout: &out, Stderr: &stderr}
 			runErr := cmd.Run(ctx, govulncheck, append(append(args[:len(args):len(args)], "-C="+dir), packages...)...)
 			if ctx.Err() != nil {
 				return check, ctx.Err()

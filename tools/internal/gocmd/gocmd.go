@@ -37,18 +37,64 @@ func (c Cmd) Output(ctx context.Context, args ...string) (string, error) {
 	return c.Cmd.Output(ctx, "go", args...)
 }
 
-// Environ returns this process's environment with Flags added to GOFLAGS, with
-// cgo off unless the caller has chosen, and with each of set, which replace
-// earlier values.
+// Environ returns this process's environment with GOFLAGS of [Accepted] flags and
+// Flags, with cgo off unless the caller has chosen, and with each of set, which
+// replace earlier values.
 //
 // Lambda functions are built without cgo. With cgo, the standard library is a
 // different one, and everything that imports package net would be compiled twice.
 func Environ(set ...string) []string {
-	env := append(os.Environ(), "GOFLAGS="+flags(os.Getenv("GOFLAGS")))
+	return environ(os.Environ(), set)
+}
+
+func environ(env, set []string) []string {
+	env = slices.DeleteFunc(env, func(variable string) bool { return strings.HasPrefix(variable, "GOFLAGS=") })
+	env = append(env, "GOFLAGS="+flags(os.Getenv("GOFLAGS")))
 	if os.Getenv("CGO_ENABLED") == "" {
 		env = append(env, "CGO_ENABLED=0")
 	}
 	return append(env, set...)
+}
+
+// kept are the variables that tools which judge the code are given, apart from those
+// that say where things are: GO*PROXY, GO*SUMDB and the like. Anything else could
+// change what a tool sees or says, such as GOPACKAGESDRIVER, GOOS or GODEBUG.
+var kept = []string{
+	"PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TMP", "TEMP", "SYSTEMROOT", "LOCALAPPDATA", "APPDATA", "USERPROFILE",
+	"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "TERM", "NO_COLOR", "TZ", "LANG", "LC_ALL",
+	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
+	"GOPATH", "GOCACHE", "GOMODCACHE", "GOTMPDIR", "GOROOT", "GOENV", "GOTOOLCHAIN", "GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GONOSUMDB", "GONOSUMCHECK",
+	"GOINSECURE", "GOAUTH", "GOVCS", "GOVULNDB", "GOMAXPROCS", "GOGC", "GOMEMLIMIT", "GOLANGCI_LINT_CACHE",
+	"CGO_ENABLED", "CC", "CXX", "PKG_CONFIG",
+}
+
+// ToolEnviron is Environ for tools that judge the code. It has only the variables
+// that a tool needs to run.
+func ToolEnviron(set ...string) []string {
+	return environ(slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		// A workspace may be switched off, but no other one chosen.
+		return !slices.Contains(kept, name) && variable != "GOWORK=off"
+	}), set)
+}
+
+// accepted are the flags in GOFLAGS that the user chooses. Others choose what is
+// tested, how it is run, or what is compiled in the place of the sources, such as
+// -run, -exec and -overlay.
+var accepted = []string{"-mod", "-modcacherw", "-tags", "-p", "-v", "-x"}
+
+// Refused returns the flags in GOFLAGS that are left out.
+func Refused() []string {
+	return slices.DeleteFunc(strings.Fields(os.Getenv("GOFLAGS")), func(flag string) bool {
+		name := nameOf(flag)
+		return name == "-trimpath" || name == "-buildvcs" || slices.Contains(accepted, name)
+	})
+}
+
+// nameOf returns the name of a flag with one hyphen.
+func nameOf(flag string) string {
+	name, _, _ := strings.Cut(flag, "=")
+	return "-" + strings.TrimLeft(name, "-")
 }
 
 // With returns GOFLAGS ("GOFLAGS=VALUE") as [Environ] has it, and one more flag.
@@ -59,12 +105,9 @@ func With(flag string) string {
 	return "GOFLAGS=" + flags(os.Getenv("GOFLAGS")) + " " + flag
 }
 
-// flags returns the user's flags followed by ours, without duplicates.
+// flags returns those of the user's flags that are accepted, followed by ours.
 func flags(users string) string {
 	ours := strings.Fields(Flags)
-	all := slices.DeleteFunc(strings.Fields(users), func(flag string) bool {
-		name, _, _ := strings.Cut(flag, "=")
-		return name == "-trimpath" || name == "-buildvcs"
-	})
+	all := slices.DeleteFunc(strings.Fields(users), func(flag string) bool { return !slices.Contains(accepted, nameOf(flag)) })
 	return strings.Join(append(all, ours...), " ")
 }

@@ -31,7 +31,8 @@ func TestEnviron(t *testing.T) {
 		{"-tags=x  -mod=mod", "", nil, "-tags=x -mod=mod " + gocmd.Flags, "0"},
 		{"-trimpath -buildvcs=auto", "", nil, gocmd.Flags, "0"},
 		{"-trimpath=false -v", "", nil, "-v " + gocmd.Flags, "0"},
-		{"-trimpathological", "", nil, "-trimpathological " + gocmd.Flags, "0"},
+		{"-run=None -skip=. -exec=true -toolexec=x -overlay=o.json -short -vet=off -tags=x", "", nil, "-tags=x " + gocmd.Flags, "0"},
+		{"--run=None -modfile=other.mod --mod=mod", "", nil, "--mod=mod " + gocmd.Flags, "0"},
 		{"", "1", nil, gocmd.Flags, "1"},
 		{"", "1", []string{"CGO_ENABLED=0", "GOFLAGS=-x"}, "-x", "0"},
 	} {
@@ -43,6 +44,29 @@ func TestEnviron(t *testing.T) {
 		if flags != tt.flags || cgo != tt.cgoSet || kept != "1" {
 			t.Errorf("GOFLAGS=%q, CGO_ENABLED=%q, %q: %q, %q, KEPT=%q", tt.goflags, tt.cgo, tt.set, flags, cgo, kept)
 		}
+	}
+}
+
+// TestAttackByTheEnvironment tells tools by variables to look at something else.
+func TestAttackByTheEnvironment(t *testing.T) {
+	for name, value := range map[string]string{
+		"GOFLAGS": "-run=TestNothing -mod=mod", "GOPACKAGESDRIVER": "/bin/true", "GOOS": "plan9", "GODEBUG": "x=1", "GOWORK": "/tmp/go.work", "GOEXPERIMENT": "x",
+		"GITLEAKS_CONFIG": "x", "GOSEC_X": "1", "GIT_DIR": "/tmp", "GOPROXY": "https://proxy.example.com", "LD_PRELOAD": "x.so",
+	} {
+		t.Setenv(name, value)
+	}
+	env := gocmd.ToolEnviron("SET=1")
+	for _, variable := range env {
+		switch name, _, _ := strings.Cut(variable, "="); name {
+		case "GOPACKAGESDRIVER", "GOOS", "GODEBUG", "GOWORK", "GOEXPERIMENT", "GITLEAKS_CONFIG", "GOSEC_X", "GIT_DIR", "LD_PRELOAD":
+			t.Errorf("tools are given %s", variable)
+		}
+	}
+	if flags, proxy, path, set := last(env, "GOFLAGS"), last(env, "GOPROXY"), last(env, "PATH"), last(env, "SET"); flags != "-mod=mod "+gocmd.Flags || proxy != "https://proxy.example.com" || path == "" || set != "1" {
+		t.Errorf("tools are given GOFLAGS=%s GOPROXY=%s PATH=%s SET=%s", flags, proxy, path, set)
+	}
+	if refused := gocmd.Refused(); !slices.Equal(refused, []string{"-run=TestNothing"}) {
+		t.Errorf("refused are %q", refused)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	flags "flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
+	"github.com/magewright/magewright/tools/readiness"
 )
 
 var update = flags.Bool("update", false, "rewrite the golden files")
@@ -197,7 +199,7 @@ func TestAGoElsewhere(t *testing.T) {
 		t.Errorf("with evidence: %v\n%s", err, &out)
 	}
 	out.Reset()
-	if err := missing(t.Context(), cfg, "", clock.System()); err != nil || !strings.HasPrefix(out.String(), "5 of 31 checks are required, and 5 of these hold today\n") || strings.Contains(out.String(), "(required)") {
+	if err := missing(t.Context(), cfg, "", clock.System()); err != nil || !strings.HasPrefix(out.String(), fmt.Sprintf("5 of %d checks are required, and 5 of these hold today\n", len(readiness.Checks()))) || strings.Contains(out.String(), "(required)") {
 		t.Errorf("with evidence: %v\n%s", err, &out)
 	}
 }
@@ -211,7 +213,7 @@ func evidenceOf(t *testing.T, cfg project.Config) {
 		t.Fatal(err)
 	}
 	scan := func(tool string) evidence.Scan {
-		return evidence.Scan{Tool: tool, State: "PASS", Counted: "2 files", Database: &evidence.Database{Name: "db", ModifiedOn: now.FinishedOn}}
+		return evidence.Scan{Tool: tool, State: "PASS", Counted: "2 files", Database: &evidence.Database{Name: readiness.DefaultDatabase, ModifiedOn: now.FinishedOn}}
 	}
 	for name, p := range map[string]evidence.Predicate{
 		"lint": evidence.Lint{Made: now, Files: 3},

@@ -45,6 +45,8 @@ var collectors = []Collector{
 	{Of: readiness.Attestations{}, Collect: Attestations},
 	{Of: readiness.ChangedCode{}, Collect: ChangedCode},
 	{Of: readiness.Reviews{}, Collect: Reviews},
+	{Of: readiness.Rescan{}, Collect: Rescan},
+	{Of: readiness.Suppressions{}, Collect: Suppressions},
 	{Of: readiness.Assembly{}, Collect: Assembly},
 	{Of: readiness.Shipped{}, Collect: Shipped},
 	{Of: readiness.SBOM{}, Collect: SBOM},

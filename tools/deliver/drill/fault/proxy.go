@@ -111,7 +111,7 @@ func (i *injector) fail(r *http.Request, invocation *http.Response) error {
 	}
 	url := *r.URL
 	url.Path = strings.TrimSuffix(url.Path, "next") + invocation.Header.Get("Lambda-Runtime-Aws-Request-Id") + "/error"
-	report, err := http.NewRequestWithContext(r.Context(), http.MethodPost, url.String(),
+	report, err := http.NewRequestWithContext(r.Context(), http.MethodPost, url.String(), // #nosec G704 -- the Runtime API, which Lambda names
 		strings.NewReader(`{"errorMessage":"failed on purpose: this version is the bad one of a rollback drill","errorType":"RollbackDrill"}`))
 	if err != nil {
 		return fmt.Errorf("reporting an error: %w", err)

@@ -121,8 +121,9 @@ func (s Stage) resource(w http.ResponseWriter, id string) {
 		_, _ = fmt.Fprint(w, `<ErrorResponse><Error><Code>ValidationError</Code><Message>Resource does not exist for stack x</Message></Error></ErrorResponse>`)
 		return
 	}
-	_, _ = fmt.Fprintf(w, `<DescribeStackResourceResponse><DescribeStackResourceResult><StackResourceDetail><LogicalResourceId>%s</LogicalResourceId>
-		<PhysicalResourceId>%s</PhysicalResourceId><ResourceStatus>CREATE_COMPLETE</ResourceStatus></StackResourceDetail></DescribeStackResourceResult></DescribeStackResourceResponse>`, id, s.Resources[id])
+	const answer = `<DescribeStackResourceResponse><DescribeStackResourceResult><StackResourceDetail><LogicalResourceId>%s</LogicalResourceId>
+		<PhysicalResourceId>%s</PhysicalResourceId><ResourceStatus>CREATE_COMPLETE</ResourceStatus></StackResourceDetail></DescribeStackResourceResult></DescribeStackResourceResponse>`
+	_, _ = fmt.Fprintf(w, answer, id, s.Resources[id]) // #nosec G705 -- of a test, whose client is no browser
 }
 
 func write(w http.ResponseWriter, reply map[string]any) {

@@ -1,0 +1,143 @@
+package sec
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
+	"github.com/magewright/magewright/tools/pins"
+	"github.com/magewright/magewright/tools/project"
+)
+
+// defaultConfig is the configuration of gitleaks where a commit has none. Without a
+// configuration, gitleaks would look for one beside what it scans.
+const defaultConfig = "[extend]\nuseDefault = true\n"
+
+// Rescan looks for secrets in the commits from a base to HEAD, or in all for "". It
+// decides by the base's configuration alone: what the new commits say is to be left
+// out, in gitleaks's files or in git's attributes, does not count. It returns the
+// version of gitleaks too.
+func Rescan(ctx context.Context, cfg project.Config, base string) (scan evidence.Scan, version string, err error) {
+	scan = evidence.Scan{Tool: "gitleaks", Config: map[string]string{}}
+	if version, err = pins.Gitleaks.Version(); err != nil {
+		return scan, "", err
+	}
+	git := gitcmd.In(cfg.Dir)
+	unknown := func(format string, args ...any) (evidence.Scan, string, error) {
+		scan.State, scan.Findings = string(Unknown), fmt.Sprintf(format, args...)
+		return scan, version, nil
+	}
+	shallow, err := git.Output(ctx, "rev-parse", "--is-shallow-repository")
+	if err != nil {
+		return scan, version, fmt.Errorf("looking at the clone: %w", err)
+	}
+	if shallow == "true" {
+		return unknown("a shallow clone lacks the history: git fetch --unshallow")
+	}
+	// git's own directory has no files of the commits, where gitleaks and git would
+	// look for more configuration.
+	gitDir, err := git.Output(ctx, "rev-parse", "--absolute-git-dir")
+	if err != nil {
+		return scan, version, fmt.Errorf("finding git's directory: %w", err)
+	}
+	attributes, err := git.Output(ctx, "rev-parse", "--path-format=absolute", "--git-path", "info/attributes")
+	if err != nil {
+		return scan, version, fmt.Errorf("finding git's attributes: %w", err)
+	}
+	for _, file := range []string{attributes, filepath.Join(gitDir, ".gitleaksignore")} {
+		if info, err := os.Stat(file); err == nil && info.Size() > 0 {
+			return unknown("%s, which is in no commit, could leave something out: remove it", file)
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return scan, version, err
+		}
+	}
+	dir, err := os.MkdirTemp("", "rescan-")
+	if err != nil {
+		return scan, version, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	for _, file := range []struct{ name, otherwise string }{{".gitleaks.toml", defaultConfig}, {".gitleaksignore", ""}} {
+		text, found, err := fileOf(ctx, git, base, file.name)
+		if err != nil {
+			return scan, version, err
+		}
+		if found {
+			scan.Config[file.name] = evidence.Digest(text)
+		} else {
+			text = []byte(file.otherwise)
+		}
+		if err := os.WriteFile(filepath.Join(dir, file.name), text, 0o600); err != nil {
+			return scan, version, err
+		}
+	}
+	revisions := cfg.Commit
+	if base != "" {
+		revisions = base + ".." + cfg.Commit
+	}
+	commits, err := countCommits(ctx, cfg, revisions)
+	if err != nil {
+		return scan, version, err
+	}
+	program, err := executable(pins.Gitleaks, ctx, cfg.Stderr)
+	if err != nil {
+		return scan, version, err
+	}
+	report := filepath.Join(dir, "report.json")
+	var log bytes.Buffer
+	cmd := command.Cmd{
+		Dir: dir, Stdout: &log, Stderr: &log,
+		// An index that is not there has no attributes.
+		Env: gitcmd.Environ("GIT_INDEX_FILE="+filepath.Join(dir, "no-index"), "GITLEAKS_CONFIG=", "GITLEAKS_CONFIG_TOML="),
+	}
+	args := slices.Concat(gitleaks, []string{
+		"--config=" + filepath.Join(dir, ".gitleaks.toml"), "--gitleaks-ignore-path=" + dir,
+		"--log-opts=--no-merges --no-textconv --no-ext-diff " + revisions, "--report-path=" + report, gitDir,
+	})
+	runErr := cmd.Run(ctx, program, args...)
+	if ctx.Err() != nil {
+		return scan, version, ctx.Err()
+	}
+	findings, err := readFindings(report)
+	if err != nil {
+		return unknown("gitleaks left no report: %v: %v: %s", err, runErr, strings.TrimSpace(log.String()))
+	}
+	saw, ok := scannedCommits(log.String())
+	scan.Counted = fmt.Sprintf("%d of %d commits since the base: %d secrets", saw, commits, len(findings))
+	switch {
+	case len(findings) > 0:
+		scan.State, scan.Findings = string(Fail), strings.Join(findings, "\n")
+	case runErr != nil:
+		return unknown("scanning: %v: %s", runErr, strings.TrimSpace(log.String()))
+	case !ok || saw != commits:
+		return unknown("gitleaks scanned %d commits and git counts %d", saw, commits)
+	default:
+		scan.State = string(Pass)
+	}
+	return scan, version, nil
+}
+
+// fileOf returns a file of a commit, and whether the commit has it.
+func fileOf(ctx context.Context, git gitcmd.Cmd, commit, name string) ([]byte, bool, error) {
+	if commit == "" {
+		return nil, false, nil
+	}
+	listed, err := git.Output(ctx, "ls-tree", "--name-only", commit, "--", name)
+	if err != nil || listed == "" {
+		return nil, false, err
+	}
+	var text bytes.Buffer
+	git.Stdout = &text
+	if err := git.Run(ctx, "cat-file", "blob", commit+":"+name); err != nil {
+		return nil, false, fmt.Errorf("reading %s of %.12s: %w", name, commit, err)
+	}
+	return text.Bytes(), true, nil
+}
