@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -89,7 +90,9 @@ func environ(keep []string, settings [][2]string) []string {
 		name, _, _ := strings.Cut(variable, "=")
 		return strings.HasPrefix(name, "GIT_") && !slices.Contains(keep, name)
 	})
-	env = append(env, "GIT_NO_REPLACE_OBJECTS=1", "GIT_GRAFT_FILE="+os.DevNull, "LC_ALL=C")
+	// Of a graft file that is there, if only an empty one, git says on each run that it
+	// is deprecated; gitleaks takes that for a failure.
+	env = append(env, "GIT_NO_REPLACE_OBJECTS=1", "GIT_GRAFT_FILE="+filepath.Join(os.DevNull, "none"), "LC_ALL=C")
 	if len(settings) > 0 {
 		env = append(env, fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(settings)))
 	}

@@ -110,6 +110,20 @@ func TestAttackRewrittenHistory(t *testing.T) {
 	}
 }
 
+// TestNothingIsSaid holds that git has nothing to say of how it is run: tools that run
+// git themselves take it for a failure.
+func TestNothingIsSaid(t *testing.T) {
+	t.Parallel()
+	dir := newRepository(t)
+	for _, cmd := range []gitcmd.Cmd{gitcmd.In(dir), gitcmd.AsUser(dir)} {
+		var said strings.Builder
+		cmd.Stderr = &said
+		if out, err := cmd.Output(t.Context(), "log", "-p", "--format=%s"); err != nil || !strings.HasPrefix(out, "two") || said.Len() > 0 {
+			t.Errorf("git says %q, %v", &said, err)
+		}
+	}
+}
+
 func TestChanges(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
