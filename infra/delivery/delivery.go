@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodedeploy"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/interfaces/interfacesawscloudwatch"
@@ -119,6 +120,15 @@ func (d *Delivery) output(name, description string, value *string) {
 
 func (d *Delivery) alarms(id string, limits Limits, topic awssns.ITopic) {
 	function := d.function
+	// A topic allows its own account to publish, until it has a policy: one that
+	// only refuses plain HTTP, as EnforceSSL writes it, silences all alarms.
+	// See https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html.
+	topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("sns:Publish"),
+		Resources:  jsii.Strings(*topic.TopicArn()),
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(d.scope).Account()}},
+	}))
 	resource := awscdk.Fn_Join(jsii.String(":"), &[]*string{function.FunctionName(), jsii.String(Alias)})
 	// Lambda publishes under exactly these sets of dimensions; one more or one
 	// less, and an alarm has no data for ever.

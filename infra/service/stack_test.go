@@ -96,6 +96,12 @@ func TestProduction(t *testing.T) {
 				m{"ServerSideEncryptionByDefault": m{"SSEAlgorithm": "aws:kms"}},
 			}},
 		}},
+		{"lets alarms publish to the topic that refuses plain HTTP", "AWS::SNS::TopicPolicy", m{
+			"PolicyDocument": m{"Statement": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&m{
+				"Effect": "Allow", "Action": "sns:Publish", "Principal": m{"Service": "cloudwatch.amazonaws.com"},
+				"Condition": m{"StringEquals": m{"aws:SourceAccount": m{"Ref": "AWS::AccountId"}}},
+			})})},
+		}},
 		{"refuses plain HTTP to the bucket", "AWS::S3::BucketPolicy", m{
 			"PolicyDocument": m{"Statement": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&m{
 				"Effect": "Deny", "Action": "s3:*", "Condition": m{"Bool": m{"aws:SecureTransport": "false"}},
