@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+
+	"github.com/magewright/magewright/tools/readiness"
 )
 
 // The files by which a CDK app is delivered. All of them are in one directory.
@@ -18,6 +20,7 @@ const (
 	settingsFile  = pinDir + "/cdk.json"
 	probesFile    = pinDir + "/probes.yml"
 	buildspecFile = pinDir + "/buildspec.yml"
+	policyFile    = pinDir + "/" + readiness.PolicyFile
 )
 
 // notSettings reports whether an entry of the directory is none of those files.
@@ -41,6 +44,7 @@ func (r *Repository) delivery() ([]file, error) {
 		{settingsFile, what, settings, false},
 		{probesFile, "what a stage must answer; correct it", []byte(r.probes()), false},
 		{buildspecFile, "what each build of the pipeline runs", buildspec, false},
+		{policyFile, "what a release needs; mage readiness -missing lists the rest", []byte(readiness.StartingPolicy), false},
 	}
 	if repository := r.repositoryName(); repository != "" {
 		all = append(all, file{"magewright.yml", "whose the stacks are, which the remote says and the module's path does not", []byte("repository: " + repository + "\n"), false})

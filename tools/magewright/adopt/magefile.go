@@ -55,7 +55,28 @@ var verbs = []verb{
 		base,
 		{"send", "bool", "publish it to the stakeholders' topic, and record that"},
 	}},
-	{Name: "Readiness", Command: "readiness", Doc: "decides from evidence whether HEAD may go to production: exit code 0 is GO.", CDK: true, Args: []arg{base}},
+	{Name: "Readiness", Command: "readiness", Doc: "decides from evidence whether HEAD may go to production: exit code 0 is GO.", CDK: true, Args: []arg{
+		base,
+		{"missing", "bool", "list what is missing to require every check, with the command that sets it up, and decide nothing"},
+	}},
+	{Name: "Verify", Command: "verify", Doc: "decides the verdict again from a bundle and the public key alone.", CDK: true, Args: []arg{
+		{"bundle", "string", "the bundle's file; default .magewright/readiness.intoto.jsonl"},
+		{"key", "string", "the file of the public key; default the keys that the CDK context pins"},
+	}},
+	{Name: "Attest", Command: "attest", Doc: "signs what you say of HEAD, by your own key: a manual test, a review or a waiver.", CDK: true, Args: []arg{
+		{"what", "string", "what you have tried, the result of your review, or the reason for a waiver"},
+		{"review", "bool", "sign a review of the change since the base"},
+		{"waive", "string", "sign a waiver for this check"},
+		{"expires", "string", "a waiver expires at the beginning of this day in UTC, such as 2026-12-20; 30 days away at most"},
+		{"owner", "string", "who makes sure that the waiver is not needed again"},
+		{"scope", "string", "what a waiver covers: commits, from the base to HEAD (default), or package"},
+		base,
+		{"key", "string", "your private key; default MAGEWRIGHT_KEY, else ~/.config/magewright/key.pem"},
+		{"newKey", "bool", "make a private key and print its line for the policy"},
+	}},
+	{Name: "Annotate", Command: "annotate", Doc: "writes the names of what is delivered into cdk.out; synth does it too.", CDK: true, Args: []arg{
+		{"draft", "bool", "print a magewright.yml of what is found, and write nothing"},
+	}},
 	{Name: "Promote", Command: "promote", Doc: "takes cdk.out to production, if the evidence allows it.", CDK: true, Args: []arg{
 		{"breakGlass", "string", "why to deploy although the evidence does not allow it; signed and kept for ever"},
 	}},

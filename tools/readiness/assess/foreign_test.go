@@ -21,6 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
@@ -193,7 +194,7 @@ func TestAGoElsewhere(t *testing.T) {
 	if exit.Status(err) != exit.Gate || !strings.Contains(err.Error(), "NO-GO because of coding-standards, tests-pass, static-analysis, vulnerabilities, secrets") {
 		t.Fatalf("without evidence: %v", err)
 	}
-	evidenceOf(t, cfg)
+	evidenceOf(t, cfg, "PASS")
 	out.Reset()
 	if err := assess(t.Context(), cfg, "", clock.System()); err != nil || !strings.Contains(out.String(), "\nGO ") || !strings.Contains(out.String(), "not signed: there are no AWS credentials") {
 		t.Errorf("with evidence: %v\n%s", err, &out)
@@ -204,21 +205,22 @@ func TestAGoElsewhere(t *testing.T) {
 	}
 }
 
-// evidenceOf writes the evidence that the target check leaves.
-func evidenceOf(t *testing.T, cfg project.Config) {
+// evidenceOf writes the evidence that the target check leaves, with a result for the
+// vulnerabilities. It returns the clock.
+func evidenceOf(t *testing.T, cfg project.Config, vulnerabilities string) clock.Clock {
 	t.Helper()
 	now := evidence.Made{FinishedOn: clock.System().Now(), Tools: map[string]string{"gosec": "v2", "govulncheck": "v1", "gitleaks": "v8"}}
 	release, err := cdk.ReadRelease(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	scan := func(tool string) evidence.Scan {
-		return evidence.Scan{Tool: tool, State: "PASS", Counted: "2 files", Database: &evidence.Database{Name: readiness.DefaultDatabase, ModifiedOn: now.FinishedOn}}
+	scan := func(tool, state string) evidence.Scan {
+		return evidence.Scan{Tool: tool, State: state, Counted: "2 files", Findings: "no database", Database: &evidence.Database{Name: readiness.DefaultDatabase, ModifiedOn: now.FinishedOn}}
 	}
 	for name, p := range map[string]evidence.Predicate{
 		"lint": evidence.Lint{Made: now, Files: 3},
 		"test": evidence.Tests{Made: now, Result: evidence.TestsPassed, Passed: 3, Packages: 2, Module: "example.com/shop"},
-		"sec":  evidence.Security{Made: now, Scans: []evidence.Scan{scan("gosec"), scan("govulncheck"), scan("gitleaks")}},
+		"sec":  evidence.Security{Made: now, Scans: []evidence.Scan{scan("gosec", "PASS"), scan("govulncheck", vulnerabilities), scan("gitleaks", "PASS")}},
 	} {
 		s, err := evidence.NewStatement(cfg.Commit, release.Package, p)
 		if err == nil {
@@ -226,6 +228,46 @@ func evidenceOf(t *testing.T, cfg project.Config) {
 		}
 		if err != nil {
 			t.Fatal(err)
+		}
+	}
+	return clock.System()
+}
+
+// TestWithAnAccountElsewhere holds what an account adds before anything is deployed
+// there: nothing can be lost, widened or taken back. In a rehearsal, which may have
+// no vulnerability database, that is a GO.
+func TestWithAnAccountElsewhere(t *testing.T) {
+	withoutAccounts(t)
+	archive, err := txtar.ParseFile("testdata/shop.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := foreign(t, archive)
+	made := evidenceOf(t, cfg, "UNKNOWN")
+	awsConfig := localawstest.Start(t)
+	credentials, err := awsConfig.Credentials.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": *awsConfig.BaseEndpoint, "AWS_REGION": awsConfig.Region,
+		"AWS_ACCESS_KEY_ID": credentials.AccessKeyID, "AWS_SECRET_ACCESS_KEY": credentials.SecretAccessKey,
+	} {
+		t.Setenv(name, value)
+	}
+	var out bytes.Buffer
+	cfg.Stdout = &out
+	if err := assess(t.Context(), cfg, "", made); err != nil || !strings.Contains(out.String(), "GO (rehearsal) ") || !strings.Contains(out.String(), "bundle    not signed: ") {
+		t.Errorf("it is %v\n%s", err, &out)
+	}
+	out.Reset()
+	if err := missing(t.Context(), cfg, "", made); err != nil {
+		t.Fatal(err)
+	}
+	said := strings.Join(strings.Fields(out.String()), " ")
+	for _, says := range []string{"change-set, broadening, drift, previous-version, reversible, reference, parity need something set up", "plan: there is no evidence; next: go tool mage plan -send", "staging-deployed: "} {
+		if !strings.Contains(said, says) {
+			t.Errorf("it does not say %q:\n%s", says, &out)
 		}
 	}
 }

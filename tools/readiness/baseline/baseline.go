@@ -79,11 +79,17 @@ func Find(ctx context.Context, cfg project.Config, given string, awsConfig *aws.
 func (r repository) find(ctx context.Context, cfg project.Config, awsConfig *aws.Config) (Base, error) {
 	again, silent := false, ""
 	if awsConfig != nil {
-		names, err := manifest.ReadOrOld(cfg)
-		if err != nil {
-			return Base{}, err
+		names, err := manifest.ReadAny(cfg)
+		if errors.Is(err, manifest.ErrNone) && !cfg.Adopted() {
+			names, err = manifest.Old(), nil
 		}
-		served, err := serving(ctx, *awsConfig, names.Last())
+		served := ""
+		if err == nil {
+			served, err = serving(ctx, *awsConfig, names.Last())
+		}
+		if errors.Is(err, manifest.ErrNone) {
+			silent, err = "; no assembly says what production is", nil
+		}
 		if errors.Is(err, errUnnamed) && names.Annotated != "" {
 			// It was deployed before Magewright was adopted.
 			served, silent, err = "", "; production does not say which commit it serves", nil

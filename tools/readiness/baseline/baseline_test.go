@@ -2,6 +2,7 @@ package baseline_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -89,6 +90,41 @@ func templated(t *testing.T, commit string) *aws.Config {
 		Template: fmt.Sprintf(`{"Metadata":{"magewright":{"commit":%q}}}`, commit),
 	}, nil)
 	return &cfg
+}
+
+// TestBaseElsewhere holds that several functions are one release, that one stage is
+// enough to be asked, and that no stack of another repository is asked.
+func TestBaseElsewhere(t *testing.T) {
+	t.Parallel()
+	dir, commits := history(t, 3)
+	cfg := project.Config{Dir: dir, Commit: commits[2], Assembly: t.TempDir()}
+	names := manifest.Old()
+	names.Repository, names.Annotated = "acme/shop", "the templates"
+	names.Stages = names.Stages[1:]
+	names.Stages[0].Functions = append(names.Stages[0].Functions, names.Stages[0].Functions[0])
+	text, err := json.Marshal(struct {
+		SchemaVersion int
+		manifest.Manifest
+	}{1, names})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(cfg.Assembly, manifest.File), text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := baseline.Find(t.Context(), cfg, "", templated(t, commits[0]))
+	if err != nil || got.Commit != commits[0] || got.Is != "what production serves" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	cfg.Assembly = t.TempDir()
+	pin := filepath.Join(dir, "magewright", "go.mod")
+	if err := errors.Join(os.Mkdir(filepath.Dir(pin), 0o750), os.WriteFile(pin, []byte("module a/magewright\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	got, err = baseline.Find(t.Context(), cfg, "", templated(t, commits[0]))
+	if err != nil || !strings.HasSuffix(got.Is, "; no assembly says what production is") {
+		t.Errorf("without an assembly: %+v, %v", got, err)
+	}
 }
 
 // TestProductionIsOlderThanMagewright holds that a production which names no commit is

@@ -179,6 +179,13 @@ func readNested(dir string, a *readiness.Assembly) error {
 			return err
 		}
 		a.Stacks[place.Stack] = stack
+		packages, err := cdk.FunctionPackages(dir, place.Template)
+		if err != nil {
+			return err
+		}
+		for _, p := range packages {
+			a.Functions = append(a.Functions, readiness.FunctionPackage{Stack: place.Stack, LogicalID: p.LogicalID, File: p.File, SHA256: p.SHA256})
+		}
 	}
 	return nil
 }
