@@ -16,6 +16,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -322,6 +323,7 @@ func BenchmarkHTTPAPI(b *testing.B) {
 	const connections = 8
 	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections}}
 	defer client.CloseIdleConnections()
+	var throttled atomic.Int64
 	b.SetParallelism(connections)
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
@@ -337,11 +339,15 @@ func BenchmarkHTTPAPI(b *testing.B) {
 				return
 			}
 			text, err := io.ReadAll(resp.Body)
-			if err != nil || resp.StatusCode != http.StatusOK {
+			// The account's limit is 10,000 requests a second.
+			if resp.StatusCode == http.StatusTooManyRequests {
+				throttled.Add(1)
+			} else if err != nil || resp.StatusCode != http.StatusOK {
 				b.Errorf("%s %s, %v", resp.Status, text, err)
 			}
 			_ = resp.Body.Close()
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
+	b.ReportMetric(float64(throttled.Load()), "throttled")
 }

@@ -85,6 +85,18 @@ func TestRefusals(t *testing.T) {
 		{integrate(func(in *awsapi.CreateIntegrationInput) { in.PayloadFormatVersion = aws.String("3.0") }), "Invalid payloadFormatVersion 3.0"},
 		{integrate(func(in *awsapi.CreateIntegrationInput) { in.TimeoutInMillis = aws.Int32(30001) }), "Timeout should be between 50 ms and 30000 ms"},
 		{integrate(func(in *awsapi.CreateIntegrationInput) { in.IntegrationUri = aws.String("${stageVariables.function}") }), "Stage variables in IntegrationUri are not supported by the embedded AWS"},
+		{integrate(func(in *awsapi.CreateIntegrationInput) {
+			in.ResponseParameters = map[string]map[string]string{"2xx": {}}
+		}), "Invalid status code 2xx"},
+		{integrate(func(in *awsapi.CreateIntegrationInput) {
+			in.ResponseParameters = map[string]map[string]string{"200": {"set:header.a": "b"}}
+		}), "Invalid mapping expression specified: set:header.a"},
+		{integrate(func(in *awsapi.CreateIntegrationInput) {
+			in.ResponseParameters = map[string]map[string]string{"200": {"append:header.a": "$response.body.id"}}
+		}), "The mapping expression $response.body.id is not supported by the embedded AWS"},
+		{integrate(func(in *awsapi.CreateIntegrationInput) {
+			in.ResponseParameters = map[string]map[string]string{"200": {"overwrite:statuscode": "ok"}}
+		}), "Invalid status code specified: ok"},
 		{route("FETCH /", nil), "not formatted properly"},
 		{route("GET pets", nil), "not formatted properly"},
 		{route("GET /{a+}/b", nil), "a greedy one is the last"},

@@ -15,7 +15,7 @@ import (
 // unsupportedIntegration lists what CreateIntegration and UpdateIntegration refuse.
 var unsupportedIntegration = []string{
 	"ConnectionId", "ContentHandlingStrategy", "CredentialsArn", "IntegrationSubtype", "PassthroughBehavior", "RequestParameters",
-	"RequestTemplates", "ResponseParameters", "TemplateSelectionExpression", "TlsConfig",
+	"RequestTemplates", "TemplateSelectionExpression", "TlsConfig",
 }
 
 // The limits of an integration's time-out in milliseconds. The upper one is the
@@ -64,7 +64,7 @@ func checkIntegration(i *types.Integration) error {
 	if _, ok := executeapi.Function(aws.ToString(i.IntegrationUri)); !ok {
 		return invalid("Invalid function URI specified: %s", aws.ToString(i.IntegrationUri))
 	}
-	return nil
+	return checkResponses(i.ResponseParameters)
 }
 
 func (a *api) integration(id *string) (*types.Integration, error) {

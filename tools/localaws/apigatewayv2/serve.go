@@ -145,6 +145,7 @@ func (x *exchange) answer(w http.ResponseWriter) {
 		x.say(w, origin, status, message)
 		return
 	}
+	x.transform(&out)
 	out.SetHeader(w.Header(), func(name string) bool { return cors != nil && strings.HasPrefix(name, "Access-Control-") })
 	allow(cors, w.Header(), origin)
 	out.Send(w)

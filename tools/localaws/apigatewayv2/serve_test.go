@@ -209,6 +209,29 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+func TestChangedResponses(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	made := must[*awsapi.CreateIntegrationOutput](t)(f.CreateIntegration(t.Context(), &awsapi.CreateIntegrationInput{
+		ApiId: &f.api, IntegrationType: types.IntegrationTypeAwsProxy, IntegrationUri: aws.String(functionARN), PayloadFormatVersion: aws.String("2.0"),
+		ResponseParameters: map[string]map[string]string{
+			"200": {"append:header.X-Many": "two", "overwrite:header.X-Set": "${response.header.X-Many} at $context.stage", "remove:header.X-Gone": "''"},
+			"404": {"overwrite:statuscode": "410"},
+		},
+	}))
+	f.route(t, "GET /", aws.String("integrations/"+*made.IntegrationId))
+	f.stage(t, "$default")
+	f.Answer(functionARN, `{"statusCode":200,"headers":{"X-Many":"one","X-Gone":"1"},"body":"ok"}`)
+	got := f.fetch(t, http.MethodGet, "/", "")
+	if got.Status != 200 || !slices.Equal(got.Header.Values("X-Many"), []string{"one", "two"}) || got.Header.Get("X-Set") != "one at $default" || got.Header.Get("X-Gone") != "" {
+		t.Errorf("%+v", got)
+	}
+	f.Answer(functionARN, `{"statusCode":404}`)
+	if got := f.fetch(t, http.MethodGet, "/", ""); got.Status != http.StatusGone {
+		t.Errorf("another status: %+v", got)
+	}
+}
+
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

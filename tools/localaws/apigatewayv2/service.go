@@ -4,7 +4,7 @@
 // integrations are Lambda functions (AWS_PROXY, in payload format 1.0 or 2.0). What
 // is not supported is refused by name: WebSocket APIs, custom domain names, VPC
 // links, integrations with HTTP services or other AWS services, credentials of
-// integrations, parameter mapping and models.
+// integrations, parameter mapping of requests and models.
 //
 // See https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api.html.
 package apigatewayv2

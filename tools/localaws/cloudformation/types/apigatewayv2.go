@@ -195,11 +195,16 @@ func httpIntegration(d Deps) definition {
 		Type: resource.Type{
 			Name: "AWS::ApiGatewayV2::Integration",
 			Properties: []string{
-				"ApiId", "ConnectionType", "Description", "IntegrationMethod", "IntegrationType", "IntegrationUri", "PayloadFormatVersion", "TimeoutInMillis",
+				"ApiId", "ConnectionType", "Description", "IntegrationMethod", "IntegrationType", "IntegrationUri", "PayloadFormatVersion",
+				"ResponseParameters", "TimeoutInMillis",
 			},
 			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 				in := &awsapigatewayv2.CreateIntegrationInput{}
-				if err := decode(r, in); err != nil {
+				if err := decode(r, in, "ResponseParameters"); err != nil {
+					return nil, err
+				}
+				var err error
+				if in.ResponseParameters, err = responseParameters(r); err != nil {
 					return nil, err
 				}
 				out, err := d.HTTPAPIs.CreateIntegration(ctx, in)
@@ -213,10 +218,14 @@ func httpIntegration(d Deps) definition {
 				properties := restored(r, map[string]any{
 					"ConnectionType": "INTERNET", "Description": "", "IntegrationMethod": "POST", "PayloadFormatVersion": "1.0", "TimeoutInMillis": 30000.0,
 				})
-				if err := decodeMap(properties, in); err != nil {
+				if err := decodeMap(properties, in, "ResponseParameters"); err != nil {
 					return nil, err
 				}
-				_, err := d.HTTPAPIs.UpdateIntegration(ctx, in)
+				var err error
+				if in.ResponseParameters, err = responseParameters(r); err != nil {
+					return nil, err
+				}
+				_, err = d.HTTPAPIs.UpdateIntegration(ctx, in)
 				return partResult("IntegrationId", in.IntegrationId), err
 			},
 			Delete: func(ctx context.Context, r *resource.Request) error {
@@ -225,6 +234,25 @@ func httpIntegration(d Deps) definition {
 			},
 		},
 	}
+}
+
+// responseParameters returns the changes of an integration's responses, by status.
+// Unlike in the API, the changes for a status are a list.
+func responseParameters(r *resource.Request) (map[string]map[string]string, error) {
+	var given map[string]struct {
+		ResponseParameters []struct{ Source, Destination string }
+	}
+	if err := decodeProperty(r.Properties, "ResponseParameters", &given); err != nil {
+		return nil, err
+	}
+	all := map[string]map[string]string{}
+	for status, list := range given {
+		all[status] = map[string]string{}
+		for _, change := range list.ResponseParameters {
+			all[status][change.Destination] = change.Source
+		}
+	}
+	return all, nil
 }
 
 // httpAuthorizer is AWS::ApiGatewayV2::Authorizer.
