@@ -17,7 +17,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/usersecret"
 	"github.com/magewright/magewright/tools/localaws"
-	"github.com/magewright/magewright/tools/localaws/access"
+
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/project/exit"
 )
@@ -98,8 +98,7 @@ func ofThisMachine() (localaws.Config, error) {
 	if err != nil {
 		return localaws.Config{}, fmt.Errorf("finding a directory for builds: %w", err)
 	}
-	// What the roles lack is reported at the end. It does not stop the pipeline yet.
-	return localaws.Config{Seed: seed, BuildDir: filepath.Join(cache, "magewright"), AnswerTime: answerTime, IAM: access.Report}, nil
+	return localaws.Config{Seed: seed, BuildDir: filepath.Join(cache, "magewright"), AnswerTime: answerTime}, nil
 }
 
 // onLoopback refuses an endpoint on another machine.

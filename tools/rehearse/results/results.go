@@ -171,7 +171,7 @@ var shown = []struct{ name, what string }{
 	{"plan.md", "deployment plan"},
 	{"canary.svg", "canary"},
 	{"junit.xml", "test report"},
-	{"sec.sarif", "security findings"},
+	{"gosec.sarif", "security findings"},
 }
 
 // A link leads to a file.
