@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
@@ -37,8 +38,21 @@ func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, pro
 		},
 		Logging: &awscodebuild.LoggingOptions{CloudWatch: &awscodebuild.CloudWatchLoggingOptions{LogGroup: logs}},
 	})
-	suppress(project.Role(), true, "AwsSolutions-IAM5", "The wildcards are CodeBuild's own: its log streams, its report groups, the objects of the artifact bucket and of its cache, and the uses of one key.")
+	suppress(project.Role(), true, "AwsSolutions-IAM5", "The wildcards are CodeBuild's own: its log streams, its report groups, the objects of the artifact bucket and of its cache, and the uses of one key.",
+		append(usesOfArtifacts(),
+			Finding("Resource::arn:{partition}:codebuild:{region}:{account}:report-group/{"+id+"}-*"),
+			Finding("Resource::arn:{partition}:logs:{region}:{account}:log-group:/aws/codebuild/{"+id+"}:*"))...)
 	return project
+}
+
+// usesOfArtifacts are the wildcards by which the CDK grants the use of the artifact
+// bucket, of a cache, and of their key.
+func usesOfArtifacts() []any {
+	return []any{
+		"Action::kms:GenerateDataKey*", "Action::kms:ReEncrypt*",
+		"Action::s3:Abort*", "Action::s3:DeleteObject*", "Action::s3:GetBucket*", "Action::s3:GetObject*", "Action::s3:List*",
+		Finding("Resource::{Artifacts.Arn}/*"),
+	}
 }
 
 // keepCache gives project a cache below prefix in bucket: what buildspec.yml
@@ -50,6 +64,7 @@ func keepCache(project awscodebuild.PipelineProject, bucket awss3.IBucket, prefi
 		Location: awscdk.Fn_Join(jsii.String("/"), &[]*string{bucket.BucketName(), jsii.String(prefix)}),
 	})
 	bucket.GrantReadWrite(project, prefix+"/*")
+	suppress(project.Role(), true, "AwsSolutions-IAM5", "The objects of its own cache.", Finding("Resource::{Cache.Arn}/"+prefix+"/*"))
 }
 
 // allowDeployment lets project assume the roles that cdk bootstrap made for
@@ -109,6 +124,26 @@ func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject, p
 		Resources:  jsii.Strings(fmt.Sprintf("arn:%s:kms:*:%s:key/*", partition, *stack.Account())),
 		Conditions: &map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": props.EvidenceKeyAlias}},
 	}))
+	wildcards := []any{
+		"Resource::*", // of cloudwatch:GetMetricData
+		Finding("Resource::arn:{partition}:iam::*:role/cdk-*"), Finding("Resource::arn:{partition}:codedeploy:*:*:*"),
+		Finding("Resource::arn:{partition}:codepipeline:*:*:" + *stack.StackName()),
+		Finding("Resource::arn:{partition}:kms:*:{account}:key/*"), Finding("Resource::arn:{partition}:kms:*:*:key/*"),
+	}
+	for _, named := range []struct {
+		format   string
+		patterns []string
+	}{
+		{"cloudformation:*:*:stack/%s/*", names.stacks},
+		{"cloudwatch:*:*:alarm:%s", names.alarms},
+		{"lambda:*:*:function:%s", slices.Concat(names.functions, names.drilled, names.invoked)},
+		{"sns:*:*:%s", names.topics},
+	} {
+		for _, pattern := range named.patterns {
+			wildcards = append(wildcards, Finding(fmt.Sprintf("Resource::arn:{partition}:"+named.format, pattern)))
+		}
+	}
+	suppress(project.Role(), true, "AwsSolutions-IAM5", "The roles of cdk bootstrap are in any account, stages in any region, and what CloudFormation names begins with the stack's name; metrics have no ARN.", wildcards...)
 	// Deployment plans go to the stages' topics, which their stages' keys encrypt.
 	allow([]string{"sns:Publish"}, arns("sns:*:*:%s", names.topics)...)
 	project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

@@ -14,6 +14,8 @@ package delivery
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
@@ -225,13 +227,32 @@ func (d *Delivery) shift(configuration string) {
 			DeploymentInAlarm: jsii.Bool(true),
 		},
 	})
-	suppress(d.Group.Role(), true, "AwsSolutions-IAM4", "AWSCodeDeployRoleForLambdaLimited is the policy that AWS maintains for shifting aliases, and its narrowest one.")
+	suppress(d.Group.Role(), true, "AwsSolutions-IAM4", "AWSCodeDeployRoleForLambdaLimited is the policy that AWS maintains for shifting aliases, and its narrowest one.",
+		Finding("Policy::arn:{partition}:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited"))
 }
 
-// suppress records why a rule of the AWS Solutions pack does not apply.
-func suppress(construct constructs.IConstruct, children bool, rule, reason string) {
-	cdknag.NagSuppressions_AddResourceSuppressions(construct, &[]*cdknag.NagPackSuppression{{
-		Id:     jsii.String(rule),
-		Reason: jsii.String(reason),
-	}}, jsii.Bool(children))
+// suppress records why a rule of the AWS Solutions pack does not apply. Of a rule that
+// has findings of its own, such as a wildcard, it suppresses those that are named, so
+// that a later one is found.
+func suppress(construct constructs.IConstruct, children bool, rule, reason string, findings ...any) {
+	suppression := &cdknag.NagPackSuppression{Id: jsii.String(rule), Reason: jsii.String(reason)}
+	if len(findings) > 0 {
+		suppression.AppliesTo = &findings
+	}
+	cdknag.NagSuppressions_AddResourceSuppressions(construct, &[]*cdknag.NagPackSuppression{suppression}, jsii.Bool(children))
 }
+
+// Finding returns a finding of cdk-nag for the field AppliesTo of a suppression. In the
+// text {partition}, {region} and {account} stand for those of any stack, and {Name} for
+// the resource whose logical id is Name and the CDK's hash.
+func Finding(text string) any {
+	pattern := regexp.QuoteMeta(text)
+	for placeholder, any := range map[string]string{"partition": "(?:<AWS::Partition>|aws[a-z-]*)", "region": "(?:<AWS::Region>|[^:]+)", "account": "(?:<AWS::AccountId>|[^:]+)"} {
+		pattern = strings.ReplaceAll(pattern, `\{`+placeholder+`\}`, any)
+	}
+	pattern = namedResource.ReplaceAllString(pattern, "<${1}[0-9A-F]{8}$2>")
+	return &cdknag.RegexAppliesTo{Regex: jsii.String("/^" + pattern + "$/")}
+}
+
+// namedResource matches a quoted {Name}, or {Name.Attribute}.
+var namedResource = regexp.MustCompile(`\\\{([A-Za-z0-9]+)((?:\\\.[A-Za-z]+)?)\\\}`)

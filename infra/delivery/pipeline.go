@@ -201,7 +201,7 @@ func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
 		p.stage(title(stage.Name), onFailure, p.deliver(title(stage.Name), stage.Actions)...)
 	}
 	notify(p.pipeline, topic)
-	suppress(p.pipeline.Role(), true, "AwsSolutions-IAM5", "The wildcards are CodePipeline's own: the objects of its artifact bucket, and the uses of one key.")
+	suppress(p.pipeline.Role(), true, "AwsSolutions-IAM5", "The wildcards are CodePipeline's own: the objects of its artifact bucket, and the uses of one key.", usesOfArtifacts()...)
 	awscdk.NewCfnOutput(stack, jsii.String("PipelineName"), &awscdk.CfnOutputProps{Value: p.pipeline.PipelineName(), Description: jsii.String("the pipeline")})
 
 	belongs(stack, props.Repository)

@@ -1,30 +1,17 @@
 # METADATA
 # title: No policy allows every action of a service
 # description: >-
-#   An allowed Action of * or SERVICE:*, or an Allow by NotAction, grants what
+#   An allowed Action of *, SERVICE:* or SERVICE:?*, or an Allow by NotAction, grants what
 #   AWS adds tomorrow. Policies of identities are looked at; those of
 #   resources, such as a key's, are the subjects of public_principal.
 package magewright.rules.iam_wildcards
 
 import data.magewright.lib
 
-documents[id] contains document if {
-	some type in {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::GroupPolicy"}
-	some id, policy in lib.resources(type)
-	document := object.get(policy, ["Properties", "PolicyDocument"], {})
-}
-
-documents[id] contains document if {
-	some type in {"AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group"}
-	some id, identity in lib.resources(type)
-	some policy in identity.Properties.Policies
-	document := policy.PolicyDocument
-}
-
-subjects contains id if some id, _ in documents
+subjects contains id if some id, _ in lib.identities
 
 violations contains {"id": id, "message": sprintf("it allows %v", [action])} if {
-	some id, policies in documents
+	some id, policies in lib.identities
 	some document in policies
 	some statement in lib.statements(document)
 	not statement.Effect == "Deny"
@@ -33,7 +20,7 @@ violations contains {"id": id, "message": sprintf("it allows %v", [action])} if 
 }
 
 violations contains {"id": id, "message": "it allows by NotAction"} if {
-	some id, policies in documents
+	some id, policies in lib.identities
 	some document in policies
 	some statement in lib.statements(document)
 	not statement.Effect == "Deny"
@@ -42,15 +29,14 @@ violations contains {"id": id, "message": "it allows by NotAction"} if {
 
 wild(action) if not is_string(action)
 
-wild(action) if action == "*"
-
+# A service's name may have a wildcard too, and a question mark is one.
 wild(action) if {
 	is_string(action)
-	regex.match(`^[^:]*:\*+$`, action)
+	regex.match(`(^[^:]*$)|(^[^:]*[*?][^:]*:)|(:[*?]*$)`, action)
 }
 
 violations contains {"id": id, "message": "a statement's Effect is left to an intrinsic function, so what it allows is not told"} if {
-	some id, policies in documents
+	some id, policies in lib.identities
 	some document in policies
 	some statement in lib.statements(document)
 	not lib.told(statement)

@@ -13,7 +13,7 @@ test_keeps if {
 }
 
 test_breaks if {
-	every action in ["*", "s3:*", ["s3:GetObject", "iam:*"], {"Ref": "Action"}] {
+	every action in ["*", "s3:*", "s3:?*", "s3:*?", "s3:**", "*:*", "s?:GetObject", "**", ["s3:GetObject", "iam:*"], {"Ref": "Action"}] {
 		count(iam_wildcards.violations) == 1 with input as allow(action)
 	}
 }

@@ -6,6 +6,20 @@ package magewright.lib
 # no template.
 resources(type) := {id: r | some id, r in input.template.Resources; r.Type == type}
 
+# identities are the policy documents of each policy and identity, by logical id.
+identities[id] contains document if {
+	some type in {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::GroupPolicy"}
+	some id, policy in resources(type)
+	document := object.get(policy, ["Properties", "PolicyDocument"], {})
+}
+
+identities[id] contains document if {
+	some type in {"AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group"}
+	some id, identity in resources(type)
+	some policy in identity.Properties.Policies
+	document := policy.PolicyDocument
+}
+
 # components are the modules of the shipped binary, by name; none where the
 # input is no SBOM.
 components := {c.name: c | some c in input.sbom.components}

@@ -2,7 +2,7 @@
 # title: No resource policy lets everybody in
 # description: >-
 #   A statement that allows Principal * without a Condition opens a bucket,
-#   topic, queue, key or secret to every account of AWS.
+#   topic, queue, key, secret or role to every account of AWS.
 package magewright.rules.public_principal
 
 import data.magewright.lib
@@ -13,6 +13,7 @@ fields := {
 	"AWS::SQS::QueuePolicy": "PolicyDocument",
 	"AWS::KMS::Key": "KeyPolicy",
 	"AWS::SecretsManager::ResourcePolicy": "ResourcePolicy",
+	"AWS::IAM::Role": "AssumeRolePolicyDocument",
 }
 
 subjects contains id if {
@@ -31,7 +32,10 @@ violations contains {"id": id, "message": sprintf("%s allows Principal * without
 
 everybody(statement) if statement.Principal == "*"
 
-everybody(statement) if "*" in lib.listed(statement.Principal.AWS)
+everybody(statement) if {
+	some _, principal in statement.Principal
+	"*" in lib.listed(principal)
+}
 
 everybody(statement) if statement.NotPrincipal
 

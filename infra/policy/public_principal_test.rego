@@ -26,6 +26,13 @@ test_breaks if {
 	}
 }
 
+test_breaks_trust if {
+	every principal in ["*", {"AWS": "*"}, {"AWS": ["*"]}, {"Federated": "*"}] {
+		role := {"template": {"Resources": {"R": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}]}}}}}}
+		count(public_principal.violations) == 1 with input as role
+	}
+}
+
 test_breaks_untold if {
 	count(public_principal.violations) == 1 with input as policy({"Fn::If": ["C", {}, {}]})
 	count(public_principal.violations) == 1 with input as {"template": {"Resources": {"K": {"Type": "AWS::KMS::Key"}}}}

@@ -73,7 +73,7 @@ func newFunction(stack awscdk.Stack, stage settings.Stage, s settings.Settings, 
 	})
 	logs.GrantWrite(role)
 	evidence.GrantLedger(role)
-	suppress(role, true, "AwsSolutions-IAM5", "The wildcard stands for the keys of evidence below releases/, one for each commit, and for the log streams of the function's own group.")
+	suppress(role, true, "AwsSolutions-IAM5", "The wildcard stands for the keys of evidence below releases/, one for each commit.", delivery.Finding("Resource::{Evidence.Arn}/releases/*"))
 
 	return awslambda.NewFunction(stack, jsii.String("Function"), &awslambda.FunctionProps{
 		Description:  jsii.String(description(stage, s)),
@@ -135,11 +135,12 @@ func newTopic(stack awscdk.Stack, s settings.Settings, key awskms.IKey) awssns.T
 	return topic
 }
 
-// suppress records why a rule of the AWS Solutions pack does not apply.
-func suppress(construct constructs.IConstruct, children bool, rule, reason string) {
+// suppress records why a rule of the AWS Solutions pack does not apply to findings.
+func suppress(construct constructs.IConstruct, children bool, rule, reason string, findings ...any) {
 	cdknag.NagSuppressions_AddResourceSuppressions(construct, &[]*cdknag.NagPackSuppression{{
-		Id:     jsii.String(rule),
-		Reason: jsii.String(reason),
+		Id:        jsii.String(rule),
+		Reason:    jsii.String(reason),
+		AppliesTo: &findings,
 	}}, jsii.Bool(children))
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -153,10 +154,9 @@ func TestRulesElsewhere(t *testing.T) {
 	}
 }
 
-// TestOurRules checks that the rules of this repository are valid: it runs
-// their tests.
-func TestOurRules(t *testing.T) {
-	t.Parallel()
+// ourRules returns the rules of this repository, by their files.
+func ourRules(t *testing.T) map[string]string {
+	t.Helper()
 	files, err := filepath.Glob(filepath.Join(checkout, "infra", "policy", "*.rego"))
 	if err != nil {
 		t.Fatal(err)
@@ -169,6 +169,57 @@ func TestOurRules(t *testing.T) {
 		}
 		rules[filepath.Base(file)] = string(text)
 	}
+	return rules
+}
+
+// TestAttackByRights gives a stack rights by which somebody could take it over, each
+// written so that a rule which compares texts would not see it.
+func TestAttackByRights(t *testing.T) {
+	t.Parallel()
+	testinput.Read(t, "tools/pins/opa")
+	policy := func(action, resource string) string {
+		return `{"Type":"AWS::IAM::Policy","Properties":{"PolicyDocument":{"Statement":[{"Effect":"Allow","Action":` + action + `,"Resource":` + resource + `}]}}}`
+	}
+	attacks := map[string]struct{ resource, rule string }{
+		"every action of a service":     {policy(`"s3:?*"`, `"arn:aws:s3:::b"`), "iam_wildcards"},
+		"every service":                 {policy(`["*:*"]`, `"arn:aws:s3:::b"`), "iam_wildcards"},
+		"policies of every role":        {policy(`"iam:Put*"`, `"*"`), "iam_power"},
+		"new identities":                {policy(`["s3:GetObject","iam:Create*"]`, `["*"]`), "iam_power"},
+		"managed policies":              {policy(`"iam:Attach*"`, `"*"`), "iam_power"},
+		"every role for a service":      {policy(`"iam:PassRole"`, `"*"`), "iam_power"},
+		"every role":                    {policy(`"sts:AssumeRole"`, `"*"`), "iam_power"},
+		"a role that everybody assumes": {`{"Type":"AWS::IAM::Role","Properties":{"AssumeRolePolicyDocument":{"Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"*"}}]}}}`, "public_principal"},
+		"a function for everybody":      {`{"Type":"AWS::Lambda::Permission","Properties":{"Action":"lambda:InvokeFunction","FunctionName":"f","Principal":"*"}}`, "lambda_permission"},
+		"a wildcard that comes later":   {`{"Type":"AWS::IAM::Role","Metadata":{"cdk_nag":{"rules_to_suppress":[{"id":"AwsSolutions-IAM5","reason":"for now"}]}},"Properties":{}}`, "nag_suppressions"},
+	}
+	inputs := map[string]any{}
+	for name, attack := range attacks {
+		inputs[name] = json.RawMessage(`{"name":"s","template":{"Resources":{"Door":` + attack.resource + `}}}`)
+	}
+	got, err := askRules(t.Context(), programOf(checkout), ourRules(t), inputs)
+	if err != nil || len(got.Problems) > 0 {
+		t.Fatalf("%q, %v", got.Problems, err)
+	}
+	found := map[string][]string{}
+	for _, r := range got.Rules {
+		for _, result := range r.Results {
+			if len(result.Violations) > 0 {
+				found[result.Input] = append(found[result.Input], r.ID)
+			}
+		}
+	}
+	for name, attack := range attacks {
+		if !slices.Contains(found[name], attack.rule) {
+			t.Errorf("%s: the rules %q are broken, and not %s", name, found[name], attack.rule)
+		}
+	}
+}
+
+// TestOurRules checks that the rules of this repository are valid: it runs
+// their tests.
+func TestOurRules(t *testing.T) {
+	t.Parallel()
+	rules := ourRules(t)
 	testinput.Read(t, "tools/pins/opa")
 	got, err := askRules(t.Context(), programOf(checkout), rules, map[string]any{})
 	if err != nil {
@@ -181,7 +232,7 @@ func TestOurRules(t *testing.T) {
 	for _, r := range got.Rules {
 		tests += r.Tests
 	}
-	if want := (len(files) - 1) / 2; len(got.Rules) != want || want == 0 || tests < 2*want {
+	if want := (len(rules) - 1) / 2; len(got.Rules) != want || want == 0 || tests < 2*want {
 		t.Errorf("%d rules with %d tests, want %d rules", len(got.Rules), tests, want)
 	}
 }
