@@ -21,14 +21,9 @@ type canonicaliser struct {
 	token *regexp.Regexp
 }
 
-// canonicalTemplate returns the canonical form of a stack's template. The
-// environment is aws://ACCOUNT/REGION, as in the manifest.
-func canonicalTemplate(template json.RawMessage, stack, environment string) (map[string]any, error) {
-	return canonicalBeside(template, nil, stack, environment)
-}
-
 // canonicalBeside returns the canonical form of a stack's template for a comparison
-// with the template of another stage. The CDK writes the name of the stack into some
+// with the template of another stage, or alone if that is nil. The environment is
+// aws://ACCOUNT/REGION, as in the manifest. The CDK writes the name of the stack into some
 // logical ids, such as those of permissions and event source mappings. Ids that the
 // other template does not have lose it.
 func canonicalBeside(template, other json.RawMessage, stack, environment string) (map[string]any, error) {

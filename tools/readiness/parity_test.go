@@ -27,7 +27,7 @@ func stages(t *testing.T) (staging, production json.RawMessage) {
 
 func canonical(t *testing.T, template json.RawMessage, stack, place string) map[string]any {
 	t.Helper()
-	c, err := canonicalTemplate(template, stack, place)
+	c, err := canonicalBeside(template, nil, stack, place)
 	if err != nil {
 		t.Fatal(err)
 	}

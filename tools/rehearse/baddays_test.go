@@ -137,10 +137,10 @@ func (d *days) findings(t *testing.T) {
 	d.failedAt(t, err, "Verify/Lint", "Verify/Test", "Verify/Sec", "Verify/Synth")
 	d.notStarted(t, "Update", "Staging", "Approval", "Production")
 	for _, want := range []string{
-		"Verify/Test said at the end:", "--- FAIL github.com/magewright/magewright/app/ledger TestInk", "the ink ran out",
-		"Verify/Lint said at the end:", "app/ledger/day.go:3:1", "exported function Undocumented should have comment",
-		"Verify/Sec said at the end:", "app/ledger/sum.go", "G401",
-		"Verify/Synth said at the end:", "magewright-staging/Evidence/Resource", "AwsSolutions-S10",
+		"Verify/Test failed:", "--- FAIL github.com/magewright/magewright/app/ledger TestInk", "the ink ran out",
+		"Verify/Lint failed:", "app/ledger/day.go:3:1", "exported function Undocumented should have comment",
+		"Verify/Sec failed:", "app/ledger/sum.go", "G401",
+		"Verify/Synth failed:", "magewright-staging/Evidence/Resource", "AwsSolutions-S10",
 	} {
 		d.said(t, want)
 	}
@@ -214,7 +214,7 @@ func (d *days) production(t *testing.T) {
 	if status != types.PipelineExecutionStatusFailed {
 		t.Fatalf("the execution ended %s, want Failed", status)
 	}
-	d.failedAt(t, d.explain(t.Context(), *id, status), "Production/Promote")
+	d.failedAt(t, d.explain(d.keep(t.Context(), *id, status)), "Production/Promote")
 	d.said(t, "production was not promoted: version "+before.version+" still serves")
 	if after := d.served(t)["production"]; after != before {
 		t.Errorf("production is %+v, want it back at %+v", after, before)

@@ -2,16 +2,12 @@ package access
 
 import (
 	_ "embed"
-	"slices"
 	"strings"
 	"sync"
 )
 
 //go:embed operations.tsv
 var operationsTable string
-
-//go:embed reference.tsv
-var referenceTable string
 
 //go:embed keys.tsv
 var keysTable string
@@ -116,17 +112,4 @@ func rows(table string) func(func([]string) bool) {
 func Listed(service, operation string) bool {
 	name := service + " " + operation
 	return operations()[name] != nil || waiting[service] != "" || unlisted[name]
-}
-
-// keyNames returns the condition keys that AWS's reference lists for an action,
-// in lower case.
-func keyNames(action string) []string {
-	for fields := range rows(referenceTable) {
-		if fields[0] == "action" && fields[1] == action && len(fields) > 4 {
-			names := strings.Split(strings.ToLower(fields[4]), ",")
-			slices.Sort(names)
-			return names
-		}
-	}
-	return nil
 }

@@ -1,9 +1,29 @@
 package access
 
 import (
+	_ "embed"
+	"slices"
 	"strings"
 	"testing"
 )
+
+// referenceTable is AWS's own. Only tests compare ours with it.
+//
+//go:embed reference.tsv
+var referenceTable string
+
+// keyNames returns the condition keys that AWS's reference lists for an action,
+// in lower case.
+func keyNames(action string) []string {
+	for fields := range rows(referenceTable) {
+		if fields[0] == "action" && fields[1] == action && len(fields) > 4 {
+			names := strings.Split(strings.ToLower(fields[4]), ",")
+			slices.Sort(names)
+			return names
+		}
+	}
+	return nil
+}
 
 // withoutResource has actions that AWS's reference lists with a resource type
 // that the embedded AWS has none of, or that lists them all.

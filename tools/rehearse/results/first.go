@@ -16,9 +16,9 @@ var (
 	// place begins a line with a file, a line and perhaps a column, as compilers
 	// and linters write it.
 	place = regexp.MustCompile(`^\s*(?:vet: )?[^\s:]+\.[A-Za-z0-9]+:\d+(?::\d+)?: \S`)
-	// failed begins a line that says what failed, as go test and the targets
-	// write it.
-	failed = regexp.MustCompile(`^\s*(?:--- FAIL:|FAIL\s|UNKNOWN\s|panic: |fatal error: |Error: |\S+: FAILED)`)
+	// failed begins a line that says what failed, as go test, the CDK and the
+	// targets write it.
+	failed = regexp.MustCompile(`^\s*(?:--- FAIL[: ]|\[Error at |FAIL\s|UNKNOWN\s|panic: |fatal error: |Error: |\S+: FAILED)`)
 )
 
 // FirstError returns the lines of a log that say first what failed: a place in a
@@ -30,19 +30,32 @@ func FirstError(log string) string {
 		if !place.MatchString(line) && !failed.MatchString(line) {
 			continue
 		}
-		end := i + 1
-		// What is indented further belongs to it, and so do other places.
-		for end < len(lines) && end-i < most && (indent(lines[end]) > indent(line) || place.MatchString(lines[end]) || strings.HasPrefix(lines[end], "  next: ")) {
-			end++
-		}
-		for j := i; j < end; j++ {
-			if len(lines[j]) > width {
-				lines[j] = strings.ToValidUTF8(lines[j][:width], "") + " ..."
+		shown := []string{clip(line)}
+		for _, next := range lines[i+1:] {
+			if strings.HasPrefix(next, "=== ") {
+				continue // go test begins a test, or goes on with it
 			}
+			if len(shown) == most || !belongs(next, line) {
+				break
+			}
+			shown = append(shown, clip(next))
 		}
-		return strings.Join(lines[i:end], "\n") + "\n"
+		return strings.Join(shown, "\n") + "\n"
 	}
 	return Lines(log, most)
+}
+
+// belongs reports whether a line says more of what an earlier one began: it is
+// indented further, another place, or go test's own word on the test.
+func belongs(line, begun string) bool {
+	return indent(line) > indent(begun) || place.MatchString(line) || strings.HasPrefix(line, "--- FAIL")
+}
+
+func clip(line string) string {
+	if len(line) <= width {
+		return line
+	}
+	return strings.ToValidUTF8(line[:width], "") + " ..."
 }
 
 func indent(line string) int {

@@ -35,6 +35,14 @@ func TestFirstError(t *testing.T) {
 			"pass example.com/a 0.1s\n--- FAIL: TestX (0.00s)\n    x_test.go:7: 1, want 2\nFAIL example.com/b 0.1s\nError: test: 1 failed\n",
 			"--- FAIL: TestX (0.00s)\n    x_test.go:7: 1, want 2\n",
 		},
+		"a test's, as the target says it": {
+			"pass example.com/a 0.1s\n--- FAIL example.com/b TestInk\n=== RUN   TestInk\n    ink_test.go:3: the ink ran out\n--- FAIL: TestInk (0.00s)\nError: test: 1 failed\n",
+			"--- FAIL example.com/b TestInk\n    ink_test.go:3: the ink ran out\n--- FAIL: TestInk (0.00s)\n",
+		},
+		"the CDK's": {
+			"synthesizing the stacks\n[Error at /shop/Bucket/Resource] AwsSolutions-S10: no TLS\n\nFound errors\n",
+			"[Error at /shop/Bucket/Resource] AwsSolutions-S10: no TLS\n",
+		},
 		"a check's": {
 			"PASS     lint   no findings\nFAIL     gitleaks   1 secret\n         app/x.go:3: generic-api-key in commit 0123\nPASS     other\n",
 			"FAIL     gitleaks   1 secret\n         app/x.go:3: generic-api-key in commit 0123\n",
