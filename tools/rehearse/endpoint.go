@@ -17,7 +17,6 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/usersecret"
 	"github.com/magewright/magewright/tools/localaws"
-
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/project/exit"
 )
