@@ -2,6 +2,7 @@ package results
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -18,31 +19,41 @@ var (
 	place = regexp.MustCompile(`^\s*(?:vet: )?[^\s:]+\.[A-Za-z0-9]+:\d+(?::\d+)?: \S`)
 	// failed begins a line that says what failed, as go test, the CDK and the
 	// targets write it.
-	failed = regexp.MustCompile(`^\s*(?:--- FAIL[: ]|\[Error at |FAIL\s|UNKNOWN\s|panic: |fatal error: |Error: |\S+: FAILED)`)
+	failed = regexp.MustCompile(`^\s*(?:--- FAIL[: ]|\[Error at |FAIL\s|panic: |fatal error: |Error: |\S+: FAILED)`)
+	// undecided begins a line on what could not be decided. It is the reason only
+	// where nothing has failed: sec and readiness name such checks before others.
+	undecided = regexp.MustCompile(`^\s*UNKNOWN\s`)
 )
 
 // FirstError returns the lines of a log that say first what failed: a place in a
 // file, or a failed test or check, with what belongs to it. If there is no such
-// line, it returns the last ones.
+// line, it returns what could not be decided, and else the last lines.
 func FirstError(log string) string {
 	lines := strings.Split(strings.TrimRight(log, "\n"), "\n")
-	for i, line := range lines {
-		if !place.MatchString(line) && !failed.MatchString(line) {
-			continue
+	for _, begins := range []func(string) bool{
+		func(line string) bool { return place.MatchString(line) || failed.MatchString(line) },
+		undecided.MatchString,
+	} {
+		if i := slices.IndexFunc(lines, begins); i >= 0 {
+			return from(lines, i)
 		}
-		shown := []string{clip(line)}
-		for _, next := range lines[i+1:] {
-			if strings.HasPrefix(next, "=== ") {
-				continue // go test begins a test, or goes on with it
-			}
-			if len(shown) == most || !belongs(next, line) {
-				break
-			}
-			shown = append(shown, clip(next))
-		}
-		return strings.Join(shown, "\n") + "\n"
 	}
 	return Lines(log, most)
+}
+
+// from returns a line and those that belong to it.
+func from(lines []string, i int) string {
+	shown := []string{clip(lines[i])}
+	for _, next := range lines[i+1:] {
+		if strings.HasPrefix(next, "=== ") {
+			continue // go test begins a test, or goes on with it
+		}
+		if len(shown) == most || !belongs(next, lines[i]) {
+			break
+		}
+		shown = append(shown, clip(next))
+	}
+	return strings.Join(shown, "\n") + "\n"
 }
 
 // belongs reports whether a line says more of what an earlier one began: it is

@@ -169,7 +169,6 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 var shown = []struct{ name, what string }{
 	{"readiness.html", "readiness"},
 	{"plan.md", "deployment plan"},
-	{"canary.svg", "canary"},
 	{"junit.xml", "test report"},
 	{"gosec.sarif", "security findings"},
 }

@@ -47,6 +47,14 @@ func TestFirstError(t *testing.T) {
 			"PASS     lint   no findings\nFAIL     gitleaks   1 secret\n         app/x.go:3: generic-api-key in commit 0123\nPASS     other\n",
 			"FAIL     gitleaks   1 secret\n         app/x.go:3: generic-api-key in commit 0123\n",
 		},
+		"a check's, after one that could not be decided": {
+			"PASS     gosec   0 issues\nUNKNOWN  govulncheck   no database\nFAIL     gitleaks   1 secret\n         app/x.go:3: generic-api-key\n",
+			"FAIL     gitleaks   1 secret\n         app/x.go:3: generic-api-key\n",
+		},
+		"a check that could not be decided": {
+			"PASS     gosec   0 issues\nUNKNOWN  govulncheck   no database\n         set GOVULNDB\ndone\n",
+			"UNKNOWN  govulncheck   no database\n         set GOVULNDB\n",
+		},
 		"a target's": {
 			"deploying\nError: there is no cloud assembly\n  next: go tool mage synth\n[Container] Phase complete: BUILD State: FAILED\n",
 			"Error: there is no cloud assembly\n  next: go tool mage synth\n",
