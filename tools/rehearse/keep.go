@@ -26,15 +26,13 @@ const keptIn = "rehearsal"
 // results reads what an execution has produced from the AWS that it ran on.
 func (r *rehearsal) results(ctx context.Context, id string, status types.PipelineExecutionStatus) (results.Rehearsal, error) {
 	kept := results.Rehearsal{Commit: r.report.Commit, Base: r.report.Base, Status: string(status)}
+	// If they can't be read, what the table shows is kept: a failure is named.
 	actions, err := pipeline.Actions(ctx, r.pipelines, r.names.Pipeline.Stack, id)
-	if err != nil {
-		return kept, err
-	}
+	errs := []error{err}
 	began := make(map[string]types.ActionExecutionDetail, len(actions))
 	for _, a := range actions {
 		began[aws.ToString(a.StageName)+"/"+aws.ToString(a.ActionName)] = a
 	}
-	var errs []error
 	for _, stage := range r.view.stages() {
 		for _, shown := range stage.Actions {
 			action := results.Action{Stage: stage.Name, Name: shown.Name, Status: shown.Status}
@@ -135,8 +133,8 @@ func (r *rehearsal) buildLog(ctx context.Context, build string) (string, error) 
 	}
 }
 
-// keep leaves what an execution has produced in the directory for evidence, and
-// says where. A rehearsal does not fail for want of it.
+// keep leaves what an execution has produced in the directory for evidence. A
+// rehearsal does not fail for want of it.
 func (r *rehearsal) keep(ctx context.Context, id string, status types.PipelineExecutionStatus) results.Rehearsal {
 	kept, err := r.results(ctx, id, status)
 	if err != nil {

@@ -30,6 +30,8 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/internal/gocmd"
+	"github.com/magewright/magewright/tools/internal/starting"
+	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/surface/magefile"
 )
 
@@ -38,21 +40,13 @@ const (
 	patience = time.Second
 	// pause is the time between two looks at whether the targets have started.
 	pause = 50 * time.Millisecond
-	// usage is the exit code where the command line can't be understood, as Mage
-	// has it.
-	usage = 2
-	// broken is the exit code where what mage needs is missing, as in package exit.
-	broken = 3
 	// interrupted is the exit code after a signal.
 	interrupted = 130
 )
 
 // Files of the directory of the magefile. What is in bin belongs to this machine.
 const (
-	// marker exists while targets are compiled. They remove it when they start,
-	// see package target.
-	marker = ".magewright/bin/starting"
-	// earlier holds the time that the latest long compilation took, in seconds.
+	// earlier holds the time that the latest long compilation took, such as 19s.
 	earlier = ".magewright/bin/compiled"
 	binary  = ".magewright/bin/mage"
 )
@@ -61,12 +55,12 @@ func main() {
 	dir, err := root()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mage:", err)
-		os.Exit(broken)
+		os.Exit(exit.Environment)
 	}
 	args, err := understand(dir, os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
-		os.Exit(usage)
+		os.Exit(exit.Usage)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	// A terminal sends Ctrl-C to Mage as well. Mage then ends in its own way, and
@@ -144,7 +138,7 @@ func (s starter) run(ctx context.Context, mage func() error) int {
 	if ctx.Err() != nil {
 		return interrupted
 	}
-	return broken
+	return exit.Environment
 }
 
 // mage builds Mage where that has not been done, and runs it.
@@ -168,7 +162,7 @@ func (s starter) mage(ctx context.Context, args []string) error {
 func (s starter) file(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
 
 func (s starter) mark() error {
-	file := s.file(marker)
+	file := s.file(starting.Marker)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { // #nosec G301 -- as all that targets leave
 		return err
 	}
@@ -176,7 +170,7 @@ func (s starter) mark() error {
 }
 
 func (s starter) compiling() bool {
-	_, err := os.Stat(s.file(marker))
+	_, err := os.Stat(s.file(starting.Marker))
 	return !errors.Is(err, os.ErrNotExist)
 }
 
@@ -192,7 +186,7 @@ func (s starter) watch(ctx context.Context) {
 		if clock.Sleep(ctx, s.clock, pause) != nil && s.compiling() {
 			// Mage has ended without starting a target: it only printed its
 			// version, for example, or the targets do not compile.
-			_ = os.Remove(s.file(marker))
+			_ = os.Remove(s.file(starting.Marker))
 			return
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/starting"
+	"github.com/magewright/magewright/tools/project/exit"
 )
 
 // A buffer may be read while it is written to.
@@ -41,7 +43,7 @@ func started(t *testing.T, s starter, after time.Duration) {
 		manual.Advance(pause)
 	}
 	manual.BlockUntil(1)
-	if err := os.Remove(s.file(marker)); err != nil {
+	if err := os.Remove(s.file(starting.Marker)); err != nil {
 		t.Fatal(err)
 	}
 	manual.Advance(pause)
@@ -80,7 +82,7 @@ func TestNoTarget(t *testing.T) {
 	if code := s.run(t.Context(), func() error { return nil }); code != 0 {
 		t.Errorf("the exit code is %d", code)
 	}
-	if _, err := os.Stat(s.file(marker)); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(s.file(starting.Marker)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the marker is left: %v", err)
 	}
 }
@@ -97,7 +99,7 @@ func TestExitCode(t *testing.T) {
 		said string
 	}{
 		{"mage's own", t.Context(), exec.Command("sh", "-c", "exit 7").Run(), 7, ""},
-		{"mage can't be run", t.Context(), exec.ErrNotFound, broken, "mage: " + exec.ErrNotFound.Error() + "\n"},
+		{"mage can't be run", t.Context(), exec.ErrNotFound, exit.Environment, "mage: " + exec.ErrNotFound.Error() + "\n"},
 		{"a signal", ended, context.Canceled, interrupted, "mage: context canceled\n"},
 	} {
 		var said buffer

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,13 +17,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/starting"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// The file that package mage of tools/magewright makes while it compiles the
-// targets. They have started when this is run.
-func init() { _ = os.Remove(filepath.FromSlash(".magewright/bin/starting")) }
+func init() { starting.Done() }
 
 // A Func is the work of a target.
 type Func func(context.Context, project.Config) error

@@ -142,8 +142,7 @@ func misplaced(name string, words []string, targets []Target) error {
 			}
 		}
 	}
-	// It is one of Mage's flags that are for another purpose, or of none. Mage
-	// explains its own.
+	// It is another of Mage's own flags, or a flag of nothing. Mage says which.
 	return nil
 }
 
