@@ -22,7 +22,11 @@ import (
 // Page is the file in a rehearsal's directory that leads to the others.
 const Page = "index.html"
 
-// maxFile is how much of a file is kept. No evidence comes near it.
+// left is the directory of what an action has left, beside its log: a file of the
+// same name does not replace the log.
+const left = "left"
+
+// maxFile is the size limit of a file in bytes. No evidence comes near it.
 const maxFile = 64 << 20
 
 // A Rehearsal is one execution of the pipeline.
@@ -98,12 +102,12 @@ func (r Rehearsal) write(dir string) error {
 			}
 		}
 		for _, artifact := range a.Artifacts {
-			names, err := unpack(artifact, to)
+			names, err := unpack(artifact, filepath.Join(to, left))
 			if err != nil {
 				return fmt.Errorf("the artifact of %s/%s: %w", a.Stage, a.Name, err)
 			}
 			for _, name := range names {
-				files[a.Dir()] = append(files[a.Dir()], path.Join(a.Dir(), name))
+				files[a.Dir()] = append(files[a.Dir()], path.Join(a.Dir(), left, name))
 			}
 		}
 	}
@@ -147,12 +151,15 @@ func unpack(artifact []byte, to string) ([]string, error) {
 }
 
 func read(f *zip.File) ([]byte, error) {
+	if f.UncompressedSize64 > maxFile {
+		return nil, fmt.Errorf("%s is larger than %d bytes", f.Name, maxFile)
+	}
 	r, err := f.Open()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = r.Close() }() // read only
-	return io.ReadAll(io.LimitReader(r, maxFile))
+	return io.ReadAll(r)             // no more than it says: package zip sees to that
 }
 
 //go:embed index.html
@@ -161,7 +168,7 @@ var pageHTML string
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"short": func(commit string) string { return commit[:min(12, len(commit))] },
 	"base":  path.Base,
-	// A number sign in a name is not the begin of a fragment.
+	// A number sign in a name does not begin a fragment.
 	"href": func(file string) string { return (&url.URL{Path: file}).EscapedPath() },
 }).Parse(pageHTML))
 

@@ -113,7 +113,7 @@ func TestWrite(t *testing.T) {
 		Commit: "0a1b2c3d4e5f60718293a4b5c6d7e8f901122334", Base: "f9e8d7c6b5a4f3e2d1c0b9a8978685746352413f", Status: "Failed",
 		Actions: []results.Action{
 			{Stage: "Source", Name: "Source", Status: "Succeeded", Took: "1.0s"},
-			{Stage: "Verify", Name: "Test", Status: "Succeeded", Took: "12.0s", Command: "go tool mage test", Log: "pass\n", Artifacts: [][]byte{zipped(t, map[string]string{"junit.xml": "<a/>", "sub dir/ü#1.txt": "x"})}},
+			{Stage: "Verify", Name: "Test", Status: "Succeeded", Took: "12.0s", Command: "go tool mage test", Log: "pass\n", Artifacts: [][]byte{zipped(t, map[string]string{"junit.xml": "<a/>", "log.txt": "all is well", "sub dir/ü#1.txt": "x"})}},
 			{Stage: "Verify", Name: "Lint", Status: "Failed", Took: "3.0s", Command: "go tool mage lint", Log: "app/x.go:2:7: <script>alert(1)</script>\n"},
 			{Stage: "Approval", Name: "Readiness", Status: "Failed", Took: "3.0s", Said: "not decided", Artifacts: [][]byte{zipped(t, map[string]string{"readiness.html": "x"})}},
 			{Stage: "Production", Name: "Promote", Status: "NotStarted"},
@@ -141,6 +141,9 @@ func TestWrite(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(to.Path))); err != nil {
 			t.Errorf("the page leads to %s: %v", link[1], err)
 		}
+	}
+	if log, err := os.ReadFile(filepath.Join(dir, "Verify-Test", "log.txt")); err != nil || string(log) != "pass\n" {
+		t.Errorf("the log is %q: %v", log, err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "Old-Action")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("what an earlier rehearsal left is there: %v", err)
