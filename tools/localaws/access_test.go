@@ -11,6 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -21,6 +24,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
@@ -224,6 +229,193 @@ func TestAccess(t *testing.T) {
 		if len(listed) != 10 || !strings.Contains(strings.Join(listed, "\n"), `iam:PassRole {"Effect":"Allow","Action":"iam:PassRole","Resource":"`+arn+`"}`) {
 			t.Errorf("refused\n%s", strings.Join(listed, "\n"))
 		}
+	}
+}
+
+// TestQueuesAndTables holds that a role may use the queues, tables, indexes and
+// streams that its policy names, and no others.
+func TestQueuesAndTables(t *testing.T) {
+	t.Parallel()
+	server := serve(t, clock.NewElastic(1))
+	admin, ctx := clientsOf(server), t.Context()
+	const (
+		own      = "arn:aws:dynamodb:us-east-1:000000000000:table/own"
+		ownQueue = "arn:aws:sqs:us-east-1:000000000000:own"
+	)
+	arn := makeRole(t, admin, "worker", trusted, `
+		{"Effect":"Allow","Action":["sqs:SendMessage","sqs:GetQueueUrl","sqs:StartMessageMoveTask","sqs:CancelMessageMoveTask"],"Resource":"`+ownQueue+`"},
+		{"Effect":"Allow","Action":["dynamodb:GetItem","dynamodb:BatchGetItem","dynamodb:Query","dynamodb:Scan"],"Resource":"`+own+`"},
+		{"Effect":"Allow","Action":"dynamodb:PutItem","Resource":"`+own+`","Condition":{"StringEquals":{"dynamodb:EnclosingOperation":"TransactWriteItems"}}},
+		{"Effect":"Allow","Action":"dynamodb:Scan","Resource":"`+own+`/index/*"},
+		{"Effect":"Allow","Action":["dynamodb:GetShardIterator","dynamodb:GetRecords"],"Resource":"`+own+`/stream/*"},
+		{"Effect":"Allow","Action":"lambda:CreateEventSourceMapping","Resource":"*","Condition":{"ArnLike":{"lambda:FunctionArn":"arn:aws:lambda:*:*:function:own"}}}`)
+	queues, tables := sqs.NewFromConfig(admin), dynamodb.NewFromConfig(admin)
+	streams, urls := map[string]*string{}, map[string]*string{}
+	for _, name := range []string{"own", "other"} {
+		queue, err := queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		urls[name] = queue.QueueUrl
+		table, err := tables.CreateTable(ctx, &dynamodb.CreateTableInput{
+			TableName: &name, BillingMode: dynamodbtypes.BillingModePayPerRequest,
+			AttributeDefinitions: []dynamodbtypes.AttributeDefinition{
+				{AttributeName: aws.String("id"), AttributeType: "S"}, {AttributeName: aws.String("at"), AttributeType: "S"},
+			},
+			KeySchema: []dynamodbtypes.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: "HASH"}},
+			GlobalSecondaryIndexes: []dynamodbtypes.GlobalSecondaryIndex{{
+				IndexName: aws.String("byTime"), KeySchema: []dynamodbtypes.KeySchemaElement{{AttributeName: aws.String("at"), KeyType: "HASH"}},
+				Projection: &dynamodbtypes.Projection{ProjectionType: "ALL"},
+			}},
+			StreamSpecification: &dynamodbtypes.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: "KEYS_ONLY"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		streams[name] = table.TableDescription.LatestStreamArn
+		if err := dynamodb.NewTableExistsWaiter(tables).Wait(ctx, &dynamodb.DescribeTableInput{TableName: &name}, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The other queue is the dead-letter queue of the own one.
+	if _, err := queues.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: urls["own"], Attributes: map[string]string{
+		"RedrivePolicy": `{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:other","maxReceiveCount":1}`,
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	cfg := assume(t, admin, &sts.AssumeRoleInput{RoleArn: &arn})
+	queues, tables = sqs.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg)
+	iterator := func(cfg aws.Config, name string) (*string, error) {
+		c := dynamodbstreams.NewFromConfig(cfg)
+		stream, err := dynamodbstreams.NewFromConfig(admin).DescribeStream(ctx, &dynamodbstreams.DescribeStreamInput{StreamArn: streams[name]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := c.GetShardIterator(ctx, &dynamodbstreams.GetShardIteratorInput{
+			StreamArn: streams[name], ShardId: stream.StreamDescription.Shards[0].ShardId, ShardIteratorType: "TRIM_HORIZON",
+		})
+		if err != nil {
+			return nil, err
+		}
+		return out.ShardIterator, nil
+	}
+	key := map[string]dynamodbtypes.AttributeValue{"id": &dynamodbtypes.AttributeValueMemberS{Value: "1"}}
+	keys := dynamodbtypes.KeysAndAttributes{Keys: []map[string]dynamodbtypes.AttributeValue{key}}
+	for _, test := range []struct {
+		name string
+		call func(name string) error
+		// What is refused for the resource with the name "other".
+		action, resource string
+	}{
+		{"a message", func(name string) error {
+			_, err := queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: urls[name], MessageBody: aws.String("x")})
+			return err
+		}, "sqs:SendMessage", "arn:aws:sqs:us-east-1:000000000000:other"},
+		{"messages", func(name string) error {
+			_, err := queues.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: urls[name], Entries: []sqstypes.SendMessageBatchRequestEntry{{Id: aws.String("1"), MessageBody: aws.String("x")}}})
+			return err
+		}, "sqs:SendMessage", "arn:aws:sqs:us-east-1:000000000000:other"},
+		{"a queue by its name", func(name string) error {
+			_, err := queues.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})
+			return err
+		}, "sqs:GetQueueUrl", "arn:aws:sqs:us-east-1:000000000000:other"},
+		{"an item", func(name string) error {
+			_, err := tables.GetItem(ctx, &dynamodb.GetItemInput{TableName: &name, Key: key})
+			return err
+		}, "dynamodb:GetItem", "arn:aws:dynamodb:us-east-1:000000000000:table/other"},
+		{"items of several tables", func(name string) error {
+			_, err := tables.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]dynamodbtypes.KeysAndAttributes{"own": keys, name: keys}})
+			return err
+		}, "dynamodb:BatchGetItem", "arn:aws:dynamodb:us-east-1:000000000000:table/other"},
+		{"a scan of an index", func(name string) error {
+			_, err := tables.Scan(ctx, &dynamodb.ScanInput{TableName: &name, IndexName: aws.String("byTime")})
+			return err
+		}, "dynamodb:Scan", "arn:aws:dynamodb:us-east-1:000000000000:table/other/index/byTime"},
+		{"a transaction that writes", func(name string) error {
+			_, err := tables.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []dynamodbtypes.TransactWriteItem{{Put: &dynamodbtypes.Put{TableName: &name, Item: key}}}})
+			return err
+		}, "dynamodb:PutItem", "arn:aws:dynamodb:us-east-1:000000000000:table/other"},
+		{"a transaction that reads", func(name string) error {
+			_, err := tables.TransactGetItems(ctx, &dynamodb.TransactGetItemsInput{TransactItems: []dynamodbtypes.TransactGetItem{{Get: &dynamodbtypes.Get{TableName: &name, Key: key}}}})
+			return err
+		}, "dynamodb:GetItem", "arn:aws:dynamodb:us-east-1:000000000000:table/other"},
+		{"a place in a stream", func(name string) error {
+			_, err := iterator(cfg, name)
+			return err
+		}, "dynamodb:GetShardIterator", *streams["other"]},
+		{"the records of a stream", func(name string) error {
+			place, err := iterator(admin, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The part in clear text counts for nothing.
+			_, encoded, _ := strings.Cut(*place, "|1|")
+			_, err = dynamodbstreams.NewFromConfig(cfg).GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: aws.String(*streams["own"] + "|1|" + encoded)})
+			return err
+		}, "dynamodb:GetRecords", *streams["other"]},
+	} {
+		if got := refused(test.call("own")); got != "<nil>" {
+			t.Errorf("%s: %s", test.name, got)
+		}
+		if got, want := refused(test.call("other")), test.action+" on resource: "+test.resource+" because no identity-based policy allows the "+test.action+" action"; !strings.HasSuffix(got, want) {
+			t.Errorf("%s:\ngot  %s\nwant %s", test.name, got, want)
+		}
+	}
+	for name, test := range map[string]struct {
+		call func() error
+		want string
+	}{
+		"a query of an index, with the table's permission": {func() error {
+			_, err := tables.Query(ctx, &dynamodb.QueryInput{TableName: aws.String("own"), IndexName: aws.String("byTime")})
+			return err
+		}, "dynamodb:Query on resource: " + own + "/index/byTime because no identity-based policy allows the dynamodb:Query action"},
+		"an item outside a transaction": {func() error {
+			_, err := tables.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String("own"), Item: key})
+			return err
+		}, "dynamodb:PutItem on resource: " + own + " because no identity-based policy allows the dynamodb:PutItem action"},
+		"a deletion in a transaction": {func() error {
+			_, err := tables.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []dynamodbtypes.TransactWriteItem{
+				{Put: &dynamodbtypes.Put{TableName: aws.String("own"), Item: key}}, {Delete: &dynamodbtypes.Delete{TableName: aws.String("own"), Key: key}},
+			}})
+			return err
+		}, "dynamodb:DeleteItem on resource: " + own + " because no identity-based policy allows the dynamodb:DeleteItem action"},
+		"a task of another queue": {func() error {
+			task, err := sqs.NewFromConfig(admin).StartMessageMoveTask(ctx, &sqs.StartMessageMoveTaskInput{SourceArn: aws.String("arn:aws:sqs:us-east-1:000000000000:other")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = queues.CancelMessageMoveTask(ctx, &sqs.CancelMessageMoveTaskInput{TaskHandle: task.TaskHandle})
+			return err
+		}, "sqs:CancelMessageMoveTask on resource: arn:aws:sqs:us-east-1:000000000000:other because no identity-based policy allows the sqs:CancelMessageMoveTask action"},
+		"a mapping of another function": {func() error {
+			_, err := lambda.NewFromConfig(cfg).CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{FunctionName: aws.String("other"), EventSourceArn: aws.String(ownQueue)})
+			return err
+		}, "lambda:CreateEventSourceMapping because no identity-based policy allows the lambda:CreateEventSourceMapping action"},
+		"a mapping of a function that does not exist": {func() error {
+			_, err := lambda.NewFromConfig(cfg).CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{FunctionName: aws.String("own"), EventSourceArn: aws.String(ownQueue)})
+			return err
+		}, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:own"},
+	} {
+		if got := refused(test.call()); !strings.HasSuffix(got, test.want) {
+			t.Errorf("%s:\ngot  %s\nwant %s", name, got, test.want)
+		}
+	}
+
+	// A queue's policy can allow what the role's do not, and deny what they allow.
+	for effect, want := range map[string]string{"Allow": "<nil>", "Deny": "with an explicit deny in a resource-based policy"} {
+		name := map[string]string{"Allow": "other", "Deny": "own"}[effect]
+		if _, err := sqs.NewFromConfig(admin).SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: urls[name], Attributes: map[string]string{
+			"Policy": `{"Version":"2012-10-17","Statement":{"Effect":"` + effect + `","Principal":{"AWS":"` + arn + `"},"Action":"sqs:SendMessage","Resource":"*"}}`,
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: urls[name], MessageBody: aws.String("x")})
+		if got := refused(err); !strings.HasSuffix(got, want) {
+			t.Errorf("the queue's policy says %s: %s", effect, got)
+		}
+	}
+	if got := server.Access().ByName; len(got) > 0 {
+		t.Errorf("evaluated without their resources: %v", got)
 	}
 }
 

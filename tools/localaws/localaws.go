@@ -243,7 +243,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 	})
 	s.guard.Connect(access.World{
 		Roles: identities, Keys: keys, Secrets: secrets, Stacks: stacks, Deployments: deployments,
-		Functions: functions.Service, Buckets: objects, Topics: topics, Repositories: repositories,
+		Functions: functions.Service, Buckets: objects, Topics: topics, Queues: queues, Streams: tables.Streams(), Repositories: repositories,
 	})
 	s.lambda, s.queues = functions.Service, queues
 	// Services that start work are closed before the services that do it.

@@ -21,25 +21,32 @@ func (g *Guard) Authorize(ctx context.Context, service, name string, in any) err
 	if p.ARN == "" {
 		return nil
 	}
-	o := operations()[service+" "+name]
-	if o == nil {
+	rows := operations()[service+" "+name]
+	if rows == nil {
 		return g.byName(ctx, p, service, name)
 	}
-	if o.none || o.service {
-		return nil
-	}
-	keys := g.keys(ctx, o, in)
-	for _, r := range g.resources(ctx, service, o, in) {
-		q := query{action: r.action(o.action), resource: r.arn, keys: keys}
-		q.policy, q.required = g.resourcePolicy(ctx, r.arn)
-		if err := g.decide(ctx, p, q); err != nil {
-			return err
+	for _, o := range rows {
+		if o.none || o.service {
+			return nil
+		}
+		keys := g.keys(ctx, service, name, o, in)
+		for _, r := range g.resources(ctx, service, o, in) {
+			q := query{action: r.action(o.action), resource: r.arn, keys: keys}
+			q.policy, q.required = g.resourcePolicy(ctx, r.arn)
+			if err := g.decide(ctx, p, q); err != nil {
+				return err
+			}
 		}
 	}
 	if err := g.encryption(ctx, p, service, name, in); err != nil {
 		return err
 	}
-	return g.passRoles(ctx, p, o, in)
+	for _, o := range rows {
+		if err := g.passRoles(ctx, p, o, in); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // byName decides on an operation that the table does not have. Only the name of
@@ -68,7 +75,7 @@ func (g *Guard) passRoles(ctx context.Context, p principal.Principal, o *operati
 }
 
 // keys returns the condition keys of an operation's input.
-func (g *Guard) keys(ctx context.Context, o *operation, in any) policy.Context {
+func (g *Guard) keys(ctx context.Context, service, name string, o *operation, in any) policy.Context {
 	c := policy.Context{}
 	for _, k := range o.keys {
 		if v := values(in, k.field); len(v) > 0 {
@@ -83,8 +90,13 @@ func (g *Guard) keys(ctx context.Context, o *operation, in any) policy.Context {
 		slices.Sort(keys)
 		c["aws:tagkeys"] = keys
 	}
-	if strings.HasPrefix(o.action, "kms:") {
+	switch {
+	case service == "kms":
 		g.keyKeys(ctx, c, in)
+	case service == "dynamodb" && strings.HasPrefix(name, "Transact"):
+		c["dynamodb:enclosingoperation"] = []string{name}
+	case service == "lambda" && strings.HasSuffix(name, "EventSourceMapping"):
+		set(c, "lambda:functionarn", g.mappedFunction(ctx, in))
 	}
 	return c
 }

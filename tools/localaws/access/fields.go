@@ -3,12 +3,14 @@ package access
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
 
 // values returns the text of a field of an operation's input, or of all items if
-// the field or one above it is a list. path has the names separated by dots.
+// the field or one above it is a list. Of a map, it returns the keys, sorted. path
+// has the names separated by dots.
 func values(in any, path string) []string {
 	return collect(reflect.ValueOf(in), path, nil)
 }
@@ -51,6 +53,13 @@ func text(v reflect.Value) []string {
 		return []string{v.String()}
 	case reflect.Slice:
 		return []string{string(v.Bytes())}
+	case reflect.Map:
+		var keys []string
+		for _, k := range v.MapKeys() {
+			keys = append(keys, k.String())
+		}
+		slices.Sort(keys)
+		return keys
 	case reflect.Struct:
 		if t, ok := reflect.TypeAssert[time.Time](v); ok {
 			return []string{t.UTC().Format(time.RFC3339)}

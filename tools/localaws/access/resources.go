@@ -16,6 +16,7 @@ import (
 	awssecretsmanager "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/iam/policy"
 )
 
@@ -43,6 +44,7 @@ type World struct {
 	}
 	Functions interface {
 		GetPolicy(context.Context, *awslambda.GetPolicyInput) (*awslambda.GetPolicyOutput, error)
+		GetEventSourceMapping(context.Context, *awslambda.GetEventSourceMappingInput) (*awslambda.GetEventSourceMappingOutput, error)
 	}
 	Buckets interface {
 		GetBucketPolicy(context.Context, *awss3.GetBucketPolicyInput) (*awss3.GetBucketPolicyOutput, error)
@@ -51,6 +53,17 @@ type World struct {
 	}
 	Topics interface {
 		GetTopicAttributes(context.Context, *awssns.GetTopicAttributesInput) (*awssns.GetTopicAttributesOutput, error)
+	}
+	Queues interface {
+		// PolicyOf returns the policy of a queue by its ARN, or "" if it has none.
+		PolicyOf(queueARN string) string
+		// QueueOf returns the ARN of the queue whose messages a task moves, by the
+		// task's handle.
+		QueueOf(handle string) (string, error)
+	}
+	Streams interface {
+		// StreamOf returns the ARN of the stream that an iterator reads.
+		StreamOf(iterator string) (string, error)
 	}
 	Repositories interface {
 		GetRepositoryPolicy(context.Context, *awsecr.GetRepositoryPolicyInput) (*awsecr.GetRepositoryPolicyOutput, error)
@@ -79,7 +92,8 @@ func (t target) action(action string) string {
 }
 
 // resources returns the resources that an operation uses. An operation that
-// names none uses all of them.
+// names none uses all of them, except for the tables of a transaction: each
+// action of a transaction applies only to the items that need it.
 func (g *Guard) resources(ctx context.Context, service string, o *operation, in any) []target {
 	var targets []target
 	seen := map[string]bool{}
@@ -117,7 +131,7 @@ func (g *Guard) expand(ctx context.Context, service string, e expression, in any
 	case "ciphertext":
 		return []string{g.cipherKey(ctx, first, rest[0])}
 	}
-	if len(first) == 0 {
+	if len(first) == 0 && e.kind != "tables" {
 		first = []string{""}
 	}
 	var arns []string
@@ -131,7 +145,7 @@ func (g *Guard) expand(ctx context.Context, service string, e expression, in any
 // already stays as it is. Without a name, it is a pattern of all such resources.
 func (g *Guard) arn(ctx context.Context, service, kind, name string, rest []string) string {
 	a := g.account
-	if kind != "function" && kind != "key" && kind != "stack" && kind != "secret" && kind != "build" && kind != "subscription" && strings.HasPrefix(name, "arn:") {
+	if kind != "function" && kind != "key" && kind != "stack" && kind != "secret" && kind != "build" && kind != "subscription" && kind != "index" && kind != "iterator" && strings.HasPrefix(name, "arn:") {
 		return reportGroup(kind, name)
 	}
 	all := name
@@ -166,8 +180,14 @@ func (g *Guard) arn(ctx context.Context, service, kind, name string, rest []stri
 		return g.function(all, rest)
 	case "group":
 		return a.ARN("logs", "log-group:"+all+":log-stream:")
+	case "index":
+		return g.index(all, rest[0])
+	case "iterator":
+		return ofToken(a.ARN("dynamodb", "table/*/stream/*"), name, g.world.Streams.StreamOf)
 	case "key":
 		return g.key(ctx, all)
+	case "mapping":
+		return a.ARN("lambda", "event-source-mapping:"+all)
 	case "parameter":
 		return a.ARN("ssm", "parameter/"+strings.TrimPrefix(all, "/"))
 	case "pipeline":
@@ -180,6 +200,8 @@ func (g *Guard) arn(ctx context.Context, service, kind, name string, rest []stri
 		return a.GlobalARN("iam", "policy"+path+all)
 	case "project":
 		return a.ARN("codebuild", "project/"+all)
+	case "queue":
+		return g.queue(name)
 	case "report", "reportgroup":
 		return a.ARN("codebuild", "report-group/"+all)
 	case "repository":
@@ -199,6 +221,10 @@ func (g *Guard) arn(ctx context.Context, service, kind, name string, rest []stri
 		return a.ARN("logs", "log-group:"+all+":log-stream:"+rest[0])
 	case "subscription":
 		return topicOf(name)
+	case "table", "tables":
+		return a.ARN("dynamodb", "table/"+all)
+	case "task":
+		return ofToken(a.ARN("sqs", "*"), name, g.world.Queues.QueueOf)
 	case "topic":
 		return a.ARN("sns", all)
 	case "user":
@@ -234,6 +260,39 @@ func topicOf(subscription string) string {
 		return subscription
 	}
 	return subscription[:strings.LastIndex(subscription, ":")]
+}
+
+// index returns the ARN of an index of a table, or of the table if there is no
+// index. The table may be given by its ARN.
+func (g *Guard) index(table, name string) string {
+	if !strings.HasPrefix(table, "arn:") {
+		table = g.account.ARN("dynamodb", "table/"+table)
+	}
+	if name == "" {
+		return table
+	}
+	return table + "/index/" + name
+}
+
+// queue returns the ARN of a queue by its URL or name.
+func (g *Guard) queue(id string) string {
+	name := "*"
+	if id != "" {
+		// The service refuses a URL that can't be read.
+		if _, base, err := account.QueueOf(id); err == nil {
+			name = base
+		}
+	}
+	return g.account.ARN("sqs", name)
+}
+
+// ofToken returns the resource that a service has put into a token, or all if the
+// token is not one of the service's.
+func ofToken(all, token string, of func(string) (string, error)) string {
+	if arn, err := of(token); err == nil {
+		return arn
+	}
+	return all
 }
 
 // function returns the ARN of a function, with its qualifier if it has one. The
@@ -291,6 +350,19 @@ func (g *Guard) role(ctx context.Context, name string) string {
 		return g.account.GlobalARN("iam", "role/"+name)
 	}
 	return aws.ToString(out.Role.Arn)
+}
+
+// mappedFunction returns the ARN of the function in a request about an event
+// source mapping: that of the request, or else that of the mapping.
+func (g *Guard) mappedFunction(ctx context.Context, in any) string {
+	if name := strings.Join(values(in, "FunctionName"), ""); name != "" {
+		return g.function(name, nil)
+	}
+	out, err := g.world.Functions.GetEventSourceMapping(ctx, &awslambda.GetEventSourceMappingInput{UUID: aws.String(strings.Join(values(in, "UUID"), ""))})
+	if err != nil {
+		return ""
+	}
+	return aws.ToString(out.FunctionArn)
 }
 
 func (g *Guard) key(ctx context.Context, id string) string {
@@ -396,6 +468,8 @@ func (g *Guard) resourcePolicy(ctx context.Context, arn string) (_ *policy.Polic
 		if out, err := g.world.Topics.GetTopicAttributes(ctx, &awssns.GetTopicAttributesInput{TopicArn: &arn}); err == nil {
 			document = aws.String(out.Attributes["Policy"])
 		}
+	case service == "sqs":
+		document = aws.String(g.world.Queues.PolicyOf(arn))
 	case service == "ecr" && strings.HasPrefix(resource, "repository/"):
 		name := strings.TrimPrefix(resource, "repository/")
 		if out, err := g.world.Repositories.GetRepositoryPolicy(ctx, &awsecr.GetRepositoryPolicyInput{RepositoryName: &name}); err == nil {

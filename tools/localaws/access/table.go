@@ -12,7 +12,8 @@ var operationsTable string
 //go:embed keys.tsv
 var keysTable string
 
-// An operation says what a caller of an operation must be allowed to do.
+// An operation says what a caller of an operation must be allowed to do. An
+// operation that needs several actions has several.
 type operation struct {
 	action    string
 	resources []expression
@@ -43,33 +44,20 @@ type keyField struct{ key, field string }
 // report says so. A test holds that the operations of all other services have
 // rows.
 var waiting = map[string]string{
-	"apigateway":      "apigateway",
-	"apigatewayv2":    "apigateway",
-	"dynamodb":        "dynamodb",
-	"dynamodbstreams": "dynamodb",
-	"execute-api":     "execute-api",
-	"sqs":             "sqs",
+	"apigateway":   "apigateway",
+	"apigatewayv2": "apigateway",
+	"execute-api":  "execute-api",
 }
 
-// unlisted has operations without rows of services that have a table, because
-// they are being added.
-var unlisted = map[string]bool{
-	"lambda CreateEventSourceMapping": true,
-	"lambda DeleteEventSourceMapping": true,
-	"lambda GetEventSourceMapping":    true,
-	"lambda ListEventSourceMappings":  true,
-	"lambda UpdateEventSourceMapping": true,
-}
-
-// operations returns the table by service and operation.
-var operations = sync.OnceValue(func() map[string]*operation {
+// operations returns the rows of the table by service and operation.
+var operations = sync.OnceValue(func() map[string][]*operation {
 	keys := map[string][]keyField{}
 	for fields := range rows(keysTable) {
 		for service := range strings.SplitSeq(fields[0], ",") {
 			keys[service] = append(keys[service], keyField{strings.ToLower(fields[1]), fields[2]})
 		}
 	}
-	all := map[string]*operation{}
+	all := map[string][]*operation{}
 	for fields := range rows(operationsTable) {
 		o := &operation{action: fields[2], keys: keys[fields[0]]}
 		switch fields[3] {
@@ -91,7 +79,8 @@ var operations = sync.OnceValue(func() map[string]*operation {
 				o.passes = append(o.passes, pass{field, service})
 			}
 		}
-		all[fields[0]+" "+fields[1]] = o
+		name := fields[0] + " " + fields[1]
+		all[name] = append(all[name], o)
 	}
 	return all
 })
@@ -107,9 +96,8 @@ func rows(table string) func(func([]string) bool) {
 	}
 }
 
-// Listed reports whether the table has a row for an operation, or names it as
-// one that waits for its row.
+// Listed reports whether the table has a row for an operation, or names its
+// service as one that waits for its rows.
 func Listed(service, operation string) bool {
-	name := service + " " + operation
-	return operations()[name] != nil || waiting[service] != "" || unlisted[name]
+	return operations()[service+" "+operation] != nil || waiting[service] != ""
 }

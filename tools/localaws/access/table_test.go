@@ -53,16 +53,18 @@ func TestTable(t *testing.T) {
 			t.Errorf("reference.tsv has %q", fields)
 		}
 	}
-	for name, o := range operations() {
-		listed, ok := types[o.action]
-		if !ok {
-			t.Errorf("%s needs %s, which is not in AWS's reference", name, o.action)
-		}
-		if o.none || o.service {
-			continue
-		}
-		if none := o.resources[0].kind == "*"; none != (listed == "") && !withoutResource[o.action] {
-			t.Errorf("%s: the resources are %v, AWS's reference has %q", name, o.resources, listed)
+	for name, rows := range operations() {
+		for _, o := range rows {
+			listed, ok := types[o.action]
+			if !ok {
+				t.Errorf("%s needs %s, which is not in AWS's reference", name, o.action)
+			}
+			if o.none || o.service {
+				continue
+			}
+			if none := o.resources[0].kind == "*"; none != (listed == "") && !withoutResource[o.action] {
+				t.Errorf("%s: the resources are %v, AWS's reference has %q", name, o.resources, listed)
+			}
 		}
 	}
 	for action, listed := range types {
@@ -100,9 +102,10 @@ func TestFields(t *testing.T) {
 		Blob   []byte
 		Number int
 		Inner  *inner
-	}{&key, &empty, nil, []string{"a", "b"}, []byte("x"), 3, &inner{[]item{{&key}, {nil}, {&key}}}}
+		Map    map[string]item
+	}{&key, &empty, nil, []string{"a", "b"}, []byte("x"), 3, &inner{[]item{{&key}, {nil}, {&key}}}, map[string]item{"n": {}, "m": {}}}
 	for path, want := range map[string]string{
-		"Name": "k", "Empty": "", "None": "", "Names": "a b", "Blob": "x", "Number": "3", "Inner.Items.Key": "k k", "Missing": "", "Name.Missing": "",
+		"Name": "k", "Empty": "", "None": "", "Names": "a b", "Blob": "x", "Number": "3", "Inner.Items.Key": "k k", "Map": "m n", "Missing": "", "Name.Missing": "",
 	} {
 		if got := strings.Join(values(in, path), " "); got != want {
 			t.Errorf("%s: got %q, want %q", path, got, want)

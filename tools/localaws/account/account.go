@@ -5,7 +5,10 @@ package account
 import (
 	"crypto/hkdf"
 	"crypto/sha256"
+	"fmt"
 	"log/slog"
+	"net/url"
+	"path"
 	"strings"
 
 	"github.com/magewright/magewright/tools/internal/clock"
@@ -56,6 +59,16 @@ func (a Account) ARN(service, resource string) string {
 // GlobalARN returns the ARN of a resource of a service without regions, such as IAM.
 func (a Account) GlobalARN(service, resource string) string {
 	return "arn:" + Partition + ":" + service + "::" + a.ID + ":" + resource
+}
+
+// QueueOf returns the account's id and the name in the URL of an SQS queue. Only
+// the path counts, because clients reach the endpoint under several hosts.
+func QueueOf(queueURL string) (id, name string, err error) {
+	u, err := url.Parse(queueURL)
+	if err != nil {
+		return "", "", fmt.Errorf("reading the URL of a queue: %w", err)
+	}
+	return path.Base(path.Dir(u.Path)), path.Base(u.Path), nil
 }
 
 // QueueURL returns the URL of the SQS queue with a name or ARN.

@@ -289,6 +289,12 @@ func parseIterator(text *string) (iterator, error) {
 	return iterator{parts[0], number, time.UnixMilli(made)}, nil
 }
 
+// StreamOf returns the ARN of the stream that an iterator reads.
+func (s *Streams) StreamOf(shardIterator string) (string, error) {
+	i, err := parseIterator(&shardIterator)
+	return i.arn, err
+}
+
 // GetShardIterator returns a place in a stream to read from.
 func (s *Streams) GetShardIterator(_ context.Context, in *awsstreams.GetShardIteratorInput) (*awsstreams.GetShardIteratorOutput, error) {
 	st, err := s.find(in.StreamArn)

@@ -155,6 +155,19 @@ func (s *Service) CancelMessageMoveTask(_ context.Context, in *awssqs.CancelMess
 	return nil, noResource("Task does not exist.")
 }
 
+// QueueOf returns the ARN of the queue whose messages a task moves, by the handle
+// of the task.
+func (s *Service) QueueOf(handle string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.moves {
+		if *t.handle() == handle {
+			return t.source, nil
+		}
+	}
+	return "", noResource("Task does not exist.")
+}
+
 // ListMessageMoveTasks lists the latest tasks of a dead-letter queue, newest first.
 func (s *Service) ListMessageMoveTasks(_ context.Context, in *awssqs.ListMessageMoveTasksInput) (*awssqs.ListMessageMoveTasksOutput, error) {
 	most := 1

@@ -39,6 +39,16 @@ func (q *queue) statements() (document map[string]any, statements []any, err err
 	return document, statements, nil
 }
 
+// PolicyOf returns the policy of a queue by its ARN, or "" if it has none.
+func (s *Service) PolicyOf(queueARN string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if q := s.byARN(queueARN); q != nil {
+		return q.set["Policy"]
+	}
+	return ""
+}
+
 // setStatements stores a policy, or removes it if it has no statement.
 func (s *Service) setStatements(q *queue, document map[string]any, statements []any) error {
 	set := maps.Clone(q.set)

@@ -23,8 +23,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/url"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -131,18 +129,17 @@ func (s *Service) url(q *queue) *string {
 	return aws.String(s.account.QueueURL(q.name))
 }
 
-// find returns the queue with a URL. Only the path counts, because clients
-// reach the endpoint under several hosts. s is locked.
+// find returns the queue with a URL. s is locked.
 func (s *Service) find(queueURL *string) (*queue, error) {
 	if aws.ToString(queueURL) == "" {
 		return nil, missing("QueueUrl")
 	}
-	u, err := url.Parse(*queueURL)
+	id, name, err := account.QueueOf(*queueURL)
 	if err != nil {
 		return nil, &types.InvalidAddress{Message: aws.String("The address " + *queueURL + " is not valid for this endpoint.")}
 	}
-	q, ok := s.queues[path.Base(u.Path)]
-	if !ok || path.Base(path.Dir(u.Path)) != s.account.ID {
+	q, ok := s.queues[name]
+	if !ok || id != s.account.ID {
 		return nil, noQueue()
 	}
 	return q, nil
