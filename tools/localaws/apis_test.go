@@ -8,7 +8,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/big"
@@ -33,8 +32,10 @@ import (
 	"github.com/magewright/magewright/tools/localaws"
 )
 
-// deployAPIs deploys a template of testdata/apis, which the CDK has written, with the
-// canaries' function as its functions. It returns the stack's outputs.
+// deployAPIs deploys a template of testdata/apis, with the canaries' function as its
+// functions. It returns the stack's outputs. The CDK has written the templates. It
+// adds a preflight and a permission of the test-invoke stage to each resource;
+// rest.json has one of each.
 func deployAPIs(t testing.TB, cfg aws.Config, name string) map[string]string {
 	t.Helper()
 	zip, err := function()
@@ -48,11 +49,6 @@ func deployAPIs(t testing.TB, cfg aws.Config, name string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// With its indentation, the template would be too large for a request.
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, template); err != nil {
-		t.Fatal(err)
-	}
 	ctx := context.WithoutCancel(t.Context())
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
 	if _, err := objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("packages")}); err != nil {
@@ -63,7 +59,7 @@ func deployAPIs(t testing.TB, cfg aws.Config, name string) map[string]string {
 	}
 	stacks := cloudformation.NewFromConfig(cfg)
 	if _, err := stacks.CreateStack(ctx, &cloudformation.CreateStackInput{
-		StackName: &name, TemplateBody: aws.String(compact.String()), Capabilities: []types.Capability{types.CapabilityCapabilityIam},
+		StackName: &name, TemplateBody: aws.String(string(template)), Capabilities: []types.Capability{types.CapabilityCapabilityIam},
 		Parameters: []types.Parameter{{ParameterKey: aws.String("Architecture"), ParameterValue: aws.String(localaws.HostContext()["architecture"].(string))}},
 	}); err != nil {
 		t.Fatal(err)
