@@ -61,14 +61,9 @@ func restAPI(d Deps) definition {
 			Properties: []string{"ApiKeySourceType", "BinaryMediaTypes", "Description", "DisableExecuteApiEndpoint", "EndpointConfiguration", "Name", "Tags"},
 			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 				in := &awsapigateway.CreateRestApiInput{}
-				if err := decode(r, in, "Tags"); err != nil {
+				if err := decodeTagged(r, in, &in.Tags); err != nil {
 					return nil, err
 				}
-				tags, err := tagsOf(r)
-				if err != nil {
-					return nil, err
-				}
-				in.Tags = tags
 				out, err := d.RestAPIs.CreateRestApi(ctx, in)
 				if err != nil {
 					return nil, err
@@ -312,14 +307,9 @@ func restStage(d Deps) definition {
 
 func (a restAPIs) createStage(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 	in := &awsapigateway.CreateStageInput{}
-	if err := decode(r, in, "AccessLogSetting", "MethodSettings", "Tags"); err != nil {
+	if err := decodeTagged(r, in, &in.Tags, "AccessLogSetting", "MethodSettings"); err != nil {
 		return nil, err
 	}
-	tags, err := tagsOf(r)
-	if err != nil {
-		return nil, err
-	}
-	in.Tags = tags
 	operations, err := stageSettings(r.Properties, nil)
 	if err != nil {
 		return nil, err
@@ -594,14 +584,10 @@ func restKey(d Deps) definition {
 		Properties: []string{"CustomerId", "Description", "Enabled", "GenerateDistinctId", "Name", "StageKeys", "Tags", "Value"},
 		Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 			in := &awsapigateway.CreateApiKeyInput{}
-			if err := decode(r, in, "Tags"); err != nil {
+			if err := decodeTagged(r, in, &in.Tags); err != nil {
 				return nil, err
 			}
-			tags, err := tagsOf(r)
-			if err != nil {
-				return nil, err
-			}
-			in.Name, in.Tags = nameOf(r, "Name", 128), tags
+			in.Name = nameOf(r, "Name", 128)
 			out, err := d.RestAPIs.CreateApiKey(ctx, in)
 			if err != nil {
 				return nil, err
@@ -636,14 +622,10 @@ func restPlan(d Deps) definition {
 		Properties: []string{"ApiStages", "Description", "Quota", "Tags", "Throttle", "UsagePlanName"},
 		Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 			in := &awsapigateway.CreateUsagePlanInput{}
-			if err := decode(r, in, "Tags"); err != nil {
+			if err := decodeTagged(r, in, &in.Tags); err != nil {
 				return nil, err
 			}
-			tags, err := tagsOf(r)
-			if err != nil {
-				return nil, err
-			}
-			in.Name, in.Tags = nameOf(r, "UsagePlanName", 128), tags
+			in.Name = nameOf(r, "UsagePlanName", 128)
 			out, err := d.RestAPIs.CreateUsagePlan(ctx, in)
 			if err != nil {
 				return nil, err

@@ -31,14 +31,9 @@ type httpAPIs struct{ Deps }
 
 func (h httpAPIs) create(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 	in := &awsapigatewayv2.CreateApiInput{}
-	if err := decode(r, in, "Tags"); err != nil {
+	if err := decodeTagged(r, in, &in.Tags); err != nil {
 		return nil, err
 	}
-	tags, err := tagsOf(r)
-	if err != nil {
-		return nil, err
-	}
-	in.Tags = tags
 	out, err := h.HTTPAPIs.CreateApi(ctx, in)
 	if err != nil {
 		return nil, err
@@ -114,14 +109,9 @@ func httpStage(d Deps) definition {
 
 func (h httpAPIs) createStage(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 	in := &awsapigatewayv2.CreateStageInput{}
-	if err := decode(r, in, "Tags"); err != nil {
+	if err := decodeTagged(r, in, &in.Tags); err != nil {
 		return nil, err
 	}
-	tags, err := tagsOf(r)
-	if err != nil {
-		return nil, err
-	}
-	in.Tags = tags
 	if _, err := h.HTTPAPIs.CreateStage(ctx, in); err != nil {
 		return nil, err
 	}

@@ -23,6 +23,16 @@ func tagsOf(r *resource.Request) (map[string]string, error) {
 	return all, nil
 }
 
+// decodeTagged is decode for an input with tags, which it sets to those of tagsOf.
+func decodeTagged(r *resource.Request, into any, tags *map[string]string, apart ...string) error {
+	if err := decode(r, into, append(apart, "Tags")...); err != nil {
+		return err
+	}
+	var err error
+	*tags, err = tagsOf(r)
+	return err
+}
+
 // tagsIn reads a Tags property: a list of Key and Value or, for some types, a map.
 func tagsIn(properties map[string]any) (map[string]string, error) {
 	tags := map[string]string{}
