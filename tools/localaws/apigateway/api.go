@@ -16,8 +16,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/executeapi"
 )
 
-// An api is a REST API. The values in its maps are replaced, never changed, because
-// answers and deployments share them.
+// An api is a REST API. Its models, validators, authorizers and responses are
+// replaced, never changed, because answers and deployments share them.
 type api struct {
 	service  *Service
 	endpoint *executeapi.Endpoint
@@ -339,10 +339,7 @@ func (s *Service) TagResource(_ context.Context, in *awsapi.TagResourceInput) (*
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return &awsapi.TagResourceOutput{}, s.tagged(in.ResourceArn, func(tags *map[string]string) {
-		next := map[string]string{}
-		maps.Copy(next, *tags)
-		maps.Copy(next, in.Tags)
-		*tags = next
+		*tags = executeapi.AddTags(*tags, in.Tags)
 	})
 }
 
@@ -352,9 +349,7 @@ func (s *Service) UntagResource(_ context.Context, in *awsapi.UntagResourceInput
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return &awsapi.UntagResourceOutput{}, s.tagged(in.ResourceArn, func(tags *map[string]string) {
-		next := maps.Clone(*tags)
-		maps.DeleteFunc(next, func(key, _ string) bool { return slices.Contains(in.TagKeys, key) })
-		*tags = next
+		*tags = executeapi.RemoveTags(*tags, in.TagKeys)
 	})
 }
 

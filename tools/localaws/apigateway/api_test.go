@@ -3,6 +3,7 @@ package apigateway_test
 import (
 	"errors"
 	"maps"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -232,5 +233,37 @@ func TestTags(t *testing.T) {
 	must[*awsapi.UpdateAccountOutput](t)(f.UpdateAccount(ctx, &awsapi.UpdateAccountInput{PatchOperations: []types.PatchOperation{{Op: types.OpReplace, Path: aws.String("/cloudwatchRoleArn"), Value: aws.String(roleARN)}}}))
 	if account := must[*awsapi.GetAccountOutput](t)(f.GetAccount(ctx, &awsapi.GetAccountInput{})); *account.CloudwatchRoleArn != roleARN || account.ThrottleSettings.BurstLimit != 5000 {
 		t.Errorf("%+v", account)
+	}
+}
+
+// Lists come in pages of 25 or as many items as the request asks for.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var names []string
+	in := &awsapi.GetModelsInput{RestApiId: &f.api, Limit: aws.Int32(1)}
+	for range 3 {
+		out := must[*awsapi.GetModelsOutput](t)(f.GetModels(t.Context(), in))
+		for _, m := range out.Items {
+			names = append(names, *m.Name)
+		}
+		if in.Position = out.Position; in.Position == nil {
+			break
+		}
+	}
+	if !slices.Equal(names, []string{"Empty", "Error"}) {
+		t.Errorf("models %v", names)
+	}
+	for range 26 {
+		must[*awsapi.CreateApiKeyOutput](t)(f.CreateApiKey(t.Context(), &awsapi.CreateApiKeyInput{}))
+	}
+	if out := must[*awsapi.GetApiKeysOutput](t)(f.GetApiKeys(t.Context(), &awsapi.GetApiKeysInput{Position: aws.String("")})); len(out.Items) != 25 || aws.ToString(out.Position) != "25" {
+		t.Errorf("%d keys, then %v", len(out.Items), out.Position)
+	}
+	_, err := f.GetModels(t.Context(), &awsapi.GetModelsInput{RestApiId: &f.api, Position: aws.String("x")})
+	wantError(t, "a position", err, "Invalid position parameter: x")
+	for limit, message := range map[int32]string{0: "Invalid limit: 0", 501: "Invalid limit: 501"} {
+		_, err := f.GetModels(t.Context(), &awsapi.GetModelsInput{RestApiId: &f.api, Limit: &limit})
+		wantError(t, "a limit", err, message)
 	}
 }

@@ -4,10 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -63,20 +61,17 @@ type authorizer struct {
 	types.Authorizer
 	sources []source
 	valid   *regexp.Regexp // of a token; nil if each is
-
-	mu      sync.Mutex
-	results map[string]*decision
+	results executeapi.Decisions[*decision]
 }
 
 // A decision is what a Lambda authorizer has answered.
 type decision struct {
 	policy  *policy.Policy
 	context map[string]any
-	until   time.Time // when it is asked again
 }
 
 func newAuthorizer(z *types.Authorizer) (*authorizer, error) {
-	out := &authorizer{Authorizer: *z, results: map[string]*decision{}}
+	out := &authorizer{Authorizer: *z}
 	var err error
 	if out.sources, err = parseSources(aws.ToString(z.IdentitySource)); err != nil {
 		return nil, err
@@ -89,21 +84,14 @@ func newAuthorizer(z *types.Authorizer) (*authorizer, error) {
 	return out, nil
 }
 
-func (z *authorizer) forget() {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	clear(z.results)
-}
-
 // authorize decides whether the request may go to its method.
 func (x *exchange) authorize() error {
 	switch aws.ToString(x.method.AuthorizationType) {
 	case "AWS_IAM":
-		verifier := x.api.service.deps.Verifier
-		if verifier == nil || x.request.Header.Get("Authorization") == "" && !x.request.URL.Query().Has("X-Amz-Signature") {
-			return refused("MISSING_AUTHENTICATION_TOKEN", "the request is not signed")
+		caller, err := executeapi.Caller(x.api.service.deps.Verifier, x.request, x.body)
+		if errors.Is(err, executeapi.ErrUnsigned) {
+			return refused("MISSING_AUTHENTICATION_TOKEN", err.Error())
 		}
-		caller, err := verifier.VerifyRequest(x.signed(), "execute-api")
 		if err != nil {
 			message := ""
 			if api, ok := errors.AsType[smithy.APIError](err); ok {
@@ -135,21 +123,10 @@ func (z *authorizer) decide(x *exchange) error {
 	}
 	// A separator that no header has.
 	key := strings.Join(identity, "\n")
-	z.mu.Lock()
-	d := z.results[key]
-	z.mu.Unlock()
-	if d == nil || !x.at.Before(d.until) {
-		var err error
-		if d, err = z.ask(x, identity); err != nil {
-			return err
-		}
-		if ttl := *z.AuthorizerResultTtlInSeconds; ttl > 0 {
-			d.until = x.at.Add(time.Duration(ttl) * time.Second)
-			z.mu.Lock()
-			maps.DeleteFunc(z.results, func(_ string, old *decision) bool { return !x.at.Before(old.until) })
-			z.results[key] = d
-			z.mu.Unlock()
-		}
+	ttl := time.Duration(*z.AuthorizerResultTtlInSeconds) * time.Second
+	d, err := z.results.Of(key, x.at, ttl, func() (*decision, error) { return z.ask(x, identity) })
+	if err != nil {
+		return err
 	}
 	x.context = d.context
 	if !x.api.service.deps.Gateway.Allows(d.policy, x.methodARN(x.raw), x.variable("identity.sourceIp")) {

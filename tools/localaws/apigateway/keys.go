@@ -95,7 +95,7 @@ func (s *Service) GetApiKeys(_ context.Context, in *awsapi.GetApiKeysInput) (*aw
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	all := []types.ApiKey{}
-	for _, k := range sorted(s.keys) {
+	for _, k := range executeapi.Sorted(s.keys) {
 		if in.NameQuery != nil && !strings.HasPrefix(aws.ToString(k.Name), *in.NameQuery) || in.CustomerId != nil && aws.ToString(k.CustomerId) != *in.CustomerId {
 			continue
 		}

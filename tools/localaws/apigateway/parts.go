@@ -75,7 +75,7 @@ func (s *Service) GetModel(_ context.Context, in *awsapi.GetModelInput) (*awsapi
 func (s *Service) GetModels(_ context.Context, in *awsapi.GetModelsInput) (*awsapi.GetModelsOutput, error) {
 	out := &awsapi.GetModelsOutput{}
 	return out, s.read(in.RestApiId, func(a *api) (err error) {
-		out.Items, out.Position, err = page(sorted(a.models), in.Position, in.Limit)
+		out.Items, out.Position, err = page(executeapi.Sorted(a.models), in.Position, in.Limit)
 		return err
 	})
 }
@@ -172,7 +172,7 @@ func (s *Service) GetRequestValidator(_ context.Context, in *awsapi.GetRequestVa
 func (s *Service) GetRequestValidators(_ context.Context, in *awsapi.GetRequestValidatorsInput) (*awsapi.GetRequestValidatorsOutput, error) {
 	out := &awsapi.GetRequestValidatorsOutput{}
 	return out, s.read(in.RestApiId, func(a *api) (err error) {
-		out.Items, out.Position, err = page(sorted(a.validators), in.Position, in.Limit)
+		out.Items, out.Position, err = page(executeapi.Sorted(a.validators), in.Position, in.Limit)
 		return err
 	})
 }
@@ -400,7 +400,7 @@ func (s *Service) GetAuthorizer(_ context.Context, in *awsapi.GetAuthorizerInput
 func (s *Service) GetAuthorizers(_ context.Context, in *awsapi.GetAuthorizersInput) (*awsapi.GetAuthorizersOutput, error) {
 	out := &awsapi.GetAuthorizersOutput{}
 	return out, s.read(in.RestApiId, func(a *api) (err error) {
-		out.Items, out.Position, err = page(sorted(a.authorizers), in.Position, in.Limit)
+		out.Items, out.Position, err = page(executeapi.Sorted(a.authorizers), in.Position, in.Limit)
 		return err
 	})
 }

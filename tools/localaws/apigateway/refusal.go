@@ -1,7 +1,6 @@
 package apigateway
 
 import (
-	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/apigateway/types"
 
 	"github.com/magewright/magewright/tools/localaws/apigateway/mapping"
+	"github.com/magewright/magewright/tools/localaws/executeapi"
 )
 
 // defaultTemplate is the template of a gateway response that nobody has changed.
@@ -111,24 +111,14 @@ func (x *exchange) refuse(w http.ResponseWriter, r *refusal) {
 func (x *exchange) defaultBody(kind, message string) string {
 	switch {
 	case kind == "ACCESS_DENIED":
-		return `{"Message":` + text(message) + `}`
+		return `{"Message":` + executeapi.Quote(message) + `}`
 	case message == broken:
-		return `{"message": ` + text(message) + `}`
+		return `{"message": ` + executeapi.Quote(message) + `}`
 	case message == "":
 		return `{"message":null}`
 	default:
-		return `{"message":` + text(message) + `}`
+		return `{"message":` + executeapi.Quote(message) + `}`
 	}
-}
-
-// text returns a text as JSON.
-func text(s string) string {
-	b, err := json.Marshal(s)
-	if err != nil {
-		// A string can always be encoded.
-		panic(err)
-	}
-	return string(b)
 }
 
 // own sets the headers of the API's own response, and returns its body.

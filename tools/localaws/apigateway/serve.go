@@ -1,7 +1,6 @@
 package apigateway
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -68,7 +67,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Amzn-Requestid", x.id)
 	h.Set("X-Amz-Apigw-Id", base64.URLEncoding.EncodeToString([]byte(x.id[:11])))
 	h.Set("X-Amzn-Trace-Id", x.trace)
-	recorder := &recorder{ResponseWriter: w, status: http.StatusOK}
+	recorder := executeapi.NewRecorder(w)
 	if !x.choose() {
 		h.Set("X-Amzn-Errortype", "ForbiddenException")
 		executeapi.Say(recorder, http.StatusForbidden, "Forbidden")
@@ -82,7 +81,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		x.refuse(recorder, refusal)
 	}
-	x.status, x.bytes = recorder.status, recorder.bytes
+	x.status, x.bytes = recorder.Status, recorder.Bytes
 	x.record(g.Wall.Now().Sub(x.began))
 }
 
@@ -156,7 +155,7 @@ func (x *exchange) admit() error {
 		if burst < 0 {
 			burst = executeapi.AccountBurst
 		}
-		if !x.live.throttles.bucket(x.settings()).Take(x.at, rate, burst) {
+		if !x.live.throttles.Bucket(x.settings()).Take(x.at, rate, burst) {
 			return refused("THROTTLED", "the throttle of the method")
 		}
 	}
@@ -367,34 +366,15 @@ func (x *exchange) mapped(from string, answer http.Header) string {
 	}
 }
 
-// signed returns the request with its body, for the check of its signature.
-func (x *exchange) signed() *http.Request {
-	r := x.request.Clone(x.request.Context())
-	r.Body = io.NopCloser(bytes.NewReader(x.body))
-	return r
-}
-
-// record records the metrics and the access log of the request.
+// record records the metrics and the logs of the request.
 func (x *exchange) record(took time.Duration) {
-	g := x.api.service.deps.Gateway
-	series := x.live.series
+	key := ""
 	if x.method != nil {
-		if more := x.live.detailed[x.settings()]; more != nil {
-			series = append(series[:len(series):len(series)], more...)
-		}
+		key = x.settings()
 	}
-	g.Measure(x.at, executeapi.Sample{Status: x.status, Latency: took, Integration: x.integration, Bytes: x.bytes}, series...)
+	sample := executeapi.Sample{Status: x.status, Latency: took, Integration: x.integration, Bytes: x.bytes}
+	x.live.monitor.Record(x.api.service.deps.Gateway, x.at, key, sample, x.variable)
 	x.execution()
-	if x.live.group == "" {
-		return
-	}
-	line := executeapi.Format(*x.live.AccessLogSettings.Format, func(name string) string {
-		if name == "responseLatency" {
-			return strconv.FormatInt(took.Milliseconds(), 10)
-		}
-		return x.variable(name)
-	})
-	g.Log(x.live.group, *x.api.Id+"/"+*x.live.StageName, x.at, line)
 }
 
 // execution writes the execution log of the request. It has the first and the last
@@ -478,7 +458,7 @@ func (x *exchange) variable(name string) string {
 		if x.refusal == "" {
 			return "null"
 		}
-		return text(x.refusal)
+		return executeapi.Quote(x.refusal)
 	case "error.responseType":
 		return x.refused
 	case "resourcePath":
@@ -522,21 +502,4 @@ func (x *exchange) identity(name string) string {
 		return mapping.Text(x.context[property])
 	}
 	return ""
-}
-
-// A recorder remembers the status and the size of a response.
-type recorder struct {
-	http.ResponseWriter
-	status, bytes int
-}
-
-func (w *recorder) WriteHeader(status int) {
-	w.status = status
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *recorder) Write(b []byte) (int, error) {
-	n, err := w.ResponseWriter.Write(b)
-	w.bytes += n
-	return n, err
 }

@@ -7,8 +7,8 @@
 //
 // What is not supported is refused by name: private APIs, resource policies, custom
 // domain names, integrations with HTTP services, caches, canaries, execution logs
-// with the data of requests, tracing, client certificates, Cognito authorizers and the import of OpenAPI
-// documents.
+// with the data of requests, tracing, client certificates, Cognito authorizers and
+// the import of OpenAPI documents.
 //
 // See https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-rest-api.html.
 package apigateway
@@ -16,10 +16,6 @@ package apigateway
 import (
 	"context"
 	"fmt"
-	"maps"
-	"net/http"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -29,14 +25,8 @@ import (
 
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/executeapi"
-	"github.com/magewright/magewright/tools/localaws/principal"
+	"github.com/magewright/magewright/tools/localaws/paging"
 )
-
-// A Verifier checks the SigV4 signature of a request and returns the caller. The
-// request's body can still be read in full afterwards.
-type Verifier interface {
-	VerifyRequest(r *http.Request, service string) (principal.Principal, error)
-}
 
 // Roles gives an integration with another service the credentials of its role.
 type Roles interface {
@@ -47,7 +37,7 @@ type Roles interface {
 type Deps struct {
 	Gateway *executeapi.Gateway
 	// Verifier checks requests to methods with AWS_IAM. Without it, all are refused.
-	Verifier Verifier
+	Verifier executeapi.Verifier
 	// Roles has the roles of integrations with other services.
 	Roles Roles
 }
@@ -128,25 +118,12 @@ func (s *Service) write(id *string, f func(*api) error) error {
 	return nil
 }
 
-// sorted returns the values of a map in the order of its keys.
-func sorted[T any](m map[string]*T) []T {
-	list := make([]T, 0, len(m))
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		list = append(list, *m[key])
-	}
-	return list
-}
-
 // page returns the part of a list that a request asks for, and the position of the
 // next.
 func page[T any](all []T, position *string, limit *int32) ([]T, *string, error) {
-	begin, size := 0, 25
-	if position != nil && *position != "" {
-		n, err := strconv.Atoi(*position)
-		if err != nil || n < 0 || n > len(all) {
-			return nil, nil, invalid("Invalid position parameter: %s", *position)
-		}
-		begin = n
+	size := 25
+	if aws.ToString(position) == "" {
+		position = nil
 	}
 	if limit != nil {
 		if *limit < 1 || *limit > 500 {
@@ -154,11 +131,11 @@ func page[T any](all []T, position *string, limit *int32) ([]T, *string, error) 
 		}
 		size = int(*limit)
 	}
-	end := min(len(all), begin+size)
-	if end == len(all) {
-		return all[begin:], nil, nil
+	items, next, ok := paging.Of(all, position, size)
+	if !ok {
+		return nil, nil, invalid("Invalid position parameter: %s", *position)
 	}
-	return all[begin:end], aws.String(strconv.Itoa(end)), nil
+	return items, next, nil
 }
 
 // patch applies patch operations. set changes the value at a path; a value of nil

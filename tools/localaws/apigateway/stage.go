@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsapi "github.com/aws/aws-sdk-go-v2/service/apigateway"
@@ -22,31 +21,11 @@ type stage struct {
 	// limited has the methods whose settings have a throttle. The settings alone
 	// don't tell a limit of zero from none.
 	limited   map[string]limits
-	throttles throttles
+	throttles executeapi.Throttles
 }
 
 // limits are a throttle. A negative value is none.
 type limits struct{ rate, burst float64 }
-
-// throttles has the bucket of each method of a stage.
-type throttles struct {
-	mu      sync.Mutex
-	methods map[string]*executeapi.Bucket
-}
-
-func (t *throttles) bucket(key string) *executeapi.Bucket {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	b := t.methods[key]
-	if b == nil {
-		if t.methods == nil {
-			t.methods = map[string]*executeapi.Bucket{}
-		}
-		b = &executeapi.Bucket{}
-		t.methods[key] = b
-	}
-	return b
-}
 
 // A deployment is a state of an API that stages can serve.
 type deployment struct {
@@ -58,11 +37,9 @@ type deployment struct {
 type live struct {
 	types.Stage
 	router    *router
-	group     string // of the access log, or ""
 	limited   map[string]limits
-	throttles *throttles
-	series    []*executeapi.Series            // of all requests
-	detailed  map[string][]*executeapi.Series // more of them by method
+	throttles *executeapi.Throttles
+	monitor   executeapi.Monitor
 }
 
 var stageName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
@@ -83,17 +60,18 @@ func (a *api) serve() {
 			l.router = d.router
 		}
 		if log := st.AccessLogSettings; log != nil && aws.ToString(log.Format) != "" {
-			l.group, _ = a.service.deps.Gateway.LogGroup(aws.ToString(log.DestinationArn))
+			l.monitor.Group, _ = a.service.deps.Gateway.LogGroup(aws.ToString(log.DestinationArn))
+			l.monitor.Stream, l.monitor.Format = *a.Id+"/"+name, *log.Format
 		}
 		names := executeapi.RESTNames
-		l.series = []*executeapi.Series{
+		l.monitor.Series = []*executeapi.Series{
 			executeapi.NewSeries(names, "ApiName", *a.Name), executeapi.NewSeries(names, "ApiName", *a.Name, "Stage", name),
 		}
-		l.detailed = map[string][]*executeapi.Series{}
+		l.monitor.Detailed = map[string][]*executeapi.Series{}
 		for _, r := range l.router.resources {
 			for _, m := range r.methods {
 				if key := settingKey(r.path.Text, *m.HttpMethod); l.setting(key).MetricsEnabled {
-					l.detailed[key] = []*executeapi.Series{
+					l.monitor.Detailed[key] = []*executeapi.Series{
 						executeapi.NewSeries(names, "ApiName", *a.Name, "Stage", name, "Method", *m.HttpMethod, "Resource", r.path.Text),
 					}
 				}
@@ -501,7 +479,7 @@ func (s *Service) FlushStageAuthorizersCache(_ context.Context, in *awsapi.Flush
 		}
 		if l := (*a.live.Load())[*in.StageName]; l != nil {
 			for _, z := range l.router.authorizers {
-				z.forget()
+				z.results.Forget()
 			}
 		}
 		return nil

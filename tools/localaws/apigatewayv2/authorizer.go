@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -161,7 +160,7 @@ func (s *Service) GetAuthorizer(_ context.Context, in *awsapi.GetAuthorizerInput
 func (s *Service) GetAuthorizers(_ context.Context, in *awsapi.GetAuthorizersInput) (*awsapi.GetAuthorizersOutput, error) {
 	out := &awsapi.GetAuthorizersOutput{}
 	return out, s.read(in.ApiId, func(a *api) (err error) {
-		out.Items, out.NextToken, err = page(sorted(a.authorizers), in.NextToken, in.MaxResults)
+		out.Items, out.NextToken, err = page(executeapi.Sorted(a.authorizers), in.NextToken, in.MaxResults)
 		return err
 	})
 }
@@ -216,7 +215,7 @@ func (s *Service) ResetAuthorizersCache(_ context.Context, in *awsapi.ResetAutho
 		if l := (*a.live.Load())[*in.StageName]; l != nil {
 			for _, r := range l.router.routes {
 				if r.authorizer != nil {
-					r.authorizer.forget()
+					r.authorizer.results.Forget()
 				}
 			}
 		}
@@ -257,13 +256,11 @@ type authorizer struct {
 	api     *api
 	sources []source
 	keys    keySet // of a JWT authorizer
-
-	mu      sync.Mutex
-	results map[string]*decision
+	results executeapi.Decisions[*decision]
 }
 
 func newAuthorizer(a *api, z *types.Authorizer) *authorizer {
-	out := &authorizer{Authorizer: *z, api: a, results: map[string]*decision{}}
+	out := &authorizer{Authorizer: *z, api: a}
 	for _, text := range z.IdentitySource {
 		s, err := parseSource(text)
 		if err != nil {
@@ -275,18 +272,11 @@ func newAuthorizer(a *api, z *types.Authorizer) *authorizer {
 	return out
 }
 
-func (z *authorizer) forget() {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	clear(z.results)
-}
-
 // A decision is what a Lambda authorizer has answered.
 type decision struct {
 	simple  bool // whether the caller is authorized, if there is no policy
 	policy  *policy.Policy
 	context map[string]any
-	until   time.Time // when it is asked again
 }
 
 // A denial is why a request is refused.
@@ -311,11 +301,7 @@ func (x *exchange) authorize() (*payload.Authorizer, error) {
 	r := x.route
 	switch r.AuthorizationType {
 	case types.AuthorizationTypeAwsIam:
-		verifier := x.api.service.deps.Verifier
-		if verifier == nil || x.request.Header.Get("Authorization") == "" && !x.request.URL.Query().Has("X-Amz-Signature") {
-			return nil, forbidden("the request is not signed")
-		}
-		caller, err := verifier.VerifyRequest(x.signed(), "execute-api")
+		caller, err := executeapi.Caller(x.api.service.deps.Verifier, x.request, x.body)
 		if err != nil {
 			return nil, forbidden(err.Error())
 		}
@@ -340,24 +326,12 @@ func (z *authorizer) ask(x *exchange) (*payload.Authorizer, error) {
 		}
 		identity = append(identity, value)
 	}
-	ttl := aws.ToInt32(z.AuthorizerResultTtlInSeconds)
 	// A separator that no header has.
 	key := strings.Join(identity, "\n")
-	z.mu.Lock()
-	d := z.results[key]
-	z.mu.Unlock()
-	if d == nil || ttl == 0 || !x.at.Before(d.until) {
-		var err error
-		if d, err = z.call(x, identity); err != nil {
-			return nil, err
-		}
-		if ttl > 0 {
-			d.until = x.at.Add(time.Duration(ttl) * time.Second)
-			z.mu.Lock()
-			maps.DeleteFunc(z.results, func(_ string, old *decision) bool { return !x.at.Before(old.until) })
-			z.results[key] = d
-			z.mu.Unlock()
-		}
+	ttl := time.Duration(aws.ToInt32(z.AuthorizerResultTtlInSeconds)) * time.Second
+	d, err := z.results.Of(key, x.at, ttl, func() (*decision, error) { return z.call(x, identity) })
+	if err != nil {
+		return nil, err
 	}
 	if d.policy == nil && !d.simple || d.policy != nil && !x.allowedBy(d.policy) {
 		return nil, forbidden("the authorizer does not allow it")

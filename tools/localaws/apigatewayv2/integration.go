@@ -107,7 +107,7 @@ func (s *Service) GetIntegration(_ context.Context, in *awsapi.GetIntegrationInp
 func (s *Service) GetIntegrations(_ context.Context, in *awsapi.GetIntegrationsInput) (*awsapi.GetIntegrationsOutput, error) {
 	out := &awsapi.GetIntegrationsOutput{}
 	return out, s.read(in.ApiId, func(a *api) (err error) {
-		out.Items, out.NextToken, err = page(sorted(a.integrations), in.NextToken, in.MaxResults)
+		out.Items, out.NextToken, err = page(executeapi.Sorted(a.integrations), in.NextToken, in.MaxResults)
 		return err
 	})
 }

@@ -2,8 +2,6 @@ package apigatewayv2
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -92,18 +90,9 @@ func (s *Service) GetRoute(_ context.Context, in *awsapi.GetRouteInput) (*awsapi
 func (s *Service) GetRoutes(_ context.Context, in *awsapi.GetRoutesInput) (*awsapi.GetRoutesOutput, error) {
 	out := &awsapi.GetRoutesOutput{}
 	return out, s.read(in.ApiId, func(a *api) (err error) {
-		out.Items, out.NextToken, err = page(sorted(a.routes), in.NextToken, in.MaxResults)
+		out.Items, out.NextToken, err = page(executeapi.Sorted(a.routes), in.NextToken, in.MaxResults)
 		return err
 	})
-}
-
-// sorted returns the values of a map in the order of its keys.
-func sorted[T any](m map[string]*T) []T {
-	list := make([]T, 0, len(m))
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		list = append(list, *m[key])
-	}
-	return list
 }
 
 // UpdateRoute changes a route.

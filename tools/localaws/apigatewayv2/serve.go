@@ -1,10 +1,8 @@
 package apigatewayv2
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -56,9 +54,9 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		trace: executeapi.Trace(r.Header.Get("X-Amzn-Trace-Id"), a.service.account.Clock.Now()),
 	}
 	w.Header().Set("Apigw-Requestid", x.id)
-	recorder := &recorder{ResponseWriter: w, status: http.StatusOK}
+	recorder := executeapi.NewRecorder(w)
 	x.answer(recorder)
-	x.status, x.bytes = recorder.status, recorder.bytes
+	x.status, x.bytes = recorder.Status, recorder.Bytes
 	x.record(g.Wall.Now().Sub(x.began))
 }
 
@@ -174,7 +172,7 @@ func (x *exchange) admit() bool {
 		if s.ThrottlingBurstLimit != nil {
 			burst = float64(*s.ThrottlingBurstLimit)
 		}
-		if !x.live.throttles.bucket(x.route.text).Take(x.at, rate, burst) {
+		if !x.live.throttles.Bucket(x.route.text).Take(x.at, rate, burst) {
 			return false
 		}
 	}
@@ -249,36 +247,17 @@ func (x *exchange) proxyEvent(r *payload.Request) payload.ProxyEvent {
 	return ev
 }
 
-// signed returns the request with its body, for the check of its signature.
-func (x *exchange) signed() *http.Request {
-	r := x.request.Clone(x.request.Context())
-	r.Body = io.NopCloser(bytes.NewReader(x.body))
-	return r
-}
-
 // record records the metrics and the access log of the request.
 func (x *exchange) record(took time.Duration) {
 	if x.live == nil {
 		return
 	}
-	g := x.api.service.deps.Gateway
-	series := x.live.series
+	key := ""
 	if x.route != nil {
-		if more := x.live.detailed[x.route.text]; more != nil {
-			series = append(series[:len(series):len(series)], more...)
-		}
+		key = x.route.text
 	}
-	g.Measure(x.at, executeapi.Sample{Status: x.status, Latency: took, Integration: x.integration, Bytes: x.bytes}, series...)
-	if x.live.group == "" {
-		return
-	}
-	line := executeapi.Format(*x.live.AccessLogSettings.Format, func(name string) string {
-		if name == "responseLatency" {
-			return strconv.FormatInt(took.Milliseconds(), 10)
-		}
-		return x.variable(name)
-	})
-	g.Log(x.live.group, *x.api.ApiId+"/"+strings.TrimPrefix(*x.live.StageName, "$"), x.at, line)
+	sample := executeapi.Sample{Status: x.status, Latency: took, Integration: x.integration, Bytes: x.bytes}
+	x.live.monitor.Record(x.api.service.deps.Gateway, x.at, key, sample, x.variable)
 }
 
 // variable returns the value of a variable of access logs, or "".
@@ -364,12 +343,7 @@ func (x *exchange) failure(name string) string {
 	case "error.message":
 		return message
 	case "error.messageString":
-		b, err := json.Marshal(message)
-		if err != nil {
-			// A string can always be encoded.
-			panic(err)
-		}
-		return string(b)
+		return executeapi.Quote(message)
 	}
 	return strings.ToUpper(strings.ReplaceAll(message, " ", "_"))
 }
@@ -385,21 +359,4 @@ func (x *exchange) identity(name string) string {
 		return z.JWT.Claims[claim]
 	}
 	return text(z.Lambda[property])
-}
-
-// A recorder remembers the status and the size of a response.
-type recorder struct {
-	http.ResponseWriter
-	status, bytes int
-}
-
-func (w *recorder) WriteHeader(status int) {
-	w.status = status
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *recorder) Write(b []byte) (int, error) {
-	n, err := w.ResponseWriter.Write(b)
-	w.bytes += n
-	return n, err
 }

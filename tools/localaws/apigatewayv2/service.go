@@ -11,7 +11,6 @@ package apigatewayv2
 
 import (
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,20 +21,13 @@ import (
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/executeapi"
 	"github.com/magewright/magewright/tools/localaws/paging"
-	"github.com/magewright/magewright/tools/localaws/principal"
 )
-
-// A Verifier checks the SigV4 signature of a request and returns the caller. The
-// request's body can still be read in full afterwards.
-type Verifier interface {
-	VerifyRequest(r *http.Request, service string) (principal.Principal, error)
-}
 
 // Deps is what HTTP APIs need from the rest of an embedded AWS.
 type Deps struct {
 	Gateway *executeapi.Gateway
 	// Verifier checks requests to routes with AWS_IAM. Without it, all are refused.
-	Verifier Verifier
+	Verifier executeapi.Verifier
 	// Objects are the buckets that issuers of tokens may be in.
 	Objects Objects
 }

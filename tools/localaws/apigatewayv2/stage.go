@@ -5,7 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"sync"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsapi "github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
@@ -17,27 +17,7 @@ import (
 // A stage is a stage of an API.
 type stage struct {
 	types.Stage
-	throttles throttles
-}
-
-// throttles has the bucket of each route of a stage.
-type throttles struct {
-	mu     sync.Mutex
-	routes map[string]*executeapi.Bucket
-}
-
-func (t *throttles) bucket(key string) *executeapi.Bucket {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	b := t.routes[key]
-	if b == nil {
-		if t.routes == nil {
-			t.routes = map[string]*executeapi.Bucket{}
-		}
-		b = &executeapi.Bucket{}
-		t.routes[key] = b
-	}
-	return b
+	throttles executeapi.Throttles
 }
 
 // A deployment is a state of an API that stages can serve.
@@ -50,10 +30,8 @@ type deployment struct {
 type live struct {
 	types.Stage
 	router    *router
-	group     string // of the access log, or ""
-	throttles *throttles
-	series    []*executeapi.Series            // of all requests
-	detailed  map[string][]*executeapi.Series // more of them by route
+	throttles *executeapi.Throttles
+	monitor   executeapi.Monitor
 }
 
 var stageName = regexp.MustCompile(`^(\$default|[a-zA-Z0-9_-]{1,128})$`)
@@ -96,17 +74,18 @@ func (a *api) serve(st *stage) *live {
 	if d := a.deployments[aws.ToString(st.DeploymentId)]; d != nil {
 		l.router = d.router
 	}
-	if st.AccessLogSettings != nil {
-		l.group, _ = a.service.deps.Gateway.LogGroup(*st.AccessLogSettings.DestinationArn)
+	if log := st.AccessLogSettings; log != nil {
+		l.monitor.Group, _ = a.service.deps.Gateway.LogGroup(*log.DestinationArn)
+		l.monitor.Stream, l.monitor.Format = *a.ApiId+"/"+strings.TrimPrefix(*st.StageName, "$"), *log.Format
 	}
 	names := executeapi.HTTPNames
-	l.series = []*executeapi.Series{
+	l.monitor.Series = []*executeapi.Series{
 		executeapi.NewSeries(names, "ApiId", *a.ApiId), executeapi.NewSeries(names, "ApiId", *a.ApiId, "Stage", *st.StageName),
 	}
-	l.detailed = map[string][]*executeapi.Series{}
+	l.monitor.Detailed = map[string][]*executeapi.Series{}
 	for _, r := range l.router.routes {
 		if aws.ToBool(l.settings(r.text).DetailedMetricsEnabled) {
-			l.detailed[r.text] = []*executeapi.Series{
+			l.monitor.Detailed[r.text] = []*executeapi.Series{
 				executeapi.NewSeries(names, "ApiId", *a.ApiId, "Stage", *st.StageName, "Method", r.method, "Resource", r.path.Text),
 			}
 		}
@@ -159,7 +138,7 @@ func (a *api) checkStage(st *types.Stage) error {
 		all = map[string]types.RouteSettings{}
 	}
 	for key := range all {
-		if !slices.ContainsFunc(sorted(a.routes), func(r types.Route) bool { return *r.RouteKey == key }) {
+		if !slices.ContainsFunc(executeapi.Sorted(a.routes), func(r types.Route) bool { return *r.RouteKey == key }) {
 			return notFound("Unable to find Route by key %s within the provided RouteSettings", key)
 		}
 	}

@@ -2,7 +2,6 @@ package executeapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"regexp"
 	"strings"
@@ -40,7 +39,7 @@ func (g *Gateway) LogGroup(arn string) (string, bool) {
 	return name, ok && name != "" && !strings.Contains(name, ":")
 }
 
-// access collects lines of access logs.
+// access collects lines of access logs and execution logs.
 type access struct {
 	mu      sync.Mutex
 	pending map[stream][]logstypes.InputLogEvent
@@ -49,7 +48,7 @@ type access struct {
 	exists  map[stream]bool
 }
 
-// A stream is a log stream for the access log of a stage.
+// A stream is a log stream for the access log or the execution log of a stage.
 type stream struct{ group, name string }
 
 // Log adds lines to a stream of a log group.
@@ -147,14 +146,4 @@ func (g *Gateway) put(ctx context.Context, st stream, lines []logstypes.InputLog
 	g.access.exists[st] = true
 	_, err = g.deps.Logs.PutLogEvents(ctx, in)
 	return err
-}
-
-// quote returns text as a JSON string.
-func quote(text string) string {
-	b, err := json.Marshal(text)
-	if err != nil {
-		// A string can always be encoded.
-		panic(err)
-	}
-	return string(b)
 }

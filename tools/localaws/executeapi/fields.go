@@ -1,6 +1,10 @@
 package executeapi
 
-import "reflect"
+import (
+	"maps"
+	"reflect"
+	"slices"
+)
 
 // Assign copies the fields of one SDK struct to those of another that have the
 // same name and type. The SDK has several structs for each kind of resource.
@@ -36,4 +40,13 @@ func Used(in any, names ...string) []string {
 		used = append(used, name)
 	}
 	return used
+}
+
+// Sorted returns the values of a map in the order of its keys.
+func Sorted[T any](m map[string]*T) []T {
+	list := make([]T, 0, len(m))
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		list = append(list, *m[key])
+	}
+	return list
 }

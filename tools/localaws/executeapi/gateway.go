@@ -1,6 +1,7 @@
 // Package executeapi is the part of the embedded API Gateway that REST APIs and
 // HTTP APIs share: the addresses at which APIs are called, the invocation of
-// functions, throttling, access logs and metrics.
+// functions, the checks of signatures and authorizers, throttling, access logs and
+// metrics.
 //
 // On AWS, an API has a host name, https://ID.execute-api.REGION.amazonaws.com, and
 // its stages are the first segment of the path. Here an API has a port on loopback
@@ -102,7 +103,8 @@ func New(a account.Account, d Deps) *Gateway {
 	return g
 }
 
-// Close closes the ports of all APIs, and waits for the requests in progress.
+// Close closes the ports of all APIs, which cuts off the requests in progress. It sends
+// the metrics and log lines that are left.
 func (g *Gateway) Close() error {
 	g.mu.Lock()
 	closed := g.closed
@@ -230,5 +232,5 @@ func Say(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	// An error means that the client has gone away.
-	_, _ = w.Write([]byte(`{"message":` + quote(message) + `}`)) // #nosec G705 -- what the function or the integration answers, as API Gateway hands it on
+	_, _ = w.Write([]byte(`{"message":` + Quote(message) + `}`)) // #nosec G705 -- what the function or the integration answers, as API Gateway hands it on
 }

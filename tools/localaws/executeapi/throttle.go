@@ -35,3 +35,25 @@ func (b *Bucket) Take(now time.Time, rate, burst float64) bool {
 	b.used++
 	return true
 }
+
+// Throttles has the bucket of each method or route of a stage. The zero value has
+// none yet.
+type Throttles struct {
+	mu      sync.Mutex
+	buckets map[string]*Bucket
+}
+
+// Bucket returns the bucket of the method or route with a key.
+func (t *Throttles) Bucket(key string) *Bucket {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := t.buckets[key]
+	if b == nil {
+		if t.buckets == nil {
+			t.buckets = map[string]*Bucket{}
+		}
+		b = &Bucket{}
+		t.buckets[key] = b
+	}
+	return b
+}
