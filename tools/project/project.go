@@ -104,8 +104,12 @@ func (c Config) Adopted() bool {
 
 // Settings returns the directory, from the root, of what a team tells Magewright:
 // the CDK context, the probes, the policy.
-func (c Config) Settings() string {
-	if c.Adopted() {
+func (c Config) Settings() string { return SettingsDir(c.Adopted()) }
+
+// SettingsDir returns the directory of the settings in a repository that has, or has
+// not, adopted Magewright.
+func SettingsDir(adopted bool) string {
+	if adopted {
 		return Pin
 	}
 	return "infra"

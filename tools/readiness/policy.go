@@ -179,7 +179,7 @@ func ParsePolicy(file string, data []byte) (Policy, error) {
 		return p, fmt.Errorf("reading %s: coverageWaivers is %d, coverageAllowance %d", file, p.CoverageWaivers, p.CoverageAllowance)
 	}
 	if p.Suppressions < 0 {
-		return p, fmt.Errorf("reading %s: suppressions is %d", PolicyFile, p.Suppressions)
+		return p, fmt.Errorf("reading %s: suppressions is %d", file, p.Suppressions)
 	}
 	if err := p.Review.check(); err != nil {
 		return p, fmt.Errorf("reading %s: %w", file, err)
@@ -220,7 +220,7 @@ type PolicyUsed struct {
 	Policy Policy `json:"policy"`
 	// File is the path of the file in the repository.
 	File string `json:"file"`
-	// Starting says that there is no such file, so that StartingPolicy applied.
+	// Starting says that From has no such file, so that StartingPolicy applied.
 	Starting bool `json:"starting,omitempty"`
 	// From is the commit that the policy was read from: the base, or the
 	// candidate itself if the base has none.

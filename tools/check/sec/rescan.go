@@ -66,14 +66,15 @@ func Rescan(ctx context.Context, cfg project.Config, base string) (scan evidence
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	for _, file := range []struct{ name, otherwise string }{{".gitleaks.toml", defaultConfig}, {".gitleaksignore", ""}} {
-		text, found, err := fileOf(ctx, git, base, file.name)
-		if err != nil {
-			return scan, version, err
-		}
-		if found {
-			scan.Config[file.name] = evidence.Digest(text)
-		} else {
-			text = []byte(file.otherwise)
+		text := []byte(file.otherwise)
+		if base != "" {
+			bases, found, err := git.File(ctx, base, file.name)
+			if err != nil {
+				return scan, version, err
+			}
+			if found {
+				text, scan.Config[file.name] = bases, evidence.Digest(bases)
+			}
 		}
 		if err := os.WriteFile(filepath.Join(dir, file.name), text, 0o600); err != nil {
 			return scan, version, err
@@ -123,21 +124,4 @@ func Rescan(ctx context.Context, cfg project.Config, base string) (scan evidence
 		scan.State = string(Pass)
 	}
 	return scan, version, nil
-}
-
-// fileOf returns a file of a commit, and whether the commit has it.
-func fileOf(ctx context.Context, git gitcmd.Cmd, commit, name string) ([]byte, bool, error) {
-	if commit == "" {
-		return nil, false, nil
-	}
-	listed, err := git.Output(ctx, "ls-tree", "--name-only", commit, "--", name)
-	if err != nil || listed == "" {
-		return nil, false, err
-	}
-	var text bytes.Buffer
-	git.Stdout = &text
-	if err := git.Run(ctx, "cat-file", "blob", commit+":"+name); err != nil {
-		return nil, false, fmt.Errorf("reading %s of %.12s: %w", name, commit, err)
-	}
-	return text.Bytes(), true, nil
 }

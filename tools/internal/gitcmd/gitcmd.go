@@ -7,6 +7,7 @@
 package gitcmd
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -42,6 +43,24 @@ func (c Cmd) Run(ctx context.Context, args ...string) error {
 // Output runs git and returns its output without surrounding white space.
 func (c Cmd) Output(ctx context.Context, args ...string) (string, error) {
 	return c.Cmd.Output(ctx, "git", args...)
+}
+
+// File returns a file of a commit, and whether the commit has it. The name is
+// relative to c.Dir, with slashes. It uses none of c's streams.
+func (c Cmd) File(ctx context.Context, commit, name string) (text []byte, found bool, err error) {
+	listed, err := c.Output(ctx, "ls-tree", "--name-only", commit, "--", name)
+	if err != nil {
+		return nil, false, fmt.Errorf("looking for %s in %.12s: %w", name, commit, err)
+	}
+	if listed == "" {
+		return nil, false, nil
+	}
+	var blob, said bytes.Buffer
+	c.Stdout, c.Stderr = &blob, &said
+	if err := c.Run(ctx, "cat-file", "blob", commit+":./"+name); err != nil {
+		return nil, false, fmt.Errorf("reading %s of %.12s: %w: %s", name, commit, err, bytes.TrimSpace(said.Bytes()))
+	}
+	return blob.Bytes(), true, nil
 }
 
 // settings take the place of what the repository's own configuration says, which

@@ -185,3 +185,32 @@ func TestGitWarnsOfNothing(t *testing.T) {
 		t.Errorf("%q, %v, and git says %s", out, err, &stderr)
 	}
 }
+
+// TestFile holds that a file of a commit is read byte by byte, also from a directory
+// below the root, and that a commit which is not there is not one without the file.
+func TestFile(t *testing.T) {
+	t.Parallel()
+	dir := newRepository(t)
+	write(t, dir, "below/file", "\nbelow\n\n")
+	git(t, dir, "add", "-A")
+	git(t, dir, "commit", "-q", "-m", "three")
+	for _, tt := range []struct {
+		dir, commit, name, text string
+		found                   bool
+	}{
+		{dir, "HEAD", "file", "two", true},
+		{dir, "HEAD~2", "file", "one", true},
+		{dir, "HEAD", "below/file", "\nbelow\n\n", true},
+		{filepath.Join(dir, "below"), "HEAD", "file", "\nbelow\n\n", true},
+		{dir, "HEAD^", "below/file", "", false},
+	} {
+		if text, found, err := gitcmd.In(tt.dir).File(t.Context(), tt.commit, tt.name); err != nil || string(text) != tt.text || found != tt.found {
+			t.Errorf("%s of %s in %s: %q, %t, %v", tt.name, tt.commit, tt.dir, text, found, err)
+		}
+	}
+	for commit, name := range map[string]string{strings.Repeat("a", 40): "file", "HEAD": "below"} {
+		if _, found, err := gitcmd.In(dir).File(t.Context(), commit, name); err == nil || found || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s of %s: %t, %v", name, commit, found, err)
+		}
+	}
+}

@@ -96,7 +96,7 @@ func assess(ctx context.Context, cfg project.Config, base string, c clock.Clock)
 	a.WriteTable(cfg.Stdout)
 	fmt.Fprintf(cfg.Stdout, "page      %s/readiness.html\n", cfg.Evidence)
 	if d.policy.Starting {
-		fmt.Fprintf(cfg.Stdout, "policy    there is no %s, so the starting policy applied; readiness -missing lists the other checks\n", d.policy.File)
+		fmt.Fprintf(cfg.Stdout, "policy    commit %.12s has no %s, so the starting policy applied; readiness -missing lists the other checks\n", d.policy.From, d.policy.File)
 	}
 	if d.candidate.Looking {
 		fmt.Fprintln(cfg.Stdout, "base      for looking only: without -base, HEAD follows another release; promote refuses this evidence")

@@ -3,7 +3,6 @@ package collect
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -113,33 +112,40 @@ func parseChanges(out string) ([]readiness.Change, error) {
 }
 
 // Policy reads the policy that judges a candidate. It is the base's policy, so
-// that a change can't relax its own rules, or the candidate's if the base has none.
+// that a change can't relax its own rules, from where the base has its settings: a
+// change can't move them either. If the base has adopted Magewright and has no
+// policy, the starting policy applies. Only if the base has neither, the policy is
+// the candidate's own.
 func Policy(ctx context.Context, cfg project.Config, candidate readiness.Candidate, c clock.Clock) (readiness.PolicyUsed, error) {
 	git := gitcmd.In(cfg.Dir)
 	used := readiness.PolicyUsed{Made: evidence.Made{FinishedOn: c.Now()}}
-	used.File = path.Join(cfg.Settings(), readiness.PolicyFile)
-	var errs []error
 	for _, commit := range []string{candidate.Base, candidate.Commit} {
 		if commit == "" {
 			continue
 		}
-		text, err := git.Output(ctx, "show", commit+":"+used.File)
+		_, adopted, err := git.File(ctx, commit, project.Pin+"/go.mod")
+		// The pin may be there and not be committed yet.
+		adopted = adopted || commit == candidate.Commit && cfg.Adopted()
+		var text []byte
+		found := false
+		if err == nil {
+			used.File = path.Join(project.SettingsDir(adopted), readiness.PolicyFile)
+			text, found, err = git.File(ctx, commit, used.File)
+		}
 		if err != nil {
-			errs = append(errs, err)
+			return used, exit.Missing("git fetch --unshallow", "reading the policy: %w", err)
+		}
+		if used.Starting = adopted && !found; used.Starting {
+			text = []byte(readiness.StartingPolicy)
+		}
+		if !found && !used.Starting {
 			continue
 		}
-		used.From, used.Digest = commit, evidence.Digest([]byte(text))
-		if used.Policy, err = readiness.ParsePolicy(used.File, []byte(text)); err != nil {
+		used.From, used.Digest = commit, evidence.Digest(text)
+		if used.Policy, err = readiness.ParsePolicy(used.File, text); err != nil {
 			return used, exit.Missing("git show "+commit+":"+used.File, "commit %.12s: %w", commit, err)
 		}
 		return used, nil
 	}
-	if cfg.Adopted() {
-		// A repository that adopts Magewright starts without one.
-		used.From, used.Starting, used.Digest = candidate.Commit, true, evidence.Digest([]byte(readiness.StartingPolicy))
-		var err error
-		used.Policy, err = readiness.ParsePolicy(used.File, []byte(readiness.StartingPolicy))
-		return used, err
-	}
-	return used, exit.Missing("write "+used.File+" and commit it", "there is no policy to judge by: %w", errors.Join(errs...))
+	return used, exit.Missing("write "+used.File+" and commit it", "there is no policy to judge by: no commit has %s", used.File)
 }

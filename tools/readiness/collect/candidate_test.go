@@ -3,6 +3,7 @@ package collect
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,6 +98,42 @@ func TestCandidate(t *testing.T) {
 				if got.Changed[i] != c {
 					t.Errorf("changed %+v, want %+v", got.Changed[i], c)
 				}
+			}
+		})
+	}
+}
+
+// TestAttackMovedPolicy holds that a change which adopts Magewright, or no longer does,
+// does not choose by that which policy judges it, and that a base without a policy
+// leaves the choice to the change only if it has not adopted Magewright.
+func TestAttackMovedPolicy(t *testing.T) {
+	t.Parallel()
+	const pin, ours, theirs = "magewright/go.mod", "infra/" + readiness.PolicyFile, "magewright/" + readiness.PolicyFile
+	const module, strict, lax = "module a/magewright\n", "maxAge: 1h\nrequired: [secrets, sbom]\n", "maxAge: 9000h\nrequired: [sbom]\n"
+	for _, tt := range []struct {
+		name         string
+		base, change map[string]string
+		file         string
+		fromBase     bool
+		starting     bool
+	}{
+		{"it adopts Magewright", map[string]string{ours: strict}, map[string]string{pin: module, theirs: lax}, ours, true, false},
+		{"it no longer does", map[string]string{pin: module, theirs: strict}, map[string]string{pin: "", ours: lax}, theirs, true, false},
+		{"the base has none", map[string]string{pin: module}, map[string]string{theirs: lax}, theirs, true, true},
+		{"the first policy", map[string]string{"a": "a"}, map[string]string{pin: module, theirs: strict}, theirs, false, false},
+		{"adopted without one", map[string]string{"a": "a"}, map[string]string{pin: module}, theirs, false, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRepository(t)
+			from := r.commit(tt.base)
+			candidate := readiness.Candidate{Base: from, Commit: r.commit(tt.change)}
+			if !tt.fromBase {
+				from = candidate.Commit
+			}
+			used, err := Policy(t.Context(), r.at(candidate.Commit), candidate, clock.System())
+			if err != nil || used.From != from || used.File != tt.file || used.Starting != tt.starting || !slices.Contains(used.Policy.Required, "secrets") {
+				t.Errorf("it is judged by %+v, %v", used, err)
 			}
 		})
 	}
