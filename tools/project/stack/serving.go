@@ -74,12 +74,11 @@ func made(ctx context.Context, cfg aws.Config, o Outputs, s Served) (Served, err
 	return s, nil
 }
 
-// CommitOf returns the commit that serves a stage, or "" where nothing names one: that
-// of the version, or else that of the template of the stage's stack.
+// CommitOf returns the commit that serves a stage, or "" if nothing names one. The
+// template of the stage's stack names it if synth has written it there. Only
+// otherwise the version's description counts, because the CDK app writes that, and
+// could name any commit.
 func CommitOf(ctx context.Context, cfg aws.Config, o Outputs, s Served) (string, error) {
-	if s.Commit != "" {
-		return s.Commit, nil
-	}
 	client := cloudformation.NewFromConfig(cfg, func(c *cloudformation.Options) {
 		if o.Region != "" {
 			c.Region = o.Region
@@ -94,8 +93,8 @@ func CommitOf(ctx context.Context, cfg aws.Config, o Outputs, s Served) (string,
 	}
 	var m manifest.Metadata
 	// Another tool may have deployed a template in YAML, which names none.
-	if json.Unmarshal([]byte(aws.ToString(got.TemplateBody)), &template) != nil || json.Unmarshal(template.Metadata[manifest.MetadataKey], &m) != nil {
-		return "", nil
+	if json.Unmarshal([]byte(aws.ToString(got.TemplateBody)), &template) != nil || json.Unmarshal(template.Metadata[manifest.MetadataKey], &m) != nil || m.Commit == "" {
+		return s.Commit, nil
 	}
 	return m.Commit, nil
 }

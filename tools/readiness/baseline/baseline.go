@@ -115,8 +115,8 @@ func (r repository) find(ctx context.Context, cfg project.Config, awsConfig *aws
 var errUnnamed = errors.New("neither its description nor its stack's template names a commit")
 
 // serving returns the commit that production serves, or "" if production is not
-// deployed. The version that serves names it. A version that was published before
-// versions did is asked itself, if it is a release ledger.
+// deployed. The stack's template names it, or else the version that serves. A version
+// that was published before versions did is asked itself, if it is a release ledger.
 func serving(ctx context.Context, awsConfig aws.Config, production manifest.Stage) (string, error) {
 	outputs, err := stack.Main(ctx, awsConfig, production)
 	if errors.Is(err, stack.ErrNotDeployed) {
@@ -126,19 +126,19 @@ func serving(ctx context.Context, awsConfig aws.Config, production manifest.Stag
 		return "", err
 	}
 	served, err := stack.Serving(ctx, awsConfig, outputs)
-	if err != nil || served.Commit != "" {
-		return served.Commit, err
+	if err != nil {
+		return "", err
+	}
+	commit, err := stack.CommitOf(ctx, awsConfig, outputs, served)
+	if err != nil || commit != "" {
+		return commit, err
 	}
 	const name = "name the release before by -base=COMMIT"
 	if !outputs.KeepsRecords() {
-		if commit, err := stack.CommitOf(ctx, awsConfig, outputs, served); err != nil || commit != "" {
-			return commit, err
-		}
 		return "", exit.Missing(name, "production serves version %s of %s: %w", served.Version, outputs.FunctionName, errUnnamed)
 	}
 	l := ledger.Ledger{URL: outputs.FunctionURL}
-	commit, err := l.Commit(ctx)
-	if err != nil {
+	if commit, err = l.Commit(ctx); err != nil {
 		return "", exit.Missing("curl -i "+outputs.FunctionURL+"healthz, or "+name, "asking production which release it serves: %w", err)
 	}
 	if commit == "" {

@@ -92,6 +92,22 @@ func templated(t *testing.T, commit string) *aws.Config {
 	return &cfg
 }
 
+// TestAttackAnotherCommitServes holds that a version whose description names an old
+// commit, which the CDK app has written there, does not make that the base: synth has
+// written the commit into the template.
+func TestAttackAnotherCommitServes(t *testing.T) {
+	t.Parallel()
+	dir, commits := history(t, 3)
+	production := stacktest.Start(t, stacktest.Stage{
+		Outputs: stacktest.Outputs(), Served: stack.Served{Version: "3", Package: strings.Repeat("a", 64), Commit: commits[0]},
+		Template: fmt.Sprintf(`{"Metadata":{"magewright":{"commit":%q}}}`, commits[1]),
+	}, nil)
+	got, err := baseline.Find(t.Context(), project.Config{Dir: dir, Commit: commits[2], Assembly: t.TempDir()}, "", &production)
+	if err != nil || got.Commit != commits[1] {
+		t.Errorf("%+v, %v, want %s", got, err, commits[1])
+	}
+}
+
 // TestBaseElsewhere holds that several functions are one release, that one stage is
 // enough to be asked, and that no stack of another repository is asked.
 func TestBaseElsewhere(t *testing.T) {
