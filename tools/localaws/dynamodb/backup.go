@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/magewright/magewright/tools/localaws/dynamodb/value"
+	"github.com/magewright/magewright/tools/localaws/paging"
 )
 
 // A backup has a table as it was at one moment. Its items share the memory of
@@ -146,22 +147,16 @@ func (s *Service) ListBackups(_ context.Context, in *awsdynamodb.ListBackupsInpu
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var found []*backup
-	for arn, b := range s.backups {
-		if table != "" && *b.table.TableName != table || arn <= aws.ToString(in.ExclusiveStartBackupArn) ||
+	arns := slices.DeleteFunc(slices.Sorted(maps.Keys(s.backups)), func(arn string) bool {
+		b := s.backups[arn]
+		return table != "" && *b.table.TableName != table ||
 			in.TimeRangeLowerBound != nil && b.made.Before(*in.TimeRangeLowerBound) || in.TimeRangeUpperBound != nil && !b.made.Before(*in.TimeRangeUpperBound) ||
-			in.BackupType == types.BackupTypeFilterSystem || in.BackupType == types.BackupTypeFilterAwsBackup {
-			continue
-		}
-		found = append(found, b)
-	}
-	slices.SortFunc(found, func(a, b *backup) int { return strings.Compare(a.arn, b.arn) })
-	out := &awsdynamodb.ListBackupsOutput{}
-	if len(found) > limit {
-		found = found[:limit]
-		out.LastEvaluatedBackupArn = &found[limit-1].arn
-	}
-	for _, b := range found {
+			in.BackupType == types.BackupTypeFilterSystem || in.BackupType == types.BackupTypeFilterAwsBackup
+	})
+	arns, last := paging.After(arns, in.ExclusiveStartBackupArn, limit)
+	out := &awsdynamodb.ListBackupsOutput{LastEvaluatedBackupArn: last}
+	for _, arn := range arns {
+		b := s.backups[arn]
 		out.BackupSummaries = append(out.BackupSummaries, types.BackupSummary{
 			BackupArn: &b.arn, BackupName: &b.name, BackupCreationDateTime: &b.made, BackupSizeBytes: b.table.TableSizeBytes, BackupStatus: types.BackupStatusAvailable,
 			BackupType: types.BackupTypeUser, TableName: b.table.TableName, TableArn: b.table.TableArn, TableId: b.table.TableId,

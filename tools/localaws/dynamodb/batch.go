@@ -107,13 +107,11 @@ func (s *Service) BatchGetItem(_ context.Context, in *awsdynamodb.BatchGetItemIn
 			}
 		}
 		o.costs = append(o.costs, cost)
-		if shown := cost.show(in.ReturnConsumedCapacity); shown != nil {
-			out.ConsumedCapacity = append(out.ConsumedCapacity, *shown)
-		}
 	}
 	if done == 0 {
 		return nil, refusal
 	}
+	out.ConsumedCapacity = showAll(o.costs, in.ReturnConsumedCapacity)
 	return out, nil
 }
 
@@ -125,7 +123,7 @@ var errFull = errors.New("the answer is full")
 func (s *Service) BatchWriteItem(_ context.Context, in *awsdynamodb.BatchWriteItemInput) (out *awsdynamodb.BatchWriteItemOutput, err error) {
 	o := outcome{operation: "BatchWriteItem", began: s.now()}
 	defer func() { s.observe(o, err) }()
-	if err := checkReturns("", in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics, false); err != nil {
+	if err := (answer{capacity: in.ReturnConsumedCapacity, metrics: in.ReturnItemCollectionMetrics}).check(false); err != nil {
 		return nil, err
 	}
 	if len(in.RequestItems) == 0 {
@@ -191,12 +189,10 @@ func (s *Service) BatchWriteItem(_ context.Context, in *awsdynamodb.BatchWriteIt
 			}
 		}
 		o.costs = append(o.costs, cost)
-		if shown := cost.show(in.ReturnConsumedCapacity); shown != nil {
-			out.ConsumedCapacity = append(out.ConsumedCapacity, *shown)
-		}
 	}
 	if done == 0 {
 		return nil, refusal
 	}
+	out.ConsumedCapacity = showAll(o.costs, in.ReturnConsumedCapacity)
 	return out, nil
 }

@@ -106,6 +106,17 @@ func (c *consumption) show(asked types.ReturnConsumedCapacity) *types.ConsumedCa
 	return shown
 }
 
+// showAll returns what the tables of a request show of what they consumed.
+func showAll(costs []consumption, asked types.ReturnConsumedCapacity) []types.ConsumedCapacity {
+	var all []types.ConsumedCapacity
+	for i := range costs {
+		if shown := costs[i].show(asked); shown != nil {
+			all = append(all, *shown)
+		}
+	}
+	return all
+}
+
 func (c *consumption) capacity(units float64) *types.Capacity {
 	capacity := &types.Capacity{CapacityUnits: aws.Float64(units)}
 	if c.transaction {

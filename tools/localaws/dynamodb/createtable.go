@@ -16,6 +16,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/dynamodb/value"
+	"github.com/magewright/magewright/tools/localaws/paging"
 )
 
 // Quotas from
@@ -402,17 +403,9 @@ func (s *Service) ListTables(_ context.Context, in *awsdynamodb.ListTablesInput)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var names []string
-	for _, name := range slices.Sorted(maps.Keys(s.tables)) {
-		if s.find(name) != nil && name > aws.ToString(in.ExclusiveStartTableName) {
-			names = append(names, name)
-		}
-	}
-	out := &awsdynamodb.ListTablesOutput{TableNames: names}
-	if len(names) > limit {
-		out.TableNames, out.LastEvaluatedTableName = names[:limit], &names[limit-1]
-	}
-	return out, nil
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(s.tables)), func(name string) bool { return s.find(name) == nil })
+	names, last := paging.After(names, in.ExclusiveStartTableName, limit)
+	return &awsdynamodb.ListTablesOutput{TableNames: names, LastEvaluatedTableName: last}, nil
 }
 
 // DeleteTable deletes a table with its items, which are gone a moment later.

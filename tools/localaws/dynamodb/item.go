@@ -257,93 +257,77 @@ func (w *write) run(s *Service) (consumption, error) {
 	return cost, err
 }
 
-// PutItem stores an item in place of the one with its key, if there is one.
-func (s *Service) PutItem(_ context.Context, in *awsdynamodb.PutItemInput) (out *awsdynamodb.PutItemOutput, err error) {
-	o := outcome{operation: "PutItem", began: s.now()}
+// answer says what a write is to return.
+type answer struct {
+	values   types.ReturnValue
+	capacity types.ReturnConsumedCapacity
+	metrics  types.ReturnItemCollectionMetrics
+}
+
+// legacyConditions are the parameters that a condition expression has replaced.
+func legacyConditions(expected map[string]types.ExpectedAttributeValue, operator types.ConditionalOperator) []legacyParameter {
+	return []legacyParameter{
+		{"Expected", len(expected) > 0, "ConditionExpression"},
+		{"ConditionalOperator", operator != "", "ConditionExpression"},
+	}
+}
+
+// write carries out an operation that writes one item, and records its metrics.
+func (s *Service) write(operation string, r writeRequest, a answer, replaced []legacyParameter) (w *write, cost consumption, err error) {
+	o := outcome{operation: operation, began: s.now()}
 	defer func() { s.observe(o, err) }()
-	if err := legacy(
-		legacyParameter{"Expected", len(in.Expected) > 0, "ConditionExpression"},
-		legacyParameter{"ConditionalOperator", in.ConditionalOperator != "", "ConditionExpression"},
-	); err != nil {
-		return nil, err
+	if err := legacy(replaced...); err != nil {
+		return nil, cost, err
 	}
-	if err := checkReturns(in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics, false); err != nil {
-		return nil, err
+	if err := a.check(r.kind == updating); err != nil {
+		return nil, cost, err
 	}
-	w, err := s.parse(writeRequest{
+	if w, err = s.parse(r); err != nil {
+		return nil, cost, err
+	}
+	cost, err = w.run(s)
+	o.costs = []consumption{cost}
+	return w, cost, err
+}
+
+// PutItem stores an item in place of the one with its key, if there is one.
+func (s *Service) PutItem(_ context.Context, in *awsdynamodb.PutItemInput) (*awsdynamodb.PutItemOutput, error) {
+	w, cost, err := s.write("PutItem", writeRequest{
 		kind: putting, table: in.TableName, item: in.Item, condition: in.ConditionExpression,
 		names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues, onFailure: in.ReturnValuesOnConditionCheckFailure,
-	})
+	}, answer{in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics}, legacyConditions(in.Expected, in.ConditionalOperator))
 	if err != nil {
 		return nil, err
 	}
-	cost, err := w.run(s)
-	o.costs = []consumption{cost}
-	if err != nil {
-		return nil, err
-	}
-	out = &awsdynamodb.PutItemOutput{ConsumedCapacity: cost.show(in.ReturnConsumedCapacity), ItemCollectionMetrics: w.collection(in.ReturnItemCollectionMetrics)}
-	if in.ReturnValues == types.ReturnValueAllOld {
-		out.Attributes = w.old.ToAWS()
-	}
-	return out, nil
+	return &awsdynamodb.PutItemOutput{
+		Attributes: w.attributes(in.ReturnValues).ToAWS(), ConsumedCapacity: cost.show(in.ReturnConsumedCapacity),
+		ItemCollectionMetrics: w.collection(in.ReturnItemCollectionMetrics),
+	}, nil
 }
 
 // DeleteItem deletes an item, if it exists.
-func (s *Service) DeleteItem(_ context.Context, in *awsdynamodb.DeleteItemInput) (out *awsdynamodb.DeleteItemOutput, err error) {
-	o := outcome{operation: "DeleteItem", began: s.now()}
-	defer func() { s.observe(o, err) }()
-	if err := legacy(
-		legacyParameter{"Expected", len(in.Expected) > 0, "ConditionExpression"},
-		legacyParameter{"ConditionalOperator", in.ConditionalOperator != "", "ConditionExpression"},
-	); err != nil {
-		return nil, err
-	}
-	if err := checkReturns(in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics, false); err != nil {
-		return nil, err
-	}
-	w, err := s.parse(writeRequest{
+func (s *Service) DeleteItem(_ context.Context, in *awsdynamodb.DeleteItemInput) (*awsdynamodb.DeleteItemOutput, error) {
+	w, cost, err := s.write("DeleteItem", writeRequest{
 		kind: deleting, table: in.TableName, key: in.Key, condition: in.ConditionExpression,
 		names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues, onFailure: in.ReturnValuesOnConditionCheckFailure,
-	})
+	}, answer{in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics}, legacyConditions(in.Expected, in.ConditionalOperator))
 	if err != nil {
 		return nil, err
 	}
-	cost, err := w.run(s)
-	o.costs = []consumption{cost}
-	if err != nil {
-		return nil, err
-	}
-	out = &awsdynamodb.DeleteItemOutput{ConsumedCapacity: cost.show(in.ReturnConsumedCapacity), ItemCollectionMetrics: w.collection(in.ReturnItemCollectionMetrics)}
-	if in.ReturnValues == types.ReturnValueAllOld {
-		out.Attributes = w.old.ToAWS()
-	}
-	return out, nil
+	return &awsdynamodb.DeleteItemOutput{
+		Attributes: w.attributes(in.ReturnValues).ToAWS(), ConsumedCapacity: cost.show(in.ReturnConsumedCapacity),
+		ItemCollectionMetrics: w.collection(in.ReturnItemCollectionMetrics),
+	}, nil
 }
 
 // UpdateItem changes attributes of an item. It creates the item if it does not exist.
-func (s *Service) UpdateItem(_ context.Context, in *awsdynamodb.UpdateItemInput) (out *awsdynamodb.UpdateItemOutput, err error) {
-	o := outcome{operation: "UpdateItem", began: s.now()}
-	defer func() { s.observe(o, err) }()
-	if err := legacy(
-		legacyParameter{"AttributeUpdates", len(in.AttributeUpdates) > 0, "UpdateExpression"},
-		legacyParameter{"Expected", len(in.Expected) > 0, "ConditionExpression"},
-		legacyParameter{"ConditionalOperator", in.ConditionalOperator != "", "ConditionExpression"},
-	); err != nil {
-		return nil, err
-	}
-	if err := checkReturns(in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics, true); err != nil {
-		return nil, err
-	}
-	w, err := s.parse(writeRequest{
+func (s *Service) UpdateItem(_ context.Context, in *awsdynamodb.UpdateItemInput) (*awsdynamodb.UpdateItemOutput, error) {
+	w, cost, err := s.write("UpdateItem", writeRequest{
 		kind: updating, table: in.TableName, key: in.Key, condition: in.ConditionExpression, update: in.UpdateExpression,
 		names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues, onFailure: in.ReturnValuesOnConditionCheckFailure,
-	})
-	if err != nil {
-		return nil, err
-	}
-	cost, err := w.run(s)
-	o.costs = []consumption{cost}
+	}, answer{in.ReturnValues, in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics}, append(
+		[]legacyParameter{{"AttributeUpdates", len(in.AttributeUpdates) > 0, "UpdateExpression"}}, legacyConditions(in.Expected, in.ConditionalOperator)...,
+	))
 	if err != nil {
 		return nil, err
 	}
@@ -353,12 +337,8 @@ func (s *Service) UpdateItem(_ context.Context, in *awsdynamodb.UpdateItemInput)
 	}, nil
 }
 
-// attributes returns what an update answers with.
+// attributes returns what a write answers with.
 func (w *write) attributes(asked types.ReturnValue) value.Item {
-	touched := expression.Select()
-	if w.change != nil {
-		touched = w.change.Touched()
-	}
 	var item value.Item
 	switch asked {
 	case types.ReturnValueAllOld:
@@ -366,28 +346,31 @@ func (w *write) attributes(asked types.ReturnValue) value.Item {
 	case types.ReturnValueAllNew:
 		return w.new
 	case types.ReturnValueUpdatedOld:
-		item = touched.Of(w.old)
+		item = w.old
 	case types.ReturnValueUpdatedNew:
-		item = touched.Of(w.new)
+		item = w.new
 	}
-	if len(item) == 0 {
+	if w.change == nil || item == nil {
+		return nil
+	}
+	if item = w.change.Touched().Of(item); len(item) == 0 {
 		return nil
 	}
 	return item
 }
 
-// checkReturns checks what a write is to return.
-func checkReturns(values types.ReturnValue, capacity types.ReturnConsumedCapacity, metrics types.ReturnItemCollectionMetrics, update bool) error {
-	if err := oneOf("returnValues", values); err != nil {
+// check refuses what a write can't return.
+func (a answer) check(update bool) error {
+	if err := oneOf("returnValues", a.values); err != nil {
 		return err
 	}
-	if err := oneOf("returnConsumedCapacity", capacity); err != nil {
+	if err := oneOf("returnConsumedCapacity", a.capacity); err != nil {
 		return err
 	}
-	if err := oneOf("returnItemCollectionMetrics", metrics); err != nil {
+	if err := oneOf("returnItemCollectionMetrics", a.metrics); err != nil {
 		return err
 	}
-	if !update && values != "" && values != types.ReturnValueNone && values != types.ReturnValueAllOld {
+	if !update && a.values != "" && a.values != types.ReturnValueNone && a.values != types.ReturnValueAllOld {
 		return validation("Return values set to invalid value")
 	}
 	return nil

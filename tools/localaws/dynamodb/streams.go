@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 
 	"github.com/magewright/magewright/tools/localaws/dynamodb/value"
+	"github.com/magewright/magewright/tools/localaws/paging"
 )
 
 // Limits of streams from
@@ -217,19 +219,13 @@ func (s *Streams) ListStreams(_ context.Context, in *awsstreams.ListStreamsInput
 	s.service.streamsMu.Lock()
 	defer s.service.streamsMu.Unlock()
 	s.sweep()
-	var found []*stream
-	for arn, st := range s.service.streams {
-		if (in.TableName == nil || st.table == *in.TableName) && arn > aws.ToString(in.ExclusiveStartStreamArn) {
-			found = append(found, st)
-		}
-	}
-	slices.SortFunc(found, func(a, b *stream) int { return strings.Compare(a.arn, b.arn) })
-	out := &awsstreams.ListStreamsOutput{}
-	if len(found) > limit {
-		found = found[:limit]
-		out.LastEvaluatedStreamArn = aws.String(found[limit-1].arn)
-	}
-	for _, st := range found {
+	arns := slices.DeleteFunc(slices.Sorted(maps.Keys(s.service.streams)), func(arn string) bool {
+		return in.TableName != nil && s.service.streams[arn].table != *in.TableName
+	})
+	arns, last := paging.After(arns, in.ExclusiveStartStreamArn, limit)
+	out := &awsstreams.ListStreamsOutput{LastEvaluatedStreamArn: last}
+	for _, arn := range arns {
+		st := s.service.streams[arn]
 		out.Streams = append(out.Streams, streamtypes.Stream{StreamArn: aws.String(st.arn), StreamLabel: aws.String(st.label), TableName: aws.String(st.table)})
 	}
 	return out, nil

@@ -139,7 +139,7 @@ func begin(places []place) error {
 func (s *Service) TransactWriteItems(_ context.Context, in *awsdynamodb.TransactWriteItemsInput) (out *awsdynamodb.TransactWriteItemsOutput, err error) {
 	o := outcome{operation: "TransactWriteItems", began: s.now()}
 	defer func() { s.observe(o, err) }()
-	if err := checkReturns("", in.ReturnConsumedCapacity, in.ReturnItemCollectionMetrics, false); err != nil {
+	if err := (answer{capacity: in.ReturnConsumedCapacity, metrics: in.ReturnItemCollectionMetrics}).check(false); err != nil {
 		return nil, err
 	}
 	if err := checkCount(len(in.TransactItems)); err != nil {
@@ -248,12 +248,7 @@ func (s *Service) transact(requests []writeRequest, in *awsdynamodb.TransactWrit
 	if err != nil {
 		return nil, err
 	}
-	out := &awsdynamodb.TransactWriteItemsOutput{}
-	for i := range costs {
-		if shown := costs[i].show(in.ReturnConsumedCapacity); shown != nil {
-			out.ConsumedCapacity = append(out.ConsumedCapacity, *shown)
-		}
-	}
+	out := &awsdynamodb.TransactWriteItemsOutput{ConsumedCapacity: showAll(costs, in.ReturnConsumedCapacity)}
 	for _, w := range writes {
 		if m := w.collection(in.ReturnItemCollectionMetrics); m != nil {
 			if out.ItemCollectionMetrics == nil {
@@ -263,6 +258,24 @@ func (s *Service) transact(requests []writeRequest, in *awsdynamodb.TransactWrit
 		}
 	}
 	return out, nil
+}
+
+// payAll takes what a transaction consumes. If a table lacks the capacity, this is
+// the reason for each operation on the table that has no other. The tables are
+// locked.
+func payAll(costs []consumption, places []place, reasons []types.CancellationReason, now time.Time) {
+	for i := range costs {
+		err := costs[i].pay(now)
+		if err == nil {
+			continue
+		}
+		reason, _ := reasonOf(err)
+		for j, p := range places {
+			if p.table == costs[i].table && reasons[j].Code == nil {
+				reasons[j] = reason
+			}
+		}
+	}
 }
 
 // commit writes the items that begin has marked, all or none, and returns what
@@ -296,16 +309,7 @@ func (s *Service) commit(writes []*write, places []place) ([]consumption, error)
 		costs[at].merge(cost)
 		costs[at].transaction = true
 	}
-	for i := range costs {
-		if err := costs[i].pay(now); err != nil {
-			reason, _ := reasonOf(err)
-			for j, w := range writes {
-				if w.table == tables[i] && reasons[j].Code == nil {
-					reasons[j] = reason
-				}
-			}
-		}
-	}
+	payAll(costs, places, reasons, now)
 	if err := cancelled(reasons); err != nil {
 		return nil, err
 	}
@@ -340,8 +344,8 @@ func fingerprint(requests []writeRequest) (string, error) {
 type token struct {
 	print string
 	until time.Time
-	done  chan struct{} // closed once out is known
-	out   *awsdynamodb.TransactWriteItemsOutput
+	// out is nil while the transaction is in progress.
+	out *awsdynamodb.TransactWriteItemsOutput
 }
 
 // once carries out a transaction unless it has been carried out with its token.
@@ -354,18 +358,17 @@ func (s *Service) once(name, print string, run func() (*awsdynamodb.TransactWrit
 		}
 	}
 	if t, ok := s.tokens[name]; ok {
-		s.mu.Unlock()
-		if t.print != print {
+		defer s.mu.Unlock()
+		switch {
+		case t.print != print:
 			return nil, &types.IdempotentParameterMismatchException{Message: aws.String("Request parameters do not match the parameters used with the same client token")}
-		}
-		select {
-		case <-t.done:
-			return t.out, nil
-		default:
+		case t.out == nil:
 			return nil, &types.TransactionInProgressException{Message: aws.String("The transaction with the given request token is already in progress.")}
+		default:
+			return t.out, nil
 		}
 	}
-	t := &token{print: print, until: now.Add(tokenLife), done: make(chan struct{})}
+	t := &token{print: print, until: now.Add(tokenLife)}
 	s.tokens[name] = t
 	s.mu.Unlock()
 	out, err := run()
@@ -377,7 +380,6 @@ func (s *Service) once(name, print string, run func() (*awsdynamodb.TransactWrit
 		return nil, err
 	}
 	t.out = out
-	close(t.done)
 	return out, nil
 }
 
@@ -436,24 +438,11 @@ func (s *Service) TransactGetItems(_ context.Context, in *awsdynamodb.TransactGe
 		return nil, validation("Collection size of items in the transaction exceeds the limit of 4 MB")
 	}
 	now := s.now()
-	for i := range costs {
-		if err := costs[i].pay(now); err != nil {
-			reason, _ := reasonOf(err)
-			for j, r := range reads {
-				if r.table == tables[i] && reasons[j].Code == nil {
-					reasons[j] = reason
-				}
-			}
-		}
-	}
+	payAll(costs, places, reasons, now)
 	if err := cancelled(reasons); err != nil {
 		return nil, err
 	}
 	o.costs = costs
-	for i := range costs {
-		if shown := costs[i].show(in.ReturnConsumedCapacity); shown != nil {
-			out.ConsumedCapacity = append(out.ConsumedCapacity, *shown)
-		}
-	}
+	out.ConsumedCapacity = showAll(costs, in.ReturnConsumedCapacity)
 	return out, nil
 }
