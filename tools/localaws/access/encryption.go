@@ -48,18 +48,18 @@ func (g *Guard) encryption(ctx context.Context, p principal.Principal, service, 
 
 // objectKey returns how an operation of S3 uses a key, or nil.
 func (g *Guard) objectKey(ctx context.Context, name string, in any) *keyUse {
-	bucket, key := strings.Join(values(in, "Bucket"), ""), strings.Join(values(in, "Key"), "")
+	bucket, key := value(in, "Bucket"), value(in, "Key")
 	use := &keyUse{context: map[string]string{"aws:s3:arn": "arn:aws:s3:::" + bucket + "/" + key}}
 	switch name {
 	case "PutObject", "CopyObject", "CreateMultipartUpload":
 		use.action = "kms:GenerateDataKey"
-		use.key = strings.Join(values(in, "SSEKMSKeyId"), "")
+		use.key = value(in, "SSEKMSKeyId")
 		if use.key == "" && len(values(in, "ServerSideEncryption")) == 0 {
 			use.key = g.bucketKey(ctx, bucket)
 		}
 	case "GetObject":
 		use.action = "kms:Decrypt"
-		version := aws.String(strings.Join(values(in, "VersionId"), ""))
+		version := aws.String(value(in, "VersionId"))
 		if *version == "" {
 			version = nil
 		}
@@ -97,11 +97,11 @@ func (g *Guard) secretKey(ctx context.Context, name string, in any) *keyUse {
 	case "PutSecretValue", "UpdateSecret":
 		use.action = "kms:GenerateDataKey"
 	case "CreateSecret":
-		return &keyUse{action: "kms:GenerateDataKey", key: strings.Join(values(in, "KmsKeyId"), "")}
+		return &keyUse{action: "kms:GenerateDataKey", key: value(in, "KmsKeyId")}
 	default:
 		return nil
 	}
-	out, err := g.world.Secrets.DescribeSecret(ctx, &awssecretsmanager.DescribeSecretInput{SecretId: aws.String(strings.Join(values(in, "SecretId"), ""))})
+	out, err := g.world.Secrets.DescribeSecret(ctx, &awssecretsmanager.DescribeSecretInput{SecretId: aws.String(value(in, "SecretId"))})
 	if err != nil {
 		return nil
 	}

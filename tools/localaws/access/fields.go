@@ -15,6 +15,9 @@ func values(in any, path string) []string {
 	return collect(reflect.ValueOf(in), path, nil)
 }
 
+// value returns the text of a field that has one value, or "" if it has none.
+func value(in any, path string) string { return strings.Join(values(in, path), "") }
+
 func collect(v reflect.Value, path string, texts []string) []string {
 	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
 		if v.IsNil() {

@@ -34,7 +34,7 @@ type Identities interface {
 	// RolePolicies returns the policies of a role by its ARN. It reports false if
 	// there is no such role.
 	RolePolicies(role string) (iam.RolePolicies, bool)
-	// Roles returns all roles, sorted.
+	// RoleARNs returns the ARNs of all roles, sorted.
 	RoleARNs() []string
 }
 
@@ -77,9 +77,8 @@ type query struct {
 	blind            bool           // the resource is not known
 }
 
-// decide evaluates a query for the principal of ctx. It returns AWS's error if
-// the query is refused. A request from within this program, which has no
-// principal, is allowed.
+// decide evaluates a query for a principal. It returns AWS's error if the query is
+// refused. A request from within this program, which has no principal, is allowed.
 func (g *Guard) decide(ctx context.Context, p principal.Principal, q query) error {
 	if g.mode == Off || p.ARN == "" {
 		return nil

@@ -121,7 +121,7 @@ func (g *Guard) expand(ctx context.Context, service string, e expression, in any
 			first = values(in, field)
 			continue
 		}
-		rest = append(rest, strings.Join(values(in, field), ""))
+		rest = append(rest, value(in, field))
 	}
 	switch e.kind {
 	case "object":
@@ -308,12 +308,11 @@ func (g *Guard) function(name string, rest []string) string {
 	if len(rest) > 0 && rest[0] != "" && !strings.Contains(name, ":") {
 		name += ":" + rest[0]
 	}
-	// The unpublished version is the function itself.
 	return g.account.ARN("lambda", "function:"+name)
 }
 
 func (g *Guard) objects(in any, e expression) []string {
-	bucket := strings.Join(values(in, e.fields[0]), "")
+	bucket := value(in, e.fields[0])
 	keys := values(in, e.fields[1])
 	if len(keys) == 0 {
 		keys = []string{"*"}
@@ -355,10 +354,10 @@ func (g *Guard) role(ctx context.Context, name string) string {
 // mappedFunction returns the ARN of the function in a request about an event
 // source mapping: that of the request, or else that of the mapping.
 func (g *Guard) mappedFunction(ctx context.Context, in any) string {
-	if name := strings.Join(values(in, "FunctionName"), ""); name != "" {
+	if name := value(in, "FunctionName"); name != "" {
 		return g.function(name, nil)
 	}
-	out, err := g.world.Functions.GetEventSourceMapping(ctx, &awslambda.GetEventSourceMappingInput{UUID: aws.String(strings.Join(values(in, "UUID"), ""))})
+	out, err := g.world.Functions.GetEventSourceMapping(ctx, &awslambda.GetEventSourceMappingInput{UUID: aws.String(value(in, "UUID"))})
 	if err != nil {
 		return ""
 	}

@@ -95,9 +95,3 @@ func rows(table string) func(func([]string) bool) {
 		}
 	}
 }
-
-// Listed reports whether the table has a row for an operation, or names its
-// service as one that waits for its rows.
-func Listed(service, operation string) bool {
-	return operations()[service+" "+operation] != nil || waiting[service] != ""
-}

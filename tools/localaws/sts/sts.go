@@ -168,7 +168,7 @@ func (s *Service) AssumeRole(ctx context.Context, in *awssts.AssumeRoleInput) (*
 	if err != nil {
 		return nil, err
 	}
-	roleID, err := s.role(ctx, match[1], match[3], arn, lifetime)
+	roleID, err := s.role(ctx, caller, match[1], match[3], arn, lifetime)
 	if err != nil {
 		return nil, err
 	}
@@ -284,9 +284,8 @@ func requested(in *awssts.AssumeRoleInput, session *principal.Session) (actions 
 	return actions, keys
 }
 
-// role returns the id of a role, if the role can be assumed for the given lifetime.
-func (s *Service) role(ctx context.Context, accountID, name, arn string, lifetime time.Duration) (string, error) {
-	caller := s.caller(ctx)
+// role returns the id of a role, if the caller can assume it for the given lifetime.
+func (s *Service) role(ctx context.Context, caller principal.Principal, accountID, name, arn string, lifetime time.Duration) (string, error) {
 	denied := failure("AccessDenied",
 		fmt.Sprintf("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", caller.ARN, arn))
 	if accountID != s.account.ID {

@@ -93,7 +93,7 @@ func (p *Policies) Evaluate(r *Request) Decision {
 	identity := e.all(p.Identity, byIdentity) || r.Principal.root()
 	granted := noGrant
 	if p.Resource != nil {
-		granted = e.resource(p.Resource, resourceName)
+		granted, _ = e.one(p.Resource, resourceName)
 	}
 	boundary := p.Boundary == nil
 	if p.Boundary != nil {
@@ -158,11 +158,6 @@ func (e *evaluation) all(policies []*Policy, by string) bool {
 		allowed = allowed || ok
 	}
 	return allowed
-}
-
-func (e *evaluation) resource(p *Policy, by string) grant {
-	granted, _ := e.one(p, by)
-	return granted
 }
 
 // one records which of a policy's statements apply. It reports whether the
