@@ -17,8 +17,6 @@ import (
 
 const jsonType = "application/json"
 
-var methods = []string{"ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
-
 // method returns a method of a resource.
 func (a *api) method(id, name *string) (*resource, *types.Method, error) {
 	r, err := a.resource(id)
@@ -42,7 +40,7 @@ func (s *Service) PutMethod(_ context.Context, in *awsapi.PutMethodInput) (*awsa
 		if err != nil {
 			return err
 		}
-		if !slices.Contains(methods, aws.ToString(in.HttpMethod)) {
+		if !slices.Contains(executeapi.Methods, aws.ToString(in.HttpMethod)) {
 			return invalid("Invalid HttpMethod specified. Valid options are GET,PUT,POST,DELETE,PATCH,OPTIONS,HEAD,ANY")
 		}
 		if r.methods[*in.HttpMethod] != nil {

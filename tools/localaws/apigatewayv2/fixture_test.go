@@ -90,7 +90,7 @@ func (f *fixture) fetch(t *testing.T, method, path, body string, headers ...stri
 	return executeapitest.Fetch(t, method, f.url+path, body, headers...)
 }
 
-// wantError checks that an operation has failed with a code and a text.
+// wantError checks that an operation has failed with a text.
 func wantError(t *testing.T, what string, err error, part string) {
 	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), part) {

@@ -23,14 +23,12 @@ type routeKey struct {
 	path   executeapi.Path
 }
 
-var methods = []string{"ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
-
 func parseKey(text string) (routeKey, error) {
 	if text == defaultKey {
 		return routeKey{text: text, method: text, path: executeapi.Path{Text: text}}, nil
 	}
 	method, path, ok := strings.Cut(text, " ")
-	if !ok || !slices.Contains(methods, method) || !strings.HasPrefix(path, "/") {
+	if !ok || !slices.Contains(executeapi.Methods, method) || !strings.HasPrefix(path, "/") {
 		return routeKey{}, invalid("The provided route key is not formatted properly for HTTP protocol. Format should be \"<HTTP METHOD> /<RESOURCE PATH>\" or \"$default\": %s", text)
 	}
 	parsed, err := executeapi.ParsePath(path)

@@ -9,6 +9,9 @@ import (
 	"strings"
 )
 
+// Methods are the HTTP methods that a method or a route can have. ANY stands for all.
+var Methods = []string{"ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
+
 // A Path is the path of a route or a resource, with variables such as {id} and
 // {proxy+}.
 type Path struct {
