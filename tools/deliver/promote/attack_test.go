@@ -246,6 +246,30 @@ func TestAttackOldBase(t *testing.T) {
 	g.refused("the release does not contain " + fix[:12])
 }
 
+// TestAttackReleaseOfAnotherName releases templates by which production would say that
+// it serves another commit, such as one with a lax policy.
+func TestAttackReleaseOfAnotherName(t *testing.T) {
+	g := newTarget(t)
+	first := g.git("rev-parse", "HEAD~2")
+	deploy := func(metadata, description string) {
+		g.write("cdk.out/magewright-production.template.json", `{"Metadata":`+metadata+`,"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"Description":`+description+`,"Code":{"S3Bucket":"b","S3Key":"a.zip"}}}}}`)
+		g.assessNow()
+	}
+	deploy(`{}`, `"commit `+first+`"`)
+	g.refused("the description of function F in magewright-production.template.json names commit " + first[:12])
+	deploy(`{}`, `{"Fn::Join":["",["commit ","`+first+`"]]}`)
+	g.refused("the description of function F in magewright-production.template.json is no text")
+	deploy(`{"magewright":{"commit":"`+first+`"}}`, `"x"`)
+	g.refused("is of commit " + first[:12] + ", as its metadata says")
+	deploy(`{"magewright":{}}`, `"x"`)
+	g.refused("is of commit nothing")
+	deploy(`{}`, `"commit `+g.commit+`"`)
+	g.passes()
+	// What synth has written counts first.
+	deploy(`{"magewright":{"commit":"`+g.commit+`"}}`, `"commit `+first+`"`)
+	g.passes()
+}
+
 // TestAttackPreparedAsset puts an object in the bootstrap bucket, before the release,
 // under the name that an asset of it will have.
 func TestAttackPreparedAsset(t *testing.T) {

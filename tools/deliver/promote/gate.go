@@ -2,10 +2,13 @@ package promote
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +22,7 @@ import (
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
+	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/baseline"
 	"github.com/magewright/magewright/tools/readiness/verify"
@@ -55,6 +59,9 @@ func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, key ev
 	if err := bundle.Allows(verify.Release{Commit: release.Commit, Package: pkg, Account: by.account, Files: files}, now); err != nil {
 		return evidence.Deployment{}, err
 	}
+	if err := checkCommit(cfg, release.Commit); err != nil {
+		return evidence.Deployment{}, err
+	}
 	if err := checkBase(ctx, cfg, awsConfig, bundle); err != nil {
 		return evidence.Deployment{}, err
 	}
@@ -67,6 +74,53 @@ func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, key ev
 		return evidence.Deployment{}, errors.New("the action of the pipeline does not say which execution it is of: PIPELINE_EXECUTION_ID is not set")
 	}
 	return record, nil
+}
+
+// checkCommit returns an error if production would say that it serves another commit
+// than the release's: the next release would be compared with that, and judged by its
+// policy. Like [stack.CommitOf] it looks at the functions only if synth has not written
+// the commit into the template.
+func checkCommit(cfg project.Config, commit string) error {
+	names, err := manifest.Read(cfg)
+	if err != nil {
+		return err
+	}
+	stage := names.Last()
+	data, err := os.ReadFile(stage.TemplateFile(cfg)) // #nosec G304 -- a file of the assembly
+	if err != nil {
+		return fmt.Errorf("reading the cloud assembly: %w", err)
+	}
+	var template struct {
+		Metadata  map[string]json.RawMessage
+		Resources map[string]struct {
+			Type       string
+			Properties struct{ Description any }
+		}
+	}
+	if err := json.Unmarshal(data, &template); err != nil {
+		return fmt.Errorf("reading the cloud assembly: %s: %w", stage.Template, err)
+	}
+	if written, ok := template.Metadata[manifest.MetadataKey]; ok {
+		var m manifest.Metadata
+		if err := json.Unmarshal(written, &m); err != nil || m.Commit != commit {
+			return fmt.Errorf("the template %s is of commit %.12s, as its metadata says, and the release is %.12s", stage.Template, orNone(m.Commit), commit)
+		}
+		return nil
+	}
+	for _, id := range slices.Sorted(maps.Keys(template.Resources)) {
+		r := template.Resources[id]
+		if r.Type != "AWS::Lambda::Function" || r.Properties.Description == nil {
+			continue
+		}
+		text, ok := r.Properties.Description.(string)
+		if !ok {
+			return fmt.Errorf("the description of function %s in %s is no text, so that it is unknown which commit it will name", id, stage.Template)
+		}
+		if named := stack.Named(text); named != "" && named != commit {
+			return fmt.Errorf("the description of function %s in %s names commit %.12s, and the release is %.12s", id, stage.Template, named, commit)
+		}
+	}
+	return nil
 }
 
 // checkBase returns an error unless the evidence compares the release with what

@@ -38,6 +38,14 @@ type Served struct {
 // into the function's, of which each version keeps the one it was published with.
 var commitOf = regexp.MustCompile(`\bcommit ([0-9a-f]{40}|[0-9a-f]{64})\b`)
 
+// Named returns the commit that a version's description names, or "".
+func Named(description string) string {
+	if found := commitOf.FindStringSubmatch(description); found != nil {
+		return found[1]
+	}
+	return ""
+}
+
 // Latest is the version that serves where a function has no alias: its code, as it
 // was deployed last.
 const Latest = "$LATEST"
@@ -68,9 +76,7 @@ func made(ctx context.Context, cfg aws.Config, o Outputs, s Served) (Served, err
 		return Served{}, exit.Missing(look, "version %s of %s has CodeSha256 %q, which is not the SHA-256 of a zip file", s.Version, o.FunctionName, aws.ToString(version.CodeSha256))
 	}
 	s.Package = hex.EncodeToString(digest)
-	if found := commitOf.FindStringSubmatch(aws.ToString(version.Description)); found != nil {
-		s.Commit = found[1]
-	}
+	s.Commit = Named(aws.ToString(version.Description))
 	return s, nil
 }
 
