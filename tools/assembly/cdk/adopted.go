@@ -111,9 +111,9 @@ func Synthesize(ctx context.Context, cfg project.Config, dir, out string) error 
 	return exit.Failed("cd "+app+" && cdk synth", "synthesizing %s: %w", app, err)
 }
 
-// dependencies installs what the CDK app's package-lock.json names, where the app
-// has one and nothing is installed. The lock file is the nearest one from the app's
-// directory up to the root of the repository.
+// dependencies installs what the CDK app's lock file names, if the app has one and
+// nothing is installed yet: that of npm, Yarn or pnpm. It is the nearest one from the
+// app's directory up to the root of the repository.
 func dependencies(ctx context.Context, cfg project.Config, dir string) error {
 	for at := dir; ; at = filepath.Dir(at) {
 		for _, lock := range []struct{ file, command string }{

@@ -69,8 +69,8 @@ var settings = [][2]string{
 	// Who runs a target runs the code of the repository anyway, whoever owns it. Git
 	// accepts this setting only from the user or from the command line.
 	{"safe.directory", "*"},
-	// A file of grafts is named below, so that the repository's own is not read. git
-	// warns of any, and gitleaks takes what git says on stderr for an error.
+	// environ names a file of grafts, so that git does not read the repository's own. git
+	// may warn of it, and gitleaks takes what git says on stderr for an error.
 	{"advice.graftFileDeprecated", "false"},
 	{"core.commitGraph", "false"},
 	{"core.fsmonitor", "false"},
@@ -109,8 +109,8 @@ func environ(keep []string, settings [][2]string) []string {
 		name, _, _ := strings.Cut(variable, "=")
 		return strings.HasPrefix(name, "GIT_") && !slices.Contains(keep, name)
 	})
-	// Of a graft file that is there, if only an empty one, git says on each run that it
-	// is deprecated; gitleaks takes that for a failure.
+	// The file of grafts does not exist. If it did, even empty, git would say on each
+	// run that it is deprecated, and gitleaks takes that for a failure.
 	env = append(env, "GIT_NO_REPLACE_OBJECTS=1", "GIT_GRAFT_FILE="+filepath.Join(os.DevNull, "none"), "LC_ALL=C")
 	if len(settings) > 0 {
 		env = append(env, fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(settings)))
