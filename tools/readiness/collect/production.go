@@ -94,7 +94,7 @@ func functionsOf(ctx context.Context, client *cloudformation.Client, stage manif
 			s.Function = aws.ToString(resource.StackResourceDetail.PhysicalResourceId)
 		}
 		if s.Function == "" {
-			return nil, exit.Missing(next, "stack %s is %s and has no output FunctionName or no output AliasName", stage.Stack, described.StackStatus)
+			return nil, exit.Missing(next, "stack %s is %s and does not say what its function is called: it has no output FunctionName, and the manifest has no logical id", stage.Stack, described.StackStatus)
 		}
 		if s.Alias == "" {
 			return nil, exit.Missing("give the function an alias in the CDK app, which a deployment group of CodeDeploy shifts", "function %s of stack %s has no alias, so that it is unknown which version serves", s.Function, stage.Stack)
