@@ -1,11 +1,13 @@
 package dynamodb_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	awsstreams "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 )
 
 func TestBackups(t *testing.T) {
@@ -49,4 +51,45 @@ func TestBackups(t *testing.T) {
 	refused(t, "the deleted backup", err, "BackupNotFoundException: Backup not found: "+*made.BackupArn)
 	_, err = w.RestoreTableToPointInTime(ctx, &awsdynamodb.RestoreTableToPointInTimeInput{SourceTableName: aws.String("again"), TargetTableName: aws.String("then"), UseLatestRestorableTime: aws.Bool(true)})
 	refused(t, "point-in-time recovery", err, "UnknownOperationException: dynamodb RestoreTableToPointInTime is not supported by the embedded AWS")
+}
+
+// TestPagesOfLists holds that the pages of lists have each backup and stream once, in order.
+func TestPagesOfLists(t *testing.T) {
+	t.Parallel()
+	w, ctx := start(t), t.Context()
+	var backups, streams []string
+	for _, name := range []string{"one", "two", "three"} {
+		w.create(name, streamed(types.StreamViewTypeKeysOnly))
+		made := must(w.CreateBackup(ctx, &awsdynamodb.CreateBackupInput{TableName: &name, BackupName: aws.String("nightly")}))(t)
+		backups = append(backups, *made.BackupDetails.BackupArn)
+		streams = append(streams, *must(w.DescribeTable(ctx, &awsdynamodb.DescribeTableInput{TableName: &name}))(t).Table.LatestStreamArn)
+	}
+	slices.Sort(backups)
+	slices.Sort(streams)
+	var got []string
+	in := &awsdynamodb.ListBackupsInput{Limit: aws.Int32(2)}
+	for range 2 {
+		out := must(w.ListBackups(ctx, in))(t)
+		for _, b := range out.BackupSummaries {
+			got = append(got, *b.BackupArn)
+		}
+		in.ExclusiveStartBackupArn = out.LastEvaluatedBackupArn
+	}
+	same(t, "backups", got, backups)
+	if in.ExclusiveStartBackupArn != nil {
+		t.Errorf("a third page of backups follows %s", *in.ExclusiveStartBackupArn)
+	}
+	got = nil
+	from := &awsstreams.ListStreamsInput{Limit: aws.Int32(2)}
+	for range 2 {
+		out := must(awsstreams.NewFromConfig(w.config).ListStreams(ctx, from))(t)
+		for _, st := range out.Streams {
+			got = append(got, *st.StreamArn)
+		}
+		from.ExclusiveStartStreamArn = out.LastEvaluatedStreamArn
+	}
+	same(t, "streams", got, streams)
+	if from.ExclusiveStartStreamArn != nil {
+		t.Errorf("a third page of streams follows %s", *from.ExclusiveStartStreamArn)
+	}
 }
