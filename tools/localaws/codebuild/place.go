@@ -7,26 +7,46 @@ import (
 	"strings"
 )
 
-// place returns the empty directory that a build runs in, and a function to
-// call afterwards. The directory belongs to the build's project and action. If
-// another build uses it, for example one of another endpoint, the build gets a
-// different directory.
-func (s *Service) place(b *build) (dir string, leave func() error) {
-	if dir, leave, err := s.stablePlace(b); err == nil {
-		return dir, leave
-	} else if !errors.Is(err, errTaken) {
+// A place is the empty directory that a build runs in.
+type place struct {
+	dir string
+	// kept is a directory beside it, for the files that the next build of the
+	// project and action is likely to check out again. It is empty if there is none.
+	kept   string
+	unlock func() error
+}
+
+// place returns the place of a build. It belongs to the build's project and
+// action. If another build uses it, for example one of another endpoint, the build
+// gets a different one.
+func (s *Service) place(b *build) place {
+	p, err := s.stablePlace(b)
+	if err == nil {
+		return p
+	}
+	if !errors.Is(err, errTaken) {
 		s.account.Log.Warn("making a build's directory", "build", *b.api.Id, "error", err)
 	}
-	dir = filepath.Join(s.account.Dir, "codebuild", *b.project.Name, b.uuid)
-	return dir, func() error { return removeAll(dir) }
+	return place{dir: filepath.Join(s.account.Dir, "codebuild", *b.project.Name, b.uuid), unlock: func() error { return nil }}
+}
+
+// leave removes what is in the place, and keeps the files of the checkout.
+func (p place) leave(source string, checkedOut tree) error {
+	if p.kept != "" && checkedOut.files != nil {
+		// What can't be kept is not needed.
+		if err := errors.Join(checkedOut.prune(source, 0o700), os.RemoveAll(p.kept)); err == nil {
+			_ = os.Rename(source, p.kept)
+		}
+	}
+	return errors.Join(removeAll(p.dir), p.unlock())
 }
 
 // errTaken says that a directory is in use.
 var errTaken = errors.New("another build uses the directory")
 
-func (s *Service) stablePlace(b *build) (string, func() error, error) {
+func (s *Service) stablePlace(b *build) (place, error) {
 	if s.deps.Dir == "" {
-		return "", nil, errTaken
+		return place{}, errTaken
 	}
 	name := *b.project.Name
 	if b.pipeline != nil {
@@ -39,17 +59,17 @@ func (s *Service) stablePlace(b *build) (string, func() error, error) {
 		}
 		return r
 	}, name)
-	place := filepath.Join(s.deps.Dir, "builds", name)
-	if err := os.MkdirAll(filepath.Dir(place), 0o700); err != nil {
-		return "", nil, err
+	dir := filepath.Join(s.deps.Dir, "builds", name)
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return place{}, err
 	}
-	unlock, err := lock(place + ".lock")
+	unlock, err := lock(dir + ".lock")
 	if err != nil {
-		return "", nil, err
+		return place{}, err
 	}
 	// A killed build leaves its files behind.
-	if err := removeAll(place); err != nil {
-		return "", nil, errors.Join(err, unlock())
+	if err := removeAll(dir); err != nil {
+		return place{}, errors.Join(err, unlock())
 	}
-	return place, func() error { return errors.Join(removeAll(place), unlock()) }, nil
+	return place{dir: dir, kept: dir + ".kept", unlock: unlock}, nil
 }

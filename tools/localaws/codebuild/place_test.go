@@ -31,9 +31,9 @@ func builder(t *testing.T, dir string) (*Service, func(project, action, uuid str
 	}
 }
 
-func leave(t *testing.T, f func() error) {
+func leave(t *testing.T, p place) {
 	t.Helper()
-	if err := f(); err != nil {
+	if err := p.leave("", tree{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -42,7 +42,8 @@ func TestBuildsOfAnActionHaveOnePlace(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s, of := builder(t, dir)
-	first, leaveFirst := s.place(of("checks", "Lint", "1"))
+	atFirst := s.place(of("checks", "Lint", "1"))
+	first := atFirst.dir
 	if want := filepath.Join(dir, "builds", "checks-Lint"); first != want {
 		t.Errorf("it is in %s, want %s", first, want)
 	}
@@ -51,14 +52,15 @@ func TestBuildsOfAnActionHaveOnePlace(t *testing.T) {
 	}
 	// Meanwhile, another endpoint of this user runs the same action.
 	other, _ := builder(t, dir)
-	second, leaveSecond := other.place(of("checks", "Lint", "2"))
+	atSecond := other.place(of("checks", "Lint", "2"))
+	second := atSecond.dir
 	if want := filepath.Join(other.account.Dir, "codebuild", "checks", "2"); second != want {
 		t.Errorf("a build at the same time is in %s, want %s", second, want)
 	}
 	if err := os.MkdirAll(second, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	leave(t, leaveSecond)
+	leave(t, atSecond)
 	if _, err := os.Stat(second); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it leaves its directory: %v", err)
 	}
@@ -66,21 +68,21 @@ func TestBuildsOfAnActionHaveOnePlace(t *testing.T) {
 		t.Errorf("it has removed the other's files: %v", err)
 	}
 	for _, b := range []*build{of("checks", "Test", "3"), of("checks", "", "4")} {
-		place, leaveIt := s.place(b)
-		if place == first || !strings.HasPrefix(place, filepath.Join(dir, "builds")) {
-			t.Errorf("another action is in %s", place)
+		at := s.place(b)
+		if at.dir == first || !strings.HasPrefix(at.dir, filepath.Join(dir, "builds")) {
+			t.Errorf("another action is in %s", at.dir)
 		}
-		leave(t, leaveIt)
+		leave(t, at)
 	}
-	leave(t, leaveFirst)
+	leave(t, atFirst)
 	if _, err := os.Stat(first); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it leaves its directory: %v", err)
 	}
-	third, leaveThird := other.place(of("checks", "Lint", "5"))
-	if third != first {
-		t.Errorf("the next build is in %s", third)
+	third := other.place(of("checks", "Lint", "5"))
+	if third.dir != first {
+		t.Errorf("the next build is in %s", third.dir)
 	}
-	leave(t, leaveThird)
+	leave(t, third)
 }
 
 // TestWhatAKilledBuildLeaves checks that a build starts in an empty directory.
@@ -95,14 +97,14 @@ func TestWhatAKilledBuildLeaves(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "builds", "checks-Lint.lock"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	place, leaveIt := s.place(of("checks", "Lint", "1"))
-	if place != filepath.Join(dir, "builds", "checks-Lint") {
-		t.Errorf("it is in %s", place)
+	at := s.place(of("checks", "Lint", "1"))
+	if at.dir != filepath.Join(dir, "builds", "checks-Lint") {
+		t.Errorf("it is in %s", at.dir)
 	}
-	if _, err := os.Stat(place); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(at.dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("files of before are there: %v", err)
 	}
-	leave(t, leaveIt)
+	leave(t, at)
 }
 
 func TestPlaces(t *testing.T) {
@@ -111,23 +113,23 @@ func TestPlaces(t *testing.T) {
 	s, of := builder(t, dir)
 	// No name leads outside the directory.
 	for _, name := range []string{"../../etc", `..\x`, "a/b", "..", "a\x00b"} {
-		place, leaveIt := s.place(of(name, "Lint", "1"))
-		if filepath.Dir(place) != filepath.Join(dir, "builds") {
-			t.Errorf("%q is in %s", name, place)
+		at := s.place(of(name, "Lint", "1"))
+		if filepath.Dir(at.dir) != filepath.Join(dir, "builds") {
+			t.Errorf("%q is in %s", name, at.dir)
 		}
-		leave(t, leaveIt)
+		leave(t, at)
 	}
 	without, of := builder(t, "")
-	if place, _ := without.place(of("checks", "Lint", "1")); place != filepath.Join(without.account.Dir, "codebuild", "checks", "1") {
-		t.Errorf("without a directory for builds it is in %s", place)
+	if at := without.place(of("checks", "Lint", "1")); at.dir != filepath.Join(without.account.Dir, "codebuild", "checks", "1") {
+		t.Errorf("without a directory for builds it is in %s", at.dir)
 	}
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	broken, of := builder(t, file)
-	if place, _ := broken.place(of("checks", "Lint", "1")); place != filepath.Join(broken.account.Dir, "codebuild", "checks", "1") {
-		t.Errorf("where none can be made it is in %s", place)
+	if at := broken.place(of("checks", "Lint", "1")); at.dir != filepath.Join(broken.account.Dir, "codebuild", "checks", "1") {
+		t.Errorf("where none can be made it is in %s", at.dir)
 	}
 }
 
@@ -147,12 +149,12 @@ func TestLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = child.Process.Kill(); _ = child.Wait() }()
-	leave(t, unlock)
+	leave(t, place{dir: t.TempDir(), unlock: unlock})
 	again, err := lock(file)
 	if err != nil {
 		t.Fatalf("it is still taken: %v", err)
 	}
-	leave(t, again)
+	leave(t, place{dir: t.TempDir(), unlock: again})
 	if _, err := lock(filepath.Join(file, "x")); err == nil || errors.Is(err, errTaken) {
 		t.Errorf("a file that can't be made: %v", err)
 	}

@@ -61,10 +61,10 @@ func (s *Service) stages(ctx context.Context, b *build) cbtypes.StatusType {
 		}
 	}()
 
-	dir, leave := s.place(b)
-	w := &workplace{dir: dir}
+	at := s.place(b)
+	w := &workplace{dir: at.dir, kept: at.kept}
 	defer func() {
-		if err := leave(); err != nil {
+		if err := at.leave(w.source, w.checkedOut); err != nil {
 			s.account.Log.Warn("removing a build's directory", "build", *b.api.Id, "error", err)
 		}
 	}()
@@ -155,6 +155,8 @@ func (s *Service) settle(ctx context.Context, b *build, err error) cbtypes.Statu
 // A workplace is what a build uses on this host.
 type workplace struct {
 	dir         string // removed with all its contents after the build
+	kept        string // the primary source that an earlier build checked out
+	checkedOut  tree   // what git checked out as the primary source
 	source      string // the working directory
 	secondary   map[string]string
 	spec        *buildspec.Spec

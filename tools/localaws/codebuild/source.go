@@ -230,7 +230,7 @@ func (s *Service) fetchArtifact(ctx context.Context, w *workplace, location stri
 	if err := os.RemoveAll(dir); err != nil {
 		return nil, err
 	}
-	if ref.CommitID, err = clone(ctx, ref.CloneURL, ref.CommitID, dir); err != nil {
+	if ref.CommitID, err = w.clone(ctx, ref.CloneURL, ref.CommitID, dir); err != nil {
 		return nil, err
 	}
 	return ref, nil
@@ -307,13 +307,13 @@ func (s *Service) fetchSource(ctx context.Context, w *workplace, source cbtypes.
 			return "", fmt.Errorf("asking the connection for %s: %w", repository, err)
 		}
 	}
-	return clone(ctx, location, version, dir)
+	return w.clone(ctx, location, version, dir)
 }
 
 // clone makes a full clone, checks out the version (detached), and returns its
 // commit. The version is a commit, a branch or a tag. If it is empty, clone
 // checks out the repository's default.
-func clone(ctx context.Context, location, version, dir string) (string, error) {
+func (w *workplace) clone(ctx context.Context, location, version, dir string) (string, error) {
 	if err := onThisHost(location); err != nil {
 		return "", fmt.Errorf("cloning %s: %w", location, err)
 	}
@@ -329,13 +329,29 @@ func clone(ctx context.Context, location, version, dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("finding %q in %s: %w", version, location, err)
 	}
-	if _, err := git.Output(ctx, "git", "checkout", "--quiet", "--detach", commit); err != nil {
-		return "", fmt.Errorf("checking out %s of %s: %w", commit, location, err)
-	}
-	if err := setTimes(ctx, git); err != nil {
+	if err := w.checkOut(ctx, git, commit); err != nil {
 		return "", fmt.Errorf("checking out %s of %s: %w", commit, location, err)
 	}
 	return commit, nil
+}
+
+// checkOut checks out a commit in a clone that has no files yet.
+func (w *workplace) checkOut(ctx context.Context, git command.Cmd, commit string) error {
+	if git.Dir == w.source && w.kept != "" {
+		var err error
+		if w.checkedOut, err = readTree(ctx, git, commit); err != nil {
+			return err
+		}
+		if _, err := os.Lstat(w.kept); err == nil {
+			if err := reuse(ctx, git, commit, w.kept, w.checkedOut); err != nil {
+				return err
+			}
+		}
+	}
+	if _, err := git.Output(ctx, "git", "checkout", "--quiet", "--force", "--detach", commit); err != nil {
+		return err
+	}
+	return setTimes(ctx, git)
 }
 
 // find returns the commit of a version. No branch of the repository needs to

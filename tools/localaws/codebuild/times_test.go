@@ -19,10 +19,14 @@ type checkout struct {
 	dir string
 }
 
+func (c checkout) output(args ...string) (string, error) {
+	return command.Cmd{Dir: c.dir}.Output(c.t.Context(), "git", args...)
+}
+
 func (c checkout) git(args ...string) {
 	c.t.Helper()
 	identity := []string{"-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false"}
-	if _, err := (command.Cmd{Dir: c.dir}).Output(c.t.Context(), "git", append(identity, args...)...); err != nil {
+	if _, err := c.output(append(identity, args...)...); err != nil {
 		c.t.Fatal(err)
 	}
 }
