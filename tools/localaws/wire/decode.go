@@ -16,6 +16,14 @@ import (
 	"github.com/magewright/magewright/tools/localaws/call"
 )
 
+// decodeInput sets an operation's input, which must be a structure.
+func decodeInput(v any, s *shape, in reflect.Value) error {
+	if v == nil {
+		return mismatch("a structure", v)
+	}
+	return decode(v, s, in)
+}
+
 // decode sets dst to v, which comes from the parser of some format. v is nil,
 // bool, string, []byte, time.Time, a number (json.Number, int64, uint64 or
 // float64), []any, map[string]any, or the *node of a form. It ignores members

@@ -18,7 +18,8 @@ type dialect interface {
 }
 
 // encode returns v as bool, int64, string, []any, map[string]any, and the
-// dialect's values for the rest. It leaves out members without a value.
+// dialect's values for the rest. It leaves out members without a value,
+// except for the lists and maps that AWS sends even if they are empty.
 func encode(v reflect.Value, s *shape, format string, d dialect) any {
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() {
@@ -60,7 +61,7 @@ func encode(v reflect.Value, s *shape, format string, d dialect) any {
 	case structure:
 		fields := make(map[string]any, len(s.fields))
 		for _, f := range s.fields {
-			if fv := v.Field(f.index); f.location == inBody && !absent(fv) {
+			if fv := v.Field(f.index); f.location == inBody && (f.always || !absent(fv)) {
 				fields[f.name] = encode(fv, f.shape, f.format, d)
 			}
 		}

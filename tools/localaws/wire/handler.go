@@ -12,6 +12,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 
@@ -73,6 +74,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	p := protocolOf(r)
 	var ctx context.Context
 	if err == nil {
+		if s, action := h.anonymous(hr, cred); s != nil {
+			r.service, p, err = s, queryProtocol{}, unsupported(s.name, action)
+		}
+	}
+	if err == nil {
 		err = h.expects(hr, cred, r.service)
 	}
 	if err == nil && r.service.handler == nil {
@@ -133,6 +139,9 @@ func (h *handler) serve(ctx context.Context, r *request, p protocol) (name strin
 			Code: "SerializationException", Message: "reading the request: " + err.Error(), Fault: smithy.FaultClient,
 		}
 	}
+	if err := op.validate(in.Elem(), r.service.name); err != nil {
+		return name, response{}, err
+	}
 	if h.authorizer != nil {
 		if err := h.authorizer.Authorize(ctx, r.service.name, name, in.Interface()); err != nil {
 			return name, response{}, err //nolint:wrapcheck // it is AWS's error
@@ -150,7 +159,7 @@ func (h *handler) serve(ctx context.Context, r *request, p protocol) (name strin
 // returns a service without operations.
 func (h *handler) find(r *http.Request, c credential) *service {
 	name := c.service
-	target, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	target, _ := targetOf(r)
 	// The request is unsigned. The service it means decides the protocol of the
 	// refusal.
 	if name == "" {
@@ -172,6 +181,27 @@ func (h *handler) find(r *http.Request, c credential) *service {
 		return s
 	}
 	return &service{name: cmp.Or(name, "this service")}
+}
+
+// anonymous returns the service and the operation of an unsigned request, if nobody
+// signs the operation.
+func (h *handler) anonymous(r *http.Request, c credential) (*service, string) {
+	if c != (credential{}) {
+		return nil, ""
+	}
+	action := r.URL.Query().Get("Action")
+	if contentType(r) == formType {
+		body, err := readLimited(r.Body, r.ContentLength, defaultBodyLimit)
+		if form, formErr := url.ParseQuery(string(body)); errors.Join(err, formErr) == nil {
+			action = cmp.Or(form.Get("Action"), action)
+		}
+	}
+	for _, s := range h.services {
+		if s.anonymous[action] {
+			return s, action
+		}
+	}
+	return nil, ""
 }
 
 // linked reports whether a request uses a URL that the service sends.

@@ -34,6 +34,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -49,6 +50,7 @@ type (
 	fakeDeploy  struct{ err error }
 	fakeECR     struct{ err error }
 	fakeLambda  struct{ err error }
+	fakeSTS     struct{}
 	fakeMetrics struct {
 		err  error
 		data *cloudwatch.PutMetricDataInput
@@ -60,6 +62,10 @@ type (
 
 func (f fakeCFN) DescribeChangeSet(context.Context, *cloudformation.DescribeChangeSetInput) (*cloudformation.DescribeChangeSetOutput, error) {
 	return nil, f.err
+}
+
+func (fakeSTS) GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput) (*sts.GetCallerIdentityOutput, error) {
+	return nil, nil
 }
 
 func (f fakeIAM) GetRole(context.Context, *iam.GetRoleInput) (*iam.GetRoleOutput, error) {
@@ -208,7 +214,7 @@ func callIAM(ctx context.Context, c aws.Config) error {
 }
 
 func callKMS(ctx context.Context, c aws.Config) error {
-	_, err := kms.NewFromConfig(c).Sign(ctx, &kms.SignInput{KeyId: aws.String("x"), Message: []byte("m"), SigningAlgorithm: "RSA"})
+	_, err := kms.NewFromConfig(c).Sign(ctx, &kms.SignInput{KeyId: aws.String("x"), Message: []byte("m"), SigningAlgorithm: kmstypes.SigningAlgorithmSpecEcdsaSha256})
 	return err
 }
 
@@ -319,6 +325,7 @@ func TestRequests(t *testing.T) {
 	})
 	server := serve(t,
 		Service{Name: "monitoring", Impl: metrics}, Service{Name: "iam", Impl: fakeIAM{err: errors.New("seen")}},
+		Service{Name: "sts", Impl: fakeSTS{}},
 		Service{Name: "kms", Impl: fakeKMS{err: errors.New("seen")}}, Service{Name: "lambda", Impl: fakeLambda{err: errors.New("seen")}},
 		Service{Name: "s3", Handler: s3})
 	signed := func(region, service string) string { return fmt.Sprintf(signature, region, service) }
@@ -331,11 +338,11 @@ func TestRequests(t *testing.T) {
 			"cloudwatch by query", "POST", "/", signed("us-east-1", "monitoring"), "", "application/x-www-form-urlencoded; charset=utf-8",
 			"Action=DescribeAlarms&Version=2010-08-01&AlarmNames.member.1=a", 200,
 			`<DescribeAlarmsResponse xmlns="http://monitoring.amazonaws.com/doc/2010-08-01/"><DescribeAlarmsResult><CompositeAlarms></CompositeAlarms><LogAlarms></LogAlarms><MetricAlarms><member>` +
-				`<AlarmName>errors</AlarmName><StateUpdatedTimestamp>2026-01-02T03:04:05Z</StateUpdatedTimestamp><Threshold>0.5</Threshold></member></MetricAlarms></DescribeAlarmsResult>`,
+				`<AlarmActions></AlarmActions><AlarmName>errors</AlarmName><Dimensions></Dimensions><InsufficientDataActions></InsufficientDataActions><OKActions></OKActions><StateUpdatedTimestamp>2026-01-02T03:04:05Z</StateUpdatedTimestamp><Threshold>0.5</Threshold></member></MetricAlarms></DescribeAlarmsResult>`,
 		},
 		{
 			"cloudwatch by JSON", "POST", "/", signed("us-east-1", "monitoring"), "GraniteServiceVersion20100801.DescribeAlarms", "application/x-amz-json-1.0",
-			"{}", 200, `{"CompositeAlarms":[],"LogAlarms":[],"MetricAlarms":[{"AlarmName":"errors","StateUpdatedTimestamp":1767323045,"Threshold":0.5}]}`,
+			"{}", 200, `{"CompositeAlarms":[],"LogAlarms":[],"MetricAlarms":[{"AlarmActions":[],"AlarmName":"errors","Dimensions":[],"InsufficientDataActions":[],"OKActions":[],"StateUpdatedTimestamp":1767323045,"Threshold":0.5}]}`,
 		},
 		{"a query in the URL", "GET", "/?Action=GetRole&RoleName=x", signed("us-east-1", "iam"), "", "", "", 400, "<Code>InvalidRequest</Code><Message>seen</Message>"},
 		{"unknown operation, query", "POST", "/", signed("us-east-1", "iam"), "", formType, "Action=Frob", 400, "<Message>iam Frob is not supported by the embedded AWS</Message>"},
@@ -351,9 +358,12 @@ func TestRequests(t *testing.T) {
 		{"two values", "POST", "/", signed("us-east-1", "kms"), "TrentService.Sign", "application/x-amz-json-1.1", `{}{}`, 400, "more than one value"},
 		{"too large", "POST", "/", signed("us-east-1", "kms"), "TrentService.Sign", "application/x-amz-json-1.1", strings.Repeat(" ", defaultBodyLimit+1), 413, "RequestEntityTooLargeException"},
 		{"another region", "POST", "/", signed("eu-west-1", "kms"), "TrentService.Sign", "application/x-amz-json-1.1", "{}", 400, "the embedded AWS serves only us-east-1, not eu-west-1"},
-		{"another region, global", "POST", "/", signed("eu-west-1", "iam"), "", formType, "Action=GetRole", 400, "seen"},
+		{"another region, global", "POST", "/", signed("eu-west-1", "iam"), "", formType, "Action=GetRole&RoleName=x", 400, "seen"},
 		{"not signed, JSON", "POST", "/", "", "TrentService.Sign", "application/x-amz-json-1.1", "{}", 403, `"__type":"MissingAuthenticationTokenException"`},
 		{"not signed, query", "POST", "/", "", "", formType, "Action=GetRole", 403, "<Code>MissingAuthenticationToken</Code>"},
+		{"never signed, and not implemented", "POST", "/", "", "", formType, "Action=AssumeRoleWithWebIdentity&Version=2011-06-15", 400, "<Code>UnknownOperationException</Code><Message>sts AssumeRoleWithWebIdentity is not supported by the embedded AWS</Message>"},
+		{"never signed, in the URL", "GET", "/?Action=AssumeRoleWithSAML", "", "", "", "", 400, "sts AssumeRoleWithSAML is not supported"},
+		{"null", "POST", "/", signed("us-east-1", "kms"), "TrentService.Sign", "application/x-amz-json-1.1", "null", 400, "SerializationException"},
 		{"another signature", "GET", "/", "AWS AKIA:sig", "", "", "", 400, "IncompleteSignature"},
 		{"half a scope", "GET", "/", "AWS4-HMAC-SHA256 Credential=a/b", "", "", "", 400, "IncompleteSignature"},
 		{"s3", "PUT", "/bucket/key", signed("us-east-1", "s3"), "", "", "body", 200, `s3 for "AKIAEXAMPLE"`},

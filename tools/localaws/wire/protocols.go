@@ -18,9 +18,21 @@ import (
 // See https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html.
 type jsonProtocol struct{ version string }
 
+// targetOf returns the service and the operation in the X-Amz-Target of a request.
+// Some clients write the namespace of the service's model before its name.
+func targetOf(r *http.Request) (service, operation string) {
+	target := r.Header.Get("X-Amz-Target")
+	i := strings.LastIndexByte(target, '.')
+	if i < 0 {
+		return target, ""
+	}
+	service, operation = target[:i], target[i+1:]
+	return service[strings.LastIndexByte(service, '.')+1:], operation
+}
+
 func (p jsonProtocol) operation(r *request) (string, error) {
-	target, op, ok := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	if !ok || r.service.target != target {
+	target, op := targetOf(r.Request)
+	if op == "" || r.service.target != target {
 		return "", unsupported(r.service.name, r.Header.Get("X-Amz-Target"))
 	}
 	return op, nil
@@ -31,7 +43,7 @@ func (p jsonProtocol) decode(r *request, op *operation, in reflect.Value) error 
 	if err != nil {
 		return err
 	}
-	return decode(v, op.input, in)
+	return decodeInput(v, op.input, in)
 }
 
 func (p jsonProtocol) encode(_ *request, op *operation, out reflect.Value) (response, error) {
@@ -103,7 +115,7 @@ func (cborProtocol) decode(r *request, op *operation, in reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	return decode(v, op.input, in)
+	return decodeInput(v, op.input, in)
 }
 
 func parseCBOR(b []byte) (any, error) {

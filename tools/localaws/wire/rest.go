@@ -140,7 +140,7 @@ func (restProtocol) decode(r *request, op *operation, in reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	return decode(v, op.input, in)
+	return decodeInput(v, op.input, in)
 }
 
 // boundValues converts the values of a header or query to the input of decode.

@@ -53,6 +53,8 @@ type metadata struct {
 	// service answers the requests whose path begins with below and whose target is
 	// its own.
 	signs, below string
+	// anonymous names the awsQuery operations that nobody signs.
+	anonymous map[string]bool
 	// links names the awsQuery operations that need no signature, because the
 	// service sends their URLs to people and programs.
 	links map[string]bool
@@ -128,7 +130,7 @@ var services = map[string]metadata{
 		),
 	},
 	"ssm": {target: "AmazonSSM", json: "1.1"},
-	"sts": {namespace: "https://sts.amazonaws.com/doc/2011-06-15/", global: true, irregular: set(
+	"sts": {namespace: "https://sts.amazonaws.com/doc/2011-06-15/", global: true, anonymous: set("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"), irregular: set(
 		"PolicyDescriptorType.Arn",
 	)},
 }

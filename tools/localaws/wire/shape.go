@@ -55,6 +55,8 @@ type field struct {
 
 	flat string // name of an item's element in awsQuery, if the list or map is flattened
 	zero bool   // a zero that is sent becomes call.Zero
+	// always says that an answer has the list or map even if it is empty.
+	always bool
 
 	location location // location of a REST binding
 	bound    string   // name of the header, query parameter or label
@@ -76,6 +78,8 @@ const (
 type compiler struct {
 	metadata
 	structs map[reflect.Type]*shape // and unions
+	answers answers
+	checker *checker // nil for errors, which are not checked
 }
 
 func newCompiler(m metadata) *compiler {
@@ -182,6 +186,7 @@ func (c *compiler) structure(s *shape) (*shape, error) {
 			m.flat = cmp.Or(c.items[s.typ.Name()+"."+f.Name], flatName(m))
 		}
 		m.zero = c.zeros[s.typ.Name()+"."+f.Name]
+		m.always = c.answers.always[s.typ.Name()+"."+f.Name]
 		s.fields = append(s.fields, m)
 	}
 	return s, nil

@@ -20,7 +20,6 @@ import (
 	"net/http"
 	"reflect"
 	"runtime/debug"
-	"strings"
 
 	"github.com/aws/smithy-go"
 
@@ -120,6 +119,8 @@ func compileService(name string, ops []*operation) (*service, error) {
 	}
 	s := &service{metadata: m, name: name, operations: map[string]*operation{}}
 	c := newCompiler(m)
+	c.answers = answersOf[name]
+	c.checker = &checker{model: models()[name], refusal: refusals[name], made: map[string]*check{}}
 	for _, op := range ops {
 		if err := op.compile(c); err != nil {
 			return nil, fmt.Errorf("operation %s: %w", op.name, err)
@@ -153,14 +154,21 @@ type operation struct {
 	call    func(context.Context, reflect.Value) (reflect.Value, error)
 
 	input, output *shape
+	check         *check
 }
 
 func (op *operation) compile(c *compiler) (err error) {
 	if op.input, err = c.top(op.in); err != nil {
 		return err
 	}
-	op.output, err = c.top(op.out)
-	return err
+	if op.output, err = c.top(op.out); err != nil {
+		return err
+	}
+	for i, f := range op.output.fields {
+		op.output.fields[i].always = f.always || c.answers.has(op, f)
+	}
+	op.check = c.checker.input(op.name, op.input)
+	return nil
 }
 
 var (
@@ -189,32 +197,11 @@ func methods(impl any) []*operation {
 			call: func(ctx context.Context, in reflect.Value) (reflect.Value, error) {
 				results := call.Call([]reflect.Value{reflect.ValueOf(ctx), in})
 				err, _ := reflect.TypeAssert[error](results[1])
-				if err == nil && listing(m.Name) {
-					emptyLists(results[0])
-				}
 				return results[0], err
 			},
 		})
 	}
 	return ops
-}
-
-// listing reports whether an operation returns a list. AWS sends such a list
-// even if it is empty; the aws CLI prints nothing for a missing list.
-func listing(operation string) bool {
-	return strings.HasPrefix(operation, "List") || strings.HasPrefix(operation, "Describe")
-}
-
-// emptyLists replaces the nil lists of an output with empty ones.
-func emptyLists(out reflect.Value) {
-	if out.IsNil() {
-		return
-	}
-	for _, field := range out.Elem().Fields() {
-		if field.Kind() == reflect.Slice && field.IsNil() && field.CanSet() {
-			field.Set(reflect.MakeSlice(field.Type(), 0, 0))
-		}
-	}
 }
 
 // run calls the operation. It logs a panic and turns it into the only error

@@ -36,11 +36,12 @@ func (w *xmlWriter) element(name, value string) {
 	w.close(name)
 }
 
-// structure writes the members of a structure that have a value.
+// structure writes the members of a structure that have a value, and the lists that
+// AWS sends even if they are empty.
 func (w *xmlWriter) structure(v reflect.Value, s *shape) {
 	for _, f := range s.fields {
 		switch fv := v.Field(f.index); {
-		case absent(fv):
+		case absent(fv) && !f.always:
 		case f.flat != "":
 			w.items(f, fv)
 		default:
