@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/magewright/magewright/tools/localaws"
-	"github.com/magewright/magewright/tools/localaws/canary"
+	"github.com/magewright/magewright/tools/localaws/traffic"
 )
 
 // BenchmarkInvoke measures invocations of a trivial handler through the
@@ -21,7 +21,7 @@ func BenchmarkInvoke(b *testing.B) {
 		b.Fatal(err)
 	}
 	cfg := start(b)
-	if err := canary.Function(b.Context(), canary.Config{AWS: cfg, Name: "trivial", Zip: zip, Architecture: localaws.HostContext()["architecture"].(string)}); err != nil {
+	if err := traffic.Function(b.Context(), traffic.Config{AWS: cfg, Name: "trivial", Zip: zip, Architecture: localaws.HostContext()["architecture"].(string)}); err != nil {
 		b.Fatal(err)
 	}
 	const connections = 8

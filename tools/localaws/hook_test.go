@@ -16,7 +16,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/localaws"
-	"github.com/magewright/magewright/tools/localaws/canary"
+	"github.com/magewright/magewright/tools/localaws/traffic"
 )
 
 // Hooks are ordinary functions: they run as processes with their role's
@@ -24,7 +24,7 @@ import (
 func TestHooksAreFunctions(t *testing.T) {
 	t.Parallel()
 	testinput.Read(t, "tools/localaws/testdata/hook", "go.mod", "go.sum")
-	zip, err := canary.BuildPackage(t.Context(), "github.com/magewright/magewright/tools/localaws/testdata/hook")
+	zip, err := traffic.BuildPackage(t.Context(), "github.com/magewright/magewright/tools/localaws/testdata/hook")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestHooksAreFunctions(t *testing.T) {
 			s := startStepped(t)
 			cfg := s.aws
 			functions := lambda.NewFromConfig(cfg)
-			if err := canary.Function(t.Context(), canary.Config{AWS: cfg, Name: "hook", Zip: zip, Architecture: localaws.HostContext()["architecture"].(string)}); err != nil {
+			if err := traffic.Function(t.Context(), traffic.Config{AWS: cfg, Name: "hook", Zip: zip, Architecture: localaws.HostContext()["architecture"].(string)}); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := functions.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{
@@ -52,7 +52,7 @@ func TestHooksAreFunctions(t *testing.T) {
 			}); err != nil {
 				t.Fatal(err)
 			}
-			r := s.deploy(t, test.step, canary.Config{Name: "hooked", Hook: "hook", Rate: 8})
+			r := s.deploy(t, test.step, traffic.Config{Name: "hooked", Hook: "hook", Rate: 8})
 			if r.Deployment.Status != test.deployment || r.Errors > 0 || (r.Answered["2"] > 0) != (test.status == "Succeeded") {
 				t.Errorf("%s: %+v; %d errors, %v answered", r.Deployment.Status, r.Deployment.ErrorInformation, r.Errors, r.Answered)
 			}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/localaws"
-	"github.com/magewright/magewright/tools/localaws/canary"
+	"github.com/magewright/magewright/tools/localaws/traffic"
 )
 
 // An invocation has the id of its request, which serves to find its log. It
@@ -22,13 +22,13 @@ import (
 func TestInvocationsAreTheirRequests(t *testing.T) {
 	t.Parallel()
 	testinput.Read(t, "tools/localaws/lambda/testdata/function", "go.mod", "go.sum")
-	zip, err := canary.BuildPackage(t.Context(), "github.com/magewright/magewright/tools/localaws/lambda/testdata/function")
+	zip, err := traffic.BuildPackage(t.Context(), "github.com/magewright/magewright/tools/localaws/lambda/testdata/function")
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := start(t)
 	ctx, name := t.Context(), aws.String("traced")
-	if err := canary.Function(ctx, canary.Config{AWS: cfg, Name: *name, Zip: zip, Timeout: patient, Architecture: localaws.HostContext()["architecture"].(string)}); err != nil {
+	if err := traffic.Function(ctx, traffic.Config{AWS: cfg, Name: *name, Zip: zip, Timeout: patient, Architecture: localaws.HostContext()["architecture"].(string)}); err != nil {
 		t.Fatal(err)
 	}
 	functions := lambda.NewFromConfig(cfg)

@@ -14,25 +14,25 @@ import (
 	deploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 
 	"github.com/magewright/magewright/tools/internal/clock"
-	"github.com/magewright/magewright/tools/localaws/canary"
+	"github.com/magewright/magewright/tools/localaws/traffic"
 )
 
 // speed turns the canary's five minutes into fifteen seconds: 3000 requests.
 const speed = 20
 
 // deploy runs a canary under load.
-func deploy(t *testing.T, c canary.Config) *canary.Report {
+func deploy(t *testing.T, c traffic.Config) *traffic.Report {
 	t.Helper()
 	prepared(t, clientsOf(serve(t, clock.NewElastic(speed))), &c)
 	c.Clock = clock.System()
-	r, err := canary.Run(t.Context(), c)
+	r, err := traffic.Run(t.Context(), c)
 	return held(t, r, err)
 }
 
 // TestLoadGoodCanary checks that a shift loses no request, and that the new
 // version gets its share.
 func TestLoadGoodCanary(t *testing.T) {
-	r := deploy(t, canary.Config{Name: "good"})
+	r := deploy(t, traffic.Config{Name: "good"})
 	if r.Deployment.Status != deploytypes.DeploymentStatusSucceeded {
 		t.Errorf("%s: %+v", r.Deployment.Status, r.Deployment.ErrorInformation)
 	}
@@ -48,24 +48,24 @@ func TestLoadGoodCanary(t *testing.T) {
 // TestLoadBadCanaries checks that each fault is noticed and rolled back.
 func TestLoadBadCanaries(t *testing.T) {
 	for _, test := range []struct {
-		fault   canary.Fault
+		fault   traffic.Fault
 		percent float64 // the alarm's threshold
 		noticed bool
 	}{
-		{canary.Fail, 5, true},
-		{canary.Leak, 5, true},
-		{canary.Hang, 5, true},
-		{canary.Exit, 0.5, true},
+		{traffic.Fail, 5, true},
+		{traffic.Leak, 5, true},
+		{traffic.Hang, 5, true},
+		{traffic.Exit, 0.5, true},
 		// One request in a hundred is below the alarm threshold of the
 		// service's own stack.
-		{canary.Exit, 5, false},
+		{traffic.Exit, 5, false},
 	} {
 		name := string(test.fault)
 		if !test.noticed {
 			name += "-unnoticed"
 		}
 		t.Run(name, func(t *testing.T) {
-			r := deploy(t, canary.Config{Name: name, Fault: test.fault, MaxErrorPercent: test.percent})
+			r := deploy(t, traffic.Config{Name: name, Fault: test.fault, MaxErrorPercent: test.percent})
 			if r.RolledBack() != test.noticed || !test.noticed && r.Deployment.Status != deploytypes.DeploymentStatusSucceeded {
 				t.Errorf("%s: %+v", r.Deployment.Status, r.Deployment.ErrorInformation)
 			}

@@ -12,7 +12,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/localaws"
-	"github.com/magewright/magewright/tools/localaws/canary"
+	"github.com/magewright/magewright/tools/localaws/traffic"
 )
 
 // start starts an embedded AWS and returns the configuration for its clients.
@@ -45,10 +45,10 @@ func clientsOf(server *localaws.Server) aws.Config {
 
 // function is the package of the canaries' function, built once.
 var function = sync.OnceValues(func() ([]byte, error) {
-	if err := testinput.Files("tools/localaws/canary/function", "go.mod", "go.sum"); err != nil {
+	if err := testinput.Files("tools/localaws/traffic/function", "go.mod", "go.sum"); err != nil {
 		return nil, err
 	}
-	return canary.Build(context.Background())
+	return traffic.Build(context.Background())
 })
 
 // stepped is an embedded AWS whose clock only moves in steps, so that no test
@@ -67,11 +67,11 @@ func startStepped(t *testing.T) stepped {
 }
 
 // deploy runs a stepped canary deployment.
-func (s stepped) deploy(t *testing.T, step time.Duration, c canary.Config) *canary.Report {
+func (s stepped) deploy(t *testing.T, step time.Duration, c traffic.Config) *traffic.Report {
 	t.Helper()
 	prepared(t, s.aws, &c)
 	c.Clock, c.Timeout = s.clock, patient
-	r, err := canary.RunStepped(t.Context(), c, func() {
+	r, err := traffic.RunStepped(t.Context(), c, func() {
 		s.Flush(t.Context())
 		s.clock.Advance(step)
 	})
@@ -82,7 +82,7 @@ func (s stepped) deploy(t *testing.T, step time.Duration, c canary.Config) *cana
 const patient = 600
 
 // prepared adds the settings that all canaries share.
-func prepared(t *testing.T, cfg aws.Config, c *canary.Config) {
+func prepared(t *testing.T, cfg aws.Config, c *traffic.Config) {
 	t.Helper()
 	zip, err := function()
 	if err != nil {
@@ -93,7 +93,7 @@ func prepared(t *testing.T, cfg aws.Config, c *canary.Config) {
 }
 
 // held checks what holds for every canary: no request is lost.
-func held(t *testing.T, r *canary.Report, err error) *canary.Report {
+func held(t *testing.T, r *traffic.Report, err error) *traffic.Report {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func held(t *testing.T, r *canary.Report, err error) *canary.Report {
 // and rolled back. Only users whose requests it served saw errors.
 func TestFailingCanaryUnderTrafficIsRolledBack(t *testing.T) {
 	t.Parallel()
-	r := startStepped(t).deploy(t, 10*time.Second, canary.Config{Name: "failing", Fault: canary.Fail, Rate: 50})
+	r := startStepped(t).deploy(t, 10*time.Second, traffic.Config{Name: "failing", Fault: traffic.Fail, Rate: 50})
 	if !r.RolledBack() {
 		t.Errorf("%s: %+v", r.Deployment.Status, r.Deployment.ErrorInformation)
 	}

@@ -20,7 +20,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
-	"github.com/magewright/magewright/tools/localaws/canary"
+	"github.com/magewright/magewright/tools/localaws/traffic"
 )
 
 // The endpoint stops in the middle of a deployment and is started again. The
@@ -48,10 +48,10 @@ func TestRestartInADeployment(t *testing.T) {
 	// The deployment takes five minutes.
 	canaried := make(chan error, 1)
 	go func() {
-		_, err := canary.Run(t.Context(), canary.Config{
+		_, err := traffic.Run(t.Context(), traffic.Config{
 			AWS: cfg, Name: "interrupted", Zip: zip, Clock: clock.System(), Rate: 20,
 			// With MaxErrorPercent 100 there is no alarm.
-			Architecture: localaws.HostContext()["architecture"].(string), Fault: canary.Hang, MaxErrorPercent: 100,
+			Architecture: localaws.HostContext()["architecture"].(string), Fault: traffic.Hang, MaxErrorPercent: 100,
 		})
 		canaried <- err
 	}()

@@ -14,7 +14,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/localaws"
-	"github.com/magewright/magewright/tools/localaws/canary"
+	"github.com/magewright/magewright/tools/localaws/traffic"
 )
 
 // counted is a stack of the kind that the CDK makes of a table and a function
@@ -55,7 +55,7 @@ Outputs:
 func TestStackWithATable(t *testing.T) {
 	t.Parallel()
 	testinput.Read(t, "tools/localaws/testdata/counter", "go.mod", "go.sum")
-	zip, err := canary.BuildPackage(t.Context(), "github.com/magewright/magewright/tools/localaws/testdata/counter")
+	zip, err := traffic.BuildPackage(t.Context(), "github.com/magewright/magewright/tools/localaws/testdata/counter")
 	if err != nil {
 		t.Fatal(err)
 	}

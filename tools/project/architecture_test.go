@@ -127,7 +127,7 @@ var exceptions = []arrow{
 	// It names the key that was meant by a misspelt one.
 	{"tools/localaws/buildspec", "tools/internal/suggest"},
 	// It compiles the function that it deploys with the flags of all builds.
-	{"tools/localaws/canary", "tools/internal/gocmd"},
+	{"tools/localaws/traffic", "tools/internal/gocmd"},
 }
 
 // roomOf returns the room or the named package that a package belongs to, and its

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/magewright/magewright/tools/deliver/probe"
-	"github.com/magewright/magewright/tools/evidence/ledger"
+	"github.com/magewright/magewright/tools/evidence/ledgerclient"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/stack"
@@ -39,7 +39,7 @@ type drill struct {
 	probes   []probe.Probe
 	enough   int                         // requests to show the errors of the bad version: a tenth of them reaches it
 	smoke    func(context.Context) error // exercises the commit
-	ledger   ledger.Ledger               // that staging serves
+	ledger   ledgerclient.Client         // that staging serves
 	clock    clock.Clock
 	out      io.Writer
 	stderr   io.Writer                         // progress of what takes long

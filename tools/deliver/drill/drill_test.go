@@ -20,7 +20,7 @@ import (
 
 	"github.com/magewright/magewright/tools/deliver/probe"
 	"github.com/magewright/magewright/tools/deliver/stagetest"
-	"github.com/magewright/magewright/tools/evidence/ledger"
+	"github.com/magewright/magewright/tools/evidence/ledgerclient"
 )
 
 // staging is a stage and a drill of it.
@@ -42,7 +42,7 @@ func newStaging(t *testing.T) *staging {
 	s.fault, s.config, s.drill.out = "errors:0.5", stagetest.Canary, io.MultiWriter(&s.out, t.Output())
 	s.enough = 200
 	s.probes = []probe.Probe{{Method: "GET", Path: "healthz", Status: 200}}
-	s.ledger = ledger.Ledger{Signer: s.Signer}
+	s.ledger = ledgerclient.Client{Signer: s.Signer}
 	s.serve(stagetest.Older)
 	return s
 }

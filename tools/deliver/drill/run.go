@@ -16,7 +16,7 @@ import (
 	"github.com/magewright/magewright/tools/deliver/smoke"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
-	"github.com/magewright/magewright/tools/evidence/ledger"
+	"github.com/magewright/magewright/tools/evidence/ledgerclient"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -62,7 +62,7 @@ func run(ctx context.Context, cfg project.Config, what string) error {
 		return err
 	}
 	d := newDrill(awsConfig, outputs)
-	d.ledger = ledger.Ledger{URL: outputs.FunctionURL, Signer: signer}
+	d.ledger = ledgerclient.Client{URL: outputs.FunctionURL, Signer: signer}
 	d.fault, d.config, d.probes, d.enough = what, config, steps.Probes(), 600
 	d.clock, d.out, d.stderr = clock.System(), cfg.Stdout, cfg.Stderr
 	d.commit = release.Commit

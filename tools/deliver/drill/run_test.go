@@ -16,7 +16,7 @@ import (
 	"github.com/magewright/magewright/tools/deliver/stagetest"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
-	"github.com/magewright/magewright/tools/evidence/ledger"
+	"github.com/magewright/magewright/tools/evidence/ledgerclient"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -110,7 +110,7 @@ func TestTheRecordIsCollected(t *testing.T) {
 	cfg := project.Config{Dir: dir, Evidence: t.TempDir(), Stdout: &out}
 	want := readiness.Drill{Commit: strings.Repeat("c", 40), DrilledOn: now, DetectedSeconds: 41, RestoredSeconds: 42, Fingerprint: "f"}
 	want.FinishedOn = now
-	d := drill{ledger: ledger.Ledger{Signer: signer}}
+	d := drill{ledger: ledgerclient.Client{Signer: signer}}
 	if err := d.conclude(t.Context(), cfg, "", want); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestTheRecordIsCollected(t *testing.T) {
 func TestAFailureIsRecorded(t *testing.T) {
 	t.Parallel()
 	cfg, signer := project.Config{Evidence: t.TempDir(), Stdout: &bytes.Buffer{}}, evidencetest.NewSigner(t)
-	d := drill{ledger: ledger.Ledger{Signer: signer}, out: io.Discard, deployment: "d-1"}
+	d := drill{ledger: ledgerclient.Client{Signer: signer}, out: io.Discard, deployment: "d-1"}
 	d.failed("no alarm went off")
 	d.deployment = "d-2" // restores
 	err := d.conclude(t.Context(), cfg, "", readiness.Drill{Commit: "c", Failures: d.failures})

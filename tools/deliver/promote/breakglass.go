@@ -13,7 +13,7 @@ import (
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/evidence/ledger"
+	"github.com/magewright/magewright/tools/evidence/ledgerclient"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
@@ -70,7 +70,7 @@ func tellStaging(ctx context.Context, awsConfig aws.Config, staging manifest.Sta
 	if err != nil || !outputs.KeepsRecords() {
 		return err
 	}
-	return ledger.Ledger{URL: outputs.FunctionURL, Signer: signer}.PutDeployment(ctx, release.Commit, release.Package, record)
+	return ledgerclient.Client{URL: outputs.FunctionURL, Signer: signer}.PutDeployment(ctx, release.Commit, release.Package, record)
 }
 
 // refuse returns the error of a release that the evidence does not allow.

@@ -21,7 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/deliver/smoke"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
-	"github.com/magewright/magewright/tools/evidence/ledger"
+	"github.com/magewright/magewright/tools/evidence/ledgerclient"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -105,7 +105,7 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 	if err != nil {
 		return err
 	}
-	token, err := ledger.Ledger{Signer: signer}.Token(ctx, release.Commit, clock.System().Now().Add(tokenLife))
+	token, err := ledgerclient.Client{Signer: signer}.Token(ctx, release.Commit, clock.System().Now().Add(tokenLife))
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/magewright/magewright/tools/deliver/probe"
-	"github.com/magewright/magewright/tools/evidence/ledger"
+	"github.com/magewright/magewright/tools/evidence/ledgerclient"
 )
 
 // ledger exercises a release ledger: the record of this very deployment is
@@ -17,7 +17,7 @@ func (s *session) ledger(ctx context.Context) error {
 		return err
 	}
 	s.Record.URL, s.Record.FinishedOn = s.Outputs.FunctionURL, s.Clock.Now().UTC()
-	kept := ledger.Ledger{URL: s.Outputs.FunctionURL, Signer: s.Signer}
+	kept := ledgerclient.Client{URL: s.Outputs.FunctionURL, Signer: s.Signer}
 	path, digest, record, err := kept.Record(ctx, s.Commit, s.Package, s.Record)
 	if err != nil {
 		return err

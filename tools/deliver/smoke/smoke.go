@@ -16,7 +16,7 @@ import (
 	"github.com/magewright/magewright/tools/deliver/probe"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
-	"github.com/magewright/magewright/tools/evidence/ledger"
+	"github.com/magewright/magewright/tools/evidence/ledgerclient"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -231,7 +231,7 @@ func (s *session) prepare(ctx context.Context, served stack.Served) error {
 // token lets the steps read what a ledger keeps.
 func (s *session) token(ctx context.Context) (err error) {
 	if s.steps.Token == "" {
-		s.steps.Token, err = ledger.Ledger{Signer: s.Signer}.Token(ctx, s.Commit, s.Clock.Now().Add(linkLife))
+		s.steps.Token, err = ledgerclient.Client{Signer: s.Signer}.Token(ctx, s.Commit, s.Clock.Now().Add(linkLife))
 	}
 	return err
 }

@@ -31,7 +31,7 @@ import (
 
 	"github.com/magewright/magewright/tools/deliver/appspec"
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
-	"github.com/magewright/magewright/tools/evidence/ledger"
+	"github.com/magewright/magewright/tools/evidence/ledgerclient"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/internal/testinput"
@@ -275,5 +275,5 @@ func (s *Stage) Shift(t *testing.T, from, to, config string) (id string) {
 // Token lets probes read what the ledger keeps.
 func (s *Stage) Token(t *testing.T) string {
 	t.Helper()
-	return Must[string](t)(ledger.Ledger{Signer: s.Signer}.Token(t.Context(), Newer, clock.System().Now().Add(time.Hour)))
+	return Must[string](t)(ledgerclient.Client{Signer: s.Signer}.Token(t.Context(), Newer, clock.System().Now().Add(time.Hour)))
 }

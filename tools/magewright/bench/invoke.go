@@ -16,7 +16,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
-	"github.com/magewright/magewright/tools/localaws/canary"
+	"github.com/magewright/magewright/tools/localaws/traffic"
 )
 
 // embedded starts an embedded AWS in this process, for clients of its own.
@@ -33,7 +33,7 @@ func embedded(ctx context.Context, speed float64) (*localaws.Server, aws.Config,
 // invokes measures invocations of a handler that does nothing, by clients and by a
 // queue, and whether the embedded AWS needs more memory the longer it runs.
 func (b *bench) invokes(ctx context.Context) (err error) {
-	zip, err := canary.Build(ctx)
+	zip, err := traffic.Build(ctx)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (b *bench) invokes(ctx context.Context) (err error) {
 	}
 	const name = "trivial"
 	architecture, _ := localaws.HostContext()["architecture"].(string)
-	if err := canary.Function(ctx, canary.Config{AWS: cfg, Name: name, Zip: zip, Architecture: architecture}); err != nil {
+	if err := traffic.Function(ctx, traffic.Config{AWS: cfg, Name: name, Zip: zip, Architecture: architecture}); err != nil {
 		return err
 	}
 	event := []byte(`{"a":1}`)
@@ -130,30 +130,30 @@ const canarySpeed = 20
 
 // canaries runs a canary with each fault under 200 requests a second.
 func (b *bench) canaries(ctx context.Context) error {
-	zip, err := canary.Build(ctx)
+	zip, err := traffic.Build(ctx)
 	if err != nil {
 		return err
 	}
 	for _, c := range []struct {
 		name    string
-		fault   canary.Fault
+		fault   traffic.Fault
 		percent float64
 	}{
-		{"good", canary.None, 5},
-		{"fails 20 %", canary.Fail, 5},
-		{"leaks memory", canary.Leak, 5},
-		{"hangs", canary.Hang, 5},
-		{"exits each 100th, alarm at 5 %", canary.Exit, 5},
-		{"exits each 100th, alarm at 0.5 %", canary.Exit, 0.5},
+		{"good", traffic.None, 5},
+		{"fails 20 %", traffic.Fail, 5},
+		{"leaks memory", traffic.Leak, 5},
+		{"hangs", traffic.Hang, 5},
+		{"exits each 100th, alarm at 5 %", traffic.Exit, 5},
+		{"exits each 100th, alarm at 0.5 %", traffic.Exit, 0.5},
 	} {
-		if err := b.canary(ctx, c.name, canary.Config{Fault: c.fault, MaxErrorPercent: c.percent, Zip: zip}); err != nil {
+		if err := b.canary(ctx, c.name, traffic.Config{Fault: c.fault, MaxErrorPercent: c.percent, Zip: zip}); err != nil {
 			b.fail("canary, "+c.name, err)
 		}
 	}
 	return nil
 }
 
-func (b *bench) canary(ctx context.Context, name string, c canary.Config) (err error) {
+func (b *bench) canary(ctx context.Context, name string, c traffic.Config) (err error) {
 	server, cfg, err := embedded(ctx, canarySpeed)
 	if err != nil {
 		return err
@@ -161,7 +161,7 @@ func (b *bench) canary(ctx context.Context, name string, c canary.Config) (err e
 	defer func() { err = errors.Join(err, server.Close()) }()
 	c.AWS, c.Name, c.Clock = cfg, "canary", b.clock
 	c.Architecture, _ = localaws.HostContext()["architecture"].(string)
-	r, err := canary.Run(ctx, c)
+	r, err := traffic.Run(ctx, c)
 	if err != nil {
 		return err
 	}

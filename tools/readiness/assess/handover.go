@@ -13,7 +13,7 @@ import (
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
-	"github.com/magewright/magewright/tools/evidence/ledger"
+	"github.com/magewright/magewright/tools/evidence/ledgerclient"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
@@ -124,7 +124,7 @@ func (h handover) publish(ctx context.Context, cfg project.Config, awsConfig aws
 		fmt.Fprintf(cfg.Stdout, "report    not published: staging is no release ledger\n")
 		return "", "", nil
 	}
-	l := ledger.Ledger{URL: outputs.FunctionURL, Signer: signer}
+	l := ledgerclient.Client{URL: outputs.FunctionURL, Signer: signer}
 	if digest, err = l.PutEvidence(ctx, h.assessment.Commit, bundle); err != nil {
 		return "", "", exit.Failed("go tool mage deploy-staging smoke readiness", "publishing the evidence: %w", err)
 	}

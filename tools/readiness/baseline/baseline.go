@@ -10,7 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/magewright/magewright/tools/evidence/ledger"
+	"github.com/magewright/magewright/tools/evidence/ledgerclient"
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/project"
@@ -137,7 +137,7 @@ func serving(ctx context.Context, awsConfig aws.Config, production manifest.Stag
 	if !outputs.KeepsRecords() {
 		return "", exit.Missing(name, "production serves version %s of %s: %w", served.Version, outputs.FunctionName, errUnnamed)
 	}
-	l := ledger.Ledger{URL: outputs.FunctionURL}
+	l := ledgerclient.Client{URL: outputs.FunctionURL}
 	if commit, err = l.Commit(ctx); err != nil {
 		return "", exit.Missing("curl -i "+outputs.FunctionURL+"healthz, or "+name, "asking production which release it serves: %w", err)
 	}

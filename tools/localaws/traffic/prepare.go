@@ -1,4 +1,4 @@
-package canary
+package traffic
 
 import (
 	"archive/zip"
@@ -29,7 +29,7 @@ const alias = "live"
 // Build compiles the canaries' function for this machine and returns its
 // deployment package. It must run in a directory of this module.
 func Build(ctx context.Context) ([]byte, error) {
-	return BuildPackage(ctx, "github.com/magewright/magewright/tools/localaws/canary/function")
+	return BuildPackage(ctx, "github.com/magewright/magewright/tools/localaws/traffic/function")
 }
 
 // BuildPackage is [Build] for another function, given by its import path.

@@ -1,10 +1,10 @@
-// Package canary runs a canary deployment on an embedded AWS while requests
+// Package traffic runs a canary deployment on an embedded AWS while requests
 // arrive through the function URL, and accounts for every request.
 //
 // It uses the SDK's clients, like any program that deploys to AWS. [Run] sends
 // load on the system's clock; [RunStepped] steps the endpoint's clock. A
 // [Fault] is what the new version does wrong.
-package canary
+package traffic
 
 import (
 	"cmp"

@@ -1,6 +1,6 @@
-// Package ledger is the client of a stage's release ledger. It sends what the
+// Package ledgerclient is the client of a stage's release ledger. It sends what the
 // pipeline has signed to the ledger, and reads it back.
-package ledger
+package ledgerclient
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// A Ledger is the release ledger of a stage.
-type Ledger struct {
+// A Client talks to the release ledger of a stage.
+type Client struct {
 	URL    string // URL of the function
 	Signer evidence.Signer
 }
@@ -24,23 +24,23 @@ type Ledger struct {
 // PutEvidence sends the bundle of a commit to the ledger and returns the
 // bundle's digest. Sending the same bundle again is no error. If the ledger
 // already has other evidence for the commit, it keeps both.
-func (l Ledger) PutEvidence(ctx context.Context, commit string, bundle []byte) (digest string, err error) {
+func (c Client) PutEvidence(ctx context.Context, commit string, bundle []byte) (digest string, err error) {
 	digest = evidence.Digest(bundle)
-	status, err := l.put(ctx, "releases/"+commit+"/evidence", "application/jsonl", bundle)
+	status, err := c.put(ctx, "releases/"+commit+"/evidence", "application/jsonl", bundle)
 	if status == http.StatusConflict {
-		_, err = l.put(ctx, "releases/"+commit+"/evidence/"+digest, "application/jsonl", bundle)
+		_, err = c.put(ctx, "releases/"+commit+"/evidence/"+digest, "application/jsonl", bundle)
 	}
 	return digest, err
 }
 
 // Record signs the record of a deployment. It also returns the path below the
 // URL to put the record to, and the digest that the ledger stores it under.
-func (l Ledger) Record(ctx context.Context, commit, pkg string, d evidence.Deployment) (path, digest string, record []byte, err error) {
+func (c Client) Record(ctx context.Context, commit, pkg string, d evidence.Deployment) (path, digest string, record []byte, err error) {
 	s, err := evidence.NewStatement(commit, pkg, d)
 	if err != nil {
 		return "", "", nil, err
 	}
-	sealed, err := evidence.Seal(ctx, l.Signer, s)
+	sealed, err := evidence.Seal(ctx, c.Signer, s)
 	if err != nil {
 		return "", "", nil, err
 	}
@@ -52,33 +52,33 @@ func (l Ledger) Record(ctx context.Context, commit, pkg string, d evidence.Deplo
 }
 
 // PutDeployment signs the record of a deployment and sends it to the ledger.
-func (l Ledger) PutDeployment(ctx context.Context, commit, pkg string, d evidence.Deployment) error {
-	path, _, record, err := l.Record(ctx, commit, pkg, d)
+func (c Client) PutDeployment(ctx context.Context, commit, pkg string, d evidence.Deployment) error {
+	path, _, record, err := c.Record(ctx, commit, pkg, d)
 	if err != nil {
 		return err
 	}
-	_, err = l.put(ctx, path, "application/json", record)
+	_, err = c.put(ctx, path, "application/json", record)
 	return err
 }
 
 // Token returns a token that lets its holder read about a commit until it expires.
-func (l Ledger) Token(ctx context.Context, commit string, expires time.Time) (string, error) {
-	return evidence.Link{Commit: commit, Expires: expires.Truncate(time.Second).UTC()}.Token(ctx, l.Signer)
+func (c Client) Token(ctx context.Context, commit string, expires time.Time) (string, error) {
+	return evidence.Link{Commit: commit, Expires: expires.Truncate(time.Second).UTC()}.Token(ctx, c.Signer)
 }
 
 // Link returns the URL of a page about a commit. Whoever has the URL can read
 // the page until the link expires. page is "", or /evidence/DIGEST/assessment.
-func (l Ledger) Link(ctx context.Context, commit, page string, expires time.Time) (string, error) {
-	token, err := l.Token(ctx, commit, expires)
+func (c Client) Link(ctx context.Context, commit, page string, expires time.Time) (string, error) {
+	token, err := c.Token(ctx, commit, expires)
 	if err != nil {
 		return "", err
 	}
-	return l.address("releases/" + commit + page + "?token=" + token), nil
+	return c.address("releases/" + commit + page + "?token=" + token), nil
 }
 
 // Commit returns the commit of the build that answers.
-func (l Ledger) Commit(ctx context.Context) (string, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.address("healthz"), nil)
+func (c Client) Commit(ctx context.Context) (string, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.address("healthz"), nil)
 	if err != nil {
 		return "", fmt.Errorf("asking the ledger: %w", err)
 	}
@@ -96,11 +96,11 @@ func (l Ledger) Commit(ctx context.Context) (string, error) {
 	return health.Commit, nil
 }
 
-func (l Ledger) address(path string) string { return strings.TrimSuffix(l.URL, "/") + "/" + path }
+func (c Client) address(path string) string { return strings.TrimSuffix(c.URL, "/") + "/" + path }
 
 // put returns the status of the response, if there was one.
-func (l Ledger) put(ctx context.Context, path, mediaType string, body []byte) (status int, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPut, l.address(path), bytes.NewReader(body))
+func (c Client) put(ctx context.Context, path, mediaType string, body []byte) (status int, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPut, c.address(path), bytes.NewReader(body))
 	if err != nil {
 		return 0, fmt.Errorf("asking the ledger: %w", err)
 	}
@@ -110,7 +110,7 @@ func (l Ledger) put(ctx context.Context, path, mediaType string, body []byte) (s
 		return status, err
 	}
 	if status != http.StatusOK && status != http.StatusCreated {
-		return status, fmt.Errorf("PUT %s answered %d %s", l.address(path), status, bytes.TrimSpace(answer))
+		return status, fmt.Errorf("PUT %s answered %d %s", c.address(path), status, bytes.TrimSpace(answer))
 	}
 	return status, nil
 }
