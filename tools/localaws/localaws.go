@@ -63,11 +63,15 @@ import (
 // Region is the region served.
 const Region = "us-east-1"
 
-// Config configures an embedded AWS.
+// Config configures an embedded AWS. Its zero value is one on a free port, with IAM
+// enforced, whose waits take as long as AWS's.
 type Config struct {
-	Addr  string      // host:port on loopback; port 0 selects a free one
-	Clock clock.Clock // the clock for AWS's waits
-	Log   *slog.Logger
+	Addr string // host:port on loopback; if it is empty or the port is 0, a free port is used
+	// Clock is the clock for AWS's waits. If it is nil, time passes Speed times as
+	// fast while AWS waits, for example until a schedule is due; zero is 1.
+	Clock clock.Clock
+	Speed float64
+	Log   *slog.Logger // nil discards everything
 
 	Seed []byte // see [account.Account]; may be nil
 	// IAM says what happens to requests that no policy allows.
@@ -84,6 +88,13 @@ type Config struct {
 	// another endpoint uses it, builds have their own directories.
 	BuildDir string
 }
+
+// A ManualClock stands still until its Advance moves it. A test that steps it calls
+// [Server.Flush] before each step.
+type ManualClock = clock.Manual
+
+// NewManualClock returns a clock that stands at now.
+func NewManualClock(now time.Time) *ManualClock { return clock.NewManual(now) }
 
 // A Server is a running embedded AWS.
 type Server struct {
@@ -126,6 +137,13 @@ func (g gate) Verify(r *http.Request, body []byte) (principal.Principal, error) 
 
 // Start starts an embedded AWS. Close ends it and every process that it has started.
 func Start(ctx context.Context, c Config) (_ *Server, err error) {
+	c.Addr = cmp.Or(c.Addr, "127.0.0.1:0")
+	if c.Clock == nil {
+		c.Clock = clock.NewElastic(cmp.Or(c.Speed, 1))
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
 	listener, err := listen(ctx, c.Addr)
 	if err != nil {
 		return nil, err

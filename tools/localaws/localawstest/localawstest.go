@@ -2,26 +2,29 @@
 package localawstest
 
 import (
-	"log/slog"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
 )
 
 // Start starts an embedded AWS that ends with the test, and returns the
 // configuration of its clients.
-func Start(t *testing.T) aws.Config {
+func Start(t *testing.T, set ...func(*localaws.Config)) aws.Config {
 	t.Helper()
-	return StartServer(t).Client()
+	return StartServer(t, set...).Client()
 }
 
-// StartServer starts an embedded AWS that ends with the test.
-func StartServer(t *testing.T) *localaws.Server {
+// StartServer starts an embedded AWS that ends with the test. The functions may change
+// its configuration, for example the clock.
+func StartServer(t *testing.T, set ...func(*localaws.Config)) *localaws.Server {
 	t.Helper()
-	server, err := localaws.Start(t.Context(), localaws.Config{Addr: "127.0.0.1:0", Clock: clock.System(), Log: slog.New(slog.DiscardHandler)})
+	c := localaws.Config{}
+	for _, f := range set {
+		f(&c)
+	}
+	server, err := localaws.Start(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
