@@ -22,10 +22,12 @@ func (Smoke) PredicateType() string { return Base + "smoke/v1" }
 // A SmokeCheck is a request, or an invocation of the function, that was answered as
 // required.
 type SmokeCheck struct {
-	Name   string `json:"name"`
-	Method string `json:"method"` // INVOKE for an invocation
-	// Status is the status of the HTTP response. An invocation has 200, or 400 if it
-	// had to fail.
+	Name string `json:"name"`
+	// Method is that of the HTTP request, INVOKE for an invocation, SEND for a message,
+	// EVENT for an event, and TEST for a Go test.
+	Method string `json:"method"`
+	// Status is the status of the HTTP response. The others have 200, or 400 for an
+	// invocation that had to fail.
 	Status       int     `json:"status"`
 	Milliseconds float64 `json:"milliseconds"`
 }

@@ -3,6 +3,7 @@ package probe
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ func names(text string) []string {
 // unknown returns an error for the first name that is none of known.
 func unknown(found, known []string) error {
 	for _, name := range found {
-		if !slices.Contains(known, name) {
+		if !slices.Contains(known, name) && !strings.HasPrefix(name, Output) {
 			return fmt.Errorf("no step before this one captures %q%s", name, suggest.DidYouMean(name, known))
 		}
 	}
@@ -44,7 +45,9 @@ func fillText(s string, values map[string]any) (string, error) {
 			return "$" + rest
 		}
 		value, ok := values[found[2:len(found)-1]]
-		if !ok {
+		if name := found[2 : len(found)-1]; !ok && strings.HasPrefix(name, Output) {
+			missing = fmt.Errorf("the stage's stack puts out no %s%s", name[len(Output):], suggest.DidYouMean(name, slices.Sorted(maps.Keys(values))))
+		} else if !ok {
 			missing = fmt.Errorf("%s has no value", found)
 		}
 		return text(value)

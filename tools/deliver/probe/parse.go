@@ -189,6 +189,9 @@ func parseStep(n *yaml.Node, known []string) (Step, error) {
 		"status":   p.status,
 		"token":    scalar(&s.Token, "true or false"),
 		"invoke":   p.json(&s.Invoke),
+		"message":  p.message,
+		"event":    p.event,
+		"test":     p.test,
 		"exercise": p.exercise,
 		"expect":   p.expect,
 		"capture":  p.capture,
@@ -214,13 +217,19 @@ func parseStep(n *yaml.Node, known []string) (Step, error) {
 var belongs = map[string][]string{
 	"method":   {"path", "headers", "body", "json", "status", "token", "expect", "capture", "within", "probe"},
 	"invoke":   {"expect", "capture", "within", "probe"},
+	"message":  {"within"},
+	"event":    {},
+	"test":     {},
 	"exercise": {},
 }
+
+// kinds are the keys of which a step has one.
+var kinds = slices.Sorted(maps.Keys(belongs))
 
 // kind holds that a step is of one kind, and has what that needs.
 func (p *stepParser) kind(n *yaml.Node, given map[string]*yaml.Node) error {
 	kind := ""
-	for _, k := range []string{"method", "invoke", "exercise"} {
+	for _, k := range kinds {
 		switch {
 		case given[k] == nil:
 		case kind != "":
@@ -230,7 +239,7 @@ func (p *stepParser) kind(n *yaml.Node, given map[string]*yaml.Node) error {
 		}
 	}
 	if kind == "" {
-		return fail(n, "the step has no method, no invoke and no exercise, so it does nothing")
+		return fail(n, "the step does nothing: it has none of %s", strings.Join(kinds, ", "))
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if key != "name" && key != kind && !slices.Contains(belongs[kind], key) {
@@ -550,6 +559,12 @@ func (s Step) subject() string {
 		return s.Exercise
 	case s.Invoke != nil:
 		return "invoke"
+	case s.Message != nil:
+		return "message to " + s.Message.Queue
+	case s.Event != nil:
+		return "event " + s.Event.Type
+	case s.Test != "":
+		return "go test " + s.Test
 	}
 	return s.Method + " /" + strings.TrimPrefix(s.Path, "/")
 }

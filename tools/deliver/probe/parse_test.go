@@ -124,9 +124,21 @@ func TestRefused(t *testing.T) {
 		{"- {method: GET, path: a, path: b, status: 200}", "path is there twice in the step"},
 		{"- {invoke: {a: 1, a: 2}}", "a is there twice in a JSON object"},
 
-		{"- {name: nothing}", "no method, no invoke and no exercise"},
-		{"- {method: GET, path: a, status: 200, invoke: {}}", "a step has method or invoke, not both"},
-		{"- {exercise: ledger, invoke: {}}", "a step has invoke or exercise, not both"},
+		{"- {name: nothing}", "the step does nothing: it has none of event, exercise, invoke, message, method, test"},
+		{"- {message: {body: a}}", "the message has no queue"},
+		{"- {message: {queue: q}}", "the message is empty"},
+		{"- {message: {queue: q, body: a, json: {}}}", "a message has body or json, not both"},
+		{"- {message: {queue: q, body: a}, status: 200}", "status says nothing in a step with message"},
+		{"- {message: {queue: '${queue}', body: a}}", `no step before this one captures "queue"`},
+		{"- {event: {source: shop}}", "the event has no source or no type"},
+		{"- {event: {source: aws.s3, type: a}}", `source "aws.s3" is one of AWS's own`},
+		{"- {event: {source: shop, type: a, detail: [1]}}", "the detail of an event is a mapping"},
+		{"- {event: {source: shop, type: a, details: {}}}", `unknown key "details" in event; did you mean "detail"?`},
+		{"- {test: smoke}", `test "smoke" is not below the project's root; write ./smoke/...`},
+		{"- {test: ./../other/...}", "is not below the project's root"},
+		{"- {test: ./smoke/..., within: 3s}", "within says nothing in a step with test"},
+		{"- {method: GET, path: a, status: 200, invoke: {}}", "a step has invoke or method, not both"},
+		{"- {exercise: ledger, invoke: {}}", "a step has exercise or invoke, not both"},
 		{"- {method: GET, status: 200}", "the request has no path"},
 		{"- {method: GET, path: a}", "the request has no status"},
 		{"- {method: PUTT, path: a, status: 200}", `method "PUTT" is none of GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE; did you mean "PUT"?`},
@@ -231,7 +243,7 @@ func TestTheDocumentsSteps(t *testing.T) {
 		}
 	}
 	steps, err := probe.Parse([]byte(file.String()))
-	if err != nil || len(steps) != 4 || len(steps.Probes()) != 1 {
+	if err != nil || len(steps) != 7 || len(steps.Probes()) != 1 {
 		t.Errorf("%d steps, %d probes, %v", len(steps), len(steps.Probes()), err)
 	}
 }

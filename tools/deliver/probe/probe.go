@@ -29,8 +29,8 @@ const Ledger = "ledger"
 // is a probe at least.
 type Steps []Step
 
-// A Step is one request, one invocation of the function, or an exercise, and what
-// must come of it.
+// A Step is one request, one invocation of the function, a message, an event, a run
+// of tests or an exercise, and what must come of it.
 type Step struct {
 	Name string // what it shows
 
@@ -49,6 +49,16 @@ type Step struct {
 	// Invoke is an event that the function is invoked with, not by its URL.
 	Invoke json.RawMessage
 
+	// Message is sent to a queue, and must be worked off.
+	Message *Message
+
+	// Event is put on an event bus.
+	Event *Event
+
+	// Test is a pattern of Go packages below the project's root, such as
+	// ./smoke/..., whose tests are run.
+	Test string
+
 	// Exercise is the name of steps that are Go code, such as [Ledger].
 	Exercise string
 
@@ -61,11 +71,30 @@ type Step struct {
 	Probe bool
 }
 
+// A Message is what a step sends to a queue. Queue is the queue's URL, Body what is
+// sent, or JSON in its place. They may hold ${name}.
+type Message struct {
+	Queue string
+	Body  string
+	JSON  json.RawMessage
+}
+
+// An Event is what a step puts on a bus of EventBridge. Bus is the bus's name or ARN,
+// and "" is the default bus. They may hold ${name}.
+type Event struct {
+	Bus, Source, Type string
+	Detail            json.RawMessage // an object
+}
+
 // A Probe is a step that is sent while traffic shifts.
 type Probe = Step
 
 // Builtins are the names of the values that every step has.
 var Builtins = []string{"commit", "package", "stage", "version"}
+
+// Output begins the name of a value that is an output of the stage's stack, as in
+// ${output.QueueUrl}.
+const Output = "output."
 
 // safe are the methods of requests that change nothing.
 var safe = []string{http.MethodGet, http.MethodHead, http.MethodOptions}

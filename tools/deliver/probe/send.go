@@ -128,6 +128,7 @@ func (s sender) request(ctx context.Context, step Step, token string, values map
 type Session struct {
 	URL    string // "" where the function has none
 	Invoke Invoker
+	AWS    aws.Config     // for messages and events
 	Token  string         // for the steps that ask for one
 	Values map[string]any // by name; captures are added
 	Clock  clock.Clock
@@ -135,14 +136,20 @@ type Session struct {
 
 // A Result is what came of a step that went as it must.
 type Result struct {
-	Method string // INVOKE of an invocation
-	Status int    // of the HTTP response; of an invocation 200, or 400 where it had to fail
+	Method string // INVOKE of an invocation, SEND of a message, EVENT of an event
+	Status int    // of the HTTP response; 200 of others, or 400 of an invocation that had to fail
 	Body   []byte
 	Took   time.Duration
 }
 
 // Do takes a step. One that has to succeed within a time is tried until then.
 func (s *Session) Do(ctx context.Context, step Step) (Result, error) {
+	switch {
+	case step.Message != nil:
+		return s.message(ctx, step)
+	case step.Event != nil:
+		return s.event(ctx, step)
+	}
 	start := s.Clock.Now()
 	for {
 		result, err := s.try(ctx, step)

@@ -74,6 +74,9 @@ func Run(ctx context.Context, cfg project.Config, stage string) error {
 		AWS: awsConfig, Outputs: outputs, Others: all[1:], Steps: steps, Serve: serve,
 		Record: evidence.Deployment{Stage: stage, URL: outputs.FunctionURL},
 		Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System(),
+		Test: func(ctx context.Context, pattern string) ([]evidence.SmokeCheck, error) {
+			return goTest(ctx, cfg, pattern, variables(stage, release.Commit, outputs))
+		},
 	})
 	if result.Version != "" {
 		fmt.Fprintf(cfg.Stdout, "version %s of %s serves %s, made of package sha256 %.12s\n", result.Version, outputs.FunctionName, stage, result.Package)
@@ -144,6 +147,9 @@ type Target struct {
 	Others []stack.Outputs
 	Signer evidence.Signer
 	Clock  clock.Clock
+	// Test runs the tests of a pattern of packages. Where it is nil, steps that run
+	// tests are left out: they are code of the release, and only smoke runs that.
+	Test func(ctx context.Context, pattern string) ([]evidence.SmokeCheck, error)
 }
 
 // linkLife is for how long the token of a smoke test is good.
@@ -219,8 +225,11 @@ type session struct {
 // prepare gives the steps what they may use.
 func (s *session) prepare(ctx context.Context, served stack.Served) error {
 	s.steps = probe.Session{
-		URL: s.Outputs.FunctionURL, Invoke: probe.Function(s.AWS, s.Outputs), Clock: s.Clock,
+		URL: s.Outputs.FunctionURL, Invoke: probe.Function(s.AWS, s.Outputs), AWS: s.AWS, Clock: s.Clock,
 		Values: map[string]any{"commit": s.Commit, "package": s.Package, "stage": s.Record.Stage, "version": served.Version},
+	}
+	for key, value := range s.Outputs.All {
+		s.steps.Values[probe.Output+key] = value
 	}
 	if !probe.Steps(s.Steps).Tokens() {
 		return nil
@@ -247,6 +256,14 @@ func (s *session) take(ctx context.Context, step probe.Step) error {
 			return fmt.Errorf("there is no exercise %s", step.Exercise)
 		}
 		return exercise(s, ctx)
+	}
+	if step.Test != "" {
+		if s.Test == nil {
+			return nil
+		}
+		checks, err := s.Test(ctx, step.Test)
+		s.result.Checks = append(s.result.Checks, checks...)
+		return err
 	}
 	return s.do(ctx, step, nil)
 }

@@ -113,8 +113,8 @@ func TestAnyStack(t *testing.T) {
 	} {
 		cfg := stacktest.Start(t, deployed, nil)
 		got, err := stack.Describe(t.Context(), cfg, stage(tt.f))
-		tt.want.Stack = "HelloDev"
-		if err != nil || got != tt.want || got.Shifts() != tt.shifts {
+		tt.want.Stack, tt.want.All = "HelloDev", map[string]string{"Unrelated": "x"}
+		if err != nil || !reflect.DeepEqual(got, tt.want) || got.Shifts() != tt.shifts {
 			t.Errorf("%+v: %+v, %v, want %+v", tt.f, got, err, tt.want)
 		}
 		served, err := stack.Serving(t.Context(), cfg, got)
@@ -135,7 +135,7 @@ func TestAnyStack(t *testing.T) {
 	if err != nil || len(all) != 2 || all[0].FunctionName != "other" || all[0].Address() != "https://api.example/" || all[1].FunctionName != "service" {
 		t.Errorf("%+v, %v", all, err)
 	}
-	if first, err := stack.Main(t.Context(), cfgs, several); err != nil || first != all[0] {
+	if first, err := stack.Main(t.Context(), cfgs, several); err != nil || !reflect.DeepEqual(first, all[0]) {
 		t.Errorf("%+v, %v", first, err)
 	}
 	if _, err := stack.DescribeAll(t.Context(), cfgs, manifest.Stage{Name: "dev"}); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "names no function of stage dev") {

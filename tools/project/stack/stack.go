@@ -32,6 +32,7 @@ type Outputs struct {
 	DeploymentApplication string
 	DeploymentGroup       string
 	NotificationTopic     string
+	All                   map[string]string // every output of the stack, by its key
 }
 
 // Address says where the stage answers: its URL, or the function and its alias.
@@ -202,7 +203,7 @@ func notDeployed(stage manifest.Stage, format string, args ...any) error {
 
 // outputsOf reads the outputs. The keys are by what the outputs are.
 func outputsOf(stacks []types.Stack, keys map[string]string) Outputs {
-	var o Outputs
+	o := Outputs{All: map[string]string{}}
 	api := ""
 	into := map[string]*string{
 		keys["ApiUrl"]:                &api,
@@ -217,6 +218,7 @@ func outputsOf(stacks []types.Stack, keys map[string]string) Outputs {
 	}
 	for _, s := range stacks {
 		for _, output := range s.Outputs {
+			o.All[aws.ToString(output.OutputKey)] = aws.ToString(output.OutputValue)
 			if field, ok := into[aws.ToString(output.OutputKey)]; ok {
 				*field = aws.ToString(output.OutputValue)
 			}

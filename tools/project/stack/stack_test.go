@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -86,7 +87,8 @@ func TestOutputsAreCalledAsTheManifestSays(t *testing.T) {
 	worker := manifest.Function{Outputs: map[string]string{"FunctionName": "WorkerFunctionName70CF", "AliasName": "WorkerAliasName21DA"}}
 	stage := manifest.Stage{Name: "test", Place: manifest.Place{Stack: "shop-test", Region: "eu-central-1"}, Functions: []manifest.Function{worker}}
 	got, err := stack.Describe(t.Context(), cfg, stage)
-	if want := (stack.Outputs{Stack: "shop-test", Region: "eu-central-1", FunctionName: "worker", AliasName: "live"}); err != nil || got != want {
+	puts := map[string]string{"WorkerFunctionName70CF": "worker", "WorkerAliasName21DA": "live", "FunctionName": "another", "Other": "x"}
+	if want := (stack.Outputs{Stack: "shop-test", Region: "eu-central-1", FunctionName: "worker", AliasName: "live", All: puts}); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
 	if !strings.Contains(signed, "/eu-central-1/cloudformation/") {
