@@ -108,6 +108,9 @@ type Server struct {
 	guard  *access.Guard
 
 	signatures sigv4.Verifier
+	sessions   *sts.Service
+	shown      Services
+	console    atomic.Pointer[http.Handler]
 	lambda     *lambda.Service
 	queues     *sqs.Service
 	gateway    *executeapi.Gateway
@@ -167,7 +170,7 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), os.RemoveAll(dir))
 	}
-	s.http = &http.Server{Handler: s.gateway.Hosts(guard(handler)), ReadHeaderTimeout: 10 * time.Second}
+	s.http = &http.Server{Handler: s.gateway.Hosts(s.consoleOr(guard(handler))), ReadHeaderTimeout: 10 * time.Second}
 	go func() { s.served <- s.http.Serve(listener) }()
 	return s, nil
 }
@@ -263,7 +266,11 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 		Roles: identities, Keys: keys, Secrets: secrets, Stacks: stacks, Deployments: deployments,
 		Functions: functions.Service, Buckets: objects, Topics: topics, Queues: queues, Streams: tables.Streams(), Repositories: repositories,
 	})
-	s.lambda, s.queues = functions.Service, queues
+	s.lambda, s.queues, s.sessions = functions.Service, queues, sessions
+	s.shown = Services{
+		Pipelines: pipelines, Builds: builds, Deployments: deployments, Stacks: stacks, Functions: functions.Service, Metrics: metrics,
+		Logs: logGroups, Topics: topics, Queues: queues, Tables: tables, Parameters: parameters, Buckets: objects,
+	}
 	// Services that start work are closed before the services that do it.
 	s.closers = []io.Closer{s.gateway, pipelines, builds, stacks, deployments, metrics, bus, functions, topics, queues, tables}
 	return []wire.Service{

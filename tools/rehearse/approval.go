@@ -1,11 +1,10 @@
 package rehearse
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
@@ -38,7 +37,8 @@ func always(approved bool) approve {
 	}
 }
 
-// approver asks at the terminal. If there is no terminal, it prints how to answer.
+// approver asks at the terminal. If there is no terminal, it prints how to answer. It
+// may also be answered in the console.
 func approver(cfg project.Config, approved bool, e *endpoint, v *view) approve {
 	if approved {
 		return always(true)
@@ -47,45 +47,37 @@ func approver(cfg project.Config, approved bool, e *endpoint, v *view) approve {
 		v.pause()
 		defer v.resume()
 		fmt.Fprintf(cfg.Stdout, "\n%s\nsee  %s\n", a.Text, a.Link)
-		if term.IsTerminal(int(os.Stdin.Fd())) { // #nosec G115 -- a file descriptor is small
-			return ask(ctx, cfg)
+		if e.console != nil {
+			fmt.Fprintf(cfg.Stdout, "or answer in the console, beside the evidence:\n%s\n", e.console.Link())
+		}
+		if attended() {
+			e.keyboard.listen(os.Stdin)
+			return ask(ctx, cfg, &e.keyboard)
 		}
 		fmt.Fprintf(cfg.Stdout, "answer from another shell:\n%s%s\n", e.exports(), a.Answer())
 		return later, nil
 	}
 }
 
+// attended reports whether somebody can type an answer.
+func attended() bool {
+	return term.IsTerminal(int(os.Stdin.Fd())) // #nosec G115 -- a file descriptor is small
+}
+
 // ask asks for y or n until it gets one of them.
-func ask(ctx context.Context, cfg project.Config) (answer, error) {
-	type reading struct {
-		line string
-		err  error
-	}
-	lines := make(chan reading)
-	go func() {
-		in := bufio.NewReader(os.Stdin)
-		for {
-			line, err := in.ReadString('\n')
-			select {
-			case lines <- reading{line, err}:
-			case <-ctx.Done():
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
+func ask(ctx context.Context, cfg project.Config, k *keyboard) (answer, error) {
+	lines, end := k.ask()
+	defer end()
 	for {
 		fmt.Fprint(cfg.Stdout, "take it to production? y/n ")
 		select {
 		case <-ctx.Done():
 			return later, ctx.Err()
-		case r := <-lines:
-			if r.err != nil {
-				return later, fmt.Errorf("reading the answer: %w", r.err)
+		case t := <-lines:
+			if t.err != nil {
+				return later, fmt.Errorf("reading the answer: %w", t.err)
 			}
-			switch strings.ToLower(strings.TrimSpace(r.line)) {
+			switch t.line {
 			case "y", "yes":
 				return yes, nil
 			case "n", "no":
@@ -93,6 +85,48 @@ func ask(ctx context.Context, cfg project.Config) (answer, error) {
 			}
 		}
 	}
+}
+
+// A question is an approval that the rehearsal's user was asked about.
+type question struct {
+	id       string // of the action's execution
+	withdraw context.CancelFunc
+	answered chan error
+}
+
+// put asks about a waiting approval. Meanwhile it may be answered elsewhere.
+func (r *rehearsal) put(ctx context.Context, action types.ActionExecutionDetail, answerer approve) *question {
+	ctx, withdraw := context.WithCancel(ctx)
+	q := &question{id: aws.ToString(action.ActionExecutionId), withdraw: withdraw, answered: make(chan error, 1)}
+	go func() { q.answered <- r.decide(ctx, action, answerer) }()
+	return q
+}
+
+// failed returns what went wrong so far. A question that was answered has not failed.
+func (q *question) failed() error {
+	select {
+	case err := <-q.answered:
+		q.answered <- nil
+		return err
+	default:
+		return nil
+	}
+}
+
+// end withdraws the question, if it was not answered yet, and returns what went wrong.
+func (q *question) end() error {
+	if q == nil {
+		return nil
+	}
+	q.withdraw()
+	err := <-q.answered
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	if _, elsewhere := errors.AsType[*types.ApprovalAlreadyCompletedException](err); elsewhere || errors.Is(err, pipeline.ErrNoToken) {
+		return nil
+	}
+	return err
 }
 
 // decide gets an answer for the waiting approval and passes it on.

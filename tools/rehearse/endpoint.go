@@ -18,7 +18,9 @@ import (
 	"github.com/magewright/magewright/tools/internal/usersecret"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/rehearse/console"
 )
 
 const accountID = account.DefaultID
@@ -28,9 +30,13 @@ type endpoint struct {
 	url    string
 	key    aws.Credentials
 	server *localaws.Server // nil if somebody else runs it
+	time   clock.Clock      // the server's, if there is one
 	// context is the CDK context for the rehearsal's synthesis.
 	context map[string]any
 	egress  *egress
+	console *console.Console // nil if somebody else runs the server
+	// keyboard is whoever runs the rehearsal, if at a terminal.
+	keyboard keyboard
 }
 
 // connect starts the embedded AWS, or uses the one in AWS_ENDPOINT_URL. It also
@@ -69,7 +75,7 @@ func connect(ctx context.Context, speed float64, builds int) (*endpoint, error) 
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("starting the embedded AWS: %w", err), guard.close())
 		}
-		e.server, e.url, key = server, server.URL, server.Credentials()
+		e.server, e.time, e.url, key = server, config.Clock, server.URL, server.Credentials()
 	}
 	e.key = key
 	for name, value := range localaws.Environment(e.url, e.key) {
@@ -117,6 +123,26 @@ func (e *endpoint) close() error {
 		err = e.server.Close()
 	}
 	return errors.Join(err, e.egress.close())
+}
+
+// showConsole serves the console, prints its link and, on a terminal, offers to open
+// it.
+func (e *endpoint) showConsole(ctx context.Context, cfg project.Config) {
+	if e.server == nil {
+		return
+	}
+	e.console = console.Serve(console.Config{Server: e.server, Time: e.time, Person: console.Person(ctx, cfg.Dir)})
+	fmt.Fprintf(cfg.Stdout, "console   %s\n", e.console.Link())
+	if !attended() {
+		return
+	}
+	e.keyboard.open = func() {
+		if err := e.console.Open(ctx); err != nil {
+			fmt.Fprintln(cfg.Stderr, err)
+		}
+	}
+	e.keyboard.listen(os.Stdin)
+	fmt.Fprintln(cfg.Stdout, "          press Enter to open it in a browser")
 }
 
 // exports returns shell commands that let another shell use the endpoint.

@@ -78,7 +78,12 @@ func (r *rehearsal) watch(ctx context.Context, id string, answer approve) (types
 	}
 	r.view.begin(declared.Pipeline)
 	defer r.view.end()
-	asked := false
+	// An approval is asked about once. It may be answered elsewhere, too.
+	var asked *question
+	defer func() {
+		// The execution has ended, or can't be watched.
+		_ = asked.end()
+	}()
 	for {
 		got, err := r.pipelines.GetPipelineExecution(ctx, &codepipeline.GetPipelineExecutionInput{PipelineName: &r.names.Pipeline.Stack, PipelineExecutionId: &id})
 		if err != nil {
@@ -94,11 +99,20 @@ func (r *rehearsal) watch(ctx context.Context, id string, answer approve) (types
 		default:
 			return status, nil
 		}
-		if waits := slices.IndexFunc(actions, func(a types.ActionExecutionDetail) bool {
+		waits := slices.IndexFunc(actions, func(a types.ActionExecutionDetail) bool {
 			return a.Status == types.ActionExecutionStatusInProgress && pipeline.IsApproval(a)
-		}); waits >= 0 && !asked {
-			asked = true
-			if err := r.decide(ctx, actions[waits], answer); err != nil {
+		})
+		if asked != nil && (waits < 0 || aws.ToString(actions[waits].ActionExecutionId) != asked.id) {
+			err := asked.end()
+			if asked = nil; err != nil {
+				return "", err
+			}
+		}
+		if asked == nil && waits >= 0 {
+			asked = r.put(ctx, actions[waits], answer)
+		}
+		if asked != nil {
+			if err := asked.failed(); err != nil {
 				return "", err
 			}
 		}

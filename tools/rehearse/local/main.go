@@ -16,6 +16,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/access"
 	"github.com/magewright/magewright/tools/magewright/program"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/rehearse/console"
 )
 
 // Main runs the target with its flags.
@@ -31,9 +32,10 @@ func Main(ctx context.Context, args []string) error {
 	if !ok {
 		return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("-iam is on, report or off, not %q", *iam), Next: "go tool mage local -iam=off"}
 	}
+	time := clock.NewElastic(*speed)
 	server, err := localaws.Start(ctx, localaws.Config{
 		Addr:  fmt.Sprintf("127.0.0.1:%d", *port),
-		Clock: clock.NewElastic(*speed),
+		Clock: time,
 		IAM:   mode,
 		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
@@ -47,7 +49,9 @@ func Main(ctx context.Context, args []string) error {
 	if err != nil {
 		return errors.Join(err, server.Close())
 	}
-	fmt.Printf("The embedded AWS answers at %s until Ctrl-C. In another shell:\n\n%s\n", server.URL, localaws.Exports(server.URL, server.Credentials(), context))
+	shown := console.Serve(console.Config{Server: server, Time: time, Person: console.Person(ctx, "")})
+	fmt.Printf("The embedded AWS answers at %s until Ctrl-C. Its console, for a browser:\n\n  %s\n\nIn another shell:\n\n%s\n",
+		server.URL, shown.Link(), localaws.Exports(server.URL, server.Credentials(), context))
 	<-ctx.Done()
 	fmt.Println("stopping")
 	return server.Close()

@@ -1,0 +1,228 @@
+// Package console shows an embedded AWS in a browser: the pipeline with the logs of
+// its actions, deployments, what exists, requests, and AWS's time. It also answers
+// approvals, and retries and stops what the pipeline does.
+//
+// The console reads the services of the same process, and only while a page is open.
+// Whoever uses it needs the secret in its link. A link's fragment is sent to no
+// server; the page's script sends it as a header.
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"embed"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/localaws/principal"
+)
+
+// dist is what `npm run build` in web makes of the sources.
+//
+//go:embed dist
+var dist embed.FS
+
+// A Console is the console of one embedded AWS.
+type Console struct {
+	server *localaws.Server
+	aws    localaws.Services
+	time   clock.Clock // AWS's
+	pace   clock.Clock // by which pages are told of changes
+	person string
+	secret string
+	pages  pages
+}
+
+// Config says what a console is of.
+type Config struct {
+	Server *localaws.Server
+	Time   clock.Clock // the server's clock
+	// Person is who uses the console, for example a name and an e-mail address. What
+	// the console approves and stops is recorded with it.
+	Person string
+}
+
+// Serve serves a console at the server's [localaws.ConsolePath]. It has a secret of its
+// own, which is new each time.
+func Serve(cfg Config) *Console {
+	c := &Console{server: cfg.Server, aws: cfg.Server.Services(), time: cfg.Time, pace: clock.System(), person: cfg.Person, secret: rand.Text()}
+	c.server.ServeConsole(c.handler())
+	return c
+}
+
+// Link returns the console's address, with the secret in its fragment.
+func (c *Console) Link() string {
+	return c.server.URL + localaws.ConsolePath + "#" + c.secret
+}
+
+func (c *Console) handler() http.Handler {
+	mux := http.NewServeMux()
+	const api = localaws.ConsolePath + "api/"
+	mux.HandleFunc("GET "+localaws.ConsolePath, file("index.html", "text/html; charset=utf-8"))
+	mux.HandleFunc("GET "+localaws.ConsolePath+"app.js", file("app.js", "text/javascript; charset=utf-8"))
+	mux.HandleFunc("GET "+localaws.ConsolePath+"app.css", file("app.css", "text/css; charset=utf-8"))
+	mux.HandleFunc("GET "+localaws.ConsolePath+"page/{ticket}", c.page)
+	for _, method := range []string{"GET ", "POST "} {
+		mux.HandleFunc(method+api, c.holder(func(http.ResponseWriter, *http.Request) error {
+			return &failure{http.StatusNotFound, "The console has no such address."}
+		}))
+	}
+	mux.HandleFunc("GET "+api+"watch", c.holder(c.watch))
+	mux.HandleFunc("GET "+api+"artifact", c.holder(c.artifact))
+	mux.HandleFunc("GET "+api+"file", c.holder(c.artifactFile))
+	mux.HandleFunc("POST "+api+"approve", c.holder(does(c.approve)))
+	mux.HandleFunc("POST "+api+"retry", c.holder(does(c.retry)))
+	mux.HandleFunc("POST "+api+"stop", c.holder(does(c.stop)))
+	mux.HandleFunc("POST "+api+"transition", c.holder(does(c.transition)))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		// The page loads what this endpoint serves, and nothing else. It runs no
+		// script and no style but the two files.
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; frame-src 'self'; "+
+			"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		h.Set("Cache-Control", "no-store")
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// file serves a file of the front end. It holds no secret, so that anybody may read it.
+func file(name, contentType string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		data, err := fs.ReadFile(dist, "dist/"+name)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", contentType)
+		_, _ = w.Write(data) // the client may be gone
+	}
+}
+
+// About says whose console it is.
+type About struct {
+	Person   string `json:"person"`
+	User     string `json:"user"` // the ARN of the account's user
+	Endpoint string `json:"endpoint"`
+}
+
+func (c *Console) about(ctx context.Context) (any, error) {
+	return About{Person: c.person, User: principal.FromContext(c.server.AsUser(ctx)).ARN, Endpoint: c.server.URL}, nil
+}
+
+// A failure is an answer that says what is wrong with a request.
+type failure struct {
+	status  int
+	message string
+}
+
+func (f *failure) Error() string { return f.message }
+
+// holder lets only those ask who have the secret.
+func (c *Console) holder(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		given := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if subtle.ConstantTimeCompare([]byte(given), []byte(c.secret)) != 1 {
+			answer(w, http.StatusUnauthorized, map[string]string{"error": "The link's secret is missing, or it is that of an earlier start. Use the link that was printed last."})
+			return
+		}
+		if err := h(w, r); err != nil {
+			status, message := http.StatusBadRequest, err.Error()
+			if f, ok := errors.AsType[*failure](err); ok {
+				status = f.status
+			}
+			if e, ok := errors.AsType[smithy.APIError](err); ok {
+				message = e.ErrorCode() + ": " + e.ErrorMessage()
+			}
+			answer(w, status, map[string]string{"error": message})
+		}
+	}
+}
+
+// maxBody is the size limit of a request in bytes.
+const maxBody = 64 << 10
+
+// does reads a request's JSON for something that is to be done.
+func does[T any](do func(*http.Request, T) error) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		var in T
+		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&in); err != nil {
+			return &failure{http.StatusBadRequest, "The request can't be read: " + err.Error()}
+		}
+		if err := do(r, in); err != nil {
+			return err
+		}
+		answer(w, http.StatusOK, struct{}{})
+		return nil
+	}
+}
+
+func answer(w http.ResponseWriter, status int, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(value) // the client may be gone
+}
+
+// pages hold documents that a browser must load by an address, because a frame can't
+// send the secret. An address can't be guessed, and it is good for a minute.
+type pages struct {
+	mu   sync.Mutex
+	kept map[string]kept
+}
+
+type kept struct {
+	html  []byte
+	until time.Time
+}
+
+// pageTime is how long a page's address is good.
+const pageTime = time.Minute
+
+// add keeps a page and returns its ticket.
+func (p *pages) add(now time.Time, html []byte) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for ticket, k := range p.kept {
+		if now.After(k.until) {
+			delete(p.kept, ticket)
+		}
+	}
+	if p.kept == nil {
+		p.kept = map[string]kept{}
+	}
+	ticket := rand.Text()
+	p.kept[ticket] = kept{html, now.Add(pageTime)}
+	return ticket
+}
+
+// page serves a page that an action has left. It may run no script and is in an origin
+// of its own, because whatever the action ran has written it.
+func (c *Console) page(w http.ResponseWriter, r *http.Request) {
+	c.pages.mu.Lock()
+	k, ok := c.pages.kept[r.PathValue("ticket")]
+	c.pages.mu.Unlock()
+	if !ok || c.pace.Now().After(k.until) {
+		http.Error(w, "This address is no longer good. Open the page in the console again.", http.StatusNotFound)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'")
+	_, _ = w.Write(k.html) // #nosec G705 -- it is sandboxed, as above
+}

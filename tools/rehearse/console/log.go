@@ -1,0 +1,63 @@
+package console
+
+import (
+	"context"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awslogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+)
+
+// Lines are the next lines of a log.
+type Lines struct {
+	From  int    `json:"from"` // how many lines are before these
+	Lines []Line `json:"lines"`
+}
+
+// A Line is a line of a log, or a few: an event may have several.
+type Line struct {
+	At   int64  `json:"at"` // milliseconds since 1970, by AWS's clock
+	Text string `json:"text"`
+}
+
+// log returns the source of a log stream's events. A page that has some already is
+// sent the rest.
+func (c *Console) log(t topic) source {
+	var token *string
+	read := 0
+	return func(ctx context.Context) (any, error) {
+		out := Lines{}
+		for {
+			got, err := c.aws.Logs.GetLogEvents(ctx, &awslogs.GetLogEventsInput{
+				LogGroupName: &t.Name, LogStreamName: &t.ID, StartFromHead: aws.Bool(true), NextToken: token,
+			})
+			if err != nil {
+				return nil, nil //nolint:nilerr,nilnil // the stream begins with the first line
+			}
+			for _, e := range got.Events {
+				if read++; read <= t.From {
+					continue
+				}
+				if out.Lines == nil {
+					out.From = read - 1
+				}
+				out.Lines = append(out.Lines, Line{aws.ToInt64(e.Timestamp), strings.TrimRight(aws.ToString(e.Message), "\r\n")})
+			}
+			// The end of a log is where a page leads to itself.
+			if len(got.Events) == 0 || aws.ToString(got.NextForwardToken) == aws.ToString(token) {
+				break
+			}
+			token = got.NextForwardToken
+			if len(out.Lines) >= maxLines {
+				break
+			}
+		}
+		if out.Lines == nil {
+			return nil, nil //nolint:nilnil // nothing is new
+		}
+		return out, nil
+	}
+}
+
+// maxLines is about how many lines one event has.
+const maxLines = 10_000

@@ -1,0 +1,50 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"os"
+	"runtime"
+
+	"github.com/magewright/magewright/tools/internal/command"
+)
+
+// leads is a page that leads to a link. A link on a command line can be read by other
+// users of the machine; a file can't.
+var leads = template.Must(template.New("leads").Parse(
+	`<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={{.}}"><title>Magewright console</title><p><a href="{{.}}">Magewright console</a></p></html>` + "\n"))
+
+// Open opens the console in the user's browser. It does not wait for the browser to
+// end.
+func (c *Console) Open(ctx context.Context) error {
+	file, err := c.leading()
+	if err != nil {
+		return fmt.Errorf("opening the console: %w", err)
+	}
+	program, args := "xdg-open", []string{file}
+	switch runtime.GOOS {
+	case "darwin":
+		program = "open"
+	case "windows":
+		program, args = "rundll32", []string{"url.dll,FileProtocolHandler", file}
+	}
+	go func() {
+		// Some browsers end with the program that opens them. The link is on the
+		// terminal for whoever has none.
+		_ = command.Cmd{}.Run(ctx, program, args...)
+	}()
+	return nil
+}
+
+// leading returns the file of a page that leads to the console.
+func (c *Console) leading() (_ string, err error) {
+	// Only this user may read it.
+	file, err := os.CreateTemp(c.server.Dir(), "console-*.html")
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return file.Name(), leads.Execute(file, c.Link())
+}

@@ -1,0 +1,193 @@
+// Talks to the server: what changes by one stream of server-sent events, and what is
+// done by requests. The secret is in the address's fragment and goes along as a header.
+import { useEffect, useState } from 'preact/hooks'
+import type { Line } from './types'
+
+const api = '/_magewright/api/'
+
+export const secret = () => location.hash.slice(1)
+
+const authorization = () => ({ Authorization: 'Bearer ' + secret() })
+
+async function answered(response: Response) {
+  const value = await response.json().catch(() => ({ error: 'The endpoint answers ' + response.status + '.' }))
+  if (!response.ok) throw new Error(value.error)
+  return value
+}
+
+export async function get<T>(path: string, query: Record<string, string>): Promise<T> {
+  return answered(await fetch(api + path + '?' + new URLSearchParams(query), { headers: authorization() }))
+}
+
+export async function post(path: string, body: object): Promise<void> {
+  await answered(
+    await fetch(api + path, {
+      method: 'POST',
+      headers: { ...authorization(), 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    }),
+  )
+}
+
+export type Topic = { kind: string; name?: string; id?: string }
+
+type Watched = { topic: Topic; value: unknown; lines: Line[]; tell: Set<() => void> }
+
+export type State = 'connecting' | 'open' | 'lost' | 'refused'
+
+const watched = new Map<string, Watched>()
+const onState = new Set<(state: State) => void>()
+let state: State = 'connecting'
+let stream: AbortController | undefined
+let planned: number | undefined
+let pause = 500
+
+function become(next: State) {
+  state = next
+  onState.forEach((tell) => tell(next))
+}
+
+// plan opens the stream anew, because other topics are watched than before.
+function plan(after: number) {
+  clearTimeout(planned)
+  planned = setTimeout(open, after) as unknown as number
+}
+
+// silence is more than twice as long as the server is ever silent, in milliseconds.
+const silence = 12_000
+
+async function open() {
+  stream?.abort()
+  const list = [...watched.values()]
+  if (list.length === 0) return
+  const mine = (stream = new AbortController())
+  let last: number | undefined
+  const wake = () => {
+    clearTimeout(last)
+    last = setTimeout(() => mine.abort(), silence) as unknown as number
+  }
+  try {
+    wake()
+    const topics = list.map((w) => ({ ...w.topic, from: w.lines.length }))
+    const response = await fetch(api + 'watch?topics=' + encodeURIComponent(JSON.stringify(topics)), {
+      headers: authorization(),
+      signal: mine.signal,
+    })
+    if (response.status === 401) return become('refused')
+    if (!response.ok || !response.body) throw new Error('refused')
+    become('open')
+    pause = 500
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
+    let rest = ''
+    for (;;) {
+      const { value, done } = await reader.read()
+      if (done) break
+      wake()
+      const events = (rest + value).split('\n\n')
+      rest = events.pop() ?? ''
+      for (const event of events) {
+        if (event.startsWith('data: ')) take(list, JSON.parse(event.slice(6)))
+      }
+    }
+  } catch {
+    // It is opened again below.
+  } finally {
+    clearTimeout(last)
+  }
+  if (mine !== stream) return // another stream has taken its place
+  become('lost')
+  pause = Math.min(pause * 2, 5000)
+  plan(pause)
+}
+
+function take(list: Watched[], event: { topic: number; value: unknown }) {
+  const w = list[event.topic]
+  if (!w) return
+  if (w.topic.kind === 'log') {
+    const news = event.value as { from: number; lines: Line[] }
+    w.lines = [...w.lines.slice(0, news.from), ...news.lines]
+  } else {
+    w.value = event.value
+  }
+  w.tell.forEach((tell) => tell())
+}
+
+function use<T>(topic: Topic | null, read: (w: Watched) => T): T | undefined {
+  const key = topic && JSON.stringify(topic)
+  const [, draw] = useState(0)
+  useEffect(() => {
+    if (!key || !topic) return
+    let w = watched.get(key)
+    if (!w) {
+      watched.set(key, (w = { topic, value: undefined, lines: [], tell: new Set() }))
+      plan(0)
+    }
+    const tell = () => draw((n) => n + 1)
+    w.tell.add(tell)
+    tell()
+    return () => {
+      w.tell.delete(tell)
+      if (w.tell.size === 0) {
+        watched.delete(key)
+        plan(0)
+      }
+    }
+  }, [key])
+  const w = key ? watched.get(key) : undefined
+  return w && read(w)
+}
+
+// useTopic returns what is known of a topic, undefined before anything is.
+export function useTopic<T>(topic: Topic | null): T | undefined {
+  return use(topic, (w) => w.value as T | undefined)
+}
+
+// useLog returns the lines of a log so far.
+export function useLog(log: { group: string; stream: string } | undefined): Line[] {
+  return use(log ? { kind: 'log', name: log.group, id: log.stream } : null, (w) => w.lines) ?? []
+}
+
+export function useConnection(): State {
+  const [now, set] = useState(state)
+  useEffect(() => {
+    onState.add(set)
+    set(state)
+    return () => void onState.delete(set)
+  }, [])
+  return now
+}
+
+// retry opens the stream at once.
+export const retry = () => plan(0)
+
+// useAsked returns the answer to a question that is asked once.
+export function useAsked<T>(path: string | null, query: Record<string, string>): { value?: T; error?: string } {
+  const [answer, set] = useState<{ key: string; value?: T; error?: string }>({ key: '' })
+  const key = path + '?' + new URLSearchParams(query)
+  useEffect(() => {
+    if (!path) return
+    let gone = false
+    get<T>(path, query).then(
+      (value) => gone || set({ key, value }),
+      (error) => gone || set({ key, error: error.message }),
+    )
+    return () => void (gone = true)
+  }, [key])
+  return answer.key === key ? answer : {}
+}
+
+// useClock returns AWS's time, which goes on between the server's words on it.
+export function useClock(): { now: number; known: boolean } {
+  const clock = useTopic<{ now: string; rate?: number }>({ kind: 'clock' })
+  const [heard, hear] = useState({ at: Date.now(), now: Date.now() })
+  const [, draw] = useState(0)
+  useEffect(() => {
+    if (clock) hear({ at: performance.now(), now: Date.parse(clock.now) })
+  }, [clock])
+  useEffect(() => {
+    const timer = setInterval(() => draw((n) => n + 1), 1000)
+    return () => clearInterval(timer)
+  }, [])
+  if (!clock) return { now: 0, known: false }
+  return { now: heard.now + (performance.now() - heard.at) * (clock.rate ?? 1), known: true }
+}

@@ -1,0 +1,58 @@
+package rehearse
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/magewright/magewright/tools/project"
+)
+
+// TestKeyboard holds that a line answers the question that waits, that an empty one
+// opens the console if none does, and that a question can be withdrawn.
+func TestKeyboard(t *testing.T) {
+	t.Parallel()
+	in, out := io.Pipe()
+	opened := make(chan struct{})
+	k := &keyboard{open: func() { opened <- struct{}{} }}
+	k.listen(in)
+	k.listen(strings.NewReader("another\n")) // it listens already
+	line := func(text string) {
+		if _, err := io.WriteString(out, text); err != nil {
+			t.Error(err)
+		}
+	}
+	go line("\n")
+	<-opened
+	withdrawn, cancel := context.WithCancel(t.Context())
+	cancel()
+	if given, err := ask(withdrawn, project.Config{Stdout: io.Discard}, k); given != later || !errors.Is(err, context.Canceled) {
+		t.Errorf("a question that was withdrawn: %v, %v", given, err)
+	}
+	for text, want := range map[string]answer{"Yes\n": yes, "n  \n": no} {
+		prompted := prompt{func() { line("perhaps\n" + text) }, new(sync.Once)}
+		if given, err := ask(t.Context(), project.Config{Stdout: prompted}, k); given != want || err != nil {
+			t.Errorf("%q: %v, %v", text, given, err)
+		}
+	}
+	_ = out.Close() // it never fails
+	for range 2 {
+		if given, err := ask(t.Context(), project.Config{Stdout: io.Discard}, k); given != later || !errors.Is(err, io.EOF) {
+			t.Errorf("at the end: %v, %v", given, err)
+		}
+	}
+}
+
+// A prompt does something when it is first written.
+type prompt struct {
+	do func()
+	*sync.Once
+}
+
+func (p prompt) Write(text []byte) (int, error) {
+	go p.Do(p.do)
+	return len(text), nil
+}
