@@ -1,93 +1,131 @@
-// Package cfnschema says which properties of CloudFormation's resource types
-// can't be updated. Readiness uses it to determine what a release replaces, and
-// the embedded AWS uses it to decide what to replace.
+// Package cfnschema has what AWS says about CloudFormation's resource types: their
+// properties, which of them are required or can't be updated, and their attributes.
+// Readiness uses it to determine what a release replaces, and the embedded AWS to
+// check templates and to decide what to replace.
 package cfnschema
 
-// createOnly lists the properties that make CloudFormation replace the resource
-// if they change: "Update requires: Replacement" in
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/.
-// It covers the types that the stacks use, and those that hold data.
-var createOnly = map[string][]string{
-	"AWS::ApiGateway::Account":             {},
-	"AWS::ApiGateway::ApiKey":              {"GenerateDistinctId", "Name", "Value"},
-	"AWS::ApiGateway::Authorizer":          {"RestApiId"},
-	"AWS::ApiGateway::Deployment":          {"DeploymentCanarySettings", "RestApiId"},
-	"AWS::ApiGateway::GatewayResponse":     {"ResponseType", "RestApiId"},
-	"AWS::ApiGateway::Method":              {"HttpMethod", "ResourceId", "RestApiId"},
-	"AWS::ApiGateway::Model":               {"ContentType", "Name", "RestApiId"},
-	"AWS::ApiGateway::RequestValidator":    {"Name", "RestApiId"},
-	"AWS::ApiGateway::Resource":            {"ParentId", "PathPart", "RestApiId"},
-	"AWS::ApiGateway::RestApi":             {},
-	"AWS::ApiGateway::Stage":               {"RestApiId", "StageName"},
-	"AWS::ApiGateway::UsagePlan":           {},
-	"AWS::ApiGateway::UsagePlanKey":        {"KeyId", "KeyType", "UsagePlanId"},
-	"AWS::ApiGatewayV2::Api":               {"ProtocolType"},
-	"AWS::ApiGatewayV2::Authorizer":        {"ApiId"},
-	"AWS::ApiGatewayV2::Deployment":        {"ApiId"},
-	"AWS::ApiGatewayV2::Integration":       {"ApiId"},
-	"AWS::ApiGatewayV2::Route":             {"ApiId"},
-	"AWS::ApiGatewayV2::Stage":             {"ApiId", "StageName"},
-	"AWS::CloudWatch::Alarm":               {"AlarmName"},
-	"AWS::CloudWatch::CompositeAlarm":      {"AlarmName"},
-	"AWS::CloudWatch::Dashboard":           {"DashboardName"},
-	"AWS::CodeBuild::Project":              {"Name"},
-	"AWS::CodeBuild::ReportGroup":          {"Name", "Type"},
-	"AWS::CodeConnections::Connection":     {"ConnectionName", "HostArn", "ProviderType"},
-	"AWS::CodeDeploy::Application":         {"ApplicationName", "ComputePlatform"},
-	"AWS::CodeDeploy::DeploymentConfig":    {"ComputePlatform", "DeploymentConfigName", "MinimumHealthyHosts", "TrafficRoutingConfig", "ZonalConfig"},
-	"AWS::CodeDeploy::DeploymentGroup":     {"ApplicationName", "DeploymentGroupName"},
-	"AWS::CodePipeline::Pipeline":          {"Name"},
-	"AWS::CodeStarConnections::Connection": {"ConnectionName", "HostArn", "ProviderType"},
-	"AWS::Events::Rule":                    {"EventBusName", "Name"},
-	"AWS::IAM::ManagedPolicy":              {"Description", "ManagedPolicyName", "Path"},
-	"AWS::IAM::Policy":                     {},
-	"AWS::IAM::Role":                       {"Path", "RoleName"},
-	"AWS::KMS::Alias":                      {"AliasName"},
-	"AWS::Lambda::Alias":                   {"FunctionName", "Name"},
-	"AWS::Lambda::EventInvokeConfig":       {"FunctionName", "Qualifier"},
-	"AWS::Lambda::Function":                {"FunctionName", "PackageType", "TenancyConfig"},
-	"AWS::Lambda::Permission":              {"Action", "EventSourceToken", "FunctionName", "FunctionUrlAuthType", "InvokedViaFunctionUrl", "Principal", "PrincipalOrgID", "SourceAccount", "SourceArn"},
-	"AWS::Lambda::Url":                     {"Qualifier", "TargetFunctionArn"},
-	"AWS::Lambda::Version":                 {"CodeSha256", "Description", "FunctionName"},
-	"AWS::S3::BucketPolicy":                {"Bucket"},
-	"AWS::SNS::Subscription":               {"Endpoint", "Protocol", "TopicArn"},
-	"AWS::SNS::Topic":                      {"FifoTopic", "TopicName"},
-	"AWS::SNS::TopicPolicy":                {},
-	"AWS::SSM::Parameter":                  {"Name"},
-	"AWS::CDK::Metadata":                   {},
+import (
+	_ "embed"
+	"slices"
+	"strings"
+	"sync"
+)
 
-	"AWS::DynamoDB::GlobalTable":  {"AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes", "TableName"},
-	"AWS::DynamoDB::Table":        {"ImportSourceSpecification", "KeySchema", "LocalSecondaryIndexes", "TableName"},
-	"AWS::ECR::Repository":        {"EncryptionConfiguration", "RepositoryName"},
-	"AWS::EFS::FileSystem":        {"AvailabilityZoneName", "Encrypted", "KmsKeyId", "PerformanceMode"},
-	"AWS::KMS::Key":               {},
-	"AWS::Logs::LogGroup":         {"LogGroupName"},
-	"AWS::RDS::DBCluster":         {"AvailabilityZones", "DBClusterIdentifier", "DBSubnetGroupName", "DatabaseName", "EngineMode", "KmsKeyId", "SnapshotIdentifier", "SourceDBClusterIdentifier", "StorageEncrypted"},
-	"AWS::RDS::DBInstance":        {"CharacterSetName", "DBClusterIdentifier", "DBInstanceIdentifier", "DBName", "DBSnapshotIdentifier", "DBSubnetGroupName", "Engine", "KmsKeyId", "MasterUsername", "NcharCharacterSetName", "SourceRegion", "StorageEncrypted", "Timezone"},
-	"AWS::S3::Bucket":             {"BucketName", "ObjectLockEnabled"},
-	"AWS::SQS::Queue":             {"FifoQueue", "QueueName"},
-	"AWS::SecretsManager::Secret": {"Name"},
+// schema has a line for each type that the kit knows. The types of the other services
+// follow, as names only. It is generated from a package in which AWS publishes the
+// schemas of CloudFormation's registry; TestSchema of
+// tools/localaws/cloudformation/types says how.
+//
+//go:embed schema.txt
+var schema string
+
+// A Type is what AWS says about a resource type.
+type Type struct {
+	Properties []string
+	Required   []string
+	// CreateOnly are the properties that replace a resource if they change: "Update
+	// requires: Replacement".
+	CreateOnly []string
+	// Maybe are those that replace it under some conditions.
+	Maybe      []string
+	Attributes []string // of Fn::GetAtt
 }
+
+type table struct {
+	source string
+	types  map[string]Type
+	others map[string]bool // types of which only the name is known
+}
+
+var tables = sync.OnceValue(func() table { return read(schema) })
+
+func read(text string) table {
+	t := table{types: map[string]Type{}, others: map[string]bool{}}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		fields := strings.Split(line, "|")
+		switch {
+		case strings.HasPrefix(line, "# "):
+			t.source = line[2:]
+		case len(fields) == 3:
+			t.types[fields[0]] = readType(fields[1], fields[2])
+		case len(fields) == 2:
+			for _, name := range strings.Fields(fields[1]) {
+				t.others[fields[0]+"::"+name] = true
+			}
+		}
+	}
+	// What the schemas leave out, and the documentation of the types has.
+	for name, properties := range map[string][]string{
+		"AWS::DynamoDB::GlobalTable":         {"AttributeDefinitions"},
+		"AWS::DynamoDB::Table":               {"LocalSecondaryIndexes"},
+		"AWS::ElastiCache::CacheCluster":     {"AZMode", "NumCacheNodes", "PreferredAvailabilityZone", "PreferredAvailabilityZones"},
+		"AWS::ElastiCache::ReplicationGroup": {"AuthToken", "NodeGroupConfiguration", "NumNodeGroups"},
+		"AWS::RDS::DBInstance":               {"DBSnapshotIdentifier", "Engine"},
+	} {
+		known := t.types[name]
+		known.CreateOnly = slices.Sorted(slices.Values(append(known.CreateOnly, properties...)))
+		t.types[name] = known
+	}
+	return t
+}
+
+// readType reads the properties, each with its marks behind it, and the attributes.
+func readType(properties, attributes string) Type {
+	t := Type{Attributes: strings.Fields(attributes)}
+	for _, p := range strings.Fields(properties) {
+		name := strings.TrimRight(p, "!*~")
+		marks := p[len(name):]
+		t.Properties = append(t.Properties, name)
+		if strings.Contains(marks, "!") {
+			t.Required = append(t.Required, name)
+		}
+		if strings.Contains(marks, "*") {
+			t.CreateOnly = append(t.CreateOnly, name)
+		}
+		if strings.Contains(marks, "~") {
+			t.Maybe = append(t.Maybe, name)
+		}
+	}
+	return t
+}
+
+// Source says which list of AWS's it is, and its date.
+func Source() string { return tables().source }
+
+// Lookup returns what AWS says about a type, if the kit knows the type.
+func Lookup(name string) (Type, bool) {
+	t, ok := tables().types[name]
+	return t, ok
+}
+
+// Exists reports whether AWS has a type, whether or not the kit knows it.
+func Exists(name string) bool {
+	t := tables()
+	_, known := t.types[name]
+	return known || t.others[name]
+}
+
+// without are types that AWS's list does not have: a no-op of CloudFormation's, and
+// custom resources of the CDK. A change of their properties replaces none of them. All
+// but the last keep nothing and delete nothing; that one empties its bucket.
+var without = []string{
+	"AWS::CDK::Metadata", "Custom::LogRetention", "Custom::S3BucketNotifications", "Custom::VpcRestrictDefaultSG", "Custom::S3AutoDeleteObjects",
+}
+
+// Known reports whether it is known which properties replace a resource of a type.
+func Known(name string) bool {
+	_, ok := tables().types[name]
+	return ok || slices.Contains(without, name)
+}
+
+// CreateOnly returns the properties of a type that replace a resource if they change.
+func CreateOnly(name string) []string { return tables().types[name].CreateOnly }
 
 // refused lists the properties whose changes CloudFormation refuses: "Update
 // requires: Updates are not supported".
 var refused = map[string][]string{
 	"AWS::KMS::Key": {"KeySpec", "KeyUsage", "MultiRegion", "Origin"},
-}
-
-// Known reports whether a type is in the tables.
-func Known(name string) bool {
-	_, ok := createOnly[name]
-	_, other := others[name]
-	return ok || other
-}
-
-// CreateOnly returns the properties of a type that replace a resource if they change.
-func CreateOnly(name string) []string {
-	if properties, ok := createOnly[name]; ok {
-		return properties
-	}
-	return others[name]
 }
 
 // Refused returns the properties of a type whose changes are refused.
