@@ -23,7 +23,10 @@ type DeployedStack struct {
 	Absent   string          `json:"absent,omitempty"`
 	Status   string          `json:"status,omitempty"`
 	Template json.RawMessage `json:"template,omitempty"`
-	Drift    Drift           `json:"drift"`
+	// NotRehearsed lists the resources that the embedded AWS does not run, or not as
+	// the template says, each with the reason. On AWS there are none.
+	NotRehearsed []string `json:"notRehearsed,omitempty"`
+	Drift        Drift    `json:"drift"`
 }
 
 // A Drift says how a stack's resources differ from its template.

@@ -120,6 +120,9 @@ func (p Policy) DatabaseAge() time.Duration {
 type Rehearsal struct {
 	Account   string   `yaml:"account" json:"account"`
 	Tolerates []string `yaml:"tolerates" json:"tolerates"`
+	// ForbidRecorded refuses a release with resources that the embedded AWS only
+	// records: the check staging-deployed fails.
+	ForbidRecorded bool `yaml:"forbidRecorded" json:"forbidRecorded,omitempty"`
 }
 
 // RehearsalAccount is an account id that AWS never assigns.

@@ -22,7 +22,10 @@ func stagingDeployed() Check {
 		Doc: `CloudFormation's template of staging equals the assembly's, value by value. The alias
 names one published version. This version is Active and gets all traffic, and its
 CodeSha256 is the package's SHA-256 in base64. The smoke test of staging passed: the
-candidate's package served before and after it, and each step succeeded as declared.`,
+candidate's package served before and after it, and each step succeeded as declared.
+In a rehearsal, the embedded AWS only records some resources, such as state machines.
+They are listed as NOT REHEARSED, and are a finding if the policy's rehearsal says
+forbidRecorded.`,
 		Inputs: []evidence.Predicate{Assembly{}, Deployed{}, Staging{}, evidence.Smoke{}},
 		Next:   "go tool mage deploy-staging smoke",
 		Decide: func(in Inputs) Result {
@@ -50,11 +53,25 @@ candidate's package served before and after it, and each step succeeded as decla
 				}
 			}
 			findings = append(findings, notAnswering(smoke, in.Candidate, in.firstStage())...)
+			recorded := in.notRehearsed()
+			if in.Policy.Rehearsal.ForbidRecorded {
+				findings = append(findings, recorded...)
+			}
 			return concluded(fmt.Sprintf("%s of the template; %s; %s answered%s, the slowest in %.0f ms", count(compared, "value"),
 				strings.Join(versions, "; "), count(len(smoke.Checks), "request"), place(smoke.URL), slowest(smoke)), findings, undecided,
-				"Anything that is not in the template, such as manual changes: see drift. Load: the requests came one at a time.")
+				strings.Join(append([]string{"Anything that is not in the template, such as manual changes: see drift. Load: the requests came one at a time."}, recorded...), " "))
 		},
 	}
+}
+
+// notRehearsed returns the resources of staging that were not run. Nobody knows how the
+// release works with them before it is on AWS.
+func (in Inputs) notRehearsed() []string {
+	var all []string
+	for _, why := range read(in, &Deployed{}).Stacks[read(in, &Assembly{}).first()].NotRehearsed {
+		all = append(all, "NOT REHEARSED: "+why+". What the release does with it is first seen on AWS.")
+	}
+	return all
 }
 
 // stagingTemplate compares the deployed staging template with the assembly's.

@@ -29,6 +29,11 @@ func (r *rehearsal) results(ctx context.Context, id string, status types.Pipelin
 	// If they can't be read, what the table shows is kept: a failure is named.
 	actions, err := pipeline.Actions(ctx, r.pipelines, r.names.Pipeline.Stack, id)
 	errs := []error{err}
+	steps, err := r.notRehearsed(ctx)
+	errs = append(errs, err)
+	for _, s := range steps {
+		kept.NotRehearsed = append(kept.NotRehearsed, results.Left{Name: s.Name, Why: s.Why, Next: s.Next})
+	}
 	began := make(map[string]types.ActionExecutionDetail, len(actions))
 	for _, a := range actions {
 		began[aws.ToString(a.StageName)+"/"+aws.ToString(a.ActionName)] = a

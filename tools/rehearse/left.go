@@ -1,15 +1,23 @@
 package rehearse
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/project/manifest"
 )
 
 // A Step is one that a rehearsal could not take, because what is delivered lacks
-// something.
+// something, or because the embedded AWS does not run it.
 type Step struct {
 	Name string `json:"name"`
 	Why  string `json:"why"`
@@ -38,6 +46,45 @@ func notRehearsed(names manifest.Manifest) []Step {
 		steps = append(steps, Step{"ledger", "no stage keeps the evidence of releases: it is in the pipeline's artifacts only, and the approver was shown no page", "deploy the release ledger, app of github.com/magewright/magewright, in the first stage"})
 	}
 	return steps
+}
+
+// notRehearsed returns everything that this rehearsal leaves open.
+func (r *rehearsal) notRehearsed(ctx context.Context) ([]Step, error) {
+	recorded, err := notRun(ctx, cloudformation.NewFromConfig(r.aws), r.names.Stacks())
+	return append(notRehearsed(r.names), recorded...), err
+}
+
+// notRun returns the resources of stacks that the embedded AWS does not run, by type. It
+// says so in their status reasons.
+func notRun(ctx context.Context, client *cloudformation.Client, stacks []string) ([]Step, error) {
+	found := map[string]*Step{}
+	for _, stack := range stacks {
+		pages := cloudformation.NewListStackResourcesPaginator(client, &cloudformation.ListStackResourcesInput{StackName: &stack})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if api, ok := errors.AsType[smithy.APIError](err); ok && strings.Contains(api.ErrorMessage(), "does not exist") {
+				break
+			}
+			if err != nil {
+				return nil, fmt.Errorf("listing the resources of stack %s: %w", stack, err)
+			}
+			for _, r := range page.StackResourceSummaries {
+				why, ok := strings.CutPrefix(aws.ToString(r.ResourceStatusReason), "NOT REHEARSED: ")
+				if !ok {
+					continue
+				}
+				if found[why] == nil {
+					found[why] = &Step{Name: aws.ToString(r.ResourceType), Why: why + ":", Next: "try the release with it in a stage on AWS; rehearsal.forbidRecorded in infra/policy/readiness.yml refuses such releases"}
+				}
+				found[why].Why += " " + stack + "/" + aws.ToString(r.LogicalResourceId)
+			}
+		}
+	}
+	var steps []Step
+	for _, why := range slices.Sorted(maps.Keys(found)) {
+		steps = append(steps, *found[why])
+	}
+	return steps, nil
 }
 
 // plainly returns the first function of a stage whose traffic CodeDeploy does not

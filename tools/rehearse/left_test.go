@@ -5,6 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+
+	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project/manifest"
 )
 
@@ -43,5 +47,41 @@ func TestWhatIsNotRehearsedIsSaid(t *testing.T) {
 	}
 	if got := notRehearsed(manifest.Old()); len(got) > 0 {
 		t.Errorf("of the old names: %v", got)
+	}
+}
+
+// What the embedded AWS only records is a step, too: one for each type.
+func TestRecordedResourcesAreNotRehearsed(t *testing.T) {
+	t.Parallel()
+	client := cloudformation.NewFromConfig(localawstest.Start(t))
+	if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String("shop"), TemplateBody: aws.String(`
+Resources:
+  Net: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}
+  One: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Net, CidrBlock: 10.0.0.0/24}}
+  Two: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Net, CidrBlock: 10.0.1.0/24}}
+  Topic: {Type: AWS::SNS::Topic}
+`)}); err != nil {
+		t.Fatal(err)
+	}
+	waiter := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) { o.MinDelay, o.MaxDelay = 1, 1 })
+	if err := waiter.Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("shop")}, 60e9); err != nil {
+		t.Fatal(err)
+	}
+	steps, err := notRun(t.Context(), client, []string{"shop", "none"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	describeLeft(&out, steps)
+	for _, want := range []string{
+		"NOT REHEARSED  AWS::EC2::Subnet: the embedded AWS records AWS::EC2::Subnet and does not run it: shop/One shop/Two\n",
+		"NOT REHEARSED  AWS::EC2::VPC: the embedded AWS records AWS::EC2::VPC and does not run it: shop/Net\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s lacks %s", out.String(), want)
+		}
+	}
+	if len(steps) != 2 {
+		t.Errorf("%d steps", len(steps))
 	}
 }

@@ -89,7 +89,9 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	if err := r.describeProduction(ctx); err != nil {
 		return errors.Join(failure, err)
 	}
-	r.report.NotRehearsed = notRehearsed(r.names)
+	if r.report.NotRehearsed, err = r.notRehearsed(ctx); err != nil {
+		return errors.Join(failure, err)
+	}
 	describeLeft(cfg.Stdout, r.report.NotRehearsed)
 	if err := r.report.write(cfg); err != nil {
 		return errors.Join(failure, err)

@@ -15,7 +15,8 @@ type Report struct {
 	Status     string      `json:"status"`         // status of the pipeline execution
 	Stages     []Stage     `json:"stages"`
 	Production *Production `json:"production,omitempty"` // what serves now
-	// NotRehearsed are steps that this delivery lacks.
+	// NotRehearsed are steps that this delivery lacks, and the types of resources that
+	// the embedded AWS does not run.
 	NotRehearsed []Step `json:"notRehearsed,omitempty"`
 	Endpoint     string `json:"endpoint"`
 }

@@ -3,6 +3,7 @@ package cloudformation
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
 
+	"github.com/magewright/magewright/tools/internal/cfnschema"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/template"
 )
@@ -96,16 +98,22 @@ func (s *Service) prepare(ctx context.Context, p proposal) (*deployment, error) 
 	if err := d.expand(p); err != nil {
 		return nil, asValidation(err)
 	}
-	if err := s.settle(d); err != nil {
+	if err := d.settle(); err != nil {
 		return nil, asValidation(err)
 	}
-	if err := d.foresee(); err != nil {
+	if err := d.checkCapabilities(p.capabilities); err != nil {
+		return nil, err
+	}
+	if err := s.checkTypes(d); err != nil {
+		return nil, err
+	}
+	if err := s.foresee(d, p); err != nil {
 		return nil, asValidation(err)
 	}
 	if err := references.found(); err != nil {
 		return nil, asValidation(err)
 	}
-	return d, d.checkCapabilities(p.capabilities)
+	return d, nil
 }
 
 // expand applies the template's transform. Only those who have not reviewed the
@@ -166,9 +174,8 @@ func (s *Service) pseudoParameters(name, id string) map[string]any {
 	}
 }
 
-// settle evaluates what depends on the parameters alone. It refuses resources
-// whose type is not in the registry.
-func (s *Service) settle(d *deployment) error {
+// settle evaluates what depends on the parameters alone.
+func (d *deployment) settle() error {
 	if _, err := d.scope.Conditions(); err != nil {
 		return err
 	}
@@ -186,15 +193,13 @@ func (s *Service) settle(d *deployment) error {
 	for name, a := range d.active {
 		needs[name] = a.Needs
 	}
-	if err := template.Circular(needs); err != nil {
-		return err
-	}
-	return s.checkTypes(d)
+	return template.Circular(needs)
 }
 
-// checkTypes refuses resource types and properties that are not supported.
+// checkTypes refuses resource types, properties and attributes that are not
+// supported. It names them all.
 func (s *Service) checkTypes(d *deployment) error {
-	var unknown, resources, properties []string
+	var unknown, resources, refused []string
 	for _, name := range slices.Sorted(maps.Keys(d.active)) {
 		a := d.active[name]
 		typ, ok := s.deps.Types[a.Type]
@@ -203,19 +208,55 @@ func (s *Service) checkTypes(d *deployment) error {
 			resources = append(resources, name)
 			continue
 		}
-		if err := typ.Unsupported(name, a.Properties); err != nil {
-			properties = append(properties, err.Error())
+		refused = append(refused, typ.Wrong(name, a.Properties)...)
+		if typ.Recorded {
+			continue
+		}
+		// A recorded resource neither waits for signals nor has data.
+		if a.CreationPolicy != nil {
+			refused = append(refused, "resource "+name+": the embedded AWS does not support CreationPolicy of "+a.Type)
+		}
+		if a.Snapshot {
+			refused = append(refused, "resource "+name+": the embedded AWS does not support DeletionPolicy or UpdateReplacePolicy Snapshot of "+a.Type)
 		}
 	}
+	refused = append(refused, s.attributes(d)...)
 	if len(unknown) > 0 {
 		slices.Sort(unknown)
-		return validationErrorf("Template format error: Unrecognized resource types: [%s]; the embedded AWS does not support the type of resource %s",
-			strings.Join(slices.Compact(unknown), ", "), strings.Join(resources, ", "))
+		refused = append([]string{fmt.Sprintf("Template format error: Unrecognized resource types: [%s]; the embedded AWS does not support the type of resource %s",
+			strings.Join(slices.Compact(unknown), ", "), strings.Join(resources, ", "))}, refused...)
 	}
-	if len(properties) > 0 {
-		return validationErrorf("%s", strings.Join(properties, "; "))
+	if len(refused) > 0 {
+		return validationErrorf("%s", strings.Join(refused, "; "))
 	}
 	return nil
+}
+
+// attributes returns the references to attributes that recorded resources don't have.
+func (s *Service) attributes(d *deployment) []string {
+	var refused []string
+	check := func(v any) {
+		for _, ref := range template.References(v) {
+			a, ok := d.active[ref.Name]
+			typ := s.deps.Types[a.Type]
+			if !ok || !typ.Recorded || ref.Attribute == "" || slices.Contains(typ.Attributes, ref.Attribute) {
+				continue
+			}
+			if known, _ := cfnschema.Lookup(a.Type); slices.Contains(known.Attributes, ref.Attribute) {
+				refused = append(refused, "resource "+ref.Name+": the embedded AWS does not support Fn::GetAtt "+ref.Attribute+" of "+a.Type)
+			} else {
+				refused = append(refused, "Template error: resource "+ref.Name+" does not support attribute type "+ref.Attribute+" in Fn::GetAtt")
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.active)) {
+		check([]any{d.active[name].Properties, d.active[name].UpdatePolicy})
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.outputs)) {
+		check(d.outputs[name].Value)
+	}
+	slices.Sort(refused)
+	return slices.Compact(refused)
 }
 
 // bindParameters gives each declared parameter its value.

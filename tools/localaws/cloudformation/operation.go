@@ -442,7 +442,7 @@ func (op *operation) create(ctx context.Context, wanted, old *record) error {
 		return err
 	}
 	st.records[made.logicalID] = &made
-	s.resourceEvent(st, op, &made, complete, "")
+	s.resourceEvent(st, op, &made, complete, s.notRehearsed(&made))
 	return nil
 }
 
@@ -476,7 +476,7 @@ func (op *operation) update(ctx context.Context, wanted, old *record) error {
 		op.resourceFailedLocked(&next, false, interrupted(ctx, false, err))
 		return err
 	}
-	s.resourceEvent(st, op, &next, types.ResourceStatusUpdateComplete, "")
+	s.resourceEvent(st, op, &next, types.ResourceStatusUpdateComplete, s.notRehearsed(&next))
 	return nil
 }
 

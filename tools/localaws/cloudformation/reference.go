@@ -18,6 +18,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/uuid"
 
+	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/template"
 )
 
@@ -133,32 +134,81 @@ func notFetched(names []string) error {
 }
 
 // foresee resolves everything that does not depend on resources or on other
-// stacks. What is wrong with it is refused before anything is created.
-func (d *deployment) foresee() error {
-	unknown := func(string) (any, error) { return template.Unknown{}, nil }
-	scope := d.scope
-	scope.Resource = func(string, string) (any, error) { return template.Unknown{}, nil }
-	scope.Import = unknown
-	var secure []string
+// stacks, except those that are recorded. What is wrong with it is refused before
+// anything is created.
+func (s *Service) foresee(d *deployment, p proposal) error {
+	f := &foreseen{service: s, deployment: d, proposal: p, scope: d.scope, results: map[string]*resource.Result{}}
+	f.scope.Resource = f.value
+	f.scope.Import = func(string) (any, error) { return template.Unknown{}, nil }
+	var secure, refused []string
 	for _, name := range slices.Sorted(maps.Keys(d.active)) {
 		a := d.active[name]
-		properties, err := resolveObject(scope, a.Properties)
+		properties, err := resolveObject(f.scope, a.Properties)
 		if err != nil {
 			return err
 		}
 		secure = append(secure, securePlaces(a.Type+"/Properties", properties)...)
-		if _, err := scope.Resolve(a.UpdatePolicy); err != nil {
+		if _, err := f.scope.Resolve(a.UpdatePolicy); err != nil {
 			return err
+		}
+		if examine := s.deps.Types[a.Type].Examine; examine != nil {
+			for _, reason := range examine(properties) {
+				refused = append(refused, "resource "+name+": "+reason)
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.outputs)) {
-		value, err := scope.Resolve(d.outputs[name].Value)
+		value, err := f.scope.Resolve(d.outputs[name].Value)
 		if err != nil {
 			return err
 		}
 		secure = append(secure, securePlaces("Outputs/"+name+"/Value", value)...)
 	}
-	return notSecure(secure)
+	if err := notSecure(secure); err != nil {
+		refused = append(refused, err.Error())
+	}
+	if len(refused) > 0 {
+		return &template.Error{Text: strings.Join(refused, "; ")}
+	}
+	return nil
+}
+
+// A foreseen deployment knows the ids and attributes of recorded resources before they
+// are created.
+type foreseen struct {
+	service    *Service
+	deployment *deployment
+	proposal   proposal
+	scope      template.Scope
+	results    map[string]*resource.Result
+}
+
+// value returns what Ref or Fn::GetAtt yields, as far as that is known.
+func (f *foreseen) value(logicalID, attribute string) (any, error) {
+	a := f.deployment.active[logicalID]
+	typ := f.service.deps.Types[a.Type]
+	if typ.Foresee == nil {
+		return template.Unknown{}, nil
+	}
+	result, done := f.results[logicalID]
+	if !done {
+		properties, err := resolveObject(f.scope, a.Properties)
+		if err != nil {
+			return nil, err
+		}
+		result = typ.Foresee(&resource.Request{StackID: f.proposal.stackID, StackName: f.proposal.stackName, LogicalID: logicalID, Properties: properties})
+		f.results[logicalID] = result
+	}
+	if result == nil {
+		return template.Unknown{}, nil
+	}
+	if attribute == "" {
+		return result.PhysicalID, nil
+	}
+	if value, ok := result.Attributes[attribute]; ok {
+		return value, nil
+	}
+	return template.Unknown{}, nil
 }
 
 // securePlaces returns where a value refers to secure strings. AWS allows it in

@@ -248,7 +248,7 @@ func (op *operation) revert(ctx context.Context, name string, skip bool) error {
 	next.take(result, s.nextSerial)
 	st.records[name], st.owned[next.serial] = &next, &next
 	st.good.records[name] = &next
-	s.resourceEvent(st, op, &next, types.ResourceStatusUpdateComplete, "")
+	s.resourceEvent(st, op, &next, types.ResourceStatusUpdateComplete, s.notRehearsed(&next))
 	return nil
 }
 

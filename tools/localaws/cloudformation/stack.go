@@ -172,6 +172,11 @@ func (s *Service) resourceEvent(st *stack, op *operation, r *record, status type
 	}
 }
 
+// notRehearsed says what the embedded AWS does not run of a resource.
+func (s *Service) notRehearsed(r *record) string {
+	return s.deps.Types[r.typ].NotRehearsed(r.properties)
+}
+
 // event appends an event and returns its time. The caller holds the service's lock.
 func (s *Service) event(st *stack, op *operation, e types.StackEvent, reason, id string) time.Time {
 	at := s.stamp()

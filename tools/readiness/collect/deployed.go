@@ -66,6 +66,9 @@ func deployedStacks(ctx context.Context, e Env, drift func(ctx context.Context, 
 			if stack.Template, err = deployedTemplate(ctx, client, name); err != nil {
 				return d, err
 			}
+			if stack.NotRehearsed, err = notRehearsed(ctx, client, name); err != nil {
+				return d, err
+			}
 			stack.Drift = drift(ctx, name)
 			if ctx.Err() != nil {
 				return d, context.Cause(ctx)
@@ -122,6 +125,25 @@ func deployedTemplate(ctx context.Context, client *cloudformation.Client, name s
 		return nil, exit.Missing(next, "reading the template of stack %s: it is not JSON, so the CDK did not deploy it", name)
 	}
 	return body, nil
+}
+
+// notRehearsed returns the resources of a stack that the embedded AWS does not run. It
+// says so in their status reasons.
+func notRehearsed(ctx context.Context, client *cloudformation.Client, name string) ([]string, error) {
+	var all []string
+	pages := cloudformation.NewListStackResourcesPaginator(client, &cloudformation.ListStackResourcesInput{StackName: &name})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, exit.Missing("aws cloudformation list-stack-resources --stack-name "+name, "listing the resources of stack %s: %w", name, err)
+		}
+		for _, r := range page.StackResourceSummaries {
+			if why, ok := strings.CutPrefix(aws.ToString(r.ResourceStatusReason), "NOT REHEARSED: "); ok {
+				all = append(all, fmt.Sprintf("%s %s: %s", name, aws.ToString(r.LogicalResourceId), why))
+			}
+		}
+	}
+	return all, nil
 }
 
 // detectDrift runs drift detection to its end. An error says why it is unknown

@@ -216,6 +216,7 @@ func TestDeployedStacks(t *testing.T) {
 		"DescribeStacks magewright-production": noStack,
 		"DescribeStacks magewright-pipeline":   oneStack("REVIEW_IN_PROGRESS", ""),
 		"GetTemplate":                          `<TemplateBody>{"Resources":{}}</TemplateBody>`,
+		"ListStackResources":                   "<StackResourceSummaries><member><LogicalResourceId>Flow</LogicalResourceId><ResourceStatusReason>NOT REHEARSED: nothing runs</ResourceStatusReason></member></StackResourceSummaries>",
 	}
 	collectAll := func() (readiness.Deployed, error) {
 		got, err := DeployedStacks(t.Context(), Env{AWS: fakeAWS(t, answers), Clock: clock.System()})
@@ -229,6 +230,9 @@ func TestDeployedStacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	staging := d.Stacks["magewright-staging"]
+	if got := staging.NotRehearsed; !reflect.DeepEqual(got, []string{"magewright-staging Flow: nothing runs"}) {
+		t.Errorf("not rehearsed: %q", got)
+	}
 	if d.Account != "111122223333" || d.Region != "eu-west-1" || staging.Status != "UPDATE_COMPLETE" || string(staging.Template) != `{"Resources":{}}` || !strings.Contains(staging.Drift.Reason, "not supported") {
 		t.Errorf("deployed %+v", d)
 	}

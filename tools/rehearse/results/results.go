@@ -35,7 +35,12 @@ type Rehearsal struct {
 	Base    string // the release before, or ""
 	Status  string // of the execution
 	Actions []Action
+	// NotRehearsed is what the rehearsal does not show.
+	NotRehearsed []Left
 }
+
+// Left is something that was not rehearsed, why, and what to do about it.
+type Left struct{ Name, Why, Next string }
 
 // An Action is an action of the pipeline in its order, with what it has left.
 type Action struct {

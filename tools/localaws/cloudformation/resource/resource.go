@@ -7,8 +7,11 @@ package resource
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+
+	"github.com/magewright/magewright/tools/internal/cfnschema"
 )
 
 // A Type manages the resources of one CloudFormation type.
@@ -26,10 +29,28 @@ type Type struct {
 	// replaces the resource.
 	CreateOnly []string
 
+	// Recorded is set if the embedded AWS only keeps what templates say about such
+	// resources: they have ids and attributes, but nothing runs.
+	Recorded bool
+
+	// Kept names other properties, which are accepted and have no effect.
+	Kept []string
+
+	// Attributes names the attributes of Fn::GetAtt, if Recorded.
+	Attributes []string
+
 	// Identifier names the property with which a template names the resource, if
 	// the name alone identifies it in the account. No two resources of a type may
 	// have the same name.
 	Identifier string
+
+	// Foresee returns the result of Create for a recorded resource, as far as it is
+	// known before anything is created. Unknown properties are template.Unknown.
+	Foresee func(*Request) *Result
+
+	// Examine returns why resources with the properties can't be made, before
+	// anything is created. Unknown properties are template.Unknown. It may be nil.
+	Examine func(properties map[string]any) []string
 
 	// Create makes the resource and returns its physical id and attributes. If
 	// it fails after the resource exists, it returns the result along with the
@@ -87,18 +108,56 @@ func (r Registry) Add(types ...Type) {
 	}
 }
 
-// Unsupported returns an error that names each unsupported property of a
-// resource, or nil.
-func (t Type) Unsupported(logicalID string, properties map[string]any) error {
-	var unknown []string
-	for name := range properties {
-		if !slices.Contains(t.Properties, name) {
-			unknown = append(unknown, name)
+// NotRehearsed says what is not rehearsed of a resource. It is empty if everything is.
+func (t Type) NotRehearsed(properties map[string]any) string {
+	if t.Recorded {
+		return NotRehearsed + "the embedded AWS records " + t.Name + " and does not run it"
+	}
+	var kept []string
+	for _, name := range t.Kept {
+		if _, ok := properties[name]; ok {
+			kept = append(kept, name)
 		}
 	}
-	if len(unknown) == 0 {
-		return nil
+	if len(kept) == 0 {
+		return ""
 	}
-	slices.Sort(unknown)
-	return fmt.Errorf("resource %s: the embedded AWS does not support %s of %s", logicalID, strings.Join(unknown, ", "), t.Name)
+	return NotRehearsed + "in the embedded AWS, " + strings.Join(kept, ", ") + " of " + t.Name + " has no effect"
+}
+
+// NotRehearsed begins the status reason of each resource that the embedded AWS does
+// not run, or not as the template says.
+const NotRehearsed = "NOT REHEARSED: "
+
+// Wrong returns what is wrong with the names of a resource's properties: those that
+// the embedded AWS does not support, those that AWS does not have, and those that are
+// missing.
+func (t Type) Wrong(logicalID string, properties map[string]any) []string {
+	known, ok := cfnschema.Lookup(t.Name)
+	var unsupported, unknown, missing []string
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		switch {
+		case slices.Contains(t.Properties, name), slices.Contains(t.Kept, name):
+		case ok && !slices.Contains(known.Properties, name):
+			unknown = append(unknown, name)
+		default:
+			unsupported = append(unsupported, name)
+		}
+	}
+	for _, name := range known.Required {
+		if _, ok := properties[name]; !ok {
+			missing = append(missing, "#: required key ["+name+"] not found")
+		}
+	}
+	var wrong []string
+	if len(unsupported) > 0 {
+		wrong = append(wrong, fmt.Sprintf("resource %s: the embedded AWS does not support %s of %s", logicalID, strings.Join(unsupported, ", "), t.Name))
+	}
+	for _, name := range unknown {
+		wrong = append(wrong, fmt.Sprintf("resource %s: Encountered unsupported property %s (%s has none in %s)", logicalID, name, t.Name, cfnschema.Source()))
+	}
+	if len(missing) > 0 {
+		wrong = append(wrong, "Properties validation failed for resource "+logicalID+" with message: ["+strings.Join(missing, ", ")+"]")
+	}
+	return wrong
 }

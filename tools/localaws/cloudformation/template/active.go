@@ -23,7 +23,7 @@ func (s *Scope) Active() (map[string]Active, error) {
 		if r.Condition != "" && !conditions[r.Condition] {
 			continue
 		}
-		for _, section := range []*map[string]any{&r.Properties, &r.Metadata, &r.UpdatePolicy} {
+		for _, section := range []*map[string]any{&r.Properties, &r.Metadata, &r.UpdatePolicy, &r.CreationPolicy} {
 			if *section == nil {
 				continue
 			}

@@ -65,7 +65,7 @@ func (t *Template) check() error {
 
 // functions returns the parts of a resource that may contain functions.
 func (r Resource) functions() any {
-	return map[string]any{"Properties": r.Properties, "Metadata": r.Metadata, "UpdatePolicy": r.UpdatePolicy}
+	return map[string]any{"Properties": r.Properties, "Metadata": r.Metadata, "UpdatePolicy": r.UpdatePolicy, "CreationPolicy": r.CreationPolicy}
 }
 
 // needs returns the resources that a resource depends on.

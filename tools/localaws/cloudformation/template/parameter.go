@@ -37,11 +37,41 @@ const (
 func (p Parameter) SSM() bool { return strings.HasPrefix(p.Type, ssmValue) }
 
 func (p Parameter) list() bool {
-	switch p.Type {
-	case typeList, typeNumberList, ssmValue + "CommaDelimitedList>", ssmValue + "List<String>>":
-		return true
+	typ := strings.TrimPrefix(p.Type, ssmValue)
+	return strings.HasPrefix(typ, typeList) || strings.HasPrefix(typ, "List<")
+}
+
+// existing are the types whose values name something that exists in the account, with
+// what such a name looks like. The embedded AWS has none of these, so that it checks
+// no more than that.
+// See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html.
+var existing = map[string]*regexp.Regexp{
+	"AWS::EC2::AvailabilityZone::Name":   regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$`),
+	"AWS::EC2::Image::Id":                regexp.MustCompile(`^ami-[0-9a-f]{8,17}$`),
+	"AWS::EC2::Instance::Id":             regexp.MustCompile(`^i-[0-9a-f]{8,17}$`),
+	"AWS::EC2::KeyPair::KeyName":         regexp.MustCompile(`.`),
+	"AWS::EC2::SecurityGroup::GroupName": regexp.MustCompile(`.`),
+	"AWS::EC2::SecurityGroup::Id":        regexp.MustCompile(`^sg-[0-9a-f]{8,17}$`),
+	"AWS::EC2::Subnet::Id":               regexp.MustCompile(`^subnet-[0-9a-f]{8,17}$`),
+	"AWS::EC2::VPC::Id":                  regexp.MustCompile(`^vpc-[0-9a-f]{8,17}$`),
+	"AWS::EC2::Volume::Id":               regexp.MustCompile(`^vol-[0-9a-f]{8,17}$`),
+	"AWS::Route53::HostedZone::Id":       regexp.MustCompile(`^Z[0-9A-Z]+$`),
+}
+
+// knownParameterType reports whether a parameter may have the type.
+func knownParameterType(name string) bool {
+	if inner, ok := strings.CutPrefix(name, ssmValue); ok {
+		name = strings.TrimSuffix(inner, ">")
+		if name == typeNumber || name == typeNumberList {
+			return false
+		}
 	}
-	return false
+	inner, list := strings.CutPrefix(name, "List<")
+	inner = strings.TrimSuffix(inner, ">")
+	if existing[inner] != nil {
+		return !list || inner != "AWS::EC2::KeyPair::KeyName"
+	}
+	return slices.Contains([]string{typeString, typeNumber, typeList, typeNumberList, "List<String>", "AWS::SSM::Parameter::Name"}, name)
 }
 
 func (t *Template) readParameters(sections map[string]any) error {
@@ -108,12 +138,11 @@ func readParameter(name string, m map[string]any) (Parameter, error) {
 			return p, formatErrorf("[/Parameters/%s/%s] has an invalid value.", name, key)
 		}
 	}
-	switch p.Type {
-	case typeString, typeNumber, typeList, typeNumberList, "AWS::SSM::Parameter::Name",
-		ssmValue + "String>", ssmValue + "CommaDelimitedList>", ssmValue + "List<String>>":
-		return p, nil
-	case "":
+	switch {
+	case p.Type == "":
 		return p, formatErrorf("Every Parameters object must contain a Type member.")
+	case p.Type != "List<String>" && knownParameterType(p.Type):
+		return p, nil
 	}
 	return p, formatErrorf("Unrecognized parameter type: %s", p.Type)
 }
@@ -188,6 +217,9 @@ func (p Parameter) violation(name, item string) string {
 			return "Parameter '" + name + "' must be a number not greater than " + formatNumber(*p.maxValue)
 		}
 		return ""
+	}
+	if form := existing[strings.TrimSuffix(strings.TrimPrefix(p.Type, "List<"), ">")]; form != nil && !form.MatchString(item) {
+		return "Parameter validation failed: parameter value " + item + " for parameter name " + name + " does not exist"
 	}
 	length := float64(utf8.RuneCountInString(item))
 	switch {

@@ -12,6 +12,23 @@ import (
 // updated. A function of an unknown value is unknown, too.
 type Unknown struct{}
 
+// HasUnknown reports whether a value or a part of it is unknown.
+func HasUnknown(v any) bool {
+	switch v := v.(type) {
+	case Unknown:
+		return true
+	case []any:
+		return slices.ContainsFunc(v, HasUnknown)
+	case map[string]any:
+		for _, e := range v {
+			if HasUnknown(e) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // noValue is the result of Ref AWS::NoValue. It removes the member that holds it.
 type noValue struct{}
 

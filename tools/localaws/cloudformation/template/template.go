@@ -51,6 +51,10 @@ type Resource struct {
 	Properties          map[string]any
 	Metadata            map[string]any
 	UpdatePolicy        map[string]any
+	CreationPolicy      map[string]any
+	// Snapshot is set if a policy asks for a snapshot before a deletion. The policies
+	// themselves are then Delete: the embedded AWS has nothing to take one of.
+	Snapshot bool
 }
 
 // An Output is an output as the template has it, with unresolved functions.
@@ -66,6 +70,7 @@ const (
 	Delete               = "Delete"
 	Retain               = "Retain"
 	RetainExceptOnCreate = "RetainExceptOnCreate"
+	snapshot             = "Snapshot"
 )
 
 // maxResources is CloudFormation's quota.
@@ -326,7 +331,7 @@ func readResource(name string, m map[string]any) (Resource, error) {
 		case "UpdatePolicy":
 			r.UpdatePolicy, ok = v.(map[string]any)
 		case "CreationPolicy":
-			return r, errorf("resource %s: the embedded AWS does not support CreationPolicy", name)
+			r.CreationPolicy, ok = v.(map[string]any)
 		default:
 			return r, errorf("Invalid template resource property '%s'", key)
 		}
@@ -334,11 +339,16 @@ func readResource(name string, m map[string]any) (Resource, error) {
 			return r, formatErrorf("[/Resources/%s/%s] has an invalid value.", name, key)
 		}
 	}
-	if !slices.Contains([]string{Delete, Retain, RetainExceptOnCreate}, r.DeletionPolicy) {
+	if !slices.Contains([]string{Delete, Retain, RetainExceptOnCreate, snapshot}, r.DeletionPolicy) {
 		return r, templateErrorf("resource %s: the embedded AWS does not support DeletionPolicy %s", name, r.DeletionPolicy)
 	}
-	if !slices.Contains([]string{Delete, Retain}, r.UpdateReplacePolicy) {
+	if !slices.Contains([]string{Delete, Retain, snapshot}, r.UpdateReplacePolicy) {
 		return r, templateErrorf("resource %s: the embedded AWS does not support UpdateReplacePolicy %s", name, r.UpdateReplacePolicy)
+	}
+	for _, policy := range []*string{&r.DeletionPolicy, &r.UpdateReplacePolicy} {
+		if *policy == snapshot {
+			r.Snapshot, *policy = true, Delete
+		}
 	}
 	return r, nil
 }

@@ -293,7 +293,7 @@ func restStage(d Deps) definition {
 		Type: resource.Type{
 			Name: "AWS::ApiGateway::Stage",
 			Properties: []string{
-				"AccessLogSetting", "DeploymentId", "Description", "MethodSettings", "RestApiId", "StageName", "Tags", "TracingEnabled", "Variables",
+				"AccessLogSetting", "DeploymentId", "Description", "MethodSettings", "RestApiId", "StageName", "Tags", "Variables",
 			},
 			Create: a.createStage,
 			Update: a.updateStage,

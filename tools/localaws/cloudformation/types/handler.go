@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -50,9 +51,8 @@ func (d definition) handled() resource.Type {
 	create, update, remove := t.Create, t.Update, t.Delete
 	t.Create = func(ctx context.Context, asked *resource.Request) (*resource.Result, error) {
 		// A replacement inherits nothing from the resource it replaces.
-		fresh := *asked
-		fresh.PhysicalID, fresh.OldProperties = "", nil
-		r := &fresh
+		r := d.effective(asked)
+		r.PhysicalID, r.OldProperties = "", nil
 		if err := d.check(r); err != nil {
 			return nil, err
 		}
@@ -63,7 +63,8 @@ func (d definition) handled() resource.Type {
 		return made, nil
 	}
 	if update != nil {
-		t.Update = func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+		t.Update = func(ctx context.Context, asked *resource.Request) (*resource.Result, error) {
+			r := d.effective(asked)
 			if err := d.check(r); err != nil {
 				return nil, err
 			}
@@ -83,10 +84,24 @@ func (d definition) handled() resource.Type {
 	return t
 }
 
+// effective returns a copy of a request without the properties that have no effect.
+func (d definition) effective(r *resource.Request) *resource.Request {
+	e := *r
+	if len(d.Kept) > 0 {
+		kept := func(name string, _ any) bool { return slices.Contains(d.Kept, name) }
+		e.Properties, e.OldProperties = maps.Clone(r.Properties), maps.Clone(r.OldProperties)
+		maps.DeleteFunc(e.Properties, kept)
+		maps.DeleteFunc(e.OldProperties, kept)
+	}
+	return &e
+}
+
 // check reports properties that are missing or not supported.
 func (d definition) check(r *resource.Request) error {
-	if err := d.Unsupported(r.LogicalID, r.Properties); err != nil {
-		return err
+	for name := range r.Properties {
+		if !slices.Contains(d.Properties, name) {
+			return handlerError(r, &propertyError{"", fmt.Sprintf("extraneous key [%s] is not permitted", name)})
+		}
 	}
 	for _, name := range d.required {
 		if _, ok := r.Properties[name]; !ok {

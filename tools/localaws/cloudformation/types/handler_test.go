@@ -65,7 +65,7 @@ func TestWrongProperties(t *testing.T) {
 		properties map[string]any
 		want       string
 	}{
-		{"AWS::Logs::LogGroup", map[string]any{"FieldIndexPolicies": []any{}}, "resource R: the embedded AWS does not support FieldIndexPolicies of AWS::Logs::LogGroup"},
+		{"AWS::Logs::LogGroup", map[string]any{"FieldIndex": []any{}}, "Properties validation failed for resource R with message: [#: extraneous key [FieldIndex] is not permitted]"},
 		{"AWS::Lambda::Alias", map[string]any{"Name": "live"}, "Properties validation failed for resource R with message: [#: required key [FunctionName] not found]"},
 		{"AWS::Lambda::Function", map[string]any{"Role": "r", "Code": map[string]any{"ZipFile": "exports.handler"}},
 			"Properties validation failed for resource R with message: [#/Code/ZipFile: the embedded AWS has no runtime for inline code; deploy the function as a zip in S3]"},

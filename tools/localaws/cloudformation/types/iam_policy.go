@@ -83,6 +83,37 @@ func (p rolePolicies) remove(ctx context.Context, properties map[string]any, kep
 	return nil
 }
 
+// inlinePolicy is AWS::IAM::RolePolicy: one policy of one role.
+func inlinePolicy(d Deps) definition {
+	put := func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+		in := &awsiam.PutRolePolicyInput{}
+		if err := decode(r, in, "PolicyDocument"); err != nil {
+			return nil, err
+		}
+		var err error
+		if in.PolicyDocument, err = document(r.Properties, "PolicyDocument"); err != nil {
+			return nil, err
+		}
+		if _, err := d.Identities.PutRolePolicy(ctx, in); err != nil {
+			return nil, err
+		}
+		return &resource.Result{PhysicalID: *in.PolicyName + "|" + *in.RoleName}, nil
+	}
+	return definition{
+		// The service would refuse a policy without a document.
+		required: []string{"PolicyDocument", "PolicyName", "RoleName"},
+		Type: resource.Type{
+			Name: "AWS::IAM::RolePolicy", Properties: []string{"PolicyDocument", "PolicyName", "RoleName"}, Create: put, Update: put,
+			Delete: func(ctx context.Context, r *resource.Request) error {
+				_, err := d.Identities.DeleteRolePolicy(ctx, &awsiam.DeleteRolePolicyInput{
+					RoleName: aws.String(stringOf(r.Properties, "RoleName")), PolicyName: aws.String(stringOf(r.Properties, "PolicyName")),
+				})
+				return err
+			},
+		},
+	}
+}
+
 // managedPolicy is AWS::IAM::ManagedPolicy for roles. See [rolePolicy] for
 // users and groups.
 func managedPolicy(d Deps) definition {

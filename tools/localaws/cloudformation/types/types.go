@@ -3,7 +3,7 @@
 //
 // A type supports the properties that it lists and refuses all others. Its
 // physical ids and attributes are those that AWS documents for Ref and
-// Fn::GetAtt.
+// Fn::GetAtt. The types in recorded.txt have those only.
 // See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-template-resource-type-ref.html.
 package types
 
@@ -38,13 +38,30 @@ func Registry(d Deps) resource.Registry {
 		httpAPI(d), httpStage(d), httpRoute(d), httpIntegration(d), httpAuthorizer(d), httpDeployment(d),
 		restAPI(d), restResource(d), restMethod(d), restDeployment(d), restStage(d), restAccount(d), restAuthorizer(d), restModel(d),
 		restValidator(d), restKey(d), restPlan(d), restPlanKey(d), restResponse(d),
-		metadata(),
+		inlinePolicy(d), metadata(),
 	} {
+		definition.Kept = kept[definition.Name]
 		t := definition.handled()
 		t.Identifier = identifiers[t.Name]
 		registry.Add(t)
 	}
+	for _, t := range recordedTypes(d.Account) {
+		registry.Add(t)
+	}
 	return registry
+}
+
+// kept has the properties of a type that the embedded AWS accepts and that have no
+// effect: a release that uses them is not rehearsed in that.
+var kept = map[string][]string{
+	"AWS::ApiGateway::Stage": {"DocumentationVersion", "TracingEnabled"},
+	"AWS::DynamoDB::Table":   {"ContributorInsightsSpecification", "KinesisStreamSpecification"},
+	"AWS::Lambda::Function":  {"CodeSigningConfigArn", "FileSystemConfigs", "RecursiveLoop", "RuntimeManagementConfig", "VpcConfig"},
+	"AWS::Logs::LogGroup":    {"DataProtectionPolicy", "FieldIndexPolicies"},
+	"AWS::S3::Bucket": {
+		"AccelerateConfiguration", "AnalyticsConfigurations", "CorsConfiguration", "IntelligentTieringConfigurations",
+		"InventoryConfigurations", "MetricsConfigurations", "ReplicationConfiguration", "WebsiteConfiguration",
+	},
 }
 
 // identifiers has the property that names a resource, by type. Some services
