@@ -11,6 +11,8 @@ import (
 	awscodeconnections "github.com/aws/aws-sdk-go-v2/service/codeconnections"
 	awscodedeploy "github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	awscodepipeline "github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awsdynamodbstreams "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	awsecr "github.com/aws/aws-sdk-go-v2/service/ecr"
 	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
@@ -19,6 +21,7 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssecretsmanager "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/magewright/magewright/tools/localaws/access"
@@ -27,6 +30,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/codeconnections"
 	"github.com/magewright/magewright/tools/localaws/codedeploy"
 	"github.com/magewright/magewright/tools/localaws/codepipeline"
+	"github.com/magewright/magewright/tools/localaws/dynamodb"
 	"github.com/magewright/magewright/tools/localaws/ecr"
 	"github.com/magewright/magewright/tools/localaws/events"
 	"github.com/magewright/magewright/tools/localaws/iam"
@@ -36,10 +40,11 @@ import (
 	"github.com/magewright/magewright/tools/localaws/s3"
 	"github.com/magewright/magewright/tools/localaws/secretsmanager"
 	"github.com/magewright/magewright/tools/localaws/sns"
+	"github.com/magewright/magewright/tools/localaws/sqs"
 	"github.com/magewright/magewright/tools/localaws/ssm"
 )
 
-// guardedCloudwatch is cloudwatch for the other services: it authorizes each operation.
+// guardedCloudwatch is monitoring for the other services: it authorizes each operation.
 type guardedCloudwatch struct {
 	*cloudwatch.Service
 	guard *access.Guard
@@ -475,6 +480,124 @@ func (g guardedCodepipeline) UntagResource(ctx context.Context, in *awscodepipel
 
 func (g guardedCodepipeline) UpdatePipeline(ctx context.Context, in *awscodepipeline.UpdatePipelineInput) (*awscodepipeline.UpdatePipelineOutput, error) {
 	return guarded(ctx, g.guard, "codepipeline", "UpdatePipeline", in, g.Service.UpdatePipeline)
+}
+
+// guardedDynamodb is dynamodb for the other services: it authorizes each operation.
+type guardedDynamodb struct {
+	*dynamodb.Service
+	guard *access.Guard
+}
+
+func (g guardedDynamodb) BatchGetItem(ctx context.Context, in *awsdynamodb.BatchGetItemInput) (*awsdynamodb.BatchGetItemOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "BatchGetItem", in, g.Service.BatchGetItem)
+}
+
+func (g guardedDynamodb) BatchWriteItem(ctx context.Context, in *awsdynamodb.BatchWriteItemInput) (*awsdynamodb.BatchWriteItemOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "BatchWriteItem", in, g.Service.BatchWriteItem)
+}
+
+func (g guardedDynamodb) CreateBackup(ctx context.Context, in *awsdynamodb.CreateBackupInput) (*awsdynamodb.CreateBackupOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "CreateBackup", in, g.Service.CreateBackup)
+}
+
+func (g guardedDynamodb) CreateTable(ctx context.Context, in *awsdynamodb.CreateTableInput) (*awsdynamodb.CreateTableOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "CreateTable", in, g.Service.CreateTable)
+}
+
+func (g guardedDynamodb) DeleteBackup(ctx context.Context, in *awsdynamodb.DeleteBackupInput) (*awsdynamodb.DeleteBackupOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "DeleteBackup", in, g.Service.DeleteBackup)
+}
+
+func (g guardedDynamodb) DeleteItem(ctx context.Context, in *awsdynamodb.DeleteItemInput) (*awsdynamodb.DeleteItemOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "DeleteItem", in, g.Service.DeleteItem)
+}
+
+func (g guardedDynamodb) DeleteTable(ctx context.Context, in *awsdynamodb.DeleteTableInput) (*awsdynamodb.DeleteTableOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "DeleteTable", in, g.Service.DeleteTable)
+}
+
+func (g guardedDynamodb) DescribeBackup(ctx context.Context, in *awsdynamodb.DescribeBackupInput) (*awsdynamodb.DescribeBackupOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "DescribeBackup", in, g.Service.DescribeBackup)
+}
+
+func (g guardedDynamodb) DescribeContinuousBackups(ctx context.Context, in *awsdynamodb.DescribeContinuousBackupsInput) (*awsdynamodb.DescribeContinuousBackupsOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "DescribeContinuousBackups", in, g.Service.DescribeContinuousBackups)
+}
+
+func (g guardedDynamodb) DescribeLimits(ctx context.Context, in *awsdynamodb.DescribeLimitsInput) (*awsdynamodb.DescribeLimitsOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "DescribeLimits", in, g.Service.DescribeLimits)
+}
+
+func (g guardedDynamodb) DescribeTable(ctx context.Context, in *awsdynamodb.DescribeTableInput) (*awsdynamodb.DescribeTableOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "DescribeTable", in, g.Service.DescribeTable)
+}
+
+func (g guardedDynamodb) DescribeTimeToLive(ctx context.Context, in *awsdynamodb.DescribeTimeToLiveInput) (*awsdynamodb.DescribeTimeToLiveOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "DescribeTimeToLive", in, g.Service.DescribeTimeToLive)
+}
+
+func (g guardedDynamodb) GetItem(ctx context.Context, in *awsdynamodb.GetItemInput) (*awsdynamodb.GetItemOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "GetItem", in, g.Service.GetItem)
+}
+
+func (g guardedDynamodb) ListBackups(ctx context.Context, in *awsdynamodb.ListBackupsInput) (*awsdynamodb.ListBackupsOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "ListBackups", in, g.Service.ListBackups)
+}
+
+func (g guardedDynamodb) ListTables(ctx context.Context, in *awsdynamodb.ListTablesInput) (*awsdynamodb.ListTablesOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "ListTables", in, g.Service.ListTables)
+}
+
+func (g guardedDynamodb) ListTagsOfResource(ctx context.Context, in *awsdynamodb.ListTagsOfResourceInput) (*awsdynamodb.ListTagsOfResourceOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "ListTagsOfResource", in, g.Service.ListTagsOfResource)
+}
+
+func (g guardedDynamodb) PutItem(ctx context.Context, in *awsdynamodb.PutItemInput) (*awsdynamodb.PutItemOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "PutItem", in, g.Service.PutItem)
+}
+
+func (g guardedDynamodb) Query(ctx context.Context, in *awsdynamodb.QueryInput) (*awsdynamodb.QueryOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "Query", in, g.Service.Query)
+}
+
+func (g guardedDynamodb) RestoreTableFromBackup(ctx context.Context, in *awsdynamodb.RestoreTableFromBackupInput) (*awsdynamodb.RestoreTableFromBackupOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "RestoreTableFromBackup", in, g.Service.RestoreTableFromBackup)
+}
+
+func (g guardedDynamodb) Scan(ctx context.Context, in *awsdynamodb.ScanInput) (*awsdynamodb.ScanOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "Scan", in, g.Service.Scan)
+}
+
+func (g guardedDynamodb) TagResource(ctx context.Context, in *awsdynamodb.TagResourceInput) (*awsdynamodb.TagResourceOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "TagResource", in, g.Service.TagResource)
+}
+
+func (g guardedDynamodb) TransactGetItems(ctx context.Context, in *awsdynamodb.TransactGetItemsInput) (*awsdynamodb.TransactGetItemsOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "TransactGetItems", in, g.Service.TransactGetItems)
+}
+
+func (g guardedDynamodb) TransactWriteItems(ctx context.Context, in *awsdynamodb.TransactWriteItemsInput) (*awsdynamodb.TransactWriteItemsOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "TransactWriteItems", in, g.Service.TransactWriteItems)
+}
+
+func (g guardedDynamodb) UntagResource(ctx context.Context, in *awsdynamodb.UntagResourceInput) (*awsdynamodb.UntagResourceOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "UntagResource", in, g.Service.UntagResource)
+}
+
+func (g guardedDynamodb) UpdateContinuousBackups(ctx context.Context, in *awsdynamodb.UpdateContinuousBackupsInput) (*awsdynamodb.UpdateContinuousBackupsOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "UpdateContinuousBackups", in, g.Service.UpdateContinuousBackups)
+}
+
+func (g guardedDynamodb) UpdateItem(ctx context.Context, in *awsdynamodb.UpdateItemInput) (*awsdynamodb.UpdateItemOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "UpdateItem", in, g.Service.UpdateItem)
+}
+
+func (g guardedDynamodb) UpdateTable(ctx context.Context, in *awsdynamodb.UpdateTableInput) (*awsdynamodb.UpdateTableOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "UpdateTable", in, g.Service.UpdateTable)
+}
+
+func (g guardedDynamodb) UpdateTimeToLive(ctx context.Context, in *awsdynamodb.UpdateTimeToLiveInput) (*awsdynamodb.UpdateTimeToLiveOutput, error) {
+	return guarded(ctx, g.guard, "dynamodb", "UpdateTimeToLive", in, g.Service.UpdateTimeToLive)
 }
 
 // guardedEcr is ecr for the other services: it authorizes each operation.
@@ -1431,6 +1554,104 @@ func (g guardedSns) UntagResource(ctx context.Context, in *awssns.UntagResourceI
 	return guarded(ctx, g.guard, "sns", "UntagResource", in, g.Service.UntagResource)
 }
 
+// guardedSqs is sqs for the other services: it authorizes each operation.
+type guardedSqs struct {
+	*sqs.Service
+	guard *access.Guard
+}
+
+func (g guardedSqs) AddPermission(ctx context.Context, in *awssqs.AddPermissionInput) (*awssqs.AddPermissionOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "AddPermission", in, g.Service.AddPermission)
+}
+
+func (g guardedSqs) CancelMessageMoveTask(ctx context.Context, in *awssqs.CancelMessageMoveTaskInput) (*awssqs.CancelMessageMoveTaskOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "CancelMessageMoveTask", in, g.Service.CancelMessageMoveTask)
+}
+
+func (g guardedSqs) ChangeMessageVisibility(ctx context.Context, in *awssqs.ChangeMessageVisibilityInput) (*awssqs.ChangeMessageVisibilityOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "ChangeMessageVisibility", in, g.Service.ChangeMessageVisibility)
+}
+
+func (g guardedSqs) ChangeMessageVisibilityBatch(ctx context.Context, in *awssqs.ChangeMessageVisibilityBatchInput) (*awssqs.ChangeMessageVisibilityBatchOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "ChangeMessageVisibilityBatch", in, g.Service.ChangeMessageVisibilityBatch)
+}
+
+func (g guardedSqs) CreateQueue(ctx context.Context, in *awssqs.CreateQueueInput) (*awssqs.CreateQueueOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "CreateQueue", in, g.Service.CreateQueue)
+}
+
+func (g guardedSqs) DeleteMessage(ctx context.Context, in *awssqs.DeleteMessageInput) (*awssqs.DeleteMessageOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "DeleteMessage", in, g.Service.DeleteMessage)
+}
+
+func (g guardedSqs) DeleteMessageBatch(ctx context.Context, in *awssqs.DeleteMessageBatchInput) (*awssqs.DeleteMessageBatchOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "DeleteMessageBatch", in, g.Service.DeleteMessageBatch)
+}
+
+func (g guardedSqs) DeleteQueue(ctx context.Context, in *awssqs.DeleteQueueInput) (*awssqs.DeleteQueueOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "DeleteQueue", in, g.Service.DeleteQueue)
+}
+
+func (g guardedSqs) GetQueueAttributes(ctx context.Context, in *awssqs.GetQueueAttributesInput) (*awssqs.GetQueueAttributesOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "GetQueueAttributes", in, g.Service.GetQueueAttributes)
+}
+
+func (g guardedSqs) GetQueueUrl(ctx context.Context, in *awssqs.GetQueueUrlInput) (*awssqs.GetQueueUrlOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "GetQueueUrl", in, g.Service.GetQueueUrl)
+}
+
+func (g guardedSqs) ListDeadLetterSourceQueues(ctx context.Context, in *awssqs.ListDeadLetterSourceQueuesInput) (*awssqs.ListDeadLetterSourceQueuesOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "ListDeadLetterSourceQueues", in, g.Service.ListDeadLetterSourceQueues)
+}
+
+func (g guardedSqs) ListMessageMoveTasks(ctx context.Context, in *awssqs.ListMessageMoveTasksInput) (*awssqs.ListMessageMoveTasksOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "ListMessageMoveTasks", in, g.Service.ListMessageMoveTasks)
+}
+
+func (g guardedSqs) ListQueueTags(ctx context.Context, in *awssqs.ListQueueTagsInput) (*awssqs.ListQueueTagsOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "ListQueueTags", in, g.Service.ListQueueTags)
+}
+
+func (g guardedSqs) ListQueues(ctx context.Context, in *awssqs.ListQueuesInput) (*awssqs.ListQueuesOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "ListQueues", in, g.Service.ListQueues)
+}
+
+func (g guardedSqs) PurgeQueue(ctx context.Context, in *awssqs.PurgeQueueInput) (*awssqs.PurgeQueueOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "PurgeQueue", in, g.Service.PurgeQueue)
+}
+
+func (g guardedSqs) ReceiveMessage(ctx context.Context, in *awssqs.ReceiveMessageInput) (*awssqs.ReceiveMessageOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "ReceiveMessage", in, g.Service.ReceiveMessage)
+}
+
+func (g guardedSqs) RemovePermission(ctx context.Context, in *awssqs.RemovePermissionInput) (*awssqs.RemovePermissionOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "RemovePermission", in, g.Service.RemovePermission)
+}
+
+func (g guardedSqs) SendMessage(ctx context.Context, in *awssqs.SendMessageInput) (*awssqs.SendMessageOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "SendMessage", in, g.Service.SendMessage)
+}
+
+func (g guardedSqs) SendMessageBatch(ctx context.Context, in *awssqs.SendMessageBatchInput) (*awssqs.SendMessageBatchOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "SendMessageBatch", in, g.Service.SendMessageBatch)
+}
+
+func (g guardedSqs) SetQueueAttributes(ctx context.Context, in *awssqs.SetQueueAttributesInput) (*awssqs.SetQueueAttributesOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "SetQueueAttributes", in, g.Service.SetQueueAttributes)
+}
+
+func (g guardedSqs) StartMessageMoveTask(ctx context.Context, in *awssqs.StartMessageMoveTaskInput) (*awssqs.StartMessageMoveTaskOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "StartMessageMoveTask", in, g.Service.StartMessageMoveTask)
+}
+
+func (g guardedSqs) TagQueue(ctx context.Context, in *awssqs.TagQueueInput) (*awssqs.TagQueueOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "TagQueue", in, g.Service.TagQueue)
+}
+
+func (g guardedSqs) UntagQueue(ctx context.Context, in *awssqs.UntagQueueInput) (*awssqs.UntagQueueOutput, error) {
+	return guarded(ctx, g.guard, "sqs", "UntagQueue", in, g.Service.UntagQueue)
+}
+
 // guardedSsm is ssm for the other services: it authorizes each operation.
 type guardedSsm struct {
 	*ssm.Service
@@ -1479,4 +1700,26 @@ func (g guardedSsm) PutParameter(ctx context.Context, in *awsssm.PutParameterInp
 
 func (g guardedSsm) RemoveTagsFromResource(ctx context.Context, in *awsssm.RemoveTagsFromResourceInput) (*awsssm.RemoveTagsFromResourceOutput, error) {
 	return guarded(ctx, g.guard, "ssm", "RemoveTagsFromResource", in, g.Service.RemoveTagsFromResource)
+}
+
+// guardedStreams is dynamodbstreams for the other services: it authorizes each operation.
+type guardedStreams struct {
+	*dynamodb.Streams
+	guard *access.Guard
+}
+
+func (g guardedStreams) DescribeStream(ctx context.Context, in *awsdynamodbstreams.DescribeStreamInput) (*awsdynamodbstreams.DescribeStreamOutput, error) {
+	return guarded(ctx, g.guard, "dynamodbstreams", "DescribeStream", in, g.Streams.DescribeStream)
+}
+
+func (g guardedStreams) GetRecords(ctx context.Context, in *awsdynamodbstreams.GetRecordsInput) (*awsdynamodbstreams.GetRecordsOutput, error) {
+	return guarded(ctx, g.guard, "dynamodbstreams", "GetRecords", in, g.Streams.GetRecords)
+}
+
+func (g guardedStreams) GetShardIterator(ctx context.Context, in *awsdynamodbstreams.GetShardIteratorInput) (*awsdynamodbstreams.GetShardIteratorOutput, error) {
+	return guarded(ctx, g.guard, "dynamodbstreams", "GetShardIterator", in, g.Streams.GetShardIterator)
+}
+
+func (g guardedStreams) ListStreams(ctx context.Context, in *awsdynamodbstreams.ListStreamsInput) (*awsdynamodbstreams.ListStreamsOutput, error) {
+	return guarded(ctx, g.guard, "dynamodbstreams", "ListStreams", in, g.Streams.ListStreams)
 }

@@ -220,9 +220,10 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 	functions := &lateFunctions{guardedLambda{guard: g}}
 	measured := &lateMetrics{}
 	queues := sqs.New(a, sqs.Deps{Metrics: measured})
-	topics := sns.New(a, sns.Deps{Functions: functions, Queues: queues})
+	guardedQueues := guardedSqs{queues, g}
+	topics := sns.New(a, sns.Deps{Functions: functions, Queues: guardedQueues})
 	guardedTopics := guardedSns{topics, g}
-	bus := events.New(a, events.Deps{Topics: guardedTopics, Functions: functions, Queues: queues})
+	bus := events.New(a, events.Deps{Topics: guardedTopics, Functions: functions, Queues: guardedQueues})
 	metrics := cloudwatch.New(a, cloudwatch.Deps{Notifier: guardedTopics, Functions: functions})
 	measured.Service = metrics
 	logGroups.Observe(metrics.Embedded)
@@ -230,7 +231,8 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 	s.tables = tables
 	s.signatures = sigv4.Verifier{Region: a.Region, Keys: sessions, Clock: clock.System()}
 	functions.Service = lambda.New(a, lambda.Deps{
-		Objects: guardedObjects, Metrics: metrics, Logs: logGroups, Roles: sessions, Topics: guardedTopics, Queues: queues, Verifier: s.signatures, Access: s.guard,
+		Objects: guardedObjects, Metrics: metrics, Logs: logGroups, Roles: sessions, Topics: guardedTopics, Queues: guardedQueues,
+		Streams: guardedStreams{tables.Streams(), g}, Verifier: s.signatures, Access: s.guard,
 	})
 	deployments := codedeploy.New(a, codedeploy.Deps{
 		Roles: sessions, Functions: functions, Alarms: guardedCloudwatch{metrics, g}, Notifier: guardedTopics, Objects: guardedObjects,
@@ -256,8 +258,8 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 		AnswerTime: c.AnswerTime,
 		Types: types.Registry(types.Deps{
 			Account: a, Buckets: guardedObjects, Repositories: guardedEcr{repositories, g}, Identities: guardedIam{identities, g},
-			Keys: guardedKms{keys, g}, Parameters: guardedParameters, Secrets: guardedSecrets, Tables: tables, Functions: functions,
-			Logs: guardedLogs{logGroups, g}, Alarms: guardedCloudwatch{metrics, g}, Topics: guardedTopics, Queues: queues, Events: guardedEvents{bus, g},
+			Keys: guardedKms{keys, g}, Parameters: guardedParameters, Secrets: guardedSecrets, Tables: guardedDynamodb{tables, g}, Functions: functions,
+			Logs: guardedLogs{logGroups, g}, Alarms: guardedCloudwatch{metrics, g}, Topics: guardedTopics, Queues: guardedQueues, Events: guardedEvents{bus, g},
 			Deployments: guardedCodedeploy{deployments, g}, Builds: guardedCodebuild{builds, g},
 			Pipelines: guardedCodepipeline{pipelines, g}, Connections: guardedCodeconnections{connections, g}, HTTPAPIs: httpAPIs, RestAPIs: restAPIs,
 		}),

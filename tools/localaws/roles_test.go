@@ -10,9 +10,16 @@ import (
 	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/localaws"
 )
 
 // TestStackWithARole holds that CloudFormation has only the permissions of the
@@ -115,6 +122,97 @@ func TestTopicPolicy(t *testing.T) {
 				break
 			}
 			pause(t)
+		}
+	}
+}
+
+// TestEventSourceOfARole holds that Lambda polls a queue and a stream only if the
+// function's role may, and that SNS sends to a queue only if its policy allows it.
+func TestEventSourceOfARole(t *testing.T) {
+	t.Parallel()
+	cfg := clientsOf(serve(t, clock.NewElastic(60)))
+	ctx, functions, queues, tables := t.Context(), lambda.NewFromConfig(cfg), sqs.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg)
+	role := makeRole(t, cfg, "idle", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`, "")
+	zip, err := function()
+	if err != nil {
+		t.Fatal(err)
+	}
+	architecture, _ := localaws.HostContext()["architecture"].(string)
+	if _, err := functions.CreateFunction(ctx, &lambda.CreateFunctionInput{
+		FunctionName: aws.String("f"), Role: &role, Runtime: lambdatypes.RuntimeProvidedal2023, Handler: aws.String("bootstrap"),
+		Architectures: []lambdatypes.Architecture{lambdatypes.Architecture(architecture)}, Code: &lambdatypes.FunctionCode{ZipFile: zip},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("orders")}); err != nil {
+		t.Fatal(err)
+	}
+	table, err := tables.CreateTable(ctx, &dynamodb.CreateTableInput{
+		TableName: aws.String("items"), BillingMode: dynamodbtypes.BillingModePayPerRequest,
+		KeySchema:            []dynamodbtypes.KeySchemaElement{{AttributeName: aws.String("pk"), KeyType: dynamodbtypes.KeyTypeHash}},
+		AttributeDefinitions: []dynamodbtypes.AttributeDefinition{{AttributeName: aws.String("pk"), AttributeType: dynamodbtypes.ScalarAttributeTypeS}},
+		StreamSpecification:  &dynamodbtypes.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: dynamodbtypes.StreamViewTypeKeysOnly},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources := map[string]*lambda.CreateEventSourceMappingInput{
+		"The provided execution role does not have permissions to call": {EventSourceArn: aws.String("arn:aws:sqs:us-east-1:000000000000:orders")},
+		"Cannot access stream": {EventSourceArn: table.TableDescription.LatestStreamArn, StartingPosition: lambdatypes.EventSourcePositionLatest},
+	}
+	for want, in := range sources {
+		in.FunctionName = aws.String("f")
+		if _, err := functions.CreateEventSourceMapping(ctx, in); !strings.HasPrefix(refused(err), "InvalidParameterValueException: "+want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if _, err := iam.NewFromConfig(cfg).PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String("idle"), PolicyName: aws.String("poll"), PolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sqs:ReceiveMessage","sqs:DeleteMessage","sqs:GetQueueAttributes"],"Resource":"arn:aws:sqs:*:*:orders"},
+		{"Effect":"Allow","Action":["dynamodb:DescribeStream","dynamodb:GetRecords","dynamodb:GetShardIterator","dynamodb:ListStreams"],"Resource":"arn:aws:dynamodb:*:*:table/items/stream/*"}]}`,
+	)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, in := range sources {
+		if _, err := functions.CreateEventSourceMapping(ctx, in); err != nil {
+			t.Error(err)
+		}
+	}
+
+	inbox, err := queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("inbox")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	topics := sns.NewFromConfig(cfg)
+	topic, err := topics.CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String("news")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := topics.Subscribe(ctx, &sns.SubscribeInput{
+		TopicArn: topic.TopicArn, Protocol: aws.String("sqs"), Endpoint: aws.String("arn:aws:sqs:us-east-1:000000000000:inbox"), Attributes: map[string]string{"RawMessageDelivery": "true"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	receive := func(wait int32) (bodies []string) {
+		out, err := queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: inbox.QueueUrl, WaitTimeSeconds: wait, MaxNumberOfMessages: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range out.Messages {
+			bodies = append(bodies, *m.Body)
+		}
+		return bodies
+	}
+	for i, source := range []string{"arn:aws:sns:us-east-1:000000000000:other", *topic.TopicArn} {
+		if _, err := queues.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: inbox.QueueUrl, Attributes: map[string]string{
+			"Policy": `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},"Action":"sqs:SendMessage","Resource":"*","Condition":{"ArnEquals":{"aws:SourceArn":"` + source + `"}}}}`,
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := topics.Publish(ctx, &sns.PublishInput{TopicArn: topic.TopicArn, Message: aws.String(strings.Repeat("x", i+1))}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(receive([]int32{1, 20}[i]), " "); got != []string{"", "xx"}[i] {
+			t.Errorf("with a policy for %s: %q", source, got)
 		}
 	}
 }

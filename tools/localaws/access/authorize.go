@@ -123,7 +123,7 @@ func (g *Guard) keyKeys(ctx context.Context, c policy.Context, in any) {
 
 // invited has the operations that one service calls on a resource of another
 // because the resource's policy allows it.
-var invited = map[string]bool{"lambda Invoke": true, "sns Publish": true}
+var invited = map[string]bool{"lambda Invoke": true, "sns Publish": true, "sqs SendMessage": true}
 
 // Internal is Authorize for a call from one service to another. A service that
 // acts for itself needs a permission only where AWS asks for one in the

@@ -184,6 +184,17 @@ func (s *Streams) Changed(arn string) (<-chan struct{}, error) {
 	return st.changed, nil
 }
 
+// Next returns the sequence number that the stream's next record gets.
+func (s *Streams) Next(arn string) (string, error) {
+	st, err := s.find(&arn)
+	if err != nil {
+		return "", err
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return *sequence(st.next()), nil
+}
+
 // find returns a stream that can be read.
 func (s *Streams) find(arn *string) (*stream, error) {
 	s.service.streamsMu.Lock()

@@ -277,7 +277,7 @@ func (s *Service) bury(rule string, target types.Target, event map[string]any, t
 	for name, value := range attributes {
 		in.MessageAttributes[name] = sqstypes.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
 	}
-	_, err = s.deps.Queues.SendMessage(principal.Service(s.ctx, servicePrincipal, s.account.ID), in)
+	_, err = s.deps.Queues.SendMessage(principal.ServiceFor(s.ctx, servicePrincipal, s.account.ID, rule), in)
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
@@ -18,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
 // How Lambda treats asynchronous events by default.
@@ -159,13 +161,13 @@ func (s *Service) conclude(ref reference, ev event, p asyncPolicy, destination, 
 		s.metrics.count(p.target, asyncDropped)
 	}
 	if destination != "" {
-		if err := s.deliver(destination, s.record(ref, ev, condition, invoked, res)); err != nil {
+		if err := s.deliver(ref, destination, s.record(ref, ev, condition, invoked, res)); err != nil {
 			s.metrics.count(p.target, destinationFailures)
 			s.account.Log.Warn("sending to a function's destination", "function", ref.name, "destination", destination, "error", err)
 		}
 	}
 	if failed && p.deadLetter != "" {
-		if err := s.bury(p.deadLetter, ev, condition, res); err != nil {
+		if err := s.bury(ref, p.deadLetter, ev, condition, res); err != nil {
 			s.metrics.count(p.target, deadLetterErrors)
 			s.account.Log.Warn("sending to a function's dead-letter queue or topic", "function", ref.name, "target", p.deadLetter, "error", err)
 		}
@@ -223,19 +225,20 @@ func (s *Service) record(ref reference, ev event, condition string, invoked int,
 	return r
 }
 
-func (s *Service) deliver(destination string, record eventRecord) error {
+// deliver sends a record about what a function was invoked with to a destination, with
+// the function's role.
+func (s *Service) deliver(from reference, destination string, record any) error {
 	text, err := json.Marshal(record)
 	if err != nil {
 		return err
 	}
+	ctx := s.asRole(context.WithoutCancel(s.life), from)
 	if topicARN.MatchString(destination) {
-		_, err := s.deps.Topics.Publish(context.WithoutCancel(s.life), &awssns.PublishInput{
-			TopicArn: aws.String(destination), Message: aws.String(string(text)),
-		})
+		_, err := s.deps.Topics.Publish(ctx, &awssns.PublishInput{TopicArn: &destination, Message: aws.String(string(text))})
 		return err
 	}
 	if queueARN.MatchString(destination) {
-		_, err := s.deps.Queues.SendMessage(context.WithoutCancel(s.life), &awssqs.SendMessageInput{
+		_, err := s.deps.Queues.SendMessage(ctx, &awssqs.SendMessageInput{
 			QueueUrl: aws.String(s.account.QueueURL(destination)), MessageBody: aws.String(string(text)),
 		})
 		return err
@@ -244,14 +247,36 @@ func (s *Service) deliver(destination string, record eventRecord) error {
 	if err != nil {
 		return err
 	}
+	if s.deps.Access != nil {
+		if err := s.deps.Access.Authorize(ctx, "lambda", "Invoke", &awslambda.InvokeInput{FunctionName: &destination}); err != nil {
+			return err
+		}
+	}
 	return s.enqueue(ref, event{payload: text, trace: traceOf("", s.account.Clock.Now())})
+}
+
+// asRole returns a context whose principal is the execution role of a function. What
+// Lambda does for a function with other services, it does with this role.
+// See https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html.
+func (s *Service) asRole(ctx context.Context, ref reference) context.Context {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, v, err := s.resolve(ref)
+	if err != nil {
+		return ctx
+	}
+	_, name, _ := strings.Cut(v.settings.Role, ":role/")
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	return principal.NewContext(ctx, principal.Principal{
+		ARN: s.account.GlobalARN("sts", "assumed-role/"+name+"/"+ref.name), Account: s.account.ID, Role: v.settings.Role, AccessKeyID: "ASIA",
+	})
 }
 
 // bury sends a failed event to its dead-letter queue or topic. The message is the
 // event itself; its attributes say what happened.
 // See https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html.
-func (s *Service) bury(target string, ev event, condition string, res *result) error {
-	ctx := context.WithoutCancel(s.life)
+func (s *Service) bury(from reference, target string, ev event, condition string, res *result) error {
+	ctx := s.asRole(context.WithoutCancel(s.life), from)
 	code, message := buried(condition, res)
 	attributes := map[string][2]string{"RequestID": {"String", ev.id}, "ErrorMessage": {"String", message}}
 	if code != 0 {

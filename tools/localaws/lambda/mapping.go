@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsstreams "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -20,22 +23,24 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/magewright/magewright/tools/localaws/eventpattern"
+	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// A mapping invokes a function with the messages of a queue. It is guarded by
-// Service.mu.
+// A mapping invokes a function with the messages of a queue or the records of a
+// stream. It is guarded by Service.mu.
 type mapping struct {
 	id       string
 	tags     map[string]string
 	modified time.Time
-	poller   *poller // nil while the mapping is disabled
-	result   string  // of the last poll
+	poller   puller      // nil while the mapping is disabled
+	result   string      // of the last poll
+	place    streamPlace // behind what has been processed of a stream
 	mappingSettings
 }
 
 // mappingSettings are immutable: an update replaces them.
 type mappingSettings struct {
-	source      string // ARN of the queue
+	source      string // ARN of the queue or stream
 	function    reference
 	enabled     bool
 	batch       int
@@ -43,6 +48,7 @@ type mappingSettings struct {
 	concurrency int  // of batches; 0 if there is no limit
 	partial     bool // the function reports the messages that failed
 	filters     []filter
+	stream      *streamSettings // nil for a queue
 }
 
 type filter struct {
@@ -71,26 +77,33 @@ func (s *Service) mappingARN(id string) string {
 	return s.account.ARN("lambda", "event-source-mapping:"+id)
 }
 
-// mappingSupported lists the members of the inputs that mappings of queues have here.
+// mappingSupported lists the members of the inputs that mappings have here.
 var mappingSupported = []string{
 	"BatchSize", "Enabled", "EventSourceArn", "FilterCriteria", "FunctionName", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds",
-	"ScalingConfig", "Tags", "UUID",
+	"Tags", "UUID",
 }
 
-// streamsOnly lists those that AWS refuses for a queue, too.
-var streamsOnly = []string{
-	"BisectBatchOnFunctionError", "DestinationConfig", "MaximumRecordAgeInSeconds", "MaximumRetryAttempts", "ParallelizationFactor",
-	"StartingPosition", "StartingPositionTimestamp", "TumblingWindowInSeconds",
-}
+// Those that only one kind of event source has.
+var (
+	queuesOnly  = []string{"ScalingConfig"}
+	streamsOnly = []string{
+		"BisectBatchOnFunctionError", "DestinationConfig", "MaximumRecordAgeInSeconds", "MaximumRetryAttempts", "ParallelizationFactor",
+		"StartingPosition", "StartingPositionTimestamp", "TumblingWindowInSeconds",
+	}
+)
 
 // checkMembers refuses the members of an input that are set and not supported.
-func checkMembers(in any) error {
+func checkMembers(in any, stream bool) error {
 	v := reflect.ValueOf(in).Elem()
+	own, others := queuesOnly, streamsOnly
+	if stream {
+		own, others = others, own
+	}
 	for i := range v.NumField() {
 		name := v.Type().Field(i).Name
 		switch {
-		case !v.Type().Field(i).IsExported() || v.Field(i).IsZero() || slices.Contains(mappingSupported, name):
-		case slices.Contains(streamsOnly, name):
+		case !v.Type().Field(i).IsExported() || v.Field(i).IsZero() || slices.Contains(mappingSupported, name) || slices.Contains(own, name):
+		case slices.Contains(others, name):
 			return invalid("Unsupported %s parameter for given event source mapping type.", name)
 		default:
 			return unsupported(name + " of an event source mapping")
@@ -99,21 +112,26 @@ func checkMembers(in any) error {
 	return nil
 }
 
-// checkSource refuses an event source that is no queue of this account.
-func (s *Service) checkSource(arn *string) error {
+var streamARN = regexp.MustCompile(`^arn:aws:dynamodb:[a-z0-9-]+:\d{12}:table/[a-zA-Z0-9_.-]+/stream/[^/]+$`)
+
+// checkSource refuses an event source that is no queue or stream of this account, and
+// reports whether it is a stream.
+func (s *Service) checkSource(arn *string) (stream bool, _ error) {
 	text := aws.ToString(arn)
 	parts := strings.SplitN(text, ":", 6)
 	switch {
 	case len(parts) < 6 || parts[0] != "arn":
-		return invalid("Unrecognized event source.")
-	case parts[2] != "sqs":
-		return unsupported("An event source of " + parts[2])
-	case !queueARN.MatchString(text):
-		return invalid("Unrecognized event source, must be kinesis, dynamodb stream, sqs, kafka or mq.")
-	case !strings.HasPrefix(text, s.account.ARN("sqs", "")) || s.deps.Queues == nil:
-		return invalid("The embedded AWS has no queue %s.", text)
+		return false, invalid("Unrecognized event source.")
+	case parts[2] != "sqs" && parts[2] != "dynamodb":
+		return false, unsupported("An event source of " + parts[2])
+	case !queueARN.MatchString(text) && !streamARN.MatchString(text):
+		return false, invalid("Unrecognized event source, must be kinesis, dynamodb stream, sqs, kafka or mq.")
+	case parts[2] == "sqs" && (!strings.HasPrefix(text, s.account.ARN("sqs", "")) || s.deps.Queues == nil):
+		return false, invalid("The embedded AWS has no queue %s.", text)
+	case parts[2] == "dynamodb" && (!strings.HasPrefix(text, s.account.ARN("dynamodb", "")) || s.deps.Streams == nil):
+		return false, invalid("The embedded AWS has no stream %s.", text)
 	}
-	return nil
+	return parts[2] == "dynamodb", nil
 }
 
 func fifo(queueARN string) bool { return strings.HasSuffix(queueARN, ".fifo") }
@@ -131,7 +149,15 @@ func (set mappingSettings) changed(in *awslambda.UpdateEventSourceMappingInput) 
 		return set, err
 	}
 	set.batch, set.window = int(size), time.Duration(window)*time.Second
+	if set.stream != nil {
+		own := *set.stream
+		if err := own.change(in); err != nil {
+			return set, err
+		}
+		set.stream = &own
+	}
 	switch {
+	case set.stream != nil:
 	case fifo(set.source) && size > maxReceived:
 		return set, invalid("Batch size must be at most %d for a FIFO queue.", maxReceived)
 	case fifo(set.source) && window > 0:
@@ -172,6 +198,106 @@ func (set mappingSettings) changed(in *awslambda.UpdateEventSourceMappingInput) 
 	return set, nil
 }
 
+// change applies a request to the settings of a stream.
+// See https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html.
+func (own *streamSettings) change(in *awslambda.UpdateEventSourceMappingInput) error {
+	if w := aws.ToInt32(in.TumblingWindowInSeconds); w != 0 {
+		return unsupported("TumblingWindowInSeconds of an event source mapping")
+	}
+	if in.BisectBatchOnFunctionError != nil {
+		own.bisect = *in.BisectBatchOnFunctionError
+	}
+	retries, age, factor := int32(own.retries), int32(own.age/time.Second), int32(own.factor) // #nosec G115 -- they were int32
+	if own.age == 0 {
+		age = -1
+	}
+	if err := within(in.MaximumRetryAttempts, "maximumRetryAttempts", -1, 10000, &retries); err != nil {
+		return err
+	}
+	if err := within(in.MaximumRecordAgeInSeconds, "maximumRecordAgeInSeconds", -1, 604800, &age); err != nil {
+		return err
+	}
+	if age >= 0 && age < 60 {
+		return invalid("Maximum record age in seconds must be -1, or between 60 and 604800.")
+	}
+	if err := within(in.ParallelizationFactor, "parallelizationFactor", 1, 10, &factor); err != nil {
+		return err
+	}
+	own.retries, own.age, own.factor = int(retries), max(0, time.Duration(age)*time.Second), int(factor)
+	if in.DestinationConfig == nil {
+		return nil
+	}
+	own.onFailure = ""
+	if success := in.DestinationConfig.OnSuccess; success != nil && aws.ToString(success.Destination) != "" {
+		return invalid("Unsupported OnSuccess destination for given event source mapping type.")
+	}
+	if failure := in.DestinationConfig.OnFailure; failure != nil {
+		own.onFailure = aws.ToString(failure.Destination)
+	}
+	if own.onFailure != "" && !topicARN.MatchString(own.onFailure) && (!queueARN.MatchString(own.onFailure) || fifo(own.onFailure)) {
+		return unsupported("The destination " + own.onFailure + " of an event source mapping")
+	}
+	return nil
+}
+
+// checkStream checks that the function's role may read the stream, and returns its
+// next sequence number.
+func (s *Service) checkStream(ctx context.Context, set mappingSettings) (next string, _ error) {
+	s.mu.RLock()
+	_, _, err := s.resolve(set.function)
+	s.mu.RUnlock()
+	if err != nil {
+		return "", err
+	}
+	if next, err = s.deps.Streams.Next(set.source); err != nil {
+		return "", invalid("Stream not found: %s", set.source)
+	}
+	ctx = s.asRole(ctx, set.function)
+	out, err := s.deps.Streams.DescribeStream(ctx, &awsstreams.DescribeStreamInput{StreamArn: &set.source})
+	if err == nil {
+		var iterator *awsstreams.GetShardIteratorOutput
+		if iterator, err = s.deps.Streams.GetShardIterator(ctx, &awsstreams.GetShardIteratorInput{
+			StreamArn: &set.source, ShardId: out.StreamDescription.Shards[0].ShardId, ShardIteratorType: streamtypes.ShardIteratorTypeTrimHorizon,
+		}); err == nil {
+			_, err = s.deps.Streams.GetRecords(ctx, &awsstreams.GetRecordsInput{ShardIterator: iterator.ShardIterator, Limit: aws.Int32(1)})
+		}
+	}
+	if err != nil {
+		return "", invalid("Cannot access stream %s. Please ensure the role can perform the GetRecords, GetShardIterator, DescribeStream, and ListStreams Actions on your stream in IAM. (%v)", set.source, err)
+	}
+	return next, nil
+}
+
+// checkPolling checks that the function's role may receive and delete the messages of
+// a queue.
+func (s *Service) checkPolling(ctx context.Context, set mappingSettings) error {
+	if s.deps.Access == nil {
+		return nil
+	}
+	ctx = s.asRole(ctx, set.function)
+	url := aws.String(s.account.QueueURL(set.source))
+	for name, in := range map[string]any{
+		"ReceiveMessage": &awssqs.ReceiveMessageInput{QueueUrl: url}, "DeleteMessage": &awssqs.DeleteMessageInput{QueueUrl: url},
+		"GetQueueAttributes": &awssqs.GetQueueAttributesInput{QueueUrl: url},
+	} {
+		if err := s.deps.Access.Authorize(ctx, "sqs", name, in); err != nil {
+			return invalid("The provided execution role does not have permissions to call %s on SQS", name)
+		}
+	}
+	return nil
+}
+
+// checkSettings checks the event source, and returns a stream's next sequence number.
+func (s *Service) checkSettings(ctx context.Context, set mappingSettings) (next string, _ error) {
+	if set.stream != nil {
+		return s.checkStream(ctx, set)
+	}
+	if err := s.checkQueue(ctx, set); err != nil {
+		return "", err
+	}
+	return "", s.checkPolling(ctx, set)
+}
+
 // checkQueue checks that the queue exists and hides messages for as long as the
 // function may run.
 func (s *Service) checkQueue(ctx context.Context, set mappingSettings) error {
@@ -182,6 +308,8 @@ func (s *Service) checkQueue(ctx context.Context, set mappingSettings) error {
 		return err
 	}
 	const name = sqstypes.QueueAttributeNameVisibilityTimeout
+	// Lambda looks at the queue for itself.
+	ctx = principal.Service(ctx, servicePrincipal, s.account.ID)
 	out, err := s.deps.Queues.GetQueueAttributes(ctx, &awssqs.GetQueueAttributesInput{
 		QueueUrl: aws.String(s.account.QueueURL(set.source)), AttributeNames: []sqstypes.QueueAttributeName{name},
 	})
@@ -221,6 +349,18 @@ func (s *Service) describeMapping(m *mapping, state string) lambdatypes.EventSou
 	if m.concurrency > 0 {
 		c.ScalingConfig = &lambdatypes.ScalingConfig{MaximumConcurrency: aws.Int32(int32(m.concurrency))} // #nosec G115 -- it was an int32
 	}
+	if own := m.stream; own != nil {
+		c.StartingPosition, c.BisectBatchOnFunctionError = own.position, aws.Bool(own.bisect)
+		c.MaximumRetryAttempts, c.ParallelizationFactor = aws.Int32(int32(own.retries)), aws.Int32(int32(own.factor)) // #nosec G115 -- they were int32
+		c.MaximumRecordAgeInSeconds, c.TumblingWindowInSeconds = aws.Int32(-1), aws.Int32(0)
+		if own.age > 0 {
+			c.MaximumRecordAgeInSeconds = aws.Int32(int32(own.age / time.Second)) // #nosec G115 -- it was an int32
+		}
+		c.DestinationConfig = &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{}}
+		if own.onFailure != "" {
+			c.DestinationConfig.OnFailure.Destination = &own.onFailure
+		}
+	}
 	if len(m.filters) > 0 {
 		c.FilterCriteria = &lambdatypes.FilterCriteria{}
 		for _, f := range m.filters {
@@ -241,14 +381,15 @@ func (s *Service) findMapping(id *string) (*mapping, error) {
 	return m, nil
 }
 
-// CreateEventSourceMapping makes a function, version or alias process the
-// messages of a queue. It refuses the other event sources, and their settings.
+// CreateEventSourceMapping makes a function, version or alias process the messages of
+// a queue or the records of a DynamoDB stream. It refuses the other event sources.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html.
 func (s *Service) CreateEventSourceMapping(ctx context.Context, in *awslambda.CreateEventSourceMappingInput) (*awslambda.CreateEventSourceMappingOutput, error) {
-	if err := s.checkSource(in.EventSourceArn); err != nil {
+	stream, err := s.checkSource(in.EventSourceArn)
+	if err != nil {
 		return nil, err
 	}
-	if err := checkMembers(in); err != nil {
+	if err := checkMembers(in, stream); err != nil {
 		return nil, err
 	}
 	ref, err := s.parse(in.FunctionName, nil)
@@ -256,14 +397,27 @@ func (s *Service) CreateEventSourceMapping(ctx context.Context, in *awslambda.Cr
 		return nil, err
 	}
 	set := mappingSettings{source: *in.EventSourceArn, function: ref, enabled: true, batch: 10}
+	if stream {
+		set.batch, set.stream = 100, &streamSettings{position: in.StartingPosition, retries: -1, factor: 1}
+		switch in.StartingPosition {
+		case lambdatypes.EventSourcePositionLatest, lambdatypes.EventSourcePositionTrimHorizon:
+		case "":
+			return nil, validation("Value null at 'startingPosition' failed to satisfy constraint: Member must not be null.")
+		default:
+			return nil, invalid("Unsupported starting position for arn type: %s", set.source)
+		}
+	}
 	set, err = set.changed(&awslambda.UpdateEventSourceMappingInput{
 		BatchSize: in.BatchSize, Enabled: in.Enabled, FilterCriteria: in.FilterCriteria, FunctionResponseTypes: in.FunctionResponseTypes,
 		MaximumBatchingWindowInSeconds: in.MaximumBatchingWindowInSeconds, ScalingConfig: in.ScalingConfig,
+		BisectBatchOnFunctionError: in.BisectBatchOnFunctionError, DestinationConfig: in.DestinationConfig, MaximumRecordAgeInSeconds: in.MaximumRecordAgeInSeconds,
+		MaximumRetryAttempts: in.MaximumRetryAttempts, ParallelizationFactor: in.ParallelizationFactor, TumblingWindowInSeconds: in.TumblingWindowInSeconds,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkQueue(ctx, set); err != nil {
+	next, err := s.checkSettings(ctx, set)
+	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -273,12 +427,19 @@ func (s *Service) CreateEventSourceMapping(ctx context.Context, in *awslambda.Cr
 	}
 	for _, other := range s.mappings {
 		if other.source == set.source && other.function == set.function {
-			return nil, conflict("An event source mapping with SQS arn (\" %s \") and function (\" %s \") already exists. Please update or delete the existing mapping with UUID %s", set.source, ref.name, other.id)
+			kind := "SQS"
+			if stream {
+				kind = "DynamoDB stream"
+			}
+			return nil, conflict("An event source mapping with "+kind+" arn (\" %s \") and function (\" %s \") already exists. Please update or delete the existing mapping with UUID %s", set.source, ref.name, other.id)
 		}
 	}
 	m := &mapping{id: uuid.NewString(), tags: maps.Clone(in.Tags), modified: s.account.Clock.Now(), result: notProcessed, mappingSettings: set}
 	if m.tags == nil {
 		m.tags = map[string]string{}
+	}
+	if in.StartingPosition == lambdatypes.EventSourcePositionLatest {
+		m.place = streamPlace{number: next}
 	}
 	s.mappings[m.id] = m
 	s.startPoller(m)
@@ -301,9 +462,6 @@ func (s *Service) GetEventSourceMapping(_ context.Context, in *awslambda.GetEven
 // are processed as before.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html.
 func (s *Service) UpdateEventSourceMapping(ctx context.Context, in *awslambda.UpdateEventSourceMappingInput) (*awslambda.UpdateEventSourceMappingOutput, error) {
-	if err := checkMembers(in); err != nil {
-		return nil, err
-	}
 	s.mu.RLock()
 	m, err := s.findMapping(in.UUID)
 	var set mappingSettings
@@ -314,6 +472,9 @@ func (s *Service) UpdateEventSourceMapping(ctx context.Context, in *awslambda.Up
 	if err != nil {
 		return nil, err
 	}
+	if err := checkMembers(in, set.stream != nil); err != nil {
+		return nil, err
+	}
 	if in.FunctionName != nil {
 		if set.function, err = s.parse(in.FunctionName, nil); err != nil {
 			return nil, err
@@ -322,7 +483,7 @@ func (s *Service) UpdateEventSourceMapping(ctx context.Context, in *awslambda.Up
 	if set, err = set.changed(in); err != nil {
 		return nil, err
 	}
-	if err := s.checkQueue(ctx, set); err != nil {
+	if _, err := s.checkSettings(ctx, set); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()

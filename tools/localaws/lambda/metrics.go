@@ -56,6 +56,7 @@ const (
 	url4xx
 	url5xx
 	urlLatency
+	iteratorAge
 	metricKinds
 )
 
@@ -63,6 +64,7 @@ var metricNames = [metricKinds]string{
 	"Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions",
 	"AsyncEventsReceived", "AsyncEventAge", "AsyncEventsDropped", "DestinationDeliveryFailures", "DeadLetterErrors",
 	"UrlRequestCount", "Url4xxCount", "Url5xxCount", "UrlRequestLatency",
+	"IteratorAge",
 }
 
 // samples counts the equal values of each metric.
@@ -130,6 +132,11 @@ func (r *recorder) throttle(t target, at time.Time) {
 // count adds one to a metric that has no ExecutedVersion dimension.
 func (r *recorder) count(t target, kind int) {
 	r.each(t, "", r.service.account.Clock.Now(), func(s *samples) { s.add(kind, 1) })
+}
+
+// iteratorAge records how old the last record of a batch was when it was sent to the function.
+func (r *recorder) iteratorAge(t target, age time.Duration) {
+	r.each(t, "", r.service.account.Clock.Now(), func(s *samples) { s.add(iteratorAge, float64(age.Milliseconds())) })
 }
 
 // eventAge records how long an asynchronous event waited for an invocation.

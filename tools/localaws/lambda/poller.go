@@ -55,21 +55,34 @@ type poller struct {
 	backlog time.Time // since when there have always been messages; zero if there are none
 }
 
+// A puller takes from the event source of a mapping.
+type puller interface {
+	run()
+	stop()
+	quiet() bool
+}
+
 // startPoller starts the poller of a mapping that is enabled. s.mu is held.
 func (s *Service) startPoller(m *mapping) {
 	if !m.enabled {
 		return
 	}
-	p := &poller{mappingSettings: m.mappingSettings, service: s, mapping: m, url: aws.String(s.account.QueueURL(m.source)), freed: make(chan struct{}, 1)}
-	p.ctx, p.cancel = context.WithCancel(s.life)
-	m.poller = p
-	s.background.Go(p.run)
+	if m.stream != nil {
+		m.poller = s.newStreamReader(m)
+	} else {
+		p := &poller{mappingSettings: m.mappingSettings, service: s, mapping: m, url: aws.String(s.account.QueueURL(m.source)), freed: make(chan struct{}, 1)}
+		p.ctx, p.cancel = context.WithCancel(s.life)
+		m.poller = p
+	}
+	s.background.Go(m.poller.run)
 }
+
+func (p *poller) stop() { p.cancel() }
 
 // stop ends a mapping's poller. s.mu is held.
 func (m *mapping) stop() {
 	if m.poller != nil {
-		m.poller.cancel()
+		m.poller.stop()
 		m.poller = nil
 	}
 }
@@ -224,7 +237,7 @@ func fitting(batch []received) int {
 
 // receive returns the messages that pass the filters. It deletes the others.
 func (p *poller) receive(most int) []received {
-	out, err := p.service.deps.Queues.ReceiveMessage(p.ctx, &awssqs.ReceiveMessageInput{
+	out, err := p.service.deps.Queues.ReceiveMessage(p.service.asRole(p.ctx, p.function), &awssqs.ReceiveMessageInput{
 		QueueUrl: p.url, MaxNumberOfMessages: int32(min(most, maxReceived)), // #nosec G115 -- it is at most ten
 		MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameAll}, MessageAttributeNames: []string{"All"},
 	})
@@ -331,7 +344,11 @@ func (p *poller) process(batch []received) {
 	}
 	failed := func(string) bool { return res.failure != nil }
 	if res.failure == nil && p.partial {
-		failed = failures(res.payload, batch)
+		ids := make([]string, len(batch))
+		for i, r := range batch {
+			ids[i] = *r.message.MessageId
+		}
+		failed = failures(res.payload, ids)
 	}
 	var done []sqstypes.Message
 	for _, r := range batch {
@@ -347,10 +364,10 @@ func (p *poller) process(batch []received) {
 	p.finish(processed)
 }
 
-// failures reads which messages a function has not processed. An answer that
-// can't be understood, or that names an unknown message, means all of them.
+// failures reads which messages or records a function has not processed. An answer
+// that can't be understood, or that names an unknown one, means all of them.
 // See https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting.
-func failures(answer []byte, batch []received) func(id string) bool {
+func failures(answer []byte, ids []string) func(id string) bool {
 	all := func(string) bool { return true }
 	var response struct {
 		BatchItemFailures []map[string]any `json:"batchItemFailures"`
@@ -361,7 +378,7 @@ func failures(answer []byte, batch []received) func(id string) bool {
 	named := map[string]bool{}
 	for _, item := range response.BatchItemFailures {
 		id, _ := item["itemIdentifier"].(string)
-		if !slices.ContainsFunc(batch, func(r received) bool { return *r.message.MessageId == id }) {
+		if !slices.Contains(ids, id) {
 			return all
 		}
 		named[id] = true
@@ -376,7 +393,7 @@ func (p *poller) remove(messages []sqstypes.Message) {
 		for i, m := range part {
 			in.Entries = append(in.Entries, sqstypes.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle})
 		}
-		out, err := p.service.deps.Queues.DeleteMessageBatch(p.service.life, in)
+		out, err := p.service.deps.Queues.DeleteMessageBatch(p.service.asRole(p.service.life, p.function), in)
 		if err == nil && len(out.Failed) == 0 {
 			continue
 		}
@@ -391,10 +408,12 @@ func (p *poller) remove(messages []sqstypes.Message) {
 }
 
 // finish stores the result of a poll.
-func (p *poller) finish(result string) {
-	p.service.mu.Lock()
-	defer p.service.mu.Unlock()
-	p.mapping.result = result
+func (p *poller) finish(result string) { p.service.finish(p.mapping, result) }
+
+func (s *Service) finish(m *mapping, result string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.result = result
 }
 
 // quiet reports whether a poller has nothing to do until time passes or a message

@@ -18,8 +18,10 @@
 //     seconds. During that time, the function can't be published, updated again
 //     or, if it is new, invoked. A client that does not wait for it
 //     (function-active-v2, function-updated-v2) only fails there.
-//   - Event sources are SQS queues only. A mapping changes at once; on Lambda this
-//     takes up to a minute. Its errors do not slow a mapping down.
+//   - Event sources are SQS queues and DynamoDB streams. A mapping changes at once;
+//     on Lambda this takes up to a minute. Errors do not slow the mapping of a queue
+//     down. The batches of a stream that are processed at once all end before the
+//     next ones begin.
 //   - At most Deps.MaxEnvironments processes run at once. Further invocations
 //     within the account's concurrency wait for one.
 package lambda
@@ -110,6 +112,7 @@ type Deps struct {
 	Roles   Roles
 	Topics  Topics
 	Queues  Queues
+	Streams Streams
 
 	// Access decides whether the signer of a request to a function URL may call
 	// it. If it is nil, everyone whose signature is right may.

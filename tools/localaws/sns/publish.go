@@ -246,7 +246,7 @@ func (s *Service) enqueue(sub subscription, n notification, attributes map[strin
 		}
 		in.MessageBody = aws.String(string(text))
 	}
-	_, err := s.deps.Queues.SendMessage(principal.Service(s.ctx, servicePrincipal, s.account.ID), in)
+	_, err := s.deps.Queues.SendMessage(principal.ServiceFor(s.ctx, servicePrincipal, s.account.ID, sub.topic), in)
 	return err
 }
 

@@ -189,16 +189,16 @@ func eventInvokeConfig(d Deps) definition {
 	}
 }
 
-// eventSourceMapping is AWS::Lambda::EventSourceMapping. Only queues can be event
-// sources.
+// eventSourceMapping is AWS::Lambda::EventSourceMapping of a queue or a stream.
 func eventSourceMapping(d Deps) definition {
 	return definition{
 		required: []string{"FunctionName"},
 		Type: resource.Type{
 			Name: "AWS::Lambda::EventSourceMapping",
 			Properties: []string{
-				"BatchSize", "Enabled", "EventSourceArn", "FilterCriteria", "FunctionName", "FunctionResponseTypes",
-				"MaximumBatchingWindowInSeconds", "ScalingConfig", "Tags",
+				"BatchSize", "BisectBatchOnFunctionError", "DestinationConfig", "Enabled", "EventSourceArn", "FilterCriteria", "FunctionName",
+				"FunctionResponseTypes", "MaximumBatchingWindowInSeconds", "MaximumRecordAgeInSeconds", "MaximumRetryAttempts",
+				"ParallelizationFactor", "ScalingConfig", "StartingPosition", "Tags", "TumblingWindowInSeconds",
 			},
 			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 				in := &awslambda.CreateEventSourceMappingInput{}
@@ -218,10 +218,12 @@ func eventSourceMapping(d Deps) definition {
 			Update: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 				in := &awslambda.UpdateEventSourceMappingInput{}
 				properties := restored(r, map[string]any{
-					"BatchSize": 10.0, "Enabled": true, "FilterCriteria": map[string]any{}, "FunctionResponseTypes": []any{},
-					"MaximumBatchingWindowInSeconds": 0.0, "ScalingConfig": map[string]any{},
+					"BatchSize": mappingBatch(r), "BisectBatchOnFunctionError": false, "DestinationConfig": map[string]any{}, "Enabled": true,
+					"FilterCriteria": map[string]any{}, "FunctionResponseTypes": []any{}, "MaximumBatchingWindowInSeconds": 0.0,
+					"MaximumRecordAgeInSeconds": -1.0, "MaximumRetryAttempts": -1.0, "ParallelizationFactor": 1.0, "ScalingConfig": map[string]any{},
+					"TumblingWindowInSeconds": 0.0,
 				})
-				if err := decodeMap(properties, in, "EventSourceArn", "Tags"); err != nil {
+				if err := decodeMap(properties, in, "EventSourceArn", "StartingPosition", "Tags"); err != nil {
 					return nil, err
 				}
 				in.UUID = aws.String(r.PhysicalID)
@@ -238,6 +240,14 @@ func eventSourceMapping(d Deps) definition {
 			},
 		},
 	}
+}
+
+// mappingBatch returns the batch size of a mapping that does not say it.
+func mappingBatch(r *resource.Request) float64 {
+	if source, _ := r.Properties["EventSourceArn"].(string); strings.Contains(source, ":dynamodb:") {
+		return 100
+	}
+	return 10
 }
 
 func (d Deps) mappingResult(id string) *resource.Result {

@@ -30,8 +30,15 @@ type event struct {
 	Records        []record
 }
 
-// A record is a message of a queue.
-type record struct{ MessageID, Body string }
+// A record is a message of a queue, or a change in a stream, whose body is the
+// attribute "text" of the item.
+type record struct {
+	MessageID, Body string
+	Dynamodb        struct {
+		SequenceNumber string
+		NewImage       struct{ Text struct{ S string } }
+	}
+}
 
 // process does what the bodies of messages say: "fail" fails all of them, "bad"
 // only itself, "answer" answers with the rest of the body, and "wait" waits for
@@ -39,8 +46,11 @@ type record struct{ MessageID, Body string }
 func process(in json.RawMessage, records []record) (any, error) {
 	var bodies []string
 	failed := []map[string]string{}
-	for _, r := range records {
-		bodies = append(bodies, r.Body)
+	for i, r := range records {
+		if d := r.Dynamodb; d.SequenceNumber != "" {
+			records[i].MessageID, records[i].Body = d.SequenceNumber, d.NewImage.Text.S
+		}
+		bodies = append(bodies, records[i].Body)
 	}
 	fmt.Printf("batch %s by %s\n", strings.Join(bodies, ","), lambdacontext.FunctionVersion)
 	for _, r := range records {
