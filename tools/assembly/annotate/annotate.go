@@ -137,7 +137,7 @@ func (f *Found) stages(r *reader, w written) {
 	for i, ws := range w.stages {
 		r.once(names, ws.name)
 		r.once(stacks, ws.stack)
-		s := f.stackOf(r, ws.stack)
+		s := f.stackOrCopy(r, ws)
 		if s == nil {
 			continue
 		}
@@ -185,6 +185,9 @@ func (f *Found) byNames(w written) error {
 	stages, err := f.assembly.stages()
 	if err != nil {
 		return exit.Failed("go -C magewright tool magewright annotate -draft > magewright.yml, then put the stages there in order", "finding the stages in the cloud assembly: %w", err)
+	}
+	if trial := f.trial(stages); trial != nil {
+		stages = append([]named{*trial}, stages...)
 	}
 	r := &reader{name: f.Annotated}
 	for i, s := range stages {
@@ -495,8 +498,11 @@ func (f *Found) describe(out io.Writer) {
 		if stage.Approval {
 			approval = ", after an approval"
 		}
-		fmt.Fprintf(out, "  stage %s: stack %s%s\n", stage.Name, stage.Stack, approval)
 		s := f.assembly.stack(stage.Stack)
+		if s.copyOf != "" {
+			approval = ", a copy of " + s.tags[copyTag] + approval
+		}
+		fmt.Fprintf(out, "  stage %s: stack %s%s\n", stage.Name, stage.Stack, approval)
 		for _, function := range stage.Functions {
 			words := []string{"function " + s.path(function.Function)}
 			if function.Alias != "" {
@@ -568,7 +574,7 @@ func (f *Found) tag(cfg project.Config) error {
 	byFile := map[string][]string{}
 	for _, name := range f.Stacks() {
 		s := f.assembly.stack(name)
-		if s.tags[manifest.RepositoryTag] != f.Repository {
+		if s.tags[manifest.RepositoryTag] != f.Repository || s.copyOf != "" {
 			byFile[s.file] = append(byFile[s.file], s.id)
 		}
 	}
@@ -583,6 +589,9 @@ func (f *Found) tag(cfg project.Config) error {
 		decoder.UseNumber()
 		if err := decoder.Decode(&list); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
+		}
+		if err := f.copies(list, name); err != nil {
+			return err
 		}
 		for _, id := range ids {
 			properties, ok := at(list, "artifacts", id, "properties").(map[string]any)

@@ -262,7 +262,10 @@ func TestOtherAssemblies(t *testing.T) {
 	}
 	t.Run("one stage of no name", func(t *testing.T) {
 		t.Parallel()
-		cfg, _ := shop(t, map[string]string{"cdk.out/manifest.json": `{"artifacts":{"HelloStack":{"type":"aws:cloudformation:stack","properties":{"templateFile":"ShopProd.template.json"}}}}`})
+		cfg, _ := shop(t, map[string]string{
+			"cdk.out/manifest.json":          `{"artifacts":{"HelloStack":{"type":"aws:cloudformation:stack","properties":{"templateFile":"ShopProd.template.json"}}}}`,
+			"cdk.out/ShopProd.template.json": strings.Replace(string(template), `"Orders44FF": {`, `"Named": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "named"}}, "Orders44FF": {`, 1),
+		})
 		if err := annotate.Run(t.Context(), cfg); err != nil {
 			t.Fatal(err)
 		}

@@ -32,6 +32,9 @@ type stack struct {
 	file string // that lists the stack: manifest.json, or that of a nested assembly
 	id   string // by which that file lists it
 	tags map[string]string
+	// copyOf is by what the file lists the stack that this one is a copy of, "" where
+	// the app has made it.
+	copyOf string
 	template
 	// byPath are logical ids by the construct's path, which starts with the
 	// construct of the stack.
@@ -42,7 +45,7 @@ type stack struct {
 // A template is the part of a template that is read.
 type template struct {
 	Resources map[string]resource
-	Outputs   map[string]struct{ Value any }
+	Outputs   map[string]struct{ Value, Export any }
 }
 
 // A resource is one of a template.
@@ -109,6 +112,9 @@ func (c *cloud) read(below string) error {
 				return err
 			}
 		case "aws:cloudformation:stack":
+			if a.Properties.Tags[copyTag] != "" {
+				continue // it is made anew
+			}
 			s := &stack{file: file, id: id, tags: a.Properties.Tags, byPath: map[string]string{}}
 			s.Stack, s.Template = id, path.Join(below, a.Properties.TemplateFile)
 			if a.Properties.StackName != "" {
@@ -253,7 +259,7 @@ func at(v any, keys ...string) any {
 }
 
 // substituted matches the references of Fn::Sub. ${!X} is text.
-var substituted = regexp.MustCompile(`\$\{([A-Za-z0-9]+)[.}]`)
+var substituted = regexp.MustCompile(`\$\{([A-Za-z0-9:]+)[.}]`)
 
 // references calls yield for each logical id that a value refers to.
 func references(v any, yield func(id string)) {

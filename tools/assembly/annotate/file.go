@@ -37,6 +37,7 @@ type written struct {
 type writtenStage struct {
 	line        int
 	name, stack text
+	copyOf      text
 	approval    *bool
 	functions   []writtenFunction
 	evidence    *writtenEvidence
@@ -129,6 +130,7 @@ func (r *reader) stage(n *yaml.Node) writtenStage {
 	r.mapping(n, "a stage", map[string]func(*yaml.Node){
 		"name":      r.text(&s.name),
 		"stack":     r.text(&s.stack),
+		"copyOf":    r.text(&s.copyOf),
 		"approval":  r.boolean(func(b bool) { s.approval = &b }),
 		"functions": r.functions(&s.functions),
 		"evidence": func(n *yaml.Node) {
@@ -141,6 +143,9 @@ func (r *reader) stage(n *yaml.Node) writtenStage {
 			r.needs(n.Line, "evidence", map[string]text{"bucket": s.evidence.bucket, "key": s.evidence.key})
 		},
 	})
+	if s.stack.value == "" && s.copyOf.value != "" {
+		s.stack = text{s.copyOf.value + "-" + s.name.value, s.copyOf.line}
+	}
 	r.needs(n.Line, "a stage", map[string]text{"name": s.name, "stack": s.stack})
 	return s
 }

@@ -249,6 +249,9 @@ var ranks = map[string]int{
 	"live": 6, "prd": 6, "prod": 6, "production": 6,
 }
 
+// last is what the last stage is called where no name says it.
+const last = "production"
+
 // A named is a stack whose name says which stage it is of.
 type named struct {
 	*stack
@@ -301,7 +304,7 @@ func (c *cloud) stages() ([]named, error) {
 		return nil, fmt.Errorf("none of its %d stacks has a function that CodeDeploy shifts or that runs a program", len(c.stacks))
 	}
 	if len(all) == 1 && all[0].word == "" {
-		all[0].word = "production"
+		all[0].word, all[0].base = last, all[0].Stack
 	}
 	slices.SortStableFunc(all, func(a, b named) int { return cmp.Compare(ranks[a.word], ranks[b.word]) })
 	for i, s := range all {

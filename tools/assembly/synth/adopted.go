@@ -93,8 +93,8 @@ func deliver(ctx context.Context, cfg project.Config) (digest string, err error)
 	case names.Pipeline.Stack != "":
 		return digest, nil // the app has one itself
 	case len(names.Stages) < 2:
-		fmt.Fprintf(cfg.Stdout, "NOT SYNTHESIZED: the pipeline. The CDK app has stack %s only, and a delivery needs two: one in which releases are tried, and one that users have.\n"+
-			"  next: make the stack twice in the CDK app, such as %[1]s-staging and %[1]s-production\n", names.Last().Stack)
+		fmt.Fprintf(cfg.Stdout, "NOT SYNTHESIZED: the pipeline. The CDK app has stack %s only, a note says why releases can't be tried in a copy of it, and a delivery needs two: one in which releases are tried, and one that users have.\n"+
+			"  next: make the stack twice in the CDK app, such as %[1]s-staging and %[1]s-production, or remove what keeps a copy from standing beside it\n", names.Last().Stack)
 		return digest, nil
 	}
 	context, err := cdk.Context(cfg)
