@@ -31,7 +31,7 @@ func Lint(ctx context.Context,
 	force *bool, // run it although nothing has changed
 	why *bool, // name every input that has changed
 ) error {
-	return target.Run(ctx, again(lint.Run, force, why))
+	return target.Run(ctx, again(lint.With(program.Settings), force, why))
 }
 
 // Test runs the tests with the race detector; JUnit and coverage go to .magewright.
@@ -131,11 +131,14 @@ func Check(ctx context.Context,
 	why *bool, // name every input that has changed
 ) error {
 	return target.Parallel(ctx,
-		target.Named{Name: "lint", Run: again(lint.Run, force, why)},
+		target.Named{Name: "lint", Run: again(lint.With(program.Settings), force, why)},
 		target.Named{Name: "test", Run: again(gotest.Run, force, why)},
 		target.Named{Name: "sec", Run: again(sec.Run, force, why)},
 		target.Named{Name: "synth", Run: again(synth.Run, force, why)})
 }
+
+// Bootstrap prepares the account of the credentials for the CDK, once, in each region that stacks go to.
+func Bootstrap(ctx context.Context) error { return program.Run(ctx, "bootstrap") }
 
 // Build builds the function's deployment package, .magewright/app.zip.
 func Build(ctx context.Context) error { return target.Run(ctx, build.Run) }
@@ -161,11 +164,12 @@ func Rehearse(ctx context.Context,
 
 // Local runs the embedded AWS in the foreground, on 127.0.0.1:4566.
 func Local(ctx context.Context,
+	env *bool, // print the exports of the embedded AWS that runs in another shell, for eval
 	iam *string, // whether IAM is enforced: on (the default), report or off
 	port *int, // the port to listen on; default 4566
 	speed *float64, // how many times as fast AWS's waits pass; default 60
 ) error {
-	return program.Run(ctx, "local", program.Flag("iam", iam), program.Flag("port", port), program.Flag("speed", speed))
+	return program.Run(ctx, "local", program.Flag("env", env), program.Flag("iam", iam), program.Flag("port", port), program.Flag("speed", speed))
 }
 
 // Bench measures the targets and the embedded AWS, and prints the numbers.

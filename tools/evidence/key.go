@@ -10,7 +10,6 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -32,7 +31,8 @@ func ParseKey(data []byte) (Key, error) {
 	}
 	parsed, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
-		return Key{}, fmt.Errorf("reading a public key: %w", err)
+		// What an ASN.1 decoder says of a text helps nobody.
+		return Key{}, errors.New("reading a public key: it is neither PEM (-----BEGIN PUBLIC KEY-----) nor the base64 of a key's DER, as evidenceKey has it")
 	}
 	public, ok := parsed.(*ecdsa.PublicKey)
 	if !ok || public.Curve != elliptic.P256() {

@@ -31,6 +31,7 @@ import (
 	"github.com/magewright/magewright/tools/deliver/drill"
 	"github.com/magewright/magewright/tools/deliver/pipelinestatus"
 	"github.com/magewright/magewright/tools/deliver/promote"
+	"github.com/magewright/magewright/tools/deliver/settings"
 	"github.com/magewright/magewright/tools/deliver/smoke"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/magewright/adopt"
@@ -52,6 +53,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"annotate":        annotation,
 	"attest":          attest.Main,
 	"bench":           bench.Main,
+	"bootstrap":       without("bootstrap", deploy.Bootstrap),
 	"build":           without("build", build.Run),
 	"check":           check,
 	"clean":           without("clean", target.Clean),
@@ -61,7 +63,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"fmt":             without("fmt", lint.Format),
 	"gosec":           analysis,
 	"init":            adopt.Main,
-	"lint":            again("lint", lint.Run),
+	"lint":            again("lint", lint.With(settings.Check)),
 	"local":           local.Main,
 	"pipeline:status": pipelinestatus.Main,
 	"plan":            plan.Main,
@@ -69,6 +71,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"readiness":       assess.Main,
 	"rehearse":        rehearse.Main,
 	"sec":             again("sec", sec.Run),
+	"settings":        without(program.SettingsCommand, settings.Print),
 	"smoke":           without("smoke", smoke.Stage("")),
 	"synth":           again("synth", synth.Run),
 	"test":            again("test", gotest.Run),
@@ -108,7 +111,7 @@ func check(ctx context.Context, args []string) error {
 		return err
 	}
 	targets := []target.Named{
-		{Name: "lint", Run: with(lint.Run)},
+		{Name: "lint", Run: with(lint.With(settings.Check))},
 		{Name: "test", Run: with(gotest.Run)},
 		{Name: "sec", Run: with(sec.Run)},
 	}
@@ -200,7 +203,7 @@ func main() {
 		sec.Gosec = []string{self, "gosec"}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:])
+	err := exit.Stopped(ctx, run(ctx, os.Args[1:]))
 	stop()
 	exit.Now(err)
 }

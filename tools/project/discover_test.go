@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
 )
 
 // TestAttackHiddenChanges tells git not to show that the files are others than
@@ -69,5 +70,43 @@ func TestAttackHiddenChanges(t *testing.T) {
 			t.Errorf("%s: dirty %t, %v", tt.name, cfg.Dirty, err)
 		}
 		t.Setenv("CODEBUILD_RESOLVED_SOURCE_VERSION", "")
+	}
+}
+
+// TestWithoutACommit holds that what is said helps in that very situation.
+func TestWithoutACommit(t *testing.T) {
+	t.Setenv("CODEBUILD_RESOLVED_SOURCE_VERSION", "")
+	dir := t.TempDir()
+	for _, name := range []string{"go.mod", "magefile.go"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(dir))
+	t.Chdir(dir)
+	for _, tt := range []struct {
+		name    string
+		prepare func()
+		says    []string
+		not     string
+	}{
+		{"no repository", func() {}, []string{"is not in a git repository", "next: git init && git add -A && git commit"}, "exit status"},
+		{"no commit", func() {
+			if out, err := exec.CommandContext(t.Context(), "git", "init", "-q").CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+		}, []string{"has no commit yet", "next: git add -A && git commit"}, "exit status"},
+		{"no git", func() { t.Setenv("PATH", t.TempDir()) }, []string{"git is not installed", "next: install git"}, "git init"},
+	} {
+		tt.prepare()
+		_, err := project.Discover(t.Context())
+		if exit.Status(err) != exit.Environment || strings.Contains(err.Error(), tt.not) {
+			t.Errorf("%s: exit code %d, %v", tt.name, exit.Status(err), err)
+		}
+		for _, want := range tt.says {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", tt.name, err, want)
+			}
+		}
 	}
 }

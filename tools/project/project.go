@@ -10,10 +10,12 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -57,7 +59,7 @@ func Discover(ctx context.Context) (Config, error) {
 	}
 	head, err := gitcmd.In(dir).Output(ctx, "rev-parse", "--verify", "HEAD")
 	if err != nil && cfg.Commit == "" {
-		return Config{}, exit.Missing("git add -A && git commit", "finding the commit of %s: %w", dir, err)
+		return Config{}, withoutCommit(ctx, dir, err)
 	}
 	if cfg.Commit == "" {
 		cfg.Commit = head
@@ -67,6 +69,23 @@ func Discover(ctx context.Context) (Config, error) {
 		fmt.Fprintf(cfg.Stderr, "GOFLAGS: %s is left out: it would change what is built, tested or looked at\n", strings.Join(refused, " "))
 	}
 	return cfg, nil
+}
+
+// withoutCommit explains why git names no commit in a directory.
+func withoutCommit(ctx context.Context, dir string, err error) error {
+	const commit = `git add -A && git commit -m "Begin"`
+	_, inside := gitcmd.In(dir).Output(ctx, "rev-parse", "--git-dir")
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, exec.ErrNotFound):
+		return exit.Missing("install git, then try again", "git is not installed, and every target asks it for the commit: %w", err)
+	case command.ExitCode(inside) > 0:
+		return exit.Missing("git init && "+commit, "%s is not in a git repository, and every target works on a commit: was this a download without .git?", dir)
+	case inside == nil:
+		return exit.Missing(commit, "the git repository of %s has no commit yet", dir)
+	}
+	return exit.Missing("git -C "+dir+" status", "finding the commit of %s: %w", dir, err)
 }
 
 // differs reports whether the files differ from the commit that is being worked

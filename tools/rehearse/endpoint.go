@@ -117,6 +117,18 @@ func onLoopback(endpoint string) error {
 	return exit.Missing("unset AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL is %s: a rehearsal uses nothing outside this machine", endpoint)
 }
 
+// ended returns the error of a rehearsal. If it was stopped, that says what is left.
+func (e *endpoint) ended(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	left := "the embedded AWS has ended, and what was deployed there is gone"
+	if e.server == nil {
+		left = "what was deployed at " + e.url + " is still there"
+	}
+	return &exit.Error{Code: exit.Interrupted, Err: fmt.Errorf("stopped: %w; %s", context.Cause(ctx), left), Next: "go tool mage rehearse"}
+}
+
 func (e *endpoint) close() error {
 	var err error
 	if e.server != nil {

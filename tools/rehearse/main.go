@@ -12,7 +12,9 @@ import (
 	"github.com/magewright/magewright/tools/localaws/codebuild"
 	"github.com/magewright/magewright/tools/magewright/program"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness/baseline"
+	"github.com/magewright/magewright/tools/rehearse/local"
 )
 
 // options holds the command line.
@@ -39,9 +41,20 @@ func Main(ctx context.Context, args []string) error {
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
+	if err := o.check(); err != nil {
+		return err
+	}
 	cfg, err := project.Discover(ctx)
 	if err != nil {
 		return err
 	}
 	return rehearse(ctx, cfg, o)
+}
+
+// check returns a usage error for a value that can't be meant.
+func (o options) check() error {
+	if o.builds < 1 {
+		return exit.Misused("rehearse", "-builds=%d: one build runs at once, or more", o.builds)
+	}
+	return local.CheckSpeed("rehearse", o.speed)
 }

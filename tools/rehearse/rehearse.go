@@ -25,6 +25,7 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness/baseline"
+	"github.com/magewright/magewright/tools/rehearse/local"
 	"github.com/magewright/magewright/tools/rehearse/results"
 )
 
@@ -38,7 +39,7 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, endpoint.close()) }()
+	defer func() { err = endpoint.ended(ctx, errors.Join(err, endpoint.close())) }()
 	awsConfig, err := stack.Connect(ctx)
 	if err != nil {
 		return err
@@ -109,8 +110,13 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 		}
 	}
 	if o.keep {
-		fmt.Fprintf(cfg.Stdout, "\nThe endpoint runs until Ctrl-C. In another shell:\n%s", endpoint.exports())
+		remove, err := local.WriteEnv(cfg, endpoint.exports())
+		if err != nil {
+			return errors.Join(failure, err)
+		}
+		fmt.Fprintf(cfg.Stdout, "\nThe endpoint runs until Ctrl-C. In another shell, in this directory:\n\neval \"$(go tool mage local -env)\"\n\nor, anywhere:\n\n%s", endpoint.exports())
 		<-ctx.Done()
+		return errors.Join(failure, remove())
 	}
 	return failure
 }

@@ -3,6 +3,7 @@
 package cdk
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/project"
@@ -37,14 +39,12 @@ func Context(cfg project.Config) (map[string]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading CDK context: %w", err)
 	}
-	var settings struct {
-		Context map[string]any `json:"context"`
-	}
-	if err := json.Unmarshal(data, &settings); err != nil {
-		return nil, fmt.Errorf("reading CDK context: %s: %w", file, err)
+	settings, err := parseContext(data)
+	if err != nil {
+		return nil, exit.Failed("go tool mage lint", "reading CDK context: %s: %w", file, err)
 	}
 	merged := map[string]any{}
-	maps.Copy(merged, settings.Context)
+	maps.Copy(merged, settings)
 	if given := os.Getenv("CDK_CONTEXT_JSON"); given != "" {
 		var override map[string]any
 		if err := json.Unmarshal([]byte(given), &override); err != nil {
@@ -53,6 +53,36 @@ func Context(cfg project.Config) (map[string]any, error) {
 		maps.Copy(merged, override)
 	}
 	return merged, nil
+}
+
+// parseContext returns the context of a cdk.json.
+func parseContext(data []byte) (map[string]any, error) {
+	var settings struct {
+		Context map[string]any `json:"context"`
+	}
+	err := json.Unmarshal(data, &settings)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return nil, fmt.Errorf("line %d: %w", 1+bytes.Count(data[:syntax.Offset], []byte("\n")), err)
+	}
+	return settings.Context, err
+}
+
+// CheckSettings returns what is wrong with the text of a cdk.json, but for what only
+// the CDK app knows.
+func CheckSettings(name string, data []byte) error {
+	context, err := parseContext(data)
+	if err == nil {
+		_, _, err = Target(context)
+	}
+	if key, ok := context[EvidenceKey].(string); err == nil && ok && key != "" {
+		if _, err = evidence.ParseKeys(key); err != nil {
+			err = fmt.Errorf("context %s: %w", EvidenceKey, err)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
 }
 
 // Target returns the operating system and architecture that the function is

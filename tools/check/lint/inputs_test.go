@@ -1,16 +1,19 @@
 package lint
 
 import (
+	"context"
 	"testing"
 
+	"github.com/magewright/magewright/tools/internal/inputs"
 	"github.com/magewright/magewright/tools/internal/inputs/inputstest"
+	"github.com/magewright/magewright/tools/project"
 )
 
 const listed, others = "files that git lists", "names of the other files"
 
 func TestInputs(t *testing.T) {
-	inputstest.Run(t, read, map[string]string{
-		"go.mod": "module example\n\ngo 1.26\n", "a.go": "package a\n", "b.go": "package a\n", "a_test.go": "package a\n", "page/index.html": "", "README.md": "",
+	inputstest.Run(t, func(ctx context.Context, cfg project.Config) (inputs.Set, error) { return read(ctx, cfg, noted) }, map[string]string{
+		"go.mod": "module example\n\ngo 1.26\n", "a.go": "package a\n", "b.go": "package a\n", "a_test.go": "package a\n", "page/index.html": "", "infra/policy.yml": "", "README.md": "",
 		".golangci.yml": "version: \"2\"\n", ".gitignore": "ignored.*\n", "ignored.go": "package a\n", "testdata/p/p.go": "package p\n",
 	},
 		inputstest.File("a.go", "package b\n", "file a.go"),
@@ -24,6 +27,7 @@ func TestInputs(t *testing.T) {
 		inputstest.File("page/new.html", "", listed, others),
 		inputstest.File("ignored.html", "", others),
 		inputstest.File(".gitignore", "b.go\n", listed),
+		inputstest.File("infra/policy.yml", "required: []\n", "file infra/policy.yml"),
 		inputstest.File("README.md", "not read"),
 		inputstest.File(".magewright/x", "not read", listed), // it is ignored in a project
 		inputstest.Executable("a.go", "file a.go"),

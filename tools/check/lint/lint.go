@@ -30,29 +30,47 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// Run prints each finding as file:line and fails if there is one. Where nothing
-// has changed since there was none, nothing is run.
-func Run(ctx context.Context, cfg project.Config) error {
-	return reuse.Work{
-		Name:    "lint",
-		Inputs:  read,
-		Outputs: []string{reuse.Evidence + "/lint" + evidence.Suffix},
-		Run:     run,
-		Adopt:   reuse.Adopt("lint"),
-	}.Do(ctx, cfg)
+// A Check looks at files that are no Go code.
+type Check struct {
+	Name string // by which findings are summed up
+	// Reads reports whether the result depends on a file, named from the root.
+	Reads func(cfg project.Config, name string) bool
+	// Run returns what it has found, a line each, with the file first.
+	Run func(ctx context.Context, cfg project.Config) ([]string, error)
+}
+
+// With returns the work of the target with further checks. It prints each finding as
+// file:line and fails if there is one. Where nothing has changed since there was none,
+// nothing is run.
+func With(checks ...Check) func(context.Context, project.Config) error {
+	return func(ctx context.Context, cfg project.Config) error {
+		return reuse.Work{
+			Name: "lint",
+			Inputs: func(ctx context.Context, cfg project.Config) (inputs.Set, error) {
+				return read(ctx, cfg, checks...)
+			},
+			Outputs: []string{reuse.Evidence + "/lint" + evidence.Suffix},
+			Run:     func(ctx context.Context, cfg project.Config) error { return run(ctx, cfg, checks...) },
+			Adopt:   reuse.Adopt("lint"),
+		}.Do(ctx, cfg)
+	}
 }
 
 // read returns what the linters read: sources and module files, the names of
-// other files, which embed directives match, which files git lists, and the
-// configuration and the pin of golangci-lint.
-func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
+// other files, which embed directives match, which files git lists, the
+// configuration and the pin of golangci-lint, and what further checks read.
+func read(ctx context.Context, cfg project.Config, checks ...Check) (inputs.Set, error) {
 	tree, err := inputs.ReadTree(cfg.Dir, cfg.Evidence, cfg.Assembly)
 	if err != nil {
 		return nil, err
 	}
 	set := inputs.Set{}
 	reads := func(name string) bool {
-		return inputs.GoSource(name) || strings.HasPrefix(path.Base(name), ".golangci.")
+		return inputs.GoSource(name) || strings.HasPrefix(path.Base(name), ".golangci.") ||
+			slices.ContainsFunc(checks, func(c Check) bool { return c.Reads(cfg, name) })
+	}
+	for _, c := range checks {
+		set["check "+c.Name] = "1"
 	}
 	set.Files(tree, reads)
 	set.Names(tree, func(name string) bool { return !reads(name) })
@@ -73,7 +91,7 @@ func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 // executable returns the path of a pinned tool. Tests have a tool of their own.
 var executable = pins.Tool.Executable
 
-func run(ctx context.Context, cfg project.Config) error {
+func run(ctx context.Context, cfg project.Config, checks ...Check) error {
 	// What an earlier run found must not pass for what this one finds.
 	if err := os.Remove(filepath.Join(cfg.Evidence, "lint"+evidence.Suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing the earlier evidence: %w", err)
@@ -90,9 +108,16 @@ func run(ctx context.Context, cfg project.Config) error {
 	if err != nil {
 		return err
 	}
-	formatted, err := unformatted(ctx, cfg, files)
+	formatted, unreadable, err := unformatted(ctx, cfg, files)
 	if err != nil {
 		return err
+	}
+	if unreadable != "" {
+		// The other tools would only say it again, in more words.
+		fmt.Fprintln(cfg.Stdout, unreadable)
+		return errors.Join(
+			keep(cfg, len(files), "gofmt"),
+			exit.Failed("go tool mage lint, when that is mended", "lint: there is Go code that can't be read"))
 	}
 	for _, file := range formatted {
 		fmt.Fprintf(cfg.Stdout, "%s:1: not formatted by gofmt\n", file)
@@ -122,24 +147,44 @@ func run(ctx context.Context, cfg project.Config) error {
 		tools["go vet"] = tools["go vet"] || result.vet
 		tools["golangci-lint"] = tools["golangci-lint"] || result.golangci
 	}
+	names := "gofmt, go vet and golangci-lint"
+	for _, check := range checks {
+		lines, err := check.Run(ctx, cfg)
+		if err != nil {
+			return fmt.Errorf("lint: %s: %w", check.Name, err)
+		}
+		for _, line := range lines {
+			fmt.Fprintln(cfg.Stdout, line)
+		}
+		tools[check.Name] = len(lines) > 0
+		names += ", nor by " + check.Name
+	}
 	var broken []string
 	for _, name := range slices.Sorted(maps.Keys(tools)) {
 		if tools[name] {
 			broken = append(broken, name)
 		}
 	}
-	err = evidence.Keep(cfg.Evidence, "lint", cfg.Commit, evidence.Lint{
-		Made:  evidence.Made{FinishedOn: clock.System().Now(), Dirty: cfg.Dirty},
-		Files: len(files), Broken: broken,
-	})
-	if err != nil {
+	if err := keep(cfg, len(files), broken...); err != nil {
 		return err
 	}
 	if len(broken) > 0 {
-		return exit.Failed("go tool mage fmt for what can be formatted; then go tool mage lint", "lint: findings by %s", strings.Join(broken, ", "))
+		next := "go tool mage lint, when that is mended"
+		if tools["gofmt"] {
+			next = "go tool mage fmt for what can be formatted; then go tool mage lint"
+		}
+		return exit.Failed(next, "lint: findings by %s", strings.Join(broken, ", "))
 	}
-	fmt.Fprintln(cfg.Stdout, "lint: no findings by gofmt, go vet and golangci-lint")
+	fmt.Fprintf(cfg.Stdout, "lint: no findings by %s\n", names)
 	return nil
+}
+
+// keep keeps which tools have findings.
+func keep(cfg project.Config, files int, broken ...string) error {
+	return evidence.Keep(cfg.Evidence, "lint", cfg.Commit, evidence.Lint{
+		Made:  evidence.Made{FinishedOn: clock.System().Now(), Dirty: cfg.Dirty},
+		Files: files, Broken: broken,
+	})
 }
 
 // A found says which tools have findings in a module.
@@ -256,14 +301,22 @@ func Format(ctx context.Context, cfg project.Config) error {
 	return cmd.Run(ctx, "gofmt", append([]string{"-l", "-w", "-s", "--"}, files...)...)
 }
 
-// unformatted returns those of the files that gofmt would change.
-func unformatted(ctx context.Context, cfg project.Config, files []string) ([]string, error) {
-	out, err := command.Cmd{Dir: cfg.Dir}.Output(ctx, "gofmt", append([]string{"-l", "-s", "--"}, files...)...)
-	if err != nil {
-		return nil, fmt.Errorf("gofmt: %w", err)
+// unformatted returns those of the files that gofmt would change, and what it says
+// of files that it can't read.
+func unformatted(ctx context.Context, cfg project.Config, files []string) (found []string, unreadable string, err error) {
+	var said bytes.Buffer
+	out, err := command.Cmd{Dir: cfg.Dir, Stderr: &said}.Output(ctx, "gofmt", append([]string{"-l", "-s", "--"}, files...)...)
+	if command.ExitCode(err) == cannotRead {
+		return nil, strings.TrimSpace(said.String()), nil
 	}
-	return strings.FieldsFunc(out, func(r rune) bool { return r == '\n' }), nil
+	if err != nil {
+		return nil, "", fmt.Errorf("%w\n%s", err, &said)
+	}
+	return strings.FieldsFunc(out, func(r rune) bool { return r == '\n' }), "", nil
 }
+
+// cannotRead is gofmt's exit code for a file that is missing or is no Go code.
+const cannotRead = 2
 
 // goFiles returns the Go files that git knows or does not ignore, apart from
 // copies of other modules, and from test data, which may be broken on purpose.

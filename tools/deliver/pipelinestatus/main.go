@@ -6,8 +6,6 @@ import (
 	"context"
 	"os"
 
-	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
-
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/magewright/program"
 	"github.com/magewright/magewright/tools/project"
@@ -38,5 +36,5 @@ func Main(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return show(ctx, os.Stdout, codepipeline.NewFromConfig(awsConfig), names.Pipeline.Stack, clock.System())
+	return show(ctx, os.Stdout, awsConfig, names.Pipeline.Stack, clock.System())
 }

@@ -18,14 +18,16 @@ import (
 	"github.com/magewright/magewright/tools/deliver/pipeline"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
 )
 
 // show writes the last execution of a pipeline: what it is of, a line for each action, and
 // what waits for an answer.
-func show(ctx context.Context, w io.Writer, client *codepipeline.Client, name string, c clock.Clock) error {
+func show(ctx context.Context, w io.Writer, awsConfig aws.Config, name string, c clock.Clock) error {
+	client := codepipeline.NewFromConfig(awsConfig)
 	declared, err := client.GetPipeline(ctx, &codepipeline.GetPipelineInput{Name: &name})
 	if _, absent := errors.AsType[*types.PipelineNotFoundException](err); absent {
-		return exit.Missing("go tool mage synth pipeline:deploy", "there is no pipeline %s where the credentials point to", name)
+		return exit.Missing("go tool mage synth pipeline:deploy", "there is no pipeline %s where the credentials point to: %s", name, stack.Where(ctx, awsConfig))
 	}
 	if err != nil {
 		return exit.Missing("aws codepipeline get-pipeline --name "+name, "reading the pipeline: %w", err)

@@ -25,6 +25,7 @@ const pipelineName = "magewright-pipeline"
 // variable has no default, so that its creation does not start it.
 type rig struct {
 	t      *testing.T
+	aws    aws.Config
 	client *codepipeline.Client
 	s3     *s3.Client
 	role   *string
@@ -33,7 +34,7 @@ type rig struct {
 func newRig(t *testing.T) rig {
 	t.Helper()
 	cfg := localawstest.Start(t)
-	return rig{t, codepipeline.NewFromConfig(cfg), s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }), localawstest.Role(t, cfg, "pipeline", "codepipeline.amazonaws.com")}
+	return rig{t, cfg, codepipeline.NewFromConfig(cfg), s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }), localawstest.Role(t, cfg, "pipeline", "codepipeline.amazonaws.com")}
 }
 
 func (r rig) create() {
@@ -86,7 +87,7 @@ func (r rig) shown(text string) string {
 	found := false
 	for range 10_000 { // far more than it takes
 		out.Reset()
-		if err := show(r.t.Context(), &out, r.client, pipelineName, clock.System()); err != nil {
+		if err := show(r.t.Context(), &out, r.aws, pipelineName, clock.System()); err != nil {
 			r.t.Fatalf("waiting for %q: %v\n%s", text, err, &out)
 		}
 		if found {
@@ -131,8 +132,8 @@ func has(t *testing.T, shown string, patterns ...string) {
 func TestShow(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	err := show(t.Context(), &bytes.Buffer{}, r.client, pipelineName, clock.System())
-	if err == nil || exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "go tool mage synth pipeline:deploy") {
+	err := show(t.Context(), &bytes.Buffer{}, r.aws, pipelineName, clock.System())
+	if err == nil || exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "go tool mage synth pipeline:deploy") || !strings.Contains(err.Error(), "account 000000000000, region us-east-1, endpoint http://127.0.0.1:") {
 		t.Fatalf("no pipeline gives %v", err)
 	}
 	r.create()

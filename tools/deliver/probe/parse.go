@@ -20,10 +20,10 @@ import (
 
 // Parse reads steps: a list, of which one is a probe at least. Errors name the
 // line of [File].
-func Parse(data []byte) (Steps, error) { return parseFile(File, data) }
+func Parse(data []byte) (Steps, error) { return ParseFile(File, data) }
 
-// parseFile reads steps. Errors name the line of a file.
-func parseFile(file string, data []byte) (Steps, error) {
+// ParseFile reads steps. Errors name the line of a file.
+func ParseFile(file string, data []byte) (Steps, error) {
 	steps, err := parse(data)
 	if err != nil {
 		if place, ok := errors.AsType[*placed](err); ok {

@@ -110,7 +110,7 @@ func Load(dir string) (Steps, error) {
 	if err != nil {
 		return nil, exit.Missing(next, "reading the probes: %w", err)
 	}
-	steps, err := parseFile(file, data)
+	steps, err := ParseFile(file, data)
 	if err != nil {
 		return nil, exit.Missing("git log -p "+file, "reading the probes: %w", err)
 	}

@@ -59,7 +59,7 @@ func checkAsset(ctx context.Context, cfg project.Config, awsConfig aws.Config, a
 		return nil // it will be uploaded
 	}
 	if _, ok := errors.AsType[*types.NoSuchBucket](err); ok {
-		return exit.Missing("npx cdk bootstrap", "there is no bucket %s for what is deployed: %w", asset.Bucket, err)
+		return exit.Missing("go tool mage bootstrap", "there is no bucket %s for what is deployed: %w", asset.Bucket, err)
 	}
 	look := "aws s3api head-object --bucket " + asset.Bucket + " --key " + asset.Key
 	if err != nil {

@@ -28,6 +28,9 @@ type Cmd struct {
 	// Interactive leaves the program in this process's group, so that it can
 	// read from the terminal. Ctrl-C then reaches it directly from the terminal.
 	Interactive bool
+	// Patient waits for the program as long as it takes to stop, and the error then
+	// has its exit code. Others are killed after Grace.
+	Patient bool
 }
 
 // Run runs a program to its end. The error names the program and says how it ended.
@@ -35,10 +38,15 @@ func (c Cmd) Run(ctx context.Context, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...) // #nosec G204 -- running what the caller names is the purpose
 	cmd.Dir, cmd.Env = c.Dir, c.Env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
-	cmd.WaitDelay = Grace
+	if !c.Patient {
+		cmd.WaitDelay = Grace
+	}
 	isolate(cmd, c.Interactive)
 	err := cmd.Run()
 	if ctxErr := ctx.Err(); ctxErr != nil && err != nil {
+		if _, exited := errors.AsType[*exec.ExitError](err); exited && c.Patient {
+			return fmt.Errorf("running %s: %w: %w", name, context.Cause(ctx), err)
+		}
 		return fmt.Errorf("running %s: %w", name, context.Cause(ctx))
 	}
 	if err != nil {
@@ -76,6 +84,14 @@ func ExitCode(err error) int {
 // which replace earlier values.
 func Environ(set ...string) []string { return append(os.Environ(), set...) }
 
+// longest is how much of a command line is shown. A list of all files of a project
+// would hide what was said about it.
+const longest = 400
+
 func line(name string, args []string) string {
-	return strings.Join(append([]string{name}, args...), " ")
+	text := strings.Join(append([]string{name}, args...), " ")
+	if len(text) <= longest {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longest], "") + " ..."
 }

@@ -77,3 +77,34 @@ func isZombie(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat") // #nosec G304 -- a process of this test
 	return err != nil || strings.Contains(string(stat), ") Z ")
 }
+
+// TestPatience checks that a program may take its time to stop, and that its exit code
+// is known then.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- command.Cmd{Stdout: writer, Interactive: true, Patient: true}.Run(ctx, "/bin/sh", "-c", "trap 'echo restored; exit 9' TERM; echo started; while :; do read x </dev/null || :; done")
+		_ = writer.Close()
+	}()
+	lines := bufio.NewScanner(reader)
+	lines.Scan()
+	cancel()
+	lines.Scan()
+	if err := <-done; lines.Text() != "restored" || command.ExitCode(err) != 9 || !errors.Is(err, context.Canceled) {
+		t.Errorf("it says %q and ends with %v", lines.Text(), err)
+	}
+}
+
+func TestALongCommandLineIsCut(t *testing.T) {
+	t.Parallel()
+	err := command.Cmd{}.Run(t.Context(), "false", strings.Repeat("file.go ", 2000))
+	if command.ExitCode(err) != 1 || len(err.Error()) > 500 || !strings.Contains(err.Error(), "running false file.go ") || !strings.Contains(err.Error(), " ...: exit status 1") {
+		t.Errorf("the error is %v", err)
+	}
+}

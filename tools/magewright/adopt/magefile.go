@@ -44,8 +44,18 @@ var verbs = []verb{
 	{Name: "Synth", Command: "synth", Doc: "synthesizes the CDK app, and the pipeline that delivers it, into cdk.out.", Args: again, CDK: true},
 	{Name: "Rehearse", Command: "rehearse", Doc: "takes HEAD through the pipeline to production on this machine, without an AWS account.", CDK: true, Args: []arg{
 		{"approve", "bool", "answer the approval with yes"}, base,
+		{"baseVerify", "bool", "take the base through the whole pipeline too, its checks included"},
+		{"builds", "int", "how many builds run at once; default 2"},
 		{"keep", "bool", "keep the endpoint running at the end"},
+		{"speed", "float64", "how many times as fast AWS's waits pass; default 60"},
 	}},
+	{Name: "Local", Command: "local", Doc: "runs the embedded AWS in the foreground, on 127.0.0.1:4566.", CDK: true, Args: []arg{
+		{"env", "bool", "print the exports of the embedded AWS that runs in another shell, for eval"},
+		{"iam", "string", "whether IAM is enforced: on (the default), report or off"},
+		{"port", "int", "the port to listen on; default 4566"},
+		{"speed", "float64", "how many times as fast AWS's waits pass; default 60"},
+	}},
+	{Name: "Bootstrap", Command: "bootstrap", Doc: "prepares the account of the credentials for the CDK, once, in each region that stacks go to.", CDK: true},
 	{Name: "DeployStaging", Command: "deploy", Doc: "deploys the first stage from cdk.out, as it is (also: deploy-staging).", CDK: true, Alias: "deploy-staging"},
 	{Name: "Smoke", Command: "smoke", Doc: "takes the steps that magewright/probes.yml declares with the first stage.", CDK: true},
 	{Name: "Drill", Command: "drill", Doc: "releases a bad version to the first stage on purpose, and sees that AWS takes it back.", CDK: true, Args: []arg{
@@ -102,6 +112,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"time"
 )
@@ -158,6 +169,9 @@ func magewright(command string, flags ...string) error {
 	}
 	run := exec.Command(strings.TrimSpace(string(program)), args...) // #nosec G204 -- the go command has named it
 	run.Stdin, run.Stdout, run.Stderr = os.Stdin, os.Stdout, os.Stderr
+	// The program hears Ctrl-C as well, and may have something to restore.
+	signal.Reset(os.Interrupt)
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	err = run.Run()
 	var ended *exec.ExitError
 	if errors.As(err, &ended) && ended.ExitCode() > 0 {

@@ -49,6 +49,7 @@ const (
 	// earlier holds the time that the latest long compilation took, such as 19s.
 	earlier = ".magewright/bin/compiled"
 	binary  = ".magewright/bin/mage"
+	locked  = ".magewright/bin/lock"
 )
 
 func main() {
@@ -62,11 +63,16 @@ func main() {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		os.Exit(exit.Usage)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	signals := []os.Signal{syscall.SIGTERM}
+	if !foreground() {
+		// Nobody sends it to Mage as well.
+		signals = append(signals, os.Interrupt)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	s := starter{clock: clock.System(), stderr: os.Stderr, dir: dir, interrupts: make(chan os.Signal, 1)}
 	// A terminal sends Ctrl-C to Mage as well. Mage then ends in its own way, and
 	// this command after it.
-	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
-	s := starter{clock: clock.System(), stderr: os.Stderr, dir: dir}
+	signal.Notify(s.interrupts, os.Interrupt)
 	code := s.run(ctx, func() error { return s.mage(ctx, args) })
 	stop()
 	os.Exit(code)
@@ -112,17 +118,23 @@ type starter struct {
 	clock  clock.Clock
 	stderr io.Writer
 	dir    string
+	// interrupts has something in it after Ctrl-C.
+	interrupts chan os.Signal
 }
 
 // run runs mage, and says what it waits for until the targets have started.
 func (s starter) run(ctx context.Context, mage func() error) int {
 	watched := make(chan struct{})
 	watch, ended := context.WithCancel(ctx)
+	// Mage writes files of one name beside the magefile while it compiles.
+	unlock := s.lock()
 	marked := s.mark()
+	started := false
 	go func() {
 		defer close(watched)
+		defer unlock()
 		if marked == nil {
-			s.watch(watch)
+			started = s.watch(watch)
 		}
 	}()
 	err := mage()
@@ -130,6 +142,10 @@ func (s starter) run(ctx context.Context, mage func() error) int {
 	<-watched
 	if err == nil {
 		return 0
+	}
+	if !started && len(s.interrupts) > 0 {
+		fmt.Fprintln(s.stderr, "mage: stopped before the targets were compiled")
+		return interrupted
 	}
 	if code := command.ExitCode(err); code >= 0 {
 		return code // Mage has said why
@@ -161,22 +177,32 @@ func (s starter) mage(ctx context.Context, args []string) error {
 
 func (s starter) file(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
 
-func (s starter) mark() error {
-	file := s.file(starting.Marker)
+// lock waits until no other command compiles the targets of this directory, and
+// returns a function that lets the next one do so. If the file can't be locked, none
+// waits.
+func (s starter) lock() (unlock func()) {
+	file := s.file(locked)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { // #nosec G301 -- as all that targets leave
-		return err
+		return func() {}
 	}
-	return os.WriteFile(file, nil, 0o600)
+	unlock, err := lock(file)
+	if err != nil {
+		return func() {}
+	}
+	return unlock
 }
+
+func (s starter) mark() error { return os.WriteFile(s.file(starting.Marker), nil, 0o600) }
 
 func (s starter) compiling() bool {
 	_, err := os.Stat(s.file(starting.Marker))
 	return !errors.Is(err, os.ErrNotExist)
 }
 
-// watch waits until the targets have started. It prints a line when it has lost
-// its patience, and keeps the time that was taken for the next such line.
-func (s starter) watch(ctx context.Context) {
+// watch waits until the targets have started, and reports whether they have. It
+// prints a line when it has lost its patience, and keeps the time that was taken for
+// the next such line.
+func (s starter) watch(ctx context.Context) (started bool) {
 	begun, impatient := s.clock.Now(), false
 	for s.compiling() {
 		if !impatient && clock.Since(s.clock, begun) >= patience {
@@ -187,13 +213,14 @@ func (s starter) watch(ctx context.Context) {
 			// Mage has ended without starting a target: it only printed its
 			// version, for example, or the targets do not compile.
 			_ = os.Remove(s.file(starting.Marker))
-			return
+			return false
 		}
 	}
 	if impatient {
 		took := clock.Since(s.clock, begun).Round(time.Second)
 		_ = os.WriteFile(s.file(earlier), []byte(took.String()), 0o600) // only the next such line needs it
 	}
+	return true
 }
 
 // usually returns how long compiling takes.

@@ -150,3 +150,69 @@ func TestUnderstand(t *testing.T) {
 		t.Errorf("test -h is %q: %v", args, err)
 	}
 }
+
+// TestCtrlCWhileCompiling holds that an interrupt before the targets have started is
+// said in one line, and that the exit code is not that of a failed compilation.
+func TestCtrlCWhileCompiling(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		started bool
+		want    int
+		said    string
+	}{
+		{"while they are compiled", false, interrupted, "mage: stopped before the targets were compiled\n"},
+		{"after they have started", true, 1, ""},
+	} {
+		var said buffer
+		s := starter{clock: clock.NewManual(time.Unix(0, 0)), stderr: &said, dir: t.TempDir(), interrupts: make(chan os.Signal, 1)}
+		code := s.run(t.Context(), func() error {
+			if tt.started {
+				started(t, s, 0)
+			}
+			s.interrupts <- os.Interrupt
+			return exec.Command("sh", "-c", "exit 1").Run()
+		})
+		if code != tt.want || said.String() != tt.said {
+			t.Errorf("%s: exit code %d, %q", tt.name, code, &said)
+		}
+	}
+}
+
+// TestOneCompilesAtATime holds that of two commands in one directory the second waits
+// until the targets of the first have started, and no longer.
+func TestOneCompilesAtATime(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	order := make(chan string, 3)
+	release, ended := make(chan struct{}), make(chan struct{})
+	first := starter{clock: clock.NewManual(time.Unix(0, 0)), stderr: &buffer{}, dir: dir}
+	entered := make(chan struct{})
+	go func() {
+		defer close(ended)
+		first.run(t.Context(), func() error {
+			close(entered)
+			<-release
+			order <- "the first compiles"
+			started(t, first, 0)
+			// The second can only begin now, and the first goes on.
+			if got := <-order; got != "the first compiles" {
+				t.Errorf("%s before the first was done", got)
+			}
+			if got := <-order; got != "the second compiles" {
+				t.Errorf("got %s", got)
+			}
+			return nil
+		})
+	}()
+	<-entered
+	second := starter{clock: clock.System(), stderr: &buffer{}, dir: dir}
+	go func() {
+		second.run(t.Context(), func() error {
+			order <- "the second compiles"
+			return nil
+		})
+	}()
+	close(release)
+	<-ended
+}

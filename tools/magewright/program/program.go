@@ -52,11 +52,20 @@ func Parse(flags *flag.FlagSet, args []string) error {
 	return err
 }
 
-// Run runs a command of the program on this terminal. Its exit code becomes the
-// target's. Where the program has to be built first, it says so, and does also
-// what else can be done meanwhile.
+// Run runs a command of the program on this terminal. If it fails, it has said why,
+// and this process ends with its exit code: Mage would say it again. If the program
+// has to be built first, Run says so, and does also what else can be done meanwhile.
 func Run(ctx context.Context, name string, flags ...string) error {
-	return target.Run(ctx, func(ctx context.Context, cfg project.Config) error {
+	code, err := run(ctx, name, flags...)
+	if code > 0 {
+		os.Exit(code)
+	}
+	return err
+}
+
+// run returns the exit code of the program, if that is what has failed.
+func run(ctx context.Context, name string, flags ...string) (code int, err error) {
+	err = target.Run(ctx, func(ctx context.Context, cfg project.Config) error {
 		executable, err := Build(ctx, cfg)
 		if err != nil {
 			return err
@@ -67,19 +76,24 @@ func Run(ctx context.Context, name string, flags ...string) error {
 				args = append(args, flag)
 			}
 		}
-		run := command.Cmd{Dir: cfg.Dir, Stdin: os.Stdin, Stdout: cfg.Stdout, Stderr: cfg.Stderr, Interactive: true}
+		// What is stopped on AWS, or restored there, takes longer than a moment.
+		run := command.Cmd{Dir: cfg.Dir, Stdin: os.Stdin, Stdout: cfg.Stdout, Stderr: cfg.Stderr, Interactive: true, Patient: true}
 		err = run.Run(ctx, executable, args...)
-		if code := command.ExitCode(err); code > 0 {
-			// The program has said what is wrong.
-			return &exit.Error{Code: code, Err: fmt.Errorf("%s ended with exit code %d", name, code)}
-		}
+		code = command.ExitCode(err)
 		return err
 	})
+	return code, err
 }
 
 // Build builds the program, unless one of the same sources is there, and returns
 // its path.
 func Build(ctx context.Context, cfg project.Config) (string, error) {
+	// Most commands need the CDK. What is wrong with it, they say.
+	return buildAnd(ctx, cfg, cdk.Install)
+}
+
+// buildAnd does also something else, if it has to compile.
+func buildAnd(ctx context.Context, cfg project.Config, also func(context.Context, project.Config) error) (string, error) {
 	set, err := read(ctx, cfg)
 	if err != nil {
 		return "", err
@@ -90,8 +104,7 @@ func Build(ctx context.Context, cfg project.Config) (string, error) {
 		meanwhile.Go(func() {
 			quiet := cfg
 			quiet.Stdout, quiet.Stderr = io.Discard, io.Discard
-			// Most commands need the CDK. What is wrong with it, they say.
-			_ = cdk.Install(ctx, quiet)
+			_ = also(ctx, quiet)
 		})
 		build := gocmd.In(cfg.Dir)
 		build.Stdout, build.Stderr = stdout, stderr

@@ -190,7 +190,28 @@ func TestRun(t *testing.T) {
 	if err := Run(t.Context(), "verb", "", "-base=v1"); err != nil {
 		t.Error(err)
 	}
-	if err := Run(t.Context(), "fail"); exit.Status(err) != 3 {
-		t.Errorf("exit code %d of %v, want the program's", exit.Status(err), err)
+	if code, err := run(t.Context(), "fail"); code != 3 || err == nil {
+		t.Errorf("exit code %d of %v, want the program's", code, err)
+	}
+}
+
+// TestSettings holds that lint gets a finding for each line that the program prints,
+// and that what the program could not look at is no success.
+func TestSettings(t *testing.T) {
+	with := func(body string) ([]string, error) {
+		t.Helper()
+		changed := map[string]string{"tools/magewright/main.go": "package main\n\nimport (\n\t\"fmt\"\n\t\"os\"\n)\n\nfunc main() {\n\t" + body + "\n\t_ = fmt.Sprint(os.Args)\n}\n"}
+		r := inputstest.New(t, files)
+		for name, text := range changed {
+			r.Write(name, text)
+		}
+		r.Config.Stderr = io.Discard
+		return Settings.Run(t.Context(), r.Config)
+	}
+	if found, err := with(`fmt.Println(os.Args[1:]); fmt.Println("infra/cdk.json: broken")`); err != nil || !slices.Equal(found, []string{"[settings]", "infra/cdk.json: broken"}) {
+		t.Errorf("found %q, %v", found, err)
+	}
+	if found, err := with(`fmt.Fprintln(os.Stderr, "no engine"); os.Exit(3)`); err == nil || !strings.Contains(err.Error(), "no engine") {
+		t.Errorf("found %q, %v", found, err)
 	}
 }

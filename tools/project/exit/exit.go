@@ -2,6 +2,7 @@
 package exit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,9 +11,10 @@ import (
 // The exit codes of every target and program of this project. Mage itself
 // exits with 2 where its command line can't be read.
 const (
-	Gate        = 1 // a check failed: the code, or what it deploys, must change
-	Usage       = 2 // the command line can't be understood
-	Environment = 3 // a tool, a credential or a file that the target needs is missing
+	Gate        = 1   // a check failed: the code, or what it deploys, must change
+	Usage       = 2   // the command line can't be understood
+	Environment = 3   // a tool, a credential or a file that the target needs is missing
+	Interrupted = 130 // a signal stopped it, such as Ctrl-C: 128 and the number of SIGINT
 )
 
 // An Error is an error with an exit code. Mage exits with ExitStatus.
@@ -22,12 +24,20 @@ type Error struct {
 	Next string // the next command to type; may be empty
 }
 
-// Error returns what failed and, on a line of its own, what to type next.
+// Error returns what failed and, on a line of its own, what to type next. If an
+// error inside of it already says that, it knows the situation better, and its
+// command is the only one.
 func (e *Error) Error() string {
-	if e.Next == "" {
+	if e.Next == "" || hasNext(e.Err) {
 		return e.Err.Error()
 	}
 	return fmt.Sprintf("%v\n  next: %s", e.Err, e.Next)
+}
+
+// hasNext reports whether err says what to type next.
+func hasNext(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && (e.Next != "" || hasNext(e.Err))
 }
 
 // Unwrap returns the error without its exit code.
@@ -46,6 +56,24 @@ func Missing(next, format string, args ...any) error {
 // mends it.
 func Failed(next, format string, args ...any) error {
 	return &Error{Code: Gate, Err: fmt.Errorf(format, args...), Next: next}
+}
+
+// Misused returns a Usage error: what is wrong with the command line of a target.
+func Misused(target, format string, args ...any) error {
+	return &Error{Code: Usage, Err: fmt.Errorf(format, args...), Next: "go tool mage -h " + target}
+}
+
+// Stopped returns the error of what ran with ctx. If ctx has ended, the exit code is
+// Interrupted. An error that does not say what was left is replaced by the reason
+// why ctx has ended: what a stopped program failed at helps nobody.
+func Stopped(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return &Error{Code: Interrupted, Err: err, Next: e.Next}
+	}
+	return &Error{Code: Interrupted, Err: fmt.Errorf("stopped: %w", context.Cause(ctx))}
 }
 
 // Status returns the exit code for err: 0 for nil, and Gate where err names

@@ -69,7 +69,7 @@ func (o Outputs) KeepsRecords() bool { return o.EvidenceBucket != "" && o.Functi
 // credentials, region and, where AWS_ENDPOINT_URL is set, endpoint. It fails at
 // once where there are no credentials or no region.
 func Connect(ctx context.Context) (aws.Config, error) {
-	const next = `eval "$(aws configure export-credentials --format env)", or go tool mage local for an AWS on this machine`
+	const next = `eval "$(aws configure export-credentials --format env)"; or, for an AWS on this machine, go tool mage local in another shell and then eval "$(go tool mage local -env)"`
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return aws.Config{}, exit.Missing(next, "reading the AWS configuration: %w", err)
@@ -77,12 +77,14 @@ func Connect(ctx context.Context) (aws.Config, error) {
 	// Instance metadata, the last place that is asked, may not answer at all.
 	quick, cancel := context.WithTimeout(ctx, 900*time.Millisecond)
 	defer cancel()
-	if _, err := cfg.Credentials.Retrieve(quick); err != nil {
+	credentials, err := cfg.Credentials.Retrieve(quick)
+	if err != nil {
 		return aws.Config{}, exit.Missing(next, "there are no AWS credentials in the environment or in ~/.aws")
 	}
 	if cfg.Region == "" {
 		return aws.Config{}, exit.Missing("export AWS_REGION=us-east-1", "no AWS region is chosen")
 	}
+	cfg.APIOptions = append(cfg.APIOptions, explained(aws.ToString(cfg.BaseEndpoint), cfg.Region, credentials.AccessKeyID))
 	return cfg, nil
 }
 
@@ -119,7 +121,7 @@ func DescribeAll(ctx context.Context, cfg aws.Config, stage manifest.Stage) ([]O
 	})
 	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stage.Stack})
 	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist") {
-		return nil, notDeployed(stage, "stack %s: %w", stage.Stack, ErrNotDeployed)
+		return nil, notDeployed(stage, "stack %s: %w (%s)", stage.Stack, ErrNotDeployed, Where(ctx, cfg))
 	}
 	if err != nil {
 		return nil, exit.Missing("aws sts get-caller-identity", "describing stack %s: %w", stage.Stack, err)

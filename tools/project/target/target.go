@@ -33,12 +33,15 @@ func Run(ctx context.Context, f Func) error {
 	defer stop()
 	cfg, err := project.Discover(ctx)
 	if err != nil {
-		return exit.Top(err)
+		return exit.Top(exit.Stopped(ctx, err))
 	}
+	// Git has been asked, which takes longer than Mage takes to begin to wait.
+	ctx, stop = takeInterrupts(ctx)
+	defer stop()
 	if err := cfg.Gather(); err != nil {
 		return exit.Top(err)
 	}
-	return exit.Top(f(ctx, cfg))
+	return exit.Top(exit.Stopped(ctx, f(ctx, cfg)))
 }
 
 // Signals returns a context that ends on SIGTERM: mage itself cancels ctx on
@@ -46,6 +49,14 @@ func Run(ctx context.Context, f Func) error {
 func Signals(ctx context.Context) (context.Context, context.CancelFunc) {
 	dieWithParent()
 	return signal.NotifyContext(ctx, syscall.SIGTERM)
+}
+
+// takeInterrupts returns a context that ends on SIGINT and SIGTERM, and takes SIGINT
+// from Mage. Mage would print a line of its own and end five seconds later, whatever
+// the target still has to restore.
+func takeInterrupts(ctx context.Context) (context.Context, context.CancelFunc) {
+	signal.Reset(os.Interrupt)
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 }
 
 // A Named is a target among others.

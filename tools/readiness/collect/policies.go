@@ -17,33 +17,20 @@ import (
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/internal/gitcmd"
-	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
+	"github.com/magewright/magewright/tools/readiness/rego"
 )
 
 // Policies applies the organisation's rules, read from the base, to the
 // templates of the assembly and to the bill of materials that SBOM has left.
 func Policies(ctx context.Context, e Env) (evidence.Predicate, error) {
-	return policies(ctx, e, programOf(e.Project.Dir))
-}
-
-// An engine answers requests about rules. Request and answer are JSON.
-type engine func(ctx context.Context, request []byte) (string, error)
-
-// programOf returns the engine in a checkout of this project: Open Policy
-// Agent, in a program and module of its own.
-func programOf(checkout string) engine {
-	return func(ctx context.Context, request []byte) (string, error) {
-		opa := gocmd.In(filepath.Join(checkout, "tools", "pins", "opa"), "GOWORK=off")
-		opa.Stdin = bytes.NewReader(request)
-		return opa.Output(ctx, "run", ".")
-	}
+	return policies(ctx, e, rego.Of(e.Project.Dir))
 }
 
 // policies uses an engine.
-func policies(ctx context.Context, e Env, ask engine) (evidence.Predicate, error) {
+func policies(ctx context.Context, e Env, ask rego.Engine) (evidence.Predicate, error) {
 	if _, err := cdk.ReadRelease(e.Project); err != nil {
 		return nil, err
 	}
@@ -78,7 +65,7 @@ func policies(ctx context.Context, e Env, ask engine) (evidence.Predicate, error
 		inputs[name] = map[string]any{"name": name, kind: documents[name]}
 		p.Inputs = append(p.Inputs, readiness.PolicyInput{Name: name, Subjects: len(subjects.Resources) + len(subjects.Components), Digest: digest})
 	}
-	answer, err := askRules(ctx, ask, rules, inputs)
+	answer, err := ask.Ask(ctx, rules, inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -146,33 +133,4 @@ func policyDocuments(ctx context.Context, cfg project.Config) (map[string]json.R
 		documents[readiness.SBOMInput] = document
 	}
 	return documents, nil
-}
-
-// An answer is the output of tools/pins/opa.
-type answer struct {
-	Engine   string                 `json:"engine"`
-	Rules    []readiness.PolicyRule `json:"rules"`
-	Problems []string               `json:"problems"`
-}
-
-// askRules asks an engine to apply rules to inputs.
-func askRules(ctx context.Context, ask engine, rules map[string]string, inputs map[string]any) (answer, error) {
-	var a answer
-	request, err := json.Marshal(map[string]any{"modules": rules, "inputs": inputs})
-	if err != nil {
-		return a, fmt.Errorf("asking the rules: %w", err)
-	}
-	out, err := ask(ctx, request)
-	if err != nil {
-		return a, exit.Missing("go build -C tools/pins/opa -o "+os.DevNull+" .", "asking the rules: %w", err)
-	}
-	decoder := json.NewDecoder(strings.NewReader(out))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&a); err != nil {
-		return a, fmt.Errorf("asking the rules: reading the answer: %w", err)
-	}
-	if a.Engine == "" {
-		return a, errors.New("asking the rules: the answer does not name the engine that gave it")
-	}
-	return a, nil
 }

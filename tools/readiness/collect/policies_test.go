@@ -16,6 +16,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/readiness"
+	"github.com/magewright/magewright/tools/readiness/rego"
 )
 
 // checkout is the checkout of this project.
@@ -39,12 +40,12 @@ func TestMain(m *testing.M) {
 // for each request would take longer than the request.
 var buildEngine = sync.OnceValues(func() (program string, err error) {
 	program = filepath.Join(built, "opa")
-	// The same flags as in programOf, so that it is only compiled once.
+	// The same flags as in rego.Of, so that it is only compiled once.
 	_, err = gocmd.In(filepath.Join(checkout, "tools", "pins", "opa"), "GOWORK=off").Output(context.Background(), "build", "-o", program, ".")
 	return program, err
 })
 
-func builtEngine(t *testing.T) engine {
+func builtEngine(t *testing.T) rego.Engine {
 	t.Helper()
 	testinput.Read(t, "tools/pins/opa")
 	program, err := buildEngine()
@@ -119,7 +120,7 @@ func TestRulesThatCannotBeBelieved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := askRules(t.Context(), builtEngine(t), tt.rules, inputs)
+			got, err := builtEngine(t).Ask(t.Context(), tt.rules, inputs)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,7 +197,7 @@ func TestAttackByRights(t *testing.T) {
 	for name, attack := range attacks {
 		inputs[name] = json.RawMessage(`{"name":"s","template":{"Resources":{"Door":` + attack.resource + `}}}`)
 	}
-	got, err := askRules(t.Context(), programOf(checkout), ourRules(t), inputs)
+	got, err := rego.Of(checkout).Ask(t.Context(), ourRules(t), inputs)
 	if err != nil || len(got.Problems) > 0 {
 		t.Fatalf("%q, %v", got.Problems, err)
 	}
@@ -221,7 +222,7 @@ func TestOurRules(t *testing.T) {
 	t.Parallel()
 	rules := ourRules(t)
 	testinput.Read(t, "tools/pins/opa")
-	got, err := askRules(t.Context(), programOf(checkout), rules, map[string]any{})
+	got, err := rego.Of(checkout).Ask(t.Context(), rules, map[string]any{})
 	if err != nil {
 		t.Fatal(err)
 	}

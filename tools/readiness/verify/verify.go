@@ -192,11 +192,11 @@ func Run(ctx context.Context, cfg project.Config, file, keyFile string) error {
 	// A key that was replaced since still counts for what it signed in its time.
 	claimed, keyID, err := evidence.Claimed(data)
 	if err != nil {
-		return exit.Failed("go tool mage readiness", "%s: %w", file, err)
+		return unbelieved(file, err)
 	}
 	b, err := Read(ctx, data, keys, claimed)
 	if err != nil {
-		return exit.Failed("go tool mage readiness", "%s: %w", file, err)
+		return unbelieved(file, err)
 	}
 	again, err := b.Replay()
 	again.WriteTable(cfg.Stdout)
@@ -211,6 +211,18 @@ func Run(ctx context.Context, cfg project.Config, file, keyFile string) error {
 	return nil
 }
 
+// unbelieved says what to do about a bundle that does not count. Nothing that it says
+// overwrites the bundle: whoever looks into the matter needs it.
+func unbelieved(file string, err error) error {
+	switch {
+	case errors.Is(err, evidence.ErrWrongKey):
+		return exit.Failed("go tool mage evidence:key, with credentials of the account that signed it, prints that key; put it into a file and name it with -key=FILE", "%s: %w", file, err)
+	case errors.Is(err, evidence.ErrWrongTime):
+		return exit.Failed("look at the periods of evidenceKey in the CDK context", "%s: %w", file, err)
+	}
+	return exit.Failed(fmt.Sprintf("mv %s %[1]s.refused, to keep it; then get the bundle again from where it was made", file), "%s: %w", file, err)
+}
+
 // File returns the function of a target that verifies a bundle.
 func File(bundle, key string) func(context.Context, project.Config) error {
 	return func(ctx context.Context, cfg project.Config) error { return Run(ctx, cfg, bundle, key) }
@@ -222,11 +234,11 @@ func publicKeys(cfg project.Config, file string) (evidence.Keys, error) {
 	}
 	data, err := os.ReadFile(filepath.Clean(file))
 	if err != nil {
-		return nil, exit.Missing("openssl pkey -pubin -in KEY, to see whether it is a public key", "reading the public key: %w", err)
+		return nil, exit.Missing("go tool mage evidence:key prints the key; put it into a file and name that with -key=FILE", "reading the public key: %w", err)
 	}
 	key, err := evidence.ParseKey(data)
 	if err != nil {
-		return nil, exit.Missing("openssl pkey -pubin -in "+file, "%s: %w", file, err)
+		return nil, exit.Missing("go tool mage evidence:key prints the key; put it into a file and name that with -key=FILE", "%s: %w", file, err)
 	}
 	return evidence.Trust(key), nil
 }

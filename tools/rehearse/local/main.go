@@ -15,6 +15,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/access"
 	"github.com/magewright/magewright/tools/magewright/program"
+	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/rehearse/console"
 )
@@ -25,12 +26,26 @@ func Main(ctx context.Context, args []string) error {
 	port := flags.Int("port", 4566, "the port to listen on")
 	speed := flags.Float64("speed", 60, "how many times as fast AWS's waits pass")
 	iam := flags.String("iam", "on", "whether IAM is enforced: on; report lets everything pass; off evaluates nothing")
+	env := flags.Bool("env", false, "print the exports of the embedded AWS that runs in another shell, for eval")
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
 	mode, ok := map[string]access.Mode{"on": access.Enforce, "report": access.Report, "off": access.Off}[*iam]
-	if !ok {
+	switch {
+	case !ok:
 		return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("-iam is on, report or off, not %q", *iam), Next: "go tool mage local -iam=off"}
+	case *port < 0 || *port > 65535:
+		return exit.Misused("local", "-port=%d is not a port: they are 1 to 65535, and 0 takes a free one", *port)
+	}
+	if err := CheckSpeed("local", *speed); err != nil {
+		return err
+	}
+	cfg, err := project.Discover(ctx)
+	if err != nil {
+		return err
+	}
+	if *env {
+		return printEnv(ctx, cfg)
 	}
 	time := clock.NewElastic(*speed)
 	server, err := localaws.Start(ctx, localaws.Config{
@@ -45,16 +60,23 @@ func Main(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	context, err := pinned(ctx, server)
+	cdkContext, err := pinned(ctx, server)
+	if err != nil {
+		return errors.Join(err, server.Close())
+	}
+	exports := localaws.Exports(server.URL, server.Credentials(), cdkContext)
+	remove, err := WriteEnv(cfg, exports)
 	if err != nil {
 		return errors.Join(err, server.Close())
 	}
 	shown := console.Serve(console.Config{Server: server, Time: time, Person: console.Person(ctx, "")})
-	fmt.Printf("The embedded AWS answers at %s until Ctrl-C. Its console, for a browser:\n\n  %s\n\nIn another shell:\n\n%s\n",
-		server.URL, shown.Link(), localaws.Exports(server.URL, server.Credentials(), context))
+	fmt.Printf("The embedded AWS answers at %s until Ctrl-C. Its console, for a browser:\n\n  %s\n\nIn another shell, in this directory:\n\neval \"$(go tool mage local -env)\"\n\nor, anywhere:\n\n%s\n",
+		server.URL, shown.Link(), exports)
 	<-ctx.Done()
-	fmt.Println("stopping")
-	return server.Close()
+	if err := errors.Join(remove(), server.Close()); err != nil {
+		return err
+	}
+	return &exit.Error{Code: exit.Interrupted, Err: fmt.Errorf("stopped: %w; all that was deployed there is gone", context.Cause(ctx))}
 }
 
 // pinned returns the CDK context for building functions for this machine. It
@@ -64,7 +86,7 @@ func pinned(ctx context.Context, server *localaws.Server) (map[string]any, error
 	if err != nil {
 		return nil, err
 	}
-	context := localaws.HostContext()
-	context[cdk.EvidenceKey] = signer.Key.String()
-	return context, nil
+	settings := localaws.HostContext()
+	settings[cdk.EvidenceKey] = signer.Key.String()
+	return settings, nil
 }

@@ -132,10 +132,29 @@ func (t *Target) flag(name string) *Flag {
 	return &t.Flags[i]
 }
 
+// names returns the names of the target's flags.
+func (t *Target) names() []string {
+	names := make([]string, len(t.Flags))
+	for i, f := range t.Flags {
+		names[i] = f.Name
+	}
+	return names
+}
+
 // misplaced says what is wrong with a flag before the first target.
 func misplaced(name string, words []string, targets []Target) error {
 	for _, word := range words[1:] {
-		if t := find(word, targets); t != nil && t.flag(name) != nil {
+		t := find(word, targets)
+		if t == nil {
+			continue
+		}
+		if nearest := suggest.Nearest(name, t.names()); nearest != "" && t.flag(name) == nil {
+			return &UsageError{
+				Reason: fmt.Sprintf("there is no flag -%s; did you mean -%s of %s, which stands after it?", name, nearest, t.Name),
+				Next:   fmt.Sprintf("go tool mage %s -%s%s", t.Name, nearest, strings.TrimLeft(words[0], "-")[len(name):]),
+			}
+		}
+		if t.flag(name) != nil {
 			return &UsageError{
 				Reason: fmt.Sprintf("-%s is a flag of %s, and stands after it", name, t.Name),
 				Next:   fmt.Sprintf("go tool mage %s -%s", t.Name, strings.TrimLeft(words[0], "-")),
@@ -177,10 +196,7 @@ func (t *Target) check(word string, rest []string) error {
 	instead := func(flag, format string, args ...any) error {
 		return &UsageError{Reason: fmt.Sprintf(format, args...), Next: "go tool mage " + t.Name + " " + flag}
 	}
-	names := make([]string, len(t.Flags))
-	for i, f := range t.Flags {
-		names[i] = f.Name
-	}
+	names := t.names()
 	if !slices.Contains(names, name) {
 		if nearest := suggest.Nearest(name, names); nearest != "" {
 			return instead("-"+nearest+strings.TrimLeft(word, "-")[len(name):], "%s has no flag -%s; did you mean -%s?", t.Name, name, nearest)

@@ -69,6 +69,8 @@ func TestCheck(t *testing.T) {
 		"lint,test":                                                     "there is no target \"lint,test\"; blanks separate targets\n  next: go tool mage lint test",
 		"rehearse approve":                                              "there is no target \"approve\"; did you mean the flag of rehearse?\n  next: go tool mage rehearse -approve",
 		"-approve rehearse":                                             "-approve is a flag of rehearse, and stands after it\n  next: go tool mage rehearse -approve",
+		"-aprove rehearse":                                              "there is no flag -aprove; did you mean -approve of rehearse, which stands after it?\n  next: go tool mage rehearse -approve",
+		"-bsae=HEAD rehearse":                                           "there is no flag -bsae; did you mean -base of rehearse, which stands after it?\n  next: go tool mage rehearse -base=HEAD",
 		"rehearse -aprove":                                              "rehearse has no flag -aprove; did you mean -approve?\n  next: go tool mage rehearse -approve",
 		"rehearse -bsae=HEAD":                                           "rehearse has no flag -bsae; did you mean -base?\n  next: go tool mage rehearse -base=HEAD",
 		"rehearse -Approve":                                             "rehearse has no flag -Approve; did you mean -approve?\n  next: go tool mage rehearse -approve",

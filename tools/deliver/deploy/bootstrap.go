@@ -1,0 +1,151 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
+	"github.com/magewright/magewright/tools/project/stack"
+)
+
+// BootstrapVersion is the parameter of Systems Manager in which cdk bootstrap says
+// that it was there, by the qualifier that the CDK has unless an app names another.
+// See https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html.
+const BootstrapVersion = "/cdk-bootstrap/hnb659fds/version"
+
+// An Environment is an account and region that stacks go to.
+type Environment struct {
+	Account string
+	Region  string
+	// Trusts is the account of the pipeline, if that is another one: it deploys here.
+	Trusts string
+}
+
+// String returns the environment as the CDK CLI takes it.
+func (e Environment) String() string { return "aws://" + e.Account + "/" + e.Region }
+
+// args returns the arguments of the CDK CLI that bootstrap the environment.
+func (e Environment) args() []string {
+	args := []string{"bootstrap", e.String()}
+	if e.Trusts != "" {
+		// The CLI asks for the policy where another account is trusted. It is what
+		// the roles of an own account have.
+		args = append(args, "--trust", e.Trusts, "--cloudformation-execution-policies", "arn:aws:iam::aws:policy/AdministratorAccess")
+	}
+	return args
+}
+
+// Environments returns where the stacks of a manifest go to in the account of the
+// credentials, and the accounts that they also go to. A manifest of no stacks goes to
+// the region of the credentials.
+func Environments(names manifest.Manifest, account, region string) (here []Environment, elsewhere []string) {
+	pipeline := names.Pipeline.Account
+	places := []manifest.Place{names.Pipeline}
+	for _, stage := range names.Stages {
+		places = append(places, stage.Place)
+	}
+	for _, place := range places {
+		switch {
+		case place.Stack == "":
+		case place.Account != "" && place.Account != account:
+			elsewhere = append(elsewhere, place.Account)
+		default:
+			e := Environment{Account: account, Region: place.Region}
+			if e.Region == "" {
+				e.Region = region
+			}
+			if pipeline != "" && pipeline != account {
+				e.Trusts = pipeline
+			}
+			here = append(here, e)
+		}
+	}
+	if len(here) == 0 && len(elsewhere) == 0 {
+		here = []Environment{{Account: account, Region: region}}
+	}
+	slices.SortFunc(here, func(a, b Environment) int { return strings.Compare(a.String(), b.String()) })
+	slices.Sort(elsewhere)
+	return slices.Compact(here), slices.Compact(elsewhere)
+}
+
+// Bootstrap prepares the account of the credentials for the CDK: cdk bootstrap, for
+// each region that stacks go to.
+func Bootstrap(ctx context.Context, cfg project.Config) error {
+	awsConfig, err := stack.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	names, err := manifest.ReadAny(cfg)
+	if err != nil && !errors.Is(err, manifest.ErrNone) {
+		return err
+	}
+	identity, err := sts.NewFromConfig(awsConfig).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return exit.Missing("aws sts get-caller-identity", "asking AWS whose credentials these are: %w", err)
+	}
+	here, elsewhere := Environments(names, aws.ToString(identity.Account), awsConfig.Region)
+	if len(here) == 0 {
+		return exit.Missing("export the credentials of account "+elsewhere[0], "nothing of this assembly goes to account %s, which the credentials are of: it goes to %s", aws.ToString(identity.Account), strings.Join(elsewhere, ", "))
+	}
+	for _, e := range here {
+		fmt.Fprintf(cfg.Stdout, "bootstrap %s\n", e)
+		if err := cdk.CLI(ctx, cfg, e.args()...); err != nil {
+			return fmt.Errorf("bootstrapping %s: %w", e, err)
+		}
+	}
+	for _, account := range elsewhere {
+		fmt.Fprintf(cfg.Stdout, "account %s is left: go tool mage bootstrap again, with its credentials\n", account)
+	}
+	return nil
+}
+
+// notBootstrapped explains err, the failure of a deployment from an assembly in dir,
+// if the reason is that the CDK was never there. Whoever may not look learns nothing.
+func notBootstrapped(ctx context.Context, awsConfig aws.Config, dir string, place manifest.Place, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	client := ssm.NewFromConfig(awsConfig, func(o *ssm.Options) {
+		if place.Region != "" {
+			o.Region = place.Region
+		}
+	})
+	parameter := bootstrapParameter(dir, place.Stack)
+	_, lookErr := client.GetParameter(ctx, &ssm.GetParameterInput{Name: &parameter})
+	if _, absent := errors.AsType[*types.ParameterNotFound](lookErr); !absent {
+		return err
+	}
+	return exit.Missing("go tool mage bootstrap", "the CDK was never bootstrapped there: there is no parameter %s (%s): %w", parameter, stack.Where(ctx, awsConfig), err)
+}
+
+// bootstrapParameter returns the parameter that a stack of an assembly asks for.
+func bootstrapParameter(dir, name string) string {
+	var assembly struct {
+		Artifacts map[string]struct {
+			Properties struct {
+				Parameter string `json:"bootstrapStackVersionSsmParameter"`
+			} `json:"properties"`
+		} `json:"artifacts"`
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "manifest.json")) // #nosec G304 -- a file of the assembly
+	if err == nil && json.Unmarshal(data, &assembly) == nil {
+		if parameter := assembly.Artifacts[name].Properties.Parameter; parameter != "" {
+			return parameter
+		}
+	}
+	return BootstrapVersion
+}

@@ -1,0 +1,117 @@
+// Package settings finds what is broken in the files by which a team tells Magewright
+// what it wants: the policy, the rules, the probes and the CDK context. The targets
+// that use them read some from the release before, so that a broken one would only be
+// noticed by the release after it.
+package settings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/check/lint"
+	"github.com/magewright/magewright/tools/deliver/probe"
+	"github.com/magewright/magewright/tools/magewright/program"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/readiness"
+	"github.com/magewright/magewright/tools/readiness/rego"
+)
+
+// Check is the check for lint.
+var Check = lint.Check{Name: program.Settings.Name, Reads: program.IsSetting, Run: func(ctx context.Context, cfg project.Config) ([]string, error) {
+	return find(ctx, cfg, rego.Of(cfg.Dir))
+}}
+
+// Print prints what is broken, a line each. That is no error: lint decides.
+func Print(ctx context.Context, cfg project.Config) error {
+	found, err := Check.Run(ctx, cfg)
+	for _, line := range found {
+		// A finding may have several lines, and is one.
+		fmt.Fprintln(cfg.Stdout, strings.Join(strings.FieldsFunc(line, func(r rune) bool { return r == '\n' }), "; "))
+	}
+	return err
+}
+
+// find returns what is broken, each with its file. Files that are not there are not
+// missed here.
+func find(ctx context.Context, cfg project.Config, engine rego.Engine) (found []string, err error) {
+	text := func(name string) (string, []byte, error) {
+		name = path.Join(cfg.Settings(), name)
+		data, err := os.ReadFile(filepath.Join(cfg.Dir, filepath.FromSlash(name))) // #nosec G304 -- a file of the project
+		if errors.Is(err, fs.ErrNotExist) {
+			return name, nil, nil
+		}
+		return name, data, err
+	}
+	for file, parse := range map[string]func(string, []byte) error{
+		readiness.PolicyFile: func(name string, data []byte) error {
+			_, err := readiness.ParsePolicy(name, data)
+			return err
+		},
+		path.Base(probe.File): func(name string, data []byte) error {
+			_, err := probe.ParseFile(name, data)
+			return err
+		},
+	} {
+		name, data, err := text(file)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", name, err)
+		}
+		if data == nil {
+			continue
+		}
+		if err := parse(name, data); err != nil {
+			found = append(found, err.Error())
+		}
+	}
+	name, data, err := text("cdk.json")
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	if data != nil {
+		if err := cdk.CheckSettings(name, data); err != nil {
+			found = append(found, err.Error())
+		}
+	}
+	rules, err := rules(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	// In other repositories nothing evaluates rules yet, as readiness says.
+	if len(rules) > 0 && !cfg.Adopted() {
+		answer, err := engine.Ask(ctx, rules, map[string]any{})
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, answer.Problems...)
+	}
+	slices.Sort(found)
+	return found, nil
+}
+
+// rules returns the texts of the rules in the working tree, by file.
+func rules(ctx context.Context, cfg project.Config) (map[string]string, error) {
+	names, err := cfg.Listed(ctx, path.Join(cfg.Settings(), path.Dir(readiness.PolicyFile))+"/*.rego")
+	if err != nil {
+		return nil, fmt.Errorf("listing the rules: %w", err)
+	}
+	rules := make(map[string]string, len(names))
+	for _, name := range names {
+		data, err := os.ReadFile(filepath.Join(cfg.Dir, filepath.FromSlash(name))) // #nosec G304 -- a file of the project
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed, and not yet committed
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the rules: %w", err)
+		}
+		rules[name] = string(data)
+	}
+	return rules, nil
+}

@@ -1,0 +1,43 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// foreground reports whether a terminal's Ctrl-C reaches this process, and with it
+// all that it starts.
+func foreground() bool {
+	for _, file := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
+		group, err := unix.IoctlGetInt(int(file.Fd()), unix.TIOCGPGRP) // #nosec G115 -- a file descriptor is small
+		if err == nil {
+			return group == unix.Getpgrp()
+		}
+	}
+	return false
+}
+
+// lock waits for the lock of a file. It ends with the process that holds it.
+func lock(file string) (unlock func(), err error) {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) // #nosec G304 -- beside the magefile
+	if err != nil {
+		return nil, err
+	}
+	fd := int(f.Fd()) // #nosec G115 -- a file descriptor is small
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+		err = unix.Flock(fd, unix.LOCK_EX)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return func() {
+		// Best effort: the end of the process does it too.
+		_ = unix.Flock(fd, unix.LOCK_UN)
+		_ = f.Close()
+	}, nil
+}

@@ -1,0 +1,59 @@
+// Package rego asks Open Policy Agent about an organisation's rules. The engine is the
+// program in tools/pins/opa, a module of its own.
+package rego
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/magewright/magewright/tools/internal/gocmd"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/readiness"
+)
+
+// An Engine answers requests about rules. Request and answer are JSON.
+type Engine func(ctx context.Context, request []byte) (string, error)
+
+// Of returns the engine in a checkout of this project.
+func Of(checkout string) Engine {
+	return func(ctx context.Context, request []byte) (string, error) {
+		opa := gocmd.In(filepath.Join(checkout, "tools", "pins", "opa"), "GOWORK=off")
+		opa.Stdin = bytes.NewReader(request)
+		return opa.Output(ctx, "run", ".")
+	}
+}
+
+// An Answer is the output of tools/pins/opa. If it has problems, it decides nothing.
+type Answer struct {
+	Engine   string                 `json:"engine"`
+	Rules    []readiness.PolicyRule `json:"rules"`
+	Problems []string               `json:"problems"`
+}
+
+// Ask applies rules, texts by the names of their files, to inputs.
+func (e Engine) Ask(ctx context.Context, rules map[string]string, inputs map[string]any) (Answer, error) {
+	var a Answer
+	request, err := json.Marshal(map[string]any{"modules": rules, "inputs": inputs})
+	if err != nil {
+		return a, fmt.Errorf("asking the rules: %w", err)
+	}
+	out, err := e(ctx, request)
+	if err != nil {
+		return a, exit.Missing("go build -C tools/pins/opa -o "+os.DevNull+" .", "asking the rules: %w", err)
+	}
+	decoder := json.NewDecoder(strings.NewReader(out))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&a); err != nil {
+		return a, fmt.Errorf("asking the rules: reading the answer: %w", err)
+	}
+	if a.Engine == "" {
+		return a, errors.New("asking the rules: the answer does not name the engine that gave it")
+	}
+	return a, nil
+}
