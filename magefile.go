@@ -127,7 +127,7 @@ func Docs(ctx context.Context) error { return target.Run(ctx, reference.Write) }
 
 // Check runs lint, test, sec and synth, two at a time.
 func Check(ctx context.Context,
-	force *bool, // run also what nothing has changed for
+	force *bool, // run it although nothing has changed
 	why *bool, // name every input that has changed
 ) error {
 	return target.Parallel(ctx,
@@ -136,6 +136,9 @@ func Check(ctx context.Context,
 		target.Named{Name: "sec", Run: again(sec.Run, force, why)},
 		target.Named{Name: "synth", Run: again(synth.Run, force, why)})
 }
+
+// Doctor looks for what this machine and the AWS account lack, with the command that mends it.
+func Doctor(ctx context.Context) error { return program.Run(ctx, "doctor") }
 
 // Bootstrap prepares the account of the credentials for the CDK, once, in each region that stacks go to.
 func Bootstrap(ctx context.Context) error { return program.Run(ctx, "bootstrap") }

@@ -28,6 +28,7 @@ import (
 	"github.com/magewright/magewright/tools/check/lint"
 	"github.com/magewright/magewright/tools/check/sec"
 	"github.com/magewright/magewright/tools/deliver/deploy"
+	"github.com/magewright/magewright/tools/deliver/doctor"
 	"github.com/magewright/magewright/tools/deliver/drill"
 	"github.com/magewright/magewright/tools/deliver/pipelinestatus"
 	"github.com/magewright/magewright/tools/deliver/promote"
@@ -58,6 +59,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"check":           check,
 	"clean":           without("clean", target.Clean),
 	"deploy":          deployment,
+	"doctor":          without("doctor", doctor.Run),
 	"drill":           drill.Main,
 	"evidence:key":    without("evidence:key", kmssign.Print),
 	"fmt":             without("fmt", lint.Format),

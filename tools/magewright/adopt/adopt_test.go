@@ -189,7 +189,7 @@ func TestInit(t *testing.T) {
 			if again := git(t, dir, "write-tree"); again != tree {
 				t.Errorf("the second time it wrote\n%s", git(t, dir, "diff", strings.TrimSpace(tree), strings.TrimSpace(again)))
 			}
-			targets(t, dir, next)
+			offered(t, dir, next)
 			git(t, dir, "reset", "-q", "--hard")
 			if left := git(t, dir, "status", "--porcelain", "--ignored"); left != "" {
 				t.Errorf("left behind: %s", left)
@@ -215,8 +215,8 @@ func rewrite(t *testing.T, name, said string) string {
 	return said
 }
 
-// targets runs some in a repository, by the command that init prints.
-func targets(t *testing.T, dir, next string) {
+// offered runs some in a repository, by the command that init prints.
+func offered(t *testing.T, dir, next string) {
 	t.Helper()
 	command, _, _ := strings.Cut(strings.TrimSpace(next), " -l ")
 	mage := strings.Fields(command)
