@@ -12,6 +12,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"os/signal"
@@ -76,7 +77,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"settings":        without(program.SettingsCommand, settings.Print),
 	"smoke":           without("smoke", smoke.Stage("")),
 	"synth":           again("synth", synth.Run),
-	"test":            again("test", gotest.Run),
+	"test":            again("test", test),
 	"verify":          verification,
 }
 
@@ -114,7 +115,7 @@ func check(ctx context.Context, args []string) error {
 	}
 	targets := []target.Named{
 		{Name: "lint", Run: with(lint.With(settings.Check))},
-		{Name: "test", Run: with(gotest.Run)},
+		{Name: "test", Run: with(test)},
 		{Name: "sec", Run: with(sec.Run)},
 	}
 	cfg, err := project.Discover(ctx)
@@ -125,6 +126,19 @@ func check(ctx context.Context, args []string) error {
 		targets = append(targets, target.Named{Name: "synth", Run: with(synth.Run)})
 	}
 	return target.Parallel(ctx, targets...)
+}
+
+// test runs the tests. Those of a CDK app read what the app makes functions of, which
+// somebody has to build in a fresh clone.
+func test(ctx context.Context, cfg project.Config) error {
+	if !cfg.Adopted() || !cdk.Configured(cfg) {
+		return gotest.Run(ctx, cfg)
+	}
+	quiet := cfg
+	quiet.Stdout = io.Discard
+	// The tests of the others are run all the same.
+	built := build.Functions(ctx, quiet)
+	return errors.Join(gotest.Run(ctx, cfg), built)
 }
 
 // analysis is gosec, which the target sec runs as a program of its own.

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -56,22 +57,45 @@ func function(ctx context.Context, cfg project.Config, from, to, goos, goarch st
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return exit.Missing(`mend "functions" of `+project.Pin+"/cdk.json", "%w", err)
 	}
-	executable, packed := filepath.Join(path, Executable), strings.HasSuffix(to, ".zip")
-	if packed {
-		var err error
-		if executable, err = cfg.Path("build", filepath.FromSlash(from), Executable); err != nil {
+	// Two targets of one check build it at the same time, and neither may read half of
+	// what the other writes.
+	work, err := cfg.Path("build", "functions", Executable)
+	if err == nil {
+		work, err = os.MkdirTemp(filepath.Dir(work), "function-")
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(work) }()
+	built := filepath.Join(work, Executable)
+	if err := compile(ctx, cfg, dir, ".", built, goos, goarch); err != nil {
+		return err
+	}
+	if strings.HasSuffix(to, ".zip") {
+		executable := built
+		built = filepath.Join(work, "function.zip")
+		if _, err := pack(executable, built); err != nil {
 			return err
 		}
+	} else {
+		path = filepath.Join(path, Executable)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { // #nosec G301 -- a directory of the repository
+	return replace(built, path)
+}
+
+// replace puts a file in the place of another one. It leaves one that is the same, whose
+// time tells the go command that no test which reads it has to run again.
+func replace(from, to string) error {
+	fresh, err := os.ReadFile(from) // #nosec G304 -- what was just built
+	if err != nil {
 		return err
 	}
-	if err := compile(ctx, cfg, dir, ".", executable, goos, goarch); err != nil {
-		return err
-	}
-	if !packed {
+	before, err := os.ReadFile(to) // #nosec G304 -- where the settings say
+	if err == nil && bytes.Equal(before, fresh) {
 		return nil
 	}
-	_, err := pack(executable, path)
-	return err
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil { // #nosec G301 -- a directory of the repository
+		return err
+	}
+	return os.Rename(from, to)
 }

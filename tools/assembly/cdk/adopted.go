@@ -87,7 +87,7 @@ func Synthesize(ctx context.Context, cfg project.Config, dir, out string) error 
 	quiet := cfg
 	quiet.Stdout = &said
 	err := cli(ctx, quiet, dir, noCredentials, "synth", "--quiet", "--no-lookups", "--output", out)
-	text := said.String()
+	text := strings.ReplaceAll(said.String(), noise, "")
 	// Of a synthesis that goes well, only the warnings are of use.
 	for line := range strings.Lines(text) {
 		if err != nil || strings.HasPrefix(line, "[Warning at ") {
@@ -162,7 +162,7 @@ func Pipeline(ctx context.Context, cfg project.Config, context map[string]any, o
 		Dir: filepath.Join(cfg.Dir, project.Pin),
 		Env: gocmd.Environ("GOWORK=off", "CDK_OUTDIR="+out, "CDK_CONTEXT_JSON="+string(encoded), "JSII_NODE="+installed.bin("node")),
 		// What it writes is of its work.
-		Stdout: cfg.Stderr, Stderr: cfg.Stderr,
+		Stdout: cfg.Stderr, Stderr: hushed{cfg.Stderr},
 	}
 	if err := app.Run(ctx, "sh", "-c", settings.App); err != nil {
 		return exit.Failed("cd "+project.Pin+" && "+settings.App, "synthesizing the pipeline: %w", err)

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -208,6 +209,20 @@ func pinned(ctx context.Context, cfg project.Config) (string, error) {
 	return filepath.Join(dir, "infra"), nil
 }
 
+// noise is what jsii-runtime-go prints of a kernel that has ended as it should, when two
+// of its goroutines wait for the process at the same time.
+const noise = "Runtime process exited abnormally: waitid: no child processes"
+
+// A hushed writer leaves out the noise.
+type hushed struct{ io.Writer }
+
+func (h hushed) Write(p []byte) (int, error) {
+	if _, err := h.Writer.Write(bytes.ReplaceAll(p, []byte(noise), nil)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
 // App runs the CDK app, which writes the cloud assembly for a context to dir.
 func App(ctx context.Context, cfg project.Config, context map[string]any, dir string) error {
 	installed, err := install(ctx, cfg)
@@ -219,7 +234,7 @@ func App(ctx context.Context, cfg project.Config, context map[string]any, dir st
 		return fmt.Errorf("writing CDK context: %w", err)
 	}
 	app := gocmd.In(cfg.Dir, "CDK_OUTDIR="+dir, "CDK_CONTEXT_JSON="+string(encoded), "JSII_NODE="+installed.bin("node"))
-	app.Stdout, app.Stderr = cfg.Stderr, cfg.Stderr
+	app.Stdout, app.Stderr = cfg.Stderr, hushed{cfg.Stderr}
 	if err := app.Run(ctx, "run", "./infra"); err != nil {
 		return fmt.Errorf("synthesizing: %w", err)
 	}

@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/magewright/program"
 	"github.com/magewright/magewright/tools/project"
@@ -94,7 +95,7 @@ func Init(ctx context.Context, dir, version string, dry bool, out io.Writer) err
 		return err
 	}
 	r.Mage.Command = mage
-	files, err := r.files()
+	files, err := r.files(ctx)
 	if err != nil {
 		return err
 	}
@@ -193,7 +194,7 @@ func (f file) write(dir string) error {
 }
 
 // files returns what is to be written besides module files.
-func (r *Repository) files() ([]file, error) {
+func (r *Repository) files(ctx context.Context) ([]file, error) {
 	var files []file
 	if f, err := r.magefile(); err != nil {
 		return nil, err
@@ -207,6 +208,16 @@ func (r *Repository) files() ([]file, error) {
 	left := []string{"/.magewright/"}
 	if len(r.CDK) > 0 {
 		left = append(left, "/cdk.out/")
+		products, err := r.products()
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range products {
+			// It may be ignored by any pattern, and in any directory.
+			if err := gitcmd.In(r.Dir).Run(ctx, "check-ignore", "--quiet", name); err != nil {
+				left = append(left, "/"+name)
+			}
+		}
 	}
 	lines := strings.Split(strings.ReplaceAll(string(ignore), "\r\n", "\n"), "\n")
 	missing := slices.DeleteFunc(left, func(line string) bool {

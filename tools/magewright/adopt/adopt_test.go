@@ -308,8 +308,13 @@ func TestAssets(t *testing.T) {
 		{name: "infra/main.go", source: `awslambda.Code_FromAsset(jsii.String("../bin/a"), nil); awslambda.Code_FromAsset(jsii.String("../bin/c"), nil)`, functions: []string{"cmd/a", "cmd/b"}, built: map[string]string{"cmd/a": "bin/a"}, unknown: []string{"bin/c"}},
 		{name: "infra/lib/stack.ts", source: "lambda.Code.fromAsset(path.join(__dirname, '..', '..', 'build', 'api'), {})", functions: []string{"api"}, built: map[string]string{"api": "build/api"}},
 		{name: "infra/lib/stack.ts", source: "lambda.Code.fromAsset(`${dir}/api`)", functions: []string{"api"}, built: map[string]string{}},
+		{name: "infra/main.go", source: `awslambda.Code_FromAsset(jsii.String("../lambda/a/function.zip"), nil); awslambda.Code_FromAsset(jsii.String("../lambda/b"), nil)`, functions: []string{"lambda/a", "lambda/b"}, built: map[string]string{"lambda/a": "lambda/a/function.zip", "lambda/b": "lambda/b"}},
+		{name: "infra/main.go", source: `awslambda.Code_FromAsset(jsii.String("../build/a/function.zip"), nil); awslambda.Code_FromAsset(jsii.String("../build/b/bin"), nil)`, functions: []string{"cmd/a", "cmd/b"}, built: map[string]string{"cmd/a": "build/a/function.zip", "cmd/b": "build/b/bin"}},
+		{name: "infra/main.go", source: `awslambda.Code_FromAsset(jsii.String("../a/one.zip"), nil); awslambda.Code_FromAsset(jsii.String("../a/two.zip"), nil)`, functions: []string{"a", "b"}, built: map[string]string{"a": "a/one.zip"}, unknown: []string{"a/two.zip"}},
 		{name: "infra/app.py", source: "_lambda.Code.from_asset('build')", functions: []string{"a", "b"}, built: map[string]string{}, unknown: []string{"infra/build"}},
-		{name: "infra/main.go", source: `awslambda.Code_FromAsset(jsii.String("../lambda"), nil)`, functions: []string{"lambda"}, tracked: []string{"lambda/main.go"}, built: map[string]string{}},
+		{name: "infra/main.go", source: `awslambda.Code_FromAsset(jsii.String("../lambda"), nil)`, functions: []string{"lambda"}, tracked: []string{"lambda/main.go"}, built: map[string]string{"lambda": "lambda"}},
+		{name: "infra/main.go", source: `awslambda.Code_FromAsset(jsii.String("../lambda"), &awss3assets.AssetOptions{Bundling: x})`, functions: []string{"lambda"}, tracked: []string{"lambda/main.go"}, built: map[string]string{}},
+		{name: "infra/main.go", source: `awslambda.Code_FromAsset(jsii.String("../web"), nil)`, functions: []string{"lambda"}, tracked: []string{"web/index.html"}, built: map[string]string{}},
 		{name: "infra/main.go", source: `awslambda.Code_FromAsset(jsii.String("../../elsewhere"), nil)`, functions: []string{"a"}, built: map[string]string{}},
 		{name: "other/main.go", source: `awslambda.Code_FromAsset(jsii.String("x"), nil)`, functions: []string{"a"}, built: map[string]string{}},
 	} {
@@ -320,6 +325,42 @@ func TestAssets(t *testing.T) {
 		built, unknown := r.built(assets)
 		if err != nil || !maps.Equal(built, tt.built) || !slices.Equal(unknown, tt.unknown) {
 			t.Errorf("%s: %v, %v, %v", tt.source, built, unknown, err)
+		}
+	}
+}
+
+// TestProductsAreIgnored holds that what is built beside its source is never left for
+// somebody to commit.
+func TestProductsAreIgnored(t *testing.T) {
+	t.Parallel()
+	const function = "package main\n\nimport \"github.com/aws/aws-lambda-go/lambda\"\n\nfunc main() { lambda.Start(nil) }\n"
+	for ignore, want := range map[string]string{
+		"cdk.out\n":                "/.magewright/\n/lambda/a/bootstrap\n/lambda/b/function.zip\n",
+		"cdk.out\nbootstrap\n":     "/.magewright/\n/lambda/b/function.zip\n",
+		"bootstrap\n*.zip\n/a.out": "\n/.magewright/\n/cdk.out/\n",
+	} {
+		dir := t.TempDir()
+		write(t, dir, []txtar.File{
+			{Name: "go.mod", Data: []byte("module example.com/a\n\ngo 1.26\n")}, {Name: ".gitignore", Data: []byte(ignore)},
+			{Name: "cdk.json", Data: []byte(`{"app": "go run app.go"}`)}, {Name: "lambda/a/main.go", Data: []byte(function)}, {Name: "lambda/b/main.go", Data: []byte(function)},
+			{Name: "app.go", Data: []byte("package main\n\nvar _, _ = code.Code_FromAsset(\"lambda/a\"), code.Code_FromAsset(\"lambda/b/function.zip\")\n\nfunc main() {}\n")},
+		})
+		git(t, dir, "init", "-q")
+		git(t, dir, "add", "-A")
+		r, err := look(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, err := r.files(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(files, func(f file) bool { return f.name == ".gitignore" })
+		if i < 0 {
+			t.Fatalf("to %q it adds nothing, want %q", ignore, want)
+		}
+		if string(files[i].data) != want {
+			t.Errorf("to %q it adds %q, want %q", ignore, files[i].data, want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -102,6 +103,26 @@ func (r *Repository) settings() (data []byte, what string, err error) {
 	return append(data, '\n'), what, err
 }
 
+// products returns the files that functions are built to, from the root of the
+// repository.
+func (r *Repository) products() ([]string, error) {
+	app := r.CDK[0]
+	assets, _, err := r.assets(app)
+	if err != nil || app.Build != "" {
+		return nil, err
+	}
+	var all []string
+	functions, _ := r.built(assets)
+	for _, from := range slices.Sorted(maps.Keys(functions)) {
+		to := functions[from]
+		if !strings.HasSuffix(to, ".zip") {
+			to = path.Join(to, "bootstrap")
+		}
+		all = append(all, to)
+	}
+	return all, nil
+}
+
 // asset matches the path of an asset in the source of a CDK app in any of its
 // languages: Code.fromAsset("p"), Code_FromAsset(jsii.String("p")), from_asset('p').
 // See https://docs.aws.amazon.com/cdk/v2/guide/assets.html.
@@ -109,6 +130,9 @@ var asset = regexp.MustCompile(`(?i)code[._]from_?asset\(\s*(?:jsii\.String\(\s*
 
 // joined matches a path that is joined to the directory of the source.
 var joined = regexp.MustCompile(`(?i)code[._]from_?asset\(\s*path\.(?:join|resolve)\(\s*__dirname((?:\s*,\s*["'][^"'\n]+["'])+)\s*\)`)
+
+// bundled matches what follows the path of an asset that the CDK app builds itself.
+var bundled = regexp.MustCompile(`(?is)^[^;]*bundling`)
 
 var (
 	quoted = regexp.MustCompile(`["']([^"']+)["']`)
@@ -129,9 +153,13 @@ func (r *Repository) assets(app CDK) (paths []string, arm bool, err error) {
 			return nil, false, fmt.Errorf("reading %s: %w", name, err)
 		}
 		arm = arm || armed.Match(data)
-		for _, match := range asset.FindAllSubmatch(data, -1) {
+		for _, at := range asset.FindAllSubmatchIndex(data, -1) {
 			// The CDK CLI runs the app in its directory.
-			paths = append(paths, path.Join(app.Dir, string(match[1])))
+			p := path.Join(app.Dir, string(data[at[2]:at[3]]))
+			// What is bundled is a source and no product.
+			if !slices.Contains(r.Functions, p) || !bundled.Match(data[at[1]:min(at[1]+100, len(data))]) {
+				paths = append(paths, p)
+			}
 		}
 		for _, match := range joined.FindAllSubmatch(data, -1) {
 			parts := []string{path.Dir(name)}
@@ -143,7 +171,9 @@ func (r *Repository) assets(app CDK) (paths []string, arm bool, err error) {
 	}
 	slices.Sort(paths)
 	return slices.DeleteFunc(slices.Compact(paths), func(p string) bool {
-		return !filepath.IsLocal(filepath.FromSlash(p)) || slices.ContainsFunc(r.listed, func(name string) bool { return below(p, name) })
+		// A directory with files is no product, unless it is that of a function: its
+		// program is built beside its source.
+		return !filepath.IsLocal(filepath.FromSlash(p)) || !slices.Contains(r.Functions, p) && slices.ContainsFunc(r.listed, func(name string) bool { return below(p, name) })
 	}), arm, nil
 }
 
@@ -152,25 +182,39 @@ func below(dir, name string) bool {
 	return dir == "." || name == dir || strings.HasPrefix(name, dir+"/")
 }
 
-// built says which functions are built to which assets: the one to the one, or the
-// one to that of its name. It returns the others too.
+// built says which functions are built to which assets: the one to the one, to that in
+// its own directory, to that of its name, or to that in a directory of its name. It
+// returns the others too.
 func (r *Repository) built(assets []string) (functions map[string]string, unknown []string) {
 	functions = map[string]string{}
 	for _, a := range assets {
-		name := strings.TrimSuffix(path.Base(a), ".zip")
-		var named []string
-		for _, f := range r.Functions {
-			if path.Base(f) == name || len(assets) == 1 && len(r.Functions) == 1 {
-				named = append(named, f)
-			}
-		}
-		if len(named) != 1 {
+		f := r.builtTo(a, len(assets) == 1)
+		if f == "" || functions[f] != "" {
 			unknown = append(unknown, a)
 			continue
 		}
-		functions[named[0]] = a
+		functions[f] = a
 	}
 	return functions, unknown
+}
+
+// builtTo returns the function that is built to an asset, "" where that is not clear.
+func (r *Repository) builtTo(asset string, only bool) string {
+	name := strings.TrimSuffix(path.Base(asset), ".zip")
+	for _, matches := range []func(f string) bool{
+		func(string) bool { return only && len(r.Functions) == 1 },
+		func(f string) bool { return f != "." && below(f, asset) },
+		func(f string) bool { return path.Base(f) == name },
+		func(f string) bool {
+			return f != "." && slices.Contains(strings.Split(path.Dir(asset), "/"), path.Base(f))
+		},
+	} {
+		found := slices.DeleteFunc(slices.Clone(r.Functions), func(f string) bool { return !matches(f) })
+		if len(found) == 1 {
+			return found[0]
+		}
+	}
+	return ""
 }
 
 // repositoryName returns OWNER/NAME of the remote, "" where the path of the first
@@ -194,10 +238,11 @@ func (r *Repository) probes() string {
 # of Magewright explains the keys.
 `
 	switch {
-	case r.events["SQSEvent"]:
-		return head + "- {name: it takes an empty batch, invoke: {Records: []}, probe: true}\n"
+	// Of several functions, the one that can be reached is the one that is called.
 	case slices.ContainsFunc([]string{"LambdaFunctionURLRequest", "APIGatewayV2HTTPRequest", "APIGatewayProxyRequest", "ALBTargetGroupRequest"}, func(name string) bool { return r.events[name] }):
 		return head + "- {name: it answers, method: GET, path: \"\", status: 200}\n"
+	case r.events["SQSEvent"]:
+		return head + "- {name: it takes an empty batch, invoke: {Records: []}, probe: true}\n"
 	default:
 		return head + "- {name: it takes an event, invoke: {}, probe: true}\n"
 	}
