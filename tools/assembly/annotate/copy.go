@@ -192,6 +192,16 @@ func (f *Found) copies(list map[string]any, file string) error {
 			tags[key] = value
 		}
 		properties["tags"] = tags
+		// The CDK CLI lets one stack only wait for what a list of assets publishes.
+		dependencies, _ := artifact["dependencies"].([]any)
+		for i, d := range dependencies {
+			name, _ := d.(string)
+			assets, _ := artifacts[name].(map[string]any)
+			if assets["type"] == "cdk:asset-manifest" {
+				dependencies[i] = s.id + strings.TrimPrefix(name, s.copyOf)
+				artifacts[s.id+strings.TrimPrefix(name, s.copyOf)] = assets
+			}
+		}
 		artifacts[s.id] = artifact
 	}
 	return nil

@@ -60,8 +60,8 @@ func TestATrialOfTheOnlyStack(t *testing.T) {
 		Type, Environment, DisplayName string
 		Dependencies                   []string
 		Properties                     struct {
-			TemplateFile, StackName, StackTemplateAssetObjectURL string
-			Tags                                                 map[string]string
+			File, TemplateFile, StackName, StackTemplateAssetObjectURL string
+			Tags                                                       map[string]string
 		}
 	}
 	var list struct{ Artifacts map[string]artifact }
@@ -69,9 +69,12 @@ func TestATrialOfTheOnlyStack(t *testing.T) {
 		t.Fatal(err)
 	}
 	copied := list.Artifacts["Hello-staging"]
-	if copied.Type != "aws:cloudformation:stack" || copied.Environment != "aws://111122223333/eu-central-1" || copied.DisplayName != "Hello-staging" || len(copied.Dependencies) != 1 ||
+	if copied.Type != "aws:cloudformation:stack" || copied.Environment != "aws://111122223333/eu-central-1" || copied.DisplayName != "Hello-staging" || len(copied.Dependencies) != 1 || copied.Dependencies[0] != "Hello-staging.assets" ||
 		copied.Properties.StackName != "Hello-staging" || copied.Properties.TemplateFile != "Hello.template.json" || copied.Properties.StackTemplateAssetObjectURL != "s3://bucket/key" {
 		t.Errorf("the copy is %+v", copied)
+	}
+	if assets := list.Artifacts["Hello-staging.assets"]; assets.Type != "cdk:asset-manifest" || assets.Properties.File != "Hello.assets.json" {
+		t.Errorf("the list of its assets is %+v", assets)
 	}
 	if tags := copied.Properties.Tags; tags["magewright:copy-of"] != "Hello" || tags["magewright:repository"] != "example/shop" || tags["team"] != "shop" {
 		t.Errorf("its tags are %v", tags)
