@@ -88,7 +88,7 @@ func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject, p
 	allow([]string{"sts:AssumeRole"}, fmt.Sprintf("arn:%s:iam::*:role/cdk-*", partition))
 	allow([]string{
 		"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "cloudformation:DetectStackDrift",
-		"cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:DescribeStackResourceDrifts",
+		"cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:DescribeStackResourceDrifts", "cloudformation:ListStackResources",
 	}, arns("cloudformation:*:*:stack/%s/*", names.stacks)...)
 	if len(names.invoked) > 0 {
 		// What such a stack does not put out is looked up by its logical id, and a
