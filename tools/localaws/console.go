@@ -19,6 +19,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/sns"
 	"github.com/magewright/magewright/tools/localaws/sqs"
 	"github.com/magewright/magewright/tools/localaws/ssm"
+	"github.com/magewright/magewright/tools/localaws/trail"
 )
 
 // ConsolePath is the path below which the endpoint serves its console. No bucket can
@@ -40,6 +41,8 @@ type Services struct {
 	Tables      *dynamodb.Service
 	Parameters  *ssm.Service
 	Buckets     *s3.Service
+	// Requests are the newest requests, with what was decided on each.
+	Requests *trail.Ring
 }
 
 // Services returns the services, for a console.

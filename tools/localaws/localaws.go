@@ -271,7 +271,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 	s.lambda, s.queues, s.sessions = functions.Service, queues, sessions
 	s.shown = Services{
 		Pipelines: pipelines, Builds: builds, Deployments: deployments, Stacks: stacks, Functions: functions.Service, Metrics: metrics,
-		Logs: logGroups, Topics: topics, Queues: queues, Tables: tables, Parameters: parameters, Buckets: objects,
+		Logs: logGroups, Topics: topics, Queues: queues, Tables: tables, Parameters: parameters, Buckets: objects, Requests: s.guard.Requests(),
 	}
 	// Services that start work are closed before the services that do it.
 	s.closers = []io.Closer{s.gateway, pipelines, builds, stacks, deployments, metrics, bus, functions, topics, queues, tables}

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 
 	"github.com/magewright/magewright/tools/deliver/canary"
+	"github.com/magewright/magewright/tools/deliver/canary/minutes"
 )
 
 func TestDecide(t *testing.T) {
@@ -66,7 +67,7 @@ func TestShiftTime(t *testing.T) {
 		{&types.TrafficRoutingConfig{TimeBasedLinear: &types.TimeBasedLinear{LinearInterval: 1, LinearPercentage: 10}}, 9 * time.Minute},
 		{&types.TrafficRoutingConfig{TimeBasedLinear: &types.TimeBasedLinear{LinearInterval: 2, LinearPercentage: 30}}, 6 * time.Minute},
 	} {
-		if got := shiftTime(tt.routing); got != tt.want {
+		if got := minutes.Shift(tt.routing); got != tt.want {
 			t.Errorf("%+v takes %v, want %v", tt.routing, got, tt.want)
 		}
 	}

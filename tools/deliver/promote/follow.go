@@ -186,7 +186,7 @@ func (f *follower) print(ctx context.Context, id string, info *types.DeploymentI
 	if w != nil {
 		line += fmt.Sprintf("; %s", w.traffic)
 		if hasEnded(info) {
-			line += "; " + w.record.verdict()
+			line += "; " + w.record.Verdict()
 		}
 	}
 	fmt.Fprintf(f.out, "%s  %s\n", id, line)

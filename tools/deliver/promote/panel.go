@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/magewright/magewright/tools/deliver/canary"
+	"github.com/magewright/magewright/tools/deliver/canary/picture"
 )
 
 // A panel lets several writers share an output, a write at a time. On a
@@ -109,13 +110,13 @@ func clip(line string, width int) string {
 // See ECMA-48, SGR.
 var colours = map[canary.Verdict]string{canary.Pass: "32", canary.Fail: "31", canary.Inconclusive: "33"}
 
-// lines returns the chart of a record: weights and rates of errors as bars.
-func (r *record) lines(colour bool) []string {
+// chart returns the chart of a record: weights and rates of errors as bars.
+func chart(r *picture.Record, colour bool) []string {
 	var shares []float64
 	for _, w := range r.Weights {
 		shares = append(shares, w.New)
 	}
-	lines := []string{fmt.Sprintf("canary %s  version %s over %s, %s  weight %s %.0f %%", r.Deployment, r.New, r.Old, r.Status, bars(shares, 1), 100*r.share())}
+	lines := []string{fmt.Sprintf("canary %s  version %s over %s, %s  weight %s %.0f %%", r.Deployment, r.New, r.Old, r.Status, bars(shares, 1), 100*r.Share())}
 	for _, version := range []string{r.Old, r.New} {
 		s := canary.Sum(r.Minutes[version])
 		top, rates := 2*r.Limits.MaxErrorRate, []float64{}
@@ -132,14 +133,6 @@ func (r *record) lines(colour bool) []string {
 		verdict = "\x1b[" + colours[r.Judgement.Verdict] + "m" + verdict + "\x1b[0m"
 	}
 	return append(lines, "  "+verdict)
-}
-
-// share returns the new version's share of the traffic now.
-func (r *record) share() float64 {
-	if len(r.Weights) == 0 {
-		return 0
-	}
-	return r.Weights[len(r.Weights)-1].New
 }
 
 // bars draws values between 0 and top, a character each.

@@ -23,6 +23,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/magewright/magewright/tools/deliver/canary"
+	"github.com/magewright/magewright/tools/deliver/canary/picture"
 	"github.com/magewright/magewright/tools/deliver/probe"
 	"github.com/magewright/magewright/tools/deliver/stagetest"
 	"github.com/magewright/magewright/tools/project"
@@ -101,9 +102,9 @@ func (s *scene) await(t *testing.T, id string) *types.DeploymentInfo {
 }
 
 // saved reads the record that was left.
-func (s *scene) saved(t *testing.T) record {
+func (s *scene) saved(t *testing.T) picture.Record {
 	t.Helper()
-	var r record
+	var r picture.Record
 	data := stagetest.Must[[]byte](t)(os.ReadFile(filepath.Join(s.cfg.Evidence, "canary.json")))
 	if err := json.Unmarshal(data, &r); err != nil {
 		t.Fatal(err)
@@ -129,7 +130,7 @@ func TestAGoodVersionPasses(t *testing.T) {
 	s := newScene(t)
 	info := s.shift(t, s.Publish(t, stagetest.Newer, nil), stagetest.Canary)
 	r := s.saved(t)
-	if info.Status != types.DeploymentStatusSucceeded || r.Judgement == nil || r.Judgement.Verdict != canary.Pass || r.Status != "Succeeded" || r.share() != 1 {
+	if info.Status != types.DeploymentStatusSucceeded || r.Judgement == nil || r.Judgement.Verdict != canary.Pass || r.Status != "Succeeded" || r.Share() != 1 {
 		t.Fatalf("%s: %+v", info.Status, r)
 	}
 	if r.Judgement.Missed > 0.15 || r.Judgement.New.Invocations < 20 || r.Sent < 200 || r.Old != "1" || r.New != "2" {
@@ -219,8 +220,8 @@ func TestRequests(t *testing.T) {
 		{"half of it is usual", 118, 0.1, 0, 0, 0, 552},
 		{"the versions share none", 0, 1, 0, 0, 0, 0},
 	} {
-		w := watch{usual: tt.usual, course: course{limits: canary.LimitsOf(0.05, 3000)}, record: record{
-			Old: "1", New: "2", Start: start, Length: 5 * time.Minute, Weights: []weight{{start, tt.share}}, Minutes: map[string][]canary.Minute{}, Sent: tt.sent,
+		w := watch{usual: tt.usual, course: course{limits: canary.LimitsOf(0.05, 3000)}, record: picture.Record{
+			Old: "1", New: "2", Start: start, Length: 5 * time.Minute, Weights: []picture.Weight{{At: start, New: tt.share}}, Minutes: map[string][]canary.Minute{}, Sent: tt.sent,
 		}}
 		for i := range tt.minutes + 1 {
 			w.record.Minutes["1"] = append(w.record.Minutes["1"], canary.Minute{Start: start.Add(time.Duration(i) * time.Minute), Count: canary.Count{Invocations: tt.came}})
@@ -284,7 +285,7 @@ func TestAllAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	info := s.shift(t, s.Publish(t, stagetest.Newer, nil), stagetest.AllAtOnce)
-	if r := s.saved(t); info.Status != types.DeploymentStatusSucceeded || r.Judgement != nil || !strings.Contains(r.verdict(), "moved at once") {
+	if r := s.saved(t); info.Status != types.DeploymentStatusSucceeded || r.Judgement != nil || !strings.Contains(r.Verdict(), "moved at once") {
 		t.Errorf("%s: %+v", info.Status, r)
 	}
 }

@@ -16,6 +16,8 @@ import (
 
 	"github.com/magewright/magewright/tools/deliver/appspec"
 	"github.com/magewright/magewright/tools/deliver/canary"
+	"github.com/magewright/magewright/tools/deliver/canary/minutes"
+	"github.com/magewright/magewright/tools/deliver/canary/picture"
 	"github.com/magewright/magewright/tools/deliver/probe"
 	"github.com/magewright/magewright/tools/internal/clock"
 )
@@ -24,7 +26,7 @@ import (
 // the new version, and stops the deployment if it must.
 type watch struct {
 	f       *follower
-	record  record
+	record  picture.Record
 	course  course
 	seen    time.Time // by our clock, when the shift was first seen
 	traffic *probe.Traffic
@@ -42,7 +44,7 @@ func (f *follower) newWatch(ctx context.Context, info *types.DeploymentInfo) *wa
 	w := &watch{
 		f: f, seen: f.clock.Now(), sent: make(chan struct{}),
 		traffic: f.traffic(),
-		record:  record{Deployment: aws.ToString(info.DeploymentId), Function: f.outputs.FunctionName, Alias: f.outputs.AliasName, Limits: f.limits},
+		record:  picture.Record{Deployment: aws.ToString(info.DeploymentId), Function: f.outputs.FunctionName, Alias: f.outputs.AliasName, Limits: f.limits},
 		course:  course{limits: f.limits},
 	}
 	if move, ok := appspec.Read(info.Revision); ok {
@@ -80,9 +82,9 @@ func (w *watch) look(ctx context.Context, info *types.DeploymentInfo, alias *lam
 	if !w.over(info) {
 		// Metrics that can't be read are no reason to let a version pass: what is
 		// known is judged, and a sample that does not grow ends the deployment.
-		var minutes map[string][]canary.Minute
-		if minutes, unread = readMinutes(ctx, w.f.alarms, w.f.outputs, w.record.Start, w.record.Length, w.record.Old, w.record.New); unread == nil {
-			w.record.Minutes = minutes
+		var done map[string][]canary.Minute
+		if done, unread = readMinutes(ctx, w.f.alarms, w.f.outputs, w.record.Start, w.record.Length, w.record.Old, w.record.New); unread == nil {
+			w.record.Minutes = done
 		}
 		w.record.Sent, w.record.Failed = w.traffic.Sent(), w.traffic.Failed()
 		if w.record.Length > 0 {
@@ -95,8 +97,8 @@ func (w *watch) look(ctx context.Context, info *types.DeploymentInfo, alias *lam
 			}
 		}
 	}
-	w.f.out.show(w.record.lines(w.f.out.colour))
-	return errors.Join(unread, w.record.save(w.f.cfg))
+	w.f.out.show(chart(&w.record, w.f.out.colour))
+	return errors.Join(unread, save(&w.record, w.f.cfg))
 }
 
 // over reports whether the versions no longer share the traffic, as the shift
@@ -126,24 +128,24 @@ func (w *watch) weigh(ctx context.Context, info *types.DeploymentInfo, alias *la
 		share = 1
 	}
 	if len(r.Weights) > 0 { // it has changed since
-		if latest := r.latest(); latest.After(at) {
+		if latest := r.Latest(); latest.After(at) {
 			at = latest
 		}
 		if info.CompleteTime != nil {
 			at = *info.CompleteTime
 		}
 	}
-	r.weigh(at, share)
+	r.Weigh(at, share)
 	if r.Start.IsZero() {
 		config, err := w.f.deployments.GetDeploymentConfig(ctx, &codedeploy.GetDeploymentConfigInput{DeploymentConfigName: info.DeploymentConfigName})
 		if err != nil {
 			return fmt.Errorf("reading deployment configuration %s: %w", aws.ToString(info.DeploymentConfigName), err)
 		}
-		r.Start, r.Length = *info.StartTime, shiftTime(config.DeploymentConfigInfo.TrafficRoutingConfig)
+		r.Start, r.Length = *info.StartTime, minutes.Shift(config.DeploymentConfigInfo.TrafficRoutingConfig)
 		w.course.start, w.course.length = r.Start, r.Length
 		const before = 5 * time.Minute
-		if minutes, err := readMinutes(ctx, w.f.alarms, w.f.outputs, r.Start.Add(-before), before-time.Minute, r.Old); err == nil {
-			w.usual = float64(canary.Sum(minutes[r.Old]).Invocations) / before.Minutes()
+		if done, err := readMinutes(ctx, w.f.alarms, w.f.outputs, r.Start.Add(-before), before-time.Minute, r.Old); err == nil {
+			w.usual = float64(canary.Sum(done[r.Old]).Invocations) / before.Minutes()
 		} // what is usual only saves requests of ours
 	}
 	return nil
@@ -155,7 +157,7 @@ const enoughSent = 100
 // act does what a judgement calls for.
 func (w *watch) act(ctx context.Context, j canary.Judgement) error {
 	c := &w.course
-	c.latest, c.elapsed = w.record.latest(), clock.Since(w.f.clock, w.seen)
+	c.latest, c.elapsed = w.record.Latest(), clock.Since(w.f.clock, w.seen)
 	c.unanswered = w.record.Sent >= enoughSent && w.record.Failed == w.record.Sent
 	select {
 	case yes := <-w.answer:
@@ -194,12 +196,12 @@ func (w *watch) want() {
 // requests returns how many of ours are wanted in all: what real traffic does
 // not bring in half the shift. It is 0 while the versions share no traffic.
 func (w *watch) requests() int {
-	share := w.record.share()
+	share := w.record.Share()
 	if share <= 0 || share >= 1 {
 		return 0
 	}
 	traffic := w.usual                                                      // in a minute, without ours
-	if seen := w.record.latest().Sub(w.record.Start); seen >= time.Minute { // it may not come as usual
+	if seen := w.record.Latest().Sub(w.record.Start); seen >= time.Minute { // it may not come as usual
 		invoked := canary.Sum(w.record.Minutes[w.record.Old]).Invocations + canary.Sum(w.record.Minutes[w.record.New]).Invocations
 		traffic = min(traffic, float64(max(invoked-w.record.Sent, 0))/seen.Minutes())
 	}

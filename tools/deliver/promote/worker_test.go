@@ -19,7 +19,7 @@ import (
 // workload is how many messages arrive every ten seconds, in the first minutes.
 const (
 	workload = 20
-	minutes  = 8
+	lasting  = 8
 )
 
 // A worker that nobody can call is judged by what it does with its messages. Our
@@ -37,7 +37,7 @@ func TestABadWorkerIsStopped(t *testing.T) {
 	stagetest.Must[*lambda.CreateEventSourceMappingOutput](t)(s.Functions.CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{
 		FunctionName: aws.String("service:live"), BatchSize: aws.Int32(1), EventSourceArn: aws.String("arn:aws:sqs:us-east-1:000000000000:orders"),
 	}))
-	for second := int32(0); second < minutes*60; second += 10 {
+	for second := int32(0); second < lasting*60; second += 10 {
 		for range workload / 10 {
 			in := &sqs.SendMessageBatchInput{QueueUrl: made.QueueUrl}
 			for _, id := range strings.Split("0123456789", "") {

@@ -79,6 +79,49 @@ func TestElasticWaitsForWhatIsBusy(t *testing.T) {
 	<-timer.C()
 }
 
+// TestElasticIsPausedAndStepped holds that no time passes while the clock is paused, even
+// if it is accelerated, and that each step fires what is due next.
+func TestElasticIsPausedAndStepped(t *testing.T) {
+	e := clock.NewElastic(1e6)
+	if e.Step() {
+		t.Error("it moved, and nobody waits")
+	}
+	e.Pause(true)
+	defer e.Accelerate()()
+	start := e.Now()
+	hour, day := e.NewTimer(time.Hour), e.NewTimer(24*time.Hour)
+	same := e.NewTimer(time.Hour)
+	past := e.NewTimer(-time.Second)
+	<-past.C()
+	if s := e.State(); !e.Now().Equal(start) || s.Rate != 0 || !s.Paused || !s.Held || s.Factor != 1e6 || !s.Next.Equal(start.Add(time.Hour)) {
+		t.Errorf("paused at %v: %+v", start, s)
+	}
+	if !e.Step() {
+		t.Error("it did not move to the first timers")
+	}
+	<-hour.C()
+	if got := <-same.C(); !got.Equal(start.Add(time.Hour)) {
+		t.Errorf("it moved to %v", got)
+	}
+	select {
+	case <-day.C():
+		t.Error("a day passed while the clock was paused")
+	default:
+	}
+	e.SetFactor(0)
+	if e.Factor() != 1 {
+		t.Errorf("the factor is %g", e.Factor())
+	}
+	e.SetFactor(1e6)
+	e.Pause(false)
+	<-day.C()
+	stopped := e.NewTimer(time.Hour * 24 * 365)
+	e.Pause(true)
+	if !stopped.Stop() || e.NewTimer(time.Hour).Stop() != true {
+		t.Error("a timer of a paused clock can't be stopped")
+	}
+}
+
 func TestSleepEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	m := clock.NewManual(time.Unix(0, 0))

@@ -8,12 +8,14 @@ import (
 
 	"github.com/magewright/magewright/tools/localaws/iam/policy"
 	"github.com/magewright/magewright/tools/localaws/principal"
+	"github.com/magewright/magewright/tools/localaws/trail"
 )
 
 // Authorize decides whether the principal of ctx may call an operation with an
 // input. The service's name is its signing name. The error is AWS's
 // AccessDeniedException, in AWS's words.
 func (g *Guard) Authorize(ctx context.Context, service, name string, in any) error {
+	trail.FromContext(ctx).Name(name)
 	if g.mode == Off {
 		return nil
 	}
@@ -132,5 +134,13 @@ func (g *Guard) Internal(ctx context.Context, service, name string, in any) erro
 	if principal.FromContext(ctx).IsService() && !invited[service+" "+name] {
 		return nil
 	}
-	return g.Authorize(ctx, service, name, in)
+	if trail.FromContext(ctx) != nil {
+		return g.Authorize(ctx, service, name, in)
+	}
+	// The service does this by itself, as somebody.
+	entry := trail.New(trail.Request{At: g.account.Clock.Now(), Service: service, Operation: name, Caller: principal.FromContext(ctx).ARN, Inside: true})
+	err := g.Authorize(trail.NewContext(ctx, entry), service, name, in)
+	entry.End(0, 0, err)
+	g.requests.Add(entry)
+	return err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/iam"
 	"github.com/magewright/magewright/tools/localaws/iam/policy"
 	"github.com/magewright/magewright/tools/localaws/principal"
+	"github.com/magewright/magewright/tools/localaws/trail"
 )
 
 // A Mode says what happens to a request that no policy allows.
@@ -46,7 +47,11 @@ type Guard struct {
 	world      World
 	parsed     sync.Map // of *policy.Policy by document
 	journal    journal
+	requests   trail.Ring
 }
+
+// Requests returns the newest requests, and what was decided on each.
+func (g *Guard) Requests() *trail.Ring { return &g.requests }
 
 // New returns a guard that knows the account's identities. The resources are
 // set later, because the services need the guard.
@@ -117,6 +122,7 @@ func (g *Guard) decide(ctx context.Context, p principal.Principal, q query) erro
 	}
 	d := ps.Evaluate(r)
 	g.journal.record(p, q, d)
+	trail.FromContext(ctx).Decide(decided(q, d))
 	if d.Result == policy.Allowed || g.mode == Report {
 		return nil
 	}
@@ -125,6 +131,16 @@ func (g *Guard) decide(ctx context.Context, p principal.Principal, q query) erro
 		message += ". The embedded AWS does not know the documents of " + strings.Join(unknown, ", ")
 	}
 	return &smithy.GenericAPIError{Code: "AccessDeniedException", Message: message, Fault: smithy.FaultClient}
+}
+
+// decided describes a decision, with the first of the statements that made it.
+func decided(q query, d policy.Decision) trail.Decision {
+	out := trail.Decision{Action: q.action, Resource: q.resource, Allowed: d.Result == policy.Allowed, By: d.By}
+	if len(d.Statements) > 0 {
+		m := d.Statements[0]
+		out.Policy, out.Statement = m.Policy.Name, m.Policy.Statements[m.Statement].Text
+	}
+	return out
 }
 
 // parse returns a resource's policy. The services have checked its form. A

@@ -22,6 +22,8 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/call"
+	"github.com/magewright/magewright/tools/localaws/principal"
+	"github.com/magewright/magewright/tools/localaws/trail"
 )
 
 type handler struct {
@@ -30,6 +32,7 @@ type handler struct {
 	authorizer Authorizer // may be nil
 	log        *slog.Logger
 	services   map[string]*service
+	requests   *trail.Ring // may be nil
 }
 
 // A request is an HTTP request for an operation.
@@ -71,6 +74,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 
 	cred, err := parseCredential(hr)
 	r := &request{Request: hr, id: id, service: h.find(hr, cred)}
+	entry := trail.New(trail.Request{ID: id, At: start, Service: r.service.name, Agent: hr.UserAgent()})
+	status := 0
+	defer func() {
+		entry.End(status, clock.Since(h.account.Clock, start), err)
+		h.requests.Add(entry)
+	}()
 	p := protocolOf(r)
 	var ctx context.Context
 	if err == nil {
@@ -88,15 +97,20 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		ctx, err = h.authenticate(hr, cred, r.body)
 	}
 	if err != nil && r.service.refuse != nil {
-		r.service.refuse(w, hr, err)
+		noted := &noting{w, http.StatusOK}
+		r.service.refuse(noted, hr, err)
+		status = noted.status
 		return
 	}
 	if err == nil {
-		ctx = call.NewContext(ctx, newCall(id, hr))
+		entry.Call(principal.FromContext(ctx).ARN)
+		ctx = trail.NewContext(call.NewContext(ctx, newCall(id, hr)), entry)
 	}
 	if err == nil && r.service.handler != nil {
 		w.Header().Set("x-amz-request-id", id)
-		r.service.handler.ServeHTTP(w, hr.WithContext(ctx))
+		noted := &noting{w, http.StatusOK}
+		r.service.handler.ServeHTTP(noted, hr.WithContext(ctx))
+		status = noted.status
 		return
 	}
 	name := ""
@@ -107,10 +121,27 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	if err != nil {
 		answer = p.fail(r, newFailure(err))
 	}
+	entry.Name(name)
+	status = answer.status
 	h.log.Debug("served an AWS request", "service", r.service.name, "operation", name,
 		"status", answer.status, "took", clock.Since(h.account.Clock, start), "error", err)
 	write(w, answer)
 }
+
+// A noting response writer notes the status.
+type noting struct {
+	http.ResponseWriter
+
+	status int
+}
+
+func (n *noting) WriteHeader(status int) {
+	n.status = status
+	n.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for [http.ResponseController].
+func (n *noting) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 
 // newCall returns the parts of a request that are not in an operation's input.
 func newCall(id string, r *http.Request) call.Call {

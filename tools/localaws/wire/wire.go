@@ -25,6 +25,7 @@ import (
 
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/principal"
+	"github.com/magewright/magewright/tools/localaws/trail"
 )
 
 // A Service is one AWS service that a handler serves.
@@ -62,6 +63,11 @@ type Authorizer interface {
 	Authorize(ctx context.Context, service, operation string, in any) error
 }
 
+// A Recorder is an Authenticator that also remembers the requests.
+type Recorder interface {
+	Requests() *trail.Ring
+}
+
 // NewHandler returns the endpoint of an embedded AWS with the given services.
 // It returns an error if a service's protocol is unknown, if a service is given
 // twice, or if the types of an operation can't be mapped.
@@ -71,6 +77,9 @@ func NewHandler(a account.Account, auth Authenticator, services ...Service) (htt
 		h.log = slog.New(slog.DiscardHandler)
 	}
 	h.authorizer, _ = auth.(Authorizer)
+	if r, ok := auth.(Recorder); ok {
+		h.requests = r.Requests()
+	}
 	for _, s := range services {
 		compiled, err := newService(s)
 		if err != nil {

@@ -68,7 +68,6 @@ func (c *Console) Link() string {
 func (c *Console) handler() http.Handler {
 	mux := http.NewServeMux()
 	const api = localaws.ConsolePath + "api/"
-	mux.HandleFunc("GET "+localaws.ConsolePath, file("index.html", "text/html; charset=utf-8"))
 	mux.HandleFunc("GET "+localaws.ConsolePath+"app.js", file("app.js", "text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET "+localaws.ConsolePath+"app.css", file("app.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET "+localaws.ConsolePath+"page/{ticket}", c.page)
@@ -84,6 +83,9 @@ func (c *Console) handler() http.Handler {
 	mux.HandleFunc("POST "+api+"retry", c.holder(does(c.retry)))
 	mux.HandleFunc("POST "+api+"stop", c.holder(does(c.stop)))
 	mux.HandleFunc("POST "+api+"transition", c.holder(does(c.transition)))
+	mux.HandleFunc("POST "+api+"clock", c.holder(does(c.setClock)))
+	mux.HandleFunc("POST "+api+"stop-deployment", c.holder(does(c.stopDeployment)))
+	index := file("index.html", "text/html; charset=utf-8")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		// The page loads what this endpoint serves, and nothing else. It runs no
@@ -96,7 +98,14 @@ func (c *Console) handler() http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 		h.Set("Cache-Control", "no-store")
-		mux.ServeHTTP(w, r)
+		// The script reads the rest of the address. The names in it may have slashes,
+		// which a ServeMux would take out.
+		rest := strings.TrimPrefix(r.URL.Path, localaws.ConsolePath)
+		if r.Method != http.MethodGet || strings.HasPrefix(rest, "app.") || strings.HasPrefix(rest, "api/") || strings.HasPrefix(rest, "page/") {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		index(w, r)
 	})
 }
 

@@ -9,7 +9,18 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/magewright/magewright/tools/deliver/canary"
+	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/rehearse/console"
 )
 
@@ -240,5 +251,194 @@ func TestRefusals(t *testing.T) {
 	}
 	if got := string(w.event(`[{"kind":"pipelines"}]`)); got != "[]" {
 		t.Errorf("no pipelines: %s", got)
+	}
+}
+
+// TestDeployment shifts the shop's traffic to a release that fails, and stops it at the
+// console.
+func TestDeployment(t *testing.T) {
+	t.Parallel()
+	w := worldOf(t, clock.NewManual(clock.System().Now().Truncate(time.Minute)))
+	if got := string(w.event(`[{"kind":"deployments"}]`)); got != "[]" {
+		t.Errorf("before the first deployment: %s", got)
+	}
+	w.shop()
+	id := w.ship("2", "fail")
+	for range 3 {
+		w.invoke(200)
+		w.pass(30 * time.Second)
+	}
+	s := w.shift(id)
+	if s.Status != "InProgress" || s.Old != "1" || s.New != "2" || s.Function != "shop" || s.Weight != 0.1 {
+		t.Errorf("the deployment is %+v", s)
+	}
+	if s.Judgement == nil || s.Judgement.Verdict != canary.Fail || s.Limits.MaxErrorRate != 0.05 || s.Limits.MaxP90 != 3000 {
+		t.Errorf("the judge says %+v, with limits %+v: %s", s.Judgement, s.Limits, s.Unjudged)
+	}
+	if n := s.Versions["1"].Invocations + s.Versions["2"].Invocations; n != 600 || s.Versions["1"].Errors != 0 || s.Versions["2"].Errors == 0 {
+		t.Errorf("the versions did %+v", s.Versions)
+	}
+	if !strings.Contains(s.Picture, `width="640"`) || !strings.Contains(s.Picture, "limit 5 %") || strings.Contains(s.Picture, "rolled back") {
+		t.Errorf("the picture is %s", s.Picture)
+	}
+	if len(s.Alarms) != 2 || s.Alarms[0].Name != "shop-errors" || s.Events[0].Name != "BeforeAllowTraffic" || s.Events[1].Status != "InProgress" {
+		t.Errorf("the alarms are %+v, and the events %+v", s.Alarms, s.Events)
+	}
+	if err := w.post("api/stop-deployment", map[string]any{"deployment": id}); err != nil {
+		t.Fatal(err)
+	}
+	for s.Rollback == "" {
+		w.pass(time.Second)
+		s = w.shift(id)
+	}
+	if s.Status != "Stopped" || s.Error == "" || s.Ended == nil || !strings.Contains(s.Picture, "stopped, rolled back") {
+		t.Errorf("it ended as %+v", s)
+	}
+	var back console.Shift
+	for back.Status != "Succeeded" {
+		w.pass(time.Second)
+		back = w.shift(s.Rollback)
+	}
+	if !back.Undoes || back.New != "1" || !strings.Contains(back.Unjudged, "at once") {
+		t.Errorf("the rollback is %+v", back)
+	}
+}
+
+// shift reads a deployment.
+func (w *world) shift(id string) (s console.Shift) {
+	w.t.Helper()
+	w.must(json.Unmarshal(w.event(fmt.Sprintf(`[{"kind":"deployment","id":%q,"width":640}]`, id)), &s))
+	return s
+}
+
+// TestThings reads each kind of thing that a stack has made.
+func TestThings(t *testing.T) {
+	t.Parallel()
+	w := worldOf(t, clock.NewManual(clock.System().Now()))
+	if got := string(w.event(`[{"kind":"things"}]`)); got != "[]" {
+		t.Errorf("before there is anything: %s", got)
+	}
+	w.shop()
+	w.invoke(8)
+	w.pass(time.Minute)
+	var items []console.Item
+	w.must(json.Unmarshal(w.event(`[{"kind":"things"}]`), &items))
+	var listed []string
+	for _, i := range items {
+		listed = append(listed, i.Kind+" "+i.Name+" "+i.Stack)
+	}
+	want := "stack shop |function shop shop|alarm shop-errors shop|alarm shop-latency shop|topic shop-alarms shop|queue shop-orders shop|table shop-customers shop|parameter /shop/currency shop|bucket packages |bucket shop-pictures shop"
+	if got := strings.Join(listed, "|"); got != want {
+		t.Errorf("there are\n%s\nwant\n%s", got, want)
+	}
+	for thing, says := range map[string][]string{
+		"stack shop":               {"CREATE_COMPLETE", "AWS::Lambda::Function", `"to":{"kind":"function","name":"shop"}`, `"to":{"kind":"queue","name":"shop-orders"}`, "Outputs"},
+		"function shop":            {"8 invocations, 0 errors", `"live"`, "release 1", "/aws/lambda/shop", `"to":{"kind":"requests","name":"shop-function"}`, `"FAULT"`},
+		"alarm shop-errors":        {"GreaterThanThreshold 5, in 3 of 3 periods", "100*errors/invocations", `"to":{"kind":"topic","name":"shop-alarms"}`},
+		"topic shop-alarms":        {`\u003cb\u003ehello`, "a message"},
+		"queue shop-orders":        {"VisibilityTimeout", "/000000000000/shop-orders"},
+		"table shop-customers":     {"id (hash)", `{\"id\":\"Ada\"}`},
+		"parameter /shop/currency": {"EUR"},
+		"bucket packages":          {"function.zip"},
+		"bucket none":              {"does not exist"},
+		"alarm none":               {"There is no alarm none."},
+		"topic none":               {"There is no topic none."},
+		"queue none":               {"There is no queue none."},
+		"secret none":              {"There are no things called"},
+	} {
+		kind, name, _ := strings.Cut(thing, " ")
+		got := string(w.event(fmt.Sprintf(`[{"kind":"thing","name":%q,"id":%q}]`, kind, name)))
+		for _, text := range says {
+			if !strings.Contains(got, text) {
+				t.Errorf("%s does not say %s: %s", thing, text, got)
+			}
+		}
+	}
+}
+
+// TestRequests holds that requests are shown with their callers and with the statement
+// that allowed or refused them.
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	identities := iam.NewFromConfig(w.cfg)
+	_, err := identities.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("reader"), AssumeRolePolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"000000000000"},"Action":"sts:AssumeRole"}]}`)})
+	w.must(err)
+	_, err = identities.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String("reader"), PolicyName: aws.String("read"), PolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Sid":"Read","Effect":"Allow","Action":"ssm:GetParameter","Resource":"*"}]}`)})
+	w.must(err)
+	session, err := sts.NewFromConfig(w.cfg).AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::000000000000:role/reader"), RoleSessionName: aws.String("s1")})
+	w.must(err)
+	reader := w.cfg.Copy()
+	reader.Credentials = credentials.NewStaticCredentialsProvider(*session.Credentials.AccessKeyId, *session.Credentials.SecretAccessKey, *session.Credentials.SessionToken)
+	parameters := ssm.NewFromConfig(reader)
+	if _, err := parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/none")}); err == nil {
+		t.Error("there is a parameter")
+	}
+	if _, err := parameters.PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String("/none"), Value: aws.String("x"), Type: ssmtypes.ParameterTypeString}); err == nil {
+		t.Error("the reader wrote")
+	}
+	objects := s3.NewFromConfig(w.cfg, func(o *s3.Options) { o.UsePathStyle = true })
+	_, err = objects.ListBuckets(ctx, &s3.ListBucketsInput{})
+	w.must(err)
+	var got console.Requests
+	w.must(json.Unmarshal(w.event(`[{"kind":"requests","from":3}]`), &got))
+	if len(got.Requests) != 3 {
+		t.Fatalf("after the third came %+v", got.Requests)
+	}
+	read, write, list := got.Requests[0], got.Requests[1], got.Requests[2]
+	if read.Operation != "GetParameter" || read.Caller != "arn:aws:sts::000000000000:assumed-role/reader/s1" || read.Status != http.StatusBadRequest || !strings.Contains(read.Error, "ParameterNotFound") {
+		t.Errorf("the reader's request is %+v", read)
+	}
+	if d := read.Decisions; len(d) != 1 || !d[0].Allowed || d[0].Action != "ssm:GetParameter" || !strings.Contains(d[0].Statement, `"Sid":"Read"`) || d[0].Policy == "" {
+		t.Errorf("it was allowed by %+v", d)
+	}
+	if d := write.Decisions; len(d) != 1 || d[0].Allowed || d[0].By != "identity-based policy" || !strings.Contains(write.Error, "AccessDenied") {
+		t.Errorf("the refused request is %+v", write)
+	}
+	if list.Service != "s3" || list.Operation != "ListBuckets" || list.Status != http.StatusOK || !strings.HasSuffix(list.Caller, ":user/rehearsal") || list.Number != 6 {
+		t.Errorf("the list of buckets is %+v", list)
+	}
+}
+
+// TestTime pauses AWS's time, moves it on and changes its speed.
+func TestTime(t *testing.T) {
+	t.Parallel()
+	elastic := clock.NewElastic(60)
+	w := worldOf(t, elastic)
+	set := func(body map[string]any) console.Clock {
+		t.Helper()
+		if err := w.post("api/clock", body); err != nil {
+			t.Error(err)
+		}
+		var c console.Clock
+		w.must(json.Unmarshal(w.event(`[{"kind":"clock"}]`), &c))
+		return c
+	}
+	if c := set(map[string]any{"pause": true}); !c.Paused || c.Rate != 0 || c.Factor != 60 {
+		t.Errorf("paused, it is %+v", c)
+	}
+	if err := w.post("api/clock", map[string]any{"step": true}); err == nil || !strings.Contains(err.Error(), "Nothing waits") {
+		t.Errorf("a step to nothing: %v", err)
+	}
+	timer := elastic.NewTimer(time.Hour)
+	before := elastic.Now()
+	if c := set(map[string]any{"step": true}); !c.Now.Equal(before.Add(time.Hour)) {
+		t.Errorf("after a step it is %v, before %v", c.Now, before)
+	}
+	<-timer.C()
+	if c := set(map[string]any{"pause": false, "factor": 120}); c.Paused || c.Rate != 1 || c.Factor != 120 {
+		t.Errorf("going on, it is %+v", c)
+	}
+	for _, factor := range []float64{0.5, -1, 1e9} {
+		if err := w.post("api/clock", map[string]any{"factor": factor}); err == nil || !strings.Contains(err.Error(), "from 1 to 86400") {
+			t.Errorf("a speed of %g: %v", factor, err)
+		}
+	}
+	stands := worldOf(t, clock.NewManual(clock.System().Now()))
+	if err := stands.post("api/clock", map[string]any{"pause": true}); err == nil || !strings.Contains(err.Error(), "can't be controlled") {
+		t.Errorf("a clock of another kind: %v", err)
 	}
 }

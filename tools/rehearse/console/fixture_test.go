@@ -3,6 +3,7 @@ package console_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -38,11 +39,16 @@ type world struct {
 	console *console.Console
 	cfg     aws.Config
 	gates   string
+	time    clock.Clock
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return worldOf(t, clock.NewElastic(60)) }
+
+// contextOfTests is for what tests share.
+var contextOfTests = context.Background()
+
+func worldOf(t *testing.T, c clock.Clock) *world {
 	t.Helper()
-	c := clock.NewElastic(60)
 	server, err := localaws.Start(t.Context(), localaws.Config{Addr: "127.0.0.1:0", Clock: c, Log: slog.New(slog.DiscardHandler), Builds: 4})
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +58,7 @@ func newWorld(t *testing.T) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{t: t, server: server, cfg: server.Client(), gates: t.TempDir()}
+	w := &world{t: t, server: server, cfg: server.Client(), gates: t.TempDir(), time: c}
 	w.console = console.Serve(console.Config{Server: server, Time: c, Person: person})
 	return w
 }

@@ -21,8 +21,10 @@ type topic struct {
 	// Name and ID say of what: a pipeline and an execution, a log group and a stream.
 	Name string `json:"name"`
 	ID   string `json:"id"`
-	// From is how many lines or requests the page has already.
+	// From is how many lines the page has already, or the number of its last request.
 	From int `json:"from"`
+	// Width is that of a picture in pixels.
+	Width int `json:"width"`
 }
 
 // A source returns what is new of a topic. It returns nil if nothing is.
@@ -117,6 +119,16 @@ func (c *Console) source(t topic) (source, error) {
 		return c.changes(250*time.Millisecond, func(ctx context.Context) (any, error) { return c.pipeline(ctx, t.Name, t.ID) }), nil
 	case "log":
 		return c.log(t), nil
+	case "requests":
+		return c.requests(t.From), nil
+	case "deployments":
+		return c.changes(500*time.Millisecond, c.deployments), nil
+	case "deployment":
+		return c.changes(500*time.Millisecond, func(ctx context.Context) (any, error) { return c.shift(ctx, t.ID, t.Width) }), nil
+	case "things":
+		return c.changes(time.Second, c.things), nil
+	case "thing":
+		return c.changes(time.Second, func(ctx context.Context) (any, error) { return c.thing(ctx, t.Name, t.ID) }), nil
 	}
 	return nil, &failure{http.StatusBadRequest, fmt.Sprintf("there is no topic %q", t.Kind)}
 }

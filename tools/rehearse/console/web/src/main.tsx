@@ -3,9 +3,17 @@ import { useEffect } from 'preact/hooks'
 import { retry, secret, useClock, useConnection } from './server'
 import { go, Link, useRoute } from './route'
 import { PipelineView } from './pipeline'
+import { DeploymentView } from './deployment'
+import { AWSView } from './aws'
+import { TimeView } from './time'
 import { Trouble } from './parts'
 
-const views = [{ name: 'pipeline', title: 'Pipeline', view: PipelineView }]
+const views = [
+  { name: 'pipeline', title: 'Pipeline', view: PipelineView },
+  { name: 'deployment', title: 'Deployment', view: DeploymentView },
+  { name: 'aws', title: 'AWS', view: AWSView },
+  { name: 'time', title: 'Time', view: TimeView },
+]
 
 function App() {
   const { path } = useRoute()
@@ -62,9 +70,14 @@ function App() {
 }
 
 function Now() {
-  const { now, known } = useClock()
-  if (!known) return null
-  return <span class="now quiet">AWS's time {new Date(now).toISOString().slice(11, 19)}</span>
+  const { now, clock } = useClock()
+  if (!clock) return null
+  return (
+    <span class="now quiet">
+      AWS's time {new Date(now).toISOString().slice(11, 19)}
+      {clock.paused ? ', paused' : clock.rate > 1 ? ', ' + clock.rate + ' times as fast' : ''}
+    </span>
+  )
 }
 
 function Locked({ refused }: { refused: boolean }) {

@@ -13,6 +13,8 @@ export function tone(status: string | undefined): string {
     case 'Succeeded':
     case 'PASS':
     case 'OK':
+    case 'Active':
+    case 'ACTIVE':
     case 'passed':
       return 'good'
     case 'Failed':

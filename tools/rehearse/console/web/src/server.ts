@@ -1,7 +1,7 @@
 // Talks to the server: what changes by one stream of server-sent events, and what is
 // done by requests. The secret is in the address's fragment and goes along as a header.
-import { useEffect, useState } from 'preact/hooks'
-import type { Line } from './types'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { AWSRequest, ClockState, Line } from './types'
 
 const api = '/_magewright/api/'
 
@@ -29,9 +29,9 @@ export async function post(path: string, body: object): Promise<void> {
   )
 }
 
-export type Topic = { kind: string; name?: string; id?: string }
+export type Topic = { kind: string; name?: string; id?: string; width?: number }
 
-type Watched = { topic: Topic; value: unknown; lines: Line[]; tell: Set<() => void> }
+type Watched = { topic: Topic; value: unknown; lines: Line[]; requests: AWSRequest[]; tell: Set<() => void> }
 
 export type State = 'connecting' | 'open' | 'lost' | 'refused'
 
@@ -68,7 +68,7 @@ async function open() {
   }
   try {
     wake()
-    const topics = list.map((w) => ({ ...w.topic, from: w.lines.length }))
+    const topics = list.map((w) => ({ ...w.topic, from: w.requests.at(-1)?.number ?? w.lines.length }))
     const response = await fetch(api + 'watch?topics=' + encodeURIComponent(JSON.stringify(topics)), {
       headers: authorization(),
       signal: mine.signal,
@@ -100,12 +100,17 @@ async function open() {
   plan(pause)
 }
 
+// mostRequests is how many requests a page keeps.
+const mostRequests = 2000
+
 function take(list: Watched[], event: { topic: number; value: unknown }) {
   const w = list[event.topic]
   if (!w) return
   if (w.topic.kind === 'log') {
     const news = event.value as { from: number; lines: Line[] }
     w.lines = [...w.lines.slice(0, news.from), ...news.lines]
+  } else if (w.topic.kind === 'requests') {
+    w.requests = [...w.requests, ...(event.value as { requests: AWSRequest[] }).requests].slice(-mostRequests)
   } else {
     w.value = event.value
   }
@@ -119,7 +124,7 @@ function use<T>(topic: Topic | null, read: (w: Watched) => T): T | undefined {
     if (!key || !topic) return
     let w = watched.get(key)
     if (!w) {
-      watched.set(key, (w = { topic, value: undefined, lines: [], tell: new Set() }))
+      watched.set(key, (w = { topic, value: undefined, lines: [], requests: [], tell: new Set() }))
       plan(0)
     }
     const tell = () => draw((n) => n + 1)
@@ -145,6 +150,11 @@ export function useTopic<T>(topic: Topic | null): T | undefined {
 // useLog returns the lines of a log so far.
 export function useLog(log: { group: string; stream: string } | undefined): Line[] {
   return use(log ? { kind: 'log', name: log.group, id: log.stream } : null, (w) => w.lines) ?? []
+}
+
+// useRequests returns the newest requests to AWS.
+export function useRequests(): AWSRequest[] {
+  return use({ kind: 'requests' }, (w) => w.requests) ?? []
 }
 
 export function useConnection(): State {
@@ -177,17 +187,17 @@ export function useAsked<T>(path: string | null, query: Record<string, string>):
 }
 
 // useClock returns AWS's time, which goes on between the server's words on it.
-export function useClock(): { now: number; known: boolean } {
-  const clock = useTopic<{ now: string; rate?: number }>({ kind: 'clock' })
-  const [heard, hear] = useState({ at: Date.now(), now: Date.now() })
+export function useClock(): { now: number; clock?: ClockState } {
+  const clock = useTopic<ClockState>({ kind: 'clock' })
+  const heard = useRef({ at: 0, now: 0, of: clock })
   const [, draw] = useState(0)
+  if (clock && heard.current.of !== clock) heard.current = { at: performance.now(), now: Date.parse(clock.now), of: clock }
   useEffect(() => {
-    if (clock) hear({ at: performance.now(), now: Date.parse(clock.now) })
-  }, [clock])
-  useEffect(() => {
-    const timer = setInterval(() => draw((n) => n + 1), 1000)
+    const timer = setInterval(() => draw((n) => n + 1), 500)
     return () => clearInterval(timer)
   }, [])
-  if (!clock) return { now: 0, known: false }
-  return { now: heard.now + (performance.now() - heard.at) * (clock.rate ?? 1), known: true }
+  if (!clock) return { now: 0 }
+  // The server says it each second. A page that hears nothing does not go on guessing.
+  const passed = Math.min(performance.now() - heard.current.at, 2000)
+  return { now: heard.current.now + passed * clock.rate, clock }
 }

@@ -4,8 +4,6 @@ export type Failed = { error: string }
 
 export type About = { person: string; user: string; endpoint: string }
 
-export type Clock = { now: string }
-
 export type Summary = { name: string; status?: string }
 
 export type Execution = {
@@ -106,4 +104,71 @@ export type Document = {
   findings?: Finding[]
   covered?: { file: string; statements: number; run: number }[]
   verdict?: Verdict
+}
+
+export type ClockState = {
+  now: string
+  rate: number
+  factor?: number
+  paused?: boolean
+  held?: boolean
+  busy?: number
+  next?: string
+}
+
+export type Deployment = {
+  id: string
+  status: string
+  group: string
+  config: string
+  old?: string
+  new?: string
+  created: string
+  ended?: string
+  undoes?: boolean
+}
+
+export type Sample = { invocations: number; errors: number; p90: number; warm: number }
+
+export type Shift = Deployment & {
+  function: string
+  alias: string
+  weight: number
+  events: { name: string; status: string; started?: string; ended?: string; message?: string }[]
+  alarms: { name: string; state: string; reason?: string }[]
+  error?: string
+  rollback?: string
+  versions?: Record<string, Sample>
+  limits?: { minInvocations: number; significance: number; maxErrorRate: number; maxP90: number }
+  judgement?: { verdict: string; reasons: string[]; p: number; missed: number }
+  unjudged?: string
+  picture?: string
+}
+
+export type Ref = { kind: string; name: string }
+
+export type Item = Ref & { state?: string; says?: string; stack?: string }
+
+export type Cell = { text: string; to?: Ref; log?: { group: string; stream: string }; state?: boolean; code?: boolean }
+
+export type Thing = Ref & {
+  facts: (Cell & { name: string })[]
+  tables: { title: string; columns: string[]; rows: Cell[][]; empty: string }[]
+}
+
+export type Decision = { action: string; resource: string; allowed: boolean; by?: string; policy?: string; statement?: string }
+
+export type AWSRequest = {
+  number: number
+  id?: string
+  at: string
+  took: number
+  service: string
+  operation: string
+  caller?: string
+  agent?: string
+  status?: number
+  error?: string
+  inside?: boolean
+  decisions?: Decision[]
 }
