@@ -152,10 +152,10 @@ func New(t *testing.T) *Stage {
 		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",` +
 			`"Principal":{"Service":["lambda.amazonaws.com","codedeploy.amazonaws.com"]}}]}`),
 	}))
-	// CodeDeploy works as this role, too.
+	// CodeDeploy works as this role, too, and a worker reads its queue as it.
 	Must[*iam.PutRolePolicyOutput](t)(iam.NewFromConfig(cfg).PutRolePolicy(ctx, &iam.PutRolePolicyInput{
 		RoleName: aws.String("role"), PolicyName: aws.String("deploy"),
-		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["cloudwatch:DescribeAlarms","lambda:GetAlias","lambda:UpdateAlias"],"Resource":"*"}]}`),
+		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["cloudwatch:DescribeAlarms","lambda:GetAlias","lambda:UpdateAlias","sqs:ReceiveMessage","sqs:DeleteMessage","sqs:GetQueueAttributes"],"Resource":"*"}]}`),
 	}))
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
 	Must[*s3.CreateBucketOutput](t)(objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(packageBucket)}))
