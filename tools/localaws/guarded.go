@@ -19,6 +19,7 @@ import (
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	awsscheduler "github.com/aws/aws-sdk-go-v2/service/scheduler"
 	awssecretsmanager "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -38,6 +39,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/lambda"
 	"github.com/magewright/magewright/tools/localaws/logs"
 	"github.com/magewright/magewright/tools/localaws/s3"
+	"github.com/magewright/magewright/tools/localaws/scheduler"
 	"github.com/magewright/magewright/tools/localaws/secretsmanager"
 	"github.com/magewright/magewright/tools/localaws/sns"
 	"github.com/magewright/magewright/tools/localaws/sqs"
@@ -676,8 +678,20 @@ type guardedEvents struct {
 	guard *access.Guard
 }
 
+func (g guardedEvents) CreateEventBus(ctx context.Context, in *awseventbridge.CreateEventBusInput) (*awseventbridge.CreateEventBusOutput, error) {
+	return guarded(ctx, g.guard, "events", "CreateEventBus", in, g.Service.CreateEventBus)
+}
+
+func (g guardedEvents) DeleteEventBus(ctx context.Context, in *awseventbridge.DeleteEventBusInput) (*awseventbridge.DeleteEventBusOutput, error) {
+	return guarded(ctx, g.guard, "events", "DeleteEventBus", in, g.Service.DeleteEventBus)
+}
+
 func (g guardedEvents) DeleteRule(ctx context.Context, in *awseventbridge.DeleteRuleInput) (*awseventbridge.DeleteRuleOutput, error) {
 	return guarded(ctx, g.guard, "events", "DeleteRule", in, g.Service.DeleteRule)
+}
+
+func (g guardedEvents) DescribeEventBus(ctx context.Context, in *awseventbridge.DescribeEventBusInput) (*awseventbridge.DescribeEventBusOutput, error) {
+	return guarded(ctx, g.guard, "events", "DescribeEventBus", in, g.Service.DescribeEventBus)
 }
 
 func (g guardedEvents) DescribeRule(ctx context.Context, in *awseventbridge.DescribeRuleInput) (*awseventbridge.DescribeRuleOutput, error) {
@@ -690,6 +704,10 @@ func (g guardedEvents) DisableRule(ctx context.Context, in *awseventbridge.Disab
 
 func (g guardedEvents) EnableRule(ctx context.Context, in *awseventbridge.EnableRuleInput) (*awseventbridge.EnableRuleOutput, error) {
 	return guarded(ctx, g.guard, "events", "EnableRule", in, g.Service.EnableRule)
+}
+
+func (g guardedEvents) ListEventBuses(ctx context.Context, in *awseventbridge.ListEventBusesInput) (*awseventbridge.ListEventBusesOutput, error) {
+	return guarded(ctx, g.guard, "events", "ListEventBuses", in, g.Service.ListEventBuses)
 }
 
 func (g guardedEvents) ListRuleNamesByTarget(ctx context.Context, in *awseventbridge.ListRuleNamesByTargetInput) (*awseventbridge.ListRuleNamesByTargetOutput, error) {
@@ -712,12 +730,20 @@ func (g guardedEvents) PutEvents(ctx context.Context, in *awseventbridge.PutEven
 	return guarded(ctx, g.guard, "events", "PutEvents", in, g.Service.PutEvents)
 }
 
+func (g guardedEvents) PutPermission(ctx context.Context, in *awseventbridge.PutPermissionInput) (*awseventbridge.PutPermissionOutput, error) {
+	return guarded(ctx, g.guard, "events", "PutPermission", in, g.Service.PutPermission)
+}
+
 func (g guardedEvents) PutRule(ctx context.Context, in *awseventbridge.PutRuleInput) (*awseventbridge.PutRuleOutput, error) {
 	return guarded(ctx, g.guard, "events", "PutRule", in, g.Service.PutRule)
 }
 
 func (g guardedEvents) PutTargets(ctx context.Context, in *awseventbridge.PutTargetsInput) (*awseventbridge.PutTargetsOutput, error) {
 	return guarded(ctx, g.guard, "events", "PutTargets", in, g.Service.PutTargets)
+}
+
+func (g guardedEvents) RemovePermission(ctx context.Context, in *awseventbridge.RemovePermissionInput) (*awseventbridge.RemovePermissionOutput, error) {
+	return guarded(ctx, g.guard, "events", "RemovePermission", in, g.Service.RemovePermission)
 }
 
 func (g guardedEvents) RemoveTargets(ctx context.Context, in *awseventbridge.RemoveTargetsInput) (*awseventbridge.RemoveTargetsOutput, error) {
@@ -734,6 +760,10 @@ func (g guardedEvents) TestEventPattern(ctx context.Context, in *awseventbridge.
 
 func (g guardedEvents) UntagResource(ctx context.Context, in *awseventbridge.UntagResourceInput) (*awseventbridge.UntagResourceOutput, error) {
 	return guarded(ctx, g.guard, "events", "UntagResource", in, g.Service.UntagResource)
+}
+
+func (g guardedEvents) UpdateEventBus(ctx context.Context, in *awseventbridge.UpdateEventBusInput) (*awseventbridge.UpdateEventBusOutput, error) {
+	return guarded(ctx, g.guard, "events", "UpdateEventBus", in, g.Service.UpdateEventBus)
 }
 
 // guardedIam is iam for the other services: it authorizes each operation.
@@ -1432,6 +1462,60 @@ func (g guardedS3) UploadPart(ctx context.Context, in *awss3.UploadPartInput) (*
 
 func (g guardedS3) UploadPartCopy(ctx context.Context, in *awss3.UploadPartCopyInput) (*awss3.UploadPartCopyOutput, error) {
 	return guarded(ctx, g.guard, "s3", "UploadPartCopy", in, g.Service.UploadPartCopy)
+}
+
+// guardedScheduler is scheduler for the other services: it authorizes each operation.
+type guardedScheduler struct {
+	*scheduler.Service
+	guard *access.Guard
+}
+
+func (g guardedScheduler) CreateSchedule(ctx context.Context, in *awsscheduler.CreateScheduleInput) (*awsscheduler.CreateScheduleOutput, error) {
+	return guarded(ctx, g.guard, "scheduler", "CreateSchedule", in, g.Service.CreateSchedule)
+}
+
+func (g guardedScheduler) CreateScheduleGroup(ctx context.Context, in *awsscheduler.CreateScheduleGroupInput) (*awsscheduler.CreateScheduleGroupOutput, error) {
+	return guarded(ctx, g.guard, "scheduler", "CreateScheduleGroup", in, g.Service.CreateScheduleGroup)
+}
+
+func (g guardedScheduler) DeleteSchedule(ctx context.Context, in *awsscheduler.DeleteScheduleInput) (*awsscheduler.DeleteScheduleOutput, error) {
+	return guarded(ctx, g.guard, "scheduler", "DeleteSchedule", in, g.Service.DeleteSchedule)
+}
+
+func (g guardedScheduler) DeleteScheduleGroup(ctx context.Context, in *awsscheduler.DeleteScheduleGroupInput) (*awsscheduler.DeleteScheduleGroupOutput, error) {
+	return guarded(ctx, g.guard, "scheduler", "DeleteScheduleGroup", in, g.Service.DeleteScheduleGroup)
+}
+
+func (g guardedScheduler) GetSchedule(ctx context.Context, in *awsscheduler.GetScheduleInput) (*awsscheduler.GetScheduleOutput, error) {
+	return guarded(ctx, g.guard, "scheduler", "GetSchedule", in, g.Service.GetSchedule)
+}
+
+func (g guardedScheduler) GetScheduleGroup(ctx context.Context, in *awsscheduler.GetScheduleGroupInput) (*awsscheduler.GetScheduleGroupOutput, error) {
+	return guarded(ctx, g.guard, "scheduler", "GetScheduleGroup", in, g.Service.GetScheduleGroup)
+}
+
+func (g guardedScheduler) ListScheduleGroups(ctx context.Context, in *awsscheduler.ListScheduleGroupsInput) (*awsscheduler.ListScheduleGroupsOutput, error) {
+	return guarded(ctx, g.guard, "scheduler", "ListScheduleGroups", in, g.Service.ListScheduleGroups)
+}
+
+func (g guardedScheduler) ListSchedules(ctx context.Context, in *awsscheduler.ListSchedulesInput) (*awsscheduler.ListSchedulesOutput, error) {
+	return guarded(ctx, g.guard, "scheduler", "ListSchedules", in, g.Service.ListSchedules)
+}
+
+func (g guardedScheduler) ListTagsForResource(ctx context.Context, in *awsscheduler.ListTagsForResourceInput) (*awsscheduler.ListTagsForResourceOutput, error) {
+	return guarded(ctx, g.guard, "scheduler", "ListTagsForResource", in, g.Service.ListTagsForResource)
+}
+
+func (g guardedScheduler) TagResource(ctx context.Context, in *awsscheduler.TagResourceInput) (*awsscheduler.TagResourceOutput, error) {
+	return guarded(ctx, g.guard, "scheduler", "TagResource", in, g.Service.TagResource)
+}
+
+func (g guardedScheduler) UntagResource(ctx context.Context, in *awsscheduler.UntagResourceInput) (*awsscheduler.UntagResourceOutput, error) {
+	return guarded(ctx, g.guard, "scheduler", "UntagResource", in, g.Service.UntagResource)
+}
+
+func (g guardedScheduler) UpdateSchedule(ctx context.Context, in *awsscheduler.UpdateScheduleInput) (*awsscheduler.UpdateScheduleOutput, error) {
+	return guarded(ctx, g.guard, "scheduler", "UpdateSchedule", in, g.Service.UpdateSchedule)
 }
 
 // guardedSecretsmanager is secretsmanager for the other services: it authorizes each operation.

@@ -36,7 +36,7 @@ func TestGuardedRefuses(t *testing.T) {
 		guardedCloudwatch{guard: g}, guardedCodebuild{guard: g}, guardedCodeconnections{guard: g}, guardedCodedeploy{guard: g}, guardedCodepipeline{guard: g},
 		guardedEcr{guard: g}, guardedEvents{guard: g}, guardedIam{guard: g}, guardedKms{guard: g}, guardedLambda{guard: g}, guardedLogs{guard: g},
 		guardedS3{guard: g}, guardedSecretsmanager{guard: g}, guardedSns{guard: g}, guardedSsm{guard: g},
-		guardedSqs{guard: g}, guardedDynamodb{server.tables, g}, guardedStreams{guard: g},
+		guardedSqs{guard: g}, guardedScheduler{guard: g}, guardedDynamodb{server.tables, g}, guardedStreams{guard: g},
 	} {
 		v := reflect.ValueOf(wrapper)
 		for name, in := range inputs(wrapper) {

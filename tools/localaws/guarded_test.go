@@ -27,6 +27,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/lambda"
 	"github.com/magewright/magewright/tools/localaws/logs"
 	"github.com/magewright/magewright/tools/localaws/s3"
+	"github.com/magewright/magewright/tools/localaws/scheduler"
 	"github.com/magewright/magewright/tools/localaws/secretsmanager"
 	"github.com/magewright/magewright/tools/localaws/sns"
 	"github.com/magewright/magewright/tools/localaws/sqs"
@@ -50,6 +51,7 @@ var guardedServices = map[string]any{
 	"logs":            &logs.Service{},
 	"s3":              &s3.Service{},
 	"secretsmanager":  &secretsmanager.Service{},
+	"scheduler":       &scheduler.Service{},
 	"sns":             &sns.Service{},
 	"sqs":             &sqs.Service{},
 	"dynamodb":        &dynamodb.Service{},

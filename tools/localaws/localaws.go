@@ -41,6 +41,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/codeconnections"
 	"github.com/magewright/magewright/tools/localaws/codedeploy"
 	"github.com/magewright/magewright/tools/localaws/codepipeline"
+	"github.com/magewright/magewright/tools/localaws/delivery"
 	"github.com/magewright/magewright/tools/localaws/dynamodb"
 	"github.com/magewright/magewright/tools/localaws/ecr"
 	"github.com/magewright/magewright/tools/localaws/events"
@@ -51,6 +52,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/logs"
 	"github.com/magewright/magewright/tools/localaws/principal"
 	"github.com/magewright/magewright/tools/localaws/s3"
+	"github.com/magewright/magewright/tools/localaws/scheduler"
 	"github.com/magewright/magewright/tools/localaws/secretsmanager"
 	"github.com/magewright/magewright/tools/localaws/sigv4"
 	"github.com/magewright/magewright/tools/localaws/sns"
@@ -223,7 +225,8 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 	guardedQueues := guardedSqs{queues, g}
 	topics := sns.New(a, sns.Deps{Functions: functions, Queues: guardedQueues})
 	guardedTopics := guardedSns{topics, g}
-	bus := events.New(a, events.Deps{Topics: guardedTopics, Functions: functions, Queues: guardedQueues})
+	targets := delivery.Deps{Topics: guardedTopics, Functions: functions, Queues: guardedQueues, Roles: sessions}
+	bus := events.New(a, events.Deps{Deps: targets, Metrics: measured})
 	metrics := cloudwatch.New(a, cloudwatch.Deps{Notifier: guardedTopics, Functions: functions})
 	measured.Service = metrics
 	logGroups.Observe(metrics.Embedded)
@@ -249,6 +252,9 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 		Roles: sessions, Objects: guardedObjects, Builds: guardedBuilds{guardedCodebuild{builds, g}}, Connections: connections,
 		Notifier: guardedTopics, Events: bus,
 	})
+	bus.SetPipelines(guardedCodepipeline{pipelines, g})
+	targets.Buses, targets.Pipelines = guardedEvents{bus, g}, guardedCodepipeline{pipelines, g}
+	schedules := scheduler.New(a, scheduler.Deps{Deps: targets, Metrics: measured})
 	stacks := cloudformation.New(a, cloudformation.Deps{
 		Parameters: guardedParameters,
 		Secrets:    guardedSecrets,
@@ -259,14 +265,14 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 		Types: types.Registry(types.Deps{
 			Account: a, Buckets: guardedObjects, Repositories: guardedEcr{repositories, g}, Identities: guardedIam{identities, g},
 			Keys: guardedKms{keys, g}, Parameters: guardedParameters, Secrets: guardedSecrets, Tables: guardedDynamodb{tables, g}, Functions: functions,
-			Logs: guardedLogs{logGroups, g}, Alarms: guardedCloudwatch{metrics, g}, Topics: guardedTopics, Queues: guardedQueues, Events: guardedEvents{bus, g},
+			Logs: guardedLogs{logGroups, g}, Alarms: guardedCloudwatch{metrics, g}, Topics: guardedTopics, Queues: guardedQueues, Events: guardedEvents{bus, g}, Schedules: guardedScheduler{schedules, g},
 			Deployments: guardedCodedeploy{deployments, g}, Builds: guardedCodebuild{builds, g},
 			Pipelines: guardedCodepipeline{pipelines, g}, Connections: guardedCodeconnections{connections, g}, HTTPAPIs: httpAPIs, RestAPIs: restAPIs,
 		}),
 	})
 	s.guard.Connect(access.World{
 		Roles: identities, Keys: keys, Secrets: secrets, Stacks: stacks, Deployments: deployments,
-		Functions: functions.Service, Buckets: objects, Topics: topics, Queues: queues, Streams: tables.Streams(), Repositories: repositories,
+		Functions: functions.Service, Buckets: objects, Topics: topics, Queues: queues, Streams: tables.Streams(), Repositories: repositories, Buses: bus,
 	})
 	s.lambda, s.queues, s.sessions = functions.Service, queues, sessions
 	s.shown = Services{
@@ -274,7 +280,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 		Logs: logGroups, Topics: topics, Queues: queues, Tables: tables, Parameters: parameters, Buckets: objects, Requests: s.guard.Requests(),
 	}
 	// Services that start work are closed before the services that do it.
-	s.closers = []io.Closer{s.gateway, pipelines, builds, stacks, deployments, metrics, bus, functions, topics, queues, tables}
+	s.closers = []io.Closer{s.gateway, schedules, pipelines, builds, stacks, deployments, metrics, bus, functions, topics, queues, tables}
 	return []wire.Service{
 		{Name: "sts", Impl: sessions},
 		{Name: "iam", Impl: identities},
@@ -286,6 +292,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 		{Name: "sqs", Impl: queues},
 		{Name: "logs", Impl: logGroups},
 		{Name: "events", Impl: bus},
+		{Name: "scheduler", Impl: schedules},
 		{Name: "dynamodb", Impl: tables},
 		{Name: "dynamodbstreams", Impl: tables.Streams()},
 		{Name: "ecr", Impl: repositories},

@@ -12,9 +12,12 @@ import (
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
@@ -214,5 +217,98 @@ func TestEventSourceOfARole(t *testing.T) {
 		if got := strings.Join(receive([]int32{1, 20}[i]), " "); got != []string{"", "xx"}[i] {
 			t.Errorf("with a policy for %s: %q", source, got)
 		}
+	}
+}
+
+// TestDeliveriesOfAStack deploys a bus, a rule and a schedule, and receives what they
+// send to a queue. The queue's policy and the schedule's role allow it.
+func TestDeliveriesOfAStack(t *testing.T) {
+	t.Parallel()
+	s := startStepped(t)
+	ctx, stacks, queues := t.Context(), cloudformation.NewFromConfig(s.aws), sqs.NewFromConfig(s.aws)
+	const template = `{"Resources":{
+		"Bus":{"Type":"AWS::Events::EventBus","Properties":{"Name":"orders"}},
+		"Open":{"Type":"AWS::Events::EventBusPolicy","Properties":{"EventBusName":{"Ref":"Bus"},"StatementId":"all","Statement":{"Effect":"Allow","Principal":"*","Action":"events:PutEvents","Resource":{"Fn::GetAtt":["Bus","Arn"]}}}},
+		"Queue":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"inbox"}},
+		"Policy":{"Type":"AWS::SQS::QueuePolicy","Properties":{"Queues":[{"Ref":"Queue"}],"PolicyDocument":{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"events.amazonaws.com"},"Action":"sqs:SendMessage","Resource":{"Fn::GetAtt":["Queue","Arn"]},"Condition":{"ArnEquals":{"aws:SourceArn":{"Fn::GetAtt":["Rule","Arn"]}}}}}}},
+		"Rule":{"Type":"AWS::Events::Rule","Properties":{"EventBusName":{"Ref":"Bus"},"EventPattern":{"source":["shop"]},"Targets":[{"Id":"q","Arn":{"Fn::GetAtt":["Queue","Arn"]},"InputPath":"$.detail"}]}},
+		"Role":{"Type":"AWS::IAM::Role","Properties":{"AssumeRolePolicyDocument":{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"scheduler.amazonaws.com"},"Action":"sts:AssumeRole"}},
+			"Policies":[{"PolicyName":"send","PolicyDocument":{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sqs:SendMessage","Resource":{"Fn::GetAtt":["Queue","Arn"]}}}}]}},
+		"Group":{"Type":"AWS::Scheduler::ScheduleGroup","Properties":{"Name":"jobs"}},
+		"Nightly":{"Type":"AWS::Scheduler::Schedule","Properties":{"GroupName":{"Ref":"Group"},"FlexibleTimeWindow":{"Mode":"OFF"},"ScheduleExpression":"rate(1 day)","StartDate":"2200-01-01T00:00:00Z",
+			"Target":{"Arn":{"Fn::GetAtt":["Queue","Arn"]},"RoleArn":{"Fn::GetAtt":["Role","Arn"]},"Input":"tick"}}}
+	},"Outputs":{"Rule":{"Value":{"Ref":"Rule"}},"Nightly":{"Value":{"Ref":"Nightly"}}}}`
+	if _, err := stacks.CreateStack(ctx, &cloudformation.CreateStackInput{StackName: aws.String("s"), TemplateBody: aws.String(template), Capabilities: []cftypes.Capability{cftypes.CapabilityCapabilityIam}}); err != nil {
+		t.Fatal(err)
+	}
+	outputs := map[string]string{}
+	for {
+		out, err := stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("s")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status := out.Stacks[0].StackStatus; !strings.HasSuffix(string(status), "IN_PROGRESS") {
+			if status != cftypes.StackStatusCreateComplete {
+				events, err := stacks.DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: aws.String("s")})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, e := range events.StackEvents {
+					t.Log(*e.LogicalResourceId, e.ResourceStatus, aws.ToString(e.ResourceStatusReason))
+				}
+				t.Fatal(status)
+			}
+			for _, o := range out.Stacks[0].Outputs {
+				outputs[*o.OutputKey] = *o.OutputValue
+			}
+			break
+		}
+		pause(t)
+	}
+	if !strings.HasPrefix(outputs["Rule"], "orders|s-Rule-") {
+		t.Errorf("the rule is %s", outputs["Rule"])
+	}
+	put, err := eventbridge.NewFromConfig(s.aws).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{
+		{EventBusName: aws.String("orders"), Source: aws.String("shop"), DetailType: aws.String("Paid"), Detail: aws.String(`{"id":1}`)},
+	}})
+	if err != nil || put.FailedEntryCount > 0 {
+		t.Fatalf("%+v, %v", put, err)
+	}
+	// The schedule begins now.
+	schedules := scheduler.NewFromConfig(s.aws)
+	got, err := schedules.GetSchedule(ctx, &scheduler.GetScheduleInput{GroupName: aws.String("jobs"), Name: aws.String(outputs["Nightly"])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := schedules.UpdateSchedule(ctx, &scheduler.UpdateScheduleInput{
+		GroupName: got.GroupName, Name: got.Name, FlexibleTimeWindow: got.FlexibleTimeWindow, ScheduleExpression: got.ScheduleExpression, Target: got.Target,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	bodies := map[string]bool{}
+	for len(bodies) < 2 {
+		out, err := queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: aws.String(s.URL + "/000000000000/inbox"), MaxNumberOfMessages: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range out.Messages {
+			bodies[*m.Body] = true
+		}
+		pause(t)
+	}
+	if !bodies["tick"] || !bodies[`{"id":1}`] {
+		t.Errorf("received %v", bodies)
+	}
+	if _, err := stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: aws.String("s")}); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("s")}); err != nil {
+			break
+		}
+		pause(t)
+	}
+	if buses, err := eventbridge.NewFromConfig(s.aws).ListEventBuses(ctx, &eventbridge.ListEventBusesInput{}); err != nil || len(buses.EventBuses) != 1 {
+		t.Errorf("%+v, %v", buses, err)
 	}
 }

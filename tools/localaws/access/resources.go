@@ -65,6 +65,10 @@ type World struct {
 		// StreamOf returns the ARN of the stream that an iterator reads.
 		StreamOf(iterator string) (string, error)
 	}
+	Buses interface {
+		// PolicyOf returns the policy of an event bus by its ARN, or "" if it has none.
+		PolicyOf(busARN string) string
+	}
 	Repositories interface {
 		GetRepositoryPolicy(context.Context, *awsecr.GetRepositoryPolicyInput) (*awsecr.GetRepositoryPolicyOutput, error)
 	}
@@ -169,7 +173,8 @@ func (g *Guard) arn(ctx context.Context, service, kind, name string, rest []stri
 		if name == "" {
 			all = "default"
 		}
-		return a.ARN("events", "event-bus/"+all)
+		// The input may have the ARN.
+		return a.ARN("events", "event-bus/"+strings.TrimPrefix(all, a.ARN("events", "event-bus/")))
 	case "dashboard":
 		return a.GlobalARN("cloudwatch", "dashboard/"+all)
 	case "deployment":
@@ -213,6 +218,14 @@ func (g *Guard) arn(ctx context.Context, service, kind, name string, rest []stri
 			all = bus[strings.LastIndex(bus, "/")+1:] + "/" + all
 		}
 		return a.ARN("events", "rule/"+all)
+	case "schedule":
+		group := rest[0]
+		if group == "" {
+			group = "default"
+		}
+		return a.ARN("scheduler", "schedule/"+group+"/"+all)
+	case "schedulegroup":
+		return a.ARN("scheduler", "schedule-group/"+all)
 	case "secret":
 		return g.secret(ctx, all)
 	case "stack":
@@ -469,6 +482,8 @@ func (g *Guard) resourcePolicy(ctx context.Context, arn string) (_ *policy.Polic
 		}
 	case service == "sqs":
 		document = aws.String(g.world.Queues.PolicyOf(arn))
+	case service == "events" && strings.HasPrefix(resource, "event-bus/"):
+		document = aws.String(g.world.Buses.PolicyOf(arn))
 	case service == "ecr" && strings.HasPrefix(resource, "repository/"):
 		name := strings.TrimPrefix(resource, "repository/")
 		if out, err := g.world.Repositories.GetRepositoryPolicy(ctx, &awsecr.GetRepositoryPolicyInput{RepositoryName: &name}); err == nil {

@@ -1,10 +1,10 @@
-// Package events is the embedded AWS's EventBridge: rules with event patterns
-// on the default bus, whose targets are Lambda functions, SNS topics and SQS queues.
+// Package events is the embedded AWS's EventBridge: event buses, and rules with event
+// patterns and schedules, whose targets are Lambda functions, SNS topics, SQS queues,
+// pipelines and other buses.
 package events
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -15,49 +15,35 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
-	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
-	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
-	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 	"github.com/google/uuid"
 
-	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/delivery"
 	"github.com/magewright/magewright/tools/localaws/eventpattern"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// Functions invokes Lambda functions that are targets.
-type Functions interface {
-	Invoke(context.Context, *awslambda.InvokeInput) (*awslambda.InvokeOutput, error)
+// Metrics receives the metrics of rules.
+type Metrics interface {
+	PutMetricData(context.Context, *awscloudwatch.PutMetricDataInput) (*awscloudwatch.PutMetricDataOutput, error)
 }
 
-// Topics publishes to SNS topics that are targets.
-type Topics interface {
-	Publish(context.Context, *awssns.PublishInput) (*awssns.PublishOutput, error)
-}
-
-// Queues sends to SQS queues that are targets, or dead-letter queues of targets.
-type Queues interface {
-	SendMessage(context.Context, *awssqs.SendMessageInput) (*awssqs.SendMessageOutput, error)
-}
-
-// Deps are the services that targets belong to. If one is nil, its resources
-// can't be targets.
+// Deps are the services that targets belong to, and CloudWatch, which may be nil.
 type Deps struct {
-	Functions Functions
-	Topics    Topics
-	Queues    Queues
+	delivery.Deps
+	Metrics Metrics
 }
 
-// Service is the event bus of one account and region.
+// Service is EventBridge of one account and region.
 type Service struct {
 	account account.Account
 	deps    Deps
+	sender  *delivery.Sender
 
 	ctx        context.Context // context of deliveries; ends with the service
 	cancel     context.CancelFunc
@@ -65,14 +51,21 @@ type Service struct {
 
 	mu     sync.Mutex
 	closed bool
-	rules  map[string]*rule // by name
+	buses  map[string]*bus // by name
+	rules  map[ruleKey]*rule
 }
 
+// A ruleKey is the name of a rule on a bus.
+type ruleKey struct{ bus, name string }
+
 type rule struct {
+	bus         string
 	name, arn   string
 	description *string
 	pattern     *eventpattern.Pattern
 	text        string // text of the pattern
+	schedule    string // its expression; empty if there is none
+	stop        func() // ends the schedule; nil if there is none
 	role        *string
 	state       types.RuleState
 	createdBy   string
@@ -80,14 +73,22 @@ type rule struct {
 	targets     []types.Target
 }
 
-// New returns a bus without rules.
+// New returns EventBridge with the default bus, which has no rules.
 func New(a account.Account, d Deps) *Service {
 	if a.Log == nil {
 		a.Log = slog.New(slog.DiscardHandler)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Service{account: a, deps: d, ctx: ctx, cancel: cancel, rules: map[string]*rule{}}
+	s := &Service{account: a, deps: d, ctx: ctx, cancel: cancel, buses: map[string]*bus{}, rules: map[ruleKey]*rule{}}
+	s.deps.Buses = s
+	s.sender = &delivery.Sender{Account: a, Deps: s.deps.Deps, Service: servicePrincipal}
+	s.buses[defaultBus] = &bus{name: defaultBus, arn: a.ARN("events", "event-bus/"+defaultBus), made: a.Clock.Now()}
+	return s
 }
+
+// SetPipelines makes pipelines targets. CodePipeline needs EventBridge itself, so that
+// it exists later.
+func (s *Service) SetPipelines(p delivery.Pipelines) { s.sender.Deps.Pipelines = p }
 
 // Close ends the deliveries in progress and waits until they have ended.
 func (s *Service) Close() error {
@@ -111,14 +112,6 @@ func compile(text string) (*eventpattern.Pattern, error) {
 	return p, nil
 }
 
-// bus refuses every bus except the default one.
-func (s *Service) bus(name *string) error {
-	if n := aws.ToString(name); n != "" && n != "default" && n != s.account.ARN("events", "event-bus/default") {
-		return &types.ResourceNotFoundException{Message: aws.String("Event bus " + n + " does not exist; the embedded EventBridge has only the default one.")}
-	}
-	return nil
-}
-
 // servicePrincipal is the principal that EventBridge acts as.
 const servicePrincipal = "events.amazonaws.com"
 
@@ -127,7 +120,7 @@ var sourceName = regexp.MustCompile(`^[^\s]{1,256}$`)
 // maxEntry is the size limit of one event in bytes.
 const maxEntry = 1 << 20
 
-// PutEvents puts up to ten events on the default bus. It reports an event that
+// PutEvents puts up to ten events on buses. It reports an event that
 // it can't accept in the event's entry, and delivers the others.
 func (s *Service) PutEvents(ctx context.Context, in *awseventbridge.PutEventsInput) (*awseventbridge.PutEventsOutput, error) {
 	if len(in.Entries) == 0 || len(in.Entries) > 10 {
@@ -138,13 +131,13 @@ func (s *Service) PutEvents(ctx context.Context, in *awseventbridge.PutEventsInp
 	}
 	out := &awseventbridge.PutEventsOutput{}
 	for _, entry := range in.Entries {
-		event, reason := s.event(ctx, entry)
+		event, bus, reason := s.event(ctx, entry)
 		if reason != nil {
 			out.FailedEntryCount++
 			out.Entries = append(out.Entries, *reason)
 			continue
 		}
-		s.dispatch(event)
+		s.dispatch(bus, event)
 		out.Entries = append(out.Entries, types.PutEventsResultEntry{EventId: aws.String(event["id"].(string))})
 	}
 	return out, nil
@@ -152,9 +145,9 @@ func (s *Service) PutEvents(ctx context.Context, in *awseventbridge.PutEventsInp
 
 // event makes the event for an entry, or returns the reason why it can't.
 // See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html.
-func (s *Service) event(ctx context.Context, entry types.PutEventsRequestEntry) (map[string]any, *types.PutEventsResultEntry) {
-	refuse := func(code, format string, args ...any) (map[string]any, *types.PutEventsResultEntry) {
-		return nil, &types.PutEventsResultEntry{ErrorCode: aws.String(code), ErrorMessage: aws.String(fmt.Sprintf(format, args...))}
+func (s *Service) event(ctx context.Context, entry types.PutEventsRequestEntry) (_ map[string]any, bus string, _ *types.PutEventsResultEntry) {
+	refuse := func(code, format string, args ...any) (map[string]any, string, *types.PutEventsResultEntry) {
+		return nil, "", &types.PutEventsResultEntry{ErrorCode: aws.String(code), ErrorMessage: aws.String(fmt.Sprintf(format, args...))}
 	}
 	source := aws.ToString(entry.Source)
 	switch {
@@ -164,12 +157,14 @@ func (s *Service) event(ctx context.Context, entry types.PutEventsRequestEntry) 
 		return refuse("InvalidArgument", "Parameter DetailType is not valid. Reason: DetailType is a required argument.")
 	case entry.Detail == nil:
 		return refuse("InvalidArgument", "Parameter Detail is not valid. Reason: Detail is a required argument.")
-	case strings.HasPrefix(source, "aws.") && !strings.HasSuffix(principal.FromContext(ctx).ARN, ".amazonaws.com"):
+	// A rule may send an event of AWS on to another bus.
+	case strings.HasPrefix(source, "aws.") && !ofService(principal.FromContext(ctx)):
 		return refuse("NotAuthorizedForSourceException", "Not authorized for the source.")
 	case len(*entry.Detail) > maxEntry:
 		return refuse("InvalidArgument", "Total size of the entry is over %d bytes.", maxEntry)
 	}
-	if err := s.bus(entry.EventBusName); err != nil {
+	bus, err := s.known(entry.EventBusName)
+	if err != nil {
 		return refuse("ResourceNotFoundException", "%v", err)
 	}
 	parsed, err := eventpattern.ParseJSON(*entry.Detail)
@@ -188,163 +183,156 @@ func (s *Service) event(ctx context.Context, entry types.PutEventsRequestEntry) 
 	return map[string]any{
 		"version": "0", "id": uuid.NewString(), "detail-type": *entry.DetailType, "source": source, "account": s.account.ID,
 		"time": at.UTC().Format(time.RFC3339), "region": s.account.Region, "resources": resources, "detail": detail,
-	}, nil
+	}, bus, nil
 }
 
-// dispatch delivers an event to the targets of each enabled rule that matches
+// ofService reports whether a service has sent an event, itself or with a role.
+func ofService(p principal.Principal) bool {
+	return strings.HasSuffix(p.ARN, ".amazonaws.com") || strings.HasSuffix(p.ARN, "/EventBridge")
+}
+
+// dispatch delivers an event to the targets of each enabled rule of a bus that matches
 // it. Nothing modifies an event after this.
-func (s *Service) dispatch(event map[string]any) {
-	ingested := s.account.Clock.Now().UTC().Format(time.RFC3339)
+func (s *Service) dispatch(bus string, event map[string]any) {
+	var m measures
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, r := range s.rules {
-		if s.closed || r.state == types.RuleStateDisabled || !r.pattern.Matches(event) {
+		if s.closed || r.bus != bus || r.state == types.RuleStateDisabled || r.pattern == nil || !r.pattern.Matches(event) {
 			continue
 		}
-		for _, target := range r.targets {
-			input, err := r.input(target, event, ingested)
-			if err != nil {
-				s.account.Log.Warn("an event was not delivered", "rule", r.name, "target", aws.ToString(target.Arn), "error", err)
-				continue
-			}
-			rule := r.arn
-			s.deliveries.Go(func() {
-				tries, err := s.deliver(rule, target, input)
-				if err == nil || s.ctx.Err() != nil {
-					return
-				}
-				s.account.Log.Warn("an event was not delivered", "rule", r.name, "target", *target.Arn, "error", err)
-				if err := s.bury(r.arn, target, event, tries, err); err != nil {
-					s.account.Log.Warn("an event was not sent to a dead-letter queue", "rule", r.name, "target", *target.Arn, "error", err)
-				}
+		s.trigger(r, event, &m)
+	}
+	s.mu.Unlock()
+	s.measure(m)
+}
+
+// trigger delivers an event to the targets of a rule. s is locked.
+func (s *Service) trigger(r *rule, event map[string]any, m *measures) {
+	now := s.account.Clock.Now()
+	m.count("MatchedEvents", r)
+	m.count("TriggeredRules", r)
+	for _, target := range r.targets {
+		m.count("Invocations", r)
+		input, err := r.input(target, event, now.UTC().Format(time.RFC3339))
+		if err != nil {
+			m.count("FailedInvocations", r)
+			s.account.Log.Warn("an event was not delivered", "rule", r.name, "target", aws.ToString(target.Arn), "error", err)
+			continue
+		}
+		message := s.message(r, target, event, input)
+		rule := rule{bus: r.bus, name: r.name, arn: r.arn}
+		s.deliveries.Go(func() { s.deliver(&rule, target, message, event) })
+	}
+}
+
+// message returns what is sent to a target.
+func (s *Service) message(r *rule, target types.Target, event map[string]any, input string) delivery.Message {
+	m := delivery.Message{Target: *target.Arn, Source: r.arn, Role: aws.ToString(target.RoleArn), Input: input}
+	if target.SqsParameters != nil {
+		m.Group = aws.ToString(target.SqsParameters.MessageGroupId)
+	}
+	if s.sender.Kind(m.Target) != "events" {
+		return m
+	}
+	// The other bus gets the event itself.
+	source, _ := event["source"].(string)
+	kind, _ := event["detail-type"].(string)
+	m.Event = types.PutEventsRequestEntry{Source: &source, DetailType: &kind}
+	if detail, err := compact(event["detail"]); err == nil {
+		m.Input = detail
+	}
+	resources, _ := event["resources"].([]any)
+	for _, resource := range resources {
+		if text, ok := resource.(string); ok {
+			m.Event.Resources = append(m.Event.Resources, text)
+		}
+	}
+	return m
+}
+
+// deliver delivers a message to a target of a rule, or sends the event to the target's
+// dead-letter queue, if it has one.
+// See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html.
+func (s *Service) deliver(r *rule, target types.Target, message delivery.Message, event map[string]any) {
+	var retries, age *int32
+	if p := target.RetryPolicy; p != nil {
+		retries, age = p.MaximumRetryAttempts, p.MaximumEventAgeInSeconds
+	}
+	failed := s.sender.Deliver(s.ctx, message, delivery.NewPolicy(retries, age))
+	if failed == nil {
+		return
+	}
+	var m measures
+	m.count("FailedInvocations", r)
+	s.account.Log.Warn("an event was not delivered", "rule", r.name, "target", *target.Arn, "error", failed.Err)
+	if d := target.DeadLetterConfig; d != nil && aws.ToString(d.Arn) != "" {
+		text, err := compact(event)
+		if err == nil {
+			err = s.sender.Bury(s.ctx, *d.Arn, r.arn, text, map[string]string{
+				"RULE_ARN": r.arn, "TARGET_ARN": *target.Arn, "ERROR_CODE": failed.Code(), "ERROR_MESSAGE": failed.Err.Error(),
+				"RETRY_ATTEMPTS": strconv.Itoa(failed.Tries - 1), "EXHAUSTED_RETRY_CONDITION": failed.Exhausted,
 			})
 		}
-	}
-}
-
-// Retries follow EventBridge's rule. A target that refuses an event is not
-// asked again. A target that fails is asked again, with growing delays, by
-// default for a day. There are fewer retries here than on AWS.
-// See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html.
-const (
-	usualRetries = 4
-	firstDelay   = time.Second
-)
-
-// deliver sends an event to a target of a rule, which has an ARN. It returns how often it has tried.
-func (s *Service) deliver(rule string, target types.Target, input string) (tries int, err error) {
-	retries := usualRetries
-	if p := target.RetryPolicy; p != nil && p.MaximumRetryAttempts != nil {
-		retries = int(*p.MaximumRetryAttempts)
-	}
-	delay := firstDelay
-	for try := 0; ; try++ {
-		err := s.send(rule, target, input)
-		if err == nil || try >= retries || refused(err) {
-			return try + 1, err
+		if err != nil {
+			m.count("InvocationsFailedToBeSentToDlq", r)
+			s.account.Log.Warn("an event was not sent to a dead-letter queue", "rule", r.name, "target", *target.Arn, "error", err)
+		} else {
+			m.count("InvocationsSentToDlq", r)
 		}
-		if err := clock.Sleep(s.ctx, s.account.Clock, delay); err != nil {
-			return try + 1, err
-		}
-		delay *= 2
+	}
+	s.measure(m)
+}
+
+// measures are the metrics of a moment.
+// See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html.
+type measures []cloudwatchtypes.MetricDatum
+
+func (m *measures) count(name string, r *rule) {
+	dimensions := []cloudwatchtypes.Dimension{{Name: aws.String("RuleName"), Value: aws.String(r.name)}}
+	if r.bus != defaultBus {
+		dimensions = append(dimensions, cloudwatchtypes.Dimension{Name: aws.String("EventBusName"), Value: aws.String(r.bus)})
+	}
+	for _, d := range [][]cloudwatchtypes.Dimension{nil, dimensions} {
+		*m = append(*m, cloudwatchtypes.MetricDatum{MetricName: &name, Value: aws.Float64(1), Unit: cloudwatchtypes.StandardUnitCount, Dimensions: d})
 	}
 }
 
-// bury sends an event that could not be delivered to the dead-letter queue of its
-// target, if it has one. The message is the event itself.
-// See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html.
-func (s *Service) bury(rule string, target types.Target, event map[string]any, tries int, reason error) error {
-	if target.DeadLetterConfig == nil || aws.ToString(target.DeadLetterConfig.Arn) == "" {
-		return nil
+// measure sends metrics. s must not be locked, because an alarm may follow.
+func (s *Service) measure(m measures) {
+	if s.deps.Metrics == nil || len(m) == 0 {
+		return
 	}
-	text, err := compact(event)
-	if err != nil {
-		return err
+	now := s.account.Clock.Now()
+	for i := range m {
+		m[i].Timestamp = &now
 	}
-	code := "SDK_CLIENT_ERROR"
-	if api, ok := errors.AsType[smithy.APIError](reason); ok {
-		code = api.ErrorCode()
+	ctx := principal.Service(context.WithoutCancel(s.ctx), servicePrincipal, s.account.ID)
+	if _, err := s.deps.Metrics.PutMetricData(ctx, &awscloudwatch.PutMetricDataInput{Namespace: aws.String("AWS/Events"), MetricData: m}); err != nil {
+		s.account.Log.Warn("sending the metrics of rules", "error", err)
 	}
-	attributes := map[string]string{
-		"RULE_ARN": rule, "TARGET_ARN": *target.Arn, "ERROR_CODE": code, "ERROR_MESSAGE": reason.Error(), "RETRY_ATTEMPTS": strconv.Itoa(tries - 1),
-	}
-	if !refused(reason) {
-		attributes["EXHAUSTED_RETRY_CONDITION"] = "MaximumRetryAttempts"
-	}
-	in := &awssqs.SendMessageInput{
-		QueueUrl: aws.String(s.account.QueueURL(*target.DeadLetterConfig.Arn)), MessageBody: &text, MessageAttributes: map[string]sqstypes.MessageAttributeValue{},
-	}
-	for name, value := range attributes {
-		in.MessageAttributes[name] = sqstypes.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
-	}
-	_, err = s.deps.Queues.SendMessage(principal.ServiceFor(s.ctx, servicePrincipal, s.account.ID, rule), in)
-	return err
-}
-
-// refused reports whether the target would give the same error every time. A
-// throttled target would not.
-func refused(err error) bool {
-	api, ok := errors.AsType[smithy.APIError](err)
-	return ok && api.ErrorFault() == smithy.FaultClient && !strings.Contains(api.ErrorCode(), "Throttl") && !strings.Contains(api.ErrorCode(), "TooMany")
-}
-
-func (s *Service) send(rule string, target types.Target, input string) error {
-	ctx := principal.ServiceFor(s.ctx, servicePrincipal, s.account.ID, rule)
-	if s.isTopic(*target.Arn) {
-		_, err := s.deps.Topics.Publish(ctx, &awssns.PublishInput{TopicArn: target.Arn, Message: aws.String(input)})
-		return err
-	}
-	if s.isQueue(*target.Arn) {
-		in := &awssqs.SendMessageInput{QueueUrl: aws.String(s.account.QueueURL(*target.Arn)), MessageBody: &input}
-		if target.SqsParameters != nil {
-			in.MessageGroupId = target.SqsParameters.MessageGroupId
-		}
-		_, err := s.deps.Queues.SendMessage(ctx, in)
-		return err
-	}
-	_, err := s.deps.Functions.Invoke(ctx, &awslambda.InvokeInput{
-		FunctionName: target.Arn, InvocationType: lambdatypes.InvocationTypeEvent, Payload: []byte(input),
-	})
-	return err
-}
-
-func (s *Service) isTopic(arn string) bool {
-	return strings.HasPrefix(arn, s.account.ARN("sns", ""))
-}
-
-func (s *Service) isQueue(arn string) bool {
-	return strings.HasPrefix(arn, s.account.ARN("sqs", ""))
 }
 
 // checkTarget refuses a target with settings that can't be honoured in a delivery.
 func (s *Service) checkTarget(t types.Target) error {
 	arn := aws.ToString(t.Arn)
+	kind := s.sender.Kind(arn)
+	fifo := kind == "sqs" && strings.HasSuffix(arn, ".fifo")
+	d := t.DeadLetterConfig
 	switch {
 	case aws.ToString(t.Id) == "":
 		return invalid("a target needs an Id")
-	case s.isTopic(arn):
-		if s.deps.Topics == nil {
-			return invalid("this embedded AWS has no SNS topics to deliver to: %s", arn)
-		}
-	case s.isQueue(arn):
-		if s.deps.Queues == nil {
-			return invalid("this embedded AWS has no SQS queues to deliver to: %s", arn)
-		}
-		if strings.HasSuffix(arn, ".fifo") && (t.SqsParameters == nil || aws.ToString(t.SqsParameters.MessageGroupId) == "") {
-			return invalid("Parameter(s) SqsParameters must be specified for target: %s.", *t.Id)
-		}
-	case strings.HasPrefix(arn, s.account.ARN("lambda", "function:")):
-		if s.deps.Functions == nil {
-			return invalid("this embedded AWS has no Lambda functions to deliver to: %s", arn)
-		}
-	default:
-		return invalid("the embedded EventBridge delivers to SQS queues, SNS topics and Lambda functions only, not to target %s: %s", *t.Id, arn)
-	}
-	if d := t.DeadLetterConfig; d != nil && (!s.isQueue(aws.ToString(d.Arn)) || s.deps.Queues == nil || strings.HasSuffix(*d.Arn, ".fifo")) {
+	case kind == "":
+		return invalid("the embedded EventBridge delivers to SQS queues, SNS topics, Lambda functions, pipelines and event buses of this account only, not to target %s: %s", *t.Id, arn)
+	case kind == "codepipeline" && aws.ToString(t.RoleArn) == "":
+		return invalid("RoleArn is required for target %s.", arn)
+	case fifo && (t.SqsParameters == nil || aws.ToString(t.SqsParameters.MessageGroupId) == ""):
+		return invalid("Parameter(s) SqsParameters must be specified for target: %s.", *t.Id)
+	case d != nil && !s.sender.DeadLetters(aws.ToString(d.Arn)):
 		return invalid("the dead-letter queue of target %s must be a standard queue of this account", *t.Id)
-	}
-	if t.SqsParameters != nil && !s.isQueue(arn) {
+	case t.SqsParameters != nil && kind != "sqs":
 		return invalid("Parameter SqsParameters not supported for target: %s.", *t.Id)
+	case kind == "events" && (t.Input != nil || t.InputPath != nil || t.InputTransformer != nil):
+		return invalid("Input, InputPath and InputTransformer are not supported for target: %s.", *t.Id)
 	}
 	if t.AppSyncParameters != nil || t.BatchParameters != nil || t.EcsParameters != nil || t.HttpParameters != nil ||
 		t.KinesisParameters != nil || t.RedshiftDataParameters != nil || t.RunCommandParameters != nil || t.SageMakerPipelineParameters != nil {
@@ -373,13 +361,14 @@ func (s *Service) TestEventPattern(_ context.Context, in *awseventbridge.TestEve
 }
 
 // find returns a rule; s is locked.
-func (s *Service) find(name, bus *string) (*rule, error) {
-	if err := s.bus(bus); err != nil {
+func (s *Service) find(name, busName *string) (*rule, error) {
+	b, err := s.lookup(busName)
+	if err != nil {
 		return nil, err
 	}
-	r, ok := s.rules[aws.ToString(name)]
+	r, ok := s.rules[ruleKey{b.name, aws.ToString(name)}]
 	if !ok {
-		return nil, &types.ResourceNotFoundException{Message: aws.String("Rule " + aws.ToString(name) + " does not exist on EventBus default.")}
+		return nil, &types.ResourceNotFoundException{Message: aws.String("Rule " + aws.ToString(name) + " does not exist on EventBus " + b.name + ".")}
 	}
 	return r, nil
 }

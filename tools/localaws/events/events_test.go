@@ -19,6 +19,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/delivery"
 	"github.com/magewright/magewright/tools/localaws/events"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
@@ -57,6 +58,8 @@ func start(t *testing.T, d events.Deps) (*events.Service, *clock.Manual) {
 	return s, now
 }
 
+func functionsOnly(f functions) events.Deps { return events.Deps{Deps: delivery.Deps{Functions: f}} }
+
 func code(err error) string {
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorCode()
@@ -80,7 +83,7 @@ func putRule(t *testing.T, s *events.Service, pattern string, targets ...types.T
 func TestEventsReachTheirTargets(t *testing.T) {
 	t.Parallel()
 	calls := make(functions, 1)
-	s, _ := start(t, events.Deps{Functions: calls})
+	s, _ := start(t, functionsOnly(calls))
 	putRule(t, s, `{"source":["app"],"detail":{"state":["FAILED"]}}`, types.Target{Id: aws.String("1"), Arn: aws.String(function)})
 	out, err := s.PutEvents(t.Context(), &awseventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{
 		{Source: aws.String("app"), DetailType: aws.String("Change"), Detail: aws.String(`{"state":"SUCCEEDED"}`)},
@@ -131,7 +134,7 @@ func TestInputs(t *testing.T) {
 	} {
 		f := topics{make(chan string, 1), make(chan error, 1)}
 		f.answer <- nil
-		s, _ := start(t, events.Deps{Topics: f})
+		s, _ := start(t, events.Deps{Deps: delivery.Deps{Topics: f}})
 		tt.target.Id, tt.target.Arn = aws.String("1"), aws.String(topic)
 		putRule(t, s, `{"source":["app"]}`, tt.target)
 		if _, err := s.PutEvents(t.Context(), &awseventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{
@@ -148,7 +151,7 @@ func TestInputs(t *testing.T) {
 func TestRetries(t *testing.T) {
 	t.Parallel()
 	f := topics{make(chan string), make(chan error)}
-	s, now := start(t, events.Deps{Topics: f})
+	s, now := start(t, events.Deps{Deps: delivery.Deps{Topics: f}})
 	putRule(t, s, `{"source":["app"]}`, types.Target{Id: aws.String("1"), Arn: aws.String(topic)})
 	put := func() {
 		if _, err := s.PutEvents(t.Context(), &awseventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{Source: aws.String("app"), DetailType: aws.String("x"), Detail: aws.String(`{}`)}}}); err != nil {
@@ -175,7 +178,7 @@ func TestRetries(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	s, _ := start(t, events.Deps{Functions: make(functions)})
+	s, _ := start(t, functionsOnly(make(functions)))
 	putRule(t, s, `{"source":["app"]}`, types.Target{Id: aws.String("1"), Arn: aws.String(function)})
 	for name, tt := range map[string]types.Target{
 		"stream":       {Arn: aws.String("arn:aws:kinesis:us-east-1:000000000000:stream/q")},
@@ -194,8 +197,10 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := s.PutRule(t.Context(), &awseventbridge.PutRuleInput{Name: aws.String("s"), ScheduleExpression: aws.String("rate(1 minute)")}); code(err) != "ValidationException" {
-		t.Errorf("a schedule: %v", err)
+	for _, expression := range []string{"rate(1 minutes)", "at(2027-01-01T00:00:00)", "cron(* * * * * *)"} {
+		if _, err := s.PutRule(t.Context(), &awseventbridge.PutRuleInput{Name: aws.String("s"), ScheduleExpression: &expression}); code(err) != "ValidationException" {
+			t.Errorf("the schedule %s: %v", expression, err)
+		}
 	}
 	if _, err := s.PutRule(t.Context(), &awseventbridge.PutRuleInput{Name: aws.String("s"), EventPattern: aws.String(`{"a":"b"}`)}); code(err) != "InvalidEventPatternException" {
 		t.Errorf("a bad pattern: %v", err)
@@ -228,7 +233,7 @@ func (q queues) SendMessage(_ context.Context, in *awssqs.SendMessageInput) (*aw
 func TestQueuesReceiveEvents(t *testing.T) {
 	t.Parallel()
 	f, q := topics{make(chan string, 1), make(chan error, 1)}, make(queues, 3)
-	s, _ := start(t, events.Deps{Topics: f, Queues: q})
+	s, _ := start(t, events.Deps{Deps: delivery.Deps{Topics: f, Queues: q}})
 	const arn = "arn:aws:sqs:us-east-1:000000000000:"
 	putRule(t, s, `{"source":["app"]}`,
 		types.Target{Id: aws.String("1"), Arn: aws.String(arn + "q.fifo"), SqsParameters: &types.SqsParameters{MessageGroupId: aws.String("g")}, Input: aws.String(`{"a":1}`)},
@@ -263,5 +268,120 @@ func TestQueuesReceiveEvents(t *testing.T) {
 		if _, err := s.PutTargets(t.Context(), &awseventbridge.PutTargetsInput{Rule: aws.String("r"), Targets: []types.Target{tt}}); code(err) != "ValidationException" {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestSchedules(t *testing.T) {
+	t.Parallel()
+	calls := make(functions, 10)
+	s, now := start(t, functionsOnly(calls))
+	for name, expression := range map[string]string{"rate": "rate(5 minutes)", "cron": "cron(30 12 * * ? *)"} {
+		if _, err := s.PutRule(t.Context(), &awseventbridge.PutRuleInput{Name: &name, ScheduleExpression: &expression}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.PutTargets(t.Context(), &awseventbridge.PutTargetsInput{Rule: &name, Targets: []types.Target{{Id: aws.String("1"), Arn: aws.String(function), Input: aws.String(`{"rule":"` + name + `"}`)}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	counts := func(n int) map[string]int {
+		got := map[string]int{}
+		for range n {
+			_, input, _ := strings.Cut(<-calls, " ")
+			got[input]++
+		}
+		return got
+	}
+	now.Advance(5 * time.Minute)
+	if got := counts(1); got[`{"rule":"rate"}`] != 1 {
+		t.Errorf("after 5 minutes: %v", got)
+	}
+	// What was due in the meantime is delivered late, as often as it was due.
+	now.BlockUntil(2)
+	now.Advance(25 * time.Minute)
+	if got := counts(6); got[`{"rule":"rate"}`] != 5 || got[`{"rule":"cron"}`] != 1 {
+		t.Errorf("after 30 minutes: %v", got)
+	}
+	if _, err := s.DisableRule(t.Context(), &awseventbridge.DisableRuleInput{Name: aws.String("rate")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.PutTargets(t.Context(), &awseventbridge.PutTargetsInput{Rule: aws.String("cron"), Targets: []types.Target{{Id: aws.String("1"), Arn: aws.String(function)}}}); err != nil {
+		t.Fatal(err)
+	}
+	now.BlockUntil(1)
+	now.Advance(24 * time.Hour)
+	got := <-calls
+	for _, want := range []string{`"detail-type":"Scheduled Event"`, `"source":"aws.events"`, `"time":"2026-07-02T12:30:00Z"`, `"resources":["arn:aws:events:us-east-1:000000000000:rule/cron"]`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s lacks %s", got, want)
+		}
+	}
+	out, err := s.DescribeRule(t.Context(), &awseventbridge.DescribeRuleInput{Name: aws.String("cron")})
+	if err != nil || *out.ScheduleExpression != "cron(30 12 * * ? *)" || out.EventPattern != nil {
+		t.Errorf("%+v, %v", out, err)
+	}
+}
+
+func TestBuses(t *testing.T) {
+	t.Parallel()
+	calls := make(functions, 10)
+	s, _ := start(t, functionsOnly(calls))
+	for _, name := range []string{"orders", "audit"} {
+		if _, err := s.CreateEventBus(t.Context(), &awseventbridge.CreateEventBusInput{Name: &name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.CreateEventBus(t.Context(), &awseventbridge.CreateEventBusInput{Name: aws.String("orders")}); code(err) != "ResourceAlreadyExistsException" {
+		t.Errorf("a second one: %v", err)
+	}
+	const audit = "arn:aws:events:us-east-1:000000000000:event-bus/audit"
+	put := func(bus, rule string, target types.Target) {
+		target.Id = aws.String("1")
+		if _, err := s.PutRule(t.Context(), &awseventbridge.PutRuleInput{Name: &rule, EventBusName: &bus, EventPattern: aws.String(`{"source":["app"]}`)}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.PutTargets(t.Context(), &awseventbridge.PutTargetsInput{Rule: &rule, EventBusName: &bus, Targets: []types.Target{target}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// An event goes from one bus to another, and never to the default one.
+	put("orders", "forward", types.Target{Arn: aws.String(audit)})
+	put(audit, "log", types.Target{Arn: aws.String(function)})
+	put("default", "log", types.Target{Arn: aws.String(function), Input: aws.String(`"default"`)})
+	out, err := s.PutEvents(t.Context(), &awseventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{
+		{EventBusName: aws.String("orders"), Source: aws.String("app"), DetailType: aws.String("x"), Detail: aws.String(`{"n":1}`), Resources: []string{"arn:r"}},
+		{EventBusName: aws.String("none"), Source: aws.String("app"), DetailType: aws.String("x"), Detail: aws.String(`{}`)},
+	}})
+	if err != nil || out.FailedEntryCount != 1 || *out.Entries[1].ErrorCode != "ResourceNotFoundException" {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if got := <-calls; !strings.Contains(got, `"detail":{"n":1}`) || !strings.Contains(got, `"resources":["arn:r"]`) {
+		t.Errorf("forwarded: %s", got)
+	}
+	rules, err := s.ListRules(t.Context(), &awseventbridge.ListRulesInput{EventBusName: aws.String("audit")})
+	if err != nil || len(rules.Rules) != 1 || *rules.Rules[0].Arn != "arn:aws:events:us-east-1:000000000000:rule/audit/log" {
+		t.Errorf("%+v, %v", rules, err)
+	}
+	if _, err := s.PutRule(t.Context(), &awseventbridge.PutRuleInput{Name: aws.String("s"), EventBusName: aws.String("audit"), ScheduleExpression: aws.String("rate(1 minute)")}); code(err) != "ValidationException" {
+		t.Errorf("a schedule on a bus: %v", err)
+	}
+	if _, err := s.DeleteEventBus(t.Context(), &awseventbridge.DeleteEventBusInput{Name: aws.String("audit")}); code(err) != "ValidationException" {
+		t.Errorf("deleting a bus with rules: %v", err)
+	}
+	if _, err := s.PutPermission(t.Context(), &awseventbridge.PutPermissionInput{EventBusName: aws.String("audit"), StatementId: aws.String("a"), Action: aws.String("events:PutEvents"), Principal: aws.String("111122223333")}); err != nil {
+		t.Fatal(err)
+	}
+	described, err := s.DescribeEventBus(t.Context(), &awseventbridge.DescribeEventBusInput{Name: aws.String(audit)})
+	if err != nil || !strings.Contains(aws.ToString(described.Policy), `"arn:aws:iam::111122223333:root"`) {
+		t.Errorf("%+v, %v", described, err)
+	}
+	if _, err := s.RemovePermission(t.Context(), &awseventbridge.RemovePermissionInput{EventBusName: aws.String("audit"), StatementId: aws.String("b")}); code(err) != "ResourceNotFoundException" {
+		t.Errorf("removing what is not there: %v", err)
+	}
+	if _, err := s.RemovePermission(t.Context(), &awseventbridge.RemovePermissionInput{EventBusName: aws.String("audit"), StatementId: aws.String("a")}); err != nil || s.PolicyOf(audit) != "" {
+		t.Errorf("%q, %v", s.PolicyOf(audit), err)
+	}
+	buses, err := s.ListEventBuses(t.Context(), &awseventbridge.ListEventBusesInput{Limit: aws.Int32(2)})
+	if err != nil || len(buses.EventBuses) != 2 || *buses.EventBuses[0].Name != "audit" || buses.NextToken == nil {
+		t.Errorf("%+v, %v", buses, err)
 	}
 }

@@ -33,6 +33,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -138,6 +139,7 @@ var clients = map[string]struct {
 		},
 	},
 	"monitoring":     {client: func(c aws.Config) any { return cloudwatch.NewFromConfig(c) }},
+	"scheduler":      {client: func(c aws.Config) any { return scheduler.NewFromConfig(c) }},
 	"secretsmanager": {client: func(c aws.Config) any { return secretsmanager.NewFromConfig(c) }},
 	"sns":            {client: func(c aws.Config) any { return sns.NewFromConfig(c) }},
 	"sqs": {client: func(c aws.Config) any {

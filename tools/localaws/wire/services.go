@@ -111,6 +111,11 @@ var services = map[string]metadata{
 		target: "GraniteServiceVersion20100801", json: "1.0", cbor: true, queryErrors: true,
 		namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
 	},
+	"scheduler": {operations: schedulerOperations, irregular: set(
+		"CapacityProviderStrategyItem.Base", "CapacityProviderStrategyItem.CapacityProvider", "CapacityProviderStrategyItem.Weight",
+		"NetworkConfiguration.AwsvpcConfiguration", "PlacementConstraint.Expression", "PlacementConstraint.Type",
+		"PlacementStrategy.Field", "PlacementStrategy.Type",
+	)},
 	"secretsmanager": {target: "secretsmanager", json: "1.1"},
 	// See https://docs.aws.amazon.com/sns/latest/api/API_ConfirmSubscription.html.
 	"sns": {namespace: "http://sns.amazonaws.com/doc/2010-03-31/", links: set("ConfirmSubscription", "Unsubscribe"), irregular: set(

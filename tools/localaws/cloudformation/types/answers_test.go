@@ -1,6 +1,8 @@
 package types_test
 
 import (
+	"time"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsapigateway "github.com/aws/aws-sdk-go-v2/service/apigateway"
 	awsapigatewayv2 "github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
@@ -18,12 +20,14 @@ import (
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	awsecr "github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	awsscheduler "github.com/aws/aws-sdk-go-v2/service/scheduler"
 	awssecretsmanager "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
@@ -107,6 +111,13 @@ func answers() map[string]any {
 		},
 		"lambda:UpdateFunctionUrlConfig": &awslambda.UpdateFunctionUrlConfigOutput{
 			FunctionArn: aws.String(functionARN + ":live"), FunctionUrl: aws.String("http://127.0.0.1:5000/"),
+		},
+		"eventbridge:DescribeEventBus": &awseventbridge.DescribeEventBusOutput{Policy: aws.String(`{"Version":"2012-10-17","Statement":[{"Sid":"other"},{"Sid":"team"}]}`)},
+		"scheduler:CreateSchedule":     &awsscheduler.CreateScheduleOutput{ScheduleArn: aws.String("arn:aws:scheduler:us-east-1:000000000000:schedule/jobs/nightly")},
+		"scheduler:UpdateSchedule":     &awsscheduler.UpdateScheduleOutput{ScheduleArn: aws.String("arn:aws:scheduler:us-east-1:000000000000:schedule/jobs/nightly")},
+		"scheduler:GetScheduleGroup": &awsscheduler.GetScheduleGroupOutput{
+			Arn: aws.String("arn:aws:scheduler:us-east-1:000000000000:schedule-group/jobs"), State: "ACTIVE",
+			CreationDate: aws.Time(time.Unix(0, 0)), LastModificationDate: aws.Time(time.Unix(0, 0)),
 		},
 		"secretsmanager:CreateSecret":      &awssecretsmanager.CreateSecretOutput{ARN: aws.String("arn:aws:secretsmanager:us-east-1:000000000000:secret:token-AbCdEf")},
 		"secretsmanager:GetRandomPassword": &awssecretsmanager.GetRandomPasswordOutput{RandomPassword: aws.String("correct horse")},

@@ -19,6 +19,7 @@ import (
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	awsscheduler "github.com/aws/aws-sdk-go-v2/service/scheduler"
 	awssecretsmanager "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -45,6 +46,7 @@ type Deps struct {
 	Topics       Topics
 	Queues       Queues
 	Events       Events
+	Schedules    Schedules
 	Deployments  Deployments
 	Builds       Builds
 	Pipelines    Pipelines
@@ -239,8 +241,26 @@ type Events interface {
 	DeleteRule(context.Context, *awseventbridge.DeleteRuleInput) (*awseventbridge.DeleteRuleOutput, error)
 	PutTargets(context.Context, *awseventbridge.PutTargetsInput) (*awseventbridge.PutTargetsOutput, error)
 	RemoveTargets(context.Context, *awseventbridge.RemoveTargetsInput) (*awseventbridge.RemoveTargetsOutput, error)
+	CreateEventBus(context.Context, *awseventbridge.CreateEventBusInput) (*awseventbridge.CreateEventBusOutput, error)
+	UpdateEventBus(context.Context, *awseventbridge.UpdateEventBusInput) (*awseventbridge.UpdateEventBusOutput, error)
+	DeleteEventBus(context.Context, *awseventbridge.DeleteEventBusInput) (*awseventbridge.DeleteEventBusOutput, error)
+	DescribeEventBus(context.Context, *awseventbridge.DescribeEventBusInput) (*awseventbridge.DescribeEventBusOutput, error)
+	PutPermission(context.Context, *awseventbridge.PutPermissionInput) (*awseventbridge.PutPermissionOutput, error)
+	RemovePermission(context.Context, *awseventbridge.RemovePermissionInput) (*awseventbridge.RemovePermissionOutput, error)
 	TagResource(context.Context, *awseventbridge.TagResourceInput) (*awseventbridge.TagResourceOutput, error)
 	UntagResource(context.Context, *awseventbridge.UntagResourceInput) (*awseventbridge.UntagResourceOutput, error)
+}
+
+// Schedules is the part of EventBridge Scheduler that the resource types need.
+type Schedules interface {
+	CreateSchedule(context.Context, *awsscheduler.CreateScheduleInput) (*awsscheduler.CreateScheduleOutput, error)
+	UpdateSchedule(context.Context, *awsscheduler.UpdateScheduleInput) (*awsscheduler.UpdateScheduleOutput, error)
+	DeleteSchedule(context.Context, *awsscheduler.DeleteScheduleInput) (*awsscheduler.DeleteScheduleOutput, error)
+	CreateScheduleGroup(context.Context, *awsscheduler.CreateScheduleGroupInput) (*awsscheduler.CreateScheduleGroupOutput, error)
+	GetScheduleGroup(context.Context, *awsscheduler.GetScheduleGroupInput) (*awsscheduler.GetScheduleGroupOutput, error)
+	DeleteScheduleGroup(context.Context, *awsscheduler.DeleteScheduleGroupInput) (*awsscheduler.DeleteScheduleGroupOutput, error)
+	TagResource(context.Context, *awsscheduler.TagResourceInput) (*awsscheduler.TagResourceOutput, error)
+	UntagResource(context.Context, *awsscheduler.UntagResourceInput) (*awsscheduler.UntagResourceOutput, error)
 }
 
 // Deployments is the part of CodeDeploy that the resource types need.

@@ -19,6 +19,7 @@ import (
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	awsscheduler "github.com/aws/aws-sdk-go-v2/service/scheduler"
 	awssecretsmanager "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -565,6 +566,64 @@ func (f fakeEvents) UntagResource(_ context.Context, in *awseventbridge.UntagRes
 	return call[awseventbridge.UntagResourceOutput](f.recorder, "eventbridge", in)
 }
 
+func (f fakeEvents) CreateEventBus(_ context.Context, in *awseventbridge.CreateEventBusInput) (*awseventbridge.CreateEventBusOutput, error) {
+	return call[awseventbridge.CreateEventBusOutput](f.recorder, "eventbridge", in)
+}
+
+func (f fakeEvents) UpdateEventBus(_ context.Context, in *awseventbridge.UpdateEventBusInput) (*awseventbridge.UpdateEventBusOutput, error) {
+	return call[awseventbridge.UpdateEventBusOutput](f.recorder, "eventbridge", in)
+}
+
+func (f fakeEvents) DeleteEventBus(_ context.Context, in *awseventbridge.DeleteEventBusInput) (*awseventbridge.DeleteEventBusOutput, error) {
+	return call[awseventbridge.DeleteEventBusOutput](f.recorder, "eventbridge", in)
+}
+
+func (f fakeEvents) DescribeEventBus(_ context.Context, in *awseventbridge.DescribeEventBusInput) (*awseventbridge.DescribeEventBusOutput, error) {
+	return call[awseventbridge.DescribeEventBusOutput](f.recorder, "eventbridge", in)
+}
+
+func (f fakeEvents) PutPermission(_ context.Context, in *awseventbridge.PutPermissionInput) (*awseventbridge.PutPermissionOutput, error) {
+	return call[awseventbridge.PutPermissionOutput](f.recorder, "eventbridge", in)
+}
+
+func (f fakeEvents) RemovePermission(_ context.Context, in *awseventbridge.RemovePermissionInput) (*awseventbridge.RemovePermissionOutput, error) {
+	return call[awseventbridge.RemovePermissionOutput](f.recorder, "eventbridge", in)
+}
+
+type fakeSchedules struct{ *recorder }
+
+func (f fakeSchedules) CreateSchedule(_ context.Context, in *awsscheduler.CreateScheduleInput) (*awsscheduler.CreateScheduleOutput, error) {
+	return call[awsscheduler.CreateScheduleOutput](f.recorder, "scheduler", in)
+}
+
+func (f fakeSchedules) UpdateSchedule(_ context.Context, in *awsscheduler.UpdateScheduleInput) (*awsscheduler.UpdateScheduleOutput, error) {
+	return call[awsscheduler.UpdateScheduleOutput](f.recorder, "scheduler", in)
+}
+
+func (f fakeSchedules) DeleteSchedule(_ context.Context, in *awsscheduler.DeleteScheduleInput) (*awsscheduler.DeleteScheduleOutput, error) {
+	return call[awsscheduler.DeleteScheduleOutput](f.recorder, "scheduler", in)
+}
+
+func (f fakeSchedules) CreateScheduleGroup(_ context.Context, in *awsscheduler.CreateScheduleGroupInput) (*awsscheduler.CreateScheduleGroupOutput, error) {
+	return call[awsscheduler.CreateScheduleGroupOutput](f.recorder, "scheduler", in)
+}
+
+func (f fakeSchedules) GetScheduleGroup(_ context.Context, in *awsscheduler.GetScheduleGroupInput) (*awsscheduler.GetScheduleGroupOutput, error) {
+	return call[awsscheduler.GetScheduleGroupOutput](f.recorder, "scheduler", in)
+}
+
+func (f fakeSchedules) DeleteScheduleGroup(_ context.Context, in *awsscheduler.DeleteScheduleGroupInput) (*awsscheduler.DeleteScheduleGroupOutput, error) {
+	return call[awsscheduler.DeleteScheduleGroupOutput](f.recorder, "scheduler", in)
+}
+
+func (f fakeSchedules) TagResource(_ context.Context, in *awsscheduler.TagResourceInput) (*awsscheduler.TagResourceOutput, error) {
+	return call[awsscheduler.TagResourceOutput](f.recorder, "scheduler", in)
+}
+
+func (f fakeSchedules) UntagResource(_ context.Context, in *awsscheduler.UntagResourceInput) (*awsscheduler.UntagResourceOutput, error) {
+	return call[awsscheduler.UntagResourceOutput](f.recorder, "scheduler", in)
+}
+
 type fakeDeployments struct{ *recorder }
 
 func (f fakeDeployments) CreateApplication(_ context.Context, in *awscodedeploy.CreateApplicationInput) (*awscodedeploy.CreateApplicationOutput, error) {
@@ -747,6 +806,7 @@ func (rec *recorder) deps() types.Deps {
 		Topics:       fakeTopics{rec},
 		Queues:       fakeQueues{rec},
 		Events:       fakeEvents{rec},
+		Schedules:    fakeSchedules{rec},
 		Deployments:  fakeDeployments{rec},
 		Builds:       fakeBuilds{rec},
 		Pipelines:    fakePipelines{rec},

@@ -10,9 +10,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	awscodeconnections "github.com/aws/aws-sdk-go-v2/service/codeconnections"
+	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	awsscheduler "github.com/aws/aws-sdk-go-v2/service/scheduler"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/magewright/magewright/tools/internal/clock"
@@ -21,6 +23,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudwatch"
 	"github.com/magewright/magewright/tools/localaws/codebuild"
 	"github.com/magewright/magewright/tools/localaws/codeconnections"
+	"github.com/magewright/magewright/tools/localaws/delivery"
 	"github.com/magewright/magewright/tools/localaws/dynamodb"
 	"github.com/magewright/magewright/tools/localaws/ecr"
 	"github.com/magewright/magewright/tools/localaws/events"
@@ -28,6 +31,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/kms"
 	"github.com/magewright/magewright/tools/localaws/logs"
 	"github.com/magewright/magewright/tools/localaws/s3"
+	"github.com/magewright/magewright/tools/localaws/scheduler"
 	"github.com/magewright/magewright/tools/localaws/secretsmanager"
 	"github.com/magewright/magewright/tools/localaws/sns"
 	"github.com/magewright/magewright/tools/localaws/sqs"
@@ -83,6 +87,14 @@ func TestRealServices(t *testing.T) {
 					if _, err := deps.Queues.CreateQueue(t.Context(), &awssqs.CreateQueueInput{QueueName: &name, Attributes: map[string]string{"FifoQueue": "true"}}); err != nil {
 						t.Fatal(err)
 					}
+				}
+			case "AWS::Events::Rule", "AWS::Events::EventBusPolicy":
+				if _, err := deps.Events.CreateEventBus(t.Context(), &awseventbridge.CreateEventBusInput{Name: aws.String("orders")}); err != nil {
+					t.Fatal(err)
+				}
+			case "AWS::Scheduler::Schedule":
+				if _, err := deps.Schedules.CreateScheduleGroup(t.Context(), &awsscheduler.CreateScheduleGroupInput{Name: aws.String("jobs")}); err != nil {
+					t.Fatal(err)
 				}
 			case "AWS::S3::BucketPolicy":
 				if _, err := deps.Buckets.CreateBucket(t.Context(), &awss3.CreateBucketInput{Bucket: aws.String("ledger-bucket")}); err != nil {
@@ -156,16 +168,18 @@ func realDeps(t *testing.T) types.Deps {
 	topics := sns.New(rec.account, sns.Deps{})
 	queues := sqs.New(rec.account, sqs.Deps{})
 	alarms := cloudwatch.New(rec.account, cloudwatch.Deps{Notifier: topics})
-	bus := events.New(rec.account, events.Deps{Topics: topics})
+	targets := delivery.Deps{Topics: topics, Queues: queues}
+	bus := events.New(rec.account, events.Deps{Deps: targets})
+	schedules := scheduler.New(rec.account, scheduler.Deps{Deps: targets})
 	builds := codebuild.New(rec.account, codebuild.Deps{})
 	t.Cleanup(func() {
-		if err := errors.Join(builds.Close(), bus.Close(), alarms.Close(), topics.Close(), queues.Close()); err != nil {
+		if err := errors.Join(builds.Close(), schedules.Close(), bus.Close(), alarms.Close(), topics.Close(), queues.Close()); err != nil {
 			t.Errorf("closing the services: %v", err)
 		}
 	})
 	deps := rec.deps()
 	deps.Queues = queues
-	deps.Alarms, deps.Topics, deps.Logs, deps.Events = alarms, topics, logs.New(rec.account), bus
+	deps.Alarms, deps.Topics, deps.Logs, deps.Events, deps.Schedules = alarms, topics, logs.New(rec.account), bus, schedules
 	deps.Builds, deps.Connections = builds, codeconnections.New(rec.account)
 	deps.Buckets, deps.Repositories, deps.Identities, deps.Keys = s3.New(rec.account), ecr.New(rec.account), identities, kms.New(rec.account)
 	waiting := rec.account

@@ -30,7 +30,8 @@ func Registry(d Deps) resource.Registry {
 		alarm(d), compositeAlarm(d), dashboard(d),
 		topic(d), subscription(d), topicPolicy(d),
 		queue(d), queuePolicy(d),
-		rule(d),
+		rule(d), eventBus(d), eventBusPolicy(d),
+		scheduled(d), scheduleGroup(d),
 		application(d), deploymentConfig(d), deploymentGroup(d),
 		project(d), reportGroup(d),
 		pipeline(d),
@@ -78,6 +79,7 @@ var identifiers = map[string]string{
 	"AWS::DynamoDB::GlobalTable":        "TableName",
 	"AWS::DynamoDB::Table":              "TableName",
 	"AWS::ECR::Repository":              "RepositoryName",
+	"AWS::Events::EventBus":             "Name",
 	"AWS::Events::Rule":                 "Name",
 	"AWS::IAM::ManagedPolicy":           "ManagedPolicyName",
 	"AWS::IAM::Role":                    "RoleName",
@@ -88,6 +90,8 @@ var identifiers = map[string]string{
 	"AWS::SNS::Topic":                   "TopicName",
 	"AWS::SQS::Queue":                   "QueueName",
 	"AWS::SSM::Parameter":               "Name",
+	"AWS::Scheduler::Schedule":          "Name",
+	"AWS::Scheduler::ScheduleGroup":     "Name",
 	"AWS::SecretsManager::Secret":       "Name",
 }
 
