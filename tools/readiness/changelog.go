@@ -32,8 +32,8 @@ base and candidate. There must be either a section for a new version with entrie
 more new entries in Unreleased than it has lost without their moving to a version. An
 entry is an item of three words or more below Added, Changed, Deprecated, Removed,
 Fixed or Security. White space, other sections, removals, and entries that the base
-has anywhere don't count. If only documents and tests changed, no entry is needed; the
-list of these files is the proof. Other tools accept any difference in the file.`,
+has anywhere don't count. If only documents (the licence and Markdown at the root, Markdown in doc and
+docs) and tests changed, no entry is needed; the list of these files is the proof. Other tools accept any difference in the file.`,
 		Inputs: []evidence.Predicate{Changelog{}},
 		Next:   "write an entry below Unreleased in CHANGELOG.md, then git commit",
 		Decide: func(in Inputs) Result {
@@ -62,24 +62,25 @@ list of these files is the proof. Other tools accept any difference in the file.
 	}
 }
 
-// shippedDirs are directories in which a Markdown file may be deployed.
-var shippedDirs = []string{"app/", "infra/policy/"}
+// isDocument reports whether a file is a document and nothing else: the licence and
+// Markdown at the root, and Markdown in a directory of documents. A program may embed
+// what is elsewhere.
+func isDocument(name string) bool {
+	if name == "LICENSE" {
+		return true
+	}
+	dir := path.Dir(name)
+	return strings.HasSuffix(name, ".md") && (dir == "." || slices.ContainsFunc(strings.Split(dir, "/"), func(word string) bool { return word == "doc" || word == "docs" }))
+}
 
 // onlyDocumentsAndTests reports whether none of the changed paths is built or deployed.
 func onlyDocumentsAndTests(changes []Change) (paths []string, only bool) {
-	harmless := func(name string) bool {
-		if isTest(name) {
-			return true
-		}
-		shipped := slices.ContainsFunc(shippedDirs, func(dir string) bool { return strings.HasPrefix(name, dir) })
-		return name == "LICENSE" || strings.HasSuffix(name, ".md") && !shipped
-	}
 	for _, c := range changes {
 		for _, name := range []string{c.Path, c.From} {
 			if name == "" {
 				continue
 			}
-			if !harmless(name) {
+			if !isTest(name) && !isDocument(name) {
 				return nil, false
 			}
 			paths = append(paths, name)

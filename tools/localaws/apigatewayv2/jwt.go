@@ -229,8 +229,11 @@ func (s *Service) keysOf(issuer string) (map[string]*rsa.PublicKey, error) {
 			return nil, fmt.Errorf("reading the key %q of %s: %w", k.Kid, issuer, err)
 		}
 		e, err := base64.RawURLEncoding.DecodeString(k.E)
-		if err != nil || len(e) > 4 {
+		if err != nil {
 			return nil, fmt.Errorf("reading the exponent of the key %q of %s: %w", k.Kid, issuer, err)
+		}
+		if len(e) > 4 {
+			return nil, fmt.Errorf("reading the exponent of the key %q of %s: it has %d bytes, and at most 4 are supported", k.Kid, issuer, len(e))
 		}
 		keys[k.Kid] = &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}
 	}

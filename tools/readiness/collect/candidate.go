@@ -1,10 +1,10 @@
 package collect
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -58,7 +58,7 @@ func Candidate(ctx context.Context, cfg project.Config, base baseline.Base, c cl
 	if candidate.Authors, err = authors(ctx, git, commits); err != nil {
 		return candidate, err
 	}
-	changed, err := git.Output(ctx, "-c", "core.quotePath=false", "diff", "--name-status", "--no-ext-diff", "--find-renames", from, cfg.Commit)
+	changed, err := git.Output(ctx, "diff", "--name-status", "-z", "--no-ext-diff", "--find-renames", from, cfg.Commit)
 	if err != nil {
 		return candidate, fmt.Errorf("listing what changed since %s: %w", from, err)
 	}
@@ -93,23 +93,30 @@ func authors(ctx context.Context, git gitcmd.Cmd, commits string) ([]string, err
 	return slices.Compact(found), nil
 }
 
-// parseChanges reads `git diff --name-status`.
+// parseChanges reads `git diff --name-status -z`: a status and a name, or a status with
+// a number and two names, each ended by a NUL. See git-diff(1), «Raw output format».
 func parseChanges(out string) ([]readiness.Change, error) {
 	var changes []readiness.Change
-	lines := bufio.NewScanner(strings.NewReader(out))
-	for lines.Scan() {
-		fields := strings.Split(lines.Text(), "\t")
-		switch {
-		case len(fields) == 2 && fields[0] != "":
-			changes = append(changes, readiness.Change{Status: fields[0][:1], Path: fields[1]})
-		case len(fields) == 3 && fields[0] != "":
-			changes = append(changes, readiness.Change{Status: fields[0][:1], From: fields[1], Path: fields[2]})
-		default:
-			return nil, fmt.Errorf("reading git diff --name-status: %q", lines.Text())
+	fields := strings.FieldsFunc(out, func(r rune) bool { return r == 0 })
+	for len(fields) > 0 {
+		c, names := readiness.Change{Status: fields[0][:1]}, 1
+		if strings.ContainsAny(c.Status, "RC") {
+			names = 2
 		}
+		if !status.MatchString(fields[0]) || len(fields) <= names {
+			return nil, fmt.Errorf("reading git diff --name-status -z: %q", fields[0])
+		}
+		if names == 2 {
+			c.From = fields[1]
+		}
+		c.Path = fields[names]
+		changes, fields = append(changes, c), fields[names+1:]
 	}
 	return changes, nil
 }
+
+// status matches what git says has become of a file.
+var status = regexp.MustCompile(`^([AMDTUX]|[RC][0-9]+)$`)
 
 // Policy reads the policy that judges a candidate. It is the base's policy, so
 // that a change can't relax its own rules, from where the base has its settings: a

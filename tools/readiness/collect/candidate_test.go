@@ -64,11 +64,23 @@ func (r repository) at(commit string) project.Config {
 	return project.Config{Dir: r.dir, Assembly: filepath.Join(r.dir, "cdk.out"), Commit: commit}
 }
 
+func TestChangesThatAreNone(t *testing.T) {
+	t.Parallel()
+	for _, out := range []string{"M", "M\x00", "R100\x00a\x00", "R\x00a\x00b\x00", "modified\x00a\x00", "M\ta\x00"} {
+		if changes, err := parseChanges(out); err == nil {
+			t.Errorf("%q is read as %+v", out, changes)
+		}
+	}
+	if changes, err := parseChanges(""); err != nil || len(changes) != 0 {
+		t.Errorf("nothing is read as %+v, %v", changes, err)
+	}
+}
+
 func TestCandidate(t *testing.T) {
 	t.Parallel()
 	r := newRepository(t)
 	first := r.commit(map[string]string{"a.go": "package a\n\n// A is a letter.\nconst A = 1\n", "b.txt": "b"})
-	second := r.commit(map[string]string{"b.txt": "", "é b.txt": "new"})
+	second := r.commit(map[string]string{"b.txt": "", "é\tb\"\n.txt": "new"})
 	r.git("mv", "a.go", "renamed.go")
 	third := r.commit(nil)
 	for _, tt := range []struct {
@@ -79,8 +91,8 @@ func TestCandidate(t *testing.T) {
 		{name: "the parent", commit: third, base: second, commits: 1, changed: []readiness.Change{{Path: "renamed.go", Status: "R", From: "a.go"}}},
 		{name: "the first commit", commit: first, commits: 1, changed: []readiness.Change{{Path: "a.go", Status: "A"}, {Path: "b.txt", Status: "A"}}},
 		{name: "two commits", commit: third, base: first, commits: 2,
-			changed: []readiness.Change{{Path: "b.txt", Status: "D"}, {Path: "renamed.go", Status: "R", From: "a.go"}, {Path: "é b.txt", Status: "A"}}},
-		{name: "no base", commit: second, commits: 2, changed: []readiness.Change{{Path: "a.go", Status: "A"}, {Path: "é b.txt", Status: "A"}}},
+			changed: []readiness.Change{{Path: "b.txt", Status: "D"}, {Path: "renamed.go", Status: "R", From: "a.go"}, {Path: "é\tb\"\n.txt", Status: "A"}}},
+		{name: "no base", commit: second, commits: 2, changed: []readiness.Change{{Path: "a.go", Status: "A"}, {Path: "é\tb\"\n.txt", Status: "A"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
