@@ -101,9 +101,18 @@ func Synthesize(ctx context.Context, cfg project.Config, dir, out string) error 
 	if relErr != nil {
 		return relErr
 	}
+	return explain(app, text, err)
+}
+
+// explain says why a CDK app was not synthesized, and what helps, by what the app and the
+// CLI have printed.
+func explain(app, text string, err error) error {
 	switch {
 	case strings.Contains(text, "ontext lookups have been disabled"):
 		return exit.Missing("cd "+app+" && cdk synth, with credentials; then commit cdk.context.json", "the CDK app looks up at AWS what %s/cdk.context.json does not have: %w", app, err)
+	case strings.Contains(text, "ailed to bundle asset") || strings.Contains(text, "spawnSync docker ENOENT"):
+		return exit.Missing(`start Docker; or build without it: make the function's code of a path, and say in "functions" of `+project.Pin+`/cdk.json which main package is built there, such as {"cmd/hello": "dist/hello"}`,
+			"the CDK app builds an asset in a container, and that failed: %w", err)
 	case strings.Contains(text, "annot find asset at"):
 		return exit.Missing(`say in "functions" of `+project.Pin+`/cdk.json which main package is to be built there, such as {"cmd/hello": "dist/hello"}; or in "build" of `+app+`/cdk.json which command builds it`,
 			"the CDK app reads an asset that nothing has built: %w", err)

@@ -270,7 +270,12 @@ func cli(ctx context.Context, cfg project.Config, dir string, set []string, args
 		Stderr: cfg.Stdout, // the reader waits for the CLI's progress
 	}
 	args = append([]string{installed.bin("cdk"), "--no-notices", "--no-color"}, args...)
-	if err := cli.Run(ctx, installed.bin("node"), args...); err != nil {
+	err = cli.Run(ctx, installed.bin("node"), args...)
+	if code := command.ExitCode(err); code >= 0 && ctx.Err() == nil {
+		// Where the CLI is on this machine, and all that it was given, helps nobody.
+		return fmt.Errorf("cdk %s ended with exit status %d", args[3], code)
+	}
+	if err != nil {
 		return fmt.Errorf("cdk %s: %w", args[3], err)
 	}
 	return nil
