@@ -27,6 +27,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/internal/clock"
@@ -85,6 +86,8 @@ type Config struct {
 	// AnswerTime is how long CloudFormation delays its answer while a stack
 	// changes, in real time.
 	AnswerTime time.Duration
+	// Node runs functions in JavaScript.
+	Node lambda.Node
 	// BuildDir holds a directory for each build project and action, so that
 	// each build finds the same paths as the previous one. If it is empty, or
 	// another endpoint uses it, builds have their own directories.
@@ -235,7 +238,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 	s.signatures = sigv4.Verifier{Region: a.Region, Keys: sessions, Clock: clock.System()}
 	functions.Service = lambda.New(a, lambda.Deps{
 		Objects: guardedObjects, Metrics: metrics, Logs: logGroups, Roles: sessions, Topics: guardedTopics, Queues: guardedQueues,
-		Streams: guardedStreams{tables.Streams(), g}, Verifier: s.signatures, Access: s.guard,
+		Streams: guardedStreams{tables.Streams(), g}, Verifier: s.signatures, Access: s.guard, Node: c.Node,
 	})
 	deployments := codedeploy.New(a, codedeploy.Deps{
 		Roles: sessions, Functions: functions, Alarms: guardedCloudwatch{metrics, g}, Notifier: guardedTopics, Objects: guardedObjects,
@@ -268,6 +271,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 			Logs: guardedLogs{logGroups, g}, Alarms: guardedCloudwatch{metrics, g}, Topics: guardedTopics, Queues: guardedQueues, Events: guardedEvents{bus, g}, Schedules: guardedScheduler{schedules, g},
 			Deployments: guardedCodedeploy{deployments, g}, Builds: guardedCodebuild{builds, g},
 			Pipelines: guardedCodepipeline{pipelines, g}, Connections: guardedCodeconnections{connections, g}, HTTPAPIs: httpAPIs, RestAPIs: restAPIs,
+			Objects: guardedObjects, Responses: s.responses(objects), CheckRuntime: functions.CheckRuntime,
 		}),
 	})
 	s.guard.Connect(access.World{
@@ -307,6 +311,27 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 		{Name: "codeconnections", Impl: connections},
 		{Name: "codestar-connections", Impl: connections.CodeStar()},
 	}
+}
+
+// responses returns where custom resources put their answers. The URLs are signed as
+// the account's user.
+func (s *Server) responses(objects *s3.Service) types.Responses {
+	client := awss3.NewFromConfig(s.Client(), func(o *awss3.Options) { o.UsePathStyle = true })
+	return responses{objects, awss3.NewPresignClient(client)}
+}
+
+type responses struct {
+	*s3.Service
+	urls *awss3.PresignClient
+}
+
+// PresignPut returns a URL for one day.
+func (r responses) PresignPut(ctx context.Context, bucket, key string) (string, error) {
+	request, err := r.urls.PresignPutObject(ctx, &awss3.PutObjectInput{Bucket: &bucket, Key: &key}, awss3.WithPresignExpires(24*time.Hour))
+	if err != nil {
+		return "", fmt.Errorf("signing the URL of %s: %w", key, err)
+	}
+	return request.URL, nil
 }
 
 // answerTime is how long requests in progress may take to write their answers

@@ -3,6 +3,7 @@ package localaws_test
 import (
 	"context"
 	"log/slog"
+	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/localaws/lambda"
 	"github.com/magewright/magewright/tools/localaws/traffic"
 )
 
@@ -24,7 +26,7 @@ func start(t testing.TB) aws.Config {
 // serve starts an embedded AWS that uses the given clock.
 func serve(t testing.TB, by clock.Clock) *localaws.Server {
 	t.Helper()
-	server, err := localaws.Start(t.Context(), localaws.Config{Addr: "127.0.0.1:0", Clock: by, Log: slog.New(slog.DiscardHandler)})
+	server, err := localaws.Start(t.Context(), localaws.Config{Addr: "127.0.0.1:0", Clock: by, Log: slog.New(slog.DiscardHandler), Node: lambda.Node{Program: node()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,6 +36,15 @@ func serve(t testing.TB, by clock.Clock) *localaws.Server {
 		}
 	})
 	return server
+}
+
+// node returns the Node of this machine, or "" if there is none.
+func node() string {
+	program, err := exec.LookPath("node")
+	if err != nil {
+		return ""
+	}
+	return program
 }
 
 func clientsOf(server *localaws.Server) aws.Config {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/usersecret"
 	"github.com/magewright/magewright/tools/localaws"
@@ -43,7 +44,7 @@ type endpoint struct {
 // changes the environment of this process and its children so that they know
 // nothing but this endpoint. A user of aws-cdk-local once deployed to a real
 // account because of a leftover variable.
-func connect(ctx context.Context, speed float64, builds int) (*endpoint, error) {
+func connect(ctx context.Context, cfg project.Config, speed float64, builds int) (*endpoint, error) {
 	given := os.Getenv("AWS_ENDPOINT_URL")
 	if given != "" {
 		if err := onLoopback(given); err != nil {
@@ -70,6 +71,7 @@ func connect(ctx context.Context, speed float64, builds int) (*endpoint, error) 
 		if err != nil {
 			return nil, errors.Join(err, guard.close())
 		}
+		config.Node.Program, config.Node.Modules = cdk.Node(ctx, cfg)
 		config.Addr, config.Clock, config.Log, config.Builds = "127.0.0.1:0", clock.NewElastic(speed), slog.New(slog.DiscardHandler), builds
 		server, err := localaws.Start(ctx, config)
 		if err != nil {

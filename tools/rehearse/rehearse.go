@@ -35,7 +35,7 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 		return err
 	}
 	started := clock.System().Now()
-	endpoint, err := connect(ctx, o.speed, o.builds)
+	endpoint, err := connect(ctx, cfg, o.speed, o.builds)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -137,26 +138,10 @@ func install(ctx context.Context, cfg project.Config) (_ installation, err error
 			err = fmt.Errorf("installing the CDK CLI: %w", err)
 		}
 	}()
-	pins, err := pinned(ctx, cfg)
+	installed, files, err := place(ctx, cfg)
 	if err != nil {
 		return installation{}, err
 	}
-	files := map[string][]byte{}
-	digest := sha256.New()
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		files[name], err = os.ReadFile(filepath.Join(pins, name)) // #nosec G304 -- a file of the project, or of Magewright
-		if err != nil {
-			return installation{}, err
-		}
-		// This never fails.
-		_, _ = digest.Write(files[name])
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return installation{}, err
-	}
-	cache = filepath.Join(cache, "magewright")
-	installed := installation{filepath.Join(cache, "cdk-"+hex.EncodeToString(digest.Sum(nil))[:16])}
 	if _, err := os.Stat(installed.dir); err == nil {
 		return installed, nil
 	}
@@ -164,6 +149,7 @@ func install(ctx context.Context, cfg project.Config) (_ installation, err error
 		return installation{}, err
 	}
 	fmt.Fprintln(cfg.Stderr, "installing the CDK CLI and its Node, as infra/package-lock.json pins them")
+	cache := filepath.Dir(installed.dir)
 	if err := os.MkdirAll(cache, 0o750); err != nil {
 		return installation{}, err
 	}
@@ -189,6 +175,51 @@ func install(ctx context.Context, cfg project.Config) (_ installation, err error
 		}
 	}
 	return installed, nil
+}
+
+// place returns where the CDK CLI is, or will be, installed, and the files that pin it.
+func place(ctx context.Context, cfg project.Config) (installation, map[string][]byte, error) {
+	pins, err := pinned(ctx, cfg)
+	if err != nil {
+		return installation{}, nil, err
+	}
+	files := map[string][]byte{}
+	digest := sha256.New()
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		files[name], err = os.ReadFile(filepath.Join(pins, name)) // #nosec G304 -- a file of the project, or of Magewright
+		if err != nil {
+			return installation{}, nil, err
+		}
+		// This never fails.
+		_, _ = digest.Write(files[name])
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return installation{}, nil, err
+	}
+	return installation{filepath.Join(cache, "magewright", "cdk-"+hex.EncodeToString(digest.Sum(nil))[:16])}, files, nil
+}
+
+// Node returns a Node that can run functions in JavaScript, or "" if there is none: the
+// one that runs the CDK, if it is installed, or else that on PATH. It also returns the
+// directory node_modules of the project that has the AWS SDK for JavaScript, or "".
+func Node(ctx context.Context, cfg project.Config) (program, modules string) {
+	if installed, _, err := place(ctx, cfg); err == nil {
+		if _, err := os.Stat(installed.bin("node")); err == nil {
+			program = installed.bin("node")
+		}
+	}
+	if program == "" {
+		if found, err := exec.LookPath("node"); err == nil {
+			program = found
+		}
+	}
+	for _, dir := range []string{cfg.Dir, filepath.Join(cfg.Dir, "infra"), filepath.Join(cfg.Dir, cfg.Settings())} {
+		if _, err := os.Stat(filepath.Join(dir, "node_modules", "@aws-sdk")); err == nil {
+			return program, filepath.Join(dir, "node_modules")
+		}
+	}
+	return program, ""
 }
 
 // pinned returns the directory whose package-lock.json pins the CDK CLI: that of

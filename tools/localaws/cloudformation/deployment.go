@@ -202,7 +202,7 @@ func (s *Service) checkTypes(d *deployment) error {
 	var unknown, resources, refused []string
 	for _, name := range slices.Sorted(maps.Keys(d.active)) {
 		a := d.active[name]
-		typ, ok := s.deps.Types[a.Type]
+		typ, ok := s.deps.Types.Find(a.Type)
 		if !ok {
 			unknown = append(unknown, a.Type)
 			resources = append(resources, name)
@@ -238,7 +238,7 @@ func (s *Service) attributes(d *deployment) []string {
 	check := func(v any) {
 		for _, ref := range template.References(v) {
 			a, ok := d.active[ref.Name]
-			typ := s.deps.Types[a.Type]
+			typ, _ := s.deps.Types.Find(a.Type)
 			if !ok || !typ.Recorded || ref.Attribute == "" || slices.Contains(typ.Attributes, ref.Attribute) {
 				continue
 			}

@@ -7,7 +7,7 @@ type named struct{ typ, name string }
 
 // identity returns what identifies a resource, if its template names it.
 func (s *Service) identity(r *record) (named, bool) {
-	name, ok := r.values()[s.deps.Types[r.typ].Identifier].(string)
+	name, ok := r.values()[s.typeOf(r.typ).Identifier].(string)
 	return named{r.typ, name}, ok && name != ""
 }
 

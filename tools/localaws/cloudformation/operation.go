@@ -286,7 +286,7 @@ func (op *operation) apply(ctx context.Context, name string) error {
 		op.resourceFailed(r, false, err)
 		return err
 	}
-	typ := s.deps.Types[a.Type]
+	typ, _ := s.deps.Types.Find(a.Type)
 	changed := changedProperties(r.properties, wanted.properties)
 	switch {
 	case len(changed) == 0 && !r.dirty && !retagged(typ, r, op.target):
@@ -337,6 +337,7 @@ func (op *operation) request(r *record, old *record) *resource.Request {
 		StackID:      op.stack.id,
 		StackName:    op.stack.name,
 		LogicalID:    r.logicalID,
+		Type:         r.typ,
 		PhysicalID:   r.physicalID,
 		Properties:   r.values(),
 		UpdatePolicy: clone(r.updatePolicy),
@@ -418,7 +419,7 @@ func (op *operation) create(ctx context.Context, wanted, old *record) error {
 		release, err = op.reserve(&made)
 	}
 	if err == nil {
-		result, err = s.deps.Types[made.typ].Create(ctx, op.request(&made, nil))
+		result, err = s.typeOf(made.typ).Create(ctx, op.request(&made, nil))
 	}
 
 	s.mu.Lock()
@@ -459,7 +460,7 @@ func (op *operation) update(ctx context.Context, wanted, old *record) error {
 	var result *resource.Result
 	var err error
 	if next.secrets, err = s.secrets(ctx, next.properties); err == nil {
-		result, err = s.deps.Types[next.typ].Update(ctx, op.request(&next, old))
+		result, err = s.typeOf(next.typ).Update(ctx, op.request(&next, old))
 	}
 
 	s.mu.Lock()

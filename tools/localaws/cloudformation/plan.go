@@ -120,7 +120,7 @@ func (p *planner) resource(name string) error {
 	}
 	details := p.propertyDetails(r, a, after)
 	details = append(details, attributeDetails(r, a)...)
-	typ := p.service.deps.Types[a.Type]
+	typ, _ := p.service.deps.Types.Find(a.Type)
 	if r.dirty && len(details) == 0 {
 		details = append(details, detail(types.ResourceAttributeProperties, types.ChangeSourceAutomatic))
 	}
@@ -258,7 +258,7 @@ func mayEqual(known, v any) bool {
 
 // propertyDetails describes the property changes and their causes.
 func (p *planner) propertyDetails(r *record, a template.Active, after map[string]any) []types.ResourceChangeDetail {
-	typ := p.service.deps.Types[a.Type]
+	typ, _ := p.service.deps.Types.Find(a.Type)
 	var details []types.ResourceChangeDetail
 	for _, name := range changedProperties(r.properties, after) {
 		old, had := r.properties[name]

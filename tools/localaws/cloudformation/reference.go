@@ -151,8 +151,8 @@ func (s *Service) foresee(d *deployment, p proposal) error {
 		if _, err := f.scope.Resolve(a.UpdatePolicy); err != nil {
 			return err
 		}
-		if examine := s.deps.Types[a.Type].Examine; examine != nil {
-			for _, reason := range examine(properties) {
+		if examine := s.typeOf(a.Type).Examine; examine != nil {
+			for _, reason := range examine(f.request(name, properties)) {
 				refused = append(refused, "resource "+name+": "+reason)
 			}
 		}
@@ -183,10 +183,18 @@ type foreseen struct {
 	results    map[string]*resource.Result
 }
 
+// request returns the request that a resource would be made with.
+func (f *foreseen) request(logicalID string, properties map[string]any) *resource.Request {
+	return &resource.Request{
+		StackID: f.proposal.stackID, StackName: f.proposal.stackName, LogicalID: logicalID,
+		Type: f.deployment.active[logicalID].Type, Properties: properties,
+	}
+}
+
 // value returns what Ref or Fn::GetAtt yields, as far as that is known.
 func (f *foreseen) value(logicalID, attribute string) (any, error) {
 	a := f.deployment.active[logicalID]
-	typ := f.service.deps.Types[a.Type]
+	typ, _ := f.service.deps.Types.Find(a.Type)
 	if typ.Foresee == nil {
 		return template.Unknown{}, nil
 	}
@@ -196,7 +204,7 @@ func (f *foreseen) value(logicalID, attribute string) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		result = typ.Foresee(&resource.Request{StackID: f.proposal.stackID, StackName: f.proposal.stackName, LogicalID: logicalID, Properties: properties})
+		result = typ.Foresee(f.request(logicalID, properties))
 		f.results[logicalID] = result
 	}
 	if result == nil {

@@ -51,7 +51,7 @@ func (op *operation) removeOne(ctx context.Context, r *record) error {
 	s.mu.Lock()
 	s.resourceEvent(st, op, r, types.ResourceStatusDeleteInProgress, "")
 	s.mu.Unlock()
-	err := s.deps.Types[r.typ].Delete(ctx, op.request(r, nil))
+	err := s.typeOf(r.typ).Delete(ctx, op.request(r, nil))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
@@ -212,7 +212,7 @@ func (op *operation) revert(ctx context.Context, name string, skip bool) error {
 	good, current := st.good.records[name], st.records[name]
 	inPlace := current != nil && current.serial == good.serial && current != good
 	if inPlace && !skip && !current.dirty && len(changedProperties(good.properties, current.properties)) == 0 &&
-		!retagged(s.deps.Types[good.typ], current, st.good.deployment) {
+		!retagged(s.typeOf(good.typ), current, st.good.deployment) {
 		inPlace = false
 		// Only attributes of the template differ.
 		if !st.unfinished(name) {
@@ -236,7 +236,7 @@ func (op *operation) revert(ctx context.Context, name string, skip bool) error {
 
 	request := op.request(good, current)
 	request.Rollback = true
-	result, err := s.deps.Types[good.typ].Update(ctx, request)
+	result, err := s.typeOf(good.typ).Update(ctx, request)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()

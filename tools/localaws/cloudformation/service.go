@@ -91,6 +91,12 @@ func New(a account.Account, d Deps) *Service {
 	return s
 }
 
+// typeOf returns the type of a name that is known to have one.
+func (s *Service) typeOf(name string) resource.Type {
+	t, _ := s.deps.Types.Find(name)
+	return t
+}
+
 // Close stops the operations in progress at their current point, and waits for
 // the resource types to return. It never fails.
 func (s *Service) Close() error {

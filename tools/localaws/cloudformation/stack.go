@@ -174,7 +174,7 @@ func (s *Service) resourceEvent(st *stack, op *operation, r *record, status type
 
 // notRehearsed says what the embedded AWS does not run of a resource.
 func (s *Service) notRehearsed(r *record) string {
-	return s.deps.Types[r.typ].NotRehearsed(r.properties)
+	return s.typeOf(r.typ).NotRehearsed(r.logicalID, r.properties)
 }
 
 // event appends an event and returns its time. The caller holds the service's lock.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -84,6 +85,10 @@ func (s *Service) start(box *sandbox) (_ *environment, err error) {
 		initError: make(chan failure, 1),
 		gone:      make(chan struct{}),
 	}
+	program, args, variables, err := s.entrypoint(v)
+	if err != nil {
+		return nil, err
+	}
 	temp := filepath.Join(s.account.Dir, "lambda", "tmp", box.id)
 	if err := os.MkdirAll(temp, 0o700); err != nil {
 		return nil, fmt.Errorf("making a function's TMPDIR: %w", err)
@@ -97,10 +102,10 @@ func (s *Service) start(box *sandbox) (_ *environment, err error) {
 		return nil, errors.Join(err, e.listener.Close())
 	}
 	// The process lives as long as the environment, not only as long as a request.
-	cmd := exec.Command(filepath.Join(v.code.root, "bootstrap")) // #nosec G204 -- running the function is what this is for
+	cmd := exec.Command(program, args...) // #nosec G204 -- running the function is what this is for
 	cmd.Dir = v.code.root
 	cmd.Stdout, cmd.Stderr = e.output.write, e.output.write
-	cmd.Env = environ(box, e.listener.Addr().String(), temp, role.Credentials.AccessKeyId, role.Credentials.SecretAccessKey, role.Credentials.SessionToken)
+	cmd.Env = slices.Concat(variables, environ(box, e.listener.Addr().String(), temp, role.Credentials.AccessKeyId, role.Credentials.SecretAccessKey, role.Credentials.SessionToken))
 	group(cmd)
 	e.process = cmd
 	clean := func() error { return errors.Join(e.listener.Close(), e.output.close(), os.RemoveAll(temp)) }

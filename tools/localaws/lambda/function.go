@@ -161,6 +161,9 @@ func (s *Service) CreateFunction(ctx context.Context, in *awslambda.CreateFuncti
 	if err != nil {
 		return nil, err
 	}
+	if err := s.CheckRuntime(string(in.Runtime)); err != nil {
+		return nil, err
+	}
 	if in.Code == nil {
 		return nil, missing("code")
 	}
@@ -186,7 +189,7 @@ func (s *Service) CreateFunction(ctx context.Context, in *awslambda.CreateFuncti
 	if err != nil {
 		return nil, err
 	}
-	if err := c.runsOn(set.Architecture); err != nil {
+	if err := set.runnable(c); err != nil {
 		return nil, err
 	}
 
@@ -312,7 +315,7 @@ func (s *Service) UpdateFunctionCode(ctx context.Context, in *awslambda.UpdateFu
 			return nil, err
 		}
 	}
-	if err := c.runsOn(set.Architecture); err != nil {
+	if err := set.runnable(c); err != nil {
 		return nil, err
 	}
 	v := s.newLatest(f, c, set)
@@ -348,6 +351,9 @@ func (s *Service) UpdateFunctionConfiguration(ctx context.Context, in *awslambda
 	}
 	set, err := f.latest.settings.updated(in, ref.name)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.CheckRuntime(string(set.Runtime)); err != nil {
 		return nil, err
 	}
 	s.replace(f, s.newLatest(f, f.latest.code, set))

@@ -33,7 +33,9 @@ func TestCreateFunctionRefuses(t *testing.T) {
 		text   string
 	}{
 		{"again", func(in *awslambda.CreateFunctionInput) { in.FunctionName = name }, "ResourceConflictException: Function already exist: f"},
-		{"runtime", func(in *awslambda.CreateFunctionInput) { in.Runtime = lambdatypes.RuntimeNodejs22x }, "can't run nodejs22.x. It supports only the OS-only runtimes provided.al2023 and provided.al2"},
+		{"runtime", func(in *awslambda.CreateFunctionInput) { in.Runtime = lambdatypes.RuntimeNodejs22x }, "found no Node to run nodejs22.x. Install Node"},
+		{"python", func(in *awslambda.CreateFunctionInput) { in.Runtime = lambdatypes.RuntimePython313 }, "can't run python3.13. It runs provided.al2023"},
+		{"go1.x", func(in *awslambda.CreateFunctionInput) { in.Runtime = lambdatypes.RuntimeGo1x }, "Use provided.al2023: build the function as an executable named bootstrap"},
 		{"architecture", func(in *awslambda.CreateFunctionInput) { in.Architectures = []lambdatypes.Architecture{foreign} }, "Synthesize for " + string(f.host)},
 		{"image", func(in *awslambda.CreateFunctionInput) { in.PackageType = "Image" }, "runs no containers"},
 		{"layers", func(in *awslambda.CreateFunctionInput) { in.Layers = []string{"x"} }, "Layers is not supported"},

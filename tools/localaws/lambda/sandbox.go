@@ -99,6 +99,9 @@ func (b *sandbox) platform(failed bool, kind string, record map[string]any) {
 }
 
 func runtimeVersion(r lambdatypes.Runtime) string {
+	if node, ok := strings.CutPrefix(strings.TrimSuffix(string(r), ".x"), "nodejs"); ok {
+		return "nodejs:" + node + ".v1"
+	}
 	return strings.Replace(string(r), ".", ":", 1) + ".v1"
 }
 

@@ -128,12 +128,16 @@ type Deps struct {
 	// MaxEnvironments limits the number of execution environments, each a
 	// process, that exist at once. Zero means 50.
 	MaxEnvironments int
+	// Node runs functions in JavaScript.
+	Node Node
 	// Wall is the clock for limits on real processes. Nil means the system's clock.
 	Wall clock.Clock
 }
 
 // Service is Lambda. Create it with New; Close ends its processes.
 type Service struct {
+	nodeState
+
 	account account.Account
 	deps    Deps
 	wall    clock.Clock

@@ -70,9 +70,6 @@ func created(in *awslambda.CreateFunctionInput, name string) (settings, error) {
 			return set, err
 		}
 	}
-	if err := runsHere(set.Architecture); err != nil {
-		return set, err
-	}
 	return set.with(change{
 		runtime: in.Runtime, role: in.Role, handler: in.Handler, description: in.Description,
 		memory: in.MemorySize, timeout: in.Timeout, storage: in.EphemeralStorage, environment: in.Environment,
@@ -147,13 +144,9 @@ func (set settings) with(c change, name string) (settings, error) {
 	if err := c.refused(); err != nil {
 		return set, err
 	}
-	switch c.runtime {
-	case lambdatypes.RuntimeProvidedal2, lambdatypes.RuntimeProvidedal2023:
-		set.Runtime = c.runtime
-	case "":
-		return set, invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
-	default:
-		return set, invalid("The embedded AWS can't run %s. It supports only the OS-only runtimes provided.al2023 and provided.al2, whose zip contains an executable named bootstrap.", c.runtime)
+	set.Runtime = c.runtime
+	if err := set.here(); err != nil {
+		return set, err
 	}
 	if c.role != nil {
 		if !roleARN.MatchString(*c.role) {
@@ -278,7 +271,7 @@ func architecture(given []lambdatypes.Architecture) (lambdatypes.Architecture, e
 	if len(given) != 1 || !slices.Contains(given[0].Values(), given[0]) {
 		return "", validation("Value '%v' at 'architectures' failed to satisfy constraint: Member must be one of [x86_64, arm64]", given)
 	}
-	return given[0], runsHere(given[0])
+	return given[0], nil
 }
 
 // hostArchitecture returns the architecture that Lambda functions must be built

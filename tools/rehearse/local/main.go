@@ -14,6 +14,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/access"
+	"github.com/magewright/magewright/tools/localaws/lambda"
 	"github.com/magewright/magewright/tools/magewright/program"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -48,10 +49,13 @@ func Main(ctx context.Context, args []string) error {
 		return printEnv(ctx, cfg)
 	}
 	time := clock.NewElastic(*speed)
+	node := lambda.Node{}
+	node.Program, node.Modules = cdk.Node(ctx, cfg)
 	server, err := localaws.Start(ctx, localaws.Config{
 		Addr:  fmt.Sprintf("127.0.0.1:%d", *port),
 		Clock: time,
 		IAM:   mode,
+		Node:  node,
 		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {

@@ -33,6 +33,13 @@ type Type struct {
 	// resources: they have ids and attributes, but nothing runs.
 	Recorded bool
 
+	// Instead says what the embedded AWS does instead of making the resource. It is nil,
+	// or returns "", if the resource is made.
+	Instead func(logicalID string) string
+
+	// Open is set if a resource may have any property.
+	Open bool
+
 	// Kept names other properties, which are accepted and have no effect.
 	Kept []string
 
@@ -48,9 +55,9 @@ type Type struct {
 	// known before anything is created. Unknown properties are template.Unknown.
 	Foresee func(*Request) *Result
 
-	// Examine returns why resources with the properties can't be made, before
-	// anything is created. Unknown properties are template.Unknown. It may be nil.
-	Examine func(properties map[string]any) []string
+	// Examine returns why a resource can't be made, before anything is created.
+	// Unknown properties are template.Unknown. It may be nil.
+	Examine func(*Request) []string
 
 	// Create makes the resource and returns its physical id and attributes. If
 	// it fails after the resource exists, it returns the result along with the
@@ -65,11 +72,25 @@ type Type struct {
 	Delete func(context.Context, *Request) error
 }
 
+// Find returns the type of a name. Custom resources have any name that begins with
+// Custom::, and one type for those that have none of their own.
+func (r Registry) Find(name string) (Type, bool) {
+	t, ok := r[name]
+	if !ok && strings.HasPrefix(name, "Custom::") {
+		t, ok = r[CustomResource]
+	}
+	return t, ok
+}
+
+// CustomResource is the type of custom resources.
+const CustomResource = "AWS::CloudFormation::CustomResource"
+
 // A Request asks a type to create, update or delete one resource.
 type Request struct {
 	StackID   string // ARN of the stack
 	StackName string
 	LogicalID string
+	Type      string // as in the template
 	// PhysicalID is the resource's id. It is empty on Create.
 	PhysicalID string
 	// Properties are the wanted properties. On Delete, they are the present ones.
@@ -109,7 +130,12 @@ func (r Registry) Add(types ...Type) {
 }
 
 // NotRehearsed says what is not rehearsed of a resource. It is empty if everything is.
-func (t Type) NotRehearsed(properties map[string]any) string {
+func (t Type) NotRehearsed(logicalID string, properties map[string]any) string {
+	if t.Instead != nil {
+		if why := t.Instead(logicalID); why != "" {
+			return NotRehearsed + why
+		}
+	}
 	if t.Recorded {
 		return NotRehearsed + "the embedded AWS records " + t.Name + " and does not run it"
 	}
@@ -137,7 +163,7 @@ func (t Type) Wrong(logicalID string, properties map[string]any) []string {
 	var unsupported, unknown, missing []string
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
 		switch {
-		case slices.Contains(t.Properties, name), slices.Contains(t.Kept, name):
+		case t.Open, slices.Contains(t.Properties, name), slices.Contains(t.Kept, name):
 		case ok && !slices.Contains(known.Properties, name):
 			unknown = append(unknown, name)
 		default:

@@ -53,6 +53,14 @@ type Deps struct {
 	Connections  Connections
 	HTTPAPIs     HTTPAPIs
 	RestAPIs     RestAPIs
+
+	// Responses and Objects are S3's. CloudFormation itself writes the answers of
+	// custom resources, and what some of the CDK's providers do is done with the
+	// permissions of the stack.
+	Responses Responses
+	Objects   Objects
+	// CheckRuntime refuses a function's runtime. It may be nil.
+	CheckRuntime func(name string) error
 }
 
 // Buckets is the part of Amazon S3 that the resource types need.
@@ -187,6 +195,7 @@ type Functions interface {
 	DeleteEventSourceMapping(context.Context, *awslambda.DeleteEventSourceMappingInput) (*awslambda.DeleteEventSourceMappingOutput, error)
 	PutFunctionEventInvokeConfig(context.Context, *awslambda.PutFunctionEventInvokeConfigInput) (*awslambda.PutFunctionEventInvokeConfigOutput, error)
 	DeleteFunctionEventInvokeConfig(context.Context, *awslambda.DeleteFunctionEventInvokeConfigInput) (*awslambda.DeleteFunctionEventInvokeConfigOutput, error)
+	Invoke(context.Context, *awslambda.InvokeInput) (*awslambda.InvokeOutput, error)
 	TagResource(context.Context, *awslambda.TagResourceInput) (*awslambda.TagResourceOutput, error)
 	UntagResource(context.Context, *awslambda.UntagResourceInput) (*awslambda.UntagResourceOutput, error)
 }

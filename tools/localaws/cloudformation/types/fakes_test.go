@@ -434,6 +434,10 @@ func (f fakeFunctions) DeleteFunctionEventInvokeConfig(_ context.Context, in *aw
 	return call[awslambda.DeleteFunctionEventInvokeConfigOutput](f.recorder, "lambda", in)
 }
 
+func (f fakeFunctions) Invoke(_ context.Context, in *awslambda.InvokeInput) (*awslambda.InvokeOutput, error) {
+	return call[awslambda.InvokeOutput](f.recorder, "lambda", in)
+}
+
 func (f fakeFunctions) TagResource(_ context.Context, in *awslambda.TagResourceInput) (*awslambda.TagResourceOutput, error) {
 	return call[awslambda.TagResourceOutput](f.recorder, "lambda", in)
 }

@@ -99,7 +99,7 @@ func (d definition) effective(r *resource.Request) *resource.Request {
 // check reports properties that are missing or not supported.
 func (d definition) check(r *resource.Request) error {
 	for name := range r.Properties {
-		if !slices.Contains(d.Properties, name) {
+		if !d.Open && !slices.Contains(d.Properties, name) {
 			return handlerError(r, &propertyError{"", fmt.Sprintf("extraneous key [%s] is not permitted", name)})
 		}
 	}
@@ -126,6 +126,9 @@ func (e *validationError) Unwrap() error { return e.err }
 // handlerError returns err as CloudFormation reports it.
 func handlerError(r *resource.Request, err error) error {
 	if _, done := errors.AsType[*HandlerError](err); done {
+		return err
+	}
+	if _, done := errors.AsType[*customError](err); done {
 		return err
 	}
 	if p, ok := errors.AsType[*propertyError](err); ok {

@@ -67,8 +67,6 @@ func TestWrongProperties(t *testing.T) {
 	}{
 		{"AWS::Logs::LogGroup", map[string]any{"FieldIndex": []any{}}, "Properties validation failed for resource R with message: [#: extraneous key [FieldIndex] is not permitted]"},
 		{"AWS::Lambda::Alias", map[string]any{"Name": "live"}, "Properties validation failed for resource R with message: [#: required key [FunctionName] not found]"},
-		{"AWS::Lambda::Function", map[string]any{"Role": "r", "Code": map[string]any{"ZipFile": "exports.handler"}},
-			"Properties validation failed for resource R with message: [#/Code/ZipFile: the embedded AWS has no runtime for inline code; deploy the function as a zip in S3]"},
 		{"AWS::S3::Bucket", map[string]any{"AccessControl": "PublicRead"}, "Properties validation failed for resource R with message: [#/AccessControl: the embedded AWS supports Private only, found: PublicRead]"},
 		{"AWS::S3::Bucket", map[string]any{"LifecycleConfiguration": map[string]any{"Rules": []any{map[string]any{"Days": 1.0}}}},
 			"Properties validation failed for resource R with message: [#/LifecycleConfiguration/Rules/0: extraneous key [Days] is not permitted]"},

@@ -1,19 +1,28 @@
 package types
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// function is AWS::Lambda::Function. Its code comes from S3. Inline code
-// (ZipFile) only works with runtimes that the embedded AWS does not have.
+// function is AWS::Lambda::Function. Its code comes from S3, or is in the template if
+// its runtime is Node's.
 func function(d Deps) definition {
 	f := functions{d}
 	return definition{
@@ -25,9 +34,14 @@ func function(d Deps) definition {
 				"Handler", "KmsKeyArn", "LoggingConfig", "MemorySize", "PackageType", "ReservedConcurrentExecutions", "Role",
 				"Runtime", "Tags", "Timeout", "TracingConfig",
 			},
-			Create: f.create,
-			Update: f.update,
+			Examine: f.examine,
+			Instead: replaced,
+			Create:  f.create,
+			Update:  f.update,
 			Delete: func(ctx context.Context, r *resource.Request) error {
+				if replaced(r.LogicalID) != "" {
+					return nil
+				}
 				_, err := d.Functions.DeleteFunction(ctx, &awslambda.DeleteFunctionInput{FunctionName: aws.String(r.PhysicalID)})
 				return err
 			},
@@ -38,13 +52,19 @@ func function(d Deps) definition {
 type functions struct{ Deps }
 
 func (f functions) create(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+	if replaced(r.LogicalID) != "" {
+		name := nameOf(r, "FunctionName", 64)
+		return functionResult(name, aws.String(f.Account.ARN("lambda", "function:"+*name))), nil
+	}
 	in := &awslambda.CreateFunctionInput{}
-	if err := checkCode(r); err != nil {
+	if err := decode(r, in, "Tags", "ReservedConcurrentExecutions", "Code"); err != nil {
 		return nil, err
 	}
-	if err := decode(r, in, "Tags", "ReservedConcurrentExecutions"); err != nil {
+	code, err := codeOf(r)
+	if err != nil {
 		return nil, err
 	}
+	in.Code = code
 	tags, err := tagsOf(r)
 	if err != nil {
 		return nil, err
@@ -63,18 +83,19 @@ func (f functions) create(ctx context.Context, r *resource.Request) (*resource.R
 
 func (f functions) update(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 	name := aws.String(r.PhysicalID)
-	if err := checkCode(r); err != nil {
-		return nil, err
+	if replaced(r.LogicalID) != "" {
+		return functionResult(name, aws.String(f.Account.ARN("lambda", "function:"+*name))), nil
 	}
 	if changed(r, "Code", "Architectures") {
 		in := &awslambda.UpdateFunctionCodeInput{FunctionName: name}
 		if err := decodeProperty(r.Properties, "Architectures", &in.Architectures); err != nil {
 			return nil, err
 		}
-		var code lambdatypes.FunctionCode
-		if err := decodeProperty(r.Properties, "Code", &code); err != nil {
+		code, err := codeOf(r)
+		if err != nil {
 			return nil, err
 		}
+		in.ZipFile = code.ZipFile
 		in.S3Bucket, in.S3Key, in.S3ObjectVersion = code.S3Bucket, code.S3Key, code.S3ObjectVersion
 		in.S3ObjectStorageMode, in.SourceKMSKeyArn, in.ImageUri = code.S3ObjectStorageMode, code.SourceKMSKeyArn, code.ImageUri
 		if _, err := f.Functions.UpdateFunctionCode(ctx, in); err != nil {
@@ -176,13 +197,78 @@ func (f functions) stabilize(ctx context.Context, r *resource.Request, name *str
 	}
 }
 
-func checkCode(r *resource.Request) error {
-	code, _ := r.Properties["Code"].(map[string]any)
-	if _, inline := code["ZipFile"]; inline {
-		return &propertyError{"/Code/ZipFile", "the embedded AWS has no runtime for inline code; deploy the function as a zip in S3"}
+// examine refuses what Lambda would refuse later.
+func (f functions) examine(r *resource.Request) []string {
+	if replaced(r.LogicalID) != "" {
+		return nil
 	}
-	return nil
+	var refused []string
+	code, _ := r.Properties["Code"].(map[string]any)
+	runtime, known := r.Properties["Runtime"].(string)
+	if image := code["ImageUri"] != nil || r.Properties["PackageType"] == "Image"; image {
+		return []string{"the embedded AWS runs no containers: package the function as a zip, or test it on AWS"}
+	}
+	if known && f.CheckRuntime != nil {
+		if err := f.CheckRuntime(runtime); err != nil {
+			refused = append(refused, handlerMessage(err))
+		}
+	}
+	if _, inline := code["ZipFile"]; inline && known && !strings.HasPrefix(runtime, "nodejs") {
+		refused = append(refused, "Code.ZipFile is only for functions with a runtime of Node or Python")
+	}
+	if layers, _ := r.Properties["Layers"].([]any); len(layers) > 0 {
+		refused = append(refused, "the embedded AWS does not support Layers of AWS::Lambda::Function: put what they contain into the function's package")
+	}
+	if snap, _ := r.Properties["SnapStart"].(map[string]any); snap["ApplyOn"] == "PublishedVersions" {
+		refused = append(refused, "the embedded AWS does not support SnapStart of AWS::Lambda::Function")
+	}
+	return refused
 }
+
+// handlerMessage returns the message of a service's error.
+func handlerMessage(err error) string {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		return api.ErrorMessage()
+	}
+	return err.Error()
+}
+
+// codeOf returns where a function's code is, or a zip with the code in the template.
+// See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-function-code.html.
+func codeOf(r *resource.Request) (*lambdatypes.FunctionCode, error) {
+	code := &lambdatypes.FunctionCode{}
+	given, _ := r.Properties["Code"].(map[string]any)
+	inline, ok := given["ZipFile"].(string)
+	if !ok {
+		return code, decodeProperty(r.Properties, "Code", code)
+	}
+	if len(inline) > 4<<20 {
+		return nil, &propertyError{"/Code/ZipFile", "expected maxLength: 4194304, actual: " + strconv.Itoa(len(inline))}
+	}
+	var b bytes.Buffer
+	archive := zip.NewWriter(&b)
+	for name, text := range map[string]string{"index.js": inline, "cfn-response.js": cfnResponse} {
+		w, err := archive.Create(name)
+		if err == nil {
+			_, err = io.WriteString(w, text)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("packing the function's code: %w", err)
+		}
+	}
+	if err := archive.Close(); err != nil {
+		return nil, fmt.Errorf("packing the function's code: %w", err)
+	}
+	code.ZipFile = b.Bytes()
+	return code, nil
+}
+
+// cfnResponse is the module that CloudFormation puts beside code in a template. It sends
+// the answer of a custom resource.
+// See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-lambda-function-code-cfnresponsemodule.html.
+//
+//go:embed cfn-response.js
+var cfnResponse string
 
 func functionResult(name, arn *string) *resource.Result {
 	return &resource.Result{PhysicalID: *name, Attributes: map[string]any{"Arn": aws.ToString(arn)}}

@@ -40,6 +40,7 @@ func Registry(d Deps) resource.Registry {
 		restAPI(d), restResource(d), restMethod(d), restDeployment(d), restStage(d), restAccount(d), restAuthorizer(d), restModel(d),
 		restValidator(d), restKey(d), restPlan(d), restPlanKey(d), restResponse(d),
 		inlinePolicy(d), metadata(),
+		customResource(d), autoDelete(d), logRetention(d), bucketDeployment(d), defaultSecurityGroup(), waitHandle(d), waitCondition(d),
 	} {
 		definition.Kept = kept[definition.Name]
 		t := definition.handled()
@@ -57,7 +58,7 @@ func Registry(d Deps) resource.Registry {
 var kept = map[string][]string{
 	"AWS::ApiGateway::Stage": {"DocumentationVersion", "TracingEnabled"},
 	"AWS::DynamoDB::Table":   {"ContributorInsightsSpecification", "KinesisStreamSpecification"},
-	"AWS::Lambda::Function":  {"CodeSigningConfigArn", "FileSystemConfigs", "RecursiveLoop", "RuntimeManagementConfig", "VpcConfig"},
+	"AWS::Lambda::Function":  {"CodeSigningConfigArn", "FileSystemConfigs", "Layers", "RecursiveLoop", "RuntimeManagementConfig", "SnapStart", "VpcConfig"},
 	"AWS::Logs::LogGroup":    {"DataProtectionPolicy", "FieldIndexPolicies"},
 	"AWS::S3::Bucket": {
 		"AccelerateConfiguration", "AnalyticsConfigurations", "CorsConfiguration", "IntelligentTieringConfigurations",

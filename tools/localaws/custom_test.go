@@ -1,0 +1,384 @@
+package localaws_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/localaws"
+)
+
+// A deployer creates, updates and deletes stacks, and waits for the end.
+type deployer struct {
+	*testing.T
+	server *localaws.Server
+	stacks *cloudformation.Client
+}
+
+func newDeployer(t *testing.T) deployer {
+	t.Helper()
+	if node() == "" {
+		t.Skip("there is no node on PATH")
+	}
+	server := serve(t, clock.NewElastic(600))
+	return deployer{t, server, cloudformation.NewFromConfig(clientsOf(server))}
+}
+
+// apply creates a stack, or updates it, and returns its status and the reasons of its
+// failures.
+func (d deployer) apply(name, body string) (types.StackStatus, string) {
+	d.Helper()
+	capabilities := []types.Capability{types.CapabilityCapabilityNamedIam, types.CapabilityCapabilityAutoExpand}
+	_, err := d.stacks.DescribeStacks(d.Context(), &cloudformation.DescribeStacksInput{StackName: &name})
+	if err != nil {
+		_, err = d.stacks.CreateStack(d.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &body, Capabilities: capabilities})
+	} else {
+		_, err = d.stacks.UpdateStack(d.Context(), &cloudformation.UpdateStackInput{StackName: &name, TemplateBody: &body, Capabilities: capabilities})
+	}
+	if err != nil {
+		return "", err.Error()
+	}
+	return d.await(name)
+}
+
+func (d deployer) await(name string) (types.StackStatus, string) {
+	d.Helper()
+	for {
+		out, err := d.stacks.DescribeStacks(d.Context(), &cloudformation.DescribeStacksInput{StackName: &name})
+		if err != nil {
+			if strings.Contains(err.Error(), "does not exist") {
+				return types.StackStatusDeleteComplete, ""
+			}
+			d.Fatal(err)
+		}
+		if status := out.Stacks[0].StackStatus; !strings.HasSuffix(string(status), "IN_PROGRESS") {
+			return status, d.reasons(name)
+		}
+		pause(d.T)
+	}
+}
+
+// reasons returns the reasons of all events.
+func (d deployer) reasons(name string) string {
+	d.Helper()
+	events, err := d.stacks.DescribeStackEvents(d.Context(), &cloudformation.DescribeStackEventsInput{StackName: &name})
+	if err != nil {
+		d.Fatal(err)
+	}
+	var reasons []string
+	for _, e := range slices.Backward(events.StackEvents) {
+		if e.ResourceStatusReason != nil {
+			reasons = append(reasons, aws.ToString(e.LogicalResourceId)+": "+*e.ResourceStatusReason)
+		}
+	}
+	return strings.Join(reasons, "\n")
+}
+
+// outputs returns the outputs of a stack.
+func (d deployer) outputs(name string) map[string]string {
+	d.Helper()
+	out, err := d.stacks.DescribeStacks(d.Context(), &cloudformation.DescribeStacksInput{StackName: &name})
+	if err != nil {
+		d.Fatal(err)
+	}
+	outputs := map[string]string{}
+	for _, o := range out.Stacks[0].Outputs {
+		outputs[*o.OutputKey] = *o.OutputValue
+	}
+	return outputs
+}
+
+// logged returns the lines of a log group that begin with a word.
+func (d deployer) logged(group, word string) []string {
+	d.Helper()
+	d.server.Flush(d.Context())
+	out, err := cloudwatchlogs.NewFromConfig(clientsOf(d.server)).FilterLogEvents(d.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &group})
+	if err != nil {
+		d.Fatal(err)
+	}
+	var lines []string
+	for _, e := range out.Events {
+		if _, line, ok := strings.Cut(*e.Message, word); ok {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return lines
+}
+
+// provided is a stack with a function that makes custom resources.
+const provided = `
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}]}
+  Provider:
+    Type: AWS::Lambda::Function
+    Properties:
+      FunctionName: provider
+      Role: !GetAtt Role.Arn
+      Runtime: nodejs22.x
+      Handler: index.handler
+      Timeout: 30
+      Code:
+        ZipFile: |
+          const response = require('cfn-response');
+          exports.handler = (event, context) => {
+            const properties = event.ResourceProperties;
+            console.log('did', event.RequestType, event.ResourceType, event.PhysicalResourceId, process.env.HOME, context.getRemainingTimeInMillis() > 0);
+            if (properties.Mode === 'silent') return;
+            const failed = properties.Mode === 'fail' && event.RequestType !== 'Delete';
+            response.send(event, context, failed ? response.FAILED : response.SUCCESS,
+              { Echo: JSON.stringify(properties), Old: JSON.stringify(event.OldResourceProperties) ?? 'none' }, properties.Id);
+          };
+  Thing:
+    Type: Custom::Thing
+    Properties: {ServiceToken: !GetAtt Provider.Arn, ServiceTimeout: 10, Id: ID, Mode: MODE, Number: 3, Flag: true, List: [1, a]}
+Outputs:
+  Ref: {Value: !Ref Thing}
+  Echo: {Value: !GetAtt Thing.Echo}
+  Old: {Value: !GetAtt Thing.Old}
+`
+
+func thing(id, mode string) string {
+	return strings.NewReplacer("Id: ID", "Id: "+id, "Mode: MODE", "Mode: "+mode).Replace(provided)
+}
+
+// A function in the template makes a custom resource, and replaces and deletes it.
+func TestCustomResource(t *testing.T) {
+	t.Parallel()
+	d := newDeployer(t)
+	status, reasons := d.apply("custom", thing("one", "good"))
+	if status != types.StackStatusCreateComplete {
+		t.Fatalf("%s\n%s", status, reasons)
+	}
+	got := d.outputs("custom")
+	var echo map[string]any
+	if err := json.Unmarshal([]byte(got["Echo"]), &echo); err != nil {
+		t.Fatal(err)
+	}
+	delete(echo, "ServiceToken")
+	if text, err := json.Marshal(echo); err != nil || string(text) != `{"Flag":"true","Id":"one","List":["1","a"],"Mode":"good","Number":"3","ServiceTimeout":"10"}` || got["Ref"] != "one" || got["Old"] != "none" {
+		t.Errorf("%s %v", text, got)
+	}
+	// Another id is another resource: the old one is deleted.
+	if status, reasons := d.apply("custom", thing("two", "good")); status != types.StackStatusUpdateComplete || d.outputs("custom")["Ref"] != "two" {
+		t.Errorf("%s\n%s", status, reasons)
+	}
+	if status, reasons := d.apply("custom", thing("two", "fail")); status != types.StackStatusUpdateRollbackComplete ||
+		!strings.Contains(reasons, "Thing: Received response status [FAILED] from custom resource. Message returned: See the details in CloudWatch Log Stream: ") {
+		t.Errorf("%s\n%s", status, reasons)
+	}
+	if _, err := d.stacks.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("custom")}); err != nil {
+		t.Fatal(err)
+	}
+	if status, reasons := d.await("custom"); status != types.StackStatusDeleteComplete {
+		t.Errorf("%s\n%s", status, reasons)
+	}
+	want := []string{
+		"Create Custom::Thing undefined undefined true", "Update Custom::Thing one undefined true", "Delete Custom::Thing one undefined true",
+		"Update Custom::Thing two undefined true", "Update Custom::Thing two undefined true", "Delete Custom::Thing two undefined true",
+	}
+	if got := d.logged("/aws/lambda/provider", "\tINFO\tdid "); !slices.Equal(got, want) {
+		t.Errorf("the provider did\n%s", strings.Join(got, "\n"))
+	}
+}
+
+// A provider that does not answer fails after the time that the template gives it.
+func TestCustomResourceWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	d := newDeployer(t)
+	status, reasons := d.apply("silent", strings.Replace(thing("one", "silent"), "ServiceTimeout: 10", "ServiceTimeout: 600", 1))
+	if !strings.Contains(reasons, "Thing: Resource handler returned message: \"CloudFormation did not receive a response from your Custom Resource. Please check your logs for requestId [") {
+		t.Errorf("%s\n%s", status, reasons)
+	}
+}
+
+// Everything that can't be deployed is named at once, before anything is created.
+func TestRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	d := newDeployer(t)
+	status, reasons := d.apply("refused", `
+Resources:
+  Old: {Type: AWS::Lambda::Function, Properties: {Runtime: go1.x, Handler: main, Role: "arn:aws:iam::000000000000:role/r", Code: {S3Bucket: b, S3Key: k}}}
+  Snake: {Type: AWS::Lambda::Function, Properties: {Runtime: python3.13, Handler: a.b, Role: "arn:aws:iam::000000000000:role/r", Code: {S3Bucket: b, S3Key: k}}}
+  Box: {Type: AWS::Lambda::Function, Properties: {PackageType: Image, Role: "arn:aws:iam::000000000000:role/r", Code: {ImageUri: i}}}
+  Thing: {Type: Custom::Thing, Properties: {ServiceToken: "arn:aws:sns:us-east-1:000000000000:topic"}}
+`)
+	for _, want := range []string{
+		"resource Old: The runtime parameter of go1.x is no longer supported",
+		"resource Snake: The embedded AWS can't run python3.13.",
+		"resource Box: the embedded AWS runs no containers",
+		"resource Thing: the embedded AWS does not support the ServiceToken arn:aws:sns:",
+	} {
+		if !strings.Contains(reasons, want) {
+			t.Errorf("%s %s lacks %s", status, reasons, want)
+		}
+	}
+	status, reasons = d.apply("names", `
+Resources:
+  Net: {Type: AWS::EC2::VPC, Properties: {Cidr: 10.0.0.0/16}}
+  Away: {Type: AWS::Batch::JobQueue, Properties: {}}
+  Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: a, Mode: merge, Colour: red}}
+  Topic: {Type: AWS::SNS::Topic, Properties: {TopicName: !GetAtt Net.Name}}
+`)
+	for _, want := range []string{
+		"Unrecognized resource types: [AWS::Batch::JobQueue]; the embedded AWS does not support the type of resource Away",
+		"resource Net: Encountered unsupported property Cidr (AWS::EC2::VPC has none in @aws-cdk/aws-service-spec ",
+		"resource Api: the embedded AWS does not support Mode of AWS::ApiGateway::RestApi",
+		"resource Api: Encountered unsupported property Colour",
+		"Template error: resource Net does not support attribute type Name in Fn::GetAtt",
+	} {
+		if !strings.Contains(reasons, want) {
+			t.Errorf("%s %s lacks %s", status, reasons, want)
+		}
+	}
+	if out, err := d.stacks.ListStacks(t.Context(), &cloudformation.ListStacksInput{}); err != nil || len(out.StackSummaries) > 0 {
+		t.Errorf("%v %v", out, err)
+	}
+}
+
+// The CDK's own custom resources have their effects: a bucket is filled and emptied, a
+// log group keeps its events for a while. Python does not run.
+func TestCustomResourcesOfTheCDK(t *testing.T) {
+	t.Parallel()
+	d := newDeployer(t)
+	objects := s3.NewFromConfig(clientsOf(d.server), func(o *s3.Options) { o.UsePathStyle = true })
+	put := func(key string, files map[string]string) {
+		t.Helper()
+		if _, err := objects.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("assets"), Key: &key, Body: zipped(t, files)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("assets")}); err != nil {
+		t.Fatal(err)
+	}
+	put("one.zip", map[string]string{"index.html": "<h1>MARK</h1>", "old.txt": "old"})
+	put("two.zip", map[string]string{"index.html": "<h1>two</h1>"})
+	body := `
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}]}
+  Cli: {Type: AWS::Lambda::LayerVersion, Properties: {Content: {S3Bucket: assets, S3Key: one.zip}}}
+  CustomCDKBucketDeployment8693BB64968944B69AAFB0CC9EB8756C81C01536:
+    Type: AWS::Lambda::Function
+    Properties: {Runtime: python3.13, Handler: index.handler, Role: !GetAtt Role.Arn, Layers: [!Ref Cli], Code: {S3Bucket: assets, S3Key: one.zip}}
+  Site: {Type: AWS::S3::Bucket, Properties: {BucketName: site}}
+  Empty: {Type: Custom::S3AutoDeleteObjects, Properties: {ServiceToken: !GetAtt CustomCDKBucketDeployment8693BB64968944B69AAFB0CC9EB8756C81C01536.Arn, BucketName: !Ref Site}}
+  Deploy:
+    Type: Custom::CDKBucketDeployment
+    Properties:
+      ServiceToken: !GetAtt CustomCDKBucketDeployment8693BB64968944B69AAFB0CC9EB8756C81C01536.Arn
+      SourceBucketNames: [assets]
+      SourceObjectKeys: [one.zip]
+      SourceMarkers: [{MARK: marked}]
+      DestinationBucketName: !Ref Site
+      Prune: true
+  Keep: {Type: Custom::LogRetention, Properties: {ServiceToken: !GetAtt CustomCDKBucketDeployment8693BB64968944B69AAFB0CC9EB8756C81C01536.Arn, LogGroupName: /kept, RetentionInDays: 7}}
+`
+	contents := func() map[string]string {
+		t.Helper()
+		listed, err := objects.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("site")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]string{}
+		for _, o := range listed.Contents {
+			found[*o.Key] = object(t, objects, "site", *o.Key)
+		}
+		return found
+	}
+	status, reasons := d.apply("cdk", body)
+	if status != types.StackStatusCreateComplete || !strings.Contains(reasons, "Deploy: NOT REHEARSED: the embedded AWS does what the CDK's provider of Custom::CDKBucketDeployment does") {
+		t.Fatalf("%s\n%s", status, reasons)
+	}
+	if got := contents(); !maps.Equal(got, map[string]string{"index.html": "<h1>marked</h1>", "old.txt": "old"}) {
+		t.Errorf("%v", got)
+	}
+	groups, err := cloudwatchlogs.NewFromConfig(clientsOf(d.server)).DescribeLogGroups(t.Context(), &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String("/kept")})
+	if err != nil || len(groups.LogGroups) != 1 || aws.ToInt32(groups.LogGroups[0].RetentionInDays) != 7 {
+		t.Errorf("%+v %v", groups, err)
+	}
+	if status, reasons := d.apply("cdk", strings.Replace(body, "SourceObjectKeys: [one.zip]", "SourceObjectKeys: [two.zip]", 1)); status != types.StackStatusUpdateComplete {
+		t.Fatalf("%s\n%s", status, reasons)
+	}
+	if got := contents(); !maps.Equal(got, map[string]string{"index.html": "<h1>two</h1>"}) {
+		t.Errorf("%v", got)
+	}
+	if _, err := d.stacks.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("cdk")}); err != nil {
+		t.Fatal(err)
+	}
+	if status, reasons := d.await("cdk"); status != types.StackStatusDeleteComplete {
+		t.Errorf("%s\n%s", status, reasons)
+	}
+}
+
+// A wait condition waits for what is put to its handle's URL.
+func TestWaitCondition(t *testing.T) {
+	t.Parallel()
+	d := newDeployer(t)
+	body := strings.Replace(provided, "Outputs:", `
+  Handle: {Type: AWS::CloudFormation::WaitConditionHandle}
+  Ready: {Type: AWS::CloudFormation::WaitCondition, Properties: {Handle: !Ref Handle, Timeout: 3600}}
+Outputs:
+  Data: {Value: !GetAtt Ready.Data}
+`, 1)
+	body = strings.NewReplacer(
+		"ServiceTimeout: 10, Id: ID, Mode: MODE", "Id: x, Url: !Ref Handle",
+		"const failed", `require('http').request(properties.Url, { method: 'PUT', headers: { 'content-type': '' } }).end(JSON.stringify({ Status: 'SUCCESS', Reason: 'r', UniqueId: 'u', Data: 'd' }));
+            const failed`,
+	).Replace(body)
+	status, reasons := d.apply("wait", body)
+	if status != types.StackStatusCreateComplete || d.outputs("wait")["Data"] != `{"u":"d"}` {
+		t.Errorf("%s\n%s", status, reasons)
+	}
+}
+
+// zipped returns a zip of files.
+func zipped(t *testing.T, files map[string]string) *bytes.Reader {
+	t.Helper()
+	var b bytes.Buffer
+	archive := zip.NewWriter(&b)
+	for name, content := range files {
+		w, err := archive.Create(name)
+		if err == nil {
+			_, err = io.WriteString(w, content)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := archive.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.NewReader(b.Bytes())
+}
+
+// object returns the content of an object.
+func object(t *testing.T, objects *s3.Client, bucket, key string) string {
+	t.Helper()
+	out, err := objects.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(out.Body)
+	if err := errors.Join(err, out.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
