@@ -9,10 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
-	"golang.org/x/term"
 
 	"github.com/magewright/magewright/tools/deliver/pipeline"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/rehearse/keyboard"
 )
 
 // An approve answers an approval. It returns no answer if somebody else will
@@ -50,8 +50,8 @@ func approver(cfg project.Config, approved bool, e *endpoint, v *view) approve {
 		if e.console != nil {
 			fmt.Fprintf(cfg.Stdout, "or answer in the console, beside the evidence:\n%s\n", e.console.Link())
 		}
-		if attended() {
-			e.keyboard.listen(os.Stdin)
+		if keyboard.Attended() {
+			e.keyboard.Listen(os.Stdin)
 			return ask(ctx, cfg, &e.keyboard)
 		}
 		fmt.Fprintf(cfg.Stdout, "answer from another shell:\n%s%s\n", e.exports(), a.Answer())
@@ -59,14 +59,9 @@ func approver(cfg project.Config, approved bool, e *endpoint, v *view) approve {
 	}
 }
 
-// attended reports whether somebody can type an answer.
-func attended() bool {
-	return term.IsTerminal(int(os.Stdin.Fd())) // #nosec G115 -- a file descriptor is small
-}
-
 // ask asks for y or n until it gets one of them.
-func ask(ctx context.Context, cfg project.Config, k *keyboard) (answer, error) {
-	lines, end := k.ask()
+func ask(ctx context.Context, cfg project.Config, k *keyboard.Keyboard) (answer, error) {
+	lines, end := k.Ask()
 	defer end()
 	for {
 		fmt.Fprint(cfg.Stdout, "take it to production? y/n ")
@@ -74,10 +69,10 @@ func ask(ctx context.Context, cfg project.Config, k *keyboard) (answer, error) {
 		case <-ctx.Done():
 			return later, ctx.Err()
 		case t := <-lines:
-			if t.err != nil {
-				return later, fmt.Errorf("reading the answer: %w", t.err)
+			if t.Err != nil {
+				return later, fmt.Errorf("reading the answer: %w", t.Err)
 			}
-			switch t.line {
+			switch t.Line {
 			case "y", "yes":
 				return yes, nil
 			case "n", "no":

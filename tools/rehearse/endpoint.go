@@ -22,6 +22,7 @@ import (
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/rehearse/console"
+	"github.com/magewright/magewright/tools/rehearse/keyboard"
 )
 
 const accountID = account.DefaultID
@@ -37,7 +38,7 @@ type endpoint struct {
 	egress  *egress
 	console *console.Console // nil if somebody else runs the server
 	// keyboard is whoever runs the rehearsal, if at a terminal.
-	keyboard keyboard
+	keyboard keyboard.Keyboard
 }
 
 // connect starts the embedded AWS, or uses the one in AWS_ENDPOINT_URL. It also
@@ -141,22 +142,13 @@ func (e *endpoint) close() error {
 
 // showConsole serves the console, prints its link and, on a terminal, offers to open
 // it.
-func (e *endpoint) showConsole(ctx context.Context, cfg project.Config) {
+func (e *endpoint) showConsole(ctx context.Context, cfg project.Config, base string) {
 	if e.server == nil {
 		return
 	}
-	e.console = console.Serve(console.Config{Server: e.server, Time: e.time, Person: console.Person(ctx, cfg.Dir)})
+	e.console = console.Serve(console.Config{Server: e.server, Time: e.time, Person: console.Person(ctx, cfg.Dir), Repository: cfg.Dir, Base: base})
 	fmt.Fprintf(cfg.Stdout, "console   %s\n", e.console.Link())
-	if !attended() {
-		return
-	}
-	e.keyboard.open = func() {
-		if err := e.console.Open(ctx); err != nil {
-			fmt.Fprintln(cfg.Stderr, err)
-		}
-	}
-	e.keyboard.listen(os.Stdin)
-	fmt.Fprintln(cfg.Stdout, "          press Enter to open it in a browser")
+	e.console.Offer(ctx, cfg.Stdout, cfg.Stderr, &e.keyboard, "          ")
 }
 
 // exports returns shell commands that let another shell use the endpoint.

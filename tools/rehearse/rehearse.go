@@ -61,7 +61,7 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	}
 	subject.expect(cfg.Stdout, known[cfg.Dir])
 	fmt.Fprintf(cfg.Stdout, "endpoint  %s\n", endpoint.url)
-	endpoint.showConsole(ctx, cfg)
+	endpoint.showConsole(ctx, cfg, subject.base)
 	// What an earlier assembly says will do until HEAD's is there.
 	names, err := manifest.ReadOrOld(cfg)
 	if err != nil {

@@ -108,6 +108,15 @@ func (c *Console) action(ctx context.Context, pipeline, execution, id string) (*
 	}
 }
 
+// commitOf returns the commit of an execution, or "".
+func (c *Console) commitOf(ctx context.Context, pipeline, execution string) string {
+	got, err := c.aws.Pipelines.GetPipelineExecution(ctx, &awscodepipeline.GetPipelineExecutionInput{PipelineName: &pipeline, PipelineExecutionId: &execution})
+	if err != nil || len(got.PipelineExecution.ArtifactRevisions) == 0 {
+		return ""
+	}
+	return aws.ToString(got.PipelineExecution.ArtifactRevisions[0].RevisionId)
+}
+
 // open reads an artifact.
 func (c *Console) open(ctx context.Context, a types.ArtifactDetail) (*zip.Reader, error) {
 	if a.S3location == nil {
@@ -138,6 +147,7 @@ type Document struct {
 	Suites   []Suite   `json:"suites,omitempty"`
 	Findings []Finding `json:"findings,omitempty"`
 	Covered  []Covered `json:"covered,omitempty"`
+	Patch    *Patch    `json:"patch,omitempty"`
 	Verdict  *Verdict  `json:"verdict,omitempty"`
 }
 
@@ -164,7 +174,11 @@ func (c *Console) artifactFile(w http.ResponseWriter, r *http.Request) error {
 			if err != nil {
 				return err
 			}
-			answer(w, http.StatusOK, c.document(f.Name, data))
+			d := c.document(f.Name, data)
+			if d.Kind == "coverage" {
+				d.Patch = c.patch(r.Context(), c.commitOf(r.Context(), query.Get("pipeline"), query.Get("execution")), archive, f.Name, data)
+			}
+			answer(w, http.StatusOK, d)
 			return nil
 		}
 	}

@@ -40,7 +40,10 @@ type Console struct {
 	pace   clock.Clock // by which pages are told of changes
 	person string
 	secret string
-	pages  pages
+	// repository and base are those of the Config.
+	repository, base string
+	pages            pages
+	firsts           sync.Map // of *First by the id of an action's execution
 }
 
 // Config says what a console is of.
@@ -50,12 +53,16 @@ type Config struct {
 	// Person is who uses the console, for example a name and an e-mail address. What
 	// the console approves and stops is recorded with it.
 	Person string
+	// Repository is the directory of the repository that is delivered, and Base the
+	// commit of the release before. With them, the console shows which changed
+	// statements the tests run. They may be empty.
+	Repository, Base string
 }
 
 // Serve serves a console at the server's [localaws.ConsolePath]. It has a secret of its
 // own, which is new each time.
 func Serve(cfg Config) *Console {
-	c := &Console{server: cfg.Server, aws: cfg.Server.Services(), time: cfg.Time, pace: clock.System(), person: cfg.Person, secret: rand.Text()}
+	c := &Console{server: cfg.Server, aws: cfg.Server.Services(), time: cfg.Time, pace: clock.System(), person: cfg.Person, secret: rand.Text(), repository: cfg.Repository, base: cfg.Base}
 	c.server.ServeConsole(c.handler())
 	return c
 }

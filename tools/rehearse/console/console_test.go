@@ -122,8 +122,8 @@ func TestPipeline(t *testing.T) {
 	w.open("test")
 	w.open("lint")
 	p = w.await(id, func(p console.Pipeline) bool { return p.Stages[1].Retryable })
-	if a := action(p, "Verify/Test"); a.Status != "Failed" || !strings.Contains(a.Error, "Phase: BUILD") {
-		t.Errorf("the failed action is %+v", a)
+	if a := action(p, "Verify/Test"); a.Status != "Failed" || !strings.Contains(a.Error, "Phase: BUILD") || a.First == nil || a.First.Text != "app/x.go:2:7: it fails" || a.First.Line < 3000 {
+		t.Errorf("the failed action is %+v, and failed first in %+v", a, a.First)
 	}
 	if err := w.post("api/transition", map[string]any{"Pipeline": pipelineName, "Stage": "Approval", "Enable": false}); err != nil {
 		t.Error(err)

@@ -141,7 +141,7 @@ func (c *Console) shift(ctx context.Context, id string, width int) (any, error) 
 }
 
 // widest is the largest width of a picture in pixels.
-const widest = 1400
+const widest = 2000
 
 // target adds the lifecycle events and the weights, of which CodeDeploy says only the
 // present one: those before are what the deployment's configuration says.

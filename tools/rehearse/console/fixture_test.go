@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,6 +37,7 @@ const pipelineName = "shop-pipeline"
 type world struct {
 	t       *testing.T
 	server  *localaws.Server
+	close   func() error // ends the server; the test's end does it too
 	console *console.Console
 	cfg     aws.Config
 	gates   string
@@ -53,12 +55,12 @@ func worldOf(t *testing.T, c clock.Clock) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w := &world{t: t, server: server, close: sync.OnceValue(server.Close), cfg: server.Client(), gates: t.TempDir(), time: c}
 	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
+		if err := w.close(); err != nil {
 			t.Error(err)
 		}
 	})
-	w := &world{t: t, server: server, cfg: server.Client(), gates: t.TempDir(), time: c}
 	w.console = console.Serve(console.Config{Server: server, Time: c, Person: person})
 	return w
 }

@@ -2,10 +2,13 @@ package console
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awslogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+
+	"github.com/magewright/magewright/tools/rehearse/results"
 )
 
 // Lines are the next lines of a log.
@@ -61,3 +64,29 @@ func (c *Console) log(t topic) source {
 
 // maxLines is about how many lines one event has.
 const maxLines = 10_000
+
+// firstError returns the first error in the log of an action that has failed, as a
+// rehearsal prints it. It is read once.
+func (c *Console) firstError(ctx context.Context, action string, at Stream) *First {
+	if known, ok := c.firsts.Load(action); ok {
+		return known.(*First) //nolint:forcetypeassert // nothing else is stored
+	}
+	var lines []string
+	for next := c.log(topic{Name: at.Group, ID: at.Stream}); ; {
+		more, err := next(ctx)
+		if err != nil || more == nil {
+			break
+		}
+		for _, l := range more.(Lines).Lines { //nolint:forcetypeassert // a log has nothing else
+			lines = append(lines, l.Text)
+		}
+	}
+	said := strings.Split(strings.TrimRight(results.FirstError(strings.Join(lines, "\n")), "\n"), "\n")
+	i := slices.Index(lines, said[0])
+	if i < 0 || said[0] == "" {
+		return nil
+	}
+	first := &First{Line: i + 1, Text: strings.Join(said, "\n")}
+	c.firsts.Store(action, first)
+	return first
+}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"os"
 	"runtime"
 
 	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/rehearse/keyboard"
 )
 
 // leads is a page that leads to a link. A link on a command line can be read by other
@@ -36,6 +38,21 @@ func (c *Console) Open(ctx context.Context) error {
 		_ = command.Cmd{}.Run(ctx, program, args...)
 	}()
 	return nil
+}
+
+// Offer offers to open the console when somebody presses Enter, if there is a
+// terminal. The prefix begins the line that says so.
+func (c *Console) Offer(ctx context.Context, stdout, stderr io.Writer, k *keyboard.Keyboard, prefix string) {
+	if !keyboard.Attended() {
+		return
+	}
+	k.Open = func() {
+		if err := c.Open(ctx); err != nil {
+			fmt.Fprintln(stderr, err)
+		}
+	}
+	k.Listen(os.Stdin)
+	fmt.Fprintln(stdout, prefix+"press Enter to open it in a browser")
 }
 
 // leading returns the file of a page that leads to the console.

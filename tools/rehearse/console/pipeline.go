@@ -97,6 +97,7 @@ type Action struct {
 	Error     string     `json:"error,omitempty"`
 	By        string     `json:"by,omitempty"`
 	Log       *Stream    `json:"log,omitempty"`
+	First     *First     `json:"first,omitempty"` // what failed first, by the log
 	Artifacts []string   `json:"artifacts,omitempty"`
 	Approval  *Approval  `json:"approval,omitempty"`
 }
@@ -105,6 +106,12 @@ type Action struct {
 type Stream struct {
 	Group  string `json:"group"`
 	Stream string `json:"stream"`
+}
+
+// A First is the first error in a log.
+type First struct {
+	Line int    `json:"line"` // from 1
+	Text string `json:"text"`
 }
 
 // An Approval is what an approver is shown.
@@ -269,6 +276,9 @@ func (c *Console) fill(ctx context.Context, a *Action, d types.ActionExecutionDe
 		}
 		if a.Provider == "CodeBuild" && r.ExternalExecutionId != nil {
 			a.Log = c.buildLog(ctx, *r.ExternalExecutionId)
+			if d.Status == types.ActionExecutionStatusFailed && a.Log != nil {
+				a.First = c.firstError(ctx, a.ID, *a.Log)
+			}
 		}
 	}
 	for _, artifact := range d.Output.OutputArtifacts {

@@ -19,6 +19,7 @@ import (
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/rehearse/console"
+	"github.com/magewright/magewright/tools/rehearse/keyboard"
 )
 
 // Main runs the target with its flags.
@@ -73,9 +74,10 @@ func Main(ctx context.Context, args []string) error {
 	if err != nil {
 		return errors.Join(err, server.Close())
 	}
-	shown := console.Serve(console.Config{Server: server, Time: time, Person: console.Person(ctx, "")})
-	fmt.Printf("The embedded AWS answers at %s until Ctrl-C. Its console, for a browser:\n\n  %s\n\nIn another shell, in this directory:\n\neval \"$(go tool mage local -env)\"\n\nor, anywhere:\n\n%s\n",
-		server.URL, shown.Link(), exports)
+	shown := console.Serve(console.Config{Server: server, Time: time, Person: console.Person(ctx, cfg.Dir)})
+	fmt.Printf("The embedded AWS answers at %s until Ctrl-C. In another shell, in this directory:\n\neval \"$(go tool mage local -env)\"\n\nor, anywhere:\n\n%s\nIts console, for a browser:\n\n  %s\n",
+		server.URL, exports, shown.Link())
+	shown.Offer(ctx, os.Stdout, os.Stderr, new(keyboard.Keyboard), "  ")
 	<-ctx.Done()
 	if err := errors.Join(remove(), server.Close()); err != nil {
 		return err

@@ -297,6 +297,9 @@ func (r *Record) marks(s scale) []mark {
 		if r.Weights[n-1].New < 1 {
 			end.Text, end.Bad = "stopped, rolled back", true
 		}
+		if end.X-marks[0].X < 2 {
+			marks = nil // it was over at once
+		}
 		marks = append(marks, end)
 	}
 	for i := range marks {

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { useAsked } from './server'
 import { Link, useRoute } from './route'
 import { Empty, plural, short, size, Status, Trouble } from './parts'
-import type { Artifact, Case, Document, Finding, Outcome, Verdict } from './types'
+import type { Artifact, Case, Document, Finding, Outcome, Patch, Verdict } from './types'
 
 // Files that somebody opens first, and what they are.
 const known: Record<string, string> = {
@@ -75,7 +75,12 @@ function Shown({ of, name }: { of: Document; name: string }) {
     case 'sarif':
       return <Findings all={of.findings ?? []} />
     case 'coverage':
-      return <Coverage files={of.covered ?? []} />
+      return (
+        <>
+          {of.patch && <PatchView of={of.patch} />}
+          <Coverage files={of.covered ?? []} />
+        </>
+      )
     case 'verdict':
       return of.verdict ? <VerdictView of={of.verdict} /> : null
     case 'page':
@@ -234,6 +239,46 @@ function Coverage({ files }: { files: { file: string; statements: number; run: n
         </table>
       </div>
     </>
+  )
+}
+
+function PatchView({ of }: { of: Patch }) {
+  if (of.unknown) return <Trouble>What the tests run of this change can't be said: {of.unknown}</Trouble>
+  const files = of.files.filter((f) => f.missing > 0)
+  return (
+    <section aria-label="Changed lines">
+      <h3>
+        What changed since <code>{short(of.base)}</code>
+      </h3>
+      {of.statements === 0 ? (
+        <p>No statement was added or modified.</p>
+      ) : (
+        <p>
+          Tests run {of.covered.toLocaleString('en')} of {plural(of.statements, 'statement')} that were added or modified.
+        </p>
+      )}
+      {files.map((f) => (
+        <section aria-label={f.file}>
+          <p>
+            <code>{f.file}</code> <Status of="failed" words={plural(f.missing, 'statement') + ' not run'} />
+          </p>
+          <ol class="source">
+            {f.lines?.map((l, i) => (
+              <>
+                {i > 0 && f.lines![i - 1]!.number !== l.number - 1 && <li class="gap">…</li>}
+                <li class={l.missing ? 'missing' : l.added ? 'added' : undefined}>
+                  <span class="number">{l.number}</span>
+                  <span class="text">
+                    {l.missing && <span class="hidden">not run: </span>}
+                    {l.text}
+                  </span>
+                </li>
+              </>
+            ))}
+          </ol>
+        </section>
+      ))}
+    </section>
   )
 }
 

@@ -157,7 +157,9 @@ function OneThing({ kind, name }: { kind: string; name: string }) {
 
 function Shown({ of }: { of: Cell }) {
   if (of.state) return <Status of={of.text} />
-  const text = of.code ? <code>{of.text}</code> : of.text
+  // Short texts are not broken, and long ones get some room.
+  const room = { minWidth: Math.min(of.text.length, 24) + 'ch' }
+  const text = of.code ? <code style={room}>{of.text}</code> : <span class={of.text.length < 24 ? 'short' : undefined}>{of.text}</span>
   if (of.log) return <Link to={['aws', 'log', of.log.group, of.log.stream]}>{text}</Link>
   if (of.to) return <Link to={['aws', of.to.kind, of.to.name]}>{text}</Link>
   return <>{text}</>

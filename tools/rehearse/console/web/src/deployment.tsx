@@ -10,7 +10,8 @@ export function DeploymentView() {
   const list = useTopic<Deployment[]>({ kind: 'deployments' })
   if (!list) return <p class="quiet">Connecting …</p>
   if (isFailed(list)) return <Trouble>{list.error}</Trouble>
-  const id = path[1] ?? list[0]?.id
+  // A rollback is of less interest than what it takes back.
+  const id = path[1] ?? (list.find((d) => !d.undoes) ?? list[0])?.id
   return (
     <>
       <h1>Deployment</h1>

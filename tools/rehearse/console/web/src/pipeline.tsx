@@ -219,6 +219,14 @@ function ActionView({ p, at, stage, action }: { p: Pipeline; at: string; stage: 
         {action.by && <span class="quiet">by {action.by}</span>}
       </header>
       {action.error && <Trouble>{action.error}</Trouble>}
+      {action.first && (
+        <section aria-label="First error">
+          <h3>
+            First error, <Link to={path} query={{ line: String(action.first.line) }}>line {action.first.line} of the log</Link>
+          </h3>
+          <pre>{action.first.text}</pre>
+        </section>
+      )}
       {action.summary && action.summary !== action.error && <p>{action.summary}</p>}
       <div class={action.artifacts?.length ? 'sides' : ''}>
         <div>

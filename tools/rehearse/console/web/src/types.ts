@@ -32,6 +32,7 @@ export type Action = {
   error?: string
   by?: string
   log?: { group: string; stream: string }
+  first?: { line: number; text: string }
   artifacts?: string[]
   approval?: { token?: string; text?: string; link?: string }
 }
@@ -103,7 +104,16 @@ export type Document = {
   suites?: { name: string; cases: Case[] }[]
   findings?: Finding[]
   covered?: { file: string; statements: number; run: number }[]
+  patch?: Patch
   verdict?: Verdict
+}
+
+export type Patch = {
+  base: string
+  statements: number
+  covered: number
+  files: { file: string; added: number; missing: number; lines?: { number: number; text: string; added?: boolean; missing?: boolean }[] }[]
+  unknown?: string
 }
 
 export type ClockState = {

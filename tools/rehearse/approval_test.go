@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/rehearse/keyboard"
 )
 
 // TestKeyboard holds that a line answers the question that waits, that an empty one
@@ -17,9 +18,9 @@ func TestKeyboard(t *testing.T) {
 	t.Parallel()
 	in, out := io.Pipe()
 	opened := make(chan struct{})
-	k := &keyboard{open: func() { opened <- struct{}{} }}
-	k.listen(in)
-	k.listen(strings.NewReader("another\n")) // it listens already
+	k := &keyboard.Keyboard{Open: func() { opened <- struct{}{} }}
+	k.Listen(in)
+	k.Listen(strings.NewReader("another\n")) // it listens already
 	line := func(text string) {
 		if _, err := io.WriteString(out, text); err != nil {
 			t.Error(err)
