@@ -76,7 +76,7 @@ func (r *rehearsal) watch(ctx context.Context, id string, answer approve) (types
 	if err != nil {
 		return "", fmt.Errorf("reading the pipeline: %w", err)
 	}
-	r.view.begin(declared.Pipeline)
+	r.view.begin(r.pass, declared.Pipeline)
 	defer r.view.end()
 	// An approval is asked about once. It may be answered elsewhere, too.
 	var asked *question
@@ -93,7 +93,7 @@ func (r *rehearsal) watch(ctx context.Context, id string, answer approve) (types
 		if err != nil {
 			return "", err
 		}
-		r.view.update(actions)
+		r.view.update(ctx, actions)
 		switch status := got.PipelineExecution.Status; status {
 		case types.PipelineExecutionStatusInProgress, types.PipelineExecutionStatusStopping:
 		default:

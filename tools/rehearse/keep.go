@@ -109,6 +109,34 @@ func alone(configuration map[string]string) string {
 	return ""
 }
 
+// lastLine returns what the build of an action has said last, or "". Nothing depends
+// on it.
+func (r *rehearsal) lastLine(ctx context.Context, a types.ActionExecutionDetail) string {
+	if a.Output == nil || a.Output.ExecutionResult == nil || a.Input == nil || a.Input.ActionTypeId == nil || aws.ToString(a.Input.ActionTypeId.Provider) != "CodeBuild" {
+		return ""
+	}
+	id := aws.ToString(a.Output.ExecutionResult.ExternalExecutionId)
+	if id == "" {
+		return ""
+	}
+	got, err := codebuild.NewFromConfig(r.aws).BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: []string{id}})
+	if err != nil || len(got.Builds) == 0 || got.Builds[0].Logs == nil || got.Builds[0].Logs.StreamName == nil {
+		return ""
+	}
+	at := got.Builds[0].Logs
+	events, err := cloudwatchlogs.NewFromConfig(r.aws).GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{
+		LogGroupName: at.GroupName, LogStreamName: at.StreamName, Limit: aws.Int32(5),
+	})
+	if err != nil {
+		return ""
+	}
+	var said strings.Builder
+	for _, event := range events.Events {
+		said.WriteString(aws.ToString(event.Message) + "\n")
+	}
+	return said.String()
+}
+
 // buildLog returns the whole log of a build.
 func (r *rehearsal) buildLog(ctx context.Context, build string) (string, error) {
 	got, err := codebuild.NewFromConfig(r.aws).BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: []string{build}})

@@ -76,6 +76,8 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 		report:    Report{Commit: subject.commit, Endpoint: endpoint.url},
 	}
 	r.view = newView(cfg.Stdout, r.clock)
+	r.view.says = r.lastLine
+	r.pass = "release"
 	if endpoint.context, err = r.prepare(ctx, subject); err != nil {
 		return err
 	}
@@ -128,7 +130,9 @@ type rehearsal struct {
 	pipelines *codepipeline.Client
 	clock     clock.Clock
 	view      *view
-	report    Report
+	// pass is what goes through the pipeline: the base or the release.
+	pass   string
+	report Report
 	// names are those of the assembly whose pipeline is deployed.
 	names manifest.Manifest
 
@@ -286,7 +290,9 @@ func (r *rehearsal) deliverBase(ctx context.Context, s *subject) error {
 	report := r.report
 	err := r.deployPipeline(ctx, s, s.base)
 	if err == nil {
+		r.pass = "base"
 		err = r.deliver(ctx, s.base, always(true))
+		r.pass = "release"
 	}
 	r.report = report
 	r.report.Base = s.base

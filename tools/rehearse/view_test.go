@@ -1,101 +1,70 @@
 package rehearse
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/live"
 )
 
-// TestNoViewIsSilent checks that without a terminal to redraw, the actions in
-// progress are named at least every five seconds.
-func TestNoViewIsSilent(t *testing.T) {
+// TestTheViewFollowsAnExecution checks what is printed without a terminal: a line when an
+// action begins and ends, by CodePipeline's words, and what the one that runs has said.
+func TestTheViewFollowsAnExecution(t *testing.T) {
 	t.Parallel()
 	now := clock.NewManual(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	var out strings.Builder
 	v := newView(&out, now)
-	v.begin(&types.PipelineDeclaration{Stages: []types.StageDeclaration{{
-		Name: aws.String("Verify"), Actions: []types.ActionDeclaration{{Name: aws.String("Test")}, {Name: aws.String("Lint")}},
-	}}})
-	running := []types.ActionExecutionDetail{
-		{StageName: aws.String("Verify"), ActionName: aws.String("Test"), Status: types.ActionExecutionStatusInProgress},
-		{StageName: aws.String("Verify"), ActionName: aws.String("Lint"), Status: types.ActionExecutionStatusInProgress},
+	v.says = func(_ context.Context, a types.ActionExecutionDetail) string {
+		return "\x1b[32mpass\x1b[0m " + aws.ToString(a.ActionName) + "\n"
 	}
-	// This is 12 seconds, at the polling rate of the pipeline.
-	for range 40 {
-		v.update(running)
+	v.begin("release", &types.PipelineDeclaration{Stages: []types.StageDeclaration{
+		{Name: aws.String("Verify"), Actions: []types.ActionDeclaration{{Name: aws.String("Test")}, {Name: aws.String("Lint")}}},
+		{Name: aws.String("Staging"), Actions: []types.ActionDeclaration{{Name: aws.String("Deploy")}}},
+	}})
+	action := func(name string, status types.ActionExecutionStatus) types.ActionExecutionDetail {
+		return types.ActionExecutionDetail{StageName: aws.String("Verify"), ActionName: &name, Status: status}
+	}
+	// The newest comes first, and an older one of the same action counts no more.
+	v.update(t.Context(), []types.ActionExecutionDetail{action("Lint", types.ActionExecutionStatusInProgress), action("Test", types.ActionExecutionStatusInProgress), action("Test", types.ActionExecutionStatusFailed)})
+	now.Advance(12 * time.Second)
+	done := []types.ActionExecutionDetail{action("Lint", types.ActionExecutionStatusSucceeded), action("Test", types.ActionExecutionStatusInProgress)}
+	v.update(t.Context(), done)
+	for range 110 { // 33 seconds, at the polling rate of the pipeline
 		now.Advance(300 * time.Millisecond)
+		v.update(t.Context(), done)
 	}
-	v.update([]types.ActionExecutionDetail{{StageName: aws.String("Verify"), ActionName: aws.String("Lint"), Status: types.ActionExecutionStatusSucceeded}})
+	v.update(t.Context(), []types.ActionExecutionDetail{done[0], action("Test", types.ActionExecutionStatusFailed)})
 	v.end()
-	want := []string{"Verify     Lint       InProgress    0.0s", "Verify     Test       InProgress    0.0s", "          Test 5.1s, Lint 5.1s", "          Test 10.2s, Lint 10.2s", "Verify     Lint       Succeeded    12.0s"}
-	if got := strings.Split(strings.TrimRight(out.String(), "\n"), "\n"); strings.Join(got, "|") != strings.Join(want, "|") {
-		t.Errorf("it shows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	const want = `Verify     Test         InProgress    0.0s
+Verify     Lint         InProgress    0.0s
+Verify     Lint         Succeeded    12.0s
+          Test 42s: pass Test
+Verify     Test         Failed       45.0s
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+	stages := []Stage{
+		{Name: "Verify", Actions: []Action{{"Test", "Failed", 45}, {"Lint", "Succeeded", 12}}},
+		{Name: "Staging", Actions: []Action{{"Deploy", "NotStarted", 0}}},
+	}
+	if diff := cmp.Diff(stages, v.stages()); diff != "" {
+		t.Error(diff)
 	}
 }
 
-// TestTheTableFitsItsWindow checks that no line is longer than the window is wide,
-// that a line is left for the cursor, and that what is in progress is shown.
-func TestTheTableFitsItsWindow(t *testing.T) {
+func TestStates(t *testing.T) {
 	t.Parallel()
-	now := clock.NewManual(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	v := newView(&strings.Builder{}, now)
-	for _, action := range []string{"Source/Source", "Verify/Lint", "Verify/Sec", "Verify/Synth", "Verify/Test", "Staging/Deploy", "Staging/Smoke", "Staging/Drill", "Approval/Plan", "Approval/Readiness", "Approval/Approve", "Production/Promote"} {
-		stage, name, _ := strings.Cut(action, "/")
-		v.rows = append(v.rows, &row{stage: stage, action: name})
-	}
-	begin, end := now.Now(), now.Now().Add(2500*time.Millisecond)
-	for _, r := range v.rows[:4] {
-		r.began, r.ended, r.status = begin, end, types.ActionExecutionStatusSucceeded
-	}
-	v.rows[4].began, v.rows[4].status = begin, types.ActionExecutionStatusInProgress
-	now.Advance(124*time.Second + 700*time.Millisecond)
-	for _, tt := range []struct {
-		width, height int
-		want          string
-	}{
-		{80, 24, `
-Source     Source       Succeeded     2.5s
-Verify     Lint         Succeeded     2.5s
-Verify     Sec          Succeeded     2.5s
-Verify     Synth        Succeeded     2.5s
-Verify     Test         InProgress   2m04s
-Staging    Deploy       -
-Staging    Smoke        -
-Staging    Drill        -
-Approval   Plan         -
-Approval   Readiness    -
-Approval   Approve      -
-Production Promote      -`},
-		{36, 10, `
-4 of 12 actions have ended
-Test         InProgress   2m04s
-Deploy       -
-Smoke        -
-Drill        -
-Plan         -
-Readiness    -
-Approve      -
-Promote      -`},
-		{20, 4, `
-4 of 12 actions have
-Test         InProgr
-Deploy       -`},
-		{1, 1, "\n4\nT"},
-	} {
-		lines := v.table(tt.width, tt.height)
-		for i, line := range lines {
-			if len(line) > tt.width {
-				t.Errorf("%q is wider than %d", line, tt.width)
-			}
-			lines[i] = strings.TrimRight(line, " ")
-		}
-		if got := "\n" + strings.Join(lines, "\n"); got != tt.want {
-			t.Errorf("%d columns and %d lines show%s\nwant%s", tt.width, tt.height, got, tt.want)
+	for _, status := range types.ActionExecutionStatus("").Values() {
+		if got := stateOf(status); got == live.Waiting || (got == live.Running) != (status == types.ActionExecutionStatusInProgress) {
+			t.Errorf("%s is %v", status, got)
 		}
 	}
 }

@@ -181,7 +181,7 @@ func (p *patient) quota(ctx context.Context, service, name string) (float64, err
 			}
 		}
 	}
-	return 0, fmt.Errorf("Service Quotas has no %q of %s", name, service)
+	return 0, fmt.Errorf("there is no quota %q of %s", name, service)
 }
 
 // image compares the Go and Node of the builds' image with what is asked for.

@@ -148,7 +148,7 @@ func TestQuotas(t *testing.T) {
 	}{
 		{map[string]float64{arm: 1, linux: 10}, builds, Missing, "starts 3 builds of ARM/Large at once, and the account may run 1"},
 		{map[string]float64{arm: 3, linux: 1}, builds, OK, "3 of ARM/Large at once, of 3, 1 of Linux/Small at once, of 1"},
-		{map[string]float64{linux: 1}, builds, Unknown, "Service Quotas has no"},
+		{map[string]float64{linux: 1}, builds, Unknown, "there is no quota"},
 		{map[string]float64{"lambda": 10}, concurrency, Missing, "the stages reserve 20, and the account has 10"},
 		{map[string]float64{"lambda": 1000}, concurrency, OK, "the stages reserve 20 of 1000"},
 	} {

@@ -86,7 +86,7 @@ func readPipeline(t template) (pipeline, error) {
 				Stages []struct {
 					Actions []struct {
 						RunOrder      int
-						ActionTypeId  struct{ Provider string } //nolint:revive // as CloudFormation writes it
+						ActionTypeId  struct{ Provider string }
 						Configuration struct{ ProjectName struct{ Ref string } }
 					}
 				}

@@ -18,6 +18,7 @@ import (
 	"github.com/magewright/magewright/tools/deliver/canary"
 	"github.com/magewright/magewright/tools/deliver/probe"
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/live"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/stack"
 )
@@ -36,7 +37,7 @@ type follower struct {
 	// pace is by what AWS is asked again where follow judges meanwhile. It is
 	// another one, so that a test can let time pass for follow alone.
 	pace    clock.Clock
-	out     *panel
+	out     *live.Screen
 	cfg     project.Config
 	probes  []probe.Probe
 	token   string // that probes are sent with
@@ -55,7 +56,7 @@ type follower struct {
 
 // newFollower returns one that leaves out the deployments that are there
 // already. The token lets probes read what the ledger keeps.
-func newFollower(ctx context.Context, cfg project.Config, awsConfig aws.Config, o stack.Outputs, token string, out *panel) (*follower, error) {
+func newFollower(ctx context.Context, cfg project.Config, awsConfig aws.Config, o stack.Outputs, token string, out *live.Screen) (*follower, error) {
 	steps, err := probe.Load(cfg.Dir)
 	if err != nil {
 		return nil, err
@@ -115,7 +116,7 @@ func (f *follower) close() {
 	for _, w := range f.watches {
 		w.close()
 	}
-	f.out.show(nil)
+	f.out.Show(nil)
 }
 
 // look takes in how each deployment stands that is not known.

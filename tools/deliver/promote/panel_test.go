@@ -1,7 +1,6 @@
 package promote
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -44,57 +43,5 @@ func TestChart(t *testing.T) {
 	}
 	if got, want := coloured[3], "  \x1b[31m"+strings.TrimSpace(want[3])+"\x1b[0m"; got != want {
 		t.Errorf("in colour it is %q, want %q", got, want)
-	}
-}
-
-// screen is a terminal as far as a panel uses one: it moves up, clears, and
-// leaves out colours.
-func screen(written string) string {
-	var lines []string
-	line := ""
-	for written != "" {
-		switch {
-		case strings.HasPrefix(written, "\x1b["):
-			end := strings.IndexAny(written, "AJm")
-			if n := written[2:end]; written[end] == 'A' {
-				lines = lines[:len(lines)-int(n[0]-'0')]
-			}
-			written = written[end+1:]
-		case written[0] == '\n':
-			lines, line, written = append(lines, line), "", written[1:]
-		default:
-			line, written = line+written[:1], written[1:]
-		}
-	}
-	return strings.Join(append(lines, line), "\n")
-}
-
-// What others write stays, and the newest chart is below it.
-func TestPanel(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	p := &panel{w: &out, terminal: true, width: func() int { return 11 }}
-	write := func(s string) {
-		if n, err := p.Write([]byte(s)); n != len(s) || err != nil {
-			t.Fatal(n, err)
-		}
-	}
-	write("first\n")
-	p.show([]string{"a chart that is too wide", "two"})
-	write("second\nhal")
-	p.show([]string{"\x1b[31mnewer and wider\x1b[0m"})
-	write("f\n")
-	if got, want := screen(out.String()), "first\nsecond\nhalf\nnewer and \n"; got != want {
-		t.Errorf("the screen is %q, want %q", got, want)
-	}
-	p.show(nil)
-	if got, want := screen(out.String()), "first\nsecond\nhalf\n"; got != want {
-		t.Errorf("at the end the screen is %q, want %q", got, want)
-	}
-	var plain bytes.Buffer
-	quiet := newPanel(&plain)
-	quiet.show([]string{"chart"})
-	if _, err := quiet.Write([]byte("line\n")); err != nil || plain.String() != "line\n" {
-		t.Errorf("without a terminal it is %q, %v", plain.String(), err)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/evidence/ledgerclient"
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/live"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
@@ -185,9 +186,9 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 // shift deploys over a deployed production, and follows the deployment that
 // CloudFormation asks CodeDeploy for; one that is in progress already first.
 func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, production manifest.Stage, o stack.Outputs, token, pkg string) (*follower, error) {
-	out := newPanel(cfg.Stdout)
+	out := live.NewScreen(cfg.Stdout)
 	cfg.Stdout = out
-	if out.terminal {
+	if out.Live() {
 		cfg.Stderr = out // it is the same terminal
 	}
 	f, err := newFollower(ctx, cfg, awsConfig, o, token, out)

@@ -26,6 +26,7 @@ import (
 	"github.com/magewright/magewright/tools/deliver/canary/picture"
 	"github.com/magewright/magewright/tools/deliver/probe"
 	"github.com/magewright/magewright/tools/deliver/stagetest"
+	"github.com/magewright/magewright/tools/internal/live"
 	"github.com/magewright/magewright/tools/project"
 )
 
@@ -62,7 +63,7 @@ func newScene(t *testing.T) *scene {
 	// the race detector makes each request dear.
 	writeTemplate(t, cfg, gates(15, 3000))
 	var err error
-	s.follower, err = newFollower(t.Context(), cfg, s.AWS, s.Outputs, s.Token(t), newPanel(io.MultiWriter(s.out, t.Output())))
+	s.follower, err = newFollower(t.Context(), cfg, s.AWS, s.Outputs, s.Token(t), live.NewScreen(io.MultiWriter(s.out, t.Output())))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func (w *watch) look(ctx context.Context, info *types.DeploymentInfo, alias *lam
 			}
 		}
 	}
-	w.f.out.show(chart(&w.record, w.f.out.colour))
+	w.f.out.Show(chart(&w.record, w.f.out.Colour()))
 	return errors.Join(unread, save(&w.record, w.f.cfg))
 }
 

@@ -11,12 +11,16 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// Silence is the longest time without output.
-const Silence = 5 * time.Second
+// Silence is the longest time without output at first. Whoever has waited so long knows
+// that something is in progress: after that it is Longer.
+const (
+	Silence = 5 * time.Second
+	Longer  = 30 * time.Second
+)
 
 // During calls f with writers that pass on their input to stdout and stderr.
-// After each Silence, it writes a line to stderr: the name, and how long f has
-// been running.
+// After Silence, and then after each Longer without output, it writes a line to stderr:
+// the name, and how long f has been running.
 func During(c clock.Clock, stdout, stderr io.Writer, name string, f func(stdout, stderr io.Writer) error) error {
 	h := &heart{clock: c, last: c.Now()}
 	start, done := h.last, make(chan struct{})
@@ -32,6 +36,7 @@ func During(c clock.Clock, stdout, stderr io.Writer, name string, f func(stdout,
 			}
 			if h.left() <= 0 {
 				// This is best effort.
+				h.named()
 				_, _ = fmt.Fprintf(h.writer(stderr), "%s: %.0f s\n", name, clock.Since(c, start).Seconds())
 			}
 		}
@@ -47,13 +52,25 @@ type heart struct {
 	clock clock.Clock
 	mu    sync.Mutex // held while something is printed
 	last  time.Time
+	long  bool // it has been named
+}
+
+// named makes the next silence a longer one.
+func (h *heart) named() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.long = true
 }
 
 // left returns how long the silence may still last.
 func (h *heart) left() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return Silence - clock.Since(h.clock, h.last)
+	silence := Silence
+	if h.long {
+		silence = Longer
+	}
+	return silence - clock.Since(h.clock, h.last)
 }
 
 func (h *heart) writer(to io.Writer) io.Writer { return pulse{h, to} }

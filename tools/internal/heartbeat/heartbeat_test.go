@@ -35,11 +35,14 @@ func TestSilentWorkIsNamed(t *testing.T) {
 	stdout, stderr := newPage(), newPage()
 	failure := errors.New("failed")
 	err := heartbeat.During(now, stdout, stderr, "compiling", func(_, _ io.Writer) error {
-		for _, want := range []string{"compiling: 5 s\n", "compiling: 10 s\n"} {
+		for _, step := range []struct {
+			silence time.Duration
+			want    string
+		}{{heartbeat.Silence, "compiling: 5 s\n"}, {heartbeat.Longer, "compiling: 35 s\n"}, {heartbeat.Longer, "compiling: 65 s\n"}} {
 			now.BlockUntil(1)
-			now.Advance(heartbeat.Silence)
-			if got := <-stderr.written; got != want {
-				t.Errorf("it says %q, want %q", got, want)
+			now.Advance(step.silence)
+			if got := <-stderr.written; got != step.want {
+				t.Errorf("it says %q, want %q", got, step.want)
 			}
 		}
 		return failure

@@ -13,10 +13,12 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/live"
 	"github.com/magewright/magewright/tools/internal/starting"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -65,41 +67,160 @@ type Named struct {
 	Run  Func
 }
 
-// Parallel runs targets side by side, two at a time, for most of them use
-// every core by themselves. What each says of its progress is printed as it
-// comes, with its name; its output is printed whole when it has ended. All are
-// run even if one fails.
+// Parallel runs targets side by side, two at a time, for most of them use every core by
+// themselves. All are run even if one fails. On a terminal, a table shows them while they
+// run; then the output of those that failed is printed, and a line of each other. Elsewhere
+// what each says of its progress is printed as it comes, with its name, and its output is
+// printed whole when it has ended.
 func Parallel(ctx context.Context, targets ...Named) error {
 	return Run(ctx, func(ctx context.Context, cfg project.Config) error {
-		var mu sync.Mutex
-		var failed []error
-		group := errgroup.Group{}
-		group.SetLimit(2)
-		for _, t := range targets {
-			group.Go(func() error {
-				var out bytes.Buffer
-				progress := &prefixed{mu: &mu, to: cfg.Stderr, prefix: t.Name + ": "}
-				each := cfg
-				each.Stdout, each.Stderr = &out, progress
-				start := clock.System().Now()
-				err := t.Run(ctx, each)
-				progress.end()
-				mu.Lock()
-				defer mu.Unlock()
-				result := "ok"
-				if err != nil {
-					result = "FAILED"
-					if !strings.HasPrefix(err.Error(), t.Name+": ") {
-						err = fmt.Errorf("%s: %w", t.Name, err)
-					}
-					failed = append(failed, err)
-				}
-				fmt.Fprintf(cfg.Stdout, "== %s: %s (%.1fs)\n%s", t.Name, result, clock.Since(clock.System(), start).Seconds(), &out)
-				return nil
-			})
-		}
-		return errors.Join(group.Wait(), errors.Join(failed...))
+		return parallel(ctx, cfg, live.NewScreen(cfg.Stdout), targets)
 	})
+}
+
+func parallel(ctx context.Context, cfg project.Config, screen *live.Screen, targets []Named) error {
+	p := &side{cfg: cfg, screen: screen, table: live.NewTable(screen, clock.System())}
+	rows := make([]live.Row, 0, len(targets))
+	for _, t := range targets {
+		rows = append(rows, live.Row{Name: t.Name})
+	}
+	if screen.Live() {
+		p.table.Begin("", rows)
+	}
+	p.results = make([]result, len(targets))
+	group := errgroup.Group{}
+	group.SetLimit(2)
+	for i, t := range targets {
+		group.Go(func() error {
+			p.run(ctx, i, t)
+			return nil
+		})
+	}
+	err := group.Wait()
+	p.table.Close()
+	if screen.Live() {
+		p.summarize()
+	}
+	var failed []error
+	for _, r := range p.results {
+		if r.err != nil {
+			failed = append(failed, r.err)
+		}
+	}
+	return errors.Join(err, errors.Join(failed...))
+}
+
+// A side is what targets that run side by side share.
+type side struct {
+	cfg     project.Config
+	screen  *live.Screen
+	table   *live.Table
+	mu      sync.Mutex // of all that is printed
+	results []result
+}
+
+// A result is how a target has ended.
+type result struct {
+	name  string
+	state live.State
+	took  time.Duration
+	out   bytes.Buffer
+	err   error // of one that failed; nil if it was stopped
+}
+
+// resultWords are how a target has ended, in words.
+var resultWords = map[live.State]string{live.Succeeded: "ok", live.Failed: "FAILED", live.Stopped: "stopped", live.Skipped: "not run"}
+
+// run runs one of the targets.
+func (p *side) run(ctx context.Context, i int, t Named) {
+	r := &p.results[i]
+	r.name, r.state = t.Name, live.Skipped
+	if ctx.Err() != nil {
+		p.ended(i)
+		return
+	}
+	each := p.cfg
+	var progress io.Writer
+	if p.screen.Live() {
+		p.table.Update(func(rows []live.Row) { rows[i].State = live.Running })
+		progress = noted(func(line string) { p.table.Update(func(rows []live.Row) { rows[i].Note = line }) })
+	} else {
+		prefixed := &prefixed{mu: &p.mu, to: p.cfg.Stderr, prefix: t.Name + ": "}
+		defer prefixed.end()
+		progress = prefixed
+	}
+	each.Stdout, each.Stderr = &r.out, progress
+	if p.screen.Live() {
+		each.Stdout = io.MultiWriter(&r.out, progress)
+	}
+	start := clock.System().Now()
+	err := t.Run(ctx, each)
+	r.took = clock.Since(clock.System(), start)
+	switch {
+	case err == nil:
+		r.state = live.Succeeded
+	case ctx.Err() != nil:
+		r.state = live.Stopped
+	default:
+		r.state = live.Failed
+		if !strings.HasPrefix(err.Error(), t.Name+": ") {
+			err = fmt.Errorf("%s: %w", t.Name, err)
+		}
+	}
+	if err != nil {
+		r.err = err
+	}
+	p.ended(i)
+}
+
+// ended shows how a target has ended.
+func (p *side) ended(i int) {
+	r := &p.results[i]
+	if p.screen.Live() {
+		p.table.Update(func(rows []live.Row) { rows[i].State = r.state })
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.print(r, r.out.String())
+}
+
+// print prints how a target has ended, and text.
+func (p *side) print(r *result, text string) {
+	took := fmt.Sprintf(" (%.1fs)", r.took.Seconds())
+	if r.state == live.Skipped {
+		took = ""
+	}
+	fmt.Fprintf(p.cfg.Stdout, "== %s: %s%s\n%s", r.name, resultWords[r.state], took, text)
+}
+
+// summarize prints what those that failed have printed, and a line of each other.
+func (p *side) summarize() {
+	for _, state := range []live.State{live.Failed, live.Stopped, live.Skipped, live.Succeeded} {
+		for i := range p.results {
+			r := &p.results[i]
+			if r.state != state {
+				continue
+			}
+			text := r.out.String()
+			if state != live.Failed {
+				if text = live.Plain(text); text != "" {
+					text = "   " + text + "\n"
+				}
+			}
+			p.print(r, text)
+		}
+	}
+}
+
+// noted passes on the last line of each write that says something.
+type noted func(line string)
+
+func (n noted) Write(data []byte) (int, error) {
+	if line := live.Plain(string(data)); line != "" {
+		n(line)
+	}
+	return len(data), nil
 }
 
 // A prefixed writes whole lines, each after a prefix that it lacks.

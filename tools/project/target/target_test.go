@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/magewright/magewright/tools/internal/live"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 )
@@ -186,5 +187,62 @@ func TestClean(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 || entries[0].Name() != "app" {
 		t.Errorf("left are %v, %v", entries, err)
+	}
+}
+
+// TestParallelOnATerminal holds that what failed is printed first and whole, and of the
+// others a line.
+func TestParallelOnATerminal(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	screen := live.Fake(&out, false, func() (int, int) { return 80, 24 })
+	targets := []Named{
+		{"lint", func(_ context.Context, cfg project.Config) error {
+			fmt.Fprintln(cfg.Stdout, "first\nlint: no findings")
+			return nil
+		}},
+		{"test", func(_ context.Context, cfg project.Config) error {
+			fmt.Fprintln(cfg.Stdout, "--- FAIL: TestInk\n    the ink ran out")
+			return exit.Failed("go test ./app", "test: 1 failed")
+		}},
+	}
+	err := parallel(t.Context(), project.Config{Stdout: screen, Stderr: &out}, screen, targets)
+	if exit.Status(err) != exit.Gate || !strings.HasPrefix(err.Error(), "test: 1 failed") {
+		t.Errorf("it ends with %v", err)
+	}
+	shown := regexp.MustCompile(`\(\d+\.\ds\)`).ReplaceAllString(out.String(), "(1.0s)")
+	const want = "== test: FAILED (1.0s)\n--- FAIL: TestInk\n    the ink ran out\n== lint: ok (1.0s)\n   lint: no findings\n"
+	if !strings.HasSuffix(shown, want) {
+		t.Errorf("it shows\n%s\nwant at its end\n%s", shown, want)
+	}
+}
+
+// TestParallelIsStopped holds that after Ctrl-C it is said what was stopped and what did
+// not run: neither has failed.
+func TestParallelIsStopped(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancelCause(t.Context())
+	var both sync.WaitGroup
+	both.Add(2)
+	running := func(ctx context.Context, _ project.Config) error {
+		both.Done()
+		<-ctx.Done()
+		return errors.New("signal: killed")
+	}
+	go func() {
+		both.Wait()
+		interrupt(errors.New("interrupt signal received"))
+	}()
+	never := func(context.Context, project.Config) error { t.Error("it ran after Ctrl-C"); return nil }
+	var out bytes.Buffer
+	cfg := project.Config{Stdout: &out, Stderr: &out}
+	err := exit.Stopped(ctx, parallel(ctx, cfg, live.NewScreen(&out), []Named{{"lint", running}, {"test", running}, {"sec", never}, {"synth", never}}))
+	if exit.Status(err) != exit.Interrupted || err.Error() != "stopped: interrupt signal received" {
+		t.Errorf("exit code %d, %v", exit.Status(err), err)
+	}
+	for _, want := range []string{"== lint: stopped (", "== test: stopped (", "== sec: not run\n", "== synth: not run\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, &out)
+		}
 	}
 }

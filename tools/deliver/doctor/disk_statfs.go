@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux || darwin
 
 package doctor
 
@@ -11,5 +11,5 @@ func free(dir string) (uint64, error) {
 	if err := unix.Statfs(dir, &s); err != nil {
 		return 0, err
 	}
-	return uint64(s.Bavail) * uint64(s.Bsize), nil // #nosec G115 -- sizes are not negative
+	return s.Bavail * uint64(s.Bsize), nil // #nosec G115 -- sizes are not negative
 }

@@ -1,4 +1,4 @@
-package promote
+package live
 
 import (
 	"bufio"
@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal returns both ends of a pseudoterminal without a window: 0 columns.
+// pseudoterminal returns both ends of a pseudoterminal without a window: 0 columns.
 // See pty(7).
-func terminal(t *testing.T) (master, slave *os.File) {
+func pseudoterminal(t *testing.T) (master, slave *os.File) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
@@ -38,23 +38,23 @@ func terminal(t *testing.T) (master, slave *os.File) {
 // A terminal that does not know its width has a chart; one that can't move its
 // cursor, none; and NO_COLOR is honoured.
 func TestTerminals(t *testing.T) {
-	master, slave := terminal(t)
+	master, slave := pseudoterminal(t)
 	t.Setenv("NO_COLOR", "")
 	t.Setenv("TERM", "xterm")
-	p := newPanel(slave)
-	if !p.terminal || !p.colour {
-		t.Errorf("a terminal is one: %v, in colour: %v", p.terminal, p.colour)
+	p := NewScreen(slave)
+	if !p.Live() || !p.Colour() {
+		t.Errorf("a terminal is one: %v, in colour: %v", p.Live(), p.Colour())
 	}
-	p.show([]string{"a chart"})
+	p.Show([]string{"a chart"})
 	if line, err := bufio.NewReader(master).ReadString('\n'); err != nil || strings.TrimSpace(line) != "a chart" {
 		t.Errorf("it shows %q, %v", line, err)
 	}
 	t.Setenv("NO_COLOR", "1")
-	if p := newPanel(slave); !p.terminal || p.colour {
-		t.Errorf("with NO_COLOR, a terminal is one: %v, in colour: %v", p.terminal, p.colour)
+	if p := NewScreen(slave); !p.Live() || p.Colour() {
+		t.Errorf("with NO_COLOR, a terminal is one: %v, in colour: %v", p.Live(), p.Colour())
 	}
 	t.Setenv("TERM", "dumb")
-	if newPanel(slave).terminal {
+	if NewScreen(slave).Live() {
 		t.Error("a dumb terminal has a chart")
 	}
 }
