@@ -1308,6 +1308,10 @@ func (g guardedS3) DeleteObject(ctx context.Context, in *awss3.DeleteObjectInput
 	return guarded(ctx, g.guard, "s3", "DeleteObject", in, g.Service.DeleteObject)
 }
 
+func (g guardedS3) DeleteObjectTagging(ctx context.Context, in *awss3.DeleteObjectTaggingInput) (*awss3.DeleteObjectTaggingOutput, error) {
+	return guarded(ctx, g.guard, "s3", "DeleteObjectTagging", in, g.Service.DeleteObjectTagging)
+}
+
 func (g guardedS3) DeleteObjects(ctx context.Context, in *awss3.DeleteObjectsInput) (*awss3.DeleteObjectsOutput, error) {
 	return guarded(ctx, g.guard, "s3", "DeleteObjects", in, g.Service.DeleteObjects)
 }
@@ -1330,6 +1334,10 @@ func (g guardedS3) GetBucketLocation(ctx context.Context, in *awss3.GetBucketLoc
 
 func (g guardedS3) GetBucketLogging(ctx context.Context, in *awss3.GetBucketLoggingInput) (*awss3.GetBucketLoggingOutput, error) {
 	return guarded(ctx, g.guard, "s3", "GetBucketLogging", in, g.Service.GetBucketLogging)
+}
+
+func (g guardedS3) GetBucketNotificationConfiguration(ctx context.Context, in *awss3.GetBucketNotificationConfigurationInput) (*awss3.GetBucketNotificationConfigurationOutput, error) {
+	return guarded(ctx, g.guard, "s3", "GetBucketNotificationConfiguration", in, g.Service.GetBucketNotificationConfiguration)
 }
 
 func (g guardedS3) GetBucketOwnershipControls(ctx context.Context, in *awss3.GetBucketOwnershipControlsInput) (*awss3.GetBucketOwnershipControlsOutput, error) {
@@ -1414,6 +1422,10 @@ func (g guardedS3) PutBucketLifecycleConfiguration(ctx context.Context, in *awss
 
 func (g guardedS3) PutBucketLogging(ctx context.Context, in *awss3.PutBucketLoggingInput) (*awss3.PutBucketLoggingOutput, error) {
 	return guarded(ctx, g.guard, "s3", "PutBucketLogging", in, g.Service.PutBucketLogging)
+}
+
+func (g guardedS3) PutBucketNotificationConfiguration(ctx context.Context, in *awss3.PutBucketNotificationConfigurationInput) (*awss3.PutBucketNotificationConfigurationOutput, error) {
+	return guarded(ctx, g.guard, "s3", "PutBucketNotificationConfiguration", in, g.Service.PutBucketNotificationConfiguration)
 }
 
 func (g guardedS3) PutBucketOwnershipControls(ctx context.Context, in *awss3.PutBucketOwnershipControlsInput) (*awss3.PutBucketOwnershipControlsOutput, error) {
@@ -1612,6 +1624,10 @@ func (g guardedSns) ListTopics(ctx context.Context, in *awssns.ListTopicsInput) 
 
 func (g guardedSns) Publish(ctx context.Context, in *awssns.PublishInput) (*awssns.PublishOutput, error) {
 	return guarded(ctx, g.guard, "sns", "Publish", in, g.Service.Publish)
+}
+
+func (g guardedSns) PublishBatch(ctx context.Context, in *awssns.PublishBatchInput) (*awssns.PublishBatchOutput, error) {
+	return guarded(ctx, g.guard, "sns", "PublishBatch", in, g.Service.PublishBatch)
 }
 
 func (g guardedSns) SetSubscriptionAttributes(ctx context.Context, in *awssns.SetSubscriptionAttributesInput) (*awssns.SetSubscriptionAttributesOutput, error) {

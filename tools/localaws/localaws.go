@@ -257,6 +257,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 	})
 	bus.SetPipelines(guardedCodepipeline{pipelines, g})
 	targets.Buses, targets.Pipelines = guardedEvents{bus, g}, guardedCodepipeline{pipelines, g}
+	objects.Sender = &delivery.Sender{Account: a, Deps: targets, Service: s3.ServicePrincipal}
 	schedules := scheduler.New(a, scheduler.Deps{Deps: targets, Metrics: measured})
 	stacks := cloudformation.New(a, cloudformation.Deps{
 		Parameters: guardedParameters,
@@ -284,7 +285,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 		Logs: logGroups, Topics: topics, Queues: queues, Tables: tables, Parameters: parameters, Buckets: objects, Requests: s.guard.Requests(),
 	}
 	// Services that start work are closed before the services that do it.
-	s.closers = []io.Closer{s.gateway, schedules, pipelines, builds, stacks, deployments, metrics, bus, functions, topics, queues, tables}
+	s.closers = []io.Closer{s.gateway, schedules, pipelines, builds, stacks, objects, deployments, metrics, bus, functions, topics, queues, tables}
 	return []wire.Service{
 		{Name: "sts", Impl: sessions},
 		{Name: "iam", Impl: identities},

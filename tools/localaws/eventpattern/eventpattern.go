@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -142,6 +143,10 @@ func compileMatcher(element any, path string) (matcher, error) {
 			return numeric(operand, path)
 		case "anything-but":
 			return anythingBut(operand, path)
+		case "wildcard":
+			return wildcard(operand, path)
+		case "cidr":
+			return cidr(operand, path)
 		default:
 			return nil, invalid("the embedded AWS does not support the match type %s at %s", kind, path)
 		}
@@ -210,6 +215,70 @@ func affix(kind string, operand any, path string) (matcher, error) {
 	}, nil
 }
 
+// wildcard matches a text in which * stands for any number of characters. A backslash
+// makes * and backslash ordinary.
+func wildcard(operand any, path string) (matcher, error) {
+	pattern, ok := operand.(string)
+	if !ok {
+		return nil, invalid("wildcard match pattern must be a string at %s", path)
+	}
+	parts := []string{""}
+	for i := 0; i < len(pattern); i++ {
+		last := &parts[len(parts)-1]
+		switch c := pattern[i]; {
+		case c == '\\':
+			if i++; i == len(pattern) || pattern[i] != '*' && pattern[i] != '\\' {
+				return nil, invalid("Invalid escape character at pos %d at %s", i-1, path)
+			}
+			*last += string(pattern[i])
+		case c == '*':
+			if i > 0 && pattern[i-1] == '*' {
+				return nil, invalid("Consecutive wildcard characters at pos %d at %s", i-1, path)
+			}
+			parts = append(parts, "")
+		default:
+			*last += string(c)
+		}
+	}
+	return func(value any) bool {
+		text, ok := value.(string)
+		return ok && matchParts(text, parts)
+	}, nil
+}
+
+// matchParts reports whether a text consists of the parts, with anything between them.
+func matchParts(text string, parts []string) bool {
+	text, ok := strings.CutPrefix(text, parts[0])
+	if len(parts) == 1 {
+		return ok && text == ""
+	}
+	if !ok {
+		return false
+	}
+	for _, part := range parts[1 : len(parts)-1] {
+		_, after, found := strings.Cut(text, part)
+		if !found {
+			return false
+		}
+		text = after
+	}
+	return strings.HasSuffix(text, parts[len(parts)-1])
+}
+
+// cidr matches an IP address within a network.
+func cidr(operand any, path string) (matcher, error) {
+	text, _ := operand.(string)
+	network, err := netip.ParsePrefix(text)
+	if err != nil {
+		return nil, invalid("Malformed CIDR, one '/' required, at %s", path)
+	}
+	return func(value any) bool {
+		text, _ := value.(string)
+		address, err := netip.ParseAddr(text)
+		return err == nil && network.Contains(address)
+	}, nil
+}
+
 // numeric matches one comparison, or two that define a range.
 func numeric(operand any, path string) (matcher, error) {
 	list, ok := operand.([]any)
@@ -257,7 +326,7 @@ func anythingBut(operand any, path string) (matcher, error) {
 			return nil, invalid("Only one key allowed in match expression at %s", path)
 		}
 		for kind, value := range o {
-			if kind != "prefix" && kind != "suffix" && kind != "equals-ignore-case" {
+			if kind != "prefix" && kind != "suffix" && kind != "equals-ignore-case" && kind != "wildcard" {
 				return nil, invalid("the embedded AWS does not support anything-but of %s at %s", kind, path)
 			}
 			values, ok := value.([]any)

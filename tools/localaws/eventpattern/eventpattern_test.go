@@ -10,7 +10,7 @@ import (
 
 const sample = `{
 	"source": "aws.codepipeline", "detail-type": "CodePipeline Pipeline Execution State Change", "resources": ["arn:a", "arn:b"],
-	"detail": {"state": "FAILED", "version": 3.0, "nothing": null, "yes": true, "empty": [], "name": "magewright-pipeline",
+	"detail": {"state": "FAILED", "version": 3.0, "nothing": null, "yes": true, "empty": [], "name": "magewright-pipeline", "address": "10.1.2.3",
 		"stages": [{"name": "Verify", "n": 1}, {"name": "Staging", "n": 2}]}
 }`
 
@@ -21,6 +21,16 @@ func TestPatterns(t *testing.T) {
 		want    bool
 	}{
 		{`{"source": ["aws.codepipeline"]}`, true},
+		{`{"source": [{"wildcard": "aws.*"}]}`, true},
+		{`{"source": [{"wildcard": "*code*line"}]}`, true},
+		{`{"source": [{"wildcard": "*code*x*line"}]}`, false},
+		{`{"source": [{"wildcard": "aws.code*codepipeline"}]}`, false},
+		{`{"source": [{"wildcard": "aws.codepipeline"}]}`, true},
+		{`{"source": [{"wildcard": "aws.\\*"}]}`, false},
+		{`{"source": [{"anything-but": {"wildcard": "aws.*"}}]}`, false},
+		{`{"detail": {"address": [{"cidr": "10.1.0.0/16"}]}}`, true},
+		{`{"detail": {"address": [{"cidr": "10.2.0.0/16"}]}}`, false},
+		{`{"detail": {"state": [{"cidr": "10.2.0.0/16"}]}}`, false},
 		{`{"source": ["aws.codebuild", "aws.codepipeline"]}`, true},
 		{`{"source": ["aws.codebuild"]}`, false},
 		{`{"source": ["aws.codepipeline"], "detail": {"state": ["SUCCEEDED"]}}`, false},
@@ -89,7 +99,11 @@ func TestBadPatterns(t *testing.T) {
 		`{"a": []}`:                              "Empty arrays",
 		`{"a": {}}`:                              "Empty objects",
 		`{"a": [["x"]]}`:                         "Match value must be",
-		`{"a": [{"wildcard": "*"}]}`:             "does not support the match type wildcard at $.a",
+		`{"a": [{"glob": "*"}]}`:                 "does not support the match type glob at $.a",
+		`{"a": [{"wildcard": "a**"}]}`:           "Consecutive wildcard",
+		`{"a": [{"wildcard": "a\\x"}]}`:          "Invalid escape",
+		`{"a": [{"wildcard": 1}]}`:               "must be a string",
+		`{"a": [{"cidr": "10.0.0.1"}]}`:          "Malformed CIDR",
 		`{"a": [{"prefix": 1}]}`:                 "must be a string",
 		`{"a": [{"prefix": "x", "b": 1}]}`:       "Only one key",
 		`{"a": [{"exists": "yes"}]}`:             "true or false",

@@ -15,12 +15,30 @@ func fail(code, format string, args ...any) error {
 	return &smithy.GenericAPIError{Code: code, Message: fmt.Sprintf(format, args...), Fault: smithy.FaultClient}
 }
 
-func noSuchKey(key string) error {
-	return &types.NoSuchKey{Message: aws.String("The specified key does not exist: " + key)}
+// A detailed error has elements of its own in the document that clients receive, and
+// headers.
+type detailed struct {
+	error
+	elements, headers [][2]string
+}
+
+func (d detailed) Unwrap() error { return d.error }
+
+// Error names what the elements name.
+func (d detailed) Error() string {
+	text := d.error.Error()
+	for _, e := range d.elements {
+		text += " (" + e[0] + ": " + e[1] + ")"
+	}
+	return text
+}
+
+func noSuchKey(key string) detailed {
+	return detailed{error: &types.NoSuchKey{Message: aws.String("The specified key does not exist.")}, elements: [][2]string{{"Key", key}}}
 }
 
 func noSuchVersion(key, id string) error {
-	return fail("NoSuchVersion", "The specified version does not exist: %s of %s", id, key)
+	return detailed{error: fail("NoSuchVersion", "The specified version does not exist."), elements: [][2]string{{"Key", key}, {"VersionId", id}}}
 }
 
 // statuses lists the HTTP statuses of errors whose status is not 400.

@@ -195,7 +195,7 @@ func (s *Service) UploadPartCopy(_ context.Context, in *awss3.UploadPartCopyInpu
 
 // CompleteMultipartUpload joins the named parts into an object. The same
 // conditions as in PutObject apply.
-func (s *Service) CompleteMultipartUpload(_ context.Context, in *awss3.CompleteMultipartUploadInput) (*awss3.CompleteMultipartUploadOutput, error) {
+func (s *Service) CompleteMultipartUpload(ctx context.Context, in *awss3.CompleteMultipartUploadInput) (*awss3.CompleteMultipartUploadOutput, error) {
 	return read(s, in, in.Bucket, func(b *bucket) (*awss3.CompleteMultipartUploadOutput, error) {
 		u, err := b.upload(in.Key, in.UploadId)
 		if err != nil {
@@ -227,6 +227,7 @@ func (s *Service) CompleteMultipartUpload(_ context.Context, in *awss3.CompleteM
 			return nil, err
 		}
 		delete(b.uploads, u.id)
+		s.notify(ctx, b, occurrence{event: "ObjectCreated:CompleteMultipartUpload", key: u.key, v: v, id: b.versionID(v), reason: "CompleteMultipartUpload"})
 		return &awss3.CompleteMultipartUploadOutput{
 			Bucket: in.Bucket, Key: in.Key, Location: aws.String(s.account.Endpoint + "/" + b.name + "/" + u.key),
 			ETag: aws.String(v.etag), VersionId: b.versionID(v), ChecksumType: v.checksums.kind,

@@ -20,7 +20,7 @@ import (
 // PutObject stores an object. With IfNoneMatch "*" or IfMatch, it checks the
 // condition and stores the object atomically; if the condition fails, it
 // returns PreconditionFailed. A wrong checksum is a BadDigest error.
-func (s *Service) PutObject(_ context.Context, in *awss3.PutObjectInput) (*awss3.PutObjectOutput, error) {
+func (s *Service) PutObject(ctx context.Context, in *awss3.PutObjectInput) (*awss3.PutObjectOutput, error) {
 	if err := s.supported(in); err != nil {
 		return nil, err
 	}
@@ -62,6 +62,7 @@ func (s *Service) PutObject(_ context.Context, in *awss3.PutObjectInput) (*awss3
 	if err := s.store(b, aws.ToString(in.Key), v, in.IfMatch, in.IfNoneMatch); err != nil {
 		return nil, err
 	}
+	s.notify(ctx, b, occurrence{event: "ObjectCreated:Put", key: aws.ToString(in.Key), v: v, id: b.versionID(v), reason: "PutObject"})
 	return &awss3.PutObjectOutput{
 		ETag: aws.String(v.etag), VersionId: b.versionID(v), ChecksumType: v.checksums.kind,
 		ChecksumCRC32:     v.checksums.get(types.ChecksumAlgorithmCrc32),
@@ -124,7 +125,7 @@ func (b *bucket) writable(key string, ifMatch, ifNoneMatch *string) error {
 }
 
 func preconditionFailed(condition string) error {
-	return fail("PreconditionFailed", "At least one of the pre-conditions you specified did not hold: %s", condition)
+	return detailed{error: fail("PreconditionFailed", "At least one of the pre-conditions you specified did not hold"), elements: [][2]string{{"Condition", condition}}}
 }
 
 func sameETag(wanted, etag string) bool {
@@ -162,7 +163,7 @@ func (b *bucket) read(key string, versionID *string) (*version, error) {
 	if versionID == nil {
 		v := b.current(key)
 		if v == nil {
-			return nil, noSuchKey(key)
+			return nil, b.gone(key)
 		}
 		return v, nil
 	}
@@ -172,9 +173,40 @@ func (b *bucket) read(key string, versionID *string) (*version, error) {
 	}
 	v := b.keys[key][i]
 	if v.deleteMarker {
-		return nil, fail("MethodNotAllowed", "The specified method is not allowed against this resource: version %s of %s is a delete marker", *versionID, key)
+		return nil, detailed{
+			error: fail("MethodNotAllowed", "The specified method is not allowed against this resource."),
+			headers: [][2]string{
+				{"X-Amz-Delete-Marker", "true"}, {"X-Amz-Version-Id", v.id}, {"Last-Modified", v.modified.Format(http.TimeFormat)}, {"Allow", http.MethodDelete},
+			},
+			elements: [][2]string{{"Method", http.MethodGet}, {"ResourceType", "DeleteMarker"}},
+		}
 	}
 	return v, nil
+}
+
+// gone returns the error for a key that has no current object. A delete marker shows
+// in the headers.
+func (b *bucket) gone(key string) error {
+	err := noSuchKey(key)
+	if versions := b.keys[key]; len(versions) > 0 {
+		if marker := versions[len(versions)-1]; marker.deleteMarker {
+			err.headers = [][2]string{{"X-Amz-Delete-Marker", "true"}, {"X-Amz-Version-Id", marker.id}}
+		}
+	}
+	return err
+}
+
+// notModified returns the answer to a conditional read. It has the headers that a
+// cache needs.
+// See https://www.rfc-editor.org/rfc/rfc9110#name-304-not-modified.
+func (v *version) notModified() error {
+	err := detailed{error: fail("NotModified", "Not Modified"), headers: [][2]string{{"ETag", v.etag}, {"Last-Modified", v.modified.Format(http.TimeFormat)}}}
+	for name, value := range map[string]*string{"Cache-Control": v.headers.cacheControl, "Expires": httpTime(v.headers.expires)} {
+		if value != nil {
+			err.headers = append(err.headers, [2]string{name, *value})
+		}
+	}
+	return err
 }
 
 // readable checks the conditions of a conditional read.
@@ -189,10 +221,10 @@ func (v *version) readable(ifMatch, ifNoneMatch *string, ifModifiedSince, ifUnmo
 	}
 	if ifNoneMatch != nil {
 		if sameETag(*ifNoneMatch, v.etag) {
-			return fail("NotModified", "Not Modified")
+			return v.notModified()
 		}
 	} else if ifModifiedSince != nil && !v.modified.After(*ifModifiedSince) {
-		return fail("NotModified", "Not Modified")
+		return v.notModified()
 	}
 	return nil
 }
@@ -268,7 +300,11 @@ func (s *Service) HeadObject(ctx context.Context, in *awss3.HeadObjectInput) (*a
 	})
 	if err != nil {
 		if _, ok := errors.AsType[*types.NoSuchKey](err); ok {
-			return nil, &types.NotFound{Message: aws.String("Not Found: " + aws.ToString(in.Key))}
+			missing := detailed{error: &types.NotFound{Message: aws.String("Not Found: " + aws.ToString(in.Key))}}
+			if d, ok := errors.AsType[detailed](err); ok {
+				missing.headers = d.headers
+			}
+			return nil, missing
 		}
 		return nil, err
 	}
@@ -323,7 +359,9 @@ func (v *version) slice(header *string, partNumber *int32) (extent, error) {
 		return all, fail("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
 	case partNumber != nil:
 		n := int(*partNumber)
+		// The whole object is its only part.
 		if len(v.parts) == 0 && n == 1 {
+			all.partial = size > 0
 			return all, nil
 		}
 		if n < 1 || n > len(v.parts) {
@@ -379,7 +417,7 @@ func httpTime(t *time.Time) *string {
 // DeleteObject deletes an object. In a versioned bucket, it adds a delete
 // marker, or removes one version permanently. It refuses to delete a version
 // under Object Lock.
-func (s *Service) DeleteObject(_ context.Context, in *awss3.DeleteObjectInput) (*awss3.DeleteObjectOutput, error) {
+func (s *Service) DeleteObject(ctx context.Context, in *awss3.DeleteObjectInput) (*awss3.DeleteObjectOutput, error) {
 	if err := s.supported(in); err != nil {
 		return nil, err
 	}
@@ -394,11 +432,11 @@ func (s *Service) DeleteObject(_ context.Context, in *awss3.DeleteObjectInput) (
 			return nil, err
 		}
 	}
-	return s.delete(b, aws.ToString(in.Key), in.VersionId, aws.ToBool(in.BypassGovernanceRetention))
+	return s.delete(ctx, "DeleteObject", b, aws.ToString(in.Key), in.VersionId, aws.ToBool(in.BypassGovernanceRetention))
 }
 
-// delete deletes a key or one version of it. s is locked.
-func (s *Service) delete(b *bucket, key string, versionID *string, bypass bool) (*awss3.DeleteObjectOutput, error) {
+// delete deletes a key or one version of it for an operation. s is locked.
+func (s *Service) delete(ctx context.Context, operation string, b *bucket, key string, versionID *string, bypass bool) (*awss3.DeleteObjectOutput, error) {
 	if versionID != nil {
 		out := &awss3.DeleteObjectOutput{VersionId: versionID}
 		i := b.find(key, *versionID)
@@ -413,19 +451,24 @@ func (s *Service) delete(b *bucket, key string, versionID *string, bypass bool) 
 			out.DeleteMarker = aws.Bool(true)
 		}
 		b.remove(key, *versionID)
+		s.notify(ctx, b, occurrence{event: "ObjectRemoved:Delete", key: key, v: v, id: versionID, reason: operation})
 		return out, nil
 	}
 	if b.versioning == "" {
+		if b.current(key) != nil {
+			s.notify(ctx, b, occurrence{event: "ObjectRemoved:Delete", key: key, reason: operation})
+		}
 		b.remove(key, nullVersion)
 		return &awss3.DeleteObjectOutput{}, nil
 	}
 	marker := &version{deleteMarker: true, modified: s.now()}
 	b.add(key, marker)
+	s.notify(ctx, b, occurrence{event: "ObjectRemoved:DeleteMarkerCreated", key: key, v: marker, id: &marker.id, reason: operation})
 	return &awss3.DeleteObjectOutput{DeleteMarker: aws.Bool(true), VersionId: aws.String(marker.id)}, nil
 }
 
 // DeleteObjects deletes up to 1000 objects or versions independently.
-func (s *Service) DeleteObjects(_ context.Context, in *awss3.DeleteObjectsInput) (*awss3.DeleteObjectsOutput, error) {
+func (s *Service) DeleteObjects(ctx context.Context, in *awss3.DeleteObjectsInput) (*awss3.DeleteObjectsOutput, error) {
 	if err := s.supported(in); err != nil {
 		return nil, err
 	}
@@ -443,7 +486,7 @@ func (s *Service) DeleteObjects(_ context.Context, in *awss3.DeleteObjectsInput)
 		if o.ETag != nil || o.LastModifiedTime != nil || o.Size != nil {
 			return nil, fail("NotImplemented", "conditions in DeleteObjects are not supported by the embedded S3")
 		}
-		deleted, err := s.delete(b, aws.ToString(o.Key), o.VersionId, aws.ToBool(in.BypassGovernanceRetention))
+		deleted, err := s.delete(ctx, "DeleteObjects", b, aws.ToString(o.Key), o.VersionId, aws.ToBool(in.BypassGovernanceRetention))
 		if err != nil {
 			out.Errors = append(out.Errors, types.Error{Key: o.Key, VersionId: o.VersionId, Code: aws.String("AccessDenied"), Message: aws.String(err.Error())})
 			continue
@@ -461,7 +504,7 @@ func (s *Service) DeleteObjects(_ context.Context, in *awss3.DeleteObjectsInput)
 }
 
 // CopyObject copies an object within the account.
-func (s *Service) CopyObject(_ context.Context, in *awss3.CopyObjectInput) (*awss3.CopyObjectOutput, error) {
+func (s *Service) CopyObject(ctx context.Context, in *awss3.CopyObjectInput) (*awss3.CopyObjectOutput, error) {
 	if err := s.supported(in); err != nil {
 		return nil, err
 	}
@@ -508,6 +551,7 @@ func (s *Service) CopyObject(_ context.Context, in *awss3.CopyObjectInput) (*aws
 	if err := s.store(to, aws.ToString(in.Key), v, in.IfMatch, in.IfNoneMatch); err != nil {
 		return nil, err
 	}
+	s.notify(ctx, to, occurrence{event: "ObjectCreated:Copy", key: aws.ToString(in.Key), v: v, id: to.versionID(v), reason: "CopyObject"})
 	return &awss3.CopyObjectOutput{
 		CopyObjectResult: &types.CopyObjectResult{
 			ETag: aws.String(v.etag), LastModified: aws.Time(v.modified), ChecksumType: v.checksums.kind,
@@ -572,7 +616,7 @@ func tagCount(tags []types.Tag) *int32 {
 }
 
 // PutObjectTagging replaces an object's tags.
-func (s *Service) PutObjectTagging(_ context.Context, in *awss3.PutObjectTaggingInput) (*awss3.PutObjectTaggingOutput, error) {
+func (s *Service) PutObjectTagging(ctx context.Context, in *awss3.PutObjectTaggingInput) (*awss3.PutObjectTaggingOutput, error) {
 	if err := s.supported(in); err != nil {
 		return nil, err
 	}
@@ -586,7 +630,24 @@ func (s *Service) PutObjectTagging(_ context.Context, in *awss3.PutObjectTagging
 		return nil, fail("MalformedXML", "Tagging is missing")
 	}
 	v.tags = slices.Clone(in.Tagging.TagSet)
+	s.notify(ctx, b, occurrence{event: "ObjectTagging:Put", key: aws.ToString(in.Key), v: v, id: b.versionID(v), reason: "PutObjectTagging"})
 	return &awss3.PutObjectTaggingOutput{VersionId: b.versionID(v)}, nil
+}
+
+// DeleteObjectTagging removes an object's tags.
+func (s *Service) DeleteObjectTagging(ctx context.Context, in *awss3.DeleteObjectTaggingInput) (*awss3.DeleteObjectTaggingOutput, error) {
+	if err := s.supported(in); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, v, err := s.locate(in.Bucket, in.Key, in.VersionId)
+	if err != nil {
+		return nil, err
+	}
+	v.tags = nil
+	s.notify(ctx, b, occurrence{event: "ObjectTagging:Delete", key: aws.ToString(in.Key), v: v, id: b.versionID(v), reason: "DeleteObjectTagging"})
+	return &awss3.DeleteObjectTaggingOutput{VersionId: b.versionID(v)}, nil
 }
 
 // GetObjectTagging returns an object's tags.

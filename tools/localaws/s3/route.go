@@ -77,6 +77,8 @@ var operations = []operation{
 	{method: "DELETE", scope: inBucket, query: "ownershipControls", status: 204, call: calls((*Service).DeleteBucketOwnershipControls)},
 	{method: "GET", scope: inBucket, query: "logging", root: "BucketLoggingStatus", call: calls((*Service).GetBucketLogging)},
 	{method: "PUT", scope: inBucket, query: "logging", input: "BucketLoggingStatus", call: calls((*Service).PutBucketLogging)},
+	{method: "GET", scope: inBucket, query: "notification", root: "NotificationConfiguration", call: calls((*Service).GetBucketNotificationConfiguration)},
+	{method: "PUT", scope: inBucket, query: "notification", input: "NotificationConfiguration", call: calls((*Service).PutBucketNotificationConfiguration)},
 	{method: "GET", scope: inBucket, query: "uploads", root: "ListMultipartUploadsResult", call: calls((*Service).ListMultipartUploads)},
 	{method: "GET", scope: inBucket, query: "versions", root: "ListVersionsResult", call: calls((*Service).ListObjectVersions)},
 	{method: "GET", scope: inBucket, query: "list-type=2", root: "ListBucketResult", call: calls((*Service).ListObjectsV2)},
@@ -88,6 +90,7 @@ var operations = []operation{
 
 	{method: "GET", scope: inObject, query: "tagging", root: "Tagging", extra: []string{"VersionId"}, call: calls((*Service).GetObjectTagging)},
 	{method: "PUT", scope: inObject, query: "tagging", input: "Tagging", call: calls((*Service).PutObjectTagging)},
+	{method: "DELETE", scope: inObject, query: "tagging", status: 204, call: calls((*Service).DeleteObjectTagging)},
 	{method: "GET", scope: inObject, query: "retention", root: "Retention", output: "Retention", call: calls((*Service).GetObjectRetention)},
 	{method: "PUT", scope: inObject, query: "retention", input: "Retention", call: calls((*Service).PutObjectRetention)},
 	{method: "GET", scope: inObject, query: "legal-hold", root: "LegalHold", output: "LegalHold", call: calls((*Service).GetObjectLegalHold)},
@@ -240,14 +243,18 @@ func (s *Service) answerError(w http.ResponseWriter, r *http.Request, requestID 
 	if listed, ok := statuses[code]; ok {
 		status = listed
 	}
+	details, _ := errors.AsType[detailed](err)
+	for _, h := range details.headers {
+		w.Header().Set(h[0], h[1])
+	}
 	if r.Method == http.MethodHead || status == http.StatusNotModified {
 		w.WriteHeader(status)
 		return
 	}
 	var document bytes.Buffer
-	writeElements(&document, "Error", [][2]string{
-		{"Code", code}, {"Message", message}, {"Resource", r.URL.Path}, {"RequestId", requestID}, {"HostId", requestID},
-	})
+	writeElements(&document, "Error", slices.Concat([][2]string{{"Code", code}, {"Message", message}}, details.elements, [][2]string{
+		{"Resource", r.URL.Path}, {"RequestId", requestID}, {"HostId", requestID},
+	}))
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(status)
 	if _, err := w.Write(document.Bytes()); err != nil {

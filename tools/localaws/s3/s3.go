@@ -28,6 +28,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/delivery"
 )
 
 // MaxObjectSize is the size limit of an object in bytes. AWS's own limit is
@@ -41,7 +42,15 @@ type Service struct {
 	// is used. If it is nil, everyone may do everything.
 	Authorize func(ctx context.Context, service, operation string, in any) error
 
+	// Sender delivers notifications. It must be set before the service is used. If it
+	// is nil, buckets notify nobody.
+	Sender *delivery.Sender
+
 	account account.Account
+
+	life       context.Context // ends with Close
+	end        context.CancelFunc
+	deliveries sync.WaitGroup
 
 	mu      sync.Mutex
 	buckets map[string]*bucket
@@ -52,7 +61,18 @@ func New(a account.Account) *Service {
 	if a.Log == nil {
 		a.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{account: a, buckets: map[string]*bucket{}}
+	s := &Service{account: a, buckets: map[string]*bucket{}}
+	s.life, s.end = context.WithCancel(context.Background())
+	return s
+}
+
+// Close ends the notifications that are being delivered.
+func (s *Service) Close() error {
+	s.mu.Lock()
+	s.end()
+	s.mu.Unlock()
+	s.deliveries.Wait()
+	return nil
 }
 
 // now returns the time in S3's precision, which is whole seconds.
@@ -74,6 +94,10 @@ type bucket struct {
 	tags         []types.Tag
 	ownership    *types.OwnershipControls
 	logging      *types.LoggingEnabled
+
+	notifications *types.NotificationConfiguration
+	subscribers   []subscriber // those of notifications
+	sequence      int          // of the notifications
 }
 
 // nullVersion is the id of an object that was stored while versioning was not enabled.
@@ -115,7 +139,7 @@ func newID() string { return rand.Text() }
 func (s *Service) bucket(name *string) (*bucket, error) {
 	b, ok := s.buckets[aws.ToString(name)]
 	if !ok {
-		return nil, &types.NoSuchBucket{Message: aws.String("The specified bucket does not exist: " + aws.ToString(name))}
+		return nil, detailed{error: &types.NoSuchBucket{Message: aws.String("The specified bucket does not exist")}, elements: [][2]string{{"BucketName", aws.ToString(name)}}}
 	}
 	return b, nil
 }

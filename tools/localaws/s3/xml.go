@@ -2,12 +2,15 @@ package s3
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"reflect"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // isoTime is the layout of times in S3's documents.
@@ -22,6 +25,11 @@ var lists = map[string]struct {
 	wrapped bool
 }{
 	"Buckets":                      {"Bucket", true},
+	"Events":                       {"Event", false},
+	"FilterRules":                  {"FilterRule", false},
+	"LambdaFunctionConfigurations": {"CloudFunctionConfiguration", false},
+	"QueueConfigurations":          {"QueueConfiguration", false},
+	"TopicConfigurations":          {"TopicConfiguration", false},
 	"DeleteMarkers":                {"DeleteMarker", false},
 	"Errors":                       {"Error", false},
 	"NoncurrentVersionTransitions": {"NoncurrentVersionTransition", false},
@@ -35,12 +43,15 @@ var lists = map[string]struct {
 	"Versions":                     {"Version", false},
 }
 
+// elements names the members that are no lists and whose element has another name.
+var elements = map[string]string{"LambdaFunctionArn": "CloudFunction", "MFADelete": "MfaDelete", "QueueArn": "Queue", "TopicArn": "Topic"}
+
 // elementName returns the element name of a member that is not a list.
-func elementName(member string) string {
-	if member == "MFADelete" {
-		return "MfaDelete"
+func elementName(member reflect.StructField) string {
+	if member.Type == reflect.TypeFor[*types.S3KeyFilter]() {
+		return "S3Key"
 	}
-	return member
+	return cmp.Or(elements[member.Name], member.Name)
 }
 
 // encodeXML writes a document. For a struct, it writes the members as elements
@@ -75,7 +86,7 @@ members:
 		}
 		member := value.Field(i)
 		if member.Kind() != reflect.Slice {
-			encodeElement(b, elementName(field.Name), member)
+			encodeElement(b, elementName(field), member)
 			continue
 		}
 		list, ok := lists[field.Name]
@@ -194,7 +205,7 @@ func decodeMember(d *xml.Decoder, target reflect.Value, element string, depth in
 		}
 		member := target.Field(i)
 		if member.Kind() != reflect.Slice {
-			if elementName(field.Name) == element {
+			if elementName(field) == element {
 				return decodeElement(d, member, depth+1)
 			}
 			continue

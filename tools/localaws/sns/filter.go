@@ -48,6 +48,50 @@ func (f *filter) setPolicy(text string) error {
 	return nil
 }
 
+// maxCombinations is the product of the numbers of values that a policy may have.
+const maxCombinations = 150
+
+// check refuses a policy that its scope does not allow: attributes have no members,
+// and the number of combinations is limited.
+// See https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html.
+func (f *filter) check() error {
+	if f.policy == "" {
+		return nil
+	}
+	var keys map[string]any
+	if err := json.Unmarshal([]byte(f.policy), &keys); err != nil {
+		return invalid("FilterPolicy: failed to parse JSON: %v", err)
+	}
+	if f.scope != ofBody {
+		for name, value := range keys {
+			if _, nested := value.(map[string]any); nested {
+				return invalid("FilterPolicy: Filter policy scope MessageAttributes does not support nested filter policy: %s", name)
+			}
+		}
+	}
+	if combinations(keys, 1) > maxCombinations {
+		return invalid("FilterPolicy: Filter policy is too complex")
+	}
+	return nil
+}
+
+// combinations multiplies the numbers of values, each with the depth of its key.
+func combinations(keys map[string]any, depth int) int {
+	n := 1
+	for _, value := range keys {
+		switch v := value.(type) {
+		case []any:
+			n *= max(1, len(v)) * depth
+		case map[string]any:
+			n *= combinations(v, depth+1)
+		}
+		if n > maxCombinations {
+			return n
+		}
+	}
+	return n
+}
+
 func (f *filter) setScope(scope string) error {
 	if !slices.Contains([]string{ofAttributes, ofBody}, scope) {
 		return invalid("FilterPolicyScope: Invalid value [%s]. Please use either MessageBody or MessageAttributes", scope)

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,9 +22,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
 	"github.com/google/uuid"
 
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/localaws/delivery"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
@@ -95,6 +98,61 @@ func (s *Service) Publish(_ context.Context, in *awssns.PublishInput) (*awssns.P
 	return &awssns.PublishOutput{MessageId: aws.String(m.ID)}, nil
 }
 
+// maxBatch is the number of messages that PublishBatch takes.
+const maxBatch = 10
+
+var batchID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+
+// PublishBatch publishes up to ten messages. It reports a message that it refuses in
+// the message's entry, and publishes the others.
+func (s *Service) PublishBatch(ctx context.Context, in *awssns.PublishBatchInput) (*awssns.PublishBatchOutput, error) {
+	entries := in.PublishBatchRequestEntries
+	switch n := len(entries); {
+	case n == 0:
+		return nil, &types.EmptyBatchRequestException{Message: aws.String("The batch request doesn't contain any entries.")}
+	case n > maxBatch:
+		return nil, &types.TooManyEntriesInBatchRequestException{Message: aws.String("The batch request contains more entries than permissible.")}
+	}
+	ids, size := map[string]bool{}, 0
+	for _, e := range entries {
+		id := aws.ToString(e.Id)
+		if !batchID.MatchString(id) {
+			return nil, &types.InvalidBatchEntryIdException{Message: aws.String("The Id of a batch entry in a batch request doesn't abide by the specification.")}
+		}
+		if ids[id] {
+			return nil, &types.BatchEntryIdsNotDistinctException{Message: aws.String("Two or more batch entries in the request have the same Id.")}
+		}
+		ids[id] = true
+		size += len(aws.ToString(e.Message))
+	}
+	if size > maxMessage {
+		return nil, &types.BatchRequestTooLongException{Message: aws.String("The length of all the batch messages put together is more than the limit.")}
+	}
+	s.mu.Lock()
+	_, err := s.topic(in.TopicArn)
+	s.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	out := &awssns.PublishBatchOutput{}
+	for _, e := range entries {
+		published, err := s.Publish(ctx, &awssns.PublishInput{
+			TopicArn: in.TopicArn, Message: e.Message, MessageAttributes: e.MessageAttributes, MessageStructure: e.MessageStructure, Subject: e.Subject,
+			MessageDeduplicationId: e.MessageDeduplicationId, MessageGroupId: e.MessageGroupId,
+		})
+		if err == nil {
+			out.Successful = append(out.Successful, types.PublishBatchResultEntry{Id: e.Id, MessageId: published.MessageId})
+			continue
+		}
+		failed := types.BatchResultErrorEntry{Id: e.Id, Code: aws.String("InternalError"), Message: aws.String(err.Error())}
+		if api, ok := errors.AsType[smithy.APIError](err); ok {
+			failed.Code, failed.Message, failed.SenderFault = aws.String(api.ErrorCode()), aws.String(api.ErrorMessage()), true
+		}
+		out.Failed = append(out.Failed, failed)
+	}
+	return out, nil
+}
+
 // A notification is the document that an endpoint receives.
 // See https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html.
 type notification struct {
@@ -162,6 +220,9 @@ func (s *Service) deliver(sub subscription, n notification, attributes map[strin
 	s.deliveries.Go(func() {
 		if err := s.attempt(sub, n, attributes); err != nil && s.ctx.Err() == nil {
 			s.account.Log.Warn("a notification was not delivered", "topic", sub.topic, "endpoint", sub.endpoint, "error", err)
+			if err := s.bury(sub, n, attributes, err); err != nil {
+				s.account.Log.Warn("a notification was not sent to a dead-letter queue", "topic", sub.topic, "queue", sub.deadLetters, "error", err)
+			}
 		}
 	})
 }
@@ -184,7 +245,8 @@ func (s *Service) attempt(sub subscription, n notification, attributes map[strin
 	}
 	for try := 0; ; try++ {
 		err := send(sub, n)
-		if err == nil || try == retries {
+		// A refusal is final.
+		if err == nil || try == retries || delivery.Refused(err) {
 			return err
 		}
 		if err := clock.Sleep(s.ctx, s.account.Clock, retryDelay); err != nil {
@@ -229,17 +291,41 @@ func (s *Service) post(sub subscription, n notification) error {
 	return err
 }
 
+// bury sends what an endpoint did not take to the dead-letter queue of the
+// subscription, if it has one. The attributes say why.
+// See https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html.
+func (s *Service) bury(sub subscription, n notification, attributes map[string]types.MessageAttributeValue, reason error) error {
+	if sub.deadLetters == "" || n.Type != "Notification" || s.deps.Queues == nil {
+		return nil
+	}
+	sub.endpoint = sub.deadLetters
+	why := map[string]types.MessageAttributeValue{}
+	if sub.raw {
+		maps.Copy(why, attributes)
+	}
+	code := "DELIVERY_FAILED"
+	if api, ok := errors.AsType[smithy.APIError](reason); ok {
+		code = api.ErrorCode()
+	}
+	for name, value := range map[string]string{"RequestID": uuid.NewString(), "ErrorCode": code, "ErrorMessage": reason.Error()} {
+		why[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
+	}
+	return s.enqueue(sub, n, why)
+}
+
 // enqueue sends a message to a queue: the notification, or only the message with
 // its attributes.
 // See https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html.
 func (s *Service) enqueue(sub subscription, n notification, attributes map[string]types.MessageAttributeValue) error {
 	in := &awssqs.SendMessageInput{QueueUrl: aws.String(s.account.QueueURL(sub.endpoint)), MessageBody: &n.Message}
-	if sub.raw {
+	// A dead letter has attributes in any case.
+	if sub.raw || sub.endpoint == sub.deadLetters {
 		in.MessageAttributes = map[string]sqstypes.MessageAttributeValue{}
 		for name, v := range attributes {
 			in.MessageAttributes[name] = sqstypes.MessageAttributeValue{DataType: v.DataType, StringValue: v.StringValue, BinaryValue: v.BinaryValue}
 		}
-	} else {
+	}
+	if !sub.raw {
 		text, err := json.Marshal(n)
 		if err != nil {
 			return fmt.Errorf("encoding a notification: %w", err)

@@ -183,7 +183,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		"another host":     {&awssns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("https"), Endpoint: aws.String("https://example.com/")}, "InvalidParameter"},
 		"a host that lies": {&awssns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("http"), Endpoint: aws.String("http://localhost.example.com/")}, "InvalidParameter"},
-		"redrive":          {&awssns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("email"), Endpoint: aws.String("a@example.com"), Attributes: map[string]string{"RedrivePolicy": "{}"}}, "InvalidParameter"},
+		"redrive":          {&awssns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("email"), Endpoint: aws.String("a@example.com"), Attributes: map[string]string{"RedrivePolicy": "x"}}, "InvalidParameter"},
 		"no queues":        {&awssns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("sqs"), Endpoint: aws.String("arn:aws:sqs:us-east-1:000000000000:q")}, "InvalidParameter"},
 		"no topic":         {&awssns.SubscribeInput{TopicArn: aws.String("arn:x"), Protocol: aws.String("email"), Endpoint: aws.String("a@example.com")}, "NotFound"},
 		"no functions":     {&awssns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("lambda"), Endpoint: aws.String("arn:aws:lambda:us-east-1:000000000000:function:f")}, "InvalidParameter"},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"maps"
 	"net"
 	"net/url"
@@ -15,6 +16,8 @@ import (
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/google/uuid"
+
+	"github.com/magewright/magewright/tools/localaws/account"
 )
 
 type subscription struct {
@@ -22,6 +25,7 @@ type subscription struct {
 	confirmed                      bool
 	token                          string // token that confirms it
 	raw                            bool   // RawMessageDelivery
+	deadLetters                    string // ARN of the dead-letter queue; may be empty
 	filter                         filter
 }
 
@@ -77,6 +81,21 @@ func (sub *subscription) setAttribute(name, value string) error {
 		}
 		sub.raw = raw
 		return nil
+	case name == "RedrivePolicy" && (value == "" || value == "{}"):
+		sub.deadLetters = ""
+		return nil
+	case name == "RedrivePolicy":
+		var redrive struct {
+			Target string `json:"deadLetterTargetArn"`
+		}
+		if err := json.Unmarshal([]byte(value), &redrive); err != nil || !strings.HasPrefix(redrive.Target, "arn:"+account.Partition+":sqs:") {
+			return invalid("RedrivePolicy: must be JSON with the ARN of a queue as deadLetterTargetArn: %s", value)
+		}
+		if strings.HasSuffix(redrive.Target, ".fifo") {
+			return invalid("RedrivePolicy: A standard topic's dead-letter queue must be a standard queue: %s", redrive.Target)
+		}
+		sub.deadLetters = redrive.Target
+		return nil
 	case name == "FilterPolicy":
 		return sub.filter.setPolicy(value)
 	case name == "FilterPolicyScope":
@@ -114,6 +133,9 @@ func (s *Service) Subscribe(_ context.Context, in *awssns.SubscribeInput) (*awss
 		if err := changed.setAttribute(name, value); err != nil {
 			return nil, err
 		}
+	}
+	if err := changed.filter.check(); err != nil {
+		return nil, err
 	}
 	*sub = changed
 	s.subscriptions[sub.arn] = sub
@@ -176,6 +198,9 @@ func (s *Service) GetSubscriptionAttributes(_ context.Context, in *awssns.GetSub
 		"ConfirmationWasAuthenticated": strconv.FormatBool(sub.protocol == "lambda" || sub.protocol == "sqs"),
 	}
 	sub.filter.describe(attributes)
+	if sub.deadLetters != "" {
+		attributes["RedrivePolicy"] = `{"deadLetterTargetArn":"` + sub.deadLetters + `"}`
+	}
 	return &awssns.GetSubscriptionAttributesOutput{Attributes: attributes}, nil
 }
 
@@ -187,9 +212,14 @@ func (s *Service) SetSubscriptionAttributes(_ context.Context, in *awssns.SetSub
 	if err != nil {
 		return nil, err
 	}
-	if err := sub.setAttribute(aws.ToString(in.AttributeName), aws.ToString(in.AttributeValue)); err != nil {
+	changed := *sub
+	if err := changed.setAttribute(aws.ToString(in.AttributeName), aws.ToString(in.AttributeValue)); err != nil {
 		return nil, err
 	}
+	if err := changed.filter.check(); err != nil {
+		return nil, err
+	}
+	*sub = changed
 	return &awssns.SetSubscriptionAttributesOutput{}, nil
 }
 

@@ -78,6 +78,7 @@ type Buckets interface {
 	PutBucketOwnershipControls(context.Context, *awss3.PutBucketOwnershipControlsInput) (*awss3.PutBucketOwnershipControlsOutput, error)
 	DeleteBucketOwnershipControls(context.Context, *awss3.DeleteBucketOwnershipControlsInput) (*awss3.DeleteBucketOwnershipControlsOutput, error)
 	PutBucketLogging(context.Context, *awss3.PutBucketLoggingInput) (*awss3.PutBucketLoggingOutput, error)
+	PutBucketNotificationConfiguration(context.Context, *awss3.PutBucketNotificationConfigurationInput) (*awss3.PutBucketNotificationConfigurationOutput, error)
 	PutBucketTagging(context.Context, *awss3.PutBucketTaggingInput) (*awss3.PutBucketTaggingOutput, error)
 	DeleteBucketTagging(context.Context, *awss3.DeleteBucketTaggingInput) (*awss3.DeleteBucketTaggingOutput, error)
 	PutBucketPolicy(context.Context, *awss3.PutBucketPolicyInput) (*awss3.PutBucketPolicyOutput, error)

@@ -80,6 +80,10 @@ func (f fakeBuckets) DeleteBucketOwnershipControls(_ context.Context, in *awss3.
 	return call[awss3.DeleteBucketOwnershipControlsOutput](f.recorder, "s3", in)
 }
 
+func (f fakeBuckets) PutBucketNotificationConfiguration(_ context.Context, in *awss3.PutBucketNotificationConfigurationInput) (*awss3.PutBucketNotificationConfigurationOutput, error) {
+	return call[awss3.PutBucketNotificationConfigurationOutput](f.recorder, "s3", in)
+}
+
 func (f fakeBuckets) PutBucketLogging(_ context.Context, in *awss3.PutBucketLoggingInput) (*awss3.PutBucketLoggingOutput, error) {
 	return call[awss3.PutBucketLoggingOutput](f.recorder, "s3", in)
 }

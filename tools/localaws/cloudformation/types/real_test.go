@@ -15,6 +15,7 @@ import (
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awsscheduler "github.com/aws/aws-sdk-go-v2/service/scheduler"
+	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/magewright/magewright/tools/internal/clock"
@@ -94,6 +95,13 @@ func TestRealServices(t *testing.T) {
 				}
 			case "AWS::Scheduler::Schedule":
 				if _, err := deps.Schedules.CreateScheduleGroup(t.Context(), &awsscheduler.CreateScheduleGroupInput{Name: aws.String("jobs")}); err != nil {
+					t.Fatal(err)
+				}
+			case "AWS::S3::Bucket":
+				if _, err := deps.Queues.CreateQueue(t.Context(), &awssqs.CreateQueueInput{QueueName: aws.String("a")}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := deps.Topics.CreateTopic(t.Context(), &awssns.CreateTopicInput{Name: aws.String("t")}); err != nil {
 					t.Fatal(err)
 				}
 			case "AWS::S3::BucketPolicy":
@@ -181,7 +189,9 @@ func realDeps(t *testing.T) types.Deps {
 	deps.Queues = queues
 	deps.Alarms, deps.Topics, deps.Logs, deps.Events, deps.Schedules = alarms, topics, logs.New(rec.account), bus, schedules
 	deps.Builds, deps.Connections = builds, codeconnections.New(rec.account)
-	deps.Buckets, deps.Repositories, deps.Identities, deps.Keys = s3.New(rec.account), ecr.New(rec.account), identities, kms.New(rec.account)
+	objects := s3.New(rec.account)
+	objects.Sender = &delivery.Sender{Account: rec.account, Deps: targets, Service: s3.ServicePrincipal}
+	deps.Buckets, deps.Repositories, deps.Identities, deps.Keys = objects, ecr.New(rec.account), identities, kms.New(rec.account)
 	waiting := rec.account
 	// CloudFormation waits for tables.
 	waiting.Clock = clock.System()

@@ -18,7 +18,7 @@ func bucket(d Deps) definition {
 		Name: "AWS::S3::Bucket",
 		Properties: []string{
 			"AccessControl", "BucketEncryption", "BucketName", "LifecycleConfiguration", "LoggingConfiguration",
-			"ObjectLockConfiguration", "ObjectLockEnabled", "OwnershipControls", "PublicAccessBlockConfiguration", "Tags",
+			"NotificationConfiguration", "ObjectLockConfiguration", "ObjectLockEnabled", "OwnershipControls", "PublicAccessBlockConfiguration", "Tags",
 			"VersioningConfiguration",
 		},
 		Create: b.create,
@@ -92,7 +92,7 @@ func (b buckets) settings(r *resource.Request, name *string) ([]bucketSetting, e
 	}
 	var all []bucketSetting
 	for _, read := range []func(*resource.Request, *string) (bucketSetting, error){
-		b.versioning, b.encryption, b.publicAccess, b.ownership, b.objectLock, b.lifecycle, b.logging, b.tagging,
+		b.versioning, b.encryption, b.publicAccess, b.ownership, b.objectLock, b.lifecycle, b.logging, b.notifications, b.tagging,
 	} {
 		s, err := read(r, name)
 		if err != nil {
@@ -195,6 +195,60 @@ func (b buckets) objectLock(r *resource.Request, name *string) (bucketSetting, e
 	}
 	err := decodeProperty(r.Properties, "ObjectLockConfiguration", &in.ObjectLockConfiguration)
 	return bucketSetting{"ObjectLockConfiguration", put, reset}, err
+}
+
+// A bucketNotification is a target of notifications in a template.
+type bucketNotification struct {
+	Event                  s3types.Event
+	Function, Queue, Topic *string
+	Filter                 struct {
+		S3Key struct {
+			Rules []struct{ Name, Value string }
+		}
+	}
+}
+
+func (n bucketNotification) filter() *s3types.NotificationConfigurationFilter {
+	if len(n.Filter.S3Key.Rules) == 0 {
+		return nil
+	}
+	key := &s3types.S3KeyFilter{}
+	for _, rule := range n.Filter.S3Key.Rules {
+		key.FilterRules = append(key.FilterRules, s3types.FilterRule{Name: s3types.FilterRuleName(rule.Name), Value: &rule.Value})
+	}
+	return &s3types.NotificationConfigurationFilter{Key: key}
+}
+
+func (b buckets) notifications(r *resource.Request, name *string) (bucketSetting, error) {
+	var c struct {
+		LambdaConfigurations, QueueConfigurations, TopicConfigurations []bucketNotification
+		EventBridgeConfiguration                                       *struct{ EventBridgeEnabled *bool }
+	}
+	err := decodeProperty(r.Properties, "NotificationConfiguration", &c)
+	n := &s3types.NotificationConfiguration{}
+	for _, t := range c.LambdaConfigurations {
+		n.LambdaFunctionConfigurations = append(n.LambdaFunctionConfigurations, s3types.LambdaFunctionConfiguration{
+			LambdaFunctionArn: t.Function, Events: []s3types.Event{t.Event}, Filter: t.filter(),
+		})
+	}
+	for _, t := range c.QueueConfigurations {
+		n.QueueConfigurations = append(n.QueueConfigurations, s3types.QueueConfiguration{QueueArn: t.Queue, Events: []s3types.Event{t.Event}, Filter: t.filter()})
+	}
+	for _, t := range c.TopicConfigurations {
+		n.TopicConfigurations = append(n.TopicConfigurations, s3types.TopicConfiguration{TopicArn: t.Topic, Events: []s3types.Event{t.Event}, Filter: t.filter()})
+	}
+	if e := c.EventBridgeConfiguration; e != nil && (e.EventBridgeEnabled == nil || *e.EventBridgeEnabled) {
+		n.EventBridgeConfiguration = &s3types.EventBridgeConfiguration{}
+	}
+	put := func(ctx context.Context) error {
+		_, err := b.Buckets.PutBucketNotificationConfiguration(ctx, &awss3.PutBucketNotificationConfigurationInput{Bucket: name, NotificationConfiguration: n})
+		return err
+	}
+	reset := func(ctx context.Context) error {
+		*n = s3types.NotificationConfiguration{}
+		return put(ctx)
+	}
+	return bucketSetting{"NotificationConfiguration", put, reset}, err
 }
 
 func (b buckets) logging(r *resource.Request, name *string) (bucketSetting, error) {

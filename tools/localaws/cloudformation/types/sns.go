@@ -161,11 +161,11 @@ func topicResult(arn string) *resource.Result {
 
 // subscriptionDefaults has the properties that map to an attribute of the same
 // name, with what an update sets where the property is removed.
-var subscriptionDefaults = map[string]any{"FilterPolicy": map[string]any{}, "FilterPolicyScope": "MessageAttributes", "RawMessageDelivery": false}
+var subscriptionDefaults = map[string]any{"FilterPolicy": map[string]any{}, "FilterPolicyScope": "MessageAttributes", "RawMessageDelivery": false, "RedrivePolicy": map[string]any{}}
 
 // subscriptionAttribute returns the value of an attribute, if the properties have it.
 func subscriptionAttribute(properties map[string]any, name string) (*string, error) {
-	if name == "FilterPolicy" {
+	if name == "FilterPolicy" || name == "RedrivePolicy" {
 		return document(properties, name)
 	}
 	var value *string
