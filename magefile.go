@@ -122,6 +122,9 @@ func Plan(ctx context.Context,
 	return program.Run(ctx, "plan", program.Flag("base", base), program.Flag("send", send), program.Flag("when", when))
 }
 
+// Comment writes what a change brings into one comment of its pull or merge request, or prints it.
+func Comment(ctx context.Context) error { return program.Run(ctx, "comment") }
+
 // Docs writes infra/REFERENCE.md from the source and from cdk.out.
 func Docs(ctx context.Context) error { return target.Run(ctx, reference.Write) }
 

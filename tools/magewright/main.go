@@ -28,6 +28,7 @@ import (
 	"github.com/magewright/magewright/tools/check/gotest"
 	"github.com/magewright/magewright/tools/check/lint"
 	"github.com/magewright/magewright/tools/check/sec"
+	"github.com/magewright/magewright/tools/deliver/comment"
 	"github.com/magewright/magewright/tools/deliver/deploy"
 	"github.com/magewright/magewright/tools/deliver/doctor"
 	"github.com/magewright/magewright/tools/deliver/drill"
@@ -59,6 +60,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"build":           without("build", build.Run),
 	"check":           check,
 	"clean":           without("clean", target.Clean),
+	"comment":         without("comment", comment.Run),
 	"deploy":          deployment,
 	"doctor":          without("doctor", doctor.Run),
 	"drill":           drill.Main,

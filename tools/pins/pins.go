@@ -36,6 +36,7 @@ type Tool string
 
 // The pinned tools.
 const (
+	Actionlint   Tool = "actionlint" // only tests run it
 	GolangciLint Tool = "golangci-lint"
 	Govulncheck  Tool = "govulncheck"
 	Gitleaks     Tool = "gitleaks"

@@ -33,7 +33,7 @@ func TestEachPinNamesOneTool(t *testing.T) {
 			t.Errorf("what %s is: %q, %v", tool, set, err)
 		}
 	}
-	if want := []pins.Tool{pins.Gitleaks, pins.GolangciLint, pins.Govulncheck}; !slices.Equal(found, want) {
+	if want := []pins.Tool{pins.Actionlint, pins.Gitleaks, pins.GolangciLint, pins.Govulncheck}; !slices.Equal(found, want) {
 		t.Errorf("%q are pinned, want %q", found, want)
 	}
 	if version, err := pins.Tool("other").Version(); err == nil {

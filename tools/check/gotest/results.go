@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/magewright/magewright/tools/check/annotation"
 	"github.com/magewright/magewright/tools/check/patchcover"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/project"
@@ -297,7 +298,12 @@ func (r *Results) describe(out io.Writer) {
 			continue
 		}
 		builds[failure.build] = true
-		fmt.Fprint(out, ended(failure.Output))
+		to := out
+		if annotation.Wanted() && failure.Module == "" {
+			// A test names files without their directory, and the compiler with it.
+			to = annotation.New(out, failure.Name(), strings.TrimPrefix(strings.TrimPrefix(failure.Package, r.Module), "/"))
+		}
+		fmt.Fprint(to, ended(failure.Output))
 	}
 	for _, p := range r.Outside() {
 		fmt.Fprintf(out, "--- outside of the tests of %s\n%s", p.Name(), ended(p.Output))

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/magewright/magewright/tools/check/annotation"
 	"github.com/magewright/magewright/tools/check/reuse"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/internal/clock"
@@ -50,8 +51,13 @@ func With(checks ...Check) func(context.Context, project.Config) error {
 				return read(ctx, cfg, checks...)
 			},
 			Outputs: []string{reuse.Evidence + "/lint" + evidence.Suffix},
-			Run:     func(ctx context.Context, cfg project.Config) error { return run(ctx, cfg, checks...) },
-			Adopt:   reuse.Adopt("lint"),
+			Run: func(ctx context.Context, cfg project.Config) error {
+				if annotation.Wanted() {
+					cfg.Stdout = annotation.New(cfg.Stdout, "lint", "")
+				}
+				return run(ctx, cfg, checks...)
+			},
+			Adopt: reuse.Adopt("lint"),
 		}.Do(ctx, cfg)
 	}
 }

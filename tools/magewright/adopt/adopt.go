@@ -48,7 +48,12 @@ const (
 func Main(ctx context.Context, args []string) error {
 	flags := program.Flags("init")
 	dry := flags.Bool("dry-run", false, "print what would be written, and write nothing")
+	system := flags.String("ci", "", "also write what runs the targets for each change in this `system`: codebuild, github or gitlab")
 	if err := program.Parse(flags, args); err != nil {
+		return err
+	}
+	if _, known := cis[*system]; !known && *system != "" {
+		_, err := (&Repository{}).ci(*system)
 		return err
 	}
 	ctx, stop := target.Signals(ctx)
@@ -61,7 +66,7 @@ func Main(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return Init(ctx, dir, version, *dry, os.Stdout)
+	return Init(ctx, dir, Options{Version: version, CI: *system, Dry: *dry}, os.Stdout)
 }
 
 // own returns the version of this program.
@@ -76,11 +81,19 @@ func own() (string, error) {
 	return info.Main.Version, nil
 }
 
+// Options are what init is asked for.
+type Options struct {
+	Version string // of Magewright, which is pinned
+	CI      string // the system that runs the targets for each change; "" is none
+	Dry     bool   // only say what would be written
+}
+
 // Init writes into the repository around dir what it needs to use a version of
 // Magewright, and says on out what it found, what it wrote and what to do next.
 // It overwrites nothing, and a second time it writes nothing. With dry it only
 // says what it would write.
-func Init(ctx context.Context, dir, version string, dry bool, out io.Writer) error {
+func Init(ctx context.Context, dir string, o Options, out io.Writer) error {
+	version, dry := o.Version, o.Dry
 	r, err := look(ctx, dir)
 	if err != nil {
 		return err
@@ -98,6 +111,13 @@ func Init(ctx context.Context, dir, version string, dry bool, out io.Writer) err
 	files, err := r.files(ctx)
 	if err != nil {
 		return err
+	}
+	runs, err := r.ci(o.CI)
+	if err != nil {
+		return err
+	}
+	if runs.name != "" && !slices.ContainsFunc(files, func(f file) bool { return f.name == runs.name }) {
+		files = append(files, runs)
 	}
 	verb := "wrote"
 	if dry {

@@ -149,7 +149,7 @@ func run(t *testing.T, dir string, code int, name string, args ...string) string
 func initialize(t *testing.T, dir string, dry bool) string {
 	t.Helper()
 	var out bytes.Buffer
-	if err := Init(t.Context(), dir, version, dry, &out); err != nil {
+	if err := Init(t.Context(), dir, Options{Version: version, Dry: dry}, &out); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
 	root := git(t, dir, "rev-parse", "--show-toplevel")
@@ -247,7 +247,7 @@ func TestWhatIsTheirsStays(t *testing.T) {
 	dir, _ := repository(t, "testdata/hello.txtar")
 	write(t, dir, []txtar.File{{Name: "magewright/notes.txt", Data: []byte("ours")}})
 	var out bytes.Buffer
-	err := Init(t.Context(), dir, version, false, &out)
+	err := Init(t.Context(), dir, Options{Version: version}, &out)
 	if exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "the directory magewright has other things in it") {
 		t.Errorf("with a directory of the name: %v", err)
 	}
@@ -417,11 +417,11 @@ func TestGoModIsTheirs(t *testing.T) {
 func TestWhereThereIsNothingToAdopt(t *testing.T) {
 	t.Setenv("GIT_CEILING_DIRECTORIES", os.TempDir())
 	dir := t.TempDir()
-	if err := Init(t.Context(), dir, version, false, &bytes.Buffer{}); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "next: git init") {
+	if err := Init(t.Context(), dir, Options{Version: version}, &bytes.Buffer{}); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "next: git init") {
 		t.Errorf("without a repository: %v", err)
 	}
 	git(t, dir, "init", "-q")
-	if err := Init(t.Context(), dir, version, false, &bytes.Buffer{}); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "there is no go.mod") {
+	if err := Init(t.Context(), dir, Options{Version: version}, &bytes.Buffer{}); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "there is no go.mod") {
 		t.Errorf("without Go: %v", err)
 	}
 	if err := Main(t.Context(), nil); exit.Status(err) != exit.Usage || !strings.Contains(err.Error(), "go run "+tool+"@latest init") {

@@ -49,7 +49,7 @@ func TestOtherRepositories(t *testing.T) {
 			dir, want := repository(t, archive)
 			tidy(t, dir)
 			before := functions(t, dir)
-			if err := Init(t.Context(), dir, version, false, t.Output()); err != nil {
+			if err := Init(t.Context(), dir, Options{Version: version}, t.Output()); err != nil {
 				t.Fatal(err)
 			}
 			git(t, dir, "add", "-A")

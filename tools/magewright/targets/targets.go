@@ -69,6 +69,7 @@ var all = []Target{
 		base,
 		{"missing", "bool", "list what is missing to require every check, with the command that sets it up, and decide nothing"},
 	}},
+	{Name: "Comment", Command: "comment", Doc: "writes what a change brings into one comment of its pull or merge request, or prints it.", CDK: true},
 	{Name: "Verify", Command: "verify", Doc: "decides the verdict again from a bundle and the public key alone.", CDK: true, Args: []Arg{
 		{"bundle", "string", "the bundle's file; default .magewright/readiness.intoto.jsonl"},
 		{"key", "string", "the file of the public key; default the key that the CDK context pins"},
