@@ -132,7 +132,10 @@ func (r *rehearsal) lastLine(ctx context.Context, a types.ActionExecutionDetail)
 	}
 	var said strings.Builder
 	for _, event := range events.Events {
-		said.WriteString(aws.ToString(event.Message) + "\n")
+		// What CodeBuild says of its phases is no news.
+		if message := aws.ToString(event.Message); !strings.HasPrefix(message, "[Container] ") {
+			said.WriteString(message + "\n")
+		}
 	}
 	return said.String()
 }

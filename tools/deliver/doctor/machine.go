@@ -26,7 +26,7 @@ var machine = []check{
 }
 
 // needed is how many bytes a fresh machine needs for Go's build cache, the modules, the
-// CDK CLI and the tools: about four gigabytes, measured by mage bench.
+// CDK CLI and the tools.
 const needed = 5 << 30
 
 func golang(ctx context.Context, p *patient) Finding {
