@@ -82,7 +82,7 @@ func TestMessages(t *testing.T) {
 			}
 			drop(aws.String("before"))
 			got := ""
-			session := &probe.Session{AWS: cfg, Values: map[string]any{"commit": "c0ffee", "output.Orders": *url}, Clock: working{clock.NewManual(time.Now()), func() {
+			session := &probe.Session{AWS: cfg, Values: map[string]any{"commit": "c0ffee", "output.Orders": *url}, Clock: working{clock.NewManual(clock.System().Now()), func() {
 				if tt.idles {
 					return
 				}
