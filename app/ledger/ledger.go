@@ -184,7 +184,10 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 //go:embed pages.html
 var pagesHTML string
 
-var pages = template.Must(template.New("").Parse(pagesHTML))
+var pages = template.Must(template.New("").Funcs(template.FuncMap{
+	// A verdict that lets a release go begins so, and may say more.
+	"goes": func(verdict string) bool { return strings.HasPrefix(verdict, "GO") },
+}).Parse(pagesHTML))
 
 func render(w http.ResponseWriter, r *http.Request, page string, data any) {
 	var body bytes.Buffer
