@@ -79,7 +79,11 @@ func (s *Server) consoleOr(next http.Handler) http.Handler {
 			refuse(w, why)
 			return
 		}
-		(*console).ServeHTTP(w, r)
+		// A page that is open must not delay the endpoint's end.
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(s.life, cancel)()
+		(*console).ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 

@@ -116,6 +116,8 @@ type Server struct {
 	sessions   *sts.Service
 	shown      Services
 	console    atomic.Pointer[http.Handler]
+	life       context.Context // ends when Close begins
+	end        context.CancelFunc
 	lambda     *lambda.Service
 	queues     *sqs.Service
 	gateway    *executeapi.Gateway
@@ -161,6 +163,7 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, errors.Join(fmt.Errorf("making a directory for the embedded AWS: %w", err), listener.Close())
 	}
 	s := &Server{URL: "http://" + listener.Addr().String(), secret: cmp.Or(c.Secret, rand.Text()), dir: dir, served: make(chan error, 1)}
+	s.life, s.end = context.WithCancel(context.Background())
 	a := account.Account{
 		ID:       account.DefaultID,
 		Region:   Region,
@@ -345,6 +348,7 @@ const answerTime = 2 * time.Second
 // same address has none of its resources.
 func (s *Server) Close() error {
 	s.stopping.Store(true)
+	s.end()
 	var errs []error
 	for _, closer := range s.closers {
 		errs = append(errs, closer.Close())

@@ -442,3 +442,21 @@ func TestTime(t *testing.T) {
 		t.Errorf("a clock of another kind: %v", err)
 	}
 }
+
+// TestAnOpenPageDoesNotDelayTheEnd holds that a page's stream ends when its endpoint
+// does. The endpoint would otherwise wait for it.
+func TestAnOpenPageDoesNotDelayTheEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/_magewright/api/watch?topics="+url.QueryEscape(`[{"kind":"about"}]`), nil)
+	w.must(err)
+	r.Header.Set("Authorization", "Bearer "+w.secret())
+	response, err := http.DefaultClient.Do(r) // #nosec G704 -- the test's own endpoint
+	w.must(err)
+	defer func() { _ = response.Body.Close() }()
+	w.must(w.close())
+	// An error says that the connection was cut off.
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		t.Errorf("the stream did not end by itself: %v", err)
+	}
+}
