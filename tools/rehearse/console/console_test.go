@@ -111,11 +111,14 @@ func TestPipeline(t *testing.T) {
 	}
 	// A log is sent on from where a page has it.
 	log := action(p, "Verify/Test").Log
-	topic := fmt.Sprintf(`[{"kind":"log","name":%q,"id":%q,"from":2}]`, log.Group, log.Stream)
-	var lines console.Lines
-	w.must(json.Unmarshal(w.event(topic), &lines))
-	if lines.From != 2 || !strings.HasPrefix(lines.Lines[0].Text, "[Container] ") {
-		t.Errorf("it begins with %+v", lines)
+	read := func(from int, token string) (lines console.Lines) {
+		t.Helper()
+		w.must(json.Unmarshal(w.event(fmt.Sprintf(`[{"kind":"log","name":%q,"id":%q,"from":%d,"token":%q}]`, log.Group, log.Stream, from, token)), &lines))
+		return lines
+	}
+	first := read(0, "")
+	if first.From != 0 || !strings.HasPrefix(first.Lines[0].Text, "[Container] ") {
+		t.Errorf("it begins with %+v", first)
 	}
 
 	w.open("test.fails")
@@ -124,6 +127,10 @@ func TestPipeline(t *testing.T) {
 	p = w.await(id, func(p console.Pipeline) bool { return p.Stages[1].Retryable })
 	if a := action(p, "Verify/Test"); a.Status != "Failed" || !strings.Contains(a.Error, "Phase: BUILD") || a.First == nil || a.First.Text != "app/x.go:2:7: it fails" || a.First.Line < 3000 {
 		t.Errorf("the failed action is %+v, and failed first in %+v", a, a.First)
+	}
+	all, rest := read(0, ""), read(len(first.Lines), first.Token)
+	if n := len(first.Lines); rest.From != n || len(rest.Lines) != len(all.Lines)-n || rest.Lines[0] != all.Lines[n] || rest.Token != all.Token {
+		t.Errorf("after %d lines it goes on with %d of %d", n, len(rest.Lines), len(all.Lines))
 	}
 	if err := w.post("api/transition", map[string]any{"Pipeline": pipelineName, "Stage": "Approval", "Enable": false}); err != nil {
 		t.Error(err)

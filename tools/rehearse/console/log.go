@@ -13,8 +13,9 @@ import (
 
 // Lines are the next lines of a log.
 type Lines struct {
-	From  int    `json:"from"` // how many lines are before these
+	From  int    `json:"from"` // how many lines the page has before these
 	Lines []Line `json:"lines"`
+	Token string `json:"token"` // to be sent lines after these
 }
 
 // A Line is a line of a log, or a few: an event may have several.
@@ -23,41 +24,35 @@ type Line struct {
 	Text string `json:"text"`
 }
 
-// log returns the source of a log stream's events. A page that has some already is
-// sent the rest.
+// log returns the source of a log stream's lines. A page that has some already is sent
+// the rest: the endpoint keeps the end of a long log, so that they can't be counted.
 func (c *Console) log(t topic) source {
-	var token *string
-	read := 0
+	token, read := aws.String(t.Token), t.From
+	if t.Token == "" {
+		token = nil
+	}
 	return func(ctx context.Context) (any, error) {
-		out := Lines{}
-		for {
+		out := Lines{From: read}
+		for len(out.Lines) < maxLines {
 			got, err := c.aws.Logs.GetLogEvents(ctx, &awslogs.GetLogEventsInput{
 				LogGroupName: &t.Name, LogStreamName: &t.ID, StartFromHead: aws.Bool(true), NextToken: token,
 			})
 			if err != nil {
 				return nil, nil //nolint:nilerr,nilnil // the stream begins with the first line
 			}
+			if len(got.Events) == 0 {
+				break
+			}
 			for _, e := range got.Events {
-				if read++; read <= t.From {
-					continue
-				}
-				if out.Lines == nil {
-					out.From = read - 1
-				}
 				out.Lines = append(out.Lines, Line{aws.ToInt64(e.Timestamp), strings.TrimRight(aws.ToString(e.Message), "\r\n")})
 			}
-			// The end of a log is where a page leads to itself.
-			if len(got.Events) == 0 || aws.ToString(got.NextForwardToken) == aws.ToString(token) {
-				break
-			}
 			token = got.NextForwardToken
-			if len(out.Lines) >= maxLines {
-				break
-			}
 		}
 		if out.Lines == nil {
 			return nil, nil //nolint:nilnil // nothing is new
 		}
+		read += len(out.Lines)
+		out.Token = aws.ToString(token)
 		return out, nil
 	}
 }

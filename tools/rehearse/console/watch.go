@@ -23,6 +23,8 @@ type topic struct {
 	ID   string `json:"id"`
 	// From is how many lines the page has already, or the number of its last request.
 	From int `json:"from"`
+	// Token is what came with a log's last lines.
+	Token string `json:"token"`
 	// Width is that of a picture in pixels.
 	Width int `json:"width"`
 }

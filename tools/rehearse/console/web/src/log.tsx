@@ -116,10 +116,14 @@ export function Log({ lines, name, live }: { lines: Line[]; name: string; live: 
 
   const step = (by: number) => setAt((matches.length + Math.min(at, matches.length - 1) + by) % Math.max(1, matches.length))
   const chunks = []
+  let next = 0
   for (let first = left; first < lines.length; first += chunk) {
     const part = lines.slice(first, first + chunk)
     const within = (n: number) => (n >= first && n < first + chunk ? n : -1)
-    chunks.push(<Chunk key={first} lines={part} first={first} find={find} found={within(found)} linked={within(linked - 1) + 1} />)
+    // A chunk in which nothing is found is not drawn again.
+    while (next < matches.length && matches[next]! < first) next++
+    const here = next < matches.length && matches[next]! < first + chunk
+    chunks.push(<Chunk key={first} lines={part} first={first} find={here ? find : ''} found={within(found)} linked={within(linked - 1) + 1} />)
   }
   return (
     <section class="logs" aria-label={'Log of ' + name}>

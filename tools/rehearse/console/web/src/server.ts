@@ -31,7 +31,7 @@ export async function post(path: string, body: object): Promise<void> {
 
 export type Topic = { kind: string; name?: string; id?: string; width?: number }
 
-type Watched = { topic: Topic; value: unknown; lines: Line[]; requests: AWSRequest[]; tell: Set<() => void> }
+type Watched = { topic: Topic; value: unknown; lines: Line[]; token: string; requests: AWSRequest[]; tell: Set<() => void> }
 
 export type State = 'connecting' | 'open' | 'lost' | 'refused'
 
@@ -68,7 +68,7 @@ async function open() {
   }
   try {
     wake()
-    const topics = list.map((w) => ({ ...w.topic, from: w.requests.at(-1)?.number ?? w.lines.length }))
+    const topics = list.map((w) => ({ ...w.topic, from: w.requests.at(-1)?.number ?? w.lines.length, token: w.token }))
     const response = await fetch(api + 'watch?topics=' + encodeURIComponent(JSON.stringify(topics)), {
       headers: authorization(),
       signal: mine.signal,
@@ -107,8 +107,9 @@ function take(list: Watched[], event: { topic: number; value: unknown }) {
   const w = list[event.topic]
   if (!w) return
   if (w.topic.kind === 'log') {
-    const news = event.value as { from: number; lines: Line[] }
+    const news = event.value as { from: number; lines: Line[]; token: string }
     w.lines = [...w.lines.slice(0, news.from), ...news.lines]
+    w.token = news.token
   } else if (w.topic.kind === 'requests') {
     w.requests = [...w.requests, ...(event.value as { requests: AWSRequest[] }).requests].slice(-mostRequests)
   } else {
@@ -124,7 +125,7 @@ function use<T>(topic: Topic | null, read: (w: Watched) => T): T | undefined {
     if (!key || !topic) return
     let w = watched.get(key)
     if (!w) {
-      watched.set(key, (w = { topic, value: undefined, lines: [], requests: [], tell: new Set() }))
+      watched.set(key, (w = { topic, value: undefined, lines: [], token: '', requests: [], tell: new Set() }))
       plan(0)
     }
     const tell = () => draw((n) => n + 1)
