@@ -706,6 +706,10 @@ func (g guardedEvents) EnableRule(ctx context.Context, in *awseventbridge.Enable
 	return guarded(ctx, g.guard, "events", "EnableRule", in, g.Service.EnableRule)
 }
 
+func (g guardedEvents) ListConnections(ctx context.Context, in *awseventbridge.ListConnectionsInput) (*awseventbridge.ListConnectionsOutput, error) {
+	return guarded(ctx, g.guard, "events", "ListConnections", in, g.Service.ListConnections)
+}
+
 func (g guardedEvents) ListEventBuses(ctx context.Context, in *awseventbridge.ListEventBusesInput) (*awseventbridge.ListEventBusesOutput, error) {
 	return guarded(ctx, g.guard, "events", "ListEventBuses", in, g.Service.ListEventBuses)
 }
@@ -1790,6 +1794,10 @@ func (g guardedSsm) GetParametersByPath(ctx context.Context, in *awsssm.GetParam
 	return guarded(ctx, g.guard, "ssm", "GetParametersByPath", in, g.Service.GetParametersByPath)
 }
 
+func (g guardedSsm) LabelParameterVersion(ctx context.Context, in *awsssm.LabelParameterVersionInput) (*awsssm.LabelParameterVersionOutput, error) {
+	return guarded(ctx, g.guard, "ssm", "LabelParameterVersion", in, g.Service.LabelParameterVersion)
+}
+
 func (g guardedSsm) ListTagsForResource(ctx context.Context, in *awsssm.ListTagsForResourceInput) (*awsssm.ListTagsForResourceOutput, error) {
 	return guarded(ctx, g.guard, "ssm", "ListTagsForResource", in, g.Service.ListTagsForResource)
 }
@@ -1800,6 +1808,10 @@ func (g guardedSsm) PutParameter(ctx context.Context, in *awsssm.PutParameterInp
 
 func (g guardedSsm) RemoveTagsFromResource(ctx context.Context, in *awsssm.RemoveTagsFromResourceInput) (*awsssm.RemoveTagsFromResourceOutput, error) {
 	return guarded(ctx, g.guard, "ssm", "RemoveTagsFromResource", in, g.Service.RemoveTagsFromResource)
+}
+
+func (g guardedSsm) UnlabelParameterVersion(ctx context.Context, in *awsssm.UnlabelParameterVersionInput) (*awsssm.UnlabelParameterVersionOutput, error) {
+	return guarded(ctx, g.guard, "ssm", "UnlabelParameterVersion", in, g.Service.UnlabelParameterVersion)
 }
 
 // guardedStreams is dynamodbstreams for the other services: it authorizes each operation.

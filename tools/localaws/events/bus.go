@@ -244,3 +244,9 @@ func (b *bus) setStatements(statements []map[string]any) error {
 	b.policy = string(text)
 	return err
 }
+
+// ListConnections lists the connections of API destinations. There are none, because
+// this package refuses to create them.
+func (s *Service) ListConnections(context.Context, *awseventbridge.ListConnectionsInput) (*awseventbridge.ListConnectionsOutput, error) {
+	return &awseventbridge.ListConnectionsOutput{}, nil
+}

@@ -2,9 +2,9 @@
 package secretsmanager
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -19,6 +19,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/paging"
 )
 
 // The staging labels that Secrets Manager itself moves.
@@ -165,6 +166,11 @@ func (s *Service) CreateSecret(_ context.Context, in *awssecretsmanager.CreateSe
 		if old.deleteAfter != nil {
 			return nil, &types.InvalidRequestException{Message: aws.String("You can't create this secret because a secret with this name is already scheduled for deletion.")}
 		}
+		// The same request again has no effect.
+		token := aws.ToString(in.ClientRequestToken)
+		if v, ok := old.versions[token]; ok && len(old.versions) == 1 && aws.ToString(v.text) == aws.ToString(in.SecretString) && slices.Equal(v.binary, in.SecretBinary) {
+			return &awssecretsmanager.CreateSecretOutput{ARN: aws.String(old.arn), Name: aws.String(name), VersionId: &token}, nil
+		}
 		return nil, &types.ResourceExistsException{Message: aws.String("The operation failed because the secret " + name + " already exists.")}
 	}
 	now := s.account.Clock.Now().UTC()
@@ -282,10 +288,19 @@ func (s *Service) DeleteSecret(_ context.Context, in *awssecretsmanager.DeleteSe
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found, err := s.find(in.SecretId, true)
+	when := s.account.Clock.Now().UTC()
+	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing && force {
+		// AWS deletes without recovery what is not there, too.
+		name := aws.ToString(in.SecretId)
+		arn := name
+		if !strings.HasPrefix(arn, "arn:") {
+			arn = s.account.ARN("secretsmanager", "secret:"+name+"-"+rand.Text()[:suffixLength])
+		}
+		return &awssecretsmanager.DeleteSecretOutput{ARN: &arn, Name: &name, DeletionDate: &when}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	when := s.account.Clock.Now().UTC()
 	if force {
 		delete(s.secrets, found.name)
 	} else {
@@ -329,18 +344,70 @@ func (s *Service) DescribeSecret(_ context.Context, in *awssecretsmanager.Descri
 	}, nil
 }
 
-// ListSecrets lists all secrets by name on one page.
+// filterKeys are the keys of the filters of ListSecrets.
+var filterKeys = []types.FilterNameStringType{
+	types.FilterNameStringTypeAll, types.FilterNameStringTypeDescription, types.FilterNameStringTypeName, types.FilterNameStringTypeTagKey, types.FilterNameStringTypeTagValue,
+}
+
+// passes reports whether a secret passes a filter: one of its values must match. A value
+// matches the beginning of a name, a tag's key or value in any case for descriptions and
+// all, and in the same case otherwise. ! before a value negates it.
+// See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Filter.html.
+func (t *secret) passes(f types.Filter) bool {
+	var fold, exact []string
+	description := strings.Fields(aws.ToString(t.description))
+	var keys, values []string
+	for _, tag := range t.tags {
+		keys, values = append(keys, aws.ToString(tag.Key)), append(values, aws.ToString(tag.Value))
+	}
+	switch f.Key {
+	case types.FilterNameStringTypeName:
+		exact = []string{t.name}
+	case types.FilterNameStringTypeDescription:
+		fold = description
+	case types.FilterNameStringTypeTagKey:
+		exact = keys
+	case types.FilterNameStringTypeTagValue:
+		exact = values
+	default:
+		fold = slices.Concat([]string{t.name}, strings.FieldsFunc(t.name, func(r rune) bool { return strings.ContainsRune("/_+=.@- ", r) }), description, keys, values)
+	}
+	matches := func(want string) bool {
+		return slices.ContainsFunc(exact, func(have string) bool { return strings.HasPrefix(have, want) }) ||
+			slices.ContainsFunc(fold, func(have string) bool { return strings.HasPrefix(strings.ToLower(have), strings.ToLower(want)) })
+	}
+	return slices.ContainsFunc(f.Values, func(want string) bool {
+		if rest, not := strings.CutPrefix(want, "!"); not {
+			return !matches(rest)
+		}
+		return matches(want)
+	})
+}
+
+// ListSecrets lists the secrets that pass all filters by name.
 func (s *Service) ListSecrets(_ context.Context, in *awssecretsmanager.ListSecretsInput) (*awssecretsmanager.ListSecretsOutput, error) {
-	if len(in.Filters) > 0 || in.NextToken != nil {
-		return nil, unsupported("Filters and NextToken")
+	for _, f := range in.Filters {
+		if !slices.Contains(filterKeys, f.Key) {
+			return nil, unsupported("the filter " + string(f.Key))
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := &awssecretsmanager.ListSecretsOutput{}
-	for _, each := range slices.SortedFunc(maps.Values(s.secrets), func(x, y *secret) int { return cmp.Compare(x.name, y.name) }) {
-		if each.deleteAfter != nil && !aws.ToBool(in.IncludePlannedDeletion) {
-			continue
+	var names []string
+	for name, each := range s.secrets {
+		if (each.deleteAfter == nil || aws.ToBool(in.IncludePlannedDeletion)) && !slices.ContainsFunc(in.Filters, func(f types.Filter) bool { return !each.passes(f) }) {
+			names = append(names, name)
 		}
+	}
+	slices.Sort(names)
+	size := 100
+	if in.MaxResults != nil {
+		size = int(*in.MaxResults)
+	}
+	names, next := paging.After(names, in.NextToken, size)
+	out := &awssecretsmanager.ListSecretsOutput{NextToken: next}
+	for _, name := range names {
+		each := s.secrets[name]
 		out.SecretList = append(out.SecretList, types.SecretListEntry{
 			ARN: aws.String(each.arn), Name: aws.String(each.name), Description: each.description, KmsKeyId: each.keyID, Tags: slices.Clone(each.tags),
 			CreatedDate: aws.Time(each.created), LastChangedDate: aws.Time(each.modified), DeletedDate: each.deleteAfter, SecretVersionsToStages: each.versionsToStages(),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awssecretsmanager "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/internal/clock"
@@ -109,5 +110,72 @@ func TestRandomPassword(t *testing.T) {
 	}
 	if _, err := s.GetRandomPassword(t.Context(), &awssecretsmanager.GetRandomPasswordInput{PasswordLength: aws.Int64(2)}); code(err) != "InvalidParameterException" {
 		t.Errorf("too short: %v", err)
+	}
+}
+
+func TestListing(t *testing.T) {
+	t.Parallel()
+	s := secretsmanager.New(account.Account{ID: account.DefaultID, Region: "us-east-1", Clock: clock.System()})
+	for name, description := range map[string]string{"shop/db": "Main database", "shop/key": "", "blog/db": "Old Database"} {
+		in := &awssecretsmanager.CreateSecretInput{Name: &name, Description: &description, Tags: []types.Tag{{Key: aws.String("App"), Value: aws.String(name[:4])}}}
+		if _, err := s.CreateSecret(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct{ key, values, want string }{
+		{"name", "shop", "shop/db shop/key"},
+		{"name", "Shop", ""},
+		{"name", "shop/k,blog", "blog/db shop/key"},
+		{"name", "!shop", "blog/db"},
+		{"description", "DATA", "blog/db shop/db"},
+		{"tag-key", "App", "blog/db shop/db shop/key"},
+		{"tag-value", "blog", "blog/db"},
+		{"all", "old", "blog/db"},
+		{"owning-service", "x", "InvalidRequestException"},
+	} {
+		out, err := s.ListSecrets(t.Context(), &awssecretsmanager.ListSecretsInput{Filters: []types.Filter{{Key: types.FilterNameStringType(tt.key), Values: strings.Split(tt.values, ",")}}})
+		got := code(err)
+		if err == nil {
+			var names []string
+			for _, e := range out.SecretList {
+				names = append(names, *e.Name)
+			}
+			got = strings.Join(names, " ")
+		}
+		if got != tt.want {
+			t.Errorf("%s %s: %s, want %s", tt.key, tt.values, got, tt.want)
+		}
+	}
+	page, err := s.ListSecrets(t.Context(), &awssecretsmanager.ListSecretsInput{MaxResults: aws.Int32(2)})
+	if err != nil || len(page.SecretList) != 2 || page.NextToken == nil {
+		t.Fatalf("%+v, %v", page, err)
+	}
+	if rest, err := s.ListSecrets(t.Context(), &awssecretsmanager.ListSecretsInput{NextToken: page.NextToken}); err != nil || len(rest.SecretList) != 1 || rest.NextToken != nil {
+		t.Errorf("%+v, %v", rest, err)
+	}
+}
+
+func TestTheSameRequestAgain(t *testing.T) {
+	t.Parallel()
+	s := secretsmanager.New(account.Account{ID: account.DefaultID, Region: "us-east-1", Clock: clock.System()})
+	in := &awssecretsmanager.CreateSecretInput{Name: aws.String("a"), SecretString: aws.String("x"), ClientRequestToken: aws.String("token")}
+	first, err := s.CreateSecret(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := s.CreateSecret(t.Context(), in); err != nil || *again.ARN != *first.ARN || *again.VersionId != *first.VersionId {
+		t.Errorf("%+v, %v", again, err)
+	}
+	in.SecretString = aws.String("y")
+	if _, err := s.CreateSecret(t.Context(), in); code(err) != "ResourceExistsException" {
+		t.Errorf("another value: %v", err)
+	}
+	gone := &awssecretsmanager.DeleteSecretInput{SecretId: aws.String("none")}
+	if _, err := s.DeleteSecret(t.Context(), gone); code(err) != "ResourceNotFoundException" {
+		t.Errorf("deleting what is not there: %v", err)
+	}
+	gone.ForceDeleteWithoutRecovery = aws.Bool(true)
+	if out, err := s.DeleteSecret(t.Context(), gone); err != nil || *out.Name != "none" || out.DeletionDate == nil {
+		t.Errorf("%+v, %v", out, err)
 	}
 }

@@ -59,6 +59,7 @@ type version struct {
 	tier        types.ParameterTier
 	modified    time.Time
 	by          string
+	labels      []string
 }
 
 // New returns an empty store.
@@ -165,6 +166,11 @@ func (s *Service) PutParameter(ctx context.Context, in *awsssm.PutParameterInput
 	}
 	p.versions = append(p.versions, v)
 	if len(p.versions) > maxVersions {
+		if oldest := p.versions[0]; len(oldest.labels) > 0 {
+			p.versions = p.versions[:len(p.versions)-1]
+			return nil, &types.ParameterMaxVersionLimitExceeded{Message: aws.String(fmt.Sprintf(
+				"You attempted to create a new version of %s by calling the PutParameter API with the overwrite flag. Version %d, the oldest version, can't be deleted because it has a label associated with it. Move the label to another version of the parameter, and try again.", name, oldest.number))}
+		}
 		p.versions = slices.Clone(p.versions[1:])
 	}
 	for _, t := range in.Tags {
@@ -188,7 +194,12 @@ func (s *Service) lookup(id string) (*parameter, version, *string, error) {
 	}
 	number, err := strconv.ParseInt(selector[1:], 10, 64)
 	if err != nil {
-		return nil, version{}, nil, invalid("labels are not supported by the embedded Parameter Store: %s", id)
+		for _, v := range p.versions {
+			if slices.Contains(v.labels, selector[1:]) {
+				return p, v, &selector, nil
+			}
+		}
+		return nil, version{}, nil, &types.ParameterVersionNotFound{Message: aws.String(fmt.Sprintf("Systems Manager could not find version %s of %s.", selector[1:], base))}
 	}
 	for _, v := range p.versions {
 		if v.number == number {
@@ -261,9 +272,6 @@ func page(names []string, token *string, wanted *int32, limit int) ([]string, *s
 
 // GetParametersByPath returns the parameters below a path, ten at a time.
 func (s *Service) GetParametersByPath(_ context.Context, in *awsssm.GetParametersByPathInput) (*awsssm.GetParametersByPathOutput, error) {
-	if len(in.ParameterFilters) > 0 {
-		return nil, &types.InvalidFilterKey{Message: aws.String("ParameterFilters are not supported by the embedded Parameter Store")}
-	}
 	path := aws.ToString(in.Path)
 	if !strings.HasPrefix(path, "/") {
 		return nil, invalid("The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash \"/\".")
@@ -271,8 +279,12 @@ func (s *Service) GetParametersByPath(_ context.Context, in *awsssm.GetParameter
 	path = strings.TrimSuffix(path, "/") + "/"
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	passing, err := s.filtered(in.ParameterFilters, pathKeys)
+	if err != nil {
+		return nil, err
+	}
 	var names []string
-	for name := range s.parameters {
+	for _, name := range passing {
 		rest, ok := strings.CutPrefix(name, path)
 		if !ok && path == "/" && !strings.HasPrefix(name, "/") {
 			rest, ok = name, true
@@ -281,7 +293,6 @@ func (s *Service) GetParametersByPath(_ context.Context, in *awsssm.GetParameter
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names)
 	names, next := page(names, in.NextToken, in.MaxResults, 10)
 	out := &awsssm.GetParametersByPathOutput{NextToken: next}
 	for _, name := range names {
@@ -304,20 +315,36 @@ func (s *Service) GetParameterHistory(_ context.Context, in *awsssm.GetParameter
 		out.Parameters = append(out.Parameters, types.ParameterHistory{
 			Name: aws.String(p.name), Type: p.kind, DataType: aws.String("text"), Value: aws.String(s.visible(p, v, aws.ToBool(in.WithDecryption))),
 			Version: v.number, Tier: v.tier, LastModifiedDate: aws.Time(v.modified), LastModifiedUser: aws.String(v.by),
-			Description: v.description, AllowedPattern: v.pattern, KeyId: v.keyID,
+			Description: v.description, AllowedPattern: v.pattern, KeyId: v.keyID, Labels: slices.Clone(v.labels),
 		})
 	}
 	return out, nil
 }
 
-// DescribeParameters lists the metadata of all parameters by name.
+// DescribeParameters lists the metadata of the parameters that pass the filters, by name.
 func (s *Service) DescribeParameters(_ context.Context, in *awsssm.DescribeParametersInput) (*awsssm.DescribeParametersOutput, error) {
-	if len(in.Filters) > 0 || len(in.ParameterFilters) > 0 || aws.ToBool(in.Shared) {
-		return nil, &types.InvalidFilterKey{Message: aws.String("filters are not supported by the embedded Parameter Store")}
+	if aws.ToBool(in.Shared) {
+		return nil, invalid("Shared is not supported by the embedded Parameter Store")
+	}
+	if len(in.Filters) > 0 && len(in.ParameterFilters) > 0 {
+		return nil, invalid("You can use either Filters or ParameterFilters in a single request.")
+	}
+	filters := in.ParameterFilters
+	for _, f := range in.Filters {
+		// The old filters look for names that begin with a value.
+		option := "Equals"
+		if f.Key == types.ParametersFilterKeyName {
+			option = "BeginsWith"
+		}
+		filters = append(filters, types.ParameterStringFilter{Key: aws.String(string(f.Key)), Option: &option, Values: f.Values})
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	names, next := page(slices.Sorted(maps.Keys(s.parameters)), in.NextToken, in.MaxResults, 50)
+	passing, err := s.filtered(filters, describeKeys)
+	if err != nil {
+		return nil, err
+	}
+	names, next := page(passing, in.NextToken, in.MaxResults, 50)
 	out := &awsssm.DescribeParametersOutput{NextToken: next}
 	for _, name := range names {
 		p := s.parameters[name]
