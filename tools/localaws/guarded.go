@@ -1218,8 +1218,16 @@ func (g guardedLogs) DeleteLogStream(ctx context.Context, in *awscloudwatchlogs.
 	return guarded(ctx, g.guard, "logs", "DeleteLogStream", in, g.Service.DeleteLogStream)
 }
 
+func (g guardedLogs) DeleteMetricFilter(ctx context.Context, in *awscloudwatchlogs.DeleteMetricFilterInput) (*awscloudwatchlogs.DeleteMetricFilterOutput, error) {
+	return guarded(ctx, g.guard, "logs", "DeleteMetricFilter", in, g.Service.DeleteMetricFilter)
+}
+
 func (g guardedLogs) DeleteRetentionPolicy(ctx context.Context, in *awscloudwatchlogs.DeleteRetentionPolicyInput) (*awscloudwatchlogs.DeleteRetentionPolicyOutput, error) {
 	return guarded(ctx, g.guard, "logs", "DeleteRetentionPolicy", in, g.Service.DeleteRetentionPolicy)
+}
+
+func (g guardedLogs) DeleteSubscriptionFilter(ctx context.Context, in *awscloudwatchlogs.DeleteSubscriptionFilterInput) (*awscloudwatchlogs.DeleteSubscriptionFilterOutput, error) {
+	return guarded(ctx, g.guard, "logs", "DeleteSubscriptionFilter", in, g.Service.DeleteSubscriptionFilter)
 }
 
 func (g guardedLogs) DescribeLogGroups(ctx context.Context, in *awscloudwatchlogs.DescribeLogGroupsInput) (*awscloudwatchlogs.DescribeLogGroupsOutput, error) {
@@ -1228,6 +1236,14 @@ func (g guardedLogs) DescribeLogGroups(ctx context.Context, in *awscloudwatchlog
 
 func (g guardedLogs) DescribeLogStreams(ctx context.Context, in *awscloudwatchlogs.DescribeLogStreamsInput) (*awscloudwatchlogs.DescribeLogStreamsOutput, error) {
 	return guarded(ctx, g.guard, "logs", "DescribeLogStreams", in, g.Service.DescribeLogStreams)
+}
+
+func (g guardedLogs) DescribeMetricFilters(ctx context.Context, in *awscloudwatchlogs.DescribeMetricFiltersInput) (*awscloudwatchlogs.DescribeMetricFiltersOutput, error) {
+	return guarded(ctx, g.guard, "logs", "DescribeMetricFilters", in, g.Service.DescribeMetricFilters)
+}
+
+func (g guardedLogs) DescribeSubscriptionFilters(ctx context.Context, in *awscloudwatchlogs.DescribeSubscriptionFiltersInput) (*awscloudwatchlogs.DescribeSubscriptionFiltersOutput, error) {
+	return guarded(ctx, g.guard, "logs", "DescribeSubscriptionFilters", in, g.Service.DescribeSubscriptionFilters)
 }
 
 func (g guardedLogs) FilterLogEvents(ctx context.Context, in *awscloudwatchlogs.FilterLogEventsInput) (*awscloudwatchlogs.FilterLogEventsOutput, error) {
@@ -1246,8 +1262,16 @@ func (g guardedLogs) PutLogEvents(ctx context.Context, in *awscloudwatchlogs.Put
 	return guarded(ctx, g.guard, "logs", "PutLogEvents", in, g.Service.PutLogEvents)
 }
 
+func (g guardedLogs) PutMetricFilter(ctx context.Context, in *awscloudwatchlogs.PutMetricFilterInput) (*awscloudwatchlogs.PutMetricFilterOutput, error) {
+	return guarded(ctx, g.guard, "logs", "PutMetricFilter", in, g.Service.PutMetricFilter)
+}
+
 func (g guardedLogs) PutRetentionPolicy(ctx context.Context, in *awscloudwatchlogs.PutRetentionPolicyInput) (*awscloudwatchlogs.PutRetentionPolicyOutput, error) {
 	return guarded(ctx, g.guard, "logs", "PutRetentionPolicy", in, g.Service.PutRetentionPolicy)
+}
+
+func (g guardedLogs) PutSubscriptionFilter(ctx context.Context, in *awscloudwatchlogs.PutSubscriptionFilterInput) (*awscloudwatchlogs.PutSubscriptionFilterOutput, error) {
+	return guarded(ctx, g.guard, "logs", "PutSubscriptionFilter", in, g.Service.PutSubscriptionFilter)
 }
 
 func (g guardedLogs) TagResource(ctx context.Context, in *awscloudwatchlogs.TagResourceInput) (*awscloudwatchlogs.TagResourceOutput, error) {

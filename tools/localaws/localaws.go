@@ -236,6 +236,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 	metrics := cloudwatch.New(a, cloudwatch.Deps{Notifier: guardedTopics, Functions: functions})
 	measured.Service = metrics
 	logGroups.Observe(metrics.Embedded)
+	logGroups.Targets = logs.Targets{Metrics: metrics, Functions: functions}
 	tables := dynamodb.New(a, dynamodb.Deps{Metrics: metrics})
 	s.tables = tables
 	s.signatures = sigv4.Verifier{Region: a.Region, Keys: sessions, Clock: clock.System()}
@@ -288,7 +289,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 		Logs: logGroups, Topics: topics, Queues: queues, Tables: tables, Parameters: parameters, Buckets: objects, Requests: s.guard.Requests(),
 	}
 	// Services that start work are closed before the services that do it.
-	s.closers = []io.Closer{s.gateway, schedules, pipelines, builds, stacks, objects, deployments, metrics, bus, functions, topics, queues, tables}
+	s.closers = []io.Closer{s.gateway, schedules, pipelines, builds, stacks, objects, logGroups, deployments, metrics, bus, functions, topics, queues, tables}
 	return []wire.Service{
 		{Name: "sts", Impl: sessions},
 		{Name: "iam", Impl: identities},

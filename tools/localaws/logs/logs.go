@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"regexp"
 	"slices"
@@ -29,7 +30,14 @@ const (
 
 // Service is the log store of one account and region.
 type Service struct {
+	// Targets must be set before the service is used.
+	Targets Targets
+
 	account account.Account
+
+	life       context.Context // ends with Close
+	end        context.CancelFunc
+	deliveries sync.WaitGroup
 
 	mu        sync.Mutex
 	sequence  int64 // numbers the events of all streams
@@ -42,7 +50,25 @@ type Observer func(group, stream string, events []types.InputLogEvent)
 
 // New returns an empty log store.
 func New(a account.Account) *Service {
-	return &Service{account: a, groups: map[string]*group{}}
+	s := &Service{account: a, groups: map[string]*group{}}
+	s.life, s.end = context.WithCancel(context.Background())
+	return s
+}
+
+// Close ends what filters are sending.
+func (s *Service) Close() error {
+	s.mu.Lock()
+	s.end()
+	s.mu.Unlock()
+	s.deliveries.Wait()
+	return nil
+}
+
+func (s *Service) log() *slog.Logger {
+	if s.account.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.account.Log
 }
 
 // Observe makes the service call f with all events that are stored from now on.
@@ -62,6 +88,9 @@ type group struct {
 	protected bool
 	tags      map[string]string
 	streams   map[string]*stream
+
+	metricFilters []metricFilter
+	subscriptions []subscriptionFilter
 }
 
 type stream struct {

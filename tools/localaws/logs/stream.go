@@ -182,6 +182,10 @@ func (s *Service) PutLogEvents(_ context.Context, in *awslogs.PutLogEventsInput)
 		for _, observe := range s.observers {
 			observe(g.name, st.name, accepted)
 		}
+		// After Close, nothing is sent any more.
+		if s.life.Err() == nil {
+			s.filter(g, st.name, accepted, s.sequence-int64(len(accepted))+1)
+		}
 	}
 	return out, nil
 }
