@@ -54,7 +54,11 @@ func Sec(ctx context.Context,
 func Synth(ctx context.Context,
 	force *bool, // run it although nothing has changed
 	why *bool, // name every input that has changed
+	second *bool, // synthesize HEAD a second time from a clean clone, for readiness to compare; cdk.out stays as it is
 ) error {
+	if value(second) {
+		return target.Run(ctx, again(synth.Second, force, why))
+	}
 	return target.Run(ctx, again(synth.Run, force, why))
 }
 

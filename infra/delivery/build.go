@@ -3,6 +3,7 @@ package delivery
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
@@ -14,15 +15,15 @@ import (
 )
 
 // newProject is the one definition of a build: the projects differ in what
-// their roles may do and in their caches, and in nothing else.
-func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, props PipelineProps) awscodebuild.PipelineProject {
+// their roles may do, in their caches, and in whose buildspec they run.
+func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, props PipelineProps, spec awscodebuild.BuildSpec) awscodebuild.PipelineProject {
 	logs := awslogs.NewLogGroup(stack, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
 		Retention:     awslogs.RetentionDays_THREE_MONTHS,
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
 	project := awscodebuild.NewPipelineProject(stack, jsii.String(id), &awscodebuild.PipelineProjectProps{
 		Description:   jsii.String(description),
-		BuildSpec:     awscodebuild.BuildSpec_FromSourceFilename(jsii.String(props.BuildSpec)),
+		BuildSpec:     spec,
 		EncryptionKey: key,
 		Timeout:       awscdk.Duration_Hours(jsii.Number(1)),
 		Cache:         awscodebuild.Cache_None(),
@@ -67,88 +68,123 @@ func keepCache(project awscodebuild.PipelineProject, bucket awss3.IBucket, prefi
 	suppress(project.Role(), true, "AwsSolutions-IAM5", "The objects of its own cache.", Finding("Resource::{Cache.Arn}/"+prefix+"/*"))
 }
 
-// allowDeployment lets project assume the roles that cdk bootstrap made for
-// deployments, look at what was deployed, and follow a shift of traffic.
-func allowDeployment(stack awscdk.Stack, project awscodebuild.PipelineProject, props PipelineProps) {
-	allow := func(actions []string, resources ...string) {
-		project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings(actions...),
-			Resources: jsii.Strings(resources...),
-		}))
+// A grantee is a project that is given permissions for its job, and which wildcards
+// they have.
+type grantee struct {
+	awscodebuild.PipelineProject
+	stack     awscdk.Stack
+	props     PipelineProps
+	names     patterns
+	wildcards []any
+}
+
+func newGrantee(stack awscdk.Stack, project awscodebuild.PipelineProject, props PipelineProps) *grantee {
+	return &grantee{PipelineProject: project, stack: stack, props: props, names: namesOf(props)}
+}
+
+// allow gives permissions for resources, whose ARNs are written without the partition.
+func (g *grantee) allow(conditions map[string]any, actions []string, resources ...string) {
+	if len(resources) == 0 {
+		return // there is nothing of the kind
 	}
-	partition, names := *stack.Partition(), namesOf(props)
-	// arns returns the ARNs of what has names that match the patterns.
-	arns := func(format string, patterns []string) []string {
-		all := make([]string, len(patterns))
-		for i, pattern := range patterns {
-			all[i] = fmt.Sprintf("arn:%s:"+format, partition, pattern)
+	for i, resource := range resources {
+		if strings.Contains(resource, "*") && resource != "*" {
+			g.wildcards = append(g.wildcards, Finding("Resource::arn:{partition}:"+strings.ReplaceAll(resource, *g.stack.Account(), "{account}")))
 		}
-		return all
+		if resource != "*" {
+			resources[i] = fmt.Sprintf("arn:%s:%s", *g.stack.Partition(), resource)
+		} else {
+			g.wildcards = append(g.wildcards, "Resource::*")
+		}
 	}
-	allow([]string{"sts:AssumeRole"}, fmt.Sprintf("arn:%s:iam::*:role/cdk-*", partition))
-	allow([]string{
-		"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "cloudformation:DetectStackDrift",
-		"cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:DescribeStackResourceDrifts", "cloudformation:ListStackResources",
-	}, arns("cloudformation:*:*:stack/%s/*", names.stacks)...)
-	if len(names.invoked) > 0 {
-		// What such a stack does not put out is looked up by its logical id, and a
-		// function that nothing calls from outside is invoked by the smoke test.
-		allow([]string{"cloudformation:DescribeStackResource"}, arns("cloudformation:*:*:stack/%s/*", names.stacks)...)
-		allow([]string{"lambda:InvokeFunction", "lambda:GetFunctionUrlConfig"}, arns("lambda:*:*:function:%s", names.invoked)...)
+	statement := &awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: jsii.Strings(resources...)}
+	if conditions != nil {
+		statement.Conditions = &conditions
 	}
-	// promote stops a canary that is worse; the drill releases a bad version of a
-	// function, in any stage but the last, and takes it back.
-	allow([]string{
-		"codedeploy:GetDeployment", "codedeploy:GetDeploymentConfig", "codedeploy:ListDeployments",
-		"codedeploy:GetDeploymentGroup",
-		"codedeploy:CreateDeployment", "codedeploy:RegisterApplicationRevision", "codedeploy:GetApplicationRevision",
-	}, fmt.Sprintf("arn:%s:codedeploy:*:*:*", partition))
-	allow([]string{"cloudwatch:DescribeAlarmHistory", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"},
-		arns("cloudwatch:*:*:alarm:%s", names.alarms)...)
+	g.AddToRolePolicy(awsiam.NewPolicyStatement(statement))
+}
+
+// arns returns the ARNs of what has names that match the patterns.
+func arns(format string, patterns ...[]string) []string {
+	var all []string
+	for _, pattern := range slices.Concat(patterns...) {
+		if arn := fmt.Sprintf(format, pattern); !slices.Contains(all, arn) {
+			all = append(all, arn)
+		}
+	}
+	return all
+}
+
+// done explains the wildcards.
+func (g *grantee) done() {
+	suppress(g.Role(), true, "AwsSolutions-IAM5", "The roles of cdk bootstrap are in any account, stages in any region, and what CloudFormation names begins with the stack's name; metrics have no ARN.", g.wildcards...)
+}
+
+// look lets it see what was deployed.
+func (g *grantee) look() {
+	g.allow(nil, []string{"cloudformation:DescribeStacks", "cloudformation:GetTemplate"}, arns("cloudformation:*:*:stack/%s/*", g.names.stacks)...)
+	g.allow(nil, []string{"lambda:GetAlias", "lambda:GetFunctionConfiguration", "lambda:ListVersionsByFunction"}, arns("lambda:*:*:function:%s", g.names.functions)...)
+	if len(g.names.invoked) > 0 {
+		// What such a stack does not put out is looked up by its logical id.
+		g.allow(nil, []string{"cloudformation:DescribeStackResource"}, arns("cloudformation:*:*:stack/%s/*", g.names.stacks)...)
+		g.allow(nil, []string{"lambda:GetFunctionUrlConfig"}, arns("lambda:*:*:function:%s", g.names.invoked)...)
+	}
+}
+
+// invoke lets it call functions that nothing calls from outside.
+func (g *grantee) invoke() {
+	g.allow(nil, []string{"lambda:InvokeFunction"}, arns("lambda:*:*:function:%s", g.names.invoked)...)
+}
+
+// deploy lets it assume the roles that cdk bootstrap made for deployments.
+func (g *grantee) deploy() {
+	g.allow(nil, []string{"sts:AssumeRole"}, "iam::*:role/cdk-*")
+}
+
+// follow lets it follow a shift of traffic, and stop it.
+func (g *grantee) follow() {
+	g.allow(nil, []string{
+		"codedeploy:GetDeployment", "codedeploy:GetDeploymentConfig", "codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments",
+	}, "codedeploy:*:*:*")
+	g.allow(nil, []string{"cloudwatch:DescribeAlarmHistory"}, arns("cloudwatch:*:*:alarm:%s", g.names.alarms)...)
 	// These actions have no resources. Metrics have no ARN, and who asks for alarms
 	// by a prefix asks for all of them. See
 	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html and
 	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodedeploy.html.
-	allow([]string{
+	g.allow(nil, []string{
 		"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData",
 		"codedeploy:BatchGetDeploymentTargets", "codedeploy:ListDeploymentTargets", "codedeploy:GetDeploymentTarget", "codedeploy:StopDeployment",
 	}, "*")
-	allow([]string{"lambda:GetAlias", "lambda:GetFunctionConfiguration", "lambda:ListVersionsByFunction"}, arns("lambda:*:*:function:%s", names.functions)...)
-	// The bad version is the good one's package with another bootstrap.
-	if len(names.drilled) > 0 {
-		allow([]string{"lambda:GetFunction", "lambda:UpdateFunctionCode", "lambda:PublishVersion", "lambda:DeleteFunction", "lambda:UpdateAlias"}, arns("lambda:*:*:function:%s", names.drilled)...)
-	}
-	allow([]string{"codepipeline:ListActionExecutions"}, fmt.Sprintf("arn:%s:codepipeline:*:*:%s", partition, *stack.StackName()))
-	project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:    jsii.Strings("kms:GetPublicKey", "kms:Sign"),
-		Resources:  jsii.Strings(fmt.Sprintf("arn:%s:kms:*:%s:key/*", partition, *stack.Account())),
-		Conditions: &map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": props.EvidenceKeyAlias}},
-	}))
-	wildcards := []any{
-		"Resource::*", // of cloudwatch:GetMetricData
-		Finding("Resource::arn:{partition}:iam::*:role/cdk-*"), Finding("Resource::arn:{partition}:codedeploy:*:*:*"),
-		Finding("Resource::arn:{partition}:codepipeline:*:*:" + *stack.StackName()),
-		Finding("Resource::arn:{partition}:kms:*:{account}:key/*"), Finding("Resource::arn:{partition}:kms:*:*:key/*"),
-	}
-	for _, named := range []struct {
-		format   string
-		patterns []string
-	}{
-		{"cloudformation:*:*:stack/%s/*", names.stacks},
-		{"cloudwatch:*:*:alarm:%s", names.alarms},
-		{"lambda:*:*:function:%s", slices.Concat(names.functions, names.drilled, names.invoked)},
-		{"sns:*:*:%s", names.topics},
-	} {
-		for _, pattern := range named.patterns {
-			wildcards = append(wildcards, Finding(fmt.Sprintf("Resource::arn:{partition}:"+named.format, pattern)))
-		}
-	}
-	suppress(project.Role(), true, "AwsSolutions-IAM5", "The roles of cdk bootstrap are in any account, stages in any region, and what CloudFormation names begins with the stack's name; metrics have no ARN.", wildcards...)
-	// Deployment plans go to the stages' topics, which their stages' keys encrypt.
-	allow([]string{"sns:Publish"}, arns("sns:*:*:%s", names.topics)...)
-	project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
-		Resources:  jsii.Strings(fmt.Sprintf("arn:%s:kms:*:*:key/*", partition)),
-		Conditions: &map[string]any{"StringLike": map[string]any{"kms:ViaService": "sns.*.amazonaws.com"}},
-	}))
+}
+
+// drill lets it release a bad version of a function, in any stage but the last, and
+// take it back. The bad version is the good one's package with another bootstrap.
+func (g *grantee) drill() {
+	g.allow(nil, []string{
+		"codedeploy:CreateDeployment", "codedeploy:RegisterApplicationRevision", "codedeploy:GetApplicationRevision",
+	}, "codedeploy:*:*:*")
+	g.allow(nil, []string{"cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"}, arns("cloudwatch:*:*:alarm:%s", g.names.alarms)...)
+	g.allow(nil, []string{"lambda:GetFunction", "lambda:UpdateFunctionCode", "lambda:PublishVersion", "lambda:DeleteFunction", "lambda:UpdateAlias"}, arns("lambda:*:*:function:%s", g.names.drilled)...)
+}
+
+// sign lets it sign with the key that has an alias.
+func (g *grantee) sign() {
+	g.allow(map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": g.props.EvidenceKeyAlias}},
+		[]string{"kms:GetPublicKey", "kms:Sign"}, fmt.Sprintf("kms:*:%s:key/*", *g.stack.Account()))
+}
+
+// judge lets it find what differs from what was deployed, and send the plan of the
+// deployment to the stages' topics, which their stages' keys encrypt.
+func (g *grantee) judge() {
+	g.allow(nil, []string{
+		"cloudformation:DetectStackDrift", "cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:DescribeStackResourceDrifts",
+	}, arns("cloudformation:*:*:stack/%s/*", g.names.stacks)...)
+	g.allow(nil, []string{"sns:Publish"}, arns("sns:*:*:%s", g.names.topics)...)
+	g.allow(map[string]any{"StringLike": map[string]any{"kms:ViaService": "sns.*.amazonaws.com"}},
+		[]string{"kms:Decrypt", "kms:GenerateDataKey"}, "kms:*:*:key/*")
+}
+
+// promote lets it look up who has approved.
+func (g *grantee) promote() {
+	g.allow(nil, []string{"codepipeline:ListActionExecutions"}, "codepipeline:*:*:"+*g.stack.StackName())
 }

@@ -28,9 +28,17 @@ type Manifest struct {
 	Name          string `json:"name"`
 	Repository    string `json:"repository"` // as the tag magewright:repository of each stack has it
 	// Untagged says that stacks by these names without a tag are the repository's.
-	Untagged bool            `json:"untagged,omitempty"`
-	Stages   []ManifestStage `json:"stages"` // in order
-	Pipeline ManifestStack   `json:"pipeline"`
+	Untagged bool             `json:"untagged,omitempty"`
+	Stages   []ManifestStage  `json:"stages"` // in order
+	Pipeline ManifestPipeline `json:"pipeline"`
+}
+
+// A ManifestPipeline is the stack of the pipeline.
+type ManifestPipeline struct {
+	ManifestStack
+	// Judge is the parameter of SSM that pins the commit of the code which judges
+	// releases. That it is here says that the code of this release is able to.
+	Judge string `json:"judge"`
 }
 
 // A ManifestStack says where a stack is.
@@ -116,7 +124,7 @@ func (w *manifestWriter) manifest() Manifest {
 		Name:          w.props.Name,
 		Repository:    w.props.Repository,
 		Untagged:      w.props.Untagged,
-		Pipeline:      placeOf(w.pipeline),
+		Pipeline:      ManifestPipeline{placeOf(w.pipeline), JudgeParameter(*w.pipeline.StackName())},
 	}
 	for _, stage := range w.props.Stages {
 		if stage.Assembled != nil {

@@ -37,6 +37,10 @@ type PipelineProps struct {
 	// BuildSpec is the path of the buildspec in the repository; buildspec.yml by
 	// default.
 	BuildSpec string
+	// Judge is the command that runs the program magewright in a checkout of the
+	// repository; DefaultJudge by default. The builds that judge and promote run it in
+	// that of the last release.
+	Judge string
 	// Description of the pipeline's stack.
 	Description string
 	// Env is where the pipeline goes; nil is where the credentials are of.
@@ -110,7 +114,21 @@ type Action struct {
 	// Environment are variables of the build, and Secrets those whose value is in
 	// Secrets Manager under a name.
 	Environment, Secrets map[string]string
+
+	by builder
 }
+
+// A builder says in which project an action is built.
+type builder int
+
+const (
+	// deliverer runs the candidate's own code.
+	deliverer builder = iota
+	// judge runs the last release's code, which reads and signs.
+	judge
+	// promoter runs the last release's code, which deploys what users have.
+	promoter
+)
 
 // Trial returns the actions of the stage in which releases are tried: it is
 // deployed, exercised, and given a bad version that it must take back.
@@ -126,7 +144,7 @@ func Trial() []Action {
 // readiness decides from the evidence, then a person. Where token is not "", the
 // secret by this name holds a token that may read reviews.
 func Readiness(tried, next, token string) *Approval {
-	decide := Action{Name: "Readiness", Targets: "plan -send readiness", Evidence: AddsEvidence, Variables: "ReadinessVariables"}
+	decide := Action{Name: "Readiness", Targets: "plan -send readiness", Evidence: AddsEvidence, Variables: "ReadinessVariables", by: judge}
 	if token != "" {
 		// The platform that is asked reads its own.
 		decide.Secrets = map[string]string{"GITHUB_TOKEN": token, "GITLAB_TOKEN": token}
@@ -143,7 +161,7 @@ func Readiness(tried, next, token string) *Approval {
 // up who has approved its execution.
 func Promotion() []Action {
 	return []Action{{
-		Name: "Promote", Targets: "promote", Evidence: ReadsEvidence,
+		Name: "Promote", Targets: "promote", Evidence: ReadsEvidence, by: promoter,
 		Environment: map[string]string{"PIPELINE_EXECUTION_ID": "#{codepipeline.PipelineExecutionId}"},
 	}}
 }
@@ -231,6 +249,7 @@ func complete(given *PipelineProps) (PipelineProps, error) {
 		{&props.Name, NameOf(props.Repository)},
 		{&props.Branch, "main"},
 		{&props.BuildSpec, "buildspec.yml"},
+		{&props.Judge, DefaultJudge},
 		{&props.EvidenceKeyAlias, "alias/magewright-evidence"},
 		{&props.Description, "Delivers " + props.Repository + " from a commit to its users"},
 	} {
@@ -274,8 +293,10 @@ type builds struct {
 	pipeline awscodepipeline.Pipeline
 	key      awskms.Key
 
-	lint, test, verify, deploy awscodebuild.PipelineProject
-	source, assembly           awscodepipeline.Artifact
+	lint, test, verify awscodebuild.PipelineProject
+	// by are the projects of the actions that follow.
+	by               map[builder]awscodebuild.PipelineProject
+	source, assembly awscodepipeline.Artifact
 	// evidence is what the next action that reads evidence is given.
 	evidence []awscodepipeline.Artifact
 	artifact map[string]bool // names that are taken
@@ -288,20 +309,46 @@ func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
 	// reports anyway. The others have none: Sec judges the code, Synth's assembly
 	// is deployed, and Deploy's builds may deploy and sign.
 	cache := newCacheBucket(stack, key)
+	spec := awscodebuild.BuildSpec_FromSourceFilename(jsii.String(props.BuildSpec))
+	judging := judgeSpec(stack, props)
 	b := &builds{
-		key:      key,
-		lint:     newProject(stack, "Lint", "Checks the code; may touch nothing but its cache", key, props),
-		test:     newProject(stack, "Test", "Runs the tests; may touch nothing but its cache", key, props),
-		verify:   newProject(stack, "Verify", "Scans and synthesizes; may touch nothing", key, props),
-		deploy:   newProject(stack, "Deploy", "Deploys what was synthesized, by the roles that cdk bootstrap made", key, props),
+		key:    key,
+		lint:   newProject(stack, "Lint", "Checks the code; may touch nothing but its cache", key, props, spec),
+		test:   newProject(stack, "Test", "Runs the tests; may touch nothing but its cache", key, props, spec),
+		verify: newProject(stack, "Verify", "Scans and synthesizes; may touch nothing", key, props, spec),
+		by: map[builder]awscodebuild.PipelineProject{
+			deliverer: newProject(stack, "Deploy", "Deploys what was synthesized, by the roles that cdk bootstrap made", key, props, spec),
+			judge:     newProject(stack, "Judge", "Decides about a release, by the code of the last one", key, props, judging),
+			promoter:  newProject(stack, "Promote", "Takes a release to its users, by the code of the last one", key, props, judging),
+		},
 		source:   awscodepipeline.NewArtifact(jsii.String(sourceArtifact), nil),
 		assembly: awscodepipeline.NewArtifact(jsii.String(assemblyArtifact), nil),
 		artifact: map[string]bool{},
 	}
 	keepCache(b.lint, cache, "lint")
 	keepCache(b.test, cache, "test")
-	allowDeployment(stack, b.deploy, props)
+	b.grant(stack, props)
+	parameter := newJudgeParameter(stack)
+	parameter.GrantRead(b.by[judge])
+	parameter.GrantRead(b.by[promoter])
+	parameter.GrantWrite(b.by[promoter])
 	return b
+}
+
+// grant gives each project the permissions that its job needs, and no others.
+func (b *builds) grant(stack awscdk.Stack, props PipelineProps) {
+	jobs := map[builder][]func(*grantee){
+		deliverer: {(*grantee).look, (*grantee).invoke, (*grantee).deploy, (*grantee).follow, (*grantee).drill, (*grantee).sign},
+		judge:     {(*grantee).look, (*grantee).judge, (*grantee).sign},
+		promoter:  {(*grantee).look, (*grantee).invoke, (*grantee).deploy, (*grantee).follow, (*grantee).promote, (*grantee).sign},
+	}
+	for _, by := range []builder{deliverer, judge, promoter} {
+		g := newGrantee(stack, b.by[by], props)
+		for _, give := range jobs[by] {
+			give(g)
+		}
+		g.done()
+	}
 }
 
 // begin adds the stages that every delivery has.
@@ -329,7 +376,7 @@ func (b *builds) begin(stack awscdk.Stack, props PipelineProps) {
 		return awscodepipelineactions.NewCodeBuildAction(action)
 	}
 	b.stage("Verify", nil,
-		verify("Lint", "lint", b.lint), verify("Test", "test", b.test), verify("Sec", "sec", b.verify), verify("Synth", "synth", b.verify, b.assembly))
+		verify("Lint", "lint", b.lint), verify("Test", "test", b.test), verify("Sec", "sec synth -second", b.verify), verify("Synth", "synth", b.verify, b.assembly))
 	b.stage("Update", nil, b.deliver("Update", []Action{{Name: "Pipeline", Targets: "pipeline:deploy"}})...)
 }
 
@@ -390,7 +437,7 @@ func (b *builds) build(a Action, project awscodebuild.IProject, runOrder int) *a
 func (b *builds) deliver(stage string, actions []Action) []awscodepipeline.IAction {
 	var all []awscodepipeline.IAction
 	for i, a := range actions {
-		props := b.build(a, b.deploy, i+1)
+		props := b.build(a, b.by[a.by], i+1)
 		inputs := []awscodepipeline.Artifact{b.assembly}
 		if a.Evidence != NoEvidence {
 			inputs = append(inputs, b.evidence...)

@@ -32,6 +32,7 @@ func NewStack(app awscdk.App, s settings.Settings, staging, production service.S
 		Branch:            s.Branch,
 		ConnectionARN:     s.ConnectionARN,
 		Context:           context,
+		Judge:             "go run ./tools/magewright",
 		Description:       "Delivers the release ledger from a commit to production",
 		Env:               s.Pipeline.Env(),
 		NotificationEmail: s.NotificationEmail,

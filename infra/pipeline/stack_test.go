@@ -202,7 +202,7 @@ func TestReadinessMayAskForReviews(t *testing.T) {
 		}
 		if strings.Contains(string(encoded), "secretsmanager:GetSecretValue") && strings.Contains(string(encoded), "secret:reviews") {
 			allowed++
-			if !strings.HasPrefix(id, "Deploy") {
+			if !strings.HasPrefix(id, "Judge") {
 				t.Errorf("%s may read the token", id)
 			}
 		}
@@ -263,32 +263,74 @@ func TestProperties(t *testing.T) {
 	}
 }
 
-// TestVerifyMayTouchNothing holds that the builds which run unreviewed code
-// can't assume the roles that deploy.
-func TestVerifyMayTouchNothing(t *testing.T) {
-	assumes := 0
+// TestWhoMayWhat holds that the builds which run unreviewed code can neither deploy nor
+// sign, that who judges can't deploy, and that only a promotion says who judges next.
+func TestWhoMayWhat(t *testing.T) {
+	may := map[string][]string{}
 	for id, policy := range *template().FindResources(jsii.String("AWS::IAM::Policy"), nil) {
 		encoded, err := json.Marshal(*policy)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(encoded), "role/cdk-*") {
-			if strings.Contains(string(encoded), "kms:Sign") {
-				t.Errorf("%s may sign evidence", id)
-			}
+		role, _, ok := strings.Cut(id, "RoleDefaultPolicy")
+		if !ok {
 			continue
 		}
-		assumes++
-		if !strings.HasPrefix(id, "Deploy") {
-			t.Errorf("%s may assume the roles that deploy", id)
+		for what, sign := range map[string]string{"deploy": "role/cdk-", "sign": "kms:Sign", "pin": "ssm:PutParameter", "read the pin": "ssm:GetParameter", "drill": "lambda:UpdateFunctionCode", "send": "sns:Publish"} {
+			if strings.Contains(string(encoded), sign) {
+				may[role] = append(may[role], what)
+			}
 		}
-		// Whoever may deploy may sign, by the key's alias only.
-		if !strings.Contains(string(encoded), `"kms:RequestAlias":"alias/magewright-evidence"`) {
-			t.Errorf("%s may not sign evidence: %s", id, encoded)
+		slices.Sort(may[role])
+		// Whoever may sign may do so by the key's alias only.
+		if slices.Contains(may[role], "sign") && !strings.Contains(string(encoded), `"kms:RequestAlias":"alias/magewright-evidence"`) {
+			t.Errorf("%s may sign with any key: %s", role, encoded)
 		}
 	}
-	if assumes != 1 {
-		t.Errorf("%d policies may assume the roles that deploy, want 1", assumes)
+	want := map[string][]string{
+		"Deploy":   {"deploy", "drill", "sign"},
+		"Judge":    {"read the pin", "send", "sign"},
+		"Pipeline": {"send"},
+		"Promote":  {"deploy", "pin", "read the pin", "sign"},
+	}
+	for role, got := range may {
+		if !slices.Equal(got, want[role]) {
+			t.Errorf("%s may %q, want %q", role, got, want[role])
+		}
+	}
+	for role := range want {
+		if may[role] == nil {
+			t.Errorf("there is no role of %s", role)
+		}
+	}
+}
+
+// TestJudgesRunNothingOfTheCandidate holds that the builds which judge and promote run a
+// buildspec of the deployed stack, and take their code from the release that the
+// parameter names.
+func TestJudgesRunNothingOfTheCandidate(t *testing.T) {
+	inline := map[string]bool{}
+	for id, resource := range *template().FindResources(jsii.String("AWS::CodeBuild::Project"), nil) {
+		var project struct {
+			Properties struct{ Source struct{ BuildSpec string } }
+		}
+		recode(t, *resource, &project)
+		name, spec := strings.TrimRight(id, "0123456789ABCDEF"), project.Properties.Source.BuildSpec
+		if spec == "buildspec.yml" {
+			continue
+		}
+		inline[name] = true
+		for _, want := range []string{"MAGEWRIGHT_JUDGE: /magewright/magewright-pipeline/judge", "worktree add", "merge-base --is-ancestor", "go run ./tools/magewright judge $MAGE_TARGETS"} {
+			if !strings.Contains(spec, want) {
+				t.Errorf("%s does not say %s:\n%s", name, want, spec)
+			}
+		}
+		if strings.Contains(spec, "go tool mage") {
+			t.Errorf("%s runs a magefile:\n%s", name, spec)
+		}
+	}
+	if !inline["Judge"] || !inline["Promote"] || len(inline) != 2 {
+		t.Errorf("builds by a buildspec of the stack are %v", inline)
 	}
 }
 
@@ -406,6 +448,8 @@ func TestOnlyStagingsFunctionIsChanged(t *testing.T) {
 	want := map[string][]string{
 		"DeployRoleDefaultPolicy:magewright-*":         {"GetAlias", "GetFunctionConfiguration", "ListVersionsByFunction"},
 		"DeployRoleDefaultPolicy:magewright-staging-*": {"GetFunction", "UpdateFunctionCode", "PublishVersion", "DeleteFunction", "UpdateAlias"},
+		"JudgeRoleDefaultPolicy:magewright-*":          {"GetAlias", "GetFunctionConfiguration", "ListVersionsByFunction"},
+		"PromoteRoleDefaultPolicy:magewright-*":        {"GetAlias", "GetFunctionConfiguration", "ListVersionsByFunction"},
 	}
 	if !reflect.DeepEqual(allowed, want) {
 		t.Errorf("builds may\n%v\nwant\n%v", allowed, want)

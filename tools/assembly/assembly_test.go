@@ -246,7 +246,9 @@ func actionTargets(t *testing.T, assembly string) map[string]string {
 	}
 	named := map[string]string{}
 	for id, resource := range template.Resources {
-		if resource.Type == "AWS::CodeBuild::Project" && resource.Properties.Source.BuildSpec != "buildspec.yml" {
+		// What judges runs the code of the last release: see infra/delivery.
+		judges := strings.Contains(resource.Properties.Source.BuildSpec, "go run ./tools/magewright judge $MAGE_TARGETS")
+		if resource.Type == "AWS::CodeBuild::Project" && resource.Properties.Source.BuildSpec != "buildspec.yml" && !judges {
 			t.Errorf("project %s runs %s", id, resource.Properties.Source.BuildSpec)
 		}
 		for _, stage := range resource.Properties.Stages {

@@ -68,6 +68,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"fmt":             without("fmt", lint.Format),
 	"gosec":           analysis,
 	"init":            adopt.Main,
+	"judge":           judge,
 	"lint":            again("lint", lint.With(settings.Check)),
 	"local":           local.Main,
 	"pipeline:status": pipelinestatus.Main,
@@ -78,14 +79,18 @@ var commands = map[string]func(context.Context, []string) error{
 	"sec":             again("sec", sec.Run),
 	"settings":        without(program.SettingsCommand, settings.Print),
 	"smoke":           without("smoke", smoke.Stage("")),
-	"synth":           again("synth", synth.Run),
+	"synth":           synthesis,
 	"test":            again("test", test),
 	"verify":          verification,
 }
 
-// reused reads the flags of a command that does not run again what is proven.
-func reused(name string, args []string) (func(target.Func) target.Func, error) {
+// reused reads the flags of a command that does not run again what is proven, and
+// those that more adds.
+func reused(name string, args []string, more ...func(*flag.FlagSet)) (func(target.Func) target.Func, error) {
 	flags := program.Flags(name)
+	for _, add := range more {
+		add(flags)
+	}
 	force := flags.Bool("force", false, "run it although nothing has changed")
 	why := flags.Bool("why", false, "name every input that has changed")
 	err := program.Parse(flags, args)
@@ -95,6 +100,56 @@ func reused(name string, args []string) (func(target.Func) target.Func, error) {
 			return f(ctx, cfg)
 		}
 	}, err
+}
+
+// synthesis synthesizes the stacks, or HEAD a second time.
+func synthesis(ctx context.Context, args []string) error {
+	second := false
+	with, err := reused("synth", args, func(flags *flag.FlagSet) {
+		flags.BoolVar(&second, "second", false, "synthesize HEAD a second time from a clean clone, for readiness to compare; cdk.out stays as it is")
+	})
+	if err != nil {
+		return err
+	}
+	if second {
+		return target.Run(ctx, with(synth.Second))
+	}
+	return target.Run(ctx, with(synth.Run))
+}
+
+// judging are the commands that the pipeline runs with the code of the last release.
+var judging = map[string]func(context.Context, []string) error{
+	"plan":      plan.Main,
+	"promote":   promotion,
+	"readiness": assess.Main,
+}
+
+// judge runs some of these commands, each followed by its flags, about the project that
+// the environment names. Nothing of that project is run, and no magefile either.
+func judge(ctx context.Context, args []string) error {
+	if os.Getenv("MAGEWRIGHT_CANDIDATE") == "" {
+		return &exit.Error{Code: exit.Usage, Err: errors.New("judge is for the pipeline: MAGEWRIGHT_CANDIDATE names no project"), Next: "go tool mage readiness"}
+	}
+	var all [][]string
+	for _, word := range args {
+		switch {
+		case strings.HasPrefix(word, "-") && len(all) > 0:
+			all[len(all)-1] = append(all[len(all)-1], word)
+		case judging[word] != nil:
+			all = append(all, []string{word})
+		default:
+			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("want some of %s, not %q", strings.Join(slices.Sorted(maps.Keys(judging)), ", "), args), Next: "look at MAGE_TARGETS of the pipeline's action"}
+		}
+	}
+	if len(all) == 0 {
+		return &exit.Error{Code: exit.Usage, Err: errors.New("there is nothing to judge"), Next: "look at MAGE_TARGETS of the pipeline's action"}
+	}
+	for _, command := range all {
+		if err := judging[command[0]](ctx, command[1:]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // again returns a command that does not run again what is proven.

@@ -18,7 +18,7 @@ import (
 var leaves = map[string][]string{
 	"Lint":      {"lint.intoto.json"},
 	"Test":      {"test.intoto.json", "test.json", "junit.xml", "coverage.out", "sources.json"},
-	"Sec":       {"sec.intoto.json", "sec.json", "sec/*.json", "gosec.sarif", "govulncheck.json", "gitleaks.json"},
+	"Sec":       {"sec.intoto.json", "sec.json", "sec/*.json", "gosec.sarif", "govulncheck.json", "gitleaks.json", "second.intoto.json"},
 	"Smoke":     {"smoke-*.intoto.json"},
 	"Drill":     {"drill.dsse.json"},
 	"Readiness": {"plan.md", "plan.intoto.json", "readiness.json", "readiness.html", "readiness.intoto.jsonl", "sbom.cdx.json"},

@@ -32,11 +32,65 @@ type Config struct {
 	Stdout   io.Writer
 	Stderr   io.Writer
 
+	// Judge is the code that runs, if it is not that of Dir.
+	Judge Judge
+
 	Force bool // run also what is proven already
 	Why   bool // name every input that has changed of what runs again
 }
 
-// Discover finds the project around the current directory.
+// A Judge is the code that judges a project which is only data to it: nothing in the
+// project's directory is run. In the pipeline, it is the code of the last release.
+type Judge struct {
+	Dir string // its checkout, or "" if the project's own code runs
+	// Commit is that of the release that has the code, or "" if no release was
+	// promoted before: then the code is the project's own, in another checkout.
+	Commit string
+	// Parameter is the name of the parameter of SSM that pins the judge.
+	Parameter string
+}
+
+// noJudge is what the pipeline says in the place of a commit if no release was promoted
+// before.
+const noJudge = "none"
+
+// Judged reports whether other code than the project's runs.
+func (c Config) Judged() bool { return c.Judge.Dir != "" }
+
+// Code returns the checkout that has the running code and what it pins. That is c,
+// unless c is judged.
+func (c Config) Code() Config {
+	if c.Judged() {
+		c.Dir, c.Judge = c.Judge.Dir, Judge{}
+	}
+	return c
+}
+
+// judged turns the project into the judge of another one, if the environment names one.
+// What is left belongs to the judge: the other project could have put files where it
+// goes.
+func (c *Config) judged() error {
+	candidate, commit := os.Getenv("MAGEWRIGHT_CANDIDATE"), os.Getenv("MAGEWRIGHT_JUDGE")
+	const next = "unset MAGEWRIGHT_CANDIDATE"
+	switch {
+	case candidate == "":
+		return nil
+	case !filepath.IsAbs(candidate) || filepath.Clean(candidate) == c.Dir:
+		return exit.Missing(next, "MAGEWRIGHT_CANDIDATE is %s: it must be the absolute path of another checkout than %s", candidate, c.Dir)
+	case commit == "":
+		return exit.Missing(next, "MAGEWRIGHT_JUDGE does not say by the code of which commit %s is judged", candidate)
+	case commit == noJudge:
+		commit = ""
+	}
+	c.Judge = Judge{Dir: c.Dir, Commit: commit, Parameter: os.Getenv("MAGEWRIGHT_JUDGE_PARAMETER")}
+	c.Dir, c.Assembly = filepath.Clean(candidate), filepath.Join(candidate, "cdk.out")
+	// Its go.mod must not choose the toolchain that looks at it.
+	return os.Setenv("GOTOOLCHAIN", "local")
+}
+
+// Discover finds the project around the current directory. If MAGEWRIGHT_CANDIDATE
+// names another checkout, that is the project, and the one around the current
+// directory is its judge.
 //
 // In CodeBuild the commit is CODEBUILD_RESOLVED_SOURCE_VERSION and the cloud
 // assembly is the input artifact named Assembly, where there is one.
@@ -54,12 +108,15 @@ func Discover(ctx context.Context) (Config, error) {
 		Stdout:   os.Stdout,
 		Stderr:   os.Stderr,
 	}
+	if err := cfg.judged(); err != nil {
+		return Config{}, err
+	}
 	if assembly := os.Getenv("CODEBUILD_SRC_DIR_Assembly"); assembly != "" {
 		cfg.Assembly = assembly
 	}
-	head, err := gitcmd.In(dir).Output(ctx, "rev-parse", "--verify", "HEAD")
+	head, err := gitcmd.In(cfg.Dir).Output(ctx, "rev-parse", "--verify", "HEAD")
 	if err != nil && cfg.Commit == "" {
-		return Config{}, withoutCommit(ctx, dir, err)
+		return Config{}, withoutCommit(ctx, cfg.Dir, err)
 	}
 	if cfg.Commit == "" {
 		cfg.Commit = head
@@ -115,9 +172,9 @@ func (c Config) differs(ctx context.Context, head string) bool {
 const Pin = "magewright"
 
 // Adopted reports whether the repository is another one than Magewright's own:
-// one that pins it.
+// one that pins it. A judge decides that for what it judges.
 func (c Config) Adopted() bool {
-	_, err := os.Stat(filepath.Join(c.Dir, Pin, "go.mod"))
+	_, err := os.Stat(filepath.Join(c.Code().Dir, Pin, "go.mod"))
 	return err == nil
 }
 

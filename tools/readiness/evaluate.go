@@ -39,6 +39,8 @@ func (o Outcome) blocks() bool {
 
 // An Assessment is a verdict and the results that it is based on.
 type Assessment struct {
+	// Judged says who has judged it, and comes before all else: see [Judge].
+	Judged string `json:"judged,omitempty"`
 	evidence.Made
 	Verdict   string `json:"verdict"`
 	Commit    string `json:"commit"`
@@ -72,10 +74,15 @@ func Evaluate(statements []evidence.Statement, now time.Time) (Assessment, error
 		Made:   evidence.Made{FinishedOn: now, Dirty: in.Candidate.Dirty},
 		Commit: in.Candidate.Commit, Base: in.Candidate.Base, Package: in.Candidate.Package, Account: in.Candidate.Account,
 	}
+	var judge Judge
+	if reason, _ := in.unusable(judge.PredicateType()); reason == "" && in.Read(&judge) == nil {
+		a.Judged = judge.String()
+	}
 	rehearsal := in.Policy.Rehearsal.Account != "" && in.Policy.Rehearsal.Account == a.Account
 	for _, check := range Checks() {
 		o := Outcome{ID: check.ID, Item: check.Item, Title: check.Title, Required: slices.Contains(in.Policy.Required, check.ID)}
 		o.Result = in.decide(check)
+		o.Required = o.Required || check.Always && o.State != NotApplicable && in.given(check)
 		for _, p := range check.Inputs {
 			o.Evidence = append(o.Evidence, p.PredicateType())
 		}
@@ -87,7 +94,7 @@ func Evaluate(statements []evidence.Statement, now time.Time) (Assessment, error
 	a.waive(in)
 	for i := range a.Outcomes {
 		o := &a.Outcomes[i]
-		o.Tolerated = rehearsal && o.Required && o.State == Unknown && slices.Contains(in.Policy.Rehearsal.Tolerates, o.ID)
+		o.Tolerated = rehearsal && o.Required && o.State == Unknown && (slices.Contains(in.Policy.Rehearsal.Tolerates, o.ID) || always(o.ID))
 		if o.Tolerated {
 			a.Tolerated++
 		}
@@ -99,10 +106,16 @@ func Evaluate(statements []evidence.Statement, now time.Time) (Assessment, error
 	return a, nil
 }
 
-// verdict derives the verdict from the outcomes. If nothing is required,
+// always reports whether every policy requires a check.
+func always(id string) bool {
+	check, ok := Find(id)
+	return ok && check.Always
+}
+
+// verdict derives the verdict from the outcomes. If the policy requires nothing,
 // nothing is known.
 func (a Assessment) verdict(rehearsal bool) string {
-	required := slices.ContainsFunc(a.Outcomes, func(o Outcome) bool { return o.Required })
+	required := slices.ContainsFunc(a.Outcomes, func(o Outcome) bool { return o.Required && !always(o.ID) })
 	waived := slices.ContainsFunc(a.Outcomes, func(o Outcome) bool { return o.State == Waived })
 	switch {
 	case len(a.Blocking()) > 0 || len(a.RefusedWaivers()) > 0 || !required:
@@ -139,6 +152,13 @@ func (in Inputs) decide(check Check) (r Result) {
 		return Undecided("the check does not prove that it is not applicable")
 	}
 	return r
+}
+
+// given reports whether there are statements for a check to decide from.
+func (in Inputs) given(check Check) bool {
+	return !slices.ContainsFunc(check.Inputs, func(p evidence.Predicate) bool {
+		return !slices.ContainsFunc(in.Statements, func(s evidence.Statement) bool { return s.PredicateType == p.PredicateType() })
+	})
 }
 
 // unusable returns the reason why evidence of a type can't be used, or "".

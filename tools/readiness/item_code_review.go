@@ -2,5 +2,5 @@ package readiness
 
 // codeReviewChecks returns the checks of the item CodeReview.
 func codeReviewChecks() []Check {
-	return []Check{peerReview(), codingStandards()}
+	return []Check{peerReview(), codingStandards(), judgedBy()}
 }

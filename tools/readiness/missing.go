@@ -22,7 +22,7 @@ func (a Assessment) WriteMissing(w io.Writer, policy string) {
 			}
 		}
 		switch {
-		case holds && !o.Required:
+		case holds && !o.Required && !always(o.ID):
 			ready = append(ready, o)
 		case o.State == Fail:
 			failing = append(failing, o)

@@ -15,10 +15,13 @@ const most = 5
 // is the width of the narrowest terminal. Longer words, and commands, are not broken.
 const tableWidth = 80
 
-// WriteTable writes the waivers and the checklist as text. Each check has a
+// WriteTable writes who has judged, the waivers and the checklist as text. Each check has a
 // line with what was counted. Below each check that is not PASS, it says why,
 // and what to type next.
 func (a Assessment) WriteTable(w io.Writer) {
+	if a.Judged != "" {
+		fmt.Fprintf(w, "%s\n\n", wrap(a.Judged, 0))
+	}
 	a.writeWaivers(w)
 	widest := 0
 	for _, o := range a.Outcomes {

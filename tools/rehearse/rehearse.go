@@ -246,7 +246,10 @@ func (r *rehearsal) deployBoth(ctx context.Context, s *subject) error {
 	}
 	r.pipelineOf = s.commit
 	r.haveBase(s, baseErr)
-	return nil
+	if baseErr != nil {
+		return nil
+	}
+	return r.pinJudge(ctx, s, base)
 }
 
 // haveBase prints the base, or that it is missing.

@@ -396,7 +396,13 @@ func (f *Found) pipelineOf(r *reader, w written) {
 		}
 	}
 	if s != nil {
-		f.Pipeline = s.Place
+		f.Pipeline = manifest.Pipeline{Place: s.Place}
+		for _, id := range s.ofType("AWS::SSM::Parameter") {
+			// delivery.JudgeParameter names it.
+			if name, _ := s.property(id, "Name").(string); name == "/magewright/"+s.Stack+"/judge" {
+				f.Pipeline.Judge = name
+			}
+		}
 	}
 }
 

@@ -225,6 +225,7 @@ func Node(ctx context.Context, cfg project.Config) (program, modules string) {
 // pinned returns the directory whose package-lock.json pins the CDK CLI: that of
 // Magewright itself, which other repositories download as a module.
 func pinned(ctx context.Context, cfg project.Config) (string, error) {
+	cfg = cfg.Code()
 	if !cfg.Adopted() {
 		return filepath.Join(cfg.Dir, "infra"), nil
 	}

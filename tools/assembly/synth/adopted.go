@@ -184,7 +184,7 @@ func addPipeline(cfg project.Config) error {
 	place := read.Pipeline
 	place.Template = path.Join(pipelineDir, place.Template)
 	return cdk.Record(cfg, struct {
-		Pipeline manifest.Place `json:"pipeline"`
+		Pipeline manifest.Pipeline `json:"pipeline"`
 	}{place})
 }
 

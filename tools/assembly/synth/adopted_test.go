@@ -73,7 +73,7 @@ func TestThePipelineIsNamed(t *testing.T) {
 	const stages = `"schemaVersion":1,"repository":"acme/shop","stages":[{"name":"a","stack":"A","template":"A.json"},{"name":"b","stack":"B","template":"B.json"}]`
 	for name, text := range map[string]string{
 		manifest.File: `{"annotated":"x",` + stages + `}`,
-		filepath.Join(pipelineDir, manifest.File): `{` + stages + `,"pipeline":{"stack":"shop-pipeline","template":"shop-pipeline.template.json","region":"eu-central-1"}}`,
+		filepath.Join(pipelineDir, manifest.File): `{` + stages + `,"pipeline":{"stack":"shop-pipeline","template":"shop-pipeline.template.json","region":"eu-central-1","judge":"/magewright/shop-pipeline/judge"}}`,
 	} {
 		file := filepath.Join(cfg.Assembly, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
@@ -90,7 +90,7 @@ func TestThePipelineIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := manifest.Read(cfg)
-	want := manifest.Place{Stack: "shop-pipeline", Template: "pipeline/shop-pipeline.template.json", Region: "eu-central-1"}
+	want := manifest.Pipeline{Place: manifest.Place{Stack: "shop-pipeline", Template: "pipeline/shop-pipeline.template.json", Region: "eu-central-1"}, Judge: "/magewright/shop-pipeline/judge"}
 	if err != nil || got.Pipeline != want || got.Annotated != "x" || len(got.Stages) != 2 {
 		encoded, _ := json.Marshal(got)
 		t.Errorf("%s, %v", encoded, err)

@@ -54,7 +54,7 @@ func (e Environment) args() []string {
 // the region of the credentials.
 func Environments(names manifest.Manifest, account, region string) (here []Environment, elsewhere []string) {
 	pipeline := names.Pipeline.Account
-	places := []manifest.Place{names.Pipeline}
+	places := []manifest.Place{names.Pipeline.Place}
 	for _, stage := range names.Stages {
 		places = append(places, stage.Place)
 	}

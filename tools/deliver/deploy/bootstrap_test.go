@@ -30,13 +30,13 @@ func TestEnvironments(t *testing.T) {
 		elsewhere string
 	}{
 		{"no assembly", manifest.Manifest{}, "bootstrap aws://111111111111/eu-west-1", ""},
-		{"one account", manifest.Manifest{Pipeline: manifest.Place{Stack: "p"}, Stages: []manifest.Stage{stage("", ""), stage("", "")}}, "bootstrap aws://111111111111/eu-west-1", ""},
+		{"one account", manifest.Manifest{Pipeline: manifest.Pipeline{Place: manifest.Place{Stack: "p"}}, Stages: []manifest.Stage{stage("", ""), stage("", "")}}, "bootstrap aws://111111111111/eu-west-1", ""},
 		{"two regions", manifest.Manifest{Stages: []manifest.Stage{stage("", "us-east-1"), stage(here, "")}}, "bootstrap aws://111111111111/eu-west-1; bootstrap aws://111111111111/us-east-1", ""},
 		{
-			"a stage's account", manifest.Manifest{Pipeline: manifest.Place{Stack: "p", Account: there}, Stages: []manifest.Stage{stage(here, "eu-west-1"), stage("333333333333", "eu-west-1")}},
+			"a stage's account", manifest.Manifest{Pipeline: manifest.Pipeline{Place: manifest.Place{Stack: "p", Account: there}}, Stages: []manifest.Stage{stage(here, "eu-west-1"), stage("333333333333", "eu-west-1")}},
 			"bootstrap aws://111111111111/eu-west-1 --trust 222222222222 --cloudformation-execution-policies arn:aws:iam::aws:policy/AdministratorAccess", "222222222222 333333333333",
 		},
-		{"the pipeline's account", manifest.Manifest{Pipeline: manifest.Place{Stack: "p", Account: here}, Stages: []manifest.Stage{stage(there, "eu-west-1")}}, "bootstrap aws://111111111111/eu-west-1", there},
+		{"the pipeline's account", manifest.Manifest{Pipeline: manifest.Pipeline{Place: manifest.Place{Stack: "p", Account: here}}, Stages: []manifest.Stage{stage(there, "eu-west-1")}}, "bootstrap aws://111111111111/eu-west-1", there},
 		{"somebody else's account", manifest.Manifest{Stages: []manifest.Stage{stage(there, "")}}, "", there},
 	} {
 		environments, elsewhere := Environments(tt.names, here, "eu-west-1")

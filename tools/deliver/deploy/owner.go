@@ -63,7 +63,7 @@ func placeOf(names manifest.Manifest, stack string) manifest.Place {
 			}
 		}
 	}
-	return names.Pipeline
+	return names.Pipeline.Place
 }
 
 // otherAccount says which other account a stack is in, where the credentials can't

@@ -67,7 +67,7 @@ func newPatient(t *testing.T, change map[string]string) *patient {
 	return &patient{
 		cfg: project.Config{Dir: dir, Assembly: filepath.Join(dir, "cdk.out"), Evidence: filepath.Join(dir, ".magewright")},
 		names: manifest.Manifest{
-			Pipeline: manifest.Place{Stack: "p", Template: "p.json"},
+			Pipeline: manifest.Pipeline{Place: manifest.Place{Stack: "p", Template: "p.json"}},
 			Stages:   []manifest.Stage{{Name: "test", Place: manifest.Place{Stack: "t", Template: "t.json"}}},
 		},
 	}

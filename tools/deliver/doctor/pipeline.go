@@ -63,7 +63,7 @@ func (p *patient) pipeline() (pipeline, error) {
 	if p.names.Pipeline.Stack == "" {
 		return pipeline{}, exit.Missing("go tool mage synth", "there is no cloud assembly that names a pipeline")
 	}
-	t, err := p.template(p.names.Pipeline)
+	t, err := p.template(p.names.Pipeline.Place)
 	if err != nil {
 		return pipeline{}, err
 	}

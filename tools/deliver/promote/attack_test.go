@@ -22,14 +22,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/magewright/magewright/tools/deliver/stagetest"
+	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
+	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
@@ -344,5 +347,63 @@ func TestAttackAnotherTemplateWasDeployed(t *testing.T) {
 		if got.Package != tt.serves || got.Templates["magewright-production"] == "" {
 			t.Errorf("%s: the record is %+v", tt.name, got)
 		}
+	}
+}
+
+// TestAttackAnotherJudge signs evidence by the key of the pipeline, as somebody may who
+// got code of their own into a build that signs.
+func TestAttackAnotherJudge(t *testing.T) {
+	release, other := strings.Repeat("d", 40), strings.Repeat("e", 40)
+	for name, tt := range map[string]struct {
+		judge    *readiness.Judge
+		by       string // of the build that promotes
+		approved bool
+		says     string
+	}{
+		"the release's own code":    {&readiness.Judge{Outside: true}, release, true, "the code of release nothing has judged, and the last release is dddddddddddd"},
+		"another release's":         {&readiness.Judge{Commit: other}, release, true, "the code of release eeeeeeeeeeee has judged, and the last release is dddddddddddd"},
+		"nobody's":                  {nil, release, true, "the evidence does not say that the last release's code has judged it"},
+		"none, and nobody approves": {&readiness.Judge{}, "", false, "nobody has approved it"},
+		"none, and it is approved":  {&readiness.Judge{}, "", true, ""},
+		"the last release's":        {&readiness.Judge{Commit: release}, release, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var bundle verify.Bundle
+			if tt.judge != nil {
+				tt.judge.FinishedOn = assessed
+				s, err := evidence.NewStatement(commit, "", *tt.judge)
+				if err != nil {
+					t.Fatal(err)
+				}
+				bundle.Statements = append(bundle.Statements, s)
+			}
+			var approval *evidence.Approval
+			if tt.approved {
+				approval = &evidence.Approval{By: "somebody"}
+			}
+			err := checkJudge(project.Config{Dir: "a", Judge: project.Judge{Dir: "b", Commit: tt.by}}, bundle, approval)
+			if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("promote says %v, want %q", err, tt.says)
+			}
+		})
+	}
+}
+
+// TestThePromotedReleaseJudgesNext holds that a promotion pins the release, where the
+// pipeline says, and nothing elsewhere.
+func TestThePromotedReleaseJudgesNext(t *testing.T) {
+	awsConfig := localawstest.Start(t)
+	cfg := project.Config{Stdout: io.Discard, Judge: project.Judge{Parameter: "/magewright/p/judge"}}
+	for _, commit := range []string{strings.Repeat("a", 40), strings.Repeat("b", 40)} {
+		if err := pinJudge(t.Context(), cfg, awsConfig, commit); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ssm.NewFromConfig(awsConfig).GetParameter(t.Context(), &ssm.GetParameterInput{Name: &cfg.Judge.Parameter})
+		if err != nil || aws.ToString(got.Parameter.Value) != commit {
+			t.Errorf("%+v is pinned, %v", got, err)
+		}
+	}
+	if err := pinJudge(t.Context(), project.Config{}, aws.Config{}, "x"); err != nil {
+		t.Errorf("outside of the pipeline: %v", err)
 	}
 }

@@ -73,7 +73,7 @@ func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, key ev
 	} else if strings.HasPrefix(os.Getenv("CODEBUILD_INITIATOR"), "codepipeline/") {
 		return evidence.Deployment{}, errors.New("the action of the pipeline does not say which execution it is of: PIPELINE_EXECUTION_ID is not set")
 	}
-	return record, nil
+	return record, checkJudge(cfg, bundle, record.Approval)
 }
 
 // checkCommit returns an error if production would say that it serves another commit

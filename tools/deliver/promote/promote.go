@@ -180,7 +180,10 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 	if err := tellStaging(ctx, awsConfig, names.First(), signer, release, record); err != nil {
 		fmt.Fprintf(cfg.Stdout, "staging's ledger does not know of it: %v\n", err)
 	}
-	return f.bad(result.Version)
+	if err := f.bad(result.Version); err != nil {
+		return err
+	}
+	return pinJudge(ctx, cfg, awsConfig, release.Commit)
 }
 
 // shift deploys over a deployed production, and follows the deployment that

@@ -3,6 +3,8 @@
 // the commands of the program are those of the list.
 package targets
 
+import "slices"
+
 // A Target is one of Magewright.
 type Target struct {
 	Name    string // of the function
@@ -40,7 +42,8 @@ var all = []Target{
 	{Name: "Test", Command: "test", Doc: "runs the tests with the race detector; JUnit and coverage go to .magewright.", Args: again},
 	{Name: "Sec", Command: "sec", Doc: "looks for insecure code, known vulnerabilities and secrets.", Args: again},
 	{Name: "Build", Command: "build", Doc: "builds the functions that magewright/cdk.json names to where the CDK app reads them.", CDK: true},
-	{Name: "Synth", Command: "synth", Doc: "synthesizes the CDK app, and the pipeline that delivers it, into cdk.out.", Args: again, CDK: true},
+	{Name: "Synth", Command: "synth", Doc: "synthesizes the CDK app, and the pipeline that delivers it, into cdk.out.", Args: append(slices.Clone(again),
+		Arg{"second", "bool", "synthesize HEAD a second time from a clean clone, for readiness to compare; cdk.out stays as it is"}), CDK: true},
 	{Name: "Rehearse", Command: "rehearse", Doc: "takes HEAD through the pipeline to production on this machine, without an AWS account.", CDK: true, Args: []Arg{
 		{"approve", "bool", "answer the approval with yes"}, base,
 		{"baseVerify", "bool", "take the base through the whole pipeline too, its checks included"},

@@ -46,7 +46,7 @@ type Manifest struct {
 	Untagged bool    `json:"untagged,omitempty"`
 	Stages   []Stage `json:"stages"` // in order; one or more
 	// Pipeline is the stack of the pipeline, of no name where the assembly has none.
-	Pipeline Place `json:"pipeline,omitzero"`
+	Pipeline Pipeline `json:"pipeline,omitzero"`
 	// Annotated says what the manifest was made from where the CDK app has not
 	// written it itself.
 	Annotated string `json:"annotated,omitempty"`
@@ -59,6 +59,14 @@ type Place struct {
 	Template string `json:"template"` // its file in the assembly, with slashes
 	Account  string `json:"account,omitempty"`
 	Region   string `json:"region,omitempty"`
+}
+
+// A Pipeline is the stack of the pipeline.
+type Pipeline struct {
+	Place
+	// Judge is the parameter of SSM that pins the commit of the code which judges
+	// releases. It is "" if the code that the assembly was made by can't judge others.
+	Judge string `json:"judge,omitempty"`
 }
 
 // A Stage is one deployment of what is delivered.
@@ -165,8 +173,8 @@ func (m Manifest) places() []Place {
 	for i, s := range m.Stages {
 		all[i] = s.Place
 	}
-	if m.Pipeline != (Place{}) {
-		all = append(all, m.Pipeline)
+	if m.Pipeline != (Pipeline{}) {
+		all = append(all, m.Pipeline.Place)
 	}
 	return all
 }
@@ -184,7 +192,7 @@ func Old() Manifest {
 	}
 	return Manifest{
 		Stages:   []Stage{stage("staging", project.StagingStack), stage("production", project.ProductionStack)},
-		Pipeline: of(project.PipelineStack),
+		Pipeline: Pipeline{Place: of(project.PipelineStack)},
 	}
 }
 

@@ -52,7 +52,11 @@ func decide(ctx context.Context, cfg project.Config, base string, c clock.Clock)
 		return d, err
 	}
 	candidate, policy := d.candidate, d.policy
-	for _, p := range []evidence.Predicate{candidate, policy} {
+	judge, err := collect.Judge(ctx, cfg, candidate, c)
+	if err != nil {
+		return d, err
+	}
+	for _, p := range []evidence.Predicate{candidate, policy, judge} {
 		s, err := evidence.NewStatement(candidate.Commit, candidate.Package, p)
 		if err != nil {
 			return d, err
@@ -152,7 +156,10 @@ func refuse(a readiness.Assessment) error {
 
 // write writes the statements with the summary, and the page. It returns the page.
 func write(cfg project.Config, a readiness.Assessment, statements []evidence.Statement) ([]byte, error) {
-	data, err := json.MarshalIndent(map[string]any{"summary": a, "statements": statements}, "", "  ")
+	data, err := json.MarshalIndent(struct {
+		Summary    readiness.Assessment `json:"summary"`
+		Statements []evidence.Statement `json:"statements"`
+	}{a, statements}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the assessment: %w", err)
 	}

@@ -1,27 +1,23 @@
 package collect
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/magewright/magewright/tools/assembly/annotate"
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/assembly/synth"
 	"github.com/magewright/magewright/tools/evidence"
-	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
@@ -29,7 +25,8 @@ import (
 )
 
 // Assembly reads the candidate's cloud assembly. It also synthesizes another
-// one from a clean clone, to compare the two.
+// one from a clean clone, to compare the two. A judge leaves that to a build that may
+// touch nothing.
 func Assembly(ctx context.Context, e Env) (evidence.Predicate, error) {
 	return assembly(ctx, e, synth.Again)
 }
@@ -39,7 +36,11 @@ func assembly(ctx context.Context, e Env, synthesize func(context.Context, proje
 	if err != nil {
 		return nil, err
 	}
-	a.Again = secondSynthesis(ctx, e.Project, synthesize)
+	if e.Project.Judged() {
+		a.Again = secondOfABuild(e)
+	} else {
+		a.Again = secondSynthesis(ctx, e.Project, synthesize)
+	}
 	a.FinishedOn = e.Clock.Now()
 	return a, nil
 }
@@ -162,7 +163,7 @@ func readStacks(dir string, a *readiness.Assembly) error {
 // readNested reads the stacks that the manifest names and that are in an assembly
 // within the assembly: a Stage of the CDK has one.
 func readNested(dir string, a *readiness.Assembly) error {
-	places := []manifest.Place{a.Manifest.Pipeline}
+	places := []manifest.Place{a.Manifest.Pipeline.Place}
 	for _, stage := range a.Manifest.Stages {
 		places = append(places, stage.Place)
 	}
@@ -246,59 +247,19 @@ func readNag(dir, stack string) (*readiness.NagReport, error) {
 // directory. The comparison excludes nothing, because an assembly contains
 // neither times nor paths of the machine.
 func secondSynthesis(ctx context.Context, cfg project.Config, synthesize func(context.Context, project.Config) error) readiness.SecondSynthesis {
-	again, err := synthesizeAgain(ctx, cfg, synthesize)
+	first, err := cdk.Digests(cfg.Assembly)
 	if err != nil {
 		return readiness.SecondSynthesis{Reason: err.Error()}
 	}
-	return again
+	second, err := synth.FromClone(ctx, cfg, synthesize)
+	if err != nil {
+		return readiness.SecondSynthesis{Reason: err.Error()}
+	}
+	return compareFiles(first, second)
 }
 
-func synthesizeAgain(ctx context.Context, cfg project.Config, synthesize func(context.Context, project.Config) error) (_ readiness.SecondSynthesis, err error) {
+func compareFiles(first, second map[string]string) readiness.SecondSynthesis {
 	var again readiness.SecondSynthesis
-	dir, err := os.MkdirTemp("", "again-")
-	if err != nil {
-		return again, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	clone := filepath.Join(dir, "clone")
-	// git starts the other side of a clone without our settings.
-	if _, err := gitcmd.In("").Output(ctx, "clone", "--quiet", "--no-checkout", "--upload-pack=git -c safe.directory=* upload-pack", cfg.Dir, clone); err != nil {
-		return again, fmt.Errorf("cloning the commit: %w", err)
-	}
-	if _, err := gitcmd.In(clone).Output(ctx, "checkout", "--quiet", "--detach", cfg.Commit); err != nil {
-		return again, fmt.Errorf("cloning the commit: %w", err)
-	}
-	var said bytes.Buffer
-	second := project.Config{
-		Dir: clone, Evidence: filepath.Join(dir, "evidence"), Assembly: filepath.Join(dir, "cdk.out"),
-		Commit: cfg.Commit, Stdout: io.Discard, Stderr: &said,
-	}
-	if err := synthesize(ctx, second); err != nil {
-		reason := plain(err)
-		if last := lastLines(said.String()); last != "" {
-			reason += ": " + last
-		}
-		return again, errors.New(reason)
-	}
-	return compareDirs(cfg.Assembly, second.Assembly)
-}
-
-// lastLines returns the end of a program's output, which contains the error.
-func lastLines(text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(lines[max(0, len(lines)-5):], "\n")
-}
-
-func compareDirs(one, other string) (readiness.SecondSynthesis, error) {
-	var again readiness.SecondSynthesis
-	first, err := cdk.Digests(one)
-	if err != nil {
-		return again, err
-	}
-	second, err := cdk.Digests(other)
-	if err != nil {
-		return again, err
-	}
 	all := maps.Clone(first)
 	maps.Copy(all, second)
 	again.Files = len(all)
@@ -312,5 +273,5 @@ func compareDirs(one, other string) (readiness.SecondSynthesis, error) {
 			again.Differ = append(again.Differ, fmt.Sprintf("%s: SHA-256 %.12s, in the second synthesis %.12s", name, a, b))
 		}
 	}
-	return again, nil
+	return again
 }

@@ -26,7 +26,7 @@ import (
 // Policies applies the organisation's rules, read from the base, to the
 // templates of the assembly and to the bill of materials that SBOM has left.
 func Policies(ctx context.Context, e Env) (evidence.Predicate, error) {
-	return policies(ctx, e, rego.Of(e.Project.Dir))
+	return policies(ctx, e, rego.Of(e.Project.Code().Dir))
 }
 
 // policies uses an engine.

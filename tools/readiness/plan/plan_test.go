@@ -105,7 +105,7 @@ func startAWS(t *testing.T) aws.Config {
 func stageOf(t *testing.T, name string) manifest.Stage {
 	t.Helper()
 	if name == "pipeline" {
-		return manifest.Stage{Place: manifest.Old().Pipeline}
+		return manifest.Stage{Place: manifest.Old().Pipeline.Place}
 	}
 	stage, err := manifest.Old().Stage(name)
 	if err != nil {

@@ -48,7 +48,7 @@ func ReadTemplates(cfg project.Config) (Templates, error) {
 		places[i] = stage.Place
 	}
 	if names.Pipeline.Stack != "" {
-		places = append(places, names.Pipeline)
+		places = append(places, names.Pipeline.Place)
 	}
 	var t Templates
 	for _, place := range places {

@@ -1,0 +1,95 @@
+package delivery
+
+import (
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// NoJudge is what the parameter says before a release was promoted.
+const NoJudge = "none"
+
+// DefaultJudge runs Magewright in the version that the checkout pins, as `init` sets a
+// repository up.
+const DefaultJudge = "cd magewright && GOWORK=off go tool magewright"
+
+// JudgeParameter returns the name of the parameter of SSM that pins the commit of the
+// code that judges what a pipeline delivers. Promotion writes it.
+func JudgeParameter(pipeline string) string { return "/magewright/" + pipeline + "/judge" }
+
+// newJudgeParameter makes the parameter. CloudFormation does not change its value later,
+// because the template's stays the same.
+func newJudgeParameter(stack awscdk.Stack) awsssm.StringParameter {
+	return awsssm.NewStringParameter(stack, jsii.String("JudgeParameter"), &awsssm.StringParameterProps{
+		ParameterName: jsii.String(JudgeParameter(*stack.StackName())),
+		Description:   jsii.String("The release whose code judges the next one; only its promotion writes it"),
+		StringValue:   jsii.String(NoJudge),
+	})
+}
+
+// judgeScript checks out the code that judges, beside the candidate, and runs it.
+// Nothing of the candidate is run: no magefile, no buildspec, no hook and no toolchain
+// that its go.mod names. git shows commits as they are, see tools/internal/gitcmd.
+const judgeScript = `(
+set -euo pipefail
+fail() { echo "$*" >&2; exit 3; }
+git() {
+  env GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_ATTR_NOSYSTEM=1 GIT_NO_REPLACE_OBJECTS=1 GIT_GRAFT_FILE=/dev/null/none \
+    GIT_CONFIG_COUNT=4 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' GIT_CONFIG_KEY_1=core.hooksPath GIT_CONFIG_VALUE_1=/dev/null \
+    GIT_CONFIG_KEY_2=core.commitGraph GIT_CONFIG_VALUE_2=false GIT_CONFIG_KEY_3=core.fsmonitor GIT_CONFIG_VALUE_3=false \
+    git -C "$CODEBUILD_SRC_DIR" "$@"
+}
+code=$MAGEWRIGHT_JUDGE
+if [ "$code" = none ]; then code=$CODEBUILD_RESOLVED_SOURCE_VERSION; fi
+[[ "$code" =~ ^[0-9a-f]{40}$ ]] || fail "the parameter $MAGEWRIGHT_JUDGE_PARAMETER says $code, which is not a commit"
+git merge-base --is-ancestor "$code" "$CODEBUILD_RESOLVED_SOURCE_VERSION" ||
+  fail "release $code, whose code would judge, is not in the history of $CODEBUILD_RESOLVED_SOURCE_VERSION"
+git worktree add --quiet --detach "$CODEBUILD_SRC_DIR-judge" "$code"
+export MAGEWRIGHT_CANDIDATE=$CODEBUILD_SRC_DIR
+cd "$CODEBUILD_SRC_DIR-judge"
+echo "judged by the code of ${code:0:12}"
+JUDGE judge $MAGE_TARGETS
+)`
+
+// judgeCommands returns the commands by which a build judges.
+func judgeCommands(program string) []string {
+	return []string{strings.Replace(judgeScript, "JUDGE judge", program+" judge", 1)}
+}
+
+// collectCommands are the commands that follow. Nothing judges any more when they put
+// what is left where artifacts are looked for.
+var collectCommands = []string{
+	// What it leaves for later actions, as NAME=value.
+	`if [ -f "$CODEBUILD_SRC_DIR-judge/.magewright/exports.env" ]; then set -a; . "$CODEBUILD_SRC_DIR-judge/.magewright/exports.env"; set +a; fi`,
+	`if [ -d "$CODEBUILD_SRC_DIR-judge/.magewright" ]; then rm -rf "$CODEBUILD_SRC_DIR/.magewright"; cp -R "$CODEBUILD_SRC_DIR-judge/.magewright" "$CODEBUILD_SRC_DIR/.magewright"; fi`,
+}
+
+// judgeSpec returns the buildspec of the builds that judge and promote. It is part of
+// the deployed pipeline, because that of the commit is the commit's.
+func judgeSpec(stack awscdk.Stack, props PipelineProps) awscodebuild.BuildSpec {
+	return awscodebuild.BuildSpec_FromObjectToYaml(&map[string]any{
+		"version": "0.2",
+		"env": map[string]any{
+			"shell": "bash",
+			"variables": map[string]any{
+				"GOFLAGS": "-trimpath -buildvcs=false", "CGO_ENABLED": "0",
+				"MAGEWRIGHT_JUDGE_PARAMETER": JudgeParameter(*stack.StackName()),
+			},
+			"parameter-store":    map[string]any{"MAGEWRIGHT_JUDGE": JudgeParameter(*stack.StackName())},
+			"exported-variables": []string{"VERDICT", "WAIVERS", "EVIDENCE_DIGEST", "REPORT_URL"},
+		},
+		"phases": map[string]any{
+			"install":    map[string]any{"runtime-versions": map[string]any{"golang": "1.26", "nodejs": "24"}},
+			"build":      map[string]any{"commands": judgeCommands(props.Judge)},
+			"post_build": map[string]any{"commands": collectCommands},
+		},
+		"artifacts": map[string]any{
+			"base-directory": ".magewright",
+			"files":          []string{"**/*"},
+			"exclude-paths":  []string{"bin/**/*", "build/**/*", "cdk-home/**/*", "inputs/**/*", "exports.env"},
+		},
+	})
+}

@@ -1,0 +1,80 @@
+package synth
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+)
+
+// secondName is the name of the statement that Second leaves.
+const secondName = "second"
+
+// Second synthesizes the commit again from a clean clone, and leaves the digests of
+// what it gets in .magewright/second.intoto.json. cdk.out stays as it is. Who judges
+// the release compares the two and runs nothing of the commit.
+func Second(ctx context.Context, cfg project.Config) error {
+	files, err := FromClone(ctx, cfg, Again)
+	if err != nil {
+		return exit.Failed("go tool mage synth", "synthesizing commit %.12s again: %w", cfg.Commit, err)
+	}
+	err = evidence.Keep(cfg.Evidence, secondName, cfg.Commit, evidence.Synthesis{
+		Made:  evidence.Made{FinishedOn: clock.System().Now(), Dirty: cfg.Dirty},
+		Files: files,
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cfg.Stdout, "synth: commit %.12s again, %d files\n", cfg.Commit, len(files))
+	return nil
+}
+
+// FromClone synthesizes the commit from a clone in a temporary directory, and returns
+// the SHA-256 of the files of the assembly.
+func FromClone(ctx context.Context, cfg project.Config, synthesize func(context.Context, project.Config) error) (_ map[string]string, err error) {
+	dir, err := os.MkdirTemp("", "again-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	clone := filepath.Join(dir, "clone")
+	// git starts the other side of a clone without our settings.
+	if _, err := gitcmd.In("").Output(ctx, "clone", "--quiet", "--no-checkout", "--upload-pack=git -c safe.directory=* upload-pack", cfg.Dir, clone); err != nil {
+		return nil, fmt.Errorf("cloning the commit: %w", err)
+	}
+	if _, err := gitcmd.In(clone).Output(ctx, "checkout", "--quiet", "--detach", cfg.Commit); err != nil {
+		return nil, fmt.Errorf("cloning the commit: %w", err)
+	}
+	var said bytes.Buffer
+	second := project.Config{
+		Dir: clone, Evidence: filepath.Join(dir, "evidence"), Assembly: filepath.Join(dir, "cdk.out"),
+		Commit: cfg.Commit, Stdout: io.Discard, Stderr: &said,
+	}
+	if err := synthesize(ctx, second); err != nil {
+		if e, ok := errors.AsType[*exit.Error](err); ok {
+			err = e.Err // what to type next is of the clone
+		}
+		if last := lastLines(said.String()); last != "" {
+			err = fmt.Errorf("%w: %s", err, last)
+		}
+		return nil, err
+	}
+	return cdk.Digests(second.Assembly)
+}
+
+// lastLines returns the end of a program's output, which contains the error.
+func lastLines(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-5):], "\n")
+}

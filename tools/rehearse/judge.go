@@ -1,0 +1,32 @@
+package rehearse
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/manifest"
+)
+
+// pinJudge makes the base's code the judge of HEAD. On AWS the base's promotion has
+// done so. A base whose code can't judge others, because it is older than that, leaves
+// HEAD without a judge.
+func (r *rehearsal) pinJudge(ctx context.Context, s *subject, base project.Config) error {
+	names, err := manifest.Read(base)
+	if err != nil || names.Pipeline.Judge == "" || r.names.Pipeline.Judge == "" {
+		fmt.Fprintf(r.cfg.Stdout, "judge     none: the code of %.12s can't judge another release, so HEAD's own does\n", s.base)
+		return nil
+	}
+	_, err = ssm.NewFromConfig(r.aws).PutParameter(ctx, &ssm.PutParameterInput{
+		Name: &r.names.Pipeline.Judge, Value: &s.base, Type: types.ParameterTypeString, Overwrite: aws.Bool(true),
+	})
+	if err != nil {
+		return fmt.Errorf("making the base's code the judge: %w", err)
+	}
+	fmt.Fprintf(r.cfg.Stdout, "judge     %.12s: the base's code decides about HEAD\n", s.base)
+	return nil
+}
