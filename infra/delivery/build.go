@@ -15,12 +15,20 @@ import (
 )
 
 // newProject is the one definition of a build: the projects differ in what
-// their roles may do, in their caches, and in whose buildspec they run.
-func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, props PipelineProps, spec awscodebuild.BuildSpec) awscodebuild.PipelineProject {
+// their roles may do, in their caches, in whose buildspec they run, and in what more
+// variables say.
+func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, props PipelineProps, spec awscodebuild.BuildSpec, variables map[string]string) awscodebuild.PipelineProject {
 	logs := awslogs.NewLogGroup(stack, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
 		Retention:     awslogs.RetentionDays_THREE_MONTHS,
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
+	environment := map[string]*awscodebuild.BuildEnvironmentVariable{
+		// A build synthesizes with the context that the pipeline was synthesized with.
+		"CDK_CONTEXT_JSON": {Value: props.Context},
+	}
+	for name, value := range variables {
+		environment[name] = &awscodebuild.BuildEnvironmentVariable{Value: value}
+	}
 	project := awscodebuild.NewPipelineProject(stack, jsii.String(id), &awscodebuild.PipelineProjectProps{
 		Description:   jsii.String(description),
 		BuildSpec:     spec,
@@ -32,18 +40,27 @@ func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, pro
 			BuildImage:  awscodebuild.LinuxArmBuildImage_AMAZON_LINUX_2023_STANDARD_3_0(),
 			ComputeType: awscodebuild.ComputeType_LARGE,
 		},
-		EnvironmentVariables: &map[string]*awscodebuild.BuildEnvironmentVariable{
-			// A build synthesizes with the context that the pipeline was
-			// synthesized with.
-			"CDK_CONTEXT_JSON": {Value: props.Context},
-		},
-		Logging: &awscodebuild.LoggingOptions{CloudWatch: &awscodebuild.CloudWatchLoggingOptions{LogGroup: logs}},
+		EnvironmentVariables: &environment,
+		Logging:              &awscodebuild.LoggingOptions{CloudWatch: &awscodebuild.CloudWatchLoggingOptions{LogGroup: logs}},
 	})
 	suppress(project.Role(), true, "AwsSolutions-IAM5", "The wildcards are CodeBuild's own: its log streams, its report groups, the objects of the artifact bucket and of its cache, and the uses of one key.",
 		append(usesOfArtifacts(),
 			Finding("Resource::arn:{partition}:codebuild:{region}:{account}:report-group/{"+id+"}-*"),
 			Finding("Resource::arn:{partition}:logs:{region}:{account}:log-group:/aws/codebuild/{"+id+"}:*"))...)
 	return project
+}
+
+// stagesOf returns the names of the stages with those of their stacks, in order.
+func stagesOf(props PipelineProps) string {
+	all := make([]string, len(props.Stages))
+	for i, stage := range props.Stages {
+		name := StackName(props.Name, stage.Name)
+		if stage.Assembled != nil {
+			name = stage.Assembled.Stack
+		}
+		all[i] = stage.Name + "=" + name
+	}
+	return strings.Join(all, ",")
 }
 
 // usesOfArtifacts are the wildcards by which the CDK grants the use of the artifact

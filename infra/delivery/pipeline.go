@@ -311,15 +311,17 @@ func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
 	cache := newCacheBucket(stack, key)
 	spec := awscodebuild.BuildSpec_FromSourceFilename(jsii.String(props.BuildSpec))
 	judging := judgeSpec(stack, props)
+	// What acts on stages takes no others from its commit.
+	stages := map[string]string{"MAGEWRIGHT_STAGES": stagesOf(props)}
 	b := &builds{
 		key:    key,
-		lint:   newProject(stack, "Lint", "Checks the code; may touch nothing but its cache", key, props, spec),
-		test:   newProject(stack, "Test", "Runs the tests; may touch nothing but its cache", key, props, spec),
-		verify: newProject(stack, "Verify", "Scans and synthesizes; may touch nothing", key, props, spec),
+		lint:   newProject(stack, "Lint", "Checks the code; may touch nothing but its cache", key, props, spec, nil),
+		test:   newProject(stack, "Test", "Runs the tests; may touch nothing but its cache", key, props, spec, nil),
+		verify: newProject(stack, "Verify", "Scans and synthesizes; may touch nothing", key, props, spec, nil),
 		by: map[builder]awscodebuild.PipelineProject{
-			deliverer: newProject(stack, "Deploy", "Deploys what was synthesized, by the roles that cdk bootstrap made", key, props, spec),
-			judge:     newProject(stack, "Judge", "Decides about a release, by the code of the last one", key, props, judging),
-			promoter:  newProject(stack, "Promote", "Takes a release to its users, by the code of the last one", key, props, judging),
+			deliverer: newProject(stack, "Deploy", "Deploys what was synthesized, by the roles that cdk bootstrap made", key, props, spec, stages),
+			judge:     newProject(stack, "Judge", "Decides about a release, by the code of the last one", key, props, judging, stages),
+			promoter:  newProject(stack, "Promote", "Takes a release to its users, by the code of the last one", key, props, judging, stages),
 		},
 		source:   awscodepipeline.NewArtifact(jsii.String(sourceArtifact), nil),
 		assembly: awscodepipeline.NewArtifact(jsii.String(assemblyArtifact), nil),

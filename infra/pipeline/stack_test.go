@@ -334,6 +334,34 @@ func TestJudgesRunNothingOfTheCandidate(t *testing.T) {
 	}
 }
 
+// TestStagesAreTheDeployedPipelines holds that each build which acts on stages is told
+// which ones there are, and no other.
+func TestStagesAreTheDeployedPipelines(t *testing.T) {
+	told := map[string]string{}
+	for id, resource := range *template().FindResources(jsii.String("AWS::CodeBuild::Project"), nil) {
+		var project struct {
+			Properties struct {
+				Environment struct {
+					EnvironmentVariables []struct {
+						Name  string
+						Value any
+					}
+				}
+			}
+		}
+		recode(t, *resource, &project)
+		for _, v := range project.Properties.Environment.EnvironmentVariables {
+			if v.Name == "MAGEWRIGHT_STAGES" {
+				told[strings.TrimRight(id, "0123456789ABCDEF")] = fmt.Sprint(v.Value)
+			}
+		}
+	}
+	const stages = "staging=magewright-staging,production=magewright-production"
+	if want := map[string]string{"Deploy": stages, "Judge": stages, "Promote": stages}; !reflect.DeepEqual(told, want) {
+		t.Errorf("builds are told %v, want %v", told, want)
+	}
+}
+
 // TestCaches holds that unreviewed code can't change, by way of a cache, what
 // judges it or what is deployed: only Lint and Test have one.
 func TestCaches(t *testing.T) {

@@ -30,3 +30,16 @@ func (r *rehearsal) pinJudge(ctx context.Context, s *subject, base project.Confi
 	fmt.Fprintf(r.cfg.Stdout, "judge     %.12s: the base's code decides about HEAD\n", s.base)
 	return nil
 }
+
+// sameStages returns an error if HEAD has other stages than its base, whose pipeline
+// would refuse it on AWS. The rehearsal deploys HEAD's pipeline, which would not.
+func sameStages(base project.Config, head manifest.Manifest) error {
+	names, err := manifest.Read(base)
+	if err != nil || names.Pipeline.Judge == "" {
+		return nil //nolint:nilerr // such a base has no pipeline that would refuse it
+	}
+	if err := head.AsDeployed(names.StageList()); err != nil {
+		return fmt.Errorf("%w; -base=none rehearses them as the first release", err)
+	}
+	return nil
+}

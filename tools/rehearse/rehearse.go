@@ -223,6 +223,9 @@ func (r *rehearsal) deployBoth(ctx context.Context, s *subject) error {
 	if err == nil {
 		r.names, err = r.namesOf(head)
 	}
+	if err == nil {
+		err = sameStages(base, r.names)
+	}
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -115,6 +116,27 @@ func Read(cfg project.Config) (Manifest, error) {
 	return m, err
 }
 
+// AsDeployed returns an error unless the stages are those that a pipeline was deployed
+// with, as NAME=STACK, separated by commas. A commit that calls another stack the first
+// stage would have that one deployed before anybody is asked. The empty text stands for
+// no pipeline.
+func (m Manifest) AsDeployed(stages string) error {
+	if stages == "" || m.StageList() == stages {
+		return nil
+	}
+	return exit.Failed("go tool mage pipeline:deploy, by somebody who may deploy the pipeline and has looked at the stages",
+		"the stages are %s, and the deployed pipeline delivers %s: a commit can't choose others", m.StageList(), stages)
+}
+
+// StageList returns the stages and their stacks as a pipeline is deployed with them.
+func (m Manifest) StageList() string {
+	all := make([]string, len(m.Stages))
+	for i, s := range m.Stages {
+		all[i] = s.Name + "=" + s.Stack
+	}
+	return strings.Join(all, ",")
+}
+
 // ReadAny reads the manifest of an assembly that may have one stage only. So it is
 // for those that judge or show, and deploy nothing.
 func ReadAny(cfg project.Config) (Manifest, error) {
@@ -143,7 +165,7 @@ func ReadAny(cfg project.Config) (Manifest, error) {
 		if err := m.check(); err != nil {
 			return m, exit.Missing(next, "reading the manifest: %s: %w", file, err)
 		}
-		return m, nil
+		return m, m.AsDeployed(os.Getenv("MAGEWRIGHT_STAGES"))
 	}
 }
 

@@ -128,3 +128,33 @@ func TestWhatCannotBeRead(t *testing.T) {
 		}
 	}
 }
+
+// TestAttackByOtherStages lets a commit choose which stack is deployed first, or which
+// one users have. Only a deployment of the pipeline may.
+func TestAttackByOtherStages(t *testing.T) {
+	stages := func(pairs ...string) string {
+		var all []string
+		for _, pair := range pairs {
+			name, stack, _ := strings.Cut(pair, "=")
+			all = append(all, `{"name":"`+name+`","stack":"`+stack+`","template":"`+stack+`.json"}`)
+		}
+		return `{"schemaVersion":1,"repository":"a/b","pipeline":{"stack":"x-pipeline","template":"p.json"},"stages":[` + strings.Join(all, ",") + `]}`
+	}
+	t.Setenv("MAGEWRIGHT_STAGES", "staging=x-staging,production=x-production")
+	for _, tt := range []struct {
+		name, text string
+		refused    bool
+	}{
+		{"as deployed", stages("staging=x-staging", "production=x-production"), false},
+		{"production first", stages("production=x-production", "staging=x-staging"), true},
+		{"production called staging", stages("staging=x-production", "production=x-staging"), true},
+		{"another production", stages("staging=x-staging", "production=y"), true},
+		{"one more, before anybody is asked", stages("staging=x-staging", "canary=x-production", "production=z"), true},
+		{"a stage less", stages("staging=x-production"), true},
+	} {
+		_, err := manifest.Read(assembly(t, tt.text))
+		if refused := err != nil && strings.Contains(err.Error(), "the deployed pipeline delivers staging=x-staging,production=x-production: a commit can't choose others"); refused != tt.refused || err != nil && exit.Status(err) != exit.Gate {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}

@@ -38,6 +38,7 @@ var meanings = map[string]string{
 	"GITHUB_REPOSITORY":                 "the repository at GitHub, for `comment`",
 	"MAGEWRIGHT_BASE":                   "the commit that a request is compared with, for `comment`",
 	"MAGEWRIGHT_GITLAB_TOKEN":           "the token that `comment` writes with at GitLab",
+	"MAGEWRIGHT_STAGES":                 "the stages that the pipeline delivers, as the pipeline sets it; an assembly with others is refused",
 	"MAGEFILE_VERBOSE":                  "if it is 1, as `mage -v` sets it, `check`, `promote` and `rehearse` redraw nothing",
 	"NO_COLOR":                          "if it is set, `check`, `promote` and `rehearse` print no colours",
 	"PIPELINE_EXECUTION_ID":             "the execution whose approval `promote` looks up, as the pipeline sets it",
