@@ -198,7 +198,7 @@ func Bench(ctx context.Context,
 // Evidence holds the targets of the evidence itself.
 type Evidence mg.Namespace
 
-// Key prints the public key that signs evidence in this account, and makes the key where there is none.
+// Key prints the public keys that sign evidence and records in this account, and makes those that are not there.
 func (Evidence) Key(ctx context.Context) error { return program.Run(ctx, "evidence:key") }
 
 // again returns f so that it knows whether to run what is proven, and to say why

@@ -184,11 +184,17 @@ func (g *grantee) drill() {
 	g.allow(nil, []string{"lambda:GetFunction", "lambda:UpdateFunctionCode", "lambda:PublishVersion", "lambda:DeleteFunction", "lambda:UpdateAlias"}, arns("lambda:*:*:function:%s", g.names.drilled)...)
 }
 
-// sign lets it sign with the key that has an alias.
-func (g *grantee) sign() {
-	g.allow(map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": g.props.EvidenceKeyAlias}},
+// sign lets it sign with the key that has one of the aliases.
+func (g *grantee) sign(aliases ...string) {
+	g.allow(map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": aliases}},
 		[]string{"kms:GetPublicKey", "kms:Sign"}, fmt.Sprintf("kms:*:%s:key/*", *g.stack.Account()))
 }
+
+// signEvidence lets it sign by what a release is decided.
+func (g *grantee) signEvidence() { g.sign(g.props.EvidenceKeyAlias) }
+
+// signRecords lets it sign what it has done.
+func (g *grantee) signRecords() { g.sign(g.props.RecordKeyAlias, g.props.EvidenceKeyAlias) }
 
 // judge lets it find what differs from what was deployed, and send the plan of the
 // deployment to the stages' topics, which their stages' keys encrypt.

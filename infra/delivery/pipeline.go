@@ -51,6 +51,9 @@ type PipelineProps struct {
 	// alias/magewright-evidence by default. It is not made here: its public half is
 	// pinned in the context that the stacks are synthesized with.
 	EvidenceKeyAlias string
+	// RecordKeyAlias names the key by which what deploys signs what it has done;
+	// alias/magewright-record by default. It is not made here either.
+	RecordKeyAlias string
 	// Untagged says that stacks by these names which carry no tag are ours: they
 	// were deployed before stacks had tags.
 	Untagged bool
@@ -251,6 +254,7 @@ func complete(given *PipelineProps) (PipelineProps, error) {
 		{&props.BuildSpec, "buildspec.yml"},
 		{&props.Judge, DefaultJudge},
 		{&props.EvidenceKeyAlias, "alias/magewright-evidence"},
+		{&props.RecordKeyAlias, "alias/magewright-record"},
 		{&props.Description, "Delivers " + props.Repository + " from a commit to its users"},
 	} {
 		if *field.of == "" {
@@ -340,9 +344,9 @@ func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
 // grant gives each project the permissions that its job needs, and no others.
 func (b *builds) grant(stack awscdk.Stack, props PipelineProps) {
 	jobs := map[builder][]func(*grantee){
-		deliverer: {(*grantee).look, (*grantee).invoke, (*grantee).deploy, (*grantee).follow, (*grantee).drill, (*grantee).sign},
-		judge:     {(*grantee).look, (*grantee).judge, (*grantee).sign},
-		promoter:  {(*grantee).look, (*grantee).invoke, (*grantee).deploy, (*grantee).follow, (*grantee).promote, (*grantee).sign},
+		deliverer: {(*grantee).look, (*grantee).invoke, (*grantee).deploy, (*grantee).follow, (*grantee).drill, (*grantee).signRecords},
+		judge:     {(*grantee).look, (*grantee).judge, (*grantee).signEvidence},
+		promoter:  {(*grantee).look, (*grantee).invoke, (*grantee).deploy, (*grantee).follow, (*grantee).promote, (*grantee).signRecords},
 	}
 	for _, by := range []builder{deliverer, judge, promoter} {
 		g := newGrantee(stack, b.by[by], props)

@@ -167,8 +167,8 @@ func (r *rehearsal) step(ctx context.Context, name string, f func(context.Contex
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// prepare bootstraps the account, connects the source, and makes the key that
-// signs evidence here. It returns the matching CDK context.
+// prepare bootstraps the account, connects the source, and makes the keys that
+// sign evidence here. It returns the matching CDK context.
 func (r *rehearsal) prepare(ctx context.Context, s *subject) (map[string]any, error) {
 	err := r.step(ctx, "bootstrap", func(ctx context.Context, cfg project.Config) error {
 		return cdk.CLI(ctx, cfg, "bootstrap", "aws://"+accountID+"/"+r.aws.Region)
@@ -179,14 +179,14 @@ func (r *rehearsal) prepare(ctx context.Context, s *subject) (map[string]any, er
 	if r.source, err = newSource(ctx, codeconnections.NewFromConfig(r.aws), r.cfg.Dir); err != nil {
 		return nil, err
 	}
-	signer, _, err := kmssign.EnsureKey(ctx, r.aws)
+	keys, _, err := kmssign.Ensure(ctx, r.aws)
 	if err != nil {
 		return nil, err
 	}
 	context := localaws.HostContext()
 	context["connectionArn"] = r.source.connection
 	context["branch"] = s.branch
-	context[cdk.EvidenceKey] = signer.Key.String()
+	context[cdk.EvidenceKey] = keys.String()
 	return context, setContext(context)
 }
 

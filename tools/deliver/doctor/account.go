@@ -23,6 +23,7 @@ import (
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/deliver/deploy"
+	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/project/exit"
 )
@@ -197,27 +198,32 @@ func image(_ context.Context, p *patient) Finding {
 	return pipeline.runs(asked, wantedGo(p.cfg.Dir))
 }
 
-// key looks for the key that signs evidence, and whether it is the pinned one.
+// key looks for the keys that sign evidence and records, and whether they are pinned.
 func key(ctx context.Context, p *patient) Finding {
-	signer, err := kmssign.New(ctx, p.aws)
-	if known, ok := errors.AsType[*exit.Error](err); ok && known.Code == exit.Environment && strings.Contains(known.Err.Error(), "has no key") {
-		return missing(known.Next, "%v", known.Err)
-	}
-	if err != nil {
-		return unknown(err)
-	}
-	pinned, err := cdk.PinnedKeys(p.cfg)
-	if err != nil {
-		f := unknown(err)
-		f.State = Missing
-		return f
-	}
-	for _, k := range pinned {
-		if k.ID() == signer.Key.ID() {
-			return ok("%s is key %.12s, as the CDK context pins it", kmssign.Alias, k.ID())
+	var found []string
+	for _, of := range []struct {
+		alias  string
+		signer func(context.Context, aws.Config) (kmssign.Signer, error)
+	}{{kmssign.Alias, kmssign.New}, {kmssign.RecordAlias, kmssign.NewRecord}} {
+		signer, err := of.signer(ctx, p.aws)
+		if known, ok := errors.AsType[*exit.Error](err); ok && known.Code == exit.Environment && strings.Contains(known.Err.Error(), "has no key") {
+			return missing(known.Next, "%v", known.Err)
 		}
+		if err != nil {
+			return unknown(err)
+		}
+		pinned, err := cdk.PinnedKeys(p.cfg)
+		if err != nil {
+			f := unknown(err)
+			f.State = Missing
+			return f
+		}
+		if !slices.ContainsFunc(pinned, func(k evidence.TrustedKey) bool { return k.ID() == signer.Key.ID() }) {
+			return missing("go tool mage evidence:key", "%s is key %.12s, and the CDK context pins others: what it signs is not believed", of.alias, signer.Key.ID())
+		}
+		found = append(found, fmt.Sprintf("%s is key %.12s", of.alias, signer.Key.ID()))
 	}
-	return missing("go tool mage evidence:key", "%s is key %.12s, and the CDK context pins others: what it signs is not believed", kmssign.Alias, signer.Key.ID())
+	return ok("%s, as the CDK context pins them", strings.Join(found, ", "))
 }
 
 // alarmQuota is how many alarms an account may have in a region, unless it has asked for

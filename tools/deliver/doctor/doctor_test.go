@@ -104,13 +104,15 @@ func TestAnAccount(t *testing.T) {
 		t.Errorf("a connection that is there: %+v", got)
 	}
 	look(key, Missing, "this account has no key", "go tool mage evidence:key")
-	signer, _, err := kmssign.EnsureKey(t.Context(), p.aws)
+	keys, _, err := kmssign.Ensure(t.Context(), p.aws)
 	if err != nil {
 		t.Fatal(err)
 	}
 	look(key, Missing, "no key is pinned", "go tool mage evidence:key")
-	t.Setenv("CDK_CONTEXT_JSON", fmt.Sprintf(`{"evidenceKey": %q}`, signer.Key.String()))
-	look(key, OK, "as the CDK context pins it", "")
+	t.Setenv("CDK_CONTEXT_JSON", fmt.Sprintf(`{"evidenceKey": %q}`, keys.Evidence.Key))
+	look(key, Missing, "alias/magewright-record is key", "go tool mage evidence:key")
+	t.Setenv("CDK_CONTEXT_JSON", fmt.Sprintf(`{"evidenceKey": %q}`, keys))
+	look(key, OK, "as the CDK context pins them", "")
 	look(alarms, OK, "0 alarms are there, and the stages have 2, of 5000", "")
 	// The embedded AWS refuses it by name.
 	look(builds, Unknown, "the pipeline starts 3 builds of ARM/Large at once", "")

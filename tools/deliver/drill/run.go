@@ -57,7 +57,7 @@ func run(ctx context.Context, cfg project.Config, what string) error {
 	if err != nil {
 		return err
 	}
-	signer, err := kmssign.New(ctx, awsConfig)
+	signer, err := kmssign.NewRecord(ctx, awsConfig)
 	if err != nil {
 		return err
 	}

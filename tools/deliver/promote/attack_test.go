@@ -60,11 +60,11 @@ func newTarget(t *testing.T) *target {
 	}
 	g := &target{release: newRelease(t), aws: server.Client(), bucket: "cdk-hnb659fds-assets-" + account.DefaultID + "-us-east-1"}
 	g.git("init", "-q")
-	signer, _, err := kmssign.EnsureKey(t.Context(), g.aws)
+	keys, _, err := kmssign.Ensure(t.Context(), g.aws)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.sign, g.at, g.by.account = signer, clock.System().Now(), account.DefaultID
+	g.sign, g.at, g.by.account = keys.Evidence, clock.System().Now(), account.DefaultID
 	g.cfg.Stdout, g.cfg.Stderr = io.Discard, io.Discard
 	for range 3 {
 		g.git("commit", "-q", "--allow-empty", "-m", "change")

@@ -41,7 +41,7 @@ func identify(ctx context.Context, awsConfig aws.Config) (caller, error) {
 
 // allow returns the record of a deployment that the evidence allows, or why it
 // does not: nothing is deployed before everything was verified. The key is the one
-// that signs in this account, as KMS says: whoever runs promote could pin another
+// that signs evidence in this account, as KMS says: whoever runs promote could pin another
 // one in the CDK context.
 func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, key evidence.Key, release cdk.Release, by caller, now time.Time) (evidence.Deployment, error) {
 	bundle, err := readBundle(ctx, cfg, key, now)

@@ -66,12 +66,16 @@ func run(ctx context.Context, cfg project.Config, reason string) error {
 	if err != nil {
 		return err
 	}
-	signer, err := kmssign.New(ctx, awsConfig)
+	judges, err := kmssign.New(ctx, awsConfig)
+	if err != nil {
+		return err
+	}
+	signer, err := kmssign.NewRecord(ctx, awsConfig)
 	if err != nil {
 		return err
 	}
 	now := clock.System().Now()
-	record, refused := allow(ctx, cfg, awsConfig, signer.Key, release, by, now)
+	record, refused := allow(ctx, cfg, awsConfig, judges.Key, release, by, now)
 	if refused != nil && reason == "" {
 		return refuse(refused)
 	}

@@ -66,7 +66,7 @@ func stage(t *testing.T, broken map[string]http.HandlerFunc) project.Config {
 func kms(t *testing.T) http.Handler {
 	t.Helper()
 	config := localawstest.Start(t)
-	if _, _, err := kmssign.EnsureKey(t.Context(), config); err != nil {
+	if _, _, err := kmssign.Ensure(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
 	endpoint, err := url.Parse(*config.BaseEndpoint)

@@ -62,7 +62,7 @@ func Run(ctx context.Context, cfg project.Config, stage string) error {
 		return err
 	}
 	outputs := all[0]
-	signer, err := kmssign.New(ctx, awsConfig)
+	signer, err := kmssign.NewRecord(ctx, awsConfig)
 	if err != nil {
 		return err
 	}

@@ -17,52 +17,82 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// Alias names the key that signs evidence in the pipeline's account.
-const Alias = "alias/magewright-evidence"
+// The keys in the pipeline's account. Alias names the one that signs what a release is
+// decided by, which only the build that judges may use. RecordAlias names the one by
+// which the builds that deploy sign what they have done, and links to the ledger.
+const (
+	Alias       = "alias/magewright-evidence"
+	RecordAlias = "alias/magewright-record"
+)
 
 // A Signer is an [evidence.Signer] that uses KMS.
 type Signer struct {
 	Key    evidence.Key // its public half
+	alias  string
 	client *kms.Client
 }
 
-// New returns the signer of an account. If the account has no key, the error
-// names the command that makes one.
-func New(ctx context.Context, cfg aws.Config) (Signer, error) {
+// New returns the signer of evidence of an account. If the account has no key, the
+// error names the command that makes one.
+func New(ctx context.Context, cfg aws.Config) (Signer, error) { return newSigner(ctx, cfg, Alias) }
+
+// NewRecord returns the signer of records of an account. What it signs decides about no
+// release.
+func NewRecord(ctx context.Context, cfg aws.Config) (Signer, error) {
+	return newSigner(ctx, cfg, RecordAlias)
+}
+
+func newSigner(ctx context.Context, cfg aws.Config, alias string) (Signer, error) {
 	client := kms.NewFromConfig(cfg)
-	got, err := client.GetPublicKey(ctx, &kms.GetPublicKeyInput{KeyId: aws.String(Alias)})
+	got, err := client.GetPublicKey(ctx, &kms.GetPublicKeyInput{KeyId: &alias})
 	if _, ok := errors.AsType[*types.NotFoundException](err); ok {
-		return Signer{}, exit.Missing("go tool mage evidence:key", "this account has no key %s for signing evidence", Alias)
+		return Signer{}, exit.Missing("go tool mage evidence:key", "this account has no key %s for signing evidence", alias)
 	}
 	if err != nil {
-		return Signer{}, fmt.Errorf("reading the key %s: %w", Alias, err)
+		return Signer{}, fmt.Errorf("reading the key %s: %w", alias, err)
 	}
 	key, err := evidence.ParseKey(got.PublicKey)
 	if err != nil {
-		return Signer{}, fmt.Errorf("the key %s: %w", Alias, err)
+		return Signer{}, fmt.Errorf("the key %s: %w", alias, err)
 	}
-	return Signer{key, client}, nil
+	return Signer{key, alias, client}, nil
 }
 
-// EnsureKey returns the account's signer. It makes the key if there is none.
-func EnsureKey(ctx context.Context, cfg aws.Config) (signer Signer, created bool, err error) {
-	signer, err = New(ctx, cfg)
+// Keys are the signers of an account.
+type Keys struct{ Evidence, Record Signer }
+
+// String returns the public keys as the CDK context pins them.
+func (k Keys) String() string { return k.Evidence.Key.String() + "," + k.Record.Key.String() }
+
+// Ensure returns the account's signers, and reports whether it made a key. It makes
+// those that are not there.
+func Ensure(ctx context.Context, cfg aws.Config) (keys Keys, created bool, err error) {
+	evidence, first, err := ensure(ctx, cfg, Alias, "Signs the evidence of releases")
+	if err != nil {
+		return Keys{}, false, err
+	}
+	record, second, err := ensure(ctx, cfg, RecordAlias, "Signs the records of deployments")
+	return Keys{evidence, record}, first || second, err
+}
+
+func ensure(ctx context.Context, cfg aws.Config, alias, description string) (signer Signer, created bool, err error) {
+	signer, err = newSigner(ctx, cfg, alias)
 	if missing, ok := errors.AsType[*exit.Error](err); !ok || missing.Code != exit.Environment {
 		return signer, false, err
 	}
 	client := kms.NewFromConfig(cfg)
 	made, err := client.CreateKey(ctx, &kms.CreateKeyInput{
-		Description: aws.String("Signs the evidence of releases"),
+		Description: &description,
 		KeySpec:     types.KeySpecEccNistP256,
 		KeyUsage:    types.KeyUsageTypeSignVerify,
 	})
 	if err != nil {
-		return Signer{}, false, fmt.Errorf("making the key %s: %w", Alias, err)
+		return Signer{}, false, fmt.Errorf("making the key %s: %w", alias, err)
 	}
-	if _, err := client.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: aws.String(Alias), TargetKeyId: made.KeyMetadata.KeyId}); err != nil {
-		return Signer{}, false, fmt.Errorf("naming the key %s: %w", Alias, err)
+	if _, err := client.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: &alias, TargetKeyId: made.KeyMetadata.KeyId}); err != nil {
+		return Signer{}, false, fmt.Errorf("naming the key %s: %w", alias, err)
 	}
-	signer, err = New(ctx, cfg)
+	signer, err = newSigner(ctx, cfg, alias)
 	return signer, true, err
 }
 
@@ -75,33 +105,34 @@ func (s Signer) KeyID() (string, error) { return s.Key.ID(), nil }
 func (s Signer) Sign(ctx context.Context, data []byte) ([]byte, error) {
 	sum := sha256.Sum256(data)
 	signed, err := s.client.Sign(ctx, &kms.SignInput{
-		KeyId:            aws.String(Alias),
+		KeyId:            &s.alias,
 		Message:          sum[:],
 		MessageType:      types.MessageTypeDigest,
 		SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha256,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("signing with %s: %w", Alias, err)
+		return nil, fmt.Errorf("signing with %s: %w", s.alias, err)
 	}
 	return signed.Signature, nil
 }
 
-// Print prints the account's public key for the CDK context. It makes the key
-// if there is none.
+// Print prints the account's public keys for the CDK context. It makes those that are
+// not there.
 func Print(ctx context.Context, cfg project.Config) error {
 	awsConfig, err := stack.Connect(ctx)
 	if err != nil {
 		return err
 	}
-	signer, created, err := EnsureKey(ctx, awsConfig)
+	keys, created, err := Ensure(ctx, awsConfig)
 	if err != nil {
 		return err
 	}
-	is := "was there"
+	are := "were there"
 	if created {
-		is = "is new"
+		are = "are new, or one of them is"
 	}
-	fmt.Fprintf(cfg.Stderr, "%s %s: key %.12s. Pin its public half in the context of infra/cdk.json, commit, and deploy:\n", Alias, is, signer.Key.ID())
-	_, err = fmt.Fprintf(cfg.Stdout, "\"evidenceKey\": %q\n", signer.Key)
+	fmt.Fprintf(cfg.Stderr, "%s and %s %s: keys %.12s and %.12s. Pin their public halves in the context of infra/cdk.json, commit, and deploy:\n",
+		Alias, RecordAlias, are, keys.Evidence.Key.ID(), keys.Record.Key.ID())
+	_, err = fmt.Fprintf(cfg.Stdout, "\"evidenceKey\": %q\n", keys)
 	return err
 }

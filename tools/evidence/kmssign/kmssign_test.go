@@ -15,13 +15,20 @@ func TestSignByKMS(t *testing.T) {
 	if _, err := kmssign.New(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "evidence:key") {
 		t.Fatalf("an account without a key gives %v, want the command that makes one", err)
 	}
-	signer, created, err := kmssign.EnsureKey(t.Context(), cfg)
+	keys, created, err := kmssign.Ensure(t.Context(), cfg)
 	if err != nil || !created {
-		t.Fatalf("EnsureKey = %v, %v", created, err)
+		t.Fatalf("Ensure = %v, %v", created, err)
 	}
-	again, created, err := kmssign.EnsureKey(t.Context(), cfg)
-	if err != nil || created || again.Key.ID() != signer.Key.ID() {
-		t.Fatalf("EnsureKey again = %s, %v, %v, want the key that is there", again.Key.ID(), created, err)
+	again, created, err := kmssign.Ensure(t.Context(), cfg)
+	if err != nil || created || again.String() != keys.String() {
+		t.Fatalf("Ensure again = %s, %v, %v, want the keys that are there", again, created, err)
+	}
+	signer := keys.Evidence
+	if record, err := kmssign.NewRecord(t.Context(), cfg); err != nil || record.Key.ID() != keys.Record.Key.ID() || record.Key.ID() == signer.Key.ID() {
+		t.Errorf("records are signed by key %s, %v, and evidence by %s", record.Key.ID(), err, signer.Key.ID())
+	}
+	if pinned, err := evidence.ParseKeys(keys.String()); err != nil || len(pinned) != 2 {
+		t.Errorf("the context would pin %d keys, %v", len(pinned), err)
 	}
 	s, err := evidence.NewStatement("c0ffee", "", evidence.Lint{Files: 1})
 	if err != nil {

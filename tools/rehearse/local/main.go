@@ -86,13 +86,13 @@ func Main(ctx context.Context, args []string) error {
 }
 
 // pinned returns the CDK context for building functions for this machine. It
-// also pins the key that signs evidence here, which is new, like everything else.
+// also pins the keys that sign evidence here, which are new, like everything else.
 func pinned(ctx context.Context, server *localaws.Server) (map[string]any, error) {
-	signer, _, err := kmssign.EnsureKey(ctx, server.Client())
+	keys, _, err := kmssign.Ensure(ctx, server.Client())
 	if err != nil {
 		return nil, err
 	}
 	settings := localaws.HostContext()
-	settings[cdk.EvidenceKey] = signer.Key.String()
+	settings[cdk.EvidenceKey] = keys.String()
 	return settings, nil
 }
