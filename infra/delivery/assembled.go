@@ -58,9 +58,10 @@ func readFile(file string, into any) error {
 // nameProperties are the properties by which a template names what the pipeline has
 // to do with.
 var nameProperties = map[string]string{
-	"AWS::Lambda::Function":  "FunctionName",
-	"AWS::CloudWatch::Alarm": "AlarmName",
-	"AWS::SNS::Topic":        "TopicName",
+	"AWS::Lambda::Function":        "FunctionName",
+	"AWS::CloudWatch::Alarm":       "AlarmName",
+	"AWS::CodeDeploy::Application": "ApplicationName",
+	"AWS::SNS::Topic":              "TopicName",
 }
 
 // pattern returns what a name matches: itself, or anything where it is known when
@@ -81,6 +82,7 @@ func (s AssembledStage) Canary() bool {
 type patterns struct {
 	stacks, functions, alarms, topics []string
 	drilled                           []string // functions that get a bad version
+	applications                      []string // of CodeDeploy, by which they do
 	invoked                           []string // functions that smoke tests invoke by themselves
 }
 
@@ -95,6 +97,7 @@ func namesOf(props PipelineProps) patterns {
 		if stage.Assembled == nil {
 			if !last {
 				p.drilled = append(p.drilled, *stage.Stack.StackName()+"-*")
+				p.applications = append(p.applications, *stage.Stack.StackName()+"-*")
 			}
 			continue
 		}
@@ -111,6 +114,7 @@ func namesOf(props PipelineProps) patterns {
 		p.topics = append(p.topics, of("AWS::SNS::Topic")...)
 		if !last && stage.Assembled.Canary() {
 			p.drilled = append(p.drilled, functions...)
+			p.applications = append(p.applications, of("AWS::CodeDeploy::Application")...)
 		}
 	}
 	return p

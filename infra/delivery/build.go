@@ -153,10 +153,78 @@ func (g *grantee) invoke() {
 	g.allow(nil, []string{"lambda:InvokeFunction"}, arns("lambda:*:*:function:%s", g.names.invoked)...)
 }
 
-// deploy lets it assume the roles that cdk bootstrap made for deployments.
-func (g *grantee) deploy() {
-	g.allow(nil, []string{"sts:AssumeRole"}, "iam::*:role/cdk-*")
+// deploy lets it deploy some stacks, and no others. The role that cdk bootstrap has made
+// for deployments may deploy any stack of its account. So in the pipeline's account the
+// project has its permissions itself, for these stacks: the CDK CLI goes on with them if
+// it may not assume that role. In another account, that account is the boundary.
+// See https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html.
+func (g *grantee) deploy(places ...place) {
+	var here, there []string
+	for _, p := range places {
+		if p.account == "" || p.account == *g.stack.Account() {
+			here = append(here, p.stacks...)
+		} else {
+			there = append(there, "iam::"+p.account+":role/cdk-*")
+		}
+	}
+	slices.Sort(there)
+	g.allow(nil, []string{"sts:AssumeRole"}, slices.Compact(there)...)
+	if len(here) == 0 {
+		return
+	}
+	account := *g.stack.Account()
+	g.allow(nil, []string{
+		"cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet",
+		"cloudformation:CreateStack", "cloudformation:UpdateStack", "cloudformation:DeleteStack", "cloudformation:RollbackStack", "cloudformation:ContinueUpdateRollback",
+		"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:DescribeStackResources", "cloudformation:GetTemplate",
+		"cloudformation:ListStackResources", "cloudformation:UpdateTerminationProtection",
+	}, arns("cloudformation:*:*:stack/%s/*", here)...)
+	g.allow(map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "cloudformation.amazonaws.com"}},
+		[]string{"iam:PassRole"}, "iam::"+account+":role/cdk-*-cfn-exec-role-*")
+	g.allow(nil, []string{"ssm:GetParameter", "ssm:GetParameters"}, "ssm:*:"+account+":parameter/cdk-bootstrap/*/version")
+	// CloudFormation reads the template as whoever asks it to.
+	g.allow(nil, []string{"s3:GetObject", "s3:GetBucketLocation", "s3:ListBucket"}, "s3:::cdk-*-assets-"+account+"-*")
+	g.allow(nil, []string{"sts:AssumeRole"}, "iam::"+account+":role/cdk-*-file-publishing-role-*", "iam::"+account+":role/cdk-*-image-publishing-role-*", "iam::"+account+":role/cdk-*-lookup-role-*")
 }
+
+// A place is an account, "" if that is the pipeline's, and stacks in it.
+type place struct {
+	account string
+	stacks  []string
+}
+
+// placeOfStage returns where a stage's stacks are.
+func placeOfStage(stage Stage) place {
+	if of := stage.Assembled; of != nil {
+		p := place{of.Account, []string{of.Stack}}
+		if of.Evidence != nil && of.Evidence.Stack != "" {
+			p.stacks = append(p.stacks, of.Evidence.Stack)
+		}
+		return p
+	}
+	p := place{placeOf(stage.Stack).Account, []string{*stage.Stack.StackName()}}
+	if stage.Evidence != nil {
+		p.stacks = append(p.stacks, *awscdk.Stack_Of(stage.Evidence.scope).StackName())
+	}
+	slices.Sort(p.stacks)
+	p.stacks = slices.Compact(p.stacks)
+	return p
+}
+
+// try lets it deploy the stages before the last.
+func (g *grantee) try() {
+	var places []place
+	for _, stage := range g.props.Stages[:len(g.props.Stages)-1] {
+		places = append(places, placeOfStage(stage))
+	}
+	g.deploy(places...)
+}
+
+// release lets it deploy the last stage.
+func (g *grantee) release() { g.deploy(placeOfStage(g.props.Stages[len(g.props.Stages)-1])) }
+
+// update lets it deploy the pipeline itself.
+func (g *grantee) update() { g.deploy(place{"", []string{*g.stack.StackName()}}) }
 
 // follow lets it follow a shift of traffic, and stop it.
 func (g *grantee) follow() {
@@ -177,16 +245,16 @@ func (g *grantee) follow() {
 // drill lets it release a bad version of a function, in any stage but the last, and
 // take it back. The bad version is the good one's package with another bootstrap.
 func (g *grantee) drill() {
-	g.allow(nil, []string{
-		"codedeploy:CreateDeployment", "codedeploy:RegisterApplicationRevision", "codedeploy:GetApplicationRevision",
-	}, "codedeploy:*:*:*")
-	g.allow(nil, []string{"cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"}, arns("cloudwatch:*:*:alarm:%s", g.names.alarms)...)
+	g.allow(nil, []string{"codedeploy:CreateDeployment"}, arns("codedeploy:*:*:deploymentgroup:%s/*", g.names.applications)...)
+	g.allow(nil, []string{"codedeploy:RegisterApplicationRevision", "codedeploy:GetApplicationRevision"}, arns("codedeploy:*:*:application:%s", g.names.applications)...)
+	// The alarms of a drill have names that begin with the function's.
+	g.allow(nil, []string{"cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"}, arns("cloudwatch:*:*:alarm:%s-drill-*", g.names.drilled)...)
 	g.allow(nil, []string{"lambda:GetFunction", "lambda:UpdateFunctionCode", "lambda:PublishVersion", "lambda:DeleteFunction", "lambda:UpdateAlias"}, arns("lambda:*:*:function:%s", g.names.drilled)...)
 }
 
-// sign lets it sign with the key that has one of the aliases.
-func (g *grantee) sign(aliases ...string) {
-	g.allow(map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": aliases}},
+// sign lets it sign with the key that has an alias.
+func (g *grantee) sign(alias string) {
+	g.allow(map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": alias}},
 		[]string{"kms:GetPublicKey", "kms:Sign"}, fmt.Sprintf("kms:*:%s:key/*", *g.stack.Account()))
 }
 
@@ -194,7 +262,7 @@ func (g *grantee) sign(aliases ...string) {
 func (g *grantee) signEvidence() { g.sign(g.props.EvidenceKeyAlias) }
 
 // signRecords lets it sign what it has done.
-func (g *grantee) signRecords() { g.sign(g.props.RecordKeyAlias, g.props.EvidenceKeyAlias) }
+func (g *grantee) signRecords() { g.sign(g.props.RecordKeyAlias) }
 
 // judge lets it find what differs from what was deployed, and send the plan of the
 // deployment to the stages' topics, which their stages' keys encrypt.
@@ -207,7 +275,9 @@ func (g *grantee) judge() {
 		[]string{"kms:Decrypt", "kms:GenerateDataKey"}, "kms:*:*:key/*")
 }
 
-// promote lets it look up who has approved.
+// promote lets it look up who has approved, and which key signs evidence.
 func (g *grantee) promote() {
+	g.allow(map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": g.props.EvidenceKeyAlias}},
+		[]string{"kms:GetPublicKey"}, fmt.Sprintf("kms:*:%s:key/*", *g.stack.Account()))
 	g.allow(nil, []string{"codepipeline:ListActionExecutions"}, "codepipeline:*:*:"+*g.stack.StackName())
 }

@@ -310,12 +310,12 @@ func TestPipelineOfThreeStages(t *testing.T) {
 	want := []string{
 		"Source: Source()",
 		"Verify: Lint(Source) Test(Source) Sec(Source) Synth(Source)",
-		"Update: Pipeline(Source Assembly)",
 		"Test: Deploy(Source Assembly) Smoke(Source Assembly LintEvidence TestEvidence SecEvidence) Drill(Source Assembly SmokeEvidence) ROLLBACK",
 		"PilotApproval: Approve()",
 		"Pilot: Deploy(Source Assembly) Smoke(Source Assembly DrillEvidence) Drill(Source Assembly PilotSmokeEvidence)",
 		"Approval: Readiness(Source Assembly PilotDrillEvidence) Approve()",
 		"Live: Promote(Source Assembly ReadinessEvidence)",
+		"Update: Pipeline(Source Assembly)",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the pipeline is\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -125,12 +125,14 @@ type Action struct {
 type builder int
 
 const (
-	// deliverer runs the candidate's own code.
-	deliverer builder = iota
+	// trier runs the candidate's own code, on the stages before the last.
+	trier builder = iota
 	// judge runs the last release's code, which reads and signs.
 	judge
 	// promoter runs the last release's code, which deploys what users have.
 	promoter
+	// updater runs the candidate's own code once users have it, on the pipeline.
+	updater
 )
 
 // Trial returns the actions of the stage in which releases are tried: it is
@@ -201,9 +203,9 @@ func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
 	p.pipeline = awscodepipeline.NewPipeline(stack, jsii.String("Pipeline"), &awscodepipeline.PipelineProps{
 		PipelineName: stack.StackName(),
 		PipelineType: awscodepipeline.PipelineType_V2,
-		// An execution ends where its Update stage changes the pipeline; the
-		// next one goes through the pipeline as it has become.
-		RestartExecutionOnUpdate: jsii.Bool(true),
+		// The last stage updates the pipeline. The next release goes through it as it
+		// has become.
+		RestartExecutionOnUpdate: jsii.Bool(false),
 		ExecutionMode:            awscodepipeline.ExecutionMode_SUPERSEDED,
 		ArtifactBucket:           newArtifactBucket(stack, p.key),
 		// The pipeline's own role starts the builds: one role to read instead of
@@ -221,6 +223,7 @@ func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
 		}
 		p.stage(title(stage.Name), onFailure, p.deliver(title(stage.Name), stage.Actions)...)
 	}
+	p.end()
 	notify(p.pipeline, topic)
 	suppress(p.pipeline.Role(), true, "AwsSolutions-IAM5", "The wildcards are CodePipeline's own: the objects of its artifact bucket, and the uses of one key.", usesOfArtifacts()...)
 	awscdk.NewCfnOutput(stack, jsii.String("PipelineName"), &awscdk.CfnOutputProps{Value: p.pipeline.PipelineName(), Description: jsii.String("the pipeline")})
@@ -323,9 +326,10 @@ func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
 		test:   newProject(stack, "Test", "Runs the tests; may touch nothing but its cache", key, props, spec, nil),
 		verify: newProject(stack, "Verify", "Scans and synthesizes; may touch nothing", key, props, spec, nil),
 		by: map[builder]awscodebuild.PipelineProject{
-			deliverer: newProject(stack, "Deploy", "Deploys what was synthesized, by the roles that cdk bootstrap made", key, props, spec, stages),
-			judge:     newProject(stack, "Judge", "Decides about a release, by the code of the last one", key, props, judging, stages),
-			promoter:  newProject(stack, "Promote", "Takes a release to its users, by the code of the last one", key, props, judging, stages),
+			trier:    newProject(stack, "Deploy", "Tries what was synthesized on the stages before the last", key, props, spec, stages),
+			updater:  newProject(stack, "Update", "Deploys the pipeline itself, once users have the release", key, props, spec, stages),
+			judge:    newProject(stack, "Judge", "Decides about a release, by the code of the last one", key, props, judging, stages),
+			promoter: newProject(stack, "Promote", "Takes a release to its users, by the code of the last one", key, props, judging, stages),
 		},
 		source:   awscodepipeline.NewArtifact(jsii.String(sourceArtifact), nil),
 		assembly: awscodepipeline.NewArtifact(jsii.String(assemblyArtifact), nil),
@@ -344,11 +348,12 @@ func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
 // grant gives each project the permissions that its job needs, and no others.
 func (b *builds) grant(stack awscdk.Stack, props PipelineProps) {
 	jobs := map[builder][]func(*grantee){
-		deliverer: {(*grantee).look, (*grantee).invoke, (*grantee).deploy, (*grantee).follow, (*grantee).drill, (*grantee).signRecords},
-		judge:     {(*grantee).look, (*grantee).judge, (*grantee).signEvidence},
-		promoter:  {(*grantee).look, (*grantee).invoke, (*grantee).deploy, (*grantee).follow, (*grantee).promote, (*grantee).signRecords},
+		trier:    {(*grantee).look, (*grantee).invoke, (*grantee).try, (*grantee).follow, (*grantee).drill, (*grantee).signRecords},
+		updater:  {(*grantee).update},
+		judge:    {(*grantee).look, (*grantee).judge, (*grantee).signEvidence},
+		promoter: {(*grantee).look, (*grantee).invoke, (*grantee).release, (*grantee).follow, (*grantee).promote, (*grantee).signRecords},
 	}
-	for _, by := range []builder{deliverer, judge, promoter} {
+	for _, by := range []builder{trier, judge, promoter, updater} {
 		g := newGrantee(stack, b.by[by], props)
 		for _, give := range jobs[by] {
 			give(g)
@@ -383,7 +388,12 @@ func (b *builds) begin(stack awscdk.Stack, props PipelineProps) {
 	}
 	b.stage("Verify", nil,
 		verify("Lint", "lint", b.lint), verify("Test", "test", b.test), verify("Sec", "sec synth -second", b.verify), verify("Synth", "synth", b.verify, b.assembly))
-	b.stage("Update", nil, b.deliver("Update", []Action{{Name: "Pipeline", Targets: "pipeline:deploy"}})...)
+}
+
+// end adds the stage in which the pipeline updates itself. A release that nobody has
+// approved must not change what approves it.
+func (b *builds) end() {
+	b.stage("Update", nil, b.deliver("Update", []Action{{Name: "Pipeline", Targets: "pipeline:deploy", by: updater}})...)
 }
 
 // approve adds the approval before a stage.

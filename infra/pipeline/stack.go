@@ -3,11 +3,11 @@
 //
 //	Source      the commit, by a connection to the source provider
 //	Verify      lint | test | sec | synth, in parallel
-//	Update      the pipeline updates itself
 //	Staging     deploy-staging, smoke, drill; returns to the last release on failure
 //	Approval    the plan is sent, readiness decides from the evidence of all
 //	            that, then a person
 //	Production  promote: a canary by CodeDeploy, with automatic rollback
+//	Update      the pipeline updates itself
 package pipeline
 
 import (

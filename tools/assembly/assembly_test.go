@@ -1,14 +1,17 @@
 package assembly_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -198,25 +201,45 @@ func theCanarysLimitsAreTheAlarms(t *testing.T, assembly string) {
 	}
 }
 
-// synthesized synthesizes the stacks into a directory of the test's own.
+// synthesized returns a directory with the stacks, which are synthesized once.
 func synthesized(t *testing.T) string {
 	t.Helper()
-	assembly := t.TempDir()
-	zip := filepath.Join(t.TempDir(), "app.zip")
-	if err := os.WriteFile(zip, []byte("PK"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	context, err := json.Marshal(map[string]string{"repository": "example/app", "package": zip})
+	assembly, err := assemblies()
 	if err != nil {
 		t.Fatal(err)
 	}
-	synth := gocmd.In(dir, "CDK_OUTDIR="+assembly, "CDK_CONTEXT_JSON="+string(context))
+	return assembly
+}
+
+var assemblies = sync.OnceValues(func() (string, error) {
+	settings, err := json.Marshal(map[string]string{"repository": "example/app", "package": filepath.Join(scratch, "app.zip")})
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(scratch, "app.zip"), []byte("PK"), 0o600); err != nil {
+		return "", err
+	}
+	assembly := filepath.Join(scratch, "cdk.out")
+	synth := gocmd.In(dir, "CDK_OUTDIR="+assembly, "CDK_CONTEXT_JSON="+string(settings))
 	var said strings.Builder
 	synth.Stdout, synth.Stderr = &said, &said
-	if err := synth.Run(t.Context(), "run", "./infra"); err != nil {
-		t.Fatalf("synthesizing: %v\n%s", err, &said)
+	if err := synth.Run(context.Background(), "run", "./infra"); err != nil {
+		return "", fmt.Errorf("synthesizing: %w\n%s", err, &said)
 	}
-	return assembly
+	return assembly, nil
+})
+
+// scratch is a directory of all tests here.
+var scratch string
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "assembly-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(scratch) // temporary
+	os.Exit(code)
 }
 
 // actionTargets returns MAGE_TARGETS of each of the pipeline's builds.

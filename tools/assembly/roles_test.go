@@ -1,0 +1,260 @@
+package assembly_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/magewright/magewright/tools/internal/testinput"
+	"github.com/magewright/magewright/tools/localaws/iam/policy"
+)
+
+// The tests of attacks by an action's role ask IAM, as the embedded AWS does, whether
+// the roles of the synthesized pipeline may do what they must not.
+
+// A call is one that a role attempts.
+type call struct {
+	action, resource string
+	context          policy.Context
+	allowed          bool
+}
+
+const at = "000000000000"
+
+// The resources of the calls.
+var (
+	stackOf = func(name string) string {
+		return "arn:aws:cloudformation:us-east-1:" + at + ":stack/magewright-" + name + "/id"
+	}
+	roleOf = func(name string) string {
+		return "arn:aws:iam::" + at + ":role/cdk-hnb659fds-" + name + "-" + at + "-us-east-1"
+	}
+	functionOf = func(stage string) string {
+		return "arn:aws:lambda:us-east-1:" + at + ":function:magewright-" + stage + "-Function-X"
+	}
+	groupOf = func(stage string) string {
+		return "arn:aws:codedeploy:us-east-1:" + at + ":deploymentgroup:magewright-" + stage + "-App-X/magewright-" + stage + "-Group-X"
+	}
+	pin        = "arn:aws:ssm:us-east-1:" + at + ":parameter/magewright/magewright-pipeline/judge"
+	pipelineIs = "arn:aws:codepipeline:us-east-1:" + at + ":magewright-pipeline"
+	key        = "arn:aws:kms:us-east-1:" + at + ":key/x"
+	by         = func(alias string) policy.Context {
+		return policy.Context{"kms:requestalias": {"alias/magewright-" + alias}}
+	}
+	passedTo = func(service string) policy.Context {
+		return policy.Context{"iam:passedtoservice": {service + ".amazonaws.com"}}
+	}
+)
+
+// nobody may do these: a role that may could approve, change who approves, run code by
+// another role, or give itself rights.
+var nobody = []call{
+	{action: "codepipeline:PutApprovalResult", resource: pipelineIs + "/Approval/Approve"},
+	{action: "codepipeline:UpdatePipeline", resource: pipelineIs},
+	{action: "codepipeline:StartPipelineExecution", resource: pipelineIs},
+	{action: "codebuild:StartBuild", resource: "arn:aws:codebuild:us-east-1:" + at + ":project/Judge"},
+	{action: "codebuild:UpdateProject", resource: "arn:aws:codebuild:us-east-1:" + at + ":project/Judge"},
+	{action: "iam:PutRolePolicy", resource: "arn:aws:iam::" + at + ":role/magewright-pipeline-DeployRole"},
+	{action: "iam:CreateRole", resource: "arn:aws:iam::" + at + ":role/x"},
+	{action: "iam:PassRole", resource: roleOf("cfn-exec-role"), context: passedTo("lambda")},
+	{action: "sts:AssumeRole", resource: roleOf("deploy-role")},
+	{action: "sts:AssumeRole", resource: roleOf("cfn-exec-role")},
+	{action: "kms:ScheduleKeyDeletion", resource: key},
+	{action: "kms:UpdateAlias", resource: key},
+	{action: "cloudformation:SetStackPolicy", resource: stackOf("production")},
+	{action: "lambda:UpdateFunctionCode", resource: functionOf("production")},
+	{action: "lambda:UpdateAlias", resource: functionOf("production")},
+	{action: "codedeploy:CreateDeployment", resource: groupOf("production")},
+	{action: "codedeploy:UpdateDeploymentGroup", resource: groupOf("production")},
+	{action: "cloudwatch:DeleteAlarms", resource: "arn:aws:cloudwatch:us-east-1:" + at + ":alarm:magewright-production-Errors-X"},
+	{action: "cloudwatch:DisableAlarmActions", resource: "arn:aws:cloudwatch:us-east-1:" + at + ":alarm:magewright-production-Errors-X"},
+}
+
+// TestAttackByStagingsRole lets the candidate's own code, which runs before anybody has
+// approved, reach beyond staging.
+func TestAttackByStagingsRole(t *testing.T) {
+	t.Parallel()
+	attempt(t, "Deploy", append(nobody,
+		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("staging"), allowed: true},
+		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("production")},
+		call{action: "cloudformation:DeleteStack", resource: stackOf("production")},
+		call{action: "cloudformation:CreateChangeSet", resource: stackOf("pipeline")},
+		call{action: "iam:PassRole", resource: roleOf("cfn-exec-role"), context: passedTo("cloudformation"), allowed: true},
+		call{action: "kms:Sign", resource: key, context: by("record"), allowed: true},
+		call{action: "kms:Sign", resource: key, context: by("evidence")},
+		call{action: "kms:Sign", resource: key},
+		call{action: "ssm:PutParameter", resource: pin},
+		call{action: "lambda:UpdateFunctionCode", resource: functionOf("staging"), allowed: true},
+		call{action: "codedeploy:CreateDeployment", resource: groupOf("staging"), allowed: true},
+		call{action: "cloudwatch:DeleteAlarms", resource: "arn:aws:cloudwatch:us-east-1:" + at + ":alarm:magewright-staging-Errors-X"},
+		call{action: "secretsmanager:GetSecretValue", resource: "arn:aws:secretsmanager:us-east-1:" + at + ":secret:reviews-x"},
+	)...)
+}
+
+// TestAttackByTheJudgesRole lets who decides also act.
+func TestAttackByTheJudgesRole(t *testing.T) {
+	t.Parallel()
+	attempt(t, "Judge", append(nobody,
+		call{action: "kms:Sign", resource: key, context: by("evidence"), allowed: true},
+		call{action: "kms:Sign", resource: key, context: by("record")},
+		call{action: "cloudformation:GetTemplate", resource: stackOf("production"), allowed: true},
+		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("staging")},
+		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("production")},
+		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("pipeline")},
+		call{action: "iam:PassRole", resource: roleOf("cfn-exec-role"), context: passedTo("cloudformation")},
+		call{action: "sts:AssumeRole", resource: roleOf("file-publishing-role")},
+		call{action: "lambda:UpdateFunctionCode", resource: functionOf("staging")},
+		call{action: "ssm:GetParameters", resource: pin, allowed: true},
+		call{action: "ssm:PutParameter", resource: pin},
+	)...)
+}
+
+// TestAttackByPromotesRole lets who deploys allow itself to.
+func TestAttackByPromotesRole(t *testing.T) {
+	t.Parallel()
+	attempt(t, "Promote", append(nobody,
+		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("production"), allowed: true},
+		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("staging")},
+		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("pipeline")},
+		call{action: "kms:GetPublicKey", resource: key, context: by("evidence"), allowed: true},
+		call{action: "kms:Sign", resource: key, context: by("evidence")},
+		call{action: "kms:Sign", resource: key, context: by("record"), allowed: true},
+		call{action: "ssm:PutParameter", resource: pin, allowed: true},
+		call{action: "ssm:PutParameter", resource: "arn:aws:ssm:us-east-1:" + at + ":parameter/cdk-bootstrap/hnb659fds/version"},
+		call{action: "lambda:UpdateFunctionCode", resource: functionOf("staging")},
+	)...)
+}
+
+// TestAttackByUpdatesRole lets the change of the pipeline reach what it delivers.
+func TestAttackByUpdatesRole(t *testing.T) {
+	t.Parallel()
+	attempt(t, "Update", append(nobody,
+		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("pipeline"), allowed: true},
+		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("staging")},
+		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("production")},
+		call{action: "kms:Sign", resource: key, context: by("evidence")},
+		call{action: "kms:Sign", resource: key, context: by("record")},
+		call{action: "ssm:PutParameter", resource: pin},
+	)...)
+}
+
+// TestAttackByVerifysRoles lets builds that run unreviewed code touch anything.
+func TestAttackByVerifysRoles(t *testing.T) {
+	t.Parallel()
+	for _, role := range []string{"Lint", "Test", "Verify"} {
+		attempt(t, role, append(nobody,
+			call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("staging")},
+			call{action: "cloudformation:DescribeStacks", resource: stackOf("staging")},
+			call{action: "iam:PassRole", resource: roleOf("cfn-exec-role"), context: passedTo("cloudformation")},
+			call{action: "sts:AssumeRole", resource: roleOf("file-publishing-role")},
+			call{action: "kms:Sign", resource: key, context: by("evidence")},
+			call{action: "kms:Sign", resource: key, context: by("record")},
+			call{action: "ssm:PutParameter", resource: pin},
+			call{action: "ssm:GetParameters", resource: pin},
+			call{action: "lambda:InvokeFunction", resource: functionOf("staging")},
+		)...)
+	}
+}
+
+// attempt evaluates calls of the role of one of the pipeline's projects.
+func attempt(t *testing.T, project string, calls ...call) {
+	t.Helper()
+	testinput.Read(t, "infra", "go.mod", "go.sum")
+	policies := policiesOf(t, synthesized(t), project)
+	role := "arn:aws:iam::" + at + ":role/" + project
+	for _, c := range calls {
+		r := &policy.Request{
+			Principal: policy.Principal{ARN: "arn:aws:sts::" + at + ":assumed-role/" + project + "/s", Role: role, Account: at},
+			Action:    c.action, Resource: c.resource, Context: c.context,
+		}
+		if d := policies.Evaluate(r); (d.Result == policy.Allowed) != c.allowed {
+			t.Errorf("%s may %s on %s %v: %v, want %v", project, c.action, c.resource, c.context, d.Result == policy.Allowed, c.allowed)
+		}
+	}
+}
+
+// policiesOf reads the policies of a project's role in the template of the pipeline.
+func policiesOf(t *testing.T, assembly, project string) *policy.Policies {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(assembly, "magewright-pipeline.template.json")) // #nosec G304 -- made by the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Resources map[string]struct {
+			Type       string
+			Properties struct {
+				Roles             []struct{ Ref string }
+				PolicyDocument    any
+				ManagedPolicyArns []any
+			}
+		}
+	}
+	if err := json.Unmarshal(data, &template); err != nil {
+		t.Fatal(err)
+	}
+	policies := &policy.Policies{}
+	for id, r := range template.Resources {
+		if r.Type == "AWS::IAM::Role" && strings.HasPrefix(id, project+"Role") && len(r.Properties.ManagedPolicyArns) > 0 {
+			t.Errorf("%s has policies that are not looked at: %v", id, r.Properties.ManagedPolicyArns)
+		}
+		if r.Type != "AWS::IAM::Policy" || len(r.Properties.Roles) == 0 || !strings.HasPrefix(r.Properties.Roles[0].Ref, project+"Role") {
+			continue
+		}
+		text, err := json.Marshal(resolved(r.Properties.PolicyDocument))
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := policy.Parse(string(text), policy.Identity)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", id, err, text)
+		}
+		policies.Identity = append(policies.Identity, parsed)
+	}
+	if len(policies.Identity) == 0 {
+		t.Fatalf("the role of %s has no policies", project)
+	}
+	return policies
+}
+
+// resolved returns a value of a template as it is in the account of the tests. What
+// only a deployment knows gets a name that nothing has.
+func resolved(v any) any {
+	switch v := v.(type) {
+	case []any:
+		all := make([]any, len(v))
+		for i, each := range v {
+			all[i] = resolved(each)
+		}
+		return all
+	case map[string]any:
+		if ref, ok := v["Ref"].(string); ok {
+			known := map[string]string{"AWS::Partition": "aws", "AWS::AccountId": at, "AWS::Region": "us-east-1", "AWS::StackName": "magewright-pipeline"}
+			if value, ok := known[ref]; ok {
+				return value
+			}
+			if strings.HasPrefix(ref, "JudgeParameter") {
+				return "/magewright/magewright-pipeline/judge"
+			}
+			return "made-" + ref
+		}
+		if attribute, ok := v["Fn::GetAtt"].([]any); ok {
+			return "arn:aws:made:us-east-1:" + at + ":" + attribute[0].(string)
+		}
+		if join, ok := v["Fn::Join"].([]any); ok {
+			var parts []string
+			for _, part := range join[1].([]any) {
+				parts = append(parts, resolved(part).(string))
+			}
+			return strings.Join(parts, join[0].(string))
+		}
+		all := map[string]any{}
+		for name, each := range v {
+			all[name] = resolved(each)
+		}
+		return all
+	}
+	return v
+}
