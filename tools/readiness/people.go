@@ -17,6 +17,51 @@ type Person struct {
 	Emails []string `yaml:"emails" json:"emails"`
 	// Key is the public key, ECDSA on P-256, as PEM or as DER in base64.
 	Key string `yaml:"key" json:"key"`
+	// Approves are patterns of the ARNs by which the person answers the pipeline's
+	// approval, such as arn:aws:sts::111122223333:assumed-role/*/ada. They only exclude,
+	// too. The name of a session or of a user that is an address needs no pattern.
+	Approves []string `yaml:"approves" json:"approves,omitempty"`
+}
+
+// AuthorOf returns the address of the candidate's author who has the ARN of an IAM
+// principal, or "".
+func (p Policy) AuthorOf(arn string, c Candidate) string {
+	name := arn[strings.LastIndex(arn, "/")+1:]
+	for _, author := range c.Authors {
+		if strings.EqualFold(author, name) {
+			return author
+		}
+	}
+	for _, person := range p.People {
+		is := slices.ContainsFunc(person.Emails, func(email string) bool { return strings.EqualFold(email, name) }) ||
+			slices.ContainsFunc(person.Approves, func(pattern string) bool { return matchesARN(pattern, arn) })
+		if address := person.Wrote(c); is && address != "" {
+			return address
+		}
+	}
+	return ""
+}
+
+// matchesARN reports whether an ARN has the form of a pattern, in which * stands for any
+// text.
+func matchesARN(pattern, arn string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == arn
+	}
+	rest, ok := strings.CutPrefix(arn, parts[0])
+	if !ok {
+		return false
+	}
+	last := parts[len(parts)-1]
+	for _, part := range parts[1 : len(parts)-1] {
+		_, after, found := strings.Cut(rest, part)
+		if !found {
+			return false
+		}
+		rest = after
+	}
+	return strings.HasSuffix(rest, last)
 }
 
 // checkPeople refuses people who can't be distinguished from others.

@@ -407,3 +407,41 @@ func TestThePromotedReleaseJudgesNext(t *testing.T) {
 		t.Errorf("outside of the pipeline: %v", err)
 	}
 }
+
+// TestAttackByAnAuthorsApproval lets an author of the release answer the approval.
+func TestAttackByAnAuthorsApproval(t *testing.T) {
+	t.Parallel()
+	people := []readiness.Person{
+		{Name: "Ada", Emails: []string{"ada@example.com", "ada@home.example"}, Approves: []string{"arn:aws:sts::111122223333:assumed-role/Admin*/ada", "arn:aws:iam::111122223333:user/ada"}},
+		{Name: "Bo", Emails: []string{"bo@example.com"}, Approves: []string{"arn:aws:sts::*:assumed-role/*/bo"}},
+	}
+	const session = "arn:aws:sts::111122223333:assumed-role/"
+	for by, author := range map[string]bool{
+		session + "AdminSSO_1/ada":              true,
+		session + "Reader/ADA@example.com":      true,
+		session + "Reader/ada@home.example":     true,
+		session + "Reader/cy@example.com":       true, // whom the policy does not name
+		"arn:aws:iam::111122223333:user/ada":    true,
+		session + "AdminSSO_1/bo":               false,
+		session + "Other/ada":                   false,
+		session + "AdminSSO_1/adam":             false,
+		"arn:aws:iam::111122223333:user/notada": false,
+		"":                                      false,
+	} {
+		var bundle verify.Bundle
+		for _, p := range []evidence.Predicate{
+			readiness.Candidate{Commit: commit, Authors: []string{"ada@home.example", "cy@example.com"}},
+			readiness.PolicyUsed{Policy: readiness.Policy{People: people, MaxAge: 1}},
+		} {
+			s, err := evidence.NewStatement(commit, "", p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bundle.Statements = append(bundle.Statements, s)
+		}
+		err := checkApprover(bundle, &evidence.Approval{By: by})
+		if (err != nil) != author || author && !strings.Contains(err.Error(), "is an author of it") {
+			t.Errorf("approved by %q: %v, want a refusal: %v", by, err, author)
+		}
+	}
+}

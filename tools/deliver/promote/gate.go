@@ -73,7 +73,27 @@ func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, key ev
 	} else if strings.HasPrefix(os.Getenv("CODEBUILD_INITIATOR"), "codepipeline/") {
 		return evidence.Deployment{}, errors.New("the action of the pipeline does not say which execution it is of: PIPELINE_EXECUTION_ID is not set")
 	}
+	if err := checkApprover(bundle, record.Approval); err != nil {
+		return evidence.Deployment{}, err
+	}
 	return record, checkJudge(cfg, bundle, record.Approval)
+}
+
+// checkApprover returns an error if an author of the release has approved it.
+func checkApprover(bundle verify.Bundle, approved *evidence.Approval) error {
+	if approved == nil {
+		return nil
+	}
+	var candidate readiness.Candidate
+	var used readiness.PolicyUsed
+	in := readiness.Inputs{Statements: bundle.Statements}
+	if err := errors.Join(in.Read(&candidate), in.Read(&used)); err != nil {
+		return err
+	}
+	if author := used.Policy.AuthorOf(approved.By, candidate); author != "" {
+		return fmt.Errorf("%s has approved the release, and is an author of it (%s): somebody else must", approved.By, author)
+	}
+	return nil
 }
 
 // checkCommit returns an error if production would say that it serves another commit
