@@ -2,14 +2,20 @@ package localaws_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -188,4 +194,145 @@ func (c *recorder) Do(r *http.Request) (*http.Response, error) {
 	c.last, c.body = r.Clone(r.Context()), string(data)
 	r.Body = io.NopCloser(strings.NewReader(c.body))
 	return http.DefaultClient.Do(r) // #nosec G704 -- the test's own endpoint
+}
+
+// s3Client returns a client of S3, and a bucket of its own.
+func s3Client(t *testing.T, config aws.Config, bucket string) *s3.Client {
+	t.Helper()
+	client := s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true })
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// TestAttackByAChunk changes a chunk of an upload whose chunks are signed one by one.
+func TestAttackByAChunk(t *testing.T) {
+	t.Parallel()
+	config := localawstest.Start(t)
+	client := s3Client(t, config, "chunks")
+	credentials, err := config.Credentials.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := clock.System().Now().UTC()
+	date, scope := now.Format("20060102T150405Z"), now.Format("20060102")+"/us-east-1/s3/aws4_request"
+	mac := func(key []byte, text string) []byte {
+		h := hmac.New(sha256.New, key)
+		_, _ = io.WriteString(h, text)
+		return h.Sum(nil)
+	}
+	key := []byte("AWS4" + credentials.SecretAccessKey)
+	for _, part := range strings.Split(scope, "/") {
+		key = mac(key, part)
+	}
+	hash := func(text string) string {
+		sum := sha256.Sum256([]byte(text))
+		return hex.EncodeToString(sum[:])
+	}
+	// put uploads two chunks, after change has changed the body.
+	put := func(name string, change func(body string) string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, *config.BaseEndpoint+"/chunks/"+name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const streaming = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+		r.Header.Set("X-Amz-Content-Sha256", streaming)
+		r.Header.Set("X-Amz-Decoded-Content-Length", "10")
+		r.Header.Set("Content-Encoding", "aws-chunked")
+		if err := v4.NewSigner().SignHTTP(t.Context(), credentials, r, streaming, "s3", "us-east-1", now); err != nil {
+			t.Fatal(err)
+		}
+		_, previous, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
+		var body strings.Builder
+		for _, chunk := range []string{"first", "again", ""} {
+			previous = hex.EncodeToString(mac(key, "AWS4-HMAC-SHA256-PAYLOAD\n"+date+"\n"+scope+"\n"+previous+"\n"+hash("")+"\n"+hash(chunk)))
+			fmt.Fprintf(&body, "%x;chunk-signature=%s\r\n%s\r\n", len(chunk), previous, chunk)
+		}
+		text := change(body.String())
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
+		response, err := http.DefaultClient.Do(r) // #nosec G704 -- the test's own endpoint
+		if err != nil {
+			t.Fatal(err)
+		}
+		said, _ := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		return response.StatusCode, string(said)
+	}
+	if status, said := put("as-signed", func(body string) string { return body }); status != http.StatusOK {
+		t.Errorf("as it was signed: %d %s", status, said)
+	}
+	for name, change := range map[string]func(string) string{
+		"changed": func(body string) string { return strings.Replace(body, "again", "other", 1) },
+		"unsigned": func(body string) string {
+			return regexp.MustCompile(`;chunk-signature=[0-9a-f]+`).ReplaceAllString(body, "")
+		},
+		"swapped": func(body string) string {
+			return strings.NewReplacer("first", "again", "again", "first").Replace(body)
+		},
+		"cut": func(body string) string {
+			return body[:strings.Index(body, "again")-72] + body[strings.LastIndex(body, "0;chunk"):]
+		},
+	} {
+		if status, said := put(name, change); status != http.StatusForbidden || !strings.Contains(said, "<Code>SignatureDoesNotMatch</Code>") {
+			t.Errorf("%s: %d %s", name, status, said)
+		}
+	}
+	listed, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("chunks")})
+	if err != nil || len(listed.Contents) != 1 || *listed.Contents[0].Key != "as-signed" {
+		t.Errorf("the bucket has %+v, %v", listed.Contents, err)
+	}
+}
+
+// TestAttackByAPresignedURL uses a link for something else than it was made for.
+func TestAttackByAPresignedURL(t *testing.T) {
+	t.Parallel()
+	client := s3Client(t, localawstest.Start(t), "links")
+	for _, key := range []string{"shared", "secret"} {
+		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("links"), Key: aws.String(key), Body: strings.NewReader(key)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link, err := s3.NewPresignClient(client).PresignGetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("links"), Key: aws.String("shared")}, s3.WithPresignExpires(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(method, target string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(r) // #nosec G704 -- the test's own endpoint
+		if err != nil {
+			t.Fatal(err)
+		}
+		said, _ := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		return response.StatusCode, string(said)
+	}
+	if status, said := send(http.MethodGet, link.URL); status != http.StatusOK || said != "shared" {
+		t.Fatalf("the link gives %d %s", status, said)
+	}
+	for name, tt := range map[string]struct{ method, old, new string }{
+		"another object":   {http.MethodGet, "/shared?", "/secret?"},
+		"all objects":      {http.MethodGet, "/shared?", "?list-type=2&"},
+		"a write":          {http.MethodPut, "", ""},
+		"a removal":        {http.MethodDelete, "", ""},
+		"a longer life":    {http.MethodGet, "X-Amz-Expires=60", "X-Amz-Expires=600"},
+		"another time":     {http.MethodGet, "X-Amz-Date=2", "X-Amz-Date=1"},
+		"no signature":     {http.MethodGet, "X-Amz-Signature=", "X-Other="},
+		"unsigned headers": {http.MethodGet, "X-Amz-SignedHeaders=host", "X-Amz-SignedHeaders=date"},
+		"a version":        {http.MethodGet, "?", "?versionId=null&"},
+	} {
+		if status, said := send(tt.method, strings.Replace(link.URL, tt.old, tt.new, 1)); status < 400 || status > 403 || said == "secret" {
+			t.Errorf("%s: %d %s", name, status, said)
+		}
+	}
+	got, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("links"), Key: aws.String("shared")})
+	if err != nil {
+		t.Fatalf("the object was changed: %v", err)
+	}
+	_ = got.Body.Close()
 }

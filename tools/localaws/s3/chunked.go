@@ -10,11 +10,14 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/aws/smithy-go"
 )
 
 // payload reads the body of a request. It decodes the transfer coding
 // aws-chunked, and adds the trailing checksum that the request announced to the
-// request's header. Chunk signatures are not verified; neither is any other signature.
+// request's header. The body fails where a chunk is not signed as it must be: see
+// package sigv4.
 // See https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html.
 func payload(r *http.Request) ([]byte, error) {
 	declared := r.Header.Get("X-Amz-Content-Sha256")
@@ -90,6 +93,9 @@ func newBody(data []byte) *body { return &body{Reader: bytes.NewReader(data), da
 // decodeChunked reads an aws-chunked body and its trailing headers.
 func decodeChunked(r io.Reader) ([]byte, http.Header, error) {
 	malformed := func(err error) error {
+		if signature, ok := errors.AsType[smithy.APIError](err); ok {
+			return fail("SignatureDoesNotMatch", "%s", signature.ErrorMessage())
+		}
 		return fail("IncompleteBody", "The request body's aws-chunked coding is not well-formed: %v", err)
 	}
 	in := bufio.NewReader(r)
@@ -113,7 +119,9 @@ func decodeChunked(r io.Reader) ([]byte, http.Header, error) {
 		if _, err := io.CopyN(&data, in, int64(size)); err != nil { // #nosec G115 -- bounded above
 			return nil, nil, malformed(err)
 		}
-		if end, err := readLine(in); err != nil || end != "" {
+		if end, err := readLine(in); err != nil {
+			return nil, nil, malformed(err)
+		} else if end != "" {
 			return nil, nil, malformed(errors.New("the length of a chunk differs from its size"))
 		}
 	}

@@ -45,7 +45,8 @@ func noSuchVersion(key, id string) error {
 var statuses = map[string]int{
 	"NotModified": http.StatusNotModified,
 
-	"AccessDenied": http.StatusForbidden,
+	"AccessDenied":          http.StatusForbidden,
+	"SignatureDoesNotMatch": http.StatusForbidden,
 
 	"NoSuchBucket":                                   http.StatusNotFound,
 	"NoSuchKey":                                      http.StatusNotFound,

@@ -98,8 +98,9 @@ func (v Verifier) VerifyRequest(r *http.Request, service string) (principal.Prin
 // Verify returns the signer of r for the service and region that the request
 // itself names. body is the request's body, which must already have been read;
 // for S3 it is nil, because the signature covers the hash that the request's
-// header claims, and S3 compares that hash with the body. The errors are those of
-// VerifyRequest.
+// header claims, and S3 compares that hash with the body. If the header says that the
+// chunks of the body are signed, Verify replaces the body by one that fails where a
+// chunk's signature is wrong. The errors are those of VerifyRequest.
 func (v Verifier) Verify(r *http.Request, body []byte) (principal.Principal, error) {
 	c, err := v.claim(r)
 	if err != nil {
@@ -134,6 +135,10 @@ func (v Verifier) verify(r *http.Request, c claim, hash string) (principal.Princ
 	want := signature(r, c, credentials.SecretAccessKey, hash)
 	if subtle.ConstantTimeCompare([]byte(c.signature), []byte(want)) != 1 {
 		return principal.Principal{}, mismatch()
+	}
+	if c.service == "s3" && !c.presigned && (hash == streaming || hash == streamingTrailer) {
+		// The signature of the request covers the first chunk only by what follows from it.
+		r.Body = newChunks(r.Body, signingKey(credentials.SecretAccessKey, c.date, c.region, c.service), c.at.Format(timeFormat), c.scope(), c.signature, hash == streamingTrailer)
 	}
 	return v.Keys.Principal(r.Context(), c.accessKeyID)
 }
@@ -257,10 +262,11 @@ func signature(r *http.Request, c claim, secret, hash string) string {
 		canonical.WriteString(name + ":" + headerValue(r, name) + "\n")
 	}
 	canonical.WriteString("\n" + strings.Join(c.headers, ";") + "\n" + hash)
-	scope := c.date + "/" + c.region + "/" + c.service + "/aws4_request"
-	text := algorithm + "\n" + c.at.Format(timeFormat) + "\n" + scope + "\n" + hexHash([]byte(canonical.String()))
+	text := algorithm + "\n" + c.at.Format(timeFormat) + "\n" + c.scope() + "\n" + hexHash([]byte(canonical.String()))
 	return hex.EncodeToString(mac(signingKey(secret, c.date, c.region, c.service), text))
 }
+
+func (c claim) scope() string { return c.date + "/" + c.region + "/" + c.service + "/aws4_request" }
 
 // headerValue returns the canonical value of a signed header.
 func headerValue(r *http.Request, name string) string {
