@@ -182,6 +182,8 @@ func (g *grantee) deploy(places ...place) {
 	g.allow(map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "cloudformation.amazonaws.com"}},
 		[]string{"iam:PassRole"}, "iam::"+account+":role/cdk-*-cfn-exec-role-*")
 	g.allow(nil, []string{"ssm:GetParameter", "ssm:GetParameters"}, "ssm:*:"+account+":parameter/cdk-bootstrap/*/version")
+	// The CDK CLI looks at what cdk bootstrap has made.
+	g.allow(nil, []string{"cloudformation:DescribeStacks"}, "cloudformation:*:"+account+":stack/CDKToolkit/*")
 	// CloudFormation reads the template as whoever asks it to.
 	g.allow(nil, []string{"s3:GetObject", "s3:GetBucketLocation", "s3:ListBucket"}, "s3:::cdk-*-assets-"+account+"-*")
 	g.allow(nil, []string{"sts:AssumeRole"}, "iam::"+account+":role/cdk-*-file-publishing-role-*", "iam::"+account+":role/cdk-*-image-publishing-role-*", "iam::"+account+":role/cdk-*-lookup-role-*")
@@ -264,9 +266,13 @@ func (g *grantee) signEvidence() { g.sign(g.props.EvidenceKeyAlias) }
 // signRecords lets it sign what it has done.
 func (g *grantee) signRecords() { g.sign(g.props.RecordKeyAlias) }
 
-// judge lets it find what differs from what was deployed, and send the plan of the
+// judge lets it see which builds there were, find what differs from what was deployed,
+// and send the plan of the
 // deployment to the stages' topics, which their stages' keys encrypt.
 func (g *grantee) judge() {
+	g.executions()
+	account := *g.stack.Account()
+	g.allow(nil, []string{"codebuild:BatchGetBuilds", "codebuild:BatchGetProjects"}, "codebuild:*:"+account+":build/*", "codebuild:*:"+account+":project/*")
 	g.allow(nil, []string{
 		"cloudformation:DetectStackDrift", "cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:DescribeStackResourceDrifts",
 	}, arns("cloudformation:*:*:stack/%s/*", g.names.stacks)...)
@@ -279,5 +285,10 @@ func (g *grantee) judge() {
 func (g *grantee) promote() {
 	g.allow(map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": g.props.EvidenceKeyAlias}},
 		[]string{"kms:GetPublicKey"}, fmt.Sprintf("kms:*:%s:key/*", *g.stack.Account()))
+	g.executions()
+}
+
+// executions lets it see what the pipeline has done.
+func (g *grantee) executions() {
 	g.allow(nil, []string{"codepipeline:ListActionExecutions"}, "codepipeline:*:*:"+*g.stack.StackName())
 }

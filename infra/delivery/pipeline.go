@@ -149,7 +149,8 @@ func Trial() []Action {
 // readiness decides from the evidence, then a person. Where token is not "", the
 // secret by this name holds a token that may read reviews.
 func Readiness(tried, next, token string) *Approval {
-	decide := Action{Name: "Readiness", Targets: "plan -send readiness", Evidence: AddsEvidence, Variables: "ReadinessVariables", by: judge}
+	decide := Action{Name: "Readiness", Targets: "plan -send readiness", Evidence: AddsEvidence, Variables: "ReadinessVariables", by: judge,
+		Environment: execution()}
 	if token != "" {
 		// The platform that is asked reads its own.
 		decide.Secrets = map[string]string{"GITHUB_TOKEN": token, "GITLAB_TOKEN": token}
@@ -167,8 +168,13 @@ func Readiness(tried, next, token string) *Approval {
 func Promotion() []Action {
 	return []Action{{
 		Name: "Promote", Targets: "promote", Evidence: ReadsEvidence, by: promoter,
-		Environment: map[string]string{"PIPELINE_EXECUTION_ID": "#{codepipeline.PipelineExecutionId}"},
+		Environment: execution(),
 	}}
+}
+
+// execution tells an action which execution it is of.
+func execution() map[string]string {
+	return map[string]string{"PIPELINE_EXECUTION_ID": "#{codepipeline.PipelineExecutionId}"}
 }
 
 // The actions' artifacts. A build finds the second as CODEBUILD_SRC_DIR_Assembly,

@@ -48,6 +48,7 @@ var collectors = []Collector{
 	{Of: readiness.Rescan{}, Collect: Rescan},
 	{Of: readiness.Suppressions{}, Collect: Suppressions},
 	{Of: readiness.Assembly{}, Collect: Assembly},
+	{Of: readiness.Builds{}, Collect: Builds},
 	{Of: readiness.Shipped{}, Collect: Shipped},
 	{Of: readiness.SBOM{}, Collect: SBOM},
 	{Of: readiness.Policies{}, Collect: Policies, After: true},
