@@ -20,7 +20,9 @@ production if its MAGE_TARGETS contain promote. Before each such action, in an e
 stage or with a lower RunOrder, there must be a manual approval, and before the
 approval an action whose MAGE_TARGETS contain readiness. A stage that a condition may
 skip does not count. It is unknown what an action of another kind deploys, so it must
-come after an approval, too. Source:
+come after an approval, too. So must one that changes the pipeline: its MAGE_TARGETS
+contain pipeline:deploy. The projects of actions that run readiness or promote must have
+their buildspec in the template, because that of the commit is the commit's. Source:
 https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipeline-structure.html.`,
 		Inputs: []evidence.Predicate{Assembly{}},
 		Next:   "fix the pipeline, then go tool mage synth",
@@ -54,6 +56,11 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipeline-str
 					case a.runs("promote"):
 						promotes++
 						findings = append(findings, unapproved(id, a, order)...)
+						findings = append(findings, t.ownBuildspec(id, a)...)
+					case a.runs("readiness"):
+						findings = append(findings, t.ownBuildspec(id, a)...)
+					case a.runs("pipeline:deploy"):
+						findings = append(findings, unapproved(id, a, order)...)
 					case !a.known && len(unapproved(id, a, order)) > 0:
 						undecided = append(undecided, fmt.Sprintf("%s: it is unknown what %s deploys, and nobody approves before it", id, a.name))
 					}
@@ -77,6 +84,7 @@ type pipelineAction struct {
 	category, provider string
 	targets            []string // the mage targets in MAGE_TARGETS
 	known              bool     // whether it is known what the action does
+	project            string   // the logical id of its project, if the template has it
 	skipped            bool     // whether the action may be skipped, or it is unknown when it runs
 }
 
@@ -96,6 +104,7 @@ func pipelineActions(stages any) (actions []pipelineAction) {
 				order:    order,
 				category: cfnText(cfnAt(action, "ActionTypeId", "Category")),
 				provider: cfnText(cfnAt(action, "ActionTypeId", "Provider")),
+				project:  cfnText(cfnAt(action, "Configuration", "ProjectName", "Ref")),
 				skipped:  skipped || math.IsNaN(order),
 			}
 			var ok bool
@@ -105,6 +114,19 @@ func pipelineActions(stages any) (actions []pipelineAction) {
 		}
 	}
 	return actions
+}
+
+// ownBuildspec returns a finding if an action that judges runs a buildspec of the commit.
+func (t cfnTemplate) ownBuildspec(pipeline string, a pipelineAction) []string {
+	project, ok := t.Resources[a.project]
+	if !ok {
+		return nil
+	}
+	// A text of several lines is the buildspec itself, and any other is the name of a file.
+	if spec := cfnText(cfnAt(project.Properties["Source"], "BuildSpec")); !strings.Contains(spec, "\n") {
+		return []string{fmt.Sprintf("%s: %s runs %q of the commit, which would judge itself", pipeline, a.name, spec)}
+	}
+	return nil
 }
 
 // skips reports whether a condition may skip a stage.

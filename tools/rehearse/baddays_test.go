@@ -153,7 +153,7 @@ func (d *days) stopsAtSmoke(t *testing.T, change edits, says string) {
 	before := d.served(t)
 	err := d.deliver(t, always(true), change)
 	d.failedAt(t, err, "Staging/Smoke")
-	d.notStarted(t, "Approval", "Production")
+	d.notStarted(t, "Approval", "Production", "Update")
 	d.said(t, says)
 	if got := d.status(t, "Staging", "Deploy"); got != string(types.ActionExecutionStatusSucceeded) {
 		t.Errorf("Staging/Deploy is %s: what was smoked?", got)
@@ -187,7 +187,7 @@ func (d *days) production(t *testing.T) {
 	if !errors.Is(err, errRejected) {
 		t.Fatalf("a rejected release ends with %v, want errRejected", err)
 	}
-	d.notStarted(t, "Production")
+	d.notStarted(t, "Production", "Update")
 	if after := d.served(t)["production"]; after != before {
 		t.Errorf("after the rejection production is %+v, want it untouched: %+v", after, before)
 	}
