@@ -41,6 +41,8 @@ func (o Outcome) blocks() bool {
 type Assessment struct {
 	// Judged says who has judged it, and comes before all else: see [Judge].
 	Judged string `json:"judged,omitempty"`
+	// Notice is what of that goes beside the verdict wherever it is shown.
+	Notice string `json:"notice,omitempty"`
 	evidence.Made
 	Verdict   string `json:"verdict"`
 	Commit    string `json:"commit"`
@@ -76,7 +78,7 @@ func Evaluate(statements []evidence.Statement, now time.Time) (Assessment, error
 	}
 	var judge Judge
 	if reason, _ := in.unusable(judge.PredicateType()); reason == "" && in.Read(&judge) == nil {
-		a.Judged = judge.String()
+		a.Judged, a.Notice = judge.String(), judge.Notice()
 	}
 	rehearsal := in.Policy.Rehearsal.Account != "" && in.Policy.Rehearsal.Account == a.Account
 	for _, check := range Checks() {

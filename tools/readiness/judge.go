@@ -55,6 +55,19 @@ func (j Judge) String() string {
 	return said + "."
 }
 
+// Notice says in a few words what an approver must know of that, or "".
+func (j Judge) Notice() string {
+	switch {
+	case j.Outside:
+		return ""
+	case j.Commit == "":
+		return "no judge before it"
+	case len(j.Rules) > 0:
+		return "it changes the rules"
+	}
+	return ""
+}
+
 // ruling are the files that judge a release, or build what does so, as patterns of
 // paths; one that ends with a slash stands for all below. Some are in every
 // repository, others in Magewright's own or in one that adopts it.

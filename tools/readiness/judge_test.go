@@ -59,6 +59,9 @@ func TestAttackByChangedRules(t *testing.T) {
 		if err := a.WritePage(&page, statements); err != nil {
 			t.Fatal(err)
 		}
+		if (a.Notice != "") != (tt.name == "rules" || tt.name == "first") {
+			t.Errorf("%s: the approver is told %q", tt.name, a.Notice)
+		}
 		first, _, _ := strings.Cut(table.String(), "\n\n")
 		if !strings.Contains(strings.Join(strings.Fields(first), " "), tt.want) {
 			t.Errorf("%s: the table begins with %q, want %q", tt.name, first, tt.want)

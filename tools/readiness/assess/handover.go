@@ -65,7 +65,11 @@ func hand(ctx context.Context, cfg project.Config, awsConfig aws.Config, h hando
 	if h.looking {
 		return nil
 	}
-	exports := map[string]string{"VERDICT": h.assessment.Verdict, "WAIVERS": fmt.Sprint(h.assessment.Waived)}
+	verdict := h.assessment.Verdict
+	if h.assessment.Notice != "" {
+		verdict += " (" + h.assessment.Notice + ")"
+	}
+	exports := map[string]string{"VERDICT": verdict, "WAIVERS": fmt.Sprint(h.assessment.Waived)}
 	if h.assessment.Verdict != readiness.NoGo {
 		if exports["REPORT_URL"], exports["EVIDENCE_DIGEST"], err = h.publish(ctx, cfg, awsConfig, signer, bundle); err != nil {
 			return err
