@@ -75,14 +75,15 @@ func usesOfArtifacts() []any {
 
 // keepCache gives project a cache below prefix in bucket: what buildspec.yml
 // lists under cache. The CDK's own Cache_Bucket lets every project that has a
-// cache in the bucket overwrite the others'.
-func keepCache(project awscodebuild.PipelineProject, bucket awss3.IBucket, prefix string) {
+// cache in the bucket overwrite the others'. It returns the ARN of the cache's objects.
+func keepCache(project awscodebuild.PipelineProject, bucket awss3.IBucket, prefix string) *string {
 	project.Node().DefaultChild().(awscodebuild.CfnProject).SetCache(&awscodebuild.CfnProject_ProjectCacheProperty{
 		Type:     jsii.String("S3"),
 		Location: awscdk.Fn_Join(jsii.String("/"), &[]*string{bucket.BucketName(), jsii.String(prefix)}),
 	})
 	bucket.GrantReadWrite(project, prefix+"/*")
 	suppress(project.Role(), true, "AwsSolutions-IAM5", "The objects of its own cache.", Finding("Resource::{Cache.Arn}/"+prefix+"/*"))
+	return bucket.ArnForObjects(jsii.String(prefix + "/*"))
 }
 
 // A grantee is a project that is given permissions for its job, and which wildcards

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodepipelineactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
@@ -206,6 +207,7 @@ func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
 	})
 	p := newBuilds(stack, props)
 	topic := newTopic(stack, props.NotificationEmail, p.key)
+	artifacts := newArtifactBucket(stack, p.key)
 	p.pipeline = awscodepipeline.NewPipeline(stack, jsii.String("Pipeline"), &awscodepipeline.PipelineProps{
 		PipelineName: stack.StackName(),
 		PipelineType: awscodepipeline.PipelineType_V2,
@@ -213,7 +215,7 @@ func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
 		// has become.
 		RestartExecutionOnUpdate: jsii.Bool(false),
 		ExecutionMode:            awscodepipeline.ExecutionMode_SUPERSEDED,
-		ArtifactBucket:           newArtifactBucket(stack, p.key),
+		ArtifactBucket:           artifacts,
 		// The pipeline's own role starts the builds: one role to read instead of
 		// one for each action.
 		UsePipelineRoleForActions: jsii.Bool(true),
@@ -230,6 +232,7 @@ func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
 		p.stage(title(stage.Name), onFailure, p.deliver(title(stage.Name), stage.Actions)...)
 	}
 	p.end()
+	p.limit(artifacts)
 	notify(p.pipeline, topic)
 	suppress(p.pipeline.Role(), true, "AwsSolutions-IAM5", "The wildcards are CodePipeline's own: the objects of its artifact bucket, and the uses of one key.", usesOfArtifacts()...)
 	awscdk.NewCfnOutput(stack, jsii.String("PipelineName"), &awscdk.CfnOutputProps{Value: p.pipeline.PipelineName(), Description: jsii.String("the pipeline")})
@@ -306,13 +309,17 @@ type builds struct {
 	pipeline awscodepipeline.Pipeline
 	key      awskms.Key
 
-	lint, test, verify awscodebuild.PipelineProject
+	lint, test, sec, synth awscodebuild.PipelineProject
 	// by are the projects of the actions that follow.
 	by               map[builder]awscodebuild.PipelineProject
 	source, assembly awscodepipeline.Artifact
 	// evidence is what the next action that reads evidence is given.
 	evidence []awscodepipeline.Artifact
 	artifact map[string]bool // names that are taken
+	// leaves are the artifacts that each project's builds leave, and caches the objects
+	// of its cache.
+	leaves map[awscodebuild.PipelineProject][]string
+	caches map[awscodebuild.PipelineProject]*string
 }
 
 func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
@@ -327,10 +334,11 @@ func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
 	// What acts on stages takes no others from its commit.
 	stages := map[string]string{"MAGEWRIGHT_STAGES": stagesOf(props)}
 	b := &builds{
-		key:    key,
-		lint:   newProject(stack, "Lint", "Checks the code; may touch nothing but its cache", key, props, spec, nil),
-		test:   newProject(stack, "Test", "Runs the tests; may touch nothing but its cache", key, props, spec, nil),
-		verify: newProject(stack, "Verify", "Scans and synthesizes; may touch nothing", key, props, spec, nil),
+		key:   key,
+		lint:  newProject(stack, "Lint", "Checks the code; may touch nothing but its cache", key, props, spec, nil),
+		test:  newProject(stack, "Test", "Runs the tests; may touch nothing but its cache", key, props, spec, nil),
+		sec:   newProject(stack, "Sec", "Scans, and synthesizes a second time; may touch nothing", key, props, spec, nil),
+		synth: newProject(stack, "Synth", "Synthesizes; may touch nothing", key, props, spec, nil),
 		by: map[builder]awscodebuild.PipelineProject{
 			trier:    newProject(stack, "Deploy", "Tries what was synthesized on the stages before the last", key, props, spec, stages),
 			updater:  newProject(stack, "Update", "Deploys the pipeline itself, once users have the release", key, props, spec, stages),
@@ -340,9 +348,9 @@ func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
 		source:   awscodepipeline.NewArtifact(jsii.String(sourceArtifact), nil),
 		assembly: awscodepipeline.NewArtifact(jsii.String(assemblyArtifact), nil),
 		artifact: map[string]bool{},
+		leaves:   map[awscodebuild.PipelineProject][]string{},
 	}
-	keepCache(b.lint, cache, "lint")
-	keepCache(b.test, cache, "test")
+	b.caches = map[awscodebuild.PipelineProject]*string{b.lint: keepCache(b.lint, cache, "lint"), b.test: keepCache(b.test, cache, "test")}
 	b.grant(stack, props)
 	parameter := newJudgeParameter(stack)
 	parameter.GrantRead(b.by[judge])
@@ -382,10 +390,13 @@ func (b *builds) begin(stack awscdk.Stack, props PipelineProps) {
 		// A full clone: the checks look at the history, not at one tree only.
 		CodeBuildCloneOutput: jsii.Bool(true),
 	}))
-	verify := func(name, targets string, project awscodebuild.IProject, also ...awscodepipeline.Artifact) awscodepipeline.IAction {
+	verify := func(name, targets string, project awscodebuild.PipelineProject, also ...awscodepipeline.Artifact) awscodepipeline.IAction {
 		action := b.build(Action{Name: name, Targets: targets}, project, 1)
 		left := b.leave("", name)
 		also = append(also, left)
+		for _, artifact := range also {
+			b.leaves[project] = append(b.leaves[project], *artifact.ArtifactName())
+		}
 		action.Outputs = &also
 		if len(also) == 1 { // what deploys carries what synth leaves
 			b.evidence = append(b.evidence, left)
@@ -393,7 +404,7 @@ func (b *builds) begin(stack awscdk.Stack, props PipelineProps) {
 		return awscodepipelineactions.NewCodeBuildAction(action)
 	}
 	b.stage("Verify", nil,
-		verify("Lint", "lint", b.lint), verify("Test", "test", b.test), verify("Sec", "sec synth -second", b.verify), verify("Synth", "synth", b.verify, b.assembly))
+		verify("Lint", "lint", b.lint), verify("Test", "test", b.test), verify("Sec", "sec synth -second", b.sec), verify("Synth", "synth", b.synth, b.assembly))
 }
 
 // end adds the stage in which the pipeline updates itself. A release that nobody has
@@ -467,11 +478,34 @@ func (b *builds) deliver(stage string, actions []Action) []awscodepipeline.IActi
 		props.ExtraInputs = &inputs
 		if a.Evidence == AddsEvidence {
 			b.evidence = []awscodepipeline.Artifact{b.leave(stage, a.Name)}
+			b.leaves[b.by[a.by]] = append(b.leaves[b.by[a.by]], *b.evidence[0].ArtifactName())
 			props.Outputs = &[]awscodepipeline.Artifact{b.evidence[0]}
 		}
 		all = append(all, awscodepipelineactions.NewCodeBuildAction(props))
 	}
 	return all
+}
+
+// limit keeps each build from writing what others leave, or the source. The CDK lets a
+// build that leaves something write all of the bucket. CodePipeline puts an artifact
+// below its name, of which it takes ten characters or so. See
+// https://docs.aws.amazon.com/codepipeline/latest/userguide/troubleshooting.html.
+func (b *builds) limit(bucket awss3.IBucket) {
+	const characters = 8
+	for project, names := range b.leaves {
+		var own []*string
+		for _, name := range names {
+			own = append(own, bucket.ArnForObjects(jsii.String("*/"+name[:min(len(name), characters)]+"*")))
+		}
+		if cache := b.caches[project]; cache != nil {
+			own = append(own, cache)
+		}
+		project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Effect:       awsiam.Effect_DENY,
+			Actions:      jsii.Strings("s3:PutObject*", "s3:DeleteObject*"),
+			NotResources: &own,
+		}))
+	}
 }
 
 // leave returns the artifact of what an action leaves, with a name that no other

@@ -277,6 +277,7 @@ func TestWhoMayWhat(t *testing.T) {
 			Properties struct {
 				PolicyDocument struct {
 					Statement []struct {
+						Effect           string
 						Action, Resource any
 						Condition        map[string]map[string]any
 					}
@@ -285,6 +286,9 @@ func TestWhoMayWhat(t *testing.T) {
 		}
 		recode(t, *resource, &policy)
 		for _, s := range policy.Properties.PolicyDocument.Statement {
+			if s.Effect == "Deny" {
+				continue
+			}
 			actions := fmt.Sprint(s.Action)
 			for _, of := range list(s.Resource) {
 				at := where(t, of)
@@ -445,12 +449,18 @@ func TestCachesAreApart(t *testing.T) {
 		var policy struct {
 			Properties struct {
 				PolicyDocument struct {
-					Statement []struct{ Action, Resource any }
+					Statement []struct {
+						Effect   string
+						Resource any
+					}
 				}
 			}
 		}
 		recode(t, *resource, &policy)
 		for _, statement := range policy.Properties.PolicyDocument.Statement {
+			if statement.Effect == "Deny" {
+				continue
+			}
 			resources, ok := statement.Resource.([]any)
 			if !ok {
 				resources = []any{statement.Resource}

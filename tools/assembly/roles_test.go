@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -143,7 +144,7 @@ func TestAttackByUpdatesRole(t *testing.T) {
 // TestAttackByVerifysRoles lets builds that run unreviewed code touch anything.
 func TestAttackByVerifysRoles(t *testing.T) {
 	t.Parallel()
-	for _, role := range []string{"Lint", "Test", "Verify"} {
+	for _, role := range []string{"Lint", "Test", "Sec", "Synth"} {
 		attempt(t, role, append(nobody,
 			call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("staging")},
 			call{action: "cloudformation:DescribeStacks", resource: stackOf("staging")},
@@ -156,6 +157,51 @@ func TestAttackByVerifysRoles(t *testing.T) {
 			call{action: "lambda:InvokeFunction", resource: functionOf("staging")},
 		)...)
 	}
+}
+
+// TestAttackByAnothersArtifact lets a build replace what another one has left, the source
+// that the judge looks at, or the assembly that is deployed.
+func TestAttackByAnothersArtifact(t *testing.T) {
+	t.Parallel()
+	own := map[string][]string{
+		"Lint": {"LintEviden"}, "Test": {"TestEviden"}, "Sec": {"SecEvidenc"}, "Synth": {"Assembly", "SynthEvide"},
+		"Deploy": {"SmokeEvide", "DrillEvide"}, "Judge": {"ReadinessE"}, "Promote": nil, "Update": nil,
+	}
+	bucket, cache := made(t, "Artifacts"), made(t, "Cache")
+	for role, leaves := range own {
+		var calls []call
+		for _, name := range []string{"Source", "Assembly", "LintEviden", "TestEviden", "SecEvidenc", "SynthEvide", "SmokeEvide", "DrillEvide", "ReadinessE"} {
+			for _, action := range []string{"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"} {
+				calls = append(calls, call{action: action, resource: bucket + "/magewright-pipeline/" + name + "/abc1234", allowed: slices.Contains(leaves, name)})
+			}
+			calls = append(calls, call{action: "s3:GetObject", resource: bucket + "/magewright-pipeline/" + name + "/abc1234", allowed: true})
+		}
+		attempt(t, role, calls...)
+	}
+	attempt(t, "Lint", call{action: "s3:PutObject", resource: cache + "/lint/go-1", allowed: true}, call{action: "s3:PutObject", resource: cache + "/test/go-1"})
+}
+
+// made returns the ARN of a bucket of the pipeline's stack whose logical id begins with
+// a name.
+func made(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(synthesized(t), "magewright-pipeline.template.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Resources map[string]struct{ Type string }
+	}
+	if err := json.Unmarshal(data, &template); err != nil {
+		t.Fatal(err)
+	}
+	for id, r := range template.Resources {
+		if r.Type == "AWS::S3::Bucket" && strings.HasPrefix(id, name) {
+			return "arn:aws:made:us-east-1:" + at + ":" + id
+		}
+	}
+	t.Fatalf("there is no bucket %s", name)
+	return ""
 }
 
 // attempt evaluates calls of the role of one of the pipeline's projects.
