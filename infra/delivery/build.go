@@ -140,7 +140,7 @@ func (g *grantee) done() {
 
 // look lets it see what was deployed.
 func (g *grantee) look() {
-	g.allow(nil, []string{"cloudformation:DescribeStacks", "cloudformation:GetTemplate"}, arns("cloudformation:*:*:stack/%s/*", g.names.stacks)...)
+	g.allow(nil, []string{"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "cloudformation:ListStackResources"}, arns("cloudformation:*:*:stack/%s/*", g.names.stacks)...)
 	g.allow(nil, []string{"lambda:GetAlias", "lambda:GetFunctionConfiguration", "lambda:ListVersionsByFunction"}, arns("lambda:*:*:function:%s", g.names.functions)...)
 	if len(g.names.invoked) > 0 {
 		// What such a stack does not put out is looked up by its logical id.

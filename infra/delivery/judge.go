@@ -13,8 +13,8 @@ import (
 const NoJudge = "none"
 
 // DefaultJudge runs Magewright in the version that the checkout pins, as `init` sets a
-// repository up.
-const DefaultJudge = "cd magewright && GOWORK=off go tool magewright"
+// repository up. The flags are those by which the file for Mage has compiled it.
+const DefaultJudge = "cd magewright && GOWORK=off GOFLAGS=-trimpath go tool magewright"
 
 // JudgeParameter returns the name of the parameter of SSM that pins the commit of the
 // code that judges what a pipeline delivers. Promotion writes it.
