@@ -226,8 +226,11 @@ func (g *grantee) try() {
 // release lets it deploy the last stage.
 func (g *grantee) release() { g.deploy(placeOfStage(g.props.Stages[len(g.props.Stages)-1])) }
 
-// update lets it deploy the pipeline itself.
-func (g *grantee) update() { g.deploy(place{"", []string{*g.stack.StackName()}}) }
+// update lets it deploy the pipeline itself, and see by which key evidence was signed.
+func (g *grantee) update() {
+	g.deploy(place{"", []string{*g.stack.StackName()}})
+	g.verify()
+}
 
 // follow lets it follow a shift of traffic, and stop it.
 func (g *grantee) follow() {
@@ -284,9 +287,14 @@ func (g *grantee) judge() {
 
 // promote lets it look up who has approved, and which key signs evidence.
 func (g *grantee) promote() {
+	g.verify()
+	g.executions()
+}
+
+// verify lets it see by which key evidence was signed.
+func (g *grantee) verify() {
 	g.allow(map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": g.props.EvidenceKeyAlias}},
 		[]string{"kms:GetPublicKey"}, fmt.Sprintf("kms:*:%s:key/*", *g.stack.Account()))
-	g.executions()
 }
 
 // executions lets it see what the pipeline has done.

@@ -315,7 +315,7 @@ func TestPipelineOfThreeStages(t *testing.T) {
 		"Pilot: Deploy(Source Assembly) Smoke(Source Assembly DrillEvidence) Drill(Source Assembly PilotSmokeEvidence)",
 		"Approval: Readiness(Source Assembly PilotDrillEvidence) Approve()",
 		"Live: Promote(Source Assembly ReadinessEvidence)",
-		"Update: Pipeline(Source Assembly)",
+		"Update: Pipeline(Source Assembly ReadinessEvidence)",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the pipeline is\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

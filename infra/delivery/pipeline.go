@@ -410,7 +410,9 @@ func (b *builds) begin(stack awscdk.Stack, props PipelineProps) {
 // end adds the stage in which the pipeline updates itself. A release that nobody has
 // approved must not change what approves it.
 func (b *builds) end() {
-	b.stage("Update", nil, b.deliver("Update", []Action{{Name: "Pipeline", Targets: "pipeline:deploy", by: updater}})...)
+	b.stage("Update", nil, b.deliver("Update", []Action{{
+		Name: "Pipeline", Targets: "pipeline:deploy", Evidence: ReadsEvidence, Environment: execution(), by: updater,
+	}})...)
 }
 
 // approve adds the approval before a stage.

@@ -157,7 +157,7 @@ func TestArtifactsFlow(t *testing.T) {
 		"Readiness: Source Assembly DrillEvidence > ReadinessEvidence",
 		"Approve:  > ",
 		"Promote: Source Assembly ReadinessEvidence > ",
-		"Pipeline: Source Assembly > ",
+		"Pipeline: Source Assembly ReadinessEvidence > ",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("artifacts flow\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

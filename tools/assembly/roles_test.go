@@ -132,6 +132,7 @@ func TestAttackByPromotesRole(t *testing.T) {
 func TestAttackByUpdatesRole(t *testing.T) {
 	t.Parallel()
 	attempt(t, "Update", append(nobody,
+		call{action: "kms:GetPublicKey", resource: key, context: by("evidence"), allowed: true},
 		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("pipeline"), allowed: true},
 		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("staging")},
 		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("production")},

@@ -33,6 +33,9 @@ func Stage(name string) func(context.Context, project.Config) error {
 			if err := names.NeedsPipeline(); err != nil {
 				return err
 			}
+			if err := approved(ctx, cfg); err != nil {
+				return err
+			}
 			return Run(ctx, cfg, names.Pipeline.Stack)
 		}
 		stage, err := names.Stage(name)

@@ -113,7 +113,7 @@ func (b Bundle) Allows(release Release, now time.Time) error {
 	if candidate.Looking {
 		return fmt.Errorf("the evidence is for looking only: -base has compared the commit with %.12s, which is not the release that it follows", candidate.Base)
 	}
-	if err := b.assessed(release.Files); err != nil {
+	if err := b.Seen(release.Files); err != nil {
 		return err
 	}
 	assessed, err := b.Replay()
@@ -137,9 +137,9 @@ func (b Bundle) Allows(release Release, now time.Time) error {
 	return nil
 }
 
-// assessed returns an error that names the first file of an assembly which is not
-// what was assessed.
-func (b Bundle) assessed(files map[string]string) error {
+// Seen returns an error that names the first file of an assembly which is not what was
+// assessed. The files have their SHA-256.
+func (b Bundle) Seen(files map[string]string) error {
 	var a readiness.Assembly
 	if err := (readiness.Inputs{Statements: b.Statements}).Read(&a); err != nil {
 		return fmt.Errorf("the evidence is of no cloud assembly: %w", err)
