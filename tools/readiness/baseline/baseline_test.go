@@ -218,7 +218,9 @@ func TestProductionIsCalledAsTheManifestSays(t *testing.T) {
 	dir, commits := history(t, 2)
 	asked := ""
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked = r.PostFormValue("StackName")
+		if name := r.PostFormValue("StackName"); name != "" {
+			asked = name // and not who asks, for an error
+		}
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = fmt.Fprint(w, `<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id x does not exist</Message></Error></ErrorResponse>`)
 	}))
