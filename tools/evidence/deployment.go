@@ -1,5 +1,11 @@
 package evidence
 
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+)
+
 // A Deployment records that a release was deployed to a stage and answered there.
 type Deployment struct {
 	Made
@@ -20,6 +26,23 @@ type Deployment struct {
 
 // PredicateType implements [Predicate].
 func (Deployment) PredicateType() string { return Base + "deployment/v1" }
+
+// SealDeployment signs the record of a deployment and returns it as JSON.
+func SealDeployment(ctx context.Context, signer Signer, commit, pkg string, d Deployment) ([]byte, error) {
+	s, err := NewStatement(commit, pkg, d)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := Seal(ctx, signer, s)
+	if err != nil {
+		return nil, err
+	}
+	record, err := json.Marshal(sealed)
+	if err != nil {
+		return nil, fmt.Errorf("recording the deployment: %w", err)
+	}
+	return record, nil
+}
 
 // A ReadBack compares what AWS has after a deployment with what was to be deployed.
 type ReadBack struct {

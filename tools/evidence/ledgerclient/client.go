@@ -36,16 +36,8 @@ func (c Client) PutEvidence(ctx context.Context, commit string, bundle []byte) (
 // Record signs the record of a deployment. It also returns the path below the
 // URL to put the record to, and the digest that the ledger stores it under.
 func (c Client) Record(ctx context.Context, commit, pkg string, d evidence.Deployment) (path, digest string, record []byte, err error) {
-	s, err := evidence.NewStatement(commit, pkg, d)
-	if err != nil {
+	if record, err = evidence.SealDeployment(ctx, c.Signer, commit, pkg, d); err != nil {
 		return "", "", nil, err
-	}
-	sealed, err := evidence.Seal(ctx, c.Signer, s)
-	if err != nil {
-		return "", "", nil, err
-	}
-	if record, err = json.Marshal(sealed); err != nil {
-		return "", "", nil, fmt.Errorf("recording the deployment: %w", err)
 	}
 	digest = evidence.Digest(record)
 	return "releases/" + commit + "/deployments/" + digest, digest, record, nil

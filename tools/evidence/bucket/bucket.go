@@ -1,0 +1,89 @@
+// Package bucket keeps the evidence of releases in a bucket, for a delivery whose
+// stages are no release ledgers. The names are those that a ledger gives, so that a
+// ledger can show later what is there:
+//
+//	releases/COMMIT/evidence/SHA256.intoto.jsonl   a signed bundle
+//	releases/COMMIT/evidence/SHA256.html           the page about it, for the approver
+//	releases/COMMIT/deployments/SHA256.json        a signed record of a deployment
+package bucket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+
+	"github.com/magewright/magewright/tools/evidence"
+)
+
+// A Bucket is a bucket for evidence, which is meant to have Object Lock.
+type Bucket struct {
+	Client *s3.Client
+	Name   string
+	Signer evidence.Signer
+}
+
+// Publish keeps the bundle of a commit with its page. It returns the bundle's digest and
+// a link to the page, which whoever has it can read for as long as life says, but no
+// longer than the credentials are valid that presigned it.
+// See https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html.
+func (b Bucket) Publish(ctx context.Context, commit string, bundle, page []byte, life time.Duration) (link, digest string, err error) {
+	digest = evidence.Digest(bundle)
+	name := "releases/" + commit + "/evidence/" + digest
+	if err := b.put(ctx, name+".intoto.jsonl", "application/jsonl", bundle); err != nil {
+		return "", "", err
+	}
+	if err := b.put(ctx, name+".html", "text/html; charset=utf-8", page); err != nil {
+		return "", "", err
+	}
+	signed, err := s3.NewPresignClient(b.Client).PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &b.Name, Key: aws.String(name + ".html")}, s3.WithPresignExpires(life))
+	if err != nil {
+		return "", "", fmt.Errorf("signing a link to %s: %w", b.location(name+".html"), err)
+	}
+	return signed.URL, digest, nil
+}
+
+// PutDeployment signs the record of a deployment and keeps it.
+func (b Bucket) PutDeployment(ctx context.Context, commit, pkg string, d evidence.Deployment) error {
+	record, err := evidence.SealDeployment(ctx, b.Signer, commit, pkg, d)
+	if err != nil {
+		return err
+	}
+	return b.put(ctx, "releases/"+commit+"/deployments/"+evidence.Digest(record)+".json", "application/json", record)
+}
+
+func (b Bucket) location(name string) string { return "s3://" + b.Name + "/" + name }
+
+// put writes a document once: S3 decides that, with a conditional write. That the same
+// document is there already is no error.
+// See https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html.
+func (b Bucket) put(ctx context.Context, name, mediaType string, document []byte) error {
+	_, err := b.Client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &b.Name, Key: &name, Body: bytes.NewReader(document), ContentType: &mediaType, IfNoneMatch: aws.String("*"),
+	})
+	if err == nil {
+		return nil
+	}
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok || api.ErrorCode() != "PreconditionFailed" && api.ErrorCode() != "ConditionalRequestConflict" {
+		return fmt.Errorf("writing %s: %w", b.location(name), err)
+	}
+	object, err := b.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.Name, Key: &name})
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", b.location(name), err)
+	}
+	kept, err := io.ReadAll(io.LimitReader(object.Body, int64(len(document))+1))
+	if err := errors.Join(err, object.Body.Close()); err != nil {
+		return fmt.Errorf("reading %s: %w", b.location(name), err)
+	}
+	if !bytes.Equal(kept, document) {
+		return fmt.Errorf("writing %s: another document is there", b.location(name))
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package bucket_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/bucket"
+	"github.com/magewright/magewright/tools/evidence/evidencetest"
+	"github.com/magewright/magewright/tools/localaws/localawstest"
+)
+
+var commit = strings.Repeat("c", 40)
+
+// TestBucket holds that evidence is written once, under the names of a ledger, and that
+// the link shows the page.
+func TestBucket(t *testing.T) {
+	t.Parallel()
+	client := s3.NewFromConfig(localawstest.Start(t), func(o *s3.Options) { o.UsePathStyle = true })
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("evidence")}); err != nil {
+		t.Fatal(err)
+	}
+	signer := evidencetest.NewSigner(t)
+	b := bucket.Bucket{Client: client, Name: "evidence", Signer: signer}
+	bundle, page := []byte("{}\n"), []byte("<p>GO</p>")
+	for range 2 { // the second time nothing changes
+		link, digest, err := b.Publish(t.Context(), commit, bundle, page, time.Hour)
+		if err != nil || digest != evidence.Digest(bundle) {
+			t.Fatalf("%s, %v", digest, err)
+		}
+		answer, err := http.Get(link) // #nosec G107 -- the test's own endpoint
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		if err != nil || answer.StatusCode != http.StatusOK || !bytes.Equal(body, page) || answer.Header.Get("Content-Type") != "text/html; charset=utf-8" {
+			t.Errorf("the link shows %d %s (%v), %v", answer.StatusCode, body, err, answer.Header)
+		}
+		if err := answer.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	record := evidence.Deployment{Stage: "production", Verdict: "GO"}
+	if err := b.PutDeployment(t.Context(), commit, strings.Repeat("p", 64), record); err != nil {
+		t.Fatal(err)
+	}
+	listed, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &b.Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, o := range listed.Contents {
+		names = append(names, *o.Key)
+	}
+	kept := "releases/" + commit + "/evidence/" + evidence.Digest(bundle)
+	if len(names) != 3 || !strings.HasPrefix(names[0], "releases/"+commit+"/deployments/") || !slices.Equal(names[1:], []string{kept + ".html", kept + ".intoto.jsonl"}) {
+		t.Errorf("the bucket has %q", names)
+	}
+	object, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &b.Name, Key: &names[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sealed evidence.Envelope
+	if err := json.NewDecoder(object.Body).Decode(&sealed); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := sealed.Open(t.Context(), signer.Key); err != nil {
+		t.Errorf("the record: %v", err)
+	}
+	// Nothing is written over, and what can't be written is named.
+	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &b.Name, Key: aws.String("releases/" + commit + "/evidence/" + evidence.Digest([]byte("x")) + ".intoto.jsonl"), Body: strings.NewReader("other")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := b.Publish(t.Context(), commit, []byte("x"), page, time.Hour); err == nil || !strings.Contains(err.Error(), "another document is there") {
+		t.Errorf("over another document: %v", err)
+	}
+	b.Name = "nowhere"
+	if err := b.PutDeployment(t.Context(), commit, "", record); err == nil || !strings.Contains(err.Error(), "writing s3://nowhere/releases/") {
+		t.Errorf("in no bucket: %v", err)
+	}
+}
