@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 
 	"github.com/magewright/magewright/infra/delivery"
 )
@@ -46,9 +49,11 @@ func TestAPipelineOfAnotherApp(t *testing.T) {
 		{Name: "dev", Assembled: &stages[0], Actions: delivery.Trial(), ReturnOnFailure: true},
 		{Name: "prod", Assembled: &stages[1], Actions: delivery.Promotion(), Approval: delivery.Readiness("dev", "prod", "")},
 	}}
-	if _, err := delivery.NewPipeline(app, props); err != nil {
+	pipeline, err := delivery.NewPipeline(app, props)
+	if err != nil {
 		t.Fatal(err)
 	}
+	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(nil), nil)
 	var template string
 	for _, stack := range *app.Synth(nil).Stacks() {
 		encoded, err := json.Marshal(stack.Template())
@@ -59,11 +64,20 @@ func TestAPipelineOfAnotherApp(t *testing.T) {
 	}
 	for _, want := range []string{
 		`:stack/HelloDev/*"`, `:stack/Hello-Prod/*"`, `:stack/hello-*/*"`, `:function:HelloDev-*"`, `:function:Hello-Prod-*"`, `:function:greeter"`,
+		// No stage keeps evidence, so that the pipeline does.
+		`"ObjectLockEnabled":true`, `/releases/*/evidence/*"`, `/releases/*/deployments/*"`,
 		`"cloudformation:DescribeStackResource"`, `"lambda:InvokeFunction"`, `"ci/buildspec.yml"`,
 	} {
 		if !strings.Contains(template, want) {
 			t.Errorf("the pipeline has no %s", want)
 		}
+	}
+	for _, found := range *assertions.Annotations_FromStack(pipeline).FindError(jsii.String("*"), assertions.Match_AnyValue()) {
+		t.Errorf("cdk-nag says of %s: %v", *found.Id, found.Entry.Data)
+	}
+	// Whoever may write evidence is not denied it by the limits of artifacts.
+	if n := strings.Count(template, `"/releases/*/evidence/*"`); n != 2 {
+		t.Errorf("/releases/*/evidence/* is there %d times: once allowed, and once excepted from what is denied", n)
 	}
 	// The function of the first stage has no alias to drill.
 	if strings.Contains(template, "lambda:UpdateAlias") {
@@ -72,6 +86,9 @@ func TestAPipelineOfAnotherApp(t *testing.T) {
 	written, stagesWritten, err := readBack(out)
 	if err != nil || written.Pipeline.Stack != "hello-pipeline" || !slices.Equal(stagesWritten, []string{"HelloDev", "Hello-Prod"}) {
 		t.Errorf("the manifest names %+v, %v, %v", written.Pipeline, stagesWritten, err)
+	}
+	if e := written.Pipeline.Evidence; e == nil || e.Stack != "hello-pipeline" || !strings.Contains(template, `"`+e.Bucket+`":{`) || !strings.Contains(template, `"`+e.Key+`":{`) || !strings.Contains(template, `"`+e.Output+`":{`) {
+		t.Errorf("evidence is kept in %+v", e)
 	}
 	props.Name = "hello-dev"
 	stages[0].Stack = "hello-dev-pipeline"

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
@@ -68,6 +69,22 @@ func NewEvidence(scope constructs.Construct, id string, props *EvidenceProps) *E
 		Value: e.Bucket.BucketName(), Description: jsii.String("the bucket that holds the evidence"),
 	})
 	return e
+}
+
+// grantWriter lets a project write objects whose names match a pattern, and read them. It
+// returns the ARN of these objects.
+// What is there already nobody replaces: it asks S3 for that, and Object Lock keeps what
+// was there before.
+func (e *Evidence) grantWriter(project awscodebuild.PipelineProject, pattern string) *string {
+	objects := e.Bucket.ArnForObjects(&pattern)
+	for _, statement := range []*awsiam.PolicyStatementProps{
+		{Actions: jsii.Strings("s3:GetObject", "s3:PutObject"), Resources: &[]*string{objects}},
+		{Actions: jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"), Resources: &[]*string{e.Key.KeyArn()}},
+	} {
+		project.AddToRolePolicy(awsiam.NewPolicyStatement(statement))
+	}
+	suppress(project.Role(), true, "AwsSolutions-IAM5", "The evidence of every release.", Finding("Resource::{Evidence.Arn}/"+pattern))
+	return objects
 }
 
 // GrantLedger allows a role to write evidence of releases and to read it.

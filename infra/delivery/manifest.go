@@ -39,6 +39,9 @@ type ManifestPipeline struct {
 	// Judge is the parameter of SSM that pins the commit of the code which judges
 	// releases. That it is here says that the code of this release is able to.
 	Judge string `json:"judge"`
+	// Evidence is where the pipeline keeps the evidence of releases. It is left out
+	// where a stage keeps it.
+	Evidence *ManifestEvidence `json:"evidence,omitempty"`
 }
 
 // A ManifestStack says where a stack is.
@@ -96,6 +99,7 @@ type ManifestEvidence struct {
 type manifestWriter struct {
 	app      awscdk.App
 	pipeline awscdk.Stack
+	evidence *Evidence // that the pipeline keeps; may be nil
 	props    PipelineProps
 }
 
@@ -124,7 +128,7 @@ func (w *manifestWriter) manifest() Manifest {
 		Name:          w.props.Name,
 		Repository:    w.props.Repository,
 		Untagged:      w.props.Untagged,
-		Pipeline:      ManifestPipeline{placeOf(w.pipeline), JudgeParameter(*w.pipeline.StackName())},
+		Pipeline:      ManifestPipeline{placeOf(w.pipeline), JudgeParameter(*w.pipeline.StackName()), w.evidence.manifest()},
 	}
 	for _, stage := range w.props.Stages {
 		if stage.Assembled != nil {
@@ -137,13 +141,17 @@ func (w *manifestWriter) manifest() Manifest {
 		for _, d := range stage.Functions {
 			s.Functions = append(s.Functions, d.manifest())
 		}
-		if e := stage.Evidence; e != nil {
-			at := awscdk.Stack_Of(e.scope)
-			s.Evidence = &ManifestEvidence{Stack: *at.StackName(), Bucket: logicalID(e.Bucket), Key: logicalID(e.Key), Output: outputKey(e.output)}
-		}
+		s.Evidence = stage.Evidence.manifest()
 		m.Stages = append(m.Stages, s)
 	}
 	return m
+}
+
+func (e *Evidence) manifest() *ManifestEvidence {
+	if e == nil {
+		return nil
+	}
+	return &ManifestEvidence{Stack: *awscdk.Stack_Of(e.scope).StackName(), Bucket: logicalID(e.Bucket), Key: logicalID(e.Key), Output: outputKey(e.output)}
 }
 
 func (d *Delivery) manifest() ManifestFunction {

@@ -206,6 +206,7 @@ func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
 		Description: jsii.String(props.Description),
 	})
 	p := newBuilds(stack, props)
+	kept := p.keepEvidence(stack, props)
 	topic := newTopic(stack, props.NotificationEmail, p.key)
 	artifacts := newArtifactBucket(stack, p.key)
 	p.pipeline = awscodepipeline.NewPipeline(stack, jsii.String("Pipeline"), &awscodepipeline.PipelineProps{
@@ -249,7 +250,7 @@ func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
 	}
 	// The names are known once all constructs are made, which is when the app
 	// validates them.
-	app.Node().AddValidation(&manifestWriter{app: app, pipeline: stack, props: props})
+	app.Node().AddValidation(&manifestWriter{app: app, pipeline: stack, evidence: kept, props: props})
 	return stack, nil
 }
 
@@ -304,6 +305,20 @@ func complete(given *PipelineProps) (PipelineProps, error) {
 
 func title(stage string) string { return strings.ToUpper(stage[:1]) + stage[1:] }
 
+// keepEvidence makes a store for the evidence of releases, where no stage keeps it. Who
+// judges and who promotes write there, each what is its own. It returns nil where a stage
+// keeps evidence.
+func (b *builds) keepEvidence(stack awscdk.Stack, props PipelineProps) *Evidence {
+	if slices.ContainsFunc(props.Stages, func(s Stage) bool { return s.Evidence != nil || s.Assembled != nil && s.Assembled.Evidence != nil }) {
+		return nil
+	}
+	e := NewEvidence(stack, "Evidence", &EvidenceProps{Of: "releases of " + props.Repository})
+	for by, pattern := range map[builder]string{judge: "releases/*/evidence/*", promoter: "releases/*/deployments/*"} {
+		b.writes[b.by[by]] = append(b.writes[b.by[by]], e.grantWriter(b.by[by], pattern))
+	}
+	return e
+}
+
 // builds makes the actions of a pipeline.
 type builds struct {
 	pipeline awscodepipeline.Pipeline
@@ -316,10 +331,10 @@ type builds struct {
 	// evidence is what the next action that reads evidence is given.
 	evidence []awscodepipeline.Artifact
 	artifact map[string]bool // names that are taken
-	// leaves are the artifacts that each project's builds leave, and caches the objects
-	// of its cache.
+	// leaves are the artifacts that each project's builds leave, and writes the other
+	// objects that they may write: those of its cache, and evidence.
 	leaves map[awscodebuild.PipelineProject][]string
-	caches map[awscodebuild.PipelineProject]*string
+	writes map[awscodebuild.PipelineProject][]*string
 }
 
 func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
@@ -350,7 +365,7 @@ func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
 		artifact: map[string]bool{},
 		leaves:   map[awscodebuild.PipelineProject][]string{},
 	}
-	b.caches = map[awscodebuild.PipelineProject]*string{b.lint: keepCache(b.lint, cache, "lint"), b.test: keepCache(b.test, cache, "test")}
+	b.writes = map[awscodebuild.PipelineProject][]*string{b.lint: {keepCache(b.lint, cache, "lint")}, b.test: {keepCache(b.test, cache, "test")}}
 	b.grant(stack, props)
 	parameter := newJudgeParameter(stack)
 	parameter.GrantRead(b.by[judge])
@@ -499,9 +514,7 @@ func (b *builds) limit(bucket awss3.IBucket) {
 		for _, name := range names {
 			own = append(own, bucket.ArnForObjects(jsii.String("*/"+name[:min(len(name), characters)]+"*")))
 		}
-		if cache := b.caches[project]; cache != nil {
-			own = append(own, cache)
-		}
+		own = append(own, b.writes[project]...)
 		project.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Effect:       awsiam.Effect_DENY,
 			Actions:      jsii.Strings("s3:PutObject*", "s3:DeleteObject*"),

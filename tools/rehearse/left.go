@@ -42,7 +42,7 @@ func notRehearsed(names manifest.Manifest) []Step {
 	if last := names.Last(); names.Annotated != "" && (plain || last.Functions[0].Outputs["NotificationTopic"] == "") {
 		steps = append(steps, Step{"plan", "no deployment plan was sent: " + last.Name + " has no alias that CodeDeploy shifts, or puts out no topic of its alarms", shifted})
 	}
-	if names.Annotated != "" {
+	if names.Annotated != "" && names.Pipeline.Evidence == nil {
 		steps = append(steps, Step{"ledger", "no stage keeps the evidence of releases: it is in the pipeline's artifacts only, and the approver was shown no page", "deploy the release ledger, app of github.com/magewright/magewright, in the first stage"})
 	}
 	return steps

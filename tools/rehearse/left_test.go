@@ -25,12 +25,16 @@ func TestWhatIsNotRehearsedIsSaid(t *testing.T) {
 	}{
 		{plain, plain, "the templates", []string{"drill", "canary", "plan", "ledger"}},
 		{whole, plain, "the templates", []string{"canary", "plan", "ledger"}},
+		{whole, plain, "kept", []string{"canary", "plan"}},
 		{whole, manifest.Function{Function: "Hello", Alias: "live"}, "", []string{"canary"}},
 		{whole, whole, "", nil},
 	} {
 		names := manifest.Manifest{Annotated: tt.annotated, Stages: []manifest.Stage{
 			{Name: "dev", Functions: []manifest.Function{tt.first}}, {Name: "prod", Functions: []manifest.Function{tt.last}},
 		}}
+		if tt.annotated == "kept" {
+			names.Pipeline.Evidence = &manifest.Evidence{Stack: "shop-pipeline"}
+		}
 		var out bytes.Buffer
 		steps := notRehearsed(names)
 		describeLeft(&out, steps)

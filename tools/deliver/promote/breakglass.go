@@ -13,6 +13,7 @@ import (
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/bucket"
 	"github.com/magewright/magewright/tools/evidence/ledgerclient"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -29,7 +30,7 @@ const minReason = 10
 const breakFile = "break-glass.dsse.json"
 
 // breakGlass records, signed, that a release is deployed although it was
-// refused, before it is: here, and in staging's ledger where there is one.
+// refused, before it is: here, and where the delivery keeps evidence.
 func breakGlass(ctx context.Context, cfg project.Config, awsConfig aws.Config, names manifest.Manifest, signer evidence.Signer, release cdk.Release, record evidence.Deployment, now time.Time) error {
 	broken := record.BreakGlass
 	rule := strings.Repeat("!", 72)
@@ -56,17 +57,25 @@ func breakGlass(ctx context.Context, cfg project.Config, awsConfig aws.Config, n
 		return fmt.Errorf("recording that the glass was broken: %w", err)
 	}
 	fmt.Fprintf(cfg.Stdout, "recorded in %s\n", file)
-	if err := tellStaging(ctx, awsConfig, names.First(), signer, release, record); err != nil {
-		// The house burns: that staging can't be told is no reason to wait.
-		fmt.Fprintf(cfg.Stdout, "and not in staging's ledger: %v\n", err)
+	if err := keep(ctx, awsConfig, names, signer, release, record); err != nil {
+		// The house burns: that it can't be kept is no reason to wait.
+		fmt.Fprintf(cfg.Stdout, "and not where evidence is kept: %v\n", err)
 	}
 	return nil
 }
 
-// tellStaging records a deployment in staging's ledger, where the approver looks.
-// A staging that is no ledger is told nothing.
-func tellStaging(ctx context.Context, awsConfig aws.Config, staging manifest.Stage, signer evidence.Signer, release cdk.Release, record evidence.Deployment) error {
-	outputs, err := stack.Main(ctx, awsConfig, staging)
+// keep keeps the record of a deployment where the delivery keeps evidence: in the
+// pipeline's bucket, or in staging's ledger, where the approver looks. A delivery that
+// has neither keeps none.
+func keep(ctx context.Context, awsConfig aws.Config, names manifest.Manifest, signer evidence.Signer, release cdk.Release, record evidence.Deployment) error {
+	kept, found, err := bucket.Find(ctx, awsConfig, names, signer)
+	if err != nil {
+		return err
+	}
+	if found {
+		return kept.PutDeployment(ctx, release.Commit, release.Package, record)
+	}
+	outputs, err := stack.Main(ctx, awsConfig, names.First())
 	if err != nil || !outputs.KeepsRecords() {
 		return err
 	}

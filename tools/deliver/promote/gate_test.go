@@ -351,7 +351,7 @@ func TestOnlyALedgerIsTold(t *testing.T) {
 			w.WriteHeader(http.StatusCreated)
 		}))
 		names := manifest.Old()
-		err := tellStaging(t.Context(), cfg, names.First(), evidencetest.NewSigner(t), cdk.Release{Commit: commit, Package: strings.Repeat("a", 64)}, evidence.Deployment{Stage: names.Last().Name})
+		err := keep(t.Context(), cfg, names, evidencetest.NewSigner(t), cdk.Release{Commit: commit, Package: strings.Repeat("a", 64)}, evidence.Deployment{Stage: names.Last().Name})
 		if err != nil || told != tt.told {
 			t.Errorf("%+v: told %d times, %v", tt, told, err)
 		}

@@ -164,7 +164,7 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 		return errors.Join(
 			exit.Failed("aws cloudformation describe-stack-events --stack-name "+after.Stack,
 				"production is not what was to be deployed: %s", strings.Join(differs, "; ")),
-			tellStaging(ctx, awsConfig, names.First(), signer, release, record))
+			keep(ctx, awsConfig, names, signer, release, record))
 	}
 	result, err := smoke.Exercise(ctx, smoke.Target{
 		AWS: awsConfig, Outputs: after, Others: all[1:], Steps: steps, Record: record, Serve: serve,
@@ -181,8 +181,8 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 	}
 	fmt.Fprintf(cfg.Stdout, "production serves version %s, commit %s, at %s\n", result.Version, result.Commit, after.Address())
 	record.FinishedOn = clock.System().Now().UTC()
-	if err := tellStaging(ctx, awsConfig, names.First(), signer, release, record); err != nil {
-		fmt.Fprintf(cfg.Stdout, "staging's ledger does not know of it: %v\n", err)
+	if err := keep(ctx, awsConfig, names, signer, release, record); err != nil {
+		fmt.Fprintf(cfg.Stdout, "no record of it is kept: %v\n", err)
 	}
 	if err := f.bad(result.Version); err != nil {
 		return err

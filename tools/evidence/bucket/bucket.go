@@ -20,6 +20,8 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/project/manifest"
+	"github.com/magewright/magewright/tools/project/stack"
 )
 
 // A Bucket is a bucket for evidence, which is meant to have Object Lock.
@@ -27,6 +29,25 @@ type Bucket struct {
 	Client *s3.Client
 	Name   string
 	Signer evidence.Signer
+}
+
+// Find returns the bucket that a delivery's pipeline keeps evidence in, and whether there
+// is one. An error may be [stack.ErrNotDeployed].
+func Find(ctx context.Context, cfg aws.Config, names manifest.Manifest, signer evidence.Signer) (b Bucket, found bool, err error) {
+	e := names.Pipeline.Evidence
+	if e == nil {
+		return b, false, nil
+	}
+	name, err := stack.Output(ctx, cfg, names.Pipeline.Place, e.Output)
+	if err != nil {
+		return b, false, err
+	}
+	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
+		if names.Pipeline.Region != "" {
+			o.Region = names.Pipeline.Region
+		}
+	})
+	return Bucket{Client: client, Name: name, Signer: signer}, true, nil
 }
 
 // Publish keeps the bundle of a commit with its page. It returns the bundle's digest and

@@ -3,6 +3,7 @@ package bucket_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -11,15 +12,57 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/bucket"
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
+	"github.com/magewright/magewright/tools/project/manifest"
+	"github.com/magewright/magewright/tools/project/stack"
 )
 
 var commit = strings.Repeat("c", 40)
+
+// names are those of a delivery whose pipeline keeps evidence.
+var names = manifest.Manifest{Pipeline: manifest.Pipeline{Place: manifest.Place{Stack: "shop-pipeline"}, Evidence: &manifest.Evidence{Output: "Evidence"}}}
+
+// TestFind holds that the bucket is found by the pipeline's output.
+func TestFind(t *testing.T) {
+	t.Parallel()
+	cfg := localawstest.Start(t)
+	if _, _, err := bucket.Find(t.Context(), cfg, names, nil); !errors.Is(err, stack.ErrNotDeployed) {
+		t.Errorf("before it is deployed: %v", err)
+	}
+	stacks := cloudformation.NewFromConfig(cfg)
+	if _, err := stacks.CreateStack(t.Context(), &cloudformation.CreateStackInput{
+		StackName: aws.String("shop-pipeline"), TemplateBody: aws.String(`{"Resources":{"B":{"Type":"AWS::S3::Bucket"}},"Outputs":{"Evidence":{"Value":{"Ref":"B"}}}}`),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := cloudformation.NewStackCreateCompleteWaiter(stacks, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
+		o.MinDelay = 10 * time.Millisecond
+		o.MaxDelay = o.MinDelay
+	}).Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("shop-pipeline")}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	b, found, err := bucket.Find(t.Context(), cfg, names, evidencetest.NewSigner(t))
+	if err != nil || !found || !strings.HasPrefix(b.Name, "shop-pipeline-b-") {
+		t.Fatalf("%+v, %v, %v", b, found, err)
+	}
+	if err := b.PutDeployment(t.Context(), commit, strings.Repeat("p", 64), evidence.Deployment{Stage: "production"}); err != nil {
+		t.Error(err)
+	}
+	other := names
+	other.Pipeline.Evidence = &manifest.Evidence{Output: "Other"}
+	if _, _, err := bucket.Find(t.Context(), cfg, other, nil); !errors.Is(err, stack.ErrNotDeployed) || !strings.Contains(err.Error(), "puts out no Other") {
+		t.Errorf("without the output: %v", err)
+	}
+	if _, found, err := bucket.Find(t.Context(), cfg, manifest.Manifest{}, nil); found || err != nil {
+		t.Errorf("of a pipeline that keeps none: %v, %v", found, err)
+	}
+}
 
 // TestBucket holds that evidence is written once, under the names of a ledger, and that
 // the link shows the page.

@@ -68,6 +68,9 @@ type Pipeline struct {
 	// Judge is the parameter of SSM that pins the commit of the code which judges
 	// releases. It is "" if the code that the assembly was made by can't judge others.
 	Judge string `json:"judge,omitempty"`
+	// Evidence is where the pipeline keeps the evidence of releases, nil where a stage
+	// keeps it or nobody.
+	Evidence *Evidence `json:"evidence,omitempty"`
 }
 
 // A Stage is one deployment of what is delivered.
@@ -98,7 +101,7 @@ type Source struct {
 	Resource string `json:"resource,omitempty"` // logical id
 }
 
-// Evidence is where a stage keeps evidence.
+// Evidence is where a stage or the pipeline keeps evidence.
 type Evidence struct {
 	Stack  string `json:"stack"`
 	Bucket string `json:"bucket"`

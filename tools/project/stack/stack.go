@@ -114,28 +114,21 @@ func Main(ctx context.Context, cfg aws.Config, stage manifest.Stage) (Outputs, e
 // DescribeAll returns the outputs of a stage's stack for each of its functions, those
 // with a URL first, or an error that is ErrNotDeployed.
 func DescribeAll(ctx context.Context, cfg aws.Config, stage manifest.Stage) ([]Outputs, error) {
-	client := cloudformation.NewFromConfig(cfg, func(o *cloudformation.Options) {
-		if stage.Region != "" {
-			o.Region = stage.Region
-		}
-	})
-	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stage.Stack})
-	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist") {
-		return nil, notDeployed(stage, "stack %s: %w (%s)", stage.Stack, ErrNotDeployed, Where(ctx, cfg))
-	}
+	client := clientAt(cfg, stage.Place)
+	described, err := describe(ctx, cfg, stage.Place, deploys(stage))
 	if err != nil {
-		return nil, exit.Missing("aws sts get-caller-identity", "describing stack %s: %w", stage.Stack, err)
+		return nil, err
 	}
 	var all []Outputs
 	for _, function := range stage.Functions {
-		outputs := outputsOf(described.Stacks, function.Outputs)
+		outputs := outputsOf(described, function.Outputs)
 		outputs.Stack, outputs.Region = stage.Stack, stage.Region
 		if err := outputs.find(ctx, cfg, client, function); err != nil {
 			return nil, err
 		}
 		// A stack that is under review, or was never completed, has none of these.
 		if outputs.FunctionName == "" || outputs.AliasName == "" && function.Alias != "" {
-			return nil, notDeployed(stage, "stack %s puts out no function and alias: %w", stage.Stack, ErrNotDeployed)
+			return nil, exit.Missing(deploys(stage), "stack %s puts out no function and alias: %w", stage.Stack, ErrNotDeployed)
 		}
 		all = append(all, outputs)
 	}
@@ -152,6 +145,44 @@ func DescribeAll(ctx context.Context, cfg aws.Config, stage manifest.Stage) ([]O
 		return 0
 	})
 	return all, nil
+}
+
+// Output returns an output of a stack, or an error that is ErrNotDeployed.
+func Output(ctx context.Context, cfg aws.Config, at manifest.Place, key string) (string, error) {
+	const deploy = "go tool mage pipeline:deploy"
+	described, err := describe(ctx, cfg, at, deploy)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range described {
+		for _, output := range s.Outputs {
+			if aws.ToString(output.OutputKey) == key {
+				return aws.ToString(output.OutputValue), nil
+			}
+		}
+	}
+	return "", exit.Missing(deploy, "stack %s puts out no %s: %w", at.Stack, key, ErrNotDeployed)
+}
+
+// clientAt returns a client of CloudFormation where a stack is.
+func clientAt(cfg aws.Config, at manifest.Place) *cloudformation.Client {
+	return cloudformation.NewFromConfig(cfg, func(o *cloudformation.Options) {
+		if at.Region != "" {
+			o.Region = at.Region
+		}
+	})
+}
+
+// describe describes a stack, which the command deploys.
+func describe(ctx context.Context, cfg aws.Config, at manifest.Place, command string) ([]types.Stack, error) {
+	described, err := clientAt(cfg, at).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &at.Stack})
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist") {
+		return nil, exit.Missing(command, "stack %s: %w (%s)", at.Stack, ErrNotDeployed, Where(ctx, cfg))
+	}
+	if err != nil {
+		return nil, exit.Missing("aws sts get-caller-identity", "describing stack %s: %w", at.Stack, err)
+	}
+	return described.Stacks, nil
 }
 
 // find looks up what the stack does not put out and the manifest has a logical id of.
@@ -193,14 +224,13 @@ func (o *Outputs) find(ctx context.Context, cfg aws.Config, client *cloudformati
 	return nil
 }
 
-// notDeployed names the target that deploys the stage: promote is what deploys
-// after an approval.
-func notDeployed(stage manifest.Stage, format string, args ...any) error {
-	next := "go tool mage deploy-staging"
+// deploys returns the target that deploys the stage: promote is what deploys after an
+// approval.
+func deploys(stage manifest.Stage) string {
 	if stage.Approval {
-		next = "go tool mage promote"
+		return "go tool mage promote"
 	}
-	return exit.Missing(next, format, args...)
+	return "go tool mage deploy-staging"
 }
 
 // outputsOf reads the outputs. The keys are by what the outputs are.

@@ -3,15 +3,66 @@ package assess
 import (
 	"bytes"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+
+	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
+	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/manifest/manifesttest"
 	"github.com/magewright/magewright/tools/project/stack/stacktest"
 	"github.com/magewright/magewright/tools/readiness"
 )
+
+// TestTheBucketGetsTheEvidence holds that evidence is published in the bucket of the
+// pipeline that keeps it, and that a pipeline which is not deployed is no failure.
+func TestTheBucketGetsTheEvidence(t *testing.T) {
+	t.Parallel()
+	cfg := localawstest.Start(t)
+	stacks := cloudformation.NewFromConfig(cfg)
+	commit, assembly := strings.Repeat("c", 40), t.TempDir()
+	text := `{"schemaVersion":1,"name":"shop","repository":"acme/shop","pipeline":{"stack":"shop-pipeline","template":"t.json","evidence":{"stack":"shop-pipeline","bucket":"B","key":"K","output":"Evidence"}},
+		"stages":[{"name":"dev","stack":"dev","template":"t.json","functions":[{"function":"F","outputs":{}}]},{"name":"prod","stack":"prod","template":"t.json","functions":[{"function":"F","outputs":{}}]}]}`
+	if err := os.WriteFile(filepath.Join(assembly, manifest.File), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, deployed := range []bool{false, true} {
+		if deployed {
+			if _, err := stacks.CreateStack(t.Context(), &cloudformation.CreateStackInput{
+				StackName: aws.String("shop-pipeline"), TemplateBody: aws.String(`{"Resources":{"B":{"Type":"AWS::S3::Bucket"}},"Outputs":{"Evidence":{"Value":{"Ref":"B"}}}}`),
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if err := cloudformation.NewStackCreateCompleteWaiter(stacks, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
+				o.MinDelay = 10 * time.Millisecond
+				o.MaxDelay = o.MinDelay
+			}).Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("shop-pipeline")}, time.Minute); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var out bytes.Buffer
+		h := handover{assessment: readiness.Assessment{Commit: commit}, page: []byte("<p>GO</p>")}
+		link, digest, err := h.publish(t.Context(), project.Config{Stdout: &out, Assembly: assembly}, cfg, evidencetest.NewSigner(t), []byte("bundle"))
+		if err != nil || (link != "") != deployed || (digest == evidence.Digest([]byte("bundle"))) != deployed {
+			t.Errorf("deployed %v: link %q, digest %q, %v", deployed, link, digest, err)
+		}
+		want := "not published: stack shop-pipeline"
+		if deployed {
+			want = "/releases/" + commit + "/evidence/" + digest + ".intoto.jsonl\nreport    " + link
+		}
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("it says %s, want %s", &out, want)
+		}
+	}
+}
 
 // TestOnlyALedgerGetsTheEvidence holds that evidence is published where a ledger
 // keeps it, and that a staging of another kind is no failure.
