@@ -70,24 +70,35 @@ func moduleCache(t *testing.T) string {
 	return strings.TrimSpace(run(t, ".", 0, "go", "env", "GOMODCACHE"))
 }
 
-// publish returns a proxy that serves what is in dir as a version of the module.
+// publish returns a proxy that serves what is in dir as a version of the module, and of
+// the modules in it that have a go.mod and programs of their own.
 func publish(t *testing.T, dir, version string) (proxy string) {
 	t.Helper()
 	root := t.TempDir()
-	at := filepath.Join(root, "github.com", "magewright", "magewright", "@v")
-	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-	if err == nil {
-		err = os.MkdirAll(at, 0o750)
-	}
-	var packed bytes.Buffer
-	if err == nil {
-		err = zip.CreateFromDir(&packed, module.Version{Path: "github.com/magewright/magewright", Version: version}, dir)
-	}
-	for name, data := range map[string][]byte{"zip": packed.Bytes(), "mod": mod, "info": []byte(`{"Version":"` + version + `"}`)} {
-		err = errors.Join(err, os.WriteFile(filepath.Join(at, version+"."+name), data, 0o600))
-	}
-	if err != nil {
-		t.Fatal(err)
+	for _, below := range []string{"", "/tools/pins/opa"} {
+		path := "github.com/magewright/magewright" + below
+		mod, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(below), "go.mod"))
+		if errors.Is(err, fs.ErrNotExist) && below != "" {
+			continue
+		}
+		at := filepath.Join(root, filepath.FromSlash(path), "@v")
+		if err == nil {
+			err = os.MkdirAll(at, 0o750)
+		}
+		var packed bytes.Buffer
+		if err == nil {
+			err = zip.CreateFromDir(&packed, module.Version{Path: path, Version: version}, filepath.Join(dir, filepath.FromSlash(below)))
+		}
+		for name, data := range map[string][]byte{"zip": packed.Bytes(), "mod": mod, "info": []byte(`{"Version":"` + version + `"}`), "": []byte(version + "\n")} {
+			file := "list"
+			if name != "" {
+				file = version + "." + name
+			}
+			err = errors.Join(err, os.WriteFile(filepath.Join(at, file), data, 0o600))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	return "file://" + root
 }

@@ -52,6 +52,10 @@ func TestOtherRepositories(t *testing.T) {
 			if err := Init(t.Context(), dir, Options{Version: version}, t.Output()); err != nil {
 				t.Fatal(err)
 			}
+			ruled := path.Base(t.Name()) == "hello"
+			if ruled {
+				write(t, dir, rule)
+			}
 			git(t, dir, "add", "-A")
 			git(t, dir, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "Check with Magewright")
 			if after := functions(t, dir); after != before {
@@ -70,8 +74,44 @@ func TestOtherRepositories(t *testing.T) {
 				t.Errorf("check left %s", left)
 			}
 			walk(t, dir, mage)
+			if !ruled {
+				return
+			}
+			run(t, dir, 0, mage[0], append(mage[1:], "synth")...)
+			_, hold, _ := strings.Cut(run(t, dir, 0, mage[0], append(mage[1:], "readiness", "-missing")...), "hold today, and are not required yet")
+			if hold, _, _ = strings.Cut(hold, "\n\n"); !strings.Contains(hold, "policies") {
+				t.Errorf("the organisation's rule does not hold; these checks do: %s", hold)
+			}
 		})
 	}
+}
+
+// rule is a rule of an organisation, with its tests.
+var rule = []txtar.File{
+	{Name: "magewright/policy/described.rego", Data: []byte(`# METADATA
+# title: Every program has a runtime
+package magewright.rules.described
+
+subjects contains id if some id, r in input.template.Resources
+
+subjects contains c.name if some c in input.sbom.components
+
+violations contains {"id": id, "message": "has no runtime"} if {
+	some id, r in input.template.Resources
+	r.Type == "AWS::Lambda::Function"
+	not r.Properties.Runtime
+}
+`)},
+	{Name: "magewright/policy/described_test.rego", Data: []byte(`package magewright.rules.described_test
+
+import data.magewright.rules.described
+
+of(properties) := {"template": {"Resources": {"F": {"Type": "AWS::Lambda::Function", "Properties": properties}}}}
+
+test_keeps if count(described.violations) == 0 with input as of({"Runtime": "provided.al2023"})
+
+test_breaks if count(described.violations) == 1 with input as of({})
+`)},
 }
 
 // walk takes a repository to production: a release that changes a function after the

@@ -8,11 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/magewright/magewright/tools/internal/gocmd"
+	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
 )
@@ -20,13 +21,40 @@ import (
 // An Engine answers requests about rules. Request and answer are JSON.
 type Engine func(ctx context.Context, request []byte) (string, error)
 
-// Of returns the engine in a checkout of this project.
+// module is the engine's, which is a module of its own.
+const module = project.Module + "/tools/pins/opa"
+
+// Of returns the engine for a checkout: in one of this project the one that is there, and
+// in a repository that adopts Magewright the one of the version that runs.
 func Of(checkout string) Engine {
 	return func(ctx context.Context, request []byte) (string, error) {
-		opa := gocmd.In(filepath.Join(checkout, "tools", "pins", "opa"), "GOWORK=off")
+		dir, program := filepath.Join(checkout, "tools", "pins", "opa"), "."
+		if (project.Config{Dir: checkout}).Adopted() {
+			version := running()
+			if version == "" {
+				return "", errors.New("this program was built from a working tree and does not know the version of its engine")
+			}
+			dir, program = checkout, module+"@"+version
+		}
+		opa := gocmd.In(dir, "GOWORK=off")
 		opa.Stdin = bytes.NewReader(request)
-		return opa.Output(ctx, "run", ".")
+		return opa.Output(ctx, "run", program)
 	}
+}
+
+// running returns the version of Magewright that this program was built of, "" for a
+// working tree.
+func running() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, m := range append(info.Deps, &info.Main) {
+		if m.Path == project.Module && m.Version != "(devel)" {
+			return m.Version
+		}
+	}
+	return ""
 }
 
 // An Answer is the output of tools/pins/opa. If it has problems, it decides nothing.
@@ -45,7 +73,7 @@ func (e Engine) Ask(ctx context.Context, rules map[string]string, inputs map[str
 	}
 	out, err := e(ctx, request)
 	if err != nil {
-		return a, exit.Missing("go build -C tools/pins/opa -o "+os.DevNull+" .", "asking the rules: %w", err)
+		return a, exit.Missing("go tool mage lint", "asking the rules: %w", err)
 	}
 	decoder := json.NewDecoder(strings.NewReader(out))
 	decoder.DisallowUnknownFields()
