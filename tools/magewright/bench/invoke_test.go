@@ -10,7 +10,7 @@ import (
 // A few invocations show that the measurement measures what it says.
 func TestInvokes(t *testing.T) {
 	t.Parallel()
-	testinput.Read(t, "tools/localaws/canary/function", "go.mod", "go.sum")
+	testinput.Read(t, "tools/localaws/traffic/function", "go.mod", "go.sum")
 	b, _ := newBench(t)
 	b.clock, b.invocations = clock.System(), 40
 	if err := b.invokes(t.Context()); err != nil {
