@@ -72,8 +72,8 @@ func TestAPipelineOfAnotherApp(t *testing.T) {
 			t.Errorf("the pipeline has no %s", want)
 		}
 	}
-	for _, found := range *assertions.Annotations_FromStack(pipeline).FindError(jsii.String("*"), assertions.Match_AnyValue()) {
-		t.Errorf("cdk-nag says of %s: %v", *found.Id, found.Entry.Data)
+	if found := *assertions.Annotations_FromStack(pipeline).FindError(jsii.String("*"), assertions.Match_AnyValue()); len(found) > 0 {
+		t.Errorf("cdk-nag has %d findings, the first %v", len(found), *found[0].Entry)
 	}
 	// Whoever may write evidence is not denied it by the limits of artifacts.
 	if n := strings.Count(template, `"/releases/*/evidence/*"`); n != 2 {

@@ -225,13 +225,13 @@ func wildcard(operand any, path string) (matcher, error) {
 	parts := []string{""}
 	for i := 0; i < len(pattern); i++ {
 		last := &parts[len(parts)-1]
-		switch c := pattern[i]; {
-		case c == '\\':
+		switch c := pattern[i]; c {
+		case '\\':
 			if i++; i == len(pattern) || pattern[i] != '*' && pattern[i] != '\\' {
 				return nil, invalid("Invalid escape character at pos %d at %s", i-1, path)
 			}
 			*last += string(pattern[i])
-		case c == '*':
+		case '*':
 			if i > 0 && pattern[i-1] == '*' {
 				return nil, invalid("Consecutive wildcard characters at pos %d at %s", i-1, path)
 			}

@@ -131,7 +131,7 @@ func (s *Service) LabelParameterVersion(_ context.Context, in *awsssm.LabelParam
 	for j := range p.versions {
 		p.versions[j].labels = slices.DeleteFunc(slices.Clone(p.versions[j].labels), func(label string) bool { return slices.Contains(wanted, label) })
 	}
-	p.versions[i].labels = append(kept, wanted...)
+	p.versions[i].labels = slices.Concat(kept, wanted)
 	return out, nil
 }
 
