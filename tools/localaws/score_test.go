@@ -442,6 +442,9 @@ func refusal(err error) (state string, reasons, recorded []string) {
 		return isWrong, []string{err.Error()}, nil
 	}
 	message := api.ErrorMessage()
+	if strings.Contains(message, "panicked") {
+		return isWrong, []string{message}, nil
+	}
 	for _, m := range unknownTypes.FindAllStringSubmatch(message, -1) {
 		reasons = append(reasons, strings.Split(m[1], ", ")...)
 	}

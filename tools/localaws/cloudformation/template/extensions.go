@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// LanguageExtensions is the only transform that the embedded AWS has. It adds
+// LanguageExtensions is one of the two transforms that the embedded AWS has. It adds
 // Fn::ForEach, Fn::Length, Fn::ToJsonString and defaults of Fn::FindInMap, and
 // allows functions in DeletionPolicy and UpdateReplacePolicy.
 // See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-languageextensions.html.
@@ -33,7 +33,7 @@ func readTransform(v any) ([]string, error) {
 	var names []string
 	for _, e := range list {
 		name, ok := e.(string)
-		if !ok || name != LanguageExtensions {
+		if !ok || name != LanguageExtensions && name != Serverless {
 			return nil, errorf("the embedded AWS does not support transforms and macros: Transform %s", render(v))
 		}
 		if !slices.Contains(names, name) {
@@ -55,6 +55,32 @@ func (t *Template) Expand(s *Scope) (*Template, error) {
 	if len(t.Transforms) == 0 {
 		return t, nil
 	}
+	sections := t.raw
+	var err error
+	if t.extended {
+		if sections, err = t.extend(s); err != nil {
+			return nil, err
+		}
+	}
+	if t.isServerless() {
+		if sections, err = expandServerless(sections); err != nil {
+			return nil, err
+		}
+	}
+	expanded := &Template{Text: t.Text, Transforms: t.Transforms, Original: t, extended: t.extended}
+	text, err := json.MarshalIndent(sections, "", "  ")
+	if err != nil {
+		return nil, transformErrorf("Error parsing the template")
+	}
+	expanded.Processed = string(text)
+	if err := expanded.sections(sections); err != nil {
+		return nil, err
+	}
+	return expanded, expanded.check()
+}
+
+// extend applies the language extensions and returns the sections.
+func (t *Template) extend(s *Scope) (map[string]any, error) {
 	loops := map[string]bool{}
 	for _, section := range []string{"Conditions", "Resources", "Outputs"} {
 		if err := t.checkLoops(t.raw[section], loops); err != nil {
@@ -81,19 +107,7 @@ func (t *Template) Expand(s *Scope) (*Template, error) {
 			sections[name] = v
 		}
 	}
-	if err := e.policies(sections); err != nil {
-		return nil, err
-	}
-	expanded := &Template{Text: t.Text, Transforms: t.Transforms, Original: t, extended: true}
-	text, err := json.MarshalIndent(sections, "", "  ")
-	if err != nil {
-		return nil, transformErrorf("Error parsing the template")
-	}
-	expanded.Processed = string(text)
-	if err := expanded.sections(sections); err != nil {
-		return nil, err
-	}
-	return expanded, expanded.check()
+	return sections, e.policies(sections)
 }
 
 // checkLoops verifies that each loop has a name of its own.

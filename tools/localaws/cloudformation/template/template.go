@@ -114,7 +114,7 @@ var sectionNames = []string{
 
 // declarations reads what is needed to apply the template's transform.
 func (t *Template) declarations(sections map[string]any) error {
-	t.raw, t.extended = sections, true
+	t.raw, t.extended = sections, slices.Contains(t.Transforms, LanguageExtensions)
 	if err := t.header(sections); err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (t *Template) sections(sections map[string]any) error {
 func (t *Template) header(sections map[string]any) error {
 	var unknown []string
 	for name := range sections {
-		if !slices.Contains(sectionNames, name) {
+		if !slices.Contains(sectionNames, name) && (name != "Globals" || !t.isServerless()) {
 			unknown = append(unknown, name)
 		}
 	}

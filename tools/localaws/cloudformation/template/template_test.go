@@ -381,7 +381,7 @@ func TestTemplateErrors(t *testing.T) {
 		"Resources: {A: {Type: T, DeletionPolicy: Keep}}":                                                            "Template error: resource A: the embedded AWS does not support DeletionPolicy Keep",
 		"Resources: {A: {Type: T, DependsOn: B}, B: {Type: T, Properties: {X: !Ref A}}, C: {Type: T, DependsOn: A}}": "Circular dependency between resources: [A, B]",
 		"AWSTemplateFormatVersion: '2011-01-01'\n" + one:                                                             "Template format error: unsupported value for AWSTemplateFormatVersion.",
-		"Transform: AWS::Serverless-2016-10-31\n" + one:                                                              `the embedded AWS does not support transforms and macros: Transform "AWS::Serverless-2016-10-31"`,
+		"Transform: AWS::Serverless-2017\n" + one:                                                                    `the embedded AWS does not support transforms and macros: Transform "AWS::Serverless-2017"`,
 		"Parameters: {P: {Type: Foo}}\n" + one:                                                                       "Template format error: Unrecognized parameter type: Foo",
 		"Parameters: {P: {Default: x}}\n" + one:                                                                      "Template format error: Every Parameters object must contain a Type member.",
 		"Parameters: {P: {Type: String, Default: [x]}}\n" + one:                                                      "Template format error: Every Default member must be a string.",

@@ -43,6 +43,9 @@ func Registry(d Deps) resource.Registry {
 		customResource(d), autoDelete(d), logRetention(d), bucketDeployment(d), defaultSecurityGroup(), waitHandle(d), waitCondition(d),
 	} {
 		definition.Kept = kept[definition.Name]
+		if definition.Examine == nil {
+			definition.Examine = examination(definition.Name)
+		}
 		t := definition.handled()
 		t.Identifier = identifiers[t.Name]
 		registry.Add(t)

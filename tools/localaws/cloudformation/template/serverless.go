@@ -1,0 +1,681 @@
+package template
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Serverless is the transform of AWS SAM. It turns resources of the types
+// AWS::Serverless::* into those that they stand for, with the logical ids that AWS
+// documents.
+//
+// Where AWS gives an API its OpenAPI document as Body, the result here has a resource for
+// each route, because the embedded AWS imports no OpenAPI documents.
+// See https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources.html.
+const Serverless = "AWS::Serverless-2016-10-31"
+
+const serverlessType = "AWS::Serverless::"
+
+// A serverless expansion makes the resources of one template.
+type serverless struct {
+	globals map[string]any
+	given   map[string]any            // the resources of the template
+	made    map[string]any            // those of the result
+	apis    map[string]map[string]any // by logical id: the routes, "METHOD /path" -> function
+	aliases map[string]string         // what Ref of FUNCTION.Alias and the like means
+	wrong   []string
+}
+
+// expandServerless applies the transform to the sections of a template.
+func expandServerless(sections map[string]any) (map[string]any, error) {
+	given, _ := sections["Resources"].(map[string]any)
+	globals, _ := sections["Globals"].(map[string]any)
+	s := &serverless{globals: globals, given: given, made: map[string]any{}, apis: map[string]map[string]any{}, aliases: map[string]string{}}
+	for _, name := range sortedKeys(globals) {
+		if !slices.Contains([]string{"Function", "Api", "HttpApi", "SimpleTable", "StateMachine"}, name) {
+			s.wrong = append(s.wrong, "'Globals' section is invalid: "+name+" is not supported")
+		}
+	}
+	for _, id := range sortedKeys(given) {
+		r, ok := given[id].(map[string]any)
+		typ, _ := r["Type"].(string)
+		if !ok || !strings.HasPrefix(typ, serverlessType) {
+			s.made[id] = given[id]
+		}
+	}
+	for _, id := range sortedKeys(given) {
+		r, _ := given[id].(map[string]any)
+		if typ, _ := r["Type"].(string); strings.HasPrefix(typ, serverlessType) {
+			s.resource(id, strings.TrimPrefix(typ, serverlessType), r)
+		}
+	}
+	for _, id := range sortedKeys(s.apis) {
+		s.routes(id)
+	}
+	if len(s.wrong) > 0 {
+		return nil, errorf("Transform %s failed with: Invalid Serverless Application Specification document. Number of errors found: %d. %s", Serverless, len(s.wrong), strings.Join(s.wrong, " "))
+	}
+	expanded := maps.Clone(sections)
+	delete(expanded, "Globals")
+	delete(expanded, "Transform")
+	expanded["Resources"] = s.made
+	for name, v := range expanded {
+		expanded[name] = s.refer(v)
+	}
+	return expanded, nil
+}
+
+func (s *serverless) invalid(id, format string, args ...any) {
+	s.wrong = append(s.wrong, "Resource with id ["+id+"] is invalid. "+fmt.Sprintf(format, args...)+".")
+}
+
+// refer replaces references to properties that only the transform knows.
+func (s *serverless) refer(v any) any {
+	switch v := v.(type) {
+	case []any:
+		list := make([]any, len(v))
+		for i, e := range v {
+			list[i] = s.refer(e)
+		}
+		return list
+	case map[string]any:
+		if ref, ok := v["Ref"].(string); ok && len(v) == 1 && s.aliases[ref] != "" {
+			return ref1(s.aliases[ref])
+		}
+		m := make(map[string]any, len(v))
+		for name, e := range v {
+			m[name] = s.refer(e)
+		}
+		return m
+	}
+	return v
+}
+
+func ref1(id string) map[string]any { return map[string]any{"Ref": id} }
+
+func getAtt(id, attribute string) map[string]any {
+	return map[string]any{"Fn::GetAtt": []any{id, attribute}}
+}
+
+func sub1(text string, variables map[string]any) map[string]any {
+	if variables == nil {
+		return map[string]any{"Fn::Sub": text}
+	}
+	return map[string]any{"Fn::Sub": []any{text, variables}}
+}
+
+// short is the part of a digest that SAM puts into logical ids.
+func short(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		// What came from a template can always be encoded.
+		panic(err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])[:10]
+}
+
+// merged returns a resource's properties with the globals: objects are merged, lists
+// are joined, and the resource's own values win.
+func merged(global, own any) any {
+	if own == nil {
+		return global
+	}
+	switch o := own.(type) {
+	case map[string]any:
+		g, ok := global.(map[string]any)
+		_, _, call := function(o)
+		_, _, globalCall := function(g)
+		if !ok || call || globalCall {
+			return own
+		}
+		m := orEmpty(maps.Clone(g))
+		for name, v := range o {
+			m[name] = merged(g[name], v)
+		}
+		return m
+	case []any:
+		if g, ok := global.([]any); ok {
+			return slices.Concat(g, o)
+		}
+	}
+	return own
+}
+
+func (s *serverless) resource(id, kind string, r map[string]any) {
+	own, _ := r["Properties"].(map[string]any)
+	properties, _ := merged(s.globals[kind], orEmpty(own)).(map[string]any)
+	switch kind {
+	case "Function":
+		s.function(id, r, properties)
+	case "SimpleTable":
+		s.simpleTable(id, r, properties)
+	case "Api":
+		s.restAPI(id, r, properties)
+	case "HttpApi":
+		s.httpAPI(id, r, properties)
+	default:
+		s.invalid(id, "The embedded AWS does not support %s%s", serverlessType, kind)
+	}
+}
+
+func orEmpty(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return m
+}
+
+// make adds a resource. It inherits what belongs to the one that it is made for.
+func (s *serverless) make(id, typ string, from, properties map[string]any, main bool) map[string]any {
+	r := map[string]any{"Type": typ, "Properties": properties}
+	if main {
+		for _, name := range []string{"Metadata", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy"} {
+			if v, ok := from[name]; ok {
+				r[name] = v
+			}
+		}
+	}
+	if c, ok := from["Condition"]; ok {
+		r["Condition"] = c
+	}
+	s.made[id] = r
+	return r
+}
+
+// take moves properties of the same name and meaning.
+func take(from, to map[string]any, names ...string) {
+	for _, name := range names {
+		if v, ok := from[name]; ok {
+			to[name] = v
+			delete(from, name)
+		}
+	}
+}
+
+// left refuses the properties that nothing has taken.
+func (s *serverless) left(id, typ string, properties map[string]any) {
+	for _, name := range sortedKeys(properties) {
+		s.invalid(id, "The embedded AWS does not support %s of %s", name, typ)
+	}
+}
+
+// tags returns the tags of a resource, with the one that SAM adds.
+func tags(properties map[string]any) []any {
+	list := []any{map[string]any{"Key": "lambda:createdBy", "Value": "SAM"}}
+	own, _ := properties["Tags"].(map[string]any)
+	delete(properties, "Tags")
+	delete(properties, "PropagateTags")
+	for _, key := range sortedKeys(own) {
+		list = append(list, map[string]any{"Key": key, "Value": own[key]})
+	}
+	return list
+}
+
+func (s *serverless) function(id string, r, properties map[string]any) {
+	p := maps.Clone(properties)
+	f := map[string]any{"Tags": tags(p)}
+	code := s.code(id, p)
+	f["Code"] = code
+	take(p, f, "FunctionName", "Handler", "Runtime", "Description", "MemorySize", "Timeout", "Environment", "VpcConfig", "Layers", "KmsKeyArn",
+		"Architectures", "EphemeralStorage", "ReservedConcurrentExecutions", "FileSystemConfigs", "ImageConfig", "PackageType", "SnapStart",
+		"LoggingConfig", "RuntimeManagementConfig", "RecursiveLoop", "CodeSigningConfigArn", "Role")
+	if mode, ok := p["Tracing"]; ok {
+		f["TracingConfig"] = map[string]any{"Mode": mode}
+	}
+	if queue, ok := p["DeadLetterQueue"].(map[string]any); ok {
+		f["DeadLetterConfig"] = map[string]any{"TargetArn": queue["TargetArn"]}
+	}
+	events, _ := p["Events"].(map[string]any)
+	if _, given := f["Role"]; !given {
+		f["Role"] = getAtt(id+"Role", "Arn")
+		s.role(id, r, p, f, events)
+	}
+	s.make(id, "AWS::Lambda::Function", r, f, true)
+	target, qualified := any(ref1(id)), any(getAtt(id, "Arn"))
+	if alias, ok := p["AutoPublishAlias"].(string); ok {
+		version := id + "Version" + short([]any{code, p["AutoPublishCodeSha256"]})
+		v := s.make(version, "AWS::Lambda::Version", r, map[string]any{"FunctionName": ref1(id)}, false)
+		v["DeletionPolicy"] = Retain
+		take(p, v["Properties"].(map[string]any), "VersionDescription")
+		if d, ok := v["Properties"].(map[string]any)["VersionDescription"]; ok {
+			v["Properties"] = map[string]any{"FunctionName": ref1(id), "Description": d}
+		}
+		aliasID := id + "Alias" + alias
+		a := s.make(aliasID, "AWS::Lambda::Alias", r, map[string]any{"Name": alias, "FunctionName": ref1(id), "FunctionVersion": getAtt(version, "Version")}, false)
+		s.deployment(id, r, p, a)
+		s.aliases[id+".Alias"], s.aliases[id+".Version"] = aliasID, version
+		target, qualified = ref1(aliasID), ref1(aliasID)
+	} else if p["AutoPublishAlias"] != nil || p["DeploymentPreference"] != nil {
+		s.invalid(id, "'DeploymentPreference' requires AutoPublishAlias, which must be a text")
+	}
+	s.url(id, r, p)
+	if config, ok := p["EventInvokeConfig"].(map[string]any); ok {
+		q := map[string]any{"FunctionName": ref1(id), "Qualifier": "$LATEST"}
+		if alias, ok := p["AutoPublishAlias"]; ok {
+			q["Qualifier"] = alias
+		}
+		config = maps.Clone(config)
+		take(config, q, "MaximumEventAgeInSeconds", "MaximumRetryAttempts")
+		s.left(id, "EventInvokeConfig", config)
+		s.make(id+"EventInvokeConfig", "AWS::Lambda::EventInvokeConfig", r, q, false)
+	}
+	for _, name := range sortedKeys(events) {
+		event, _ := events[name].(map[string]any)
+		typ, _ := event["Type"].(string)
+		eventProperties, _ := event["Properties"].(map[string]any)
+		s.event(source{id: id, name: name, typ: typ, from: r, target: target, arn: qualified}, maps.Clone(orEmpty(eventProperties)))
+	}
+	for _, done := range []string{"Tracing", "DeadLetterQueue", "Events", "AutoPublishAlias", "AutoPublishCodeSha256", "AutoPublishAliasAllProperties",
+		"DeploymentPreference", "FunctionUrlConfig", "EventInvokeConfig", "Policies", "PermissionsBoundary", "AssumeRolePolicyDocument", "RolePath"} {
+		delete(p, done)
+	}
+	s.left(id, "AWS::Serverless::Function", p)
+}
+
+// code returns the property Code of a function.
+func (s *serverless) code(id string, p map[string]any) map[string]any {
+	defer func() {
+		for _, name := range []string{"CodeUri", "InlineCode", "ImageUri"} {
+			delete(p, name)
+		}
+	}()
+	switch uri := p["CodeUri"].(type) {
+	case map[string]any:
+		code := map[string]any{"S3Bucket": uri["Bucket"], "S3Key": uri["Key"]}
+		if version, ok := uri["Version"]; ok {
+			code["S3ObjectVersion"] = version
+		}
+		return code
+	case string:
+		if bucket, key, ok := strings.Cut(strings.TrimPrefix(uri, "s3://"), "/"); ok && strings.HasPrefix(uri, "s3://") {
+			return map[string]any{"S3Bucket": bucket, "S3Key": key}
+		}
+		s.invalid(id, "'CodeUri' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId query parameter: package the template first, with sam package")
+		return map[string]any{}
+	}
+	if inline, ok := p["InlineCode"]; ok {
+		return map[string]any{"ZipFile": inline}
+	}
+	if image, ok := p["ImageUri"]; ok {
+		return map[string]any{"ImageUri": image}
+	}
+	s.invalid(id, "Missing required property 'CodeUri'")
+	return map[string]any{}
+}
+
+func managed(name string) any {
+	return sub1("arn:${AWS::Partition}:iam::aws:policy/"+name, nil)
+}
+
+// role makes the role of a function.
+// See https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html.
+func (s *serverless) role(id string, r, p, f, events map[string]any) {
+	basic := "service-role/AWSLambdaBasicExecutionRole"
+	if f["VpcConfig"] != nil {
+		basic = "service-role/AWSLambdaVPCAccessExecutionRole"
+	}
+	arns := []any{managed(basic)}
+	if p["Tracing"] != nil {
+		arns = append(arns, managed("AWSXRayDaemonWriteAccess"))
+	}
+	needed := map[string]string{
+		"SQS": "service-role/AWSLambdaSQSQueueExecutionRole", "DynamoDB": "service-role/AWSLambdaDynamoDBExecutionRole", "Kinesis": "service-role/AWSLambdaKinesisExecutionRole",
+	}
+	found := map[string]bool{}
+	for _, name := range sortedKeys(events) {
+		event, _ := events[name].(map[string]any)
+		if typ, _ := event["Type"].(string); needed[typ] != "" && !found[typ] {
+			found[typ] = true
+			arns = append(arns, managed(needed[typ]))
+		}
+	}
+	role := map[string]any{"Tags": []any{map[string]any{"Key": "lambda:createdBy", "Value": "SAM"}}}
+	trust := map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
+		"Effect": "Allow", "Action": []any{"sts:AssumeRole"}, "Principal": map[string]any{"Service": []any{"lambda.amazonaws.com"}},
+	}}}
+	role["AssumeRolePolicyDocument"] = trust
+	take(p, role, "PermissionsBoundary", "AssumeRolePolicyDocument")
+	if path, ok := p["RolePath"]; ok {
+		role["Path"] = path
+	}
+	policies, isList := p["Policies"].([]any)
+	if !isList && p["Policies"] != nil {
+		policies = []any{p["Policies"]}
+	}
+	var inline []any
+	for i, policy := range policies {
+		document, isDocument := policy.(map[string]any)
+		switch {
+		case isDocument && document["Statement"] != nil:
+		case isDocument && len(document) == 1 && policyTemplates[sortedKeys(document)[0]] != nil:
+			name := sortedKeys(document)[0]
+			given, _ := document[name].(map[string]any)
+			document = policyDocument(policyTemplates[name], given)
+		case isDocument:
+			if _, _, call := function(document); call {
+				arns = append(arns, policy)
+			} else {
+				s.invalid(id, "The embedded AWS does not support the policy template %s", strings.Join(sortedKeys(document), ", "))
+			}
+			continue
+		default:
+			name, _ := policy.(string)
+			if !strings.HasPrefix(name, "arn:") {
+				if strings.HasPrefix(name, "AWSLambda") && strings.HasSuffix(name, "ExecutionRole") || name == "AWSLambdaRole" {
+					name = "service-role/" + name
+				}
+				policy = managed(name)
+			}
+			arns = append(arns, policy)
+			continue
+		}
+		inline = append(inline, map[string]any{"PolicyName": fmt.Sprintf("%sRolePolicy%d", id, i), "PolicyDocument": document})
+	}
+	if queue, ok := p["DeadLetterQueue"].(map[string]any); ok {
+		action := map[any]string{"SQS": "sqs:SendMessage", "SNS": "sns:Publish"}[queue["Type"]]
+		inline = append(inline, map[string]any{"PolicyName": "DeadLetterQueuePolicy", "PolicyDocument": allow(queue["TargetArn"], action)})
+	}
+	role["ManagedPolicyArns"] = arns
+	if len(inline) > 0 {
+		role["Policies"] = inline
+	}
+	s.make(id+"Role", "AWS::IAM::Role", r, role, false)
+}
+
+// allow returns a policy of one statement.
+func allow(resource any, actions ...string) map[string]any {
+	list := make([]any, len(actions))
+	for i, a := range actions {
+		list[i] = a
+	}
+	return map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{"Effect": "Allow", "Action": list, "Resource": resource}}}
+}
+
+// A policyTemplate is what one of SAM's policy templates allows.
+// See https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-policy-template-list.html.
+type policyTemplate struct {
+	actions   string
+	resources []string // ARNs with the parameters of the template in ${}
+}
+
+const arnOf = "arn:${AWS::Partition}:"
+
+var (
+	tableARNs = []string{arnOf + "dynamodb:${AWS::Region}:${AWS::AccountId}:table/${TableName}", arnOf + "dynamodb:${AWS::Region}:${AWS::AccountId}:table/${TableName}/index/*"}
+	queueARNs = []string{arnOf + "sqs:${AWS::Region}:${AWS::AccountId}:${QueueName}"}
+	bothS3    = []string{arnOf + "s3:::${BucketName}", arnOf + "s3:::${BucketName}/*"}
+)
+
+var policyTemplates = map[string]*policyTemplate{
+	"SQSPollerPolicy":                       {"sqs:ChangeMessageVisibility sqs:ChangeMessageVisibilityBatch sqs:DeleteMessage sqs:DeleteMessageBatch sqs:GetQueueAttributes sqs:ReceiveMessage", queueARNs},
+	"SQSSendMessagePolicy":                  {"sqs:SendMessage*", queueARNs},
+	"SNSPublishMessagePolicy":               {"sns:Publish", []string{arnOf + "sns:${AWS::Region}:${AWS::AccountId}:${TopicName}"}},
+	"LambdaInvokePolicy":                    {"lambda:InvokeFunction", []string{arnOf + "lambda:${AWS::Region}:${AWS::AccountId}:function:${FunctionName}*"}},
+	"DynamoDBCrudPolicy":                    {"dynamodb:GetItem dynamodb:DeleteItem dynamodb:PutItem dynamodb:Scan dynamodb:Query dynamodb:UpdateItem dynamodb:BatchWriteItem dynamodb:BatchGetItem dynamodb:DescribeTable dynamodb:ConditionCheckItem", tableARNs},
+	"DynamoDBReadPolicy":                    {"dynamodb:GetItem dynamodb:Scan dynamodb:Query dynamodb:BatchGetItem dynamodb:DescribeTable", tableARNs},
+	"DynamoDBWritePolicy":                   {"dynamodb:PutItem dynamodb:UpdateItem dynamodb:BatchWriteItem", tableARNs},
+	"S3ReadPolicy":                          {"s3:GetObject s3:ListBucket s3:GetBucketLocation s3:GetObjectVersion s3:GetLifecycleConfiguration", bothS3},
+	"S3WritePolicy":                         {"s3:PutObject s3:PutObjectAcl s3:PutLifecycleConfiguration", bothS3},
+	"S3CrudPolicy":                          {"s3:GetObject s3:ListBucket s3:GetBucketLocation s3:GetObjectVersion s3:PutObject s3:PutObjectAcl s3:GetLifecycleConfiguration s3:PutLifecycleConfiguration s3:DeleteObject", bothS3},
+	"StepFunctionsExecutionPolicy":          {"states:StartExecution", []string{arnOf + "states:${AWS::Region}:${AWS::AccountId}:stateMachine:${StateMachineName}"}},
+	"EventBridgePutEventsPolicy":            {"events:PutEvents", []string{arnOf + "events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"}},
+	"SSMParameterReadPolicy":                {"ssm:DescribeParameters ssm:GetParameters ssm:GetParameter ssm:GetParametersByPath", []string{arnOf + "ssm:${AWS::Region}:${AWS::AccountId}:parameter/${ParameterName}"}},
+	"AWSSecretsManagerGetSecretValuePolicy": {"secretsmanager:GetSecretValue", []string{"${SecretArn}"}},
+	"KMSDecryptPolicy":                      {"kms:Decrypt", []string{arnOf + "kms:${AWS::Region}:${AWS::AccountId}:key/${KeyId}"}},
+	"KMSEncryptPolicy":                      {"kms:Encrypt", []string{arnOf + "kms:${AWS::Region}:${AWS::AccountId}:key/${KeyId}"}},
+	"CloudWatchPutMetricPolicy":             {"cloudwatch:PutMetricData", nil},
+}
+
+func policyDocument(t *policyTemplate, given map[string]any) map[string]any {
+	var resources []any
+	for _, text := range t.resources {
+		variables := map[string]any{}
+		for name, v := range given {
+			if strings.Contains(text, "${"+name+"}") {
+				variables[name] = v
+			}
+		}
+		resources = append(resources, sub1(text, variables))
+	}
+	if resources == nil {
+		return allow("*", strings.Fields(t.actions)...)
+	}
+	return allow(resources, strings.Fields(t.actions)...)
+}
+
+// deployment makes CodeDeploy shift the traffic of a function's alias.
+func (s *serverless) deployment(id string, r, p, alias map[string]any) {
+	preference, ok := p["DeploymentPreference"].(map[string]any)
+	if !ok || preference["Enabled"] == false {
+		return
+	}
+	preference = maps.Clone(preference)
+	delete(preference, "Enabled")
+	const application, serviceRole = "ServerlessDeploymentApplication", "CodeDeployServiceRole"
+	s.make(application, "AWS::CodeDeploy::Application", nil, map[string]any{"ComputePlatform": "Lambda"}, false)
+	role := preference["Role"]
+	if role == nil {
+		role = getAtt(serviceRole, "Arn")
+		s.make(serviceRole, "AWS::IAM::Role", nil, map[string]any{
+			"AssumeRolePolicyDocument": map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
+				"Effect": "Allow", "Action": []any{"sts:AssumeRole"}, "Principal": map[string]any{"Service": []any{"codedeploy.amazonaws.com"}},
+			}}},
+			"ManagedPolicyArns": []any{managed("service-role/AWSCodeDeployRoleForLambda")},
+		}, false)
+	}
+	kind, _ := preference["Type"].(string)
+	config := any("CodeDeployDefault.Lambda" + kind)
+	if !strings.HasPrefix(kind, "Canary") && !strings.HasPrefix(kind, "Linear") && kind != "AllAtOnce" {
+		config = preference["Type"]
+	}
+	group := map[string]any{
+		"ApplicationName": ref1(application), "ServiceRoleArn": role, "DeploymentConfigName": config,
+		"DeploymentStyle":           map[string]any{"DeploymentType": "BLUE_GREEN", "DeploymentOption": "WITH_TRAFFIC_CONTROL"},
+		"AutoRollbackConfiguration": map[string]any{"Enabled": true, "Events": []any{"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"}},
+	}
+	if alarms, ok := preference["Alarms"].([]any); ok {
+		var list []any
+		for _, alarm := range alarms {
+			list = append(list, map[string]any{"Name": alarm})
+		}
+		group["AlarmConfiguration"] = map[string]any{"Enabled": true, "Alarms": list}
+	}
+	take(preference, group, "TriggerConfigurations")
+	s.make(id+"DeploymentGroup", "AWS::CodeDeploy::DeploymentGroup", r, group, false)
+	update := map[string]any{"ApplicationName": ref1(application), "DeploymentGroupName": ref1(id + "DeploymentGroup")}
+	hooks, _ := preference["Hooks"].(map[string]any)
+	for name, hook := range map[string]string{"PreTraffic": "BeforeAllowTrafficHook", "PostTraffic": "AfterAllowTrafficHook"} {
+		if v, ok := hooks[name]; ok {
+			update[hook] = v
+		}
+	}
+	alias["UpdatePolicy"] = map[string]any{"CodeDeployLambdaAliasUpdate": update}
+	for _, done := range []string{"Type", "Alarms", "Hooks", "Role"} {
+		delete(preference, done)
+	}
+	s.left(id, "DeploymentPreference", preference)
+}
+
+func (s *serverless) url(id string, r, p map[string]any) {
+	config, ok := p["FunctionUrlConfig"].(map[string]any)
+	if !ok {
+		return
+	}
+	u := map[string]any{"TargetFunctionArn": ref1(id)}
+	config = maps.Clone(config)
+	take(config, u, "AuthType", "Cors", "InvokeMode")
+	permission := map[string]any{"Action": "lambda:InvokeFunctionUrl", "FunctionName": ref1(id), "Principal": "*", "FunctionUrlAuthType": "NONE"}
+	if alias, ok := p["AutoPublishAlias"].(string); ok {
+		u["Qualifier"], permission["FunctionName"] = alias, ref1(id+"Alias"+alias)
+	}
+	made := s.make(id+"Url", "AWS::Lambda::Url", r, u, false)
+	if alias, ok := p["AutoPublishAlias"].(string); ok {
+		made["DependsOn"] = id + "Alias" + alias
+	}
+	if u["AuthType"] == "NONE" {
+		s.make(id+"UrlPublicPermissions", "AWS::Lambda::Permission", r, permission, false)
+	}
+	s.left(id, "FunctionUrlConfig", config)
+}
+
+// A source of events of a function.
+type source struct {
+	id, name, typ string
+	from          map[string]any
+	target, arn   any // the function or its alias, as a name and as an ARN
+}
+
+func (e source) resource() string { return e.id + e.name }
+
+// event makes what sends the events of one source.
+func (s *serverless) event(e source, p map[string]any) {
+	made := map[string]any{}
+	switch e.typ {
+	case "Api", "HttpApi":
+		s.apiEvent(e, p)
+	case "SQS", "DynamoDB", "Kinesis":
+		made["FunctionName"] = e.target
+		for _, name := range []string{"Queue", "Stream"} {
+			if v, ok := p[name]; ok {
+				made["EventSourceArn"] = v
+				delete(p, name)
+			}
+		}
+		if e.typ == "SQS" {
+			// The defaults of the event source mapping are those of SAM.
+			take(p, made, "ScalingConfig")
+		}
+		take(p, made, "BatchSize", "Enabled", "FilterCriteria", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds", "StartingPosition",
+			"BisectBatchOnFunctionError", "DestinationConfig", "MaximumRecordAgeInSeconds", "MaximumRetryAttempts", "ParallelizationFactor", "TumblingWindowInSeconds", "KmsKeyArn")
+		s.make(e.resource(), "AWS::Lambda::EventSourceMapping", e.from, made, false)
+	case "SNS":
+		topic := p["Topic"]
+		delete(p, "Topic")
+		made["Endpoint"], made["Protocol"], made["TopicArn"] = e.arn, "lambda", topic
+		take(p, made, "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
+		s.make(e.resource(), "AWS::SNS::Subscription", e.from, made, false)
+		s.permission(e, "sns.amazonaws.com", map[string]any{"SourceArn": topic})
+	case "S3":
+		s.bucketEvent(e, p)
+	case "Schedule", "EventBridgeRule", "CloudWatchEvent":
+		s.rule(e, p)
+	default:
+		s.invalid(e.id, "The embedded AWS does not support the event %s of type %s", e.name, e.typ)
+		return
+	}
+	s.left(e.id, "the event "+e.name, p)
+}
+
+func (s *serverless) permission(e source, service string, more map[string]any) {
+	p := map[string]any{"Action": "lambda:InvokeFunction", "FunctionName": e.target, "Principal": service}
+	maps.Copy(p, more)
+	s.make(e.resource()+"Permission", "AWS::Lambda::Permission", e.from, p, false)
+}
+
+func (s *serverless) rule(e source, p map[string]any) {
+	target := map[string]any{"Arn": e.arn, "Id": e.resource() + "LambdaTarget"}
+	rule := map[string]any{"Targets": []any{target}}
+	take(p, target, "Input", "InputPath", "RetryPolicy", "InputTransformer")
+	if t, ok := p["Target"].(map[string]any); ok {
+		take(t, target, "Id")
+		delete(p, "Target")
+	}
+	if queue, ok := p["DeadLetterConfig"].(map[string]any); ok && queue["Arn"] != nil {
+		target["DeadLetterConfig"] = map[string]any{"Arn": queue["Arn"]}
+		delete(p, "DeadLetterConfig")
+	}
+	if pattern, ok := p["Pattern"]; ok {
+		rule["EventPattern"] = pattern
+		delete(p, "Pattern")
+	}
+	if schedule, ok := p["Schedule"]; ok {
+		rule["ScheduleExpression"] = schedule
+		delete(p, "Schedule")
+	}
+	if enabled, ok := p["Enabled"].(bool); ok {
+		rule["State"] = map[bool]string{true: "ENABLED", false: "DISABLED"}[enabled]
+		delete(p, "Enabled")
+	}
+	take(p, rule, "Name", "Description", "State", "EventBusName")
+	if name, ok := p["RuleName"]; ok {
+		rule["Name"] = name
+		delete(p, "RuleName")
+	}
+	s.make(e.resource(), "AWS::Events::Rule", e.from, rule, false)
+	s.permission(e, "events.amazonaws.com", map[string]any{"SourceArn": getAtt(e.resource(), "Arn")})
+}
+
+func (s *serverless) bucketEvent(e source, p map[string]any) {
+	reference, _ := p["Bucket"].(map[string]any)
+	name, _ := reference["Ref"].(string)
+	bucket, _ := s.made[name].(map[string]any)
+	if bucket == nil || bucket["Type"] != "AWS::S3::Bucket" {
+		s.invalid(e.id, "S3 events must reference an S3 bucket in the same template")
+		clear(p)
+		return
+	}
+	events, isList := p["Events"].([]any)
+	if !isList {
+		events = []any{p["Events"]}
+	}
+	properties, _ := bucket["Properties"].(map[string]any)
+	properties = maps.Clone(orEmpty(properties))
+	notification, _ := properties["NotificationConfiguration"].(map[string]any)
+	notification = maps.Clone(orEmpty(notification))
+	list, _ := notification["LambdaConfigurations"].([]any)
+	for _, event := range events {
+		config := map[string]any{"Event": event, "Function": e.arn}
+		if filter, ok := p["Filter"]; ok {
+			config["Filter"] = filter
+		}
+		list = append(list, config)
+	}
+	notification["LambdaConfigurations"] = list
+	properties["NotificationConfiguration"] = notification
+	s.permission(e, "s3.amazonaws.com", map[string]any{"SourceAccount": ref1("AWS::AccountId")})
+	bucket = maps.Clone(bucket)
+	needs, _ := dependsOn(bucket["DependsOn"])
+	var all []any
+	for _, need := range needs {
+		all = append(all, need)
+	}
+	bucket["DependsOn"] = append(all, e.resource()+"Permission")
+	bucket["Properties"] = properties
+	s.made[name] = bucket
+	clear(p)
+}
+
+func (s *serverless) simpleTable(id string, r, p map[string]any) {
+	p = maps.Clone(p)
+	key := map[string]any{"Name": "id", "Type": "String"}
+	if given, ok := p["PrimaryKey"].(map[string]any); ok {
+		maps.Copy(key, given)
+		delete(p, "PrimaryKey")
+	}
+	kind, ok := map[any]string{"String": "S", "Number": "N", "Binary": "B"}[key["Type"]]
+	if !ok {
+		s.invalid(id, "Invalid 'PrimaryKey' type %v", key["Type"])
+	}
+	t := map[string]any{
+		"AttributeDefinitions": []any{map[string]any{"AttributeName": key["Name"], "AttributeType": kind}},
+		"KeySchema":            []any{map[string]any{"AttributeName": key["Name"], "KeyType": "HASH"}},
+	}
+	if p["Tags"] != nil {
+		t["Tags"] = tags(p)[1:]
+	}
+	take(p, t, "TableName", "SSESpecification", "ProvisionedThroughput", "PointInTimeRecoverySpecification")
+	if t["ProvisionedThroughput"] == nil {
+		t["BillingMode"] = "PAY_PER_REQUEST"
+	}
+	s.make(id, "AWS::DynamoDB::Table", r, t, true)
+	s.left(id, "AWS::Serverless::SimpleTable", p)
+}
+
+var noAlphanumeric = regexp.MustCompile(`[^a-zA-Z0-9]`)
