@@ -81,7 +81,7 @@ func magewright(command string, flags ...string) error {
 	program, err := find.Output()
 	close(found)
 	if err != nil {
-		return fmt.Errorf("compiling Magewright, which magewright/go.mod pins: %w", err)
+		return fmt.Errorf("compiling Magewright, which magewright/go.mod pins: %w\n  next: GOWORK=off go -C magewright mod tidy", err)
 	}
 	run := exec.Command(strings.TrimSpace(string(program)), args...) // #nosec G204 -- the go command has named it
 	run.Stdin, run.Stdout, run.Stderr = os.Stdin, os.Stdout, os.Stderr

@@ -38,9 +38,6 @@ func policies(ctx context.Context, e Env, ask rego.Engine) (evidence.Predicate, 
 	if err != nil {
 		return nil, err
 	}
-	if e.Project.Adopted() {
-		return nil, exit.Missing("leave policies out of required", "nothing evaluates the rules (%d in %.12s): Open Policy Agent runs in Magewright's own repository only so far", len(rules), p.From)
-	}
 	documents, err := policyDocuments(ctx, e.Project)
 	if err != nil {
 		return nil, err

@@ -32,7 +32,8 @@ func Of(checkout string) Engine {
 		if (project.Config{Dir: checkout}).Adopted() {
 			version := running()
 			if version == "" {
-				return "", errors.New("this program was built from a working tree and does not know the version of its engine")
+				return "", exit.Missing("GOWORK=off go -C "+project.Pin+" get -tool "+project.Module+"/tools/magewright@latest",
+					"this program was built from a working tree and does not know the version of its engine")
 			}
 			dir, program = checkout, module+"@"+version
 		}
