@@ -73,7 +73,7 @@ func TestAPipelineOfAnotherApp(t *testing.T) {
 		}
 	}
 	if found := *assertions.Annotations_FromStack(pipeline).FindError(jsii.String("*"), assertions.Match_AnyValue()); len(found) > 0 {
-		t.Errorf("cdk-nag has %d findings, the first %v", len(found), *found[0].Entry)
+		t.Errorf("cdk-nag has %d findings", len(found))
 	}
 	// Whoever may write evidence is not denied it by the limits of artifacts.
 	if n := strings.Count(template, `"/releases/*/evidence/*"`); n != 2 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -29,6 +30,13 @@ func (b *bench) messages(ctx context.Context, cfg aws.Config, function string) e
 	}
 	attributes, err := queues.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: made.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{"QueueArn"}})
 	if err != nil {
+		return err
+	}
+	// The poller reads the queue as the function, whose role has the function's name.
+	if _, err := iam.NewFromConfig(cfg).PutRolePolicy(ctx, &iam.PutRolePolicyInput{
+		RoleName: &function, PolicyName: aws.String("poll"), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[
+			{"Effect":"Allow","Action":["sqs:ReceiveMessage","sqs:DeleteMessage","sqs:GetQueueAttributes","sqs:ChangeMessageVisibility"],"Resource":"*"}]}`),
+	}); err != nil {
 		return err
 	}
 	mapping, err := functions.CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{
