@@ -152,20 +152,17 @@ func (s *Session) message(ctx context.Context, step Step) (Result, error) {
 
 // event puts an event on a bus.
 func (s *Session) event(ctx context.Context, step Step) (Result, error) {
-	entry := eventtypes.PutEventsRequestEntry{}
-	var errs []error
-	for from, into := range map[*string]**string{&step.Event.Bus: &entry.EventBusName, &step.Event.Source: &entry.Source, &step.Event.Type: &entry.DetailType} {
-		text, err := fillText(*from, s.Values)
-		errs = append(errs, err)
-		if text != "" {
-			*into = &text
-		}
-	}
-	detail, err := fillJSON(step.Event.Detail, s.Values)
-	if err := errors.Join(append(errs, err)...); err != nil {
+	bus, busErr := fillText(step.Event.Bus, s.Values)
+	source, sourceErr := fillText(step.Event.Source, s.Values)
+	kind, kindErr := fillText(step.Event.Type, s.Values)
+	detail, detailErr := fillJSON(step.Event.Detail, s.Values)
+	if err := errors.Join(busErr, sourceErr, kindErr, detailErr); err != nil {
 		return Result{}, err
 	}
-	entry.Detail = aws.String(string(detail))
+	entry := eventtypes.PutEventsRequestEntry{Source: &source, DetailType: &kind, Detail: aws.String(string(detail))}
+	if bus != "" {
+		entry.EventBusName = &bus
+	}
 	start := s.Clock.Now()
 	out, err := eventbridge.NewFromConfig(s.AWS).PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []eventtypes.PutEventsRequestEntry{entry}})
 	if err != nil {
