@@ -70,8 +70,9 @@ const Region = "us-east-1"
 // enforced, whose waits take as long as AWS's.
 type Config struct {
 	Addr string // host:port on loopback; if it is empty or the port is 0, a free port is used
-	// Clock is the clock for AWS's waits. If it is nil, time passes Speed times as
-	// fast while AWS waits, for example until a schedule is due; zero is 1.
+	// Clock is the clock for AWS's waits. If it is nil, time passes Speed times as fast
+	// while CodeDeploy shifts traffic or CloudFormation waits for a custom resource, and
+	// at other times as it does; zero is 1.
 	Clock clock.Clock
 	Speed float64
 	Log   *slog.Logger // nil discards everything
