@@ -80,7 +80,7 @@ func New(a account.Account, d Deps) *Service {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Service{account: a, deps: d, ctx: ctx, cancel: cancel, buses: map[string]*bus{}, rules: map[ruleKey]*rule{}}
-	s.deps.Buses = s
+	s.deps.Buses = forwards{s}
 	s.sender = &delivery.Sender{Account: a, Deps: s.deps.Deps, Service: servicePrincipal}
 	s.buses[defaultBus] = &bus{name: defaultBus, arn: a.ARN("events", "event-bus/"+defaultBus), made: a.Clock.Now()}
 	return s
@@ -123,6 +123,20 @@ const maxEntry = 1 << 20
 // PutEvents puts up to ten events on buses. It reports an event that
 // it can't accept in the event's entry, and delivers the others.
 func (s *Service) PutEvents(ctx context.Context, in *awseventbridge.PutEventsInput) (*awseventbridge.PutEventsOutput, error) {
+	return s.put(in, principal.FromContext(ctx).IsService())
+}
+
+// forwards puts the events that rules send to other buses. They keep their source there,
+// also if it is a service of AWS. Whose role the rule has does not matter: a session can
+// have any name, so that its principal says nothing about who made the event.
+type forwards struct{ *Service }
+
+func (f forwards) PutEvents(_ context.Context, in *awseventbridge.PutEventsInput) (*awseventbridge.PutEventsOutput, error) {
+	return f.put(in, true)
+}
+
+// put is PutEvents. ofAWS says that the events may be those of AWS's services.
+func (s *Service) put(in *awseventbridge.PutEventsInput, ofAWS bool) (*awseventbridge.PutEventsOutput, error) {
 	if len(in.Entries) == 0 || len(in.Entries) > 10 {
 		return nil, invalid("1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length between 1 and 10")
 	}
@@ -131,7 +145,7 @@ func (s *Service) PutEvents(ctx context.Context, in *awseventbridge.PutEventsInp
 	}
 	out := &awseventbridge.PutEventsOutput{}
 	for _, entry := range in.Entries {
-		event, bus, reason := s.event(ctx, entry)
+		event, bus, reason := s.event(entry, ofAWS)
 		if reason != nil {
 			out.FailedEntryCount++
 			out.Entries = append(out.Entries, *reason)
@@ -145,7 +159,7 @@ func (s *Service) PutEvents(ctx context.Context, in *awseventbridge.PutEventsInp
 
 // event makes the event for an entry, or returns the reason why it can't.
 // See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html.
-func (s *Service) event(ctx context.Context, entry types.PutEventsRequestEntry) (_ map[string]any, bus string, _ *types.PutEventsResultEntry) {
+func (s *Service) event(entry types.PutEventsRequestEntry, ofAWS bool) (_ map[string]any, bus string, _ *types.PutEventsResultEntry) {
 	refuse := func(code, format string, args ...any) (map[string]any, string, *types.PutEventsResultEntry) {
 		return nil, "", &types.PutEventsResultEntry{ErrorCode: aws.String(code), ErrorMessage: aws.String(fmt.Sprintf(format, args...))}
 	}
@@ -157,8 +171,7 @@ func (s *Service) event(ctx context.Context, entry types.PutEventsRequestEntry) 
 		return refuse("InvalidArgument", "Parameter DetailType is not valid. Reason: DetailType is a required argument.")
 	case entry.Detail == nil:
 		return refuse("InvalidArgument", "Parameter Detail is not valid. Reason: Detail is a required argument.")
-	// A rule may send an event of AWS on to another bus.
-	case strings.HasPrefix(source, "aws.") && !ofService(principal.FromContext(ctx)):
+	case strings.HasPrefix(source, "aws.") && !ofAWS:
 		return refuse("NotAuthorizedForSourceException", "Not authorized for the source.")
 	case len(*entry.Detail) > maxEntry:
 		return refuse("InvalidArgument", "Total size of the entry is over %d bytes.", maxEntry)
@@ -184,11 +197,6 @@ func (s *Service) event(ctx context.Context, entry types.PutEventsRequestEntry) 
 		"version": "0", "id": uuid.NewString(), "detail-type": *entry.DetailType, "source": source, "account": s.account.ID,
 		"time": at.UTC().Format(time.RFC3339), "region": s.account.Region, "resources": resources, "detail": detail,
 	}, bus, nil
-}
-
-// ofService reports whether a service has sent an event, itself or with a role.
-func ofService(p principal.Principal) bool {
-	return strings.HasSuffix(p.ARN, ".amazonaws.com") || strings.HasSuffix(p.ARN, "/EventBridge")
 }
 
 // dispatch delivers an event to the targets of each enabled rule of a bus that matches

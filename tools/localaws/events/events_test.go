@@ -111,6 +111,17 @@ func TestEventsReachTheirTargets(t *testing.T) {
 	if out, err := s.PutEvents(ctx, &awseventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{Source: aws.String("aws.codepipeline"), DetailType: aws.String("Change"), Detail: aws.String(`{}`)}}}); err != nil || out.FailedEntryCount != 0 {
 		t.Errorf("a service's own event: %+v, %v", out, err)
 	}
+	// Everybody who may assume a role gives the session its name.
+	for _, session := range []string{"EventBridge", "codepipeline.amazonaws.com"} {
+		ctx := principal.NewContext(t.Context(), principal.Principal{
+			ARN: "arn:aws:sts::000000000000:assumed-role/developer/" + session, UserID: "AROA:" + session, Account: account.DefaultID,
+			AccessKeyID: "ASIA", Role: "arn:aws:iam::000000000000:role/developer",
+		})
+		out, err := s.PutEvents(ctx, &awseventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{Source: aws.String("aws.codepipeline"), DetailType: aws.String("Change"), Detail: aws.String(`{}`)}}})
+		if err != nil || aws.ToString(out.Entries[0].ErrorCode) != "NotAuthorizedForSourceException" {
+			t.Errorf("a service's event from the session %s: %+v, %v", session, out, err)
+		}
+	}
 }
 
 func TestInputs(t *testing.T) {
@@ -336,7 +347,7 @@ func TestBuses(t *testing.T) {
 	const audit = "arn:aws:events:us-east-1:000000000000:event-bus/audit"
 	put := func(bus, rule string, target types.Target) {
 		target.Id = aws.String("1")
-		if _, err := s.PutRule(t.Context(), &awseventbridge.PutRuleInput{Name: &rule, EventBusName: &bus, EventPattern: aws.String(`{"source":["app"]}`)}); err != nil {
+		if _, err := s.PutRule(t.Context(), &awseventbridge.PutRuleInput{Name: &rule, EventBusName: &bus, EventPattern: aws.String(`{"source":["app","aws.s3"]}`)}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.PutTargets(t.Context(), &awseventbridge.PutTargetsInput{Rule: &rule, EventBusName: &bus, Targets: []types.Target{target}}); err != nil {
@@ -356,6 +367,15 @@ func TestBuses(t *testing.T) {
 	}
 	if got := <-calls; !strings.Contains(got, `"detail":{"n":1}`) || !strings.Contains(got, `"resources":["arn:r"]`) {
 		t.Errorf("forwarded: %s", got)
+	}
+	ctx := principal.Service(t.Context(), "s3.amazonaws.com", account.DefaultID)
+	if out, err := s.PutEvents(ctx, &awseventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{
+		{EventBusName: aws.String("orders"), Source: aws.String("aws.s3"), DetailType: aws.String("x"), Detail: aws.String(`{}`)},
+	}}); err != nil || out.FailedEntryCount != 0 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if got := <-calls; !strings.Contains(got, `"source":"aws.s3"`) {
+		t.Errorf("an event of AWS, forwarded: %s", got)
 	}
 	rules, err := s.ListRules(t.Context(), &awseventbridge.ListRulesInput{EventBusName: aws.String("audit")})
 	if err != nil || len(rules.Rules) != 1 || *rules.Rules[0].Arn != "arn:aws:events:us-east-1:000000000000:rule/audit/log" {
