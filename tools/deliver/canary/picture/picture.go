@@ -72,13 +72,16 @@ func (r *Record) Share() float64 {
 
 // Verdict says in a line what came of the canary.
 func (r *Record) Verdict() string {
-	if r.Judgement == nil && r.going() {
+	switch {
+	case r.Judgement != nil:
+		return r.Judgement.String()
+	case r.going():
 		return "there is nothing to compare yet"
-	}
-	if r.Judgement == nil {
+	case r.Length == 0:
 		return "traffic moved at once: there was nothing to compare"
+	default:
+		return "the versions were not compared"
 	}
-	return r.Judgement.String()
 }
 
 // Width is the usual width of a picture, and narrowest the smallest, in pixels.
@@ -128,6 +131,15 @@ type mark struct {
 	Anchor string
 	TextX  float64
 	Bad    bool
+}
+
+// text returns where the text of a mark begins and ends.
+func (m mark) text() (from, to float64) {
+	width := float64(len(m.Text)) * letter
+	if m.Anchor == "end" {
+		return m.TextX - width, m.TextX
+	}
+	return m.TextX, m.TextX + width
 }
 
 // A scale maps a time to a place.
@@ -307,6 +319,13 @@ func (r *Record) marks(s scale) []mark {
 		m.Anchor, m.TextX = "start", m.X+4
 		if m.X > s.width/2 {
 			m.Anchor, m.TextX = "end", m.X-4
+		}
+	}
+	// Of two texts in one place, that of the end says more.
+	if len(marks) == 2 {
+		begin, end := marks[0].text()
+		if from, to := marks[1].text(); from < end && begin < to {
+			marks[0].Text = ""
 		}
 	}
 	return marks

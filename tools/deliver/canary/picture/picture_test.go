@@ -48,7 +48,10 @@ func TestPicture(t *testing.T) {
 	passed.Status, passed.Weights[1].New = "Succeeded", 1
 	passed.Limits = canary.LimitsOf(0.05, 100)
 	early := &Record{Deployment: "d-EXAMPLE02", Status: "InProgress", Old: "1", New: "2", Start: going.Start, Length: 5 * time.Minute}
-	for name, r := range map[string]*Record{"canary": failing(), "going": going, "passed": passed, "early": early} {
+	once := failing()
+	once.Status, once.Length, once.Judgement = "Succeeded", 0, nil
+	once.Weights = []Weight{{once.Start, 1}, {once.Start.Add(3 * time.Second), 1}}
+	for name, r := range map[string]*Record{"canary": failing(), "going": going, "passed": passed, "early": early, "once": once} {
 		for _, width := range []int{Width, 340} {
 			var got bytes.Buffer
 			if err := r.Draw(&got, width); err != nil {
@@ -74,6 +77,25 @@ func TestPicture(t *testing.T) {
 					t.Fatalf("%s is no XML: %v", golden, err)
 				}
 			}
+		}
+	}
+}
+
+// TestVerdict holds that a verdict says no more than is known.
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		status string
+		length time.Duration
+		want   string
+	}{
+		{"InProgress", time.Minute, "there is nothing to compare yet"},
+		{"Succeeded", 0, "traffic moved at once: there was nothing to compare"},
+		{"Succeeded", time.Minute, "the versions were not compared"},
+	} {
+		r := &Record{Status: tt.status, Length: tt.length}
+		if got := r.Verdict(); got != tt.want {
+			t.Errorf("after %s in %v it is %q, want %q", tt.status, tt.length, got, tt.want)
 		}
 	}
 }
