@@ -6,13 +6,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -154,16 +154,22 @@ func (r *request) write(ctx context.Context, out io.Writer, text string) error {
 		}
 		for _, c := range comments {
 			if strings.HasPrefix(c.Body, marker) {
+				if err := r.send(ctx, r.update, r.one+c.ID.String(), map[string]string{"body": text}, nil); err != nil {
+					return err
+				}
 				fmt.Fprintln(out, "the comment is updated")
-				return r.send(ctx, r.update, r.one+c.ID.String(), map[string]string{"body": text}, nil)
+				return nil
 			}
 		}
 		if len(comments) < 100 {
 			break
 		}
 	}
+	if err := r.send(ctx, http.MethodPost, r.comments, map[string]string{"body": text}, nil); err != nil {
+		return err
+	}
 	fmt.Fprintln(out, "the comment is made")
-	return r.send(ctx, http.MethodPost, r.comments, map[string]string{"body": text}, nil)
+	return nil
 }
 
 // send sends a request with a JSON body, and decodes the answer.
@@ -189,13 +195,18 @@ func (r *request) send(ctx context.Context, method, address string, body, answer
 	defer func() { _ = got.Body.Close() }()
 	data, err := io.ReadAll(io.LimitReader(got.Body, 32<<20))
 	if err == nil && got.StatusCode >= http.StatusBadRequest {
-		err = exit.Missing("give the token the right to comment: pull-requests: write at GitHub, the scope api at GitLab", "%s answers %s: %.200s", address, got.Status, data)
+		next := "go tool mage comment, once it answers otherwise"
+		// Whoever may not see something is told that it is not there.
+		if slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, got.StatusCode) {
+			next = "give the token the right to comment: pull-requests: write at GitHub, the scope api at GitLab"
+		}
+		err = exit.Missing(next, "%s answers %s: %.200s", address, got.Status, data)
 	}
 	if err == nil && answer != nil {
 		err = json.Unmarshal(data, answer)
 	}
 	if err != nil {
-		return fmt.Errorf("writing the comment: %w", errors.Join(err))
+		return fmt.Errorf("writing the comment: %w", err)
 	}
 	return nil
 }
