@@ -97,12 +97,13 @@ func (r *rehearsal) put(ctx context.Context, action types.ActionExecutionDetail,
 	return q
 }
 
-// failed returns what went wrong so far. A question that was answered has not failed.
+// failed returns what went wrong so far. A question that was answered, here or
+// elsewhere, has not failed.
 func (q *question) failed() error {
 	select {
 	case err := <-q.answered:
 		q.answered <- nil
-		return err
+		return unlessElsewhere(err)
 	default:
 		return nil
 	}
@@ -118,7 +119,12 @@ func (q *question) end() error {
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
-	if _, elsewhere := errors.AsType[*types.ApprovalAlreadyCompletedException](err); elsewhere || errors.Is(err, pipeline.ErrNoToken) {
+	return unlessElsewhere(err)
+}
+
+// unlessElsewhere returns the error of an answer, or nil if another answer came first.
+func unlessElsewhere(err error) error {
+	if _, completed := errors.AsType[*types.ApprovalAlreadyCompletedException](err); completed || errors.Is(err, pipeline.ErrNoToken) {
 		return nil
 	}
 	return err

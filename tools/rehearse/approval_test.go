@@ -3,11 +3,15 @@ package rehearse
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+
+	"github.com/magewright/magewright/tools/deliver/pipeline"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/rehearse/keyboard"
 )
@@ -56,4 +60,27 @@ type prompt struct {
 func (p prompt) Write(text []byte) (int, error) {
 	go p.Do(p.do)
 	return len(text), nil
+}
+
+// TestAnsweredElsewhere holds that a rehearsal goes on if an approval was answered in the
+// console just before it was answered here, and that anything else ends it.
+func TestAnsweredElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		answered error
+		fails    bool
+	}{
+		{nil, false},
+		{fmt.Errorf("answering: %w", &types.ApprovalAlreadyCompletedException{}), false},
+		{fmt.Errorf("reading: %w", pipeline.ErrNoToken), false},
+		{io.EOF, true},
+	} {
+		for name, read := range map[string]func(*question) error{"so far": (*question).failed, "at the end": (*question).end} {
+			q := &question{withdraw: func() {}, answered: make(chan error, 1)}
+			q.answered <- tt.answered
+			if err := read(q); (err != nil) != tt.fails {
+				t.Errorf("%v gives %v %s", tt.answered, err, name)
+			}
+		}
+	}
 }
