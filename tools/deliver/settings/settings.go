@@ -84,8 +84,7 @@ func find(ctx context.Context, cfg project.Config, engine rego.Engine) (found []
 	if err != nil {
 		return nil, err
 	}
-	// In other repositories nothing evaluates rules yet, as readiness says.
-	if len(rules) > 0 && !cfg.Adopted() {
+	if len(rules) > 0 {
 		answer, err := engine.Ask(ctx, rules, map[string]any{})
 		if err != nil {
 			return nil, err

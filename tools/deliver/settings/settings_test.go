@@ -60,7 +60,7 @@ func TestFind(t *testing.T) {
 		{
 			name: "another repository", adopted: true,
 			change: map[string]string{"magewright/go.mod": "module x\n", "magewright/probes.yml": "{}\n", "magewright/policy/bad.rego": "deny if {"},
-			want:   []string{"magewright/probes.yml:1: a list of steps"}, // nothing evaluates its rules
+			want:   []string{"magewright/policy/bad.rego:1: rego_parse_error", "magewright/probes.yml:1: a list of steps"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
