@@ -40,16 +40,14 @@ const (
 	patience = time.Second
 	// pause is the time between two looks at whether the targets have started.
 	pause = 50 * time.Millisecond
-	// interrupted is the exit code after a signal.
-	interrupted = 130
 )
 
 // Files of the directory of the magefile. What is in bin belongs to this machine.
 const (
 	// earlier holds the time that the latest long compilation took, such as 19s.
-	earlier = ".magewright/bin/compiled"
-	binary  = ".magewright/bin/mage"
-	locked  = ".magewright/bin/lock"
+	earlier  = ".magewright/bin/compiled"
+	binary   = ".magewright/bin/mage"
+	lockFile = ".magewright/bin/lock"
 )
 
 func main() {
@@ -124,10 +122,13 @@ type starter struct {
 
 // run runs mage, and says what it waits for until the targets have started.
 func (s starter) run(ctx context.Context, mage func() error) int {
+	// Mage writes files of one name beside the magefile while it compiles.
+	unlock, locked := s.lock(ctx)
+	if !locked {
+		return s.stopped()
+	}
 	watched := make(chan struct{})
 	watch, ended := context.WithCancel(ctx)
-	// Mage writes files of one name beside the magefile while it compiles.
-	unlock := s.lock()
 	marked := s.mark()
 	started := false
 	go func() {
@@ -144,17 +145,22 @@ func (s starter) run(ctx context.Context, mage func() error) int {
 		return 0
 	}
 	if !started && len(s.interrupts) > 0 {
-		fmt.Fprintln(s.stderr, "mage: stopped before the targets were compiled")
-		return interrupted
+		return s.stopped()
 	}
 	if code := command.ExitCode(err); code >= 0 {
 		return code // Mage has said why
 	}
 	fmt.Fprintln(s.stderr, "mage:", err)
 	if ctx.Err() != nil {
-		return interrupted
+		return exit.Interrupted
 	}
 	return exit.Environment
+}
+
+// stopped says that a signal came before there were targets, and returns the exit code.
+func (s starter) stopped() int {
+	fmt.Fprintln(s.stderr, "mage: stopped before the targets were compiled")
+	return exit.Interrupted
 }
 
 // mage builds Mage where that has not been done, and runs it.
@@ -178,18 +184,30 @@ func (s starter) mage(ctx context.Context, args []string) error {
 func (s starter) file(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
 
 // lock waits until no other command compiles the targets of this directory, and
-// returns a function that lets the next one do so. If the file can't be locked, none
-// waits.
-func (s starter) lock() (unlock func()) {
-	file := s.file(locked)
+// returns a function that lets the next one do so. It reports false if a signal came
+// first. If the file can't be locked, none waits.
+func (s starter) lock(ctx context.Context) (unlock func(), locked bool) {
+	file := s.file(lockFile)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { // #nosec G301 -- as all that targets leave
-		return func() {}
+		return func() {}, true
 	}
-	unlock, err := lock(file)
-	if err != nil {
-		return func() {}
+	begun, impatient := s.clock.Now(), false
+	for {
+		unlock, err := lock(file)
+		if err != nil {
+			return func() {}, true
+		}
+		if unlock != nil {
+			return unlock, true
+		}
+		if !impatient && clock.Since(s.clock, begun) >= patience {
+			impatient = true
+			fmt.Fprintln(s.stderr, "mage: waiting for another command, which compiles the targets here")
+		}
+		if clock.Sleep(ctx, s.clock, pause) != nil || len(s.interrupts) > 0 {
+			return nil, false
+		}
 	}
-	return unlock
 }
 
 func (s starter) mark() error { return os.WriteFile(s.file(starting.Marker), nil, 0o600) }

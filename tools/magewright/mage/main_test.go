@@ -100,7 +100,7 @@ func TestExitCode(t *testing.T) {
 	}{
 		{"mage's own", t.Context(), exec.Command("sh", "-c", "exit 7").Run(), 7, ""},
 		{"mage can't be run", t.Context(), exec.ErrNotFound, exit.Environment, "mage: " + exec.ErrNotFound.Error() + "\n"},
-		{"a signal", ended, context.Canceled, interrupted, "mage: context canceled\n"},
+		{"a signal", ended, context.Canceled, exit.Interrupted, "mage: context canceled\n"},
 	} {
 		var said buffer
 		s := starter{clock: clock.NewManual(time.Unix(0, 0)), stderr: &said, dir: t.TempDir()}
@@ -161,7 +161,7 @@ func TestCtrlCWhileCompiling(t *testing.T) {
 		want    int
 		said    string
 	}{
-		{"while they are compiled", false, interrupted, "mage: stopped before the targets were compiled\n"},
+		{"while they are compiled", false, exit.Interrupted, "mage: stopped before the targets were compiled\n"},
 		{"after they have started", true, 1, ""},
 	} {
 		var said buffer
@@ -215,4 +215,38 @@ func TestOneCompilesAtATime(t *testing.T) {
 	}()
 	close(release)
 	<-ended
+}
+
+// TestWaitsForAnother holds that a command which waits for another one says so, and that
+// Ctrl-C ends it.
+func TestWaitsForAnother(t *testing.T) {
+	t.Parallel()
+	manual := clock.NewManual(time.Unix(0, 0))
+	var said buffer
+	s := starter{clock: manual, stderr: &said, dir: t.TempDir(), interrupts: make(chan os.Signal, 1)}
+	unlock, locked := s.lock(t.Context())
+	if !locked {
+		t.Fatal("nobody else has the lock")
+	}
+	defer unlock()
+	code := make(chan int)
+	go func() {
+		code <- s.run(t.Context(), func() error {
+			t.Error("it compiles beside the other command")
+			return nil
+		})
+	}()
+	for range patience / pause {
+		manual.BlockUntil(1)
+		manual.Advance(pause)
+	}
+	manual.BlockUntil(1)
+	s.interrupts <- os.Interrupt
+	manual.Advance(pause)
+	if got := <-code; got != exit.Interrupted {
+		t.Errorf("the exit code is %d", got)
+	}
+	if want := "mage: waiting for another command, which compiles the targets here\nmage: stopped before the targets were compiled\n"; said.String() != want {
+		t.Errorf("it says %q, want %q", &said, want)
+	}
 }

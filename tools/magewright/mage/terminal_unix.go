@@ -21,7 +21,8 @@ func foreground() bool {
 	return false
 }
 
-// lock waits for the lock of a file. It ends with the process that holds it.
+// lock takes the lock of a file, which ends with the process that holds it. It returns
+// nil if another one holds it.
 func lock(file string) (unlock func(), err error) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) // #nosec G304 -- beside the magefile
 	if err != nil {
@@ -29,10 +30,13 @@ func lock(file string) (unlock func(), err error) {
 	}
 	fd := int(f.Fd()) // #nosec G115 -- a file descriptor is small
 	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
-		err = unix.Flock(fd, unix.LOCK_EX)
+		err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
 	}
 	if err != nil {
 		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, nil //nolint:nilnil // another one holds it
+		}
 		return nil, err
 	}
 	return func() {
