@@ -37,14 +37,17 @@ type Row struct {
 	Began, Ended time.Time
 }
 
-// words are how states are called where rows do not say it.
+// words are what states are called where rows do not say it.
 var words = map[State]string{Waiting: "-", Running: "running", Succeeded: "ok", Failed: "FAILED", Stopped: "stopped", Skipped: "not run"}
+
+// String returns what a state is called.
+func (s State) String() string { return words[s] }
 
 func (r Row) word() string {
 	if r.Word != "" {
 		return r.Word
 	}
-	return words[r.State]
+	return r.State.String()
 }
 
 // Silence is how long nothing is printed of rows that run, where nothing is redrawn. The

@@ -128,9 +128,6 @@ type result struct {
 	err   error // of one that failed; nil if it was stopped
 }
 
-// resultWords are how a target has ended, in words.
-var resultWords = map[live.State]string{live.Succeeded: "ok", live.Failed: "FAILED", live.Stopped: "stopped", live.Skipped: "not run"}
-
 // run runs one of the targets.
 func (p *side) run(ctx context.Context, i int, t Named) {
 	r := &p.results[i]
@@ -191,7 +188,7 @@ func (p *side) print(r *result, text string) {
 	if r.state == live.Skipped {
 		took = ""
 	}
-	fmt.Fprintf(p.cfg.Stdout, "== %s: %s%s\n%s", r.name, resultWords[r.state], took, text)
+	fmt.Fprintf(p.cfg.Stdout, "== %s: %s%s\n%s", r.name, r.state, took, text)
 }
 
 // summarize prints what those that failed have printed, and a line of each other.
