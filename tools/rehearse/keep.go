@@ -2,7 +2,6 @@ package rehearse
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -55,7 +54,7 @@ func (r *rehearsal) results(ctx context.Context, id string, status types.Pipelin
 func (r *rehearsal) produced(ctx context.Context, a types.ActionExecutionDetail, to *results.Action) error {
 	to.Approval = pipeline.IsApproval(a)
 	if a.Input != nil {
-		to.Command = alone(a.Input.Configuration)
+		to.Command = results.Alone(a.Input.Configuration)
 	}
 	if a.Output == nil {
 		return nil
@@ -92,21 +91,6 @@ func (r *rehearsal) produced(ctx context.Context, a types.ActionExecutionDetail,
 		to.Artifacts = append(to.Artifacts, data)
 	}
 	return nil
-}
-
-// alone returns the command that does by itself what an action's build does, or
-// "" if it does not run targets.
-func alone(configuration map[string]string) string {
-	var variables []struct{ Name, Value string }
-	if json.Unmarshal([]byte(configuration["EnvironmentVariables"]), &variables) != nil {
-		return ""
-	}
-	for _, v := range variables {
-		if v.Name == "MAGE_TARGETS" {
-			return "go tool mage " + v.Value
-		}
-	}
-	return ""
 }
 
 // lastLine returns what the build of an action has said last, or "". Nothing depends

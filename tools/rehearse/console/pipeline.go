@@ -13,6 +13,8 @@ import (
 	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	awscodepipeline "github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+
+	"github.com/magewright/magewright/tools/rehearse/results"
 )
 
 // A Summary is a pipeline in a list.
@@ -235,7 +237,7 @@ func (c *Console) stage(ctx context.Context, d types.StageDeclaration, state typ
 		s.Other = aws.ToString(state.LatestExecution.PipelineExecutionId)
 	}
 	for _, a := range d.Actions {
-		shown := Action{Name: aws.ToString(a.Name), Status: "NotStarted", Order: aws.ToInt32(a.RunOrder), Command: alone(a.Configuration)}
+		shown := Action{Name: aws.ToString(a.Name), Status: "NotStarted", Order: aws.ToInt32(a.RunOrder), Command: results.Alone(a.Configuration)}
 		if a.ActionTypeId != nil {
 			shown.Category, shown.Provider = string(a.ActionTypeId.Category), aws.ToString(a.ActionTypeId.Provider)
 		}
@@ -297,20 +299,6 @@ func (c *Console) buildLog(ctx context.Context, id string) *Stream {
 		return nil
 	}
 	return &Stream{Group: *l.GroupName, Stream: aws.ToString(l.StreamName)}
-}
-
-// alone returns the command that does by itself what an action's build does, or "" if
-// it does not run targets.
-func alone(configuration map[string]string) string {
-	var variables []struct{ Name, Value string }
-	if json.Unmarshal([]byte(configuration["EnvironmentVariables"]), &variables) != nil {
-		return ""
-	}
-	i := slices.IndexFunc(variables, func(v struct{ Name, Value string }) bool { return v.Name == "MAGE_TARGETS" })
-	if i < 0 {
-		return ""
-	}
-	return "go tool mage " + variables[i].Value
 }
 
 // approve answers an approval as the account's user, and records who that is.
