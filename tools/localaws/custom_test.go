@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,10 +17,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/localaws/lambda"
 )
 
 // A deployer creates, updates and deletes stacks, and waits for the end.
@@ -381,4 +385,60 @@ func object(t *testing.T, objects *s3.Client, bucket, key string) string {
 		t.Fatal(err)
 	}
 	return string(content)
+}
+
+// A function finds the AWS SDK, as on AWS, and nothing else that is installed beside it.
+func TestModulesOfNode(t *testing.T) {
+	t.Parallel()
+	if node() == "" {
+		t.Skip("there is no node on PATH")
+	}
+	modules := filepath.Join(t.TempDir(), "node_modules")
+	for name, text := range map[string]string{
+		"@aws-sdk/client-sns/index.js": "module.exports = 'sdk with ' + require('helper');", "helper/index.js": "module.exports = 'helper';",
+	} {
+		file := filepath.Join(modules, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server, err := localaws.Start(t.Context(), localaws.Config{Clock: clock.NewElastic(600), Node: lambda.Node{Program: node(), Modules: modules}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	d := deployer{t, server, cloudformation.NewFromConfig(clientsOf(server))}
+	status, reasons := d.apply("modules", `
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}]}
+  Function:
+    Type: AWS::Lambda::Function
+    Properties:
+      FunctionName: modules
+      Role: !GetAtt Role.Arn
+      Runtime: nodejs22.x
+      Handler: index.handler
+      Code:
+        ZipFile: |
+          const required = (name) => { try { return require(name); } catch (error) { return error.code; } };
+          const imported = (name) => import(name).then((module) => module.default, (error) => error.code);
+          exports.handler = async () => [required('@aws-sdk/client-sns'), required('helper'), await imported('@aws-sdk/client-sns'), await imported('helper')];
+`)
+	if status != types.StackStatusCreateComplete {
+		t.Fatalf("%s\n%s", status, reasons)
+	}
+	out, err := awslambda.NewFromConfig(clientsOf(server)).Invoke(t.Context(), &awslambda.InvokeInput{FunctionName: aws.String("modules")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `["sdk with helper","MODULE_NOT_FOUND","sdk with helper","ERR_MODULE_NOT_FOUND"]`; string(out.Payload) != want {
+		t.Errorf("%s, want %s", out.Payload, want)
+	}
 }

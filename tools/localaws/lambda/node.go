@@ -30,7 +30,7 @@ var nodeRuntimes = []lambdatypes.Runtime{
 type Node struct {
 	Program string // its executable; functions in JavaScript are refused if it is empty
 	// Modules is the directory node_modules with the AWS SDK for JavaScript, which
-	// Lambda's runtimes have. It may be empty.
+	// Lambda's runtimes have. Functions find nothing else in it. It may be empty.
 	Modules string
 }
 
@@ -62,45 +62,56 @@ func (s *Service) entrypoint(v *version) (program string, args, env []string, er
 	if !v.settings.interpreted() {
 		return filepath.Join(v.code.root, "bootstrap"), nil, nil, nil
 	}
-	dir, err := s.nodeDir()
-	if err != nil {
-		return "", nil, nil, err
+	s.nodeOnce.Do(func() {
+		if s.nodeErr = s.installNode(); s.nodeErr != nil {
+			s.nodeErr = fmt.Errorf("writing the runtime of Node: %w", s.nodeErr)
+		}
+	})
+	if s.nodeErr != nil {
+		return "", nil, nil, s.nodeErr
 	}
-	return s.deps.Node.Program, []string{filepath.Join(dir, "runtime.mjs")}, []string{
+	return s.deps.Node.Program, []string{filepath.Join(s.nodeDir("runtime"), "runtime.mjs")}, []string{
 		"AWS_EXECUTION_ENV=AWS_Lambda_" + string(v.settings.Runtime),
 		// Lambda's own image also looks for modules in the package's directory.
-		"NODE_PATH=" + strings.Join([]string{s.deps.Node.Modules, v.code.root}, string(os.PathListSeparator)),
+		"NODE_PATH=" + strings.Join([]string{s.nodeDir("node_modules"), v.code.root}, string(os.PathListSeparator)),
 	}, nil
 }
 
-// nodeDir returns the directory of the runtime, which it writes once. Packages are
-// unpacked below the directory beside it, so that Node finds the SDK there whichever way
-// a function asks for it.
-func (s *Service) nodeDir() (string, error) {
-	s.nodeOnce.Do(func() {
-		lambda := filepath.Join(s.account.Dir, "lambda")
-		dir := filepath.Join(lambda, "runtime")
-		err := os.MkdirAll(dir, 0o755) // #nosec G301 -- as /var/runtime is
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, "runtime.mjs"), nodeRuntime, 0o644) // #nosec G306 -- as /var/runtime is
+// nodeDir returns one of the directories of the runtime. They are beside the one that
+// packages are unpacked in, so that Node finds the SDK in node_modules whichever way a
+// function asks for it.
+func (s *Service) nodeDir(name string) string { return filepath.Join(s.account.Dir, "lambda", name) }
+
+// sdkModules are the modules of the AWS SDK for JavaScript, which Lambda's runtimes have.
+// They find the modules that they need themselves where they are installed.
+var sdkModules = []string{"@aws", "@aws-crypto", "@aws-sdk", "@smithy", "aws-sdk"}
+
+// installNode writes the runtime, and links the SDK. The other modules that are beside
+// the SDK stay out: a function that has not packaged them would fail on AWS.
+func (s *Service) installNode() error {
+	for _, name := range []string{"runtime", "node_modules"} {
+		if err := os.MkdirAll(s.nodeDir(name), 0o755); err != nil { // #nosec G301 -- as /var/runtime is
+			return err
 		}
-		if modules := s.deps.Node.Modules; err == nil && modules != "" {
-			if err = os.Symlink(modules, filepath.Join(lambda, "node_modules")); errors.Is(err, fs.ErrExist) {
-				err = nil
-			}
+	}
+	if err := os.WriteFile(filepath.Join(s.nodeDir("runtime"), "runtime.mjs"), nodeRuntime, 0o644); err != nil { // #nosec G306 -- as /var/runtime is
+		return err
+	}
+	for _, name := range sdkModules {
+		installed := filepath.Join(s.deps.Node.Modules, name)
+		if _, err := os.Stat(installed); s.deps.Node.Modules == "" || errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
-		if err != nil {
-			s.nodeErr = fmt.Errorf("writing the runtime of Node: %w", err)
+		if err := os.Symlink(installed, filepath.Join(s.nodeDir("node_modules"), name)); err != nil {
+			return err
 		}
-		s.node = dir
-	})
-	return s.node, s.nodeErr
+	}
+	return nil
 }
 
 // A nodeState is what a service has of Node.
 type nodeState struct {
 	nodeOnce sync.Once
-	node     string
 	nodeErr  error
 }
 

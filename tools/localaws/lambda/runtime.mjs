@@ -67,7 +67,7 @@ async function load() {
     }
     const [, sdk] = /Cannot find (?:module|package) '(@aws-sdk\/[^'/]+|@smithy\/[^'/]+)/.exec(String(error)) ?? [];
     if (sdk) {
-      throw new RuntimeError('Runtime.ImportModuleError', `${error}. On AWS, the runtime has ${sdk}; here, put it into the package, or next to the CDK CLI: npm install --prefix infra --save-dev ${sdk}`);
+      throw new RuntimeError('Runtime.ImportModuleError', `${error}. On AWS, the runtime has ${sdk}; here, put it into the package, or into node_modules of the project: npm install --save-dev ${sdk}`);
     }
     if (['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND'].includes(error?.code)) {
       throw new RuntimeError('Runtime.ImportModuleError', String(error));
