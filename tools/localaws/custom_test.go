@@ -271,6 +271,7 @@ func TestCustomResourcesOfTheCDK(t *testing.T) {
 		t.Fatal(err)
 	}
 	put("one.zip", map[string]string{"index.html": "<h1>MARK</h1>", "old.txt": "old"})
+	put("data.zip", map[string]string{"data.json": `{"text":"MARK"}`})
 	put("two.zip", map[string]string{"index.html": "<h1>two</h1>"})
 	body := `
 Resources:
@@ -282,7 +283,7 @@ Resources:
   CustomCDKBucketDeployment8693BB64968944B69AAFB0CC9EB8756C81C01536:
     Type: AWS::Lambda::Function
     Properties: {Runtime: python3.13, Handler: index.handler, Role: !GetAtt Role.Arn, Layers: [!Ref Cli], Code: {S3Bucket: assets, S3Key: one.zip}}
-  Site: {Type: AWS::S3::Bucket, Properties: {BucketName: site}}
+  Site: {Type: AWS::S3::Bucket, Properties: {BucketName: site, Tags: [{Key: "aws-cdk:auto-delete-objects", Value: "true"}]}}
   Empty: {Type: Custom::S3AutoDeleteObjects, Properties: {ServiceToken: !GetAtt CustomCDKBucketDeployment8693BB64968944B69AAFB0CC9EB8756C81C01536.Arn, BucketName: !Ref Site}}
   Deploy:
     Type: Custom::CDKBucketDeployment
@@ -291,19 +292,22 @@ Resources:
       SourceBucketNames: [assets]
       SourceObjectKeys: [one.zip]
       SourceMarkers: [{MARK: marked}]
+      SourceMarkersConfig: [{}]
+      DistributionId: EXAMPLE
+      DistributionPaths: ["/*"]
       DestinationBucketName: !Ref Site
       Prune: true
   Keep: {Type: Custom::LogRetention, Properties: {ServiceToken: !GetAtt CustomCDKBucketDeployment8693BB64968944B69AAFB0CC9EB8756C81C01536.Arn, LogGroupName: /kept, RetentionInDays: 7}}
 `
-	contents := func() map[string]string {
+	contents := func(bucket string) map[string]string {
 		t.Helper()
-		listed, err := objects.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("site")})
+		listed, err := objects.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket})
 		if err != nil {
 			t.Fatal(err)
 		}
 		found := map[string]string{}
 		for _, o := range listed.Contents {
-			found[*o.Key] = object(t, objects, "site", *o.Key)
+			found[*o.Key] = object(t, objects, bucket, *o.Key)
 		}
 		return found
 	}
@@ -311,7 +315,7 @@ Resources:
 	if status != types.StackStatusCreateComplete || !strings.Contains(reasons, "Deploy: NOT REHEARSED: the embedded AWS does what the CDK's provider of Custom::CDKBucketDeployment does") {
 		t.Fatalf("%s\n%s", status, reasons)
 	}
-	if got := contents(); !maps.Equal(got, map[string]string{"index.html": "<h1>marked</h1>", "old.txt": "old"}) {
+	if got := contents("site"); !maps.Equal(got, map[string]string{"index.html": "<h1>marked</h1>", "old.txt": "old"}) {
 		t.Errorf("%v", got)
 	}
 	groups, err := cloudwatchlogs.NewFromConfig(clientsOf(d.server)).DescribeLogGroups(t.Context(), &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String("/kept")})
@@ -321,8 +325,29 @@ Resources:
 	if status, reasons := d.apply("cdk", strings.Replace(body, "SourceObjectKeys: [one.zip]", "SourceObjectKeys: [two.zip]", 1)); status != types.StackStatusUpdateComplete {
 		t.Fatalf("%s\n%s", status, reasons)
 	}
-	if got := contents(); !maps.Equal(got, map[string]string{"index.html": "<h1>two</h1>"}) {
+	if got := contents("site"); !maps.Equal(got, map[string]string{"index.html": "<h1>two</h1>"}) {
 		t.Errorf("%v", got)
+	}
+	// A bucket with another name replaces the first one, which is emptied and deleted.
+	body = strings.NewReplacer(
+		"BucketName: site", "BucketName: moved", "[one.zip]", "[data.zip]", "{MARK: marked}", `{MARK: 'a "b"'}`, "SourceMarkersConfig: [{}]", "SourceMarkersConfig: [{jsonEscape: true}]",
+	).Replace(body)
+	if status, reasons := d.apply("cdk", body); status != types.StackStatusUpdateComplete || strings.Contains(reasons, "DELETE_FAILED") {
+		t.Fatalf("%s\n%s", status, reasons)
+	}
+	if got := contents("moved"); !maps.Equal(got, map[string]string{"data.json": `{"text":"a \"b\""}`}) {
+		t.Errorf("%v", got)
+	}
+	if _, err := objects.HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: aws.String("site")}); err == nil {
+		t.Error("the bucket that was replaced is still there")
+	}
+	// A bucket that no longer asks to be emptied keeps its objects.
+	kept := strings.Replace(strings.Replace(body, `, Tags: [{Key: "aws-cdk:auto-delete-objects", Value: "true"}]`, "", 1), "  Empty: {Type", "  Other: {Type", 1)
+	if status, reasons := d.apply("cdk", strings.Replace(kept, "BucketName: !Ref Site}}", "BucketName: other}}", 1)); status != types.StackStatusUpdateComplete || len(contents("moved")) != 1 {
+		t.Fatalf("%s %v\n%s", status, contents("moved"), reasons)
+	}
+	if status, reasons := d.apply("cdk", body); status != types.StackStatusUpdateComplete {
+		t.Fatalf("%s\n%s", status, reasons)
 	}
 	if _, err := d.stacks.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("cdk")}); err != nil {
 		t.Fatal(err)

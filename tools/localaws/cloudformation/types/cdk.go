@@ -32,6 +32,7 @@ import (
 
 // Objects is the part of Amazon S3 that the CDK's custom resources need.
 type Objects interface {
+	GetBucketTagging(context.Context, *awss3.GetBucketTaggingInput) (*awss3.GetBucketTaggingOutput, error)
 	GetObject(context.Context, *awss3.GetObjectInput) (*awss3.GetObjectOutput, error)
 	PutObject(context.Context, *awss3.PutObjectInput) (*awss3.PutObjectOutput, error)
 	DeleteObject(context.Context, *awss3.DeleteObjectInput) (*awss3.DeleteObjectOutput, error)
@@ -81,12 +82,44 @@ func defaultSecurityGroup() definition {
 	return native("Custom::VpcRestrictDefaultSG", kept, kept, func(context.Context, *resource.Request) error { return nil })
 }
 
-// autoDelete is Custom::S3AutoDeleteObjects: it empties a bucket before it is deleted.
+// autoDeleteTag is the tag of the buckets that are emptied. A bucket that loses it along
+// with its custom resource keeps its objects.
+const autoDeleteTag = "aws-cdk:auto-delete-objects"
+
+// autoDelete is Custom::S3AutoDeleteObjects: it empties a bucket before it is deleted,
+// or replaced by one with another name.
 func autoDelete(d Deps) definition {
-	kept := physical(func(r *resource.Request) string { return stringOf(r.Properties, "BucketName") + "-objects" })
-	return native("Custom::S3AutoDeleteObjects", kept, kept, func(ctx context.Context, r *resource.Request) error {
-		return d.empty(ctx, stringOf(r.Properties, "BucketName"))
+	bucketOf := func(properties map[string]any) string { return stringOf(properties, "BucketName") }
+	kept := physical(func(r *resource.Request) string { return bucketOf(r.Properties) + "-objects" })
+	update := func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+		if old := bucketOf(r.OldProperties); old != bucketOf(r.Properties) {
+			if err := d.autoEmpty(ctx, old); err != nil {
+				return nil, err
+			}
+		}
+		return kept(ctx, r)
+	}
+	return native("Custom::S3AutoDeleteObjects", kept, update, func(ctx context.Context, r *resource.Request) error {
+		return d.autoEmpty(ctx, bucketOf(r.Properties))
 	})
+}
+
+// autoEmpty empties a bucket that exists and has the tag.
+func (d Deps) autoEmpty(ctx context.Context, bucket string) error {
+	out, err := d.Objects.GetBucketTagging(ctx, &awss3.GetBucketTaggingInput{Bucket: &bucket})
+	if err != nil {
+		// The bucket is gone, or it has no tags.
+		if handlerCode(err) == "NotFound" {
+			return nil
+		}
+		return err
+	}
+	if !slices.ContainsFunc(out.TagSet, func(t s3types.Tag) bool {
+		return aws.ToString(t.Key) == autoDeleteTag && aws.ToString(t.Value) == "true"
+	}) {
+		return nil
+	}
+	return d.empty(ctx, bucket)
 }
 
 // empty deletes all versions of all objects of a bucket.
@@ -177,25 +210,32 @@ func bucketDeployment(d Deps) definition {
 	})
 }
 
-// A deployment of assets, with the properties that the construct gives it.
+// A deployment of assets.
 type deployment struct {
 	Deps
-	wanted struct {
-		SourceBucketNames, SourceObjectKeys               []string
-		SourceMarkers                                     []map[string]string
-		SourceMarkersConfig                               []map[string]any
-		DestinationBucketName, DestinationBucketKeyPrefix string
-		WaitForDistributionInvalidation                   *bool
-		RetainOnDelete, Prune, Extract                    *bool
-		Exclude, Include                                  []string
-		UserMetadata, SystemMetadata                      map[string]string
-		DistributionID                                    string `json:"DistributionId"`
-		DistributionPaths                                 []string
-		OutputObjectKeys                                  *bool
-		DestinationBucketArn                              string
-	}
+	wanted  deploymentProperties
 	written []string
 }
+
+// deploymentProperties are the properties that the construct gives a deployment. Its
+// distribution is recorded, so that there is nothing to invalidate.
+type deploymentProperties struct {
+	SourceBucketNames, SourceObjectKeys               []string
+	SourceMarkers                                     []map[string]string
+	SourceMarkersConfig                               []markersConfig
+	DestinationBucketName, DestinationBucketKeyPrefix string
+	WaitForDistributionInvalidation                   *bool
+	RetainOnDelete, Prune, Extract                    *bool
+	Exclude, Include                                  []string
+	UserMetadata, SystemMetadata                      map[string]string
+	DistributionID                                    string
+	DistributionPaths                                 []string
+	OutputObjectKeys                                  *bool
+	DestinationBucketArn                              string
+}
+
+// A markersConfig says how the markers of a source are replaced.
+type markersConfig struct{ JSONEscape *bool }
 
 func (b *deployment) put(ctx context.Context) error {
 	if len(b.wanted.Exclude)+len(b.wanted.Include) > 0 {
@@ -220,9 +260,9 @@ func (b *deployment) put(ctx context.Context) error {
 			}
 			continue
 		}
-		var markers map[string]string
-		if i < len(b.wanted.SourceMarkers) {
-			markers = b.wanted.SourceMarkers[i]
+		markers, err := b.markers(i)
+		if err != nil {
+			return err
 		}
 		if err := b.extract(ctx, content, markers); err != nil {
 			return fmt.Errorf("unpacking s3://%s/%s: %w", bucket, key, err)
@@ -232,6 +272,27 @@ func (b *deployment) put(ctx context.Context) error {
 		return b.prune(ctx)
 	}
 	return nil
+}
+
+// markers returns what a source has in place of its markers. They may stand in the texts
+// of a JSON document.
+func (b *deployment) markers(source int) (map[string]string, error) {
+	if source >= len(b.wanted.SourceMarkers) {
+		return nil, nil
+	}
+	markers := b.wanted.SourceMarkers[source]
+	if source >= len(b.wanted.SourceMarkersConfig) || !aws.ToBool(b.wanted.SourceMarkersConfig[source].JSONEscape) {
+		return markers, nil
+	}
+	escaped := make(map[string]string, len(markers))
+	for marker, value := range markers {
+		text, err := jsonText(value)
+		if err != nil {
+			return nil, err
+		}
+		escaped[marker] = text[1 : len(text)-1]
+	}
+	return escaped, nil
 }
 
 func (b *deployment) extract(ctx context.Context, content []byte, markers map[string]string) error {

@@ -21,8 +21,8 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// renamed lists, for each SDK struct, the properties that CloudFormation spells
-// differently from the API.
+// renamed lists, for each struct, the properties that CloudFormation spells
+// differently from its fields.
 var renamed = map[reflect.Type]map[string]string{
 	reflect.TypeFor[awsapigateway.CreateRestApiInput]():   {"ApiKeySourceType": "ApiKeySource"},
 	reflect.TypeFor[awsapigateway.CreateUsagePlanInput](): {"UsagePlanName": "Name"},
@@ -37,6 +37,8 @@ var renamed = map[reflect.Type]map[string]string{
 	reflect.TypeFor[awslambda.UpdateFunctionConfigurationInput](): {"KmsKeyArn": "KMSKeyArn"},
 	reflect.TypeFor[awslambda.CreateFunctionUrlConfigInput]():     {"TargetFunctionArn": "FunctionName"},
 	reflect.TypeFor[awslambda.UpdateFunctionUrlConfigInput]():     {"TargetFunctionArn": "FunctionName"},
+	reflect.TypeFor[deploymentProperties]():                       {"DistributionId": "DistributionID"},
+	reflect.TypeFor[markersConfig]():                              {"jsonEscape": "JSONEscape"},
 }
 
 // A propertyError says which property of a resource is wrong. It gives the path
