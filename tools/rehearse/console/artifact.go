@@ -282,9 +282,13 @@ func junit(data []byte) ([]Suite, bool) {
 		for _, t := range s.Cases {
 			seconds, _ := strconv.ParseFloat(t.Time, 64) // what is no number is not known
 			one := Case{Name: t.Name, State: "passed", Seconds: seconds}
-			for state, said := range map[string]*said{"failed": cmp.Or(t.Failure, t.Error), "skipped": t.Skipped} {
-				if said != nil {
-					one.State, one.Said = state, strings.TrimSpace(said.Message+"\n"+said.Text)
+			for _, as := range []struct {
+				state string
+				said  *said
+			}{{"failed", cmp.Or(t.Failure, t.Error)}, {"skipped", t.Skipped}} {
+				if as.said != nil {
+					one.State, one.Said = as.state, strings.TrimSpace(as.said.Message+"\n"+as.said.Text)
+					break // what has failed was not skipped
 				}
 			}
 			shown.Cases = append(shown.Cases, one)
