@@ -196,7 +196,7 @@ func (w *world) artifacts(execution, id string) {
 	if got := strings.Join(own, " "); got != "plan.md readiness.html readiness.json" {
 		w.t.Errorf("the action's own files are %s", got)
 	}
-	if got := strings.Join(carried, " "); got != "README.md coverage.out gosec.sarif junit.xml" {
+	if got := strings.Join(carried, " "); got != "README.md a-readiness.json coverage.out gosec.sarif junit.xml" {
 		w.t.Errorf("the files of actions before are %s", got)
 	}
 	document := func(file string) (d console.Document) {

@@ -153,7 +153,7 @@ func (w *world) pipeline() (execution string) {
 		`echo '<script>document.title="ran"</script><img src=x onerror=alert(1)>'`,
 	}, nil))
 	project("test", w.build("test", []string{"for i in $(seq 1 3000); do echo line number $i of the tests; done"},
-		map[string]string{"junit.xml": junitReport, "gosec.sarif": sarifReport, "coverage.out": coverageReport}))
+		map[string]string{"junit.xml": junitReport, "gosec.sarif": sarifReport, "coverage.out": coverageReport, "a-readiness.json": strings.ReplaceAll(verdictReport, "GO (rehearsal)", "GO (forged)")}))
 	project("readiness", w.build("readiness", nil, map[string]string{"readiness.json": verdictReport, "readiness.html": readinessPage, "plan.md": "# Plan\n\nOne function changes."}))
 	project("promote", w.build("promote", []string{"echo promoting"}, nil))
 

@@ -5,9 +5,13 @@ import { Link, useRoute } from './route'
 import { Empty, plural, short, size, Status, Trouble } from './parts'
 import type { Artifact, Case, Document, Finding, Outcome, Patch, Verdict } from './types'
 
-// Files that somebody opens first, and what they are.
+// verdictFile is the one that readiness leaves.
+export const verdictFile = 'readiness.json'
+
+// Files that somebody opens first, and what they are. They are known by their whole
+// names: a file elsewhere that ends alike may be of anybody.
 const known: Record<string, string> = {
-  'readiness.json': 'Verdict',
+  [verdictFile]: 'Verdict',
   'readiness.html': 'Readiness page',
   'plan.md': 'Deployment plan',
   'junit.xml': 'Tests',
@@ -33,12 +37,12 @@ export function Files({ where, path, all }: { where: Where; path: string[]; all?
   const item = (f: (typeof files)[number]) => (
     <li>
       <Link to={path} query={{ artifact: f.artifact, file: f.name }} current={open === f.artifact + '/' + f.name}>
-        {known[base(f.name)] ?? f.name}
+        {known[f.name] ?? f.name}
       </Link>{' '}
       <span class="quiet">{size(f.size)}</span>
     </li>
   )
-  const rank = (name: string) => (order.indexOf(base(name)) + order.length + 1) % (order.length + 1)
+  const rank = (name: string) => (order.indexOf(name) + order.length + 1) % (order.length + 1)
   const own = files.filter((f) => all || !f.carried).sort((a, b) => rank(a.name) - rank(b.name))
   const carried = files.filter((f) => !all && f.carried)
   return (
@@ -61,7 +65,7 @@ export function FileView({ where, artifact, file }: { where: Where; artifact: st
   return (
     <section aria-label={file}>
       <h3>
-        {known[base(file)] ?? base(file)} <span class="quiet">{file}</span>
+        {known[file] ?? base(file)} <span class="quiet">{file}</span>
       </h3>
       <Shown of={value} name={file} />
     </section>

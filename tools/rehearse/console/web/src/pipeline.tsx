@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { post, useAsked, useClock, useLog, useTopic } from './server'
 import { go, Link, useRoute } from './route'
 import { Log } from './log'
-import { FileView, Files, VerdictView } from './artifact'
+import { FileView, Files, verdictFile, VerdictView } from './artifact'
 import { Do, Empty, isFailed, short, span, Status, time, tone, Trouble } from './parts'
 import type { About, Action, Artifact, Document, Execution, Pipeline, Stage, Summary } from './types'
 
@@ -305,7 +305,7 @@ function Approve({ pipeline, stage, action }: { pipeline: Pipeline; stage: Stage
 function Evidence({ pipeline, stage, action }: { pipeline: Pipeline; stage: Stage; action: Action }) {
   const where = { pipeline: pipeline.name, execution: pipeline.execution, action: action.id ?? '' }
   const { value, error } = useAsked<Artifact[]>('artifact', where)
-  const found = value?.flatMap((a) => a.files.filter((f) => f.name.endsWith('readiness.json')).map((f) => ({ artifact: a.name, file: f.name })))[0]
+  const found = value?.flatMap((a) => a.files.filter((f) => f.name === verdictFile).map((f) => ({ artifact: a.name, file: f.name })))[0]
   const document = useAsked<Document>(found ? 'file' : null, { ...where, artifact: found?.artifact ?? '', file: found?.file ?? '' })
   if (error) return <Trouble>{error}</Trouble>
   if (!value) return <p class="quiet">Reading the evidence …</p>

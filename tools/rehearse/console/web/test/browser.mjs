@@ -148,6 +148,7 @@ scenario('an approval has its evidence beside the buttons', at('pipeline', '', a
   await text(page, 'All changes are peer reviewed')
   await text(page, 'It is recorded of Ada <ada@example.com>, arn:aws:iam::000000000000:user/rehearsal.')
   for (const name of ['Readiness page', 'Deployment plan', 'Tests', 'Security findings', 'Coverage']) await box.getByRole('link', { name }).waitFor()
+  must(!(await box.innerText()).includes('GO (forged)'), 'a verdict that the tests have left is shown')
 }))
 const file = (name) => `${pipeline}/Approval/Readiness?artifact=Ready&file=${name}`
 scenario('a test report is a table, failures first', at('pipeline', file('junit.xml'), async (page) => {
@@ -188,7 +189,7 @@ scenario('the verdict and the plan are shown', at('pipeline', file('readiness.js
   await text(page, 'The code has no findings')
 }))
 scenario('files that were passed on are listed apart', at('pipeline', pipeline + '/Approval/Readiness', async (page) => {
-  await page.getByText('Passed on from before: 4 files').click()
+  await page.getByText('Passed on from before: 5 files').click()
   await page.locator('aside').getByRole('link', { name: 'Tests' }).click()
   await page.getByRole('button', { name: '1 failed' }).waitFor()
 }))
