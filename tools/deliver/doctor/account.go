@@ -104,6 +104,9 @@ func trust(ctx context.Context, p *patient) Finding {
 // connection looks whether the source may be read. A connection is completed in the
 // console, by a person.
 func connection(ctx context.Context, p *patient) Finding {
+	if pipeline, err := p.pipeline(); err == nil && !pipeline.connected {
+		return ok("the pipeline's source needs none")
+	}
 	settings, err := cdk.Context(p.cfg)
 	if err != nil {
 		return unknown(err)
@@ -271,11 +274,15 @@ func concurrency(ctx context.Context, p *patient) Finding {
 		if err != nil {
 			return unknown(err)
 		}
-		for _, r := range template.Resources {
-			var function struct{ ReservedConcurrentExecutions int }
-			if r.Type == "AWS::Lambda::Function" && json.Unmarshal(r.Properties, &function) == nil {
-				reserved += function.ReservedConcurrentExecutions
+		for id, r := range template.Resources {
+			if r.Type != "AWS::Lambda::Function" {
+				continue
 			}
+			var function struct{ ReservedConcurrentExecutions int }
+			if err := json.Unmarshal(r.Properties, &function); err != nil {
+				return unknown(fmt.Errorf("reading how much function %s of stack %s reserves: %w", id, stage.Stack, err))
+			}
+			reserved += function.ReservedConcurrentExecutions
 		}
 	}
 	if reserved == 0 {

@@ -47,10 +47,9 @@ func missing(next, format string, args ...any) Finding {
 // unknown returns the finding of what could not be asked.
 func unknown(err error) Finding {
 	f := Finding{State: Unknown, Says: err.Error()}
-	if known, ok := errors.AsType[*exit.Error](err); ok {
+	if _, ok := errors.AsType[*exit.Error](err); ok {
 		f.Says, f.Next, _ = strings.Cut(err.Error(), "\n  next: ")
 		f.Next, _, _ = strings.Cut(f.Next, "\n")
-		_ = known
 	}
 	f.Says, _, _ = strings.Cut(f.Says, "\n")
 	return f

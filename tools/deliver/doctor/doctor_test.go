@@ -161,6 +161,32 @@ func TestQuotas(t *testing.T) {
 	}
 }
 
+// TestOtherTemplates holds what is said of templates that name less, or say it otherwise.
+func TestOtherTemplates(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, template, text string
+		look                 func(context.Context, *patient) Finding
+		state                State
+		says                 string
+	}{
+		{
+			"a source without a connection", "p.json", `{"Resources": {"P": {"Type": "AWS::CodePipeline::Pipeline", "Properties": {"Stages": [
+				{"Actions": [{"ActionTypeId": {"Provider": "CodeCommit"}, "Configuration": {"RepositoryName": "r"}}]}]}}}}`,
+			connection, OK, "the pipeline's source needs none",
+		},
+		{
+			"a reserve that is only known later", "t.json", `{"Resources": {"F": {"Type": "AWS::Lambda::Function", "Properties": {"ReservedConcurrentExecutions": {"Ref": "N"}}}}}`,
+			concurrency, Unknown, "reading how much function F of stack t reserves",
+		},
+	} {
+		p := newPatient(t, map[string]string{"cdk.out/" + tt.template: tt.text})
+		if got := tt.look(t.Context(), p); got.State != tt.state || !strings.Contains(got.Says, tt.says) {
+			t.Errorf("%s: %s, %s; want %s, %s", tt.name, got.State, got.Says, tt.state, tt.says)
+		}
+	}
+}
+
 func TestImages(t *testing.T) {
 	t.Parallel()
 	of := func(image string) pipeline { return pipeline{projects: map[string]environment{"P": {Image: image}}} }

@@ -45,6 +45,8 @@ func (p *patient) template(place manifest.Place) (t template, err error) {
 type pipeline struct {
 	projects map[string]environment // by logical id
 	groups   [][]string             // the projects of builds that start at once
+	// connected says that a connection reads the source.
+	connected bool
 }
 
 // An environment is that of a build. See
@@ -97,6 +99,7 @@ func readPipeline(t template) (pipeline, error) {
 			for _, stage := range declared.Stages {
 				byOrder := map[int][]string{}
 				for _, a := range stage.Actions {
+					found.connected = found.connected || a.ActionTypeId.Provider == "CodeStarSourceConnection"
 					if a.ActionTypeId.Provider == "CodeBuild" {
 						byOrder[a.RunOrder] = append(byOrder[a.RunOrder], a.Configuration.ProjectName.Ref)
 					}
