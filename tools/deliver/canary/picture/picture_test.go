@@ -1,4 +1,4 @@
-package picture
+package picture_test
 
 import (
 	"bytes"
@@ -14,45 +14,27 @@ import (
 	"time"
 
 	"github.com/magewright/magewright/tools/deliver/canary"
+	"github.com/magewright/magewright/tools/deliver/canary/picture"
+	"github.com/magewright/magewright/tools/deliver/canary/picture/picturetest"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
-
-// course of a canary that fails in its third minute.
-func failing() *Record {
-	start := time.Date(2026, 8, 8, 12, 0, 20, 0, time.UTC)
-	minute := func(n, errors, invocations int, p90 float64) canary.Minute {
-		return canary.Minute{Start: start.Truncate(time.Minute).Add(time.Duration(n) * time.Minute), Count: canary.Count{Invocations: invocations, Errors: errors}, P90: p90}
-	}
-	r := &Record{
-		Deployment: "d-EXAMPLE01", Status: "Stopped", Function: "service", Alias: "live", Old: "1", New: "2", Start: start, Length: 5 * time.Minute,
-		Weights: []Weight{{start, 0.1}, {start.Add(3 * time.Minute), 0}},
-		Minutes: map[string][]canary.Minute{
-			"1": {minute(0, 0, 180, 12), minute(1, 0, 180, 11), minute(2, 0, 180, 12)},
-			"2": {minute(0, 0, 20, 90), minute(1, 0, 20, 12), minute(2, 2, 20, 13)},
-		},
-		Limits: canary.LimitsOf(0.05, 3000), Sent: 600, Failed: 2,
-	}
-	j := canary.Judge(canary.Sum(r.Minutes["2"]), canary.Sum(r.Minutes["1"]), r.Limits)
-	r.Judgement = &j
-	return r
-}
 
 // TestPicture compares pictures of the states of a canary with golden files, for a wide
 // and a narrow window.
 func TestPicture(t *testing.T) {
 	t.Parallel()
-	going := failing()
+	going := picturetest.Failing()
 	going.Status, going.Weights = "InProgress", going.Weights[:1]
-	passed := failing()
+	passed := picturetest.Failing()
 	passed.Status, passed.Weights[1].New = "Succeeded", 1
 	passed.Limits = canary.LimitsOf(0.05, 100)
-	early := &Record{Deployment: "d-EXAMPLE02", Status: "InProgress", Old: "1", New: "2", Start: going.Start, Length: 5 * time.Minute}
-	once := failing()
+	early := &picture.Record{Deployment: "d-EXAMPLE02", Status: "InProgress", Old: "1", New: "2", Start: going.Start, Length: 5 * time.Minute}
+	once := picturetest.Failing()
 	once.Status, once.Length, once.Judgement = "Succeeded", 0, nil
-	once.Weights = []Weight{{once.Start, 1}, {once.Start.Add(3 * time.Second), 1}}
-	for name, r := range map[string]*Record{"canary": failing(), "going": going, "passed": passed, "early": early, "once": once} {
-		for _, width := range []int{Width, 340} {
+	once.Weights = []picture.Weight{{At: once.Start, New: 1}, {At: once.Start.Add(3 * time.Second), New: 1}}
+	for name, r := range map[string]*picture.Record{"canary": picturetest.Failing(), "going": going, "passed": passed, "early": early, "once": once} {
+		for _, width := range []int{picture.Width, 340} {
 			var got bytes.Buffer
 			if err := r.Draw(&got, width); err != nil {
 				t.Fatal(err)
@@ -93,7 +75,7 @@ func TestVerdict(t *testing.T) {
 		{"Succeeded", 0, "traffic moved at once: there was nothing to compare"},
 		{"Succeeded", time.Minute, "the versions were not compared"},
 	} {
-		r := &Record{Status: tt.status, Length: tt.length}
+		r := &picture.Record{Status: tt.status, Length: tt.length}
 		if got := r.Verdict(); got != tt.want {
 			t.Errorf("after %s in %v it is %q, want %q", tt.status, tt.length, got, tt.want)
 		}
@@ -103,7 +85,7 @@ func TestVerdict(t *testing.T) {
 // TestPictureEscapes checks that names stay text.
 func TestPictureEscapes(t *testing.T) {
 	t.Parallel()
-	r := failing()
+	r := picturetest.Failing()
 	r.Deployment, r.New, r.Status = `"><script>alert(1)</script>`, `<img src=x>`, `&<b>`
 	var got bytes.Buffer
 	if err := r.Draw(&got, 0); err != nil {
