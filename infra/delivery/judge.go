@@ -64,7 +64,10 @@ func judgeCommands(program string) []string {
 var collectCommands = []string{
 	// What it leaves for later actions, as NAME=value.
 	`if [ -f "$CODEBUILD_SRC_DIR-judge/.magewright/exports.env" ]; then set -a; . "$CODEBUILD_SRC_DIR-judge/.magewright/exports.env"; set +a; fi`,
-	`if [ -d "$CODEBUILD_SRC_DIR-judge/.magewright" ]; then rm -rf "$CODEBUILD_SRC_DIR/.magewright"; cp -R "$CODEBUILD_SRC_DIR-judge/.magewright" "$CODEBUILD_SRC_DIR/.magewright"; fi`,
+	// The candidate may have a directory by that name. It is no evidence, also if nothing
+	// has judged.
+	`rm -rf "$CODEBUILD_SRC_DIR/.magewright"`,
+	`if [ -d "$CODEBUILD_SRC_DIR-judge/.magewright" ]; then cp -R "$CODEBUILD_SRC_DIR-judge/.magewright" "$CODEBUILD_SRC_DIR/.magewright"; fi`,
 }
 
 // judgeSpec returns the buildspec of the builds that judge and promote. It is part of

@@ -125,6 +125,24 @@ func TestAttackOnTheJudge(t *testing.T) {
 	}
 }
 
+// TestAttackByPreparedEvidence has a candidate bring what a judge leaves. Nothing of it is
+// handed on, also if no judge has run.
+func TestAttackByPreparedEvidence(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "src")
+	if err := os.MkdirAll(filepath.Join(dir, ".magewright"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	shell := exec.CommandContext(t.Context(), "bash", "-ec", strings.Join(collectCommands, "\n")) // #nosec G204 -- of the buildspec
+	shell.Env = append(os.Environ(), "CODEBUILD_SRC_DIR="+dir)
+	if out, err := shell.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(dir, ".magewright")); err == nil {
+		t.Error("what the candidate has prepared would be the judge's evidence")
+	}
+}
+
 // TestAttackByAnotherJudge names a judge that is no release before the candidate.
 func TestAttackByAnotherJudge(t *testing.T) {
 	t.Parallel()
