@@ -28,8 +28,13 @@ type Asset struct {
 }
 
 // Assets returns what is uploaded for a stack, sorted by path, for a deployment
-// to an account and region. It refuses images, which are not compared with anything.
-func Assets(assembly, stack, partition, account, region string) ([]Asset, error) {
+// to an account and region. Below is the directory of the assembly that lists the stack,
+// "." for its root. Assets refuses images, which are not compared with anything.
+func Assets(assembly, below, stack, partition, account, region string) ([]Asset, error) {
+	file, err := assetList(filepath.Join(assembly, below), stack)
+	if err != nil || file == "" {
+		return nil, err
+	}
 	var manifest struct {
 		Files map[string]struct {
 			Source struct {
@@ -47,7 +52,10 @@ func Assets(assembly, stack, partition, account, region string) ([]Asset, error)
 		} `json:"files"`
 		DockerImages map[string]any `json:"dockerImages"`
 	}
-	file := stack + ".assets.json"
+	file = filepath.Join(below, file)
+	if err := checkSpelling(filepath.Join(assembly, file)); err != nil {
+		return nil, err
+	}
 	if err := readJSON(filepath.Join(assembly, file), &manifest); err != nil {
 		return nil, err
 	}
@@ -58,25 +66,95 @@ func Assets(assembly, stack, partition, account, region string) ([]Asset, error)
 	var assets []Asset
 	for _, id := range slices.Sorted(maps.Keys(manifest.Files)) {
 		source := manifest.Files[id].Source
-		packaging := source.Packaging
+		packaging, path := source.Packaging, filepath.Join(below, source.Path)
 		switch {
 		case len(source.Executable) > 0:
 			return nil, fmt.Errorf("reading the cloud assembly: %s makes asset %s by a command, so it can't be compared with anything", file, id)
 		case packaging != "" && packaging != "file" && packaging != "zip":
 			return nil, fmt.Errorf("reading the cloud assembly: %s: asset %s has the packaging %q", file, id, packaging)
-		case !filepath.IsLocal(source.Path):
+		case filepath.IsAbs(source.Path) || !filepath.IsLocal(path):
 			return nil, fmt.Errorf("reading the cloud assembly: %s: asset %s is made of %q, which is outside of it", file, id, source.Path)
 		}
 		for _, name := range slices.Sorted(maps.Keys(manifest.Files[id].Destinations)) {
 			d := manifest.Files[id].Destinations[name]
 			assets = append(assets, Asset{
-				Path: source.Path, Zip: packaging == "zip",
+				Path: path, Zip: packaging == "zip",
 				Bucket: fill.Replace(d.BucketName), Key: fill.Replace(d.ObjectKey), Region: fill.Replace(d.Region),
 				Role: fill.Replace(d.AssumeRoleArn), ExternalID: d.AssumeRoleExternalID,
 			})
 		}
 	}
 	return assets, nil
+}
+
+// assetList returns the file in dir that tells the CDK CLI what to upload for a stack, or
+// "" if the stack has none. The assembly's own list names it, and the CLI runs the commands
+// that it says make assets. A list that is not called as the stack's template is refused:
+// everything else that reads assets takes that one.
+func assetList(dir, stack string) (string, error) {
+	// A map, because Go's structs also take keys that are spelt in another way, and the CLI
+	// does not.
+	var assembly map[string]any
+	if err := readJSON(filepath.Join(dir, "manifest.json"), &assembly); err != nil {
+		return "", err
+	}
+	artifacts, _ := assembly["artifacts"].(map[string]any)
+	file, found := "", false
+	for _, id := range slices.Sorted(maps.Keys(artifacts)) {
+		artifact, _ := artifacts[id].(map[string]any)
+		properties, _ := artifact["properties"].(map[string]any)
+		// The CLI is given a name, and selects by what the stack is displayed as.
+		if artifact["type"] != "aws:cloudformation:stack" || id != stack && artifact["displayName"] != stack && properties["stackName"] != stack {
+			continue
+		}
+		found = true
+		template, _ := properties["templateFile"].(string)
+		dependencies, _ := artifact["dependencies"].([]any)
+		for _, name := range dependencies {
+			on, _ := artifacts[fmt.Sprint(name)].(map[string]any)
+			if on["type"] != "cdk:asset-manifest" {
+				continue
+			}
+			of, _ := on["properties"].(map[string]any)
+			want := strings.TrimSuffix(template, ".template.json") + ".assets.json"
+			if of["file"] != want || file != "" && file != want {
+				return "", fmt.Errorf("reading the cloud assembly: manifest.json has stack %s upload what %v lists, and not %s", stack, of["file"], want)
+			}
+			file = want
+		}
+	}
+	if !found {
+		return "", fmt.Errorf("reading the cloud assembly: manifest.json has no stack %s", stack)
+	}
+	return file, nil
+}
+
+// checkSpelling refuses a list of assets in which two keys of an object differ in case
+// only: Go would take the last of them, and the CDK CLI the one that it knows.
+func checkSpelling(file string) error {
+	var list any
+	if err := readJSON(file, &list); err != nil {
+		return err
+	}
+	twin := ""
+	var look func(v any)
+	look = func(v any) {
+		object, _ := v.(map[string]any)
+		spelt := map[string]bool{}
+		for key, value := range object {
+			if folded := strings.ToLower(key); spelt[folded] {
+				twin = folded
+			} else {
+				spelt[folded] = true
+			}
+			look(value)
+		}
+	}
+	look(list)
+	if twin != "" {
+		return fmt.Errorf("reading the cloud assembly: %s says %s twice, in two spellings", filepath.Base(file), twin)
+	}
+	return nil
 }
 
 // Is returns nil if an object is what the asset of this assembly would be uploaded

@@ -31,17 +31,26 @@ func packed(t *testing.T, files ...string) []byte {
 	return b.Bytes()
 }
 
+// lists returns the list of an assembly with stack s, which uploads what the list of a
+// stack says.
+func lists(of string) string {
+	return `{"artifacts":{"s.assets":{"type":"cdk:asset-manifest","properties":{"file":"` + of + `.assets.json"}},
+		"s":{"type":"aws:cloudformation:stack","displayName":"App/s","dependencies":["s.assets"],"properties":{"templateFile":"s.template.json","stackName":"Shop"}},
+		"bare":{"type":"aws:cloudformation:stack","properties":{"templateFile":"bare.template.json"}}}}`
+}
+
 func TestAssets(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, dir, map[string]string{
-		"app.zip": "PK", "asset.d/index.js": "x", "asset.d/sub/y.js": "y",
+		"manifest.json": lists("s"),
+		"app.zip":       "PK", "asset.d/index.js": "x", "asset.d/sub/y.js": "y",
 		"s.assets.json": `{"files":{
 			"1":{"source":{"path":"app.zip","packaging":"file"},"destinations":{"d":{"bucketName":"b-${AWS::AccountId}-${AWS::Region}","objectKey":"1.zip","assumeRoleArn":"arn:${AWS::Partition}:iam::${AWS::AccountId}:role/r","assumeRoleExternalId":"e"}}},
 			"2":{"source":{"path":"asset.d","packaging":"zip"},"destinations":{"d":{"bucketName":"b","objectKey":"2.zip","region":"eu-west-1"}}}},
 			"dockerImages":{}}`,
 	})
-	assets, err := cdk.Assets(dir, "s", "aws-cn", "111122223333", "cn-north-1")
+	assets, err := cdk.Assets(dir, ".", "s", "aws-cn", "111122223333", "cn-north-1")
 	want := []cdk.Asset{
 		{Path: "app.zip", Bucket: "b-111122223333-cn-north-1", Key: "1.zip", Role: "arn:aws-cn:iam::111122223333:role/r", ExternalID: "e"},
 		{Path: "asset.d", Zip: true, Bucket: "b", Key: "2.zip", Region: "eu-west-1"},
@@ -74,18 +83,54 @@ func TestAssets(t *testing.T) {
 func TestAssetsThatCannotBeCompared(t *testing.T) {
 	t.Parallel()
 	for text, says := range map[string]string{
-		`{"dockerImages":{"i":{}}}`:                                            "s.assets.json uploads images",
-		`{"files":{"1":{"source":{"executable":["make"]}}}}`:                   "makes asset 1 by a command",
-		`{"files":{"1":{"source":{"path":"../x"}}}}`:                           "which is outside of it",
-		`{"files":{"1":{"source":{"path":"x","packaging":"tar"}}}}`:            `has the packaging "tar"`,
-		`{"files":{"1":{"source":{"path":"/etc/passwd","packaging":"file"}}}}`: "which is outside of it",
+		`{"dockerImages":{"i":{}}}`:                                                     "s.assets.json uploads images",
+		`{"files":{"1":{"source":{"executable":["make"]}}}}`:                            "makes asset 1 by a command",
+		`{"files":{"1":{"source":{"path":"../x"}}}}`:                                    "which is outside of it",
+		`{"files":{"1":{"source":{"path":"x","packaging":"tar"}}}}`:                     `has the packaging "tar"`,
+		`{"files":{"1":{"source":{"path":"/etc/passwd","packaging":"file"}}}}`:          "which is outside of it",
+		`{"files":{"1":{"source":{"executable":["make"],"Executable":[],"path":"x"}}}}`: "s.assets.json says executable twice",
 		`{`: "s.assets.json",
 	} {
 		dir := t.TempDir()
-		write(t, dir, map[string]string{"s.assets.json": text})
-		if _, err := cdk.Assets(dir, "s", "", "", ""); err == nil || !strings.Contains(err.Error(), says) {
+		write(t, dir, map[string]string{"manifest.json": lists("s"), "s.assets.json": text})
+		if _, err := cdk.Assets(dir, ".", "s", "", "", ""); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", text, err, says)
 		}
+	}
+}
+
+// TestAttackAnotherListOfAssets has the CDK CLI read another list of assets than the one
+// that is called as the stack. The CLI would run the commands in it.
+func TestAttackAnotherListOfAssets(t *testing.T) {
+	t.Parallel()
+	const harmless, evil = `{"files":{"1":{"source":{"path":"x"},"destinations":{"d":{"bucketName":"b","objectKey":"k"}}}}}`, `{"files":{"1":{"source":{"executable":["sh","-c","evil"]}}}}`
+	for name, tt := range map[string]struct{ manifest, stack, says string }{
+		"none":                      {lists("s"), "s", ""},
+		"by the stack's name":       {lists("s"), "Shop", ""},
+		"by what it is shown as":    {lists("s"), "App/s", ""},
+		"another list":              {lists("t"), "Shop", "manifest.json has stack Shop upload what t.assets.json lists, and not s.assets.json"},
+		"another spelling":          {strings.Replace(lists("t"), `{"artifacts"`, `{"Artifacts":{},"artifacts"`, 1), "s", "upload what t.assets.json lists"},
+		"a second list":             {strings.Replace(lists("s"), `{"artifacts":{`, `{"artifacts":{"t":{"type":"cdk:asset-manifest","properties":{"file":"t.assets.json"}},`, 1), "s", ""},
+		"a second list that counts": {strings.NewReplacer(`{"artifacts":{`, `{"artifacts":{"t":{"type":"cdk:asset-manifest","properties":{"file":"t.assets.json"}},`, `["s.assets"]`, `["s.assets","t"]`).Replace(lists("s")), "s", "upload what t.assets.json lists"},
+		"another stack shown as it": {strings.Replace(lists("t"), `"App/s"`, `"bare"`, 1), "bare", "upload what t.assets.json lists"},
+		"no such stack":             {lists("s"), "t", "manifest.json has no stack t"},
+	} {
+		for _, below := range []string{".", "assembly-Prod"} {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, below), map[string]string{"manifest.json": tt.manifest, "s.assets.json": harmless, "t.assets.json": evil})
+			assets, err := cdk.Assets(dir, below, tt.stack, "", "", "")
+			if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("%s: %v, want %q", name, err, tt.says)
+			}
+			if err == nil && (len(assets) != 1 || assets[0].Path != filepath.Join(below, "x")) {
+				t.Errorf("%s: %+v", name, assets)
+			}
+		}
+	}
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"manifest.json": lists("s")})
+	if assets, err := cdk.Assets(dir, ".", "bare", "", "", ""); err != nil || len(assets) != 0 {
+		t.Errorf("a stack without assets: %v, %v", assets, err)
 	}
 }
 

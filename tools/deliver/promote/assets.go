@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -40,7 +41,7 @@ func checkAssets(ctx context.Context, cfg project.Config, awsConfig aws.Config, 
 		partition = of.Partition
 	}
 	for _, stack := range production.Stacks() {
-		assets, err := cdk.Assets(cfg.Assembly, stack, partition, account, region)
+		assets, err := cdk.Assets(cfg.Assembly, filepath.Dir(filepath.FromSlash(production.Template)), stack, partition, account, region)
 		if err != nil {
 			return err
 		}

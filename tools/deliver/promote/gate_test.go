@@ -65,6 +65,8 @@ func newRelease(t *testing.T) *release {
 	r.sign = r.signer
 	r.write("cdk.out/magewright.json", manifesttest.Text(t, commit, ""))
 	r.write("cdk.out/asset.zip", "the function")
+	r.write("cdk.out/manifest.json", `{"artifacts":{"p.assets":{"type":"cdk:asset-manifest","properties":{"file":"magewright-production.assets.json"}},`+
+		`"magewright-production":{"type":"aws:cloudformation:stack","dependencies":["p.assets"],"properties":{"templateFile":"magewright-production.template.json"}}}}`)
 	r.write("cdk.out/magewright-production.assets.json", `{"files":{`+
 		`"a":{"source":{"path":"asset.zip","packaging":"file"},"destinations":{"d":{"objectKey":"a.zip",`+bootstrapped+`}}},`+
 		`"t":{"source":{"path":"magewright-production.template.json","packaging":"file"},"destinations":{"d":{"objectKey":"t.json",`+bootstrapped+`}}}}}`)
