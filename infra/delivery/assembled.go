@@ -62,6 +62,7 @@ var nameProperties = map[string]string{
 	"AWS::CloudWatch::Alarm":       "AlarmName",
 	"AWS::CodeDeploy::Application": "ApplicationName",
 	"AWS::SNS::Topic":              "TopicName",
+	"AWS::SQS::Queue":              "QueueName",
 }
 
 // pattern returns what a name matches: itself, or anything where it is known when
@@ -84,6 +85,7 @@ type patterns struct {
 	drilled                           []string // functions that get a bad version
 	applications                      []string // of CodeDeploy, by which they do
 	invoked                           []string // functions that smoke tests invoke by themselves
+	queues                            []string // queues that smoke tests send messages to
 }
 
 // namesOf returns the patterns of a delivery.
@@ -112,6 +114,7 @@ func namesOf(props PipelineProps) patterns {
 		p.invoked = append(p.invoked, functions...)
 		p.alarms = append(p.alarms, of("AWS::CloudWatch::Alarm")...)
 		p.topics = append(p.topics, of("AWS::SNS::Topic")...)
+		p.queues = append(p.queues, of("AWS::SQS::Queue")...)
 		if !last && stage.Assembled.Canary() {
 			p.drilled = append(p.drilled, functions...)
 			p.applications = append(p.applications, of("AWS::CodeDeploy::Application")...)

@@ -23,7 +23,7 @@ var theirs = map[string]string{
 		{"name":"dev","stack":"HelloDev","template":"HelloDev.template.json","functions":[{"function":"F","outputs":{}}]},
 		{"name":"prod","stack":"Hello-Prod","template":"assembly-Prod/P.template.json","approval":true,"functions":[{"function":"F","alias":"live","deploymentGroup":"G","outputs":{}}]}]}`,
 	"HelloDev.template.json":        `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{}}}}`,
-	"assembly-Prod/P.template.json": `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":"greeter"}},"T":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":{"Fn::Sub":"x-${AWS::Region}"}}}}}`,
+	"assembly-Prod/P.template.json": `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"FunctionName":"greeter"}},"T":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":{"Fn::Sub":"x-${AWS::Region}"}}},"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"orders.fifo"}}}}`,
 }
 
 // TestAPipelineOfAnotherApp holds that the pipeline delivers stacks that another CDK
@@ -66,6 +66,8 @@ func TestAPipelineOfAnotherApp(t *testing.T) {
 		`:stack/HelloDev/*"`, `:stack/Hello-Prod/*"`, `:stack/hello-*/*"`, `:function:HelloDev-*"`, `:function:Hello-Prod-*"`, `:function:greeter"`,
 		// No stage keeps evidence, so that the pipeline does.
 		`"ObjectLockEnabled":true`, `/releases/*/evidence/*"`, `/releases/*/deployments/*"`,
+		// Smoke tests send messages.
+		`"sqs:SendMessage"`, `:sqs:*:*:HelloDev-*"`, `:sqs:*:*:orders.fifo"`,
 		`"cloudformation:DescribeStackResource"`, `"lambda:InvokeFunction"`, `"ci/buildspec.yml"`,
 	} {
 		if !strings.Contains(template, want) {

@@ -105,21 +105,28 @@ func (g *grantee) allow(conditions map[string]any, actions []string, resources .
 	if len(resources) == 0 {
 		return // there is nothing of the kind
 	}
+	statement, wildcards := g.statement(conditions, actions, resources)
+	g.wildcards = append(g.wildcards, wildcards...)
+	g.AddToRolePolicy(statement)
+}
+
+// statement returns a statement that allows actions, and the wildcards in it.
+func (g *grantee) statement(conditions map[string]any, actions, resources []string) (_ awsiam.PolicyStatement, wildcards []any) {
 	for i, resource := range resources {
 		if strings.Contains(resource, "*") && resource != "*" {
-			g.wildcards = append(g.wildcards, Finding("Resource::arn:{partition}:"+strings.ReplaceAll(resource, *g.stack.Account(), "{account}")))
+			wildcards = append(wildcards, Finding("Resource::arn:{partition}:"+strings.ReplaceAll(resource, *g.stack.Account(), "{account}")))
 		}
 		if resource != "*" {
 			resources[i] = fmt.Sprintf("arn:%s:%s", *g.stack.Partition(), resource)
 		} else {
-			g.wildcards = append(g.wildcards, "Resource::*")
+			wildcards = append(wildcards, "Resource::*")
 		}
 	}
-	statement := &awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: jsii.Strings(resources...)}
+	props := &awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: jsii.Strings(resources...)}
 	if conditions != nil {
-		statement.Conditions = &conditions
+		props.Conditions = &conditions
 	}
-	g.AddToRolePolicy(awsiam.NewPolicyStatement(statement))
+	return awsiam.NewPolicyStatement(props), wildcards
 }
 
 // arns returns the ARNs of what has names that match the patterns.
@@ -152,6 +159,24 @@ func (g *grantee) look() {
 // invoke lets it call functions that nothing calls from outside.
 func (g *grantee) invoke() {
 	g.allow(nil, []string{"lambda:InvokeFunction"}, arns("lambda:*:*:function:%s", g.names.invoked)...)
+}
+
+// message lets it send messages to queues and see when they are worked off. The policy is
+// one of its own: with these statements, a role's inline policies would be longer than IAM
+// allows, and the CDK would move some into a policy that has no suppressions.
+// See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html.
+func (g *grantee) message() {
+	queues := arns("sqs:*:*:%s", g.names.queues)
+	if len(queues) == 0 {
+		return
+	}
+	statement, wildcards := g.statement(nil, []string{"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"}, queues)
+	policy := awsiam.NewManagedPolicy(g.stack, jsii.String(*g.Node().Id()+"Messages"), &awsiam.ManagedPolicyProps{
+		Description: jsii.String("Lets smoke tests send messages"),
+		Statements:  &[]awsiam.PolicyStatement{statement},
+		Roles:       &[]awsiam.IRole{g.Role()},
+	})
+	suppress(policy, true, "AwsSolutions-IAM5", "Stages may be in any account and region, and what CloudFormation names begins with the stack's name.", wildcards...)
 }
 
 // deploy lets it deploy some stacks, and no others. The role that cdk bootstrap has made

@@ -377,10 +377,10 @@ func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
 // grant gives each project the permissions that its job needs, and no others.
 func (b *builds) grant(stack awscdk.Stack, props PipelineProps) {
 	jobs := map[builder][]func(*grantee){
-		trier:    {(*grantee).look, (*grantee).invoke, (*grantee).try, (*grantee).follow, (*grantee).drill, (*grantee).signRecords},
+		trier:    {(*grantee).look, (*grantee).invoke, (*grantee).message, (*grantee).try, (*grantee).follow, (*grantee).drill, (*grantee).signRecords},
 		updater:  {(*grantee).update},
 		judge:    {(*grantee).look, (*grantee).judge, (*grantee).signEvidence},
-		promoter: {(*grantee).look, (*grantee).invoke, (*grantee).release, (*grantee).follow, (*grantee).promote, (*grantee).signRecords},
+		promoter: {(*grantee).look, (*grantee).invoke, (*grantee).message, (*grantee).release, (*grantee).follow, (*grantee).promote, (*grantee).signRecords},
 	}
 	for _, by := range []builder{trier, judge, promoter, updater} {
 		g := newGrantee(stack, b.by[by], props)
