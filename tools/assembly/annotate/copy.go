@@ -26,7 +26,9 @@ var physicalNames = map[string]string{
 	"AWS::CloudWatch::CompositeAlarm":      "AlarmName",
 	"AWS::CloudWatch::Dashboard":           "DashboardName",
 	"AWS::CodeBuild::Project":              "Name",
+	"AWS::CodeBuild::ReportGroup":          "Name",
 	"AWS::CodeDeploy::Application":         "ApplicationName",
+	"AWS::CodeDeploy::DeploymentConfig":    "DeploymentConfigName",
 	"AWS::CodePipeline::Pipeline":          "Name",
 	"AWS::Cognito::UserPoolDomain":         "Domain",
 	"AWS::DynamoDB::GlobalTable":           "TableName",
@@ -61,6 +63,25 @@ var physicalNames = map[string]string{
 	"AWS::WAFv2::WebACL":                   "Name",
 }
 
+// owners are the properties by which a resource belongs to another one: it gets what is
+// sent to that one, or decides about it. If that one is outside of the stack, a copy would
+// do the same to what users have.
+var owners = map[string][]string{
+	"AWS::Events::Rule":               {"EventBusName"},
+	"AWS::IAM::Policy":                {"Groups", "Roles", "Users"},
+	"AWS::Lambda::EventInvokeConfig":  {"FunctionName"},
+	"AWS::Lambda::EventSourceMapping": {"EventSourceArn"},
+	"AWS::Lambda::Permission":         {"FunctionName"},
+	"AWS::Lambda::Url":                {"TargetFunctionArn"},
+	"AWS::Logs::MetricFilter":         {"LogGroupName"},
+	"AWS::Logs::SubscriptionFilter":   {"LogGroupName"},
+	"AWS::S3::BucketPolicy":           {"Bucket"},
+	"AWS::SNS::Subscription":          {"TopicArn"},
+	"AWS::SNS::TopicPolicy":           {"Topics"},
+	"AWS::SQS::QueuePolicy":           {"Queues"},
+	"Custom::S3BucketNotifications":   {"BucketName"},
+}
+
 // alone returns why a copy of the stack could not stand beside it, a reason each: names
 // that are taken, and what it would share.
 func (s *stack) alone() []string {
@@ -69,6 +90,14 @@ func (s *stack) alone() []string {
 		r := s.Resources[id]
 		if key := physicalNames[r.Type]; key != "" && r.Properties[key] != nil && !s.own(r.Properties[key]) {
 			all = append(all, fmt.Sprintf("%s has a fixed %s", s.path(id), key))
+		}
+		for _, key := range owners[r.Type] {
+			if s.foreign(r.Properties[key]) {
+				all = append(all, fmt.Sprintf("%s has a %s outside of the stack, which the copy would share", s.path(id), key))
+			}
+		}
+		if r.Type == "AWS::CloudFormation::Stack" {
+			all = append(all, s.path(id)+" is a nested stack, in which nobody has looked")
 		}
 		if aliases, _ := at(r.Properties, "DistributionConfig", "Aliases").([]any); r.Type == "AWS::CloudFront::Distribution" && len(aliases) > 0 {
 			all = append(all, s.path(id)+" has domain names")
@@ -97,6 +126,15 @@ func (s *stack) own(v any) bool {
 		}
 	}
 	return false
+}
+
+// foreign reports whether a value, or one of a list, names something outside of the stack.
+// Every account has the default event bus.
+func (s *stack) foreign(v any) bool {
+	if list, ok := v.([]any); ok {
+		return slices.ContainsFunc(list, s.foreign)
+	}
+	return v != nil && v != "default" && !s.own(v)
 }
 
 // imports reports whether a value has an Fn::ImportValue in it.
