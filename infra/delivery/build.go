@@ -296,8 +296,8 @@ func (g *grantee) signEvidence() { g.sign(g.props.EvidenceKeyAlias) }
 func (g *grantee) signRecords() { g.sign(g.props.RecordKeyAlias) }
 
 // judge lets it see which builds there were, find what differs from what was deployed,
-// and send the plan of the
-// deployment to the stages' topics, which their stages' keys encrypt.
+// and send the plan of the deployment to the stages' topics, which their stages' keys
+// encrypt.
 func (g *grantee) judge() {
 	g.executions()
 	account := *g.stack.Account()

@@ -64,7 +64,7 @@ func NewEvidence(scope constructs.Construct, id string, props *EvidenceProps) *E
 		BlockPublicAccess:          awss3.BlockPublicAccess_BLOCK_ALL(),
 		RemovalPolicy:              awscdk.RemovalPolicy_RETAIN,
 	})
-	suppress(e.Bucket, false, "AwsSolutions-S1", "Evidence is written by one function, which logs each request, and is locked against change; server access logs would add a bucket and no knowledge.")
+	suppress(e.Bucket, false, "AwsSolutions-S1", "Evidence is locked against change, and whoever writes it logs that: the ledger's function, or the pipeline's builds. Server access logs would add a bucket and no knowledge.")
 	e.output = awscdk.NewCfnOutput(e.scope, jsii.String("EvidenceBucket"), &awscdk.CfnOutputProps{
 		Value: e.Bucket.BucketName(), Description: jsii.String("the bucket that holds the evidence"),
 	})

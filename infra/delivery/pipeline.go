@@ -190,10 +190,11 @@ const (
 //
 //	Source      the commit, by a connection to the source provider
 //	Verify      lint | test | sec | synth, in parallel
-//	Update      the pipeline updates itself
 //	...         the stages, each after its approval
+//	Update      the pipeline updates itself
 //
-// Every build runs the same buildspec.yml, which runs the mage targets that the
+// The builds that judge and promote run the last release's code, by a buildspec of this
+// stack. All others run the commit's buildspec.yml, which runs the mage targets that the
 // action names in MAGE_TARGETS. What synth built once is what is deployed. Each
 // stack gets the tag that names its repository, and synthesis writes the manifest.
 func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {

@@ -127,7 +127,7 @@ func (h handover) publish(ctx context.Context, cfg project.Config, awsConfig aws
 	}
 	if found {
 		if link, digest, err = kept.Publish(ctx, h.assessment.Commit, bundle, h.page, evidence.MaxLinkLife); err != nil {
-			return "", "", exit.Failed("aws sts get-caller-identity", "publishing the evidence, which the pipeline's Judge may and an administrator: %w", err)
+			return "", "", exit.Failed("aws sts get-caller-identity", "publishing the evidence, which only the pipeline's Judge and administrators may do: %w", err)
 		}
 		fmt.Fprintf(cfg.Stdout, "evidence  s3://%s/releases/%s/evidence/%s.intoto.jsonl\nreport    %s\n", kept.Name, h.assessment.Commit, digest, link)
 		return link, digest, nil

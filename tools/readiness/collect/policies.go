@@ -1,7 +1,6 @@
 package collect
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,7 +81,7 @@ func policyRules(ctx context.Context, e Env) (readiness.Policies, map[string]str
 		if commit == "" {
 			continue
 		}
-		listed, err := git.Output(ctx, "-c", "core.quotePath=false", "ls-tree", "-r", "--name-only", commit, "--", dir+"/")
+		listed, err := git.Output(ctx, "ls-tree", "-r", "--name-only", commit, "--", dir+"/")
 		if err != nil {
 			return p, nil, exit.Missing("git fetch --unshallow", "listing the rules of %.12s: %w", commit, err)
 		}
@@ -91,13 +90,11 @@ func policyRules(ctx context.Context, e Env) (readiness.Policies, map[string]str
 			if filepath.Ext(name) != ".rego" {
 				continue
 			}
-			var text bytes.Buffer
-			show := gitcmd.In(e.Project.Dir)
-			show.Stdout = &text
-			if err := show.Run(ctx, "cat-file", "blob", commit+":"+name); err != nil {
-				return p, nil, fmt.Errorf("reading the rules of %.12s: %w", commit, err)
+			text, _, err := git.File(ctx, commit, name)
+			if err != nil {
+				return p, nil, fmt.Errorf("reading the rules: %w", err)
 			}
-			p.Files[name], rules[name] = evidence.Digest(text.Bytes()), text.String()
+			p.Files[name], rules[name] = evidence.Digest(text), string(text)
 		}
 		if p.From = commit; len(rules) > 0 {
 			return p, rules, nil
