@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -46,22 +45,13 @@ func written(t *testing.T, text string) project.Config {
 func older(t *testing.T) project.Config { return written(t, `{"commit":"`+commit+`"}`) }
 
 // create makes a stack, of a repository or, for "", without a tag.
-func create(t *testing.T, client *cloudformation.Client, name, repository string) {
+func create(t *testing.T, awsConfig aws.Config, name, repository string) {
 	t.Helper()
 	var tags []types.Tag
 	if repository != "" {
 		tags = []types.Tag{{Key: aws.String("team"), Value: aws.String("x")}, {Key: aws.String(manifest.RepositoryTag), Value: &repository}}
 	}
-	template := `{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}`
-	if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template, Tags: tags}); err != nil {
-		t.Fatal(err)
-	}
-	waiter := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
-		o.MinDelay, o.MaxDelay = time.Millisecond, 10*time.Millisecond
-	})
-	if err := waiter.Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}, 10*time.Minute); err != nil {
-		t.Fatal(err)
-	}
+	localawstest.CreateStack(t, awsConfig, name, `{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}`, tags...)
 }
 
 func TestOwner(t *testing.T) {
@@ -70,7 +60,7 @@ func TestOwner(t *testing.T) {
 	for name, repository := range map[string]string{
 		"ours": "example/shop", "cased": "Example/Shop", "theirs": "example/bank", "untagged": "",
 	} {
-		create(t, client, name, repository)
+		create(t, awsConfig, name, repository)
 	}
 	// A change set that nobody has executed makes a stack that was never created.
 	template := `{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}`
@@ -132,7 +122,7 @@ func TestRunTouchesNoStackOfAnother(t *testing.T) {
 	server := localawstest.StartServer(t)
 	client := cloudformation.NewFromConfig(server.Client())
 	for _, stack := range []string{"shop-evidence", "shop-pipeline"} {
-		create(t, client, stack, "example/bank")
+		create(t, server.Client(), stack, "example/bank")
 	}
 	for name, value := range localaws.Environment(server.URL, server.Credentials()) {
 		t.Setenv(name, value)

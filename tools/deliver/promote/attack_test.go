@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -124,14 +123,8 @@ func (g *target) serve(commit string) {
 	must(err)
 	_, err = functions.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: aws.String("service"), Name: aws.String("live"), FunctionVersion: aws.String("1")})
 	must(err)
-	stacks := cloudformation.NewFromConfig(g.aws)
-	_, err = stacks.CreateStack(ctx, &cloudformation.CreateStackInput{StackName: aws.String("magewright-production"), TemplateBody: aws.String(
-		`{"Resources":{"T":{"Type":"AWS::SNS::Topic"}},"Outputs":{"FunctionName":{"Value":"service"},"AliasName":{"Value":"live"}}}`)})
-	must(err)
-	waiter := cloudformation.NewStackCreateCompleteWaiter(stacks, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
-		o.MinDelay, o.MaxDelay = time.Millisecond, 10*time.Millisecond
-	})
-	must(waiter.Wait(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("magewright-production")}, 10*time.Minute))
+	localawstest.CreateStack(g.t, g.aws, "magewright-production",
+		`{"Resources":{"T":{"Type":"AWS::SNS::Topic"}},"Outputs":{"FunctionName":{"Value":"service"},"AliasName":{"Value":"live"}}}`)
 }
 
 // put is what somebody who may write to the bucket does.

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/magewright/magewright/tools/evidence"
@@ -35,18 +34,7 @@ func TestFind(t *testing.T) {
 	if _, _, err := bucket.Find(t.Context(), cfg, names, nil); !errors.Is(err, stack.ErrNotDeployed) {
 		t.Errorf("before it is deployed: %v", err)
 	}
-	stacks := cloudformation.NewFromConfig(cfg)
-	if _, err := stacks.CreateStack(t.Context(), &cloudformation.CreateStackInput{
-		StackName: aws.String("shop-pipeline"), TemplateBody: aws.String(`{"Resources":{"B":{"Type":"AWS::S3::Bucket"}},"Outputs":{"Evidence":{"Value":{"Ref":"B"}}}}`),
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if err := cloudformation.NewStackCreateCompleteWaiter(stacks, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
-		o.MinDelay = 10 * time.Millisecond
-		o.MaxDelay = o.MinDelay
-	}).Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("shop-pipeline")}, time.Minute); err != nil {
-		t.Fatal(err)
-	}
+	localawstest.CreateStack(t, cfg, "shop-pipeline", `{"Resources":{"B":{"Type":"AWS::S3::Bucket"}},"Outputs":{"Evidence":{"Value":{"Ref":"B"}}}}`)
 	b, found, err := bucket.Find(t.Context(), cfg, names, evidencetest.NewSigner(t))
 	if err != nil || !found || !strings.HasPrefix(b.Name, "shop-pipeline-b-") {
 		t.Fatalf("%+v, %v, %v", b, found, err)

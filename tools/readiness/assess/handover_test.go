@@ -7,10 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
@@ -27,7 +23,6 @@ import (
 func TestTheBucketGetsTheEvidence(t *testing.T) {
 	t.Parallel()
 	cfg := localawstest.Start(t)
-	stacks := cloudformation.NewFromConfig(cfg)
 	commit, assembly := strings.Repeat("c", 40), t.TempDir()
 	text := `{"schemaVersion":1,"name":"shop","repository":"acme/shop","pipeline":{"stack":"shop-pipeline","template":"t.json","evidence":{"stack":"shop-pipeline","bucket":"B","key":"K","output":"Evidence"}},
 		"stages":[{"name":"dev","stack":"dev","template":"t.json","functions":[{"function":"F","outputs":{}}]},{"name":"prod","stack":"prod","template":"t.json","functions":[{"function":"F","outputs":{}}]}]}`
@@ -36,17 +31,7 @@ func TestTheBucketGetsTheEvidence(t *testing.T) {
 	}
 	for _, deployed := range []bool{false, true} {
 		if deployed {
-			if _, err := stacks.CreateStack(t.Context(), &cloudformation.CreateStackInput{
-				StackName: aws.String("shop-pipeline"), TemplateBody: aws.String(`{"Resources":{"B":{"Type":"AWS::S3::Bucket"}},"Outputs":{"Evidence":{"Value":{"Ref":"B"}}}}`),
-			}); err != nil {
-				t.Fatal(err)
-			}
-			if err := cloudformation.NewStackCreateCompleteWaiter(stacks, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
-				o.MinDelay = 10 * time.Millisecond
-				o.MaxDelay = o.MinDelay
-			}).Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("shop-pipeline")}, time.Minute); err != nil {
-				t.Fatal(err)
-			}
+			localawstest.CreateStack(t, cfg, "shop-pipeline", `{"Resources":{"B":{"Type":"AWS::S3::Bucket"}},"Outputs":{"Evidence":{"Value":{"Ref":"B"}}}}`)
 		}
 		var out bytes.Buffer
 		h := handover{assessment: readiness.Assessment{Commit: commit}, page: []byte("<p>GO</p>")}

@@ -13,10 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
@@ -122,16 +120,7 @@ func deploy(t *testing.T, awsConfig aws.Config, stage string) {
 
 func deployTemplate(t *testing.T, awsConfig aws.Config, stage, template string) {
 	t.Helper()
-	client, name := cloudformation.NewFromConfig(awsConfig), stageOf(t, stage).Stack
-	if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &template}); err != nil {
-		t.Fatal(err)
-	}
-	waiter := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
-		o.MinDelay, o.MaxDelay = time.Millisecond, 10*time.Millisecond
-	})
-	if err := waiter.Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: &name}, 10*time.Minute); err != nil {
-		t.Fatal(err)
-	}
+	localawstest.CreateStack(t, awsConfig, stageOf(t, stage).Stack, template)
 }
 
 // stakeholder subscribes an endpoint to a stage's topic, and returns the
