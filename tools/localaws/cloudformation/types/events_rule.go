@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -224,6 +225,8 @@ func eventBus(d Deps) definition {
 
 // eventBusPolicy is AWS::Events::EventBusPolicy: one statement of the policy of a bus.
 func eventBusPolicy(d Deps) definition {
+	// The statements of a bus are changed one after another: each change writes them all.
+	var mu sync.Mutex
 	put := func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 		in := &awseventbridge.PutPermissionInput{}
 		if err := decode(r, in, "Statement"); err != nil {
@@ -234,6 +237,8 @@ func eventBusPolicy(d Deps) definition {
 			bus = aws.String("default")
 		}
 		made := &resource.Result{PhysicalID: *bus + "|" + *in.StatementId}
+		mu.Lock()
+		defer mu.Unlock()
 		statement, ok := r.Properties["Statement"].(map[string]any)
 		if !ok {
 			_, err := d.Events.PutPermission(ctx, in)
@@ -270,6 +275,8 @@ func eventBusPolicy(d Deps) definition {
 		Create:     put,
 		Update:     put,
 		Delete: func(ctx context.Context, r *resource.Request) error {
+			mu.Lock()
+			defer mu.Unlock()
 			bus, id, _ := strings.Cut(r.PhysicalID, "|")
 			_, err := d.Events.RemovePermission(ctx, &awseventbridge.RemovePermissionInput{EventBusName: &bus, StatementId: &id})
 			return err

@@ -1,10 +1,14 @@
 package types_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -207,3 +211,43 @@ func realDeps(t *testing.T) types.Deps {
 }
 
 const trustPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"codebuild.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+
+// A slowBus lets others run between reading a policy and writing it.
+type slowBus struct{ *events.Service }
+
+func (b slowBus) DescribeEventBus(ctx context.Context, in *awseventbridge.DescribeEventBusInput) (*awseventbridge.DescribeEventBusOutput, error) {
+	out, err := b.Service.DescribeEventBus(ctx, in)
+	for range 100 {
+		runtime.Gosched()
+	}
+	return out, err
+}
+
+// Statements that are added to a bus at the same time are all kept.
+func TestEventBusPolicies(t *testing.T) {
+	t.Parallel()
+	rec := newRecorder()
+	buses := events.New(rec.account, events.Deps{})
+	policy := types.Registry(types.Deps{Account: rec.account, Events: slowBus{buses}})["AWS::Events::EventBusPolicy"]
+	const most = 20
+	var all sync.WaitGroup
+	for i := range most {
+		all.Go(func() {
+			_, err := policy.Create(t.Context(), &resource.Request{LogicalID: "P", Type: policy.Name, Properties: map[string]any{
+				"StatementId": "s" + strconv.Itoa(i),
+				"Statement":   map[string]any{"Effect": "Allow", "Principal": "*", "Action": "events:PutEvents", "Resource": "*"},
+			}})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	out, err := buses.DescribeEventBus(t.Context(), &awseventbridge.DescribeEventBusInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(aws.ToString(out.Policy), "Sid"); n != most {
+		t.Errorf("%d statements are left of %d", n, most)
+	}
+}
