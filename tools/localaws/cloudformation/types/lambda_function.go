@@ -250,10 +250,11 @@ func codeOf(r *resource.Request) (*lambdatypes.FunctionCode, error) {
 	}
 	var b bytes.Buffer
 	archive := zip.NewWriter(&b)
-	for name, text := range map[string]string{"index.js": inline, "cfn-response.js": cfnResponse} {
-		w, err := archive.Create(name)
+	// The same code is always the same package.
+	for _, file := range [][2]string{{"cfn-response.js", cfnResponse}, {"index.js", inline}} {
+		w, err := archive.Create(file[0])
 		if err == nil {
-			_, err = io.WriteString(w, text)
+			_, err = io.WriteString(w, file[1])
 		}
 		if err != nil {
 			return nil, fmt.Errorf("packing the function's code: %w", err)
