@@ -241,12 +241,12 @@ func (s *serverless) function(id string, r, properties map[string]any) {
 	target, qualified := any(ref1(id)), any(getAtt(id, "Arn"))
 	if alias, ok := p["AutoPublishAlias"].(string); ok {
 		version := id + "Version" + short([]any{code, p["AutoPublishCodeSha256"]})
-		v := s.make(version, "AWS::Lambda::Version", r, map[string]any{"FunctionName": ref1(id)}, false)
-		v["DeletionPolicy"] = Retain
-		take(p, v["Properties"].(map[string]any), "VersionDescription")
-		if d, ok := v["Properties"].(map[string]any)["VersionDescription"]; ok {
-			v["Properties"] = map[string]any{"FunctionName": ref1(id), "Description": d}
+		published := map[string]any{"FunctionName": ref1(id)}
+		if description, ok := p["VersionDescription"]; ok {
+			published["Description"] = description
+			delete(p, "VersionDescription")
 		}
+		s.make(version, "AWS::Lambda::Version", r, published, false)["DeletionPolicy"] = Retain
 		aliasID := id + "Alias" + alias
 		a := s.make(aliasID, "AWS::Lambda::Alias", r, map[string]any{"Name": alias, "FunctionName": ref1(id), "FunctionVersion": getAtt(version, "Version")}, false)
 		s.deployment(id, r, p, a)
@@ -549,7 +549,6 @@ func (s *serverless) event(e source, p map[string]any) {
 			}
 		}
 		if e.typ == "SQS" {
-			// The defaults of the event source mapping are those of SAM.
 			take(p, made, "ScalingConfig")
 		}
 		take(p, made, "BatchSize", "Enabled", "FilterCriteria", "FunctionResponseTypes", "MaximumBatchingWindowInSeconds", "StartingPosition",
@@ -583,8 +582,10 @@ func (s *serverless) rule(e source, p map[string]any) {
 	target := map[string]any{"Arn": e.arn, "Id": e.resource() + "LambdaTarget"}
 	rule := map[string]any{"Targets": []any{target}}
 	take(p, target, "Input", "InputPath", "RetryPolicy", "InputTransformer")
-	if t, ok := p["Target"].(map[string]any); ok {
-		take(t, target, "Id")
+	if given, ok := p["Target"].(map[string]any); ok {
+		given = maps.Clone(given)
+		take(given, target, "Id")
+		s.left(e.id, "Target of the event "+e.name, given)
 		delete(p, "Target")
 	}
 	if queue, ok := p["DeadLetterConfig"].(map[string]any); ok && queue["Arn"] != nil {

@@ -45,7 +45,10 @@ func (s *serverless) apiEvent(e source, p map[string]any) {
 		s.invalid(e.id, "Event with id [%s] is invalid. Event is missing property 'Path'", e.name)
 	}
 	route := map[string]any{"method": method, "path": path, "arn": e.arn, "from": e.from, "key": e.resource()}
-	take(p, route, "TimeoutInMillis", "PayloadFormatVersion")
+	take(p, route, "TimeoutInMillis")
+	if e.typ == "HttpApi" {
+		take(p, route, "PayloadFormatVersion")
+	}
 	if s.apis[api] == nil {
 		s.implicit(api)
 	}
@@ -196,12 +199,14 @@ func (s *serverless) routes(api string) {
 		route := routes[key].(map[string]any)
 		path, _ := route["path"].(string)
 		id := api + "Method" + route["key"].(string)
+		integration := map[string]any{"Type": "AWS_PROXY", "IntegrationHttpMethod": "POST", "Uri": sub1(
+			"arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${function}/invocations", map[string]any{"function": route["arn"]})}
+		take(route, integration, "TimeoutInMillis")
 		s.make(id, "AWS::ApiGateway::Method", route["from"].(map[string]any), map[string]any{
 			"RestApiId": ref1(api), "ResourceId": s.pathResource(api, path), "HttpMethod": route["method"], "AuthorizationType": "NONE",
-			"Integration": map[string]any{"Type": "AWS_PROXY", "IntegrationHttpMethod": "POST", "Uri": sub1(
-				"arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${function}/invocations", map[string]any{"function": route["arn"]})},
+			"Integration": integration,
 		}, false)
-		needs, all = append(needs, id), append(all, []any{key, route["arn"]})
+		needs, all = append(needs, id), append(all, []any{key, integration})
 	}
 	deployment := api + "Deployment" + short(all)
 	d := s.make(deployment, "AWS::ApiGateway::Deployment", map[string]any{}, map[string]any{"RestApiId": ref1(api)}, false)

@@ -3,6 +3,7 @@ package template_test
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -102,6 +103,55 @@ Resources:
 	role := resources["FRole"].Properties
 	if len(role["ManagedPolicyArns"].([]any)) != 2 || len(role["Policies"].([]any)) != 1 {
 		t.Errorf("%v", role)
+	}
+}
+
+// What an event says arrives in the resources that it stands for.
+func TestServerlessEvents(t *testing.T) {
+	t.Parallel()
+	const form = serverlessHeader + `
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: x
+      AutoPublishAlias: live
+      VersionDescription: first
+      Events:
+        A: {Type: Api, Properties: {Path: /a, Method: get, TimeoutInMillis: TIMEOUT}}
+        S: {Type: Schedule, Properties: {Schedule: rate(1 hour), Target: {Id: chosen}}}
+`
+	ids := map[string]bool{}
+	for _, timeout := range []string{"5000", "6000"} {
+		resources, err := expandServerless(t, strings.Replace(form, "TIMEOUT", timeout, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		integration := resources["ServerlessRestApiMethodFA"].Properties["Integration"].(map[string]any)
+		if got := strconv.FormatFloat(integration["TimeoutInMillis"].(float64), 'f', -1, 64); got != timeout {
+			t.Errorf("the timeout is %s, want %s", got, timeout)
+		}
+		if got := resources["FS"].Properties["Targets"].([]any)[0].(map[string]any)["Id"]; got != "chosen" {
+			t.Errorf("the id of the target is %v", got)
+		}
+		for id, r := range resources {
+			switch r.Type {
+			case "AWS::ApiGateway::Deployment":
+				ids[id] = true
+			case "AWS::Lambda::Version":
+				if r.Properties["Description"] != "first" {
+					t.Errorf("the version: %v", r.Properties)
+				}
+			}
+		}
+	}
+	if len(ids) != 2 {
+		t.Errorf("another timeout is not deployed: %v", ids)
+	}
+	_, err := expandServerless(t, strings.NewReplacer("TIMEOUT", "5000, PayloadFormatVersion: '2.0'", "Id: chosen", "Id: chosen, Arn: x").Replace(form))
+	for _, want := range []string{"does not support PayloadFormatVersion of the event A", "does not support Arn of Target of the event S"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v lacks %s", err, want)
+		}
 	}
 }
 
