@@ -142,6 +142,17 @@ func read[O any](s *Service, in any, name *string, f func(*bucket) (*O, error)) 
 	return f(b)
 }
 
+// readVersion is read for an operation on a version of an object.
+func readVersion[O any](s *Service, in any, bucketName, key, versionID *string, f func(*bucket, *version) (*O, error)) (*O, error) {
+	return read(s, in, bucketName, func(b *bucket) (*O, error) {
+		v, err := b.read(aws.ToString(key), versionID)
+		if err != nil {
+			return nil, err
+		}
+		return f(b, v)
+	})
+}
+
 // write is read for an operation that sets a subresource. The value must not be nil.
 func write[O, V any](s *Service, in any, name *string, value *V, set func(*bucket, *V) error) (*O, error) {
 	return read(s, in, name, func(b *bucket) (*O, error) {

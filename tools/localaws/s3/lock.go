@@ -98,88 +98,60 @@ func (s *Service) GetObjectLockConfiguration(_ context.Context, in *awss3.GetObj
 // PutObjectRetention sets the retention of a version. A retention can always be
 // extended. It can be shortened only in governance mode, with the bypass.
 func (s *Service) PutObjectRetention(_ context.Context, in *awss3.PutObjectRetentionInput) (*awss3.PutObjectRetentionOutput, error) {
-	if err := s.supported(in); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b, v, err := s.locate(in.Bucket, in.Key, in.VersionId)
-	if err != nil {
-		return nil, err
-	}
-	if b.lock == nil {
-		return nil, fail("InvalidRequest", "Bucket is missing Object Lock Configuration")
-	}
-	var wanted retention
-	if r := in.Retention; r != nil {
-		if r.EventHold != "" || r.EventHoldDuration != nil {
-			return nil, fail("NotImplemented", "event holds are not supported by the embedded S3")
+	return readVersion(s, in, in.Bucket, in.Key, in.VersionId, func(b *bucket, v *version) (*awss3.PutObjectRetentionOutput, error) {
+		if b.lock == nil {
+			return nil, fail("InvalidRequest", "Bucket is missing Object Lock Configuration")
 		}
-		wanted = retention{mode: types.ObjectLockMode(r.Mode), until: r.RetainUntilDate}
-	}
-	now := s.account.Clock.Now()
-	if (wanted.mode == "") != (wanted.until == nil) || (wanted.until != nil && !wanted.until.After(now)) {
-		return nil, fail("InvalidArgument", "a retention needs a mode and a date in the future")
-	}
-	old := retention{mode: v.lock.mode, until: v.lock.until}
-	loosened := wanted.until == nil || (old.until != nil && wanted.until.Before(*old.until)) || wanted.mode != old.mode && wanted.mode != types.ObjectLockModeCompliance
-	if loosened && old.holds(now, aws.ToBool(in.BypassGovernanceRetention)) {
-		return nil, fail("AccessDenied", "Access Denied because object protected by object lock.")
-	}
-	v.lock.mode, v.lock.until = wanted.mode, wanted.until
-	return &awss3.PutObjectRetentionOutput{}, nil
+		var wanted retention
+		if r := in.Retention; r != nil {
+			if r.EventHold != "" || r.EventHoldDuration != nil {
+				return nil, fail("NotImplemented", "event holds are not supported by the embedded S3")
+			}
+			wanted = retention{mode: types.ObjectLockMode(r.Mode), until: r.RetainUntilDate}
+		}
+		now := s.account.Clock.Now()
+		if (wanted.mode == "") != (wanted.until == nil) || (wanted.until != nil && !wanted.until.After(now)) {
+			return nil, fail("InvalidArgument", "a retention needs a mode and a date in the future")
+		}
+		old := retention{mode: v.lock.mode, until: v.lock.until}
+		loosened := wanted.until == nil || (old.until != nil && wanted.until.Before(*old.until)) || wanted.mode != old.mode && wanted.mode != types.ObjectLockModeCompliance
+		if loosened && old.holds(now, aws.ToBool(in.BypassGovernanceRetention)) {
+			return nil, fail("AccessDenied", "Access Denied because object protected by object lock.")
+		}
+		v.lock.mode, v.lock.until = wanted.mode, wanted.until
+		return &awss3.PutObjectRetentionOutput{}, nil
+	})
 }
 
 // GetObjectRetention returns a version's retention.
 func (s *Service) GetObjectRetention(_ context.Context, in *awss3.GetObjectRetentionInput) (*awss3.GetObjectRetentionOutput, error) {
-	if err := s.supported(in); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, v, err := s.locate(in.Bucket, in.Key, in.VersionId)
-	if err != nil {
-		return nil, err
-	}
-	if v.lock.until == nil {
-		return nil, fail("NoSuchObjectLockConfiguration", "The specified object does not have a ObjectLock configuration")
-	}
-	return &awss3.GetObjectRetentionOutput{Retention: &types.ObjectLockRetention{
-		Mode: types.ObjectLockRetentionMode(v.lock.mode), RetainUntilDate: aws.Time(*v.lock.until),
-	}}, nil
+	return readVersion(s, in, in.Bucket, in.Key, in.VersionId, func(_ *bucket, v *version) (*awss3.GetObjectRetentionOutput, error) {
+		if v.lock.until == nil {
+			return nil, fail("NoSuchObjectLockConfiguration", "The specified object does not have a ObjectLock configuration")
+		}
+		return &awss3.GetObjectRetentionOutput{Retention: &types.ObjectLockRetention{
+			Mode: types.ObjectLockRetentionMode(v.lock.mode), RetainUntilDate: aws.Time(*v.lock.until),
+		}}, nil
+	})
 }
 
 // PutObjectLegalHold sets or removes a legal hold on a version.
 func (s *Service) PutObjectLegalHold(_ context.Context, in *awss3.PutObjectLegalHoldInput) (*awss3.PutObjectLegalHoldOutput, error) {
-	if err := s.supported(in); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b, v, err := s.locate(in.Bucket, in.Key, in.VersionId)
-	if err != nil {
-		return nil, err
-	}
-	if b.lock == nil || in.LegalHold == nil {
-		return nil, fail("InvalidRequest", "Bucket is missing Object Lock Configuration, or the request has no legal hold")
-	}
-	v.lock.legalHold = in.LegalHold.Status
-	return &awss3.PutObjectLegalHoldOutput{}, nil
+	return readVersion(s, in, in.Bucket, in.Key, in.VersionId, func(b *bucket, v *version) (*awss3.PutObjectLegalHoldOutput, error) {
+		if b.lock == nil || in.LegalHold == nil {
+			return nil, fail("InvalidRequest", "Bucket is missing Object Lock Configuration, or the request has no legal hold")
+		}
+		v.lock.legalHold = in.LegalHold.Status
+		return &awss3.PutObjectLegalHoldOutput{}, nil
+	})
 }
 
 // GetObjectLegalHold returns a version's legal hold.
 func (s *Service) GetObjectLegalHold(_ context.Context, in *awss3.GetObjectLegalHoldInput) (*awss3.GetObjectLegalHoldOutput, error) {
-	if err := s.supported(in); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, v, err := s.locate(in.Bucket, in.Key, in.VersionId)
-	if err != nil {
-		return nil, err
-	}
-	if v.lock.legalHold == "" {
-		return nil, fail("NoSuchObjectLockConfiguration", "The specified object does not have a ObjectLock configuration")
-	}
-	return &awss3.GetObjectLegalHoldOutput{LegalHold: &types.ObjectLockLegalHold{Status: v.lock.legalHold}}, nil
+	return readVersion(s, in, in.Bucket, in.Key, in.VersionId, func(_ *bucket, v *version) (*awss3.GetObjectLegalHoldOutput, error) {
+		if v.lock.legalHold == "" {
+			return nil, fail("NoSuchObjectLockConfiguration", "The specified object does not have a ObjectLock configuration")
+		}
+		return &awss3.GetObjectLegalHoldOutput{LegalHold: &types.ObjectLockLegalHold{Status: v.lock.legalHold}}, nil
+	})
 }

@@ -617,59 +617,28 @@ func tagCount(tags []types.Tag) *int32 {
 
 // PutObjectTagging replaces an object's tags.
 func (s *Service) PutObjectTagging(ctx context.Context, in *awss3.PutObjectTaggingInput) (*awss3.PutObjectTaggingOutput, error) {
-	if err := s.supported(in); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b, v, err := s.locate(in.Bucket, in.Key, in.VersionId)
-	if err != nil {
-		return nil, err
-	}
-	if in.Tagging == nil {
-		return nil, fail("MalformedXML", "Tagging is missing")
-	}
-	v.tags = slices.Clone(in.Tagging.TagSet)
-	s.notify(ctx, b, occurrence{event: "ObjectTagging:Put", key: aws.ToString(in.Key), v: v, id: b.versionID(v), reason: "PutObjectTagging"})
-	return &awss3.PutObjectTaggingOutput{VersionId: b.versionID(v)}, nil
+	return readVersion(s, in, in.Bucket, in.Key, in.VersionId, func(b *bucket, v *version) (*awss3.PutObjectTaggingOutput, error) {
+		if in.Tagging == nil {
+			return nil, fail("MalformedXML", "Tagging is missing")
+		}
+		v.tags = slices.Clone(in.Tagging.TagSet)
+		s.notify(ctx, b, occurrence{event: "ObjectTagging:Put", key: aws.ToString(in.Key), v: v, id: b.versionID(v), reason: "PutObjectTagging"})
+		return &awss3.PutObjectTaggingOutput{VersionId: b.versionID(v)}, nil
+	})
 }
 
 // DeleteObjectTagging removes an object's tags.
 func (s *Service) DeleteObjectTagging(ctx context.Context, in *awss3.DeleteObjectTaggingInput) (*awss3.DeleteObjectTaggingOutput, error) {
-	if err := s.supported(in); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b, v, err := s.locate(in.Bucket, in.Key, in.VersionId)
-	if err != nil {
-		return nil, err
-	}
-	v.tags = nil
-	s.notify(ctx, b, occurrence{event: "ObjectTagging:Delete", key: aws.ToString(in.Key), v: v, id: b.versionID(v), reason: "DeleteObjectTagging"})
-	return &awss3.DeleteObjectTaggingOutput{VersionId: b.versionID(v)}, nil
+	return readVersion(s, in, in.Bucket, in.Key, in.VersionId, func(b *bucket, v *version) (*awss3.DeleteObjectTaggingOutput, error) {
+		v.tags = nil
+		s.notify(ctx, b, occurrence{event: "ObjectTagging:Delete", key: aws.ToString(in.Key), v: v, id: b.versionID(v), reason: "DeleteObjectTagging"})
+		return &awss3.DeleteObjectTaggingOutput{VersionId: b.versionID(v)}, nil
+	})
 }
 
 // GetObjectTagging returns an object's tags.
 func (s *Service) GetObjectTagging(_ context.Context, in *awss3.GetObjectTaggingInput) (*awss3.GetObjectTaggingOutput, error) {
-	if err := s.supported(in); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b, v, err := s.locate(in.Bucket, in.Key, in.VersionId)
-	if err != nil {
-		return nil, err
-	}
-	return &awss3.GetObjectTaggingOutput{TagSet: slices.Clone(v.tags), VersionId: b.versionID(v)}, nil
-}
-
-// locate finds a version of an object. s is locked.
-func (s *Service) locate(bucketName, key, versionID *string) (*bucket, *version, error) {
-	b, err := s.bucket(bucketName)
-	if err != nil {
-		return nil, nil, err
-	}
-	v, err := b.read(aws.ToString(key), versionID)
-	return b, v, err
+	return readVersion(s, in, in.Bucket, in.Key, in.VersionId, func(b *bucket, v *version) (*awss3.GetObjectTaggingOutput, error) {
+		return &awss3.GetObjectTaggingOutput{TagSet: slices.Clone(v.tags), VersionId: b.versionID(v)}, nil
+	})
 }
