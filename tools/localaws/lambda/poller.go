@@ -186,6 +186,41 @@ type received struct {
 	record  json.RawMessage
 }
 
+func (r received) text() json.RawMessage { return r.record }
+
+// A batched record is one of those that an event source mapping gives to its function
+// at once.
+type batched interface {
+	// text is the record in the function's event.
+	text() json.RawMessage
+}
+
+// fitting returns how many of the records go into one invocation: at most the given
+// number, and no more than the size of a request allows.
+func fitting[R batched](batch []R, most int) int {
+	size := len(`{"Records":[]}`)
+	for i, r := range batch {
+		if size += len(r.text()) + 1; i == most || size > maxRequest && i > 0 {
+			return i
+		}
+	}
+	return len(batch)
+}
+
+// recordsEvent returns the event with the records of a batch.
+func recordsEvent[R batched](batch []R) []byte {
+	var payload bytes.Buffer
+	payload.WriteString(`{"Records":[`)
+	for i, r := range batch {
+		if i > 0 {
+			payload.WriteByte(',')
+		}
+		payload.Write(r.text())
+	}
+	payload.WriteString(`]}`)
+	return payload.Bytes()
+}
+
 // collect receives a batch and processes it in the background. The caller holds
 // a slot.
 func (p *poller) collect() {
@@ -217,22 +252,11 @@ func (p *poller) collect() {
 		defer p.release()
 		defer p.service.account.Clock.Busy()()
 		for len(batch) > 0 {
-			n := fitting(batch)
+			n := fitting(batch, p.batch)
 			p.process(batch[:n])
 			batch = batch[n:]
 		}
 	})
-}
-
-// fitting returns how many messages fit into an invocation.
-func fitting(batch []received) int {
-	size := len(`{"Records":[]}`)
-	for i, r := range batch {
-		if size += len(r.record) + 1; size > maxRequest && i > 0 {
-			return i
-		}
-	}
-	return len(batch)
 }
 
 // receive returns the messages that pass the filters. It deletes the others.
@@ -326,17 +350,8 @@ func (p *poller) passes(record []byte, body string) bool {
 // process invokes the function with messages and deletes those that it has
 // processed.
 func (p *poller) process(batch []received) {
-	var payload bytes.Buffer
-	payload.WriteString(`{"Records":[`)
-	for i, r := range batch {
-		if i > 0 {
-			payload.WriteByte(',')
-		}
-		payload.Write(r.record)
-	}
-	payload.WriteString(`]}`)
 	s := p.service
-	res, err := s.invoke(p.function, event{payload: payload.Bytes(), trace: traceOf("", s.account.Clock.Now())})
+	res, err := s.invoke(p.function, event{payload: recordsEvent(batch), trace: traceOf("", s.account.Clock.Now())})
 	if err != nil {
 		s.account.Log.Warn("invoking a function with messages", "function", p.function.name, "queue", p.source, "error", err)
 		p.finish(callFailed)

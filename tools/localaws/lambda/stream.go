@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -137,6 +136,8 @@ type streamRecord struct {
 	key    string
 	json   json.RawMessage
 }
+
+func (r streamRecord) text() json.RawMessage { return r.json }
 
 func (r *streamReader) run() {
 	defer r.cancel()
@@ -358,24 +359,13 @@ func (r *streamReader) processAll(records []streamRecord) {
 				r.mu.Unlock()
 			}()
 			for len(lane) > 0 && r.ctx.Err() == nil {
-				n := r.fitting(lane)
+				n := fitting(lane, r.batch)
 				r.process(lane[:n], 0)
 				lane = lane[n:]
 			}
 		})
 	}
 	all.Wait()
-}
-
-// fitting returns how many records fit into an invocation.
-func (r *streamReader) fitting(records []streamRecord) int {
-	n := len(`{"Records":[]}`)
-	for i, record := range records {
-		if n += len(record.json) + 1; i == r.batch || n > maxRequest && i > 0 {
-			return i
-		}
-	}
-	return len(records)
 }
 
 // process invokes the function with a batch until it has been processed or is given up.
@@ -458,20 +448,11 @@ func (r *streamReader) dropOld(batch []streamRecord, tries int, last *result) []
 }
 
 func (r *streamReader) invoke(batch []streamRecord) (result, error) {
-	var payload bytes.Buffer
-	payload.WriteString(`{"Records":[`)
-	for i, record := range batch {
-		if i > 0 {
-			payload.WriteByte(',')
-		}
-		payload.Write(record.json)
-	}
-	payload.WriteString(`]}`)
 	s := r.service
 	if t, ok := s.place(r.function); ok {
 		s.metrics.iteratorAge(t, clock.Since(s.account.Clock, batch[len(batch)-1].at))
 	}
-	res, err := s.invoke(r.function, event{payload: payload.Bytes(), trace: traceOf("", s.account.Clock.Now())})
+	res, err := s.invoke(r.function, event{payload: recordsEvent(batch), trace: traceOf("", s.account.Clock.Now())})
 	if err != nil {
 		s.account.Log.Warn("invoking a function with the records of a stream", "function", r.function.name, "stream", r.source, "error", err)
 	}
