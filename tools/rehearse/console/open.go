@@ -19,7 +19,7 @@ var leads = template.Must(template.New("leads").Parse(
 	`<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={{.}}"><title>Magewright console</title><p><a href="{{.}}">Magewright console</a></p></html>` + "\n"))
 
 // Open opens the console in the user's browser. It does not wait for the browser to
-// end.
+// end, and the browser outlives ctx.
 func (c *Console) Open(ctx context.Context) error {
 	file, err := c.leading()
 	if err != nil {
@@ -32,9 +32,10 @@ func (c *Console) Open(ctx context.Context) error {
 	case "windows":
 		program, args = "rundll32", []string{"url.dll,FileProtocolHandler", file}
 	}
+	// The program may be the browser itself, with other pages of the user's.
+	ctx = context.WithoutCancel(ctx)
 	go func() {
-		// Some browsers end with the program that opens them. The link is on the
-		// terminal for whoever has none.
+		// The link is on the terminal for whoever has no browser.
 		_ = command.Cmd{}.Run(ctx, program, args...)
 	}()
 	return nil
