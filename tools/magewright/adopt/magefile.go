@@ -107,7 +107,7 @@ func (r *Repository) magefile() (file, error) {
 	var offered []targets.Target
 	var taken []string
 	for _, v := range targets.All() {
-		if v.Own || v.CDK && len(r.CDK) == 0 {
+		if !r.offers(v) {
 			continue
 		}
 		if slices.Contains(r.Mage.Names, v.Name) {
@@ -140,6 +140,9 @@ func (r *Repository) magefile() (file, error) {
 	return file{name: name, what: what, data: data}, nil
 }
 
+// offers reports whether a target is for the repository.
+func (r *Repository) offers(v targets.Target) bool { return !v.Own && (!v.CDK || len(r.CDK) > 0) }
+
 // inPipeline are the targets that a pipeline runs by their names.
 var inPipeline = []string{"Lint", "Test", "Sec", "Synth", "DeployStaging", "Smoke", "Drill", "Plan", "Readiness", "Promote", "PipelineDeploy", "Aliases"}
 
@@ -148,7 +151,7 @@ var inPipeline = []string{"Lint", "Test", "Sec", "Synth", "DeployStaging", "Smok
 func (r *Repository) lacking() []string {
 	var names []string
 	for _, v := range targets.All() {
-		if slices.Contains(r.Mage.Names, runner) && !slices.Contains(r.Mage.Names, v.Name) && !v.Own && (!v.CDK || len(r.CDK) > 0) {
+		if slices.Contains(r.Mage.Names, runner) && !slices.Contains(r.Mage.Names, v.Name) && r.offers(v) {
 			names = append(names, v.Name)
 		}
 	}
