@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
+	buildtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -103,11 +104,10 @@ func (r *rehearsal) lastLine(ctx context.Context, a types.ActionExecutionDetail)
 	if id == "" {
 		return ""
 	}
-	got, err := codebuild.NewFromConfig(r.aws).BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: []string{id}})
-	if err != nil || len(got.Builds) == 0 || got.Builds[0].Logs == nil || got.Builds[0].Logs.StreamName == nil {
+	at, err := r.logOf(ctx, id)
+	if err != nil || at == nil {
 		return ""
 	}
-	at := got.Builds[0].Logs
 	events, err := cloudwatchlogs.NewFromConfig(r.aws).GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{
 		LogGroupName: at.GroupName, LogStreamName: at.StreamName, Limit: aws.Int32(5),
 	})
@@ -124,16 +124,22 @@ func (r *rehearsal) lastLine(ctx context.Context, a types.ActionExecutionDetail)
 	return said.String()
 }
 
+// logOf returns where a build writes its log, or nil if it has written none.
+func (r *rehearsal) logOf(ctx context.Context, build string) (*buildtypes.LogsLocation, error) {
+	got, err := codebuild.NewFromConfig(r.aws).BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: []string{build}})
+	if err != nil || len(got.Builds) == 0 || got.Builds[0].Logs == nil || got.Builds[0].Logs.StreamName == nil {
+		return nil, err
+	}
+	return got.Builds[0].Logs, nil
+}
+
 // buildLog returns the whole log of a build.
 func (r *rehearsal) buildLog(ctx context.Context, build string) (string, error) {
-	got, err := codebuild.NewFromConfig(r.aws).BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: []string{build}})
-	if err != nil {
+	at, err := r.logOf(ctx, build)
+	if err != nil || at == nil {
 		return "", err
 	}
-	if len(got.Builds) == 0 || got.Builds[0].Logs == nil || got.Builds[0].Logs.StreamName == nil {
-		return "", nil
-	}
-	logs, at := cloudwatchlogs.NewFromConfig(r.aws), got.Builds[0].Logs
+	logs := cloudwatchlogs.NewFromConfig(r.aws)
 	var log strings.Builder
 	for next := (*string)(nil); ; {
 		events, err := logs.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{
