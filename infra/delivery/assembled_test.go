@@ -66,6 +66,8 @@ func TestAPipelineOfAnotherApp(t *testing.T) {
 		`:stack/HelloDev/*"`, `:stack/Hello-Prod/*"`, `:stack/hello-*/*"`, `:function:HelloDev-*"`, `:function:Hello-Prod-*"`, `:function:greeter"`,
 		// No stage keeps evidence, so that the pipeline does.
 		`"ObjectLockEnabled":true`, `/releases/*/evidence/*"`, `/releases/*/deployments/*"`,
+		// A commit does not say where.
+		`{"Name":"MAGEWRIGHT_EVIDENCE","Type":"PLAINTEXT","Value":{"Ref":"Evidence`,
 		// Smoke tests send messages.
 		`"sqs:SendMessage"`, `:sqs:*:*:HelloDev-*"`, `:sqs:*:*:orders.fifo"`,
 		`"cloudformation:DescribeStackResource"`, `"lambda:InvokeFunction"`, `"ci/buildspec.yml"`,

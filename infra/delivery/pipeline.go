@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -206,8 +207,8 @@ func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
 		Env:         props.Env,
 		Description: jsii.String(props.Description),
 	})
-	p := newBuilds(stack, props)
-	kept := p.keepEvidence(stack, props)
+	kept := keepEvidence(stack, props)
+	p := newBuilds(stack, props, kept)
 	topic := newTopic(stack, props.NotificationEmail, p.key)
 	artifacts := newArtifactBucket(stack, p.key)
 	p.pipeline = awscodepipeline.NewPipeline(stack, jsii.String("Pipeline"), &awscodepipeline.PipelineProps{
@@ -306,18 +307,13 @@ func complete(given *PipelineProps) (PipelineProps, error) {
 
 func title(stage string) string { return strings.ToUpper(stage[:1]) + stage[1:] }
 
-// keepEvidence makes a store for the evidence of releases, where no stage keeps it. Who
-// judges and who promotes write there, each what is its own. It returns nil where a stage
-// keeps evidence.
-func (b *builds) keepEvidence(stack awscdk.Stack, props PipelineProps) *Evidence {
+// keepEvidence makes a store for the evidence of releases, where no stage keeps it. It
+// returns nil where a stage keeps evidence.
+func keepEvidence(stack awscdk.Stack, props PipelineProps) *Evidence {
 	if slices.ContainsFunc(props.Stages, func(s Stage) bool { return s.Evidence != nil || s.Assembled != nil && s.Assembled.Evidence != nil }) {
 		return nil
 	}
-	e := NewEvidence(stack, "Evidence", &EvidenceProps{Of: "releases of " + props.Repository})
-	for by, pattern := range map[builder]string{judge: "releases/*/evidence/*", promoter: "releases/*/deployments/*"} {
-		b.writes[b.by[by]] = append(b.writes[b.by[by]], e.grantWriter(b.by[by], pattern))
-	}
-	return e
+	return NewEvidence(stack, "Evidence", &EvidenceProps{Of: "releases of " + props.Repository})
 }
 
 // builds makes the actions of a pipeline.
@@ -338,7 +334,9 @@ type builds struct {
 	writes map[awscodebuild.PipelineProject][]*string
 }
 
-func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
+// newBuilds makes the projects. Who judges and who promotes write to the store of evidence,
+// if there is one, each what is its own.
+func newBuilds(stack awscdk.Stack, props PipelineProps, kept *Evidence) *builds {
 	key := newKey(stack)
 	// Unreviewed code can write a cache, and so change what later builds compile.
 	// Lint and Test have one each: the code that they run can influence their
@@ -349,6 +347,11 @@ func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
 	judging := judgeSpec(stack, props)
 	// What acts on stages takes no others from its commit.
 	stages := map[string]string{"MAGEWRIGHT_STAGES": stagesOf(props)}
+	deciding := maps.Clone(stages)
+	if kept != nil {
+		// Nor does it say where evidence is kept, and which page an approver sees.
+		deciding["MAGEWRIGHT_EVIDENCE"] = *kept.Bucket.BucketName()
+	}
 	b := &builds{
 		key:   key,
 		lint:  newProject(stack, "Lint", "Checks the code; may touch nothing but its cache", key, props, spec, nil),
@@ -358,8 +361,8 @@ func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
 		by: map[builder]awscodebuild.PipelineProject{
 			trier:    newProject(stack, "Deploy", "Tries what was synthesized on the stages before the last", key, props, spec, stages),
 			updater:  newProject(stack, "Update", "Deploys the pipeline itself, once users have the release", key, props, spec, stages),
-			judge:    newProject(stack, "Judge", "Decides about a release, by the code of the last one", key, props, judging, stages),
-			promoter: newProject(stack, "Promote", "Takes a release to its users, by the code of the last one", key, props, judging, stages),
+			judge:    newProject(stack, "Judge", "Decides about a release, by the code of the last one", key, props, judging, deciding),
+			promoter: newProject(stack, "Promote", "Takes a release to its users, by the code of the last one", key, props, judging, deciding),
 		},
 		source:   awscodepipeline.NewArtifact(jsii.String(sourceArtifact), nil),
 		assembly: awscodepipeline.NewArtifact(jsii.String(assemblyArtifact), nil),
@@ -368,6 +371,11 @@ func newBuilds(stack awscdk.Stack, props PipelineProps) *builds {
 	}
 	b.writes = map[awscodebuild.PipelineProject][]*string{b.lint: {keepCache(b.lint, cache, "lint")}, b.test: {keepCache(b.test, cache, "test")}}
 	b.grant(stack, props)
+	if kept != nil {
+		for by, pattern := range map[builder]string{judge: "releases/*/evidence/*", promoter: "releases/*/deployments/*"} {
+			b.writes[b.by[by]] = append(b.writes[b.by[by]], kept.grantWriter(b.by[by], pattern))
+		}
+	}
 	parameter := newJudgeParameter(stack)
 	parameter.GrantRead(b.by[judge])
 	parameter.GrantRead(b.by[promoter])

@@ -52,6 +52,17 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// TestAttackByAnotherPlaceForEvidence has the candidate's manifest say that the pipeline
+// keeps no evidence, or keeps it elsewhere.
+func TestAttackByAnotherPlaceForEvidence(t *testing.T) {
+	t.Setenv("MAGEWRIGHT_EVIDENCE", "locked")
+	for _, said := range []manifest.Manifest{{}, names} {
+		if b, found, err := bucket.Find(t.Context(), aws.Config{}, said, nil); err != nil || !found || b.Name != "locked" {
+			t.Errorf("%+v: %+v, %v, %v", said.Pipeline, b, found, err)
+		}
+	}
+}
+
 // TestBucket holds that evidence is written once, under the names of a ledger, and that
 // the link shows the page.
 func TestBucket(t *testing.T) {
