@@ -82,7 +82,7 @@ func compose(ctx context.Context, cfg project.Config, base string, run runner) (
 }
 
 // verdictLine matches the line of the verdict.
-var verdictLine = regexp.MustCompile(`(?m)^(?:NO-GO|GO)[\w-]* [0-9a-f]+:.*$`)
+var verdictLine = regexp.MustCompile(`(?m)^(?:NO-GO|GO)[\w-]*(?: \(rehearsal\))? [0-9a-f]+:.*$`)
 
 // headline returns the verdict in a line.
 func headline(said string, err error) string {

@@ -16,6 +16,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/readiness"
 )
 
 // TestOneComment holds that the comment is made once and then updated, by the shapes of
@@ -134,5 +135,16 @@ func TestCompose(t *testing.T) {
 	}
 	if !strings.HasPrefix(text, marker) {
 		t.Error("it would not be found again")
+	}
+}
+
+// TestHeadline holds that each verdict is found in what readiness prints.
+func TestHeadline(t *testing.T) {
+	t.Parallel()
+	for _, verdict := range []string{readiness.Go, readiness.GoWaivers, readiness.GoRehearsal, readiness.NoGo} {
+		line := verdict + " aaaaaaaaaaaa: 12 passed, 1 failed"
+		if got := headline("  PASS  tests\n\n"+line+"\n", nil); got != line {
+			t.Errorf("of %q the headline is %q", line, got)
+		}
 	}
 }
