@@ -156,12 +156,17 @@ func (in Inputs) decide(check Check) (r Result) {
 	return r
 }
 
-// given reports whether there are statements for a check to decide from.
+// given reports whether somebody has asked for all that a check decides from. That it could
+// not be collected is an answer.
 func (in Inputs) given(check Check) bool {
 	return !slices.ContainsFunc(check.Inputs, func(p evidence.Predicate) bool {
-		return !slices.ContainsFunc(in.Statements, func(s evidence.Statement) bool { return s.PredicateType == p.PredicateType() })
+		reason, _ := in.unusable(p.PredicateType())
+		return reason == noEvidence
 	})
 }
+
+// noEvidence is the reason if there is neither a statement nor an absence.
+const noEvidence = "there is no evidence"
 
 // unusable returns the reason why evidence of a type can't be used, or "".
 func (in Inputs) unusable(predicateType string) (reason, next string) {
@@ -206,5 +211,5 @@ func (in Inputs) absent(predicateType string) (reason, next string) {
 			return a.Reason, a.Next
 		}
 	}
-	return "there is no evidence", ""
+	return noEvidence, ""
 }

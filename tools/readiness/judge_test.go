@@ -10,6 +10,30 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
+// TestAttackByBuildsThatNobodyKnows keeps the judge from asking about the builds. That is no
+// reason to do without the answer.
+func TestAttackByBuildsThatNobodyKnows(t *testing.T) {
+	t.Parallel()
+	commit, made := strings.Repeat("c", 40), evidence.Made{FinishedOn: fixtureNow}
+	statements := []evidence.Statement{
+		statement(t, commit, Candidate{Made: made, Commit: commit, BaseIs: "none"}),
+		statement(t, commit, PolicyUsed{Made: made, From: commit, Policy: Policy{Required: []string{"secrets"}, MaxAge: Duration(time.Hour)}}),
+		statement(t, commit, Judge{Made: made, Commit: commit}),
+	}
+	for _, asked := range []bool{false, true} {
+		if asked {
+			statements = append(statements, statement(t, commit, Absence{Made: made, Of: Builds{}.PredicateType(), Reason: "access denied"}))
+		}
+		a, err := Evaluate(statements, fixtureNow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if blocked := slices.ContainsFunc(a.Blocking(), func(o Outcome) bool { return o.ID == "builds" }); blocked != asked {
+			t.Errorf("asked %v: that the builds keep it from production is %v", asked, blocked)
+		}
+	}
+}
+
 // TestAttackByChangedRules changes what judges. The report begins with that.
 func TestAttackByChangedRules(t *testing.T) {
 	t.Parallel()

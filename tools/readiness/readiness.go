@@ -59,8 +59,8 @@ type Check struct {
 	Inputs []evidence.Predicate
 	// Never says that nobody may waive the check.
 	Never bool
-	// Always says that every policy requires the check if there is evidence for it, and
-	// that it may stay UNKNOWN in a rehearsal.
+	// Always says that every policy requires the check if there is evidence for it, or a
+	// reason why there is none, and that it may stay UNKNOWN in a rehearsal.
 	Always bool
 	// Next is the command that provides what is missing, or shows what is wrong.
 	Next   string
