@@ -50,19 +50,25 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipeline-str
 				stages += len(cfnList(t.Resources[id].Properties["Stages"]))
 				actions += len(order)
 				for _, a := range order {
+					judges := a.runs("readiness") || a.runs("promote")
 					switch {
 					case a.approves():
 						approvals++
-					case a.runs("promote"):
-						promotes++
+					case a.runs("promote") || a.runs("pipeline:deploy"):
 						findings = append(findings, unapproved(id, a, order)...)
-						findings = append(findings, t.ownBuildspec(id, a)...)
-					case a.runs("readiness"):
-						findings = append(findings, t.ownBuildspec(id, a)...)
-					case a.runs("pipeline:deploy"):
-						findings = append(findings, unapproved(id, a, order)...)
-					case !a.known && len(unapproved(id, a, order)) > 0:
+					case !judges && !a.known && len(unapproved(id, a, order)) > 0:
 						undecided = append(undecided, fmt.Sprintf("%s: it is unknown what %s deploys, and nobody approves before it", id, a.name))
+					}
+					if a.runs("promote") {
+						promotes++
+					}
+					if !judges {
+						continue
+					}
+					if project, ok := t.Resources[a.project]; !ok {
+						undecided = append(undecided, fmt.Sprintf("%s: it is unknown which buildspec %s runs, because its project is not a Ref to one of the template", id, a.name))
+					} else if spec, own := ownBuildspec(project); own {
+						findings = append(findings, fmt.Sprintf("%s: %s runs %q of the commit, which would judge itself", id, a.name, spec))
 					}
 				}
 			}
@@ -116,17 +122,11 @@ func pipelineActions(stages any) (actions []pipelineAction) {
 	return actions
 }
 
-// ownBuildspec returns a finding if an action that judges runs a buildspec of the commit.
-func (t cfnTemplate) ownBuildspec(pipeline string, a pipelineAction) []string {
-	project, ok := t.Resources[a.project]
-	if !ok {
-		return nil
-	}
-	// A text of several lines is the buildspec itself, and any other is the name of a file.
-	if spec := cfnText(cfnAt(project.Properties["Source"], "BuildSpec")); !strings.Contains(spec, "\n") {
-		return []string{fmt.Sprintf("%s: %s runs %q of the commit, which would judge itself", pipeline, a.name, spec)}
-	}
-	return nil
+// ownBuildspec returns the buildspec of a project, and whether it is a file of the commit. A
+// text of several lines is the buildspec itself.
+func ownBuildspec(project cfnResource) (spec string, own bool) {
+	spec = cfnText(cfnAt(project.Properties["Source"], "BuildSpec"))
+	return spec, !strings.Contains(spec, "\n")
 }
 
 // skips reports whether a condition may skip a stage.
