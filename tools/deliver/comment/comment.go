@@ -81,8 +81,8 @@ func compose(ctx context.Context, cfg project.Config, base string, run runner) (
 	return b.String(), nil
 }
 
-// verdictLine matches the line of the verdict.
-var verdictLine = regexp.MustCompile(`(?m)^(?:NO-GO|GO)[\w-]*(?: \(rehearsal\))? [0-9a-f]+:.*$`)
+// verdictLine matches the line of the verdict, as [readiness.Assessment.Summary] writes it.
+var verdictLine = regexp.MustCompile(`(?m)^(?:NO-GO|GO)[\w-]*(?: \(rehearsal\))? +[0-9a-f]+:.*$`)
 
 // headline returns the verdict in a line.
 func headline(said string, err error) string {
