@@ -14,6 +14,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/lambda"
+	"github.com/magewright/magewright/tools/localaws/sdktest"
 	"github.com/magewright/magewright/tools/localaws/traffic"
 )
 
@@ -51,6 +52,7 @@ func clientsOf(server *localaws.Server) aws.Config {
 	cfg := server.Client()
 	// A retry would hide a failure.
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	cfg.HTTPClient = sdktest.HTTPClient()
 	return cfg
 }
 

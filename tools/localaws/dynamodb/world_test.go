@@ -18,6 +18,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/dynamodb"
+	"github.com/magewright/magewright/tools/localaws/sdktest"
 	"github.com/magewright/magewright/tools/localaws/sigv4"
 	"github.com/magewright/magewright/tools/localaws/sts"
 	"github.com/magewright/magewright/tools/localaws/wire"
@@ -90,6 +91,7 @@ func startBy(t testing.TB, by clock.Clock) *world {
 	})
 	w.config = aws.Config{
 		Region: a.Region, BaseEndpoint: aws.String(server.URL), Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		HTTPClient:  sdktest.HTTPClient(),
 		Credentials: credentials.NewStaticCredentialsProvider("MAGEWRIGHT", "secret", ""),
 	}
 	w.Client = awsdynamodb.NewFromConfig(w.config)
