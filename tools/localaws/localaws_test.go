@@ -52,7 +52,7 @@ func clientsOf(server *localaws.Server) aws.Config {
 	cfg := server.Client()
 	// A retry would hide a failure.
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
-	cfg.HTTPClient = sdktest.HTTPClient()
+	cfg.HTTPClient = sdktest.HTTPClient(nil)
 	return cfg
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"github.com/magewright/magewright/tools/localaws/sdktest"
 	"io"
 	"net/http"
 	"regexp"
@@ -47,6 +48,7 @@ func TestAttackByAnotherUser(t *testing.T) {
 	}
 	theirs := ours.Copy()
 	theirs.Credentials = credentials.NewStaticCredentialsProvider(key.AccessKeyID, "guessed", "")
+	theirs.HTTPClient = sdktest.HTTPClient(nil)
 	theirs.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	for name, attack := range map[string]struct {
 		do   func(ctx context.Context) error

@@ -91,7 +91,7 @@ func startBy(t testing.TB, by clock.Clock) *world {
 	})
 	w.config = aws.Config{
 		Region: a.Region, BaseEndpoint: aws.String(server.URL), Retryer: func() aws.Retryer { return aws.NopRetryer{} },
-		HTTPClient:  sdktest.HTTPClient(),
+		HTTPClient:  sdktest.HTTPClient(nil),
 		Credentials: credentials.NewStaticCredentialsProvider("MAGEWRIGHT", "secret", ""),
 	}
 	w.Client = awsdynamodb.NewFromConfig(w.config)

@@ -19,6 +19,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/iam"
+	"github.com/magewright/magewright/tools/localaws/sdktest"
 	"github.com/magewright/magewright/tools/localaws/sigv4"
 	"github.com/magewright/magewright/tools/localaws/sts"
 	"github.com/magewright/magewright/tools/localaws/wire"
@@ -42,7 +43,7 @@ func start(t *testing.T) *awsiam.Client {
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	return awsiam.New(awsiam.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(server.URL), Retryer: aws.NopRetryer{},
+		Region: "us-east-1", BaseEndpoint: aws.String(server.URL), HTTPClient: sdktest.HTTPClient(nil), Retryer: aws.NopRetryer{},
 		Credentials: credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret", ""),
 	})
 }

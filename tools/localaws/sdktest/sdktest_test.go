@@ -27,7 +27,7 @@ func TestBodiesAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.ContentLength = 4
-	response, err := sdktest.HTTPClient().Do(r)
+	response, err := sdktest.HTTPClient(nil).Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/sdktest"
 	"github.com/magewright/magewright/tools/localaws/sigv4"
 	"github.com/magewright/magewright/tools/localaws/sqs"
 	"github.com/magewright/magewright/tools/localaws/sts"
@@ -56,7 +57,7 @@ func serve(t *testing.T) (endpoint string, cfg aws.Config) {
 	})
 	return server.URL, aws.Config{
 		Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider(keyID, secret, ""),
-		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		HTTPClient: sdktest.HTTPClient(nil), Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/iam/policy"
 	"github.com/magewright/magewright/tools/localaws/principal"
+	"github.com/magewright/magewright/tools/localaws/sdktest"
 	"github.com/magewright/magewright/tools/localaws/sts"
 	"github.com/magewright/magewright/tools/localaws/wire"
 )
@@ -41,7 +42,7 @@ func start(t *testing.T) (*sts.Service, *clock.Manual, func(id string) *awssts.C
 	t.Cleanup(server.Close)
 	return s, now, func(id string) *awssts.Client {
 		return awssts.New(awssts.Options{
-			Region: "us-east-1", BaseEndpoint: aws.String(server.URL), Retryer: aws.NopRetryer{},
+			Region: "us-east-1", BaseEndpoint: aws.String(server.URL), HTTPClient: sdktest.HTTPClient(nil), Retryer: aws.NopRetryer{},
 			Credentials: credentials.NewStaticCredentialsProvider(id, "secret", ""),
 		})
 	}

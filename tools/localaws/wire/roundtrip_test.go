@@ -44,6 +44,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/principal"
+	"github.com/magewright/magewright/tools/localaws/sdktest"
 )
 
 var testNow = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -76,25 +77,12 @@ func testConfig(server *httptest.Server) aws.Config {
 	return aws.Config{
 		Region:       "us-east-1",
 		BaseEndpoint: aws.String(server.URL),
-		HTTPClient:   &http.Client{Transport: plainBodies{transport}},
+		HTTPClient:   sdktest.HTTPClient(&http.Client{Transport: transport}),
 		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "secret"}, nil
 		}),
 	}
-}
-
-// plainBodies hides the WriteTo method of request bodies. smithy-go closes a
-// body as soon as the response header arrives. WriteTo then fails where Read
-// would end, and the transport drops the connection with the rest of the response.
-type plainBodies struct{ http.RoundTripper }
-
-func (p plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		r = r.Clone(r.Context())
-		r.Body = struct{ io.ReadCloser }{r.Body}
-	}
-	return p.RoundTripper.RoundTrip(r)
 }
 
 // clients has the SDK's client of each service.
