@@ -2,43 +2,29 @@ package live
 
 import (
 	"bufio"
-	"fmt"
+	"errors"
 	"os"
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/magewright/magewright/tools/internal/pseudoterminal"
 )
 
-// pseudoterminal returns both ends of a pseudoterminal without a window: 0 columns.
-// See pty(7).
-func pseudoterminal(t *testing.T) (master, slave *os.File) {
+// pair returns both ends of a pseudoterminal without a window: 0 columns.
+func pair(t *testing.T) (master, slave *os.File) {
 	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	master, slave, err := pseudoterminal.Open(0, 0)
 	if err != nil {
-		t.Skipf("there are no pseudoterminals: %v", err)
+		t.Skip(err)
 	}
-	t.Cleanup(func() { _ = master.Close() })
-	fd := int(master.Fd())
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = slave.Close() })
+	t.Cleanup(func() { _ = errors.Join(master.Close(), slave.Close()) })
 	return master, slave
 }
 
 // A terminal that does not know its width has a chart; one that can't move its
 // cursor, none; and NO_COLOR is honoured.
 func TestTerminals(t *testing.T) {
-	master, slave := pseudoterminal(t)
+	master, slave := pair(t)
 	t.Setenv("NO_COLOR", "")
 	t.Setenv("TERM", "xterm")
 	p := NewScreen(slave)

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package main
+
+import "syscall"
+
+// leader is not needed where no pseudoterminal can be opened.
+func leader() *syscall.SysProcAttr { return nil }
