@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/magewright/magewright/tools/localaws/access"
 	"github.com/magewright/magewright/tools/project"
 )
 
-// writeAccess prints what IAM decided about each role, and writes all of it to
+// writeAccess prints what IAM refused, and writes all of it to
 // .magewright/access.json.
 func writeAccess(cfg project.Config, s access.Summary) error {
 	path, err := cfg.Path("access.json")
@@ -25,34 +24,27 @@ func writeAccess(cfg project.Config, s access.Summary) error {
 	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("writing what IAM decided: %w", err)
 	}
-	fmt.Fprint(cfg.Stdout, accessTable(s))
+	fmt.Fprint(cfg.Stdout, described(s))
 	return nil
 }
 
-// accessTable has a line for each role with the number of its statements that
-// were used and never used, and of its calls that were refused. The refused calls
-// follow, each with the statement that would allow it.
-func accessTable(s access.Summary) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(w, "\nused\tunused\trefused\t  permissions of (statements in .magewright/access.json)")
-	var refused []string
+// described says in a line what IAM has decided. The refused calls follow, each with
+// the statement that would allow it.
+func described(s access.Summary) string {
+	var lines []string
+	used, unused, calls := 0, 0, 0
 	for _, r := range s.Roles {
-		calls := 0
+		used, unused = used+len(r.Used), unused+len(r.Unused)
 		for _, f := range r.Refused {
 			calls += f.Calls
-			refused = append(refused, fmt.Sprintf("refused   %s: %s on %s, %d times: %s", shortName(r.Principal), f.Action, f.Resource, f.Calls, f.Reason))
+			lines = append(lines, fmt.Sprintf("refused     %s: %s on %s, %d times: %s", shortName(r.Principal), f.Action, f.Resource, f.Calls, f.Reason))
 			if f.Allow != nil {
-				refused = append(refused, "          "+string(f.Allow))
+				lines = append(lines, "            "+string(f.Allow))
 			}
 		}
-		_, _ = fmt.Fprintf(w, "%d\t%d\t%d\t  %s\n", len(r.Used), len(r.Unused), calls, shortName(r.Principal))
 	}
-	_ = w.Flush()
-	for _, line := range refused {
-		b.WriteString(line + "\n")
-	}
-	return b.String()
+	first := fmt.Sprintf("permissions %d principals used %d statements and never used %d; %d calls were refused: .magewright/access.json", len(s.Roles), used, unused, calls)
+	return strings.Join(append([]string{first}, lines...), "\n") + "\n"
 }
 
 // shortName returns what follows the account in an ARN.

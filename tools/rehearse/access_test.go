@@ -29,13 +29,10 @@ func TestWriteAccess(t *testing.T) {
 	if err := writeAccess(cfg, s); err != nil {
 		t.Fatal(err)
 	}
-	const want = `
-  used  unused  refused  permissions of (statements in .magewright/access.json)
-     2       1        4  builder
-     0       0        0  lambda.amazonaws.com
-refused   builder: s3:GetObject on arn:aws:s3:::b/x, 3 times: no identity-based policy allows it
-          {"Effect":"Allow"}
-refused   builder: s3:PutObject on *, 1 times: a resource-based policy denies it
+	const want = `permissions 2 principals used 2 statements and never used 1; 4 calls were refused: .magewright/access.json
+refused     builder: s3:GetObject on arn:aws:s3:::b/x, 3 times: no identity-based policy allows it
+            {"Effect":"Allow"}
+refused     builder: s3:PutObject on *, 1 times: a resource-based policy denies it
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
