@@ -172,6 +172,14 @@ func Rehearse(ctx context.Context,
 		program.Flag("builds", builds), program.Flag("keep", keep), program.Flag("speed", speed))
 }
 
+// Dev deploys staging to an embedded AWS, and brings there what is saved, a moment later.
+func Dev(ctx context.Context,
+	debug *bool, // run the functions in the debugger delve
+	port *int, // the port to listen on; default 4566
+) error {
+	return program.Run(ctx, "dev", program.Flag("debug", debug), program.Flag("port", port))
+}
+
 // Local runs the embedded AWS in the foreground, on 127.0.0.1:4566.
 func Local(ctx context.Context,
 	env *bool, // print the exports of the embedded AWS that runs in another shell, for eval

@@ -48,6 +48,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness/plan"
 	"github.com/magewright/magewright/tools/readiness/verify"
 	"github.com/magewright/magewright/tools/rehearse"
+	"github.com/magewright/magewright/tools/rehearse/dev"
 	"github.com/magewright/magewright/tools/rehearse/local"
 )
 
@@ -62,6 +63,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"clean":           without("clean", target.Clean),
 	"comment":         without("comment", comment.Run),
 	"deploy":          deployment,
+	"dev":             dev.Main,
 	"doctor":          without("doctor", doctor.Run),
 	"drill":           drill.Main,
 	"evidence:key":    without("evidence:key", kmssign.Print),

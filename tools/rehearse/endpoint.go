@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,6 +22,7 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/rehearse/console"
 	"github.com/magewright/magewright/tools/rehearse/keyboard"
+	"github.com/magewright/magewright/tools/rehearse/local"
 )
 
 const accountID = account.DefaultID
@@ -43,8 +43,7 @@ type endpoint struct {
 
 // connect starts the embedded AWS, or uses the one in AWS_ENDPOINT_URL. It also
 // changes the environment of this process and its children so that they know
-// nothing but this endpoint. A user of aws-cdk-local once deployed to a real
-// account because of a leftover variable.
+// nothing but this endpoint.
 func connect(ctx context.Context, cfg project.Config, speed float64, builds int) (*endpoint, error) {
 	given := os.Getenv("AWS_ENDPOINT_URL")
 	if given != "" {
@@ -54,13 +53,8 @@ func connect(ctx context.Context, cfg project.Config, speed float64, builds int)
 	}
 	// Whoever brings an endpoint brings its key.
 	key := aws.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY")}
-	for _, variable := range os.Environ() {
-		name, _, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "CDK_") {
-			if err := os.Unsetenv(name); err != nil {
-				return nil, fmt.Errorf("removing %s from the environment: %w", name, err)
-			}
-		}
+	if err := local.Forget(); err != nil {
+		return nil, err
 	}
 	guard, err := newEgress(ctx)
 	if err != nil {

@@ -29,15 +29,7 @@ func Functions(ctx context.Context, cfg project.Config) error {
 		fmt.Fprintf(cfg.Stdout, "build: %s/cdk.json names no \"functions\": the CDK app builds them itself\n", project.Pin)
 		return nil
 	}
-	context, err := cdk.Context(cfg)
-	if err != nil {
-		return err
-	}
-	if context["architecture"] == nil {
-		// The CDK's own default.
-		context["architecture"] = "x86_64"
-	}
-	goos, goarch, err := cdk.Target(context)
+	goos, goarch, err := targetOf(cfg)
 	if err != nil {
 		return err
 	}

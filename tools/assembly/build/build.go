@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/project"
@@ -49,11 +48,7 @@ func Run(ctx context.Context, cfg project.Config) error {
 
 // Build builds the deployment package and returns it.
 func Build(ctx context.Context, cfg project.Config) (Package, error) {
-	cdkContext, err := cdk.Context(cfg)
-	if err != nil {
-		return Package{}, err
-	}
-	goos, goarch, err := cdk.Target(cdkContext)
+	goos, goarch, err := targetOf(cfg)
 	if err != nil {
 		return Package{}, err
 	}
@@ -78,19 +73,39 @@ func compile(ctx context.Context, cfg project.Config, dir, pkg, out, goos, goarc
 	if err != nil {
 		return err
 	}
-	// The machine's GOFLAGS and GOAMD64 would make its builds different.
-	build := gocmd.In(dir, "CGO_ENABLED=0", "GOFLAGS="+gocmd.Flags, "GOAMD64=", "GOARM64=", "GOEXPERIMENT=", "GOOS="+goos, "GOARCH="+goarch)
-	build.Stderr = cfg.Stderr
-	if err := build.Run(ctx, "build", "-tags=lambda.norpc", "-ldflags="+stamp.flags(), "-o", out, pkg); err != nil {
+	build := command(cfg, dir, goos, goarch)
+	if err := build.Run(ctx, "build", tags, "-ldflags=-s -w "+stamp.flags(), "-o", out, pkg); err != nil {
 		return fmt.Errorf("building the function for %s/%s: %w", goos, goarch, err)
 	}
 	return nil
+}
+
+// tags are those of a function's build.
+const tags = "-tags=lambda.norpc"
+
+// command returns a go command for a function.
+func command(cfg project.Config, dir, goos, goarch string) gocmd.Cmd {
+	// The machine's GOFLAGS and GOAMD64 would make its builds different.
+	build := gocmd.In(dir, "CGO_ENABLED=0", "GOFLAGS="+gocmd.Flags, "GOAMD64=", "GOARM64=", "GOEXPERIMENT=", "GOOS="+goos, "GOARCH="+goarch)
+	build.Stderr = cfg.Stderr
+	return build
 }
 
 // Stamp returns what the function knows about its own build, as one text.
 func Stamp(ctx context.Context, cfg project.Config) (string, error) {
 	s, err := newStamp(ctx, cfg)
 	return strings.Join([]string{s.commit, s.version, s.buildTime}, " "), err
+}
+
+// dirty is what a function that is built of uncommitted files adds to the commit.
+const dirty = "-dirty"
+
+// Commit returns the commit as functions that are built here know it.
+func Commit(cfg project.Config) string {
+	if cfg.Dirty {
+		return cfg.Commit + dirty
+	}
+	return cfg.Commit
 }
 
 // A stamp is what the function knows about its own build.
@@ -112,16 +127,16 @@ func newStamp(ctx context.Context, cfg project.Config) (stamp, error) {
 	if err != nil {
 		return stamp{}, fmt.Errorf("describing the commit: %w", err)
 	}
-	s := stamp{commit: cfg.Commit, version: version, buildTime: time.Unix(at, 0).UTC().Format(time.RFC3339)}
+	s := stamp{commit: Commit(cfg), version: version, buildTime: time.Unix(at, 0).UTC().Format(time.RFC3339)}
 	if cfg.Dirty {
-		s.commit, s.version = s.commit+"-dirty", s.version+"-dirty"
+		s.version += dirty
 	}
 	return s, nil
 }
 
 func (s stamp) flags() string {
 	return strings.Join([]string{
-		"-s", "-w", "-buildid=",
+		"-buildid=",
 		"-X", "main.commit=" + s.commit,
 		"-X", "main.version=" + s.version,
 		"-X", "main.buildTime=" + s.buildTime,

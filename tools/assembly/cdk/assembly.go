@@ -59,6 +59,23 @@ func Record(cfg project.Config, v any) error {
 // something else.
 func ReadRelease(cfg project.Config) (Release, error) {
 	const next = "go tool mage synth"
+	r, err := ReadDraft(cfg)
+	if err != nil {
+		return r, err
+	}
+	if r.Commit != cfg.Commit {
+		return r, exit.Missing(next, "%s was synthesized from %.12s, but this is %.12s", cfg.Assembly, r.Commit, cfg.Commit)
+	}
+	if r.Dirty {
+		return r, exit.Missing("git commit, then "+next, "%s was synthesized from files that are not committed", cfg.Assembly)
+	}
+	return r, nil
+}
+
+// ReadDraft returns what the assembly was made from, whatever that is: it need not be
+// a release.
+func ReadDraft(cfg project.Config) (Release, error) {
+	const next = "go tool mage synth"
 	data, err := os.ReadFile(filepath.Join(cfg.Assembly, releaseFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Release{}, exit.Missing(next, "there is no cloud assembly in %s", cfg.Assembly)
@@ -69,12 +86,6 @@ func ReadRelease(cfg project.Config) (Release, error) {
 	var r Release
 	if err := json.Unmarshal(data, &r); err != nil {
 		return Release{}, exit.Missing(next, "reading the cloud assembly: %s: %w", releaseFile, err)
-	}
-	if r.Commit != cfg.Commit {
-		return r, exit.Missing(next, "%s was synthesized from %.12s, but this is %.12s", cfg.Assembly, r.Commit, cfg.Commit)
-	}
-	if r.Dirty {
-		return r, exit.Missing("git commit, then "+next, "%s was synthesized from files that are not committed", cfg.Assembly)
 	}
 	return r, nil
 }

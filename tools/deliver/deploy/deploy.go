@@ -50,11 +50,20 @@ func Stage(name string) func(context.Context, project.Config) error {
 // deployed. A stack of another repository it does not touch. What they put out is
 // written to .magewright/outputs/STACK.json, where STACK is the first of them.
 func Run(ctx context.Context, cfg project.Config, stacks ...string) error {
-	awsConfig, err := stack.Connect(ctx)
-	if err != nil {
+	if _, err := stack.Connect(ctx); err != nil {
 		return err
 	}
 	if _, err := cdk.ReadRelease(cfg); err != nil {
+		return err
+	}
+	return Draft(ctx, cfg, stacks...)
+}
+
+// Draft deploys stacks of an assembly as [Run] does. The assembly need not be that of a
+// commit, so it is for an AWS on which nobody depends.
+func Draft(ctx context.Context, cfg project.Config, stacks ...string) error {
+	awsConfig, err := stack.Connect(ctx)
+	if err != nil {
 		return err
 	}
 	if err := checkOwner(ctx, cfg, awsConfig, stacks); err != nil {

@@ -4,6 +4,7 @@
 package smoke
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,11 +37,31 @@ func Stage(name string) func(context.Context, project.Config) error {
 // Run exercises a stage, prints the latencies and leaves the evidence, of a
 // failure too, in .magewright/smoke-STAGE.intoto.json.
 func Run(ctx context.Context, cfg project.Config, stage string) error {
+	return run(ctx, cfg, stage, nil)
+}
+
+// A Draft is what serves a stage and need not be a release.
+type Draft struct {
+	Commit   string   // as its functions know it
+	Packages []string // SHA-256 of those that may serve
+}
+
+// Try exercises a stage that a draft serves, as Run does. It leaves no evidence.
+func Try(ctx context.Context, cfg project.Config, stage string, draft Draft) error {
+	return run(ctx, cfg, stage, &draft)
+}
+
+// run exercises a stage that the release serves, or a draft if there is one.
+func run(ctx context.Context, cfg project.Config, stage string, draft *Draft) error {
+	read := cdk.ReadRelease
+	if draft != nil {
+		read = cdk.ReadDraft
+	}
 	awsConfig, err := stack.Connect(ctx)
 	if err != nil {
 		return err
 	}
-	release, err := cdk.ReadRelease(cfg)
+	release, err := read(cfg)
 	if err != nil {
 		return err
 	}
@@ -66,16 +87,19 @@ func Run(ctx context.Context, cfg project.Config, stage string) error {
 	if err != nil {
 		return err
 	}
-	serve, err := Serve(cfg, names, where, release.Package)
-	if err != nil {
+	var serve []string
+	said := release.Commit
+	if draft != nil {
+		said, serve = draft.Commit, draft.Packages
+	} else if serve, err = Serve(cfg, names, where, release.Package); err != nil {
 		return err
 	}
 	result, err := Exercise(ctx, Target{
 		AWS: awsConfig, Outputs: outputs, Others: all[1:], Steps: steps, Serve: serve,
 		Record: evidence.Deployment{Stage: stage, URL: outputs.FunctionURL},
-		Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System(),
+		Commit: release.Commit, Said: said, Package: release.Package, Signer: signer, Clock: clock.System(),
 		Test: func(ctx context.Context, pattern string) ([]evidence.SmokeCheck, error) {
-			return goTest(ctx, cfg, pattern, variables(stage, release.Commit, outputs))
+			return goTest(ctx, cfg, pattern, variables(stage, said, outputs))
 		},
 	})
 	if result.Version != "" {
@@ -84,8 +108,10 @@ func Run(ctx context.Context, cfg project.Config, stage string) error {
 	for _, c := range result.Checks {
 		fmt.Fprintf(cfg.Stdout, "%-34s %d  %7.1f ms\n", c.Name, c.Status, c.Milliseconds)
 	}
-	if keepErr := keep(cfg, release.Package, result, err); keepErr != nil {
-		return errors.Join(err, keepErr)
+	if draft == nil {
+		if keepErr := keep(cfg, release.Package, result, err); keepErr != nil {
+			return errors.Join(err, keepErr)
+		}
 	}
 	if missing, ok := errors.AsType[*exit.Error](err); ok {
 		return missing // AWS can't be asked: it says what to type
@@ -139,6 +165,7 @@ type Target struct {
 	// which stage is exercised.
 	Record  evidence.Deployment
 	Commit  string // of the release
+	Said    string // the commit as the functions know it; Commit by default
 	Package string // SHA-256 of its deployment package, or of the list of its packages
 	// Serve are the SHA-256 of the packages that may serve; Package by default.
 	Serve []string
@@ -226,7 +253,7 @@ type session struct {
 func (s *session) prepare(ctx context.Context, served stack.Served) error {
 	s.steps = probe.Session{
 		URL: s.Outputs.FunctionURL, Invoke: probe.Function(s.AWS, s.Outputs), AWS: s.AWS, Clock: s.Clock,
-		Values: map[string]any{"commit": s.Commit, "package": s.Package, "stage": s.Record.Stage, "version": served.Version},
+		Values: map[string]any{"commit": cmp.Or(s.Said, s.Commit), "package": s.Package, "stage": s.Record.Stage, "version": served.Version},
 	}
 	for key, value := range s.Outputs.All {
 		s.steps.Values[probe.Output+key] = value

@@ -69,9 +69,15 @@ func TestExercise(t *testing.T) {
 		name   string
 		broken map[string]http.HandlerFunc
 		served stack.Served // the release where it is none
+		said   string       // of the functions, the commit where it is ""
 		fails  string
 	}{
 		{name: "a stage that works"},
+		{
+			name:   "functions of uncommitted files",
+			broken: map[string]http.HandlerFunc{"GET /healthz": answer(200, `{"commit":"`+commit+`-dirty"}`)},
+			said:   commit + "-dirty",
+		},
 		{
 			name:   "another commit answers",
 			broken: map[string]http.HandlerFunc{"GET /healthz": answer(200, `{"commit":"older"}`)},
@@ -117,7 +123,9 @@ func TestExercise(t *testing.T) {
 			t.Parallel()
 			c := clock.NewManual(time.Unix(0, 0))
 			go passTime(t, c)
-			result, err := smoke.Exercise(t.Context(), target(t, ledger(tt.broken), tt.served, c))
+			exercised := target(t, ledger(tt.broken), tt.served, c)
+			exercised.Said = tt.said
+			result, err := smoke.Exercise(t.Context(), exercised)
 			if (err == nil) != (tt.fails == "") || err != nil && !strings.Contains(err.Error(), tt.fails) {
 				t.Fatalf("Exercise = %v, want an error with %q", err, tt.fails)
 			}

@@ -262,6 +262,9 @@ func (s *Stage) Point(t *testing.T, version string) {
 	}))
 }
 
+// Flush waits until what the function has logged can be read.
+func (s *Stage) Flush(ctx context.Context) { s.server.Flush(ctx) }
+
 // Shift starts a deployment.
 func (s *Stage) Shift(t *testing.T, from, to, config string) (id string) {
 	t.Helper()

@@ -51,6 +51,10 @@ var all = []Target{
 		{"keep", "bool", "keep the endpoint running at the end"},
 		{"speed", "float64", "how many times as fast AWS's waits pass; default 60"},
 	}},
+	{Name: "Dev", Command: "dev", Doc: "deploys the first stage to an embedded AWS, and brings there what is saved, a moment later.", CDK: true, Args: []Arg{
+		{"debug", "bool", "run the functions in the debugger delve"},
+		{"port", "int", "the port to listen on; default 4566"},
+	}},
 	{Name: "Local", Command: "local", Doc: "runs the embedded AWS in the foreground, on 127.0.0.1:4566.", CDK: true, Args: []Arg{
 		{"env", "bool", "print the exports of the embedded AWS that runs in another shell, for eval"},
 		{"iam", "string", "whether IAM is enforced: on (the default), report or off"},

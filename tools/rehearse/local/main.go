@@ -3,22 +3,16 @@ package local
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"os"
-	"syscall"
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
-	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/access"
-	"github.com/magewright/magewright/tools/localaws/lambda"
 	"github.com/magewright/magewright/tools/magewright/program"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
-	"github.com/magewright/magewright/tools/rehearse/console"
 	"github.com/magewright/magewright/tools/rehearse/keyboard"
 )
 
@@ -49,37 +43,15 @@ func Main(ctx context.Context, args []string) error {
 	if *env {
 		return printEnv(ctx, cfg)
 	}
-	time := clock.NewElastic(*speed)
-	node := lambda.Node{}
-	node.Program, node.Modules = cdk.Node(ctx, cfg)
-	server, err := localaws.Start(ctx, localaws.Config{
-		Addr:  fmt.Sprintf("127.0.0.1:%d", *port),
-		Clock: time,
-		IAM:   mode,
-		Node:  node,
-		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
-	})
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return exit.Missing("go tool mage local -port=0", "%w", err)
-	}
+	e, err := Start(ctx, cfg, Options{Port: *port, Speed: *speed, IAM: mode, Target: "local"})
 	if err != nil {
 		return err
 	}
-	cdkContext, err := pinned(ctx, server)
-	if err != nil {
-		return errors.Join(err, server.Close())
-	}
-	exports := localaws.Exports(server.URL, server.Credentials(), cdkContext)
-	remove, err := WriteEnv(cfg, exports)
-	if err != nil {
-		return errors.Join(err, server.Close())
-	}
-	shown := console.Serve(console.Config{Server: server, Time: time, Person: console.Person(ctx, cfg.Dir)})
 	fmt.Printf("The embedded AWS answers at %s until Ctrl-C. In another shell, in this directory:\n\neval \"$(go tool mage local -env)\"\n\nor, anywhere:\n\n%s\nIts console, for a browser:\n\n  %s\n",
-		server.URL, exports, shown.Link())
-	shown.Offer(ctx, os.Stdout, os.Stderr, new(keyboard.Keyboard), "  ")
+		e.Server.URL, e.exports, e.Console.Link())
+	e.Console.Offer(ctx, os.Stdout, os.Stderr, new(keyboard.Keyboard), "  ")
 	<-ctx.Done()
-	if err := errors.Join(remove(), server.Close()); err != nil {
+	if err := e.Close(); err != nil {
 		return err
 	}
 	return &exit.Error{Code: exit.Interrupted, Err: fmt.Errorf("stopped: %w; all that was deployed there is gone", context.Cause(ctx))}

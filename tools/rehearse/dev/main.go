@@ -1,0 +1,115 @@
+// Package dev is the inner loop: the embedded AWS stays up with the first stage deployed
+// to it, and what somebody saves runs there a moment later. A changed function is built,
+// and its code is replaced directly (hotswap), as cdk watch does on AWS; a changed CDK app
+// is synthesized and deployed. Then the smoke test runs.
+package dev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/live"
+	"github.com/magewright/magewright/tools/localaws/access"
+	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/magewright/program"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/rehearse/keyboard"
+	"github.com/magewright/magewright/tools/rehearse/local"
+)
+
+// speed is how many times as fast AWS's waits pass: a canary of a deployment takes
+// seconds.
+const speed = 60
+
+// Main runs the target with its flags.
+func Main(ctx context.Context, args []string) error {
+	flags := program.Flags("dev")
+	port := flags.Int("port", 4566, "the port to listen on")
+	debug := flags.Bool("debug", false, "run the functions in the debugger delve")
+	if err := program.Parse(flags, args); err != nil {
+		return err
+	}
+	if *port < 0 || *port > 65535 {
+		return exit.Misused("dev", "-port=%d is not a port: they are 1 to 65535, and 0 takes a free one", *port)
+	}
+	cfg, err := project.Discover(ctx)
+	if err != nil {
+		return err
+	}
+	l := loop{cfg: cfg, clock: clock.System()}
+	if *debug {
+		if l.delve, err = findDelve(); err != nil {
+			return err
+		}
+	}
+	if err := cdk.Preflight(ctx); err != nil {
+		return err
+	}
+	return l.run(ctx, *port)
+}
+
+// run starts the embedded AWS, deploys to it, and then follows what is saved until the
+// context ends.
+func (l *loop) run(ctx context.Context, port int) (err error) {
+	screen := live.NewScreen(l.cfg.Stdout)
+	l.out = screen
+	endpoint, err := local.Start(ctx, l.cfg, local.Options{Port: port, Speed: speed, IAM: access.Enforce, Target: "dev"})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, endpoint.Close()) }()
+	if err := endpoint.Use(); err != nil {
+		return err
+	}
+	if l.aws, err = stack.Connect(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(l.out, "endpoint  %s\nconsole   %s\n", endpoint.Server.URL, endpoint.Console.Link())
+	endpoint.Console.Offer(ctx, l.out, l.cfg.Stderr, new(keyboard.Keyboard), "          ")
+	err = l.step("bootstrap", func(cfg project.Config) error {
+		return cdk.CLI(ctx, cfg, "bootstrap", "aws://"+account.DefaultID+"/"+l.aws.Region)
+	})
+	if err != nil {
+		return err
+	}
+	watch, err := newWatch(ctx, l.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	// What can't be deployed yet can be mended while the AWS runs.
+	l.report(ctx, l.deploy(ctx))
+	l.report(ctx, l.smoke(ctx))
+	go l.tail(ctx)
+	l.waiting()
+	for ctx.Err() == nil {
+		changed, err := watch.next(ctx, l.clock)
+		if err != nil {
+			break
+		}
+		if l.handle(ctx, changed) {
+			l.waiting()
+		}
+	}
+	return &exit.Error{Code: exit.Interrupted, Err: fmt.Errorf("stopped: %w; all that was deployed there is gone", context.Cause(ctx))}
+}
+
+func (l *loop) waiting() {
+	fmt.Fprintln(l.out, "\nwaiting for a file to be saved; Ctrl-C ends")
+}
+
+// report prints an error that does not end the loop.
+func (l *loop) report(ctx context.Context, err error) {
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	fmt.Fprintf(l.out, "%v\n", err)
+}
+
+// took writes a time as the parts of the loop take it.
+func took(d time.Duration) string { return fmt.Sprintf("%5.2f s", d.Seconds()) }

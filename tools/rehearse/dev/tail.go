@@ -1,0 +1,116 @@
+package dev
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/magewright/magewright/tools/internal/clock"
+)
+
+// tailEach is the time from one look at the logs to the next.
+const tailEach = 300 * time.Millisecond
+
+// tail prints what the functions log, until ctx ends.
+func (l *loop) tail(ctx context.Context) {
+	t := newTail(l.aws)
+	for clock.Sleep(ctx, l.clock, tailEach) == nil {
+		for _, line := range t.news(ctx) {
+			fmt.Fprintln(l.out, line)
+		}
+	}
+}
+
+// A tail remembers what it has read of the logs of all functions.
+type tail struct {
+	functions *lambda.Client
+	logs      *cloudwatchlogs.Client
+	begin     map[string]int64 // milliseconds of the newest event, by group
+	seen      map[string]bool  // the events of that moment or later, by id
+}
+
+func newTail(cfg aws.Config) *tail {
+	return &tail{functions: lambda.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), begin: map[string]int64{}, seen: map[string]bool{}}
+}
+
+// news returns the lines that are new, each with its function. What can't be read is
+// read the next time: there is no group before a function was invoked.
+func (t *tail) news(ctx context.Context) []string {
+	var lines []string
+	pages := lambda.NewListFunctionsPaginator(t.functions, &lambda.ListFunctionsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return lines
+		}
+		for _, f := range page.Functions {
+			group := "/aws/lambda/" + aws.ToString(f.FunctionName)
+			if f.LoggingConfig != nil && f.LoggingConfig.LogGroup != nil {
+				group = *f.LoggingConfig.LogGroup
+			}
+			for _, message := range t.group(ctx, group) {
+				lines = append(lines, short(aws.ToString(f.FunctionName))+"  "+message)
+			}
+		}
+	}
+	return lines
+}
+
+// group returns what is new in a group.
+func (t *tail) group(ctx context.Context, group string) []string {
+	var messages []string
+	begin := t.begin[group]
+	pages := cloudwatchlogs.NewFilterLogEventsPaginator(t.logs, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &group, StartTime: &begin})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return messages
+		}
+		for _, e := range page.Events {
+			id := group + aws.ToString(e.EventId)
+			if t.seen[id] {
+				continue
+			}
+			t.seen[id] = true
+			t.begin[group] = max(t.begin[group], aws.ToInt64(e.Timestamp))
+			message := strings.TrimRight(aws.ToString(e.Message), "\n")
+			if !boring(message) {
+				messages = append(messages, message)
+			}
+		}
+	}
+	return messages
+}
+
+// random is what CloudFormation adds to a name.
+var random = regexp.MustCompile(`-[A-Z0-9]{8,}$`)
+
+// short returns the name of a function as the stack calls it: CloudFormation names it
+// STACK-LOGICALID-RANDOM if the template does not.
+func short(name string) string {
+	if !random.MatchString(name) {
+		return name
+	}
+	name = random.ReplaceAllString(name, "")
+	return name[strings.LastIndexByte(name, '-')+1:]
+}
+
+// boring reports whether nobody waits for a line: Lambda's own, and metrics in the
+// embedded metric format.
+func boring(message string) bool {
+	if strings.HasPrefix(message, "{") && strings.Contains(message, `"CloudWatchMetrics"`) {
+		return true
+	}
+	for _, prefix := range []string{"START RequestId:", "END RequestId:", "INIT_START "} {
+		if strings.HasPrefix(message, prefix) {
+			return true
+		}
+	}
+	return false
+}

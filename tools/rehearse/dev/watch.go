@@ -1,0 +1,143 @@
+package dev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
+)
+
+// between is the time from one look at the files to the next.
+const between = 200 * time.Millisecond
+
+// A watch notices which files somebody has saved. It looks at the size and the time of
+// each file that git would not ignore. Looking takes a few milliseconds for thousands of
+// files. It works on every system and file system, also those of containers and virtual
+// machines, which pass on no notices of changes, and needs no watch of the kernel for each
+// file or directory, of which there is a limited number.
+type watch struct {
+	ctx   context.Context
+	dir   string
+	files map[string]state // by their paths from dir, with slashes
+	dirs  map[string]state
+}
+
+// A state is how a file was found.
+type state struct {
+	size     int64
+	modified time.Time
+}
+
+// newWatch returns a watch of a checkout. What is saved from now on is a change.
+func newWatch(ctx context.Context, dir string) (*watch, error) {
+	w := &watch{ctx: ctx, dir: dir}
+	return w, w.list()
+}
+
+// list asks git which files there are.
+func (w *watch) list() error {
+	listed, err := gitcmd.In(w.dir).Output(w.ctx, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	if err != nil {
+		return fmt.Errorf("finding the files to watch: %w", err)
+	}
+	w.files, w.dirs = map[string]state{}, map[string]state{}
+	for name := range strings.SplitSeq(listed, "\x00") {
+		if name == "" {
+			continue
+		}
+		w.files[name] = w.look(name)
+		for dir := path.Dir(name); ; dir = path.Dir(dir) {
+			if _, known := w.dirs[dir]; known {
+				break
+			}
+			w.dirs[dir] = w.look(dir)
+			if dir == "." {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// look returns the state of a file, the zero value if it is not there.
+func (w *watch) look(name string) state {
+	info, err := os.Lstat(filepath.Join(w.dir, filepath.FromSlash(name)))
+	if err != nil {
+		return state{}
+	}
+	s := state{modified: info.ModTime()}
+	if info.Mode().IsRegular() || info.Mode().Type() == fs.ModeSymlink {
+		s.size = info.Size()
+	}
+	return s
+}
+
+// changed returns the files that differ from the last time, sorted.
+func (w *watch) changed() ([]string, error) {
+	var all []string
+	before := w.files
+	// Only what is in a directory whose time has changed can be new or gone.
+	for dir, was := range w.dirs {
+		if w.look(dir) != was {
+			if err := w.list(); err != nil {
+				return nil, err
+			}
+			for name, now := range w.files {
+				if was, known := before[name]; !known || was != now {
+					all = append(all, name)
+				}
+			}
+			for name, was := range before {
+				if _, is := w.files[name]; !is && was != (state{}) {
+					all = append(all, name)
+				}
+			}
+			slices.Sort(all)
+			return all, nil
+		}
+	}
+	for name, was := range w.files {
+		if now := w.look(name); now != was {
+			w.files[name] = now
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+// next waits until files are saved, and until no more are: an editor that formats writes
+// a file twice, and git checkout writes many. It fails when ctx ends.
+func (w *watch) next(ctx context.Context, c clock.Clock) ([]string, error) {
+	var all []string
+	for {
+		changed, err := w.changed()
+		switch {
+		case err != nil && ctx.Err() == nil && errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		case len(changed) == 0 && len(all) > 0:
+			slices.Sort(all)
+			return slices.Compact(all), nil
+		}
+		all = append(all, changed...)
+		wait := between
+		if len(all) > 0 {
+			wait = settle
+		}
+		if err := clock.Sleep(ctx, c, wait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// settle is how long nothing may be saved before what was saved is taken up.
+const settle = 50 * time.Millisecond

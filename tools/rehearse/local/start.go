@@ -1,0 +1,115 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/localaws/access"
+	"github.com/magewright/magewright/tools/localaws/lambda"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/rehearse/console"
+)
+
+// Options say how an embedded AWS is started.
+type Options struct {
+	Port   int     // 0 takes a free one
+	Speed  float64 // how many times as fast AWS's waits pass
+	IAM    access.Mode
+	Target string // whose flag is -port
+}
+
+// An Endpoint is an embedded AWS of a checkout, with its console. Its exports are in
+// EnvFile until it is closed.
+type Endpoint struct {
+	Server  *localaws.Server
+	Console *console.Console
+	// Context is the CDK context of functions that run here.
+	Context map[string]any
+
+	exports string
+	remove  func() error
+}
+
+// Start starts an embedded AWS on this machine.
+func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err error) {
+	time := clock.NewElastic(o.Speed)
+	node := lambda.Node{}
+	node.Program, node.Modules = cdk.Node(ctx, cfg)
+	server, err := localaws.Start(ctx, localaws.Config{
+		Addr:  fmt.Sprintf("127.0.0.1:%d", o.Port),
+		Clock: time,
+		IAM:   o.IAM,
+		Node:  node,
+		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, exit.Missing("go tool mage "+o.Target+" -port=0", "%w", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	e := &Endpoint{Server: server, remove: func() error { return nil }}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.Close())
+		}
+	}()
+	if e.Context, err = pinned(ctx, server); err != nil {
+		return nil, err
+	}
+	e.exports = localaws.Exports(server.URL, server.Credentials(), e.Context)
+	remove, err := WriteEnv(cfg, e.exports)
+	if err != nil {
+		return nil, err
+	}
+	e.remove = remove
+	e.Console = console.Serve(console.Config{Server: server, Time: time, Person: console.Person(ctx, cfg.Dir)})
+	return e, nil
+}
+
+// Close ends it. All that was deployed there is gone.
+func (e *Endpoint) Close() error { return errors.Join(e.remove(), e.Server.Close()) }
+
+// Use changes the environment of this process and of its children so that they know
+// nothing but this endpoint.
+func (e *Endpoint) Use() error {
+	if err := Forget(); err != nil {
+		return err
+	}
+	variables := localaws.Environment(e.Server.URL, e.Server.Credentials())
+	encoded, err := json.Marshal(e.Context)
+	if err != nil {
+		return fmt.Errorf("encoding the CDK context: %w", err)
+	}
+	variables["CDK_CONTEXT_JSON"] = string(encoded)
+	for name, value := range variables {
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("setting %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Forget removes all that leads to another AWS from the environment of this process. A
+// user of aws-cdk-local once deployed to a real account because of a leftover variable.
+func Forget() error {
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "CDK_") {
+			if err := os.Unsetenv(name); err != nil {
+				return fmt.Errorf("removing %s from the environment: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
