@@ -16,6 +16,7 @@ import (
 	"github.com/magewright/magewright/tools/check/reuse"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/internal/actioncache"
+	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/internal/inputs"
 	"github.com/magewright/magewright/tools/project"
 )
@@ -260,7 +261,7 @@ func fakeGo(t *testing.T, version string) {
 		t.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	}
 	script := "#!/bin/sh\necho '{\"GOVERSION\":\"" + version + "\",\"GOARCH\":\"'\"$GOARCH\"'\"}'\n"
-	if err := os.WriteFile(filepath.Join(dir, "go"), []byte(script), 0o700); err != nil { // #nosec G306 -- a program
+	if err := command.WriteProgram(filepath.Join(dir, "go"), []byte(script)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/internal/inputs/inputstest"
 	"github.com/magewright/magewright/tools/pins"
 )
@@ -128,7 +129,7 @@ echo '[]' >"$report"
 func pretend(t *testing.T, script string) {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "tool")
-	if err := os.WriteFile(name, []byte(script), 0o700); err != nil { // #nosec G306 -- a program
+	if err := command.WriteProgram(name, []byte(script)); err != nil {
 		t.Fatal(err)
 	}
 	before := executable

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/internal/inputs"
 )
 
@@ -356,7 +357,7 @@ func TestAnotherToolchain(t *testing.T) {
 	dir, fake := t.TempDir(), t.TempDir()
 	t.Setenv("PATH", fake+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	read := func(says string) (inputs.Set, error) {
-		must(t, os.WriteFile(filepath.Join(fake, "go"), []byte("#!/bin/sh\n"+says+"\n"), 0o700)) // #nosec G306 -- a program
+		must(t, command.WriteProgram(filepath.Join(fake, "go"), []byte("#!/bin/sh\n"+says+"\n")))
 		set := inputs.Set{}
 		return set, set.Go(t.Context(), dir)
 	}

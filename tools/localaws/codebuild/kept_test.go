@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/magewright/magewright/tools/internal/command"
 )
 
 // contents returns what is below a directory: the kind, permissions and text of
@@ -98,8 +100,8 @@ func TestNothingOfAnEarlierBuildIsBelieved(t *testing.T) {
 		"empty dir":    func(dir string) error { return os.MkdirAll(filepath.Join(dir, "a/empty/er"), 0o750) },
 		"repository":   func(dir string) error { return exec.Command("git", "init", "-q", filepath.Join(dir, "a")).Run() }, // #nosec G204 -- a test's directory
 		"hook": func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, ".git/hooks/post-checkout"), []byte("#!/bin/sh\ntouch made\n"), 0o700)
-		}, // #nosec G306 -- a hook is executed
+			return command.WriteProgram(filepath.Join(dir, ".git/hooks/post-checkout"), []byte("#!/bin/sh\ntouch made\n"))
+		},
 		"filter": func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, ".git/info/attributes"), []byte("* text eol=crlf\n"), 0o600)
 		},

@@ -12,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/magewright/targets"
 	"github.com/magewright/magewright/tools/pins"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -135,7 +136,7 @@ func checkCommands(t *testing.T, r *Repository, commands []string, env ...string
 	t.Helper()
 	bin := t.TempDir()
 	log := filepath.Join(bin, "log")
-	if err := os.WriteFile(filepath.Join(bin, "go"), []byte("#!/bin/sh\necho \"$*\" >>'"+log+"'\n"), 0o700); err != nil { // #nosec G306 -- a program
+	if err := command.WriteProgram(filepath.Join(bin, "go"), []byte("#!/bin/sh\necho \"$*\" >>'"+log+"'\n")); err != nil {
 		t.Fatal(err)
 	}
 	var known []string

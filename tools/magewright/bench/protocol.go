@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/magewright/magewright/tools/internal/command"
 )
 
 // protocol measures what the Runtime API costs by itself: as many processes of
@@ -81,7 +83,7 @@ func unpack(function []byte, to string) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return os.WriteFile(to, data, 0o700) // #nosec G306 -- it is executed
+	return command.WriteProgram(to, data)
 }
 
 // An emulator is the least Runtime API for one process.

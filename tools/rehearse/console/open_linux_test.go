@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/localaws"
 )
 
@@ -22,7 +23,7 @@ func TestTheBrowserOutlivesTheConsole(t *testing.T) {
 		t.Fatal(err)
 	}
 	browser := "#!/bin/sh\necho \"$1\" > " + opened + "\n"
-	if err := os.WriteFile(filepath.Join(dir, "xdg-open"), []byte(browser), 0o700); err != nil { // #nosec G306 -- a program
+	if err := command.WriteProgram(filepath.Join(dir, "xdg-open"), []byte(browser)); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))

@@ -104,7 +104,7 @@ func (r *Repository) Toolchain(version string) {
 	r.t.Helper()
 	script := "#!/bin/sh\nif [ \"$1\" != env ]; then exec '" + r.real + "' \"$@\"; fi\n'" + r.real +
 		"' \"$@\" | sed 's/\"GOVERSION\": \"[^\"]*\"/\"GOVERSION\": \"" + version + "\"/'\n"
-	must(r.t, os.WriteFile(r.golang, []byte(script), 0o700)) // #nosec G306 -- a program
+	must(r.t, command.WriteProgram(r.golang, []byte(script)))
 }
 
 // A Change is a change that a test makes, and the inputs that it must change.
