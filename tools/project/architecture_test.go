@@ -2,6 +2,7 @@ package project_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/magewright/magewright/tools/internal/testinput"
@@ -32,19 +34,61 @@ func readRepository(t *testing.T) {
 	testinput.Read(t, "app", "infra", "tools", "magefile.go", "go.mod", "go.sum", "README.md", "CONTRIBUTING.md", "buildspec.yml", ".gitignore")
 }
 
-// goList returns what `go list` prints of packages, in words.
-func goList(t *testing.T, args ...string) []string {
-	t.Helper()
-	readRepository(t)
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list"}, args...)...) // #nosec G204 -- arguments of this file
+// list returns what `go list` prints of packages, in words.
+func list(ctx context.Context, args ...string) ([]string, error) {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"list"}, args...)...) // #nosec G204 -- arguments of this file
 	cmd.Dir = dir
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go list %s: %v\n%s", strings.Join(args, " "), err, &stderr)
+		return nil, fmt.Errorf("go list %s: %w\n%s", strings.Join(args, " "), err, &stderr)
 	}
-	return strings.Fields(string(out))
+	return strings.Fields(string(out)), nil
+}
+
+func goList(t *testing.T, args ...string) []string {
+	t.Helper()
+	readRepository(t)
+	words, err := list(t.Context(), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return words
+}
+
+// A listed package of this module: what it imports, and all that it depends on.
+type listed struct {
+	path          string
+	imports, deps []string
+}
+
+// listAll lists the packages of the module once for all tests: go takes a second.
+var listAll = sync.OnceValues(func() ([]listed, error) {
+	lines, err := list(context.Background(), `-f={{.ImportPath}}:{{join .Imports ","}}:{{join .Deps ","}}`, "./...")
+	var all []listed
+	for _, line := range lines {
+		parts := strings.Split(line, ":")
+		all = append(all, listed{parts[0], strings.Split(parts[1], ","), strings.Split(parts[2], ",")})
+	}
+	return all, err
+})
+
+// packages returns the packages of the module below a directory, which is "" for all.
+func packages(t *testing.T, below string) []listed {
+	t.Helper()
+	readRepository(t)
+	all, err := listAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := slices.DeleteFunc(slices.Clone(all), func(p listed) bool {
+		return !strings.HasPrefix(p.path+"/", strings.TrimSuffix(project.Module+"/"+below, "/")+"/")
+	})
+	if len(found) == 0 {
+		t.Fatalf("go list found no package below %q", below)
+	}
+	return found
 }
 
 // TestTheMagefileIsLight holds that the first target on a fresh machine does
@@ -72,21 +116,23 @@ func TestTheMagefileIsLight(t *testing.T) {
 // function from the CDK, and the stacks from the SDK.
 func TestDependencyArrows(t *testing.T) {
 	t.Parallel()
-	for packages, never := range map[string][]string{
-		"./app/...":        {project.Module + "/tools", project.Module + "/infra", "github.com/aws/aws-cdk-go"},
-		"./infra/...":      {project.Module + "/tools", "github.com/aws/aws-sdk-go-v2"},
-		"./infra/delivery": {project.Module + "/infra/pipeline", project.Module + "/infra/service", project.Module + "/infra/settings"},
-		"./tools/...":      {project.Module + "/infra", project.Module + "/app"},
-		"./...":            {"github.com/open-policy-agent/opa"},
+	for below, never := range map[string][]string{
+		"app":            {project.Module + "/tools", project.Module + "/infra", "github.com/aws/aws-cdk-go"},
+		"infra":          {project.Module + "/tools", "github.com/aws/aws-sdk-go-v2"},
+		"infra/delivery": {project.Module + "/infra/pipeline", project.Module + "/infra/service", project.Module + "/infra/settings"},
+		"tools":          {project.Module + "/infra", project.Module + "/app"},
+		"":               {"github.com/open-policy-agent/opa"},
 	} {
-		for _, dependency := range goList(t, "-deps", packages) {
-			// What evidence is called and how it is signed is said in one place.
-			if dependency == project.Module+"/tools/evidence" {
-				continue
-			}
-			for _, prefix := range never {
-				if strings.HasPrefix(dependency, prefix) {
-					t.Errorf("%s depends on %s", packages, dependency)
+		for _, p := range packages(t, below) {
+			for _, dependency := range p.deps {
+				// What evidence is called and how it is signed is said in one place.
+				if dependency == project.Module+"/tools/evidence" {
+					continue
+				}
+				for _, prefix := range never {
+					if strings.HasPrefix(dependency, prefix) {
+						t.Errorf("%s depends on %s", p.path, dependency)
+					}
 				}
 			}
 		}
@@ -167,12 +213,12 @@ func misplaced(a arrow) string {
 func TestRooms(t *testing.T) {
 	t.Parallel()
 	var arrows []arrow
-	for _, line := range goList(t, `-f={{.ImportPath}}:{{join .Imports ","}}`, "./tools/...") {
-		pkg, imports, _ := strings.Cut(strings.TrimPrefix(line, project.Module+"/"), ":")
+	for _, p := range packages(t, "tools") {
+		pkg := strings.TrimPrefix(p.path, project.Module+"/")
 		if room, _ := roomOf(pkg); room == "" {
 			t.Errorf("%s is in none of the rooms: move it into one", pkg)
 		}
-		for imported := range strings.SplitSeq(imports, ",") {
+		for _, imported := range p.imports {
 			if to, ours := strings.CutPrefix(imported, project.Module+"/"); ours && strings.HasPrefix(to, "tools/") {
 				arrows = append(arrows, arrow{pkg, to})
 			}
