@@ -12,6 +12,7 @@ type Manual struct {
 	cond   *sync.Cond
 	now    time.Time
 	timers []*manualTimer
+	busy   int
 }
 
 // NewManual returns a manual clock that is stopped at now.
@@ -31,8 +32,24 @@ func (m *Manual) Now() time.Time {
 // Accelerate implements [Clock]; a manual clock has no speed.
 func (m *Manual) Accelerate() func() { return func() {} }
 
-// Busy implements [Clock].
-func (m *Manual) Busy() func() { return func() {} }
+// Busy implements [Clock]. A manual clock only counts who is busy.
+func (m *Manual) Busy() func() {
+	m.count(1)
+	return func() { m.count(-1) }
+}
+
+func (m *Manual) count(busy int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.busy += busy
+}
+
+// IsBusy reports whether somebody who called Busy is not idle yet.
+func (m *Manual) IsBusy() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.busy > 0
+}
 
 // NewTimer implements [Clock].
 func (m *Manual) NewTimer(d time.Duration) Timer {

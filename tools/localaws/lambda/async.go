@@ -54,17 +54,21 @@ func (s *Service) enqueue(ref reference, ev event) error {
 		return throttled(lambdatypes.ThrottleReasonCallerRateLimitExceeded)
 	}
 	s.metrics.count(t, asyncReceived)
+	// From here on, and not only once the goroutine runs: whoever waits for what the
+	// function does must not see minutes pass before it has begun.
+	idle := s.account.Clock.Busy()
 	s.background.Go(func() {
 		defer s.events.Add(-1)
-		s.process(ref, ev)
+		s.process(ref, ev, idle)
 	})
 	return nil
 }
 
 // process runs an event until it succeeds, its retries are exhausted, or it is
 // too old. It does not try a function whose reserved concurrency is zero. It
-// waits on the account's clock.
-func (s *Service) process(ref reference, ev event) {
+// waits on the account's clock, which the caller has made busy.
+func (s *Service) process(ref reference, ev event, idle func()) {
+	defer func() { idle() }()
 	accepted, backoff := s.account.Clock.Now(), firstBackoff
 	for invoked := 0; ; {
 		policy, ok := s.asyncPolicy(ref)
@@ -107,7 +111,10 @@ func (s *Service) process(ref reference, ev event) {
 			s.conclude(ref, ev, policy, policy.onFailure, "EventAgeExceeded", invoked, last)
 			return
 		}
-		if clock.Sleep(s.life, s.account.Clock, wait) != nil {
+		idle()
+		err = clock.Sleep(s.life, s.account.Clock, wait)
+		idle = s.account.Clock.Busy()
+		if err != nil {
 			return
 		}
 	}

@@ -31,6 +31,32 @@ func (f *fixture) send(t *testing.T, payload string) {
 	}
 }
 
+// While a function has an event, the clock is busy from the moment that the event is
+// accepted: nobody who waits for what the function does sees time pass too fast.
+func TestAcceptedEventIsWork(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.create(t)
+	gate := filepath.Join(t.TempDir(), "gate")
+	f.send(t, `{"do":"wait","text":`+strconv.Quote(gate)+`}`)
+	if !f.clock.IsBusy() {
+		t.Error("an event was accepted, and the clock may run faster")
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lambda.AwaitEvents(f.Service)
+	if f.clock.IsBusy() {
+		t.Error("the event has been processed, and the clock is still busy")
+	}
+	// Between its attempts nothing happens.
+	f.send(t, `{"do":"fail"}`)
+	f.clock.BlockUntil(1)
+	if f.clock.IsBusy() {
+		t.Error("the event waits for its second attempt, and the clock is busy")
+	}
+}
+
 func TestFailedEventIsRetriedTwice(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

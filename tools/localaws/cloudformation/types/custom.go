@@ -139,6 +139,9 @@ func (c customs) await(ctx context.Context, bucket, key string, timeout time.Dur
 	defer c.Account.Clock.Accelerate()()
 	limit := c.Account.Clock.Now().Add(timeout)
 	for {
+		// Asked before it is looked: an answer that came in time counts, however
+		// late it is found.
+		late := !c.Account.Clock.Now().Before(limit)
 		out, err := c.Responses.GetObject(ctx, &awss3.GetObjectInput{Bucket: &bucket, Key: &key})
 		if err == nil {
 			answer, err := io.ReadAll(io.LimitReader(out.Body, maxCustomResponse+1))
@@ -147,7 +150,7 @@ func (c customs) await(ctx context.Context, bucket, key string, timeout time.Dur
 		if handlerCode(err) != "NotFound" {
 			return nil, fmt.Errorf("reading the answer of a custom resource: %w", err)
 		}
-		if !c.Account.Clock.Now().Before(limit) {
+		if late {
 			return nil, nil
 		}
 		if err := clock.Sleep(ctx, c.Account.Clock, pollInterval); err != nil {
