@@ -10,9 +10,9 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// writeAccess prints what IAM refused, and writes all of it to
-// .magewright/access.json.
-func writeAccess(cfg project.Config, s access.Summary) error {
+// writeAccess prints what IAM decided, and writes all of it to .magewright/access.json.
+// Where the rehearsal has failed, the reason may be a call that was refused.
+func writeAccess(cfg project.Config, s access.Summary, failed bool) error {
 	path, err := cfg.Path("access.json")
 	if err != nil {
 		return err
@@ -24,13 +24,13 @@ func writeAccess(cfg project.Config, s access.Summary) error {
 	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("writing what IAM decided: %w", err)
 	}
-	fmt.Fprint(cfg.Stdout, described(s))
+	fmt.Fprint(cfg.Stdout, described(s, failed))
 	return nil
 }
 
-// described says in a line what IAM has decided. The refused calls follow, each with
-// the statement that would allow it.
-func described(s access.Summary) string {
+// described says in a line what IAM has decided. If refusals are to be listed, the calls
+// follow, each with the statement that would allow it.
+func described(s access.Summary, refusals bool) string {
 	var lines []string
 	used, unused, calls := 0, 0, 0
 	for _, r := range s.Roles {
@@ -44,6 +44,9 @@ func described(s access.Summary) string {
 		}
 	}
 	first := fmt.Sprintf("permissions %d principals used %d statements and never used %d; %d calls were refused: .magewright/access.json", len(s.Roles), used, unused, calls)
+	if !refusals {
+		lines = nil
+	}
 	return strings.Join(append([]string{first}, lines...), "\n") + "\n"
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,7 +27,7 @@ func TestWriteAccess(t *testing.T) {
 		}},
 		{Principal: "lambda.amazonaws.com"},
 	}}
-	if err := writeAccess(cfg, s); err != nil {
+	if err := writeAccess(cfg, s, true); err != nil {
 		t.Fatal(err)
 	}
 	const want = `permissions 2 principals used 2 statements and never used 1; 4 calls were refused: .magewright/access.json
@@ -36,6 +37,13 @@ refused     builder: s3:PutObject on *, 1 times: a resource-based policy denies 
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
+	}
+	out.Reset()
+	if err := writeAccess(cfg, s, false); err != nil {
+		t.Fatal(err)
+	}
+	if first, _, _ := strings.Cut(want, "\n"); out.String() != first+"\n" {
+		t.Errorf("after a success it prints %q", out.String())
 	}
 	data, err := os.ReadFile(filepath.Join(cfg.Evidence, "access.json"))
 	var read access.Summary

@@ -100,7 +100,7 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 		return errors.Join(failure, err)
 	}
 	if endpoint.server != nil {
-		if err := writeAccess(cfg, endpoint.server.Access()); err != nil {
+		if err := writeAccess(cfg, endpoint.server.Access(), failure != nil); err != nil {
 			return errors.Join(failure, err)
 		}
 	}

@@ -288,6 +288,36 @@ function PatchView({ of }: { of: Patch }) {
 
 const states = ['FAIL', 'UNKNOWN', 'PASS']
 
+// Check shows a check. In brief, what does not decide is a line until somebody opens it.
+function Check({ of: o, brief }: { of: Outcome; brief?: boolean }) {
+  const head = (
+    <>
+      <Status of={o.state} /> <span>{o.title}</span>
+      {!o.required && <span class="quiet"> not required</span>}
+      {o.tolerated && <span class="quiet"> tolerated</span>}
+    </>
+  )
+  const why = (
+    <>
+      {(o.reason || o.counted) && <p class="quiet">{[o.counted, o.reason].filter(Boolean).join('; ')}</p>}
+      {o.next && <p class="quiet">Next: {o.next}</p>}
+    </>
+  )
+  if (!brief)
+    return (
+      <>
+        {head}
+        {why}
+      </>
+    )
+  return (
+    <details open={o.required && !o.tolerated}>
+      <summary>{head}</summary>
+      {why}
+    </details>
+  )
+}
+
 export function VerdictView({ of, brief }: { of: Verdict; brief?: boolean }) {
   const rank = (o: Outcome) => states.indexOf(o.state) + (o.required ? 0 : 10)
   const outcomes = [...of.outcomes].sort((a, b) => rank(a) - rank(b))
@@ -312,11 +342,7 @@ export function VerdictView({ of, brief }: { of: Verdict; brief?: boolean }) {
         <ul class="outcomes">
           {shown.map((o) => (
             <li>
-              <Status of={o.state} /> <span>{o.title}</span>
-              {!o.required && <span class="quiet"> not required</span>}
-              {o.tolerated && <span class="quiet"> tolerated</span>}
-              {(o.reason || o.counted) && <p class="quiet">{[o.counted, o.reason].filter(Boolean).join('; ')}</p>}
-              {o.next && <p class="quiet">Next: {o.next}</p>}
+              <Check of={o} brief={brief} />
             </li>
           ))}
         </ul>
