@@ -126,6 +126,13 @@ func Plan(ctx context.Context,
 	return program.Run(ctx, "plan", program.Flag("base", base), program.Flag("send", send), program.Flag("when", when))
 }
 
+// Releases shows what serves where, who approved what on which evidence, and DORA's four figures.
+func Releases(ctx context.Context,
+	diff *string, // what is between two releases, as OLD..NEW
+) error {
+	return program.Run(ctx, "releases", program.Flag("diff", diff))
+}
+
 // Comment writes what a change brings into one comment of its pull or merge request, or prints it.
 func Comment(ctx context.Context) error { return program.Run(ctx, "comment") }
 

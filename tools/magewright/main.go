@@ -34,6 +34,7 @@ import (
 	"github.com/magewright/magewright/tools/deliver/drill"
 	"github.com/magewright/magewright/tools/deliver/pipelinestatus"
 	"github.com/magewright/magewright/tools/deliver/promote"
+	"github.com/magewright/magewright/tools/deliver/releases"
 	"github.com/magewright/magewright/tools/deliver/settings"
 	"github.com/magewright/magewright/tools/deliver/smoke"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
@@ -78,6 +79,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"promote":         promotion,
 	"readiness":       assess.Main,
 	"rehearse":        rehearse.Main,
+	"releases":        releases.Main,
 	"sec":             again("sec", sec.Run),
 	"settings":        without(program.SettingsCommand, settings.Print),
 	"smoke":           without("smoke", smoke.Stage("")),

@@ -100,6 +100,9 @@ var all = []Target{
 	}},
 	{Name: "PipelineDeploy", Command: "deploy", Doc: "deploys the pipeline's stack from cdk.out (also: pipeline:deploy).", CDK: true, Alias: "pipeline:deploy", With: `, "-stage=pipeline"`},
 	{Name: "PipelineStatus", Command: "pipeline:status", Doc: "shows the pipeline's last execution, and what waits for an answer (also: pipeline:status).", CDK: true, Alias: "pipeline:status"},
+	{Name: "Releases", Command: "releases", Doc: "shows what serves where, who approved what on which evidence, and DORA's four figures.", CDK: true, Args: []Arg{
+		{"diff", "string", "what is between two releases, as OLD..NEW"},
+	}},
 	{Name: "EvidenceKey", Command: "evidence:key", Doc: "prints the public keys that sign evidence and records in this account (also: evidence:key).", CDK: true, Alias: "evidence:key"},
 	{Name: "Docs", Command: "", Doc: "writes infra/REFERENCE.md from the source and from cdk.out.", Own: true},
 	{Name: "Bench", Command: "bench", Doc: "measures the targets and the embedded AWS, and prints the numbers.", Own: true, Args: []Arg{

@@ -1,0 +1,189 @@
+package releases
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/magewright/magewright/tools/internal/gitcmd"
+)
+
+func compare(a, b string) int { return cmp.Compare(a, b) }
+
+// A change is a commit, as git knows it.
+type change struct {
+	hash, subject string
+	when          time.Time // when it was committed
+	reverts       []string  // the hashes of what it says that it takes back
+}
+
+// reverts finds what git revert writes into a message.
+var reverts = regexp.MustCompile(`(?m)^This reverts commit ([0-9a-f]{40}|[0-9a-f]{64})\b`)
+
+// changes returns the commits that to has and from has not, the newest first; all of
+// to's, if from is "".
+func changes(ctx context.Context, dir, from, to string) ([]change, error) {
+	of := to
+	if from != "" {
+		of = from + ".." + to
+	}
+	out, err := gitcmd.In(dir).Output(ctx, "log", "-z", "--format=%H%n%ct%n%B", of, "--")
+	if err != nil {
+		return nil, fmt.Errorf("reading the commits from %.12s to %.12s: %w", cmp.Or(from, "the first"), to, err)
+	}
+	var all []change
+	for record := range strings.SplitSeq(out, "\x00") {
+		parts := strings.SplitN(strings.TrimLeft(record, "\n"), "\n", 3)
+		if len(parts) < 3 {
+			continue
+		}
+		seconds, err := strconv.ParseInt(parts[1], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("reading the time of commit %s: %w", parts[0], err)
+		}
+		c := change{hash: parts[0], when: time.Unix(seconds, 0).UTC()}
+		c.subject, _, _ = strings.Cut(parts[2], "\n")
+		for _, found := range reverts.FindAllStringSubmatch(parts[2], -1) {
+			c.reverts = append(c.reverts, found[1])
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// window is how far the figures look back.
+const window = 90 * 24 * time.Hour
+
+// figures are DORA's four, of the last stage. A figure that nothing is known of is not
+// known, which is not 0. See https://dora.dev/guides/dora-metrics-four-keys/.
+type figures struct {
+	from        time.Time // from when on they look
+	deployments int
+	perWeek     float64
+	lead        *time.Duration // the median
+	failed      int
+	recovery    *time.Duration // the median
+	// unknown says why something is not known.
+	unknown []string
+}
+
+// measure computes the figures from the deployments to a stage, the oldest first.
+func measure(ctx context.Context, dir string, all []deployment, now time.Time) figures {
+	f := figures{from: now.Add(-window)}
+	if len(all) > 0 && all[0].FinishedOn.After(f.from) {
+		f.from = all[0].FinishedOn
+	}
+	failed := make([]bool, len(all))
+	brought := make([][]change, len(all))
+	for i, d := range all {
+		if d.ReadBack != nil && len(d.ReadBack.Differs) > 0 {
+			failed[i] = true
+		}
+		if i == 0 {
+			// What was there before is not known, so neither is what it brought.
+			continue
+		}
+		before := all[i-1]
+		var err error
+		if brought[i], err = changes(ctx, dir, before.commit, d.commit); err != nil {
+			f.unknown = append(f.unknown, err.Error())
+			continue
+		}
+		back, err := changes(ctx, dir, d.commit, before.commit)
+		if err == nil && len(back) > 0 {
+			// It takes back what only the one before has.
+			failed[i-1] = true
+		}
+		for _, c := range brought[i] {
+			for _, hash := range c.reverts {
+				if hash == before.commit || slices.ContainsFunc(brought[i-1], func(b change) bool { return b.hash == hash }) {
+					failed[i-1] = true
+				}
+			}
+		}
+	}
+	var leads, recoveries []time.Duration
+	for i, d := range all {
+		if d.FinishedOn.Before(f.from) {
+			continue
+		}
+		f.deployments++
+		for _, c := range brought[i] {
+			leads = append(leads, d.FinishedOn.Sub(c.when))
+		}
+		if !failed[i] {
+			continue
+		}
+		f.failed++
+		for j := i + 1; j < len(all); j++ {
+			if !failed[j] {
+				recoveries = append(recoveries, all[j].FinishedOn.Sub(d.FinishedOn))
+				break
+			}
+		}
+	}
+	weeks := max(1, now.Sub(f.from).Hours()/(7*24))
+	f.perWeek = float64(f.deployments) / weeks
+	f.lead, f.recovery = median(leads), median(recoveries)
+	return f
+}
+
+// median returns the middle one, or the mean of the two in the middle; nil of none.
+func median(all []time.Duration) *time.Duration {
+	if len(all) == 0 {
+		return nil
+	}
+	slices.Sort(all)
+	m := (all[(len(all)-1)/2] + all[len(all)/2]) / 2
+	return &m
+}
+
+// A figure is one of them in words.
+type figure struct{ Name, Value, Definition string }
+
+// words returns the figures with their definitions.
+func (f figures) words(stage string) []figure {
+	rate := "not known: nothing was deployed"
+	if f.deployments > 0 {
+		rate = fmt.Sprintf("%.0f %% (%d of %d)", 100*float64(f.failed)/float64(f.deployments), f.failed, f.deployments)
+	}
+	none := "none was needed"
+	if f.failed > 0 {
+		none = "not known: nothing was deployed since"
+	}
+	return []figure{
+		{"Deployment frequency", fmt.Sprintf("%.1f a week", f.perWeek),
+			fmt.Sprintf("deployments to %s since %s, at most 90 days ago; less than a week counts as one", stage, f.from.UTC().Format(time.DateOnly))},
+		{"Lead time for changes", orUnknown(f.lead, "not known: it takes two deployments"),
+			"median time from a commit to its deployment, over the commits that each deployment has brought after the one before"},
+		{"Change failure rate", rate,
+			"share of the deployments that failed: AWS had something else afterwards than what was to be deployed, or the next deployment took a commit of it back, by git revert or because it does not contain it"},
+		{"Time to restore", orUnknown(f.recovery, none),
+			"median time from a deployment that failed to the next one that did not"},
+	}
+}
+
+func orUnknown(d *time.Duration, unknown string) string {
+	if d == nil {
+		return unknown
+	}
+	return span(*d)
+}
+
+// span writes a time in the unit that suits it.
+func span(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%.1f h", d.Hours())
+	}
+	return fmt.Sprintf("%.1f days", d.Hours()/24)
+}

@@ -1,0 +1,311 @@
+// Package releases shows what is kept of a delivery's releases: what serves where, who has
+// approved what on which evidence, why releases were refused, DORA's four figures, and what
+// is between two releases. It counts only what the pinned keys have signed, and changes
+// nothing.
+package releases
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
+	"github.com/magewright/magewright/tools/magewright/program"
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
+	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/project/target"
+)
+
+// Main runs the target with its flags.
+func Main(ctx context.Context, args []string) error {
+	flags := program.Flags("releases")
+	diff := flags.String("diff", "", "what is between two releases, as OLD..NEW")
+	if err := program.Parse(flags, args); err != nil {
+		return err
+	}
+	older, newer, ok := strings.Cut(*diff, "..")
+	if *diff != "" && (!ok || older == "" || newer == "" || strings.HasPrefix(older, "-") || strings.HasPrefix(newer, "-")) {
+		return exit.Misused("releases", "-diff=%s is not two commits, as OLD..NEW", *diff)
+	}
+	return target.Run(ctx, func(ctx context.Context, cfg project.Config) error {
+		awsConfig, err := stack.Connect(ctx)
+		if err != nil {
+			return err
+		}
+		names, err := manifest.Read(cfg)
+		if err != nil {
+			return err
+		}
+		keys, err := cdk.PinnedKeys(cfg)
+		if err != nil {
+			return err
+		}
+		from, err := stores(ctx, awsConfig, names)
+		if err != nil {
+			return err
+		}
+		l, err := read(ctx, from, keys)
+		if err != nil {
+			return err
+		}
+		if *diff != "" {
+			return l.compare(ctx, cfg, older, newer)
+		}
+		return l.show(ctx, cfg, awsConfig, names, clock.System().Now())
+	})
+}
+
+// A serving is what serves a stage.
+type serving struct{ Stage, Commit, Version, Subject string }
+
+// now returns what serves each stage, as Lambda says.
+func now(ctx context.Context, cfg aws.Config, names manifest.Manifest, dir string) ([]serving, error) {
+	var all []serving
+	for _, stage := range names.Stages {
+		s := serving{Stage: stage.Name}
+		o, err := stack.Main(ctx, cfg, stage)
+		switch {
+		case errors.Is(err, stack.ErrNotDeployed):
+			s.Version = "not deployed"
+		case err != nil:
+			return nil, err
+		default:
+			served, err := stack.Serving(ctx, cfg, o)
+			if err != nil {
+				return nil, err
+			}
+			if s.Commit, err = stack.CommitOf(ctx, cfg, o, served); err != nil {
+				return nil, err
+			}
+			s.Version, s.Subject = "version "+served.String(), subjectOf(ctx, dir, s.Commit)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// subjectOf returns the first line of a commit's message, or that it is not here.
+func subjectOf(ctx context.Context, dir, commit string) string {
+	if commit == "" {
+		return "nothing names the commit"
+	}
+	subject, err := gitcmd.In(dir).Output(ctx, "log", "-1", "--format=%s", commit, "--")
+	if err != nil {
+		return "the commit is not in this repository"
+	}
+	return subject
+}
+
+// A release is what is shown of one.
+type release struct {
+	Commit, Subject string
+	Verdict         string // of the newest assessment, or ""
+	Good            bool   // the verdict lets it into production
+	Refused         []string
+	Pages           []string // the files of its assessments, the newest first
+	Deployments     []deployment
+}
+
+// releases returns what is kept, the newest release first. It writes the pages of the
+// assessments.
+func (l ledger) releases(ctx context.Context, cfg project.Config) ([]release, error) {
+	var all []release
+	for _, commit := range l.commits() {
+		deployments, assessments := l.of(commit)
+		r := release{Commit: commit, Subject: subjectOf(ctx, cfg.Dir, commit), Deployments: deployments}
+		for _, a := range slices.Backward(assessments) {
+			if r.Verdict == "" {
+				r.Verdict, r.Refused = a.Verdict, a.refused()
+				r.Good = strings.HasPrefix(a.Verdict, "GO")
+			}
+			if a.page == "" {
+				continue
+			}
+			name := fmt.Sprintf("%.12s-%.12s.html", commit, a.digest)
+			path, err := cfg.Path("releases", name)
+			if err == nil {
+				err = os.WriteFile(path, []byte(a.page), 0o600)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("writing the page of an assessment: %w", err)
+			}
+			r.Pages = append(r.Pages, name)
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// show prints all, and writes the page.
+func (l ledger) show(ctx context.Context, cfg project.Config, awsConfig aws.Config, names manifest.Manifest, at time.Time) error {
+	serving, err := now(ctx, awsConfig, names, cfg.Dir)
+	if err != nil {
+		return err
+	}
+	all, err := l.releases(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	last := names.Last().Name
+	measured := measure(ctx, cfg.Dir, l.to(last), at)
+	v := view{Name: names.Name, At: at, Serving: serving, Releases: all, Stage: last, Figures: measured.words(last), Unknown: measured.unknown, Unreadable: l.unreadable}
+	v.print(cfg.Stdout)
+	path, err := cfg.Path("releases", "index.html")
+	if err != nil {
+		return err
+	}
+	file, err := os.Create(path) // #nosec G304 -- below the evidence directory
+	if err != nil {
+		return fmt.Errorf("writing the page: %w", err)
+	}
+	if err := errors.Join(pages.Execute(file, v), file.Close()); err != nil {
+		return fmt.Errorf("writing the page: %w", err)
+	}
+	fmt.Fprintln(cfg.Stdout, "\npage      .magewright/releases/index.html")
+	return nil
+}
+
+// print prints a view as text.
+func (v view) print(out io.Writer) {
+	fmt.Fprintln(out, "serves")
+	for _, s := range v.Serving {
+		fmt.Fprintf(out, "  %-12s %-12.12s  %s  %s\n", s.Stage, s.Commit, s.Version, s.Subject)
+	}
+	fmt.Fprintln(out, "\nreleases, the newest first")
+	for _, r := range v.Releases {
+		verdict := r.Verdict
+		if verdict == "" {
+			verdict = "not assessed"
+		}
+		fmt.Fprintf(out, "  %.12s  %s  %s\n", r.Commit, verdict, r.Subject)
+		for _, why := range r.Refused {
+			fmt.Fprintf(out, "      refused: %s\n", why)
+		}
+		for _, d := range r.Deployments {
+			fmt.Fprintf(out, "      %s  %s%s\n", d.FinishedOn.UTC().Format("2006-01-02 15:04:05 UTC"), d.where(), d.why())
+		}
+	}
+	if len(v.Releases) == 0 {
+		fmt.Fprintln(out, "  none is kept")
+	}
+	fmt.Fprintf(out, "\nDORA's four figures of %s, from the signed records\n", v.Stage)
+	for _, f := range v.Figures {
+		fmt.Fprintf(out, "  %-22s %s\n", f.Name, f.Value)
+		fmt.Fprintf(out, "  %-22s   %s\n", "", f.Definition)
+	}
+	for _, why := range v.Unknown {
+		fmt.Fprintf(out, "  not counted: %s\n", why)
+	}
+	for _, what := range v.Unreadable {
+		fmt.Fprintf(out, "does not count: %s\n", what)
+	}
+}
+
+// where says which version of a stage a deployment made.
+func (d deployment) where() string {
+	if d.Version == "" {
+		return d.Stage
+	}
+	return d.Stage + ", version " + d.Version
+}
+
+// why says what a deployment was allowed by.
+func (d deployment) why() string {
+	switch {
+	case d.BreakGlass != nil:
+		return ", BREAK GLASS by " + d.BreakGlass.By + ": " + d.BreakGlass.Reason
+	case d.Approval != nil && d.Approval.Summary != "":
+		return ", approved by " + d.Approval.By + ": " + d.Approval.Summary
+	case d.Approval != nil:
+		return ", approved by " + d.Approval.By
+	}
+	return ""
+}
+
+// compare prints what is between two releases.
+func (l ledger) compare(ctx context.Context, cfg project.Config, older, newer string) error {
+	git := gitcmd.In(cfg.Dir)
+	for _, name := range []*string{&older, &newer} {
+		hash, err := git.Output(ctx, "rev-parse", "--verify", "--quiet", *name+"^{commit}")
+		if err != nil {
+			return exit.Failed("go tool mage releases", "there is no commit %s here", *name)
+		}
+		*name = hash
+	}
+	for _, commit := range []string{older, newer} {
+		deployments, assessments := l.of(commit)
+		verdict := "not assessed"
+		pkg := ""
+		if len(assessments) > 0 {
+			a := assessments[len(assessments)-1]
+			verdict, pkg = a.Verdict, a.Package
+		}
+		fmt.Fprintf(cfg.Stdout, "%.12s  %s  %s\n      package sha256 %.12s, %d deployments\n", commit, verdict, subjectOf(ctx, cfg.Dir, commit), orNone(pkg), len(deployments))
+	}
+	for _, part := range []struct{ title, from, to string }{{"brings", older, newer}, {"takes back", newer, older}} {
+		all, err := changes(ctx, cfg.Dir, part.from, part.to)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(cfg.Stdout, "\n%s %d commits\n", part.title, len(all))
+		for _, c := range all {
+			fmt.Fprintf(cfg.Stdout, "  %.12s  %s  %s\n", c.hash, c.when.Format(time.DateOnly), c.subject)
+		}
+	}
+	stat, err := git.Output(ctx, "diff", "--stat=100", "--no-color", older, newer, "--")
+	if err != nil {
+		return fmt.Errorf("comparing the files: %w", err)
+	}
+	fmt.Fprintf(cfg.Stdout, "\nfiles\n %s\n", stat)
+	return l.compareChecks(cfg.Stdout, older, newer)
+}
+
+// compareChecks prints the checks whose results differ.
+func (l ledger) compareChecks(out io.Writer, older, newer string) error {
+	results := func(commit string) map[string]string {
+		all := map[string]string{}
+		if _, assessments := l.of(commit); len(assessments) > 0 {
+			for _, o := range assessments[len(assessments)-1].Outcomes {
+				all[o.Title] = string(o.State)
+			}
+		}
+		return all
+	}
+	before, after := results(older), results(newer)
+	if len(before) == 0 || len(after) == 0 {
+		_, err := fmt.Fprintln(out, "\nthe checks are not compared: one of the releases was not assessed")
+		return err
+	}
+	var lines []string
+	for title, state := range after {
+		if was := before[title]; was != state {
+			lines = append(lines, fmt.Sprintf("  %s: %s, and %s before", title, state, orNone(was)))
+		}
+	}
+	for title, was := range before {
+		if _, there := after[title]; !there {
+			lines = append(lines, fmt.Sprintf("  %s: not decided, and %s before", title, was))
+		}
+	}
+	slices.Sort(lines)
+	_, err := fmt.Fprintf(out, "\n%d checks have another result\n%s", len(lines), strings.Join(append(lines, ""), "\n"))
+	return err
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
+}
