@@ -27,6 +27,7 @@ import (
 	"github.com/magewright/magewright/tools/check/gosec"
 	"github.com/magewright/magewright/tools/check/gotest"
 	"github.com/magewright/magewright/tools/check/lint"
+	"github.com/magewright/magewright/tools/check/recheck"
 	"github.com/magewright/magewright/tools/check/sec"
 	"github.com/magewright/magewright/tools/deliver/comment"
 	"github.com/magewright/magewright/tools/deliver/deploy"
@@ -78,6 +79,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"plan":            plan.Main,
 	"promote":         promotion,
 	"readiness":       assess.Main,
+	recheck.Command:   recheck.Main,
 	"rehearse":        rehearse.Main,
 	"releases":        releases.Main,
 	"sec":             again("sec", sec.Run),
@@ -278,6 +280,7 @@ func promotion(ctx context.Context, args []string) error {
 func main() {
 	if self, err := os.Executable(); err == nil {
 		sec.Gosec = []string{self, "gosec"}
+		recheck.Program = []string{self, recheck.Command}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := exit.Stopped(ctx, run(ctx, os.Args[1:]))

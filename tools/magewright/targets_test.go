@@ -14,8 +14,8 @@ import (
 	"github.com/magewright/magewright/tools/surface/magefile"
 )
 
-// internal are the commands that no magefile offers. The pipeline runs judge.
-var internal = []string{"gosec", "init", "judge", "settings"}
+// internal are the commands that no magefile offers. The pipeline runs judge, which runs recheck.
+var internal = []string{"gosec", "init", "judge", "recheck", "settings"}
 
 // TestTheListOfTargets holds that the magefile of this repository and the commands of
 // the program are those of the one list, with the same flags.

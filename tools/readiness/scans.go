@@ -68,11 +68,25 @@ func staticAnalysis() Check {
 		Title: "Static analysis finds no insecure code",
 		Doc: `gosec has no findings, except for those that are suppressed with a reason. Its taint
 rules G701 to G710 are not deterministic (gosec#1712): what they find must be mended or
-suppressed, but they may find it only in another run.`,
-		Inputs: []evidence.Predicate{evidence.Security{}},
+suppressed, but they may find it only in another run. What the build of the candidate
+says is a claim: the judge runs gosec itself, and a difference fails.`,
+		Inputs: []evidence.Predicate{evidence.Security{}, Recheck{}},
 		Next:   "go tool mage sec",
 		Decide: func(in Inputs) Result {
-			r, _ := scan(in, "gosec", "What #nosec suppresses with a reason, and flows of data that the taint rules did not see this time.")
+			r, claim := scan(in, "gosec", "What #nosec suppresses with a reason, and flows of data that the taint rules did not see this time.")
+			again, claimed, reason := in.again()
+			if claimed || r.Counted == "" {
+				return r
+			}
+			if reason != "" {
+				return Undecided("%s", reason)
+			}
+			if findings := differs(sayScan(claim), sayScan(again.Gosec)); len(findings) > 0 {
+				if again.Gosec.State == string(Fail) {
+					findings = append(findings, strings.Split(again.Gosec.Findings, "\n")...)
+				}
+				return Failed(claim.Counted, findings...)
+			}
 			return r
 		},
 	}

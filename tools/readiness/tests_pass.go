@@ -13,8 +13,10 @@ func testsPass() Check {
 		Title: "All tests pass",
 		Doc: `Every test of every package passed, according to go test -json, not to an exit code. A
 run that did not finish, or in which no test passed, fails. Skipped tests are counted,
-but prove nothing.`,
-		Inputs: []evidence.Predicate{evidence.Tests{}},
+but prove nothing. What the build of the candidate says is a claim. Only it can run the
+tests, but the judge counts in the sources how many tests each package has: a package in
+which fewer ran fails.`,
+		Inputs: []evidence.Predicate{evidence.Tests{}, Recheck{}},
 		Next:   "go tool mage test",
 		Decide: func(in Inputs) Result {
 			tests := read(in, &evidence.Tests{})
@@ -28,6 +30,13 @@ but prove nothing.`,
 				return Failed(counted, "no test passed, which proves nothing")
 			case tests.Result != evidence.TestsPassed:
 				return Undecided("the result is %q and no test failed", tests.Result)
+			}
+			again, claimed, reason := in.again()
+			if reason != "" {
+				return Undecided("%s", reason)
+			}
+			if findings := missingTests(*tests, again.Declared); !claimed && len(findings) > 0 {
+				return Failed(counted, findings...)
 			}
 			return Passed("%s%s", counted, origin(tests.Reused))
 		},

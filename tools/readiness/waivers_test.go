@@ -43,6 +43,7 @@ func (r waivedRelease) statements(t rapid.TB) []evidence.Statement {
 	for _, p := range []evidence.Predicate{
 		r.candidate, PolicyUsed{Made: made, Policy: r.policy, From: r.candidate.Base}, r.signed,
 		evidence.Lint{Made: made, Files: 3, Broken: r.broken},
+		Recheck{Made: made, Base: r.candidate.Base, Lint: evidence.Lint{Files: 3, Broken: r.broken}},
 	} {
 		s, err := evidence.NewStatement(r.candidate.Commit, r.candidate.Package, p)
 		if err != nil {

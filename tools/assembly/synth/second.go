@@ -49,12 +49,8 @@ func FromClone(ctx context.Context, cfg project.Config, synthesize func(context.
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	clone := filepath.Join(dir, "clone")
-	// git starts the other side of a clone without our settings.
-	if _, err := gitcmd.In("").Output(ctx, "clone", "--quiet", "--no-checkout", "--upload-pack=git -c safe.directory=* upload-pack", cfg.Dir, clone); err != nil {
-		return nil, fmt.Errorf("cloning the commit: %w", err)
-	}
-	if _, err := gitcmd.In(clone).Output(ctx, "checkout", "--quiet", "--detach", cfg.Commit); err != nil {
-		return nil, fmt.Errorf("cloning the commit: %w", err)
+	if err := gitcmd.Clone(ctx, cfg.Dir, cfg.Commit, clone); err != nil {
+		return nil, err
 	}
 	var said bytes.Buffer
 	second := project.Config{

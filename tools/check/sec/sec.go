@@ -103,6 +103,22 @@ func Run(ctx context.Context, cfg project.Config) error {
 	return nil
 }
 
+// Code runs gosec alone, as [Run] does, and returns its result and its version.
+func Code(ctx context.Context, cfg project.Config) (scan evidence.Scan, version string, err error) {
+	result, err := tools[0].check(ctx, cfg)
+	if err != nil {
+		return scan, "", fmt.Errorf("gosec: %w", err)
+	}
+	return result.scan(), result.Version, nil
+}
+
+// scan returns what evidence says of a check.
+func (c Check) scan() evidence.Scan {
+	return evidence.Scan{
+		Tool: c.Name, State: string(c.State), Counted: c.Counted, Findings: c.Reason, Config: c.Config, Database: c.Database, Reused: c.Reused,
+	}
+}
+
 // executable returns the path of a pinned tool. Tests have tools of their own.
 var executable = pins.Tool.Executable
 
@@ -201,9 +217,7 @@ func record(cfg project.Config, results []Check) error {
 				return err
 			}
 		}
-		security.Scans = append(security.Scans, evidence.Scan{
-			Tool: r.Name, State: string(r.State), Counted: r.Counted, Findings: r.Reason, Config: r.Config, Database: r.Database, Reused: r.Reused,
-		})
+		security.Scans = append(security.Scans, r.scan())
 	}
 	return evidence.Keep(cfg.Evidence, "sec", cfg.Commit, security)
 }

@@ -83,6 +83,7 @@ func TestAttackByAnotherPipeline(t *testing.T) {
 			add(readiness.PolicyUsed{Made: made, Policy: readiness.Policy{Required: []string{"coding-standards"}, MaxAge: readiness.Duration(time.Hour)}})
 			add(readiness.Assembly{Made: made, Commit: tt.of, Files: files})
 			add(lint)
+			add(readiness.Recheck{Made: made, Lint: lint})
 			assessed, err := readiness.Evaluate(statements, now)
 			if err != nil {
 				t.Fatal(err)

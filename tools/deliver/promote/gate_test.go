@@ -124,6 +124,7 @@ func (r *release) assess() []string {
 	add(used)
 	r.lint.FinishedOn = r.at.Add(-time.Hour)
 	add(r.lint)
+	add(readiness.Recheck{Made: evidence.Made{FinishedOn: r.at}, Base: candidate.Base, Lint: r.lint})
 	assembly := readiness.Assembly{Made: evidence.Made{FinishedOn: r.at}}
 	if !r.unseen {
 		var err error
@@ -191,8 +192,8 @@ func TestPromoteRefusesTampering(t *testing.T) {
 			return slices.Concat(l[:2], []string{r.edit(l[2], `"files":3`, `"files":9`)}, l[3:])
 		}, says: "line 3: its content is not what was signed"},
 		{name: "verdict edited", lines: func(r *release, l []string) []string {
-			return slices.Concat(l[:4], []string{r.edit(l[4], `"verdict":"GO"`, `"verdict":"??"`)}, l[5:])
-		}, says: "line 5: its content is not what was signed"},
+			return slices.Concat(l[:5], []string{r.edit(l[5], `"verdict":"GO"`, `"verdict":"??"`)}, l[6:])
+		}, says: "line 6: its content is not what was signed"},
 		{name: "other commit", after: func(_ *release, promoted *cdk.Release, _ *time.Time) { promoted.Commit = strings.Repeat("d", 40) },
 			says: "the evidence is for commit cccccccccccc, but the assembly is for dddddddddddd"},
 		{name: "other zip", after: func(r *release, _ *cdk.Release, _ *time.Time) { r.write("cdk.out/asset.zip", "another function") },
@@ -206,7 +207,7 @@ func TestPromoteRefusesTampering(t *testing.T) {
 			says: "the evidence is for looking only: -base has compared the commit with bbbbbbbbbbbb"},
 		{name: "statement removed", lines: func(_ *release, l []string) []string { return slices.Concat(l[:2], l[3:]) },
 			says: "a statement that the summary names is missing from the bundle"},
-		{name: "summary removed", lines: func(_ *release, l []string) []string { return l[:5] }, says: "does not end with a summary"},
+		{name: "summary removed", lines: func(_ *release, l []string) []string { return l[:6] }, says: "does not end with a summary"},
 		{name: "template edited", after: func(r *release, _ *cdk.Release, _ *time.Time) {
 			r.write("cdk.out/magewright-production.template.json", `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"Code":{"S3Bucket":"b","S3Key":"a.zip"}}},"Door":{"Type":"AWS::IAM::Role"}}}`)
 		}, says: "the assembly's file magewright-production.template.json is not the one that the evidence has seen"},

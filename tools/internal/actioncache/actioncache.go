@@ -10,6 +10,7 @@
 package actioncache
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,6 +21,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -69,18 +71,26 @@ type Roots map[string]string
 
 // Open returns this user's cache: $XDG_CACHE_HOME/magewright/actions. It
 // authenticates entries with a key in the user's configuration directory, and
-// makes that key if there is none.
+// makes that key if there is none. MAGEWRIGHT_RESULTS names another cache than
+// "actions": who judges has one of its own, so that no build which is not reviewed
+// chooses a result.
 func Open() (*Cache, error) {
+	name := cmp.Or(os.Getenv("MAGEWRIGHT_RESULTS"), "actions")
+	if !simple.MatchString(name) {
+		return nil, fmt.Errorf("finding the cache of actions: MAGEWRIGHT_RESULTS is %q, which is no name of a cache", name)
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return nil, fmt.Errorf("finding the cache of actions: %w", err)
 	}
-	key, err := usersecret.Read("actions.key")
+	key, err := usersecret.Read(name + ".key")
 	if err != nil {
 		return nil, fmt.Errorf("opening the cache of actions: %w", err)
 	}
-	return &Cache{Dir: filepath.Join(cache, "magewright", "actions"), Max: DefaultMax, Key: key, Clock: clock.System()}, nil
+	return &Cache{Dir: filepath.Join(cache, "magewright", name), Max: DefaultMax, Key: key, Clock: clock.System()}, nil
 }
+
+var simple = regexp.MustCompile(`^[a-z-]+$`)
 
 const recordFile = "record.json"
 

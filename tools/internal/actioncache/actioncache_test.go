@@ -668,3 +668,23 @@ func TestOpen(t *testing.T) {
 		t.Error("a cache was opened without a home directory")
 	}
 }
+
+// TestAnotherCache holds that another name is another cache with another key, and that
+// no name leads elsewhere.
+func TestAnotherCache(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	first, err := Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("MAGEWRIGHT_RESULTS", "judge")
+	second, err := Open()
+	if err != nil || second.Dir == first.Dir || bytes.Equal(second.Key, first.Key) {
+		t.Errorf("%+v is no other than %+v, %v", second, first, err)
+	}
+	t.Setenv("MAGEWRIGHT_RESULTS", "../judge")
+	if c, err := Open(); err == nil || !strings.Contains(err.Error(), `"../judge", which is no name`) {
+		t.Errorf("Open = %+v, %v", c, err)
+	}
+}

@@ -63,6 +63,18 @@ func (c Cmd) File(ctx context.Context, commit, name string) (text []byte, found 
 	return blob.Bytes(), true, nil
 }
 
+// Clone makes dir a clone of the repository in from, with the files of a commit.
+func Clone(ctx context.Context, from, commit, dir string) error {
+	// git starts the other side of a clone without our settings.
+	if _, err := In("").Output(ctx, "clone", "--quiet", "--no-checkout", "--upload-pack=git -c safe.directory=* upload-pack", from, dir); err != nil {
+		return fmt.Errorf("cloning the commit: %w", err)
+	}
+	if _, err := In(dir).Output(ctx, "checkout", "--quiet", "--detach", commit); err != nil {
+		return fmt.Errorf("cloning the commit: %w", err)
+	}
+	return nil
+}
+
 // settings take the place of what the repository's own configuration says, which
 // is in no commit either.
 var settings = [][2]string{

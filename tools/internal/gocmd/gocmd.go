@@ -65,7 +65,7 @@ var kept = []string{
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
 	"GOPATH", "GOCACHE", "GOMODCACHE", "GOTMPDIR", "GOROOT", "GOENV", "GOTOOLCHAIN", "GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GONOSUMDB", "GONOSUMCHECK",
 	"GOINSECURE", "GOAUTH", "GOVCS", "GOVULNDB", "GOMAXPROCS", "GOGC", "GOMEMLIMIT", "GOLANGCI_LINT_CACHE",
-	"CGO_ENABLED", "CC", "CXX", "PKG_CONFIG",
+	"CGO_ENABLED", "CC", "CXX", "PKG_CONFIG", "MAGEWRIGHT_RESULTS",
 }
 
 // ToolEnviron is Environ for tools that judge the code. It has only the variables

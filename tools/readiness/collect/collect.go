@@ -46,6 +46,7 @@ var collectors = []Collector{
 	{Of: readiness.ChangedCode{}, Collect: ChangedCode},
 	{Of: readiness.Reviews{}, Collect: Reviews},
 	{Of: readiness.Rescan{}, Collect: Rescan},
+	{Of: readiness.Recheck{}, Collect: Recheck},
 	{Of: readiness.Suppressions{}, Collect: Suppressions},
 	{Of: readiness.Assembly{}, Collect: Assembly},
 	{Of: readiness.Builds{}, Collect: Builds},

@@ -29,6 +29,7 @@ var meanings = map[string]string{
 	"MAGEWRIGHT_EVIDENCE":               "the bucket that the pipeline keeps evidence in, as the pipeline sets it; elsewhere the manifest says where it is",
 	"MAGEWRIGHT_JUDGE":                  "the commit of the code that judges MAGEWRIGHT_CANDIDATE, `none` if no release was promoted before, as the pipeline sets it",
 	"MAGEWRIGHT_JUDGE_PARAMETER":        "the parameter of SSM that pins the judge, as the pipeline sets it; `promote` writes it",
+	"MAGEWRIGHT_RESULTS":                "the name of the cache of results, `actions` by default; who judges sets its own for what it computes again",
 	"MAGEWRIGHT_KEY":                    "the file of the private key that `attest` signs with; `-key` overrides it",
 	"CI_API_V4_URL":                     "the API of GitLab, for `comment`",
 	"CI_MERGE_REQUEST_IID":              "the merge request that GitLab runs for, for `comment`",
