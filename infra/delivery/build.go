@@ -170,13 +170,24 @@ func (g *grantee) message() {
 	if len(queues) == 0 {
 		return
 	}
-	statement, wildcards := g.statement(nil, []string{"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"}, queues)
-	policy := awsiam.NewManagedPolicy(g.stack, jsii.String(*g.Node().Id()+"Messages"), &awsiam.ManagedPolicyProps{
-		Description: jsii.String("Lets smoke tests send messages"),
+	g.apart("Messages", "Lets smoke tests send messages", "Stages may be in any account and region, and what CloudFormation names begins with the stack's name.",
+		[]string{"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"}, queues...)
+}
+
+// apart gives permissions in a policy of their own.
+func (g *grantee) apart(name, description, reason string, actions []string, resources ...string) {
+	statement, wildcards := g.statement(nil, actions, resources)
+	for _, action := range actions {
+		if strings.Contains(action, "*") {
+			wildcards = append(wildcards, "Action::"+action)
+		}
+	}
+	policy := awsiam.NewManagedPolicy(g.stack, jsii.String(*g.Node().Id()+name), &awsiam.ManagedPolicyProps{
+		Description: &description,
 		Statements:  &[]awsiam.PolicyStatement{statement},
 		Roles:       &[]awsiam.IRole{g.Role()},
 	})
-	suppress(policy, true, "AwsSolutions-IAM5", "Stages may be in any account and region, and what CloudFormation names begins with the stack's name.", wildcards...)
+	suppress(policy, true, "AwsSolutions-IAM5", reason, wildcards...)
 }
 
 // deploy lets it deploy some stacks, and no others. The role that cdk bootstrap has made
@@ -302,12 +313,41 @@ func (g *grantee) judge() {
 	g.executions()
 	account := *g.stack.Account()
 	g.allow(nil, []string{"codebuild:BatchGetBuilds", "codebuild:BatchGetProjects"}, "codebuild:*:"+account+":build/*", "codebuild:*:"+account+":project/*")
-	g.allow(nil, []string{
-		"cloudformation:DetectStackDrift", "cloudformation:DescribeStackDriftDetectionStatus", "cloudformation:DescribeStackResourceDrifts",
-	}, arns("cloudformation:*:*:stack/%s/*", g.names.stacks)...)
+	g.drift()
 	g.allow(nil, []string{"sns:Publish"}, arns("sns:*:*:%s", g.names.topics)...)
 	g.allow(map[string]any{"StringLike": map[string]any{"kms:ViaService": "sns.*.amazonaws.com"}},
 		[]string{"kms:Decrypt", "kms:GenerateDataKey"}, "kms:*:*:key/*")
+}
+
+// drift lets it find what somebody has changed by hand. CloudFormation reads each
+// resource as whoever asks, and most settings can't be limited to a stack's resources.
+// These actions return no data: no objects, items, messages or secrets.
+// See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html.
+func (g *grantee) drift() {
+	g.allow(nil, []string{"cloudformation:DetectStackDrift", "cloudformation:DescribeStackResourceDrifts"}, arns("cloudformation:*:*:stack/%s/*", g.names.stacks)...)
+	// This action has no resource.
+	g.allow(nil, []string{"cloudformation:DescribeStackDriftDetectionStatus"}, "*")
+	g.apart("Drift", "Lets CloudFormation compare resources with their templates", "What a stack contains is not known here, and this reads settings only.", []string{
+		"apigateway:GET",
+		"cloudwatch:Describe*", "cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource",
+		"codebuild:BatchGetProjects", "codebuild:BatchGetReportGroups",
+		"codedeploy:BatchGet*", "codedeploy:Get*", "codedeploy:List*",
+		"codepipeline:GetPipeline", "codepipeline:ListTagsForResource",
+		"dynamodb:Describe*", "dynamodb:GetResourcePolicy", "dynamodb:ListTagsOfResource",
+		"ec2:Describe*", "ecr:Describe*", "ecr:GetLifecyclePolicy", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource",
+		"events:Describe*", "events:List*",
+		"iam:Get*", "iam:List*",
+		"kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListAliases", "kms:ListResourceTags",
+		"lambda:Get*", "lambda:List*",
+		"logs:Describe*", "logs:GetDataProtectionPolicy", "logs:ListTagsForResource",
+		"s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration",
+		"scheduler:GetSchedule", "scheduler:GetScheduleGroup",
+		"secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy",
+		"sns:Get*", "sns:List*",
+		"sqs:GetQueueAttributes", "sqs:ListQueueTags",
+		"ssm:DescribeParameters", "ssm:GetParameters", "ssm:ListTagsForResource",
+		"states:DescribeStateMachine", "states:ListTagsForResource",
+	}, "*")
 }
 
 // promote lets it look up who has approved, and which key signs evidence.

@@ -63,8 +63,8 @@ const (
 	isWrong    = "wrong"
 )
 
-// TestScore deploys templates and deletes their stacks. It fails for each template
-// that began to be created and did not end as on AWS.
+// TestScore deploys templates, detects drift, and deletes their stacks. It fails for each
+// template that began to be created and did not end as on AWS.
 func TestScore(t *testing.T) {
 	if *templates == "" {
 		t.Skip("no -templates=DIR")
@@ -369,6 +369,12 @@ func tried(ctx context.Context, cfg aws.Config, body string) (state string, reas
 	if recorded, err = notRehearsed(ctx, stacks, stack); err != nil {
 		return wrong(err)
 	}
+	if drifted, err := drifts(ctx, stacks, stack); err != nil || len(drifted) > 0 {
+		if err != nil {
+			return wrong(err)
+		}
+		return isWrong, drifted, recorded
+	}
 	if _, err := stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: stack}); err != nil {
 		return wrong(err)
 	}
@@ -376,6 +382,43 @@ func tried(ctx context.Context, cfg aws.Config, body string) (state string, reas
 		return isWrong, append([]string{"delete: " + string(status)}, failures(ctx, stacks, stack)...), recorded
 	}
 	return isDeployed, nil, recorded
+}
+
+// drifts returns what differs from the template of a stack that nobody has changed.
+func drifts(ctx context.Context, stacks *cloudformation.Client, name *string) ([]string, error) {
+	started, err := stacks.DetectStackDrift(ctx, &cloudformation.DetectStackDriftInput{StackName: name})
+	if err != nil {
+		return nil, err
+	}
+	for {
+		out, err := stacks.DescribeStackDriftDetectionStatus(ctx, &cloudformation.DescribeStackDriftDetectionStatusInput{StackDriftDetectionId: started.StackDriftDetectionId})
+		if err != nil {
+			return nil, err
+		}
+		if out.DetectionStatus == types.StackDriftDetectionStatusDetectionFailed {
+			return []string{"drift: " + aws.ToString(out.DetectionStatusReason)}, nil
+		}
+		if out.DetectionStatus == types.StackDriftDetectionStatusDetectionComplete {
+			break
+		}
+		if err := clock.Sleep(ctx, clock.System(), 5*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+	out, err := stacks.DescribeStackResourceDrifts(ctx, &cloudformation.DescribeStackResourceDriftsInput{StackName: name})
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, r := range out.StackResourceDrifts {
+		for _, d := range r.PropertyDifferences {
+			found = append(found, fmt.Sprintf("drift: %s %s: %s instead of %s", *r.ResourceType, *d.PropertyPath, *d.ActualValue, *d.ExpectedValue))
+		}
+		if r.StackResourceDriftStatus == types.StackResourceDriftStatusDeleted {
+			found = append(found, "drift: "+*r.ResourceType+" is DELETED")
+		}
+	}
+	return found, nil
 }
 
 // notRehearsed returns the types of a stack that are recorded only.

@@ -48,7 +48,7 @@ func (st *stack) describe() types.Stack {
 		CreationTime:                aws.Time(st.created),
 		DeletionTime:                st.deleted,
 		DisableRollback:             aws.Bool(st.disableRollback),
-		DriftInformation:            &types.StackDriftInformation{StackDriftStatus: types.StackDriftStatusNotChecked},
+		DriftInformation:            st.driftInformation(),
 		EnableTerminationProtection: aws.Bool(st.protected),
 		LastOperations:              slices.Clone(st.operations[:min(len(st.operations), 2)]),
 		LastUpdatedTime:             st.updated,
@@ -83,7 +83,7 @@ func (s *Service) ListStacks(_ context.Context, in *awscfn.ListStacksInput) (*aw
 		all = append(all, types.StackSummary{
 			CreationTime:        d.CreationTime,
 			DeletionTime:        d.DeletionTime,
-			DriftInformation:    &types.StackDriftInformationSummary{StackDriftStatus: types.StackDriftStatusNotChecked},
+			DriftInformation:    &types.StackDriftInformationSummary{StackDriftStatus: d.DriftInformation.StackDriftStatus, LastCheckTimestamp: d.DriftInformation.LastCheckTimestamp},
 			LastOperations:      d.LastOperations,
 			LastUpdatedTime:     d.LastUpdatedTime,
 			StackId:             d.StackId,
@@ -133,7 +133,7 @@ func (st *stack) resources() []types.StackResourceDetail {
 	for _, name := range slices.Sorted(maps.Keys(st.views)) {
 		v := st.views[name]
 		d := types.StackResourceDetail{
-			DriftInformation:     &types.StackResourceDriftInformation{StackResourceDriftStatus: types.StackResourceDriftStatusNotChecked},
+			DriftInformation:     st.resourceDriftInformation(name),
 			LastUpdatedTimestamp: aws.Time(v.at),
 			LogicalResourceId:    aws.String(name),
 			PhysicalResourceId:   optional(v.physicalID),
@@ -228,7 +228,7 @@ func (s *Service) ListStackResources(_ context.Context, in *awscfn.ListStackReso
 	out := &awscfn.ListStackResourcesOutput{NextToken: next}
 	for _, d := range details {
 		out.StackResourceSummaries = append(out.StackResourceSummaries, types.StackResourceSummary{
-			DriftInformation:     &types.StackResourceDriftInformationSummary{StackResourceDriftStatus: types.StackResourceDriftStatusNotChecked},
+			DriftInformation:     &types.StackResourceDriftInformationSummary{StackResourceDriftStatus: d.DriftInformation.StackResourceDriftStatus, LastCheckTimestamp: d.DriftInformation.LastCheckTimestamp},
 			LastUpdatedTimestamp: d.LastUpdatedTimestamp,
 			LogicalResourceId:    d.LogicalResourceId,
 			PhysicalResourceId:   d.PhysicalResourceId,

@@ -41,6 +41,12 @@ type stack struct {
 	disableRollback bool
 	operations      []types.OperationEntry
 	running         *operation
+
+	detections []*detection // of drift, oldest first
+	drifts     map[string]*drift
+	drift      types.StackDriftStatus
+	driftAt    *time.Time
+	driftOf    *deployment // what the stack was when its drift was detected
 }
 
 // A record holds what is known about one physical resource. Records are
@@ -120,7 +126,7 @@ func (s *Service) addStack(name, id string) *stack {
 	st := &stack{
 		id: id, name: name, created: s.stamp(),
 		records: map[string]*record{}, owned: map[int]*record{}, views: map[string]*view{},
-		imports: map[string]bool{},
+		imports: map[string]bool{}, drifts: map[string]*drift{},
 	}
 	s.stacks = append(s.stacks, st)
 	return st

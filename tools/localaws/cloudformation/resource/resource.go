@@ -6,6 +6,7 @@ package resource
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -70,7 +71,15 @@ type Type struct {
 	// Delete removes the resource. Deleting a resource that is already gone is
 	// no error.
 	Delete func(context.Context, *Request) error
+	// Read returns the live values of those properties in the request that can be
+	// read, in the form that they have in the template. A value that is not there is
+	// nil. If the resource is gone, the error is [ErrGone]. Read is nil if CloudFormation
+	// can't tell whether such a resource has drifted.
+	Read func(context.Context, *Request) (map[string]any, error)
 }
+
+// ErrGone is the error of Read for a resource that was deleted.
+var ErrGone = errors.New("the resource does not exist")
 
 // Find returns the type of a name. Custom resources have any name that begins with
 // Custom::, and one type for those that have none of their own.
@@ -108,6 +117,15 @@ type Request struct {
 	Tags map[string]string
 	// Token identifies the request, as in "(RequestToken: ...)".
 	Token string
+	// Others are the other resources of the stack, for Read only. What they attach to
+	// the resource does not belong to its own properties.
+	Others []Other
+}
+
+// An Other is a resource of the same stack.
+type Other struct {
+	Type       string
+	Properties map[string]any
 }
 
 // A Result describes a resource after it was created or updated.

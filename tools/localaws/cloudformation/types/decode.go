@@ -35,6 +35,7 @@ var renamed = map[reflect.Type]map[string]string{
 	reflect.TypeFor[awskms.CreateKeyInput]():                      {"KeyPolicy": "Policy"},
 	reflect.TypeFor[awslambda.CreateFunctionInput]():              {"KmsKeyArn": "KMSKeyArn"},
 	reflect.TypeFor[awslambda.UpdateFunctionConfigurationInput](): {"KmsKeyArn": "KMSKeyArn"},
+	reflect.TypeFor[awslambda.GetFunctionConfigurationOutput]():   {"KmsKeyArn": "KMSKeyArn"},
 	reflect.TypeFor[awslambda.CreateFunctionUrlConfigInput]():     {"TargetFunctionArn": "FunctionName"},
 	reflect.TypeFor[awslambda.UpdateFunctionUrlConfigInput]():     {"TargetFunctionArn": "FunctionName"},
 	reflect.TypeFor[deploymentProperties]():                       {"DistributionId": "DistributionID"},

@@ -83,6 +83,17 @@ type Buckets interface {
 	DeleteBucketTagging(context.Context, *awss3.DeleteBucketTaggingInput) (*awss3.DeleteBucketTaggingOutput, error)
 	PutBucketPolicy(context.Context, *awss3.PutBucketPolicyInput) (*awss3.PutBucketPolicyOutput, error)
 	DeleteBucketPolicy(context.Context, *awss3.DeleteBucketPolicyInput) (*awss3.DeleteBucketPolicyOutput, error)
+	GetBucketLocation(context.Context, *awss3.GetBucketLocationInput) (*awss3.GetBucketLocationOutput, error)
+	GetBucketVersioning(context.Context, *awss3.GetBucketVersioningInput) (*awss3.GetBucketVersioningOutput, error)
+	GetPublicAccessBlock(context.Context, *awss3.GetPublicAccessBlockInput) (*awss3.GetPublicAccessBlockOutput, error)
+	GetBucketOwnershipControls(context.Context, *awss3.GetBucketOwnershipControlsInput) (*awss3.GetBucketOwnershipControlsOutput, error)
+	GetObjectLockConfiguration(context.Context, *awss3.GetObjectLockConfigurationInput) (*awss3.GetObjectLockConfigurationOutput, error)
+	GetBucketEncryption(context.Context, *awss3.GetBucketEncryptionInput) (*awss3.GetBucketEncryptionOutput, error)
+	GetBucketLifecycleConfiguration(context.Context, *awss3.GetBucketLifecycleConfigurationInput) (*awss3.GetBucketLifecycleConfigurationOutput, error)
+	GetBucketLogging(context.Context, *awss3.GetBucketLoggingInput) (*awss3.GetBucketLoggingOutput, error)
+	GetBucketNotificationConfiguration(context.Context, *awss3.GetBucketNotificationConfigurationInput) (*awss3.GetBucketNotificationConfigurationOutput, error)
+	GetBucketTagging(context.Context, *awss3.GetBucketTaggingInput) (*awss3.GetBucketTaggingOutput, error)
+	GetBucketPolicy(context.Context, *awss3.GetBucketPolicyInput) (*awss3.GetBucketPolicyOutput, error)
 }
 
 // Repositories is the part of Amazon ECR that the resource types need.
@@ -120,6 +131,11 @@ type Identities interface {
 	CreatePolicyVersion(context.Context, *awsiam.CreatePolicyVersionInput) (*awsiam.CreatePolicyVersionOutput, error)
 	DeletePolicyVersion(context.Context, *awsiam.DeletePolicyVersionInput) (*awsiam.DeletePolicyVersionOutput, error)
 	ListPolicyVersions(context.Context, *awsiam.ListPolicyVersionsInput) (*awsiam.ListPolicyVersionsOutput, error)
+	ListAttachedRolePolicies(context.Context, *awsiam.ListAttachedRolePoliciesInput) (*awsiam.ListAttachedRolePoliciesOutput, error)
+	ListRolePolicies(context.Context, *awsiam.ListRolePoliciesInput) (*awsiam.ListRolePoliciesOutput, error)
+	GetRolePolicy(context.Context, *awsiam.GetRolePolicyInput) (*awsiam.GetRolePolicyOutput, error)
+	GetPolicyVersion(context.Context, *awsiam.GetPolicyVersionInput) (*awsiam.GetPolicyVersionOutput, error)
+	ListEntitiesForPolicy(context.Context, *awsiam.ListEntitiesForPolicyInput) (*awsiam.ListEntitiesForPolicyOutput, error)
 }
 
 // Keys is the part of AWS KMS that the resource types need.
@@ -137,6 +153,11 @@ type Keys interface {
 	CreateAlias(context.Context, *awskms.CreateAliasInput) (*awskms.CreateAliasOutput, error)
 	UpdateAlias(context.Context, *awskms.UpdateAliasInput) (*awskms.UpdateAliasOutput, error)
 	DeleteAlias(context.Context, *awskms.DeleteAliasInput) (*awskms.DeleteAliasOutput, error)
+	DescribeKey(context.Context, *awskms.DescribeKeyInput) (*awskms.DescribeKeyOutput, error)
+	GetKeyPolicy(context.Context, *awskms.GetKeyPolicyInput) (*awskms.GetKeyPolicyOutput, error)
+	GetKeyRotationStatus(context.Context, *awskms.GetKeyRotationStatusInput) (*awskms.GetKeyRotationStatusOutput, error)
+	ListResourceTags(context.Context, *awskms.ListResourceTagsInput) (*awskms.ListResourceTagsOutput, error)
+	ListAliases(context.Context, *awskms.ListAliasesInput) (*awskms.ListAliasesOutput, error)
 }
 
 // Parameters is the part of the Systems Manager parameter store that the
@@ -146,6 +167,7 @@ type Parameters interface {
 	DeleteParameter(context.Context, *awsssm.DeleteParameterInput) (*awsssm.DeleteParameterOutput, error)
 	AddTagsToResource(context.Context, *awsssm.AddTagsToResourceInput) (*awsssm.AddTagsToResourceOutput, error)
 	RemoveTagsFromResource(context.Context, *awsssm.RemoveTagsFromResourceInput) (*awsssm.RemoveTagsFromResourceOutput, error)
+	GetParameters(context.Context, *awsssm.GetParametersInput) (*awsssm.GetParametersOutput, error)
 }
 
 // Secrets is the part of Secrets Manager that the resource types need.
@@ -169,6 +191,9 @@ type Tables interface {
 	UpdateContinuousBackups(context.Context, *awsdynamodb.UpdateContinuousBackupsInput) (*awsdynamodb.UpdateContinuousBackupsOutput, error)
 	TagResource(context.Context, *awsdynamodb.TagResourceInput) (*awsdynamodb.TagResourceOutput, error)
 	UntagResource(context.Context, *awsdynamodb.UntagResourceInput) (*awsdynamodb.UntagResourceOutput, error)
+	DescribeTimeToLive(context.Context, *awsdynamodb.DescribeTimeToLiveInput) (*awsdynamodb.DescribeTimeToLiveOutput, error)
+	DescribeContinuousBackups(context.Context, *awsdynamodb.DescribeContinuousBackupsInput) (*awsdynamodb.DescribeContinuousBackupsOutput, error)
+	ListTagsOfResource(context.Context, *awsdynamodb.ListTagsOfResourceInput) (*awsdynamodb.ListTagsOfResourceOutput, error)
 }
 
 // Functions is the part of Lambda that the resource types need.
@@ -199,6 +224,12 @@ type Functions interface {
 	Invoke(context.Context, *awslambda.InvokeInput) (*awslambda.InvokeOutput, error)
 	TagResource(context.Context, *awslambda.TagResourceInput) (*awslambda.TagResourceOutput, error)
 	UntagResource(context.Context, *awslambda.UntagResourceInput) (*awslambda.UntagResourceOutput, error)
+	GetFunctionConcurrency(context.Context, *awslambda.GetFunctionConcurrencyInput) (*awslambda.GetFunctionConcurrencyOutput, error)
+	GetPolicy(context.Context, *awslambda.GetPolicyInput) (*awslambda.GetPolicyOutput, error)
+	GetFunctionUrlConfig(context.Context, *awslambda.GetFunctionUrlConfigInput) (*awslambda.GetFunctionUrlConfigOutput, error)
+	GetEventSourceMapping(context.Context, *awslambda.GetEventSourceMappingInput) (*awslambda.GetEventSourceMappingOutput, error)
+	GetFunctionEventInvokeConfig(context.Context, *awslambda.GetFunctionEventInvokeConfigInput) (*awslambda.GetFunctionEventInvokeConfigOutput, error)
+	ListTags(context.Context, *awslambda.ListTagsInput) (*awslambda.ListTagsOutput, error)
 }
 
 // Logs is the part of CloudWatch Logs that the resource types need.
@@ -209,6 +240,8 @@ type Logs interface {
 	DeleteRetentionPolicy(context.Context, *awslogs.DeleteRetentionPolicyInput) (*awslogs.DeleteRetentionPolicyOutput, error)
 	TagResource(context.Context, *awslogs.TagResourceInput) (*awslogs.TagResourceOutput, error)
 	UntagResource(context.Context, *awslogs.UntagResourceInput) (*awslogs.UntagResourceOutput, error)
+	DescribeLogGroups(context.Context, *awslogs.DescribeLogGroupsInput) (*awslogs.DescribeLogGroupsOutput, error)
+	ListTagsForResource(context.Context, *awslogs.ListTagsForResourceInput) (*awslogs.ListTagsForResourceOutput, error)
 }
 
 // Alarms is the part of CloudWatch that the resource types need.
@@ -221,6 +254,7 @@ type Alarms interface {
 	DeleteDashboards(context.Context, *awscloudwatch.DeleteDashboardsInput) (*awscloudwatch.DeleteDashboardsOutput, error)
 	TagResource(context.Context, *awscloudwatch.TagResourceInput) (*awscloudwatch.TagResourceOutput, error)
 	UntagResource(context.Context, *awscloudwatch.UntagResourceInput) (*awscloudwatch.UntagResourceOutput, error)
+	ListTagsForResource(context.Context, *awscloudwatch.ListTagsForResourceInput) (*awscloudwatch.ListTagsForResourceOutput, error)
 }
 
 // Topics is the part of Amazon SNS that the resource types need.
@@ -234,6 +268,9 @@ type Topics interface {
 	Unsubscribe(context.Context, *awssns.UnsubscribeInput) (*awssns.UnsubscribeOutput, error)
 	TagResource(context.Context, *awssns.TagResourceInput) (*awssns.TagResourceOutput, error)
 	UntagResource(context.Context, *awssns.UntagResourceInput) (*awssns.UntagResourceOutput, error)
+	GetTopicAttributes(context.Context, *awssns.GetTopicAttributesInput) (*awssns.GetTopicAttributesOutput, error)
+	GetSubscriptionAttributes(context.Context, *awssns.GetSubscriptionAttributesInput) (*awssns.GetSubscriptionAttributesOutput, error)
+	ListTagsForResource(context.Context, *awssns.ListTagsForResourceInput) (*awssns.ListTagsForResourceOutput, error)
 }
 
 // Queues is the part of Amazon SQS that the resource types need.
@@ -243,6 +280,8 @@ type Queues interface {
 	DeleteQueue(context.Context, *awssqs.DeleteQueueInput) (*awssqs.DeleteQueueOutput, error)
 	TagQueue(context.Context, *awssqs.TagQueueInput) (*awssqs.TagQueueOutput, error)
 	UntagQueue(context.Context, *awssqs.UntagQueueInput) (*awssqs.UntagQueueOutput, error)
+	GetQueueAttributes(context.Context, *awssqs.GetQueueAttributesInput) (*awssqs.GetQueueAttributesOutput, error)
+	ListQueueTags(context.Context, *awssqs.ListQueueTagsInput) (*awssqs.ListQueueTagsOutput, error)
 }
 
 // Events is the part of EventBridge that the resource types need.
@@ -259,6 +298,8 @@ type Events interface {
 	RemovePermission(context.Context, *awseventbridge.RemovePermissionInput) (*awseventbridge.RemovePermissionOutput, error)
 	TagResource(context.Context, *awseventbridge.TagResourceInput) (*awseventbridge.TagResourceOutput, error)
 	UntagResource(context.Context, *awseventbridge.UntagResourceInput) (*awseventbridge.UntagResourceOutput, error)
+	DescribeRule(context.Context, *awseventbridge.DescribeRuleInput) (*awseventbridge.DescribeRuleOutput, error)
+	ListTargetsByRule(context.Context, *awseventbridge.ListTargetsByRuleInput) (*awseventbridge.ListTargetsByRuleOutput, error)
 }
 
 // Schedules is the part of EventBridge Scheduler that the resource types need.
@@ -290,6 +331,9 @@ type Deployments interface {
 	// Wait waits until a deployment has ended, with any outcome, and returns
 	// it. If it is rolled back automatically, the result names that rollback.
 	Wait(ctx context.Context, deploymentID string) (*codedeploytypes.DeploymentInfo, error)
+	GetApplication(context.Context, *awscodedeploy.GetApplicationInput) (*awscodedeploy.GetApplicationOutput, error)
+	GetDeploymentGroup(context.Context, *awscodedeploy.GetDeploymentGroupInput) (*awscodedeploy.GetDeploymentGroupOutput, error)
+	GetDeploymentConfig(context.Context, *awscodedeploy.GetDeploymentConfigInput) (*awscodedeploy.GetDeploymentConfigOutput, error)
 }
 
 // Builds is the part of CodeBuild that the resource types need.

@@ -30,7 +30,10 @@ import (
 
 // The fakes record each call and give the answers that the recorder holds.
 
-type fakeBuckets struct{ *recorder }
+type fakeBuckets struct {
+	*recorder
+	types.Buckets // what reads is not called
+}
 
 func (f fakeBuckets) CreateBucket(_ context.Context, in *awss3.CreateBucketInput) (*awss3.CreateBucketOutput, error) {
 	return call[awss3.CreateBucketOutput](f.recorder, "s3", in)
@@ -104,7 +107,10 @@ func (f fakeBuckets) DeleteBucketPolicy(_ context.Context, in *awss3.DeleteBucke
 	return call[awss3.DeleteBucketPolicyOutput](f.recorder, "s3", in)
 }
 
-type fakeTables struct{ *recorder }
+type fakeTables struct {
+	*recorder
+	types.Tables // what reads is not called
+}
 
 func (f fakeTables) CreateTable(_ context.Context, in *awsdynamodb.CreateTableInput) (*awsdynamodb.CreateTableOutput, error) {
 	return call[awsdynamodb.CreateTableOutput](f.recorder, "dynamodb", in)
@@ -180,7 +186,10 @@ func (f fakeRepositories) UntagResource(_ context.Context, in *awsecr.UntagResou
 	return call[awsecr.UntagResourceOutput](f.recorder, "ecr", in)
 }
 
-type fakeIdentities struct{ *recorder }
+type fakeIdentities struct {
+	*recorder
+	types.Identities // what reads is not called
+}
 
 func (f fakeIdentities) CreateRole(_ context.Context, in *awsiam.CreateRoleInput) (*awsiam.CreateRoleOutput, error) {
 	return call[awsiam.CreateRoleOutput](f.recorder, "iam", in)
@@ -258,7 +267,10 @@ func (f fakeIdentities) ListPolicyVersions(_ context.Context, in *awsiam.ListPol
 	return call[awsiam.ListPolicyVersionsOutput](f.recorder, "iam", in)
 }
 
-type fakeKeys struct{ *recorder }
+type fakeKeys struct {
+	*recorder
+	types.Keys // what reads is not called
+}
 
 func (f fakeKeys) CreateKey(_ context.Context, in *awskms.CreateKeyInput) (*awskms.CreateKeyOutput, error) {
 	return call[awskms.CreateKeyOutput](f.recorder, "kms", in)
@@ -312,7 +324,10 @@ func (f fakeKeys) DeleteAlias(_ context.Context, in *awskms.DeleteAliasInput) (*
 	return call[awskms.DeleteAliasOutput](f.recorder, "kms", in)
 }
 
-type fakeParameters struct{ *recorder }
+type fakeParameters struct {
+	*recorder
+	types.Parameters // what reads is not called
+}
 
 func (f fakeParameters) PutParameter(_ context.Context, in *awsssm.PutParameterInput) (*awsssm.PutParameterOutput, error) {
 	return call[awsssm.PutParameterOutput](f.recorder, "ssm", in)
@@ -356,7 +371,10 @@ func (f fakeSecrets) UntagResource(_ context.Context, in *awssecretsmanager.Unta
 	return call[awssecretsmanager.UntagResourceOutput](f.recorder, "secretsmanager", in)
 }
 
-type fakeFunctions struct{ *recorder }
+type fakeFunctions struct {
+	*recorder
+	types.Functions // what reads is not called
+}
 
 func (f fakeFunctions) CreateFunction(_ context.Context, in *awslambda.CreateFunctionInput) (*awslambda.CreateFunctionOutput, error) {
 	return call[awslambda.CreateFunctionOutput](f.recorder, "lambda", in)
@@ -450,7 +468,10 @@ func (f fakeFunctions) UntagResource(_ context.Context, in *awslambda.UntagResou
 	return call[awslambda.UntagResourceOutput](f.recorder, "lambda", in)
 }
 
-type fakeLogs struct{ *recorder }
+type fakeLogs struct {
+	*recorder
+	types.Logs // what reads is not called
+}
 
 func (f fakeLogs) CreateLogGroup(_ context.Context, in *awslogs.CreateLogGroupInput) (*awslogs.CreateLogGroupOutput, error) {
 	return call[awslogs.CreateLogGroupOutput](f.recorder, "logs", in)
@@ -476,7 +497,10 @@ func (f fakeLogs) UntagResource(_ context.Context, in *awslogs.UntagResourceInpu
 	return call[awslogs.UntagResourceOutput](f.recorder, "logs", in)
 }
 
-type fakeAlarms struct{ *recorder }
+type fakeAlarms struct {
+	*recorder
+	types.Alarms // what reads is not called
+}
 
 func (f fakeAlarms) DescribeAlarms(_ context.Context, in *awscloudwatch.DescribeAlarmsInput) (*awscloudwatch.DescribeAlarmsOutput, error) {
 	return call[awscloudwatch.DescribeAlarmsOutput](f.recorder, "cloudwatch", in)
@@ -510,7 +534,10 @@ func (f fakeAlarms) UntagResource(_ context.Context, in *awscloudwatch.UntagReso
 	return call[awscloudwatch.UntagResourceOutput](f.recorder, "cloudwatch", in)
 }
 
-type fakeTopics struct{ *recorder }
+type fakeTopics struct {
+	*recorder
+	types.Topics // what reads is not called
+}
 
 func (f fakeTopics) CreateTopic(_ context.Context, in *awssns.CreateTopicInput) (*awssns.CreateTopicOutput, error) {
 	return call[awssns.CreateTopicOutput](f.recorder, "sns", in)
@@ -548,7 +575,10 @@ func (f fakeTopics) UntagResource(_ context.Context, in *awssns.UntagResourceInp
 	return call[awssns.UntagResourceOutput](f.recorder, "sns", in)
 }
 
-type fakeEvents struct{ *recorder }
+type fakeEvents struct {
+	*recorder
+	types.Events // what reads is not called
+}
 
 func (f fakeEvents) PutRule(_ context.Context, in *awseventbridge.PutRuleInput) (*awseventbridge.PutRuleOutput, error) {
 	return call[awseventbridge.PutRuleOutput](f.recorder, "eventbridge", in)
@@ -632,7 +662,10 @@ func (f fakeSchedules) UntagResource(_ context.Context, in *awsscheduler.UntagRe
 	return call[awsscheduler.UntagResourceOutput](f.recorder, "scheduler", in)
 }
 
-type fakeDeployments struct{ *recorder }
+type fakeDeployments struct {
+	*recorder
+	types.Deployments // what reads is not called
+}
 
 func (f fakeDeployments) CreateApplication(_ context.Context, in *awscodedeploy.CreateApplicationInput) (*awscodedeploy.CreateApplicationOutput, error) {
 	return call[awscodedeploy.CreateApplicationOutput](f.recorder, "codedeploy", in)
@@ -776,7 +809,10 @@ func (f fakeFunctions) DeleteEventSourceMapping(_ context.Context, in *awslambda
 	return call[awslambda.DeleteEventSourceMappingOutput](f.recorder, "lambda", in)
 }
 
-type fakeQueues struct{ *recorder }
+type fakeQueues struct {
+	*recorder
+	types.Queues // what reads is not called
+}
 
 func (f fakeQueues) CreateQueue(_ context.Context, in *awssqs.CreateQueueInput) (*awssqs.CreateQueueOutput, error) {
 	return call[awssqs.CreateQueueOutput](f.recorder, "sqs", in)
@@ -801,21 +837,21 @@ func (f fakeQueues) UntagQueue(_ context.Context, in *awssqs.UntagQueueInput) (*
 func (rec *recorder) deps() types.Deps {
 	return types.Deps{
 		Account:      rec.account,
-		Buckets:      fakeBuckets{rec},
+		Buckets:      fakeBuckets{recorder: rec},
 		Repositories: fakeRepositories{rec},
-		Identities:   fakeIdentities{rec},
-		Keys:         fakeKeys{rec},
-		Parameters:   fakeParameters{rec},
+		Identities:   fakeIdentities{recorder: rec},
+		Keys:         fakeKeys{recorder: rec},
+		Parameters:   fakeParameters{recorder: rec},
 		Secrets:      fakeSecrets{rec},
-		Tables:       fakeTables{rec},
-		Functions:    fakeFunctions{rec},
-		Logs:         fakeLogs{rec},
-		Alarms:       fakeAlarms{rec},
-		Topics:       fakeTopics{rec},
-		Queues:       fakeQueues{rec},
-		Events:       fakeEvents{rec},
+		Tables:       fakeTables{recorder: rec},
+		Functions:    fakeFunctions{recorder: rec},
+		Logs:         fakeLogs{recorder: rec},
+		Alarms:       fakeAlarms{recorder: rec},
+		Topics:       fakeTopics{recorder: rec},
+		Queues:       fakeQueues{recorder: rec},
+		Events:       fakeEvents{recorder: rec},
 		Schedules:    fakeSchedules{rec},
-		Deployments:  fakeDeployments{rec},
+		Deployments:  fakeDeployments{recorder: rec},
 		Builds:       fakeBuilds{rec},
 		Pipelines:    fakePipelines{rec},
 		Connections:  fakeConnections{rec},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"runtime"
 	"strconv"
@@ -117,12 +118,63 @@ func TestRealServices(t *testing.T) {
 			if err := json.Unmarshal([]byte(text), &steps); err != nil {
 				t.Fatal(err)
 			}
-			typ := types.Registry(deps)[name]
+			typ := inSync(t, types.Registry(deps)[name])
 			life(t, newRecorder(), typ, steps)
 			// It is gone, so it can be created again.
 			life(t, newRecorder(), typ, steps)
 		})
 	}
+}
+
+// inSync returns a type that reads each resource after it was made or changed, and
+// compares it with the properties.
+func inSync(t *testing.T, typ resource.Type) resource.Type {
+	t.Helper()
+	if typ.Read == nil {
+		return typ
+	}
+	read := func(ctx context.Context, r *resource.Request, made *resource.Result) {
+		t.Helper()
+		asked := *r
+		asked.PhysicalID = made.PhysicalID
+		live, err := typ.Read(ctx, &asked)
+		if err != nil {
+			t.Errorf("reading %s: %v", made.PhysicalID, err)
+		}
+		for _, d := range resource.Compare("", r.Properties, merged(r.Properties, live)) {
+			t.Errorf("%s: %s %v, want %v", d.Path, d.Kind, d.Actual, d.Expected)
+		}
+	}
+	create, update, remove := typ.Create, typ.Update, typ.Delete
+	typ.Create = func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+		made, err := create(ctx, r)
+		if err == nil {
+			read(ctx, r, made)
+		}
+		return made, err
+	}
+	typ.Update = func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+		made, err := update(ctx, r)
+		if err == nil {
+			read(ctx, r, made)
+		}
+		return made, err
+	}
+	typ.Delete = func(ctx context.Context, r *resource.Request) error {
+		err := remove(ctx, r)
+		if _, readErr := typ.Read(ctx, r); err == nil && !errors.Is(readErr, resource.ErrGone) && !strings.HasSuffix(typ.Name, "QueuePolicy") {
+			t.Errorf("reading what was deleted: %v", readErr)
+		}
+		return err
+	}
+	return typ
+}
+
+// merged returns properties with those that were read.
+func merged(properties, live map[string]any) map[string]any {
+	all := maps.Clone(properties)
+	maps.Copy(all, live)
+	return all
 }
 
 func TestBucketWithObjectsStays(t *testing.T) {

@@ -82,6 +82,8 @@ type bucketSetting struct {
 	property string
 	put      func(context.Context) error // nil if the property is not set
 	reset    func(context.Context) error // makes the bucket as if the property had never been set
+	// sent is what S3 gets, where its form is not the property's.
+	sent any
 }
 
 // settings returns the calls that set the bucket's properties, in the order
@@ -117,7 +119,7 @@ func (b buckets) versioning(r *resource.Request, name *string) (bucketSetting, e
 		return put(ctx)
 	}
 	err := decodeProperty(r.Properties, "VersioningConfiguration", &in.VersioningConfiguration)
-	return bucketSetting{"VersioningConfiguration", put, reset}, err
+	return bucketSetting{"VersioningConfiguration", put, reset, nil}, err
 }
 
 func (b buckets) encryption(r *resource.Request, name *string) (bucketSetting, error) {
@@ -147,6 +149,7 @@ func (b buckets) encryption(r *resource.Request, name *string) (bucketSetting, e
 			_, err := b.Buckets.DeleteBucketEncryption(ctx, &awss3.DeleteBucketEncryptionInput{Bucket: name})
 			return err
 		},
+		in.ServerSideEncryptionConfiguration,
 	}, err
 }
 
@@ -163,6 +166,7 @@ func (b buckets) publicAccess(r *resource.Request, name *string) (bucketSetting,
 			_, err := b.Buckets.DeletePublicAccessBlock(ctx, &awss3.DeletePublicAccessBlockInput{Bucket: name})
 			return err
 		},
+		nil,
 	}, err
 }
 
@@ -179,6 +183,7 @@ func (b buckets) ownership(r *resource.Request, name *string) (bucketSetting, er
 			_, err := b.Buckets.DeleteBucketOwnershipControls(ctx, &awss3.DeleteBucketOwnershipControlsInput{Bucket: name})
 			return err
 		},
+		nil,
 	}, err
 }
 
@@ -194,7 +199,7 @@ func (b buckets) objectLock(r *resource.Request, name *string) (bucketSetting, e
 		return put(ctx)
 	}
 	err := decodeProperty(r.Properties, "ObjectLockConfiguration", &in.ObjectLockConfiguration)
-	return bucketSetting{"ObjectLockConfiguration", put, reset}, err
+	return bucketSetting{"ObjectLockConfiguration", put, reset, nil}, err
 }
 
 // A bucketNotification is a target of notifications in a template.
@@ -248,7 +253,7 @@ func (b buckets) notifications(r *resource.Request, name *string) (bucketSetting
 		*n = s3types.NotificationConfiguration{}
 		return put(ctx)
 	}
-	return bucketSetting{"NotificationConfiguration", put, reset}, err
+	return bucketSetting{"NotificationConfiguration", put, reset, n}, err
 }
 
 func (b buckets) logging(r *resource.Request, name *string) (bucketSetting, error) {
@@ -276,7 +281,7 @@ func (b buckets) logging(r *resource.Request, name *string) (bucketSetting, erro
 		in.BucketLoggingStatus = &s3types.BucketLoggingStatus{}
 		return put(ctx)
 	}
-	return bucketSetting{"LoggingConfiguration", put, reset}, err
+	return bucketSetting{"LoggingConfiguration", put, reset, in.BucketLoggingStatus}, err
 }
 
 func (b buckets) tagging(r *resource.Request, name *string) (bucketSetting, error) {
@@ -289,7 +294,7 @@ func (b buckets) tagging(r *resource.Request, name *string) (bucketSetting, erro
 		if _, had := r.OldProperties["Tags"]; !had {
 			reset = func(context.Context) error { return nil }
 		}
-		return bucketSetting{"Tags", nil, reset}, err
+		return bucketSetting{"Tags", nil, reset, nil}, err
 	}
 	put := func(ctx context.Context) error {
 		_, err := b.Buckets.PutBucketTagging(ctx, &awss3.PutBucketTaggingInput{Bucket: name, Tagging: &s3types.Tagging{
@@ -297,7 +302,7 @@ func (b buckets) tagging(r *resource.Request, name *string) (bucketSetting, erro
 		}})
 		return err
 	}
-	return bucketSetting{"Tags", put, reset}, err
+	return bucketSetting{"Tags", put, reset, nil}, err
 }
 
 func (b buckets) result(name string) *resource.Result {

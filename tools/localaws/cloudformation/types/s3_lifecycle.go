@@ -68,6 +68,7 @@ func (b buckets) lifecycle(r *resource.Request, name *string) (bucketSetting, er
 			_, err := b.Buckets.DeleteBucketLifecycle(ctx, &awss3.DeleteBucketLifecycleInput{Bucket: name})
 			return err
 		},
+		in.LifecycleConfiguration,
 	}, err
 }
 

@@ -15,7 +15,7 @@ import (
 
 // Registry returns the resource types, which call the services in d.
 func Registry(d Deps) resource.Registry {
-	registry := resource.Registry{}
+	registry, reads := resource.Registry{}, readers(d)
 	for _, definition := range []definition{
 		bucket(d), bucketPolicy(d),
 		repository(d),
@@ -47,6 +47,9 @@ func Registry(d Deps) resource.Registry {
 			definition.Examine = examination(definition.Name)
 		}
 		t := definition.handled()
+		if read, ok := reads[t.Name]; ok {
+			t.Read = definition.read(read)
+		}
 		t.Identifier = identifiers[t.Name]
 		registry.Add(t)
 	}
