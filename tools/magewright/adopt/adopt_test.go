@@ -290,7 +290,7 @@ func TestACDKAppComesLater(t *testing.T) {
 	write(t, dir, []txtar.File{{Name: "cdk.json", Data: []byte(`{"app": "npx ts-node bin/app.ts"}`)}})
 	said = initialize(t, dir, false)
 	for _, want := range []string{
-		"wrote magewright/cdk.json: the CDK app is .", "wrote magewright/go.mod", "has no target Build, Synth, Rehearse, Local, Bootstrap, DeployStaging",
+		"wrote magewright/cdk.json: the CDK app is .", "wrote magewright/go.mod", "has no target Build, Synth, Rehearse, Dev, Local, Bootstrap, DeployStaging",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("it does not say %q:\n%s", want, said)
