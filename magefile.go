@@ -67,8 +67,19 @@ func DeployStaging(ctx context.Context) error {
 	return program.Run(ctx, "deploy")
 }
 
-// Smoke takes the steps that infra/probes.yml declares with staging.
-func Smoke(ctx context.Context) error { return program.Run(ctx, "smoke") }
+// Deploy deploys a stage before the last from cdk.out, as it is; promote deploys the last.
+func Deploy(ctx context.Context,
+	stage *string, // the name of the stage; default the first
+) error {
+	return program.Run(ctx, "deploy", program.Flag("stage", stage))
+}
+
+// Smoke takes the steps that infra/probes.yml declares with a stage.
+func Smoke(ctx context.Context,
+	stage *string, // the name of the stage; default the first
+) error {
+	return program.Run(ctx, "smoke", program.Flag("stage", stage))
+}
 
 // Drill releases a bad version to staging on purpose, and sees that AWS takes it back.
 func Drill(ctx context.Context,

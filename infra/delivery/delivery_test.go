@@ -68,14 +68,13 @@ func define(app awscdk.App, name, repository string) (awscdk.Stack, error) {
 		worker.Queue(awssqs.NewQueue(stack, jsii.String("Orders"), nil), nil)
 		worker.Subscribe(awssns.Topic_FromTopicArn(stack, jsii.String("Elsewhere"), jsii.String("arn:aws:sns:eu-central-1:111122223333:prices")), nil)
 		nightly.Schedule("AtNight", awsevents.Schedule_Cron(&awsevents.CronOptions{Hour: jsii.String("3"), Minute: jsii.String("0")}))
-		return delivery.Stage{Name: word, Stack: stack, Functions: []*delivery.Delivery{web, worker, nightly}, Actions: delivery.Trial()}
+		return delivery.Stage{Name: word, Stack: stack, Functions: []*delivery.Delivery{web, worker, nightly}}
 	}
 	test, pilot, live := stage(name, "test", nil), stage(name, "pilot", nil), stage(name, "live", &awscdk.Environment{
 		Account: jsii.String("111122223333"), Region: jsii.String("eu-central-1"),
 	})
 	test.Evidence, test.ReturnOnFailure = evidence, true
 	pilot.Approval = &delivery.Approval{Text: "Shall the pilots have it?"}
-	live.Approval, live.Actions = delivery.Readiness("pilot", "live", ""), delivery.Promotion()
 	return delivery.NewPipeline(app, &delivery.PipelineProps{
 		Name: name, Repository: repository, Context: "{}", EvidenceKeyAlias: "alias/evidence",
 		Stages: []delivery.Stage{test, pilot, live},
@@ -312,8 +311,8 @@ func TestPipelineOfThreeStages(t *testing.T) {
 		"Verify: Lint(Source) Test(Source) Sec(Source) Synth(Source)",
 		"Test: Deploy(Source Assembly) Smoke(Source Assembly LintEvidence TestEvidence SecEvidence) Drill(Source Assembly SmokeEvidence) ROLLBACK",
 		"PilotApproval: Approve()",
-		"Pilot: Deploy(Source Assembly) Smoke(Source Assembly DrillEvidence) Drill(Source Assembly PilotSmokeEvidence)",
-		"Approval: Readiness(Source Assembly PilotDrillEvidence) Approve()",
+		"Pilot: Deploy(Source Assembly) Smoke(Source Assembly DrillEvidence)",
+		"Approval: Readiness(Source Assembly PilotSmokeEvidence) Approve()",
 		"Live: Promote(Source Assembly ReadinessEvidence)",
 		"Update: Pipeline(Source Assembly ReadinessEvidence)",
 	}

@@ -58,7 +58,9 @@ type ManifestStage struct {
 	Name string `json:"name"`
 	ManifestStack
 	// Approval says that a person is asked before the stage.
-	Approval  bool               `json:"approval,omitempty"`
+	Approval bool `json:"approval,omitempty"`
+	// Wave is what the stages have in common that a release reaches side by side.
+	Wave      string             `json:"wave,omitempty"`
 	Functions []ManifestFunction `json:"functions"`
 	Evidence  *ManifestEvidence  `json:"evidence,omitempty"`
 }
@@ -133,11 +135,11 @@ func (w *manifestWriter) manifest() Manifest {
 	for _, stage := range w.props.Stages {
 		if stage.Assembled != nil {
 			s := stage.Assembled.ManifestStage
-			s.Approval = stage.Approval != nil
+			s.Approval, s.Wave = stage.Approval != nil, stage.Wave
 			m.Stages = append(m.Stages, s)
 			continue
 		}
-		s := ManifestStage{Name: stage.Name, ManifestStack: placeOf(stage.Stack), Approval: stage.Approval != nil, Functions: []ManifestFunction{}}
+		s := ManifestStage{Name: stage.Name, ManifestStack: placeOf(stage.Stack), Approval: stage.Approval != nil, Wave: stage.Wave, Functions: []ManifestFunction{}}
 		for _, d := range stage.Functions {
 			s.Functions = append(s.Functions, d.manifest())
 		}

@@ -124,7 +124,6 @@ func TestRefused(t *testing.T) {
 		{"two stacks by the name of shop-pipeline", func(p *delivery.PipelineProps) { p.Stages[0].Name = "pipeline" }},
 		{"two stacks by the name of shop-live", func(p *delivery.PipelineProps) { p.Stages[0].Name = "live" }},
 		{"the stack of stage first is called shop-test: it must be called shop-first", func(p *delivery.PipelineProps) { p.Stages[0].Name = "first" }},
-		{"stage test has no actions", func(p *delivery.PipelineProps) { p.Stages[0].Actions = nil }},
 		{"stage live names a function of stack shop-test", func(p *delivery.PipelineProps) { p.Stages[1].Functions = p.Stages[0].Functions }},
 	} {
 		dir := t.TempDir()

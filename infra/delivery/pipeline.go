@@ -67,6 +67,10 @@ type PipelineProps struct {
 type Stage struct {
 	// Name is a word in lower case, such as staging.
 	Name string
+	// Wave is a word in lower case that stages next to each other have in common, if a
+	// release reaches them side by side; "" if it reaches the stage alone. It must not be
+	// the name of a stage. Neither the first stage nor the last is part of a wave.
+	Wave string
 	// Stack is the stage's, by the name that StackName gives it.
 	Stack awscdk.Stack
 	// Functions are all that the stack delivers.
@@ -76,9 +80,12 @@ type Stage struct {
 	// Assembled is a stage of another CDK app, in the place of Stack, Functions and
 	// Evidence. See [ReadAssembly].
 	Assembled *AssembledStage
-	// Approval comes before the stage, nil where it begins by itself.
+	// Approval comes before the stage, or before its wave, where the wave's first stage
+	// has it. A stage without one begins by itself, except for the last, before which
+	// [Readiness] decides and a person is asked.
 	Approval *Approval
-	// Actions are run one after the other; see Trial and Promotion.
+	// Actions are run one after the other. By default these are what [Trial] returns for
+	// the first stage, [Promotion] for the last, and [Rollout] for those in between.
 	Actions []Action
 	// ReturnOnFailure returns to the last release that came through the stage.
 	ReturnOnFailure bool
@@ -147,6 +154,21 @@ func Trial() []Action {
 	}
 }
 
+// Rollout returns the actions of a stage between the first and the last: it is deployed
+// and exercised. It gets no bad version, because somebody may use it.
+func Rollout(stage string) []Action {
+	return []Action{
+		{Name: "Deploy", Targets: "deploy -stage=" + stage},
+		{Name: "Smoke", Targets: "smoke -stage=" + stage, Evidence: AddsEvidence},
+	}
+}
+
+// Question returns the approval of a person alone, of a release that answers on one stage
+// and goes to the next. No evidence is asked for: that is for the way to users.
+func Question(tried, next string) *Approval {
+	return &Approval{Text: "Commit #{SourceVariables.CommitId} answers on " + tried + ". Approving takes it to " + next + "."}
+}
+
 // Readiness returns the approval of what was tried on a stage: the plan is sent,
 // readiness decides from the evidence, then a person. Where token is not "", the
 // secret by this name holds a token that may read reviews.
@@ -191,7 +213,7 @@ const (
 //
 //	Source      the commit, by a connection to the source provider
 //	Verify      lint | test | sec | synth, in parallel
-//	...         the stages, each after its approval
+//	...         the stages or waves of stages, each after its approval
 //	Update      the pipeline updates itself
 //
 // The builds that judge and promote run the last release's code, by a buildspec of this
@@ -224,15 +246,12 @@ func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
 		UsePipelineRoleForActions: jsii.Bool(true),
 	})
 	p.begin(stack, props)
-	for i, stage := range props.Stages {
-		if stage.Approval != nil {
-			p.approve(stage, i == len(props.Stages)-1, topic)
+	last := props.Stages[len(props.Stages)-1].Name
+	for _, wave := range waves(props.Stages) {
+		if wave[0].Approval != nil {
+			p.approve(wave[0], wave[0].Name == last, topic)
 		}
-		var onFailure *awscodepipeline.FailureConditions
-		if stage.ReturnOnFailure {
-			onFailure = &awscodepipeline.FailureConditions{Result: awscodepipeline.Result_ROLLBACK}
-		}
-		p.stage(title(stage.Name), onFailure, p.deliver(title(stage.Name), stage.Actions)...)
+		p.reach(wave)
 	}
 	p.end()
 	p.limit(artifacts)
@@ -283,9 +302,21 @@ func complete(given *PipelineProps) (PipelineProps, error) {
 	if err := checkNames(props.Name, props.Repository, names); err != nil {
 		return props, err
 	}
-	for _, stage := range props.Stages {
+	if err := checkWaves(props.Stages); err != nil {
+		return props, err
+	}
+	for i := range props.Stages {
+		stage := &props.Stages[i]
 		if len(stage.Actions) == 0 {
-			return props, fmt.Errorf("stage %s has no actions", stage.Name)
+			stage.Actions = actionsOf(props.Stages, i)
+		}
+		if i == len(props.Stages)-1 && stage.Approval == nil {
+			stage.Approval = Readiness(props.Stages[i-1].Name, stage.Name, "")
+		}
+		// They would act on the first stage, whatever stage they are of.
+		if j := slices.IndexFunc(stage.Actions, func(a Action) bool { return i > 0 && (a.Targets == "deploy-staging" || a.Targets == "drill") }); j >= 0 {
+			return props, fmt.Errorf("action %s of stage %s runs %s, which is for the first stage, %s: use delivery.Rollout(%q)",
+				stage.Actions[j].Name, stage.Name, stage.Actions[j].Targets, names[0], stage.Name)
 		}
 		if stage.Assembled != nil {
 			if own := StackName(props.Name, PipelineStage); stage.Assembled.Stack == own {
@@ -303,6 +334,18 @@ func complete(given *PipelineProps) (PipelineProps, error) {
 		}
 	}
 	return props, nil
+}
+
+// actionsOf returns the actions of a stage that names none.
+func actionsOf(stages []Stage, i int) []Action {
+	switch i {
+	case 0:
+		return Trial()
+	case len(stages) - 1:
+		return Promotion()
+	default:
+		return Rollout(stages[i].Name)
+	}
 }
 
 func title(stage string) string { return strings.ToUpper(stage[:1]) + stage[1:] }
@@ -328,6 +371,9 @@ type builds struct {
 	// evidence is what the next action that reads evidence is given.
 	evidence []awscodepipeline.Artifact
 	artifact map[string]bool // names that are taken
+	// beside is what the names of actions begin with where those of other stages are
+	// beside them.
+	beside string
 	// leaves are the artifacts that each project's builds leave, and writes the other
 	// objects that they may write: those of its cache, and evidence.
 	leaves map[awscodebuild.PipelineProject][]string
@@ -439,13 +485,47 @@ func (b *builds) end() {
 	}})...)
 }
 
-// approve adds the approval before a stage.
+// reach adds the stage of the pipeline in which a release reaches the stages of a wave.
+// Their actions run side by side: each stage's get what came before the wave, and what
+// follows gets what all of them leave.
+func (b *builds) reach(wave []Stage) {
+	name := title(wave[0].Name)
+	if wave[0].Wave != "" {
+		name = title(wave[0].Wave)
+	}
+	var actions []awscodepipeline.IAction
+	var left []awscodepipeline.Artifact
+	var onFailure *awscodepipeline.FailureConditions
+	before := b.evidence
+	for _, stage := range wave {
+		b.evidence = before
+		b.beside = ""
+		if len(wave) > 1 {
+			b.beside = title(stage.Name)
+		}
+		actions = append(actions, b.deliver(title(stage.Name), stage.Actions)...)
+		for _, artifact := range b.evidence {
+			if !slices.Contains(left, artifact) {
+				left = append(left, artifact)
+			}
+		}
+		if stage.ReturnOnFailure {
+			onFailure = &awscodepipeline.FailureConditions{Result: awscodepipeline.Result_ROLLBACK}
+		}
+	}
+	b.evidence, b.beside = left, ""
+	b.stage(name, onFailure, actions...)
+}
+
+// approve adds the approval before a stage or a wave.
 func (b *builds) approve(stage Stage, last bool, topic awssns.ITopic) {
 	name := stage.Approval.Stage
 	switch {
 	case name != "":
 	case last:
 		name = "Approval"
+	case stage.Wave != "":
+		name = title(stage.Wave) + "Approval"
 	default:
 		name = title(stage.Name) + "Approval"
 	}
@@ -481,7 +561,7 @@ func (b *builds) build(a Action, project awscodebuild.IProject, runOrder int) *a
 		variables[name] = &awscodebuild.BuildEnvironmentVariable{Type: awscodebuild.BuildEnvironmentVariableType_SECRETS_MANAGER, Value: secret}
 	}
 	return &awscodepipelineactions.CodeBuildActionProps{
-		ActionName:           jsii.String(a.Name),
+		ActionName:           jsii.String(b.beside + a.Name),
 		Project:              project,
 		Input:                b.source,
 		RunOrder:             jsii.Number(float64(runOrder)),

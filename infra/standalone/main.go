@@ -3,11 +3,12 @@
 // one reads the names of what is delivered from the assembly of that one.
 //
 // Its settings are CDK context, in magewright/cdk.json of that repository. For other
-// stages or actions, write a CDK app with delivery.NewPipeline, and name its command
+// actions, write a CDK app with delivery.NewPipeline, and name its command
 // in "app" of that file.
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -99,15 +100,15 @@ func properties(context map[string]any) (*delivery.PipelineProps, error) {
 			return nil, fmt.Errorf("stage %s delivers no function", stage.Name)
 		}
 	}
-	if len(stages) != 2 {
-		return nil, fmt.Errorf("the assembly has %d stages: this pipeline takes a release through two, one where it is tried and one that users have; for others write a CDK app with delivery.NewPipeline", len(stages))
+	if len(stages) < 2 {
+		return nil, errors.New("the assembly has one stage: a pipeline takes a release through two or more, first where it is tried and last to users")
 	}
 	delete(context, assemblyKey)
 	if encoded, err = json.Marshal(context); err != nil {
 		return nil, fmt.Errorf("writing CDK context: %w", err)
 	}
-	first, last := stages[0], stages[1]
-	approval := delivery.Readiness(first.Name, last.Name, s.ReviewTokenSecret)
+	first, last := stages[0], stages[len(stages)-1]
+	approval := delivery.Readiness(stages[len(stages)-2].Name, last.Name, s.ReviewTokenSecret)
 	trial := delivery.Trial()
 	if !first.Canary() {
 		trial = slices.DeleteFunc(trial, func(a delivery.Action) bool { return a.Targets == "drill" })
@@ -131,10 +132,22 @@ func properties(context map[string]any) (*delivery.PipelineProps, error) {
 		BuildSpec:         "magewright/buildspec.yml",
 		NotificationEmail: s.NotificationEmail,
 		Untagged:          names.Untagged,
-		Stages: []delivery.Stage{
-			{Name: first.Name, Assembled: &first, Actions: trial, ReturnOnFailure: true},
-			{Name: last.Name, Assembled: &last, Approval: approval, Actions: delivery.Promotion()},
-		},
+	}
+	for i := range stages {
+		stage := delivery.Stage{Name: stages[i].Name, Wave: stages[i].Wave, Assembled: &stages[i], ReturnOnFailure: true}
+		switch {
+		case i == 0:
+			stage.Actions = trial
+			if stages[i].Approval {
+				stage.Approval = &delivery.Approval{Text: "Commit #{SourceVariables.CommitId} has passed its checks. Approving tries it on " + stage.Name + "."}
+			}
+		case i == len(stages)-1:
+			// CodeDeploy takes production back.
+			stage.Approval, stage.ReturnOnFailure = approval, false
+		case stages[i].Approval:
+			stage.Approval = delivery.Question(stages[i-1].Name, cmp.Or(stage.Wave, stage.Name))
+		}
+		props.Stages = append(props.Stages, stage)
 	}
 	if place := s.Pipeline; place.Account != "" || place.Region != "" {
 		props.Env = &awscdk.Environment{Account: text(place.Account), Region: text(place.Region)}

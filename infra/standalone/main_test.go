@@ -41,7 +41,7 @@ func TestProperties(t *testing.T) {
 			context: map[string]any{"branch": "trunk", "connectionArn": "arn", "pipeline": map[string]any{"account": "111122223333"}},
 		},
 		"no function":   {stages: []string{stage("dev", ""), stage("prod", plain)}, fails: "stage dev delivers no function"},
-		"three stages":  {stages: []string{stage("a", plain), stage("b", plain), stage("c", plain)}, fails: "the assembly has 3 stages"},
+		"one stage":     {stages: []string{stage("a", plain)}, fails: "the assembly has one stage"},
 		"no settings":   {stages: []string{stage("dev", plain), stage("prod", plain)}, context: map[string]any{"branch": 7}, fails: "reading CDK context"},
 		"no assembly":   {context: map[string]any{"assembly": ""}, fails: "names no assembly"},
 		"not annotated": {context: map[string]any{"assembly": "/nowhere"}, fails: "reading the names in the assembly"},
@@ -92,5 +92,48 @@ func TestProperties(t *testing.T) {
 		if tt.context != nil && (props.Branch != "trunk" || props.ConnectionARN != "arn" || props.Env == nil || *props.Env.Account != "111122223333" || props.Env.Region != nil) {
 			t.Errorf("%s: %+v", name, props)
 		}
+	}
+}
+
+// TestManyStages holds what becomes of the stages between the first and the last: the
+// approvals and waves that the manifest has, and the stage that an approver is told of.
+func TestManyStages(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	stage := func(name, more string) string {
+		return `{"name":"` + name + `","stack":"Shop-` + name + `","template":"t.json"` + more + `,"functions":[{"function":"F","outputs":{}}]}`
+	}
+	manifest := `{"schemaVersion":1,"name":"Shop","repository":"acme/shop","stages":[` + strings.Join([]string{
+		stage("alpha", `,"approval":true`), stage("beta", ""), stage("eu", `,"approval":true,"wave":"pilots"`), stage("us", `,"wave":"pilots"`), stage("prod", ""),
+	}, ",") + `]}`
+	for file, text := range map[string]string{delivery.ManifestFile: manifest, "t.json": `{"Resources":{}}`} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	props, err := properties(map[string]any{"assembly": dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range props.Stages {
+		line := s.Name + " " + s.Wave
+		if s.Approval != nil {
+			asked, _, _ := strings.Cut(s.Approval.Text, ". NOT REHEARSED")
+			line += " " + asked
+		}
+		if s.ReturnOnFailure {
+			line += " RETURN"
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"alpha  Commit #{SourceVariables.CommitId} has passed its checks. Approving tries it on alpha. RETURN",
+		"beta  RETURN",
+		"eu pilots Commit #{SourceVariables.CommitId} answers on beta. Approving takes it to pilots. RETURN",
+		"us pilots RETURN",
+	}
+	if len(got) != 5 || strings.Join(got[:4], "\n") != strings.Join(want, "\n") || !strings.HasPrefix(got[4], "prod  Commit #{SourceVariables.CommitId} answers on us: ") || strings.HasSuffix(got[4], "RETURN") {
+		t.Errorf("the stages are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

@@ -19,6 +19,13 @@ type Smoke struct {
 // PredicateType implements [Predicate].
 func (Smoke) PredicateType() string { return Base + "smoke/v1" }
 
+// StageSmoke is the same of a stage that is not the first. A release is decided by that of
+// the first stage, and by those of all others that it has passed through.
+type StageSmoke struct{ Smoke }
+
+// PredicateType implements [Predicate].
+func (StageSmoke) PredicateType() string { return Base + "stage-smoke/v1" }
+
 // A SmokeCheck is a request, or an invocation of the function, that was answered as
 // required.
 type SmokeCheck struct {

@@ -84,7 +84,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"releases":        releases.Main,
 	"sec":             again("sec", sec.Run),
 	"settings":        without(program.SettingsCommand, settings.Print),
-	"smoke":           without("smoke", smoke.Stage("")),
+	"smoke":           smokeTest,
 	"synth":           synthesis,
 	"test":            again("test", test),
 	"verify":          verification,
@@ -254,12 +254,22 @@ func verification(ctx context.Context, args []string) error {
 
 // deployment deploys a stage, or the pipeline.
 func deployment(ctx context.Context, args []string) error {
-	flags := program.Flags("deploy-staging")
-	name := flags.String("stage", "", "the `name` of a stage in the cloud assembly, or "+deploy.Pipeline+"; the first stage by default")
+	flags := program.Flags("deploy")
+	name := flags.String("stage", "", "the `name` of a stage before the last, or "+deploy.Pipeline+"; the first stage by default")
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
 	return target.Run(ctx, deploy.Stage(*name))
+}
+
+// smokeTest exercises a deployed stage.
+func smokeTest(ctx context.Context, args []string) error {
+	flags := program.Flags("smoke")
+	name := flags.String("stage", "", "the `name` of a stage; the first stage by default")
+	if err := program.Parse(flags, args); err != nil {
+		return err
+	}
+	return target.Run(ctx, smoke.Stage(*name))
 }
 
 // promotion takes the cloud assembly to production.

@@ -182,10 +182,14 @@ func (in Inputs) unusable(predicateType string) (reason, next string) {
 	if len(found) > 1 {
 		return fmt.Sprintf("there are %d statements of %s, and it is unknown which one is true", len(found), predicateType), ""
 	}
-	s := found[0]
+	return in.outdated(found[0])
+}
+
+// outdated returns the reason why a statement can't be used for this release, or "".
+func (in Inputs) outdated(s evidence.Statement) (reason, next string) {
 	var made evidence.Made
 	if err := json.Unmarshal(s.Predicate, &made); err != nil {
-		return fmt.Sprintf("the statement of %s can't be read: %v", predicateType, err), ""
+		return fmt.Sprintf("the statement of %s can't be read: %v", s.PredicateType, err), ""
 	}
 	switch commit, pkg := s.Digest(evidence.GitCommit), s.Digest(evidence.SHA256); {
 	case commit != in.Candidate.Commit:

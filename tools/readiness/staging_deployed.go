@@ -23,6 +23,8 @@ func stagingDeployed() Check {
 names one published version. This version is Active and gets all traffic, and its
 CodeSha256 is the package's SHA-256 in base64. The smoke test of staging passed: the
 candidate's package served before and after it, and each step succeeded as declared.
+Between staging and the last stage, a release may pass through other stages. The smoke
+test of each of these must have passed, too.
 In a rehearsal, the embedded AWS only records some resources, such as state machines.
 They are listed as NOT REHEARSED, and are a finding if the policy's rehearsal says
 forbidRecorded.`,
@@ -53,15 +55,53 @@ forbidRecorded.`,
 				}
 			}
 			findings = append(findings, notAnswering(smoke, in.Candidate, in.firstStage())...)
+			passed, problems, unknown := in.between(assembly.Manifest)
+			findings, undecided = append(findings, problems...), append(undecided, unknown...)
 			recorded := in.notRehearsed()
 			if in.Policy.Rehearsal.ForbidRecorded {
 				findings = append(findings, recorded...)
 			}
-			return concluded(fmt.Sprintf("%s of the template; %s; %s answered%s, the slowest in %.0f ms", count(compared, "value"),
-				strings.Join(versions, "; "), count(len(smoke.Checks), "request"), place(smoke.URL), slowest(smoke)), findings, undecided,
+			return concluded(fmt.Sprintf("%s of the template; %s; %s answered%s, the slowest in %.0f ms%s", count(compared, "value"),
+				strings.Join(versions, "; "), count(len(smoke.Checks), "request"), place(smoke.URL), slowest(smoke), passed), findings, undecided,
 				strings.Join(append([]string{"Anything that is not in the template, such as manual changes: see drift. Load: the requests came one at a time."}, recorded...), " "))
 		},
 	}
+}
+
+// between looks at the stages between the first and the last: whether the release
+// answered on each.
+func (in Inputs) between(names manifest.Manifest) (passed string, findings, undecided []string) {
+	tests := map[string][]evidence.Statement{}
+	for _, s := range in.Statements {
+		var smoke evidence.StageSmoke
+		if s.PredicateType == smoke.PredicateType() && s.Decode(&smoke) == nil {
+			tests[smoke.Stage] = append(tests[smoke.Stage], s)
+		}
+	}
+	for _, stage := range names.Between() {
+		found := tests[stage.Name]
+		if len(found) != 1 {
+			undecided = append(undecided, fmt.Sprintf("there are %d smoke tests of stage %s, and there must be one", len(found), stage.Name))
+			continue
+		}
+		if reason, _ := in.outdated(found[0]); reason != "" {
+			undecided = append(undecided, stage.Name+": "+reason)
+			continue
+		}
+		var smoke evidence.StageSmoke
+		if err := found[0].Decode(&smoke); err != nil {
+			undecided = append(undecided, stage.Name+": "+err.Error())
+			continue
+		}
+		problems := notAnswering(smoke.Smoke, in.Candidate, stage.Name)
+		for _, problem := range problems {
+			findings = append(findings, stage.Name+": "+problem)
+		}
+		if len(problems) == 0 {
+			passed += fmt.Sprintf("; %s on %s%s", count(len(smoke.Checks), "request"), stage.Name, place(smoke.URL))
+		}
+	}
+	return passed, findings, undecided
 }
 
 // notRehearsed returns the resources of staging that were not run. Nobody knows how the

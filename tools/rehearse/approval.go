@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
@@ -46,25 +47,33 @@ func approver(cfg project.Config, approved bool, e *endpoint, v *view) approve {
 	return func(ctx context.Context, a pipeline.Approval) (answer, error) {
 		v.pause()
 		defer v.resume()
-		fmt.Fprintf(cfg.Stdout, "\n%s\nsee  %s\n", a.Text, a.Link)
+		fmt.Fprintf(cfg.Stdout, "\n%s\n", a.Text)
+		if a.Link != "" {
+			fmt.Fprintf(cfg.Stdout, "see  %s\n", a.Link)
+		}
 		if e.console != nil {
 			fmt.Fprintf(cfg.Stdout, "or answer in the console, beside the evidence:\n%s\n", e.console.Link())
 		}
 		if keyboard.Attended() {
 			e.keyboard.Listen(os.Stdin)
-			return ask(ctx, cfg, &e.keyboard)
+			return ask(ctx, cfg, &e.keyboard, a.Stage)
 		}
 		fmt.Fprintf(cfg.Stdout, "answer from another shell:\n%s%s\n", e.exports(), a.Answer())
 		return later, nil
 	}
 }
 
-// ask asks for y or n until it gets one of them.
-func ask(ctx context.Context, cfg project.Config, k *keyboard.Keyboard) (answer, error) {
+// ask asks for y or n until it gets one of them. The approval is that of a stage of the
+// pipeline.
+func ask(ctx context.Context, cfg project.Config, k *keyboard.Keyboard, stage string) (answer, error) {
+	question := "take it to production?"
+	if next, ok := strings.CutSuffix(stage, "Approval"); ok && next != "" {
+		question = "take it to " + strings.ToLower(next) + "?"
+	}
 	lines, end := k.Ask()
 	defer end()
 	for {
-		fmt.Fprint(cfg.Stdout, "take it to production? y/n ")
+		fmt.Fprint(cfg.Stdout, question+" y/n ")
 		select {
 		case <-ctx.Done():
 			return later, ctx.Err()

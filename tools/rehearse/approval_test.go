@@ -13,6 +13,7 @@ import (
 
 	"github.com/magewright/magewright/tools/deliver/pipeline"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/rehearse/keyboard"
 )
 
@@ -34,19 +35,54 @@ func TestKeyboard(t *testing.T) {
 	<-opened
 	withdrawn, cancel := context.WithCancel(t.Context())
 	cancel()
-	if given, err := ask(withdrawn, project.Config{Stdout: io.Discard}, k); given != later || !errors.Is(err, context.Canceled) {
+	if given, err := ask(withdrawn, project.Config{Stdout: io.Discard}, k, "Approval"); given != later || !errors.Is(err, context.Canceled) {
 		t.Errorf("a question that was withdrawn: %v, %v", given, err)
 	}
 	for text, want := range map[string]answer{"Yes\n": yes, "n  \n": no} {
 		prompted := prompt{func() { line("perhaps\n" + text) }, new(sync.Once)}
-		if given, err := ask(t.Context(), project.Config{Stdout: prompted}, k); given != want || err != nil {
+		if given, err := ask(t.Context(), project.Config{Stdout: prompted}, k, "Approval"); given != want || err != nil {
 			t.Errorf("%q: %v, %v", text, given, err)
 		}
 	}
 	_ = out.Close() // it never fails
 	for range 2 {
-		if given, err := ask(t.Context(), project.Config{Stdout: io.Discard}, k); given != later || !errors.Is(err, io.EOF) {
+		if given, err := ask(t.Context(), project.Config{Stdout: io.Discard}, k, "Approval"); given != later || !errors.Is(err, io.EOF) {
 			t.Errorf("at the end: %v, %v", given, err)
+		}
+	}
+}
+
+// TestWhatIsAsked holds that an approval before a stage that is not the last does not ask
+// about production.
+func TestWhatIsAsked(t *testing.T) {
+	t.Parallel()
+	withdrawn, cancel := context.WithCancel(t.Context())
+	cancel()
+	for stage, want := range map[string]string{"Approval": "take it to production? y/n ", "PilotsApproval": "take it to pilots? y/n ", "Consent": "take it to production? y/n "} {
+		var said strings.Builder
+		_, _ = ask(withdrawn, project.Config{Stdout: &said}, &keyboard.Keyboard{}, stage)
+		if said.String() != want {
+			t.Errorf("at %s it asks %q, want %q", stage, &said, want)
+		}
+	}
+}
+
+// TestOnlyOneAccount holds that a stack for another account or region than those of the
+// rehearsal is refused by name, before anything is deployed.
+func TestOnlyOneAccount(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		place manifest.Place
+		says  string
+	}{
+		"anywhere":       {manifest.Place{Stack: "s"}, ""},
+		"here":           {manifest.Place{Stack: "s", Account: accountID, Region: "us-east-1"}, ""},
+		"another":        {manifest.Place{Stack: "s", Account: "111122223333"}, "stack s goes to account 111122223333 and region us-east-1, and a rehearsal has the account 000000000000 and the region us-east-1 only"},
+		"another region": {manifest.Place{Stack: "s", Region: "eu-central-1"}, "stack s goes to account 000000000000 and region eu-central-1"},
+	} {
+		of := manifest.Manifest{Stages: []manifest.Stage{{Name: "beta"}, {Name: "gamma", Place: tt.place}}}
+		if err := onlyHere(of, "us-east-1"); (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: error is %v, want %q", name, err, tt.says)
 		}
 	}
 }

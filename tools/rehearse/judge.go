@@ -1,6 +1,7 @@
 package rehearse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
 )
 
@@ -28,6 +30,23 @@ func (r *rehearsal) pinJudge(ctx context.Context, s *subject, base project.Confi
 		return fmt.Errorf("making the base's code the judge: %w", err)
 	}
 	fmt.Fprintf(r.cfg.Stdout, "judge     %.12s: the base's code decides about HEAD\n", s.base)
+	return nil
+}
+
+// onlyHere returns an error if a stack goes to another account or region than the only
+// ones that the embedded AWS has. Nothing could deploy it.
+func onlyHere(names manifest.Manifest, region string) error {
+	places := []manifest.Place{names.Pipeline.Place}
+	for _, stage := range names.Stages {
+		places = append(places, stage.Place)
+	}
+	for _, place := range places {
+		if place.Account != "" && place.Account != accountID || place.Region != "" && place.Region != region {
+			return exit.Failed("leave account and region out of the stack's env in the CDK app unless CDK context names them, commit, and go tool mage rehearse again",
+				"stack %s goes to account %s and region %s, and a rehearsal has the account %s and the region %s only",
+				place.Stack, cmp.Or(place.Account, accountID), cmp.Or(place.Region, region), accountID, region)
+		}
+	}
 	return nil
 }
 

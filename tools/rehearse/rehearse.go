@@ -224,6 +224,9 @@ func (r *rehearsal) deployBoth(ctx context.Context, s *subject) error {
 		r.names, err = r.namesOf(head)
 	}
 	if err == nil {
+		err = onlyHere(r.names, r.aws.Region)
+	}
+	if err == nil {
 		err = sameStages(base, r.names)
 	}
 	if err != nil {
@@ -280,6 +283,9 @@ func (r *rehearsal) deployPipeline(ctx context.Context, s *subject, commit strin
 		}
 		defer func() { err = errors.Join(err, removeCheckout(checkout)) }()
 		if r.names, err = r.namesOf(checkout); err != nil {
+			return err
+		}
+		if err := onlyHere(r.names, r.aws.Region); err != nil {
 			return err
 		}
 		return r.disconnected(ctx, func() error { return deploy.Run(ctx, checkout, r.names.Pipeline.Stack) })

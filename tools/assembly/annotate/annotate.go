@@ -141,7 +141,7 @@ func (f *Found) stages(r *reader, w written) {
 		if s == nil {
 			continue
 		}
-		stage := manifest.Stage{Name: ws.name.value, Place: s.Place, Approval: i > 0 && i == len(w.stages)-1}
+		stage := manifest.Stage{Name: ws.name.value, Place: s.Place, Approval: i > 0 && i == len(w.stages)-1, Wave: ws.wave.value}
 		if ws.approval != nil {
 			stage.Approval = *ws.approval
 		}
@@ -501,8 +501,11 @@ func (f *Found) describe(out io.Writer) {
 	fmt.Fprintf(out, "annotate: %s of %s, from %s\n", f.Name, f.Repository, f.Annotated)
 	for _, stage := range f.Stages {
 		approval := ""
+		if stage.Wave != "" {
+			approval = ", in wave " + stage.Wave
+		}
 		if stage.Approval {
-			approval = ", after an approval"
+			approval += ", after an approval"
 		}
 		s := f.assembly.stack(stage.Stack)
 		if s.copyOf != "" {

@@ -184,6 +184,61 @@ functions:
 	}
 }
 
+// TestManyStages holds that a file can name stages in between, and what is said of them.
+func TestManyStages(t *testing.T) {
+	t.Parallel()
+	cfg, out := shop(t, map[string]string{"magewright.yml": `stages:
+  - {name: beta, stack: ShopStaging, functions: [Worker]}
+  - {name: gamma, copyOf: ShopStaging, stack: ShopGamma, wave: pilots, approval: true, functions: [Worker]}
+  - {name: prod, stack: ShopProd, functions: [Worker]}
+`})
+	if err := annotate.Run(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if want := "stage gamma: stack ShopGamma, a copy of ShopStaging, in wave pilots, after an approval\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("it does not say %q:\n%s", want, out)
+	}
+	m, err := manifest.Read(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	between := m.Between()
+	if len(between) != 1 || between[0].Wave != "pilots" || !between[0].Approval || between[0].Deploys() != "go tool mage deploy -stage=gamma" ||
+		m.First().Deploys() != "go tool mage deploy-staging" || m.Last().Deploys() != "go tool mage promote" {
+		t.Errorf("the stages are %+v", m.Stages)
+	}
+}
+
+// TestOrderOfNames holds that the words beta and gamma are in their order.
+func TestOrderOfNames(t *testing.T) {
+	t.Parallel()
+	read := func(name string) string {
+		data, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	list := strings.NewReplacer("ShopStaging", "ShopGamma", "ShopData", "ShopBeta").Replace(read("manifest.json"))
+	template := read("stage.template.json")
+	cfg, _ := shop(t, map[string]string{
+		"cdk.out/manifest.json":           list,
+		"cdk.out/ShopGamma.template.json": strings.ReplaceAll(template, "STACK", "ShopGamma"),
+		"cdk.out/ShopBeta.template.json":  strings.ReplaceAll(template, "STACK", "ShopBeta"),
+	})
+	f, err := annotate.Find(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range f.Stages {
+		got = append(got, s.Name)
+	}
+	if want := []string{"beta", "gamma", "prod"}; !slices.Equal(got, want) {
+		t.Errorf("the stages are %v, want %v", got, want)
+	}
+}
+
 // TestWhatIsWrong holds that each mistake is named with its line and with what may
 // have been meant.
 func TestWhatIsWrong(t *testing.T) {

@@ -38,6 +38,7 @@ type writtenStage struct {
 	line        int
 	name, stack text
 	copyOf      text
+	wave        text
 	approval    *bool
 	functions   []writtenFunction
 	evidence    *writtenEvidence
@@ -131,6 +132,7 @@ func (r *reader) stage(n *yaml.Node) writtenStage {
 		"name":      r.text(&s.name),
 		"stack":     r.text(&s.stack),
 		"copyOf":    r.text(&s.copyOf),
+		"wave":      r.text(&s.wave),
 		"approval":  r.boolean(func(b bool) { s.approval = &b }),
 		"functions": r.functions(&s.functions),
 		"evidence": func(n *yaml.Node) {

@@ -244,9 +244,11 @@ var ranks = map[string]int{
 	"sandbox": 1, "dev": 1, "develop": 1, "development": 1,
 	"ci": 2, "int": 2, "integration": 2, "test": 2, "testing": 2,
 	"qa": 3, "uat": 3, "acceptance": 3,
-	"beta": 4, "gamma": 4, "preprod": 4, "stage": 4, "staging": 4,
-	"canary": 5, "pilot": 5,
-	"live": 6, "prd": 6, "prod": 6, "production": 6,
+	"alpha": 4,
+	"beta":  5,
+	"gamma": 6, "preprod": 6, "stage": 6, "staging": 6,
+	"canary": 7, "pilot": 7,
+	"live": 8, "prd": 8, "prod": 8, "production": 8,
 }
 
 // last is what the last stage is called where no name says it.

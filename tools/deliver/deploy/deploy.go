@@ -13,6 +13,7 @@ import (
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 )
@@ -22,7 +23,8 @@ import (
 const Pipeline = "pipeline"
 
 // Stage returns the work of a target that deploys a stage by its name, with the
-// stack of its evidence; "" is the first stage.
+// stack of its evidence; "" is the first stage. The last stage is refused, because only
+// promote takes a release to users.
 func Stage(name string) func(context.Context, project.Config) error {
 	return func(ctx context.Context, cfg project.Config) error {
 		names, err := manifest.Read(cfg)
@@ -41,6 +43,9 @@ func Stage(name string) func(context.Context, project.Config) error {
 		stage, err := names.Stage(name)
 		if err != nil {
 			return err
+		}
+		if stage.Name == names.Last().Name {
+			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("stage %s is what users have: only promote deploys it, if the evidence allows it", stage.Name), Next: stage.Deploys()}
 		}
 		return Run(ctx, cfg, stage.Stacks()...)
 	}

@@ -130,6 +130,7 @@ func TestRunTouchesNoStackOfAnother(t *testing.T) {
 	for stage, want := range map[string]string{
 		"": "stack shop-evidence belongs to repository example/bank", "test": "stack shop-evidence belongs", Pipeline: "stack shop-pipeline belongs",
 		"production": `there is no stage "production": the stages are ["test" "live"]`,
+		"live":       "stage live is what users have: only promote deploys it, if the evidence allows it\n  next: go tool mage promote",
 	} {
 		if err := Stage(stage)(t.Context(), assembly(t, "")); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("stage %q: error is %v, want %q", stage, err, want)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -26,6 +27,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/manifest/manifesttest"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/project/stack/stacktest"
@@ -129,5 +131,39 @@ func TestRunLeavesEvidence(t *testing.T) {
 				t.Errorf("the evidence is of %+v", statements[0].Subject)
 			}
 		})
+	}
+}
+
+// TestEvidenceOfOtherStages holds that the smoke test of a stage that is not the first does
+// not pass for that of the first.
+func TestEvidenceOfOtherStages(t *testing.T) {
+	cfg := stage(t, nil)
+	// The stage is the same; what it is called decides.
+	names := manifest.Old()
+	names.Repository = "magewright/magewright"
+	names.Stages[0].Name, names.Stages[1].Name = "trial", "pilot"
+	names.Stages[1].Place = names.Stages[0].Place
+	names.Stages[0].Place = manifest.Place{Stack: "other", Template: "other.json"}
+	text, err := json.Marshal(struct {
+		SchemaVersion   int
+		Commit, Package string
+		manifest.Manifest
+	}{1, commit, pkg, names})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(cfg.Assembly, manifest.File), text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := smoke.Run(t.Context(), cfg, "pilot"); err != nil {
+		t.Fatal(err)
+	}
+	statements, err := evidence.ReadDir(cfg.Evidence)
+	if err != nil || len(statements) != 1 || statements[0].PredicateType != (evidence.StageSmoke{}).PredicateType() {
+		t.Fatalf("statements %+v, %v", statements, err)
+	}
+	var got evidence.StageSmoke
+	if err := statements[0].Decode(&got); err != nil || got.Stage != "pilot" || got.Result != evidence.TestsPassed {
+		t.Errorf("the evidence is %+v, %v", got, err)
 	}
 }

@@ -109,7 +109,7 @@ func run(ctx context.Context, cfg project.Config, stage string, draft *Draft) er
 		fmt.Fprintf(cfg.Stdout, "%-34s %d  %7.1f ms\n", c.Name, c.Status, c.Milliseconds)
 	}
 	if draft == nil {
-		if keepErr := keep(cfg, release.Package, result, err); keepErr != nil {
+		if keepErr := keep(cfg, release.Package, result, stage == names.First().Name, err); keepErr != nil {
 			return errors.Join(err, keepErr)
 		}
 	}
@@ -117,7 +117,7 @@ func run(ctx context.Context, cfg project.Config, stage string, draft *Draft) er
 		return missing // AWS can't be asked: it says what to type
 	}
 	if err != nil {
-		return exit.Failed("aws logs tail --since 10m of the function's log group, then go tool mage smoke",
+		return exit.Failed("aws logs tail --since 10m of the function's log group, then go tool mage smoke -stage="+stage,
 			"%s at %s: %w", stage, outputs.Address(), err)
 	}
 	return nil
@@ -142,14 +142,19 @@ func Serve(cfg project.Config, names manifest.Manifest, stage manifest.Stage, re
 	return all, nil
 }
 
-// keep leaves a statement of what was seen, about the release that must answer.
-func keep(cfg project.Config, pkg string, result evidence.Smoke, failure error) error {
+// keep leaves a statement of what was seen, about the release that must answer. That of
+// the first stage is what a release is decided by.
+func keep(cfg project.Config, pkg string, result evidence.Smoke, first bool, failure error) error {
 	result.Made = evidence.Made{FinishedOn: clock.System().Now(), Dirty: cfg.Dirty}
 	result.Package, result.Result = pkg, evidence.TestsPassed
 	if failure != nil {
 		result.Result, result.Problem = evidence.TestsFailed, failure.Error()
 	}
-	s, err := evidence.NewStatement(cfg.Commit, pkg, result)
+	var predicate evidence.Predicate = result
+	if !first {
+		predicate = evidence.StageSmoke{Smoke: result}
+	}
+	s, err := evidence.NewStatement(cfg.Commit, pkg, predicate)
 	if err != nil {
 		return err
 	}

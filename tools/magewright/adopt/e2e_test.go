@@ -145,6 +145,13 @@ func walk(t *testing.T, dir string, mage []string) {
 			t.Errorf("%v are not rehearsed, and %s must be said", report.NotRehearsed, name)
 		}
 	}
+	if path.Base(t.Name()) == "stages" {
+		for _, action := range []string{"PilotsApproval", "EastDeploy", "EastSmoke", "WestDeploy", "WestSmoke"} {
+			if !strings.Contains(said, action) {
+				t.Errorf("the release did not go through %s", action)
+			}
+		}
+	}
 	if left := git(t, dir, "status", "--porcelain"); left != "" {
 		t.Errorf("rehearse left %s", left)
 	}

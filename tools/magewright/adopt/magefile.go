@@ -144,7 +144,7 @@ func (r *Repository) magefile() (file, error) {
 func (r *Repository) offers(v targets.Target) bool { return !v.Own && (!v.CDK || len(r.CDK) > 0) }
 
 // inPipeline are the targets that a pipeline runs by their names.
-var inPipeline = []string{"Lint", "Test", "Sec", "Synth", "DeployStaging", "Smoke", "Drill", "Plan", "Readiness", "Promote", "PipelineDeploy", "Aliases"}
+var inPipeline = []string{"Lint", "Test", "Sec", "Synth", "DeployStaging", "Deploy", "Smoke", "Drill", "Plan", "Readiness", "Promote", "PipelineDeploy", "Aliases"}
 
 // lacking returns the names of the targets that are offered today, and that the file
 // for Mage which was written before does not have.

@@ -32,6 +32,8 @@ var again = []Arg{
 
 var base = Arg{"base", "string", "the release that HEAD follows: a commit, or none; default what production serves, else the latest tag, else HEAD's parent"}
 
+var stage = Arg{"stage", "string", "the name of the stage; default the first"}
+
 // All returns the targets, in the order in which somebody meets them.
 func All() []Target { return all }
 
@@ -63,7 +65,8 @@ var all = []Target{
 	}},
 	{Name: "Bootstrap", Command: "bootstrap", Doc: "prepares the account of the credentials for the CDK, once, in each region that stacks go to.", CDK: true},
 	{Name: "DeployStaging", Command: "deploy", Doc: "deploys the first stage from cdk.out, as it is (also: deploy-staging).", CDK: true, Alias: "deploy-staging"},
-	{Name: "Smoke", Command: "smoke", Doc: "takes the steps that magewright/probes.yml declares with the first stage.", CDK: true},
+	{Name: "Deploy", Command: "deploy", Doc: "deploys a stage before the last from cdk.out, as it is; promote deploys the last.", CDK: true, Args: []Arg{stage}},
+	{Name: "Smoke", Command: "smoke", Doc: "takes the steps that magewright/probes.yml declares with a stage.", CDK: true, Args: []Arg{stage}},
 	{Name: "Drill", Command: "drill", Doc: "releases a bad version to the first stage on purpose, and sees that AWS takes it back.", CDK: true, Args: []Arg{
 		{"fault", "string", "what the bad version does: errors:SHARE, latency:DURATION or crash; default errors:0.5"},
 	}},

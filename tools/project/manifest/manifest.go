@@ -77,9 +77,21 @@ type Pipeline struct {
 type Stage struct {
 	Name string `json:"name"`
 	Place
-	Approval  bool       `json:"approval,omitempty"`
+	Approval bool `json:"approval,omitempty"`
+	// Wave is what the stages have in common that a release reaches side by side.
+	Wave      string     `json:"wave,omitempty"`
 	Functions []Function `json:"functions"`
 	Evidence  *Evidence  `json:"evidence,omitempty"`
+
+	command string // that deploys it
+}
+
+// Deploys returns the command that deploys the stage.
+func (s Stage) Deploys() string {
+	if s.command == "" {
+		return "go tool mage deploy -stage=" + s.Name
+	}
+	return s.command
 }
 
 // A Function is a function that is delivered. Outputs are the keys of the stack's
@@ -168,8 +180,15 @@ func ReadAny(cfg project.Config) (Manifest, error) {
 		if err := m.check(); err != nil {
 			return m, exit.Missing(next, "reading the manifest: %s: %w", file, err)
 		}
+		m.setCommands()
 		return m, m.AsDeployed(os.Getenv("MAGEWRIGHT_STAGES"))
 	}
+}
+
+// setCommands notes the commands that deploy the first stage and the last.
+func (m Manifest) setCommands() {
+	m.Stages[0].command = "go tool mage deploy-staging"
+	m.Stages[len(m.Stages)-1].command = "go tool mage promote"
 }
 
 // check refuses a manifest by which nothing could be delivered.
@@ -215,10 +234,12 @@ func Old() Manifest {
 	stage := func(name, stack string) Stage {
 		return Stage{Name: name, Place: of(stack), Approval: name == "production", Functions: []Function{{Alias: "live", Outputs: outputs}}}
 	}
-	return Manifest{
+	m := Manifest{
 		Stages:   []Stage{stage("staging", project.StagingStack), stage("production", project.ProductionStack)},
 		Pipeline: Pipeline{Place: of(project.PipelineStack)},
 	}
+	m.setCommands()
+	return m
 }
 
 // ReadOrOld reads the manifest of the assembly, or returns the old names where there
@@ -236,6 +257,15 @@ func (m Manifest) First() Stage { return m.Stages[0] }
 
 // Last returns the stage that users have.
 func (m Manifest) Last() Stage { return m.Stages[len(m.Stages)-1] }
+
+// Between returns the stages that a release passes through after the first and before
+// the last.
+func (m Manifest) Between() []Stage {
+	if len(m.Stages) < 3 {
+		return nil
+	}
+	return m.Stages[1 : len(m.Stages)-1]
+}
 
 // Stage returns a stage by its name; "" is the first.
 func (m Manifest) Stage(name string) (Stage, error) {

@@ -115,7 +115,7 @@ func Main(ctx context.Context, cfg aws.Config, stage manifest.Stage) (Outputs, e
 // with a URL first, or an error that is ErrNotDeployed.
 func DescribeAll(ctx context.Context, cfg aws.Config, stage manifest.Stage) ([]Outputs, error) {
 	client := clientAt(cfg, stage.Place)
-	described, err := describe(ctx, cfg, stage.Place, deploys(stage))
+	described, err := describe(ctx, cfg, stage.Place, stage.Deploys())
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func DescribeAll(ctx context.Context, cfg aws.Config, stage manifest.Stage) ([]O
 		}
 		// A stack that is under review, or was never completed, has none of these.
 		if outputs.FunctionName == "" || outputs.AliasName == "" && function.Alias != "" {
-			return nil, exit.Missing(deploys(stage), "stack %s puts out no function and alias: %w", stage.Stack, ErrNotDeployed)
+			return nil, exit.Missing(stage.Deploys(), "stack %s puts out no function and alias: %w", stage.Stack, ErrNotDeployed)
 		}
 		all = append(all, outputs)
 	}
@@ -177,7 +177,11 @@ func clientAt(cfg aws.Config, at manifest.Place) *cloudformation.Client {
 func describe(ctx context.Context, cfg aws.Config, at manifest.Place, command string) ([]types.Stack, error) {
 	described, err := clientAt(cfg, at).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &at.Stack})
 	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist") {
-		return nil, exit.Missing(command, "stack %s: %w (%s)", at.Stack, ErrNotDeployed, Where(ctx, cfg))
+		where := Where(ctx, cfg)
+		if at.Account != "" && !strings.Contains(where, at.Account) {
+			return nil, exit.Missing("export credentials of account "+at.Account, "stack %s goes to account %s, and these credentials can't see it (%s): %w", at.Stack, at.Account, where, ErrNotDeployed)
+		}
+		return nil, exit.Missing(command, "stack %s: %w (%s)", at.Stack, ErrNotDeployed, where)
 	}
 	if err != nil {
 		return nil, exit.Missing("aws sts get-caller-identity", "describing stack %s: %w", at.Stack, err)
@@ -222,15 +226,6 @@ func (o *Outputs) find(ctx context.Context, cfg aws.Config, client *cloudformati
 	}
 	o.FunctionURL = aws.ToString(url.FunctionUrl)
 	return nil
-}
-
-// deploys returns the target that deploys the stage: promote is what deploys after an
-// approval.
-func deploys(stage manifest.Stage) string {
-	if stage.Approval {
-		return "go tool mage promote"
-	}
-	return "go tool mage deploy-staging"
 }
 
 // outputsOf reads the outputs. The keys are by what the outputs are.

@@ -3,6 +3,7 @@ package stack_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -64,6 +65,32 @@ func TestDescribe(t *testing.T) {
 		}
 		if errors.Is(err, stack.ErrNotDeployed) != tt.absent || exit.Status(err) != exit.Environment || !strings.HasSuffix(err.Error(), "next: "+tt.next) {
 			t.Errorf("%s, %s: %v", tt.stage, tt.answer, err)
+		}
+	}
+}
+
+// TestAnotherAccount holds that a stage in an account that the credentials can't see is not
+// taken for one that was never deployed.
+func TestAnotherAccount(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if strings.Contains(string(body), "GetCallerIdentity") {
+			_, _ = fmt.Fprint(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Account>111122223333</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`)
+			return
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprint(w, `<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id shop-gamma does not exist</Message></Error></ErrorResponse>`)
+	}))
+	t.Cleanup(server.Close)
+	cfg := aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
+	for account, want := range map[string]string{
+		"444455556666": "stack shop-gamma goes to account 444455556666, and these credentials can't see it (account 111122223333, ",
+		"111122223333": "stack shop-gamma: the stage is not deployed (account 111122223333, ",
+	} {
+		stage := manifest.Stage{Name: "gamma", Place: manifest.Place{Stack: "shop-gamma", Account: account}, Functions: []manifest.Function{{Function: "F"}}}
+		if _, err := stack.DescribeAll(t.Context(), cfg, stage); !errors.Is(err, stack.ErrNotDeployed) || !strings.Contains(err.Error(), want) {
+			t.Errorf("in account %s: %v, want %q", account, err, want)
 		}
 	}
 }
