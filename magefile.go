@@ -144,6 +144,13 @@ func Releases(ctx context.Context,
 	return program.Run(ctx, "releases", program.Flag("diff", diff))
 }
 
+// Redeploy commits the files of a release that was good on top of HEAD, for the pipeline to deliver.
+func Redeploy(ctx context.Context,
+	release *string, // the commit of a release that users have had
+) error {
+	return program.Run(ctx, "redeploy", program.Flag("release", release))
+}
+
 // Comment writes what a change brings into one comment of its pull or merge request, or prints it.
 func Comment(ctx context.Context) error { return program.Run(ctx, "comment") }
 

@@ -80,6 +80,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"promote":         promotion,
 	"readiness":       assess.Main,
 	recheck.Command:   recheck.Main,
+	"redeploy":        releases.RedeployMain,
 	"rehearse":        rehearse.Main,
 	"releases":        releases.Main,
 	"sec":             again("sec", sec.Run),

@@ -70,6 +70,8 @@ type figures struct {
 	recovery    *time.Duration // the median
 	// unknown says why something is not known.
 	unknown []string
+	// taken says of each deployment whether it failed.
+	taken []bool
 }
 
 // measure computes the figures from the deployments to a stage, the oldest first.
@@ -107,6 +109,7 @@ func measure(ctx context.Context, dir string, all []deployment, now time.Time) f
 			}
 		}
 	}
+	f.taken = failed
 	var leads, recoveries []time.Duration
 	for i, d := range all {
 		if d.FinishedOn.Before(f.from) {

@@ -106,6 +106,9 @@ var all = []Target{
 	{Name: "Releases", Command: "releases", Doc: "shows what serves where, who approved what on which evidence, and DORA's four figures.", CDK: true, Args: []Arg{
 		{"diff", "string", "what is between two releases, as OLD..NEW"},
 	}},
+	{Name: "Redeploy", Command: "redeploy", Doc: "commits the files of a release that was good on top of HEAD, for the pipeline to deliver.", CDK: true, Args: []Arg{
+		{"release", "string", "the commit of a release that users have had"},
+	}},
 	{Name: "EvidenceKey", Command: "evidence:key", Doc: "prints the public keys that sign evidence and records in this account (also: evidence:key).", CDK: true, Alias: "evidence:key"},
 	{Name: "Docs", Command: "", Doc: "writes infra/REFERENCE.md from the source and from cdk.out.", Own: true},
 	{Name: "Bench", Command: "bench", Doc: "measures the targets and the embedded AWS, and prints the numbers.", Own: true, Args: []Arg{
