@@ -37,6 +37,18 @@ type Request struct {
 	Decisions []Decision `json:"decisions,omitempty"`
 }
 
+// Sent is a request as it was sent, without what proved who had sent it.
+type Sent struct {
+	Method  string            `json:"method"`
+	URI     string            `json:"uri"`     // the path with the query
+	Service string            `json:"service"` // that it was signed for
+	Header  map[string]string `json:"header"`
+	Body    []byte            `json:"body"`
+}
+
+// MostSent is the size in bytes up to which the body of a request is kept.
+const MostSent = 16 << 10
+
 // most is how many decisions of a request are kept. A batch of many items has one for
 // each.
 const most = 16
@@ -46,6 +58,7 @@ const most = 16
 type Entry struct {
 	mu      sync.Mutex
 	request Request
+	sent    *Sent
 }
 
 // New returns the entry of a request.
@@ -61,6 +74,16 @@ func (e *Entry) Name(operation string) {
 	if e.request.Operation == "" {
 		e.request.Operation = operation
 	}
+}
+
+// Keep keeps what was sent, unless it is too large.
+func (e *Entry) Keep(s Sent) {
+	if e == nil || len(s.Body) > MostSent {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sent = &s
 }
 
 // Call sets who made the request.
@@ -153,4 +176,23 @@ func (r *Ring) Since(number int) []Request {
 		requests = append(requests, r.entries[i%Size].read())
 	}
 	return requests
+}
+
+// Sent returns what was sent as the request with a number, if that is kept.
+func (r *Ring) Sent(number int) (Sent, bool) {
+	if r == nil {
+		return Sent{}, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if number < 1 || number > r.count || number <= r.count-Size {
+		return Sent{}, false
+	}
+	e := r.entries[(number-1)%Size]
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.sent == nil {
+		return Sent{}, false
+	}
+	return *e.sent, true
 }

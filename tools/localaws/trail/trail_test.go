@@ -58,3 +58,37 @@ func TestRing(t *testing.T) {
 	}
 	all2.Wait()
 }
+
+// TestSent holds that what was sent is kept as long as its request, unless it is large.
+func TestSent(t *testing.T) {
+	t.Parallel()
+	var ring trail.Ring
+	add := func(body []byte) {
+		e := trail.New(trail.Request{})
+		e.Keep(trail.Sent{Method: "POST", Body: body})
+		ring.Add(e)
+	}
+	add([]byte("first"))
+	add(make([]byte, trail.MostSent+1))
+	ring.Add(trail.New(trail.Request{}))
+	for number, want := range map[int]bool{-1: false, 0: false, 1: true, 2: false, 3: false, 4: false} {
+		if sent, ok := ring.Sent(number); ok != want || ok && string(sent.Body) != "first" {
+			t.Errorf("%d: %+v, %v", number, sent, ok)
+		}
+	}
+	for range trail.Size - 2 {
+		add(nil)
+	}
+	if _, ok := ring.Sent(1); ok {
+		t.Error("the first is kept when its request is not")
+	}
+	if _, ok := ring.Sent(trail.Size + 1); !ok {
+		t.Error("the last is not kept")
+	}
+	var none *trail.Ring
+	if _, ok := none.Sent(1); ok {
+		t.Error("no ring keeps something")
+	}
+	var nobody *trail.Entry
+	nobody.Keep(trail.Sent{})
+}

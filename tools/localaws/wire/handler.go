@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/aws/smithy-go"
@@ -104,6 +105,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	}
 	if err == nil {
 		entry.Call(principal.FromContext(ctx).ARN)
+		if r.service.handler == nil || hr.Method == http.MethodGet || hr.Method == http.MethodHead {
+			entry.Keep(sentOf(hr, cred, r.body))
+		}
 		ctx = trail.NewContext(call.NewContext(ctx, newCall(id, hr)), entry)
 	}
 	if err == nil && r.service.handler != nil {
@@ -142,6 +146,21 @@ func (n *noting) WriteHeader(status int) {
 
 // Unwrap is for [http.ResponseController].
 func (n *noting) Unwrap() http.ResponseWriter { return n.ResponseWriter }
+
+// sentOf returns what was sent. It leaves out what belongs to one signature or to one
+// connection.
+func sentOf(r *http.Request, cred credential, body []byte) trail.Sent {
+	s := trail.Sent{Method: r.Method, URI: r.URL.RequestURI(), Service: cred.service, Header: map[string]string{}, Body: slices.Clone(body)}
+	for name := range r.Header {
+		switch {
+		case name == "Authorization", name == "Content-Length", name == "Connection", name == "User-Agent", name == "Accept-Encoding",
+			name == "X-Amz-Date", name == "X-Amz-Security-Token", name == "X-Amz-Content-Sha256", strings.HasPrefix(name, "Amz-Sdk-"):
+		default:
+			s.Header[name] = r.Header.Get(name)
+		}
+	}
+	return s
+}
 
 // newCall returns the parts of a request that are not in an operation's input.
 func newCall(id string, r *http.Request) call.Call {

@@ -106,7 +106,7 @@ func TestAttackTheConsoleWithoutItsSecret(t *testing.T) {
 		t.Error("the link shows the secret of AWS's key")
 	}
 	for _, given := range []string{"", "Bearer ", "Bearer guessed", "Bearer " + other.secret(), "Bearer " + w.secret()[:20], "Bearer " + w.server.Credentials().SecretAccessKey, "Basic " + w.secret()} {
-		for _, path := range []string{"GET api/watch?topics=%5B%7B%22kind%22:%22about%22%7D%5D", "GET api/artifact", "GET api/file", "GET api/none", "POST api/approve", "POST api/retry", "POST api/stop", "POST api/transition"} {
+		for _, path := range []string{"GET api/watch?topics=%5B%7B%22kind%22:%22about%22%7D%5D", "GET api/artifact", "GET api/file", "GET api/none", "POST api/approve", "POST api/retry", "POST api/stop", "POST api/transition", "GET api/sent", "POST api/replay"} {
 			method, at, _ := strings.Cut(path, " ")
 			response, text := w.ask(method, at, "{}", map[string]string{"Authorization": given})
 			if response.StatusCode != http.StatusUnauthorized || strings.Contains(text, person) {

@@ -86,6 +86,8 @@ func (c *Console) handler() http.Handler {
 	mux.HandleFunc("GET "+api+"watch", c.holder(c.watch))
 	mux.HandleFunc("GET "+api+"artifact", c.holder(c.artifact))
 	mux.HandleFunc("GET "+api+"file", c.holder(c.artifactFile))
+	mux.HandleFunc("GET "+api+"sent", c.holder(c.sent))
+	mux.HandleFunc("POST "+api+"replay", c.holder(c.replay))
 	mux.HandleFunc("POST "+api+"approve", c.holder(does(c.approve)))
 	mux.HandleFunc("POST "+api+"retry", c.holder(does(c.retry)))
 	mux.HandleFunc("POST "+api+"stop", c.holder(does(c.stop)))
@@ -176,10 +178,8 @@ const maxBody = 64 << 10
 func does[T any](do func(*http.Request, T) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		var in T
-		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&in); err != nil {
-			return &failure{http.StatusBadRequest, "The request can't be read: " + err.Error()}
+		if err := decode(w, r, &in); err != nil {
+			return err
 		}
 		if err := do(r, in); err != nil {
 			return err
@@ -187,6 +187,16 @@ func does[T any](do func(*http.Request, T) error) func(http.ResponseWriter, *htt
 		answer(w, http.StatusOK, struct{}{})
 		return nil
 	}
+}
+
+// decode reads a request's JSON.
+func decode(w http.ResponseWriter, r *http.Request, into any) error {
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return &failure{http.StatusBadRequest, "The request can't be read: " + err.Error()}
+	}
+	return nil
 }
 
 func answer(w http.ResponseWriter, status int, value any) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +75,10 @@ func action(p console.Pipeline, name string) console.Action {
 }
 
 // post does something at the console.
-func (w *world) post(path string, body any) error {
+func (w *world) post(path string, body any) error { return w.postFor(path, body, &struct{}{}) }
+
+// postFor asks the console to do something, and reads the answer.
+func (w *world) postFor(path string, body, into any) error {
 	w.t.Helper()
 	encoded, err := json.Marshal(body)
 	w.must(err)
@@ -82,7 +86,7 @@ func (w *world) post(path string, body any) error {
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s: %s", response.Status, text)
 	}
-	return nil
+	return json.Unmarshal([]byte(text), into)
 }
 
 // get reads something of the console.
@@ -404,6 +408,35 @@ func TestRequests(t *testing.T) {
 	}
 	if d := write.Decisions; len(d) != 1 || d[0].Allowed || d[0].By != "identity-based policy" || !strings.Contains(write.Error, "AccessDenied") {
 		t.Errorf("the refused request is %+v", write)
+	}
+	var sent console.Sent
+	w.get("api/sent", map[string]string{"number": strconv.Itoa(write.Number)}, &sent)
+	if sent.Method != http.MethodPost || sent.URI != "/" || !strings.Contains(sent.Body, `"Name":"/none"`) || sent.Header["X-Amz-Target"] != "AmazonSSM.PutParameter" {
+		t.Errorf("what was sent is %+v", sent)
+	}
+	for name := range sent.Header {
+		if name == "Authorization" || name == "X-Amz-Security-Token" {
+			t.Errorf("%s is kept", name)
+		}
+	}
+	// The user may write what the reader may not.
+	for _, again := range []struct {
+		number, status int
+		body           string
+	}{
+		{write.Number, http.StatusOK, `"Version":1`},
+		{read.Number, http.StatusOK, `"Value":"x"`},
+		{write.Number, http.StatusBadRequest, "ParameterAlreadyExists"},
+		{list.Number, http.StatusOK, "<ListAllMyBucketsResult"},
+	} {
+		var got console.Replayed
+		w.must(w.postFor("api/replay", map[string]any{"number": again.number}, &got))
+		if got.Status != again.status || !strings.Contains(got.Body, again.body) {
+			t.Errorf("sent again, %d is answered %+v", again.number, got)
+		}
+	}
+	if err := w.post("api/replay", map[string]any{"number": 100000}); err == nil || !strings.Contains(err.Error(), "not kept") {
+		t.Errorf("of a request that is not there: %v", err)
 	}
 	if list.Service != "s3" || list.Operation != "ListBuckets" || list.Status != http.StatusOK || !strings.HasSuffix(list.Caller, ":user/rehearsal") || list.Number != 6 {
 		t.Errorf("the list of buckets is %+v", list)

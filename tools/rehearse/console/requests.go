@@ -1,8 +1,20 @@
 package console
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"unicode/utf8"
 
+	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/trail"
 )
 
@@ -21,4 +33,91 @@ func (c *Console) requests(from int) source {
 		from = got[len(got)-1].Number
 		return Requests{got}, nil
 	}
+}
+
+// Sent is what was sent as a request.
+type Sent struct {
+	Method string            `json:"method"`
+	URI    string            `json:"uri"`
+	Header map[string]string `json:"header"`
+	Body   string            `json:"body"`
+}
+
+// sent answers with what was sent as the request with a number.
+func (c *Console) sent(w http.ResponseWriter, r *http.Request) error {
+	number, err := strconv.Atoi(r.URL.Query().Get("number"))
+	if err != nil {
+		return &failure{http.StatusBadRequest, "The request's number is missing."}
+	}
+	s, err := c.kept(number)
+	if err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, Sent{s.Method, s.URI, s.Header, readable(s.Body)})
+	return nil
+}
+
+func (c *Console) kept(number int) (trail.Sent, error) {
+	s, ok := c.aws.Requests.Sent(number)
+	if !ok {
+		return s, &failure{http.StatusNotFound, fmt.Sprintf("What was sent as this request is not kept: it is not among the newest %d, has more than %d bytes, was refused before it was read, or writes an object of S3.", trail.Size, trail.MostSent)}
+	}
+	if s.Service == "" {
+		return s, &failure{http.StatusNotFound, "Nobody has signed this request, so that it can't be sent again as you."}
+	}
+	return s, nil
+}
+
+// Replayed is the answer to a request that was sent again.
+type Replayed struct {
+	Status int    `json:"status"`
+	Body   string `json:"body"`
+}
+
+// mostAnswered is how many bytes of an answer are shown.
+const mostAnswered = 64 << 10
+
+// replay sends a request again, as the account's user: what its caller signed with is
+// not kept.
+func (c *Console) replay(w http.ResponseWriter, r *http.Request) error {
+	var in struct{ Number int }
+	if err := decode(w, r, &in); err != nil {
+		return err
+	}
+	s, err := c.kept(in.Number)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(r.Context(), s.Method, c.server.URL+s.URI, bytes.NewReader(s.Body))
+	if err != nil {
+		return err
+	}
+	for name, value := range s.Header {
+		request.Header.Set(name, value)
+	}
+	request.Header.Set("User-Agent", "magewright-console")
+	sum := sha256.Sum256(s.Body)
+	digest := hex.EncodeToString(sum[:])
+	request.Header.Set("X-Amz-Content-Sha256", digest)
+	if err := v4.NewSigner().SignHTTP(r.Context(), c.server.Credentials(), request, digest, s.Service, localaws.Region, c.pace.Now()); err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, mostAnswered))
+	if err := errors.Join(err, response.Body.Close()); err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, Replayed{response.StatusCode, readable(body)})
+	return nil
+}
+
+// readable returns a text, or says that there is none.
+func readable(body []byte) string {
+	if utf8.Valid(body) {
+		return string(body)
+	}
+	return fmt.Sprintf("(%d bytes that are no text)", len(body))
 }

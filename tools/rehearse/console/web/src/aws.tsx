@@ -1,10 +1,10 @@
 // What exists in AWS, each thing with what belongs to it, and the requests.
 import { useMemo, useState } from 'preact/hooks'
-import { useLog, useRequests, useTopic } from './server'
+import { post, useAsked, useLog, useRequests, useTopic } from './server'
 import { go, Link, useRoute } from './route'
 import { Log } from './log'
-import { Empty, isFailed, plural, span, Status, time, Trouble } from './parts'
-import type { AWSRequest, Cell, Item, Thing } from './types'
+import { Do, Empty, isFailed, plural, span, Status, time, Trouble } from './parts'
+import type { AWSRequest, Cell, Item, Replayed, Sent, Thing } from './types'
 
 const kinds: Record<string, string> = {
   stack: 'Stacks',
@@ -256,6 +256,7 @@ function RequestView({ r }: { r: AWSRequest }) {
           </>
         )}
       </dl>
+      {!r.inside && <Again number={r.number} />}
       {!r.decisions?.length && <p class="quiet">No policy was asked.</p>}
       {r.decisions?.map((d) => (
         <section>
@@ -276,6 +277,33 @@ function RequestView({ r }: { r: AWSRequest }) {
         </section>
       ))}
     </div>
+  )
+}
+
+// Again shows what was sent as a request, and sends it once more.
+function Again({ number }: { number: number }) {
+  const { value, error } = useAsked<Sent>('sent', { number: String(number) })
+  const [got, set] = useState<Replayed | null>(null)
+  if (error) return <p class="quiet">{error}</p>
+  if (!value) return null
+  return (
+    <section aria-label="Sent">
+      <p>
+        <strong>
+          {value.method} {value.uri}
+        </strong>
+      </p>
+      {value.body && <pre>{pretty(value.body)}</pre>}
+      <Do act={async () => set(await post<Replayed>('replay', { number }))}>Send it again, as you</Do>
+      {got && (
+        <div role="status">
+          <p>
+            <Status of={got.status < 400 ? 'Succeeded' : 'Failed'} words={'Answered ' + got.status} />
+          </p>
+          {got.body && <pre>{pretty(got.body)}</pre>}
+        </div>
+      )}
+    </section>
   )
 }
 

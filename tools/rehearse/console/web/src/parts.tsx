@@ -69,7 +69,7 @@ export function Trouble({ children }: { children: ComponentChildren }) {
 }
 
 // Do is a button for something that is done on the server. It shows why it failed.
-export function Do({ act, children, kind }: { act: () => Promise<void>; children: ComponentChildren; kind?: string }) {
+export function Do({ act, children, kind }: { act: () => Promise<unknown>; children: ComponentChildren; kind?: string }) {
   const [busy, work] = useState(false)
   const [error, fail] = useState('')
   return (

@@ -19,8 +19,8 @@ export async function get<T>(path: string, query: Record<string, string>): Promi
   return answered(await fetch(api + path + '?' + new URLSearchParams(query), { headers: authorization() }))
 }
 
-export async function post(path: string, body: object): Promise<void> {
-  await answered(
+export async function post<T = unknown>(path: string, body: object): Promise<T> {
+  return answered(
     await fetch(api + path, {
       method: 'POST',
       headers: { ...authorization(), 'Content-Type': 'application/json' },

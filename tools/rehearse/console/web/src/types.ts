@@ -182,3 +182,7 @@ export type AWSRequest = {
   inside?: boolean
   decisions?: Decision[]
 }
+
+export type Sent = { method: string; uri: string; header: Record<string, string>; body: string }
+
+export type Replayed = { status: number; body: string }

@@ -242,6 +242,13 @@ scenario('requests come with their statements', at('shop', 'aws/requests', async
   await page.getByRole('button', { name: 'Hold' }).click()
   await page.getByRole('button', { name: 'Go on' }).waitFor()
 }))
+scenario('a request is sent again', at('shop', 'aws/requests', async (page) => {
+  await page.getByLabel('Search the requests').fill('PutItem')
+  await page.locator('.request').last().click()
+  await page.locator('.decisions pre', { hasText: '"TableName": "shop-customers"' }).first().waitFor()
+  await page.getByRole('button', { name: 'Send it again, as you' }).click()
+  await page.getByRole('status').filter({ hasText: 'Answered 200' }).waitFor()
+}))
 scenario('a canary is shown with what the judge says', at('shop', 'deployment', async (page) => {
   await page.getByRole('img', { name: /^The canary of version 2 over 1: InProgress. FAIL: / }).waitFor()
   await text(page, 'how likely such a difference is')
