@@ -137,6 +137,14 @@ func Plan(ctx context.Context,
 	return program.Run(ctx, "plan", program.Flag("base", base), program.Flag("send", send), program.Flag("when", when))
 }
 
+// Cost estimates what production costs a month, beside what is deployed.
+func Cost(ctx context.Context,
+	requests *float64, // how many requests a month each function gets; default 1000000
+	ms *float64, // how many milliseconds a request takes; default 100
+) error {
+	return program.Run(ctx, "cost", program.Flag("requests", requests), program.Flag("ms", ms))
+}
+
 // Releases shows what serves where, who approved what on which evidence, and DORA's four figures.
 func Releases(ctx context.Context,
 	diff *string, // what is between two releases, as OLD..NEW

@@ -47,6 +47,7 @@ import (
 	"github.com/magewright/magewright/tools/project/target"
 	"github.com/magewright/magewright/tools/readiness/assess"
 	"github.com/magewright/magewright/tools/readiness/attest"
+	"github.com/magewright/magewright/tools/readiness/cost"
 	"github.com/magewright/magewright/tools/readiness/plan"
 	"github.com/magewright/magewright/tools/readiness/verify"
 	"github.com/magewright/magewright/tools/rehearse"
@@ -64,6 +65,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"check":           check,
 	"clean":           without("clean", target.Clean),
 	"comment":         without("comment", comment.Run),
+	"cost":            cost.Main,
 	"deploy":          deployment,
 	"dev":             dev.Main,
 	"doctor":          without("doctor", doctor.Run),

@@ -75,6 +75,10 @@ var all = []Target{
 		{"send", "bool", "publish it to the stakeholders' topic, and record that"},
 		{"when", "string", "when production is deployed; default when the pipeline's approval is given"},
 	}},
+	{Name: "Cost", Command: "cost", Doc: "estimates what the last stage costs a month, beside what is deployed.", CDK: true, Args: []Arg{
+		{"requests", "float64", "how many requests a month each function gets; default 1000000"},
+		{"ms", "float64", "how many milliseconds a request takes; default 100"},
+	}},
 	{Name: "Readiness", Command: "readiness", Doc: "decides from evidence whether HEAD may go to production: exit code 0 is GO.", CDK: true, Args: []Arg{
 		base,
 		{"missing", "bool", "list what is missing to require every check, with the command that sets it up, and decide nothing"},

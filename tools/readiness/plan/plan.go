@@ -20,6 +20,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/baseline"
 	"github.com/magewright/magewright/tools/readiness/collect"
+	"github.com/magewright/magewright/tools/readiness/cost"
 )
 
 // options holds the command line.
@@ -44,6 +45,11 @@ func run(ctx context.Context, cfg project.Config, awsConfig aws.Config, o option
 	}
 	if !o.send {
 		fmt.Fprint(cfg.Stdout, plan.Text)
+		// It is an estimate of somebody's prices, and no part of what is decided by.
+		fmt.Fprintln(cfg.Stdout)
+		if err := cost.Print(ctx, cfg, cfg.Stdout, cost.Usual); err != nil {
+			fmt.Fprintf(cfg.Stdout, "the cost is not known: %v\n", err)
+		}
 		return nil
 	}
 	names, err := manifest.Read(cfg)

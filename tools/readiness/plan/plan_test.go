@@ -210,7 +210,7 @@ func TestSend(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept, err := os.ReadFile(filepath.Join(cfg.Evidence, "plan.md"))
-	if err != nil || out.String() != string(kept) || !strings.Contains(out.String(), "- owner: Team Ledger\n- contact: ledger@example.com\n") {
+	if err != nil || !strings.HasPrefix(out.String(), string(kept)+"\ncost of production in USD a month, at 1000000 requests of 100 ms") || !strings.Contains(out.String(), "- owner: Team Ledger\n- contact: ledger@example.com\n") {
 		t.Errorf("printed\n%s\nkept\n%s\n%v", &out, kept, err)
 	}
 	if got := outcome(t, cfg, awsConfig); got.State != readiness.Unknown || got.Next != "go tool mage plan -send" {
