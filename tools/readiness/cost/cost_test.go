@@ -89,6 +89,23 @@ without free tiers, discounts, data transfer and taxes
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	document, err := os.ReadFile("../../../infra/docs/cost.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The document shows some of its lines.
+	shown := 0
+	for line := range strings.SplitSeq(string(document), "\n") {
+		if line, ok := strings.CutPrefix(line, "    "); ok && !strings.HasPrefix(line, "go tool mage ") {
+			shown++
+			if !strings.Contains(want, line+"\n") {
+				t.Errorf("infra/docs/cost.md shows %q, which is not printed", line)
+			}
+		}
+	}
+	if shown != 4 {
+		t.Errorf("infra/docs/cost.md shows %d lines", shown)
+	}
 	out.Reset()
 	if err := prices.print(&out, "production", Traffic{}, before, nil, "it is not deployed"); err != nil {
 		t.Fatal(err)

@@ -55,7 +55,7 @@ func (l *loop) step(name string, f func(project.Config) error) error {
 		fmt.Fprint(l.out, results.Lines(said.String(), 40))
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	fmt.Fprintf(l.out, "%-40s %s\n", name, took(clock.Since(l.clock, began)))
+	fmt.Fprintln(l.out, timed(name, clock.Since(l.clock, began)))
 	return nil
 }
 
@@ -69,7 +69,7 @@ func (l *loop) handle(ctx context.Context, changed []string) bool {
 	if duty.nothing() {
 		return false
 	}
-	fmt.Fprintf(l.out, "saved     %s\n", named(changed))
+	fmt.Fprintln(l.out, saidSaved(changed))
 	if fresh, err := project.Discover(ctx); err == nil {
 		// Functions know their commit, and whether files differ from it.
 		l.cfg.Commit, l.cfg.Dirty = fresh.Commit, fresh.Dirty
@@ -86,7 +86,7 @@ func (l *loop) handle(ctx context.Context, changed []string) bool {
 		}
 	}
 	if err == nil && len(duty.programs) > 0 {
-		fmt.Fprintf(l.out, "%-40s %s\n", "serves what was saved after", took(clock.Since(l.clock, began)))
+		fmt.Fprintln(l.out, timed(saidServed, clock.Since(l.clock, began)))
 	}
 	if err == nil {
 		err = l.smoke(ctx)
@@ -102,15 +102,6 @@ func (l *loop) handle(ctx context.Context, changed []string) bool {
 		l.layout = found
 	}
 	return true
-}
-
-// named names some files.
-func named(files []string) string {
-	const most = 3
-	if len(files) <= most {
-		return strings.Join(files, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(files[:most], ", "), len(files)-most)
 }
 
 // deploy synthesizes the files as they are, and deploys the first stage if its templates
@@ -227,11 +218,16 @@ func (l *loop) replace(ctx context.Context, dir string) error {
 		return l.deploy(ctx)
 	}
 	began := l.clock.Now()
-	built, err := l.compile(ctx, l.layout.programs[i], l.delve != "")
+	var built []byte
+	// The first build for a debugger compiles everything again.
+	err := heartbeat.During(l.clock, l.out, l.out, "build "+dir, func(io.Writer, io.Writer) (err error) {
+		built, err = l.compile(ctx, l.layout.programs[i], l.delve != "")
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(l.out, "%-40s %s\n", "build "+dir, took(clock.Since(l.clock, began)))
+	fmt.Fprintln(l.out, timed(saidBuilt(dir), clock.Since(l.clock, began)))
 	for _, f := range replaced {
 		began := l.clock.Now()
 		files := map[string][]byte{executable: built}
@@ -245,7 +241,7 @@ func (l *loop) replace(ctx context.Context, dir string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(l.out, "%-40s %s\n", "replace "+f.name+", version "+version, took(clock.Since(l.clock, began)))
+		fmt.Fprintln(l.out, timed(saidReplaced(f.name, version), clock.Since(l.clock, began)))
 		if l.delve != "" {
 			l.describe(f)
 		}
@@ -274,6 +270,6 @@ func (l *loop) smoke(ctx context.Context) error {
 		return exit.Failed("mend it and save it; the log of the function is above, and in the console", "the smoke test fails: %w", err)
 	}
 	steps := strings.Count(said.String(), " ms\n")
-	fmt.Fprintf(l.out, "%-40s %s\n", fmt.Sprintf("smoke: %d steps are as they must be", steps), took(clock.Since(l.clock, began)))
+	fmt.Fprintln(l.out, timed(saidSmoke(steps), clock.Since(l.clock, began)))
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/internal/clock"
@@ -110,6 +109,3 @@ func (l *loop) report(ctx context.Context, err error) {
 	}
 	fmt.Fprintf(l.out, "%v\n", err)
 }
-
-// took writes a time as the parts of the loop take it.
-func took(d time.Duration) string { return fmt.Sprintf("%5.2f s", d.Seconds()) }
