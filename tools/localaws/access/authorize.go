@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/magewright/magewright/tools/localaws/call"
 	"github.com/magewright/magewright/tools/localaws/iam/policy"
 	"github.com/magewright/magewright/tools/localaws/principal"
 	"github.com/magewright/magewright/tools/localaws/trail"
@@ -138,7 +139,7 @@ func (g *Guard) Internal(ctx context.Context, service, name string, in any) erro
 		return g.Authorize(ctx, service, name, in)
 	}
 	// The service does this by itself, as somebody.
-	entry := trail.New(trail.Request{At: g.account.Clock.Now(), Service: service, Operation: name, Caller: principal.FromContext(ctx).ARN, Inside: true})
+	entry := trail.New(trail.Request{At: g.account.Clock.Now(), Service: service, Operation: name, Caller: principal.FromContext(ctx).ARN, Inside: true, Trace: trail.Root(call.FromContext(ctx).Trace)})
 	err := g.Authorize(trail.NewContext(ctx, entry), service, name, in)
 	entry.End(0, 0, err)
 	g.requests.Add(entry)

@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/magewright/magewright/tools/localaws/call"
+	"github.com/magewright/magewright/tools/localaws/trail"
 )
 
 // initLimit is how long the first initialization of an environment may take.
@@ -171,6 +172,7 @@ func (s *Service) Invoke(ctx context.Context, in *awslambda.InvokeInput) (*awsla
 
 	caller := call.FromContext(ctx)
 	ev := event{id: caller.ID, trace: traceOf(caller.Trace, s.account.Clock.Now()), payload: payload}
+	trail.FromContext(ctx).Follow(ev.trace)
 	switch in.InvocationType {
 	case "", lambdatypes.InvocationTypeRequestResponse:
 		ev.clientContext, ev.tail = string(clientContext), in.LogType == lambdatypes.LogTypeTail

@@ -5,6 +5,7 @@ package trail
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -30,8 +31,11 @@ type Request struct {
 	Operation string        `json:"operation"`
 	Caller    string        `json:"caller,omitempty"` // an ARN
 	Agent     string        `json:"agent,omitempty"`  // what the client calls itself
-	Status    int           `json:"status,omitempty"`
-	Error     string        `json:"error,omitempty"`
+	// Trace is the X-Ray trace that the request belongs to, or "": what a function asks
+	// for belongs to that of its invocation.
+	Trace  string `json:"trace,omitempty"`
+	Status int    `json:"status,omitempty"`
+	Error  string `json:"error,omitempty"`
 	// Inside says that a service made the call as somebody.
 	Inside    bool       `json:"inside,omitempty"`
 	Decisions []Decision `json:"decisions,omitempty"`
@@ -74,6 +78,27 @@ func (e *Entry) Name(operation string) {
 	if e.request.Operation == "" {
 		e.request.Operation = operation
 	}
+}
+
+// Root returns the trace of an X-Amzn-Trace-Id header, or "".
+// See https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader.
+func Root(header string) string {
+	for field := range strings.SplitSeq(header, ";") {
+		if root, ok := strings.CutPrefix(strings.TrimSpace(field), "Root="); ok {
+			return root
+		}
+	}
+	return ""
+}
+
+// Follow notes the trace of a header, which the request has begun.
+func (e *Entry) Follow(header string) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.request.Trace = Root(header)
 }
 
 // Keep keeps what was sent, unless it is too large.

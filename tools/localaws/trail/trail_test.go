@@ -92,3 +92,16 @@ func TestSent(t *testing.T) {
 	var nobody *trail.Entry
 	nobody.Keep(trail.Sent{})
 }
+
+func TestRoot(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]string{
+		"": "", "Parent=1;Sampled=0": "", "Root=1-2-3;Parent=4;Sampled=0": "1-2-3", "Self=1-5-6; Root=1-2-3": "1-2-3",
+	} {
+		if got := trail.Root(header); got != want {
+			t.Errorf("of %q it is %q, want %q", header, got, want)
+		}
+	}
+	var nobody *trail.Entry
+	nobody.Follow("Root=1-2-3")
+}

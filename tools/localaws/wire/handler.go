@@ -75,7 +75,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 
 	cred, err := parseCredential(hr)
 	r := &request{Request: hr, id: id, service: h.find(hr, cred)}
-	entry := trail.New(trail.Request{ID: id, At: start, Service: r.service.name, Agent: hr.UserAgent()})
+	entry := trail.New(trail.Request{ID: id, At: start, Service: r.service.name, Agent: hr.UserAgent(), Trace: trail.Root(hr.Header.Get("X-Amzn-Trace-Id"))})
 	status := 0
 	defer func() {
 		entry.End(status, clock.Since(h.account.Clock, start), err)

@@ -32,7 +32,7 @@ export function AWSView() {
         </Link>
       </nav>
       {kind === 'requests' ? (
-        <Requests caller={name} />
+        <Requests key={name} caller={name} />
       ) : kind === 'log' && name && more ? (
         <LogOf group={name} stream={more} />
       ) : kind && name ? (
@@ -190,7 +190,7 @@ function Requests({ caller }: { caller?: string }) {
   const shown = useMemo(
     () =>
       source
-        .filter((r) => (!only || refused(r)) && (r.service + ':' + r.operation + ' ' + callerOf(r)).toLowerCase().includes(wanted))
+        .filter((r) => (!only || refused(r)) && (r.service + ':' + r.operation + ' ' + callerOf(r) + ' ' + (r.trace ?? '')).toLowerCase().includes(wanted))
         .reverse(),
     [source, only, wanted],
   )
@@ -200,7 +200,7 @@ function Requests({ caller }: { caller?: string }) {
       <div class="tools">
         <label class="search">
           <span class="hidden">Search the requests</span>
-          <input type="search" placeholder="Service, operation or caller  /" data-search value={find} onInput={(e) => search(e.currentTarget.value)} />
+          <input type="search" placeholder="Service, operation, caller or trace  /" data-search value={find} onInput={(e) => search(e.currentTarget.value)} />
         </label>
         <button type="button" aria-pressed={only} onClick={() => refuse(!only)}>
           Refused and failed
@@ -249,6 +249,16 @@ function RequestView({ r }: { r: AWSRequest }) {
           </button>
           {r.inside && ' as whom a service made the call'}
         </dd>
+        {r.trace && (
+          <>
+            <dt>Trace</dt>
+            <dd>
+              <button type="button" class="small" onClick={() => go(['aws', 'requests', r.trace!])}>
+                {r.trace}
+              </button>
+            </dd>
+          </>
+        )}
         {r.agent && (
           <>
             <dt>Client</dt>

@@ -177,6 +177,7 @@ export type AWSRequest = {
   operation: string
   caller?: string
   agent?: string
+  trace?: string
   status?: number
   error?: string
   inside?: boolean

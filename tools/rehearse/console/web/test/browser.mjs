@@ -242,6 +242,12 @@ scenario('requests come with their statements', at('shop', 'aws/requests', async
   await page.getByRole('button', { name: 'Hold' }).click()
   await page.getByRole('button', { name: 'Go on' }).waitFor()
 }))
+scenario('a trace leads to what belongs to it', at('shop', 'aws/requests', async (page) => {
+  await page.getByLabel('Search the requests').fill('lambda:Invoke')
+  await page.locator('.request').first().click()
+  await page.locator('.decisions').getByRole('button', { name: /^1-[0-9a-f]{8}-[0-9a-f]{24}$/ }).click()
+  await text(page, /^1 request$/)
+}))
 scenario('a request is sent again', at('shop', 'aws/requests', async (page) => {
   await page.getByLabel('Search the requests').fill('PutItem')
   await page.locator('.request').last().click()
