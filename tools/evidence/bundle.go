@@ -43,7 +43,11 @@ type Summary struct {
 	// VerificationResult is SummaryPassed or SummaryFailed.
 	VerificationResult string   `json:"verificationResult"`
 	VerifiedLevels     []string `json:"verifiedLevels"`
+	SLSAVersion        string   `json:"slsaVersion,omitempty"`
 }
+
+// SLSAVersion is the version of SLSA that summaries follow.
+const SLSAVersion = "1.0"
 
 // A Verifier names who decided.
 type Verifier struct {

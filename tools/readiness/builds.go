@@ -3,6 +3,7 @@ package readiness
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/magewright/magewright/tools/evidence"
 )
@@ -35,6 +36,11 @@ type Build struct {
 	// Variables are the names of those that neither the project nor the action has with
 	// the build's value.
 	Variables []string `json:"variables,omitempty"`
+	// ARN, Image and the times are for the provenance of what it has made.
+	ARN       string    `json:"arn,omitempty"`
+	Image     string    `json:"image,omitempty"`
+	StartedOn time.Time `json:"startedOn,omitzero"`
+	EndedOn   time.Time `json:"endedOn,omitzero"`
 }
 
 // problems returns what is wrong with a build of a release.

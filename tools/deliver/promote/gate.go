@@ -48,7 +48,7 @@ func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, key ev
 	if err != nil {
 		return evidence.Deployment{}, err
 	}
-	pkg, err := deployedPackage(cfg)
+	pkg, zips, err := deployedPackage(cfg)
 	if err != nil {
 		return evidence.Deployment{}, err
 	}
@@ -56,7 +56,7 @@ func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, key ev
 	if err != nil {
 		return evidence.Deployment{}, err
 	}
-	if err := bundle.Allows(verify.Release{Commit: release.Commit, Package: pkg, Account: by.account, Files: files}, now); err != nil {
+	if err := bundle.Allows(verify.Release{Commit: release.Commit, Package: pkg, Account: by.account, Packages: zips, Files: files}, now); err != nil {
 		return evidence.Deployment{}, err
 	}
 	if err := checkCommit(cfg, release.Commit); err != nil {
@@ -187,21 +187,24 @@ func readBundle(ctx context.Context, cfg project.Config, key evidence.Key, now t
 }
 
 // deployedPackage returns the SHA-256 of the zip file that production's function
-// would be made of, or that of the list of all: of their bytes, not what the assembly
-// says of itself.
-func deployedPackage(cfg project.Config) (string, error) {
+// would be made of, or that of the list of all, and that of each: of their bytes, not
+// what the assembly says of itself.
+func deployedPackage(cfg project.Config) (pkg string, zips []string, err error) {
 	names, err := manifest.Read(cfg)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	packages, err := cdk.FunctionPackages(cfg.Assembly, names.Last().Template)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if len(packages) == 0 {
-		return "", errors.New("the assembly makes no function of production of a zip file")
+		return "", nil, errors.New("the assembly makes no function of production of a zip file")
 	}
-	return cdk.PackageDigest(packages), nil
+	for _, p := range packages {
+		zips = append(zips, p.SHA256)
+	}
+	return cdk.PackageDigest(packages), zips, nil
 }
 
 // approval returns the answer that an execution's manual approval got.

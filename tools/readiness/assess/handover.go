@@ -83,6 +83,17 @@ func hand(ctx context.Context, cfg project.Config, awsConfig aws.Config, h hando
 func (h handover) sign(ctx context.Context, signer evidence.Signer) ([]byte, error) {
 	a := h.assessment
 	all := h.statements
+	made, ok, err := readiness.Provenance(h.statements)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		all = append(all[:len(all):len(all)], made)
+	}
+	levels, err := readiness.Levels(a.Verdict, h.statements)
+	if err != nil {
+		return nil, err
+	}
 	for _, p := range []evidence.Predicate{a, evidence.Page{Made: evidence.Made{FinishedOn: h.now}, HTML: string(h.page)}} {
 		s, err := evidence.NewStatement(a.Commit, a.Package, p)
 		if err != nil {
@@ -99,13 +110,14 @@ func (h handover) sign(ctx context.Context, signer evidence.Signer) ([]byte, err
 		result = evidence.SummaryFailed
 	}
 	var bundle bytes.Buffer
-	err := evidence.WriteBundle(ctx, &bundle, signer, all, evidence.Summary{
+	err = evidence.WriteBundle(ctx, &bundle, signer, all, evidence.Summary{
 		Verifier:           evidence.Verifier{ID: evidence.Base + "readiness"},
 		TimeVerified:       a.FinishedOn,
 		ResourceURI:        "git+commit:" + a.Commit,
 		Policy:             evidence.Resource{URI: policy.File + "@" + policy.From, Digest: map[string]string{evidence.SHA256: policy.Digest}},
 		VerificationResult: result,
-		VerifiedLevels:     []string{},
+		VerifiedLevels:     levels,
+		SLSAVersion:        evidence.SLSAVersion,
 	}, a.Commit, a.Package)
 	return bundle.Bytes(), err
 }

@@ -94,6 +94,10 @@ func readBuild(ctx context.Context, client *codebuild.Client, a types.ActionExec
 	}
 	build, project := got.Builds[0], projects.Projects[0]
 	b.Status, b.Commit, b.Initiator, b.Project = string(build.BuildStatus), aws.ToString(build.ResolvedSourceVersion), aws.ToString(build.Initiator), aws.ToString(build.ProjectName)
+	b.ARN, b.StartedOn, b.EndedOn = aws.ToString(build.Arn), aws.ToTime(build.StartTime).UTC(), aws.ToTime(build.EndTime).UTC()
+	if build.Environment != nil {
+		b.Image = aws.ToString(build.Environment.Image)
+	}
 	b.Overridden = overridden(build, project)
 	var declared []cbtypes.EnvironmentVariable
 	if text := configuration["EnvironmentVariables"]; text != "" {

@@ -85,7 +85,60 @@ func (b Bundle) Replay() (readiness.Assessment, error) {
 	if passed := b.Summary.VerificationResult == evidence.SummaryPassed; passed != (again.Verdict != readiness.NoGo) {
 		return again, fmt.Errorf("the summary says %s, but the verdict is %s", b.Summary.VerificationResult, again.Verdict)
 	}
-	return again, nil
+	return again, b.slsa(again.Verdict)
+}
+
+// slsa returns an error unless the bundle has the provenance that its statements give,
+// and its summary the levels. One that is older has neither.
+func (b Bundle) slsa(verdict string) error {
+	if b.Summary.SLSAVersion == "" {
+		return nil
+	}
+	levels, err := readiness.Levels(verdict, b.Statements)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(levels, b.Summary.VerifiedLevels) {
+		return fmt.Errorf("the summary names the levels %q, but the statements give %q", b.Summary.VerifiedLevels, levels)
+	}
+	made, ok, err := readiness.Provenance(b.Statements)
+	if err != nil {
+		return err
+	}
+	var want []evidence.Statement
+	if ok {
+		want = append(want, made)
+	}
+	if !slices.EqualFunc(b.provenances(), want, sameStatement) {
+		return errors.New("the provenance in the bundle is not the one that CodeBuild's answers give")
+	}
+	return nil
+}
+
+func sameStatement(a, b evidence.Statement) bool {
+	return bytes.Equal(a.Predicate, b.Predicate) && slices.EqualFunc(a.Subject, b.Subject, func(a, b evidence.Subject) bool {
+		return a.Name == b.Name && maps.Equal(a.Digest, b.Digest)
+	})
+}
+
+// provenances returns the statements of how the packages were made.
+func (b Bundle) provenances() []evidence.Statement {
+	return slices.DeleteFunc(slices.Clone(b.Statements), func(s evidence.Statement) bool {
+		return s.PredicateType != evidence.Provenance{}.PredicateType()
+	})
+}
+
+// checkProvenance returns an error if a build of the pipeline has made the packages, and
+// its provenance does not name each that would be deployed.
+func (b Bundle) checkProvenance(packages []string) error {
+	for _, s := range b.provenances() {
+		for _, digest := range packages {
+			if !slices.ContainsFunc(s.Subject, func(of evidence.Subject) bool { return of.Digest[evidence.SHA256] == digest }) {
+				return fmt.Errorf("the provenance names no file with the SHA-256 %.12s, of which the assembly makes a function", digest)
+			}
+		}
+	}
+	return nil
 }
 
 // A Release is what a bundle must be for to allow its deployment.
@@ -93,6 +146,8 @@ type Release struct {
 	Commit  string
 	Package string // SHA-256 of the zip to be deployed
 	Account string // the account to deploy to
+	// Packages are the SHA-256 of the zip files of the functions to be deployed.
+	Packages []string
 	// Files are all files of the cloud assembly to be deployed, with their SHA-256.
 	Files map[string]string
 }
@@ -118,6 +173,9 @@ func (b Bundle) Allows(release Release, now time.Time) error {
 	}
 	assessed, err := b.Replay()
 	if err != nil {
+		return err
+	}
+	if err := b.checkProvenance(release.Packages); err != nil {
 		return err
 	}
 	if assessed.Verdict == readiness.NoGo {
