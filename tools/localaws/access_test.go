@@ -229,6 +229,24 @@ func TestAccess(t *testing.T) {
 		if len(listed) != 10 || !strings.Contains(strings.Join(listed, "\n"), `iam:PassRole {"Effect":"Allow","Action":"iam:PassRole","Resource":"`+arn+`"}`) {
 			t.Errorf("refused\n%s", strings.Join(listed, "\n"))
 		}
+		// Without the one statement that allows a call, it is refused.
+		for _, used := range r.Used {
+			if !strings.Contains(string(used.Statement), "ssm:GetParameter") {
+				continue
+			}
+			if used.Alone != used.Calls {
+				t.Errorf("%d of %d calls needed %s", used.Alone, used.Calls, used.Statement)
+			}
+			server.Without(arn, string(used.Statement))
+			_, err := parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/app/x")})
+			if got := refused(err); !strings.Contains(got, "no identity-based policy allows the ssm:GetParameter action") {
+				t.Errorf("without %s: %s", used.Statement, got)
+			}
+			server.Without("", "")
+			if _, err := parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/app/x")}); err != nil {
+				t.Errorf("with all statements again: %v", err)
+			}
+		}
 	}
 }
 

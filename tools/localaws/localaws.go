@@ -384,6 +384,10 @@ func (s *Server) Flush(ctx context.Context) {
 // Access returns what IAM decided so far.
 func (s *Server) Access() access.Summary { return s.guard.Summary() }
 
+// Without takes a statement, given by its text, away from a role until it is called
+// again, with "" for no statement. It is for tests that ask what a statement is needed for.
+func (s *Server) Without(role, statement string) { s.guard.Without(role, statement) }
+
 // Credentials returns the key of the account's user. The secret is another one
 // for each server: who does not know it can't use the endpoint, even on this
 // machine.

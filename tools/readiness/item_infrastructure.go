@@ -8,7 +8,7 @@ import (
 
 // infrastructureChecks returns the checks of the item Infrastructure.
 func infrastructureChecks() []Check {
-	return []Check{synthesized(), reproducible(), builds(), nag(), changeSet(), broadening(), drift()}
+	return []Check{synthesized(), reproducible(), builds(), nag(), changeSet(), broadening(), leastPrivilege(), drift()}
 }
 
 // settled lists the stack states in which the template describes what is deployed.

@@ -83,6 +83,9 @@ type Policy struct {
 	People []Person `yaml:"people" json:"people,omitempty"`
 	// Review says where changes are reviewed.
 	Review ReviewPolicy `yaml:"review" json:"review,omitzero"`
+	// Unneeded declares statements of roles that a rehearsal does not need; see the
+	// check least-privilege.
+	Unneeded []Unneeded `yaml:"unneeded" json:"unneeded,omitempty"`
 	// Rehearsal says which checks may stay UNKNOWN in a rehearsal.
 	Rehearsal Rehearsal `yaml:"rehearsal" json:"rehearsal"`
 }
@@ -202,6 +205,9 @@ func ParsePolicy(file string, data []byte) (Policy, error) {
 	}
 	if a := p.Rehearsal.Account; a != "" && a != RehearsalAccount {
 		return p, fmt.Errorf("reading %s: rehearsal.account is %s: a rehearsal can only use %s, which AWS never assigns", file, a, RehearsalAccount)
+	}
+	if err := p.checkUnneeded(); err != nil {
+		return p, fmt.Errorf("reading %s: %w", file, err)
 	}
 	if err := p.checkPeople(); err != nil {
 		return p, fmt.Errorf("reading %s: %w", file, err)

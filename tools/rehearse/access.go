@@ -1,16 +1,27 @@
 package rehearse
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
+	"path"
+	"slices"
 	"strings"
+	"text/tabwriter"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+
+	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/access"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/readiness"
 )
 
-// writeAccess prints what IAM decided, and writes all of it to .magewright/access.json.
+// writeAccess prints what IAM decided in a line, and writes a table of the roles to
+// .magewright/access.txt and all of it to .magewright/access.json.
 // Where the rehearsal has failed, the reason may be a call that was refused.
 func writeAccess(cfg project.Config, s access.Summary, failed bool) error {
 	path, err := cfg.Path("access.json")
@@ -24,8 +35,104 @@ func writeAccess(cfg project.Config, s access.Summary, failed bool) error {
 	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("writing what IAM decided: %w", err)
 	}
+	table, err := cfg.Path("access.txt")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(table, []byte(accessTable(s)), 0o600); err != nil {
+		return fmt.Errorf("writing what IAM decided: %w", err)
+	}
 	fmt.Fprint(cfg.Stdout, described(s, failed))
 	return nil
+}
+
+// accessName is the name of the statement that keepAccess leaves.
+const accessName = "access"
+
+// keepAccess leaves which statements of the roles of the stacks were needed, as
+// evidence. Only a rehearsal that was green shows what is needed.
+func (r *rehearsal) keepAccess(ctx context.Context, s access.Summary) error {
+	roles, err := r.rolesOfStacks(ctx)
+	if err != nil {
+		return err
+	}
+	return evidence.Keep(r.cfg.Evidence, accessName, r.report.Commit, readiness.Access{
+		Made: evidence.Made{FinishedOn: clock.System().Now()}, Roles: neededBy(s, roles),
+	})
+}
+
+// rolesOfStacks returns the names of the roles that the stacks have made, with the
+// stack and the logical id of each.
+func (r *rehearsal) rolesOfStacks(ctx context.Context) (map[string]string, error) {
+	stacks := cloudformation.NewFromConfig(r.aws)
+	roles := map[string]string{}
+	for _, stack := range r.names.Stacks() {
+		pages := cloudformation.NewListStackResourcesPaginator(stacks, &cloudformation.ListStackResourcesInput{StackName: &stack})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("listing the roles of %s: %w", stack, err)
+			}
+			for _, resource := range page.StackResourceSummaries {
+				if aws.ToString(resource.ResourceType) == "AWS::IAM::Role" {
+					roles[aws.ToString(resource.PhysicalResourceId)] = stack + "/" + aws.ToString(resource.LogicalResourceId)
+				}
+			}
+		}
+	}
+	return roles, nil
+}
+
+// neededBy returns the own statements of roles that allow something, in the order of the
+// roles' names in the stacks.
+func neededBy(s access.Summary, roles map[string]string) []readiness.AccessRole {
+	var all []readiness.AccessRole
+	for _, r := range s.Roles {
+		name, ours := roles[shortRole(r.Principal)]
+		if !ours {
+			continue
+		}
+		role := readiness.AccessRole{Role: name}
+		for _, used := range slices.Concat(r.Used, r.Unused) {
+			var read struct{ Effect string }
+			if !used.Own || json.Unmarshal(used.Statement, &read) == nil && read.Effect == "Deny" {
+				continue
+			}
+			role.Statements = append(role.Statements, readiness.AccessStatement{Policy: used.Policy, Statement: used.Statement, Calls: used.Calls})
+		}
+		all = append(all, role)
+	}
+	slices.SortFunc(all, func(a, b readiness.AccessRole) int { return strings.Compare(a.Role, b.Role) })
+	return all
+}
+
+// shortRole returns the name of a role in its ARN.
+func shortRole(arn string) string { return path.Base(arn) }
+
+// accessTable has a line for each role with the number of its statements that
+// were used and never used, and of its calls that were refused. The refused calls
+// follow, each with the statement that would allow it.
+func accessTable(s access.Summary) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	_, _ = fmt.Fprintln(w, "used\tunused\trefused\t  permissions of (statements in .magewright/access.json)")
+	var refused []string
+	for _, r := range s.Roles {
+		calls := 0
+		for _, f := range r.Refused {
+			calls += f.Calls
+			refused = append(refused, fmt.Sprintf("refused   %s: %s on %s, %d times: %s", shortName(r.Principal), f.Action, f.Resource, f.Calls, f.Reason))
+			if f.Allow != nil {
+				refused = append(refused, "          "+string(f.Allow))
+			}
+		}
+		_, _ = fmt.Fprintf(w, "%d\t%d\t%d\t  %s\n", len(r.Used), len(r.Unused), calls, shortName(r.Principal))
+	}
+	_ = w.Flush()
+	for _, line := range refused {
+		b.WriteString(line + "\n")
+	}
+	return b.String()
 }
 
 // described says in a line what IAM has decided. If refusals are to be listed, the calls
@@ -43,7 +150,7 @@ func described(s access.Summary, refusals bool) string {
 			}
 		}
 	}
-	first := fmt.Sprintf("permissions %d principals used %d statements and never used %d; %d calls were refused: .magewright/access.json", len(s.Roles), used, unused, calls)
+	first := fmt.Sprintf("permissions %d principals used %d statements and never used %d; %d calls were refused: .magewright/access.txt", len(s.Roles), used, unused, calls)
 	if !refusals {
 		lines = nil
 	}

@@ -258,6 +258,7 @@ func (d *days) rolledBack(t *testing.T) {
 // days is a rehearsal on a repository whose main branch is a good release.
 type days struct {
 	*rehearsal
+	endpoint  *endpoint
 	dir, base string
 	out       bytes.Buffer
 }
@@ -282,7 +283,7 @@ func newDays(t *testing.T) *days {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &days{dir: dir, base: base, rehearsal: &rehearsal{
+	d := &days{endpoint: e, dir: dir, base: base, rehearsal: &rehearsal{
 		cfg: cfg, aws: awsConfig, pipelines: codepipeline.NewFromConfig(awsConfig), clock: clock.System(), names: manifest.Old(),
 	}}
 	d.listen(t)

@@ -103,6 +103,11 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 		if err := writeAccess(cfg, endpoint.server.Access(), failure != nil); err != nil {
 			return errors.Join(failure, err)
 		}
+		if failure == nil {
+			if err := r.keepAccess(ctx, endpoint.server.Access()); err != nil {
+				return err
+			}
+		}
 	}
 	took := clock.Since(clock.System(), started)
 	if failure == nil {

@@ -8,8 +8,10 @@ package access
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/aws/smithy-go"
 
@@ -48,6 +50,28 @@ type Guard struct {
 	parsed     sync.Map // of *policy.Policy by document
 	journal    journal
 	requests   trail.Ring
+	without    atomic.Pointer[use] // see Without
+}
+
+// Without makes the guard decide as if a role had not one of its statements, given by
+// their texts, or as the role is for "". A test takes away one after the other.
+func (g *Guard) Without(role, statement string) {
+	g.without.Store(&use{role: role, statement: statement})
+}
+
+// lessen returns policies of a role without the statement that [Guard.Without] names.
+func (g *Guard) lessen(role string, all []*policy.Policy) []*policy.Policy {
+	without := g.without.Load()
+	if without == nil || without.statement == "" || without.role != role {
+		return all
+	}
+	lessened := make([]*policy.Policy, len(all))
+	for i, p := range all {
+		less := *p
+		less.Statements = slices.DeleteFunc(slices.Clone(p.Statements), func(s policy.Statement) bool { return s.Text == without.statement })
+		lessened[i] = &less
+	}
+	return lessened
 }
 
 // Requests returns the newest requests, and what was decided on each.
@@ -103,7 +127,7 @@ func (g *Guard) decide(ctx context.Context, p principal.Principal, q query) erro
 		r.Principal = policy.Principal{Service: p.ARN}
 	case p.Role != "":
 		role, _ := g.identities.RolePolicies(p.Role)
-		ps.Identity, ps.Boundary, unknown = role.Identity, role.Boundary, role.Unknown
+		ps.Identity, ps.Boundary, unknown = g.lessen(p.Role, role.Identity), role.Boundary, role.Unknown
 		if p.Session != nil {
 			ps.Session = p.Session.Policies
 		}
@@ -121,7 +145,7 @@ func (g *Guard) decide(ctx context.Context, p principal.Principal, q query) erro
 		r.Action = "SNS:" + name
 	}
 	d := ps.Evaluate(r)
-	g.journal.record(p, q, d)
+	g.journal.record(p, ps.Identity, q, d)
 	trail.FromContext(ctx).Decide(decided(q, d))
 	if d.Result == policy.Allowed || g.mode == Report {
 		return nil

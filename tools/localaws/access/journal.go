@@ -15,6 +15,7 @@ import (
 type journal struct {
 	mu      sync.Mutex
 	used    map[use]int
+	alone   map[use]int // the calls that no other statement of the role allowed
 	refused map[refusal]int
 	blind   map[string]int // actions whose resources are not known, with their calls
 }
@@ -29,18 +30,30 @@ type refusal struct {
 	by                     string
 }
 
-func (j *journal) record(p principal.Principal, q query, d policy.Decision) {
+// record counts a decision. The principal has the policies own; what else has decided
+// are policies of resources.
+func (j *journal) record(p principal.Principal, own []*policy.Policy, q query, d policy.Decision) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.used == nil {
-		j.used, j.refused, j.blind = map[use]int{}, map[refusal]int{}, map[string]int{}
+		j.used, j.alone, j.refused, j.blind = map[use]int{}, map[use]int{}, map[refusal]int{}, map[string]int{}
 	}
 	if q.blind {
 		j.blind[q.action]++
 	}
 	who := cmp.Or(p.Role, p.ARN)
+	mine := 0
 	for _, m := range d.Statements {
-		j.used[use{who, m.Policy.Name, m.Policy.Statements[m.Statement].Text}]++
+		if slices.Contains(own, m.Policy) {
+			mine++
+		}
+	}
+	for _, m := range d.Statements {
+		u := use{who, m.Policy.Name, m.Policy.Statements[m.Statement].Text}
+		j.used[u]++
+		if mine == 1 && slices.Contains(own, m.Policy) {
+			j.alone[u]++
+		}
 	}
 	if d.Result != policy.Allowed {
 		j.refused[refusal{who, q.action, q.resource, d.Result == policy.ExplicitDeny, d.By}]++
@@ -70,6 +83,10 @@ type StatementUse struct {
 	Policy    string          `json:"policy"`
 	Statement json.RawMessage `json:"statement"`
 	Calls     int             `json:"calls"`
+	// Own says that the statement is of one of the role's policies, not of a resource's.
+	Own bool `json:"own,omitempty"`
+	// Alone is how many of the calls no other statement of the role allowed or denied.
+	Alone int `json:"alone,omitempty"`
 }
 
 // A RefusalSummary is an action on a resource that was refused.
@@ -96,7 +113,7 @@ func (g *Guard) Summary() Summary {
 	}
 	for u, n := range g.journal.used {
 		r := of(u.role)
-		r.Used = append(r.Used, StatementUse{u.policy, json.RawMessage(u.statement), n})
+		r.Used = append(r.Used, StatementUse{Policy: u.policy, Statement: json.RawMessage(u.statement), Calls: n, Alone: g.journal.alone[u]})
 	}
 	for f, n := range g.journal.refused {
 		r := of(f.role)
@@ -109,7 +126,13 @@ func (g *Guard) Summary() Summary {
 		for _, p := range role.Identity {
 			for _, statement := range p.Statements {
 				if g.journal.used[use{arn, p.Name, statement.Text}] == 0 {
-					r.Unused = append(r.Unused, StatementUse{p.Name, json.RawMessage(statement.Text), 0})
+					r.Unused = append(r.Unused, StatementUse{Policy: p.Name, Statement: json.RawMessage(statement.Text), Own: true})
+					continue
+				}
+				for i, used := range r.Used {
+					if used.Policy == p.Name && string(used.Statement) == statement.Text {
+						r.Used[i].Own = true
+					}
 				}
 			}
 		}
