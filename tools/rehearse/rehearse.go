@@ -143,6 +143,8 @@ type rehearsal struct {
 
 	source     source
 	pipelineOf string // the commit that defines the deployed pipeline
+	needs      deploy.Needs
+	anything   error // why CloudFormation may do anything, nil if it may not
 }
 
 // step runs a step of the preparation. Its output goes to a file, and is only
@@ -176,7 +178,12 @@ func (r *rehearsal) step(ctx context.Context, name string, f func(context.Contex
 // sign evidence here. It returns the matching CDK context.
 func (r *rehearsal) prepare(ctx context.Context, s *subject) (map[string]any, error) {
 	err := r.step(ctx, "bootstrap", func(ctx context.Context, cfg project.Config) error {
-		return cdk.CLI(ctx, cfg, "bootstrap", "aws://"+accountID+"/"+r.aws.Region)
+		// As on AWS, CloudFormation may do what the stacks need. That follows.
+		policy, err := r.allow(ctx)
+		if err != nil {
+			return err
+		}
+		return cdk.CLI(ctx, cfg, "bootstrap", "aws://"+accountID+"/"+r.aws.Region, "--cloudformation-execution-policies", policy)
 	})
 	if err != nil {
 		return nil, err
@@ -233,6 +240,9 @@ func (r *rehearsal) deployBoth(ctx context.Context, s *subject) error {
 	}
 	if err == nil {
 		err = sameStages(base, r.names)
+	}
+	if err == nil {
+		_, err = r.allow(ctx, base, head)
 	}
 	if err != nil {
 		return err
@@ -293,6 +303,9 @@ func (r *rehearsal) deployPipeline(ctx context.Context, s *subject, commit strin
 		if err := onlyHere(r.names, r.aws.Region); err != nil {
 			return err
 		}
+		if _, err := r.allow(ctx, checkout); err != nil {
+			return err
+		}
 		return r.disconnected(ctx, func() error { return deploy.Run(ctx, checkout, r.names.Pipeline.Stack) })
 	})
 	if err == nil {
@@ -327,6 +340,9 @@ func (r *rehearsal) deliverBase(ctx context.Context, s *subject) error {
 			return err
 		}
 		defer func() { err = errors.Join(err, removeCheckout(checkout)) }()
+		if _, err := r.allow(ctx, checkout); err != nil {
+			return err
+		}
 		return r.deployBase(ctx, checkout)
 	})
 	if ctx.Err() != nil {

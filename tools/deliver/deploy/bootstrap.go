@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,9 +12,11 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/project"
@@ -33,6 +36,9 @@ type Environment struct {
 	Region  string
 	// Trusts is the account of the pipeline, if that is another one: it deploys here.
 	Trusts string
+	// Policies say what CloudFormation may do there, by their ARNs, "" for what it may
+	// do already, which is everything where cdk bootstrap never was.
+	Policies string
 }
 
 // String returns the environment as the CDK CLI takes it.
@@ -41,10 +47,14 @@ func (e Environment) String() string { return "aws://" + e.Account + "/" + e.Reg
 // args returns the arguments of the CDK CLI that bootstrap the environment.
 func (e Environment) args() []string {
 	args := []string{"bootstrap", e.String()}
+	policies := e.Policies
 	if e.Trusts != "" {
-		// The CLI asks for the policy where another account is trusted. It is what
-		// the roles of an own account have.
-		args = append(args, "--trust", e.Trusts, "--cloudformation-execution-policies", "arn:aws:iam::aws:policy/AdministratorAccess")
+		args = append(args, "--trust", e.Trusts)
+		// The CLI asks for policies where another account is trusted.
+		policies = cmp.Or(policies, Administrator)
+	}
+	if policies != "" {
+		args = append(args, "--cloudformation-execution-policies", policies)
 	}
 	return args
 }
@@ -101,7 +111,14 @@ func Bootstrap(ctx context.Context, cfg project.Config) error {
 	if len(here) == 0 {
 		return exit.Missing("export the credentials of account "+elsewhere[0], "nothing of this assembly goes to account %s, which the credentials are of: it goes to %s", aws.ToString(identity.Account), strings.Join(elsewhere, ", "))
 	}
+	policy, err := allowStacks(ctx, cfg, awsConfig, aws.ToString(identity.Account), names)
+	if err != nil {
+		return err
+	}
 	for _, e := range here {
+		if e.Policies, err = policiesAt(ctx, cfg, awsConfig, e, policy); err != nil {
+			return err
+		}
 		fmt.Fprintf(cfg.Stdout, "bootstrap %s\n", e)
 		if err := cdk.CLI(ctx, cfg, e.args()...); err != nil {
 			return fmt.Errorf("bootstrapping %s: %w", e, err)
@@ -111,6 +128,54 @@ func Bootstrap(ctx context.Context, cfg project.Config) error {
 		fmt.Fprintf(cfg.Stdout, "account %s is left: go tool mage bootstrap again, with its credentials\n", account)
 	}
 	return nil
+}
+
+// allowStacks makes the policy of what CloudFormation may do for the stacks of the
+// assembly, and returns its ARN, or "" if there is no assembly.
+func allowStacks(ctx context.Context, cfg project.Config, awsConfig aws.Config, account string, names manifest.Manifest) (string, error) {
+	if len(names.Stacks()) == 0 {
+		return "", nil
+	}
+	var needs Needs
+	if err := needs.Add(cfg); err != nil {
+		return "", err
+	}
+	document, err := needs.Policy(account)
+	if err != nil {
+		return "", err
+	}
+	return PutAllowed(ctx, awsConfig, account, cmp.Or(names.Name, names.Stacks()[0]), document)
+}
+
+// policiesAt returns what CloudFormation is to be allowed in an environment. Others may
+// deploy there too: what they need is not taken away.
+func policiesAt(ctx context.Context, cfg project.Config, awsConfig aws.Config, e Environment, policy string) (string, error) {
+	client := cloudformation.NewFromConfig(awsConfig, func(o *cloudformation.Options) { o.Region = e.Region })
+	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("CDKToolkit")})
+	if refused, ok := errors.AsType[smithy.APIError](err); ok && refused.ErrorCode() == "ValidationError" {
+		if policy == "" {
+			fmt.Fprintf(cfg.Stdout, "CloudFormation may do anything in %s, because there is no assembly: go tool mage synth bootstrap lets it do only what the stacks need\n", e)
+		}
+		return policy, nil
+	}
+	if err != nil {
+		return "", exit.Missing("aws cloudformation describe-stacks --stack-name CDKToolkit", "looking for an earlier bootstrap: %w", err)
+	}
+	var has []string
+	for _, parameter := range described.Stacks[0].Parameters {
+		if aws.ToString(parameter.ParameterKey) == "CloudFormationExecutionPolicies" {
+			has = strings.FieldsFunc(aws.ToString(parameter.ParameterValue), func(r rune) bool { return r == ',' || r == ' ' })
+		}
+	}
+	narrow := len(has) > 0 && !slices.Contains(has, Administrator)
+	switch {
+	case policy == "", narrow && slices.Contains(has, policy):
+		return "", nil
+	case narrow:
+		return strings.Join(append(has, policy), ","), nil
+	}
+	fmt.Fprintf(cfg.Stdout, "CloudFormation may do anything in %s, because cdk bootstrap was there before. If nobody else needs that:\n  cdk bootstrap %[1]s --cloudformation-execution-policies %s\n", e, policy)
+	return "", nil
 }
 
 // notBootstrapped explains err, the failure of a deployment from an assembly in dir,

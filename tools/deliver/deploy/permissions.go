@@ -1,0 +1,289 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
+)
+
+// Administrator is what cdk bootstrap lets CloudFormation do if it is not told otherwise.
+const Administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+// generated is how the names of the policies begin that say what CloudFormation may do.
+const generated = "magewright-deployments-"
+
+// prefixes are the prefixes of IAM actions for the services in the types of resources, if
+// they are not the service's name in lower case. See
+// https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html.
+var prefixes = map[string][]string{
+	"ApiGatewayV2":           {"apigateway"},
+	"ApplicationAutoScaling": {"application-autoscaling"},
+	"CertificateManager":     {"acm"},
+	"CodeConnections":        {"codeconnections", "codestar-connections"},
+	"CodeStarConnections":    {"codeconnections", "codestar-connections"},
+	"Cognito":                {"cognito-idp", "cognito-identity"},
+	"DocDB":                  {"rds"},
+	"EFS":                    {"elasticfilesystem"},
+	"ElasticLoadBalancingV2": {"elasticloadbalancing"},
+	"EventSchemas":           {"schemas"},
+	"KinesisFirehose":        {"firehose"},
+	"MSK":                    {"kafka"},
+	"Neptune":                {"rds"},
+	"OpenSearchService":      {"es"},
+	"StepFunctions":          {"states"},
+}
+
+// manageRoles are the actions by which CloudFormation manages roles, and managePolicies
+// those for managed policies and instance profiles.
+var (
+	manageRoles = []string{
+		"iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRole", "iam:DeleteRolePermissionsBoundary", "iam:DeleteRolePolicy", "iam:DetachRolePolicy",
+		"iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:ListRoleTags",
+		"iam:PassRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription",
+	}
+	managePolicies = map[string][]string{
+		"policy": {"iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:GetPolicy", "iam:GetPolicyVersion",
+			"iam:ListEntitiesForPolicy", "iam:ListPolicyTags", "iam:ListPolicyVersions", "iam:SetDefaultPolicyVersion", "iam:TagPolicy", "iam:UntagPolicy"},
+		"instance-profile": {"iam:AddRoleToInstanceProfile", "iam:CreateInstanceProfile", "iam:DeleteInstanceProfile", "iam:GetInstanceProfile",
+			"iam:RemoveRoleFromInstanceProfile", "iam:TagInstanceProfile", "iam:UntagInstanceProfile"},
+	}
+	// identities are the types of IAM whose names begin with the stack's.
+	identities = map[string]string{"Role": "role", "Policy": "role", "RolePolicy": "role", "ManagedPolicy": "policy", "InstanceProfile": "instance-profile"}
+)
+
+// An allowance is a statement of the policy.
+type allowance struct {
+	Sid      string
+	Effect   string
+	Action   []string
+	Resource []string
+}
+
+// Needs are what CloudFormation must be allowed to deploy stacks. The zero value is ready.
+type Needs struct {
+	stacks   []string
+	services set  // prefixes of IAM actions
+	kinds    set  // of identities, as in ARNs
+	names    set  // that templates give to identities, as KIND/NAME
+	invokes  bool // there are custom resources, which are functions
+	nested   bool // there are nested stacks
+}
+
+type set map[string]bool
+
+func (s *set) add(name string) {
+	if *s == nil {
+		*s = set{}
+	}
+	(*s)[name] = true
+}
+
+// read adds what a template contains.
+func (n *Needs) read(data []byte) error {
+	var template struct {
+		Resources map[string]struct {
+			Type       string
+			Properties map[string]any
+		}
+	}
+	if err := json.Unmarshal(data, &template); err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(template.Resources)) {
+		r := template.Resources[id]
+		parts := strings.Split(r.Type, "::")
+		switch {
+		case parts[0] == "Custom", r.Type == "AWS::CloudFormation::CustomResource":
+			n.invokes = true
+		case r.Type == "AWS::CloudFormation::Stack":
+			n.nested = true
+		case len(parts) < 3, parts[0] != "AWS", parts[1] == "CloudFormation":
+			return fmt.Errorf("resource %s is of type %s, and it is not known what CloudFormation must be allowed for it", id, r.Type)
+		case parts[1] == "CDK":
+		case parts[1] == "IAM":
+			kind := identities[parts[2]]
+			if kind == "" {
+				return fmt.Errorf("resource %s is of type %s: CloudFormation gets no right to make those", id, r.Type)
+			}
+			n.kinds.add(kind)
+			for _, name := range []string{"RoleName", "ManagedPolicyName", "InstanceProfileName"} {
+				if text, ok := r.Properties[name].(string); ok && parts[2] != "RolePolicy" {
+					n.names.add(kind + "/" + text)
+				}
+			}
+		default:
+			of := prefixes[parts[1]]
+			if of == nil {
+				of = []string{strings.ToLower(parts[1])}
+			}
+			for _, prefix := range of {
+				n.services.add(prefix)
+			}
+		}
+	}
+	return nil
+}
+
+// Add adds the stacks of an assembly.
+func (n *Needs) Add(cfg project.Config) error {
+	names, err := manifest.ReadAny(cfg)
+	if err != nil && !errors.Is(err, manifest.ErrNone) {
+		return err
+	}
+	n.stacks = append(n.stacks, names.Stacks()...)
+	err = filepath.WalkDir(cfg.Assembly, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(file, ".template.json") {
+			return err
+		}
+		data, err := os.ReadFile(file) // #nosec G122 G304 -- of the assembly
+		if err == nil {
+			err = n.read(data)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", filepath.Base(file), err)
+		}
+		return nil
+	})
+	if err != nil {
+		return exit.Missing("cdk bootstrap, with the --cloudformation-execution-policies that you choose", "finding out what CloudFormation must be allowed: %w", err)
+	}
+	return nil
+}
+
+// Policy returns the policy that lets CloudFormation deploy these stacks in an account, and
+// little else: the services that their templates contain, and identities whose names
+// begin with those of the stacks. Without any stack it may only read what cdk bootstrap
+// has made.
+func (n *Needs) Policy(account string) (string, error) {
+	slices.Sort(n.stacks)
+	n.stacks = slices.Compact(n.stacks)
+	statements := []allowance{
+		{"Assets", "Allow", []string{"s3:GetObject*", "s3:GetBucket*", "s3:List*"}, []string{"arn:aws:s3:::cdk-*-assets-" + account + "-*"}},
+		{"Bootstrap", "Allow", []string{"ssm:GetParameter", "ssm:GetParameters"}, []string{"arn:aws:ssm:*:" + account + ":parameter/cdk-bootstrap/*"}},
+	}
+	add := func(sid string, actions, resources []string) {
+		if len(actions) > 0 && len(resources) > 0 {
+			statements = append(statements, allowance{sid, "Allow", actions, resources})
+		}
+	}
+	var services []string
+	for _, prefix := range slices.Sorted(maps.Keys(n.services)) {
+		services = append(services, prefix+":*")
+	}
+	add("Services", services, []string{"*"})
+	named := func(kind string) []string {
+		var all []string
+		for _, stack := range n.stacks {
+			all = append(all, "arn:aws:iam::"+account+":"+kind+"/"+beginning(stack))
+		}
+		for _, name := range slices.Sorted(maps.Keys(n.names)) {
+			if strings.HasPrefix(name, kind+"/") {
+				all = append(all, "arn:aws:iam::"+account+":"+name)
+			}
+		}
+		return all
+	}
+	if n.kinds["role"] {
+		add("Roles", manageRoles, named("role"))
+	}
+	for _, kind := range slices.Sorted(maps.Keys(managePolicies)) {
+		if n.kinds[kind] {
+			add(map[string]string{"policy": "Policies", "instance-profile": "Profiles"}[kind], managePolicies[kind], named(kind))
+		}
+	}
+	ours := func(format string) []string {
+		var all []string
+		for _, stack := range n.stacks {
+			all = append(all, fmt.Sprintf(format, account, beginning(stack)))
+		}
+		return all
+	}
+	if n.invokes {
+		add("CustomResources", []string{"lambda:InvokeFunction"}, ours("arn:aws:lambda:*:%s:function:%s"))
+	}
+	if n.nested {
+		add("NestedStacks", []string{"cloudformation:*"}, ours("arn:aws:cloudformation:*:%s:stack/%s"))
+	}
+	data, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": statements})
+	if err != nil {
+		return "", fmt.Errorf("writing what CloudFormation may do: %w", err)
+	}
+	// See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html.
+	const most = 6144
+	if len(data) > most {
+		return "", exit.Missing("cdk bootstrap, with the --cloudformation-execution-policies that you choose", "what CloudFormation must be allowed is %d characters long, and a policy has %d at most", len(data), most)
+	}
+	return string(data), nil
+}
+
+// beginning returns the pattern of the names that CloudFormation gives to what a stack
+// contains. It cuts long names of stacks, so that all fits into the 64 characters of a
+// role's name.
+func beginning(stack string) string {
+	const kept = 24
+	if len(stack) > kept {
+		return stack[:kept] + "*"
+	}
+	return stack + "-*"
+}
+
+// PutAllowed makes the policy that says what CloudFormation may do for a delivery by a
+// name, or gives it another content. It returns its ARN.
+func PutAllowed(ctx context.Context, awsConfig aws.Config, account, name, document string) (arn string, err error) {
+	client := iam.NewFromConfig(awsConfig)
+	arn = "arn:aws:iam::" + account + ":policy/" + generated + name
+	defer func() {
+		if err != nil {
+			err = exit.Missing("aws iam get-policy --policy-arn "+arn, "writing what CloudFormation may do: %w", err)
+		}
+	}()
+	got, err := client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: &arn})
+	if _, absent := errors.AsType[*types.NoSuchEntityException](err); absent {
+		_, err = client.CreatePolicy(ctx, &iam.CreatePolicyInput{
+			PolicyName: aws.String(generated + name), PolicyDocument: &document,
+			Description: aws.String("What CloudFormation may do for the stacks of " + name + ", made by mage bootstrap"),
+		})
+		return arn, err
+	}
+	if err != nil {
+		return arn, err
+	}
+	has, err := client.GetPolicyVersion(ctx, &iam.GetPolicyVersionInput{PolicyArn: &arn, VersionId: got.Policy.DefaultVersionId})
+	if err != nil {
+		return arn, err
+	}
+	if text, err := url.QueryUnescape(aws.ToString(has.PolicyVersion.Document)); err == nil && text == document {
+		return arn, nil
+	}
+	// A policy has five versions at most. The older ones are of no use.
+	versions, err := client.ListPolicyVersions(ctx, &iam.ListPolicyVersionsInput{PolicyArn: &arn})
+	if err != nil {
+		return arn, err
+	}
+	for _, v := range versions.Versions {
+		if v.IsDefaultVersion {
+			continue
+		}
+		if _, err := client.DeletePolicyVersion(ctx, &iam.DeletePolicyVersionInput{PolicyArn: &arn, VersionId: v.VersionId}); err != nil {
+			return arn, err
+		}
+	}
+	_, err = client.CreatePolicyVersion(ctx, &iam.CreatePolicyVersionInput{PolicyArn: &arn, PolicyDocument: &document, SetAsDefault: true})
+	return arn, err
+}
