@@ -38,6 +38,7 @@ func repository(t *testing.T) surface.Tree {
 func TestGenerate(t *testing.T) {
 	t.Parallel()
 	tree := repository(t)
+	tree[supported] = []byte("| service | executed |\n|---|---|\n| `sts` | all |\n")
 	text, entries, err := Generate(tree, templates())
 	if err != nil {
 		t.Fatal(err)
@@ -58,11 +59,22 @@ func TestGenerate(t *testing.T) {
 		"| `deployStaging`, `deploy-staging` | ", "| `rehearse -speed` | how many times as fast", "\n| 3 | a tool, a credential",
 		"| `NO_COLOR` | ", "| `production.deploymentConfig` | ", "| `GET /healthz` | answers which build it is. |",
 		"| `Url` | where it \\| answers | staging, production |", "| `Slow` | It is slow | Sum of Errors > 1, 1 of 1 periods of 60 s; missing data is missing | staging, production |",
-		"\n### tools/project\n", "\nfunc (c Config) Path(elem ...string) (string, error)\n",
+		"\n| `sts` | all |\n", "\n### tools/project\n", "\nfunc (c Config) Path(elem ...string) (string, error)\n",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the reference has no %q", want)
 		}
+	}
+}
+
+// A tree without the embedded AWS has no section about it.
+func TestWithoutTheEmbeddedAWS(t *testing.T) {
+	t.Parallel()
+	tree := repository(t)
+	delete(tree, supported)
+	text, entries, err := Generate(tree, templates())
+	if _, has := entries["services"]; err != nil || has || strings.Contains(string(text), "## The embedded AWS") {
+		t.Errorf("%v %v", entries, err)
 	}
 }
 
