@@ -221,12 +221,16 @@ Resources:
   Snake: {Type: AWS::Lambda::Function, Properties: {Runtime: python3.13, Handler: a.b, Role: "arn:aws:iam::000000000000:role/r", Code: {S3Bucket: b, S3Key: k}}}
   Box: {Type: AWS::Lambda::Function, Properties: {PackageType: Image, Role: "arn:aws:iam::000000000000:role/r", Code: {ImageUri: i}}}
   Thing: {Type: Custom::Thing, Properties: {ServiceToken: "arn:aws:sns:us-east-1:000000000000:topic"}}
+  Put: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: a, ResourceId: r, HttpMethod: PUT, Integration: {Type: AWS, Uri: !Sub "arn:aws:apigateway:${AWS::Region}:kinesis:action/PutRecord"}}}
+  Get: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: a, ResourceId: r, HttpMethod: GET, Integration: {Type: MOCK, RequestTemplates: {application/json: "#set($a = 1)"}}}}
 `)
 	for _, want := range []string{
 		"resource Old: The runtime parameter of go1.x is no longer supported",
 		"resource Snake: The embedded AWS can't run python3.13.",
 		"resource Box: the embedded AWS runs no containers",
 		"resource Thing: the embedded AWS does not support the ServiceToken arn:aws:sns:",
+		"resource Put: the embedded AWS does not support integrations with kinesis of AWS::ApiGateway::Method",
+		"resource Get: the embedded AWS does not support a mapping template for application/json of AWS::ApiGateway::Method: ",
 	} {
 		if !strings.Contains(reasons, want) {
 			t.Errorf("%s %s lacks %s", status, reasons, want)

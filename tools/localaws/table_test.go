@@ -113,3 +113,17 @@ func TestStackWithATable(t *testing.T) {
 		t.Error("the table of a deleted stack is still there")
 	}
 }
+
+// A rollback deletes a table that is still being created.
+func TestRollbackOfATableBeingMade(t *testing.T) {
+	t.Parallel()
+	d := newDeployer(t)
+	status, reasons := d.apply("early", `
+Resources:
+  Table: {Type: AWS::DynamoDB::Table, Properties: {BillingMode: PAY_PER_REQUEST, AttributeDefinitions: [{AttributeName: id, AttributeType: S}], KeySchema: [{AttributeName: id, KeyType: HASH}]}}
+  Wrong: {Type: AWS::SSM::Parameter, Properties: {Name: "not a name", Type: String, Value: v}}
+`)
+	if status != types.StackStatusRollbackComplete {
+		t.Errorf("%s\n%s", status, reasons)
+	}
+}

@@ -78,11 +78,8 @@ func (s *Service) CreateStack(ctx context.Context, in *awscfn.CreateStackInput) 
 	if err := checkName("stackName", name); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	existing := s.live(name)
-	s.mu.Unlock()
-	if existing != nil {
-		return nil, alreadyExists("Stack [%s] already exists", name)
+	if again, err := s.created(in); again != nil || err != nil {
+		return again, err
 	}
 	id := s.newStackID(name)
 	target, err := s.prepare(ctx, proposal{
@@ -94,6 +91,9 @@ func (s *Service) CreateStack(ctx context.Context, in *awscfn.CreateStackInput) 
 	})
 	if err != nil {
 		return nil, err
+	}
+	if again, err := s.created(in); again != nil || err != nil {
+		return again, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +109,22 @@ func (s *Service) CreateStack(ctx context.Context, in *awscfn.CreateStackInput) 
 		retainExceptOnCreate: aws.ToBool(in.RetainExceptOnCreate),
 	}
 	s.deploy(ctx, op)
+	st.began(in.ClientRequestToken, "CreateStack", op.id)
 	return &awscfn.CreateStackOutput{StackId: aws.String(id), OperationId: aws.String(op.id)}, nil
+}
+
+// created returns the answer of the same request, or an error if the stack exists.
+func (s *Service) created(in *awscfn.CreateStackInput) (*awscfn.CreateStackOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.live(aws.ToString(in.StackName))
+	if st == nil {
+		return nil, nil
+	}
+	if first, again, err := st.repeated(in.ClientRequestToken, "CreateStack"); err != nil || again {
+		return &awscfn.CreateStackOutput{StackId: aws.String(st.id), OperationId: aws.String(first.operationID)}, err
+	}
+	return nil, alreadyExists("Stack [%s] already exists", st.name)
 }
 
 // UpdateStack begins to update a stack.
@@ -119,6 +134,11 @@ func (s *Service) UpdateStack(ctx context.Context, in *awscfn.UpdateStackInput) 
 	}
 	name := aws.ToString(in.StackName)
 	s.mu.Lock()
+	if first, again, err := s.live(name).repeated(in.ClientRequestToken, "UpdateStack"); err != nil || again {
+		id := s.live(name).id
+		s.mu.Unlock()
+		return &awscfn.UpdateStackOutput{StackId: aws.String(id), OperationId: aws.String(first.operationID)}, err
+	}
 	st, err := s.updatableStack(name)
 	var p proposal
 	if err == nil {
@@ -162,6 +182,7 @@ func (s *Service) UpdateStack(ctx context.Context, in *awscfn.UpdateStackInput) 
 		retainExceptOnCreate: aws.ToBool(in.RetainExceptOnCreate),
 	}
 	s.deploy(ctx, op)
+	st.began(in.ClientRequestToken, "UpdateStack", op.id)
 	return &awscfn.UpdateStackOutput{StackId: aws.String(st.id), OperationId: aws.String(op.id)}, nil
 }
 
@@ -208,6 +229,9 @@ func (s *Service) DeleteStack(ctx context.Context, in *awscfn.DeleteStackInput) 
 	defer s.mu.Unlock()
 	out := &awscfn.DeleteStackOutput{}
 	st := s.live(aws.ToString(in.StackName))
+	if _, again, err := st.repeated(in.ClientRequestToken, "DeleteStack"); err != nil || again {
+		return out, err
+	}
 	if st == nil || st.status == types.StackStatusDeleteInProgress {
 		return out, nil
 	}
@@ -241,6 +265,7 @@ func (s *Service) DeleteStack(ctx context.Context, in *awscfn.DeleteStackInput) 
 			op.target = &target
 		}
 	}
+	st.began(in.ClientRequestToken, "DeleteStack", "")
 	retain := slices.Clone(in.RetainResources)
 	// There is nothing to wait for: the stack may be under review, for example.
 	if previous == nil && len(st.owned) == 0 {
@@ -295,6 +320,9 @@ func (s *Service) RollbackStack(ctx context.Context, in *awscfn.RollbackStackInp
 	if err != nil {
 		return nil, err
 	}
+	if first, again, err := st.repeated(in.ClientRequestToken, "RollbackStack"); err != nil || again {
+		return &awscfn.RollbackStackOutput{StackId: aws.String(st.id), OperationId: aws.String(first.operationID)}, err
+	}
 	if st.status != types.StackStatusCreateFailed && st.status != types.StackStatusUpdateFailed {
 		return nil, validationErrorf("Stack:%s is in %s state and can not be rolled back.", st.id, st.status)
 	}
@@ -309,6 +337,7 @@ func (s *Service) RollbackStack(ctx context.Context, in *awscfn.RollbackStackInp
 	// The status changes before the event, so that nothing else begins meanwhile.
 	st.status = status
 	s.start(ctx, op, types.OperationTypeRollback, run)
+	st.began(in.ClientRequestToken, "RollbackStack", op.id)
 	return &awscfn.RollbackStackOutput{StackId: aws.String(st.id), OperationId: aws.String(op.id)}, nil
 }
 
@@ -330,6 +359,9 @@ func (s *Service) ContinueUpdateRollback(ctx context.Context, in *awscfn.Continu
 	if err != nil {
 		return nil, err
 	}
+	if _, again, err := st.repeated(in.ClientRequestToken, "ContinueUpdateRollback"); err != nil || again {
+		return &awscfn.ContinueUpdateRollbackOutput{}, err
+	}
 	if st.status != types.StackStatusUpdateRollbackFailed {
 		return nil, validationErrorf("Stack:%s is in %s state and can not be rolled back.", st.id, st.status)
 	}
@@ -349,5 +381,6 @@ func (s *Service) ContinueUpdateRollback(ctx context.Context, in *awscfn.Continu
 	op := s.rollback(st, in.ClientRequestToken, in.RoleARN)
 	st.status = types.StackStatusUpdateRollbackInProgress
 	s.start(ctx, op, types.OperationTypeContinueRollback, func(ctx context.Context) { op.rollBackUpdate(ctx, "User Initiated", skip) })
+	st.began(in.ClientRequestToken, "ContinueUpdateRollback", op.id)
 	return &awscfn.ContinueUpdateRollbackOutput{}, nil
 }

@@ -17,6 +17,7 @@ const noChanges = "The submitted information didn't contain changes. Submit diff
 
 // A changeSet is guarded by the mutex of its service.
 type changeSet struct {
+	token       *string // of the request
 	id, name    string
 	description *string
 	created     time.Time
@@ -73,6 +74,14 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *awscfn.CreateChangeSe
 	}
 	creating := in.ChangeSetType == types.ChangeSetTypeCreate
 	s.mu.Lock()
+	if st := s.live(*in.StackName); st != nil && in.ClientToken != nil {
+		for _, c := range st.changeSets {
+			if c.name == *in.ChangeSetName && aws.ToString(c.token) == *in.ClientToken {
+				s.mu.Unlock()
+				return &awscfn.CreateChangeSetOutput{Id: aws.String(c.id), StackId: aws.String(st.id)}, nil
+			}
+		}
+	}
 	stackID, previous, err := s.changeable(in, creating)
 	s.mu.Unlock()
 	if err != nil {
@@ -108,6 +117,7 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *awscfn.CreateChangeSe
 	c := &changeSet{
 		id:          s.account.ARN("cloudformation", "changeSet/"+*in.ChangeSetName+"/"+uuid.NewString()),
 		name:        *in.ChangeSetName,
+		token:       in.ClientToken,
 		description: in.Description,
 		created:     s.stamp(),
 		status:      types.ChangeSetStatusCreatePending,
@@ -269,8 +279,8 @@ func (s *Service) DeleteChangeSet(_ context.Context, in *awscfn.DeleteChangeSetI
 // be replaced.
 func (s *Service) ExecuteChangeSet(ctx context.Context, in *awscfn.ExecuteChangeSetInput) (*awscfn.ExecuteChangeSetOutput, error) {
 	op, err := s.executeChangeSet(ctx, in)
-	if err != nil {
-		return nil, err
+	if err != nil || op == nil {
+		return &awscfn.ExecuteChangeSetOutput{}, err
 	}
 	// The CDK CLI first asks whether the stack is finished, and then sleeps for
 	// five seconds. Most stacks finish within a moment, so a slightly delayed
@@ -285,12 +295,16 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *awscfn.ExecuteChange
 	return &awscfn.ExecuteChangeSetOutput{}, nil
 }
 
-// executeChangeSet begins the change.
+// executeChangeSet begins the change. The operation is nil if the same request has
+// begun it before.
 func (s *Service) executeChangeSet(ctx context.Context, in *awscfn.ExecuteChangeSetInput) (*operation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st, c, err := s.changeSet(in.StackName, aws.ToString(in.ChangeSetName))
 	if err != nil {
+		return nil, err
+	}
+	if _, again, err := st.repeated(in.ClientRequestToken, "ExecuteChangeSet"); err != nil || again {
 		return nil, err
 	}
 	if c.status != types.ChangeSetStatusCreateComplete || c.execution != types.ExecutionStatusAvailable {
@@ -313,6 +327,7 @@ func (s *Service) executeChangeSet(ctx context.Context, in *awscfn.ExecuteChange
 		retainExceptOnCreate: aws.ToBool(in.RetainExceptOnCreate),
 	}
 	s.deploy(ctx, op)
+	st.began(in.ClientRequestToken, "ExecuteChangeSet", op.id)
 	return op, nil
 }
 

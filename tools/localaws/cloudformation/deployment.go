@@ -280,7 +280,7 @@ func (s *Service) bindParameters(ctx context.Context, d *deployment, p proposal)
 		parameter, isGiven := given[name]
 		switch {
 		case isGiven && aws.ToBool(parameter.UsePreviousValue):
-			if parameter.ParameterValue != nil {
+			if aws.ToString(parameter.ParameterValue) != "" {
 				return validationErrorf("Invalid input for parameter key %s. Cannot specify usePreviousValue as true and non empty value for a parameter", name)
 			}
 			previous, ok := p.previous.parameter(name)

@@ -41,12 +41,39 @@ type stack struct {
 	disableRollback bool
 	operations      []types.OperationEntry
 	running         *operation
+	tokens          map[string]request // by the client token of each request
 
 	detections []*detection // of drift, oldest first
 	drifts     map[string]*drift
 	drift      types.StackDriftStatus
 	driftAt    *time.Time
 	driftOf    *deployment // what the stack was when its drift was detected
+}
+
+// A request is one that began an operation.
+type request struct {
+	name        string // of the API's operation
+	operationID string
+}
+
+// repeated returns the request that had the same token. A client sends it again if it
+// does not know whether the first one arrived. The caller holds the service's lock.
+func (st *stack) repeated(token *string, name string) (first request, again bool, err error) {
+	if st == nil || token == nil {
+		return request{}, false, nil
+	}
+	first, again = st.tokens[*token]
+	if again && first.name != name {
+		return first, again, &types.TokenAlreadyExistsException{Message: aws.String("A client request token already exists: " + *token + " began " + first.name)}
+	}
+	return first, again, nil
+}
+
+// began remembers the token of a request that has begun an operation.
+func (st *stack) began(token *string, name, operationID string) {
+	if token != nil {
+		st.tokens[*token] = request{name, operationID}
+	}
 }
 
 // A record holds what is known about one physical resource. Records are
@@ -126,7 +153,7 @@ func (s *Service) addStack(name, id string) *stack {
 	st := &stack{
 		id: id, name: name, created: s.stamp(),
 		records: map[string]*record{}, owned: map[int]*record{}, views: map[string]*view{},
-		imports: map[string]bool{}, drifts: map[string]*drift{},
+		imports: map[string]bool{}, drifts: map[string]*drift{}, tokens: map[string]request{},
 	}
 	s.stacks = append(s.stacks, st)
 	return st

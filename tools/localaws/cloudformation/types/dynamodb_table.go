@@ -278,6 +278,10 @@ func (t tables) result(ctx context.Context, name *string) (*resource.Result, err
 
 func (t tables) delete(ctx context.Context, r *resource.Request) error {
 	name := aws.String(r.PhysicalID)
+	// A rollback may find the table while it is being created, when nobody can delete it.
+	if _, err := t.Tables.DescribeTable(ctx, &awsdynamodb.DescribeTableInput{TableName: name}); err != nil {
+		return err
+	}
 	if _, err := t.Tables.DeleteTable(ctx, &awsdynamodb.DeleteTableInput{TableName: name}); err != nil {
 		return err
 	}

@@ -2,10 +2,12 @@ package types
 
 import (
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
 
+	"github.com/magewright/magewright/tools/localaws/apigateway/mapping"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
@@ -18,7 +20,13 @@ var examined = map[string]func(properties map[string]any) []string{
 		if strings.HasPrefix(kind, "HTTP") {
 			return []string{"the embedded AWS does not support integrations of type " + kind + " of AWS::ApiGateway::Method"}
 		}
-		return nil
+		// arn:aws:apigateway:REGION:SERVICE:...
+		uri, _ := integration["Uri"].(string)
+		parts := strings.SplitN(uri, ":", 6)
+		if len(parts) == 6 && parts[2] == "apigateway" && !slices.Contains([]string{"dynamodb", "lambda", "sns", "sqs"}, parts[4]) {
+			return []string{"the embedded AWS does not support integrations with " + parts[4] + " of AWS::ApiGateway::Method"}
+		}
+		return unmapped(integration)
 	},
 	"AWS::ApiGatewayV2::Api": func(p map[string]any) []string {
 		if kind, ok := p["ProtocolType"].(string); ok && kind != "HTTP" {
@@ -59,6 +67,29 @@ var examined = map[string]func(properties map[string]any) []string{
 		}
 		return nil
 	},
+}
+
+// unmapped returns what the mapping templates of an integration have that is not
+// supported.
+func unmapped(integration map[string]any) []string {
+	all := []any{integration["RequestTemplates"]}
+	responses, _ := integration["IntegrationResponses"].([]any)
+	for _, r := range responses {
+		response, _ := r.(map[string]any)
+		all = append(all, response["ResponseTemplates"])
+	}
+	var refused []string
+	for _, templates := range all {
+		byType, _ := templates.(map[string]any)
+		for _, kind := range slices.Sorted(maps.Keys(byType)) {
+			if text, ok := byType[kind].(string); ok {
+				if _, err := mapping.Parse(text); err != nil {
+					refused = append(refused, "the embedded AWS does not support a mapping template for "+kind+" of AWS::ApiGateway::Method: "+err.Error())
+				}
+			}
+		}
+	}
+	return refused
 }
 
 // examination returns the function that examines a type's properties, or nil.
