@@ -240,13 +240,13 @@ Resources:
 Resources:
   Net: {Type: AWS::EC2::VPC, Properties: {Cidr: 10.0.0.0/16}}
   Away: {Type: AWS::Batch::JobQueue, Properties: {}}
-  Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: a, Mode: merge, Colour: red}}
+  Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: a, Policy: {}, Colour: red}}
   Topic: {Type: AWS::SNS::Topic, Properties: {TopicName: !GetAtt Net.Name}}
 `)
 	for _, want := range []string{
 		"Unrecognized resource types: [AWS::Batch::JobQueue]; the embedded AWS does not support the type of resource Away",
 		"resource Net: Encountered unsupported property Cidr (AWS::EC2::VPC has none in @aws-cdk/aws-service-spec ",
-		"resource Api: the embedded AWS does not support Mode of AWS::ApiGateway::RestApi",
+		"resource Api: the embedded AWS does not support Policy of AWS::ApiGateway::RestApi",
 		"resource Api: Encountered unsupported property Colour",
 		"Template error: resource Net does not support attribute type Name in Fn::GetAtt",
 	} {

@@ -7,8 +7,7 @@
 //
 // What is not supported is refused by name: private APIs, resource policies, custom
 // domain names, integrations with HTTP services, caches, canaries, execution logs
-// with the data of requests, tracing, client certificates, Cognito authorizers and
-// the import of OpenAPI documents.
+// with the data of requests, tracing, client certificates and Cognito authorizers.
 //
 // See https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-rest-api.html.
 package apigateway

@@ -15,8 +15,8 @@ import (
 // AWS::Serverless::* into those that they stand for, with the logical ids that AWS
 // documents.
 //
-// Where AWS gives an API its OpenAPI document as Body, the result here has a resource for
-// each route, because the embedded AWS imports no OpenAPI documents.
+// An API without a DefinitionBody has a resource for each route here, where AWS writes an
+// OpenAPI document.
 // See https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources.html.
 const Serverless = "AWS::Serverless-2016-10-31"
 

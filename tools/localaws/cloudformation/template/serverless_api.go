@@ -116,6 +116,8 @@ func (s *serverless) restAPI(id string, r, properties map[string]any) {
 		api["EndpointConfiguration"] = map[string]any{"Types": []any{endpoint["Type"]}}
 	}
 	delete(p, "EndpointConfiguration")
+	take(p, api, "Mode")
+	s.definition(p, api)
 	// SAM itself has these; they only change the document that it writes.
 	delete(p, "OpenApiVersion")
 	delete(p, "AlwaysDeploy")
@@ -136,13 +138,79 @@ func (s *serverless) restAPI(id string, r, properties map[string]any) {
 	s.left(id, serverlessType+"Api", p)
 }
 
+// definition makes an API of the OpenAPI document in the template. Its title names the
+// API, unless the template does.
+func (s *serverless) definition(p, api map[string]any) {
+	body, ok := p["DefinitionBody"].(map[string]any)
+	if _, _, call := function(body); !ok || call {
+		return
+	}
+	delete(p, "DefinitionBody")
+	api["Body"] = body
+	info, _ := body["info"].(map[string]any)
+	if _, named := p["Name"]; !named && info["title"] != nil {
+		delete(api, "Name")
+	}
+}
+
+// describe adds to the document of an API the routes that only events of functions have.
+func describe(api, routes map[string]any, rest bool) (body map[string]any) {
+	p, _ := api["Properties"].(map[string]any)
+	given, ok := p["Body"].(map[string]any)
+	if !ok {
+		return nil
+	}
+	body = maps.Clone(given)
+	paths, _ := body["paths"].(map[string]any)
+	paths = orEmpty(maps.Clone(paths))
+	for _, key := range sortedKeys(routes) {
+		route, _ := routes[key].(map[string]any)
+		path, _ := route["path"].(string)
+		method, _ := route["method"].(string)
+		method = strings.ToLower(method)
+		if method == "any" {
+			method = "x-amazon-apigateway-any-method"
+		}
+		if path == "$default" {
+			path = "/$default"
+		}
+		item, _ := paths[path].(map[string]any)
+		operation, _ := item[method].(map[string]any)
+		if operation["x-amazon-apigateway-integration"] != nil {
+			continue
+		}
+		integration := map[string]any{"type": "aws_proxy", "httpMethod": "POST", "uri": invocations(route)}
+		if timeout, ok := route["TimeoutInMillis"]; ok {
+			integration["timeoutInMillis"] = timeout
+		}
+		if !rest {
+			integration["payloadFormatVersion"] = "2.0"
+			if version, ok := route["PayloadFormatVersion"]; ok {
+				integration["payloadFormatVersion"] = version
+			}
+		}
+		operation, item = orEmpty(maps.Clone(operation)), orEmpty(maps.Clone(item))
+		operation["x-amazon-apigateway-integration"] = integration
+		item[method], paths[path] = operation, item
+	}
+	body["paths"] = paths
+	p["Body"] = body
+	return body
+}
+
+// invocations is the URI by which an API calls the function of a route.
+func invocations(route map[string]any) any {
+	return sub1("arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${function}/invocations", map[string]any{"function": route["arn"]})
+}
+
 func (s *serverless) httpAPI(id string, r, properties map[string]any) {
 	if s.apis[id] == nil {
 		s.apis[id] = map[string]any{}
 	}
 	p := maps.Clone(properties)
 	api := map[string]any{"ProtocolType": "HTTP", "Name": ref1("AWS::StackName")}
-	take(p, api, "Name", "Description", "DisableExecuteApiEndpoint")
+	take(p, api, "Name", "Description", "DisableExecuteApiEndpoint", "FailOnWarnings")
+	s.definition(p, api)
 	switch cors := p["CorsConfiguration"].(type) {
 	case bool:
 		if cors {
@@ -183,10 +251,18 @@ func (s *serverless) httpAPI(id string, r, properties map[string]any) {
 func (s *serverless) routes(api string) {
 	routes := s.apis[api]
 	made, _ := s.made[api].(map[string]any)
+	body := describe(made, routes, made["Type"] != "AWS::ApiGatewayV2::Api")
 	if made["Type"] == "AWS::ApiGatewayV2::Api" {
+		if body != nil {
+			return
+		}
 		for _, key := range sortedKeys(routes) {
 			s.httpRoute(api, key, routes[key].(map[string]any))
 		}
+		return
+	}
+	if body != nil {
+		s.deploy(api, body)
 		return
 	}
 	if len(routes) == 0 {
@@ -199,8 +275,7 @@ func (s *serverless) routes(api string) {
 		route := routes[key].(map[string]any)
 		path, _ := route["path"].(string)
 		id := api + "Method" + route["key"].(string)
-		integration := map[string]any{"Type": "AWS_PROXY", "IntegrationHttpMethod": "POST", "Uri": sub1(
-			"arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${function}/invocations", map[string]any{"function": route["arn"]})}
+		integration := map[string]any{"Type": "AWS_PROXY", "IntegrationHttpMethod": "POST", "Uri": invocations(route)}
 		take(route, integration, "TimeoutInMillis")
 		s.make(id, "AWS::ApiGateway::Method", route["from"].(map[string]any), map[string]any{
 			"RestApiId": ref1(api), "ResourceId": s.pathResource(api, path), "HttpMethod": route["method"], "AuthorizationType": "NONE",
@@ -208,14 +283,19 @@ func (s *serverless) routes(api string) {
 		}, false)
 		needs, all = append(needs, id), append(all, []any{key, integration})
 	}
-	deployment := api + "Deployment" + short(all)
+	s.deploy(api, all)["DependsOn"] = needs
+}
+
+// deploy makes the deployment of an API, a new one if the API's contents change.
+func (s *serverless) deploy(api string, contents any) map[string]any {
+	deployment := api + "Deployment" + short(contents)
 	d := s.make(deployment, "AWS::ApiGateway::Deployment", map[string]any{}, map[string]any{"RestApiId": ref1(api)}, false)
-	d["DependsOn"] = needs
 	s.aliases[api+".Deployment"] = deployment
 	stage, _ := s.made[api+s.stage(api)+"Stage"].(map[string]any)
 	if p, ok := stage["Properties"].(map[string]any); ok {
 		p["DeploymentId"] = ref1(deployment)
 	}
+	return d
 }
 
 // pathResource returns the id of a path's resource, which it makes with its parents.
@@ -241,8 +321,7 @@ func (s *serverless) httpRoute(api, key string, route map[string]any) {
 	if version == nil {
 		version = "2.0"
 	}
-	integration := map[string]any{"ApiId": ref1(api), "IntegrationType": "AWS_PROXY", "PayloadFormatVersion": version, "IntegrationUri": sub1(
-		"arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${function}/invocations", map[string]any{"function": route["arn"]})}
+	integration := map[string]any{"ApiId": ref1(api), "IntegrationType": "AWS_PROXY", "PayloadFormatVersion": version, "IntegrationUri": invocations(route)}
 	take(route, integration, "TimeoutInMillis")
 	if path, _ := route["path"].(string); path == "$default" {
 		key = "$default"

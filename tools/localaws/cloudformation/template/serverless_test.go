@@ -162,7 +162,7 @@ func TestServerlessErrors(t *testing.T) {
   Local: {Type: AWS::Serverless::Function, Properties: {CodeUri: ./src, Events: {A: {Type: MSK}}}}
   Layer: {Type: AWS::Serverless::LayerVersion}
   Odd: {Type: AWS::Serverless::Function, Properties: {InlineCode: x, Colour: red, Policies: [{NoPolicy: {}}]}}
-  Api: {Type: AWS::Serverless::Api, Properties: {DefinitionBody: {}}}
+  Api: {Type: AWS::Serverless::Api, Properties: {DefinitionUri: x}}
 `)
 	if err == nil {
 		t.Fatal("it was accepted")
@@ -174,7 +174,7 @@ func TestServerlessErrors(t *testing.T) {
 		"does not support AWS::Serverless::LayerVersion",
 		"does not support Colour of AWS::Serverless::Function",
 		"does not support the policy template NoPolicy",
-		"does not support DefinitionBody of AWS::Serverless::Api",
+		"does not support DefinitionUri of AWS::Serverless::Api",
 		"Missing required property 'StageName'",
 	} {
 		if !strings.Contains(err.Error(), want) {

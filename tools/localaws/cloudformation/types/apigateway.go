@@ -55,20 +55,28 @@ func (a restAPIs) retag(ctx context.Context, r *resource.Request, path string) e
 func restAPI(d Deps) definition {
 	a := restAPIs{d}
 	return definition{
-		required: []string{"Name"},
 		Type: resource.Type{
-			Name:       "AWS::ApiGateway::RestApi",
-			Properties: []string{"ApiKeySourceType", "BinaryMediaTypes", "Description", "DisableExecuteApiEndpoint", "EndpointConfiguration", "Name", "Tags"},
+			Name: "AWS::ApiGateway::RestApi",
+			Properties: []string{
+				"ApiKeySourceType", "BinaryMediaTypes", "Body", "Description", "DisableExecuteApiEndpoint", "EndpointConfiguration", "FailOnWarnings", "Mode",
+				"Name", "Parameters", "Tags",
+			},
 			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 				in := &awsapigateway.CreateRestApiInput{}
-				if err := decodeTagged(r, in, &in.Tags); err != nil {
+				if err := decodeTagged(r, in, &in.Tags, imports...); err != nil {
 					return nil, err
+				}
+				if kind := endpointOf(r); kind != "" && in.EndpointConfiguration == nil {
+					in.EndpointConfiguration = &apigatewaytypes.EndpointConfiguration{Types: []apigatewaytypes.EndpointType{apigatewaytypes.EndpointType(kind)}}
+				}
+				if in.Name == nil {
+					in.Name = titleOf(r)
 				}
 				out, err := d.RestAPIs.CreateRestApi(ctx, in)
 				if err != nil {
 					return nil, err
 				}
-				return restResult(out.Id, out.RootResourceId), nil
+				return restResult(out.Id, out.RootResourceId), a.load(ctx, r, out.Id)
 			},
 			Update: a.updateAPI,
 			Delete: func(ctx context.Context, r *resource.Request) error {
@@ -77,6 +85,35 @@ func restAPI(d Deps) definition {
 			},
 		},
 	}
+}
+
+// imports are the properties of APIs that are about an OpenAPI document.
+var imports = []string{"Body", "FailOnWarnings", "Mode", "Parameters"}
+
+// titleOf returns the name of an API that only its document has.
+func titleOf(r *resource.Request) *string {
+	body, _ := r.Properties["Body"].(map[string]any)
+	info, _ := body["info"].(map[string]any)
+	if title := stringOf(info, "title"); title != "" {
+		return &title
+	}
+	return nil
+}
+
+// endpointOf returns the type of endpoint among the parameters of an import.
+func endpointOf(r *resource.Request) string {
+	parameters, _ := r.Properties["Parameters"].(map[string]any)
+	return stringOf(parameters, "endpointConfigurationTypes")
+}
+
+// load makes the API of its document, if it has one.
+func (a restAPIs) load(ctx context.Context, r *resource.Request, id *string) error {
+	text, err := document(r.Properties, "Body")
+	if err != nil || text == nil {
+		return err
+	}
+	_, err = a.RestAPIs.PutRestApi(ctx, &awsapigateway.PutRestApiInput{RestApiId: id, Mode: apigatewaytypes.PutModeOverwrite, Body: []byte(*text)})
+	return err
 }
 
 func restResult(id, root *string) *resource.Result {
@@ -91,6 +128,10 @@ func (a restAPIs) updateAPI(ctx context.Context, r *resource.Request) (*resource
 	}
 	in := &awsapigateway.UpdateRestApiInput{RestApiId: aws.String(r.PhysicalID)}
 	in.PatchOperations = patchOf(r, map[string]string{"Description": "/description", "Name": "/name"})
+	if _, has := r.Properties["Name"]; !has {
+		// The name is the document's title.
+		in.PatchOperations = patchOf(r, map[string]string{"Description": "/description"})
+	}
 	var before, after []string
 	if err := decodeProperty(r.OldProperties, "BinaryMediaTypes", &before); err != nil {
 		return nil, err
@@ -115,6 +156,14 @@ func (a restAPIs) updateAPI(ctx context.Context, r *resource.Request) (*resource
 	out, err := a.RestAPIs.UpdateRestApi(ctx, in)
 	if err != nil {
 		return nil, err
+	}
+	if changed(r, "Body") {
+		if r.Properties["Body"] == nil {
+			return nil, failure(r, "NotUpdatable", "The embedded AWS can't remove Body of API %s.", r.PhysicalID)
+		}
+		if err := a.load(ctx, r, in.RestApiId); err != nil {
+			return nil, err
+		}
 	}
 	return restResult(aws.String(r.PhysicalID), out.RootResourceId), a.retag(ctx, r, "/restapis/"+r.PhysicalID)
 }

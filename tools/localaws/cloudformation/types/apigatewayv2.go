@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsapigatewayv2 "github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
+	apigatewayv2types "github.com/aws/aws-sdk-go-v2/service/apigatewayv2/types"
 
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
@@ -15,7 +16,7 @@ func httpAPI(d Deps) definition {
 	return definition{Type: resource.Type{
 		Name: "AWS::ApiGatewayV2::Api",
 		Properties: []string{
-			"CorsConfiguration", "Description", "DisableExecuteApiEndpoint", "IpAddressType", "Name", "ProtocolType", "RouteKey",
+			"Body", "CorsConfiguration", "Description", "DisableExecuteApiEndpoint", "FailOnWarnings", "IpAddressType", "Name", "ProtocolType", "RouteKey",
 			"RouteSelectionExpression", "Tags", "Target", "Version",
 		},
 		Create: h.create,
@@ -31,14 +32,30 @@ type httpAPIs struct{ Deps }
 
 func (h httpAPIs) create(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 	in := &awsapigatewayv2.CreateApiInput{}
-	if err := decodeTagged(r, in, &in.Tags); err != nil {
+	if err := decodeTagged(r, in, &in.Tags, "Body", "FailOnWarnings"); err != nil {
 		return nil, err
+	}
+	if r.Properties["Body"] != nil {
+		in.ProtocolType = apigatewayv2types.ProtocolTypeHttp
+		if in.Name == nil {
+			in.Name = titleOf(r)
+		}
 	}
 	out, err := h.HTTPAPIs.CreateApi(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	return apiResult(out.ApiId, out.ApiEndpoint), nil
+	return apiResult(out.ApiId, out.ApiEndpoint), h.load(ctx, r, out.ApiId)
+}
+
+// load makes the API of its document, if it has one.
+func (h httpAPIs) load(ctx context.Context, r *resource.Request, id *string) error {
+	text, err := document(r.Properties, "Body")
+	if err != nil || text == nil {
+		return err
+	}
+	_, err = h.HTTPAPIs.ReimportApi(ctx, &awsapigatewayv2.ReimportApiInput{ApiId: id, Body: text})
+	return err
 }
 
 func (h httpAPIs) update(ctx context.Context, r *resource.Request) (*resource.Result, error) {
@@ -47,12 +64,20 @@ func (h httpAPIs) update(ctx context.Context, r *resource.Request) (*resource.Re
 	}
 	in := &awsapigatewayv2.UpdateApiInput{ApiId: aws.String(r.PhysicalID)}
 	properties := restored(r, map[string]any{"Description": "", "Version": "", "DisableExecuteApiEndpoint": false})
-	if err := decodeMap(properties, in, "ProtocolType", "RouteKey", "Tags", "Target"); err != nil {
+	if err := decodeMap(properties, in, "Body", "FailOnWarnings", "ProtocolType", "RouteKey", "Tags", "Target"); err != nil {
 		return nil, err
 	}
 	out, err := h.HTTPAPIs.UpdateApi(ctx, in)
 	if err != nil {
 		return nil, err
+	}
+	if changed(r, "Body") {
+		if r.Properties["Body"] == nil {
+			return nil, failure(r, "NotUpdatable", "The embedded AWS can't remove Body of API %s.", r.PhysicalID)
+		}
+		if err := h.load(ctx, r, in.ApiId); err != nil {
+			return nil, err
+		}
 	}
 	if _, has := r.Properties["CorsConfiguration"]; !has && changed(r, "CorsConfiguration") {
 		if _, err := h.HTTPAPIs.DeleteCorsConfiguration(ctx, &awsapigatewayv2.DeleteCorsConfigurationInput{ApiId: in.ApiId}); err != nil {

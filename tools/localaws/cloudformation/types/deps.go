@@ -391,6 +391,7 @@ type HTTPAPIs interface {
 	CreateDeployment(context.Context, *awsapigatewayv2.CreateDeploymentInput) (*awsapigatewayv2.CreateDeploymentOutput, error)
 	UpdateDeployment(context.Context, *awsapigatewayv2.UpdateDeploymentInput) (*awsapigatewayv2.UpdateDeploymentOutput, error)
 	DeleteDeployment(context.Context, *awsapigatewayv2.DeleteDeploymentInput) (*awsapigatewayv2.DeleteDeploymentOutput, error)
+	ReimportApi(context.Context, *awsapigatewayv2.ReimportApiInput) (*awsapigatewayv2.ReimportApiOutput, error)
 }
 
 // RestAPIs is the part of API Gateway for REST APIs that the resource types need.
@@ -434,4 +435,5 @@ type RestAPIs interface {
 	DeleteUsagePlanKey(context.Context, *awsapigateway.DeleteUsagePlanKeyInput) (*awsapigateway.DeleteUsagePlanKeyOutput, error)
 	PutGatewayResponse(context.Context, *awsapigateway.PutGatewayResponseInput) (*awsapigateway.PutGatewayResponseOutput, error)
 	DeleteGatewayResponse(context.Context, *awsapigateway.DeleteGatewayResponseInput) (*awsapigateway.DeleteGatewayResponseOutput, error)
+	PutRestApi(context.Context, *awsapigateway.PutRestApiInput) (*awsapigateway.PutRestApiOutput, error)
 }

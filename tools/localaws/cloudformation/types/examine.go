@@ -9,6 +9,7 @@ import (
 
 	"github.com/magewright/magewright/tools/localaws/apigateway/mapping"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
+	"github.com/magewright/magewright/tools/localaws/executeapi/openapi"
 )
 
 // examined has what the services would refuse during the creation, by type. It is
@@ -16,23 +17,26 @@ import (
 var examined = map[string]func(properties map[string]any) []string{
 	"AWS::ApiGateway::Method": func(p map[string]any) []string {
 		integration, _ := p["Integration"].(map[string]any)
-		kind, _ := integration["Type"].(string)
-		if strings.HasPrefix(kind, "HTTP") {
-			return []string{"the embedded AWS does not support integrations of type " + kind + " of AWS::ApiGateway::Method"}
+		return notIntegrated("AWS::ApiGateway::Method", integration)
+	},
+	"AWS::ApiGateway::RestApi": func(p map[string]any) []string {
+		refused := unreachable("AWS::ApiGateway::RestApi", p)
+		if p["Mode"] == "merge" {
+			refused = append(refused, "the embedded AWS does not support Mode merge of AWS::ApiGateway::RestApi")
 		}
-		// arn:aws:apigateway:REGION:SERVICE:...
-		uri, _ := integration["Uri"].(string)
-		parts := strings.SplitN(uri, ":", 6)
-		if len(parts) == 6 && parts[2] == "apigateway" && !slices.Contains([]string{"dynamodb", "lambda", "sns", "sqs"}, parts[4]) {
-			return []string{"the embedded AWS does not support integrations with " + parts[4] + " of AWS::ApiGateway::Method"}
+		parameters, _ := p["Parameters"].(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(parameters)) {
+			if name != "endpointConfigurationTypes" && (name != "basepath" || parameters[name] != "ignore") {
+				refused = append(refused, "the embedded AWS does not support the parameter "+name+" of AWS::ApiGateway::RestApi")
+			}
 		}
-		return unmapped(integration)
+		return append(refused, unimportable("AWS::ApiGateway::RestApi", p, openapi.REST...)...)
 	},
 	"AWS::ApiGatewayV2::Api": func(p map[string]any) []string {
 		if kind, ok := p["ProtocolType"].(string); ok && kind != "HTTP" {
 			return []string{"the embedded AWS does not support ProtocolType " + kind + " of AWS::ApiGatewayV2::Api"}
 		}
-		return nil
+		return append(unreachable("AWS::ApiGatewayV2::Api", p), unimportable("AWS::ApiGatewayV2::Api", p, openapi.HTTP...)...)
 	},
 	"AWS::Events::Rule": func(p map[string]any) []string {
 		var refused []string
@@ -69,9 +73,92 @@ var examined = map[string]func(properties map[string]any) []string{
 	},
 }
 
+// unreachable refuses an API that only a custom domain name would reach.
+func unreachable(typ string, p map[string]any) []string {
+	if text, _ := scalar(p["DisableExecuteApiEndpoint"]); text == "true" {
+		return []string{"the embedded AWS does not support DisableExecuteApiEndpoint of " + typ}
+	}
+	return nil
+}
+
+// unimportable returns why an API can't be made of its document, as far as that is known
+// before anything is created.
+func unimportable(typ string, p map[string]any, known ...string) []string {
+	body, ok := p["Body"].(map[string]any)
+	if !ok {
+		return nil
+	}
+	text, err := jsonText(settled(body))
+	var d *openapi.Document
+	if err == nil {
+		d, err = openapi.Parse([]byte(text), known...)
+	}
+	if err != nil {
+		return []string{"the embedded AWS does not support Body of " + typ + ": " + err.Error()}
+	}
+	var refused []string
+	for _, name := range slices.Sorted(maps.Keys(d.Schemes)) {
+		if openapi.Text(d.Schemes[name]["x-amazon-apigateway-authtype"]) == "cognito_user_pools" {
+			refused = append(refused, "the embedded AWS does not support the authorizer "+name+" of "+typ+", which asks Cognito")
+		}
+		if openapi.Object(d.Schemes[name]["x-amazon-apigateway-authorizer"])["authorizerCredentials"] != nil {
+			refused = append(refused, "the embedded AWS does not support credentials of the authorizer "+name+" of "+typ)
+		}
+	}
+	for _, o := range d.Operations {
+		integration := map[string]any{"Type": strings.ToUpper(openapi.Text(o.Integration["type"])), "Uri": o.Integration["uri"], "RequestTemplates": o.Integration["requestTemplates"]}
+		var responses []any
+		for _, r := range openapi.Object(o.Integration["responses"]) {
+			responses = append(responses, map[string]any{"ResponseTemplates": openapi.Object(r)["responseTemplates"]})
+		}
+		integration["IntegrationResponses"] = responses
+		refused = append(refused, notIntegrated(typ, integration)...)
+		if uri, _ := integration["Uri"].(string); o.Integration["credentials"] != nil && strings.Contains(uri, ":lambda:path/") {
+			refused = append(refused, "the embedded AWS does not support credentials of an integration with a function of "+typ)
+		}
+	}
+	return refused
+}
+
+// notIntegrated returns what is not supported of an integration.
+func notIntegrated(typ string, integration map[string]any) []string {
+	kind, _ := integration["Type"].(string)
+	if strings.HasPrefix(kind, "HTTP") {
+		return []string{"the embedded AWS does not support integrations of type " + kind + " of " + typ}
+	}
+	// arn:aws:apigateway:REGION:SERVICE:...
+	uri, _ := integration["Uri"].(string)
+	parts := strings.SplitN(uri, ":", 6)
+	if len(parts) == 6 && parts[2] == "apigateway" && !slices.Contains([]string{"dynamodb", "lambda", "sns", "sqs"}, parts[4]) {
+		return []string{"the embedded AWS does not support integrations with " + parts[4] + " of " + typ}
+	}
+	return unmapped(typ, integration)
+}
+
+// settled returns a value with texts in the place of those that are not known yet.
+func settled(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		m := map[string]any{}
+		for name, e := range v {
+			m[name] = settled(e)
+		}
+		return m
+	case []any:
+		l := make([]any, len(v))
+		for i, e := range v {
+			l[i] = settled(e)
+		}
+		return l
+	case string, bool, float64:
+		return v
+	}
+	return "unknown"
+}
+
 // unmapped returns what the mapping templates of an integration have that is not
 // supported.
-func unmapped(integration map[string]any) []string {
+func unmapped(typ string, integration map[string]any) []string {
 	all := []any{integration["RequestTemplates"]}
 	responses, _ := integration["IntegrationResponses"].([]any)
 	for _, r := range responses {
@@ -84,7 +171,7 @@ func unmapped(integration map[string]any) []string {
 		for _, kind := range slices.Sorted(maps.Keys(byType)) {
 			if text, ok := byType[kind].(string); ok {
 				if _, err := mapping.Parse(text); err != nil {
-					refused = append(refused, "the embedded AWS does not support a mapping template for "+kind+" of AWS::ApiGateway::Method: "+err.Error())
+					refused = append(refused, "the embedded AWS does not support a mapping template for "+kind+" of "+typ+": "+err.Error())
 				}
 			}
 		}

@@ -1107,3 +1107,11 @@ func (f fakeRestAPIs) PutGatewayResponse(_ context.Context, in *awsapigateway.Pu
 func (f fakeRestAPIs) DeleteGatewayResponse(_ context.Context, in *awsapigateway.DeleteGatewayResponseInput) (*awsapigateway.DeleteGatewayResponseOutput, error) {
 	return call[awsapigateway.DeleteGatewayResponseOutput](f.recorder, "apigateway", in)
 }
+
+func (f fakeRestAPIs) PutRestApi(_ context.Context, in *awsapigateway.PutRestApiInput) (*awsapigateway.PutRestApiOutput, error) {
+	return call[awsapigateway.PutRestApiOutput](f.recorder, "apigateway", in)
+}
+
+func (f fakeHTTPAPIs) ReimportApi(_ context.Context, in *awsapigatewayv2.ReimportApiInput) (*awsapigatewayv2.ReimportApiOutput, error) {
+	return call[awsapigatewayv2.ReimportApiOutput](f.recorder, "apigatewayv2", in)
+}
