@@ -30,8 +30,12 @@ const (
 // DeployedStacks reads CloudFormation's description of the release's stacks,
 // and how the actual resources differ from it.
 func DeployedStacks(ctx context.Context, e Env) (evidence.Predicate, error) {
+	names, err := e.names(ctx)
+	if err != nil {
+		return nil, err
+	}
 	d, err := deployedStacks(ctx, e, func(ctx context.Context, name string) readiness.Drift {
-		drift, err := detectDrift(ctx, cloudformation.NewFromConfig(*e.AWS), e.Clock, name)
+		drift, err := detectDrift(ctx, cloudformation.NewFromConfig(*e.AWS), e.Clock, name, names.Pipeline.Judge)
 		if err != nil {
 			return readiness.Drift{Reason: err.Error()}
 		}
@@ -146,9 +150,10 @@ func notRehearsed(ctx context.Context, client *cloudformation.Client, name strin
 	return all, nil
 }
 
-// detectDrift runs drift detection to its end. An error says why it is unknown
+// detectDrift runs drift detection to its end. judge is the parameter that each promotion
+// writes, so that its value is no drift. An error says why it is unknown
 // whether the actual resources match the template.
-func detectDrift(ctx context.Context, client *cloudformation.Client, c clock.Clock, name string) (readiness.Drift, error) {
+func detectDrift(ctx context.Context, client *cloudformation.Client, c clock.Clock, name, judge string) (readiness.Drift, error) {
 	var d readiness.Drift
 	started, err := client.DetectStackDrift(ctx, &cloudformation.DetectStackDriftInput{StackName: &name})
 	if err != nil {
@@ -162,7 +167,7 @@ func detectDrift(ctx context.Context, client *cloudformation.Client, c clock.Clo
 		switch status.DetectionStatus {
 		case types.StackDriftDetectionStatusDetectionComplete:
 			d.Status = string(status.StackDriftStatus)
-			return d, driftedResources(ctx, client, name, &d)
+			return d, driftedResources(ctx, client, name, judge, &d)
 		case types.StackDriftDetectionStatusDetectionFailed:
 			return d, fmt.Errorf("detecting drift: it failed: %s", aws.ToString(status.DetectionStatusReason))
 		}
@@ -173,8 +178,9 @@ func detectDrift(ctx context.Context, client *cloudformation.Client, c clock.Clo
 	return d, fmt.Errorf("detecting drift: it has not ended after %s", driftAttempts*driftPoll)
 }
 
-func driftedResources(ctx context.Context, client *cloudformation.Client, name string, d *readiness.Drift) error {
+func driftedResources(ctx context.Context, client *cloudformation.Client, name, judge string, d *readiness.Drift) error {
 	compared := map[string]bool{}
+	pinned := false
 	var token *string
 	for {
 		drifts, err := client.DescribeStackResourceDrifts(ctx, &cloudformation.DescribeStackResourceDriftsInput{StackName: &name, NextToken: token})
@@ -183,11 +189,16 @@ func driftedResources(ctx context.Context, client *cloudformation.Client, name s
 		}
 		for _, r := range drifts.StackResourceDrifts {
 			id := aws.ToString(r.LogicalResourceId)
+			pin := isPin(r, judge)
+			pinned = pinned || pin
 			switch r.StackResourceDriftStatus {
 			case types.StackResourceDriftStatusInSync:
 				compared[id] = true
 			case types.StackResourceDriftStatusModified, types.StackResourceDriftStatusDeleted:
 				compared[id] = true
+				if pin {
+					continue
+				}
 				d.Drifted = append(d.Drifted, fmt.Sprintf("%s (%s) is %s", id, aws.ToString(r.ResourceType), r.StackResourceDriftStatus))
 			}
 		}
@@ -208,7 +219,17 @@ func driftedResources(ctx context.Context, client *cloudformation.Client, name s
 		}
 	}
 	d.Checked = len(compared)
+	if pinned && len(d.Drifted) == 0 {
+		d.Status = string(types.StackDriftStatusInSync)
+	}
 	slices.Sort(d.Drifted)
 	slices.Sort(d.Unchecked)
 	return nil
+}
+
+// isPin reports whether a resource is the parameter that pins the judge, and differs from
+// the template in its value only.
+func isPin(r types.StackResourceDrift, judge string) bool {
+	return judge != "" && aws.ToString(r.PhysicalResourceId) == judge && len(r.PropertyDifferences) > 0 &&
+		!slices.ContainsFunc(r.PropertyDifferences, func(p types.PropertyDifference) bool { return aws.ToString(p.PropertyPath) != "/Value" })
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence"
@@ -206,6 +207,28 @@ const (
 
 func oneStack(status, outputs string) string {
 	return "<Stacks><member><StackName>s</StackName><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>" + status + "</StackStatus><Outputs>" + outputs + "</Outputs></member></Stacks>"
+}
+
+// Each promotion writes the parameter that pins the judge. That is no drift; what else
+// somebody changes of it is.
+func TestThePinIsNoDrift(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]readiness.Drift{
+		"/Value":       {Status: "IN_SYNC", Checked: 1},
+		"/Description": {Status: "DRIFTED", Checked: 1, Drifted: []string{"Pin (AWS::SSM::Parameter) is MODIFIED"}},
+	} {
+		cfg := fakeAWS(t, map[string]string{
+			"DetectStackDrift":                  "<StackDriftDetectionId>i</StackDriftDetectionId>",
+			"DescribeStackDriftDetectionStatus": "<StackId>s</StackId><DetectionStatus>DETECTION_COMPLETE</DetectionStatus><StackDriftStatus>DRIFTED</StackDriftStatus>",
+			"DescribeStackResourceDrifts": "<StackResourceDrifts><member><LogicalResourceId>Pin</LogicalResourceId><PhysicalResourceId>/pin</PhysicalResourceId><ResourceType>AWS::SSM::Parameter</ResourceType>" +
+				"<StackResourceDriftStatus>MODIFIED</StackResourceDriftStatus><PropertyDifferences><member><PropertyPath>" + path + "</PropertyPath></member></PropertyDifferences></member></StackResourceDrifts>",
+			"ListStackResources": "<StackResourceSummaries><member><LogicalResourceId>Pin</LogicalResourceId></member></StackResourceSummaries>",
+		})
+		got, err := detectDrift(t.Context(), cloudformation.NewFromConfig(*cfg), clock.System(), "s", "/pin")
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v %v, want %+v", path, got, err, want)
+		}
+	}
 }
 
 func TestDeployedStacks(t *testing.T) {
