@@ -3,14 +3,16 @@ package readiness
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // Gates returns the thresholds of the alarms that stop a deployment, according
 // to a template: the percentage of failed invocations, and the p90 of durations
 // in milliseconds. If there are several alarms on one of them, the strictest
-// counts. If there is none, Gates returns an error.
-func Gates(template json.RawMessage) (errorPercent, p90 float64, err error) {
+// counts. If there is none, Gates returns an error. Groups are logical ids of deployment
+// groups, if not all count.
+func Gates(template json.RawMessage, groups ...string) (errorPercent, p90 float64, err error) {
 	t, err := parseTemplate(template)
 	if err != nil {
 		return 0, 0, err
@@ -21,6 +23,9 @@ func Gates(template json.RawMessage) (errorPercent, p90 float64, err error) {
 		}
 	}
 	for _, id := range t.ofType("AWS::CodeDeploy::DeploymentGroup") {
+		if len(groups) > 0 && !slices.Contains(groups, id) {
+			continue
+		}
 		for _, alarm := range cfnList(cfnAt(t.Resources[id].Properties["AlarmConfiguration"], "Alarms")) {
 			p := t.Resources[cfnTarget(cfnAt(alarm, "Name"))].Properties
 			threshold, ok := p["Threshold"].(float64)

@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/magewright/magewright/tools/readiness"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -40,7 +43,7 @@ func newStaging(t *testing.T) *staging {
 	waits, traffic := s.Clock(), s.traffic
 	s.clock, s.traffic = waits, func(token string) *probe.Traffic { return waits.Heed(traffic(token)) }
 	s.fault, s.config, s.drill.out = "errors:0.5", stagetest.Canary, io.MultiWriter(&s.out, t.Output())
-	s.enough = 200
+	s.enough, s.keeps = 200, true
 	s.probes = []probe.Probe{{Method: "GET", Path: "healthz", Status: 200}}
 	s.ledger = ledgerclient.Client{Signer: s.Signer}
 	s.serve(stagetest.Older)
@@ -167,6 +170,46 @@ func TestDrill(t *testing.T) {
 			}
 		}
 		s.untouched(t, "2")
+	}
+}
+
+// A stage that is no release ledger is drilled too: the version before must answer the
+// probes, and that nothing it reads was compared is in the record.
+func TestDrillOfAnotherService(t *testing.T) {
+	t.Parallel()
+	s := newStaging(t)
+	s.release(t)
+	s.keeps = false
+	record, err := s.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(record.Failures) > 0 || len(record.NotDrilled) != 1 || record.NotDrilled[0] != "whether version 1 reads what version 2 writes: only a release ledger keeps something to compare" {
+		t.Errorf("the record is %+v", record)
+	}
+	if said := s.out.String(); !strings.Contains(said, "version 1 answers all probes, of which there are 1") {
+		t.Errorf("it said %s", said)
+	}
+	s.untouched(t, "2")
+	// One that it does not answer is a failure.
+	s.before = version{number: "1"}
+	s.probes = []probe.Probe{{Name: "new", Method: "GET", Path: "healthz", Status: 418}}
+	if err := s.answers(t.Context()); err != nil || len(s.failures) != 1 || !strings.Contains(s.failures[0], "version 1, after going back: new: ") {
+		t.Errorf("%v, %q", err, s.failures)
+	}
+}
+
+// The record of several functions has the slowest times and what failed with any.
+func TestTogether(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	got := together([]readiness.Drill{
+		{Commit: "c", DetectedSeconds: 60, RestoredSeconds: 70, DrilledOn: at},
+		{Commit: "c", NotDrilled: []string{"one"}},
+		{Commit: "c", DetectedSeconds: 120, RestoredSeconds: 65, Failures: []string{"two"}, DrilledOn: at.Add(time.Hour)},
+	})
+	if got.DetectedSeconds != 120 || got.RestoredSeconds != 70 || !slices.Equal(got.Failures, []string{"two"}) || !slices.Equal(got.NotDrilled, []string{"one"}) || !got.DrilledOn.Equal(at.Add(time.Hour)) || got.Commit != "c" {
+		t.Errorf("together they are %+v", got)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -28,7 +29,8 @@ import (
 // stage is what the target that deploys the first stage is called by.
 const stage = "staging"
 
-// run drills the first stage and leaves the signed record in .magewright.
+// run drills each function of the first stage, one after the other, and leaves the signed
+// record in .magewright.
 func run(ctx context.Context, cfg project.Config, what string) error {
 	if _, err := fault.Parse(what); err != nil {
 		return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("-fault=%w", err), Next: "go tool mage -h drill"}
@@ -53,7 +55,11 @@ func run(ctx context.Context, cfg project.Config, what string) error {
 	if err != nil {
 		return err
 	}
-	outputs, err := stack.Describe(ctx, awsConfig, names.First())
+	all, err := stack.DescribeAll(ctx, awsConfig, names.First())
+	if err != nil {
+		return err
+	}
+	serve, err := smoke.Serve(cfg, names, names.First(), release.Package)
 	if err != nil {
 		return err
 	}
@@ -61,47 +67,93 @@ func run(ctx context.Context, cfg project.Config, what string) error {
 	if err != nil {
 		return err
 	}
-	d := newDrill(awsConfig, outputs)
-	d.ledger = ledgerclient.Client{URL: outputs.FunctionURL, Signer: signer}
-	d.fault, d.config, d.probes, d.enough = what, config, steps.Probes(), 600
-	d.clock, d.out, d.stderr = clock.System(), cfg.Stdout, cfg.Stderr
-	d.commit = release.Commit
-	if d.released, err = released(ctx, awsConfig, names.Last()); err != nil {
+	last, err := released(ctx, awsConfig, names.Last())
+	if err != nil {
 		return err
 	}
-	d.smoke = func(ctx context.Context) error {
+	exercise := func(ctx context.Context) error {
 		_, err := smoke.Exercise(ctx, smoke.Target{
-			AWS: awsConfig, Outputs: outputs, Steps: steps,
-			Record: evidence.Deployment{Stage: names.First().Name, URL: outputs.FunctionURL},
-			Commit: release.Commit, Package: release.Package, Signer: signer, Clock: d.clock,
+			AWS: awsConfig, Outputs: all[0], Others: all[1:], Steps: steps, Serve: serve,
+			Record: evidence.Deployment{Stage: names.First().Name, URL: all[0].FunctionURL},
+			Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System(),
 		})
 		return err
 	}
-	record, err := d.run(ctx)
-	record.Fingerprint = fingerprint
-	if err != nil {
-		return err // one that came to no end says nothing
+	var drilled []*drill
+	var records []readiness.Drill
+	for i, o := range all {
+		if !o.Shifts() {
+			return exit.Missing("put the function behind an alias with a deployment group in the CDK app", "CodeDeploy does not shift the traffic of function %s, so that it can't take a bad version back", o.FunctionName)
+		}
+		probes := steps.Of(o, i == 0).Probes()
+		if len(probes) == 0 {
+			records = append(records, readiness.Drill{Commit: release.Commit, DeploymentConfig: config, NotDrilled: []string{
+				fmt.Sprintf("function %s: no probe reaches it, so that a bad version of it can't be told; add - {invoke: {}, function: %s, probe: true} to the steps", o.FunctionName, o.LogicalID),
+			}})
+			continue
+		}
+		d := newDrill(awsConfig, o)
+		d.ledger = ledgerclient.Client{URL: o.FunctionURL, Signer: signer}
+		d.fault, d.config, d.probes, d.enough, d.keeps = what, config, probes, 600, o.KeepsRecords()
+		d.clock, d.out, d.stderr = clock.System(), cfg.Stdout, cfg.Stderr
+		d.commit, d.smoke, d.released = release.Commit, exercise, last[o.LogicalID]
+		if len(all) == 1 && len(last) == 1 { // stages may call it by other ids
+			for _, d.released = range last {
+			}
+		}
+		if len(all) > 1 {
+			fmt.Fprintf(cfg.Stdout, "function %s:\n", o.FunctionName)
+		}
+		record, err := d.run(ctx)
+		if err != nil {
+			return err // one that came to no end says nothing
+		}
+		drilled, records = append(drilled, d), append(records, record)
 	}
-	return d.conclude(ctx, cfg, release.Package, record)
+	if len(drilled) == 0 {
+		return exit.Missing("write a step of probes.yml that is a probe", "%s", records[0].NotDrilled[0])
+	}
+	record := together(records)
+	record.Fingerprint = fingerprint
+	failed := slices.IndexFunc(drilled, func(d *drill) bool { return len(d.failures) > 0 })
+	return drilled[max(failed, 0)].conclude(ctx, cfg, release.Package, record)
 }
 
-// released returns the CodeSha256 of the version that serves production, or ""
-// where these credentials see no production.
-func released(ctx context.Context, awsConfig aws.Config, last manifest.Stage) (string, error) {
-	outputs, err := stack.Describe(ctx, awsConfig, last)
+// together returns one record of the drills of all functions: the slowest times, and what
+// did not go as it must with any.
+func together(records []readiness.Drill) readiness.Drill {
+	all := records[0]
+	for _, r := range records[1:] {
+		all.DetectedSeconds, all.RestoredSeconds = max(all.DetectedSeconds, r.DetectedSeconds), max(all.RestoredSeconds, r.RestoredSeconds)
+		all.Failures, all.NotDrilled = append(all.Failures, r.Failures...), append(all.NotDrilled, r.NotDrilled...)
+		if r.DrilledOn.After(all.DrilledOn) {
+			all.DrilledOn, all.FinishedOn = r.DrilledOn, r.FinishedOn
+		}
+	}
+	return all
+}
+
+// released returns the CodeSha256 of the versions that serve production, by the functions'
+// logical ids. It is empty where these credentials see no production.
+func released(ctx context.Context, awsConfig aws.Config, last manifest.Stage) (map[string]string, error) {
+	all, err := stack.DescribeAll(ctx, awsConfig, last)
 	if errors.Is(err, stack.ErrNotDeployed) {
-		return "", nil
+		return nil, nil
 	}
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	live, err := lambda.NewFromConfig(awsConfig).GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{
-		FunctionName: &outputs.FunctionName, Qualifier: &outputs.AliasName,
-	})
-	if err != nil {
-		return "", fmt.Errorf("reading what production serves: %w", err)
+	serve := map[string]string{}
+	for _, o := range all {
+		live, err := lambda.NewFromConfig(awsConfig).GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{
+			FunctionName: &o.FunctionName, Qualifier: o.Qualifier(),
+		})
+		if err != nil {
+			return nil, fmt.Errorf("reading what production serves: %w", err)
+		}
+		serve[o.LogicalID] = aws.ToString(live.CodeSha256)
 	}
-	return aws.ToString(live.CodeSha256), nil
+	return serve, nil
 }
 
 // conclude signs the record of a drill that came to an end and leaves it for

@@ -189,6 +189,7 @@ func parseStep(n *yaml.Node, known []string) (Step, error) {
 		"status":   p.status,
 		"token":    scalar(&s.Token, "true or false"),
 		"invoke":   p.json(&s.Invoke),
+		"function": scalar(&s.Function, "the name of a function"),
 		"message":  p.message,
 		"event":    p.event,
 		"test":     p.test,
@@ -216,7 +217,7 @@ func parseStep(n *yaml.Node, known []string) (Step, error) {
 // belongs are the keys that a kind of step has besides the others.
 var belongs = map[string][]string{
 	"method":   {"path", "headers", "body", "json", "status", "token", "expect", "capture", "within", "probe"},
-	"invoke":   {"expect", "capture", "within", "probe"},
+	"invoke":   {"function", "expect", "capture", "within", "probe"},
 	"message":  {"within"},
 	"event":    {},
 	"test":     {},
@@ -558,7 +559,7 @@ func (s Step) subject() string {
 	case s.Exercise != "":
 		return s.Exercise
 	case s.Invoke != nil:
-		return "invoke"
+		return strings.TrimSpace("invoke " + s.Function)
 	case s.Message != nil:
 		return "message to " + s.Message.Queue
 	case s.Event != nil:

@@ -75,14 +75,14 @@ func TestParse(t *testing.T) {
 		{
 			"invocations, an exercise, and who says what a probe is", `
 - {invoke: {kind: ping}, probe: true, expect: {json: {"": ok}}}
-- {invoke: [], expect: {error: true}}
+- {invoke: [], function: Worker, expect: {error: true}}
 - {exercise: ledger}
 - {method: POST, path: search, status: 200, probe: true}
 - {method: GET, path: dear, status: 200, probe: false}
 `,
 			probe.Steps{
 				{Name: "invoke", Invoke: json.RawMessage(`{"kind":"ping"}`), Probe: true, Expect: probe.Expectations{JSON: map[string]probe.Match{"": {Equals: json.RawMessage(`"ok"`)}}}},
-				{Name: "invoke", Invoke: json.RawMessage(`[]`), Expect: probe.Expectations{Error: true}},
+				{Name: "invoke Worker", Invoke: json.RawMessage(`[]`), Function: "Worker", Expect: probe.Expectations{Error: true}},
 				{Name: "ledger", Exercise: "ledger"},
 				{Name: "POST /search", Method: "POST", Path: "search", Status: 200, Probe: true},
 				{Name: "GET /dear", Method: "GET", Path: "dear", Status: 200},
@@ -153,6 +153,7 @@ func TestRefused(t *testing.T) {
 		{"- {method: GET, path: a, status: 200, headers: a}", "headers is no mapping"},
 		{"- {method: GET, path: a, status: 200, headers: {[a]: b}}", "a key of headers is no text"},
 		{"- {invoke: {}, status: 200}", "status says nothing in a step with invoke"},
+		{"- {method: GET, path: a, status: 200, function: F}", "function says nothing in a step with method"},
 		{"- {invoke: {}, expect: {headers: {A: b}}}", "an invocation is answered without headers"},
 		{"- {invoke: .inf}", ".inf is no number in JSON"},
 		{"- {invoke: !!binary aGk=}", "!!binary has no form in JSON"},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/stack"
 )
 
 // File is where a project declares its steps, below its root. In a repository that
@@ -48,6 +49,9 @@ type Step struct {
 
 	// Invoke is an event that the function is invoked with, not by its URL.
 	Invoke json.RawMessage
+	// Function is the name of the function that Invoke is for: its logical id or its
+	// construct's path. "" is the first function of the stage.
+	Function string
 
 	// Message is sent to a queue, and must be worked off.
 	Message *Message
@@ -120,6 +124,22 @@ func Load(dir string) (Steps, error) {
 // Probes returns the steps that are sent while traffic shifts.
 func (s Steps) Probes() []Probe {
 	return slices.DeleteFunc(slices.Clone(s), func(step Step) bool { return !step.Probe })
+}
+
+// Of returns the steps that reach a function of a stage: requests, if it has a URL, and
+// invocations. The main function of a stage is the first.
+func (s Steps) Of(o stack.Outputs, main bool) Steps {
+	return slices.DeleteFunc(slices.Clone(s), func(step Step) bool {
+		switch {
+		case step.Method != "":
+			return o.FunctionURL == ""
+		case step.Invoke == nil:
+			return true
+		case step.Function == "":
+			return !main
+		}
+		return !o.Is(step.Function)
+	})
 }
 
 // Tokens reports whether a step is sent with a link token.

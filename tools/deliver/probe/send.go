@@ -2,10 +2,12 @@ package probe
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,20 +26,38 @@ const (
 	pause = time.Second
 )
 
-// An Invoker invokes the function of a stage. It returns what the function
-// answered, and the kind of its error where it failed.
-type Invoker func(ctx context.Context, event []byte) (payload []byte, failed string, err error)
+// An Invoker invokes a function of a stage, by its name in the steps. It returns what the
+// function answered, and the kind of its error where it failed.
+type Invoker func(ctx context.Context, function string, event []byte) (payload []byte, failed string, err error)
 
-// Function invokes the function of a stage by its alias.
-func Function(cfg aws.Config, o stack.Outputs) Invoker {
+// Function invokes the functions of a stage by their aliases: the first where no name is
+// given.
+func Function(cfg aws.Config, all ...stack.Outputs) Invoker {
 	client := lambda.NewFromConfig(cfg)
-	return func(ctx context.Context, event []byte) ([]byte, string, error) {
+	return func(ctx context.Context, function string, event []byte) ([]byte, string, error) {
+		o := all[0]
+		if function != "" {
+			i := slices.IndexFunc(all, func(o stack.Outputs) bool { return o.Is(function) })
+			if i < 0 {
+				return nil, "", noFunction(function, all)
+			}
+			o = all[i]
+		}
 		out, err := client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &o.FunctionName, Qualifier: o.Qualifier(), Payload: event})
 		if err != nil {
 			return nil, "", fmt.Errorf("invoking %s: %w", stack.Outputs{FunctionName: o.FunctionName, AliasName: o.AliasName}.Address(), err)
 		}
 		return out.Payload, aws.ToString(out.FunctionError), nil
 	}
+}
+
+// noFunction says which functions there are.
+func noFunction(function string, all []stack.Outputs) error {
+	names := make([]string, len(all))
+	for i, o := range all {
+		names[i] = cmp.Or(o.LogicalID, o.FunctionName)
+	}
+	return fmt.Errorf("the stage delivers no function %q: it delivers %s", function, strings.Join(names, ", "))
 }
 
 // A sender sends requests and events to a stage.
@@ -62,7 +82,7 @@ func (s sender) send(ctx context.Context, step Step, token string, values map[st
 		if err != nil {
 			return answer{}, err
 		}
-		payload, failed, err := s.invoke(ctx, event)
+		payload, failed, err := s.invoke(ctx, step.Function, event)
 		return answer{body: payload, failed: failed}, err
 	}
 	r, err := s.request(ctx, step, token, values)

@@ -233,7 +233,7 @@ func TestInvoke(t *testing.T) {
 		{step: "{invoke: {id: '${stage}'}, expect: {error: true}}", payload: `null`, says: "invoke succeeded with null, and must fail"},
 		{step: "{invoke: {id: '${stage}'}}", err: errors.New("denied"), says: "denied"},
 	} {
-		session := &probe.Session{Clock: clock.System(), Values: map[string]any{"stage": "staging"}, Invoke: func(_ context.Context, event []byte) ([]byte, string, error) {
+		session := &probe.Session{Clock: clock.System(), Values: map[string]any{"stage": "staging"}, Invoke: func(_ context.Context, _ string, event []byte) ([]byte, string, error) {
 			if string(event) != `{"id":"staging"}` {
 				t.Errorf("the event is %s", event)
 			}

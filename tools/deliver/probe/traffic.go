@@ -26,7 +26,7 @@ const (
 type Traffic struct {
 	URL    string  // "" where the function has none
 	Invoke Invoker // for probes that invoke the function
-	Probes []Probe // at least one
+	Probes []Probe // none where nothing reaches the function but its events
 	Token  string  // for those that ask for one
 	Clock  clock.Clock
 
@@ -50,6 +50,9 @@ func (t *Traffic) Satisfied() bool { return t.ended.Load() || t.sent.Load() >= t
 // Run sends until ctx ends.
 func (t *Traffic) Run(ctx context.Context) {
 	defer t.ended.Store(true)
+	if len(t.Probes) == 0 {
+		return
+	}
 	transport := &http.Transport{MaxIdleConnsPerHost: workers}
 	defer transport.CloseIdleConnections()
 	stage := newSender(t.URL, t.Invoke, transport)

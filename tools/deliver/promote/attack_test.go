@@ -294,7 +294,7 @@ func TestAttackReplacedPackage(t *testing.T) {
 		FunctionName: aws.String("service"), Qualifier: aws.String("1"),
 	}))
 	digest := stagetest.Must[[]byte](t)(base64.StdEncoding.DecodeString(*first.CodeSha256))
-	s.pkg = hex.EncodeToString(digest)
+	s.pkgs = []string{hex.EncodeToString(digest)}
 	info := s.shift(t, s.Publish(t, stagetest.Newer, nil), stagetest.Canary)
 	if info.Status != types.DeploymentStatusStopped {
 		t.Errorf("the deployment is %s", info.Status)

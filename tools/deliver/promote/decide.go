@@ -13,7 +13,8 @@ const (
 	wait action = iota // for more of the sample
 	extend
 	goOn
-	ask // a person, or stop where there is none
+	ask   // a person, or stop where there is none
+	leave // it to the alarms: nothing of ours can enlarge the sample
 	stop
 )
 
@@ -36,6 +37,8 @@ type course struct {
 	nobody     bool // is there to be asked
 	asked      bool
 	approved   bool // by the person who was asked
+	// alone says that no request of ours reaches the function: it has its events only.
+	alone bool
 }
 
 // wanted is how many invocations of the new version are needed.
@@ -75,6 +78,10 @@ func (c course) decide(j canary.Judgement) action {
 		return stop
 	case j.Verdict == canary.Pass, c.approved:
 		return goOn
+	case c.alone && c.due() && j.New.Invocations < c.limits.MinInvocations:
+		return leave
+	case c.alone && !c.due():
+		return wait
 	case c.asked && c.overdue():
 		return stop
 	case c.asked:

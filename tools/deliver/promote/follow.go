@@ -40,8 +40,8 @@ type follower struct {
 	out     *live.Screen
 	cfg     project.Config
 	probes  []probe.Probe
-	token   string // that probes are sent with
-	pkg     string // SHA-256 of the package that a new version must be made of; "" compares none
+	token   string   // that probes are sent with
+	pkgs    []string // SHA-256 of the packages of which a new version may be made; nil compares none
 	limits  canary.Limits
 	ask     asker
 	traffic func() *probe.Traffic // what is sent during a shift
@@ -52,6 +52,12 @@ type follower struct {
 	last    string            // what was last seen, "" before there was anything
 	stopped string            // why the canary was stopped, "" if it was not
 	blind   bool              // AWS could not be asked
+
+	// besides are the followers of the stage's other functions, which look when this one
+	// does.
+	besides []*follower
+	other   bool     // it is one of them
+	chart   []string // what is shown of the newest deployment
 }
 
 // newFollower returns one that leaves out the deployments that are there
@@ -61,13 +67,13 @@ func newFollower(ctx context.Context, cfg project.Config, awsConfig aws.Config, 
 	if err != nil {
 		return nil, err
 	}
-	limits, err := limitsOf(cfg)
+	limits, err := limitsOf(cfg, o)
 	if err != nil {
 		return nil, err
 	}
 	f := &follower{
 		deployments: codedeploy.NewFromConfig(awsConfig), functions: lambda.NewFromConfig(awsConfig), alarms: cloudwatch.NewFromConfig(awsConfig),
-		outputs: o, clock: clock.System(), pace: clock.System(), out: out, cfg: cfg, probes: steps.Probes(), token: token, limits: limits, ask: atTerminal(out),
+		outputs: o, clock: clock.System(), pace: clock.System(), out: out, cfg: cfg, probes: steps.Of(o, true).Probes(), token: token, limits: limits, ask: atTerminal(out),
 		watches: map[string]*watch{}, printed: map[string]string{},
 	}
 	f.traffic = func() *probe.Traffic {
@@ -75,6 +81,35 @@ func newFollower(ctx context.Context, cfg project.Config, awsConfig aws.Config, 
 	}
 	f.known, err = f.ids(ctx)
 	return f, err
+}
+
+// beside adds a follower of another function of the stage. Requests of the steps that
+// reach it are sent to it, if there are any.
+func (f *follower) beside(ctx context.Context, awsConfig aws.Config, o stack.Outputs) error {
+	other, err := newFollower(ctx, f.cfg, awsConfig, o, f.token, f.out)
+	if err != nil {
+		return err
+	}
+	steps, err := probe.Load(f.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	// Nothing is sent until a deployment is seen.
+	other.probes, other.other = steps.Of(o, false).Probes(), true
+	f.besides = append(f.besides, other)
+	return nil
+}
+
+// all returns the followers of all functions.
+func (f *follower) all() []*follower { return append([]*follower{f}, f.besides...) }
+
+// show shows the newest of each function.
+func (f *follower) show() {
+	var lines []string
+	for _, each := range f.all() {
+		lines = append(lines, each.chart...)
+	}
+	f.out.Show(lines)
 }
 
 // ids returns the ids of the group's deployments, or of those in the states.
@@ -95,11 +130,14 @@ func (f *follower) ids(ctx context.Context, states ...types.DeploymentStatus) ([
 func (f *follower) follow(ctx context.Context) {
 	defer f.close()
 	for ctx.Err() == nil {
-		err := f.look(ctx)
-		if err != nil && ctx.Err() == nil && !f.blind {
-			fmt.Fprintf(f.out, "not all of the deployment can be seen: %v\n", err)
+		for _, each := range f.all() {
+			err := each.look(ctx)
+			if err != nil && ctx.Err() == nil && !each.blind {
+				fmt.Fprintf(f.out, "not all of the deployment can be seen: %v\n", err)
+			}
+			each.blind = err != nil
 		}
-		f.blind = err != nil
+		f.show()
 		if clock.Sleep(ctx, f.clock, pollInterval) != nil {
 			break
 		}
@@ -107,14 +145,18 @@ func (f *follower) follow(ctx context.Context) {
 	// How it ended may not have been seen yet.
 	final, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	if err := f.look(final); err != nil && !f.blind {
-		fmt.Fprintf(f.out, "how the deployment ended can't be seen: %v\n", err)
+	for _, each := range f.all() {
+		if err := each.look(final); err != nil && !each.blind {
+			fmt.Fprintf(f.out, "how the deployment ended can't be seen: %v\n", err)
+		}
 	}
 }
 
 func (f *follower) close() {
-	for _, w := range f.watches {
-		w.close()
+	for _, each := range f.all() {
+		for _, w := range each.watches {
+			w.close()
+		}
 	}
 	f.out.Show(nil)
 }

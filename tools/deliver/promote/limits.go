@@ -7,12 +7,13 @@ import (
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
+	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// limitsOf returns what is asked of the new version: promote and the alarms of
-// production's deployment group take the same for too much.
-func limitsOf(cfg project.Config) (canary.Limits, error) {
+// limitsOf returns what is asked of the new version of a function: promote and the alarms
+// of its deployment group in production take the same for too much.
+func limitsOf(cfg project.Config, o stack.Outputs) (canary.Limits, error) {
 	names, err := manifest.Read(cfg)
 	if err != nil {
 		return canary.Limits{}, err
@@ -22,7 +23,13 @@ func limitsOf(cfg project.Config) (canary.Limits, error) {
 	if err != nil {
 		return canary.Limits{}, exit.Missing("go tool mage synth", "reading what production's alarms watch: %w", err)
 	}
-	errorPercent, p90, err := readiness.Gates(template)
+	var groups []string // of the function; of a stage of one function, all there are
+	for _, f := range names.Last().Functions {
+		if len(names.Last().Functions) > 1 && f.Function == o.LogicalID && f.DeploymentGroup != "" {
+			groups = append(groups, f.DeploymentGroup)
+		}
+	}
+	errorPercent, p90, err := readiness.Gates(template, groups...)
 	if err != nil {
 		return canary.Limits{}, exit.Missing("mend infra/service, then go tool mage synth", "promote does not know what is too much for a canary: %s: %w", file, err)
 	}

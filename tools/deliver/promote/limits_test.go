@@ -12,6 +12,7 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/manifest/manifesttest"
+	"github.com/magewright/magewright/tools/project/stack"
 )
 
 // gates is production's template as far as its deployment group's alarms go.
@@ -37,12 +38,12 @@ func writeTemplate(t *testing.T, cfg project.Config, template string) {
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	cfg := project.Config{Assembly: t.TempDir()}
-	if _, err := limitsOf(cfg); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "next: go tool mage synth") {
+	if _, err := limitsOf(cfg, stack.Outputs{}); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "next: go tool mage synth") {
 		t.Errorf("without an assembly: %v", err)
 	}
 	for percent, invocations := range map[float64]int{5: 59, 2: 149, 1: 299} {
 		writeTemplate(t, cfg, gates(percent, 1500))
-		got, err := limitsOf(cfg)
+		got, err := limitsOf(cfg, stack.Outputs{})
 		want := canary.Limits{MinInvocations: invocations, Significance: 0.01, MaxErrorRate: percent / 100, MaxP90: 1500, Slower: 2, SlowerBy: 100}
 		if err != nil || got != want {
 			t.Errorf("%g %%: %+v, %v; want %+v", percent, got, err, want)
@@ -57,7 +58,7 @@ func TestLimits(t *testing.T) {
 		"no threshold":        strings.Replace(gates(5, 3000), "Threshold", "ThresholdMetricId", 1),
 	} {
 		writeTemplate(t, cfg, template)
-		if _, err := limitsOf(cfg); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "promote does not know what is too much") {
+		if _, err := limitsOf(cfg, stack.Outputs{}); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "promote does not know what is too much") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/deliver/canary"
@@ -133,10 +134,8 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 		return err
 	case !slices.ContainsFunc(all, stack.Outputs.Shifts):
 		err = replace(ctx, cfg, awsConfig, production, all, steps)
-	case len(all) > 1:
-		return exit.Missing("deliver the functions in a stack each", "production delivers %d functions, and CodeDeploy shifts the traffic of some: promote follows one", len(all))
 	default:
-		f, err = shift(ctx, cfg, awsConfig, production, before, token, serve[0])
+		f, before, err = shift(ctx, cfg, awsConfig, production, all, token, serve)
 	}
 	if err != nil {
 		return f.explain(ctx, awsConfig, before, err)
@@ -184,27 +183,40 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 	if err := keep(ctx, awsConfig, names, signer, release, record); err != nil {
 		fmt.Fprintf(cfg.Stdout, "no record of it is kept: %v\n", err)
 	}
-	if err := f.bad(result.Version); err != nil {
+	if err := f.anyBad(ctx, awsConfig, result.Version); err != nil {
 		return err
 	}
 	return pinJudge(ctx, cfg, awsConfig, release.Commit)
 }
 
-// shift deploys over a deployed production, and follows the deployment that
-// CloudFormation asks CodeDeploy for; one that is in progress already first.
-func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, production manifest.Stage, o stack.Outputs, token, pkg string) (*follower, error) {
+// shift deploys over a deployed production, and follows the deployments that
+// CloudFormation asks CodeDeploy for, one for each function whose traffic it shifts; those
+// that are in progress already first. It returns the function that it explains an error by.
+func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, production manifest.Stage, all []stack.Outputs, token string, pkgs []string) (*follower, stack.Outputs, error) {
 	out := live.NewScreen(cfg.Stdout)
 	cfg.Stdout = out
 	if out.Live() {
 		cfg.Stderr = out // it is the same terminal
 	}
-	f, err := newFollower(ctx, cfg, awsConfig, o, token, out)
-	if err != nil {
-		return &follower{}, err
+	shifted := slices.DeleteFunc(slices.Clone(all), func(o stack.Outputs) bool { return !o.Shifts() })
+	if plain := len(all) - len(shifted); plain > 0 {
+		fmt.Fprintf(cfg.Stdout, "of %d functions, CodeDeploy shifts the traffic of %d; the others get all of it at once\n", len(all), len(shifted))
 	}
-	f.pkg = pkg
+	main := shifted[0]
+	f, err := newFollower(ctx, cfg, awsConfig, main, token, out)
+	for _, o := range shifted[1:] {
+		if err == nil {
+			err = f.beside(ctx, awsConfig, o)
+		}
+	}
+	if err != nil {
+		return &follower{}, main, err
+	}
+	for _, each := range f.all() {
+		each.pkgs = pkgs
+	}
 	if err := f.resume(ctx, cloudformation.NewFromConfig(awsConfig)); err != nil {
-		return f, err
+		return f, f.troubled(), err
 	}
 	followed, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -215,7 +227,33 @@ func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, produc
 	err = deploy.Run(ctx, cfg, production.Stacks()...)
 	stop()
 	<-done
-	return f, f.because(err)
+	return f, f.troubled(), f.because(err)
+}
+
+// whyStopped returns why the canary of a function was stopped, and of which; "" if none was.
+func (f *follower) whyStopped() (reason string, of *follower) {
+	for _, each := range f.all() {
+		if each.stopped != "" {
+			return each.stopped, each
+		}
+	}
+	return "", f
+}
+
+// troubled returns the function by which a failure is explained: that whose canary was
+// stopped, or else the first of which a deployment failed, or else the first of all.
+func (f *follower) troubled() stack.Outputs {
+	if _, of := f.whyStopped(); of != f {
+		return of.outputs
+	}
+	for _, each := range f.all() {
+		for _, w := range each.watches {
+			if w.record.Status == string(types.DeploymentStatusFailed) || w.record.Status == string(types.DeploymentStatusStopped) {
+				return each.outputs
+			}
+		}
+	}
+	return f.outputs
 }
 
 // bad returns an error where the version that serves got all traffic although
@@ -232,12 +270,26 @@ func (f *follower) bad(serving string) error {
 	return nil
 }
 
+// anyBad is bad of all functions. Serving is the version of the first.
+func (f *follower) anyBad(ctx context.Context, awsConfig aws.Config, serving string) error {
+	err := f.bad(serving)
+	for _, each := range f.besides {
+		served, lookErr := stack.Serving(ctx, awsConfig, each.outputs)
+		err = errors.Join(err, lookErr, each.bad(served.Version))
+	}
+	return err
+}
+
 // because adds to err, the failure of a deployment, why the canary was stopped.
 func (f *follower) because(err error) error {
-	if err == nil || f.stopped == "" {
+	reason, of := f.whyStopped()
+	if err == nil || reason == "" {
 		return err
 	}
-	return fmt.Errorf("the canary was stopped: %s\n  %w", f.stopped, err)
+	if len(f.besides) > 0 {
+		reason = of.outputs.FunctionName + ": " + reason
+	}
+	return fmt.Errorf("the canary was stopped: %s\n  %w", reason, err)
 }
 
 // explain adds to err, the failure of a deployment, what is known of it and
@@ -259,7 +311,8 @@ func (f *follower) explain(ctx context.Context, awsConfig aws.Config, o stack.Ou
 		if !hasEnded(deployment) { // such as that of another promote
 			return exit.Failed("go tool mage promote", "promote ended before deployment %s, which is %s%s\n  %w", aws.ToString(deployment.DeploymentId), deployment.Status, seen, err)
 		}
-		ours := f.watches[aws.ToString(deployment.DeploymentId)] != nil // not of a promote before
+		// not of a promote before
+		ours := slices.ContainsFunc(f.all(), func(each *follower) bool { return each.watches[aws.ToString(deployment.DeploymentId)] != nil })
 		if info := deployment.ErrorInformation; info != nil && ours {
 			reason = fmt.Sprintf("\n  %s: %s", info.Code, aws.ToString(info.Message))
 		}

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -86,7 +88,7 @@ func canonical(text []byte) ([]byte, error) {
 // compare stops a deployment whose new version is made of another package than the
 // evidence is of. It looks once, as soon as the version is known.
 func (w *watch) compare(ctx context.Context) error {
-	if w.compared || w.stopped || w.f.pkg == "" || w.record.New == "" {
+	if w.compared || w.stopped || len(w.f.pkgs) == 0 || w.record.New == "" {
 		return nil
 	}
 	got, err := w.f.functions.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &w.f.outputs.FunctionName, Qualifier: &w.record.New})
@@ -94,9 +96,9 @@ func (w *watch) compare(ctx context.Context) error {
 		return fmt.Errorf("reading version %s of %s: %w", w.record.New, w.f.outputs.FunctionName, err)
 	}
 	digest, err := base64.StdEncoding.DecodeString(aws.ToString(got.CodeSha256))
-	if err == nil && hex.EncodeToString(digest) == w.f.pkg {
+	if err == nil && slices.Contains(w.f.pkgs, hex.EncodeToString(digest)) {
 		w.compared = true
 		return nil
 	}
-	return w.stop(ctx, fmt.Sprintf("version %s is made of a package with CodeSha256 %s, and the evidence is of SHA-256 %.12s", w.record.New, aws.ToString(got.CodeSha256), w.f.pkg))
+	return w.stop(ctx, fmt.Sprintf("version %s is made of a package with CodeSha256 %s, and the evidence is of SHA-256 %.12s", w.record.New, aws.ToString(got.CodeSha256), strings.Join(w.f.pkgs, ", ")))
 }

@@ -10,8 +10,17 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// save leaves the record and its picture.
-func save(r *picture.Record, cfg project.Config) error {
+// recordName returns what the record and its picture are called: canary, and of a function
+// besides the first, canary-FUNCTION.
+func (f *follower) recordName() string {
+	if !f.other {
+		return "canary"
+	}
+	return "canary-" + f.outputs.FunctionName
+}
+
+// save leaves the record and its picture by a name.
+func save(r *picture.Record, cfg project.Config, as string) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return fmt.Errorf("recording the canary: %w", err)
@@ -20,7 +29,7 @@ func save(r *picture.Record, cfg project.Config) error {
 	if err := r.Draw(&image, picture.Width); err != nil {
 		return fmt.Errorf("drawing the canary: %w", err)
 	}
-	for name, text := range map[string][]byte{"canary.json": append(data, '\n'), "canary.svg": image.Bytes()} {
+	for name, text := range map[string][]byte{as + ".json": append(data, '\n'), as + ".svg": image.Bytes()} {
 		file, err := cfg.Path(name)
 		if err != nil {
 			return err

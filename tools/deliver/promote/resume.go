@@ -26,11 +26,15 @@ func (f *follower) resume(ctx context.Context, stacks describer) error {
 	if err != nil || !busy {
 		return err
 	}
-	active, err := f.active(ctx)
-	if err != nil {
-		return err
+	var active []string
+	for _, each := range f.all() {
+		ids, err := each.active(ctx)
+		if err != nil {
+			return err
+		}
+		each.known = slices.DeleteFunc(each.known, func(id string) bool { return slices.Contains(ids, id) })
+		active = append(active, ids...)
 	}
-	f.known = slices.DeleteFunc(f.known, func(id string) bool { return slices.Contains(active, id) })
 	fmt.Fprintf(f.out, "picking up what is in progress: stack %s is %s, deployments %s\n", f.outputs.Stack, before, strings.Join(active, " "))
 	followed, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -46,7 +50,7 @@ func (f *follower) resume(ctx context.Context, stacks describer) error {
 	}
 	stop()
 	<-done
-	if err == nil && (strings.Contains(after, "ROLLBACK") || f.stopped != "") && (after != before || f.stopped != "") {
+	if reason, _ := f.whyStopped(); err == nil && (strings.Contains(after, "ROLLBACK") || reason != "") && (after != before || reason != "") {
 		err = errors.New("the deployment that was in progress was rolled back: stack " + f.outputs.Stack + " is " + after)
 	}
 	return f.because(err)
@@ -63,7 +67,14 @@ func (f *follower) progress(ctx context.Context, stacks describer) (status strin
 	for _, s := range described.Stacks {
 		status = string(s.StackStatus)
 	}
-	active, err := f.active(ctx)
+	var active []string
+	for _, each := range f.all() {
+		ids, err := each.active(ctx)
+		if err != nil {
+			return status, false, err
+		}
+		active = append(active, ids...)
+	}
 	return status, strings.HasSuffix(status, "_IN_PROGRESS") && status != "REVIEW_IN_PROGRESS" || len(active) > 0, err
 }
 

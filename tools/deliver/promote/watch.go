@@ -45,7 +45,7 @@ func (f *follower) newWatch(ctx context.Context, info *types.DeploymentInfo) *wa
 		f: f, seen: f.clock.Now(), sent: make(chan struct{}),
 		traffic: f.traffic(),
 		record:  picture.Record{Deployment: aws.ToString(info.DeploymentId), Function: f.outputs.FunctionName, Alias: f.outputs.AliasName, Limits: f.limits},
-		course:  course{limits: f.limits},
+		course:  course{limits: f.limits, alone: len(f.probes) == 0},
 	}
 	if move, ok := appspec.Read(info.Revision); ok {
 		w.record.Old, w.record.New = move.From, move.To
@@ -97,8 +97,8 @@ func (w *watch) look(ctx context.Context, info *types.DeploymentInfo, alias *lam
 			}
 		}
 	}
-	w.f.out.Show(chart(&w.record, w.f.out.Colour()))
-	return errors.Join(unread, save(&w.record, w.f.cfg))
+	w.f.chart = chart(&w.record, w.f.out.Colour())
+	return errors.Join(unread, save(&w.record, w.f.cfg, w.f.recordName()))
 }
 
 // over reports whether the versions no longer share the traffic, as the shift
@@ -177,6 +177,11 @@ func (w *watch) act(ctx context.Context, j canary.Judgement) error {
 	case extend:
 		c.extended, w.record.Extended = true, true
 		fmt.Fprintf(w.f.out, "%s  %v; the sample is extended to %d invocations\n", w.record.Deployment, j, c.wanted())
+	case leave:
+		if w.record.Decision == "" {
+			w.record.Decision = notJudged
+			fmt.Fprintf(w.f.out, "%s  NOT JUDGED: %v, and no step of the probes reaches %s; its alarms alone watch the new version\n", w.record.Deployment, j, w.f.outputs.FunctionName)
+		}
 	case ask:
 		c.asked = true
 		w.answer = w.f.ask(ctx, fmt.Sprintf("%s  %v", w.record.Deployment, j))
@@ -210,6 +215,10 @@ func (w *watch) requests() int {
 	// that chance alone does not leave the sample too small.
 	return int((missing + 4*math.Sqrt(missing) + 4) / share)
 }
+
+// notJudged is the decision about a function that too few events reached, and to which
+// nobody can send requests.
+const notJudged = "not judged: too few events came, and no step of the probes reaches the function"
 
 // toBeStopped begins the decision where AWS has not done it.
 const toBeStopped = "to be stopped: "

@@ -128,7 +128,7 @@ func run(ctx context.Context, cfg project.Config, stage string, draft *Draft) er
 // delivered. The release's is that of a list there, if the stack has several functions,
 // such as helpers of the CDK.
 func Serve(cfg project.Config, names manifest.Manifest, stage manifest.Stage, release string) ([]string, error) {
-	if names.Annotated == "" {
+	if names.Annotated == "" && len(stage.Functions) < 2 {
 		return []string{release}, nil
 	}
 	delivered, err := cdk.Delivered(cfg, stage)
@@ -257,7 +257,7 @@ type session struct {
 // prepare gives the steps what they may use.
 func (s *session) prepare(ctx context.Context, served stack.Served) error {
 	s.steps = probe.Session{
-		URL: s.Outputs.FunctionURL, Invoke: probe.Function(s.AWS, s.Outputs), AWS: s.AWS, Clock: s.Clock,
+		URL: s.Outputs.FunctionURL, Invoke: probe.Function(s.AWS, append([]stack.Outputs{s.Outputs}, s.Others...)...), AWS: s.AWS, Clock: s.Clock,
 		Values: map[string]any{"commit": cmp.Or(s.Said, s.Commit), "package": s.Package, "stage": s.Record.Stage, "version": served.Version},
 	}
 	for key, value := range s.Outputs.All {

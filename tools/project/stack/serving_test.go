@@ -113,7 +113,7 @@ func TestAnyStack(t *testing.T) {
 	} {
 		cfg := stacktest.Start(t, deployed, nil)
 		got, err := stack.Describe(t.Context(), cfg, stage(tt.f))
-		tt.want.Stack, tt.want.All = "HelloDev", map[string]string{"Unrelated": "x"}
+		tt.want.Stack, tt.want.LogicalID, tt.want.All = "HelloDev", "F1", map[string]string{"Unrelated": "x"}
 		if err != nil || !reflect.DeepEqual(got, tt.want) || got.Shifts() != tt.shifts {
 			t.Errorf("%+v: %+v, %v, want %+v", tt.f, got, err, tt.want)
 		}

@@ -5,6 +5,7 @@ package stack
 import (
 	"context"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ import (
 type Outputs struct {
 	Stack                 string // the stack's name
 	Region                string // "" where it is that of the credentials
+	LogicalID             string // of the function in the stack's template
 	FunctionURL           string // or that of an API in front of it; "" where it has none
 	FunctionName          string
 	AliasName             string // "" where the function itself serves
@@ -44,6 +46,16 @@ func (o Outputs) Address() string {
 		return o.FunctionName
 	}
 	return o.FunctionName + ":" + o.AliasName
+}
+
+// hashed matches the hash that the CDK puts at the end of a logical id.
+var hashed = regexp.MustCompile(`[0-9A-F]{8}$`)
+
+// Is reports whether a name is one of the function: its own, its logical id, with or without
+// the CDK's hash, or its construct's path.
+func (o Outputs) Is(name string) bool {
+	plain := strings.ReplaceAll(name, "/", "")
+	return name == o.FunctionName || plain != "" && (plain == o.LogicalID || plain == hashed.ReplaceAllString(o.LogicalID, ""))
 }
 
 // Qualifier returns the alias by which the function is called, nil where it has
@@ -122,7 +134,7 @@ func DescribeAll(ctx context.Context, cfg aws.Config, stage manifest.Stage) ([]O
 	var all []Outputs
 	for _, function := range stage.Functions {
 		outputs := outputsOf(described, function.Outputs)
-		outputs.Stack, outputs.Region = stage.Stack, stage.Region
+		outputs.Stack, outputs.Region, outputs.LogicalID = stage.Stack, stage.Region, function.Function
 		if err := outputs.find(ctx, cfg, client, function); err != nil {
 			return nil, err
 		}
