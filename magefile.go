@@ -24,6 +24,7 @@ import (
 // Aliases gives targets of two words the spelling that a pipeline uses.
 var Aliases = map[string]any{
 	"deploy-staging": DeployStaging,
+	"deploy-stage":   DeployStage,
 }
 
 // Lint checks formatting and code: gofmt, go vet, golangci-lint.
@@ -67,8 +68,8 @@ func DeployStaging(ctx context.Context) error {
 	return program.Run(ctx, "deploy")
 }
 
-// Deploy deploys a stage before the last from cdk.out, as it is; promote deploys the last.
-func Deploy(ctx context.Context,
+// DeployStage deploys a stage before the last from cdk.out, as it is; promote deploys the last (also: deploy-stage).
+func DeployStage(ctx context.Context,
 	stage *string, // the name of the stage; default the first
 ) error {
 	return program.Run(ctx, "deploy", program.Flag("stage", stage))

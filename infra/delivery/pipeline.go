@@ -158,7 +158,7 @@ func Trial() []Action {
 // and exercised. It gets no bad version, because somebody may use it.
 func Rollout(stage string) []Action {
 	return []Action{
-		{Name: "Deploy", Targets: "deploy -stage=" + stage},
+		{Name: "Deploy", Targets: "deploy-stage -stage=" + stage},
 		{Name: "Smoke", Targets: "smoke -stage=" + stage, Evidence: AddsEvidence},
 	}
 }

@@ -257,7 +257,7 @@ func verification(ctx context.Context, args []string) error {
 
 // deployment deploys a stage, or the pipeline.
 func deployment(ctx context.Context, args []string) error {
-	flags := program.Flags("deploy")
+	flags := program.Flags("deploy-stage")
 	name := flags.String("stage", "", "the `name` of a stage before the last, or "+deploy.Pipeline+"; the first stage by default")
 	if err := program.Parse(flags, args); err != nil {
 		return err

@@ -203,7 +203,7 @@ func TestManyStages(t *testing.T) {
 		t.Fatal(err)
 	}
 	between := m.Between()
-	if len(between) != 1 || between[0].Wave != "pilots" || !between[0].Approval || between[0].Deploys() != "go tool mage deploy -stage=gamma" ||
+	if len(between) != 1 || between[0].Wave != "pilots" || !between[0].Approval || between[0].Deploys() != "go tool mage deploy-stage -stage=gamma" ||
 		m.First().Deploys() != "go tool mage deploy-staging" || m.Last().Deploys() != "go tool mage promote" {
 		t.Errorf("the stages are %+v", m.Stages)
 	}

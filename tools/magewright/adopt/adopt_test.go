@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -231,8 +232,10 @@ func offered(t *testing.T, dir, next string) {
 	t.Helper()
 	command, _, _ := strings.Cut(strings.TrimSpace(next), " -l ")
 	mage := strings.Fields(command)
+	// On a slow machine it says that it compiles.
+	compiling := regexp.MustCompile(`(?m)^compiling Magewright: .*\n`)
 	call := func(code int, args ...string) string {
-		return run(t, dir, code, mage[0], append(mage[1:len(mage):len(mage)], args...)...)
+		return compiling.ReplaceAllString(run(t, dir, code, mage[0], append(mage[1:len(mage):len(mage)], args...)...), "")
 	}
 	if said := call(0, "-l"); !strings.Contains(said, "runs lint, test and sec") {
 		t.Errorf("-l says\n%s", said)
@@ -307,6 +310,14 @@ func TestACDKAppComesLater(t *testing.T) {
 // TestAssets holds what is found in the sources of CDK apps: what something has to
 // build, and of which function.
 func TestAssets(t *testing.T) {
+	several := Repository{Functions: []string{"cmd/intake", "cmd/stream"}}
+	for asset, want := range map[string]string{
+		"dist": `, such as "functions": {"cmd/intake": "dist/intake"}`, "build/f.zip": `, such as "functions": {"cmd/intake": "build/f.zip"}`,
+	} {
+		if got := several.example(asset); got != want {
+			t.Errorf("of %s: %q, want %q", asset, got, want)
+		}
+	}
 	t.Parallel()
 	for _, tt := range []struct {
 		name, source string
@@ -383,10 +394,31 @@ func TestRepositoryName(t *testing.T) {
 	for remote, want := range map[string]string{
 		"git@github.com:acme/shop.git": "acme/shop", "https://github.com/acme/shop": "acme/shop", "ssh://git@gitlab.example:22/acme/shop.git": "acme/shop",
 		"https://github.com/acme/hello.git": "", "": "", "/srv/git/acme/shop": "", "file:///srv/acme/shop": "",
+		"git@gitlab.com:acme/platform/orders.git": "acme/platform/orders", "https://gitlab.com/acme/platform/orders/": "acme/platform/orders", "https://host/alone.git": "",
 	} {
 		r := Repository{Remote: remote, Modules: []Module{{".", "github.com/acme/hello"}}}
 		if got := r.repositoryName(); got != want {
 			t.Errorf("%q: %q, want %q", remote, got, want)
+		}
+	}
+}
+
+// TestABrokenMagefile holds that a file for Mage that can't be parsed is named with its
+// line, and that nothing is written.
+func TestABrokenMagefile(t *testing.T) {
+	for name, text := range map[string]string{
+		"magefile.go":        "//go:build mage\n\npackage main\n\nfunc Hello() { println(1 }\n",
+		"magefiles/build.go": "package main\n\nfunc Hello( {}\n",
+	} {
+		dir, _ := repository(t, "testdata/hello.txtar")
+		write(t, dir, []txtar.File{{Name: name, Data: []byte(text)}})
+		git(t, dir, "add", "-A")
+		err := Init(t.Context(), dir, Options{Version: version}, &bytes.Buffer{})
+		if exit.Status(err) != exit.Gate || !strings.Contains(err.Error(), name+":") || !strings.HasSuffix(err.Error(), "next: correct it, then run init again") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "magewright")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: something was written", name)
 		}
 	}
 }

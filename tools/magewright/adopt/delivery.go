@@ -93,7 +93,7 @@ func (r *Repository) settings() (data []byte, what string, err error) {
 			what += fmt.Sprintf("; %s is built to %s", from, to)
 		}
 		for _, asset := range unknown {
-			what += fmt.Sprintf("; say in \"functions\" what is built to %s", asset)
+			what += fmt.Sprintf("; say in \"functions\" what is built to %s%s", asset, r.example(asset))
 		}
 	}
 	data, err = json.MarshalIndent(struct {
@@ -101,6 +101,19 @@ func (r *Repository) settings() (data []byte, what string, err error) {
 		Context cdkContext `json:"context"`
 	}{"go run " + pipeline, c}, "", "  ")
 	return append(data, '\n'), what, err
+}
+
+// example returns how a function that is built to an asset is written, "" where there is
+// no function. What no function is called after is a directory for several.
+func (r *Repository) example(asset string) string {
+	if len(r.Functions) == 0 {
+		return ""
+	}
+	f := r.Functions[0]
+	if !strings.HasSuffix(asset, ".zip") {
+		asset = path.Join(asset, path.Base(f))
+	}
+	return fmt.Sprintf(`, such as "functions": {%q: %q}`, f, asset)
 }
 
 // products returns the files that functions are built to, from the root of the
@@ -217,11 +230,16 @@ func (r *Repository) builtTo(asset string, only bool) string {
 	return ""
 }
 
-// repositoryName returns OWNER/NAME of the remote, "" where the path of the first
-// module says the same or there is no remote.
+// remotePath matches the path of a remote: behind the host of a URL, or behind the colon of
+// an address as scp takes it.
+var remotePath = regexp.MustCompile(`^(?:[a-z+]+://[^/]+/|[^/:]+:/?)([^:]+?)(?:\.git)?/?$`)
+
+// repositoryName returns the path of the remote, such as OWNER/NAME or, in GitLab,
+// GROUP/SUBGROUP/NAME, "" where the path of the first module says the same or there is no
+// remote.
 func (r *Repository) repositoryName() string {
-	match := regexp.MustCompile(`([^/:]+/[^/:]+?)(\.git)?/?$`).FindStringSubmatch(r.Remote)
-	if match == nil || strings.HasPrefix(r.Remote, "/") || strings.HasPrefix(r.Remote, "file:") {
+	match := remotePath.FindStringSubmatch(r.Remote)
+	if match == nil || strings.HasPrefix(r.Remote, "file:") || !strings.Contains(match[1], "/") {
 		return ""
 	}
 	parts := strings.Split(r.Modules[0].Path, "/")

@@ -204,6 +204,10 @@ func (r *Repository) source(name string, functions map[string]bool) error {
 		return err
 	}
 	parsed, err := parser.ParseFile(token.NewFileSet(), name, data, parser.ParseComments|parser.SkipObjectResolution)
+	if dir := path.Dir(name); err != nil && parsed != nil && (dir == "magefiles" || dir == "." && forMage(parsed)) {
+		// Which targets there are can't be known.
+		return exit.Failed("correct it, then run init again", "a file for Mage can't be parsed: %w", err)
+	}
 	if err != nil || parsed.Name == nil {
 		return nil //nolint:nilerr // go build says it better
 	}

@@ -24,8 +24,10 @@ var magefile = template.Must(template.New("magefile").Funcs(template.FuncMap{
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -77,11 +79,16 @@ func magewright(command string, flags ...string) error {
 	}()
 	find := exec.Command("go", "tool", "-n", "magewright")
 	find.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-trimpath", "CGO_ENABLED=0")
-	find.Dir, find.Stderr = "magewright", os.Stderr
+	var said bytes.Buffer
+	find.Dir, find.Stderr = "magewright", io.MultiWriter(os.Stderr, &said)
 	program, err := find.Output()
 	close(found)
 	if err != nil {
-		return fmt.Errorf("compiling Magewright, which magewright/go.mod pins: %w\n  next: GOWORK=off go -C magewright mod tidy", err)
+		next := "see what the go command says above; GOWORK=off go -C magewright tool -n magewright repeats it alone"
+		if text := said.String(); strings.Contains(text, "go.sum") || strings.Contains(text, "go mod tidy") || strings.Contains(text, "no such tool") {
+			next = "GOWORK=off go -C magewright mod tidy"
+		}
+		return fmt.Errorf("compiling Magewright, which magewright/go.mod pins: %w\n  next: %s", err, next)
 	}
 	run := exec.Command(strings.TrimSpace(string(program)), args...) // #nosec G204 -- the go command has named it
 	run.Stdin, run.Stdout, run.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -144,7 +151,7 @@ func (r *Repository) magefile() (file, error) {
 func (r *Repository) offers(v targets.Target) bool { return !v.Own && (!v.CDK || len(r.CDK) > 0) }
 
 // inPipeline are the targets that a pipeline runs by their names.
-var inPipeline = []string{"Lint", "Test", "Sec", "Synth", "DeployStaging", "Deploy", "Smoke", "Drill", "Plan", "Readiness", "Promote", "PipelineDeploy", "Aliases"}
+var inPipeline = []string{"Lint", "Test", "Sec", "Synth", "DeployStaging", "DeployStage", "Smoke", "Drill", "Plan", "Readiness", "Promote", "PipelineDeploy", "Aliases"}
 
 // lacking returns the names of the targets that are offered today, and that the file
 // for Mage which was written before does not have.

@@ -65,7 +65,7 @@ var all = []Target{
 	}},
 	{Name: "Bootstrap", Command: "bootstrap", Doc: "prepares the account of the credentials for the CDK, once, in each region that stacks go to.", CDK: true},
 	{Name: "DeployStaging", Command: "deploy", Doc: "deploys the first stage from cdk.out, as it is (also: deploy-staging).", CDK: true, Alias: "deploy-staging"},
-	{Name: "Deploy", Command: "deploy", Doc: "deploys a stage before the last from cdk.out, as it is; promote deploys the last.", CDK: true, Args: []Arg{stage}},
+	{Name: "DeployStage", Command: "deploy", Doc: "deploys a stage before the last from cdk.out, as it is; promote deploys the last (also: deploy-stage).", CDK: true, Args: []Arg{stage}, Alias: "deploy-stage"},
 	{Name: "Smoke", Command: "smoke", Doc: "takes the steps that magewright/probes.yml declares with a stage.", CDK: true, Args: []Arg{stage}},
 	{Name: "Drill", Command: "drill", Doc: "releases a bad version to the first stage on purpose, and sees that AWS takes it back.", CDK: true, Args: []Arg{
 		{"fault", "string", "what the bad version does: errors:SHARE, latency:DURATION or crash; default errors:0.5"},

@@ -89,7 +89,7 @@ type Stage struct {
 // Deploys returns the command that deploys the stage.
 func (s Stage) Deploys() string {
 	if s.command == "" {
-		return "go tool mage deploy -stage=" + s.Name
+		return "go tool mage deploy-stage -stage=" + s.Name
 	}
 	return s.command
 }
