@@ -99,7 +99,7 @@ func test(ctx context.Context, cfg project.Config) error {
 	case runErr != nil:
 		return exit.Failed("go vet ./...", "test: %s: %w", results.Summary(), runErr)
 	case tests.Passed == 0:
-		return exit.Failed("go test ./...", "test: no test passed, which proves nothing: %s", results.Summary())
+		return exit.Failed("write a first test in a file whose name ends in _test.go, then go tool mage test", "test: no test passed, which proves nothing: %s", results.Summary())
 	}
 	covered, total := results.Profile.Count()
 	if total == 0 {

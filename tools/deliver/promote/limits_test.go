@@ -62,4 +62,17 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// Another CDK app has the alarms that its team has chosen.
+	writeTemplate(t, cfg, `{"Resources": {"Group": {"Type": "AWS::CodeDeploy::DeploymentGroup", "Properties": {}}}}`)
+	file := filepath.Join(cfg.Assembly, manifest.File)
+	text, err := os.ReadFile(file) // #nosec G304 -- of the test
+	if err == nil {
+		err = os.WriteFile(file, []byte(strings.Replace(string(text), "{", `{"annotated":"the templates",`, 1)), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := limitsOf(cfg, stack.Outputs{}); err != nil || got != canary.LimitsOf(0.05, 3000) {
+		t.Errorf("without gates in another CDK app: %+v, %v", got, err)
+	}
 }
