@@ -244,7 +244,7 @@ func TestTheDocumentsSteps(t *testing.T) {
 		}
 	}
 	steps, err := probe.Parse([]byte(file.String()))
-	if err != nil || len(steps) != 7 || len(steps.Probes()) != 1 {
+	if err != nil || len(steps) != 8 || len(steps.Probes()) != 1 {
 		t.Errorf("%d steps, %d probes, %v", len(steps), len(steps.Probes()), err)
 	}
 }
