@@ -154,7 +154,7 @@ func policiesAt(ctx context.Context, cfg project.Config, awsConfig aws.Config, e
 	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("CDKToolkit")})
 	if refused, ok := errors.AsType[smithy.APIError](err); ok && refused.ErrorCode() == "ValidationError" {
 		if policy == "" {
-			fmt.Fprintf(cfg.Stdout, "CloudFormation may do anything in %s, because there is no assembly: go tool mage synth bootstrap lets it do only what the stacks need\n", e)
+			fmt.Fprintf(cfg.Stdout, "CloudFormation may do anything in %s, because there is no assembly: go tool mage synth before the first bootstrap lets it do only what the stacks need\n", e)
 		}
 		return policy, nil
 	}

@@ -197,7 +197,7 @@ func TestPoliciesAt(t *testing.T) {
 		name, has, policy, want, says string
 	}{
 		{"a new account", "", ours, ours, ""},
-		{"a new account, without an assembly", "", "", "", "go tool mage synth bootstrap lets it do only what the stacks need"},
+		{"a new account, without an assembly", "", "", "", "go tool mage synth before the first bootstrap lets it do only what the stacks need"},
 		{"again", ours, ours, "", ""},
 		{"another delivery", theirs, ours, theirs + "," + ours, ""},
 		{"cdk bootstrap was there", Administrator, ours, "", "--cloudformation-execution-policies " + ours},
