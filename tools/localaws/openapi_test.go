@@ -176,14 +176,17 @@ Resources:
       DisableExecuteApiEndpoint: true
       Body:
         swagger: "2.0"
+        x-amazon-apigateway-api-key-source: AUTHORIZER
         securityDefinitions: {pool: {x-amazon-apigateway-authtype: cognito_user_pools}}
-        paths: {/a: {get: {x-amazon-apigateway-integration: {type: aws, uri: "arn:aws:apigateway:us-east-1:kinesis:action/PutRecord"}}}}
+        paths: {/b: {get: {x-amazon-apigateway-integration: {type: aws_proxy, credentials: r, uri: !Ref Topic}}}, /a: {get: {x-amazon-apigateway-integration: {type: aws, uri: "arn:aws:apigateway:us-east-1:kinesis:action/PutRecord"}}}}
+  Topic: {Type: AWS::SNS::Topic}
   Http: {Type: AWS::ApiGatewayV2::Api, Properties: {Body: {openapi: 3.1.0}}}
 `)
 	for _, want := range []string{
 		"Mode merge of AWS::ApiGateway::RestApi", "the parameter basepath of AWS::ApiGateway::RestApi", "DisableExecuteApiEndpoint of AWS::ApiGateway::RestApi",
 		"the authorizer pool of AWS::ApiGateway::RestApi, which asks Cognito", "integrations with kinesis of AWS::ApiGateway::RestApi",
 		"Body of AWS::ApiGatewayV2::Api: OpenAPI 3.1.0 is not supported",
+		"the API key source AUTHORIZER of AWS::ApiGateway::RestApi", "credentials of an integration with a function of AWS::ApiGateway::RestApi",
 	} {
 		if !strings.Contains(reasons, want) {
 			t.Errorf("%s lacks %s", reasons, want)

@@ -97,6 +97,9 @@ func unimportable(typ string, p map[string]any, known ...string) []string {
 		return []string{"the embedded AWS does not support Body of " + typ + ": " + err.Error()}
 	}
 	var refused []string
+	if d.Extensions["api-key-source"] == "AUTHORIZER" {
+		refused = append(refused, "the embedded AWS does not support the API key source AUTHORIZER of "+typ)
+	}
 	for _, name := range slices.Sorted(maps.Keys(d.Schemes)) {
 		if openapi.Text(d.Schemes[name]["x-amazon-apigateway-authtype"]) == "cognito_user_pools" {
 			refused = append(refused, "the embedded AWS does not support the authorizer "+name+" of "+typ+", which asks Cognito")
@@ -113,7 +116,8 @@ func unimportable(typ string, p map[string]any, known ...string) []string {
 		}
 		integration["IntegrationResponses"] = responses
 		refused = append(refused, notIntegrated(typ, integration)...)
-		if uri, _ := integration["Uri"].(string); o.Integration["credentials"] != nil && strings.Contains(uri, ":lambda:path/") {
+		// The URI may not be known yet, but such an integration always has a function.
+		if o.Integration["credentials"] != nil && integration["Type"] == "AWS_PROXY" {
 			refused = append(refused, "the embedded AWS does not support credentials of an integration with a function of "+typ)
 		}
 	}
