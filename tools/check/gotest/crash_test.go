@@ -59,6 +59,11 @@ func TestACrashIsExplained(t *testing.T) {
 			failed: []string{"example"}, says: map[string]string{"(package)": "REASON"},
 		},
 		{
+			name:   "a parallel subtest panics after another has ended",
+			source: `func TestA(t *testing.T) { for _, n := range []string{"a", "b"} { t.Run(n, func(t *testing.T) { t.Parallel(); if n == "b" { panic("REASON") } }) } }`,
+			failed: []string{"example TestA/b"}, says: map[string]string{"TestA/b": "panic: REASON"},
+		},
+		{
 			name:   "a fatal error of the runtime",
 			source: `func TestA(t *testing.T) { var mu sync.Mutex; t.Run("sub", func(t *testing.T) { mu.Unlock() }) }`,
 			failed: []string{"example TestA/sub"}, says: map[string]string{"TestA/sub": "fatal error: sync: unlock of unlocked mutex"},

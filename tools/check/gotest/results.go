@@ -134,7 +134,13 @@ func (r *Results) add(e Event, running runs, progress io.Writer) {
 			r.Tests = append(r.Tests, p.unended(t)...)
 			r.explain(t)
 		}
-		t.Output = p.end("") + p.strayed()
+		stray := p.strayed()
+		if silent := r.silent(t); silent != nil && strings.Contains(stray, "panic: ") {
+			// A parallel test panicked while test2json took the words for another's.
+			silent.Output += stray
+			stray = ""
+		}
+		t.Output = p.end("") + stray
 		delete(running, e.Package)
 		if said, ok := r.builds[e.FailedBuild]; ok {
 			t.build, t.Output = e.FailedBuild, said+t.Output
@@ -144,6 +150,23 @@ func (r *Results) add(e Event, running runs, progress io.Writer) {
 			fmt.Fprintf(progress, "%-4s %s %.1fs\n", e.Action, e.Package, e.Elapsed)
 		}
 	}
+}
+
+// silent returns the only test of a package that failed without a word and without a subtest
+// that failed, nil if there is none or if there are several.
+func (r *Results) silent(pkg Test) *Test {
+	var found *Test
+	for i := range r.Tests {
+		t := &r.Tests[i]
+		if t.suite() != pkg.suite() || t.Result != "fail" || r.failedBelow(*t) {
+			continue
+		}
+		if found != nil || t.speaks() {
+			return nil
+		}
+		found = t
+	}
+	return found
 }
 
 // explain gives the words with which a test crashed to the subtest that did it.
@@ -303,7 +326,7 @@ func (r *Results) describe(out io.Writer) {
 			// A test names files without their directory, and the compiler with it.
 			to = annotation.New(out, failure.Name(), strings.TrimPrefix(strings.TrimPrefix(failure.Package, r.Module), "/"))
 		}
-		fmt.Fprint(to, ended(failure.Output))
+		fmt.Fprint(to, ended(shortened(failure.Output)))
 	}
 	for _, p := range r.Outside() {
 		fmt.Fprintf(out, "--- outside of the tests of %s\n%s", p.Name(), ended(p.Output))
@@ -352,6 +375,28 @@ func ended(text string) string {
 		return text
 	}
 	return text + "\n"
+}
+
+// What is shown of a test that says more: lines at its beginning and at its end, where the
+// reason is, and bytes of each line.
+const (
+	linesBefore = 20
+	linesAfter  = 200
+	lineLength  = 4000
+)
+
+// shortened leaves out the middle of a long output. The file of the events has all of it.
+func shortened(output string) string {
+	lines := slices.Collect(strings.Lines(output))
+	for i, line := range lines {
+		if len(line) > lineLength {
+			lines[i] = fmt.Sprintf("%s ... %d bytes left out\n", strings.ToValidUTF8(line[:lineLength], ""), len(line)-lineLength)
+		}
+	}
+	if left := len(lines) - linesBefore - linesAfter; left > 0 {
+		lines = slices.Concat(lines[:linesBefore], []string{fmt.Sprintf("... %d lines left out; .magewright/test.json has them\n", left)}, lines[len(lines)-linesAfter:])
+	}
+	return strings.Join(lines, "")
 }
 
 // outsideWords drops the lines that go test prints for every package.
