@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -111,5 +112,14 @@ func photograph(ctx context.Context, link, picture string) error {
 		}
 	}
 	// A link on a command line can be read by other users of the machine.
-	return command.Cmd{Dir: web, Env: command.Environ("LINK=" + link)}.Run(ctx, "node", "test/picture.mjs", picture)
+	if err := (command.Cmd{Dir: web, Env: command.Environ("LINK=" + link)}).Run(ctx, "node", "test/picture.mjs", picture); err != nil {
+		return err
+	}
+	beside := strings.TrimSuffix(picture, ".png")
+	for _, file := range []string{picture, beside + "-dark.png", beside + "-canary.png"} {
+		if err := shrink(file); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -21,6 +21,7 @@ await picture('light', file)
 await picture('dark', beside('dark'))
 await page.getByLabel('Why, if you want to say it').fill('seen and tried')
 await page.getByRole('button', { name: 'Approve', exact: true }).click()
+await page.getByRole('button', { name: 'Approve', exact: true }).waitFor({ state: 'detached' })
 await page.goto(base + 'deployment#' + secret)
 // The judge has something to say after a minute of AWS's, and the console may end a moment
 // after the canary.
