@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/magewright/magewright/tools/assembly/annotate"
 	"github.com/magewright/magewright/tools/internal/gocmd"
@@ -153,7 +154,7 @@ func annotateFindsWhatTheCDKAppWrites(t *testing.T, assembly string) {
 			stage.Functions[i].URL = ""
 		}
 	}
-	if diff := cmp.Diff(written, found.Manifest); diff != "" {
+	if diff := cmp.Diff(written, found.Manifest, cmpopts.IgnoreUnexported(manifest.Stage{})); diff != "" {
 		t.Errorf("what is found differs (-written +found):\n%s", diff)
 	}
 }
