@@ -22,9 +22,9 @@ const executedVersion = "ExecutedVersion"
 // prefix of the names of a drill's alarms.
 func (d *drill) prefix() string { return d.outputs.FunctionName + "-drill-" }
 
-// watchFault makes the alarms that a release of the bad version would have:
-// the definitions of those that the deployment group watches for the good
-// version, with the version put in its place.
+// watchFault makes the alarms that a release of the bad version would have: the
+// definitions of those that the deployment group watches for the good version, with the
+// version put in its place, and of those that watch all versions of the function.
 func (d *drill) watchFault(ctx context.Context) error {
 	group, err := d.deployments.GetDeploymentGroup(ctx, &codedeploy.GetDeploymentGroupInput{
 		ApplicationName: &d.outputs.DeploymentApplication, DeploymentGroupName: &d.outputs.DeploymentGroup,
@@ -48,7 +48,7 @@ func (d *drill) watchFault(ctx context.Context) error {
 	for _, a := range described.MetricAlarms {
 		in, ok := d.ofFault(a)
 		if !ok {
-			continue // it watches something else than the new version
+			continue // it watches something else than the new version's requests
 		}
 		if _, err := d.alarms.PutMetricAlarm(ctx, in); err != nil {
 			return fmt.Errorf("making the bad version's alarm %s: %w", aws.ToString(in.AlarmName), err)
@@ -56,21 +56,31 @@ func (d *drill) watchFault(ctx context.Context) error {
 		d.watching = append(d.watching, aws.ToString(in.AlarmName))
 	}
 	if len(d.watching) == 0 {
-		return exit.Failed("go tool mage deploy-"+stage, "none of the alarms %s watches version %s: a bad version would not set one off", strings.Join(names, ", "), d.good.number)
+		return exit.Failed("go tool mage synth deploy-"+stage, "none of the alarms %s of deployment group %s watches function %s: a bad version would not set one off; add one to the CDK app, such as on the metric Errors of alias %s",
+			strings.Join(names, ", "), d.outputs.DeploymentGroup, d.outputs.FunctionName, d.outputs.AliasName)
 	}
 	return nil
 }
 
-// ofFault returns the same alarm for the bad version, and whether it watches
-// the executed version at all.
+// ofFault returns the same alarm for the bad version, and whether it watches that
+// version's requests at all: those of the version, or of all versions that the alias or
+// the function has. See https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html.
 func (d *drill) ofFault(a cloudwatchtypes.MetricAlarm) (*cloudwatch.PutMetricAlarmInput, bool) {
 	found := false
-	dimensions := func(all []cloudwatchtypes.Dimension) []cloudwatchtypes.Dimension {
+	dimensions := func(namespace *string, all []cloudwatchtypes.Dimension) []cloudwatchtypes.Dimension {
 		all = slices.Clone(all)
+		values := map[string]string{}
 		for i, dimension := range all {
+			values[aws.ToString(dimension.Name)] = aws.ToString(dimension.Value)
 			if aws.ToString(dimension.Name) == executedVersion && aws.ToString(dimension.Value) == d.good.number {
 				all[i].Value, found = aws.String(d.bad.number), true
 			}
+		}
+		resource, ofResource := values["Resource"]
+		_, ofVersion := values[executedVersion]
+		if aws.ToString(namespace) == "AWS/Lambda" && values["FunctionName"] == d.outputs.FunctionName && !ofVersion &&
+			(!ofResource || resource == d.outputs.FunctionName || resource == d.outputs.FunctionName+":"+d.outputs.AliasName) {
+			found = true
 		}
 		return all
 	}
@@ -80,7 +90,7 @@ func (d *drill) ofFault(a cloudwatchtypes.MetricAlarm) (*cloudwatch.PutMetricAla
 			continue
 		}
 		stat, metric := *m.MetricStat, *m.MetricStat.Metric
-		metric.Dimensions = dimensions(metric.Dimensions)
+		metric.Dimensions = dimensions(metric.Namespace, metric.Dimensions)
 		stat.Metric = &metric
 		metrics[i].MetricStat = &stat
 	}
@@ -88,7 +98,7 @@ func (d *drill) ofFault(a cloudwatchtypes.MetricAlarm) (*cloudwatch.PutMetricAla
 		AlarmName:        aws.String(d.prefix() + aws.ToString(a.AlarmName) + "-" + d.bad.number),
 		AlarmDescription: aws.String("Rollback drill: " + aws.ToString(a.AlarmDescription)),
 		ActionsEnabled:   a.ActionsEnabled, AlarmActions: a.AlarmActions, OKActions: a.OKActions, InsufficientDataActions: a.InsufficientDataActions,
-		ComparisonOperator: a.ComparisonOperator, DatapointsToAlarm: a.DatapointsToAlarm, Dimensions: dimensions(a.Dimensions),
+		ComparisonOperator: a.ComparisonOperator, DatapointsToAlarm: a.DatapointsToAlarm, Dimensions: dimensions(a.Namespace, a.Dimensions),
 		EvaluateLowSampleCountPercentile: a.EvaluateLowSampleCountPercentile, EvaluationPeriods: a.EvaluationPeriods,
 		ExtendedStatistic: a.ExtendedStatistic, MetricName: a.MetricName, Metrics: metrics, Namespace: a.Namespace, Period: a.Period,
 		Statistic: a.Statistic, Threshold: a.Threshold, ThresholdMetricId: a.ThresholdMetricId, TreatMissingData: a.TreatMissingData, Unit: a.Unit,

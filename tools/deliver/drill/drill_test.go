@@ -112,6 +112,12 @@ func (s *staging) begun(t *testing.T, fault string) *drill {
 // untouched holds that nothing of a drill is left.
 func (s *staging) untouched(t *testing.T, number string) {
 	t.Helper()
+	s.untouchedAndWatched(t, number, "VersionErrors-"+number)
+}
+
+// untouchedAndWatched is untouched where the group watches an alarm.
+func (s *staging) untouchedAndWatched(t *testing.T, number, alarm string) {
+	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
 	if at, weights, err := s.alias(ctx); err != nil || at != number || len(weights) > 0 {
 		t.Errorf("the alias is at version %s, %v, %v; want %s", at, weights, err, number)
@@ -137,7 +143,7 @@ func (s *staging) untouched(t *testing.T, number string) {
 	group := stagetest.Must[*codedeploy.GetDeploymentGroupOutput](t)(s.deployments.GetDeploymentGroup(ctx, &codedeploy.GetDeploymentGroupInput{
 		ApplicationName: aws.String("app"), DeploymentGroupName: aws.String("group"),
 	}))
-	if watched := group.DeploymentGroupInfo.AlarmConfiguration.Alarms; len(watched) != 1 || *watched[0].Name != "VersionErrors-"+number {
+	if watched := group.DeploymentGroupInfo.AlarmConfiguration.Alarms; len(watched) != 1 || *watched[0].Name != alarm {
 		t.Errorf("the group watches %v", watched)
 	}
 	if err := s.smoke(ctx); err != nil {
@@ -270,6 +276,22 @@ func TestDrillOfTheFirstRelease(t *testing.T) {
 		t.Errorf("the record is %+v", record)
 	}
 	s.untouched(t, "1")
+}
+
+// An alarm on the alias, which all CDK apps can have, stops the bad version, too.
+func TestAnAlarmOfTheAlias(t *testing.T) {
+	t.Parallel()
+	s := newStaging(t)
+	s.Gate(t, "", 5)
+	s.fault = "crash"
+	record, err := s.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(record.Failures) > 0 || record.DetectedSeconds <= 0 || record.RestoredSeconds <= 0 {
+		t.Errorf("the record is %+v", record)
+	}
+	s.untouchedAndWatched(t, "1", "VersionErrors-")
 }
 
 // An alarm that stays quiet is a failure of the drill, and staging gets its

@@ -212,17 +212,21 @@ const (
 	Canary    = "CodeDeployDefault.LambdaCanary10Percent5Minutes"
 )
 
-// Gate makes the alarm on a version's errors, in percent, that the group watches.
+// Gate makes the alarm on a version's errors, in percent, that the group watches; of the
+// version "", it is one on the errors of all versions of the alias.
 func (s *Stage) Gate(t *testing.T, number string, threshold float64) {
 	t.Helper()
 	metric := func(name string) cloudwatchtypes.MetricDataQuery {
+		dimensions := []cloudwatchtypes.Dimension{
+			{Name: aws.String("FunctionName"), Value: aws.String("service")},
+			{Name: aws.String("Resource"), Value: aws.String("service:live")},
+		}
+		if number != "" {
+			dimensions = append(dimensions, cloudwatchtypes.Dimension{Name: aws.String("ExecutedVersion"), Value: &number})
+		}
 		return cloudwatchtypes.MetricDataQuery{Id: aws.String(strings.ToLower(name)), ReturnData: aws.Bool(false), MetricStat: &cloudwatchtypes.MetricStat{
 			Period: aws.Int32(60), Stat: aws.String("Sum"),
-			Metric: &cloudwatchtypes.Metric{Namespace: aws.String("AWS/Lambda"), MetricName: &name, Dimensions: []cloudwatchtypes.Dimension{
-				{Name: aws.String("FunctionName"), Value: aws.String("service")},
-				{Name: aws.String("Resource"), Value: aws.String("service:live")},
-				{Name: aws.String("ExecutedVersion"), Value: &number},
-			}},
+			Metric: &cloudwatchtypes.Metric{Namespace: aws.String("AWS/Lambda"), MetricName: &name, Dimensions: dimensions},
 		}}
 	}
 	name := "VersionErrors-" + number
