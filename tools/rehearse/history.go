@@ -57,11 +57,14 @@ func readHistory(dir string) (map[string]history, error) {
 
 // expect prints what a rehearsal does, and how long that takes here.
 func (s *subject) expect(w io.Writer, h history) {
-	fmt.Fprintln(w, "will      deploy the previous release and the pipeline; run lint, test, sec and synth if something has changed;")
+	fmt.Fprintln(w, "will      deploy the previous release and the pipeline;")
+	fmt.Fprintln(w, "          run lint, test, sec and synth if something has changed;")
 	if s.adopted {
-		fmt.Fprintln(w, "          then deploy to the first stage, smoke, decide readiness, and take HEAD to production; drill and canary where CodeDeploy shifts traffic")
+		fmt.Fprintln(w, "          deploy to the first stage, smoke, decide readiness, and take HEAD to production;")
+		fmt.Fprintln(w, "          drill and canary where CodeDeploy shifts traffic")
 	} else {
-		fmt.Fprintln(w, "          then deploy to staging, smoke, drill, decide readiness, and shift production's traffic to HEAD as a canary")
+		fmt.Fprintln(w, "          deploy to staging, smoke, drill, decide readiness,")
+		fmt.Fprintln(w, "          and shift production's traffic to HEAD as a canary")
 	}
 	switch seconds := h.Changed; {
 	case h.Commit == s.commit && h.Base == s.base && h.Same > 0:
@@ -69,9 +72,11 @@ func (s *subject) expect(w io.Writer, h history) {
 	case seconds > 0:
 		fmt.Fprintf(w, "takes     about %s here, like the last one with a change\n", span(seconds))
 	default:
-		fmt.Fprintln(w, "takes     about ten minutes the first time on two cores, most of it compiling; then half a minute, or two where something has changed")
+		fmt.Fprintln(w, "takes     about ten minutes the first time on two cores, most of it compiling;")
+		fmt.Fprintln(w, "          then half a minute, or two where something has changed")
 		if !s.adopted {
-			fmt.Fprintln(w, "          meanwhile, in another shell: go tool mage -l, or read infra/service and infra/pipeline, which define what is deployed")
+			fmt.Fprintln(w, "          meanwhile, in another shell: go tool mage -l, or read what is deployed:")
+			fmt.Fprintln(w, "          infra/service and infra/pipeline")
 		}
 	}
 }
