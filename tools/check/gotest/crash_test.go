@@ -59,8 +59,10 @@ func TestACrashIsExplained(t *testing.T) {
 			failed: []string{"example"}, says: map[string]string{"(package)": "REASON"},
 		},
 		{
-			name:   "a parallel subtest panics after another has ended",
-			source: `func TestA(t *testing.T) { for _, n := range []string{"a", "b"} { t.Run(n, func(t *testing.T) { t.Parallel(); if n == "b" { panic("REASON") } }) } }`,
+			// It panics once the other's goroutine is gone, which has reported its end before.
+			name: "a parallel subtest panics after another has ended",
+			source: `func TestA(t *testing.T) { for _, n := range []string{"a", "b"} { t.Run(n, func(t *testing.T) { t.Parallel(); if n == "b" { alone(); panic("REASON") } }) } }` + "\n" +
+				`func alone() { all := make([]byte, 1<<20); for strings.Count(string(all[:runtime.Stack(all, true)]), "created by testing.(*T).Run ") > 2 { runtime.Gosched() } }`,
 			failed: []string{"example TestA/b"}, says: map[string]string{"TestA/b": "panic: REASON"},
 		},
 		{
@@ -76,7 +78,7 @@ func TestACrashIsExplained(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			cfg, out := module(t, map[string]string{"half.go": half, "a_test.go": "package example\n\nimport (\"fmt\"; \"log\"; \"os\"; \"sync\"; \"testing\")\n\nvar _, _, _, _ = fmt.Sprint, log.Print, os.Getenv, sync.OnceFunc\n\n" +
+			cfg, out := module(t, map[string]string{"half.go": half, "a_test.go": "package example\n\nimport (\"fmt\"; \"log\"; \"os\"; \"runtime\"; \"strings\"; \"sync\"; \"testing\")\n\nvar _, _, _, _, _, _ = fmt.Sprint, log.Print, os.Getenv, runtime.Stack, strings.Count, sync.OnceFunc\n\n" +
 				"func TestBefore(t *testing.T) {}\n" + tt.source + "\n"})
 			if err := test(t.Context(), cfg); err == nil {
 				t.Fatalf("it passes:\n%s", out)
