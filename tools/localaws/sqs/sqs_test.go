@@ -45,6 +45,13 @@ func (m *metrics) PutMetricData(_ context.Context, in *awscloudwatch.PutMetricDa
 	return &awscloudwatch.PutMetricDataOutput{}, nil
 }
 
+// sum returns what has come of a queue and name. The service may still send.
+func (m *metrics) sum(key string) float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.sums[key]
+}
+
 // A world is a service with a clock that the test steps.
 type world struct {
 	*sqs.Service
@@ -317,7 +324,7 @@ func TestDeadLetterQueues(t *testing.T) {
 	}
 	w.Flush(t.Context())
 	// What moves to a dead-letter queue was not sent to it.
-	if got := w.metrics.sums["dead NumberOfMessagesSent"]; got != 0 {
+	if got := w.metrics.sum("dead NumberOfMessagesSent"); got != 0 {
 		t.Errorf("%v messages were sent to the dead-letter queue", got)
 	}
 	for text, want := range map[string]string{
@@ -616,7 +623,7 @@ func TestMetrics(t *testing.T) {
 	for name, want := range map[string]float64{
 		"NumberOfMessagesSent": 3, "NumberOfMessagesReceived": 3, "NumberOfMessagesDeleted": 1, "NumberOfEmptyReceives": 1, "SentMessageSize": 16,
 	} {
-		if got := w.metrics.sums["orders "+name]; got != want {
+		if got := w.metrics.sum("orders " + name); got != want {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}
 	}
