@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/project"
@@ -152,7 +151,7 @@ func allowStacks(ctx context.Context, cfg project.Config, awsConfig aws.Config, 
 func policiesAt(ctx context.Context, cfg project.Config, awsConfig aws.Config, e Environment, policy string) (string, error) {
 	client := cloudformation.NewFromConfig(awsConfig, func(o *cloudformation.Options) { o.Region = e.Region })
 	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("CDKToolkit")})
-	if refused, ok := errors.AsType[smithy.APIError](err); ok && refused.ErrorCode() == "ValidationError" {
+	if _, absent := stack.Absent(err); absent {
 		if policy == "" {
 			fmt.Fprintf(cfg.Stdout, "CloudFormation may do anything in %s, because there is no assembly: go tool mage synth before the first bootstrap lets it do only what the stacks need\n", e)
 		}

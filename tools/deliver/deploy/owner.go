@@ -10,11 +10,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
+	"github.com/magewright/magewright/tools/project/stack"
 )
 
 // checkOwner refuses to deploy over a stack of another repository: two that call
@@ -86,7 +86,7 @@ func otherAccount(ctx context.Context, awsConfig aws.Config, place manifest.Plac
 // and whether there is no such stack yet.
 func ownerOf(ctx context.Context, client *cloudformation.Client, name string) (owner string, isNew bool, err error) {
 	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
-	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist") {
+	if _, absent := stack.Absent(err); absent {
 		return "", true, nil
 	}
 	if err != nil {

@@ -185,10 +185,20 @@ func clientAt(cfg aws.Config, at manifest.Place) *cloudformation.Client {
 	})
 }
 
+// Absent reports whether an error of DescribeStacks says that there is no such stack, and
+// in which words.
+func Absent(err error) (message string, absent bool) {
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok || api.ErrorCode() != "ValidationError" || !strings.Contains(api.ErrorMessage(), "does not exist") {
+		return "", false
+	}
+	return api.ErrorMessage(), true
+}
+
 // describe describes a stack, which the command deploys.
 func describe(ctx context.Context, cfg aws.Config, at manifest.Place, command string) ([]types.Stack, error) {
 	described, err := clientAt(cfg, at).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &at.Stack})
-	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist") {
+	if _, absent := Absent(err); absent {
 		where := Where(ctx, cfg)
 		if at.Account != "" && !strings.Contains(where, at.Account) {
 			return nil, exit.Missing("export credentials of account "+at.Account, "stack %s goes to account %s, and these credentials can't see it (%s): %w", at.Stack, at.Account, where, ErrNotDeployed)

@@ -3,7 +3,6 @@ package collect
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,11 +12,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project/exit"
+	stacks "github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
@@ -101,8 +100,8 @@ func callerAccount(ctx context.Context, e Env) (string, error) {
 // exist. A stack under review counts as not existing.
 func describeStack(ctx context.Context, client *cloudformation.Client, name string) (stack types.Stack, absent string, err error) {
 	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
-	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist") {
-		return stack, api.ErrorMessage(), nil
+	if message, ok := stacks.Absent(err); ok {
+		return stack, message, nil
 	}
 	next := "aws cloudformation describe-stacks --stack-name " + name
 	if err != nil {
