@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -67,6 +68,14 @@ var (
 	identities = map[string]string{"Role": "role", "Policy": "role", "RolePolicy": "role", "ManagedPolicy": "policy", "InstanceProfile": "instance-profile"}
 )
 
+// identity is what IAM takes for the name of a role, a policy or an instance profile. See
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html.
+var identity = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
+
+// bootstrapped are the names of the roles that cdk bootstrap makes, see
+// https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html.
+var bootstrapped = regexp.MustCompile(`^cdk-[^-]+-(cfn-exec|deploy|file-publishing|image-publishing|lookup)-role-`)
+
 // An allowance is a statement of the policy.
 type allowance struct {
 	Sid      string
@@ -109,6 +118,8 @@ func (n *Needs) read(data []byte) error {
 		r := template.Resources[id]
 		parts := strings.Split(r.Type, "::")
 		switch {
+		// They are CloudFormation's own, which needs no permission for them.
+		case r.Type == "AWS::CloudFormation::WaitCondition", r.Type == "AWS::CloudFormation::WaitConditionHandle":
 		case parts[0] == "Custom", r.Type == "AWS::CloudFormation::CustomResource":
 			n.invokes = true
 		case r.Type == "AWS::CloudFormation::Stack":
@@ -123,7 +134,13 @@ func (n *Needs) read(data []byte) error {
 			}
 			n.kinds.add(kind)
 			for _, name := range []string{"RoleName", "ManagedPolicyName", "InstanceProfileName"} {
-				if text, ok := r.Properties[name].(string); ok && parts[2] != "RolePolicy" {
+				text, ok := r.Properties[name].(string)
+				switch {
+				case !ok, parts[2] == "RolePolicy":
+				case !identity.MatchString(text), bootstrapped.MatchString(text):
+					// A pattern would be that of others, and the roles of the bootstrap deploy.
+					return fmt.Errorf("resource %s has the %s %q: CloudFormation gets no right to change what has that name", id, name, text)
+				default:
 					n.names.add(kind + "/" + text)
 				}
 			}

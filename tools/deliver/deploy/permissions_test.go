@@ -66,7 +66,7 @@ func TestNeeds(t *testing.T) {
 	err := needs.Add(assembled(t, map[string]string{
 		"a.template.json": `{"Resources":{
 			"B":{"Type":"AWS::S3::Bucket"},"C":{"Type":"AWS::CodeConnections::Connection"},"M":{"Type":"AWS::CDK::Metadata"},
-			"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":"by-name"}},"P":{"Type":"AWS::IAM::ManagedPolicy"},"X":{"Type":"Custom::Thing"},"N":{"Type":"AWS::CloudFormation::Stack"}}}`,
+			"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":"by-name"}},"P":{"Type":"AWS::IAM::ManagedPolicy"},"X":{"Type":"Custom::Thing"},"W":{"Type":"AWS::CloudFormation::WaitCondition"},"H":{"Type":"AWS::CloudFormation::WaitConditionHandle"},"N":{"Type":"AWS::CloudFormation::Stack"}}}`,
 		"nested/b.template.json": `{"Resources":{"Q":{"Type":"AWS::SQS::Queue"}}}`,
 		"c.assets.json":          `{"not": "a template"}`,
 	}))
@@ -89,8 +89,10 @@ func TestNeeds(t *testing.T) {
 		t.Errorf("it has %d statements: %v", len(got), got)
 	}
 	for text, says := range map[string]string{
-		`{"Resources":{"U":{"Type":"AWS::IAM::User"}}}`:                "bad.template.json: resource U is of type AWS::IAM::User: CloudFormation gets no right to make those",
-		`{"Resources":{"U":{"Type":"AWS::CloudFormation::StackSet"}}}`: "AWS::CloudFormation::StackSet, and it is not known",
+		`{"Resources":{"U":{"Type":"AWS::IAM::User"}}}`:                                                                              "bad.template.json: resource U is of type AWS::IAM::User: CloudFormation gets no right to make those",
+		`{"Resources":{"U":{"Type":"AWS::CloudFormation::StackSet"}}}`:                                                               "AWS::CloudFormation::StackSet, and it is not known",
+		`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":"*"}}}}`:                                                `resource R has the RoleName "*": CloudFormation gets no right`,
+		`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":"cdk-hnb659fds-deploy-role-000000000000-us-east-1"}}}}`: `resource R has the RoleName "cdk-hnb659fds-deploy-role-000000000000-us-east-1": CloudFormation gets no right`,
 		`{`: "bad.template.json: unexpected end",
 	} {
 		err := new(Needs).Add(assembled(t, map[string]string{"bad.template.json": text}))
