@@ -321,7 +321,8 @@ func (g *grantee) judge() {
 
 // drift lets it find what somebody has changed by hand. CloudFormation reads each
 // resource as whoever asks, and most settings can't be limited to a stack's resources.
-// These actions return no data: no objects, items, messages or secrets.
+// These actions return settings, with the values of parameters and of functions' variables,
+// but no objects, items, messages or secrets.
 // See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html.
 func (g *grantee) drift() {
 	g.allow(nil, []string{"cloudformation:DetectStackDrift", "cloudformation:DescribeStackResourceDrifts"}, arns("cloudformation:*:*:stack/%s/*", g.names.stacks)...)

@@ -95,9 +95,9 @@ func leastPrivilege() Check {
 	return Check{
 		ID: "least-privilege", Item: Infrastructure,
 		Title: "A rehearsal has used each right of the delivered roles",
-		Doc: `Each statement that a role of the stacks has has allowed a call in a rehearsal of this
-commit. Statements that are needed elsewhere, such as on AWS only, are declared in the policy under "unneeded", each with a
-reason. A declaration that no statement matches fails. A policy of AWS counts as one
+		Doc: `In a rehearsal of this commit, each statement of the roles that the stacks make has
+allowed a call. Statements that are needed elsewhere, such as on AWS only, are declared
+in the policy under "unneeded", each with a reason. A declaration that no statement matches fails. A policy of AWS counts as one
 statement. Statements that deny give no right and are left out. The embedded AWS
 evaluates each call of a rehearsal, and the target rehearse leaves the evidence at its
 end. So the check is UNKNOWN in the pipeline itself.`,

@@ -116,45 +116,46 @@ func accessTable(s access.Summary) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(w, "used\tunused\trefused\t  permissions of (statements in .magewright/access.json)")
-	var refused []string
 	for _, r := range s.Roles {
 		calls := 0
 		for _, f := range r.Refused {
 			calls += f.Calls
-			refused = append(refused, fmt.Sprintf("refused   %s: %s on %s, %d times: %s", shortName(r.Principal), f.Action, f.Resource, f.Calls, f.Reason))
-			if f.Allow != nil {
-				refused = append(refused, "          "+string(f.Allow))
-			}
 		}
 		_, _ = fmt.Fprintf(w, "%d\t%d\t%d\t  %s\n", len(r.Used), len(r.Unused), calls, shortName(r.Principal))
 	}
 	_ = w.Flush()
-	for _, line := range refused {
-		b.WriteString(line + "\n")
+	return b.String() + refusals(s, "refused   ")
+}
+
+// refusals has each call that was refused, after a label, and below it the statement that
+// would allow it.
+func refusals(s access.Summary, label string) string {
+	var b strings.Builder
+	for _, r := range s.Roles {
+		for _, f := range r.Refused {
+			fmt.Fprintf(&b, "%s%s: %s on %s, %d times: %s\n", label, shortName(r.Principal), f.Action, f.Resource, f.Calls, f.Reason)
+			if f.Allow != nil {
+				fmt.Fprintf(&b, "%*s%s\n", len(label), "", f.Allow)
+			}
+		}
 	}
 	return b.String()
 }
 
-// described says in a line what IAM has decided. If refusals are to be listed, the calls
-// follow, each with the statement that would allow it.
-func described(s access.Summary, refusals bool) string {
-	var lines []string
+// described says in a line what IAM has decided. After a failure the refused calls follow.
+func described(s access.Summary, failed bool) string {
 	used, unused, calls := 0, 0, 0
 	for _, r := range s.Roles {
 		used, unused = used+len(r.Used), unused+len(r.Unused)
 		for _, f := range r.Refused {
 			calls += f.Calls
-			lines = append(lines, fmt.Sprintf("refused     %s: %s on %s, %d times: %s", shortName(r.Principal), f.Action, f.Resource, f.Calls, f.Reason))
-			if f.Allow != nil {
-				lines = append(lines, "            "+string(f.Allow))
-			}
 		}
 	}
-	first := fmt.Sprintf("permissions %d principals used %d statements and never used %d; %d calls were refused: .magewright/access.txt", len(s.Roles), used, unused, calls)
-	if !refusals {
-		lines = nil
+	text := fmt.Sprintf("permissions %d principals used %d statements and never used %d; %d calls were refused: .magewright/access.txt\n", len(s.Roles), used, unused, calls)
+	if failed {
+		text += refusals(s, "refused     ")
 	}
-	return strings.Join(append([]string{first}, lines...), "\n") + "\n"
+	return text
 }
 
 // shortName returns what follows the account in an ARN.

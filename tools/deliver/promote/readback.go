@@ -100,5 +100,9 @@ func (w *watch) compare(ctx context.Context) error {
 		w.compared = true
 		return nil
 	}
-	return w.stop(ctx, fmt.Sprintf("version %s is made of a package with CodeSha256 %s, and the evidence is of SHA-256 %.12s", w.record.New, aws.ToString(got.CodeSha256), strings.Join(w.f.pkgs, ", ")))
+	var evident []string
+	for _, pkg := range w.f.pkgs {
+		evident = append(evident, fmt.Sprintf("%.12s", pkg))
+	}
+	return w.stop(ctx, fmt.Sprintf("version %s is made of a package with CodeSha256 %s, and the evidence is of SHA-256 %s", w.record.New, aws.ToString(got.CodeSha256), strings.Join(evident, ", ")))
 }
