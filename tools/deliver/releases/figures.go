@@ -13,8 +13,6 @@ import (
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 )
 
-func compare(a, b string) int { return cmp.Compare(a, b) }
-
 // A change is a commit, as git knows it.
 type change struct {
 	hash, subject string

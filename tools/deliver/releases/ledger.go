@@ -1,6 +1,7 @@
 package releases
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/bucket"
+	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
@@ -56,6 +59,25 @@ func (a assessment) refused() []string {
 
 // object finds the kind of what a ledger or a bucket of evidence keeps.
 var object = regexp.MustCompile(`^releases/([0-9a-f]{40}|[0-9a-f]{64})/(evidence|deployments)(?:/[0-9a-f]{64})?\.(?:intoto\.jsonl|json)$`)
+
+// open reads what a delivery keeps, as far as the pinned keys have signed it. It also
+// returns the delivery's names.
+func open(ctx context.Context, cfg project.Config, awsConfig aws.Config) (ledger, manifest.Manifest, error) {
+	names, err := manifest.Read(cfg)
+	if err != nil {
+		return ledger{}, names, err
+	}
+	keys, err := cdk.PinnedKeys(cfg)
+	if err != nil {
+		return ledger{}, names, err
+	}
+	from, err := stores(ctx, awsConfig, names)
+	if err != nil {
+		return ledger{}, names, err
+	}
+	l, err := read(ctx, from, keys)
+	return l, names, err
+}
 
 // stores returns the buckets in which a delivery keeps evidence: those of its stages, and
 // that of its pipeline. A stage that is not deployed has none.
@@ -242,10 +264,7 @@ func (l ledger) commits() []string {
 		all = append(all, commit)
 	}
 	slices.SortFunc(all, func(a, b string) int {
-		if c := newest[b].Compare(newest[a]); c != 0 {
-			return c
-		}
-		return compare(a, b)
+		return cmp.Or(newest[b].Compare(newest[a]), cmp.Compare(a, b))
 	})
 	return all
 }

@@ -8,13 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/magewright/program"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
-	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/project/target"
 )
@@ -34,19 +32,7 @@ func RedeployMain(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		names, err := manifest.Read(cfg)
-		if err != nil {
-			return err
-		}
-		keys, err := cdk.PinnedKeys(cfg)
-		if err != nil {
-			return err
-		}
-		from, err := stores(ctx, awsConfig, names)
-		if err != nil {
-			return err
-		}
-		l, err := read(ctx, from, keys)
+		l, names, err := open(ctx, cfg, awsConfig)
 		if err != nil {
 			return err
 		}

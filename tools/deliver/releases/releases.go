@@ -16,7 +16,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/magewright/program"
@@ -43,19 +42,7 @@ func Main(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		names, err := manifest.Read(cfg)
-		if err != nil {
-			return err
-		}
-		keys, err := cdk.PinnedKeys(cfg)
-		if err != nil {
-			return err
-		}
-		from, err := stores(ctx, awsConfig, names)
-		if err != nil {
-			return err
-		}
-		l, err := read(ctx, from, keys)
+		l, names, err := open(ctx, cfg, awsConfig)
 		if err != nil {
 			return err
 		}
