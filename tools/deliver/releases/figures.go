@@ -70,6 +70,9 @@ type figures struct {
 	unknown []string
 	// taken says of each deployment whether it failed.
 	taken []bool
+	// unsure says of each deployment why it is not known whether the next one took it
+	// back, or nil.
+	unsure []error
 }
 
 // measure computes the figures from the deployments to a stage, the oldest first.
@@ -79,6 +82,7 @@ func measure(ctx context.Context, dir string, all []deployment, now time.Time) f
 		f.from = all[0].FinishedOn
 	}
 	failed := make([]bool, len(all))
+	f.unsure = make([]error, len(all))
 	brought := make([][]change, len(all))
 	for i, d := range all {
 		if d.ReadBack != nil && len(d.ReadBack.Differs) > 0 {
@@ -90,12 +94,16 @@ func measure(ctx context.Context, dir string, all []deployment, now time.Time) f
 		}
 		before := all[i-1]
 		var err error
-		if brought[i], err = changes(ctx, dir, before.commit, d.commit); err != nil {
+		var back []change
+		if brought[i], err = changes(ctx, dir, before.commit, d.commit); err == nil {
+			back, err = changes(ctx, dir, d.commit, before.commit)
+		}
+		if err != nil {
+			f.unsure[i-1] = err
 			f.unknown = append(f.unknown, err.Error())
 			continue
 		}
-		back, err := changes(ctx, dir, d.commit, before.commit)
-		if err == nil && len(back) > 0 {
+		if len(back) > 0 {
 			// It takes back what only the one before has.
 			failed[i-1] = true
 		}

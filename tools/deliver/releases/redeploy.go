@@ -92,7 +92,7 @@ func (l ledger) redeploy(ctx context.Context, cfg project.Config, wanted, stage 
 // that nobody took back, or why there is none.
 func (l ledger) good(ctx context.Context, dir, commit, stage string) (deployment, error) {
 	all := l.to(stage)
-	failed := measure(ctx, dir, all, time.Time{}).taken
+	known := measure(ctx, dir, all, time.Time{})
 	why := fmt.Errorf("no signed record says that it was deployed to %s", stage)
 	for i, d := range slices.Backward(all) {
 		if d.commit != commit {
@@ -103,8 +103,10 @@ func (l ledger) good(ctx context.Context, dir, commit, stage string) (deployment
 			why = errors.New("it was deployed against the evidence: " + d.BreakGlass.Refused)
 		case !strings.HasPrefix(d.Verdict, "GO"):
 			why = errors.New("no verdict allowed its deployment")
-		case failed[i]:
+		case known.taken[i]:
 			why = errors.New("its deployment failed, or the next one took it back")
+		case known.unsure[i] != nil:
+			why = fmt.Errorf("whether the next deployment took it back is not known: %w", known.unsure[i])
 		default:
 			return d, nil
 		}
