@@ -266,6 +266,9 @@ func (s *Stage) Point(t *testing.T, version string) {
 	}))
 }
 
+// Services returns the services of the embedded AWS, as its console asks them.
+func (s *Stage) Services() localaws.Services { return s.server.Services() }
+
 // Flush waits until what the function has logged can be read.
 func (s *Stage) Flush(ctx context.Context) { s.server.Flush(ctx) }
 

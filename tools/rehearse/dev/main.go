@@ -16,7 +16,6 @@ import (
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/magewright/program"
 	"github.com/magewright/magewright/tools/project"
-	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/rehearse/keyboard"
 	"github.com/magewright/magewright/tools/rehearse/local"
@@ -34,8 +33,8 @@ func Main(ctx context.Context, args []string) error {
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
-	if *port < 0 || *port > 65535 {
-		return exit.Misused("dev", "-port=%d is not a port: they are 1 to 65535, and 0 takes a free one", *port)
+	if err := local.CheckPort("dev", *port); err != nil {
+		return err
 	}
 	cfg, err := project.Discover(ctx)
 	if err != nil {
@@ -84,18 +83,20 @@ func (l *loop) run(ctx context.Context, port int) (err error) {
 	// What can't be deployed yet can be mended while the AWS runs.
 	l.report(ctx, l.deploy(ctx))
 	l.report(ctx, l.smoke(ctx))
-	go l.tail(ctx)
+	go l.tail(ctx, endpoint.Server.Services())
 	l.waiting()
-	for ctx.Err() == nil {
+	for {
 		changed, err := watch.next(ctx, l.clock)
-		if err != nil {
-			break
+		switch {
+		case ctx.Err() != nil:
+			return local.Stopped(ctx)
+		case err != nil:
+			return err
 		}
 		if l.handle(ctx, changed) {
 			l.waiting()
 		}
 	}
-	return &exit.Error{Code: exit.Interrupted, Err: fmt.Errorf("stopped: %w; all that was deployed there is gone", context.Cause(ctx))}
 }
 
 func (l *loop) waiting() {

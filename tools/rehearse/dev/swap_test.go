@@ -97,7 +97,7 @@ func TestSwap(t *testing.T) {
 	}
 
 	// The function says something when it is invoked.
-	tail := newTail(stage.AWS)
+	tail := newTail(stage.Services())
 	tail.news(ctx)
 	stagetest.Must[*lambda.InvokeOutput](t)(stage.Functions.Invoke(ctx, &lambda.InvokeInput{
 		FunctionName: &stage.Outputs.FunctionName, Qualifier: &stage.Outputs.AliasName, InvocationType: types.InvocationTypeRequestResponse, Payload: []byte("{}"),
@@ -109,6 +109,15 @@ func TestSwap(t *testing.T) {
 	}
 	if again := tail.news(ctx); len(again) != 0 {
 		t.Errorf("it says again %q", again)
+	}
+	requests := stage.Services().Requests.Since(0)
+	if len(requests) == 0 {
+		t.Error("the console shows no requests at all")
+	}
+	for _, r := range requests {
+		if r.Service == "logs" || r.Operation == "ListFunctions" {
+			t.Errorf("the console shows that the log was read: %s %s", r.Service, r.Operation)
+		}
 	}
 
 	if err := fs.stopClock(ctx, fs.all[0]); err != nil {

@@ -3,6 +3,7 @@ package dev
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"time"
@@ -12,14 +13,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/localaws"
 )
 
 // tailEach is the time from one look at the logs to the next.
 const tailEach = 300 * time.Millisecond
 
 // tail prints what the functions log, until ctx ends.
-func (l *loop) tail(ctx context.Context) {
-	t := newTail(l.aws)
+func (l *loop) tail(ctx context.Context, services localaws.Services) {
+	t := newTail(services)
 	for clock.Sleep(ctx, l.clock, tailEach) == nil {
 		for _, line := range t.news(ctx) {
 			fmt.Fprintln(l.out, line)
@@ -27,25 +29,26 @@ func (l *loop) tail(ctx context.Context) {
 	}
 }
 
-// A tail remembers what it has read of the logs of all functions.
+// A tail remembers what it has read of the logs of all functions. It asks the services
+// directly, as the console does: the newest requests that the console shows are then
+// those of others.
 type tail struct {
-	functions *lambda.Client
-	logs      *cloudwatchlogs.Client
-	begin     map[string]int64 // milliseconds of the newest event, by group
-	seen      map[string]bool  // the events of that moment or later, by id
+	services localaws.Services
+	begin    map[string]int64           // milliseconds of the newest event, by group
+	seen     map[string]map[string]bool // the ids of the events of that moment or later, by group
 }
 
-func newTail(cfg aws.Config) *tail {
-	return &tail{functions: lambda.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), begin: map[string]int64{}, seen: map[string]bool{}}
+func newTail(services localaws.Services) *tail {
+	return &tail{services: services, begin: map[string]int64{}, seen: map[string]map[string]bool{}}
 }
 
 // news returns the lines that are new, each with its function. What can't be read is
 // read the next time: there is no group before a function was invoked.
 func (t *tail) news(ctx context.Context) []string {
 	var lines []string
-	pages := lambda.NewListFunctionsPaginator(t.functions, &lambda.ListFunctionsInput{})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	in := &lambda.ListFunctionsInput{}
+	for {
+		page, err := t.services.Functions.ListFunctions(ctx, in)
 		if err != nil {
 			return lines
 		}
@@ -58,33 +61,40 @@ func (t *tail) news(ctx context.Context) []string {
 				lines = append(lines, short(aws.ToString(f.FunctionName))+"  "+message)
 			}
 		}
+		if in.Marker = page.NextMarker; in.Marker == nil {
+			return lines
+		}
 	}
-	return lines
 }
 
 // group returns what is new in a group.
 func (t *tail) group(ctx context.Context, group string) []string {
 	var messages []string
-	begin := t.begin[group]
-	pages := cloudwatchlogs.NewFilterLogEventsPaginator(t.logs, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &group, StartTime: &begin})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	begin, before, latest := t.begin[group], t.seen[group], map[string]bool{}
+	in := &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &group, StartTime: &begin}
+	for {
+		page, err := t.services.Logs.FilterLogEvents(ctx, in)
 		if err != nil {
-			return messages
+			maps.Copy(latest, before) // those that could not be read again
+			break
 		}
 		for _, e := range page.Events {
-			id := group + aws.ToString(e.EventId)
-			if t.seen[id] {
+			id := aws.ToString(e.EventId)
+			latest[id] = true
+			if before[id] {
 				continue
 			}
-			t.seen[id] = true
 			t.begin[group] = max(t.begin[group], aws.ToInt64(e.Timestamp))
 			message := strings.TrimRight(aws.ToString(e.Message), "\n")
 			if !boring(message) {
 				messages = append(messages, message)
 			}
 		}
+		if in.NextToken = page.NextToken; in.NextToken == nil {
+			break
+		}
 	}
+	t.seen[group] = latest
 	return messages
 }
 

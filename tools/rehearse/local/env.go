@@ -24,6 +24,14 @@ const EnvFile = "local.env"
 // millisecond.
 const fastest = 1_000_000
 
+// CheckPort returns a usage error unless an embedded AWS can listen on a port.
+func CheckPort(target string, port int) error {
+	if port >= 0 && port <= 65535 {
+		return nil
+	}
+	return exit.Misused(target, "-port=%d is not a port: they are 1 to 65535, and 0 takes a free one", port)
+}
+
 // CheckSpeed returns a usage error unless AWS's waits can pass so many times as fast.
 func CheckSpeed(target string, speed float64) error {
 	// NaN is neither.

@@ -27,11 +27,11 @@ func Main(ctx context.Context, args []string) error {
 		return err
 	}
 	mode, ok := map[string]access.Mode{"on": access.Enforce, "report": access.Report, "off": access.Off}[*iam]
-	switch {
-	case !ok:
+	if !ok {
 		return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("-iam is on, report or off, not %q", *iam), Next: "go tool mage local -iam=off"}
-	case *port < 0 || *port > 65535:
-		return exit.Misused("local", "-port=%d is not a port: they are 1 to 65535, and 0 takes a free one", *port)
+	}
+	if err := CheckPort("local", *port); err != nil {
+		return err
 	}
 	if err := CheckSpeed("local", *speed); err != nil {
 		return err
@@ -54,7 +54,7 @@ func Main(ctx context.Context, args []string) error {
 	if err := e.Close(); err != nil {
 		return err
 	}
-	return &exit.Error{Code: exit.Interrupted, Err: fmt.Errorf("stopped: %w; all that was deployed there is gone", context.Cause(ctx))}
+	return Stopped(ctx)
 }
 
 // pinned returns the CDK context for building functions for this machine. It

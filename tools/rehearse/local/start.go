@@ -80,6 +80,11 @@ func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err
 // Close ends it. All that was deployed there is gone.
 func (e *Endpoint) Close() error { return errors.Join(e.remove(), e.Server.Close()) }
 
+// Stopped returns the error of a target whose embedded AWS ran until ctx ended.
+func Stopped(ctx context.Context) error {
+	return &exit.Error{Code: exit.Interrupted, Err: fmt.Errorf("stopped: %w; all that was deployed there is gone", context.Cause(ctx))}
+}
+
 // Use changes the environment of this process and of its children so that they know
 // nothing but this endpoint.
 func (e *Endpoint) Use() error {
