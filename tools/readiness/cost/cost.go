@@ -4,6 +4,7 @@ package cost
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -142,7 +143,11 @@ func (p Prices) Of(t Template, traffic Traffic) Estimate {
 				architecture, _ = r.Properties.Architectures[0].(string)
 			}
 			e.Items["Lambda, requests"] += traffic.Requests / 1e6 * p.Lambda.MillionRequests
-			e.Items["Lambda, duration"] += traffic.Requests * traffic.Milliseconds / 1000 * memory / 1024 * p.Lambda.GigabyteSecond[architecture]
+			second, priced := p.Lambda.GigabyteSecond[architecture]
+			if !priced {
+				note(&e.Unknown, "the duration of "+r.Type+" on "+cmp.Or(architecture, "an architecture that a parameter chooses"))
+			}
+			e.Items["Lambda, duration"] += traffic.Requests * traffic.Milliseconds / 1000 * memory / 1024 * second
 		case isMonthly:
 			count := 1.0
 			if r.Type == "AWS::CloudWatch::Alarm" && len(r.Properties.Metrics) > 0 {

@@ -64,6 +64,25 @@ func TestOf(t *testing.T) {
 	}
 }
 
+// TestNoPriceOfAnArchitecture holds that a duration without a price is named, and not
+// silently free.
+func TestNoPriceOfAnArchitecture(t *testing.T) {
+	t.Parallel()
+	prices, err := Load(project.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for architectures, want := range map[string]string{
+		`["riscv"]`:     "the duration of AWS::Lambda::Function on riscv",
+		`[{"Ref":"P"}]`: "the duration of AWS::Lambda::Function on an architecture that a parameter chooses",
+	} {
+		got := prices.Of(template(t, `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"Architectures":`+architectures+`}}}}`), Usual)
+		if diff := cmp.Diff([]string{want}, got.Unknown); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", architectures, diff)
+		}
+	}
+}
+
 func TestPrint(t *testing.T) {
 	t.Parallel()
 	prices, err := Load(project.Config{Dir: t.TempDir()})
