@@ -44,6 +44,7 @@ type Request struct {
 // Sent is a request as it was sent, without what proved who had sent it.
 type Sent struct {
 	Method  string            `json:"method"`
+	Host    string            `json:"host"`    // which may name a bucket
 	URI     string            `json:"uri"`     // the path with the query
 	Service string            `json:"service"` // that it was signed for
 	Header  map[string]string `json:"header"`

@@ -150,7 +150,7 @@ func (n *noting) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 // sentOf returns what was sent. It leaves out what belongs to one signature or to one
 // connection.
 func sentOf(r *http.Request, cred credential, body []byte) trail.Sent {
-	s := trail.Sent{Method: r.Method, URI: r.URL.RequestURI(), Service: cred.service, Header: map[string]string{}, Body: slices.Clone(body)}
+	s := trail.Sent{Method: r.Method, Host: r.Host, URI: r.URL.RequestURI(), Service: cred.service, Header: map[string]string{}, Body: slices.Clone(body)}
 	for name := range r.Header {
 		switch {
 		case name == "Authorization", name == "Content-Length", name == "Connection", name == "User-Agent", name == "Accept-Encoding",

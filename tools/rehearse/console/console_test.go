@@ -2,9 +2,11 @@ package console_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -74,6 +76,35 @@ func action(p console.Pipeline, name string) console.Action {
 		}
 	}
 	return console.Action{}
+}
+
+// TestABucketsHostIsSentAgain holds that a request whose host names the bucket asks that
+// bucket again.
+func TestABucketsHostIsSentAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	address := strings.TrimPrefix(w.server.URL, "http://")
+	_, port, err := net.SplitHostPort(address)
+	w.must(err)
+	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	objects := s3.NewFromConfig(w.cfg, func(o *s3.Options) {
+		o.BaseEndpoint = aws.String("http://s3.localhost:" + port)
+		o.HTTPClient = &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+	})
+	_, err = objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("pictures")})
+	w.must(err)
+	_, err = objects.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: aws.String("pictures")})
+	w.must(err)
+	var got console.Requests
+	w.must(json.Unmarshal(w.event(`[{"kind":"requests","from":0}]`), &got))
+	var again console.Replayed
+	w.must(w.postFor("api/replay", map[string]any{"number": got.Requests[len(got.Requests)-1].Number}, &again))
+	if again.Status != http.StatusOK || !strings.Contains(again.Body, "<ListBucketResult") {
+		t.Errorf("it is answered %+v", again)
+	}
 }
 
 // post does something at the console.

@@ -92,6 +92,7 @@ func (c *Console) replay(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	request.Host = s.Host
 	for name, value := range s.Header {
 		request.Header.Set(name, value)
 	}
