@@ -29,7 +29,7 @@ const firstPort = 2345
 
 func (l *loop) port(f *function) int { return firstPort + slices.Index(l.functions.all, f) }
 
-// program is the file in a package that the debugger runs.
+// debuggee is the file in a package that the debugger runs.
 const debuggee = "program"
 
 // debugged returns the files by which a function runs in the debugger. The program goes

@@ -73,7 +73,7 @@ func (l layout) sort(changed []string) duty {
 			}
 		}
 		// An app at the root has everything below it that is no function.
-		below := l.app == "." && !functions || strings.HasPrefix(name, l.app+"/")
+		below := l.app == "." || strings.HasPrefix(name, l.app+"/")
 		if l.appCode.has(name) || below && !functions {
 			d.app = true
 		}
