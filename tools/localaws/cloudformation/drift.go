@@ -33,6 +33,7 @@ type drift struct {
 type detection struct {
 	id      string
 	stack   *stack
+	of      *deployment // what the stack was when the detection began
 	at      time.Time
 	status  types.StackDriftDetectionStatus
 	reason  string
@@ -100,7 +101,7 @@ func (s *Service) detectStackDrift(ctx context.Context, in *awscfn.DetectStackDr
 		return nil, validationErrorf("Drift detection is already in progress for stack [%s]", st.id)
 	}
 	d := &detection{
-		id: uuid.NewString(), stack: st, at: s.stamp(), status: types.StackDriftDetectionStatusDetectionInProgress,
+		id: uuid.NewString(), stack: st, of: st.deployment, at: s.stamp(), status: types.StackDriftDetectionStatusDetectionInProgress,
 		drift: types.StackDriftStatusNotChecked, done: make(chan struct{}),
 	}
 	st.detections = append(st.detections, d)
@@ -150,7 +151,7 @@ func (s *Service) detect(ctx context.Context, d *detection, requests []*driftReq
 	if d.drifted > 0 {
 		d.drift = types.StackDriftStatusDrifted
 	}
-	d.stack.drift, d.stack.driftAt, d.stack.driftOf = d.drift, aws.Time(d.at), d.stack.deployment
+	d.stack.drift, d.stack.driftAt, d.stack.driftOf = d.drift, aws.Time(d.at), d.of
 }
 
 // A driftRequest asks a resource type about one resource.
