@@ -78,7 +78,10 @@ func (s *Service) CreateStack(ctx context.Context, in *awscfn.CreateStackInput) 
 	if err := checkName("stackName", name); err != nil {
 		return nil, err
 	}
-	if again, err := s.created(in); again != nil || err != nil {
+	s.mu.Lock()
+	again, err := s.created(in)
+	s.mu.Unlock()
+	if again != nil || err != nil {
 		return again, err
 	}
 	id := s.newStackID(name)
@@ -92,13 +95,11 @@ func (s *Service) CreateStack(ctx context.Context, in *awscfn.CreateStackInput) 
 	if err != nil {
 		return nil, err
 	}
-	if again, err := s.created(in); again != nil || err != nil {
-		return again, err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.live(name) != nil {
-		return nil, alreadyExists("Stack [%s] already exists", name)
+	// Check again: another request may have created the stack in the meantime.
+	if again, err := s.created(in); again != nil || err != nil {
+		return again, err
 	}
 	st := s.addStack(name, id)
 	st.protected = aws.ToBool(in.EnableTerminationProtection)
@@ -113,10 +114,9 @@ func (s *Service) CreateStack(ctx context.Context, in *awscfn.CreateStackInput) 
 	return &awscfn.CreateStackOutput{StackId: aws.String(id), OperationId: aws.String(op.id)}, nil
 }
 
-// created returns the answer of the same request, or an error if the stack exists.
+// created returns the answer to the same request as before, or an error if the stack
+// exists. It returns nil if there is no such stack. The caller holds the service's lock.
 func (s *Service) created(in *awscfn.CreateStackInput) (*awscfn.CreateStackOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	st := s.live(aws.ToString(in.StackName))
 	if st == nil {
 		return nil, nil
@@ -132,21 +132,15 @@ func (s *Service) UpdateStack(ctx context.Context, in *awscfn.UpdateStackInput) 
 	if in.StackPolicyBody != nil || in.StackPolicyURL != nil || in.StackPolicyDuringUpdateBody != nil || in.StackPolicyDuringUpdateURL != nil {
 		return nil, unsupported("UpdateStack", "stack policies")
 	}
-	name := aws.ToString(in.StackName)
 	s.mu.Lock()
-	if first, again, err := s.live(name).repeated(in.ClientRequestToken, "UpdateStack"); err != nil || again {
-		id := s.live(name).id
-		s.mu.Unlock()
-		return &awscfn.UpdateStackOutput{StackId: aws.String(id), OperationId: aws.String(first.operationID)}, err
-	}
-	st, err := s.updatableStack(name)
+	st, again, err := s.updatableStack(aws.ToString(in.StackName), in.ClientRequestToken)
 	var p proposal
-	if err == nil {
+	if st != nil {
 		p = proposal{stackName: st.name, stackID: st.id, previous: st.deployment}
 	}
 	s.mu.Unlock()
-	if err != nil {
-		return nil, err
+	if again != nil || err != nil {
+		return again, err
 	}
 	p.operation, p.usePrevious = "UpdateStack", aws.ToBool(in.UsePreviousTemplate)
 	p.templateBody, p.templateURL = in.TemplateBody, in.TemplateURL
@@ -158,8 +152,9 @@ func (s *Service) UpdateStack(ctx context.Context, in *awscfn.UpdateStackInput) 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if st, err = s.updatableStack(st.id); err != nil {
-		return nil, err
+	// Check again: another request may have changed the stack in the meantime.
+	if st, again, err = s.updatableStack(st.id, in.ClientRequestToken); again != nil || err != nil {
+		return again, err
 	}
 	if err := st.sameTypes(target); err != nil {
 		return nil, err
@@ -210,16 +205,23 @@ func (s *Service) CancelUpdateStack(_ context.Context, in *awscfn.CancelUpdateSt
 	return &awscfn.CancelUpdateStackOutput{}, nil
 }
 
-// updatableStack returns the stack if it may be updated. The service is locked.
-func (s *Service) updatableStack(name string) (*stack, error) {
-	st, err := s.find(&name)
+// updatableStack returns the stack if it may be updated, or the answer to the same
+// request as before. The service is locked.
+func (s *Service) updatableStack(nameOrID string, token *string) (*stack, *awscfn.UpdateStackOutput, error) {
+	st, err := s.find(&nameOrID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if !st.updatable() {
-		return nil, wrongState(st)
+	first, again, err := st.repeated(token, "UpdateStack")
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case again:
+		return nil, &awscfn.UpdateStackOutput{StackId: aws.String(st.id), OperationId: aws.String(first.operationID)}, nil
+	case !st.updatable():
+		return nil, nil, wrongState(st)
 	}
-	return st, nil
+	return st, nil, nil
 }
 
 // DeleteStack begins to delete a stack. Deleting a stack that is already gone

@@ -74,13 +74,9 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *awscfn.CreateChangeSe
 	}
 	creating := in.ChangeSetType == types.ChangeSetTypeCreate
 	s.mu.Lock()
-	if st := s.live(*in.StackName); st != nil && in.ClientToken != nil {
-		for _, c := range st.changeSets {
-			if c.name == *in.ChangeSetName && aws.ToString(c.token) == *in.ClientToken {
-				s.mu.Unlock()
-				return &awscfn.CreateChangeSetOutput{Id: aws.String(c.id), StackId: aws.String(st.id)}, nil
-			}
-		}
+	if again := s.proposed(in); again != nil {
+		s.mu.Unlock()
+		return again, nil
 	}
 	stackID, previous, err := s.changeable(in, creating)
 	s.mu.Unlock()
@@ -101,6 +97,9 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *awscfn.CreateChangeSe
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// Check again: another request may have changed the stack in the meantime.
+	if again := s.proposed(in); again != nil {
+		return again, nil
+	}
 	if again, _, err := s.changeable(in, creating); err != nil {
 		return nil, err
 	} else if st := s.live(again); st != nil && again != stackID {
@@ -130,6 +129,21 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *awscfn.CreateChangeSe
 	st.changeSets = append(slices.DeleteFunc(st.changeSets, func(old *changeSet) bool { return old.name == c.name }), c)
 	s.background(ctx, func(context.Context) { s.fill(st, c) })
 	return &awscfn.CreateChangeSetOutput{Id: aws.String(c.id), StackId: aws.String(st.id)}, nil
+}
+
+// proposed returns the answer to the same request as before, or nil. The caller holds the
+// service's lock.
+func (s *Service) proposed(in *awscfn.CreateChangeSetInput) *awscfn.CreateChangeSetOutput {
+	st := s.live(*in.StackName)
+	if st == nil || in.ClientToken == nil {
+		return nil
+	}
+	for _, c := range st.changeSets {
+		if c.name == *in.ChangeSetName && aws.ToString(c.token) == *in.ClientToken {
+			return &awscfn.CreateChangeSetOutput{Id: aws.String(c.id), StackId: aws.String(st.id)}
+		}
+	}
+	return nil
 }
 
 // changeable returns the id that the change set's stack has or will have, and

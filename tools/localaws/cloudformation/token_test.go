@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
 // A request that is sent again, because its answer was lost, has no further effect and
@@ -107,6 +109,69 @@ Resources: {A: {Type: "Test::Thing", Properties: {Value: !Sub "${P}${Q}"}}}
 	}
 	b.settled("one")
 	if got := strings.Join(b.world.contents(), " "); got != "A=pr" {
+		t.Errorf("there are %s", got)
+	}
+}
+
+// A meanwhile does something before it answers.
+type meanwhile struct {
+	parameters
+	do func()
+}
+
+func (m meanwhile) GetParameter(ctx context.Context, in *awsssm.GetParameterInput) (*awsssm.GetParameterOutput, error) {
+	m.do()
+	return m.parameters.GetParameter(ctx, in)
+}
+
+// A client may send its request again before there is an answer to the first. Both get the
+// same answer.
+func TestTheSameRequestMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx, name := t.Context(), aws.String("one")
+	body := func(value string) *string {
+		return aws.String(`
+Parameters: {P: {Type: "AWS::SSM::Parameter::Value<String>", Default: /version}}
+Resources: {A: {Type: "Test::Thing", Properties: {Value: !Sub "` + value + `${P}"}}}
+`)
+	}
+	twice := func(send func() string) {
+		t.Helper()
+		var first string
+		plain := b.deps.Parameters.(parameters)
+		b.deps.Parameters = meanwhile{plain, func() {
+			b.deps.Parameters = plain
+			first = send()
+		}}
+		second := send()
+		if first == "" || first != second {
+			t.Errorf("the answers are %q and %q", first, second)
+		}
+		b.settled("one")
+	}
+	twice(func() string {
+		out, err := b.CreateStack(ctx, &awscfn.CreateStackInput{StackName: name, TemplateBody: body("a"), ClientRequestToken: aws.String("c")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *out.OperationId
+	})
+	twice(func() string {
+		out, err := b.UpdateStack(ctx, &awscfn.UpdateStackInput{StackName: name, TemplateBody: body("b"), ClientRequestToken: aws.String("u")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *out.OperationId
+	})
+	twice(func() string {
+		out, err := b.CreateChangeSet(ctx, &awscfn.CreateChangeSetInput{StackName: name, ChangeSetName: aws.String("set"), TemplateBody: body("c"), ClientToken: aws.String("s")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *out.Id
+	})
+	if got := strings.Join(b.world.contents(), " "); got != "A=b33" {
 		t.Errorf("there are %s", got)
 	}
 }
