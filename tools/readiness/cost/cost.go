@@ -99,6 +99,8 @@ type Template struct {
 			MemorySize    any
 			Architectures []any
 			Metrics       []struct{ MetricStat any }
+			// Of a version or an alias.
+			ProvisionedConcurrencyConfig any
 		}
 	}
 }
@@ -130,6 +132,9 @@ func (p Prices) Of(t Template, traffic Traffic) Estimate {
 	}
 	for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
 		r := t.Resources[id]
+		if r.Properties.ProvisionedConcurrencyConfig != nil {
+			note(&e.Unknown, "the provisioned concurrency of "+r.Type)
+		}
 		monthly, isMonthly := p.Monthly[r.Type]
 		million, isRequests := p.MillionRequests[r.Type]
 		switch {

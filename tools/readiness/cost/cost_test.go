@@ -83,6 +83,21 @@ func TestNoPriceOfAnArchitecture(t *testing.T) {
 	}
 }
 
+// TestProvisionedConcurrency holds that it is named: an alias alone costs nothing.
+func TestProvisionedConcurrency(t *testing.T) {
+	t.Parallel()
+	prices, err := Load(project.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := prices.Of(template(t, `{"Resources":{
+		"A":{"Type":"AWS::Lambda::Alias","Properties":{}},
+		"B":{"Type":"AWS::Lambda::Alias","Properties":{"ProvisionedConcurrencyConfig":{"ProvisionedConcurrentExecutions":5}}}}}`), Usual)
+	if diff := cmp.Diff(Estimate{Items: map[string]float64{}, Unknown: []string{"the provisioned concurrency of AWS::Lambda::Alias"}}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestPrint(t *testing.T) {
 	t.Parallel()
 	prices, err := Load(project.Config{Dir: t.TempDir()})
