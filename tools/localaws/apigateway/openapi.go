@@ -29,7 +29,7 @@ func (s *Service) PutRestApi(ctx context.Context, in *awsapi.PutRestApiInput) (*
 	if err != nil {
 		return nil, invalid("Unable to put resource: %s", err.Error())
 	}
-	var before, emptied api
+	var before api
 	if err := s.write(in.RestApiId, func(a *api) error {
 		before = api{RestApi: a.RestApi, resources: a.resources, models: a.models, validators: a.validators, authorizers: a.authorizers, responses: a.responses}
 		root := *a.resources[*a.RootResourceId]
@@ -38,12 +38,11 @@ func (s *Service) PutRestApi(ctx context.Context, in *awsapi.PutRestApiInput) (*
 		a.models = maps.Clone(a.models)
 		maps.DeleteFunc(a.models, func(name string, _ *types.Model) bool { _, ok := builtInModels[name]; return !ok })
 		a.validators, a.authorizers, a.responses = map[string]*types.RequestValidator{}, map[string]*types.Authorizer{}, map[string]*types.GatewayResponse{}
-		emptied.RootResourceId = root.Id
 		return nil
 	}); err != nil {
 		return nil, err
 	}
-	i := importer{service: s, ctx: ctx, id: in.RestApiId, document: d, resources: map[string]*string{"/": emptied.RootResourceId}, validators: map[string]*string{}, authorizers: map[string]*string{}}
+	i := importer{service: s, ctx: ctx, id: in.RestApiId, document: d, resources: map[string]*string{"/": before.RootResourceId}, validators: map[string]*string{}, authorizers: map[string]*string{}}
 	err = i.run()
 	out := &awsapi.PutRestApiOutput{}
 	return out, s.write(in.RestApiId, func(a *api) error {

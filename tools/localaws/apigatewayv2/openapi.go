@@ -26,13 +26,11 @@ func (s *Service) ImportApi(ctx context.Context, in *awsapi.ImportApiInput) (*aw
 	if err != nil {
 		return nil, err
 	}
-	again, err := s.ReimportApi(ctx, &awsapi.ReimportApiInput{ApiId: made.ApiId, Body: in.Body, Basepath: in.Basepath})
-	if err != nil {
+	out := &awsapi.ImportApiOutput{}
+	if err := s.replace(made.ApiId, d, out); err != nil {
 		_, _ = s.DeleteApi(ctx, &awsapi.DeleteApiInput{ApiId: made.ApiId}) // the first error is the reason
 		return nil, err
 	}
-	out := &awsapi.ImportApiOutput{}
-	executeapi.Assign(out, again)
 	return out, nil
 }
 
@@ -57,7 +55,12 @@ func (s *Service) ReimportApi(_ context.Context, in *awsapi.ReimportApiInput) (*
 		return nil, err
 	}
 	out := &awsapi.ReimportApiOutput{}
-	return out, s.write(in.ApiId, func(a *api) error {
+	return out, s.replace(in.ApiId, d, out)
+}
+
+// replace makes an API what a document says, and assigns it to an output.
+func (s *Service) replace(id *string, d *openapi.Document, out any) error {
+	return s.write(id, func(a *api) error {
 		// Nobody sees the copy until it is complete.
 		next := &api{
 			service: s, Api: a.Api, routes: map[string]*types.Route{}, integrations: map[string]*types.Integration{}, authorizers: map[string]*types.Authorizer{},
