@@ -62,7 +62,7 @@ func Compare(path string, expected, actual any) []Difference {
 		return nil
 	}
 	// One element may stand for a list of it, as in policies.
-	if one := single(expected, actual); one {
+	if single(expected, actual) {
 		return nil
 	}
 	return []Difference{{path, NotEqual, expected, actual}}

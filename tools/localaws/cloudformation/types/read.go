@@ -77,7 +77,8 @@ func (r reading) tags(tags map[string]string) {
 	tags = maps.Clone(tags)
 	maps.DeleteFunc(tags, func(key, value string) bool {
 		_, isOwn := own[key]
-		return strings.HasPrefix(key, "aws:") || !isOwn && r.request.Tags[key] == value && hasKey(r.request.Tags, key)
+		inherited, ok := r.request.Tags[key]
+		return strings.HasPrefix(key, "aws:") || !isOwn && ok && inherited == value
 	})
 	if _, isMap := r.request.Properties["Tags"].(map[string]any); isMap {
 		r.set("Tags", tags)
@@ -85,11 +86,6 @@ func (r reading) tags(tags map[string]string) {
 	}
 	list := tagList(tags, func(k, v *string) struct{ Key, Value string } { return struct{ Key, Value string }{*k, *v} })
 	r.set("Tags", list)
-}
-
-func hasKey(m map[string]string, key string) bool {
-	_, ok := m[key]
-	return ok
 }
 
 // api compares a property with what it was translated to for the service. If that is
