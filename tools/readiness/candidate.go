@@ -49,6 +49,8 @@ type Absence struct {
 	Of     string `json:"of"` // the missing predicate type
 	Reason string `json:"reason"`
 	Next   string `json:"next,omitempty"`
+	// Refused says that AWS was asked and that IAM has refused the question.
+	Refused bool `json:"refused,omitempty"`
 }
 
 // PredicateType implements [evidence.Predicate].

@@ -14,6 +14,8 @@ import (
 type ChangedCode struct {
 	evidence.Made
 	Base string `json:"base,omitempty"` // the base it was compared with; "" for none
+	// Impossible says what the profile has that the commit's sources can't have.
+	Impossible []string `json:"impossible,omitempty"`
 	patchcover.Result
 }
 
@@ -36,7 +38,9 @@ block that contains its beginning, by line and column, was run. Files that were 
 built into any test are not covered. Moved code is counted separately; generated code
 (by Go's header) is left out. A comment "` + patchcover.Ignore + ` REASON" on the line of a
 statement, or alone on the line before, waives that statement. The policy's
-coverageWaivers limits the number of such waivers. Running a statement does not mean
+coverageWaivers limits the number of such waivers. The profile is written by the
+change's own code. One that speaks of files, places or numbers of statements which the
+commit's sources don't have fails; one that says of a statement that it ran is believed. Running a statement does not mean
 that a test would notice a mistake in it.
 See https://go.dev/doc/build-cover.`,
 		Inputs: []evidence.Predicate{ChangedCode{}, evidence.Tests{}},
@@ -57,6 +61,8 @@ func decideChangedCode(in Inputs) Result {
 		return Undecided("it was compared with %.12s, not with the base %.12s", code.Base, in.Candidate.Base)
 	case tests.Result != evidence.TestsPassed:
 		return again("the tests did not pass, and the coverage of failing tests proves nothing")
+	case len(code.Impossible) > 0:
+		return Failed("a profile that is not of these sources", code.Impossible...)
 	case len(tests.Incomplete) > 0:
 		return again("instrumented programs ended before they reported their coverage: %s", strings.Join(tests.Incomplete, ", "))
 	case code.Covered+len(code.Uncovered)+len(code.Waived) != code.Statements:

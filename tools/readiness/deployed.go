@@ -32,7 +32,9 @@ type DeployedStack struct {
 // A Drift says how a stack's resources differ from its template.
 type Drift struct {
 	// Reason is why drift could not be detected, or "".
-	Reason  string `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Refused says that AWS was asked and that IAM has refused the question.
+	Refused bool   `json:"refused,omitempty"`
 	Status  string `json:"status,omitempty"` // DRIFTED or IN_SYNC
 	Checked int    `json:"checked"`          // number of resources compared
 	// Unchecked lists resources that CloudFormation can't compare.

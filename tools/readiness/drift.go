@@ -25,7 +25,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-d
 			}
 			deployed := read(in, &Deployed{})
 			var findings, undecided, unchecked []string
-			stacks, checked := 0, 0
+			stacks, checked, refused := 0, 0, false
 			for _, name := range assembly.Manifest.Stacks() {
 				stack, ok := deployed.Stacks[name]
 				if !ok {
@@ -37,6 +37,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-d
 				}
 				stacks++
 				checked += stack.Drift.Checked
+				refused = refused || stack.Drift.Refused
 				for _, id := range stack.Drift.Unchecked {
 					unchecked = append(unchecked, name+" "+id)
 				}
@@ -58,7 +59,9 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-d
 			if len(unchecked) > 0 {
 				notChecked = "Resources that CloudFormation can't compare: " + strings.Join(unchecked, ", ")
 			}
-			return concluded(fmt.Sprintf("%s, %s compared, %d unchecked", count(stacks, "stack"), count(checked, "resource"), len(unchecked)), findings, undecided, notChecked)
+			r := concluded(fmt.Sprintf("%s, %s compared, %d unchecked", count(stacks, "stack"), count(checked, "resource"), len(unchecked)), findings, undecided, notChecked)
+			r.Refused = r.State == Unknown && refused
+			return r
 		},
 	}
 }

@@ -96,7 +96,7 @@ func Evaluate(statements []evidence.Statement, now time.Time) (Assessment, error
 	a.waive(in)
 	for i := range a.Outcomes {
 		o := &a.Outcomes[i]
-		o.Tolerated = rehearsal && o.Required && o.State == Unknown && (slices.Contains(in.Policy.Rehearsal.Tolerates, o.ID) || always(o.ID))
+		o.Tolerated = rehearsal && o.Required && o.State == Unknown && !o.Refused && (slices.Contains(in.Policy.Rehearsal.Tolerates, o.ID) || standIn(o.ID))
 		if o.Tolerated {
 			a.Tolerated++
 		}
@@ -112,6 +112,12 @@ func Evaluate(statements []evidence.Statement, now time.Time) (Assessment, error
 func always(id string) bool {
 	check, ok := Find(id)
 	return ok && check.Always
+}
+
+// standIn reports whether somebody stands in, in a rehearsal, for whom a check asks for.
+func standIn(id string) bool {
+	check, ok := Find(id)
+	return ok && check.StandIn
 }
 
 // verdict derives the verdict from the outcomes. If the policy requires nothing,
@@ -137,7 +143,7 @@ func (in Inputs) decide(check Check) (r Result) {
 	for _, p := range check.Inputs {
 		if reason, next := in.unusable(p.PredicateType()); reason != "" {
 			r := Undecided("%s", reason)
-			r.Next = next
+			r.Next, r.Refused = next, in.refused(p.PredicateType())
 			return r
 		}
 	}
@@ -209,11 +215,25 @@ func (in Inputs) outdated(s evidence.Statement) (reason, next string) {
 }
 
 func (in Inputs) absent(predicateType string) (reason, next string) {
+	if a, ok := in.absence(predicateType); ok {
+		return a.Reason, a.Next
+	}
+	return noEvidence, ""
+}
+
+// refused reports whether evidence is absent because AWS has refused to answer.
+func (in Inputs) refused(predicateType string) bool {
+	a, ok := in.absence(predicateType)
+	return ok && a.Refused
+}
+
+// absence returns what says why there is no evidence of a type.
+func (in Inputs) absence(predicateType string) (Absence, bool) {
 	for _, s := range in.Statements {
 		var a Absence
 		if s.PredicateType == a.PredicateType() && s.Decode(&a) == nil && a.Of == predicateType {
-			return a.Reason, a.Next
+			return a, true
 		}
 	}
-	return noEvidence, ""
+	return Absence{}, false
 }

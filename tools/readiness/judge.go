@@ -118,10 +118,11 @@ rules. Before the first promotion there is no such code, so that somebody who is
 an author must have signed a review of this tree. In a rehearsal, whoever answers the
 approval stands in for that person. Outside of the pipeline the release's own code
 decides for whoever wants to know; promote in the pipeline refuses such evidence.`,
-		Inputs: []evidence.Predicate{Judge{}},
-		Never:  true,
-		Always: true,
-		Next:   `go tool mage attest -review -what="...", by somebody whom the policy names and who is not an author; then git push origin refs/notes/magewright`,
+		Inputs:  []evidence.Predicate{Judge{}},
+		Never:   true,
+		Always:  true,
+		StandIn: true,
+		Next:    `go tool mage attest -review -what="...", by somebody whom the policy names and who is not an author; then git push origin refs/notes/magewright`,
 		Decide: func(in Inputs) Result {
 			j := read(in, &Judge{})
 			if j.Outside {

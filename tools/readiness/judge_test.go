@@ -34,6 +34,48 @@ func TestAttackByBuildsThatNobodyKnows(t *testing.T) {
 	}
 }
 
+// TestAttackByARefusedQuestion takes the judge's right to ask away. A rehearsal does without
+// what nobody can know there, but not without what AWS has refused to say.
+func TestAttackByARefusedQuestion(t *testing.T) {
+	t.Parallel()
+	commit, made := strings.Repeat("c", 40), evidence.Made{FinishedOn: fixtureNow}
+	absent := func(of evidence.Predicate, refused bool) evidence.Statement {
+		return statement(t, commit, Absence{Made: made, Of: of.PredicateType(), Reason: "no answer", Refused: refused})
+	}
+	for _, tt := range []struct {
+		name     string
+		evidence evidence.Statement
+		id       string
+		blocks   bool
+	}{
+		{"what the policy tolerates", absent(evidence.Security{}, false), "vulnerabilities", false},
+		{"the same, refused", absent(evidence.Security{}, true), "vulnerabilities", true},
+		{"builds that nobody could ask about", absent(Builds{}, false), "builds", true},
+		{"builds, refused", absent(Builds{}, true), "builds", true},
+		{"reviews, without a platform", statement(t, commit, Reviews{Made: made, Reason: "no platform"}), "peer-review", false},
+		{"reviews, refused", statement(t, commit, Reviews{Made: made, Reason: "access denied", Refused: true}), "peer-review", true},
+	} {
+		a, err := Evaluate([]evidence.Statement{
+			statement(t, commit, Candidate{Made: made, Commit: commit, Commits: []string{commit}, BaseIs: "none", Account: RehearsalAccount}),
+			statement(t, commit, PolicyUsed{Made: made, From: commit, Policy: Policy{
+				Required: []string{"peer-review", "vulnerabilities"}, MaxAge: Duration(time.Hour),
+				Rehearsal: Rehearsal{Account: RehearsalAccount, Tolerates: []string{"peer-review", "vulnerabilities"}},
+			}}),
+			statement(t, commit, Judge{Made: made}), tt.evidence,
+		}, fixtureNow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if blocks := slices.ContainsFunc(a.Blocking(), func(o Outcome) bool { return o.ID == tt.id }); blocks != tt.blocks {
+			t.Errorf("%s: that %s keeps it from production is %v", tt.name, tt.id, blocks)
+		}
+		// Nobody has judged a first release. Who answers the approval stands in for a person.
+		if slices.ContainsFunc(a.Blocking(), func(o Outcome) bool { return o.ID == "judge" }) {
+			t.Errorf("%s: the first release keeps itself from production", tt.name)
+		}
+	}
+}
+
 // TestAttackByChangedRules changes what judges. The report begins with that.
 func TestAttackByChangedRules(t *testing.T) {
 	t.Parallel()

@@ -35,7 +35,9 @@ Kosli's four-eyes policy, with the platform's times instead of the commits'.`,
 			case len(in.Candidate.Commits) == 0:
 				return Undecided("there is no commit between the base and HEAD")
 			case reviews.Reason != "":
-				return signedReview(in, reviews)
+				r := signedReview(in, reviews)
+				r.Refused = r.State == Unknown && reviews.Refused
+				return r
 			}
 			return platformReview(in, reviews)
 		},

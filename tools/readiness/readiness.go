@@ -60,8 +60,11 @@ type Check struct {
 	// Never says that nobody may waive the check.
 	Never bool
 	// Always says that every policy requires the check if there is evidence for it, or a
-	// reason why there is none, and that it may stay UNKNOWN in a rehearsal.
+	// reason why there is none.
 	Always bool
+	// StandIn says that the check may stay UNKNOWN in a rehearsal, because whoever
+	// answers the approval stands in for the person whom it asks for.
+	StandIn bool
 	// Next is the command that provides what is missing, or shows what is wrong.
 	Next   string
 	Decide func(Inputs) Result
@@ -76,6 +79,9 @@ type Result struct {
 	// Findings lists what is wrong, each with its place.
 	Findings []string `json:"findings,omitempty"`
 	Next     string   `json:"next,omitempty"`
+	// Refused says that it is UNKNOWN because AWS has refused to answer the judge.
+	// That is no answer which a rehearsal could do without: IAM is the same there.
+	Refused bool `json:"refused,omitempty"`
 	// NotChecked describes what could still be wrong.
 	NotChecked string `json:"notChecked,omitempty"`
 }

@@ -17,8 +17,10 @@ type Reviews struct {
 	From string `json:"from,omitempty"`
 	// Reason says why the platform was not asked or has not answered, and Next
 	// is the command that fixes it. Both are "" if it has answered.
-	Reason   string          `json:"reason,omitempty"`
-	Next     string          `json:"next,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	Next   string `json:"next,omitempty"`
+	// Refused says that AWS was asked and that IAM has refused the question.
+	Refused  bool            `json:"refused,omitempty"`
 	Commits  []RangeCommit   `json:"commits"`
 	Requests []ReviewRequest `json:"requests,omitempty"`
 	// Rules describes in words what the platform enforces now. They decide

@@ -50,7 +50,8 @@ func TestEveryStatementIsInABlock(t *testing.T) {
 					t.Errorf("%v: no block holds the statement", at)
 				}
 				if s.start == s.measured { // the tool does not count the headers of cases
-					counted[m.holder(position{at.Line, at.Column})]++
+					held, _ := m.holder(position{at.Line, at.Column})
+					counted[held]++
 				}
 			}
 			for s, n := range counted {
@@ -58,18 +59,11 @@ func TestEveryStatementIsInABlock(t *testing.T) {
 					t.Errorf("%s:%v holds %d statements, and the cover tool says %d", name, s, n, m.blocks[s].statements)
 				}
 			}
+			if wrong := m.impossible(name, source); len(wrong) > 0 {
+				t.Errorf("the cover tool's blocks can't be: %s", strings.Join(wrong, "\n"))
+			}
 		})
 	}
-}
-
-// holder is covered's block.
-func (m measure) holder(at position) (found span) {
-	for _, s := range m.spans {
-		if s.from.compare(at) <= 0 && (at.compare(s.to) < 0 || at == s.from) {
-			found = s
-		}
-	}
-	return found
 }
 
 // coverTool returns the blocks into which the compiler's tool cuts a file.

@@ -151,9 +151,15 @@ func (p Profile) of(file string) measure {
 	return measure{slices.SortedFunc(maps.Keys(p[file]), compareSpans), p[file]}
 }
 
-// covered reports whether the block that holds a position was run: of several
-// the one that begins last. held is false where no block holds it.
+// covered reports whether the block that holds a position was run. held is false where
+// no block holds it.
 func (m measure) covered(at position) (covered, held bool) {
+	s, held := m.holder(at)
+	return m.blocks[s].covered, held
+}
+
+// holder returns the block that holds a position: of several the one that begins last.
+func (m measure) holder(at position) (span, bool) {
 	n, _ := slices.BinarySearchFunc(m.spans, at, func(s span, at position) int {
 		if s.from.compare(at) <= 0 {
 			return -1
@@ -163,8 +169,8 @@ func (m measure) covered(at position) (covered, held bool) {
 	for i := n - 1; i >= 0; i-- {
 		// The block of a case without statements begins and ends at one position.
 		if s := m.spans[i]; at.compare(s.to) < 0 || at == s.from {
-			return m.blocks[s].covered, true
+			return s, true
 		}
 	}
-	return false, false
+	return span{}, false
 }

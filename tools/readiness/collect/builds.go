@@ -24,9 +24,12 @@ import (
 func Builds(ctx context.Context, e Env) (evidence.Predicate, error) {
 	b := readiness.Builds{Made: evidence.Made{FinishedOn: e.Clock.Now()}, Execution: os.Getenv("PIPELINE_EXECUTION_ID"), Builds: []readiness.Build{}}
 	var ok bool
-	if b.Pipeline, ok = strings.CutPrefix(os.Getenv("CODEBUILD_INITIATOR"), "codepipeline/"); !ok || b.Execution == "" || e.AWS == nil {
+	if b.Pipeline, ok = strings.CutPrefix(os.Getenv("CODEBUILD_INITIATOR"), "codepipeline/"); !ok || b.Execution == "" {
 		b.Pipeline, b.Execution = "", ""
 		return b, nil
+	}
+	if e.AWS == nil {
+		return nil, exit.Missing("aws sts get-caller-identity", "there are no AWS credentials for asking which builds execution %s had", b.Execution)
 	}
 	actions, err := executed(ctx, codepipeline.NewFromConfig(*e.AWS), b.Pipeline, b.Execution)
 	if err != nil {

@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
@@ -99,5 +101,31 @@ func TestAttackByAnOverriddenBuild(t *testing.T) {
 	}
 	if b, err := Builds(t.Context(), Env{Clock: clock.System()}); err != nil || b.(readiness.Builds).Execution != "" {
 		t.Errorf("outside of the pipeline: %+v, %v", b, err)
+	}
+}
+
+// TestAttackByTheJudgesLostRights holds that the judge says when AWS has refused to answer, and
+// doesn't take that for a release outside of the pipeline.
+func TestAttackByTheJudgesLostRights(t *testing.T) {
+	t.Setenv("CODEBUILD_INITIATOR", "codepipeline/p")
+	t.Setenv("PIPELINE_EXECUTION_ID", "00000000-0000-4000-8000-000000000001")
+	if _, err := Builds(t.Context(), Env{Clock: clock.System()}); err == nil || !strings.Contains(err.Error(), "there are no AWS credentials") {
+		t.Errorf("without credentials: %v", err)
+	}
+	config := localawstest.Start(t)
+	name := "judge"
+	role, err := iam.NewFromConfig(config).CreateRole(t.Context(), &iam.CreateRoleInput{
+		RoleName:                 &name,
+		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"000000000000"}}]}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	judge := config.Copy()
+	judge.Credentials = stscreds.NewAssumeRoleProvider(sts.NewFromConfig(config), *role.Role.Arn)
+	s, err := Collector{Of: readiness.Builds{}, Collect: Builds}.statement(t.Context(), Env{Clock: clock.System(), AWS: &judge})
+	var a readiness.Absence
+	if err != nil || s.Decode(&a) != nil || !a.Refused || !strings.Contains(a.Reason, "not authorized to perform: codepipeline:ListActionExecutions") {
+		t.Errorf("a judge that may not ask leaves %+v, %v", a, err)
 	}
 }

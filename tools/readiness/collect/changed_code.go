@@ -45,9 +45,12 @@ func ChangedCode(ctx context.Context, e Env) (evidence.Predicate, error) {
 		}
 		code.Reports[report.name] = evidence.Digest(data)
 	}
+	var err error
+	if code.Impossible, err = patchcover.Impossible(ctx, e.Project.Dir, e.Candidate.Commit, profile, measured); err != nil {
+		return nil, fmt.Errorf("comparing the profile with the sources: %w", err)
+	}
 	from := emptyTree
 	if base := e.Candidate.Base; base != "" {
-		var err error
 		if from, err = gitcmd.In(e.Project.Dir).Output(ctx, "merge-base", base, e.Candidate.Commit); err != nil {
 			return nil, exit.Missing("git fetch --unshallow", "comparing with the base: %w", err)
 		}

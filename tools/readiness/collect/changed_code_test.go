@@ -3,6 +3,7 @@ package collect
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,5 +60,51 @@ func TestChangedCode(t *testing.T) {
 	// The profile belongs to the second commit.
 	if _, err := collect("", first); err == nil || !strings.Contains(err.Error(), "was another") {
 		t.Errorf("another commit gives %v", err)
+	}
+}
+
+// TestAttackForgedCoverage leaves profiles that no test of this commit can have written.
+func TestAttackForgedCoverage(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t)
+	commit := r.commit(map[string]string{
+		"go.mod": "module example.com/m\n", "a.go": "package m\n\nfunc F(n int) int {\n\tn++\n\treturn n\n}\n", "testdata/no.go": "no Go\n",
+	})
+	digests, err := patchcover.DigestSources(r.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const ours = "example.com/m/a.go:3.19,6.2 2 1\n"
+	for _, tt := range []struct {
+		name, profile, sources string
+		want                   []string
+	}{
+		{"the tests' own", ours, digests["a.go"], nil},
+		{"a file that the commit lacks", ours + "example.com/m/b.go:1.1,2.2 1 1\nexample.com/m/b.go:3.1,4.2 1 1\n", digests["a.go"],
+			[]string{"the profile has 2 blocks in example.com/m/b.go, and the commit has no such file"}},
+		{"lines after the last", "example.com/m/a.go:3.19,600.2 2 1\n", digests["a.go"],
+			[]string{"the profile has a block at a.go:3.19,600.2, and the file has 7 lines without that place"}},
+		{"a column after the last", "example.com/m/a.go:3.190,6.2 2 1\n", digests["a.go"],
+			[]string{"the profile has a block at a.go:3.190,6.2, and the file has 7 lines without that place"}},
+		{"more statements than there are", "example.com/m/a.go:3.19,6.2 9 1\n", digests["a.go"],
+			[]string{"the profile has 9 statements at a.go:3.19,6.2, and the source has at most 3"}},
+		{"one block for everything", "example.com/m/a.go:1.1,6.2 1 1\n", digests["a.go"],
+			[]string{"the profile has 1 statements at a.go:1.1,6.2, and the source has at least 2"}},
+		{"what is no Go source", ours + "example.com/m/testdata/no.go:1.1,1.2 1 1\n", digests["a.go"],
+			[]string{"the profile has 1 block in testdata/no.go, which is no Go source"}},
+		{"a file that was another", "mode: set\n", strings.Repeat("0", 64),
+			[]string{"a.go had SHA-256 000000000000 when the tests ran, and has " + digests["a.go"][:12] + " in the commit"}},
+	} {
+		cfg := r.at(commit)
+		cfg.Evidence = t.TempDir()
+		writeFiles(t, cfg.Evidence, map[string]string{"coverage.out": "mode: set\n" + tt.profile, "sources.json": fmt.Sprintf(`{"a.go":%q}`, tt.sources)})
+		p, err := ChangedCode(t.Context(), Env{Project: cfg, Candidate: readiness.Candidate{Commit: commit, Base: commit}, Clock: clock.System()})
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if code := p.(readiness.ChangedCode); !slices.Equal(code.Impossible, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.name, code.Impossible, tt.want)
+		}
 	}
 }

@@ -7,10 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/magewright/magewright/tools/evidence"
@@ -113,8 +115,14 @@ func (c Collector) statement(ctx context.Context, e Env) (evidence.Statement, er
 	return evidence.NewStatement(e.Candidate.Commit, e.Candidate.Package, predicate)
 }
 
+// refused reports whether AWS has answered that the judge may not ask.
+func refused(err error) bool {
+	e, ok := errors.AsType[smithy.APIError](err)
+	return ok && slices.Contains([]string{"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}, e.ErrorCode())
+}
+
 func absence(of evidence.Predicate, err error, now time.Time) readiness.Absence {
-	a := readiness.Absence{Made: evidence.Made{FinishedOn: now}, Of: of.PredicateType(), Reason: err.Error()}
+	a := readiness.Absence{Made: evidence.Made{FinishedOn: now}, Of: of.PredicateType(), Reason: err.Error(), Refused: refused(err)}
 	if e, ok := errors.AsType[*exit.Error](err); ok {
 		a.Reason, a.Next = e.Err.Error(), e.Next
 	}

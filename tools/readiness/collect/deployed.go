@@ -36,7 +36,7 @@ func DeployedStacks(ctx context.Context, e Env) (evidence.Predicate, error) {
 	d, err := deployedStacks(ctx, e, func(ctx context.Context, name string) readiness.Drift {
 		drift, err := detectDrift(ctx, cloudformation.NewFromConfig(*e.AWS), e.Clock, name, names.Pipeline.Judge)
 		if err != nil {
-			return readiness.Drift{Reason: err.Error()}
+			return readiness.Drift{Reason: err.Error(), Refused: refused(err)}
 		}
 		return drift
 	})

@@ -53,7 +53,7 @@ func Reviews(ctx context.Context, e Env) (evidence.Predicate, error) {
 		err = askPlatform(ctx, e, where, history, commits, &r)
 	}
 	if err != nil {
-		r.Reason, r.Requests = err.Error(), nil
+		r.Reason, r.Requests, r.Refused = err.Error(), nil, refused(err)
 		if missing, ok := errors.AsType[*exit.Error](err); ok {
 			r.Reason, r.Next = missing.Err.Error(), missing.Next
 		}
