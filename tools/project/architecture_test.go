@@ -31,7 +31,7 @@ const dir = "../.."
 // readRepository makes all that programs started here read an input of the test.
 func readRepository(t *testing.T) {
 	t.Helper()
-	testinput.Read(t, "app", "infra", "tools", "magefile.go", "go.mod", "go.sum", "README.md", "CONTRIBUTING.md", "buildspec.yml", ".gitignore")
+	testinput.Read(t, "app", "infra", "tools", "magefile.go", "go.mod", "go.sum", "buildspec.yml", ".gitignore")
 }
 
 // list returns what `go list` prints of packages, in words.
@@ -472,8 +472,6 @@ func targets(t *testing.T) []magefile.Target {
 	return all
 }
 
-var mageCommand = regexp.MustCompile(`go tool mage((?: +[\w:.=-]+)+)`)
-
 // TestTheTargetsAreMages holds that what is read of the magefile is what mage
 // itself lists.
 func TestTheTargetsAreMages(t *testing.T) {
@@ -496,85 +494,6 @@ func TestTheTargetsAreMages(t *testing.T) {
 	if listed != len(known) {
 		t.Errorf("mage lists %d targets, and %d were read", listed, len(known))
 	}
-}
-
-// TestTheDocumentsCommandsExist holds that every mage command in the documents
-// is a target, with its flags.
-func TestTheDocumentsCommandsExist(t *testing.T) {
-	t.Parallel()
-	known := targets(t)
-	named := 0
-	all := documents(t)
-	for document, text := range all {
-		for _, command := range mageCommand.FindAllStringSubmatch(text, -1) {
-			named++
-			// A sentence may end with a command.
-			words := strings.Fields(strings.TrimRight(command[1], "."))
-			if err := magefile.Check(words, known); err != nil {
-				t.Errorf("%s: %q: %v", document, strings.TrimSpace(command[0]), err)
-			}
-		}
-	}
-	if named < 20 {
-		t.Errorf("the documents name %d mage commands", named)
-	}
-	for _, target := range known {
-		readme := strings.ToLower(all["README.md"])
-		if !strings.Contains(readme, strings.ToLower(target.Name)) || !strings.Contains(readme, target.Alias) {
-			t.Errorf("README.md does not mention the target %s", target.Name)
-		}
-	}
-}
-
-var documentPath = regexp.MustCompile("`((?:app|infra|tools)/[^`<> ]*)`")
-
-// TestTheDocumentsPathsExist holds that what the documents say of a directory or
-// file is said of one that there is.
-func TestTheDocumentsPathsExist(t *testing.T) {
-	t.Parallel()
-	paths, links := 0, 0
-	for document, text := range documents(t) {
-		for _, match := range documentPath.FindAllStringSubmatch(text, -1) {
-			paths++
-			if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(match[1]))); err != nil {
-				t.Errorf("%s: %v", document, err)
-			}
-		}
-		for _, match := range documentLink.FindAllStringSubmatch(text, -1) {
-			links++
-			if _, err := os.Stat(filepath.Join(dir, filepath.Dir(document), filepath.FromSlash(match[1]))); err != nil {
-				t.Errorf("%s: %v", document, err)
-			}
-		}
-	}
-	if paths < 30 || links < 8 {
-		t.Errorf("the documents name %d paths and have %d links to files", paths, links)
-	}
-}
-
-// documentLink matches a link to a file of the repository.
-var documentLink = regexp.MustCompile(`\]\(([^):#]+)(?:#[^)]*)?\)`)
-
-// documents returns the texts that people read, by file.
-func documents(t *testing.T) map[string]string {
-	t.Helper()
-	names, err := filepath.Glob(filepath.Join(dir, "infra", "docs", "*.md"))
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no documents in infra/docs: %v", err)
-	}
-	texts := map[string]string{}
-	for _, name := range append(names, filepath.Join(dir, "README.md"), filepath.Join(dir, "CONTRIBUTING.md"), filepath.Join(dir, "infra", "THREATS.md")) {
-		text, err := os.ReadFile(name) // #nosec G304 -- of the repository
-		if err != nil {
-			t.Fatal(err)
-		}
-		relative, err := filepath.Rel(dir, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		texts[filepath.ToSlash(relative)] = string(text)
-	}
-	return texts
 }
 
 // TestTheReferenceIsGenerated holds that the committed reference is what the
