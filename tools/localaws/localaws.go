@@ -271,6 +271,9 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 		Roles:      sessions,
 		Addresses:  s.gateway.Addresses,
 		AnswerTime: c.AnswerTime,
+		Authorize: func(ctx context.Context, operation string, in any) error {
+			return g.Internal(ctx, "cloudformation", operation, in)
+		},
 		Types: types.Registry(types.Deps{
 			Account: a, Buckets: guardedObjects, Repositories: guardedEcr{repositories, g}, Identities: guardedIam{identities, g},
 			Keys: guardedKms{keys, g}, Parameters: guardedParameters, Secrets: guardedSecrets, Tables: guardedDynamodb{tables, g}, Functions: functions,

@@ -37,6 +37,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/magewright/magewright/tools/localaws/account"
+	stacks "github.com/magewright/magewright/tools/localaws/cloudformation"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/types"
 	"github.com/magewright/magewright/tools/localaws/s3"
 )
@@ -110,7 +111,8 @@ func supported(t *testing.T) string {
 		fmt.Fprintf(&b, "| `%s` | %s | %d |\n", service, strings.Join(executed[service], ", "), len(known))
 	}
 	made, recorded := map[string][]string{}, map[string][]string{}
-	for name, typ := range types.Registry(types.Deps{Account: account.Account{ID: account.DefaultID, Region: Region}}) {
+	a := account.Account{ID: account.DefaultID, Region: Region}
+	for name, typ := range stacks.New(a, stacks.Deps{Types: types.Registry(types.Deps{Account: a})}).Types() {
 		namespace, short := name[:strings.LastIndex(name, "::")], name[strings.LastIndex(name, "::")+2:]
 		into := made
 		if typ.Recorded {

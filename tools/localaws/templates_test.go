@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
@@ -24,6 +25,18 @@ func TestTemplates(t *testing.T) {
 	}
 	if _, err := secretsmanager.NewFromConfig(cfg).CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: aws.String("s"), SecretString: aws.String(`{"user": "u"}`)}); err != nil {
 		t.Fatal(err)
+	}
+	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
+	if _, err := objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("nested")}); err != nil {
+		t.Fatal(err)
+	}
+	for key, body := range map[string]string{
+		"child":   "Parameters: {Name: {Type: String}}\nResources: {Q: {Type: AWS::SQS::Queue}}\nOutputs: {Name: {Value: !Sub 'of-${Name}'}}",
+		"refused": "Resources: {Q: {Type: AWS::EC2::VPC, Properties: {Unheard: of}}}",
+	} {
+		if _, err := objects.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("nested"), Key: &key, Body: strings.NewReader(body)}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	create := func(name, body string) (types.StackStatus, string) {
 		t.Helper()
@@ -82,6 +95,16 @@ Resources:
 	}{
 		"missing": {"Resources: {A: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: '{{resolve:ssm:/none}}'}}}",
 			"Unable to fetch parameters [/none] from parameter store for this account.", ""},
+		"public": {"Parameters: {P: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /aws/service/eks/x}}\nResources: {A: {Type: AWS::SNS::Topic}}",
+			"the embedded AWS does not have AWS's public parameter /aws/service/eks/x: give the value itself", ""},
+		"public-reference": {"Resources: {A: {Type: AWS::SNS::Topic, Properties: {DisplayName: '{{resolve:ssm:/aws/service/eks/x}}'}}}",
+			"the embedded AWS does not have AWS's public parameter /aws/service/eks/x: give the value itself", ""},
+		"image": {"Parameters: {P: {Type: 'AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>', Default: /aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64}}\nResources: {A: {Type: AWS::EC2::Instance, Properties: {ImageId: !Ref P}}}",
+			"NOT REHEARSED", types.StackStatusCreateComplete},
+		"nested": {"Resources: {A: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: !Sub 'https://nested.s3.${AWS::Region}.${AWS::URLSuffix}/child', Parameters: {Name: !GetAtt T.TopicName}}}, T: {Type: AWS::SNS::Topic}, B: {Type: AWS::SNS::Topic, Properties: {TopicName: !GetAtt A.Outputs.Name}}}",
+			"", types.StackStatusCreateComplete},
+		"nested-refused": {"Resources: {A: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: !Sub 'https://nested.s3.${AWS::Region}.${AWS::URLSuffix}/refused'}}}",
+			"resource A: nested stack https://nested.s3.us-east-1.amazonaws.com/refused: resource Q: Encountered unsupported property Unheard", ""},
 		"equals": {"Conditions: {C: {'Fn::Equals': [a]}}\nResources: {A: {Type: AWS::SNS::Topic}}",
 			"Template error: every Fn::Equals object requires a list of 2 string parameters.", ""},
 		"twice": {"Resources: {A: {Type: AWS::SNS::Topic, Properties: {TopicName: t}}, B: {Type: AWS::SNS::Topic, DependsOn: A, Properties: {TopicName: t}}}",

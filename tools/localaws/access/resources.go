@@ -194,6 +194,10 @@ func (g *Guard) arn(ctx context.Context, service, kind, name string, rest []stri
 	case "mapping":
 		return a.ARN("lambda", "event-source-mapping:"+all)
 	case "parameter":
+		if strings.HasPrefix(all, "/aws/service/") {
+			// It is AWS's, not the account's.
+			return "arn:aws:ssm:" + a.Region + "::parameter" + all
+		}
 		return a.ARN("ssm", "parameter/"+strings.TrimPrefix(all, "/"))
 	case "pipeline":
 		return a.ARN("codepipeline", strings.Join(append([]string{all}, rest...), "/"))

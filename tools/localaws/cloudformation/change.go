@@ -309,6 +309,9 @@ func (s *Service) UpdateTerminationProtection(_ context.Context, in *awscfn.Upda
 	if err != nil {
 		return nil, err
 	}
+	if st.parent != "" {
+		return nil, validationErrorf("Termination protection cannot be set on the nested stack [%s]. Set it on the root stack [%s] instead", st.id, st.root)
+	}
 	st.protected = aws.ToBool(in.EnableTerminationProtection)
 	return &awscfn.UpdateTerminationProtectionOutput{StackId: aws.String(st.id)}, nil
 }

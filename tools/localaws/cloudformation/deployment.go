@@ -25,6 +25,7 @@ type deployment struct {
 	scope        template.Scope // has no Resource and no Import
 	active       map[string]template.Active
 	outputs      map[string]template.Output
+	nested       map[string]string // the templates of nested stacks, by logical id
 	parameters   []types.Parameter // sorted by name; NoEcho values in clear text
 	tags         []types.Tag
 	capabilities []types.Capability
@@ -48,7 +49,9 @@ type proposal struct {
 	notifications []string
 	rollback      *types.RollbackConfiguration
 	resourceTypes []string
-	previous      *deployment // nil for a new stack
+	undecided     map[string]bool // the parameters of a nested stack whose values are not known yet
+	depth         int             // of a nested stack
+	previous      *deployment     // nil for a new stack
 }
 
 // prepare checks everything about a proposal that does not depend on existing
@@ -64,7 +67,7 @@ func (s *Service) prepare(ctx context.Context, p proposal) (*deployment, error) 
 	if err != nil {
 		return nil, err
 	}
-	d := &deployment{tags: p.tags, capabilities: p.capabilities, roleARN: p.roleARN, config: p.config}
+	d := &deployment{nested: map[string]string{}, tags: p.tags, capabilities: p.capabilities, roleARN: p.roleARN, config: p.config}
 	switch {
 	case p.usePrevious && text != "":
 		return nil, validationErrorf("Template URL or Template Body must not be specified when Use Previous Template is true.")
@@ -91,14 +94,21 @@ func (s *Service) prepare(ctx context.Context, p proposal) (*deployment, error) 
 		return nil, err
 	}
 	references := s.newReferences(ctx)
-	d.scope = template.Scope{Template: d.template, Pseudo: s.pseudoParameters(p.stackName, p.stackID), Reference: references.value, Addresses: s.deps.Addresses}
+	d.scope = template.Scope{
+		Template: d.template, Pseudo: s.pseudoParameters(p.stackName, p.stackID), Reference: references.value, Addresses: s.deps.Addresses,
+		Include: func(location string) (string, error) { return s.include(ctx, location) },
+	}
 	if err := s.bindParameters(ctx, d, p); err != nil {
 		return nil, asValidation(err)
 	}
-	if err := d.expand(p); err != nil {
-		return nil, asValidation(err)
+	err = d.expand(p)
+	if err == nil {
+		err = d.settle()
 	}
-	if err := d.settle(); err != nil {
+	if undecided(err) {
+		return d, s.checkUndecided(d)
+	}
+	if err != nil {
 		return nil, asValidation(err)
 	}
 	if err := d.checkCapabilities(p.capabilities); err != nil {
@@ -107,7 +117,7 @@ func (s *Service) prepare(ctx context.Context, p proposal) (*deployment, error) 
 	if err := s.checkTypes(d); err != nil {
 		return nil, err
 	}
-	if err := s.foresee(d, p); err != nil {
+	if err := s.foresee(ctx, d, p); err != nil {
 		return nil, asValidation(err)
 	}
 	if err := references.found(); err != nil {
@@ -270,6 +280,11 @@ func (s *Service) bindParameters(ctx context.Context, d *deployment, p proposal)
 			surplus = append(surplus, key)
 		}
 	}
+	for name := range p.undecided {
+		if _, declared := d.template.Parameters[name]; !declared {
+			surplus = append(surplus, name)
+		}
+	}
 	if len(surplus) > 0 {
 		slices.Sort(surplus)
 		return validationErrorf("Parameters: [%s] do not exist in the template", strings.Join(surplus, ", "))
@@ -290,6 +305,7 @@ func (s *Service) bindParameters(ctx context.Context, d *deployment, p proposal)
 			texts[name] = previous
 		case isGiven && parameter.ParameterValue != nil:
 			texts[name] = *parameter.ParameterValue
+		case p.undecided[name]:
 		case declared.Default != nil:
 			texts[name] = *declared.Default
 		default:
@@ -304,6 +320,9 @@ func (s *Service) bindParameters(ctx context.Context, d *deployment, p proposal)
 		return err
 	}
 	d.scope.Parameters = map[string]any{}
+	for name := range p.undecided {
+		d.scope.Parameters[name] = template.Unknown{}
+	}
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		parameter := types.Parameter{ParameterKey: aws.String(name), ParameterValue: aws.String(texts[name])}
 		text := texts[name]
@@ -342,6 +361,15 @@ func (d *deployment) parameter(name string) (string, bool) {
 	return "", false
 }
 
+// notPublic returns an error if a parameter that can't be fetched is one that AWS
+// publishes. The reason says what to do.
+func notPublic(name string, reason smithy.APIError) error {
+	if reason == nil || !strings.HasPrefix(name, "/aws/service/") {
+		return nil
+	}
+	return &template.Error{Text: "Unable to fetch parameters [" + name + "]: " + reason.ErrorMessage()}
+}
+
 // storedParameters fetches the values of the SSM parameters.
 func (s *Service) storedParameters(ctx context.Context, t *template.Template, texts map[string]string) (map[string]string, error) {
 	values := map[string]string{}
@@ -355,7 +383,10 @@ func (s *Service) storedParameters(ctx context.Context, t *template.Template, te
 			continue
 		}
 		out, err := s.deps.Parameters.GetParameter(ctx, &awsssm.GetParameterInput{Name: aws.String(texts[name])})
-		if _, refused := errors.AsType[smithy.APIError](err); refused || err == nil && out.Parameter == nil {
+		if api, refused := errors.AsType[smithy.APIError](err); refused || err == nil && out.Parameter == nil {
+			if err := notPublic(texts[name], api); err != nil {
+				return nil, err
+			}
 			missing = append(missing, texts[name])
 			continue
 		}

@@ -58,6 +58,8 @@ func (st *stack) describe() types.Stack {
 		StackName:                   aws.String(st.name),
 		StackStatus:                 st.status,
 		StackStatusReason:           optional(st.reason),
+		ParentId:                    optional(st.parent),
+		RootId:                      optional(st.root),
 	}
 	if dep := st.deployment; dep != nil {
 		d.Capabilities = dep.capabilities
@@ -86,6 +88,8 @@ func (s *Service) ListStacks(_ context.Context, in *awscfn.ListStacksInput) (*aw
 			DriftInformation:    &types.StackDriftInformationSummary{StackDriftStatus: d.DriftInformation.StackDriftStatus, LastCheckTimestamp: d.DriftInformation.LastCheckTimestamp},
 			LastOperations:      d.LastOperations,
 			LastUpdatedTime:     d.LastUpdatedTime,
+			ParentId:            d.ParentId,
+			RootId:              d.RootId,
 			StackId:             d.StackId,
 			StackName:           d.StackName,
 			StackStatus:         d.StackStatus,

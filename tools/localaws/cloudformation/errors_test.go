@@ -86,7 +86,7 @@ func TestErrorTexts(t *testing.T) {
 		{"unknown type", create(`Resources: {Net: {Type: "AWS::EC2::VPC"}}`),
 			"ValidationError: Template format error: Unrecognized resource types: [AWS::EC2::VPC]; the embedded AWS does not support the type of resource Net"},
 		{"nested stack", create(`Resources: {Inner: {Type: "AWS::CloudFormation::Stack"}}`),
-			"ValidationError: Template format error: Unrecognized resource types: [AWS::CloudFormation::Stack]; the embedded AWS does not support the type of resource Inner"},
+			"ValidationError: resource Inner: Properties validation failed for resource Inner with message: [#: required key [TemplateURL] not found]"},
 		{"unknown property", create(thing("Colour: red")), "ValidationError: resource A: the embedded AWS does not support Colour of Test::Thing"},
 		{"cycle", create(`Resources: {A: {Type: "Test::Thing", DependsOn: B}, B: {Type: "Test::Thing", DependsOn: A}}`),
 			"ValidationError: Circular dependency between resources: [A, B]"},

@@ -25,6 +25,7 @@ type operation struct {
 	token   *string // ClientRequestToken
 	target  *deployment
 
+	nested               bool // the stack is a resource of another one
 	creating             bool
 	disableRollback      bool
 	deleteOnFailure      bool
@@ -42,6 +43,7 @@ type operation struct {
 	cancelled bool
 	// failed holds the failed resources; the value says whether their creation failed.
 	failed map[string]bool
+	why    string // the operation failed
 }
 
 // start makes op the running operation of the stack. The caller holds the
@@ -146,7 +148,13 @@ func (op *operation) run(ctx context.Context) {
 		s.mu.Unlock()
 		return
 	}
+	if op.cancelled && op.creating {
+		s.mu.Unlock()
+		op.fail(ctx, "Resource creation cancelled")
+		return
+	}
 	if op.cancelled {
+		op.why = "Resource update cancelled"
 		if op.changeSet != nil {
 			op.changeSet.execution = types.ExecutionStatusExecuteFailed
 		}
@@ -172,6 +180,7 @@ func (op *operation) run(ctx context.Context) {
 		}
 	}
 	op.settleImports()
+	before := st.good
 	st.keepGood()
 	if op.creating {
 		op.finish(types.StackStatusCreateComplete)
@@ -179,6 +188,11 @@ func (op *operation) run(ctx context.Context) {
 		return
 	}
 	s.setStatus(st, op, types.StackStatusUpdateCompleteCleanupInProgress, "")
+	if op.nested {
+		st.pending, st.before = op, before
+		s.mu.Unlock()
+		return
+	}
 	s.mu.Unlock()
 	op.cleanUp(ctx)
 	s.mu.Lock()
@@ -289,7 +303,7 @@ func (op *operation) apply(ctx context.Context, name string) error {
 	typ, _ := s.deps.Types.Find(a.Type)
 	changed := changedProperties(r.properties, wanted.properties)
 	switch {
-	case len(changed) == 0 && !r.dirty && !retagged(typ, r, op.target):
+	case len(changed) == 0 && !r.dirty && !retagged(typ, r, op.target) && !renested(st.good.last(), op.target, name):
 		same := *wanted
 		same.serial, same.physicalID, same.attributes, same.tags = r.serial, r.physicalID, r.attributes, r.tags
 		same.secrets = r.secrets
@@ -525,6 +539,7 @@ func (op *operation) resourceFailedLocked(r *record, creating bool, err error) {
 func (op *operation) fail(ctx context.Context, reason string) {
 	s, st := op.service, op.stack
 	s.mu.Lock()
+	op.why = reason
 	if op.changeSet != nil {
 		op.changeSet.execution = types.ExecutionStatusExecuteFailed
 	}

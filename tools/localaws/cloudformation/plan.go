@@ -124,6 +124,9 @@ func (p *planner) resource(name string) error {
 	if r.dirty && len(details) == 0 {
 		details = append(details, detail(types.ResourceAttributeProperties, types.ChangeSourceAutomatic))
 	}
+	if len(details) == 0 && renested(p.stack.deployment, p.target, name) {
+		details = append(details, detail(types.ResourceAttributeProperties, types.ChangeSourceAutomatic))
+	}
 	if retagged(typ, r, p.target) {
 		details = append(details, detail(types.ResourceAttributeTags, types.ChangeSourceDirectModification))
 	}

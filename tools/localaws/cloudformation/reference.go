@@ -107,8 +107,8 @@ func (r *references) parameter(key string) (*ssmtypes.Parameter, error) {
 		return nil, nil
 	}
 	out, err := r.fetch(key)
-	if _, refused := errors.AsType[smithy.APIError](err); refused {
-		return nil, nil
+	if api, refused := errors.AsType[smithy.APIError](err); refused {
+		return nil, notPublic(key, api)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fetching parameter %s: %w", key, err)
@@ -136,7 +136,7 @@ func notFetched(names []string) error {
 // foresee resolves everything that does not depend on resources or on other
 // stacks, except those that are recorded. What is wrong with it is refused before
 // anything is created.
-func (s *Service) foresee(d *deployment, p proposal) error {
+func (s *Service) foresee(ctx context.Context, d *deployment, p proposal) error {
 	f := &foreseen{service: s, deployment: d, proposal: p, scope: d.scope, results: map[string]*resource.Result{}}
 	f.scope.Resource = f.value
 	f.scope.Import = func(string) (any, error) { return template.Unknown{}, nil }
@@ -150,6 +150,11 @@ func (s *Service) foresee(d *deployment, p proposal) error {
 		secure = append(secure, securePlaces(a.Type+"/Properties", properties)...)
 		if _, err := f.scope.Resolve(a.UpdatePolicy); err != nil {
 			return err
+		}
+		if a.Type == stackType {
+			for _, reason := range s.examineNested(ctx, d, p, name, properties) {
+				refused = append(refused, "resource "+name+": "+reason)
+			}
 		}
 		if examine := s.typeOf(a.Type).Examine; examine != nil {
 			for _, reason := range examine(f.request(name, properties)) {

@@ -99,6 +99,7 @@ func (op *operation) cleanUp(ctx context.Context) {
 		return r.source.deletionPolicy != template.Delete
 	})
 	op.forget(left)
+	op.settleChildren(ctx)
 }
 
 // survivesRollback reports whether a resource survives the rollback of the
@@ -211,7 +212,7 @@ func (op *operation) revert(ctx context.Context, name string, skip bool) error {
 	s.mu.Lock()
 	good, current := st.good.records[name], st.records[name]
 	inPlace := current != nil && current.serial == good.serial && current != good
-	if inPlace && !skip && !current.dirty && len(changedProperties(good.properties, current.properties)) == 0 &&
+	if inPlace && !skip && !current.dirty && good.typ != stackType && len(changedProperties(good.properties, current.properties)) == 0 &&
 		!retagged(s.typeOf(good.typ), current, st.good.deployment) {
 		inPlace = false
 		// Only attributes of the template differ.

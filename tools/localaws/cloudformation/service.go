@@ -14,6 +14,7 @@ package cloudformation
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -58,6 +59,10 @@ type Deps struct {
 	// as an API's. It may be nil.
 	Addresses func(text string) string
 
+	// Authorize refuses an operation of CloudFormation on a nested stack that the
+	// principal of ctx may not call. If it is nil, all are allowed.
+	Authorize func(ctx context.Context, operation string, in any) error
+
 	// Roles gives an operation the service role of its stack. If it is nil,
 	// CloudFormation does not assume the role.
 	Roles Roles
@@ -87,6 +92,8 @@ type Service struct {
 // New returns CloudFormation without any stacks.
 func New(a account.Account, d Deps) *Service {
 	s := &Service{account: a, deps: d, limits: clock.System(), names: map[named]string{}}
+	s.deps.Types = maps.Clone(d.Types)
+	s.deps.Types.Add(s.nestedStack())
 	s.life, s.end = context.WithCancel(context.Background())
 	return s
 }

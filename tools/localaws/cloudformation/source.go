@@ -2,6 +2,7 @@ package cloudformation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -40,11 +41,15 @@ func (s *Service) templateText(ctx context.Context, body, location *string) (str
 	return "", nil
 }
 
-func (s *Service) fetch(ctx context.Context, location string) (_ string, err error) {
+func (s *Service) fetch(ctx context.Context, location string) (string, error) {
 	in, err := s.objectAt(location)
 	if err != nil {
 		return "", err
 	}
+	return s.fetchObject(ctx, location, in)
+}
+
+func (s *Service) fetchObject(ctx context.Context, location string, in *awss3.GetObjectInput) (_ string, err error) {
 	if s.deps.Objects == nil {
 		return "", validationErrorf("S3 error: this endpoint has no S3 to read %s from", location)
 	}
@@ -68,6 +73,19 @@ func (s *Service) fetch(ctx context.Context, location string) (_ string, err err
 		return "", validationErrorf("Template format error: unsupported structure.")
 	}
 	return string(text), nil
+}
+
+// include returns the file at an s3:// URI, which a template includes.
+func (s *Service) include(ctx context.Context, location string) (string, error) {
+	bucket, key, ok := strings.Cut(strings.TrimPrefix(location, "s3://"), "/")
+	if !ok || bucket == "" || key == "" {
+		return "", errors.New("the URI has the form s3://bucket/key")
+	}
+	text, err := s.fetchObject(ctx, location, &awss3.GetObjectInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		return "", plain(err)
+	}
+	return text, nil
 }
 
 var (

@@ -35,6 +35,13 @@ type stack struct {
 	events     []types.StackEvent
 	changeSets []*changeSet
 
+	// parent and root are the stacks that a nested stack belongs to.
+	parent, root string
+	// pending is an update whose clean-up waits for that of the parent; before is the
+	// good state that it came from.
+	pending *operation
+	before  *snapshot
+
 	// changeSetID is the change set that made the stack what it is.
 	changeSetID     *string
 	protected       bool // against deletion
@@ -109,6 +116,14 @@ type snapshot struct {
 	records    map[string]*record
 	outputs    []types.Output
 	imports    map[string]bool
+}
+
+// last returns the deployment of a state, which is nil before the first one.
+func (s *snapshot) last() *deployment {
+	if s == nil {
+		return nil
+	}
+	return s.deployment
 }
 
 // A view is what the resource operations show for one logical id.

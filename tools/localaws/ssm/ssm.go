@@ -80,8 +80,12 @@ func New(a account.Account) *Service {
 
 var validName = regexp.MustCompile(`^[a-zA-Z0-9_.\-/]+$`)
 
-// arn returns a parameter's ARN. It has exactly one slash before the name.
+// arn returns a parameter's ARN. It has exactly one slash before the name, and no
+// account if the parameter is AWS's.
 func (s *Service) arn(name string) string {
+	if strings.HasPrefix(name, publicPath) {
+		return "arn:" + account.Partition + ":ssm:" + s.account.Region + "::parameter" + name
+	}
 	return s.account.ARN("ssm", "parameter/"+strings.TrimPrefix(name, "/"))
 }
 
@@ -185,7 +189,15 @@ func (s *Service) lookup(id string) (*parameter, version, *string, error) {
 	if i := strings.LastIndex(id, ":"); i >= 0 && (!strings.HasPrefix(id, "arn:") || strings.Count(id, ":") > 5) {
 		base, selector = id[:i], id[i:]
 	}
-	p, ok := s.parameters[s.name(base)]
+	name := s.name(base)
+	p, ok := s.parameters[name]
+	if strings.HasPrefix(name, publicPath) {
+		var err error
+		if p, err = s.public(name); err != nil {
+			return nil, version{}, nil, err
+		}
+		ok = true
+	}
 	if !ok {
 		return nil, version{}, nil, &types.ParameterNotFound{Message: aws.String("Parameter " + base + " not found.")}
 	}
@@ -210,8 +222,12 @@ func (s *Service) lookup(id string) (*parameter, version, *string, error) {
 }
 
 func (s *Service) show(p *parameter, v version, decrypt bool) types.Parameter {
+	data := "text"
+	if strings.HasPrefix(p.name, publicPath) {
+		data = "aws:ec2:image"
+	}
 	return types.Parameter{
-		Name: aws.String(p.name), ARN: aws.String(s.arn(p.name)), Type: p.kind, DataType: aws.String("text"),
+		Name: aws.String(p.name), ARN: aws.String(s.arn(p.name)), Type: p.kind, DataType: &data,
 		Value: aws.String(s.visible(p, v, decrypt)), Version: v.number, LastModifiedDate: aws.Time(v.modified),
 	}
 }
@@ -277,6 +293,9 @@ func (s *Service) GetParametersByPath(_ context.Context, in *awsssm.GetParameter
 		return nil, invalid("The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash \"/\".")
 	}
 	path = strings.TrimSuffix(path, "/") + "/"
+	if strings.HasPrefix(path, publicPath) {
+		return nil, invalid("the embedded AWS does not list AWS's public parameters: get %s by its name", path)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	passing, err := s.filtered(in.ParameterFilters, pathKeys)

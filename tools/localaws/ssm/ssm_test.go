@@ -152,3 +152,25 @@ func TestPaths(t *testing.T) {
 		t.Errorf("recursive: %d", got)
 	}
 }
+
+// The ids of machine images are recorded. AWS's other parameters are refused by name.
+func TestPublicParameters(t *testing.T) {
+	t.Parallel()
+	s := start()
+	const image = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+	out, err := s.GetParameters(t.Context(), &awsssm.GetParametersInput{Names: []string{image, "/aws/service/global-infrastructure/regions"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Parameters) != 1 || !strings.HasPrefix(*out.Parameters[0].Value, "ami-") || *out.Parameters[0].DataType != "aws:ec2:image" ||
+		*out.Parameters[0].ARN != "arn:aws:ssm:us-east-1::parameter"+image {
+		t.Errorf("%+v", out.Parameters)
+	}
+	_, err = s.GetParameter(t.Context(), &awsssm.GetParameterInput{Name: aws.String("/aws/service/global-infrastructure/regions")})
+	if code(err) != "ParameterNotFound" || !strings.Contains(err.Error(), "does not have AWS's public parameter /aws/service/global-infrastructure/regions") {
+		t.Errorf("another parameter: %v", err)
+	}
+	if _, err := s.GetParametersByPath(t.Context(), &awsssm.GetParametersByPathInput{Path: aws.String("/aws/service/ami-amazon-linux-latest")}); code(err) != "ValidationException" {
+		t.Errorf("a path: %v", err)
+	}
+}

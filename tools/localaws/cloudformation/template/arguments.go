@@ -80,6 +80,8 @@ func (t *Template) checkArguments(name string, arg any) error {
 		return checkSelect(list)
 	case "Fn::FindInMap":
 		return t.checkFindInMap(list)
+	case "Fn::Cidr":
+		return checkCIDR(list)
 	case "Fn::Base64", "Fn::GetAZs":
 		return refuse(t.noString(arg), stringArgument(name))
 	case "Fn::ImportValue":

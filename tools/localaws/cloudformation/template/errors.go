@@ -1,6 +1,12 @@
 package template
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrUndecided is the error of a condition that depends on what is not known yet.
+var ErrUndecided = errors.New("the condition depends on a value that is not known yet")
 
 // An Error says what is wrong with a template or its parameters, in the words
 // of CloudFormation's refusal.

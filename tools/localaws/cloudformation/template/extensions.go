@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// LanguageExtensions is one of the two transforms that the embedded AWS has. It adds
+// LanguageExtensions is one of the transforms that the embedded AWS has. It adds
 // Fn::ForEach, Fn::Length, Fn::ToJsonString and defaults of Fn::FindInMap, and
 // allows functions in DeletionPolicy and UpdateReplacePolicy.
 // See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-languageextensions.html.
@@ -24,23 +24,30 @@ const (
 // produce. Nested loops could otherwise produce any number from a short template.
 const maxProduced = 20000
 
-// readTransform reads the section Transform: a name or a list of names.
-func readTransform(v any) ([]string, error) {
+// readTransform reads the section Transform: a transform or a list of transforms. Each
+// is a name, or an object with the name and parameters.
+func (t *Template) readTransform(v any) error {
 	list, isList := v.([]any)
 	if !isList {
 		list = []any{v}
 	}
-	var names []string
 	for _, e := range list {
 		name, ok := e.(string)
-		if !ok || name != LanguageExtensions && name != Serverless {
-			return nil, errorf("the embedded AWS does not support transforms and macros: Transform %s", render(v))
+		if call, isCall := e.(map[string]any); isCall {
+			name, ok = call["Name"].(string)
+			ok = ok && (name == Include || call["Parameters"] == nil)
 		}
-		if !slices.Contains(names, name) {
-			names = append(names, name)
+		if !ok || !slices.Contains([]string{LanguageExtensions, Serverless, Include}, name) {
+			return errorf("the embedded AWS does not support transforms and macros: Transform %s", render(v))
+		}
+		if name == Include {
+			t.includes = append(t.includes, e)
+		}
+		if !slices.Contains(t.Transforms, name) {
+			t.Transforms = append(t.Transforms, name)
 		}
 	}
-	return names, nil
+	return nil
 }
 
 // transformErrorf returns an error about what the transform refuses.
@@ -55,8 +62,19 @@ func (t *Template) Expand(s *Scope) (*Template, error) {
 	if len(t.Transforms) == 0 {
 		return t, nil
 	}
-	sections := t.raw
+	original, sections := t, t.raw
 	var err error
+	if slices.Contains(t.Transforms, Include) {
+		if sections, err = t.include(s); err != nil {
+			return nil, err
+		}
+		delete(sections, "Transform")
+		// The other transforms see the files as parts of the template.
+		t = &Template{Text: t.Text, Transforms: slices.DeleteFunc(slices.Clone(t.Transforms), func(name string) bool { return name == Include })}
+		if err := t.declarations(sections); err != nil {
+			return nil, err
+		}
+	}
 	if t.extended {
 		if sections, err = t.extend(s); err != nil {
 			return nil, err
@@ -67,7 +85,7 @@ func (t *Template) Expand(s *Scope) (*Template, error) {
 			return nil, err
 		}
 	}
-	expanded := &Template{Text: t.Text, Transforms: t.Transforms, Original: t, extended: t.extended}
+	expanded := &Template{Text: original.Text, Transforms: original.Transforms, Original: original, extended: original.extended}
 	text, err := json.MarshalIndent(sections, "", "  ")
 	if err != nil {
 		return nil, transformErrorf("Error parsing the template")

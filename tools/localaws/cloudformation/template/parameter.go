@@ -16,7 +16,7 @@ type Parameter struct {
 	Default        *string
 	NoEcho         bool
 	AllowedValues  []string
-	allowedPattern *regexp.Regexp
+	allowedPattern *pattern
 	constraint     string // ConstraintDescription
 	minLength      *float64
 	maxLength      *float64
@@ -118,11 +118,10 @@ func readParameter(name string, m map[string]any) (Parameter, error) {
 		case "AllowedPattern":
 			var s string
 			s, ok = v.(string)
-			re, err := regexp.Compile("^(?:" + s + ")$")
-			if err != nil {
+			var err error
+			if p.allowedPattern, err = readPattern(s); err != nil {
 				return p, formatErrorf("[/Parameters/%s/AllowedPattern] is a pattern that the embedded AWS does not support: %v", name, err)
 			}
-			p.allowedPattern = re
 		case "MinLength":
 			p.minLength, ok = numberPointer(v)
 		case "MaxLength":
@@ -202,9 +201,10 @@ func (p Parameter) violation(name, item string) string {
 	if len(p.AllowedValues) > 0 && !slices.Contains(p.AllowedValues, item) {
 		return "Parameter '" + name + "' must be one of AllowedValues"
 	}
-	if p.allowedPattern != nil && !p.allowedPattern.MatchString(item) {
-		pattern := p.allowedPattern.String()
-		return "Parameter '" + name + "' must match pattern " + pattern[len("^(?:"):len(pattern)-len(")$")]
+	if p.allowedPattern != nil {
+		if matches, err := p.allowedPattern.match(item); err != nil || !matches {
+			return "Parameter '" + name + "' must match pattern " + p.allowedPattern.text
+		}
 	}
 	if p.Type == typeNumber || p.Type == typeNumberList {
 		f, err := strconv.ParseFloat(item, 64)

@@ -46,6 +46,8 @@ type Scope struct {
 	// Reference returns what takes the place of a dynamic reference. If it is
 	// nil, dynamic references stay as they are.
 	Reference func(DynamicReference) (string, error)
+	// Include returns the file at an s3:// URI. If it is nil, nothing can be included.
+	Include func(location string) (string, error)
 	// Addresses replaces addresses in the results of Fn::Join and Fn::Sub by those at
 	// which they can be called. If it is nil, they stay as they are.
 	Addresses func(text string) string
@@ -171,6 +173,9 @@ func (s *Scope) compare(name string, args []any) (bool, error) {
 	resolved, err := s.Resolve(args)
 	if err != nil {
 		return false, err
+	}
+	if unknownIn(resolved) {
+		return false, ErrUndecided
 	}
 	values, ok := resolved.([]any)
 	if name == "Fn::Equals" {
@@ -359,6 +364,8 @@ func (s *Scope) call(name string, arg any) (any, error) {
 		return textFunction(name, resolved, func(t string) any { return base64.StdEncoding.EncodeToString([]byte(t)) })
 	case "Fn::GetAZs":
 		return textFunction(name, resolved, s.zones)
+	case "Fn::Cidr":
+		return cidr(resolved)
 	case "Fn::Equals", "Fn::And", "Fn::Or", "Fn::Not", "Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn":
 		return nil, templateErrorf("%s is only allowed in conditions and rules", name)
 	}
@@ -575,7 +582,7 @@ func (s *Scope) findOrDefault(args []any) (any, error) {
 
 func (s *Scope) importValue(arg any) (any, error) {
 	if unknownIn(arg) {
-		return nil, templateErrorf(importDepends)
+		return Unknown{}, nil
 	}
 	name, ok := scalar(arg)
 	if !ok {

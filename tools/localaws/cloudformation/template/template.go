@@ -26,6 +26,7 @@ type Template struct {
 	Outputs     map[string]Output
 
 	raw      map[string]any // the sections, until the transform is applied
+	includes []any          // the calls of AWS::Include at the top
 	extended bool           // has the functions of AWS::LanguageExtensions
 }
 
@@ -91,9 +92,16 @@ func Parse(text string) (*Template, error) {
 	}
 	t := &Template{Text: text}
 	if v, ok := sections["Transform"]; ok {
-		if t.Transforms, err = readTransform(v); err != nil {
+		if err := t.readTransform(v); err != nil {
 			return nil, err
 		}
+	}
+	calls, err := readMacros(sections)
+	if err != nil {
+		return nil, err
+	}
+	if calls && !slices.Contains(t.Transforms, Include) {
+		t.Transforms = append(t.Transforms, Include)
 	}
 	if len(t.Transforms) > 0 {
 		return t, t.declarations(sections)
@@ -121,8 +129,11 @@ func (t *Template) declarations(sections map[string]any) error {
 	if err := t.readParameters(sections); err != nil {
 		return err
 	}
-	if err := t.readMappings(sections); err != nil {
-		return err
+	// Mappings may be in a file that is included.
+	if !slices.Contains(t.Transforms, Include) {
+		if err := t.readMappings(sections); err != nil {
+			return err
+		}
 	}
 	t.Resources = map[string]Resource{}
 	t.declare(sections["Resources"])
