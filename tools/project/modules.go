@@ -119,6 +119,14 @@ func (c Config) Modules(ctx context.Context) (Modules, error) {
 			found.LeftOut = append(found.LeftOut, member+" (a member of the workspace outside of the repository)")
 		}
 	}
+	submodules, err := c.submodules(ctx)
+	if err != nil {
+		return found, fmt.Errorf("listing modules: %w", err)
+	}
+	for _, dir := range submodules {
+		delete(dirs, dir)
+		found.LeftOut = append(found.LeftOut, dir+" (a submodule of git, which is another repository)")
+	}
 	sources := map[string][]string{}
 	for _, file := range files {
 		if dir := innermost(dirs, file); dir != "" && path.Ext(file) == ".go" {
@@ -164,8 +172,18 @@ func innermost(dirs map[string]bool, file string) string {
 // packages of a program.
 func isData(dir string) bool {
 	return slices.ContainsFunc(strings.Split(dir, "/"), func(element string) bool {
-		return element == "testdata" || element == "vendor" || strings.HasPrefix(element, ".") || strings.HasPrefix(element, "_")
+		return element == "testdata" || element == "vendor" || isHidden(element)
 	})
+}
+
+func isHidden(name string) bool { return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") }
+
+// Ignored reports whether the go command ignores a file, named from the root with
+// slashes, for its name or for that of its directory, see go help packages. What is
+// in it may be no Go code: test data, a template, or what an editor keeps beside a file.
+func Ignored(file string) bool {
+	dir, name := path.Split(file)
+	return isHidden(name) || dir != "" && isData(path.Clean(dir))
 }
 
 // sort tells the magefiles from the other files of the module.
@@ -274,6 +292,33 @@ func (c Config) goFiles(ctx context.Context) ([]string, error) {
 		return nil
 	})
 	return files, err
+}
+
+// submodules returns the directories of git's submodules, from the root, that have
+// a go.mod. Their files are in another repository, which lists them itself.
+func (c Config) submodules(ctx context.Context) ([]string, error) {
+	var out, said bytes.Buffer
+	git := gitcmd.In(c.Dir)
+	git.Stdout, git.Stderr = &out, &said
+	if err := git.Run(ctx, "ls-files", "-z", "--stage"); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, nil // there is no repository
+	}
+	var found []string
+	for entry := range strings.SplitSeq(out.String(), "\x00") {
+		// A mode, a hash, a number and, behind a tab, the name. See git-ls-files(1).
+		dir, ok := strings.CutPrefix(entry, "160000 ")
+		if !ok {
+			continue
+		}
+		_, dir, _ = strings.Cut(dir, "\t")
+		if _, err := os.Stat(filepath.Join(c.Dir, filepath.FromSlash(dir), "go.mod")); err == nil {
+			found = append(found, dir)
+		}
+	}
+	return found, nil
 }
 
 // Listed returns the files that match patterns of git's and that git knows or

@@ -92,6 +92,36 @@ func TestModulesOf(t *testing.T) {
 	}
 }
 
+// TestSubmodulesAreNamed holds that a module of another repository does not vanish,
+// even if the workspace has it.
+func TestSubmodulesAreNamed(t *testing.T) {
+	t.Parallel()
+	dir := repository(t, map[string]string{"go.mod": "module m\n", "go.work": "go 1.26\n\nuse (\n\t.\n\t\"./my sub\"\n)\n", "my sub/go.mod": "module sub\n", "my sub/s.go": "package sub\n"})
+	git := command.Cmd{Dir: dir}
+	for _, args := range [][]string{{"init", "-q"}, {"update-index", "--add", "--cacheinfo", "160000," + strings.Repeat("a", 40) + ",my sub"}} {
+		if err := git.Run(t.Context(), "git", args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := project.Config{Dir: dir}.Modules(t.Context())
+	if want := []string{"my sub (a submodule of git, which is another repository)"}; err != nil || len(found.All) != 1 || !slices.Equal(found.LeftOut, want) {
+		t.Errorf("modules are %v without %q, %v", found.All, found.LeftOut, err)
+	}
+}
+
+// TestIgnored holds which files the go command ignores for their names.
+func TestIgnored(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string]bool{
+		"a.go": false, "a/b.go": false, "my.dir/a_b.go": false, "testdata.go": false,
+		".#a.go": true, "a/_b.go": true, "_old/a.go": true, "a/.hidden/b/c.go": true, "a/testdata/b.go": true, "vendor/m/a.go": true,
+	} {
+		if got := project.Ignored(file); got != want {
+			t.Errorf("Ignored(%q) = %t", file, got)
+		}
+	}
+}
+
 // TestListed holds that names come as they are, and without those of deleted
 // files.
 func TestListed(t *testing.T) {
@@ -128,6 +158,7 @@ func TestTheRootIsWhereMageFindsTargets(t *testing.T) {
 		{"a directory of magefiles with a module of its own", map[string]string{"magefiles/go.mod": "", "magefiles/build.go": withTargets}, true},
 		{"a magefile by another name", map[string]string{"go.mod": "", "main.go": "package main\n", "targets.go": withTargets}, true},
 		{"a magefile above all modules, beside the pin of Magewright", map[string]string{"magewright/go.mod": "", "lambda/go.mod": "", "magefile.go": withTargets}, true},
+		{"a magefile above a program by the name of the pin's directory", map[string]string{"go.mod": "", "magefile.go": withTargets, "deep/magewright": ""}, true},
 		{"a magefile in a workspace", map[string]string{"go.work": "", "magefile.go": withTargets}, true},
 		{"a module without targets", map[string]string{"go.mod": "", "main.go": "package main\n"}, false},
 		{"targets without a module", map[string]string{"magefile.go": withTargets}, false},

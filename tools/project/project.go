@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/internal/gitcmd"
@@ -220,7 +221,8 @@ func hasTargets(dir string) (bool, error) {
 	has := func(names ...string) (bool, error) {
 		for _, name := range names {
 			_, err := os.Stat(filepath.Join(dir, name))
-			if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			// A file may have the name of a directory, such as a program that is called magewright.
+			if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 				return err == nil, err
 			}
 		}

@@ -78,11 +78,14 @@ func (a *analysis) modules(ctx context.Context, dirs []string) error {
 		if at < 0 {
 			return fmt.Errorf("analysing %s: it is no module of the repository in %s", dir, root)
 		}
-		if err := a.module(ctx, modules.All[at]); err != nil {
-			return fmt.Errorf("analysing %s: %w", dir, err)
+		if err := a.module(ctx, modules.All[at]); ctx.Err() != nil {
+			return context.Cause(ctx)
+		} else if err != nil {
+			// The other modules are analysed, and the other tools have their say.
+			a.errors[dir] = append(a.errors[dir], gosec.Error{Err: err.Error()})
 		}
 	}
-	if a.metrics.NumFiles == 0 {
+	if a.metrics.NumFiles == 0 && len(a.errors) == 0 {
 		return fmt.Errorf("analysing: no files were read in %s", strings.Join(dirs, " "))
 	}
 	slices.SortFunc(a.issues, func(x, y *issue.Issue) int {
@@ -124,16 +127,24 @@ func (a *analysis) matching(ctx context.Context, module project.GoModule, export
 	if err != nil {
 		return err
 	}
+	if len(listed) == 0 {
+		// Build constraints leave nothing, or the loader has hidden an error of the go command.
+		_, err := module.Go().Output(ctx, append([]string{"list"}, patterns...)...)
+		return err
+	}
 	a.packages += len(listed)
 	keys := map[string]string{}
 	sets := map[string]inputs.Set{}
 	var missing []string
 	for _, p := range listed {
 		if len(p.Errors) == 0 {
-			if sets[p.PkgPath], err = a.inputs(p, module.Abs(), exports); err != nil {
+			sets[p.PkgPath], err = a.inputs(p, module.Abs(), exports)
+			if err != nil && !errors.Is(err, errNotCompiled) {
 				return err
 			}
-			keys[p.PkgPath] = sets[p.PkgPath].Key("gosec " + p.PkgPath)
+			if err == nil {
+				keys[p.PkgPath] = sets[p.PkgPath].Key("gosec " + p.PkgPath)
+			}
 		}
 		if !a.take(p.PkgPath, keys[p.PkgPath], module.Abs()) {
 			missing = append(missing, p.PkgPath)
@@ -200,7 +211,8 @@ func (a *analysis) analyse(p *packages.Package, set inputs.Set, key, dir string)
 	analyzer.CheckAnalyzers(p)
 	found, metrics, errs := analyzer.Report()
 	for line := range strings.Lines(said.String()) {
-		if strings.HasPrefix(line, "Error ") {
+		// Where it is the code that does not compile, that is the reason.
+		if strings.HasPrefix(line, "Error ") && len(parse) == 0 {
 			errs[p.PkgPath] = append(errs[p.PkgPath], gosec.Error{Err: strings.TrimSpace(line)})
 		}
 	}
@@ -326,6 +338,10 @@ func (a *analysis) inputs(p *packages.Package, dir string, exports exports) (inp
 	return set, add(p)
 }
 
+// errNotCompiled says that what a package imports can't be compiled or found. Then
+// the package can't either, which is found when it is analysed.
+var errNotCompiled = errors.New("an import is not compiled")
+
 // exports holds the digests of what packages export, by their files.
 type exports map[string]string
 
@@ -334,6 +350,9 @@ type exports map[string]string
 func (e exports) digest(p *packages.Package) (string, error) {
 	if p.PkgPath == "unsafe" {
 		return "unsafe", nil
+	}
+	if p.ExportFile == "" {
+		return "", errNotCompiled
 	}
 	if known, ok := e[p.ExportFile]; ok {
 		return known, nil

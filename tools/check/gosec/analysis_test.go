@@ -344,6 +344,36 @@ func TestRepositoriesOfOthers(t *testing.T) {
 	}
 }
 
+// TestCodeThatCannotBeAnalysed holds that it fails with the reason, and that the rest
+// is analysed nevertheless.
+func TestCodeThatCannotBeAnalysed(t *testing.T) {
+	isolated(t)
+	for _, tt := range []struct {
+		name  string
+		files map[string]string
+		says  string
+	}{
+		{"an import does not compile", map[string]string{"sub/a.go": "package sub\n\nimport \"sub/b\"\n\nvar A = b.B()\n", "sub/b/b.go": "package b\n\nfunc B() int { return missing }\n"}, "sub/b/b.go:3:23: undefined: missing"},
+		{"an import is not there", map[string]string{"sub/a.go": "package sub\n\nimport _ \"example.com/missing\"\n"}, "sub/a.go:3:10: could not import example.com/missing"},
+		{"an import has no files here", map[string]string{"sub/a.go": "package sub\n\nimport _ \"sub/b\"\n", "sub/b/b.go": "//go:build other\n\npackage b\n"}, "sub/a.go:3:10: could not import sub/b"},
+		{"a module is for a later Go", map[string]string{"sub/go.mod": "module sub\n\ngo 1.999\n", "sub/a.go": "package sub\n"}, "sub: running go list ./...: exit status 1: go: go.mod requires go >= 1.999"},
+		{"a module file is broken", map[string]string{"sub/go.mod": "module sub\n\nrequire (\n", "sub/a.go": "package sub\n"}, "go.mod:4: syntax error"},
+	} {
+		t.Chdir(t.TempDir())
+		writeFiles(t, map[string]string{
+			"go.mod": "module example\n\ngo 1.26\n", "c.go": "package c\n\nimport \"os\"\n\nfunc C() error { return os.Chmod(\"x\", 0o777) }\n", "sub/go.mod": "module sub\n\ngo 1.26\n",
+		})
+		writeFiles(t, tt.files)
+		for range 2 { // it is not kept
+			var out, errs bytes.Buffer
+			code := Run(t.Context(), []string{"-sarif", filepath.Join(t.TempDir(), "gosec.sarif"), "sub", "."}, &out, &errs)
+			if said := out.String(); code != 1 || !strings.Contains(said, tt.says) || !strings.Contains(said, "c.go:5:25: G302") {
+				t.Errorf("%s: exit code %d, and it says\n%s%s", tt.name, code, said, &errs)
+			}
+		}
+	}
+}
+
 // TestAttackByTaint brings a flow of data from outside, which only the taint rules see.
 func TestAttackByTaint(t *testing.T) {
 	t.Parallel()

@@ -78,7 +78,7 @@ func (a *analysis) describe(stdout io.Writer) bool {
 	}
 	for _, file := range slices.Sorted(maps.Keys(a.errors)) {
 		for _, e := range a.errors[file] {
-			fmt.Fprintf(stdout, "%s:%d:%d: %s\n", relative(file), e.Line, e.Column, e.Err)
+			fmt.Fprintln(stdout, describeError(file, e))
 		}
 	}
 	fmt.Fprintf(stdout, "gosec %s: %d files, %d lines, %d rules: %d issues, %d suppressed with a reason, %d errors; %d of %d packages as before\n",
@@ -88,6 +88,17 @@ func (a *analysis) describe(stdout io.Writer) bool {
 
 func describe(i *issue.Issue) string {
 	return fmt.Sprintf("%s:%s:%s: %s: %s (severity %s, confidence %s)", relative(i.File), i.Line, i.Col, i.RuleID, i.What, i.Severity, i.Confidence)
+}
+
+// describeError returns an error with as much of its place as is known.
+func describeError(file string, e gosec.Error) string {
+	switch {
+	case file == "" || file == "-":
+		return e.Err
+	case e.Line == 0:
+		return relative(file) + ": " + e.Err
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", relative(file), e.Line, e.Column, e.Err)
 }
 
 func write(file string, info *gosec.ReportInfo) error {

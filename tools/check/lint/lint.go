@@ -324,18 +324,15 @@ func unformatted(ctx context.Context, cfg project.Config, files []string) (found
 // cannotRead is gofmt's exit code for a file that is missing or is no Go code.
 const cannotRead = 2
 
-// goFiles returns the Go files that git knows or does not ignore, apart from
-// copies of other modules, and from test data, which may be broken on purpose.
+// goFiles returns the Go files that git knows or does not ignore, apart from those
+// that the go command ignores, such as copies of other modules and test data, which
+// may be broken on purpose.
 func goFiles(ctx context.Context, cfg project.Config) ([]string, error) {
 	files, err := cfg.Listed(ctx, "*.go")
 	if err != nil {
 		return nil, fmt.Errorf("listing Go files: %w", err)
 	}
-	files = slices.DeleteFunc(files, func(file string) bool {
-		return slices.ContainsFunc(strings.Split(path.Dir(file), "/"), func(element string) bool {
-			return element == "testdata" || element == "vendor"
-		})
-	})
+	files = slices.DeleteFunc(files, project.Ignored)
 	if len(files) == 0 {
 		return nil, errors.New("listing Go files: git knows none")
 	}

@@ -117,8 +117,8 @@ func TestRepositoriesOfOthers(t *testing.T) {
 			[]string{"ein Büro: magefile.go"},
 		},
 		{
-			"names that git quotes, vendored code and test data",
-			map[string]string{"go.mod": root, "größe.go": library, "vendor/other/a.go": "package  other", "testdata/a.go": "package  data"},
+			"names that git quotes, vendored code, test data and what the go command ignores",
+			map[string]string{"go.mod": root, "größe.go": library, "vendor/other/a.go": "package  other", "testdata/a.go": "package  data", "_old/a.go": "pack", ".#a.go": "somebody edits it"},
 			[]string{"ein Büro: ./..."},
 		},
 		{

@@ -113,8 +113,8 @@ for a in "$@"; do
 	--report-path=*) report=${a#--report-path=};;
 	esac
 done
-echo "${opts#--no-merges }" >>'` + s.log + `'
-echo "$(git rev-list --count $opts) commits scanned" >&2
+echo "${opts##* }" >>'` + s.log + `'
+` + countText + `
 if [ -n "$(git log --format= --name-only $opts -- secret)" ]; then
 	echo '[{"RuleID":"private-key","File":"secret","StartLine":1,"Commit":"0123456789abcdef"}]' >"$report"
 	exit 1
@@ -124,6 +124,11 @@ echo '[]' >"$report"
 	pretend(t, script)
 	return s
 }
+
+// countText says how many commits were scanned as gitleaks does, which counts
+// those that show it text.
+const countText = `n=$(git log -p -U0 --diff-filter=d --format='commit %H' $opts | awk '/^commit /{new=1} /^@@ /{n+=new; new=0} END{print n+0}')
+echo "$n commits scanned" >&2`
 
 // pretend puts a script in the place of each pinned tool.
 func pretend(t *testing.T, script string) {
@@ -188,13 +193,35 @@ func TestOnlyNewCommitsAreScanned(t *testing.T) {
 	s.Git("reset", "-q", "--hard", third)
 	s.Commit("without it")
 
-	// A merge does not count; what it brings does.
+	// What a merge brings counts, and what it adds itself.
 	s.Git("checkout", "-q", "-b", "side", first)
 	s.Write("secret", "x")
 	s.Commit("secret on a branch")
 	s.Git("checkout", "-q", "-")
 	s.Git("merge", "-q", "--no-ff", "-m", "merge", "side")
+	s.expect(Fail, third+"..HEAD", "6 of 6 commits: 1 secrets; those up to "+third[:12]+" were scanned before")
+	s.Git("reset", "-q", "--hard", third)
+	s.Git("checkout", "-q", "-b", "other", first)
+	s.Commit("nothing on a branch")
+	s.Git("checkout", "-q", "-")
+	s.Git("merge", "-q", "--no-ff", "--no-commit", "other")
+	s.Write("secret", "x")
+	s.Commit("merge")
 	s.expect(Fail, third+"..HEAD", "5 of 5 commits: 1 secrets; those up to "+third[:12]+" were scanned before")
+	s.Git("reset", "-q", "--hard", third)
+
+	// Commits without text are not missed: gitleaks does not count them.
+	s.Write("image", "\x00")
+	s.Commit("no text")
+	s.Git("mv", "a.go", "moved.go")
+	s.Commit("another name")
+	s.Git("rm", "-q", "moved.go")
+	s.Commit("deleted")
+	s.Write("empty", "")
+	s.Commit("an empty file")
+	s.Write("text", "x\n")
+	s.Commit("text")
+	s.expect(Pass, third+"..HEAD", "8 of 8 commits: 0 secrets; those up to "+third[:12]+" were scanned before")
 	s.Git("reset", "-q", "--hard", third)
 
 	// Another configuration, tool, or view of the history: everything again.
@@ -223,11 +250,12 @@ func TestAScanThatMissesCommits(t *testing.T) {
 	s := newScanner(t)
 	s.expect(Pass, "HEAD", "1 of 1 commits: 0 secrets")
 	first := s.Config.Commit
+	s.Write("second", "x")
 	s.Commit("second")
 	t.Run("a gitleaks that sees no commit", func(t *testing.T) {
 		pretend(t, "#!/bin/sh\nfor a in \"$@\"; do case \"$a\" in --report-path=*) echo '[]' >\"${a#--report-path=}\";; esac; done\necho '0 commits scanned' >&2\n")
 		c, _ := s.scan()
-		if c.State != Unknown || !strings.Contains(c.Reason, "gitleaks scanned 0 commits and git counts 1") {
+		if c.State != Unknown || !strings.Contains(c.Reason, "gitleaks scanned 0 commits, and according to git 1 have text") {
 			t.Errorf("%+v", c)
 		}
 	})
@@ -310,7 +338,9 @@ for a in "$@"; do
 	esac
 	source=$a
 done
-echo "$(git -C "$source" rev-list --count $opts) commits scanned" >&2
+cd "$source"
+`+countText+`
+cd - >/dev/null
 echo '[]' >"$report"
 if grep -q allowlist "$config" "$source/.gitleaks.toml" .gitleaks.toml "$source/.gitleaksignore" "$ignore/.gitleaksignore" 2>/dev/null; then exit 0; fi
 if git -C "$source" log -p $opts | grep -q '^+.*SECRET'; then
@@ -328,6 +358,10 @@ fi
 		{"a configuration", func(r *inputstest.Repository) { r.Write(".gitleaks.toml", "[allowlist]\n") }, Fail, "key.pem:1: private-key"},
 		{"a list of findings", func(r *inputstest.Repository) { r.Write(".gitleaksignore", "allowlist\n") }, Fail, "key.pem:1: private-key"},
 		{"an attribute", func(r *inputstest.Repository) { r.Write(".gitattributes", "*.pem -diff\n") }, Fail, "key.pem:1: private-key"},
+		{"a program that makes text of it", func(r *inputstest.Repository) {
+			r.Write(".gitattributes", "*.pem diff=quiet\n")
+			r.Git("config", "diff.quiet.textconv", "true")
+		}, Fail, "key.pem:1: private-key"},
 		{"an attribute of the clone", func(r *inputstest.Repository) { r.Write(".git/info/attributes", "*.pem -diff\n") }, Unknown, "info/attributes, which is in no commit"},
 		{"a list of the clone", func(r *inputstest.Repository) { r.Write(".git/.gitleaksignore", "allowlist\n") }, Unknown, ".gitleaksignore, which is in no commit"},
 	} {
@@ -339,6 +373,17 @@ fi
 		scan, version, err := Rescan(t.Context(), r.Config, base)
 		if err != nil || scan.State != string(tt.state) || !strings.Contains(scan.Findings, tt.says) || version == "" || scan.Config == nil {
 			t.Errorf("%s: %+v, %q, %v", tt.name, scan, version, err)
+		}
+		if tt.name == "an attribute" {
+			// The commits that only its attributes hide have text as well.
+			r.Git("rm", "-q", "key.pem")
+			r.Git("commit", "-q", "--amend", "-m", "an attribute alone")
+			r.Write("a.pem", "public\n")
+			r.Commit("add what it is for")
+			scan, _, err := Rescan(t.Context(), r.Config, base)
+			if err != nil || scan.State != string(Pass) {
+				t.Errorf("an attribute alone: %+v, %v", scan, err)
+			}
 		}
 		// Of the base, the same says what is left out.
 		if tt.name == "a configuration" {

@@ -84,7 +84,13 @@ func Rescan(ctx context.Context, cfg project.Config, base string) (scan evidence
 	if base != "" {
 		revisions = base + ".." + cfg.Commit
 	}
-	commits, err := countCommits(ctx, cfg, revisions)
+	all, err := countCommits(ctx, cfg, revisions)
+	if err != nil {
+		return scan, version, err
+	}
+	// An index that is not there has no attributes.
+	noIndex := "GIT_INDEX_FILE=" + filepath.Join(dir, "no-index")
+	commits, err := commitsWithText(ctx, gitcmd.In(gitDir, noIndex), revisions)
 	if err != nil {
 		return scan, version, err
 	}
@@ -96,12 +102,11 @@ func Rescan(ctx context.Context, cfg project.Config, base string) (scan evidence
 	var log bytes.Buffer
 	cmd := command.Cmd{
 		Dir: dir, Stdout: &log, Stderr: &log,
-		// An index that is not there has no attributes.
-		Env: gitcmd.Environ("GIT_INDEX_FILE="+filepath.Join(dir, "no-index"), "GITLEAKS_CONFIG=", "GITLEAKS_CONFIG_TOML="),
+		Env: gitcmd.Environ(noIndex, "GITLEAKS_CONFIG=", "GITLEAKS_CONFIG_TOML="),
 	}
 	args := slices.Concat(gitleaks, []string{
 		"--config=" + filepath.Join(dir, ".gitleaks.toml"), "--gitleaks-ignore-path=" + dir,
-		"--log-opts=--no-merges --no-textconv --no-ext-diff " + revisions, "--report-path=" + report, gitDir,
+		logOpts(revisions), "--report-path=" + report, gitDir,
 	})
 	runErr := cmd.Run(ctx, program, args...)
 	if ctx.Err() != nil {
@@ -112,14 +117,14 @@ func Rescan(ctx context.Context, cfg project.Config, base string) (scan evidence
 		return unknown("gitleaks left no report: %v: %v: %s", err, runErr, strings.TrimSpace(log.String()))
 	}
 	saw, ok := scannedCommits(log.String())
-	scan.Counted = fmt.Sprintf("%d of %d commits since the base: %d secrets", saw, commits, len(findings))
+	scan.Counted = fmt.Sprintf("%d of %d commits since the base: %d secrets", all-commits+saw, all, len(findings))
 	switch {
 	case len(findings) > 0:
 		scan.State, scan.Findings = string(Fail), strings.Join(findings, "\n")
 	case runErr != nil:
 		return unknown("scanning: %v: %s", runErr, strings.TrimSpace(log.String()))
 	case !ok || saw != commits:
-		return unknown("gitleaks scanned %d commits and git counts %d", saw, commits)
+		return unknown("%s", missed(saw, commits))
 	default:
 		scan.State = string(Pass)
 	}

@@ -50,7 +50,7 @@ func scannerInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) 
 	if err != nil {
 		return nil, err
 	}
-	set := inputs.Set{"arguments": strings.Join(gitleaks, " ")}
+	set := inputs.Set{"arguments": strings.Join(append(gitleaks[:len(gitleaks):len(gitleaks)], logOptions...), " ")}
 	if err := pins.Gitleaks.Inputs(set); err != nil {
 		return nil, err
 	}
@@ -76,6 +76,11 @@ func scannerInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) 
 // gitleaks is how it is started, apart from what it scans and where its report
 // goes.
 var gitleaks = []string{"git", "--no-banner", "--no-color", "--redact", "--report-format=json"}
+
+// logOptions tell git log what to show to gitleaks. Of a merge it shows what neither
+// parent brings, which is where a conflict was solved by hand. A filter or a program
+// that the configuration names does not decide what is seen. Needs git 2.35.
+var logOptions = []string{"--remerge-diff", "--no-textconv", "--no-ext-diff"}
 
 // secretConfig are the files of the repository that tell gitleaks what to leave
 // out.
@@ -110,7 +115,7 @@ func scanned(ctx context.Context, cfg project.Config) (string, error) {
 
 // secrets looks for secrets in every commit that leads to HEAD and was not
 // scanned before. gitleaks is believed only if it says that it scanned as many
-// commits as git counts.
+// commits as have text according to git.
 func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 	check := Check{Name: "gitleaks", Report: "gitleaks.json"}
 	path, err := cfg.Path(check.Report)
@@ -128,20 +133,21 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 		check.Reason = "git fetch --unshallow"
 		return check, nil
 	}
-	all, err := countCommits(ctx, cfg, "HEAD")
-	if err != nil {
-		return check, err
-	}
 	since, err := scanned(ctx, cfg)
 	if err != nil {
 		return check, err
 	}
-	commits, revisions := all, "HEAD"
+	revisions := "HEAD"
 	if since != "" {
 		revisions = since + "..HEAD"
-		if commits, err = countCommits(ctx, cfg, revisions); err != nil {
-			return check, err
-		}
+	}
+	all, err := countCommits(ctx, cfg, "HEAD")
+	if err != nil {
+		return check, err
+	}
+	commits, err := commitsWithText(ctx, gitcmd.In(cfg.Dir), revisions)
+	if err != nil {
+		return check, err
 	}
 	program, err := executable(pins.Gitleaks, ctx, cfg.Stderr)
 	if err != nil {
@@ -150,7 +156,7 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 	var log bytes.Buffer
 	// A configuration of this machine's own would be recorded by nobody.
 	cmd := command.Cmd{Dir: cfg.Dir, Env: gitcmd.Environ("GITLEAKS_CONFIG=", "GITLEAKS_CONFIG_TOML="), Stdout: &log, Stderr: &log}
-	runErr := cmd.Run(ctx, program, append(gitleaks[:len(gitleaks):len(gitleaks)], "--log-opts=--no-merges "+revisions, "--report-path="+path)...)
+	runErr := cmd.Run(ctx, program, append(gitleaks[:len(gitleaks):len(gitleaks)], logOpts(revisions), "--report-path="+path)...)
 	if ctx.Err() != nil {
 		return check, ctx.Err()
 	}
@@ -165,25 +171,60 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 		return check, fmt.Errorf("scanning: %w: %s", runErr, log.String())
 	case !ok || saw != commits:
 		check.State = Unknown
-		check.Reason = fmt.Sprintf("gitleaks scanned %d commits and git counts %d", saw, commits)
+		check.Reason = missed(saw, commits)
 	default:
 		check.State = Pass
 	}
-	check.Counted = fmt.Sprintf("%d of %d commits: %d secrets", saw+all-commits, all, len(findings))
+	check.Counted = fmt.Sprintf("%d of %d commits: %d secrets", all-commits+saw, all, len(findings))
 	if since != "" {
 		check.Counted += fmt.Sprintf("; those up to %.12s were scanned before", since)
 	}
 	return check, nil
 }
 
+// logOpts returns the flag by which gitleaks gets revisions from git.
+func logOpts(revisions string) string {
+	return "--log-opts=" + strings.Join(append(logOptions[:len(logOptions):len(logOptions)], revisions), " ")
+}
+
+// missed says that gitleaks has not scanned all commits that have text.
+func missed(scanned, commits int) string {
+	return fmt.Sprintf("gitleaks scanned %d commits, and according to git %d have text", scanned, commits)
+}
+
 func countCommits(ctx context.Context, cfg project.Config, revisions string) (int, error) {
-	counted, err := gitcmd.In(cfg.Dir).Output(ctx, "rev-list", "--count", "--no-merges", revisions)
+	counted, err := gitcmd.In(cfg.Dir).Output(ctx, "rev-list", "--count", revisions)
 	if err != nil {
 		return 0, fmt.Errorf("counting commits: %w", err)
 	}
 	n, err := strconv.Atoi(counted)
 	if err != nil {
 		return 0, fmt.Errorf("counting commits: %w", err)
+	}
+	return n, nil
+}
+
+// commitsWithText counts those of the commits that gitleaks counts: it sees text in
+// a file that the commit does not delete. A commit without any difference, or one that
+// only moves files, is not among them.
+func commitsWithText(ctx context.Context, git gitcmd.Cmd, revisions string) (int, error) {
+	const begin = "commit "
+	args := append([]string{"log", "--format=" + begin + "%H", "--numstat", "--diff-filter=d"}, logOptions...)
+	out, err := git.Output(ctx, append(args, revisions)...)
+	if err != nil {
+		return 0, fmt.Errorf("counting commits: %w", err)
+	}
+	n, counted := 0, false
+	for line := range strings.Lines(out) {
+		// Lines that were added, lines that were removed, and the file's name. For
+		// what is not text, git counts no lines.
+		fields := strings.SplitN(line, "\t", 3)
+		switch {
+		case len(fields) < 3:
+			counted = counted && !strings.HasPrefix(line, begin)
+		case !counted && strings.Trim(fields[0]+fields[1], "-0") != "":
+			n, counted = n+1, true
+		}
 	}
 	return n, nil
 }

@@ -186,6 +186,31 @@ func TestGitWarnsOfNothing(t *testing.T) {
 	}
 }
 
+// TestTheConfigurationChangesNoLog holds that a program that reads git log, such as
+// gitleaks, sees the same whatever the repository's own configuration says.
+func TestTheConfigurationChangesNoLog(t *testing.T) {
+	t.Parallel()
+	dir := newRepository(t)
+	log := func() string {
+		t.Helper()
+		out, err := gitcmd.In(dir).Output(t.Context(), "log", "-p", "HEAD")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	before := log()
+	for _, setting := range [][2]string{
+		{"color.ui", "always"}, {"format.pretty", "oneline"}, {"log.date", "relative"}, {"log.decorate", "full"}, {"log.showRoot", "false"}, {"log.showSignature", "true"},
+		{"diff.noprefix", "true"}, {"diff.mnemonicPrefix", "true"}, {"diff.srcPrefix", "x/"}, {"diff.submodule", "log"},
+	} {
+		git(t, dir, "config", setting[0], setting[1])
+		if got := log(); got != before {
+			t.Errorf("with %s=%s, git says\n%s\nand before\n%s", setting[0], setting[1], got, before)
+		}
+	}
+}
+
 // TestFile holds that a file of a commit is read byte by byte, also from a directory
 // below the root, and that a commit which is not there is not one without the file.
 func TestFile(t *testing.T) {
