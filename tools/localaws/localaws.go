@@ -51,6 +51,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/kms"
 	"github.com/magewright/magewright/tools/localaws/lambda"
 	"github.com/magewright/magewright/tools/localaws/logs"
+	"github.com/magewright/magewright/tools/localaws/mirror"
 	"github.com/magewright/magewright/tools/localaws/principal"
 	"github.com/magewright/magewright/tools/localaws/s3"
 	"github.com/magewright/magewright/tools/localaws/scheduler"
@@ -251,14 +252,15 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 	s.gateway = executeapi.New(a, executeapi.Deps{Functions: functions, Metrics: metrics, Logs: logGroups})
 	restAPIs := apigateway.New(a, apigateway.Deps{Gateway: s.gateway, Verifier: s.signatures, Roles: sessions})
 	httpAPIs := apigatewayv2.New(a, apigatewayv2.Deps{Gateway: s.gateway, Verifier: s.signatures, Objects: objects})
+	mirrors := mirror.New(a.Dir)
 	builds := codebuild.New(a, codebuild.Deps{
 		Objects: guardedObjects, Parameters: guardedParameters, Secrets: guardedSecrets, Logs: guardedLogs{logGroups, g},
-		Roles: sessions, Connections: connections, Events: bus,
+		Roles: sessions, Connections: connections, Events: bus, Mirrors: mirrors,
 		Concurrency: c.Builds, Dir: c.BuildDir,
 	})
 	pipelines := codepipeline.New(a, codepipeline.Deps{
 		Roles: sessions, Objects: guardedObjects, Builds: guardedBuilds{guardedCodebuild{builds, g}}, Connections: connections,
-		Notifier: guardedTopics, Events: bus,
+		Notifier: guardedTopics, Events: bus, Mirrors: mirrors,
 	})
 	bus.SetPipelines(guardedCodepipeline{pipelines, g})
 	targets.Buses, targets.Pipelines = guardedEvents{bus, g}, guardedCodepipeline{pipelines, g}

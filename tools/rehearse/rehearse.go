@@ -53,6 +53,11 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	removeMirror, err := subject.mirror(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, removeMirror()) }()
 	subject.describe(cfg.Stdout)
 	known, err := readHistory(cfg.Dir)
 	if err != nil {

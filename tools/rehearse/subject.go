@@ -9,10 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/magewright/magewright/tools/assembly/synth"
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/internal/gitcmd"
+	"github.com/magewright/magewright/tools/localaws/mirror"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness/baseline"
 )
@@ -24,8 +26,9 @@ type subject struct {
 	base    string // full hash, or "" if there is none
 	baseIs  string // how the base was found, or why there is none
 	leftOut []string
-	dir     string // directory of the repository
-	adopted bool   // it is another one than Magewright's own
+	dir     string          // directory of the repository
+	adopted bool            // it is another one than Magewright's own
+	mirrors *mirror.Mirrors // has the repository
 }
 
 func newSubject(ctx context.Context, cfg project.Config, base baseline.Base) (*subject, error) {
@@ -78,6 +81,28 @@ func (s *subject) definedAlike(ctx context.Context, a, b string) (bool, error) {
 	return err == nil, nil
 }
 
+// mirror begins to copy the repository for the checkouts. They wait for that. The
+// caller must call the result when there is none left.
+func (s *subject) mirror(ctx context.Context) (remove func() error, err error) {
+	dir, err := os.MkdirTemp("", "magewright-")
+	if err != nil {
+		return nil, fmt.Errorf("copying the repository: %w", err)
+	}
+	s.mirrors = mirror.New(dir)
+	var copying sync.WaitGroup
+	copying.Go(func() {
+		// A checkout says what has failed.
+		_ = s.mirrors.Use(ctx, s.url(), func(mirror.Mirror) error { return nil })
+	})
+	return func() error {
+		copying.Wait()
+		return os.RemoveAll(dir)
+	}, nil
+}
+
+// url is what git clones the repository from.
+func (s *subject) url() string { return "file://" + s.dir }
+
 // checkout makes a clean clone of a commit in a temporary directory.
 func (s *subject) checkout(ctx context.Context, cfg project.Config, commit string) (project.Config, error) {
 	dir, err := os.MkdirTemp("", "magewright-")
@@ -86,14 +111,16 @@ func (s *subject) checkout(ctx context.Context, cfg project.Config, commit strin
 	}
 	git := gitcmd.In("")
 	git.Stderr = cfg.Stderr
-	for _, args := range [][]string{
-		{"clone", "--quiet", "--no-checkout", "file://" + s.dir, dir},
-		{"-C", dir, "checkout", "--quiet", "--detach", commit},
-	} {
-		if err := git.Run(ctx, args...); err != nil {
-			_ = os.RemoveAll(dir)
-			return cfg, fmt.Errorf("checking out %s: %w", commit, err)
+	err = s.mirrors.Use(ctx, s.url(), func(m mirror.Mirror) error {
+		return git.Run(ctx, "clone", "--quiet", "--no-checkout", "--no-hardlinks", "--", m.Git.Dir, dir)
+	})
+	for _, args := range [][]string{{"remote", "set-url", "origin", s.url()}, {"checkout", "--quiet", "--detach", commit}} {
+		if err == nil {
+			err = git.Run(ctx, append([]string{"-C", dir}, args...)...)
 		}
+	}
+	if err != nil {
+		return cfg, errors.Join(fmt.Errorf("checking out %s: %w", commit, err), os.RemoveAll(dir))
 	}
 	cfg.Dir, cfg.Commit, cfg.Dirty = dir, commit, false
 	cfg.Evidence, cfg.Assembly = filepath.Join(dir, ".magewright"), filepath.Join(dir, "cdk.out")

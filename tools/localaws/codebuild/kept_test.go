@@ -81,10 +81,11 @@ func TestNothingOfAnEarlierBuildIsBelieved(t *testing.T) {
 	repository.git("rm", "-q", "-r", "b")
 	repository.write("b", "a file now\n")
 	repository.commit()
+	service, _ := builder(t, t.TempDir())
 	wants := map[string]string{}
 	for _, version := range []string{"first", ""} {
 		fresh := filepath.Join(t.TempDir(), "fresh")
-		if _, err := (&workplace{}).clone(t.Context(), repository.dir, version, fresh); err != nil {
+		if _, err := service.clone(t.Context(), &workplace{}, repository.dir, version, fresh); err != nil {
 			t.Fatal(err)
 		}
 		wants[version] = contents(t, fresh)
@@ -139,7 +140,7 @@ func TestNothingOfAnEarlierBuildIsBelieved(t *testing.T) {
 				if err := os.MkdirAll(at.dir, 0o700); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := w.clone(t.Context(), repository.dir, version, w.source); err != nil {
+				if _, err := s.clone(t.Context(), w, repository.dir, version, w.source); err != nil {
 					t.Fatal(err)
 				}
 				return w, at
@@ -193,7 +194,8 @@ func TestConvertedFilesAreCheckedOutAgain(t *testing.T) {
 	w := &workplace{source: filepath.Join(dir, "src"), kept: filepath.Join(dir, "kept")}
 	left := checkout{t, w.kept}
 	left.write("a.txt", "one\r\n")
-	if _, err := w.clone(t.Context(), repository.dir, "", w.source); err != nil {
+	s, _ := builder(t, dir)
+	if _, err := s.clone(t.Context(), w, repository.dir, "", w.source); err != nil {
 		t.Fatal(err)
 	}
 	if text, err := os.ReadFile(filepath.Join(w.source, "a.txt")); err != nil || string(text) != "one\n" {

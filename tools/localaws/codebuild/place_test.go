@@ -21,7 +21,7 @@ import (
 // builder returns a service, and a function that makes builds for it.
 func builder(t *testing.T, dir string) (*Service, func(project, action, uuid string) *build) {
 	t.Helper()
-	s := &Service{account: account.Account{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)}, deps: Deps{Dir: dir}}
+	s := New(account.Account{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)}, Deps{Dir: dir})
 	return s, func(project, action, uuid string) *build {
 		b := &build{uuid: uuid, project: cbtypes.Project{Name: &project}, api: cbtypes.Build{Id: aws.String(project + ":" + uuid)}}
 		if action != "" {

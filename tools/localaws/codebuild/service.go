@@ -19,6 +19,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/mirror"
 	"github.com/magewright/magewright/tools/localaws/paging"
 )
 
@@ -62,7 +63,8 @@ type Events interface {
 	PutEvents(context.Context, *awseventbridge.PutEventsInput) (*awseventbridge.PutEventsOutput, error)
 }
 
-// Deps are the services that builds use. Logs and Events may be nil.
+// Deps are what builds use. Logs and Events may be nil. Without Mirrors, the
+// service has its own.
 type Deps struct {
 	Objects     Objects
 	Parameters  Parameters
@@ -71,6 +73,7 @@ type Deps struct {
 	Roles       Roles
 	Connections Connections
 	Events      Events
+	Mirrors     *mirror.Mirrors
 
 	// Concurrency is how many builds run at a time; the others are queued. Zero
 	// means DefaultConcurrency.
@@ -110,6 +113,9 @@ type Service struct {
 func New(a account.Account, d Deps) *Service {
 	if d.Concurrency <= 0 {
 		d.Concurrency = DefaultConcurrency
+	}
+	if d.Mirrors == nil {
+		d.Mirrors = mirror.New(a.Dir)
 	}
 	return &Service{
 		account:  a,

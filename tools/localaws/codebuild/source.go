@@ -18,6 +18,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/localaws/buildspec"
+	"github.com/magewright/magewright/tools/localaws/mirror"
 )
 
 // checkSource returns what is wrong with a project's source. It accepts only
@@ -230,7 +231,7 @@ func (s *Service) fetchArtifact(ctx context.Context, w *workplace, location stri
 	if err := os.RemoveAll(dir); err != nil {
 		return nil, err
 	}
-	if ref.CommitID, err = w.clone(ctx, ref.CloneURL, ref.CommitID, dir); err != nil {
+	if ref.CommitID, err = s.clone(ctx, w, ref.CloneURL, ref.CommitID, dir); err != nil {
 		return nil, err
 	}
 	return ref, nil
@@ -307,27 +308,28 @@ func (s *Service) fetchSource(ctx context.Context, w *workplace, source cbtypes.
 			return "", fmt.Errorf("asking the connection for %s: %w", repository, err)
 		}
 	}
-	return w.clone(ctx, location, version, dir)
+	return s.clone(ctx, w, location, version, dir)
 }
 
 // clone makes a full clone, checks out the version (detached), and returns its
 // commit. The version is a commit, a branch or a tag. If it is empty, clone
 // checks out the repository's default.
-func (w *workplace) clone(ctx context.Context, location, version, dir string) (string, error) {
+func (s *Service) clone(ctx context.Context, w *workplace, location, version, dir string) (commit string, err error) {
 	if err := onThisHost(location); err != nil {
 		return "", fmt.Errorf("cloning %s: %w", location, err)
 	}
-	if strings.HasPrefix(version, "-") {
-		return "", fmt.Errorf("cloning %s: %q is not a version", location, version)
-	}
-	git := command.Cmd{Env: append(hostEnviron(os.Environ()), "GIT_TERMINAL_PROMPT=0")}
-	if _, err := git.Output(ctx, "git", "clone", "--quiet", "--no-checkout", "--no-hardlinks", "--", location, dir); err != nil {
-		return "", fmt.Errorf("cloning %s: %w", location, err)
-	}
-	git.Dir = dir
-	commit, err := find(ctx, git, version)
+	var git command.Cmd
+	err = s.deps.Mirrors.Use(ctx, location, func(m mirror.Mirror) error {
+		if commit, err = m.Commit(ctx, version); err != nil {
+			return fmt.Errorf("finding %q in %s: %w", version, location, err)
+		}
+		if git, err = m.Clone(ctx, dir); err != nil {
+			return fmt.Errorf("cloning %s: %w", location, err)
+		}
+		return nil
+	})
 	if err != nil {
-		return "", fmt.Errorf("finding %q in %s: %w", version, location, err)
+		return "", err
 	}
 	if err := w.checkOut(ctx, git, commit); err != nil {
 		return "", fmt.Errorf("checking out %s of %s: %w", commit, location, err)
@@ -352,22 +354,4 @@ func (w *workplace) checkOut(ctx context.Context, git command.Cmd, commit string
 		return err
 	}
 	return setTimes(ctx, git)
-}
-
-// find returns the commit of a version. No branch of the repository needs to
-// contain that commit.
-func find(ctx context.Context, git command.Cmd, version string) (string, error) {
-	names := []string{"refs/remotes/origin/" + version, version}
-	if version == "" {
-		names = []string{"HEAD"}
-	}
-	for _, name := range names {
-		if commit, err := git.Output(ctx, "git", "rev-parse", "--verify", "--quiet", name+"^{commit}"); err == nil {
-			return commit, nil
-		}
-	}
-	if _, err := git.Output(ctx, "git", "fetch", "--quiet", "--upload-pack=git -c uploadpack.allowAnySHA1InWant=true upload-pack", "origin", version); err != nil {
-		return "", err
-	}
-	return git.Output(ctx, "git", "rev-parse", "--verify", "FETCH_HEAD^{commit}")
 }

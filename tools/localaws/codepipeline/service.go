@@ -20,6 +20,7 @@ import (
 
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/codebuild"
+	"github.com/magewright/magewright/tools/localaws/mirror"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
@@ -62,7 +63,8 @@ type Roles interface {
 	As(ctx context.Context, role, session string) (context.Context, error)
 }
 
-// Deps are the services that pipelines use. Notifier and Events may be nil.
+// Deps are what pipelines use. Notifier and Events may be nil. Without Mirrors, the
+// service has its own.
 type Deps struct {
 	Roles       Roles
 	Objects     Objects
@@ -70,6 +72,7 @@ type Deps struct {
 	Connections Connections
 	Notifier    Notifier
 	Events      Events
+	Mirrors     *mirror.Mirrors
 }
 
 // Service is CodePipeline. It is safe for concurrent use.
@@ -80,7 +83,6 @@ type Service struct {
 	life context.Context // ends with Close
 	end  context.CancelFunc
 	wg   sync.WaitGroup
-	git  repositories
 
 	mu        sync.Mutex
 	changed   *sync.Cond // broadcast when anything below changes
@@ -91,10 +93,12 @@ type Service struct {
 
 // New returns a CodePipeline without pipelines.
 func New(a account.Account, d Deps) *Service {
+	if d.Mirrors == nil {
+		d.Mirrors = mirror.New(a.Dir)
+	}
 	life, end := context.WithCancel(context.Background())
 	life = principal.Service(life, "codepipeline.amazonaws.com", a.ID)
 	s := &Service{account: a, deps: d, life: life, end: end, pipelines: map[string]*pipeline{}}
-	s.git.dir = a.Dir
 	s.changed = sync.NewCond(&s.mu)
 	s.wg.Go(s.deliver)
 	return s

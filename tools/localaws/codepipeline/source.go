@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/magewright/magewright/tools/localaws/mirror"
 )
 
 // The output formats of a connection source.
@@ -46,32 +48,38 @@ func checkConnectionSource(a *types.ActionDeclaration) error {
 // either the commit or a reference to it.
 func (s *Service) cloneSource(ctx context.Context, j *job) outcome {
 	connection, repository, branch := j.configuration["ConnectionArn"], j.configuration["FullRepositoryId"], j.configuration["BranchName"]
-	commit := ""
+	id := ""
 	what := fmt.Sprintf("repository %s, branch %s", repository, branch)
 	if j.override != nil {
-		commit = aws.ToString(j.override.RevisionValue)
-		what += ", commit " + commit
+		id = aws.ToString(j.override.RevisionValue)
+		what += ", commit " + id
 	}
 	url, err := s.deps.Connections.CloneURL(connection, repository)
 	if err != nil {
 		return failure(codeConfiguration, "Connection %s to %s cannot be used: %v", connection, what, err)
 	}
-	clone, err := s.git.fetch(ctx, url, branch, commit)
+	out := j.outputs[0]
+	var c commit
+	var stored error
+	err = s.deps.Mirrors.Use(ctx, url, func(m mirror.Mirror) (err error) {
+		if c, err = find(ctx, m, branch, id); err != nil {
+			return err
+		}
+		if j.configuration["OutputArtifactFormat"] == formatClone {
+			stored = s.putReference(ctx, j, out, cloneReference{
+				ConnectionArn: connection, FullRepositoryID: repository, BranchName: branch, CommitID: c.id, CloneURL: url,
+			})
+		} else {
+			stored = s.putArchive(ctx, j, out, m, c)
+		}
+		return nil
+	})
 	if err != nil {
 		return failure(codeUnavailable, "Unable to read the source from %s: %v", what, err)
 	}
-	out := j.outputs[0]
-	if j.configuration["OutputArtifactFormat"] == formatClone {
-		err = s.putReference(ctx, j, out, cloneReference{
-			ConnectionArn: connection, FullRepositoryID: repository, BranchName: branch, CommitID: clone.commit.id, CloneURL: url,
-		})
-	} else {
-		err = s.putArchive(ctx, j, out, clone)
+	if stored != nil {
+		return failure(codeJobFailed, "Storing the source of %s: %v", what, stored)
 	}
-	if err != nil {
-		return failure(codeJobFailed, "Storing the source of %s: %v", what, err)
-	}
-	c := clone.commit
 	summary, err := json.Marshal(map[string]string{"CommitMessage": c.message})
 	if err != nil {
 		return failure(codeJobFailed, "Describing commit %s: %v", c.id, err)
@@ -105,7 +113,7 @@ func (s *Service) putReference(ctx context.Context, j *job, a artifact, ref clon
 	return s.put(ctx, j, a, bytes.NewReader(body.Bytes()))
 }
 
-func (s *Service) putArchive(ctx context.Context, j *job, a artifact, clone checkout) error {
+func (s *Service) putArchive(ctx context.Context, j *job, a artifact, m mirror.Mirror, c commit) error {
 	f, err := os.CreateTemp("", "source-*.zip")
 	if err != nil {
 		return err
@@ -114,7 +122,7 @@ func (s *Service) putArchive(ctx context.Context, j *job, a artifact, clone chec
 		_ = f.Close()
 		_ = os.Remove(f.Name())
 	}()
-	if err := clone.archive(ctx, f); err != nil {
+	if err := archive(ctx, m, c, f); err != nil {
 		return err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {

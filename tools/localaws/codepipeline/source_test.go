@@ -15,8 +15,8 @@ import (
 	awscodepipeline "github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 
-	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/localaws/codebuild"
+	"github.com/magewright/magewright/tools/localaws/mirror"
 )
 
 // repository makes a git repository with two commits and returns its URL and
@@ -26,8 +26,9 @@ func repository(t *testing.T) (url, first, second string) {
 	dir := t.TempDir()
 	git := func(args ...string) string {
 		t.Helper()
-		cmd := command.Cmd{Dir: dir, Env: append(gitEnvironment(), "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_AUTHOR_DATE=2030-01-01T12:00:00+02:00",
-			"GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.com", "GIT_CONFIG_GLOBAL=/dev/null")}
+		cmd := mirror.Git(dir)
+		cmd.Env = append(cmd.Env, "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_AUTHOR_DATE=2030-01-01T12:00:00+02:00",
+			"GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.com", "GIT_CONFIG_GLOBAL=/dev/null")
 		out, err := cmd.Output(t.Context(), "git", args...)
 		if err != nil {
 			t.Fatal(err)
