@@ -80,8 +80,8 @@ func ToolEnviron(set ...string) []string {
 
 // accepted are the flags in GOFLAGS that the user chooses. Others choose what is
 // tested, how it is run, or what is compiled in the place of the sources, such as
-// -run, -exec and -overlay.
-var accepted = []string{"-mod", "-modcacherw", "-tags", "-p", "-v", "-x"}
+// -run, -exec and -overlay. A time-out can only make a test fail.
+var accepted = []string{"-mod", "-modcacherw", "-tags", "-p", "-timeout", "-v", "-x"}
 
 // Refused returns the flags in GOFLAGS that are left out.
 func Refused() []string {

@@ -12,16 +12,18 @@ import (
 
 // versions holds the command that prints the version of each runtime. The names
 // are those of
-// https://docs.aws.amazon.com/codebuild/latest/userguide/available-runtimes.html.
+// https://docs.aws.amazon.com/codebuild/latest/userguide/available-runtimes.html,
+// and android and docker, which earlier images have.
 var versions = map[string][]string{
-	"golang": {"go", "version"},
-	"nodejs": {"node", "--version"},
-	"python": {"python3", "--version"},
-	"java":   {"java", "-version"},
-	"ruby":   {"ruby", "--version"},
-	"php":    {"php", "--version"},
-	"dotnet": {"dotnet", "--version"},
-	"docker": {"docker", "--version"},
+	"android": {"sdkmanager", "--version"},
+	"golang":  {"go", "version"},
+	"nodejs":  {"node", "--version"},
+	"python":  {"python3", "--version"},
+	"java":    {"java", "-version"},
+	"ruby":    {"ruby", "--version"},
+	"php":     {"php", "--version"},
+	"dotnet":  {"dotnet", "--version"},
+	"docker":  {"docker", "--version"},
 }
 
 var versionNumber = regexp.MustCompile(`\d+(?:\.\d+)*`)
@@ -57,10 +59,7 @@ func lookup(env []string, name string) string {
 }
 
 func hostVersion(ctx context.Context, name, dir string, env []string) (string, error) {
-	args, known := versions[name]
-	if !known {
-		return "", fmt.Errorf("unknown runtime %q", name)
-	}
+	args := versions[name]
 	// java prints its version to standard error.
 	var text strings.Builder
 	err := command.Cmd{Dir: dir, Env: env, Stdout: &text, Stderr: &text}.Run(ctx, args[0], args[1:]...)

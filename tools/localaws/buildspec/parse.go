@@ -104,6 +104,10 @@ func (d *decoder) merged(n *yaml.Node, what string, depth int) []entry {
 	if isNull(n) {
 		return nil
 	}
+	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
+		d.warn(n, "%s is an empty list in the place of a mapping: it has no effect", what)
+		return nil
+	}
 	if n.Kind != yaml.MappingNode {
 		d.fail(n, "%s must be a mapping, not %s", what, kind(n))
 		return nil
@@ -502,6 +506,11 @@ func (d *decoder) phase(k, n *yaml.Node, name string) *Phase {
 	if name == Install {
 		known["runtime-versions"] = func(_, v *yaml.Node) {
 			for _, e := range d.entries(v, what+".runtime-versions") {
+				// CodeBuild ends the build with "Unknown runtime named".
+				if runtimes := slices.Sorted(maps.Keys(versions)); !slices.Contains(runtimes, e.key.Value) {
+					d.fail(e.key, "unknown runtime %q: CodeBuild knows %s%s", e.key.Value, strings.Join(runtimes, ", "), suggest.DidYouMean(e.key.Value, runtimes))
+					continue
+				}
 				version := d.text(e.value, what+".runtime-versions."+e.key.Value)
 				p.Runtimes = append(p.Runtimes, Runtime{e.key.Value, version, pos(e.key)})
 			}

@@ -157,6 +157,7 @@ func TestParseRefuses(t *testing.T) {
 		"on-failure":         {head + "phases: {build: {commands: [a], on-failure: ABRT}}", `phases.build.on-failure: "ABRT" is none of ABORT, CONTINUE, RETRY, RETRY-count, RETRY-regex and RETRY-count-regex; did you mean "ABORT"?`},
 		"too many retries":   {head + "phases: {build: {commands: [a], on-failure: RETRY-101}}", "requests 101 retries; AWS accepts 0 to 100"},
 		"retry regex":        {head + "phases: {build: {commands: [a], on-failure: 'RETRY-('}}", "an invalid regular expression"},
+		"unknown runtime":    {head + "phases: {install: {runtime-versions: {golan: 1.26}}}", `b.yml:2:39: unknown runtime "golan": CodeBuild knows android, docker, dotnet, golang, java, nodejs, php, python, ruby; did you mean "golang"?`},
 		"two faults":         {head + "phases: {bild: {}}\nenv: {shell: a}", `b.yml:3:14: env.shell must be one of`},
 	}
 	for name, test := range tests {
@@ -181,6 +182,7 @@ func TestParseWarns(t *testing.T) {
 		"nothing":            {build + "env:\nproxy:\nbatch:\nreports:\nartifacts:\ncache:\nrun-as:", ""},
 		"nothing in env":     {build + "env: {shell: , variables: , parameter-store: {}, secrets-manager: , exported-variables: [], git-credential-helper: }", ""},
 		"nothing in others":  {build + "artifacts: {files: , name: , base-directory: , secondary-artifacts: , discard-paths: }\ncache: {paths: [], key: }", ""},
+		"lists of nothing":   {head + "phases: {pre_build: [], build: {commands: [make]}}\nenv: {variables: []}", "b.yml:2:21: phases.pre_build is an empty list in the place of a mapping: it has no effect\nb.yml:3:18: env.variables is an empty list in the place of a mapping: it has no effect"},
 		"no files to report": {build + "reports: {r: {base-directory: out}, s: }", "b.yml:3:11: reports.r has no files: there is nothing to report\nb.yml:3:37: reports.s has no files: there is nothing to report"},
 		"only finally":       {head + "phases: {build: {finally: [a]}}", ""},
 		"only secondary":     {build + "artifacts: {secondary-artifacts: {x: {files: '**/*'}}}", ""},

@@ -354,7 +354,7 @@ func TestAHostThatLacksARuntimeWarns(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	b := Build{
-		Spec:   mustParse(t, "version: 0.2\nphases:\n  install:\n    runtime-versions:\n      golang: $WANTED\n      elixir: 1.x\n  build: {commands: [a=1]}"),
+		Spec:   mustParse(t, "version: 0.2\nphases:\n  install:\n    runtime-versions:\n      golang: $WANTED\n      android: 29\n  build: {commands: [a=1]}"),
 		Source: t.TempDir(), Work: t.TempDir(), Log: &log,
 		Host: append(os.Environ(), "WANTED=0.9"),
 	}
@@ -363,7 +363,7 @@ func TestAHostThatLacksARuntimeWarns(t *testing.T) {
 		t.Fatalf("Run = %s, %v", result.Status, err)
 	}
 	if len(result.Warnings) != 2 || !strings.Contains(result.Warnings[0].String(), "buildspec.yml:5:7: runtime-versions: this host has golang 1.") ||
-		!strings.HasSuffix(result.Warnings[0].String(), "not 0.9") || !strings.Contains(result.Warnings[1].String(), "buildspec.yml:6:7: runtime-versions: this host does not have elixir 1.x") {
+		!strings.HasSuffix(result.Warnings[0].String(), "not 0.9") || !strings.Contains(result.Warnings[1].String(), "buildspec.yml:6:7: runtime-versions: this host does not have android 29") {
 		t.Errorf("warnings = %v", result.Warnings)
 	}
 	if !strings.Contains(log.String(), "Warning: buildspec.yml:5:7: ") {

@@ -208,7 +208,13 @@ func (s *Service) GetSecretValue(_ context.Context, in *awssecretsmanager.GetSec
 		id = found.stages[label]
 	}
 	v, ok := found.versions[id]
-	if !ok || in.VersionStage != nil && found.stages[label] != id {
+	if in.VersionId != nil && !ok {
+		return nil, &types.ResourceNotFoundException{Message: aws.String("Secrets Manager can't find the specified secret value for VersionId: " + id)}
+	}
+	if in.VersionId != nil && in.VersionStage != nil && found.stages[label] != id {
+		return nil, &types.InvalidRequestException{Message: aws.String("You provided a VersionStage that is not associated to the provided VersionId.")}
+	}
+	if !ok {
 		return nil, &types.ResourceNotFoundException{Message: aws.String("Secrets Manager can't find the specified secret value for staging label: " + label)}
 	}
 	return &awssecretsmanager.GetSecretValueOutput{

@@ -70,6 +70,19 @@ func TestStagesMove(t *testing.T) {
 	if got := get(*name, "AWSPREVIOUS"); got != "two" {
 		t.Errorf("previous = %q", got)
 	}
+	for _, tt := range []struct {
+		in   awssecretsmanager.GetSecretValueInput
+		want string
+	}{
+		{awssecretsmanager.GetSecretValueInput{VersionId: aws.String("v9")}, "can't find the specified secret value for VersionId: v9"},
+		{awssecretsmanager.GetSecretValueInput{VersionStage: aws.String("AWSPENDING")}, "can't find the specified secret value for staging label: AWSPENDING"},
+		{awssecretsmanager.GetSecretValueInput{VersionId: aws.String("v2"), VersionStage: aws.String("AWSCURRENT")}, "a VersionStage that is not associated to the provided VersionId"},
+	} {
+		tt.in.SecretId = name
+		if _, err := s.GetSecretValue(ctx, &tt.in); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v, want %s", err, tt.want)
+		}
+	}
 	described, err := s.DescribeSecret(ctx, &awssecretsmanager.DescribeSecretInput{SecretId: name})
 	if err != nil || len(described.VersionIdsToStages) != 2 {
 		t.Errorf("versions %v, %v", described, err)

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,6 +96,9 @@ func checkSub(arg any) error {
 	if !ok {
 		return templateErrorf(subArgumentsText)
 	}
+	if subWithoutName.MatchString(text) {
+		return templateErrorf(subVariableName)
+	}
 	for _, p := range subParts(text) {
 		if _, local := variables[p.name]; p.literal == "" && !local && !subName(p.name) {
 			return templateErrorf(subVariableName)
@@ -102,6 +106,8 @@ func checkSub(arg any) error {
 	}
 	return nil
 }
+
+var subWithoutName = regexp.MustCompile(`\$\{\s*\}`)
 
 // subName reports whether a name may stand in ${}. The literal parts of a text
 // have no name.
@@ -218,12 +224,11 @@ func (t *Template) noString(v any) bool {
 	return false
 }
 
-// booleans are the functions that conditions are made of. The last three may
-// only be used in rules.
-var booleans = []string{
-	"Condition", "Fn::And", "Fn::Equals", "Fn::Not", "Fn::Or",
-	"Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn",
-}
+// booleans are the functions that conditions are made of.
+var booleans = append([]string{"Condition", "Fn::And", "Fn::Equals", "Fn::Not", "Fn::Or"}, ruleFunctions...)
+
+// ruleFunctions are those of the booleans that may only be used in rules.
+var ruleFunctions = []string{"Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn"}
 
 // noBoolean reports whether a value is something other than the call of a
 // function that is true or false.

@@ -178,29 +178,31 @@ func mixedFunction(v any) error {
 	return nil
 }
 
+// inConditions refuses a function that may only stand in resources and outputs.
+func inConditions(function string) error {
+	return templateErrorf("Cannot use %s in Conditions.", function)
+}
+
 // checkConditions verifies that conditions refer only to parameters and to each
 // other, and that all conditions named exist.
 func (t *Template) checkConditions() error {
 	needs := map[string][]string{}
 	for _, name := range sortedKeys(t.Conditions) {
 		v := t.Conditions[name]
-		if noBoolean(v) {
+		if noBoolean(v) || slices.ContainsFunc(ruleFunctions, func(name string) bool { return uses(v, name) }) {
 			return formatErrorf(conditionOnly)
 		}
 		if err := t.checkFunctions(v); err != nil {
 			return err
 		}
-		if uses(v, "Fn::ImportValue") {
-			return templateErrorf("Cannot use Fn::ImportValue in Conditions.")
+		for _, name := range []string{"Fn::ImportValue", "Fn::If"} {
+			if uses(v, name) {
+				return inConditions(name)
+			}
 		}
 		for _, ref := range References(v) {
 			if !t.known(ref.Name) || ref.Attribute != "" {
 				return formatErrorf("Unresolved dependencies [%s]. Cannot reference resources in the Conditions block of the template", ref.Name)
-			}
-		}
-		for _, c := range ifConditions(v) {
-			if _, ok := t.Conditions[c]; !ok {
-				return undefinedBranch(c)
 			}
 		}
 		needs[name] = conditionNames(v)

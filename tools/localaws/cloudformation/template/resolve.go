@@ -53,6 +53,7 @@ type Scope struct {
 	Addresses func(text string) string
 
 	conditions map[string]bool
+	evaluating bool // the conditions
 }
 
 // Conditions evaluates the template's conditions, once.
@@ -60,6 +61,12 @@ func (s *Scope) Conditions() (map[string]bool, error) {
 	if s.conditions != nil {
 		return s.conditions, nil
 	}
+	if s.evaluating {
+		// A transform needs conditions before they are checked.
+		return nil, inConditions("Fn::If")
+	}
+	s.evaluating = true
+	defer func() { s.evaluating = false }()
 	values := map[string]bool{}
 	begun := map[string]bool{}
 	var evaluate func(name string) (bool, error)

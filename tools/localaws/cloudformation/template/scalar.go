@@ -22,7 +22,7 @@ var (
 	yamlOctal       = regexp.MustCompile(`^[-+]?0[0-7_]+$`)
 	yamlHexadecimal = regexp.MustCompile(`^[-+]?0x[0-9a-fA-F_]+$`)
 	yamlDecimal     = regexp.MustCompile(`^[-+]?(?:0|[1-9][0-9_]*)$`)
-	yamlSexagesimal = regexp.MustCompile(`^[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+$`)
+	yamlSexagesimal = regexp.MustCompile(`^[-+]?(?:[1-9][0-9_]*(?::[0-5]?[0-9])+|[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*)$`)
 	yamlFloat       = regexp.MustCompile(`^[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*|[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?$`)
 )
 
@@ -77,21 +77,22 @@ func integer(text, digits string, base int) any {
 	return number(i.String())
 }
 
-// sexagesimal returns a number of base 60, such as 12:30:45.
+// sexagesimal returns a number of base 60, such as 12:30:45 or 1:30.5.
 func sexagesimal(text, digits string) any {
 	sign := ""
 	if strings.HasPrefix(digits, "-") {
 		sign = "-"
 	}
-	sum := new(big.Int)
+	sum := new(big.Rat)
 	for part := range strings.SplitSeq(strings.TrimLeft(digits, "+-"), ":") {
-		i, ok := new(big.Int).SetString(part, 10)
+		r, ok := new(big.Rat).SetString(strings.TrimSuffix(part, "."))
 		if !ok {
 			return text
 		}
-		sum.Add(sum.Mul(sum, big.NewInt(60)), i)
+		sum.Add(sum.Mul(sum, big.NewRat(60, 1)), r)
 	}
-	return number(sign + sum.String())
+	_, decimals, _ := strings.Cut(digits, ".")
+	return number(sign + sum.FloatString(len(decimals)))
 }
 
 // yamlKey returns the key of a mapping. CloudFormation refuses keys that YAML

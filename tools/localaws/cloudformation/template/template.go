@@ -115,6 +115,9 @@ func Parse(text string) (*Template, error) {
 	return t, nil
 }
 
+// maxDescription is how many bytes the description of a template may have.
+const maxDescription = 1024
+
 var sectionNames = []string{
 	"AWSTemplateFormatVersion", "Conditions", "Description", "Mappings", "Metadata",
 	"Outputs", "Parameters", "Resources", "Rules", "Transform",
@@ -176,6 +179,9 @@ func (t *Template) header(sections map[string]any) error {
 	if v, ok := sections["Description"]; ok {
 		if t.Description, ok = v.(string); !ok {
 			return formatErrorf("every Description member must be a string.")
+		}
+		if len(t.Description) > maxDescription {
+			return formatErrorf("'Description' length is greater than %d.", maxDescription)
 		}
 	}
 	var err error
