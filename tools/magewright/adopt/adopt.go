@@ -8,10 +8,12 @@ package adopt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -102,6 +104,9 @@ func Init(ctx context.Context, dir string, o Options, out io.Writer) error {
 	if len(r.Modules) == 0 {
 		return exit.Missing("go mod init", "init: there is no go.mod in %s, so that there is no Go code to check", r.Dir)
 	}
+	if info, err := os.Stat(filepath.Join(r.Dir, pinDir)); err == nil && !info.IsDir() {
+		return exit.Failed("give it another name, then run init again", "init: %s is a file, and what pins Magewright goes into a directory of that name", filepath.Join(r.Dir, pinDir))
+	}
 	// The buildspec says how mage is run.
 	mage, added, err := r.mage(ctx, dry)
 	if err != nil {
@@ -171,19 +176,23 @@ func (r *Repository) describe(out io.Writer) {
 		modules = append(modules, "with a workspace, go.work")
 	}
 	for _, c := range r.CDK {
-		apps = append(apps, c.Dir+" ("+c.App+")")
+		apps = append(apps, c.Dir+" ("+cmp.Or(c.App, "its cdk.json names no app")+")")
 	}
 	list("modules", modules, "none")
 	list("functions", r.Functions, "none: no main package imports github.com/aws/aws-lambda-go/lambda")
 	list("CDK", apps, "none: no cdk.json")
-	list("remote", nil, orNone(r.Remote))
+	list("remote", nil, cmp.Or(withoutUser(r.Remote), "none"))
 }
 
-func orNone(s string) string {
-	if s == "" {
-		return "none"
+// withoutUser returns the URL of a remote without a user, whose name or password may be
+// a token. Remotes that are no URLs, such as git@HOST:PATH, have no password.
+func withoutUser(remote string) string {
+	parsed, err := url.Parse(remote)
+	if err != nil || parsed.User == nil {
+		return remote
 	}
-	return s
+	parsed.User = nil
+	return parsed.String()
 }
 
 // A file is to be written, or to be added to.

@@ -456,6 +456,56 @@ func TestGoModIsTheirs(t *testing.T) {
 	}
 }
 
+// TestWhatIsFound holds what init says of repositories in which something is unusual,
+// and that it writes nothing where it fails.
+func TestWhatIsFound(t *testing.T) {
+	t.Parallel()
+	const function = "package main\n\nimport _ \"github.com/aws/aws-lambda-go/lambda\"\n\nfunc main() {}\n"
+	for _, tt := range []struct {
+		name   string
+		files  map[string]string
+		remote string
+		says   string
+		fails  string
+	}{
+		{"functions that the go command ignores", map[string]string{"_examples/a/main.go": function, "b/main.go": function, ".tools/c/main.go": function}, "", "  functions  b\n  CDK", ""},
+		{"a cdk.json with a byte order mark", map[string]string{"cdk.json": "\ufeff{\"app\": \"npx x\"}"}, "", "  CDK        . (npx x)\n", ""},
+		{"a cdk.json without an app", map[string]string{"cdk.json": "{}"}, "", "  CDK        . (its cdk.json names no app)\n", ""},
+		{"a remote with a password", nil, "https://user:secret@github.com/acme/shop.git", "  remote     https://github.com/acme/shop.git\n", ""},
+		{"a remote with a token", nil, "https://secret@github.com/acme/shop.git", "  remote     https://github.com/acme/shop.git\n", ""},
+		{"a remote by ssh", nil, "git@github.com:acme/shop.git", "  remote     git@github.com:acme/shop.git\n", ""},
+		{"a file in the place of a directory", map[string]string{"magewright": "x"}, "", "", "magewright is a file, and what pins Magewright goes into a directory of that name\n  next: give it another name"},
+	} {
+		dir := t.TempDir()
+		git(t, dir, "init", "-q")
+		files := []txtar.File{{Name: "go.mod", Data: []byte("module a\n\ngo 1.26\n")}}
+		for name, text := range tt.files {
+			files = append(files, txtar.File{Name: name, Data: []byte(text)})
+		}
+		write(t, dir, files)
+		git(t, dir, "add", "-A")
+		if tt.remote != "" {
+			git(t, dir, "remote", "add", "origin", tt.remote)
+		}
+		var out bytes.Buffer
+		if tt.fails == "" {
+			r, err := look(t.Context(), dir)
+			if err != nil {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			r.describe(&out)
+		} else if err := Init(t.Context(), dir, Options{Version: version}, &out); err == nil || !strings.Contains(err.Error(), tt.fails) {
+			t.Errorf("%s: %v, want %s", tt.name, err, tt.fails)
+		}
+		if !strings.Contains(out.String(), tt.says) || strings.Contains(out.String(), "secret") {
+			t.Errorf("%s: it says\n%s", tt.name, &out)
+		}
+		if changed := git(t, dir, "diff"); changed != "" {
+			t.Errorf("%s: it changed\n%s", tt.name, changed)
+		}
+	}
+}
+
 // TestWhereThereIsNothingToAdopt holds what init says where it can do nothing.
 func TestWhereThereIsNothingToAdopt(t *testing.T) {
 	t.Setenv("GIT_CEILING_DIRECTORIES", os.TempDir())

@@ -1,6 +1,7 @@
 package adopt
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 	"golang.org/x/mod/modfile"
 
 	"github.com/magewright/magewright/tools/internal/gitcmd"
+	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
@@ -189,7 +191,8 @@ func (r *Repository) cdk(name string) error {
 		return err
 	}
 	var cdk struct{ App, Build string }
-	if err := json.Unmarshal(data, &cdk); err != nil {
+	// The CDK CLI accepts a byte order mark, too.
+	if err := json.Unmarshal(bytes.TrimPrefix(data, []byte("\ufeff")), &cdk); err != nil {
 		return err
 	}
 	r.CDK = append(r.CDK, CDK{path.Dir(name), cdk.App, cdk.Build})
@@ -220,7 +223,7 @@ func (r *Repository) source(name string, functions map[string]bool) error {
 		if err != nil {
 			continue
 		}
-		if parsed.Name.Name == "main" && strings.HasPrefix(p, "github.com/aws/aws-lambda-go/lambda") {
+		if parsed.Name.Name == "main" && strings.HasPrefix(p, "github.com/aws/aws-lambda-go/lambda") && !project.Ignored(name) {
 			functions[path.Dir(name)] = true
 		}
 		if p == "github.com/aws/aws-lambda-go/events" {
