@@ -125,6 +125,7 @@ func (c ChangedCode) leftOut() string {
 		{"generated", c.Generated},
 		{"generated since this change and counted", c.Flagged},
 		{"the tests' own programs", c.TestSupport},
+		{"vendored", c.Vendored},
 	} {
 		const most = 20
 		if n := len(list.items); n > most {

@@ -172,7 +172,7 @@ func (c testCase) cover() string {
 		lines []string
 	}{
 		{"uncovered", r.Uncovered}, {"waived", r.Waived}, {"mute", r.Mute}, {"generated", r.Generated},
-		{"flagged", r.Flagged}, {"test support", r.TestSupport}, {"deleted test", r.DeletedTests},
+		{"flagged", r.Flagged}, {"test support", r.TestSupport}, {"vendored", r.Vendored}, {"deleted test", r.DeletedTests},
 	} {
 		for _, line := range list.lines {
 			_, _ = b.WriteString(list.name + " " + line + "\n")

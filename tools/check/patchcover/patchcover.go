@@ -52,6 +52,7 @@ type Result struct {
 	Generated    []string `json:"generated,omitempty"`    // files that a generator wrote, left out
 	Flagged      []string `json:"flagged,omitempty"`      // files that became generated code by this change, counted all the same
 	TestSupport  []string `json:"testSupport,omitempty"`  // files in testdata that are in no profile and in no program, left out
+	Vendored     []string `json:"vendored,omitempty"`     // files of other modules, in vendor, left out: their tests are elsewhere
 	DeletedTests []string `json:"deletedTests,omitempty"` // file and function
 }
 
@@ -72,6 +73,10 @@ func (p Patch) Cover(profile Profile, measured Digests) (Result, error) {
 		}
 		r.Files++
 		if strings.HasSuffix(change.Path, "_test.go") {
+			continue
+		}
+		if isVendored(change.Path) {
+			r.Vendored = append(r.Vendored, change.Path)
 			continue
 		}
 		name := profileName(p.Modules, change.Path)
@@ -119,12 +124,18 @@ var generatedHeader = regexp.MustCompile(`^// Code generated .* DO NOT EDIT\.$`)
 
 // isProduction reports whether the go command may build a file into a program.
 func isProduction(file string) bool {
-	if file == "" || strings.HasSuffix(file, "_test.go") || isTestSupport(file) {
+	if file == "" || strings.HasSuffix(file, "_test.go") || isTestSupport(file) || isVendored(file) {
 		return false
 	}
 	return !slices.ContainsFunc(strings.Split(file, "/"), func(element string) bool {
 		return strings.HasPrefix(element, "_") || strings.HasPrefix(element, ".")
 	})
+}
+
+// isVendored reports whether a file is a copy of another module's, of which the go
+// command takes no package for one of the repository's own.
+func isVendored(file string) bool {
+	return slices.Contains(strings.Split(path.Dir(file), "/"), "vendor")
 }
 
 // isTestSupport reports whether the go command leaves a file to the tests.
