@@ -219,7 +219,7 @@ func lintModule(ctx context.Context, linter string, module project.GoModule, out
 			f.vet = true
 		}
 		golangci := command.Cmd{Dir: module.Abs(), Env: env, Stdout: out, Stderr: out}
-		err := golangci.Run(ctx, linter, append([]string{"run", "--allow-parallel-runners", "--path-prefix=" + module.Dir}, arguments...)...)
+		err := golangci.Run(ctx, linter, append([]string{"run", "--allow-parallel-runners", fmt.Sprintf("--issues-exit-code=%d", hasFindings), "--path-prefix=" + module.Dir}, arguments...)...)
 		switch code := command.ExitCode(err); {
 		case err == nil, code == nothingToLint:
 		case code == hasFindings, f.vet && code > 0:
@@ -239,7 +239,9 @@ func lintModule(ctx context.Context, linter string, module project.GoModule, out
 }
 
 // The exit codes of golangci-lint that say that it has done its work. The others
-// tell of a configuration that it can't read, or of a failure of its own.
+// tell of a configuration that it can't read, or of a failure of its own. A
+// configuration may choose another code for findings, even 0, so that it is asked for
+// this one.
 const (
 	hasFindings   = 1
 	nothingToLint = 5 // build constraints leave no file on this system

@@ -43,8 +43,10 @@ func newCheckout(t *testing.T, files map[string]string) *checkout {
 	}
 	bin := t.TempDir()
 	c.write(t, filepath.Join(bin, "golangci-lint"), `#!/bin/sh
-shift 3
+exit_code=$(echo "$*" | sed -n 's/.*--issues-exit-code=\([0-9]*\) .*/\1/p')
+shift 4
 echo "$(basename "$PWD"): $*" >>'`+c.log+`'
+if [ -e '`+c.log+`.findings' ]; then exit "${exit_code:-0}"; fi
 if [ -e '`+c.log+`.exit' ]; then echo "can't load config"; exit "$(cat '`+c.log+`.exit')"; fi
 exec '`+golang+`' list -tags=mage -deps -f '{{if not .Standard}}{{.ImportPath}}{{end}}' "$@"
 `, 0o700)
@@ -173,6 +175,7 @@ func TestALinterThatCannotStart(t *testing.T) {
 		{"it can't be built", func(t *testing.T, _ *checkout) { t.Setenv("BUILD_FAILS", "1") }, exit.Environment, []string{"no such tool"}, 0},
 		{"it can't read its configuration", func(t *testing.T, c *checkout) { c.write(t, c.log+".exit", "3", 0o600) }, exit.Environment, []string{"can't load config"}, 0},
 		{"it has findings", func(t *testing.T, c *checkout) { c.write(t, c.log+".exit", "1", 0o600) }, exit.Gate, []string{"findings by golangci-lint"}, 1},
+		{"its configuration has another exit code for findings", func(t *testing.T, c *checkout) { c.write(t, c.log+".findings", "", 0o600) }, exit.Gate, []string{"findings by golangci-lint"}, 1},
 		{"it finds nothing to look at", func(t *testing.T, c *checkout) { c.write(t, c.log+".exit", "5", 0o600) }, 0, nil, 1},
 		{"the code does not compile", func(t *testing.T, c *checkout) {
 			c.write(t, c.log+".exit", "7", 0o600)
