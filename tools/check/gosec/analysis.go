@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"go/ast"
 	"io"
 	"log"
 	"maps"
@@ -46,13 +47,16 @@ type analysis struct {
 	issues  []*issue.Issue
 	metrics gosec.Metrics
 	errors  map[string][]gosec.Error
+
+	generated int // files that the rules leave out
 }
 
 // A result is what gosec finds in a package. Files are below the module, with
 // slashes.
 type result struct {
-	Issues  []*issue.Issue
-	Metrics gosec.Metrics
+	Issues    []*issue.Issue
+	Metrics   gosec.Metrics
+	Generated int // files that the rules leave out
 }
 
 func newAnalysis() *analysis {
@@ -218,7 +222,8 @@ func (a *analysis) analyse(p *packages.Package, set inputs.Set, key, dir string)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.add(result{found, *metrics})
+	all := result{found, *metrics, generatedFiles(p)}
+	a.add(all)
 	for file, list := range parse {
 		errs[file] = append(errs[file], list...)
 	}
@@ -228,7 +233,7 @@ func (a *analysis) analyse(p *packages.Package, set inputs.Set, key, dir string)
 	if len(errs) > 0 || key == "" || a.cache == nil {
 		return nil
 	}
-	if err := a.keep(p.PkgPath, set, key, dir, result{found, *metrics}); err != nil {
+	if err := a.keep(p.PkgPath, set, key, dir, all); err != nil {
 		fmt.Fprintf(os.Stderr, "gosec: %v\n", err) // it is analysed again the next time
 	}
 	return nil
@@ -238,6 +243,19 @@ func (a *analysis) analyse(p *packages.Package, set inputs.Set, key, dir string)
 func (a *analysis) add(r result) {
 	a.issues = append(a.issues, r.Issues...)
 	a.metrics.Merge(&r.Metrics)
+	a.generated += r.Generated
+}
+
+// generatedFiles counts the files of a package that say that they are generated, apart
+// from what cgo has made of others.
+func generatedFiles(p *packages.Package) int {
+	n := 0
+	for _, file := range p.Syntax {
+		if ast.IsGenerated(file) && slices.Contains(p.GoFiles, p.Fset.PositionFor(file.Package, false).Filename) {
+			n++
+		}
+	}
+	return n
 }
 
 // take takes a package's result from the cache, if it is there.
@@ -288,7 +306,7 @@ func (a *analysis) keep(pkg string, set inputs.Set, key, dir string, r result) e
 		relative[n] = &moved
 	}
 	var data bytes.Buffer
-	if err := gob.NewEncoder(&data).Encode(result{relative, r.Metrics}); err != nil {
+	if err := gob.NewEncoder(&data).Encode(result{relative, r.Metrics, r.Generated}); err != nil {
 		return fmt.Errorf("keeping the result of %s: %w", pkg, err)
 	}
 	return a.cache.Put(actioncache.Record{

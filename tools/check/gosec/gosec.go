@@ -81,8 +81,12 @@ func (a *analysis) describe(stdout io.Writer) bool {
 			fmt.Fprintln(stdout, describeError(file, e))
 		}
 	}
-	fmt.Fprintf(stdout, "gosec %s: %d files, %d lines, %d rules: %d issues, %d suppressed with a reason, %d errors; %d of %d packages as before\n",
-		version, a.metrics.NumFiles, a.metrics.NumLines, a.rules, len(open), suppressed, len(a.errors), a.reused, a.packages)
+	leftOut := ""
+	if a.generated > 0 {
+		leftOut = fmt.Sprintf(", without %d generated files", a.generated)
+	}
+	fmt.Fprintf(stdout, "gosec %s: %d files, %d lines%s, %d rules: %d issues, %d suppressed with a reason, %d errors; %d of %d packages as before\n",
+		version, a.metrics.NumFiles, a.metrics.NumLines, leftOut, a.rules, len(open), suppressed, len(a.errors), a.reused, a.packages)
 	return len(open) > 0 || len(a.errors) > 0
 }
 
