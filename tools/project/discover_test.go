@@ -1,6 +1,8 @@
 package project_test
 
 import (
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,6 +72,40 @@ func TestAttackHiddenChanges(t *testing.T) {
 			t.Errorf("%s: dirty %t, %v", tt.name, cfg.Dirty, err)
 		}
 		t.Setenv("CODEBUILD_RESOLVED_SOURCE_VERSION", "")
+	}
+}
+
+// TestASparseCheckout holds that the files do not count as those of the commit, and
+// which command helps.
+func TestASparseCheckout(t *testing.T) {
+	t.Setenv("CODEBUILD_RESOLVED_SOURCE_VERSION", "")
+	dir := t.TempDir()
+	for name, text := range map[string]string{"go.mod": "module x\n", "magefile.go": "//go:build mage\n\npackage main\n", "kept/a.go": "package a\n", "gone/b.go": "package b\n"} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o750), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"commit", "-q", "-m", "one"}, {"sparse-checkout", "set", "--cone", "kept"}} {
+		cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false"}, args...)...) // #nosec G204 -- of the test
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v: %s", args, err, out)
+		}
+	}
+	t.Chdir(dir)
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := os.Stderr
+	os.Stderr = write
+	cfg, err := project.Discover(t.Context())
+	os.Stderr = before
+	closeErr := write.Close()
+	said, readErr := io.ReadAll(read)
+	if err := errors.Join(err, closeErr, readErr); err != nil || !cfg.Dirty || !strings.Contains(string(said), "gone/b.go; git sparse-checkout disable") {
+		t.Errorf("dirty %t, %v, and it says %s", cfg.Dirty, err, said)
 	}
 }
 

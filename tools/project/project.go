@@ -163,7 +163,11 @@ func (c Config) differs(ctx context.Context, head string) bool {
 	}
 	if hidden := slices.IndexFunc(changes, func(d gitcmd.Difference) bool { return d.Is == gitcmd.Hidden }); hidden >= 0 {
 		name := changes[hidden].Path
-		return say("git was told not to look at %s; git update-index --no-assume-unchanged --no-skip-worktree %s", name, name)
+		next := "git update-index --no-assume-unchanged --no-skip-worktree " + name
+		if sparse, err := gitcmd.In(c.Dir).Output(ctx, "config", "--type=bool", "core.sparseCheckout"); err == nil && sparse == "true" {
+			next = "git sparse-checkout disable"
+		}
+		return say("git was told not to look at %s; %s", name, next)
 	}
 	return len(changes) > 0
 }
