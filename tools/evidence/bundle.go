@@ -98,8 +98,8 @@ func WriteBundle(ctx context.Context, w io.Writer, signer Signer, statements []S
 }
 
 // ReadBundle returns the statements of a bundle and their summary. It returns
-// an error unless every line is signed with a key that counts at a time, nothing
-// was changed and nothing is missing. It reads line by line and stops at the first
+// an error unless every line is signed with a key that counts at a time and signs more than
+// records, nothing was changed and nothing is missing. It reads line by line and stops at the first
 // that is not signed, so that it costs nothing what strangers write. The caller has
 // to judge what the summary says.
 func ReadBundle(ctx context.Context, r io.Reader, keys Keys, at time.Time) ([]Statement, Summary, error) {
@@ -113,11 +113,12 @@ func ReadBundle(ctx context.Context, r io.Reader, keys Keys, at time.Time) ([]St
 	}
 	var statements []Statement
 	var digests []string
+	deciding := keys.Deciding()
 	for e, err := range envelopes(data) {
 		if err != nil {
 			return nil, summary, err
 		}
-		s, digest, err := e.OpenAt(ctx, keys, at)
+		s, digest, err := e.OpenAt(ctx, deciding, at)
 		if err != nil {
 			return nil, summary, fmt.Errorf("reading the bundle: line %d: %w", len(statements)+1, err)
 		}

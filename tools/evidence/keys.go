@@ -3,6 +3,7 @@ package evidence
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,6 +15,10 @@ var ErrWrongTime = errors.New("it is signed with a key that does not count at th
 type TrustedKey struct {
 	Key
 	From, Until time.Time // Until is the first moment at which it does not count; a zero time is no limit
+	// Records says that it signs records only: evidence by which a release is decided is
+	// not believed if this key has signed it. The builds that run the candidate's own code
+	// may sign with such a key.
+	Records bool
 }
 
 // Keys are the keys whose signatures count, each in its period. So a key can be
@@ -33,16 +38,19 @@ func Trust(keys ...Key) Keys {
 // have its period behind an @: two days in UTC, or times of RFC 3339, of which either
 // may be left out. The second is the first day on which the key does not count.
 //
-//	KEY@..2026-12-01,KEY@2026-11-30..
+// A key that signs records only has "record:" before it.
+//
+//	KEY@..2026-12-01,KEY@2026-11-30..,record:KEY
 func ParseKeys(text string) (Keys, error) {
 	var keys Keys
 	for part := range strings.SplitSeq(text, ",") {
-		encoded, period, limited := strings.Cut(strings.TrimSpace(part), "@")
+		encoded, records := strings.CutPrefix(strings.TrimSpace(part), RecordMark)
+		encoded, period, limited := strings.Cut(encoded, "@")
 		key, err := ParseKey([]byte(encoded))
 		if err != nil {
 			return nil, err
 		}
-		trusted := TrustedKey{Key: key}
+		trusted := TrustedKey{Key: key, Records: records}
 		if limited {
 			if trusted.From, trusted.Until, err = parsePeriod(period); err != nil {
 				return nil, fmt.Errorf("reading the period of key %.12s: %w", key.ID(), err)
@@ -51,6 +59,14 @@ func ParseKeys(text string) (Keys, error) {
 		keys = append(keys, trusted)
 	}
 	return keys, nil
+}
+
+// RecordMark is what [ParseKeys] reads before a key that signs records only.
+const RecordMark = "record:"
+
+// Deciding returns the keys by whose signatures releases are decided.
+func (ks Keys) Deciding() Keys {
+	return slices.DeleteFunc(slices.Clone(ks), func(k TrustedKey) bool { return k.Records })
 }
 
 func parsePeriod(text string) (from, until time.Time, err error) {

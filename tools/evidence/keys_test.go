@@ -52,6 +52,32 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestAttackByARecordsKey signs evidence with the key that the builds which deploy have for
+// their records: one of them runs the candidate's own code.
+func TestAttackByARecordsKey(t *testing.T) {
+	t.Parallel()
+	judge, deployer := evidencetest.NewSigner(t), evidencetest.NewSigner(t)
+	keys, err := evidence.ParseKeys(judge.String() + "," + evidence.RecordMark + deployer.String() + "@..2026-12-01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
+	for _, by := range []evidencetest.Signer{judge, deployer} {
+		text := strings.Join(bundle(t, by, lint(t, 1)), "\n")
+		_, _, err := evidence.ReadBundle(t.Context(), strings.NewReader(text), keys, now)
+		if by.ID() == judge.ID() && err != nil || by.ID() == deployer.ID() && !errors.Is(err, evidence.ErrWrongKey) {
+			t.Errorf("evidence by key %.12s: %v", by.ID(), err)
+		}
+		record, err := evidence.Seal(t.Context(), by, lint(t, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := record.OpenAt(t.Context(), keys, now); err != nil {
+			t.Errorf("a record by key %.12s: %v", by.ID(), err)
+		}
+	}
+}
+
 // TestClaimed holds that a bundle can be verified as of the time that it claims,
 // which its signature covers.
 func TestClaimed(t *testing.T) {

@@ -45,7 +45,8 @@ func changes(ctx context.Context, dir, from, to string) ([]change, error) {
 			return nil, fmt.Errorf("reading the time of commit %s: %w", parts[0], err)
 		}
 		c := change{hash: parts[0], when: time.Unix(seconds, 0).UTC()}
-		c.subject, _, _ = strings.Cut(parts[2], "\n")
+		subject, _, _ := strings.Cut(parts[2], "\n")
+		c.subject = printable(subject)
 		for _, found := range reverts.FindAllStringSubmatch(parts[2], -1) {
 			c.reverts = append(c.reverts, found[1])
 		}

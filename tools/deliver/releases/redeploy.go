@@ -103,6 +103,10 @@ func (l ledger) good(ctx context.Context, dir, commit, stage string) (deployment
 			why = errors.New("it was deployed against the evidence: " + d.BreakGlass.Refused)
 		case !strings.HasPrefix(d.Verdict, "GO"):
 			why = errors.New("no verdict allowed its deployment")
+		case !l.allowed(d):
+			// Other builds than the promotion sign records too, such as the one that runs
+			// the candidate's own code.
+			why = errors.New("the evidence that its record names is not kept, or did not allow it")
 		case known.taken[i]:
 			why = errors.New("its deployment failed, or the next one took it back")
 		case known.unsure[i] != nil:
@@ -112,6 +116,14 @@ func (l ledger) good(ctx context.Context, dir, commit, stage string) (deployment
 		}
 	}
 	return deployment{}, why
+}
+
+// allowed reports whether the evidence that a record names is kept, and let that release
+// into production.
+func (l ledger) allowed(d deployment) bool {
+	return slices.ContainsFunc(l.assessments, func(a assessment) bool {
+		return a.digest == d.Bundle && a.Commit == d.commit && strings.HasPrefix(a.Verdict, "GO")
+	})
 }
 
 // message is that of the commit. What git revert writes is in it for each commit that is

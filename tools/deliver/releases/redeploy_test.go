@@ -9,6 +9,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/readiness"
 )
 
 // allowed is a deployment that the evidence allowed.
@@ -16,6 +17,39 @@ func allowed(hours int, commit string) deployment {
 	d := deployed(hours, commit)
 	d.Verdict, d.Bundle = "GO", strings.Repeat("b", 64)
 	return d
+}
+
+// judged is a ledger of deployments, with the evidence that allowed them.
+func judged(all ...deployment) ledger {
+	l := ledger{deployments: all}
+	for _, d := range all {
+		l.assessments = append(l.assessments, assessment{Assessment: readiness.Assessment{Commit: d.commit, Verdict: "GO"}, digest: strings.Repeat("b", 64)})
+	}
+	return l
+}
+
+// TestAttackByAForgedRecord has the build that runs the candidate's code sign that a release
+// was good in production. Its key may sign records, so that only the evidence tells.
+func TestAttackByAForgedRecord(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t)
+	one := r.commit(0, "one")
+	two := r.commit(2, "two")
+	record := allowed(1, one)
+	evidenceOf := func(commit, verdict, digest string) ledger {
+		return ledger{deployments: []deployment{record}, assessments: []assessment{{Assessment: readiness.Assessment{Commit: commit, Verdict: verdict}, digest: digest}}}
+	}
+	for name, l := range map[string]ledger{
+		"no evidence":                   {deployments: []deployment{record}},
+		"evidence of another release":   evidenceOf(two, "GO", record.Bundle),
+		"evidence that it was no good":  evidenceOf(one, "NO-GO", record.Bundle),
+		"evidence that it doesn't name": evidenceOf(one, "GO", strings.Repeat("c", 64)),
+	} {
+		err := l.redeploy(t.Context(), project.Config{Dir: r.dir, Commit: two, Stdout: &bytes.Buffer{}}, one, "production")
+		if exit.Status(err) != exit.Gate || !strings.Contains(err.Error(), "the evidence that its record names is not kept, or did not allow it") || r.git("rev-parse", "HEAD") != two {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // TestRedeploy commits the files of a good release on top of HEAD.
@@ -27,7 +61,7 @@ func TestRedeploy(t *testing.T) {
 	one := r.commit(0, "one")
 	two := r.commit(2, "two")
 	three := r.commit(4, "three")
-	l := ledger{deployments: []deployment{allowed(1, one), allowed(12, three)}}
+	l := judged(allowed(1, one), allowed(12, three))
 	var out bytes.Buffer
 	cfg := project.Config{Dir: r.dir, Commit: three, Stdout: &out}
 	if err := l.redeploy(t.Context(), cfg, one[:12], "production"); err != nil {
@@ -90,7 +124,7 @@ func TestRedeployRefuses(t *testing.T) {
 		"what is there already":         {[]deployment{allowed(1, three)}, three, false, "has the files of"},
 	} {
 		cfg := project.Config{Dir: r.dir, Commit: three, Dirty: test.dirty, Stdout: &bytes.Buffer{}}
-		err := ledger{deployments: test.all}.redeploy(t.Context(), cfg, test.wanted, "production")
+		err := judged(test.all...).redeploy(t.Context(), cfg, test.wanted, "production")
 		if exit.Status(err) != exit.Gate || !strings.Contains(err.Error(), test.why) || !strings.Contains(err.Error(), "\n  next: ") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -91,7 +92,17 @@ func subjectOf(ctx context.Context, dir, commit string) string {
 	if err != nil {
 		return "the commit is not in this repository"
 	}
-	return subject
+	return printable(subject)
+}
+
+// printable drops what would do something to a terminal: anybody may have written it.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // A release is what is shown of one.

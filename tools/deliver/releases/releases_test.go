@@ -227,6 +227,23 @@ func TestLedger(t *testing.T) {
 	}
 }
 
+// TestAttackByASubject writes to the terminal by the subject of a commit.
+func TestAttackByASubject(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t)
+	one := r.commit(0, "one")
+	r.git("commit", "-q", "--allow-empty", "-m", "Add\x1b]52;c;ZXZpbA==\a two\u202e")
+	two := r.git("rev-parse", "HEAD")
+	all, err := changes(t.Context(), r.dir, one, two)
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	const want = "Add]52;c;ZXZpbA== two"
+	if got := subjectOf(t.Context(), r.dir, two); got != want || all[0].subject != want {
+		t.Errorf("%q and %q are printed", got, all[0].subject)
+	}
+}
+
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, flag := range []string{"-diff=HEAD", "-diff=..HEAD", "-diff=HEAD..", "-diff=--output=x..HEAD"} {

@@ -74,6 +74,10 @@ type Replayed struct {
 	Body   string `json:"body"`
 }
 
+// sender sends requests again. A function may answer with a redirect to anywhere, such as
+// what else listens on this machine: it is shown, and not followed.
+var sender = http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
 // mostAnswered is how many bytes of an answer are shown.
 const mostAnswered = 64 << 10
 
@@ -103,7 +107,7 @@ func (c *Console) replay(w http.ResponseWriter, r *http.Request) error {
 	if err := v4.NewSigner().SignHTTP(r.Context(), c.server.Credentials(), request, digest, s.Service, localaws.Region, c.pace.Now()); err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := sender.Do(request)
 	if err != nil {
 		return err
 	}
