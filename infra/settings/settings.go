@@ -39,8 +39,8 @@ type Settings struct {
 	NotificationEmail string `json:"notificationEmail,omitempty"`
 	// EvidenceKey are the public keys that sign evidence and records, as `mage
 	// evidence:key` prints them: ECDSA on P-256, DER in base64, separated by commas.
-	// Each may have its period behind an @: KEY@..2026-12-01,KEY@2026-11-30.. The
-	// ledger accepts nothing without one.
+	// Each may have its period behind an @: KEY@..2026-12-01,KEY@2026-11-30.. One with
+	// record: before it signs no evidence. The ledger accepts nothing without one.
 	EvidenceKey string `json:"evidenceKey,omitempty"`
 	// ReviewTokenSecret is the name of the secret, in Secrets Manager of the
 	// pipeline's account, whose text is a token that may read reviews at GitHub or

@@ -224,6 +224,9 @@ func key(ctx context.Context, p *patient) Finding {
 		if !slices.ContainsFunc(pinned, func(k evidence.TrustedKey) bool { return k.ID() == signer.Key.ID() }) {
 			return missing("go tool mage evidence:key", "%s is key %.12s, and the CDK context pins others: what it signs is not believed", of.alias, signer.Key.ID())
 		}
+		if of.alias == kmssign.RecordAlias && slices.ContainsFunc(pinned.Deciding(), func(k evidence.TrustedKey) bool { return k.ID() == signer.Key.ID() }) {
+			return missing("go tool mage evidence:key", "%s is key %.12s, and the CDK context lets it sign evidence too: it lacks %q before the key", of.alias, signer.Key.ID(), evidence.RecordMark)
+		}
 		found = append(found, fmt.Sprintf("%s is key %.12s", of.alias, signer.Key.ID()))
 	}
 	return ok("%s, as the CDK context pins them", strings.Join(found, ", "))

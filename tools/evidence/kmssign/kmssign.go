@@ -62,7 +62,9 @@ func newSigner(ctx context.Context, cfg aws.Config, alias string) (Signer, error
 type Keys struct{ Evidence, Record Signer }
 
 // String returns the public keys as the CDK context pins them.
-func (k Keys) String() string { return k.Evidence.Key.String() + "," + k.Record.Key.String() }
+func (k Keys) String() string {
+	return k.Evidence.Key.String() + "," + evidence.RecordMark + k.Record.Key.String()
+}
 
 // Ensure returns the account's signers, and reports whether it made a key. It makes
 // those that are not there.

@@ -27,8 +27,8 @@ func TestSignByKMS(t *testing.T) {
 	if record, err := kmssign.NewRecord(t.Context(), cfg); err != nil || record.Key.ID() != keys.Record.Key.ID() || record.Key.ID() == signer.Key.ID() {
 		t.Errorf("records are signed by key %s, %v, and evidence by %s", record.Key.ID(), err, signer.Key.ID())
 	}
-	if pinned, err := evidence.ParseKeys(keys.String()); err != nil || len(pinned) != 2 {
-		t.Errorf("the context would pin %d keys, %v", len(pinned), err)
+	if pinned, err := evidence.ParseKeys(keys.String()); err != nil || len(pinned) != 2 || len(pinned.Deciding()) != 1 || pinned.Deciding()[0].ID() != signer.Key.ID() {
+		t.Errorf("the context would pin %d keys, of which %d sign evidence, %v", len(pinned), len(pinned.Deciding()), err)
 	}
 	s, err := evidence.NewStatement("c0ffee", "", evidence.Lint{Files: 1})
 	if err != nil {
