@@ -28,6 +28,7 @@ type Assembly struct {
 	NagErrors []NagError        `json:"nagErrors,omitempty"`
 	Functions []FunctionPackage `json:"functions"`
 	Again     SecondSynthesis   `json:"again"`
+	NagAgain  *SecondNag        `json:"nagAgain,omitempty"`
 }
 
 // PredicateType implements [evidence.Predicate].
@@ -121,6 +122,22 @@ type NagReport struct {
 	// NonCompliant and Errored name the rule and the resource.
 	NonCompliant []string `json:"nonCompliant,omitempty"`
 	Errored      []string `json:"errored,omitempty"`
+	// Rows counts the rows by rule and result, such as "AwsSolutions-S1 Suppressed".
+	Rows map[string]int `json:"rows,omitempty"`
+}
+
+// A SecondNag is what a judge has found when it applied cdk-nag to the templates itself.
+type SecondNag struct {
+	// Own says that it was not applied again: whoever judges has made the reports, or
+	// the CDK app has a cdk-nag of its own.
+	Own    bool   `json:"own,omitempty"`
+	Reason string `json:"reason,omitempty"` // why it could not be applied, or ""
+	// Version is the judge's cdk-nag, and Claimed the one that the candidate requires.
+	Version   string   `json:"version,omitempty"`
+	Claimed   string   `json:"claimed,omitempty"`
+	Resources int      `json:"resources"`        // that a rule applied to
+	Broken    []string `json:"broken,omitempty"` // rules that are broken, or failed to run
+	Differ    []string `json:"differ,omitempty"` // what the candidate's reports say otherwise
 }
 
 // A NagError is an error in the assembly's metadata.

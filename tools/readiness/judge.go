@@ -76,7 +76,7 @@ var ruling = struct{ all, own, adopted []string }{
 		"magefile.go", "magefile_*.go", "magefiles/", "go.mod", "go.sum", "go.work", "go.work.sum",
 		".golangci.yml", ".golangci.yaml", ".golangci.toml", ".golangci.json", ".gitleaks.toml", ".gitleaksignore",
 	},
-	own:     []string{"buildspec.yml", "tools/", "infra/policy/", "infra/pipeline/", "infra/delivery/", "infra/standalone/", "infra/settings/", "infra/main.go", "infra/cdk.json", "infra/package.json", "infra/package-lock.json"},
+	own:     []string{"buildspec.yml", "tools/", "infra/policy/", "infra/pipeline/", "infra/delivery/", "infra/standalone/", "infra/settings/", "infra/nag/", "infra/main.go", "infra/cdk.json", "infra/package.json", "infra/package-lock.json"},
 	adopted: []string{"magewright/", "magewright.yml"},
 }
 

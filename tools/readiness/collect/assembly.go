@@ -3,11 +3,9 @@ package collect
 import (
 	"cmp"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -41,6 +39,7 @@ func assembly(ctx context.Context, e Env, synthesize func(context.Context, proje
 	} else {
 		a.Again = secondSynthesis(ctx, e.Project, synthesize)
 	}
+	a.NagAgain = nagAgain(ctx, e, a, cdk.Nag)
 	a.FinishedOn = e.Clock.Now()
 	return a, nil
 }
@@ -203,44 +202,6 @@ func decodeFile(dir, name string, into any) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
-}
-
-// readNag reads cdk-nag's report on a stack, which has a line for each rule and
-// resource. It returns nil if there is no report.
-func readNag(dir, stack string) (*readiness.NagReport, error) {
-	name := "AwsSolutions--" + stack + "-NagReport.csv"
-	file, err := os.Open(filepath.Join(dir, filepath.Base(name))) // #nosec G304 -- a file of the assembly
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	rows, err := csv.NewReader(file).ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if len(rows) == 0 || len(rows[0]) < 3 || rows[0][0] != "Rule ID" || rows[0][1] != "Resource ID" || rows[0][2] != "Compliance" {
-		return nil, fmt.Errorf("%s: its columns are not Rule ID, Resource ID and Compliance", name)
-	}
-	report := &readiness.NagReport{}
-	resources := map[string]bool{}
-	for _, row := range rows[1:] {
-		resources[row[1]] = true
-		switch row[2] {
-		case "Compliant":
-			report.Compliant++
-		case "Suppressed":
-			report.Suppressed++
-		case "Non-Compliant":
-			report.NonCompliant = append(report.NonCompliant, row[0]+" "+row[1])
-		default:
-			report.Errored = append(report.Errored, row[0]+" "+row[1])
-		}
-	}
-	report.Resources = len(resources)
-	return report, nil
 }
 
 // secondSynthesis synthesizes the commit again from a clone in a temporary

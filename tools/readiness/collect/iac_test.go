@@ -77,7 +77,8 @@ func TestAssembly(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := got.(readiness.Assembly)
-	if want := (readiness.NagReport{Resources: 2, Compliant: 1, Suppressed: 1, NonCompliant: []string{"R3 s/G"}, Errored: []string{"R4 s/G"}}); !reflect.DeepEqual(*a.Stacks["s"].Nag, want) {
+	if want := (readiness.NagReport{Resources: 2, Compliant: 1, Suppressed: 1, NonCompliant: []string{"R3 s/G"}, Errored: []string{"R4 s/G"},
+		Rows: map[string]int{"R1 Compliant": 1, "R2 Suppressed": 1, "R3 Non-Compliant": 1, "R4 UNKNOWN": 1}}); !reflect.DeepEqual(*a.Stacks["s"].Nag, want) {
 		t.Errorf("nag report %+v", *a.Stacks["s"].Nag)
 	}
 	const sum = "fcab7fcc2b4cffd9bb45003bfc2e468a04ef6f77ca8200a7341f027631584d25"
