@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/magewright/magewright/tools/project/exit"
@@ -92,6 +93,10 @@ func (e *egress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "a rehearsal must not reach AWS, but this request is for "+host, http.StatusForbidden)
 		return
 	}
+	if name, _, err := net.SplitHostPort(host); linkLocal(name) || err != nil && linkLocal(host) {
+		http.Error(w, "a rehearsal reaches no link-local address, such as that of a cloud's credentials: "+host, http.StatusForbidden)
+		return
+	}
 	if r.Method != http.MethodConnect {
 		e.forward(w, r)
 		return
@@ -99,6 +104,23 @@ func (e *egress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := e.tunnel(w, r, host); err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 	}
+}
+
+// linkLocal reports whether a host is a link-local address. Where a machine of a cloud
+// rehearses, its credentials are at one.
+func linkLocal(host string) bool {
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return ip != nil && (ip.IsLinkLocalUnicast() || ip.Equal(net.ParseIP("fd00:ec2::254")))
+}
+
+// dialer refuses names of link-local addresses too.
+func dialer() *net.Dialer {
+	return &net.Dialer{Timeout: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
+		if host, _, err := net.SplitHostPort(address); err != nil || linkLocal(host) {
+			return fmt.Errorf("%s is a link-local address, which a rehearsal does not reach", address)
+		}
+		return nil
+	}}
 }
 
 func ofAWS(host string) bool {
@@ -116,7 +138,7 @@ func (e *egress) forward(w http.ResponseWriter, r *http.Request) {
 	out := r.Clone(r.Context())
 	out.RequestURI = ""
 	out.Header.Del("Proxy-Connection")
-	response, err := (&http.Transport{Proxy: e.upstream, DisableKeepAlives: true}).RoundTrip(out)
+	response, err := (&http.Transport{Proxy: e.upstream, DialContext: dialer().DialContext, DisableKeepAlives: true}).RoundTrip(out)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
@@ -155,7 +177,7 @@ func (e *egress) tunnel(w http.ResponseWriter, r *http.Request, host string) err
 
 // dial connects to host, through the user's proxy if there is one.
 func (e *egress) dial(r *http.Request, host string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: 30 * time.Second}
+	dialer := dialer()
 	proxy, err := e.upstream(r)
 	if err != nil {
 		return nil, fmt.Errorf("reading HTTPS_PROXY: %w", err)

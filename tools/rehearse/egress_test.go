@@ -87,6 +87,38 @@ func TestEgressRefusesAWS(t *testing.T) {
 	}
 }
 
+// TestAttackByMetadata asks for the credentials that a cloud gives its machines, by the
+// address and by a name of it.
+func TestAttackByMetadata(t *testing.T) {
+	keepProxies(t)
+	e, err := newEgress(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := throughProxy(t)
+	for _, url := range []string{"http://169.254.169.254/latest/meta-data/", "http://169.254.170.2/v2/credentials", "http://[fe80::1]/", "http://[fd00:ec2::254]/"} {
+		response, err := client.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusForbidden {
+			t.Errorf("%s answers %d", url, response.StatusCode)
+		}
+		if response, err = client.Get(strings.Replace(url, "http:", "https:", 1)); err == nil {
+			_ = response.Body.Close()
+			t.Errorf("a tunnel to %s was made", url)
+		}
+	}
+	// As if a name led there.
+	if conn, err := dialer().DialContext(t.Context(), "tcp", "169.254.169.254:80"); err == nil || !strings.Contains(err.Error(), "is a link-local address") {
+		t.Errorf("dialled: %v, %v", conn, err)
+	}
+	if err := e.close(); err != nil {
+		t.Errorf("what nobody has reached fails the rehearsal: %v", err)
+	}
+}
+
 func TestOfAWS(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]bool{

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,12 +54,32 @@ func (s *Service) provision(ctx context.Context, b *build, w *workplace) error {
 	return nil
 }
 
-// foreign lists prefixes of variables that this host's user has for other
-// purposes: accounts, repositories, an outer build.
-var foreign = []string{"AWS_", "CODEBUILD_", "GIT_", "MAGEFILE_", "CDK_"}
+// kept are the variables of this host that a build sees: where programs, caches and
+// packages are, and how to reach them. Everything else is the user's own, such as tokens,
+// agents and accounts.
+var kept = []string{
+	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TMP", "TEMP", "TERM", "NO_COLOR", "TZ", "LANG",
+	"SYSTEMROOT", "LOCALAPPDATA", "APPDATA", "USERPROFILE", "PATHEXT", "COMSPEC",
+	"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT",
+	"JAVA_HOME", "VIRTUAL_ENV", "PYENV_ROOT", "NVM_DIR", "VOLTA_HOME", "ASDF_DIR", "ASDF_DATA_DIR", "DOCKER_HOST", "DOCKER_CONTEXT",
+	"GOPATH", "GOBIN", "GOCACHE", "GOMODCACHE", "GOTMPDIR", "GOROOT", "GOENV", "GOFLAGS", "GOTOOLCHAIN", "GOWORK", "GOPROXY", "GONOPROXY", "GOPRIVATE",
+	"GOSUMDB", "GONOSUMDB", "GONOSUMCHECK", "GOINSECURE", "GOVCS", "GOVULNDB", "GOMAXPROCS", "GOGC", "GOMEMLIMIT",
+	"CGO_ENABLED", "CC", "CXX", "PKG_CONFIG",
+}
 
-// hostEnviron returns this host's environment without the variables that a
-// build must not see. It also exempts loopback from proxies.
+// secret matches the names of settings that no program needs to find packages.
+var secret = regexp.MustCompile(`(?i)auth|token|passw|secret|_key|cert`)
+
+// isKept reports whether a build sees a variable of this host. npm's settings are
+// variables too, and say where packages are.
+func isKept(name string) bool {
+	upper := strings.ToUpper(name)
+	return slices.Contains(kept, name) || strings.HasPrefix(name, "LC_") || strings.HasSuffix(upper, "_PROXY") ||
+		strings.HasPrefix(upper, "NPM_CONFIG_") && !secret.MatchString(name)
+}
+
+// hostEnviron returns those of this host's variables that a build may see. It also
+// exempts loopback from proxies.
 func hostEnviron(host []string) []string {
 	const loopback = "127.0.0.1,localhost,::1"
 	var env []string
@@ -65,7 +87,7 @@ func hostEnviron(host []string) []string {
 	for _, v := range host {
 		name, value, _ := strings.Cut(v, "=")
 		switch upper := strings.ToUpper(name); {
-		case hasPrefix(name, foreign), name == "BASH_ENV", name == "ENV", name == "PWD", name == "OLDPWD", name == "_":
+		case !isKept(name):
 			continue
 		case upper == "NO_PROXY":
 			exempt = true
@@ -79,15 +101,6 @@ func hostEnviron(host []string) []string {
 		env = append(env, "NO_PROXY="+loopback, "no_proxy="+loopback)
 	}
 	return env
-}
-
-func hasPrefix(name string, prefixes []string) bool {
-	for _, p := range prefixes {
-		if strings.HasPrefix(name, p) {
-			return true
-		}
-	}
-	return false
 }
 
 // environ returns the environment that the build's variables are added to.

@@ -189,6 +189,8 @@ func TestAttackByRights(t *testing.T) {
 		"new identities":                {policy(`["s3:GetObject","iam:Create*"]`, `["*"]`), "iam_power"},
 		"managed policies":              {policy(`"iam:Attach*"`, `"*"`), "iam_power"},
 		"every role for a service":      {policy(`"iam:PassRole"`, `"*"`), "iam_power"},
+		"every role, and everything":    {policy(`"iam:PassRole"`, `"arn:aws:iam::111122223333:*"`), "iam_power"},
+		"every role, in another way":    {policy(`"sts:AssumeRole"`, `{"Fn::Sub":"arn:aws:iam::${AWS::AccountId}:r*"}`), "iam_power"},
 		"every role":                    {policy(`"sts:AssumeRole"`, `"*"`), "iam_power"},
 		"a role that everybody assumes": {`{"Type":"AWS::IAM::Role","Properties":{"AssumeRolePolicyDocument":{"Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"*"}}]}}}`, "public_principal"},
 		"a function for everybody":      {`{"Type":"AWS::Lambda::Permission","Properties":{"Action":"lambda:InvokeFunction","FunctionName":"f","Principal":"*"}}`, "lambda_permission"},
