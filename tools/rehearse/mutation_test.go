@@ -52,14 +52,14 @@ func TestEveryStatementIsNeeded(t *testing.T) {
 			}
 			tried++
 			principal := principalOf(before, roles, role.Role)
-			refused := refusals(d.endpoint.server.Access(), principal)
+			refused := refusedBy(d.endpoint.server.Access(), principal)
 			d.endpoint.server.Without(principal, string(s.Statement))
 			err := again()
 			d.endpoint.server.Without("", "")
 			switch {
 			case err == nil:
 				t.Errorf("%s: a release got to production without %s", role.Role, s.Statement)
-			case refusals(d.endpoint.server.Access(), principal) == refused:
+			case refusedBy(d.endpoint.server.Access(), principal) == refused:
 				t.Errorf("%s: without %s the release has failed for another reason: %v", role.Role, s.Statement, err)
 			}
 			t.Logf("%s: without %s: %v", role.Role, s.Statement, err)
@@ -85,8 +85,8 @@ func (d *days) policy(t *testing.T) readiness.Policy {
 	return used.Policy
 }
 
-// refusals counts the calls of a role that were refused.
-func refusals(s access.Summary, principal string) int {
+// refusedBy counts the calls of a role that were refused.
+func refusedBy(s access.Summary, principal string) int {
 	n := 0
 	for _, r := range s.Roles {
 		if r.Principal != principal {
