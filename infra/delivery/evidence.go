@@ -15,9 +15,13 @@ type EvidenceProps struct {
 	// Of is what the evidence and the notifications are of, for the description of
 	// the key.
 	Of string
-	// RetentionDays is for how long nobody may change or delete evidence; 365 by
-	// default.
+	// RetentionDays is for how long evidence is locked against change and deletion; 365
+	// by default.
 	RetentionDays float64
+	// Compliance locks it for everybody, also for the account's root user, and nobody can
+	// shorten that. Without it, who has s3:BypassGovernanceRetention may delete evidence.
+	// See https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html.
+	Compliance bool
 }
 
 // Evidence is the bucket that keeps the evidence of releases, and the key that
@@ -34,7 +38,7 @@ type Evidence struct {
 // NewEvidence defines the store of evidence. Where scope is a stack of its own,
 // the store is apart from the service that the evidence judges. A store that is
 // deployed in the service's stack stays there: CloudFormation would make a new
-// bucket in the other stack, and what nobody may delete can't be moved to it.
+// bucket in the other stack, and what is locked can't be moved to it.
 func NewEvidence(scope constructs.Construct, id string, props *EvidenceProps) *Evidence {
 	days := props.RetentionDays
 	if days == 0 {
@@ -53,10 +57,14 @@ func NewEvidence(scope constructs.Construct, id string, props *EvidenceProps) *E
 		Resources:  jsii.Strings("*"),
 		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(scope).Account()}},
 	}), nil)
+	lock := awss3.ObjectLockRetention_Governance
+	if props.Compliance {
+		lock = awss3.ObjectLockRetention_Compliance
+	}
 	e.Bucket = awss3.NewBucket(e.scope, jsii.String("Evidence"), &awss3.BucketProps{
 		Versioned:                  jsii.Bool(true),
 		ObjectLockEnabled:          jsii.Bool(true),
-		ObjectLockDefaultRetention: awss3.ObjectLockRetention_Governance(awscdk.Duration_Days(jsii.Number(days))),
+		ObjectLockDefaultRetention: lock(awscdk.Duration_Days(jsii.Number(days))),
 		Encryption:                 awss3.BucketEncryption_KMS,
 		EncryptionKey:              e.Key,
 		BucketKeyEnabled:           jsii.Bool(true),

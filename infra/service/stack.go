@@ -45,8 +45,10 @@ func NewStack(scope constructs.Construct, stage settings.Stage, s settings.Setti
 		TerminationProtection: jsii.Bool(stage.Name == "production"),
 	})
 	// The evidence of releases is kept by the service that they are releases of.
-	// Another stack would have another bucket, and nobody may delete from this one.
-	evidence := delivery.NewEvidence(stack, "", &delivery.EvidenceProps{Of: "the release ledger"})
+	// Another stack would have another bucket, and what is locked in this one stays there.
+	evidence := delivery.NewEvidence(stack, "", &delivery.EvidenceProps{
+		Of: "the release ledger", Compliance: s.EvidenceLock == "compliance" && stage.Name == "production",
+	})
 	topic := newTopic(stack, s, evidence.Key)
 	function := delivery.NewDelivery(stack, "", &delivery.DeliveryProps{
 		Function: newFunction(stack, stage, s, evidence),

@@ -36,7 +36,7 @@ var templates = sync.OnceValues(func() (map[string]assertions.Template, error) {
 	}
 	app := awscdk.NewApp(&awscdk.AppProps{
 		Outdir:         jsii.String(filepath.Join(dir, "cdk.out")),
-		PostCliContext: &map[string]any{"repository": "example/app", "package": zip, "architecture": "arm64", "evidenceKey": "MFkw", "commit": commit},
+		PostCliContext: &map[string]any{"repository": "example/app", "package": zip, "architecture": "arm64", "evidenceKey": "MFkw", "evidenceLock": "compliance", "commit": commit},
 	})
 	s, err := settings.FromContext(app.Node())
 	if err != nil {
@@ -88,7 +88,7 @@ func TestProduction(t *testing.T) {
 		{"locks versioned, encrypted evidence that nobody can make public", "AWS::S3::Bucket", m{
 			"VersioningConfiguration": m{"Status": "Enabled"},
 			"ObjectLockEnabled":       true,
-			"ObjectLockConfiguration": m{"Rule": m{"DefaultRetention": m{"Mode": "GOVERNANCE", "Days": 365}}},
+			"ObjectLockConfiguration": m{"Rule": m{"DefaultRetention": m{"Mode": "COMPLIANCE", "Days": 365}}},
 			"PublicAccessBlockConfiguration": m{
 				"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
 			},
@@ -170,8 +170,13 @@ func TestGatesWatchTheExecutedVersion(t *testing.T) {
 	}
 }
 
-func TestStagingShiftsAllAtOnce(t *testing.T) {
+// TestStagingIsForTrying holds that staging shifts at once, and that what it keeps can be
+// deleted.
+func TestStagingIsForTrying(t *testing.T) {
 	has := template(t, "staging")
+	has.HasResourceProperties(jsii.String("AWS::S3::Bucket"), &m{
+		"ObjectLockConfiguration": m{"Rule": m{"DefaultRetention": m{"Mode": "GOVERNANCE", "Days": 365}}},
+	})
 	has.HasResourceProperties(jsii.String("AWS::CodeDeploy::DeploymentGroup"), &m{
 		"DeploymentConfigName": "CodeDeployDefault.LambdaAllAtOnce",
 	})

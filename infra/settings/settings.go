@@ -42,6 +42,10 @@ type Settings struct {
 	// Each may have its period behind an @: KEY@..2026-12-01,KEY@2026-11-30.. One with
 	// record: before it signs no evidence. The ledger accepts nothing without one.
 	EvidenceKey string `json:"evidenceKey,omitempty"`
+	// EvidenceLock is how production's evidence is locked: "governance", so that who has
+	// s3:BypassGovernanceRetention may delete it, which is the default, or "compliance", so
+	// that nobody may. The policy's parity then declares the difference from staging.
+	EvidenceLock string `json:"evidenceLock,omitempty"`
 	// ReviewTokenSecret is the name of the secret, in Secrets Manager of the
 	// pipeline's account, whose text is a token that may read reviews at GitHub or
 	// GitLab. Without one nobody can tell whether a release was reviewed.
@@ -129,12 +133,15 @@ func Parse(context map[string]any) (Settings, error) {
 
 var keys = []string{
 	"architecture", "goos", "repository", "branch", "connectionArn", "package", "commit",
-	"notificationEmail", "evidenceKey", "reviewTokenSecret", "staging", "production", "pipeline",
+	"notificationEmail", "evidenceKey", "evidenceLock", "reviewTokenSecret", "staging", "production", "pipeline",
 }
 
 func (s Settings) validate() error {
 	if s.Architecture != "arm64" && s.Architecture != "x86_64" {
 		return fmt.Errorf("context architecture is %q: AWS Lambda has arm64 and x86_64", s.Architecture)
+	}
+	if s.EvidenceLock != "" && s.EvidenceLock != "governance" && s.EvidenceLock != "compliance" {
+		return fmt.Errorf("context evidenceLock is %q: S3 locks objects by governance or compliance", s.EvidenceLock)
 	}
 	if owner, name, ok := strings.Cut(s.Repository, "/"); !ok || owner == "" || name == "" {
 		return fmt.Errorf("context repository is %q: it must be owner/name", s.Repository)

@@ -59,6 +59,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{map[string]any{"repository": "app"}, `context repository is "app": it must be owner/name`},
 		{map[string]any{"repository": "example/app", "architecture": "riscv"}, `context architecture is "riscv"`},
+		{map[string]any{"repository": "example/app", "evidenceLock": "for ever"}, `context evidenceLock is "for ever"`},
 		{map[string]any{"repository": "example/app", "branch": map[string]any{}}, "reading CDK context (infra/cdk.json"},
 	} {
 		if _, err := settings.Parse(tt.context); err == nil || !strings.Contains(err.Error(), tt.says) {
