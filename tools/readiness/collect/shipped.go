@@ -286,7 +286,8 @@ func programPackages(ctx context.Context, m project.GoModule, info *debug.BuildI
 			env = append(env, s.Key+"="+s.Value)
 		}
 	}
-	out, err := m.Go(env...).Output(ctx, append(args, info.Path)...)
+	// The program may say that it is called like a flag.
+	out, err := m.Go(env...).Output(ctx, append(args, "--", info.Path)...)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -371,6 +372,26 @@ func TestIdentify(t *testing.T) {
 	} {
 		if got := identify([]byte(tt.text)); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestAttackByAProgramsName ships a program that calls itself like a flag of the go command,
+// which the judge asks about it.
+func TestAttackByAProgramsName(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t)
+	modules, err := r.at(r.commit(map[string]string{"go.mod": "module example.com/m\n\ngo 1.26\n", "main.go": "package main\n\nfunc main() {}\n"})).Modules(t.Context())
+	if err != nil || len(modules.All) != 1 {
+		t.Fatalf("%+v, %v", modules, err)
+	}
+	m := modules.All[0]
+	if packages, err := programPackages(t.Context(), m, &debug.BuildInfo{Path: "example.com/m"}); err != nil || len(packages) == 0 {
+		t.Fatalf("%d packages, %v", len(packages), err)
+	}
+	for _, name := range []string{"-export", "-toolexec=/bin/false", "-overlay=/none"} {
+		if packages, err := programPackages(t.Context(), m, &debug.BuildInfo{Path: name}); err == nil || !strings.Contains(err.Error(), "leading dash") {
+			t.Errorf("%s: %d packages, %v", name, len(packages), err)
 		}
 	}
 }
