@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -209,8 +210,18 @@ func (m Manifest) check() error {
 		}
 		seen[s.Stack] = true
 	}
+	for _, name := range m.Stacks() {
+		if !stackName.MatchString(name) {
+			return fmt.Errorf("%q is no name of a stack", name)
+		}
+	}
 	return nil
 }
+
+// stackName is what CloudFormation takes for the name of a stack. The CDK CLI, which is
+// given the names, would take others for flags or for patterns of names. See
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html.
+var stackName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]{0,127}$`)
 
 func (m Manifest) places() []Place {
 	all := make([]Place, len(m.Stages))

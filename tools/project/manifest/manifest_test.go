@@ -158,3 +158,23 @@ func TestAttackByOtherStages(t *testing.T) {
 		}
 	}
 }
+
+// TestAttackByAStacksName calls a stack like a flag of the CDK CLI, which deploys what users
+// have with the rights of the promotion: a plugin of it is a program.
+func TestAttackByAStacksName(t *testing.T) {
+	t.Setenv("MAGEWRIGHT_STAGES", "staging=x-staging,production=x-production")
+	text := func(evidence, pipeline string) string {
+		return `{"schemaVersion":1,"repository":"a/b","pipeline":{"stack":"` + pipeline + `","template":"p.json"},"stages":[{"name":"staging","stack":"x-staging","template":"s.json"},` +
+			`{"name":"production","stack":"x-production","template":"p.json","evidence":{"stack":"` + evidence + `","bucket":"b"}}]}`
+	}
+	if m, err := manifest.Read(assembly(t, text("x-evidence", "x-pipeline"))); err != nil || len(m.Last().Stacks()) != 2 {
+		t.Fatalf("%+v, %v", m.Last(), err)
+	}
+	for _, name := range []string{"--plugin=./cdk.out/evil.js", "-a", "*", "x-*", "x/y", "x-production --all", "../x", "9"} {
+		for _, text := range []string{text(name, "x-pipeline"), text("x-evidence", name)} {
+			if _, err := manifest.Read(assembly(t, text)); err == nil || !strings.Contains(err.Error(), "is no name of a stack") {
+				t.Errorf("%q: %v", name, err)
+			}
+		}
+	}
+}
