@@ -31,10 +31,17 @@ type Asset struct {
 // to an account and region. Below is the directory of the assembly that lists the stack,
 // "." for its root. Assets refuses images, which are not compared with anything.
 func Assets(assembly, below, stack, partition, account, region string) ([]Asset, error) {
-	file, err := assetList(filepath.Join(assembly, below), stack)
-	if err != nil || file == "" {
+	listed, err := assetList(filepath.Join(assembly, below), stack)
+	if err != nil || listed.file == "" && listed.url == "" {
 		return nil, err
 	}
+	fill := strings.NewReplacer("${AWS::Partition}", partition, "${AWS::AccountId}", account, "${AWS::Region}", region)
+	url := fill.Replace(listed.url)
+	elsewhere := fmt.Errorf("reading the cloud assembly: manifest.json has stack %s deployed from %s, where %s is not uploaded to", stack, url, listed.template)
+	if listed.file == "" {
+		return nil, elsewhere
+	}
+	file := listed.file
 	var manifest struct {
 		Files map[string]struct {
 			Source struct {
@@ -62,7 +69,6 @@ func Assets(assembly, below, stack, partition, account, region string) ([]Asset,
 	if len(manifest.DockerImages) > 0 {
 		return nil, fmt.Errorf("reading the cloud assembly: %s uploads images, and what is in a registry already can't be compared with them", file)
 	}
-	fill := strings.NewReplacer("${AWS::Partition}", partition, "${AWS::AccountId}", account, "${AWS::Region}", region)
 	var assets []Asset
 	for _, id := range slices.Sorted(maps.Keys(manifest.Files)) {
 		source := manifest.Files[id].Source
@@ -84,22 +90,38 @@ func Assets(assembly, below, stack, partition, account, region string) ([]Asset,
 			})
 		}
 	}
+	// CloudFormation reads the template at the address that the manifest says, whatever
+	// file of the assembly is the stack's.
+	uploaded := func(a Asset) bool {
+		return !a.Zip && a.Path == filepath.Join(below, listed.template) && "s3://"+a.Bucket+"/"+a.Key == url
+	}
+	if url != "" && !slices.ContainsFunc(assets, uploaded) {
+		return nil, elsewhere
+	}
 	return assets, nil
 }
 
-// assetList returns the file in dir that tells the CDK CLI what to upload for a stack, or
-// "" if the stack has none. The assembly's own list names it, and the CLI runs the commands
-// that it says make assets. A list that is not called as the stack's template is refused:
-// everything else that reads assets takes that one.
-func assetList(dir, stack string) (string, error) {
+// A listing is what the list of an assembly says of a stack.
+type listing struct {
+	template string // its file
+	url      string // the address of the template, "" if the CLI chooses one
+	file     string // that tells the CDK CLI what to upload for it, "" if there is none
+}
+
+// assetList returns what the CDK CLI reads about a stack. The CLI runs the commands that
+// the list of assets says make assets. A list that is not called as the stack's template is
+// refused: everything else that reads assets takes that one. So are two stacks that answer
+// to the name.
+func assetList(dir, stack string) (listing, error) {
+	var listed listing
 	// A map, because Go's structs also take keys that are spelt in another way, and the CLI
 	// does not.
 	var assembly map[string]any
 	if err := readJSON(filepath.Join(dir, "manifest.json"), &assembly); err != nil {
-		return "", err
+		return listed, err
 	}
 	artifacts, _ := assembly["artifacts"].(map[string]any)
-	file, found := "", false
+	found := false
 	for _, id := range slices.Sorted(maps.Keys(artifacts)) {
 		artifact, _ := artifacts[id].(map[string]any)
 		properties, _ := artifact["properties"].(map[string]any)
@@ -107,8 +129,17 @@ func assetList(dir, stack string) (string, error) {
 		if artifact["type"] != "aws:cloudformation:stack" || id != stack && artifact["displayName"] != stack && properties["stackName"] != stack {
 			continue
 		}
+		if found {
+			return listed, fmt.Errorf("reading the cloud assembly: manifest.json has two stacks that answer to %s", stack)
+		}
 		found = true
-		template, _ := properties["templateFile"].(string)
+		for _, object := range []map[string]any{assembly, artifact, properties} {
+			if key := twinOf(object); key != "" {
+				return listed, fmt.Errorf("reading the cloud assembly: manifest.json says %s twice of stack %s, in two spellings", key, stack)
+			}
+		}
+		listed.template, _ = properties["templateFile"].(string)
+		listed.url, _ = properties["stackTemplateAssetObjectUrl"].(string)
 		dependencies, _ := artifact["dependencies"].([]any)
 		for _, name := range dependencies {
 			on, _ := artifacts[fmt.Sprint(name)].(map[string]any)
@@ -116,21 +147,34 @@ func assetList(dir, stack string) (string, error) {
 				continue
 			}
 			of, _ := on["properties"].(map[string]any)
-			want := strings.TrimSuffix(template, ".template.json") + ".assets.json"
-			if of["file"] != want || file != "" && file != want {
-				return "", fmt.Errorf("reading the cloud assembly: manifest.json has stack %s upload what %v lists, and not %s", stack, of["file"], want)
+			want := strings.TrimSuffix(listed.template, ".template.json") + ".assets.json"
+			if of["file"] != want {
+				return listed, fmt.Errorf("reading the cloud assembly: manifest.json has stack %s upload what %v lists, and not %s", stack, of["file"], want)
 			}
-			file = want
+			listed.file = want
 		}
 	}
 	if !found {
-		return "", fmt.Errorf("reading the cloud assembly: manifest.json has no stack %s", stack)
+		return listed, fmt.Errorf("reading the cloud assembly: manifest.json has no stack %s", stack)
 	}
-	return file, nil
+	return listed, nil
 }
 
-// checkSpelling refuses a list of assets in which two keys of an object differ in case
-// only: Go would take the last of them, and the CDK CLI the one that it knows.
+// twinOf returns a key that an object has in two spellings, which differ in case only: Go
+// would take the last of them, and the CDK CLI the one that it knows.
+func twinOf(object map[string]any) string {
+	spelt := map[string]bool{}
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		folded := strings.ToLower(key)
+		if spelt[folded] {
+			return folded
+		}
+		spelt[folded] = true
+	}
+	return ""
+}
+
+// checkSpelling refuses a list of assets with an object that has a key in two spellings.
 func checkSpelling(file string) error {
 	var list any
 	if err := readJSON(file, &list); err != nil {
@@ -140,13 +184,10 @@ func checkSpelling(file string) error {
 	var look func(v any)
 	look = func(v any) {
 		object, _ := v.(map[string]any)
-		spelt := map[string]bool{}
-		for key, value := range object {
-			if folded := strings.ToLower(key); spelt[folded] {
-				twin = folded
-			} else {
-				spelt[folded] = true
-			}
+		if key := twinOf(object); key != "" {
+			twin = key
+		}
+		for _, value := range object {
 			look(value)
 		}
 	}

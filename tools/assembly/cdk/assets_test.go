@@ -109,10 +109,10 @@ func TestAttackAnotherListOfAssets(t *testing.T) {
 		"by the stack's name":       {lists("s"), "Shop", ""},
 		"by what it is shown as":    {lists("s"), "App/s", ""},
 		"another list":              {lists("t"), "Shop", "manifest.json has stack Shop upload what t.assets.json lists, and not s.assets.json"},
-		"another spelling":          {strings.Replace(lists("t"), `{"artifacts"`, `{"Artifacts":{},"artifacts"`, 1), "s", "upload what t.assets.json lists"},
+		"another spelling":          {strings.Replace(lists("t"), `{"artifacts"`, `{"Artifacts":{},"artifacts"`, 1), "s", "manifest.json says artifacts twice of stack s, in two spellings"},
 		"a second list":             {strings.Replace(lists("s"), `{"artifacts":{`, `{"artifacts":{"t":{"type":"cdk:asset-manifest","properties":{"file":"t.assets.json"}},`, 1), "s", ""},
 		"a second list that counts": {strings.NewReplacer(`{"artifacts":{`, `{"artifacts":{"t":{"type":"cdk:asset-manifest","properties":{"file":"t.assets.json"}},`, `["s.assets"]`, `["s.assets","t"]`).Replace(lists("s")), "s", "upload what t.assets.json lists"},
-		"another stack shown as it": {strings.Replace(lists("t"), `"App/s"`, `"bare"`, 1), "bare", "upload what t.assets.json lists"},
+		"another stack shown as it": {strings.Replace(lists("t"), `"App/s"`, `"bare"`, 1), "bare", "manifest.json has two stacks that answer to bare"},
 		"no such stack":             {lists("s"), "t", "manifest.json has no stack t"},
 	} {
 		for _, below := range []string{".", "assembly-Prod"} {
@@ -131,6 +131,39 @@ func TestAttackAnotherListOfAssets(t *testing.T) {
 	write(t, dir, map[string]string{"manifest.json": lists("s")})
 	if assets, err := cdk.Assets(dir, ".", "bare", "", "", ""); err != nil || len(assets) != 0 {
 		t.Errorf("a stack without assets: %v, %v", assets, err)
+	}
+}
+
+// TestAttackAnotherTemplate has CloudFormation read another template than the one that
+// was judged: at an address that somebody has prepared, or of another file.
+func TestAttackAnotherTemplate(t *testing.T) {
+	t.Parallel()
+	const list = `{"files":{
+		"t":{"source":{"path":"s.template.json","packaging":"file"},"destinations":{"d":{"bucketName":"b-${AWS::AccountId}","objectKey":"good.json"}}},
+		"x":{"source":{"path":"evil.json","packaging":"file"},"destinations":{"d":{"bucketName":"b-${AWS::AccountId}","objectKey":"evil.json"}}}}}`
+	at := func(url string) string {
+		return strings.Replace(lists("s"), `"stackName":"Shop"`, `"stackName":"Shop","stackTemplateAssetObjectUrl":"`+url+`"`, 1)
+	}
+	const good, elsewhere = "s3://b-${AWS::AccountId}/good.json", "where s.template.json is not uploaded to"
+	for name, tt := range map[string]struct{ manifest, stack, says string }{
+		"where the template is uploaded to": {at(good), "Shop", ""},
+		"where another file is":             {at("s3://b-${AWS::AccountId}/evil.json"), "Shop", elsewhere},
+		"where nothing is uploaded to":      {at("s3://b-${AWS::AccountId}/other.json"), "Shop", elsewhere},
+		"another bucket":                    {at("s3://evil/good.json"), "Shop", elsewhere},
+		"a web page":                        {at("https://evil.example/good.json"), "Shop", elsewhere},
+		"no list of assets":                 {strings.Replace(at(good), `"dependencies":["s.assets"],`, "", 1), "Shop", elsewhere},
+		"two spellings of the file": {strings.Replace(at(good), `"templateFile":"s.template.json"`, `"templateFile":"evil.template.json","TemplateFile":"s.template.json"`, 1), "Shop",
+			"manifest.json says templatefile twice of stack Shop, in two spellings"},
+		"two spellings of the properties": {strings.Replace(at(good), `"displayName":"App/s"`, `"Properties":{"templateFile":"s.template.json"}`, 1), "Shop", "says properties twice of stack Shop"},
+		"another stack of the name": {strings.Replace(at(good), `"bare":{"type":"aws:cloudformation:stack","properties":{`, `"bare":{"type":"aws:cloudformation:stack","displayName":"Shop","properties":{"stackName":"Shop",`, 1), "Shop",
+			"manifest.json has two stacks that answer to Shop"},
+	} {
+		dir := t.TempDir()
+		write(t, dir, map[string]string{"manifest.json": tt.manifest, "s.assets.json": list})
+		assets, err := cdk.Assets(dir, ".", tt.stack, "aws", "1", "r")
+		if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %+v, %v, want %q", name, assets, err, tt.says)
+		}
 	}
 }
 
