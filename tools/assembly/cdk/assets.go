@@ -138,6 +138,9 @@ func assetList(dir, stack string) (listing, error) {
 				return listed, fmt.Errorf("reading the cloud assembly: manifest.json says %s twice of stack %s, in two spellings", key, stack)
 			}
 		}
+		if given, _ := properties["parameters"].(map[string]any); len(given) > 0 {
+			return listed, fmt.Errorf("reading the cloud assembly: manifest.json gives the parameters of stack %s values, and the template was judged without them: give them defaults in the template", stack)
+		}
 		listed.template, _ = properties["templateFile"].(string)
 		listed.url, _ = properties["stackTemplateAssetObjectUrl"].(string)
 		dependencies, _ := artifact["dependencies"].([]any)

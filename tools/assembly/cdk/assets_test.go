@@ -155,6 +155,7 @@ func TestAttackAnotherTemplate(t *testing.T) {
 		"two spellings of the file": {strings.Replace(at(good), `"templateFile":"s.template.json"`, `"templateFile":"evil.template.json","TemplateFile":"s.template.json"`, 1), "Shop",
 			"manifest.json says templatefile twice of stack Shop, in two spellings"},
 		"two spellings of the properties": {strings.Replace(at(good), `"displayName":"App/s"`, `"Properties":{"templateFile":"s.template.json"}`, 1), "Shop", "says properties twice of stack Shop"},
+		"values for its parameters": {strings.Replace(at(good), `"stackName":"Shop"`, `"stackName":"Shop","parameters":{"Who":"*"}`, 1), "Shop", "gives the parameters of stack Shop values"},
 		"another stack of the name": {strings.Replace(at(good), `"bare":{"type":"aws:cloudformation:stack","properties":{`, `"bare":{"type":"aws:cloudformation:stack","displayName":"Shop","properties":{"stackName":"Shop",`, 1), "Shop",
 			"manifest.json has two stacks that answer to Shop"},
 	} {
