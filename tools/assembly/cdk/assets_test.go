@@ -155,7 +155,7 @@ func TestAttackAnotherTemplate(t *testing.T) {
 		"two spellings of the file": {strings.Replace(at(good), `"templateFile":"s.template.json"`, `"templateFile":"evil.template.json","TemplateFile":"s.template.json"`, 1), "Shop",
 			"manifest.json says templatefile twice of stack Shop, in two spellings"},
 		"two spellings of the properties": {strings.Replace(at(good), `"displayName":"App/s"`, `"Properties":{"templateFile":"s.template.json"}`, 1), "Shop", "says properties twice of stack Shop"},
-		"values for its parameters": {strings.Replace(at(good), `"stackName":"Shop"`, `"stackName":"Shop","parameters":{"Who":"*"}`, 1), "Shop", "gives the parameters of stack Shop values"},
+		"values for its parameters":       {strings.Replace(at(good), `"stackName":"Shop"`, `"stackName":"Shop","parameters":{"Who":"*"}`, 1), "Shop", "gives the parameters of stack Shop values"},
 		"another stack of the name": {strings.Replace(at(good), `"bare":{"type":"aws:cloudformation:stack","properties":{`, `"bare":{"type":"aws:cloudformation:stack","displayName":"Shop","properties":{"stackName":"Shop",`, 1), "Shop",
 			"manifest.json has two stacks that answer to Shop"},
 	} {
@@ -164,6 +164,32 @@ func TestAttackAnotherTemplate(t *testing.T) {
 		assets, err := cdk.Assets(dir, ".", tt.stack, "aws", "1", "r")
 		if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: %+v, %v, want %q", name, assets, err, tt.says)
+		}
+	}
+}
+
+// TestAttackAnotherBucket makes a function of an object that has the name of a judged
+// package, and is another one.
+func TestAttackAnotherBucket(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		code string
+		want int
+	}{
+		"the package":      {`{"S3Bucket":{"Fn::Sub":"b-${AWS::AccountId}"},"S3Key":"k.zip"}`, 1},
+		"another bucket":   {`{"S3Bucket":"evil","S3Key":"k.zip"}`, 0},
+		"a bucket by name": {`{"S3Bucket":{"Ref":"Bucket"},"S3Key":"k.zip"}`, 0},
+		"another way":      {`{"S3Bucket":{"Fn::Sub":"b-${AWS::AccountId}","Fn::Join":["",["evil"]]},"S3Key":"k.zip"}`, 0},
+		"variables of it":  {`{"S3Bucket":{"Fn::Sub":["b-${AWS::AccountId}",{}]},"S3Key":"k.zip"}`, 0},
+		"another version":  {`{"S3Bucket":{"Fn::Sub":"b-${AWS::AccountId}"},"S3Key":"k.zip","S3ObjectVersion":"v"}`, 0},
+	} {
+		dir := t.TempDir()
+		write(t, dir, map[string]string{
+			"s.template.json": `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"Code":` + tt.code + `}}}}`, "app.zip": "PK",
+			"s.assets.json": `{"files":{"1":{"source":{"path":"app.zip","packaging":"file"},"destinations":{"d":{"bucketName":"b-${AWS::AccountId}","objectKey":"k.zip"}}}}}`,
+		})
+		if packages, err := cdk.FunctionPackages(dir, "s.template.json"); err != nil || len(packages) != tt.want {
+			t.Errorf("%s: %+v, %v, want %d", name, packages, err, tt.want)
 		}
 	}
 }

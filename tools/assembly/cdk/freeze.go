@@ -21,7 +21,8 @@ type assetsFile struct {
 			Packaging string `json:"packaging"`
 		} `json:"source"`
 		Destinations map[string]struct {
-			ObjectKey string `json:"objectKey"`
+			BucketName string `json:"bucketName"`
+			ObjectKey  string `json:"objectKey"`
 		} `json:"destinations"`
 	} `json:"files"`
 }

@@ -26,7 +26,8 @@ type FunctionPackage struct {
 
 // FunctionPackages returns the zip files that the functions of a stack are made
 // from, sorted by the functions' logical ids. It leaves out functions that are
-// not made from a file in the assembly. The template is the file of the stack's
+// not made from a file in the assembly, or from an object that is not certainly what is
+// uploaded for it: one of another bucket, or another version. The template is the file of the stack's
 // template in the assembly, with slashes.
 func FunctionPackages(assembly, template string) ([]FunctionPackage, error) {
 	var stack struct {
@@ -44,8 +45,15 @@ func FunctionPackages(assembly, template string) ([]FunctionPackage, error) {
 		resource := stack.Resources[id]
 		code, _ := resource.Properties["Code"].(map[string]any)
 		key, _ := code["S3Key"].(string)
-		if resource.Type != "AWS::Lambda::Function" || key == "" {
+		if resource.Type != "AWS::Lambda::Function" || key == "" || code["S3ObjectVersion"] != nil {
 			continue
+		}
+		bucket, _ := code["S3Bucket"].(string)
+		if filled, ok := code["S3Bucket"].(map[string]any); ok {
+			// The list of assets has the same placeholders.
+			if bucket, ok = filled["Fn::Sub"].(string); !ok || len(filled) > 1 {
+				continue
+			}
 		}
 		if assets.Files == nil {
 			list := strings.TrimSuffix(template, ".template.json") + ".assets.json"
@@ -56,7 +64,7 @@ func FunctionPackages(assembly, template string) ([]FunctionPackage, error) {
 		for _, asset := range assets.Files {
 			matches := false
 			for _, destination := range asset.Destinations {
-				matches = matches || destination.ObjectKey == key
+				matches = matches || destination.ObjectKey == key && destination.BucketName == bucket
 			}
 			// The assets of a nested assembly are beside it.
 			file := path.Join(path.Dir(template), filepath.ToSlash(asset.Source.Path))

@@ -248,7 +248,7 @@ func TestAttackReleaseOfAnotherName(t *testing.T) {
 	g := newTarget(t)
 	first := g.git("rev-parse", "HEAD~2")
 	deploy := func(metadata, description string) {
-		g.write("cdk.out/magewright-production.template.json", `{"Metadata":`+metadata+`,"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"Description":`+description+`,"Code":{"S3Bucket":"b","S3Key":"a.zip"}}}}}`)
+		g.write("cdk.out/magewright-production.template.json", `{"Metadata":`+metadata+`,"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"Description":`+description+`,"Code":{"S3Bucket":{"Fn::Sub":"cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"},"S3Key":"a.zip"}}}}}`)
 		g.assessNow()
 	}
 	deploy(`{}`, `"commit `+first+`"`)

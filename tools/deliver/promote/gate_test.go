@@ -70,7 +70,7 @@ func newRelease(t *testing.T) *release {
 	r.write("cdk.out/magewright-production.assets.json", `{"files":{`+
 		`"a":{"source":{"path":"asset.zip","packaging":"file"},"destinations":{"d":{"objectKey":"a.zip",`+bootstrapped+`}}},`+
 		`"t":{"source":{"path":"magewright-production.template.json","packaging":"file"},"destinations":{"d":{"objectKey":"t.json",`+bootstrapped+`}}}}}`)
-	r.write("cdk.out/magewright-production.template.json", `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"Code":{"S3Bucket":"b","S3Key":"a.zip"}}}}}`)
+	r.write("cdk.out/magewright-production.template.json", `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"Code":{"S3Bucket":{"Fn::Sub":"cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"},"S3Key":"a.zip"}}}}}`)
 	var err error
 	if r.pkg, err = cdk.HashFile(filepath.Join(r.cfg.Assembly, "asset.zip")); err != nil {
 		t.Fatal(err)
@@ -209,7 +209,7 @@ func TestPromoteRefusesTampering(t *testing.T) {
 			says: "a statement that the summary names is missing from the bundle"},
 		{name: "summary removed", lines: func(_ *release, l []string) []string { return l[:6] }, says: "does not end with a summary"},
 		{name: "template edited", after: func(r *release, _ *cdk.Release, _ *time.Time) {
-			r.write("cdk.out/magewright-production.template.json", `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"Code":{"S3Bucket":"b","S3Key":"a.zip"}}},"Door":{"Type":"AWS::IAM::Role"}}}`)
+			r.write("cdk.out/magewright-production.template.json", `{"Resources":{"F":{"Type":"AWS::Lambda::Function","Properties":{"Code":{"S3Bucket":{"Fn::Sub":"cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"},"S3Key":"a.zip"}}},"Door":{"Type":"AWS::IAM::Role"}}}`)
 		}, says: "the assembly's file magewright-production.template.json is not the one that the evidence has seen"},
 		{name: "file added", after: func(r *release, _ *cdk.Release, _ *time.Time) { r.write("cdk.out/nested/more.json", "{}") },
 			says: "the assembly has the file nested/more.json, which the evidence has not seen"},
