@@ -234,16 +234,9 @@ func TestTheDocumentsSteps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, shown, _ := strings.Cut(string(readme), "declared in `infra/probes.yml`, in order:\n")
-	var file strings.Builder
-	for line := range strings.Lines(shown) {
-		if text, indented := strings.CutPrefix(line, "    "); indented {
-			file.WriteString(text)
-		} else if strings.TrimSpace(line) != "" {
-			break
-		}
-	}
-	steps, err := probe.Parse([]byte(file.String()))
+	_, shown, _ := strings.Cut(string(readme), "declared in `infra/probes.yml`, in order:\n\n```yaml\n")
+	file, _, _ := strings.Cut(shown, "```\n")
+	steps, err := probe.Parse([]byte(file))
 	if err != nil || len(steps) != 8 || len(steps.Probes()) != 1 {
 		t.Errorf("%d steps, %d probes, %v", len(steps), len(steps.Probes()), err)
 	}
