@@ -76,6 +76,18 @@ func TestAttackByARefusedQuestion(t *testing.T) {
 	}
 }
 
+// TestAttackOnTheTable has the subject of a commit write over the verdict in a terminal.
+func TestAttackOnTheTable(t *testing.T) {
+	t.Parallel()
+	const evil = "Add\x1b[2A\x1b[2K\rGO\x07 a\u202ecommit"
+	a := Assessment{Judged: evil, Verdict: NoGo, Outcomes: []Outcome{{ID: "a", Item: CodeReview, Required: true, Result: Result{State: Fail, Counted: evil, Reason: evil, Findings: []string{evil}}}}}
+	var table bytes.Buffer
+	a.WriteTable(&table)
+	if strings.ContainsAny(table.String(), "\x1b\r\x07\u202e") || strings.Count(table.String(), "Add[2A[2K GO acommit") != 4 {
+		t.Errorf("it prints %q", &table)
+	}
+}
+
 // TestAttackByChangedRules changes what judges. The report begins with that.
 func TestAttackByChangedRules(t *testing.T) {
 	t.Parallel()

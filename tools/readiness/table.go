@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -62,8 +63,15 @@ func (a Assessment) WriteTable(w io.Writer) {
 }
 
 // wrap breaks a text between words, so that no line that begins at the indent
-// exceeds the table's width.
+// exceeds the table's width. It leaves out what would do something to a terminal: the
+// change that is judged has chosen names and subjects in it.
 func wrap(text string, indent int) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) || unicode.IsSpace(r) {
+			return r
+		}
+		return -1
+	}, text)
 	var b strings.Builder
 	at := indent
 	for i, word := range strings.Fields(text) {
