@@ -18,7 +18,9 @@ func peerReview() Check {
 else has approved. The approver must not be the opener of the request, nor an author,
 committer, co-author or pusher of its content, nor a bot. The approval must be the
 approver's latest vote, and must be later than the time when the platform received the
-last content. No request for changes may be open. A merge that contains only what git
+last content. On GitHub, where anybody can approve, the approver must be allowed to write
+to the repository. A request that was merged to another branch than the policy's
+review.branch does not count, if there is one. No request for changes may be open. A merge that contains only what git
 merges automatically needs no approval and does not invalidate one. If the platform
 can't be asked, a review of this tree counts if it is signed by a person who is not an
 author. What a commit says about its own review is shown, but decides nothing. Source:
@@ -140,6 +142,10 @@ func (r ReviewRequest) approved() (by, wrong, unknown []string) {
 			useless = append(useless, vote.By+" is a bot")
 		case slices.ContainsFunc(r.Authors, func(a string) bool { return strings.EqualFold(a, vote.By) }):
 			useless = append(useless, vote.By+" contributed content to it")
+		case vote.Permission == MayUnknown:
+			unknown = append(unknown, say("does not show whether %s may write to the repository", vote.By))
+		case vote.Permission != "" && vote.Permission != MayWrite && vote.Permission != MayAdminister:
+			useless = append(useless, vote.By+" may not write to the repository")
 		case vote.Bound:
 			by = append(by, say("by %s", vote.By))
 		case vote.On.IsZero() || r.ContentOn.IsZero():

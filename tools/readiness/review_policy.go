@@ -20,6 +20,9 @@ type ReviewPolicy struct {
 	Platform   string `yaml:"platform" json:"platform,omitempty"`     // GitHub, GitLab or CodeCommit
 	URL        string `yaml:"url" json:"url,omitempty"`               // URL of a self-hosted platform; for CodeCommit the endpoint
 	Repository string `yaml:"repository" json:"repository,omitempty"` // owner/name, group/project or name
+	// Branch is the branch that is released, "" for any: requests that were merged to
+	// another one don't count.
+	Branch string `yaml:"branch" json:"branch,omitempty"`
 	// Accounts maps addresses in commits to the people behind them: to an
 	// account on the platform, or to the name under which a person signs.
 	Accounts map[string]string `yaml:"accounts" json:"accounts,omitempty"`

@@ -74,6 +74,13 @@ const (
 	Dismissed        = "DISMISSED"
 )
 
+// What a reviewer may do with a repository, in GitHub's words but for the last.
+const (
+	MayAdminister = "admin"
+	MayWrite      = "write"
+	MayUnknown    = "unknown"
+)
+
 // A Vote is the latest vote of one reviewer.
 type Vote struct {
 	By    string    `json:"by"`
@@ -82,4 +89,8 @@ type Vote struct {
 	On    time.Time `json:"on,omitzero"`
 	// Bound says that the platform binds the vote to the merged revision.
 	Bound bool `json:"bound,omitempty"`
+	// Permission is what the reviewer may do with the repository: [MayAdminister],
+	// [MayWrite], or another word of the platform's. It is "" for a platform that lets
+	// nobody else approve, and [MayUnknown] if it does not say.
+	Permission string `json:"permission,omitempty"`
 }

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,7 +136,7 @@ func writers(c *github.RepositoryCommit) []person {
 // comment does not revoke an earlier review.
 func (g *gitHub) votes(ctx context.Context, pr *github.PullRequest, p *pull) error {
 	latest := map[string]int{}
-	return pages(func(o *github.ListOptions) (*github.Response, error) {
+	err := pages(func(o *github.ListOptions) (*github.Response, error) {
 		listed, response, err := g.client.PullRequests.ListReviews(ctx, g.owner, g.name, pr.GetNumber(), o)
 		// The reviews are sorted by time.
 		for _, review := range listed {
@@ -156,6 +157,26 @@ func (g *gitHub) votes(ctx context.Context, pr *github.PullRequest, p *pull) err
 		}
 		return response, err
 	})
+	if err != nil {
+		return err
+	}
+	// Anybody can approve a request of a public repository.
+	for i := range p.Votes {
+		v := &p.Votes[i]
+		if v.State != readiness.Approved || v.By == "" || v.Bot {
+			continue
+		}
+		level, response, err := g.client.Repositories.GetPermissionLevel(ctx, g.owner, g.name, v.By)
+		switch {
+		case response != nil && (response.StatusCode == http.StatusNotFound || response.StatusCode == http.StatusForbidden) && !limited(err):
+			v.Permission = readiness.MayUnknown
+		case err != nil:
+			return err
+		default:
+			v.Permission = cmp.Or(level.GetPermission(), readiness.MayUnknown)
+		}
+	}
+	return nil
 }
 
 // updates reads when the branch was pushed to, and by whom, from the activity

@@ -17,6 +17,7 @@ type hub struct {
 	reviews []string
 	pushes  []string // newest first, as GitHub lists them
 	answers map[string]string
+	branch  string // that the policy says is released
 }
 
 const ghUser = `{"login": "%s", "id": 1, "type": "User", "site_admin": false}`
@@ -71,8 +72,10 @@ func (h *hub) decide(commit string, accounts map[string]string) (readiness.Resul
 		api + "pulls/7/reviews":     array(h.reviews...),
 		api + "activity":            array(h.pushes...),
 		api + "rules/branches/main": recorded(h.t, "github/rules.json", nil),
+
+		api + "collaborators/grace/permission": `{"permission": "write", "role_name": "maintain"}`,
 	}
-	e := h.env(commit, readiness.ReviewPolicy{Platform: readiness.GitHub, Repository: "o/r", Accounts: accounts})
+	e := h.env(commit, readiness.ReviewPolicy{Platform: readiness.GitHub, Repository: "o/r", Accounts: accounts, Branch: h.branch})
 	for _, c := range e.Candidate.Commits {
 		answers[api+"commits/"+c+"/pulls"] = pulls
 		answers[api+"commits/"+c] = h.commit(c)
@@ -118,6 +121,13 @@ func TestGitHub(t *testing.T) {
 		{name: "a bot approves", change: func(h *hub) {
 			h.reviews = []string{h.review("x", "APPROVED", "11:00", "user", `{"login": "helper[bot]", "id": 5, "type": "Bot"}`)}
 		}, state: readiness.Fail, says: "helper[bot] is a bot"},
+		{name: "anybody approves", change: func(h *hub) { h.answers["repos/o/r/collaborators/grace/permission"] = `{"permission": "read"}` }, state: readiness.Fail, says: "grace may not write to the repository"},
+		{name: "no member approves", change: func(h *hub) { h.answers["repos/o/r/collaborators/grace/permission"] = `{"permission": "none"}` }, state: readiness.Fail, says: "grace may not write"},
+		{name: "an owner approves", change: func(h *hub) { h.answers["repos/o/r/collaborators/grace/permission"] = `{"permission": "admin"}` }, state: readiness.Pass},
+		{name: "GitHub does not say what the approver may", change: func(h *hub) { h.reviews = []string{h.review("linus", "APPROVED", "11:00")} }, state: readiness.Unknown, says: "does not show whether linus may write"},
+		{name: "nobody may be asked about", change: func(h *hub) { h.answers["repos/o/r/collaborators/grace/permission"] = "500" }, state: readiness.Unknown, says: "asking github about commit"},
+		{name: "merged to the branch that is released", change: func(h *hub) { h.branch = "main" }, state: readiness.Pass},
+		{name: "merged to another branch", change: func(h *hub) { h.branch = "release" }, state: readiness.Fail, says: "#7 was merged to main, and release is released"},
 		{name: "a bot's change", change: func(h *hub) { h.pull["user"] = "dependabot[bot]" }, state: readiness.Pass},
 		{name: "a deleted account approves", change: func(h *hub) { h.reviews = []string{h.review("x", "APPROVED", "11:00", "user", "null")} }, state: readiness.Fail, says: "an account that no longer exists"},
 		{name: "stale", change: func(h *hub) { h.reviews = []string{h.review("grace", "APPROVED", "09:30")} }, state: readiness.Fail, says: "before the last content of 2026-11-24T10:00:00Z"},

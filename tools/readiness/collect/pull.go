@@ -83,6 +83,9 @@ func (p *pull) reaches(id string) map[string]bool {
 // arrived. It also determines whether landed, the commits of the range that the
 // request became, are what was reviewed.
 func (p *pull) settle(ctx context.Context, h *history, landed []landing, policy readiness.ReviewPolicy) error {
+	if policy.Branch != "" && p.Merged && p.branch != policy.Branch {
+		p.Problems = append(p.Problems, fmt.Sprintf("was merged to %s, and %s is released", p.branch, policy.Branch))
+	}
 	var people []person
 	if p.opener == "" {
 		p.Unknown = append(p.Unknown, "was opened by an account that no longer exists")
