@@ -34,17 +34,20 @@ type AccessStatement struct {
 func (Access) PredicateType() string { return base + "access/v1" }
 
 // Allows returns the actions that a statement allows, as they are written.
-func (s AccessStatement) Allows() []string {
-	var read struct{ Action json.RawMessage }
+func (s AccessStatement) Allows() []string { return s.listed("Action") }
+
+// listed returns the texts of a field, which may be one or a list.
+func (s AccessStatement) listed(field string) []string {
+	var read map[string]json.RawMessage
 	if json.Unmarshal(s.Statement, &read) != nil {
 		return nil
 	}
 	var one string
-	if json.Unmarshal(read.Action, &one) == nil {
+	if json.Unmarshal(read[field], &one) == nil {
 		return []string{one}
 	}
 	var all []string
-	_ = json.Unmarshal(read.Action, &all) // a statement without actions allows nothing that could be named
+	_ = json.Unmarshal(read[field], &all) // a statement without actions allows nothing that could be named
 	return all
 }
 
@@ -66,13 +69,19 @@ type Unneeded struct {
 	Role string `yaml:"role" json:"role"`
 	// Action is an action that the statement allows, as it is written there.
 	Action string `yaml:"action" json:"action"`
-	Reason string `yaml:"reason" json:"reason"`
+	// Resource is a pattern of a resource that the statement names, as in path.Match, if
+	// the role has other statements with the action; "" for any.
+	Resource string `yaml:"resource" json:"resource,omitempty"`
+	Reason   string `yaml:"reason" json:"reason"`
 }
 
 // covers reports whether the declaration is about a statement of a role.
 func (u Unneeded) covers(r AccessRole, s AccessStatement) bool {
 	ok, _ := path.Match(u.Role, r.Role) // the policy was read
-	return ok && slices.Contains(s.Allows(), u.Action)
+	return ok && slices.Contains(s.Allows(), u.Action) && (u.Resource == "" || slices.ContainsFunc(s.listed("Resource"), func(resource string) bool {
+		ok, _ := path.Match(u.Resource, resource)
+		return ok
+	}))
 }
 
 // Declares reports whether the policy declares that a rehearsal does not need a statement
@@ -84,8 +93,10 @@ func (p Policy) Declares(r AccessRole, s AccessStatement) bool {
 // checkUnneeded returns what is wrong with the declarations.
 func (p Policy) checkUnneeded() error {
 	for _, u := range p.Unneeded {
-		if _, err := path.Match(u.Role, ""); err != nil || u.Role == "" || u.Action == "" || strings.TrimSpace(u.Reason) == "" {
-			return fmt.Errorf("unneeded: role %q, action %q, reason %q: want a pattern of STACK/LOGICAL ID, an action and a reason", u.Role, u.Action, u.Reason)
+		_, err := path.Match(u.Role, "")
+		_, resourceErr := path.Match(u.Resource, "")
+		if err != nil || resourceErr != nil || u.Role == "" || u.Action == "" || strings.TrimSpace(u.Reason) == "" {
+			return fmt.Errorf("unneeded: role %q, action %q, resource %q, reason %q: want a pattern of STACK/LOGICAL ID, an action, perhaps a pattern of a resource, and a reason", u.Role, u.Action, u.Resource, u.Reason)
 		}
 	}
 	return nil
