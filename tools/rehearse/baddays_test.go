@@ -303,6 +303,15 @@ func (d *days) release(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	removeMirror, err := s.mirror(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := removeMirror(); err != nil {
+			t.Error(err)
+		}
+	}()
 	if _, err := d.prepare(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
