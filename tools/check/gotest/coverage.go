@@ -21,9 +21,10 @@ import (
 const CountersVariable = "MAGEWRIGHT_COVERAGE"
 
 // mergeProfiles writes several profiles, of which some may not exist, as one,
-// removes them, and returns it.
+// removes them, and returns it. The first is that of programs. If there are others and
+// none exists, nothing was measured.
 func mergeProfiles(merged string, profiles []string) (patchcover.Profile, error) {
-	all := patchcover.Profile{}
+	all, read := patchcover.Profile{}, 0
 	for _, profile := range profiles {
 		err := readProfile(all, profile)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -35,6 +36,10 @@ func mergeProfiles(merged string, profiles []string) (patchcover.Profile, error)
 		if err != nil {
 			return nil, fmt.Errorf("merging coverage profiles: %s: %w", profile, err)
 		}
+		read++
+	}
+	if read == 0 && len(profiles) > 1 {
+		return nil, errors.New("merging coverage profiles: go test has left none")
 	}
 	file, err := os.Create(filepath.Clean(merged))
 	if err != nil {

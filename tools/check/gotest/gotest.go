@@ -103,7 +103,9 @@ func test(ctx context.Context, cfg project.Config) error {
 	}
 	covered, total := results.Profile.Count()
 	if total == 0 {
-		return exit.Failed("go test -cover ./...", "test: the coverage profile measures no statements")
+		// Whether go test left a profile was seen when it was read.
+		fmt.Fprintf(cfg.Stdout, "test: %s; there are no statements to cover\n", results.Summary())
+		return nil
 	}
 	fmt.Fprintf(cfg.Stdout, "test: %s; %.1f %% of %d statements covered\n", results.Summary(), 100*float64(covered)/float64(total), total)
 	return nil
