@@ -7,11 +7,9 @@ package ledger
 import (
 	"bytes"
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"mime"
 	"net/http"
 	"regexp"
@@ -19,6 +17,7 @@ import (
 	"time"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/timeline"
 )
 
 // MaxDocument is the size limit of one document, in bytes: a function URL takes
@@ -181,18 +180,10 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(w).Encode(body) // the response is held in memory
 }
 
-//go:embed pages.html
-var pagesHTML string
-
-var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	// A verdict that lets a release go begins so, and may say more.
-	"goes": func(verdict string) bool { return strings.HasPrefix(verdict, "GO") },
-}).Parse(pagesHTML))
-
-func render(w http.ResponseWriter, r *http.Request, page string, data any) {
+func render(w http.ResponseWriter, r *http.Request, p timeline.Page) {
 	var body bytes.Buffer
-	if err := pages.ExecuteTemplate(&body, page, data); err != nil {
-		fail(w, r, fmt.Errorf("rendering %s: %w", page, err))
+	if err := timeline.Write(&body, p); err != nil {
+		fail(w, r, err)
 		return
 	}
 	writeHTML(w, body.Bytes())
@@ -202,6 +193,6 @@ func render(w http.ResponseWriter, r *http.Request, page string, data any) {
 // whose address, which holds a token, is told to nobody.
 func writeHTML(w http.ResponseWriter, page []byte) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 	_, _ = w.Write(page) // the response is held in memory
 }

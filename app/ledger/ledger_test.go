@@ -234,8 +234,8 @@ func TestBrokenGlassIsImpossibleToMiss(t *testing.T) {
 		r.Header.Set("Accept", "text/html")
 		w := httptest.NewRecorder()
 		newServer(store, evidence.Trust(p.Key)).ServeHTTP(w, r)
-		alert, table := strings.Index(w.Body.String(), `role="alert">Break glass: deployed to production against the evidence`), strings.Index(w.Body.String(), "<table>")
-		if alert < 0 || alert > table || !strings.Contains(w.Body.String(), "the &lt;house&gt; burns”. It had been refused: the verdict is NO-GO") {
+		alert, list := strings.Index(w.Body.String(), `role="alert">Break glass: deployed to production against the evidence`), strings.Index(w.Body.String(), "<ol")
+		if alert < 0 || alert > list || !strings.Contains(w.Body.String(), "the &lt;house&gt; burns”. It had been refused: the verdict is NO-GO") {
 			t.Errorf("%s = %d %s", page, w.Code, w.Body)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/timeline"
 )
 
 // A Release is a commit that something is kept of.
@@ -50,7 +51,17 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, link evidence.Link
 		releases = append(releases, release)
 	}
 	if wantsHTML(r) {
-		render(w, r, "releases", map[string]any{"Releases": releases, "Token": token(r)})
+		p := timeline.Page{Title: "Releases", About: "Your link is to one commit. It shows no other release."}
+		for _, release := range releases {
+			if release.Evidence, err = s.digests(r.Context(), objects); err == nil {
+				err = s.onto(r, &p, release, "/releases/"+release.Commit+"?token="+token(r))
+			}
+			if err != nil {
+				fail(w, r, err)
+				return
+			}
+		}
+		render(w, r, p)
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"releases": releases})
@@ -106,24 +117,79 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, link evidence.Link
 		fail(w, r, err)
 		return
 	}
-	for _, o := range objects {
-		if _, kind, digest := cutName(o.Name); kind == "evidence" {
-			if digest == "" {
-				first, err := s.Store.Get(r.Context(), o.Name)
-				if err != nil {
-					fail(w, r, err)
-					return
-				}
-				digest = evidence.Digest(first)
-			}
-			release.Evidence = append(release.Evidence, digest)
-		}
+	if release.Evidence, err = s.digests(r.Context(), objects); err != nil {
+		fail(w, r, err)
+		return
 	}
 	if wantsHTML(r) {
-		render(w, r, "release", map[string]any{"Release": release, "Token": token(r)})
+		p := timeline.Page{
+			Title: fmt.Sprintf("Release %.12s", commit), About: "What the pipeline has signed of this commit.",
+			Back: "/releases?token=" + token(r), BackTo: "Releases", Open: true,
+		}
+		if err := s.onto(r, &p, release, ""); err != nil {
+			fail(w, r, err)
+			return
+		}
+		render(w, r, p)
 		return
 	}
 	writeJSON(w, http.StatusOK, release)
+}
+
+// digests returns the SHA-256s of the evidence among objects.
+func (s *Server) digests(ctx context.Context, objects []Object) ([]string, error) {
+	var all []string
+	for _, o := range objects {
+		_, kind, digest := cutName(o.Name)
+		if kind != "evidence" {
+			continue
+		}
+		if digest == "" {
+			first, err := s.Store.Get(ctx, o.Name)
+			if err != nil {
+				return nil, err
+			}
+			digest = evidence.Digest(first)
+		}
+		all = append(all, digest)
+	}
+	return all, nil
+}
+
+// onto puts a release onto a page, with a link to its own page.
+func (s *Server) onto(r *http.Request, p *timeline.Page, release Release, link string) error {
+	shown := timeline.Release{Commit: release.Commit, Link: link}
+	var newest time.Time
+	for _, digest := range release.Evidence {
+		shown.Assessments = append(shown.Assessments, timeline.Assessment{
+			Link: "/releases/" + release.Commit + "/evidence/" + digest + "/assessment?token=" + token(r), Digest: digest,
+		})
+		bundle, recorded, err := s.bundle(r.Context(), release.Commit, digest)
+		if err != nil {
+			return err
+		}
+		_, summary, err := evidence.ReadBundle(r.Context(), bytes.NewReader(bundle), s.Keys, recorded)
+		if err != nil {
+			p.Unreadable = append(p.Unreadable, fmt.Sprintf("evidence %.12s: %v", digest, err))
+			continue
+		}
+		if recorded.Before(newest) {
+			continue
+		}
+		newest = recorded
+		shown.Verdict, shown.Passed, shown.Refused = "GO", summary.VerificationResult == evidence.SummaryPassed, nil
+		if !shown.Passed {
+			shown.Verdict, shown.Refused = "NO-GO", []string{"the assessment begins with the reasons"}
+		}
+	}
+	for _, d := range release.Deployments {
+		shown.Deployments = append(shown.Deployments, timeline.Deployment{Deployment: d.Deployment, Failed: d.Failed()})
+	}
+	for _, digest := range release.Unreadable {
+		p.Unreadable = append(p.Unreadable, "the record "+digest+" is kept. No key has signed it that counted when it came, or another version of the ledger wrote it.")
+	}
+	p.Releases = append(p.Releases, shown)
+	return nil
 }
 
 // bundle returns the evidence of a commit that has a digest, and when it came.

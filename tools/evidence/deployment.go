@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // A Deployment records that a release was deployed to a stage and answered there.
@@ -22,6 +23,20 @@ type Deployment struct {
 	BreakGlass *BreakGlass `json:"breakGlass,omitempty"`
 	// ReadBack is what AWS has, as it was read after the deployment.
 	ReadBack *ReadBack `json:"readBack,omitempty"`
+	// Stopped says why the deployment was taken back before it had all traffic, such as
+	// by the canary, or is "". The version before has served all the time.
+	Stopped string `json:"stopped,omitempty"`
+}
+
+// Failed says why the deployment failed, as far as its record knows, or is "".
+func (d Deployment) Failed() string {
+	switch {
+	case d.Stopped != "":
+		return d.Stopped
+	case d.ReadBack != nil && len(d.ReadBack.Differs) > 0:
+		return "AWS had something else than what was to be deployed: " + strings.Join(d.ReadBack.Differs, "; ")
+	}
+	return ""
 }
 
 // PredicateType implements [Predicate].

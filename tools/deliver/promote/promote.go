@@ -138,7 +138,14 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 		f, before, err = shift(ctx, cfg, awsConfig, production, all, token, serve)
 	}
 	if err != nil {
-		return f.explain(ctx, awsConfig, before, err)
+		explained := f.explain(ctx, awsConfig, before, err)
+		if record.Stopped = f.takenBack(); record.Stopped != "" {
+			record.Stage, record.URL, record.FinishedOn = production.Name, before.FunctionURL, clock.System().Now().UTC()
+			if err := keep(ctx, awsConfig, names, signer, release, record); err != nil {
+				fmt.Fprintf(cfg.Stdout, "no record of it is kept: %v\n", err)
+			}
+		}
+		return explained
 	}
 	if all, err = stack.DescribeAll(ctx, awsConfig, production); err != nil {
 		return err
@@ -254,6 +261,21 @@ func (f *follower) troubled() stack.Outputs {
 		}
 	}
 	return f.outputs
+}
+
+// takenBack says why a deployment that was seen did not get all traffic, or "".
+func (f *follower) takenBack() string {
+	if reason, _ := f.whyStopped(); reason != "" {
+		return "the canary was stopped: " + reason
+	}
+	for _, each := range f.all() {
+		for id, w := range each.watches {
+			if w.record.Status == string(types.DeploymentStatusFailed) || w.record.Status == string(types.DeploymentStatusStopped) {
+				return "CodeDeploy took deployment " + id + " back: " + w.record.Verdict()
+			}
+		}
+	}
+	return ""
 }
 
 // bad returns an error where the version that serves got all traffic although

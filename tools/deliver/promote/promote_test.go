@@ -137,6 +137,9 @@ func TestAGoodVersionPasses(t *testing.T) {
 	if r.Judgement.Missed > 0.15 || r.Judgement.New.Invocations < 20 || r.Sent < 200 || r.Old != "1" || r.New != "2" {
 		t.Errorf("the record is %+v", r)
 	}
+	if why := s.takenBack(); why != "" {
+		t.Errorf("it is recorded that %q", why)
+	}
 	if said := s.out.String(); !strings.Contains(said, "could have been missed") || strings.Contains(said, "\x1b") {
 		t.Errorf("it said %s", said)
 	}
@@ -166,6 +169,13 @@ func TestABadVersionIsStopped(t *testing.T) {
 	}
 	if err := s.because(errors.New("cdk failed")); !strings.Contains(err.Error(), "the canary was stopped: FAIL") {
 		t.Errorf("the error is %v", err)
+	}
+	if why := s.takenBack(); why != "the canary was stopped: "+r.Judgement.String() {
+		t.Errorf("it is recorded that %q", why)
+	}
+	s.stopped = "" // as if an alarm had been faster
+	if why := s.takenBack(); why != "CodeDeploy took deployment "+*info.DeploymentId+" back: "+r.Judgement.String() {
+		t.Errorf("it is recorded that %q", why)
 	}
 }
 

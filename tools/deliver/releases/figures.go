@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/magewright/magewright/tools/evidence/timeline"
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 )
 
@@ -86,9 +87,7 @@ func measure(ctx context.Context, dir string, all []deployment, now time.Time) f
 	f.unsure = make([]error, len(all))
 	brought := make([][]change, len(all))
 	for i, d := range all {
-		if d.ReadBack != nil && len(d.ReadBack.Differs) > 0 {
-			failed[i] = true
-		}
+		failed[i] = d.Failed() != ""
 		if i == 0 {
 			// What was there before is not known, so neither is what it brought.
 			continue
@@ -153,11 +152,8 @@ func median(all []time.Duration) *time.Duration {
 	return &m
 }
 
-// A figure is one of them in words.
-type figure struct{ Name, Value, Definition string }
-
 // words returns the figures with their definitions.
-func (f figures) words(stage string) []figure {
+func (f figures) words(stage string) []timeline.Figure {
 	rate := "not known: nothing was deployed"
 	if f.deployments > 0 {
 		rate = fmt.Sprintf("%.0f %% (%d of %d)", 100*float64(f.failed)/float64(f.deployments), f.failed, f.deployments)
@@ -166,15 +162,23 @@ func (f figures) words(stage string) []figure {
 	if f.failed > 0 {
 		none = "not known: nothing was deployed since"
 	}
-	return []figure{
-		{"Deployment frequency", fmt.Sprintf("%.1f a week", f.perWeek),
-			fmt.Sprintf("deployments to %s since %s, at most 90 days ago; less than a week counts as one", stage, f.from.UTC().Format(time.DateOnly))},
-		{"Lead time for changes", orUnknown(f.lead, "not known: it takes two deployments"),
-			"median time from a commit to its deployment, over the commits that each deployment has brought after the one before"},
-		{"Change failure rate", rate,
-			"share of the deployments that failed: AWS had something else afterwards than what was to be deployed, or the next deployment took a commit of it back, by git revert or because it does not contain it"},
-		{"Time to restore", orUnknown(f.recovery, none),
-			"median time from a deployment that failed to the next one that did not"},
+	return []timeline.Figure{
+		{
+			Name: "Deployment frequency", Value: fmt.Sprintf("%.1f a week", f.perWeek),
+			Definition: fmt.Sprintf("deployments to %s since %s, at most 90 days ago; less than a week counts as one", stage, f.from.UTC().Format(time.DateOnly)),
+		},
+		{
+			Name: "Lead time for changes", Value: orUnknown(f.lead, "not known: it takes two deployments"),
+			Definition: "median time from a commit to its deployment, over the commits that each deployment has brought after the one before",
+		},
+		{
+			Name: "Change failure rate", Value: rate,
+			Definition: "share of the deployments that failed: AWS had something else afterwards than what was to be deployed, or the next deployment took a commit of it back, by git revert or because it does not contain it",
+		},
+		{
+			Name: "Time to restore", Value: orUnknown(f.recovery, none),
+			Definition: "median time from a deployment that failed to the next one that did not",
+		},
 	}
 }
 

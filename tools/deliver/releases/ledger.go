@@ -36,6 +36,7 @@ type ledger struct {
 type deployment struct {
 	evidence.Deployment
 	commit, pkg string
+	digest      string // of the record
 }
 
 // An assessment is the verdict on a release, with its page.
@@ -217,7 +218,7 @@ func (l *ledger) takeDeployment(ctx context.Context, commit string, document []b
 	if of := s.Digest(evidence.GitCommit); of != commit {
 		return fmt.Errorf("it is of commit %.12s", of)
 	}
-	d := deployment{commit: commit, pkg: s.Digest(evidence.SHA256)}
+	d := deployment{commit: commit, pkg: s.Digest(evidence.SHA256), digest: evidence.Digest(document)}
 	if err := s.Decode(&d.Deployment); err != nil {
 		return err
 	}
@@ -225,9 +226,9 @@ func (l *ledger) takeDeployment(ctx context.Context, commit string, document []b
 	return nil
 }
 
-// to returns the deployments to a stage.
+// to returns the deployments to a stage that got all of its traffic.
 func (l ledger) to(stage string) []deployment {
-	return slices.DeleteFunc(slices.Clone(l.deployments), func(d deployment) bool { return d.Stage != stage })
+	return slices.DeleteFunc(slices.Clone(l.deployments), func(d deployment) bool { return d.Stage != stage || d.Stopped != "" })
 }
 
 // of returns what is kept of a commit.

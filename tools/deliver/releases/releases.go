@@ -5,6 +5,7 @@
 package releases
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/magewright/magewright/tools/evidence/timeline"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/magewright/program"
@@ -54,14 +56,11 @@ func Main(ctx context.Context, args []string) error {
 	})
 }
 
-// A serving is what serves a stage.
-type serving struct{ Stage, Commit, Version, Subject string }
-
 // now returns what serves each stage, as Lambda says.
-func now(ctx context.Context, cfg aws.Config, names manifest.Manifest, dir string) ([]serving, error) {
-	var all []serving
+func now(ctx context.Context, cfg aws.Config, names manifest.Manifest, dir string) ([]timeline.Serving, error) {
+	var all []timeline.Serving
 	for _, stage := range names.Stages {
-		s := serving{Stage: stage.Name}
+		s := timeline.Serving{Stage: stage.Name}
 		o, err := stack.Main(ctx, cfg, stage)
 		switch {
 		case errors.Is(err, stack.ErrNotDeployed):
@@ -105,27 +104,26 @@ func printable(text string) string {
 	}, text)
 }
 
-// A release is what is shown of one.
-type release struct {
-	Commit, Subject string
-	Verdict         string // of the newest assessment, or ""
-	Good            bool   // the verdict lets it into production
-	Refused         []string
-	Pages           []string // the files of its assessments, the newest first
-	Deployments     []deployment
-}
-
 // releases returns what is kept, the newest release first. It writes the pages of the
-// assessments.
-func (l ledger) releases(ctx context.Context, cfg project.Config) ([]release, error) {
-	var all []release
+// assessments. The measured figures are those of the last stage.
+func (l ledger) releases(ctx context.Context, cfg project.Config, last string, measured figures) ([]timeline.Release, error) {
+	back := map[string]string{} // why a deployment was taken back, by what is recorded
+	for i, d := range l.to(last) {
+		if measured.taken[i] {
+			back[d.digest] = "the next deployment took it back: by git revert, or because it does not contain it"
+		}
+	}
+	var all []timeline.Release
 	for _, commit := range l.commits() {
 		deployments, assessments := l.of(commit)
-		r := release{Commit: commit, Subject: subjectOf(ctx, cfg.Dir, commit), Deployments: deployments}
+		r := timeline.Release{Commit: commit, Subject: subjectOf(ctx, cfg.Dir, commit), Tags: tagsOf(ctx, cfg.Dir, commit)}
+		for _, d := range deployments {
+			r.Deployments = append(r.Deployments, timeline.Deployment{Deployment: d.Deployment, Failed: cmp.Or(d.Failed(), back[d.digest])})
+		}
 		for _, a := range slices.Backward(assessments) {
 			if r.Verdict == "" {
 				r.Verdict, r.Refused = a.Verdict, a.refused()
-				r.Good = strings.HasPrefix(a.Verdict, "GO")
+				r.Passed = strings.HasPrefix(a.Verdict, "GO")
 			}
 			if a.page == "" {
 				continue
@@ -138,11 +136,20 @@ func (l ledger) releases(ctx context.Context, cfg project.Config) ([]release, er
 			if err != nil {
 				return nil, fmt.Errorf("writing the page of an assessment: %w", err)
 			}
-			r.Pages = append(r.Pages, name)
+			r.Assessments = append(r.Assessments, timeline.Assessment{Link: name, Digest: a.digest})
 		}
 		all = append(all, r)
 	}
 	return all, nil
+}
+
+// tagsOf returns the tags of a commit, such as its version.
+func tagsOf(ctx context.Context, dir, commit string) []string {
+	tags, err := gitcmd.In(dir).Output(ctx, "tag", "--points-at", commit)
+	if err != nil {
+		return nil // subjectOf says that the commit is not here
+	}
+	return strings.Fields(tags)
 }
 
 // show prints all, and writes the page.
@@ -151,14 +158,12 @@ func (l ledger) show(ctx context.Context, cfg project.Config, awsConfig aws.Conf
 	if err != nil {
 		return err
 	}
-	all, err := l.releases(ctx, cfg)
+	p, err := l.page(ctx, cfg, names.Name, names.Last().Name, at)
 	if err != nil {
 		return err
 	}
-	last := names.Last().Name
-	measured := measure(ctx, cfg.Dir, l.to(last), at)
-	v := view{Name: names.Name, At: at, Serving: serving, Releases: all, Stage: last, Figures: measured.words(last), Unknown: measured.unknown, Unreadable: l.unreadable}
-	v.print(cfg.Stdout)
+	p.Serving = serving
+	print(cfg.Stdout, p)
 	path, err := cfg.Path("releases", "index.html")
 	if err != nil {
 		return err
@@ -167,66 +172,65 @@ func (l ledger) show(ctx context.Context, cfg project.Config, awsConfig aws.Conf
 	if err != nil {
 		return fmt.Errorf("writing the page: %w", err)
 	}
-	if err := errors.Join(pages.Execute(file, v), file.Close()); err != nil {
-		return fmt.Errorf("writing the page: %w", err)
+	if err := errors.Join(timeline.Write(file, p), file.Close()); err != nil {
+		return err
 	}
 	fmt.Fprintln(cfg.Stdout, "\npage      .magewright/releases/index.html")
 	return nil
 }
 
-// print prints a view as text.
-func (v view) print(out io.Writer) {
+// page returns what is shown, without what serves.
+func (l ledger) page(ctx context.Context, cfg project.Config, name, last string, at time.Time) (timeline.Page, error) {
+	measured := measure(ctx, cfg.Dir, l.to(last), at)
+	all, err := l.releases(ctx, cfg, last, measured)
+	return timeline.Page{
+		Title: "Releases of " + name, About: "As of " + timeline.Time(at) + ". Only what a pinned key has signed counts.",
+		Releases: all, Stage: last, Figures: measured.words(last), Unknown: measured.unknown, Unreadable: l.unreadable,
+	}, err
+}
+
+// print prints a page as text.
+func print(out io.Writer, p timeline.Page) {
 	fmt.Fprintln(out, "serves")
-	for _, s := range v.Serving {
+	for _, s := range p.Serving {
 		fmt.Fprintf(out, "  %-12s %-12.12s  %s  %s\n", s.Stage, s.Commit, s.Version, s.Subject)
 	}
 	fmt.Fprintln(out, "\nreleases, the newest first")
-	for _, r := range v.Releases {
-		verdict := r.Verdict
-		if verdict == "" {
-			verdict = "not assessed"
-		}
-		fmt.Fprintf(out, "  %.12s  %s  %s\n", r.Commit, verdict, r.Subject)
+	for _, r := range p.Releases {
+		fmt.Fprintf(out, "  %.12s  %s  %s\n", r.Commit, cmp.Or(r.Verdict, "not assessed"), strings.Join(append(r.Tags, r.Subject), "  "))
 		for _, why := range r.Refused {
 			fmt.Fprintf(out, "      refused: %s\n", why)
 		}
 		for _, d := range r.Deployments {
-			fmt.Fprintf(out, "      %s  %s%s\n", d.FinishedOn.UTC().Format("2006-01-02 15:04:05 UTC"), d.where(), d.why())
+			fmt.Fprintf(out, "      %s  %s%s\n", timeline.Time(d.FinishedOn), d.Where(), warrant(d))
+			if d.Failed != "" {
+				fmt.Fprintf(out, "      taken back: %s\n", d.Failed)
+			}
 		}
 	}
-	if len(v.Releases) == 0 {
+	if len(p.Releases) == 0 {
 		fmt.Fprintln(out, "  none is kept")
 	}
-	fmt.Fprintf(out, "\nDORA's four figures of %s, from the signed records\n", v.Stage)
-	for _, f := range v.Figures {
+	fmt.Fprintf(out, "\nDORA's four figures of %s, from the signed records\n", p.Stage)
+	for _, f := range p.Figures {
 		fmt.Fprintf(out, "  %-22s %s\n", f.Name, f.Value)
 		fmt.Fprintf(out, "  %-22s   %s\n", "", f.Definition)
 	}
-	for _, why := range v.Unknown {
+	for _, why := range p.Unknown {
 		fmt.Fprintf(out, "  not counted: %s\n", why)
 	}
-	for _, what := range v.Unreadable {
+	for _, what := range p.Unreadable {
 		fmt.Fprintf(out, "does not count: %s\n", what)
 	}
 }
 
-// where says which version of a stage a deployment made.
-func (d deployment) where() string {
-	if d.Version == "" {
-		return d.Stage
-	}
-	return d.Stage + ", version " + d.Version
-}
-
-// why says what a deployment was allowed by.
-func (d deployment) why() string {
-	switch {
-	case d.BreakGlass != nil:
+// warrant says what a deployment was allowed by.
+func warrant(d timeline.Deployment) string {
+	if d.BreakGlass != nil {
 		return ", BREAK GLASS by " + d.BreakGlass.By + ": " + d.BreakGlass.Reason
-	case d.Approval != nil && d.Approval.Summary != "":
-		return ", approved by " + d.Approval.By + ": " + d.Approval.Summary
-	case d.Approval != nil:
-		return ", approved by " + d.Approval.By
+	}
+	if by := d.Approved(); by != "" {
+		return ", " + by
 	}
 	return ""
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/bucket"
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
+	"github.com/magewright/magewright/tools/evidence/timeline"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -144,6 +145,7 @@ func TestLedger(t *testing.T) {
 	t.Parallel()
 	r := newRepository(t)
 	good, bad := r.commit(0, "one"), r.commit(5, "two")
+	r.git("tag", "v1.0.0", good)
 	client := s3.NewFromConfig(localawstest.Start(t), func(o *s3.Options) { o.UsePathStyle = true })
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("evidence")}); err != nil {
 		t.Fatal(err)
@@ -163,11 +165,13 @@ func TestLedger(t *testing.T) {
 	approved := deployed(10, good).Deployment
 	approved.Approval = &evidence.Approval{By: "ada", Summary: "seen"}
 	forged := deployed(20, bad).Deployment
+	stopped := deployed(21, bad).Deployment
+	stopped.Stopped = "the canary was stopped: FAIL"
 	for _, record := range []struct {
 		signer evidence.Signer
 		commit string
 		d      evidence.Deployment
-	}{{signer, good, approved}, {stranger, bad, forged}} {
+	}{{signer, good, approved}, {stranger, bad, forged}, {signer, bad, stopped}} {
 		b.Signer = record.signer
 		if err := b.PutDeployment(t.Context(), record.commit, "cafe", record.d); err != nil {
 			t.Fatal(err)
@@ -178,22 +182,21 @@ func TestLedger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(l.deployments) != 1 || l.deployments[0].commit != good || l.deployments[0].pkg != "cafe" || len(l.assessments) != 2 || len(l.unreadable) != 2 {
+	if len(l.deployments) != 2 || len(l.to("production")) != 1 || l.deployments[0].commit != good || l.deployments[0].pkg != "cafe" || len(l.assessments) != 2 || len(l.unreadable) != 2 {
 		t.Fatalf("it has %+v", l)
 	}
 	var out bytes.Buffer
 	cfg := project.Config{Dir: r.dir, Evidence: filepath.Join(r.dir, ".magewright"), Stdout: &out}
-	all, err := l.releases(t.Context(), cfg)
+	v, err := l.page(t.Context(), cfg, "shop", "production", start)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := view{Name: "shop", At: start, Stage: "production", Serving: []serving{{"production", good, "version 1", "Add one"}}, Releases: all,
-		Figures: measure(t.Context(), r.dir, l.to("production"), start).words("production"), Unreadable: l.unreadable}
-	v.print(&out)
+	v.Serving = []timeline.Serving{{Stage: "production", Commit: good, Version: "version 1", Subject: "Add one"}}
+	print(&out, v)
 	for _, want := range []string{
 		"  production   " + good[:12] + "  version 1  Add one\n",
-		"  " + bad[:12] + "  NO-GO  Add two\n      refused: All tests pass: 1 of 7 <fails>\n",
-		"  " + good[:12] + "  GO  Add one\n      2026-11-02 19:00:00 UTC  production, version 1, approved by ada: seen\n",
+		"  " + bad[:12] + "  NO-GO  Add two\n      refused: All tests pass: 1 of 7 <fails>\n      2026-11-03 06:00:00 UTC  production, version 1\n      taken back: the canary was stopped: FAIL\n",
+		"  " + good[:12] + "  GO  v1.0.0  Add one\n      2026-11-02 19:00:00 UTC  production, version 1, approved by ada: seen\n",
 		"does not count: s3://evidence/releases/" + bad, "it is signed with a key other than the pinned one",
 	} {
 		if !strings.Contains(out.String(), want) {
@@ -201,15 +204,15 @@ func TestLedger(t *testing.T) {
 		}
 	}
 	var page bytes.Buffer
-	if err := pages.Execute(&page, v); err != nil {
+	if err := timeline.Write(&page, v); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`<li class="bad">All tests pass: 1 of 7 &lt;fails&gt;</li>`, `<span class="good">GO</span>`, `<a href="` + all[0].Pages[0] + `">the assessment</a>`} {
+	for _, want := range []string{`<li>All tests pass: 1 of 7 &lt;fails&gt;</li>`, `<span class="state good">GO</span>`, `<a href="` + v.Releases[1].Assessments[0].Link + `">the assessment</a>`} {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("the page lacks %s:\n%s", want, &page)
 		}
 	}
-	if kept, err := os.ReadFile(filepath.Join(cfg.Evidence, "releases", all[0].Pages[0])); err != nil || string(kept) != "<p>GO</p>" {
+	if kept, err := os.ReadFile(filepath.Join(cfg.Evidence, "releases", v.Releases[1].Assessments[0].Link)); err != nil || string(kept) != "<p>GO</p>" {
 		t.Errorf("the page of the assessment is %q, %v", kept, err)
 	}
 

@@ -123,8 +123,12 @@ func TestBrowser(t *testing.T) {
 	}()
 	t.Cleanup(func() { <-done })
 
+	releases, err := os.ReadFile("../../evidence/timeline/testdata/page.html")
+	if err != nil {
+		t.Fatal(err)
+	}
 	node := exec.CommandContext(t.Context(), "node", "test/browser.mjs")
-	node.Dir, node.Env, node.Stderr = web, append(os.Environ(), "WORLDS="+string(encoded), "CHROMIUM="+program), os.Stderr
+	node.Dir, node.Env, node.Stderr = web, append(os.Environ(), "WORLDS="+string(encoded), "CHROMIUM="+program, "RELEASES="+string(releases)), os.Stderr
 	out, err := node.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -368,6 +368,29 @@ for (const [name, [world, path]] of Object.entries(views)) {
   }))
 }
 
+// The page of the releases is no part of the console. It is the same design.
+scenario('axe finds nothing in the releases, which fit from 390 to 2560 pixels, closed and opened', async () => {
+  const context = await browser.newContext({ reducedMotion: 'reduce' })
+  const page = await context.newPage()
+  await page.setContent(process.env.RELEASES)
+  await page.evaluate(axe)
+  for (const opened of [false, true]) {
+    await page.evaluate((opened) => document.querySelectorAll('details').forEach((d) => (d.open = opened)), opened)
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme })
+      for (const width of [390, 1280, 2560]) {
+        await page.setViewportSize({ width, height: 900 })
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+        must(over <= 0, `at ${width} pixels it is ${over} too wide`)
+        if (pictures && opened) await page.screenshot({ path: join(pictures, `releases-${width}-${colorScheme}.png`), fullPage: true })
+      }
+      const { violations } = await page.evaluate(() => window.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }))
+      must(violations.length === 0, violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html.slice(0, 200)).join(' | ')}`).join('\n'))
+    }
+  }
+  await context.close()
+})
+
 const only = process.env.ONLY && new RegExp(process.env.ONLY)
 for (const { name, run } of scenarios) {
   if (only && !only.test(name)) continue
