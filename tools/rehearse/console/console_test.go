@@ -312,6 +312,8 @@ func TestDeployment(t *testing.T) {
 		w.invoke(200)
 		w.pass(30 * time.Second)
 	}
+	w.sees("stack shop", "What changed last", `{"text":"Environment/Variables/FAULT"},{"text":"none","code":true},{"text":"fail","code":true}`,
+		`{"text":"Add"},{"text":"Version2"}`, `{"text":"Remove"},{"text":"Version1"}`)
 	s := w.shift(id)
 	if s.Status != "InProgress" || s.Old != "1" || s.New != "2" || s.Function != "shop" || s.Weight != 0.1 {
 		t.Errorf("the deployment is %+v", s)
@@ -375,8 +377,9 @@ func TestThings(t *testing.T) {
 	if got := strings.Join(listed, "|"); got != want {
 		t.Errorf("there are\n%s\nwant\n%s", got, want)
 	}
+	w.propose("3", "none")
 	for thing, says := range map[string][]string{
-		"stack shop":               {"CREATE_COMPLETE", "AWS::Lambda::Function", `"to":{"kind":"function","name":"shop"}`, `"to":{"kind":"queue","name":"shop-orders"}`, "Outputs"},
+		"stack shop":               {"CREATE_COMPLETE", "AWS::Lambda::Function", `"to":{"kind":"function","name":"shop"}`, `"to":{"kind":"queue","name":"shop-orders"}`, "Outputs", "What would change by release-3, which nobody has executed", "known after the change"},
 		"function shop":            {"8 invocations, 0 errors", `"live"`, "release 1", "/aws/lambda/shop", `"to":{"kind":"requests","name":"shop-function"}`, `"FAULT"`},
 		"alarm shop-errors":        {"GreaterThanThreshold 5, in 3 of 3 periods", "100*errors/invocations", `"to":{"kind":"topic","name":"shop-alarms"}`},
 		"topic shop-alarms":        {`\u003cb\u003ehello`, "a message"},
@@ -390,12 +393,18 @@ func TestThings(t *testing.T) {
 		"queue none":               {"There is no queue none."},
 		"secret none":              {"There are no things called"},
 	} {
-		kind, name, _ := strings.Cut(thing, " ")
-		got := string(w.event(fmt.Sprintf(`[{"kind":"thing","name":%q,"id":%q}]`, kind, name)))
-		for _, text := range says {
-			if !strings.Contains(got, text) {
-				t.Errorf("%s does not say %s: %s", thing, text, got)
-			}
+		w.sees(thing, says...)
+	}
+}
+
+// sees holds that the page of a thing, such as "stack shop", says some texts.
+func (w *world) sees(thing string, says ...string) {
+	w.t.Helper()
+	kind, name, _ := strings.Cut(thing, " ")
+	got := string(w.event(fmt.Sprintf(`[{"kind":"thing","name":%q,"id":%q}]`, kind, name)))
+	for _, text := range says {
+		if !strings.Contains(got, text) {
+			w.t.Errorf("%s does not say %s: %s", thing, text, got)
 		}
 	}
 }

@@ -1,10 +1,12 @@
 package console
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -354,8 +356,125 @@ func (c *Console) stackThing(ctx context.Context, t *Thing) error {
 	for _, e := range happened.StackEvents {
 		events.Rows = append(events.Rows, []Cell{at(e.Timestamp), plain(aws.ToString(e.LogicalResourceId)), state(string(e.ResourceStatus)), plain(aws.ToString(e.ResourceStatusReason))})
 	}
-	t.Tables = append(t.Tables, resources, events, outputs)
+	changes, err := c.changeSets(ctx, t.Name, aws.ToString(s.ChangeSetId))
+	if err != nil {
+		return err
+	}
+	t.Tables = append(append(t.Tables, changes...), resources, events, outputs)
 	return nil
+}
+
+// changeSets returns a table of what the change set changed that the stack was deployed by
+// last, if one was, and of each that nobody has executed.
+func (c *Console) changeSets(ctx context.Context, stack, last string) ([]Table, error) {
+	listed, err := c.aws.Stacks.ListChangeSets(ctx, &awscloudformation.ListChangeSetsInput{StackName: &stack})
+	if err != nil {
+		return nil, err
+	}
+	var tables []Table
+	for _, set := range slices.Backward(listed.Summaries) {
+		id := aws.ToString(set.ChangeSetId)
+		t := Table{Columns: []string{"Action", "Resource", "Type", "Property", "Before", "After"}, Empty: "It changes no resource."}
+		switch {
+		case id == last:
+			t.Title = "What changed last"
+		case set.ExecutionStatus == cfntypes.ExecutionStatusAvailable:
+			t.Title = "What would change by " + aws.ToString(set.ChangeSetName) + ", which nobody has executed"
+		default:
+			continue
+		}
+		in := &awscloudformation.DescribeChangeSetInput{ChangeSetName: &id, IncludePropertyValues: aws.Bool(true)}
+		for {
+			page, err := c.aws.Stacks.DescribeChangeSet(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			for _, change := range page.Changes {
+				t.Rows = append(t.Rows, changeRows(change.ResourceChange)...)
+			}
+			if page.NextToken == nil || len(t.Rows) >= rows {
+				break
+			}
+			in.NextToken = page.NextToken
+		}
+		tables = append(tables, t)
+	}
+	return tables, nil
+}
+
+// changeRows returns a row for each property of a resource that changes, or one for all
+// of a resource that is added or removed.
+func changeRows(r *cfntypes.ResourceChange) [][]Cell {
+	action := string(r.Action)
+	switch r.Replacement {
+	case cfntypes.ReplacementTrue:
+		action += ", replaced"
+	case cfntypes.ReplacementConditional:
+		action += ", perhaps replaced"
+	}
+	id := plain(aws.ToString(r.LogicalResourceId))
+	id.To = refOf(aws.ToString(r.ResourceType), aws.ToString(r.PhysicalResourceId))
+	begin := []Cell{plain(action), id, plain(aws.ToString(r.ResourceType))}
+	var all [][]Cell
+	for _, d := range r.Details {
+		name := cmp.Or(strings.TrimPrefix(aws.ToString(d.Target.Path), "/Properties/"), aws.ToString(d.Target.Name), string(d.Target.Attribute))
+		for _, leaf := range leaves(name, d.Target.BeforeValue, d.Target.AfterValue) {
+			row := append(slices.Clone(begin), plain(leaf[0]), code(leaf[1]), code(leaf[2]))
+			// A property may be named for several reasons.
+			if !slices.ContainsFunc(all, func(other []Cell) bool { return slices.Equal(other[len(begin):], row[len(begin):]) }) {
+				all = append(all, row)
+			}
+		}
+	}
+	if len(all) == 0 {
+		all = append(all, append(begin, plain(""), code(aws.ToString(r.BeforeContext)), code(aws.ToString(r.AfterContext))))
+	}
+	return all
+}
+
+// knownLater is what AWS writes for a value that the change itself determines.
+const knownLater = "{{changeSet:KNOWN_AFTER_APPLY}}"
+
+// leaves returns the parts of a property that differ, each as its path and its texts
+// before and after.
+func leaves(path string, before, after *string) [][3]string {
+	read := func(text *string) map[string]json.RawMessage {
+		var members map[string]json.RawMessage
+		if text == nil || json.Unmarshal([]byte(*text), &members) != nil {
+			return nil
+		}
+		return members
+	}
+	was, is := read(before), read(after)
+	if was == nil || is == nil {
+		written := strings.ReplaceAll(aws.ToString(after), knownLater, "known after the change")
+		return [][3]string{{path, aws.ToString(before), written}}
+	}
+	names := slices.Collect(maps.Keys(was))
+	for name := range is {
+		if _, both := was[name]; !both {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	var all [][3]string
+	for _, name := range names {
+		if !bytes.Equal(was[name], is[name]) {
+			all = append(all, leaves(path+"/"+name, unquoted(was[name]), unquoted(is[name]))...)
+		}
+	}
+	return all
+}
+
+// unquoted returns a value as CloudFormation shows it: a text without quotation marks, and
+// nothing of what is not there.
+func unquoted(value json.RawMessage) *string {
+	if value == nil {
+		return nil
+	}
+	text := string(value)
+	_ = json.Unmarshal(value, &text) // else it is no text
+	return &text
 }
 
 func (c *Console) functionThing(ctx context.Context, t *Thing) error {

@@ -101,13 +101,29 @@ func architecture() []types.Parameter {
 	return []types.Parameter{{ParameterKey: aws.String("Architecture"), ParameterValue: aws.String(localaws.HostContext()["architecture"].(string))}}
 }
 
+// propose makes a change set of a release, and returns its id when it is computed.
+func (w *world) propose(number, fault string) *string {
+	w.t.Helper()
+	stacks := cloudformation.NewFromConfig(w.cfg)
+	set, err := stacks.CreateChangeSet(w.t.Context(), &cloudformation.CreateChangeSetInput{
+		StackName: aws.String("shop"), ChangeSetName: aws.String("release-" + number), TemplateBody: aws.String(release(number, fault)), Parameters: architecture(), Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam},
+	})
+	w.must(err)
+	for {
+		seen, err := stacks.DescribeChangeSet(w.t.Context(), &cloudformation.DescribeChangeSetInput{ChangeSetName: set.Id})
+		w.must(err)
+		if seen.ExecutionStatus == types.ExecutionStatusAvailable {
+			return set.Id
+		}
+		w.pass(time.Second)
+	}
+}
+
 // ship begins to shift the shop's traffic to a release, and returns the deployment.
 func (w *world) ship(number, fault string) string {
 	w.t.Helper()
 	ctx := w.t.Context()
-	_, err := cloudformation.NewFromConfig(w.cfg).UpdateStack(ctx, &cloudformation.UpdateStackInput{
-		StackName: aws.String("shop"), TemplateBody: aws.String(release(number, fault)), Parameters: architecture(), Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam},
-	})
+	_, err := cloudformation.NewFromConfig(w.cfg).ExecuteChangeSet(ctx, &cloudformation.ExecuteChangeSetInput{ChangeSetName: w.propose(number, fault)})
 	w.must(err)
 	deployments := codedeploy.NewFromConfig(w.cfg)
 	for {

@@ -220,6 +220,13 @@ scenario('what exists is listed, searched and linked', at('shop', 'aws', async (
   await page.getByRole('link', { name: 'shop-errors' }).click()
   await text(page, 'GreaterThanThreshold 5, in 3 of 3 periods')
 }))
+scenario('a stack shows what changed last, by property', at('shop', 'aws/stack/shop', async (page) => {
+  const changed = page.getByRole('region', { name: 'Table: What changed last' })
+  const row = changed.getByRole('row').filter({ hasText: 'Environment/Variables/FAULT' })
+  same((await row.getByRole('cell').allTextContents()).join('|'), 'Modify|Function|AWS::Lambda::Function|Environment/Variables/FAULT|none|fail', 'the row')
+  await row.getByRole('link', { name: 'Function' }).click()
+  await page.getByRole('article', { name: 'shop' }).getByText('function', { exact: true }).waitFor()
+}))
 scenario('a function leads to its logs', at('shop', 'aws/function/shop', async (page) => {
   await text(page, '10 % to version 2')
   await page.getByRole('link', { name: /\[1\]/ }).first().click()
