@@ -204,7 +204,7 @@ func (r *rehearsal) prepare(ctx context.Context, s *subject) (map[string]any, er
 	context["connectionArn"] = r.source.connection
 	context["branch"] = s.branch
 	context[cdk.EvidenceKey] = keys.String()
-	return context, setContext(context)
+	return context, local.SetContext(context)
 }
 
 // begin deploys the previous release to its stages, and deploys the pipeline.

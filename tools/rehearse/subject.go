@@ -2,7 +2,6 @@ package rehearse
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -151,13 +150,4 @@ func removeCheckout(checkout project.Config) error {
 		return nil
 	}
 	return os.RemoveAll(checkout.Dir)
-}
-
-// setContext makes context the CDK context of this process and its children.
-func setContext(context map[string]any) error {
-	encoded, err := json.Marshal(context)
-	if err != nil {
-		return fmt.Errorf("writing CDK context: %w", err)
-	}
-	return os.Setenv("CDK_CONTEXT_JSON", string(encoded))
 }

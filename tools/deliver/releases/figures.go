@@ -1,7 +1,6 @@
 package releases
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -24,36 +23,34 @@ type change struct {
 // reverts finds what git revert writes into a message.
 var reverts = regexp.MustCompile(`(?m)^This reverts commit ([0-9a-f]{40}|[0-9a-f]{64})\b`)
 
-// changes returns the commits that to has and from has not, the newest first; all of
-// to's, if from is "".
-func changes(ctx context.Context, dir, from, to string) ([]change, error) {
-	of := to
-	if from != "" {
-		of = from + ".." + to
-	}
-	out, err := gitcmd.In(dir).Output(ctx, "log", "-z", "--format=%H%n%ct%n%B", of, "--")
+// between returns the commits that only one of two releases has, the newest first.
+func between(ctx context.Context, dir, older, newer string) (onlyOlder, onlyNewer []change, err error) {
+	out, err := gitcmd.In(dir).Output(ctx, "log", "-z", "--left-right", "--format=%m%H%n%ct%n%B", older+"..."+newer, "--")
 	if err != nil {
-		return nil, fmt.Errorf("reading the commits from %.12s to %.12s: %w", cmp.Or(from, "the first"), to, err)
+		return nil, nil, fmt.Errorf("reading the commits between %.12s and %.12s: %w", older, newer, err)
 	}
-	var all []change
 	for record := range strings.SplitSeq(out, "\x00") {
 		parts := strings.SplitN(strings.TrimLeft(record, "\n"), "\n", 3)
 		if len(parts) < 3 {
 			continue
 		}
+		side := &onlyOlder
+		if strings.HasPrefix(parts[0], ">") {
+			side = &onlyNewer
+		}
 		seconds, err := strconv.ParseInt(parts[1], 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("reading the time of commit %s: %w", parts[0], err)
+			return nil, nil, fmt.Errorf("reading the time of commit %s: %w", parts[0][1:], err)
 		}
-		c := change{hash: parts[0], when: time.Unix(seconds, 0).UTC()}
+		c := change{hash: parts[0][1:], when: time.Unix(seconds, 0).UTC()}
 		subject, _, _ := strings.Cut(parts[2], "\n")
 		c.subject = printable(subject)
 		for _, found := range reverts.FindAllStringSubmatch(parts[2], -1) {
 			c.reverts = append(c.reverts, found[1])
 		}
-		all = append(all, c)
+		*side = append(*side, c)
 	}
-	return all, nil
+	return onlyOlder, onlyNewer, nil
 }
 
 // window is how far the figures look back.
@@ -95,10 +92,7 @@ func measure(ctx context.Context, dir string, all []deployment, now time.Time) f
 		before := all[i-1]
 		var err error
 		var back []change
-		if brought[i], err = changes(ctx, dir, before.commit, d.commit); err == nil {
-			back, err = changes(ctx, dir, d.commit, before.commit)
-		}
-		if err != nil {
+		if back, brought[i], err = between(ctx, dir, before.commit, d.commit); err != nil {
 			f.unsure[i-1] = err
 			f.unknown = append(f.unknown, err.Error())
 			continue

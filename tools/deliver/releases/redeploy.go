@@ -68,7 +68,7 @@ func (l ledger) redeploy(ctx context.Context, cfg project.Config, wanted, stage 
 	} else if command.ExitCode(err) != 1 {
 		return err
 	}
-	taken, err := changes(ctx, cfg.Dir, commit, cfg.Commit)
+	_, taken, err := between(ctx, cfg.Dir, commit, cfg.Commit)
 	if err != nil {
 		return err
 	}

@@ -255,13 +255,16 @@ func (l ledger) compare(ctx context.Context, cfg project.Config, older, newer st
 		}
 		fmt.Fprintf(cfg.Stdout, "%.12s  %s  %s\n      package sha256 %.12s, %d deployments\n", commit, verdict, subjectOf(ctx, cfg.Dir, commit), orNone(pkg), len(deployments))
 	}
-	for _, part := range []struct{ title, from, to string }{{"brings", older, newer}, {"takes back", newer, older}} {
-		all, err := changes(ctx, cfg.Dir, part.from, part.to)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(cfg.Stdout, "\n%s %d commits\n", part.title, len(all))
-		for _, c := range all {
+	back, brought, err := between(ctx, cfg.Dir, older, newer)
+	if err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		title string
+		all   []change
+	}{{"brings", brought}, {"takes back", back}} {
+		fmt.Fprintf(cfg.Stdout, "\n%s %d commits\n", part.title, len(part.all))
+		for _, c := range part.all {
 			fmt.Fprintf(cfg.Stdout, "  %.12s  %s  %s\n", c.hash, c.when.Format(time.DateOnly), c.subject)
 		}
 	}

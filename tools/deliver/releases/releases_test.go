@@ -237,7 +237,7 @@ func TestAttackByASubject(t *testing.T) {
 	one := r.commit(0, "one")
 	r.git("commit", "-q", "--allow-empty", "-m", "Add\x1b]52;c;ZXZpbA==\a two\u202e")
 	two := r.git("rev-parse", "HEAD")
-	all, err := changes(t.Context(), r.dir, one, two)
+	_, all, err := between(t.Context(), r.dir, one, two)
 	if err != nil || len(all) != 1 {
 		t.Fatalf("%+v, %v", all, err)
 	}

@@ -37,7 +37,8 @@ func Stage(name string) func(context.Context, project.Config) error {
 // Run exercises a stage, prints the latencies and leaves the evidence, of a
 // failure too, in .magewright/smoke-STAGE.intoto.json.
 func Run(ctx context.Context, cfg project.Config, stage string) error {
-	return run(ctx, cfg, stage, nil)
+	_, err := run(ctx, cfg, stage, nil)
+	return err
 }
 
 // A Draft is what serves a stage and need not be a release.
@@ -46,53 +47,55 @@ type Draft struct {
 	Packages []string // SHA-256 of those that may serve
 }
 
-// Try exercises a stage that a draft serves, as Run does. It leaves no evidence.
-func Try(ctx context.Context, cfg project.Config, stage string, draft Draft) error {
+// Try exercises a stage that a draft serves, as Run does, and returns how many steps were
+// taken. It leaves no evidence.
+func Try(ctx context.Context, cfg project.Config, stage string, draft Draft) (steps int, err error) {
 	return run(ctx, cfg, stage, &draft)
 }
 
-// run exercises a stage that the release serves, or a draft if there is one.
-func run(ctx context.Context, cfg project.Config, stage string, draft *Draft) error {
+// run exercises a stage that the release serves, or a draft if there is one. It returns
+// how many steps were taken.
+func run(ctx context.Context, cfg project.Config, stage string, draft *Draft) (taken int, err error) {
 	read := cdk.ReadRelease
 	if draft != nil {
 		read = cdk.ReadDraft
 	}
 	awsConfig, err := stack.Connect(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	release, err := read(cfg)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	names, err := manifest.Read(cfg)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	where, err := names.Stage(stage)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	stage = where.Name
 	steps, err := probe.Load(cfg.Dir)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	all, err := stack.DescribeAll(ctx, awsConfig, where)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	outputs := all[0]
 	signer, err := kmssign.NewRecord(ctx, awsConfig)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var serve []string
 	said := release.Commit
 	if draft != nil {
 		said, serve = draft.Commit, draft.Packages
 	} else if serve, err = Serve(cfg, names, where, release.Package); err != nil {
-		return err
+		return 0, err
 	}
 	result, err := Exercise(ctx, Target{
 		AWS: awsConfig, Outputs: outputs, Others: all[1:], Steps: steps, Serve: serve,
@@ -105,22 +108,23 @@ func run(ctx context.Context, cfg project.Config, stage string, draft *Draft) er
 	if result.Version != "" {
 		fmt.Fprintf(cfg.Stdout, "version %s of %s serves %s, made of package sha256 %.12s\n", result.Version, outputs.FunctionName, stage, result.Package)
 	}
+	taken = len(result.Checks)
 	for _, c := range result.Checks {
 		fmt.Fprintf(cfg.Stdout, "%-34s %d  %7.1f ms\n", c.Name, c.Status, c.Milliseconds)
 	}
 	if draft == nil {
 		if keepErr := keep(cfg, release.Package, result, stage == names.First().Name, err); keepErr != nil {
-			return errors.Join(err, keepErr)
+			return taken, errors.Join(err, keepErr)
 		}
 	}
 	if missing, ok := errors.AsType[*exit.Error](err); ok {
-		return missing // AWS can't be asked: it says what to type
+		return taken, missing // AWS can't be asked: it says what to type
 	}
 	if err != nil {
-		return exit.Failed("aws logs tail --since 10m of the function's log group, then go tool mage smoke -stage="+stage,
+		return taken, exit.Failed("aws logs tail --since 10m of the function's log group, then go tool mage smoke -stage="+stage,
 			"%s at %s: %w", stage, outputs.Address(), err)
 	}
-	return nil
+	return taken, nil
 }
 
 // Serve returns the SHA-256 of the packages that may serve a stage: that of the

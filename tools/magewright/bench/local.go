@@ -28,6 +28,7 @@ import (
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/rehearse/local"
 )
 
 const (
@@ -44,7 +45,7 @@ func (b *bench) local(ctx context.Context) (err error) {
 		return fmt.Errorf("starting the embedded AWS: %w", err)
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	if err := setEnvironment(server); err != nil {
+	if err := (&local.Endpoint{Server: server, Context: localaws.HostContext()}).Use(); err != nil {
 		return err
 	}
 	checkout, err := b.checkout(ctx)
@@ -56,23 +57,6 @@ func (b *bench) local(ctx context.Context) (err error) {
 		return err
 	}
 	return b.invoke(ctx, checkout)
-}
-
-// setEnvironment makes this process and what it starts reach the endpoint, and
-// build functions for this machine.
-func setEnvironment(server *localaws.Server) error {
-	variables := localaws.Environment(server.URL, server.Credentials())
-	cdkContext, err := json.Marshal(localaws.HostContext())
-	if err != nil {
-		return fmt.Errorf("writing CDK context: %w", err)
-	}
-	variables["CDK_CONTEXT_JSON"] = string(cdkContext)
-	for name, value := range variables {
-		if err := os.Setenv(name, value); err != nil {
-			return fmt.Errorf("setting %s: %w", name, err)
-		}
-	}
-	return nil
 }
 
 // checkout makes a clean clone of HEAD: what differs from a commit is not

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -141,8 +142,17 @@ func (p Prices) Of(t Template, traffic Traffic) Estimate {
 		case r.Type == "AWS::Lambda::Function":
 			// The defaults are CloudFormation's.
 			memory, architecture := 128.0, "x86_64"
-			if n, ok := r.Properties.MemorySize.(float64); ok {
+			known := true
+			switch n := r.Properties.MemorySize.(type) {
+			case nil:
+			case float64:
 				memory = n
+			case string:
+				var err error
+				memory, err = strconv.ParseFloat(n, 64)
+				known = err == nil
+			default:
+				known = false
 			}
 			if len(r.Properties.Architectures) == 1 {
 				architecture, _ = r.Properties.Architectures[0].(string)
@@ -151,6 +161,10 @@ func (p Prices) Of(t Template, traffic Traffic) Estimate {
 			second, priced := p.Lambda.GigabyteSecond[architecture]
 			if !priced {
 				note(&e.Unknown, "the duration of "+r.Type+" on "+cmp.Or(architecture, "an architecture that a parameter chooses"))
+			}
+			if !known {
+				note(&e.Unknown, "the duration of "+r.Type+" with a memory that a parameter chooses")
+				memory = 0
 			}
 			e.Items["Lambda, duration"] += traffic.Requests * traffic.Milliseconds / 1000 * memory / 1024 * second
 		case isMonthly:

@@ -51,11 +51,11 @@ func TestOf(t *testing.T) {
 		}, ByUse: []string{"AWS::S3::Bucket"}},
 		large: {Items: map[string]float64{
 			"Lambda, requests":       0.8,
-			"Lambda, duration":       2e6*0.05*0.5*0.0000133334 + 2e6*0.05*0.125*0.0000166667,
+			"Lambda, duration":       2e6 * 0.05 * 0.5 * 0.0000133334,
 			"AWS::CloudWatch::Alarm": 0.2,
 			"AWS::ApiGatewayV2::Api": 2,
 			"AWS::KMS::Key":          1,
-		}, Unknown: []string{"AWS::Braket::Thing", "AWS::EC2::VPCEndpoint"}},
+		}, Unknown: []string{"AWS::Braket::Thing", "AWS::EC2::VPCEndpoint", "the duration of AWS::Lambda::Function with a memory that a parameter chooses"}},
 	} {
 		got := prices.Of(template(t, text), Traffic{2e6, 50})
 		if diff := cmp.Diff(want, got, near); diff != "" {
@@ -114,10 +114,10 @@ func TestPrint(t *testing.T) {
   1.00      0.00   +1.00  AWS::ApiGatewayV2::Api
   0.20      0.10   +0.10  AWS::CloudWatch::Alarm
   1.00      0.00   +1.00  AWS::KMS::Key
-  0.88      0.33   +0.54  Lambda, duration
+  0.67      0.33   +0.33  Lambda, duration
   0.40      0.20   +0.20  Lambda, requests
-  3.48      0.63   +2.84  sum
-not counted, because no price is known: AWS::Braket::Thing, AWS::EC2::VPCEndpoint
+  3.27      0.63   +2.63  sum
+not counted, because no price is known: AWS::Braket::Thing, AWS::EC2::VPCEndpoint, the duration of AWS::Lambda::Function with a memory that a parameter chooses
 without free tiers, discounts, data transfer and taxes
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
@@ -146,6 +146,21 @@ without free tiers, discounts, data transfer and taxes
 	}
 	if !strings.Contains(out.String(), "0.10  sum\nnothing is beside it: it is not deployed\nnot counted, because it costs by use: AWS::S3::Bucket\n") {
 		t.Errorf("alone it is\n%s", &out)
+	}
+}
+
+// TestMemory holds that a number that is written as a text is one.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	prices, err := Load(project.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(memory string) float64 {
+		return prices.Of(template(t, `{"Resources": {"F": {"Type": "AWS::Lambda::Function", "Properties": {`+memory+`}}}}`), Usual).Items["Lambda, duration"]
+	}
+	if small, large := of(``), of(`"MemorySize": "256"`); math.Abs(large-2*small) > 1e-9 {
+		t.Errorf("256 MB as a text cost %v, and 128 MB %v", large, small)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -262,14 +261,14 @@ func (l *loop) smoke(ctx context.Context) error {
 	var said bytes.Buffer
 	cfg := l.cfg
 	cfg.Stdout, cfg.Stderr = &said, &said
-	if err := smoke.Try(ctx, cfg, "", smoke.Draft{Commit: build.Commit(cfg), Packages: l.functions.packages()}); err != nil {
+	steps, err := smoke.Try(ctx, cfg, "", smoke.Draft{Commit: build.Commit(cfg), Packages: l.functions.packages()})
+	if err != nil {
 		fmt.Fprint(l.out, said.String())
 		if e, ok := errors.AsType[*exit.Error](err); ok {
 			err = e.Err // its next command is for a release
 		}
 		return exit.Failed("mend it and save it; the log of the function is above, and in the console", "the smoke test fails: %w", err)
 	}
-	steps := strings.Count(said.String(), " ms\n")
 	fmt.Fprintln(l.out, timed(saidSmoke(steps), clock.Since(l.clock, began)))
 	return nil
 }

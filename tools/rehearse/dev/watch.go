@@ -2,7 +2,6 @@ package dev
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -115,16 +114,23 @@ func (w *watch) changed() ([]string, error) {
 	return all, nil
 }
 
+// looks is how often git may fail in a row, such as while somebody repairs the repository.
+const looks = 10
+
 // next waits until files are saved, and until no more are: an editor that formats writes
-// a file twice, and git checkout writes many. It fails when ctx ends.
+// a file twice, and git checkout writes many. It fails when ctx ends, and when git goes on
+// failing.
 func (w *watch) next(ctx context.Context, c clock.Clock) ([]string, error) {
 	var all []string
+	failed := 0
 	for {
 		changed, err := w.changed()
-		switch {
-		case err != nil && ctx.Err() == nil && errors.Is(err, fs.ErrNotExist):
+		if err == nil {
+			failed = 0
+		} else if failed++; failed == looks && ctx.Err() == nil {
 			return nil, err
-		case len(changed) == 0 && len(all) > 0:
+		}
+		if err == nil && len(changed) == 0 && len(all) > 0 {
 			slices.Sort(all)
 			return slices.Compact(all), nil
 		}

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/magewright/magewright/tools/internal/clock"
@@ -131,5 +132,32 @@ func TestNext(t *testing.T) {
 	end()
 	if got := <-results; got.err == nil {
 		t.Errorf("after the end, it returns %q", got.changed)
+	}
+}
+
+// TestGitFails holds that the watch waits for git for a while, and then says what is wrong.
+func TestGitFails(t *testing.T) {
+	t.Parallel()
+	dir := repository(t, map[string]string{"a.go": "1"})
+	w, err := newWatch(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, ".git")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "b.go", "1") // so that git is asked
+	manual := clock.NewManual(clock.System().Now())
+	failed := make(chan error)
+	go func() {
+		_, err := w.next(t.Context(), manual)
+		failed <- err
+	}()
+	for range looks - 1 {
+		manual.BlockUntil(1)
+		manual.Advance(between)
+	}
+	if err := <-failed; err == nil || !strings.Contains(err.Error(), "finding the files to watch") {
+		t.Errorf("it returns %v", err)
 	}
 }

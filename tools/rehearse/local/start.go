@@ -91,18 +91,21 @@ func (e *Endpoint) Use() error {
 	if err := Forget(); err != nil {
 		return err
 	}
-	variables := localaws.Environment(e.Server.URL, e.Server.Credentials())
-	encoded, err := json.Marshal(e.Context)
-	if err != nil {
-		return fmt.Errorf("encoding the CDK context: %w", err)
-	}
-	variables["CDK_CONTEXT_JSON"] = string(encoded)
-	for name, value := range variables {
+	for name, value := range localaws.Environment(e.Server.URL, e.Server.Credentials()) {
 		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("setting %s: %w", name, err)
 		}
 	}
-	return nil
+	return SetContext(e.Context)
+}
+
+// SetContext makes context the CDK context of this process and its children.
+func SetContext(context map[string]any) error {
+	encoded, err := json.Marshal(context)
+	if err != nil {
+		return fmt.Errorf("writing CDK context: %w", err)
+	}
+	return os.Setenv("CDK_CONTEXT_JSON", string(encoded))
 }
 
 // Forget removes all that leads to another AWS from the environment of this process. A
