@@ -269,6 +269,8 @@ func (Pipeline) Deploy(ctx context.Context) error {
 }
 
 // Status shows the pipeline's last execution, and what waits for an answer.
-func (Pipeline) Status(ctx context.Context) error {
-	return program.Run(ctx, "pipeline:status")
+func (Pipeline) Status(ctx context.Context,
+	follow *bool, // wait until the pipeline has ended with HEAD; exit code 0 if HEAD is delivered
+) error {
+	return program.Run(ctx, "pipeline:status", program.Flag("follow", follow))
 }

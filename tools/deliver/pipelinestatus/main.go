@@ -1,5 +1,5 @@
 // Package pipelinestatus is `mage pipeline:status`: it shows the last execution
-// of the pipeline, wherever the credentials point to.
+// of the pipeline, wherever the credentials point to, or follows that of HEAD.
 package pipelinestatus
 
 import (
@@ -14,9 +14,11 @@ import (
 	"github.com/magewright/magewright/tools/project/target"
 )
 
-// Main runs the target, which has no flags.
+// Main runs the target with its flags.
 func Main(ctx context.Context, args []string) error {
-	if err := program.Parse(program.Flags("pipeline:status"), args); err != nil {
+	flags := program.Flags("pipeline:status")
+	until := flags.Bool("follow", false, "wait until the pipeline has ended with HEAD; exit code 0 if HEAD is delivered")
+	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
 	ctx, stop := target.Signals(ctx)
@@ -35,6 +37,9 @@ func Main(ctx context.Context, args []string) error {
 	awsConfig, err := stack.Connect(ctx)
 	if err != nil {
 		return err
+	}
+	if *until {
+		return follow(ctx, os.Stdout, awsConfig, names.Pipeline.Stack, cfg.Commit, clock.System())
 	}
 	return show(ctx, os.Stdout, awsConfig, names.Pipeline.Stack, clock.System())
 }

@@ -163,6 +163,43 @@ func TestShow(t *testing.T) {
 	}
 }
 
+// TestFollow follows a commit that is delivered, and one that a person rejects.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.create()
+	quick := clock.NewElastic(5000)
+	defer quick.Accelerate()()
+	for _, last := range []types.ApprovalStatus{types.ApprovalStatusApproved, types.ApprovalStatusRejected} {
+		put, err := r.s3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("source"), Key: aws.String("app.zip"), Body: strings.NewReader("PK" + string(last))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		done := make(chan error)
+		go func() { done <- follow(t.Context(), &out, r.aws, pipelineName, *put.VersionId, quick) }()
+		if _, err := r.client.StartPipelineExecution(t.Context(), &codepipeline.StartPipelineExecutionInput{
+			Name: aws.String(pipelineName), Variables: []types.PipelineVariable{{Name: aws.String("reason"), Value: aws.String("a test")}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		r.answer(r.shown("Approval/Approve waits for"), types.ApprovalStatusApproved)
+		r.answer(r.shown("Production/Go waits for"), last)
+		err = <-done
+		has(t, out.String(), `^Source/Source Succeeded after `, `^Approval/Approve Succeeded after .*approved by arn:`)
+		if last == types.ApprovalStatusApproved {
+			has(t, out.String(), `^commit \S+ is delivered$`)
+		}
+		if failed := exit.Status(err) == exit.Gate && strings.Contains(err.Error(), "is Failed\n  Production/Go Failed: Rejected by arn:"); failed != (last == types.ApprovalStatusRejected) || !failed && err != nil {
+			t.Errorf("%s: %v\n%s", last, err, &out)
+		}
+	}
+	var out bytes.Buffer
+	if err := follow(t.Context(), &out, r.aws, pipelineName, "none", quick); exit.Status(err) != exit.Gate || !strings.Contains(err.Error(), "has not begun with commit none within 10m0s") {
+		t.Errorf("a commit that nobody pushed: %v", err)
+	}
+}
+
 func TestLasted(t *testing.T) {
 	t.Parallel()
 	began := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)

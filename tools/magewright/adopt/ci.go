@@ -179,6 +179,36 @@ jobs:
         env:
           GITHUB_TOKEN: ${{ github.token }}
           MAGEWRIGHT_BASE: ${{ github.event.pull_request.base.sha }}
+
+  # Follows what CodePipeline makes of the commit, so that the commit shows it: red if the
+  # release was stopped, green once it is delivered. It waits for the approval, too. The
+  # role may read the pipeline. The job is skipped without MAGEWRIGHT_ROLE.
+  delivery:
+    if: ${{ github.event_name == 'push' && vars.MAGEWRIGHT_ROLE != '' }}
+    runs-on: ubuntu-24.04
+    timeout-minutes: 350
+    concurrency: magewright-${{ github.sha }}
+    permissions:
+      contents: read
+      id-token: write # for the role
+    steps:
+      - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0
+        with:
+          fetch-depth: 0
+          persist-credentials: false
+      - uses: actions/setup-go@d35c59abb061a4a6fb18e82ac0862c26744d6ab5 # v5.5.0
+        with:
+          go-version-file: <<.Version>>
+      - uses: actions/setup-node@v4
+        with:
+          node-version: 24
+      - run: <<.Mage>> synth
+      - uses: aws-actions/configure-aws-credentials@b47578312673ae6fa5b5096b330d9fbac3d116df # v4.2.1
+        with:
+          role-to-assume: ${{ vars.MAGEWRIGHT_ROLE }}
+          role-duration-seconds: 21600
+          aws-region: ${{ vars.AWS_REGION || 'us-east-1' }}
+      - run: <<.Mage>> pipeline:status -follow
 <<- end>>
 `))
 
@@ -240,5 +270,23 @@ magewright comment:
     - if [ -n "$AWS_ROLE_ARN" ]; then export AWS_WEB_IDENTITY_TOKEN_FILE="$CI_PROJECT_DIR/.cache/oidc"; fi
     - <<.Mage>> synth
     - MAGEWRIGHT_BASE="$CI_MERGE_REQUEST_DIFF_BASE_SHA" <<.Mage>> comment
+
+# Follows what CodePipeline makes of the commit, so that the commit shows it: red if the
+# release was stopped, green once it is delivered. It waits for the approval, too. The role
+# may read the pipeline.
+magewright delivery:
+  extends: .magewright
+  stage: deploy
+  timeout: 6 hours
+  id_tokens:
+    MAGEWRIGHT_OIDC:
+      aud: sts.amazonaws.com
+  rules:
+    - if: $CI_COMMIT_BRANCH == "<<.Branch>>" && $AWS_ROLE_ARN
+  script:
+    - <<.Mage>> synth
+    - printf '%s' "$MAGEWRIGHT_OIDC" > "$CI_PROJECT_DIR/.cache/oidc"
+    - export AWS_WEB_IDENTITY_TOKEN_FILE="$CI_PROJECT_DIR/.cache/oidc"
+    - <<.Mage>> pipeline:status -follow
 <<- end>>
 `))

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -63,14 +62,14 @@ func TestGitHub(t *testing.T) {
 		}
 		jobs := []string{"verify"}
 		if len(r.CDK) > 0 {
-			jobs = append(jobs, "comment")
+			jobs = append(jobs, "comment", "delivery")
 		}
 		for _, job := range jobs {
 			j, found := workflow.Jobs[job]
 			if !found || len(workflow.Jobs) != len(jobs) {
 				t.Fatalf("%s: the jobs are %v, want %v", name, workflow.Jobs, jobs)
 			}
-			if (j.Permissions["id-token"] == "write") != (job == "comment") {
+			if (j.Permissions["id-token"] == "write") != (job != "verify") {
 				t.Errorf("%s: %s may %v", name, job, j.Permissions)
 			}
 			var run []string
@@ -81,7 +80,7 @@ func TestGitHub(t *testing.T) {
 				run = append(run, s.Run)
 			}
 			matrix := j.Strategy.Matrix.Target
-			if job == "comment" {
+			if job != "verify" {
 				matrix = []string{""}
 			}
 			for _, target := range matrix {
@@ -119,7 +118,9 @@ func TestGitLab(t *testing.T) {
 			if err := os.MkdirAll(filepath.Join(r.Dir, ".cache"), 0o750); err != nil {
 				t.Fatal(err)
 			}
-			checkCommands(t, r, comment.Script, "CI_PROJECT_DIR="+r.Dir, "MAGEWRIGHT_OIDC=token", "AWS_ROLE_ARN=arn:aws:iam::1:role/r", "CI_MERGE_REQUEST_DIFF_BASE_SHA=abc")
+			for _, script := range [][]string{comment.Script, jobs["magewright delivery"].Script} {
+				checkCommands(t, r, script, "CI_PROJECT_DIR="+r.Dir, "MAGEWRIGHT_OIDC=token", "AWS_ROLE_ARN=arn:aws:iam::1:role/r", "CI_MERGE_REQUEST_DIFF_BASE_SHA=abc")
+			}
 		}
 		if err := os.WriteFile(filepath.Join(r.Dir, ".gitlab-ci.yml"), []byte("build: {script: [make]}\n"), 0o600); err != nil {
 			t.Fatal(err)
@@ -139,9 +140,14 @@ func checkCommands(t *testing.T, r *Repository, commands []string, env ...string
 	if err := command.WriteProgram(filepath.Join(bin, "go"), []byte("#!/bin/sh\necho \"$*\" >>'"+log+"'\n")); err != nil {
 		t.Fatal(err)
 	}
-	var known []string
+	known := map[string]bool{}
 	for _, target := range targets.All() {
-		known = append(known, strings.ToLower(target.Name))
+		for _, name := range []string{strings.ToLower(target.Name), target.Alias} {
+			known[name] = true
+			for _, a := range target.Args {
+				known[name+" -"+a.Name] = true
+			}
+		}
 	}
 	before, mage, _ := strings.Cut(r.Mage.Command, " ")
 	ran := 0
@@ -162,7 +168,7 @@ func checkCommands(t *testing.T, r *Repository, commands []string, env ...string
 	}
 	for line := range strings.Lines(string(data)) {
 		target, ok := strings.CutPrefix(strings.TrimSpace(line), mage+" ")
-		if ok && slices.Contains(known, target) {
+		if ok && known[target] {
 			ran++
 			continue
 		}

@@ -106,7 +106,9 @@ var all = []Target{
 		{"breakGlass", "string", "why to deploy although the evidence does not allow it; signed and kept for ever"},
 	}},
 	{Name: "PipelineDeploy", Command: "deploy", Doc: "deploys the pipeline's stack from cdk.out (also: pipeline:deploy).", CDK: true, Alias: "pipeline:deploy", With: `, "-stage=pipeline"`},
-	{Name: "PipelineStatus", Command: "pipeline:status", Doc: "shows the pipeline's last execution, and what waits for an answer (also: pipeline:status).", CDK: true, Alias: "pipeline:status"},
+	{Name: "PipelineStatus", Command: "pipeline:status", Doc: "shows the pipeline's last execution, and what waits for an answer (also: pipeline:status).", CDK: true, Alias: "pipeline:status", Args: []Arg{
+		{"follow", "bool", "wait until the pipeline has ended with HEAD; exit code 0 if HEAD is delivered"},
+	}},
 	{Name: "Releases", Command: "releases", Doc: "shows what serves where, who approved what on which evidence, and DORA's four figures.", CDK: true, Args: []Arg{
 		{"diff", "string", "what is between two releases, as OLD..NEW"},
 	}},
