@@ -122,6 +122,7 @@ var errNobody = errors.New("there is nobody to send the plan to")
 // not deployed yet.
 func send(ctx context.Context, awsConfig aws.Config, names manifest.Manifest, commit string, plan readiness.Plan) (readiness.PlanSent, error) {
 	sent := readiness.PlanSent{Digest: plan.Digest, Text: plan.Text}
+	deployed := false
 	for _, stage := range []manifest.Stage{names.Last(), names.First()} {
 		outputs, err := stack.Main(ctx, awsConfig, stage)
 		if errors.Is(err, stack.ErrNotDeployed) {
@@ -130,9 +131,13 @@ func send(ctx context.Context, awsConfig aws.Config, names manifest.Manifest, co
 		if err != nil {
 			return sent, err
 		}
+		deployed = true
 		if sent.Topic = outputs.NotificationTopic; sent.Topic != "" {
 			break
 		}
+	}
+	if !deployed {
+		return sent, exit.Missing("go tool mage deploy-staging", "%w: neither %s nor %s is deployed (%s)", errNobody, names.Last().Name, names.First().Name, stack.Where(ctx, awsConfig))
 	}
 	if sent.Topic == "" {
 		return sent, exit.Missing("put a topic that alarms go to out of the stack, in the CDK app; then go tool mage deploy-staging", "%w: neither production nor staging has an output with a topic", errNobody)

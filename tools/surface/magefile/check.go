@@ -71,6 +71,7 @@ var own = map[string]bool{
 //
 // Mage itself runs the targets before one that it does not know.
 func Check(words []string, targets []Target) error {
+	help := false
 	for len(words) > 0 && strings.HasPrefix(words[0], "-") {
 		name, _, hasValue := strings.Cut(strings.TrimLeft(words[0], "-"), "=")
 		takesValue, known := own[name]
@@ -78,6 +79,7 @@ func Check(words []string, targets []Target) error {
 		case known && takesValue && !hasValue && len(words) > 1:
 			words = words[2:]
 		case known:
+			help = help || name == "h"
 			words = words[1:]
 		default:
 			return misplaced(name, words, targets)
@@ -86,7 +88,7 @@ func Check(words []string, targets []Target) error {
 	for len(words) > 0 {
 		t := find(words[0], targets)
 		if t == nil {
-			return unknown(words, targets)
+			return unknown(words, targets, help)
 		}
 		words = words[1:]
 		for args := t.Args; len(words) > 0; words = words[1:] {
@@ -165,8 +167,8 @@ func misplaced(name string, words []string, targets []Target) error {
 	return nil
 }
 
-// unknown says what is wrong with a word that is no target.
-func unknown(words []string, targets []Target) error {
+// unknown says what is wrong with a word that is no target, or that is to be explained.
+func unknown(words []string, targets []Target, help bool) error {
 	word, names := words[0], make([]string, 0, len(targets))
 	for _, t := range targets {
 		names = append(names, t.Name)
@@ -186,6 +188,9 @@ func unknown(words []string, targets []Target) error {
 	case nearest != "":
 		e.Reason += fmt.Sprintf("; did you mean %q?", nearest)
 		e.Next = "go tool mage " + nearest
+	}
+	if help && e.Next != "go tool mage -l" {
+		e.Next = "go tool mage -h " + strings.TrimPrefix(e.Next, "go tool mage ")
 	}
 	return e
 }

@@ -62,7 +62,7 @@ func TestCheck(t *testing.T) {
 		"greet Ada Doctor -loud lint":                                   "",
 		"greet tset Doctor":                                             "",
 		"lint tset":                                                     "there is no target \"tset\"; did you mean \"test\"?\n  next: go tool mage test",
-		"-h tset":                                                       "there is no target \"tset\"; did you mean \"test\"?\n  next: go tool mage test",
+		"-h tset":                                                       "there is no target \"tset\"; did you mean \"test\"?\n  next: go tool mage -h test",
 		"deploy_staging":                                                "there is no target \"deploy_staging\"; did you mean \"deploy-staging\"?\n  next: go tool mage deploy-staging",
 		"nothing-like-it":                                               "there is no target \"nothing-like-it\"\n  next: go tool mage -l",
 		"pipeline status":                                               "there is no target \"pipeline\"\n  next: go tool mage pipeline:status",
