@@ -223,6 +223,7 @@ scenario('what exists is listed, searched and linked', at('shop', 'aws', async (
 scenario('a stack shows what changed last, by property', at('shop', 'aws/stack/shop', async (page) => {
   const changed = page.getByRole('region', { name: 'Table: What changed last' })
   const row = changed.getByRole('row').filter({ hasText: 'Environment/Variables/FAULT' })
+  await row.waitFor()
   same((await row.getByRole('cell').allTextContents()).join('|'), 'Modify|Function|AWS::Lambda::Function|Environment/Variables/FAULT|none|fail', 'the row')
   await row.getByRole('link', { name: 'Function' }).click()
   await page.getByRole('article', { name: 'shop' }).getByText('function', { exact: true }).waitFor()
