@@ -155,7 +155,32 @@ func read(ctx context.Context, from []bucket.Bucket, keys evidence.Keys) (ledger
 	}
 	slices.SortStableFunc(l.deployments, func(a, b deployment) int { return a.FinishedOn.Compare(b.FinishedOn) })
 	slices.SortStableFunc(l.assessments, func(a, b assessment) int { return a.FinishedOn.Compare(b.FinishedOn) })
+	l.deployments = once(l.deployments)
 	return l, nil
+}
+
+// once returns deployments without the records that repeat another one. A ledger keeps a
+// record of what is deployed to it, beside the one that is kept with the evidence, and a
+// deployment against the evidence is recorded before it begins, too.
+func once(all []deployment) []deployment {
+	newest := map[string]int{} // by stage, where the newest one is
+	var kept []deployment
+	for _, d := range all {
+		i, known := newest[d.Stage]
+		switch {
+		case known && kept[i].commit == d.commit && kept[i].BreakGlass != nil && kept[i].Version == "" && kept[i].Stopped == "":
+			kept[i] = d // it began, and this is how it ended
+		case known && kept[i].commit == d.commit && kept[i].Version == d.Version && kept[i].Bundle == d.Bundle && kept[i].Stopped == d.Stopped:
+			// What was read back is not in all of them.
+			if kept[i].ReadBack == nil {
+				kept[i].ReadBack = d.ReadBack
+			}
+		default:
+			newest[d.Stage] = len(kept)
+			kept = append(kept, d)
+		}
+	}
+	return kept
 }
 
 // most is the size limit of an object in bytes.

@@ -119,6 +119,50 @@ func TestFigures(t *testing.T) {
 	}
 }
 
+// TestOnce holds that a deployment counts once, however often it was recorded.
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	of := func(hours int, commit, version string, set ...func(*evidence.Deployment)) deployment {
+		d := deployed(hours, commit)
+		d.Version = version
+		for _, f := range set {
+			f(&d.Deployment)
+		}
+		return d
+	}
+	broken := func(d *evidence.Deployment) { d.BreakGlass = &evidence.BreakGlass{Reason: "it burns"} }
+	stopped := func(d *evidence.Deployment) { d.Stopped = "the canary" }
+	differs := func(d *evidence.Deployment) { d.ReadBack = &evidence.ReadBack{Differs: []string{"the alias"}} }
+	staging := func(d *evidence.Deployment) { d.Stage = "staging" }
+	for name, test := range map[string]struct {
+		all  []deployment
+		want string
+	}{
+		"in two ledgers":                    {[]deployment{of(1, "a", "1"), of(1, "a", "1")}, "a1"},
+		"with another stage between":        {[]deployment{of(1, "a", "1"), of(2, "b", "7", staging), of(3, "a", "1")}, "a1 b7"},
+		"against the evidence":              {[]deployment{of(1, "a", "", broken), of(2, "a", "1", broken), of(2, "a", "1", broken)}, "a1"},
+		"against the evidence, and stopped": {[]deployment{of(1, "a", "", broken), of(2, "a", "", broken, stopped)}, "a!"},
+		"stopped, and tried again":          {[]deployment{of(1, "a", "", stopped), of(2, "a", "2")}, "a! a2"},
+		"what differs is in the second":     {[]deployment{of(1, "a", "1"), of(2, "a", "1", differs)}, "a1?"},
+		"another one":                       {[]deployment{of(1, "a", "1"), of(2, "b", "2"), of(3, "a", "1")}, "a1 b2 a1"},
+	} {
+		var got []string
+		for _, d := range once(test.all) {
+			text := d.commit + d.Version
+			if d.Stopped != "" {
+				text += "!"
+			}
+			if d.ReadBack != nil {
+				text += "?"
+			}
+			got = append(got, text)
+		}
+		if got := strings.Join(got, " "); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+}
+
 // assess returns the bundle of an assessment.
 func assess(t *testing.T, signer evidence.Signer, commit, verdict string, outcomes ...readiness.Outcome) []byte {
 	t.Helper()
