@@ -134,7 +134,7 @@ func TestChoose(t *testing.T) {
 		only string
 		want []string
 	}{
-		{"", []string{"list", "lint", "compile", "ci", "cold", "warm", "check", "test", "first-output", "synth", "readiness", "go", "local", "invoke", "canary", "where"}},
+		{"", []string{"list", "lint", "compile", "ci", "cold", "warm", "check", "test", "first-output", "dev", "synth", "readiness", "go", "local", "invoke", "canary", "where"}},
 		{"^(cold|warm|check|test|first-output)$", []string{"cold", "warm", "check", "test", "first-output"}},
 		{"where", []string{"where"}},
 		{"nothing", nil},

@@ -44,6 +44,7 @@ var measurements = []measurement{
 	{name: "check", what: "go tool mage check with nothing changed, and with one line of a package changed", run: (*bench).check},
 	{name: "test", what: "go tool mage test with one line of app changed", run: (*bench).test},
 	{name: "first-output", what: "how long targets are silent", run: (*bench).firstOutput},
+	{name: "dev", what: "how long a saved file takes until a function serves it, while go tool mage dev runs", run: (*bench).dev},
 	{name: "synth", what: "go tool mage synth", run: (*bench).synth},
 	{name: "readiness", what: "deciding the readiness of a large change", run: (*bench).readiness},
 	{name: "go", what: "the repository's Go benchmarks", run: (*bench).goBenchmarks},
