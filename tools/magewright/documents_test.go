@@ -462,7 +462,7 @@ func (f *format) matches(line string) bool {
 }
 
 // others are flags of the commands that are no targets, and of the go command.
-var others = []string{"ci", "dry-run", "assembly", "mod", "modcacherw", "overlay", "p", "tags", "update", "v", "x"}
+var others = []string{"ci", "dry-run", "assembly", "mod", "modcacherw", "overlay", "p", "tags", "timeout", "update", "v", "x"}
 
 // hasFlag reports whether a target has a flag, or what else the documents write of does.
 func (c *checker) hasFlag(name string) bool {
