@@ -31,7 +31,6 @@ func TestEveryStatementIsNeeded(t *testing.T) {
 		t.Fatal(err)
 	}
 	policy := d.policy(t)
-	before := d.endpoint.server.Access()
 	again := func() error {
 		err := d.deliver(t, always(true), edits{"CHANGELOG.md": func(_ *testing.T, old string) string { return old + "\n" }})
 		if err == nil {
@@ -43,6 +42,8 @@ func TestEveryStatementIsNeeded(t *testing.T) {
 	if err := again(); err != nil {
 		t.Fatalf("with all statements: %v", err)
 	}
+	// The first release shifts no traffic, so that it needs less.
+	before := d.endpoint.server.Access()
 	// What was not used, the check least-privilege finds.
 	tried := 0
 	for _, role := range neededBy(before, roles) {
