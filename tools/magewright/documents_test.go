@@ -32,6 +32,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"golang.org/x/mod/semver"
 
 	"github.com/magewright/magewright/tools/assembly/annotate"
 	"github.com/magewright/magewright/tools/deliver/probe"
@@ -304,6 +305,27 @@ func TestTroubleshootingNamesWhatIsSaid(t *testing.T) {
 			if part = strings.Trim(part, " "); len(part) > 3 && !c.says(part) {
 				t.Errorf("nothing in the code says %q of %q", part, match[1])
 			}
+		}
+	}
+}
+
+var version = regexp.MustCompile(`(?m)^## (\d+\.\d+\.\d+) - (\d{4}-\d\d-\d\d)$`)
+
+// TestTheChangelogHasVersions holds that the versions of the changelog descend with their
+// days, and that each second-level heading is one.
+func TestTheChangelogHasVersions(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "CHANGELOG.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := version.FindAllStringSubmatch(string(text), -1)
+	if headings := strings.Count(string(text), "\n## "); headings != len(found)+1 || !strings.Contains(string(text), "\n## Unreleased\n") {
+		t.Errorf("of %d headings, %d are versions with a day, and one is Unreleased", headings, len(found))
+	}
+	for i := 1; i < len(found); i++ {
+		if semver.Compare("v"+found[i-1][1], "v"+found[i][1]) <= 0 || found[i-1][2] < found[i][2] {
+			t.Errorf("%s stands above %s", found[i-1][0], found[i][0])
 		}
 	}
 }
