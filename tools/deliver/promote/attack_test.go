@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -23,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/magewright/magewright/tools/deliver/smoke"
 	"github.com/magewright/magewright/tools/deliver/stagetest"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
@@ -294,7 +296,7 @@ func TestAttackReplacedPackage(t *testing.T) {
 		FunctionName: aws.String("service"), Qualifier: aws.String("1"),
 	}))
 	digest := stagetest.Must[[]byte](t)(base64.StdEncoding.DecodeString(*first.CodeSha256))
-	s.pkgs = []string{hex.EncodeToString(digest)}
+	s.pkg = hex.EncodeToString(digest)
 	info := s.shift(t, s.Publish(t, stagetest.Newer, nil), stagetest.Canary)
 	if info.Status != types.DeploymentStatusStopped {
 		t.Errorf("the deployment is %s", info.Status)
@@ -304,6 +306,32 @@ func TestAttackReplacedPackage(t *testing.T) {
 	}
 	if served := stagetest.Must[stack.Served](t)(stack.Serving(t.Context(), s.AWS, s.Outputs)); served.String() != "1" {
 		t.Errorf("version %s serves", served)
+	}
+}
+
+// TestAttackSwappedPackages gives each of two functions the package of the other. Both
+// packages are the release's, so the evidence knows them. CodeDeploy must shift to
+// neither, and the smoke test must not accept what serves then.
+func TestAttackSwappedPackages(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.want = smoke.Packages{"": s.packageOf(t, stagetest.Older), workerID: s.packageOf(t, stagetest.Newer)}
+	service, worker := s.both(t, "", "") // deploys Newer as the service, and Older as the worker
+	if service.Status != types.DeploymentStatusStopped || worker.Status != types.DeploymentStatusStopped {
+		t.Errorf("the deployments are %s and %s", service.Status, worker.Status)
+	}
+	if err := s.because(io.ErrUnexpectedEOF); !strings.Contains(err.Error(), fmt.Sprintf("and the evidence for service is of SHA-256 %.12s", s.want[""])) {
+		t.Errorf("the error is %v", err)
+	}
+	_, err := smoke.Exercise(t.Context(), smoke.Target{AWS: s.AWS, Outputs: s.outputs, Others: []stack.Outputs{s.besides[0].outputs}, Serve: s.want, Clock: s.clock})
+	if err == nil || !strings.HasPrefix(err.Error(), "worker: version 1 serves") {
+		t.Errorf("the smoke test says %v", err)
+	}
+	// What the assembly does not have can't be compared, and so is an error.
+	delete(s.want, workerID)
+	_, err = smoke.Exercise(t.Context(), smoke.Target{AWS: s.AWS, Outputs: s.outputs, Others: []stack.Outputs{s.besides[0].outputs}, Serve: s.want, Clock: s.clock})
+	if err == nil || !strings.Contains(err.Error(), "the cloud assembly has no package for function worker") {
+		t.Errorf("without a package of the worker, the smoke test says %v", err)
 	}
 }
 

@@ -2,8 +2,11 @@ package promote
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,14 +17,28 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/magewright/magewright/tools/deliver/appspec"
 	"github.com/magewright/magewright/tools/deliver/canary"
 	"github.com/magewright/magewright/tools/deliver/canary/picture"
 	"github.com/magewright/magewright/tools/deliver/probe"
+	"github.com/magewright/magewright/tools/deliver/smoke"
 	"github.com/magewright/magewright/tools/deliver/stagetest"
 	"github.com/magewright/magewright/tools/project/stack"
 )
+
+// workerID is the logical id of the second function.
+const workerID = "WorkerF0E1D2C3"
+
+// packageOf returns the SHA-256 of the package of a commit.
+func (s *scene) packageOf(t *testing.T, commit string) string {
+	t.Helper()
+	objects := s3.NewFromConfig(s.AWS, func(o *s3.Options) { o.UsePathStyle = true })
+	got := stagetest.Must[*s3.GetObjectOutput](t)(objects.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("packages"), Key: &commit}))
+	sum := sha256.Sum256(stagetest.Must[[]byte](t)(io.ReadAll(got.Body)))
+	return hex.EncodeToString(sum[:])
+}
 
 // worker makes a second function beside the stage's, of the same code and without a URL,
 // with two versions of which the second has a fault.
@@ -46,7 +63,7 @@ func (s *scene) worker(t *testing.T, fault string) stack.Outputs {
 		ApplicationName: aws.String("work"), DeploymentGroupName: aws.String("workers"), ServiceRoleArn: service.Configuration.Role, DeploymentConfigName: aws.String(stagetest.AllAtOnce),
 		AutoRollbackConfiguration: &types.AutoRollbackConfiguration{Enabled: true, Events: []types.AutoRollbackEvent{types.AutoRollbackEventDeploymentStopOnRequest}},
 	}))
-	return stack.Outputs{Stack: s.Outputs.Stack, LogicalID: "WorkerF0E1D2C3", FunctionName: "worker", AliasName: "live", DeploymentApplication: "work", DeploymentGroup: "workers"}
+	return stack.Outputs{Stack: s.Outputs.Stack, LogicalID: workerID, FunctionName: "worker", AliasName: "live", DeploymentApplication: "work", DeploymentGroup: "workers"}
 }
 
 // both deploys the second version of both functions, and follows them to their ends.
@@ -58,6 +75,7 @@ func (s *scene) both(t *testing.T, probes string, fault string) (service, worker
 	}
 	other := s.besides[0]
 	other.clock, other.ask = s.clock, s.ask
+	s.pkg, other.pkg = s.want[s.outputs.LogicalID], s.want[o.LogicalID]
 	steps := stagetest.Must[probe.Steps](t)(probe.Parse([]byte("- {method: GET, path: healthz, status: 200}\n" + probes)))
 	other.probes = steps.Of(o, false).Probes()
 	send := other.traffic
@@ -109,6 +127,7 @@ func TestEachFunctionIsJudged(t *testing.T) {
 func TestAFunctionThatNobodyCalls(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
+	s.want = smoke.Packages{"": s.packageOf(t, stagetest.Newer), workerID: s.packageOf(t, stagetest.Older)}
 	service, worker := s.both(t, "", "")
 	if service.Status != types.DeploymentStatusSucceeded || worker.Status != types.DeploymentStatusSucceeded {
 		t.Fatalf("the deployments are %s and %s", service.Status, worker.Status)

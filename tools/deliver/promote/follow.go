@@ -40,8 +40,8 @@ type follower struct {
 	out     *live.Screen
 	cfg     project.Config
 	probes  []probe.Probe
-	token   string   // that probes are sent with
-	pkgs    []string // SHA-256 of the packages of which a new version may be made; nil compares none
+	token   string // that probes are sent with
+	pkg     string // SHA-256 of the package that a new version must be made of; "" compares nothing
 	limits  canary.Limits
 	ask     asker
 	traffic func() *probe.Traffic // what is sent during a shift

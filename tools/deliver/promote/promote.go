@@ -157,10 +157,10 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 		return err
 	}
 	record.Version = served.Version
-	// The smoke test looks at the other functions.
-	pkg := serve[0]
-	if slices.Contains(serve, served.Package) {
-		pkg = served.Package
+	// The smoke test compares the other functions.
+	pkg, err := serve.Of(after)
+	if err != nil {
+		return err
 	}
 	if record.ReadBack, err = readBack(ctx, cfg, awsConfig, production, served, pkg); err != nil {
 		return exit.Failed("aws cloudformation get-template --stack-name "+after.Stack, "production was deployed, and what was deployed can't be read back: %w", err)
@@ -199,7 +199,7 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 // shift deploys over a deployed production, and follows the deployments that
 // CloudFormation asks CodeDeploy for, one for each function whose traffic it shifts; those
 // that are in progress already first. It returns the function that it explains an error by.
-func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, production manifest.Stage, all []stack.Outputs, token string, pkgs []string) (*follower, stack.Outputs, error) {
+func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, production manifest.Stage, all []stack.Outputs, token string, serve smoke.Packages) (*follower, stack.Outputs, error) {
 	out := live.NewScreen(cfg.Stdout)
 	cfg.Stdout = out
 	if out.Live() {
@@ -220,7 +220,9 @@ func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, produc
 		return &follower{}, main, err
 	}
 	for _, each := range f.all() {
-		each.pkgs = pkgs
+		if each.pkg, err = serve.Of(each.outputs); err != nil {
+			return f, main, err
+		}
 	}
 	if err := f.resume(ctx, cloudformation.NewFromConfig(awsConfig)); err != nil {
 		return f, f.troubled(), err

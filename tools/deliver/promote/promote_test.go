@@ -25,6 +25,7 @@ import (
 	"github.com/magewright/magewright/tools/deliver/canary"
 	"github.com/magewright/magewright/tools/deliver/canary/picture"
 	"github.com/magewright/magewright/tools/deliver/probe"
+	"github.com/magewright/magewright/tools/deliver/smoke"
 	"github.com/magewright/magewright/tools/deliver/stagetest"
 	"github.com/magewright/magewright/tools/internal/live"
 	"github.com/magewright/magewright/tools/project"
@@ -52,7 +53,8 @@ func (o *output) String() string {
 type scene struct {
 	*stagetest.Stage
 	*follower
-	out *output
+	out  *output
+	want smoke.Packages // of which the new versions must be made
 }
 
 func newScene(t *testing.T) *scene {

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -85,10 +83,11 @@ func canonical(text []byte) ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// compare stops a deployment whose new version is made of another package than the
-// evidence is of. It looks once, as soon as the version is known.
+// compare stops a deployment if its new version is not made of the function's own
+// package. The package of another function of the release does not count: the evidence
+// says nothing about what it does here. It looks once, as soon as the version is known.
 func (w *watch) compare(ctx context.Context) error {
-	if w.compared || w.stopped || len(w.f.pkgs) == 0 || w.record.New == "" {
+	if w.compared || w.stopped || w.f.pkg == "" || w.record.New == "" {
 		return nil
 	}
 	got, err := w.f.functions.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &w.f.outputs.FunctionName, Qualifier: &w.record.New})
@@ -96,13 +95,9 @@ func (w *watch) compare(ctx context.Context) error {
 		return fmt.Errorf("reading version %s of %s: %w", w.record.New, w.f.outputs.FunctionName, err)
 	}
 	digest, err := base64.StdEncoding.DecodeString(aws.ToString(got.CodeSha256))
-	if err == nil && slices.Contains(w.f.pkgs, hex.EncodeToString(digest)) {
+	if err == nil && hex.EncodeToString(digest) == w.f.pkg {
 		w.compared = true
 		return nil
 	}
-	var evident []string
-	for _, pkg := range w.f.pkgs {
-		evident = append(evident, fmt.Sprintf("%.12s", pkg))
-	}
-	return w.stop(ctx, fmt.Sprintf("version %s is made of a package with CodeSha256 %s, and the evidence is of SHA-256 %s", w.record.New, aws.ToString(got.CodeSha256), strings.Join(evident, ", ")))
+	return w.stop(ctx, fmt.Sprintf("version %s is made of a package with CodeSha256 %s, and the evidence for %s is of SHA-256 %.12s", w.record.New, aws.ToString(got.CodeSha256), w.f.outputs.FunctionName, w.f.pkg))
 }

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,8 +42,8 @@ func Run(ctx context.Context, cfg project.Config, stage string) error {
 
 // A Draft is what serves a stage and need not be a release.
 type Draft struct {
-	Commit   string   // as its functions know it
-	Packages []string // SHA-256 of those that may serve
+	Commit   string // as its functions know it
+	Packages Packages
 }
 
 // Try exercises a stage that a draft serves, as Run does, and returns how many steps were
@@ -90,7 +89,7 @@ func run(ctx context.Context, cfg project.Config, stage string, draft *Draft) (t
 	if err != nil {
 		return 0, err
 	}
-	var serve []string
+	var serve Packages
 	said := release.Commit
 	if draft != nil {
 		said, serve = draft.Commit, draft.Packages
@@ -127,21 +126,34 @@ func run(ctx context.Context, cfg project.Config, stage string, draft *Draft) (t
 	return taken, nil
 }
 
-// Serve returns the SHA-256 of the packages that may serve a stage: that of the
-// release, or where another CDK app has made the stack, those of the functions that are
-// delivered. The release's is that of a list there, if the stack has several functions,
-// such as helpers of the CDK.
-func Serve(cfg project.Config, names manifest.Manifest, stage manifest.Stage, release string) ([]string, error) {
-	if names.Annotated == "" && len(stage.Functions) < 2 {
-		return []string{release}, nil
+// Packages says which package each function of a stage must be made of: the SHA-256 of
+// the zip file in hexadecimal, by the function's logical id.
+type Packages map[string]string
+
+// Of returns the package of a function. A function without one is an error: nothing
+// could be compared with what it serves.
+func (p Packages) Of(o stack.Outputs) (string, error) {
+	pkg, ok := p[o.LogicalID]
+	if !ok {
+		return "", exit.Missing("go tool mage synth", "the cloud assembly has no package for function %s (logical id %q)", o.FunctionName, o.LogicalID)
+	}
+	return pkg, nil
+}
+
+// Serve returns the packages that a stage must serve. The digest of the release is that
+// of its only package. If the stack comes from another CDK app, or has several functions,
+// it can be the digest of a list of packages, so the assembly is read instead.
+func Serve(cfg project.Config, names manifest.Manifest, stage manifest.Stage, release string) (Packages, error) {
+	if names.Annotated == "" && len(stage.Functions) == 1 {
+		return Packages{stage.Functions[0].Function: release}, nil
 	}
 	delivered, err := cdk.Delivered(cfg, stage)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]string, len(delivered))
-	for i, p := range delivered {
-		all[i] = p.SHA256
+	all := Packages{}
+	for _, p := range delivered {
+		all[p.LogicalID] = p.SHA256
 	}
 	return all, nil
 }
@@ -176,10 +188,10 @@ type Target struct {
 	Commit  string // of the release
 	Said    string // the commit as the functions know it; Commit by default
 	Package string // SHA-256 of its deployment package, or of the list of its packages
-	// Serve are the SHA-256 of the packages that may serve; Package by default.
-	Serve []string
-	// Others are the functions of the stage besides. Each must serve one of the
-	// packages too.
+	// Serve has the package that each function must serve. If it is nil, all of them
+	// must serve Package.
+	Serve Packages
+	// Others are the stage's other functions. Each must serve its own package too.
 	Others []stack.Outputs
 	Signer evidence.Signer
 	Clock  clock.Clock
@@ -225,7 +237,7 @@ func (t Target) serves(ctx context.Context) (stack.Served, error) {
 	for i, o := range append([]stack.Outputs{t.Outputs}, t.Others...) {
 		served, err := stack.Serving(ctx, t.AWS, o)
 		if err == nil {
-			err = t.is(served)
+			err = t.is(o, served)
 		}
 		if err != nil && i > 0 {
 			err = fmt.Errorf("%s: %w", o.FunctionName, err)
@@ -240,16 +252,16 @@ func (t Target) serves(ctx context.Context) (stack.Served, error) {
 	return first, nil
 }
 
-// is returns an error unless one of the packages gets all traffic.
-func (t Target) is(served stack.Served) error {
-	serve := t.Serve
-	if len(serve) == 0 {
-		serve = []string{t.Package}
+// is returns an error unless the function's own package gets all of its traffic.
+func (t Target) is(o stack.Outputs, served stack.Served) error {
+	if t.Serve == nil {
+		return served.Is(t.Package)
 	}
-	if slices.Contains(serve, served.Package) {
-		return served.Is(served.Package)
+	pkg, err := t.Serve.Of(o)
+	if err != nil {
+		return err
 	}
-	return served.Is(serve[0])
+	return served.Is(pkg)
 }
 
 type session struct {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/magewright/magewright/tools/assembly/build"
 	"github.com/magewright/magewright/tools/assembly/cdk"
+	"github.com/magewright/magewright/tools/deliver/smoke"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/manifest"
 )
@@ -77,11 +78,11 @@ func (fs *functions) of(dir string) []*function {
 	return all
 }
 
-// packages returns the SHA-256 of the packages that serve.
-func (fs *functions) packages() []string {
-	all := make([]string, len(fs.all))
-	for i, f := range fs.all {
-		all[i] = f.serves
+// packages returns the packages that serve.
+func (fs *functions) packages() smoke.Packages {
+	all := smoke.Packages{}
+	for _, f := range fs.all {
+		all[f.logical] = f.serves
 	}
 	return all
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/magewright/magewright/tools/assembly/build"
+	"github.com/magewright/magewright/tools/deliver/smoke"
 	"github.com/magewright/magewright/tools/deliver/stagetest"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project"
@@ -56,7 +58,7 @@ func TestSwap(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := contents(t, packed)[executable]
-	fs := functions{client: stage.Functions, all: []*function{{name: stage.Outputs.FunctionName, file: file, deployed: "d", serves: "d"}}}
+	fs := functions{client: stage.Functions, all: []*function{{logical: "Service", name: stage.Outputs.FunctionName, file: file, deployed: "d", serves: "d"}}}
 	if n := fs.link("app", []byte("another program")); n != 0 || len(fs.of("app")) != 0 {
 		t.Errorf("%d functions are made of another program", n)
 	}
@@ -79,7 +81,7 @@ func TestSwap(t *testing.T) {
 		}
 		served := stagetest.Must[*lambda.GetFunctionOutput](t)(stage.Functions.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &stage.Outputs.FunctionName, Qualifier: &version}))
 		sum := stagetest.Must[[]byte](t)(base64.StdEncoding.DecodeString(*served.Configuration.CodeSha256))
-		if all := fs.packages(); !slices.Equal(all, []string{hex.EncodeToString(sum)}) {
+		if all := fs.packages(); !maps.Equal(all, smoke.Packages{"Service": hex.EncodeToString(sum)}) {
 			t.Errorf("%q serves, and Lambda says %x", all, sum)
 		}
 	}
