@@ -28,6 +28,8 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
+
+	"github.com/magewright/magewright/tools/project/agreed"
 )
 
 // Alias is the name of the alias that serves a function's traffic.
@@ -83,10 +85,10 @@ type Delivery struct {
 func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *Delivery {
 	limits := props.Alarms
 	if limits.ErrorPercent == 0 {
-		limits.ErrorPercent = 5
+		limits.ErrorPercent = agreed.UsualErrorPercent
 	}
 	if limits.P90Milliseconds == 0 {
-		limits.P90Milliseconds = 3000
+		limits.P90Milliseconds = agreed.UsualP90Milliseconds
 	}
 	d := &Delivery{
 		scope:    within(scope, id),

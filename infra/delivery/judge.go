@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/magewright/magewright/tools/project/agreed"
 )
 
 // NoJudge is what the parameter says before a release was promoted.
@@ -16,9 +18,10 @@ const NoJudge = "none"
 // repository up. The flags are those by which the file for Mage has compiled it.
 const DefaultJudge = "cd magewright && GOWORK=off GOFLAGS=-trimpath go tool magewright"
 
-// JudgeParameter returns the name of the parameter of SSM that pins the commit of the
-// code that judges what a pipeline delivers. Promotion writes it.
-func JudgeParameter(pipeline string) string { return "/magewright/" + pipeline + "/judge" }
+// JudgeParameter returns the name of the SSM parameter that pins the commit whose code
+// judges the releases of a pipeline. The pipeline is named by its stack. promote writes
+// the parameter.
+func JudgeParameter(pipeline string) string { return agreed.JudgeParameter(pipeline) }
 
 // newJudgeParameter makes the parameter. CloudFormation does not change its value later,
 // because the template's stays the same.

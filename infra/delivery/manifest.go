@@ -10,16 +10,17 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/magewright/magewright/tools/project/agreed"
 )
 
 // ManifestFile is the file of the cloud assembly that the manifest is in. Synth
 // adds what the assembly was made from: commit, dirty and package.
-const ManifestFile = "magewright.json"
+const ManifestFile = agreed.ManifestFile
 
-// SchemaVersion is that of the manifest. It rises where a reader of the one
-// before would read something else than what is meant; what is merely added
-// leaves it as it is.
-const SchemaVersion = 1
+// SchemaVersion is the version of the manifest. It rises when an older reader would
+// misunderstand a manifest.
+const SchemaVersion = agreed.ManifestVersion
 
 // A Manifest tells the tools the names of what is delivered, which they can't
 // know otherwise: they import nothing of a CDK app.

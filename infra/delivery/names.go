@@ -9,11 +9,13 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/magewright/magewright/tools/project/agreed"
 )
 
 // RepositoryTag is the tag of a stack that names the repository which delivers
-// it. The tools refuse to deploy over a stack of another repository.
-const RepositoryTag = "magewright:repository"
+// the stack. The tools refuse to deploy over a stack of another repository.
+const RepositoryTag = agreed.RepositoryTag
 
 // PipelineStage stands in the name of the pipeline and of its stack where the
 // others have the name of their stage.

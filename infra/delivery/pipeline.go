@@ -18,6 +18,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/magewright/magewright/tools/project/agreed"
 )
 
 // PipelineProps say what is delivered, from where, and through which stages.
@@ -287,8 +289,8 @@ func complete(given *PipelineProps) (PipelineProps, error) {
 		{&props.Branch, "main"},
 		{&props.BuildSpec, "buildspec.yml"},
 		{&props.Judge, DefaultJudge},
-		{&props.EvidenceKeyAlias, "alias/magewright-evidence"},
-		{&props.RecordKeyAlias, "alias/magewright-record"},
+		{&props.EvidenceKeyAlias, agreed.EvidenceKey},
+		{&props.RecordKeyAlias, agreed.RecordKey},
 		{&props.Description, "Delivers " + props.Repository + " from a commit to its users"},
 	} {
 		if *field.of == "" {

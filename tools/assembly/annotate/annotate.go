@@ -21,6 +21,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/suggest"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/agreed"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
 )
@@ -398,8 +399,7 @@ func (f *Found) pipelineOf(r *reader, w written) {
 	if s != nil {
 		f.Pipeline = manifest.Pipeline{Place: s.Place}
 		for _, id := range s.ofType("AWS::SSM::Parameter") {
-			// delivery.JudgeParameter names it.
-			if name, _ := s.property(id, "Name").(string); name == "/magewright/"+s.Stack+"/judge" {
+			if name, _ := s.property(id, "Name").(string); name == agreed.JudgeParameter(s.Stack) {
 				f.Pipeline.Judge = name
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/agreed"
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
@@ -22,7 +23,7 @@ type Release struct {
 	Package string `json:"package"` // SHA-256 of the deployment package, hexadecimal
 }
 
-const releaseFile = "magewright.json"
+const releaseFile = agreed.ManifestFile
 
 // WriteRelease records in the assembly what it was made from. The file may hold the
 // manifest already, which the CDK app has written.

@@ -5,22 +5,16 @@ import (
 
 	"github.com/magewright/magewright/tools/deliver/canary"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/agreed"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// What is too much for a new version of a function whose alarms say no percentage of errors
-// or no p90: the same as by the alarms that delivery.NewDelivery makes unless it is told
-// otherwise. The p90 is in milliseconds.
-const (
-	usualErrorPercent = 5.0
-	usualP90          = 3000.0
-)
-
-// limitsOf returns what is asked of the new version of a function: promote and the alarms
-// of its deployment group in production take the same for too much.
+// limitsOf returns the limits for the new version of a function. They are those of the
+// alarms of its deployment group in production, so that promote and the alarms agree on
+// what is too much.
 func limitsOf(cfg project.Config, o stack.Outputs) (canary.Limits, error) {
 	names, err := manifest.Read(cfg)
 	if err != nil {
@@ -31,7 +25,8 @@ func limitsOf(cfg project.Config, o stack.Outputs) (canary.Limits, error) {
 	if err != nil {
 		return canary.Limits{}, exit.Missing("go tool mage synth", "reading what production's alarms watch: %w", err)
 	}
-	var groups []string // of the function; of a stage of one function, all there are
+	// The groups of this function. A stage with a single function needs no choice.
+	var groups []string
 	for _, f := range names.Last().Functions {
 		if len(names.Last().Functions) > 1 && f.Function == o.LogicalID && f.DeploymentGroup != "" {
 			groups = append(groups, f.DeploymentGroup)
@@ -40,7 +35,7 @@ func limitsOf(cfg project.Config, o stack.Outputs) (canary.Limits, error) {
 	errorPercent, p90, err := readiness.Gates(template, groups...)
 	if err != nil && names.Annotated != "" {
 		// The alarms of another CDK app may count errors, or watch something else.
-		return canary.LimitsOf(usualErrorPercent/100, usualP90), nil
+		return canary.LimitsOf(agreed.UsualErrorPercent/100, agreed.UsualP90Milliseconds), nil
 	}
 	if err != nil {
 		return canary.Limits{}, exit.Missing("mend infra/service, then go tool mage synth", "promote does not know what is too much for a canary: %s: %w", file, err)

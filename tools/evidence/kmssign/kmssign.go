@@ -13,16 +13,17 @@ import (
 
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/agreed"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// The keys in the pipeline's account. Alias names the one that signs what a release is
-// decided by, which only the build that judges may use. RecordAlias names the one by
-// which the builds that deploy sign what they have done, and links to the ledger.
+// The keys in the pipeline's account. Alias names the key that signs what a release is
+// decided by. Only the build that judges may use it. RecordAlias names the key with which
+// the builds that deploy sign what they have done, and the links to the ledger.
 const (
-	Alias       = "alias/magewright-evidence"
-	RecordAlias = "alias/magewright-record"
+	Alias       = agreed.EvidenceKey
+	RecordAlias = agreed.RecordKey
 )
 
 // A Signer is an [evidence.Signer] that uses KMS.

@@ -15,17 +15,18 @@ import (
 	"strings"
 
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/agreed"
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// File is the file of the assembly that the manifest is in.
-const File = "magewright.json"
+// File is the file of the assembly that has the manifest.
+const File = agreed.ManifestFile
 
-// RepositoryTag is the tag of a stack that names the repository which delivers it.
-const RepositoryTag = "magewright:repository"
+// RepositoryTag is the tag of a stack that names the repository which delivers the stack.
+const RepositoryTag = agreed.RepositoryTag
 
-// SchemaVersion is the newest that is understood here.
-const SchemaVersion = 1
+// SchemaVersion is the newest version of the manifest that this code understands.
+const SchemaVersion = agreed.ManifestVersion
 
 // MetadataKey is the key of what synth writes into the metadata of the templates of
 // another CDK app, whose functions' descriptions name no commit.
