@@ -91,7 +91,7 @@ func Draft(ctx context.Context, cfg project.Config, stacks ...string) error {
 	for _, dir := range dirs {
 		if err := run(ctx, cfg, dir, byDir[dir]); err != nil {
 			place := placeOf(names, byDir[dir][0])
-			if other, otherErr := otherAccount(ctx, awsConfig, place); other == "" && otherErr == nil {
+			if stack.CheckAccount(ctx, awsConfig, place) == nil {
 				err = notBootstrapped(ctx, awsConfig, dir, place, err)
 			}
 			return fmt.Errorf("deploying %s: %w", strings.Join(byDir[dir], " and "), err)

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -31,17 +30,16 @@ func checkOwner(ctx context.Context, cfg project.Config, awsConfig aws.Config, s
 	}
 	for _, name := range stacks {
 		place := placeOf(names, name)
-		if other, err := otherAccount(ctx, awsConfig, place); err != nil {
-			return err
-		} else if other != "" {
-			fmt.Fprintf(cfg.Stdout, "whose stack %s is was not looked at: %s\n", name, other)
+		err := stack.CheckAccount(ctx, awsConfig, place)
+		if errors.Is(err, stack.ErrOtherAccount) {
+			// The CDK CLI deploys it with a role of that account. That role is for nothing else.
+			fmt.Fprintf(cfg.Stdout, "nobody has looked whose stack %s is: it is in account %s, and these credentials are for another\n", name, place.Account)
 			continue
 		}
-		client := cloudformation.NewFromConfig(awsConfig, func(o *cloudformation.Options) {
-			if place.Region != "" {
-				o.Region = place.Region
-			}
-		})
+		if err != nil {
+			return err
+		}
+		client := cloudformation.NewFromConfig(stack.In(awsConfig, place))
 		owner, isNew, err := ownerOf(ctx, client, name)
 		if err != nil {
 			return err
@@ -64,22 +62,6 @@ func placeOf(names manifest.Manifest, stack string) manifest.Place {
 		}
 	}
 	return names.Pipeline.Place
-}
-
-// otherAccount says which other account a stack is in, where the credentials can't
-// look: the CDK CLI assumes a role there, by which nothing else is asked.
-func otherAccount(ctx context.Context, awsConfig aws.Config, place manifest.Place) (string, error) {
-	if place.Account == "" {
-		return "", nil
-	}
-	identity, err := sts.NewFromConfig(awsConfig).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		return "", exit.Missing("aws sts get-caller-identity", "asking AWS whose credentials these are: %w", err)
-	}
-	if account := aws.ToString(identity.Account); account != place.Account {
-		return fmt.Sprintf("it is in account %s, and these credentials are of %s", place.Account, account), nil
-	}
-	return "", nil
 }
 
 // ownerOf returns the repository that a stack's tag names, or "" where it has none,

@@ -55,7 +55,8 @@ func run(ctx context.Context, cfg project.Config, what string) error {
 	if err != nil {
 		return err
 	}
-	all, err := stack.DescribeAll(ctx, awsConfig, names.First())
+	there := stack.In(awsConfig, names.First().Place)
+	all, err := stack.DescribeAll(ctx, there, names.First())
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func run(ctx context.Context, cfg project.Config, what string) error {
 	}
 	exercise := func(ctx context.Context) error {
 		_, err := smoke.Exercise(ctx, smoke.Target{
-			AWS: awsConfig, Outputs: all[0], Others: all[1:], Steps: steps, Serve: serve,
+			AWS: there, Outputs: all[0], Others: all[1:], Steps: steps, Serve: serve,
 			Record: evidence.Deployment{Stage: names.First().Name, URL: all[0].FunctionURL},
 			Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System(),
 		})
@@ -92,7 +93,7 @@ func run(ctx context.Context, cfg project.Config, what string) error {
 			}})
 			continue
 		}
-		d := newDrill(awsConfig, o)
+		d := newDrill(there, o)
 		d.ledger = ledgerclient.Client{URL: o.FunctionURL, Signer: signer}
 		d.fault, d.config, d.probes, d.enough, d.keeps = what, config, probes, 600, o.KeepsRecords()
 		d.clock, d.out, d.stderr = clock.System(), cfg.Stdout, cfg.Stderr
@@ -134,10 +135,12 @@ func together(records []readiness.Drill) readiness.Drill {
 }
 
 // released returns the CodeSha256 of the versions that serve production, by the functions'
-// logical ids. It is empty where these credentials see no production.
+// logical ids. It is empty if production is not deployed, or is in an account that these
+// credentials can't ask.
 func released(ctx context.Context, awsConfig aws.Config, last manifest.Stage) (map[string]string, error) {
+	awsConfig = stack.In(awsConfig, last.Place)
 	all, err := stack.DescribeAll(ctx, awsConfig, last)
-	if errors.Is(err, stack.ErrNotDeployed) {
+	if errors.Is(err, stack.ErrNotDeployed) || errors.Is(err, stack.ErrOtherAccount) {
 		return nil, nil
 	}
 	if err != nil {

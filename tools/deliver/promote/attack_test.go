@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -266,6 +267,27 @@ func TestAttackReleaseOfAnotherName(t *testing.T) {
 	// What synth has written counts first.
 	deploy(`{"magewright":{"commit":"`+g.commit+`"}}`, `"commit `+first+`"`)
 	g.passes()
+}
+
+// TestProductionInAnotherAccount holds that promote does not take a production that its
+// credentials can't see for one that is not deployed: it would be deployed without a canary.
+func TestProductionInAnotherAccount(t *testing.T) {
+	g := newTarget(t)
+	g.serve(g.base) // a stack of production's name, in the account of the credentials
+	manifest, err := os.ReadFile(filepath.Join(g.cfg.Assembly, "magewright.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.write("cdk.out/magewright.json", strings.Replace(string(manifest), `"name":"production",`, `"name":"production","account":"111122223333",`, 1))
+	g.assessNow()
+	before := g.state()
+	err = Run(t.Context(), g.cfg)
+	if !errors.Is(err, stack.ErrOtherAccount) || exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "production is untouched: stack magewright-production belongs to account 111122223333") {
+		t.Errorf("Run = %v", err)
+	}
+	if after := g.state(); after != before {
+		t.Errorf("promote has changed the account from\n%s\nto\n%s", before, after)
+	}
 }
 
 // TestAttackPreparedAsset puts an object in the bootstrap bucket, before the release,

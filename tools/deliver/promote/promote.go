@@ -63,6 +63,10 @@ func run(ctx context.Context, cfg project.Config, reason string) error {
 	if err != nil {
 		return err
 	}
+	// What is not seen would count as not deployed, and there would be no canary.
+	if err := stack.CheckAccount(ctx, awsConfig, names.Last().Place); err != nil {
+		return untouched(err)
+	}
 	by, err := identify(ctx, awsConfig)
 	if err != nil {
 		return err
@@ -120,7 +124,8 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 	if err != nil {
 		return err
 	}
-	all, err := stack.DescribeAll(ctx, awsConfig, production)
+	there := stack.In(awsConfig, production.Place)
+	all, err := stack.DescribeAll(ctx, there, production)
 	before := stack.Outputs{}
 	if err == nil {
 		before = all[0]
@@ -133,9 +138,9 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 	case err != nil:
 		return err
 	case !slices.ContainsFunc(all, stack.Outputs.Shifts):
-		err = replace(ctx, cfg, awsConfig, production, all, steps)
+		err = replace(ctx, cfg, there, production, all, steps)
 	default:
-		f, before, err = shift(ctx, cfg, awsConfig, production, all, token, serve)
+		f, before, err = shift(ctx, cfg, there, production, all, token, serve)
 	}
 	if err != nil {
 		explained := f.explain(ctx, awsConfig, before, err)
@@ -147,12 +152,12 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 		}
 		return explained
 	}
-	if all, err = stack.DescribeAll(ctx, awsConfig, production); err != nil {
+	if all, err = stack.DescribeAll(ctx, there, production); err != nil {
 		return err
 	}
 	after := all[0]
 	record.Stage, record.URL = production.Name, after.FunctionURL
-	served, err := stack.Serving(ctx, awsConfig, after)
+	served, err := stack.Serving(ctx, there, after)
 	if err != nil {
 		return err
 	}
@@ -162,7 +167,7 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 	if err != nil {
 		return err
 	}
-	if record.ReadBack, err = readBack(ctx, cfg, awsConfig, production, served, pkg); err != nil {
+	if record.ReadBack, err = readBack(ctx, cfg, there, production, served, pkg); err != nil {
 		return exit.Failed("aws cloudformation get-template --stack-name "+after.Stack, "production was deployed, and what was deployed can't be read back: %w", err)
 	}
 	if differs := record.ReadBack.Differs; len(differs) > 0 {
@@ -173,7 +178,7 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 			keep(ctx, awsConfig, names, signer, release, record))
 	}
 	result, err := smoke.Exercise(ctx, smoke.Target{
-		AWS: awsConfig, Outputs: after, Others: all[1:], Steps: steps, Record: record, Serve: serve,
+		AWS: there, Outputs: after, Others: all[1:], Steps: steps, Record: record, Serve: serve,
 		Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System(),
 	})
 	if missing, ok := errors.AsType[*exit.Error](err); ok {
@@ -190,7 +195,7 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 	if err := keep(ctx, awsConfig, names, signer, release, record); err != nil {
 		fmt.Fprintf(cfg.Stdout, "no record of it is kept: %v\n", err)
 	}
-	if err := f.anyBad(ctx, awsConfig, result.Version); err != nil {
+	if err := f.anyBad(ctx, there); err != nil {
 		return err
 	}
 	return pinJudge(ctx, cfg, awsConfig, release.Commit)
@@ -294,10 +299,13 @@ func (f *follower) bad(serving string) error {
 	return nil
 }
 
-// anyBad is bad of all functions. Serving is the version of the first.
-func (f *follower) anyBad(ctx context.Context, awsConfig aws.Config, serving string) error {
-	err := f.bad(serving)
-	for _, each := range f.besides {
+// anyBad returns what bad returns for the functions whose deployments were followed.
+func (f *follower) anyBad(ctx context.Context, awsConfig aws.Config) error {
+	var err error
+	for _, each := range f.all() {
+		if len(each.watches) == 0 {
+			continue
+		}
 		served, lookErr := stack.Serving(ctx, awsConfig, each.outputs)
 		err = errors.Join(err, lookErr, each.bad(served.Version))
 	}

@@ -23,11 +23,7 @@ import (
 // readBack reads what AWS has after a deployment, and compares it with the
 // assembly's templates and with the package that was to be deployed.
 func readBack(ctx context.Context, cfg project.Config, awsConfig aws.Config, production manifest.Stage, served stack.Served, pkg string) (*evidence.ReadBack, error) {
-	client := cloudformation.NewFromConfig(awsConfig, func(o *cloudformation.Options) {
-		if production.Region != "" {
-			o.Region = production.Region
-		}
-	})
+	client := cloudformation.NewFromConfig(stack.In(awsConfig, production.Place))
 	r := &evidence.ReadBack{Templates: map[string]string{}, Package: served.Package}
 	for _, name := range production.Stacks() {
 		file := name + ".template.json"

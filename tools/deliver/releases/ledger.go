@@ -98,21 +98,17 @@ func stores(ctx context.Context, cfg aws.Config, names manifest.Manifest) ([]buc
 			at.Stack = stage.Evidence.Stack
 		}
 		name, err := stack.Output(ctx, cfg, at, stage.Evidence.Output)
-		if errors.Is(err, stack.ErrNotDeployed) {
+		if errors.Is(err, stack.ErrNotDeployed) || errors.Is(err, stack.ErrOtherAccount) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		add(bucket.Bucket{Name: name, Client: s3.NewFromConfig(cfg, func(o *s3.Options) {
-			if stage.Region != "" {
-				o.Region = stage.Region
-			}
-		})})
+		add(bucket.Bucket{Name: name, Client: s3.NewFromConfig(stack.In(cfg, stage.Place))})
 	}
 	if b, found, err := bucket.Find(ctx, cfg, names, nil); err == nil && found {
 		add(b)
-	} else if err != nil && !errors.Is(err, stack.ErrNotDeployed) {
+	} else if err != nil && !errors.Is(err, stack.ErrNotDeployed) && !errors.Is(err, stack.ErrOtherAccount) {
 		return nil, err
 	}
 	if len(all) == 0 {

@@ -65,6 +65,8 @@ func now(ctx context.Context, cfg aws.Config, names manifest.Manifest, dir strin
 		switch {
 		case errors.Is(err, stack.ErrNotDeployed):
 			s.Version = "not deployed"
+		case errors.Is(err, stack.ErrOtherAccount):
+			s.Version = "unknown: it is in account " + stage.Account
 		case err != nil:
 			return nil, err
 		default:

@@ -80,7 +80,8 @@ func run(ctx context.Context, cfg project.Config, stage string, draft *Draft) (t
 	if err != nil {
 		return 0, err
 	}
-	all, err := stack.DescribeAll(ctx, awsConfig, where)
+	there := stack.In(awsConfig, where.Place)
+	all, err := stack.DescribeAll(ctx, there, where)
 	if err != nil {
 		return 0, err
 	}
@@ -97,7 +98,7 @@ func run(ctx context.Context, cfg project.Config, stage string, draft *Draft) (t
 		return 0, err
 	}
 	result, err := Exercise(ctx, Target{
-		AWS: awsConfig, Outputs: outputs, Others: all[1:], Steps: steps, Serve: serve,
+		AWS: there, Outputs: outputs, Others: all[1:], Steps: steps, Serve: serve,
 		Record: evidence.Deployment{Stage: stage, URL: outputs.FunctionURL},
 		Commit: release.Commit, Said: said, Package: release.Package, Signer: signer, Clock: clock.System(),
 		Test: func(ctx context.Context, pattern string) ([]evidence.SmokeCheck, error) {

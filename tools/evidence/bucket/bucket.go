@@ -33,7 +33,7 @@ type Bucket struct {
 }
 
 // Find returns the bucket that a delivery's pipeline keeps evidence in, and whether there
-// is one. An error may be [stack.ErrNotDeployed].
+// is one. An error can be [stack.ErrNotDeployed] or [stack.ErrOtherAccount].
 //
 // In the pipeline, MAGEWRIGHT_EVIDENCE names the bucket. The manifest is the candidate's,
 // which could say that evidence goes to staging, and show the approver a page of its own.
@@ -49,12 +49,7 @@ func Find(ctx context.Context, cfg aws.Config, names manifest.Manifest, signer e
 	if err != nil {
 		return b, false, err
 	}
-	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
-		if names.Pipeline.Region != "" {
-			o.Region = names.Pipeline.Region
-		}
-	})
-	return Bucket{Client: client, Name: name, Signer: signer}, true, nil
+	return Bucket{Client: s3.NewFromConfig(stack.In(cfg, names.Pipeline.Place)), Name: name, Signer: signer}, true, nil
 }
 
 // Publish keeps the bundle of a commit with its page. It returns the bundle's digest and

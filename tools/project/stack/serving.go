@@ -52,7 +52,7 @@ const Latest = "$LATEST"
 
 // Serving asks Lambda which version serves a stage, and what it is made of.
 func Serving(ctx context.Context, cfg aws.Config, o Outputs) (Served, error) {
-	client := lambda.NewFromConfig(cfg)
+	client := o.lambda(cfg)
 	if o.AliasName == "" {
 		return made(ctx, cfg, o, Served{Version: Latest})
 	}
@@ -63,9 +63,14 @@ func Serving(ctx context.Context, cfg aws.Config, o Outputs) (Served, error) {
 	return made(ctx, cfg, o, Traffic(alias.FunctionVersion, alias.RoutingConfig))
 }
 
+// lambda returns a client of Lambda in the region of the function.
+func (o Outputs) lambda(cfg aws.Config) *lambda.Client {
+	return lambda.NewFromConfig(In(cfg, manifest.Place{Region: o.Region}))
+}
+
 // made adds what the version that serves is made of.
 func made(ctx context.Context, cfg aws.Config, o Outputs, s Served) (Served, error) {
-	client := lambda.NewFromConfig(cfg)
+	client := o.lambda(cfg)
 	look := "aws lambda get-function-configuration --function-name " + o.FunctionName + " --qualifier " + s.Version
 	version, err := client.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &o.FunctionName, Qualifier: &s.Version})
 	if err != nil {
@@ -85,11 +90,7 @@ func made(ctx context.Context, cfg aws.Config, o Outputs, s Served) (Served, err
 // otherwise the version's description counts, because the CDK app writes that, and
 // could name any commit.
 func CommitOf(ctx context.Context, cfg aws.Config, o Outputs, s Served) (string, error) {
-	client := cloudformation.NewFromConfig(cfg, func(c *cloudformation.Options) {
-		if o.Region != "" {
-			c.Region = o.Region
-		}
-	})
+	client := cloudformation.NewFromConfig(In(cfg, manifest.Place{Region: o.Region}))
 	got, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &o.Stack, TemplateStage: types.TemplateStageOriginal})
 	if err != nil {
 		return "", exit.Missing("aws cloudformation get-template --stack-name "+o.Stack, "reading from which commit stack %s was deployed: %w", o.Stack, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 
@@ -25,7 +26,7 @@ import (
 // Outputs are what a stage's stack puts out of its function.
 type Outputs struct {
 	Stack                 string // the stack's name
-	Region                string // "" where it is that of the credentials
+	Region                string // "" if it is that of the credentials
 	LogicalID             string // of the function in the stack's template
 	FunctionURL           string // or that of an API in front of it; "" where it has none
 	FunctionName          string
@@ -103,6 +104,36 @@ func Connect(ctx context.Context) (aws.Config, error) {
 // ErrNotDeployed says that a stage has no stack.
 var ErrNotDeployed = errors.New("the stage is not deployed")
 
+// ErrOtherAccount says that a stack belongs to an account other than that of the
+// credentials. Whether it is deployed there is unknown.
+var ErrOtherAccount = errors.New("the credentials are for another account")
+
+// CheckAccount returns an error that is ErrOtherAccount if the credentials are for an
+// account other than the one that the manifest gives for a stack. A stack of the same name
+// in the wrong account must never be taken for it.
+func CheckAccount(ctx context.Context, cfg aws.Config, at manifest.Place) error {
+	if at.Account == "" {
+		return nil
+	}
+	identity, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return exit.Missing("aws sts get-caller-identity", "asking AWS whose credentials these are: %w", err)
+	}
+	if account := aws.ToString(identity.Account); account != at.Account {
+		return exit.Missing("export credentials of account "+at.Account, "stack %s belongs to account %s, but %w: %s", at.Stack, at.Account, ErrOtherAccount, account)
+	}
+	return nil
+}
+
+// In returns the configuration for the region that a stack is in.
+func In(cfg aws.Config, at manifest.Place) aws.Config {
+	cfg = cfg.Copy()
+	if at.Region != "" {
+		cfg.Region = at.Region
+	}
+	return cfg
+}
+
 // Describe returns the outputs of a stage's stack, by the keys that the manifest
 // has for its function, or an error that is ErrNotDeployed. It is for what handles one
 // function only.
@@ -124,9 +155,10 @@ func Main(ctx context.Context, cfg aws.Config, stage manifest.Stage) (Outputs, e
 }
 
 // DescribeAll returns the outputs of a stage's stack for each of its functions, those
-// with a URL first, or an error that is ErrNotDeployed.
+// with a URL first. An error can be ErrNotDeployed or ErrOtherAccount.
 func DescribeAll(ctx context.Context, cfg aws.Config, stage manifest.Stage) ([]Outputs, error) {
-	client := clientAt(cfg, stage.Place)
+	cfg = In(cfg, stage.Place)
+	client := cloudformation.NewFromConfig(cfg)
 	described, err := describe(ctx, cfg, stage.Place, stage.Deploys())
 	if err != nil {
 		return nil, err
@@ -159,7 +191,7 @@ func DescribeAll(ctx context.Context, cfg aws.Config, stage manifest.Stage) ([]O
 	return all, nil
 }
 
-// Output returns an output of a stack, or an error that is ErrNotDeployed.
+// Output returns an output of a stack. An error can be ErrNotDeployed or ErrOtherAccount.
 func Output(ctx context.Context, cfg aws.Config, at manifest.Place, key string) (string, error) {
 	const deploy = "go tool mage pipeline:deploy"
 	described, err := describe(ctx, cfg, at, deploy)
@@ -176,15 +208,6 @@ func Output(ctx context.Context, cfg aws.Config, at manifest.Place, key string) 
 	return "", exit.Missing(deploy, "stack %s puts out no %s: %w", at.Stack, key, ErrNotDeployed)
 }
 
-// clientAt returns a client of CloudFormation where a stack is.
-func clientAt(cfg aws.Config, at manifest.Place) *cloudformation.Client {
-	return cloudformation.NewFromConfig(cfg, func(o *cloudformation.Options) {
-		if at.Region != "" {
-			o.Region = at.Region
-		}
-	})
-}
-
 // Absent reports whether an error of DescribeStacks says that there is no such stack, and
 // in which words.
 func Absent(err error) (message string, absent bool) {
@@ -197,13 +220,13 @@ func Absent(err error) (message string, absent bool) {
 
 // describe describes a stack, which the command deploys.
 func describe(ctx context.Context, cfg aws.Config, at manifest.Place, command string) ([]types.Stack, error) {
-	described, err := clientAt(cfg, at).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &at.Stack})
+	if err := CheckAccount(ctx, cfg, at); err != nil {
+		return nil, err
+	}
+	cfg = In(cfg, at)
+	described, err := cloudformation.NewFromConfig(cfg).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &at.Stack})
 	if _, absent := Absent(err); absent {
-		where := Where(ctx, cfg)
-		if at.Account != "" && !strings.Contains(where, at.Account) {
-			return nil, exit.Missing("export credentials of account "+at.Account, "stack %s goes to account %s, and these credentials can't see it (%s): %w", at.Stack, at.Account, where, ErrNotDeployed)
-		}
-		return nil, exit.Missing(command, "stack %s: %w (%s)", at.Stack, ErrNotDeployed, where)
+		return nil, exit.Missing(command, "stack %s: %w (%s)", at.Stack, ErrNotDeployed, Where(ctx, cfg))
 	}
 	if err != nil {
 		return nil, exit.Missing("aws sts get-caller-identity", "describing stack %s: %w", at.Stack, err)

@@ -69,8 +69,9 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// TestAnotherAccount holds that a stage in an account that the credentials can't see is not
-// taken for one that was never deployed.
+// TestAnotherAccount holds that a stage in another account is not taken for one that was
+// never deployed, and that a stack of its name in the credentials' own account is not taken
+// for it.
 func TestAnotherAccount(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -79,18 +80,38 @@ func TestAnotherAccount(t *testing.T) {
 			_, _ = fmt.Fprint(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Account>111122223333</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`)
 			return
 		}
+		if strings.Contains(string(body), "shop-here") {
+			_, _ = fmt.Fprint(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>shop-here</StackName><StackStatus>CREATE_COMPLETE</StackStatus>
+				<Outputs><member><OutputKey>FunctionName</OutputKey><OutputValue>f</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)
+			return
+		}
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = fmt.Fprint(w, `<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id shop-gamma does not exist</Message></Error></ErrorResponse>`)
 	}))
 	t.Cleanup(server.Close)
 	cfg := aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
-	for account, want := range map[string]string{
-		"444455556666": "stack shop-gamma goes to account 444455556666, and these credentials can't see it (account 111122223333, ",
-		"111122223333": "stack shop-gamma: the stage is not deployed (account 111122223333, ",
+	const here, elsewhere = "111122223333", "444455556666"
+	for _, tt := range []struct {
+		stack, account string
+		is             error
+		says           string
+	}{
+		{"shop-gamma", elsewhere, stack.ErrOtherAccount, "stack shop-gamma belongs to account 444455556666, but the credentials are for another account: 111122223333"},
+		{"shop-here", elsewhere, stack.ErrOtherAccount, "next: export credentials of account 444455556666"},
+		{"shop-gamma", here, stack.ErrNotDeployed, "stack shop-gamma: the stage is not deployed (account 111122223333, "},
+		{"shop-here", here, nil, ""},
 	} {
-		stage := manifest.Stage{Name: "gamma", Place: manifest.Place{Stack: "shop-gamma", Account: account}, Functions: []manifest.Function{{Function: "F"}}}
-		if _, err := stack.DescribeAll(t.Context(), cfg, stage); !errors.Is(err, stack.ErrNotDeployed) || !strings.Contains(err.Error(), want) {
-			t.Errorf("in account %s: %v, want %q", account, err, want)
+		place := manifest.Place{Stack: tt.stack, Account: tt.account}
+		stage := manifest.Stage{Name: "gamma", Place: place, Functions: []manifest.Function{{Outputs: map[string]string{"FunctionName": "FunctionName"}}}}
+		_, err := stack.DescribeAll(t.Context(), cfg, stage)
+		_, outputErr := stack.Output(t.Context(), cfg, place, "FunctionName")
+		for _, err := range []error{err, outputErr} {
+			if !errors.Is(err, tt.is) || err != nil && !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("%s in account %s: %v, want %q", tt.stack, tt.account, err, tt.says)
+			}
+			if errors.Is(tt.is, stack.ErrOtherAccount) && errors.Is(err, stack.ErrNotDeployed) {
+				t.Errorf("%s in account %s counts as not deployed", tt.stack, tt.account)
+			}
 		}
 	}
 }

@@ -130,7 +130,7 @@ func (h handover) publish(ctx context.Context, cfg project.Config, awsConfig aws
 		return "", "", err
 	}
 	kept, found, err := bucket.Find(ctx, awsConfig, names, signer)
-	if errors.Is(err, stack.ErrNotDeployed) {
+	if errors.Is(err, stack.ErrNotDeployed) || errors.Is(err, stack.ErrOtherAccount) {
 		fmt.Fprintf(cfg.Stdout, "report    not published: %v\n", err)
 		return "", "", nil
 	}
@@ -145,7 +145,7 @@ func (h handover) publish(ctx context.Context, cfg project.Config, awsConfig aws
 		return link, digest, nil
 	}
 	outputs, err := stack.Main(ctx, awsConfig, names.First())
-	if errors.Is(err, stack.ErrNotDeployed) {
+	if errors.Is(err, stack.ErrNotDeployed) || errors.Is(err, stack.ErrOtherAccount) {
 		fmt.Fprintf(cfg.Stdout, "report    not published: %v\n", err)
 		return "", "", nil
 	}

@@ -90,6 +90,10 @@ func (r repository) find(ctx context.Context, cfg project.Config, awsConfig *aws
 		if errors.Is(err, manifest.ErrNone) {
 			silent, err = "; no assembly says what production is", nil
 		}
+		if errors.Is(err, stack.ErrOtherAccount) {
+			// promote refuses what is judged by such a base.
+			silent, err = "; production is in another account, so what it serves is unknown", nil
+		}
 		if errors.Is(err, errUnnamed) && names.Annotated != "" {
 			// It was deployed before Magewright was adopted.
 			served, silent, err = "", "; production does not say which commit it serves", nil

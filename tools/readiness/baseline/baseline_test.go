@@ -218,8 +218,12 @@ func TestProductionIsCalledAsTheManifestSays(t *testing.T) {
 	dir, commits := history(t, 2)
 	asked := ""
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.PostFormValue("Action") == "GetCallerIdentity" {
+			_, _ = fmt.Fprint(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Account>111122223333</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`)
+			return
+		}
 		if name := r.PostFormValue("StackName"); name != "" {
-			asked = name // and not who asks, for an error
+			asked = name
 		}
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = fmt.Fprint(w, `<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id x does not exist</Message></Error></ErrorResponse>`)
@@ -229,15 +233,19 @@ func TestProductionIsCalledAsTheManifestSays(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "magewright-production",
 		`{"schemaVersion":1,"repository":"a/b","pipeline":{"stack":"p","template":"p"},"stages":[{"stack":"s","template":"s"},{"stack":"shop-live","template":"l","functions":[{}]}]}`: "shop-live",
+		// Nothing is asked, and the reason is said.
+		`{"schemaVersion":1,"repository":"a/b","pipeline":{"stack":"p","template":"p"},"stages":[{"stack":"s","template":"s"},{"stack":"shop-live","account":"444455556666","template":"l","functions":[{}]}]}`: "",
 	} {
+		asked = ""
 		cfg := project.Config{Dir: dir, Commit: commits[1], Assembly: t.TempDir()}
 		if text != "" {
 			if err := os.WriteFile(filepath.Join(cfg.Assembly, "magewright.json"), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := baseline.Find(t.Context(), cfg, "", awsConfig); err != nil || asked != want {
-			t.Errorf("%q was asked for, %v, want %s", asked, err, want)
+		got, err := baseline.Find(t.Context(), cfg, "", awsConfig)
+		if err != nil || asked != want || strings.Contains(got.Is, "production is in another account") != (want == "") {
+			t.Errorf("%q was asked for, %+v, %v, want %s", asked, got, err, want)
 		}
 	}
 }

@@ -24,7 +24,9 @@ import (
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/manifest/manifesttest"
+	stacks "github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
@@ -327,6 +329,17 @@ func TestProduction(t *testing.T) {
 	answers["DescribeStacks"] = noStack
 	if p, err := get(); err != nil || p.Absent == "" {
 		t.Errorf("no stack gives %+v, %v", p, err)
+	}
+	// Of a stage in another account, it is unknown whether it is deployed. One in another
+	// region is looked for there.
+	env := Env{AWS: fakeAWS(t, answers), Clock: clock.System()}
+	at := manifest.Place{Stack: "shop-live", Account: "444455556666"}
+	if _, err := serving(t.Context(), env, manifest.Stage{Place: at}); !errors.Is(err, stacks.ErrOtherAccount) {
+		t.Errorf("a stage in another account gives %v", err)
+	}
+	at.Account, at.Region = "111122223333", "us-east-2"
+	if p, err := serving(t.Context(), env, manifest.Stage{Place: at}); err != nil || p.Region != at.Region {
+		t.Errorf("a stage in another region gives %+v, %v", p, err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
+	stacks "github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
@@ -52,19 +53,23 @@ func serving(ctx context.Context, e Env, stage manifest.Stage) (readiness.Produc
 	if err != nil {
 		return p, err
 	}
-	client := cloudformation.NewFromConfig(*e.AWS)
+	if err := stacks.CheckAccount(ctx, *e.AWS, stage.Place); err != nil {
+		return p, err
+	}
+	there := stacks.In(*e.AWS, stage.Place)
+	client := cloudformation.NewFromConfig(there)
 	described, absent, err := describeStack(ctx, client, stage.Stack)
 	if err != nil {
 		return p, err
 	}
-	p = readiness.Production{Account: account, Region: e.AWS.Region, Absent: absent}
+	p = readiness.Production{Account: account, Region: there.Region, Absent: absent}
 	if absent == "" {
 		all, err := functionsOf(ctx, client, stage, described)
 		if err != nil {
 			return p, err
 		}
 		for i := range all {
-			if err := servingVersion(ctx, lambda.NewFromConfig(*e.AWS), &all[i]); err != nil {
+			if err := servingVersion(ctx, lambda.NewFromConfig(there), &all[i]); err != nil {
 				return p, err
 			}
 		}

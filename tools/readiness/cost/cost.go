@@ -243,12 +243,10 @@ func deployed(ctx context.Context, stage manifest.Stage) (t *Template, why strin
 	if err != nil {
 		return nil, "there are no credentials to ask AWS what is deployed"
 	}
-	client := cloudformation.NewFromConfig(cfg, func(o *cloudformation.Options) {
-		if stage.Region != "" {
-			o.Region = stage.Region
-		}
-	})
-	got, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &stage.Stack, TemplateStage: types.TemplateStageProcessed})
+	if err := stack.CheckAccount(ctx, cfg, stage.Place); err != nil {
+		return nil, "stack " + stage.Stack + " can't be read: it belongs to account " + stage.Account
+	}
+	got, err := cloudformation.NewFromConfig(stack.In(cfg, stage.Place)).GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &stage.Stack, TemplateStage: types.TemplateStageProcessed})
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return nil, "stack " + stage.Stack + " can't be read: " + api.ErrorMessage()
 	}
