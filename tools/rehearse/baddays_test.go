@@ -114,9 +114,9 @@ func TestBadDays(t *testing.T) {
 		name, says string
 		change     edits
 	}{
-		{"crash at init", "the deployed commit answers: not within 30s", edits{"app/spoil.go": testFile(t, "crash.go")}},
+		{"crash at init", "the deployed commit answers: it did not succeed within 30s", edits{"app/spoil.go": testFile(t, "crash.go")}},
 		{"500 to everything", "answered 500 out of ink", spoil(t, "500.go")},
-		{"hang", "the deployed commit answers: not within 30s", spoil(t, "hang.go")},
+		{"hang", "the deployed commit answers: it did not succeed within 30s", spoil(t, "hang.go")},
 	} {
 		t.Run(tt.name, func(t *testing.T) { d.stopsAtSmoke(t, tt.change, tt.says) })
 	}

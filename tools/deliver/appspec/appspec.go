@@ -1,6 +1,6 @@
-// Package appspec writes and reads what CodeDeploy is told about a Lambda: from
-// which version to which an alias shall move.
-// See https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html.
+// Package appspec writes and reads what CodeDeploy is told about a Lambda function: which
+// alias moves, from which version to which. See
+// https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html.
 package appspec
 
 import (
@@ -13,10 +13,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A Move is that of an alias between two versions.
+// A Move moves an alias from one version to another.
 type Move struct{ Function, Alias, From, To string }
 
-// Revision returns the revision that asks for the move.
+// Revision returns the revision that asks CodeDeploy for the move.
 func (m Move) Revision() *types.RevisionLocation {
 	properties := map[string]string{"Name": m.Function, "Alias": m.Alias, "CurrentVersion": m.From, "TargetVersion": m.To}
 	spec, err := json.Marshal(map[string]any{
@@ -33,8 +33,8 @@ func (m Move) Revision() *types.RevisionLocation {
 	}
 }
 
-// Read returns the move that a revision asks for, and false where it does not
-// hold one, such as a revision that is kept in S3.
+// Read returns the move that a revision asks for. It returns false if the revision has none,
+// for example because it is kept in S3.
 func Read(r *types.RevisionLocation) (Move, bool) {
 	if r == nil || r.AppSpecContent == nil {
 		return Move{}, false

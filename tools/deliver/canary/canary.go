@@ -1,10 +1,10 @@
-// Package canary judges a new version by what it did beside the old one, in
-// the same minutes. It decides from numbers alone: it reads no metric and
-// waits for nothing.
+// Package canary judges a new version by comparing what it did with what the old version did
+// in the same minutes. It decides from numbers alone: it reads no metric and waits for
+// nothing.
 //
-// With little traffic, tests on series of points (Mann-Whitney, as Kayenta
-// has it) have too few points: errors and invocations are counts, and exact
-// tests on counts hold for any number of them.
+// Tests on series of points, such as Mann-Whitney in Kayenta, have too few points if there is
+// little traffic. Errors and invocations are counts, and exact tests on counts are valid for
+// any number of them.
 package canary
 
 import (
@@ -14,23 +14,23 @@ import (
 	"time"
 )
 
-// A Verdict is what a sample says of the new version.
+// A Verdict says what a sample shows about the new version.
 type Verdict string
 
-// The verdicts.
+// The possible verdicts.
 const (
 	Pass         Verdict = "PASS"
 	Fail         Verdict = "FAIL"
-	Inconclusive Verdict = "INCONCLUSIVE" // the sample can't tell
+	Inconclusive Verdict = "INCONCLUSIVE" // the sample is too small to decide
 )
 
-// A Count is how often a version was invoked, and how often that failed.
+// A Count says how often a version was invoked, and how many of these invocations failed.
 type Count struct {
 	Invocations int `json:"invocations"`
 	Errors      int `json:"errors"`
 }
 
-// Rate returns the share of invocations that failed, 0 without any.
+// Rate returns the share of invocations that failed. It is 0 if there were none.
 func (c Count) Rate() float64 {
 	if c.Invocations == 0 {
 		return 0
@@ -41,36 +41,35 @@ func (c Count) Rate() float64 {
 // A Sample is what a version did in the window of the comparison.
 type Sample struct {
 	Count
-	// P90 is the duration that nine in ten invocations stayed below, in
-	// milliseconds; 0 where it is not known. Lambda's Duration leaves out the
-	// initialization of an environment.
+	// P90 is the duration in milliseconds that nine in ten invocations did not exceed; 0 if
+	// it is not known. Lambda's Duration leaves out the initialization of an environment.
 	P90 float64 `json:"p90"`
-	// Warm is P90 without the version's first minute, whose environments have
-	// just started; 0 where too little came after it.
+	// Warm is P90 without the version's first minute, in which its environments have just
+	// started. It is 0 if too little came after that minute.
 	Warm float64 `json:"warm"`
 }
 
-// Limits are what is asked of the new version.
+// Limits are the requirements for the new version.
 type Limits struct {
-	// MinInvocations of the new version, without which it never passes.
+	// MinInvocations is how many invocations the new version needs to pass.
 	MinInvocations int `json:"minInvocations"`
-	// Significance below which a difference is no accident. It is looked at
-	// again and again while traffic shifts, so it is stricter than the usual 0.05.
+	// Significance is the p-value below which a difference counts as real. The sample is
+	// looked at again and again while traffic shifts, so it is stricter than the usual 0.05.
 	Significance float64 `json:"significance"`
-	// MaxErrorRate is the rate of errors that may not be exceeded, whatever the
-	// old version does.
+	// MaxErrorRate is the highest rate of errors that is acceptable, whatever the old version
+	// does.
 	MaxErrorRate float64 `json:"maxErrorRate"`
-	// MaxP90 is the objective of latency, in milliseconds.
+	// MaxP90 is the highest acceptable P90, in milliseconds.
 	MaxP90 float64 `json:"maxP90"`
-	// Slower is how many times the old version's warm P90 the new one's may be,
-	// where they also differ by SlowerBy milliseconds.
+	// The new version is too slow if its warm P90 is more than Slower times that of the old
+	// version and also exceeds it by more than SlowerBy milliseconds.
 	Slower   float64 `json:"slower"`
 	SlowerBy float64 `json:"slowerBy"`
 }
 
-// LimitsOf returns the limits for a rate of errors and a p90 in milliseconds that
-// may not be exceeded. As many invocations without an error as are needed exclude
-// that rate: 59 exclude 5 %.
+// LimitsOf returns the limits for the highest acceptable rate of errors and P90, which is in
+// milliseconds. MinInvocations is the number of invocations that rule out a higher rate of
+// errors if none of them fails: 59 for a rate of 5 %.
 func LimitsOf(maxErrorRate, maxP90 float64) Limits {
 	return Limits{
 		MinInvocations: int(math.Ceil(math.Log(unlikely) / math.Log1p(-maxErrorRate))), Significance: 0.01,
@@ -78,26 +77,27 @@ func LimitsOf(maxErrorRate, maxP90 float64) Limits {
 	}
 }
 
-// A Judgement is a verdict and what it rests on.
+// A Judgement is a verdict with the figures that it is based on.
 type Judgement struct {
 	Verdict Verdict  `json:"verdict"`
 	Reasons []string `json:"reasons"`
 	New     Sample   `json:"new"`
 	Old     Sample   `json:"old"`
-	// P is the p-value of Fisher's exact test: how likely a difference such as
-	// this one is between two versions that are alike.
+	// P is the p-value of Fisher's exact test: the probability of a difference like this one
+	// between two versions that are alike.
 	P float64 `json:"p"`
-	// Missed is the rate of errors that could have slipped through, at 95 %.
+	// Missed is the highest rate of errors that the sample could still hide, at 95 %
+	// confidence.
 	Missed float64 `json:"missed"`
 }
 
-// Judge compares the new version with the old. One sign that it is bad fails
-// it. It passes where it was invoked often enough to exclude a rate of errors
-// above the limit; until then the sample is inconclusive.
+// Judge compares the new version with the old one. A single sign that the new version is bad
+// makes it fail. It passes once it was invoked often enough to rule out a rate of errors
+// above the limit. Until then the sample is inconclusive.
 func Judge(newVersion, oldVersion Sample, l Limits) Judgement {
 	j := Judgement{New: newVersion, Old: oldVersion, P: 1, Missed: 1}
 	if !newVersion.valid() || !oldVersion.valid() {
-		// Metrics come one by one; the next look has them together.
+		// Metrics arrive one after the other. The next look has them together.
 		j.Verdict, j.Reasons = Inconclusive, []string{"more errors than invocations were counted"}
 		return j
 	}
@@ -109,9 +109,9 @@ func Judge(newVersion, oldVersion Sample, l Limits) Judgement {
 	j.Verdict = Inconclusive
 	switch {
 	case newVersion.Invocations < l.MinInvocations:
-		j.Reasons = []string{fmt.Sprintf("%d invocations of the new version are too few: %d are needed", newVersion.Invocations, l.MinInvocations)}
+		j.Reasons = []string{fmt.Sprintf("%d invocations of the new version are too few: it needs %d", newVersion.Invocations, l.MinInvocations)}
 	case j.Missed > l.MaxErrorRate:
-		j.Reasons = []string{fmt.Sprintf("%s failed: a rate of errors above %s is not excluded", newVersion.Count, percent(l.MaxErrorRate))}
+		j.Reasons = []string{fmt.Sprintf("%s failed: the error rate could still be above %s", newVersion.Count, percent(l.MaxErrorRate))}
 	case newVersion.P90 == 0:
 		j.Reasons = []string{"the new version's latency is not known"}
 	default:
@@ -121,24 +121,24 @@ func Judge(newVersion, oldVersion Sample, l Limits) Judgement {
 	return j
 }
 
-// failures returns each sign that the new version is bad.
+// failures returns every sign that the new version is bad.
 func failures(j Judgement, l Limits) []string {
 	var reasons []string
 	add := func(format string, args ...any) { reasons = append(reasons, fmt.Sprintf(format, args...)) }
 	if j.P < l.Significance {
-		add("%s failed, and %s of the old version: p = %.2g", j.New.Count, j.Old.Count, j.P)
+		add("%s invocations failed, compared with %s of the old version: p = %.2g", j.New.Count, j.Old.Count, j.P)
 	}
 	if AtLeast(j.New.Count, l.MaxErrorRate) < l.Significance {
 		add("%s failed: more than %s", j.New.Count, percent(l.MaxErrorRate))
 	}
 	if j.New.Invocations < l.MinInvocations {
-		return reasons // a percentile of a few is none
+		return reasons // With only a few invocations, a percentile means nothing.
 	}
 	if j.New.P90 > l.MaxP90 {
-		add("p90 is %.0f ms: the objective is %.0f ms", j.New.P90, l.MaxP90)
+		add("p90 is %.0f ms: the limit is %.0f ms", j.New.P90, l.MaxP90)
 	}
 	if j.Old.Warm > 0 && j.New.Warm > l.Slower*j.Old.Warm && j.New.Warm-j.Old.Warm > l.SlowerBy {
-		add("warm p90 is %.0f ms, and %.0f ms of the old version", j.New.Warm, j.Old.Warm)
+		add("warm p90 is %.0f ms, compared with %.0f ms of the old version", j.New.Warm, j.Old.Warm)
 	}
 	return reasons
 }
@@ -148,11 +148,12 @@ func (s Sample) valid() bool { return s.Errors >= 0 && s.Errors <= s.Invocations
 // String returns the count as a fraction: "2/60".
 func (c Count) String() string { return fmt.Sprintf("%d/%d", c.Errors, c.Invocations) }
 
-// String returns the judgement in a line, with what could have been missed.
+// String returns the judgement in one line, with the rate of errors that could still be
+// hidden.
 func (j Judgement) String() string {
 	s := fmt.Sprintf("%s: %s", j.Verdict, strings.Join(j.Reasons, "; "))
 	if j.Verdict != Fail && j.New.Invocations > 0 {
-		s += fmt.Sprintf("; a rate of errors up to %s could have been missed (95 %%)", percent(j.Missed))
+		s += fmt.Sprintf("; an error rate of up to %s could still be hidden (95 %% confidence)", percent(j.Missed))
 	}
 	return s
 }
@@ -163,15 +164,15 @@ func percent(rate float64) string { return fmt.Sprintf("%.1f %%", 100*rate) }
 type Minute struct {
 	Start time.Time `json:"start"`
 	Count
-	P90 float64 `json:"p90"` // milliseconds, 0 where it is not known
+	P90 float64 `json:"p90"` // milliseconds; 0 if it is not known
 }
 
-// minWarm is how many invocations a percentile of warm minutes needs.
+// minWarm is how many invocations the percentile of the warm minutes needs.
 const minWarm = 10
 
-// Sum returns the sample that minutes make, in the order of their time. A
-// percentile of a whole can't be had from those of its parts; their mean, by
-// invocations, stands for it.
+// Sum returns the sample that consecutive minutes make up. The percentile of the whole can't
+// be computed from those of its parts, so it is estimated by their mean, weighted by
+// invocations.
 func Sum(minutes []Minute) Sample {
 	var s Sample
 	var all, warm, allOf, warmOf float64

@@ -72,7 +72,7 @@ func TestJudge(t *testing.T) {
 		{"both fail alike, too much", sample(60, 300), sample(540, 2700), canary.Fail, "more than 5.0 %"},
 		{"both fail alike, a little", sample(3, 300), sample(27, 2700), canary.Pass, "3/300"},
 		{"one error in a larger sample", sample(1, 180), sample(0, 1620), canary.Pass, "up to 2.6 %"},
-		{"slower than the objective", slow(0, 80, 3500, 0), sample(0, 700), canary.Fail, "the objective is 3000 ms"},
+		{"slower than the objective", slow(0, 80, 3500, 0), sample(0, 700), canary.Fail, "the limit is 3000 ms"},
 		{"slower than the old version", slow(0, 80, 400, 350), slow(0, 700, 20, 20), canary.Fail, "warm p90 is 350 ms"},
 		{"slower only while it starts", slow(0, 80, 400, 0), slow(0, 700, 20, 20), canary.Pass, "p90 400 ms"},
 		{"twice as slow and still fast", slow(0, 80, 50, 50), slow(0, 700, 20, 20), canary.Pass, ""},

@@ -2,10 +2,9 @@ package canary
 
 import "math"
 
-// Fisher returns the probability that, were both versions alike, at least as
-// many of all the errors would have fallen on the new version as did: the
-// one-sided p-value of Fisher's exact test. It is 1 where one of the versions
-// was not invoked. Errors must not be more than invocations.
+// Fisher returns the one-sided p-value of Fisher's exact test: the probability that at least
+// this many of all errors would fall on the new version if both versions were alike. It is 1
+// if one of the versions was not invoked. There must not be more errors than invocations.
 // Source: R. A. Fisher, Statistical Methods for Research Workers, § 21.02.
 func Fisher(newVersion, oldVersion Count) float64 {
 	all, drawn := newVersion.Invocations+oldVersion.Invocations, newVersion.Invocations
@@ -13,8 +12,8 @@ func Fisher(newVersion, oldVersion Count) float64 {
 	if newVersion.Invocations == 0 || oldVersion.Invocations == 0 || newVersion.Errors == 0 {
 		return 1
 	}
-	// The first term by logarithms, for factorials of a day's traffic overflow;
-	// each next one by its ratio to the one before.
+	// The first term is computed with logarithms, because the factorials of a day's traffic
+	// overflow. Each further term follows from the ratio to the one before it.
 	k := newVersion.Errors
 	term := math.Exp(choose(errors, k) + choose(all-errors, drawn-k) - choose(all, drawn))
 	sum := 0.0
@@ -25,11 +24,11 @@ func Fisher(newVersion, oldVersion Count) float64 {
 	return min(sum, 1)
 }
 
-// AtLeast returns the probability of so many errors or more, were rate the
-// version's rate of errors: the one-sided binomial test.
+// AtLeast returns the probability of this many errors or more if the version's rate of errors
+// were rate. It is the one-sided binomial test.
 func AtLeast(c Count, rate float64) float64 { return 1 - atMost(c.Errors-1, c.Invocations, rate) }
 
-// atMost returns the probability of k errors or fewer in n invocations.
+// atMost returns the probability of at most k errors in n invocations.
 func atMost(k, n int, rate float64) float64 {
 	switch {
 	case k < 0:
@@ -46,13 +45,12 @@ func atMost(k, n int, rate float64) float64 {
 	return min(sum, 1)
 }
 
-// unlikely is how likely a sample is at most that excludes a rate of errors.
+// unlikely is the probability below which a sample rules out a rate of errors.
 const unlikely = 0.05
 
-// Missed returns the highest rate of errors that a version may have without
-// its sample being unlikely (5 %): what could have slipped through. With no
-// error it is 1 - 0.05^(1/n); with some, the upper bound of Clopper and Pearson
-// (Biometrika 26, 1934). It is 1 where nothing was invoked.
+// Missed returns the highest rate of errors that the sample can't rule out with a confidence
+// of 95 %. Without an error it is 1 - 0.05^(1/n). With errors it is the upper bound of
+// Clopper and Pearson (Biometrika 26, 1934). It is 1 if nothing was invoked.
 func Missed(c Count) float64 {
 	switch {
 	case c.Invocations == 0 || c.Errors >= c.Invocations:

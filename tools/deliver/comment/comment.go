@@ -1,5 +1,6 @@
-// Package comment is `mage comment`: it writes what a change brings into one comment of
-// its pull or merge request, and updates it with each push. Anywhere else it prints it.
+// Package comment is `mage comment`. It writes one comment on the pull or merge request of a
+// change, which says what the change brings, and updates it with each push. In any other
+// build it prints the comment.
 package comment
 
 import (
@@ -22,17 +23,18 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// marker is in the comment, by which it is found again. Nobody sees it.
+// marker is in the comment so that it can be found again. Readers don't see it.
 const marker = "<!-- magewright -->"
 
-// longest is how much of a part is shown. GitHub takes 65,536 characters of a comment.
+// longest is the most characters of a part that are shown. GitHub allows 65,536 characters in
+// a comment.
 const longest = 20_000
 
 // A runner runs a command of the program and returns what it prints.
 type runner func(ctx context.Context, args ...string) (string, error)
 
-// Run writes the comment. It says what a readiness of the change decides, and fails only
-// if the comment can't be written: the gate is elsewhere.
+// Run writes the comment. The comment says how readiness decides about the change. Run fails
+// only if the comment can't be written, because deciding is the job of the gate.
 func Run(ctx context.Context, cfg project.Config) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -52,7 +54,7 @@ func Run(ctx context.Context, cfg project.Config) error {
 	return r.write(ctx, cfg.Stdout, text)
 }
 
-// compose returns the text of the comment on what HEAD brings since a base.
+// compose returns the text of the comment about what HEAD adds to a base.
 func compose(ctx context.Context, cfg project.Config, base string, run runner) (string, error) {
 	flags := []string(nil)
 	since := "HEAD~1"
@@ -63,7 +65,7 @@ func compose(ctx context.Context, cfg project.Config, base string, run runner) (
 	if err != nil {
 		return "", exit.Missing("git fetch --unshallow", "comparing HEAD with %s: %w", since, err)
 	}
-	// A NO-GO is an error of the command, and an answer here.
+	// For the command, a NO-GO is an error. Here it is an answer.
 	verdict, verdictErr := run(ctx, append([]string{"readiness"}, flags...)...)
 	if ctx.Err() != nil {
 		return "", ctx.Err()
@@ -81,10 +83,10 @@ func compose(ctx context.Context, cfg project.Config, base string, run runner) (
 	return b.String(), nil
 }
 
-// verdictLine matches the line of the verdict, as [readiness.Assessment.Summary] writes it.
+// verdictLine matches the line with the verdict, as [readiness.Assessment.Summary] writes it.
 var verdictLine = regexp.MustCompile(`(?m)^(?:NO-GO|GO)[\w-]*(?: \(rehearsal\))? +[0-9a-f]+:.*$`)
 
-// headline returns the verdict in a line.
+// headline returns the verdict in one line.
 func headline(said string, err error) string {
 	if line := verdictLine.FindString(said); line != "" {
 		return line
@@ -92,10 +94,11 @@ func headline(said string, err error) string {
 	if err != nil {
 		return "readiness could not be decided"
 	}
-	return "readiness says nothing"
+	return "readiness printed no verdict"
 }
 
-// part adds a part that a reader opens. A fence that the text can't end keeps it a text.
+// part adds a part that readers can unfold. The fence is longer than any fence in the text,
+// so that the text can't end it.
 func part(b *strings.Builder, title, text string, err error) {
 	if strings.TrimSpace(text) == "" {
 		text = "none"
@@ -115,14 +118,14 @@ func part(b *strings.Builder, title, text string, err error) {
 
 // A request is a pull or merge request.
 type request struct {
-	comments string // the URL of its comments
-	one      string // that of one comment, before its id
+	comments string // the URL of the request's comments
+	one      string // the URL of one comment, without its id
 	header   http.Header
-	update   string // the method that updates one
+	update   string // the HTTP method that updates a comment
 }
 
-// requestOf returns the request that a build is of, or nil. See
-// https://docs.github.com/en/rest/issues/comments and
+// requestOf returns the pull or merge request that a build is for, or nil if there is none.
+// See https://docs.github.com/en/rest/issues/comments and
 // https://docs.gitlab.com/api/notes/#merge-requests.
 func requestOf() *request {
 	if number := pullRequest.FindStringSubmatch(os.Getenv("GITHUB_REF")); number != nil && os.Getenv("GITHUB_TOKEN") != "" {
@@ -141,9 +144,9 @@ func requestOf() *request {
 
 var pullRequest = regexp.MustCompile(`^refs/pull/(\d+)/`)
 
-// write makes the comment, or updates the one that is there.
+// write creates the comment, or updates the one that exists.
 func (r *request) write(ctx context.Context, out io.Writer, text string) error {
-	const pages = 20 // of a hundred comments each
+	const pages = 20 // with a hundred comments each
 	for page := 1; page <= pages; page++ {
 		var comments []struct {
 			ID   json.Number `json:"id"`
@@ -157,7 +160,7 @@ func (r *request) write(ctx context.Context, out io.Writer, text string) error {
 				if err := r.send(ctx, r.update, r.one+c.ID.String(), map[string]string{"body": text}, nil); err != nil {
 					return err
 				}
-				fmt.Fprintln(out, "the comment is updated")
+				fmt.Fprintln(out, "updated the comment")
 				return nil
 			}
 		}
@@ -168,11 +171,11 @@ func (r *request) write(ctx context.Context, out io.Writer, text string) error {
 	if err := r.send(ctx, http.MethodPost, r.comments, map[string]string{"body": text}, nil); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "the comment is made")
+	fmt.Fprintln(out, "wrote the comment")
 	return nil
 }
 
-// send sends a request with a JSON body, and decodes the answer.
+// send sends a request with a JSON body and decodes the answer.
 func (r *request) send(ctx context.Context, method, address string, body, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -195,10 +198,10 @@ func (r *request) send(ctx context.Context, method, address string, body, answer
 	defer func() { _ = got.Body.Close() }()
 	data, err := io.ReadAll(io.LimitReader(got.Body, 32<<20))
 	if err == nil && got.StatusCode >= http.StatusBadRequest {
-		next := "go tool mage comment, once it answers otherwise"
-		// Whoever may not see something is told that it is not there.
+		next := "go tool mage comment, to try again later"
+		// GitHub and GitLab answer 404 to a token that may not see something.
 		if slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, got.StatusCode) {
-			next = "give the token the right to comment: pull-requests: write at GitHub, the scope api at GitLab"
+			next = "give the token the permission to comment: pull-requests: write at GitHub, or the scope api at GitLab"
 		}
 		err = exit.Missing(next, "%s answers %s: %.200s", address, got.Status, data)
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// TestOneComment holds that the comment is made once and then updated, by the shapes of
+// TestOneComment holds that wrote the comment once and then updated, by the shapes of
 // GitHub's and of GitLab's API.
 func TestOneComment(t *testing.T) {
 	given := func(env map[string]string, url string) *request {
@@ -85,7 +85,7 @@ func TestOneComment(t *testing.T) {
 			t.Errorf("%s: there are %d comments, the last %q", tt.name, len(bodies), bodies[len(bodies)-1])
 		}
 		denied = true
-		if err := r.write(t.Context(), io.Discard, "text"); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "right to comment") || strings.Contains(err.Error(), "secret") {
+		if err := r.write(t.Context(), io.Discard, "text"); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "permission to comment") || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: a refusal gives %v", tt.name, err)
 		}
 		server.Close()

@@ -19,10 +19,10 @@ import (
 	"github.com/magewright/magewright/tools/readiness/verify"
 )
 
-// approved returns an error unless the evidence of this execution of the pipeline allows
-// the release, and has seen the assembly as it is. The pipeline updates itself after
-// promote, which has compared them, and somebody could have replaced the assembly since.
-// Whoever deploys the pipeline by hand decides alone.
+// approved returns an error unless the evidence of this execution of the pipeline allows the
+// release and was made from the assembly as it is now. The pipeline updates itself after
+// promote has compared the two, and somebody could have replaced the assembly in between. A
+// person who deploys the pipeline by hand decides alone.
 func approved(ctx context.Context, cfg project.Config) error {
 	if os.Getenv("PIPELINE_EXECUTION_ID") == "" {
 		return nil
@@ -32,7 +32,7 @@ func approved(ctx context.Context, cfg project.Config) error {
 		return err
 	}
 	if err := seen(ctx, cfg, awsConfig); err != nil {
-		return exit.Failed("aws codepipeline list-action-executions, to see what wrote the artifact Assembly", "the pipeline is as it was: %w", err)
+		return exit.Failed("aws codepipeline list-action-executions, to see what wrote the artifact Assembly", "the pipeline was not changed: %w", err)
 	}
 	return nil
 }
@@ -51,7 +51,7 @@ func seen(ctx context.Context, cfg project.Config, awsConfig aws.Config) error {
 		return err
 	}
 	if bundle.Recorded.Commit != cfg.Commit || bundle.Recorded.Verdict == readiness.NoGo {
-		return fmt.Errorf("the evidence says %s of commit %.12s, and this is %.12s", bundle.Recorded.Verdict, bundle.Recorded.Commit, cfg.Commit)
+		return fmt.Errorf("the evidence says %s about commit %.12s, but this is commit %.12s", bundle.Recorded.Verdict, bundle.Recorded.Commit, cfg.Commit)
 	}
 	files, err := cdk.Digests(cfg.Assembly)
 	if err != nil {

@@ -51,7 +51,7 @@ func TestAttackByAnotherPipeline(t *testing.T) {
 			return os.WriteFile(filepath.Join(cfg.Assembly, "x.json"), []byte("{}"), 0o600)
 		}, "the assembly has the file x.json, which the evidence has not seen"},
 		{"no evidence", keys.Evidence, commit, "PASS", func(cfg project.Config) error { return os.Remove(filepath.Join(cfg.Evidence, verify.BundleFile)) }, "there is no evidence"},
-		{"evidence of another commit", keys.Evidence, other, "PASS", nil, "of commit dddddddddddd, and this is cccccccccccc"},
+		{"evidence of another commit", keys.Evidence, other, "PASS", nil, "about commit dddddddddddd, but this is commit cccccccccccc"},
 		{"evidence that refuses it", keys.Evidence, commit, "FAIL", nil, "the evidence says NO-GO"},
 		{"evidence that staging has signed", keys.Record, commit, "PASS", nil, "key"},
 	} {
@@ -101,7 +101,7 @@ func TestAttackByAnotherPipeline(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = approved(t.Context(), cfg)
-			if (err == nil) != (tt.says == "") || err != nil && (!strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), "the pipeline is as it was") || exit.Status(err) != exit.Gate) {
+			if (err == nil) != (tt.says == "") || err != nil && (!strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), "the pipeline was not changed") || exit.Status(err) != exit.Gate) {
 				t.Errorf("it says %v, want %q", err, tt.says)
 			}
 		})

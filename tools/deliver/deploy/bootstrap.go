@@ -24,32 +24,33 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// BootstrapVersion is the parameter of Systems Manager in which cdk bootstrap says
-// that it was there, by the qualifier that the CDK has unless an app names another.
-// See https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html.
+// BootstrapVersion is the parameter of Systems Manager that `cdk bootstrap` leaves. The
+// qualifier in its name is the CDK's default, which an app can change. See
+// https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html.
 const BootstrapVersion = "/cdk-bootstrap/hnb659fds/version"
 
-// An Environment is an account and region that stacks go to.
+// An Environment is an account and a region into which stacks are deployed.
 type Environment struct {
 	Account string
 	Region  string
-	// Trusts is the account of the pipeline, if that is another one: it deploys here.
+	// Trusts is the pipeline's account, which deploys into this one. It is "" if they are the
+	// same.
 	Trusts string
-	// Policies say what CloudFormation may do there, by their ARNs, "" for what it may
-	// do already, which is everything where cdk bootstrap never was.
+	// Policies are the ARNs of the policies that say what CloudFormation may do there. ""
+	// leaves that as it is. Before the first `cdk bootstrap`, that means everything.
 	Policies string
 }
 
-// String returns the environment as the CDK CLI takes it.
+// String returns the environment in the CDK CLI's notation.
 func (e Environment) String() string { return "aws://" + e.Account + "/" + e.Region }
 
-// args returns the arguments of the CDK CLI that bootstrap the environment.
+// args returns the CDK CLI's arguments that bootstrap the environment.
 func (e Environment) args() []string {
 	args := []string{"bootstrap", e.String()}
 	policies := e.Policies
 	if e.Trusts != "" {
 		args = append(args, "--trust", e.Trusts)
-		// The CLI asks for policies where another account is trusted.
+		// The CLI demands policies if another account is trusted.
 		policies = cmp.Or(policies, Administrator)
 	}
 	if policies != "" {
@@ -58,9 +59,9 @@ func (e Environment) args() []string {
 	return args
 }
 
-// Environments returns where the stacks of a manifest go to in the account of the
-// credentials, and the accounts that they also go to. A manifest of no stacks goes to
-// the region of the credentials.
+// Environments returns the environments of a manifest's stacks that are in the credentials'
+// account, and the other accounts of its stacks. A manifest without stacks stands for the
+// credentials' account and region.
 func Environments(names manifest.Manifest, account, region string) (here []Environment, elsewhere []string) {
 	pipeline := names.Pipeline.Account
 	places := []manifest.Place{names.Pipeline.Place}
@@ -91,8 +92,8 @@ func Environments(names manifest.Manifest, account, region string) (here []Envir
 	return slices.Compact(here), slices.Compact(elsewhere)
 }
 
-// Bootstrap prepares the account of the credentials for the CDK: cdk bootstrap, for
-// each region that stacks go to.
+// Bootstrap prepares the credentials' account for the CDK. It runs cdk bootstrap for each
+// region into which stacks are deployed.
 func Bootstrap(ctx context.Context, cfg project.Config) error {
 	awsConfig, err := stack.Connect(ctx)
 	if err != nil {
@@ -108,7 +109,7 @@ func Bootstrap(ctx context.Context, cfg project.Config) error {
 	}
 	here, elsewhere := Environments(names, aws.ToString(identity.Account), awsConfig.Region)
 	if len(here) == 0 {
-		return exit.Missing("export the credentials of account "+elsewhere[0], "nothing of this assembly goes to account %s, which the credentials are of: it goes to %s", aws.ToString(identity.Account), strings.Join(elsewhere, ", "))
+		return exit.Missing("export credentials of account "+elsewhere[0], "the credentials are for account %s, but the stacks of this assembly belong to account %s", aws.ToString(identity.Account), strings.Join(elsewhere, ", "))
 	}
 	policy, err := allowStacks(ctx, cfg, awsConfig, aws.ToString(identity.Account), names)
 	if err != nil {
@@ -124,13 +125,13 @@ func Bootstrap(ctx context.Context, cfg project.Config) error {
 		}
 	}
 	for _, account := range elsewhere {
-		fmt.Fprintf(cfg.Stdout, "account %s is left: go tool mage bootstrap again, with its credentials\n", account)
+		fmt.Fprintf(cfg.Stdout, "account %s is still to be bootstrapped: run go tool mage bootstrap again with its credentials\n", account)
 	}
 	return nil
 }
 
-// allowStacks makes the policy of what CloudFormation may do for the stacks of the
-// assembly, and returns its ARN, or "" if there is no assembly.
+// allowStacks makes the policy that says what CloudFormation may do for the stacks of the
+// assembly. It returns the policy's ARN, or "" if there is no assembly.
 func allowStacks(ctx context.Context, cfg project.Config, awsConfig aws.Config, account string, names manifest.Manifest) (string, error) {
 	if len(names.Stacks()) == 0 {
 		return "", nil
@@ -146,14 +147,14 @@ func allowStacks(ctx context.Context, cfg project.Config, awsConfig aws.Config, 
 	return PutAllowed(ctx, awsConfig, account, cmp.Or(names.Name, names.Stacks()[0]), document)
 }
 
-// policiesAt returns what CloudFormation is to be allowed in an environment. Others may
-// deploy there too: what they need is not taken away.
+// policiesAt returns the policies that CloudFormation gets in an environment. Other
+// repositories may also deploy there, so nothing that was allowed before is taken away.
 func policiesAt(ctx context.Context, cfg project.Config, awsConfig aws.Config, e Environment, policy string) (string, error) {
 	client := cloudformation.NewFromConfig(awsConfig, func(o *cloudformation.Options) { o.Region = e.Region })
 	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("CDKToolkit")})
 	if _, absent := stack.Absent(err); absent {
 		if policy == "" {
-			fmt.Fprintf(cfg.Stdout, "CloudFormation may do anything in %s, because there is no assembly: go tool mage synth before the first bootstrap lets it do only what the stacks need\n", e)
+			fmt.Fprintf(cfg.Stdout, "CloudFormation may do anything in %s, because there is no assembly. If you run go tool mage synth before the first bootstrap, it may only do what the stacks need\n", e)
 		}
 		return policy, nil
 	}
@@ -173,12 +174,13 @@ func policiesAt(ctx context.Context, cfg project.Config, awsConfig aws.Config, e
 	case narrow:
 		return strings.Join(append(has, policy), ","), nil
 	}
-	fmt.Fprintf(cfg.Stdout, "CloudFormation may do anything in %s, because cdk bootstrap was there before. If nobody else needs that:\n  cdk bootstrap %[1]s --cloudformation-execution-policies %s\n", e, policy)
+	fmt.Fprintf(cfg.Stdout, "CloudFormation may still do anything in %s, because the account was bootstrapped before. If nobody else needs that, run:\n  cdk bootstrap %[1]s --cloudformation-execution-policies %s\n", e, policy)
 	return "", nil
 }
 
-// notBootstrapped explains err, the failure of a deployment from an assembly in dir,
-// if the reason is that the CDK was never there. Whoever may not look learns nothing.
+// notBootstrapped explains err, a failed deployment of the assembly in dir, if the reason is
+// that the CDK was never bootstrapped there. It returns err as it is if the credentials may
+// not look.
 func notBootstrapped(ctx context.Context, awsConfig aws.Config, dir string, place manifest.Place, err error) error {
 	if ctx.Err() != nil {
 		return err
@@ -196,7 +198,8 @@ func notBootstrapped(ctx context.Context, awsConfig aws.Config, dir string, plac
 	return exit.Missing("go tool mage bootstrap", "the CDK was never bootstrapped there: there is no parameter %s (%s): %w", parameter, stack.Where(ctx, awsConfig), err)
 }
 
-// bootstrapParameter returns the parameter that a stack of an assembly asks for.
+// bootstrapParameter returns the name of the bootstrap parameter that a stack of an assembly
+// asks for.
 func bootstrapParameter(dir, name string) string {
 	var assembly struct {
 		Artifacts map[string]struct {

@@ -1,5 +1,5 @@
-// Package deploy brings stacks of the cloud assembly to AWS as they are: it
-// never builds.
+// Package deploy deploys stacks of the cloud assembly to AWS. It deploys them as they are,
+// and never builds.
 package deploy
 
 import (
@@ -18,12 +18,12 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// Pipeline stands for the pipeline where a stage's name is asked for; no stage is
-// called so.
+// Pipeline stands for the pipeline's stack where a stage's name is expected. No stage can
+// have this name.
 const Pipeline = "pipeline"
 
-// Stage returns the work of a target that deploys a stage by its name, with the
-// stack of its evidence; "" is the first stage. The last stage is refused, because only
+// Stage returns the function of a target that deploys a stage, together with the stack of its
+// evidence. The name "" means the first stage. Stage refuses the last stage, because only
 // promote takes a release to users.
 func Stage(name string) func(context.Context, project.Config) error {
 	return func(ctx context.Context, cfg project.Config) error {
@@ -45,15 +45,15 @@ func Stage(name string) func(context.Context, project.Config) error {
 			return err
 		}
 		if stage.Name == names.Last().Name {
-			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("stage %s is what users have: only promote deploys it, if the evidence allows it", stage.Name), Next: stage.Deploys()}
+			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("stage %s is the one that users have: only promote deploys it, if the evidence allows the release", stage.Name), Next: stage.Deploys()}
 		}
 		return Run(ctx, cfg, stage.Stacks()...)
 	}
 }
 
-// Run deploys stacks of the assembly, side by side, and waits until they are
-// deployed. A stack of another repository it does not touch. What they put out is
-// written to .magewright/outputs/STACK.json, where STACK is the first of them.
+// Run deploys stacks of the assembly concurrently and waits until they are deployed. It does
+// not touch a stack of another repository. It writes the stacks' outputs to
+// .magewright/outputs/STACK.json, where STACK is the first stack.
 func Run(ctx context.Context, cfg project.Config, stacks ...string) error {
 	if _, err := stack.Connect(ctx); err != nil {
 		return err
@@ -64,8 +64,8 @@ func Run(ctx context.Context, cfg project.Config, stacks ...string) error {
 	return Draft(ctx, cfg, stacks...)
 }
 
-// Draft deploys stacks of an assembly as [Run] does. The assembly need not be that of a
-// commit, so it is for an AWS on which nobody depends.
+// Draft deploys stacks of an assembly like [Run], but the assembly need not be made from a
+// commit. So it is only for an AWS on which nobody depends.
 func Draft(ctx context.Context, cfg project.Config, stacks ...string) error {
 	awsConfig, err := stack.Connect(ctx)
 	if err != nil {
@@ -78,8 +78,8 @@ func Draft(ctx context.Context, cfg project.Config, stacks ...string) error {
 	if err != nil && !errors.Is(err, manifest.ErrNone) {
 		return err
 	}
-	// A stack is deployed from the assembly that lists it: that of a CDK Stage, or
-	// that of the pipeline of a repository that adopts Magewright, is a nested one.
+	// A stack is deployed from the assembly that lists it. For the stacks of a CDK Stage, and
+	// for the pipeline of a repository that adopts Magewright, that is a nested assembly.
 	var dirs []string
 	byDir := map[string][]string{}
 	for _, name := range stacks {
@@ -102,8 +102,7 @@ func Draft(ctx context.Context, cfg project.Config, stacks ...string) error {
 
 // run deploys stacks of one assembly.
 func run(ctx context.Context, cfg project.Config, dir string, stacks []string) error {
-	// The CLI would upload what is in its cache, and nobody has compared that with
-	// anything.
+	// The CLI would upload what is in its cache, and nobody has checked that.
 	if err := os.RemoveAll(filepath.Join(dir, cdk.CacheDir)); err != nil {
 		return fmt.Errorf("clearing the CDK CLI's cache: %w", err)
 	}

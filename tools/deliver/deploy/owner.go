@@ -16,13 +16,13 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// checkOwner refuses to deploy over a stack of another repository: two that call
-// their stacks alike would replace one another's functions and delete the rest.
+// checkOwner refuses to deploy over a stack of another repository. If two repositories gave
+// their stacks the same name, each would replace the other's functions and delete the rest.
 //
-// Whose a stack is, its tag says. A stack without the tag is taken where it was
-// never created, and where the manifest says that the repository's own stacks were
-// deployed before there were tags. An assembly without a manifest does not know its
-// repository: it is deployed over no stack that has a tag.
+// The tag of a stack says to which repository it belongs. A stack without the tag is accepted
+// if it was never created, or if the manifest says that the repository's own stacks were
+// deployed before there were tags. An assembly without a manifest does not say to which
+// repository it belongs, so it is not deployed over a stack that has a tag.
 func checkOwner(ctx context.Context, cfg project.Config, awsConfig aws.Config, stacks []string) error {
 	names, err := manifest.Read(cfg)
 	if err != nil && !errors.Is(err, manifest.ErrNone) {
@@ -32,8 +32,9 @@ func checkOwner(ctx context.Context, cfg project.Config, awsConfig aws.Config, s
 		place := placeOf(names, name)
 		err := stack.CheckAccount(ctx, awsConfig, place)
 		if errors.Is(err, stack.ErrOtherAccount) {
-			// The CDK CLI deploys it with a role of that account. That role is for nothing else.
-			fmt.Fprintf(cfg.Stdout, "nobody has looked whose stack %s is: it is in account %s, and these credentials are for another\n", name, place.Account)
+			// The CDK CLI deploys it with a role of that account, which may be used for
+			// nothing else.
+			fmt.Fprintf(cfg.Stdout, "the owner of stack %s was not checked: it is in account %s, and these credentials are for another one\n", name, place.Account)
 			continue
 		}
 		if err != nil {
@@ -51,8 +52,8 @@ func checkOwner(ctx context.Context, cfg project.Config, awsConfig aws.Config, s
 	return nil
 }
 
-// placeOf returns where a stack of the manifest goes. That of evidence goes where
-// its stage goes.
+// placeOf returns where a stack of the manifest is deployed. The stack with the evidence of a
+// stage is deployed where the stage is.
 func placeOf(names manifest.Manifest, stack string) manifest.Place {
 	for _, stage := range names.Stages {
 		for _, name := range stage.Stacks() {
@@ -64,19 +65,19 @@ func placeOf(names manifest.Manifest, stack string) manifest.Place {
 	return names.Pipeline.Place
 }
 
-// ownerOf returns the repository that a stack's tag names, or "" where it has none,
-// and whether there is no such stack yet.
+// ownerOf returns the repository that a stack's tag names, or "" if it has no such tag. It
+// also returns whether the stack does not exist yet.
 func ownerOf(ctx context.Context, client *cloudformation.Client, name string) (owner string, isNew bool, err error) {
 	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	if _, absent := stack.Absent(err); absent {
 		return "", true, nil
 	}
 	if err != nil {
-		return "", false, exit.Missing("aws cloudformation describe-stacks --stack-name "+name, "looking whose stack %s is: %w", name, err)
+		return "", false, exit.Missing("aws cloudformation describe-stacks --stack-name "+name, "looking up the owner of stack %s: %w", name, err)
 	}
 	isNew = true
 	for _, s := range described.Stacks {
-		// One under review is a change set only.
+		// A stack under review is only a change set.
 		isNew = isNew && s.StackStatus == types.StackStatusReviewInProgress
 		for _, tag := range s.Tags {
 			if aws.ToString(tag.Key) == manifest.RepositoryTag {
@@ -87,23 +88,23 @@ func ownerOf(ctx context.Context, client *cloudformation.Client, name string) (o
 	return owner, isNew, nil
 }
 
-// refuse returns why the assembly may not be deployed over a stack.
+// refuse returns an error if the assembly must not be deployed over a stack.
 func refuse(names manifest.Manifest, name, owner string, isNew bool) error {
 	ours := names.Repository
 	next := fmt.Sprintf("give the delivery another name in the CDK app, then go tool mage synth; or, if the stack is yours: aws cloudformation update-stack --stack-name %s --use-previous-template --capabilities CAPABILITY_NAMED_IAM --tags Key=%s,Value=%s",
 		name, manifest.RepositoryTag, ours)
 	switch {
-	case isNew, owner != "" && strings.EqualFold(owner, ours): // source providers tell no case apart
+	case isNew, owner != "" && strings.EqualFold(owner, ours): // source providers ignore case
 		return nil
-	case ours == "" && owner == "": // both are older than tags
+	case ours == "" && owner == "": // both are older than the tags
 		return nil
 	case ours == "":
-		return exit.Missing("go tool mage synth", "stack %s belongs to repository %s, and the assembly does not say whose it is, because an older Magewright has synthesized it", name, owner)
+		return exit.Missing("go tool mage synth", "stack %s belongs to repository %s, and the assembly does not say which repository it belongs to, because an older Magewright synthesized it", name, owner)
 	case owner == "" && names.Untagged:
 		return nil
 	case owner == "":
-		return exit.Failed(next, "there is a stack %s already, and no tag %s says that it belongs to %s: it is not deployed over", name, manifest.RepositoryTag, ours)
+		return exit.Failed(next, "stack %s exists already, and no tag %s says that it belongs to %s: it was not replaced", name, manifest.RepositoryTag, ours)
 	default:
-		return exit.Failed(next, "stack %s belongs to repository %s, as its tag %s says, and the assembly is of %s: it is not deployed over", name, owner, manifest.RepositoryTag, ours)
+		return exit.Failed(next, "stack %s belongs to repository %s, as its tag %s says, but the assembly belongs to %s: it was not replaced", name, owner, manifest.RepositoryTag, ours)
 	}
 }

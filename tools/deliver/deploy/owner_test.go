@@ -80,12 +80,12 @@ func TestOwner(t *testing.T) {
 		{"new", assembly(t, ""), []string{"absent"}, nil, 0},
 		{"under review", assembly(t, ""), []string{"reviewed"}, nil, 0},
 		{"of the repository", assembly(t, ""), []string{"ours", "cased"}, nil, 0},
-		{"of another", assembly(t, ""), []string{"ours", "theirs"}, []string{"stack theirs belongs to repository example/bank", "the assembly is of example/shop", retag}, exit.Gate},
-		{"of nobody", assembly(t, ""), []string{"untagged"}, []string{"there is a stack untagged already, and no tag magewright:repository says that it belongs to example/shop", "Value=example/shop"}, exit.Gate},
+		{"of another", assembly(t, ""), []string{"ours", "theirs"}, []string{"stack theirs belongs to repository example/bank", "but the assembly belongs to example/shop", retag}, exit.Gate},
+		{"of nobody", assembly(t, ""), []string{"untagged"}, []string{"stack untagged exists already, and no tag magewright:repository says that it belongs to example/shop", "Value=example/shop"}, exit.Gate},
 		{"of before there were tags", before, []string{"untagged"}, nil, 0},
 		{"of another, and ours may have no tags", before, []string{"theirs"}, []string{"belongs to repository example/bank"}, exit.Gate},
 		{"new, by an older assembly", older(t), []string{"absent", "untagged"}, nil, 0},
-		{"tagged, by an older assembly", older(t), []string{"ours"}, []string{"the assembly does not say whose it is", "next: go tool mage synth"}, exit.Environment},
+		{"tagged, by an older assembly", older(t), []string{"ours"}, []string{"the assembly does not say which repository it belongs to", "next: go tool mage synth"}, exit.Environment},
 	} {
 		err := checkOwner(t.Context(), tt.cfg, awsConfig, tt.stacks)
 		if exit.Status(err) != tt.status {
@@ -110,7 +110,7 @@ func TestWhatWasNotLookedAtIsSaid(t *testing.T) {
 	if err := checkOwner(t.Context(), cfg, awsConfig, []string{"shop-live"}); err != nil {
 		t.Fatal(err)
 	}
-	if want := "nobody has looked whose stack shop-live is: it is in account 999988887777, and these credentials are for another"; !strings.Contains(said.String(), want) {
+	if want := "the owner of stack shop-live was not checked: it is in account 999988887777, and these credentials are for another"; !strings.Contains(said.String(), want) {
 		t.Errorf("it said %q, want %q", said.String(), want)
 	}
 }
@@ -129,13 +129,13 @@ func TestRunTouchesNoStackOfAnother(t *testing.T) {
 	for stage, want := range map[string]string{
 		"": "stack shop-evidence belongs to repository example/bank", "test": "stack shop-evidence belongs", Pipeline: "stack shop-pipeline belongs",
 		"production": `there is no stage "production": the stages are ["test" "live"]`,
-		"live":       "stage live is what users have: only promote deploys it, if the evidence allows it\n  next: go tool mage promote",
+		"live":       "stage live is the one that users have: only promote deploys it, if the evidence allows the release\n  next: go tool mage promote",
 	} {
 		if err := Stage(stage)(t.Context(), assembly(t, "")); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("stage %q: error is %v, want %q", stage, err, want)
 		}
 	}
-	if err := Stage("")(t.Context(), older(t)); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "an older Magewright has synthesized ") || !strings.HasSuffix(err.Error(), "next: go tool mage synth") {
+	if err := Stage("")(t.Context(), older(t)); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "an older Magewright synthesized ") || !strings.HasSuffix(err.Error(), "next: go tool mage synth") {
 		t.Errorf("an older assembly gives %v", err)
 	}
 	listed, err := client.ListStacks(t.Context(), &cloudformation.ListStacksInput{})

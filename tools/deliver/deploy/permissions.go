@@ -23,14 +23,15 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 )
 
-// Administrator is what cdk bootstrap lets CloudFormation do if it is not told otherwise.
+// Administrator is the policy that cdk bootstrap gives to CloudFormation unless told
+// otherwise.
 const Administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
 
-// generated is how the names of the policies begin that say what CloudFormation may do.
+// generated is the prefix of the names of the policies that say what CloudFormation may do.
 const generated = "magewright-deployments-"
 
-// prefixes are the prefixes of IAM actions for the services in the types of resources, if
-// they are not the service's name in lower case. See
+// prefixes are the prefixes of the IAM actions for the services in resource types. A service
+// that is not here has its own name in lower case as the prefix. See
 // https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html.
 var prefixes = map[string][]string{
 	"ApiGatewayV2":           {"apigateway"},
@@ -50,7 +51,7 @@ var prefixes = map[string][]string{
 	"StepFunctions":          {"states"},
 }
 
-// manageRoles are the actions by which CloudFormation manages roles, and managePolicies
+// manageRoles are the actions with which CloudFormation manages roles. managePolicies are
 // those for managed policies and instance profiles.
 var (
 	manageRoles = []string{
@@ -64,15 +65,15 @@ var (
 		"instance-profile": {"iam:AddRoleToInstanceProfile", "iam:CreateInstanceProfile", "iam:DeleteInstanceProfile", "iam:GetInstanceProfile",
 			"iam:RemoveRoleFromInstanceProfile", "iam:TagInstanceProfile", "iam:UntagInstanceProfile"},
 	}
-	// identities are the types of IAM whose names begin with the stack's.
+	// identities are the IAM resource types whose names must begin with the stack's name.
 	identities = map[string]string{"Role": "role", "Policy": "role", "RolePolicy": "role", "ManagedPolicy": "policy", "InstanceProfile": "instance-profile"}
 )
 
-// identity is what IAM takes for the name of a role, a policy or an instance profile. See
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html.
+// identity matches what IAM accepts as the name of a role, a policy or an instance profile.
+// See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html.
 var identity = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
 
-// bootstrapped are the names of the roles that cdk bootstrap makes, see
+// bootstrapped matches the names of the roles that cdk bootstrap makes. See
 // https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html.
 var bootstrapped = regexp.MustCompile(`^cdk-[^-]+-(cfn-exec|deploy|file-publishing|image-publishing|lookup)-role-`)
 
@@ -84,12 +85,13 @@ type allowance struct {
 	Resource []string
 }
 
-// Needs are what CloudFormation must be allowed to deploy stacks. The zero value is ready.
+// Needs are the permissions that CloudFormation needs to deploy stacks. The zero value is
+// ready to use.
 type Needs struct {
 	stacks   []string
-	services set  // prefixes of IAM actions
-	kinds    set  // of identities, as in ARNs
-	names    set  // that templates give to identities, as KIND/NAME
+	services set  // prefixes of the IAM actions
+	kinds    set  // kinds of identities, as in ARNs
+	names    set  // names that the templates give to identities, as KIND/NAME
 	invokes  bool // there are custom resources, which are functions
 	nested   bool // there are nested stacks
 }
@@ -118,19 +120,19 @@ func (n *Needs) read(data []byte) error {
 		r := template.Resources[id]
 		parts := strings.Split(r.Type, "::")
 		switch {
-		// They are CloudFormation's own, which needs no permission for them.
+		// CloudFormation itself provides these, and needs no permission for them.
 		case r.Type == "AWS::CloudFormation::WaitCondition", r.Type == "AWS::CloudFormation::WaitConditionHandle":
 		case parts[0] == "Custom", r.Type == "AWS::CloudFormation::CustomResource":
 			n.invokes = true
 		case r.Type == "AWS::CloudFormation::Stack":
 			n.nested = true
 		case len(parts) < 3, parts[0] != "AWS", parts[1] == "CloudFormation":
-			return fmt.Errorf("resource %s is of type %s, and it is not known what CloudFormation must be allowed for it", id, r.Type)
+			return fmt.Errorf("resource %s has the type %s, and Magewright does not know which permissions CloudFormation needs for it", id, r.Type)
 		case parts[1] == "CDK":
 		case parts[1] == "IAM":
 			kind := identities[parts[2]]
 			if kind == "" {
-				return fmt.Errorf("resource %s is of type %s: CloudFormation gets no right to make those", id, r.Type)
+				return fmt.Errorf("resource %s has the type %s: CloudFormation gets no permission to create those", id, r.Type)
 			}
 			n.kinds.add(kind)
 			for _, name := range []string{"RoleName", "ManagedPolicyName", "InstanceProfileName"} {
@@ -138,8 +140,9 @@ func (n *Needs) read(data []byte) error {
 				switch {
 				case !ok, parts[2] == "RolePolicy":
 				case !identity.MatchString(text), bootstrapped.MatchString(text):
-					// A pattern would be that of others, and the roles of the bootstrap deploy.
-					return fmt.Errorf("resource %s has the %s %q: CloudFormation gets no right to change what has that name", id, name, text)
+					// With a pattern it would match other roles, and the roles of the
+					// bootstrap may deploy.
+					return fmt.Errorf("resource %s has the %s %q: CloudFormation gets no permission to change anything with this name", id, name, text)
 				default:
 					n.names.add(kind + "/" + text)
 				}
@@ -178,15 +181,14 @@ func (n *Needs) Add(cfg project.Config) error {
 		return nil
 	})
 	if err != nil {
-		return exit.Missing("cdk bootstrap, with the --cloudformation-execution-policies that you choose", "finding out what CloudFormation must be allowed: %w", err)
+		return exit.Missing("cdk bootstrap, with the --cloudformation-execution-policies that you choose", "finding out which permissions CloudFormation needs: %w", err)
 	}
 	return nil
 }
 
 // Policy returns the policy that lets CloudFormation deploy these stacks in an account, and
-// little else: the services that their templates contain, and identities whose names
-// begin with those of the stacks. Without any stack it may only read what cdk bootstrap
-// has made.
+// little else: the services that the templates contain, and identities whose names begin with
+// those of the stacks. If there are no stacks, it may only read what cdk bootstrap made.
 func (n *Needs) Policy(account string) (string, error) {
 	slices.Sort(n.stacks)
 	n.stacks = slices.Compact(n.stacks)
@@ -244,14 +246,14 @@ func (n *Needs) Policy(account string) (string, error) {
 	// See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html.
 	const most = 6144
 	if len(data) > most {
-		return "", exit.Missing("cdk bootstrap, with the --cloudformation-execution-policies that you choose", "what CloudFormation must be allowed is %d characters long, and a policy has %d at most", len(data), most)
+		return "", exit.Missing("cdk bootstrap, with the --cloudformation-execution-policies that you choose", "the policy for CloudFormation has %d characters, and IAM allows %d", len(data), most)
 	}
 	return string(data), nil
 }
 
-// beginning returns the pattern of the names that CloudFormation gives to what a stack
-// contains. It cuts long names of stacks, so that all fits into the 64 characters of a
-// role's name.
+// beginning returns a pattern for the names that CloudFormation gives to the resources of a
+// stack. CloudFormation shortens the stack's name so that a role's name fits into 64
+// characters.
 func beginning(stack string) string {
 	const kept = 24
 	if len(stack) > kept {
@@ -260,8 +262,8 @@ func beginning(stack string) string {
 	return stack + "-*"
 }
 
-// PutAllowed makes the policy that says what CloudFormation may do for a delivery by a
-// name, or gives it another content. It returns its ARN.
+// PutAllowed creates the policy that says what CloudFormation may do for a delivery, or
+// changes its content. It returns the policy's ARN.
 func PutAllowed(ctx context.Context, awsConfig aws.Config, account, name, document string) (arn string, err error) {
 	client := iam.NewFromConfig(awsConfig)
 	arn = "arn:aws:iam::" + account + ":policy/" + generated + name
@@ -288,7 +290,7 @@ func PutAllowed(ctx context.Context, awsConfig aws.Config, account, name, docume
 	if text, err := url.QueryUnescape(aws.ToString(has.PolicyVersion.Document)); err == nil && text == document {
 		return arn, nil
 	}
-	// A policy has five versions at most. The older ones are of no use.
+	// A policy can have five versions. The older ones have no use.
 	versions, err := client.ListPolicyVersions(ctx, &iam.ListPolicyVersionsInput{PolicyArn: &arn})
 	if err != nil {
 		return arn, err

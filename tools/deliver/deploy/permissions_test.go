@@ -89,10 +89,10 @@ func TestNeeds(t *testing.T) {
 		t.Errorf("it has %d statements: %v", len(got), got)
 	}
 	for text, says := range map[string]string{
-		`{"Resources":{"U":{"Type":"AWS::IAM::User"}}}`:                                                                              "bad.template.json: resource U is of type AWS::IAM::User: CloudFormation gets no right to make those",
-		`{"Resources":{"U":{"Type":"AWS::CloudFormation::StackSet"}}}`:                                                               "AWS::CloudFormation::StackSet, and it is not known",
-		`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":"*"}}}}`:                                                `resource R has the RoleName "*": CloudFormation gets no right`,
-		`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":"cdk-hnb659fds-deploy-role-000000000000-us-east-1"}}}}`: `resource R has the RoleName "cdk-hnb659fds-deploy-role-000000000000-us-east-1": CloudFormation gets no right`,
+		`{"Resources":{"U":{"Type":"AWS::IAM::User"}}}`:                                                                              "bad.template.json: resource U has the type AWS::IAM::User: CloudFormation gets no permission to create those",
+		`{"Resources":{"U":{"Type":"AWS::CloudFormation::StackSet"}}}`:                                                               "AWS::CloudFormation::StackSet, and Magewright does not know",
+		`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":"*"}}}}`:                                                `resource R has the RoleName "*": CloudFormation gets no permission`,
+		`{"Resources":{"R":{"Type":"AWS::IAM::Role","Properties":{"RoleName":"cdk-hnb659fds-deploy-role-000000000000-us-east-1"}}}}`: `resource R has the RoleName "cdk-hnb659fds-deploy-role-000000000000-us-east-1": CloudFormation gets no permission`,
 		`{`: "bad.template.json: unexpected end",
 	} {
 		err := new(Needs).Add(assembled(t, map[string]string{"bad.template.json": text}))
@@ -199,7 +199,7 @@ func TestPoliciesAt(t *testing.T) {
 		name, has, policy, want, says string
 	}{
 		{"a new account", "", ours, ours, ""},
-		{"a new account, without an assembly", "", "", "", "go tool mage synth before the first bootstrap lets it do only what the stacks need"},
+		{"a new account, without an assembly", "", "", "", "If you run go tool mage synth before the first bootstrap, it may only do what the stacks need"},
 		{"again", ours, ours, "", ""},
 		{"another delivery", theirs, ours, theirs + "," + ours, ""},
 		{"cdk bootstrap was there", Administrator, ours, "", "--cloudformation-execution-policies " + ours},

@@ -28,7 +28,7 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// account are the checks of the account and region that the credentials are of.
+// account has the checks of the credentials' account and region.
 var account = []check{
 	{"caller", caller},
 	{"bootstrap", bootstrap},
@@ -54,14 +54,15 @@ func caller(ctx context.Context, p *patient) Finding {
 	return ok("%s, region %s%s", aws.ToString(identity.Arn), p.aws.Region, at)
 }
 
-// bootstrap looks for what cdk bootstrap leaves, in each region that stacks go to.
+// bootstrap looks for what cdk bootstrap leaves, in each region into which stacks are
+// deployed.
 func bootstrap(ctx context.Context, p *patient) Finding {
 	if p.account == "" {
 		return unknown(errors.New("the account is not known"))
 	}
 	here, elsewhere := deploy.Environments(p.names, p.account, p.aws.Region)
 	if len(here) == 0 {
-		return unknown(exit.Missing("export the credentials of account "+elsewhere[0], "nothing goes to account %s: it goes to %s", p.account, strings.Join(elsewhere, ", ")))
+		return unknown(exit.Missing("export credentials of account "+elsewhere[0], "the credentials are for account %s, but the stacks belong to account %s", p.account, strings.Join(elsewhere, ", ")))
 	}
 	var versions []string
 	for _, e := range here {
@@ -78,7 +79,7 @@ func bootstrap(ctx context.Context, p *patient) Finding {
 	return ok("%s", strings.Join(versions, ", "))
 }
 
-// trust looks whether the pipeline's account may deploy to this one.
+// trust checks whether the pipeline's account may deploy to this account.
 func trust(ctx context.Context, p *patient) Finding {
 	here, _ := deploy.Environments(p.names, p.account, p.aws.Region)
 	i := slices.IndexFunc(here, func(e deploy.Environment) bool { return e.Trusts != "" })
@@ -89,11 +90,11 @@ func trust(ctx context.Context, p *patient) Finding {
 	role := fmt.Sprintf("cdk-hnb659fds-deploy-role-%s-%s", e.Account, e.Region)
 	got, err := iam.NewFromConfig(p.aws).GetRole(ctx, &iam.GetRoleInput{RoleName: &role})
 	if err != nil {
-		return unknown(fmt.Errorf("reading whom role %s trusts: %w", role, err))
+		return unknown(fmt.Errorf("reading which accounts role %s trusts: %w", role, err))
 	}
 	document, err := url.QueryUnescape(aws.ToString(got.Role.AssumeRolePolicyDocument))
 	if err != nil {
-		return unknown(fmt.Errorf("reading whom role %s trusts: %w", role, err))
+		return unknown(fmt.Errorf("reading which accounts role %s trusts: %w", role, err))
 	}
 	if !strings.Contains(document, e.Trusts) {
 		return missing("go tool mage bootstrap", "role %s does not trust account %s, which has the pipeline", role, e.Trusts)
@@ -101,8 +102,8 @@ func trust(ctx context.Context, p *patient) Finding {
 	return ok("role %s trusts account %s", role, e.Trusts)
 }
 
-// connection looks whether the source may be read. A connection is completed in the
-// console, by a person.
+// connection checks whether the pipeline may read the source. A person has to complete a
+// connection in the console.
 func connection(ctx context.Context, p *patient) Finding {
 	if pipeline, err := p.pipeline(); err == nil && !pipeline.connected {
 		return ok("the pipeline's source needs none")
@@ -122,7 +123,7 @@ func connection(ctx context.Context, p *patient) Finding {
 		return unknown(fmt.Errorf("reading connection %s: %w", arn, err))
 	}
 	if status := got.Connection.ConnectionStatus; status != connectiontypes.ConnectionStatusAvailable {
-		return missing("complete it in the console: Developer Tools, Settings, Connections", "connection %s is %s: pushes start nothing", arn, status)
+		return missing("complete it in the console: Developer Tools, Settings, Connections", "connection %s is %s: a push does not start the pipeline", arn, status)
 	}
 	return ok("%s is available", arn)
 }
@@ -143,11 +144,11 @@ func output(ctx context.Context, cfg aws.Config, stack, key string) (string, err
 			}
 		}
 	}
-	return "", fmt.Errorf("stack %s puts out no %s", stack, key)
+	return "", fmt.Errorf("stack %s has no output %s", stack, key)
 }
 
-// builds compares how many builds the pipeline starts at once with how many the account
-// may run at once. CodeBuild refuses the others of a small quota.
+// builds compares how many builds the pipeline starts at once with how many the account may
+// run at once. CodeBuild refuses the builds beyond a small quota.
 func builds(ctx context.Context, p *patient) Finding {
 	pipeline, err := p.pipeline()
 	if err != nil {
@@ -157,13 +158,13 @@ func builds(ctx context.Context, p *patient) Finding {
 	for _, need := range pipeline.atOnce() {
 		quota, err := p.quota(ctx, "codebuild", "Concurrently running builds for "+need.kind+" environment")
 		if err != nil {
-			return unknown(fmt.Errorf("the pipeline starts %d builds of %s at once; how many the account may run: %w", need.count, need.kind, err))
+			return unknown(fmt.Errorf("the pipeline starts %d builds of %s at once; reading how many the account may run: %w", need.count, need.kind, err))
 		}
 		if quota < float64(need.count) {
 			return missing(fmt.Sprintf("aws service-quotas list-service-quotas --service-code codebuild --query \"Quotas[?contains(QuotaName,'%s')].QuotaCode\", then aws service-quotas request-service-quota-increase --service-code codebuild --quota-code CODE --desired-value %d", need.kind, need.count),
-				"the pipeline starts %d builds of %s at once, and the account may run %.0f: the others fail", need.count, need.kind, quota)
+				"the pipeline starts %d builds of %s at once, but the account may only run %.0f: the others fail", need.count, need.kind, quota)
 		}
-		says = append(says, fmt.Sprintf("%d of %s at once, of %.0f", need.count, need.kind, quota))
+		says = append(says, fmt.Sprintf("%d builds of %s at once, and the account may run %.0f", need.count, need.kind, quota))
 	}
 	if len(says) == 0 {
 		return ok("the pipeline has no builds")
@@ -188,7 +189,8 @@ func (p *patient) quota(ctx context.Context, service, name string) (float64, err
 	return 0, fmt.Errorf("there is no quota %q of %s", name, service)
 }
 
-// image compares the Go and Node of the builds' image with what is asked for.
+// image compares the Go and Node versions of the builds' image with what the repository asks
+// for.
 func image(_ context.Context, p *patient) Finding {
 	pipeline, err := p.pipeline()
 	if err != nil {
@@ -201,7 +203,7 @@ func image(_ context.Context, p *patient) Finding {
 	return pipeline.runs(asked, wantedGo(p.cfg.Dir))
 }
 
-// key looks for the keys that sign evidence and records, and whether they are pinned.
+// key looks for the keys that sign evidence and records, and checks whether they are pinned.
 func key(ctx context.Context, p *patient) Finding {
 	var found []string
 	for _, of := range []struct {
@@ -222,7 +224,7 @@ func key(ctx context.Context, p *patient) Finding {
 			return f
 		}
 		if !slices.ContainsFunc(pinned, func(k evidence.TrustedKey) bool { return k.ID() == signer.Key.ID() }) {
-			return missing("go tool mage evidence:key", "%s is key %.12s, and the CDK context pins others: what it signs is not believed", of.alias, signer.Key.ID())
+			return missing("go tool mage evidence:key", "%s is key %.12s, but the CDK context pins other keys: nobody accepts what it signs", of.alias, signer.Key.ID())
 		}
 		if of.alias == kmssign.RecordAlias && slices.ContainsFunc(pinned.Deciding(), func(k evidence.TrustedKey) bool { return k.ID() == signer.Key.ID() }) {
 			return missing("go tool mage evidence:key", "%s is key %.12s, and the CDK context lets it sign evidence too: it lacks %q before the key", of.alias, signer.Key.ID(), evidence.RecordMark)
@@ -232,11 +234,12 @@ func key(ctx context.Context, p *patient) Finding {
 	return ok("%s, as the CDK context pins them", strings.Join(found, ", "))
 }
 
-// alarmQuota is how many alarms an account may have in a region, unless it has asked for
-// more. See https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html.
+// alarmQuota is the number of alarms that an account may have in a region unless it asked for
+// more. See
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html.
 const alarmQuota = 5000
 
-// alarms counts the alarms of the region, with those that the stages will add.
+// alarms counts the alarms in the region and those that the stages will add.
 func alarms(ctx context.Context, p *patient) Finding {
 	has := 0
 	pages := cloudwatch.NewDescribeAlarmsPaginator(cloudwatch.NewFromConfig(p.aws), &cloudwatch.DescribeAlarmsInput{})
@@ -260,16 +263,16 @@ func alarms(ctx context.Context, p *patient) Finding {
 		}
 	}
 	if has+adds > alarmQuota {
-		return missing("aws service-quotas list-service-quotas --service-code monitoring", "%d alarms are there, the stages have %d, and a region has %d unless the account asked for more", has, adds, alarmQuota)
+		return missing("aws service-quotas list-service-quotas --service-code monitoring", "there are %d alarms and the stages have %d, but a region may have %d unless the account asked for more", has, adds, alarmQuota)
 	}
-	return ok("%d alarms are there, and the stages have %d, of %d", has, adds, alarmQuota)
+	return ok("there are %d alarms and the stages have %d; a region may have %d", has, adds, alarmQuota)
 }
 
-// unreserved is how much concurrency Lambda keeps for functions that reserve none.
-// See https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html.
+// unreserved is how much concurrency Lambda keeps for functions without a reservation. See
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html.
 const unreserved = 100
 
-// concurrency compares what the stages' functions reserve with what the account has.
+// concurrency compares how much the stages' functions reserve with how much the account has.
 func concurrency(ctx context.Context, p *patient) Finding {
 	reserved := 0
 	for _, stage := range p.names.Stages {
@@ -289,14 +292,14 @@ func concurrency(ctx context.Context, p *patient) Finding {
 		}
 	}
 	if reserved == 0 {
-		return ok("no function of the stages reserves any")
+		return ok("no function of the stages reserves concurrency")
 	}
 	got, err := lambda.NewFromConfig(p.aws).GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
 	if err != nil {
-		return unknown(fmt.Errorf("the stages reserve %d; how much the account has: %w", reserved, err))
+		return unknown(fmt.Errorf("the stages reserve %d; reading how much the account has: %w", reserved, err))
 	}
 	if has := int(got.AccountLimit.ConcurrentExecutions); has < reserved+unreserved {
-		return missing("aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000", "the stages reserve %d, and the account has %d in all, of which %d stay for other functions", reserved, has, unreserved)
+		return missing("aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000", "the stages reserve %d, but the account has only %d, of which %d are kept for other functions", reserved, has, unreserved)
 	}
 	return ok("the stages reserve %d of %d", reserved, got.AccountLimit.ConcurrentExecutions)
 }

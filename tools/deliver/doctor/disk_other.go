@@ -5,5 +5,5 @@ package doctor
 import "errors"
 
 func free(string) (uint64, error) {
-	return 0, errors.New("how much is free is not asked on this system")
+	return 0, errors.New("on this system, doctor can't find out how much space is free")
 }

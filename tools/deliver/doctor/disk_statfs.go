@@ -4,8 +4,8 @@ package doctor
 
 import "golang.org/x/sys/unix"
 
-// free returns how many bytes an ordinary user may still write to the file system of a
-// directory. See statvfs(3).
+// free returns how many bytes an ordinary user may still write to a directory's file system.
+// See statvfs(3).
 func free(dir string) (uint64, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {

@@ -1,6 +1,6 @@
-// Package doctor is `mage doctor`: it looks for what this machine and the AWS account
-// lack, before a target or the first push fails for it. What it may not or can not ask
-// stays unknown.
+// Package doctor is `mage doctor`. It looks for what this machine and the AWS account lack,
+// before a target or the first push fails because of it. What it can't or may not ask stays
+// unknown.
 package doctor
 
 import (
@@ -18,22 +18,22 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// A State is what was found.
+// A State is the result of a check.
 type State string
 
-// The states of findings. Only what is missing fails the target.
+// The states of findings. Only something that is missing makes the target fail.
 const (
 	OK      State = "ok"
 	Missing State = "MISSING"
 	Unknown State = "unknown"
 )
 
-// A Finding is what was found about one thing.
+// A Finding is what a check found about one thing.
 type Finding struct {
 	Name  string
 	State State
 	Says  string
-	Next  string // the command that mends it; may be empty
+	Next  string // the command that helps; may be empty
 }
 
 func ok(format string, args ...any) Finding {
@@ -44,7 +44,7 @@ func missing(next, format string, args ...any) Finding {
 	return Finding{State: Missing, Says: fmt.Sprintf(format, args...), Next: next}
 }
 
-// unknown returns the finding of what could not be asked.
+// unknown returns the finding about something that could not be asked.
 func unknown(err error) Finding {
 	f := Finding{State: Unknown, Says: err.Error()}
 	if _, ok := errors.AsType[*exit.Error](err); ok {
@@ -61,16 +61,16 @@ type check struct {
 	look func(ctx context.Context, p *patient) Finding
 }
 
-// A patient is what the checks look at.
+// A patient is what the checks examine.
 type patient struct {
 	cfg   project.Config
 	aws   aws.Config        // for checks of the account
-	names manifest.Manifest // of the last assembly; of no stacks if there is none
-	// account is that of the credentials.
+	names manifest.Manifest // of the last assembly; without stacks if there is none
+	// account is the account of the credentials.
 	account string
 }
 
-// Run prints a line for each thing, and returns an error that names what is missing.
+// Run prints a line for each finding. It returns an error that names what is missing.
 func Run(ctx context.Context, cfg project.Config) error {
 	p := &patient{cfg: cfg}
 	found := p.examine(ctx, cfg.Stdout, machine)
@@ -92,7 +92,7 @@ func Run(ctx context.Context, cfg project.Config) error {
 	return verdict(append(found, p.examine(ctx, cfg.Stdout, account)...))
 }
 
-// examine prints what each check finds, at once.
+// examine prints what each check finds as soon as it is known.
 func (p *patient) examine(ctx context.Context, out io.Writer, checks []check) []Finding {
 	found := make([]Finding, 0, len(checks))
 	for _, c := range checks {

@@ -113,7 +113,7 @@ func TestAnAccount(t *testing.T) {
 	look(key, Missing, "alias/magewright-record is key", "go tool mage evidence:key")
 	t.Setenv("CDK_CONTEXT_JSON", fmt.Sprintf(`{"evidenceKey": %q}`, keys))
 	look(key, OK, "as the CDK context pins them", "")
-	look(alarms, OK, "0 alarms are there, and the stages have 2, of 5000", "")
+	look(alarms, OK, "0 alarms and the stages have 2; a region may have 5000", "")
 	// The embedded AWS refuses it by name.
 	look(builds, Unknown, "the pipeline starts 3 builds of ARM/Large at once", "")
 	look(image, OK, "Go 1.26 and Node 24 are in aws/codebuild/amazonlinux-aarch64-standard:3.0", "")
@@ -148,10 +148,10 @@ func TestQuotas(t *testing.T) {
 		state  State
 		says   string
 	}{
-		{map[string]float64{arm: 1, linux: 10}, builds, Missing, "starts 3 builds of ARM/Large at once, and the account may run 1"},
-		{map[string]float64{arm: 3, linux: 1}, builds, OK, "3 of ARM/Large at once, of 3, 1 of Linux/Small at once, of 1"},
+		{map[string]float64{arm: 1, linux: 10}, builds, Missing, "starts 3 builds of ARM/Large at once, but the account may only run 1"},
+		{map[string]float64{arm: 3, linux: 1}, builds, OK, "3 builds of ARM/Large at once, and the account may run 3, 1 builds of Linux/Small at once, and the account may run 1"},
 		{map[string]float64{linux: 1}, builds, Unknown, "there is no quota"},
-		{map[string]float64{"lambda": 10}, concurrency, Missing, "the stages reserve 20, and the account has 10"},
+		{map[string]float64{"lambda": 10}, concurrency, Missing, "the stages reserve 20, but the account has only 10"},
 		{map[string]float64{"lambda": 1000}, concurrency, OK, "the stages reserve 20 of 1000"},
 	} {
 		values = tt.values
@@ -197,7 +197,7 @@ func TestImages(t *testing.T) {
 		says                       string
 	}{
 		{known, "1.26", "24", "1.26.3", OK, "Go 1.26 and Node 24"},
-		{known, "1.25", "24", "1.26", Missing, "the buildspec asks for Go 1.25, and go.mod for 1.26"},
+		{known, "1.25", "24", "1.26", Missing, "the buildspec asks for Go 1.25, but go.mod asks for 1.26"},
 		{known, "1.27", "24", "1.27", Missing, "has Go 1.26"},
 		{known, "1.26", "18", "1.26", Missing, "the CDK needs 20"},
 		{known, "1.26", "26", "1.26", Missing, "Node 24"},

@@ -17,7 +17,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/gocmd"
 )
 
-// machine are the checks that need no AWS.
+// machine has the checks that need no AWS.
 var machine = []check{
 	{"go", golang},
 	{"node", node},
@@ -25,8 +25,8 @@ var machine = []check{
 	{"disk", disk},
 }
 
-// needed is how many bytes a fresh machine needs for Go's build cache, the modules, the
-// CDK CLI and the tools.
+// needed is how many bytes a fresh machine needs for Go's build cache, the modules, the CDK
+// CLI and the tools.
 const needed = 5 << 30
 
 func golang(ctx context.Context, p *patient) Finding {
@@ -36,16 +36,16 @@ func golang(ctx context.Context, p *patient) Finding {
 	}
 	wants := wantedGo(p.cfg.Dir)
 	if wants != "" && version.Compare(has, "go"+wants) < 0 {
-		return missing("go env -w GOTOOLCHAIN=auto", "%s, and go.mod asks for %s", has, wants)
+		return missing("go env -w GOTOOLCHAIN=auto", "this is %s, but go.mod asks for %s", has, wants)
 	}
 	return ok("%s", has)
 }
 
-// wantedGo returns the version of Go that go.mod asks for, or "".
+// wantedGo returns the Go version that go.mod asks for, or "".
 func wantedGo(dir string) string {
 	data, err := os.ReadFile(filepath.Join(dir, "go.mod")) // #nosec G304 -- of the project
 	if err != nil {
-		return "" // the modules are elsewhere
+		return "" // the modules are in another place
 	}
 	parsed, err := modfile.ParseLax("go.mod", data, nil)
 	if err != nil || parsed.Go == nil {
@@ -73,7 +73,7 @@ func git(ctx context.Context, p *patient) Finding {
 		return missing("install git", "git does not run: %v", err)
 	}
 	if shallow, err := gitcmd.In(p.cfg.Dir).Output(ctx, "rev-parse", "--is-shallow-repository"); err == nil && shallow == "true" {
-		return missing("git fetch --unshallow", "%s; the clone is shallow, and the release before is looked for in its history", has)
+		return missing("git fetch --unshallow", "%s; the clone is shallow, but the previous release is looked for in its history", has)
 	}
 	return ok("%s, commit %.12s", strings.TrimPrefix(has, "git version "), p.cfg.Commit)
 }
@@ -86,7 +86,7 @@ func disk(_ context.Context, _ *patient) Finding {
 			return unknown(fmt.Errorf("%s %s: %w", place.name, place.dir, err))
 		}
 		if free < needed {
-			return missing("go clean -cache", "%s %s has %s left, and a fresh machine needs %s", place.name, place.dir, size(free), size(needed))
+			return missing("go clean -cache", "%s %s has %s left, but a fresh machine needs %s", place.name, place.dir, size(free), size(needed))
 		}
 		says = append(says, fmt.Sprintf("%s %s", size(free), place.name))
 	}
@@ -101,7 +101,7 @@ func places() []place {
 	if cache, err := os.UserCacheDir(); err == nil {
 		all = append(all, place{"cache", cache})
 	}
-	// What is not there yet will be made in the directory above.
+	// A directory that does not exist yet will be made in its parent.
 	for i := range all {
 		for dir := all[i].dir; ; dir = filepath.Dir(dir) {
 			if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
@@ -113,7 +113,7 @@ func places() []place {
 	return all
 }
 
-// size writes a number of bytes for a reader.
+// size formats a number of bytes for a reader.
 func size(bytes uint64) string {
 	return strconv.FormatFloat(float64(bytes)/(1<<30), 'f', 1, 64) + " GB"
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 )
 
-// A template is what is read of one.
+// A template is the part of a CloudFormation template that the checks read.
 type template struct {
 	Resources map[string]struct {
 		Type       string
@@ -41,19 +41,19 @@ func (p *patient) template(place manifest.Place) (t template, err error) {
 	return t, nil
 }
 
-// A pipeline is what the template of the pipeline's stack says of its builds.
+// A pipeline is what the template of the pipeline's stack says about its builds.
 type pipeline struct {
 	projects map[string]environment // by logical id
-	groups   [][]string             // the projects of builds that start at once
-	// connected says that a connection reads the source.
+	groups   [][]string             // the projects whose builds start at the same time
+	// connected says that the pipeline reads its source through a connection.
 	connected bool
 }
 
-// An environment is that of a build. See
+// An environment is the environment of a build. See
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-codebuild-project-environment.html.
 type environment struct{ Type, ComputeType, Image string }
 
-// kind returns the words of Service Quotas for an environment, such as ARM/Large.
+// kind returns the name that Service Quotas has for an environment, such as ARM/Large.
 func (e environment) kind() string {
 	system := map[string]string{"ARM_CONTAINER": "ARM", "LINUX_CONTAINER": "Linux", "LINUX_GPU_CONTAINER": "Linux GPU", "WINDOWS_SERVER_2019_CONTAINER": "Windows Server 2019"}[e.Type]
 	size := map[string]string{"SMALL": "Small", "MEDIUM": "Medium", "LARGE": "Large", "XLARGE": "XLarge", "2XLARGE": "2XLarge"}[strings.TrimPrefix(e.ComputeType, "BUILD_GENERAL1_")]
@@ -113,13 +113,13 @@ func readPipeline(t template) (pipeline, error) {
 	return found, nil
 }
 
-// A need is how many builds of a kind start at once.
+// A need says how many builds of a kind start at the same time.
 type need struct {
 	kind  string
 	count int
 }
 
-// atOnce returns the most builds of each kind that start at once.
+// atOnce returns, for each kind, the largest number of builds that start at the same time.
 func (p pipeline) atOnce() []need {
 	most := map[string]int{}
 	for _, group := range p.groups {
@@ -138,16 +138,17 @@ func (p pipeline) atOnce() []need {
 	return needs
 }
 
-// runtimes are the newest Go and Node of an image.
+// runtimes are the newest Go and Node versions of an image.
 type runtimes struct{ Golang, Nodejs string }
 
 // images are the newest runtimes of CodeBuild's images, as their Dockerfiles name them
-// (2026-04-09). Others are not known. See https://github.com/aws/aws-codebuild-docker-images.
+// (2026-04-09). Other images are not known. See
+// https://github.com/aws/aws-codebuild-docker-images.
 var images = map[string]runtimes{
 	"aws/codebuild/amazonlinux-aarch64-standard:3.0": {"1.26", "24"},
 }
 
-// runtimes returns what the buildspec asks for.
+// runtimes returns the versions that the buildspec asks for.
 func (p *patient) runtimes() (runtimes, error) {
 	file := filepath.Join(p.cfg.Dir, "buildspec.yml")
 	if p.cfg.Adopted() {
@@ -173,13 +174,14 @@ func (p *patient) runtimes() (runtimes, error) {
 	return runtimes{spec.Phases.Install.Versions.Golang, spec.Phases.Install.Versions.Nodejs}, nil
 }
 
-// runs compares what the buildspec asks for with what go.mod needs and the images have.
+// runs compares the versions in the buildspec with what go.mod needs and with what the image
+// has.
 func (p pipeline) runs(asked runtimes, golang string) Finding {
 	if golang != "" && version.Compare("go"+asked.Golang, version.Lang("go"+golang)) < 0 {
-		return missing("write golang: "+strings.TrimPrefix(version.Lang("go"+golang), "go")+" into the buildspec's runtime-versions", "the buildspec asks for Go %s, and go.mod for %s", asked.Golang, golang)
+		return missing("write golang: "+strings.TrimPrefix(version.Lang("go"+golang), "go")+" into the buildspec's runtime-versions", "the buildspec asks for Go %s, but go.mod asks for %s", asked.Golang, golang)
 	}
 	if n, err := strconv.Atoi(asked.Nodejs); err != nil || n < cdk.MinNode {
-		return missing("write nodejs: 24 into the buildspec's runtime-versions", "the buildspec asks for Node %q, and the CDK needs %d", asked.Nodejs, cdk.MinNode)
+		return missing("write nodejs: 24 into the buildspec's runtime-versions", "the buildspec asks for Node %q, but the CDK needs %d", asked.Nodejs, cdk.MinNode)
 	}
 	var names, strangers []string
 	for _, e := range p.projects {
@@ -188,7 +190,7 @@ func (p pipeline) runs(asked runtimes, golang string) Finding {
 		case !known:
 			strangers = append(strangers, e.Image)
 		case version.Compare("go"+has.Golang, "go"+asked.Golang) < 0 || major(has.Nodejs) < major(asked.Nodejs):
-			return missing("aws codebuild list-curated-environment-images, for a newer image", "%s has Go %s and Node %s, and the buildspec asks for %s and %s", e.Image, has.Golang, has.Nodejs, asked.Golang, asked.Nodejs)
+			return missing("aws codebuild list-curated-environment-images, for a newer image", "%s has Go %s and Node %s, but the buildspec asks for %s and %s", e.Image, has.Golang, has.Nodejs, asked.Golang, asked.Nodejs)
 		default:
 			names = append(names, e.Image)
 		}
@@ -196,7 +198,7 @@ func (p pipeline) runs(asked runtimes, golang string) Finding {
 	slices.Sort(names)
 	slices.Sort(strangers)
 	if len(strangers) > 0 {
-		return unknown(errors.New("which Go and Node is in " + strings.Join(slices.Compact(strangers), ", ")))
+		return unknown(errors.New("it is unknown which Go and Node are in " + strings.Join(slices.Compact(strangers), ", ")))
 	}
 	return ok("Go %s and Node %s are in %s", asked.Golang, asked.Nodejs, strings.Join(slices.Compact(names), ", "))
 }

@@ -19,12 +19,13 @@ import (
 
 const executedVersion = "ExecutedVersion"
 
-// prefix of the names of a drill's alarms.
+// prefix is what the names of a drill's alarms begin with.
 func (d *drill) prefix() string { return d.outputs.FunctionName + "-drill-" }
 
-// watchFault makes the alarms that a release of the bad version would have: the
-// definitions of those that the deployment group watches for the good version, with the
-// version put in its place, and of those that watch all versions of the function.
+// watchFault creates the alarms that a release of the bad version would have. It takes the
+// definitions of the alarms that the deployment group watches for the good version and puts
+// the bad version in its place. Alarms that watch all versions of the function are copied
+// too.
 func (d *drill) watchFault(ctx context.Context) error {
 	group, err := d.deployments.GetDeploymentGroup(ctx, &codedeploy.GetDeploymentGroupInput{
 		ApplicationName: &d.outputs.DeploymentApplication, DeploymentGroupName: &d.outputs.DeploymentGroup,
@@ -48,7 +49,7 @@ func (d *drill) watchFault(ctx context.Context) error {
 	for _, a := range described.MetricAlarms {
 		in, ok := d.ofFault(a)
 		if !ok {
-			continue // it watches something else than the new version's requests
+			continue // it watches something other than the new version's requests
 		}
 		if _, err := d.alarms.PutMetricAlarm(ctx, in); err != nil {
 			return fmt.Errorf("making the bad version's alarm %s: %w", aws.ToString(in.AlarmName), err)
@@ -56,15 +57,16 @@ func (d *drill) watchFault(ctx context.Context) error {
 		d.watching = append(d.watching, aws.ToString(in.AlarmName))
 	}
 	if len(d.watching) == 0 {
-		return exit.Failed("go tool mage synth deploy-"+stage, "none of the alarms %s of deployment group %s watches function %s: a bad version would not set one off; add one to the CDK app, such as on the metric Errors of alias %s",
+		return exit.Failed("go tool mage synth deploy-"+stage, "none of the alarms %s of deployment group %s watches function %s, so a bad version would not set one off; add an alarm to the CDK app, such as one on the metric Errors of alias %s",
 			strings.Join(names, ", "), d.outputs.DeploymentGroup, d.outputs.FunctionName, d.outputs.AliasName)
 	}
 	return nil
 }
 
-// ofFault returns the same alarm for the bad version, and whether it watches that
-// version's requests at all: those of the version, or of all versions that the alias or
-// the function has. See https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html.
+// ofFault returns the same alarm for the bad version. It also reports whether the alarm would
+// see that version's requests: an alarm can watch the version itself, or all versions of the
+// alias or the function. See
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html.
 func (d *drill) ofFault(a cloudwatchtypes.MetricAlarm) (*cloudwatch.PutMetricAlarmInput, bool) {
 	found := false
 	dimensions := func(namespace *string, all []cloudwatchtypes.Dimension) []cloudwatchtypes.Dimension {
@@ -114,10 +116,9 @@ func named(names []string) []types.Alarm {
 	return alarms
 }
 
-// firstAnswer returns when the bad version first answered: the minute of its
-// first invocation, for Lambda's metrics have no finer time, or the start of
-// its deployment if that is later. It may be early, so that times are never
-// too short.
+// firstAnswer returns when the bad version first answered. That is the minute of its first
+// invocation, because Lambda's metrics are no finer, or the start of its deployment if that
+// is later. The result may be too early, so the measured times are never too short.
 func (d *drill) firstAnswer(ctx context.Context, started time.Time) (time.Time, error) {
 	data, err := d.alarms.GetMetricData(ctx, &cloudwatch.GetMetricDataInput{
 		StartTime: aws.Time(started.Truncate(time.Minute)), EndTime: aws.Time(started.Add(time.Hour)),
@@ -147,12 +148,12 @@ func (d *drill) firstAnswer(ctx context.Context, started time.Time) (time.Time, 
 	return started, nil
 }
 
-// historyAttempts are how many times the history of alarms is asked for: it
-// may come later than what the alarm did.
+// historyAttempts is how many times the history of the alarms is read. It can arrive later
+// than the effect of the alarm.
 const historyAttempts = 60
 
-// firstAlarm returns when the first of the bad version's alarms went off, or
-// the zero time where none did.
+// firstAlarm returns when the first of the bad version's alarms went off, or the zero time if
+// none did.
 func (d *drill) firstAlarm(ctx context.Context) (at time.Time, alarm string, err error) {
 	for range historyAttempts {
 		for _, name := range d.watching {

@@ -19,20 +19,20 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// mark is what the descriptions of bad versions begin with, so that a drill also
-// finds those of one that was killed.
+// mark begins the descriptions of bad versions, so that a drill also finds those of a drill
+// that was killed.
 const mark = "bad on purpose, for a rollback drill: "
 
-// isBad reports whether the version that has a description is the bad one of a drill.
+// isBad reports whether a version with this description is the bad version of a drill.
 func isBad(description *string) bool { return strings.HasPrefix(aws.ToString(description), mark) }
 
-// A function that can't be drilled is refused by what it is.
+// A function that can't be drilled is refused with the reason.
 func (d *drill) unfit(format string, args ...any) error {
 	return exit.Failed(fmt.Sprintf("aws lambda get-function --function-name %s --qualifier %s", d.outputs.FunctionName, d.good.number),
 		"version %s of %s can't be drilled: %w", d.good.number, d.outputs.FunctionName, fmt.Errorf(format, args...))
 }
 
-// fit refuses a function into whose package no bootstrap can be put.
+// fit refuses a function if no bootstrap can be put into its package.
 func (d *drill) fit(served *lambda.GetFunctionConfigurationOutput) error {
 	architecture := slices.Concat(served.Architectures, []lambdatypes.Architecture{lambdatypes.ArchitectureX8664})[0]
 	d.goarch = map[lambdatypes.Architecture]string{lambdatypes.ArchitectureX8664: "amd64", lambdatypes.ArchitectureArm64: "arm64"}[architecture]
@@ -40,16 +40,16 @@ func (d *drill) fit(served *lambda.GetFunctionConfigurationOutput) error {
 	case served.PackageType == lambdatypes.PackageTypeImage:
 		return d.unfit("it is a container image, and the drill puts its bootstrap into zip files")
 	case !strings.HasPrefix(string(served.Runtime), "provided"):
-		return d.unfit("it runs on %s, and the drill's bootstrap on OS-only runtimes, such as provided.al2023", served.Runtime)
+		return d.unfit("it runs on %s, but the drill's bootstrap needs an OS-only runtime, such as provided.al2023", served.Runtime)
 	case d.goarch == "":
 		return d.unfit("the drill does not know its architecture %s", architecture)
 	case served.CodeSize > maxZip:
-		return d.unfit("its deployment package is of %s: %s", megabytes(served.CodeSize), uploadLimit)
+		return d.unfit("its deployment package has %s: %s", megabytes(served.CodeSize), uploadLimit)
 	}
 	return nil
 }
 
-// isOurs reports whether $LATEST, of a size in bytes, is what a drill has made.
+// isOurs reports whether $LATEST, whose size is in bytes, was made by a drill.
 func (d *drill) isOurs(ctx context.Context, size int64) (bool, error) {
 	if size > maxZip {
 		return false, nil
@@ -61,15 +61,15 @@ func (d *drill) isOurs(ctx context.Context, size int64) (bool, error) {
 	return wrapped(zipped)
 }
 
-// prepare makes the bad version's package of the good one's: the same code behind
-// the drill's bootstrap. It touches nothing of staging.
+// prepare makes the bad version's package from that of the good version: the same code behind
+// the drill's bootstrap. It changes nothing on staging.
 func (d *drill) prepare(ctx context.Context) error {
 	var err error
 	if d.code, err = d.download(ctx, d.good.number, maxZip); err != nil {
 		return err
 	}
 	if sha := codeSha256(d.code); sha != d.good.sha {
-		return d.unfit("its deployment package has SHA-256 %s, and Lambda says %s", sha, d.good.sha)
+		return d.unfit("its deployment package has SHA-256 %s, but Lambda says %s", sha, d.good.sha)
 	}
 	w, err := openWrapper(d.code)
 	if err != nil {
@@ -85,8 +85,8 @@ func (d *drill) prepare(ctx context.Context) error {
 	return nil
 }
 
-// download returns the deployment package of a version or, as "", of $LATEST. It
-// is of a size in bytes at most.
+// download returns the deployment package of a version, or of $LATEST if the version is "".
+// The package must not be larger than a number of bytes.
 func (d *drill) download(ctx context.Context, qualifier string, size int64) ([]byte, error) {
 	what := fmt.Sprintf("downloading the package of %s:%s", d.outputs.FunctionName, cmp.Or(qualifier, "$LATEST"))
 	in := &lambda.GetFunctionInput{FunctionName: &d.outputs.FunctionName}
@@ -119,11 +119,11 @@ func (d *drill) download(ctx context.Context, qualifier string, size int64) ([]b
 	return data, nil
 }
 
-// downloadLimit is how long a download may take.
+// downloadLimit is the longest time that a download may take.
 const downloadLimit = 5 * time.Minute
 
-// withoutURL returns an error without the address that it is of: whoever has
-// Lambda's can download the package.
+// withoutURL returns an error without the address in it. Whoever has the address that Lambda
+// gives can download the package.
 func withoutURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
@@ -131,14 +131,13 @@ func withoutURL(err error) error {
 	return err
 }
 
-// publishLimit is how long publishing the bad version may take.
+// publishLimit is the longest time that publishing the bad version may take.
 const publishLimit = 5 * time.Minute
 
-// publishFault publishes the bad version, and gives $LATEST its own code again at
-// once.
+// publishFault publishes the bad version and gives $LATEST its own code again at once.
 func (d *drill) publishFault(ctx context.Context) error {
-	// An update that is interrupted may still come, after what has been restored.
-	// So this is not interrupted, and takes seconds.
+	// An update that is interrupted could still arrive after everything was restored. So this
+	// step can't be interrupted. It takes seconds.
 	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishLimit)
 	defer cancel()
 	d.spoilt = codeSha256(d.badCode)
@@ -166,7 +165,7 @@ func (d *drill) publishFault(ctx context.Context) error {
 	})
 }
 
-// upload gives $LATEST a deployment package, and waits until it has it.
+// upload gives $LATEST a deployment package and waits until Lambda has it.
 func (d *drill) upload(ctx context.Context, zipped []byte) error {
 	name := d.outputs.FunctionName
 	err := d.update(ctx, "the code of "+name+" to be updated", func() error {
@@ -185,8 +184,7 @@ func (d *drill) upload(ctx context.Context, zipped []byte) error {
 	})
 }
 
-// update changes the function as soon as Lambda has finished what changes it
-// already.
+// update changes the function as soon as Lambda has finished the change before it.
 func (d *drill) update(ctx context.Context, what string, change func() error) error {
 	return d.until(ctx, what, func() (bool, error) {
 		err := change()

@@ -94,7 +94,7 @@ func TestCodeOfSomebodyElse(t *testing.T) {
 	updated := stagetest.Must[*lambda.UpdateFunctionCodeOutput](t)(s.functions.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{
 		FunctionName: aws.String("service"), ZipFile: zipOf(t, file{"bootstrap", 0o755, "#!/bin/sh\n"}),
 	}))
-	if _, err := s.run(t.Context()); err == nil || !strings.Contains(err.Error(), "the function's code is not that of version 1, which serves\n  next: go tool mage deploy-staging") {
+	if _, err := s.run(t.Context()); err == nil || !strings.Contains(err.Error(), "the function's code differs from version 1, which serves\n  next: go tool mage deploy-staging") {
 		t.Errorf("run = %v", err)
 	}
 	if latest, err := s.configuration(t.Context(), ""); err != nil || *latest.CodeSha256 != *updated.CodeSha256 {
@@ -120,9 +120,9 @@ func TestUnfit(t *testing.T) {
 		"it is a container image": with(func(c *lambda.GetFunctionConfigurationOutput) {
 			c.PackageType, c.Runtime = lambdatypes.PackageTypeImage, ""
 		}),
-		"it runs on nodejs22.x, and the drill's bootstrap on OS-only runtimes, such as provided.al2023":  with(func(c *lambda.GetFunctionConfigurationOutput) { c.Runtime = lambdatypes.RuntimeNodejs22x }),
-		"the drill does not know its architecture riscv":                                                 with(func(c *lambda.GetFunctionConfigurationOutput) { c.Architectures = []lambdatypes.Architecture{"riscv"} }),
-		"its deployment package is of 50.1 MB: Lambda takes at most 50 MB in a request, and the drill h": with(func(c *lambda.GetFunctionConfigurationOutput) { c.CodeSize = maxZip + 1<<17 }),
+		"it runs on nodejs22.x, but the drill's bootstrap needs an OS-only runtime, such as provided.al2023": with(func(c *lambda.GetFunctionConfigurationOutput) { c.Runtime = lambdatypes.RuntimeNodejs22x }),
+		"the drill does not know its architecture riscv":                                                     with(func(c *lambda.GetFunctionConfigurationOutput) { c.Architectures = []lambdatypes.Architecture{"riscv"} }),
+		"its deployment package has 50.1 MB: Lambda accepts at most 50 MB in a request, and the drill h":     with(func(c *lambda.GetFunctionConfigurationOutput) { c.CodeSize = maxZip + 1<<17 }),
 	} {
 		err := d.fit(served)
 		if says == "" {
@@ -178,7 +178,7 @@ func TestDownload(t *testing.T) {
 		t.Errorf("it is %q, %v", got, err)
 	}
 	d.good = version{"1", "another"}
-	if err := d.prepare(t.Context()); err == nil || !strings.Contains(err.Error(), "its deployment package has SHA-256 "+codeSha256([]byte("a package"))+", and Lambda says another") {
+	if err := d.prepare(t.Context()); err == nil || !strings.Contains(err.Error(), "its deployment package has SHA-256 "+codeSha256([]byte("a package"))+", but Lambda says another") {
 		t.Errorf("of another package: %v", err)
 	}
 	status = http.StatusForbidden

@@ -15,19 +15,19 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// source is the bad version's bootstrap. It is compiled where a drill runs: for
-// the function's platform, and also where this program is all that there is of
-// Magewright.
+// source is the source of the bad version's bootstrap. It is compiled on the machine that
+// runs the drill, for the function's platform, because this program may be all that there is
+// of Magewright.
 //
 //go:embed fault/fault.go fault/proxy.go fault/run.go fault/end_linux.go fault/end_other.go fault/bootstrap/main.go
 var source embed.FS
 
-// module is the module file that the source is compiled with. It requires no
-// other module, so that nothing is downloaded.
+// module is the module file with which the source is compiled. It requires no other module,
+// so nothing is downloaded.
 const module = "module " + project.Module + "/tools/deliver/drill\n\ngo 1.26.0\n"
 
-// compile returns the bad version's bootstrap for a platform. It is built where
-// the user's cache does not have it, which it says on stderr.
+// compile returns the bad version's bootstrap for a platform. It builds the bootstrap if the
+// user's cache does not have it, and says so on stderr.
 func compile(ctx context.Context, goos, goarch string, stderr io.Writer) ([]byte, error) {
 	files := map[string][]byte{"go.mod": []byte(module)}
 	set := inputs.Set{}
@@ -65,8 +65,8 @@ func compile(ctx context.Context, goos, goarch string, stderr io.Writer) ([]byte
 				return err
 			}
 		}
-		// What the repository's developer has set for the repository's module does
-		// not hold for this one.
+		// Settings of the repository's developer for the repository's own module do not apply
+		// to this one.
 		build := gocmd.In(dir, "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS="+gocmd.Flags, "GOOS="+goos, "GOARCH="+goarch, "GOAMD64=", "GOARM64=", "GOEXPERIMENT=")
 		build.Stdout, build.Stderr = stdout, stderr
 		return build.Run(ctx, "build", "-ldflags=-s -w", "-o", out, "./fault/bootstrap")

@@ -23,39 +23,39 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// A drill is one rollback that is tried.
+// A drill tries one rollback.
 type drill struct {
 	functions   *lambda.Client
 	deployments *codedeploy.Client
 	alarms      *cloudwatch.Client
 	outputs     stack.Outputs
 
-	fault  string // of the bad version, as package fault reads it
-	config string // the CodeDeploy configuration by which it gets its traffic
-	commit string // that staging serves
-	// released is the CodeSha256 of the release that production serves, "" where
-	// production is not deployed: staging goes back to that release.
+	fault  string // what is wrong with the bad version, as package fault reads it
+	config string // the CodeDeploy configuration with which it gets its traffic
+	commit string // the commit that staging serves
+	// released is the CodeSha256 of the release that production serves. Staging goes back to
+	// this release. It is "" if production is not deployed.
 	released string
 	probes   []probe.Probe
-	enough   int                         // requests to show the errors of the bad version: a tenth of them reaches it
-	smoke    func(context.Context) error // exercises the commit
-	ledger   ledgerclient.Client         // that staging serves
-	keeps    bool                        // staging is a ledger: what it keeps is compared
+	enough   int                         // how many requests are needed to show the errors of the bad version, which gets a tenth of them
+	smoke    func(context.Context) error // exercises the stage as smoke does
+	ledger   ledgerclient.Client         // the release ledger that staging serves
+	keeps    bool                        // staging is a release ledger, so what it keeps is compared
 	clock    clock.Clock
 	out      io.Writer
-	stderr   io.Writer                         // progress of what takes long
+	stderr   io.Writer                         // progress of slow steps
 	traffic  func(token string) *probe.Traffic // what is sent during a shift
 
-	// What it came upon, and made.
-	good, before, bad version // N, N-1 and the fault version
-	noBefore          string  // why there is no N-1
+	// What the drill found and made.
+	good, before, bad version // version N, version N-1 and the bad version
+	noBefore          string  // why there is no version N-1
 	goarch            string  // of the function
-	code, badCode     []byte  // of the good version and of the bad one, zipped
+	code, badCode     []byte  // the packages of the good version and of the bad one, zipped
 	spoilt            string  // CodeSha256 of what a drill has put into $LATEST
 	watching          []string
-	deployment        string // the newest
+	deployment        string // the newest deployment
 	failures          []string
-	failedIn          string // the deployment that the first of them is of
+	failedIn          string // the deployment to which the first of them belongs
 }
 
 func newDrill(cfg aws.Config, o stack.Outputs) *drill {
@@ -71,15 +71,15 @@ func newDrill(cfg aws.Config, o stack.Outputs) *drill {
 
 func (d *drill) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
 
-// failed records what did not go as it must.
+// failed records something that went wrong.
 func (d *drill) failed(format string, args ...any) {
 	d.failedIn = cmp.Or(d.failedIn, d.deployment)
 	d.failures = append(d.failures, fmt.Sprintf(format, args...))
 	d.say("FAILED: "+format, args...)
 }
 
-// run drills and leaves staging as it was, however it ends. An error means
-// that the drill came to no end; failures are in the record.
+// run drills, and leaves staging as it was however the drill ends. An error means that the
+// drill did not come to an end. Failures are in the record.
 func (d *drill) run(ctx context.Context) (record readiness.Drill, err error) {
 	record = readiness.Drill{Commit: d.commit, DeploymentConfig: d.config}
 	if err := d.lookAround(ctx); err != nil {
@@ -89,7 +89,7 @@ func (d *drill) run(ctx context.Context) (record readiness.Drill, err error) {
 		return record, err
 	}
 	defer func() {
-		// Also after Ctrl-C: what was begun is taken back.
+		// This also happens after Ctrl-C: everything that was begun is taken back.
 		restoring, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreLimit)
 		defer cancel()
 		if restoreErr := d.restore(restoring); restoreErr != nil {
@@ -102,9 +102,9 @@ func (d *drill) run(ctx context.Context) (record readiness.Drill, err error) {
 		record.Failures = d.failures
 	}()
 	if err := d.smoke(ctx); err != nil {
-		return record, exit.Failed("go tool mage smoke", "version %s does not answer before the drill: %w", d.good.number, err)
+		return record, exit.Failed("go tool mage smoke", "version %s does not answer as it should, even before the drill: %w", d.good.number, err)
 	}
-	// What a drill left that was killed would stand in for what this one makes.
+	// What a killed drill left behind could be taken for what this drill makes.
 	if err := errors.Join(d.cleanLatest(ctx), d.cleanUp(ctx)); err != nil {
 		return record, err
 	}
@@ -117,22 +117,21 @@ func (d *drill) run(ctx context.Context) (record readiness.Drill, err error) {
 		return record, nil
 	}
 	if d.before.number == "" {
-		record.NotDrilled = []string{fmt.Sprintf("there is no release to go back to from version %s: %s", d.good.number, d.noBefore)}
+		record.NotDrilled = []string{fmt.Sprintf("version %s has no earlier release to go back to: %s", d.good.number, d.noBefore)}
 		d.say("not drilled: %s", record.NotDrilled[0])
 		return record, nil
 	}
 	if !d.keeps {
-		record.NotDrilled = []string{fmt.Sprintf("whether version %s reads what version %s writes: only a release ledger keeps something to compare", d.before.number, d.good.number)}
+		record.NotDrilled = []string{fmt.Sprintf("whether version %s reads what version %s writes: only a release ledger keeps records that could be compared", d.before.number, d.good.number)}
 		return record, d.goBack(ctx, d.answers)
 	}
 	return record, d.goBackToRecords(ctx)
 }
 
-// times are by AWS's clock, from the first moment at which the bad version may
-// have answered.
+// Times are AWS's, counted from the first moment at which the bad version may have answered.
 type times struct{ detected, restored time.Duration }
 
-// rollBack releases the bad version and sees that AWS takes it back.
+// rollBack releases the bad version and checks that AWS takes it back.
 func (d *drill) rollBack(ctx context.Context) (times, error) {
 	if err := d.publishFault(ctx); err != nil {
 		return times{}, err
@@ -166,10 +165,10 @@ func (d *drill) rollBack(ctx context.Context) (times, error) {
 	return at, nil
 }
 
-// judge sees how the bad version's deployment ended, and when.
+// judge finds out how and when the bad version's deployment ended.
 func (d *drill) judge(ctx context.Context, shifted *types.DeploymentInfo) (times, error) {
 	if shifted.Status != types.DeploymentStatusStopped || shifted.ErrorInformation == nil || shifted.ErrorInformation.Code != types.ErrorCodeAlarmActive {
-		d.failed("deployment %s of the bad version ended %s%s: no alarm stopped it", *shifted.DeploymentId, shifted.Status, because(shifted))
+		d.failed("deployment %s of the bad version ended with %s%s: no alarm stopped it", *shifted.DeploymentId, shifted.Status, because(shifted))
 		return times{}, nil
 	}
 	first, err := d.firstAnswer(ctx, *shifted.StartTime)
@@ -183,7 +182,7 @@ func (d *drill) judge(ctx context.Context, shifted *types.DeploymentInfo) (times
 	var at times
 	if at.detected = rang.Sub(first); rang.IsZero() || at.detected <= 0 {
 		at.detected = 0
-		d.failed("deployment %s was stopped by an alarm, and the history of %v has none", *shifted.DeploymentId, d.watching)
+		d.failed("deployment %s was stopped by an alarm, but the history of %v has no alarm", *shifted.DeploymentId, d.watching)
 	} else {
 		d.say("alarm %s went off after %.0f s", alarm, at.detected.Seconds())
 	}
@@ -196,7 +195,7 @@ func (d *drill) judge(ctx context.Context, shifted *types.DeploymentInfo) (times
 		return at, err
 	}
 	if back.Status != types.DeploymentStatusSucceeded || back.Creator != types.DeploymentCreatorCodeDeployRollback {
-		d.failed("rollback %s, by %s, ended %s%s", *back.DeploymentId, back.Creator, back.Status, because(back))
+		d.failed("rollback %s, started by %s, ended with %s%s", *back.DeploymentId, back.Creator, back.Status, because(back))
 		return at, nil
 	}
 	at.restored = back.CompleteTime.Sub(first)
@@ -204,8 +203,8 @@ func (d *drill) judge(ctx context.Context, shifted *types.DeploymentInfo) (times
 	return at, nil
 }
 
-// goBackToRecords goes back and sees that the version before reads what the good version
-// wrote.
+// goBackToRecords goes back to the version before and checks that it reads what the good
+// version wrote.
 func (d *drill) goBackToRecords(ctx context.Context) error {
 	path := "releases/" + d.commit
 	written, err := d.read(ctx, path)
@@ -229,8 +228,8 @@ func (d *drill) goBackToRecords(ctx context.Context) error {
 	})
 }
 
-// answers sees that the version before answers each probe. It is an older release, so that
-// only the status counts.
+// answers checks that the version before answers each probe. It is an older release, so only
+// the status counts.
 func (d *drill) answers(ctx context.Context) error {
 	token, err := d.token(ctx)
 	if err != nil {
@@ -247,14 +246,15 @@ func (d *drill) answers(ctx context.Context) error {
 			return nil
 		}
 	}
-	d.say("version %s answers all probes, of which there are %d", d.before.number, len(d.probes))
+	d.say("version %s answers all %d probes", d.before.number, len(d.probes))
 	return nil
 }
 
-// within is how long a probe is tried again after going back.
+// within is how long a probe is repeated after going back.
 const within = 10 * time.Second
 
-// goBack gives the version before all traffic and looks at it; then it returns.
+// goBack gives the version before all traffic, looks at it, and then returns to the good
+// version.
 func (d *drill) goBack(ctx context.Context, look func(context.Context) error) error {
 	if ok, err := d.move(ctx, d.good, d.before); !ok {
 		return err

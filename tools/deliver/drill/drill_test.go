@@ -190,10 +190,10 @@ func TestDrillOfAnotherService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(record.Failures) > 0 || len(record.NotDrilled) != 1 || record.NotDrilled[0] != "whether version 1 reads what version 2 writes: only a release ledger keeps something to compare" {
+	if len(record.Failures) > 0 || len(record.NotDrilled) != 1 || record.NotDrilled[0] != "whether version 1 reads what version 2 writes: only a release ledger keeps records that could be compared" {
 		t.Errorf("the record is %+v", record)
 	}
-	if said := s.out.String(); !strings.Contains(said, "version 1 answers all probes, of which there are 1") {
+	if said := s.out.String(); !strings.Contains(said, "version 1 answers all 1") {
 		t.Errorf("it said %s", said)
 	}
 	s.untouched(t, "2")
@@ -304,7 +304,7 @@ func TestAnAlarmThatNeverFires(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(record.Failures) == 0 || !strings.Contains(record.Failures[0], "ended Succeeded: no alarm stopped it") || record.DetectedSeconds != 0 || record.RestoredSeconds != 0 {
+	if len(record.Failures) == 0 || !strings.Contains(record.Failures[0], "ended with Succeeded: no alarm stopped it") || record.DetectedSeconds != 0 || record.RestoredSeconds != 0 {
 		t.Errorf("the record is %+v", record)
 	}
 	s.untouched(t, "1")
@@ -330,7 +330,7 @@ func TestInterrupted(t *testing.T) {
 			})
 			_, err := s.run(ctx)
 			if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "staging serves version 1 as before") || !strings.Contains(err.Error(), at) {
-				t.Errorf("run = %v, want that it was interrupted, what serves, and %q", err, at)
+				t.Errorf("run = %v, want it was interrupted, what serves, and %q", err, at)
 			}
 			s.untouched(t, "1")
 		})
@@ -361,14 +361,14 @@ func TestRefused(t *testing.T) {
 	if ok, err := s.move(t.Context(), version{number: "1"}, version{number: bad}); !ok || err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.run(t.Context()); err == nil || !strings.Contains(err.Error(), "version "+bad+", which serves, is the bad version of a drill\n  next: aws lambda update-alias --function-name service --name live --function-version 1 ") {
+	if _, err := s.run(t.Context()); err == nil || !strings.Contains(err.Error(), "version "+bad+" serves, and it is the bad version of a drill\n  next: aws lambda update-alias --function-name service --name live --function-version 1 ") {
 		t.Errorf("while the bad version serves: %v", err)
 	}
 	stagetest.Must[*lambda.UpdateAliasOutput](t)(s.functions.UpdateAlias(t.Context(), &lambda.UpdateAliasInput{
 		FunctionName: aws.String("service"), Name: aws.String("live"), FunctionVersion: aws.String("1"),
 		RoutingConfig: &lambdatypes.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{bad: 0.1}},
 	}))
-	if _, err := s.run(t.Context()); err == nil || !strings.Contains(err.Error(), "nothing moves it\n  next: aws lambda update-alias --function-name service --name live --function-version 1 ") {
+	if _, err := s.run(t.Context()); err == nil || !strings.Contains(err.Error(), "although no deployment is in progress\n  next: aws lambda update-alias --function-name service --name live --function-version 1 ") {
 		t.Errorf("while the bad version has a share: %v", err)
 	}
 }

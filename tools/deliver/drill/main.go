@@ -1,6 +1,6 @@
-// Package drill is `mage drill`: it releases a version that is bad on purpose
-// to staging, and sees that AWS takes it back. It speaks to public APIs of AWS
-// only, and leaves staging as it found it.
+// Package drill is `mage drill`. It releases a version that is bad on purpose to staging, and
+// checks that AWS takes it back. It uses only public APIs of AWS, and leaves staging as it
+// found it.
 package drill
 
 import (
@@ -11,8 +11,7 @@ import (
 	"github.com/magewright/magewright/tools/project/target"
 )
 
-// Main runs the target with its flags. Where ctx ends, staging is restored
-// first.
+// Main runs the target with its flags. When ctx ends, staging is restored first.
 func Main(ctx context.Context, args []string) error {
 	flags := program.Flags("drill")
 	fault := flags.String("fault", "errors:0.5", "what the bad version does: errors:SHARE, latency:DURATION or crash")

@@ -15,9 +15,8 @@ import (
 	"github.com/magewright/magewright/tools/deliver/drill/fault"
 )
 
-// What Lambda takes of a deployment package, in bytes: zipped in a request, and
-// unzipped.
-// See https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
+// The sizes that Lambda accepts for a deployment package, in bytes: zipped in a request, and
+// unzipped. See https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
 const (
 	maxZip      = 50 << 20
 	maxUnzipped = 250 << 20
@@ -26,13 +25,13 @@ const (
 // bootstrap is the name of the program that an OS-only runtime starts.
 const bootstrap = "bootstrap"
 
-// codeSha256 returns what Lambda calls a deployment package.
+// codeSha256 returns a deployment package's digest in the form that Lambda uses.
 func codeSha256(zipped []byte) string {
 	sum := sha256.Sum256(zipped)
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// wrapped reports whether a deployment package is one that a drill has made.
+// wrapped reports whether a drill made a deployment package.
 func wrapped(zipped []byte) (bool, error) {
 	archive, err := zip.NewReader(bytes.NewReader(zipped), int64(len(zipped)))
 	if err != nil {
@@ -44,11 +43,10 @@ func wrapped(zipped []byte) (bool, error) {
 // A wrapper gives a deployment package a fault.
 type wrapper struct {
 	archive *zip.Reader
-	goos    string // that the package's own bootstrap is built for
+	goos    string // the system for which the package's own bootstrap is built
 }
 
-// openWrapper reads a deployment package, which must have a bootstrap that can be
-// executed.
+// openWrapper reads a deployment package, which must have an executable bootstrap.
 func openWrapper(zipped []byte) (*wrapper, error) {
 	archive, err := zip.NewReader(bytes.NewReader(zipped), int64(len(zipped)))
 	if err != nil {
@@ -70,14 +68,14 @@ func openWrapper(zipped []byte) (*wrapper, error) {
 	return nil, fmt.Errorf("its deployment package has no %s", bootstrap)
 }
 
-// systemOf returns the operating system that an executable is for, in Go's terms:
-// Linux, as on AWS, or that of the Mac on which a rehearsal runs functions.
+// systemOf returns the operating system of an executable in Go's terms. That is Linux on AWS,
+// or macOS in a rehearsal that runs functions on a Mac.
 func systemOf(f *zip.File) (string, error) {
 	content, err := f.Open()
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = content.Close() }() // read only
+	defer func() { _ = content.Close() }() // it is only read
 	machO := []byte{0xcf, 0xfa, 0xed, 0xfe}
 	head := make([]byte, len(machO))
 	if _, err := io.ReadFull(content, head); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -89,8 +87,8 @@ func systemOf(f *zip.File) (string, error) {
 	return "linux", nil
 }
 
-// wrap returns the package with program as its bootstrap and its own bootstrap
-// beside it. What else it has stays as it is, compressed as it was.
+// wrap returns the package with program as its bootstrap, and with its own bootstrap in a
+// directory beside it. Everything else stays as it is, with its compression.
 func (w *wrapper) wrap(program []byte, what string) ([]byte, error) {
 	unzipped := uint64(len(program) + len(what))
 	var out bytes.Buffer
@@ -100,7 +98,7 @@ func (w *wrapper) wrap(program []byte, what string) ([]byte, error) {
 		unzipped += f.UncompressedSize64
 		header := f.FileHeader
 		if path.Clean(f.Name) == bootstrap {
-			header.Name, header.Extra = fault.Original, nil // what is extra may say the name again
+			header.Name, header.Extra = fault.Original, nil // the extra field could contain the name again
 		}
 		if err := copyRaw(to, &header, f); err != nil {
 			return nil, fmt.Errorf("repacking %s: %w", f.Name, err)
@@ -126,19 +124,19 @@ func (w *wrapper) wrap(program []byte, what string) ([]byte, error) {
 	return out.Bytes(), checkSize(int64(out.Len()), unzipped)
 }
 
-// checkSize refuses a bad version's package that Lambda would not take.
+// checkSize refuses a package of the bad version that Lambda would not accept.
 func checkSize(zipped int64, unzipped uint64) error {
 	switch {
 	case zipped > maxZip:
-		return fmt.Errorf("with the drill's bootstrap its deployment package is of %s: %s", megabytes(zipped), uploadLimit)
+		return fmt.Errorf("with the drill's bootstrap, its deployment package has %s: %s", megabytes(zipped), uploadLimit)
 	case unzipped > maxUnzipped:
-		return fmt.Errorf("with the drill's bootstrap its deployment package is of %s unzipped, and Lambda takes at most 250 MB", megabytes(int64(unzipped))) // #nosec G115 -- for a message
+		return fmt.Errorf("with the drill's bootstrap, its deployment package has %s unzipped, but Lambda accepts at most 250 MB", megabytes(int64(unzipped))) // #nosec G115 -- for a message
 	}
 	return nil
 }
 
-// uploadLimit says why a larger package is refused.
-const uploadLimit = "Lambda takes at most 50 MB in a request, and the drill has no bucket for more"
+// uploadLimit explains why a larger package is refused.
+const uploadLimit = "Lambda accepts at most 50 MB in a request, and the drill has no bucket for a larger one"
 
 func megabytes(size int64) string { return fmt.Sprintf("%.1f MB", float64(size)/(1<<20)) }
 

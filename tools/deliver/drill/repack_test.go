@@ -113,8 +113,8 @@ func TestWhatCannotBeWrapped(t *testing.T) {
 		unzipped uint64
 	}{
 		"": {maxZip, maxUnzipped},
-		"is of 50.5 MB: Lambda takes at most 50 MB in a request":   {maxZip + 1<<19, maxUnzipped},
-		"is of 250.5 MB unzipped, and Lambda takes at most 250 MB": {maxZip, maxUnzipped + 1<<19},
+		"has 50.5 MB: Lambda accepts at most 50 MB in a request":   {maxZip + 1<<19, maxUnzipped},
+		"has 250.5 MB unzipped, but Lambda accepts at most 250 MB": {maxZip, maxUnzipped + 1<<19},
 	} {
 		if err := checkSize(size.zipped, size.unzipped); (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
 			t.Errorf("%+v: %v, want %q", size, err, says)

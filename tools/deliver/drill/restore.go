@@ -16,12 +16,12 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// restoreLimit is how long restoring may take: a rollback of CodeDeploy gives
+// restoreLimit is the longest time that restoring may take. A rollback by CodeDeploy gives
 // back all traffic at once.
 const restoreLimit = 5 * time.Minute
 
-// restore leaves staging as the drill found it. What AWS does by itself once
-// it is told comes first, for whoever interrupts a drill may not wait.
+// restore leaves staging as the drill found it. What AWS does by itself once it is told comes
+// first, because somebody who interrupts a drill may not wait for the rest.
 func (d *drill) restore(ctx context.Context) error {
 	err := errors.Join(
 		d.stopShifts(ctx),
@@ -35,12 +35,12 @@ func (d *drill) restore(ctx context.Context) error {
 	return nil
 }
 
-// cleanUp deletes what this drill has made, and any that was killed.
+// cleanUp deletes what this drill has made, and what killed drills have left.
 func (d *drill) cleanUp(ctx context.Context) error {
 	return errors.Join(d.deleteAlarms(ctx), d.deleteFaults(ctx))
 }
 
-// stopShifts stops what still moves the alias; CodeDeploy then rolls it back.
+// stopShifts stops deployments that still move the alias. CodeDeploy then rolls them back.
 func (d *drill) stopShifts(ctx context.Context) error {
 	active, err := d.active(ctx)
 	if err != nil {
@@ -62,7 +62,7 @@ func (d *drill) stopShifts(ctx context.Context) error {
 	return nil
 }
 
-// cleanLatest gives $LATEST the good version's code, where it has a drill's.
+// cleanLatest gives $LATEST the good version's code if it has a drill's code.
 func (d *drill) cleanLatest(ctx context.Context) error {
 	latest, err := d.configuration(ctx, "")
 	if err != nil {
@@ -74,8 +74,8 @@ func (d *drill) cleanLatest(ctx context.Context) error {
 	return d.upload(ctx, d.code)
 }
 
-// returnAlias waits until nothing moves the alias, and gives the good version
-// all traffic if it does not have it.
+// returnAlias waits until nothing moves the alias. Then it gives all traffic to the good
+// version, unless that has it already.
 func (d *drill) returnAlias(ctx context.Context) error {
 	err := d.until(ctx, "the deployments of "+d.outputs.DeploymentGroup, func() (bool, error) {
 		active, err := d.active(ctx)
@@ -89,10 +89,10 @@ func (d *drill) returnAlias(ctx context.Context) error {
 		return err
 	}
 	d.say("restoring version %s", d.good.number)
-	if number == d.good.number { // only a share went astray
+	if number == d.good.number { // the good version still has a part of the traffic
 		return d.point(ctx)
 	}
-	// Alarms of what is wrong now must not hold it up.
+	// Alarms about what is wrong now must not stop this.
 	id, err := d.shift(ctx, version{number: number}, d.good, allAtOnce, &types.AlarmConfiguration{})
 	if err != nil {
 		return errors.Join(err, d.point(ctx))
@@ -107,7 +107,7 @@ func (d *drill) returnAlias(ctx context.Context) error {
 	return nil
 }
 
-// point sets the alias without CodeDeploy.
+// point moves the alias without CodeDeploy.
 func (d *drill) point(ctx context.Context) error {
 	_, err := d.functions.UpdateAlias(ctx, &lambda.UpdateAliasInput{
 		FunctionName: &d.outputs.FunctionName, Name: &d.outputs.AliasName, FunctionVersion: &d.good.number,
@@ -119,7 +119,7 @@ func (d *drill) point(ctx context.Context) error {
 	return nil
 }
 
-// deleteAlarms deletes the alarms of drills.
+// deleteAlarms deletes the alarms of this drill and of earlier ones.
 func (d *drill) deleteAlarms(ctx context.Context) error {
 	var names []string
 	pages := cloudwatch.NewDescribeAlarmsPaginator(d.alarms, &cloudwatch.DescribeAlarmsInput{AlarmNamePrefix: aws.String(d.prefix())})
@@ -141,7 +141,7 @@ func (d *drill) deleteAlarms(ctx context.Context) error {
 	return nil
 }
 
-// deleteFaults deletes the bad versions of drills.
+// deleteFaults deletes the bad versions of this drill and of earlier ones.
 func (d *drill) deleteFaults(ctx context.Context) error {
 	pages := lambda.NewListVersionsByFunctionPaginator(d.functions, &lambda.ListVersionsByFunctionInput{FunctionName: &d.outputs.FunctionName})
 	for pages.HasMorePages() {

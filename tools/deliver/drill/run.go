@@ -26,10 +26,10 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// stage is what the target that deploys the first stage is called by.
+// stage is part of the name of the target that deploys the first stage.
 const stage = "staging"
 
-// run drills each function of the first stage, one after the other, and leaves the signed
+// run drills each function of the first stage, one after the other. It leaves the signed
 // record in .magewright.
 func run(ctx context.Context, cfg project.Config, what string) error {
 	if _, err := fault.Parse(what); err != nil {
@@ -84,12 +84,12 @@ func run(ctx context.Context, cfg project.Config, what string) error {
 	var records []readiness.Drill
 	for i, o := range all {
 		if !o.Shifts() {
-			return exit.Missing("put the function behind an alias with a deployment group in the CDK app", "CodeDeploy does not shift the traffic of function %s, so that it can't take a bad version back", o.FunctionName)
+			return exit.Missing("put the function behind an alias with a deployment group in the CDK app", "CodeDeploy does not shift the traffic of function %s, so it can't take a bad version back", o.FunctionName)
 		}
 		probes := steps.Of(o, i == 0).Probes()
 		if len(probes) == 0 {
 			records = append(records, readiness.Drill{Commit: release.Commit, DeploymentConfig: config, NotDrilled: []string{
-				fmt.Sprintf("function %s: no probe reaches it, so that a bad version of it can't be told; add - {invoke: {}, function: %s, probe: true} to the steps", o.FunctionName, o.LogicalID),
+				fmt.Sprintf("function %s: no probe reaches it, so a bad version would not be noticed; add - {invoke: {}, function: %s, probe: true} to the steps", o.FunctionName, o.LogicalID),
 			}})
 			continue
 		}
@@ -98,7 +98,7 @@ func run(ctx context.Context, cfg project.Config, what string) error {
 		d.fault, d.config, d.probes, d.enough, d.keeps = what, config, probes, 600, o.KeepsRecords()
 		d.clock, d.out, d.stderr = clock.System(), cfg.Stdout, cfg.Stderr
 		d.commit, d.smoke, d.released = release.Commit, exercise, last[o.LogicalID]
-		if len(all) == 1 && len(last) == 1 { // stages may call it by other ids
+		if len(all) == 1 && len(last) == 1 { // the stages may have different logical ids for it
 			for _, d.released = range last {
 			}
 		}
@@ -107,12 +107,12 @@ func run(ctx context.Context, cfg project.Config, what string) error {
 		}
 		record, err := d.run(ctx)
 		if err != nil {
-			return err // one that came to no end says nothing
+			return err // a drill without an end proves nothing
 		}
 		drilled, records = append(drilled, d), append(records, record)
 	}
 	if len(drilled) == 0 {
-		return exit.Missing("write a step of probes.yml that is a probe", "%s", records[0].NotDrilled[0])
+		return exit.Missing("mark a step in probes.yml with probe: true", "%s", records[0].NotDrilled[0])
 	}
 	record := together(records)
 	record.Fingerprint = fingerprint
@@ -120,8 +120,8 @@ func run(ctx context.Context, cfg project.Config, what string) error {
 	return drilled[max(failed, 0)].conclude(ctx, cfg, release.Package, record)
 }
 
-// together returns one record of the drills of all functions: the slowest times, and what
-// did not go as it must with any.
+// together returns one record for the drills of all functions: the slowest times, and
+// everything that went wrong.
 func together(records []readiness.Drill) readiness.Drill {
 	all := records[0]
 	for _, r := range records[1:] {
@@ -159,8 +159,8 @@ func released(ctx context.Context, awsConfig aws.Config, last manifest.Stage) (m
 	return serve, nil
 }
 
-// conclude signs the record of a drill that came to an end and leaves it for
-// readiness. Whoever may drill has the key: the smoke test signs with it too.
+// conclude signs the record of a completed drill and leaves it for readiness. Whoever may
+// drill has the key, because the smoke test signs with it too.
 func (d *drill) conclude(ctx context.Context, cfg project.Config, pkg string, record readiness.Drill) error {
 	s, err := evidence.NewStatement(record.Commit, pkg, record)
 	if err != nil {
@@ -186,16 +186,16 @@ func (d *drill) conclude(ctx context.Context, cfg project.Config, pkg string, re
 		for i, f := range record.Failures {
 			failures[i] = errors.New(f)
 		}
-		return exit.Failed("aws deploy get-deployment --deployment-id "+d.failedIn, "the rollback did not go as it must:\n%w", errors.Join(failures...))
+		return exit.Failed("aws deploy get-deployment --deployment-id "+d.failedIn, "the rollback did not work as it should:\n%w", errors.Join(failures...))
 	}
-	fmt.Fprintf(cfg.Stdout, "drilled: detected in %.0f s, restored in %.0f s, by AWS's clock; signed in %s\n",
+	fmt.Fprintf(cfg.Stdout, "drilled: detected after %.0f s and restored after %.0f s, in AWS's time; signed in %s\n",
 		record.DetectedSeconds, record.RestoredSeconds, file)
 	return nil
 }
 
-// production returns what the drill speaks for: the fingerprint of production's
-// configuration, and that part of it by which traffic shifts. Both are of the
-// template that is released.
+// production returns what the drill is valid for: the fingerprint of production's
+// configuration, and the deployment configuration with which its traffic shifts. Both come
+// from the template that is released.
 func production(cfg project.Config, names manifest.Manifest) (fingerprint, config string, err error) {
 	file := names.Last().TemplateFile(cfg)
 	template, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly

@@ -118,7 +118,7 @@ func TestTheRecordIsCollected(t *testing.T) {
 	if d, ok := got.(readiness.Drill); err != nil || !ok || d.Commit != want.Commit || d.DetectedSeconds != 41 || d.RestoredSeconds != 42 || !d.DrilledOn.Equal(now) {
 		t.Errorf("collected %+v, %v", got, err)
 	}
-	if !strings.Contains(out.String(), "detected in 41 s, restored in 42 s") {
+	if !strings.Contains(out.String(), "detected after 41 s and restored after 42 s") {
 		t.Errorf("it said %q", &out)
 	}
 }

@@ -18,10 +18,10 @@ import (
 
 const allAtOnce = "CodeDeployDefault.LambdaAllAtOnce"
 
-// shift starts a deployment that moves the alias. alarms take the place of the
-// group's own for this one deployment, so that there is nothing to put back;
-// nil leaves the group's.
-// See https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_CreateDeployment.html.
+// shift starts a deployment that moves the alias. The alarms replace those of the group for
+// this one deployment only, so that nothing has to be put back. If alarms is nil, those of
+// the group apply. See
+// https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_CreateDeployment.html.
 func (d *drill) shift(ctx context.Context, from, to version, config string, alarms *types.AlarmConfiguration) (string, error) {
 	move := appspec.Move{Function: d.outputs.FunctionName, Alias: d.outputs.AliasName, From: from.number, To: to.number}
 	created, err := d.deployments.CreateDeployment(ctx, &codedeploy.CreateDeploymentInput{
@@ -37,8 +37,8 @@ func (d *drill) shift(ctx context.Context, from, to version, config string, alar
 	return d.deployment, nil
 }
 
-// move gives a version all traffic, as a person does who takes a release back.
-// It reports whether that went well.
+// move gives a version all traffic, as a person would who takes a release back. It reports
+// whether that succeeded.
 func (d *drill) move(ctx context.Context, from, to version) (bool, error) {
 	id, err := d.shift(ctx, from, to, allAtOnce, nil)
 	if err != nil {
@@ -49,13 +49,13 @@ func (d *drill) move(ctx context.Context, from, to version) (bool, error) {
 		return false, err
 	}
 	if info.Status != types.DeploymentStatusSucceeded {
-		d.failed("deployment %s of version %s over %s ended %s%s", id, to.number, from.number, info.Status, because(info))
+		d.failed("deployment %s of version %s over %s ended with %s%s", id, to.number, from.number, info.Status, because(info))
 		return false, nil
 	}
 	return true, nil
 }
 
-// awaitUnderTraffic waits for the end of a deployment and sends requests: an
+// awaitUnderTraffic waits until a deployment has ended, and sends requests meanwhile. An
 // alarm on a version that nobody calls stays quiet.
 func (d *drill) awaitUnderTraffic(ctx context.Context, id string) (*types.DeploymentInfo, error) {
 	token, err := d.token(ctx)
@@ -77,19 +77,19 @@ func (d *drill) awaitUnderTraffic(ctx context.Context, id string) (*types.Deploy
 	return info, err
 }
 
-// token lets the drill read what staging's ledger keeps.
+// token lets the drill read what staging's release ledger keeps.
 func (d *drill) token(ctx context.Context) (string, error) {
 	const life = time.Hour // a drill takes less
 	return d.ledger.Token(ctx, d.commit, d.clock.Now().Add(life))
 }
 
-// An answer is what a stage answers to a request for a release.
+// An answer is a stage's answer to a request for a release.
 type answer struct {
 	status  int
-	records []string // digests of the deployments that it shows, in order
+	records []string // digests of the deployments in the answer, in order
 }
 
-// read gets what is below the stage's URL.
+// read gets a path below the stage's URL.
 func (d *drill) read(ctx context.Context, path string) (answer, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(d.outputs.FunctionURL, "/")+"/"+path, nil)
 	if err != nil {

@@ -24,7 +24,7 @@ type version struct {
 	sha    string // CodeSha256, in base64
 }
 
-// configuration describes a version, an alias or, as "", $LATEST.
+// configuration describes a version or an alias. The qualifier "" means $LATEST.
 func (d *drill) configuration(ctx context.Context, qualifier string) (*lambda.GetFunctionConfigurationOutput, error) {
 	in := &lambda.GetFunctionConfigurationInput{FunctionName: &d.outputs.FunctionName}
 	if qualifier != "" {
@@ -37,8 +37,8 @@ func (d *drill) configuration(ctx context.Context, qualifier string) (*lambda.Ge
 	return got, nil
 }
 
-// lookAround finds the versions, and refuses a staging that a drill would say
-// nothing of.
+// lookAround finds the versions. It refuses a staging in a state in which a drill would prove
+// nothing.
 func (d *drill) lookAround(ctx context.Context) error {
 	redeploy := "go tool mage deploy-" + stage
 	active, err := d.active(ctx)
@@ -46,27 +46,27 @@ func (d *drill) lookAround(ctx context.Context) error {
 		return err
 	}
 	if len(active) > 0 {
-		return exit.Failed("aws deploy wait deployment-successful --deployment-id "+active[0], "deployment %s of %s is under way", active[0], stage)
+		return exit.Failed("aws deploy wait deployment-successful --deployment-id "+active[0], "deployment %s of %s is in progress", active[0], stage)
 	}
 	number, weights, err := d.alias(ctx)
 	if err != nil {
 		return err
 	}
 	if len(weights) > 0 {
-		return exit.Failed(d.repoint(number), "alias %s shares its traffic between version %s and %d others, and nothing moves it", d.outputs.AliasName, number, len(weights))
+		return exit.Failed(d.repoint(number), "alias %s shares its traffic between version %s and %d others, although no deployment is in progress", d.outputs.AliasName, number, len(weights))
 	}
 	served, err := d.configuration(ctx, number)
 	if err != nil {
 		return err
 	}
 	if isBad(served.Description) {
-		// CloudFormation would not see it: the stack has not changed.
+		// CloudFormation would not notice, because the stack has not changed.
 		next := redeploy
 		d.good.number = number
 		if from, err := d.cameAfter(ctx); err == nil && from.number != "" {
 			next = d.repoint(from.number)
 		}
-		return exit.Failed(next, "version %s, which serves, is the bad version of a drill", number)
+		return exit.Failed(next, "version %s serves, and it is the bad version of a drill", number)
 	}
 	d.good = version{number, aws.ToString(served.CodeSha256)}
 	if err := d.fit(served); err != nil {
@@ -77,33 +77,32 @@ func (d *drill) lookAround(ctx context.Context) error {
 		return err
 	}
 	if sha := aws.ToString(latest.CodeSha256); sha != d.good.sha {
-		// A drill that was killed may have left its own.
+		// A killed drill may have left its own code.
 		ours, err := d.isOurs(ctx, latest.CodeSize)
 		if err != nil {
 			return err
 		}
 		if !ours {
-			return exit.Failed(redeploy, "the function's code is not that of version %s, which serves", number)
+			return exit.Failed(redeploy, "the function's code differs from version %s, which serves", number)
 		}
 		d.spoilt = sha
 	}
 	if d.before, err = d.previous(ctx); err != nil {
 		return err
 	}
-	d.say("staging serves version %s; before it came %s", number, cmp.Or(d.before.number, "none"))
+	d.say("staging serves version %s; the version before it is %s", number, cmp.Or(d.before.number, "none"))
 	return nil
 }
 
-// repoint is the command that gives a version all traffic.
+// repoint returns the command that gives a version all traffic.
 func (d *drill) repoint(number string) string {
 	return readiness.Repoint(d.outputs.FunctionName, d.outputs.AliasName, number)
 }
 
-// previous returns the version of the release before: staging's own of what
-// production serves, for a version that came before the good one may never have
-// been released, and be as bad as whatever kept it back. Before there is
-// production, or where staging never had its release, it is the version that the
-// good one came after.
+// previous returns the version of the release before. That is staging's version of what
+// production serves now. A version that merely came before the good one may never have been
+// released, and may be just as bad as whatever kept it back. If production is not deployed,
+// or staging never had its release, it is the version that the good one replaced.
 func (d *drill) previous(ctx context.Context) (version, error) {
 	if d.released == d.good.sha {
 		d.noBefore = "production serves the very same package"
@@ -119,11 +118,11 @@ func (d *drill) previous(ctx context.Context) (version, error) {
 	return d.cameAfter(ctx)
 }
 
-// newestOf returns the newest version that is made of a package.
+// newestOf returns the newest version that is made from a package.
 func (d *drill) newestOf(ctx context.Context, sha string) (version, error) {
 	var found version
 	pages := lambda.NewListVersionsByFunctionPaginator(d.functions, &lambda.ListVersionsByFunctionInput{FunctionName: &d.outputs.FunctionName})
-	for pages.HasMorePages() { // the oldest first
+	for pages.HasMorePages() { // the oldest comes first
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return version{}, fmt.Errorf("listing the versions of %s: %w", d.outputs.FunctionName, err)
@@ -137,14 +136,14 @@ func (d *drill) newestOf(ctx context.Context, sha string) (version, error) {
 	return found, nil
 }
 
-// cameAfter returns what the deployment that brought the good version moved the
-// alias from. The first version of a stage was brought by none.
+// cameAfter returns the version that served before the deployment of the good version. The
+// first version of a stage was not deployed by CodeDeploy.
 func (d *drill) cameAfter(ctx context.Context) (version, error) {
 	pages := codedeploy.NewListDeploymentsPaginator(d.deployments, &codedeploy.ListDeploymentsInput{
 		ApplicationName: &d.outputs.DeploymentApplication, DeploymentGroupName: &d.outputs.DeploymentGroup,
 		IncludeOnlyStatuses: []types.DeploymentStatus{types.DeploymentStatusSucceeded},
 	})
-	for pages.HasMorePages() { // the newest first
+	for pages.HasMorePages() { // the newest comes first
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return version{}, fmt.Errorf("listing deployments of %s: %w", d.outputs.DeploymentGroup, err)
@@ -160,7 +159,7 @@ func (d *drill) cameAfter(ctx context.Context) (version, error) {
 			}
 			c, err := d.configuration(ctx, move.From)
 			if err != nil || isBad(c.Description) {
-				continue // deleted, or a drill's
+				continue // it was deleted, or it belongs to a drill
 			}
 			return version{move.From, aws.ToString(c.CodeSha256)}, nil
 		}
@@ -171,7 +170,7 @@ func (d *drill) cameAfter(ctx context.Context) (version, error) {
 // pollInterval is how often AWS is asked.
 const pollInterval = 500 * time.Millisecond
 
-// until waits until done is true.
+// until waits until done returns true.
 func (d *drill) until(ctx context.Context, what string, done func() (bool, error)) error {
 	for {
 		ok, err := done()
@@ -187,7 +186,7 @@ func (d *drill) until(ctx context.Context, what string, done func() (bool, error
 	}
 }
 
-// alias returns the version that the alias names, and what others share its
+// alias returns the version that the alias names, and the other versions that share its
 // traffic.
 func (d *drill) alias(ctx context.Context) (number string, weights map[string]float64, err error) {
 	a, err := d.functions.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &d.outputs.FunctionName, Name: &d.outputs.AliasName})
@@ -202,8 +201,8 @@ func (d *drill) alias(ctx context.Context) (number string, weights map[string]fl
 
 func (d *drill) holdsGood(ctx context.Context, when string) error { return d.holds(ctx, d.good, when) }
 
-// holds sees that the alias gives a version all traffic, and that it is that
-// version's code.
+// holds checks that the alias gives a version all traffic, and that this version has the
+// right code.
 func (d *drill) holds(ctx context.Context, v version, when string) error {
 	number, weights, err := d.alias(ctx)
 	if err != nil {
@@ -215,7 +214,7 @@ func (d *drill) holds(ctx context.Context, v version, when string) error {
 	}
 	switch sha := aws.ToString(c.CodeSha256); {
 	case number != v.number || len(weights) > 0:
-		d.failed("%s alias %s names version %s, %d others share its traffic; want all at version %s", when, d.outputs.AliasName, number, len(weights), v.number)
+		d.failed("%s alias %s names version %s and %d other versions share its traffic; want all of it at version %s", when, d.outputs.AliasName, number, len(weights), v.number)
 	case sha != v.sha:
 		d.failed("%s alias %s has CodeSha256 %s; want %s of version %s", when, d.outputs.AliasName, sha, v.sha, v.number)
 	default:
@@ -238,10 +237,10 @@ func (d *drill) active(ctx context.Context) ([]string, error) {
 	return listed.Deployments, nil
 }
 
-// ended are the states that a deployment stays in.
+// ended are the final states of a deployment.
 var ended = []types.DeploymentStatus{types.DeploymentStatusSucceeded, types.DeploymentStatusFailed, types.DeploymentStatusStopped}
 
-// await waits for the end of a deployment.
+// await waits until a deployment has ended.
 func (d *drill) await(ctx context.Context, id string) (info *types.DeploymentInfo, err error) {
 	return info, d.until(ctx, "deployment "+id, func() (bool, error) {
 		got, err := d.deployments.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})

@@ -1,4 +1,4 @@
-// Package pipeline reads what the deployed pipeline does, wherever it runs.
+// Package pipeline reads what the deployed pipeline does, on any AWS.
 package pipeline
 
 import (
@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
 
-// Actions returns the actions of a pipeline's execution that have begun, the newest
-// first. One that was tried again is there as it was the last time.
+// Actions returns the actions of a pipeline's execution that have begun, the newest first. If
+// an action was repeated, only its last run is included.
 func Actions(ctx context.Context, client *codepipeline.Client, name, execution string) ([]types.ActionExecutionDetail, error) {
 	var actions []types.ActionExecutionDetail
 	pages := codepipeline.NewListActionExecutionsPaginator(client, &codepipeline.ListActionExecutionsInput{
@@ -37,20 +37,19 @@ func IsApproval(a types.ActionExecutionDetail) bool {
 	return a.Input != nil && a.Input.ActionTypeId != nil && a.Input.ActionTypeId.Category == types.ActionCategoryApproval
 }
 
-// An Approval is a manual approval that waits.
+// An Approval is a manual approval that waits for an answer.
 type Approval struct {
 	Pipeline             string
 	Stage, Action, Token string
 	Link, Text           string
 }
 
-// ErrNoToken says that CodePipeline shows no token for an approval: it was
-// answered just now, or its pipeline runs in the mode PARALLEL, where only the
-// notification holds it.
+// ErrNoToken says that CodePipeline shows no token for an approval. Either it was answered
+// just now, or its pipeline runs in the mode PARALLEL, in which only the notification has the
+// token.
 var ErrNoToken = errors.New("CodePipeline shows no token to answer with")
 
-// Awaited returns what the approver of an action is shown, with the token of
-// the answer.
+// Awaited returns what the approver of an action is shown, and the token for the answer.
 func Awaited(ctx context.Context, client *codepipeline.Client, name string, action types.ActionExecutionDetail) (Approval, error) {
 	a := Approval{Pipeline: name, Stage: aws.ToString(action.StageName), Action: aws.ToString(action.ActionName)}
 	if action.Input != nil {

@@ -21,13 +21,13 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// show writes the last execution of a pipeline: what it is of, a line for each action, and
-// what waits for an answer.
+// show writes the last execution of a pipeline: its commit, a line for each action, and the
+// approvals that wait for an answer.
 func show(ctx context.Context, w io.Writer, awsConfig aws.Config, name string, c clock.Clock) error {
 	client := codepipeline.NewFromConfig(awsConfig)
 	declared, err := client.GetPipeline(ctx, &codepipeline.GetPipelineInput{Name: &name})
 	if _, absent := errors.AsType[*types.PipelineNotFoundException](err); absent {
-		return exit.Missing("go tool mage synth pipeline:deploy", "there is no pipeline %s where the credentials point to: %s", name, stack.Where(ctx, awsConfig))
+		return exit.Missing("go tool mage synth pipeline:deploy", "there is no pipeline %s on the AWS that the credentials are for: %s", name, stack.Where(ctx, awsConfig))
 	}
 	if err != nil {
 		return exit.Missing("aws codepipeline get-pipeline --name "+name, "reading the pipeline: %w", err)
@@ -71,9 +71,8 @@ func writeHead(w io.Writer, name string, last types.PipelineExecutionSummary) {
 	fmt.Fprintln(w)
 }
 
-// subject returns the first line of a commit's message. A connection gives it
-// in JSON.
-// See https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_SourceRevision.html.
+// subject returns the first line of a commit's message. A connection wraps it in JSON. See
+// https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_SourceRevision.html.
 func subject(summary string) string {
 	var connection struct{ CommitMessage string }
 	if json.Unmarshal([]byte(summary), &connection) == nil {
@@ -87,8 +86,8 @@ func firstLine(text string) string {
 	return line
 }
 
-// writeActions writes a line for each action that the pipeline has, in its
-// order; those that have not begun have a dash.
+// writeActions writes a line for each action of the pipeline, in order. Actions that have not
+// begun have a dash.
 func writeActions(w io.Writer, declared *types.PipelineDeclaration, actions []types.ActionExecutionDetail, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, stage := range declared.Stages {
@@ -125,8 +124,7 @@ func lasted(a types.ActionExecutionDetail, now time.Time) string {
 	return max(0, end.Sub(*a.StartTime)).Round(unit).String()
 }
 
-// remark returns who has answered an approval and how, what went wrong, and
-// where more is to be seen.
+// remark returns who answered an approval and how, what went wrong, and where to see more.
 func remark(a types.ActionExecutionDetail) string {
 	var parts []string
 	result := &types.ActionExecutionResult{}

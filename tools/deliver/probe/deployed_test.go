@@ -38,7 +38,7 @@ func TestADeployedFunction(t *testing.T) {
 	version := s.Publish(t, stagetest.Newer, map[string]string{"FAULT": "errors:1"})
 	s.Point(t, version)
 	for step, says := range map[string]string{
-		"{invoke: {rawPath: /healthz}}": `invoke failed (Unhandled): {"errorMessage":"failed on purpose"`,
+		"{invoke: {rawPath: /healthz}}": `the invocation failed (Unhandled): {"errorMessage":"failed on purpose"`,
 		"{invoke: {rawPath: /healthz}, expect: {error: true, json: {/errorMessage: failed on purpose, /errorType: errorString}}}": "",
 	} {
 		if _, err := do(t.Context(), session(), steps(t, "- "+step)); (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {

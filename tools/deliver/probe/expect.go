@@ -14,24 +14,23 @@ import (
 	"strings"
 )
 
-// Expectations are what an answer must be like, besides its status.
+// Expectations say what an answer must be like, besides its status.
 type Expectations struct {
 	Headers map[string]Match // by name
-	Body    *Match           // of the whole text
-	JSON    map[string]Match // of the values at JSON Pointers (RFC 6901)
-	// Error says that the invocation must fail: what the function answers then is
-	// its error.
+	Body    *Match           // for the whole text
+	JSON    map[string]Match // for the values at JSON Pointers (RFC 6901)
+	// Error says that the invocation must fail. The function's answer is then its error.
 	Error bool
 }
 
-// A Match is what a value must be. Everything that it says must hold.
+// A Match says what a value must be. All of its conditions must hold.
 type Match struct {
-	Equals  json.RawMessage // nil where any value will do
+	Equals  json.RawMessage // nil accepts any value
 	Matches *regexp.Regexp
 	Exists  *bool
 }
 
-// check returns why an answer is not as expected.
+// check returns an error if an answer is not as expected.
 func (e Expectations) check(a answer, values map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
 		sent := a.header.Values(name)
@@ -64,7 +63,7 @@ func (e Expectations) check(a answer, values map[string]any) error {
 	return nil
 }
 
-// at names the place of a JSON Pointer, of which "" is the whole document.
+// at returns words for the place of a JSON Pointer. The pointer "" is the whole document.
 func at(pointer string) string {
 	if pointer == "" {
 		return "the whole document"
@@ -75,7 +74,7 @@ func at(pointer string) string {
 func (m Match) check(got any, found bool, values map[string]any) error {
 	if m.Exists != nil && *m.Exists != found {
 		if found {
-			return fmt.Errorf("is %s, and must not be there", render(got))
+			return fmt.Errorf("is %s, but must not be there", render(got))
 		}
 		return errors.New("is not there")
 	}
@@ -114,7 +113,7 @@ func decode(data []byte) (any, error) {
 	return document, nil
 }
 
-// escapes are those of RFC 6901.
+// escapes are the escapes of RFC 6901.
 var escapes = strings.NewReplacer("~1", "/", "~0", "~")
 
 // lookup returns the value at a JSON Pointer.
@@ -144,20 +143,20 @@ func lookup(document any, pointer string) (any, bool) {
 	return document, true
 }
 
-// checkPointer refuses what is no JSON Pointer.
+// checkPointer refuses what is not a JSON Pointer.
 func checkPointer(pointer string) error {
 	if pointer != "" && !strings.HasPrefix(pointer, "/") {
-		return fmt.Errorf("%q is no JSON Pointer; write /%s", pointer, strings.ReplaceAll(pointer, ".", "/"))
+		return fmt.Errorf("%q is not a JSON Pointer; write /%s", pointer, strings.ReplaceAll(pointer, ".", "/"))
 	}
 	for i := range len(pointer) {
 		if pointer[i] == '~' && (i+1 == len(pointer) || pointer[i+1] != '0' && pointer[i+1] != '1') {
-			return fmt.Errorf("%q is no JSON Pointer: a ~ is written ~0, and a / within a key ~1", pointer)
+			return fmt.Errorf("%q is not a JSON Pointer: write a ~ as ~0, and a / inside a key as ~1", pointer)
 		}
 	}
 	return nil
 }
 
-// equal compares two values as JSON does: 1.0 is 1.
+// equal compares two values as JSON does: 1.0 equals 1.
 func equal(a, b any) bool {
 	switch a := a.(type) {
 	case json.Number:
@@ -170,7 +169,7 @@ func equal(a, b any) bool {
 		b, ok := b.([]any)
 		return ok && slices.EqualFunc(a, b, equal)
 	default:
-		switch b.(type) { // neither can be compared by ==
+		switch b.(type) { // maps and slices can't be compared with ==
 		case map[string]any, []any:
 			return false
 		}
@@ -180,7 +179,7 @@ func equal(a, b any) bool {
 
 func sameNumber(a, b string) bool {
 	whole := func(n string) bool { return !strings.ContainsAny(n, ".eE") }
-	if a == b || whole(a) && whole(b) { // else long ones would be rounded
+	if a == b || whole(a) && whole(b) { // otherwise long numbers would be rounded
 		return a == b
 	}
 	x, errX := strconv.ParseFloat(a, 64)
@@ -188,28 +187,28 @@ func sameNumber(a, b string) bool {
 	return errX == nil && errY == nil && x == y
 }
 
-// text returns a value as it is written within a string.
+// text returns a value as it is written inside a string.
 func text(value any) string {
 	if s, ok := value.(string); ok {
 		return s
 	}
 	encoded, err := json.Marshal(value)
 	if err != nil {
-		return fmt.Sprint(value) // never happens with what was decoded
+		return fmt.Sprint(value) // never happens with a decoded value
 	}
 	return string(encoded)
 }
 
-// render writes a value for a message.
+// render formats a value for a message.
 func render(value any) string {
 	encoded, err := json.Marshal(value)
 	if err != nil {
-		return fmt.Sprint(value) // never happens with what was decoded
+		return fmt.Sprint(value) // never happens with a decoded value
 	}
 	return short(string(encoded))
 }
 
-// short cuts off what would fill the screen.
+// short shortens what would fill the screen.
 func short(s string) string {
 	const most = 1000
 	s = strings.TrimSpace(s)
@@ -219,10 +218,10 @@ func short(s string) string {
 	return strings.ToValidUTF8(s[:most], "") + "..."
 }
 
-// An answer is what a request or an invocation was answered with.
+// An answer is the answer to a request or an invocation.
 type answer struct {
-	status int // 0 of an invocation
+	status int // 0 for an invocation
 	header http.Header
 	body   []byte
-	failed string // the kind of error of an invocation that failed
+	failed string // the kind of the error if an invocation failed
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/magewright/magewright/tools/internal/suggest"
 )
 
-// placeholder matches ${name}, and $${name}, which stands for the text ${name}.
+// placeholder matches ${name}. It also matches $${name}, which stands for the text ${name}.
 var placeholder = regexp.MustCompile(`\$?\$\{([^{}]*)\}`)
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// names returns the names that a text has placeholders for.
+// names returns the names in a text's placeholders.
 func names(text string) []string {
 	var found []string
 	for _, match := range placeholder.FindAllStringSubmatch(text, -1) {
@@ -27,7 +27,7 @@ func names(text string) []string {
 	return found
 }
 
-// unknown returns an error for the first name that is none of known.
+// unknown returns an error for the first name that is not in known.
 func unknown(found, known []string) error {
 	for _, name := range found {
 		if !slices.Contains(known, name) && !strings.HasPrefix(name, Output) {
@@ -37,7 +37,7 @@ func unknown(found, known []string) error {
 	return nil
 }
 
-// fillText puts values in the places of a text's placeholders.
+// fillText replaces the placeholders in a text with values.
 func fillText(s string, values map[string]any) (string, error) {
 	var missing error
 	filled := placeholder.ReplaceAllStringFunc(s, func(found string) string {
@@ -46,7 +46,7 @@ func fillText(s string, values map[string]any) (string, error) {
 		}
 		value, ok := values[found[2:len(found)-1]]
 		if name := found[2 : len(found)-1]; !ok && strings.HasPrefix(name, Output) {
-			missing = fmt.Errorf("the stage's stack puts out no %s%s", name[len(Output):], suggest.DidYouMean(name, slices.Sorted(maps.Keys(values))))
+			missing = fmt.Errorf("the stage's stack has no output %s%s", name[len(Output):], suggest.DidYouMean(name, slices.Sorted(maps.Keys(values))))
 		} else if !ok {
 			missing = fmt.Errorf("%s has no value", found)
 		}
@@ -55,8 +55,8 @@ func fillText(s string, values map[string]any) (string, error) {
 	return filled, missing
 }
 
-// fill decodes JSON and puts values in the places of placeholders. A string that
-// is nothing but a placeholder becomes the value, whatever its type is.
+// fill decodes JSON and replaces placeholders with values. A string that is only a
+// placeholder becomes the value with the value's own type.
 func fill(data json.RawMessage, values map[string]any) (any, error) {
 	document, err := decode(data)
 	if err != nil {
@@ -91,7 +91,7 @@ func fillValue(value any, values map[string]any) (any, error) {
 	return value, nil
 }
 
-// fillJSON is fill for what is sent.
+// fillJSON does the same as fill, for JSON that is sent.
 func fillJSON(data json.RawMessage, values map[string]any) ([]byte, error) {
 	value, err := fill(data, values)
 	if err != nil {

@@ -20,21 +20,21 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// workedOff is how long a message may take where the step does not say it.
+// workedOff is how long a message may take unless the step says otherwise.
 const workedOff = 30 * time.Second
 
-// queued are the attributes that count a queue's messages: those that wait, those
-// that are being worked on, and those that are delayed. On AWS they are approximate.
+// queued are the attributes that count a queue's messages: those that wait, those that are
+// being processed, and those that are delayed. On AWS the counts are approximate.
 var queued = []sqstypes.QueueAttributeName{
 	sqstypes.QueueAttributeNameApproximateNumberOfMessages,
 	sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
 	sqstypes.QueueAttributeNameApproximateNumberOfMessagesDelayed,
 }
 
-// A queue is asked how many messages it and its dead-letter queue have.
+// A queue can be asked how many messages it and its dead-letter queue have.
 type queue struct {
 	client    *sqs.Client
-	url, dead string // dead is "" where it has no dead-letter queue
+	url, dead string // dead is "" if it has no dead-letter queue
 }
 
 func (q queue) count(ctx context.Context, url string) (int, error) {
@@ -53,7 +53,7 @@ func (q queue) count(ctx context.Context, url string) (int, error) {
 	return total, nil
 }
 
-// dropped counts the messages of the dead-letter queue.
+// dropped counts the messages in the dead-letter queue.
 func (q queue) dropped(ctx context.Context) (int, error) {
 	if q.dead == "" {
 		return 0, nil
@@ -81,7 +81,7 @@ func openQueue(ctx context.Context, cfg aws.Config, url string) (queue, error) {
 	// arn:aws:sqs:region:account:name
 	fields := strings.Split(redrive.DeadLetterTargetArn, ":")
 	if len(fields) != 6 {
-		return q, fmt.Errorf("reading the redrive policy of %s: %q is no ARN of a queue", url, redrive.DeadLetterTargetArn)
+		return q, fmt.Errorf("reading the redrive policy of %s: %q is not the ARN of a queue", url, redrive.DeadLetterTargetArn)
 	}
 	dead, err := q.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &fields[5], QueueOwnerAWSAccountId: &fields[4]})
 	if err != nil {
@@ -91,8 +91,8 @@ func openQueue(ctx context.Context, cfg aws.Config, url string) (queue, error) {
 	return q, nil
 }
 
-// message sends a message and waits until the queue is empty. The queue's dead-letter
-// queue must not have more messages then than before.
+// message sends a message and waits until the queue is empty. The queue's dead-letter queue
+// must not have more messages than before.
 func (s *Session) message(ctx context.Context, step Step) (Result, error) {
 	url, err := fillText(step.Message.Queue, s.Values)
 	if err != nil {
@@ -132,17 +132,18 @@ func (s *Session) message(ctx context.Context, step Step) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
-		// A message is moved, so that it is counted in the queue or after it.
+		// A message is moved from one queue to the other. Asked in this order, it is always
+		// counted in one of them.
 		dropped, err := q.dropped(ctx)
 		switch {
 		case err != nil:
 			return Result{}, err
 		case dropped > before:
-			return Result{}, fmt.Errorf("%s: the dead-letter queue %s has %d messages, %d before", step.subject(), q.dead, dropped, before)
+			return Result{}, fmt.Errorf("%s: the dead-letter queue %s has %d messages, and had %d before", step.subject(), q.dead, dropped, before)
 		case waiting == 0:
 			return Result{"SEND", http.StatusOK, nil, clock.Since(s.Clock, start)}, nil
 		case clock.Since(s.Clock, start) > within:
-			return Result{}, fmt.Errorf("%s: not within %v: %d messages are left in the queue", step.subject(), within, waiting)
+			return Result{}, fmt.Errorf("%s: after %v there are still %d messages in the queue", step.subject(), within, waiting)
 		}
 		if err := clock.Sleep(ctx, s.Clock, pause); err != nil {
 			return Result{}, err

@@ -60,10 +60,10 @@ func TestMessages(t *testing.T) {
 		"text":       {step: `message: {queue: "${output.Orders}", body: "${commit}"}`, body: "c0ffee"},
 		"JSON":       {step: `message: {queue: "${output.Orders}", json: {of: "${commit}"}}`, body: `{"of":"c0ffee"}`},
 		"first in":   {step: `message: {queue: "${output.Orders}", body: a}`, suffix: ".fifo", body: "a"},
-		"idle":       {step: `{message: {queue: "${output.Orders}", body: a}, within: 5s}`, idles: true, says: "not within 5s: 1 messages are left in the queue"},
-		"by default": {step: `message: {queue: "${output.Orders}", body: a}`, idles: true, says: "not within 30s"},
-		"dropped":    {step: `message: {queue: "${output.Orders}", body: a}`, drops: true, says: "/dead has 2 messages, 1 before"},
-		"no output":  {step: `message: {queue: "${output.Order}", body: a}`, says: `the stage's stack puts out no Order; did you mean "output.Orders"?`},
+		"idle":       {step: `{message: {queue: "${output.Orders}", body: a}, within: 5s}`, idles: true, says: "after 5s there are still 1 messages in the queue"},
+		"by default": {step: `message: {queue: "${output.Orders}", body: a}`, idles: true, says: "after 30s there are still"},
+		"dropped":    {step: `message: {queue: "${output.Orders}", body: a}`, drops: true, says: "/dead has 2 messages, and had 1 before"},
+		"no output":  {step: `message: {queue: "${output.Order}", body: a}`, says: `the stage's stack has no output Order; did you mean "output.Orders"?`},
 		"no queue":   {step: `message: {queue: "${output.Orders}2", body: a}`, says: "looking for queue"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,11 +18,11 @@ import (
 	"github.com/magewright/magewright/tools/internal/suggest"
 )
 
-// Parse reads steps: a list, of which one is a probe at least. Errors name the
-// line of [File].
+// Parse reads a list of steps. At least one of them must be a probe. Errors name the line of
+// [File].
 func Parse(data []byte) (Steps, error) { return ParseFile(File, data) }
 
-// ParseFile reads steps. Errors name the line of a file.
+// ParseFile reads steps. Errors name the line of the file.
 func ParseFile(file string, data []byte) (Steps, error) {
 	steps, err := parse(data)
 	if err != nil {
@@ -34,7 +34,7 @@ func ParseFile(file string, data []byte) (Steps, error) {
 	return steps, nil
 }
 
-// A placed error knows the line that it is about.
+// A placed error knows to which line it belongs.
 type placed struct {
 	line int
 	err  error
@@ -53,21 +53,21 @@ func parse(data []byte) (Steps, error) {
 		return nil, err
 	}
 	if len(document.Content) == 0 || document.Content[0].ShortTag() == "!!null" {
-		return nil, errors.New("it declares no step")
+		return nil, errors.New("it has no steps")
 	}
 	var second yaml.Node
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
-		return nil, errors.Join(errors.New("it holds more than one document"), err)
+		return nil, errors.Join(errors.New("it has more than one YAML document"), err)
 	}
 	list := document.Content[0]
 	if err := plain(list); err != nil {
 		return nil, err
 	}
 	if list.Kind != yaml.SequenceNode {
-		return nil, fail(list, "a list of steps is wanted: begin each with -")
+		return nil, fail(list, "it must be a list of steps: begin each one with -")
 	}
 	if len(list.Content) == 0 {
-		return nil, errors.New("it declares no step")
+		return nil, errors.New("it has no steps")
 	}
 	steps, known := Steps{}, slices.Clone(Builtins)
 	for _, n := range list.Content {
@@ -79,16 +79,16 @@ func parse(data []byte) (Steps, error) {
 		steps = append(steps, s)
 	}
 	if len(steps.Probes()) == 0 {
-		return nil, errors.New("no step is a probe, so that nothing could be sent while traffic shifts: mark one that may be sent many times with probe: true")
+		return nil, errors.New("no step is a probe, so nothing could be sent while traffic shifts: mark a step that may be sent many times with probe: true")
 	}
 	return steps, nil
 }
 
-// plain refuses what makes a node stand for another one: whoever reads a step
-// sees all of it.
+// plain refuses a node that stands for another one, so that whoever reads a step sees all of
+// it.
 func plain(n *yaml.Node) error {
 	if n.Kind == yaml.AliasNode {
-		return fail(n, "*%s stands for something else: write it out", n.Value)
+		return fail(n, "*%s is an alias for another node: write the value itself", n.Value)
 	}
 	for _, child := range n.Content {
 		if err := plain(child); err != nil {
@@ -98,13 +98,13 @@ func plain(n *yaml.Node) error {
 	return nil
 }
 
-// keys are read by name, each from its node.
+// keys maps the names of keys to the functions that read their nodes.
 type keys map[string]func(n *yaml.Node) error
 
-// read reads a mapping, and returns the nodes of its keys.
+// read reads a mapping and returns the nodes of its keys.
 func (k keys) read(n *yaml.Node, what string) (map[string]*yaml.Node, error) {
 	if n.Kind != yaml.MappingNode {
-		return nil, fail(n, "%s is no mapping of keys to values", what)
+		return nil, fail(n, "%s is not a mapping of keys to values", what)
 	}
 	given := map[string]*yaml.Node{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -124,16 +124,16 @@ func (k keys) read(n *yaml.Node, what string) (map[string]*yaml.Node, error) {
 	return given, nil
 }
 
-// each reads a mapping whose keys are anybody's choice.
+// each reads a mapping whose keys can be any text.
 func each(n *yaml.Node, what string, read func(key, value *yaml.Node) error) error {
 	if n.Kind != yaml.MappingNode {
-		return fail(n, "%s is no mapping of keys to values", what)
+		return fail(n, "%s is not a mapping of keys to values", what)
 	}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if key.Kind != yaml.ScalarNode {
-			return fail(key, "a key of %s is no text", what)
+			return fail(key, "a key of %s is not a text", what)
 		}
 		if seen[key.Value] {
 			return fail(key, "%s is there twice in %s", key.Value, what)
@@ -146,11 +146,11 @@ func each(n *yaml.Node, what string, read func(key, value *yaml.Node) error) err
 	return nil
 }
 
-// scalar reads a node of a kind of value into a variable of that type.
+// scalar reads a node with a value of a certain kind into a variable of that type.
 func scalar[T any](into *T, kind string) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
 		if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" || n.Decode(into) != nil {
-			return fail(n, "%s is wanted%s", kind, found(n))
+			return fail(n, "it must be %s%s", kind, found(n))
 		}
 		return nil
 	}
@@ -163,12 +163,12 @@ func found(n *yaml.Node) string {
 	return fmt.Sprintf(", not %q", n.Value)
 }
 
-// A stepParser reads one step. Known are the names of the values that it may use.
+// A stepParser reads one step. Known are the names of the values that the step may use.
 type stepParser struct {
 	step  Step
 	known []string
 	probe *bool
-	// requested says that its request has placeholders: sent by itself, they
+	// requested says that the request has placeholders. If the request were sent alone, they
 	// would have no values.
 	requested bool
 }
@@ -214,7 +214,7 @@ func parseStep(n *yaml.Node, known []string) (Step, error) {
 	return *s, nil
 }
 
-// belongs are the keys that a kind of step has besides the others.
+// belongs has the additional keys of each kind of step.
 var belongs = map[string][]string{
 	"method":   {"path", "headers", "body", "json", "status", "token", "expect", "capture", "within", "probe"},
 	"invoke":   {"function", "expect", "capture", "within", "probe"},
@@ -224,10 +224,10 @@ var belongs = map[string][]string{
 	"exercise": {},
 }
 
-// kinds are the keys of which a step has one.
+// kinds are the keys of which a step has exactly one.
 var kinds = slices.Sorted(maps.Keys(belongs))
 
-// kind holds that a step is of one kind, and has what that needs.
+// kind checks that a step is of exactly one kind and has the keys that this kind needs.
 func (p *stepParser) kind(n *yaml.Node, given map[string]*yaml.Node) error {
 	kind := ""
 	for _, k := range kinds {
@@ -240,11 +240,11 @@ func (p *stepParser) kind(n *yaml.Node, given map[string]*yaml.Node) error {
 		}
 	}
 	if kind == "" {
-		return fail(n, "the step does nothing: it has none of %s", strings.Join(kinds, ", "))
+		return fail(n, "the step does nothing: it needs one of %s", strings.Join(kinds, ", "))
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if key != "name" && key != kind && !slices.Contains(belongs[kind], key) {
-			return fail(given[key], "%s says nothing in a step with %s", key, kind)
+			return fail(given[key], "%s has no meaning in a step with %s", key, kind)
 		}
 	}
 	s := &p.step
@@ -252,19 +252,19 @@ func (p *stepParser) kind(n *yaml.Node, given map[string]*yaml.Node) error {
 	case kind == "method" && given["path"] == nil:
 		return fail(n, "the request has no path")
 	case kind == "method" && given["status"] == nil:
-		return fail(n, "the request has no status; say which one a working version answers with")
+		return fail(n, "the request has no status; add the status that a working version answers with")
 	case s.Expect.Error && kind != "invoke":
-		return fail(given["expect"], "error is of invocations; a request has its status")
+		return fail(given["expect"], "error is for invocations; use status for a request")
 	case len(s.Expect.Headers) > 0 && kind == "invoke":
-		return fail(given["expect"], "an invocation is answered without headers")
+		return fail(given["expect"], "the answer to an invocation has no headers")
 	case given["body"] != nil && given["json"] != nil:
-		return fail(given["json"], "a request has body or json, not both")
+		return fail(given["json"], "a request can have body or json, but not both")
 	}
 	return nil
 }
 
-// mayBeProbe decides whether the step is a probe: where it does not say so, if it
-// changes nothing and needs no other step.
+// mayBeProbe decides whether the step is a probe. If the step does not say so, it is one if
+// it changes nothing and needs no other step.
 func (p *stepParser) mayBeProbe(given map[string]*yaml.Node) error {
 	s := &p.step
 	if p.probe == nil {
@@ -272,12 +272,12 @@ func (p *stepParser) mayBeProbe(given map[string]*yaml.Node) error {
 		return nil
 	}
 	if s.Probe = *p.probe; s.Probe && p.requested {
-		return fail(given["probe"], "a probe is sent by itself: its request can't have ${...}")
+		return fail(given["probe"], "a probe is sent without the other steps: its request can't have ${...}")
 	}
 	return nil
 }
 
-// uses notes the placeholders of what is sent.
+// uses notes the placeholders in what is sent.
 func (p *stepParser) uses(n *yaml.Node, text string) error {
 	found := names(text)
 	p.requested = p.requested || len(found) > 0
@@ -309,7 +309,7 @@ func (p *stepParser) method(n *yaml.Node) error {
 		return err
 	}
 	if !slices.Contains(methods, p.step.Method) {
-		return fail(n, "method %q is none of %s%s", p.step.Method, strings.Join(methods, ", "), suggest.DidYouMean(p.step.Method, methods))
+		return fail(n, "method %q is not one of %s%s", p.step.Method, strings.Join(methods, ", "), suggest.DidYouMean(p.step.Method, methods))
 	}
 	return nil
 }
@@ -318,7 +318,7 @@ func (p *stepParser) headers(n *yaml.Node) error {
 	p.step.Headers = map[string]string{}
 	return each(n, "headers", func(key, value *yaml.Node) error {
 		if !headerName.MatchString(key.Value) {
-			return fail(key, "%q is no name of a header", key.Value)
+			return fail(key, "%q is not the name of a header", key.Value)
 		}
 		var text string
 		if err := p.text(&text)(value); err != nil {
@@ -329,7 +329,7 @@ func (p *stepParser) headers(n *yaml.Node) error {
 	})
 }
 
-// headerName is RFC 9110's token.
+// headerName matches a token of RFC 9110.
 var headerName = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
 
 func (p *stepParser) status(n *yaml.Node) error {
@@ -337,7 +337,7 @@ func (p *stepParser) status(n *yaml.Node) error {
 		return err
 	}
 	if p.step.Status < 200 || p.step.Status > 499 {
-		return fail(n, "status %d; a working version answers with 200 to 499", p.step.Status)
+		return fail(n, "status is %d; a working version answers with 200 to 499", p.step.Status)
 	}
 	return nil
 }
@@ -360,7 +360,7 @@ func (p *stepParser) within(n *yaml.Node) error {
 	const most = 15 * time.Minute
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 || d > most {
-		return fail(n, "within %q is no time above 0 and up to %v; write it as 30s or 2m", text, most)
+		return fail(n, "within %q is not a time above 0 and up to %v; write it like 30s or 2m", text, most)
 	}
 	p.step.Within = d
 	return nil
@@ -371,9 +371,9 @@ func (p *stepParser) capture(n *yaml.Node) error {
 	return each(n, "capture", func(key, value *yaml.Node) error {
 		switch {
 		case !variableName.MatchString(key.Value):
-			return fail(key, "%q is no name: letters, digits and _", key.Value)
+			return fail(key, "%q is not a name: use letters, digits and _", key.Value)
 		case slices.Contains(Builtins, key.Value):
-			return fail(key, "%s is there already: every step has it", key.Value)
+			return fail(key, "%s is taken: every step has it", key.Value)
 		}
 		pointer, err := p.pointer(value)
 		p.step.Capture[key.Value] = pointer
@@ -392,7 +392,7 @@ func (p *stepParser) pointer(n *yaml.Node) (string, error) {
 	return pointer, nil
 }
 
-// json reads what is sent as JSON.
+// json reads JSON that is sent.
 func (p *stepParser) json(into *json.RawMessage) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
 		var err error
@@ -410,7 +410,7 @@ func (p *stepParser) expect(n *yaml.Node) error {
 			e.Headers = map[string]Match{}
 			return each(n, "the expected headers", func(key, value *yaml.Node) (err error) {
 				if !headerName.MatchString(key.Value) {
-					return fail(key, "%q is no name of a header", key.Value)
+					return fail(key, "%q is not the name of a header", key.Value)
 				}
 				e.Headers[key.Value], err = p.match(value, true)
 				return err
@@ -437,8 +437,8 @@ func (p *stepParser) expect(n *yaml.Node) error {
 	return err
 }
 
-// match reads what a value must be: a value, or a mapping of equals, matches and
-// exists. Where only texts can be there, a number is one too.
+// match reads what a value must be: either a value, or a mapping of equals, matches and
+// exists. If only texts are possible, a number counts as a text.
 func (p *stepParser) match(n *yaml.Node, texts bool) (Match, error) {
 	var m Match
 	equals := func(n *yaml.Node) (err error) {
@@ -482,14 +482,14 @@ func (p *stepParser) match(n *yaml.Node, texts bool) (Match, error) {
 	case err != nil:
 		return m, err
 	case len(given) == 0:
-		return m, fail(n, "nothing is expected: say equals, matches or exists")
+		return m, fail(n, "nothing is expected: add equals, matches or exists")
 	case m.Exists != nil && !*m.Exists && len(given) > 1:
-		return m, fail(n, "what must not exist has no value")
+		return m, fail(n, "a value that must not exist can't have equals or matches")
 	}
 	return m, nil
 }
 
-// rawJSON returns a node as JSON.
+// rawJSON returns a node as JSON text.
 func rawJSON(n *yaml.Node) (json.RawMessage, error) {
 	value, err := asJSON(n)
 	if err != nil {
@@ -502,7 +502,7 @@ func rawJSON(n *yaml.Node) (json.RawMessage, error) {
 	return encoded, nil
 }
 
-// asJSON returns a node as the value that JSON has for it.
+// asJSON returns a node as the value that it has in JSON.
 func asJSON(n *yaml.Node) (any, error) {
 	switch n.Kind {
 	case yaml.SequenceNode:
@@ -525,7 +525,7 @@ func asJSON(n *yaml.Node) (any, error) {
 		})
 	}
 	switch tag := n.ShortTag(); tag {
-	case "!!str", "!!timestamp": // JSON has no times
+	case "!!str", "!!timestamp": // JSON has no type for times
 		return n.Value, nil
 	case "!!null":
 		return nil, nil
@@ -540,9 +540,9 @@ func asJSON(n *yaml.Node) (any, error) {
 		if n.Decode(&i) == nil {
 			return json.Number(strconv.FormatInt(i, 10)), nil
 		}
-		return nil, fail(n, "%s is no number in JSON", n.Value)
+		return nil, fail(n, "%s is not a number in JSON", n.Value)
 	default:
-		return nil, fail(n, "%s has no form in JSON", tag)
+		return nil, fail(n, "%s can't be written in JSON", tag)
 	}
 }
 
@@ -553,7 +553,7 @@ func decodeInto(n *yaml.Node, into *bool) error {
 	return nil
 }
 
-// subject says what the step does, for one that has no name.
+// subject describes the step if it has no name.
 func (s Step) subject() string {
 	switch {
 	case s.Exercise != "":

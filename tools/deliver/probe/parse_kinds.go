@@ -15,11 +15,11 @@ func (p *stepParser) message(n *yaml.Node) error {
 	case err != nil:
 		return err
 	case m.Queue == "":
-		return fail(n, "the message has no queue; give its URL, such as ${output.QueueUrl}")
+		return fail(n, "the message has no queue; add the queue's URL, such as ${output.QueueUrl}")
 	case given["body"] != nil && given["json"] != nil:
-		return fail(given["json"], "a message has body or json, not both")
+		return fail(given["json"], "a message can have body or json, but not both")
 	case m.Body == "" && m.JSON == nil:
-		return fail(n, "the message is empty; SQS takes none without a body")
+		return fail(n, "the message is empty; SQS accepts no message without a body")
 	}
 	p.step.Message = m
 	return nil
@@ -35,13 +35,13 @@ func (p *stepParser) event(n *yaml.Node) error {
 	case err != nil:
 		return err
 	case e.Source == "" || e.Type == "":
-		return fail(n, "the event has no source or no type; EventBridge matches rules by both")
+		return fail(n, "the event has no source or no type; the rules of EventBridge match both")
 	case strings.HasPrefix(e.Source, "aws."):
 		return fail(given["source"], "source %q is one of AWS's own, which EventBridge refuses", e.Source)
 	case given["detail"] == nil:
 		e.Detail = []byte("{}")
 	case !strings.HasPrefix(string(e.Detail), "{"):
-		return fail(given["detail"], "the detail of an event is a mapping")
+		return fail(given["detail"], "the detail of an event must be a mapping")
 	}
 	p.step.Event = e
 	return nil

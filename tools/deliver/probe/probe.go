@@ -1,7 +1,7 @@
-// Package probe reads what a project declares of its stages' behaviour, and asks
-// them: the steps of the smoke test, in order, and the probes among them, which
-// are sent while traffic shifts. A new version that nobody calls can't fail, and
-// so would pass.
+// Package probe reads what a project declares about the behaviour of its stages, and checks
+// it: the steps of the smoke test, in order. Some of the steps are probes, which are also
+// sent while traffic shifts. A new version that nobody calls can't fail, so without them it
+// would always pass.
 package probe
 
 import (
@@ -18,89 +18,88 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// File is where a project declares its steps, below its root. In a repository that
-// adopts Magewright it is of the same name in the directory magewright.
+// File is the file below the project's root in which it declares its steps. In a repository
+// that adopts Magewright, the file has the same name in the directory magewright.
 const File = "infra/probes.yml"
 
-// Ledger is the exercise of a release ledger, which no request can declare: it
-// hands over what this pipeline signs. Package smoke has it.
+// Ledger is the exercise of a release ledger. No request can declare it, because it hands
+// over records that this pipeline signs. It is implemented in package smoke.
 const Ledger = "ledger"
 
-// Steps are what a project declares, in the order of the smoke test. One of them
-// is a probe at least.
+// Steps are what a project declares, in the order of the smoke test. At least one of them is
+// a probe.
 type Steps []Step
 
-// A Step is one request, one invocation of the function, a message, an event, a run
-// of tests or an exercise, and what must come of it.
+// A Step is one request, invocation of a function, message, event, run of tests or exercise,
+// together with the expected outcome.
 type Step struct {
-	Name string // what it shows
+	Name string // what the step shows
 
-	// A request. Strings may hold ${name}, which stands for a value that an
-	// earlier step has captured, or for one of [Builtins].
+	// A request. Strings may contain ${name}, which stands for a value that an earlier step
+	// captured or for one of [Builtins].
 	Method  string
 	Path    string // below the stage's URL
 	Headers map[string]string
 	Body    string
-	JSON    json.RawMessage // a body, in the place of Body
+	JSON    json.RawMessage // a body, instead of Body
 	Status  int
-	// Token says that it is sent with a link token of the release, as a bearer
-	// token (RFC 6750): what the ledger keeps is not shown without.
+	// Token says that the request carries a link token of the release as a bearer token (RFC
+	// 6750). The ledger shows nothing without one.
 	Token bool
 
-	// Invoke is an event that the function is invoked with, not by its URL.
+	// Invoke is an event with which the function is invoked directly, not through its URL.
 	Invoke json.RawMessage
-	// Function is the name of the function that Invoke is for: its logical id or its
-	// construct's path. "" is the first function of the stage.
+	// Function is the function that Invoke is for, by its logical id or its construct's path.
+	// "" is the first function of the stage.
 	Function string
 
-	// Message is sent to a queue, and must be worked off.
+	// Message is sent to a queue, and must be processed.
 	Message *Message
 
 	// Event is put on an event bus.
 	Event *Event
 
-	// Test is a pattern of Go packages below the project's root, such as
-	// ./smoke/..., whose tests are run.
+	// Test is a pattern of Go packages below the project's root whose tests are run, such as
+	// ./smoke/....
 	Test string
 
-	// Exercise is the name of steps that are Go code, such as [Ledger].
+	// Exercise is the name of steps that are written in Go, such as [Ledger].
 	Exercise string
 
 	Expect  Expectations
-	Capture map[string]string // names of values, by where they are: a JSON Pointer
-	Within  time.Duration     // for how long it is tried again until it succeeds
-	// Probe says that it is also sent while traffic shifts, many times and by
-	// several senders at once. Only its status counts then: the old version
-	// answers too.
+	Capture map[string]string // names of values, by their place in the answer, which is a JSON Pointer
+	Within  time.Duration     // how long the step is repeated until it succeeds
+	// Probe says that the step is also sent while traffic shifts, many times and by several
+	// senders at once. Then only its status counts, because the old version answers too.
 	Probe bool
 }
 
-// A Message is what a step sends to a queue. Queue is the queue's URL, Body what is
-// sent, or JSON in its place. They may hold ${name}.
+// A Message is what a step sends to a queue. Queue is the queue's URL, and Body or JSON is
+// the content. They may contain ${name}.
 type Message struct {
 	Queue string
 	Body  string
 	JSON  json.RawMessage
 }
 
-// An Event is what a step puts on a bus of EventBridge. Bus is the bus's name or ARN,
-// and "" is the default bus. They may hold ${name}.
+// An Event is what a step puts on an EventBridge bus. Bus is the bus's name or ARN, and "" is
+// the default bus. They may contain ${name}.
 type Event struct {
 	Bus, Source, Type string
-	Detail            json.RawMessage // an object
+	Detail            json.RawMessage // a JSON object
 }
 
 // A Probe is a step that is sent while traffic shifts.
 type Probe = Step
 
-// Builtins are the names of the values that every step has.
+// Builtins are the names of the values that every step can use.
 var Builtins = []string{"commit", "package", "stage", "version"}
 
-// Output begins the name of a value that is an output of the stage's stack, as in
+// Output begins the names of values that are outputs of the stage's stack, as in
 // ${output.QueueUrl}.
 const Output = "output."
 
-// safe are the methods of requests that change nothing.
+// safe are the request methods that change nothing.
 var safe = []string{http.MethodGet, http.MethodHead, http.MethodOptions}
 
 // Load reads the steps of the project in dir.
@@ -126,8 +125,8 @@ func (s Steps) Probes() []Probe {
 	return slices.DeleteFunc(slices.Clone(s), func(step Step) bool { return !step.Probe })
 }
 
-// Of returns the steps that reach a function of a stage: requests, if it has a URL, and
-// invocations. The main function of a stage is the first.
+// Of returns the steps that reach a function of a stage: requests if it has a URL, and
+// invocations. The main function of a stage is the first one.
 func (s Steps) Of(o stack.Outputs, main bool) Steps {
 	return slices.DeleteFunc(slices.Clone(s), func(step Step) bool {
 		switch {
@@ -142,10 +141,10 @@ func (s Steps) Of(o stack.Outputs, main bool) Steps {
 	})
 }
 
-// Tokens reports whether a step is sent with a link token.
+// Tokens reports whether any step carries a link token.
 func (s Steps) Tokens() bool {
 	return slices.ContainsFunc(s, func(step Step) bool { return step.Token })
 }
 
-// Safe reports whether the step changes nothing at the stage.
+// Safe reports whether the step changes nothing on the stage.
 func (s Step) Safe() bool { return s.Method != "" && slices.Contains(safe, s.Method) }

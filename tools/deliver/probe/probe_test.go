@@ -82,7 +82,7 @@ func TestRedirection(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); traffic.Run(ctx) }()
-	c.BlockUntil(8) // all pause: one has sent what is wanted, and another may have had its trickle
+	c.BlockUntil(8) // all pause: one has sent what, and another may have had its trickle
 	cancel()
 	<-done
 	if traffic.Sent() == 0 || traffic.Failed() > 0 {

@@ -19,19 +19,19 @@ import (
 )
 
 const (
-	timeout = 15 * time.Second // of a request: longer than the function's own
-	// answerLimit is what a function's answer is no larger than.
+	timeout = 15 * time.Second // for a request: longer than the function's own
+	// answerLimit is larger than any answer of a function.
 	answerLimit = 6 << 20
-	// pause is how long a step that failed waits before it is tried again.
+	// pause is the wait before a failed step is repeated.
 	pause = time.Second
 )
 
-// An Invoker invokes a function of a stage, by its name in the steps. It returns what the
-// function answered, and the kind of its error where it failed.
+// An Invoker invokes a function of a stage, which is named as in the steps. It returns the
+// function's answer, and the kind of its error if it failed.
 type Invoker func(ctx context.Context, function string, event []byte) (payload []byte, failed string, err error)
 
-// Function invokes the functions of a stage by their aliases: the first where no name is
-// given.
+// Function returns an Invoker for the functions of a stage, which it invokes through their
+// aliases. Without a name it invokes the first one.
 func Function(cfg aws.Config, all ...stack.Outputs) Invoker {
 	client := lambda.NewFromConfig(cfg)
 	return func(ctx context.Context, function string, event []byte) ([]byte, string, error) {
@@ -51,7 +51,7 @@ func Function(cfg aws.Config, all ...stack.Outputs) Invoker {
 	}
 }
 
-// noFunction says which functions there are.
+// noFunction returns an error that lists the functions.
 func noFunction(function string, all []stack.Outputs) error {
 	names := make([]string, len(all))
 	for i, o := range all {
@@ -70,12 +70,12 @@ type sender struct {
 func newSender(url string, invoke Invoker, transport http.RoundTripper) sender {
 	return sender{url, invoke, &http.Client{
 		Timeout: timeout, Transport: transport,
-		// A redirection is an answer, and may be the one that is declared.
+		// A redirection is an answer, which may be the declared one.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// send sends what a step says, with values in the places of its placeholders.
+// send sends what a step says, with values instead of its placeholders.
 func (s sender) send(ctx context.Context, step Step, token string, values map[string]any) (answer, error) {
 	if step.Invoke != nil {
 		event, err := fillJSON(step.Invoke, values)
@@ -144,25 +144,26 @@ func (s sender) request(ctx context.Context, step Step, token string, values map
 	return r, nil
 }
 
-// A Session takes the steps of a smoke test, one after the other.
+// A Session takes the steps of a smoke test one after the other.
 type Session struct {
-	URL    string // "" where the function has none
+	URL    string // "" if the function has none
 	Invoke Invoker
 	AWS    aws.Config     // for messages and events
-	Token  string         // for the steps that ask for one
-	Values map[string]any // by name; captures are added
+	Token  string         // for the steps that need one
+	Values map[string]any // by name; captured values are added
 	Clock  clock.Clock
 }
 
-// A Result is what came of a step that went as it must.
+// A Result is the outcome of a step that succeeded.
 type Result struct {
-	Method string // INVOKE of an invocation, SEND of a message, EVENT of an event
-	Status int    // of the HTTP response; 200 of others, or 400 of an invocation that had to fail
+	Method string // INVOKE for an invocation, SEND for a message, EVENT for an event
+	Status int    // the status of the HTTP response; 200 for other steps, or 400 for an invocation that had to fail
 	Body   []byte
 	Took   time.Duration
 }
 
-// Do takes a step. One that has to succeed within a time is tried until then.
+// Do takes a step. If the step has a time within which it must succeed, Do repeats it until
+// then.
 func (s *Session) Do(ctx context.Context, step Step) (Result, error) {
 	switch {
 	case step.Message != nil:
@@ -179,7 +180,7 @@ func (s *Session) Do(ctx context.Context, step Step) (Result, error) {
 		case ctx.Err() != nil || step.Within == 0:
 			return Result{}, err
 		case clock.Since(s.Clock, start) > step.Within:
-			return Result{}, fmt.Errorf("not within %v: %w", step.Within, err)
+			return Result{}, fmt.Errorf("it did not succeed within %v: %w", step.Within, err)
 		}
 		if err := clock.Sleep(ctx, s.Clock, pause); err != nil {
 			return Result{}, err
@@ -205,7 +206,7 @@ func (s *Session) try(ctx context.Context, step Step) (Result, error) {
 	}
 	if step.Invoke != nil {
 		status := http.StatusOK
-		if a.failed != "" { // as it must
+		if a.failed != "" { // the invocation had to fail
 			status = http.StatusBadRequest
 		}
 		return Result{"INVOKE", status, a.body, took}, nil
@@ -213,13 +214,13 @@ func (s *Session) try(ctx context.Context, step Step) (Result, error) {
 	return Result{step.Method, a.status, a.body, took}, nil
 }
 
-// answered returns an error unless the status of an answer is the declared one.
+// answered returns an error unless the answer has the declared status.
 func (s Step) answered(a answer) error {
 	switch {
 	case s.Invoke != nil && s.Expect.Error && a.failed == "":
-		return fmt.Errorf("invoke succeeded with %s, and must fail", short(string(a.body)))
+		return fmt.Errorf("the invocation succeeded with %s, but it must fail", short(string(a.body)))
 	case s.Invoke != nil && !s.Expect.Error && a.failed != "":
-		return fmt.Errorf("invoke failed (%s): %s", a.failed, short(string(a.body)))
+		return fmt.Errorf("the invocation failed (%s): %s", a.failed, short(string(a.body)))
 	case s.Invoke == nil && a.status != s.Status:
 		return fmt.Errorf("%s answered %d %s, want %d", s.subject(), a.status, short(string(a.body)), s.Status)
 	}
@@ -237,7 +238,7 @@ func (s *Session) capture(step Step, a answer) error {
 	for name, pointer := range step.Capture {
 		value, found := lookup(document, pointer)
 		if !found {
-			return fmt.Errorf("there is no %s to capture as %s", at(pointer), name)
+			return fmt.Errorf("the answer has no %s to capture as %s", at(pointer), name)
 		}
 		s.Values[name] = value
 	}

@@ -62,14 +62,14 @@ func TestExpectations(t *testing.T) {
 		{expect: "{headers: {kind: {matches: '^b'}}}", says: `header kind is "order", which does not match ^b`},
 		{expect: "{headers: {other: {exists: true}}}", says: "header other is not there"},
 		{expect: "{headers: {other: bill}}", says: "header other is not there"},
-		{expect: "{headers: {kind: {exists: false}}}", says: `header kind is "order", and must not be there`},
+		{expect: "{headers: {kind: {exists: false}}}", says: `header kind is "order", but must not be there`},
 		{expect: "{headers: {kind: '${stage}'}}", says: `want "staging"`},
 
 		{expect: "{body: hello}", answer: "hello"},
 		{expect: "{body: 7}", answer: "7"},
 		{expect: "{body: {matches: ell}}", answer: "hello"},
 		{expect: "{body: {exists: false}}", answer: ""},
-		{expect: "{body: {exists: false}}", answer: "a", says: "the body is \"a\", and must not be there"},
+		{expect: "{body: {exists: false}}", answer: "a", says: "the body is \"a\", but must not be there"},
 		{expect: "{body: hello}", answer: "hello\n", says: `the body is "hello\n", want "hello"`},
 		{expect: "{body: {matches: '^ell'}}", answer: "hello", says: "which does not match ^ell"},
 
@@ -91,7 +91,7 @@ func TestExpectations(t *testing.T) {
 		{expect: "{json: {/a: 1}}", answer: `{"a":"1"}`, says: `/a is "1", want 1`},
 		{expect: "{json: {/a: null}}", answer: `{}`, says: "/a is not there"},
 		{expect: "{json: {/a: {exists: true}}}", answer: `{}`, says: "/a is not there"},
-		{expect: "{json: {/a: {exists: false}}}", answer: `{"a":1}`, says: "/a is 1, and must not be there"},
+		{expect: "{json: {/a: {exists: false}}}", answer: `{"a":1}`, says: "/a is 1, but must not be there"},
 		{expect: "{json: {/a: {equals: {b: 1}}}}", answer: `{"a":{"b":1,"c":2}}`, says: `/a is {"b":1,"c":2}, want {"b":1}`},
 		{expect: "{json: {/a: [1]}}", answer: `{"a":{"b":1}}`, says: `want [1]`},
 		{expect: "{json: {/a: x}}", answer: `{"a":[]}`, says: `/a is [], want "x"`},
@@ -157,7 +157,7 @@ func TestSession(t *testing.T) {
 		t.Errorf("the results are %+v", results)
 	}
 	for file, says := range map[string]string{
-		"- {method: GET, path: a, status: 201, capture: {x: /nowhere}}":  "there is no /nowhere to capture as x",
+		"- {method: GET, path: a, status: 201, capture: {x: /nowhere}}":  "the answer has no /nowhere to capture as x",
 		"- {method: GET, path: a, status: 201, headers: {A: \"b\\nc\"}}": "invalid header field value",
 		"- {method: GET, path: \"%zz\", status: 201}":                    "invalid URL escape",
 	} {
@@ -186,7 +186,7 @@ func TestWithin(t *testing.T) {
 		tries  int
 	}{
 		{within: ", within: 3s", works: 3, tries: 3},
-		{within: ", within: 3s", works: 100, says: "not within 3s: GET /a: /ready is false, want true", tries: 5},
+		{within: ", within: 3s", works: 100, says: "it did not succeed within 3s: GET /a: /ready is false, want true", tries: 5},
 		{within: "", works: 2, says: "GET /a: /ready is false, want true", tries: 1},
 	} {
 		tries := 0
@@ -228,9 +228,9 @@ func TestInvoke(t *testing.T) {
 	}{
 		{step: "{invoke: {id: '${stage}'}, expect: {json: {/ok: true}}}", payload: `{"ok":true}`, status: 200},
 		{step: "{invoke: {id: '${stage}'}, expect: {json: {/ok: true}}}", payload: `{"ok":false}`, says: "invoke: /ok is false, want true"},
-		{step: "{invoke: {id: '${stage}'}}", payload: `{"errorType":"Bad"}`, failed: "Unhandled", says: `invoke failed (Unhandled): {"errorType":"Bad"}`},
+		{step: "{invoke: {id: '${stage}'}}", payload: `{"errorType":"Bad"}`, failed: "Unhandled", says: `the invocation failed (Unhandled): {"errorType":"Bad"}`},
 		{step: "{invoke: {id: '${stage}'}, expect: {error: true, json: {/errorType: Bad}}}", payload: `{"errorType":"Bad"}`, failed: "Unhandled", status: 400},
-		{step: "{invoke: {id: '${stage}'}, expect: {error: true}}", payload: `null`, says: "invoke succeeded with null, and must fail"},
+		{step: "{invoke: {id: '${stage}'}, expect: {error: true}}", payload: `null`, says: "the invocation succeeded with null, but it must fail"},
 		{step: "{invoke: {id: '${stage}'}}", err: errors.New("denied"), says: "denied"},
 	} {
 		session := &probe.Session{Clock: clock.System(), Values: map[string]any{"stage": "staging"}, Invoke: func(_ context.Context, _ string, event []byte) ([]byte, string, error) {

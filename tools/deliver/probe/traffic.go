@@ -12,39 +12,38 @@ import (
 )
 
 const (
-	// workers send side by side; more would make a small function start many
-	// environments.
+	// workers is how many requests are sent at the same time. More would make a small
+	// function start many environments.
 	workers = 8
-	// idle is how often a worker looks whether more is wanted, and trickle how
-	// often one of them sends all the same: alarms need data in each minute.
+	// idle is how often a worker checks whether more requests are wanted. trickle is how
+	// often one of them sends a request anyway, because alarms need data in each minute.
 	idle    = 50 * time.Millisecond
 	trickle = 500 * time.Millisecond
 )
 
-// Traffic sends probes to a stage: as fast as they are answered until as many
-// are sent as are wanted, then a trickle.
+// Traffic sends probes to a stage. It sends as fast as they are answered until the wanted
+// number is reached, and then only a trickle.
 type Traffic struct {
-	URL    string  // "" where the function has none
+	URL    string  // "" if the function has none
 	Invoke Invoker // for probes that invoke the function
-	Probes []Probe // none where nothing reaches the function but its events
-	Token  string  // for those that ask for one
+	Probes []Probe // empty if only events reach the function
+	Token  string  // for the probes that need one
 	Clock  clock.Clock
 
 	wanted, sent, failed atomic.Int64
 	ended                atomic.Bool
 }
 
-// Want says how many requests are wanted in all. It may be called at any time.
+// Want sets the total number of requests that are wanted. It may be called at any time.
 func (t *Traffic) Want(n int) { t.wanted.Store(int64(n)) }
 
-// Sent returns how many requests were answered, or failed.
+// Sent returns how many requests were sent, whether they succeeded or failed.
 func (t *Traffic) Sent() int { return int(t.sent.Load()) }
 
-// Failed returns how many requests were not answered as they must be.
+// Failed returns how many requests did not get the expected answer.
 func (t *Traffic) Failed() int { return int(t.failed.Load()) }
 
-// Satisfied reports whether as many requests were sent as are wanted, or no more
-// will be.
+// Satisfied reports whether the wanted number of requests was sent, or no more can be sent.
 func (t *Traffic) Satisfied() bool { return t.ended.Load() || t.sent.Load() >= t.wanted.Load() }
 
 // Run sends until ctx ends.
@@ -69,7 +68,7 @@ func (t *Traffic) Run(ctx context.Context) {
 				if more := n <= t.wanted.Load(); more || i == 0 {
 					ok := t.send(ctx, stage, t.Probes[int(n-1)%len(t.Probes)])
 					if more && ok {
-						continue // what fails at once must not be asked without end
+						continue // a request that fails at once must not be repeated without a pause
 					}
 				} else {
 					next.Add(-1)
@@ -83,13 +82,12 @@ func (t *Traffic) Run(ctx context.Context) {
 	work.Wait()
 }
 
-// send reports whether a probe was answered with the status that it must be
-// answered with. What else is expected of it is not looked at: the old version may
-// answer otherwise.
+// send reports whether a probe got an answer with the expected status. Other expectations are
+// ignored, because the old version may answer differently.
 func (t *Traffic) send(ctx context.Context, stage sender, p Probe) bool {
 	a, err := stage.send(ctx, p, t.Token, nil)
 	if ctx.Err() != nil {
-		return false // the shift has ended; this request says nothing
+		return false // the shift has ended, so this request proves nothing
 	}
 	ok := err == nil && p.answered(a) == nil
 	if !ok {

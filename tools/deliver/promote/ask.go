@@ -11,22 +11,22 @@ import (
 	"golang.org/x/term"
 )
 
-// An asker puts a question to a person and returns where the answer will be;
-// nil where there is nobody.
+// An asker asks a person a question and returns a channel for the answer. The channel is nil
+// if there is nobody to ask.
 type asker func(ctx context.Context, question string) <-chan bool
 
-// atTerminal asks on out and reads from this process's terminal.
+// atTerminal asks on out and reads the answer from this process's terminal.
 func atTerminal(out io.Writer) asker {
 	return func(_ context.Context, question string) <-chan bool {
 		if !term.IsTerminal(int(os.Stdin.Fd())) { // #nosec G115 -- a file descriptor is small
 			return nil
 		}
-		fmt.Fprintf(out, "%s\nlet it go on? y or n\n", question)
+		fmt.Fprintf(out, "%s\ncontinue the deployment? y or n\n", question)
 		return answers(os.Stdin)
 	}
 }
 
-// answers reads lines until one says yes or no. The end of the input is a no.
+// answers reads lines until one of them says yes or no. The end of the input counts as no.
 func answers(in io.Reader) <-chan bool {
 	answer := make(chan bool, 1)
 	go func() {

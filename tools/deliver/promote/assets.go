@@ -20,13 +20,13 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 )
 
-// largestAsset is Lambda's limit for a package in S3, unzipped, in bytes. Nothing
-// larger can be deployed.
+// largestAsset is Lambda's limit for an unzipped package in S3, in bytes. Nothing larger can
+// be deployed.
 const largestAsset = 250 << 20
 
-// checkAssets compares what is in S3 under the names of production's assets with
-// the assembly. The CDK CLI uploads an asset only where nothing has its name, which
-// is known beforehand. So whoever could write to the bucket could have put another
+// checkAssets compares the objects in S3 that have the names of production's assets with the
+// assembly. The CDK CLI does not upload an asset if an object of its name exists, and the
+// names are known beforehand. So anybody who may write to the bucket could have put another
 // function or template there.
 func checkAssets(ctx context.Context, cfg project.Config, awsConfig aws.Config, production manifest.Stage, by caller) error {
 	account, region := by.account, awsConfig.Region
@@ -60,21 +60,21 @@ func checkAsset(ctx context.Context, cfg project.Config, awsConfig aws.Config, a
 		return nil // it will be uploaded
 	}
 	if _, ok := errors.AsType[*types.NoSuchBucket](err); ok {
-		return exit.Missing("go tool mage bootstrap", "there is no bucket %s for what is deployed: %w", asset.Bucket, err)
+		return exit.Missing("go tool mage bootstrap", "there is no bucket %s for the assets: %w", asset.Bucket, err)
 	}
 	look := "aws s3api head-object --bucket " + asset.Bucket + " --key " + asset.Key
 	if err != nil {
-		return exit.Missing(look, "comparing what is in S3 already with %s: %w", asset.Path, err)
+		return exit.Missing(look, "comparing the object in S3 with %s: %w", asset.Path, err)
 	}
 	if err := asset.Is(cfg.Assembly, object); err != nil {
-		return exit.Failed(look+"; find out who has written it, then delete it",
-			"s3://%s/%s has the name of the assembly's %s, and would be deployed in its place: %w", asset.Bucket, asset.Key, asset.Path, err)
+		return exit.Failed(look+"; find out who wrote it, then delete it",
+			"s3://%s/%s has the name of the assembly's %s and would be deployed instead of it: %w", asset.Bucket, asset.Key, asset.Path, err)
 	}
 	return nil
 }
 
-// readObject returns the object that has an asset's name. Like the CDK CLI it
-// assumes the role that may publish, and otherwise uses its own credentials.
+// readObject returns the object with an asset's name. Like the CDK CLI, it assumes the role
+// that may publish assets, and otherwise uses its own credentials.
 func readObject(ctx context.Context, awsConfig aws.Config, asset cdk.Asset) ([]byte, error) {
 	if asset.Role != "" {
 		provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(awsConfig), asset.Role, func(o *stscreds.AssumeRoleOptions) {
@@ -92,7 +92,7 @@ func readObject(ctx context.Context, awsConfig aws.Config, asset cdk.Asset) ([]b
 		if asset.Region != "" {
 			o.Region = asset.Region
 		}
-		// An endpoint on this machine has no hosts for buckets.
+		// An endpoint on this machine has no host names for buckets.
 		o.UsePathStyle = awsConfig.BaseEndpoint != nil
 	})
 	got, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &asset.Bucket, Key: &asset.Key})
@@ -104,12 +104,12 @@ func readObject(ctx context.Context, awsConfig aws.Config, asset cdk.Asset) ([]b
 		return nil, err
 	}
 	if len(data) > largestAsset {
-		return nil, fmt.Errorf("it has more than %d bytes, which can't be deployed", largestAsset)
+		return nil, fmt.Errorf("it has more than %d bytes, so it can't be deployed", largestAsset)
 	}
 	return data, nil
 }
 
-// untouched adds to an error of the preparation that nothing was deployed.
+// untouched adds to an error that nothing was deployed yet.
 func untouched(err error) error {
 	if e, ok := errors.AsType[*exit.Error](err); ok {
 		return &exit.Error{Code: e.Code, Err: fmt.Errorf("production is untouched: %w", e.Err), Next: e.Next}

@@ -257,11 +257,11 @@ func TestAttackReleaseOfAnotherName(t *testing.T) {
 	deploy(`{}`, `"commit `+first+`"`)
 	g.refused("the description of function F in magewright-production.template.json names commit " + first[:12])
 	deploy(`{}`, `{"Fn::Join":["",["commit ","`+first+`"]]}`)
-	g.refused("the description of function F in magewright-production.template.json is no text")
+	g.refused("the description of function F in magewright-production.template.json is not a text")
 	deploy(`{"magewright":{"commit":"`+first+`"}}`, `"x"`)
-	g.refused("is of commit " + first[:12] + ", as its metadata says")
+	g.refused("names commit " + first[:12] + ", but the release is ")
 	deploy(`{"magewright":{}}`, `"x"`)
-	g.refused("is of commit nothing")
+	g.refused("names commit nothing, but the release is ")
 	deploy(`{}`, `"commit `+g.commit+`"`)
 	g.passes()
 	// What synth has written counts first.
@@ -303,7 +303,7 @@ func TestAttackPreparedAsset(t *testing.T) {
 			t.Fatal(err)
 		}
 		g.put(tt.key, "what the attacker wants")
-		g.refused("s3://" + g.bucket + "/" + tt.key + " has the name of the assembly's " + tt.file + ", and would be deployed in its place")
+		g.refused("s3://" + g.bucket + "/" + tt.key + " has the name of the assembly's " + tt.file + " and would be deployed instead of it")
 		g.put(tt.key, string(content)) // as staging's deployment leaves it
 		g.passes()
 	}
@@ -323,7 +323,7 @@ func TestAttackReplacedPackage(t *testing.T) {
 	if info.Status != types.DeploymentStatusStopped {
 		t.Errorf("the deployment is %s", info.Status)
 	}
-	if err := s.because(io.ErrUnexpectedEOF); !strings.Contains(err.Error(), "version 2 is made of a package with CodeSha256 ") {
+	if err := s.because(io.ErrUnexpectedEOF); !strings.Contains(err.Error(), "version 2 is made from a package with CodeSha256 ") {
 		t.Errorf("the error is %v", err)
 	}
 	if served := stagetest.Must[stack.Served](t)(stack.Serving(t.Context(), s.AWS, s.Outputs)); served.String() != "1" {
@@ -342,7 +342,7 @@ func TestAttackSwappedPackages(t *testing.T) {
 	if service.Status != types.DeploymentStatusStopped || worker.Status != types.DeploymentStatusStopped {
 		t.Errorf("the deployments are %s and %s", service.Status, worker.Status)
 	}
-	if err := s.because(io.ErrUnexpectedEOF); !strings.Contains(err.Error(), fmt.Sprintf("and the evidence for service is of SHA-256 %.12s", s.want[""])) {
+	if err := s.because(io.ErrUnexpectedEOF); !strings.Contains(err.Error(), fmt.Sprintf("but the evidence for service is about SHA-256 %.12s", s.want[""])) {
 		t.Errorf("the error is %v", err)
 	}
 	_, err := smoke.Exercise(t.Context(), smoke.Target{AWS: s.AWS, Outputs: s.outputs, Others: []stack.Outputs{s.besides[0].outputs}, Serve: s.want, Clock: s.clock})
@@ -375,8 +375,8 @@ func TestAttackAnotherTemplateWasDeployed(t *testing.T) {
 		differs                string
 	}{
 		{"as it was deployed", spaced.String(), r.pkg, ""},
-		{"another template", `{"Resources":{}}`, r.pkg, "stack magewright-production has another template than the assembly's magewright-production.template.json"},
-		{"another package", spaced.String(), strings.Repeat("e", 64), "version 7 serves, whose package has the SHA-256 eeeeeeeeeeee"},
+		{"another template", `{"Resources":{}}`, r.pkg, "stack magewright-production differs from the assembly's magewright-production.template.json"},
+		{"another package", spaced.String(), strings.Repeat("e", 64), "version 7 serves a package with SHA-256 eeeeeeeeeeee"},
 	} {
 		config := stacktest.Start(t, stacktest.Stage{Outputs: stacktest.Outputs(), Template: tt.template}, http.NotFoundHandler())
 		got, err := readBack(t.Context(), r.cfg, config, manifest.Old().Last(), stack.Served{Version: "7", Package: tt.serves}, r.pkg)
@@ -403,9 +403,9 @@ func TestAttackAnotherJudge(t *testing.T) {
 		approved bool
 		says     string
 	}{
-		"the release's own code":    {&readiness.Judge{Outside: true}, release, true, "the code of release nothing has judged, and the last release is dddddddddddd"},
-		"another release's":         {&readiness.Judge{Commit: other}, release, true, "the code of release eeeeeeeeeeee has judged, and the last release is dddddddddddd"},
-		"nobody's":                  {nil, release, true, "the evidence does not say that the last release's code has judged it"},
+		"the release's own code":    {&readiness.Judge{Outside: true}, release, true, "the code of release nothing judged it, but the last release is dddddddddddd"},
+		"another release's":         {&readiness.Judge{Commit: other}, release, true, "the code of release eeeeeeeeeeee judged it, but the last release is dddddddddddd"},
+		"nobody's":                  {nil, release, true, "the evidence does not say that the last release's code judged it"},
 		"none, and nobody approves": {&readiness.Judge{}, "", false, "nobody has approved it"},
 		"none, and it is approved":  {&readiness.Judge{}, "", true, ""},
 		"the last release's":        {&readiness.Judge{Commit: release}, release, true, ""},

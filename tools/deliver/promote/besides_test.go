@@ -132,7 +132,7 @@ func TestAFunctionThatNobodyCalls(t *testing.T) {
 	if service.Status != types.DeploymentStatusSucceeded || worker.Status != types.DeploymentStatusSucceeded {
 		t.Fatalf("the deployments are %s and %s", service.Status, worker.Status)
 	}
-	if said := s.out.String(); strings.Count(said, "NOT JUDGED: ") != 1 || !strings.Contains(said, "no step of the probes reaches worker; its alarms alone watch the new version") {
+	if said := s.out.String(); strings.Count(said, "NOT JUDGED: ") != 1 || !strings.Contains(said, "no step of the probes reaches worker; only its alarms watch the new version") {
 		t.Errorf("it said %s", said)
 	}
 }

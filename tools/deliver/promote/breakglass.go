@@ -21,16 +21,16 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// minReason is how many characters a reason for breaking the glass has at
-// least: what fits into fewer explains nothing.
+// minReason is the smallest number of characters in a reason for breaking the glass. Fewer
+// can't explain anything.
 const minReason = 10
 
-// breakFile, in the evidence directory, is the signed record of a deployment
+// breakFile is the file in the evidence directory with the signed record of a deployment
 // against the evidence.
 const breakFile = "break-glass.dsse.json"
 
-// breakGlass records, signed, that a release is deployed although it was
-// refused, before it is: here, and where the delivery keeps evidence.
+// breakGlass writes a signed record that a refused release is deployed. It does so before the
+// deployment: on this machine, and in the place where the delivery keeps evidence.
 func breakGlass(ctx context.Context, cfg project.Config, awsConfig aws.Config, names manifest.Manifest, signer evidence.Signer, release cdk.Release, record evidence.Deployment, now time.Time) error {
 	broken := record.BreakGlass
 	rule := strings.Repeat("!", 72)
@@ -58,15 +58,15 @@ func breakGlass(ctx context.Context, cfg project.Config, awsConfig aws.Config, n
 	}
 	fmt.Fprintf(cfg.Stdout, "recorded in %s\n", file)
 	if err := keep(ctx, awsConfig, names, signer, release, record); err != nil {
-		// The house burns: that it can't be kept is no reason to wait.
-		fmt.Fprintf(cfg.Stdout, "and not where evidence is kept: %v\n", err)
+		// This is an emergency, so a record that can't be kept is no reason to wait.
+		fmt.Fprintf(cfg.Stdout, "the record could not be kept with the other evidence: %v\n", err)
 	}
 	return nil
 }
 
-// keep keeps the record of a deployment where the delivery keeps evidence: in the
-// pipeline's bucket, or in staging's ledger, where the approver looks. A delivery that
-// has neither keeps none.
+// keep keeps the record of a deployment in the place where the delivery keeps evidence: in
+// the pipeline's bucket, or in staging's ledger, where the approver looks. A delivery without
+// either keeps no records.
 func keep(ctx context.Context, awsConfig aws.Config, names manifest.Manifest, signer evidence.Signer, release cdk.Release, record evidence.Deployment) error {
 	kept, found, err := bucket.Find(ctx, awsConfig, names, signer)
 	if err != nil {
@@ -82,11 +82,11 @@ func keep(ctx context.Context, awsConfig aws.Config, names manifest.Manifest, si
 	return ledgerclient.Client{URL: outputs.FunctionURL, Signer: signer}.PutDeployment(ctx, release.Commit, release.Package, record)
 }
 
-// refuse returns the error of a release that the evidence does not allow.
+// refuse returns the error about a release that the evidence does not allow.
 func refuse(err error) error {
 	if missing, ok := errors.AsType[*exit.Error](err); ok && missing.Code == exit.Environment {
 		return err
 	}
 	return exit.Failed(`go tool mage check deploy-staging smoke readiness, or in an emergency go tool mage promote -breakGlass="REASON"`,
-		"production is untouched, as the evidence does not allow this release: %w", err)
+		"production is untouched, because the evidence does not allow this release: %w", err)
 }

@@ -6,38 +6,39 @@ import (
 	"github.com/magewright/magewright/tools/deliver/canary"
 )
 
-// An action is what a canary's judgement calls for.
+// An action is the reaction to a canary's judgement.
 type action int
 
 const (
-	wait action = iota // for more of the sample
+	wait action = iota // until the sample is larger
 	extend
 	goOn
-	ask   // a person, or stop where there is none
-	leave // it to the alarms: nothing of ours can enlarge the sample
+	ask   // a person, or stop if there is nobody to ask
+	leave // the decision to the alarms, because we can't enlarge the sample
 	stop
 )
 
-// extension is how many times the smallest sample an inconclusive canary gets:
-// in 295 invocations, 8 errors still exclude a rate of 5 %.
+// extension is how many times the smallest sample an inconclusive canary gets. In 295
+// invocations, 8 errors still rule out a rate of 5 %.
 const extension = 5
 
-// A course is how far a canary has come. Its times are AWS's, which in a
-// rehearsal run faster than ours; only elapsed is by our clock, and never more.
+// A course says how far a canary has come. Its times are AWS's, which in a rehearsal runs
+// faster than our clock. Only elapsed is measured with our clock, and never exceeds the time
+// on AWS.
 type course struct {
 	limits  canary.Limits
 	start   time.Time     // of the shift
 	length  time.Duration // until all traffic moves
 	latest  time.Time     // the newest minute that has data
 	elapsed time.Duration // since the shift was first seen
-	// unanswered says that all our requests failed: there may never be data, and
-	// so no time of AWS's either.
+	// unanswered says that all of our requests failed. Then there may never be data, and so
+	// no time of AWS's either.
 	unanswered bool
 	extended   bool
-	nobody     bool // is there to be asked
+	unattended bool // there is no terminal to ask at
 	asked      bool
-	approved   bool // by the person who was asked
-	// alone says that no request of ours reaches the function: it has its events only.
+	approved   bool // the person who was asked let it continue
+	// alone says that none of our requests reaches the function: only its events do.
 	alone bool
 }
 
@@ -49,8 +50,8 @@ func (c course) wanted() int {
 	return c.limits.MinInvocations
 }
 
-// left returns how much time there is at most until all traffic moves: the
-// newest minute that has data has at least begun.
+// left returns the longest time that can remain until all traffic moves. The newest minute
+// with data has at least begun.
 func (c course) left() time.Duration {
 	left := c.length - c.elapsed
 	if !c.latest.IsZero() {
@@ -59,19 +60,18 @@ func (c course) left() time.Duration {
 	return left
 }
 
-// Metrics come by minutes: at the latest look that is sure to leave a minute for
-// stopping, less than two are left by the newest minute that has data. A person
-// is asked a minute before that. A shift that is too short for it is decided in
-// its first half.
+// due reports whether it is time to decide, or to ask a person. Metrics arrive once a minute,
+// so with two minutes left there is just enough time to stop. A person is asked one minute
+// before that. A shift that is too short for this is decided in its first half.
 func (c course) due() bool {
 	return c.unanswered || c.left() < min(3*time.Minute, c.length*3/5)
 }
 
 func (c course) overdue() bool {
-	return c.unanswered && c.nobody || c.left() < min(2*time.Minute, c.length/2)
+	return c.unanswered && c.unattended || c.left() < min(2*time.Minute, c.length/2)
 }
 
-// decide says what to do after a judgement.
+// decide returns what to do after a judgement.
 func (c course) decide(j canary.Judgement) action {
 	switch {
 	case j.Verdict == canary.Fail:

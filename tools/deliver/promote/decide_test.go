@@ -38,7 +38,7 @@ func TestDecide(t *testing.T) {
 		{"the sample comes while a person thinks", course{latest: minute(3), asked: true}, 0, 60, goOn},
 		{"no request arrives", course{unanswered: true}, 0, 0, ask},
 		{"no request arrives, and a person thinks", course{unanswered: true, asked: true}, 0, 0, wait},
-		{"no request arrives, and nobody is there", course{unanswered: true, asked: true, nobody: true}, 0, 0, stop},
+		{"no request arrives, and nobody is there", course{unanswered: true, asked: true, unattended: true}, 0, 0, stop},
 	} {
 		c := tt.course
 		c.limits, c.start, c.length = canary.LimitsOf(0.05, 3000), start, 5*time.Minute

@@ -23,45 +23,44 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// pollInterval is how often a deployment is looked at.
+// pollInterval is the time between two looks at a deployment.
 const pollInterval = 500 * time.Millisecond
 
-// A follower prints what becomes of deployments while they go on, and judges
-// those that shift traffic.
+// A follower prints the progress of deployments, and judges those that shift traffic.
 type follower struct {
 	deployments *codedeploy.Client
 	functions   *lambda.Client
 	alarms      *cloudwatch.Client
 	outputs     stack.Outputs
 	clock       clock.Clock
-	// pace is by what AWS is asked again where follow judges meanwhile. It is
-	// another one, so that a test can let time pass for follow alone.
+	// pace is the clock for asking AWS again while follow judges. It is a separate clock so
+	// that a test can let time pass for follow alone.
 	pace    clock.Clock
 	out     *live.Screen
 	cfg     project.Config
 	probes  []probe.Probe
-	token   string // that probes are sent with
+	token   string // the token that probes carry
 	pkg     string // SHA-256 of the package that a new version must be made of; "" compares nothing
 	limits  canary.Limits
 	ask     asker
 	traffic func() *probe.Traffic // what is sent during a shift
 
-	known   []string // deployments that are none of ours, or have ended
+	known   []string // deployments that have ended or were there before
 	watches map[string]*watch
-	printed map[string]string // what was printed of each deployment
-	last    string            // what was last seen, "" before there was anything
-	stopped string            // why the canary was stopped, "" if it was not
+	printed map[string]string // what was printed about each deployment
+	last    string            // what was seen last; "" at the beginning
+	stopped string            // why the canary was stopped; "" if it was not
 	blind   bool              // AWS could not be asked
 
-	// besides are the followers of the stage's other functions, which look when this one
+	// besides are the followers of the stage's other functions. They look whenever this one
 	// does.
 	besides []*follower
-	other   bool     // it is one of them
-	chart   []string // what is shown of the newest deployment
+	other   bool     // it is one of the others
+	chart   []string // the lines that show the newest deployment
 }
 
-// newFollower returns one that leaves out the deployments that are there
-// already. The token lets probes read what the ledger keeps.
+// newFollower returns a follower that ignores the deployments that exist already. With the
+// token, probes can read what the ledger keeps.
 func newFollower(ctx context.Context, cfg project.Config, awsConfig aws.Config, o stack.Outputs, token string, out *live.Screen) (*follower, error) {
 	steps, err := probe.Load(cfg.Dir)
 	if err != nil {
@@ -83,8 +82,8 @@ func newFollower(ctx context.Context, cfg project.Config, awsConfig aws.Config, 
 	return f, err
 }
 
-// beside adds a follower of another function of the stage. Requests of the steps that
-// reach it are sent to it, if there are any.
+// beside adds a follower for another function of the stage. If steps reach that function,
+// their requests are sent to it.
 func (f *follower) beside(ctx context.Context, awsConfig aws.Config, o stack.Outputs) error {
 	other, err := newFollower(ctx, f.cfg, awsConfig, o, f.token, f.out)
 	if err != nil {
@@ -94,16 +93,16 @@ func (f *follower) beside(ctx context.Context, awsConfig aws.Config, o stack.Out
 	if err != nil {
 		return err
 	}
-	// Nothing is sent until a deployment is seen.
+	// Nothing is sent before a deployment is seen.
 	other.probes, other.other = steps.Of(o, false).Probes(), true
 	f.besides = append(f.besides, other)
 	return nil
 }
 
-// all returns the followers of all functions.
+// all returns this follower and those of the other functions.
 func (f *follower) all() []*follower { return append([]*follower{f}, f.besides...) }
 
-// show shows the newest of each function.
+// show shows the newest deployment of each function.
 func (f *follower) show() {
 	var lines []string
 	for _, each := range f.all() {
@@ -112,7 +111,8 @@ func (f *follower) show() {
 	f.out.Show(lines)
 }
 
-// ids returns the ids of the group's deployments, or of those in the states.
+// ids returns the ids of the group's deployments. If there are states, it returns only
+// deployments in these states.
 func (f *follower) ids(ctx context.Context, states ...types.DeploymentStatus) ([]string, error) {
 	listed, err := f.deployments.ListDeployments(ctx, &codedeploy.ListDeploymentsInput{
 		ApplicationName:     &f.outputs.DeploymentApplication,
@@ -125,15 +125,15 @@ func (f *follower) ids(ctx context.Context, states ...types.DeploymentStatus) ([
 	return listed.Deployments, nil
 }
 
-// follow looks until ctx ends. That AWS can't be asked for a while is said and
-// borne: the deployment goes on there.
+// follow looks at the deployments until ctx ends. If AWS can't be asked for a while, it says
+// so and goes on, because the deployment goes on too.
 func (f *follower) follow(ctx context.Context) {
 	defer f.close()
 	for ctx.Err() == nil {
 		for _, each := range f.all() {
 			err := each.look(ctx)
 			if err != nil && ctx.Err() == nil && !each.blind {
-				fmt.Fprintf(f.out, "not all of the deployment can be seen: %v\n", err)
+				fmt.Fprintf(f.out, "the deployment can't be seen completely: %v\n", err)
 			}
 			each.blind = err != nil
 		}
@@ -142,12 +142,12 @@ func (f *follower) follow(ctx context.Context) {
 			break
 		}
 	}
-	// How it ended may not have been seen yet.
+	// The end may not have been seen yet.
 	final, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	for _, each := range f.all() {
 		if err := each.look(final); err != nil && !each.blind {
-			fmt.Fprintf(f.out, "how the deployment ended can't be seen: %v\n", err)
+			fmt.Fprintf(f.out, "the end of the deployment can't be seen: %v\n", err)
 		}
 	}
 }
@@ -161,7 +161,7 @@ func (f *follower) close() {
 	f.out.Show(nil)
 }
 
-// look takes in how each deployment stands that is not known.
+// look examines each deployment that is not known yet.
 func (f *follower) look(ctx context.Context) error {
 	ids, err := f.ids(ctx)
 	if err != nil {
@@ -178,7 +178,7 @@ func (f *follower) look(ctx context.Context) error {
 	return nil
 }
 
-// see takes in how one deployment stands.
+// see examines one deployment.
 func (f *follower) see(ctx context.Context, id string) error {
 	got, err := f.deployments.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
 	if err != nil {
@@ -199,7 +199,7 @@ func (f *follower) see(ctx context.Context, id string) error {
 		unseen = w.look(ctx, info, alias)
 	}
 	unseen = errors.Join(unseen, f.print(ctx, id, info, alias, w))
-	if hasEnded(info) && ctx.Err() == nil { // else the last look has yet to say how
+	if hasEnded(info) && ctx.Err() == nil { // otherwise the last look has yet to say how it ended
 		if w != nil {
 			w.close()
 		}
@@ -208,7 +208,7 @@ func (f *follower) see(ctx context.Context, id string) error {
 	return unseen
 }
 
-// print says in a line how a deployment stands, if that is new.
+// print prints one line about a deployment if something has changed.
 func (f *follower) print(ctx context.Context, id string, info *types.DeploymentInfo, alias *lambda.GetAliasOutput, w *watch) error {
 	f.last = fmt.Sprintf("deployment %s %s, version %s", id, info.Status, stack.Traffic(alias.FunctionVersion, alias.RoutingConfig))
 	line := strings.TrimPrefix(f.last, "deployment "+id+" ")
@@ -236,7 +236,7 @@ func (f *follower) print(ctx context.Context, id string, info *types.DeploymentI
 	return nil
 }
 
-// ringing names the alarms of the deployment group that are in alarm.
+// ringing names the deployment group's alarms that are in alarm.
 func (f *follower) ringing(ctx context.Context) (string, error) {
 	group, err := f.deployments.GetDeploymentGroup(ctx, &codedeploy.GetDeploymentGroupInput{
 		ApplicationName:     &f.outputs.DeploymentApplication,

@@ -28,21 +28,21 @@ import (
 	"github.com/magewright/magewright/tools/readiness/verify"
 )
 
-// A caller is whose credentials deploy.
+// A caller is the identity of the credentials that deploy.
 type caller struct{ account, arn string }
 
 func identify(ctx context.Context, awsConfig aws.Config) (caller, error) {
 	identity, err := sts.NewFromConfig(awsConfig).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return caller{}, exit.Missing("aws sts get-caller-identity", "asking whose credentials these are: %w", err)
+		return caller{}, exit.Missing("aws sts get-caller-identity", "asking AWS whose credentials these are: %w", err)
 	}
 	return caller{aws.ToString(identity.Account), aws.ToString(identity.Arn)}, nil
 }
 
-// allow returns the record of a deployment that the evidence allows, or why it
-// does not: nothing is deployed before everything was verified. The key is the one
-// that signs evidence in this account, as KMS says: whoever runs promote could pin another
-// one in the CDK context.
+// allow verifies everything before anything is deployed. It returns the record of a
+// deployment that the evidence allows, or an error with the reason why it does not. The key
+// is the one that signs evidence in this account according to KMS. The CDK context does not
+// count, because whoever runs promote could pin another key there.
 func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, key evidence.Key, release cdk.Release, by caller, now time.Time) (evidence.Deployment, error) {
 	bundle, err := readBundle(ctx, cfg, key, now)
 	if err != nil {
@@ -71,7 +71,7 @@ func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, key ev
 			return evidence.Deployment{}, err
 		}
 	} else if strings.HasPrefix(os.Getenv("CODEBUILD_INITIATOR"), "codepipeline/") {
-		return evidence.Deployment{}, errors.New("the action of the pipeline does not say which execution it is of: PIPELINE_EXECUTION_ID is not set")
+		return evidence.Deployment{}, errors.New("the action of the pipeline does not say to which execution it belongs: PIPELINE_EXECUTION_ID is not set")
 	}
 	if err := checkApprover(bundle, record.Approval); err != nil {
 		return evidence.Deployment{}, err
@@ -91,15 +91,15 @@ func checkApprover(bundle verify.Bundle, approved *evidence.Approval) error {
 		return err
 	}
 	if author := used.Policy.AuthorOf(approved.By, candidate); author != "" {
-		return fmt.Errorf("%s has approved the release, and is an author of it (%s): somebody else must", approved.By, author)
+		return fmt.Errorf("%s approved the release but is an author of it (%s): somebody else must approve it", approved.By, author)
 	}
 	return nil
 }
 
-// checkCommit returns an error if production would say that it serves another commit
-// than the release's: the next release would be compared with that, and judged by its
-// policy. Like [stack.CommitOf] it looks at the functions only if synth has not written
-// the commit into the template.
+// checkCommit returns an error if production would claim to serve another commit than the
+// release's. The next release would be compared with that commit and judged by its policy.
+// Like [stack.CommitOf], it looks at the functions only if synth has not written the commit
+// into the template.
 func checkCommit(cfg project.Config, commit string) error {
 	names, err := manifest.Read(cfg)
 	if err != nil {
@@ -123,7 +123,7 @@ func checkCommit(cfg project.Config, commit string) error {
 	if written, ok := template.Metadata[manifest.MetadataKey]; ok {
 		var m manifest.Metadata
 		if err := json.Unmarshal(written, &m); err != nil || m.Commit != commit {
-			return fmt.Errorf("the template %s is of commit %.12s, as its metadata says, and the release is %.12s", stage.Template, orNone(m.Commit), commit)
+			return fmt.Errorf("the metadata of template %s names commit %.12s, but the release is %.12s", stage.Template, orNone(m.Commit), commit)
 		}
 		return nil
 	}
@@ -134,18 +134,18 @@ func checkCommit(cfg project.Config, commit string) error {
 		}
 		text, ok := r.Properties.Description.(string)
 		if !ok {
-			return fmt.Errorf("the description of function %s in %s is no text, so that it is unknown which commit it will name", id, stage.Template)
+			return fmt.Errorf("the description of function %s in %s is not a text, so it is unknown which commit it will name", id, stage.Template)
 		}
 		if named := stack.Named(text); named != "" && named != commit {
-			return fmt.Errorf("the description of function %s in %s names commit %.12s, and the release is %.12s", id, stage.Template, named, commit)
+			return fmt.Errorf("the description of function %s in %s names commit %.12s, but the release is %.12s", id, stage.Template, named, commit)
 		}
 	}
 	return nil
 }
 
-// checkBase returns an error unless the evidence compares the release with what
-// production serves now, and that leads to the release. Anything else would be
-// judged by another policy, or take back what is only in production.
+// checkBase returns an error unless the evidence compares the release with what production
+// serves now, and the release contains that. Otherwise the release would be judged by another
+// policy, or would remove something that is only in production.
 func checkBase(ctx context.Context, cfg project.Config, awsConfig aws.Config, bundle verify.Bundle) error {
 	var candidate readiness.Candidate
 	if err := (readiness.Inputs{Statements: bundle.Statements}).Read(&candidate); err != nil {
@@ -166,7 +166,7 @@ func checkBase(ctx context.Context, cfg project.Config, awsConfig aws.Config, bu
 		return err
 	}
 	if !leads {
-		return fmt.Errorf("the release does not contain %.12s (%s), so it would take back what is only there", base.Commit, base.Is)
+		return fmt.Errorf("the release does not contain %.12s (%s), so it would remove what is only there", base.Commit, base.Is)
 	}
 	return nil
 }
@@ -186,9 +186,9 @@ func readBundle(ctx context.Context, cfg project.Config, key evidence.Key, now t
 	return verify.Read(ctx, data, evidence.Trust(key), now)
 }
 
-// deployedPackage returns the SHA-256 of the zip file that production's function
-// would be made of, or that of the list of all, and that of each: of their bytes, not
-// what the assembly says of itself.
+// deployedPackage returns the digest of the packages of production's functions, and the
+// SHA-256 of each package. It computes them from the bytes of the zip files and ignores what
+// the assembly says about them.
 func deployedPackage(cfg project.Config) (pkg string, zips []string, err error) {
 	names, err := manifest.Read(cfg)
 	if err != nil {
@@ -199,7 +199,7 @@ func deployedPackage(cfg project.Config) (pkg string, zips []string, err error) 
 		return "", nil, err
 	}
 	if len(packages) == 0 {
-		return "", nil, errors.New("the assembly makes no function of production of a zip file")
+		return "", nil, errors.New("no function of production is made from a zip file in the assembly")
 	}
 	for _, p := range packages {
 		zips = append(zips, p.SHA256)
@@ -207,7 +207,7 @@ func deployedPackage(cfg project.Config) (pkg string, zips []string, err error) 
 	return cdk.PackageDigest(packages), zips, nil
 }
 
-// approval returns the answer that an execution's manual approval got.
+// approval returns the answer to an execution's manual approval.
 func approval(ctx context.Context, client *codepipeline.Client, execution string) (*evidence.Approval, error) {
 	name, _ := strings.CutPrefix(os.Getenv("CODEBUILD_INITIATOR"), "codepipeline/")
 	pages := codepipeline.NewListActionExecutionsPaginator(client, &codepipeline.ListActionExecutionsInput{
@@ -217,7 +217,7 @@ func approval(ctx context.Context, client *codepipeline.Client, execution string
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("looking for the approval of execution %s: %w", execution, err)
+			return nil, fmt.Errorf("looking up the approval of execution %s: %w", execution, err)
 		}
 		for _, action := range page.ActionExecutionDetails { // the newest comes first
 			if action.Input == nil || action.Input.ActionTypeId == nil || action.Input.ActionTypeId.Category != types.ActionCategoryApproval {

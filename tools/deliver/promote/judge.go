@@ -16,28 +16,27 @@ import (
 	"github.com/magewright/magewright/tools/readiness/verify"
 )
 
-// checkJudge returns an error unless the code that runs has also judged the release,
-// which is the last release's. Whoever may sign could have judged by other code. It
-// matters in the pipeline only: elsewhere the code that runs is what somebody has
-// checked out.
+// checkJudge returns an error unless the release was judged by the code that runs now, which
+// is the last release's. Whoever may sign could have judged with other code. This matters
+// only in the pipeline: elsewhere, the code that runs is what somebody has checked out.
 func checkJudge(cfg project.Config, bundle verify.Bundle, approved *evidence.Approval) error {
 	if !cfg.Judged() {
 		return nil
 	}
 	var judge readiness.Judge
 	if err := (readiness.Inputs{Statements: bundle.Statements}).Read(&judge); err != nil {
-		return errors.New("the evidence does not say that the last release's code has judged it: the pipeline's own action must do so")
+		return errors.New("the evidence does not say that the last release's code judged it: only the pipeline's own action may do that")
 	}
 	if judge.Outside || judge.Commit != cfg.Judge.Commit {
-		return fmt.Errorf("the code of release %s has judged, and the last release is %s", orNone(judge.Commit), orNone(cfg.Judge.Commit))
+		return fmt.Errorf("the code of release %s judged it, but the last release is %s", orNone(judge.Commit), orNone(cfg.Judge.Commit))
 	}
 	if judge.Commit == "" && approved == nil {
-		return errors.New("no release was promoted before, so that nobody but a person may allow this one, and nobody has approved it")
+		return errors.New("no release was promoted before, so only a person may allow this one, and nobody has approved it")
 	}
 	return nil
 }
 
-// pinJudge makes the code of the release that was promoted the judge of the next one.
+// pinJudge makes the code of the promoted release the judge of the next one.
 func pinJudge(ctx context.Context, cfg project.Config, awsConfig aws.Config, commit string) error {
 	name := cfg.Judge.Parameter
 	if name == "" {
@@ -48,7 +47,7 @@ func pinJudge(ctx context.Context, cfg project.Config, awsConfig aws.Config, com
 	})
 	if err != nil {
 		return exit.Failed("aws ssm put-parameter --overwrite --name "+name+" --value "+commit,
-			"production was deployed, and the next release would be judged by older code: pinning the judge: %w", err)
+			"production was deployed, but the next release would be judged by older code: pinning the judge: %w", err)
 	}
 	fmt.Fprintf(cfg.Stdout, "release %.12s judges the next one (%s)\n", commit, name)
 	return nil

@@ -38,7 +38,7 @@ func limitsOf(cfg project.Config, o stack.Outputs) (canary.Limits, error) {
 		return canary.LimitsOf(agreed.UsualErrorPercent/100, agreed.UsualP90Milliseconds), nil
 	}
 	if err != nil {
-		return canary.Limits{}, exit.Missing("mend infra/service, then go tool mage synth", "promote does not know what is too much for a canary: %s: %w", file, err)
+		return canary.Limits{}, exit.Missing("fix infra/service, then go tool mage synth", "promote does not know the limits for a canary: %s: %w", file, err)
 	}
 	return canary.LimitsOf(errorPercent/100, p90), nil
 }

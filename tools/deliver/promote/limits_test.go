@@ -59,7 +59,7 @@ func TestLimits(t *testing.T) {
 		"no threshold":        strings.Replace(gates(5, 3000), "Threshold", "ThresholdMetricId", 1),
 	} {
 		writeTemplate(t, cfg, template)
-		if _, err := limitsOf(cfg, stack.Outputs{}); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "promote does not know what is too much") {
+		if _, err := limitsOf(cfg, stack.Outputs{}); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "promote does not know the limits for a canary") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

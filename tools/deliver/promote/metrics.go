@@ -13,7 +13,7 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// readMinutes reads what versions did in each minute from start on.
+// readMinutes reads what the versions did in each minute from start on.
 func readMinutes(ctx context.Context, client *cloudwatch.Client, o stack.Outputs, start time.Time, length time.Duration, versions ...string) (map[string][]canary.Minute, error) {
 	var results []types.MetricDataResult
 	pages := cloudwatch.NewGetMetricDataPaginator(client, minutes.Query(o.FunctionName, o.AliasName, start, length, versions...))

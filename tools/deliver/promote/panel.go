@@ -9,11 +9,10 @@ import (
 	"github.com/magewright/magewright/tools/deliver/canary/picture"
 )
 
-// The colours of verdicts: green, red and yellow.
-// See ECMA-48, SGR.
+// The colours of verdicts: green, red and yellow. See ECMA-48, SGR.
 var colours = map[canary.Verdict]string{canary.Pass: "32", canary.Fail: "31", canary.Inconclusive: "33"}
 
-// chart returns the chart of a record: weights and rates of errors as bars.
+// chart returns a chart of a record, with bars for the weights and the error rates.
 func chart(r *picture.Record, colour bool) []string {
 	var shares []float64
 	for _, w := range r.Weights {
@@ -38,7 +37,7 @@ func chart(r *picture.Record, colour bool) []string {
 	return append(lines, "  "+verdict)
 }
 
-// bars draws values between 0 and top, a character each.
+// bars draws values between 0 and top, with one character for each.
 func bars(values []float64, top float64) string {
 	const levels = "▁▂▃▄▅▆▇█"
 	n := utf8.RuneCountInString(levels)
@@ -46,7 +45,7 @@ func bars(values []float64, top float64) string {
 	for _, v := range values {
 		i := 0
 		if top > 0 && v > 0 {
-			i = min(int(v/top*float64(n-1)+0.999), n-1) // what is not nothing is seen
+			i = min(int(v/top*float64(n-1)+0.999), n-1) // a value above 0 is always visible
 		}
 		b.WriteRune([]rune(levels)[i])
 	}

@@ -13,7 +13,7 @@ func TestChart(t *testing.T) {
 		"canary d-EXAMPLE01  version 2 over 1, Stopped  weight ▂▁ 0 %",
 		"  version 1        0/540 failed   0.0 %  p90    12 ms  ▁▁▁",
 		"  version 2         2/60 failed   3.3 %  p90    38 ms  ▁▁█",
-		"  FAIL: 2/60 failed, and 0/540 of the old version: p = 0.0098",
+		"  FAIL: 2/60 invocations failed, compared with 0/540 of the old version: p = 0.0098",
 	}
 	plain, coloured := chart(picturetest.Failing(), false), chart(picturetest.Failing(), true)
 	if got, want := strings.Join(plain, "\n"), strings.Join(want, "\n"); got != want {

@@ -1,5 +1,5 @@
-// Package promote takes the cloud assembly to production, follows the canary,
-// and says which version serves at the end.
+// Package promote deploys the cloud assembly to production, follows the canary, and says
+// which version serves at the end.
 package promote
 
 import (
@@ -32,19 +32,18 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// Run deploys production, if the evidence allows it. While traffic shifts it
-// judges the new version beside the old, sending requests of its own where too
-// few come by themselves, and stops the deployment where the new version is worse
-// or the sample can't tell. What it saw is left in .magewright/canary.json and
-// canary.svg.
+// Run deploys production if the evidence allows it. While traffic shifts, it compares the new
+// version with the old one. If there is too little traffic, it sends requests of its own. It
+// stops the deployment if the new version is worse, or if the sample is too small to decide.
+// It leaves what it saw in .magewright/canary.json and canary.svg.
 func Run(ctx context.Context, cfg project.Config) error { return run(ctx, cfg, "") }
 
-// BreakGlass returns the work of a target that deploys production although the
-// evidence does not allow it, and records why.
+// BreakGlass returns the function of a target that deploys production although the evidence
+// does not allow it. It records the reason.
 func BreakGlass(reason string) func(context.Context, project.Config) error {
 	return func(ctx context.Context, cfg project.Config) error {
 		if len(strings.TrimSpace(reason)) < minReason {
-			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("-breakGlass=%q says too little: it is kept with the release for ever", reason), Next: "go tool mage -h promote"}
+			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("-breakGlass=%q is too short: the reason is kept with the release forever", reason), Next: "go tool mage -h promote"}
 		}
 		return run(ctx, cfg, reason)
 	}
@@ -63,7 +62,8 @@ func run(ctx context.Context, cfg project.Config, reason string) error {
 	if err != nil {
 		return err
 	}
-	// What is not seen would count as not deployed, and there would be no canary.
+	// Otherwise a production that the credentials can't see would count as not deployed, and
+	// there would be no canary.
 	if err := stack.CheckAccount(ctx, awsConfig, names.Last().Place); err != nil {
 		return untouched(err)
 	}
@@ -105,11 +105,11 @@ func approvedBy(a *evidence.Approval) string {
 	return ", approved by " + a.By
 }
 
-// tokenLife is for how long the probes of a shift may read what the ledger
-// keeps: longer than any of CodeDeploy's configurations takes.
+// tokenLife is how long the probes of a shift may read what the ledger keeps. It is longer
+// than any of CodeDeploy's configurations takes.
 const tokenLife = 2 * time.Hour
 
-// deliver deploys production, and records there what allowed it.
+// deliver deploys production, and records what allowed the deployment.
 func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, names manifest.Manifest, signer evidence.Signer, release cdk.Release, record evidence.Deployment) error {
 	steps, err := probe.Load(cfg.Dir)
 	if err != nil {
@@ -133,7 +133,7 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 	f := &follower{}
 	switch {
 	case errors.Is(err, stack.ErrNotDeployed):
-		fmt.Fprintln(cfg.Stdout, "production is not deployed yet: there is nothing to shift traffic from")
+		fmt.Fprintln(cfg.Stdout, "production is not deployed yet, so there is no traffic to shift")
 		err = deploy.Run(ctx, cfg, production.Stacks()...)
 	case err != nil:
 		return err
@@ -168,13 +168,13 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 		return err
 	}
 	if record.ReadBack, err = readBack(ctx, cfg, there, production, served, pkg); err != nil {
-		return exit.Failed("aws cloudformation get-template --stack-name "+after.Stack, "production was deployed, and what was deployed can't be read back: %w", err)
+		return exit.Failed("aws cloudformation get-template --stack-name "+after.Stack, "production was deployed, but what was deployed can't be read back: %w", err)
 	}
 	if differs := record.ReadBack.Differs; len(differs) > 0 {
 		record.FinishedOn = clock.System().Now().UTC()
 		return errors.Join(
 			exit.Failed("aws cloudformation describe-stack-events --stack-name "+after.Stack,
-				"production is not what was to be deployed: %s", strings.Join(differs, "; ")),
+				"production differs from what should have been deployed: %s", strings.Join(differs, "; ")),
 			keep(ctx, awsConfig, names, signer, release, record))
 	}
 	result, err := smoke.Exercise(ctx, smoke.Target{
@@ -182,18 +182,18 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 		Commit: release.Commit, Package: release.Package, Signer: signer, Clock: clock.System(),
 	})
 	if missing, ok := errors.AsType[*exit.Error](err); ok {
-		return exit.Failed(missing.Next, "production was deployed, and could not be exercised: %w", missing.Err)
+		return exit.Failed(missing.Next, "production was deployed, but the smoke test could not be run: %w", missing.Err)
 	}
 	if err != nil && !after.Shifts() {
-		return exit.Failed("git revert the commit, and deliver that: nothing takes back what was deployed without CodeDeploy", "production was deployed, and its smoke test fails: %w", err)
+		return exit.Failed("git revert the commit and deliver the revert: without CodeDeploy, nothing else takes the release back", "production was deployed, but its smoke test fails: %w", err)
 	}
 	if err != nil {
-		return exit.Failed("aws logs tail --since 10m of the function's log group", "production was deployed, and its smoke test fails: %w", err)
+		return exit.Failed("aws logs tail --since 10m of the function's log group", "production was deployed, but its smoke test fails: %w", err)
 	}
 	fmt.Fprintf(cfg.Stdout, "production serves version %s, commit %s, at %s\n", result.Version, result.Commit, after.Address())
 	record.FinishedOn = clock.System().Now().UTC()
 	if err := keep(ctx, awsConfig, names, signer, release, record); err != nil {
-		fmt.Fprintf(cfg.Stdout, "no record of it is kept: %v\n", err)
+		fmt.Fprintf(cfg.Stdout, "the record of the deployment could not be kept: %v\n", err)
 	}
 	if err := f.anyBad(ctx, there); err != nil {
 		return err
@@ -201,18 +201,19 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 	return pinJudge(ctx, cfg, awsConfig, release.Commit)
 }
 
-// shift deploys over a deployed production, and follows the deployments that
-// CloudFormation asks CodeDeploy for, one for each function whose traffic it shifts; those
-// that are in progress already first. It returns the function that it explains an error by.
+// shift deploys over a production that is deployed already. It follows the deployments that
+// CloudFormation asks CodeDeploy for, one for each function whose traffic CodeDeploy shifts.
+// Deployments that are in progress already come first. It also returns the function that
+// explain should look at if there is an error.
 func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, production manifest.Stage, all []stack.Outputs, token string, serve smoke.Packages) (*follower, stack.Outputs, error) {
 	out := live.NewScreen(cfg.Stdout)
 	cfg.Stdout = out
 	if out.Live() {
-		cfg.Stderr = out // it is the same terminal
+		cfg.Stderr = out // both are the same terminal
 	}
 	shifted := slices.DeleteFunc(slices.Clone(all), func(o stack.Outputs) bool { return !o.Shifts() })
 	if plain := len(all) - len(shifted); plain > 0 {
-		fmt.Fprintf(cfg.Stdout, "of %d functions, CodeDeploy shifts the traffic of %d; the others get all of it at once\n", len(all), len(shifted))
+		fmt.Fprintf(cfg.Stdout, "CodeDeploy shifts the traffic of %[2]d of %[1]d functions; the new versions of the others get all traffic at once\n", len(all), len(shifted))
 	}
 	main := shifted[0]
 	f, err := newFollower(ctx, cfg, awsConfig, main, token, out)
@@ -244,7 +245,8 @@ func shift(ctx context.Context, cfg project.Config, awsConfig aws.Config, produc
 	return f, f.troubled(), f.because(err)
 }
 
-// whyStopped returns why the canary of a function was stopped, and of which; "" if none was.
+// whyStopped returns why the canary of a function was stopped, and which function it was; ""
+// if none was.
 func (f *follower) whyStopped() (reason string, of *follower) {
 	for _, each := range f.all() {
 		if each.stopped != "" {
@@ -254,8 +256,8 @@ func (f *follower) whyStopped() (reason string, of *follower) {
 	return "", f
 }
 
-// troubled returns the function by which a failure is explained: that whose canary was
-// stopped, or else the first of which a deployment failed, or else the first of all.
+// troubled returns the function that explains a failure: the one whose canary was stopped,
+// otherwise the first one with a failed deployment, otherwise the first one.
 func (f *follower) troubled() stack.Outputs {
 	if _, of := f.whyStopped(); of != f {
 		return of.outputs
@@ -293,7 +295,7 @@ func (f *follower) bad(serving string) error {
 		r := &w.record
 		if r.New == serving && r.Judgement != nil && (r.Judgement.Verdict == canary.Fail || strings.HasPrefix(r.Decision, toBeStopped)) {
 			return exit.Failed(readiness.Repoint(r.Function, r.Alias, r.Old),
-				"version %s serves production and should not: %v", r.New, r.Judgement)
+				"version %s serves production but should not: %v", r.New, r.Judgement)
 		}
 	}
 	return nil
@@ -312,7 +314,7 @@ func (f *follower) anyBad(ctx context.Context, awsConfig aws.Config) error {
 	return err
 }
 
-// because adds to err, the failure of a deployment, why the canary was stopped.
+// because adds to err, a failed deployment, the reason why the canary was stopped.
 func (f *follower) because(err error) error {
 	reason, of := f.whyStopped()
 	if err == nil || reason == "" {
@@ -324,13 +326,12 @@ func (f *follower) because(err error) error {
 	return fmt.Errorf("the canary was stopped: %s\n  %w", reason, err)
 }
 
-// explain adds to err, the failure of a deployment, what is known of it and
-// which version serves. Where AWS can't be asked it says what was last seen, and
-// how to go on.
+// explain adds to err, a failed deployment, what is known about it and which version serves.
+// If AWS can't be asked, it adds what was seen last and how to go on.
 func (f *follower) explain(ctx context.Context, awsConfig aws.Config, o stack.Outputs, err error) error {
 	seen := ""
 	if f.last != "" {
-		seen = "\n  last seen: " + f.last + "; what is in progress goes on at AWS, and promote picks it up again"
+		seen = "\n  last seen: " + f.last + "; the deployment continues on AWS, and promote picks it up again"
 	}
 	switch {
 	case ctx.Err() != nil && seen != "":
@@ -343,22 +344,22 @@ func (f *follower) explain(ctx context.Context, awsConfig aws.Config, o stack.Ou
 		if !hasEnded(deployment) { // such as that of another promote
 			return exit.Failed("go tool mage promote", "promote ended before deployment %s, which is %s%s\n  %w", aws.ToString(deployment.DeploymentId), deployment.Status, seen, err)
 		}
-		// not of a promote before
+		// it does not come from an earlier promote
 		ours := slices.ContainsFunc(f.all(), func(each *follower) bool { return each.watches[aws.ToString(deployment.DeploymentId)] != nil })
 		if info := deployment.ErrorInformation; info != nil && ours {
 			reason = fmt.Sprintf("\n  %s: %s", info.Code, aws.ToString(info.Message))
 		}
 		if rollback := deployment.RollbackInfo; rollback != nil && ours {
-			// CloudFormation does not publish a version that is there already.
-			reason += "\n  " + aws.ToString(rollback.RollbackMessage) + "\n  To try again, commit anew: AWS keeps the version that it has taken back."
+			// CloudFormation does not publish a version that exists already.
+			reason += "\n  " + aws.ToString(rollback.RollbackMessage) + "\n  To try again, make a new commit: AWS keeps the version that it took back."
 		}
 	}
 	served, lookErr := stack.Serving(ctx, awsConfig, o)
 	if missing, ok := errors.AsType[*exit.Error](lookErr); ok {
-		lookErr = missing.Err // what to type next is to go on
+		lookErr = missing.Err // the next command is then to go on
 	}
 	if lookErr != nil {
-		return exit.Failed("go tool mage promote", "whether production was promoted is not known (%w)%s%s\n  %w", lookErr, seen, reason, err)
+		return exit.Failed("go tool mage promote", "it is unknown whether production was promoted (%w)%s%s\n  %w", lookErr, seen, reason, err)
 	}
 	return exit.Failed("aws cloudformation describe-stack-events --stack-name "+o.Stack,
 		"production was not promoted: version %s still serves%s\n  %w", served, reason, err)

@@ -162,7 +162,7 @@ func TestABadVersionIsStopped(t *testing.T) {
 	if r.Judgement.Verdict != canary.Fail || r.Decision != "stopped: "+r.Judgement.String() || r.Judgement.P >= 0.01 || s.stopped == "" {
 		t.Errorf("the record is %+v", r)
 	}
-	if err := s.explain(t.Context(), s.AWS, s.Outputs, errors.New("cdk failed")); !strings.Contains(err.Error(), "version 1 still serves\n  MANUAL_STOP: ") || !strings.Contains(err.Error(), "To try again, commit anew") {
+	if err := s.explain(t.Context(), s.AWS, s.Outputs, errors.New("cdk failed")); !strings.Contains(err.Error(), "version 1 still serves\n  MANUAL_STOP: ") || !strings.Contains(err.Error(), "To try again, make a new commit") {
 		t.Errorf("the error is %v", err)
 	}
 	next := stagetest.Must[*follower](t)(newFollower(t.Context(), s.cfg, s.AWS, s.Outputs, "", s.follower.out))
@@ -202,10 +202,10 @@ func TestABadVersionThatIsNotStopped(t *testing.T) {
 	if r := s.saved(t); info.Status != types.DeploymentStatusSucceeded || r.Judgement.Verdict != canary.Fail || !strings.HasPrefix(r.Decision, "to be stopped: FAIL") {
 		t.Fatalf("%s: %+v", info.Status, r)
 	}
-	if said := s.out.String(); strings.Count(said, "stopping it: ") != 1 || !strings.Contains(said, "denied") {
+	if said := s.out.String(); strings.Count(said, "stopping the deployment: ") != 1 || !strings.Contains(said, "denied") {
 		t.Errorf("it said %s", said)
 	}
-	if err := s.bad(version); err == nil || !strings.Contains(err.Error(), "version 2 serves production and should not: FAIL") || !strings.Contains(err.Error(), "--function-version 1 ") {
+	if err := s.bad(version); err == nil || !strings.Contains(err.Error(), "version 2 serves production but should not: FAIL") || !strings.Contains(err.Error(), "--function-version 1 ") {
 		t.Errorf("the error is %v", err)
 	}
 	if err := s.bad("3"); err != nil { // another version was released since
@@ -255,11 +255,11 @@ func TestInconclusive(t *testing.T) {
 		status types.DeploymentStatus
 		says   string
 	}{
-		{"no request arrives", func(context.Context, string) <-chan bool { return nil }, types.DeploymentStatusStopped, "nobody said to go on"},
-		{"nobody to ask", func(context.Context, string) <-chan bool { return nil }, types.DeploymentStatusStopped, "nobody said to go on"},
+		{"no request arrives", func(context.Context, string) <-chan bool { return nil }, types.DeploymentStatusStopped, "nobody decided to continue"},
+		{"nobody to ask", func(context.Context, string) <-chan bool { return nil }, types.DeploymentStatusStopped, "nobody decided to continue"},
 		{"a yes", func(context.Context, string) <-chan bool { return answers(strings.NewReader("maybe\ny\n")) }, types.DeploymentStatusSucceeded, ""},
-		{"a no", func(context.Context, string) <-chan bool { return answers(strings.NewReader("no\n")) }, types.DeploymentStatusStopped, "a person said so"},
-		{"silence", func(context.Context, string) <-chan bool { return make(chan bool) }, types.DeploymentStatusStopped, "nobody said to go on"},
+		{"a no", func(context.Context, string) <-chan bool { return answers(strings.NewReader("no\n")) }, types.DeploymentStatusStopped, "a person decided so"},
+		{"silence", func(context.Context, string) <-chan bool { return make(chan bool) }, types.DeploymentStatusStopped, "nobody decided to continue"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -368,7 +368,7 @@ func TestTheEndpointIsGone(t *testing.T) {
 	}
 	s.AWS.RetryMaxAttempts = 1
 	err = s.explain(t.Context(), s.AWS, s.Outputs, errors.New("cdk failed"))
-	for _, said := range []string{"whether production was promoted is not known", "last seen: deployment " + id, "promote picks it up again", "next: go tool mage promote", "cdk failed"} {
+	for _, said := range []string{"it is unknown whether production was promoted", "last seen: deployment " + id, "promote picks it up again", "next: go tool mage promote", "cdk failed"} {
 		if !strings.Contains(err.Error(), said) {
 			t.Errorf("the error is %v; want %q in it", err, said)
 		}

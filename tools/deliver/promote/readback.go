@@ -20,8 +20,8 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// readBack reads what AWS has after a deployment, and compares it with the
-// assembly's templates and with the package that was to be deployed.
+// readBack reads what AWS has after a deployment, and compares it with the assembly's
+// templates and with the function's package.
 func readBack(ctx context.Context, cfg project.Config, awsConfig aws.Config, production manifest.Stage, served stack.Served, pkg string) (*evidence.ReadBack, error) {
 	client := cloudformation.NewFromConfig(stack.In(awsConfig, production.Place))
 	r := &evidence.ReadBack{Templates: map[string]string{}, Package: served.Package}
@@ -48,7 +48,7 @@ func readBack(ctx context.Context, cfg project.Config, awsConfig aws.Config, pro
 		}
 		r.Templates[name] = evidence.Digest(is)
 		if !bytes.Equal(is, want) {
-			r.Differs = append(r.Differs, fmt.Sprintf("stack %s has another template than the assembly's %s", name, file))
+			r.Differs = append(r.Differs, fmt.Sprintf("the template of stack %s differs from the assembly's %s", name, file))
 		}
 	}
 	if err := served.Is(pkg); err != nil {
@@ -57,10 +57,10 @@ func readBack(ctx context.Context, cfg project.Config, awsConfig aws.Config, pro
 	return r, nil
 }
 
-// canonical returns a template as JSON with sorted keys and without white space.
-// Numbers stay as they are written. It is without the commit that synth writes into
-// the metadata: CloudFormation does not update the metadata of a template alone.
-// See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/metadata-section-structure.html.
+// canonical returns a template as JSON with sorted keys and without white space. Numbers stay
+// as they are written. The commit that synth writes into the metadata is left out, because
+// CloudFormation does not update a stack if only the metadata of its template changes. See
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/metadata-section-structure.html.
 func canonical(text []byte) ([]byte, error) {
 	var v any
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -95,5 +95,5 @@ func (w *watch) compare(ctx context.Context) error {
 		w.compared = true
 		return nil
 	}
-	return w.stop(ctx, fmt.Sprintf("version %s is made of a package with CodeSha256 %s, and the evidence for %s is of SHA-256 %.12s", w.record.New, aws.ToString(got.CodeSha256), w.f.outputs.FunctionName, w.f.pkg))
+	return w.stop(ctx, fmt.Sprintf("version %s is made from a package with CodeSha256 %s, but the evidence for %s is about SHA-256 %.12s", w.record.New, aws.ToString(got.CodeSha256), w.f.outputs.FunctionName, w.f.pkg))
 }

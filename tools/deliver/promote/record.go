@@ -10,8 +10,8 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// recordName returns what the record and its picture are called: canary, and of a function
-// besides the first, canary-FUNCTION.
+// recordName returns the name of the record and its picture: canary for the first function,
+// and canary-FUNCTION for the others.
 func (f *follower) recordName() string {
 	if !f.other {
 		return "canary"
@@ -19,7 +19,7 @@ func (f *follower) recordName() string {
 	return "canary-" + f.outputs.FunctionName
 }
 
-// save leaves the record and its picture by a name.
+// save writes the record and its picture under a name.
 func save(r *picture.Record, cfg project.Config, as string) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {

@@ -16,15 +16,16 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// NoCanary says what a stage lacks whose traffic CodeDeploy does not shift, and how to
-// get it.
+// NoCanary says what a stage lacks if CodeDeploy does not shift its traffic, and how to add
+// it.
 const NoCanary = `no canary: CodeDeploy shifts no traffic here. CloudFormation gives all of it to the new version at once, and nothing takes it back.
   For a canary, put the function behind an alias with a deployment group in the CDK app: codedeploy.LambdaDeploymentGroup in any language,
   or delivery.NewDelivery of github.com/magewright/magewright/infra/delivery in Go. The next synth finds it.
 `
 
-// replace deploys over a production whose traffic CodeDeploy does not shift. What is
-// there is exercised before: whether it answered then, nobody could tell afterwards.
+// replace deploys over a production whose traffic CodeDeploy does not shift. It runs the
+// smoke test before the deployment too, because afterwards nobody could tell whether
+// production worked before.
 func replace(ctx context.Context, cfg project.Config, awsConfig aws.Config, production manifest.Stage, all []stack.Outputs, steps probe.Steps) error {
 	before := all[0]
 	fmt.Fprint(cfg.Stdout, NoCanary)
@@ -40,10 +41,10 @@ func replace(ctx context.Context, cfg project.Config, awsConfig aws.Config, prod
 		Commit: served.Commit, Package: served.Package, Clock: clock.System(),
 	})
 	if err != nil {
-		// The release may be what mends it.
+		// The release may be the fix.
 		fmt.Fprintf(cfg.Stdout, "before the deployment, %s at %s does not pass the smoke test: %v\n", production.Name, before.Address(), err)
 	} else {
-		fmt.Fprintf(cfg.Stdout, "before the deployment, %s at %s passes the smoke test, by package sha256 %.12s\n", production.Name, before.Address(), served.Package)
+		fmt.Fprintf(cfg.Stdout, "before the deployment, %s at %s passes the smoke test with package sha256 %.12s\n", production.Name, before.Address(), served.Package)
 	}
 	return deploy.Run(ctx, cfg, production.Stacks()...)
 }

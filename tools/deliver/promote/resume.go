@@ -13,14 +13,13 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// A describer describes stacks; CloudFormation's client is one.
+// A describer describes stacks. CloudFormation's client implements it.
 type describer interface {
 	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
 }
 
-// resume follows a deployment that is in progress already, such as that of a
-// promote that was cut off, to its end. The error says where production was
-// taken back.
+// resume follows a deployment that is already in progress to its end, for example if an
+// earlier promote was interrupted. The error says whether production was rolled back.
 func (f *follower) resume(ctx context.Context, stacks describer) error {
 	before, busy, err := f.progress(ctx, stacks)
 	if err != nil || !busy {
@@ -56,8 +55,8 @@ func (f *follower) resume(ctx context.Context, stacks describer) error {
 	return f.because(err)
 }
 
-// progress returns the status of production's stack, and whether it or a
-// deployment of its traffic is in progress.
+// progress returns the status of production's stack. It also reports whether the stack, or a
+// deployment of its traffic, is in progress.
 func (f *follower) progress(ctx context.Context, stacks describer) (status string, busy bool, err error) {
 	name := f.outputs.Stack
 	described, err := stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})

@@ -22,20 +22,20 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// A watch is on one deployment that shifts traffic: it sends requests, judges
-// the new version, and stops the deployment if it must.
+// A watch watches one deployment that shifts traffic. It sends requests, judges the new
+// version, and stops the deployment if necessary.
 type watch struct {
 	f       *follower
 	record  picture.Record
 	course  course
-	seen    time.Time // by our clock, when the shift was first seen
+	seen    time.Time // our clock's time when the shift was first seen
 	traffic *probe.Traffic
 	sent    chan struct{} // closed when no more requests are sent
-	end     func()        // ends them
-	usual   float64       // invocations of the old version in a minute before the shift
-	answer  <-chan bool   // of the person who was asked
+	end     func()        // ends the requests
+	usual   float64       // invocations of the old version in one minute before the shift
+	answer  <-chan bool   // the answer of the person who was asked
 	stopped bool
-	// compared says that the new version is made of the right package.
+	// compared says that the new version is made from the right package.
 	compared bool
 }
 
@@ -65,7 +65,7 @@ func (w *watch) close() {
 	<-w.sent
 }
 
-// look takes in how the deployment stands, judges, and does what follows.
+// look examines the deployment, judges the new version, and acts on the judgement.
 func (w *watch) look(ctx context.Context, info *types.DeploymentInfo, alias *lambda.GetAliasOutput) error {
 	if err := w.weigh(ctx, info, alias); err != nil {
 		return err
@@ -76,12 +76,12 @@ func (w *watch) look(ctx context.Context, info *types.DeploymentInfo, alias *lam
 		}
 	}
 	if w.record.New == "" || info.StartTime == nil {
-		return nil // nothing has moved yet
+		return nil // no traffic has moved yet
 	}
 	var unread error
 	if !w.over(info) {
-		// Metrics that can't be read are no reason to let a version pass: what is
-		// known is judged, and a sample that does not grow ends the deployment.
+		// If metrics can't be read, the version must not pass because of that. What is known
+		// is judged, and a sample that does not grow ends the deployment.
 		var done map[string][]canary.Minute
 		if done, unread = readMinutes(ctx, w.f.alarms, w.f.outputs, w.record.Start, w.record.Length, w.record.Old, w.record.New); unread == nil {
 			w.record.Minutes = done
@@ -101,14 +101,14 @@ func (w *watch) look(ctx context.Context, info *types.DeploymentInfo, alias *lam
 	return errors.Join(unread, save(&w.record, w.f.cfg, w.f.recordName()))
 }
 
-// over reports whether the versions no longer share the traffic, as the shift
-// was stopped: what the old one does after that is in no comparison.
+// over reports whether the versions no longer share the traffic because the shift was
+// stopped. What the old version does after that is not part of the comparison.
 func (w *watch) over(info *types.DeploymentInfo) bool {
 	stopped := info.Status == types.DeploymentStatusStopped || info.Status == types.DeploymentStatusFailed
 	return w.stopped || stopped && w.record.Judgement != nil
 }
 
-// weigh takes in which versions share the traffic, and since when.
+// weigh notes which versions share the traffic, and since when.
 func (w *watch) weigh(ctx context.Context, info *types.DeploymentInfo, alias *lambda.GetAliasOutput) error {
 	r := &w.record
 	r.Status = string(info.Status)
@@ -119,7 +119,7 @@ func (w *watch) weigh(ctx context.Context, info *types.DeploymentInfo, alias *la
 	if alias.RoutingConfig != nil {
 		for version, weight := range alias.RoutingConfig.AdditionalVersionWeights {
 			share = weight
-			if r.New == "" { // the revision did not say
+			if r.New == "" { // the revision did not say it
 				r.Old, r.New = aws.ToString(alias.FunctionVersion), version
 			}
 		}
@@ -127,7 +127,7 @@ func (w *watch) weigh(ctx context.Context, info *types.DeploymentInfo, alias *la
 	if aws.ToString(alias.FunctionVersion) == r.New {
 		share = 1
 	}
-	if len(r.Weights) > 0 { // it has changed since
+	if len(r.Weights) > 0 { // it has changed since then
 		if latest := r.Latest(); latest.After(at) {
 			at = latest
 		}
@@ -146,15 +146,15 @@ func (w *watch) weigh(ctx context.Context, info *types.DeploymentInfo, alias *la
 		const before = 5 * time.Minute
 		if done, err := readMinutes(ctx, w.f.alarms, w.f.outputs, r.Start.Add(-before), before-time.Minute, r.Old); err == nil {
 			w.usual = float64(canary.Sum(done[r.Old]).Invocations) / before.Minutes()
-		} // what is usual only saves requests of ours
+		} // this number only saves some of our requests
 	}
 	return nil
 }
 
-// enoughSent requests of ours that all fail are no accident.
+// enoughSent is the number of failed requests that can't be an accident if all of them fail.
 const enoughSent = 100
 
-// act does what a judgement calls for.
+// act does what follows from a judgement.
 func (w *watch) act(ctx context.Context, j canary.Judgement) error {
 	c := &w.course
 	c.latest, c.elapsed = w.record.Latest(), clock.Since(w.f.clock, w.seen)
@@ -162,16 +162,16 @@ func (w *watch) act(ctx context.Context, j canary.Judgement) error {
 	select {
 	case yes := <-w.answer:
 		if !yes {
-			return w.stop(ctx, "a person said so")
+			return w.stop(ctx, "a person decided so")
 		}
-		c.approved, w.record.Decision = true, "a person let it go on"
+		c.approved, w.record.Decision = true, "a person let it continue"
 	default:
 	}
 	switch c.decide(j) {
 	case stop:
 		reason := j.String()
 		if j.Verdict != canary.Fail {
-			reason += "; nobody said to go on"
+			reason += "; nobody decided to continue"
 		}
 		return w.stop(ctx, reason)
 	case extend:
@@ -180,60 +180,60 @@ func (w *watch) act(ctx context.Context, j canary.Judgement) error {
 	case leave:
 		if w.record.Decision == "" {
 			w.record.Decision = notJudged
-			fmt.Fprintf(w.f.out, "%s  NOT JUDGED: %v, and no step of the probes reaches %s; its alarms alone watch the new version\n", w.record.Deployment, j, w.f.outputs.FunctionName)
+			fmt.Fprintf(w.f.out, "%s  NOT JUDGED: %v, and no step of the probes reaches %s; only its alarms watch the new version\n", w.record.Deployment, j, w.f.outputs.FunctionName)
 		}
 	case ask:
 		c.asked = true
 		w.answer = w.f.ask(ctx, fmt.Sprintf("%s  %v", w.record.Deployment, j))
-		c.nobody = w.answer == nil // the sample may still grow until it is too late
+		c.unattended = w.answer == nil // the sample may still grow until it is too late
 	}
 	w.want()
 	return nil
 }
 
-// want has so many requests sent that the new version gets its sample.
+// want asks for as many requests as the new version needs for its sample.
 func (w *watch) want() {
 	if n := w.requests(); n > 0 {
 		w.traffic.Want(n)
 	}
 }
 
-// requests returns how many of ours are wanted in all: what real traffic does
-// not bring in half the shift. It is 0 while the versions share no traffic.
+// requests returns how many of our requests are wanted in total: what real traffic will not
+// bring in half of the shift. It is 0 while the versions share no traffic.
 func (w *watch) requests() int {
 	share := w.record.Share()
 	if share <= 0 || share >= 1 {
 		return 0
 	}
-	traffic := w.usual                                                      // in a minute, without ours
-	if seen := w.record.Latest().Sub(w.record.Start); seen >= time.Minute { // it may not come as usual
+	traffic := w.usual                                                      // in one minute, without our requests
+	if seen := w.record.Latest().Sub(w.record.Start); seen >= time.Minute { // the usual traffic may not come
 		invoked := canary.Sum(w.record.Minutes[w.record.Old]).Invocations + canary.Sum(w.record.Minutes[w.record.New]).Invocations
 		traffic = min(traffic, float64(max(invoked-w.record.Sent, 0))/seen.Minutes())
 	}
 	missing := max(float64(w.course.wanted())-traffic*share*w.record.Length.Minutes()/2, 0)
-	// The share is only an average: four standard deviations more, and a few, so
-	// that chance alone does not leave the sample too small.
+	// The share is only an average. Four standard deviations and a few requests are added, so
+	// that the sample is not too small by chance.
 	return int((missing + 4*math.Sqrt(missing) + 4) / share)
 }
 
-// notJudged is the decision about a function that too few events reached, and to which
-// nobody can send requests.
+// notJudged is the decision about a function that got too few events, if nobody can send
+// requests to it.
 const notJudged = "not judged: too few events came, and no step of the probes reaches the function"
 
-// toBeStopped begins the decision where AWS has not done it.
+// toBeStopped begins the decision if AWS has not stopped the deployment.
 const toBeStopped = "to be stopped: "
 
-// stop stops the deployment; CodeDeploy gives the old version all traffic.
+// stop stops the deployment. CodeDeploy then gives the old version all traffic.
 func (w *watch) stop(ctx context.Context, reason string) error {
 	if !strings.HasPrefix(w.record.Decision, toBeStopped) {
-		fmt.Fprintf(w.f.out, "%s  stopping it: %s\n", w.record.Deployment, reason)
+		fmt.Fprintf(w.f.out, "%s  stopping the deployment: %s\n", w.record.Deployment, reason)
 	}
 	w.record.Decision = toBeStopped + reason
 	_, err := w.f.deployments.StopDeployment(ctx, &codedeploy.StopDeploymentInput{
 		DeploymentId: &w.record.Deployment, AutoRollbackEnabled: aws.Bool(true),
 	})
 	if _, over := errors.AsType[*types.DeploymentAlreadyCompletedException](err); over {
-		w.stopped = true // an alarm was faster, or the shift
+		w.stopped = true // an alarm was faster, or the shift has ended
 		return nil
 	}
 	if err != nil {

@@ -13,14 +13,14 @@ import (
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 )
 
-// A change is a commit, as git knows it.
+// A change is a commit.
 type change struct {
 	hash, subject string
 	when          time.Time // when it was committed
-	reverts       []string  // the hashes of what it says that it takes back
+	reverts       []string  // the hashes of the commits that its message says it reverts
 }
 
-// reverts finds what git revert writes into a message.
+// reverts finds the lines that git revert writes into a message.
 var reverts = regexp.MustCompile(`(?m)^This reverts commit ([0-9a-f]{40}|[0-9a-f]{64})\b`)
 
 // between returns the commits that only one of two releases has, the newest first.
@@ -53,24 +53,24 @@ func between(ctx context.Context, dir, older, newer string) (onlyOlder, onlyNewe
 	return onlyOlder, onlyNewer, nil
 }
 
-// window is how far the figures look back.
+// window is how far back the figures look.
 const window = 90 * 24 * time.Hour
 
-// figures are DORA's four, of the last stage. A figure that nothing is known of is not
-// known, which is not 0. See https://dora.dev/guides/dora-metrics-four-keys/.
+// figures are DORA's four key metrics for the last stage. A figure is unknown, and not 0, if
+// there is no data for it. See https://dora.dev/guides/dora-metrics-four-keys/.
 type figures struct {
-	from        time.Time // from when on they look
+	from        time.Time // the beginning of the period
 	deployments int
 	perWeek     float64
 	lead        *time.Duration // the median
 	failed      int
 	recovery    *time.Duration // the median
-	// unknown says why something is not known.
+	// unknown says why a figure is not known.
 	unknown []string
 	// taken says of each deployment whether it failed.
 	taken []bool
-	// unsure says of each deployment why it is not known whether the next one took it
-	// back, or nil.
+	// unsure says of each deployment why it is unknown whether the next one took it back; nil
+	// if it is known.
 	unsure []error
 }
 
@@ -86,7 +86,8 @@ func measure(ctx context.Context, dir string, all []deployment, now time.Time) f
 	for i, d := range all {
 		failed[i] = d.Failed() != ""
 		if i == 0 {
-			// What was there before is not known, so neither is what it brought.
+			// It is unknown what was deployed before, so it is unknown which commits it
+			// brought.
 			continue
 		}
 		before := all[i-1]
@@ -98,7 +99,7 @@ func measure(ctx context.Context, dir string, all []deployment, now time.Time) f
 			continue
 		}
 		if len(back) > 0 {
-			// It takes back what only the one before has.
+			// It removes commits that only the one before has.
 			failed[i-1] = true
 		}
 		for _, c := range brought[i] {
@@ -136,7 +137,8 @@ func measure(ctx context.Context, dir string, all []deployment, now time.Time) f
 	return f
 }
 
-// median returns the middle one, or the mean of the two in the middle; nil of none.
+// median returns the middle value, or the mean of the two middle values. It is nil if there
+// are none.
 func median(all []time.Duration) *time.Duration {
 	if len(all) == 0 {
 		return nil
@@ -154,7 +156,7 @@ func (f figures) words(stage string) []timeline.Figure {
 	}
 	none := "none was needed"
 	if f.failed > 0 {
-		none = "not known: nothing was deployed since"
+		none = "not known: nothing was deployed since then"
 	}
 	return []timeline.Figure{
 		{
@@ -183,7 +185,7 @@ func orUnknown(d *time.Duration, unknown string) string {
 	return span(*d)
 }
 
-// span writes a time in the unit that suits it.
+// span writes a duration in a suitable unit.
 func span(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:

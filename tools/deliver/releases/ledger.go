@@ -24,29 +24,29 @@ import (
 	"github.com/magewright/magewright/tools/readiness/verify"
 )
 
-// A ledger is what is kept of all releases, as far as a key has signed it that counted
-// when it came.
+// A ledger has everything that is kept about all releases. Only documents count that were
+// signed by a key that was valid when they arrived.
 type ledger struct {
 	deployments []deployment // the oldest first
 	assessments []assessment // the oldest first
 	unreadable  []string     // the objects that don't count, each with the reason
 }
 
-// A deployment is the record of one.
+// A deployment is the record of one deployment.
 type deployment struct {
 	evidence.Deployment
 	commit, pkg string
 	digest      string // of the record
 }
 
-// An assessment is the verdict on a release, with its page.
+// An assessment is the verdict on a release, together with its page.
 type assessment struct {
 	readiness.Assessment
-	digest string // of the bundle
+	digest string // digest of the bundle
 	page   string // HTML
 }
 
-// refused returns why the release was refused, or nothing.
+// refused returns the reasons why the release was refused; none if it was not.
 func (a assessment) refused() []string {
 	var why []string
 	for _, o := range a.Blocking() {
@@ -58,11 +58,11 @@ func (a assessment) refused() []string {
 	return why
 }
 
-// object finds the kind of what a ledger or a bucket of evidence keeps.
+// object finds out the kind of an object that a ledger or a bucket of evidence keeps.
 var object = regexp.MustCompile(`^releases/([0-9a-f]{40}|[0-9a-f]{64})/(evidence|deployments)(?:/[0-9a-f]{64})?\.(?:intoto\.jsonl|json)$`)
 
-// open reads what a delivery keeps, as far as the pinned keys have signed it. It also
-// returns the delivery's names.
+// open reads what a delivery keeps, as far as the pinned keys signed it. It also returns the
+// names in the delivery's manifest.
 func open(ctx context.Context, cfg project.Config, awsConfig aws.Config) (ledger, manifest.Manifest, error) {
 	names, err := manifest.Read(cfg)
 	if err != nil {
@@ -80,8 +80,8 @@ func open(ctx context.Context, cfg project.Config, awsConfig aws.Config) (ledger
 	return l, names, err
 }
 
-// stores returns the buckets in which a delivery keeps evidence: those of its stages, and
-// that of its pipeline. A stage that is not deployed has none.
+// stores returns the buckets in which a delivery keeps evidence: those of its stages and that
+// of its pipeline. A stage that is not deployed has none.
 func stores(ctx context.Context, cfg aws.Config, names manifest.Manifest) ([]bucket.Bucket, error) {
 	var all []bucket.Bucket
 	add := func(b bucket.Bucket) {
@@ -112,15 +112,15 @@ func stores(ctx context.Context, cfg aws.Config, names manifest.Manifest) ([]buc
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, exit.Missing("go tool mage deploy-staging", "nothing that is deployed keeps evidence of releases")
+		return nil, exit.Missing("go tool mage deploy-staging", "no deployed stack keeps evidence of releases")
 	}
 	return all, nil
 }
 
-// read reads what buckets keep.
+// read reads the contents of the buckets.
 func read(ctx context.Context, from []bucket.Bucket, keys evidence.Keys) (ledger, error) {
 	var l ledger
-	seen := map[string]bool{} // a record may be in several
+	seen := map[string]bool{} // a record may be in several buckets
 	for _, b := range from {
 		pages := s3.NewListObjectsV2Paginator(b.Client, &s3.ListObjectsV2Input{Bucket: &b.Name, Prefix: aws.String("releases/")})
 		for pages.HasMorePages() {
@@ -143,7 +143,7 @@ func read(ctx context.Context, from []bucket.Bucket, keys evidence.Keys) (ledger
 					seen[digest] = true
 				}
 				if err := l.take(ctx, found[1], found[2], document, keys, aws.ToTime(o.LastModified)); err != nil {
-					// One that does not count must not hide the others.
+					// A document that does not count must not hide the others.
 					l.unreadable = append(l.unreadable, fmt.Sprintf("s3://%s/%s: %v", b.Name, *o.Key, err))
 				}
 			}
@@ -194,7 +194,7 @@ func get(ctx context.Context, b bucket.Bucket, name string) ([]byte, error) {
 	return data, nil
 }
 
-// take adds a document of a commit that came at a time.
+// take adds a document about a commit that arrived at a certain time.
 func (l *ledger) take(ctx context.Context, commit, kind string, document []byte, keys evidence.Keys, at time.Time) error {
 	if kind == "deployments" {
 		return l.takeDeployment(ctx, commit, document, keys, at)
@@ -204,7 +204,7 @@ func (l *ledger) take(ctx context.Context, commit, kind string, document []byte,
 		return err
 	}
 	if bundle.Recorded.Commit != commit {
-		return fmt.Errorf("it is of commit %.12s", bundle.Recorded.Commit)
+		return fmt.Errorf("it is about commit %.12s", bundle.Recorded.Commit)
 	}
 	a := assessment{Assessment: bundle.Recorded, digest: bundle.Digest}
 	envelopes, err := evidence.Envelopes(document)
@@ -230,14 +230,14 @@ func (l *ledger) takeDeployment(ctx context.Context, commit string, document []b
 		return err
 	}
 	if len(envelopes) != 1 {
-		return fmt.Errorf("a deployment is recorded in one envelope, and these are %d", len(envelopes))
+		return fmt.Errorf("a deployment must be recorded in one envelope, but there are %d", len(envelopes))
 	}
 	s, _, err := envelopes[0].OpenAt(ctx, keys, at)
 	if err != nil {
 		return err
 	}
 	if of := s.Digest(evidence.GitCommit); of != commit {
-		return fmt.Errorf("it is of commit %.12s", of)
+		return fmt.Errorf("it is about commit %.12s", of)
 	}
 	d := deployment{commit: commit, pkg: s.Digest(evidence.SHA256), digest: evidence.Digest(document)}
 	if err := s.Decode(&d.Deployment); err != nil {
@@ -252,7 +252,7 @@ func (l ledger) to(stage string) []deployment {
 	return slices.DeleteFunc(slices.Clone(l.deployments), func(d deployment) bool { return d.Stage != stage || d.Stopped != "" })
 }
 
-// of returns what is kept of a commit.
+// of returns what is kept about a commit.
 func (l ledger) of(commit string) (deployments []deployment, assessments []assessment) {
 	for _, d := range l.deployments {
 		if d.commit == commit {
@@ -267,7 +267,7 @@ func (l ledger) of(commit string) (deployments []deployment, assessments []asses
 	return deployments, assessments
 }
 
-// commits returns the commits that something is kept of, the newest first.
+// commits returns the commits about which something is kept, the newest first.
 func (l ledger) commits() []string {
 	newest := map[string]time.Time{}
 	note := func(commit string, at time.Time) {

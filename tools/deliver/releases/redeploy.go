@@ -25,7 +25,7 @@ func RedeployMain(ctx context.Context, args []string) error {
 		return err
 	}
 	if *wanted == "" || strings.HasPrefix(*wanted, "-") {
-		return exit.Misused("redeploy", "-release=COMMIT says which release: go tool mage releases lists them")
+		return exit.Misused("redeploy", "-release=COMMIT must name a release: go tool mage releases lists them")
 	}
 	return target.Run(ctx, func(ctx context.Context, cfg project.Config) error {
 		awsConfig, err := stack.Connect(ctx)
@@ -40,15 +40,14 @@ func RedeployMain(ctx context.Context, args []string) error {
 	})
 }
 
-// redeploy commits the files of a release on top of HEAD, if the release was good in a
-// stage. So it is a release like every other one: the same gate decides, a person
-// approves, and a canary shifts the traffic. Nothing is rewritten, and nobody delivers
-// around the pipeline.
+// redeploy commits the files of a release on top of HEAD if the release was good on a stage.
+// The result is a release like every other one: the same gate decides, a person approves, and
+// a canary shifts the traffic. It rewrites no history and does not bypass the pipeline.
 func (l ledger) redeploy(ctx context.Context, cfg project.Config, wanted, stage string) error {
 	const list = "go tool mage releases"
 	git := gitcmd.In(cfg.Dir)
 	if cfg.Dirty {
-		return exit.Failed("git stash, or commit", "files differ from the commit, and redeploy would commit others in their place")
+		return exit.Failed("git stash, or commit", "files differ from HEAD, and redeploy would overwrite them")
 	}
 	commit, err := git.Output(ctx, "rev-parse", "--verify", "--quiet", wanted+"^{commit}")
 	if err != nil {
@@ -59,12 +58,12 @@ func (l ledger) redeploy(ctx context.Context, cfg project.Config, wanted, stage 
 		return exit.Failed(list, "%.12s is not redeployed: %w", commit, err)
 	}
 	if err := git.Run(ctx, "merge-base", "--is-ancestor", commit, cfg.Commit); command.ExitCode(err) == 1 {
-		return exit.Failed("git checkout the branch that is delivered", "%.12s is not in the history of HEAD, %.12s: its files would take the place of others that it never knew", commit, cfg.Commit)
+		return exit.Failed("git checkout the branch that is delivered", "%.12s is not in the history of HEAD, %.12s: its files would replace changes that it never contained", commit, cfg.Commit)
 	} else if err != nil {
 		return err
 	}
 	if err := git.Run(ctx, "diff", "--quiet", commit, cfg.Commit, "--"); err == nil {
-		return exit.Failed(list, "HEAD has the files of %.12s already", commit)
+		return exit.Failed(list, "HEAD already has the files of %.12s", commit)
 	} else if command.ExitCode(err) != 1 {
 		return err
 	}
@@ -88,8 +87,8 @@ func (l ledger) redeploy(ctx context.Context, cfg project.Config, wanted, stage 
 	return nil
 }
 
-// good returns the newest deployment of a commit to a stage that the evidence allowed and
-// that nobody took back, or why there is none.
+// good returns the newest deployment of a commit to a stage if the evidence allowed it and
+// nobody took it back. Otherwise it returns an error with the reason.
 func (l ledger) good(ctx context.Context, dir, commit, stage string) (deployment, error) {
 	all := l.to(stage)
 	known := measure(ctx, dir, all, time.Time{})
@@ -100,7 +99,7 @@ func (l ledger) good(ctx context.Context, dir, commit, stage string) (deployment
 		}
 		switch {
 		case d.BreakGlass != nil:
-			why = errors.New("it was deployed against the evidence: " + d.BreakGlass.Refused)
+			why = errors.New("it was deployed although the evidence did not allow it: " + d.BreakGlass.Refused)
 		case !strings.HasPrefix(d.Verdict, "GO"):
 			why = errors.New("no verdict allowed its deployment")
 		case !l.allowed(d):
@@ -110,7 +109,7 @@ func (l ledger) good(ctx context.Context, dir, commit, stage string) (deployment
 		case known.taken[i]:
 			why = errors.New("its deployment failed, or the next one took it back")
 		case known.unsure[i] != nil:
-			why = fmt.Errorf("whether the next deployment took it back is not known: %w", known.unsure[i])
+			why = fmt.Errorf("it is unknown whether the next deployment took it back: %w", known.unsure[i])
 		default:
 			return d, nil
 		}

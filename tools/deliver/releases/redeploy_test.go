@@ -111,15 +111,15 @@ func TestRedeployRefuses(t *testing.T) {
 		dirty  bool
 		why    string
 	}{
-		"files that differ":             {[]deployment{allowed(1, one)}, one, true, "files differ from the commit"},
+		"files that differ":             {[]deployment{allowed(1, one)}, one, true, "files differ from HEAD"},
 		"a commit that is not there":    {nil, "nothing", false, "there is no commit nothing here"},
 		"what was never deployed":       {[]deployment{allowed(1, one)}, two, false, "no signed record says that it was deployed to production"},
 		"what was deployed to staging":  {[]deployment{{commit: two, Deployment: evidence.Deployment{Stage: "staging"}}}, two, false, "no signed record"},
-		"a broken glass":                {[]deployment{broken}, one, false, "against the evidence: no tests"},
+		"a broken glass":                {[]deployment{broken}, one, false, "although the evidence did not allow it: no tests"},
 		"what nobody has judged":        {[]deployment{unjudged}, one, false, "no verdict allowed"},
 		"what was not what was to be":   {[]deployment{differs}, one, false, "its deployment failed"},
 		"what was taken back":           {[]deployment{allowed(1, one), allowed(3, two), allowed(4, back)}, two, false, "took it back"},
-		"what may have been taken back": {[]deployment{allowed(1, one), allowed(3, strings.Repeat("0", 40))}, one, false, "whether the next deployment took it back is not known: reading the commits"},
+		"what may have been taken back": {[]deployment{allowed(1, one), allowed(3, strings.Repeat("0", 40))}, one, false, "it is unknown whether the next deployment took it back: reading the commits"},
 		"what another branch has":       {[]deployment{allowed(1, aside)}, aside, false, "is not in the history of HEAD"},
 		"what is there already":         {[]deployment{allowed(1, three)}, three, false, "has the files of"},
 	} {

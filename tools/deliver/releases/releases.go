@@ -1,7 +1,7 @@
-// Package releases shows what is kept of a delivery's releases: what serves where, who has
-// approved what on which evidence, why releases were refused, DORA's four figures, and what
-// is between two releases. It counts only what the pinned keys have signed, and changes
-// nothing.
+// Package releases shows what is kept about a delivery's releases: what each stage serves,
+// who approved which release on which evidence, why releases were refused, DORA's four key
+// metrics, and the differences between two releases. It counts only what the pinned keys have
+// signed, and changes nothing.
 package releases
 
 import (
@@ -32,13 +32,13 @@ import (
 // Main runs the target with its flags.
 func Main(ctx context.Context, args []string) error {
 	flags := program.Flags("releases")
-	diff := flags.String("diff", "", "what is between two releases, as OLD..NEW")
+	diff := flags.String("diff", "", "the differences between two releases, such as OLD..NEW")
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
 	older, newer, ok := strings.Cut(*diff, "..")
 	if *diff != "" && (!ok || older == "" || newer == "" || strings.HasPrefix(older, "-") || strings.HasPrefix(newer, "-")) {
-		return exit.Misused("releases", "-diff=%s is not two commits, as OLD..NEW", *diff)
+		return exit.Misused("releases", "-diff=%s must be two commits, such as OLD..NEW", *diff)
 	}
 	return target.Run(ctx, func(ctx context.Context, cfg project.Config) error {
 		awsConfig, err := stack.Connect(ctx)
@@ -84,7 +84,8 @@ func now(ctx context.Context, cfg aws.Config, names manifest.Manifest, dir strin
 	return all, nil
 }
 
-// subjectOf returns the first line of a commit's message, or that it is not here.
+// subjectOf returns the first line of a commit's message, or says that the commit is not in
+// the clone.
 func subjectOf(ctx context.Context, dir, commit string) string {
 	if commit == "" {
 		return "nothing names the commit"
@@ -237,7 +238,7 @@ func warrant(d timeline.Deployment) string {
 	return ""
 }
 
-// compare prints what is between two releases.
+// compare prints the differences between two releases.
 func (l ledger) compare(ctx context.Context, cfg project.Config, older, newer string) error {
 	git := gitcmd.In(cfg.Dir)
 	for _, name := range []*string{&older, &newer} {
@@ -291,22 +292,22 @@ func (l ledger) compareChecks(out io.Writer, older, newer string) error {
 	}
 	before, after := results(older), results(newer)
 	if len(before) == 0 || len(after) == 0 {
-		_, err := fmt.Fprintln(out, "\nthe checks are not compared: one of the releases was not assessed")
+		_, err := fmt.Fprintln(out, "\nthe checks can't be compared: one of the releases was not assessed")
 		return err
 	}
 	var lines []string
 	for title, state := range after {
 		if was := before[title]; was != state {
-			lines = append(lines, fmt.Sprintf("  %s: %s, and %s before", title, state, orNone(was)))
+			lines = append(lines, fmt.Sprintf("  %s: %s, and was %s before", title, state, orNone(was)))
 		}
 	}
 	for title, was := range before {
 		if _, there := after[title]; !there {
-			lines = append(lines, fmt.Sprintf("  %s: not decided, and %s before", title, was))
+			lines = append(lines, fmt.Sprintf("  %s: not decided, and was %s before", title, was))
 		}
 	}
 	slices.Sort(lines)
-	_, err := fmt.Fprintf(out, "\n%d checks have another result\n%s", len(lines), strings.Join(append(lines, ""), "\n"))
+	_, err := fmt.Fprintf(out, "\n%d checks have different results\n%s", len(lines), strings.Join(append(lines, ""), "\n"))
 	return err
 }
 

@@ -99,7 +99,7 @@ func TestFigures(t *testing.T) {
 		// 10 h of two, 20 h of three, 10 h of the revert.
 		"a revert":            {[]deployment{deployed(1, one), deployed(12, two), deployed(24, three), deployed(40, back)}, 100, []string{"4.0 a week", "10.0 h", "25 % (1 of 4)", "16.0 h"}},
 		"a release of before": {[]deployment{deployed(1, one), deployed(12, three), deployed(14, two)}, 100, []string{"3.0 a week", "9.0 h", "33 % (1 of 3)", "2.0 h"}},
-		"not repaired":        {[]deployment{deployed(1, one), differs}, 100, []string{"2.0 a week", "18.0 h", "50 % (1 of 2)", "not known: nothing was deployed since"}},
+		"not repaired":        {[]deployment{deployed(1, one), differs}, 100, []string{"2.0 a week", "18.0 h", "50 % (1 of 2)", "not known: nothing was deployed since then"}},
 		"not what was to be":  {[]deployment{deployed(1, one), differs, deployed(21, two)}, 100, []string{"3.0 a week", "18.0 h", "33 % (1 of 3)", "60 min"}},
 		"long ago":            {[]deployment{deployed(1, one), deployed(12, three)}, 24 * 200, []string{"0.0 a week", "not known: it takes two deployments", "not known: nothing was deployed", "none was needed"}},
 		"a commit that is gone": {[]deployment{deployed(1, one), deployed(12, strings.Repeat("0", 40))}, 100, []string{
@@ -264,7 +264,7 @@ func TestLedger(t *testing.T) {
 	if err := l.compare(t.Context(), cfg, "HEAD~", "HEAD"); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"brings 1 commits\n  " + bad[:12], "takes back 0 commits", "\n two | 1 +", "1 checks have another result\n  All tests pass: FAIL, and PASS before\n"} {
+	for _, want := range []string{"brings 1 commits\n  " + bad[:12], "takes back 0 commits", "\n two | 1 +", "1 checks have different results\n  All tests pass: FAIL, and was PASS before\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the difference lacks %q:\n%s", want, &out)
 		}

@@ -1,7 +1,7 @@
-// Package settings finds what is broken in the files by which a team tells Magewright
-// what it wants: the policy, the rules, the probes and the CDK context. The targets
-// that use them read some from the release before, so that a broken one would only be
-// noticed by the release after it.
+// Package settings finds errors in the files in which a team tells Magewright what it wants:
+// the policy, the rules, the probes and the CDK context. Some targets read these files from
+// the previous release. Without this package, a broken file would be noticed one release too
+// late.
 package settings
 
 import (
@@ -29,18 +29,17 @@ var Check = lint.Check{Name: program.Settings.Name, Reads: program.IsSetting, Ru
 	return find(ctx, cfg, rego.Of(cfg.Dir))
 }}
 
-// Print prints what is broken, a line each. That is no error: lint decides.
+// Print prints one line for each error. It does not fail, because lint decides.
 func Print(ctx context.Context, cfg project.Config) error {
 	found, err := Check.Run(ctx, cfg)
 	for _, line := range found {
-		// A finding may have several lines, and is one.
+		// A finding may have several lines, but counts once.
 		fmt.Fprintln(cfg.Stdout, strings.Join(strings.FieldsFunc(line, func(r rune) bool { return r == '\n' }), "; "))
 	}
 	return err
 }
 
-// find returns what is broken, each with its file. Files that are not there are not
-// missed here.
+// find returns the errors with their files. A missing file is not an error here.
 func find(ctx context.Context, cfg project.Config, engine rego.Engine) (found []string, err error) {
 	text := func(name string) (string, []byte, error) {
 		name = path.Join(cfg.Settings(), name)

@@ -56,11 +56,11 @@ func TestFind(t *testing.T) {
 		{name: "settings that are no JSON", change: map[string]string{"infra/cdk.json": "{\n  \"context\": {,}\n}"}, want: []string{"infra/cdk.json: line 2: invalid character"}},
 		{name: "an architecture that Lambda lacks", change: map[string]string{"infra/cdk.json": `{"context": {"architecture": "mips"}}`}, want: []string{"infra/cdk.json: CDK context architecture is mips"}},
 		{name: "a key that is none", change: map[string]string{"infra/cdk.json": `{"context": {"evidenceKey": "abc"}}`}, want: []string{"infra/cdk.json: context evidenceKey: reading a public key"}},
-		{name: "several", change: map[string]string{"infra/cdk.json": "{", "infra/probes.yml": "x"}, want: []string{"infra/cdk.json: line 1", "infra/probes.yml:1: a list of steps"}},
+		{name: "several", change: map[string]string{"infra/cdk.json": "{", "infra/probes.yml": "x"}, want: []string{"infra/cdk.json: line 1", "infra/probes.yml:1: it must be a list of steps"}},
 		{
 			name: "another repository", adopted: true,
 			change: map[string]string{"magewright/go.mod": "module x\n", "magewright/probes.yml": "{}\n", "magewright/policy/bad.rego": "deny if {"},
-			want:   []string{"magewright/policy/bad.rego:1: rego_parse_error", "magewright/probes.yml:1: a list of steps"},
+			want:   []string{"magewright/policy/bad.rego:1: rego_parse_error", "magewright/probes.yml:1: it must be a list of steps"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

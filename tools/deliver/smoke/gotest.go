@@ -17,12 +17,12 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// notInNames matches what the name of a variable can't have.
+// notInNames matches the characters that the name of a variable can't have.
 var notInNames = regexp.MustCompile(`[^A-Z0-9_]`)
 
-// variables returns what the tests of a smoke test learn about the stage:
-// SMOKE_STAGE, SMOKE_URL, SMOKE_COMMIT, SMOKE_FUNCTION, and SMOKE_OUTPUT_ with the
-// key of each output of the stack in capital letters.
+// variables returns what the tests of a smoke test learn about the stage: SMOKE_STAGE,
+// SMOKE_URL, SMOKE_COMMIT, SMOKE_FUNCTION, and for each output of the stack SMOKE_OUTPUT_
+// followed by its key in capital letters.
 func variables(stage, commit string, o stack.Outputs) []string {
 	set := []string{"SMOKE_STAGE=" + stage, "SMOKE_COMMIT=" + commit, "SMOKE_URL=" + o.FunctionURL, "SMOKE_FUNCTION=" + o.FunctionName}
 	for _, key := range slices.Sorted(maps.Keys(o.All)) {
@@ -31,8 +31,8 @@ func variables(stage, commit string, o stack.Outputs) []string {
 	return set
 }
 
-// goTest runs the tests of a pattern of packages, of which one must pass and none may
-// fail. It returns those that passed. What they print goes to cfg.Stdout as it comes.
+// goTest runs the tests of a pattern of packages. At least one test must pass, and none may
+// fail. It returns those that passed. Their output goes to cfg.Stdout as it arrives.
 func goTest(ctx context.Context, cfg project.Config, pattern string, set []string) ([]evidence.SmokeCheck, error) {
 	reader, writer := io.Pipe()
 	ended := make(chan error, 1)
@@ -58,8 +58,8 @@ func goTest(ctx context.Context, cfg project.Config, pattern string, set []strin
 	return checks, nil
 }
 
-// readTests reads what go test -json prints, see go doc test2json. It returns the tests
-// that passed and the number of those that were skipped.
+// readTests reads the output of go test -json (see go doc test2json). It returns the tests
+// that passed, and the number of tests that were skipped.
 func readTests(events io.Reader, out io.Writer) (checks []evidence.SmokeCheck, skipped int, err error) {
 	decoder := json.NewDecoder(events)
 	for {

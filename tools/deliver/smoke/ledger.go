@@ -9,8 +9,8 @@ import (
 	"github.com/magewright/magewright/tools/evidence/ledgerclient"
 )
 
-// ledger exercises a release ledger: the record of this very deployment is
-// written and read, and what nobody has signed is refused, as is what is about no
+// ledger exercises a release ledger. It writes and reads the record of this very deployment.
+// It also checks that the ledger refuses unsigned evidence, and anything that is not about a
 // commit.
 func (s *session) ledger(ctx context.Context) error {
 	if err := s.token(ctx); err != nil {
@@ -42,7 +42,7 @@ func (s *session) ledger(ctx context.Context) error {
 	return nil
 }
 
-// holds verifies that a release shows the deployment that was recorded.
+// holds checks that a release shows the deployment that was recorded.
 func holds(digest string) func([]byte) error {
 	return func(answer []byte) error {
 		var release struct{ Deployments []struct{ Digest string } }
@@ -54,6 +54,6 @@ func holds(digest string) func([]byte) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("deployment %.12s was recorded, and none of %d is it", digest, len(release.Deployments))
+		return fmt.Errorf("deployment %.12s was recorded, but it is not among the %d that the release shows", digest, len(release.Deployments))
 	}
 }

@@ -1,6 +1,6 @@
-// Package smoke exercises a deployed stage as a user would: it takes the steps
-// that the project declares, and sees to it that what answers is the release.
-// Which version that is, Lambda says; the application is not asked.
+// Package smoke exercises a deployed stage as a user would. It takes the steps that the
+// project declares, and makes sure that the release is what answers. Lambda says which
+// version that is; the application is not asked.
 package smoke
 
 import (
@@ -24,25 +24,26 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// Deadline is how long a stage may take until it answers for the first time.
-// A function's first start and the spreading of a new URL are within it.
+// Deadline is how long a stage may take until it answers for the first time. It includes the
+// function's first start and the time until a new URL works everywhere.
 const Deadline = 30 * time.Second
 
-// Stage returns the work of a target that exercises a stage; "" is the first.
+// Stage returns the function of a target that exercises a stage. The name "" means the first
+// stage.
 func Stage(name string) func(context.Context, project.Config) error {
 	return func(ctx context.Context, cfg project.Config) error { return Run(ctx, cfg, name) }
 }
 
-// Run exercises a stage, prints the latencies and leaves the evidence, of a
-// failure too, in .magewright/smoke-STAGE.intoto.json.
+// Run exercises a stage and prints the latencies. It leaves the evidence in
+// .magewright/smoke-STAGE.intoto.json, even if the smoke test fails.
 func Run(ctx context.Context, cfg project.Config, stage string) error {
 	_, err := run(ctx, cfg, stage, nil)
 	return err
 }
 
-// A Draft is what serves a stage and need not be a release.
+// A Draft is what a stage serves if that need not be a release.
 type Draft struct {
-	Commit   string // as its functions know it
+	Commit   string // as the functions know it
 	Packages Packages
 }
 
@@ -106,7 +107,7 @@ func run(ctx context.Context, cfg project.Config, stage string, draft *Draft) (t
 		},
 	})
 	if result.Version != "" {
-		fmt.Fprintf(cfg.Stdout, "version %s of %s serves %s, made of package sha256 %.12s\n", result.Version, outputs.FunctionName, stage, result.Package)
+		fmt.Fprintf(cfg.Stdout, "version %s of %s serves %s, made from package sha256 %.12s\n", result.Version, outputs.FunctionName, stage, result.Package)
 	}
 	taken = len(result.Checks)
 	for _, c := range result.Checks {
@@ -159,8 +160,8 @@ func Serve(cfg project.Config, names manifest.Manifest, stage manifest.Stage, re
 	return all, nil
 }
 
-// keep leaves a statement of what was seen, about the release that must answer. That of
-// the first stage is what a release is decided by.
+// keep leaves a statement about the release that must answer. The statement about the first
+// stage is part of the evidence that decides about the release.
 func keep(cfg project.Config, pkg string, result evidence.Smoke, first bool, failure error) error {
 	result.Made = evidence.Made{FinishedOn: clock.System().Now(), Dirty: cfg.Dirty}
 	result.Package, result.Result = pkg, evidence.TestsPassed
@@ -181,10 +182,10 @@ func keep(cfg project.Config, pkg string, result evidence.Smoke, first bool, fai
 // A Target is what is exercised.
 type Target struct {
 	AWS     aws.Config
-	Outputs stack.Outputs // of the stage
-	Steps   []probe.Step  // that are taken
-	// Record is what a release ledger is told of its deployment. Its Stage says
-	// which stage is exercised.
+	Outputs stack.Outputs // of the stage's main function
+	Steps   []probe.Step  // the steps to take
+	// Record is what a release ledger is told about its deployment. Its Stage names the stage
+	// that is exercised.
 	Record  evidence.Deployment
 	Commit  string // of the release
 	Said    string // the commit as the functions know it; Commit by default
@@ -196,17 +197,17 @@ type Target struct {
 	Others []stack.Outputs
 	Signer evidence.Signer
 	Clock  clock.Clock
-	// Test runs the tests of a pattern of packages. Where it is nil, steps that run
-	// tests are left out: they are code of the release, and only smoke runs that.
+	// Test runs the tests of a pattern of packages. If it is nil, steps that run tests are
+	// left out. Tests are code of the release, and only smoke may run that.
 	Test func(ctx context.Context, pattern string) ([]evidence.SmokeCheck, error)
 }
 
-// linkLife is for how long the token of a smoke test is good.
+// linkLife is how long the token of a smoke test is valid.
 const linkLife = 10 * time.Minute
 
-// Exercise takes the steps in order and stops at the first that does not go as it
-// must. Before and after them, one version that is made of the release's package
-// must get all traffic.
+// Exercise takes the steps in order and stops at the first one that fails. Before and after
+// the steps, one version must get all traffic, and it must be made from the release's
+// package.
 func Exercise(ctx context.Context, t Target) (evidence.Smoke, error) {
 	s := session{Target: t, result: evidence.Smoke{Stage: t.Record.Stage, URL: t.Outputs.FunctionURL, Checks: []evidence.SmokeCheck{}}}
 	before, err := t.serves(ctx)
@@ -227,12 +228,12 @@ func Exercise(ctx context.Context, t Target) (evidence.Smoke, error) {
 	}
 	after, err := t.serves(ctx)
 	if err == nil && after.Version != before.Version {
-		err = fmt.Errorf("version %s serves, and version %s did when the steps began", after.Version, before.Version)
+		err = fmt.Errorf("version %s serves, but version %s served when the steps began", after.Version, before.Version)
 	}
 	return s.result, err
 }
 
-// serves returns what serves the stage, which must be the release.
+// serves returns what the stage serves, which must be the release.
 func (t Target) serves(ctx context.Context) (stack.Served, error) {
 	var first stack.Served
 	for i, o := range append([]stack.Outputs{t.Outputs}, t.Others...) {
@@ -271,7 +272,7 @@ type session struct {
 	result evidence.Smoke
 }
 
-// prepare gives the steps what they may use.
+// prepare gives the steps the values that they may use.
 func (s *session) prepare(ctx context.Context, served stack.Served) error {
 	s.steps = probe.Session{
 		URL: s.Outputs.FunctionURL, Invoke: probe.Function(s.AWS, append([]stack.Outputs{s.Outputs}, s.Others...)...), AWS: s.AWS, Clock: s.Clock,
@@ -294,10 +295,10 @@ func (s *session) token(ctx context.Context) (err error) {
 	return err
 }
 
-// exercises are the steps that are Go code, by name.
+// exercises are the steps that are written in Go, by name.
 var exercises = map[string]func(*session, context.Context) error{probe.Ledger: (*session).ledger}
 
-// take takes a step, and notes it if it went as it must.
+// take takes a step, and notes it if it succeeded.
 func (s *session) take(ctx context.Context, step probe.Step) error {
 	if step.Exercise != "" {
 		exercise, ok := exercises[step.Exercise]
@@ -317,7 +318,7 @@ func (s *session) take(ctx context.Context, step probe.Step) error {
 	return s.do(ctx, step, nil)
 }
 
-// do takes a step, whose answer verify accepts, if there is one.
+// do takes a step. If verify is not nil, it must accept the answer.
 func (s *session) do(ctx context.Context, step probe.Step, verify func(answer []byte) error) error {
 	result, err := s.steps.Do(ctx, step)
 	if err == nil && verify != nil {

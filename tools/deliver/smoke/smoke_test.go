@@ -81,12 +81,12 @@ func TestExercise(t *testing.T) {
 		{
 			name:   "another commit answers",
 			broken: map[string]http.HandlerFunc{"GET /healthz": answer(200, `{"commit":"older"}`)},
-			fails:  `the deployed commit answers: not within 30s: GET /healthz: /commit is "older", want "` + commit,
+			fails:  `the deployed commit answers: it did not succeed within 30s: GET /healthz: /commit is "older", want "` + commit,
 		},
 		{
 			name:   "another package serves",
 			served: stack.Served{Version: "3", Package: strings.Repeat("b", 64)},
-			fails:  "version 3 serves, whose package has the SHA-256 bbbbbbbbbbbb, and the release's has aaaaaaaaaaaa",
+			fails:  "version 3 serves a package with SHA-256 bbbbbbbbbbbb, but the release's package has aaaaaaaaaaaa",
 		},
 		{
 			name:   "traffic shifts",
@@ -106,7 +106,7 @@ func TestExercise(t *testing.T) {
 		{
 			name:   "another record is read",
 			broken: map[string]http.HandlerFunc{"GET /releases/" + commit: answer(200, `{"deployments":[{"digest":"other"}]}`)},
-			fails:  "was recorded, and none of 1 is it",
+			fails:  "was recorded, but it is not among the 1",
 		},
 		{
 			name:   "unsigned evidence is taken",
@@ -222,7 +222,7 @@ func TestTheVersionChangesMeanwhile(t *testing.T) {
 	released := target(t, nil, stack.Served{}, clock.System())
 	released.AWS.BaseEndpoint, released.Outputs.FunctionURL = &aliases.URL, aliases.URL
 	released.Steps = declared(t, "- {method: GET, path: a, status: 200}")
-	if _, err := smoke.Exercise(t.Context(), released); err == nil || !strings.Contains(err.Error(), "version 4 serves, and version 3 did when the steps began") {
+	if _, err := smoke.Exercise(t.Context(), released); err == nil || !strings.Contains(err.Error(), "version 4 serves, but version 3 served when the steps began") {
 		t.Errorf("the error is %v", err)
 	}
 }

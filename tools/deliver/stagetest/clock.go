@@ -9,11 +9,11 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// step is how much of AWS's time passes at least while somebody waits for it.
+// step is the least of AWS's time that passes while somebody waits.
 const step = 10 * time.Second
 
-// A Clock is for who waits for a stage: AWS's time passes while it waits, and
-// only then. So no machine is too slow for what is to be done in time.
+// A Clock is for tests that wait for a stage. AWS's time passes while they wait, and only
+// then, so no machine is too slow.
 type Clock struct {
 	*clock.Manual // of the stage's AWS
 	stage         *Stage
@@ -22,11 +22,11 @@ type Clock struct {
 	traffic []*probe.Traffic
 }
 
-// Clock returns a clock by which to wait for the stage.
+// Clock returns a clock with which to wait for the stage.
 func (s *Stage) Clock() *Clock { return &Clock{Manual: s.clock, stage: s} }
 
-// Heed lets no time pass while a traffic has requests to send. They are sent by
-// the system's clock.
+// Heed lets no time pass while a traffic has requests to send. They are sent with the
+// system's clock.
 func (c *Clock) Heed(t *probe.Traffic) *probe.Traffic {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,8 +35,8 @@ func (c *Clock) Heed(t *probe.Traffic) *probe.Traffic {
 	return t
 }
 
-// NewTimer implements [clock.Clock]. The timer has fired when it is returned:
-// whoever asks for it has nothing else to do.
+// NewTimer implements [clock.Clock]. The timer has already fired when it is returned, because
+// its caller has nothing else to do.
 func (c *Clock) NewTimer(d time.Duration) clock.Timer {
 	c.mu.Lock()
 	defer c.mu.Unlock()

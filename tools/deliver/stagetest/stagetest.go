@@ -1,8 +1,7 @@
-// Package stagetest serves a small service for tests as infra/service serves the
-// app, as far as the moving of its traffic goes: function, alias, URL, alarm and
-// deployment group, on an embedded AWS of its own. The app itself is exercised by
-// package smoke's tests and by each rehearsal, so that a change of it does not
-// repeat the tests of what moves its traffic.
+// Package stagetest serves a small service for tests. It has everything that infra/service
+// has for moving traffic: function, alias, URL, alarm and deployment group, on an embedded
+// AWS of its own. The app itself is exercised by package smoke's tests and by each rehearsal.
+// So a change of the app does not repeat the tests of moving traffic.
 package stagetest
 
 import (
@@ -46,15 +45,14 @@ var (
 	Newer = "f9e8d7c6b5a4f3e2d1c0b9a8978685746352413f"
 )
 
-// packageBucket is where a stage's AWS has the deployment packages, by commit.
+// packageBucket is the bucket in which a stage's AWS has the deployment packages, by commit.
 const packageBucket = "packages"
 
 // service is the directory of the service's source.
 const service = "tools/deliver/stagetest/testdata/service"
 
-// packages holds the deployment package of the service, by commit. Both are of one
-// build, in which the other commit takes the place of the first: to link takes
-// seconds.
+// packages has the deployment package of the service for each commit. Both come from one
+// build, in which one commit's hash replaces the other, because linking takes seconds.
 var packages = sync.OnceValues(func() (map[string][]byte, error) {
 	if err := testinput.Files(service, "go.mod", "go.sum"); err != nil {
 		return nil, err
@@ -102,8 +100,8 @@ type Stage struct {
 	Functions   *lambda.Client
 	Deployments *codedeploy.Client
 	Alarms      *cloudwatch.Client
-	Signer      evidencetest.Signer // of tokens
-	Close       func() error        // ends its AWS; a test's end does it too
+	Signer      evidencetest.Signer // signs tokens
+	Close       func() error        // ends its AWS; the end of the test does so too
 
 	server *localaws.Server
 	clock  *clock.Manual
@@ -121,8 +119,8 @@ func Must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-// New serves the Older release as version 1. Its AWS's time stands, but for what
-// waits by the [Stage.Clock].
+// New serves the Older release as version 1. Its AWS's time stands still unless somebody
+// waits with [Stage.Clock].
 func New(t *testing.T) *Stage {
 	t.Helper()
 	if testing.Short() {
@@ -152,15 +150,15 @@ func New(t *testing.T) *Stage {
 		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",` +
 			`"Principal":{"Service":["lambda.amazonaws.com","codedeploy.amazonaws.com"]}}]}`),
 	}))
-	// CodeDeploy works as this role, too, and a worker reads its queue as it.
+	// CodeDeploy also uses this role, and a worker reads its queue with it.
 	Must[*iam.PutRolePolicyOutput](t)(iam.NewFromConfig(cfg).PutRolePolicy(ctx, &iam.PutRolePolicyInput{
 		RoleName: aws.String("role"), PolicyName: aws.String("deploy"),
 		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["cloudwatch:DescribeAlarms","lambda:GetAlias","lambda:UpdateAlias","sqs:ReceiveMessage","sqs:DeleteMessage","sqs:GetQueueAttributes"],"Resource":"*"}]}`),
 	}))
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
 	Must[*s3.CreateBucketOutput](t)(objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(packageBucket)}))
-	// Uploads, as the CDK's: to write megabytes as JSON and read them takes
-	// seconds under the race detector.
+	// The packages are uploaded, as the CDK does it. Writing megabytes as JSON and reading
+	// them takes seconds under the race detector.
 	for commit, zip := range zips {
 		Must[*s3.PutObjectOutput](t)(objects.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(packageBucket), Key: &commit, Body: bytes.NewReader(zip)}))
 	}
@@ -212,8 +210,8 @@ const (
 	Canary    = "CodeDeployDefault.LambdaCanary10Percent5Minutes"
 )
 
-// Gate makes the alarm on a version's errors, in percent, that the group watches; of the
-// version "", it is one on the errors of all versions of the alias.
+// Gate creates the alarm on the error rate, in percent, that the group watches. The version
+// "" means the errors of all versions of the alias.
 func (s *Stage) Gate(t *testing.T, number string, threshold float64) {
 	t.Helper()
 	metric := func(name string) cloudwatchtypes.MetricDataQuery {
@@ -242,8 +240,8 @@ func (s *Stage) Gate(t *testing.T, number string, threshold float64) {
 	}))
 }
 
-// Publish publishes the code of a commit with variables of its environment
-// besides the service's own, and makes its alarm.
+// Publish publishes the code of a commit as a new version and creates its alarm. The
+// variables are added to the service's own environment.
 func (s *Stage) Publish(t *testing.T, commit string, more map[string]string) (version string) {
 	t.Helper()
 	environment := maps.Clone(s.own)
@@ -266,7 +264,7 @@ func (s *Stage) Point(t *testing.T, version string) {
 	}))
 }
 
-// Services returns the services of the embedded AWS, as its console asks them.
+// Services returns the services of the embedded AWS in the way its console uses them.
 func (s *Stage) Services() localaws.Services { return s.server.Services() }
 
 // Flush waits until what the function has logged can be read.

@@ -1,5 +1,5 @@
-// Package minutes reads what versions of a function did in each minute from
-// CloudWatch's metrics.
+// Package minutes reads from CloudWatch's metrics what the versions of a function did in each
+// minute.
 package minutes
 
 import (
@@ -17,18 +17,18 @@ import (
 	"github.com/magewright/magewright/tools/deliver/canary"
 )
 
-// What is read of each version, by the first letters of the queries' ids.
+// The metrics that are read for each version, by the first letters of the queries' ids.
 var statistics = []struct{ id, metric, stat string }{
 	{"invocations", "Invocations", "Sum"},
 	{"errors", "Errors", "Sum"},
 	{"duration", "Duration", "p90"},
 }
 
-// Query asks for what versions of a function did behind an alias, in each minute from
-// start on, by CloudWatch's clock. They are whole minutes: the first may hold some of
-// the old version's from before the shift. Lambda publishes under exactly these three
-// dimensions; one more or one less, and there is no data.
-// See https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html.
+// Query asks what the versions of a function did behind an alias in each minute from start
+// on, in AWS's time. Minutes are whole, so the first one may contain invocations of the old
+// version from before the shift. Lambda publishes under exactly these three dimensions: with
+// one more or one less, there is no data. See
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html.
 func Query(function, alias string, start time.Time, length time.Duration, versions ...string) *cloudwatch.GetMetricDataInput {
 	in := &cloudwatch.GetMetricDataInput{
 		StartTime: aws.Time(start.Truncate(time.Minute)),
@@ -56,8 +56,8 @@ func Query(function, alias string, start time.Time, length time.Duration, versio
 	return in
 }
 
-// Of returns the minutes of each version, in their order, from the results of a
-// [Query] for the same versions.
+// Of returns the minutes of each version in order, from the results of a [Query] for the same
+// versions.
 func Of(results []types.MetricDataResult, versions ...string) map[string][]canary.Minute {
 	minutes := map[string][]canary.Minute{}
 	for i, version := range versions {
@@ -73,8 +73,7 @@ func Of(results []types.MetricDataResult, versions ...string) map[string][]canar
 	return minutes
 }
 
-// collect adds the values of one result to the minutes of the version whose
-// suffix its id has.
+// collect adds the values of one result to the minutes of the version that its id ends with.
 func collect(minutes map[time.Time]canary.Minute, id, suffix string, result types.MetricDataResult) {
 	name, ok := strings.CutSuffix(id, suffix)
 	if !ok {
@@ -96,8 +95,8 @@ func collect(minutes map[time.Time]canary.Minute, id, suffix string, result type
 	}
 }
 
-// Shift returns how long traffic is shared until all of it has moved; 0
-// where it moves at once.
+// Shift returns how long both versions share the traffic until all of it has moved. It is 0
+// if all of it moves at once.
 func Shift(routing *deploytypes.TrafficRoutingConfig) time.Duration {
 	switch {
 	case routing == nil:

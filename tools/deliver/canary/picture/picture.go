@@ -1,6 +1,6 @@
-// Package picture draws the course of a canary: the share of the traffic, the errors
-// and the latency of both versions by minutes, and when it was decided. promote leaves
-// the picture as a file, and the console shows it while the canary runs.
+// Package picture draws the course of a canary: the share of the traffic, the errors and the
+// latency of both versions in each minute, and the moment of the decision. promote leaves the
+// picture as a file, and the console shows it while the canary runs.
 package picture
 
 import (
@@ -15,35 +15,35 @@ import (
 	"github.com/magewright/magewright/tools/deliver/canary"
 )
 
-// A Record is what is known of a canary. It is left as .magewright/canary.json.
+// A Record is everything that is known about a canary. It is kept as .magewright/canary.json.
 // All times are AWS's.
 type Record struct {
 	Deployment string        `json:"deployment"`
-	Status     string        `json:"status"` // of the deployment
+	Status     string        `json:"status"` // of CodeDeploy's deployment
 	Function   string        `json:"function"`
 	Alias      string        `json:"alias"`
 	Old        string        `json:"old"` // versions
 	New        string        `json:"new"`
 	Start      time.Time     `json:"start"`  // of the shift
-	Length     time.Duration `json:"length"` // until all traffic moves, in nanoseconds
+	Length     time.Duration `json:"length"` // until all traffic moves
 	Weights    []Weight      `json:"weights"`
-	// Minutes is what each version did, by version.
+	// Minutes has what each version did, by version.
 	Minutes   map[string][]canary.Minute `json:"minutes"`
 	Limits    canary.Limits              `json:"limits"`
-	Judgement *canary.Judgement          `json:"judgement"` // the last one; null where traffic moved at once
+	Judgement *canary.Judgement          `json:"judgement"` // the last one; null if all traffic moved at once
 	Extended  bool                       `json:"extended"`
-	Decision  string                     `json:"decision,omitempty"` // to stop, or a person's to go on
-	Sent      int                        `json:"sent"`               // requests of ours
+	Decision  string                     `json:"decision,omitempty"` // to stop the deployment, or a person's decision to go on
+	Sent      int                        `json:"sent"`               // how many requests promote sent
 	Failed    int                        `json:"failed"`
 }
 
-// A Weight is the share of the traffic that the new version has from a time on.
+// A Weight is the share of the traffic that the new version has from a certain time on.
 type Weight struct {
 	At  time.Time `json:"at"`
 	New float64   `json:"new"`
 }
 
-// Weigh notes a weight, if it is another one than before.
+// Weigh notes a weight if it differs from the last one.
 func (r *Record) Weigh(at time.Time, share float64) {
 	if n := len(r.Weights); n > 0 && r.Weights[n-1].New == share {
 		return
@@ -51,7 +51,7 @@ func (r *Record) Weigh(at time.Time, share float64) {
 	r.Weights = append(r.Weights, Weight{at, share})
 }
 
-// Latest returns the newest minute of which anything is known.
+// Latest returns the newest minute that has any data.
 func (r *Record) Latest() time.Time {
 	var latest time.Time
 	for _, minutes := range r.Minutes {
@@ -62,7 +62,7 @@ func (r *Record) Latest() time.Time {
 	return latest
 }
 
-// Share returns the new version's share of the traffic now.
+// Share returns the share of the traffic that the new version has now.
 func (r *Record) Share() float64 {
 	if len(r.Weights) == 0 {
 		return 0
@@ -70,7 +70,7 @@ func (r *Record) Share() float64 {
 	return r.Weights[len(r.Weights)-1].New
 }
 
-// Verdict says in a line what came of the canary.
+// Verdict says in one line how the canary ended.
 func (r *Record) Verdict() string {
 	switch {
 	case r.Judgement != nil:
@@ -78,13 +78,13 @@ func (r *Record) Verdict() string {
 	case r.going():
 		return "there is nothing to compare yet"
 	case r.Length == 0:
-		return "traffic moved at once: there was nothing to compare"
+		return "all traffic moved at once, so there was nothing to compare"
 	default:
 		return "the versions were not compared"
 	}
 }
 
-// Width is the usual width of a picture, and narrowest the smallest, in pixels.
+// Width is the usual width of a picture in pixels, and narrowest the smallest one.
 const (
 	Width     = 800
 	narrowest = 320
@@ -99,16 +99,16 @@ var picture = template.Must(template.New("canary.svg").Parse(source))
 const (
 	left, right = 52, 20
 	line        = 18 // height of a line of text
-	letter      = 7  // width of a letter, about
+	letter      = 7  // approximate width of a letter
 	gap         = 14 // between plots
 )
 
-// A plot is one of the plots, one above the other.
+// A plot is one of the diagrams, which are drawn below each other.
 type plot struct {
 	Title       string
 	Top, Bottom float64
 	Ticks       []tick
-	// New and Old are the courses of the versions. Each has points where it was
+	// New and Old are the courses of the two versions. Each has points where something was
 	// measured.
 	New, Old             string
 	NewPoints, OldPoints []point
@@ -119,7 +119,7 @@ type plot struct {
 type tick struct {
 	At     float64
 	Text   string
-	Anchor string // of a text on the axis of time
+	Anchor string // of a label on the time axis
 }
 
 type point struct{ X, Y float64 }
@@ -142,7 +142,7 @@ func (m mark) text() (from, to float64) {
 	return m.TextX, m.TextX + width
 }
 
-// A scale maps a time to a place.
+// A scale maps a time to a position.
 type scale struct {
 	from, to time.Time
 	width    float64
@@ -153,7 +153,7 @@ func (s scale) x(t time.Time) float64 {
 	return left + min(max(share, 0), 1)*(s.width-left-right)
 }
 
-// Draw writes the record as an SVG of a width in pixels.
+// Draw writes the record as an SVG with a width in pixels.
 func (r *Record) Draw(w io.Writer, width int) error {
 	s := scale{width: float64(max(width, narrowest))}
 	s.from, s.to = r.extent()
@@ -184,8 +184,8 @@ func (r *Record) Draw(w io.Writer, width int) error {
 	})
 }
 
-// extent returns the time that the picture shows: all of a shift that goes on, and of
-// one that has ended what there is.
+// extent returns the time that the picture shows. While a shift is running it is the whole
+// shift, and afterwards it is the time that has data.
 func (r *Record) extent() (from, to time.Time) {
 	from = r.Start.Truncate(time.Minute)
 	last := r.Start
@@ -205,7 +205,7 @@ func (r *Record) extent() (from, to time.Time) {
 	return from, to
 }
 
-// going reports whether the versions share the traffic still.
+// going reports whether the versions still share the traffic.
 func (r *Record) going() bool {
 	return !slices.Contains([]string{"Succeeded", "Failed", "Stopped"}, r.Status)
 }
@@ -215,7 +215,7 @@ func (r *Record) count(version string) string {
 	return fmt.Sprintf("version %s: %s failed, p90 %.0f ms", version, s.Count, s.P90)
 }
 
-// traffic plots the new version's share.
+// traffic plots the new version's share of the traffic.
 func (r *Record) traffic(s scale, top float64) plot {
 	p := plot{Title: "Traffic of version " + r.New, Top: top + line, Bottom: top + line + 80}
 	y := func(share float64) float64 { return p.Bottom - share*(p.Bottom-p.Top) }
@@ -237,7 +237,7 @@ func (r *Record) traffic(s scale, top float64) plot {
 	return p
 }
 
-// errors plots the rates of errors in percent.
+// errors plots the error rates in percent.
 func (r *Record) errors(s scale, top float64) plot {
 	return r.measured(s, top, "Errors", "%", 100*r.Limits.MaxErrorRate, 1, func(m canary.Minute) (float64, bool) {
 		return 100 * m.Rate(), m.Invocations > 0
@@ -251,7 +251,8 @@ func (r *Record) latency(s scale, top float64) plot {
 	})
 }
 
-// measured plots a figure of both versions, and its limit if that is not far above.
+// measured plots a figure of both versions. It also draws the limit unless that is far above
+// the figures.
 func (r *Record) measured(s scale, top float64, title, unit string, limit, least float64, of func(canary.Minute) (float64, bool)) plot {
 	p := plot{Title: title, Top: top + line, Bottom: top + line + 100}
 	highest := least
@@ -262,7 +263,7 @@ func (r *Record) measured(s scale, top float64, title, unit string, limit, least
 			}
 		}
 	}
-	// A limit that is a hundred times as high would leave nothing of the courses.
+	// A limit that is a hundred times as high would flatten the courses.
 	shown := limit > 0 && limit <= 8*highest
 	if shown {
 		highest = max(highest, limit*1.15)
@@ -298,7 +299,7 @@ func (r *Record) measured(s scale, top float64, title, unit string, limit, least
 	return p
 }
 
-// marks returns when the shift began, and when it was decided.
+// marks returns when the shift began and when it was decided.
 func (r *Record) marks(s scale) []mark {
 	marks := []mark{{X: s.x(r.Start)}}
 	if s.width >= 500 {
@@ -310,7 +311,7 @@ func (r *Record) marks(s scale) []mark {
 			end.Text, end.Bad = "stopped, rolled back", true
 		}
 		if end.X-marks[0].X < 2 {
-			marks = nil // it was over at once
+			marks = nil // the deployment ended at once
 		}
 		marks = append(marks, end)
 	}
@@ -321,7 +322,7 @@ func (r *Record) marks(s scale) []mark {
 			m.Anchor, m.TextX = "end", m.X-4
 		}
 	}
-	// Of two texts in one place, that of the end says more.
+	// If two texts would overlap, the one at the end says more.
 	if len(marks) == 2 {
 		begin, end := marks[0].text()
 		if from, to := marks[1].text(); from < end && begin < to {
@@ -331,8 +332,8 @@ func (r *Record) marks(s scale) []mark {
 	return marks
 }
 
-// times returns the ticks of the axis of time: minutes, or several where there are
-// many.
+// times returns the ticks of the time axis: one for each minute, or for several minutes if
+// there are many.
 func (s scale) times() []tick {
 	room := int((s.width - left - right) / 64)
 	step := time.Minute
@@ -356,7 +357,7 @@ func (s scale) times() []tick {
 	return ticks
 }
 
-// nice returns the next number above that is 1, 2 or 5 times a power of ten.
+// nice returns the next larger number that is 1, 2 or 5 times a power of ten.
 func nice(v float64) float64 {
 	power := 1.0
 	for power*10 <= v {
@@ -373,13 +374,13 @@ func nice(v float64) float64 {
 	return 10 * power
 }
 
-// number writes a number without what says nothing.
+// number writes a number without trailing zeros.
 func number(v float64) string {
 	text := fmt.Sprintf("%.2f", v)
 	return strings.TrimRight(strings.TrimRight(text, "0"), ".")
 }
 
-// wrap breaks a text into lines of a width in pixels.
+// wrap breaks a text into lines that fit into a width in pixels.
 func wrap(text string, width float64) []string {
 	var lines []string
 	current := ""

@@ -72,7 +72,7 @@ func TestVerdict(t *testing.T) {
 		want   string
 	}{
 		{"InProgress", time.Minute, "there is nothing to compare yet"},
-		{"Succeeded", 0, "traffic moved at once: there was nothing to compare"},
+		{"Succeeded", 0, "all traffic moved at once, so there was nothing to compare"},
 		{"Succeeded", time.Minute, "the versions were not compared"},
 	} {
 		r := &picture.Record{Status: tt.status, Length: tt.length}

@@ -5,5 +5,5 @@ import (
 	"syscall"
 )
 
-// endWithUs lets a process die with this one, also where this one is killed.
+// endWithUs makes a process die with this one, even if this one is killed.
 func endWithUs(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

@@ -4,6 +4,6 @@ package fault
 
 import "os/exec"
 
-// endWithUs leaves cmd as it is: AWS runs Linux. Elsewhere a rehearsal ends the
-// process group.
+// endWithUs leaves cmd as it is, because AWS runs Linux. On other systems, the rehearsal ends
+// the process group.
 func endWithUs(*exec.Cmd) {}

@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// A Proxy is a Runtime API that hands out the invocations of another one, and
-// does to them what a fault says. All else goes through as it is, piece by
-// piece: responses that are streamed, and what extensions ask for.
-// See https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
+// A Proxy is a Runtime API in front of another one. It hands out the other's invocations and
+// applies the fault to them. Everything else passes through unchanged and piece by piece,
+// such as streamed responses and requests of extensions. See
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
 type Proxy struct {
 	API   string  // host and port of the other Runtime API
 	Fault Fault   // what happens to invocations
-	Phase float64 // where errors begin, from 0 to below 1
+	Phase float64 // where the errors begin, from 0 to below 1
 	After func(time.Duration) <-chan time.Time
 	Crash func() // begins to end the process
 }
@@ -30,24 +30,25 @@ func (p *Proxy) Handler() http.Handler {
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", p.API, ""
-			// A response that fails halfway says so in its trailer, which has its
-			// values when the body has been read: the copy would stay empty.
+			// A response that fails halfway says so in its trailer. The trailer has values
+			// only once the body has been read, so a copy that is made earlier would stay
+			// empty.
 			r.Out.Trailer = r.In.Trailer
 		},
 		Transport: &injector{
 			Proxy: p,
-			// Without the environment's proxy and without compression: requests are
-			// the function's own.
+			// The environment's proxy and compression are left out: the requests are the
+			// function's own.
 			api: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 100},
 		},
 		ErrorLog: quiet,
-		// Whoever asks sees a broken connection, as without us.
+		// The client sees a broken connection, as it would without the proxy.
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 }
 
-// An injector sends requests to the Runtime API, and puts the fault into the
-// invocations that come back.
+// An injector sends requests to the Runtime API, and applies the fault to the invocations
+// that come back.
 type injector struct {
 	*Proxy
 	api         http.RoundTripper
@@ -56,28 +57,28 @@ type injector struct {
 
 const next = "/runtime/invocation/next"
 
-// RoundTrip implements [http.RoundTripper]. Where the fault is errors, the
-// function gets the first invocation that does not fail.
+// RoundTrip implements [http.RoundTripper]. If the fault is errors, the function gets the
+// first invocation that does not fail.
 func (i *injector) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, next) {
 		return i.api.RoundTrip(r)
 	}
 	for {
-		invocation, err := i.api.RoundTrip(r) // a long poll
+		invocation, err := i.api.RoundTrip(r) // this is a long poll
 		if err != nil || invocation.StatusCode != http.StatusOK {
 			return invocation, err
 		}
 		n := i.invocations.Add(1)
 		if i.Fault.crash {
 			i.Crash()
-			// A function that got an error here would say so and end by itself.
+			// A function that got an error here would report it and end by itself.
 			<-r.Context().Done()
-			_ = invocation.Body.Close() // nobody gets it
+			_ = invocation.Body.Close() // nobody receives it
 			return nil, r.Context().Err()
 		}
 		if !i.Fault.fails(n, i.Phase) {
 			if err := i.delay(r.Context()); err != nil {
-				_ = invocation.Body.Close() // whoever asked has gone
+				_ = invocation.Body.Close() // the client has gone
 				return nil, err
 			}
 			return invocation, nil
@@ -88,7 +89,7 @@ func (i *injector) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// delay waits as long as the fault says before the function gets an invocation.
+// delay waits for the fault's latency before the function gets an invocation.
 func (i *injector) delay(ctx context.Context) error {
 	if i.Fault.latency == 0 {
 		return nil
@@ -101,9 +102,9 @@ func (i *injector) delay(ctx context.Context) error {
 	}
 }
 
-// fail reports an error as the end of an invocation.
+// fail ends an invocation with an error.
 func (i *injector) fail(r *http.Request, invocation *http.Response) error {
-	// Read to its end, its connection takes the report.
+	// The connection can be used for the report once the body was read to its end.
 	_, err := io.Copy(io.Discard, invocation.Body)
 	_ = invocation.Body.Close() // read
 	if err != nil {
@@ -122,7 +123,7 @@ func (i *injector) fail(r *http.Request, invocation *http.Response) error {
 	if err != nil {
 		return fmt.Errorf("reporting an error: %w", err)
 	}
-	_, _ = io.Copy(io.Discard, answer.Body) // only its status counts
+	_, _ = io.Copy(io.Discard, answer.Body) // only the status of the answer counts
 	_ = answer.Body.Close()
 	if answer.StatusCode != http.StatusAccepted {
 		return fmt.Errorf("reporting an error: the Runtime API answers %s", answer.Status)

@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// Run starts the function's own bootstrap, which is in dir with its fault, and
-// returns the exit code of this process once it has ended. Arguments,
-// environment, standard streams and signals are those of this process.
+// Run starts the function's own bootstrap, which is in dir together with its fault. It
+// returns the exit code for this process once the bootstrap has ended. The bootstrap gets the
+// arguments, environment, standard streams and signals of this process.
 func Run(dir string, after func(time.Duration) <-chan time.Time) int {
 	code, err := run(dir, after)
 	if err != nil {
@@ -61,7 +61,7 @@ func run(dir string, after func(time.Duration) <-chan time.Time) (int, error) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
-	// Linux ends the function with the thread that has started it.
+	// Linux ends the function together with the thread that started it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := function.Start(); err != nil {
@@ -75,9 +75,9 @@ func run(dir string, after func(time.Duration) <-chan time.Time) (int, error) {
 	for {
 		select {
 		case s := <-signals:
-			_ = function.Process.Signal(s) // it may have ended
+			_ = function.Process.Signal(s) // it may already have ended
 		case <-crash:
-			_ = function.Process.Kill() // it may have ended
+			_ = function.Process.Kill() // it may already have ended
 			<-ended
 			return 0, fmt.Errorf("the process exits, as the fault %s says", strings.TrimSpace(string(text)))
 		case <-ended:
@@ -86,8 +86,8 @@ func run(dir string, after func(time.Duration) <-chan time.Time) (int, error) {
 	}
 }
 
-// exitCode returns the exit code of a process that has ended, and for a signal
-// the one by which shells say it.
+// exitCode returns the exit code of a process that has ended. For a signal, it is the code
+// that shells use.
 func exitCode(state *os.ProcessState) int {
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return 128 + int(status.Signal())

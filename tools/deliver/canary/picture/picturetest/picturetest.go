@@ -1,4 +1,4 @@
-// Package picturetest has a canary for tests of what shows one.
+// Package picturetest has a canary for tests that show one.
 package picturetest
 
 import (

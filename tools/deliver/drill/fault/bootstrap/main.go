@@ -1,5 +1,5 @@
-// Command bootstrap runs a function with a fault. It is the bootstrap of the bad
-// version of a rollback drill, and stands beside the function's own.
+// Command bootstrap runs a function with a fault. It is the bootstrap of the bad version of a
+// rollback drill. The function's own bootstrap is in a directory beside it.
 package main
 
 import (
