@@ -1,8 +1,7 @@
-// Package pins holds the versions of other people's tools that targets run.
+// Package pins has the versions of other people's tools that targets run.
 //
-// Each tool has a module file of its own, so that its dependencies reach neither
-// this module nor the repositories that Magewright is used in. To change a
-// version:
+// Each tool has a module file of its own, so that its dependencies don't get into this module
+// or into the repositories that use Magewright. To change a version:
 //
 //	go get -modfile=tools/pins/gitleaks.mod -tool github.com/zricethezav/gitleaks/v8@VERSION
 //	go mod tidy -modfile=tools/pins/gitleaks.mod
@@ -25,8 +24,8 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// The module files can't be those of directories of their own: what is below a
-// go.mod is no part of the module that others download.
+// The module files can't be in directories of their own: everything below a go.mod is not
+// part of the module that others download.
 //
 //go:embed *.mod *.sum
 var files embed.FS
@@ -42,12 +41,12 @@ const (
 	Gitleaks     Tool = "gitleaks"
 )
 
-// pin is what a tool's module file says.
+// A pin is the content of a tool's module file.
 type pin struct {
 	mod, sum []byte
 	command  string // import path
-	module   string // the path of the module that has the command
-	version  string // of that module
+	module   string // the path of the module that contains the command
+	version  string // the version of that module
 }
 
 // read reads the tool's module file, which names one tool.
@@ -84,7 +83,7 @@ func (t Tool) Version() (string, error) {
 	return p.version, err
 }
 
-// Inputs adds to a set what the tool is: its name and the digest of its pin.
+// Inputs adds the identity of the tool to a set: its name and the digest of its pin.
 func (t Tool) Inputs(set inputs.Set) error {
 	p, err := t.read()
 	if err != nil {
@@ -94,9 +93,8 @@ func (t Tool) Inputs(set inputs.Set) error {
 	return nil
 }
 
-// Executable returns the path of the tool. It is built where the user's cache
-// does not have it, which it says on stderr. That it can't be built is an error
-// of the environment.
+// Executable returns the path of the tool. If the tool is not in the user's cache, Executable
+// builds it and says so on stderr. If it can't be built, that is an error of the environment.
 func (t Tool) Executable(ctx context.Context, stderr io.Writer) (string, error) {
 	p, err := t.read()
 	if err != nil {
@@ -116,8 +114,8 @@ func (t Tool) Executable(ctx context.Context, stderr io.Writer) (string, error) 
 				return err
 			}
 		}
-		// What the repository's developer has set for the repository's module,
-		// such as -mod=vendor, does not hold for this one.
+		// Settings of the repository's developer for the repository's own module, such as
+		// -mod=vendor, do not apply to this one.
 		build := gocmd.In(dir, "GOWORK=off", "GOFLAGS="+gocmd.Flags)
 		build.Stdout, build.Stderr = stdout, stderr
 		return build.Run(ctx, "build", "-o", out, p.command)

@@ -1,5 +1,5 @@
-// Package annotation tells the system that a target runs in where a finding is, so that
-// it is shown beside the line of the change.
+// Package annotation tells the system on which a target runs where a finding is, so that it
+// is shown beside that line of the change.
 package annotation
 
 import (
@@ -12,30 +12,30 @@ import (
 	"strings"
 )
 
-// most is how many annotations are made of a target. GitHub shows ten of a step.
-// See https://docs.github.com/en/rest/checks/runs.
+// most is the number of annotations that a target makes. GitHub shows ten for each step. See
+// https://docs.github.com/en/rest/checks/runs.
 const most = 10
 
-// Wanted reports whether the system that the target runs in has annotations in its log:
-// GitHub Actions. See
+// Wanted reports whether the target runs on GitHub Actions, which shows annotations that are
+// printed to its log. See
 // https://docs.github.com/en/actions/reference/workflows-and-actions/variables.
 func Wanted() bool { return os.Getenv("GITHUB_ACTIONS") == "true" }
 
-// place matches a finding: the file, the line, the column perhaps, and what it says.
+// place matches a finding: the file, the line, possibly the column, and the text.
 var place = regexp.MustCompile(`^\s*((?:[\w.@ -]+/)*[\w.@ -]+\.\w+):(\d+)(?::(\d+))?:\s+(\S.*)$`)
 
-// A Writer passes on what is written, and adds an annotation after each line that is a
-// finding. Files are named from the root of the repository.
+// A Writer passes on what is written to it, and adds an annotation after each line that is a
+// finding. Files are named relative to the root of the repository.
 type Writer struct {
 	to    io.Writer
 	title string
-	dir   string // of files that are named without one
+	dir   string // the directory of files that are named without one
 	rest  []byte
 	made  int
 }
 
-// New returns a writer to an output. The title says who has found it. A file that is
-// named without its directory, as go test does, is in dir.
+// New returns a writer to an output. The title says which tool found something. A file that
+// is named without its directory, as go test does it, is in dir.
 func New(to io.Writer, title, dir string) *Writer { return &Writer{to: to, title: title, dir: dir} }
 
 // Write implements [io.Writer].
@@ -58,8 +58,8 @@ func (w *Writer) Write(data []byte) (int, error) {
 	}
 }
 
-// annotation returns the command of a line that is a finding, or "". See
-// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands.
+// annotation returns GitHub's command for a line that is a finding, or "" for other lines.
+// See https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands.
 func (w *Writer) annotation(line string) string {
 	match := place.FindStringSubmatch(line)
 	if match == nil || w.made == most {

@@ -34,11 +34,11 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// An analysis collects what is found in packages.
+// An analysis collects the findings in packages.
 type analysis struct {
 	force    bool
-	cache    *actioncache.Cache // nil where there is none
-	toolSet  inputs.Set         // this program and the toolchain
+	cache    *actioncache.Cache // nil if there is none
+	toolSet  inputs.Set         // digest of this program and the toolchain
 	rules    int
 	packages int
 	reused   int
@@ -51,8 +51,7 @@ type analysis struct {
 	generated int // files that the rules leave out
 }
 
-// A result is what gosec finds in a package. Files are below the module, with
-// slashes.
+// A result has gosec's findings in a package. Files are relative to the module, with slashes.
 type result struct {
 	Issues    []*issue.Issue
 	Metrics   gosec.Metrics
@@ -61,13 +60,12 @@ type result struct {
 
 func newAnalysis() *analysis {
 	a := &analysis{errors: map[string][]gosec.Error{}, rules: len(rules.Generate(true).Rules) + len(analyzers.Generate(true).Analyzers)}
-	// Without a cache everything is analysed.
+	// Without a cache, every package is analysed.
 	a.cache, _ = actioncache.Open()
 	return a
 }
 
-// modules analyses every package of modules of the repository in the current
-// directory.
+// modules analyses every package of modules in the repository in the current directory.
 func (a *analysis) modules(ctx context.Context, dirs []string) error {
 	root, err := os.Getwd()
 	if err != nil {
@@ -80,7 +78,7 @@ func (a *analysis) modules(ctx context.Context, dirs []string) error {
 	for _, dir := range dirs {
 		at := slices.IndexFunc(modules.All, func(m project.GoModule) bool { return m.Dir == filepath.ToSlash(filepath.Clean(dir)) })
 		if at < 0 {
-			return fmt.Errorf("analysing %s: it is no module of the repository in %s", dir, root)
+			return fmt.Errorf("analysing %s: it is not a module of the repository in %s", dir, root)
 		}
 		if err := a.module(ctx, modules.All[at]); ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -121,10 +119,10 @@ func (a *analysis) module(ctx context.Context, module project.GoModule) error {
 	return nil
 }
 
-// matching analyses the packages that match patterns, or the one that files make
-// up.
+// matching analyses the packages that match patterns, or the package that consists of the
+// given files.
 func (a *analysis) matching(ctx context.Context, module project.GoModule, exports exports, patterns ...string) error {
-	// Names, files and compiled dependencies, but no syntax: enough to see what
+	// Names, files and compiled dependencies, but no syntax trees: this is enough to see what
 	// has changed.
 	const names = packages.NeedName | packages.NeedFiles | packages.NeedEmbedFiles | packages.NeedImports | packages.NeedDeps | packages.NeedExportFile | packages.NeedModule
 	listed, err := load(ctx, module, names, patterns...)
@@ -158,7 +156,7 @@ func (a *analysis) matching(ctx context.Context, module project.GoModule, export
 		return nil
 	}
 	if patterns[0] != "./..." {
-		missing = patterns // what files make up has no path
+		missing = patterns // a package that consists of files has no path
 	}
 	loaded, err := load(ctx, module, gosec.LoadMode, missing...)
 	if err != nil {
@@ -177,8 +175,8 @@ func (a *analysis) matching(ctx context.Context, module project.GoModule, export
 	return group.Wait()
 }
 
-// program returns the digest of this program: the rules, which of them are
-// switched on, and what of their findings is kept.
+// program returns the digest of this program. It covers the rules, which of them are enabled,
+// and which findings are kept.
 var program = sync.OnceValues(func() (string, error) {
 	path, err := os.Executable()
 	if err != nil {
@@ -203,8 +201,8 @@ func (a *analysis) analyse(p *packages.Package, set inputs.Set, key, dir string)
 	config := gosec.NewConfig()
 	config.SetGlobal(gosec.NoSecRequireRules, "true")
 	config.SetGlobal(gosec.NoSecRequireJustification, "true")
-	// gosec only logs where it can't build the form that a third of its rules
-	// look at, and goes on without them.
+	// If gosec can't build SSA, the form that a third of its rules need, it only logs that
+	// and goes on without these rules.
 	var said bytes.Buffer
 	analyzer := gosec.NewAnalyzer(config, false, true, true, 1, log.New(&said, "", 0))
 	loaded := rules.Generate(true)
@@ -239,7 +237,7 @@ func (a *analysis) analyse(p *packages.Package, set inputs.Set, key, dir string)
 	return nil
 }
 
-// add takes a package's result. The analysis is locked.
+// add adds a package's result. The caller holds the lock of the analysis.
 func (a *analysis) add(r result) {
 	a.issues = append(a.issues, r.Issues...)
 	a.metrics.Merge(&r.Metrics)
@@ -258,12 +256,12 @@ func generatedFiles(p *packages.Package) int {
 	return n
 }
 
-// take takes a package's result from the cache, if it is there.
+// take takes a package's result from the cache if it is there.
 func (a *analysis) take(pkg, key, dir string) bool {
 	if a.cache == nil || key == "" {
 		return false
 	}
-	if a.force { // what is found now takes its place
+	if a.force { // what is found now replaces it
 		if err := a.cache.Forget(key); err != nil {
 			fmt.Fprintf(os.Stderr, "gosec: %v\n", err)
 		}
@@ -276,7 +274,7 @@ func (a *analysis) take(pkg, key, dir string) bool {
 		}
 		return false
 	}
-	// The result is small, and is in the record itself.
+	// The result is small, so it is stored in the record itself.
 	var r result
 	data, err := hex.DecodeString(record.Output)
 	if err == nil {
@@ -299,7 +297,7 @@ func (a *analysis) keep(pkg string, set inputs.Set, key, dir string, r result) e
 	for n, i := range r.Issues {
 		below, err := filepath.Rel(dir, i.File)
 		if err != nil || !filepath.IsLocal(below) {
-			return nil // of no file of the module, so that no other checkout could say where
+			return nil // it is in no file of the module, so another checkout could not say where it is
 		}
 		moved := *i
 		moved.File = filepath.ToSlash(below)
@@ -314,12 +312,12 @@ func (a *analysis) keep(pkg string, set inputs.Set, key, dir string, r result) e
 	}, nil)
 }
 
-// inputs returns what the analysis of a package depends on: its files, and what
-// the packages that it imports export.
+// inputs returns what the analysis of a package depends on: the package's files, and the
+// exported declarations of the packages that it imports.
 func (a *analysis) inputs(p *packages.Package, dir string, exports exports) (inputs.Set, error) {
 	set := inputs.Set{}
 	maps.Copy(set, a.toolSet)
-	if p.Module != nil { // the language's version decides what code means
+	if p.Module != nil { // the language version determines what code means
 		set["module go"] = p.Module.GoVersion
 	}
 	for _, file := range slices.Concat(p.GoFiles, p.OtherFiles, p.EmbedFiles) {
@@ -336,8 +334,8 @@ func (a *analysis) inputs(p *packages.Package, dir string, exports exports) (inp
 	var add func(*packages.Package) error
 	add = func(p *packages.Package) error {
 		for _, imported := range p.Imports {
-			// Not the path in the source: the standard library has packages of
-			// golang.org/x of its own, which are imported by the same path.
+			// The path in the source would be wrong here: the standard library has its own
+			// packages of golang.org/x, which are imported with the same paths.
 			name := "import " + imported.PkgPath
 			if _, done := set[name]; done {
 				continue
@@ -363,8 +361,8 @@ var errNotCompiled = errors.New("an import is not compiled")
 // exports holds the digests of what packages export, by their files.
 type exports map[string]string
 
-// digest returns the digest of the part of a compiled package that importers
-// read: a change within a function's body most often leaves it as it is.
+// digest returns the digest of the part of a compiled package that importers read. A change
+// inside a function's body usually does not change it.
 func (e exports) digest(p *packages.Package) (string, error) {
 	if p.PkgPath == "unsafe" {
 		return "unsafe", nil
@@ -389,25 +387,26 @@ func (e exports) digest(p *packages.Package) (string, error) {
 	return e[p.ExportFile], nil
 }
 
-// exportData returns the first member of an archive of the compiler, without the
-// build ID that its header has: it names all that the package was compiled of.
+// exportData returns the first member of an archive of the compiler. It leaves out the build
+// ID in the member's header, because that depends on everything from which the package was
+// compiled.
 func exportData(r io.Reader) ([]byte, error) {
-	// Magic, then a header of 60 bytes whose columns 48 to 58 are the size.
-	// See package cmd/internal/archive.
+	// The archive has a magic text, then a header of 60 bytes, in which bytes 48 to 58 are
+	// the size. See package cmd/internal/archive.
 	var head [8 + 60]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, err
 	}
 	size, err := strconv.ParseInt(strings.TrimRight(string(head[8+48:8+58]), " "), 10, 64)
 	if err != nil || string(head[:8]) != "!<arch>\n" || !strings.HasPrefix(string(head[8:]), "__.PKGDEF") {
-		return nil, errors.New("it is no archive with exported declarations")
+		return nil, errors.New("it is not an archive with exported declarations")
 	}
 	data, err := io.ReadAll(io.LimitReader(r, size))
 	if err != nil {
 		return nil, err
 	}
 	if int64(len(data)) != size {
-		return nil, errors.New("it is cut off")
+		return nil, errors.New("it is truncated")
 	}
 	_, declarations, ok := bytes.Cut(data, []byte("\n$$B\n"))
 	if !ok {

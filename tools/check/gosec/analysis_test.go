@@ -57,7 +57,7 @@ func module(t *testing.T) {
 	})
 }
 
-var asBefore = regexp.MustCompile(`(\d+) of (\d+) packages as before`)
+var asBefore = regexp.MustCompile(`(\d+) of (\d+) packages unchanged`)
 
 // analyse runs the command. It returns how many packages it did not analyse, and
 // the rest of what it says.
@@ -235,15 +235,15 @@ func TestExportData(t *testing.T) {
 		{name: "of another build", file: member(strings.Replace(content, `"x"`, `"other"`, 1)), want: "u declarations\n$$\n"},
 		{name: "nothing", fails: "EOF"},
 		{name: "a header that is cut off", file: member(content)[:40], fails: "EOF"},
-		{name: "a member that is cut off", file: member(content)[:len(member(content))-3], fails: "cut off"},
+		{name: "a member that is cut off", file: member(content)[:len(member(content))-3], fails: "truncated"},
 		{name: "no declarations", file: member("go object\n"), fails: "no exported declarations"},
 		{name: "declarations in the next member", file: archive("__.PKGDEF", "3", "abc\n$$B\nx"), fails: "no exported declarations"},
-		{name: "another member first", file: archive("_go_.o", "5", "abcde"), fails: "no archive"},
-		{name: "no archive", file: strings.Replace(member(content), "!<arch>", "!<ARCH>", 1), fails: "no archive"},
-		{name: "no size", file: archive("__.PKGDEF", "", content), fails: "no archive"},
-		{name: "a size with something behind it", file: archive("__.PKGDEF", "5x", content), fails: "no archive"},
-		{name: "a negative size", file: archive("__.PKGDEF", "-1", content), fails: "cut off"},
-		{name: "a size beyond the file", file: archive("__.PKGDEF", "9999999999", content), fails: "cut off"},
+		{name: "another member first", file: archive("_go_.o", "5", "abcde"), fails: "not an archive"},
+		{name: "no archive", file: strings.Replace(member(content), "!<arch>", "!<ARCH>", 1), fails: "not an archive"},
+		{name: "no size", file: archive("__.PKGDEF", "", content), fails: "not an archive"},
+		{name: "a size with something behind it", file: archive("__.PKGDEF", "5x", content), fails: "not an archive"},
+		{name: "a negative size", file: archive("__.PKGDEF", "-1", content), fails: "truncated"},
+		{name: "a size beyond the file", file: archive("__.PKGDEF", "9999999999", content), fails: "truncated"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -336,7 +336,7 @@ func TestRepositoriesOfOthers(t *testing.T) {
 		if code := Run(t.Context(), []string{"-sarif", filepath.Join(t.TempDir(), "gosec.sarif"), ".", "my functions"}, &out, &errs); code != 1 {
 			t.Errorf("exit code %d:\n%s", code, &errs)
 		}
-		for _, want := range []string{"größe.go:5:", "magefile.go:7:", "magefiles/c.go:7:", "my functions/f.go:5:", ": 4 issues, 0 suppressed with a reason, 0 errors; " + reused + " packages as before"} {
+		for _, want := range []string{"größe.go:5:", "magefile.go:7:", "magefiles/c.go:7:", "my functions/f.go:5:", ": 4 issues, 0 suppressed with a reason, 0 errors; " + reused + " packages unchanged"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("the output lacks %q:\n%s", want, &out)
 			}

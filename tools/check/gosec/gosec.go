@@ -1,16 +1,15 @@
-// Package gosec analyses packages with gosec as a library, whose own command
-// would bring five times the dependencies.
+// Package gosec analyses packages with gosec as a library. The command of gosec itself would
+// bring five times as many dependencies.
 //
-// It analyses every package, and the magefiles, of the modules in the
-// directories MODULE of the repository in the current directory, prints
-// each issue as file:line, writes all of them to FILE as SARIF, and exits with 1
-// where an issue is not suppressed or an analysis failed. A suppression,
-// `#nosec RULE -- reason`, must name its rule and give a reason. That holds for the
-// taint rules, G701 to G710, too, although gosec has been seen to report one in one
-// run and not in the next (gosec#1712).
+// The package analyses every package and the magefiles of the modules in the directories
+// MODULE, in the repository in the current directory. It prints each issue as file:line and
+// writes all of them to FILE as SARIF. It exits with 1 if an issue is not suppressed or an
+// analysis failed. A suppression, `#nosec RULE -- reason`, must name its rule and give a
+// reason. That includes the taint rules, G701 to G710, although gosec was seen to report such
+// an issue in one run and not in the next (gosec#1712).
 //
-// A package whose sources, and the exported declarations of all that it imports,
-// are those of an earlier run is not analysed again.
+// A package is not analysed again if its sources, and the exported declarations of everything
+// that it imports, are the same as in an earlier run.
 package gosec
 
 import (
@@ -28,7 +27,7 @@ import (
 	"github.com/securego/gosec/v2/report"
 )
 
-// version of gosec, as go.mod pins it; a test compares them.
+// version is the version of gosec that go.mod pins. A test compares them.
 const version = "v2.30.0"
 
 // Run is the command
@@ -40,7 +39,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("gosec", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	sarif := flags.String("sarif", "", "write the issues to `FILE`")
-	force := flags.Bool("force", false, "analyse also what was analysed before")
+	force := flags.Bool("force", false, "also analyse what was analysed before")
 	if err := flags.Parse(args); err != nil || *sarif == "" || flags.NArg() == 0 {
 		fmt.Fprintln(stderr, "usage: gosec -sarif FILE MODULE...")
 		return 2
@@ -61,7 +60,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// describe prints what was found, and reports whether something must be mended.
+// describe prints the findings, and reports whether there is something to fix.
 func (a *analysis) describe(stdout io.Writer) bool {
 	suppressed := 0
 	var open []string
@@ -122,7 +121,8 @@ func write(file string, info *gosec.ReportInfo) error {
 	return out.Close()
 }
 
-// relative returns file below the current directory where it is there.
+// relative returns the path of a file relative to the current directory if the file is below
+// it.
 func relative(file string) string {
 	root, err := os.Getwd()
 	if err != nil {

@@ -15,9 +15,9 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// CountersVariable names the directory in which tests leave what instrumented
-// programs have counted: a directory for each process, with files as
-// runtime/coverage writes them.
+// CountersVariable names the directory in which tests leave the counters of instrumented
+// programs. It has a directory for each process, with files in the format of
+// runtime/coverage.
 const CountersVariable = "MAGEWRIGHT_COVERAGE"
 
 // mergeProfiles writes several profiles, of which some may not exist, as one,
@@ -59,9 +59,9 @@ func readProfile(into patchcover.Profile, profile string) error {
 	return errors.Join(into.Read(file), file.Close())
 }
 
-// convertCounters writes what instrumented programs have counted below dir as
-// a profile. It returns the processes that have left no counters: they died,
-// and what they had run can't be told.
+// convertCounters writes the counters of instrumented programs below dir as a profile. It
+// also returns the processes that left no counters: they died, and it is unknown what they
+// had run.
 func convertCounters(ctx context.Context, cfg project.Config, dir, profile string) (incomplete []string, err error) {
 	processes, err := os.ReadDir(dir)
 	if err != nil {
@@ -90,8 +90,8 @@ func convertCounters(ctx context.Context, cfg project.Config, dir, profile strin
 	return incomplete, nil
 }
 
-// keepSources leaves the digests of the sources that the profile is of: those
-// that were the same before and after the tests.
+// keepSources records the digests of the sources to which the profile applies: those that did
+// not change while the tests ran.
 func keepSources(cfg project.Config, before patchcover.Digests) error {
 	after, err := patchcover.DigestSources(cfg.Dir, cfg.Assembly)
 	if err != nil {

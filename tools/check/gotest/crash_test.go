@@ -203,7 +203,7 @@ func TestTestsWithoutAnEnd(t *testing.T) {
 			name:    "the go command is killed",
 			events:  []string{line(t, Event{Action: "start", Package: "m/a"}), begun("TestA")},
 			results: map[string]string{"TestA": "fail"},
-			says:    "--- outside of the tests of m/a\nThe go command ended before these tests did.\n",
+			says:    "--- outside of the tests of m/a\nThe go command ended before these tests ended.\n",
 		},
 	} {
 		r := newResults()

@@ -15,9 +15,9 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// Declared returns how many tests each package declares that has any, as tests that
-// passed. It reads the sources, and runs nothing of them: go test runs at least these,
-// and their subtests. What only cgo compiles is not counted.
+// Declared returns how many tests each package declares, as tests that passed. Packages
+// without tests are left out. It reads the sources and runs none of them. go test runs at
+// least these tests, and also their subtests. Files that need cgo are not counted.
 func Declared(ctx context.Context, cfg project.Config) ([]evidence.Suite, error) {
 	modules, err := cfg.Modules(ctx)
 	if err != nil {
@@ -57,7 +57,7 @@ func Declared(ctx context.Context, cfg project.Config) ([]evidence.Suite, error)
 	return all, nil
 }
 
-// testsIn counts the tests and the fuzz tests that a file declares.
+// testsIn counts the tests and fuzz tests that a file declares.
 func testsIn(file string) (int, error) {
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
 	if err != nil {
@@ -72,8 +72,8 @@ func testsIn(file string) (int, error) {
 	return n, nil
 }
 
-// isTest returns T for the name of a test and F for that of a fuzz test, as
-// cmd/go does, or "".
+// isTest returns T for the name of a test and F for the name of a fuzz test, like cmd/go, and
+// "" for other names.
 func isTest(name string) string {
 	for prefix, of := range map[string]string{"Test": "T", "Fuzz": "F"} {
 		rest, ok := strings.CutPrefix(name, prefix)
@@ -84,7 +84,7 @@ func isTest(name string) string {
 	return ""
 }
 
-// takes reports whether a parameter is a pointer to a type of the package testing.
+// takes reports whether a parameter is a pointer to a certain type of the package testing.
 func takes(parameter ast.Expr, name string) bool {
 	pointer, ok := parameter.(*ast.StarExpr)
 	if !ok || name == "" {
@@ -93,7 +93,7 @@ func takes(parameter ast.Expr, name string) bool {
 	switch to := pointer.X.(type) {
 	case *ast.SelectorExpr:
 		return to.Sel.Name == name
-	case *ast.Ident: // of a dot import
+	case *ast.Ident: // after a dot import
 		return to.Name == name
 	}
 	return false

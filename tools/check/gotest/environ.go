@@ -7,9 +7,9 @@ import (
 	"github.com/magewright/magewright/tools/internal/gocmd"
 )
 
-// environ is the environment of the tests: this process's, without what says
-// where AWS is and which build this is. What a test finds depends on the code,
-// and not on who runs it; and no test may reach an account by accident.
+// environ returns the environment of the tests: that of this process without the variables
+// that say where AWS is and which build this is. The result of a test depends on the code and
+// not on who runs it, and no test may reach an account by accident.
 func environ() []string {
 	kept := slices.DeleteFunc(gocmd.Environ(), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
@@ -19,7 +19,7 @@ func environ() []string {
 	return append(kept, raceOptions)
 }
 
-// raceOptions let a program with the race detector end at once. By default it
-// sleeps for a second, so that what still goes on can race: half a minute for as
-// many packages as there are here. A test waits for what it has started.
+// raceOptions lets a program with the race detector end at once. By default it sleeps for a
+// second so that remaining goroutines can race. For as many packages as there are here, that
+// would take half a minute. A test waits for everything that it started.
 const raceOptions = "GORACE=atexit_sleep_ms=20"

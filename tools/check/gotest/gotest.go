@@ -1,5 +1,5 @@
-// Package gotest runs the tests with the race detector and leaves what they
-// said as JSON, JUnit and coverage under .magewright.
+// Package gotest runs the tests with the race detector, and leaves the results as JSON, JUnit
+// and coverage in .magewright.
 package gotest
 
 import (
@@ -26,8 +26,8 @@ import (
 // reports are the files that Run leaves in the evidence directory.
 var reports = []string{"test.json", "junit.xml", "coverage.out", "sources.json"}
 
-// Run runs the project's tests. It fails if one fails, and if there are none.
-// Where nothing has changed since all passed, none is run.
+// Run runs the project's tests. It fails if a test fails or if there are no tests. If nothing
+// has changed since all tests passed, it runs none.
 func Run(ctx context.Context, cfg project.Config) error {
 	work := reuse.Work{Name: "test", Inputs: read, Run: test, Adopt: reuse.Adopt("test")}
 	for _, name := range append(reports[:len(reports):len(reports)], "test"+evidence.Suffix) {
@@ -36,9 +36,9 @@ func Run(ctx context.Context, cfg project.Config) error {
 	return work.Do(ctx, cfg)
 }
 
-// read returns what tests can read: every file of the project, the toolchain,
-// and the variables that they are given. What the go command knows of a test is
-// finer, and decides where something has changed.
+// read returns what tests can read: every file of the project, the toolchain, and the
+// variables that they get. If something has changed, the go command decides more precisely
+// which tests to run again.
 func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	tree, err := inputs.ReadTree(cfg.Dir, cfg.Evidence, cfg.Assembly)
 	if err != nil {
@@ -66,7 +66,7 @@ func test(ctx context.Context, cfg project.Config) error {
 	if err != nil {
 		return err
 	}
-	// What an earlier run left must not pass for what this one leaves.
+	// The results of an earlier run must not be mistaken for those of this run.
 	for _, name := range append(reports[:len(reports):len(reports)], "test"+evidence.Suffix) {
 		if err := os.Remove(filepath.Join(cfg.Evidence, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing the results of an earlier run: %w", err)
@@ -99,7 +99,7 @@ func test(ctx context.Context, cfg project.Config) error {
 	case runErr != nil:
 		return exit.Failed("go vet ./...", "test: %s: %w", results.Summary(), runErr)
 	case tests.Passed == 0:
-		return exit.Failed("write a first test in a file whose name ends in _test.go, then go tool mage test", "test: no test passed, which proves nothing: %s", results.Summary())
+		return exit.Failed("write a first test in a file whose name ends in _test.go, then go tool mage test", "test: no test passed, so nothing is proven: %s", results.Summary())
 	}
 	covered, total := results.Profile.Count()
 	if total == 0 {
@@ -111,8 +111,7 @@ func test(ctx context.Context, cfg project.Config) error {
 	return nil
 }
 
-// keep leaves what the tests said as evidence, with the digests of the files
-// that tell more.
+// keep leaves the results as evidence, with the digests of the files that have the details.
 func keep(cfg project.Config, results *Results, runErr error) error {
 	count := results.Count()
 	tests := evidence.Tests{
@@ -137,7 +136,7 @@ func keep(cfg project.Config, results *Results, runErr error) error {
 		tests.Result = evidence.TestsFailed
 	}
 	for _, name := range reports {
-		// Where the tests could not be built there is no coverage.
+		// If the tests could not be built, there is no coverage.
 		if digest, err := evidence.FileDigest(filepath.Join(cfg.Evidence, name)); err == nil {
 			tests.Reports[name] = digest
 		}
@@ -145,7 +144,7 @@ func keep(cfg project.Config, results *Results, runErr error) error {
 	return evidence.Keep(cfg.Evidence, "test", cfg.Commit, tests)
 }
 
-// run runs the tests and returns what they said, also where some failed.
+// run runs the tests and returns the results, even if some tests failed.
 func run(ctx context.Context, cfg project.Config, events, coverage string) (*Results, error) {
 	modules, err := cfg.Modules(ctx)
 	if err != nil {
@@ -154,8 +153,9 @@ func run(ctx context.Context, cfg project.Config, events, coverage string) (*Res
 	modules.Describe(cfg, "test")
 	results := newResults()
 	results.LeftOut = modules.LeftOut
-	// Its name is another one each time: the go command takes tests that look at
-	// it for new, and does not answer from its cache what leaves no counters.
+	// The directory has a new name each time. So the go command runs a test again if the test
+	// looks at the name, and does not take its result from the cache, which would leave no
+	// counters.
 	counters, err := os.MkdirTemp(filepath.Dir(coverage), "counters-")
 	if err != nil {
 		return nil, fmt.Errorf("making a place for the counters of programs: %w", err)
@@ -165,9 +165,9 @@ func run(ctx context.Context, cfg project.Config, events, coverage string) (*Res
 	if err != nil {
 		return results, fmt.Errorf("keeping what the tests say: %w", err)
 	}
-	// Without the paths of this checkout in it, what is compiled here is found
-	// again in the build cache by the next checkout, such as a build's.
-	// lint runs go vet on all packages, with their tests.
+	// Compiled packages do not contain the paths of this checkout, so the next checkout, such
+	// as that of a build, finds them in the build cache. lint runs go vet on all packages
+	// with their tests, so it is off here.
 	test := []string{"test", "-json", "-vet=off", "-covermode=atomic"}
 	if cfg.Force {
 		test = append(test, "-count=1")
@@ -176,7 +176,7 @@ func run(ctx context.Context, cfg project.Config, events, coverage string) (*Res
 	profiles := []string{programs}
 	defer func() {
 		for _, profile := range profiles {
-			_ = os.Remove(profile) // it is gone where it was merged
+			_ = os.Remove(profile) // merging has removed it already
 		}
 	}()
 	var errs []error
@@ -212,10 +212,10 @@ func run(ctx context.Context, cfg project.Config, events, coverage string) (*Res
 	return results, err
 }
 
-// packages returns the packages of a module, apart from those that can't be
-// tested with the race detector: jsii-runtime-go, the client of the CDK's
-// kernel, has races of its own. One that can't be loaded is among them: go test
-// says why, and runs the others.
+// packages returns the packages of a module. It leaves out those that can't be tested with
+// the race detector because they depend on jsii-runtime-go, the client of the CDK's kernel,
+// which has data races of its own. A package that can't be loaded is included: go test says
+// why, and runs the others.
 func packages(ctx context.Context, module project.GoModule) (racing, plain []string, err error) {
 	list := func(args ...string) ([]string, error) {
 		out, err := module.Go().Output(ctx, append([]string{"list", "-e"}, args...)...)
@@ -237,8 +237,8 @@ func packages(ctx context.Context, module project.GoModule) (racing, plain []str
 		}
 	}
 	if tests == 0 {
-		// Nothing runs that could race. What is compiled for coverage only is
-		// compiled as for everything else.
+		// Nothing runs that could race. Everything else uses the same flags, so that nothing
+		// is compiled twice.
 		return nil, all, nil
 	}
 	const jsii = `{{range .Deps}}{{if eq . "github.com/aws/jsii-runtime-go/runtime"}}{{$.ImportPath}}{{"\n"}}{{end}}{{end}}`
@@ -256,8 +256,7 @@ func packages(ctx context.Context, module project.GoModule) (racing, plain []str
 	return racing, plain, nil
 }
 
-// goTest runs go test in a module and adds what it says to results and to
-// events.
+// goTest runs go test in a module, and adds its output to results and to events.
 func goTest(ctx context.Context, cfg project.Config, module project.GoModule, results *Results, events io.Writer, counters string, args []string) error {
 	reader, writer := io.Pipe()
 	parsed := make(chan error, 1)
@@ -271,8 +270,8 @@ func goTest(ctx context.Context, cfg project.Config, module project.GoModule, re
 	cmd.Env = append(append(environ(), module.Environ()...), CountersVariable+"="+counters)
 	cmd.Stdout, cmd.Stderr = writer, io.MultiWriter(cfg.Stderr, &said)
 	if slices.Contains(args, "-race") {
-		// The race detector is a library in C, so that cgo is what it is by
-		// default. The go commands of tests have it off, see package gocmd.
+		// The race detector is a C library, so cgo has its default here. The go commands that
+		// tests run have it off; see package gocmd.
 		cmd.Env = append(cmd.Env, "CGO_ENABLED=")
 	}
 	failed := len(results.Failures())
@@ -282,7 +281,7 @@ func goTest(ctx context.Context, cfg project.Config, module project.GoModule, re
 		return fmt.Errorf("reading what the tests say: %w", err)
 	}
 	if runErr != nil && ctx.Err() == nil && len(results.Failures()) == failed {
-		// The go command has refused to begin.
+		// The go command refused to start.
 		results.broken(module, fmt.Sprintf("%s%v\n", &said, runErr))
 	}
 	return runErr

@@ -10,9 +10,8 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// The JUnit format has no standard; these are the elements that CodeBuild's
-// test reports read.
-// See https://docs.aws.amazon.com/codebuild/latest/userguide/test-reporting.html.
+// The JUnit format has no standard. These are the elements that CodeBuild's test reports
+// read. See https://docs.aws.amazon.com/codebuild/latest/userguide/test-reporting.html.
 type (
 	suites struct {
 		XMLName xml.Name `xml:"testsuites"`
@@ -74,7 +73,7 @@ func junit(r *Results) suites {
 		}
 		cases := slices.DeleteFunc(slices.Clone(r.Tests), func(t Test) bool { return t.suite() != p.suite() })
 		if slices.ContainsFunc(failures, func(t Test) bool { return t.suite() == p.suite() && t.Test == "" }) {
-			p.Test = "(package)" // what failed is no test of it
+			p.Test = "(package)" // what failed is not one of its tests
 			cases = append(cases, p)
 		}
 		for _, t := range cases {
@@ -104,7 +103,7 @@ func junit(r *Results) suites {
 
 func seconds(t Test) string { return fmt.Sprintf("%.3f", t.Elapsed.Seconds()) }
 
-// printable drops what XML can't hold.
+// printable removes characters that XML can't contain.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\n' && r != '\t' {

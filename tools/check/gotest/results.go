@@ -18,21 +18,20 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// An Event is one line of `go test -json`, see `go doc test2json`.
+// An Event is one line of `go test -json`; see `go doc test2json`.
 type Event struct {
 	Action      string
 	Package     string
-	ImportPath  string // of what is built
+	ImportPath  string // of the package that is built
 	Test        string
-	Elapsed     float64 // seconds
+	Elapsed     float64 // in seconds
 	Output      string
-	FailedBuild string // the ImportPath of the build without which a package could not be tested
+	FailedBuild string // the ImportPath of the failed build because of which a package could not be tested
 }
 
-// A Test is the result of one test, or of a package's own start and end where
-// Test is empty.
+// A Test is the result of one test. If Test is empty, it is the result of a whole package.
 type Test struct {
-	Module  string // the directory of its module, "" for that of the root
+	Module  string // the directory of its module; "" for the root module
 	Package string
 	Test    string
 	Result  string // pass, fail or skip
@@ -41,12 +40,11 @@ type Test struct {
 
 	// build is the ImportPath of the build whose failure is in Output.
 	build string
-	// told says that a subtest's Output has all that this test said.
+	// told says that the Output of a subtest contains everything that this test printed.
 	told bool
 }
 
-// Name returns the package and the test, and the module where that is not the
-// root's.
+// Name returns the package and the test. It adds the module unless that is the root module.
 func (t Test) Name() string {
 	name := strings.TrimSpace(t.Package + " " + t.Test)
 	if t.Module != "" {
@@ -55,23 +53,24 @@ func (t Test) Name() string {
 	return name
 }
 
-// suite is a package: two modules may have one by the same name.
+// suite is the name of a package, which includes the module: two modules may have packages
+// with the same path.
 func (t Test) suite() [2]string { return [2]string{t.Module, t.Package} }
 
-// Results are the results of a run, by package and test, in the order in which
-// they were reported.
+// Results are the results of a run, by package and test, in the order in which they were
+// reported.
 type Results struct {
 	Tests    []Test // those with a Test
-	Packages []Test // those without
+	Packages []Test // those without a Test
 
-	Module     string             // what the packages' import paths begin with
-	Profile    patchcover.Profile // of tests and programs; nil where a test failed
-	Incomplete []string           // programs that have left no counters
+	Module     string             // the prefix of the packages' import paths
+	Profile    patchcover.Profile // coverage of tests and programs; nil if a test failed
+	Incomplete []string           // programs that left no counters
 	LeftOut    []string           // modules that were not tested, with the reason
 
-	module string // of what is parsed now
+	module string // the module whose output is being parsed
 	builds map[string]string
-	// fromCache are the packages whose results the go command had.
+	// fromCache has the packages whose results came from the go command's cache.
 	fromCache map[[2]string]bool
 }
 
@@ -82,9 +81,9 @@ func newResults() *Results {
 	return &Results{builds: map[string]string{}, fromCache: map[[2]string]bool{}}
 }
 
-// Parse reads `go test -json` and adds what it says. It writes the end of each
-// package that has tests to progress, as it comes. A package that has no end
-// fails: the go command itself was ended while its tests ran.
+// Parse reads the output of `go test -json` and adds it to the results. It writes the end of
+// each package with tests to progress as it arrives. A package without an end counts as
+// failed: the go command itself was stopped while the package's tests ran.
 func (r *Results) Parse(events io.Reader, progress io.Writer) error {
 	running := runs{}
 	lines := bufio.NewReader(events)
@@ -105,7 +104,7 @@ func (r *Results) Parse(events io.Reader, progress io.Writer) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(running)) {
-		running[name].say("", "The go command ended before these tests did.\n")
+		running[name].say("", "The go command ended before these tests ended.\n")
 		r.add(Event{Action: "fail", Package: name}, running, progress)
 	}
 	return nil
@@ -136,7 +135,8 @@ func (r *Results) add(e Event, running runs, progress io.Writer) {
 		}
 		stray := p.strayed()
 		if silent := r.silent(t); silent != nil && strings.Contains(stray, "panic: ") {
-			// A parallel test panicked while test2json took the words for another's.
+			// A parallel test panicked, and test2json took its output for that of another
+			// test.
 			silent.Output += stray
 			stray = ""
 		}
@@ -146,14 +146,14 @@ func (r *Results) add(e Event, running runs, progress io.Writer) {
 			t.build, t.Output = e.FailedBuild, said+t.Output
 		}
 		r.Packages = append(r.Packages, t)
-		if e.Action != "skip" && !r.fromCache[t.suite()] { // a package without tests, or nothing has run
+		if e.Action != "skip" && !r.fromCache[t.suite()] { // the package has no tests, or nothing was run
 			fmt.Fprintf(progress, "%-4s %s %.1fs\n", e.Action, e.Package, e.Elapsed)
 		}
 	}
 }
 
-// silent returns the only test of a package that failed without a word and without a subtest
-// that failed, nil if there is none or if there are several.
+// silent returns the test of a package that failed without output and without a failed
+// subtest. It returns nil if there is none, or if there are several.
 func (r *Results) silent(pkg Test) *Test {
 	var found *Test
 	for i := range r.Tests {
@@ -169,9 +169,9 @@ func (r *Results) silent(pkg Test) *Test {
 	return found
 }
 
-// explain gives the words with which a test crashed to the subtest that did it.
-// A panic ends the subtest and then its parents, and only then prints why, so
-// that test2json takes it for what the outermost parent says.
+// explain moves the output with which a test crashed to the subtest that caused it. A panic
+// ends the subtest and its parents before it prints the reason, so test2json takes the reason
+// for the output of the outermost parent.
 func (r *Results) explain(pkg Test) {
 	for i := range r.Tests {
 		parent := &r.Tests[i]
@@ -198,7 +198,7 @@ func (r *Results) explain(pkg Test) {
 // report returns the beginning of the line that says how a test ended.
 func (t Test) report() string { return "--- " + strings.ToUpper(t.Result) + ": " + t.Test + " (" }
 
-// speaks reports whether a test said more than that it ran.
+// speaks reports whether a test printed more than the fact that it ran.
 func (t Test) speaks() bool {
 	for line := range strings.Lines(t.Output) {
 		framing := slices.ContainsFunc([]string{"=== RUN ", "=== PAUSE ", "=== CONT ", "=== NAME ", t.report()}, func(begin string) bool {
@@ -218,7 +218,7 @@ func (r *Results) failedBelow(t Test) bool {
 	})
 }
 
-// Count counts the tests, subtests included, and the packages that have any.
+// Count counts the tests, including subtests, and the packages that have tests.
 func (r *Results) Count() Count {
 	var c Count
 	packages := map[[2]string]bool{}
@@ -237,7 +237,7 @@ func (r *Results) Count() Count {
 	return c
 }
 
-// Suites counts the tests of each package that has any or failed, by its name.
+// Suites counts the tests of each package that has tests or failed, by the package's name.
 func (r *Results) Suites() []evidence.Suite {
 	suites := map[[2]string]*evidence.Suite{}
 	suite := func(t Test) *evidence.Suite {
@@ -271,14 +271,14 @@ func (r *Results) Suites() []evidence.Suite {
 	return sorted
 }
 
-// broken adds a module that could not be tested as a package that failed.
+// broken adds a module that could not be tested, as a package that failed.
 func (r *Results) broken(m project.GoModule, reason string) {
 	r.Packages = append(r.Packages, Test{Module: r.module, Package: cmp.Or(m.Path, m.Dir), Result: "fail", Output: reason})
 }
 
-// Failures returns the tests that failed without a subtest that failed, the
-// parents of such subtests that have words of their own, and the packages that
-// failed without a test that failed, such as those that could not be built.
+// Failures returns the tests that failed without a failed subtest, the parents of failed
+// subtests if they printed something themselves, and the packages that failed without a
+// failed test, for example because they could not be built.
 func (r *Results) Failures() []Test {
 	var failures []Test
 	for _, t := range r.Tests {
@@ -295,9 +295,9 @@ func (r *Results) Failures() []Test {
 	return failures
 }
 
-// Outside returns what the packages that failed said outside of their tests,
-// where a test failed as well: what TestMain says, for example, or why the
-// program ended after its tests.
+// Outside returns what failed packages printed outside of their tests, if a test failed as
+// well. That includes the output of TestMain, or the reason why the program ended after its
+// tests.
 func (r *Results) Outside() []Test {
 	failures := r.Failures()
 	var outside []Test
@@ -310,7 +310,7 @@ func (r *Results) Outside() []Test {
 	return outside
 }
 
-// describe prints what failed and why. A build that several packages need is
+// describe prints what failed and why. If several packages need the same failed build, it is
 // printed once.
 func (r *Results) describe(out io.Writer) {
 	builds := map[string]bool{}
@@ -323,7 +323,7 @@ func (r *Results) describe(out io.Writer) {
 		builds[failure.build] = true
 		to := out
 		if annotation.Wanted() && failure.Module == "" {
-			// A test names files without their directory, and the compiler with it.
+			// Tests and the compiler name files without their directory.
 			to = annotation.New(out, failure.Name(), strings.TrimPrefix(strings.TrimPrefix(failure.Package, r.Module), "/"))
 		}
 		fmt.Fprint(to, ended(shortened(failure.Output)))
@@ -349,7 +349,7 @@ func (r *Results) next() string {
 	return next
 }
 
-// pattern returns the -run flag that selects one test, see go help testflag.
+// pattern returns the -run flag that selects one test; see go help testflag.
 func pattern(test string) string {
 	elements := strings.Split(test, "/")
 	for i, element := range elements {
@@ -358,10 +358,10 @@ func pattern(test string) string {
 	return strings.Join(elements, "/")
 }
 
-// plainWord matches what a shell takes as it is.
+// plainWord matches words that a shell does not change.
 var plainWord = regexp.MustCompile(`^[\w./@:+-]+$`)
 
-// shell quotes a word for a shell, where it has to be quoted.
+// shell quotes a word for a shell if necessary.
 func shell(word string) string {
 	if plainWord.MatchString(word) {
 		return word
@@ -369,7 +369,7 @@ func shell(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// ended returns a text whose last line has its end.
+// ended returns a text that ends with a newline.
 func ended(text string) string {
 	if text == "" || strings.HasSuffix(text, "\n") {
 		return text
@@ -377,15 +377,15 @@ func ended(text string) string {
 	return text + "\n"
 }
 
-// What is shown of a test that says more: lines at its beginning and at its end, where the
-// reason is, and bytes of each line.
+// How much is shown of a test with more output: lines at the beginning and at the end, where
+// the reason is, and bytes of each line.
 const (
 	linesBefore = 20
 	linesAfter  = 200
 	lineLength  = 4000
 )
 
-// shortened leaves out the middle of a long output. The file of the events has all of it.
+// shortened leaves out the middle of a long output. The file with the events has all of it.
 func shortened(output string) string {
 	lines := slices.Collect(strings.Lines(output))
 	for i, line := range lines {
@@ -399,7 +399,7 @@ func shortened(output string) string {
 	return strings.Join(lines, "")
 }
 
-// outsideWords drops the lines that go test prints for every package.
+// outsideWords removes the lines that go test prints for every package.
 func outsideWords(output string) string {
 	var kept strings.Builder
 	for line := range strings.Lines(output) {
@@ -413,7 +413,7 @@ func outsideWords(output string) string {
 	return kept.String()
 }
 
-// Summary says in a line how many tests ran and how they ended.
+// Summary says in one line how many tests ran and how they ended.
 func (r *Results) Summary() string {
 	c := r.Count()
 	summary := fmt.Sprintf("%d passed, %d failed, %d skipped in %d packages", c.Passed, len(r.Failures()), c.Skipped, c.Packages)

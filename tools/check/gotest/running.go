@@ -15,18 +15,17 @@ func (r runs) of(pkg string) *packageRun {
 	return r[pkg]
 }
 
-// A packageRun follows the tests of a package. A program that crashes leaves
-// tests without an end, and its last words where test2json guessed that they
-// belong.
+// A packageRun follows the tests of a package. A program that crashes leaves tests without an
+// end, and test2json has to guess to which test its last output belongs.
 type packageRun struct {
-	order  []string          // the tests, as they began
-	state  map[string]string // the last action of each, "reported" after the line that says how it ended
+	order  []string          // the tests, in the order in which they began
+	state  map[string]string // the last action of each test, or "reported" after the line that says how it ended
 	output map[string]*strings.Builder
-	stray  strings.Builder // said in the name of a test that had ended well
-	after  string          // the test in whose name stray was said last
+	stray  strings.Builder // output that was attributed to a test after its successful end
+	after  string          // the test to which stray was attributed last
 }
 
-// mark records that a test began, paused or went on.
+// mark records that a test began, paused or continued.
 func (p *packageRun) mark(test, action string) {
 	if test == "" {
 		return
@@ -37,9 +36,8 @@ func (p *packageRun) mark(test, action string) {
 	p.state[test] = action
 }
 
-// say records what test2json takes for the words of a test. What follows the
-// line that says that the test passed is not its own: a goroutine or another
-// test said it.
+// say records what test2json attributes to a test. Output after the line that says that the
+// test passed is not the test's own: a goroutine or another test printed it.
 func (p *packageRun) say(test, text string) {
 	if p.state[test] == reported {
 		if p.after != test {
@@ -63,7 +61,7 @@ func (p *packageRun) say(test, text string) {
 // reported is the state of a test whose end was printed.
 const reported = "reported"
 
-// end returns what a test said, which has ended.
+// end returns the output of a test that has ended.
 func (p *packageRun) end(test string) string {
 	p.state[test] = reported
 	return p.said(test)
@@ -76,14 +74,14 @@ func (p *packageRun) said(test string) string {
 	return p.output[test].String()
 }
 
-// strayed returns what was said in the name of tests that had ended well, once.
+// strayed returns, once, the output that was attributed to tests after their successful end.
 func (p *packageRun) strayed() string {
 	defer p.stray.Reset()
 	return p.stray.String()
 }
 
-// unended returns the tests that had begun when the program ended, as results:
-// those that ran have failed, and those that waited for their turn were not run.
+// unended returns the tests that had begun when the program ended, as results. Those that
+// were running have failed. Those that waited for their turn were not run.
 func (p *packageRun) unended(pkg Test) []Test {
 	var open []string
 	for _, test := range p.order {
@@ -101,7 +99,7 @@ func (p *packageRun) unended(pkg Test) []Test {
 			t.Result = "skip"
 			t.Output += "The test program ended before this test could go on.\n"
 		case !slices.ContainsFunc(open, below):
-			// What a test before it left behind can have ended this one.
+			// Something that an earlier test left behind may have ended this one.
 			t.Output += p.strayed()
 			t.Output += "The test program ended while this test ran: by a crash, a time-out, os.Exit or log.Fatal.\n"
 		}

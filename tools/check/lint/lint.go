@@ -1,5 +1,5 @@
-// Package lint checks formatting and code: gofmt, go vet, and golangci-lint,
-// the magefile included.
+// Package lint checks formatting and code with gofmt, go vet and golangci-lint. The magefile
+// is included.
 package lint
 
 import (
@@ -31,18 +31,17 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// A Check looks at files that are no Go code.
+// A Check looks at files that are not Go code.
 type Check struct {
-	Name string // by which findings are summed up
-	// Reads reports whether the result depends on a file, named from the root.
+	Name string // the name under which findings are summed up
+	// Reads reports whether the result depends on a file, whose path is relative to the root.
 	Reads func(cfg project.Config, name string) bool
-	// Run returns what it has found, a line each, with the file first.
+	// Run returns the findings. Each is a line that begins with the file.
 	Run func(ctx context.Context, cfg project.Config) ([]string, error)
 }
 
-// With returns the work of the target with further checks. It prints each finding as
-// file:line and fails if there is one. Where nothing has changed since there was none,
-// nothing is run.
+// With returns the target's function with further checks. It prints each finding as file:line
+// and fails if there is one. If nothing has changed since there was none, it runs nothing.
 func With(checks ...Check) func(context.Context, project.Config) error {
 	return func(ctx context.Context, cfg project.Config) error {
 		return reuse.Work{
@@ -62,9 +61,9 @@ func With(checks ...Check) func(context.Context, project.Config) error {
 	}
 }
 
-// read returns what the linters read: sources and module files, the names of
-// other files, which embed directives match, which files git lists, the
-// configuration and the pin of golangci-lint, and what further checks read.
+// read returns what the linters read: sources and module files, the names of other files
+// (embed directives match them), the list of files that git has, the configuration and the
+// pin of golangci-lint, and what further checks read.
 func read(ctx context.Context, cfg project.Config, checks ...Check) (inputs.Set, error) {
 	tree, err := inputs.ReadTree(cfg.Dir, cfg.Evidence, cfg.Assembly)
 	if err != nil {
@@ -94,11 +93,11 @@ func read(ctx context.Context, cfg project.Config, checks ...Check) (inputs.Set,
 	return set, set.Go(ctx, cfg.Dir, modules.Dirs()...)
 }
 
-// executable returns the path of a pinned tool. Tests have a tool of their own.
+// executable returns the path of a pinned tool. Tests have their own tool.
 var executable = pins.Tool.Executable
 
 func run(ctx context.Context, cfg project.Config, checks ...Check) error {
-	// What an earlier run found must not pass for what this one finds.
+	// The findings of an earlier run must not be mistaken for those of this run.
 	if err := os.Remove(filepath.Join(cfg.Evidence, "lint"+evidence.Suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing the earlier evidence: %w", err)
 	}
@@ -119,18 +118,18 @@ func run(ctx context.Context, cfg project.Config, checks ...Check) error {
 		return err
 	}
 	if unreadable != "" {
-		// The other tools would only say it again, in more words.
+		// The other tools would only repeat this in more words.
 		fmt.Fprintln(cfg.Stdout, unreadable)
 		return errors.Join(
 			keep(cfg, len(files), "gofmt"),
-			exit.Failed("go tool mage lint, when that is mended", "lint: there is Go code that can't be read"))
+			exit.Failed("go tool mage lint, once that is fixed", "lint: there is Go code that can't be read"))
 	}
 	for _, file := range formatted {
 		fmt.Fprintf(cfg.Stdout, "%s:1: not formatted by gofmt\n", file)
 	}
 	modules.Describe(cfg, "lint")
 	results := make([]found, len(modules.All))
-	var mu sync.Mutex // of what is printed
+	var mu sync.Mutex // guards what is printed
 	var group sync.WaitGroup
 	for i, module := range modules.All {
 		group.Go(func() {
@@ -138,7 +137,7 @@ func run(ctx context.Context, cfg project.Config, checks ...Check) error {
 			results[i] = lintModule(ctx, linter, module, &said)
 			mu.Lock()
 			defer mu.Unlock()
-			_, _ = said.WriteTo(cfg.Stdout) // as every line that is printed
+			_, _ = said.WriteTo(cfg.Stdout) // errors are ignored, as for every line that is printed
 		})
 	}
 	group.Wait()
@@ -175,7 +174,7 @@ func run(ctx context.Context, cfg project.Config, checks ...Check) error {
 		return err
 	}
 	if len(broken) > 0 {
-		next := "go tool mage lint, when that is mended"
+		next := "go tool mage lint, once that is fixed"
 		if tools["gofmt"] {
 			next = "go tool mage fmt for what can be formatted; then go tool mage lint"
 		}
@@ -185,7 +184,7 @@ func run(ctx context.Context, cfg project.Config, checks ...Check) error {
 	return nil
 }
 
-// keep keeps which tools have findings.
+// keep records which tools have findings.
 func keep(cfg project.Config, files int, broken ...string) error {
 	return evidence.Keep(cfg.Evidence, "lint", cfg.Commit, evidence.Lint{
 		Made:  evidence.Made{FinishedOn: clock.System().Now(), Dirty: cfg.Dirty},
@@ -196,12 +195,12 @@ func keep(cfg project.Config, files int, broken ...string) error {
 // A found says which tools have findings in a module.
 type found struct {
 	vet, golangci bool
-	err           error // a tool could not do its work
+	err           error // why a tool could not do its work
 }
 
-// lintModule runs go vet and golangci-lint on a module. One after the other: the
-// second finds what the first has compiled. Magefiles are named, as mage names
-// them to the compiler: a package of another name may lie beside them.
+// lintModule runs go vet and golangci-lint on a module, one after the other, because the
+// second finds what the first has compiled. Magefiles are named one by one, as mage names
+// them to the compiler, because a package with another name can be in the same directory.
 func lintModule(ctx context.Context, linter string, module project.GoModule, out io.Writer) found {
 	var f found
 	env, remove, err := withoutMagefiles(module)
@@ -223,7 +222,7 @@ func lintModule(ctx context.Context, linter string, module project.GoModule, out
 		switch code := command.ExitCode(err); {
 		case err == nil, code == nothingToLint:
 		case code == hasFindings, f.vet && code > 0:
-			// What the compiler does not take, golangci-lint can't look at either.
+			// golangci-lint can't examine code that does not compile.
 			f.golangci = true
 		case ctx.Err() != nil:
 			return found{err: err}
@@ -232,7 +231,7 @@ func lintModule(ctx context.Context, linter string, module project.GoModule, out
 			if said, ok := out.(fmt.Stringer); ok {
 				text = said.String()
 			}
-			return found{err: exit.Missing("go tool mage lint, when that is mended", "lint: golangci-lint could not look at module %s: %w\n%s", module.Dir, err, strings.TrimSpace(text))}
+			return found{err: exit.Missing("go tool mage lint, once that is fixed", "lint: golangci-lint could not look at module %s: %w\n%s", module.Dir, err, strings.TrimSpace(text))}
 		}
 	}
 	return f
@@ -247,10 +246,10 @@ const (
 	nothingToLint = 5 // build constraints leave no file on this system
 )
 
-// withoutMagefiles returns the environment of golangci-lint, in which the go
-// command takes magefiles only where they are named. Whoever configures the tag
-// mage, for an editor perhaps, would get two packages in one directory. The
-// returned function removes what was made for it.
+// withoutMagefiles returns an environment for golangci-lint in which the go command includes
+// magefiles only if they are named. If a user has configured the build tag mage, perhaps for
+// an editor, there would otherwise be two packages in one directory. The returned function
+// removes the temporary files.
 func withoutMagefiles(module project.GoModule) (env []string, remove func(), err error) {
 	env = gocmd.ToolEnviron(module.Environ()...)
 	if len(module.Magefiles) == 0 {
@@ -287,8 +286,8 @@ func withoutMagefiles(module project.GoModule) (env []string, remove func(), err
 	return append(env, gocmd.With("-overlay="+filepath.Join(dir, "overlay.json"))), remove, nil
 }
 
-// ignored returns a Go source that the go command compiles only where its file
-// is named. Each line keeps its number.
+// ignored returns a Go source that the go command only compiles if its file is named. Each
+// line keeps its number.
 func ignored(source []byte) []byte {
 	with := "//go:build ignore"
 	return buildConstraint.ReplaceAllFunc(source, func([]byte) []byte {
@@ -309,8 +308,8 @@ func Format(ctx context.Context, cfg project.Config) error {
 	return cmd.Run(ctx, "gofmt", append([]string{"-l", "-w", "-s", "--"}, files...)...)
 }
 
-// unformatted returns those of the files that gofmt would change, and what it says
-// of files that it can't read.
+// unformatted returns the files that gofmt would change, and gofmt's messages about files
+// that it can't read.
 func unformatted(ctx context.Context, cfg project.Config, files []string) (found []string, unreadable string, err error) {
 	var said bytes.Buffer
 	out, err := command.Cmd{Dir: cfg.Dir, Stderr: &said}.Output(ctx, "gofmt", append([]string{"-l", "-s", "--"}, files...)...)
@@ -323,7 +322,7 @@ func unformatted(ctx context.Context, cfg project.Config, files []string) (found
 	return strings.FieldsFunc(out, func(r rune) bool { return r == '\n' }), "", nil
 }
 
-// cannotRead is gofmt's exit code for a file that is missing or is no Go code.
+// cannotRead is gofmt's exit code for a file that is missing or is not Go code.
 const cannotRead = 2
 
 // goFiles returns the Go files that git knows or does not ignore, apart from those
@@ -336,7 +335,7 @@ func goFiles(ctx context.Context, cfg project.Config) ([]string, error) {
 	}
 	files = slices.DeleteFunc(files, project.Ignored)
 	if len(files) == 0 {
-		return nil, errors.New("listing Go files: git knows none")
+		return nil, errors.New("listing Go files: git has none")
 	}
 	return files, nil
 }

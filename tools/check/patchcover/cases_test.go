@@ -17,7 +17,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 )
 
-var update = flag.Bool("update", false, "run the tests of the cases again for their profiles, and write what is wanted")
+var update = flag.Bool("update", false, "run the tests of the cases again for their profiles, and write what")
 
 // TestCases compares two commits of each case: base/ holds the files of the
 // first, head/ what differs in the second, and removed names files that are no

@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// diffArgs are the arguments by which git compares two trees. They overrule
-// what a user or the repository has configured: an attribute by which Go files
-// are binary, for one, would hide them.
+// diffArgs are the arguments with which git compares two trees. They override what a user or
+// the repository has configured. For example, an attribute that declares Go files as binary
+// would hide them.
 //
-// Colours are how git says which lines were moved: blue ones.
+// Git marks moved lines with colours: they are blue.
 var diffArgs = []string{
 	"-c", "core.quotePath=false",
 	"-c", "color.diff.new=green", "-c", "color.diff.old=red",
@@ -33,20 +33,20 @@ const movedColour = "34"
 
 // A Change is a file that differs, with the lines that were added and removed.
 type Change struct {
-	Path    string // "" where the file was removed
-	Old     string // "" where the file is new
+	Path    string // "" if the file was removed
+	Old     string // "" if the file is new
 	Added   []Line
 	Removed []Line
 }
 
 // A Line is a line of a file.
 type Line struct {
-	Number int // from 1
+	Number int // counted from 1
 	Text   string
-	Moved  bool // it was elsewhere before
+	Moved  bool // it was in another place before
 }
 
-// ParseDiff reads what git prints for [diffArgs].
+// ParseDiff reads git's output for [diffArgs].
 func ParseDiff(r io.Reader) ([]Change, error) {
 	p := diffParser{}
 	in := bufio.NewReader(r)
@@ -73,7 +73,7 @@ func ParseDiff(r io.Reader) ([]Change, error) {
 
 type diffParser struct {
 	changes          []Change
-	removed, added   int // lines that are left of the hunk
+	removed, added   int // remaining lines of the hunk
 	oldLine, newLine int
 }
 
@@ -95,7 +95,7 @@ func (p *diffParser) line(line []byte) error {
 		return nil
 	}
 	if len(p.changes) == 0 {
-		return errors.New("want diff --git")
+		return errors.New("expected diff --git")
 	}
 	current := &p.changes[len(p.changes)-1]
 	if m := hunk.FindStringSubmatch(text); m != nil {
@@ -120,7 +120,7 @@ func (p *diffParser) line(line []byte) error {
 		}
 	}
 	if strings.HasPrefix(text, "Binary files ") {
-		return errors.New("git takes a Go file for binary")
+		return errors.New("git treats a Go file as binary")
 	}
 	return nil // modes, similarity, index
 }
@@ -136,8 +136,8 @@ func hunkRange(start, length string) (from, n int, err error) {
 	return from, n, err
 }
 
-// fileName reads a name, which git quotes as C does where it is unusual, and
-// ends with a tab where it has spaces.
+// fileName reads a file name. Git quotes unusual names as C does, and ends names with spaces
+// with a tab.
 func fileName(name, directory string) (string, error) {
 	name = strings.TrimSuffix(name, "\t")
 	if name == "/dev/null" {
@@ -159,7 +159,7 @@ func fileName(name, directory string) (string, error) {
 
 func (p *diffParser) hunkLine(prefix string, rest []byte) error {
 	if len(rest) == 0 {
-		return errors.New("want a line of a hunk")
+		return errors.New("expected a line of a hunk")
 	}
 	current := &p.changes[len(p.changes)-1]
 	text := string(colour.ReplaceAll(rest[1:], nil))
@@ -173,9 +173,9 @@ func (p *diffParser) hunkLine(prefix string, rest []byte) error {
 	case ' ':
 		p.newLine, p.added = p.newLine+1, p.added-1
 		p.oldLine, p.removed = p.oldLine+1, p.removed-1
-	case '\\': // no newline at the end of the file
+	case '\\': // the file has no newline at its end
 	default:
-		return errors.New("want a line of a hunk")
+		return errors.New("expected a line of a hunk")
 	}
 	if p.removed < 0 || p.added < 0 {
 		return errors.New("the hunk is longer than it says")
@@ -183,9 +183,9 @@ func (p *diffParser) hunkLine(prefix string, rest []byte) error {
 	return nil
 }
 
-// claimMoves lets each removed line stand for one moved line: what was removed
-// once and added twice was moved once and is new once. What was no part of a
-// program before is new there.
+// claimMoves matches each removed line with at most one moved line. A line that was removed
+// once and added twice was moved once and is new once. A line that was not part of a program
+// before is new.
 func claimMoves(changes []Change) {
 	left := map[string]int{}
 	for _, c := range changes {

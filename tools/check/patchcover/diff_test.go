@@ -51,7 +51,7 @@ func TestParseDiffRefuses(t *testing.T) {
 	t.Parallel()
 	const file = "diff --git a/a.go b/a.go\n--- a/a.go\n+++ b/a.go\n"
 	for _, tt := range []struct{ text, want string }{
-		{"+new\n", "want diff --git"},
+		{"+new\n", "expected diff --git"},
 		{"diff --git a/a.go b/a.go\nBinary files a/a.go and b/a.go differ\n", "binary"},
 		{"diff --git a/a.go b/a.go\n--- a.go\n", "begin with a/"},
 		{"diff --git a/a.go b/a.go\n+++ \"b/a.go\n", "invalid syntax"},

@@ -12,13 +12,13 @@ import (
 	"strings"
 )
 
-// Digests are the SHA-256 of Go sources, hexadecimal, by their path from the
-// root with slashes.
+// Digests are the SHA-256 of Go sources in hexadecimal, by their path from the root with
+// slashes.
 type Digests map[string]string
 
-// DigestSources returns the digests of the Go files below dir. As for the go
-// command, what begins with a dot or an underscore is no source; skip are more
-// directories that hold none.
+// DigestSources returns the digests of the Go files below dir. Like the go command, it
+// ignores names that begin with a dot or an underscore. It also ignores the directories in
+// skip.
 func DigestSources(dir string, skip ...string) (Digests, error) {
 	digests := Digests{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -53,7 +53,7 @@ func DigestSources(dir string, skip ...string) (Digests, error) {
 	return digests, nil
 }
 
-// Unchanged returns those that are the same in both.
+// Unchanged returns the digests that are the same in both.
 func (d Digests) Unchanged(later Digests) Digests {
 	same := maps.Clone(d)
 	maps.DeleteFunc(same, func(file, digest string) bool { return later[file] != digest })

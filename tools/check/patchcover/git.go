@@ -17,8 +17,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 )
 
-// ReadPatch reads from the repository in dir what differs between two trees or
-// commits.
+// ReadPatch reads the differences between two trees or commits of the repository in dir.
 func ReadPatch(ctx context.Context, dir, from, to string) (Patch, error) {
 	var p Patch
 	var diff bytes.Buffer
@@ -83,7 +82,7 @@ func (p Patch) mentioned(ctx context.Context, dir, tree string) (map[string]bool
 	return found, nil
 }
 
-// readFiles returns files of a tree, by path, all by one process.
+// readFiles reads files of a tree with a single process. It returns them by path.
 func readFiles(ctx context.Context, dir, tree string, files []string) (map[string][]byte, error) {
 	var names strings.Builder
 	for _, file := range files {
@@ -126,7 +125,7 @@ func readObject(in *bufio.Reader) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := make([]byte, size+1) // a newline follows
+	data := make([]byte, size+1) // with the newline that follows
 	if _, err := io.ReadFull(in, data); err != nil {
 		return nil, err
 	}

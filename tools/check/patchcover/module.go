@@ -7,12 +7,12 @@ import (
 
 // A Module is a Go module in the repository.
 type Module struct {
-	Dir  string // from the root, "." for the root
-	Path string // what its packages' import paths begin with
+	Dir  string // relative to the root; "." for the root
+	Path string // the prefix of its packages' import paths
 }
 
-// profileName returns the name that a profile gives a file: by the module that
-// it is in, the innermost one. It is "" where the file is in none.
+// profileName returns the name of a file in a profile, which depends on the innermost module
+// that contains the file. It is "" if no module contains it.
 func profileName(modules []Module, file string) string {
 	found, within := -1, ""
 	for i, m := range modules {

@@ -1,12 +1,12 @@
-// Package patchcover tells which of the statements that a change adds or
-// modifies are run by tests.
+// Package patchcover determines which of the statements that a change adds or modifies are
+// run by tests.
 //
-// It counts statements of the syntax tree, not lines and not the compiler's
-// blocks. A statement is changed where a line of its own was added: that of an
-// if is its init and condition, not its body. It is covered where the block of
-// the profile that holds its beginning, by line and column, was run. A file
-// that the profile does not know is not covered. Code that comes out of a test,
-// a generator's hands or a build constraint is new, whatever the diff says.
+// It counts statements of the syntax tree, not lines and not the compiler's blocks. A
+// statement is changed if one of its own lines was added. For an if, these are the init
+// statement and the condition, not the body. A statement is covered if the profile's block
+// that contains its beginning, by line and column, was run. A file that is not in the profile
+// is not covered. Code that was in a test, in generated code or behind a build constraint
+// before is new, whatever the diff says.
 package patchcover
 
 import (
@@ -24,29 +24,30 @@ import (
 	"strings"
 )
 
-// A Patch is a change of Go files and what is needed to judge it.
+// A Patch is a change of Go files, with everything that is needed to judge it.
 type Patch struct {
 	Changes []Change
 	Sources map[string][]byte // the changed files as they are now, by path
-	// Before are files as they were, by their path then. Those suffice that are
-	// generated code now.
+	// Before has the files as they were, by their old path. Only files that are generated
+	// today need this.
 	Before  map[string][]byte
 	Modules []Module
-	// Mentioned are changed files in testdata whose package's import path is in a
-	// source that is not a test: they may be part of a program.
+	// Mentioned are changed files in testdata whose package's import path occurs in a source
+	// that is not a test. They may be part of a program.
 	Mentioned map[string]bool
 }
 
-// A Result says what a patch changes and what of it is covered. Places are
-// file:line:column and the line's text.
+// A Result says what a patch changes, and which part of that is covered. Places are
+// file:line:column followed by the line's text.
 type Result struct {
-	Files      int      `json:"files"`      // Go files that were added or modified, tests included
+	Files      int      `json:"files"`      // Go files that were added or modified, including tests
 	Statements int      `json:"statements"` // that were added or modified
 	Covered    int      `json:"covered"`
-	Uncovered  []string `json:"uncovered,omitempty"` // with the reason
-	Waived     []string `json:"waived,omitempty"`    // by a comment, with the reason; not covered
-	Mute       []string `json:"mute,omitempty"`      // waivers without a reason, which waive nothing
-	// Moved statements were elsewhere before. They are not among Statements.
+	Uncovered  []string `json:"uncovered,omitempty"` // with the reason why they are not covered
+	Waived     []string `json:"waived,omitempty"`    // waived by a comment, with the reason; not covered
+	Mute       []string `json:"mute,omitempty"`      // waivers without a reason, which have no effect
+	// Moved are the statements that were in another place before. They are not among
+	// Statements.
 	Moved        int      `json:"moved,omitempty"`
 	MovedCovered int      `json:"movedCovered,omitempty"`
 	Generated    []string `json:"generated,omitempty"`    // files that a generator wrote, left out
@@ -56,15 +57,14 @@ type Result struct {
 	DeletedTests []string `json:"deletedTests,omitempty"` // file and function
 }
 
-// A Mismatch is the error of a profile that was made of other sources.
+// A Mismatch is the error for a profile that was made from other sources.
 type Mismatch struct{ File, Reason string }
 
 func (m *Mismatch) Error() string {
-	return fmt.Sprintf("the coverage profile is not of this commit: %s %s", m.File, m.Reason)
+	return fmt.Sprintf("the coverage profile is not from this commit: %s %s", m.File, m.Reason)
 }
 
-// Cover compares the patch with a profile that was made of the sources
-// measured.
+// Cover compares the patch with a profile that was made from the measured sources.
 func (p Patch) Cover(profile Profile, measured Digests) (Result, error) {
 	r := Result{DeletedTests: deletedTests(p.Changes)}
 	for _, change := range p.Changes {
@@ -96,20 +96,20 @@ func (p Patch) Cover(profile Profile, measured Digests) (Result, error) {
 	return r, nil
 }
 
-// check holds that the profile is of this source.
+// check returns an error unless the profile was made from this source.
 func check(file string, source []byte, profiled bool, measured Digests) error {
 	sum := sha256.Sum256(source)
 	switch want, ok := measured[file]; {
 	case !ok && profiled:
-		return &Mismatch{file, "is in the profile, and its source was not recorded"}
+		return &Mismatch{file, "is in the profile, but its source was not recorded"}
 	case ok && want != hex.EncodeToString(sum[:]):
-		return &Mismatch{file, "was another when the tests ran"}
+		return &Mismatch{file, "was different when the tests ran"}
 	}
 	return nil
 }
 
-// revives reports whether code counts that did not before, though its lines are
-// the same: that of a test, generated code, or code of other systems.
+// revives reports whether code counts now that did not count before, although its lines are
+// the same: code of a test, generated code, or code for other systems.
 func (c Change) revives() bool {
 	if c.Old != "" && !isProduction(c.Old) {
 		return true
@@ -119,10 +119,10 @@ func (c Change) revives() bool {
 		slices.ContainsFunc(c.Removed, func(line Line) bool { return generatedHeader.MatchString(line.Text) })
 }
 
-// generatedHeader is as `go help generate` has it.
+// generatedHeader matches the header that `go help generate` describes.
 var generatedHeader = regexp.MustCompile(`^// Code generated .* DO NOT EDIT\.$`)
 
-// isProduction reports whether the go command may build a file into a program.
+// isProduction reports whether the go command can build a file into a program.
 func isProduction(file string) bool {
 	if file == "" || strings.HasSuffix(file, "_test.go") || isTestSupport(file) || isVendored(file) {
 		return false
@@ -143,14 +143,14 @@ func isTestSupport(file string) bool {
 	return slices.Contains(strings.Split(path.Dir(file), "/"), "testdata")
 }
 
-// cover adds what one file changes. Where it was generated code before, before
-// is its text then.
+// cover adds the changes of one file. If the file was generated code before, before is its
+// old text.
 func (r *Result) cover(change Change, source, before []byte, name string, profile Profile) {
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, change.Path, source, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
 		r.Statements++
-		r.Uncovered = append(r.Uncovered, fmt.Sprintf("%s: it can't be parsed, so that nothing in it counts as covered", change.Path))
+		r.Uncovered = append(r.Uncovered, fmt.Sprintf("%s: it can't be parsed, so nothing in it counts as covered", change.Path))
 		return
 	}
 	if ast.IsGenerated(file) {
@@ -210,7 +210,7 @@ func (r *Result) cover(change Change, source, before []byte, name string, profil
 	}
 }
 
-// changed reports whether a line of the statement's own is new, or was moved.
+// changed reports whether one of the statement's own lines is new or was moved.
 func (s statement) changed(added map[int]Line) (isNew, moved bool) {
 	for line := range s.lines {
 		if l, ok := added[line]; ok {
@@ -222,13 +222,13 @@ func (s statement) changed(added map[int]Line) (isNew, moved bool) {
 
 func unrun(held bool) string {
 	if !held {
-		return "no block of the profile holds it"
+		return "no block of the profile contains it"
 	}
 	return "no test runs it"
 }
 
-// displaced reports whether comments give places of a file other lines, so that
-// blocks of the profile could be taken for one another.
+// displaced reports whether comments assign other line numbers to places in a file, so that
+// blocks of the profile could be confused.
 func displaced(file *ast.File) bool {
 	return slices.ContainsFunc(file.Comments, func(group *ast.CommentGroup) bool {
 		return slices.ContainsFunc(group.List, func(c *ast.Comment) bool {
@@ -244,8 +244,8 @@ func generated(source []byte) bool {
 
 var testFunction = regexp.MustCompile(`^func ((?:Test|Fuzz|Example)\w*)\(`)
 
-// deletedTests returns the tests that are in no file any more. One that was
-// moved or whose file was renamed is not deleted.
+// deletedTests returns the tests that no longer exist in any file. A test that was moved, or
+// whose file was renamed, is not deleted.
 func deletedTests(changes []Change) []string {
 	added := map[string]int{}
 	var removed []string

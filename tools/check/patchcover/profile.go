@@ -12,10 +12,9 @@ import (
 	"strconv"
 )
 
-// A Profile holds the blocks of coverage profiles, by the name that a profile
-// gives a file: its package's import path and its name. A block that several
-// profiles have, or one has several times, counts once, and is covered where
-// one of them says so.
+// A Profile has the blocks of coverage profiles, by the name of the file in the profile: its
+// package's import path and its name. A block that occurs several times, in one profile or in
+// several, counts once. It is covered if one of them says so.
 type Profile map[string]map[span]block
 
 // A position is a line, from 1, and a column in bytes, from 1.
@@ -25,7 +24,7 @@ func (p position) compare(q position) int {
 	return cmp.Or(cmp.Compare(p.line, q.line), cmp.Compare(p.column, q.column))
 }
 
-// A span goes from a position up to another, which it does not hold.
+// A span goes from a position to another one, which is not part of it.
 type span struct{ from, to position }
 
 type block struct {
@@ -33,9 +32,8 @@ type block struct {
 	covered    bool
 }
 
-// Read adds what a profile says. Its first line must say a mode; profiles that
-// are written one after the other are read as one.
-// See https://go.dev/src/cmd/cover/profile.go.
+// Read adds a profile. Its first line must give a mode. Several profiles in a row are read as
+// one. See https://go.dev/src/cmd/cover/profile.go.
 func (p Profile) Read(r io.Reader) error {
 	lines := bufio.NewScanner(r)
 	n := 0
@@ -65,7 +63,7 @@ func (p Profile) Read(r io.Reader) error {
 
 var errForm = errors.New("want file.go:line.column,line.column statements count")
 
-// add reads one line, from its end: a file's name may hold anything.
+// add reads one line from its end, because a file's name may contain anything.
 func (p Profile) add(line []byte) error {
 	colon := bytes.LastIndexByte(line, ':')
 	if colon <= 0 {
@@ -84,7 +82,7 @@ func (p Profile) add(line []byte) error {
 		}
 		n, err := strconv.ParseUint(string(field), 10, 63)
 		if errors.Is(err, strconv.ErrRange) && i == len(numbers)-1 {
-			n, err = 1, nil // a counter of 64 bits; all that matters is that it is not 0
+			n, err = 1, nil // a counter with 64 bits, of which only matters whether it is 0
 		}
 		if err != nil {
 			return errForm
@@ -92,7 +90,7 @@ func (p Profile) add(line []byte) error {
 		numbers[i] = int(n) // #nosec G115 -- at most 63 bits
 	}
 	s := span{position{numbers[0], numbers[1]}, position{numbers[2], numbers[3]}}
-	// A column is 0 where a //line comment says none.
+	// The column is 0 if a //line comment gives none.
 	if s.from.line < 1 || s.from.compare(s.to) > 0 {
 		return errForm
 	}
@@ -106,8 +104,7 @@ func (p Profile) add(line []byte) error {
 	return nil
 }
 
-// Count returns how many statements the blocks hold, as the compiler counts
-// them.
+// Count returns how many statements the blocks have, as the compiler counts them.
 func (p Profile) Count() (covered, total int) {
 	for _, blocks := range p {
 		for _, b := range blocks {
@@ -141,7 +138,7 @@ func (p Profile) Write(w io.Writer) error {
 
 func compareSpans(a, b span) int { return cmp.Or(a.from.compare(b.from), a.to.compare(b.to)) }
 
-// A measure tells which positions of one file are covered.
+// A measure says which positions of one file are covered.
 type measure struct {
 	spans  []span // sorted
 	blocks map[span]block

@@ -10,15 +10,16 @@ import (
 // A statement is one executable statement of a file, or the header of a case.
 type statement struct {
 	start token.Pos
-	// measured is where the compiler counts it: in the block that holds this.
+	// measured is the position at which the compiler counts it: the block that contains this
+	// position.
 	measured token.Pos
-	// lines are those of its own: without the bodies of an if, a for or a
-	// function literal, which hold statements of their own.
+	// lines are the statement's own lines. The bodies of an if, a for or a function literal
+	// are not included, because they have statements of their own.
 	lines map[int]bool
 }
 
-// statements returns the executable statements of a file in their order.
-// Declarations outside of functions, constants and types are not executable.
+// statements returns the executable statements of a file in order. Declarations outside of
+// functions, constants and types are not executable.
 func statements(fset *token.FileSet, file *ast.File, source []byte) []statement {
 	w := walker{fset: fset, headers: map[ast.Stmt]bool{}, labels: map[ast.Stmt]token.Pos{}, comments: commentLines(fset, file, source)}
 	ast.Inspect(file, w.visit)
@@ -27,17 +28,17 @@ func statements(fset *token.FileSet, file *ast.File, source []byte) []statement 
 
 type walker struct {
 	fset     *token.FileSet
-	headers  map[ast.Stmt]bool      // are part of another statement
-	labels   map[ast.Stmt]token.Pos // where a label before it begins
-	comments map[int]bool           // lines with a comment only
+	headers  map[ast.Stmt]bool      // these belong to another statement
+	labels   map[ast.Stmt]token.Pos // where a label in front of it begins
+	comments map[int]bool           // lines that have only a comment
 	found    []statement
 }
 
-// visit implements the argument of [ast.Inspect].
+// visit is the argument of [ast.Inspect].
 func (w *walker) visit(node ast.Node) bool {
 	switch n := node.(type) {
 	case *ast.FuncDecl:
-		return n.Name.Name != "_" // which nobody can call
+		return n.Name.Name != "_" // nobody can call it
 	case *ast.LabeledStmt:
 		w.labels[n.Stmt] = n.Pos()
 	case *ast.IfStmt:
@@ -70,7 +71,7 @@ func (w *walker) visit(node ast.Node) bool {
 	return true
 }
 
-// header adds a statement that ends, as far as it is its own, before its body.
+// header adds a statement whose own part ends before its body.
 func (w *walker) header(s ast.Stmt, body token.Pos, parts ...ast.Node) {
 	for _, part := range parts {
 		if inner, ok := part.(ast.Stmt); ok {
@@ -86,7 +87,7 @@ func (w *walker) simple(s ast.Stmt) {
 	w.label(s)
 }
 
-// label gives the statement that was added last the lines of its label.
+// label adds the lines of a label to the statement that was added last.
 func (w *walker) label(s ast.Stmt) {
 	at, ok := w.labels[s]
 	if !ok {
@@ -98,8 +99,8 @@ func (w *walker) label(s ast.Stmt) {
 	}
 }
 
-// add adds a statement whose own text goes from start up to last, without the
-// bodies of the function literals in parts.
+// add adds a statement whose own text goes from start to last, without the bodies of the
+// function literals in parts.
 func (w *walker) add(start, measured, last token.Pos, parts ...ast.Node) {
 	s := statement{start: start, measured: measured, lines: map[int]bool{}}
 	for line := w.line(start); line <= w.line(last); line++ {
@@ -109,7 +110,7 @@ func (w *walker) add(start, measured, last token.Pos, parts ...ast.Node) {
 	}
 	for _, part := range parts {
 		if part == nil {
-			continue // an if without an init, for one
+			continue // for example an if without an init statement
 		}
 		ast.Inspect(part, func(n ast.Node) bool {
 			literal, ok := n.(*ast.FuncLit)
@@ -135,7 +136,7 @@ func exprs(list []ast.Expr) []ast.Node {
 	return nodes
 }
 
-// commentLines returns the lines that hold nothing but a // comment.
+// commentLines returns the lines that have only a // comment.
 func commentLines(fset *token.FileSet, file *ast.File, source []byte) map[int]bool {
 	lines := map[int]bool{}
 	for _, group := range file.Comments {
@@ -148,8 +149,7 @@ func commentLines(fset *token.FileSet, file *ast.File, source []byte) map[int]bo
 	return lines
 }
 
-// alone reports whether there is nothing but white space before a position in
-// its line.
+// alone reports whether there is only white space before a position in its line.
 func alone(source []byte, at token.Position) bool {
 	return len(bytes.TrimSpace(source[at.Offset-at.Column+1:at.Offset])) == 0
 }

@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// Ignore is how a comment begins that waives the statement in its line, or,
-// where it stands alone, the one in the next line. What follows is the reason.
+// Ignore begins a comment that waives the statement on the same line. If the comment is alone
+// on its line, it waives the statement on the next line. The rest of the comment is the
+// reason.
 const Ignore = "//patchcover:ignore"
 
-// waivers returns the reasons of the waivers of a file, by the line that they
-// hold for, and the lines of those without a reason, which waive nothing.
+// waivers returns the reasons of the waivers in a file, by the line to which they apply. It
+// also returns the lines of waivers without a reason, which have no effect.
 func waivers(fset *token.FileSet, file *ast.File, source []byte) (reasons map[int]string, mute []int) {
 	reasons = map[int]string{}
 	for _, group := range file.Comments {

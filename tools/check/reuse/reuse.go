@@ -1,6 +1,5 @@
-// Package reuse runs the work of a target unless its result is known: the same
-// files, tools, settings and variables give the same result, which package
-// actioncache keeps.
+// Package reuse runs the work of a target unless its result is known. The same files, tools,
+// settings and variables give the same result, which package actioncache keeps.
 package reuse
 
 import (
@@ -23,28 +22,27 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// The roots of outputs, see [actioncache.Roots].
+// The roots of outputs; see [actioncache.Roots].
 const (
 	Evidence = "evidence" // cfg.Evidence
 	Assembly = "assembly" // cfg.Assembly
 )
 
-// Work is what a target does, or a step of it.
+// Work is what a target, or a step of it, does.
 type Work struct {
 	Name string // of the target or the step, such as "lint"
 	// Inputs returns everything that the result depends on.
 	Inputs func(context.Context, project.Config) (inputs.Set, error)
 	// Outputs are the files and directories that the work leaves, as ROOT/PATH.
 	Outputs []string
-	// Run does the work. Where it fails, nothing is kept.
+	// Run does the work. If it fails, nothing is kept.
 	Run func(context.Context, project.Config) error
-	// Adopt makes outputs that were made for another commit those of
-	// cfg.Commit. It may be nil.
+	// Adopt turns outputs that were made for another commit into those of cfg.Commit. It may
+	// be nil.
 	Adopt func(project.Config, actioncache.Record) error
 }
 
-// ErrNotKept is what [Work.Run] returns where it has succeeded, but its result
-// must not be used again.
+// [Work.Run] returns ErrNotKept if it has succeeded but its result must not be used again.
 var ErrNotKept = errors.New("the result is not kept")
 
 // Do runs the work, or takes its result from the cache and says so.
@@ -56,12 +54,12 @@ func (w Work) Do(ctx context.Context, cfg project.Config) error {
 	}
 	cache, err := actioncache.Open()
 	if err != nil {
-		// Without a home directory, say: everything runs, and nothing is kept.
+		// For example without a home directory: everything runs, and nothing is kept.
 		fmt.Fprintf(cfg.Stderr, "%s: %v\n", w.Name, err)
 		return notKept(w.Run(ctx, cfg))
 	}
 	if cfg.Force {
-		// Where it fails now, what is kept must not be believed the next time.
+		// If it fails now, the kept result must not be used the next time.
 		if err := cache.Forget(set.Key(w.Name)); err != nil {
 			fmt.Fprintf(cfg.Stderr, "%s: %v\n", w.Name, err)
 		}
@@ -93,7 +91,7 @@ func (w Work) Do(ctx context.Context, cfg project.Config) error {
 	return w.keep(ctx, cfg, cache, set, said.String())
 }
 
-// notKept takes ErrNotKept for the success that it is.
+// notKept turns ErrNotKept into success.
 func notKept(err error) error {
 	if errors.Is(err, ErrNotKept) {
 		return nil
@@ -105,7 +103,7 @@ func roots(cfg project.Config) actioncache.Roots {
 	return actioncache.Roots{Evidence: cfg.Evidence, Assembly: cfg.Assembly}
 }
 
-// take brings the outputs from the cache.
+// take copies the outputs from the cache.
 func (w Work) take(cfg project.Config, cache *actioncache.Cache, set inputs.Set) (actioncache.Record, error) {
 	record, err := cache.Lookup(w.Name, set.Key(w.Name))
 	if err != nil {
@@ -122,9 +120,9 @@ func (w Work) take(cfg project.Config, cache *actioncache.Cache, set inputs.Set)
 	return record, w.remember(cfg, set)
 }
 
-// keep puts the outputs into the cache, if the inputs are still what they were:
-// a result of files that somebody changed meanwhile is of no known files. That
-// nothing could be kept is said, and is no failure of the work.
+// keep stores the outputs in the cache if the inputs have not changed. If somebody changed
+// files meanwhile, the result belongs to unknown files. If nothing can be kept, keep says so,
+// but the work does not fail because of it.
 func (w Work) keep(ctx context.Context, cfg project.Config, cache *actioncache.Cache, set inputs.Set, said string) error {
 	after, err := w.Inputs(ctx, cfg)
 	if err != nil {
@@ -144,7 +142,7 @@ func (w Work) keep(ctx context.Context, cfg project.Config, cache *actioncache.C
 	return w.remember(cfg, set)
 }
 
-// remember keeps what the work's last success in this directory read, for why.
+// remember records what the work's last success in this directory read, for why.
 func (w Work) remember(cfg project.Config, set inputs.Set) error {
 	path, err := cfg.Path("inputs", w.Name+".json")
 	if err != nil {
@@ -180,7 +178,7 @@ func (w Work) why(cfg project.Config, set inputs.Set, most int) string {
 	return list(changed, most) + " changed"
 }
 
-// fewChanges is how many changed inputs are named where nobody asked why.
+// fewChanges is how many changed inputs are named unless somebody asks why.
 const fewChanges = 3
 
 // list names the first of the changed inputs.
@@ -194,7 +192,7 @@ func list(names []string, most int) string {
 	return strings.Join(names, ", ")
 }
 
-// when writes a time for a reader: without the day where that is today.
+// when formats a time for a reader, without the day if that is today.
 func when(t, now time.Time) string {
 	t, now = t.Local(), now.Local()
 	if t.YearDay() == now.YearDay() && t.Year() == now.Year() {
@@ -203,10 +201,10 @@ func when(t, now time.Time) string {
 	return t.Format("2006-01-02 15:04")
 }
 
-// Adopt returns a function that makes the statements NAME.intoto.json, which
-// were made for another commit with the same inputs, statements about
-// cfg.Commit. They keep the time at which the work ended, and say where they
-// come from, so that whoever decides from them can judge it.
+// Adopt returns a function that turns the statements NAME.intoto.json, which were made for
+// another commit with the same inputs, into statements about cfg.Commit. They keep the time
+// at which the work ended and say where they come from, so that whoever uses them can judge
+// that.
 func Adopt(names ...string) func(project.Config, actioncache.Record) error {
 	return func(cfg project.Config, r actioncache.Record) error {
 		for _, name := range names {
@@ -219,7 +217,7 @@ func Adopt(names ...string) func(project.Config, actioncache.Record) error {
 	}
 }
 
-// Origin says where the result of a record comes from.
+// Origin says where the result in a record comes from.
 func Origin(r actioncache.Record) evidence.Reused {
 	return evidence.Reused{Key: r.Key, Commit: r.Commit, FinishedOn: r.FinishedOn, Build: r.Build}
 }

@@ -18,14 +18,14 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// defaultConfig is the configuration of gitleaks where a commit has none. Without a
-// configuration, gitleaks would look for one beside what it scans.
+// defaultConfig is the configuration of gitleaks if a commit has none. Without a
+// configuration, gitleaks would look for one next to what it scans.
 const defaultConfig = "[extend]\nuseDefault = true\n"
 
-// Rescan looks for secrets in the commits from a base to HEAD, or in all for "". It
-// decides by the base's configuration alone: what the new commits say is to be left
-// out, in gitleaks's files or in git's attributes, does not count. It returns the
-// version of gitleaks too.
+// Rescan looks for secrets in the commits from a base to HEAD, or in all commits if the base
+// is "". Only the base's configuration counts. What the new commits want to leave out, in
+// gitleaks's files or in git's attributes, does not count. Rescan also returns the version of
+// gitleaks.
 func Rescan(ctx context.Context, cfg project.Config, base string) (scan evidence.Scan, version string, err error) {
 	scan = evidence.Scan{Tool: "gitleaks", Config: map[string]string{}}
 	if version, err = pins.Gitleaks.Version(); err != nil {
@@ -43,8 +43,8 @@ func Rescan(ctx context.Context, cfg project.Config, base string) (scan evidence
 	if shallow == "true" {
 		return unknown("a shallow clone lacks the history: git fetch --unshallow")
 	}
-	// git's own directory has no files of the commits, where gitleaks and git would
-	// look for more configuration.
+	// Git's own directory has no files of the commits, in which gitleaks and git would look
+	// for more configuration.
 	gitDir, err := git.Output(ctx, "rev-parse", "--absolute-git-dir")
 	if err != nil {
 		return scan, version, fmt.Errorf("finding git's directory: %w", err)

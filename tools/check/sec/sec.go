@@ -1,6 +1,5 @@
-// Package sec looks for what must not be released: insecure code (gosec),
-// dependencies with known vulnerabilities (govulncheck), and secrets
-// (gitleaks).
+// Package sec looks for what must not be released: insecure code (gosec), dependencies with
+// known vulnerabilities (govulncheck), and secrets (gitleaks).
 package sec
 
 import (
@@ -30,11 +29,11 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// A State is what a check found.
+// A State is the result of a check.
 type State string
 
-// The states of a check. A check that could not be decided is UNKNOWN, never
-// PASS; the readiness assessment refuses it.
+// The states of a check. A check that could not be decided is UNKNOWN and never PASS. The
+// readiness assessment does not accept UNKNOWN.
 const (
 	Pass    State = "PASS"
 	Fail    State = "FAIL"
@@ -45,12 +44,12 @@ const (
 type Check struct {
 	Name    string `json:"name"`
 	State   State  `json:"state"`
-	Counted string `json:"counted"`          // what was looked at
+	Counted string `json:"counted"`          // what was examined
 	Reason  string `json:"reason,omitempty"` // why it is not PASS
 	Report  string `json:"report,omitempty"` // file below .magewright
-	Version string `json:"version"`          // of the tool
-	// Config are files of the repository that tell the tool what to leave out,
-	// and their SHA-256.
+	Version string `json:"version"`          // version of the tool
+	// Config are the files of the repository that tell the tool what to leave out, with their
+	// SHA-256.
 	Config   map[string]string  `json:"config,omitempty"`
 	Database *evidence.Database `json:"database,omitempty"`
 
@@ -72,11 +71,11 @@ var tools = []tool{
 	{"gitleaks", secrets, secretInputs, "gitleaks.json"},
 }
 
-// Run runs the checks in order, prints a line for each, and leaves the results
-// in .magewright/sec.json. It fails if one of them fails. A check that has
-// passed is not run again while nothing has changed that it looks at.
+// Run runs the checks in order, prints a line for each, and leaves the results in
+// .magewright/sec.json. It fails if one of them fails. A check that has passed is not run
+// again until something changes that it examines.
 func Run(ctx context.Context, cfg project.Config) error {
-	// What an earlier run found must not pass for what this one finds.
+	// The findings of an earlier run must not be mistaken for those of this run.
 	for _, name := range []string{"sec.json", "sec" + evidence.Suffix} {
 		if err := os.Remove(filepath.Join(cfg.Evidence, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing the earlier evidence: %w", err)
@@ -98,12 +97,12 @@ func Run(ctx context.Context, cfg project.Config) error {
 		return err
 	}
 	if len(failed) > 0 {
-		return exit.Failed("mend it, or suppress it where it is with a reason; then go tool mage sec", "sec: findings by %s", strings.Join(failed, ", "))
+		return exit.Failed("fix it, or suppress it in its place with a reason; then go tool mage sec", "sec: findings by %s", strings.Join(failed, ", "))
 	}
 	return nil
 }
 
-// Code runs gosec alone, as [Run] does, and returns its result and its version.
+// Code runs only gosec, like [Run], and returns its result and its version.
 func Code(ctx context.Context, cfg project.Config) (scan evidence.Scan, version string, err error) {
 	result, err := tools[0].check(ctx, cfg)
 	if err != nil {
@@ -112,18 +111,18 @@ func Code(ctx context.Context, cfg project.Config) (scan evidence.Scan, version 
 	return result.scan(), result.Version, nil
 }
 
-// scan returns what evidence says of a check.
+// scan returns the part of a check that is evidence.
 func (c Check) scan() evidence.Scan {
 	return evidence.Scan{
 		Tool: c.Name, State: string(c.State), Counted: c.Counted, Findings: c.Reason, Config: c.Config, Database: c.Database, Reused: c.Reused,
 	}
 }
 
-// executable returns the path of a pinned tool. Tests have tools of their own.
+// executable returns the path of a pinned tool. Tests have their own tools.
 var executable = pins.Tool.Executable
 
-// check runs a tool or takes its result from the cache. Only PASS is taken
-// again: what is mended, or can be reached again, must be seen.
+// check runs a tool or takes its result from the cache. Only PASS is taken from there,
+// because a finding that was fixed, or a server that can be reached again, must be noticed.
 func (t tool) check(ctx context.Context, cfg project.Config) (Check, error) {
 	result := "sec/" + t.name + ".json"
 	work := reuse.Work{
@@ -191,7 +190,7 @@ func readCheck(cfg project.Config, name string) (Check, error) {
 	return c, nil
 }
 
-// record leaves the results as evidence. It is as old as the oldest of them.
+// record leaves the results as evidence. The evidence is as old as the oldest result.
 func record(cfg project.Config, results []Check) error {
 	path, err := cfg.Path("sec.json")
 	if err != nil {
@@ -238,8 +237,8 @@ func digests(cfg project.Config, names ...string) (map[string]string, error) {
 	return found, nil
 }
 
-// sources returns what a tool depends on that looks at the sources which are
-// built: they, their module files, which files git lists, and the toolchain.
+// sources returns what a tool depends on that examines the sources that are built: the
+// sources, their module files, the list of files that git has, and the toolchain.
 func sources(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	tree, err := inputs.ReadTree(cfg.Dir, cfg.Evidence, cfg.Assembly)
 	if err != nil {
@@ -260,9 +259,9 @@ func sources(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	return set, set.Go(ctx, cfg.Dir, modules.Dirs()...)
 }
 
-// codeInputs returns what gosec depends on. If it is compiled from this repository,
-// its version and the rules that are switched on are in the sources. Otherwise they
-// are in the program that has it.
+// codeInputs returns what gosec depends on. If gosec is compiled from this repository, its
+// version and the enabled rules are in the sources. Otherwise they are in the program that
+// contains it.
 func codeInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	set, err := sources(ctx, cfg)
 	if err != nil || !filepath.IsAbs(Gosec[0]) {
@@ -275,11 +274,11 @@ func codeInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 // gosecVersion finds gosec's version in its summary.
 var gosecVersion = regexp.MustCompile(`^gosec (v[0-9.]+):`)
 
-// Gosec is the command that runs package gosec. A program that has the package
-// in it names itself; without it, the magefile is light.
+// Gosec is the command that runs package gosec. A program that contains the package names
+// itself, so the magefile, which does not, stays light.
 var Gosec = []string{"go", "run", "github.com/magewright/magewright/tools/check/gosec/command"}
 
-// code analyses every package of the project, the magefile's included.
+// code analyses every package of the project, including the magefile's.
 func code(ctx context.Context, cfg project.Config) (Check, error) {
 	check := Check{Name: "gosec", Report: "gosec.sarif"}
 	sarif, err := cfg.Path(check.Report)

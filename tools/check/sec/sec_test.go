@@ -28,7 +28,7 @@ func TestParseVulnerabilities(t *testing.T) {
 		},
 		{name: "a vulnerable module is there", report: config + `{"finding":{"osv":"GO-2026-0002","trace":[{"module":"m"}]}}`, notCalled: 1},
 		{name: "an empty report", report: "", fails: "names no database"},
-		{name: "a database of no time", report: `{"config":{"db":"d"}}`, fails: "of when its database is"},
+		{name: "a database of no time", report: `{"config":{"db":"d"}}`, fails: "when its database was last changed"},
 		{name: "a report of nothing", report: `{"config":{"db":"d","db_last_modified":"2026-11-01T00:00:00Z"}}`, fails: "no modules"},
 		{name: "a report that breaks off", report: config + `{"finding":`, fails: "reading govulncheck"},
 	} {

@@ -21,8 +21,8 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// secretInputs returns what gitleaks depends on: the commits, the tool with its
-// arguments, and what tells it, or git, what to leave out.
+// secretInputs returns what gitleaks depends on: the commits, the tool and its arguments, and
+// the configuration that tells gitleaks or git what to leave out.
 func secretInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	head, err := gitcmd.In(cfg.Dir).Output(ctx, "rev-parse", "--verify", "HEAD")
 	if err != nil {
@@ -39,8 +39,8 @@ func secretInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 // scannerInputs returns what gitleaks depends on, apart from the commits.
 func scannerInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	git := gitcmd.In(cfg.Dir)
-	// An attribute can keep git from showing what was added to a file. git reads
-	// attributes as they are now, also for earlier commits.
+	// An attribute can keep git from showing what was added to a file. Git uses the present
+	// attributes for earlier commits too.
 	attributes, err := git.Output(ctx, "ls-files", "-z", "--cached", "--others", "--deduplicate", "--", ":(glob)**/.gitattributes")
 	if err != nil {
 		return nil, fmt.Errorf("listing attributes: %w", err)
@@ -73,8 +73,7 @@ func scannerInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) 
 	return set, nil
 }
 
-// gitleaks is how it is started, apart from what it scans and where its report
-// goes.
+// gitleaks is the command that starts it, without what it scans and where its report goes.
 var gitleaks = []string{"git", "--no-banner", "--no-color", "--redact", "--report-format=json"}
 
 // logOptions tell git log what to show to gitleaks. Of a merge it shows what neither
@@ -86,13 +85,13 @@ var logOptions = []string{"--remerge-diff", "--no-textconv", "--no-ext-diff"}
 // out.
 var secretConfig = []string{".gitleaks.toml", ".gitleaksignore"}
 
-// scanned returns the newest commit before HEAD whose history was scanned by the
-// same tool with the same configuration, and found without secrets; or "". Commits
-// never change, so that only those since then are to be scanned.
+// scanned returns the newest commit before HEAD up to which the same tool, with the same
+// configuration, found no secrets; "" if there is none. Commits never change, so only newer
+// ones have to be scanned.
 func scanned(ctx context.Context, cfg project.Config) (string, error) {
 	cache, err := actioncache.Open()
 	if err != nil || cfg.Force {
-		return "", nil // all are scanned
+		return "", nil // all commits are scanned
 	}
 	const most = 500
 	commits, err := gitcmd.In(cfg.Dir).Output(ctx, "rev-list", "--topo-order", "--max-count="+strconv.Itoa(most), "--skip=1", "HEAD")
@@ -154,7 +153,7 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 		return check, err
 	}
 	var log bytes.Buffer
-	// A configuration of this machine's own would be recorded by nobody.
+	// A configuration of this machine would not be recorded anywhere.
 	cmd := command.Cmd{Dir: cfg.Dir, Env: gitcmd.Environ("GITLEAKS_CONFIG=", "GITLEAKS_CONFIG_TOML="), Stdout: &log, Stderr: &log}
 	runErr := cmd.Run(ctx, program, append(gitleaks[:len(gitleaks):len(gitleaks)], logOpts(revisions), "--report-path="+path)...)
 	if ctx.Err() != nil {

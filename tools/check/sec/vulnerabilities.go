@@ -45,7 +45,7 @@ type message struct {
 	} `json:"finding"`
 }
 
-// vulnerabilityInputs returns what govulncheck depends on: what is built, the
+// vulnerabilityInputs returns what govulncheck depends on: the sources that are built, the
 // tool, and the database, which changes every few days.
 func vulnerabilityInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	set, err := sources(ctx, cfg)
@@ -57,7 +57,7 @@ func vulnerabilityInputs(ctx context.Context, cfg project.Config) (inputs.Set, e
 	}
 	modified, err := databaseModified(ctx, database())
 	if err != nil {
-		modified = inputs.Unknown() // nothing that is found then is kept
+		modified = inputs.Unknown() // then nothing that is found is kept
 	}
 	set["database "+database()] = modified
 	return set, nil
@@ -71,14 +71,13 @@ func database() string {
 	return "https://vuln.go.dev"
 }
 
-// patience is how long the database may take to say of when it is.
+// patience is how long the database may take to say when it was last changed.
 const patience = 10 * time.Second
 
-// databaseModified asks a database when it changed last, and whether it has entries:
-// an empty one finds nothing. govulncheck asks it only
-// after it has loaded every package, which is for nothing where it can't be
-// reached.
-// See https://go.dev/doc/security/vuln/database#api.
+// databaseModified asks a database when it was last changed and whether it has entries,
+// because an empty one finds nothing. govulncheck asks it only after loading every package,
+// which would be wasted time if it can't be reached. See
+// https://go.dev/doc/security/vuln/database#api.
 func databaseModified(ctx context.Context, database string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -91,7 +90,7 @@ func databaseModified(ctx context.Context, database string) (string, error) {
 		return "", err
 	}
 	if index.Modified == "" {
-		return "", fmt.Errorf("%s does not say when it changed last", database)
+		return "", fmt.Errorf("%s does not say when it was last changed", database)
 	}
 	var modules []struct {
 		Path  string
@@ -101,7 +100,7 @@ func databaseModified(ctx context.Context, database string) (string, error) {
 		return "", err
 	}
 	if len(modules) == 0 {
-		return "", fmt.Errorf("%s is empty: it knows vulnerabilities of no module", database)
+		return "", fmt.Errorf("%s is empty: it has no vulnerabilities of any module", database)
 	}
 	return index.Modified, nil
 }
@@ -118,14 +117,13 @@ func readIndex(ctx context.Context, client *http.Client, database, name string, 
 	}
 	defer func() { _ = response.Body.Close() }()
 	if err := json.NewDecoder(response.Body).Decode(into); err != nil || response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s and is no index of a vulnerability database", request.URL, response.Status)
+		return fmt.Errorf("%s answers %s and is not the index of a vulnerability database", request.URL, response.Status)
 	}
 	return nil
 }
 
-// vulnerabilities looks for functions with known vulnerabilities that the
-// project calls. With -json the exit code is always 0 and says nothing; what is
-// read is the report.
+// vulnerabilities looks for functions with known vulnerabilities that the project calls. With
+// -json, the exit code is always 0 and means nothing, so the report is read.
 func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 	check := Check{Name: "govulncheck", Report: "govulncheck.json"}
 	path, err := cfg.Path(check.Report)
@@ -166,8 +164,8 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 			if err != nil {
 				return check, err
 			}
-			// It refuses the name of a file that it finds in its own directory, as
-			// that of a binary.
+			// It refuses a file name that exists in its own directory, because it takes it
+			// for a binary.
 			cmd := command.Cmd{Dir: filepath.Dir(path), Env: gocmd.ToolEnviron(module.Environ()...), Stdout: &out, Stderr: &stderr}
 			runErr := cmd.Run(ctx, govulncheck, append(append(args[:len(args):len(args)], "-C="+dir), packages...)...)
 			if ctx.Err() != nil {
@@ -220,7 +218,7 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 	return check, nil
 }
 
-// unreachable returns the check where nothing could be compared.
+// unreachable returns the check's result if nothing could be compared.
 func (c Check) unreachable(reason string) Check {
 	c.State, c.Counted = Unknown, "nothing was compared with a vulnerability database"
 	c.Reason = reason + "\nset GOVULNDB to a mirror or to file:///a/copy of the database"
@@ -229,13 +227,13 @@ func (c Check) unreachable(reason string) Check {
 
 type vulnReport struct {
 	db       string
-	modified time.Time // when the database changed last
+	modified time.Time // when the database was last changed
 	modules  map[string]bool
 	called   []string        // one line for each vulnerable function that is called
 	present  map[string]bool // vulnerabilities, and whether their functions are called
 }
 
-// with returns the report of both.
+// with returns the union of both reports.
 func (r vulnReport) with(other vulnReport) vulnReport {
 	if r.db == "" {
 		return other
@@ -248,8 +246,7 @@ func (r vulnReport) with(other vulnReport) vulnReport {
 	return r
 }
 
-// notCalled counts the vulnerabilities of modules whose vulnerable functions are
-// not called.
+// notCalled counts the vulnerabilities of modules whose vulnerable functions are not called.
 func (r vulnReport) notCalled() int {
 	n := 0
 	for _, called := range r.present {
@@ -265,8 +262,8 @@ func (r vulnReport) counted() string {
 		len(r.modules), r.db, r.modified.Format(time.RFC3339), len(r.called), r.notCalled())
 }
 
-// parseVulnerabilities reads govulncheck's JSON. A report that does not say
-// which database it used is no report.
+// parseVulnerabilities reads govulncheck's JSON. A report that does not name its database is
+// not a report.
 func parseVulnerabilities(r io.Reader) (vulnReport, error) {
 	report := vulnReport{modules: map[string]bool{}, present: map[string]bool{}}
 	decoder := json.NewDecoder(r)
@@ -282,7 +279,7 @@ func parseVulnerabilities(r io.Reader) (vulnReport, error) {
 		if m.Config != nil {
 			report.db = m.Config.DB
 			if report.modified, err = time.Parse(time.RFC3339, m.Config.DBLastModified); err != nil {
-				return report, fmt.Errorf("reading govulncheck -json: the report does not say of when its database is: %w", err)
+				return report, fmt.Errorf("reading govulncheck -json: the report does not say when its database was last changed: %w", err)
 			}
 		}
 		if m.SBOM != nil {
@@ -305,7 +302,7 @@ func parseVulnerabilities(r io.Reader) (vulnReport, error) {
 		return report, errors.New("reading govulncheck -json: the report names no database")
 	}
 	if len(report.modules) == 0 {
-		return report, errors.New("reading govulncheck -json: no modules were looked at")
+		return report, errors.New("reading govulncheck -json: no modules were examined")
 	}
 	return report, nil
 }

@@ -15,14 +15,14 @@ const (
 	libPath   = "data.magewright.lib"
 )
 
-// A set is the rules of a request, compiled together with their tests.
+// A set has the rules of a request, compiled together with their tests.
 type set struct {
 	compiler *ast.Compiler
 	rules    []Rule
 }
 
-// inputSchema is what an input may have, so that a reference to anything else
-// does not compile. In Rego it would be undefined, and undefined breaks no rule.
+// inputSchema describes what an input can have, so that a reference to anything else does not
+// compile. In Rego it would be undefined, and undefined breaks no rule.
 const inputSchema = `{
 	"type": "object",
 	"properties": {
@@ -39,8 +39,8 @@ const inputSchema = `{
 	}
 }`
 
-// compile compiles the modules, strictly, and lists their rules. Rules may not
-// ask for what is not in their input: a clock, a network, an environment.
+// compile compiles the modules in strict mode and lists their rules. Rules can't use anything
+// that is not in their input, such as a clock, a network or an environment.
 func compile(modules map[string]string) (*set, []string) {
 	var problems []string
 	parsed := map[string]*ast.Module{}
@@ -82,7 +82,7 @@ func compile(modules map[string]string) (*set, []string) {
 	return s, problems
 }
 
-// list fills in the rules from the modules' packages.
+// list finds the rules in the modules' packages.
 func (s *set) list(modules map[string]*ast.Module) (problems []string) {
 	for _, name := range slices.Sorted(maps.Keys(modules)) {
 		module := modules[name]

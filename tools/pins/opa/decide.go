@@ -13,8 +13,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/tester"
 )
 
-// test runs the rules' own tests. A rule that no test has seen break, or keep,
-// is not believed.
+// test runs the rules' own tests. A rule is only trusted if its tests have seen it break and
+// have seen it keep.
 func (s *set) test(ctx context.Context) (problems []string) {
 	results, err := tester.NewRunner().SetCompiler(s.compiler).SetStore(inmem.New()).RunTests(ctx, nil)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *set) test(ctx context.Context) (problems []string) {
 	return slices.Compact(problems)
 }
 
-// decide asks every rule about every input.
+// decide applies every rule to every input.
 func (s *set) decide(ctx context.Context, inputs map[string]any) (problems []string) {
 	for i := range s.rules {
 		rule := &s.rules[i]

@@ -1,18 +1,18 @@
-// Command opa decides an organisation's rules, written in Rego, over documents.
-// It is a module of its own, because Open Policy Agent's dependencies must not
-// become ours: it reads a request from standard input and writes an answer to
-// standard output, both JSON, and imports nothing of this project.
+// Command opa applies an organisation's rules, written in Rego, to documents. It is a
+// separate module, so that Open Policy Agent's dependencies don't become ours. It reads a
+// request from standard input and writes an answer to standard output, both in JSON, and
+// imports nothing of this project.
 //
 //	{"modules": {"FILE": "TEXT"}, "inputs": {"NAME": DOCUMENT}}
 //
-// A rule is a package magewright.rules.NAME with a title in its METADATA. For
-// an input it says in subjects what it has looked at, and in violations, as
-// {"id": SUBJECT, "message": TEXT}, what breaks it. Its tests are in package
-// magewright.rules.NAME_test: some named test_breaks..., which show that it can
-// fail, and some test_keeps.... Package magewright.lib holds what rules share;
-// a file anywhere else would be evaluated by nobody and is a problem.
+// A rule is a package magewright.rules.NAME with a title in its METADATA. For each input, its
+// subjects say what it has examined, and its violations, as {"id": SUBJECT, "message": TEXT},
+// say what breaks the rule. Its tests are in package magewright.rules.NAME_test. Tests called
+// test_breaks... show that the rule can fail, and tests called test_keeps... show that it can
+// hold. Package magewright.lib has what rules share. A file in any other package is a
+// problem, because nobody would evaluate it.
 //
-// The exit code is 0 where there is an answer, whatever it says.
+// The exit code is 0 if there is an answer, whatever the answer is.
 package main
 
 import (
@@ -25,30 +25,30 @@ import (
 	"github.com/open-policy-agent/opa/v1/version"
 )
 
-// A Request is what is to be decided.
+// A Request says what to decide.
 type Request struct {
 	Modules map[string]string `json:"modules"` // by file name
 	Inputs  map[string]any    `json:"inputs"`  // by name
 }
 
-// An Answer is what the rules say. Where it has problems, it decides nothing.
+// An Answer has the results of the rules. If it has problems, it decides nothing.
 type Answer struct {
 	Engine   string   `json:"engine"` // OPA's version
 	Rules    []Rule   `json:"rules"`
 	Problems []string `json:"problems"`
 }
 
-// A Rule is one rule and what it says of each input.
+// A Rule is one rule with its results for each input.
 type Rule struct {
 	ID    string `json:"id"` // the last part of its package's name
 	Title string `json:"title"`
-	// Optional is why the rule may meet nothing, from its METADATA.
+	// Optional, from the rule's METADATA, says why the rule may find nothing to examine.
 	Optional string   `json:"optional,omitempty"`
-	Tests    int      `json:"tests"` // that passed
+	Tests    int      `json:"tests"` // number of tests that passed
 	Results  []Result `json:"results"`
 }
 
-// A Result is what a rule says of one input.
+// A Result is the result of one rule for one input.
 type Result struct {
 	Input      string      `json:"input"`
 	Subjects   []string    `json:"subjects"`

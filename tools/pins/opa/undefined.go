@@ -6,10 +6,10 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// unsure finds negations that hold nothing where they seem to: in
-// `not f(x.y)`, and in `not f(x.y) == z`, OPA looks x.y up before the `not`, so
-// that where x has no y the whole is undefined, and not true. A rule written so
-// passes whoever leaves the property out. `not x.y == z` and `not f(x)` are sound.
+// unsure finds negations that don't do what they seem to do. In `not f(x.y)` and in `not
+// f(x.y) == z`, OPA looks up x.y before the `not`. If x has no y, the whole expression is
+// undefined, and not true. A rule that is written like this accepts everything that leaves
+// out the property. `not x.y == z` and `not f(x)` are safe.
 func unsure(module *ast.Module) (problems []string) {
 	ast.WalkExprs(module, func(e *ast.Expr) bool {
 		if !e.Negated || !e.IsCall() {
@@ -30,8 +30,8 @@ func unsure(module *ast.Module) (problems []string) {
 	return problems
 }
 
-// firstRef returns the first reference into something that an operand holds,
-// the names of the functions that it calls aside.
+// firstRef returns the first reference into another value in an operand, apart from the names
+// of the functions that the operand calls.
 func firstRef(operand *ast.Term) (found ast.Ref) {
 	var visitor *ast.GenericVisitor
 	visitor = ast.NewGenericVisitor(func(x any) bool {

@@ -1,4 +1,4 @@
-// Command command is package gosec's.
+// Command command runs package gosec.
 package main
 
 import (
