@@ -15,7 +15,7 @@ import (
 // body of a Lambda function URL.
 const MaxBundle = 6 << 20
 
-// MaxStatements is how many lines a bundle has at most.
+// MaxStatements is the maximum number of lines in a bundle.
 const MaxStatements = 256
 
 // The results of a [Summary].
@@ -134,8 +134,8 @@ func ReadBundle(ctx context.Context, r io.Reader, keys Keys, at time.Time) ([]St
 	return statements[:last], summary, summary.names(statements[:last], digests[:last])
 }
 
-// Claimed returns when a bundle says that it was made, and the key that it says has
-// signed that. Nothing of it is verified: ReadBundle verifies it, as of that time.
+// Claimed returns when a bundle claims to have been made, and which key it claims to be
+// signed with. Nothing of this is verified: ReadBundle verifies it, for that time.
 func Claimed(data []byte) (at time.Time, keyID string, err error) {
 	var last Envelope
 	for e, err := range envelopes(data) {

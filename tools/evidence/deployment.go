@@ -21,7 +21,7 @@ type Deployment struct {
 	Approval *Approval `json:"approval,omitempty"`
 	// BreakGlass says why it was deployed although it was refused.
 	BreakGlass *BreakGlass `json:"breakGlass,omitempty"`
-	// ReadBack is what AWS has, as it was read after the deployment.
+	// ReadBack is what AWS had after the deployment.
 	ReadBack *ReadBack `json:"readBack,omitempty"`
 	// Stopped says why the deployment was taken back before it had all traffic, such as
 	// by the canary, or is "". The version before has served all the time.
@@ -59,14 +59,14 @@ func SealDeployment(ctx context.Context, signer Signer, commit, pkg string, d De
 	return record, nil
 }
 
-// A ReadBack compares what AWS has after a deployment with what was to be deployed.
+// A ReadBack compares what AWS has after a deployment with what should have been deployed.
 type ReadBack struct {
-	// Templates are the stacks whose templates were read, with the SHA-256 of the
-	// template as JSON with sorted keys and no white space.
+	// Templates has the stacks whose templates were read, with the SHA-256 of each template
+	// as JSON with sorted keys and no white space.
 	Templates map[string]string `json:"templates"`
-	// Package is the SHA-256 of the zip file that the serving version is made of.
+	// Package is the SHA-256 of the zip file from which the serving version is made.
 	Package string `json:"package"`
-	// Differs says what is not what was to be deployed.
+	// Differs says what differs from what should have been deployed.
 	Differs []string `json:"differs,omitempty"`
 }
 

@@ -75,21 +75,20 @@ func Seal(ctx context.Context, signer Signer, s Statement) (Envelope, error) {
 	return Envelope{*sealed}, nil
 }
 
-// Open returns the statement in an envelope that is signed with key, and the
-// SHA-256 of its payload. If the signature is wrong, the error is ErrNotSigned,
-// ErrWrongKey or ErrEdited.
+// Open returns the statement in an envelope that is signed with key, and the SHA-256 of its
+// payload. If the signature is wrong, the error is ErrNotSigned, ErrWrongKey or ErrEdited.
 func (e Envelope) Open(ctx context.Context, key Key) (s Statement, digest string, err error) {
 	return e.OpenAt(ctx, Trust(key), time.Time{})
 }
 
-// OpenAt is Open with a key that counts at a time. The error can also be
+// OpenAt is like Open, with keys that must be valid at a certain time. The error can also be
 // ErrWrongTime.
 func (e Envelope) OpenAt(ctx context.Context, keys Keys, at time.Time) (s Statement, digest string, err error) {
 	if len(e.Signatures) == 0 {
 		return s, "", ErrNotSigned
 	}
 	var key Key
-	for _, signature := range slices.Backward(e.Signatures) { // the error is about the first
+	for _, signature := range slices.Backward(e.Signatures) { // the error is about the first signature
 		if found, findErr := keys.Find(signature.KeyID, at); findErr != nil {
 			err = findErr
 		} else {

@@ -31,7 +31,7 @@ func ParseKey(data []byte) (Key, error) {
 	}
 	parsed, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
-		// What an ASN.1 decoder says of a text helps nobody.
+		// The message of an ASN.1 decoder about a text would help nobody.
 		return Key{}, errors.New("reading a public key: it is neither PEM (-----BEGIN PUBLIC KEY-----) nor the base64 of a key's DER, as evidenceKey has it")
 	}
 	public, ok := parsed.(*ecdsa.PublicKey)
@@ -67,7 +67,7 @@ func (k Key) Public() crypto.PublicKey { return k.public }
 func (k Key) Verify(_ context.Context, data, sig []byte) error {
 	sum := sha256.Sum256(data)
 	if !ecdsa.VerifyASN1(k.public, sum[:], sig) {
-		return errors.New("the signature is not by this key over this content")
+		return errors.New("the signature was not made with this key over this content")
 	}
 	return nil
 }

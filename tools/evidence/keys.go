@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ErrWrongTime says that a known key does not count at the time in question.
+// ErrWrongTime says that a known key is not valid at the time in question.
 var ErrWrongTime = errors.New("it is signed with a key that does not count at that time")
 
 // A TrustedKey is a key and the period in which its signatures count.
@@ -21,11 +21,11 @@ type TrustedKey struct {
 	Records bool
 }
 
-// Keys are the keys whose signatures count, each in its period. So a key can be
-// replaced while what the one before has signed stays valid.
+// Keys are the keys whose signatures count, each in its period. So a key can be replaced
+// while earlier signatures stay valid.
 type Keys []TrustedKey
 
-// Trust returns keys that always count.
+// Trust returns keys that are always valid.
 func Trust(keys ...Key) Keys {
 	var all Keys
 	for _, key := range keys {
@@ -34,9 +34,9 @@ func Trust(keys ...Key) Keys {
 	return all
 }
 
-// ParseKeys reads keys that commas separate. Each is as [ParseKey] reads it, and may
-// have its period behind an @: two days in UTC, or times of RFC 3339, of which either
-// may be left out. The second is the first day on which the key does not count.
+// ParseKeys reads keys that are separated by commas. Each has the form that [ParseKey] reads.
+// It may be followed by an @ and its period: two days in UTC, or times in RFC 3339, either of
+// which may be left out. The second one is the first day on which the key is no longer valid.
 //
 // A key that signs records only has "record:" before it.
 //
@@ -97,7 +97,7 @@ func parsePeriod(text string) (from, until time.Time, err error) {
 // IsZero reports whether no key counts.
 func (ks Keys) IsZero() bool { return len(ks) == 0 }
 
-// At returns the keys that count at a time.
+// At returns the keys that are valid at a certain time.
 func (ks Keys) At(t time.Time) Keys {
 	var found Keys
 	for _, k := range ks {
@@ -108,7 +108,7 @@ func (ks Keys) At(t time.Time) Keys {
 	return found
 }
 
-// Find returns the key with an id if it counts at a time. Otherwise the error is
+// Find returns the key with an id if it is valid at a certain time. Otherwise the error is
 // ErrWrongKey or ErrWrongTime.
 func (ks Keys) Find(id string, at time.Time) (Key, error) {
 	for _, k := range ks.At(at) {

@@ -31,7 +31,8 @@ var (
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/approvals.html.
 const MaxLinkLife = 7 * 24 * time.Hour
 
-// skew is how far the clocks of who signs a link and who opens it may be apart.
+// skew is the largest difference between the clocks of the signer of a link and of the ledger
+// that opens it.
 const skew = 10 * time.Minute
 
 var fullHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
@@ -56,8 +57,8 @@ func (l Link) Token(ctx context.Context, signer Signer) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(payload) + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
-// OpenLink returns the link in a token that is signed with a key which counts at the
-// time now, unless the link has expired. The error is ErrNoLink, ErrLinkForged,
+// OpenLink returns the link in a token. The token must be signed with a key that is valid
+// now, and the link must not have expired. The error is ErrNoLink, ErrLinkForged,
 // ErrLinkExpired, ErrLinkCommit or ErrLinkLife.
 func OpenLink(ctx context.Context, keys Keys, token string, now time.Time) (Link, error) {
 	var l Link

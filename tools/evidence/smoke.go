@@ -19,8 +19,8 @@ type Smoke struct {
 // PredicateType implements [Predicate].
 func (Smoke) PredicateType() string { return Base + "smoke/v1" }
 
-// StageSmoke is the same of a stage that is not the first. A release is decided by that of
-// the first stage, and by those of all others that it has passed through.
+// StageSmoke is the same for a stage that is not the first. The smoke test of the first stage
+// decides about a release, and so do those of all other stages that it has passed.
 type StageSmoke struct{ Smoke }
 
 // PredicateType implements [Predicate].

@@ -1,6 +1,6 @@
-// Package evidence is the vocabulary for what is known about a release: in-toto
-// statements, the envelopes that they are signed in, and the bundle of
-// statements that a verdict is decided from.
+// Package evidence is the vocabulary for what is known about a release: in-toto statements,
+// the envelopes in which they are signed, and the bundle of statements that decides the
+// verdict.
 package evidence
 
 import (

@@ -1,7 +1,7 @@
 package evidence
 
-// Synthesis is what a synthesis gave that was made only to be compared: the second one
-// of a commit, by a build that can't have seen the first.
+// Synthesis is the result of a synthesis that was only made for comparison: the second one of
+// a commit, in a build that can't have seen the first.
 type Synthesis struct {
 	Made
 	// Files are the files of the cloud assembly with their SHA-256.

@@ -29,7 +29,7 @@ type Tests struct {
 // A Suite counts the tests of a package, including subtests.
 type Suite struct {
 	Package string `json:"package"`          // import path
-	Module  string `json:"module,omitempty"` // the directory of its module, where that is not the root
+	Module  string `json:"module,omitempty"` // the directory of its module, unless that is the root
 	Passed  int    `json:"passed"`
 	Failed  int    `json:"failed"`
 	Skipped int    `json:"skipped"`

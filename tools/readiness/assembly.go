@@ -19,8 +19,8 @@ type Assembly struct {
 	Stacks  map[string]AssemblyStack `json:"stacks"` // by name
 	// Manifest names what is delivered: promote deploys by the same names.
 	Manifest manifest.Manifest `json:"manifest"`
-	// Unwritten says why the assembly has no manifest, so that its names are those
-	// that the templates give, if any. What deploys refuses such an assembly.
+	// Unwritten says why the assembly has no manifest. Its names are then those that the
+	// templates give, if any. Targets that deploy refuse such an assembly.
 	Unwritten string `json:"unwritten,omitempty"`
 	// Files are all files of the assembly with their SHA-256. promote deploys no
 	// others.
@@ -37,8 +37,8 @@ func (Assembly) PredicateType() string { return base + "assembly/v1" }
 // unnamed stands for the name of a stack that the manifest does not have.
 const unnamed = "(a stack that the manifest does not name)"
 
-// first returns the stack in which releases are tried, or unnamed where users have
-// the only one.
+// first returns the stack in which releases are tried. It returns unnamed if the only stack
+// is the one that users have.
 func (a *Assembly) first() string {
 	if len(a.Manifest.Stages) < 2 {
 		return unnamed
@@ -54,7 +54,7 @@ func (a *Assembly) last() string {
 	return a.Manifest.Last().Stack
 }
 
-// production returns the stacks that promote deploys, that which users have first.
+// production returns the stacks that promote deploys. The first is the one that users have.
 func (a *Assembly) production() []string {
 	if len(a.Manifest.Stages) == 0 {
 		return []string{unnamed}
@@ -91,8 +91,8 @@ func (a *Assembly) Packages(stage manifest.Stage) []FunctionPackage {
 	return all
 }
 
-// PackageDigest returns the digest by which the packages of a stage's functions are
-// known, or "" where there are none.
+// PackageDigest returns the digest that identifies the packages of a stage's functions, or ""
+// if there are none.
 func (a *Assembly) PackageDigest(stage manifest.Stage) string {
 	var all []cdk.FunctionPackage
 	for _, f := range a.Packages(stage) {

@@ -8,8 +8,8 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// Builds says what CodeBuild knows of the builds that have left evidence, or tried the
-// release, in an execution of the pipeline.
+// Builds says what CodeBuild knows about the builds of a pipeline execution that have left
+// evidence or tried the release.
 type Builds struct {
 	evidence.Made
 	Pipeline  string  `json:"pipeline"`
@@ -20,23 +20,22 @@ type Builds struct {
 // PredicateType implements [evidence.Predicate].
 func (Builds) PredicateType() string { return base + "builds/v1" }
 
-// A Build is one build of an action. What is declared is in the pipeline and in the
-// project.
+// A Build is one build of an action. The declarations are in the pipeline and in the project.
 type Build struct {
 	Action    string `json:"action"` // STAGE/ACTION
 	ID        string `json:"id"`
 	Status    string `json:"status"`
 	Commit    string `json:"commit"`
 	Initiator string `json:"initiator"`
-	// Project is the build's, and Declared the action's.
+	// Project is the build's project, and Declared the action's project.
 	Project  string `json:"project"`
 	Declared string `json:"declared"`
-	// Overridden are what differs from the project: buildspec, image, role and the like.
+	// Overridden lists what differs from the project: buildspec, image, role and so on.
 	Overridden []string `json:"overridden,omitempty"`
-	// Variables are the names of those that neither the project nor the action has with
-	// the build's value.
+	// Variables lists the variables whose values come neither from the project nor from the
+	// action.
 	Variables []string `json:"variables,omitempty"`
-	// ARN, Image and the times are for the provenance of what it has made.
+	// ARN, Image and the times are needed for the provenance of what the build has made.
 	ARN       string    `json:"arn,omitempty"`
 	Image     string    `json:"image,omitempty"`
 	StartedOn time.Time `json:"startedOn,omitzero"`
@@ -60,10 +59,10 @@ func (b Build) problems(commit, pipeline string) []string {
 	return all
 }
 
-// evidenced are the actions that leave what a release is decided by.
+// evidenced are the actions whose results decide about a release.
 var evidenced = []string{"Lint", "Test", "Sec", "Synth", "Smoke"}
 
-// builds checks that evidence is from builds as they are declared.
+// builds checks that the evidence comes from builds that ran as declared.
 func builds() Check {
 	return Check{
 		ID: "builds", Item: Infrastructure,

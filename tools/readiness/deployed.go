@@ -42,8 +42,8 @@ type Drift struct {
 	Drifted   []string `json:"drifted,omitempty"`
 }
 
-// A Production is what serves production before the release: a version of each
-// function. A rollback returns to them.
+// A Production is what serves production before the release: one version of each function. A
+// rollback returns to these versions.
 type Production struct {
 	evidence.Made
 	Account string `json:"account"`
@@ -51,13 +51,13 @@ type Production struct {
 	// Absent is CloudFormation's answer if the stack does not exist, else "".
 	Absent string `json:"absent,omitempty"`
 	Serving
-	// Others are what serves of further functions.
+	// Others are the versions of further functions.
 	Others []Serving `json:"others,omitempty"`
 }
 
 // A Serving is the version of a function that serves.
 type Serving struct {
-	// LogicalID is the function's in the template, "" where the manifest has none.
+	// LogicalID is the function's logical id in the template; "" if the manifest has none.
 	LogicalID string `json:"logicalId,omitempty"`
 	Function  string `json:"function,omitempty"`
 	Alias     string `json:"alias,omitempty"`
@@ -72,7 +72,7 @@ type Serving struct {
 	Retained []RetainedVersion  `json:"retained,omitempty"`
 }
 
-// All returns what serves of each function.
+// All returns the versions of all functions.
 func (p Production) All() []Serving { return append([]Serving{p.Serving}, p.Others...) }
 
 // PredicateType implements [evidence.Predicate].

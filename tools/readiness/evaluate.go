@@ -39,9 +39,9 @@ func (o Outcome) blocks() bool {
 
 // An Assessment is a verdict and the results that it is based on.
 type Assessment struct {
-	// Judged says who has judged it, and comes before all else: see [Judge].
+	// Judged says who has judged the release, and comes before everything else: see [Judge].
 	Judged string `json:"judged,omitempty"`
-	// Notice is what of that goes beside the verdict wherever it is shown.
+	// Notice is the part of it that is shown beside the verdict everywhere.
 	Notice string `json:"notice,omitempty"`
 	evidence.Made
 	Verdict   string `json:"verdict"`
@@ -162,8 +162,8 @@ func (in Inputs) decide(check Check) (r Result) {
 	return r
 }
 
-// given reports whether somebody has asked for all that a check decides from. That it could
-// not be collected is an answer.
+// given reports whether somebody has tried to collect everything that a check decides from.
+// If something could not be collected, that is an answer too.
 func (in Inputs) given(check Check) bool {
 	return !slices.ContainsFunc(check.Inputs, func(p evidence.Predicate) bool {
 		reason, _ := in.unusable(p.PredicateType())

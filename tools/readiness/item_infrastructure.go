@@ -51,10 +51,9 @@ func stackDiff(in Inputs, stack string) (d templateDiff, why Result, ok bool) {
 	return diffTemplates(before, after), Result{}, true
 }
 
-// eachOfProduction compares the stacks that promote deploys with what is deployed,
-// and returns what f counts of each. Stacks besides the one that users have are
-// there to be compared, or not deployed at all. Where it is not ok, the result says
-// why.
+// eachOfProduction compares the stacks that promote deploys with what is deployed, and
+// returns what f counts in each. The stacks besides the one that users have must exist for
+// the comparison, or must not be deployed at all. If ok is false, the result says why.
 func eachOfProduction(in Inputs, f func(stack string, d templateDiff) string) (counted string, why Result, ok bool) {
 	var all []string
 	for i, stack := range read(in, &Assembly{}).production() {

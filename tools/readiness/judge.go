@@ -12,30 +12,30 @@ import (
 // A Judge says whose code has judged a release.
 type Judge struct {
 	evidence.Made
-	// Outside says that the release's own code has judged it, in the checkout of
-	// somebody who wants to know. In the pipeline, the last release's code does so.
+	// Outside says that the release's own code has judged it, in the checkout of somebody who
+	// wants to know the verdict. In the pipeline, the last release's code judges.
 	Outside bool `json:"outside,omitempty"`
-	// Commit is the release whose code it is, or "" if none was promoted before: then
-	// it is the release's own.
+	// Commit is the release that contains the code, or "" if none was promoted before: then
+	// the code is the release's own.
 	Commit string `json:"commit,omitempty"`
-	// Version is that of Magewright in a repository that pins it, and Pinned the
+	// Version is the version of Magewright in a repository that pins it, and Pinned is the
 	// version that the release pins.
 	Version string `json:"version,omitempty"`
 	Pinned  string `json:"pinned,omitempty"`
-	// Rules are the changed files that would judge this release if its own code did.
+	// Rules are the changed files that would judge this release if its own code judged.
 	Rules []string `json:"rules,omitempty"`
 }
 
 // PredicateType implements [evidence.Predicate].
 func (Judge) PredicateType() string { return base + "judge/v1" }
 
-// String says in a line or two who has judged.
+// String says in one or two lines who has judged.
 func (j Judge) String() string {
 	if j.Outside {
 		return "Judged by the release's own code, outside of the pipeline, where the last release's code decides."
 	}
 	if j.Commit == "" {
-		return "NO JUDGE BEFORE IT: no release was promoted before, so that its own code has judged this one. A person must sign for it."
+		return "NO JUDGE BEFORE IT: no release was promoted before, so this release was judged by its own code. A person must sign for it."
 	}
 	said := fmt.Sprintf("Judged by the code of release %.12s", j.Commit)
 	if j.Version != "" {
@@ -55,7 +55,7 @@ func (j Judge) String() string {
 	return said + "."
 }
 
-// Notice says in a few words what an approver must know of that, or "".
+// Notice says in a few words what an approver must know about the judge, or "".
 func (j Judge) Notice() string {
 	switch {
 	case j.Outside:
@@ -68,9 +68,9 @@ func (j Judge) Notice() string {
 	return ""
 }
 
-// ruling are the files that judge a release, or build what does so, as patterns of
-// paths; one that ends with a slash stands for all below. Some are in every
-// repository, others in Magewright's own or in one that adopts it.
+// ruling has patterns for the files that judge a release, or that build the judge. A pattern
+// that ends with a slash stands for everything below. Some are in every repository, and
+// others only in Magewright's own or in one that adopts it.
 var ruling = struct{ all, own, adopted []string }{
 	all: []string{
 		"magefile.go", "magefile_*.go", "magefiles/", "go.mod", "go.sum", "go.work", "go.work.sum",
@@ -80,7 +80,7 @@ var ruling = struct{ all, own, adopted []string }{
 	adopted: []string{"magewright/", "magewright.yml"},
 }
 
-// Rules returns those of the changed files that judge a release.
+// Rules returns the changed files that judge a release.
 func Rules(changes []Change, adopted bool) []string {
 	patterns := slices.Concat(ruling.all, ruling.own)
 	if adopted {
@@ -100,15 +100,15 @@ func Rules(changes []Change, adopted bool) []string {
 		switch {
 		case matches(c.Path):
 			found = append(found, c.Path)
-		case matches(c.From): // it was moved away
+		case matches(c.From): // it was moved from here
 			found = append(found, c.From)
 		}
 	}
 	return found
 }
 
-// judgedBy checks that a release is not judged by its own code, unless a person has
-// signed for that.
+// judgedBy checks that a release is not judged by its own code, unless a person has signed
+// for that.
 func judgedBy() Check {
 	return Check{
 		ID: "judge", Item: CodeReview,
@@ -138,13 +138,13 @@ decides for whoever wants to know; promote in the pipeline refuses such evidence
 			case len(authors) > 0:
 				return Failed("no judge, 0 reviews signed by others than the authors", authors...)
 			}
-			return Undecided("no release was promoted before, so that the release's own code has judged it, and nobody who is not an author has signed a review of it")
+			return Undecided("no release was promoted before, so the release was judged by its own code, and nobody who is not an author has signed a review of it")
 		},
 	}
 }
 
-// signers returns those whom the policy names and who have signed a review of the
-// candidate's tree, and findings about those of them who are authors.
+// signers returns the people named in the policy who have signed a review of the candidate's
+// tree. It also returns findings about those of them who are authors.
 func (in Inputs) signers() (others, authors []string) {
 	var signed Attestations
 	if reason, _ := in.unusable(signed.PredicateType()); reason != "" || in.Read(&signed) != nil || !in.Candidate.AuthorsKnown() {

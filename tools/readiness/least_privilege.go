@@ -51,8 +51,8 @@ func (s AccessStatement) listed(field string) []string {
 	return all
 }
 
-// awsManaged begins the ARNs of the policies that AWS writes. Nobody else can take away
-// a statement of theirs, so that they are used if one of their statements is.
+// awsManaged begins the ARNs of the policies that AWS maintains. Nobody else can remove a
+// statement from them, so they count as used if one of their statements is used.
 const awsManaged = "arn:aws:iam::aws:policy/"
 
 // used reports whether the role has used a statement.

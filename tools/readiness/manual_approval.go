@@ -30,7 +30,7 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipeline-str
 			assembly := read(in, &Assembly{})
 			name := assembly.pipeline()
 			if name == unnamed {
-				r := Undecided("the assembly has no pipeline, so that it is unknown how production is deployed")
+				r := Undecided("the assembly has no pipeline, so it is unknown how production is deployed")
 				r.Next = "go tool mage synth, which writes one for two stages or more"
 				return r
 			}
@@ -68,7 +68,7 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipeline-str
 					if project, ok := t.Resources[a.project]; !ok {
 						undecided = append(undecided, fmt.Sprintf("%s: it is unknown which buildspec %s runs, because its project is not a Ref to one of the template", id, a.name))
 					} else if spec, own := ownBuildspec(project); own {
-						findings = append(findings, fmt.Sprintf("%s: %s runs %q of the commit, which would judge itself", id, a.name, spec))
+						findings = append(findings, fmt.Sprintf("%s: %s runs %q of the commit, so the commit would judge itself", id, a.name, spec))
 					}
 				}
 			}

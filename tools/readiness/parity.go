@@ -32,7 +32,7 @@ Asset keys are compared unchanged, because another key means other content.`,
 			resources := map[string]bool{}
 			if len(assembly.Manifest.Stages) < 2 {
 				r := Undecided("%s is the only stage, so there is none in which a release is tried", assembly.last())
-				r.Next = "make the stack a second time in the CDK app, for a stage before it"
+				r.Next = "define the stack a second time in the CDK app, for a stage before it"
 				return r
 			}
 			first, last := assembly.Manifest.First(), assembly.Manifest.Last()

@@ -17,14 +17,14 @@ type Person struct {
 	Emails []string `yaml:"emails" json:"emails"`
 	// Key is the public key, ECDSA on P-256, as PEM or as DER in base64.
 	Key string `yaml:"key" json:"key"`
-	// Approves are patterns of the ARNs by which the person answers the pipeline's
-	// approval, such as arn:aws:sts::111122223333:assumed-role/*/ada. They only exclude,
-	// too. The name of a session or of a user that is an address needs no pattern.
+	// Approves are patterns for the ARNs with which the person answers the pipeline's
+	// approval, such as arn:aws:sts::111122223333:assumed-role/*/ada. They too only exclude
+	// the person. If the name of a session or of a user is an address, it needs no pattern.
 	Approves []string `yaml:"approves" json:"approves,omitempty"`
 }
 
-// AuthorOf returns the address of the candidate's author who has the ARN of an IAM
-// principal, or "".
+// AuthorOf returns the address of the candidate's author to whom the ARN of an IAM principal
+// belongs, or "".
 func (p Policy) AuthorOf(arn string, c Candidate) string {
 	name := arn[strings.LastIndex(arn, "/")+1:]
 	for _, author := range c.Authors {

@@ -21,9 +21,8 @@ import (
 // from the base, not from the change that it judges.
 const PolicyFile = "policy/readiness.yml"
 
-// StartingPolicy is the policy of a repository that adopts Magewright and has none
-// yet: it requires what the target check gives evidence of, and what needs nothing
-// to be set up.
+// StartingPolicy is the policy of a repository that adopts Magewright and has no policy yet.
+// It requires the checks for which the target check gives evidence and which need no setup.
 const StartingPolicy = `# What a release needs to go to production. It is read from the release before, not
 # from the change that it judges: a change here counts from the next one on.
 # "mage readiness -missing" lists the other checks, and what each of them needs.

@@ -13,9 +13,9 @@ import (
 // maker is the action whose build makes what is deployed.
 const maker = "Synth"
 
-// Provenance returns the statement of how the deployment packages were made, from what
-// CodeBuild has said of the build and what the programs say of themselves. There is none
-// outside of the pipeline, where nobody knows who has made them.
+// Provenance returns the statement of how the deployment packages were made. It is derived
+// from what CodeBuild says about the build and from the build information in the programs.
+// Outside of the pipeline there is none, because nobody knows who made the packages.
 func Provenance(statements []evidence.Statement) (s evidence.Statement, ok bool, err error) {
 	in := Inputs{Statements: statements}
 	var builds Builds
@@ -24,7 +24,7 @@ func Provenance(statements []evidence.Statement) (s evidence.Statement, ok bool,
 	var candidate Candidate
 	for _, p := range []evidence.Predicate{&builds, &assembly, &shipped, &candidate} {
 		if in.Read(p) != nil {
-			// What could not be collected is a finding of its own.
+			// Something that could not be collected is a separate finding.
 			return s, false, nil
 		}
 	}
@@ -63,7 +63,7 @@ func Provenance(statements []evidence.Statement) (s evidence.Statement, ok bool,
 	return s, true, nil
 }
 
-// dependency returns a module as a package URL. Its digest is that of go.sum, in the form
+// dependency returns a module as a package URL. Its digest is the one in go.sum, in the form
 // of https://github.com/in-toto/attestation/blob/main/spec/v1/digest_set.md.
 func dependency(m ShippedModule) evidence.Resource {
 	r := evidence.Resource{URI: "pkg:golang/" + m.Path + "@" + strings.ReplaceAll(m.Version, "+", "%2B"), Digest: map[string]string{}}
@@ -81,9 +81,9 @@ const (
 	levelHosted      = "SLSA_BUILD_LEVEL_2"
 )
 
-// Levels returns the levels of SLSA that the summary of a verdict names. A build of
-// CodeBuild whose provenance the judge has signed is at level 2. A rehearsal runs on
-// somebody's machine, so that its provenance only exists, which is level 1.
+// Levels returns the SLSA levels for the summary of a verdict. A CodeBuild build whose
+// provenance the judge has signed is at level 2. A rehearsal runs on somebody's machine, so
+// its provenance merely exists, which is level 1.
 func Levels(verdict string, statements []evidence.Statement) ([]string, error) {
 	_, made, err := Provenance(statements)
 	var candidate Candidate

@@ -60,16 +60,14 @@ or less, an alarm never gets data.`,
 	}
 }
 
-// deliveredOf returns those of the functions of the last stage's template that are
-// delivered.
+// deliveredOf returns the functions in the last stage's template that are delivered.
 func (a *Assembly) deliveredOf(functions []string) []string {
 	return slices.DeleteFunc(slices.Clone(functions), func(id string) bool {
 		return len(a.Manifest.Stages) == 0 || !a.delivers(a.Manifest.Last(), id)
 	})
 }
 
-// helpers says of how many functions nothing was checked because they are not
-// delivered.
+// helpers says how many functions were not checked because they are not delivered.
 func helpers(n int) string {
 	if n == 0 {
 		return ""

@@ -68,8 +68,8 @@ forbidRecorded.`,
 	}
 }
 
-// between looks at the stages between the first and the last: whether the release
-// answered on each.
+// between examines the stages between the first and the last: whether the release answered on
+// each.
 func (in Inputs) between(names manifest.Manifest) (passed string, findings, undecided []string) {
 	tests := map[string][]evidence.Statement{}
 	for _, s := range in.Statements {
@@ -104,8 +104,8 @@ func (in Inputs) between(names manifest.Manifest) (passed string, findings, unde
 	return passed, findings, undecided
 }
 
-// notRehearsed returns the resources of staging that were not run. Nobody knows how the
-// release works with them before it is on AWS.
+// notRehearsed returns the resources of staging that were not run. How the release works with
+// them is unknown before it is on AWS.
 func (in Inputs) notRehearsed() []string {
 	var all []string
 	for _, why := range read(in, &Deployed{}).Stacks[read(in, &Assembly{}).first()].NotRehearsed {
@@ -156,9 +156,9 @@ func stagingTemplate(in Inputs) (compared int, findings []string, why string) {
 	return compared, findings, ""
 }
 
-// withoutCommit removes the commit that synth writes into the metadata of a template:
-// CloudFormation does not update the metadata of a template alone.
-// See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/metadata-section-structure.html.
+// withoutCommit removes the commit that synth writes into the metadata of a template.
+// CloudFormation does not update a stack if only its template's metadata changes. See
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/metadata-section-structure.html.
 func withoutCommit(template any) any {
 	t, ok := template.(map[string]any)
 	metadata, has := t["Metadata"].(map[string]any)
@@ -173,8 +173,8 @@ func withoutCommit(template any) any {
 	return t
 }
 
-// packageOf returns the digest of the package that a function of a stage is made
-// from. Where there is one function, it is the release's.
+// packageOf returns the digest of the package from which a function of a stage is made. If
+// there is only one function, it is the release's package.
 func (a *Assembly) packageOf(stage manifest.Stage, serving Serving, only string) string {
 	for _, f := range a.Packages(stage) {
 		if f.LogicalID == serving.LogicalID {

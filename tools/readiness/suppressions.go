@@ -6,14 +6,14 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// Suppressions are what the change tells the scanners to leave out.
+// Suppressions says what the change tells the scanners to leave out.
 type Suppressions struct {
 	evidence.Made
 	Base string `json:"base,omitempty"`
 	// New are the lines that suppress something and are not in the base, and the
 	// configurations of scanners that differ from the base's.
 	New []Suppression `json:"new,omitempty"`
-	// Lines is how many such lines there are in all.
+	// Lines is the total number of such lines.
 	Lines int `json:"lines"`
 }
 
@@ -48,14 +48,14 @@ may have; the default is none. The page lists all of them, so that whoever appro
 them. Of gitleaks's files those of the base are what counts for the check secrets, so that
 a change of them only takes effect with the release after.`,
 		Inputs: []evidence.Predicate{Suppressions{}},
-		Next:   "mend what is suppressed; or raise suppressions in the policy, one release ahead",
+		Next:   "fix what is suppressed; or raise suppressions in the policy, one release ahead",
 		Decide: func(in Inputs) Result {
 			s := read(in, &Suppressions{})
 			if s.Base != in.Candidate.Base {
-				return Undecided("they were compared with %.12s, not with the base %.12s", s.Base, in.Candidate.Base)
+				return Undecided("the suppressions were compared with %.12s, not with the base %.12s", s.Base, in.Candidate.Base)
 			}
 			if in.Candidate.First() {
-				return Inapplicable("no release is before this one, so that none of %s is new", count(s.Lines, "suppression"))
+				return Inapplicable("there is no previous release, so none of %s is new", count(s.Lines, "suppression"))
 			}
 			counted := fmt.Sprintf("%d new of %s; %d allowed", len(s.New), count(s.Lines, "suppression"), in.Policy.Suppressions)
 			findings := make([]string, len(s.New))

@@ -74,7 +74,7 @@ such as the CDK's own helpers, are counted.`,
 	}
 }
 
-// stageOf returns the stage that a stack is of, or one without functions.
+// stageOf returns the stage to which a stack belongs, or a stage without functions.
 func (a *Assembly) stageOf(stack string) manifest.Stage {
 	for _, stage := range a.Manifest.Stages {
 		if stage.Stack == stack {
@@ -84,8 +84,8 @@ func (a *Assembly) stageOf(stack string) manifest.Stage {
 	return manifest.Stage{}
 }
 
-// otherPackages returns which functions are made from something else than the
-// package with a digest.
+// otherPackages returns the functions that are made from anything but the package with a
+// digest.
 func (a *Assembly) otherPackages(digest string) (findings []string) {
 	last := a.Packages(a.Manifest.Last())
 	for _, stage := range a.Manifest.Stages {
@@ -99,7 +99,7 @@ func (a *Assembly) otherPackages(digest string) (findings []string) {
 			continue
 		}
 		if !slices.Equal(digests(packages), digests(last)) {
-			findings = append(findings, fmt.Sprintf("%s is made from other zip files than %s: %s, not %s", stage.Stack, a.last(), strings.Join(digests(packages), ", "), strings.Join(digests(last), ", ")))
+			findings = append(findings, fmt.Sprintf("%s is made from different zip files than %s: %s, not %s", stage.Stack, a.last(), strings.Join(digests(packages), ", "), strings.Join(digests(last), ", ")))
 		}
 	}
 	if got := a.PackageDigest(a.Manifest.Last()); len(last) > 1 && got != digest {
@@ -118,7 +118,7 @@ func digests(packages []FunctionPackage) []string {
 	return all
 }
 
-// left says which stacks of the assembly no target deploys.
+// left names the stacks of the assembly that no target deploys.
 func (a *Assembly) left() string {
 	named := a.Manifest.Stacks()
 	var left []string
@@ -130,7 +130,7 @@ func (a *Assembly) left() string {
 	if slices.Sort(left); len(left) == 0 {
 		return ""
 	}
-	return "Stacks that belong to no stage, so that no target deploys them: " + strings.Join(left, ", ") + "."
+	return "Stacks that belong to no stage, so no target deploys them: " + strings.Join(left, ", ") + "."
 }
 
 // looked reports whether the package of a function was hashed.

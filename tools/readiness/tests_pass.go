@@ -27,7 +27,7 @@ which fewer ran fails.`,
 			case tests.Problem != "":
 				return Failed(counted, tests.Problem)
 			case tests.Passed == 0:
-				return Failed(counted, "no test passed, which proves nothing")
+				return Failed(counted, "no test passed, so nothing is proven")
 			case tests.Result != evidence.TestsPassed:
 				return Undecided("the result is %q and no test failed", tests.Result)
 			}

@@ -1,6 +1,6 @@
-// Package bucket keeps the evidence of releases in a bucket, for a delivery whose
-// stages are no release ledgers. The names are those that a ledger gives, so that a
-// ledger can show later what is there:
+// Package bucket keeps the evidence of releases in a bucket, for a delivery whose stages are
+// not release ledgers. The names are the same as in a ledger, so that a ledger can later show
+// what is there:
 //
 //	releases/COMMIT/evidence/SHA256.intoto.jsonl   a signed bundle
 //	releases/COMMIT/evidence/SHA256.html           the page about it, for the approver
@@ -25,18 +25,19 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// A Bucket is a bucket for evidence, which is meant to have Object Lock.
+// A Bucket is a bucket for evidence, which should have Object Lock.
 type Bucket struct {
 	Client *s3.Client
 	Name   string
 	Signer evidence.Signer
 }
 
-// Find returns the bucket that a delivery's pipeline keeps evidence in, and whether there
-// is one. An error can be [stack.ErrNotDeployed] or [stack.ErrOtherAccount].
+// Find returns the bucket in which a delivery's pipeline keeps evidence, and whether there is
+// one. An error can be [stack.ErrNotDeployed] or [stack.ErrOtherAccount].
 //
-// In the pipeline, MAGEWRIGHT_EVIDENCE names the bucket. The manifest is the candidate's,
-// which could say that evidence goes to staging, and show the approver a page of its own.
+// In the pipeline, MAGEWRIGHT_EVIDENCE names the bucket. The manifest belongs to the
+// candidate, which could say that evidence goes to staging, and then show the approver a page
+// of its own.
 func Find(ctx context.Context, cfg aws.Config, names manifest.Manifest, signer evidence.Signer) (b Bucket, found bool, err error) {
 	if name := os.Getenv("MAGEWRIGHT_EVIDENCE"); name != "" {
 		return Bucket{Client: s3.NewFromConfig(cfg), Name: name, Signer: signer}, true, nil
@@ -52,10 +53,10 @@ func Find(ctx context.Context, cfg aws.Config, names manifest.Manifest, signer e
 	return Bucket{Client: s3.NewFromConfig(stack.In(cfg, names.Pipeline.Place)), Name: name, Signer: signer}, true, nil
 }
 
-// Publish keeps the bundle of a commit with its page. It returns the bundle's digest and
-// a link to the page, which whoever has it can read for as long as life says, but no
-// longer than the credentials are valid that presigned it.
-// See https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html.
+// Publish stores the bundle of a commit with its page. It returns the bundle's digest and a
+// link to the page. Whoever has the link can read the page for as long as life says, but not
+// after the credentials that signed it expire. See
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html.
 func (b Bucket) Publish(ctx context.Context, commit string, bundle, page []byte, life time.Duration) (link, digest string, err error) {
 	digest = evidence.Digest(bundle)
 	name := "releases/" + commit + "/evidence/" + digest
@@ -72,7 +73,7 @@ func (b Bucket) Publish(ctx context.Context, commit string, bundle, page []byte,
 	return signed.URL, digest, nil
 }
 
-// PutDeployment signs the record of a deployment and keeps it.
+// PutDeployment signs the record of a deployment and stores it.
 func (b Bucket) PutDeployment(ctx context.Context, commit, pkg string, d evidence.Deployment) error {
 	record, err := evidence.SealDeployment(ctx, b.Signer, commit, pkg, d)
 	if err != nil {
@@ -83,9 +84,9 @@ func (b Bucket) PutDeployment(ctx context.Context, commit, pkg string, d evidenc
 
 func (b Bucket) location(name string) string { return "s3://" + b.Name + "/" + name }
 
-// put writes a document once: S3 decides that, with a conditional write. That the same
-// document is there already is no error.
-// See https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html.
+// put writes a document once. S3 makes sure of that with a conditional write. It is no error
+// if the same document exists already. See
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html.
 func (b Bucket) put(ctx context.Context, name, mediaType string, document []byte) error {
 	_, err := b.Client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &b.Name, Key: &name, Body: bytes.NewReader(document), ContentType: &mediaType, IfNoneMatch: aws.String("*"),
@@ -106,7 +107,7 @@ func (b Bucket) put(ctx context.Context, name, mediaType string, document []byte
 		return fmt.Errorf("reading %s: %w", b.location(name), err)
 	}
 	if !bytes.Equal(kept, document) {
-		return fmt.Errorf("writing %s: another document is there", b.location(name))
+		return fmt.Errorf("writing %s: a different document exists there", b.location(name))
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func TestFind(t *testing.T) {
 	}
 	other := names
 	other.Pipeline.Evidence = &manifest.Evidence{Output: "Other"}
-	if _, _, err := bucket.Find(t.Context(), cfg, other, nil); !errors.Is(err, stack.ErrNotDeployed) || !strings.Contains(err.Error(), "puts out no Other") {
+	if _, _, err := bucket.Find(t.Context(), cfg, other, nil); !errors.Is(err, stack.ErrNotDeployed) || !strings.Contains(err.Error(), "has no output Other") {
 		t.Errorf("without the output: %v", err)
 	}
 	if _, found, err := bucket.Find(t.Context(), cfg, manifest.Manifest{}, nil); found || err != nil {
@@ -122,7 +122,7 @@ func TestBucket(t *testing.T) {
 	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &b.Name, Key: aws.String("releases/" + commit + "/evidence/" + evidence.Digest([]byte("x")) + ".intoto.jsonl"), Body: strings.NewReader("other")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := b.Publish(t.Context(), commit, []byte("x"), page, time.Hour); err == nil || !strings.Contains(err.Error(), "another document is there") {
+	if _, _, err := b.Publish(t.Context(), commit, []byte("x"), page, time.Hour); err == nil || !strings.Contains(err.Error(), "a different document exists there") {
 		t.Errorf("over another document: %v", err)
 	}
 	b.Name = "nowhere"

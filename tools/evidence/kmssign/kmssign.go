@@ -33,12 +33,11 @@ type Signer struct {
 	client *kms.Client
 }
 
-// New returns the signer of evidence of an account. If the account has no key, the
-// error names the command that makes one.
+// New returns an account's signer of evidence. If the account has no key, the error names the
+// command that makes one.
 func New(ctx context.Context, cfg aws.Config) (Signer, error) { return newSigner(ctx, cfg, Alias) }
 
-// NewRecord returns the signer of records of an account. What it signs decides about no
-// release.
+// NewRecord returns an account's signer of records. Its signatures decide about no release.
 func NewRecord(ctx context.Context, cfg aws.Config) (Signer, error) {
 	return newSigner(ctx, cfg, RecordAlias)
 }
@@ -67,8 +66,8 @@ func (k Keys) String() string {
 	return k.Evidence.Key.String() + "," + evidence.RecordMark + k.Record.Key.String()
 }
 
-// Ensure returns the account's signers, and reports whether it made a key. It makes
-// those that are not there.
+// Ensure returns the account's signers and creates missing keys. It reports whether it
+// created one.
 func Ensure(ctx context.Context, cfg aws.Config) (keys Keys, created bool, err error) {
 	evidence, first, err := ensure(ctx, cfg, Alias, "Signs the evidence of releases")
 	if err != nil {
@@ -119,8 +118,7 @@ func (s Signer) Sign(ctx context.Context, data []byte) ([]byte, error) {
 	return signed.Signature, nil
 }
 
-// Print prints the account's public keys for the CDK context. It makes those that are
-// not there.
+// Print prints the account's public keys for the CDK context. It creates missing keys.
 func Print(ctx context.Context, cfg project.Config) error {
 	awsConfig, err := stack.Connect(ctx)
 	if err != nil {

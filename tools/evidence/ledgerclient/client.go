@@ -33,8 +33,8 @@ func (c Client) PutEvidence(ctx context.Context, commit string, bundle []byte) (
 	return digest, err
 }
 
-// Record signs the record of a deployment. It also returns the path below the
-// URL to put the record to, and the digest that the ledger stores it under.
+// Record signs the record of a deployment. It also returns the path, below the URL, to which
+// the record must be sent, and the digest under which the ledger stores it.
 func (c Client) Record(ctx context.Context, commit, pkg string, d evidence.Deployment) (path, digest string, record []byte, err error) {
 	if record, err = evidence.SealDeployment(ctx, c.Signer, commit, pkg, d); err != nil {
 		return "", "", nil, err

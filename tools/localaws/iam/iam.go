@@ -1,6 +1,6 @@
 // Package iam is the Identity and Access Management of the embedded AWS: roles,
 // their policies, and managed policies. Package policy reads and evaluates the
-// documents. They are not enforced yet, but they can be simulated.
+// documents, and package access enforces them.
 //
 // See https://docs.aws.amazon.com/IAM/latest/APIReference/welcome.html.
 package iam

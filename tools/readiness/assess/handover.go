@@ -41,7 +41,7 @@ func hand(ctx context.Context, cfg project.Config, awsConfig aws.Config, h hando
 		pinned, err = cdk.PinnedKeys(cfg)
 	}
 	if missing, ok := errors.AsType[*exit.Error](err); ok && cfg.Adopted() {
-		// Who only wants to know what holds needs no key yet. promote does.
+		// Somebody who only wants to know the verdict needs no key yet. promote needs one.
 		fmt.Fprintf(cfg.Stdout, "bundle    not signed: %v; next: %s\n", missing.Err, missing.Next)
 		return nil
 	}
@@ -49,7 +49,7 @@ func hand(ctx context.Context, cfg project.Config, awsConfig aws.Config, h hando
 		return err
 	}
 	if _, err := pinned.Find(signer.Key.ID(), h.now); err != nil {
-		return exit.Missing("go tool mage evidence:key", "this account's key is none that the CDK context pins now, so nobody would accept what it signs: %w", err)
+		return exit.Missing("go tool mage evidence:key", "this account's key is not one that the CDK context pins now, so nobody would accept what it signs: %w", err)
 	}
 	bundle, err := h.sign(ctx, signer)
 	if err != nil {
@@ -122,8 +122,8 @@ func (h handover) sign(ctx context.Context, signer evidence.Signer) ([]byte, err
 	return bundle.Bytes(), err
 }
 
-// publish sends the bundle to where the delivery keeps evidence: the pipeline's bucket,
-// or staging's ledger. It returns the link to the page, and the bundle's digest.
+// publish sends the bundle to the place where the delivery keeps evidence: the pipeline's
+// bucket, or staging's ledger. It returns the link to the page, and the bundle's digest.
 func (h handover) publish(ctx context.Context, cfg project.Config, awsConfig aws.Config, signer evidence.Signer, bundle []byte) (link, digest string, err error) {
 	names, err := manifest.Read(cfg)
 	if err != nil {
@@ -153,7 +153,7 @@ func (h handover) publish(ctx context.Context, cfg project.Config, awsConfig aws
 		return "", "", err
 	}
 	if !outputs.KeepsRecords() {
-		fmt.Fprintf(cfg.Stdout, "report    not published: staging is no release ledger\n")
+		fmt.Fprintf(cfg.Stdout, "report    not published: staging is not a release ledger\n")
 		return "", "", nil
 	}
 	l := ledgerclient.Client{URL: outputs.FunctionURL, Signer: signer}

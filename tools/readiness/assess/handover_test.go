@@ -60,7 +60,7 @@ func TestOnlyALedgerGetsTheEvidence(t *testing.T) {
 		puts  int
 	}{
 		{stacktest.Stage{}, "not published: stack magewright-staging", 0},
-		{stacktest.Stage{Outputs: stacktest.Outputs("FunctionUrl", "")}, "not published: staging is no release ledger", 0},
+		{stacktest.Stage{Outputs: stacktest.Outputs("FunctionUrl", "")}, "not published: staging is not a release ledger", 0},
 		{stacktest.Stage{Outputs: stacktest.Outputs("FunctionUrl", "", "EvidenceBucket", "b")}, "/assessment?token=", 1},
 	} {
 		puts := 0

@@ -29,14 +29,14 @@ const Usage = "the release that HEAD follows: a commit, or none; default what pr
 type Base struct {
 	Commit string // full hash, or "" if there is none
 	Is     string // how it was found
-	// Looking says that -base names another one than the release that HEAD follows.
-	// What is compared with it is for looking only: promote refuses it.
+	// Looking says that -base names a commit other than the release that HEAD follows. The
+	// comparison is then only for looking, and promote refuses it.
 	Looking bool
 	// Again says that production serves the commit already.
 	Again bool
 }
 
-// Ancestor reports whether a commit leads to another one.
+// Ancestor reports whether a commit is an ancestor of another one.
 func Ancestor(ctx context.Context, cfg project.Config, commit, of string) (bool, error) {
 	_, err := gitcmd.In(cfg.Dir).Output(ctx, "merge-base", "--is-ancestor", commit, of)
 	// git-merge-base(1) exits with 1 if it does not.
@@ -49,13 +49,12 @@ func Ancestor(ctx context.Context, cfg project.Config, commit, of string) (bool,
 	return true, nil
 }
 
-// Find returns the base of the commit in cfg. If given is not "", the base is
-// the commit that it names, for looking only if it is not the base that is found
-// without it. Otherwise it is the commit that production serves,
-// whatever has been tagged or pushed since; otherwise the latest tag before the
-// commit; otherwise the commit's parent. Find does not ask production if
-// awsConfig is nil. It ignores production if that is not deployed or already
-// serves the commit.
+// Find returns the base of the commit in cfg. If given is not "", it names the base. That
+// base is only for looking, unless Find would also find it without given. Otherwise the base
+// is the commit that production serves, whatever has been tagged or pushed since. If there is
+// none, it is the latest tag before the commit, or else the commit's parent. Find does not
+// ask production if awsConfig is nil. It ignores production if that is not deployed or
+// already serves the commit.
 func Find(ctx context.Context, cfg project.Config, given string, awsConfig *aws.Config) (Base, error) {
 	r := repository{git: gitcmd.In(cfg.Dir)}
 	if given == "" {
@@ -75,7 +74,7 @@ func Find(ctx context.Context, cfg project.Config, given string, awsConfig *aws.
 	return base, nil
 }
 
-// find returns the base that no flag names.
+// find returns the base if no flag names it.
 func (r repository) find(ctx context.Context, cfg project.Config, awsConfig *aws.Config) (Base, error) {
 	again, silent := false, ""
 	if awsConfig != nil {
@@ -91,7 +90,7 @@ func (r repository) find(ctx context.Context, cfg project.Config, awsConfig *aws
 			silent, err = "; no assembly says what production is", nil
 		}
 		if errors.Is(err, stack.ErrOtherAccount) {
-			// promote refuses what is judged by such a base.
+			// promote refuses evidence that was made with such a base.
 			silent, err = "; production is in another account, so what it serves is unknown", nil
 		}
 		if errors.Is(err, errUnnamed) && names.Annotated != "" {
@@ -118,9 +117,9 @@ func (r repository) find(ctx context.Context, cfg project.Config, awsConfig *aws
 // errUnnamed says that nothing names the commit that serves.
 var errUnnamed = errors.New("neither its description nor its stack's template names a commit")
 
-// serving returns the commit that production serves, or "" if production is not
-// deployed. The stack's template names it, or else the version that serves. A version
-// that was published before versions did is asked itself, if it is a release ledger.
+// serving returns the commit that production serves, or "" if production is not deployed. The
+// stack's template names it, or otherwise the version that serves. Old versions don't name a
+// commit. If production is a release ledger, the ledger itself is then asked.
 func serving(ctx context.Context, awsConfig aws.Config, production manifest.Stage) (string, error) {
 	outputs, err := stack.Main(ctx, awsConfig, production)
 	if errors.Is(err, stack.ErrNotDeployed) {
@@ -137,7 +136,7 @@ func serving(ctx context.Context, awsConfig aws.Config, production manifest.Stag
 	if err != nil || commit != "" {
 		return commit, err
 	}
-	const name = "name the release before by -base=COMMIT"
+	const name = "name the previous release with -base=COMMIT"
 	if !outputs.KeepsRecords() {
 		return "", exit.Missing(name, "production serves version %s of %s: %w", served.Version, outputs.FunctionName, errUnnamed)
 	}

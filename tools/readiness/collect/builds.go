@@ -19,8 +19,8 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// Builds asks CodeBuild about the builds of this execution of the pipeline that came
-// before. Outside of the pipeline there are none.
+// Builds asks CodeBuild about the earlier builds of this execution of the pipeline. Outside
+// of the pipeline there are none.
 func Builds(ctx context.Context, e Env) (evidence.Predicate, error) {
 	b := readiness.Builds{Made: evidence.Made{FinishedOn: e.Clock.Now()}, Execution: os.Getenv("PIPELINE_EXECUTION_ID"), Builds: []readiness.Build{}}
 	var ok bool
@@ -47,8 +47,8 @@ func Builds(ctx context.Context, e Env) (evidence.Predicate, error) {
 	return b, nil
 }
 
-// executed returns the actions of an execution that have run a build to its end, each
-// as it was the last time.
+// executed returns the actions of an execution that have completed a build. If an action was
+// repeated, its last run counts.
 func executed(ctx context.Context, client *codepipeline.Client, pipeline, execution string) ([]types.ActionExecutionDetail, error) {
 	var all []types.ActionExecutionDetail
 	seen := map[string]bool{}
@@ -139,7 +139,7 @@ func overridden(build cbtypes.Build, project cbtypes.Project) []string {
 	return all
 }
 
-// others returns the names of variables that are not declared with their value.
+// others returns the names of variables whose values are not declared.
 func others(variables, declared []cbtypes.EnvironmentVariable) []string {
 	var names []string
 	for _, v := range variables {
@@ -153,7 +153,7 @@ func others(variables, declared []cbtypes.EnvironmentVariable) []string {
 	return names
 }
 
-// kind returns where a variable's value is.
+// kind returns where the value of a variable is stored.
 func kind(v cbtypes.EnvironmentVariable) cbtypes.EnvironmentVariableType {
 	if v.Type == "" {
 		return cbtypes.EnvironmentVariableTypePlaintext

@@ -39,7 +39,7 @@ func TestChangedCode(t *testing.T) {
 	writeFiles(t, evidenceDir, map[string]string{"sources.json": "[]"})
 	refused("sources.json")
 	writeFiles(t, evidenceDir, map[string]string{"sources.json": `{"a.go":"00"}`})
-	refused("a.go was another when the tests ran")
+	refused("a.go was different when the tests ran")
 
 	digests, err := patchcover.DigestSources(r.dir)
 	if err != nil {
@@ -58,7 +58,7 @@ func TestChangedCode(t *testing.T) {
 		t.Errorf("got %+v, %v", code, err)
 	}
 	// The profile belongs to the second commit.
-	if _, err := collect("", first); err == nil || !strings.Contains(err.Error(), "was another") {
+	if _, err := collect("", first); err == nil || !strings.Contains(err.Error(), "was different") {
 		t.Errorf("another commit gives %v", err)
 	}
 }

@@ -37,7 +37,7 @@ func Staging(ctx context.Context, e Env) (evidence.Predicate, error) {
 		return nil, err
 	}
 	if len(names.Stages) < 2 {
-		return nil, exit.Missing("make the stack a second time in the CDK app, for a stage before it", "%s is the only stage, so there is none in which a release is tried", names.Last().Name)
+		return nil, exit.Missing("define the stack a second time in the CDK app, for a stage before it", "%s is the only stage, so there is none in which a release is tried", names.Last().Name)
 	}
 	p, err := serving(ctx, e, names.First())
 	if err != nil {
@@ -79,9 +79,8 @@ func serving(ctx context.Context, e Env, stage manifest.Stage) (readiness.Produc
 	return p, nil
 }
 
-// functionsOf returns the functions that a deployed stage delivers, one or more, with
-// their aliases. The stack's outputs say what they are called, or else the stack
-// itself does.
+// functionsOf returns the functions that a deployed stage delivers, with their aliases. There
+// is at least one. The stack's outputs have their names, or otherwise the stack's resources.
 func functionsOf(ctx context.Context, client *cloudformation.Client, stage manifest.Stage, described types.Stack) ([]readiness.Serving, error) {
 	next := "aws cloudformation describe-stacks --stack-name " + stage.Stack
 	outputs := map[string]string{}
@@ -99,10 +98,10 @@ func functionsOf(ctx context.Context, client *cloudformation.Client, stage manif
 			s.Function = aws.ToString(resource.StackResourceDetail.PhysicalResourceId)
 		}
 		if s.Function == "" {
-			return nil, exit.Missing(next, "stack %s is %s and does not say what its function is called: it has no output FunctionName, and the manifest has no logical id", stage.Stack, described.StackStatus)
+			return nil, exit.Missing(next, "stack %s is %s and does not name its function: it has no output FunctionName, and the manifest has no logical id", stage.Stack, described.StackStatus)
 		}
 		if s.Alias == "" {
-			return nil, exit.Missing("give the function an alias in the CDK app, which a deployment group of CodeDeploy shifts", "function %s of stack %s has no alias, so that it is unknown which version serves", s.Function, stage.Stack)
+			return nil, exit.Missing("give the function an alias in the CDK app, with a CodeDeploy deployment group that shifts it", "function %s of stack %s has no alias, so it is unknown which version serves", s.Function, stage.Stack)
 		}
 		all = append(all, s)
 	}

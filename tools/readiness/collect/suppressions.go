@@ -15,7 +15,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// silencers are the texts by which a line tells a scanner to leave something out.
+// silencers are the texts with which a line tells a scanner to leave something out.
 var silencers = []string{"#nosec", "gosec:disable", "nolint", "lint:ignore", "lint:file-ignore", "gitleaks:allow"}
 
 // silencing reports whether a file of a commit configures what scanners leave out.
@@ -39,7 +39,7 @@ func Suppressions(ctx context.Context, e Env) (evidence.Predicate, error) {
 	if err != nil {
 		return nil, err
 	}
-	was := map[string]string{} // the path in the base, by the path now
+	was := map[string]string{} // the path in the base, by the present path
 	for _, change := range e.Candidate.Changed {
 		if change.From != "" {
 			was[change.Path] = change.From
@@ -75,7 +75,7 @@ func suppressing(ctx context.Context, dir, commit string) ([]readiness.Suppressi
 	git := gitcmd.In(dir)
 	git.Stdout, git.Stderr = &out, &said
 	err := git.Run(ctx, append(args, commit)...)
-	if command.ExitCode(err) == 1 { // there are none
+	if command.ExitCode(err) == 1 { // the commit has none
 		return nil, nil
 	}
 	if err != nil {
@@ -102,7 +102,7 @@ func suppressing(ctx context.Context, dir, commit string) ([]readiness.Suppressi
 	return found, nil
 }
 
-// Rescan looks for secrets again, by the base's configuration.
+// Rescan looks for secrets again, with the base's configuration.
 func Rescan(ctx context.Context, e Env) (evidence.Predicate, error) {
 	scan, version, err := sec.Rescan(ctx, e.Project, e.Candidate.Base)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package cost estimates what the stack of a stage costs a month, and what a change of its
-// template changes about that. The prices come from a file with a date.
+// Package cost estimates how much the stack of a stage costs each month, and how a change of
+// its template changes that. The prices come from a file with a date.
 package cost
 
 import (
@@ -34,9 +34,9 @@ import (
 	"github.com/magewright/magewright/tools/project/target"
 )
 
-// A Prices is a list of prices, without free tiers and discounts.
+// Prices is a list of prices, without free tiers and discounts.
 type Prices struct {
-	Date     string   `json:"date"` // of the prices, as 2025-01-31
+	Date     string   `json:"date"` // date of the prices, such as 2025-01-31
 	Region   string   `json:"region"`
 	Currency string   `json:"currency"`
 	Sources  []string `json:"sources"`
@@ -44,18 +44,18 @@ type Prices struct {
 		MillionRequests float64            `json:"millionRequests"`
 		GigabyteSecond  map[string]float64 `json:"gigabyteSecond"` // by architecture
 	} `json:"lambda"`
-	// Monthly are the prices of things that cost the same whether they are used or not.
+	// Monthly has the prices of resources that cost the same whether they are used or not.
 	Monthly map[string]float64 `json:"monthly"`
-	// MillionRequests are the prices of what stands before functions.
+	// MillionRequests has the prices of what is in front of functions.
 	MillionRequests map[string]float64 `json:"millionRequests"`
-	// ByUse are types whose cost depends on use of which nothing is known here.
+	// ByUse are types whose cost depends on usage that is not known here.
 	ByUse []string `json:"byUse"`
-	// Free are types that cost nothing, or the beginnings of such ("AWS::IAM::").
+	// Free are types that cost nothing, or prefixes of such types ("AWS::IAM::").
 	Free []string `json:"free"`
 }
 
-// File is the file of prices in the directory of the settings. It takes the place of
-// Magewright's own.
+// File is the file of prices in the directory of the settings. It replaces Magewright's own
+// prices.
 const File = "prices.json"
 
 //go:embed prices.json
@@ -83,16 +83,16 @@ func Load(cfg project.Config) (Prices, error) {
 	return p, nil
 }
 
-// A Traffic is what each function gets in a month.
+// Traffic is what each function gets in a month.
 type Traffic struct {
 	Requests     float64
-	Milliseconds float64 // of each request
+	Milliseconds float64 // duration of each request
 }
 
-// Usual is the traffic that is assumed if nobody says another.
+// Usual is the traffic that is assumed unless somebody gives another one.
 var Usual = Traffic{Requests: 1e6, Milliseconds: 100}
 
-// A Template is what is read of one.
+// A Template has the parts of a template that are read.
 type Template struct {
 	Resources map[string]struct {
 		Type       string
@@ -100,17 +100,17 @@ type Template struct {
 			MemorySize    any
 			Architectures []any
 			Metrics       []struct{ MetricStat any }
-			// Of a version or an alias.
+			// For a version or an alias.
 			ProvisionedConcurrencyConfig any
 		}
 	}
 }
 
-// An Estimate is what a stack costs a month.
+// An Estimate is the estimated cost of a stack in a month.
 type Estimate struct {
 	Items map[string]float64 // by what is paid for
-	ByUse []string           // types that cost by use
-	// Unknown are types that there is no price of.
+	ByUse []string           // types whose cost depends on usage
+	// Unknown are types without a known price.
 	Unknown []string
 }
 
@@ -140,7 +140,7 @@ func (p Prices) Of(t Template, traffic Traffic) Estimate {
 		million, isRequests := p.MillionRequests[r.Type]
 		switch {
 		case r.Type == "AWS::Lambda::Function":
-			// The defaults are CloudFormation's.
+			// These defaults are CloudFormation's.
 			memory, architecture := 128.0, "x86_64"
 			known := true
 			switch n := r.Properties.MemorySize.(type) {
@@ -170,7 +170,7 @@ func (p Prices) Of(t Template, traffic Traffic) Estimate {
 		case isMonthly:
 			count := 1.0
 			if r.Type == "AWS::CloudWatch::Alarm" && len(r.Properties.Metrics) > 0 {
-				// Each metric that an expression reads is paid for.
+				// Each metric that an expression reads costs money.
 				count = 0
 				for _, m := range r.Properties.Metrics {
 					if m.MetricStat != nil {
@@ -203,7 +203,7 @@ func Main(ctx context.Context, args []string) error {
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
-	// NaN is neither.
+	// this also excludes NaN
 	if !(*requests >= 0 && *requests <= 1e15 && *milliseconds >= 0 && *milliseconds <= 900_000) {
 		return exit.Misused("cost", "-requests=%v -ms=%v: a request takes 0 to 900000 ms, which is Lambda's longest time-out", *requests, *milliseconds)
 	}
@@ -212,9 +212,9 @@ func Main(ctx context.Context, args []string) error {
 	})
 }
 
-// Print prints what the last stage costs a month as the assembly has it, beside what it
-// costs as it is deployed. Without credentials, or before it is deployed, there is
-// nothing beside it.
+// Print prints the monthly cost of the last stage according to the assembly, beside the cost
+// of what is deployed. Without credentials, or before the stage is deployed, there is nothing
+// to compare with.
 func Print(ctx context.Context, cfg project.Config, out io.Writer, traffic Traffic) error {
 	prices, err := Load(cfg)
 	if err != nil {
@@ -237,7 +237,7 @@ func Print(ctx context.Context, cfg project.Config, out io.Writer, traffic Traff
 	return prices.print(out, stage.Name, traffic, fresh, before, why)
 }
 
-// deployed returns the template of a stage as it is deployed, or why it is not known.
+// deployed returns the template of a stage as it is deployed, or why it is unknown.
 func deployed(ctx context.Context, stage manifest.Stage) (t *Template, why string) {
 	cfg, err := stack.Connect(ctx)
 	if err != nil {
@@ -260,7 +260,7 @@ func deployed(ctx context.Context, stage manifest.Stage) (t *Template, why strin
 	return t, ""
 }
 
-// print prints an estimate of a template beside that of another one, if there is one.
+// print prints an estimate of a template, beside that of another one if there is one.
 func (p Prices) print(out io.Writer, stage string, traffic Traffic, fresh Template, before *Template, why string) error {
 	now := p.Of(fresh, traffic)
 	was := Estimate{Items: map[string]float64{}}
@@ -290,12 +290,12 @@ func (p Prices) print(out io.Writer, stage string, traffic Traffic, fresh Templa
 		return err
 	}
 	if before == nil {
-		fmt.Fprintf(out, "nothing is beside it: %s\n", why)
+		fmt.Fprintf(out, "there is nothing to compare it with: %s\n", why)
 	}
 	for _, part := range []struct {
 		title string
 		all   []string
-	}{{"not counted, because it costs by use", now.ByUse}, {"not counted, because no price is known", now.Unknown}} {
+	}{{"not counted, because the cost depends on usage", now.ByUse}, {"not counted, because no price is known", now.Unknown}} {
 		if len(part.all) > 0 {
 			fmt.Fprintf(out, "%s: %s\n", part.title, strings.Join(part.all, ", "))
 		}

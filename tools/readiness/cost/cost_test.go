@@ -144,7 +144,7 @@ without free tiers, discounts, data transfer and taxes
 	if err := prices.print(&out, "production", Traffic{}, before, nil, "it is not deployed"); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(out.String(), "0.10  sum\nnothing is beside it: it is not deployed\nnot counted, because it costs by use: AWS::S3::Bucket\n") {
+	if !strings.Contains(out.String(), "0.10  sum\nthere is nothing to compare it with: it is not deployed\nnot counted, because the cost depends on usage: AWS::S3::Bucket\n") {
 		t.Errorf("alone it is\n%s", &out)
 	}
 }

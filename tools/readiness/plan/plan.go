@@ -45,10 +45,10 @@ func run(ctx context.Context, cfg project.Config, awsConfig aws.Config, o option
 	}
 	if !o.send {
 		fmt.Fprint(cfg.Stdout, plan.Text)
-		// It is an estimate of somebody's prices, and no part of what is decided by.
+		// The cost is an estimate from a list of prices, and decides nothing.
 		fmt.Fprintln(cfg.Stdout)
 		if err := cost.Print(ctx, cfg, cfg.Stdout, cost.Usual); err != nil {
-			fmt.Fprintf(cfg.Stdout, "the cost is not known: %v\n", err)
+			fmt.Fprintf(cfg.Stdout, "the cost is unknown: %v\n", err)
 		}
 		return nil
 	}
@@ -58,8 +58,8 @@ func run(ctx context.Context, cfg project.Config, awsConfig aws.Config, o option
 	}
 	sent, err := send(ctx, awsConfig, names, candidate.Commit, plan)
 	if errors.Is(err, errNobody) && cfg.Adopted() && !required {
-		// The check plan stays UNKNOWN. A pipeline of somebody who does not require
-		// it goes on.
+		// The check plan stays UNKNOWN. The pipeline of a team that does not require it
+		// continues.
 		fmt.Fprintf(cfg.Stdout, "NOT SENT: %v\n", err)
 		return nil
 	}
@@ -140,7 +140,7 @@ func send(ctx context.Context, awsConfig aws.Config, names manifest.Manifest, co
 		return sent, exit.Missing("go tool mage deploy-staging", "%w: neither %s nor %s is deployed (%s)", errNobody, names.Last().Name, names.First().Name, stack.Where(ctx, awsConfig))
 	}
 	if sent.Topic == "" {
-		return sent, exit.Missing("put a topic that alarms go to out of the stack, in the CDK app; then go tool mage deploy-staging", "%w: neither production nor staging has an output with a topic", errNobody)
+		return sent, exit.Missing("in the CDK app, add an output with the topic of the stack's alarms; then go tool mage deploy-staging", "%w: neither production nor staging has an output with a topic", errNobody)
 	}
 	published, err := sns.NewFromConfig(awsConfig).Publish(ctx, &sns.PublishInput{
 		TopicArn: &sent.Topic,

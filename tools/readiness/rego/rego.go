@@ -21,11 +21,11 @@ import (
 // An Engine answers requests about rules. Request and answer are JSON.
 type Engine func(ctx context.Context, request []byte) (string, error)
 
-// module is the engine's, which is a module of its own.
+// module is the module of the engine.
 const module = project.Module + "/tools/pins/opa"
 
-// Of returns the engine for a checkout: in one of this project the one that is there, and
-// in a repository that adopts Magewright the one of the version that runs.
+// Of returns the engine for a checkout. In a checkout of this project, it is the engine
+// there. In a repository that adopts Magewright, it is the engine of the running version.
 func Of(checkout string) Engine {
 	return func(ctx context.Context, request []byte) (string, error) {
 		dir, program := filepath.Join(checkout, "tools", "pins", "opa"), "."
@@ -33,7 +33,7 @@ func Of(checkout string) Engine {
 			version := running()
 			if version == "" {
 				return "", exit.Missing("GOWORK=off go -C "+project.Pin+" get -tool "+project.Module+"/tools/magewright@latest",
-					"this program was built from a working tree and does not know the version of its engine")
+					"this program was built from a working tree, so it does not know the version of its engine")
 			}
 			dir, program = checkout, module+"@"+version
 		}
@@ -43,7 +43,7 @@ func Of(checkout string) Engine {
 	}
 }
 
-// running returns the version of Magewright that this program was built of, "" for a
+// running returns the version of Magewright from which this program was built, or "" for a
 // working tree.
 func running() string {
 	info, ok := debug.ReadBuildInfo()

@@ -39,7 +39,7 @@ type Bundle struct {
 // ErrNoAssessment says that a bundle contains no verdict.
 var ErrNoAssessment = errors.New("the bundle contains no assessment")
 
-// Read reads a bundle that is signed with a key which counts at a time.
+// Read reads a bundle that is signed with a key that is valid at a certain time.
 func Read(ctx context.Context, data []byte, keys evidence.Keys, at time.Time) (Bundle, error) {
 	b := Bundle{Digest: evidence.Digest(data)}
 	statements, summary, err := evidence.ReadBundle(ctx, bytes.NewReader(data), keys, at)
@@ -88,8 +88,8 @@ func (b Bundle) Replay() (readiness.Assessment, error) {
 	return again, b.slsa(again.Verdict)
 }
 
-// slsa returns an error unless the bundle has the provenance that its statements give,
-// and its summary the levels. One that is older has neither.
+// slsa returns an error unless the bundle has the provenance that follows from its
+// statements, and its summary has the right levels. An older bundle has neither.
 func (b Bundle) slsa(verdict string) error {
 	if b.Summary.SLSAVersion == "" {
 		return nil
@@ -128,8 +128,8 @@ func (b Bundle) provenances() []evidence.Statement {
 	})
 }
 
-// checkProvenance returns an error if a build of the pipeline has made the packages, and
-// its provenance does not name each that would be deployed.
+// checkProvenance returns an error if a build of the pipeline has made the packages but its
+// provenance does not name each package that would be deployed.
 func (b Bundle) checkProvenance(packages []string) error {
 	for _, s := range b.provenances() {
 		for _, digest := range packages {
@@ -195,15 +195,15 @@ func (b Bundle) Allows(release Release, now time.Time) error {
 	return nil
 }
 
-// Seen returns an error that names the first file of an assembly which is not what was
+// Seen returns an error that names the first file of an assembly that differs from what was
 // assessed. The files have their SHA-256.
 func (b Bundle) Seen(files map[string]string) error {
 	var a readiness.Assembly
 	if err := (readiness.Inputs{Statements: b.Statements}).Read(&a); err != nil {
-		return fmt.Errorf("the evidence is of no cloud assembly: %w", err)
+		return fmt.Errorf("the evidence is not about a cloud assembly: %w", err)
 	}
 	if len(a.Files) == 0 {
-		return errors.New("the evidence does not say which files the cloud assembly had: an older Magewright has assessed it")
+		return errors.New("the evidence does not say which files the cloud assembly had: an older Magewright made it")
 	}
 	all := maps.Clone(a.Files)
 	maps.Copy(all, files)
@@ -247,7 +247,7 @@ func Run(ctx context.Context, cfg project.Config, file, keyFile string) error {
 	if err != nil {
 		return err
 	}
-	// A key that was replaced since still counts for what it signed in its time.
+	// A key that was replaced later still counts for what it signed in its time.
 	claimed, keyID, err := evidence.Claimed(data)
 	if err != nil {
 		return unbelieved(file, err)
@@ -269,8 +269,8 @@ func Run(ctx context.Context, cfg project.Config, file, keyFile string) error {
 	return nil
 }
 
-// unbelieved says what to do about a bundle that does not count. Nothing that it says
-// overwrites the bundle: whoever looks into the matter needs it.
+// unbelieved says what to do about a bundle that is not accepted. None of its advice
+// overwrites the bundle, because whoever investigates needs it.
 func unbelieved(file string, err error) error {
 	switch {
 	case errors.Is(err, evidence.ErrWrongKey):
