@@ -20,9 +20,9 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// writeAccess prints what IAM decided in a line, and writes a table of the roles to
-// .magewright/access.txt and all of it to .magewright/access.json.
-// Where the rehearsal has failed, the reason may be a call that was refused.
+// writeAccess prints one line about what IAM decided. It writes a table of the roles to
+// .magewright/access.txt, and everything to .magewright/access.json. If the rehearsal failed,
+// a refused call may be the reason.
 func writeAccess(cfg project.Config, s access.Summary, failed bool) error {
 	path, err := cfg.Path("access.json")
 	if err != nil {
@@ -49,8 +49,8 @@ func writeAccess(cfg project.Config, s access.Summary, failed bool) error {
 // accessName is the name of the statement that keepAccess leaves.
 const accessName = "access"
 
-// keepAccess leaves which statements of the roles of the stacks were needed, as
-// evidence. Only a rehearsal that was green shows what is needed.
+// keepAccess leaves evidence about which statements of the stacks' roles were needed. Only a
+// successful rehearsal shows that.
 func (r *rehearsal) keepAccess(ctx context.Context, s access.Summary) error {
 	roles, err := r.rolesOfStacks(ctx)
 	if err != nil {
@@ -83,8 +83,8 @@ func (r *rehearsal) rolesOfStacks(ctx context.Context) (map[string]string, error
 	return roles, nil
 }
 
-// neededBy returns the own statements of roles that allow something, in the order of the
-// roles' names in the stacks.
+// neededBy returns the roles' own statements that allow something, in the order of the roles'
+// names in the stacks.
 func neededBy(s access.Summary, roles map[string]string) []readiness.AccessRole {
 	var all []readiness.AccessRole
 	for _, r := range s.Roles {
@@ -109,9 +109,9 @@ func neededBy(s access.Summary, roles map[string]string) []readiness.AccessRole 
 // shortRole returns the name of a role in its ARN.
 func shortRole(arn string) string { return path.Base(arn) }
 
-// accessTable has a line for each role with the number of its statements that
-// were used and never used, and of its calls that were refused. The refused calls
-// follow, each with the statement that would allow it.
+// accessTable has a line for each role: how many of its statements were used and never used,
+// and how many of its calls were refused. The refused calls follow, each with the statement
+// that would allow it.
 func accessTable(s access.Summary) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -127,8 +127,8 @@ func accessTable(s access.Summary) string {
 	return b.String() + refusals(s, "refused   ")
 }
 
-// refusals has each call that was refused, after a label, and below it the statement that
-// would allow it.
+// refusals lists each refused call after a label, followed by the statement that would allow
+// it.
 func refusals(s access.Summary, label string) string {
 	var b strings.Builder
 	for _, r := range s.Roles {
@@ -142,7 +142,7 @@ func refusals(s access.Summary, label string) string {
 	return b.String()
 }
 
-// described says in a line what IAM has decided. After a failure the refused calls follow.
+// described says in one line what IAM decided. After a failure, the refused calls follow.
 func described(s access.Summary, failed bool) string {
 	used, unused, calls := 0, 0, 0
 	for _, r := range s.Roles {
@@ -158,7 +158,7 @@ func described(s access.Summary, failed bool) string {
 	return text
 }
 
-// shortName returns what follows the account in an ARN.
+// shortName returns the part of an ARN after the account.
 func shortName(arn string) string {
 	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
 		return strings.TrimPrefix(parts[5], "role/")

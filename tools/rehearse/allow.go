@@ -8,14 +8,14 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// anything is a policy by which CloudFormation may do anything.
+// anything is a policy with which CloudFormation may do anything.
 const anything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
 
-// allow lets CloudFormation deploy the stacks of what is checked out, besides what it may
-// deploy already, and returns the ARN of the policy. mage bootstrap does the same on AWS.
+// allow lets CloudFormation deploy the stacks of the checkout, in addition to what it may
+// already deploy. It returns the ARN of the policy. mage bootstrap does the same on AWS.
 func (r *rehearsal) allow(ctx context.Context, checkouts ...project.Config) (string, error) {
 	for _, checkout := range checkouts {
-		if checkout.Dir == "" || r.anything != nil { // it could not be synthesized
+		if checkout.Dir == "" || r.anything != nil { // the checkout could not be synthesized
 			continue
 		}
 		if r.anything = r.needs.Add(checkout); r.anything != nil {

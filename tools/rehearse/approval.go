@@ -98,7 +98,7 @@ type question struct {
 	answered chan error
 }
 
-// put asks about a waiting approval. Meanwhile it may be answered elsewhere.
+// put asks about a waiting approval. Meanwhile it may be answered in another way.
 func (r *rehearsal) put(ctx context.Context, action types.ActionExecutionDetail, answerer approve) *question {
 	ctx, withdraw := context.WithCancel(ctx)
 	q := &question{id: aws.ToString(action.ActionExecutionId), withdraw: withdraw, answered: make(chan error, 1)}
@@ -106,8 +106,8 @@ func (r *rehearsal) put(ctx context.Context, action types.ActionExecutionDetail,
 	return q
 }
 
-// failed returns what went wrong so far. A question that was answered, here or
-// elsewhere, has not failed.
+// failed returns what went wrong so far. A question that was answered, here or in another
+// way, has not failed.
 func (q *question) failed() error {
 	select {
 	case err := <-q.answered:

@@ -77,8 +77,8 @@ func TestOnlyOneAccount(t *testing.T) {
 	}{
 		"anywhere":       {manifest.Place{Stack: "s"}, ""},
 		"here":           {manifest.Place{Stack: "s", Account: accountID, Region: "us-east-1"}, ""},
-		"another":        {manifest.Place{Stack: "s", Account: "111122223333"}, "stack s goes to account 111122223333 and region us-east-1, and a rehearsal has the account 000000000000 and the region us-east-1 only"},
-		"another region": {manifest.Place{Stack: "s", Region: "eu-central-1"}, "stack s goes to account 000000000000 and region eu-central-1"},
+		"another":        {manifest.Place{Stack: "s", Account: "111122223333"}, "stack s belongs to account 111122223333 and region us-east-1, but a rehearsal only has account 000000000000 and region us-east-1"},
+		"another region": {manifest.Place{Stack: "s", Region: "eu-central-1"}, "stack s belongs to account 000000000000 and region eu-central-1"},
 	} {
 		of := manifest.Manifest{Stages: []manifest.Stage{{Name: "beta"}, {Name: "gamma", Place: tt.place}}}
 		if err := onlyHere(of, "us-east-1"); (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {

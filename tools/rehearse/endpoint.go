@@ -37,7 +37,7 @@ type endpoint struct {
 	context map[string]any
 	egress  *egress
 	console *console.Console // nil if somebody else runs the server
-	// keyboard is whoever runs the rehearsal, if at a terminal.
+	// keyboard reads from the terminal of the person who runs the rehearsal, if there is one.
 	keyboard keyboard.Keyboard
 }
 
@@ -51,7 +51,7 @@ func connect(ctx context.Context, cfg project.Config, speed float64, builds int)
 			return nil, err
 		}
 	}
-	// Whoever brings an endpoint brings its key.
+	// Whoever provides an endpoint also provides its key.
 	key := aws.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY")}
 	if err := local.Forget(); err != nil {
 		return nil, err
@@ -87,10 +87,9 @@ func connect(ctx context.Context, cfg project.Config, speed float64, builds int)
 // even if one includes a canary of five accelerated minutes.
 const answerTime = 15 * time.Second
 
-// ofThisMachine returns what an embedded AWS keeps from one rehearsal to the
-// next, as an AWS account does. The key that signs evidence stays the same, so
-// that an assembly that pins it equals that of the previous rehearsal. Builds
-// find the same paths again.
+// ofThisMachine returns what an embedded AWS keeps from one rehearsal to the next, as an AWS
+// account does. The key that signs evidence stays the same, so that an assembly that pins it
+// equals that of the previous rehearsal. Builds find the same paths again.
 func ofThisMachine() (localaws.Config, error) {
 	seed, err := usersecret.Read("rehearsal.seed")
 	if err != nil {
@@ -114,7 +113,8 @@ func onLoopback(endpoint string) error {
 	return exit.Missing("unset AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL is %s: a rehearsal uses nothing outside this machine", endpoint)
 }
 
-// ended returns the error of a rehearsal. If it was stopped, that says what is left.
+// ended returns the error of a rehearsal. If the rehearsal was stopped, the error says what
+// is left.
 func (e *endpoint) ended(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil {
 		return err

@@ -78,7 +78,7 @@ func (r *rehearsal) watch(ctx context.Context, id string, answer approve) (types
 	}
 	r.view.begin(r.pass, declared.Pipeline)
 	defer r.view.end()
-	// An approval is asked about once. It may be answered elsewhere, too.
+	// Each approval is asked about once. It may also be answered in another way.
 	var asked *question
 	defer func() {
 		// The execution has ended, or can't be watched.

@@ -14,9 +14,8 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 )
 
-// pinJudge makes the base's code the judge of HEAD. On AWS the base's promotion has
-// done so. A base whose code can't judge others, because it is older than that, leaves
-// HEAD without a judge.
+// pinJudge makes the base's code the judge of HEAD. On AWS, the promotion of the base has
+// done so. If the base is so old that its code can't judge other releases, HEAD has no judge.
 func (r *rehearsal) pinJudge(ctx context.Context, s *subject, base project.Config) error {
 	names, err := manifest.Read(base)
 	if err != nil || names.Pipeline.Judge == "" || r.names.Pipeline.Judge == "" {
@@ -33,7 +32,7 @@ func (r *rehearsal) pinJudge(ctx context.Context, s *subject, base project.Confi
 	return nil
 }
 
-// onlyHere returns an error if a stack goes to another account or region than the only
+// onlyHere returns an error if a stack belongs to an account or region other than the only
 // ones that the embedded AWS has. Nothing could deploy it.
 func onlyHere(names manifest.Manifest, region string) error {
 	places := []manifest.Place{names.Pipeline.Place}
@@ -43,15 +42,15 @@ func onlyHere(names manifest.Manifest, region string) error {
 	for _, place := range places {
 		if place.Account != "" && place.Account != accountID || place.Region != "" && place.Region != region {
 			return exit.Failed("leave account and region out of the stack's env in the CDK app unless CDK context names them, commit, and go tool mage rehearse again",
-				"stack %s goes to account %s and region %s, and a rehearsal has the account %s and the region %s only",
+				"stack %s belongs to account %s and region %s, but a rehearsal only has account %s and region %s",
 				place.Stack, cmp.Or(place.Account, accountID), cmp.Or(place.Region, region), accountID, region)
 		}
 	}
 	return nil
 }
 
-// sameStages returns an error if HEAD has other stages than its base, whose pipeline
-// would refuse it on AWS. The rehearsal deploys HEAD's pipeline, which would not.
+// sameStages returns an error if HEAD has other stages than its base. On AWS, the base's
+// pipeline would refuse HEAD. The rehearsal deploys HEAD's pipeline, which would not.
 func sameStages(base project.Config, head manifest.Manifest) error {
 	names, err := manifest.Read(base)
 	if err != nil || names.Pipeline.Judge == "" {

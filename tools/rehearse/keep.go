@@ -23,10 +23,11 @@ import (
 // keptIn is the directory of the results, below the one for evidence.
 const keptIn = "rehearsal"
 
-// results reads what an execution has produced from the AWS that it ran on.
+// results reads what an execution has produced from the AWS on which it ran.
 func (r *rehearsal) results(ctx context.Context, id string, status types.PipelineExecutionStatus) (results.Rehearsal, error) {
 	kept := results.Rehearsal{Commit: r.report.Commit, Base: r.report.Base, Status: string(status)}
-	// If they can't be read, what the table shows is kept: a failure is named.
+	// If the results can't be read, the content of the table is kept. A failure has a name
+	// there.
 	actions, err := pipeline.Actions(ctx, r.pipelines, r.names.Pipeline.Stack, id)
 	errs := []error{err}
 	steps, err := r.notRehearsed(ctx)
@@ -94,8 +95,7 @@ func (r *rehearsal) produced(ctx context.Context, a types.ActionExecutionDetail,
 	return nil
 }
 
-// lastLine returns what the build of an action has said last, or "". Nothing depends
-// on it.
+// lastLine returns the last output of an action's build, or "". Nothing depends on it.
 func (r *rehearsal) lastLine(ctx context.Context, a types.ActionExecutionDetail) string {
 	if a.Output == nil || a.Output.ExecutionResult == nil || a.Input == nil || a.Input.ActionTypeId == nil || aws.ToString(a.Input.ActionTypeId.Provider) != "CodeBuild" {
 		return ""
@@ -116,7 +116,7 @@ func (r *rehearsal) lastLine(ctx context.Context, a types.ActionExecutionDetail)
 	}
 	var said strings.Builder
 	for _, event := range events.Events {
-		// What CodeBuild says of its phases is no news.
+		// CodeBuild's messages about its phases are not interesting.
 		if message := aws.ToString(event.Message); !strings.HasPrefix(message, "[Container] ") {
 			said.WriteString(message + "\n")
 		}
@@ -151,7 +151,7 @@ func (r *rehearsal) buildLog(ctx context.Context, build string) (string, error) 
 		for _, event := range events.Events {
 			log.WriteString(strings.TrimRight(aws.ToString(event.Message), "\r\n") + "\n")
 		}
-		// The end of a log is where a page leads to itself.
+		// At the end of a log, the next page is the same page.
 		if aws.ToString(events.NextForwardToken) == aws.ToString(next) {
 			return log.String(), nil
 		}
@@ -159,8 +159,8 @@ func (r *rehearsal) buildLog(ctx context.Context, build string) (string, error) 
 	}
 }
 
-// keep leaves what an execution has produced in the directory for evidence. A
-// rehearsal does not fail for want of it.
+// keep leaves the results of an execution in the directory for evidence. A rehearsal does not
+// fail if that fails.
 func (r *rehearsal) keep(ctx context.Context, id string, status types.PipelineExecutionStatus) results.Rehearsal {
 	kept, err := r.results(ctx, id, status)
 	if err != nil {
@@ -176,7 +176,7 @@ func (r *rehearsal) keep(ctx context.Context, id string, status types.PipelineEx
 	return kept
 }
 
-// kept returns the path of a file of the results, as a user types it.
+// kept returns the path of a file of the results, as a user would type it.
 func (r *rehearsal) kept(file string) string {
 	dir := filepath.Join(r.cfg.Evidence, keptIn)
 	if relative, err := filepath.Rel(r.cfg.Dir, dir); err == nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 )
 
-// A Step is one that a rehearsal could not take, because what is delivered lacks
-// something, or because the embedded AWS does not run it.
+// A Step is a step that a rehearsal could not take, because the delivery lacks something or
+// because the embedded AWS does not run it.
 type Step struct {
 	Name string `json:"name"`
 	Why  string `json:"why"`
@@ -25,22 +25,22 @@ type Step struct {
 	Next string `json:"next"`
 }
 
-// shifted is what to do about a function whose traffic CodeDeploy does not shift.
+// shifted is the advice about a function whose traffic CodeDeploy does not shift.
 const shifted = "put the function behind an alias with a LambdaDeploymentGroup in the CDK app, or use delivery.NewDelivery of infra/delivery; then go tool mage synth"
 
-// notRehearsed returns the steps that this repository's own pipeline has and that of
-// these names lacks.
+// notRehearsed returns the steps that this repository's own pipeline has and that the
+// pipeline with these names lacks.
 func notRehearsed(names manifest.Manifest) []Step {
 	var steps []Step
 	if f, plain := plainly(names.First()); plain {
-		steps = append(steps, Step{"drill", fmt.Sprintf("CodeDeploy does not shift the traffic of function %s on %s, so that it can't take a bad version back", f, names.First().Name), shifted})
+		steps = append(steps, Step{"drill", fmt.Sprintf("CodeDeploy does not shift the traffic of function %s on %s, so it can't take a bad version back", f, names.First().Name), shifted})
 	}
 	if f, plain := plainly(names.Last()); plain {
 		steps = append(steps, Step{"canary", fmt.Sprintf("CodeDeploy does not shift the traffic of function %s on %s: all of it moved to the release at once, and nothing would have taken it back", f, names.Last().Name), shifted})
 	}
 	_, plain := plainly(names.Last())
 	if last := names.Last(); names.Annotated != "" && (plain || last.Functions[0].Outputs["NotificationTopic"] == "") {
-		steps = append(steps, Step{"plan", "no deployment plan was sent: " + last.Name + " has no alias that CodeDeploy shifts, or puts out no topic of its alarms", shifted})
+		steps = append(steps, Step{"plan", "no deployment plan was sent: " + last.Name + " has no alias that CodeDeploy shifts, or no output with the topic of its alarms", shifted})
 	}
 	if names.Annotated != "" && names.Pipeline.Evidence == nil {
 		steps = append(steps, Step{"ledger", "no stage keeps the evidence of releases: it is in the pipeline's artifacts only, and the approver was shown no page", "deploy the release ledger, app of github.com/magewright/magewright, in the first stage"})
@@ -91,7 +91,7 @@ func notRun(ctx context.Context, client *cloudformation.Client, stacks []string)
 // shift, and whether there is one.
 func plainly(stage manifest.Stage) (function string, plain bool) {
 	i := slices.IndexFunc(stage.Functions, func(f manifest.Function) bool {
-		// What this repository was delivered by before there were manifests names no group.
+		// The repository's names from before there were manifests have no group.
 		return f.Function != "" && (f.Alias == "" || f.DeploymentGroup == "")
 	})
 	if i < 0 {

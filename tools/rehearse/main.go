@@ -51,7 +51,7 @@ func Main(ctx context.Context, args []string) error {
 	return rehearse(ctx, cfg, o)
 }
 
-// check returns a usage error for a value that can't be meant.
+// check returns a usage error for a value that makes no sense.
 func (o options) check() error {
 	if o.builds < 1 {
 		return exit.Misused("rehearse", "-builds=%d: one build runs at once, or more", o.builds)

@@ -67,7 +67,7 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	subject.expect(cfg.Stdout, known[cfg.Dir])
 	fmt.Fprintf(cfg.Stdout, "endpoint  %s\n", endpoint.url)
 	endpoint.showConsole(ctx, cfg, subject.base)
-	// What an earlier assembly says will do until HEAD's is there.
+	// Until HEAD's assembly exists, the names in an earlier one are good enough.
 	names, err := manifest.ReadOrOld(cfg)
 	if err != nil {
 		return err
@@ -140,16 +140,16 @@ type rehearsal struct {
 	pipelines *codepipeline.Client
 	clock     clock.Clock
 	view      *view
-	// pass is what goes through the pipeline: the base or the release.
+	// pass says what goes through the pipeline: the base or the release.
 	pass   string
 	report Report
-	// names are those of the assembly whose pipeline is deployed.
+	// names are the names in the assembly whose pipeline is deployed.
 	names manifest.Manifest
 
 	source     source
 	pipelineOf string // the commit that defines the deployed pipeline
 	needs      deploy.Needs
-	anything   error // why CloudFormation may do anything, nil if it may not
+	anything   error // why CloudFormation may do anything; nil if it may not
 }
 
 // step runs a step of the preparation. Its output goes to a file, and is only
@@ -183,7 +183,7 @@ func (r *rehearsal) step(ctx context.Context, name string, f func(context.Contex
 // sign evidence here. It returns the matching CDK context.
 func (r *rehearsal) prepare(ctx context.Context, s *subject) (map[string]any, error) {
 	err := r.step(ctx, "bootstrap", func(ctx context.Context, cfg project.Config) error {
-		// As on AWS, CloudFormation may do what the stacks need. That follows.
+		// As on AWS, CloudFormation may do what the stacks need. That is set up later.
 		policy, err := r.allow(ctx)
 		if err != nil {
 			return err
@@ -278,7 +278,7 @@ func (r *rehearsal) deployBoth(ctx context.Context, s *subject) error {
 	return r.pinJudge(ctx, s, base)
 }
 
-// haveBase prints the base, or that it is missing.
+// haveBase prints the base, or says that it is missing.
 func (r *rehearsal) haveBase(s *subject, err error) {
 	r.report.Base = s.base
 	if err != nil {
@@ -337,7 +337,7 @@ func (r *rehearsal) deliverBase(ctx context.Context, s *subject) error {
 	if err == nil {
 		return nil
 	}
-	// It has been released, whatever its checks say about it today.
+	// It was released, whatever its checks say about it today.
 	fmt.Fprintf(r.cfg.Stdout, "base      the pipeline does not deliver %.12s (%v), so its stacks are deployed as they are\n", s.base, err)
 	err = r.step(ctx, "deploy the base", func(ctx context.Context, cfg project.Config) (err error) {
 		checkout, err := s.synthesize(ctx, cfg, s.base)
@@ -369,8 +369,8 @@ func (r *rehearsal) deployBase(ctx context.Context, checkout project.Config) err
 	return deploy.Run(ctx, checkout, stacks...)
 }
 
-// namesOf returns what the assembly of a checkout calls its stacks. One that is
-// older than manifests calls them as the release after it does.
+// namesOf returns the names of the stacks in a checkout's assembly. If that is older than
+// manifests, they are the same as in the next release.
 func (r *rehearsal) namesOf(checkout project.Config) (manifest.Manifest, error) {
 	names, err := manifest.Read(checkout)
 	if errors.Is(err, manifest.ErrNone) {

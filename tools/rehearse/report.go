@@ -15,7 +15,7 @@ type Report struct {
 	Status     string      `json:"status"`         // status of the pipeline execution
 	Stages     []Stage     `json:"stages"`
 	Production *Production `json:"production,omitempty"` // what serves now
-	// NotRehearsed are steps that this delivery lacks, and the types of resources that
+	// NotRehearsed are the steps that this delivery lacks, and the types of resources that
 	// the embedded AWS does not run.
 	NotRehearsed []Step `json:"notRehearsed,omitempty"`
 	Endpoint     string `json:"endpoint"`
@@ -41,7 +41,7 @@ type Production struct {
 	Alias        string `json:"alias"`
 	Version      string `json:"version"`
 	Package      string `json:"package"`          // SHA-256 of the version's zip file
-	Commit       string `json:"commit,omitempty"` // that the version's description names
+	Commit       string `json:"commit,omitempty"` // the commit that the version's description names
 	URL          string `json:"url,omitempty"`
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness/baseline"
 )
 
-// A subject is what is rehearsed: a commit, and the release before it.
+// A subject is what is rehearsed: a commit, and the previous release.
 type subject struct {
 	commit  string
 	branch  string
@@ -68,7 +68,7 @@ func (s *subject) describe(w io.Writer) {
 func (s *subject) definedAlike(ctx context.Context, a, b string) (bool, error) {
 	args := []string{"diff", "--quiet", a, b}
 	if s.adopted {
-		// The CDK app may be anywhere.
+		// The CDK app may be in any directory.
 		args = append(args, "--", ".")
 	} else {
 		args = append(args, "--", "infra", "go.mod", "go.sum")

@@ -22,15 +22,16 @@ type view struct {
 	clock  clock.Clock
 	screen *live.Screen
 	table  *live.Table
-	// says returns what an action has said last; nil says nothing. It is asked now and
-	// then of what is in progress.
+	// says returns the last output of an action; nil if that is not shown. It is called now
+	// and then for actions in progress.
 	says func(ctx context.Context, action types.ActionExecutionDetail) string
 
 	mu    sync.Mutex
 	asked time.Time // when says was asked last
 }
 
-// askAfter is how often the log of an action in progress is asked for its last line.
+// askAfter is the interval after which the log of an action in progress is read for its last
+// line.
 const askAfter = time.Second
 
 func newView(out io.Writer, c clock.Clock) *view {
@@ -106,8 +107,8 @@ func stateOf(status types.ActionExecutionStatus) live.State {
 	}
 }
 
-// notes returns what the actions in progress have said last, by their index, if it is
-// time to ask.
+// notes returns the last output of the actions in progress, by their index, if it is time to
+// ask.
 func (v *view) notes(ctx context.Context, actions []types.ActionExecutionDetail) map[int]string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -131,7 +132,7 @@ func (v *view) notes(ctx context.Context, actions []types.ActionExecutionDetail)
 	return notes
 }
 
-// pause leaves the terminal to somebody else.
+// pause leaves the terminal to others.
 func (v *view) pause() { v.screen.Pause() }
 
 func (v *view) resume() { v.screen.Resume() }

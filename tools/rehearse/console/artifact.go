@@ -22,7 +22,7 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// Limits in bytes of what is read of an artifact, and of what is shown of a file.
+// Limits, in bytes, for reading an artifact and for showing a file.
 const (
 	maxFile = 64 << 20
 	maxText = 1 << 20
@@ -32,7 +32,7 @@ const (
 type File struct {
 	Name string `json:"name"`
 	Size int64  `json:"size"`
-	// Carried says that an artifact which the action was given has the same file.
+	// Carried says that one of the action's input artifacts has the same file.
 	Carried bool `json:"carried,omitempty"`
 }
 
@@ -52,7 +52,7 @@ func (c *Console) artifact(w http.ResponseWriter, r *http.Request) error {
 		for _, a := range detail.Input.InputArtifacts {
 			archive, err := c.open(r.Context(), a)
 			if err != nil {
-				continue // it may be no zip file, or gone
+				continue // it may not be a zip file, or may be gone
 			}
 			for _, f := range archive.File {
 				given[id{f.Name, f.CRC32}] = true
@@ -138,7 +138,8 @@ func (c *Console) open(ctx context.Context, a types.ArtifactDetail) (*zip.Reader
 	return archive, nil
 }
 
-// A Document is a file as it is shown. Only what belongs to its kind is set.
+// A Document is a file in the form in which it is shown. Only the fields for its kind are
+// set.
 type Document struct {
 	Kind     string    `json:"kind"` // junit, sarif, coverage, verdict, page, text or binary
 	Text     string    `json:"text,omitempty"`
@@ -194,14 +195,15 @@ func read(f *zip.File) ([]byte, error) {
 		return nil, fmt.Errorf("reading %s: %w", f.Name, err)
 	}
 	defer func() { _ = in.Close() }() // read only
-	data, err := io.ReadAll(in)       // no more than it says: package zip sees to that
+	data, err := io.ReadAll(in)       // no more than its header says: package zip checks that
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", f.Name, err)
 	}
 	return data, nil
 }
 
-// document shows a file as what it is. What can't be read as that is text.
+// document shows a file according to its kind. A file that can't be read as that kind is
+// shown as text.
 func (c *Console) document(name string, data []byte) Document {
 	switch extension := path.Ext(name); {
 	case extension == ".html":
@@ -280,7 +282,7 @@ func junit(data []byte) ([]Suite, bool) {
 		}
 		shown := Suite{Name: s.Name}
 		for _, t := range s.Cases {
-			seconds, _ := strconv.ParseFloat(t.Time, 64) // what is no number is not known
+			seconds, _ := strconv.ParseFloat(t.Time, 64) // what is not a number is unknown
 			one := Case{Name: t.Name, State: "passed", Seconds: seconds}
 			for _, as := range []struct {
 				state string
@@ -368,7 +370,7 @@ func sarif(data []byte) ([]Finding, bool) {
 	return findings, true
 }
 
-// Covered is how much of a file the tests run.
+// Covered says how much of a file the tests run.
 type Covered struct {
 	File       string `json:"file"`
 	Statements int    `json:"statements"`
@@ -385,7 +387,7 @@ func coverage(data []byte) ([]Covered, bool) {
 		statements int
 		run        bool
 	}
-	// A block is there once for each test program that could have run it.
+	// The profile has a block once for each test program that could have run it.
 	files := map[string]map[string]block{}
 	for _, line := range lines[1:] {
 		fields := strings.Fields(line)
@@ -418,7 +420,7 @@ func coverage(data []byte) ([]Covered, bool) {
 	return covered, true
 }
 
-// A Verdict is what readiness decided.
+// A Verdict is readiness's decision.
 type Verdict struct {
 	Verdict   string    `json:"verdict"`
 	Commit    string    `json:"commit"`

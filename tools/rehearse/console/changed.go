@@ -14,7 +14,8 @@ import (
 	"github.com/magewright/magewright/tools/check/patchcover"
 )
 
-// A Changed is a file that the release changes, with the lines around what no test runs.
+// A Changed is a file that the release changes, with the lines around the statements that no
+// test runs.
 type Changed struct {
 	File    string `json:"file"`
 	Added   int    `json:"added"`
@@ -27,20 +28,21 @@ type Code struct {
 	Number  int    `json:"number"`
 	Text    string `json:"text"`
 	Added   bool   `json:"added,omitempty"`
-	Missing bool   `json:"missing,omitempty"` // a statement in it is not run
+	Missing bool   `json:"missing,omitempty"` // the line has a statement that no test runs
 }
 
-// A Patch is how much of a release's change the tests run.
+// A Patch says how much of a release's change the tests run.
 type Patch struct {
 	Base       string    `json:"base"`
 	Statements int       `json:"statements"`
 	Covered    int       `json:"covered"`
 	Files      []Changed `json:"files"`
-	// Unknown says why it can't be said.
+	// Unknown says why that is unknown.
 	Unknown string `json:"unknown,omitempty"`
 }
 
-// sourcesFile is beside a coverage profile: the digests of the sources that it is of.
+// sourcesFile is beside a coverage profile. It has the digests of the sources to which the
+// profile applies.
 const sourcesFile = "sources.json"
 
 // around is how many lines are shown before and after a line.
@@ -93,8 +95,8 @@ func (c *Console) cover(ctx context.Context, commit string, archive *zip.Reader,
 	return r, p, err
 }
 
-// changed returns the lines of a file around the statements that are not run. Their
-// places begin with file:line.
+// changed returns the lines of a file around the statements that no test runs. Their places
+// begin with file:line.
 func changed(change patchcover.Change, source []byte, uncovered []string) Changed {
 	out := Changed{File: change.Path, Added: len(change.Added)}
 	missing, added := map[int]bool{}, map[int]bool{}

@@ -87,7 +87,7 @@ func TestPatch(t *testing.T) {
 	if got, want := strings.Join(shown, "\n"), "+func Sell(n int) int {\n+\tif n > 1 {\n!\t\treturn 2\n+\t}\n+\treturn 3"; got != want {
 		t.Errorf("it shows\n%s\nwant\n%s", got, want)
 	}
-	if p := c.patch(t.Context(), head, artifact(`{"shop.go":"00"}`), "left/coverage.out", []byte(profile)); !strings.Contains(p.Unknown, "was another when the tests ran") {
+	if p := c.patch(t.Context(), head, artifact(`{"shop.go":"00"}`), "left/coverage.out", []byte(profile)); !strings.Contains(p.Unknown, "was different when the tests ran") {
 		t.Errorf("a profile of other sources: %+v", p)
 	}
 	if p := c.patch(t.Context(), "0123456789012345678901234567890123456789", artifact("{}"), "left/coverage.out", []byte(profile)); p.Unknown == "" {

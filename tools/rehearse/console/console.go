@@ -27,7 +27,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// dist is what `npm run build` in web makes of the sources.
+// dist is what `npm run build` in web makes from the sources.
 //
 //go:embed dist
 var dist embed.FS
@@ -37,30 +37,30 @@ type Console struct {
 	server *localaws.Server
 	aws    localaws.Services
 	time   clock.Clock // AWS's
-	pace   clock.Clock // by which pages are told of changes
+	pace   clock.Clock // for the intervals between looks for changes
 	person string
 	secret string
-	// repository and base are those of the Config.
+	// repository and base come from the Config.
 	repository, base string
 	pages            pages
 	firsts           sync.Map // of *First by the id of an action's execution
 }
 
-// Config says what a console is of.
+// Config configures a console.
 type Config struct {
 	Server *localaws.Server
 	Time   clock.Clock // the server's clock
-	// Person is who uses the console, for example a name and an e-mail address. What
-	// the console approves and stops is recorded with it.
+	// Person is the user of the console, for example a name and an e-mail address. It is
+	// recorded with what the console approves and stops.
 	Person string
-	// Repository is the directory of the repository that is delivered, and Base the
-	// commit of the release before. With them, the console shows which changed
-	// statements the tests run. They may be empty.
+	// Repository is the directory of the repository that is delivered, and Base the commit of
+	// the previous release. With them, the console shows which changed statements the tests
+	// run. They may be empty.
 	Repository, Base string
 }
 
-// Serve serves a console at the server's [localaws.ConsolePath]. It has a secret of its
-// own, which is new each time.
+// Serve serves a console at the server's [localaws.ConsolePath]. Each console has a new
+// secret.
 func Serve(cfg Config) *Console {
 	c := &Console{server: cfg.Server, aws: cfg.Server.Services(), time: cfg.Time, pace: clock.System(), person: cfg.Person, secret: rand.Text(), repository: cfg.Repository, base: cfg.Base}
 	c.server.ServeConsole(c.handler())
@@ -97,8 +97,8 @@ func (c *Console) handler() http.Handler {
 	index := file("index.html", "text/html; charset=utf-8")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		// The page loads what this endpoint serves, and nothing else. It runs no
-		// script and no style but the two files.
+		// The page may only load what this endpoint serves. It may only run the two files
+		// with its script and its style.
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; frame-src 'self'; "+
 			"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -107,8 +107,8 @@ func (c *Console) handler() http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 		h.Set("Cache-Control", "no-store")
-		// The script reads the rest of the address. The names in it may have slashes,
-		// which a ServeMux would take out.
+		// The script reads the rest of the address. The names in it may have slashes, which a
+		// ServeMux would remove.
 		rest := strings.TrimPrefix(r.URL.Path, localaws.ConsolePath)
 		if r.Method != http.MethodGet || strings.HasPrefix(rest, "app.") || strings.HasPrefix(rest, "api/") || strings.HasPrefix(rest, "page/") {
 			mux.ServeHTTP(w, r)
@@ -118,7 +118,7 @@ func (c *Console) handler() http.Handler {
 	})
 }
 
-// file serves a file of the front end. It holds no secret, so that anybody may read it.
+// file serves a file of the front end. The files contain no secret, so anybody may read them.
 func file(name, contentType string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		data, err := fs.ReadFile(dist, "dist/"+name)
@@ -150,7 +150,7 @@ type failure struct {
 
 func (f *failure) Error() string { return f.message }
 
-// holder lets only those ask who have the secret.
+// holder only lets requests with the secret through.
 func (c *Console) holder(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		given := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -174,7 +174,7 @@ func (c *Console) holder(h func(http.ResponseWriter, *http.Request) error) http.
 // maxBody is the size limit of a request in bytes.
 const maxBody = 64 << 10
 
-// does reads a request's JSON for something that is to be done.
+// does reads a request's JSON for something that changes AWS.
 func does[T any](do func(*http.Request, T) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		var in T
@@ -205,8 +205,8 @@ func answer(w http.ResponseWriter, status int, value any) {
 	_ = json.NewEncoder(w).Encode(value) // the client may be gone
 }
 
-// pages hold documents that a browser must load by an address, because a frame can't
-// send the secret. An address can't be guessed, and it is good for a minute.
+// pages has documents that a browser must load from an address, because a frame can't send
+// the secret. An address can't be guessed, and is valid for a minute.
 type pages struct {
 	mu   sync.Mutex
 	kept map[string]kept
@@ -217,7 +217,7 @@ type kept struct {
 	until time.Time
 }
 
-// pageTime is how long a page's address is good.
+// pageTime is how long a page's address is valid.
 const pageTime = time.Minute
 
 // add keeps a page and returns its ticket.
@@ -237,8 +237,8 @@ func (p *pages) add(now time.Time, html []byte) string {
 	return ticket
 }
 
-// page serves a page that an action has left. It may run no script and is in an origin
-// of its own, because whatever the action ran has written it.
+// page serves a page that an action has left. The page may run no script and has an origin of
+// its own, because anything that the action ran could have written it.
 func (c *Console) page(w http.ResponseWriter, r *http.Request) {
 	c.pages.mu.Lock()
 	k, ok := c.pages.kept[r.PathValue("ticket")]

@@ -30,11 +30,11 @@ type Deployment struct {
 	New     string     `json:"new,omitempty"`
 	Created time.Time  `json:"created"`
 	Ended   *time.Time `json:"ended,omitempty"`
-	// Undoes says that the deployment takes another one back.
+	// Undoes says that the deployment is the rollback of another one.
 	Undoes bool `json:"undoes,omitempty"`
 }
 
-// A Shift is how a deployment goes.
+// A Shift shows the progress of a deployment.
 type Shift struct {
 	Deployment
 	Function string  `json:"function"`
@@ -43,9 +43,9 @@ type Shift struct {
 	Events   []Event `json:"events"`
 	Alarms   []Alarm `json:"alarms"`
 	Error    string  `json:"error,omitempty"`
-	Rollback string  `json:"rollback,omitempty"` // the deployment that takes this one back
+	Rollback string  `json:"rollback,omitempty"` // the deployment that rolls this one back
 
-	// Versions is what each did since the shift began.
+	// Versions says what each version did since the shift began.
 	Versions  map[string]canary.Sample `json:"versions"`
 	Limits    *canary.Limits           `json:"limits,omitempty"`
 	Judgement *canary.Judgement        `json:"judgement,omitempty"`
@@ -91,7 +91,7 @@ func (c *Console) deployments(ctx context.Context) (any, error) {
 	}
 }
 
-// mostDeployments is about how many deployments are listed.
+// mostDeployments is approximately how many deployments are listed.
 const mostDeployments = 100
 
 func listedDeployment(info *types.DeploymentInfo) Deployment {
@@ -105,7 +105,7 @@ func listedDeployment(info *types.DeploymentInfo) Deployment {
 	return d
 }
 
-// shift reads how a deployment goes. The picture has a width in pixels.
+// shift reads the progress of a deployment. The picture has a width in pixels.
 func (c *Console) shift(ctx context.Context, id string, width int) (any, error) {
 	got, err := c.aws.Deployments.GetDeployment(ctx, &awscodedeploy.GetDeploymentInput{DeploymentId: &id})
 	if err != nil {
@@ -127,7 +127,7 @@ func (c *Console) shift(ctx context.Context, id string, width int) (any, error) 
 		return nil, err
 	}
 	if r.Start.IsZero() {
-		return s, nil // nothing has moved yet
+		return s, nil // no traffic has moved yet
 	}
 	if err := c.judge(ctx, s, r); err != nil {
 		return nil, err
@@ -143,8 +143,8 @@ func (c *Console) shift(ctx context.Context, id string, width int) (any, error) 
 // widest is the largest width of a picture in pixels.
 const widest = 2000
 
-// target adds the lifecycle events and the weights, of which CodeDeploy says only the
-// present one: those before are what the deployment's configuration says.
+// target adds the lifecycle events and the weights. CodeDeploy only reports the present
+// weight. The earlier ones follow from the deployment's configuration.
 func (c *Console) target(ctx context.Context, s *Shift, r *picture.Record, info *types.DeploymentInfo) error {
 	targets, err := c.aws.Deployments.BatchGetDeploymentTargets(ctx, &awscodedeploy.BatchGetDeploymentTargetsInput{DeploymentId: info.DeploymentId})
 	if err != nil {
@@ -178,8 +178,8 @@ func (c *Console) target(ctx context.Context, s *Shift, r *picture.Record, info 
 	return nil
 }
 
-// weights returns the shares of the new version from the beginning of a shift until
-// its end, or until now if it goes on.
+// weights returns the new version's shares from the beginning of a shift until its end, or
+// until now if it is in progress.
 func weights(routing *types.TrafficRoutingConfig, began, now time.Time, ended *time.Time, moved bool) []picture.Weight {
 	until := now
 	if ended != nil {
@@ -235,8 +235,7 @@ func (c *Console) alarmsOf(ctx context.Context, info *types.DeploymentInfo) ([]A
 	return alarms, nil
 }
 
-// judge compares the versions as promote does, by what production's alarms take for
-// too much.
+// judge compares the versions as promote does, with the limits of production's alarms.
 func (c *Console) judge(ctx context.Context, s *Shift, r *picture.Record) error {
 	length := r.Length
 	if n := len(r.Weights); s.Ended != nil && n > 0 {
@@ -262,8 +261,7 @@ func (c *Console) judge(ctx context.Context, s *Shift, r *picture.Record) error 
 	return nil
 }
 
-// limits returns what the alarms in the function's stack take for too much, or why it
-// is not known.
+// limits returns the limits of the alarms in the function's stack, or why they are unknown.
 func (c *Console) limits(ctx context.Context, function string) (*canary.Limits, string) {
 	const unknown = "The function's stack has no alarms that say what is too much, so nothing is judged."
 	resources, err := c.aws.Stacks.DescribeStackResources(ctx, &awscloudformation.DescribeStackResourcesInput{PhysicalResourceId: &function})

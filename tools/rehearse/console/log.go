@@ -13,19 +13,19 @@ import (
 
 // Lines are the next lines of a log.
 type Lines struct {
-	From  int    `json:"from"` // how many lines the page has before these
+	From  int    `json:"from"` // how many lines the page already has before these
 	Lines []Line `json:"lines"`
-	Token string `json:"token"` // to be sent lines after these
+	Token string `json:"token"` // needed to get the lines after these
 }
 
-// A Line is a line of a log, or a few: an event may have several.
+// A Line is a line of a log, or several lines if they belong to one event.
 type Line struct {
-	At   int64  `json:"at"` // milliseconds since 1970, by AWS's clock
+	At   int64  `json:"at"` // milliseconds since 1970, in AWS's time
 	Text string `json:"text"`
 }
 
-// log returns the source of a log stream's lines. A page that has some already is sent
-// the rest: the endpoint keeps the end of a long log, so that they can't be counted.
+// log returns the source of a log stream's lines. A page that already has some gets the
+// others. The lines can't be counted, because the endpoint only keeps the end of a long log.
 func (c *Console) log(t topic) source {
 	token, read := aws.String(t.Token), t.From
 	if t.Token == "" {
@@ -57,11 +57,11 @@ func (c *Console) log(t topic) source {
 	}
 }
 
-// maxLines is about how many lines one event has.
+// maxLines is approximately the largest number of lines in one event.
 const maxLines = 10_000
 
-// firstError returns the first error in the log of an action that has failed, as a
-// rehearsal prints it. It is read once.
+// firstError returns the first error in the log of an action that failed, as a rehearsal
+// prints it. The log is read once.
 func (c *Console) firstError(ctx context.Context, action string, at Stream) *First {
 	if known, ok := c.firsts.Load(action); ok {
 		return known.(*First) //nolint:forcetypeassert // nothing else is stored

@@ -13,8 +13,8 @@ import (
 	"github.com/magewright/magewright/tools/rehearse/keyboard"
 )
 
-// leads is a page that leads to a link. A link on a command line can be read by other
-// users of the machine; a file can't.
+// leads is a page that leads to a link. Other users of the machine can read a link on a
+// command line, but not a file.
 var leads = template.Must(template.New("leads").Parse(
 	`<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={{.}}"><title>Magewright console</title><p><a href="{{.}}">Magewright console</a></p></html>` + "\n"))
 
@@ -32,10 +32,10 @@ func (c *Console) Open(ctx context.Context) error {
 	case "windows":
 		program, args = "rundll32", []string{"url.dll,FileProtocolHandler", file}
 	}
-	// The program may be the browser itself, with other pages of the user's.
+	// The program may be the browser itself, which also shows other pages of the user's.
 	ctx = context.WithoutCancel(ctx)
 	go func() {
-		// The link is on the terminal for whoever has no browser.
+		// Somebody without a browser finds the link on the terminal.
 		_ = command.Cmd{}.Run(ctx, program, args...)
 	}()
 	return nil

@@ -8,7 +8,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 )
 
-// Person returns who runs this program: the name and address that git knows, or
+// Person returns who runs this program: the name and address in git's configuration, or
 // otherwise the user of the machine. It returns "" if neither is known.
 func Person(ctx context.Context, dir string) string {
 	git := gitcmd.AsUser(dir)

@@ -44,7 +44,7 @@ func (c *Console) pipelines(ctx context.Context) (any, error) {
 	return out, nil
 }
 
-// A Pipeline is a pipeline as one execution has gone through it.
+// A Pipeline shows a pipeline as one execution has passed through it.
 type Pipeline struct {
 	Name       string      `json:"name"`
 	Executions []Execution `json:"executions"` // the newest first
@@ -72,7 +72,7 @@ type Stage struct {
 	Status     string     `json:"status,omitempty"`
 	Retryable  bool       `json:"retryable,omitempty"`
 	Transition Transition `json:"transition"`
-	Waiting    []string   `json:"waiting,omitempty"` // executions in front of the stage
+	Waiting    []string   `json:"waiting,omitempty"` // executions that wait in front of the stage
 	Other      string     `json:"other,omitempty"`   // another execution that is in the stage
 	Actions    []Action   `json:"actions"`
 }
@@ -84,7 +84,7 @@ type Transition struct {
 	By      string `json:"by,omitempty"`
 }
 
-// An Action is an action, and how it went in the execution.
+// An Action shows an action and its result in the execution.
 type Action struct {
 	Name      string     `json:"name"`
 	ID        string     `json:"id,omitempty"` // of the action's execution
@@ -94,17 +94,17 @@ type Action struct {
 	Status    string     `json:"status"` // NotStarted before it begins
 	Started   *time.Time `json:"started,omitempty"`
 	Updated   *time.Time `json:"updated,omitempty"`
-	Command   string     `json:"command,omitempty"` // that does the same alone
+	Command   string     `json:"command,omitempty"` // the command that does the same alone
 	Summary   string     `json:"summary,omitempty"`
 	Error     string     `json:"error,omitempty"`
 	By        string     `json:"by,omitempty"`
 	Log       *Stream    `json:"log,omitempty"`
-	First     *First     `json:"first,omitempty"` // what failed first, by the log
+	First     *First     `json:"first,omitempty"` // what failed first, according to the log
 	Artifacts []string   `json:"artifacts,omitempty"`
 	Approval  *Approval  `json:"approval,omitempty"`
 }
 
-// A Stream is where a log is.
+// A Stream says where a log is.
 type Stream struct {
 	Group  string `json:"group"`
 	Stream string `json:"stream"`
@@ -126,7 +126,7 @@ type Approval struct {
 // most is how many executions are listed.
 const most = 20
 
-// pipeline reads a pipeline as an execution went through it, or the newest one if id
+// pipeline reads a pipeline as an execution passed through it, or as the newest one did if id
 // is "".
 func (c *Console) pipeline(ctx context.Context, name, id string) (any, error) {
 	declared, err := c.aws.Pipelines.GetPipeline(ctx, &awscodepipeline.GetPipelineInput{Name: &name})
@@ -182,9 +182,9 @@ func execution(e types.PipelineExecutionSummary) Execution {
 	return x
 }
 
-// subject returns the first line of a commit's message, which a source's summary may
-// have as JSON.
-// See https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_SourceRevision.html.
+// subject returns the first line of a commit's message, which may be inside JSON in a
+// source's summary. See
+// https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_SourceRevision.html.
 func subject(summary string) string {
 	var as struct{ CommitMessage string }
 	if json.Unmarshal([]byte(summary), &as) == nil && as.CommitMessage != "" {
@@ -194,8 +194,8 @@ func subject(summary string) string {
 	return first
 }
 
-// began returns the actions of an execution that have begun, each as it was the last
-// time, by stage and name.
+// began returns the actions of an execution that have begun, by stage and name. If an action
+// was repeated, its last run counts.
 func (c *Console) began(ctx context.Context, name, id string) (map[string]types.ActionExecutionDetail, error) {
 	began := map[string]types.ActionExecutionDetail{}
 	if id == "" {
@@ -262,7 +262,7 @@ func token(state types.StageState, id string) string {
 	return ""
 }
 
-// fill adds how an action went.
+// fill adds the result of an action.
 func (c *Console) fill(ctx context.Context, a *Action, d types.ActionExecutionDetail) {
 	a.ID, a.Status, a.Started, a.Updated, a.By = aws.ToString(d.ActionExecutionId), string(d.Status), d.StartTime, d.LastUpdateTime, aws.ToString(d.UpdatedBy)
 	if d.Input != nil && a.Category == string(types.ActionCategoryApproval) {
@@ -338,7 +338,7 @@ func clip(text string, length int) string {
 // retry runs a stage again.
 func (c *Console) retry(r *http.Request, in struct {
 	Pipeline, Stage, Execution string
-	All                        bool // else only the actions that failed
+	All                        bool // otherwise only the actions that failed
 }) error {
 	mode := types.StageRetryModeFailedActions
 	if in.All {
@@ -353,7 +353,7 @@ func (c *Console) retry(r *http.Request, in struct {
 // stop stops an execution.
 func (c *Console) stop(r *http.Request, in struct {
 	Pipeline, Execution string
-	Abandon             bool // else the actions in progress are completed
+	Abandon             bool // otherwise the actions in progress are completed
 }) error {
 	reason := "stopped in the console"
 	if c.person != "" {
@@ -369,7 +369,7 @@ func (c *Console) stop(r *http.Request, in struct {
 // See https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_StopPipelineExecution.html.
 const maxReason = 200
 
-// transition opens or closes the way into a stage.
+// transition opens or closes the transition into a stage.
 func (c *Console) transition(r *http.Request, in struct {
 	Pipeline, Stage string
 	Enable          bool

@@ -35,7 +35,7 @@ func (c *Console) requests(from int) source {
 	}
 }
 
-// Sent is what was sent as a request.
+// Sent is what a request contained.
 type Sent struct {
 	Method string            `json:"method"`
 	URI    string            `json:"uri"`
@@ -43,7 +43,7 @@ type Sent struct {
 	Body   string            `json:"body"`
 }
 
-// sent answers with what was sent as the request with a number.
+// sent answers with what the request with a number contained.
 func (c *Console) sent(w http.ResponseWriter, r *http.Request) error {
 	number, err := strconv.Atoi(r.URL.Query().Get("number"))
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *Console) kept(number int) (trail.Sent, error) {
 		return s, &failure{http.StatusNotFound, fmt.Sprintf("What was sent as this request is not kept: it is not among the newest %d, has more than %d bytes, was refused before it was read, or writes an object of S3.", trail.Size, trail.MostSent)}
 	}
 	if s.Service == "" {
-		return s, &failure{http.StatusNotFound, "Nobody has signed this request, so that it can't be sent again as you."}
+		return s, &failure{http.StatusNotFound, "Nobody has signed this request, so it can't be sent again as you."}
 	}
 	return s, nil
 }
@@ -81,8 +81,8 @@ var sender = http.Client{CheckRedirect: func(*http.Request, []*http.Request) err
 // mostAnswered is how many bytes of an answer are shown.
 const mostAnswered = 64 << 10
 
-// replay sends a request again, as the account's user: what its caller signed with is
-// not kept.
+// replay sends a request again as the account's user, because the original caller's signing
+// key is not kept.
 func (c *Console) replay(w http.ResponseWriter, r *http.Request) error {
 	var in struct{ Number int }
 	if err := decode(w, r, &in); err != nil {
@@ -119,7 +119,7 @@ func (c *Console) replay(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// readable returns a text, or says that there is none.
+// readable returns a text, or says that it is not a text.
 func readable(body []byte) string {
 	if utf8.Valid(body) {
 		return string(body)

@@ -53,7 +53,7 @@ type Item struct {
 	Ref
 	State string `json:"state,omitempty"`
 	Says  string `json:"says,omitempty"`
-	Stack string `json:"stack,omitempty"` // that made it
+	Stack string `json:"stack,omitempty"` // the stack that made it
 }
 
 // A Thing is something that exists.
@@ -99,8 +99,7 @@ func at(t *time.Time) Cell {
 	return Cell{Text: t.UTC().Format("2006-01-02 15:04:05")}
 }
 
-// typesShown are the types of resources that are things, and how their physical ids
-// name them.
+// typesShown are the types of resources that are shown, with the properties that name them.
 var typesShown = map[string]struct {
 	kind string
 	name func(id string) string
@@ -120,7 +119,7 @@ func same(id string) string       { return id }
 func lastOfARN(id string) string  { return id[strings.LastIndexByte(id, ':')+1:] }
 func afterSlash(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
 
-// refOf returns the thing that a stack's resource is, or nil.
+// refOf returns the thing for a stack's resource, or nil.
 func refOf(resourceType, id string) *Ref {
 	shown, ok := typesShown[resourceType]
 	if !ok || id == "" {
@@ -334,7 +333,7 @@ func (c *Console) stackThing(ctx context.Context, t *Thing) error {
 	t.fact("Description", plain(aws.ToString(s.Description)))
 	t.fact("Created", at(s.CreationTime))
 	t.fact("Updated", at(s.LastUpdatedTime))
-	outputs := Table{Title: "Outputs", Columns: []string{"Name", "Value"}, Empty: "The stack puts nothing out."}
+	outputs := Table{Title: "Outputs", Columns: []string{"Name", "Value"}, Empty: "The stack has no outputs."}
 	for _, o := range s.Outputs {
 		outputs.Rows = append(outputs.Rows, []Cell{plain(aws.ToString(o.OutputKey)), code(aws.ToString(o.OutputValue))})
 	}
@@ -534,7 +533,7 @@ func version(v lambdatypes.FunctionConfiguration) []Cell {
 	return []Cell{plain(aws.ToString(v.Version)), plain(aws.ToString(v.Description)), plain(aws.ToString(v.LastModified)), code(clip(aws.ToString(v.CodeSha256), 12))}
 }
 
-// invocations adds what the function did in the last hour, by AWS's clock.
+// invocations adds what the function did in the last hour of AWS's time.
 func (c *Console) invocations(ctx context.Context, t *Thing) error {
 	now := c.time.Now()
 	in := &awscloudwatch.GetMetricDataInput{StartTime: aws.Time(now.Add(-time.Hour).Truncate(time.Minute)), EndTime: aws.Time(now.Truncate(time.Minute).Add(time.Minute))}
@@ -560,7 +559,7 @@ func (c *Console) invocations(ctx context.Context, t *Thing) error {
 	return nil
 }
 
-// streams lists the streams of a log group, which may not be there yet.
+// streams lists the streams of a log group, which may not exist yet.
 func (c *Console) streams(ctx context.Context, group string) Table {
 	t := Table{Title: "Logs", Columns: []string{"Stream", "Last line"}, Empty: "Nothing has been written yet."}
 	listed, err := c.aws.Logs.DescribeLogStreams(ctx, &awslogs.DescribeLogStreamsInput{LogGroupName: &group})
@@ -741,7 +740,7 @@ func (c *Console) tableThing(ctx context.Context, t *Thing) error {
 	return nil
 }
 
-// attribute returns a value as JSON has it. Numbers are texts, so that none is rounded.
+// attribute returns a value in JSON. Numbers are texts, so that none is rounded.
 func attribute(v dynamotypes.AttributeValue) any {
 	switch v := v.(type) {
 	case *dynamotypes.AttributeValueMemberS:

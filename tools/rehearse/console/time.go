@@ -9,14 +9,14 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// Clock is how AWS's time stands.
+// Clock is the state of AWS's time.
 type Clock struct {
 	Now    time.Time  `json:"now"`
 	Rate   float64    `json:"rate"`             // how many times as fast as real time it passes now
 	Factor float64    `json:"factor,omitempty"` // while AWS only waits; 0 if the clock can't be controlled
 	Paused bool       `json:"paused,omitempty"`
-	Held   bool       `json:"held,omitempty"` // whether something of AWS only waits
-	Busy   int        `json:"busy,omitempty"` // how much runs in real time
+	Held   bool       `json:"held,omitempty"` // whether something on AWS only waits
+	Busy   int        `json:"busy,omitempty"` // how many things run in real time
 	Next   *time.Time `json:"next,omitempty"` // the next event
 }
 

@@ -18,18 +18,18 @@ import (
 // A topic is something that a page watches.
 type topic struct {
 	Kind string `json:"kind"`
-	// Name and ID say of what: a pipeline and an execution, a log group and a stream.
+	// Name and ID identify it: a pipeline and an execution, or a log group and a stream.
 	Name string `json:"name"`
 	ID   string `json:"id"`
 	// From is how many lines the page has already, or the number of its last request.
 	From int `json:"from"`
-	// Token is what came with a log's last lines.
+	// Token came with a log's last lines.
 	Token string `json:"token"`
-	// Width is that of a picture in pixels.
+	// Width is the width of a picture in pixels.
 	Width int `json:"width"`
 }
 
-// A source returns what is new of a topic. It returns nil if nothing is.
+// A source returns what is new about a topic. It returns nil if nothing is.
 type source func(ctx context.Context) (any, error)
 
 // Limits of a page's request.
@@ -41,8 +41,8 @@ const (
 	silence = 5 * time.Second
 )
 
-// watch tells a page what it asks for, and each change of that, as server-sent events.
-// See https://html.spec.whatwg.org/multipage/server-sent-events.html.
+// watch sends a page what it asks for, and each change of that, as server-sent events. See
+// https://html.spec.whatwg.org/multipage/server-sent-events.html.
 func (c *Console) watch(w http.ResponseWriter, r *http.Request) error {
 	var topics []topic
 	if err := json.Unmarshal([]byte(r.URL.Query().Get("topics")), &topics); err != nil || len(topics) == 0 || len(topics) > maxTopics {
@@ -148,7 +148,7 @@ func (c *Console) every(interval time.Duration, read source) source {
 	}
 }
 
-// changes asks again after an interval, and returns what is other than before.
+// changes asks again after an interval, and returns what has changed.
 func (c *Console) changes(interval time.Duration, read source) source {
 	var before []byte
 	return c.every(interval, func(ctx context.Context) (any, error) {

@@ -23,8 +23,8 @@ func findDelve() (string, error) {
 	return "", exit.Missing("go install github.com/go-delve/delve/cmd/dlv@latest, and put $(go env GOPATH)/bin into PATH", "the debugger delve is not installed: %w", err)
 }
 
-// firstPort is that of the first function's debugger. The next function has the next
-// one.
+// firstPort is the port of the first function's debugger. The next function has the next
+// port.
 const firstPort = 2345
 
 func (l *loop) port(f *function) int { return firstPort + slices.Index(l.functions.all, f) }
@@ -32,10 +32,10 @@ func (l *loop) port(f *function) int { return firstPort + slices.Index(l.functio
 // debuggee is the file in a package that the debugger runs.
 const debuggee = "program"
 
-// debugged returns the files by which a function runs in the debugger. The program goes
-// on at once, and a client may connect at any time: a function that waits for a client
-// would exceed the ten seconds that Lambda gives it to start.
-// See https://github.com/go-delve/delve/blob/master/Documentation/usage/dlv_exec.md.
+// debugged returns the files with which a function runs in the debugger. The program starts
+// at once, and a client may connect at any time. A function that waited for a client would
+// exceed the ten seconds that Lambda gives it to start. See
+// https://github.com/go-delve/delve/blob/master/Documentation/usage/dlv_exec.md.
 func (l *loop) debugged(f *function, program []byte) map[string][]byte {
 	script := fmt.Sprintf("#!/bin/sh\nexec '%s' exec --headless --listen=127.0.0.1:%d --api-version=2 --accept-multiclient --continue \"$LAMBDA_TASK_ROOT/%s\"\n",
 		strings.ReplaceAll(l.delve, "'", `'\''`), l.port(f), debuggee)
@@ -46,8 +46,8 @@ func (l *loop) debugged(f *function, program []byte) map[string][]byte {
 // See https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
 const longest = 900
 
-// stopClock gives a function the longest time, and one environment: a second one would
-// have to listen on the same port.
+// stopClock gives a function the longest time-out, and only one environment, because a second
+// one would have to listen on the same port.
 func (fs *functions) stopClock(ctx context.Context, f *function) error {
 	_, err := fs.client.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{FunctionName: &f.name, Timeout: aws.Int32(longest)})
 	if err == nil {

@@ -28,21 +28,21 @@ import (
 	"github.com/magewright/magewright/tools/rehearse/results"
 )
 
-// A loop brings to the embedded AWS what is saved.
+// A loop brings saved files to the embedded AWS.
 type loop struct {
 	cfg   project.Config
 	aws   aws.Config
 	clock clock.Clock
 	out   io.Writer
-	delve string // the debugger's program, "" without -debug
+	delve string // the debugger's program; "" without -debug
 
 	layout    layout
 	deployed  bool
 	functions functions
-	templates map[string]string // digests of what is deployed, by file
+	templates map[string]string // digests of the deployed templates, by file
 }
 
-// step does something whose output is only shown if it fails.
+// step runs something whose output is only shown if it fails.
 func (l *loop) step(name string, f func(project.Config) error) error {
 	var said bytes.Buffer
 	cfg := l.cfg
@@ -58,8 +58,8 @@ func (l *loop) step(name string, f func(project.Config) error) error {
 	return nil
 }
 
-// handle brings what was saved to the embedded AWS. What goes wrong is printed, and
-// what was deployed before goes on. It reports whether there was anything to do.
+// handle brings saved files to the embedded AWS. It prints errors, and what was deployed
+// before continues to run. It reports whether there was anything to do.
 func (l *loop) handle(ctx context.Context, changed []string) bool {
 	duty := l.layout.sort(changed)
 	if !l.deployed {
@@ -103,9 +103,9 @@ func (l *loop) handle(ctx context.Context, changed []string) bool {
 	return true
 }
 
-// deploy synthesizes the files as they are, and deploys the first stage if its templates
-// have changed. Then it replaces the code of functions that have been replaced before:
-// CloudFormation does not know of that.
+// deploy synthesizes the files as they are, and deploys the first stage if its templates have
+// changed. Then it replaces the code of functions again that were replaced before, because
+// CloudFormation does not know about that.
 func (l *loop) deploy(ctx context.Context) error {
 	found, err := findLayout(ctx, l.cfg)
 	if err != nil {
@@ -156,8 +156,8 @@ func digests(cfg project.Config, stage manifest.Stage) (map[string]string, error
 	return all, nil
 }
 
-// link finds out which function is made of which program, and replaces the code of
-// those that CloudFormation has left at another state.
+// link finds out which function is made from which program. It replaces the code of the
+// functions that CloudFormation has left in another state.
 func (l *loop) link(ctx context.Context) error {
 	if len(l.layout.programs) == 0 {
 		fmt.Fprintf(l.out, "no function is built here: %s/cdk.json names no \"functions\", so each change is synthesized and deployed\n", l.cfg.Settings())
@@ -170,7 +170,7 @@ func (l *loop) link(ctx context.Context) error {
 		}
 		linked := l.functions.link(p.Dir, built)
 		if linked == 0 {
-			fmt.Fprintf(l.out, "no function of the stack is made of %s: a change of it is synthesized and deployed\n", p.Dir)
+			fmt.Fprintf(l.out, "no function of the stack is made from %s, so a change of it is synthesized and deployed\n", p.Dir)
 			continue
 		}
 		if l.delve != "" {
@@ -193,7 +193,7 @@ func (l *loop) compile(ctx context.Context, p made, debugger bool) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	// Only what the compiler says is shown.
+	// Only the compiler's messages are shown.
 	var said bytes.Buffer
 	cfg := l.cfg
 	cfg.Stderr = &said
@@ -254,7 +254,7 @@ func (l *loop) smoke(ctx context.Context) error {
 	case !l.deployed:
 		return nil
 	case l.delve != "":
-		fmt.Fprintln(l.out, "the smoke test is left out: it would not wait for a program that stands in a debugger")
+		fmt.Fprintln(l.out, "the smoke test is left out, because it would not wait for a program that is stopped in a debugger")
 		return nil
 	}
 	began := l.clock.Now()
@@ -265,9 +265,9 @@ func (l *loop) smoke(ctx context.Context) error {
 	if err != nil {
 		fmt.Fprint(l.out, said.String())
 		if e, ok := errors.AsType[*exit.Error](err); ok {
-			err = e.Err // its next command is for a release
+			err = e.Err // its next command is meant for a release
 		}
-		return exit.Failed("mend it and save it; the log of the function is above, and in the console", "the smoke test fails: %w", err)
+		return exit.Failed("fix it and save it; the log of the function is above, and in the console", "the smoke test fails: %w", err)
 	}
 	fmt.Fprintln(l.out, timed(saidSmoke(steps), clock.Since(l.clock, began)))
 	return nil

@@ -1,6 +1,6 @@
-// Package dev is the inner loop: the embedded AWS stays up with the first stage deployed
-// to it, and what somebody saves runs there a moment later. A changed function is built,
-// and its code is replaced directly (hotswap), as cdk watch does on AWS; a changed CDK app
+// Package dev is the inner loop. The embedded AWS stays up with the first stage deployed to
+// it, and saved changes run there a moment later. If a function changes, it is built and its
+// code is replaced directly (a hotswap), as cdk watch does on AWS. If the CDK app changes, it
 // is synthesized and deployed. Then the smoke test runs.
 package dev
 
@@ -21,7 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/rehearse/local"
 )
 
-// speed is how many times as fast AWS's waits pass: a canary of a deployment takes
+// speed is how many times as fast AWS's waits pass, so that the canary of a deployment takes
 // seconds.
 const speed = 60
 
@@ -52,7 +52,7 @@ func Main(ctx context.Context, args []string) error {
 	return l.run(ctx, *port)
 }
 
-// run starts the embedded AWS, deploys to it, and then follows what is saved until the
+// run starts the embedded AWS and deploys to it. Then it follows saved changes until the
 // context ends.
 func (l *loop) run(ctx context.Context, port int) (err error) {
 	screen := live.NewScreen(l.cfg.Stdout)
@@ -80,7 +80,7 @@ func (l *loop) run(ctx context.Context, port int) (err error) {
 	if err != nil {
 		return err
 	}
-	// What can't be deployed yet can be mended while the AWS runs.
+	// If something can't be deployed yet, it can be fixed while the AWS runs.
 	l.report(ctx, l.deploy(ctx))
 	l.report(ctx, l.smoke(ctx))
 	go l.tail(ctx, endpoint.Server.Services())

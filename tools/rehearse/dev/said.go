@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// What the loop says is here, because infra/docs/dev.md shows it, and a test compares the
+// The loop's messages are here because infra/docs/dev.md shows them, and a test compares the
 // two.
 
-// timed is a line of something that took a time.
+// timed is a line about something that took a certain time.
 func timed(what string, took time.Duration) string {
 	return fmt.Sprintf("%-40s %5.2f s", what, took.Seconds())
 }
 
 const saidServed = "serves what was saved after"
 
-// saidSaved names files that were saved, the first of many.
+// saidSaved names saved files, of many only the first.
 func saidSaved(files []string) string {
 	const most = 3
 	more := ""

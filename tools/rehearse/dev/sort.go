@@ -12,25 +12,26 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// Sources are the files that something is made of. Paths are from the root, with slashes.
+// Sources are the files from which something is made. Paths are relative to the root, with
+// slashes.
 type sources struct {
 	dirs, files []string
 }
 
-// has reports whether a file is one of them.
+// has reports whether a file is one of the sources.
 func (s sources) has(name string) bool {
 	return slices.Contains(s.files, name) || strings.HasSuffix(name, ".go") && slices.Contains(s.dirs, path.Dir(name))
 }
 
-// A layout says what is made of which files.
+// A layout says from which files everything is made.
 type layout struct {
 	settings string  // the directory of the settings
 	programs []made  // the functions that are built here
 	app      string  // the directory of the CDK app
-	appCode  sources // what it is made of, if it is in Go
+	appCode  sources // its sources if it is written in Go
 }
 
-// Made is the program of a function, with what it is made of.
+// Made is the program of a function with its sources.
 type made struct {
 	build.Program
 	sources
@@ -38,7 +39,7 @@ type made struct {
 
 // A duty is what has to be done after files were saved.
 type duty struct {
-	programs []string // the directories of those to build
+	programs []string // the directories of the functions to build
 	app      bool     // synthesize and deploy
 	smoke    bool     // even if nothing else has to be done
 }
@@ -46,7 +47,7 @@ type duty struct {
 // nothing reports whether there is nothing to do.
 func (d duty) nothing() bool { return len(d.programs) == 0 && !d.app && !d.smoke }
 
-// modules are files that say which other modules everything in Go is made of.
+// modules are the files that determine the modules for everything in Go.
 var modules = []string{"go.mod", "go.sum", "go.work", "go.work.sum"}
 
 // sort returns what has to be done for files.
@@ -72,7 +73,7 @@ func (l layout) sort(changed []string) duty {
 				}
 			}
 		}
-		// An app at the root has everything below it that is no function.
+		// For an app at the root, everything below it that is not a function belongs to it.
 		below := l.app == "." || strings.HasPrefix(name, l.app+"/")
 		if l.appCode.has(name) || below && !functions {
 			d.app = true
@@ -82,7 +83,7 @@ func (l layout) sort(changed []string) duty {
 	return d
 }
 
-// findLayout finds out what is made of what.
+// findLayout finds out from which files everything is made.
 func findLayout(ctx context.Context, cfg project.Config) (layout, error) {
 	l := layout{settings: cfg.Settings(), app: cfg.Settings()}
 	if cfg.Adopted() {

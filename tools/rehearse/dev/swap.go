@@ -25,7 +25,7 @@ import (
 
 const executable = build.Executable
 
-// functions are those of the first stage's stack.
+// functions are the functions of the first stage's stack.
 type functions struct {
 	client *lambda.Client
 	all    []*function
@@ -36,9 +36,9 @@ type function struct {
 	logical, name string
 	file          string // its package in the assembly
 	program       string // the directory of its program, or ""
-	deployed      string // SHA-256 of the package that CloudFormation knows of
-	serves        string // that of the package that serves, hexadecimal
-	ours          string // the version that was published here, or ""
+	deployed      string // SHA-256 of the package that CloudFormation knows
+	serves        string // SHA-256 of the package that serves, in hexadecimal
+	ours          string // the version that was published here; may be ""
 }
 
 // find finds the functions of a stack and their packages.
@@ -58,7 +58,7 @@ func (fs *functions) find(ctx context.Context, cfg aws.Config, p project.Config,
 		f := &function{logical: pkg.LogicalID, name: aws.ToString(found.StackResourceDetail.PhysicalResourceId), file: filepath.Join(p.Assembly, filepath.FromSlash(pkg.File)), deployed: pkg.SHA256, serves: pkg.SHA256}
 		for _, b := range before {
 			if b.name == f.name && b.deployed == f.deployed {
-				// Its code was left alone.
+				// Its code has not changed.
 				f.serves, f.ours = b.serves, b.ours
 			}
 		}
@@ -67,7 +67,7 @@ func (fs *functions) find(ctx context.Context, cfg aws.Config, p project.Config,
 	return nil
 }
 
-// of returns the functions that are made of a program.
+// of returns the functions that are made from a program.
 func (fs *functions) of(dir string) []*function {
 	var all []*function
 	for _, f := range fs.all {
@@ -87,7 +87,7 @@ func (fs *functions) packages() smoke.Packages {
 	return all
 }
 
-// link notes which functions are made of a program, and returns how many: those whose
+// link notes which functions are made from a program, and returns how many: those whose
 // package has the same executable.
 func (fs *functions) link(dir string, program []byte) int {
 	n := 0
@@ -118,7 +118,7 @@ func executableIn(file string) ([]byte, error) {
 	return sum.Sum(nil), err
 }
 
-// restore replaces the code of a program's functions if another one serves.
+// restore replaces the code of a program's functions if other code serves.
 func (fs *functions) restore(ctx context.Context, dir string, program []byte) error {
 	for _, f := range fs.of(dir) {
 		if f.serves == f.deployed {
@@ -131,8 +131,9 @@ func (fs *functions) restore(ctx context.Context, dir string, program []byte) er
 	return nil
 }
 
-// swap replaces files in the code of a function, and has all its aliases lead there. It
-// returns the version. CloudFormation does not know of it, as of cdk watch's hotswaps.
+// swap replaces files in the code of a function, and lets all its aliases point to the new
+// version, which it returns. CloudFormation does not know about that, just as with cdk
+// watch's hotswaps.
 func (fs *functions) swap(ctx context.Context, f *function, files map[string][]byte) (version string, err error) {
 	packed, err := repack(f.file, files)
 	if err != nil {
@@ -156,7 +157,7 @@ func (fs *functions) swap(ctx context.Context, f *function, files map[string][]b
 	sum := sha256.Sum256(packed)
 	f.serves = hex.EncodeToString(sum[:])
 	if f.ours != "" && f.ours != version {
-		// Its environments end, and with them a debugger that holds the port.
+		// Its environments end, and with them a debugger that occupies the port.
 		if _, err := fs.client.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: &f.name, Qualifier: &f.ours}); err != nil {
 			return "", fmt.Errorf("removing version %s of %s: %w", f.ours, f.name, err)
 		}
@@ -168,7 +169,7 @@ func (fs *functions) swap(ctx context.Context, f *function, files map[string][]b
 	return version, nil
 }
 
-// repack returns a package with other files in it, or more.
+// repack returns a package in which files are replaced or added.
 func repack(file string, files map[string][]byte) ([]byte, error) {
 	archive, err := zip.OpenReader(file)
 	if err != nil {
@@ -198,7 +199,7 @@ func repack(file string, files map[string][]byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	// The directory of the archive is written at its end.
+	// The archive's directory is written at its end.
 	err = w.Close()
 	return packed.Bytes(), err
 }

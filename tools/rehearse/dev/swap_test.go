@@ -82,7 +82,7 @@ func TestSwap(t *testing.T) {
 		served := stagetest.Must[*lambda.GetFunctionOutput](t)(stage.Functions.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &stage.Outputs.FunctionName, Qualifier: &version}))
 		sum := stagetest.Must[[]byte](t)(base64.StdEncoding.DecodeString(*served.Configuration.CodeSha256))
 		if all := fs.packages(); !maps.Equal(all, smoke.Packages{"Service": hex.EncodeToString(sum)}) {
-			t.Errorf("%q serves, and Lambda says %x", all, sum)
+			t.Errorf("%q serves, but Lambda says %x", all, sum)
 		}
 	}
 	versions := stagetest.Must[*lambda.ListVersionsByFunctionOutput](t)(stage.Functions.ListVersionsByFunction(ctx, &lambda.ListVersionsByFunctionInput{FunctionName: &stage.Outputs.FunctionName}))

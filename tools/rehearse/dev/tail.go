@@ -16,10 +16,10 @@ import (
 	"github.com/magewright/magewright/tools/localaws"
 )
 
-// tailEach is the time from one look at the logs to the next.
+// tailEach is the time between two looks at the logs.
 const tailEach = 300 * time.Millisecond
 
-// tail prints what the functions log, until ctx ends.
+// tail prints what the functions log until ctx ends.
 func (l *loop) tail(ctx context.Context, services localaws.Services) {
 	t := newTail(services)
 	for clock.Sleep(ctx, l.clock, tailEach) == nil {
@@ -29,9 +29,9 @@ func (l *loop) tail(ctx context.Context, services localaws.Services) {
 	}
 }
 
-// A tail remembers what it has read of the logs of all functions. It asks the services
-// directly, as the console does: the newest requests that the console shows are then
-// those of others.
+// A tail remembers what it has read of the functions' logs. Like the console, it asks the
+// services directly, so that its own requests don't fill the console's list of the newest
+// requests.
 type tail struct {
 	services localaws.Services
 	begin    map[string]int64           // milliseconds of the newest event, by group
@@ -42,8 +42,8 @@ func newTail(services localaws.Services) *tail {
 	return &tail{services: services, begin: map[string]int64{}, seen: map[string]map[string]bool{}}
 }
 
-// news returns the lines that are new, each with its function. What can't be read is
-// read the next time: there is no group before a function was invoked.
+// news returns the new lines, each with its function. What can't be read now is read the next
+// time: a function that was never invoked has no group.
 func (t *tail) news(ctx context.Context) []string {
 	var lines []string
 	in := &lambda.ListFunctionsInput{}
@@ -67,7 +67,7 @@ func (t *tail) news(ctx context.Context) []string {
 	}
 }
 
-// group returns what is new in a group.
+// group returns the new lines in a group.
 func (t *tail) group(ctx context.Context, group string) []string {
 	var messages []string
 	begin, before, latest := t.begin[group], t.seen[group], map[string]bool{}
@@ -75,7 +75,7 @@ func (t *tail) group(ctx context.Context, group string) []string {
 	for {
 		page, err := t.services.Logs.FilterLogEvents(ctx, in)
 		if err != nil {
-			maps.Copy(latest, before) // those that could not be read again
+			maps.Copy(latest, before) // the ids that could not be read again
 			break
 		}
 		for _, e := range page.Events {
@@ -98,11 +98,11 @@ func (t *tail) group(ctx context.Context, group string) []string {
 	return messages
 }
 
-// random is what CloudFormation adds to a name.
+// random matches what CloudFormation appends to a name.
 var random = regexp.MustCompile(`-[A-Z0-9]{8,}$`)
 
-// short returns the name of a function as the stack calls it: CloudFormation names it
-// STACK-LOGICALID-RANDOM if the template does not.
+// short returns the name that a function has in its stack. If the template gives no name,
+// CloudFormation calls it STACK-LOGICALID-RANDOM.
 func short(name string) string {
 	if !random.MatchString(name) {
 		return name
@@ -111,8 +111,8 @@ func short(name string) string {
 	return name[strings.LastIndexByte(name, '-')+1:]
 }
 
-// boring reports whether nobody waits for a line: Lambda's own, and metrics in the
-// embedded metric format.
+// boring reports whether nobody needs a line: Lambda's own lines, and metrics in the embedded
+// metric format.
 func boring(message string) bool {
 	if strings.HasPrefix(message, "{") && strings.Contains(message, `"CloudWatchMetrics"`) {
 		return true

@@ -15,34 +15,34 @@ import (
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 )
 
-// between is the time from one look at the files to the next.
+// between is the time between two looks at the files.
 const between = 200 * time.Millisecond
 
-// A watch notices which files somebody has saved. It looks at the size and the time of
-// each file that git would not ignore. Looking takes a few milliseconds for thousands of
-// files. It works on every system and file system, also those of containers and virtual
-// machines, which pass on no notices of changes, and needs no watch of the kernel for each
-// file or directory, of which there is a limited number.
+// A watch notices which files were saved. It compares the size and the time of each file that
+// git would not ignore. That takes a few milliseconds for thousands of files. It works on
+// every system and file system, including those of containers and virtual machines that don't
+// pass on notifications. It needs none of the kernel's watches, of which there is a limited
+// number.
 type watch struct {
 	ctx   context.Context
 	dir   string
-	files map[string]state // by their paths from dir, with slashes
+	files map[string]state // by their paths relative to dir, with slashes
 	dirs  map[string]state
 }
 
-// A state is how a file was found.
+// A state is the state in which a file was found.
 type state struct {
 	size     int64
 	modified time.Time
 }
 
-// newWatch returns a watch of a checkout. What is saved from now on is a change.
+// newWatch returns a watch of a checkout. It reports what is saved from now on.
 func newWatch(ctx context.Context, dir string) (*watch, error) {
 	w := &watch{ctx: ctx, dir: dir}
 	return w, w.list()
 }
 
-// list asks git which files there are.
+// list asks git for the files.
 func (w *watch) list() error {
 	listed, err := gitcmd.In(w.dir).Output(w.ctx, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	if err != nil {
@@ -67,7 +67,7 @@ func (w *watch) list() error {
 	return nil
 }
 
-// look returns the state of a file, the zero value if it is not there.
+// look returns the state of a file, or the zero value if it does not exist.
 func (w *watch) look(name string) state {
 	info, err := os.Lstat(filepath.Join(w.dir, filepath.FromSlash(name)))
 	if err != nil {
@@ -84,7 +84,7 @@ func (w *watch) look(name string) state {
 func (w *watch) changed() ([]string, error) {
 	var all []string
 	before := w.files
-	// Only what is in a directory whose time has changed can be new or gone.
+	// A file can only be new or deleted if the time of its directory has changed.
 	for dir, was := range w.dirs {
 		if w.look(dir) != was {
 			if err := w.list(); err != nil {
@@ -145,5 +145,5 @@ func (w *watch) next(ctx context.Context, c clock.Clock) ([]string, error) {
 	}
 }
 
-// settle is how long nothing may be saved before what was saved is taken up.
+// settle is how long nothing may be saved before the loop starts working.
 const settle = 50 * time.Millisecond

@@ -1,4 +1,5 @@
-// Package keyboard hands what somebody types at the terminal to who has asked.
+// Package keyboard passes what somebody types at the terminal to the question that waits for
+// it.
 package keyboard
 
 import (
@@ -11,8 +12,8 @@ import (
 	"golang.org/x/term"
 )
 
-// A Keyboard hands each line that somebody types to the question that waits for an
-// answer. If none waits, the line opens the console.
+// A Keyboard passes each typed line to the question that waits for an answer. If no question
+// waits, the line opens the console.
 type Keyboard struct {
 	Open func() // may be nil; must be set before Listen
 
@@ -28,8 +29,8 @@ type Typed struct {
 	Err  error
 }
 
-// Listen reads lines until there are no more. It reads from then on, whether or not
-// somebody asks: what is typed before a question is no answer to it.
+// Listen reads lines until there are no more. It reads all the time, whether or not somebody
+// asks: a line that is typed before a question is not an answer to it.
 func (k *Keyboard) Listen(in io.Reader) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -67,7 +68,7 @@ func (k *Keyboard) hand(t Typed) {
 // asked is how many lines of an answer are kept until they are read.
 const asked = 16
 
-// Ask begins a question: the lines from now on are its answers, until end is called.
+// Ask begins a question. The following lines are its answers, until end is called.
 func (k *Keyboard) Ask() (lines <-chan Typed, end func()) {
 	answers := make(chan Typed, asked)
 	k.mu.Lock()

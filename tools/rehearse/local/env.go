@@ -16,11 +16,11 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// EnvFile holds the exports of the embedded AWS that runs for this checkout, below
-// the directory for evidence. It is there as long as that AWS runs.
+// EnvFile has the exports of the embedded AWS that runs for this checkout, below the
+// directory for evidence. It exists as long as that AWS runs.
 const EnvFile = "local.env"
 
-// fastest is how fast time may pass: a canary of five minutes takes a third of a
+// fastest is how fast time may pass. A canary of five minutes then takes a third of a
 // millisecond.
 const fastest = 1_000_000
 
@@ -32,7 +32,7 @@ func CheckPort(target string, port int) error {
 	return exit.Misused(target, "-port=%d is not a port: they are 1 to 65535, and 0 takes a free one", port)
 }
 
-// CheckSpeed returns a usage error unless AWS's waits can pass so many times as fast.
+// CheckSpeed returns a usage error unless AWS's waits can pass this many times as fast.
 func CheckSpeed(target string, speed float64) error {
 	// NaN is neither.
 	if speed >= 1 && speed <= fastest {
@@ -41,8 +41,8 @@ func CheckSpeed(target string, speed float64) error {
 	return exit.Misused(target, "-speed=%v: AWS's waits pass 1 to %d times as fast", speed, fastest)
 }
 
-// WriteEnv keeps exports in EnvFile, for their owner only. The returned function
-// removes it again, unless another AWS has replaced it.
+// WriteEnv stores exports in EnvFile, for their owner only. The returned function removes the
+// file again, unless another AWS has replaced it.
 func WriteEnv(cfg project.Config, exports string) (remove func() error, err error) {
 	path, err := cfg.Path(EnvFile)
 	if err != nil {
@@ -84,7 +84,7 @@ func printEnv(ctx context.Context, cfg project.Config) error {
 	return nil
 }
 
-// endpointOf returns the endpoint that exports name.
+// endpointOf returns the endpoint in exports.
 func endpointOf(exports string) string {
 	lines := bufio.NewScanner(strings.NewReader(exports))
 	for lines.Scan() {

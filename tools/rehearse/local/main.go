@@ -57,8 +57,8 @@ func Main(ctx context.Context, args []string) error {
 	return Stopped(ctx)
 }
 
-// pinned returns the CDK context for building functions for this machine. It
-// also pins the keys that sign evidence here, which are new, like everything else.
+// pinned returns the CDK context for building functions for this machine. It also pins the
+// keys that sign evidence here, which are as new as this AWS.
 func pinned(ctx context.Context, server *localaws.Server) (map[string]any, error) {
 	keys, _, err := kmssign.Ensure(ctx, server.Client())
 	if err != nil {

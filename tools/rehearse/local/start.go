@@ -28,8 +28,8 @@ type Options struct {
 	Target string // whose flag is -port
 }
 
-// An Endpoint is an embedded AWS of a checkout, with its console. Its exports are in
-// EnvFile until it is closed.
+// An Endpoint is the embedded AWS of a checkout, with its console. Its exports are in EnvFile
+// until it is closed.
 type Endpoint struct {
 	Server  *localaws.Server
 	Console *console.Console
@@ -77,12 +77,12 @@ func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err
 	return e, nil
 }
 
-// Close ends it. All that was deployed there is gone.
+// Close ends it. Everything that was deployed there is gone.
 func (e *Endpoint) Close() error { return errors.Join(e.remove(), e.Server.Close()) }
 
 // Stopped returns the error of a target whose embedded AWS ran until ctx ended.
 func Stopped(ctx context.Context) error {
-	return &exit.Error{Code: exit.Interrupted, Err: fmt.Errorf("stopped: %w; all that was deployed there is gone", context.Cause(ctx))}
+	return &exit.Error{Code: exit.Interrupted, Err: fmt.Errorf("stopped: %w; everything that was deployed there is gone", context.Cause(ctx))}
 }
 
 // Use changes the environment of this process and of its children so that they know
@@ -108,7 +108,7 @@ func SetContext(context map[string]any) error {
 	return os.Setenv("CDK_CONTEXT_JSON", string(encoded))
 }
 
-// Forget removes all that leads to another AWS from the environment of this process. A
+// Forget removes everything from the environment of this process that leads to another AWS. A
 // user of aws-cdk-local once deployed to a real account because of a leftover variable.
 func Forget() error {
 	for _, variable := range os.Environ() {

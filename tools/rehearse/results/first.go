@@ -7,27 +7,27 @@ import (
 )
 
 const (
-	// most is how many lines of a log are shown as its first error.
+	// most is the number of lines of a log that are shown as its first error.
 	most = 12
-	// width is how much of a line is shown.
+	// width is the number of characters of a line that are shown.
 	width = 400
 )
 
 var (
-	// place begins a line with a file, a line and perhaps a column, as compilers
-	// and linters write it.
+	// place matches a line that begins with a file, a line and possibly a column, as
+	// compilers and linters write it.
 	place = regexp.MustCompile(`^\s*(?:vet: )?[^\s:]+\.[A-Za-z0-9]+:\d+(?::\d+)?: \S`)
-	// failed begins a line that says what failed, as go test, the CDK and the
-	// targets write it.
+	// failed matches a line that says what failed, as go test, the CDK and the targets write
+	// it.
 	failed = regexp.MustCompile(`^\s*(?:--- FAIL[: ]|\[Error at |FAIL\s|panic: |fatal error: |Error: |\S+: FAILED)`)
-	// undecided begins a line on what could not be decided. It is the reason only
-	// where nothing has failed: sec and readiness name such checks before others.
+	// undecided matches a line about something that could not be decided. It is only the
+	// reason if nothing has failed, because sec and readiness list such checks first.
 	undecided = regexp.MustCompile(`^\s*UNKNOWN\s`)
 )
 
-// FirstError returns the lines of a log that say first what failed: a place in a
-// file, or a failed test or check, with what belongs to it. If there is no such
-// line, it returns what could not be decided, and else the last lines.
+// FirstError returns the lines of a log that first say what failed: a place in a file, or a
+// failed test or check, with the lines that belong to it. If there is no such line, it
+// returns what could not be decided, or otherwise the last lines.
 func FirstError(log string) string {
 	lines := strings.Split(strings.TrimRight(log, "\n"), "\n")
 	for _, begins := range []func(string) bool{
@@ -41,12 +41,12 @@ func FirstError(log string) string {
 	return Lines(log, most)
 }
 
-// from returns a line and those that belong to it.
+// from returns a line and the lines that belong to it.
 func from(lines []string, i int) string {
 	shown := []string{clip(lines[i])}
 	for _, next := range lines[i+1:] {
 		if strings.HasPrefix(next, "=== ") {
-			continue // go test begins a test, or goes on with it
+			continue // go test begins a test, or continues it
 		}
 		if len(shown) == most || !belongs(next, lines[i]) {
 			break
@@ -56,8 +56,8 @@ func from(lines []string, i int) string {
 	return strings.Join(shown, "\n") + "\n"
 }
 
-// belongs reports whether a line says more of what an earlier one began: it is
-// indented further, another place, or go test's own word on the test.
+// belongs reports whether a line continues what an earlier line began: it is indented
+// further, it is another place, or it is go test's own line about the test.
 func belongs(line, begun string) bool {
 	return indent(line) > indent(begun) || place.MatchString(line) || strings.HasPrefix(line, "--- FAIL")
 }

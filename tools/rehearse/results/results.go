@@ -1,5 +1,5 @@
-// Package results keeps what a rehearsal has produced, when its AWS is gone: the
-// log of each action, what the actions have left, and a page that leads to them.
+// Package results keeps what a rehearsal has produced after its AWS has gone: the log of each
+// action, the files that the actions have left, and a page that leads to them.
 package results
 
 import (
@@ -22,41 +22,41 @@ import (
 // Page is the file in a rehearsal's directory that leads to the others.
 const Page = "index.html"
 
-// left is the directory of what an action has left, beside its log: a file of the
+// left is the directory of an action's files, beside the action's log. So a file with the
 // same name does not replace the log.
 const left = "left"
 
-// maxFile is the size limit of a file in bytes. No evidence comes near it.
+// maxFile is the size limit of a file in bytes. Evidence is much smaller.
 const maxFile = 64 << 20
 
 // A Rehearsal is one execution of the pipeline.
 type Rehearsal struct {
 	Commit  string
-	Base    string // the release before, or ""
-	Status  string // of the execution
+	Base    string // the previous release, or ""
+	Status  string // status of the execution
 	Actions []Action
-	// NotRehearsed is what the rehearsal does not show.
+	// NotRehearsed says what the rehearsal does not show.
 	NotRehearsed []Left
 }
 
-// Left is something that was not rehearsed, why, and what to do about it.
+// Left is something that was not rehearsed, the reason, and what to do about it.
 type Left struct{ Name, Why, Next string }
 
-// An Action is an action of the pipeline in its order, with what it has left.
+// An Action is an action of the pipeline, with the files that it has left.
 type Action struct {
 	Stage, Name, Status string
 	Took                string // "" if it has not begun
-	Command             string // that does the same alone; "" for what is no build
+	Command             string // the command that does the same alone; "" if the action is not a build
 	Approval            bool   // a person decides
 	Log                 string // "" if it has none
-	Said                string // what is not in the log: CodePipeline's own message
+	Said                string // CodePipeline's own message, if it is not in the log
 	Artifacts           [][]byte
 }
 
 // Dir is the name of the action's directory.
 func (a Action) Dir() string { return a.Stage + "-" + a.Name }
 
-// LogFile is the file of the log in the rehearsal's directory, or "".
+// LogFile is the path of the log in the rehearsal's directory, or "".
 func (a Action) LogFile() string {
 	if a.Log == "" {
 		return ""
@@ -64,7 +64,7 @@ func (a Action) LogFile() string {
 	return path.Join(a.Dir(), "log.txt")
 }
 
-// FirstError is what the action's log says first of why it failed.
+// FirstError returns the first lines in the action's log that say why it failed.
 func (a Action) FirstError() string {
 	if a.Log != "" {
 		return FirstError(a.Log)
@@ -75,7 +75,7 @@ func (a Action) FirstError() string {
 // Failed reports whether the action has failed.
 func (a Action) Failed() bool { return a.Status == "Failed" }
 
-// Write writes the rehearsal into a directory, in place of what is there.
+// Write writes the rehearsal into a directory and replaces what is there.
 func (r Rehearsal) Write(dir string) error {
 	fresh := dir + ".new"
 	if err := errors.Join(os.RemoveAll(fresh), os.MkdirAll(fresh, 0o750)); err != nil {
@@ -84,7 +84,7 @@ func (r Rehearsal) Write(dir string) error {
 	if err := r.write(fresh); err != nil {
 		return errors.Join(fmt.Errorf("keeping the results: %w", err), os.RemoveAll(fresh))
 	}
-	// A reader finds the results of the rehearsal before, or these.
+	// A reader finds either the results of the previous rehearsal or these.
 	if err := errors.Join(os.RemoveAll(dir), os.Rename(fresh, dir)); err != nil {
 		return fmt.Errorf("keeping the results: %w", err)
 	}
@@ -123,8 +123,8 @@ func (r Rehearsal) write(dir string) error {
 	return os.WriteFile(filepath.Join(dir, Page), page, 0o600)
 }
 
-// unpack writes the files of a zip file below a directory, and returns their
-// names, sorted. A name that leads out of the directory is an error.
+// unpack writes the files of a zip file below a directory, and returns their names, sorted. A
+// name that leads out of the directory is an error.
 func unpack(artifact []byte, to string) ([]string, error) {
 	archive, err := zip.NewReader(bytes.NewReader(artifact), int64(len(artifact)))
 	if err != nil {
@@ -136,7 +136,7 @@ func unpack(artifact []byte, to string) ([]string, error) {
 			continue
 		}
 		if !fs.ValidPath(f.Name) {
-			return nil, fmt.Errorf("%q is no name of a file", f.Name)
+			return nil, fmt.Errorf("%q is not the name of a file", f.Name)
 		}
 		file := filepath.Join(to, filepath.FromSlash(f.Name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
@@ -164,7 +164,7 @@ func read(f *zip.File) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = r.Close() }() // read only
-	return io.ReadAll(r)             // no more than it says: package zip sees to that
+	return io.ReadAll(r)             // no more than its header says: package zip checks that
 }
 
 //go:embed index.html
@@ -177,7 +177,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"href": func(file string) string { return (&url.URL{Path: file}).EscapedPath() },
 }).Parse(pageHTML))
 
-// shown are the files that somebody opens first, in this order, and what they are.
+// shown are the files that somebody opens first, in this order, with a description.
 var shown = []struct{ name, what string }{
 	{"readiness.html", "readiness"},
 	{"plan.md", "deployment plan"},
@@ -188,7 +188,7 @@ var shown = []struct{ name, what string }{
 // A link leads to a file.
 type link struct{ File, Text string }
 
-// page returns the page. The files are those of each action's directory.
+// page returns the page. The files are listed by action.
 func (r Rehearsal) page(files map[string][]string) ([]byte, error) {
 	type row struct {
 		Action
@@ -209,7 +209,7 @@ func (r Rehearsal) page(files map[string][]string) ([]byte, error) {
 		first = append(first, here.Links...)
 		rows = append(rows, here)
 	}
-	// The newest of a kind is the one to look at.
+	// The newest of a kind is the interesting one.
 	newest := map[string]int{}
 	for i, l := range first {
 		newest[l.Text] = i

@@ -175,7 +175,7 @@ func TestWriteStaysInItsDirectory(t *testing.T) {
 	}
 	for _, name := range []string{"../../out", "/out", "a/../../../out"} {
 		r := results.Rehearsal{Actions: []results.Action{{Stage: "A", Name: "B", Artifacts: [][]byte{zipped(t, map[string]string{name: "x"})}}}}
-		if err := r.Write(dir); err == nil || !strings.Contains(err.Error(), "is no name of a file") {
+		if err := r.Write(dir); err == nil || !strings.Contains(err.Error(), "is not the name of a file") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
