@@ -1,8 +1,7 @@
-// Command magewright runs targets. In this repository it runs those that are too
-// heavy for the magefile, because they talk to AWS or are one; the targets build
-// it once, see package program. In a repository that adopts Magewright it runs all
-// that init offers, because nothing of this module is in that repository's
-// magefile.
+// Command magewright runs targets. In this repository, it runs the targets that are too heavy
+// for the magefile because they talk to AWS or contain one. They are linked into this single
+// program; see package program. In a repository that adopts Magewright, it runs all targets
+// that init offers, because that repository's magefile imports nothing of this module.
 //
 //	magewright COMMAND [FLAGS]
 package main
@@ -55,7 +54,7 @@ import (
 	"github.com/magewright/magewright/tools/rehearse/local"
 )
 
-// commands are the targets by the names by which magefiles call them.
+// commands are the targets by the names that magefiles use.
 var commands = map[string]func(context.Context, []string) error{
 	"annotate":        annotation,
 	"attest":          attest.Main,
@@ -93,8 +92,8 @@ var commands = map[string]func(context.Context, []string) error{
 	"verify":          verification,
 }
 
-// reused reads the flags of a command that does not run again what is proven, and
-// those that more adds.
+// reused reads the flags of a command that does not repeat work whose result is known, and
+// the flags that more adds.
 func reused(name string, args []string, more ...func(*flag.FlagSet)) (func(target.Func) target.Func, error) {
 	flags := program.Flags(name)
 	for _, add := range more {
@@ -133,8 +132,8 @@ var judging = map[string]func(context.Context, []string) error{
 	"readiness": assess.Main,
 }
 
-// judge runs some of these commands, each followed by its flags, about the project that
-// the environment names. Nothing of that project is run, and no magefile either.
+// judge runs some of these commands, each followed by its flags, for the project that the
+// environment names. It runs nothing of that project, and no magefile either.
 func judge(ctx context.Context, args []string) error {
 	if os.Getenv("MAGEWRIGHT_CANDIDATE") == "" {
 		return &exit.Error{Code: exit.Usage, Err: errors.New("judge is for the pipeline: MAGEWRIGHT_CANDIDATE names no project"), Next: "go tool mage readiness"}
@@ -147,11 +146,11 @@ func judge(ctx context.Context, args []string) error {
 		case judging[word] != nil:
 			all = append(all, []string{word})
 		default:
-			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("want some of %s, not %q", strings.Join(slices.Sorted(maps.Keys(judging)), ", "), args), Next: "look at MAGE_TARGETS of the pipeline's action"}
+			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("expected some of %s, not %q", strings.Join(slices.Sorted(maps.Keys(judging)), ", "), args), Next: "check MAGE_TARGETS of the pipeline's action"}
 		}
 	}
 	if len(all) == 0 {
-		return &exit.Error{Code: exit.Usage, Err: errors.New("there is nothing to judge"), Next: "look at MAGE_TARGETS of the pipeline's action"}
+		return &exit.Error{Code: exit.Usage, Err: errors.New("there is nothing to judge"), Next: "check MAGE_TARGETS of the pipeline's action"}
 	}
 	for _, command := range all {
 		if err := judging[command[0]](ctx, command[1:]); err != nil {
@@ -161,7 +160,7 @@ func judge(ctx context.Context, args []string) error {
 	return nil
 }
 
-// again returns a command that does not run again what is proven.
+// again returns a command that does not repeat work whose result is known.
 func again(name string, f target.Func) func(context.Context, []string) error {
 	return func(ctx context.Context, args []string) error {
 		with, err := reused(name, args)
@@ -172,8 +171,8 @@ func again(name string, f target.Func) func(context.Context, []string) error {
 	}
 }
 
-// check runs what needs nothing of a repository but its Go code, and synth where the
-// settings say which CDK app there is.
+// check runs the targets that only need a repository's Go code, and also synth if the
+// settings name a CDK app.
 func check(ctx context.Context, args []string) error {
 	with, err := reused("check", args)
 	if err != nil {
@@ -194,15 +193,15 @@ func check(ctx context.Context, args []string) error {
 	return target.Parallel(ctx, targets...)
 }
 
-// test runs the tests. Those of a CDK app read what the app makes functions of, which
-// somebody has to build in a fresh clone.
+// test runs the tests. Those of a CDK app read the files from which the app makes functions.
+// In a fresh clone, these have to be built first.
 func test(ctx context.Context, cfg project.Config) error {
 	if !cfg.Adopted() || !cdk.Configured(cfg) {
 		return gotest.Run(ctx, cfg)
 	}
 	quiet := cfg
 	quiet.Stdout = io.Discard
-	// The tests of the others are run all the same.
+	// The tests of the other modules are run anyway.
 	built := build.Functions(ctx, quiet)
 	return errors.Join(gotest.Run(ctx, cfg), built)
 }
@@ -210,7 +209,7 @@ func test(ctx context.Context, cfg project.Config) error {
 // analysis is gosec, which the target sec runs as a program of its own.
 func analysis(ctx context.Context, args []string) error {
 	if code := gosec.Run(ctx, args, os.Stdout, os.Stderr); code != 0 {
-		os.Exit(code) // it has said why
+		os.Exit(code) // it has already said why
 	}
 	return nil
 }
@@ -255,7 +254,7 @@ func verification(ctx context.Context, args []string) error {
 	return target.Run(ctx, verify.File(*bundle, *key))
 }
 
-// deployment deploys a stage, or the pipeline.
+// deployment deploys a stage or the pipeline.
 func deployment(ctx context.Context, args []string) error {
 	flags := program.Flags("deploy-stage")
 	name := flags.String("stage", "", "the `name` of a stage before the last, or "+deploy.Pipeline+"; the first stage by default")
@@ -304,7 +303,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 || commands[args[0]] == nil {
 		names := strings.Join(slices.Sorted(maps.Keys(commands)), ", ")
-		return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("want one of %s, not %q", names, args), Next: "go tool mage -l"}
+		return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("expected one of %s, not %q", names, args), Next: "go tool mage -l"}
 	}
 	err := commands[args[0]](ctx, args[1:])
 	if errors.Is(err, flag.ErrHelp) {

@@ -1,9 +1,9 @@
-// Package adopt brings Magewright into somebody's repository: the command init.
+// Package adopt is the command init, which adds Magewright to another repository.
 //
-// What it writes is little, and all of it can be deleted: a file for Mage whose
-// targets are a line each, a module file that pins Magewright apart from the
-// repository's own, two lines of .gitignore, and mage as a tool in go.mod. Nothing
-// of it reaches what the repository ships.
+// It writes little, and all of that can be deleted: a file for Mage with one line for each
+// target, a module file that pins Magewright separately from the repository's own
+// dependencies, two lines of .gitignore, and mage as a tool in go.mod. None of it gets into
+// what the repository ships.
 package adopt
 
 import (
@@ -32,10 +32,9 @@ import (
 )
 
 const (
-	// pinDir is the directory of the module that pins Magewright. It is a
-	// module of its own, so that what Magewright needs and what the repository
-	// needs never meet; a directory, because the go command does not take
-	// -modfile in a workspace.
+	// pinDir is the directory of the module that pins Magewright. It is a separate module so
+	// that Magewright's dependencies and those of the repository never meet. It is a
+	// directory because the go command does not accept -modfile in a workspace.
 	pinDir = project.Pin
 	// tool is the program that the targets run.
 	tool = project.Module + "/tools/magewright"
@@ -50,7 +49,7 @@ const (
 func Main(ctx context.Context, args []string) error {
 	flags := program.Flags("init")
 	dry := flags.Bool("dry-run", false, "print what would be written, and write nothing")
-	system := flags.String("ci", "", "also write what runs the targets for each change in this `system`: codebuild, github or gitlab")
+	system := flags.String("ci", "", "also write the file that runs the targets for each change on this `system`: codebuild, github or gitlab")
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
@@ -76,24 +75,23 @@ func own() (string, error) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
 		return "", &exit.Error{
-			Code: exit.Usage, Err: errors.New("init: this program was built from a working tree and does not know its version, which it has to pin"),
+			Code: exit.Usage, Err: errors.New("init: this program was built from a working tree, so it does not know the version that it has to pin"),
 			Next: "go run " + tool + "@latest init",
 		}
 	}
 	return info.Main.Version, nil
 }
 
-// Options are what init is asked for.
+// Options are the options of init.
 type Options struct {
-	Version string // of Magewright, which is pinned
-	CI      string // the system that runs the targets for each change; "" is none
-	Dry     bool   // only say what would be written
+	Version string // the version of Magewright to pin
+	CI      string // the system that runs the targets for each change; "" for none
+	Dry     bool   // only print what would be written
 }
 
-// Init writes into the repository around dir what it needs to use a version of
-// Magewright, and says on out what it found, what it wrote and what to do next.
-// It overwrites nothing, and a second time it writes nothing. With dry it only
-// says what it would write.
+// Init writes into the repository around dir what it needs to use a version of Magewright. On
+// out it prints what it found, what it wrote and what to do next. It overwrites nothing, and
+// writes nothing if it is run again. With dry it only prints what it would write.
 func Init(ctx context.Context, dir string, o Options, out io.Writer) error {
 	version, dry := o.Version, o.Dry
 	r, err := look(ctx, dir)
@@ -102,7 +100,7 @@ func Init(ctx context.Context, dir string, o Options, out io.Writer) error {
 	}
 	r.describe(out)
 	if len(r.Modules) == 0 {
-		return exit.Missing("go mod init", "init: there is no go.mod in %s, so that there is no Go code to check", r.Dir)
+		return exit.Missing("go mod init", "init: there is no go.mod in %s, so there is no Go code to check", r.Dir)
 	}
 	if info, err := os.Stat(filepath.Join(r.Dir, pinDir)); err == nil && !info.IsDir() {
 		return exit.Failed("give it another name, then run init again", "init: %s is a file, and what pins Magewright goes into a directory of that name", filepath.Join(r.Dir, pinDir))
@@ -147,10 +145,10 @@ func Init(ctx context.Context, dir string, o Options, out io.Writer) error {
 		fmt.Fprintf(out, "%s go.mod and go.sum: %s %s as a tool\n", verb, mageModule, mageVersion)
 	}
 	if len(files) == 0 && !pinned && !added {
-		fmt.Fprintln(out, "nothing to write: all of it is there")
+		fmt.Fprintln(out, "nothing to write: everything is there")
 	}
 	if lacking := r.lacking(); len(lacking) > 0 {
-		fmt.Fprintf(out, "the file for Mage, which is yours, has no target %s: delete it and run init again for the newest one\n", strings.Join(lacking, ", "))
+		fmt.Fprintf(out, "your file for Mage has no target %s: delete the file and run init again to get the newest one\n", strings.Join(lacking, ", "))
 	}
 	fmt.Fprintf(out, "next:\n  %s -l      what there is\n  %[1]s check   lint, tests and security; the first time takes minutes\n  git add -A && git commit -m \"Check with Magewright\"\n", mage)
 	if len(r.CDK) > 0 {
@@ -159,7 +157,7 @@ func Init(ctx context.Context, dir string, o Options, out io.Writer) error {
 	return nil
 }
 
-// describe says what was found.
+// describe prints what was found.
 func (r *Repository) describe(out io.Writer) {
 	fmt.Fprintf(out, "found in %s:\n", r.Dir)
 	list := func(what string, items []string, none string) {
@@ -195,11 +193,11 @@ func withoutUser(remote string) string {
 	return parsed.String()
 }
 
-// A file is to be written, or to be added to.
+// A file is a file that init writes, or to which it appends.
 type file struct {
 	name, what string
 	data       []byte
-	add        bool // to what is there
+	add        bool // append to the existing file
 }
 
 func (f file) write(dir string) error {
@@ -222,7 +220,7 @@ func (f file) write(dir string) error {
 	return nil
 }
 
-// files returns what is to be written besides module files.
+// files returns the files to write, apart from module files.
 func (r *Repository) files(ctx context.Context) ([]file, error) {
 	var files []file
 	if f, err := r.magefile(); err != nil {
@@ -242,7 +240,7 @@ func (r *Repository) files(ctx context.Context) ([]file, error) {
 			return nil, err
 		}
 		for _, name := range products {
-			// It may be ignored by any pattern, and in any directory.
+			// It may be ignored by any pattern in any directory.
 			if err := gitcmd.In(r.Dir).Run(ctx, "check-ignore", "--quiet", name); err != nil {
 				left = append(left, "/"+name)
 			}
@@ -250,7 +248,7 @@ func (r *Repository) files(ctx context.Context) ([]file, error) {
 	}
 	lines := strings.Split(strings.ReplaceAll(string(ignore), "\r\n", "\n"), "\n")
 	missing := slices.DeleteFunc(left, func(line string) bool {
-		// One without the slashes ignores it as well.
+		// A pattern without the slashes ignores it as well.
 		return slices.Contains(lines, line) || slices.Contains(lines, strings.Trim(line, "/")) || slices.Contains(lines, strings.TrimPrefix(line, "/")) || slices.Contains(lines, strings.TrimSuffix(line, "/"))
 	})
 	if len(missing) > 0 {
@@ -258,7 +256,7 @@ func (r *Repository) files(ctx context.Context) ([]file, error) {
 		if len(ignore) > 0 && !bytes.HasSuffix(ignore, []byte("\n")) {
 			data = "\n" + data
 		}
-		files = append(files, file{".gitignore", "what targets leave is not committed", []byte(data), true})
+		files = append(files, file{".gitignore", "the results of targets are not committed", []byte(data), true})
 	}
 	if len(r.CDK) > 0 {
 		delivered, err := r.delivery()
@@ -270,7 +268,7 @@ func (r *Repository) files(ctx context.Context) ([]file, error) {
 	return files, nil
 }
 
-// pin writes the module that pins Magewright, unless it is there.
+// pin writes the module that pins Magewright if it does not exist.
 func (r *Repository) pin(ctx context.Context, version string, dry bool) (wrote bool, err error) {
 	dir := filepath.Join(r.Dir, pinDir)
 	pinned, err := r.read(pinDir + "/go.mod")
@@ -284,7 +282,7 @@ func (r *Repository) pin(ctx context.Context, version string, dry bool) (wrote b
 		return true, nil
 	}
 	if entries, err := os.ReadDir(dir); err == nil && slices.ContainsFunc(entries, notSettings) {
-		return false, exit.Missing("git mv "+pinDir+" ANOTHER-NAME", "init: the directory %s has other things in it, and is where Magewright is pinned", pinDir)
+		return false, exit.Missing("git mv "+pinDir+" ANOTHER-NAME", "init: the directory %s has other files in it, but it is the place where Magewright is pinned", pinDir)
 	}
 	name := r.Modules[0].Path + "/" + pinDir
 	if err := (file{name: pinDir + "/go.mod", data: []byte("module " + name + "\n\ngo 1.26\n")}).write(r.Dir); err != nil {
@@ -303,8 +301,8 @@ func (r *Repository) pin(ctx context.Context, version string, dry bool) (wrote b
 	return true, nil
 }
 
-// pinPipeline adds the CDK app of the pipeline to a pin that lacks it, because there
-// was no CDK app when it was made.
+// pinPipeline adds the CDK app of the pipeline to a pin that lacks it, because the repository
+// had no CDK app when the pin was made.
 func (r *Repository) pinPipeline(ctx context.Context, pinned []byte, dry bool) (wrote bool, err error) {
 	parsed, err := modfile.Parse(pinDir+"/go.mod", pinned, nil)
 	if err != nil {
@@ -321,16 +319,16 @@ func (r *Repository) pinPipeline(ctx context.Context, pinned []byte, dry bool) (
 	return true, nil
 }
 
-// mage makes mage a tool of the root module, where that changes nothing else of
-// go.mod. It returns the command that runs mage.
+// mage makes mage a tool of the root module if that changes nothing else in go.mod. It
+// returns the command that runs mage.
 func (r *Repository) mage(ctx context.Context, dry bool) (run string, wrote bool, err error) {
 	apart := "go run " + mageModule + "@" + mageVersion
 	switch {
 	case r.Mage.Pinned:
 		return "go tool mage", false, nil
 	case r.Modules[0].Dir != "." || r.Vendored || r.Workspace:
-		// There is no module to pin it in, or it would have to be vendored,
-		// or others of the workspace would get it.
+		// There is no module in which to pin it, or it would have to be vendored, or the
+		// other modules of the workspace would get it.
 		return apart, false, nil
 	case dry:
 		return "go tool mage", true, nil
@@ -349,7 +347,7 @@ func (r *Repository) mage(ctx context.Context, dry bool) (run string, wrote bool
 	if getErr == nil && onlyMage(before["go.mod"], after) {
 		return "go tool mage", true, nil
 	}
-	// What they ship would become another thing.
+	// This would change what they ship.
 	for name, data := range before {
 		if data == nil {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(r.Dir, name)))
@@ -363,7 +361,7 @@ func (r *Repository) mage(ctx context.Context, dry bool) (run string, wrote bool
 	return apart, false, nil
 }
 
-// onlyMage reports whether two go.mod differ in nothing but mage.
+// onlyMage reports whether two versions of go.mod differ only in mage.
 func onlyMage(before, after []byte) bool {
 	a, errA := modfile.Parse("go.mod", before, nil)
 	b, errB := modfile.Parse("go.mod", after, nil)
@@ -393,8 +391,8 @@ func onlyMage(before, after []byte) bool {
 	return slices.Equal(requires(a), requires(b)) && language(a) == language(b)
 }
 
-// magefileName returns the path of the file for Mage: beside theirs, if there are
-// any.
+// magefileName returns the path of the file for Mage, which is beside the repository's own
+// magefiles if there are any.
 func (r *Repository) magefileName() string {
 	if r.Mage.Dir == "" {
 		return "magefile.go"

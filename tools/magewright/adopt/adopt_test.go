@@ -262,7 +262,7 @@ func TestWhatIsTheirsStays(t *testing.T) {
 	write(t, dir, []txtar.File{{Name: "magewright/notes.txt", Data: []byte("ours")}})
 	var out bytes.Buffer
 	err := Init(t.Context(), dir, Options{Version: version}, &out)
-	if exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "the directory magewright has other things in it") {
+	if exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "the directory magewright has other files in it") {
 		t.Errorf("with a directory of the name: %v", err)
 	}
 	write(t, dir, []txtar.File{{Name: "magefile.go", Data: []byte("//go:build mage\n\npackage main\n\nfunc Lint() {}\n")}})

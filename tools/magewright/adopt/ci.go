@@ -12,20 +12,21 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// A ci is a system that runs the targets for each change, other than CodePipeline.
+// A ci is a system, other than CodePipeline, that runs the targets for each change.
 type ci struct {
 	file     string
 	template *template.Template
 }
 
-// cis are the systems that init knows, by name.
+// cis are the systems that init supports, by name.
 var cis = map[string]ci{
 	"github":    {".github/workflows/magewright.yml", github},
 	"gitlab":    {".gitlab-ci.yml", gitlab},
 	"codebuild": {buildspecFile, nil},
 }
 
-// ci returns the file by which a system runs the targets, or no file where it is there.
+// ci returns the file with which a system runs the targets. It returns no file if it exists
+// already.
 func (r *Repository) ci(name string) (file, error) {
 	if name == "" {
 		return file{}, nil
@@ -39,7 +40,7 @@ func (r *Repository) ci(name string) (file, error) {
 		return file{}, fmt.Errorf("reading %s: %w", c.file, err)
 	}
 	if name == "gitlab" && there != nil && !strings.Contains(string(there), ".magewright/") {
-		// Theirs stays as it is.
+		// Their file stays as it is.
 		c.file = ".gitlab/magewright.yml"
 		if there, err = r.read(c.file); err != nil {
 			return file{}, fmt.Errorf("reading %s: %w", c.file, err)
@@ -81,7 +82,7 @@ func (r *Repository) ci(name string) (file, error) {
 	return file{c.file, what, text.Bytes(), false}, nil
 }
 
-// The delimiters of both templates are not those of expressions in the files.
+// The delimiters of both templates differ from those of expressions in the files.
 var github = template.Must(template.New("github").Delims("<<", ">>").Parse(`# What Magewright runs for each change: the targets that a developer runs, too.
 # actions/setup-node and github/codeql-action are named by their version. Pin them by the
 # commit of a release that you have looked at, as the others are.

@@ -16,7 +16,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 )
 
-// The files by which a CDK app is delivered. All of them are in one directory.
+// The files that are needed to deliver a CDK app. All of them are in one directory.
 const (
 	settingsFile  = pinDir + "/cdk.json"
 	probesFile    = pinDir + "/probes.yml"
@@ -24,14 +24,14 @@ const (
 	policyFile    = pinDir + "/" + readiness.PolicyFile
 )
 
-// notSettings reports whether an entry of the directory is none of those files.
+// notSettings reports whether an entry of the directory is not one of those files.
 func notSettings(entry fs.DirEntry) bool {
 	name := pinDir + "/" + entry.Name()
 	return name != settingsFile && name != probesFile && name != buildspecFile && name != pinDir+"/policy"
 }
 
-// delivery returns the files by which the CDK app is delivered, without those that
-// are there.
+// delivery returns the files that are needed to deliver the CDK app, without those that exist
+// already.
 func (r *Repository) delivery() ([]file, error) {
 	settings, what, err := r.settings()
 	if err != nil {
@@ -43,12 +43,12 @@ func (r *Repository) delivery() ([]file, error) {
 	}
 	all := []file{
 		{settingsFile, what, settings, false},
-		{probesFile, "what a stage must answer; correct it", []byte(r.probes()), false},
+		{probesFile, "what a stage must answer; adapt it", []byte(r.probes()), false},
 		{buildspecFile, "what each build of the pipeline runs", buildspec, false},
 		{policyFile, "what a release needs; mage readiness -missing lists the rest", []byte(readiness.StartingPolicy), false},
 	}
 	if repository := r.repositoryName(); repository != "" {
-		all = append(all, file{"magewright.yml", "whose the stacks are, which the remote says and the module's path does not", []byte("repository: " + repository + "\n"), false})
+		all = append(all, file{"magewright.yml", "to whom the stacks belong: the remote says it, but the path of the module does not", []byte("repository: " + repository + "\n"), false})
 	}
 	var missing []file
 	for _, f := range all {
@@ -63,7 +63,7 @@ func (r *Repository) delivery() ([]file, error) {
 	return missing, nil
 }
 
-// A cdkContext is what magewright/cdk.json says at first.
+// A cdkContext is the initial content of magewright/cdk.json.
 type cdkContext struct {
 	CDKApp       string            `json:"cdkApp"`
 	Branch       string            `json:"branch"`
@@ -71,7 +71,7 @@ type cdkContext struct {
 	Functions    map[string]string `json:"functions,omitempty"`
 }
 
-// settings returns the text of magewright/cdk.json, and a word on what it takes.
+// settings returns the text of magewright/cdk.json, and a remark about it.
 func (r *Repository) settings() (data []byte, what string, err error) {
 	app := r.CDK[0]
 	c := cdkContext{CDKApp: app.Dir, Branch: r.branch}
@@ -93,7 +93,7 @@ func (r *Repository) settings() (data []byte, what string, err error) {
 			what += fmt.Sprintf("; %s is built to %s", from, to)
 		}
 		for _, asset := range unknown {
-			what += fmt.Sprintf("; say in \"functions\" what is built to %s%s", asset, r.example(asset))
+			what += fmt.Sprintf("; add to \"functions\" what is built to %s%s", asset, r.example(asset))
 		}
 	}
 	data, err = json.MarshalIndent(struct {
@@ -103,8 +103,9 @@ func (r *Repository) settings() (data []byte, what string, err error) {
 	return append(data, '\n'), what, err
 }
 
-// example returns how a function that is built to an asset is written, "" where there is
-// no function. What no function is called after is a directory for several.
+// example returns an example of how to configure a function that is built to an asset; "" if
+// there is no function. An asset whose name matches no function is a directory for several
+// functions.
 func (r *Repository) example(asset string) string {
 	if len(r.Functions) == 0 {
 		return ""
@@ -116,7 +117,7 @@ func (r *Repository) example(asset string) string {
 	return fmt.Sprintf(`, such as "functions": {%q: %q}`, f, asset)
 }
 
-// products returns the files that functions are built to, from the root of the
+// products returns the files to which functions are built, relative to the root of the
 // repository.
 func (r *Repository) products() ([]string, error) {
 	app := r.CDK[0]
@@ -136,26 +137,26 @@ func (r *Repository) products() ([]string, error) {
 	return all, nil
 }
 
-// asset matches the path of an asset in the source of a CDK app in any of its
-// languages: Code.fromAsset("p"), Code_FromAsset(jsii.String("p")), from_asset('p').
-// See https://docs.aws.amazon.com/cdk/v2/guide/assets.html.
+// asset matches the path of an asset in the source of a CDK app, in any of the CDK's
+// languages: Code.fromAsset("p"), Code_FromAsset(jsii.String("p")), from_asset('p'). See
+// https://docs.aws.amazon.com/cdk/v2/guide/assets.html.
 var asset = regexp.MustCompile(`(?i)code[._]from_?asset\(\s*(?:jsii\.String\(\s*)?["'` + "`" + `]([^"'` + "`" + `\n$]+)["'` + "`" + `]`)
 
 // joined matches a path that is joined to the directory of the source.
 var joined = regexp.MustCompile(`(?i)code[._]from_?asset\(\s*path\.(?:join|resolve)\(\s*__dirname((?:\s*,\s*["'][^"'\n]+["'])+)\s*\)`)
 
-// bundled matches what follows the path of an asset that the CDK app builds itself.
+// bundled matches what follows the path of an asset if the CDK app builds the asset itself.
 var bundled = regexp.MustCompile(`(?is)^[^;]*bundling`)
 
 var (
 	quoted = regexp.MustCompile(`["']([^"']+)["']`)
-	// armed is how the CDK spells the architecture.
+	// armed matches the CDK's names of the architecture arm64.
 	armed = regexp.MustCompile(`Architecture[._]ARM_?64`)
 )
 
-// assets returns the paths of the assets that the CDK app makes functions of and
-// that git does not know, from the root of the repository: something builds them.
-// It also reports whether a function is for arm64.
+// assets returns the paths, relative to the root of the repository, of assets that the CDK
+// app uses for functions but that git does not have. Something must build them. It also
+// reports whether a function is for arm64.
 func (r *Repository) assets(app CDK) (paths []string, arm bool, err error) {
 	for _, name := range r.listed {
 		if !slices.Contains([]string{".go", ".ts", ".js", ".mts", ".py", ".java", ".cs"}, path.Ext(name)) || !below(app.Dir, name) {
@@ -169,7 +170,7 @@ func (r *Repository) assets(app CDK) (paths []string, arm bool, err error) {
 		for _, at := range asset.FindAllSubmatchIndex(data, -1) {
 			// The CDK CLI runs the app in its directory.
 			p := path.Join(app.Dir, string(data[at[2]:at[3]]))
-			// What is bundled is a source and no product.
+			// What is bundled is a source, not a product.
 			if !slices.Contains(r.Functions, p) || !bundled.Match(data[at[1]:min(at[1]+100, len(data))]) {
 				paths = append(paths, p)
 			}
@@ -184,20 +185,21 @@ func (r *Repository) assets(app CDK) (paths []string, arm bool, err error) {
 	}
 	slices.Sort(paths)
 	return slices.DeleteFunc(slices.Compact(paths), func(p string) bool {
-		// A directory with files is no product, unless it is that of a function: its
-		// program is built beside its source.
+		// A directory with files is a product only if it belongs to a function whose program
+		// is built beside its source.
 		return !filepath.IsLocal(filepath.FromSlash(p)) || !slices.Contains(r.Functions, p) && slices.ContainsFunc(r.listed, func(name string) bool { return below(p, name) })
 	}), arm, nil
 }
 
-// below reports whether a file is in a directory, or is it.
+// below reports whether a file is in a directory, or is the directory itself.
 func below(dir, name string) bool {
 	return dir == "." || name == dir || strings.HasPrefix(name, dir+"/")
 }
 
-// built says which functions are built to which assets: the one to the one, to that in
-// its own directory, to that of its name, or to that in a directory of its name. It
-// returns the others too.
+// built determines which functions are built to which assets. A single function is built to a
+// single asset. Otherwise a function is built to an asset in its own directory, to an asset
+// of its name, or to an asset in a directory of its name. It also returns the assets without
+// a function.
 func (r *Repository) built(assets []string) (functions map[string]string, unknown []string) {
 	functions = map[string]string{}
 	for _, a := range assets {
@@ -211,7 +213,7 @@ func (r *Repository) built(assets []string) (functions map[string]string, unknow
 	return functions, unknown
 }
 
-// builtTo returns the function that is built to an asset, "" where that is not clear.
+// builtTo returns the function that is built to an asset; "" if that is not clear.
 func (r *Repository) builtTo(asset string, only bool) string {
 	name := strings.TrimSuffix(path.Base(asset), ".zip")
 	for _, matches := range []func(f string) bool{
@@ -231,12 +233,12 @@ func (r *Repository) builtTo(asset string, only bool) string {
 }
 
 // remotePath matches the path of a remote: behind the host of a URL, or behind the colon of
-// an address as scp takes it.
+// an address in scp's form.
 var remotePath = regexp.MustCompile(`^(?:[a-z+]+://[^/]+/|[^/:]+:/?)([^:]+?)(?:\.git)?/?$`)
 
 // repositoryName returns the path of the remote, such as OWNER/NAME or, in GitLab,
-// GROUP/SUBGROUP/NAME, "" where the path of the first module says the same or there is no
-// remote.
+// GROUP/SUBGROUP/NAME. It is "" if the path of the first module has the same path, or if
+// there is no remote.
 func (r *Repository) repositoryName() string {
 	match := remotePath.FindStringSubmatch(r.Remote)
 	if match == nil || strings.HasPrefix(r.Remote, "file:") || !strings.Contains(match[1], "/") {
@@ -249,14 +251,14 @@ func (r *Repository) repositoryName() string {
 	return match[1]
 }
 
-// probes returns a first step of the smoke test, by the events that the functions
-// take.
+// probes returns a first step for the smoke test, which depends on the events that the
+// functions take.
 func (r *Repository) probes() string {
 	const head = `# What a stage must answer, step by step, after each deployment. infra/docs/smoke.md
 # of Magewright explains the keys.
 `
 	switch {
-	// Of several functions, the one that can be reached is the one that is called.
+	// If there are several functions, the one that can be reached is called.
 	case slices.ContainsFunc([]string{"LambdaFunctionURLRequest", "APIGatewayV2HTTPRequest", "APIGatewayProxyRequest", "ALBTargetGroupRequest"}, func(name string) bool { return r.events[name] }):
 		return head + "- {name: it answers, method: GET, path: \"\", status: 200}\n"
 	case r.events["SQSEvent"]:

@@ -25,11 +25,11 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// A Repository is what was found in somebody's repository. Paths are relative to
-// its root, with slashes.
+// A Repository is what init found in another repository. Paths are relative to its root, with
+// slashes.
 type Repository struct {
 	Dir       string // the root
-	Remote    string // the URL of origin, or of the only remote; "" where there is none
+	Remote    string // the URL of origin, or of the only remote; "" if there is none
 	Workspace bool   // there is a go.work at the root
 	Vendored  bool   // dependencies of the root module are in vendor
 	Modules   []Module
@@ -37,12 +37,12 @@ type Repository struct {
 	CDK       []CDK
 	Mage      Mage
 
-	branch string          // that is delivered
-	listed []string        // that git lists and that are the repository's own
-	events map[string]bool // the types of package events that functions name, such as SQSEvent
+	branch string          // the branch that is delivered
+	listed []string        // files that git lists and that belong to the repository itself
+	events map[string]bool // types of package events that functions use, such as SQSEvent
 }
 
-// A Module is a Go module that has packages.
+// A Module is a Go module with packages.
 type Module struct {
 	Dir  string // "." for the root
 	Path string
@@ -50,18 +50,18 @@ type Module struct {
 
 // CDK is a CDK app.
 type CDK struct {
-	Dir   string // that has cdk.json
+	Dir   string // directory with cdk.json
 	App   string // the command that synthesizes it
-	Build string // the command that is run before, "" where there is none
+	Build string // the command to run before that; "" if there is none
 }
 
-// Mage is what the repository has of Mage already.
+// Mage is what the repository already has for Mage.
 type Mage struct {
-	Dir    string   // "." or "magefiles"; "" where it has nothing
-	Names  []string // what its files declare at the top level
+	Dir    string   // "." or "magefiles"; "" if there is nothing
+	Names  []string // top-level declarations of its files
 	Pinned bool     // go.mod has mage as a tool
 
-	Command string // that runs mage here
+	Command string // the command that runs mage here
 }
 
 // look finds out what is in the repository around dir.
@@ -98,7 +98,7 @@ func look(ctx context.Context, dir string) (Repository, error) {
 	return r, nil
 }
 
-// elsewhere reports whether a file is somebody else's, or test data.
+// elsewhere reports whether a file belongs to somebody else or is test data.
 func elsewhere(name string) bool {
 	for part := range strings.SplitSeq(path.Dir(name), "/") {
 		if part == "vendor" || part == "testdata" || part == "node_modules" || part == "cdk.out" {
@@ -129,8 +129,8 @@ func remote(ctx context.Context, git gitcmd.Cmd) string {
 	return url
 }
 
-// branch returns the branch that origin has checked out, or else the one that is
-// checked out here.
+// branch returns the branch that origin has checked out, or otherwise the one that is checked
+// out here.
 func branch(ctx context.Context, git gitcmd.Cmd) string {
 	for _, ref := range []string{"refs/remotes/origin/HEAD", "HEAD"} {
 		if name, err := git.Output(ctx, "symbolic-ref", "--quiet", "--short", ref); err == nil {
@@ -140,7 +140,7 @@ func branch(ctx context.Context, git gitcmd.Cmd) string {
 	return "main"
 }
 
-// file takes notice of a file.
+// file evaluates a file.
 func (r *Repository) file(name string, functions map[string]bool) error {
 	switch base := path.Base(name); {
 	case name == "go.work":
@@ -158,7 +158,7 @@ func (r *Repository) file(name string, functions map[string]bool) error {
 func (r *Repository) read(name string) ([]byte, error) {
 	data, err := os.ReadFile(filepath.Join(r.Dir, filepath.FromSlash(name))) // #nosec G304 -- git lists it
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // deleted and not committed
+		return nil, nil // it was deleted, but that is not committed
 	}
 	return data, err
 }
@@ -173,7 +173,7 @@ func (r *Repository) module(name string) error {
 		return err
 	}
 	if parsed.Module == nil {
-		return errors.New("it names no module")
+		return errors.New("it does not name a module")
 	}
 	dir := path.Dir(name)
 	r.Modules = append(r.Modules, Module{dir, parsed.Module.Mod.Path})
@@ -199,7 +199,7 @@ func (r *Repository) cdk(name string) error {
 	return nil
 }
 
-// source looks whether a Go file is of a function, or for Mage. A file that can't
+// source finds out whether a Go file belongs to a function or is for Mage. A file that can't
 // be parsed is left to the compiler.
 func (r *Repository) source(name string, functions map[string]bool) error {
 	data, err := r.read(name)
@@ -208,7 +208,7 @@ func (r *Repository) source(name string, functions map[string]bool) error {
 	}
 	parsed, err := parser.ParseFile(token.NewFileSet(), name, data, parser.ParseComments|parser.SkipObjectResolution)
 	if dir := path.Dir(name); err != nil && parsed != nil && (dir == "magefiles" || dir == "." && forMage(parsed)) {
-		// Which targets there are can't be known.
+		// It is unknown which targets there are.
 		return exit.Failed("correct it, then run init again", "a file for Mage can't be parsed: %w", err)
 	}
 	if err != nil || parsed.Name == nil {
@@ -233,7 +233,7 @@ func (r *Repository) source(name string, functions map[string]bool) error {
 	return nil
 }
 
-// eventsOf takes notice of the types of package events that a file names.
+// eventsOf notes the types of package events that a file uses.
 func (r *Repository) eventsOf(file *ast.File) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		if s, ok := n.(*ast.SelectorExpr); ok {
@@ -245,7 +245,7 @@ func (r *Repository) eventsOf(file *ast.File) {
 	})
 }
 
-// forMage reports whether a file is built with the tag mage only.
+// forMage reports whether a file is only built with the tag mage.
 func forMage(file *ast.File) bool {
 	for _, group := range file.Comments {
 		if group.Pos() > file.Package {

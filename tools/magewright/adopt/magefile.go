@@ -11,7 +11,7 @@ import (
 	"github.com/magewright/magewright/tools/magewright/targets"
 )
 
-// runner is the function that the targets call.
+// runner is the name of the function that the targets call.
 const runner = "magewright"
 
 var magefile = template.Must(template.New("magefile").Funcs(template.FuncMap{
@@ -104,12 +104,12 @@ func magewright(command string, flags ...string) error {
 }
 `))
 
-// magefile returns the file for Mage, with the targets whose names are not taken,
-// or no file where it is there.
+// magefile returns the file for Mage, with the targets whose names are not taken. It returns
+// no file if it exists already.
 func (r *Repository) magefile() (file, error) {
 	name := r.magefileName()
 	if slices.Contains(r.Mage.Names, runner) {
-		return file{}, nil // written before, and theirs since
+		return file{}, nil // init wrote it before, and it belongs to the repository since then
 	}
 	var offered []targets.Target
 	var taken []string
@@ -122,7 +122,7 @@ func (r *Repository) magefile() (file, error) {
 			continue
 		}
 		if slices.Contains(r.Mage.Names, "Aliases") {
-			v.Alias = "" // Mage reads one such variable only
+			v.Alias = "" // Mage reads only one variable of this kind
 		}
 		offered = append(offered, v)
 	}
@@ -150,11 +150,11 @@ func (r *Repository) magefile() (file, error) {
 // offers reports whether a target is for the repository.
 func (r *Repository) offers(v targets.Target) bool { return !v.Own && (!v.CDK || len(r.CDK) > 0) }
 
-// inPipeline are the targets that a pipeline runs by their names.
+// inPipeline are the targets that a pipeline runs by name.
 var inPipeline = []string{"Lint", "Test", "Sec", "Synth", "DeployStaging", "DeployStage", "Smoke", "Drill", "Plan", "Readiness", "Promote", "PipelineDeploy", "Aliases"}
 
-// lacking returns the names of the targets that are offered today, and that the file
-// for Mage which was written before does not have.
+// lacking returns the names of the targets that are offered now but are missing from a file
+// for Mage that was written earlier.
 func (r *Repository) lacking() []string {
 	var names []string
 	for _, v := range targets.All() {

@@ -18,11 +18,11 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// A generator sends one request over and over, as load generators do: it is
-// signed and written once, so that what is measured is the endpoint and not a
-// client that shares its processors. A signature may be used for five minutes,
-// and by the embedded AWS without end.
-// See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
+// A generator sends one request over and over, as load generators do. The request is signed
+// and written once, so that the endpoint is measured, and not a client that uses the same
+// processors. A signature is valid for five minutes on AWS, and without a limit on the
+// embedded AWS. See
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
 type generator struct {
 	clock   clock.Clock
 	request []byte
@@ -70,7 +70,7 @@ func newGenerator(ctx context.Context, c clock.Clock, cfg aws.Config, function s
 	return g, nil
 }
 
-// send sends the request over a connection that is free and reads the answer.
+// send sends the request over a free connection and reads the answer.
 func (g *generator) send(context.Context) (err error) {
 	c := <-g.free
 	defer func() { g.free <- c }()
@@ -92,7 +92,7 @@ func (g *generator) send(context.Context) (err error) {
 	return err
 }
 
-// close closes the connections, of which none may be in use.
+// close closes the connections, none of which may be in use.
 func (g *generator) close() error {
 	var errs []error
 	for len(g.free) > 0 {

@@ -15,20 +15,20 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 )
 
-// A clone is a clone of HEAD in a temporary directory: a measurement changes
-// and commits there what it likes, and never in the user's own checkout.
+// A clone is a clone of HEAD in a temporary directory. Measurements change and commit files
+// there, and never in the user's own checkout.
 type clone struct {
 	bench *bench
-	temp  string   // what remove removes
+	temp  string   // what remove deletes
 	dir   string   // the clone, in temp
-	env   []string // on top of the bench's
+	env   []string // in addition to those of the bench
 
 	changes int               // that were made
-	changed map[string]string // by file, what stands now in the place of a line's text
+	changed map[string]string // by file, the text that replaces the line's text now
 }
 
-// clone clones HEAD. With fresh caches it looks as on a machine on which
-// nothing has been built yet, otherwise the caches are the user's.
+// clone clones HEAD. With fresh caches, the clone behaves as on a machine on which nothing
+// was built yet. Otherwise the caches are the user's.
 func (b *bench) clone(ctx context.Context, fresh bool) (_ *clone, err error) {
 	temp, err := os.MkdirTemp("", "magewright-bench-")
 	if err != nil {
@@ -51,7 +51,7 @@ func (b *bench) clone(ctx context.Context, fresh bool) (_ *clone, err error) {
 	return c, nil
 }
 
-// cloneTo makes a clean clone of HEAD: what differs from a commit is not in it.
+// cloneTo makes a clean clone of HEAD, without uncommitted changes.
 func (b *bench) cloneTo(ctx context.Context, dir string) error {
 	if b.cfg.Dirty && !b.leftOut {
 		changed, err := b.command(ctx, nil, "git", "status", "--porcelain")
@@ -72,9 +72,9 @@ func (b *bench) cloneTo(ctx context.Context, dir string) error {
 	return nil
 }
 
-// emptyCaches returns the variables that put every cache into a directory that
-// does not exist yet. The modules and npm's downloads stay where they are: what
-// the network takes is no property of the project.
+// emptyCaches returns the variables that put every cache into a directory that does not exist
+// yet. The modules and npm's downloads stay where they are, because the speed of the network
+// is not a property of the project.
 func emptyCaches(dir string) []string {
 	return []string{
 		"GOCACHE=" + filepath.Join(dir, "go-build"),
@@ -86,11 +86,11 @@ func emptyCaches(dir string) []string {
 	}
 }
 
-// freshNote says what emptyCaches does.
+// freshNote describes the effect of emptyCaches.
 const freshNote = "empty Go build, XDG, mage, golangci-lint and jsii caches; modules and npm packages downloaded before"
 
-// download fills the module cache and npm's with what the targets would
-// download, once.
+// download fills the module cache and npm's cache, once, with everything that the targets
+// would download.
 func (b *bench) download(ctx context.Context, c *clone) error {
 	if b.downloaded {
 		return nil
@@ -109,7 +109,7 @@ func (b *bench) download(ctx context.Context, c *clone) error {
 			return fmt.Errorf("downloading the modules of %s: %w", module, err)
 		}
 	}
-	// npm ci fills npm's cache, from which a fresh installation is then made.
+	// npm ci fills npm's cache, which a fresh installation then uses.
 	aside := filepath.Join(c.temp, "npm")
 	for _, name := range []string{"package.json", "package-lock.json"} {
 		data, err := os.ReadFile(filepath.Join(c.dir, "infra", name)) // #nosec G304 -- a file of the project
@@ -127,8 +127,8 @@ func (b *bench) download(ctx context.Context, c *clone) error {
 	return nil
 }
 
-// remove removes the clone and its caches. What a process that has just been
-// ended still writes may keep it from that for a moment.
+// remove deletes the clone and its caches. A process that was just stopped may still write
+// files for a moment, which delays the deletion.
 func (c *clone) remove() {
 	err := os.RemoveAll(c.temp)
 	for try := 0; err != nil && try < 3; try++ {
@@ -150,8 +150,8 @@ func (c *clone) mage(ctx context.Context, args ...string) (float64, error) {
 	return c.typed(ctx, mageCommand, args...)
 }
 
-// typed runs a command in the clone as somebody types it, and returns how many
-// seconds it took.
+// typed runs a command in the clone as a developer types it, and returns how many seconds it
+// took.
 func (c *clone) typed(ctx context.Context, command string, args ...string) (float64, error) {
 	return c.bench.seconds(func() error {
 		_, err := c.bench.typed(ctx, c.dir, c.env, command, args...)
@@ -162,13 +162,13 @@ func (c *clone) typed(ctx context.Context, command string, args ...string) (floa
 // A line is a line of a file that measurements change.
 type line struct {
 	file string
-	text string             // a part of the line that is in the file once
-	with func(n int) string // what stands in its place, another for each n
+	text string             // a part of the line that occurs once in the file
+	with func(n int) string // the replacement, different for each n
 }
 
-// The lines that are changed. Tests run both of them and pass with either, and
-// a changed line still holds the text by which it was found: the tests of this
-// package run in the clone, too.
+// The lines that are changed. Tests run both of them and pass with each replacement. A
+// changed line still contains the text that is searched for, because the tests of this
+// package also run in the clone.
 var (
 	lineOfApp = line{
 		file: "app/ledger/observe.go",
@@ -182,7 +182,7 @@ var (
 	}
 )
 
-// change changes a line, each time to what it was not before.
+// change changes a line, each time to something new.
 func (c *clone) change(l line) error {
 	name := filepath.Join(c.dir, l.file)
 	data, err := os.ReadFile(name) // #nosec G304 -- a file of the clone
@@ -199,8 +199,7 @@ func (c *clone) change(l line) error {
 	return c.write(l.file, strings.Replace(string(data), before, after, 1))
 }
 
-// changeProgram adds a line to the program in a directory, such that it is
-// another program.
+// changeProgram adds a line to the program in a directory, so that it is a different program.
 func (c *clone) changeProgram(dir string) error {
 	files, err := filepath.Glob(filepath.Join(c.dir, dir, "*.go"))
 	if err != nil {
@@ -231,7 +230,7 @@ func (c *clone) write(name, text string) error {
 
 // commit commits what has changed.
 func (c *clone) commit(ctx context.Context) error {
-	// The user's own signing key and hooks have nothing to do with it.
+	// The user's own signing key and hooks are not needed here.
 	_, err := c.run(ctx, "git", "-c", "user.name=bench", "-c", "user.email=bench@example.com", "-c", "commit.gpgSign=false",
 		"commit", "--quiet", "--all", "--no-verify", "-m", "Change a line")
 	if err != nil {
@@ -240,8 +239,8 @@ func (c *clone) commit(ctx context.Context) error {
 	return nil
 }
 
-// warmClone returns the clone that all measurements with warm caches share, so
-// that each of them finds what the ones before it have built.
+// warmClone returns the clone that all measurements with warm caches share, so that each of
+// them finds what the earlier ones built.
 func (b *bench) warmClone(ctx context.Context) (*clone, error) {
 	if b.warm == nil {
 		var err error

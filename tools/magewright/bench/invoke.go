@@ -19,7 +19,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/traffic"
 )
 
-// embedded starts an embedded AWS in this process, for clients of its own.
+// embedded starts an embedded AWS in this process with clients for it.
 func embedded(ctx context.Context, speed float64) (*localaws.Server, aws.Config, error) {
 	server, err := localaws.Start(ctx, localaws.Config{Addr: "127.0.0.1:0", Clock: clock.NewElastic(speed), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -30,8 +30,8 @@ func embedded(ctx context.Context, speed float64) (*localaws.Server, aws.Config,
 	return server, cfg, nil
 }
 
-// invokes measures invocations of a handler that does nothing, by clients and by a
-// queue, and whether the embedded AWS needs more memory the longer it runs.
+// invokes measures invocations of a handler that does nothing, from clients and from a queue.
+// It also checks whether the memory of the embedded AWS grows the longer it runs.
 func (b *bench) invokes(ctx context.Context) (err error) {
 	zip, err := traffic.Build(ctx)
 	if err != nil {
@@ -56,14 +56,14 @@ func (b *bench) invokes(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, load.close()) }()
-	// Every connection, and the processes behind them, are up, and caches are
-	// filled, before it counts.
+	// Measuring begins when every connection and the processes behind them are up and the
+	// caches are full.
 	warm := max(b.invocations/10, connections)
 	if _, _, err := b.requests(ctx, warm, load.send); err != nil {
 		return err
 	}
-	// The live memory after each half: what grows with the number of invocations
-	// shows in the second.
+	// The memory in use after each half: if it grows with the number of invocations, the
+	// second half shows it.
 	var total float64
 	var each []float64
 	var live [2]float64
@@ -86,7 +86,7 @@ func (b *bench) invokes(ctx context.Context) (err error) {
 	return b.messages(ctx, cfg, name)
 }
 
-// invokesBySDK measures the same invocations by a client that signs each.
+// invokesBySDK measures the same invocations with a client that signs each request.
 func (b *bench) invokesBySDK(ctx context.Context, cfg aws.Config, name string, event []byte) error {
 	client, done := newClient()
 	defer done()
@@ -115,7 +115,7 @@ func liveMiB() float64 {
 	return float64(m.HeapAlloc) / (1 << 20)
 }
 
-// loadAverage says how busy the machine is, where it tells.
+// loadAverage says how busy the machine is, if the system knows.
 func loadAverage() string {
 	data, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
@@ -125,7 +125,7 @@ func loadAverage() string {
 	return "load " + one
 }
 
-// canarySpeed makes the canary's five minutes fifteen seconds.
+// canarySpeed shortens the five minutes of a canary to fifteen seconds.
 const canarySpeed = 20
 
 // canaries runs a canary with each fault under 200 requests a second.

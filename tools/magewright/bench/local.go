@@ -34,7 +34,7 @@ import (
 const (
 	requests       = 5000
 	connections    = 8
-	requestTimeout = 15 * time.Second // the function's own is 10 s
+	requestTimeout = 15 * time.Second // the function's own time-out is 10 s
 	speed          = 60               // as in a rehearsal
 )
 
@@ -75,7 +75,7 @@ func (b *bench) checkout(ctx context.Context) (project.Config, error) {
 	return cfg, nil
 }
 
-// deploy bootstraps the account and deploys staging, and then once more.
+// deploy bootstraps the account and deploys staging twice.
 func (b *bench) deploy(ctx context.Context, checkout project.Config) error {
 	var output bytes.Buffer
 	checkout.Stdout, checkout.Stderr = &output, &output
@@ -103,7 +103,7 @@ func (b *bench) deploy(ctx context.Context, checkout project.Config) error {
 	return nil
 }
 
-// invoke sends requests to staging: by the API, and to its function URL.
+// invoke sends requests to staging, through the API and to its function URL.
 func (b *bench) invoke(ctx context.Context, checkout project.Config) error {
 	cfg, err := stack.Connect(ctx)
 	if err != nil {
@@ -142,16 +142,16 @@ func (b *bench) invoke(ctx context.Context, checkout project.Config) error {
 	return nil
 }
 
-// newClient returns a client with a bounded number of connections to each host,
-// and what closes them.
+// newClient returns a client with a limited number of connections to each host, and a
+// function that closes them.
 func newClient() (client *http.Client, done func()) {
 	transport := &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections}
 	return &http.Client{Transport: transport, Timeout: requestTimeout}, transport.CloseIdleConnections
 }
 
-// load adds rows of the throughput and latency of requests.
+// load adds rows with the throughput and latency of requests.
 func (b *bench) load(ctx context.Context, name string, send func(context.Context) error) {
-	// Every connection, and the processes behind them, are up before it counts.
+	// Measuring begins when every connection and the processes behind them are up.
 	if _, _, err := b.requests(ctx, connections, send); err != nil {
 		b.fail(name, err)
 		return
@@ -166,8 +166,8 @@ func (b *bench) load(ctx context.Context, name string, send func(context.Context
 	b.add(name+", p99", percentile(each, 99)*1e3, "ms", "slowest "+number(each[len(each)-1]*1e3)+" ms")
 }
 
-// requests sends n requests and returns the seconds that all of them took, and
-// each of them, sorted. The first that fails ends it.
+// requests sends n requests. It returns how many seconds all of them took, and how many each
+// took, sorted. It stops at the first failure.
 func (b *bench) requests(ctx context.Context, n int, send func(context.Context) error) (total float64, each []float64, err error) {
 	each = make([]float64, n)
 	var sent atomic.Int64
@@ -190,8 +190,8 @@ func (b *bench) requests(ctx context.Context, n int, send func(context.Context) 
 	return total, each, err
 }
 
-// callAPI invokes the function with the event of its function URL.
-// See https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads.
+// callAPI invokes the function with an event of its function URL. See
+// https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads.
 func callAPI(ctx context.Context, functions *lambda.Client, f stack.Outputs) error {
 	out, err := functions.Invoke(ctx, &lambda.InvokeInput{
 		FunctionName: &f.FunctionName,

@@ -1,10 +1,10 @@
-// Package bench measures what a developer waits for: the targets, a deployment
-// to the embedded AWS, invocations through its endpoint, and a rehearsal.
+// Package bench measures the times that a developer waits for: the targets, a deployment to
+// the embedded AWS, invocations through its endpoint, and a rehearsal.
 //
-// It first measures the machine's own unit, the time of go build std with an
-// empty build cache, and gives every other time also as a multiple of that. It
-// prints a table and writes .magewright/bench.json. Nothing of the caller's
-// AWS account reaches it: the variables AWS_* and CDK_* are removed first.
+// It first measures a unit for the machine, the time of go build std with an empty build
+// cache, and also gives every other time as a multiple of it. It prints a table and writes
+// .magewright/bench.json. It can't reach the caller's AWS account, because it removes the
+// variables AWS_* and CDK_* first.
 package bench
 
 import (
@@ -24,16 +24,16 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// A measurement adds rows to the report. What it has added stays even if it
-// fails after that.
+// A measurement adds rows to the report. Rows that it has added stay there even if it fails
+// later.
 type measurement struct {
 	name, what string
 	run        func(*bench, context.Context) error
-	onlyNamed  bool // it is not made where -only is not given
+	onlyNamed  bool // it only runs if -only names it
 }
 
-// measurements are in the order in which they are made: those of the targets
-// first, because each leaves the build cache warmer for the next.
+// measurements are in the order in which they run. The targets come first, because each
+// measurement leaves a warmer build cache for the next one.
 var measurements = []measurement{
 	{name: "list", what: "go tool mage -l", run: (*bench).list},
 	{name: "lint", what: "go tool mage lint when nothing has changed", run: (*bench).lint},
@@ -126,8 +126,8 @@ func choose(only string) ([]measurement, error) {
 	return chosen, nil
 }
 
-// isolate removes what could lead to somebody's account, or change what is
-// synthesized, from the environment of this process.
+// isolate removes variables from the environment of this process that could lead to an AWS
+// account or change what is synthesized.
 func isolate() error {
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
@@ -144,30 +144,29 @@ func isolate() error {
 type bench struct {
 	cfg   project.Config
 	clock clock.Clock
-	env   []string // of the targets: they don't see the embedded AWS of another measurement
-	// execute runs a program to its end, as command.Cmd's Run does.
+	env   []string // of the targets, so that they don't see the embedded AWS of another measurement
+	// execute runs a program to its end, like Run of command.Cmd.
 	execute func(ctx context.Context, cmd command.Cmd, name string, args ...string) error
-	// watch returns the processes that a function starts, as where.Watch does.
+	// watch returns the processes that a function starts, like where.Watch.
 	watch func(context.Context, clock.Clock, func(context.Context) error) (processes []where.Process, missing string, err error)
 
-	runs        int      // of a target for each figure
-	invocations int      // that invoke makes
-	looked      []string // the command that where looks into
-	fresh       bool     // where looks into it with empty caches
+	runs        int      // runs of a target for each figure
+	invocations int      // invocations that invoke makes
+	looked      []string // the command that where examines
+	fresh       bool     // where uses empty caches
 
-	warm       *clone // that measurements with warm caches share, or nil
-	leftOut    bool   // uncommitted changes were named
-	downloaded bool   // all that a fresh machine would download
+	warm       *clone // the clone that measurements with warm caches share, or nil
+	leftOut    bool   // uncommitted changes were reported
+	downloaded bool   // everything that a fresh machine needs was downloaded
 	report     Report
 }
 
-// execute is how a bench runs a program.
+// execute is the function with which a bench runs a program.
 func execute(ctx context.Context, cmd command.Cmd, name string, args ...string) error {
 	return cmd.Run(ctx, name, args...)
 }
 
-// measure makes the measurements and reports them. One that fails does not keep
-// the others from being made.
+// measure runs the measurements and reports them. If one fails, the others run all the same.
 func (b *bench) measure(ctx context.Context, chosen []measurement) error {
 	defer b.removeClone()
 	for _, m := range chosen {
@@ -195,8 +194,8 @@ func (b *bench) add(name string, value float64, unit, note string) {
 	b.report.Rows = append(b.report.Rows, Row{Name: name, Value: value, Unit: unit, Note: note})
 }
 
-// fail adds a row that says why there is no number. The whole error goes to
-// standard error, and with the row into the report.
+// fail adds a row that says why there is no number. The whole error goes to standard error,
+// and into the report with the row.
 func (b *bench) fail(name string, err error) {
 	fmt.Fprintf(b.cfg.Stderr, "%s: %v\n", name, err)
 	first, output, _ := strings.Cut(err.Error(), "\n")

@@ -18,11 +18,11 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 )
 
-// protocol measures what the Runtime API costs by itself: as many processes of
-// the function as there are connections, each behind a server that does no more
-// than hand out events and take answers, as AWS's runtime interface emulator
-// does. What an invocation takes beyond this is the embedded AWS.
-// See https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
+// protocol measures the cost of the Runtime API alone. It runs as many processes of the
+// function as there are connections. Each is behind a server that only hands out events and
+// takes answers, like AWS's runtime interface emulator. Whatever an invocation takes beyond
+// that is spent in the embedded AWS. See
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
 func (b *bench) protocol(ctx context.Context, function []byte) (err error) {
 	dir, err := os.MkdirTemp("", "magewright-bench-")
 	if err != nil {
@@ -86,7 +86,7 @@ func unpack(function []byte, to string) error {
 	return command.WriteProgram(to, data)
 }
 
-// An emulator is the least Runtime API for one process.
+// An emulator is a minimal Runtime API for one process.
 type emulator struct {
 	server  *http.Server
 	process *exec.Cmd

@@ -16,9 +16,9 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// messages measures how fast a function processes the messages of a queue: one in
-// each invocation, and ten. Compared with the Runtime API alone, the first says
-// what the queue and the event source mapping take.
+// messages measures how fast a function processes the messages of a queue, with one and with
+// ten in each invocation. The first figure, compared with the Runtime API alone, shows what
+// the queue and the event source mapping take.
 func (b *bench) messages(ctx context.Context, cfg aws.Config, function string) error {
 	client, done := newClient()
 	defer done()
@@ -32,7 +32,7 @@ func (b *bench) messages(ctx context.Context, cfg aws.Config, function string) e
 	if err != nil {
 		return err
 	}
-	// The poller reads the queue as the function, whose role has the function's name.
+	// The poller reads the queue with the function's role, which has the function's name.
 	if _, err := iam.NewFromConfig(cfg).PutRolePolicy(ctx, &iam.PutRolePolicyInput{
 		RoleName: &function, PolicyName: aws.String("poll"), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[
 			{"Effect":"Allow","Action":["sqs:ReceiveMessage","sqs:DeleteMessage","sqs:GetQueueAttributes","sqs:ChangeMessageVisibility"],"Resource":"*"}]}`),
@@ -61,11 +61,11 @@ func (b *bench) messages(ctx context.Context, cfg aws.Config, function string) e
 	return nil
 }
 
-// drainInterval is the time between two looks whether a queue is empty.
+// drainInterval is the time between two checks whether a queue is empty.
 const drainInterval = time.Millisecond
 
-// drain fills a queue with n messages, a multiple of ten, and returns how many
-// seconds a mapping takes to empty it.
+// drain fills a queue with n messages, a multiple of ten, and returns how many seconds a
+// mapping takes to empty it.
 func (b *bench) drain(ctx context.Context, queues *sqs.Client, functions *lambda.Client, queue, mapping *string, n int, size int32) (seconds float64, err error) {
 	in := &sqs.SendMessageBatchInput{QueueUrl: queue}
 	for i := range 10 {

@@ -23,13 +23,13 @@ import (
 // A large is a repository with a change of many files.
 type large struct {
 	files, changed int // Go files
-	functions      int // of each file, and blocks of its profile
+	functions      int // functions of each file, and blocks of its profile
 }
 
 const linesOfFunction = 6
 
-// readiness decides the checks of a large change from the repository and what
-// tests have left. Neither the tests nor AWS are part of it.
+// readiness decides the checks for a large change, from the repository and the results of
+// tests. It runs neither the tests nor AWS.
 func (b *bench) readiness(ctx context.Context) error {
 	return b.readinessOf(ctx, large{files: 2000, changed: 500, functions: 50})
 }
@@ -57,8 +57,8 @@ func (b *bench) readinessOf(ctx context.Context, l large) (err error) {
 	return nil
 }
 
-// assess does what `mage readiness` does, with one collector: those that ask
-// AWS or synthesize are left out.
+// assess does the same as `mage readiness` with one collector. It leaves out those that ask
+// AWS or synthesize.
 func (b *bench) assess(ctx context.Context, l large, cfg project.Config, tests evidence.Tests) error {
 	base, err := baseline.Find(ctx, cfg, "HEAD^", nil)
 	if err != nil {
@@ -94,14 +94,14 @@ func (b *bench) assess(ctx context.Context, l large, cfg project.Config, tests e
 	}
 	for _, o := range a.Outcomes {
 		if want := fmt.Sprintf("%d of %d changed statements covered", l.changed, l.changed); o.ID == "changed-code" && (o.State != readiness.Pass || !strings.HasPrefix(o.Counted, want)) {
-			return fmt.Errorf("what was measured is wrong: %s, %s %s, want that %s", o.State, o.Counted, o.Reason, want)
+			return fmt.Errorf("the measured run is wrong: %s, %s %s, want %s", o.State, o.Counted, o.Reason, want)
 		}
 	}
 	return nil
 }
 
-// make makes a repository of two commits, and what its tests would have left of
-// the second.
+// make makes a repository with two commits, and the results that tests of the second one
+// would have left.
 func (b *bench) make(ctx context.Context, l large, cfg *project.Config) (evidence.Tests, error) {
 	var tests evidence.Tests
 	git := command.Cmd{Dir: cfg.Dir}

@@ -21,33 +21,33 @@ import (
 type Report struct {
 	Machine Machine `json:"machine"`
 	Commit  string  `json:"commit"`
-	Dirty   bool    `json:"dirty"` // files differed from the commit
-	// Unit is how many seconds this machine takes for `go build std` with an empty
-	// build cache, or 0 where that was not measured.
+	Dirty   bool    `json:"dirty"` // some files differed from the commit
+	// Unit is how many seconds this machine takes for `go build std` with an empty build
+	// cache, or 0 if that was not measured.
 	Unit float64 `json:"unit"`
 	Rows []Row   `json:"rows"`
 }
 
-// A Machine is what the numbers were measured on.
+// A Machine describes where the numbers were measured.
 type Machine struct {
 	Cores  int    `json:"cores"`
-	Memory int64  `json:"memory"` // bytes; 0 where the system does not say
+	Memory int64  `json:"memory"` // bytes; 0 if the system does not say
 	GOOS   string `json:"goos"`
 	GOARCH string `json:"goarch"`
 	Go     string `json:"go"` // version
-	// Load is the load average of the minute before: where it is far above zero,
-	// something else took a share of the cores. It is 0 where the system does not say.
+	// Load is the load average of the minute before. If it is far above zero, other programs
+	// used a part of the cores. It is 0 if the system does not say.
 	Load float64 `json:"load,omitempty"`
 }
 
-// A Row is a number, or what kept it from being measured: then Unit is
-// "failed" and Note says why.
+// A Row is a number, or the reason why it could not be measured. In that case Unit is
+// "failed" and Note has the reason.
 type Row struct {
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
 	Unit  string  `json:"unit"`
 	Note  string  `json:"note"`
-	// Output is what a command that failed printed last.
+	// Output is the last output of a command that failed.
 	Output string `json:"output,omitempty"`
 }
 
@@ -91,8 +91,8 @@ func (r Report) table() string {
 	return lines.String()
 }
 
-// multiple returns a time in units of the machine, or "" for what is no time
-// or where there is no unit.
+// multiple returns a time as a multiple of the machine's unit. It returns "" for other
+// figures, or if there is no unit.
 func (r Report) multiple(row Row) string {
 	if row.Unit != "s" || r.Unit <= 0 {
 		return ""
@@ -100,7 +100,7 @@ func (r Report) multiple(row Row) string {
 	return number(row.Value/r.Unit) + " units"
 }
 
-// number prints three digits that count.
+// number prints a number with three significant digits.
 func number(v float64) string {
 	if v >= 100 || v == 0 {
 		return strconv.FormatFloat(v, 'f', 0, 64)
@@ -124,8 +124,8 @@ func (r Report) write(cfg project.Config) error {
 	return nil
 }
 
-// percentile returns the smallest of the sorted values that p percent of them
-// do not exceed (the nearest rank), or 0 where there are none.
+// percentile returns the smallest of the sorted values that p percent of them do not exceed
+// (the nearest rank), or 0 if there are none.
 func percentile(sorted []float64, p float64) float64 {
 	if len(sorted) == 0 {
 		return 0
@@ -134,8 +134,7 @@ func percentile(sorted []float64, p float64) float64 {
 	return sorted[min(max(rank, 1), len(sorted))-1]
 }
 
-// median returns the middle value, with a note of how many there were and how
-// far they are apart.
+// median returns the middle value, and a note with the number of values and their range.
 func median(values []float64) (value float64, note string) {
 	sorted := slices.Sorted(slices.Values(values))
 	value = percentile(sorted, 50)
@@ -169,8 +168,7 @@ func load() float64 {
 	return n
 }
 
-// memory returns the machine's memory in bytes, or 0 where the system does not
-// say.
+// memory returns the machine's memory in bytes, or 0 if the system does not say.
 func memory(ctx context.Context) int64 {
 	if data, err := os.ReadFile("/proc/meminfo"); err == nil {
 		return kilobytes(string(data), "MemTotal:")
@@ -205,8 +203,8 @@ func resident(ctx context.Context) (int64, error) {
 	return n << 10, nil
 }
 
-// kilobytes returns in bytes what a file of /proc gives in kilobytes, or 0
-// where it does not have the key.
+// kilobytes returns, in bytes, a value that a file of /proc gives in kilobytes, or 0 if the
+// file does not have the key.
 func kilobytes(file, key string) int64 {
 	for line := range strings.Lines(file) {
 		fields := strings.Fields(line)

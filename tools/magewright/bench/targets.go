@@ -18,7 +18,7 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// outputLines is how much of the output of a command that failed is shown.
+// outputLines is how many lines of a failed command's output are shown.
 const outputLines = 30
 
 // seconds returns how long f took.
@@ -28,8 +28,8 @@ func (b *bench) seconds(f func() error) (float64, error) {
 	return clock.Since(b.clock, start).Seconds(), err
 }
 
-// command runs a command in the repository, with some more variables, and
-// returns its standard output. What it printed is part of the error.
+// command runs a command in the repository with additional variables and returns its standard
+// output. If it fails, its output is part of the error.
 func (b *bench) command(ctx context.Context, env []string, name string, args ...string) (string, error) {
 	return b.commandIn(ctx, b.cfg.Dir, env, name, args...)
 }
@@ -44,18 +44,18 @@ func (b *bench) commandIn(ctx context.Context, dir string, env []string, name st
 	return stdout.String(), nil
 }
 
-// typed runs what a developer types, with more words behind it, in a directory:
-// by their own environment and flags, for what they wait for is measured.
+// typed runs a command that developers type, with additional words, in a directory. It uses
+// the developer's own environment and flags, because their waiting time is measured.
 func (b *bench) typed(ctx context.Context, dir string, env []string, line string, more ...string) (string, error) {
 	words := append(strings.Fields(line), more...)
 	return b.commandIn(ctx, dir, env, words[0], words[1:]...)
 }
 
-// mageCommand is how a developer starts targets.
+// mageCommand is the command with which developers run targets.
 const mageCommand = "go tool mage"
 
-// figure adds a row of the median of some runs, of which each returns its
-// seconds. The first that fails makes it a row without a number.
+// figure adds a row with the median of several runs, each of which returns its seconds. If a
+// run fails, the row has no number.
 func (b *bench) figure(ctx context.Context, name, note string, run func(context.Context) (float64, error)) {
 	values := make([]float64, b.runs)
 	for i := range values {
@@ -74,7 +74,7 @@ func (b *bench) figure(ctx context.Context, name, note string, run func(context.
 	b.add(name, value, "s", spread)
 }
 
-// mage adds a row of how long a command of mage takes in the repository itself.
+// mage adds a row with the time that a mage command takes in the repository itself.
 func (b *bench) mage(ctx context.Context, note string, args ...string) {
 	b.figure(ctx, "mage "+strings.Join(args, " "), note, func(ctx context.Context) (float64, error) {
 		return b.seconds(func() error {
@@ -94,7 +94,7 @@ func (b *bench) synth(ctx context.Context) error {
 	return nil
 }
 
-// lint runs lint once before it measures: the first run may build the linter.
+// lint runs lint once before it measures, because the first run may build the linter.
 func (b *bench) lint(ctx context.Context) error {
 	if _, err := b.typed(ctx, b.cfg.Dir, nil, mageCommand, "lint"); err != nil {
 		return err
@@ -142,8 +142,8 @@ var (
 	benchmarkResult  = regexp.MustCompile(`^(Benchmark\S+?)(?:-\d+)?\s+(\d+)\s+([\d.]+) ns/op(.*)`)
 )
 
-// benchmarks reads the results in the output of go test -bench.
-// See https://golang.org/design/14313-benchmark-format.
+// benchmarks reads the results in the output of go test -bench. See
+// https://golang.org/design/14313-benchmark-format.
 func benchmarks(out string) []Row {
 	var rows []Row
 	pkg := ""
@@ -157,7 +157,7 @@ func benchmarks(out string) []Row {
 		}
 		value, err := strconv.ParseFloat(m[3], 64)
 		if err != nil {
-			continue // the expression takes 1.2.3, which go test does not print
+			continue // the expression matches 1.2.3, which go test does not print
 		}
 		rows = append(rows, Row{
 			Name:  pkg + m[1],

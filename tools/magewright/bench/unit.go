@@ -7,12 +7,11 @@ import (
 	"os"
 )
 
-// unit comes before every other measurement.
+// unit runs before every other measurement.
 var unit = measurement{name: "unit", what: "the machine's own unit: go build std, with an empty build cache, on two cores", run: (*bench).measureUnit}
 
-// measureUnit measures what all the other times are multiples of. Machines
-// differ by a factor of two, and most of what a developer waits for is Go being
-// compiled.
+// measureUnit measures the unit for all other times. Machines differ by a factor of two, and
+// developers mostly wait for Go code to be compiled.
 func (b *bench) measureUnit(ctx context.Context) (err error) {
 	cache, err := os.MkdirTemp("", "magewright-bench-")
 	if err != nil {

@@ -13,11 +13,10 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 )
 
-// rehearsal is what rehearses without a question.
+// rehearsal is a command that rehearses without asking.
 var rehearsal = []string{"rehearse", "-approve"}
 
-// cold measures what a fresh machine takes. Each run has a clone and caches of
-// its own.
+// cold measures how long a fresh machine takes. Each run has its own clone and caches.
 func (b *bench) cold(ctx context.Context) error {
 	note := freshNote
 	if runtime.GOOS != "linux" {
@@ -59,9 +58,9 @@ func (b *bench) ci(ctx context.Context) error {
 	return nil
 }
 
-// warmed measures a command of mage in the clone with warm caches: a first run
-// that does not count, then some with nothing changed, then some after each of
-// which the next changes a line.
+// warmed measures a mage command in the clone with warm caches. It begins with a run that
+// does not count. Then come some runs with nothing changed, and then some that each follow a
+// change of one line.
 func (b *bench) warmed(ctx context.Context, unchanged bool, what string, change func(context.Context, *clone) error, args ...string) error {
 	c, err := b.warmClone(ctx)
 	if err != nil {
@@ -84,8 +83,8 @@ func (b *bench) warmed(ctx context.Context, unchanged bool, what string, change 
 	return nil
 }
 
-// warmRehearsal measures a rehearsal of what was rehearsed before, and of a
-// commit that changes one line of the app.
+// warmRehearsal measures a rehearsal of something that was rehearsed before, and of a commit
+// that changes one line of the app.
 func (b *bench) warmRehearsal(ctx context.Context) error {
 	return b.warmed(ctx, true, "app", func(ctx context.Context, c *clone) error {
 		if err := c.change(lineOfApp); err != nil {
@@ -95,19 +94,18 @@ func (b *bench) warmRehearsal(ctx context.Context) error {
 	}, rehearsal...)
 }
 
-// check measures check of what was checked before, and with one line of a small
-// package changed.
+// check measures check for unchanged code, and with a change of one line in a small package.
 func (b *bench) check(ctx context.Context) error {
 	return b.warmed(ctx, true, "tools/internal/suggest", func(_ context.Context, c *clone) error { return c.change(lineOfLeaf) }, "check")
 }
 
-// test measures test with one line of the app changed.
+// test measures test with a change of one line in the app.
 func (b *bench) test(ctx context.Context) error {
 	return b.warmed(ctx, false, "app", func(_ context.Context, c *clone) error { return c.change(lineOfApp) }, "test")
 }
 
-// firstOutput measures how long a target is silent, with something to be
-// compiled and without.
+// firstOutput measures how long a target prints nothing, both if something has to be compiled
+// and if not.
 func (b *bench) firstOutput(ctx context.Context) error {
 	warm, err := b.warmClone(ctx)
 	if err != nil {
@@ -154,8 +152,8 @@ var (
 	errOnlyError = errors.New("it printed nothing but why it failed")
 )
 
-// firstOutput returns how many seconds a command of mage runs before it prints
-// something. Then it is ended, with everything that it has started.
+// firstOutput returns how many seconds a mage command runs before it prints something. It
+// then stops the command and everything that the command started.
 func (c *clone) firstOutput(ctx context.Context, args ...string) (float64, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -180,7 +178,7 @@ func (c *clone) firstOutput(ctx context.Context, args ...string) (float64, error
 
 // A firstWriter notes when something is first written to it.
 type firstWriter struct {
-	printed func() // called then
+	printed func() // called at that moment
 	clock   clock.Clock
 	start   time.Time
 	after   float64 // seconds

@@ -13,8 +13,8 @@ import (
 	"github.com/magewright/magewright/tools/magewright/bench/where"
 )
 
-// where runs a command in a clone and says where its time goes: a table by kind
-// of process, by target and by package, and a timeline. All of it also goes to
+// where runs a command in a clone and reports where its time goes: a table by kind of
+// process, by target and by package, and a timeline. It also writes everything to
 // .magewright/where.json.
 func (b *bench) where(ctx context.Context) (err error) {
 	name := strings.Join(b.looked, " ")
@@ -37,7 +37,7 @@ func (b *bench) where(ctx context.Context) (err error) {
 	}
 	fmt.Fprintf(b.cfg.Stderr, "where: watching %s, %s\n", name, caches)
 	processes, missing, failure := b.watch(ctx, b.clock, func(ctx context.Context) error {
-		// The reader sees what is going on, as without a watcher.
+		// The reader sees the command's output, as without a watcher.
 		cmd := command.Cmd{Dir: c.dir, Env: slices.Concat(b.env, c.env), Stdout: b.cfg.Stderr, Stderr: b.cfg.Stderr}
 		return b.execute(ctx, cmd, b.looked[0], b.looked[1:]...)
 	})
@@ -62,7 +62,7 @@ func (b *bench) where(ctx context.Context) (err error) {
 		return errors.Join(failure, fmt.Errorf("writing the timeline: %w", err))
 	}
 	if failure != nil {
-		// The timeline is of what failed: it is shown, but it is no figure.
+		// The command failed. The timeline is shown, but it does not count as a figure.
 		return failure
 	}
 	b.add("where: "+report.Command, report.Seconds, "s", fmt.Sprintf("watched; %s s of processor time, compilations of awscdk/v2: %s", number(report.CPUSeconds), report.CountOfCDK()))

@@ -1,15 +1,15 @@
-// Command mage runs Mage, and says so where it has nothing to show yet.
+// Command mage runs Mage, and prints a line while there is no output yet.
 //
 //	go tool mage TARGET
 //
-// Mage compiles the targets before it runs one, and says nothing while it does:
-// two seconds after a change, half a minute on a fresh machine. This command
-// prints a line when that takes longer than a second, with the time that it took
-// before. Mage gets everything else: arguments, terminal and signals. Its exit
-// code is this command's. Below the directory of the magefile, it runs there.
+// Mage compiles the targets before it runs one, and prints nothing meanwhile. That takes two
+// seconds after a change, and half a minute on a fresh machine. This command prints a line if
+// it takes longer than a second, with the time that it took before. Everything else is left
+// to Mage: arguments, terminal and signals. This command ends with Mage's exit code. If it is
+// started below the directory of the magefile, it runs Mage in that directory.
 //
-// It imports little, because what it imports is compiled before its first line
-// can be printed.
+// It imports little, because its imports have to be compiled before it can print its first
+// line.
 package main
 
 import (
@@ -36,15 +36,15 @@ import (
 )
 
 const (
-	// patience is how long a user waits without a word.
+	// patience is how long a user waits without any output.
 	patience = time.Second
-	// pause is the time between two looks at whether the targets have started.
+	// pause is the time between two checks whether the targets have started.
 	pause = 50 * time.Millisecond
 )
 
-// Files of the directory of the magefile. What is in bin belongs to this machine.
+// Files in the directory of the magefile. The files in bin belong to this machine.
 const (
-	// earlier holds the time that the latest long compilation took, such as 19s.
+	// earlier has the time that the latest long compilation took, such as 19s.
 	earlier  = ".magewright/bin/compiled"
 	binary   = ".magewright/bin/mage"
 	lockFile = ".magewright/bin/lock"
@@ -63,20 +63,20 @@ func main() {
 	}
 	signals := []os.Signal{syscall.SIGTERM}
 	if !foreground() {
-		// Nobody sends it to Mage as well.
+		// Nobody else sends it to Mage.
 		signals = append(signals, os.Interrupt)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	s := starter{clock: clock.System(), stderr: os.Stderr, dir: dir, interrupts: make(chan os.Signal, 1)}
-	// A terminal sends Ctrl-C to Mage as well. Mage then ends in its own way, and
-	// this command after it.
+	// A terminal sends Ctrl-C to Mage as well. Mage then ends in its own way, and this
+	// command ends after it.
 	signal.Notify(s.interrupts, os.Interrupt)
 	code := s.run(ctx, func() error { return s.mage(ctx, args) })
 	stop()
 	os.Exit(code)
 }
 
-// root returns the directory at or above the current one that has the targets.
+// root returns the directory with the targets: the current directory or one above it.
 func root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -92,10 +92,10 @@ func root() (string, error) {
 	}
 }
 
-// understand returns a command line for Mage, or says what is wrong with it before
-// anything is compiled or run.
+// understand returns a command line for Mage. If something is wrong with it, it returns an
+// error before anything is compiled or run.
 func understand(dir string, args []string) ([]string, error) {
-	// A magefile that can't be read is for Mage to explain.
+	// If the magefile can't be read, Mage explains why.
 	text, err := os.ReadFile(filepath.Join(dir, "magefile.go")) // #nosec G304 -- of the repository
 	if err != nil {
 		return args, nil
@@ -106,7 +106,7 @@ func understand(dir string, args []string) ([]string, error) {
 		return args, nil
 	}
 	if len(args) == 2 && (args[1] == "-h" || args[1] == "-help" || args[1] == "--help") {
-		args = []string{"-h", args[0]} // as programs that are not Mage take it
+		args = []string{"-h", args[0]} // other programs write flags like this, but Mage does not accept it
 	}
 	return args, magefile.Check(args, magefile.Targets(magefile.File{Set: set, File: file}))
 }
@@ -120,9 +120,9 @@ type starter struct {
 	interrupts chan os.Signal
 }
 
-// run runs mage, and says what it waits for until the targets have started.
+// run runs mage, and says what it is waiting for until the targets have started.
 func (s starter) run(ctx context.Context, mage func() error) int {
-	// Mage writes files of one name beside the magefile while it compiles.
+	// While it compiles, Mage writes files with fixed names beside the magefile.
 	unlock, locked := s.lock(ctx)
 	if !locked {
 		return s.stopped()
@@ -148,7 +148,7 @@ func (s starter) run(ctx context.Context, mage func() error) int {
 		return s.stopped()
 	}
 	if code := command.ExitCode(err); code >= 0 {
-		return code // Mage has said why
+		return code // Mage has already said why
 	}
 	fmt.Fprintln(s.stderr, "mage:", err)
 	if ctx.Err() != nil {
@@ -157,35 +157,36 @@ func (s starter) run(ctx context.Context, mage func() error) int {
 	return exit.Environment
 }
 
-// stopped says that a signal came before there were targets, and returns the exit code.
+// stopped prints that a signal came before the targets were compiled, and returns the exit
+// code.
 func (s starter) stopped() int {
 	fmt.Fprintln(s.stderr, "mage: stopped before the targets were compiled")
 	return exit.Interrupted
 }
 
-// mage builds Mage where that has not been done, and runs it.
+// mage builds Mage if necessary, and runs it.
 func (s starter) mage(ctx context.Context, args []string) error {
 	program := s.file(binary)
 	if runtime.GOOS == "windows" {
 		program += ".exe"
 	}
-	// The go command builds nothing if the file is what it would build.
+	// The go command builds nothing if the file is up to date.
 	build := gocmd.In(s.dir)
 	build.Stdout, build.Stderr = s.stderr, s.stderr
 	if err := build.Run(ctx, "build", "-o", program, "github.com/magefile/mage"); err != nil {
 		return err
 	}
-	// Mage compiles the targets with the environment that it gets. What they
-	// have in common with other programs is then compiled once.
+	// Mage compiles the targets with the environment that it gets. So packages that the
+	// targets share with other programs are compiled only once.
 	run := command.Cmd{Dir: s.dir, Env: gocmd.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: s.stderr, Interactive: true}
 	return run.Run(ctx, program, args...)
 }
 
 func (s starter) file(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
 
-// lock waits until no other command compiles the targets of this directory, and
-// returns a function that lets the next one do so. It reports false if a signal came
-// first. If the file can't be locked, none waits.
+// lock waits until no other command compiles the targets in this directory. It returns a
+// function that lets the next command continue. It returns false if a signal came first. If
+// the file can't be locked, nobody waits.
 func (s starter) lock(ctx context.Context) (unlock func(), locked bool) {
 	file := s.file(lockFile)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { // #nosec G301 -- as all that targets leave
@@ -202,7 +203,7 @@ func (s starter) lock(ctx context.Context) (unlock func(), locked bool) {
 		}
 		if !impatient && clock.Since(s.clock, begun) >= patience {
 			impatient = true
-			fmt.Fprintln(s.stderr, "mage: waiting for another command, which compiles the targets here")
+			fmt.Fprintln(s.stderr, "mage: waiting for another command that is compiling the targets here")
 		}
 		if clock.Sleep(ctx, s.clock, pause) != nil || len(s.interrupts) > 0 {
 			return nil, false
@@ -217,9 +218,8 @@ func (s starter) compiling() bool {
 	return !errors.Is(err, os.ErrNotExist)
 }
 
-// watch waits until the targets have started, and reports whether they have. It
-// prints a line when it has lost its patience, and keeps the time that was taken for
-// the next such line.
+// watch waits until the targets have started, and reports whether they have. If that takes
+// too long, it prints a line, and keeps the time for the next such line.
 func (s starter) watch(ctx context.Context) (started bool) {
 	begun, impatient := s.clock.Now(), false
 	for s.compiling() {
@@ -228,8 +228,8 @@ func (s starter) watch(ctx context.Context) (started bool) {
 			fmt.Fprintf(s.stderr, "mage: compiling the targets (%s)\n", s.usually())
 		}
 		if clock.Sleep(ctx, s.clock, pause) != nil && s.compiling() {
-			// Mage has ended without starting a target: it only printed its
-			// version, for example, or the targets do not compile.
+			// Mage has ended without starting a target. For example, it only printed its
+			// version, or the targets do not compile.
 			_ = os.Remove(s.file(starting.Marker))
 			return false
 		}
@@ -241,7 +241,7 @@ func (s starter) watch(ctx context.Context) (started bool) {
 	return true
 }
 
-// usually returns how long compiling takes.
+// usually returns how long compiling usually takes.
 func (s starter) usually() string {
 	took, err := os.ReadFile(s.file(earlier))
 	if err != nil {

@@ -246,7 +246,7 @@ func TestWaitsForAnother(t *testing.T) {
 	if got := <-code; got != exit.Interrupted {
 		t.Errorf("the exit code is %d", got)
 	}
-	if want := "mage: waiting for another command, which compiles the targets here\nmage: stopped before the targets were compiled\n"; said.String() != want {
+	if want := "mage: waiting for another command that is compiling the targets here\nmage: stopped before the targets were compiled\n"; said.String() != want {
 		t.Errorf("it says %q, want %q", &said, want)
 	}
 }

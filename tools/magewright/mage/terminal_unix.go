@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// foreground reports whether a terminal's Ctrl-C reaches this process, and with it
-// all that it starts.
+// foreground reports whether Ctrl-C on a terminal reaches this process, and everything that
+// it starts.
 func foreground() bool {
 	for _, file := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
 		group, err := unix.IoctlGetInt(int(file.Fd()), unix.TIOCGPGRP) // #nosec G115 -- a file descriptor is small
@@ -21,8 +21,8 @@ func foreground() bool {
 	return false
 }
 
-// lock takes the lock of a file, which ends with the process that holds it. It returns
-// nil if another one holds it.
+// lock takes the lock of a file. The lock ends with the process that holds it. lock returns
+// nil if another process holds it.
 func lock(file string) (unlock func(), err error) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) // #nosec G304 -- beside the magefile
 	if err != nil {
@@ -40,7 +40,7 @@ func lock(file string) (unlock func(), err error) {
 		return nil, err
 	}
 	return func() {
-		// Best effort: the end of the process does it too.
+		// The end of the process would release the lock too.
 		_ = unix.Flock(fd, unix.LOCK_UN)
 		_ = f.Close()
 	}, nil

@@ -1,6 +1,6 @@
-// Package program runs the targets that are too heavy to be part of the
-// magefile: the first target on a fresh machine should not have to compile an
-// embedded AWS. All of them are commands of one program, which is linked once.
+// Package program runs the targets that are too heavy for the magefile. The first target on a
+// fresh machine should not have to compile an embedded AWS. All of these targets are commands
+// of one program, which is linked once.
 package program
 
 import (
@@ -24,11 +24,12 @@ import (
 	"github.com/magewright/magewright/tools/project/target"
 )
 
-// source is where the program is, and below what all that it is made of is.
+// source is the directory of the program. Everything that the program is built from is below
+// it or in the module files.
 const source, below = "./tools/magewright", "tools"
 
-// Flag returns the command-line flag of an optional argument of a target, or
-// "" where it was not given.
+// Flag returns the command-line flag of an optional argument of a target. It is "" if the
+// argument was not given.
 func Flag[T any](name string, value *T) string {
 	if value == nil {
 		return ""
@@ -39,8 +40,8 @@ func Flag[T any](name string, value *T) string {
 // Flags returns an empty set of flags for the command of a target.
 func Flags(target string) *flag.FlagSet { return flag.NewFlagSet(target, flag.ContinueOnError) }
 
-// Parse reads the flags of a command, which takes no other arguments. The error
-// is [flag.ErrHelp] where help was asked for and given.
+// Parse reads the flags of a command, which takes no other arguments. The error is
+// [flag.ErrHelp] if help was asked for and printed.
 func Parse(flags *flag.FlagSet, args []string) error {
 	err := flags.Parse(args)
 	if err == nil && flags.NArg() > 0 {
@@ -52,9 +53,9 @@ func Parse(flags *flag.FlagSet, args []string) error {
 	return err
 }
 
-// Run runs a command of the program on this terminal. If it fails, it has said why,
-// and this process ends with its exit code: Mage would say it again. If the program
-// has to be built first, Run says so, and does also what else can be done meanwhile.
+// Run runs a command of the program on this terminal. If it fails, it has already printed the
+// reason, so this process ends with its exit code; otherwise Mage would print it again. If
+// the program has to be built first, Run says so, and runs the other functions meanwhile.
 func Run(ctx context.Context, name string, flags ...string) error {
 	code, err := run(ctx, name, flags...)
 	if code > 0 {
@@ -63,7 +64,7 @@ func Run(ctx context.Context, name string, flags ...string) error {
 	return err
 }
 
-// run returns the exit code of the program, if that is what has failed.
+// run returns the exit code of the program if the program failed.
 func run(ctx context.Context, name string, flags ...string) (code int, err error) {
 	err = target.Run(ctx, func(ctx context.Context, cfg project.Config) error {
 		executable, err := Build(ctx, cfg)
@@ -76,7 +77,7 @@ func run(ctx context.Context, name string, flags ...string) (code int, err error
 				args = append(args, flag)
 			}
 		}
-		// What is stopped on AWS, or restored there, takes longer than a moment.
+		// Stopping or restoring something on AWS takes more than a moment.
 		run := command.Cmd{Dir: cfg.Dir, Stdin: os.Stdin, Stdout: cfg.Stdout, Stderr: cfg.Stderr, Interactive: true, Patient: true}
 		err = run.Run(ctx, executable, args...)
 		code = command.ExitCode(err)
@@ -85,14 +86,14 @@ func run(ctx context.Context, name string, flags ...string) (code int, err error
 	return code, err
 }
 
-// Build builds the program, unless one of the same sources is there, and returns
-// its path.
+// Build builds the program unless it exists for the same sources. It returns the program's
+// path.
 func Build(ctx context.Context, cfg project.Config) (string, error) {
-	// Most commands need the CDK. What is wrong with it, they say.
+	// Most commands need the CDK. If something is wrong with it, they say so.
 	return buildAnd(ctx, cfg, cdk.Install)
 }
 
-// buildAnd does also something else, if it has to compile.
+// buildAnd also runs another function if it has to compile.
 func buildAnd(ctx context.Context, cfg project.Config, also func(context.Context, project.Config) error) (string, error) {
 	set, err := read(ctx, cfg)
 	if err != nil {
@@ -112,8 +113,8 @@ func buildAnd(ctx context.Context, cfg project.Config, also func(context.Context
 	})
 }
 
-// read returns what the program is built of: the sources below tools, the
-// module's requirements and the toolchain.
+// read returns what the program is built from: the sources below tools, the module's
+// requirements and the toolchain.
 func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	tree, err := inputs.ReadTree(filepath.Join(cfg.Dir, below))
 	if err != nil {
@@ -126,7 +127,7 @@ func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	for _, name := range []string{"go.mod", "go.sum"} {
 		data, err := os.ReadFile(filepath.Join(cfg.Dir, name)) // #nosec G304 -- a file of the project
 		if err != nil {
-			return nil, fmt.Errorf("reading what %s is built of: %w", source, err)
+			return nil, fmt.Errorf("reading what %s is built from: %w", source, err)
 		}
 		set["file "+name] = inputs.Hash(string(data))
 	}

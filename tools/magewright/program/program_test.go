@@ -179,7 +179,7 @@ func TestWhatCanNotBeBuilt(t *testing.T) {
 	if err := os.Remove(r.Path("go.sum")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Build(t.Context(), r.Config); err == nil || !strings.Contains(err.Error(), "reading what ./tools/magewright is built of") {
+	if _, err := Build(t.Context(), r.Config); err == nil || !strings.Contains(err.Error(), "reading what ./tools/magewright is built from") {
 		t.Errorf("without go.sum: %v", err)
 	}
 }

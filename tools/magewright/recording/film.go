@@ -9,21 +9,21 @@ import (
 	"unicode/utf8"
 )
 
-// The measures of a character, of the margin and of the bar above, in pixels.
+// The sizes of a character, of the margin and of the title bar, in pixels.
 const (
 	charWidth, lineHeight = 8, 18
 	margin, bar           = 16, 36
 )
 
-// pictures is how many pictures a second of the film has at most, and still how long
+// pictures is the maximum number of pictures in each second of the film. still is how long
 // the last one stays.
 const (
 	pictures = 4
 	still    = 5 * time.Second
 )
 
-// colours are those of the ground, the text, and SGR 30 to 37.
-// They have a contrast of 4.5 or more on their ground (WCAG 2.2, 1.4.3).
+// colours are the colours of the background, the text, and SGR 30 to 37. They have a contrast
+// of at least 4.5 on their background (WCAG 2.2, 1.4.3).
 var (
 	dark  = palette{ground: "#0d1117", text: "#e6edf3", quiet: "#8b949e", colours: [8]string{"#8b949e", "#ff7b72", "#3fb950", "#d29922", "#58a6ff", "#bc8cff", "#39c5cf", "#e6edf3"}}
 	light = palette{ground: "#f6f8fa", text: "#1f2328", quiet: "#59636e", colours: [8]string{"#1f2328", "#b3261e", "#116329", "#7d4e00", "#0550ae", "#6639ba", "#1b6170", "#424a53"}}
@@ -46,12 +46,12 @@ func (p palette) css() string {
 
 // A frame is a picture of the film.
 type frame struct {
-	at    time.Duration // in the film
-	after time.Duration // since the command began
-	lines []int         // the screen's lines, by their numbers in the film; -1 is empty
+	at    time.Duration // time in the film
+	after time.Duration // time since the command began
+	lines []int         // the screen's lines, by their numbers in the film; -1 is an empty line
 }
 
-// A reel collects the pictures. The same line is drawn once.
+// A reel collects the pictures. Identical lines are drawn once.
 type reel struct {
 	numbers map[string]int
 	drawn   []string
@@ -76,7 +76,7 @@ func (r *reel) line(line []span) int {
 	for _, s := range line {
 		class := s.class()
 		fmt.Fprintf(&b, `<text x="%d" textLength="%d"%s>`, s.at*charWidth, utf8.RuneCountInString(s.text)*charWidth, class)
-		// A buffer takes everything.
+		// A buffer accepts everything.
 		_ = xml.EscapeText(&b, []byte(s.text))
 		b.WriteString("</text>")
 	}
@@ -106,12 +106,12 @@ func (s span) class() string {
 	return ` class="` + strings.Join(classes, " ") + `"`
 }
 
-// film draws a take. The whole of it is shown in the length, at one speed, and the time
-// that has really passed is written above.
+// film draws a take. It plays all of it in the given length, at one speed. The time that
+// really passed is written above it.
 func (t take) film(command string, columns, rows int, length time.Duration) []byte {
 	screen := newTerminal(columns, rows)
 	r := reel{numbers: map[string]int{}}
-	_, _ = fmt.Fprintf(screen, "$ %s\r\n", command) // it takes everything
+	_, _ = fmt.Fprintf(screen, "$ %s\r\n", command) // it accepts everything
 	count := int(length.Seconds() * pictures)
 	next := 0
 	for i := range count + 1 {
@@ -124,16 +124,16 @@ func (t take) film(command string, columns, rows int, length time.Duration) []by
 	return r.draw(command, columns, rows, length, t.took)
 }
 
-// draw returns the film: its pictures are side by side on a strip that moves, and only
-// one of them is in the window. Where nothing moves, the last one is seen: in print, and
-// for who wants less motion.
+// draw returns the film. Its pictures are side by side on a strip that moves, and only one of
+// them is in the window. If nothing moves, the last picture is visible: in print, and for
+// readers who prefer less motion.
 func (r *reel) draw(command string, columns, rows int, length, took time.Duration) []byte {
 	width, height := 2*margin+columns*charWidth, bar+margin+rows*lineHeight
 	whole := length + still
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" role="img" aria-labelledby="title">`+"\n", width, height)
 	b.WriteString(`<title id="title">A terminal: `)
-	_ = xml.EscapeText(&b, []byte(command)) // a buffer takes everything
+	_ = xml.EscapeText(&b, []byte(command)) // a buffer accepts everything
 	fmt.Fprintf(&b, " in %s</title>\n<style>", minutes(took))
 	b.WriteString("text{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;font-size:13px;white-space:pre}.b{font-weight:bold}")
 	b.WriteString(dark.css())
@@ -165,7 +165,7 @@ func (r *reel) draw(command string, columns, rows int, length, took time.Duratio
 	return b.Bytes()
 }
 
-// minutes writes a time as 2m04s.
+// minutes formats a time like 2m04s.
 func minutes(d time.Duration) string {
 	d = d.Round(time.Second)
 	return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)

@@ -1,6 +1,6 @@
-// Command recording runs a command in a terminal of its own and draws what is seen there
-// as a film in SVG. While the command runs, it can also take a picture of the console
-// whose link the command prints. So the pictures in the documents are those of real runs.
+// Command recording runs a command in a terminal of its own and draws a film, in SVG, of what
+// appears there. While the command runs, it can also take a picture of the console whose link
+// the command prints. So the pictures in the documents come from real runs.
 //
 //	go run ./tools/magewright/recording -film=FILE.svg -console=FILE.png COMMAND ...
 package main

@@ -23,36 +23,35 @@ type session struct {
 	columns, rows int
 	clock         clock.Clock
 	show          io.Writer
-	// onLink is called once, with the console's link, and the command goes on meanwhile.
-	// Its context ends with the command. It may be nil.
+	// onLink is called once with the console's link, while the command continues. Its context
+	// ends with the command. It may be nil.
 	onLink func(ctx context.Context, link string) error
 }
 
-// A chunk is what the command has written at once.
+// A chunk is what the command wrote at once.
 type chunk struct {
 	after time.Duration // since the command began
 	text  []byte
 }
 
-// A take is what was written in a session.
+// A take has everything that was written in a session.
 type take struct {
 	chunks []chunk
 	took   time.Duration
-	aside  error // what onLink has returned
+	aside  error // the error that onLink returned
 }
 
-// link is that of a console, as rehearse and local print it.
+// link matches the link of a console, as rehearse and local print it.
 var link = regexp.MustCompile(`http://127\.0\.0\.1:\d+/_magewright/#\w+`)
 
-// record runs a command and returns what it has written. A command that fails is no
-// recording.
+// record runs a command and returns what it wrote. A command that fails gives no recording.
 func (s session) record(ctx context.Context, args []string) (take, error) {
 	master, slave, err := pseudoterminal.Open(uint16(s.columns), uint16(s.rows)) // #nosec G115 -- as checked by the caller
 	if err != nil {
 		return take{}, err
 	}
 	defer func() { _ = master.Close() }()
-	// The command is what the whole program is for.
+	// Running the command is the purpose of the program.
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...) // #nosec G204 -- as above
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = slave, slave, slave, leader()
 	cmd.Env = append(os.Environ(), "TERM=xterm-256color", "NO_COLOR=")
@@ -61,7 +60,7 @@ func (s session) record(ctx context.Context, args []string) (take, error) {
 	if err := cmd.Start(); err != nil {
 		return take{}, errors.Join(err, slave.Close())
 	}
-	_ = slave.Close() // the command has it
+	_ = slave.Close() // the command has it now
 	var taken take
 	var aside sync.WaitGroup
 	besides, end := context.WithCancel(ctx)
@@ -82,22 +81,22 @@ func (s session) record(ctx context.Context, args []string) (take, error) {
 			}
 		}
 		if err != nil {
-			// A pseudoterminal whose other end is closed gives EIO. See pty(7).
+			// A pseudoterminal returns EIO once its other end is closed. See pty(7).
 			break
 		}
 	}
 	err = cmd.Wait()
 	taken.took = clock.Since(s.clock, began)
-	// There is no console any more.
+	// The console does not exist any more.
 	end()
 	aside.Wait()
 	if err != nil {
-		return take{}, errors.Join(fmt.Errorf("the command has failed, so that there is no film of it: %w", err), taken.aside)
+		return take{}, errors.Join(fmt.Errorf("the command has failed, so there is no film of it: %w", err), taken.aside)
 	}
 	return taken, nil
 }
 
-// web is the front end of the console, with its browser.
+// web is the front end of the console, which has the browser.
 const web = "tools/rehearse/console/web"
 
 // photograph takes pictures of the console in a browser, and approves the release there.
@@ -111,7 +110,7 @@ func photograph(ctx context.Context, link, picture string) error {
 			return err
 		}
 	}
-	// A link on a command line can be read by other users of the machine.
+	// Other users of the machine can read a link on a command line.
 	if err := (command.Cmd{Dir: web, Env: command.Environ("LINK=" + link)}).Run(ctx, "node", "test/picture.mjs", picture); err != nil {
 		return err
 	}

@@ -4,5 +4,5 @@ package main
 
 import "syscall"
 
-// leader is not needed where no pseudoterminal can be opened.
+// leader is not needed on systems where no pseudoterminal can be opened.
 func leader() *syscall.SysProcAttr { return nil }

@@ -12,8 +12,8 @@ import (
 	"slices"
 )
 
-// shrink writes a picture with at most 256 colours, those that are most frequent: a page
-// has few, and the others are the edges of letters.
+// shrink writes a picture with at most 256 colours, the most frequent ones. A page has only a
+// few, and the others belong to the edges of letters.
 func shrink(file string) error {
 	data, err := os.ReadFile(file) // #nosec G304 -- as the caller says
 	if err != nil {

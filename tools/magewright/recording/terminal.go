@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// A style is how a character is painted.
+// A style says how a character is painted.
 type style struct {
 	colour    int // SGR 30 to 37, or 0
 	dim, bold bool
@@ -43,14 +43,14 @@ type cell struct {
 	style style
 }
 
-// A terminal is the screen of one, as far as our targets use it: it scrolls, wraps,
+// A terminal is the screen of a terminal, as far as our targets use it: it scrolls, wraps,
 // moves its cursor and erases. See ECMA-48.
 type terminal struct {
 	columns, rows int
 	lines         [][]cell
 	row, column   int
 	style         style
-	pending       []byte // the beginning of a character or of a sequence
+	pending       []byte // the beginning of an incomplete character or sequence
 }
 
 func newTerminal(columns, rows int) *terminal {
@@ -71,8 +71,8 @@ func (t *terminal) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// next takes a character or a sequence, and returns how many bytes it has: 0 if it is
-// not complete.
+// next handles a character or a sequence, and returns how many bytes it has: 0 if it is not
+// complete.
 func (t *terminal) next(text []byte) int {
 	switch text[0] {
 	case '\x1b':
@@ -98,7 +98,7 @@ func (t *terminal) next(text []byte) int {
 	return 1
 }
 
-// escape takes an escape sequence.
+// escape handles an escape sequence.
 func (t *terminal) escape(text []byte) int {
 	if len(text) < 2 {
 		return 0
@@ -127,7 +127,7 @@ func (t *terminal) escape(text []byte) int {
 	return 2
 }
 
-// control obeys a control sequence.
+// control executes a control sequence.
 func (t *terminal) control(parameters string, final byte) {
 	n, err := strconv.Atoi(parameters)
 	if err != nil {
@@ -154,13 +154,13 @@ func (t *terminal) control(parameters string, final byte) {
 	}
 }
 
-// cut removes what follows the cursor in its line.
+// cut removes the rest of the cursor's line.
 func (t *terminal) cut() {
 	line := t.lines[t.row]
 	t.lines[t.row] = slices.Clone(line[:min(t.column, len(line))])
 }
 
-// feed goes to the next line. The first one leaves the screen if there is no next one.
+// feed goes to the next line. If there is none, the first line leaves the screen.
 func (t *terminal) feed() {
 	if t.row++; t.row == t.rows {
 		t.row--
@@ -182,7 +182,7 @@ func (t *terminal) put(r rune) {
 	t.column++
 }
 
-// screen returns the lines that are seen, each as text in one style after the other.
+// screen returns the visible lines, each as a series of texts in one style.
 func (t *terminal) screen() [][]span {
 	seen := make([][]span, 0, t.rows)
 	for _, line := range t.lines {

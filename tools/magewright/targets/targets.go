@@ -1,21 +1,21 @@
-// Package targets lists the targets of Magewright with their flags. The command init
-// writes a magefile from the list. Tests hold that the magefile of this repository and
-// the commands of the program are those of the list.
+// Package targets lists Magewright's targets with their flags. The command init writes a
+// magefile from the list. Tests compare the list with the magefile of this repository and
+// with the commands of the program.
 package targets
 
 import "slices"
 
-// A Target is one of Magewright.
+// A Target is one of Magewright's targets.
 type Target struct {
-	Name    string // of the function
+	Name    string // name of the function
 	Command string
 	Doc     string
 	Args    []Arg
-	// Own says that only Magewright's own repository has it.
+	// Own says that only Magewright's own repository has the target.
 	Own bool
-	// CDK says that it is for repositories with a CDK app only.
+	// CDK says that the target is only for repositories with a CDK app.
 	CDK bool
-	// Alias is how a pipeline spells it, "" where that is the name's own spelling.
+	// Alias is the spelling that a pipeline uses; "" if it is the same as the name.
 	Alias string
 	// With are further arguments of the command, as Go code.
 	With string
@@ -24,7 +24,7 @@ type Target struct {
 // An Arg is an optional argument of a target, which is a flag of the command.
 type Arg struct{ Name, Type, Doc string }
 
-// again are the arguments of a target that does not run again what is proven.
+// again are the arguments of a target that does not repeat work whose result is known.
 var again = []Arg{
 	{"force", "bool", "run it although nothing has changed"},
 	{"why", "bool", "name every input that has changed"},
@@ -34,7 +34,7 @@ var base = Arg{"base", "string", "the release that HEAD follows: a commit, or no
 
 var stage = Arg{"stage", "string", "the name of the stage; default the first"}
 
-// All returns the targets, in the order in which somebody meets them.
+// All returns the targets in the order in which a user meets them.
 func All() []Target { return all }
 
 var all = []Target{

@@ -10,19 +10,18 @@ import (
 const (
 	// recordSize is the size of a struct acct_v3.
 	recordSize = 64
-	// ticksPerSecond is the unit of times in records and in /proc. It is the same
-	// on every architecture, whatever the kernel itself counts in.
+	// ticksPerSecond is the unit of times in the records and in /proc. It is the same on
+	// every architecture, whatever the kernel uses internally.
 	ticksPerSecond = 100
-	// forkedOnly is the flag AFORK of a process that has never called exec.
+	// forkedOnly is the flag AFORK. A process with this flag never called exec.
 	forkedOnly = 1
 )
 
-// ReadAccounting reads the records that Linux's process accounting has written,
-// one for each process that has ended, in version 3 of the format. Start is known
-// to the second. CPU is rounded down to a hundredth of a second, so that of many
-// short processes little is left. It returns an error where a record is of
-// another version or incomplete.
-// See https://man7.org/linux/man-pages/man5/acct.5.html.
+// ReadAccounting reads the records of Linux's process accounting, which has one for each
+// process that has ended, in version 3 of the format. Start is accurate to the second. CPU is
+// rounded down to a hundredth of a second, so little remains of many short processes.
+// ReadAccounting returns an error if a record has another version or is incomplete. See
+// https://man7.org/linux/man-pages/man5/acct.5.html.
 func ReadAccounting(data []byte) ([]Process, error) {
 	var processes []Process
 	for offset := 0; offset < len(data); offset += recordSize {
@@ -38,8 +37,8 @@ func ReadAccounting(data []byte) ([]Process, error) {
 	return processes, nil
 }
 
-// readRecord reads one record. The kernel writes it in the byte order of the
-// machine and, on a big-endian one, sets the high bit of the version.
+// readRecord reads one record. The kernel writes it in the machine's byte order. On a
+// big-endian machine, it sets the high bit of the version.
 func readRecord(record []byte) (Process, error) {
 	const version = 3
 	var order binary.ByteOrder = binary.LittleEndian
@@ -64,6 +63,6 @@ func readRecord(record []byte) (Process, error) {
 	}, nil
 }
 
-// compressed returns the value of a comp_t, a floating-point number with a
-// mantissa of 13 bits and an exponent of 3 bits to the base 8.
+// compressed returns the value of a comp_t, a floating-point number with a mantissa of 13
+// bits and an exponent of 3 bits to the base 8.
 func compressed(c uint16) uint64 { return uint64(c&0x1fff) << (c >> 13 * 3) }

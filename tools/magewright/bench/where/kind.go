@@ -8,12 +8,12 @@ import (
 )
 
 const (
-	// others is the kind of processes that are of no other kind.
+	// others is the kind of the processes that have no other kind.
 	others     = "others"
 	testBinary = "test binaries"
 )
 
-// kinds are the programs that are known by the name of their executable.
+// kinds are the programs that are recognised by the names of their executables.
 var kinds = map[string]string{
 	"compile": "go: compile", "link": "go: link", "asm": "go: asm", "vet": "go: vet", "cgo": "go: cgo", "cover": "go: cover", "buildid": "go: buildid",
 	"gofmt": "gofmt", "golangci-lint": "golangci-lint", "gosec": "gosec", "opa": "opa", "govulncheck": "govulncheck", "gitleaks": "gitleaks",
@@ -22,7 +22,7 @@ var kinds = map[string]string{
 	"mage": "mage", "npm": "node: npm",
 }
 
-// magefile is the name of a compiled magefile in mage's cache: a digest.
+// magefile matches the name of a compiled magefile in mage's cache, which is a digest.
 var magefile = regexp.MustCompile(`^[0-9a-f]{40,}$`)
 
 // kind says what kind of program a process is.
@@ -55,12 +55,12 @@ func executable(p Process) string {
 	if len(p.Args) == 0 || p.Args[0] == "" {
 		return p.Name
 	}
-	// A login shell's name begins with a hyphen.
+	// The name of a login shell begins with a hyphen.
 	return strings.TrimPrefix(path.Base(p.Args[0]), "-")
 }
 
-// isBuilt reports whether an executable was built from source by a target:
-// it is in a directory of the project, of the go command or of the embedded AWS.
+// isBuilt reports whether a target built an executable from source. Such an executable is in
+// a directory of the project, of the go command or of the embedded AWS.
 func isBuilt(executable string) bool {
 	for _, place := range []string{"/.magewright/", "/magewright-", "/go-build"} {
 		if strings.Contains(executable, place) {
@@ -83,8 +83,8 @@ func goCommand(args []string) string {
 	}
 }
 
-// goWords returns the arguments of a go command that are no flags. Of a tool
-// they are only its name and what follows it.
+// goWords returns the arguments of a go command that are not flags. For a tool, they are its
+// name and what follows.
 func goWords(args []string) []string {
 	var words []string
 	for i := 1; i < len(args); i++ {
@@ -92,7 +92,7 @@ func goWords(args []string) []string {
 		case len(words) > 1 && words[0] == "tool":
 			return append(words, args[i:]...)
 		case arg == "-C", arg == "-modfile":
-			i++ // its value
+			i++ // the flag's value
 		case !strings.HasPrefix(arg, "-"):
 			words = append(words, arg)
 		}
@@ -100,7 +100,7 @@ func goWords(args []string) []string {
 	return words
 }
 
-// node returns the kind of a process of Node: the program that it runs.
+// node returns the kind of a Node process, which depends on the program that it runs.
 func node(args []string) string {
 	for _, program := range []struct{ part, kind string }{
 		{"jsii-runtime", "node: jsii kernel"}, {"/npm", "node: npm"}, {"cdk", "node: cdk"},
@@ -112,8 +112,8 @@ func node(args []string) string {
 	return "node"
 }
 
-// target returns the mage targets that a process was told to run, with their
-// flags, and whether it is a process of mage at all.
+// target returns the mage targets that a process was told to run, with their flags, and
+// reports whether it is a mage process.
 func target(args []string) (string, bool) {
 	const longest = 40
 	if len(args) == 0 {
@@ -144,11 +144,11 @@ func target(args []string) (string, bool) {
 
 // A compilation is one run of Go's compiler.
 type compilation struct {
-	pkg     string // import path, with the directory of a package main
-	variant string // which flags made it differ from another of the same package
+	pkg     string // import path; for a package main also the directory
+	variant string // the flags that distinguish it from other compilations of the package
 }
 
-// These stand for the packages of compilations whose command line is not known.
+// These stand for the packages of compilations whose command line is unknown.
 const (
 	unseen = "(ended before it was seen)"
 	unread = "(arguments in a file that was not read)"
@@ -176,8 +176,8 @@ func compiled(args []string) compilation {
 		case "-pgoprofile":
 			flags = append(flags, "pgo")
 		case "-trimpath":
-			// The go command always cuts off its temporary directory. A second
-			// rule is there only where it was itself given -trimpath.
+			// The go command always removes its temporary directory from paths. There is a
+			// second rule only if it was itself run with -trimpath.
 			if strings.Contains(strings.TrimSuffix(value, ";"), ";") {
 				flags = append(flags, "trimpath")
 			}
@@ -194,8 +194,8 @@ func compiled(args []string) compilation {
 	return c
 }
 
-// place returns the end of a directory's name: what comes before differs
-// between the clones of one repository.
+// place returns the end of a directory's path. The beginning differs between the clones of a
+// repository.
 func place(dir string) string {
 	parts := strings.Split(strings.Trim(dir, "/"), "/")
 	return path.Join(parts[max(0, len(parts)-2):]...)

@@ -1,6 +1,5 @@
-// Package where finds out where the time of a command goes: it watches the
-// processes that the command starts, and tells what they were and how much
-// processor time each of them took.
+// Package where finds out where the time of a command goes. It watches the processes that the
+// command starts, and says which programs they were and how much processor time each took.
 package where
 
 import (
@@ -13,22 +12,22 @@ import (
 type Process struct {
 	PID, Parent int
 	Start, End  float64  // seconds since the Unix epoch
-	CPU         float64  // seconds of user and system time, children not included
-	Name        string   // of the executable, at most 15 bytes
-	Args        []string // the command line, or nil where the process ended before it was seen
-	Dir         string   // the working directory, or "" likewise
-	ForkedOnly  bool     // it never called exec: it is a copy of its parent
+	CPU         float64  // seconds of user and system time, without those of children
+	Name        string   // name of the executable, at most 15 bytes
+	Args        []string // the command line, or nil if the process ended before it was seen
+	Dir         string   // the working directory, or "" in the same case
+	ForkedOnly  bool     // it never called exec, so it is a copy of its parent
 
-	accounted bool // CPU and End are what the kernel counted, not what was last seen
+	accounted bool // CPU and End come from the kernel's accounting, and not from the last look
 }
 
-// slack is how far apart, in seconds, two starting times of one process may
-// be: accounting counts in whole seconds, and rounds twice.
+// slack is how many seconds two starting times of one process may differ. Accounting has
+// whole seconds, and rounds twice.
 const slack = 1.5
 
-// Join returns the processes of both lists. Accounting knows the processor
-// time, also of processes that lived for a moment only; looking at them while
-// they run tells the exact start, the command line and the first parent.
+// Join returns the processes of both lists. Accounting has the processor time, also of very
+// short processes. Watching running processes gives the exact start, the command line and the
+// first parent.
 func Join(accounted, seen []Process) []Process {
 	byPID := map[int][]int{}
 	for i, s := range seen {
@@ -63,14 +62,14 @@ func Join(accounted, seen []Process) []Process {
 	return joined
 }
 
-// A tree is the processes below a root, each with its parent.
+// A tree has the processes below a root, each with its parent.
 type tree struct {
 	processes []Process
 	parents   []int // indexes into processes; -1 is the root
 }
 
-// descendants returns the processes whose ancestry leads to the process root,
-// which is not one of them, in the order of their start.
+// descendants returns the processes that descend from the process root, which is not
+// included, in the order of their start.
 func descendants(all []Process, root int) tree {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b Process) int { return cmp.Compare(a.Start, b.Start) })
@@ -87,15 +86,16 @@ func descendants(all []Process, root int) tree {
 			continue
 		}
 		for _, j := range byPID[p.Parent] {
-			// PIDs are used again: the parent is the last to start before its child.
-			// Where both are known to the second only, a child may seem older.
+			// PIDs are reused, so the parent is the last process with that PID that started
+			// before the child. If both times are only accurate to the second, a child may
+			// seem older than its parent.
 			q := all[j]
 			if j != i && q.Start <= p.Start+slack && q.End >= p.Start-slack && (parents[i] < 0 || q.Start <= p.Start) {
 				parents[i] = j
 			}
 		}
 	}
-	// ours is whether the ancestry of a process leads to the root.
+	// ours says whether a process descends from the root.
 	ours := make([]int, len(all))
 	for i := range ours {
 		ours[i] = unknown
@@ -106,7 +106,7 @@ func descendants(all []Process, root int) tree {
 			return i
 		}
 		if ours[i] == unknown {
-			// Two that seem to be each other's parents lead nowhere.
+			// Two processes that seem to be each other's parents have no ancestry.
 			ours[i] = stranger
 			ours[i] = visit(parents[i])
 		}
@@ -135,8 +135,8 @@ func descendants(all []Process, root int) tree {
 	return t
 }
 
-// notBefore moves a process whose start is known to the second only, to a time
-// before which it cannot have started.
+// notBefore corrects the start of a process that is only known to the second, so that it is
+// not before a time at which it can't have started.
 func (p *Process) notBefore(earliest float64) {
 	if late := earliest - p.Start; late > 0 {
 		p.Start += late
@@ -144,8 +144,8 @@ func (p *Process) notBefore(earliest float64) {
 	}
 }
 
-// dropForeignArgs removes command lines that were seen between fork and exec:
-// they are those of the parent, and the process became something else.
+// dropForeignArgs removes command lines that were seen between fork and exec. They belong to
+// the parent, and the process became another program.
 func (t tree) dropForeignArgs() {
 	foreign := make([]bool, len(t.processes))
 	for i, p := range t.processes {

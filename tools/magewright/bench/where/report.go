@@ -13,30 +13,29 @@ import (
 	"text/tabwriter"
 )
 
-// CDK is the package whose compilations are counted by themselves: none takes
-// longer.
+// CDK is the package whose compilations are counted separately, because they take longest.
 const CDK = "github.com/aws/aws-cdk-go/awscdk/v2"
 
 // A Report says where the time of a command went. It is .magewright/where.json.
 type Report struct {
 	Command string `json:"command"`
-	// Missing says which processes are not in the report, and why. It is "" where
-	// none is missing.
+	// Missing says which processes are not in the report, and why. It is "" if none are
+	// missing.
 	Missing         string    `json:"missing,omitempty"`
 	Seconds         float64   `json:"seconds"`    // from the first start to the last end
 	CPUSeconds      float64   `json:"cpuSeconds"` // of all processes, each rounded down to 0.01
 	Processes       int       `json:"processes"`
 	Kinds           []Group   `json:"kinds"`
 	Targets         []Group   `json:"targets"`
-	Tests           []Group   `json:"tests"`    // test binaries, by package, with all that they started
-	Packages        []Package `json:"packages"` // all that were compiled
+	Tests           []Group   `json:"tests"`    // test binaries, by package, with everything that they started
+	Packages        []Package `json:"packages"` // all packages that were compiled
 	Compilations    int       `json:"compilations"`
 	CDKCompilations int       `json:"cdkCompilations"`
-	// Unread is how many long compilations are of a package that is not known,
-	// each of which may be of the CDK too.
+	// Unread is the number of long compilations of an unknown package, each of which may be
+	// another one of the CDK.
 	Unread int       `json:"unread,omitempty"`
 	Steps  []Step    `json:"steps"` // the timeline
-	Busy   []float64 `json:"busy"`  // cores that were busy, in equal parts of the time
+	Busy   []float64 `json:"busy"`  // number of busy cores, for equal parts of the time
 }
 
 // A Group is a number of processes that belong together.
@@ -48,7 +47,7 @@ type Group struct {
 	Last       float64 `json:"last"`  // the end of the last
 }
 
-// A Package is what was compiled of a package.
+// A Package says how a package was compiled.
 type Package struct {
 	Name       string         `json:"name"`
 	Count      int            `json:"count"`
@@ -57,18 +56,18 @@ type Package struct {
 	Targets    map[string]int `json:"targets"`  // how often it was compiled for which target
 }
 
-// A Step is a line of the timeline: a run of a target, or one of the longer
-// programs that the target ran.
+// A Step is a line of the timeline: a run of a target, or one of the longer programs that the
+// target ran.
 type Step struct {
 	Group
 	Target bool   `json:"target"`
-	Bar    string `json:"bar"` // when it ran, in as many columns as Busy has
+	Bar    string `json:"bar"` // when it ran, with as many columns as Busy has
 }
 
 // columns is the width of the timeline's bars.
 const columns = 60
 
-// outside is the target of processes that no mage target has started.
+// outside is the target of processes that no mage target started.
 const outside = "(outside any target)"
 
 // Analyse says where the time of the processes went that descend from root.
@@ -122,8 +121,8 @@ func Analyse(all []Process, root int) Report {
 	return r
 }
 
-// test returns the outermost test binary that a process is or descends from, or
-// -1 where there is none.
+// test returns the outermost test binary that a process is, or descends from, or -1 if there
+// is none.
 func (a *analysis) test(i int) int {
 	outermost := -1
 	for ; i >= 0; i = a.parents[i] {
@@ -134,18 +133,18 @@ func (a *analysis) test(i int) int {
 	return outermost
 }
 
-// testName returns the directory that a test binary ran in, which is its
-// package's, or its own name where that was not seen.
+// testName returns the directory in which a test binary ran, which is that of its package. If
+// the directory is unknown, it returns the binary's name.
 func testName(p Process) string { return cmp.Or(place(p.Dir), executable(p)) }
 
-// An analysis knows the processes and the target that each belongs to.
+// An analysis has the processes, and the target to which each belongs.
 type analysis struct {
 	tree
 	begin, end float64
-	targets    []int // of each process the process that is the target it belongs to, or -1
+	targets    []int // for each process, the process that is its target, or -1
 }
 
-// groups are groups by name.
+// groups has groups by name.
 type groups map[string]*Group
 
 func (g groups) byCPU() []Group {
@@ -170,10 +169,10 @@ func (a *analysis) count(g groups, name string, p Process) {
 	g[name].Last = max(g[name].Last, p.End-a.begin)
 }
 
-// findTargets finds the target that each process belongs to. The go command,
-// mage and the magefile that run one target one inside the other are one run of
-// it, and the outermost stands for it. Parents start before their children, but
-// where times are known to the second only, the order may be another.
+// findTargets finds the target to which each process belongs. The go command, mage and the
+// magefile that run one target run inside each other. They count as one run, and the
+// outermost of them stands for it. Parents start before their children, but if times are only
+// accurate to the second, the order may be different.
 func (a *analysis) findTargets() {
 	const unknown = -2
 	a.targets = make([]int, len(a.processes))
@@ -205,7 +204,7 @@ func (a *analysis) findTargets() {
 	}
 }
 
-// targetName returns the name of the target that a process belongs to.
+// targetName returns the name of the target to which a process belongs.
 func (a *analysis) targetName(i int) string {
 	t := a.targets[i]
 	if t < 0 {
@@ -215,8 +214,8 @@ func (a *analysis) targetName(i int) string {
 	return name
 }
 
-// steps returns the timeline: the runs of targets in the order of their start,
-// and below each the programs that took a hundredth of the time or more.
+// steps returns the timeline: the runs of targets in the order of their start, and below each
+// run the programs that took at least a hundredth of the time.
 func (a *analysis) steps() []Step {
 	members := map[int][]int{}
 	for i, t := range a.targets {
@@ -264,7 +263,7 @@ func (a *analysis) steps() []Step {
 
 // A bar shows when processes ran.
 type bar struct {
-	begin, width float64 // of a column, in seconds
+	begin, width float64 // width of a column, in seconds
 	mark         byte
 	columns      []byte
 }
@@ -287,10 +286,10 @@ func (b *bar) add(p Process) {
 
 func (b *bar) String() string { return string(b.columns) }
 
-// program returns the name of the program of a target that a process belongs
-// to, and whether it is that program itself: the outermost that is not one of
-// mage's own, nor a shell that only starts others. Runs of one program with the
-// same arguments have one name.
+// program returns the name of a target's program to which a process belongs, and reports
+// whether the process is that program itself. The program is the outermost process that is
+// not mage's own and not a shell that only starts others. Runs of one program with the same
+// arguments have one name.
 func (a *analysis) program(i int) (label string, outermost bool) {
 	for j := i; j >= 0 && a.targets[j] == a.targets[i]; j = a.parents[j] {
 		p := a.processes[j]
@@ -299,7 +298,7 @@ func (a *analysis) program(i int) (label string, outermost bool) {
 		case k == "shell", k == "mage", k == "magefile", k == "go tool mage":
 			continue
 		case strings.HasPrefix(k, "program: ") && label != "":
-			// What a program of this project starts is a step of its own.
+			// If a program of this project starts another program, that is a step of its own.
 			continue
 		case strings.HasPrefix(k, "go ") && len(p.Args) > 2:
 			name = strings.Join(append([]string{k}, packagesOf(p.Args[2:])...), " ")
@@ -311,7 +310,7 @@ func (a *analysis) program(i int) (label string, outermost bool) {
 	return label, outermost
 }
 
-// packagesOf returns what a go command was asked to work on, in short.
+// packagesOf returns a short description of the packages that a go command works on.
 func packagesOf(args []string) []string {
 	var names []string
 	for _, arg := range args {
@@ -326,8 +325,8 @@ func packagesOf(args []string) []string {
 	return names
 }
 
-// busy returns how many cores were busy in each column of the timeline. The
-// processor time of a process is taken as spread over its life.
+// busy returns how many cores were busy in each column of the timeline. The processor time of
+// a process is spread evenly over its life.
 func (a *analysis) busy() []float64 {
 	cores := make([]float64, columns)
 	width := (a.end - a.begin) / columns
@@ -335,7 +334,7 @@ func (a *analysis) busy() []float64 {
 		return cores
 	}
 	for _, p := range a.processes {
-		// A process shorter than a tick has no length.
+		// A process that is shorter than a tick has no length.
 		end := max(p.End, p.Start+1.0/ticksPerSecond)
 		rate := p.CPU / (end - p.Start)
 		for i := range cores {
@@ -373,7 +372,7 @@ func (r Report) WriteText(w io.Writer) error {
 	return err
 }
 
-// CountOfCDK says how often the CDK was compiled, and how sure that is.
+// CountOfCDK says how often the CDK was compiled, and how certain that is.
 func (r Report) CountOfCDK() string {
 	if r.Unread == 0 {
 		return strconv.Itoa(r.CDKCompilations)
@@ -381,7 +380,7 @@ func (r Report) CountOfCDK() string {
 	return fmt.Sprintf("at least %d, at most %d (of %d the arguments were not read)", r.CDKCompilations, r.CDKCompilations+r.Unread, r.Unread)
 }
 
-// rows is how many rows of a long table are printed; where.json has all.
+// rows is how many rows of a long table are printed; where.json has all of them.
 const rows = 15
 
 func writeGroups(b *strings.Builder, title string, all []Group, most int) {
@@ -418,7 +417,7 @@ func (r Report) writePackages(b *strings.Builder) {
 	_ = w.Flush() // a strings.Builder takes everything
 }
 
-// counts prints how many there are of each name.
+// counts prints how often each name occurs.
 func counts(of map[string]int) string {
 	var each []string
 	for _, name := range slices.Sorted(maps.Keys(of)) {
@@ -450,7 +449,7 @@ func (r Report) writeTimeline(b *strings.Builder) {
 	_ = w.Flush() // a strings.Builder takes everything
 }
 
-// digit prints a number of cores in one place.
+// digit prints a number of cores as one character.
 func digit(cores float64) string {
 	const digits = "0123456789+"
 	n := min(int(math.Round(cores)), len(digits)-1)

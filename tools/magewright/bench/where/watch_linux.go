@@ -18,26 +18,25 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 )
 
-// interval is how often the running processes are looked at.
+// interval is the time between two looks at the running processes.
 const interval = 50 * time.Millisecond
 
-// Watch runs a function and returns the processes that descended from this one
-// in the meantime. Process accounting counts those that have ended, if this
-// process may switch it on, as only root may. Otherwise missing says which
-// processes are not there. It returns err as run returned it, or why it could
-// not watch.
+// Watch runs a function and returns the processes that descended from this process meanwhile.
+// Process accounting counts the processes that have ended, if this process may enable it,
+// which only root may. Otherwise missing says which processes are not included. The error is
+// that of run, or the reason why watching failed.
 //
-// The system has one file for its accounting: one that was in use before is no
-// longer, and must be switched on again.
+// The system has only one file for process accounting. If another file was in use before,
+// accounting to it has to be enabled again afterwards.
 func Watch(ctx context.Context, c clock.Clock, run func(context.Context) error) (processes []Process, missing string, err error) {
 	return watcher{clock: c, account: account}.watch(ctx, run)
 }
 
-// A watcher watches. Tests give it an account of their own: there is one file
-// in the whole system.
+// A watcher watches processes. Tests give it their own accounting function, because the
+// system has only one file.
 type watcher struct {
 	clock   clock.Clock
-	account func(file string) error // switches accounting on, or off where file is ""
+	account func(file string) error // enables accounting to a file, or disables it if the file is ""
 	looked  func(*looker)           // called after each look, unless it is nil
 }
 
@@ -57,8 +56,8 @@ func (w watcher) watch(ctx context.Context, run func(context.Context) error) (_ 
 	if err != nil {
 		return nil, "", err
 	}
-	// A process whose parent has ended becomes a child of this one, so that its
-	// ancestry still leads here.
+	// A process whose parent has ended becomes a child of this process, so that its ancestry
+	// still leads here.
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, "", fmt.Errorf("watching processes: becoming the parent of orphans: %w", err)
 	}
@@ -115,7 +114,7 @@ func (w watcher) watch(ctx context.Context, run func(context.Context) error) (_ 
 	return joined, "", runErr
 }
 
-// A looker looks at /proc again and again and remembers what it saw.
+// A looker looks at /proc repeatedly and remembers what it saw.
 type looker struct {
 	clock clock.Clock
 	root  int     // PID of this process
@@ -123,7 +122,7 @@ type looker struct {
 	seen  map[identity]*Process
 }
 
-// An identity tells a process from an earlier one that had its PID.
+// An identity distinguishes a process from an earlier one with the same PID.
 type identity struct{ pid, start int }
 
 func newLooker(c clock.Clock) (*looker, error) {
@@ -139,10 +138,10 @@ func newLooker(c clock.Clock) (*looker, error) {
 	return &looker{clock: c, root: os.Getpid(), boot: epoch(c) - uptime, seen: map[identity]*Process{}}, nil
 }
 
-// epoch returns the time in seconds since the Unix epoch.
+// epoch converts ticks to seconds since the Unix epoch.
 func epoch(c clock.Clock) float64 { return float64(c.Now().UnixNano()) / 1e9 }
 
-// processes returns what was seen.
+// processes returns the processes that were seen.
 func (l *looker) processes() []Process {
 	var all []Process
 	for _, p := range l.seen {
@@ -151,12 +150,12 @@ func (l *looker) processes() []Process {
 	return all
 }
 
-// look looks at the processes once. Those that are not below this one are none
-// of its business: of them it reads only whose children they are.
+// look looks at all processes once. Of processes that did not descend from this one, it only
+// reads who their parents are.
 func (l *looker) look() {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
-		return // it could be read when the watch began
+		return // it could be read when watching began
 	}
 	running := map[int]stat{}
 	children := map[int][]int{}
@@ -165,7 +164,7 @@ func (l *looker) look() {
 		if err != nil {
 			continue
 		}
-		data, err := os.ReadFile("/proc/" + entry.Name() + "/stat") // #nosec G304 -- a number
+		data, err := os.ReadFile("/proc/" + entry.Name() + "/stat") // it has ended meanwhile
 		if err != nil {
 			continue // it has ended since
 		}
@@ -194,7 +193,7 @@ func (l *looker) note(pid int, s stat, now float64) {
 	}
 	if s.state == "Z" {
 		if s.parent == l.root && p.Parent != l.root {
-			// An orphan, for whom nobody else waits. It is gone, or it was none.
+			// It is an orphan, for which nobody else waits. Otherwise it has already gone.
 			_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
 		}
 		return
@@ -214,26 +213,26 @@ func (l *looker) note(pid int, s stat, now float64) {
 	}
 }
 
-// answered reports whether a command line names a file of arguments that was
-// read before: it may be gone now.
+// answered reports whether a command line names a file of arguments that was read before. The
+// file may be gone now.
 func answered(known []string, line string) bool {
 	name, rest, _ := strings.Cut(line, "\x00")
 	return strings.HasPrefix(rest, "@") && len(known) > 2 && known[0] == name
 }
 
-// arguments returns a command line in full. The go command puts one of its own
-// tools' that is longer than 30 KiB into a file, one argument a line, and gives
-// @FILE instead.
+// arguments returns a complete command line. If the arguments of one of its tools are longer
+// than 30 KiB, the go command writes them into a file, one on each line, and passes @FILE
+// instead.
 func arguments(args []string) []string {
 	if len(args) != 2 || !strings.HasPrefix(args[1], "@") || !strings.HasPrefix(kinds[filepath.Base(args[0])], "go: ") {
 		return args
 	}
 	file, err := os.Open(args[1][1:]) // #nosec G703 -- what the user names
 	if err != nil {
-		return args // it has ended since
+		return args // it has ended meanwhile
 	}
 	defer func() { _ = file.Close() }()
-	// What matters is at the front; the files' names follow it.
+	// The important arguments come first. The names of files follow them.
 	const enough = 64 << 10
 	data, err := io.ReadAll(io.LimitReader(file, enough))
 	if err != nil {
@@ -246,24 +245,24 @@ func arguments(args []string) []string {
 	return full
 }
 
-// A stat is what /proc/PID/stat says.
+// A stat has values from /proc/PID/stat.
 type stat struct {
 	name   string
 	state  string
 	parent int
-	ticks  int // of processor time
+	ticks  int // ticks of processor time
 	start  int // ticks after the start of the system
 }
 
 // parseStat reads /proc/PID/stat.
 // See https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html.
 func parseStat(line string) (stat, error) {
-	// The name is in parentheses and may hold some itself.
+	// The name is in parentheses and may itself contain some.
 	open, end := strings.IndexByte(line, '('), strings.LastIndexByte(line, ')')
 	if open < 0 || end < open {
 		return stat{}, fmt.Errorf("reading %q: there is no name", line)
 	}
-	// The first of the fields is the third of the line.
+	// The first of these fields is the third of the line.
 	fields := strings.Fields(line[end+1:])
 	const state, parent, user, system, start = 0, 1, 11, 12, 19
 	if len(fields) <= start {

@@ -9,7 +9,7 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// Watch returns an error: processes are watched in Linux's /proc.
+// Watch returns an error, because watching processes needs Linux's /proc.
 func Watch(context.Context, clock.Clock, func(context.Context) error) (processes []Process, missing string, err error) {
 	return nil, "", exit.Missing("go tool mage bench -only=where, on Linux", "watching processes needs /proc, which this system does not have")
 }
