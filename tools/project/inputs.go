@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// leaves are the files that the targets of an action leave in the evidence
-// directory, by the action's name in the pipeline. Whoever adds a file to what a
-// target leaves adds it here, because no later action takes others.
+// leaves lists the files that the targets of an action leave in the evidence directory, by
+// the action's name in the pipeline. If a target leaves another file, it must be added here,
+// because later actions accept no others.
 var leaves = map[string][]string{
 	"Lint":      {"lint.intoto.json"},
 	"Test":      {"test.intoto.json", "test.json", "junit.xml", "coverage.out", "sources.json"},
@@ -24,15 +24,16 @@ var leaves = map[string][]string{
 	"Readiness": {"plan.md", "plan.intoto.json", "readiness.json", "readiness.html", "readiness.intoto.jsonl", "sbom.cdx.json"},
 }
 
-// verifiers are the actions of the stage Verify. They run side by side, each in a
-// role of its own, and hand on nothing but what they leave. Later actions hand on
-// what they were given.
+// verifiers are the actions of the stage Verify. They run side by side with separate roles,
+// and pass on only what they leave themselves. Later actions also pass on what they were
+// given.
 var verifiers = []string{"Lint", "Test", "Sec"}
 
-// ownDir is where an action that is none of ours leaves its files, below its name.
+// ownDir is the directory in which an action that is not one of ours leaves its files, below
+// its name.
 const ownDir = "own"
 
-// mayLeave reports whether an action is declared to leave or to hand on a file.
+// mayLeave reports whether an action is declared to leave a file, or to pass it on.
 func mayLeave(action, name string) bool {
 	if slices.Contains(verifiers, action) {
 		return matches(leaves[action], name)
@@ -52,22 +53,21 @@ func matches(patterns []string, name string) bool {
 	})
 }
 
-// artifact is the prefix of the variables that name the directories of an action's
-// input artifacts; those of evidence end with evidenceSuffix.
-// See https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeBuild.html.
+// artifact is the prefix of the variables that name the directories of an action's input
+// artifacts. Those of evidence end with evidenceSuffix. See
+// https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeBuild.html.
 const (
 	artifact       = "CODEBUILD_SRC_DIR_"
 	evidenceSuffix = "Evidence"
 )
 
-// Gather copies what earlier actions of the pipeline have left, their output
-// artifacts named NAMEEvidence, into the evidence directory: there a target
-// finds it as it does where one machine runs them all. A file that is there
-// already stays as it is.
+// Gather copies what earlier actions of the pipeline have left, in output artifacts named
+// NAMEEvidence, into the evidence directory. So a target finds everything where it would be
+// if one machine ran all targets. A file that exists already stays as it is.
 //
-// An artifact brings only files that its action is declared to leave: anything else
-// is an error, and so are two artifacts that have different files of one name.
-// See https://docs.aws.amazon.com/codebuild/latest/userguide/sample-pipeline-multi-input-output.html.
+// An artifact may contain only files that its action is declared to leave. Anything else is
+// an error. It is also an error if two artifacts have different files with the same name. See
+// https://docs.aws.amazon.com/codebuild/latest/userguide/sample-pipeline-multi-input-output.html.
 func (c Config) Gather() error {
 	given := map[string]gathered{}
 	variables := os.Environ()
@@ -86,7 +86,7 @@ func (c Config) Gather() error {
 	return nil
 }
 
-// A gathered file is what an action's artifact has of it.
+// A gathered file is the copy of a file in an action's artifact.
 type gathered struct {
 	action string
 	data   []byte
@@ -105,14 +105,14 @@ func (c Config) gather(action, dir string, given map[string]gathered) error {
 		case !entry.Type().IsRegular():
 			return fmt.Errorf("%s is not a regular file", name)
 		case !mayLeave(action, name):
-			return fmt.Errorf("%s is not among the files that it is declared to leave", name)
+			return fmt.Errorf("%s is not among the files that the action is declared to leave", name)
 		}
 		data, err := root.ReadFile(name)
 		if err != nil {
 			return err
 		}
 		if other, twice := given[name]; twice && !bytes.Equal(other.data, data) {
-			return fmt.Errorf("%s differs from the file by this name of action %s, and it is unknown which one is true", name, other.action)
+			return fmt.Errorf("%s differs from the file of the same name from action %s, and it is unknown which one is right", name, other.action)
 		}
 		given[name] = gathered{action, data}
 		path, err := c.Path(filepath.FromSlash(name))

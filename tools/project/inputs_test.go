@@ -66,7 +66,7 @@ func TestAttackByAnotherActionsEvidence(t *testing.T) {
 		says  string
 	}{
 		{"Lint speaks for Test", map[string]map[string]string{"LintEvidence": {"lint.intoto.json": "l", "test.intoto.json": "passed"}},
-			"gathering the evidence of action Lint (CODEBUILD_SRC_DIR_LintEvidence): test.intoto.json is not among the files that it is declared to leave"},
+			"gathering the evidence of action Lint (CODEBUILD_SRC_DIR_LintEvidence): test.intoto.json is not among the files that the action is declared to leave"},
 		{"Test speaks for Sec", map[string]map[string]string{"TestEvidence": {"sec/gosec.json": "PASS"}}, "sec/gosec.json is not among the files"},
 		{"Test says that Lint was approved", map[string]map[string]string{"TestEvidence": {"own/Test/x": ""}}, "own/Test/x is not among the files"},
 		{"a statement of nobody", map[string]map[string]string{"SmokeEvidence": {"more.intoto.json": "{}"}}, "action Smoke (CODEBUILD_SRC_DIR_SmokeEvidence): more.intoto.json is not among the files"},
@@ -74,7 +74,7 @@ func TestAttackByAnotherActionsEvidence(t *testing.T) {
 		{"what the build exports", map[string]map[string]string{"DrillEvidence": {project.ExportsFile: "VERDICT=GO"}}, "exports.env is not among the files"},
 		{"what is proven already", map[string]map[string]string{"SecEvidence": {"inputs/sec.json": "{}"}}, "inputs/sec.json is not among the files"},
 		{"two artifacts differ", map[string]map[string]string{"DrillEvidence": {"lint.intoto.json": "bad"}, "LintEvidence": {"lint.intoto.json": "good"}},
-			"lint.intoto.json differs from the file by this name of action Drill"},
+			"lint.intoto.json differs from the file of the same name from action Drill"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			artifacts(t, tt.given)

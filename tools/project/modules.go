@@ -22,33 +22,33 @@ import (
 
 // A GoModule is a Go module of the repository.
 type GoModule struct {
-	Dir  string // from the root of the repository, with slashes; "." for the root
-	Path string // what its packages' import paths begin with
+	Dir  string // relative to the root of the repository, with slashes; "." for the root
+	Path string // prefix of its packages' import paths
 
-	// Magefiles are files that only mage compiles, and their tests, from the
-	// module's directory, by directory. They are a package of their own, whatever
-	// lies beside them.
+	// Magefiles are the files that only mage compiles, and their tests, by directory. Paths
+	// are relative to the module's directory. They are a separate package, whatever is beside
+	// them.
 	Magefiles [][]string
-	// Code says whether the go command compiles other files.
+	// Code says whether the go command compiles other files too.
 	Code bool
 
 	root string
-	// alone says that the module is no member of the workspace that the go
-	// command finds, so that it would refuse to work there.
+	// alone says that the module is not a member of the workspace that the go command finds.
+	// The go command would refuse to work there.
 	alone bool
 }
 
 // Abs returns the module's directory.
 func (m GoModule) Abs() string { return filepath.Join(m.root, filepath.FromSlash(m.Dir)) }
 
-// Go returns the go command for the module, with more variables ("NAME=value").
+// Go returns the go command for the module, with additional variables ("NAME=value").
 func (m GoModule) Go(set ...string) gocmd.Cmd {
 	return gocmd.In(m.Abs(), append(m.Environ(), set...)...)
 }
 
-// Patterns returns what a tool must be given to see all code of the module, one
-// after the other: every package, and the files of each package of magefiles, as
-// mage names them to the compiler.
+// Patterns returns the arguments with which a tool sees all code of the module, one after the
+// other: every package, and the files of each package of magefiles, as mage names them to the
+// compiler.
 func (m GoModule) Patterns(tests bool) [][]string {
 	var all [][]string
 	if m.Code {
@@ -71,10 +71,10 @@ func (m GoModule) Environ() []string {
 	return nil
 }
 
-// Modules are the modules of a repository that hold Go code.
+// Modules are the modules of a repository that have Go code.
 type Modules struct {
 	All     []GoModule
-	LeftOut []string // the directories of others, each with the reason
+	LeftOut []string // the directories of other modules, each with the reason
 }
 
 // Dirs returns the directories of the modules.
@@ -86,16 +86,16 @@ func (m Modules) Dirs() []string {
 	return dirs
 }
 
-// Describe prints which modules a target leaves out.
+// Describe prints the modules that a target leaves out.
 func (m Modules) Describe(c Config, target string) {
 	for _, left := range m.LeftOut {
 		fmt.Fprintf(c.Stdout, "%s: left out: module %s\n", target, left)
 	}
 }
 
-// Modules returns the modules of the repository: that of the root, the members
-// of its workspace, and those below it that hold Go code. A go.mod that only
-// pins a tool is not one.
+// Modules returns the modules of the repository: the root module, the members of its
+// workspace, and the modules below the root that have Go code. A go.mod that only pins a tool
+// does not count.
 func (c Config) Modules(ctx context.Context) (Modules, error) {
 	var found Modules
 	files, err := c.goFiles(ctx)
@@ -156,7 +156,7 @@ func (c Config) Modules(ctx context.Context) (Modules, error) {
 	return found, nil
 }
 
-// innermost returns the directory of the module that holds a file.
+// innermost returns the directory of the module that contains a file.
 func innermost(dirs map[string]bool, file string) string {
 	for dir := path.Dir(file); ; dir = path.Dir(dir) {
 		if dirs[dir] {
@@ -168,8 +168,7 @@ func innermost(dirs map[string]bool, file string) string {
 	}
 }
 
-// isData reports whether the go command takes nothing below a directory for
-// packages of a program.
+// isData reports whether the go command ignores everything below a directory as test data.
 func isData(dir string) bool {
 	return slices.ContainsFunc(strings.Split(dir, "/"), func(element string) bool {
 		return element == "testdata" || element == "vendor" || isHidden(element)
@@ -209,8 +208,8 @@ func (m *GoModule) sort(files []string) {
 	}
 }
 
-// compiles reports whether the go command compiles a Go file, and whether only
-// mage does. What is wrong with a file that can't be read, the compiler says.
+// compiles reports whether the go command compiles a Go file, and whether only mage does. If
+// a file can't be read, the compiler says what is wrong with it.
 func compiles(file string) (code, onlyMage bool) {
 	plain, mage := build.Default, build.Default
 	mage.BuildTags = append(slices.Clone(mage.BuildTags), "mage")
@@ -223,8 +222,9 @@ func compiles(file string) (code, onlyMage bool) {
 	return false, onlyMage && err == nil
 }
 
-// workspace returns the directories of the members of the workspace that the go
-// command finds, from the root with slashes, or nil where there is none.
+// workspace returns the directories of the members of the workspace that the go command
+// finds. They are relative to the root, with slashes. It returns nil if there is no
+// workspace.
 func (c Config) workspace(ctx context.Context) (map[string]bool, error) {
 	file, err := gocmd.In(c.Dir).Output(ctx, "env", "GOWORK")
 	if err != nil || file == "" || file == "off" {
@@ -238,7 +238,7 @@ func (c Config) workspace(ctx context.Context) (map[string]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The go command has followed links, and the root may be one.
+	// The go command follows links, and the root may be one.
 	root, err := filepath.EvalSymlinks(c.Dir)
 	if err == nil {
 		root, err = filepath.Abs(root)
@@ -264,9 +264,9 @@ func (c Config) workspace(ctx context.Context) (map[string]bool, error) {
 	return members, nil
 }
 
-// goFiles returns the Go and module files of the repository, with slashes: those
-// that git knows or does not ignore. Where git can't tell, as in a copy without
-// the repository, it is all that the go command would look at.
+// goFiles returns the Go and module files of the repository, with slashes: those that git
+// tracks or does not ignore. If git can't tell, as in a copy without the repository, it
+// returns all files that the go command would look at.
 func (c Config) goFiles(ctx context.Context) ([]string, error) {
 	listed, err := c.Listed(ctx, "*.go", "go.mod", "*/go.mod")
 	if err == nil || ctx.Err() != nil {
@@ -326,7 +326,7 @@ func (c Config) submodules(ctx context.Context) ([]string, error) {
 // among them.
 func (c Config) Listed(ctx context.Context, patterns ...string) ([]string, error) {
 	args := append([]string{"ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "--"}, patterns...)
-	// A name may begin or end with white space.
+	// The name of a file may begin or end with white space.
 	var out, said bytes.Buffer
 	git := gitcmd.In(c.Dir)
 	git.Stdout, git.Stderr = &out, &said

@@ -1,5 +1,5 @@
-// Package project knows where things are: the repository, the commit it is at,
-// and the files that targets leave for one another.
+// Package project knows where things are: the repository, the commit that it is at, and the
+// files that targets leave for one another.
 package project
 
 import (
@@ -22,43 +22,42 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// Config is what every target needs to know. Discover fills it in; a caller
-// may change any field before it passes it on.
+// Config has what every target needs to know. Discover fills it in. A caller may change any
+// field before it passes it on.
 type Config struct {
-	Dir      string // root of the repository: where mage finds its targets
+	Dir      string // root of the repository, in which mage finds its targets
 	Evidence string // directory for machine-readable results, .magewright by default
 	Assembly string // the cloud assembly, cdk.out by default
-	Commit   string // full hash of the commit that is being worked on
+	Commit   string // full hash of the present commit
 	Dirty    bool   // whether files differ from that commit
 	Stdout   io.Writer
 	Stderr   io.Writer
 
-	// Judge is the code that runs, if it is not that of Dir.
+	// Judge is the code that runs, if that is not the code in Dir.
 	Judge Judge
 
-	Force bool // run also what is proven already
-	Why   bool // name every input that has changed of what runs again
+	Force bool // repeat work whose result is known
+	Why   bool // if work is repeated, name every input that has changed
 }
 
-// A Judge is the code that judges a project which is only data to it: nothing in the
-// project's directory is run. In the pipeline, it is the code of the last release.
+// A Judge is the code that judges a project. The project is only data to it: nothing in the
+// project's directory is run. In the pipeline, the judge is the code of the last release.
 type Judge struct {
 	Dir string // its checkout, or "" if the project's own code runs
-	// Commit is that of the release that has the code, or "" if no release was
-	// promoted before: then the code is the project's own, in another checkout.
+	// Commit is the release that contains the code. It is "" if no release was promoted
+	// before: then the code is the project's own, in another checkout.
 	Commit string
-	// Parameter is the name of the parameter of SSM that pins the judge.
+	// Parameter is the name of the SSM parameter that pins the judge.
 	Parameter string
 }
 
-// noJudge is what the pipeline says in the place of a commit if no release was promoted
-// before.
+// noJudge is the pipeline's value instead of a commit if no release was promoted before.
 const noJudge = "none"
 
-// Judged reports whether other code than the project's runs.
+// Judged reports whether code other than the project's own runs.
 func (c Config) Judged() bool { return c.Judge.Dir != "" }
 
-// Code returns the checkout that has the running code and what it pins. That is c,
+// Code returns the checkout that contains the running code and what it pins. It is c itself
 // unless c is judged.
 func (c Config) Code() Config {
 	if c.Judged() {
@@ -67,9 +66,9 @@ func (c Config) Code() Config {
 	return c
 }
 
-// judged turns the project into the judge of another one, if the environment names one.
-// What is left belongs to the judge: the other project could have put files where it
-// goes.
+// judged makes this project the judge of another one, if the environment names one. Results
+// are left in the judge's checkout, because the other project could have prepared files in
+// its own.
 func (c *Config) judged() error {
 	candidate, commit := os.Getenv("MAGEWRIGHT_CANDIDATE"), os.Getenv("MAGEWRIGHT_JUDGE")
 	const next = "unset MAGEWRIGHT_CANDIDATE"
@@ -77,25 +76,25 @@ func (c *Config) judged() error {
 	case candidate == "":
 		return nil
 	case !filepath.IsAbs(candidate) || filepath.Clean(candidate) == c.Dir:
-		return exit.Missing(next, "MAGEWRIGHT_CANDIDATE is %s: it must be the absolute path of another checkout than %s", candidate, c.Dir)
+		return exit.Missing(next, "MAGEWRIGHT_CANDIDATE is %s: it must be the absolute path of a checkout other than %s", candidate, c.Dir)
 	case commit == "":
-		return exit.Missing(next, "MAGEWRIGHT_JUDGE does not say by the code of which commit %s is judged", candidate)
+		return exit.Missing(next, "MAGEWRIGHT_JUDGE does not name the commit whose code judges %s", candidate)
 	case commit == noJudge:
 		commit = ""
 	}
 	c.Judge = Judge{Dir: c.Dir, Commit: commit, Parameter: os.Getenv("MAGEWRIGHT_JUDGE_PARAMETER")}
 	c.Dir, c.Assembly = filepath.Clean(candidate), filepath.Join(candidate, "cdk.out")
-	// Its go.mod must not choose the toolchain that looks at it.
+	// The go.mod of the project must not choose the toolchain that examines it.
 	return os.Setenv("GOTOOLCHAIN", "local")
 }
 
-// Discover finds the project around the current directory. If MAGEWRIGHT_CANDIDATE
-// names another checkout, that is the project, and the one around the current
-// directory is its judge.
+// Discover finds the project around the current directory. If MAGEWRIGHT_CANDIDATE names
+// another checkout, that is the project, and the one around the current directory is its
+// judge.
 //
-// In CodeBuild the commit is CODEBUILD_RESOLVED_SOURCE_VERSION and the cloud
-// assembly is the input artifact named Assembly, where there is one.
-// See https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html.
+// In CodeBuild, the commit is CODEBUILD_RESOLVED_SOURCE_VERSION, and the cloud assembly is
+// the input artifact named Assembly if there is one. See
+// https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html.
 func Discover(ctx context.Context) (Config, error) {
 	dir, err := root()
 	if err != nil {
@@ -124,12 +123,12 @@ func Discover(ctx context.Context) (Config, error) {
 	}
 	cfg.Dirty = cfg.differs(ctx, head)
 	if refused := gocmd.Refused(); len(refused) > 0 {
-		fmt.Fprintf(cfg.Stderr, "GOFLAGS: %s is left out: it would change what is built, tested or looked at\n", strings.Join(refused, " "))
+		fmt.Fprintf(cfg.Stderr, "GOFLAGS: %s is ignored, because it would change what is built, tested or examined\n", strings.Join(refused, " "))
 	}
 	return cfg, nil
 }
 
-// withoutCommit explains why git names no commit in a directory.
+// withoutCommit explains why git finds no commit in a directory.
 func withoutCommit(ctx context.Context, dir string, err error) error {
 	const commit = `git add -A && git commit -m "Begin"`
 	_, inside := gitcmd.In(dir).Output(ctx, "rev-parse", "--git-dir")
@@ -137,18 +136,17 @@ func withoutCommit(ctx context.Context, dir string, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, exec.ErrNotFound):
-		return exit.Missing("install git, then try again", "git is not installed, and every target asks it for the commit: %w", err)
+		return exit.Missing("install git, then try again", "git is not installed, but every target needs it to find the commit: %w", err)
 	case command.ExitCode(inside) > 0:
-		return exit.Missing("git init && "+commit, "%s is not in a git repository, and every target works on a commit: was this a download without .git?", dir)
+		return exit.Missing("git init && "+commit, "%s is not in a git repository, but every target works on a commit: was it downloaded without .git?", dir)
 	case inside == nil:
 		return exit.Missing(commit, "the git repository of %s has no commit yet", dir)
 	}
 	return exit.Missing("git -C "+dir+" status", "finding the commit of %s: %w", dir, err)
 }
 
-// differs reports whether the files differ from the commit that is being worked
-// on. What git can't tell counts as a difference. It says why where git status
-// does not.
+// differs reports whether the files differ from the present commit. If git can't tell, they
+// count as different. It prints the reason if git status would not show it.
 func (c Config) differs(ctx context.Context, head string) bool {
 	say := func(format string, args ...any) bool {
 		fmt.Fprintf(c.Stderr, "the files do not count as those of commit %.12s: "+format+"\n", append([]any{c.Commit}, args...)...)
@@ -172,23 +170,24 @@ func (c Config) differs(ctx context.Context, head string) bool {
 	return len(changes) > 0
 }
 
-// Pin is the directory, below the root of a repository that adopts Magewright, of
-// the module that pins it and of the settings.
+// Pin is the directory, below the root of a repository that adopts Magewright, with the
+// module that pins Magewright and with the settings.
 const Pin = "magewright"
 
-// Adopted reports whether the repository is another one than Magewright's own:
-// one that pins it. A judge decides that for what it judges.
+// Adopted reports whether the repository adopts Magewright, which means that it pins
+// Magewright and is not Magewright's own. In a judge, the judge's checkout decides that for
+// the project that it judges.
 func (c Config) Adopted() bool {
 	_, err := os.Stat(filepath.Join(c.Code().Dir, Pin, "go.mod"))
 	return err == nil
 }
 
-// Settings returns the directory, from the root, of what a team tells Magewright:
-// the CDK context, the probes, the policy.
+// Settings returns the directory, relative to the root, in which a team tells Magewright what
+// it wants: the CDK context, the probes, the policy.
 func (c Config) Settings() string { return SettingsDir(c.Adopted()) }
 
-// SettingsDir returns the directory of the settings in a repository that has, or has
-// not, adopted Magewright.
+// SettingsDir returns the directory of the settings. It depends on whether the repository
+// adopts Magewright.
 func SettingsDir(adopted bool) string {
 	if adopted {
 		return Pin
@@ -199,9 +198,9 @@ func SettingsDir(adopted bool) string {
 // Module is the module path that the project's packages start with.
 const Module = "github.com/magewright/magewright"
 
-// root returns the nearest directory, from the current one upwards, that mage
-// has targets in: magefiles of a module, a workspace or a repository, or a
-// directory magefiles there.
+// root returns the nearest directory, from the current one upwards, in which mage finds
+// targets: the magefiles of a module, a workspace or a repository, or a directory magefiles
+// there.
 func root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -213,14 +212,13 @@ func root() (string, error) {
 			return d, err
 		}
 		if d == filepath.Dir(d) {
-			return "", exit.Missing("cd to the project", "there is neither a magefile.go nor a directory magefiles/ beside a go.mod, a go.work or a .git in %s or above it", dir)
+			return "", exit.Missing("cd to the project", "neither %s nor a directory above it has a magefile.go or a directory magefiles/ beside a go.mod, a go.work or a .git", dir)
 		}
 	}
 }
 
-// hasTargets reports whether a directory is where mage finds a project's
-// targets. A file of any name is a magefile where its build constraint says so.
-// See https://magefile.org/magefiles/.
+// hasTargets reports whether mage finds targets in a directory. A file with any name is a
+// magefile if its build constraint says so. See https://magefile.org/magefiles/.
 func hasTargets(dir string) (bool, error) {
 	has := func(names ...string) (bool, error) {
 		for _, name := range names {
@@ -258,8 +256,8 @@ func hasTargets(dir string) (bool, error) {
 	return false, nil
 }
 
-// Path returns the path of a file below the evidence directory and makes the
-// directories that lead to it.
+// Path returns the path of a file below the evidence directory. It creates the directories on
+// the way.
 func (c Config) Path(elem ...string) (string, error) {
 	path := filepath.Join(append([]string{c.Evidence}, elem...)...)
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
@@ -268,8 +266,8 @@ func (c Config) Path(elem ...string) (string, error) {
 	return path, nil
 }
 
-// ExportsFile holds, as NAME=value, what a target leaves for later actions of
-// the pipeline: buildspec.yml exports it.
+// ExportsFile has the variables, as NAME=value, that a target leaves for later actions of the
+// pipeline. buildspec.yml exports them.
 const ExportsFile = "exports.env"
 
 // Export adds variables to ExportsFile. A value is quoted for a shell.

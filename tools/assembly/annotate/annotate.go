@@ -1,8 +1,8 @@
-// Package annotate writes the manifest of names into the cloud assembly of a CDK app
-// that is not made of our constructs, in whatever language it is written. Most of it
-// is found in the templates: where a stage is one stack, CodeDeploy's deployment
-// group names the alias and the alias its function. What is not found, a short file
-// in the repository says. infra/docs/annotate.md explains that file.
+// Package annotate writes the manifest of names into the cloud assembly of a CDK app, in any
+// language, that does not use our constructs. It finds most of the names in the templates. If
+// a stage is one stack, CodeDeploy's deployment group names the alias, and the alias names
+// its function. A short file in the repository has the names that it can't find.
+// infra/docs/annotate.md explains that file.
 package annotate
 
 import (
@@ -26,21 +26,21 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 )
 
-// found says in the manifest that it was made from the templates alone.
+// found is the manifest's note that it was made from the templates alone.
 const found = "the templates"
 
 // A Found manifest is one that was made from an assembly.
 type Found struct {
 	manifest.Manifest
-	// Notes say what somebody should know of the assembly, a line each.
+	// Notes have one line for each fact about the assembly that somebody should know.
 	Notes []string
 
 	assembly *cloud
 }
 
-// Run writes the manifest into cfg.Assembly, where the CDK app has not written it
-// itself, and prints what it names. It also gives the stacks, in the assembly, the
-// tag by which deployments tell whose a stack is.
+// Run writes the manifest into cfg.Assembly, unless the CDK app has written it itself, and
+// prints the names in it. It also gives the stacks in the assembly the tag that says to which
+// repository a stack belongs.
 func Run(ctx context.Context, cfg project.Config) error {
 	ours, err := byApp(cfg)
 	if err != nil {
@@ -50,7 +50,7 @@ func Run(ctx context.Context, cfg project.Config) error {
 		if name, _, err := readFile(cfg.Dir); err != nil {
 			return err
 		} else if name != "" {
-			return exit.Failed("git rm "+name, "the CDK app writes %s itself, with the constructs of infra/delivery, and %s says it a second time", manifest.File, name)
+			return exit.Failed("git rm "+name, "the CDK app writes %s itself, with the constructs of infra/delivery, so %s must not say the same again", manifest.File, name)
 		}
 		fmt.Fprintf(cfg.Stdout, "annotate: the CDK app has written %s itself\n", manifest.File)
 		return nil
@@ -79,13 +79,13 @@ func byApp(cfg project.Config) (bool, error) {
 		SchemaVersion int
 		Annotated     string
 	}
-	// One that can't be read is written anew.
+	// A manifest that can't be read is written again.
 	err = json.Unmarshal(data, &m)
 	return err == nil && m.SchemaVersion > 0 && m.Annotated == "", nil
 }
 
-// Find makes the manifest of cfg.Assembly, from the file in the repository and from
-// the templates, and writes nothing.
+// Find makes the manifest of cfg.Assembly from the file in the repository and from the
+// templates. It writes nothing.
 func Find(ctx context.Context, cfg project.Config) (Found, error) {
 	assembly, err := readCloud(cfg.Assembly)
 	if err != nil {
@@ -164,7 +164,7 @@ func (f *Found) stages(r *reader, w written) {
 // stackOf returns the stack that a text names.
 func (f *Found) stackOf(r *reader, t text) *stack {
 	if t.value == "" {
-		return nil // that it is missing has been said
+		return nil // it was already reported as missing
 	}
 	var names []string
 	for _, s := range f.assembly.stacks {
@@ -200,8 +200,8 @@ func (f *Found) byNames(w written) error {
 	return r.err()
 }
 
-// functions resolves functions in a stack: those that are written, or else all that
-// are delivered.
+// functions resolves the functions of a stage in a stack: those in the file, or otherwise all
+// that are delivered.
 func (s *stack) functions(r *reader, all []writtenFunction) []manifest.Function {
 	var functions []manifest.Function
 	if len(all) == 0 {
@@ -216,7 +216,7 @@ func (s *stack) functions(r *reader, all []writtenFunction) []manifest.Function 
 			continue
 		}
 		if slices.ContainsFunc(functions, func(f manifest.Function) bool { return f.Function == id }) {
-			r.wrong(wf.line, "stack %s: function %s is there a second time", s.Stack, wf.function.value)
+			r.wrong(wf.line, "stack %s: function %s occurs a second time", s.Stack, wf.function.value)
 			continue
 		}
 		functions = append(functions, s.function(r, id, wf))
@@ -224,8 +224,8 @@ func (s *stack) functions(r *reader, all []writtenFunction) []manifest.Function 
 	return functions
 }
 
-// resource returns the logical id of the resource that a text names, which must be
-// of one of some types; "" where that is wrong.
+// resource returns the logical id of the resource that a text names. The resource must have
+// one of the given types. It returns "" if it can't be resolved.
 func (s *stack) resource(r *reader, t text, types ...string) string {
 	if t.value == "" {
 		return ""
@@ -245,13 +245,13 @@ func (s *stack) resource(r *reader, t text, types ...string) string {
 		}
 		r.wrong(t.line, "stack %s has no %q%s", s.Stack, t.value, hint)
 	case !slices.Contains(types, s.Resources[id].Type):
-		r.wrong(t.line, "stack %s: %s is of type %s, and %s is wanted", s.Stack, t.value, s.Resources[id].Type, kinds)
+		r.wrong(t.line, "stack %s: %s has the type %s, but it must be %s", s.Stack, t.value, s.Resources[id].Type, kinds)
 		return ""
 	}
 	return id
 }
 
-// function describes a function: what is written of it, and what is found.
+// function describes a function with what the file says and what was found.
 func (s *stack) function(r *reader, id string, w writtenFunction) manifest.Function {
 	f := manifest.Function{Function: id}
 	alias := s.alias(r, id, w)
@@ -280,7 +280,7 @@ func (s *stack) function(r *reader, id string, w writtenFunction) manifest.Funct
 	return f
 }
 
-// alias returns the alias that serves a function, or "" where it has none.
+// alias returns the alias that serves a function, or "" if it has none.
 func (s *stack) alias(r *reader, function string, w writtenFunction) string {
 	all := s.aliases(function)
 	if w.alias.value != "" {
@@ -309,14 +309,14 @@ func (s *stack) alias(r *reader, function string, w writtenFunction) string {
 		case 1:
 			return some[0]
 		default:
-			r.wrong(max(w.line, 1), "stack %s: function %s has the aliases %s: say which serves, with alias", s.Stack, s.path(function), strings.Join(some, ", "))
+			r.wrong(max(w.line, 1), "stack %s: function %s has the aliases %s: name the one that serves under alias", s.Stack, s.path(function), strings.Join(some, ", "))
 			return ""
 		}
 	}
 	return ""
 }
 
-// url returns the URL of a function, or "" where it has none.
+// url returns the URL of a function, or "" if it has none.
 func (s *stack) url(r *reader, function, alias string, w writtenFunction) string {
 	all := s.urls(function, alias)
 	if id := s.resource(r, w.url, urlType); id != "" {
@@ -387,7 +387,7 @@ func (f *Found) evidence(r *reader, s *stack, w writtenEvidence) *manifest.Evide
 	return e
 }
 
-// pipelineOf finds the stack of the pipeline, where there is one.
+// pipelineOf finds the stack of the pipeline if there is one.
 func (f *Found) pipelineOf(r *reader, w written) {
 	s := f.assembly.pipeline(f.Stages)
 	if w.pipeline.value != "" {
@@ -406,9 +406,9 @@ func (f *Found) pipelineOf(r *reader, w written) {
 	}
 }
 
-// repository returns whose the stacks are: what the file or the stacks' tags say, or
-// else what the path of the first module says. A remote of git would be another one
-// in another clone, and a pipeline's copy of the source has none.
+// repository returns the repository to which the stacks belong. The file or the stacks' tags
+// name it, or otherwise the path of the first module. A git remote can be different in
+// another clone, and a pipeline's copy of the source has none.
 func (f *Found) repository(ctx context.Context, cfg project.Config, w written) (string, error) {
 	if w.repository.value != "" {
 		return w.repository.value, nil
@@ -430,13 +430,13 @@ func (f *Found) repository(ctx context.Context, cfg project.Config, w written) (
 		return "", err
 	}
 	if len(modules.All) == 0 || modules.All[0].Path == "" {
-		return "", exit.Failed("echo 'repository: OWNER/NAME' >> magewright.yml", "nothing says whose the stacks are: there is no Go module in %s", cfg.Dir)
+		return "", exit.Failed("echo 'repository: OWNER/NAME' >> magewright.yml", "nothing says to which repository the stacks belong: there is no Go module in %s", cfg.Dir)
 	}
 	return ownerAndName(modules.All[0].Path), nil
 }
 
-// ownerAndName shortens the path of a module to OWNER/NAME where it starts with a
-// host and has both.
+// ownerAndName shortens the path of a module to OWNER/NAME if it begins with a host and has
+// both.
 func ownerAndName(module string) string {
 	parts := strings.Split(module, "/")
 	if len(parts) >= 3 && strings.Contains(parts[0], ".") {
@@ -445,8 +445,7 @@ func ownerAndName(module string) string {
 	return module
 }
 
-// annotated reports whether the tags in the assembly may be those that Run has
-// written.
+// annotated reports whether Run may have written the tags in the assembly.
 func annotated(cfg project.Config) bool {
 	data, err := os.ReadFile(filepath.Join(cfg.Assembly, manifest.File)) // #nosec G304 -- a file of the assembly
 	var m struct{ Annotated string }
@@ -457,14 +456,13 @@ func (c *cloud) stack(name string) *stack {
 	return c.stacks[slices.IndexFunc(c.stacks, func(s *stack) bool { return s.Stack == name })]
 }
 
-// notes says what is in the assembly and will not be delivered as somebody may
-// expect.
+// notes says what the assembly contains that will not be delivered as somebody may expect.
 func (f *Found) notes() {
 	note := func(format string, args ...any) { f.Notes = append(f.Notes, fmt.Sprintf(format, args...)) }
 	named := f.Stacks()
 	for _, s := range f.assembly.stacks {
 		if !slices.Contains(named, s.Stack) {
-			note("stack %s belongs to no stage: no target deploys it, and readiness does not judge it", s.Stack)
+			note("stack %s belongs to no stage, so no target deploys it and readiness does not judge it", s.Stack)
 		}
 	}
 	for _, stage := range f.Stages {
@@ -473,13 +471,13 @@ func (f *Found) notes() {
 			name := stage.Stack + ": function " + s.path(function.Function)
 			switch {
 			case function.Alias == "":
-				note("%s has no alias, so that no earlier version can be returned to", name)
+				note("%s has no alias, so it can't return to an earlier version", name)
 			case function.DeploymentGroup == "":
-				note("%s has no deployment group of CodeDeploy, so that a new version gets all traffic at once", name)
+				note("%s has no CodeDeploy deployment group, so a new version gets all traffic at once", name)
 			}
 			for _, from := range s.sources(function.Function, s.aliasNamed(function)) {
 				if from.direct {
-					note("%s is invoked by %s without its alias %s: CodeDeploy shifts none of these events", name, s.path(from.by), function.Alias)
+					note("%s is invoked by %s without its alias %s, so CodeDeploy shifts none of these events", name, s.path(from.by), function.Alias)
 				}
 			}
 		}
@@ -496,7 +494,7 @@ func (s *stack) aliasNamed(f manifest.Function) string {
 	return ""
 }
 
-// describe prints what the manifest names.
+// describe prints the names in the manifest.
 func (f *Found) describe(out io.Writer) {
 	fmt.Fprintf(out, "annotate: %s of %s, from %s\n", f.Name, f.Repository, f.Annotated)
 	for _, stage := range f.Stages {
@@ -547,13 +545,13 @@ func (f *Found) write(cfg project.Config) error {
 	all := map[string]json.RawMessage{}
 	data, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
 	if err == nil && json.Unmarshal(data, &all) != nil {
-		all = map[string]json.RawMessage{} // what can't be read is written anew
+		all = map[string]json.RawMessage{} // a file that can't be read is written again
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	kept := map[string]json.RawMessage{}
-	for _, key := range []string{"commit", "dirty", "package"} { // synth's, see package cdk
+	for _, key := range []string{"commit", "dirty", "package"} { // these keys belong to synth; see package cdk
 		if value, ok := all[key]; ok {
 			kept[key] = value
 		}
@@ -577,8 +575,8 @@ func (f *Found) write(cfg project.Config) error {
 	return os.WriteFile(file, append(data, '\n'), 0o600)
 }
 
-// tag gives the stacks the tag of the repository, in the files that list them. The
-// CDK CLI reads tags there and nowhere else.
+// tag gives the stacks the repository's tag in the files that list them. The CDK CLI reads
+// tags only there.
 func (f *Found) tag(cfg project.Config) error {
 	byFile := map[string][]string{}
 	for _, name := range f.Stacks() {

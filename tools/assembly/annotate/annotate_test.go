@@ -73,11 +73,11 @@ func TestWithoutAFile(t *testing.T) {
     function Api/Handler, alias live, deployment group Api/Group, URL Api/Url, api HttpApi
     function Worker, alias live, queue Orders, schedule Nightly
   pipeline: stack ShopPipeline
-  note: stack ShopData belongs to no stage: no target deploys it, and readiness does not judge it
-  note: ShopStaging: function Worker has no deployment group of CodeDeploy, so that a new version gets all traffic at once
-  note: ShopStaging: function Worker is invoked by Nightly without its alias live: CodeDeploy shifts none of these events
-  note: ShopProd: function Worker has no deployment group of CodeDeploy, so that a new version gets all traffic at once
-  note: ShopProd: function Worker is invoked by Nightly without its alias live: CodeDeploy shifts none of these events
+  note: stack ShopData belongs to no stage, so no target deploys it and readiness does not judge it
+  note: ShopStaging: function Worker has no CodeDeploy deployment group, so a new version gets all traffic at once
+  note: ShopStaging: function Worker is invoked by Nightly without its alias live, so CodeDeploy shifts none of these events
+  note: ShopProd: function Worker has no CodeDeploy deployment group, so a new version gets all traffic at once
+  note: ShopProd: function Worker is invoked by Nightly without its alias live, so CodeDeploy shifts none of these events
 `
 	if out.String() != want {
 		t.Errorf("it says\n%s\nwant\n%s", out, want)
@@ -255,7 +255,7 @@ func TestWhatIsWrong(t *testing.T) {
 			`magewright.yml:5: stack ShopStaging has no "Api/Handle"; did you mean "Api/Handler"?`,
 			`magewright.yml:5: stack ShopProd has no "Api/Handle"; did you mean "Api/Handler"?`,
 		}},
-		{"another type", map[string]string{"magewright.yml": stages + "functions:\n  - Api/Alias\n"}, []string{`magewright.yml:5: stack ShopStaging: Api/Alias is of type AWS::Lambda::Alias, and AWS::Lambda::Function is wanted`}},
+		{"another type", map[string]string{"magewright.yml": stages + "functions:\n  - Api/Alias\n"}, []string{`magewright.yml:5: stack ShopStaging: Api/Alias has the type AWS::Lambda::Alias, but it must be AWS::Lambda::Function`}},
 		{"an alias", map[string]string{"magewright.yml": stages + "functions:\n  - function: Worker\n    alias: life\n"}, []string{`magewright.yml:6: stack ShopStaging: function Worker has no alias "life"; did you mean "live"?`}},
 		{"an alias of another function", map[string]string{"magewright.yml": stages + "functions:\n  - function: Worker\n    alias: Api/Alias\n"}, []string{`magewright.yml:6: stack ShopStaging: function Worker has no alias "Api/Alias": its aliases are live`}},
 		{"a group of another alias", map[string]string{"magewright.yml": stages + "functions:\n  - function: Worker\n    deploymentGroup: Api/Group\n"}, []string{`magewright.yml:6: stack ShopStaging: deployment group Api/Group does not shift alias WorkerAlias33EE`}},
@@ -269,26 +269,26 @@ func TestWhatIsWrong(t *testing.T) {
 			`magewright.yml:6: the file has no key "repo": the keys are functions, name, pipeline, repository, stages, untagged`,
 		}},
 		{"a key twice", map[string]string{"magewright.yml": "name: a\nname: b\n"}, []string{`magewright.yml:2: the file has the key "name" a second time, after line 1`}},
-		{"a stage twice", map[string]string{"magewright.yml": "stages:\n  - {name: a, stack: ShopProd}\n  - {name: a, stack: ShopProd}\n"}, []string{`magewright.yml:3: "a" is there a second time, after line 2`, `magewright.yml:3: "ShopProd" is there a second time, after line 2`}},
+		{"a stage twice", map[string]string{"magewright.yml": "stages:\n  - {name: a, stack: ShopProd}\n  - {name: a, stack: ShopProd}\n"}, []string{`magewright.yml:3: "a" occurs a second time, after line 2`, `magewright.yml:3: "ShopProd" occurs a second time, after line 2`}},
 		{"a stage without a stack", map[string]string{"magewright.yml": "stages:\n  - name: a\n"}, []string{"magewright.yml:2: a stage has no stack"}},
 		{"no list", map[string]string{"magewright.yml": "stages: a\nuntagged: maybe\nname: [a]\nfunctions: [[]]\n"}, []string{
-			"magewright.yml:1: stages is not a list", `magewright.yml:2: true or false is wanted here, not "maybe"`, "magewright.yml:3: a word is wanted here", "magewright.yml:4: a function is not a mapping",
+			"magewright.yml:1: stages is not a list", `magewright.yml:2: this must be true or false, not "maybe"`, "magewright.yml:3: this must be a word", "magewright.yml:4: a function is not a mapping",
 		}},
 		{"no YAML", map[string]string{"magewright.yml": "a: [\n"}, []string{"magewright.yml: yaml: line 1"}},
 		{"a stage without functions", map[string]string{"magewright.yml": "stages:\n  - {name: a, stack: ShopData}\n"}, []string{"magewright.yml:2: stack ShopData has no function that CodeDeploy shifts or that runs a program"}},
 		{"no pipeline", map[string]string{"magewright.yml": "pipeline: ShopData\n"}, []string{"magewright.yml:1: stack ShopData has no AWS::CodePipeline::Pipeline"}},
 		{"evidence without an output", map[string]string{"magewright.yml": "stages:\n  - name: a\n    stack: ShopProd\n    evidence:\n      stack: ShopData\n      bucket: Evidence\n      key: Table\n", "cdk.out/ShopData.template.json": `{"Resources":{"Table":{"Type":"AWS::DynamoDB::Table"},"Evidence":{"Type":"AWS::S3::Bucket"}}}`}, []string{
-			"magewright.yml:6: stack ShopData has no output with the name of bucket Evidence", "magewright.yml:7: stack ShopData: Table is of type AWS::DynamoDB::Table, and AWS::KMS::Key is wanted",
+			"magewright.yml:6: stack ShopData has no output with the name of bucket Evidence", "magewright.yml:7: stack ShopData: Table has the type AWS::DynamoDB::Table, but it must be AWS::KMS::Key",
 		}},
 		{"two files", map[string]string{"magewright.yml": "{}", "magewright.json": "{}"}, []string{"there are both magewright.yml and magewright.json", "next: git rm magewright.json"}},
 		{"both the app and a file", map[string]string{"magewright.yml": "{}", "cdk.out/magewright.json": `{"schemaVersion":1}`}, []string{"the CDK app writes magewright.json itself", "next: git rm magewright.yml"}},
 		{"no assembly", map[string]string{"cdk.out/manifest.json": ""}, []string{"there is no cloud assembly in ", "next: cdk synth --output cdk.out"}},
 		{"a template elsewhere", map[string]string{"cdk.out/manifest.json": `{"artifacts":{"a":{"type":"aws:cloudformation:stack","properties":{"templateFile":"../a"}}}}`}, []string{`"../a" is not a file of the assembly`}},
 		{"nothing to deliver", map[string]string{"cdk.out/manifest.json": `{"artifacts":{}}`}, []string{"none of its 0 stacks has a function", "magewright annotate -draft"}},
-		{"names that say no stage", map[string]string{"cdk.out/manifest.json": `{"artifacts":{"A":{"type":"aws:cloudformation:stack","properties":{"templateFile":"ShopProd.template.json"}},"B":{"type":"aws:cloudformation:stack","properties":{"templateFile":"ShopProd.template.json"}}}}`}, []string{"the name of stack A does not say of which stage it is"}},
+		{"names that say no stage", map[string]string{"cdk.out/manifest.json": `{"artifacts":{"A":{"type":"aws:cloudformation:stack","properties":{"templateFile":"ShopProd.template.json"}},"B":{"type":"aws:cloudformation:stack","properties":{"templateFile":"ShopProd.template.json"}}}}`}, []string{"the name of stack A does not say to which stage it belongs"}},
 		{"names of two services", map[string]string{"cdk.out/manifest.json": `{"artifacts":{"a-dev":{"type":"aws:cloudformation:stack","properties":{"templateFile":"ShopProd.template.json"}},"b-prod":{"type":"aws:cloudformation:stack","properties":{"templateFile":"ShopProd.template.json"}}}}`}, []string{"stacks a-dev and b-prod both have functions"}},
 		{"names of one rank", map[string]string{"cdk.out/manifest.json": `{"artifacts":{"a-qa":{"type":"aws:cloudformation:stack","properties":{"templateFile":"ShopProd.template.json"}},"a-uat":{"type":"aws:cloudformation:stack","properties":{"templateFile":"ShopProd.template.json"}}}}`}, []string{"a-qa and a-uat do not say which comes first"}},
-		{"two stacks of a name", map[string]string{"cdk.out/manifest.json": `{"artifacts":{"a":{"type":"aws:cloudformation:stack","properties":{"templateFile":"ShopProd.template.json","stackName":"x"}},"b":{"type":"aws:cloudformation:stack","properties":{"templateFile":"ShopProd.template.json","stackName":"x"}}}}`}, []string{"two stacks of the assembly are called x"}},
+		{"two stacks of a name", map[string]string{"cdk.out/manifest.json": `{"artifacts":{"a":{"type":"aws:cloudformation:stack","properties":{"templateFile":"ShopProd.template.json","stackName":"x"}},"b":{"type":"aws:cloudformation:stack","properties":{"templateFile":"ShopProd.template.json","stackName":"x"}}}}`}, []string{"two stacks of the assembly have the name x"}},
 	} {
 		cfg, _ := shop(t, tt.files)
 		err := annotate.Run(t.Context(), cfg)
@@ -391,7 +391,7 @@ func TestDraft(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `# What magewright delivers. The templates say the rest: leave out what needs no correction.
-# To decide: the name of stack Shop does not say of which stage it is.
+# To decide: the name of stack Shop does not say to which stage it belongs.
 # repository: OWNER/NAME
 stages: # in the order in which a release reaches them; the last is what users have
   - name: stage1

@@ -17,10 +17,10 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 )
 
-// cloudFile is the file that lists what is in an assembly.
+// cloudFile is the file that lists the contents of an assembly.
 const cloudFile = "manifest.json"
 
-// A cloud is what the CDK has synthesized.
+// A cloud is a cloud assembly of the CDK.
 type cloud struct {
 	dir    string
 	stacks []*stack // sorted by name
@@ -29,20 +29,19 @@ type cloud struct {
 // A stack is one stack of the assembly.
 type stack struct {
 	manifest.Place
-	file string // that lists the stack: manifest.json, or that of a nested assembly
-	id   string // by which that file lists it
+	file string // the file that lists the stack: manifest.json of the assembly or of a nested one
+	id   string // the stack's key in that file
 	tags map[string]string
-	// copyOf is by what the file lists the stack that this one is a copy of, "" where
-	// the app has made it.
+	// copyOf is the key of the stack of which this one is a copy; "" if the app has made it.
 	copyOf string
 	template
-	// byPath are logical ids by the construct's path, which starts with the
-	// construct of the stack.
+	// byPath has logical ids by the construct's path, which begins with the construct of the
+	// stack.
 	byPath map[string]string
 	root   string // the path of the stack's own construct
 }
 
-// A template is the part of a template that is read.
+// A template has the parts of a template that are read.
 type template struct {
 	Resources map[string]resource
 	Outputs   map[string]struct{ Value, Export any }
@@ -56,7 +55,7 @@ type resource struct {
 	Metadata     map[string]any
 }
 
-// artifacts is the part of a list of an assembly that is read.
+// artifacts has the parts of an assembly's list that are read.
 type artifacts struct {
 	Artifacts map[string]struct {
 		Type                   string
@@ -90,13 +89,13 @@ func readCloud(dir string) (*cloud, error) {
 	slices.SortFunc(c.stacks, func(a, b *stack) int { return strings.Compare(a.Stack, b.Stack) })
 	for i := 1; i < len(c.stacks); i++ {
 		if a, b := c.stacks[i-1], c.stacks[i]; a.Stack == b.Stack {
-			return nil, exit.Failed("give one of them another stackName in the CDK app", "two stacks of the assembly are called %s: %s and %s", a.Stack, a.Template, b.Template)
+			return nil, exit.Failed("give one of them another stackName in the CDK app", "two stacks of the assembly have the name %s: %s and %s", a.Stack, a.Template, b.Template)
 		}
 	}
 	return c, nil
 }
 
-// read reads the assembly in a directory below the root, "." for the root.
+// read reads the assembly in a directory below the root. "." is the root itself.
 func (c *cloud) read(below string) error {
 	var list artifacts
 	file := path.Join(below, cloudFile)
@@ -113,7 +112,7 @@ func (c *cloud) read(below string) error {
 			}
 		case "aws:cloudformation:stack":
 			if a.Properties.Tags[copyTag] != "" {
-				continue // it is made anew
+				continue // it is made again
 			}
 			s := &stack{file: file, id: id, tags: a.Properties.Tags, byPath: map[string]string{}}
 			s.Stack, s.Template = id, path.Join(below, a.Properties.TemplateFile)
@@ -132,7 +131,7 @@ func (c *cloud) read(below string) error {
 				}
 				all = append(all, more)
 			}
-			// CDK Stages make the display name longer than the id.
+			// For the stacks of CDK Stages, the display name is longer than the id.
 			s.root = a.DisplayName
 			if s.root == "" {
 				s.root = id
@@ -159,9 +158,9 @@ func (c *cloud) decode(name string, into any) error {
 	return nil
 }
 
-// environment returns the account and region of aws://ACCOUNT/REGION, "" where the
-// credentials decide.
-// See https://docs.aws.amazon.com/cdk/v2/guide/environments.html.
+// environment returns the account and region in aws://ACCOUNT/REGION. It returns "" for those
+// that the credentials decide. See
+// https://docs.aws.amazon.com/cdk/v2/guide/environments.html.
 func environment(text string) (account, region string) {
 	account, region, _ = strings.Cut(strings.TrimPrefix(text, "aws://"), "/")
 	if account == "unknown-account" {
@@ -173,8 +172,8 @@ func environment(text string) (account, region string) {
 	return account, region
 }
 
-// paths learns the paths of the resources: from the template, where the CDK writes
-// them unless it is told not to, and from the assembly's metadata.
+// paths learns the paths of the resources from the template, where the CDK writes them by
+// default, and from the assembly's metadata.
 func (s *stack) paths(all []map[string][]metadata) {
 	for _, entries := range all {
 		for at, list := range entries {
@@ -192,9 +191,9 @@ func (s *stack) paths(all []map[string][]metadata) {
 	}
 }
 
-// resolve returns the logical id that a name stands for: a logical id, or the path
-// of a construct with or without that of the stack and the /Resource that the CDK
-// puts behind it. It returns "" where there is none.
+// resolve returns the logical id for a name. The name is a logical id or the path of a
+// construct, with or without the stack's path and with or without the /Resource that the CDK
+// appends. It returns "" if there is none.
 func (s *stack) resolve(name string) string {
 	if _, ok := s.Resources[name]; ok {
 		return name
@@ -210,8 +209,8 @@ func (s *stack) resolve(name string) string {
 	return ""
 }
 
-// names returns by what names the resources of types can be called: paths from the
-// stack, and logical ids.
+// names returns the names that resources of some types can have: their paths from the stack,
+// and their logical ids.
 func (s *stack) names(types ...string) []string {
 	var all []string
 	for _, id := range s.ofType(types...) {
@@ -223,8 +222,8 @@ func (s *stack) names(types ...string) []string {
 	return all
 }
 
-// path returns how a person would name a resource: its construct's path from the
-// stack, or its logical id where that is unknown.
+// path returns the name of a resource for a person: its construct's path from the stack, or
+// its logical id if the path is unknown.
 func (s *stack) path(id string) string {
 	best := ""
 	for at, of := range s.byPath {
@@ -249,7 +248,7 @@ func (s *stack) property(id string, keys ...string) any {
 	return at(s.Resources[id].Properties, keys...)
 }
 
-// at returns what is at a path of keys, or nil.
+// at returns the value at a path of keys, or nil.
 func at(v any, keys ...string) any {
 	for _, key := range keys {
 		m, _ := v.(map[string]any)
@@ -258,10 +257,10 @@ func at(v any, keys ...string) any {
 	return v
 }
 
-// substituted matches the references of Fn::Sub. ${!X} is text.
+// substituted matches the references in Fn::Sub. ${!X} is text.
 var substituted = regexp.MustCompile(`\$\{([A-Za-z0-9:]+)[.}]`)
 
-// references calls yield for each logical id that a value refers to.
+// references calls yield with each logical id to which a value refers.
 func references(v any, yield func(id string)) {
 	switch v := v.(type) {
 	case []any:
@@ -313,7 +312,7 @@ func refers(v any, ids ...string) bool {
 	return found
 }
 
-// target returns the first resource of types that a value refers to, or "".
+// target returns the first resource of some types to which a value refers, or "".
 func (s *stack) target(v any, types ...string) string {
 	var found []string
 	references(v, func(id string) {

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// copyTag is the tag of a stack that Magewright has copied from another one: its value
-// is the name of that one. CloudFormation shows it in the account.
+// copyTag is the tag of a stack that Magewright has copied. Its value is the name of the
+// original. CloudFormation shows the tag in the account.
 const copyTag = "magewright:copy-of"
 
-// trialStage is what the stage is called whose stack is a copy of production's.
+// trialStage is the name of the stage whose stack is a copy of production's.
 const trialStage = "staging"
 
-// physicalNames are the properties by which resources get a name that no other may
-// have in the account and region, or in the world.
-// See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html.
+// physicalNames are the properties that give resources names which must be unique in the
+// account and region, or worldwide. See
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html.
 var physicalNames = map[string]string{
 	"AWS::ApiGateway::ApiKey":              "Name",
 	"AWS::ApiGateway::DomainName":          "DomainName",
@@ -63,9 +63,9 @@ var physicalNames = map[string]string{
 	"AWS::WAFv2::WebACL":                   "Name",
 }
 
-// owners are the properties by which a resource belongs to another one: it gets what is
-// sent to that one, or decides about it. If that one is outside of the stack, a copy would
-// do the same to what users have.
+// owners are the properties with which a resource belongs to another one: it gets what is
+// sent to that one, or decides about it. If that one is outside of the stack, a copy would do
+// the same to what users have.
 var owners = map[string][]string{
 	"AWS::Events::Rule":               {"EventBusName"},
 	"AWS::IAM::Policy":                {"Groups", "Roles", "Users"},
@@ -82,8 +82,8 @@ var owners = map[string][]string{
 	"Custom::S3BucketNotifications":   {"BucketName"},
 }
 
-// alone returns why a copy of the stack could not stand beside it, a reason each: names
-// that are taken, and what it would share.
+// alone returns the reasons why a copy of the stack could not exist beside the original:
+// names that are taken, and resources that both would share.
 func (s *stack) alone() []string {
 	var all []string
 	for _, id := range slices.Sorted(maps.Keys(s.Resources)) {
@@ -97,13 +97,13 @@ func (s *stack) alone() []string {
 			}
 		}
 		if r.Type == "AWS::CloudFormation::Stack" {
-			all = append(all, s.path(id)+" is a nested stack, in which nobody has looked")
+			all = append(all, s.path(id)+" is a nested stack, which was not examined")
 		}
 		if aliases, _ := at(r.Properties, "DistributionConfig", "Aliases").([]any); r.Type == "AWS::CloudFront::Distribution" && len(aliases) > 0 {
 			all = append(all, s.path(id)+" has domain names")
 		}
 		if imports(r.Properties) {
-			all = append(all, s.path(id)+" uses what another stack exports, so that a trial would work on the same data")
+			all = append(all, s.path(id)+" uses what another stack exports, so a trial would use the same data")
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.Outputs)) {
@@ -114,8 +114,8 @@ func (s *stack) alone() []string {
 	return all
 }
 
-// own reports whether a value is another one in another stack: it has the stack's name
-// or id in it, or what a resource of the stack is called.
+// own reports whether a value is different in another stack, because it contains the stack's
+// name or id or the name of one of its resources.
 func (s *stack) own(v any) bool {
 	if refers(v, "AWS::StackName") || refers(v, "AWS::StackId") {
 		return true
@@ -128,8 +128,8 @@ func (s *stack) own(v any) bool {
 	return false
 }
 
-// foreign reports whether a value, or one of a list, names something outside of the stack.
-// Every account has the default event bus.
+// foreign reports whether a value, or one in a list, names something outside of the stack.
+// The default event bus does not count, because every account has it.
 func (s *stack) foreign(v any) bool {
 	if list, ok := v.([]any); ok {
 		return slices.ContainsFunc(list, s.foreign)
@@ -137,7 +137,7 @@ func (s *stack) foreign(v any) bool {
 	return v != nil && v != "default" && !s.own(v)
 }
 
-// imports reports whether a value has an Fn::ImportValue in it.
+// imports reports whether a value contains an Fn::ImportValue.
 func imports(v any) bool {
 	switch v := v.(type) {
 	case []any:
@@ -165,7 +165,7 @@ func (c *cloud) addCopy(of *stack, name string) *stack {
 	return &s
 }
 
-// stackOrCopy returns the stack of a stage that the file names, which may be a copy.
+// stackOrCopy returns the stack of a stage in the file, which may be a copy.
 func (f *Found) stackOrCopy(r *reader, w writtenStage) *stack {
 	if w.copyOf.value == "" {
 		return f.stackOf(r, w.stack)
@@ -175,42 +175,42 @@ func (f *Found) stackOrCopy(r *reader, w writtenStage) *stack {
 		return nil
 	}
 	if slices.ContainsFunc(f.assembly.stacks, func(s *stack) bool { return s.Stack == w.stack.value }) {
-		r.wrong(w.stack.line, "the assembly has a stack %s already, so that no copy of %s can have that name", w.stack.value, of.Stack)
+		r.wrong(w.stack.line, "the assembly already has a stack %s, so a copy of %s can't have that name", w.stack.value, of.Stack)
 		return nil
 	}
 	if why := of.alone(); len(why) > 0 {
-		r.wrong(w.copyOf.line, "a copy of stack %s can't stand beside it: %s", of.Stack, strings.Join(why, "; "))
+		r.wrong(w.copyOf.line, "a copy of stack %s can't exist beside it: %s", of.Stack, strings.Join(why, "; "))
 		return nil
 	}
 	return f.assembly.addCopy(of, w.stack.value)
 }
 
-// trial returns a first stage for an app with one stack, which is that of users: a copy
-// of it. A note says so, or why there can't be one.
+// trial returns a first stage for an app with a single stack, which is the one that users
+// have. The stage is a copy of that stack. A note says so, or says why there can't be a copy.
 func (f *Found) trial(stages []named) *named {
 	if len(stages) != 1 || ranks[stages[0].word] != ranks[last] {
 		return nil
 	}
 	users := stages[0]
 	if why := users.alone(); len(why) > 0 {
-		f.Notes = append(f.Notes, fmt.Sprintf("no stage before %s: a copy of stack %s can't stand beside it: %s", users.word, users.Stack, strings.Join(why, "; ")))
+		f.Notes = append(f.Notes, fmt.Sprintf("no stage before %s: a copy of stack %s can't exist beside it: %s", users.word, users.Stack, strings.Join(why, "; ")))
 		return nil
 	}
 	name := users.base + "-" + trialStage
 	if slices.ContainsFunc(f.assembly.stacks, func(s *stack) bool { return s.Stack == name }) {
 		return nil
 	}
-	f.Notes = append(f.Notes, fmt.Sprintf("the app has one stack, so that releases are tried in a copy of it, %s; see to it that what the functions reach outside the stack may be used for a trial", name))
+	f.Notes = append(f.Notes, fmt.Sprintf("the app has one stack, so releases are tried in a copy of it, %s; make sure that a trial may use what the functions reach outside of the stack", name))
 	return &named{f.assembly.addCopy(users.stack, name), trialStage, users.base}
 }
 
-// copies adds the copies to a list of the assembly that has what they are copies of.
+// copies adds the copies to the list of the assembly that contains the originals.
 func (f *Found) copies(list map[string]any, file string) error {
 	for _, s := range f.assembly.stacks {
 		if s.copyOf == "" || s.file != file {
 			continue
 		}
-		// What the CDK says of the stack also holds of the copy, its assets too.
+		// What the CDK says about the stack, including its assets, also applies to the copy.
 		data, err := json.Marshal(at(list, "artifacts", s.copyOf))
 		if err != nil {
 			return err
@@ -230,7 +230,7 @@ func (f *Found) copies(list map[string]any, file string) error {
 			tags[key] = value
 		}
 		properties["tags"] = tags
-		// The CDK CLI lets one stack only wait for what a list of assets publishes.
+		// The CDK CLI lets only one stack wait for what a list of assets publishes.
 		dependencies, _ := artifact["dependencies"].([]any)
 		for i, d := range dependencies {
 			name, _ := d.(string)

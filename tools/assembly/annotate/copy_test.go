@@ -42,9 +42,9 @@ func TestATrialOfTheOnlyStack(t *testing.T) {
     function F
   stage production: stack Hello, after an approval
     function F
-  note: the app has one stack, so that releases are tried in a copy of it, Hello-staging; see to it that what the functions reach outside the stack may be used for a trial
-  note: Hello-staging: function F has no alias, so that no earlier version can be returned to
-  note: Hello: function F has no alias, so that no earlier version can be returned to
+  note: the app has one stack, so releases are tried in a copy of it, Hello-staging; make sure that a trial may use what the functions reach outside of the stack
+  note: Hello-staging: function F has no alias, so it can't return to an earlier version
+  note: Hello: function F has no alias, so it can't return to an earlier version
 `
 	if out.String() != want {
 		t.Errorf("it says\n%s\nwant\n%s", out, want)
@@ -123,14 +123,14 @@ func TestWhatCantBeCopied(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if says := strings.Join(f.Notes, "\n"); len(f.Stages) != 2 && tt.says == "" || tt.says != "" && (len(f.Stages) != 1 || !strings.Contains(says, "no stage before production: a copy of stack Hello can't stand beside it: "+tt.says)) {
+			if says := strings.Join(f.Notes, "\n"); len(f.Stages) != 2 && tt.says == "" || tt.says != "" && (len(f.Stages) != 1 || !strings.Contains(says, "no stage before production: a copy of stack Hello can't exist beside it: "+tt.says)) {
 				t.Errorf("%d stages, %s", len(f.Stages), says)
 			}
 			// The same, asked for.
 			files["magewright.yml"] = "stages:\n- {name: trial, copyOf: Hello}\n- {name: live, stack: Hello}\n"
 			cfg, _ = shop(t, files)
 			f, err = annotate.Find(t.Context(), cfg)
-			if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), "magewright.yml:2: a copy of stack Hello can't stand beside it: "+tt.says) {
+			if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), "magewright.yml:2: a copy of stack Hello can't exist beside it: "+tt.says) {
 				t.Errorf("%v, want %q", err, tt.says)
 			}
 			if err == nil && (f.First().Stack != "Hello-trial" || f.First().Name != "trial") {
@@ -146,7 +146,7 @@ func TestCopiesInTheFile(t *testing.T) {
 	for file, says := range map[string]string{
 		"stages:\n- {name: trial, copyOf: Hello, stack: Trial}\n- {name: live, stack: Hello}\n": "",
 		"stages:\n- {name: trial, copyOf: Helo}\n- {name: live, stack: Hello}\n":                `magewright.yml:2: the assembly has no stack "Helo"; did you mean "Hello"?`,
-		"stages:\n- {name: trial, copyOf: Hello, stack: Hello}\n":                               "magewright.yml:2: the assembly has a stack Hello already",
+		"stages:\n- {name: trial, copyOf: Hello, stack: Hello}\n":                               "magewright.yml:2: the assembly already has a stack Hello",
 		"stages:\n- {copyOf: Hello}\n":                                                          "magewright.yml:2: a stage has no name",
 		"stages:\n- {name: trial}\n":                                                            "magewright.yml:2: a stage has no stack",
 	} {

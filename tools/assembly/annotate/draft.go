@@ -10,8 +10,8 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// Draft prints a file of what is found in the assembly, for somebody to correct: a
-// stage for each stack that has functions, in the order that the names suggest.
+// Draft prints a draft of the file from what is found in the assembly, for somebody to
+// correct. It has a stage for each stack with functions, in the order that the names suggest.
 func Draft(cfg project.Config) error {
 	assembly, err := readCloud(cfg.Assembly)
 	if err != nil {
@@ -19,7 +19,7 @@ func Draft(cfg project.Config) error {
 	}
 	stages, unclear := assembly.stages()
 	if len(stages) == 0 {
-		// Somebody knows which of them it is.
+		// A person knows which of them it is.
 		for _, s := range assembly.stacks {
 			if len(s.ofType(functionType)) > 0 {
 				stages = append(stages, nameOf(s))

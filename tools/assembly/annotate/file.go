@@ -17,7 +17,7 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// fileNames are what the file may be called, at the root of the repository.
+// fileNames are the names that the file can have, at the root of the repository.
 var fileNames = []string{"magewright.yml", "magewright.yaml", "magewright.json"}
 
 // A text is a word of the file, with its line.
@@ -26,12 +26,12 @@ type text struct {
 	line  int
 }
 
-// written is what the file says. What it leaves out is found.
+// written is the content of the file. What it leaves out is found in the templates.
 type written struct {
 	name, repository, pipeline text
 	untagged                   bool
 	stages                     []writtenStage
-	functions                  []writtenFunction // of every stage that names none
+	functions                  []writtenFunction // for every stage that names no functions of its own
 }
 
 type writtenStage struct {
@@ -55,7 +55,7 @@ type writtenEvidence struct {
 	stack, bucket, key text
 }
 
-// A reader reads the file and collects what is wrong with it.
+// A reader reads the file and collects the errors in it.
 type reader struct {
 	name   string
 	errors []error
@@ -65,7 +65,7 @@ func (r *reader) wrong(line int, format string, args ...any) {
 	r.errors = append(r.errors, fmt.Errorf("%s:%d: %s", r.name, line, fmt.Sprintf(format, args...)))
 }
 
-// err returns what is wrong with the file, a line each, or nil.
+// err returns the errors in the file, with a line for each, or nil.
 func (r *reader) err() error {
 	if len(r.errors) == 0 {
 		return nil
@@ -73,7 +73,7 @@ func (r *reader) err() error {
 	return exit.Failed("correct "+r.name+", whose keys infra/docs/annotate.md of Magewright explains", "%w", errors.Join(r.errors...))
 }
 
-// readFile reads the file of a repository. The name is "" where there is none.
+// readFile reads the file of a repository. The name is "" if there is no file.
 func readFile(dir string) (name string, data []byte, err error) {
 	for _, candidate := range fileNames {
 		read, err := os.ReadFile(filepath.Join(dir, candidate)) // #nosec G304 -- a file of the repository
@@ -94,14 +94,15 @@ func readFile(dir string) (name string, data []byte, err error) {
 // parse reads a file.
 func (r *reader) parse(data []byte) written {
 	if strings.HasSuffix(r.name, ".json") {
-		// YAML takes JSON, but for tabs, which JSON has between words only.
+		// The YAML parser also reads JSON, except for tabs, which JSON only has between
+		// words.
 		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" "))
 	}
 	var w written
 	var document yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	if err := decoder.Decode(&document); err != nil {
-		if errors.Is(err, io.EOF) { // it is empty: all is found
+		if errors.Is(err, io.EOF) { // the file is empty, so everything is found
 			return w
 		}
 		r.errors = append(r.errors, fmt.Errorf("%s: %w", r.name, err))
@@ -155,7 +156,7 @@ func (r *reader) stage(n *yaml.Node) writtenStage {
 func (r *reader) functions(into *[]writtenFunction) func(*yaml.Node) {
 	return r.list("functions", func(n *yaml.Node) {
 		f := writtenFunction{line: n.Line}
-		if n.Kind == yaml.ScalarNode { // its name alone
+		if n.Kind == yaml.ScalarNode { // only the stack's name
 			r.text(&f.function)(n)
 			*into = append(*into, f)
 			return
@@ -176,7 +177,7 @@ func (r *reader) functions(into *[]writtenFunction) func(*yaml.Node) {
 	})
 }
 
-// needs holds that keys are given.
+// needs checks that keys are given.
 func (r *reader) needs(line int, what string, keys map[string]text) {
 	var missing []string
 	for key, t := range keys {
@@ -189,10 +190,10 @@ func (r *reader) needs(line int, what string, keys map[string]text) {
 	}
 }
 
-// once holds that a word is there once only. Lines are those of the words before.
+// once checks that a word occurs only once. Lines has the lines of the words before.
 func (r *reader) once(lines map[string]int, t text) {
 	if before := lines[t.value]; before > 0 {
-		r.wrong(t.line, "%q is there a second time, after line %d", t.value, before)
+		r.wrong(t.line, "%q occurs a second time, after line %d", t.value, before)
 	}
 	lines[t.value] = t.line
 }
@@ -247,7 +248,7 @@ func (r *reader) text(into *text) func(*yaml.Node) {
 	return func(n *yaml.Node) {
 		n = resolved(n)
 		if n.Kind != yaml.ScalarNode || n.Value == "" || n.Tag == "!!null" {
-			r.wrong(n.Line, "a word is wanted here")
+			r.wrong(n.Line, "this must be a word")
 			return
 		}
 		*into = text{n.Value, n.Line}
@@ -259,14 +260,14 @@ func (r *reader) boolean(set func(bool)) func(*yaml.Node) {
 		n = resolved(n)
 		var b bool
 		if err := n.Decode(&b); err != nil || n.Tag != "!!bool" {
-			r.wrong(n.Line, "true or false is wanted here, not %q", n.Value)
+			r.wrong(n.Line, "this must be true or false, not %q", n.Value)
 			return
 		}
 		set(b)
 	}
 }
 
-// resolved follows an alias of YAML.
+// resolved follows a YAML alias.
 func resolved(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		return n.Alias

@@ -10,7 +10,7 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 )
 
-// The types of resources that a delivery consists of.
+// The types of resources in a delivery.
 const (
 	functionType    = "AWS::Lambda::Function"
 	aliasType       = "AWS::Lambda::Alias"
@@ -23,9 +23,9 @@ const (
 	topicType       = "AWS::SNS::Topic"
 )
 
-// delivered returns the functions of a stack that a release is about, sorted:
-// those that CodeDeploy shifts, or else those that run a program, as functions in
-// Go do. The CDK's own helpers have aliases of neither kind and are scripts.
+// delivered returns the functions of a stack that are part of a release, sorted: those that
+// CodeDeploy shifts, or otherwise those that run a program, as Go functions do. The CDK's own
+// helpers are scripts and are not shifted.
 func (s *stack) delivered() []string {
 	var shifted []string
 	for _, alias := range s.ofType(aliasType) {
@@ -66,18 +66,18 @@ func (s *stack) urls(function, alias string) []string {
 // A trigger is a type of resource that invokes functions.
 type trigger struct {
 	of string
-	// invoked are the paths of the property that names the function; through a
-	// list, every element is looked at.
+	// invoked are the paths of the property that names the function. In a list, every element
+	// is examined.
 	invoked []string
-	// source is the property that names where the events come from, "" for the
-	// resource itself.
+	// source is the property that says where the events come from. "" means the resource
+	// itself.
 	source string
 	kind   string
 }
 
-// triggers are all types of resources that invoke a Lambda function, by what
-// CloudFormation's documentation of each says.
-// See https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html.
+// triggers are all types of resources that invoke a Lambda function, according to
+// CloudFormation's documentation of each type. See
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html.
 var triggers = []trigger{
 	{of: "AWS::Lambda::EventSourceMapping", invoked: []string{"FunctionName"}, source: "EventSourceArn", kind: "stream"},
 	{of: "AWS::SNS::Subscription", invoked: []string{"Endpoint"}, source: "TopicArn", kind: "topic"},
@@ -104,14 +104,14 @@ var triggers = []trigger{
 	{of: "AWS::Bedrock::Agent", invoked: []string{"ActionGroups"}, kind: "event"},
 }
 
-// A source is where a function's events come from, as it was found.
+// A source says where a function's events come from.
 type source struct {
 	manifest.Source
-	by     string // the resource that invokes
-	direct bool   // it invokes the function itself, and not the alias
+	by     string // the resource that invokes the function
+	direct bool   // it invokes the function itself and not the alias
 }
 
-// sources returns where the events of a function come from, sorted, each once.
+// sources returns where the events of a function come from, sorted and without duplicates.
 func (s *stack) sources(function, alias string) []source {
 	var all []source
 	for _, t := range triggers {
@@ -139,7 +139,7 @@ func (s *stack) sources(function, alias string) []source {
 	return all
 }
 
-// anyTarget returns the first resource of the stack that a value refers to, or "".
+// anyTarget returns the first resource of the stack to which a value refers, or "".
 func (s *stack) anyTarget(v any) string {
 	found := ""
 	references(v, func(id string) {
@@ -150,7 +150,7 @@ func (s *stack) anyTarget(v any) string {
 	return found
 }
 
-// kind returns what kind of source a trigger is.
+// kind returns the kind of source that a trigger is.
 func (s *stack) kind(t trigger, id, from string) string {
 	switch t.of {
 	case "AWS::Lambda::EventSourceMapping":
@@ -166,7 +166,7 @@ func (s *stack) kind(t trigger, id, from string) string {
 	return t.kind
 }
 
-// outputs returns the keys of the outputs by what they put out of a function.
+// outputs returns the keys of a function's outputs, by what the outputs contain.
 func (s *stack) outputs(function, alias, url string, f manifest.Function) map[string]string {
 	keys := map[string]string{}
 	set := func(name, key string) {
@@ -202,8 +202,8 @@ func (s *stack) outputs(function, alias, url string, f manifest.Function) map[st
 	return keys
 }
 
-// namesAlias reports whether a value is the name of an alias: the last part of its
-// ARN, which is how the CDK writes it.
+// namesAlias reports whether a value is the name of an alias: the last part of its ARN, as
+// the CDK writes it.
 func (s *stack) namesAlias(v any, alias string) bool {
 	selected, _ := at(v, "Fn::Select").([]any)
 	if len(selected) != 2 {
@@ -214,7 +214,7 @@ func (s *stack) namesAlias(v any, alias string) bool {
 	return index == 7 && len(split) == 2 && split[0] == ":" && at(split[1], "Ref") == alias
 }
 
-// notifies reports whether alarms about a function go to a topic.
+// notifies reports whether alarms about a function notify a topic.
 func (s *stack) notifies(topic, function string) bool {
 	return slices.ContainsFunc(s.ofType("AWS::CloudWatch::Alarm"), func(id string) bool {
 		return refers(s.property(id, "AlarmActions"), topic) && refers([]any{s.property(id, "Dimensions"), s.property(id, "Metrics")}, function)
@@ -238,7 +238,7 @@ func isAddress(v any, api string) bool {
 	return strings.HasPrefix(first, "https://")
 }
 
-// ranks are the words by which stages are called, by how far a release is when it
+// ranks are the words in the names of stages, ordered by how far a release has come when it
 // reaches them.
 var ranks = map[string]int{
 	"sandbox": 1, "dev": 1, "develop": 1, "development": 1,
@@ -251,18 +251,18 @@ var ranks = map[string]int{
 	"live": 8, "prd": 8, "prod": 8, "production": 8,
 }
 
-// last is what the last stage is called where no name says it.
+// last is the name of the last stage if its stack's name does not say it.
 const last = "production"
 
-// A named is a stack whose name says which stage it is of.
+// A named is a stack whose name says to which stage it belongs.
 type named struct {
 	*stack
-	word string // of the stage, "" where the name has none
+	word string // the stage's name; "" if the stack's name has none
 	base string // the rest of the name
 }
 
-// nameOf splits the name of a stack into that of a stage, which is the first or the
-// last word, and the rest.
+// nameOf splits the name of a stack into the name of a stage, which is its first or last
+// word, and the rest.
 func nameOf(s *stack) named {
 	words := split(s.Stack)
 	for _, i := range []int{len(words) - 1, 0} {
@@ -273,7 +273,7 @@ func nameOf(s *stack) named {
 	return named{s, "", strings.Join(words, "-")}
 }
 
-// split returns the words of a name in kebab or camel case.
+// split returns the words of a name in kebab case or camel case.
 func split(name string) []string {
 	var words []string
 	for part := range strings.FieldsFuncSeq(name, func(r rune) bool { return r == '-' || r == '_' }) {
@@ -293,8 +293,8 @@ func split(name string) []string {
 	return words
 }
 
-// stages returns the stages in order, where the names of the stacks say them. The
-// error says what they leave open.
+// stages returns the stages in order if the names of the stacks say them. The error says what
+// they leave open.
 func (c *cloud) stages() ([]named, error) {
 	var all []named
 	for _, s := range c.stacks {
@@ -312,7 +312,7 @@ func (c *cloud) stages() ([]named, error) {
 	for i, s := range all {
 		switch {
 		case s.word == "":
-			return all, fmt.Errorf("the name of stack %s does not say of which stage it is", s.Stack)
+			return all, fmt.Errorf("the name of stack %s does not say to which stage it belongs", s.Stack)
 		case i > 0 && s.base != all[0].base:
 			return all, fmt.Errorf("stacks %s and %s both have functions, and their names do not say that they are the same in two stages", all[0].Stack, s.Stack)
 		case i > 0 && ranks[s.word] == ranks[all[i-1].word]:
@@ -322,8 +322,7 @@ func (c *cloud) stages() ([]named, error) {
 	return all, nil
 }
 
-// pipeline returns the stack that has a pipeline and is no stage, where there is
-// one only.
+// pipeline returns the stack with a pipeline that is not a stage, if there is exactly one.
 func (c *cloud) pipeline(stages []manifest.Stage) *stack {
 	var found []*stack
 	for _, s := range c.stacks {

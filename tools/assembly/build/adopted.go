@@ -17,9 +17,9 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// Functions builds the functions that magewright/cdk.json names to where the CDK app
-// of the repository reads them. A CDK app that builds its functions itself names
-// none.
+// Functions builds the functions that magewright/cdk.json names, to the paths from which the
+// repository's CDK app reads them. The file names no functions if the CDK app builds them
+// itself.
 func Functions(ctx context.Context, cfg project.Config) error {
 	settings, err := cdk.ReadAdopted(cfg)
 	if err != nil {
@@ -43,14 +43,14 @@ func Functions(ctx context.Context, cfg project.Config) error {
 	return nil
 }
 
-// function builds one function. Paths are from the root, with slashes.
+// function builds one function. Paths are relative to the root, with slashes.
 func function(ctx context.Context, cfg project.Config, from, to, goos, goarch string) error {
 	dir, path := filepath.Join(cfg.Dir, filepath.FromSlash(from)), filepath.Join(cfg.Dir, filepath.FromSlash(to))
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return exit.Missing(`mend "functions" of `+project.Pin+"/cdk.json", "%w", err)
+		return exit.Missing(`fix "functions" of `+project.Pin+"/cdk.json", "%w", err)
 	}
-	// Two targets of one check build it at the same time, and neither may read half of
-	// what the other writes.
+	// Two targets of check build it at the same time, and neither may read what the other has
+	// only half written.
 	work, err := cfg.Path("build", "functions", Executable)
 	if err == nil {
 		work, err = os.MkdirTemp(filepath.Dir(work), "function-")
@@ -75,8 +75,8 @@ func function(ctx context.Context, cfg project.Config, from, to, goos, goarch st
 	return replace(built, path)
 }
 
-// replace puts a file in the place of another one. It leaves one that is the same, whose
-// time tells the go command that no test which reads it has to run again.
+// replace replaces a file. It leaves a file with the same content untouched: the go command
+// then knows from its time that no test which reads it has to run again.
 func replace(from, to string) error {
 	fresh, err := os.ReadFile(from) // #nosec G304 -- what was just built
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package build makes the function's deployment package. Two builds of the same
-// commit are byte for byte identical on any machine with the same Go.
+// Package build makes the function's deployment package. Two builds of the same commit are
+// byte for byte identical on any machine with the same Go version.
 package build
 
 import (
@@ -20,9 +20,8 @@ import (
 	"github.com/magewright/magewright/tools/project"
 )
 
-// Executable is the name that the OS-only runtimes require for the program in
-// the deployment package.
-// See https://docs.aws.amazon.com/lambda/latest/dg/golang-package.html.
+// Executable is the name that the OS-only runtimes require for the program in the deployment
+// package. See https://docs.aws.amazon.com/lambda/latest/dg/golang-package.html.
 const Executable = "bootstrap"
 
 // A Package is a deployment package.
@@ -32,8 +31,8 @@ type Package struct {
 	Size   int64  // bytes
 }
 
-// Run builds the deployment package for the architecture in the CDK context. In a
-// repository that adopts Magewright it builds the functions that the settings name.
+// Run builds the deployment package for the architecture in the CDK context. In a repository
+// that adopts Magewright, it builds the functions that the settings name.
 func Run(ctx context.Context, cfg project.Config) error {
 	if cfg.Adopted() {
 		return Functions(ctx, cfg)
@@ -66,8 +65,7 @@ func Build(ctx context.Context, cfg project.Config) (Package, error) {
 	return pack(executable, path)
 }
 
-// compile builds a main package in a directory. What it is built of, the go
-// command takes from there.
+// compile builds a main package in a directory. The go command reads the sources there.
 func compile(ctx context.Context, cfg project.Config, dir, pkg, out, goos, goarch string) error {
 	stamp, err := newStamp(ctx, cfg)
 	if err != nil {
@@ -80,27 +78,27 @@ func compile(ctx context.Context, cfg project.Config, dir, pkg, out, goos, goarc
 	return nil
 }
 
-// tags are those of a function's build.
+// tags are the build tags of a function.
 const tags = "-tags=lambda.norpc"
 
 // command returns a go command for a function.
 func command(cfg project.Config, dir, goos, goarch string) gocmd.Cmd {
-	// The machine's GOFLAGS and GOAMD64 would make its builds different.
+	// The machine's own GOFLAGS and GOAMD64 would make its builds different.
 	build := gocmd.In(dir, "CGO_ENABLED=0", "GOFLAGS="+gocmd.Flags, "GOAMD64=", "GOARM64=", "GOEXPERIMENT=", "GOOS="+goos, "GOARCH="+goarch)
 	build.Stderr = cfg.Stderr
 	return build
 }
 
-// Stamp returns what the function knows about its own build, as one text.
+// Stamp returns everything that the function knows about its own build, as one text.
 func Stamp(ctx context.Context, cfg project.Config) (string, error) {
 	s, err := newStamp(ctx, cfg)
 	return strings.Join([]string{s.commit, s.version, s.buildTime}, " "), err
 }
 
-// dirty is what a function that is built of uncommitted files adds to the commit.
+// dirty is what is appended to the commit if a function is built from uncommitted files.
 const dirty = "-dirty"
 
-// Commit returns the commit as functions that are built here know it.
+// Commit returns the commit in the form in which functions that are built here know it.
 func Commit(cfg project.Config) string {
 	if cfg.Dirty {
 		return cfg.Commit + dirty
@@ -111,8 +109,8 @@ func Commit(cfg project.Config) string {
 // A stamp is what the function knows about its own build.
 type stamp struct{ commit, version, buildTime string }
 
-// newStamp describes the commit. The time is that of the commit, so that the
-// same commit gives the same bytes.
+// newStamp describes the commit. The time is that of the commit, so that the same commit
+// gives the same bytes.
 func newStamp(ctx context.Context, cfg project.Config) (stamp, error) {
 	git := gitcmd.In(cfg.Dir)
 	seconds, err := git.Output(ctx, "show", "--no-patch", "--format=%ct", cfg.Commit)
@@ -143,7 +141,7 @@ func (s stamp) flags() string {
 	}, " ")
 }
 
-// pack zips the executable with constant times and modes.
+// pack zips the executable with fixed times and modes.
 func pack(executable, path string) (_ Package, err error) {
 	program, err := os.Open(executable) // #nosec G304 -- the program that was just built
 	if err != nil {

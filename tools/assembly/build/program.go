@@ -17,11 +17,11 @@ import (
 
 // A Program is the main package of a function.
 type Program struct {
-	Dir string // from the root, with slashes
+	Dir string // relative to the root, with slashes
 }
 
-// Programs returns those that [Run] builds, sorted. In a repository that adopts
-// Magewright these are the functions that the settings name.
+// Programs returns the programs that [Run] builds, sorted. In a repository that adopts
+// Magewright, these are the functions that the settings name.
 func Programs(cfg project.Config) ([]Program, error) {
 	if !cfg.Adopted() {
 		return []Program{{Dir: "app"}}, nil
@@ -37,7 +37,7 @@ func Programs(cfg project.Config) ([]Program, error) {
 	return all, nil
 }
 
-// Build builds the program as it is in deployment packages.
+// Build builds the program exactly as it is in deployment packages.
 func (p Program) Build(ctx context.Context, cfg project.Config, out string) error {
 	goos, goarch, err := targetOf(cfg)
 	if err != nil {
@@ -46,8 +46,8 @@ func (p Program) Build(ctx context.Context, cfg project.Config, out string) erro
 	return compile(ctx, cfg, p.in(cfg), ".", out, goos, goarch)
 }
 
-// BuildForDebugger builds the program with the names and paths that a debugger needs,
-// and without optimizations, which would hide variables and lines. See
+// BuildForDebugger builds the program with the names and paths that a debugger needs, and
+// without optimizations, which would hide variables and lines. See
 // https://pkg.go.dev/cmd/compile.
 func (p Program) BuildForDebugger(ctx context.Context, cfg project.Config, out string) error {
 	goos, goarch, err := targetOf(cfg)
@@ -65,9 +65,8 @@ func (p Program) BuildForDebugger(ctx context.Context, cfg project.Config, out s
 	return nil
 }
 
-// Sources returns the directories of the packages that the program is made of, and the
-// files that are embedded in it, without those of other modules and of Go itself. They are
-// absolute paths.
+// Sources returns the directories of the program's packages, and the files that are embedded
+// in it. It leaves out other modules and Go itself. The paths are absolute.
 func (p Program) Sources(ctx context.Context, cfg project.Config) (dirs, files []string, err error) {
 	goos, goarch, err := targetOf(cfg)
 	if err != nil {
@@ -75,7 +74,7 @@ func (p Program) Sources(ctx context.Context, cfg project.Config) (dirs, files [
 	}
 	listed, err := command(cfg, p.in(cfg), goos, goarch).Output(ctx, "list", tags, "-deps", "-e", "-json=Dir,EmbedFiles,Standard", ".")
 	if err != nil {
-		return nil, nil, fmt.Errorf("finding what %s is made of: %w", p.Dir, err)
+		return nil, nil, fmt.Errorf("finding the sources of %s: %w", p.Dir, err)
 	}
 	for decoder := json.NewDecoder(strings.NewReader(listed)); ; {
 		var pkg struct {
@@ -102,14 +101,14 @@ func (p Program) in(cfg project.Config) string {
 	return filepath.Join(cfg.Dir, filepath.FromSlash(p.Dir))
 }
 
-// targetOf returns what functions are built for, by the CDK context.
+// targetOf returns the platform for which functions are built, according to the CDK context.
 func targetOf(cfg project.Config) (goos, goarch string, err error) {
 	context, err := cdk.Context(cfg)
 	if err != nil {
 		return "", "", err
 	}
 	if context["architecture"] == nil && cfg.Adopted() {
-		// The CDK's own default.
+		// This is the CDK's own default.
 		context["architecture"] = "x86_64"
 	}
 	return cdk.Target(context)

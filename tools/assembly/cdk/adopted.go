@@ -17,19 +17,18 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// Adopted are the settings in magewright/cdk.json by which a repository that adopts
-// Magewright says where its parts are. Paths are from its root, with slashes.
+// Adopted has the settings in magewright/cdk.json with which a repository that adopts
+// Magewright says where its parts are. Paths are relative to its root, with slashes.
 type Adopted struct {
-	// App is the directory of the CDK app, which has its cdk.json.
+	// App is the directory of the CDK app, which contains its cdk.json.
 	App string `json:"cdkApp"`
-	// Functions say where the CDK app reads functions that it does not build
-	// itself, by the directories of their main packages. Where it is a file
-	// NAME.zip, it is a deployment package; else it is a directory, which gets the
-	// bootstrap.
+	// Functions says where the CDK app reads the functions that it does not build itself, by
+	// the directories of their main packages. A path NAME.zip is a deployment package. Any
+	// other path is a directory that gets the bootstrap.
 	Functions map[string]string `json:"functions"`
 }
 
-// Configured reports whether there are settings.
+// Configured reports whether there are any settings.
 func Configured(cfg project.Config) bool {
 	_, err := os.Stat(filepath.Join(cfg.Dir, cfg.Settings(), "cdk.json"))
 	return err == nil
@@ -76,9 +75,9 @@ var noCredentials = []string{
 	"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 }
 
-// Synthesize runs the CDK app in a directory, as its cdk.json says, and writes the
-// assembly to out. It gets no credentials and looks nothing up at AWS: the same
-// commit gives the same assembly, whoever synthesizes it.
+// Synthesize runs the CDK app in a directory, as its cdk.json says, and writes the assembly
+// to out. It gets no credentials and looks nothing up on AWS, so the same commit gives the
+// same assembly for everybody.
 func Synthesize(ctx context.Context, cfg project.Config, dir, out string) error {
 	if err := dependencies(ctx, cfg, dir); err != nil {
 		return err
@@ -88,7 +87,7 @@ func Synthesize(ctx context.Context, cfg project.Config, dir, out string) error 
 	quiet.Stdout = &said
 	err := cli(ctx, quiet, dir, noCredentials, "synth", "--quiet", "--no-lookups", "--output", out)
 	text := strings.ReplaceAll(said.String(), noise, "")
-	// Of a synthesis that goes well, only the warnings are of use.
+	// If the synthesis succeeds, only the warnings are useful.
 	for line := range strings.Lines(text) {
 		if err != nil || strings.HasPrefix(line, "[Warning at ") {
 			fmt.Fprint(cfg.Stderr, line)
@@ -104,8 +103,8 @@ func Synthesize(ctx context.Context, cfg project.Config, dir, out string) error 
 	return explain(app, text, err)
 }
 
-// explain says why a CDK app was not synthesized, and what helps, by what the app and the
-// CLI have printed.
+// explain says why a CDK app was not synthesized, and what helps. It finds that in the output
+// of the app and the CLI.
 func explain(app, text string, err error) error {
 	switch {
 	case strings.Contains(text, "ontext lookups have been disabled"):
@@ -120,8 +119,8 @@ func explain(app, text string, err error) error {
 	return exit.Failed("cd "+app+" && cdk synth", "synthesizing %s: %w", app, err)
 }
 
-// dependencies installs what the CDK app's lock file names, if the app has one and
-// nothing is installed yet: that of npm, Yarn or pnpm. It is the nearest one from the
+// dependencies installs what the CDK app's lock file names, if the app has one and nothing is
+// installed yet. It supports npm, Yarn and pnpm. The lock file is the nearest one from the
 // app's directory up to the root of the repository.
 func dependencies(ctx context.Context, cfg project.Config, dir string) error {
 	for at := dir; ; at = filepath.Dir(at) {
@@ -150,9 +149,9 @@ func dependencies(ctx context.Context, cfg project.Config, dir string) error {
 	}
 }
 
-// Pipeline runs the CDK app of the pipeline in magewright/cdk.json, which writes the
-// assembly for a context to out. It reads the names of what is delivered from the
-// assembly in cfg.Assembly.
+// Pipeline runs the CDK app of the pipeline in magewright/cdk.json, which writes the assembly
+// for a context to out. The app reads the names of what is delivered from the assembly in
+// cfg.Assembly.
 func Pipeline(ctx context.Context, cfg project.Config, context map[string]any, out string) error {
 	installed, err := install(ctx, cfg)
 	if err != nil {
@@ -170,7 +169,7 @@ func Pipeline(ctx context.Context, cfg project.Config, context map[string]any, o
 	app := command.Cmd{
 		Dir: filepath.Join(cfg.Dir, project.Pin),
 		Env: gocmd.Environ("GOWORK=off", "CDK_OUTDIR="+out, "CDK_CONTEXT_JSON="+string(encoded), "JSII_NODE="+installed.bin("node")),
-		// What it writes is of its work.
+		// Its output is about its own work.
 		Stdout: cfg.Stderr, Stderr: hushed{cfg.Stderr},
 	}
 	if err := app.Run(ctx, "sh", "-c", settings.App); err != nil {

@@ -40,7 +40,7 @@ func TestFreeze(t *testing.T) {
 		}
 		cfg := project.Config{Assembly: dir}
 		stage := manifest.Stage{Place: manifest.Place{Template: "Dev.template.json"}, Functions: []manifest.Function{{Function: "F"}}}
-		if got, err := cdk.Delivered(cfg, stage); err == nil || !strings.Contains(err.Error(), "0 of them are made of zip files") {
+		if got, err := cdk.Delivered(cfg, stage); err == nil || !strings.Contains(err.Error(), "only 0 of them are made from zip files") {
 			t.Errorf("before, %v, %v", got, err)
 		}
 		if err := cdk.Freeze(dir); err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// A Release says what a cloud assembly was synthesized from. Synth writes it
-// into the assembly. Everything that deploys or makes assertions reads it there.
+// A Release says from what a cloud assembly was synthesized. Synth writes it into the
+// assembly. Everything that deploys, or says something about the assembly, reads it there.
 type Release struct {
 	Commit  string `json:"commit"`  // full hash
 	Dirty   bool   `json:"dirty"`   // files differed from the commit
@@ -25,8 +25,8 @@ type Release struct {
 
 const releaseFile = agreed.ManifestFile
 
-// WriteRelease records in the assembly what it was made from. The file may hold the
-// manifest already, which the CDK app has written.
+// WriteRelease records in the assembly from what it was made. The file may already contain
+// the manifest, which the CDK app has written.
 func WriteRelease(cfg project.Config, r Release) error { return Record(cfg, r) }
 
 // Record adds the keys of a value to what [WriteRelease] records.
@@ -55,9 +55,8 @@ func Record(cfg project.Config, v any) error {
 	return nil
 }
 
-// ReadRelease returns what the assembly was made from. It refuses an assembly
-// of another commit or of uncommitted files, because approvers would see
-// something else.
+// ReadRelease returns from what the assembly was made. It refuses an assembly of another
+// commit or of uncommitted files, because approvers would see something else.
 func ReadRelease(cfg project.Config) (Release, error) {
 	const next = "go tool mage synth"
 	r, err := ReadDraft(cfg)
@@ -73,8 +72,7 @@ func ReadRelease(cfg project.Config) (Release, error) {
 	return r, nil
 }
 
-// ReadDraft returns what the assembly was made from, whatever that is: it need not be
-// a release.
+// ReadDraft returns from what the assembly was made, even if that is not a release.
 func ReadDraft(cfg project.Config) (Release, error) {
 	const next = "go tool mage synth"
 	data, err := os.ReadFile(filepath.Join(cfg.Assembly, releaseFile))

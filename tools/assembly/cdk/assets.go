@@ -15,21 +15,21 @@ import (
 	"strings"
 )
 
-// An Asset is a file or directory of an assembly that the CDK CLI uploads before
-// it deploys a stack. The CLI uploads nothing where an object by that name exists.
+// An Asset is a file or directory of an assembly that the CDK CLI uploads before it deploys a
+// stack. The CLI does not upload it if an object of that name exists.
 type Asset struct {
-	Path string // below the assembly
+	Path string // path below the assembly
 	// Zip says that Path is a directory, which is uploaded as a zip file.
 	Zip bool
-	// Where it goes. The values have no placeholders any more.
+	// Where it is uploaded. The values have no placeholders any more.
 	Bucket, Key, Region string
 	// Role may read and write there; "" if the credentials themselves may.
 	Role, ExternalID string
 }
 
-// Assets returns what is uploaded for a stack, sorted by path, for a deployment
-// to an account and region. Below is the directory of the assembly that lists the stack,
-// "." for its root. Assets refuses images, which are not compared with anything.
+// Assets returns the assets of a stack, sorted by path, for a deployment to an account and
+// region. Below is the directory of the assembly that lists the stack; "." is its root.
+// Assets refuses images, because they are not compared with anything.
 func Assets(assembly, below, stack, partition, account, region string) ([]Asset, error) {
 	listed, err := assetList(filepath.Join(assembly, below), stack)
 	if err != nil || listed.file == "" && listed.url == "" {
@@ -125,7 +125,7 @@ func assetList(dir, stack string) (listing, error) {
 	for _, id := range slices.Sorted(maps.Keys(artifacts)) {
 		artifact, _ := artifacts[id].(map[string]any)
 		properties, _ := artifact["properties"].(map[string]any)
-		// The CLI is given a name, and selects by what the stack is displayed as.
+		// The CLI gets a name, and selects stacks by their display names.
 		if artifact["type"] != "aws:cloudformation:stack" || id != stack && artifact["displayName"] != stack && properties["stackName"] != stack {
 			continue
 		}
@@ -196,14 +196,14 @@ func checkSpelling(file string) error {
 	}
 	look(list)
 	if twin != "" {
-		return fmt.Errorf("reading the cloud assembly: %s says %s twice, in two spellings", filepath.Base(file), twin)
+		return fmt.Errorf("reading the cloud assembly: %s has %s twice, in two spellings", filepath.Base(file), twin)
 	}
 	return nil
 }
 
-// Is returns nil if an object is what the asset of this assembly would be uploaded
-// as. Otherwise the error says what differs. Two zip files of a directory are the
-// same if they hold the same files.
+// Is returns nil if the object has the content with which the asset of this assembly would be
+// uploaded. Otherwise the error says what differs. Two zip files of a directory are equal if
+// they contain the same files.
 func (a Asset) Is(assembly string, object []byte) error {
 	path := filepath.Join(assembly, a.Path)
 	if !a.Zip {
@@ -281,8 +281,8 @@ func hashEntry(file *zip.File) (string, error) {
 	return hex.EncodeToString(digest.Sum(nil)), nil
 }
 
-// hashTree returns the SHA-256 of the files below a directory. The CDK CLI packs
-// the files that links lead to.
+// hashTree returns the SHA-256 of each file below a directory. Links are followed, as the CDK
+// CLI does it.
 func hashTree(dir string) (map[string]string, error) {
 	sums := map[string]string{}
 	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, entry fs.DirEntry, err error) error {

@@ -88,7 +88,7 @@ func TestAssetsThatCannotBeCompared(t *testing.T) {
 		`{"files":{"1":{"source":{"path":"../x"}}}}`:                                    "which is outside of it",
 		`{"files":{"1":{"source":{"path":"x","packaging":"tar"}}}}`:                     `has the packaging "tar"`,
 		`{"files":{"1":{"source":{"path":"/etc/passwd","packaging":"file"}}}}`:          "which is outside of it",
-		`{"files":{"1":{"source":{"executable":["make"],"Executable":[],"path":"x"}}}}`: "s.assets.json says executable twice",
+		`{"files":{"1":{"source":{"executable":["make"],"Executable":[],"path":"x"}}}}`: "s.assets.json has executable twice",
 		`{`: "s.assets.json",
 	} {
 		dir := t.TempDir()

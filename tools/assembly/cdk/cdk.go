@@ -69,8 +69,8 @@ func parseContext(data []byte) (map[string]any, error) {
 	return settings.Context, err
 }
 
-// CheckSettings returns what is wrong with the text of a cdk.json, but for what only
-// the CDK app knows.
+// CheckSettings returns the errors in the text of a cdk.json, apart from those that only the
+// CDK app can find.
 func CheckSettings(name string, data []byte) error {
 	context, err := parseContext(data)
 	if err == nil {
@@ -241,8 +241,8 @@ func pinned(ctx context.Context, cfg project.Config) (string, error) {
 	return filepath.Join(dir, "infra"), nil
 }
 
-// noise is what jsii-runtime-go prints of a kernel that has ended as it should, when two
-// of its goroutines wait for the process at the same time.
+// noise is what jsii-runtime-go prints about a kernel that has ended normally, if two of its
+// goroutines wait for the process at the same time.
 const noise = "Runtime process exited abnormally: waitid: no child processes"
 
 // A hushed writer leaves out the noise.
@@ -273,8 +273,8 @@ func App(ctx context.Context, cfg project.Config, context map[string]any, dir st
 	return nil
 }
 
-// CLI runs the CDK CLI, away from any cdk.json: an app whose root has one may say
-// there what is built before each command.
+// CLI runs the CDK CLI in a directory without a cdk.json. The cdk.json in an app's root could
+// name a command that runs before each of the CLI's commands.
 func CLI(ctx context.Context, cfg project.Config, args ...string) error {
 	home := filepath.Join(cfg.Evidence, "cdk-home")
 	if err := os.MkdirAll(home, 0o750); err != nil {

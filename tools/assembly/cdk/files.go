@@ -8,18 +8,18 @@ import (
 	"regexp"
 )
 
-// CacheDir is the directory of an assembly in which the CDK CLI keeps what it has
-// packed. The CLI uploads what it finds there, so a deployment clears it first.
+// CacheDir is the directory of an assembly in which the CDK CLI keeps packed assets. The CLI
+// uploads what it finds there, so a deployment clears it first.
 const CacheDir = ".cache"
 
-// readLock is a file that the CDK CLI has in an assembly while it reads it, and
-// which stays there if the CLI is killed.
+// readLock is a file that the CDK CLI has in an assembly while it reads it. It stays there if
+// the CLI is killed.
 var readLock = regexp.MustCompile(`^read\.[0-9]+\.[0-9]+\.lock$`)
 
-// Digests returns the SHA-256 of each file of an assembly, by its path with
-// slashes. It leaves out what the CDK CLI adds when it deploys: its cache, and the
-// locks of its readers. For a link that stays in the assembly it returns the SHA-256 of
-// where the link leads; what is there has its own. Anything else is refused.
+// Digests returns the SHA-256 of each file of an assembly, by its path with slashes. It
+// leaves out what the CDK CLI adds when it deploys: its cache, and the locks of its readers.
+// For a link that stays in the assembly, it returns the SHA-256 of the link's target path;
+// the target itself is listed too. Anything else is refused.
 func Digests(assembly string) (map[string]string, error) {
 	sums := map[string]string{}
 	err := filepath.WalkDir(assembly, func(path string, entry fs.DirEntry, err error) error {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// assetsFile is the part of a stack's list of assets that is read.
+// assetsFile has the parts of a stack's list of assets that are read.
 type assetsFile struct {
 	Files map[string]struct {
 		Source struct {
@@ -27,9 +27,9 @@ type assetsFile struct {
 	} `json:"files"`
 }
 
-// Freeze makes zip files of the directories that the assembly in dir would still be
-// zipped from when it is deployed: what was approved has a digest then, and is what
-// is deployed. Nested assemblies are frozen too.
+// Freeze replaces the directories in the assembly in dir, which would otherwise be zipped
+// during the deployment, with zip files. So what is approved has a digest, and is what is
+// deployed. Nested assemblies are frozen too.
 func Freeze(dir string) error {
 	packed := map[string]bool{}
 	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
@@ -43,7 +43,7 @@ func Freeze(dir string) error {
 		}
 		return nil
 	})
-	// Stacks may have an asset in common.
+	// Stacks may share an asset.
 	for directory := range packed {
 		err = errors.Join(err, os.RemoveAll(directory))
 	}
@@ -53,8 +53,7 @@ func Freeze(dir string) error {
 	return nil
 }
 
-// freeze packs the directories of one list of assets, and adds them to those that
-// are packed.
+// freeze packs the directories in one list of assets, and adds them to those that are packed.
 func freeze(file string, packed map[string]bool) error {
 	data, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
 	if err != nil {
@@ -70,7 +69,7 @@ func freeze(file string, packed map[string]bool) error {
 		directory := filepath.Join(filepath.Dir(file), filepath.FromSlash(asset.Source.Path))
 		info, err := os.Stat(directory)
 		if asset.Source.Packaging != "zip" || err != nil || !info.IsDir() {
-			continue // what is missing is said when it is deployed
+			continue // something missing is reported when it is deployed
 		}
 		if !packed[directory] {
 			if err := zipDirectory(directory, directory+".zip"); err != nil {
@@ -94,7 +93,7 @@ func freeze(file string, packed map[string]bool) error {
 	return os.WriteFile(file, append(data, '\n'), 0o600)
 }
 
-// zipDirectory packs the files of a directory, in their order, with constant times.
+// zipDirectory packs the files of a directory, sorted, with fixed times.
 func zipDirectory(dir, to string) (err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -119,7 +118,7 @@ func zipDirectory(dir, to string) (err error) {
 			return err
 		}
 		header := &zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)}
-		// Another umask must not make another package.
+		// A different umask must not change the package.
 		header.SetMode(0o644)
 		if info.Mode().Perm()&0o100 != 0 {
 			header.SetMode(0o755)

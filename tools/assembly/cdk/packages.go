@@ -17,7 +17,7 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 )
 
-// A FunctionPackage is the zip file in an assembly that a function is made from.
+// A FunctionPackage is the zip file in an assembly from which a function is made.
 type FunctionPackage struct {
 	LogicalID string // logical id of the function
 	File      string // path below the assembly
@@ -107,14 +107,14 @@ func Delivered(cfg project.Config, stage manifest.Stage) ([]FunctionPackage, err
 		return !slices.ContainsFunc(stage.Functions, func(f manifest.Function) bool { return f.Function == p.LogicalID })
 	})
 	if len(delivered) < len(stage.Functions) {
-		return nil, exit.Failed("make the code of each of an asset, such as Code.fromAsset", "stack %s delivers %d functions, and %d of them are made of zip files in the assembly", stage.Stack, len(stage.Functions), len(delivered))
+		return nil, exit.Failed("make the code of each function from an asset, such as Code.fromAsset", "stack %s delivers %d functions, but only %d of them are made from zip files in the assembly", stage.Stack, len(stage.Functions), len(delivered))
 	}
 	return delivered, nil
 }
 
-// PackageDigest returns the digest by which the packages of a release's functions
-// are known: that of the package where there is one, else that of the list of all,
-// in hexadecimal.
+// PackageDigest returns the digest that identifies the packages of a release's functions, in
+// hexadecimal. If there is one package, it is that package's digest. Otherwise it is the
+// digest of the list of all packages.
 func PackageDigest(packages []FunctionPackage) string {
 	if len(packages) == 1 {
 		return packages[0].SHA256

@@ -18,18 +18,18 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 )
 
-// adopted is the work of a repository that adopts Magewright. Its CDK app stays as
-// it is, in whatever language, and does not know of Magewright.
+// adopted is the work for a repository that adopts Magewright. Its CDK app stays as it is, in
+// whatever language, and does not know about Magewright.
 func adopted(name string) reuse.Work {
 	return reuse.Work{Name: name, Inputs: read, Outputs: []string{reuse.Assembly + "/.", reuse.Evidence + "/" + packagesFile}, Run: synthesizeAdopted}
 }
 
-// packagesFile lists, as sha256sum does, what users get: the deployment packages of
+// packagesFile lists what users get, in the format of sha256sum: the deployment packages of
 // the last stage.
 const packagesFile = "packages.sha256"
 
-// pipelineDir is the directory of the assembly that has the pipeline, which is a CDK
-// app of its own: the versions of the CDK in the repository's app are left alone.
+// pipelineDir is the directory of the assembly that has the pipeline. The pipeline has a CDK
+// app of its own, so that the CDK versions in the repository's app stay untouched.
 const pipelineDir = "pipeline"
 
 func synthesizeAdopted(ctx context.Context, cfg project.Config) error {
@@ -73,8 +73,8 @@ func synthesizeAdopted(ctx context.Context, cfg project.Config) error {
 	return nil
 }
 
-// deliver writes into the assembly what is delivered, and the pipeline that delivers
-// it. It returns the digest of the packages of what users get.
+// deliver writes into the assembly what is delivered, and the pipeline that delivers it. It
+// returns the digest of the packages that users get.
 func deliver(ctx context.Context, cfg project.Config) (digest string, err error) {
 	if err := annotate.Run(ctx, cfg); err != nil {
 		return "", err
@@ -91,10 +91,10 @@ func deliver(ctx context.Context, cfg project.Config) (digest string, err error)
 	}
 	switch {
 	case names.Pipeline.Stack != "":
-		return digest, nil // the app has one itself
+		return digest, nil // the app has its own pipeline
 	case len(names.Stages) < 2:
-		fmt.Fprintf(cfg.Stdout, "NOT SYNTHESIZED: the pipeline. The CDK app has stack %s only, a note says why releases can't be tried in a copy of it, and a delivery needs two: one in which releases are tried, and one that users have.\n"+
-			"  next: make the stack twice in the CDK app, such as %[1]s-staging and %[1]s-production, or remove what keeps a copy from standing beside it\n", names.Last().Stack)
+		fmt.Fprintf(cfg.Stdout, "NOT SYNTHESIZED: the pipeline. A delivery needs two stacks: one in which releases are tried, and one that users have. The CDK app has only stack %s, and a note says why releases can't be tried in a copy of it.\n"+
+			"  next: define the stack twice in the CDK app, such as %[1]s-staging and %[1]s-production, or remove what prevents a copy beside it\n", names.Last().Stack)
 		return digest, nil
 	}
 	context, err := cdk.Context(cfg)
@@ -112,7 +112,7 @@ func deliver(ctx context.Context, cfg project.Config) (digest string, err error)
 // packageOf lists the packages of a stage's functions, and returns their digest.
 func packageOf(cfg project.Config, stage manifest.Stage) (string, error) {
 	if _, err := cdk.Delivered(cfg, stage); err != nil {
-		return "", err // it has functions of no package
+		return "", err // its functions are not made from packages
 	}
 	all, err := cdk.FunctionPackages(cfg.Assembly, stage.Template)
 	if err != nil {
@@ -132,13 +132,13 @@ func packageOf(cfg project.Config, stage manifest.Stage) (string, error) {
 	return cdk.PackageDigest(all), nil
 }
 
-// stamp writes the commit into the metadata of the stages' templates, so that it can
-// be known what a stage was deployed from: its functions don't know, and their
-// descriptions are theirs. CloudFormation does nothing about a template's metadata.
-// See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/metadata-section-structure.html.
+// stamp writes the commit into the metadata of the stages' templates, so that it is known
+// from what a stage was deployed. The functions don't know it, and their descriptions belong
+// to the repository. CloudFormation ignores a template's metadata. See
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/metadata-section-structure.html.
 func stamp(cfg project.Config, stages []manifest.Stage) error {
 	if cfg.Dirty {
-		return nil // they are not of the commit
+		return nil // the files are not those of the commit
 	}
 	for _, stage := range stages {
 		file := stage.TemplateFile(cfg)
@@ -161,7 +161,7 @@ func stamp(cfg project.Config, stages []manifest.Stage) error {
 		var text bytes.Buffer
 		encoder := json.NewEncoder(&text)
 		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", " ") // as the CDK
+		encoder.SetIndent("", " ") // in the CDK's own format
 		if err := encoder.Encode(template); err != nil {
 			return fmt.Errorf("writing the commit into %s: %w", stage.Template, err)
 		}
@@ -172,8 +172,8 @@ func stamp(cfg project.Config, stages []manifest.Stage) error {
 	return nil
 }
 
-// addPipeline writes into the manifest where the pipeline is, which the pipeline's
-// own manifest says.
+// addPipeline writes into the manifest where the pipeline is, according to the pipeline's own
+// manifest.
 func addPipeline(cfg project.Config) error {
 	own := cfg
 	own.Assembly = filepath.Join(cfg.Assembly, pipelineDir)
@@ -188,8 +188,8 @@ func addPipeline(cfg project.Config) error {
 	}{place})
 }
 
-// written returns the files that synthesis itself writes into the repository: they
-// are no inputs of it.
+// written returns the files that synthesis itself writes into the repository. They are not
+// among its inputs.
 func written(cfg project.Config) ([]string, error) {
 	if !cfg.Adopted() {
 		return nil, nil
@@ -198,7 +198,7 @@ func written(cfg project.Config) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Where the CDK CLI writes what somebody synthesizes without us.
+	// The directory into which the CDK CLI synthesizes without Magewright.
 	all := []string{filepath.Join(cfg.Dir, filepath.FromSlash(settings.App), "cdk.out")}
 	for _, to := range settings.Functions {
 		all = append(all, filepath.Join(cfg.Dir, filepath.FromSlash(to)))
@@ -206,8 +206,8 @@ func written(cfg project.Config) ([]string, error) {
 	return all, nil
 }
 
-// modules returns the directories of the modules that synthesis compiles, besides
-// that of the root.
+// modules returns the directories of the modules that synthesis compiles, apart from the root
+// module.
 func modules(ctx context.Context, cfg project.Config) ([]string, error) {
 	if !cfg.Adopted() {
 		return nil, nil

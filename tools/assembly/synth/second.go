@@ -21,9 +21,9 @@ import (
 // secondName is the name of the statement that Second leaves.
 const secondName = "second"
 
-// Second synthesizes the commit again from a clean clone, and leaves the digests of
-// what it gets in .magewright/second.intoto.json. cdk.out stays as it is. Who judges
-// the release compares the two and runs nothing of the commit.
+// Second synthesizes the commit again from a clean clone, and leaves the digests of the
+// result in .magewright/second.intoto.json. cdk.out stays as it is. The judge of the release
+// compares the two results, and runs nothing of the commit.
 func Second(ctx context.Context, cfg project.Config) error {
 	files, err := FromClone(ctx, cfg, Again)
 	if err != nil {
@@ -59,7 +59,7 @@ func FromClone(ctx context.Context, cfg project.Config, synthesize func(context.
 	}
 	if err := synthesize(ctx, second); err != nil {
 		if e, ok := errors.AsType[*exit.Error](err); ok {
-			err = e.Err // what to type next is of the clone
+			err = e.Err // the next command would be for the clone
 		}
 		if last := lastLines(said.String()); last != "" {
 			err = fmt.Errorf("%w: %s", err, last)

@@ -1,6 +1,5 @@
-// Package synth builds the deployment package and synthesizes the cloud
-// assembly that every stage is deployed from. It fails if a stack breaks a rule
-// of the AWS Solutions pack.
+// Package synth builds the deployment package and synthesizes the cloud assembly, from which
+// every stage is deployed. It fails if a stack breaks a rule of the AWS Solutions pack.
 package synth
 
 import (
@@ -18,12 +17,12 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// Run synthesizes into cfg.Assembly and replaces what is there. If the cache
-// has an assembly for the same commit, files and context, Run takes that.
+// Run synthesizes into cfg.Assembly and replaces what is there. If the cache has an assembly
+// for the same commit, files and context, Run uses it.
 func Run(ctx context.Context, cfg project.Config) error { return work(cfg, "synth").Do(ctx, cfg) }
 
-// Again synthesizes as Run does, in order to compare the result with Run's. It
-// uses nothing that Run has cached.
+// Again synthesizes like Run, in order to compare the result with Run's. It uses nothing that
+// Run has cached.
 func Again(ctx context.Context, cfg project.Config) error {
 	return work(cfg, "synth again").Do(ctx, cfg)
 }
@@ -96,7 +95,7 @@ func synthesize(ctx context.Context, cfg project.Config) error {
 		return fmt.Errorf("clearing the cloud assembly: %w", err)
 	}
 	cdkContext["package"] = p.Path
-	// It is not of that commit where files differ from it.
+	// It is not the commit's if files differ from it.
 	delete(cdkContext, "commit")
 	if !cfg.Dirty {
 		cdkContext["commit"] = cfg.Commit

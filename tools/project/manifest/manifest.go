@@ -1,6 +1,6 @@
-// Package manifest reads the names of what is delivered from the cloud assembly,
-// where the CDK app has written them: stacks, functions, aliases, outputs. The
-// package infra/delivery defines them, and infra/docs/manifest.md explains them.
+// Package manifest reads the names of what is delivered from the cloud assembly, where the
+// CDK app has written them: stacks, functions, aliases, outputs. Package infra/delivery
+// defines them, and infra/docs/manifest.md explains them.
 package manifest
 
 import (
@@ -28,16 +28,16 @@ const RepositoryTag = agreed.RepositoryTag
 // SchemaVersion is the newest version of the manifest that this code understands.
 const SchemaVersion = agreed.ManifestVersion
 
-// MetadataKey is the key of what synth writes into the metadata of the templates of
-// another CDK app, whose functions' descriptions name no commit.
+// MetadataKey is the key under which synth writes into the metadata of templates. It does so
+// for another CDK app, whose functions' descriptions name no commit.
 const MetadataKey = "magewright"
 
-// Metadata is what it writes.
+// Metadata is the value under that key.
 type Metadata struct {
 	Commit string `json:"commit"`
 }
 
-// ErrNone says that there is no manifest: no assembly, or one that is older than
+// ErrNone says that there is no manifest: either there is no assembly, or it is older than
 // manifests.
 var ErrNone = errors.New("no manifest names the stacks")
 
@@ -45,18 +45,18 @@ var ErrNone = errors.New("no manifest names the stacks")
 type Manifest struct {
 	Name       string `json:"name"`
 	Repository string `json:"repository"`
-	// Untagged says that stacks by these names without a tag are the repository's.
+	// Untagged says that stacks with these names and without a tag belong to the repository.
 	Untagged bool    `json:"untagged,omitempty"`
 	Stages   []Stage `json:"stages"` // in order; one or more
-	// Pipeline is the stack of the pipeline, of no name where the assembly has none.
+	// Pipeline is the stack of the pipeline. It has no name if the assembly has no pipeline.
 	Pipeline Pipeline `json:"pipeline,omitzero"`
-	// Annotated says what the manifest was made from where the CDK app has not
-	// written it itself.
+	// Annotated says from what the manifest was made if the CDK app has not written it
+	// itself.
 	Annotated string `json:"annotated,omitempty"`
 }
 
-// A Place is where a stack is. Without an account or region it is where the
-// credentials are of.
+// A Place says where a stack is. Without an account or region, it is in those of the
+// credentials.
 type Place struct {
 	Stack    string `json:"stack"`    // its name
 	Template string `json:"template"` // its file in the assembly, with slashes
@@ -67,11 +67,11 @@ type Place struct {
 // A Pipeline is the stack of the pipeline.
 type Pipeline struct {
 	Place
-	// Judge is the parameter of SSM that pins the commit of the code which judges
-	// releases. It is "" if the code that the assembly was made by can't judge others.
+	// Judge is the SSM parameter that pins the commit whose code judges releases. It is "" if
+	// the code that made the assembly can't judge other releases.
 	Judge string `json:"judge,omitempty"`
-	// Evidence is where the pipeline keeps the evidence of releases, nil where a stage
-	// keeps it or nobody.
+	// Evidence is where the pipeline keeps the evidence of releases. It is nil if a stage
+	// keeps it, or if nobody does.
 	Evidence *Evidence `json:"evidence,omitempty"`
 }
 
@@ -80,12 +80,12 @@ type Stage struct {
 	Name string `json:"name"`
 	Place
 	Approval bool `json:"approval,omitempty"`
-	// Wave is what the stages have in common that a release reaches side by side.
+	// Wave is the name that stages have in common if a release reaches them side by side.
 	Wave      string     `json:"wave,omitempty"`
 	Functions []Function `json:"functions"`
 	Evidence  *Evidence  `json:"evidence,omitempty"`
 
-	command string // that deploys it
+	command string // the command that deploys it
 }
 
 // Deploys returns the command that deploys the stage.
@@ -96,9 +96,9 @@ func (s Stage) Deploys() string {
 	return s.command
 }
 
-// A Function is a function that is delivered. Outputs are the keys of the stack's
-// outputs, by what they are of every function. What a function does not have is "":
-// an annotated manifest can have functions without an alias.
+// A Function is a function that is delivered. Outputs are the keys of the stack's outputs, by
+// names that are the same for every function. What a function does not have is "": in an
+// annotated manifest, a function can be without an alias.
 type Function struct {
 	Function        string            `json:"function"` // logical id
 	Alias           string            `json:"alias,omitempty"`
@@ -109,13 +109,13 @@ type Function struct {
 	Sources         []Source          `json:"sources,omitempty"`
 }
 
-// A Source is where a function's events come from, other than its URL.
+// A Source says where a function's events come from, apart from its URL.
 type Source struct {
 	Kind     string `json:"kind"`
 	Resource string `json:"resource,omitempty"` // logical id
 }
 
-// Evidence is where a stage or the pipeline keeps evidence.
+// Evidence says where a stage or the pipeline keeps evidence.
 type Evidence struct {
 	Stack  string `json:"stack"`
 	Bucket string `json:"bucket"`
@@ -123,29 +123,30 @@ type Evidence struct {
 	Output string `json:"output"`
 }
 
-// Read reads the manifest of an assembly that is delivered, in two stages or more. An
-// error that is ErrNone says that there is none.
+// Read reads the manifest of an assembly that can be delivered, which has two stages or more.
+// The error is ErrNone if there is no manifest.
 func Read(cfg project.Config) (Manifest, error) {
 	m, err := ReadAny(cfg)
 	if err == nil && len(m.Stages) < 2 {
-		err = exit.Missing("add a stage to the CDK app, then go tool mage synth", "reading the manifest: %s has the stage %s only, and a delivery has two or more: releases are tried in the first", filepath.Join(cfg.Assembly, File), m.Last().Name)
+		err = exit.Missing("add a stage to the CDK app, then go tool mage synth", "reading the manifest: %s has only the stage %s, but a delivery needs two or more: releases are tried in the first one", filepath.Join(cfg.Assembly, File), m.Last().Name)
 	}
 	return m, err
 }
 
-// AsDeployed returns an error unless the stages are those that a pipeline was deployed
-// with, as NAME=STACK, separated by commas. A commit that calls another stack the first
-// stage would have that one deployed before anybody is asked. The empty text stands for
-// no pipeline.
+// AsDeployed returns an error unless the stages are those with which a pipeline was deployed.
+// They are given as NAME=STACK, separated by commas. Without this check, a commit could call
+// another stack the first stage, which would then be deployed before anybody is asked. The
+// empty text means that there is no pipeline.
 func (m Manifest) AsDeployed(stages string) error {
 	if stages == "" || m.StageList() == stages {
 		return nil
 	}
 	return exit.Failed("go tool mage pipeline:deploy, by somebody who may deploy the pipeline and has looked at the stages",
-		"the stages are %s, and the deployed pipeline delivers %s: a commit can't choose others", m.StageList(), stages)
+		"the stages are %s, but the deployed pipeline delivers %s: a commit can't choose others", m.StageList(), stages)
 }
 
-// StageList returns the stages and their stacks as a pipeline is deployed with them.
+// StageList returns the stages and their stacks in the form in which a pipeline is deployed
+// with them.
 func (m Manifest) StageList() string {
 	all := make([]string, len(m.Stages))
 	for i, s := range m.Stages {
@@ -154,8 +155,8 @@ func (m Manifest) StageList() string {
 	return strings.Join(all, ",")
 }
 
-// ReadAny reads the manifest of an assembly that may have one stage only. So it is
-// for those that judge or show, and deploy nothing.
+// ReadAny reads the manifest of an assembly that may have only one stage. It is for code that
+// judges or shows, and deploys nothing.
 func ReadAny(cfg project.Config) (Manifest, error) {
 	const next = "go tool mage synth"
 	file := filepath.Join(cfg.Assembly, File)
@@ -175,9 +176,9 @@ func ReadAny(cfg project.Config) (Manifest, error) {
 	}
 	switch m := read.Manifest; {
 	case read.SchemaVersion == 0:
-		return m, exit.Missing(next, "an older Magewright has synthesized %s: %w", file, ErrNone)
+		return m, exit.Missing(next, "an older Magewright synthesized %s: %w", file, ErrNone)
 	case read.SchemaVersion > SchemaVersion:
-		return m, exit.Missing("go get -tool github.com/magewright/magewright@latest, then "+next, "%s has schema version %d, and this Magewright reads %d at most", file, read.SchemaVersion, SchemaVersion)
+		return m, exit.Missing("go get -tool github.com/magewright/magewright@latest, then "+next, "%s has schema version %d, but this Magewright reads at most %d", file, read.SchemaVersion, SchemaVersion)
 	default:
 		if err := m.check(); err != nil {
 			return m, exit.Missing(next, "reading the manifest: %s: %w", file, err)
@@ -193,7 +194,7 @@ func (m Manifest) setCommands() {
 	m.Stages[len(m.Stages)-1].command = "go tool mage promote"
 }
 
-// check refuses a manifest by which nothing could be delivered.
+// check refuses a manifest with which nothing could be delivered.
 func (m Manifest) check() error {
 	if m.Repository == "" {
 		return errors.New("it names no repository")
@@ -235,8 +236,8 @@ func (m Manifest) places() []Place {
 	return all
 }
 
-// Old returns the names that this repository's stacks have had since before
-// assemblies had manifests.
+// Old returns the names that this repository's stacks already had before assemblies had
+// manifests.
 func Old() Manifest {
 	outputs := map[string]string{}
 	for _, name := range []string{"FunctionUrl", "FunctionName", "AliasName", "DeploymentApplication", "DeploymentGroup", "NotificationTopic"} {
@@ -254,8 +255,8 @@ func Old() Manifest {
 	return m
 }
 
-// ReadOrOld reads the manifest of the assembly, or returns the old names where there
-// is none. It is for targets that need no assembly.
+// ReadOrOld reads the manifest of the assembly, or returns the old names if there is none. It
+// is for targets that need no assembly.
 func ReadOrOld(cfg project.Config) (Manifest, error) {
 	m, err := Read(cfg)
 	if errors.Is(err, ErrNone) {
@@ -295,8 +296,8 @@ func (m Manifest) Stage(name string) (Stage, error) {
 	return m.Stages[i], nil
 }
 
-// Call returns what people call a stack: the name of its stage, pipeline, or its own
-// name where it is neither.
+// Call returns what people call a stack: the name of its stage, or pipeline. If it is
+// neither, it is the stack's own name.
 func (m Manifest) Call(stack string) string {
 	if stack == m.Pipeline.Stack {
 		return "pipeline"
@@ -309,13 +310,13 @@ func (m Manifest) Call(stack string) string {
 	return stack
 }
 
-// Stacks returns the names of all stacks, in the order in which a release reaches
-// them, each once.
+// Stacks returns the names of all stacks, without duplicates, in the order in which a release
+// reaches them.
 func (m Manifest) Stacks() []string {
 	var all []string
 	for _, stage := range m.Stages {
 		for _, name := range stage.Stacks() {
-			if !slices.Contains(all, name) { // stages may share what keeps their evidence
+			if !slices.Contains(all, name) { // stages may share the stack that keeps their evidence
 				all = append(all, name)
 			}
 		}
@@ -326,7 +327,7 @@ func (m Manifest) Stacks() []string {
 	return all
 }
 
-// NeedsPipeline returns an error where the assembly has no pipeline.
+// NeedsPipeline returns an error if the assembly has no pipeline.
 func (m Manifest) NeedsPipeline() error {
 	if m.Pipeline.Stack != "" {
 		return nil
@@ -339,8 +340,8 @@ func (p Place) TemplateFile(cfg project.Config) string {
 	return filepath.Join(cfg.Assembly, filepath.FromSlash(p.Template))
 }
 
-// Stacks returns the names of the stacks that a stage consists of: its own first,
-// and that of its evidence where it is another.
+// Stacks returns the names of the stacks of a stage: its own first, and then that of its
+// evidence if it is another one.
 func (s Stage) Stacks() []string {
 	if s.Evidence == nil || s.Evidence.Stack == "" || s.Evidence.Stack == s.Stack {
 		return []string{s.Stack}

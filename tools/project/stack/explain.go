@@ -19,15 +19,15 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
-// The codes by which AWS's services refuse credentials.
-// See https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html.
+// The codes with which AWS's services refuse credentials. See
+// https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html.
 var (
 	refusedCodes = []string{"InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "IncompleteSignature", "AuthFailure"}
 	expiredCodes = []string{"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 )
 
-// explained adds to a client what turns an error of the connection or of the
-// credentials into one that says where they point to, and what to do about it.
+// explained extends a client so that an error of the connection or of the credentials says
+// which AWS they are for, and what to do about it.
 func explained(endpoint, region, key string) func(*middleware.Stack) error {
 	explain := func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 		out, metadata, err := next.HandleInitialize(ctx, in)
@@ -38,8 +38,8 @@ func explained(endpoint, region, key string) func(*middleware.Stack) error {
 	}
 }
 
-// explain returns err with what a reader needs of a connection or of credentials
-// that do not work. Other errors stay as they are.
+// explain adds to err what a reader needs to know about a connection or credentials that do
+// not work. Other errors stay as they are.
 func explain(ctx context.Context, endpoint, region, key string, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
@@ -79,8 +79,8 @@ func onLoopback(endpoint string) bool {
 	return ip != nil && ip.IsLoopback() || u.Hostname() == "localhost"
 }
 
-// Where says where a configuration points to: account, region and, unless it is AWS's
-// own, endpoint. An account that can't be asked for is unknown.
+// Where says which AWS a configuration is for: the account, the region and, unless it is
+// AWS's own, the endpoint. If AWS can't be asked for the account, it is unknown.
 func Where(ctx context.Context, cfg aws.Config) string {
 	account := "unknown"
 	quick, cancel := context.WithTimeout(ctx, 5*time.Second)

@@ -20,22 +20,21 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 )
 
-// Served is what answers at a stage. Lambda says so: the application is not
-// asked.
+// Served says what answers at a stage, according to Lambda. The application is not asked.
 type Served struct {
-	// Version is the one that the alias names.
+	// Version is the version that the alias names.
 	Version string
-	// Shares are the parts of the traffic that other versions get while it
-	// shifts, by version.
+	// Shares are the shares of the traffic that other versions get while it shifts, by
+	// version.
 	Shares map[string]float64
-	// Package is the SHA-256 of the zip file that Version is made of, hexadecimal.
+	// Package is the SHA-256 of the zip file from which Version is made, in hexadecimal.
 	Package string
-	// Commit is the one that Version's description names, or "".
+	// Commit is the commit that Version's description names, or "".
 	Commit string
 }
 
-// commitOf finds the commit in a version's description. The CDK app writes it
-// into the function's, of which each version keeps the one it was published with.
+// commitOf finds the commit in a version's description. The CDK app writes it into the
+// function's description, and each version keeps the description with which it was published.
 var commitOf = regexp.MustCompile(`\bcommit ([0-9a-f]{40}|[0-9a-f]{64})\b`)
 
 // Named returns the commit that a version's description names, or "".
@@ -46,11 +45,11 @@ func Named(description string) string {
 	return ""
 }
 
-// Latest is the version that serves where a function has no alias: its code, as it
-// was deployed last.
+// Latest is the version that serves if a function has no alias: the code that was deployed
+// last.
 const Latest = "$LATEST"
 
-// Serving asks Lambda which version serves a stage, and what it is made of.
+// Serving asks Lambda which version serves a stage, and from which package it is made.
 func Serving(ctx context.Context, cfg aws.Config, o Outputs) (Served, error) {
 	client := o.lambda(cfg)
 	if o.AliasName == "" {
@@ -68,7 +67,7 @@ func (o Outputs) lambda(cfg aws.Config) *lambda.Client {
 	return lambda.NewFromConfig(In(cfg, manifest.Place{Region: o.Region}))
 }
 
-// made adds what the version that serves is made of.
+// made adds the package from which the serving version is made.
 func made(ctx context.Context, cfg aws.Config, o Outputs, s Served) (Served, error) {
 	client := o.lambda(cfg)
 	look := "aws lambda get-function-configuration --function-name " + o.FunctionName + " --qualifier " + s.Version
@@ -85,10 +84,10 @@ func made(ctx context.Context, cfg aws.Config, o Outputs, s Served) (Served, err
 	return s, nil
 }
 
-// CommitOf returns the commit that serves a stage, or "" if nothing names one. The
-// template of the stage's stack names it if synth has written it there. Only
-// otherwise the version's description counts, because the CDK app writes that, and
-// could name any commit.
+// CommitOf returns the commit that serves a stage, or "" if nothing names one. The template
+// of the stage's stack names it if synth has written it there. Otherwise the version's
+// description counts. It comes second because the CDK app writes it, and could name any
+// commit.
 func CommitOf(ctx context.Context, cfg aws.Config, o Outputs, s Served) (string, error) {
 	client := cloudformation.NewFromConfig(In(cfg, manifest.Place{Region: o.Region}))
 	got, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &o.Stack, TemplateStage: types.TemplateStageOriginal})
@@ -99,15 +98,15 @@ func CommitOf(ctx context.Context, cfg aws.Config, o Outputs, s Served) (string,
 		Metadata map[string]json.RawMessage
 	}
 	var m manifest.Metadata
-	// Another tool may have deployed a template in YAML, which names none.
+	// Another tool may have deployed a template in YAML, which names no commit.
 	if json.Unmarshal([]byte(aws.ToString(got.TemplateBody)), &template) != nil || json.Unmarshal(template.Metadata[manifest.MetadataKey], &m) != nil || m.Commit == "" {
 		return s.Commit, nil
 	}
 	return m.Commit, nil
 }
 
-// Traffic returns how an alias shares its traffic. What the versions are made of
-// it does not say.
+// Traffic returns how an alias shares its traffic. It does not say from which packages the
+// versions are made.
 func Traffic(version *string, routing *lambdatypes.AliasRoutingConfiguration) Served {
 	s := Served{Version: aws.ToString(version)}
 	if routing != nil && len(routing.AdditionalVersionWeights) > 0 {
@@ -135,7 +134,7 @@ func (s Served) Is(pkg string) error {
 	case len(s.Shares) > 0:
 		return fmt.Errorf("versions %s share the traffic", s)
 	case s.Package != pkg:
-		return fmt.Errorf("version %s serves, whose package has the SHA-256 %.12s, and the release's has %.12s", s.Version, s.Package, pkg)
+		return fmt.Errorf("version %s serves a package with SHA-256 %.12s, but the release's package has %.12s", s.Version, s.Package, pkg)
 	}
 	return nil
 }

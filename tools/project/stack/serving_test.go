@@ -28,7 +28,7 @@ func TestServing(t *testing.T) {
 		{name: "a version that names no commit", served: stack.Served{Version: "3", Package: pkg}, text: "3"},
 		{name: "a SHA-256 commit", served: stack.Served{Version: "3", Package: pkg, Commit: strings.Repeat("d", 64)}, text: "3"},
 		{name: "traffic that shifts", served: stack.Served{Version: "3", Package: pkg, Shares: map[string]float64{"4": 0.1}}, text: "3 (90 %) 4 (10 %)", is: "versions 3 (90 %) 4 (10 %) share the traffic"},
-		{name: "another package", served: stack.Served{Version: "3", Package: strings.Repeat("a", 64)}, text: "3", is: "version 3 serves, whose package has the SHA-256 aaaaaaaaaaaa, and the release's has 0f0f0f0f0f0f"},
+		{name: "another package", served: stack.Served{Version: "3", Package: strings.Repeat("a", 64)}, text: "3", is: "version 3 serves a package with SHA-256 aaaaaaaaaaaa, but the release's package has 0f0f0f0f0f0f"},
 		{name: "an image", served: stack.Served{Version: "3"}, codeSHA256: strings.Repeat("ab", 32), says: "which is not the SHA-256 of a zip file"},
 	} {
 		cfg := stacktest.Start(t, stacktest.Stage{Outputs: stacktest.Outputs(), Served: tt.served, CodeSHA256: tt.codeSHA256}, nil)
@@ -85,7 +85,7 @@ func staging(t *testing.T) manifest.Stage {
 	return stage
 }
 
-// TestAnyStack holds that a stage is found whose stack puts out none of the names that
+// TestAnyStack holds that a stage is found whose stack has no outputne of the names that
 // ours do: by logical ids, with an alias that the manifest names or without one, and
 // with the commit that its template names.
 func TestAnyStack(t *testing.T) {

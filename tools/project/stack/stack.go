@@ -1,5 +1,5 @@
-// Package stack finds the deployed stages: their credentials, what their
-// CloudFormation stacks put out, and which version serves them.
+// Package stack finds the deployed stages: the credentials for them, the outputs of their
+// CloudFormation stacks, and the versions that serve them.
 package stack
 
 import (
@@ -23,22 +23,22 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 )
 
-// Outputs are what a stage's stack puts out of its function.
+// Outputs has the outputs of a stage's stack that are about one function.
 type Outputs struct {
 	Stack                 string // the stack's name
 	Region                string // "" if it is that of the credentials
-	LogicalID             string // of the function in the stack's template
-	FunctionURL           string // or that of an API in front of it; "" where it has none
+	LogicalID             string // the function's logical id in the stack's template
+	FunctionURL           string // can be the URL of an API in front of the function; "" if there is neither
 	FunctionName          string
-	AliasName             string // "" where the function itself serves
-	EvidenceBucket        string // "" where the stage is no release ledger
+	AliasName             string // "" if the function serves without an alias
+	EvidenceBucket        string // "" unless the stage is a release ledger
 	DeploymentApplication string
 	DeploymentGroup       string
 	NotificationTopic     string
 	All                   map[string]string // every output of the stack, by its key
 }
 
-// Address says where the stage answers: its URL, or the function and its alias.
+// Address says where the stage answers: its URL, or otherwise the function and its alias.
 func (o Outputs) Address() string {
 	if o.FunctionURL != "" {
 		return o.FunctionURL
@@ -49,18 +49,17 @@ func (o Outputs) Address() string {
 	return o.FunctionName + ":" + o.AliasName
 }
 
-// hashed matches the hash that the CDK puts at the end of a logical id.
+// hashed matches the hash that the CDK appends to a logical id.
 var hashed = regexp.MustCompile(`[0-9A-F]{8}$`)
 
-// Is reports whether a name is one of the function: its own, its logical id, with or without
-// the CDK's hash, or its construct's path.
+// Is reports whether a name means the function. It can be the function's own name, its
+// logical id with or without the CDK's hash, or its construct's path.
 func (o Outputs) Is(name string) bool {
 	plain := strings.ReplaceAll(name, "/", "")
 	return name == o.FunctionName || plain != "" && (plain == o.LogicalID || plain == hashed.ReplaceAllString(o.LogicalID, ""))
 }
 
-// Qualifier returns the alias by which the function is called, nil where it has
-// none.
+// Qualifier returns the alias with which the function is invoked, or nil if it has none.
 func (o Outputs) Qualifier() *string {
 	if o.AliasName == "" {
 		return nil
@@ -68,26 +67,26 @@ func (o Outputs) Qualifier() *string {
 	return &o.AliasName
 }
 
-// Shifts reports whether CodeDeploy shifts the traffic of the stage. Elsewhere
-// CloudFormation gives all of it to a new version at once.
+// Shifts reports whether CodeDeploy shifts the traffic of the stage. Otherwise CloudFormation
+// gives all of it to a new version at once.
 func (o Outputs) Shifts() bool {
 	return o.AliasName != "" && o.DeploymentApplication != "" && o.DeploymentGroup != ""
 }
 
-// KeepsRecords reports whether the stage is a release ledger, which takes the
-// records of deployments and evidence of releases.
+// KeepsRecords reports whether the stage is a release ledger, which accepts the records of
+// deployments and the evidence of releases.
 func (o Outputs) KeepsRecords() bool { return o.EvidenceBucket != "" && o.FunctionURL != "" }
 
-// Connect returns the configuration by which AWS is reached: the environment's
-// credentials, region and, where AWS_ENDPOINT_URL is set, endpoint. It fails at
-// once where there are no credentials or no region.
+// Connect returns the configuration for AWS: the environment's credentials, its region and,
+// if AWS_ENDPOINT_URL is set, its endpoint. It fails at once if there are no credentials or
+// no region.
 func Connect(ctx context.Context) (aws.Config, error) {
 	const next = `eval "$(aws configure export-credentials --format env)"; or, for an AWS on this machine, go tool mage local in another shell and then eval "$(go tool mage local -env)"`
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return aws.Config{}, exit.Missing(next, "reading the AWS configuration: %w", err)
 	}
-	// Instance metadata, the last place that is asked, may not answer at all.
+	// Instance metadata is asked last, and may not answer at all.
 	quick, cancel := context.WithTimeout(ctx, 900*time.Millisecond)
 	defer cancel()
 	credentials, err := cfg.Credentials.Retrieve(quick)
@@ -134,18 +133,18 @@ func In(cfg aws.Config, at manifest.Place) aws.Config {
 	return cfg
 }
 
-// Describe returns the outputs of a stage's stack, by the keys that the manifest
-// has for its function, or an error that is ErrNotDeployed. It is for what handles one
-// function only.
+// Describe returns the outputs of a stage's stack, with the keys that the manifest has for
+// its function. The error can be ErrNotDeployed. It is for code that handles only one
+// function.
 func Describe(ctx context.Context, cfg aws.Config, stage manifest.Stage) (Outputs, error) {
 	if len(stage.Functions) != 1 {
-		return Outputs{}, exit.Missing("deliver the functions in a stack each", "stage %s delivers %d functions: this handles one", stage.Name, len(stage.Functions))
+		return Outputs{}, exit.Missing("give each function a stack of its own", "stage %s delivers %d functions, but this handles only one", stage.Name, len(stage.Functions))
 	}
 	return Main(ctx, cfg, stage)
 }
 
-// Main returns what [DescribeAll] does of the first function: that which a caller
-// reaches, if any can be reached.
+// Main returns what [DescribeAll] returns for the first function, which is one that callers
+// can reach if there is one.
 func Main(ctx context.Context, cfg aws.Config, stage manifest.Stage) (Outputs, error) {
 	all, err := DescribeAll(ctx, cfg, stage)
 	if err != nil {
@@ -170,9 +169,9 @@ func DescribeAll(ctx context.Context, cfg aws.Config, stage manifest.Stage) ([]O
 		if err := outputs.find(ctx, cfg, client, function); err != nil {
 			return nil, err
 		}
-		// A stack that is under review, or was never completed, has none of these.
+		// A stack that is under review, or was never completed, has no outputs.
 		if outputs.FunctionName == "" || outputs.AliasName == "" && function.Alias != "" {
-			return nil, exit.Missing(stage.Deploys(), "stack %s puts out no function and alias: %w", stage.Stack, ErrNotDeployed)
+			return nil, exit.Missing(stage.Deploys(), "stack %s has no outputs with its function and alias: %w", stage.Stack, ErrNotDeployed)
 		}
 		all = append(all, outputs)
 	}
@@ -205,11 +204,11 @@ func Output(ctx context.Context, cfg aws.Config, at manifest.Place, key string) 
 			}
 		}
 	}
-	return "", exit.Missing(deploy, "stack %s puts out no %s: %w", at.Stack, key, ErrNotDeployed)
+	return "", exit.Missing(deploy, "stack %s has no output %s: %w", at.Stack, key, ErrNotDeployed)
 }
 
-// Absent reports whether an error of DescribeStacks says that there is no such stack, and
-// in which words.
+// Absent reports whether an error of DescribeStacks says that the stack does not exist, and
+// returns the message.
 func Absent(err error) (message string, absent bool) {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok || api.ErrorCode() != "ValidationError" || !strings.Contains(api.ErrorMessage(), "does not exist") {
@@ -218,7 +217,7 @@ func Absent(err error) (message string, absent bool) {
 	return api.ErrorMessage(), true
 }
 
-// describe describes a stack, which the command deploys.
+// describe describes a stack. The command is the one that deploys it.
 func describe(ctx context.Context, cfg aws.Config, at manifest.Place, command string) ([]types.Stack, error) {
 	if err := CheckAccount(ctx, cfg, at); err != nil {
 		return nil, err
@@ -234,13 +233,14 @@ func describe(ctx context.Context, cfg aws.Config, at manifest.Place, command st
 	return described.Stacks, nil
 }
 
-// find looks up what the stack does not put out and the manifest has a logical id of.
+// find looks up the values for which the stack has no output and the manifest has a logical
+// id.
 func (o *Outputs) find(ctx context.Context, cfg aws.Config, client *cloudformation.Client, f manifest.Function) error {
 	if f.Outputs["AliasName"] == "" {
 		o.AliasName = f.Alias
 	}
 	for _, physical := range []struct {
-		of  string // of the outputs
+		of  string // name of the output
 		id  string
 		get *string
 	}{
@@ -253,7 +253,7 @@ func (o *Outputs) find(ctx context.Context, cfg aws.Config, client *cloudformati
 		}
 		found, err := client.DescribeStackResource(ctx, &cloudformation.DescribeStackResourceInput{StackName: &o.Stack, LogicalResourceId: &physical.id})
 		if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ValidationError" {
-			continue // it is not there yet
+			continue // the resource does not exist yet
 		}
 		if err != nil {
 			return exit.Missing("aws cloudformation describe-stack-resources --stack-name "+o.Stack, "looking for %s of stack %s: %w", physical.id, o.Stack, err)
@@ -273,7 +273,8 @@ func (o *Outputs) find(ctx context.Context, cfg aws.Config, client *cloudformati
 	return nil
 }
 
-// outputsOf reads the outputs. The keys are by what the outputs are.
+// outputsOf reads the outputs. The keys are the outputs' keys by the names that are the same
+// for every function.
 func outputsOf(stacks []types.Stack, keys map[string]string) Outputs {
 	o := Outputs{All: map[string]string{}}
 	api := ""

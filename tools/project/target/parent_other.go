@@ -2,5 +2,5 @@
 
 package target
 
-// dieWithParent can't be asked for on this system.
+// dieWithParent does nothing, because this system does not have such a request.
 func dieWithParent() {}

@@ -1,5 +1,5 @@
-// Package target runs what a mage target calls: it finds the project, ends it
-// on SIGTERM as on Ctrl-C, and gives its error an exit code.
+// Package target runs the function of a mage target. It locates the project, cancels the
+// target on SIGTERM as on Ctrl-C, and turns its error into an exit code.
 package target
 
 import (
@@ -26,7 +26,7 @@ import (
 
 func init() { starting.Done() }
 
-// A Func is the work of a target.
+// A Func is the function of a target.
 type Func func(context.Context, project.Config) error
 
 // Run runs f for the project around the current directory.
@@ -37,7 +37,7 @@ func Run(ctx context.Context, f Func) error {
 	if err != nil {
 		return exit.Top(exit.Stopped(ctx, err))
 	}
-	// Git has been asked, which takes longer than Mage takes to begin to wait.
+	// By now git was asked, which takes longer than Mage needs to start waiting for signals.
 	ctx, stop = takeInterrupts(ctx)
 	defer stop()
 	if err := cfg.Gather(); err != nil {
@@ -46,32 +46,31 @@ func Run(ctx context.Context, f Func) error {
 	return exit.Top(exit.Stopped(ctx, f(ctx, cfg)))
 }
 
-// Signals returns a context that ends on SIGTERM: mage itself cancels ctx on
-// SIGINT only.
+// Signals returns a context that ends on SIGTERM. Mage itself cancels ctx only on SIGINT.
 func Signals(ctx context.Context) (context.Context, context.CancelFunc) {
 	dieWithParent()
 	return signal.NotifyContext(ctx, syscall.SIGTERM)
 }
 
-// takeInterrupts returns a context that ends on SIGINT and SIGTERM, and takes SIGINT
-// from Mage. Mage would print a line of its own and end five seconds later, whatever
-// the target still has to restore.
+// takeInterrupts returns a context that ends on SIGINT and SIGTERM, and takes SIGINT away
+// from Mage. Mage would print a line of its own and end five seconds later, whatever the
+// target still has to restore.
 func takeInterrupts(ctx context.Context) (context.Context, context.CancelFunc) {
 	signal.Reset(os.Interrupt)
 	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 }
 
-// A Named is a target among others.
+// A Named is a target with its name.
 type Named struct {
 	Name string
 	Run  Func
 }
 
-// Parallel runs targets side by side, two at a time, for most of them use every core by
-// themselves. All are run even if one fails. On a terminal, a table shows them while they
-// run; then the output of those that failed is printed, and a line of each other. Elsewhere
-// what each says of its progress is printed as it comes, with its name, and its output is
-// printed whole when it has ended.
+// Parallel runs targets side by side, two at a time, because most of them use every core by
+// themselves. It runs all of them even if one fails. On a terminal, a table shows them while
+// they run. Then the output of those that failed is printed, and one line for each of the
+// others. Without a terminal, progress is printed as it comes, with the target's name, and a
+// target's output is printed as a whole when it has ended.
 func Parallel(ctx context.Context, targets ...Named) error {
 	return Run(ctx, func(ctx context.Context, cfg project.Config) error {
 		return parallel(ctx, cfg, live.NewScreen(cfg.Stdout), targets)
@@ -110,22 +109,22 @@ func parallel(ctx context.Context, cfg project.Config, screen *live.Screen, targ
 	return errors.Join(err, errors.Join(failed...))
 }
 
-// A side is what targets that run side by side share.
+// A side has what targets that run side by side share.
 type side struct {
 	cfg     project.Config
 	screen  *live.Screen
 	table   *live.Table
-	mu      sync.Mutex // of all that is printed
+	mu      sync.Mutex // guards everything that is printed
 	results []result
 }
 
-// A result is how a target has ended.
+// A result says how a target ended.
 type result struct {
 	name  string
 	state live.State
 	took  time.Duration
 	out   bytes.Buffer
-	err   error // of one that failed; nil if it was stopped
+	err   error // the error of a target that failed; nil if it was stopped
 }
 
 // run runs one of the targets.
@@ -170,7 +169,7 @@ func (p *side) run(ctx context.Context, i int, t Named) {
 	p.ended(i)
 }
 
-// ended shows how a target has ended.
+// ended shows how a target ended.
 func (p *side) ended(i int) {
 	r := &p.results[i]
 	if p.screen.Live() {
@@ -182,7 +181,7 @@ func (p *side) ended(i int) {
 	p.print(r, r.out.String())
 }
 
-// print prints how a target has ended, and text.
+// print prints how a target ended, and a text.
 func (p *side) print(r *result, text string) {
 	took := fmt.Sprintf(" (%.1fs)", r.took.Seconds())
 	if r.state == live.Skipped {
@@ -191,7 +190,8 @@ func (p *side) print(r *result, text string) {
 	fmt.Fprintf(p.cfg.Stdout, "== %s: %s%s\n%s", r.name, r.state, took, text)
 }
 
-// summarize prints what those that failed have printed, and a line of each other.
+// summarize prints the output of the targets that failed, and one line for each of the
+// others.
 func (p *side) summarize() {
 	for _, state := range []live.State{live.Failed, live.Stopped, live.Skipped, live.Succeeded} {
 		for i := range p.results {
@@ -210,7 +210,7 @@ func (p *side) summarize() {
 	}
 }
 
-// noted passes on the last line of each write that says something.
+// noted passes on the last line of each write that is not empty.
 type noted func(line string)
 
 func (n noted) Write(data []byte) (int, error) {
@@ -220,12 +220,12 @@ func (n noted) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// A prefixed writes whole lines, each after a prefix that it lacks.
+// A prefixed writes whole lines, each after a prefix.
 type prefixed struct {
-	mu     *sync.Mutex // of all that is printed
+	mu     *sync.Mutex // guards everything that is printed
 	to     io.Writer
 	prefix string
-	begun  []byte // a line without its end
+	begun  []byte // the beginning of an unfinished line
 }
 
 func (p *prefixed) Write(data []byte) (int, error) {
@@ -248,7 +248,7 @@ func (p *prefixed) Write(data []byte) (int, error) {
 	}
 }
 
-// end writes the last line, if it has no end.
+// end writes the last line if it is unfinished.
 func (p *prefixed) end() {
 	p.mu.Lock()
 	unfinished := len(p.begun) > 0
@@ -258,7 +258,7 @@ func (p *prefixed) end() {
 	}
 }
 
-// Clean removes what targets have made.
+// Clean removes the results of targets.
 func Clean(_ context.Context, cfg project.Config) error {
 	for _, dir := range []string{cfg.Evidence, cfg.Assembly} {
 		if err := os.RemoveAll(dir); err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 )
 
-// Text returns the manifest of an assembly whose stacks are called as this
-// repository's are, made from a commit and a package.
+// Text returns the manifest of an assembly that was made from a commit and a package. The
+// stacks have the names of this repository's stacks.
 func Text(t testing.TB, commit, pkg string) string {
 	t.Helper()
 	names := manifest.Old()

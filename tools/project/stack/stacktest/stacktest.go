@@ -1,5 +1,4 @@
-// Package stacktest answers for AWS in tests, where they only ask which version
-// serves a stage.
+// Package stacktest answers for AWS in tests that only ask which version serves a stage.
 package stacktest
 
 import (
@@ -19,21 +18,22 @@ import (
 	"github.com/magewright/magewright/tools/project/stack"
 )
 
-// A Stage is what its stack puts out, and what serves it. Each stage has the
-// same; one without outputs is not deployed.
+// A Stage has the outputs of its stack and what serves it. Every stage has the same. A stage
+// without outputs is not deployed.
 type Stage struct {
 	Outputs map[string]string
 	Served  stack.Served
-	// Resources are names by logical id; URL is the function's, which no output has.
+	// Resources are the resources' names by logical id. URL is the function's URL, which is
+	// not an output.
 	Resources map[string]string
 	URL       string
-	// CodeSHA256 is what Lambda says in the place of the package's, if it is set.
+	// CodeSHA256 is Lambda's answer instead of the package's digest, if it is set.
 	CodeSHA256 string
-	// Template is each stack's.
+	// Template is the template of each stack.
 	Template string
 }
 
-// Outputs are those of a function that serves by its alias live.
+// Outputs are the outputs of a function that serves with its alias live.
 func Outputs(more ...string) map[string]string {
 	outputs := map[string]string{"FunctionName": "service", "AliasName": "live"}
 	for i := 0; i < len(more); i += 2 {
@@ -42,8 +42,8 @@ func Outputs(more ...string) map[string]string {
 	return outputs
 }
 
-// Start serves a stage until the test ends, and returns the configuration of its
-// clients. What AWS is not asked goes to app, if there is one.
+// Start serves a stage until the test ends, and returns the configuration for clients.
+// Requests that are not for AWS go to app, if there is one.
 func Start(t *testing.T, s Stage, app http.Handler) aws.Config {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -62,8 +62,7 @@ func Start(t *testing.T, s Stage, app http.Handler) aws.Config {
 	return aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
 }
 
-// answer reports whether it has answered: requests of CloudFormation and of
-// Lambda are for AWS.
+// answer reports whether it has answered. It answers requests to CloudFormation and Lambda.
 func (s Stage) answer(w http.ResponseWriter, r *http.Request) bool {
 	switch path := r.URL.Path; {
 	case path == "/" && r.Header.Get("X-Amz-Target") == "" && r.FormValue("Action") == "GetTemplate":
