@@ -1,10 +1,9 @@
-// Command infra is the CDK app: it synthesizes the service for staging and for
-// production, and the pipeline that delivers it, into the directory that
-// CDK_OUTDIR names.
+// Command infra is the CDK app. It synthesizes the service for staging and for production,
+// and the pipeline that delivers it, into the directory that CDK_OUTDIR names.
 //
-// Its settings are CDK context, see package settings. Rules of the AWS
-// Solutions pack that a stack breaks become errors in the cloud assembly, which
-// `mage synth` turns into a failure.
+// Its settings are CDK context; see package settings. If a stack breaks a rule of the AWS
+// Solutions pack, that becomes an error in the cloud assembly, and `mage synth` fails because
+// of it.
 package main
 
 import (
@@ -29,8 +28,8 @@ func main() {
 	}
 }
 
-// synthesize writes the cloud assembly. The CDK panics where a construct can't
-// be made; what it says is all that helps, so the goroutines are left out.
+// synthesize writes the cloud assembly. The CDK panics if a construct can't be made. Only its
+// message helps, so the goroutines are left out.
 func synthesize() (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

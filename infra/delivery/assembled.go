@@ -8,17 +8,17 @@ import (
 	"slices"
 )
 
-// An AssembledStage is a stage whose stack another CDK app has synthesized, in any
-// language. The manifest of that app's assembly names it.
+// An AssembledStage is a stage whose stack another CDK app, in any language, has synthesized.
+// The manifest of that app's assembly names it.
 type AssembledStage struct {
 	ManifestStage
-	// names are those that the template gives resources itself, by their type.
-	// Elsewhere CloudFormation makes a name that begins with the stack's.
+	// names are the names that the template itself gives to resources, by type.
+	// CloudFormation makes the names of the others, which begin with the stack's name.
 	names map[string][]string
 }
 
-// ReadAssembly reads the manifest of an assembly that another CDK app has
-// synthesized, and its stages.
+// ReadAssembly reads the manifest of an assembly that another CDK app has synthesized. It
+// returns the manifest's stages.
 func ReadAssembly(dir string) (Manifest, []AssembledStage, error) {
 	var m Manifest
 	if err := readFile(filepath.Join(dir, ManifestFile), &m); err != nil {
@@ -55,8 +55,8 @@ func readFile(file string, into any) error {
 	return err
 }
 
-// nameProperties are the properties by which a template names what the pipeline has
-// to do with.
+// nameProperties are the properties with which a template names the resources that concern
+// the pipeline.
 var nameProperties = map[string]string{
 	"AWS::Lambda::Function":        "FunctionName",
 	"AWS::CloudWatch::Alarm":       "AlarmName",
@@ -65,8 +65,8 @@ var nameProperties = map[string]string{
 	"AWS::SQS::Queue":              "QueueName",
 }
 
-// pattern returns what a name matches: itself, or anything where it is known when
-// the stack is deployed only.
+// pattern returns a pattern for a name: the name itself, or anything if it is only known once
+// the stack is deployed.
 func pattern(name any) string {
 	if text, ok := name.(string); ok {
 		return text
@@ -79,19 +79,19 @@ func (s AssembledStage) Canary() bool {
 	return len(s.Functions) > 0 && !slices.ContainsFunc(s.Functions, func(f ManifestFunction) bool { return f.DeploymentGroup == "" || f.Alias == "" })
 }
 
-// patterns match the names of what the pipeline's builds may act on.
+// patterns match the names of the resources that the pipeline's builds may use.
 type patterns struct {
 	stacks, functions, alarms, topics []string
-	drilled                           []string // functions that get a bad version
-	applications                      []string // of CodeDeploy, by which they do
-	invoked                           []string // functions that smoke tests invoke by themselves
-	queues                            []string // queues that smoke tests send messages to
+	drilled                           []string // functions that get a bad version in a drill
+	applications                      []string // applications of CodeDeploy with which they get it
+	invoked                           []string // functions that smoke tests invoke directly
+	queues                            []string // queues to which smoke tests send messages
 }
 
 // namesOf returns the patterns of a delivery.
 func namesOf(props PipelineProps) patterns {
-	// All stacks of one app begin with its name. Of another app, only the
-	// pipeline's does.
+	// All stacks of our own constructs begin with the delivery's name. Of another CDK app,
+	// only the pipeline's stack does.
 	own := StackName(props.Name, "*")
 	p := patterns{stacks: []string{own}, functions: []string{own}, alarms: []string{own}, topics: []string{own}}
 	for i, stage := range props.Stages {

@@ -14,16 +14,16 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// newProject is the one definition of a build: the projects differ in what
-// their roles may do, in their caches, in whose buildspec they run, and in what more
-// variables say.
+// newProject is the only definition of a build project. The projects differ in the
+// permissions of their roles, in their caches, in the origin of their buildspec, and in some
+// variables.
 func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, props PipelineProps, spec awscodebuild.BuildSpec, variables map[string]string) awscodebuild.PipelineProject {
 	logs := awslogs.NewLogGroup(stack, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
 		Retention:     awslogs.RetentionDays_THREE_MONTHS,
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
 	environment := map[string]*awscodebuild.BuildEnvironmentVariable{
-		// A build synthesizes with the context that the pipeline was synthesized with.
+		// A build synthesizes with the context with which the pipeline was synthesized.
 		"CDK_CONTEXT_JSON": {Value: props.Context},
 	}
 	for name, value := range variables {
@@ -36,7 +36,8 @@ func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, pro
 		Timeout:       awscdk.Duration_Hours(jsii.Number(1)),
 		Cache:         awscodebuild.Cache_None(),
 		Environment: &awscodebuild.BuildEnvironment{
-			// arm64, as the function: what is built is what the builder runs.
+			// The builds use arm64, like the function, because the builder runs what it
+			// builds.
 			BuildImage:  awscodebuild.LinuxArmBuildImage_AMAZON_LINUX_2023_STANDARD_3_0(),
 			ComputeType: awscodebuild.ComputeType_LARGE,
 		},
@@ -50,7 +51,7 @@ func newProject(stack awscdk.Stack, id, description string, key awskms.IKey, pro
 	return project
 }
 
-// stagesOf returns the names of the stages with those of their stacks, in order.
+// stagesOf returns the names of the stages and of their stacks, in order.
 func stagesOf(props PipelineProps) string {
 	all := make([]string, len(props.Stages))
 	for i, stage := range props.Stages {
@@ -63,8 +64,8 @@ func stagesOf(props PipelineProps) string {
 	return strings.Join(all, ",")
 }
 
-// usesOfArtifacts are the wildcards by which the CDK grants the use of the artifact
-// bucket, of a cache, and of their key.
+// usesOfArtifacts are the wildcards with which the CDK grants access to the artifact bucket,
+// to a cache, and to their key.
 func usesOfArtifacts() []any {
 	return []any{
 		"Action::kms:GenerateDataKey*", "Action::kms:ReEncrypt*",
@@ -73,9 +74,10 @@ func usesOfArtifacts() []any {
 	}
 }
 
-// keepCache gives project a cache below prefix in bucket: what buildspec.yml
-// lists under cache. The CDK's own Cache_Bucket lets every project that has a
-// cache in the bucket overwrite the others'. It returns the ARN of the cache's objects.
+// keepCache gives a project a cache below a prefix in a bucket. The cache contains what
+// buildspec.yml lists under cache. The CDK's own Cache_Bucket would let every project with a
+// cache in the bucket overwrite the others' caches. It returns the ARN of the cache's
+// objects.
 func keepCache(project awscodebuild.PipelineProject, bucket awss3.IBucket, prefix string) *string {
 	project.Node().DefaultChild().(awscodebuild.CfnProject).SetCache(&awscodebuild.CfnProject_ProjectCacheProperty{
 		Type:     jsii.String("S3"),
@@ -86,8 +88,8 @@ func keepCache(project awscodebuild.PipelineProject, bucket awss3.IBucket, prefi
 	return bucket.ArnForObjects(jsii.String(prefix + "/*"))
 }
 
-// A grantee is a project that is given permissions for its job, and which wildcards
-// they have.
+// A grantee is a project that gets permissions for its job. It collects the wildcards in
+// them.
 type grantee struct {
 	awscodebuild.PipelineProject
 	stack     awscdk.Stack
@@ -100,10 +102,10 @@ func newGrantee(stack awscdk.Stack, project awscodebuild.PipelineProject, props 
 	return &grantee{PipelineProject: project, stack: stack, props: props, names: namesOf(props)}
 }
 
-// allow gives permissions for resources, whose ARNs are written without the partition.
+// allow gives permissions for resources. Their ARNs are written without the partition.
 func (g *grantee) allow(conditions map[string]any, actions []string, resources ...string) {
 	if len(resources) == 0 {
-		return // there is nothing of the kind
+		return // there are no such resources
 	}
 	statement, wildcards := g.statement(conditions, actions, resources)
 	g.wildcards = append(g.wildcards, wildcards...)
@@ -129,7 +131,7 @@ func (g *grantee) statement(conditions map[string]any, actions, resources []stri
 	return awsiam.NewPolicyStatement(props), wildcards
 }
 
-// arns returns the ARNs of what has names that match the patterns.
+// arns returns the ARNs of the resources whose names match the patterns.
 func arns(format string, patterns ...[]string) []string {
 	var all []string
 	for _, pattern := range slices.Concat(patterns...) {
@@ -140,30 +142,30 @@ func arns(format string, patterns ...[]string) []string {
 	return all
 }
 
-// done explains the wildcards.
+// done records the reason for the wildcards.
 func (g *grantee) done() {
 	suppress(g.Role(), true, "AwsSolutions-IAM5", "The roles of cdk bootstrap are in any account, stages in any region, and what CloudFormation names begins with the stack's name; metrics have no ARN.", g.wildcards...)
 }
 
-// look lets it see what was deployed.
+// look lets the project see what was deployed.
 func (g *grantee) look() {
 	g.allow(nil, []string{"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "cloudformation:ListStackResources"}, arns("cloudformation:*:*:stack/%s/*", g.names.stacks)...)
 	g.allow(nil, []string{"lambda:GetAlias", "lambda:GetFunctionConfiguration", "lambda:ListVersionsByFunction"}, arns("lambda:*:*:function:%s", g.names.functions)...)
 	if len(g.names.invoked) > 0 {
-		// What such a stack does not put out is looked up by its logical id.
+		// Values that such a stack does not output are looked up by their logical ids.
 		g.allow(nil, []string{"cloudformation:DescribeStackResource"}, arns("cloudformation:*:*:stack/%s/*", g.names.stacks)...)
 		g.allow(nil, []string{"lambda:GetFunctionUrlConfig"}, arns("lambda:*:*:function:%s", g.names.invoked)...)
 	}
 }
 
-// invoke lets it call functions that nothing calls from outside.
+// invoke lets the project call functions that nothing calls from outside.
 func (g *grantee) invoke() {
 	g.allow(nil, []string{"lambda:InvokeFunction"}, arns("lambda:*:*:function:%s", g.names.invoked)...)
 }
 
-// message lets it send messages to queues and see when they are worked off. The policy is
-// one of its own: with these statements, a role's inline policies would be longer than IAM
-// allows, and the CDK would move some into a policy that has no suppressions.
+// message lets the project send messages to queues and see when they have been processed. The
+// policy is a separate one: with these statements, a role's inline policies would be longer
+// than IAM allows, and the CDK would move some of them into a policy without suppressions.
 // See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html.
 func (g *grantee) message() {
 	queues := arns("sqs:*:*:%s", g.names.queues)
@@ -174,7 +176,7 @@ func (g *grantee) message() {
 		[]string{"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"}, queues...)
 }
 
-// apart gives permissions in a policy of their own.
+// apart gives permissions in a separate policy.
 func (g *grantee) apart(name, description, reason string, actions []string, resources ...string) {
 	statement, wildcards := g.statement(nil, actions, resources)
 	for _, action := range actions {
@@ -190,11 +192,11 @@ func (g *grantee) apart(name, description, reason string, actions []string, reso
 	suppress(policy, true, "AwsSolutions-IAM5", reason, wildcards...)
 }
 
-// deploy lets it deploy some stacks, and no others. The role that cdk bootstrap has made
-// for deployments may deploy any stack of its account. So in the pipeline's account the
-// project has its permissions itself, for these stacks: the CDK CLI goes on with them if
-// it may not assume that role. In another account, that account is the boundary.
-// See https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html.
+// deploy lets the project deploy some stacks, and no others. The deployment role of cdk
+// bootstrap may deploy any stack of its account. So in the pipeline's account, the project
+// itself has the permissions for these stacks: the CDK CLI uses them if it may not assume
+// that role. In another account, the account is the boundary. See
+// https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html.
 func (g *grantee) deploy(places ...place) {
 	var here, there []string
 	for _, p := range places {
@@ -219,20 +221,20 @@ func (g *grantee) deploy(places ...place) {
 	g.allow(map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "cloudformation.amazonaws.com"}},
 		[]string{"iam:PassRole"}, "iam::"+account+":role/cdk-*-cfn-exec-role-*")
 	g.allow(nil, []string{"ssm:GetParameter", "ssm:GetParameters"}, "ssm:*:"+account+":parameter/cdk-bootstrap/*/version")
-	// The CDK CLI looks at what cdk bootstrap has made.
+	// The CDK CLI looks at the stack that cdk bootstrap has made.
 	g.allow(nil, []string{"cloudformation:DescribeStacks"}, "cloudformation:*:"+account+":stack/CDKToolkit/*")
-	// CloudFormation reads the template as whoever asks it to.
+	// CloudFormation reads the template with the permissions of its caller.
 	g.allow(nil, []string{"s3:GetObject", "s3:GetBucketLocation", "s3:ListBucket"}, "s3:::cdk-*-assets-"+account+"-*")
 	g.allow(nil, []string{"sts:AssumeRole"}, "iam::"+account+":role/cdk-*-file-publishing-role-*", "iam::"+account+":role/cdk-*-image-publishing-role-*", "iam::"+account+":role/cdk-*-lookup-role-*")
 }
 
-// A place is an account, "" if that is the pipeline's, and stacks in it.
+// A place is an account with stacks in it. The account "" is the pipeline's.
 type place struct {
 	account string
 	stacks  []string
 }
 
-// placeOfStage returns where a stage's stacks are.
+// placeOfStage returns the place of a stage's stacks.
 func placeOfStage(stage Stage) place {
 	if of := stage.Assembled; of != nil {
 		p := place{of.Account, []string{of.Stack}}
@@ -250,7 +252,7 @@ func placeOfStage(stage Stage) place {
 	return p
 }
 
-// try lets it deploy the stages before the last.
+// try lets the project deploy the stages before the last one.
 func (g *grantee) try() {
 	var places []place
 	for _, stage := range g.props.Stages[:len(g.props.Stages)-1] {
@@ -259,24 +261,26 @@ func (g *grantee) try() {
 	g.deploy(places...)
 }
 
-// release lets it deploy the last stage.
+// release lets the project deploy the last stage.
 func (g *grantee) release() { g.deploy(placeOfStage(g.props.Stages[len(g.props.Stages)-1])) }
 
-// update lets it deploy the pipeline itself, and see by which key evidence was signed.
+// update lets the project deploy the pipeline itself, and see which key has signed the
+// evidence.
 func (g *grantee) update() {
 	g.deploy(place{"", []string{*g.stack.StackName()}})
 	g.verify()
 }
 
-// follow lets it follow a shift of traffic, and stop it.
+// follow lets the project follow a shift of traffic, and stop it.
 func (g *grantee) follow() {
 	g.allow(nil, []string{
 		"codedeploy:GetDeployment", "codedeploy:GetDeploymentConfig", "codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments",
 	}, "codedeploy:*:*:*")
 	g.allow(nil, []string{"cloudwatch:DescribeAlarmHistory"}, arns("cloudwatch:*:*:alarm:%s", g.names.alarms)...)
-	// These actions have no resources. Metrics have no ARN, and who asks for alarms
-	// by a prefix asks for all of them. See
-	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html and
+	// These actions can't be limited to resources. Metrics have no ARN, and a request for
+	// alarms by a prefix is a request for all alarms. See
+	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
+	// and
 	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodedeploy.html.
 	g.allow(nil, []string{
 		"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData",
@@ -284,31 +288,31 @@ func (g *grantee) follow() {
 	}, "*")
 }
 
-// drill lets it release a bad version of a function, in any stage but the last, and
-// take it back. The bad version is the good one's package with another bootstrap.
+// drill lets the project release a bad version of a function, in any stage but the last, and
+// take it back. The bad version is the good version's package with another bootstrap.
 func (g *grantee) drill() {
 	g.allow(nil, []string{"codedeploy:CreateDeployment"}, arns("codedeploy:*:*:deploymentgroup:%s/*", g.names.applications)...)
 	g.allow(nil, []string{"codedeploy:RegisterApplicationRevision", "codedeploy:GetApplicationRevision"}, arns("codedeploy:*:*:application:%s", g.names.applications)...)
-	// The alarms of a drill have names that begin with the function's.
+	// The names of a drill's alarms begin with the function's name.
 	g.allow(nil, []string{"cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"}, arns("cloudwatch:*:*:alarm:%s-drill-*", g.names.drilled)...)
 	g.allow(nil, []string{"lambda:GetFunction", "lambda:UpdateFunctionCode", "lambda:PublishVersion", "lambda:DeleteFunction", "lambda:UpdateAlias"}, arns("lambda:*:*:function:%s", g.names.drilled)...)
 }
 
-// sign lets it sign with the key that has an alias.
+// sign lets the project sign with the key that has an alias.
 func (g *grantee) sign(alias string) {
 	g.allow(map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": alias}},
 		[]string{"kms:GetPublicKey", "kms:Sign"}, fmt.Sprintf("kms:*:%s:key/*", *g.stack.Account()))
 }
 
-// signEvidence lets it sign by what a release is decided.
+// signEvidence lets the project sign the evidence that decides about a release.
 func (g *grantee) signEvidence() { g.sign(g.props.EvidenceKeyAlias) }
 
-// signRecords lets it sign what it has done.
+// signRecords lets the project sign records of what it did.
 func (g *grantee) signRecords() { g.sign(g.props.RecordKeyAlias) }
 
-// judge lets it see which builds there were, find what differs from what was deployed,
-// and send the plan of the deployment to the stages' topics, which their stages' keys
-// encrypt.
+// judge lets the project see which builds were run and how the deployed resources differ from
+// their templates. It also lets it send the deployment plan to the stages' topics, which are
+// encrypted with the stages' keys.
 func (g *grantee) judge() {
 	g.executions()
 	account := *g.stack.Account()
@@ -319,14 +323,14 @@ func (g *grantee) judge() {
 		[]string{"kms:Decrypt", "kms:GenerateDataKey"}, "kms:*:*:key/*")
 }
 
-// drift lets it find what somebody has changed by hand. CloudFormation reads each
-// resource as whoever asks, and most settings can't be limited to a stack's resources.
-// These actions return settings, with the values of parameters and of functions' variables,
-// but no objects, items, messages or secrets.
-// See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html.
+// drift lets the project find manual changes. CloudFormation reads each resource with the
+// permissions of its caller, and most settings can't be limited to the resources of a stack.
+// These actions return settings, including the values of parameters and of functions'
+// variables, but no objects, items, messages or secrets. See
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html.
 func (g *grantee) drift() {
 	g.allow(nil, []string{"cloudformation:DetectStackDrift", "cloudformation:DescribeStackResourceDrifts"}, arns("cloudformation:*:*:stack/%s/*", g.names.stacks)...)
-	// This action has no resource.
+	// This action can't be limited to resources.
 	g.allow(nil, []string{"cloudformation:DescribeStackDriftDetectionStatus"}, "*")
 	g.apart("Drift", "Lets CloudFormation compare resources with their templates", "What a stack contains is not known here, and this reads settings only.", []string{
 		"apigateway:GET",
@@ -351,19 +355,19 @@ func (g *grantee) drift() {
 	}, "*")
 }
 
-// promote lets it look up who has approved, and which key signs evidence.
+// promote lets the project look up who approved the release, and which key signs evidence.
 func (g *grantee) promote() {
 	g.verify()
 	g.executions()
 }
 
-// verify lets it see by which key evidence was signed.
+// verify lets the project see which key has signed the evidence.
 func (g *grantee) verify() {
 	g.allow(map[string]any{"StringEquals": map[string]any{"kms:RequestAlias": g.props.EvidenceKeyAlias}},
 		[]string{"kms:GetPublicKey"}, fmt.Sprintf("kms:*:%s:key/*", *g.stack.Account()))
 }
 
-// executions lets it see what the pipeline has done.
+// executions lets the project see what the pipeline has done.
 func (g *grantee) executions() {
 	g.allow(nil, []string{"codepipeline:ListActionExecutions"}, "codepipeline:*:*:"+*g.stack.StackName())
 }

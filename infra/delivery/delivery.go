@@ -1,15 +1,14 @@
-// Package delivery holds constructs for any CDK app in Go whose functions
-// Magewright delivers:
+// Package delivery has constructs for any CDK app in Go whose functions Magewright delivers:
 //
-//   - [NewDelivery] puts a function behind an alias whose traffic CodeDeploy shifts
-//     to a new version, and takes back where an alarm goes off.
-//   - [NewPipeline] defines the pipeline that takes a commit through the stages, and
-//     writes the manifest, which tells the tools the names of all that.
+//   - [NewDelivery] puts a function behind an alias. CodeDeploy shifts the alias's traffic to
+//     a new version, and shifts it back if an alarm goes off.
+//   - [NewPipeline] defines the pipeline that takes a commit through the stages. It also
+//     writes the manifest, from which the tools learn the names of all this.
 //   - [NewEvidence] defines the bucket that keeps the evidence of releases.
 //
-// Where the id of a delivery or of evidence is "", its resources stand in the
-// caller's scope itself. So a stack that is deployed already can be made of them: its
-// logical ids stay as they are, and none of its resources is replaced.
+// If the id of a delivery or of evidence is "", its resources are defined in the caller's
+// scope itself. So a stack that is already deployed can use these constructs: its logical ids
+// stay the same, and none of its resources is replaced.
 package delivery
 
 import (
@@ -40,38 +39,38 @@ const (
 	alarmEvaluationPeriods = 1
 )
 
-// Limits are what alarms take as too much, over one minute. promote reads them
-// from the synthesized template and takes the same as too much for a canary.
+// Limits say what alarms consider too much, over one minute. promote reads them from the
+// synthesized template and uses the same limits for a canary.
 type Limits struct {
-	ErrorPercent    float64 // of the invocations; 5 by default
-	P90Milliseconds float64 // that one in ten invocations may exceed; 3000 by default
+	ErrorPercent    float64 // percent of the invocations that may fail; 5 by default
+	P90Milliseconds float64 // the duration that one in ten invocations may exceed; 3000 by default
 }
 
 // DeliveryProps say what is delivered, and how.
 type DeliveryProps struct { //nolint:revive // the CDK calls properties by what they are of
-	// Function is the caller's. Its current version is what the alias serves.
+	// Function is the caller's function. The alias serves its current version.
 	Function awslambda.Function
-	// Shift is the name of the CodeDeploy configuration by which traffic shifts;
+	// Shift is the name of the CodeDeploy configuration with which traffic shifts;
 	// CodeDeployDefault.LambdaAllAtOnce by default.
 	Shift string
 	// Alarms are the limits beyond which alarms go off.
 	Alarms Limits
-	// Topic is told of alarms. Where its key is the caller's, CloudWatch must be
-	// allowed to use the key.
+	// Topic is notified when alarms go off. If it is encrypted with the caller's own key,
+	// CloudWatch must be allowed to use that key.
 	Topic awssns.ITopic
 }
 
-// A Delivery is a function behind an alias, with what watches it and shifts its
-// traffic. Whatever calls the function calls the alias: see URL, Queue, Schedule
-// and Subscribe.
+// A Delivery is a function behind an alias, with the alarms that watch it and the deployment
+// group that shifts its traffic. Everything that invokes the function must invoke the alias:
+// see URL, Queue, Schedule and Subscribe.
 type Delivery struct {
 	Alias awslambda.Alias
 	Group awscodedeploy.LambdaDeploymentGroup
-	// OnAlias watch all of the alias's traffic and notify.
+	// OnAlias are the alarms that watch all of the alias's traffic and notify the topic.
 	OnAlias []awscloudwatch.Alarm
-	// Gates watch the version that is being deployed and stop its deployment.
-	// The alias's alarms don't: while a bad version serves they are in alarm,
-	// and would stop the deployment of its fix.
+	// Gates are the alarms that watch the version that is being deployed and stop its
+	// deployment. The alarms on the alias don't: they are in alarm while a bad version
+	// serves, and would stop the deployment of its fix.
 	Gates []awscloudwatch.Alarm
 
 	scope    constructs.Construct
@@ -80,8 +79,8 @@ type Delivery struct {
 	sources  []source
 }
 
-// NewDelivery defines, for a function, the alias, the alarms on the alias and on
-// the newest version, and the CodeDeploy application and deployment group.
+// NewDelivery defines the alias of a function, the alarms on the alias and on the newest
+// version, and the CodeDeploy application and deployment group.
 func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *Delivery {
 	limits := props.Alarms
 	if limits.ErrorPercent == 0 {
@@ -109,7 +108,7 @@ func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *D
 	return d
 }
 
-// within returns a construct of that id in scope, or scope itself for "".
+// within returns a construct with an id in scope. For the id "" it returns scope itself.
 func within(scope constructs.Construct, id string) constructs.Construct {
 	if id == "" {
 		return scope
@@ -117,16 +116,16 @@ func within(scope constructs.Construct, id string) constructs.Construct {
 	return constructs.NewConstruct(scope, jsii.String(id))
 }
 
-// output puts a value out, which the manifest names.
+// output defines an output that the manifest names.
 func (d *Delivery) output(name, description string, value *string) {
 	d.outputs[name] = awscdk.NewCfnOutput(d.scope, jsii.String(name), &awscdk.CfnOutputProps{Value: value, Description: jsii.String(description)})
 }
 
 func (d *Delivery) alarms(id string, limits Limits, topic awssns.ITopic) {
 	function := d.function
-	// A topic allows its own account to publish, until it has a policy: one that
-	// only refuses plain HTTP, as EnforceSSL writes it, silences all alarms.
-	// See https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html.
+	// A topic without a policy lets its own account publish. A policy that only refuses plain
+	// HTTP, which is what EnforceSSL writes, would silence all alarms. See
+	// https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html.
 	topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
 		Actions:    jsii.Strings("sns:Publish"),
@@ -134,9 +133,9 @@ func (d *Delivery) alarms(id string, limits Limits, topic awssns.ITopic) {
 		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(d.scope).Account()}},
 	}))
 	resource := awscdk.Fn_Join(jsii.String(":"), &[]*string{function.FunctionName(), jsii.String(Alias)})
-	// Lambda publishes under exactly these sets of dimensions; one more or one
-	// less, and an alarm has no data for ever.
-	// See https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html.
+	// Lambda publishes metrics with exactly these sets of dimensions. With one dimension more
+	// or one less, an alarm never gets any data. See
+	// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html.
 	aliasDimensions := map[string]*string{"FunctionName": function.FunctionName(), "Resource": resource}
 	versionDimensions := map[string]*string{
 		"FunctionName":    function.FunctionName(),
@@ -157,11 +156,11 @@ func (d *Delivery) alarms(id string, limits Limits, topic awssns.ITopic) {
 		a.AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
 		return a
 	}
-	// An alarm that is updated keeps its state: that of a bad version would stop
-	// the deployment of the good one after it. So each version has its own. The
-	// names of an account's alarms are unique, and two functions of one stack can
-	// have versions of the same number.
-	// See https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html.
+	// An alarm keeps its state when it is updated, so an alarm that went off for a bad
+	// version would stop the deployment of the good version after it. Therefore each version
+	// has its own alarms. The names of alarms are unique in an account, and two functions of
+	// one stack can have versions with the same number. See
+	// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html.
 	ofVersion := func(name string) *string {
 		parts := []*string{awscdk.Stack_Of(d.scope).StackName()}
 		if id != "" {
@@ -193,8 +192,8 @@ func metric(name, statistic string, dimensions map[string]*string) awscloudwatch
 	})
 }
 
-// errorPercent is the share of failed invocations. A count of errors would say
-// nothing without the traffic it came from.
+// errorPercent is the percentage of invocations that fail. A count of errors means nothing
+// without the traffic that caused it.
 func errorPercent(dimensions map[string]*string) awscloudwatch.IMetric {
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
 		Expression: jsii.String("100 * errors / invocations"),
@@ -207,7 +206,7 @@ func errorPercent(dimensions map[string]*string) awscloudwatch.IMetric {
 	})
 }
 
-// shift defines the deployment group, which the gates stop.
+// shift defines the deployment group. The gates stop its deployments.
 func (d *Delivery) shift(configuration string) {
 	if configuration == "" {
 		configuration = "CodeDeployDefault.LambdaAllAtOnce"
@@ -233,9 +232,9 @@ func (d *Delivery) shift(configuration string) {
 		Finding("Policy::arn:{partition}:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited"))
 }
 
-// suppress records why a rule of the AWS Solutions pack does not apply. Of a rule that
-// has findings of its own, such as a wildcard, it suppresses those that are named, so
-// that a later one is found.
+// suppress records why a rule of the AWS Solutions pack does not apply. If a rule has several
+// findings, such as wildcards, it only suppresses the ones that are named, so that later ones
+// are found.
 func suppress(construct constructs.IConstruct, children bool, rule, reason string, findings ...any) {
 	suppression := &cdknag.NagPackSuppression{Id: jsii.String(rule), Reason: jsii.String(reason)}
 	if len(findings) > 0 {
@@ -244,9 +243,9 @@ func suppress(construct constructs.IConstruct, children bool, rule, reason strin
 	cdknag.NagSuppressions_AddResourceSuppressions(construct, &[]*cdknag.NagPackSuppression{suppression}, jsii.Bool(children))
 }
 
-// Finding returns a finding of cdk-nag for the field AppliesTo of a suppression. In the
-// text {partition}, {region} and {account} stand for those of any stack, and {Name} for
-// the resource whose logical id is Name and the CDK's hash.
+// Finding returns a finding of cdk-nag for the field AppliesTo of a suppression. In the text,
+// {partition}, {region} and {account} match those of any stack. {Name} matches the resource
+// whose logical id is Name followed by the CDK's hash.
 func Finding(text string) any {
 	pattern := regexp.QuoteMeta(text)
 	for placeholder, any := range map[string]string{"partition": "(?:<AWS::Partition>|aws[a-z-]*)", "region": "(?:<AWS::Region>|[^:]+)", "account": "(?:<AWS::AccountId>|[^:]+)"} {

@@ -12,8 +12,8 @@ import (
 
 // EvidenceProps say how evidence is kept.
 type EvidenceProps struct {
-	// Of is what the evidence and the notifications are of, for the description of
-	// the key.
+	// Of says what the evidence and the notifications are about. It is part of the key's
+	// description.
 	Of string
 	// RetentionDays is for how long evidence is locked against change and deletion; 365
 	// by default.
@@ -24,11 +24,10 @@ type EvidenceProps struct {
 	Compliance bool
 }
 
-// Evidence is the bucket that keeps the evidence of releases, and the key that
-// encrypts it.
+// Evidence is the bucket that keeps the evidence of releases, and the key that encrypts it.
 type Evidence struct {
 	Bucket awss3.Bucket
-	// Key also encrypts the topics of alarms: CloudWatch may use it.
+	// Key also encrypts the topics of alarms. CloudWatch may use it.
 	Key awskms.Key
 
 	scope  constructs.Construct
@@ -50,7 +49,7 @@ func NewEvidence(scope constructs.Construct, id string, props *EvidenceProps) *E
 		EnableKeyRotation: jsii.Bool(true),
 		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
 	})
-	// Alarms publish to topics that the key encrypts.
+	// Alarms publish to topics that are encrypted with the key.
 	e.Key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
 		Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey*"),
@@ -79,10 +78,9 @@ func NewEvidence(scope constructs.Construct, id string, props *EvidenceProps) *E
 	return e
 }
 
-// grantWriter lets a project write objects whose names match a pattern, and read them. It
-// returns the ARN of these objects.
-// What is there already nobody replaces: it asks S3 for that, and Object Lock keeps what
-// was there before.
+// grantWriter lets a project read objects whose names match a pattern, and write new ones. It
+// returns the ARN of these objects. Nobody replaces an existing object: the writer asks S3 to
+// refuse that, and Object Lock keeps the earlier version.
 func (e *Evidence) grantWriter(project awscodebuild.PipelineProject, pattern string) *string {
 	objects := e.Bucket.ArnForObjects(&pattern)
 	for _, statement := range []*awsiam.PolicyStatementProps{
@@ -95,7 +93,7 @@ func (e *Evidence) grantWriter(project awscodebuild.PipelineProject, pattern str
 	return objects
 }
 
-// GrantLedger allows a role to write evidence of releases and to read it.
+// GrantLedger allows a role to write and read the evidence of releases.
 func (e *Evidence) GrantLedger(role awsiam.Role) {
 	allow := func(actions []string, resource *string) {
 		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

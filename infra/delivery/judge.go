@@ -11,11 +11,12 @@ import (
 	"github.com/magewright/magewright/tools/project/agreed"
 )
 
-// NoJudge is what the parameter says before a release was promoted.
+// NoJudge is the value of the parameter before any release was promoted.
 const NoJudge = "none"
 
-// DefaultJudge runs Magewright in the version that the checkout pins, as `init` sets a
-// repository up. The flags are those by which the file for Mage has compiled it.
+// DefaultJudge runs Magewright in the version that the checkout pins, in a repository that
+// `init` has set up. The flags are the same as in the file for Mage, so that nothing is
+// compiled twice.
 const DefaultJudge = "cd magewright && GOWORK=off GOFLAGS=-trimpath go tool magewright"
 
 // JudgeParameter returns the name of the SSM parameter that pins the commit whose code
@@ -23,8 +24,8 @@ const DefaultJudge = "cd magewright && GOWORK=off GOFLAGS=-trimpath go tool mage
 // the parameter.
 func JudgeParameter(pipeline string) string { return agreed.JudgeParameter(pipeline) }
 
-// newJudgeParameter makes the parameter. CloudFormation does not change its value later,
-// because the template's stays the same.
+// newJudgeParameter defines the parameter. CloudFormation does not change its value later,
+// because the value in the template stays the same.
 func newJudgeParameter(stack awscdk.Stack) awsssm.StringParameter {
 	return awsssm.NewStringParameter(stack, jsii.String("JudgeParameter"), &awsssm.StringParameterProps{
 		ParameterName: jsii.String(JudgeParameter(*stack.StackName())),
@@ -33,9 +34,10 @@ func newJudgeParameter(stack awscdk.Stack) awsssm.StringParameter {
 	})
 }
 
-// judgeScript checks out the code that judges, beside the candidate, and runs it.
-// Nothing of the candidate is run: no magefile, no buildspec, no hook and no toolchain
-// that its go.mod names. git shows commits as they are, see tools/internal/gitcmd.
+// judgeScript checks out the code that judges, in a directory beside the candidate, and runs
+// it. It runs nothing of the candidate: no magefile, no buildspec, no hook, and no toolchain
+// that the candidate's go.mod names. Its git commands show commits as they are; see
+// tools/internal/gitcmd.
 const judgeScript = `(
 set -euo pipefail
 fail() { echo "$*" >&2; exit 3; }
@@ -57,24 +59,24 @@ echo "judged by the code of ${code:0:12}"
 JUDGE judge $MAGE_TARGETS
 )`
 
-// judgeCommands returns the commands by which a build judges.
+// judgeCommands returns the commands with which a build judges.
 func judgeCommands(program string) []string {
 	return []string{strings.Replace(judgeScript, "JUDGE judge", program+" judge", 1)}
 }
 
-// collectCommands are the commands that follow. Nothing judges any more when they put
-// what is left where artifacts are looked for.
+// collectCommands are the commands that follow. They copy the results to the place where
+// artifacts are collected. Nothing judges any more at this point.
 var collectCommands = []string{
-	// What it leaves for later actions, as NAME=value.
+	// The variables for later actions, as NAME=value.
 	`if [ -f "$CODEBUILD_SRC_DIR-judge/.magewright/exports.env" ]; then set -a; . "$CODEBUILD_SRC_DIR-judge/.magewright/exports.env"; set +a; fi`,
-	// The candidate may have a directory by that name. It is no evidence, also if nothing
+	// The candidate may have a directory with this name. It is not evidence, even if nothing
 	// has judged.
 	`rm -rf "$CODEBUILD_SRC_DIR/.magewright"`,
 	`if [ -d "$CODEBUILD_SRC_DIR-judge/.magewright" ]; then cp -R "$CODEBUILD_SRC_DIR-judge/.magewright" "$CODEBUILD_SRC_DIR/.magewright"; fi`,
 }
 
-// judgeSpec returns the buildspec of the builds that judge and promote. It is part of
-// the deployed pipeline, because that of the commit is the commit's.
+// judgeSpec returns the buildspec of the builds that judge and promote. It is part of the
+// deployed pipeline, because a buildspec in the commit would be under the author's control.
 func judgeSpec(stack awscdk.Stack, props PipelineProps) awscodebuild.BuildSpec {
 	return awscodebuild.BuildSpec_FromObjectToYaml(&map[string]any{
 		"version": "0.2",

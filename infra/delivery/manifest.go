@@ -14,21 +14,21 @@ import (
 	"github.com/magewright/magewright/tools/project/agreed"
 )
 
-// ManifestFile is the file of the cloud assembly that the manifest is in. Synth
-// adds what the assembly was made from: commit, dirty and package.
+// ManifestFile is the file of the cloud assembly that has the manifest. Synth adds what the
+// assembly was made from: commit, dirty and package.
 const ManifestFile = agreed.ManifestFile
 
 // SchemaVersion is the version of the manifest. It rises when an older reader would
 // misunderstand a manifest.
 const SchemaVersion = agreed.ManifestVersion
 
-// A Manifest tells the tools the names of what is delivered, which they can't
-// know otherwise: they import nothing of a CDK app.
+// A Manifest tells the tools the names of what is delivered. The tools import nothing of a
+// CDK app, so they can't know the names otherwise.
 type Manifest struct {
 	SchemaVersion int    `json:"schemaVersion"`
 	Name          string `json:"name"`
-	Repository    string `json:"repository"` // as the tag magewright:repository of each stack has it
-	// Untagged says that stacks by these names without a tag are the repository's.
+	Repository    string `json:"repository"` // the value of the tag magewright:repository of each stack
+	// Untagged says that stacks with these names and without a tag belong to the repository.
 	Untagged bool             `json:"untagged,omitempty"`
 	Stages   []ManifestStage  `json:"stages"` // in order
 	Pipeline ManifestPipeline `json:"pipeline"`
@@ -37,11 +37,11 @@ type Manifest struct {
 // A ManifestPipeline is the stack of the pipeline.
 type ManifestPipeline struct {
 	ManifestStack
-	// Judge is the parameter of SSM that pins the commit of the code which judges
-	// releases. That it is here says that the code of this release is able to.
+	// Judge is the SSM parameter that pins the commit whose code judges releases. If it is
+	// present, the code of this release can judge others.
 	Judge string `json:"judge"`
-	// Evidence is where the pipeline keeps the evidence of releases. It is left out
-	// where a stage keeps it.
+	// Evidence is where the pipeline keeps the evidence of releases. It is absent if a stage
+	// keeps it.
 	Evidence *ManifestEvidence `json:"evidence,omitempty"`
 }
 
@@ -49,7 +49,7 @@ type ManifestPipeline struct {
 type ManifestStack struct {
 	Stack    string `json:"stack"`    // the stack's name
 	Template string `json:"template"` // its file in the cloud assembly
-	// Account and Region are left out where they are those of the credentials.
+	// Account and Region are absent if they are those of the credentials.
 	Account string `json:"account,omitempty"`
 	Region  string `json:"region,omitempty"`
 }
@@ -60,7 +60,7 @@ type ManifestStage struct {
 	ManifestStack
 	// Approval says that a person is asked before the stage.
 	Approval bool `json:"approval,omitempty"`
-	// Wave is what the stages have in common that a release reaches side by side.
+	// Wave is the name that stages have in common if a release reaches them side by side.
 	Wave      string             `json:"wave,omitempty"`
 	Functions []ManifestFunction `json:"functions"`
 	Evidence  *ManifestEvidence  `json:"evidence,omitempty"`
@@ -73,23 +73,22 @@ type ManifestFunction struct {
 	Alias           string `json:"alias"` // the alias's name
 	Application     string `json:"application"`
 	DeploymentGroup string `json:"deploymentGroup"`
-	// Outputs are the keys of the stack's outputs, by what they are of every
-	// function, such as FunctionName. FunctionUrl is there where the function has
-	// a URL.
+	// Outputs are the keys of the stack's outputs, by names that are the same for every
+	// function, such as FunctionName. FunctionUrl is present if the function has a URL.
 	Outputs map[string]string `json:"outputs"`
-	// Sources are where events come from, other than the URL.
+	// Sources say where events come from, apart from the URL.
 	Sources []ManifestSource `json:"sources,omitempty"`
 }
 
-// A ManifestSource is where a function's events come from.
+// A ManifestSource says where a function's events come from.
 type ManifestSource struct {
 	Kind string `json:"kind"` // queue, topic or schedule
-	// Resource is the logical id of the queue, topic or rule, left out where it is
-	// defined elsewhere.
+	// Resource is the logical id of the queue, topic or rule. It is absent if that is defined
+	// in another place.
 	Resource string `json:"resource,omitempty"`
 }
 
-// ManifestEvidence is where evidence is kept.
+// ManifestEvidence says where evidence is kept.
 type ManifestEvidence struct {
 	Stack  string `json:"stack"`  // the name of the stack that has the bucket and the key
 	Bucket string `json:"bucket"` // logical id
@@ -97,12 +96,12 @@ type ManifestEvidence struct {
 	Output string `json:"output"` // the key of the output that names the bucket
 }
 
-// manifestWriter writes the manifest when the app has made all constructs and
-// validates them, before it synthesizes the templates.
+// manifestWriter writes the manifest when all constructs exist and the app validates them,
+// before it synthesizes the templates.
 type manifestWriter struct {
 	app      awscdk.App
 	pipeline awscdk.Stack
-	evidence *Evidence // that the pipeline keeps; may be nil
+	evidence *Evidence // the store of evidence in the pipeline's stack; may be nil
 	props    PipelineProps
 }
 
@@ -184,8 +183,8 @@ func placeOf(stack awscdk.Stack) ManifestStack {
 	return ManifestStack{Stack: *stack.StackName(), Template: *stack.TemplateFile(), Account: known(stack.Account()), Region: known(stack.Region())}
 }
 
-// logicalID returns the logical id of a construct's resource, or "" where it is
-// defined elsewhere.
+// logicalID returns the logical id of a construct's resource, or "" if it is defined in
+// another place.
 func logicalID(construct constructs.IConstruct) string {
 	child := construct.Node().DefaultChild()
 	if child == nil {

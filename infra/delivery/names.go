@@ -17,27 +17,27 @@ import (
 // the stack. The tools refuse to deploy over a stack of another repository.
 const RepositoryTag = agreed.RepositoryTag
 
-// PipelineStage stands in the name of the pipeline and of its stack where the
-// others have the name of their stage.
+// PipelineStage is the part of the names of the pipeline and its stack that corresponds to
+// the stage in other names.
 const PipelineStage = "pipeline"
 
 var (
-	// A stack's name has 128 characters at most, and a function's, which begins
-	// with it, 64.
+	// The name of a stack can have 128 characters. The name of a function, which begins with
+	// the stack's name, can have 64.
 	deliveryName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$`)
-	// Without a hyphen, a stack's name can be taken apart again, so that no two
-	// deliveries have a stack name in common.
+	// Stage names have no hyphen, so a stack's name can be split again, and no two deliveries
+	// have a stack name in common.
 	stageName      = regexp.MustCompile(`^[a-z][a-z0-9]{0,19}$`)
 	repositoryName = regexp.MustCompile(`^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)+$`)
 	notInName      = regexp.MustCompile(`[^a-z0-9]+`)
 )
 
-// StackName returns the name of the stack of a stage, or of the pipeline where
-// the stage is [PipelineStage]. Names of different deliveries or stages differ.
+// StackName returns the name of the stack of a stage. For the stage [PipelineStage] it is the
+// stack of the pipeline. Different deliveries and stages have different names.
 func StackName(name, stage string) string { return name + "-" + stage }
 
-// NameOf returns a name of a delivery that no other repository has: the
-// repository's last part, with a digest of all of it.
+// NameOf returns a name for a delivery that no other repository has: the last part of the
+// repository's name, and a digest of the whole name.
 func NameOf(repository string) string {
 	sum := sha256.Sum256([]byte(strings.ToLower(repository)))
 	last := strings.ToLower(repository[strings.LastIndex(repository, "/")+1:])
@@ -48,7 +48,7 @@ func NameOf(repository string) string {
 	return strings.TrimRight(last[:min(len(last), 23)], "-") + "-" + hex.EncodeToString(sum[:8])
 }
 
-// checkNames refuses names by which stacks could be taken for others.
+// checkNames refuses names with which stacks could be confused.
 func checkNames(name, repository string, stages []string) error {
 	if !repositoryName.MatchString(repository) {
 		return fmt.Errorf("the repository is %q: it must be owner/name", repository)
@@ -72,8 +72,8 @@ func checkNames(name, repository string, stages []string) error {
 	return nil
 }
 
-// belongs tags a stack with its repository. The tag is the stack's, and not in its
-// template; CloudFormation passes it on to the resources.
+// belongs tags a stack with its repository. The tag belongs to the stack and is not in its
+// template. CloudFormation copies it to the resources.
 func belongs(stack awscdk.Stack, repository string) {
 	stack.Tags().SetTag(jsii.String(RepositoryTag), jsii.String(repository), nil, nil)
 }

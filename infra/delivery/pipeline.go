@@ -24,44 +24,44 @@ import (
 
 // PipelineProps say what is delivered, from where, and through which stages.
 type PipelineProps struct {
-	// Name is what the names of all stacks begin with; NameOf(Repository) by
-	// default. The pipeline's role may act on alarms, functions and topics whose
-	// names begin with it, so no other delivery's name should begin with this one and
-	// a hyphen. None begins with what NameOf returns.
+	// Name is what the names of all stacks begin with; NameOf(Repository) by default. The
+	// pipeline's role may use alarms, functions and topics whose names begin with it. So the
+	// name of another delivery should not begin with this name and a hyphen. The result of
+	// NameOf is never a prefix of another one.
 	Name string
 	// Repository is owner/name at the source provider.
 	Repository string
-	// Branch whose commits are delivered; main by default.
+	// Branch is the branch whose commits are delivered; main by default.
 	Branch string
-	// ConnectionARN is of a connection to the source provider. Without one the
-	// stack has a connection, which must be completed once in the console.
+	// ConnectionARN is the ARN of a connection to the source provider. Without one, the stack
+	// creates a connection, which somebody must complete once in the console.
 	ConnectionARN string
-	// Context is the CDK context, as JSON, that builds synthesize with.
+	// Context is the CDK context, as JSON, with which builds synthesize.
 	Context string
 	// BuildSpec is the path of the buildspec in the repository; buildspec.yml by
 	// default.
 	BuildSpec string
-	// Judge is the command that runs the program magewright in a checkout of the
-	// repository; DefaultJudge by default. The builds that judge and promote run it in
-	// that of the last release.
+	// Judge is the command that runs the program magewright in a checkout of the repository;
+	// DefaultJudge by default. The builds that judge and promote run it in a checkout of the
+	// last release.
 	Judge string
 	// Description of the pipeline's stack.
 	Description string
-	// Env is where the pipeline goes; nil is where the credentials are of.
+	// Env is the account and region of the pipeline; nil means those of the credentials.
 	Env *awscdk.Environment
-	// NotificationEmail is subscribed to how executions end, and to approvals.
+	// NotificationEmail is subscribed to the results of executions and to approvals.
 	NotificationEmail string
-	// EvidenceKeyAlias names the key that signs evidence;
-	// alias/magewright-evidence by default. It is not made here: its public half is
-	// pinned in the context that the stacks are synthesized with.
+	// EvidenceKeyAlias names the key that signs evidence; alias/magewright-evidence by
+	// default. The key is not created here, because its public half is pinned in the context
+	// with which the stacks are synthesized.
 	EvidenceKeyAlias string
-	// RecordKeyAlias names the key by which what deploys signs what it has done;
-	// alias/magewright-record by default. It is not made here either.
+	// RecordKeyAlias names the key with which the builds that deploy sign what they did;
+	// alias/magewright-record by default. The key is not created here either.
 	RecordKeyAlias string
-	// Untagged says that stacks by these names which carry no tag are ours: they
+	// Untagged says that stacks with these names and without a tag are ours, because they
 	// were deployed before stacks had tags.
 	Untagged bool
-	// Stages are two or more, in order. The last is what users have.
+	// Stages are two or more stages, in order. The last one is the one that users have.
 	Stages []Stage
 }
 
@@ -69,85 +69,87 @@ type PipelineProps struct {
 type Stage struct {
 	// Name is a word in lower case, such as staging.
 	Name string
-	// Wave is a word in lower case that stages next to each other have in common, if a
-	// release reaches them side by side; "" if it reaches the stage alone. It must not be
-	// the name of a stage. Neither the first stage nor the last is part of a wave.
+	// Wave is a word in lower case. Consecutive stages with the same word form a wave: a
+	// release reaches them side by side. "" means that a release reaches the stage alone. The
+	// word must not be the name of a stage. The first stage and the last one can't be part of
+	// a wave.
 	Wave string
-	// Stack is the stage's, by the name that StackName gives it.
+	// Stack is the stack of the stage. It must have the name that StackName returns.
 	Stack awscdk.Stack
-	// Functions are all that the stack delivers.
+	// Functions are all functions that the stack delivers.
 	Functions []*Delivery
-	// Evidence is where the stage keeps evidence, nil where it keeps none.
+	// Evidence is where the stage keeps evidence; nil if it keeps none.
 	Evidence *Evidence
-	// Assembled is a stage of another CDK app, in the place of Stack, Functions and
-	// Evidence. See [ReadAssembly].
+	// Assembled is a stage of another CDK app. It replaces Stack, Functions and Evidence. See
+	// [ReadAssembly].
 	Assembled *AssembledStage
-	// Approval comes before the stage, or before its wave, where the wave's first stage
-	// has it. A stage without one begins by itself, except for the last, before which
-	// [Readiness] decides and a person is asked.
+	// Approval comes before the stage. The approval of a wave's first stage comes before the
+	// whole wave. A stage without an approval starts by itself. Only the last stage always
+	// has one: before it, [Readiness] decides and a person is asked.
 	Approval *Approval
-	// Actions are run one after the other. By default these are what [Trial] returns for
-	// the first stage, [Promotion] for the last, and [Rollout] for those in between.
+	// Actions run one after the other. The default is what [Trial] returns for the first
+	// stage, [Promotion] for the last one, and [Rollout] for those in between.
 	Actions []Action
-	// ReturnOnFailure returns to the last release that came through the stage.
+	// ReturnOnFailure returns to the last release that passed the stage if an action fails.
 	ReturnOnFailure bool
 }
 
-// An Approval is the answer of a person, after some actions.
+// An Approval asks a person, after some actions.
 type Approval struct {
-	// Stage is the name of the approval in the pipeline; Approval before the last
-	// stage by default, else the stage's name with Approval.
+	// Stage is the name of the approval in the pipeline. The default is Approval before the
+	// last stage, and the stage's name followed by Approval before the others.
 	Stage string
-	// Actions come before the person, one after the other; see Readiness.
+	// Actions run before the person is asked, one after the other; see Readiness.
 	Actions []Action
-	// Text and Link are what the person is shown.
+	// Text and Link are shown to the person.
 	Text, Link string
 }
 
-// How an action deals with the evidence of those before it.
+// What an action does with the evidence of the actions before it.
 type evidenceUse int
 
 const (
 	// NoEvidence is for an action that neither reads nor leaves evidence.
 	NoEvidence evidenceUse = iota
-	// ReadsEvidence is for an action that gets the evidence of those before it.
+	// ReadsEvidence is for an action that gets the evidence of the actions before it.
 	ReadsEvidence
-	// AddsEvidence is for an action that gets it and hands it on with its own.
+	// AddsEvidence is for an action that gets that evidence and passes it on together with
+	// its own.
 	AddsEvidence
 )
 
-// An Action runs mage targets on the assembly that was synthesized.
+// An Action runs mage targets with the assembly that was synthesized.
 type Action struct {
 	Name string
-	// Targets are what mage runs.
+	// Targets are the targets that mage runs.
 	Targets string
 	// Evidence says what the action does with evidence.
 	Evidence evidenceUse
-	// Variables is the namespace of what the action leaves for later ones.
+	// Variables is the namespace of the variables that the action exports for later ones.
 	Variables string
-	// Environment are variables of the build, and Secrets those whose value is in
-	// Secrets Manager under a name.
+	// Environment has variables of the build. Secrets has variables whose values are in
+	// Secrets Manager, with the names of the secrets.
 	Environment, Secrets map[string]string
 
 	by builder
 }
 
-// A builder says in which project an action is built.
+// A builder says which project runs an action.
 type builder int
 
 const (
-	// trier runs the candidate's own code, on the stages before the last.
+	// trier runs the candidate's own code on the stages before the last one.
 	trier builder = iota
 	// judge runs the last release's code, which reads and signs.
 	judge
-	// promoter runs the last release's code, which deploys what users have.
+	// promoter runs the last release's code, which deploys the last stage.
 	promoter
-	// updater runs the candidate's own code once users have it, on the pipeline.
+	// updater runs the candidate's own code, once users have it, to update the pipeline.
 	updater
 )
 
-// Trial returns the actions of the stage in which releases are tried: it is
-// deployed, exercised, and given a bad version that it must take back.
+// Trial returns the actions of the stage in which releases are tried. They deploy it,
+// exercise it, and give it a bad version that it must take back.
 func Trial() []Action {
 	return []Action{
 		{Name: "Deploy", Targets: "deploy-staging"},
@@ -156,8 +158,8 @@ func Trial() []Action {
 	}
 }
 
-// Rollout returns the actions of a stage between the first and the last: it is deployed
-// and exercised. It gets no bad version, because somebody may use it.
+// Rollout returns the actions of a stage between the first and the last. They deploy and
+// exercise it. It gets no bad version, because somebody may use it.
 func Rollout(stage string) []Action {
 	return []Action{
 		{Name: "Deploy", Targets: "deploy-stage -stage=" + stage},
@@ -165,20 +167,20 @@ func Rollout(stage string) []Action {
 	}
 }
 
-// Question returns the approval of a person alone, of a release that answers on one stage
-// and goes to the next. No evidence is asked for: that is for the way to users.
+// Question returns an approval that only asks a person, about a release that answers on one
+// stage and goes to the next. It needs no evidence: evidence is needed before the last stage.
 func Question(tried, next string) *Approval {
 	return &Approval{Text: "Commit #{SourceVariables.CommitId} answers on " + tried + ". Approving takes it to " + next + "."}
 }
 
-// Readiness returns the approval of what was tried on a stage: the plan is sent,
-// readiness decides from the evidence, then a person. Where token is not "", the
-// secret by this name holds a token that may read reviews.
+// Readiness returns the approval of a release that was tried on a stage: the plan is sent,
+// readiness decides from the evidence, and then a person decides. If token is not "", it is
+// the name of a secret with a token that may read reviews.
 func Readiness(tried, next, token string) *Approval {
 	decide := Action{Name: "Readiness", Targets: "plan -send readiness", Evidence: AddsEvidence, Variables: "ReadinessVariables", by: judge,
 		Environment: execution()}
 	if token != "" {
-		// The platform that is asked reads its own.
+		// Each platform reads its own variable.
 		decide.Secrets = map[string]string{"GITHUB_TOKEN": token, "GITLAB_TOKEN": token}
 	}
 	return &Approval{
@@ -189,8 +191,8 @@ func Readiness(tried, next, token string) *Approval {
 	}
 }
 
-// Promotion returns the action of the last stage: a canary by CodeDeploy. It looks
-// up who has approved its execution.
+// Promotion returns the action of the last stage: a canary with CodeDeploy. It looks up who
+// approved its execution.
 func Promotion() []Action {
 	return []Action{{
 		Name: "Promote", Targets: "promote", Evidence: ReadsEvidence, by: promoter,
@@ -198,30 +200,30 @@ func Promotion() []Action {
 	}}
 }
 
-// execution tells an action which execution it is of.
+// execution tells an action to which execution it belongs.
 func execution() map[string]string {
 	return map[string]string{"PIPELINE_EXECUTION_ID": "#{codepipeline.PipelineExecutionId}"}
 }
 
-// The actions' artifacts. A build finds the second as CODEBUILD_SRC_DIR_Assembly,
-// and what an action left in .magewright as CODEBUILD_SRC_DIR_<action>Evidence.
+// The actions' artifacts. A build finds the second one in CODEBUILD_SRC_DIR_Assembly, and
+// what an action left in .magewright in CODEBUILD_SRC_DIR_<action>Evidence.
 const (
 	sourceArtifact   = "Source"
 	assemblyArtifact = "Assembly"
 )
 
-// NewPipeline defines, in a stack of its own, the pipeline that takes a commit
-// through the stages:
+// NewPipeline defines the pipeline that takes a commit through the stages, in a stack of its
+// own:
 //
-//	Source      the commit, by a connection to the source provider
+//	Source      the commit, through a connection to the source provider
 //	Verify      lint | test | sec | synth, in parallel
 //	...         the stages or waves of stages, each after its approval
 //	Update      the pipeline updates itself
 //
-// The builds that judge and promote run the last release's code, by a buildspec of this
+// The builds that judge and promote run the last release's code, with a buildspec of this
 // stack. All others run the commit's buildspec.yml, which runs the mage targets that the
-// action names in MAGE_TARGETS. What synth built once is what is deployed. Each
-// stack gets the tag that names its repository, and synthesis writes the manifest.
+// action names in MAGE_TARGETS. What synth built once is what is deployed. Each stack gets
+// the tag that names its repository, and synthesis writes the manifest.
 func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
 	props, err := complete(given)
 	if err != nil {
@@ -238,13 +240,13 @@ func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
 	p.pipeline = awscodepipeline.NewPipeline(stack, jsii.String("Pipeline"), &awscodepipeline.PipelineProps{
 		PipelineName: stack.StackName(),
 		PipelineType: awscodepipeline.PipelineType_V2,
-		// The last stage updates the pipeline. The next release goes through it as it
-		// has become.
+		// The last stage updates the pipeline. The next release passes through the updated
+		// one.
 		RestartExecutionOnUpdate: jsii.Bool(false),
 		ExecutionMode:            awscodepipeline.ExecutionMode_SUPERSEDED,
 		ArtifactBucket:           artifacts,
-		// The pipeline's own role starts the builds: one role to read instead of
-		// one for each action.
+		// The pipeline's own role starts the builds, so that there is one role to read
+		// instead of one for each action.
 		UsePipelineRoleForActions: jsii.Bool(true),
 	})
 	p.begin(stack, props)
@@ -264,20 +266,19 @@ func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
 	belongs(stack, props.Repository)
 	for _, stage := range props.Stages {
 		if stage.Assembled != nil {
-			continue // its own app, or what has named it, has tagged it
+			continue // its own app, or what named it, has tagged it
 		}
 		belongs(stage.Stack, props.Repository)
 		if stage.Evidence != nil {
 			belongs(awscdk.Stack_Of(stage.Evidence.scope), props.Repository)
 		}
 	}
-	// The names are known once all constructs are made, which is when the app
-	// validates them.
+	// All names are known when all constructs exist, which is when the app validates them.
 	app.Node().AddValidation(&manifestWriter{app: app, pipeline: stack, evidence: kept, props: props})
 	return stack, nil
 }
 
-// complete returns the properties with their defaults, or why they can't be.
+// complete returns the properties with their defaults, or an error if they are not valid.
 func complete(given *PipelineProps) (PipelineProps, error) {
 	props := *given
 	props.Stages = slices.Clone(given.Stages)
@@ -315,7 +316,7 @@ func complete(given *PipelineProps) (PipelineProps, error) {
 		if i == len(props.Stages)-1 && stage.Approval == nil {
 			stage.Approval = Readiness(props.Stages[i-1].Name, stage.Name, "")
 		}
-		// They would act on the first stage, whatever stage they are of.
+		// These targets would use the first stage, whatever stage they belong to.
 		if j := slices.IndexFunc(stage.Actions, func(a Action) bool { return i > 0 && (a.Targets == "deploy-staging" || a.Targets == "drill") }); j >= 0 {
 			return props, fmt.Errorf("action %s of stage %s runs %s, which is for the first stage, %s: use delivery.Rollout(%q)",
 				stage.Actions[j].Name, stage.Name, stage.Actions[j].Targets, names[0], stage.Name)
@@ -338,7 +339,7 @@ func complete(given *PipelineProps) (PipelineProps, error) {
 	return props, nil
 }
 
-// actionsOf returns the actions of a stage that names none.
+// actionsOf returns the default actions of a stage.
 func actionsOf(stages []Stage, i int) []Action {
 	switch i {
 	case 0:
@@ -352,8 +353,8 @@ func actionsOf(stages []Stage, i int) []Action {
 
 func title(stage string) string { return strings.ToUpper(stage[:1]) + stage[1:] }
 
-// keepEvidence makes a store for the evidence of releases, where no stage keeps it. It
-// returns nil where a stage keeps evidence.
+// keepEvidence defines a store for the evidence of releases if no stage keeps it. It returns
+// nil if a stage does.
 func keepEvidence(stack awscdk.Stack, props PipelineProps) *Evidence {
 	if slices.ContainsFunc(props.Stages, func(s Stage) bool { return s.Evidence != nil || s.Assembled != nil && s.Assembled.Evidence != nil }) {
 		return nil
@@ -367,37 +368,37 @@ type builds struct {
 	key      awskms.Key
 
 	lint, test, sec, synth awscodebuild.PipelineProject
-	// by are the projects of the actions that follow.
+	// by are the projects that run the actions that follow.
 	by               map[builder]awscodebuild.PipelineProject
 	source, assembly awscodepipeline.Artifact
-	// evidence is what the next action that reads evidence is given.
+	// evidence is what the next action that reads evidence gets.
 	evidence []awscodepipeline.Artifact
-	artifact map[string]bool // names that are taken
-	// beside is what the names of actions begin with where those of other stages are
-	// beside them.
+	artifact map[string]bool // names that are already used
+	// beside is the prefix of the names of actions that run beside those of other stages.
 	beside string
-	// leaves are the artifacts that each project's builds leave, and writes the other
-	// objects that they may write: those of its cache, and evidence.
+	// leaves has the artifacts that each project's builds leave. writes has the other objects
+	// that they may write: those of their cache, and evidence.
 	leaves map[awscodebuild.PipelineProject][]string
 	writes map[awscodebuild.PipelineProject][]*string
 }
 
-// newBuilds makes the projects. Who judges and who promotes write to the store of evidence,
-// if there is one, each what is its own.
+// newBuilds makes the projects. If there is a store of evidence, the judge and the promoter
+// write to it, each only its own kind.
 func newBuilds(stack awscdk.Stack, props PipelineProps, kept *Evidence) *builds {
 	key := newKey(stack)
-	// Unreviewed code can write a cache, and so change what later builds compile.
-	// Lint and Test have one each: the code that they run can influence their
-	// reports anyway. The others have none: Sec judges the code, Synth's assembly
-	// is deployed, and Deploy's builds may deploy and sign.
+	// Unreviewed code can write to a cache, and so change what later builds compile. Lint and
+	// Test have a cache each, because the code that they run can influence their reports
+	// anyway. The other projects have none: Sec judges the code, Synth's assembly is
+	// deployed, and Deploy's builds may deploy and sign.
 	cache := newCacheBucket(stack, key)
 	spec := awscodebuild.BuildSpec_FromSourceFilename(jsii.String(props.BuildSpec))
 	judging := judgeSpec(stack, props)
-	// What acts on stages takes no others from its commit.
+	// A build that uses stages accepts no other stages from its commit.
 	stages := map[string]string{"MAGEWRIGHT_STAGES": stagesOf(props)}
 	deciding := maps.Clone(stages)
 	if kept != nil {
-		// Nor does it say where evidence is kept, and which page an approver sees.
+		// The commit does not decide either where evidence is kept and which page an approver
+		// sees.
 		deciding["MAGEWRIGHT_EVIDENCE"] = *kept.Bucket.BucketName()
 	}
 	b := &builds{
@@ -459,7 +460,7 @@ func (b *builds) begin(stack awscdk.Stack, props PipelineProps) {
 		Repo:               jsii.String(name),
 		Branch:             jsii.String(props.Branch),
 		Output:             b.source,
-		// A full clone: the checks look at the history, not at one tree only.
+		// This is a full clone, because the checks examine the history and not only one tree.
 		CodeBuildCloneOutput: jsii.Bool(true),
 	}))
 	verify := func(name, targets string, project awscodebuild.PipelineProject, also ...awscodepipeline.Artifact) awscodepipeline.IAction {
@@ -470,7 +471,7 @@ func (b *builds) begin(stack awscdk.Stack, props PipelineProps) {
 			b.leaves[project] = append(b.leaves[project], *artifact.ArtifactName())
 		}
 		action.Outputs = &also
-		if len(also) == 1 { // what deploys carries what synth leaves
+		if len(also) == 1 { // the builds that deploy pass on what synth leaves
 			b.evidence = append(b.evidence, left)
 		}
 		return awscodepipelineactions.NewCodeBuildAction(action)
@@ -479,17 +480,17 @@ func (b *builds) begin(stack awscdk.Stack, props PipelineProps) {
 		verify("Lint", "lint", b.lint), verify("Test", "test", b.test), verify("Sec", "sec synth -second", b.sec), verify("Synth", "synth", b.synth, b.assembly))
 }
 
-// end adds the stage in which the pipeline updates itself. A release that nobody has
-// approved must not change what approves it.
+// end adds the stage in which the pipeline updates itself. A release that nobody approved
+// must not change what approves it.
 func (b *builds) end() {
 	b.stage("Update", nil, b.deliver("Update", []Action{{
 		Name: "Pipeline", Targets: "pipeline:deploy", Evidence: ReadsEvidence, Environment: execution(), by: updater,
 	}})...)
 }
 
-// reach adds the stage of the pipeline in which a release reaches the stages of a wave.
-// Their actions run side by side: each stage's get what came before the wave, and what
-// follows gets what all of them leave.
+// reach adds the pipeline's stage in which a release reaches the stages of a wave. Their
+// actions run side by side. Each gets what came before the wave, and what follows gets what
+// all of them leave.
 func (b *builds) reach(wave []Stage) {
 	name := title(wave[0].Name)
 	if wave[0].Wave != "" {
@@ -541,7 +542,7 @@ func (b *builds) approve(stage Stage, last bool, topic awssns.ITopic) {
 	}))...)
 }
 
-// text returns a text that is not given as nil.
+// text returns nil for an empty text.
 func text(s string) *string {
 	if s == "" {
 		return nil
@@ -572,9 +573,9 @@ func (b *builds) build(a Action, project awscodebuild.IProject, runOrder int) *a
 	}
 }
 
-// deliver returns builds that get the assembly, one after the other. A build
-// takes five artifacts at most, so each hands on what it was given.
-// See https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeBuild.html.
+// deliver returns builds that get the assembly, one after the other. A build can have five
+// input artifacts, so each build passes on what it got. See
+// https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeBuild.html.
 func (b *builds) deliver(stage string, actions []Action) []awscodepipeline.IAction {
 	var all []awscodepipeline.IAction
 	for i, a := range actions {
@@ -594,9 +595,9 @@ func (b *builds) deliver(stage string, actions []Action) []awscodepipeline.IActi
 	return all
 }
 
-// limit keeps each build from writing what others leave, or the source. The CDK lets a
-// build that leaves something write all of the bucket. CodePipeline puts an artifact
-// below its name, of which it takes ten characters or so. See
+// limit keeps each build from writing the artifacts of other builds, or the source. The CDK
+// lets a build with an output artifact write the whole bucket. CodePipeline stores an
+// artifact below its name, of which it uses about ten characters. See
 // https://docs.aws.amazon.com/codepipeline/latest/userguide/troubleshooting.html.
 func (b *builds) limit(bucket awss3.IBucket) {
 	const characters = 8
@@ -614,8 +615,8 @@ func (b *builds) limit(bucket awss3.IBucket) {
 	}
 }
 
-// leave returns the artifact of what an action leaves, with a name that no other
-// has: two stages may have an action by one name.
+// leave returns the artifact that an action leaves. Its name is unique, although two stages
+// may have actions of the same name.
 func (b *builds) leave(stage, action string) awscodepipeline.Artifact {
 	name := action + "Evidence"
 	if b.artifact[name] {
@@ -625,9 +626,9 @@ func (b *builds) leave(stage, action string) awscodepipeline.Artifact {
 	return awscodepipeline.NewArtifact(jsii.String(name), nil)
 }
 
-// connectionARN returns the connection that is named, or that of a new one, which
-// is pending until somebody completes it in the console. Either is put out, so
-// that the outputs are the same for every team.
+// connectionARN returns the given connection, or a new one, which is pending until somebody
+// completes it in the console. Both are outputs of the stack, so that the outputs are the
+// same for every team.
 func connectionARN(stack awscdk.Stack, props PipelineProps) *string {
 	arn := jsii.String(props.ConnectionARN)
 	if props.ConnectionARN == "" {
@@ -643,8 +644,8 @@ func connectionARN(stack awscdk.Stack, props PipelineProps) *string {
 	return arn
 }
 
-// connectionName returns the name of a delivery's connection, which has 32
-// characters at most. The names of an account's connections differ.
+// connectionName returns the name of a delivery's connection, which can have 32 characters.
+// The names of an account's connections are unique.
 func connectionName(name string) string {
 	if len(name) <= 32 {
 		return name
@@ -661,8 +662,8 @@ func newArtifactBucket(stack awscdk.Stack, key awskms.IKey) awss3.IBucket {
 	return bucket
 }
 
-// newCacheBucket makes the bucket of the builds' caches. Each entry is for one
-// week, which buildspec.yml has in its key, so that it expires after eight days.
+// newCacheBucket makes the bucket for the builds' caches. The key of each entry in
+// buildspec.yml contains the week, so entries expire after eight days.
 func newCacheBucket(stack awscdk.Stack, key awskms.IKey) awss3.IBucket {
 	bucket := newBucket(stack, "Cache", key, false, &awss3.LifecycleRule{
 		Expiration: awscdk.Duration_Days(jsii.Number(8)),

@@ -11,36 +11,36 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// A source is what events come from.
+// A source says where events come from.
 type source struct {
 	kind string // queue, schedule or topic
-	// of has the resource that events come from. One that is defined elsewhere,
-	// such as an imported queue, has no logical id in the manifest.
+	// of has the resource from which events come. A resource that is defined in another
+	// place, such as an imported queue, has no logical id in the manifest.
 	of constructs.IConstruct
 }
 
-// URL gives the alias a function URL, and puts it out.
+// URL gives the alias a function URL, and defines an output with it.
 func (d *Delivery) URL(options *awslambda.FunctionUrlOptions) awslambda.FunctionUrl {
 	url := d.Alias.AddFunctionUrl(options)
 	d.output("FunctionUrl", "where the stage answers", url.Url())
 	return url
 }
 
-// Queue makes the alias take the messages of a queue. Like Schedule and Subscribe
-// it calls the alias: what calls the function itself calls the newest code, before
+// Queue lets the alias process the messages of a queue. Like Schedule and Subscribe, it
+// invokes the alias. Whatever invokes the function itself would run the newest code, before
 // CodeDeploy has shifted anything to it.
 func (d *Delivery) Queue(queue awssqs.IQueue, props *awslambdaeventsources.SqsEventSourceProps) {
 	d.Alias.AddEventSource(awslambdaeventsources.NewSqsEventSource(queue, props))
 	d.sources = append(d.sources, source{"queue", queue})
 }
 
-// Subscribe makes the alias take the notifications of a topic.
+// Subscribe lets the alias process the notifications of a topic.
 func (d *Delivery) Subscribe(topic awssns.ITopic, props *awslambdaeventsources.SnsEventSourceProps) {
 	d.Alias.AddEventSource(awslambdaeventsources.NewSnsEventSource(topic, props))
 	d.sources = append(d.sources, source{"topic", topic})
 }
 
-// Schedule calls the alias by a rule that it defines.
+// Schedule invokes the alias with a rule that it defines.
 func (d *Delivery) Schedule(id string, schedule awsevents.Schedule) awsevents.Rule {
 	rule := awsevents.NewRule(d.scope, jsii.String(id), &awsevents.RuleProps{Schedule: schedule})
 	rule.AddTarget(awseventstargets.NewLambdaFunction(d.Alias, nil))

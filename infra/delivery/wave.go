@@ -2,13 +2,14 @@ package delivery
 
 import "fmt"
 
-// mostBeside is how many stages a wave has at most. What follows a wave gets what each of
-// its stages leaves, beside the source and the assembly, and a build takes five artifacts.
-// See https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeBuild.html.
+// mostBeside is the maximum number of stages in a wave. The actions after a wave get what
+// each of its stages leaves, as well as the source and the assembly, and a build can have
+// five input artifacts. See
+// https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeBuild.html.
 const mostBeside = 3
 
-// waves returns the stages in the order in which a release reaches them: those that it
-// reaches side by side together.
+// waves returns the stages in the order in which a release reaches them. Those that it
+// reaches side by side are together.
 func waves(stages []Stage) [][]Stage {
 	var all [][]Stage
 	for i, stage := range stages {
@@ -21,8 +22,8 @@ func waves(stages []Stage) [][]Stage {
 	return all
 }
 
-// checkWaves refuses waves that a pipeline can't have, or by which nobody could tell what
-// a release was decided from.
+// checkWaves refuses waves that a pipeline can't have, or with which it would be unclear what
+// decided about a release.
 func checkWaves(stages []Stage) error {
 	taken := map[string]bool{}
 	for _, stage := range stages {

@@ -1,12 +1,12 @@
-// Package pipeline says through which stages this repository's pipeline takes the
+// Package pipeline defines the stages through which this repository's pipeline takes the
 // service:
 //
-//	Source      the commit, by a connection to the source provider
+//	Source      the commit, through a connection to the source provider
 //	Verify      lint | test | sec | synth, in parallel
 //	Staging     deploy-staging, smoke, drill; returns to the last release on failure
 //	Approval    the plan is sent, readiness decides from the evidence of all
 //	            that, then a person
-//	Production  promote: a canary by CodeDeploy, with automatic rollback
+//	Production  promote: a canary with CodeDeploy, with automatic rollback
 //	Update      the pipeline updates itself
 package pipeline
 
@@ -18,8 +18,7 @@ import (
 	"github.com/magewright/magewright/infra/settings"
 )
 
-// NewStack defines the pipeline in app. Of staging and production it delivers what
-// is given.
+// NewStack defines the pipeline in app. It delivers the given staging and production.
 func NewStack(app awscdk.App, s settings.Settings, staging, production service.Service) (awscdk.Stack, error) {
 	context, err := s.JSON()
 	if err != nil {
@@ -44,8 +43,8 @@ func NewStack(app awscdk.App, s settings.Settings, staging, production service.S
 	})
 }
 
-// stage returns one of the stages. One without an approval returns to the last
-// release where it fails; production is returned by CodeDeploy.
+// stage returns one of the stages. The stage without an approval returns to the last release
+// if it fails. CodeDeploy returns production.
 func stage(name string, s service.Service, approval *delivery.Approval, actions []delivery.Action) delivery.Stage {
 	return delivery.Stage{
 		Name: name, Stack: s.Stack, Functions: []*delivery.Delivery{s.Function}, Evidence: s.Evidence,

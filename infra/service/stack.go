@@ -1,6 +1,6 @@
-// Package service defines the stack of the service: the function behind its
-// alias and URL, the bucket it writes to, the alarms that watch it, and the
-// CodeDeploy group that shifts its traffic.
+// Package service defines the stack of the service: the function behind its alias and URL,
+// the bucket to which it writes, the alarms that watch it, and the CodeDeploy group that
+// shifts its traffic.
 package service
 
 import (
@@ -21,23 +21,24 @@ import (
 	"github.com/magewright/magewright/infra/settings"
 )
 
-// timeout of an invocation. The latency alarm is well below it.
+// timeout is the longest time that an invocation may take. The latency alarm is well below
+// it.
 const timeoutSeconds = 10
 
-// concurrency is how many requests are answered at once. One takes some hundredths
-// of a second.
+// concurrency is how many requests are answered at the same time. A request takes some
+// hundredths of a second.
 const concurrency = 20
 
-// A Service is the stack of one stage, with what a pipeline delivers of it.
+// A Service is the stack of one stage, with the parts of it that a pipeline delivers.
 type Service struct {
 	Stack    awscdk.Stack
 	Function *delivery.Delivery
 	Evidence *delivery.Evidence
 }
 
-// NewStack defines the service of one stage in scope. Delivery and evidence have
-// no id because the stack was deployed before it was made of them: so the logical
-// ids stay, and with them the bucket, the key and the alias.
+// NewStack defines the service of one stage in scope. Its delivery and its evidence have no
+// id, because the stack was deployed before these constructs existed. So the logical ids stay
+// the same, and with them the bucket, the key and the alias.
 func NewStack(scope constructs.Construct, stage settings.Stage, s settings.Settings) Service {
 	stack := awscdk.NewStack(scope, jsii.String(stage.StackName()), &awscdk.StackProps{
 		Env:                   stage.Env(),
@@ -56,7 +57,7 @@ func NewStack(scope constructs.Construct, stage settings.Stage, s settings.Setti
 		Topic:    topic,
 	})
 	url := function.URL(&awslambda.FunctionUrlOptions{AuthType: awslambda.FunctionUrlAuthType_NONE})
-	// The rule function_url of infra/policy wants a reason.
+	// The rule function_url of infra/policy requires a reason.
 	url.Node().DefaultChild().(awscdk.CfnResource).AddMetadata(jsii.String("magewright"), map[string]string{
 		"public": "Approvers open the page of a release in a browser, which signs no requests; the ledger decides what it takes.",
 	})
@@ -85,8 +86,8 @@ func newFunction(stack awscdk.Stack, stage settings.Stage, s settings.Settings, 
 		Code:         awslambda.Code_FromAsset(jsii.String(s.Package), nil),
 		MemorySize:   jsii.Number(256),
 		Timeout:      awscdk.Duration_Seconds(jsii.Number(timeoutSeconds)),
-		// Anybody may call the URL. A flood of requests takes no more of the account's
-		// concurrency than this.
+		// Anybody may call the URL. A flood of requests can use at most this much of the
+		// account's concurrency.
 		ReservedConcurrentExecutions: jsii.Number(concurrency),
 		Role:                         role,
 		LogGroup:                     logs,
@@ -96,17 +97,17 @@ func newFunction(stack awscdk.Stack, stage settings.Stage, s settings.Settings, 
 			"STAGE":           jsii.String(stage.Name),
 		},
 		CurrentVersionOptions: &awslambda.VersionOptions{
-			// A rollback needs the version to go back to.
+			// A rollback needs the version to which it returns.
 			RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
-			// No version is published of code that somebody has put in the package's place.
+			// Lambda publishes no version if somebody has replaced the package.
 			CodeSha256: delivery.CodeSHA256(s.Package),
 		},
 	})
 }
 
-// description says what a version of the function was built from. Each version
-// keeps the description that it was published with, so that Lambda knows the
-// commit of what serves, after a rollback too.
+// description says from what a version of the function was built. Each version keeps the
+// description with which it was published. So Lambda knows the commit of the serving version,
+// even after a rollback.
 func description(stage settings.Stage, s settings.Settings) string {
 	text := "Release ledger, " + stage.Name
 	if s.Commit != "" {

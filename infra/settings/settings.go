@@ -1,6 +1,5 @@
-// Package settings reads what a team may choose about its stacks from CDK
-// context: infra/cdk.json, or the environment variable CDK_CONTEXT_JSON, which
-// wins.
+// Package settings reads the settings that a team chooses for its stacks from CDK context:
+// infra/cdk.json, or the environment variable CDK_CONTEXT_JSON, which overrides it.
 package settings
 
 import (
@@ -15,25 +14,24 @@ import (
 	"github.com/magewright/magewright/infra/delivery"
 )
 
-// Settings are the choices of a team. The json names are the context keys.
+// Settings are a team's choices. The json names are the context keys.
 type Settings struct {
 	// Architecture of the function: arm64 or x86_64.
 	Architecture string `json:"architecture"`
-	// GOOS the function is built for, linux unless a rehearsal runs on another
-	// system. Synthesis does not read it; it is handed on to the pipeline's builds.
+	// GOOS for which the function is built. It is linux unless a rehearsal runs on another
+	// system. Synthesis does not read it, but passes it on to the pipeline's builds.
 	GOOS string `json:"goos,omitempty"`
 	// Repository is owner/name at the source provider.
 	Repository string `json:"repository"`
 	// Branch whose commits the pipeline delivers.
 	Branch string `json:"branch"`
-	// ConnectionARN of a CodeConnections connection to the source provider.
-	// Without one the pipeline stack creates a connection, which must be
-	// completed once in the console.
+	// ConnectionARN of a CodeConnections connection to the source provider. Without one, the
+	// pipeline stack creates a connection, which somebody must complete once in the console.
 	ConnectionARN string `json:"connectionArn,omitempty"`
 	// Package is the path of the function's deployment package.
 	Package string `json:"package,omitempty"`
-	// Commit is what the package was built from. `mage synth` sets it, unless
-	// files differ from it.
+	// Commit from which the package was built. `mage synth` sets it unless files differ from
+	// it.
 	Commit string `json:"commit,omitempty"`
 	// NotificationEmail is subscribed to alarms and to the pipeline's events.
 	NotificationEmail string `json:"notificationEmail,omitempty"`
@@ -50,8 +48,8 @@ type Settings struct {
 	// pipeline's account, whose text is a token that may read reviews at GitHub or
 	// GitLab. Without one nobody can tell whether a release was reviewed.
 	ReviewTokenSecret string `json:"reviewTokenSecret,omitempty"`
-	// Where the stacks go. An empty account or region is the one of the
-	// credentials that deploy.
+	// The accounts and regions of the stacks. If one is empty, it is that of the credentials
+	// that deploy.
 	Staging    Stage `json:"staging,omitzero"`
 	Production Stage `json:"production,omitzero"`
 	Pipeline   Place `json:"pipeline,omitzero"`
@@ -65,7 +63,7 @@ type Place struct {
 	Region  string `json:"region,omitempty"`
 }
 
-// Env returns the place as a stack's environment, nil where it is not chosen.
+// Env returns the place as the environment of a stack, or nil if no place was chosen.
 func (p Place) Env() *awscdk.Environment {
 	if p == (Place{}) {
 		return nil
@@ -83,23 +81,23 @@ func (p Place) Env() *awscdk.Environment {
 // A Stage is one deployment of the service.
 type Stage struct {
 	Place
-	// Name is staging or production; it is part of the stack's name.
+	// Name is staging or production. It is part of the stack's name.
 	Name string `json:"-"`
-	// DeploymentConfig is the CodeDeploy configuration by which traffic shifts.
+	// DeploymentConfig is the CodeDeploy configuration with which traffic shifts.
 	DeploymentConfig string `json:"deploymentConfig,omitempty"`
 }
 
-// Name is what is delivered, and what the names of all stacks begin with. The
-// tools say it once more, in tools/project: they import nothing from infra.
+// Name is the name of the delivery, with which the names of all stacks begin. tools/project
+// has it too, because the tools import nothing from infra.
 const Name = "magewright"
 
 // StackName returns the name of the stage's stack.
 func (s Stage) StackName() string { return delivery.StackName(Name, s.Name) }
 
-// DefaultPackage is where `mage synth` puts the deployment package.
+// DefaultPackage is the path at which `mage synth` puts the deployment package.
 const DefaultPackage = ".magewright/app.zip"
 
-// FromContext reads the settings of the app or stage that node belongs to.
+// FromContext reads the settings of the app or stage to which node belongs.
 func FromContext(node constructs.Node) (Settings, error) {
 	context := map[string]any{}
 	for _, key := range keys {
@@ -152,10 +150,9 @@ func (s Settings) validate() error {
 // Stages returns the service's stages, in the order of delivery.
 func (s Settings) Stages() []Stage { return []Stage{s.Staging, s.Production} }
 
-// JSON returns the context that was given, for CDK_CONTEXT_JSON of the
-// pipeline's builds: they must synthesize what was synthesized here. The
-// package's path is left out, because it is of this machine, and the commit,
-// because each build has its own.
+// JSON returns the context that was given, for CDK_CONTEXT_JSON of the pipeline's builds,
+// which must synthesize the same as here. It leaves out the package's path, which is only
+// valid on this machine, and the commit, because each build has its own.
 func (s Settings) JSON() (string, error) {
 	given := make(map[string]any, len(s.context))
 	for key, value := range s.context {

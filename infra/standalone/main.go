@@ -1,10 +1,10 @@
-// Command standalone is the CDK app of the pipeline of a repository that adopts
-// Magewright. The repository's own CDK app, in any language, stays as it is: this
-// one reads the names of what is delivered from the assembly of that one.
+// Command standalone is the CDK app of the pipeline of a repository that adopts Magewright.
+// The repository's own CDK app, in any language, stays as it is: this app reads the names of
+// what is delivered from the assembly of that one.
 //
-// Its settings are CDK context, in magewright/cdk.json of that repository. For other
-// actions, write a CDK app with delivery.NewPipeline, and name its command
-// in "app" of that file.
+// Its settings are CDK context, in magewright/cdk.json of that repository. If you want other
+// actions, write a CDK app with delivery.NewPipeline and put its command into "app" of that
+// file.
 package main
 
 import (
@@ -31,8 +31,8 @@ func main() {
 	}
 }
 
-// synthesize writes the cloud assembly. The CDK panics where a construct can't be
-// made; what it says is all that helps.
+// synthesize writes the cloud assembly. The CDK panics if a construct can't be made. Only its
+// message helps.
 func synthesize() (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -57,18 +57,17 @@ func synthesize() (err error) {
 	return nil
 }
 
-// assemblyKey is the context key that synth sets: the directory of the assembly that
-// names what is delivered.
+// assemblyKey is the context key that synth sets. Its value is the directory of the assembly
+// that names what is delivered.
 const assemblyKey = "assembly"
 
-// handedOn are the context keys that the pipeline's builds synthesize with: what
-// this pipeline was deployed with, and not what a commit says.
+// handedOn are the context keys with which the pipeline's builds synthesize. They have the
+// values with which this pipeline was deployed, and not those of a commit.
 var handedOn = []string{
 	"architecture", "goos", "branch", "connectionArn", "notificationEmail", "evidenceKey", "reviewTokenSecret", "pipeline",
 }
 
-// settings are the context keys that are read here. The others are read by the
-// builds.
+// settings are the context keys that this app reads. The builds read the others.
 type settings struct {
 	Assembly          string
 	Branch            string
@@ -78,7 +77,7 @@ type settings struct {
 	Pipeline          struct{ Account, Region string }
 }
 
-// properties returns the pipeline of what an assembly names.
+// properties returns the properties of the pipeline for what an assembly names.
 func properties(context map[string]any) (*delivery.PipelineProps, error) {
 	encoded, err := json.Marshal(context)
 	var s settings
@@ -115,8 +114,8 @@ func properties(context map[string]any) (*delivery.PipelineProps, error) {
 		approval.Text += " NOT REHEARSED: drill; CodeDeploy shifts no traffic on " + first.Name + "."
 	}
 	if topic := last.Functions[0].Outputs["NotificationTopic"]; topic == "" || !last.Canary() {
-		// It says which version is returned to, and is sent to those who are told of
-		// alarms.
+		// The plan names the version that a rollback returns to, and goes to the subscribers
+		// of the alarms.
 		approval.Actions[0].Targets = "readiness"
 		approval.Text += " NOT REHEARSED: plan; nobody was sent one."
 	}
@@ -142,7 +141,7 @@ func properties(context map[string]any) (*delivery.PipelineProps, error) {
 				stage.Approval = &delivery.Approval{Text: "Commit #{SourceVariables.CommitId} has passed its checks. Approving tries it on " + stage.Name + "."}
 			}
 		case i == len(stages)-1:
-			// CodeDeploy takes production back.
+			// CodeDeploy rolls production back.
 			stage.Approval, stage.ReturnOnFailure = approval, false
 		case stages[i].Approval:
 			stage.Approval = delivery.Question(stages[i-1].Name, cmp.Or(stage.Wave, stage.Name))
@@ -162,8 +161,8 @@ func text(s string) *string {
 	return &s
 }
 
-// pipelineName returns what the name of the pipeline begins with: the delivery's
-// where a stack can be called so and no stage is, else one of the repository.
+// pipelineName returns what the pipeline's name begins with: the delivery's name if a stack
+// can have it and no stage does, otherwise a name that is derived from the repository.
 func pipelineName(names delivery.Manifest) string {
 	name := strings.Trim(strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
