@@ -185,7 +185,7 @@ func Ignored(file string) bool {
 	return isHidden(name) || dir != "" && isData(path.Clean(dir))
 }
 
-// sort tells the magefiles from the other files of the module.
+// sort separates the magefiles from the other files of the module.
 func (m *GoModule) sort(files []string) {
 	byDir := map[string][]string{}
 	for _, file := range files {
@@ -321,9 +321,8 @@ func (c Config) submodules(ctx context.Context) ([]string, error) {
 	return found, nil
 }
 
-// Listed returns the files that match patterns of git's and that git knows or
-// does not ignore, from the root with slashes. Those that were deleted are not
-// among them.
+// Listed returns the files that match git patterns and that git tracks or does not ignore,
+// relative to the root with slashes. It leaves out deleted files.
 func (c Config) Listed(ctx context.Context, patterns ...string) ([]string, error) {
 	args := append([]string{"ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "--"}, patterns...)
 	// The name of a file may begin or end with white space.

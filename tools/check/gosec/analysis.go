@@ -83,7 +83,7 @@ func (a *analysis) modules(ctx context.Context, dirs []string) error {
 		if err := a.module(ctx, modules.All[at]); ctx.Err() != nil {
 			return context.Cause(ctx)
 		} else if err != nil {
-			// The other modules are analysed, and the other tools have their say.
+			// The other modules are still analysed, and the other tools still run.
 			a.errors[dir] = append(a.errors[dir], gosec.Error{Err: err.Error()})
 		}
 	}
@@ -354,11 +354,11 @@ func (a *analysis) inputs(p *packages.Package, dir string, exports exports) (inp
 	return set, add(p)
 }
 
-// errNotCompiled says that what a package imports can't be compiled or found. Then
-// the package can't either, which is found when it is analysed.
+// errNotCompiled says that an import of a package can't be compiled or found. Then the
+// package can't be compiled either, which is reported when it is analysed.
 var errNotCompiled = errors.New("an import is not compiled")
 
-// exports holds the digests of what packages export, by their files.
+// exports has the digests of the exported declarations of packages, by the packages' files.
 type exports map[string]string
 
 // digest returns the digest of the part of a compiled package that importers read. A change

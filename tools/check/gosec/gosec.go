@@ -32,7 +32,7 @@ const version = "v2.30.0"
 
 // Run is the command
 //
-//	gosec -sarif FILE MODULE...
+// \tgosec -sarif FILE MODULE...
 //
 // and returns its exit code.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {

@@ -325,9 +325,9 @@ func unformatted(ctx context.Context, cfg project.Config, files []string) (found
 // cannotRead is gofmt's exit code for a file that is missing or is not Go code.
 const cannotRead = 2
 
-// goFiles returns the Go files that git knows or does not ignore, apart from those
-// that the go command ignores, such as copies of other modules and test data, which
-// may be broken on purpose.
+// goFiles returns the Go files that git tracks or does not ignore. It leaves out those that
+// the go command ignores, such as copies of other modules, and test data, which may be broken
+// on purpose.
 func goFiles(ctx context.Context, cfg project.Config) ([]string, error) {
 	files, err := cfg.Listed(ctx, "*.go")
 	if err != nil {

@@ -88,7 +88,7 @@ func Rescan(ctx context.Context, cfg project.Config, base string) (scan evidence
 	if err != nil {
 		return scan, version, err
 	}
-	// An index that is not there has no attributes.
+	// An index that does not exist has no attributes.
 	noIndex := "GIT_INDEX_FILE=" + filepath.Join(dir, "no-index")
 	commits, err := commitsWithText(ctx, gitcmd.In(gitDir, noIndex), revisions)
 	if err != nil {

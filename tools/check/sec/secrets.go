@@ -76,13 +76,12 @@ func scannerInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) 
 // gitleaks is the command that starts it, without what it scans and where its report goes.
 var gitleaks = []string{"git", "--no-banner", "--no-color", "--redact", "--report-format=json"}
 
-// logOptions tell git log what to show to gitleaks. Of a merge it shows what neither
-// parent brings, which is where a conflict was solved by hand. A filter or a program
-// that the configuration names does not decide what is seen. Needs git 2.35.
+// logOptions are the options with which git log shows commits to gitleaks. For a merge, it
+// shows what neither parent brings, such as a conflict that was solved by hand. Filters and
+// programs in the configuration have no influence. Needs git 2.35.
 var logOptions = []string{"--remerge-diff", "--no-textconv", "--no-ext-diff"}
 
-// secretConfig are the files of the repository that tell gitleaks what to leave
-// out.
+// secretConfig are the files of the repository that tell gitleaks what to leave out.
 var secretConfig = []string{".gitleaks.toml", ".gitleaksignore"}
 
 // scanned returns the newest commit before HEAD up to which the same tool, with the same
