@@ -26,7 +26,7 @@ type subject struct {
 	baseIs  string // how the base was found, or why there is none
 	leftOut []string
 	dir     string          // directory of the repository
-	adopted bool            // it is another one than Magewright's own
+	adopted bool            // it is not Magewright's own repository
 	mirrors *mirror.Mirrors // has the repository
 }
 
