@@ -118,7 +118,7 @@ func TestAPIsOfDocuments(t *testing.T) {
 		`{"swagger": "2.0", "x-amazon-apigateway-policy": {}}`:                                                                                  "x-amazon-apigateway-policy is not supported",
 		`{"swagger": "2.0", "paths": {"/a": {"get": {"x-amazon-apigateway-integration": {"type": "http", "uri": "http://x"}}}}}`:                "An integration of type HTTP is not supported",
 		`{"swagger": "2.0", "paths": {"/a": {"get": {"security": [{"nobody": []}]}}}}`:                                                          "Security scheme nobody of GET /a is not defined",
-		`{"swagger": "2.0", "paths": {"/a": {"get": {"parameters": [{"in": "body", "schema": {"type": "object"}}]}}}}`:                          "whose schema is no model",
+		`{"swagger": "2.0", "paths": {"/a": {"get": {"parameters": [{"in": "body", "schema": {"type": "object"}}]}}}}`:                          "whose schema is not a model",
 		`{"swagger": "2.0", "paths": {"/a": {"get": {"x-amazon-apigateway-integration": {"type": "mock", "cacheKeyParameters": ["a"]}}}}}`:      "CacheKeyParameters is not supported",
 		`{"swagger": "2.0", "paths": {"/a": {"get": {"x-amazon-apigateway-integration": {"type": "mock", "colour": "red"}}}}}`:                  "colour is not supported",
 		`{"swagger": "2.0", "paths": {"/a": {"get": {"x-amazon-apigateway-auth": {"type": "AWS_IAM"}}}}}`:                                       "x-amazon-apigateway-auth of type AWS_IAM is not supported",

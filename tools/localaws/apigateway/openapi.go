@@ -233,7 +233,7 @@ func (i *importer) method(o openapi.Operation, id *string) error {
 	for kind, schema := range o.Body {
 		name := openapi.Reference(schema)
 		if name == "" {
-			return unsupported("A request body of " + o.Method + " " + o.Path + " whose schema is no model")
+			return unsupported("A request body of " + o.Method + " " + o.Path + " whose schema is not a model")
 		}
 		in.RequestModels = with(in.RequestModels, kind, name)
 	}

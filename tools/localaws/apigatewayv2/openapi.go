@@ -138,7 +138,7 @@ func authorizerOf(name string, from map[string]any) (*types.Authorizer, error) {
 		z.JwtConfiguration = &types.JWTConfiguration{Issuer: aws.String(openapi.Text(jwt["issuer"]))}
 		text, err := json.Marshal(jwt["audience"])
 		if err != nil || json.Unmarshal(text, &z.JwtConfiguration.Audience) != nil {
-			return nil, invalid("Invalid authorizer %s: its audience is no list of texts", name)
+			return nil, invalid("Invalid authorizer %s: its audience is not a list of texts", name)
 		}
 	}
 	return z, nil

@@ -47,7 +47,7 @@ func parseOnFailure(text string) (OnFailure, error) {
 		rest, ok = strings.CutPrefix(text, "Retry-")
 	}
 	if !ok || rest == "" {
-		return OnFailure{}, fmt.Errorf("%q is none of ABORT, CONTINUE, RETRY, RETRY-count, RETRY-regex and RETRY-count-regex%s",
+		return OnFailure{}, fmt.Errorf("%q is not one of ABORT, CONTINUE, RETRY, RETRY-count, RETRY-regex and RETRY-count-regex%s",
 			text, suggest.DidYouMean(text, []string{Abort, Continue, Retry}))
 	}
 	f := OnFailure{Action: Retry, Retries: defaultRetries}

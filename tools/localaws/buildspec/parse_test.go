@@ -154,7 +154,7 @@ func TestParseRefuses(t *testing.T) {
 		"glob":               {head + "phases: {build: {commands: [a]}}\nartifacts: {files: '['}", `artifacts.files: the pattern "[" is invalid`},
 		"report format":      {head + "phases: {build: {commands: [a]}}\nreports: {r: {files: [a], file-format: JUNIT}}", `reports.r.file-format: unknown format "JUNIT"`},
 		"cache action":       {head + "phases: {build: {commands: [a]}}\ncache: {paths: [a], action: restor}", `did you mean "restore"?`},
-		"on-failure":         {head + "phases: {build: {commands: [a], on-failure: ABRT}}", `phases.build.on-failure: "ABRT" is none of ABORT, CONTINUE, RETRY, RETRY-count, RETRY-regex and RETRY-count-regex; did you mean "ABORT"?`},
+		"on-failure":         {head + "phases: {build: {commands: [a], on-failure: ABRT}}", `phases.build.on-failure: "ABRT" is not one of ABORT, CONTINUE, RETRY, RETRY-count, RETRY-regex and RETRY-count-regex; did you mean "ABORT"?`},
 		"too many retries":   {head + "phases: {build: {commands: [a], on-failure: RETRY-101}}", "requests 101 retries; AWS accepts 0 to 100"},
 		"retry regex":        {head + "phases: {build: {commands: [a], on-failure: 'RETRY-('}}", "an invalid regular expression"},
 		"unknown runtime":    {head + "phases: {install: {runtime-versions: {golan: 1.26}}}", `b.yml:2:39: unknown runtime "golan": CodeBuild knows android, docker, dotnet, golang, java, nodejs, php, python, ruby; did you mean "golang"?`},

@@ -141,7 +141,7 @@ func (s *Service) validate(ctx context.Context, bucketName string, sub subscribe
 	}
 	kind := s.Sender.Kind(sub.target)
 	if kind != "lambda" && kind != "sqs" && kind != "sns" {
-		return fail("InvalidArgument", "the target is no function, queue or topic of this account")
+		return fail("InvalidArgument", "the target is not a function, queue or topic of this account")
 	}
 	if kind == "lambda" {
 		_, err := s.Sender.Deps.Functions.Invoke(principal.ServiceFor(ctx, ServicePrincipal, s.account.ID, arn(bucketName)), &awslambda.InvokeInput{

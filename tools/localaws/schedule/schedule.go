@@ -60,7 +60,7 @@ func Parse(text string, zone *time.Location) (*Schedule, error) {
 		}
 		return &Schedule{cron: c, zone: zone}, nil
 	}
-	return nil, fmt.Errorf("%q is no rate(...), cron(...) or at(...)", text)
+	return nil, fmt.Errorf("%q is not rate(...), cron(...) or at(...)", text)
 }
 
 func within(text, name string) (string, bool) {

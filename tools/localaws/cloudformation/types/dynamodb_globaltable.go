@@ -67,7 +67,7 @@ func (t tables) plainProperties(properties map[string]any) (map[string]any, erro
 		replica, _ = replicas[0].(map[string]any)
 	}
 	if len(replicas) != 1 || stringOf(replica, "Region") != t.Account.Region {
-		return nil, &propertyError{"/Replicas", "the embedded AWS has one region, so that a global table has one replica, in " + t.Account.Region}
+		return nil, &propertyError{"/Replicas", "the embedded AWS has one region, so a global table has one replica, in " + t.Account.Region}
 	}
 	for _, name := range slices.Sorted(maps.Keys(replica)) {
 		switch name {

@@ -255,7 +255,7 @@ func eventBusPolicy(d Deps) definition {
 		}
 		if old.Policy != nil {
 			if err := json.Unmarshal([]byte(*old.Policy), &policy); err != nil {
-				return nil, failure(r, "GeneralServiceException", "The policy of event bus %s is no list of statements: %v", *bus, err)
+				return nil, failure(r, "GeneralServiceException", "The policy of event bus %s is not a list of statements: %v", *bus, err)
 			}
 		}
 		statement = maps.Clone(statement)
