@@ -32,7 +32,7 @@ const version = "v2.30.0"
 
 // Run is the command
 //
-// \tgosec -sarif FILE MODULE...
+//	gosec -sarif FILE MODULE...
 //
 // and returns its exit code.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -84,7 +84,7 @@ func (a *analysis) describe(stdout io.Writer) bool {
 	if a.generated > 0 {
 		leftOut = fmt.Sprintf(", without %d generated files", a.generated)
 	}
-	fmt.Fprintf(stdout, "gosec %s: %d files, %d lines%s, %d rules: %d issues, %d suppressed with a reason, %d errors; %d of %d packages as before\n",
+	fmt.Fprintf(stdout, "gosec %s: %d files, %d lines%s, %d rules: %d issues, %d suppressed with a reason, %d errors; %d of %d packages unchanged\n",
 		version, a.metrics.NumFiles, a.metrics.NumLines, leftOut, a.rules, len(open), suppressed, len(a.errors), a.reused, a.packages)
 	return len(open) > 0 || len(a.errors) > 0
 }

@@ -50,9 +50,9 @@ type Result struct {
 	// Statements.
 	Moved        int      `json:"moved,omitempty"`
 	MovedCovered int      `json:"movedCovered,omitempty"`
-	Generated    []string `json:"generated,omitempty"`    // files that a generator wrote, left out
-	Flagged      []string `json:"flagged,omitempty"`      // files that became generated code by this change, counted all the same
-	TestSupport  []string `json:"testSupport,omitempty"`  // files in testdata that are in no profile and in no program, left out
+	Generated    []string `json:"generated,omitempty"`    // files that a generator wrote, which are left out
+	Flagged      []string `json:"flagged,omitempty"`      // files that became generated code with this change, which are still counted
+	TestSupport  []string `json:"testSupport,omitempty"`  // files in testdata that are in no profile and in no program, which are left out
 	Vendored     []string `json:"vendored,omitempty"`     // files of other modules, in vendor, left out: their tests are elsewhere
 	DeletedTests []string `json:"deletedTests,omitempty"` // file and function
 }
@@ -138,7 +138,7 @@ func isVendored(file string) bool {
 	return slices.Contains(strings.Split(path.Dir(file), "/"), "vendor")
 }
 
-// isTestSupport reports whether the go command leaves a file to the tests.
+// isTestSupport reports whether the go command uses a file only for tests.
 func isTestSupport(file string) bool {
 	return slices.Contains(strings.Split(path.Dir(file), "/"), "testdata")
 }

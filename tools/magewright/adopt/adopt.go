@@ -105,7 +105,7 @@ func Init(ctx context.Context, dir string, o Options, out io.Writer) error {
 	if info, err := os.Stat(filepath.Join(r.Dir, pinDir)); err == nil && !info.IsDir() {
 		return exit.Failed("give it another name, then run init again", "init: %s is a file, and what pins Magewright goes into a directory of that name", filepath.Join(r.Dir, pinDir))
 	}
-	// The buildspec says how mage is run.
+	// The buildspec has the command that runs mage.
 	mage, added, err := r.mage(ctx, dry)
 	if err != nil {
 		return err

@@ -166,7 +166,7 @@ func (l *looker) look() {
 		}
 		data, err := os.ReadFile("/proc/" + entry.Name() + "/stat") // it has ended meanwhile
 		if err != nil {
-			continue // it has ended since
+			continue // it has ended meanwhile
 		}
 		s, err := parseStat(string(data))
 		if err != nil {
