@@ -42,7 +42,8 @@ type Work struct {
 	Adopt func(project.Config, actioncache.Record) error
 }
 
-// [Work.Run] returns ErrNotKept if it has succeeded but its result must not be used again.
+// ErrNotKept is what [Work.Run] returns if it has succeeded but its result must not be used
+// again.
 var ErrNotKept = errors.New("the result is not kept")
 
 // Do runs the work, or takes its result from the cache and says so.
