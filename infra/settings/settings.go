@@ -44,9 +44,9 @@ type Settings struct {
 	// s3:BypassGovernanceRetention may delete it, which is the default, or "compliance", so
 	// that nobody may. The policy's parity then declares the difference from staging.
 	EvidenceLock string `json:"evidenceLock,omitempty"`
-	// ReviewTokenSecret is the name of the secret, in Secrets Manager of the
-	// pipeline's account, whose text is a token that may read reviews at GitHub or
-	// GitLab. Without one nobody can tell whether a release was reviewed.
+	// ReviewTokenSecret is the name of a secret in Secrets Manager of the pipeline's account.
+	// Its text is a token that may read reviews at GitHub or GitLab. Without one, it stays
+	// unknown whether a release was reviewed.
 	ReviewTokenSecret string `json:"reviewTokenSecret,omitempty"`
 	// The accounts and regions of the stacks. If one is empty, it is that of the credentials
 	// that deploy.

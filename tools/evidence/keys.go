@@ -14,7 +14,7 @@ var ErrWrongTime = errors.New("it is signed with a key that does not count at th
 // A TrustedKey is a key and the period in which its signatures count.
 type TrustedKey struct {
 	Key
-	From, Until time.Time // Until is the first moment at which it does not count; a zero time is no limit
+	From, Until time.Time // Until is the first moment at which it is no longer valid; a zero time means no limit
 	// Records says that it signs records only: evidence by which a release is decided is
 	// not believed if this key has signed it. The builds that run the candidate's own code
 	// may sign with such a key.

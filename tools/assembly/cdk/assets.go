@@ -114,8 +114,8 @@ type listing struct {
 // to the name.
 func assetList(dir, stack string) (listing, error) {
 	var listed listing
-	// A map, because Go's structs also take keys that are spelt in another way, and the CLI
-	// does not.
+	// This is a map because Go's structs accept keys in another spelling, and the CLI does
+	// not.
 	var assembly map[string]any
 	if err := readJSON(filepath.Join(dir, "manifest.json"), &assembly); err != nil {
 		return listed, err
@@ -152,7 +152,7 @@ func assetList(dir, stack string) (listing, error) {
 			of, _ := on["properties"].(map[string]any)
 			want := strings.TrimSuffix(listed.template, ".template.json") + ".assets.json"
 			if of["file"] != want {
-				return listed, fmt.Errorf("reading the cloud assembly: manifest.json has stack %s upload what %v lists, and not %s", stack, of["file"], want)
+				return listed, fmt.Errorf("reading the cloud assembly: manifest.json lets stack %s upload what %v lists, instead of %s", stack, of["file"], want)
 			}
 			listed.file = want
 		}

@@ -108,7 +108,7 @@ func TestAttackAnotherListOfAssets(t *testing.T) {
 		"none":                      {lists("s"), "s", ""},
 		"by the stack's name":       {lists("s"), "Shop", ""},
 		"by what it is shown as":    {lists("s"), "App/s", ""},
-		"another list":              {lists("t"), "Shop", "manifest.json has stack Shop upload what t.assets.json lists, and not s.assets.json"},
+		"another list":              {lists("t"), "Shop", "manifest.json lets stack Shop upload what t.assets.json lists, instead of s.assets.json"},
 		"another spelling":          {strings.Replace(lists("t"), `{"artifacts"`, `{"Artifacts":{},"artifacts"`, 1), "s", "manifest.json says artifacts twice of stack s, in two spellings"},
 		"a second list":             {strings.Replace(lists("s"), `{"artifacts":{`, `{"artifacts":{"t":{"type":"cdk:asset-manifest","properties":{"file":"t.assets.json"}},`, 1), "s", ""},
 		"a second list that counts": {strings.NewReplacer(`{"artifacts":{`, `{"artifacts":{"t":{"type":"cdk:asset-manifest","properties":{"file":"t.assets.json"}},`, `["s.assets"]`, `["s.assets","t"]`).Replace(lists("s")), "s", "upload what t.assets.json lists"},

@@ -125,8 +125,8 @@ func (l ledger) allowed(d deployment) bool {
 	})
 }
 
-// message is that of the commit. What git revert writes is in it for each commit that is
-// taken back, so that tools and DORA's figures see it.
+// message returns the message of the commit. For each commit that is taken back it has the
+// line that git revert writes, so that tools and DORA's figures recognise it.
 func message(commit, subject, stage string, good deployment, taken []change) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Redeploy %.12s: %s\n\nIt has the files of commit %s, which was deployed to\n%s on %s", commit, subject, commit, stage, good.FinishedOn.UTC().Format(time.RFC3339))
