@@ -126,7 +126,7 @@ func TestDependencyArrows(t *testing.T) {
 		for _, p := range packages(t, below) {
 			for _, dependency := range p.deps {
 				// What evidence is called, how it is signed and how it is shown is said in one place.
-				if dependency == project.Module+"/tools/evidence" || dependency == project.Module+"/tools/evidence/timeline" {
+				if slices.Contains([]string{project.Module + "/tools/evidence", project.Module + "/tools/evidence/timeline", project.Module + "/tools/project/agreed"}, dependency) {
 					continue
 				}
 				for _, prefix := range never {

@@ -143,7 +143,7 @@ func deliver(ctx context.Context, cfg project.Config, awsConfig aws.Config, name
 		f, before, err = shift(ctx, cfg, there, production, all, token, serve)
 	}
 	if err != nil {
-		explained := f.explain(ctx, awsConfig, before, err)
+		explained := f.explain(ctx, there, before, err)
 		if record.Stopped = f.takenBack(); record.Stopped != "" {
 			record.Stage, record.URL, record.FinishedOn = production.Name, before.FunctionURL, clock.System().Now().UTC()
 			if err := keep(ctx, awsConfig, names, signer, release, record); err != nil {

@@ -142,7 +142,7 @@ func TestAGoodVersionPasses(t *testing.T) {
 	if why := s.takenBack(); why != "" {
 		t.Errorf("it is recorded that %q", why)
 	}
-	if said := s.out.String(); !strings.Contains(said, "could have been missed") || strings.Contains(said, "\x1b") {
+	if said := s.out.String(); !strings.Contains(said, "could still be hidden") || strings.Contains(said, "\x1b") {
 		t.Errorf("it said %s", said)
 	}
 }
