@@ -289,13 +289,16 @@ func (f *follower) takenBack() string {
 
 // bad returns an error where the version that serves got all traffic although
 // it must not: what is wrong with it was seen too late, or AWS did not stop the
-// deployment.
+// deployment, or did not say how it does.
 func (f *follower) bad(serving string) error {
 	for _, w := range f.watches {
 		r := &w.record
 		if r.New == serving && r.Judgement != nil && (r.Judgement.Verdict == canary.Fail || strings.HasPrefix(r.Decision, toBeStopped)) {
 			return exit.Failed(readiness.Repoint(r.Function, r.Alias, r.Old),
 				"version %s serves production but should not: %v", r.New, r.Judgement)
+		}
+		if r.New == serving && w.unread != nil && !w.course.approved && (r.Judgement == nil || r.Judgement.Verdict != canary.Pass) {
+			return exit.Failed(readiness.Repoint(r.Function, r.Alias, r.Old), "version %s serves production, and was not judged: %w", r.New, w.unread)
 		}
 	}
 	return nil

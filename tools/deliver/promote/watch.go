@@ -37,6 +37,8 @@ type watch struct {
 	stopped bool
 	// compared says that the new version is made from the right package.
 	compared bool
+	// unread is why the metrics could not be read at the last look.
+	unread error
 }
 
 // newWatch begins to watch a deployment.
@@ -86,6 +88,7 @@ func (w *watch) look(ctx context.Context, info *types.DeploymentInfo, alias *lam
 		if done, unread = readMinutes(ctx, w.f.alarms, w.f.outputs, w.record.Start, w.record.Length, w.record.Old, w.record.New); unread == nil {
 			w.record.Minutes = done
 		}
+		w.unread = unread
 		w.record.Sent, w.record.Failed = w.traffic.Sent(), w.traffic.Failed()
 		if w.record.Length > 0 {
 			j := canary.Judge(canary.Sum(w.record.Minutes[w.record.New]), canary.Sum(w.record.Minutes[w.record.Old]), w.f.limits)
