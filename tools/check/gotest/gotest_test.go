@@ -72,7 +72,7 @@ func TestHalf(t *testing.T) { t.Run("four", func(t *testing.T) { t.Error("two wa
 		{
 			name:  "there may be nothing but tests",
 			files: map[string]string{"half_test.go": "package example\nimport \"testing\"\nfunc TestHalf(t *testing.T) {}\n"},
-			says:  []string{"1 passed, 0 failed, 0 skipped in 1 packages; there are no statements to cover"},
+			says:  []string{"1 passed, 0 failed, 0 skipped in 1 packages", "; there are no statements to cover"},
 		},
 		{
 			name:  "no tests at all prove nothing",
