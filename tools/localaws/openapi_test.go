@@ -123,7 +123,7 @@ func TestAPIsOfDocuments(t *testing.T) {
 		`{"swagger": "2.0", "paths": {"/a": {"get": {"x-amazon-apigateway-integration": {"type": "mock", "colour": "red"}}}}}`:                  "colour is not supported",
 		`{"swagger": "2.0", "paths": {"/a": {"get": {"x-amazon-apigateway-auth": {"type": "AWS_IAM"}}}}}`:                                       "x-amazon-apigateway-auth of type AWS_IAM is not supported",
 		`{"swagger": "2.0", "paths": {"/a": {"get": {"security": [{"a": []}, {"b": []}]}}}}`:                                                    "more than one requirement of security",
-		`{"swagger": "2.0", "securityDefinitions": {"z": {"x-amazon-apigateway-authorizer": {"type": "cognito_user_pools"}}}, "paths": {}}`:     "COGNITO_USER_POOLS is not supported",
+		`{"swagger": "2.0", "securityDefinitions": {"z": {"x-amazon-apigateway-authorizer": {"type": "cognito_user_pools"}}}, "paths": {}}`:     "ProviderARNs is required for an authorizer of type COGNITO_USER_POOLS",
 		`{"swagger": "2.0", "x-amazon-apigateway-request-validator": "none", "paths": {"/a": {"get": {}}}}`:                                     "Invalid request validator specified: none",
 		`{"swagger": "2.0", "paths": {"/a": {"get": {"responses": {"200": {}}, "x-amazon-apigateway-integration": {"type": "aws_proxy"}}}}}`:    "currently only supports Lambda function",
 		`{"swagger": "2.0", "securityDefinitions": {"z": {"type": "oauth2"}}, "paths": {"/a": {"get": {"security": [{"z": []}]}}}}`:             "The security scheme z is not supported",
@@ -177,14 +177,13 @@ Resources:
       Body:
         swagger: "2.0"
         x-amazon-apigateway-api-key-source: AUTHORIZER
-        securityDefinitions: {pool: {x-amazon-apigateway-authtype: cognito_user_pools}}
         paths: {/b: {get: {x-amazon-apigateway-integration: {type: aws_proxy, credentials: r, uri: !Ref Topic}}}, /a: {get: {x-amazon-apigateway-integration: {type: aws, uri: "arn:aws:apigateway:us-east-1:kinesis:action/PutRecord"}}}}
   Topic: {Type: AWS::SNS::Topic}
   Http: {Type: AWS::ApiGatewayV2::Api, Properties: {Body: {openapi: 3.1.0}}}
 `)
 	for _, want := range []string{
 		"Mode merge of AWS::ApiGateway::RestApi", "the parameter basepath of AWS::ApiGateway::RestApi", "DisableExecuteApiEndpoint of AWS::ApiGateway::RestApi",
-		"the authorizer pool of AWS::ApiGateway::RestApi, which asks Cognito", "integrations with kinesis of AWS::ApiGateway::RestApi",
+		"integrations with kinesis of AWS::ApiGateway::RestApi",
 		"Body of AWS::ApiGatewayV2::Api: OpenAPI 3.1.0 is not supported",
 		"the API key source AUTHORIZER of AWS::ApiGateway::RestApi", "credentials of an integration with a function of AWS::ApiGateway::RestApi",
 	} {

@@ -89,7 +89,7 @@ func TestRefusals(t *testing.T) {
 		{resource(&f.root, "a/b"), "Resource's path part only allow"},
 		{resource(name, "a"), "Invalid Resource identifier specified"},
 		{put(func(in *awsapi.PutMethodInput) { in.HttpMethod = aws.String("FETCH") }), "Invalid HttpMethod specified"},
-		{put(func(in *awsapi.PutMethodInput) { in.AuthorizationType = aws.String("COGNITO_USER_POOLS") }), "The authorization type COGNITO_USER_POOLS is not supported by the embedded AWS"},
+		{put(func(in *awsapi.PutMethodInput) { in.AuthorizationType = aws.String("COGNITO_USER_POOLS") }), "Setting the authorization type to CUSTOM or COGNITO_USER_POOLS requires a valid authorizer."},
 		{put(func(in *awsapi.PutMethodInput) { in.AuthorizationType = aws.String("CUSTOM") }), "Invalid authorizer ID specified"},
 		{put(func(in *awsapi.PutMethodInput) { in.RequestValidatorId = name }), "Invalid Request Validator identifier"},
 		{put(func(in *awsapi.PutMethodInput) { in.RequestModels = map[string]string{"application/json": "None"} }), "Invalid model identifier specified: None"},
@@ -101,7 +101,7 @@ func TestRefusals(t *testing.T) {
 		{integrate(func(in *awsapi.PutIntegrationInput) {
 			in.Uri, in.Credentials = aws.String("arn:aws:apigateway:us-east-1:sqs:path/q"), aws.String("arn:aws:iam::*:user/*")
 		}), "The caller's credentials (arn:aws:iam::*:user/*) is not supported"},
-		{integrate(func(in *awsapi.PutIntegrationInput) { in.Credentials = aws.String(roleARN) }), "Credentials of an integration with a function is not supported"},
+		{integrate(func(in *awsapi.PutIntegrationInput) { in.Credentials = aws.String(roleARN) }), "Credentials of an integration with a function, other than the caller's, is not supported"},
 		{integrate(func(in *awsapi.PutIntegrationInput) {
 			in.RequestTemplates = map[string]string{"application/json": "#if($a)#end"}
 		}), "The mapping template for application/json is not supported by the embedded AWS: it has the directive #if"},
@@ -112,7 +112,7 @@ func TestRefusals(t *testing.T) {
 		{integrate(func(in *awsapi.PutIntegrationInput) {
 			in.Type, in.RequestParameters = types.IntegrationTypeMock, map[string]string{"integration.request.header.A": "method.request.body"}
 		}), "Invalid mapping expression specified"},
-		{authorize(func(in *awsapi.CreateAuthorizerInput) { in.Type = types.AuthorizerTypeCognitoUserPools }), "An authorizer of type COGNITO_USER_POOLS is not supported"},
+		{authorize(func(in *awsapi.CreateAuthorizerInput) { in.Type = types.AuthorizerTypeCognitoUserPools }), "ProviderARNs is required for an authorizer of type COGNITO_USER_POOLS"},
 		{authorize(func(in *awsapi.CreateAuthorizerInput) { in.AuthorizerCredentials = aws.String(roleARN) }), "AuthorizerCredentials is not supported by the embedded AWS"},
 		{authorize(func(in *awsapi.CreateAuthorizerInput) { in.IdentitySource = aws.String("Authorization") }), "Invalid identity source specified: Authorization"},
 		{authorize(func(in *awsapi.CreateAuthorizerInput) { in.AuthorizerResultTtlInSeconds = aws.Int32(3601) }), "Authorizer result TTL must be between"},

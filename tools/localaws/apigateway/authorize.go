@@ -102,9 +102,17 @@ func (x *exchange) authorize() error {
 		x.caller = caller
 	case "CUSTOM":
 		return x.method.authorizer.decide(x)
+	case cognito:
+		if s := x.method.authorizer.sources[0]; s.value(x) == "" {
+			return refused("UNAUTHORIZED", "the identity source "+s.name+" is missing")
+		}
+		return refused("AUTHORIZER_CONFIGURATION_ERROR", "the embedded AWS does not run Cognito, so that it can't verify the token")
 	}
 	return nil
 }
+
+// cognito is the authorization type of methods that need a token of Cognito.
+const cognito = "COGNITO_USER_POOLS"
 
 // decide asks the function of the authorizer, unless it has answered for this
 // identity before.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/magewright/magewright/tools/localaws/apigateway/mapping"
 	"github.com/magewright/magewright/tools/localaws/executeapi"
+	"github.com/magewright/magewright/tools/localaws/executeapi/openapi"
 )
 
 const jsonType = "application/json"
@@ -66,16 +67,15 @@ func (a *api) checkMethod(m *types.Method) error {
 		if aws.ToString(m.AuthorizerId) != "" {
 			return invalid("An authorizer can't be used with the authorization type %s", kind)
 		}
-	case "CUSTOM":
-		if a.authorizers[aws.ToString(m.AuthorizerId)] == nil {
+	case "CUSTOM", cognito:
+		z := a.authorizers[aws.ToString(m.AuthorizerId)]
+		if z == nil || (z.Type == types.AuthorizerTypeCognitoUserPools) != (kind == cognito) {
 			return invalid("Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS requires a valid authorizer.")
 		}
-	case "COGNITO_USER_POOLS":
-		return unsupported("The authorization type COGNITO_USER_POOLS")
 	default:
 		return invalid("Invalid authorization type specified. Valid options are NONE, AWS_IAM, CUSTOM, COGNITO_USER_POOLS")
 	}
-	if len(m.AuthorizationScopes) > 0 {
+	if len(m.AuthorizationScopes) > 0 && kind != cognito {
 		return unsupported("AuthorizationScopes")
 	}
 	for name := range m.RequestParameters {
@@ -288,8 +288,8 @@ func (s *Service) checkCalled(i *types.Integration) error {
 		return invalid("Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations. The embedded AWS supports functions: %s", uri)
 	case !isFunction:
 		return s.checkTarget(i)
-	case aws.ToString(i.Credentials) != "":
-		return unsupported("Credentials of an integration with a function")
+	case aws.ToString(i.Credentials) != "" && *i.Credentials != openapi.CallerCredentials:
+		return unsupported("Credentials of an integration with a function, other than the caller's,")
 	case i.Type == types.IntegrationTypeAws && len(i.RequestParameters) > 0:
 		return unsupported("RequestParameters of an integration with a function")
 	}

@@ -158,11 +158,8 @@ func (i *importer) schemes() error {
 			return invalid("Invalid authorizer %s: %s", name, err.Error())
 		}
 		in.RestApiId, in.Name, in.Type = i.id, &name, types.AuthorizerType(kind)
-		if in.IdentitySource == nil && kind == "TOKEN" {
+		if in.IdentitySource == nil && (kind == "TOKEN" || kind == cognito) {
 			in.IdentitySource = aws.String("method.request.header." + openapi.Text(scheme["name"]))
-		}
-		if kind == "COGNITO_USER_POOLS" {
-			return unsupported("An authorizer of type COGNITO_USER_POOLS")
 		}
 		out, err := i.service.CreateAuthorizer(i.ctx, in)
 		if err != nil {
@@ -206,7 +203,7 @@ func (i *importer) methods() error {
 }
 
 func (i *importer) method(o openapi.Operation, id *string) error {
-	in := &awsapi.PutMethodInput{RestApiId: i.id, ResourceId: id, HttpMethod: &o.Method, AuthorizationType: aws.String("NONE"), AuthorizationScopes: o.Scopes}
+	in := &awsapi.PutMethodInput{RestApiId: i.id, ResourceId: id, HttpMethod: &o.Method, AuthorizationType: aws.String("NONE"), AuthorizationScopes: o.Scopes, ApiKeyRequired: o.APIKey}
 	if o.Security != "" {
 		scheme, ok := i.document.Schemes[o.Security]
 		switch {
@@ -214,10 +211,11 @@ func (i *importer) method(o openapi.Operation, id *string) error {
 			return invalid("Security scheme %s of %s %s is not defined", o.Security, o.Method, o.Path)
 		case i.authorizers[o.Security] != nil:
 			in.AuthorizationType, in.AuthorizerId = aws.String("CUSTOM"), i.authorizers[o.Security]
+			if openapi.Text(openapi.Object(scheme["x-amazon-apigateway-authorizer"])["type"]) == "cognito_user_pools" {
+				in.AuthorizationType = aws.String(cognito)
+			}
 		case openapi.Text(scheme["x-amazon-apigateway-authtype"]) == "awsSigv4":
 			in.AuthorizationType = aws.String("AWS_IAM")
-		case openapi.Text(scheme["type"]) == "apiKey" && strings.EqualFold(openapi.Text(scheme["name"]), "x-api-key"):
-			in.ApiKeyRequired = true
 		default:
 			return unsupported("The security scheme " + o.Security)
 		}

@@ -309,6 +309,19 @@ func (s *Service) DeleteGatewayResponse(_ context.Context, in *awsapi.DeleteGate
 	})
 }
 
+// checkUserPools checks an authorizer that asks Cognito. The embedded AWS has no Cognito:
+// who calls a method with such an authorizer is told so.
+func checkUserPools(z *types.Authorizer) error {
+	if len(z.ProviderARNs) == 0 {
+		return invalid("ProviderARNs is required for an authorizer of type COGNITO_USER_POOLS")
+	}
+	if z.IdentitySource == nil {
+		z.IdentitySource = aws.String("method.request.header.Authorization")
+	}
+	_, err := parseSources(*z.IdentitySource)
+	return err
+}
+
 // checkAuthorizer checks an authorizer that is about to be part of an API, and sets
 // its defaults.
 func checkAuthorizer(z *types.Authorizer) error {
@@ -318,7 +331,7 @@ func checkAuthorizer(z *types.Authorizer) error {
 	switch z.Type {
 	case types.AuthorizerTypeToken, types.AuthorizerTypeRequest:
 	case types.AuthorizerTypeCognitoUserPools:
-		return unsupported("An authorizer of type COGNITO_USER_POOLS")
+		return checkUserPools(z)
 	default:
 		return invalid("Invalid authorizer type specified: %s", z.Type)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/apigateway/mapping"
 	"github.com/magewright/magewright/tools/localaws/apigateway/schema"
 	"github.com/magewright/magewright/tools/localaws/executeapi"
+	"github.com/magewright/magewright/tools/localaws/executeapi/openapi"
 	"github.com/magewright/magewright/tools/localaws/payload"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
@@ -264,7 +265,14 @@ func (x *exchange) invoke(event any) ([]byte, error) {
 	i := x.method.MethodIntegration
 	function, _ := executeapi.Function(*i.Uri)
 	began := g.Wall.Now()
-	answer, err := g.Invoke(function, x.methodARN(x.resource.path.Text), x.trace, event, time.Duration(i.TimeoutInMillis)*time.Millisecond)
+	var caller *principal.Principal
+	if aws.ToString(i.Credentials) == openapi.CallerCredentials {
+		if x.caller.ARN == "" {
+			return nil, errors.New("the integration uses the caller's credentials, and the method is not authorized by AWS_IAM")
+		}
+		caller = &x.caller
+	}
+	answer, err := g.InvokeAs(caller, function, x.methodARN(x.resource.path.Text), x.trace, event, time.Duration(i.TimeoutInMillis)*time.Millisecond)
 	x.integration = g.Wall.Now().Sub(began)
 	return answer, err
 }

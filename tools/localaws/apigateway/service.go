@@ -7,7 +7,8 @@
 //
 // What is not supported is refused by name: private APIs, resource policies, custom
 // domain names, integrations with HTTP services, caches, canaries, execution logs
-// with the data of requests, tracing, client certificates and Cognito authorizers.
+// with the data of requests, tracing and client certificates. Authorizers that ask
+// Cognito are recorded: a call that one of them would decide on fails.
 //
 // See https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-rest-api.html.
 package apigateway

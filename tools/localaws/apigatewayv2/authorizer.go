@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2/types"
 
 	"github.com/magewright/magewright/tools/localaws/executeapi"
+	"github.com/magewright/magewright/tools/localaws/executeapi/openapi"
 	"github.com/magewright/magewright/tools/localaws/iam/policy"
 	"github.com/magewright/magewright/tools/localaws/payload"
 )
@@ -78,7 +79,8 @@ func (s *Service) checkAuthorizer(z *types.Authorizer) error {
 		if err := refuse(z, "AuthorizerUri", "AuthorizerPayloadFormatVersion", "EnableSimpleResponses", "AuthorizerResultTtlInSeconds"); err != nil {
 			return err
 		}
-		if _, err := s.documentOf(*z.JwtConfiguration.Issuer); err != nil {
+		// The embedded AWS does not run Cognito. A token of its user pools is refused.
+		if _, err := s.documentOf(*z.JwtConfiguration.Issuer); err != nil && !openapi.CognitoIssuer(*z.JwtConfiguration.Issuer) {
 			return invalid("Invalid issuer: %s", err.Error())
 		}
 		return nil

@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/magewright/magewright/tools/localaws/executeapi/openapi"
 	"github.com/magewright/magewright/tools/localaws/loopback"
 	"github.com/magewright/magewright/tools/localaws/payload"
 )
@@ -249,6 +250,9 @@ func (s *Service) documentOf(address string) (document, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return document{}, fmt.Errorf("%s is not a URL", address)
+	}
+	if openapi.CognitoIssuer(address) {
+		return document{}, errors.New("the embedded AWS does not run Cognito, so that it can't verify the token")
 	}
 	host, path := u.Host, strings.TrimPrefix(u.Path, "/")
 	if endpoint, err := url.Parse(s.account.Endpoint); err == nil && host == endpoint.Host {

@@ -159,6 +159,9 @@ func (a *api) loadRoute(d *openapi.Document, o openapi.Operation, authorizers ma
 		key = defaultKey
 	}
 	in := &awsapi.CreateRouteInput{RouteKey: &key, AuthorizationScopes: o.Scopes}
+	if o.APIKey {
+		return invalid("HTTP APIs have no API keys: %s", key)
+	}
 	if o.Security != "" {
 		id, ok := authorizers[o.Security]
 		switch {

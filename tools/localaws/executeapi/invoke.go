@@ -57,7 +57,13 @@ func Function(uri string) (string, bool) {
 // whose ARN the function's policy must allow. The function has limit to answer.
 // trace is the X-Ray header of the request.
 func (g *Gateway) Invoke(function, source, trace string, event any, limit time.Duration) ([]byte, error) {
-	if !g.deps.Functions.Permits(function, servicePrincipal, source) {
+	return g.InvokeAs(nil, function, source, trace, event, limit)
+}
+
+// InvokeAs is Invoke with the permissions of a caller, who must be allowed to invoke the
+// function. If caller is nil, the function's policy must allow it instead.
+func (g *Gateway) InvokeAs(caller *principal.Principal, function, source, trace string, event any, limit time.Duration) ([]byte, error) {
+	if caller == nil && !g.deps.Functions.Permits(function, servicePrincipal, source) {
 		return nil, ErrDenied
 	}
 	payload, err := json.Marshal(event)
@@ -72,6 +78,9 @@ func (g *Gateway) Invoke(function, source, trace string, event any, limit time.D
 	// Like on AWS, the function runs to its end even if nobody waits for it.
 	go func() {
 		ctx := principal.ServiceFor(g.life, servicePrincipal, g.Account.ID, source)
+		if caller != nil {
+			ctx = principal.NewContext(g.life, *caller)
+		}
 		ctx = call.NewContext(ctx, call.Call{Trace: trace})
 		out, err := g.deps.Functions.Invoke(ctx, &awslambda.InvokeInput{FunctionName: &function, Payload: payload})
 		answered <- answer{out, err}

@@ -38,6 +38,10 @@ type Type struct {
 	// or returns "", if the resource is made.
 	Instead func(logicalID string) string
 
+	// Partly says what of a resource the embedded AWS does not run. It is nil, or returns
+	// "", if it runs everything.
+	Partly func(properties map[string]any) string
+
 	// Open is set if a resource may have any property.
 	Open bool
 
@@ -156,6 +160,11 @@ func (t Type) NotRehearsed(logicalID string, properties map[string]any) string {
 	}
 	if t.Recorded {
 		return NotRehearsed + "the embedded AWS records " + t.Name + " and does not run it"
+	}
+	if t.Partly != nil {
+		if why := t.Partly(properties); why != "" {
+			return NotRehearsed + why
+		}
 	}
 	var kept []string
 	for _, name := range t.Kept {

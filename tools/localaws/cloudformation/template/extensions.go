@@ -81,7 +81,7 @@ func (t *Template) Expand(s *Scope) (*Template, error) {
 		}
 	}
 	if t.isServerless() {
-		if sections, err = expandServerless(sections); err != nil {
+		if sections, err = expandServerless(sections, s.known()); err != nil {
 			return nil, err
 		}
 	}
@@ -95,6 +95,20 @@ func (t *Template) Expand(s *Scope) (*Template, error) {
 		return nil, err
 	}
 	return expanded, expanded.check()
+}
+
+// known returns the values that SAM knows: the parameters, the partition and the region.
+func (s *Scope) known() map[string]any {
+	all := maps.Clone(s.Parameters)
+	if all == nil {
+		all = map[string]any{}
+	}
+	for _, name := range []string{"AWS::Partition", "AWS::Region"} {
+		if v, ok := s.Pseudo[name]; ok {
+			all[name] = v
+		}
+	}
+	return all
 }
 
 // extend applies the language extensions and returns the sections.

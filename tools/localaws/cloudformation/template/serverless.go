@@ -15,8 +15,6 @@ import (
 // AWS::Serverless::* into those that they stand for, with the logical ids that AWS
 // documents.
 //
-// An API without a DefinitionBody has a resource for each route here, where AWS writes an
-// OpenAPI document.
 // See https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources.html.
 const Serverless = "AWS::Serverless-2016-10-31"
 
@@ -25,20 +23,23 @@ const serverlessType = "AWS::Serverless::"
 // A serverless expansion makes the resources of one template.
 type serverless struct {
 	globals map[string]any
-	given   map[string]any            // the resources of the template
-	made    map[string]any            // those of the result
-	apis    map[string]map[string]any // by logical id: the routes, "METHOD /path" -> function
-	aliases map[string]string         // what Ref of FUNCTION.Alias and the like means
+	given   map[string]any             // the resources of the template
+	made    map[string]any             // those of the result
+	apis    map[string]*apiDescription // by logical id
+	aliases map[string]string          // what Ref of FUNCTION.Alias and the like means
 	wrong   []string
+
+	parameters map[string]any // the values of the template's parameters
+	conditions map[string]any // those that are new
 }
 
 // expandServerless applies the transform to the sections of a template.
-func expandServerless(sections map[string]any) (map[string]any, error) {
+func expandServerless(sections, parameters map[string]any) (map[string]any, error) {
 	given, _ := sections["Resources"].(map[string]any)
 	globals, _ := sections["Globals"].(map[string]any)
-	s := &serverless{globals: globals, given: given, made: map[string]any{}, apis: map[string]map[string]any{}, aliases: map[string]string{}}
+	s := &serverless{globals: globals, given: given, made: map[string]any{}, apis: map[string]*apiDescription{}, aliases: map[string]string{}, parameters: parameters, conditions: map[string]any{}}
 	for _, name := range sortedKeys(globals) {
-		if !slices.Contains([]string{"Function", "Api", "HttpApi", "SimpleTable", "StateMachine"}, name) {
+		if !slices.Contains([]string{"Function", "Api", "HttpApi", "LayerVersion", "SimpleTable", "StateMachine"}, name) {
 			s.wrong = append(s.wrong, "'Globals' section is invalid: "+name+" is not supported")
 		}
 	}
@@ -56,8 +57,9 @@ func expandServerless(sections map[string]any) (map[string]any, error) {
 		}
 	}
 	for _, id := range sortedKeys(s.apis) {
-		s.routes(id)
+		s.describe(id)
 	}
+	s.connectors()
 	if len(s.wrong) > 0 {
 		return nil, errorf("Transform %s failed with: Invalid Serverless Application Specification document. Number of errors found: %d. %s", Serverless, len(s.wrong), strings.Join(s.wrong, " "))
 	}
@@ -65,6 +67,11 @@ func expandServerless(sections map[string]any) (map[string]any, error) {
 	delete(expanded, "Globals")
 	delete(expanded, "Transform")
 	expanded["Resources"] = s.made
+	if len(s.conditions) > 0 {
+		given, _ := sections["Conditions"].(map[string]any)
+		maps.Copy(s.conditions, given)
+		expanded["Conditions"] = s.conditions
+	}
 	for name, v := range expanded {
 		expanded[name] = s.refer(v)
 	}
@@ -73,6 +80,53 @@ func expandServerless(sections map[string]any) (map[string]any, error) {
 
 func (s *serverless) invalid(id, format string, args ...any) {
 	s.wrong = append(s.wrong, "Resource with id ["+id+"] is invalid. "+fmt.Sprintf(format, args...)+".")
+}
+
+// resolved replaces references to parameters by their values.
+func (s *serverless) resolved(v any) any {
+	switch v := v.(type) {
+	case []any:
+		list := make([]any, len(v))
+		for i, e := range v {
+			list[i] = s.resolved(e)
+		}
+		return list
+	case map[string]any:
+		if name, ok := v["Ref"].(string); ok && len(v) == 1 {
+			if text, isText := s.parameters[name].(string); isText {
+				return plainScalar(text)
+			}
+		}
+		if text, ok := v["Fn::Sub"].(string); ok && len(v) == 1 {
+			var b strings.Builder
+			for _, p := range subParts(text) {
+				value, known := s.parameters[p.name].(string)
+				switch {
+				case p.name == "":
+					b.WriteString(p.literal)
+				case known:
+					b.WriteString(value)
+				default:
+					b.WriteString("${" + p.name + "}")
+				}
+			}
+			return sub1(b.String(), nil)
+		}
+		m := make(map[string]any, len(v))
+		for name, e := range v {
+			m[name] = s.resolved(e)
+		}
+		return m
+	}
+	return v
+}
+
+// plainScalar returns a parameter's text as a template would have it.
+func plainScalar(text string) any {
+	if text == "true" || text == "false" {
+		return text == "true"
+	}
+	return text
 }
 
 // refer replaces references to properties that only the transform knows.
@@ -156,10 +210,16 @@ func (s *serverless) resource(id, kind string, r map[string]any) {
 		s.function(id, r, properties)
 	case "SimpleTable":
 		s.simpleTable(id, r, properties)
-	case "Api":
-		s.restAPI(id, r, properties)
-	case "HttpApi":
-		s.httpAPI(id, r, properties)
+	case "Api", "HttpApi":
+		s.api(id)
+	case "LayerVersion":
+		s.layer(id, r, properties)
+	case "Application":
+		s.application(id, r, properties)
+	case "StateMachine":
+		s.stateMachine(id, r, properties)
+	case "Connector":
+		// It needs what the others are made of.
 	default:
 		s.invalid(id, "The embedded AWS does not support %s%s", serverlessType, kind)
 	}
@@ -336,9 +396,20 @@ func (s *serverless) role(id string, r, p, f, events map[string]any) {
 			arns = append(arns, managed(needed[typ]))
 		}
 	}
-	role := map[string]any{"Tags": []any{map[string]any{"Key": "lambda:createdBy", "Value": "SAM"}}}
+	role := s.roleWith(id, r, p, "lambda.amazonaws.com", "lambda:createdBy", arns)
+	if queue, ok := p["DeadLetterQueue"].(map[string]any); ok {
+		action := map[any]string{"SQS": "sqs:SendMessage", "SNS": "sns:Publish"}[queue["Type"]]
+		inline, _ := role["Policies"].([]any)
+		role["Policies"] = append(inline, map[string]any{"PolicyName": "DeadLetterQueuePolicy", "PolicyDocument": allow(queue["TargetArn"], action)})
+	}
+}
+
+// roleWith makes the role of a resource, for a service that acts for it, and returns its
+// properties.
+func (s *serverless) roleWith(id string, r, p map[string]any, service, createdBy string, arns []any) map[string]any {
+	role := map[string]any{"Tags": []any{map[string]any{"Key": createdBy, "Value": "SAM"}}}
 	trust := map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
-		"Effect": "Allow", "Action": []any{"sts:AssumeRole"}, "Principal": map[string]any{"Service": []any{"lambda.amazonaws.com"}},
+		"Effect": "Allow", "Action": []any{"sts:AssumeRole"}, "Principal": map[string]any{"Service": []any{service}},
 	}}}
 	role["AssumeRolePolicyDocument"] = trust
 	take(p, role, "PermissionsBoundary", "AssumeRolePolicyDocument")
@@ -378,15 +449,12 @@ func (s *serverless) role(id string, r, p, f, events map[string]any) {
 		}
 		inline = append(inline, map[string]any{"PolicyName": fmt.Sprintf("%sRolePolicy%d", id, i), "PolicyDocument": document})
 	}
-	if queue, ok := p["DeadLetterQueue"].(map[string]any); ok {
-		action := map[any]string{"SQS": "sqs:SendMessage", "SNS": "sns:Publish"}[queue["Type"]]
-		inline = append(inline, map[string]any{"PolicyName": "DeadLetterQueuePolicy", "PolicyDocument": allow(queue["TargetArn"], action)})
-	}
 	role["ManagedPolicyArns"] = arns
 	if len(inline) > 0 {
 		role["Policies"] = inline
 	}
 	s.make(id+"Role", "AWS::IAM::Role", r, role, false)
+	return role
 }
 
 // allow returns a policy of one statement.
@@ -521,6 +589,9 @@ func (s *serverless) url(id string, r, p map[string]any) {
 	}
 	if u["AuthType"] == "NONE" {
 		s.make(id+"UrlPublicPermissions", "AWS::Lambda::Permission", r, permission, false)
+		s.make(id+"URLInvokeAllowPublicAccess", "AWS::Lambda::Permission", r, map[string]any{
+			"Action": "lambda:InvokeFunction", "FunctionName": permission["FunctionName"], "Principal": "*", "InvokedViaFunctionUrl": true,
+		}, false)
 	}
 	s.left(id, "FunctionUrlConfig", config)
 }

@@ -509,7 +509,7 @@ func restAuthorizer(d Deps) definition {
 		Type: resource.Type{
 			Name: "AWS::ApiGateway::Authorizer",
 			Properties: []string{
-				"AuthType", "AuthorizerResultTtlInSeconds", "AuthorizerUri", "IdentitySource", "IdentityValidationExpression", "Name", "RestApiId", "Type",
+				"AuthType", "AuthorizerResultTtlInSeconds", "AuthorizerUri", "IdentitySource", "IdentityValidationExpression", "Name", "ProviderARNs", "RestApiId", "Type",
 			},
 			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 				in := &awsapigateway.CreateAuthorizerInput{}
@@ -523,6 +523,9 @@ func restAuthorizer(d Deps) definition {
 				return partResult("AuthorizerId", out.Id), nil
 			},
 			Update: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+				if changed(r, "ProviderARNs") {
+					return nil, failure(r, "NotUpdatable", "The embedded AWS can't change ProviderARNs of authorizer %s.", r.PhysicalID)
+				}
 				operations := patchOf(r, paths)
 				if changed(r, "AuthorizerResultTtlInSeconds") {
 					ttl := stringOf(r.Properties, "AuthorizerResultTtlInSeconds")

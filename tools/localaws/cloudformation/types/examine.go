@@ -101,9 +101,6 @@ func unimportable(typ string, p map[string]any, known ...string) []string {
 		refused = append(refused, "the embedded AWS does not support the API key source AUTHORIZER of "+typ)
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Schemes)) {
-		if openapi.Text(d.Schemes[name]["x-amazon-apigateway-authtype"]) == "cognito_user_pools" {
-			refused = append(refused, "the embedded AWS does not support the authorizer "+name+" of "+typ+", which asks Cognito")
-		}
 		if openapi.Object(d.Schemes[name]["x-amazon-apigateway-authorizer"])["authorizerCredentials"] != nil {
 			refused = append(refused, "the embedded AWS does not support credentials of the authorizer "+name+" of "+typ)
 		}
@@ -117,7 +114,7 @@ func unimportable(typ string, p map[string]any, known ...string) []string {
 		integration["IntegrationResponses"] = responses
 		refused = append(refused, notIntegrated(typ, integration)...)
 		// The URI may not be known yet, but such an integration always has a function.
-		if o.Integration["credentials"] != nil && integration["Type"] == "AWS_PROXY" {
+		if c := o.Integration["credentials"]; c != nil && c != openapi.CallerCredentials && integration["Type"] == "AWS_PROXY" {
 			refused = append(refused, "the embedded AWS does not support credentials of an integration with a function of "+typ)
 		}
 	}

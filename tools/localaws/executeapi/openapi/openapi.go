@@ -37,8 +37,9 @@ type Operation struct {
 	Method string // upper case; ANY
 	// Integration is nil if there is none.
 	Integration map[string]any
-	// Security names the scheme, or is "".
+	// Security names the scheme, or is "". APIKey is set if a key is required, too.
 	Security   string
+	APIKey     bool
 	Scopes     []string
 	Parameters []map[string]any
 	Body       map[string]any // the schema of each media type
@@ -54,6 +55,14 @@ var (
 )
 
 const extension = "x-amazon-apigateway-"
+
+// CallerCredentials is what an integration has as its credentials if they are those of
+// whoever calls.
+// See https://docs.aws.amazon.com/apigateway/latest/api/API_PutIntegration.html.
+const CallerCredentials = "arn:aws:iam::*:user/*"
+
+// CognitoIssuer reports whether the tokens of an issuer are those of a user pool.
+func CognitoIssuer(issuer string) bool { return strings.HasPrefix(issuer, "https://cognito-idp.") }
 
 // anyMethod stands for all methods.
 const anyMethod = extension + "any-method"
@@ -108,7 +117,7 @@ func Parse(text []byte, known ...string) (*Document, error) {
 				}
 				continue
 			}
-			o, err := operation(root, item, object(item[method]))
+			o, err := operation(d, root, item, object(item[method]))
 			if err != nil {
 				return nil, fmt.Errorf("%s %s: %w", method, path, err)
 			}
@@ -122,7 +131,7 @@ func Parse(text []byte, known ...string) (*Document, error) {
 	return d, nil
 }
 
-func operation(root, item, from map[string]any) (Operation, error) {
+func operation(d *Document, root, item, from map[string]any) (Operation, error) {
 	o := Operation{Responses: object(from["responses"]), Validator: scalar(root[extension+"request-validator"]), Body: map[string]any{}}
 	for name, v := range from {
 		switch name {
@@ -145,13 +154,14 @@ func operation(root, item, from map[string]any) (Operation, error) {
 	if !ok {
 		security, _ = root["security"].([]any)
 	}
-	if len(security) > 1 {
-		return o, errors.New("more than one requirement of security is not supported")
-	}
 	for _, requirement := range security {
 		for name, scopes := range object(requirement) {
+			if isAPIKey(d.Schemes[name]) {
+				o.APIKey = true
+				continue
+			}
 			if o.Security != "" {
-				return o, errors.New("a requirement of several schemes is not supported")
+				return o, errors.New("more than one requirement of security is not supported, except for an API key")
 			}
 			o.Security = name
 			for _, scope := range list(scopes) {
@@ -179,6 +189,11 @@ func operation(root, item, from map[string]any) (Operation, error) {
 		o.Body[kind] = object(content)["schema"]
 	}
 	return o, nil
+}
+
+// isAPIKey reports whether a scheme asks for a key of API Gateway's.
+func isAPIKey(scheme map[string]any) bool {
+	return scalar(scheme["type"]) == "apiKey" && strings.EqualFold(scalar(scheme["name"]), "x-api-key") && scheme[extension+"authtype"] == nil && scheme[extension+"authorizer"] == nil
 }
 
 // Into reads the members of an object, spelt as in the document, into a struct of the

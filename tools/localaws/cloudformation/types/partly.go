@@ -1,0 +1,51 @@
+package types
+
+import (
+	"strings"
+
+	"github.com/magewright/magewright/tools/localaws/executeapi/openapi"
+)
+
+const noCognito = "the embedded AWS does not run Cognito, so that calls which need one of its tokens fail"
+
+// partly says, by type, what of a resource the embedded AWS does not run.
+var partly = map[string]func(properties map[string]any) string{
+	"AWS::ApiGateway::Authorizer": func(p map[string]any) string {
+		if p["Type"] == "COGNITO_USER_POOLS" {
+			return noCognito
+		}
+		return ""
+	},
+	"AWS::ApiGateway::RestApi": func(p map[string]any) string { return cognitoIn(p["Body"]) },
+	"AWS::ApiGatewayV2::Api":   func(p map[string]any) string { return cognitoIn(p["Body"]) },
+	"AWS::ApiGatewayV2::Authorizer": func(p map[string]any) string {
+		return cognitoIn(p["JwtConfiguration"])
+	},
+}
+
+// cognitoIn says whether a document has an authorizer that needs Cognito.
+func cognitoIn(v any) string {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			if why := cognitoIn(e); why != "" {
+				return why
+			}
+		}
+	case map[string]any:
+		issuer, _ := v["issuer"].(string)
+		if spelt, ok := v["Issuer"].(string); ok {
+			issuer = spelt
+		}
+		kind, _ := v["type"].(string)
+		if openapi.CognitoIssuer(issuer) || strings.EqualFold(kind, "cognito_user_pools") {
+			return noCognito
+		}
+		for _, e := range v {
+			if why := cognitoIn(e); why != "" {
+				return why
+			}
+		}
+	}
+	return ""
+}
