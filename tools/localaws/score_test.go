@@ -198,6 +198,10 @@ func withCode(root *yaml.Node) {
 			}
 		case "AWS::Serverless::LayerVersion":
 			setMember(p, "ContentUri", uri)
+		case "AWS::Serverless::StateMachine":
+			if member(p, "DefinitionUri") != nil {
+				setMember(p, "DefinitionUri", uri)
+			}
 		}
 	})
 	if f := member(member(root, "Globals"), "Function"); member(f, "CodeUri") != nil {
@@ -243,6 +247,8 @@ func guess(name, typ string) string {
 		return "/corpus/" + name
 	case strings.Contains(lower, "email"):
 		return "a@example.com"
+	case strings.Contains(lower, "account"):
+		return "123456789012"
 	case strings.Contains(lower, "arn"):
 		return "arn:aws:iam::000000000000:role/corpus"
 	case strings.Contains(lower, "domain"):
@@ -499,5 +505,5 @@ func refusal(err error) (state string, reasons, recorded []string) {
 	if len(reasons) > 0 {
 		return isRefused, reasons, nil
 	}
-	return isRefused, []string{message[:min(len(message), 160)]}, nil
+	return isRefused, []string{message[:min(len(message), 600)]}, nil
 }

@@ -103,6 +103,23 @@ Resources:
 			"NOT REHEARSED", types.StackStatusCreateComplete},
 		"nested": {"Resources: {A: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: !Sub 'https://nested.s3.${AWS::Region}.${AWS::URLSuffix}/child', Parameters: {Name: !GetAtt T.TopicName}}}, T: {Type: AWS::SNS::Topic}, B: {Type: AWS::SNS::Topic, Properties: {TopicName: !GetAtt A.Outputs.Name}}}",
 			"", types.StackStatusCreateComplete},
+		"late": {`
+Resources:
+  Group: {Type: AWS::Logs::LogGroup}
+  Direct: {Type: AWS::Events::Rule, Properties: {EventPattern: {source: [{prefix: ""}]}, Targets: [{Id: a, Arn: !GetAtt Group.Arn}]}}
+  Joined: {Type: AWS::Events::Rule, Properties: {EventPattern: {source: [a]}, Targets: [{Id: a, Arn: !Sub "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Group}"}]}}
+  Far: {Type: AWS::Events::Rule, Properties: {EventPattern: {source: [a]}, Targets: [{Id: a, Arn: !Sub "arn:aws:events:eu-west-1:${AWS::AccountId}:event-bus/b"}]}}
+  Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {AlarmActions: [!Sub "arn:aws:automate:${AWS::Region}:ec2:stop"], ComparisonOperator: LessThanThreshold, EvaluationPeriods: 1, MetricName: m, Namespace: n, Period: 60, Statistic: Sum, Threshold: 1}}
+  Topic: {Type: AWS::SNS::Topic, Properties: {Subscription: [{Protocol: https, Endpoint: "https://example.com/x"}, {Protocol: sms, Endpoint: "1"}]}}
+`,
+			"resource Alarm: the embedded AWS does not support AlarmActions of automate of AWS::CloudWatch::Alarm, only those of sns, lambda; " +
+				"resource Direct: the embedded AWS does not support targets of logs of AWS::Events::Rule, only those of sqs, sns, lambda, codepipeline, events; " +
+				"resource Far: the embedded AWS does not support targets in eu-west-1 of AWS::Events::Rule: it has the region us-east-1 only; " +
+				"resource Joined: the embedded AWS does not support targets of logs of AWS::Events::Rule, only those of sqs, sns, lambda, codepipeline, events; " +
+				"resource Topic: the embedded AWS does not support the endpoint https://example.com/x of AWS::SNS::Topic: it delivers to this machine only; " +
+				"resource Topic: the embedded AWS does not support the protocol sms of AWS::SNS::Topic", ""},
+		"unsignalled": {"Resources: {H: {Type: AWS::CloudFormation::WaitConditionHandle}, W: {Type: AWS::CloudFormation::WaitCondition, DependsOn: I, Properties: {Handle: !Ref H, Timeout: 10}}, I: {Type: AWS::EC2::Instance, Properties: {UserData: !Base64 {Ref: H}}}}",
+			"resource W: nobody would signal it: its handle is only given to I, which the embedded AWS records and does not run", ""},
 		"nested-refused": {"Resources: {A: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: !Sub 'https://nested.s3.${AWS::Region}.${AWS::URLSuffix}/refused'}}}",
 			"resource A: nested stack https://nested.s3.us-east-1.amazonaws.com/refused: resource Q: Encountered unsupported property Unheard", ""},
 		"equals": {"Conditions: {C: {'Fn::Equals': [a]}}\nResources: {A: {Type: AWS::SNS::Topic}}",

@@ -156,6 +156,9 @@ func (s *Service) foresee(ctx context.Context, d *deployment, p proposal) error 
 				refused = append(refused, "resource "+name+": "+reason)
 			}
 		}
+		if reason := s.unsignalled(d, name); reason != "" {
+			refused = append(refused, "resource "+name+": "+reason)
+		}
 		if examine := s.typeOf(a.Type).Examine; examine != nil {
 			for _, reason := range examine(f.request(name, properties)) {
 				refused = append(refused, "resource "+name+": "+reason)
@@ -176,6 +179,31 @@ func (s *Service) foresee(ctx context.Context, d *deployment, p proposal) error 
 		return &template.Error{Text: strings.Join(refused, "; ")}
 	}
 	return nil
+}
+
+// unsignalled says why nobody would signal a wait condition: the only resources that know
+// its handle are recorded, so that nothing of them runs.
+func (s *Service) unsignalled(d *deployment, name string) string {
+	if d.active[name].Type != "AWS::CloudFormation::WaitCondition" {
+		return ""
+	}
+	var users []string
+	for _, handle := range template.References(d.active[name].Properties["Handle"]) {
+		for _, user := range slices.Sorted(maps.Keys(d.active)) {
+			a := d.active[user]
+			if user == name || !slices.ContainsFunc(template.References([]any{a.Properties, a.Metadata}), func(r template.Reference) bool { return r.Name == handle.Name }) {
+				continue
+			}
+			if !s.typeOf(a.Type).Recorded {
+				return ""
+			}
+			users = append(users, user)
+		}
+	}
+	if len(users) == 0 {
+		return ""
+	}
+	return "nobody would signal it: its handle is only given to " + strings.Join(users, ", ") + ", which the embedded AWS records and does not run. Leave it out of the template of the rehearsal with a condition"
 }
 
 // A foreseen deployment knows the ids and attributes of recorded resources before they
@@ -200,8 +228,9 @@ func (f *foreseen) request(logicalID string, properties map[string]any) *resourc
 func (f *foreseen) value(logicalID, attribute string) (any, error) {
 	a := f.deployment.active[logicalID]
 	typ, _ := f.service.deps.Types.Find(a.Type)
+	unknown := template.Unknown{Type: a.Type, Attribute: attribute}
 	if typ.Foresee == nil {
-		return template.Unknown{}, nil
+		return unknown, nil
 	}
 	result, done := f.results[logicalID]
 	if !done {
@@ -213,7 +242,7 @@ func (f *foreseen) value(logicalID, attribute string) (any, error) {
 		f.results[logicalID] = result
 	}
 	if result == nil {
-		return template.Unknown{}, nil
+		return unknown, nil
 	}
 	if attribute == "" {
 		return result.PhysicalID, nil
@@ -221,7 +250,7 @@ func (f *foreseen) value(logicalID, attribute string) (any, error) {
 	if value, ok := result.Attributes[attribute]; ok {
 		return value, nil
 	}
-	return template.Unknown{}, nil
+	return unknown, nil
 }
 
 // securePlaces returns where a value refers to secure strings. AWS allows it in

@@ -192,7 +192,7 @@ func affix(kind string, operand any, path string) (matcher, error) {
 		operand, fold = nested["equals-ignore-case"], true
 	}
 	wanted, ok := operand.(string)
-	if !ok || wanted == "" && kind != "equals-ignore-case" {
+	if !ok {
 		return nil, invalid("%s match pattern must be a string at %s", kind, path)
 	}
 	return func(value any) bool {

@@ -44,6 +44,7 @@ func TestPatterns(t *testing.T) {
 		{`{"detail": {"yes": [true]}}`, true},
 		{`{"detail": {"yes": ["true"]}}`, false},
 		{`{"detail": {"name": [{"prefix": "magewright-"}]}}`, true},
+		{`{"detail": {"name": [{"prefix": ""}]}}`, true},
 		{`{"detail": {"name": [{"prefix": "Magewright-"}]}}`, false},
 		{`{"detail": {"name": [{"prefix": {"equals-ignore-case": "MAGEwright-"}}]}}`, true},
 		{`{"detail": {"name": [{"suffix": "pipeline"}]}}`, true},

@@ -37,7 +37,7 @@ func (s *Service) PutRule(_ context.Context, in *awseventbridge.PutRuleInput) (*
 	var due *schedule.Schedule
 	if expression != "" {
 		var err error
-		if due, err = schedule.Parse(expression, time.UTC); err != nil || due.Once() {
+		if due, err = schedule.Parse(expression, time.UTC); err != nil || due.Once() || !schedule.Agrees(expression) {
 			return nil, invalid("Parameter ScheduleExpression is not valid.")
 		}
 	}

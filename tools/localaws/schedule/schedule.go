@@ -33,15 +33,19 @@ func (s *Schedule) Once() bool { return !s.at.IsZero() }
 
 var rateExpression = regexp.MustCompile(`^rate\((\d+) (minute|minutes|hour|hours|day|days)\)$`)
 
+// Agrees reports whether the unit of a rate is in the singular for one, and else in the
+// plural. EventBridge's rules need that, and its Scheduler does not.
+func Agrees(text string) bool {
+	m := rateExpression.FindStringSubmatch(text)
+	return m == nil || (m[1] == "1") != strings.HasSuffix(m[2], "s")
+}
+
 // Parse reads rate(...), cron(...) or at(...). The time zone is that of cron and at.
 func Parse(text string, zone *time.Location) (*Schedule, error) {
 	if m := rateExpression.FindStringSubmatch(text); m != nil {
 		n, err := strconv.Atoi(m[1])
 		if err != nil || n < 1 || n > 1<<20 {
 			return nil, fmt.Errorf("the number in %s must be positive and at most a million", text)
-		}
-		if (n == 1) == strings.HasSuffix(m[2], "s") {
-			return nil, fmt.Errorf("the unit in %s must be in the singular for one, and else in the plural", text)
 		}
 		unit := map[byte]time.Duration{'m': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}[m[2][0]]
 		return &Schedule{rate: time.Duration(n) * unit, zone: zone}, nil

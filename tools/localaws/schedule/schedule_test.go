@@ -73,7 +73,7 @@ func TestNext(t *testing.T) {
 func TestExpressionsThatAreNotValid(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		"", "rate(0 minutes)", "rate(1 minutes)", "rate(5 minute)", "rate(5)", "rate(5 seconds)", "rate(-1 days)", "rate(99999999999999999999 days)",
+		"", "rate(0 minutes)", "rate(5)", "rate(5 seconds)", "rate(-1 days)", "rate(99999999999999999999 days)",
 		"at(2026-01-02)", "at(2026-13-01T00:00:00)", "at(tomorrow)",
 		"cron()", "cron(* * * * *)", "cron(* * * * * *)", "cron(* * ? * ? *)", "cron(? * * * ? *)", "cron(60 * * * ? *)", "cron(* 24 * * ? *)",
 		"cron(* * 32 * ? *)", "cron(* * * 13 ? *)", "cron(* * ? * 8 *)", "cron(* * ? * MON#6 *)", "cron(* * 0W * ? *)", "cron(0/0 * * * ? *)",
@@ -81,6 +81,15 @@ func TestExpressionsThatAreNotValid(t *testing.T) {
 	} {
 		if _, err := schedule.Parse(text, time.UTC); err == nil {
 			t.Errorf("%s is accepted", text)
+		}
+	}
+}
+
+func TestUnits(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{"rate(1 minute)": true, "rate(5 minutes)": true, "rate(1 minutes)": false, "rate(5 minute)": false, "cron(0 0 ? * MON *)": true} {
+		if _, err := schedule.Parse(text, time.UTC); err != nil || schedule.Agrees(text) != want {
+			t.Errorf("%s agrees: %t, want %t, %v", text, !want, want, err)
 		}
 	}
 }

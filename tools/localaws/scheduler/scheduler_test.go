@@ -305,7 +305,7 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	s, _, _ := start(t)
 	for want, change := range map[string]func(*awsscheduler.CreateScheduleInput){
-		"ValidationException: Invalid Schedule Expression rate(1 days).":       func(in *awsscheduler.CreateScheduleInput) { in.ScheduleExpression = aws.String("rate(1 days)") },
+		"ValidationException: Invalid Schedule Expression rate(0 days).":       func(in *awsscheduler.CreateScheduleInput) { in.ScheduleExpression = aws.String("rate(0 days)") },
 		"ValidationException: Invalid Schedule Expression Timezone Mars/Base.": func(in *awsscheduler.CreateScheduleInput) { in.ScheduleExpressionTimezone = aws.String("Mars/Base") },
 		"ResourceNotFoundException: Schedule group jobs does not exist.":       func(in *awsscheduler.CreateScheduleInput) { in.GroupName = aws.String("jobs") },
 		"ValidationException: The execution role you provide must allow AWS EventBridge Scheduler to assume the role. (not trusted)": func(in *awsscheduler.CreateScheduleInput) {

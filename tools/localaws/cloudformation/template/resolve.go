@@ -9,8 +9,12 @@ import (
 )
 
 // Unknown stands for a value that is only known after a resource is created or
-// updated. A function of an unknown value is unknown, too.
-type Unknown struct{}
+// updated. A function of an unknown value is unknown, too. What is known of it may say
+// that it will be refused.
+type Unknown struct {
+	Type, Attribute string // of the resource whose attribute it is; Ref has none
+	Prefix          string // that the text begins with
+}
 
 // HasUnknown reports whether a value or a part of it is unknown.
 func HasUnknown(v any) bool {
@@ -422,7 +426,7 @@ func (s *Scope) sub(arg any) (any, error) {
 		return nil, templateErrorf(subArgumentsText)
 	}
 	var b strings.Builder
-	unknown := false
+	var unknown *Unknown
 	for _, p := range subParts(text) {
 		if p.name == "" {
 			b.WriteString(p.literal)
@@ -433,7 +437,9 @@ func (s *Scope) sub(arg any) (any, error) {
 			return nil, err
 		}
 		if _, ok := v.(Unknown); ok {
-			unknown = true
+			if unknown == nil {
+				unknown = &Unknown{Prefix: b.String()}
+			}
 			continue
 		}
 		value, ok := scalar(v)
@@ -442,8 +448,8 @@ func (s *Scope) sub(arg any) (any, error) {
 		}
 		b.WriteString(value)
 	}
-	if unknown {
-		return Unknown{}, nil
+	if unknown != nil {
+		return *unknown, nil
 	}
 	return s.dereference(s.callable(b.String()))
 }
@@ -483,11 +489,11 @@ func (s *Scope) join(arg any) (any, error) {
 	if !ok || len(args) != 2 {
 		return nil, templateErrorf(joinArguments)
 	}
-	if unknownIn(args) {
-		return Unknown{}, nil
-	}
 	delimiter, ok := args[0].(string)
 	list, isList := args[1].([]any)
+	if unknownIn(args) {
+		return joinedBefore(delimiter, list), nil
+	}
 	if !ok || !isList {
 		return nil, templateErrorf(joinArguments)
 	}
@@ -498,6 +504,19 @@ func (s *Scope) join(arg any) (any, error) {
 		}
 	}
 	return s.dereference(s.callable(strings.Join(items, delimiter)))
+}
+
+// joinedBefore is a joined text that is not known from some item on.
+func joinedBefore(delimiter string, list []any) Unknown {
+	prefix := ""
+	for _, v := range list {
+		text, ok := scalar(v)
+		if !ok {
+			break
+		}
+		prefix += text + delimiter
+	}
+	return Unknown{Prefix: prefix}
 }
 
 func selectItem(arg any) (any, error) {

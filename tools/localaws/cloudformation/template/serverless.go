@@ -323,8 +323,15 @@ func (s *serverless) function(id string, r, properties map[string]any) {
 		}
 		config = maps.Clone(config)
 		take(config, q, "MaximumEventAgeInSeconds", "MaximumRetryAttempts")
+		if destinations, ok := config["DestinationConfig"].(map[string]any); ok {
+			q["DestinationConfig"] = s.destinations(id, r, destinations)
+			delete(config, "DestinationConfig")
+		}
 		s.left(id, "EventInvokeConfig", config)
-		s.make(id+"EventInvokeConfig", "AWS::Lambda::EventInvokeConfig", r, q, false)
+		made := s.make(id+"EventInvokeConfig", "AWS::Lambda::EventInvokeConfig", r, q, false)
+		if alias, ok := p["AutoPublishAlias"].(string); ok {
+			made["DependsOn"] = []any{id + "Alias" + alias}
+		}
 	}
 	for _, name := range sortedKeys(events) {
 		event, _ := events[name].(map[string]any)
@@ -354,8 +361,8 @@ func (s *serverless) code(id string, p map[string]any) map[string]any {
 		}
 		return code
 	case string:
-		if bucket, key, ok := strings.Cut(strings.TrimPrefix(uri, "s3://"), "/"); ok && strings.HasPrefix(uri, "s3://") {
-			return map[string]any{"S3Bucket": bucket, "S3Key": key}
+		if code := objectOf(uri, "S3Bucket", "S3Key", "S3ObjectVersion"); code != nil {
+			return code
 		}
 		s.invalid(id, "'CodeUri' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId query parameter: package the template first, with sam package")
 		return map[string]any{}
@@ -368,6 +375,53 @@ func (s *serverless) code(id string, p map[string]any) map[string]any {
 	}
 	s.invalid(id, "Missing required property 'CodeUri'")
 	return map[string]any{}
+}
+
+// objectOf returns the bucket, the key and the version of an object, under these names. It
+// returns nil if the text is no URI of an object.
+func objectOf(uri, bucket, key, version string) map[string]any {
+	rest, ok := strings.CutPrefix(uri, "s3://")
+	name, path, found := strings.Cut(rest, "/")
+	if !ok || !found {
+		return nil
+	}
+	path, id, versioned := strings.Cut(path, "?versionId=")
+	object := map[string]any{bucket: name, key: path}
+	if versioned {
+		object[version] = id
+	}
+	return object
+}
+
+// destinations returns where the results of asynchronous invocations go. A queue or topic
+// that the template does not have is made, and the role of the function may send there.
+func (s *serverless) destinations(id string, r, given map[string]any) map[string]any {
+	all := map[string]any{}
+	for _, when := range sortedKeys(given) {
+		destination, _ := given[when].(map[string]any)
+		kind, _ := destination["Type"].(string)
+		arn := destination["Destination"]
+		made := map[string]string{"SQS": "Queue", "SNS": "Topic"}[kind]
+		action := map[string]string{"SQS": "sqs:SendMessage", "SNS": "sns:publish", "Lambda": "lambda:InvokeFunction", "EventBridge": "events:PutEvents", "S3Bucket": "s3:PutObject"}[kind]
+		switch {
+		case action == "" || arn == nil && made == "":
+			s.invalid(id, "'Type: %s' of the destination %s is not supported, or needs a Destination", kind, when)
+			continue
+		case arn == nil:
+			name := id + "EventInvokeConfig" + when + made
+			s.make(name, "AWS::"+kind+"::"+made, r, map[string]any{}, false)
+			if arn = any(ref1(name)); kind == "SQS" {
+				arn = getAtt(name, "Arn")
+			}
+		}
+		all[when] = map[string]any{"Destination": arn}
+		role, _ := s.made[id+"Role"].(map[string]any)
+		if properties, ok := role["Properties"].(map[string]any); ok {
+			policies, _ := properties["Policies"].([]any)
+			properties["Policies"] = append(policies, map[string]any{"PolicyName": id + "EventInvokeConfig" + when + kind + "Policy", "PolicyDocument": allow(arn, action)})
+		}
+	}
+	return all
 }
 
 func managed(name string) any {
@@ -636,6 +690,8 @@ func (s *serverless) event(e source, p map[string]any) {
 		s.bucketEvent(e, p)
 	case "Schedule", "EventBridgeRule", "CloudWatchEvent":
 		s.rule(e, p)
+	case "ScheduleV2":
+		s.scheduled(e, p)
 	default:
 		s.invalid(e.id, "The embedded AWS does not support the event %s of type %s", e.name, e.typ)
 		return
@@ -682,6 +738,36 @@ func (s *serverless) rule(e source, p map[string]any) {
 	}
 	s.make(e.resource(), "AWS::Events::Rule", e.from, rule, false)
 	s.permission(e, "events.amazonaws.com", map[string]any{"SourceArn": getAtt(e.resource(), "Arn")})
+}
+
+// scheduled makes a schedule of EventBridge Scheduler, with the role that invokes.
+func (s *serverless) scheduled(e source, p map[string]any) {
+	target := map[string]any{"Arn": e.arn}
+	take(p, target, "Input", "RetryPolicy", "RoleArn")
+	schedule := map[string]any{"FlexibleTimeWindow": map[string]any{"Mode": "OFF"}, "Name": e.resource(), "Target": target}
+	if p["OmitName"] == true {
+		delete(schedule, "Name")
+	}
+	delete(p, "OmitName")
+	var policies []any
+	if queue, ok := p["DeadLetterConfig"].(map[string]any); ok && queue["Arn"] != nil {
+		target["DeadLetterConfig"] = map[string]any{"Arn": queue["Arn"]}
+		policies = append(policies, map[string]any{"PolicyName": e.resource() + "SQSPolicy", "PolicyDocument": allow(queue["Arn"], "sqs:SendMessage")})
+		delete(p, "DeadLetterConfig")
+	}
+	if target["RoleArn"] == nil {
+		target["RoleArn"] = getAtt(e.resource()+"Role", "Arn")
+		role := map[string]any{
+			"AssumeRolePolicyDocument": map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
+				"Effect": "Allow", "Action": []any{"sts:AssumeRole"}, "Principal": map[string]any{"Service": []any{"scheduler.amazonaws.com"}},
+			}}},
+			"Policies": append([]any{map[string]any{"PolicyName": e.resource() + "LambdaPolicy", "PolicyDocument": allow(e.arn, "lambda:InvokeFunction")}}, policies...),
+		}
+		take(p, role, "PermissionsBoundary")
+		s.make(e.resource()+"Role", "AWS::IAM::Role", e.from, role, false)
+	}
+	take(p, schedule, "Description", "EndDate", "FlexibleTimeWindow", "GroupName", "KmsKeyArn", "Name", "ScheduleExpression", "ScheduleExpressionTimezone", "StartDate", "State")
+	s.make(e.resource(), "AWS::Scheduler::Schedule", e.from, schedule, false)
 }
 
 func (s *serverless) bucketEvent(e source, p map[string]any) {

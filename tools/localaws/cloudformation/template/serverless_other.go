@@ -17,11 +17,11 @@ func (s *serverless) layer(id string, r, properties map[string]any) {
 		}
 		layer["Content"] = content
 	case string:
-		bucket, key, ok := strings.Cut(strings.TrimPrefix(uri, "s3://"), "/")
-		if !ok || !strings.HasPrefix(uri, "s3://") {
+		content := objectOf(uri, "S3Bucket", "S3Key", "S3ObjectVersion")
+		if content == nil {
 			s.invalid(id, "'ContentUri' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId query parameter: package the template first, with sam package")
 		}
-		layer["Content"] = map[string]any{"S3Bucket": bucket, "S3Key": key}
+		layer["Content"] = content
 	default:
 		s.invalid(id, "Missing required property 'ContentUri'")
 	}
@@ -79,11 +79,11 @@ func (s *serverless) stateMachine(id string, r, properties map[string]any) {
 		}
 		machine["DefinitionS3Location"] = location
 	case string:
-		bucket, key, ok := strings.Cut(strings.TrimPrefix(uri, "s3://"), "/")
-		if !ok || !strings.HasPrefix(uri, "s3://") {
+		location := objectOf(uri, "Bucket", "Key", "Version")
+		if location == nil {
 			s.invalid(id, "'DefinitionUri' is not a valid S3 Uri of the form 's3://bucket/key': package the template first, with sam package")
 		}
-		machine["DefinitionS3Location"] = map[string]any{"Bucket": bucket, "Key": key}
+		machine["DefinitionS3Location"] = location
 	}
 	take(p, machine, "Definition", "DefinitionSubstitutions")
 	if name, ok := p["Name"]; ok {

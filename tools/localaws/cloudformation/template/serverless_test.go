@@ -75,6 +75,10 @@ func TestServerlessResources(t *testing.T) {
 			"B AWS::S3::Bucket, BCWriteLambdaPermission AWS::Lambda::Permission, CPolicyDestination0 AWS::IAM::ManagedPolicy, CPolicyDestination1 AWS::IAM::ManagedPolicy, F AWS::Lambda::Function, FE AWS::Lambda::EventSourceMapping, FRole AWS::IAM::Role, " +
 				"N AWS::SNS::Topic, Q AWS::SQS::Queue, QCPolicy AWS::IAM::ManagedPolicy, R AWS::Events::Rule, RCTopicPolicy AWS::SNS::TopicPolicy, RDQueuePolicy AWS::SQS::QueuePolicy, T AWS::DynamoDB::Table",
 		},
+		{
+			"schedule and destinations", "  F: {Type: AWS::Serverless::Function, Properties: {" + code + ", EventInvokeConfig: {DestinationConfig: {OnSuccess: {Type: SQS}}}, Events: {S: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 hour)}}}}}",
+			"F AWS::Lambda::Function, FEventInvokeConfig AWS::Lambda::EventInvokeConfig, FEventInvokeConfigOnSuccessQueue AWS::SQS::Queue, FRole AWS::IAM::Role, FS AWS::Scheduler::Schedule, FSRole AWS::IAM::Role",
+		},
 		{"layer", "  L: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: s3://b/k}}\n  F: {Type: AWS::Serverless::Function, Properties: {" + code + ", Role: arn, Layers: [!Ref L]}}", "F AWS::Lambda::Function, LVersion AWS::Lambda::LayerVersion"},
 		{"application", "  A: {Type: AWS::Serverless::Application, Properties: {Location: 'https://s3.amazonaws.com/b/k', Parameters: {P: v}}}", "A AWS::CloudFormation::Stack"},
 		{"state machine", "  M: {Type: AWS::Serverless::StateMachine, Properties: {Definition: {StartAt: A}, Policies: [{SNSPublishMessagePolicy: {TopicName: t}}]}}", "M AWS::StepFunctions::StateMachine, MRole AWS::IAM::Role"},

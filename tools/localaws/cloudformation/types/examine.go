@@ -3,23 +3,28 @@ package types
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/magewright/magewright/tools/localaws/apigateway/mapping"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
+	"github.com/magewright/magewright/tools/localaws/cloudformation/template"
 	"github.com/magewright/magewright/tools/localaws/executeapi/openapi"
+	"github.com/magewright/magewright/tools/localaws/loopback"
 )
 
 // examined has what the services would refuse during the creation, by type. It is
 // refused before anything is created.
-var examined = map[string]func(properties map[string]any) []string{
-	"AWS::ApiGateway::Method": func(p map[string]any) []string {
+var examined = map[string]func(*resource.Request) []string{
+	"AWS::ApiGateway::Method": func(r *resource.Request) []string {
+		p := r.Properties
 		integration, _ := p["Integration"].(map[string]any)
 		return notIntegrated("AWS::ApiGateway::Method", integration)
 	},
-	"AWS::ApiGateway::RestApi": func(p map[string]any) []string {
+	"AWS::ApiGateway::RestApi": func(r *resource.Request) []string {
+		p := r.Properties
 		refused := unreachable("AWS::ApiGateway::RestApi", p)
 		if p["Mode"] == "merge" {
 			refused = append(refused, "the embedded AWS does not support Mode merge of AWS::ApiGateway::RestApi")
@@ -32,45 +37,141 @@ var examined = map[string]func(properties map[string]any) []string{
 		}
 		return append(refused, unimportable("AWS::ApiGateway::RestApi", p, openapi.REST...)...)
 	},
-	"AWS::ApiGatewayV2::Api": func(p map[string]any) []string {
+	"AWS::ApiGatewayV2::Api": func(r *resource.Request) []string {
+		p := r.Properties
 		if kind, ok := p["ProtocolType"].(string); ok && kind != "HTTP" {
 			return []string{"the embedded AWS does not support ProtocolType " + kind + " of AWS::ApiGatewayV2::Api"}
 		}
 		return append(unreachable("AWS::ApiGatewayV2::Api", p), unimportable("AWS::ApiGatewayV2::Api", p, openapi.HTTP...)...)
 	},
-	"AWS::Events::Rule": func(p map[string]any) []string {
+	"AWS::CloudWatch::Alarm":          unactionable,
+	"AWS::CloudWatch::CompositeAlarm": unactionable,
+	"AWS::Events::Rule": func(r *resource.Request) []string {
 		var refused []string
-		targets, _ := p["Targets"].([]any)
+		targets, _ := r.Properties["Targets"].([]any)
 		for _, t := range targets {
 			target, _ := t.(map[string]any)
-			arn, _ := target["Arn"].(string)
-			parts := strings.SplitN(arn, ":", 6)
-			if len(parts) < 6 || slices.Contains([]string{"sqs", "sns", "lambda", "codepipeline"}, parts[2]) || parts[2] == "events" && strings.HasPrefix(parts[5], "event-bus/") {
-				continue
-			}
-			refused = append(refused, fmt.Sprintf("the embedded AWS does not support targets such as %s of AWS::Events::Rule", arn))
+			refused = append(refused, undeliverable(r, "targets", target["Arn"], "sqs", "sns", "lambda", "codepipeline", "events")...)
 		}
 		return refused
 	},
-	"AWS::Lambda::EventSourceMapping": func(p map[string]any) []string {
-		arn, _ := p["EventSourceArn"].(string)
-		if parts := strings.SplitN(arn, ":", 4); len(parts) == 4 && parts[2] != "sqs" && parts[2] != "dynamodb" {
-			return []string{"the embedded AWS does not support event sources of " + parts[2] + " of AWS::Lambda::EventSourceMapping"}
+	"AWS::Lambda::EventInvokeConfig": func(r *resource.Request) []string {
+		var refused []string
+		destinations, _ := r.Properties["DestinationConfig"].(map[string]any)
+		for _, name := range []string{"OnFailure", "OnSuccess"} {
+			destination, _ := destinations[name].(map[string]any)
+			refused = append(refused, undeliverable(r, "destinations", destination["Destination"], "sqs", "sns", "lambda")...)
 		}
-		return nil
+		return refused
 	},
-	"AWS::Lambda::Url": func(p map[string]any) []string {
+	"AWS::Lambda::EventSourceMapping": func(r *resource.Request) []string {
+		refused := undeliverable(r, "event sources", r.Properties["EventSourceArn"], "sqs", "dynamodb")
+		destinations, _ := r.Properties["DestinationConfig"].(map[string]any)
+		destination, _ := destinations["OnFailure"].(map[string]any)
+		return append(refused, undeliverable(r, "destinations", destination["Destination"], "sqs", "sns")...)
+	},
+	"AWS::Lambda::Url": func(r *resource.Request) []string {
+		p := r.Properties
 		if p["InvokeMode"] == "RESPONSE_STREAM" {
 			return []string{"the embedded AWS does not support InvokeMode RESPONSE_STREAM of AWS::Lambda::Url"}
 		}
 		return nil
 	},
-	"AWS::S3::Bucket": func(p map[string]any) []string {
+	"AWS::SNS::Subscription": func(r *resource.Request) []string { return unsubscribed(r, r.Properties) },
+	"AWS::SNS::Topic": func(r *resource.Request) []string {
+		var refused []string
+		subscriptions, _ := r.Properties["Subscription"].([]any)
+		for _, v := range subscriptions {
+			subscription, _ := v.(map[string]any)
+			refused = append(refused, unsubscribed(r, subscription)...)
+		}
+		return refused
+	},
+	"AWS::Scheduler::Schedule": func(r *resource.Request) []string {
+		target, _ := r.Properties["Target"].(map[string]any)
+		return undeliverable(r, "targets", target["Arn"], "sqs", "sns", "lambda", "codepipeline", "events")
+	},
+	"AWS::S3::Bucket": func(r *resource.Request) []string {
+		p := r.Properties
 		if acl, ok := p["AccessControl"].(string); ok && acl != "Private" {
 			return []string{"the embedded AWS does not support AccessControl " + acl + " of AWS::S3::Bucket: use a bucket policy"}
 		}
 		return nil
 	},
+}
+
+// unactionable refuses the actions of an alarm that can't be carried out.
+func unactionable(r *resource.Request) []string {
+	var refused []string
+	for _, name := range []string{"AlarmActions", "InsufficientDataActions", "OKActions"} {
+		actions, _ := r.Properties[name].([]any)
+		for _, arn := range actions {
+			refused = append(refused, undeliverable(r, name, arn, "sns", "lambda")...)
+		}
+	}
+	return refused
+}
+
+// unsubscribed refuses a subscription to which nothing can be delivered.
+func unsubscribed(r *resource.Request, subscription map[string]any) []string {
+	protocol, _ := subscription["Protocol"].(string)
+	endpoint, known := subscription["Endpoint"].(string)
+	if u, ok := subscription["Endpoint"].(template.Unknown); ok {
+		endpoint = u.Prefix
+	}
+	switch protocol {
+	case "", "email", "lambda", "sqs":
+		return nil
+	case "http", "https":
+		if u, err := url.Parse(endpoint); err == nil && (loopback.Is(u.Host) || !known && u.Host == "") {
+			return nil
+		}
+		return []string{fmt.Sprintf("the embedded AWS does not support the endpoint %s of %s: it delivers to this machine only", endpoint, r.Type)}
+	}
+	return []string{fmt.Sprintf("the embedded AWS does not support the protocol %s of %s", protocol, r.Type)}
+}
+
+// undeliverable refuses an ARN of another service than those, or of another region, as far
+// as it is known.
+func undeliverable(r *resource.Request, what string, arn any, services ...string) []string {
+	service, region := addressee(arn)
+	all := strings.Join(services, ", ")
+	if service != "" && !slices.Contains(services, service) {
+		return []string{fmt.Sprintf("the embedded AWS does not support %s of %s of %s, only those of %s", what, service, r.Type, all)}
+	}
+	text, _ := arn.(string)
+	if service == "events" && text != "" && !strings.Contains(text, ":event-bus/") {
+		return []string{fmt.Sprintf("the embedded AWS does not support %s such as %s of %s", what, text, r.Type)}
+	}
+	// arn:aws:cloudformation:REGION:...
+	own := strings.Split(r.StackID, ":")
+	if region != "" && len(own) > 3 && region != own[3] {
+		return []string{fmt.Sprintf("the embedded AWS does not support %s in %s of %s: it has the region %s only", what, region, r.Type, own[3])}
+	}
+	return nil
+}
+
+// addressee returns the service and the region of an ARN, as far as they are known.
+func addressee(v any) (service, region string) {
+	text, _ := v.(string)
+	if u, ok := v.(template.Unknown); ok {
+		// What a custom resource or a nested stack answers is not known.
+		name, aws := strings.CutPrefix(u.Type, "AWS::")
+		namespace, _, _ := strings.Cut(name, "::")
+		if aws && namespace != "CloudFormation" && (u.Attribute == "Arn" || u.Attribute == "") {
+			return strings.ToLower(namespace), ""
+		}
+		text = u.Prefix
+	}
+	// The last part may not be complete.
+	parts := strings.Split(text, ":")
+	if parts = parts[:len(parts)-1]; len(parts) < 3 || parts[0] != "arn" {
+		return "", ""
+	}
+	if len(parts) > 3 {
+		region = parts[3]
+	}
+	return parts[2], region
 }
 
 // unreachable refuses an API that only a custom domain name would reach.
@@ -186,7 +287,7 @@ func examination(name string) func(*resource.Request) []string {
 	if examine == nil {
 		return nil
 	}
-	return func(r *resource.Request) []string { return examine(r.Properties) }
+	return examine
 }
 
 // wrongArchitecture refuses a function that is built for another machine than this one.
