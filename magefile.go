@@ -199,11 +199,12 @@ func Rehearse(ctx context.Context,
 	base *string, // the release that HEAD follows: a commit, or none; default what production serves, else the latest tag, else HEAD's parent
 	baseVerify *bool, // take the base through the whole pipeline too, its checks included
 	builds *int, // how many builds run at once; default 2
+	forward *string, // services that other endpoints on this machine have instead, such as dynamodb=http://127.0.0.1:8000
 	keep *bool, // keep the endpoint running at the end
 	speed *float64, // how many times as fast AWS's waits pass; default 60
 ) error {
 	return program.Run(ctx, "rehearse", program.Flag("approve", approve), program.Flag("base", base), program.Flag("baseVerify", baseVerify),
-		program.Flag("builds", builds), program.Flag("keep", keep), program.Flag("speed", speed))
+		program.Flag("builds", builds), program.Flag("forward", forward), program.Flag("keep", keep), program.Flag("speed", speed))
 }
 
 // Dev deploys staging to an embedded AWS, and brings there what is saved, a moment later.
@@ -217,11 +218,12 @@ func Dev(ctx context.Context,
 // Local runs the embedded AWS in the foreground, on 127.0.0.1:4566.
 func Local(ctx context.Context,
 	env *bool, // print the exports of the embedded AWS that runs in another shell, for eval
+	forward *string, // services that other endpoints on this machine have instead, such as dynamodb=http://127.0.0.1:8000
 	iam *string, // whether IAM is enforced: on (the default), report or off
 	port *int, // the port to listen on; default 4566
 	speed *float64, // how many times as fast AWS's waits pass; default 60
 ) error {
-	return program.Run(ctx, "local", program.Flag("env", env), program.Flag("iam", iam), program.Flag("port", port), program.Flag("speed", speed))
+	return program.Run(ctx, "local", program.Flag("env", env), program.Flag("forward", forward), program.Flag("iam", iam), program.Flag("port", port), program.Flag("speed", speed))
 }
 
 // Bench measures the targets and the embedded AWS, and prints the numbers.

@@ -25,7 +25,6 @@ import (
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/magewright/magewright/tools/localaws/access"
 	"github.com/magewright/magewright/tools/localaws/cloudwatch"
 	"github.com/magewright/magewright/tools/localaws/codebuild"
 	"github.com/magewright/magewright/tools/localaws/codeconnections"
@@ -49,7 +48,7 @@ import (
 // guardedCloudwatch is monitoring for the other services: it authorizes each operation.
 type guardedCloudwatch struct {
 	*cloudwatch.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedCloudwatch) DeleteAlarms(ctx context.Context, in *awscloudwatch.DeleteAlarmsInput) (*awscloudwatch.DeleteAlarmsOutput, error) {
@@ -135,7 +134,7 @@ func (g guardedCloudwatch) UntagResource(ctx context.Context, in *awscloudwatch.
 // guardedCodebuild is codebuild for the other services: it authorizes each operation.
 type guardedCodebuild struct {
 	*codebuild.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedCodebuild) BatchGetBuilds(ctx context.Context, in *awscodebuild.BatchGetBuildsInput) (*awscodebuild.BatchGetBuildsOutput, error) {
@@ -221,7 +220,7 @@ func (g guardedCodebuild) UpdateReportGroup(ctx context.Context, in *awscodebuil
 // guardedCodeconnections is codeconnections for the other services: it authorizes each operation.
 type guardedCodeconnections struct {
 	*codeconnections.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedCodeconnections) CreateConnection(ctx context.Context, in *awscodeconnections.CreateConnectionInput) (*awscodeconnections.CreateConnectionOutput, error) {
@@ -275,7 +274,7 @@ func (g guardedCodeconnections) UpdateHost(ctx context.Context, in *awscodeconne
 // guardedCodedeploy is codedeploy for the other services: it authorizes each operation.
 type guardedCodedeploy struct {
 	*codedeploy.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedCodedeploy) BatchGetApplications(ctx context.Context, in *awscodedeploy.BatchGetApplicationsInput) (*awscodedeploy.BatchGetApplicationsOutput, error) {
@@ -393,7 +392,7 @@ func (g guardedCodedeploy) UpdateDeploymentGroup(ctx context.Context, in *awscod
 // guardedCodepipeline is codepipeline for the other services: it authorizes each operation.
 type guardedCodepipeline struct {
 	*codepipeline.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedCodepipeline) CreatePipeline(ctx context.Context, in *awscodepipeline.CreatePipelineInput) (*awscodepipeline.CreatePipelineOutput, error) {
@@ -487,7 +486,7 @@ func (g guardedCodepipeline) UpdatePipeline(ctx context.Context, in *awscodepipe
 // guardedDynamodb is dynamodb for the other services: it authorizes each operation.
 type guardedDynamodb struct {
 	*dynamodb.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedDynamodb) BatchGetItem(ctx context.Context, in *awsdynamodb.BatchGetItemInput) (*awsdynamodb.BatchGetItemOutput, error) {
@@ -605,7 +604,7 @@ func (g guardedDynamodb) UpdateTimeToLive(ctx context.Context, in *awsdynamodb.U
 // guardedEcr is ecr for the other services: it authorizes each operation.
 type guardedEcr struct {
 	*ecr.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedEcr) CreateRepository(ctx context.Context, in *awsecr.CreateRepositoryInput) (*awsecr.CreateRepositoryOutput, error) {
@@ -675,7 +674,7 @@ func (g guardedEcr) UntagResource(ctx context.Context, in *awsecr.UntagResourceI
 // guardedEvents is events for the other services: it authorizes each operation.
 type guardedEvents struct {
 	*events.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedEvents) CreateEventBus(ctx context.Context, in *awseventbridge.CreateEventBusInput) (*awseventbridge.CreateEventBusOutput, error) {
@@ -773,7 +772,7 @@ func (g guardedEvents) UpdateEventBus(ctx context.Context, in *awseventbridge.Up
 // guardedIam is iam for the other services: it authorizes each operation.
 type guardedIam struct {
 	*iam.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedIam) AttachRolePolicy(ctx context.Context, in *awsiam.AttachRolePolicyInput) (*awsiam.AttachRolePolicyOutput, error) {
@@ -919,7 +918,7 @@ func (g guardedIam) UpdateRole(ctx context.Context, in *awsiam.UpdateRoleInput) 
 // guardedKms is kms for the other services: it authorizes each operation.
 type guardedKms struct {
 	*kms.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedKms) CancelKeyDeletion(ctx context.Context, in *awskms.CancelKeyDeletionInput) (*awskms.CancelKeyDeletionOutput, error) {
@@ -1033,7 +1032,7 @@ func (g guardedKms) Verify(ctx context.Context, in *awskms.VerifyInput) (*awskms
 // guardedLambda is lambda for the other services: it authorizes each operation.
 type guardedLambda struct {
 	*lambda.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedLambda) AddPermission(ctx context.Context, in *awslambda.AddPermissionInput) (*awslambda.AddPermissionOutput, error) {
@@ -1199,7 +1198,7 @@ func (g guardedLambda) UpdateFunctionUrlConfig(ctx context.Context, in *awslambd
 // guardedLogs is logs for the other services: it authorizes each operation.
 type guardedLogs struct {
 	*logs.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedLogs) CreateLogGroup(ctx context.Context, in *awscloudwatchlogs.CreateLogGroupInput) (*awscloudwatchlogs.CreateLogGroupOutput, error) {
@@ -1285,7 +1284,7 @@ func (g guardedLogs) UntagResource(ctx context.Context, in *awscloudwatchlogs.Un
 // guardedS3 is s3 for the other services: it authorizes each operation.
 type guardedS3 struct {
 	*s3.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedS3) AbortMultipartUpload(ctx context.Context, in *awss3.AbortMultipartUploadInput) (*awss3.AbortMultipartUploadOutput, error) {
@@ -1507,7 +1506,7 @@ func (g guardedS3) UploadPartCopy(ctx context.Context, in *awss3.UploadPartCopyI
 // guardedScheduler is scheduler for the other services: it authorizes each operation.
 type guardedScheduler struct {
 	*scheduler.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedScheduler) CreateSchedule(ctx context.Context, in *awsscheduler.CreateScheduleInput) (*awsscheduler.CreateScheduleOutput, error) {
@@ -1561,7 +1560,7 @@ func (g guardedScheduler) UpdateSchedule(ctx context.Context, in *awsscheduler.U
 // guardedSecretsmanager is secretsmanager for the other services: it authorizes each operation.
 type guardedSecretsmanager struct {
 	*secretsmanager.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedSecretsmanager) CreateSecret(ctx context.Context, in *awssecretsmanager.CreateSecretInput) (*awssecretsmanager.CreateSecretOutput, error) {
@@ -1611,7 +1610,7 @@ func (g guardedSecretsmanager) UpdateSecret(ctx context.Context, in *awssecretsm
 // guardedSns is sns for the other services: it authorizes each operation.
 type guardedSns struct {
 	*sns.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedSns) ConfirmSubscription(ctx context.Context, in *awssns.ConfirmSubscriptionInput) (*awssns.ConfirmSubscriptionOutput, error) {
@@ -1685,7 +1684,7 @@ func (g guardedSns) UntagResource(ctx context.Context, in *awssns.UntagResourceI
 // guardedSqs is sqs for the other services: it authorizes each operation.
 type guardedSqs struct {
 	*sqs.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedSqs) AddPermission(ctx context.Context, in *awssqs.AddPermissionInput) (*awssqs.AddPermissionOutput, error) {
@@ -1783,7 +1782,7 @@ func (g guardedSqs) UntagQueue(ctx context.Context, in *awssqs.UntagQueueInput) 
 // guardedSsm is ssm for the other services: it authorizes each operation.
 type guardedSsm struct {
 	*ssm.Service
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedSsm) AddTagsToResource(ctx context.Context, in *awsssm.AddTagsToResourceInput) (*awsssm.AddTagsToResourceOutput, error) {
@@ -1841,7 +1840,7 @@ func (g guardedSsm) UnlabelParameterVersion(ctx context.Context, in *awsssm.Unla
 // guardedStreams is dynamodbstreams for the other services: it authorizes each operation.
 type guardedStreams struct {
 	*dynamodb.Streams
-	guard *access.Guard
+	guard *gatekeeper
 }
 
 func (g guardedStreams) DescribeStream(ctx context.Context, in *awsdynamodbstreams.DescribeStreamInput) (*awsdynamodbstreams.DescribeStreamOutput, error) {

@@ -27,7 +27,7 @@ func TestGuardedRefuses(t *testing.T) {
 			}
 		}
 	})
-	g := server.guard
+	g := &gatekeeper{Guard: server.guard}
 	ctx := principal.NewContext(t.Context(), principal.Principal{
 		ARN: "arn:aws:sts::000000000000:assumed-role/none/s", Role: "arn:aws:iam::000000000000:role/none", Account: a.ID, AccessKeyID: "ASIA",
 	})

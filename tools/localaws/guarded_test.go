@@ -95,7 +95,7 @@ func generate() string {
 		imports = append(imports, fmt.Sprintf("%q", t.Elem().PkgPath()))
 		lines := []string{
 			fmt.Sprintf("// %s is %s for the other services: it authorizes each operation.", wrapper, name),
-			fmt.Sprintf("type %s struct {\n*%s.%s\nguard *access.Guard\n}\n", wrapper, pkg, kind),
+			fmt.Sprintf("type %s struct {\n*%s.%s\nguard *gatekeeper\n}\n", wrapper, pkg, kind),
 		}
 		sdk := ""
 		for i := range t.NumMethod() {
@@ -121,7 +121,6 @@ func generate() string {
 		}
 		return strings.Compare(order(a), order(b))
 	})
-	imports = append(imports, `"github.com/magewright/magewright/tools/localaws/access"`)
 	slices.Sort(body)
 	first := slices.IndexFunc(imports, func(s string) bool { return strings.Contains(s, "magewright") })
 	own := slices.Compact(slices.Sorted(slices.Values(imports[first:])))

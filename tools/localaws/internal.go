@@ -6,7 +6,6 @@ import (
 	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
-	"github.com/magewright/magewright/tools/localaws/access"
 	"github.com/magewright/magewright/tools/localaws/codebuild"
 )
 
@@ -28,13 +27,4 @@ func (g guardedBuilds) WaitBuild(ctx context.Context, id string) (*cbtypes.Build
 		return nil, err //nolint:wrapcheck // it is AWS's error
 	}
 	return g.Service.WaitBuild(ctx, id)
-}
-
-// guarded calls an operation for another service, if the principal of ctx may
-// call it.
-func guarded[I, O any](ctx context.Context, g *access.Guard, service, operation string, in *I, call func(context.Context, *I) (*O, error)) (*O, error) {
-	if err := g.Internal(ctx, service, operation, in); err != nil {
-		return nil, err //nolint:wrapcheck // it is AWS's error
-	}
-	return call(ctx, in)
 }

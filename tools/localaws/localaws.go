@@ -90,6 +90,9 @@ type Config struct {
 	AnswerTime time.Duration
 	// Node runs functions in JavaScript.
 	Node lambda.Node
+	// Forward hands the requests for services to other endpoints on this machine: URLs
+	// by signing name, such as dynamodb. What they do is not rehearsed.
+	Forward map[string]string
 	// BuildDir holds a directory for each build project and action, so that
 	// each build finds the same paths as the previous one. If it is empty, or
 	// another endpoint uses it, builds have their own directories.
@@ -176,7 +179,10 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 		Seed:     c.Seed,
 	}
 	services := s.services(a, c)
-	handler, err := wire.NewHandler(a, gate{s.signatures, s.guard, s}, services...)
+	if err := checkForward(c.Forward, services); err != nil {
+		return nil, errors.Join(err, listener.Close(), os.RemoveAll(dir))
+	}
+	handler, err := wire.NewHandler(a, gate{s.signatures, s.guard, s}, forwarded(services, c.Forward)...)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), os.RemoveAll(dir))
 	}
@@ -224,7 +230,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 	connections := codeconnections.New(a)
 
 	// What one service does to another is authorized, too.
-	g := s.guard
+	g := s.gatekeeper(c.Forward)
 	guardedObjects, guardedParameters, guardedSecrets := guardedS3{objects, g}, guardedSsm{parameters, g}, guardedSecretsmanager{secrets, g}
 
 	functions := &lateFunctions{guardedLambda{guard: g}}
@@ -282,7 +288,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 			Logs: guardedLogs{logGroups, g}, Alarms: guardedCloudwatch{metrics, g}, Topics: guardedTopics, Queues: guardedQueues, Events: guardedEvents{bus, g}, Schedules: guardedScheduler{schedules, g},
 			Deployments: guardedCodedeploy{deployments, g}, Builds: guardedCodebuild{builds, g},
 			Pipelines: guardedCodepipeline{pipelines, g}, Connections: guardedCodeconnections{connections, g}, HTTPAPIs: httpAPIs, RestAPIs: restAPIs,
-			Objects: guardedObjects, Responses: s.responses(objects), CheckRuntime: functions.CheckRuntime,
+			Objects: guardedObjects, Responses: s.responses(objects), CheckRuntime: functions.CheckRuntime, Forward: c.Forward,
 		}),
 	})
 	s.guard.Connect(access.World{

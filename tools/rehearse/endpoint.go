@@ -36,7 +36,8 @@ type endpoint struct {
 	// context is the CDK context for the rehearsal's synthesis.
 	context map[string]any
 	egress  *egress
-	console *console.Console // nil if somebody else runs the server
+	console *console.Console  // nil if somebody else runs the server
+	forward map[string]string // services that other endpoints have instead
 	// keyboard reads from the terminal of the person who runs the rehearsal, if there is one.
 	keyboard keyboard.Keyboard
 }
@@ -44,8 +45,15 @@ type endpoint struct {
 // connect starts the embedded AWS, or uses the one in AWS_ENDPOINT_URL. It also
 // changes the environment of this process and its children so that they know
 // nothing but this endpoint.
-func connect(ctx context.Context, cfg project.Config, speed float64, builds int) (*endpoint, error) {
+func connect(ctx context.Context, cfg project.Config, o options) (*endpoint, error) {
+	forward, err := local.ReadForward("rehearse", o.forward)
+	if err != nil {
+		return nil, err
+	}
 	given := os.Getenv("AWS_ENDPOINT_URL")
+	if given != "" && len(forward) > 0 {
+		return nil, exit.Misused("rehearse", "-forward is for the embedded AWS that a rehearsal starts, and AWS_ENDPOINT_URL is %s: forward there, with go tool mage local -forward=%s", given, o.forward)
+	}
 	if given != "" {
 		if err := onLoopback(given); err != nil {
 			return nil, err
@@ -60,14 +68,15 @@ func connect(ctx context.Context, cfg project.Config, speed float64, builds int)
 	if err != nil {
 		return nil, err
 	}
-	e := &endpoint{url: given, egress: guard}
+	e := &endpoint{url: given, egress: guard, forward: forward}
 	if given == "" {
 		config, err := ofThisMachine()
 		if err != nil {
 			return nil, errors.Join(err, guard.close())
 		}
 		config.Node.Program, config.Node.Modules = cdk.Node(ctx, cfg)
-		config.Addr, config.Clock, config.Log, config.Builds = "127.0.0.1:0", clock.NewElastic(speed), slog.New(slog.DiscardHandler), builds
+		config.Addr, config.Clock, config.Log, config.Builds = "127.0.0.1:0", clock.NewElastic(o.speed), slog.New(slog.DiscardHandler), o.builds
+		config.Forward = forward
 		server, err := localaws.Start(ctx, config)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("starting the embedded AWS: %w", err), guard.close())

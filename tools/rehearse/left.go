@@ -51,7 +51,19 @@ func notRehearsed(names manifest.Manifest) []Step {
 // notRehearsed returns everything that this rehearsal leaves open.
 func (r *rehearsal) notRehearsed(ctx context.Context) ([]Step, error) {
 	recorded, err := notRun(ctx, cloudformation.NewFromConfig(r.aws), r.names.Stacks())
-	return append(notRehearsed(r.names), recorded...), err
+	return slices.Concat(notRehearsed(r.names), notOurs(r.forward), recorded), err
+}
+
+// notOurs returns the services that other endpoints had.
+func notOurs(forward map[string]string) []Step {
+	var steps []Step
+	for _, service := range slices.Sorted(maps.Keys(forward)) {
+		steps = append(steps, Step{
+			service, "its requests went to " + forward[service] + ", which is not the embedded AWS: what it did there is not rehearsed",
+			"rehearse without -forward, or try the release in a stage on AWS",
+		})
+	}
+	return steps
 }
 
 // notRun returns the resources of stacks that the embedded AWS does not run, by type. It

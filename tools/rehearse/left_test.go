@@ -89,3 +89,15 @@ Resources:
 		t.Errorf("%d steps", len(steps))
 	}
 }
+
+// A service that another endpoint had is not rehearsed.
+func TestForwardedServicesAreNotRehearsed(t *testing.T) {
+	t.Parallel()
+	steps := notOurs(map[string]string{"sqs": "http://127.0.0.1:2", "dynamodb": "http://127.0.0.1:1"})
+	if len(steps) != 2 || steps[0].Name != "dynamodb" || !strings.Contains(steps[0].Why, "http://127.0.0.1:1, which is not the embedded AWS") {
+		t.Errorf("%v", steps)
+	}
+	if len(notOurs(nil)) != 0 {
+		t.Error("nothing was forwarded")
+	}
+}

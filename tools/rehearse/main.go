@@ -21,6 +21,7 @@ import (
 type options struct {
 	approve bool
 	base    string
+	forward string
 	keep    bool
 	speed   float64
 
@@ -34,6 +35,7 @@ func Main(ctx context.Context, args []string) error {
 	flags := program.Flags("rehearse")
 	flags.BoolVar(&o.approve, "approve", false, "answer the approval with yes")
 	flags.StringVar(&o.base, "base", "", baseline.Usage)
+	flags.StringVar(&o.forward, "forward", "", local.ForwardUsage)
 	flags.BoolVar(&o.keep, "keep", false, "keep the endpoint running at the end")
 	flags.BoolVar(&o.baseVerify, "baseVerify", false, "take the base through the whole pipeline too")
 	flags.IntVar(&o.builds, "builds", codebuild.DefaultConcurrency, "how many builds run at once")

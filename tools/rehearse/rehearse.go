@@ -35,7 +35,7 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 		return err
 	}
 	started := clock.System().Now()
-	endpoint, err := connect(ctx, cfg, o.speed, o.builds)
+	endpoint, err := connect(ctx, cfg, o)
 	if err != nil {
 		return err
 	}
@@ -66,6 +66,7 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	}
 	subject.expect(cfg.Stdout, known[cfg.Dir])
 	fmt.Fprintf(cfg.Stdout, "endpoint  %s\n", endpoint.url)
+	local.DescribeForward(cfg.Stdout, endpoint.forward)
 	endpoint.showConsole(ctx, cfg, subject.base)
 	// Until HEAD's assembly exists, the names in an earlier one are good enough.
 	names, err := manifest.ReadOrOld(cfg)
@@ -77,6 +78,7 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 		names:     names,
 		pipelines: codepipeline.NewFromConfig(awsConfig),
 		aws:       awsConfig,
+		forward:   endpoint.forward,
 		clock:     clock.System(),
 		report:    Report{Commit: subject.commit, Endpoint: endpoint.url},
 	}
@@ -137,6 +139,7 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 type rehearsal struct {
 	cfg       project.Config
 	aws       aws.Config
+	forward   map[string]string // services that other endpoints have
 	pipelines *codepipeline.Client
 	clock     clock.Clock
 	view      *view

@@ -117,6 +117,15 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		status = noted.status
 		return
 	}
+	if err == nil && r.service.elsewhere != nil {
+		if err = h.admit(ctx, r, p); err == nil {
+			hr.Body, hr.ContentLength = io.NopCloser(bytes.NewReader(r.body)), int64(len(r.body))
+			noted := &noting{w, http.StatusOK}
+			r.service.elsewhere.ServeHTTP(noted, hr.WithContext(ctx))
+			status = noted.status
+			return
+		}
+	}
 	name := ""
 	var answer response
 	if err == nil {
@@ -203,6 +212,21 @@ func (h *handler) serve(ctx context.Context, r *request, p protocol) (name strin
 	}
 	answer, err = p.encode(r, op, out.Elem())
 	return name, answer, err
+}
+
+// admit asks whether a request may go elsewhere. What is not known of the service, such as
+// another operation, may.
+func (h *handler) admit(ctx context.Context, r *request, p protocol) error {
+	name, err := p.operation(r)
+	op := r.service.operations[name]
+	if err != nil || op == nil || h.authorizer == nil {
+		return nil
+	}
+	in := reflect.New(op.in)
+	if err := p.decode(r, op, in.Elem()); err != nil {
+		return nil // the other endpoint says what is wrong with it
+	}
+	return h.authorizer.Authorize(ctx, r.service.name, name, in.Interface()) //nolint:wrapcheck // it is AWS's error
 }
 
 // find returns the service that a request is for. If none is configured, it

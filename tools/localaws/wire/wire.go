@@ -43,6 +43,9 @@ type Service struct {
 	// Refuse answers a request that Handler does not get to see, in Handler's
 	// protocol.
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
+	// Elsewhere, if it is set, answers the requests for the service. The handler only
+	// verifies their signatures, and asks whether the operations of Impl are allowed.
+	Elsewhere http.Handler
 }
 
 // An Authenticator verifies who has signed a request.
@@ -99,11 +102,15 @@ type service struct {
 	name       string
 	handler    http.Handler
 	refuse     func(http.ResponseWriter, *http.Request, error)
+	elsewhere  http.Handler
 	operations map[string]*operation
 	routes     []route
 }
 
 func newService(s Service) (*service, error) {
+	if s.Elsewhere != nil && s.Impl == nil {
+		return &service{name: s.Name, elsewhere: s.Elsewhere}, nil
+	}
 	if s.Handler != nil {
 		if s.Impl != nil {
 			return nil, errors.New("both Impl and Handler are set")
@@ -117,7 +124,12 @@ func newService(s Service) (*service, error) {
 	if len(ops) == 0 {
 		return nil, fmt.Errorf("%T has no method with the signature of an operation", s.Impl)
 	}
-	return compileService(s.Name, ops)
+	compiled, err := compileService(s.Name, ops)
+	if err != nil {
+		return nil, err
+	}
+	compiled.elsewhere = s.Elsewhere
+	return compiled, nil
 }
 
 // compileService maps the types of operations to their names on the wire.

@@ -50,6 +50,7 @@ var all = []Target{
 		{"approve", "bool", "answer the approval with yes"}, base,
 		{"baseVerify", "bool", "take the base through the whole pipeline too, its checks included"},
 		{"builds", "int", "how many builds run at once; default 2"},
+		{"forward", "string", "services that other endpoints on this machine have instead, such as dynamodb=http://127.0.0.1:8000"},
 		{"keep", "bool", "keep the endpoint running at the end"},
 		{"speed", "float64", "how many times as fast AWS's waits pass; default 60"},
 	}},
@@ -59,6 +60,7 @@ var all = []Target{
 	}},
 	{Name: "Local", Command: "local", Doc: "runs the embedded AWS in the foreground, on 127.0.0.1:4566.", CDK: true, Args: []Arg{
 		{"env", "bool", "print the exports of the embedded AWS that runs in another shell, for eval"},
+		{"forward", "string", "services that other endpoints on this machine have instead, such as dynamodb=http://127.0.0.1:8000"},
 		{"iam", "string", "whether IAM is enforced: on (the default), report or off"},
 		{"port", "int", "the port to listen on; default 4566"},
 		{"speed", "float64", "how many times as fast AWS's waits pass; default 60"},

@@ -22,6 +22,7 @@ func Main(ctx context.Context, args []string) error {
 	port := flags.Int("port", 4566, "the port to listen on")
 	speed := flags.Float64("speed", 60, "how many times as fast AWS's waits pass")
 	iam := flags.String("iam", "on", "whether IAM is enforced: on; report lets everything pass; off evaluates nothing")
+	forward := flags.String("forward", "", ForwardUsage)
 	env := flags.Bool("env", false, "print the exports of the embedded AWS that runs in another shell, for eval")
 	if err := program.Parse(flags, args); err != nil {
 		return err
@@ -36,6 +37,10 @@ func Main(ctx context.Context, args []string) error {
 	if err := CheckSpeed("local", *speed); err != nil {
 		return err
 	}
+	elsewhere, err := ReadForward("local", *forward)
+	if err != nil {
+		return err
+	}
 	cfg, err := project.Discover(ctx)
 	if err != nil {
 		return err
@@ -43,12 +48,13 @@ func Main(ctx context.Context, args []string) error {
 	if *env {
 		return printEnv(ctx, cfg)
 	}
-	e, err := Start(ctx, cfg, Options{Port: *port, Speed: *speed, IAM: mode, Target: "local"})
+	e, err := Start(ctx, cfg, Options{Port: *port, Speed: *speed, IAM: mode, Target: "local", Forward: elsewhere})
 	if err != nil {
 		return err
 	}
 	fmt.Printf("The embedded AWS answers at %s until Ctrl-C. In another shell, in this directory:\n\neval \"$(go tool mage local -env)\"\n\nor, anywhere:\n\n%s\nIts console, for a browser:\n\n  %s\n",
 		e.Server.URL, e.exports, e.Console.Link())
+	DescribeForward(os.Stdout, elsewhere)
 	e.Console.Offer(ctx, os.Stdout, os.Stderr, new(keyboard.Keyboard), "  ")
 	<-ctx.Done()
 	if err := e.Close(); err != nil {

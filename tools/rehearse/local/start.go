@@ -26,6 +26,8 @@ type Options struct {
 	Speed  float64 // how many times as fast AWS's waits pass
 	IAM    access.Mode
 	Target string // whose flag is -port
+	// Forward hands services to other endpoints, by signing name.
+	Forward map[string]string
 }
 
 // An Endpoint is the embedded AWS of a checkout, with its console. Its exports are in EnvFile
@@ -51,6 +53,8 @@ func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err
 		IAM:   o.IAM,
 		Node:  node,
 		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
+
+		Forward: o.Forward,
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, exit.Missing("go tool mage "+o.Target+" -port=0", "%w", err)

@@ -59,6 +59,8 @@ type Deps struct {
 	// permissions of the stack.
 	Responses Responses
 	Objects   Objects
+	// Forward has the endpoints that services are forwarded to, by signing name.
+	Forward map[string]string
 	// CheckRuntime refuses a function's runtime. It may be nil.
 	CheckRuntime func(name string) error
 }

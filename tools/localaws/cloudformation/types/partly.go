@@ -23,6 +23,19 @@ var partly = map[string]func(properties map[string]any) string{
 	},
 }
 
+// notRun returns what says what of a type is not run. All that another endpoint does is
+// not.
+func notRun(d Deps, name string) func(map[string]any) string {
+	namespace, _, _ := strings.Cut(strings.TrimPrefix(name, "AWS::"), "::")
+	endpoint, ok := d.Forward[strings.ToLower(namespace)]
+	if !ok {
+		return partly[name]
+	}
+	return func(map[string]any) string {
+		return "requests to " + strings.ToLower(namespace) + " go to " + endpoint + ", which is not the embedded AWS"
+	}
+}
+
 // cognitoIn says whether a document has an authorizer that needs Cognito.
 func cognitoIn(v any) string {
 	switch v := v.(type) {

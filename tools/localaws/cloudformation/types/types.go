@@ -46,7 +46,7 @@ func Registry(d Deps) resource.Registry {
 		if definition.Examine == nil {
 			definition.Examine = examination(definition.Name)
 		}
-		definition.Partly = partly[definition.Name]
+		definition.Partly = notRun(d, definition.Name)
 		t := definition.handled()
 		if read, ok := reads[t.Name]; ok {
 			t.Read = definition.read(read)
