@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,10 +14,6 @@ import (
 	"github.com/magewright/magewright/tools/localaws/iam/policy"
 )
 
-// bucketName matches the name of a general purpose bucket.
-// See https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html.
-var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-
 // CreateBucket makes an empty bucket. It is an error if the caller already owns
 // the bucket, as in every region except us-east-1. An existing bucket is
 // therefore never mistaken for a new one.
@@ -27,8 +22,8 @@ func (s *Service) CreateBucket(_ context.Context, in *awss3.CreateBucketInput) (
 		return nil, err
 	}
 	name := aws.ToString(in.Bucket)
-	if !bucketName.MatchString(name) || strings.Contains(name, "..") {
-		return nil, fail("InvalidBucketName", "The specified bucket is not valid: %q", name)
+	if err := checkBucketName(name); err != nil {
+		return nil, err
 	}
 	b := &bucket{name: name, created: s.now(), keys: map[string][]*version{}, uploads: map[string]*upload{}}
 	if c := in.CreateBucketConfiguration; c != nil {
@@ -37,6 +32,9 @@ func (s *Service) CreateBucket(_ context.Context, in *awss3.CreateBucketInput) (
 		}
 		if l := string(c.LocationConstraint); l != "" && l != s.account.Region {
 			return nil, fail("IllegalLocationConstraintException", "The %s location constraint is incompatible for the region specific endpoint this request was sent to.", l)
+		}
+		if err := checkBucketTags(c.Tags); err != nil {
+			return nil, err
 		}
 		b.tags = slices.Clone(c.Tags)
 	}
@@ -323,6 +321,9 @@ func (s *Service) DeleteBucketLifecycle(_ context.Context, in *awss3.DeleteBucke
 // PutBucketTagging replaces the bucket's tags.
 func (s *Service) PutBucketTagging(_ context.Context, in *awss3.PutBucketTaggingInput) (*awss3.PutBucketTaggingOutput, error) {
 	return write[awss3.PutBucketTaggingOutput](s, in, in.Bucket, in.Tagging, func(b *bucket, c *types.Tagging) error {
+		if err := checkBucketTags(c.TagSet); err != nil {
+			return err
+		}
 		b.tags = c.TagSet
 		return nil
 	})

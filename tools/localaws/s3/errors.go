@@ -70,4 +70,5 @@ var statuses = map[string]int{
 
 	"PreconditionFailed": http.StatusPreconditionFailed,
 	"InvalidRange":       http.StatusRequestedRangeNotSatisfiable,
+	"InvalidPartNumber":  http.StatusRequestedRangeNotSatisfiable,
 }

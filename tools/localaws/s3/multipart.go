@@ -47,6 +47,12 @@ func (s *Service) CreateMultipartUpload(_ context.Context, in *awss3.CreateMulti
 		return nil, err
 	}
 	tags, err := parseTags(in.Tagging)
+	if err == nil {
+		err = checkKey(aws.ToString(in.Key))
+	}
+	if err == nil {
+		err = checkMetadata(in.Metadata)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +147,9 @@ func (s *Service) UploadPart(_ context.Context, in *awss3.UploadPartInput) (*aws
 // put adds a part with the type of checksum that the upload uses.
 func (s *Service) put(u *upload, number int32, p part) error {
 	if number < 1 || number > 10_000 {
-		return fail("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
+		return detailed{error: fail("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive"), elements: [][2]string{
+			{"ArgumentName", "partNumber"}, {"ArgumentValue", strconv.Itoa(int(number))},
+		}}
 	}
 	if p.checksum.get(u.algorithm) == nil {
 		sums, err := verify(p.data, nil, u.algorithm)

@@ -78,8 +78,11 @@ func (s *Service) PutObject(ctx context.Context, in *awss3.PutObjectInput) (*aws
 // store makes v the current version of key if the conditions hold. The bucket's
 // defaults apply to what v leaves open. s is locked.
 func (s *Service) store(b *bucket, key string, v *version, ifMatch, ifNoneMatch *string) error {
-	if key == "" || len(key) > 1024 {
-		return fail("KeyTooLongError", "A key has 1 to 1024 bytes; this one has %d", len(key))
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	if err := checkMetadata(v.headers.metadata); err != nil {
+		return err
 	}
 	if err := b.writable(key, ifMatch, ifNoneMatch); err != nil {
 		return err
@@ -353,7 +356,11 @@ func (e extent) header(size int) *string {
 func (v *version) slice(header *string, partNumber *int32) (extent, error) {
 	size := int64(len(v.data))
 	all := extent{end: size}
-	invalid := fail("InvalidRange", "The requested range is not satisfiable: the object has %d bytes", size)
+	invalid := func() error {
+		return detailed{error: fail("InvalidRange", "The requested range is not satisfiable"), elements: [][2]string{
+			{"ActualObjectSize", strconv.FormatInt(size, 10)}, {"RangeRequested", aws.ToString(header)},
+		}}
+	}
 	switch {
 	case header != nil && partNumber != nil:
 		return all, fail("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
@@ -365,7 +372,9 @@ func (v *version) slice(header *string, partNumber *int32) (extent, error) {
 			return all, nil
 		}
 		if n < 1 || n > len(v.parts) {
-			return all, fail("InvalidPartNumber", "The requested partnumber is not satisfiable")
+			return all, detailed{error: fail("InvalidPartNumber", "The requested partnumber is not satisfiable"), elements: [][2]string{
+				{"ActualPartCount", strconv.Itoa(max(1, len(v.parts)))}, {"PartNumberRequested", strconv.Itoa(n)},
+			}}
 		}
 		var start int64
 		for _, part := range v.parts[:n-1] {
@@ -385,7 +394,7 @@ func (v *version) slice(header *string, partNumber *int32) (extent, error) {
 			return all, nil
 		}
 		if n <= 0 || size == 0 {
-			return all, invalid
+			return all, invalid()
 		}
 		return extent{max(0, size-n), size, true}, nil
 	}
@@ -402,7 +411,7 @@ func (v *version) slice(header *string, partNumber *int32) (extent, error) {
 		end = min(size, n+1)
 	}
 	if start >= size {
-		return all, invalid
+		return all, invalid()
 	}
 	return extent{start, end, true}, nil
 }
@@ -605,7 +614,7 @@ func parseTags(header *string) ([]types.Tag, error) {
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		tags = append(tags, types.Tag{Key: aws.String(key), Value: aws.String(values.Get(key))})
 	}
-	return tags, nil
+	return tags, checkObjectTags(tags)
 }
 
 func tagCount(tags []types.Tag) *int32 {
@@ -620,6 +629,9 @@ func (s *Service) PutObjectTagging(ctx context.Context, in *awss3.PutObjectTaggi
 	return readVersion(s, in, in.Bucket, in.Key, in.VersionId, func(b *bucket, v *version) (*awss3.PutObjectTaggingOutput, error) {
 		if in.Tagging == nil {
 			return nil, fail("MalformedXML", "Tagging is missing")
+		}
+		if err := checkObjectTags(in.Tagging.TagSet); err != nil {
+			return nil, err
 		}
 		v.tags = slices.Clone(in.Tagging.TagSet)
 		s.notify(ctx, b, occurrence{event: "ObjectTagging:Put", key: aws.ToString(in.Key), v: v, id: b.versionID(v), reason: "PutObjectTagging"})
