@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -45,8 +46,6 @@ func (s *Service) Publish(_ context.Context, in *awssns.PublishInput) (*awssns.P
 	switch {
 	case in.PhoneNumber != nil:
 		return nil, invalid("PhoneNumber: the embedded SNS sends no text messages")
-	case in.MessageGroupId != nil || in.MessageDeduplicationId != nil:
-		return nil, invalid("the embedded SNS does not support FIFO topics")
 	case arn == nil:
 		return nil, invalid("TopicArn or TargetArn Reason: no value for required parameter")
 	case body == "":
@@ -78,6 +77,9 @@ func (s *Service) Publish(_ context.Context, in *awssns.PublishInput) (*awssns.P
 		ID: uuid.NewString(), TopicARN: t.arn, Subject: aws.ToString(in.Subject), Body: body,
 		Attributes: maps.Clone(in.MessageAttributes), Published: s.account.Clock.Now().UTC(),
 	}
+	if before, err := t.order(&m, in); err != nil || before != nil {
+		return before, err
+	}
 	t.messages = append(t.messages, m)
 	if len(t.messages) > keep {
 		t.messages = t.messages[len(t.messages)-keep:]
@@ -93,9 +95,9 @@ func (s *Service) Publish(_ context.Context, in *awssns.PublishInput) (*awssns.P
 		if !sub.filter.passes(m) {
 			continue
 		}
-		s.deliver(*sub, s.notification(sub, m), m.Attributes)
+		s.deliver(sub, s.notification(sub, m), m)
 	}
-	return &awssns.PublishOutput{MessageId: aws.String(m.ID)}, nil
+	return m.output(), nil
 }
 
 // maxBatch is the number of messages that PublishBatch takes.
@@ -141,7 +143,7 @@ func (s *Service) PublishBatch(ctx context.Context, in *awssns.PublishBatchInput
 			MessageDeduplicationId: e.MessageDeduplicationId, MessageGroupId: e.MessageGroupId,
 		})
 		if err == nil {
-			out.Successful = append(out.Successful, types.PublishBatchResultEntry{Id: e.Id, MessageId: published.MessageId})
+			out.Successful = append(out.Successful, types.PublishBatchResultEntry{Id: e.Id, MessageId: published.MessageId, SequenceNumber: published.SequenceNumber})
 			continue
 		}
 		failed := types.BatchResultErrorEntry{Id: e.Id, Code: aws.String("InternalError"), Message: aws.String(err.Error())}
@@ -158,6 +160,7 @@ func (s *Service) PublishBatch(ctx context.Context, in *awssns.PublishBatchInput
 type notification struct {
 	Type              string
 	MessageID         string `json:"MessageId"`
+	SequenceNumber    string `json:",omitempty"`
 	Token             string `json:",omitempty"`
 	TopicARN          string `json:"TopicArn"`
 	Subject           string `json:",omitempty"`
@@ -176,7 +179,7 @@ const timestamp = "2006-01-02T15:04:05.000Z"
 func (s *Service) notification(sub *subscription, m Message) notification {
 	n := notification{
 		Type: "Notification", MessageID: m.ID, TopicARN: m.TopicARN, Subject: m.Subject, Message: m.Body, Timestamp: m.Published.Format(timestamp),
-		SignatureVersion: "1", UnsubscribeURL: s.link("Unsubscribe", url.Values{"SubscriptionArn": {sub.arn}}),
+		SignatureVersion: "1", SequenceNumber: m.Sequence, UnsubscribeURL: s.link("Unsubscribe", url.Values{"SubscriptionArn": {sub.arn}}),
 	}
 	for name, value := range m.Attributes {
 		if n.MessageAttributes == nil {
@@ -211,16 +214,28 @@ func (s *Service) link(action string, query url.Values) string {
 	return s.account.Endpoint + "/?" + query.Encode()
 }
 
-// deliver sends n to a subscription in the background, independently of the
-// request that caused it. attributes are those of the message. s is locked.
-func (s *Service) deliver(sub subscription, n notification, attributes map[string]types.MessageAttributeValue) {
+// deliver sends n, which is of m, to a subscription in the background, independently of
+// the request that caused it. The messages of a FIFO topic arrive in their order. s is
+// locked.
+func (s *Service) deliver(to *subscription, n notification, m Message) {
 	if s.closed {
 		return
 	}
+	before, done := to.last, make(chan struct{})
+	if m.Group != "" {
+		to.last = done
+	} else {
+		before = nil
+	}
+	sub := *to
 	s.deliveries.Go(func() {
-		if err := s.attempt(sub, n, attributes); err != nil && s.ctx.Err() == nil {
+		defer close(done)
+		if before != nil {
+			<-before
+		}
+		if err := s.attempt(sub, n, m); err != nil && s.ctx.Err() == nil {
 			s.account.Log.Warn("a notification was not delivered", "topic", sub.topic, "endpoint", sub.endpoint, "error", err)
-			if err := s.bury(sub, n, attributes, err); err != nil {
+			if err := s.bury(sub, n, m, err); err != nil {
 				s.account.Log.Warn("a notification was not sent to a dead-letter queue", "topic", sub.topic, "queue", sub.deadLetters, "error", err)
 			}
 		}
@@ -234,14 +249,14 @@ const (
 	retryDelay = 20 * time.Second
 )
 
-func (s *Service) attempt(sub subscription, n notification, attributes map[string]types.MessageAttributeValue) error {
+func (s *Service) attempt(sub subscription, n notification, m Message) error {
 	send := s.post
 	switch sub.protocol {
 	case "lambda":
 		send = s.invoke
 	case "sqs":
 		// A queue fails only where it refuses the message, which is final.
-		return s.enqueue(sub, n, attributes)
+		return s.enqueue(sub, n, m)
 	}
 	for try := 0; ; try++ {
 		err := send(sub, n)
@@ -294,14 +309,14 @@ func (s *Service) post(sub subscription, n notification) error {
 // bury sends what an endpoint did not take to the dead-letter queue of the
 // subscription, if it has one. The attributes say why.
 // See https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html.
-func (s *Service) bury(sub subscription, n notification, attributes map[string]types.MessageAttributeValue, reason error) error {
+func (s *Service) bury(sub subscription, n notification, m Message, reason error) error {
 	if sub.deadLetters == "" || n.Type != "Notification" || s.deps.Queues == nil {
 		return nil
 	}
 	sub.endpoint = sub.deadLetters
 	why := map[string]types.MessageAttributeValue{}
 	if sub.raw {
-		maps.Copy(why, attributes)
+		maps.Copy(why, m.Attributes)
 	}
 	code := "DELIVERY_FAILED"
 	if api, ok := errors.AsType[smithy.APIError](reason); ok {
@@ -310,18 +325,22 @@ func (s *Service) bury(sub subscription, n notification, attributes map[string]t
 	for name, value := range map[string]string{"RequestID": uuid.NewString(), "ErrorCode": code, "ErrorMessage": reason.Error()} {
 		why[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
 	}
-	return s.enqueue(sub, n, why)
+	m.Attributes = why
+	return s.enqueue(sub, n, m)
 }
 
 // enqueue sends a message to a queue: the notification, or only the message with
 // its attributes.
 // See https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html.
-func (s *Service) enqueue(sub subscription, n notification, attributes map[string]types.MessageAttributeValue) error {
+func (s *Service) enqueue(sub subscription, n notification, m Message) error {
 	in := &awssqs.SendMessageInput{QueueUrl: aws.String(s.account.QueueURL(sub.endpoint)), MessageBody: &n.Message}
+	if strings.HasSuffix(sub.endpoint, fifoSuffix) {
+		in.MessageGroupId, in.MessageDeduplicationId = &m.Group, &m.Deduplication
+	}
 	// A dead letter has attributes in any case.
 	if sub.raw || sub.endpoint == sub.deadLetters {
 		in.MessageAttributes = map[string]sqstypes.MessageAttributeValue{}
-		for name, v := range attributes {
+		for name, v := range m.Attributes {
 			in.MessageAttributes[name] = sqstypes.MessageAttributeValue{DataType: v.DataType, StringValue: v.StringValue, BinaryValue: v.BinaryValue}
 		}
 	}

@@ -65,6 +65,10 @@ type topic struct {
 	attributes map[string]string // those that a request has set
 	tags       []types.Tag
 	messages   []Message
+
+	fifo     bool
+	sequence int64
+	recent   map[string]sent // messages of a FIFO topic, by what identifies their duplicates
 }
 
 // New returns a service without topics.
@@ -109,7 +113,13 @@ var topicName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
 // configure the logging or tracing of deliveries and so have no effect here.
 var settable = []string{"DisplayName", "KmsMasterKeyId", "Policy", "SignatureVersion", "TracingConfig"}
 
-func checkAttribute(name, value string) error {
+func checkAttribute(name, value string, fifo bool) error {
+	if values, ok := fifoAttributes[name]; ok && fifo {
+		if value != "" && !slices.Contains(values, value) {
+			return invalid("Attributes Reason: %s must be one of %s", name, strings.Join(values, ", "))
+		}
+		return nil
+	}
 	if !slices.Contains(settable, name) {
 		return invalid("AttributeName: the embedded SNS does not support %s", name)
 	}
@@ -124,10 +134,11 @@ func checkAttribute(name, value string) error {
 // CreateTopic creates a topic, or returns the existing topic with that name.
 func (s *Service) CreateTopic(_ context.Context, in *awssns.CreateTopicInput) (*awssns.CreateTopicOutput, error) {
 	name := aws.ToString(in.Name)
-	if strings.HasSuffix(name, ".fifo") || in.Attributes["FifoTopic"] == "true" {
-		return nil, invalid("the embedded SNS does not support FIFO topics")
-	}
-	if !topicName.MatchString(name) {
+	fifo := in.Attributes["FifoTopic"] == "true"
+	switch {
+	case fifo && !fifoName.MatchString(name):
+		return nil, invalid("Fifo Topic names must end with .fifo and must be made up of only uppercase and lowercase ASCII letters, numbers, underscores, and hyphens, and must be between 1 and 256 characters long.")
+	case !fifo && !topicName.MatchString(name):
 		return nil, invalid("Topic Name: %q", name)
 	}
 	if in.DataProtectionPolicy != nil {
@@ -136,7 +147,7 @@ func (s *Service) CreateTopic(_ context.Context, in *awssns.CreateTopicInput) (*
 	attributes := maps.Clone(in.Attributes)
 	delete(attributes, "FifoTopic")
 	for key, value := range attributes {
-		if err := checkAttribute(key, value); err != nil {
+		if err := checkAttribute(key, value, fifo); err != nil {
 			return nil, err
 		}
 	}
@@ -151,7 +162,7 @@ func (s *Service) CreateTopic(_ context.Context, in *awssns.CreateTopicInput) (*
 		}
 		return &awssns.CreateTopicOutput{TopicArn: aws.String(arn)}, nil
 	}
-	t := &topic{name: name, arn: arn, attributes: map[string]string{}, tags: slices.Clone(in.Tags)}
+	t := &topic{name: name, arn: arn, attributes: map[string]string{}, tags: slices.Clone(in.Tags), fifo: fifo, recent: map[string]sent{}}
 	maps.Copy(t.attributes, attributes)
 	s.topics[arn] = t
 	return &awssns.CreateTopicOutput{TopicArn: aws.String(arn)}, nil
@@ -185,13 +196,13 @@ func (s *Service) ListTopics(_ context.Context, in *awssns.ListTopicsInput) (*aw
 // SetTopicAttributes sets one attribute of a topic.
 func (s *Service) SetTopicAttributes(_ context.Context, in *awssns.SetTopicAttributesInput) (*awssns.SetTopicAttributesOutput, error) {
 	name, value := aws.ToString(in.AttributeName), aws.ToString(in.AttributeValue)
-	if err := checkAttribute(name, value); err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, err := s.topic(in.TopicArn)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkAttribute(name, value, t.fifo); err != nil {
 		return nil, err
 	}
 	if value == "" {
@@ -247,6 +258,9 @@ func (s *Service) GetTopicAttributes(_ context.Context, in *awssns.GetTopicAttri
 		"TopicArn": t.arn, "Owner": s.account.ID, "DisplayName": "", "Policy": policy, "SubscriptionsDeleted": "0",
 		"SubscriptionsConfirmed": strconv.Itoa(confirmed), "SubscriptionsPending": strconv.Itoa(pending),
 	}
+	if t.fifo {
+		maps.Copy(attributes, map[string]string{"FifoTopic": "true", "ContentBasedDeduplication": "false", "FifoThroughputScope": "Topic"})
+	}
 	maps.Copy(attributes, t.attributes)
 	return &awssns.GetTopicAttributesOutput{Attributes: attributes}, nil
 }
@@ -298,6 +312,9 @@ type Message struct {
 	Body       string
 	Attributes map[string]types.MessageAttributeValue
 	Published  time.Time
+
+	// Group, Deduplication and Sequence are those of a message of a FIFO topic.
+	Group, Deduplication, Sequence string
 }
 
 // keep is the number of messages that a topic remembers.

@@ -27,13 +27,17 @@ type subscription struct {
 	raw                            bool   // RawMessageDelivery
 	deadLetters                    string // ARN of the dead-letter queue; may be empty
 	filter                         filter
+	last                           chan struct{} // closed when the last message of a FIFO topic was delivered
 }
 
 const pendingARN = "PendingConfirmation"
 
 // checkEndpoint refuses an endpoint that messages can't or must not be
 // delivered to.
-func (s *Service) checkEndpoint(protocol, endpoint string) error {
+func (s *Service) checkEndpoint(protocol, endpoint string, fifo bool) error {
+	if fifo && protocol != "sqs" {
+		return invalid("Protocol: FIFO topics deliver to SQS queues only, not to %q", protocol)
+	}
 	switch protocol {
 	case "email":
 		if !strings.Contains(endpoint, "@") {
@@ -50,7 +54,7 @@ func (s *Service) checkEndpoint(protocol, endpoint string) error {
 		switch {
 		case !strings.HasPrefix(endpoint, s.account.ARN("sqs", "")):
 			return invalid("SQS endpoint ARN: %s", endpoint)
-		case strings.HasSuffix(endpoint, ".fifo"):
+		case strings.HasSuffix(endpoint, fifoSuffix) && !fifo:
 			return invalid("Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics")
 		case s.deps.Queues == nil:
 			return invalid("this embedded AWS has no SQS queues to deliver to")
@@ -91,8 +95,8 @@ func (sub *subscription) setAttribute(name, value string) error {
 		if err := json.Unmarshal([]byte(value), &redrive); err != nil || !strings.HasPrefix(redrive.Target, "arn:"+account.Partition+":sqs:") {
 			return invalid("RedrivePolicy: must be JSON with the ARN of a queue as deadLetterTargetArn: %s", value)
 		}
-		if strings.HasSuffix(redrive.Target, ".fifo") {
-			return invalid("RedrivePolicy: A standard topic's dead-letter queue must be a standard queue: %s", redrive.Target)
+		if fifo := strings.HasSuffix(sub.topic, fifoSuffix); strings.HasSuffix(redrive.Target, fifoSuffix) != fifo {
+			return invalid("RedrivePolicy: must use a %s queue as the dead-letter queue of a %[1]s topic: %s", map[bool]string{true: "FIFO", false: "standard"}[fifo], redrive.Target)
 		}
 		sub.deadLetters = redrive.Target
 		return nil
@@ -109,13 +113,13 @@ func (sub *subscription) setAttribute(name, value string) error {
 // e-mail address stays pending, because no mail is sent.
 func (s *Service) Subscribe(_ context.Context, in *awssns.SubscribeInput) (*awssns.SubscribeOutput, error) {
 	protocol, endpoint := aws.ToString(in.Protocol), aws.ToString(in.Endpoint)
-	if err := s.checkEndpoint(protocol, endpoint); err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, err := s.topic(in.TopicArn)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.checkEndpoint(protocol, endpoint, t.fifo); err != nil {
 		return nil, err
 	}
 	var sub *subscription
@@ -140,7 +144,7 @@ func (s *Service) Subscribe(_ context.Context, in *awssns.SubscribeInput) (*awss
 	*sub = changed
 	s.subscriptions[sub.arn] = sub
 	if fresh && (protocol == "http" || protocol == "https") {
-		s.deliver(*sub, s.confirmation(sub), nil)
+		s.deliver(sub, s.confirmation(sub), Message{})
 	}
 	out := &awssns.SubscribeOutput{SubscriptionArn: aws.String("pending confirmation")}
 	if sub.confirmed || in.ReturnSubscriptionArn {

@@ -14,12 +14,12 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
-// topic is AWS::SNS::Topic. FIFO topics are not supported.
+// topic is AWS::SNS::Topic.
 func topic(d Deps) definition {
 	t := topics{d}
 	return definition{Type: resource.Type{
 		Name:       "AWS::SNS::Topic",
-		Properties: append([]string{"Subscription", "Tags", "TopicName"}, topicAttributes...),
+		Properties: append([]string{"FifoTopic", "Subscription", "Tags", "TopicName"}, topicAttributes...),
 		Create:     t.create,
 		Update:     t.update,
 		Delete: func(ctx context.Context, r *resource.Request) error {
@@ -30,7 +30,7 @@ func topic(d Deps) definition {
 }
 
 // topicAttributes are the properties that map to an attribute of the same name.
-var topicAttributes = []string{"DisplayName", "KmsMasterKeyId", "SignatureVersion", "TracingConfig"}
+var topicAttributes = []string{"ContentBasedDeduplication", "DisplayName", "FifoThroughputScope", "KmsMasterKeyId", "SignatureVersion", "TracingConfig"}
 
 type topics struct{ Deps }
 
@@ -45,7 +45,20 @@ func (t topics) create(ctx context.Context, r *resource.Request) (*resource.Resu
 	if err != nil {
 		return nil, err
 	}
-	in := &awssns.CreateTopicInput{Name: nameOf(r, "TopicName", 250), Attributes: attributes, Tags: tagList(tags, snsTag)}
+	var fifo bool
+	if err := decodeProperty(r.Properties, "FifoTopic", &fifo); err != nil {
+		return nil, err
+	}
+	const suffix = ".fifo"
+	name := nameOf(r, "TopicName", 250-len(suffix))
+	// SNS only knows the attribute as true.
+	if fifo {
+		attributes["FifoTopic"] = "true"
+		if stringOf(r.Properties, "TopicName") == "" {
+			*name += suffix
+		}
+	}
+	in := &awssns.CreateTopicInput{Name: name, Attributes: attributes, Tags: tagList(tags, snsTag)}
 	out, err := t.Topics.CreateTopic(ctx, in)
 	if err != nil {
 		return nil, err
@@ -57,7 +70,7 @@ func (t topics) create(ctx context.Context, r *resource.Request) (*resource.Resu
 func (t topics) update(ctx context.Context, r *resource.Request) (*resource.Result, error) {
 	arn := aws.String(r.PhysicalID)
 	properties := restored(r, map[string]any{
-		"DisplayName": "", "KmsMasterKeyId": "", "SignatureVersion": "1", "TracingConfig": "PassThrough",
+		"ContentBasedDeduplication": "false", "DisplayName": "", "FifoThroughputScope": "Topic", "KmsMasterKeyId": "", "SignatureVersion": "1", "TracingConfig": "PassThrough",
 	})
 	for _, name := range topicAttributes {
 		if !changed(r, name) {
