@@ -105,3 +105,16 @@ func TestLimits(t *testing.T) {
 		}
 	}
 }
+
+// The checksum of an empty body, which is in some presigned URLs, is not that of the upload.
+func TestIgnoredInURLs(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"x-amz-checksum-crc32": true, "x-amz-checksum-sha256": true, "x-amz-sdk-checksum-algorithm": true,
+		"x-amz-checksum-mode": false, "x-amz-server-side-encryption": false, "x-amz-signature": false,
+	} {
+		if got := ignoredInURL(name); got != want {
+			t.Errorf("%s is ignored: %t", name, got)
+		}
+	}
+}
