@@ -82,7 +82,7 @@ func (a *analysis) describe(stdout io.Writer) bool {
 	}
 	leftOut := ""
 	if a.generated > 0 {
-		leftOut = fmt.Sprintf(", without %d generated files", a.generated)
+		leftOut = fmt.Sprintf(", %d generated left out", a.generated)
 	}
 	fmt.Fprintf(stdout, "gosec %s: %d files, %d lines%s, %d rules: %d issues, %d suppressed with a reason, %d errors; %d of %d packages unchanged\n",
 		version, a.metrics.NumFiles, a.metrics.NumLines, leftOut, a.rules, len(open), suppressed, len(a.errors), a.reused, a.packages)

@@ -288,7 +288,7 @@ func (s *Service) checkCalled(i *types.Integration) error {
 		return invalid("Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations. The embedded AWS supports functions: %s", uri)
 	case !isFunction:
 		return s.checkTarget(i)
-	case aws.ToString(i.Credentials) != "" && *i.Credentials != openapi.CallerCredentials:
+	case aws.ToString(i.Credentials) != "" && *i.Credentials != openapi.AsCaller:
 		return unsupported("Credentials of an integration with a function, other than the caller's,")
 	case i.Type == types.IntegrationTypeAws && len(i.RequestParameters) > 0:
 		return unsupported("RequestParameters of an integration with a function")

@@ -266,7 +266,7 @@ func (x *exchange) invoke(event any) ([]byte, error) {
 	function, _ := executeapi.Function(*i.Uri)
 	began := g.Wall.Now()
 	var caller *principal.Principal
-	if aws.ToString(i.Credentials) == openapi.CallerCredentials {
+	if aws.ToString(i.Credentials) == openapi.AsCaller {
 		if x.caller.ARN == "" {
 			return nil, errors.New("the integration uses the caller's credentials, and the method is not authorized by AWS_IAM")
 		}

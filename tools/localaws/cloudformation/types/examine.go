@@ -215,7 +215,7 @@ func unimportable(typ string, p map[string]any, known ...string) []string {
 		integration["IntegrationResponses"] = responses
 		refused = append(refused, notIntegrated(typ, integration)...)
 		// The URI may not be known yet, but such an integration always has a function.
-		if c := o.Integration["credentials"]; c != nil && c != openapi.CallerCredentials && integration["Type"] == "AWS_PROXY" {
+		if c := o.Integration["credentials"]; c != nil && c != openapi.AsCaller && integration["Type"] == "AWS_PROXY" {
 			refused = append(refused, "the embedded AWS does not support credentials of an integration with a function of "+typ)
 		}
 	}

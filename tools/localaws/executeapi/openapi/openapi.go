@@ -56,10 +56,10 @@ var (
 
 const extension = "x-amazon-apigateway-"
 
-// CallerCredentials is what an integration has as its credentials if they are those of
+// AsCaller is what an integration has as its credentials if they are those of
 // whoever calls.
 // See https://docs.aws.amazon.com/apigateway/latest/api/API_PutIntegration.html.
-const CallerCredentials = "arn:aws:iam::*:user/*"
+const AsCaller = "arn:aws:iam::*:user/*"
 
 // CognitoIssuer reports whether the tokens of an issuer are those of a user pool.
 func CognitoIssuer(issuer string) bool { return strings.HasPrefix(issuer, "https://cognito-idp.") }
