@@ -84,6 +84,8 @@ var settings = [][2]string{
 	// environ names a file of grafts, so that git does not read the repository's own. git
 	// may warn of it, and gitleaks takes what git says on stderr for an error.
 	{"advice.graftFileDeprecated", "false"},
+	// As many processes as processors write the files of a checkout.
+	{"checkout.workers", "0"},
 	{"core.commitGraph", "false"},
 	{"core.fsmonitor", "false"},
 	{"core.untrackedCache", "false"},

@@ -40,6 +40,8 @@ type Collector struct {
 	Collect func(context.Context, Env) (evidence.Predicate, error)
 	// After says that it reads what the previous collector in the list leaves.
 	After bool
+	// Long says that it takes longer than all that are not, so that it starts first.
+	Long bool
 }
 
 // collectors lists all collectors, in the order of the checklist.
@@ -48,9 +50,9 @@ var collectors = []Collector{
 	{Of: readiness.ChangedCode{}, Collect: ChangedCode},
 	{Of: readiness.Reviews{}, Collect: Reviews},
 	{Of: readiness.Rescan{}, Collect: Rescan},
-	{Of: readiness.Recheck{}, Collect: Recheck},
+	{Of: readiness.Recheck{}, Collect: Recheck, Long: true},
 	{Of: readiness.Suppressions{}, Collect: Suppressions},
-	{Of: readiness.Assembly{}, Collect: Assembly},
+	{Of: readiness.Assembly{}, Collect: Assembly, Long: true},
 	{Of: readiness.Builds{}, Collect: Builds},
 	{Of: readiness.Shipped{}, Collect: Shipped},
 	{Of: readiness.SBOM{}, Collect: SBOM},
@@ -77,12 +79,8 @@ func All(ctx context.Context, e Env, progress func(predicateType string)) ([]evi
 	var mu sync.Mutex // guards progress
 	group := errgroup.Group{}
 	group.SetLimit(together)
-	for first := 0; first < len(collectors); {
-		next := first + 1
-		for next < len(collectors) && collectors[next].After {
-			next++
-		}
-		chain, into := collectors[first:next], statements[first:next]
+	for _, c := range chains() {
+		chain, into := collectors[c.first:c.next], statements[c.first:c.next]
 		group.Go(func() error {
 			for i, c := range chain {
 				mu.Lock()
@@ -95,12 +93,37 @@ func All(ctx context.Context, e Env, progress func(predicateType string)) ([]evi
 			}
 			return nil
 		})
-		first = next
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
 	return statements, nil
+}
+
+// A chain is a part of collectors that runs one after the other: [first, next).
+type chain struct{ first, next int }
+
+// chains returns all collectors, those that take long first.
+func chains() (all []chain) {
+	for first := 0; first < len(collectors); {
+		next := first + 1
+		for next < len(collectors) && collectors[next].After {
+			next++
+		}
+		all = append(all, chain{first, next})
+		first = next
+	}
+	slices.SortStableFunc(all, func(a, b chain) int {
+		switch one, other := collectors[a.first].Long, collectors[b.first].Long; {
+		case one == other:
+			return 0
+		case one:
+			return -1
+		default:
+			return 1
+		}
+	})
+	return all
 }
 
 // statement collects a predicate, or its absence.
