@@ -270,7 +270,7 @@ func newDays(t *testing.T) *days {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := connect(t.Context(), project.Config{}, 60, codebuild.DefaultConcurrency)
+	e, err := connect(t.Context(), project.Config{}, options{speed: 60, builds: codebuild.DefaultConcurrency})
 	if err != nil {
 		t.Fatal(err)
 	}
