@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -93,7 +94,7 @@ func (e *egress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "a rehearsal must not reach AWS, but this request is for "+host, http.StatusForbidden)
 		return
 	}
-	if name, _, err := net.SplitHostPort(host); linkLocal(name) || err != nil && linkLocal(host) {
+	if linkLocal(hostname(host)) {
 		http.Error(w, "a rehearsal reaches no link-local address, such as that of a cloud's credentials: "+host, http.StatusForbidden)
 		return
 	}
@@ -109,14 +110,24 @@ func (e *egress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // linkLocal reports whether a host is a link-local address. Where a machine of a cloud
 // rehearses, its credentials are at one.
 func linkLocal(host string) bool {
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return ip != nil && (ip.IsLinkLocalUnicast() || ip.Equal(net.ParseIP("fd00:ec2::254")))
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	// The zone names an interface: fe80::1%eth0.
+	ip = ip.Unmap().WithZone("")
+	return err == nil && (ip.IsLinkLocalUnicast() || ip == netip.MustParseAddr("fd00:ec2::254"))
+}
+
+// hostname returns a host without its port, if it has one.
+func hostname(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		return name
+	}
+	return host
 }
 
 // dialer refuses names of link-local addresses too.
 func dialer() *net.Dialer {
 	return &net.Dialer{Timeout: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
-		if host, _, err := net.SplitHostPort(address); err != nil || linkLocal(host) {
+		if linkLocal(hostname(address)) {
 			return fmt.Errorf("%s is a link-local address, which a rehearsal does not reach", address)
 		}
 		return nil
@@ -124,11 +135,7 @@ func dialer() *net.Dialer {
 }
 
 func ofAWS(host string) bool {
-	name, _, err := net.SplitHostPort(host)
-	if err != nil {
-		name = host
-	}
-	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	name := strings.ToLower(strings.TrimSuffix(hostname(host), "."))
 	return slices.ContainsFunc(awsDomains, func(domain string) bool {
 		return name == domain || strings.HasSuffix(name, "."+domain)
 	})

@@ -111,8 +111,10 @@ func TestAttackByMetadata(t *testing.T) {
 		}
 	}
 	// As if a name led there.
-	if conn, err := dialer().DialContext(t.Context(), "tcp", "169.254.169.254:80"); err == nil || !strings.Contains(err.Error(), "is a link-local address") {
-		t.Errorf("dialled: %v, %v", conn, err)
+	for _, address := range []string{"169.254.169.254:80", "[::ffff:169.254.169.254]:80", "[fe80::1%lo]:80"} {
+		if conn, err := dialer().DialContext(t.Context(), "tcp", address); err == nil || !strings.Contains(err.Error(), "is a link-local address") {
+			t.Errorf("%s is dialled: %v, %v", address, conn, err)
+		}
 	}
 	if err := e.close(); err != nil {
 		t.Errorf("what nobody has reached fails the rehearsal: %v", err)
