@@ -82,12 +82,9 @@ func (m Mirror) update(ctx context.Context) error {
 	return os.Rename(unfinished, m.Git.Dir)
 }
 
-func (m Mirror) fetch(ctx context.Context, args ...string) error {
-	flags := []string{"-c", "gc.auto=0", "fetch", "--quiet", "--force", "--no-tags", "--update-shallow"}
-	if strings.HasPrefix(args[0], "--") {
-		flags, args = append(flags, args[0]), args[1:]
-	}
-	_, err := m.Git.Output(ctx, "git", append(append(flags, "--", m.url), args...)...)
+func (m Mirror) fetch(ctx context.Context, flag string, refspecs ...string) error {
+	args := []string{"-c", "gc.auto=0", "fetch", "--quiet", "--force", "--no-tags", "--update-shallow", flag, "--", m.url}
+	_, err := m.Git.Output(ctx, "git", append(args, refspecs...)...)
 	return err
 }
 
