@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -43,10 +44,10 @@ func (s *Service) nestedStack() resource.Type {
 // Types returns the resource types, nested stacks included.
 func (s *Service) Types() resource.Registry { return s.deps.Types }
 
-// embeddedError is the reason for which the parent of a nested stack fails.
-func embeddedError(st *stack, format string) error {
-	text := strings.NewReplacer("STACK", st.id, "STATUS", string(st.status), "REASON", st.reason).Replace(format)
-	return &template.Error{Text: strings.TrimSpace(text)}
+// embeddedError is the reason for which the parent of a nested stack fails. The reason of
+// the nested stack may be empty.
+func embeddedError(st *stack, what, reason string) error {
+	return &template.Error{Text: strings.TrimSpace("Embedded stack " + st.id + " was not successfully " + what + " " + reason)}
 }
 
 // nestedName returns the name of a new nested stack: PARENT-RESOURCE-RANDOM.
@@ -114,12 +115,15 @@ func (s *Service) parentOf(r *resource.Request) (*stack, *operation, error) {
 func (s *Service) nested(operation string, r *resource.Request) (proposal, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, op, err := s.parentOf(r)
+	parent, op, err := s.parentOf(r)
 	if err != nil {
 		return proposal{}, err
 	}
 	p := nestedProposal(operation, r.Properties, op.target.tags)
 	p.capabilities, p.roleARN = op.target.capabilities, op.target.roleARN
+	for above := parent; above != nil; above = s.existing(above.parent) {
+		p.depth++
+	}
 	return p, nil
 }
 
@@ -158,7 +162,7 @@ func (s *Service) createNested(ctx context.Context, r *resource.Request) (*resou
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if st.status != types.StackStatusCreateComplete {
-		return st.result(), embeddedError(st, "Embedded stack STACK was not successfully created: "+op.why)
+		return st.result(), embeddedError(st, "created:", op.why)
 	}
 	return st.result(), nil
 }
@@ -244,7 +248,7 @@ func (s *Service) updateNested(ctx context.Context, r *resource.Request) (*resou
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if op != nil && st.pending != op {
-		return st.result(), embeddedError(st, "Embedded stack STACK was not successfully updated. Currently in UPDATE_ROLLBACK_IN_PROGRESS with reason: "+op.why)
+		return st.result(), embeddedError(st, "updated. Currently in UPDATE_ROLLBACK_IN_PROGRESS with reason:", op.why)
 	}
 	return st.result(), nil
 }
@@ -295,7 +299,7 @@ func (s *Service) rollBackNested(ctx context.Context, st *stack) (result *resour
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if st.status != types.StackStatusUpdateRollbackComplete {
-		return nil, true, embeddedError(st, "Embedded stack STACK was not successfully updated. Currently in STATUS with reason: REASON")
+		return nil, true, embeddedError(st, "updated. Currently in "+string(st.status)+" with reason:", st.reason)
 	}
 	return st.result(), true, nil
 }
@@ -361,7 +365,7 @@ func (s *Service) deleteNested(ctx context.Context, r *resource.Request) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if st.status != types.StackStatusDeleteComplete {
-		return embeddedError(st, "Embedded stack STACK was not successfully deleted: REASON")
+		return embeddedError(st, "deleted:", st.reason)
 	}
 	return nil
 }
@@ -370,14 +374,14 @@ func (s *Service) deleteNested(ctx context.Context, r *resource.Request) error {
 // its parameters are known. It notes the text of the template.
 func (s *Service) examineNested(ctx context.Context, d *deployment, p proposal, name string, properties map[string]any) []string {
 	inner := nestedProposal("CreateStack", properties, d.tags)
+	if inner.depth = p.depth + 1; inner.depth > maxNesting {
+		return []string{fmt.Sprintf("the embedded AWS does not nest stacks deeper than %d levels", maxNesting)}
+	}
 	if inner.templateURL == nil {
 		if _, given := properties["TemplateURL"]; !given {
 			return []string{"Properties validation failed for resource " + name + " with message: [#: required key [TemplateURL] not found]"}
 		}
 		return nil
-	}
-	if inner.depth = p.depth + 1; inner.depth > maxNesting {
-		return []string{"the embedded AWS does not nest stacks deeper than 20 levels"}
 	}
 	r := &resource.Request{StackName: p.stackName, LogicalID: name}
 	inner.stackName = nestedName(r)

@@ -178,6 +178,45 @@ func TestNestedStackFails(t *testing.T) {
 	}
 }
 
+// The parent fails with the reason of the child, whatever that contains.
+func TestNestedStackReason(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.upload("child", strings.NewReplacer("  Stone:", "  STATUS:", "${Stone}", "${STATUS}").Replace(nestedChild))
+	b.world.fail = failOn("create STATUS")
+	parent := b.create("p", nestedParent)
+	out, err := b.DescribeStackEvents(t.Context(), &awscfn.DescribeStackEventsInput{StackName: parent.StackId})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reasons []string
+	for _, e := range out.StackEvents {
+		if *e.LogicalResourceId == "Child" && e.ResourceStatus == types.ResourceStatusCreateFailed {
+			reasons = append(reasons, aws.ToString(e.ResourceStatusReason))
+		}
+	}
+	if len(reasons) != 1 || !strings.HasPrefix(reasons[0], "Embedded stack arn:") || !strings.HasSuffix(reasons[0], " was not successfully created: The following resource(s) failed to create: [STATUS].") {
+		t.Errorf("%q", reasons)
+	}
+}
+
+// A template can't nest itself without end, even if its URL is only known during the
+// deployment.
+func TestNestedStackEnds(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const self = `
+Resources:
+  Thing: {Type: Test::Thing, Properties: {Value: v}}
+  Child: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: !Select [0, !Split ["#", !Sub "` + nestedURL + `child#${Thing}"]]}}
+`
+	b.upload("child", self)
+	parent := b.create("p", self)
+	if parent.StackStatus != types.StackStatusRollbackComplete || len(b.stacks) != maxNesting {
+		t.Errorf("the parent is %s, of %d stacks", parent.StackStatus, len(b.stacks))
+	}
+}
+
 // What is wrong with a nested template is refused before anything is created.
 func TestNestedStackRefused(t *testing.T) {
 	t.Parallel()
