@@ -59,6 +59,7 @@ func (s *serverless) apiEvent(e source, p map[string]any) {
 	}
 	route := map[string]any{"method": method, "path": path, "arn": e.arn, "condition": e.from["Condition"], "function": e.id, "event": e.name}
 	take(p, route, "TimeoutInMillis", "Auth")
+	route["Auth"] = s.resolved(route["Auth"])
 	if e.typ == "HttpApi" {
 		take(p, route, "PayloadFormatVersion", "RouteSettings")
 	} else {
@@ -107,7 +108,7 @@ func (s *serverless) api(id string) *apiDescription {
 	}
 	r, _ := s.given[id].(map[string]any)
 	own, _ := r["Properties"].(map[string]any)
-	if rest := id == implicitREST || r["Type"] == serverlessType+"Api"; rest {
+	if id == implicitREST || r["Type"] == serverlessType+"Api" {
 		if r == nil {
 			own = map[string]any{"StageName": "Prod"}
 		}

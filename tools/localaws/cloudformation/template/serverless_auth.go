@@ -3,10 +3,15 @@ package template
 import (
 	"maps"
 	"strings"
+
+	"github.com/magewright/magewright/tools/localaws/executeapi/openapi"
 )
 
 // iamAuthorizer is the authorizer that every API may have.
 const iamAuthorizer = "AWS_IAM"
+
+// undecidedKey is the refusal of an ApiKeyRequired that would otherwise be taken for false.
+const undecidedKey = "The embedded AWS supports only true and false as Auth.ApiKeyRequired, not %s"
 
 // apiKeyScheme is the scheme of methods that need an API key.
 const apiKeyScheme = "api_key"
@@ -52,8 +57,15 @@ func (s *serverless) authSettings(id string, d *apiDescription) {
 			s.invalid(id, "The embedded AWS does not support Auth.%s of an API", name)
 		}
 	}
-	if name, ok := d.auth["DefaultAuthorizer"].(string); ok && !d.has(name) {
-		s.invalid(id, "Unable to set DefaultAuthorizer because '%s' was not defined in 'Authorizers'", name)
+	if given := d.auth["DefaultAuthorizer"]; given != nil {
+		if name, ok := given.(string); !ok {
+			s.invalid(id, "Unable to set DefaultAuthorizer because intrinsic functions are not supported for this field: %s", render(given))
+		} else if !d.has(name) {
+			s.invalid(id, "Unable to set DefaultAuthorizer because '%s' was not defined in 'Authorizers'", name)
+		}
+	}
+	if key := d.auth["ApiKeyRequired"]; !decided(key) {
+		s.invalid(id, undecidedKey, render(key))
 	}
 	if d.needsIAM() {
 		d.component("securityDefinitions", "securitySchemes")[iamAuthorizer] = map[string]any{
@@ -185,8 +197,10 @@ func requested(a, authorizer map[string]any, places map[string]string) map[strin
 func (s *serverless) secure(d *apiDescription, route, operation map[string]any) {
 	auth, _ := route["Auth"].(map[string]any)
 	auth = maps.Clone(auth)
-	name, asked := auth["Authorizer"].(string)
-	if !asked {
+	given := auth["Authorizer"]
+	name, isText := given.(string)
+	if given == nil {
+		// authSettings has refused what is not a name.
 		name, _ = d.auth["DefaultAuthorizer"].(string)
 	}
 	wrong := func(format string, args ...any) {
@@ -194,6 +208,8 @@ func (s *serverless) secure(d *apiDescription, route, operation map[string]any) 
 	}
 	requirement := map[string]any{}
 	switch {
+	case given != nil && !isText:
+		wrong("Unable to set Authorizer on API method [%s] for path [%s] because intrinsic functions are not supported for this field: %s", strings.ToLower(route["method"].(string)), route["path"], render(given))
 	case name == "" || name == "NONE":
 	case !d.has(name):
 		wrong("Unable to set Authorizer [%s] on API method [%s] for path [%s] because it was not defined in the API's Authorizers", name, strings.ToLower(route["method"].(string)), route["path"])
@@ -211,18 +227,20 @@ func (s *serverless) secure(d *apiDescription, route, operation map[string]any) 
 		switch role {
 		case nil, "NONE":
 		case "CALLER_CREDENTIALS":
-			integration["credentials"] = "arn:aws:iam::*:user/*"
+			integration["credentials"] = openapi.AsCaller
 		default:
 			integration["credentials"] = role
 		}
 	}
-	key, given := auth["ApiKeyRequired"]
-	if !given {
+	key, own := auth["ApiKeyRequired"]
+	switch {
+	case !own:
 		key = d.auth["ApiKeyRequired"]
+	case !decided(key):
+		wrong(undecidedKey, render(key))
 	}
 	if key == true && d.rest {
-		requirement[apiKeyScheme] = []any{}
-		d.component("securityDefinitions", "securitySchemes")[apiKeyScheme] = map[string]any{"type": "apiKey", "name": "x-api-key", "in": "header"}
+		d.requireKey(requirement)
 	}
 	if len(requirement) > 0 || operation["security"] == nil {
 		operation["security"] = []any{}
@@ -262,12 +280,23 @@ func (s *serverless) secureByDefault(d *apiDescription, method string, operation
 		requirement[name] = d.scopes(name, nil)
 	}
 	if d.rest && d.auth["ApiKeyRequired"] == true && (!preflight || d.auth["AddApiKeyRequiredToCorsPreflight"] != false) {
-		requirement[apiKeyScheme] = []any{}
-		d.component("securityDefinitions", "securitySchemes")[apiKeyScheme] = map[string]any{"type": "apiKey", "name": "x-api-key", "in": "header"}
+		d.requireKey(requirement)
 	}
 	if len(requirement) > 0 {
 		operation["security"] = []any{requirement}
 	}
+}
+
+// requireKey adds to a requirement that a request needs an API key.
+func (d *apiDescription) requireKey(requirement map[string]any) {
+	requirement[apiKeyScheme] = []any{}
+	d.component("securityDefinitions", "securitySchemes")[apiKeyScheme] = map[string]any{"type": "apiKey", "name": "x-api-key", "in": "header"}
+}
+
+// decided reports whether a setting that is true or false is one of these, or is missing.
+func decided(setting any) bool {
+	_, ok := setting.(bool)
+	return ok || setting == nil
 }
 
 // The usage plan that several APIs share.
@@ -297,10 +326,10 @@ func (s *serverless) usagePlan(id string, d *apiDescription) {
 	var stages, keys, needs []any
 	if before, ok := s.made[prefix+"UsagePlan"].(map[string]any); ok {
 		key, _ := s.made[prefix+"ApiKey"].(map[string]any)
-		stages, _ = before["Properties"].(map[string]any)["ApiStages"].([]any)
+		shared, _ := before["Properties"].(map[string]any)
+		stages, _ = shared["ApiStages"].([]any)
 		keys, _ = key["Properties"].(map[string]any)["StageKeys"].([]any)
 		needs, _ = before["DependsOn"].([]any)
-		shared, _ := before["Properties"].(map[string]any)
 		for name, v := range shared {
 			if properties[name] == nil {
 				properties[name] = v

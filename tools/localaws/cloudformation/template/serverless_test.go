@@ -278,10 +278,14 @@ func TestServerlessAuth(t *testing.T) {
 		t.Errorf("%v", sent)
 	}
 	for change, want := range map[string]string{
-		"DefaultAuthorizer: Own>DefaultAuthorizer: Nobody": "Unable to set DefaultAuthorizer because 'Nobody' was not defined in 'Authorizers'",
-		"Authorizer: Pool>Authorizer: Nobody":              "Unable to set Authorizer [Nobody] on API method [get] for path [/scoped]",
-		"UserPoolArn: pool>Colour: red":                    "has no UserPoolArn, FunctionArn or JwtConfiguration",
-		"ApiKeyRequired: true>ResourcePolicy: {}":          "does not support Auth.ResourcePolicy of an API",
+		"DefaultAuthorizer: Own>DefaultAuthorizer: Nobody":                   "Unable to set DefaultAuthorizer because 'Nobody' was not defined in 'Authorizers'",
+		"Authorizer: Pool>Authorizer: Nobody":                                "Unable to set Authorizer [Nobody] on API method [get] for path [/scoped]",
+		"UserPoolArn: pool>Colour: red":                                      "has no UserPoolArn, FunctionArn or JwtConfiguration",
+		"ApiKeyRequired: true>ResourcePolicy: {}":                            "does not support Auth.ResourcePolicy of an API",
+		"DefaultAuthorizer: Own>DefaultAuthorizer: !Sub '${AWS::StackName}'": "Unable to set DefaultAuthorizer because intrinsic functions are not supported for this field",
+		"Authorizer: Pool>Authorizer: !Sub '${AWS::StackName}'":              "Unable to set Authorizer on API method [get] for path [/scoped] because intrinsic functions are not supported",
+		"ApiKeyRequired: true>ApiKeyRequired: 'true'":                        "[A] is invalid. The embedded AWS supports only true and false as Auth.ApiKeyRequired",
+		"ApiKeyRequired: false>ApiKeyRequired: 'false'":                      "[Unkeyed] is invalid. The embedded AWS supports only true and false as Auth.ApiKeyRequired",
 	} {
 		old, text, _ := strings.Cut(change, ">")
 		if _, err := expandServerless(t, strings.Replace(form, old, text, 1)); err == nil || !strings.Contains(err.Error(), want) {
