@@ -353,14 +353,7 @@ func (s *serverless) code(id string, p map[string]any) map[string]any {
 			delete(p, name)
 		}
 	}()
-	switch uri := p["CodeUri"].(type) {
-	case map[string]any:
-		code := map[string]any{"S3Bucket": uri["Bucket"], "S3Key": uri["Key"]}
-		if version, ok := uri["Version"]; ok {
-			code["S3ObjectVersion"] = version
-		}
-		return code
-	case string:
+	if uri := p["CodeUri"]; uri != nil {
 		if code := objectOf(uri, "S3Bucket", "S3Key", "S3ObjectVersion"); code != nil {
 			return code
 		}
@@ -377,9 +370,17 @@ func (s *serverless) code(id string, p map[string]any) map[string]any {
 	return map[string]any{}
 }
 
-// objectOf returns the bucket, the key and the version of an object, under these names. It
-// returns nil if the text is no URI of an object.
-func objectOf(uri, bucket, key, version string) map[string]any {
+// objectOf returns the bucket, the key and the version of an object, under these names. A
+// template has them as members or as a URI. objectOf returns nil for anything else.
+func objectOf(v any, bucket, key, version string) map[string]any {
+	if members, ok := v.(map[string]any); ok {
+		object := map[string]any{bucket: members["Bucket"], key: members["Key"]}
+		if id, ok := members["Version"]; ok {
+			object[version] = id
+		}
+		return object
+	}
+	uri, _ := v.(string)
 	rest, ok := strings.CutPrefix(uri, "s3://")
 	name, path, found := strings.Cut(rest, "/")
 	if !ok || !found {
@@ -462,10 +463,7 @@ func (s *serverless) role(id string, r, p, f, events map[string]any) {
 // properties.
 func (s *serverless) roleWith(id string, r, p map[string]any, service, createdBy string, arns []any) map[string]any {
 	role := map[string]any{"Tags": []any{map[string]any{"Key": createdBy, "Value": "SAM"}}}
-	trust := map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
-		"Effect": "Allow", "Action": []any{"sts:AssumeRole"}, "Principal": map[string]any{"Service": []any{service}},
-	}}}
-	role["AssumeRolePolicyDocument"] = trust
+	role["AssumeRolePolicyDocument"] = assumedBy(service)
 	take(p, role, "PermissionsBoundary", "AssumeRolePolicyDocument")
 	if path, ok := p["RolePath"]; ok {
 		role["Path"] = path
@@ -509,6 +507,13 @@ func (s *serverless) roleWith(id string, r, p map[string]any, service, createdBy
 	}
 	s.make(id+"Role", "AWS::IAM::Role", r, role, false)
 	return role
+}
+
+// assumedBy returns the trust policy of a role that a service assumes.
+func assumedBy(service string) map[string]any {
+	return map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
+		"Effect": "Allow", "Action": []any{"sts:AssumeRole"}, "Principal": map[string]any{"Service": []any{service}},
+	}}}
 }
 
 // allow returns a policy of one statement.
@@ -758,10 +763,8 @@ func (s *serverless) scheduled(e source, p map[string]any) {
 	if target["RoleArn"] == nil {
 		target["RoleArn"] = getAtt(e.resource()+"Role", "Arn")
 		role := map[string]any{
-			"AssumeRolePolicyDocument": map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
-				"Effect": "Allow", "Action": []any{"sts:AssumeRole"}, "Principal": map[string]any{"Service": []any{"scheduler.amazonaws.com"}},
-			}}},
-			"Policies": append([]any{map[string]any{"PolicyName": e.resource() + "LambdaPolicy", "PolicyDocument": allow(e.arn, "lambda:InvokeFunction")}}, policies...),
+			"AssumeRolePolicyDocument": assumedBy("scheduler.amazonaws.com"),
+			"Policies":                 append([]any{map[string]any{"PolicyName": e.resource() + "LambdaPolicy", "PolicyDocument": allow(e.arn, "lambda:InvokeFunction")}}, policies...),
 		}
 		take(p, role, "PermissionsBoundary")
 		s.make(e.resource()+"Role", "AWS::IAM::Role", e.from, role, false)

@@ -9,22 +9,14 @@ import (
 func (s *serverless) layer(id string, r, properties map[string]any) {
 	p := maps.Clone(properties)
 	layer := map[string]any{"LayerName": id}
-	switch uri := p["ContentUri"].(type) {
-	case map[string]any:
-		content := map[string]any{"S3Bucket": uri["Bucket"], "S3Key": uri["Key"]}
-		if version, ok := uri["Version"]; ok {
-			content["S3ObjectVersion"] = version
-		}
-		layer["Content"] = content
-	case string:
-		content := objectOf(uri, "S3Bucket", "S3Key", "S3ObjectVersion")
-		if content == nil {
-			s.invalid(id, "'ContentUri' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId query parameter: package the template first, with sam package")
-		}
-		layer["Content"] = content
-	default:
+	content := objectOf(p["ContentUri"], "S3Bucket", "S3Key", "S3ObjectVersion")
+	switch {
+	case p["ContentUri"] == nil:
 		s.invalid(id, "Missing required property 'ContentUri'")
+	case content == nil:
+		s.invalid(id, "'ContentUri' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId query parameter: package the template first, with sam package")
 	}
+	layer["Content"] = content
 	take(p, layer, "LayerName", "CompatibleArchitectures", "CompatibleRuntimes", "Description", "LicenseInfo")
 	policy, _ := s.resolved(p["RetentionPolicy"]).(string)
 	for _, done := range []string{"ContentUri", "RetentionPolicy", "PublishLambdaVersion"} {
@@ -71,14 +63,7 @@ func (s *serverless) stateMachine(id string, r, properties map[string]any) {
 	p := maps.Clone(properties)
 	all := tags(p)[1:]
 	machine := map[string]any{"Tags": append([]any{map[string]any{"Key": "stateMachine:createdBy", "Value": "SAM"}}, all...)}
-	switch uri := p["DefinitionUri"].(type) {
-	case map[string]any:
-		location := map[string]any{"Bucket": uri["Bucket"], "Key": uri["Key"]}
-		if version, ok := uri["Version"]; ok {
-			location["Version"] = version
-		}
-		machine["DefinitionS3Location"] = location
-	case string:
+	if uri := p["DefinitionUri"]; uri != nil {
 		location := objectOf(uri, "Bucket", "Key", "Version")
 		if location == nil {
 			s.invalid(id, "'DefinitionUri' is not a valid S3 Uri of the form 's3://bucket/key': package the template first, with sam package")
