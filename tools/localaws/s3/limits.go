@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"maps"
 	"net"
 	"regexp"
 	"slices"
@@ -53,8 +52,8 @@ func checkKey(key string) error {
 // checkMetadata refuses more metadata than an object can have.
 func checkMetadata(metadata map[string]string) error {
 	size := 0
-	for _, name := range slices.Sorted(maps.Keys(metadata)) {
-		size += len(name) + len(metadata[name])
+	for name, value := range metadata {
+		size += len(name) + len(value)
 	}
 	if size <= maxMetadata {
 		return nil
@@ -103,5 +102,5 @@ func checkTags(tags []types.Tag) error {
 	return nil
 }
 
-// units counts as S3 does.
+// units returns the length of a text in UTF-16 characters, which S3 counts.
 func units(text string) int { return len(utf16.Encode([]rune(text))) }

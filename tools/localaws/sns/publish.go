@@ -221,11 +221,10 @@ func (s *Service) deliver(to *subscription, n notification, m Message) {
 	if s.closed {
 		return
 	}
-	before, done := to.last, make(chan struct{})
+	var before chan struct{}
+	done := make(chan struct{})
 	if m.Group != "" {
-		to.last = done
-	} else {
-		before = nil
+		before, to.last = to.last, done
 	}
 	sub := *to
 	s.deliveries.Go(func() {

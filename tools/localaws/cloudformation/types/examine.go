@@ -281,15 +281,6 @@ func unmapped(typ string, integration map[string]any) []string {
 	return refused
 }
 
-// examination returns the function that examines a type's properties, or nil.
-func examination(name string) func(*resource.Request) []string {
-	examine := examined[name]
-	if examine == nil {
-		return nil
-	}
-	return examine
-}
-
 // wrongArchitecture refuses a function that is built for another machine than this one.
 func wrongArchitecture(properties map[string]any) []string {
 	given, ok := properties["Architectures"].([]any)

@@ -23,8 +23,8 @@ var partly = map[string]func(properties map[string]any) string{
 	},
 }
 
-// notRun returns what says what of a type is not run. All that another endpoint does is
-// not.
+// notRun returns the function that says which part of a resource is not run. If requests
+// for its service go to another endpoint, that is all of it.
 func notRun(d Deps, name string) func(map[string]any) string {
 	namespace, _, _ := strings.Cut(strings.TrimPrefix(name, "AWS::"), "::")
 	endpoint, ok := d.Forward[strings.ToLower(namespace)]

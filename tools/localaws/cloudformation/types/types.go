@@ -44,7 +44,7 @@ func Registry(d Deps) resource.Registry {
 	} {
 		definition.Kept = kept[definition.Name]
 		if definition.Examine == nil {
-			definition.Examine = examination(definition.Name)
+			definition.Examine = examined[definition.Name]
 		}
 		definition.Partly = notRun(d, definition.Name)
 		t := definition.handled()
