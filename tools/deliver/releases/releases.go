@@ -207,7 +207,7 @@ func print(out io.Writer, p timeline.Page) {
 		for _, d := range r.Deployments {
 			fmt.Fprintf(out, "      %s  %s%s\n", timeline.Time(d.FinishedOn), d.Where(), warrant(d))
 			if d.Failed != "" {
-				fmt.Fprintf(out, "      taken back: %s\n", d.Failed)
+				fmt.Fprintf(out, "      failed: %s\n", d.Failed)
 			}
 		}
 	}

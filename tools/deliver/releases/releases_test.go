@@ -239,7 +239,7 @@ func TestLedger(t *testing.T) {
 	print(&out, v)
 	for _, want := range []string{
 		"  production   " + good[:12] + "  version 1  Add one\n",
-		"  " + bad[:12] + "  NO-GO  Add two\n      refused: All tests pass: 1 of 7 <fails>\n      2026-11-03 06:00:00 UTC  production, version 1\n      taken back: the canary was stopped: FAIL\n",
+		"  " + bad[:12] + "  NO-GO  Add two\n      refused: All tests pass: 1 of 7 <fails>\n      2026-11-03 06:00:00 UTC  production, version 1\n      failed: the canary was stopped: FAIL\n",
 		"  " + good[:12] + "  GO  v1.0.0  Add one\n      2026-11-02 19:00:00 UTC  production, version 1, approved by ada: seen\n",
 		"does not count: s3://evidence/releases/" + bad, "it is signed with a key other than the pinned one",
 	} {

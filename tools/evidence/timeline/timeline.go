@@ -1,5 +1,5 @@
 // Package timeline draws releases as a page: what serves where, DORA's four figures, and
-// each release with its verdict, why it was refused or taken back, and who approved it on
+// each release with its verdict, why it was refused or failed, and who approved it on
 // which evidence. The release ledger and the target releases show the same page, each with
 // what it knows. The package imports the standard library and package evidence only,
 // because a function ships it.
