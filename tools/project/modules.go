@@ -297,17 +297,12 @@ func (c Config) goFiles(ctx context.Context) ([]string, error) {
 // submodules returns the directories of git's submodules, from the root, that have
 // a go.mod. Their files are in another repository, which lists them itself.
 func (c Config) submodules(ctx context.Context) ([]string, error) {
-	var out, said bytes.Buffer
-	git := gitcmd.In(c.Dir)
-	git.Stdout, git.Stderr = &out, &said
-	if err := git.Run(ctx, "ls-files", "-z", "--stage"); err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, nil // there is no repository
+	index, err := gitcmd.In(c.Dir).Output(ctx, "ls-files", "-z", "--stage")
+	if err != nil {
+		return nil, ctx.Err() // nil: there is no repository
 	}
 	var found []string
-	for entry := range strings.SplitSeq(out.String(), "\x00") {
+	for entry := range strings.SplitSeq(index, "\x00") {
 		// A mode, a hash, a number and, behind a tab, the name. See git-ls-files(1).
 		dir, ok := strings.CutPrefix(entry, "160000 ")
 		if !ok {

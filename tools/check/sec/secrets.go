@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,7 +51,7 @@ func scannerInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) 
 	if err != nil {
 		return nil, err
 	}
-	set := inputs.Set{"arguments": strings.Join(append(gitleaks[:len(gitleaks):len(gitleaks)], logOptions...), " ")}
+	set := inputs.Set{"arguments": strings.Join(slices.Concat(gitleaks, logOptions), " ")}
 	if err := pins.Gitleaks.Inputs(set); err != nil {
 		return nil, err
 	}
@@ -154,7 +155,7 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 	var log bytes.Buffer
 	// A configuration of this machine would not be recorded anywhere.
 	cmd := command.Cmd{Dir: cfg.Dir, Env: gitcmd.Environ("GITLEAKS_CONFIG=", "GITLEAKS_CONFIG_TOML="), Stdout: &log, Stderr: &log}
-	runErr := cmd.Run(ctx, program, append(gitleaks[:len(gitleaks):len(gitleaks)], logOpts(revisions), "--report-path="+path)...)
+	runErr := cmd.Run(ctx, program, slices.Concat(gitleaks, []string{logOpts(revisions), "--report-path=" + path})...)
 	if ctx.Err() != nil {
 		return check, ctx.Err()
 	}
@@ -182,7 +183,7 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 
 // logOpts returns the flag by which gitleaks gets revisions from git.
 func logOpts(revisions string) string {
-	return "--log-opts=" + strings.Join(append(logOptions[:len(logOptions):len(logOptions)], revisions), " ")
+	return "--log-opts=" + strings.Join(logOptions, " ") + " " + revisions
 }
 
 // missed says that gitleaks has not scanned all commits that have text.

@@ -223,10 +223,11 @@ func key(ctx context.Context, p *patient) Finding {
 			f.State = Missing
 			return f
 		}
-		if !slices.ContainsFunc(pinned, func(k evidence.TrustedKey) bool { return k.ID() == signer.Key.ID() }) {
+		is := func(k evidence.TrustedKey) bool { return k.ID() == signer.Key.ID() }
+		if !slices.ContainsFunc(pinned, is) {
 			return missing("go tool mage evidence:key", "%s is key %.12s, but the CDK context pins other keys: nobody accepts what it signs", of.alias, signer.Key.ID())
 		}
-		if of.alias == kmssign.RecordAlias && slices.ContainsFunc(pinned.Deciding(), func(k evidence.TrustedKey) bool { return k.ID() == signer.Key.ID() }) {
+		if of.alias == kmssign.RecordAlias && slices.ContainsFunc(pinned.Deciding(), is) {
 			return missing("go tool mage evidence:key", "%s is key %.12s, and the CDK context lets it sign evidence too: it lacks %q before the key", of.alias, signer.Key.ID(), evidence.RecordMark)
 		}
 		found = append(found, fmt.Sprintf("%s is key %.12s", of.alias, signer.Key.ID()))

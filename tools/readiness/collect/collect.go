@@ -104,26 +104,21 @@ func All(ctx context.Context, e Env, progress func(predicateType string)) ([]evi
 type chain struct{ first, next int }
 
 // chains returns all collectors, those that take long first.
-func chains() (all []chain) {
+func chains() []chain {
+	var long, short []chain
 	for first := 0; first < len(collectors); {
 		next := first + 1
 		for next < len(collectors) && collectors[next].After {
 			next++
 		}
-		all = append(all, chain{first, next})
+		into := &short
+		if collectors[first].Long {
+			into = &long
+		}
+		*into = append(*into, chain{first, next})
 		first = next
 	}
-	slices.SortStableFunc(all, func(a, b chain) int {
-		switch one, other := collectors[a.first].Long, collectors[b.first].Long; {
-		case one == other:
-			return 0
-		case one:
-			return -1
-		default:
-			return 1
-		}
-	})
-	return all
+	return append(long, short...)
 }
 
 // statement collects a predicate, or its absence.

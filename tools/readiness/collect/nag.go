@@ -79,22 +79,16 @@ func compareNag(ctx context.Context, e Env, a readiness.Assembly, apply func(con
 		if claimed == nil {
 			claimed = &readiness.NagReport{}
 		}
-		for _, rule := range slices.Sorted(maps.Keys(union(claimed.Rows, found.Rows))) {
+		rules := map[string]int{}
+		maps.Copy(rules, claimed.Rows)
+		maps.Copy(rules, found.Rows)
+		for _, rule := range slices.Sorted(maps.Keys(rules)) {
 			if was, is := claimed.Rows[rule], found.Rows[rule]; was != is {
 				again.Differ = append(again.Differ, fmt.Sprintf("%s: the build of the candidate says: %d times %s; the judge has found: %d times", name, was, rule, is))
 			}
 		}
 	}
 	return again, nil
-}
-
-func union(a, b map[string]int) map[string]int {
-	all := maps.Clone(a)
-	if all == nil {
-		all = map[string]int{}
-	}
-	maps.Copy(all, b)
-	return all
 }
 
 // required returns the version of a module that a go.mod requires, or "".
