@@ -61,14 +61,16 @@ func follow(ctx context.Context, w io.Writer, awsConfig aws.Config, name, commit
 	}
 }
 
-// executionOf returns the newest execution of a commit, or nil.
+// executionOf returns the newest execution of a commit, or nil. A rollback to the commit does
+// not count: it repeats one stage only, which need not be the last one.
 func executionOf(ctx context.Context, client *codepipeline.Client, name, commit string) (*types.PipelineExecutionSummary, error) {
 	listed, err := client.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: &name, MaxResults: aws.Int32(100)})
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range listed.PipelineExecutionSummaries {
-		if slices.ContainsFunc(e.SourceRevisions, func(r types.SourceRevision) bool { return aws.ToString(r.RevisionId) == commit }) {
+		of := slices.ContainsFunc(e.SourceRevisions, func(r types.SourceRevision) bool { return aws.ToString(r.RevisionId) == commit })
+		if of && e.ExecutionType != types.ExecutionTypeRollback {
 			return &e, nil
 		}
 	}

@@ -194,6 +194,22 @@ func TestFollow(t *testing.T) {
 			t.Errorf("%s: %v\n%s", last, err, &out)
 		}
 	}
+	// A stage returns to the commit that was rejected: that delivers nothing.
+	listed, err := r.client.ListPipelineExecutions(t.Context(), &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(pipelineName)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rejected := listed.PipelineExecutionSummaries[0]
+	if _, err := r.client.RollbackStage(t.Context(), &codepipeline.RollbackStageInput{
+		PipelineName: aws.String(pipelineName), StageName: aws.String("Approval"), TargetPipelineExecutionId: rejected.PipelineExecutionId,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r.answer(r.shown("Approval/Approve waits for"), types.ApprovalStatusApproved)
+	has(t, r.shown(" is Succeeded"), `: rollback, execution \S+ is Succeeded`)
+	if err := follow(t.Context(), &bytes.Buffer{}, r.aws, pipelineName, *rejected.SourceRevisions[0].RevisionId, quick); exit.Status(err) != exit.Gate {
+		t.Errorf("a rollback of one stage is taken for a delivery: %v", err)
+	}
 	var out bytes.Buffer
 	if err := follow(t.Context(), &out, r.aws, pipelineName, "none", quick); exit.Status(err) != exit.Gate || !strings.Contains(err.Error(), "has not begun with commit none within 10m0s") {
 		t.Errorf("a commit that nobody pushed: %v", err)
