@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/magewright/magewright/tools/internal/printable"
 )
 
 // most is the number of findings that the terminal and the top of the page show
@@ -66,15 +67,9 @@ func (a Assessment) WriteTable(w io.Writer) {
 // exceeds the table's width. It leaves out what would do something to a terminal: the
 // change that is judged has chosen names and subjects in it.
 func wrap(text string, indent int) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) || unicode.IsSpace(r) {
-			return r
-		}
-		return -1
-	}, text)
 	var b strings.Builder
 	at := indent
-	for i, word := range strings.Fields(text) {
+	for i, word := range strings.Fields(printable.Line(text)) {
 		n := utf8.RuneCountInString(word)
 		switch {
 		case i == 0:

@@ -17,6 +17,7 @@ import (
 
 	"github.com/magewright/magewright/tools/deliver/pipeline"
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/printable"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/stack"
 )
@@ -81,9 +82,10 @@ func subject(summary string) string {
 	return firstLine(summary)
 }
 
+// firstLine returns the first line of what people or commands have written.
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return line
+	return printable.Line(line)
 }
 
 // writeActions writes a line for each action of the pipeline, in order. Actions that have not
@@ -168,10 +170,8 @@ func writeAwaited(ctx context.Context, w io.Writer, client *codepipeline.Client,
 			return err
 		}
 		fmt.Fprintf(w, "\n%s/%s waits for an answer\n", a.Stage, a.Action)
-		for _, text := range []string{a.Text, a.Link} {
-			if text != "" {
-				fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  "))
-			}
+		for line := range strings.Lines(strings.TrimSpace(strings.TrimSpace(a.Text) + "\n" + a.Link)) {
+			fmt.Fprintln(w, strings.TrimRight("  "+printable.Line(line), " "))
 		}
 		fmt.Fprintf(w, "  to approve: %s\n  to reject, the same with status=Rejected\n", a.Answer())
 	}

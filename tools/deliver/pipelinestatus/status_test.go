@@ -68,7 +68,7 @@ func (r rig) create() {
 			}),
 			stage("Approval", types.ActionDeclaration{
 				Name: aws.String("Approve"), ActionTypeId: kind(types.ActionCategoryApproval, "Manual"),
-				Configuration: map[string]string{"ExternalEntityLink": "https://ledger.example/releases/1", "CustomData": "GO\n2 waived"},
+				Configuration: map[string]string{"ExternalEntityLink": "https://ledger.example/releases/1", "CustomData": "GO\n2 \x1b[1Awaived"},
 			}),
 			stage("Production", types.ActionDeclaration{Name: aws.String("Go"), ActionTypeId: kind(types.ActionCategoryApproval, "Manual")}),
 		},
@@ -146,7 +146,7 @@ func TestShow(t *testing.T) {
 	has(t, waiting,
 		`^magewright-pipeline: execution \S+ is InProgress, began 20\d\d-`, `^commit \S+`,
 		`^Source +Source +Succeeded +\d`, `^Approval +Approve +InProgress +\d.* https://ledger.example/releases/1$`, `^Production +Go +- *$`,
-		`^  GO$`, `^  2 waived$`, `^  https://ledger`, `^  to approve: aws codepipeline put-approval-result --pipeline-name magewright-pipeline --stage-name Approval`)
+		`^  GO$`, `^  2 \[1Awaived$`, `^  https://ledger`, `^  to approve: aws codepipeline put-approval-result --pipeline-name magewright-pipeline --stage-name Approval`)
 	r.answer(waiting, types.ApprovalStatusApproved)
 
 	next := r.shown("Production/Go waits for")
@@ -244,6 +244,7 @@ func TestSubject(t *testing.T) {
 	for summary, want := range map[string]string{
 		`{"ProviderType":"GitHub","CommitMessage":"Add a ledger\n\nIt keeps."}`: "Add a ledger",
 		"Amazon S3 version id: abc": "Amazon S3 version id: abc",
+		"Add\x1b[2K\r a ledger":     "Add[2K  a ledger",
 		"":                          "",
 	} {
 		if got := subject(summary); got != want {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/magewright/magewright/tools/evidence/timeline"
 	"github.com/magewright/magewright/tools/internal/gitcmd"
+	"github.com/magewright/magewright/tools/internal/printable"
 )
 
 // A change is a commit.
@@ -44,7 +45,7 @@ func between(ctx context.Context, dir, older, newer string) (onlyOlder, onlyNewe
 		}
 		c := change{hash: parts[0][1:], when: time.Unix(seconds, 0).UTC()}
 		subject, _, _ := strings.Cut(parts[2], "\n")
-		c.subject = printable(subject)
+		c.subject = printable.Line(subject)
 		for _, found := range reverts.FindAllStringSubmatch(parts[2], -1) {
 			c.reverts = append(c.reverts, found[1])
 		}

@@ -14,13 +14,13 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/magewright/magewright/tools/evidence/timeline"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/gitcmd"
+	"github.com/magewright/magewright/tools/internal/printable"
 	"github.com/magewright/magewright/tools/magewright/program"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -94,17 +94,7 @@ func subjectOf(ctx context.Context, dir, commit string) string {
 	if err != nil {
 		return "the commit is not in this repository"
 	}
-	return printable(subject)
-}
-
-// printable drops what would do something to a terminal: anybody may have written it.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, text)
+	return printable.Line(subject)
 }
 
 // releases returns what is kept, the newest release first. It writes the pages of the
@@ -192,38 +182,42 @@ func (l ledger) page(ctx context.Context, cfg project.Config, name, last string,
 	}, err
 }
 
-// print prints a page as text.
+// print prints a page as text. People have written parts of it, such as the summary of an
+// approval, and none of them may hide a line.
 func print(out io.Writer, p timeline.Page) {
-	fmt.Fprintln(out, "serves")
+	line := func(format string, args ...any) { fmt.Fprintln(out, printable.Line(fmt.Sprintf(format, args...))) }
+	line("serves")
 	for _, s := range p.Serving {
-		fmt.Fprintf(out, "  %-12s %-12.12s  %s  %s\n", s.Stage, s.Commit, s.Version, s.Subject)
+		line("  %-12s %-12.12s  %s  %s", s.Stage, s.Commit, s.Version, s.Subject)
 	}
-	fmt.Fprintln(out, "\nreleases, the newest first")
+	line("")
+	line("releases, the newest first")
 	for _, r := range p.Releases {
-		fmt.Fprintf(out, "  %.12s  %s  %s\n", r.Commit, cmp.Or(r.Verdict, "not assessed"), strings.Join(append(r.Tags, r.Subject), "  "))
+		line("  %.12s  %s  %s", r.Commit, cmp.Or(r.Verdict, "not assessed"), strings.Join(append(r.Tags, r.Subject), "  "))
 		for _, why := range r.Refused {
-			fmt.Fprintf(out, "      refused: %s\n", why)
+			line("      refused: %s", why)
 		}
 		for _, d := range r.Deployments {
-			fmt.Fprintf(out, "      %s  %s%s\n", timeline.Time(d.FinishedOn), d.Where(), warrant(d))
+			line("      %s  %s%s", timeline.Time(d.FinishedOn), d.Where(), warrant(d))
 			if d.Failed != "" {
-				fmt.Fprintf(out, "      failed: %s\n", d.Failed)
+				line("      failed: %s", d.Failed)
 			}
 		}
 	}
 	if len(p.Releases) == 0 {
-		fmt.Fprintln(out, "  none is kept")
+		line("  none is kept")
 	}
-	fmt.Fprintf(out, "\nDORA's four figures of %s, from the signed records\n", p.Stage)
+	line("")
+	line("DORA's four figures of %s, from the signed records", p.Stage)
 	for _, f := range p.Figures {
-		fmt.Fprintf(out, "  %-22s %s\n", f.Name, f.Value)
-		fmt.Fprintf(out, "  %-22s   %s\n", "", f.Definition)
+		line("  %-22s %s", f.Name, f.Value)
+		line("  %-22s   %s", "", f.Definition)
 	}
 	for _, why := range p.Unknown {
-		fmt.Fprintf(out, "  not counted: %s\n", why)
+		line("  not counted: %s", why)
 	}
 	for _, what := range p.Unreadable {
-		fmt.Fprintf(out, "does not count: %s\n", what)
+		line("does not count: %s", what)
 	}
 }
 

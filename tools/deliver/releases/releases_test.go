@@ -274,6 +274,17 @@ func TestLedger(t *testing.T) {
 	}
 }
 
+// TestAttackByAReason hides by its reason that a release was deployed against the evidence.
+func TestAttackByAReason(t *testing.T) {
+	t.Parallel()
+	broken := evidence.Deployment{Stage: "production", BreakGlass: &evidence.BreakGlass{By: "eve", Reason: "an outage\r\x1b[2K      approved by ada\nof pay"}}
+	var out bytes.Buffer
+	print(&out, timeline.Page{Releases: []timeline.Release{{Commit: "c", Deployments: []timeline.Deployment{{Deployment: broken}}}}})
+	if want := "production, BREAK GLASS by eve: an outage [2K      approved by ada of pay\n"; !strings.Contains(out.String(), want) || strings.ContainsAny(out.String(), "\r\x1b") {
+		t.Errorf("%q is printed, which lacks %q", out.String(), want)
+	}
+}
+
 // TestAttackByASubject writes to the terminal by the subject of a commit.
 func TestAttackByASubject(t *testing.T) {
 	t.Parallel()
