@@ -33,6 +33,8 @@ func TestTemplates(t *testing.T) {
 	for key, body := range map[string]string{
 		"child":   "Parameters: {Name: {Type: String}}\nResources: {Q: {Type: AWS::SQS::Queue}}\nOutputs: {Name: {Value: !Sub 'of-${Name}'}}",
 		"refused": "Resources: {Q: {Type: AWS::EC2::VPC, Properties: {Unheard: of}}}",
+		"vpcs":    "Resources: {Q: {Type: AWS::SQS::Queue}, V: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}, W: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.1.0.0/16}}}",
+		"deeper":  "Resources: {D: {Type: AWS::CloudFormation::Stack, Properties: {TimeoutInMinutes: 5, TemplateURL: !Sub 'https://nested.s3.${AWS::Region}.${AWS::URLSuffix}/vpcs'}}}",
 	} {
 		if _, err := objects.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("nested"), Key: &key, Body: strings.NewReader(body)}); err != nil {
 			t.Fatal(err)
@@ -120,6 +122,8 @@ Resources:
 				"resource Topic: the embedded AWS does not support the protocol sms of AWS::SNS::Topic", ""},
 		"unsignalled": {"Resources: {H: {Type: AWS::CloudFormation::WaitConditionHandle}, W: {Type: AWS::CloudFormation::WaitCondition, DependsOn: I, Properties: {Handle: !Ref H, Timeout: 10}}, I: {Type: AWS::EC2::Instance, Properties: {UserData: !Base64 {Ref: H}}}}",
 			"resource W: nobody would signal it: its handle is only given to I, which the embedded AWS records and does not run", ""},
+		"nested-recorded": {"Resources: {A: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: !Sub 'https://nested.s3.${AWS::Region}.${AWS::URLSuffix}/deeper'}}}",
+			"NOT REHEARSED: D in the nested stack: in the embedded AWS, TimeoutInMinutes of AWS::CloudFormation::Stack has no effect; V, W in the nested stack: the embedded AWS records AWS::EC2::VPC and does not run it", types.StackStatusCreateComplete},
 		"nested-refused": {"Resources: {A: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: !Sub 'https://nested.s3.${AWS::Region}.${AWS::URLSuffix}/refused'}}}",
 			"resource A: nested stack https://nested.s3.us-east-1.amazonaws.com/refused: resource Q: Encountered unsupported property Unheard", ""},
 		"equals": {"Conditions: {C: {'Fn::Equals': [a]}}\nResources: {A: {Type: AWS::SNS::Topic}}",

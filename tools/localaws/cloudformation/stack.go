@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/google/uuid"
+
+	"github.com/magewright/magewright/tools/localaws/cloudformation/resource"
 )
 
 const stackType = "AWS::CloudFormation::Stack"
@@ -220,9 +222,32 @@ func (s *Service) resourceEvent(st *stack, op *operation, r *record, status type
 	}
 }
 
-// notRehearsed says what the embedded AWS does not run of a resource.
+// notRehearsed says what the embedded AWS does not run of a resource. Of a nested stack, it
+// also says that of the resources in it, because readers only list those of the parent.
+// The caller holds the service's lock.
 func (s *Service) notRehearsed(r *record) string {
-	return s.typeOf(r.typ).NotRehearsed(r.logicalID, r.properties)
+	own := s.typeOf(r.typ).NotRehearsed(r.logicalID, r.properties)
+	st := s.existing(r.physicalID)
+	if r.typ != stackType || st == nil {
+		return own
+	}
+	resources := map[string][]string{}
+	for _, id := range slices.Sorted(maps.Keys(st.records)) {
+		if why := s.notRehearsed(st.records[id]); why != "" {
+			resources[why] = append(resources[why], id)
+		}
+	}
+	var all []string
+	if own != "" {
+		all = append(all, strings.TrimPrefix(own, resource.NotRehearsed))
+	}
+	for _, why := range slices.Sorted(maps.Keys(resources)) {
+		all = append(all, strings.Join(resources[why], ", ")+" in the nested stack: "+strings.TrimPrefix(why, resource.NotRehearsed))
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return resource.NotRehearsed + strings.Join(all, "; ")
 }
 
 // event appends an event and returns its time. The caller holds the service's lock.
