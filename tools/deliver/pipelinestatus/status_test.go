@@ -168,8 +168,8 @@ func TestFollow(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.create()
+	// The clock runs fast only while a commit need not begin.
 	quick := clock.NewElastic(5000)
-	defer quick.Accelerate()()
 	for _, last := range []types.ApprovalStatus{types.ApprovalStatusApproved, types.ApprovalStatusRejected} {
 		put, err := r.s3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("source"), Key: aws.String("app.zip"), Body: strings.NewReader("PK" + string(last))})
 		if err != nil {
@@ -183,9 +183,12 @@ func TestFollow(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		r.answer(r.shown("Approval/Approve waits for"), types.ApprovalStatusApproved)
+		waiting := r.shown("Approval/Approve waits for")
+		release := quick.Accelerate()
+		r.answer(waiting, types.ApprovalStatusApproved)
 		r.answer(r.shown("Production/Go waits for"), last)
 		err = <-done
+		release()
 		has(t, out.String(), `^Source/Source Succeeded after `, `^Approval/Approve Succeeded after .*approved by arn:`)
 		if last == types.ApprovalStatusApproved {
 			has(t, out.String(), `^commit \S+ is delivered$`)
@@ -210,6 +213,7 @@ func TestFollow(t *testing.T) {
 	if err := follow(t.Context(), &bytes.Buffer{}, r.aws, pipelineName, *rejected.SourceRevisions[0].RevisionId, quick); exit.Status(err) != exit.Gate {
 		t.Errorf("a rollback of one stage is taken for a delivery: %v", err)
 	}
+	defer quick.Accelerate()()
 	var out bytes.Buffer
 	if err := follow(t.Context(), &out, r.aws, pipelineName, "none", quick); exit.Status(err) != exit.Gate || !strings.Contains(err.Error(), "has not begun with commit none within 10m0s") {
 		t.Errorf("a commit that nobody pushed: %v", err)
