@@ -9,7 +9,6 @@ import (
 
 	"github.com/magewright/magewright/tools/deliver/canary"
 	"github.com/magewright/magewright/tools/project"
-	"github.com/magewright/magewright/tools/project/agreed"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/manifest/manifesttest"
@@ -73,7 +72,7 @@ func TestLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := limitsOf(cfg, stack.Outputs{}); err != nil || got != canary.LimitsOf(agreed.UsualErrorPercent/100, agreed.UsualP90Milliseconds) {
+	if got, err := limitsOf(cfg, stack.Outputs{}); err != nil || got != canary.LimitsOf(0.05, 3000) {
 		t.Errorf("without gates in another CDK app: %+v, %v", got, err)
 	}
 }
