@@ -51,6 +51,7 @@ type follower struct {
 	last    string            // what was seen last; "" at the beginning
 	stopped string            // why the canary was stopped; "" if it was not
 	blind   bool              // AWS could not be asked
+	earlier bool              // what was in progress before this promote did not end well
 
 	// besides are the followers of the stage's other functions. They look whenever this one
 	// does.

@@ -272,8 +272,19 @@ func (f *follower) troubled() stack.Outputs {
 	return f.outputs
 }
 
-// takenBack says why a deployment that was seen did not get all traffic, or "".
+// takenBack says why a deployment of this release did not get all traffic, or "". What was in
+// progress before this promote may be of another release, unless it is made from the same
+// package.
 func (f *follower) takenBack() string {
+	ours := !f.earlier
+	for _, each := range f.all() {
+		for _, w := range each.watches {
+			ours = ours || w.compared
+		}
+	}
+	if !ours {
+		return ""
+	}
 	if reason, _ := f.whyStopped(); reason != "" {
 		return "the canary was stopped: " + reason
 	}

@@ -343,6 +343,14 @@ func TestResume(t *testing.T) {
 	if err := s.resume(t.Context(), rolledBack); err == nil || !strings.Contains(err.Error(), "was rolled back: stack magewright-production is UPDATE_ROLLBACK_COMPLETE") {
 		t.Errorf("after a rollback: %v", err)
 	}
+	s.stopped = "it fails"
+	if why := s.takenBack(); why != "" {
+		t.Errorf("this release is recorded as taken back, because of what may be another: %s", why)
+	}
+	s.watches[id].compared = true
+	if why := s.takenBack(); why != "the canary was stopped: it fails" {
+		t.Errorf("of this release, which an earlier promote began: %q", why)
+	}
 }
 
 // Where the connection breaks, promote says what it saw last and how to go on.

@@ -52,6 +52,7 @@ func (f *follower) resume(ctx context.Context, stacks describer) error {
 	if reason, _ := f.whyStopped(); err == nil && (strings.Contains(after, "ROLLBACK") || reason != "") && (after != before || reason != "") {
 		err = errors.New("the deployment that was in progress was rolled back: stack " + f.outputs.Stack + " is " + after)
 	}
+	f.earlier = err != nil
 	return f.because(err)
 }
 
