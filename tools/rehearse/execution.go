@@ -99,9 +99,7 @@ func (r *rehearsal) watch(ctx context.Context, id string, answer approve) (types
 		default:
 			return status, nil
 		}
-		waits := slices.IndexFunc(actions, func(a types.ActionExecutionDetail) bool {
-			return a.Status == types.ActionExecutionStatusInProgress && pipeline.IsApproval(a)
-		})
+		waits := slices.IndexFunc(actions, pipeline.Waits)
 		if asked != nil && (waits < 0 || aws.ToString(actions[waits].ActionExecutionId) != asked.id) {
 			err := asked.end()
 			if asked = nil; err != nil {

@@ -37,6 +37,11 @@ func IsApproval(a types.ActionExecutionDetail) bool {
 	return a.Input != nil && a.Input.ActionTypeId != nil && a.Input.ActionTypeId.Category == types.ActionCategoryApproval
 }
 
+// Waits reports whether an action is a manual approval that waits for an answer.
+func Waits(a types.ActionExecutionDetail) bool {
+	return a.Status == types.ActionExecutionStatusInProgress && IsApproval(a)
+}
+
 // An Approval is a manual approval that waits for an answer.
 type Approval struct {
 	Pipeline             string

@@ -86,7 +86,7 @@ func writeNews(w io.Writer, actions []types.ActionExecutionDetail, said map[stri
 		}
 		said[id] = string(a.Status)
 		status := string(a.Status)
-		if a.Status == types.ActionExecutionStatusInProgress && pipeline.IsApproval(a) {
+		if pipeline.Waits(a) {
 			status = "waits for an answer"
 		}
 		line := fmt.Sprintf("%s/%s %s", aws.ToString(a.StageName), aws.ToString(a.ActionName), status)

@@ -158,7 +158,7 @@ func who(a types.ActionExecutionDetail) string {
 // writeAwaited writes how to answer each approval that waits.
 func writeAwaited(ctx context.Context, w io.Writer, client *codepipeline.Client, name string, actions []types.ActionExecutionDetail) error {
 	for _, action := range actions {
-		if action.Status != types.ActionExecutionStatusInProgress || !pipeline.IsApproval(action) {
+		if !pipeline.Waits(action) {
 			continue
 		}
 		a, err := pipeline.Awaited(ctx, client, name, action)
