@@ -40,15 +40,42 @@ func checkAssets(ctx context.Context, cfg project.Config, awsConfig aws.Config, 
 	if of, err := arn.Parse(by.arn); err == nil {
 		partition = of.Partition
 	}
+	var all []cdk.Asset
 	for _, stack := range production.Stacks() {
 		assets, err := cdk.Assets(cfg.Assembly, filepath.Dir(filepath.FromSlash(production.Template)), stack, partition, account, region)
 		if err != nil {
 			return err
 		}
-		for _, asset := range assets {
-			if err := checkAsset(ctx, cfg, awsConfig, asset); err != nil {
-				return err
-			}
+		all = append(all, assets...)
+	}
+	if err := checkAddresses(cfg.Assembly, all); err != nil {
+		return err
+	}
+	for _, asset := range all {
+		if err := checkAsset(ctx, cfg, awsConfig, asset); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkAddresses returns an error if different files would be uploaded to one address. It
+// would be left to chance which of them is deployed.
+func checkAddresses(assembly string, assets []cdk.Asset) error {
+	uploads := map[string]cdk.Asset{}
+	for _, asset := range assets {
+		address := "s3://" + asset.Bucket + "/" + asset.Key
+		other, known := uploads[address]
+		uploads[address] = asset
+		if !known || other.Path == asset.Path && other.Zip == asset.Zip {
+			continue
+		}
+		// The address is made from the content, so that equal files have the same one.
+		one, oneErr := cdk.HashFile(filepath.Join(assembly, other.Path))
+		two, twoErr := cdk.HashFile(filepath.Join(assembly, asset.Path))
+		if oneErr != nil || twoErr != nil || one != two || asset.Zip || other.Zip {
+			return exit.Failed("in the CDK app, give each asset an address of its own; then go tool mage synth",
+				"the assembly uploads both %s and %s to %s", other.Path, asset.Path, address)
 		}
 	}
 	return nil

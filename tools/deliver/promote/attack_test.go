@@ -309,6 +309,31 @@ func TestAttackPreparedAsset(t *testing.T) {
 	}
 }
 
+// TestAttackTwoFilesOfOneAddress has the CDK CLI upload another template to the address at
+// which CloudFormation reads production's.
+func TestAttackTwoFilesOfOneAddress(t *testing.T) {
+	g := newTarget(t)
+	const list, template = "cdk.out/magewright-production.assets.json", "magewright-production.template.json"
+	text, err := os.ReadFile(filepath.Join(g.cfg.Assembly, filepath.Base(list)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(filepath.Join(g.cfg.Assembly, template))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for packaging, evil := range map[string]string{"file": `{"Resources":{}}`, "zip": string(content)} {
+		g.write("cdk.out/evil.json", evil)
+		g.write(list, strings.Replace(string(text), `{"files":{`, `{"files":{"0":{"source":{"path":"evil.json","packaging":"`+packaging+`"},"destinations":{"d":{"objectKey":"t.json",`+bootstrapped+`}}},`, 1))
+		g.assessNow()
+		g.refused("the assembly uploads both evil.json and " + template + " to s3://" + g.bucket + "/t.json")
+	}
+	g.write("cdk.out/evil.json", string(content))
+	g.write(list, strings.Replace(string(text), `{"files":{`, `{"files":{"0":{"source":{"path":"evil.json","packaging":"file"},"destinations":{"d":{"objectKey":"t.json",`+bootstrapped+`}}},`, 1))
+	g.assessNow()
+	g.passes() // it is the same template
+}
+
 // TestAttackReplacedPackage replaces the function's package after it was uploaded:
 // the version that is published is made of other code than the evidence is of.
 func TestAttackReplacedPackage(t *testing.T) {
