@@ -178,11 +178,12 @@ func TestNestedStackFails(t *testing.T) {
 	}
 }
 
-// The parent fails with the reason of the child, whatever that contains.
+// The parent fails with the reason of the child, whatever that contains. The child's other
+// resource waits, because one that is cancelled halfway is listed in the reason too.
 func TestNestedStackReason(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.upload("child", strings.NewReplacer("  Stone:", "  STATUS:", "${Stone}", "${STATUS}").Replace(nestedChild))
+	b.upload("child", strings.NewReplacer("  Stone:", "  STATUS:", "${Stone}", "${STATUS}", "Condition: Late", "DependsOn: STATUS").Replace(nestedChild))
 	b.world.fail = failOn("create STATUS")
 	parent := b.create("p", nestedParent)
 	out, err := b.DescribeStackEvents(t.Context(), &awscfn.DescribeStackEventsInput{StackName: parent.StackId})
