@@ -51,12 +51,16 @@ type proposal struct {
 	resourceTypes []string
 	undecided     map[string]bool // the parameters of a nested stack whose values are not known yet
 	depth         int             // of a nested stack
+	nesting       *nesting        // of the request; prepare sets it for the outermost stack
 	previous      *deployment     // nil for a new stack
 }
 
 // prepare checks everything about a proposal that does not depend on existing
 // resources. It calls other services, so the caller must not hold the service's lock.
 func (s *Service) prepare(ctx context.Context, p proposal) (*deployment, error) {
+	if p.nesting == nil {
+		p.nesting = &nesting{}
+	}
 	if err := p.check(); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -20,6 +21,23 @@ import (
 // maxNesting limits how deep stacks can be nested. A template could otherwise nest itself
 // without end.
 const maxNesting = 20
+
+// maxNested limits how many stacks a request can nest, because a template that nests
+// another one twice doubles them with each level.
+const maxNested = 200
+
+// A nesting is what has been seen of the stacks that a request nests.
+type nesting struct {
+	stacks int
+	// After a limit was exceeded, nothing more is examined: the first reason is enough.
+	exceeded bool
+}
+
+// exceed returns the reason for which a stack is not nested.
+func (n *nesting) exceed(format string, limit int) []string {
+	n.exceeded = true
+	return []string{fmt.Sprintf("the embedded AWS does not nest "+format, limit)}
+}
 
 // outputsAttribute begins the attributes of a nested stack.
 const outputsAttribute = "Outputs."
@@ -147,13 +165,16 @@ func (s *Service) createNested(ctx context.Context, r *resource.Request) (*resou
 		s.mu.Unlock()
 		return nil, plain(err)
 	}
-	st := s.addStack(p.stackName, p.stackID)
-	st.parent, st.root = parent.id, parent.id
-	if parent.root != "" {
-		st.root = parent.root
+	seen := above.counting()
+	if seen.stacks++; seen.stacks > maxNested {
+		reason := seen.exceed("more than %d stacks", maxNested)[0]
+		s.mu.Unlock()
+		return nil, &template.Error{Text: reason}
 	}
+	st := s.addStack(p.stackName, p.stackID)
+	st.parent, st.root = parent.id, cmp.Or(parent.root, parent.id)
 	op := &operation{
-		stack: st, target: target, token: above.token, creating: true, nested: true,
+		stack: st, target: target, token: above.token, creating: true, nested: true, nesting: seen,
 		disableRollback: above.disableRollback, retainExceptOnCreate: above.retainExceptOnCreate,
 	}
 	s.deploy(ctx, op)
@@ -165,6 +186,15 @@ func (s *Service) createNested(ctx context.Context, r *resource.Request) (*resou
 		return st.result(), embeddedError(st, "created:", op.why)
 	}
 	return st.result(), nil
+}
+
+// counting returns the count of the stacks that the outermost operation has nested. The
+// caller holds the service's lock.
+func (op *operation) counting() *nesting {
+	if op.nesting == nil {
+		op.nesting = &nesting{}
+	}
+	return op.nesting
 }
 
 // plain returns an error that has only its text.
@@ -270,7 +300,10 @@ func (s *Service) beginNested(ctx context.Context, st *stack, target *deployment
 	if _, changed, err := s.plan(st, target); err != nil || !changed {
 		return nil, err
 	}
-	op := &operation{stack: st, target: target, token: above.token, nested: true, disableRollback: above.disableRollback, retainExceptOnCreate: above.retainExceptOnCreate}
+	op := &operation{
+		stack: st, target: target, token: above.token, nested: true, nesting: above.counting(),
+		disableRollback: above.disableRollback, retainExceptOnCreate: above.retainExceptOnCreate,
+	}
 	s.deploy(ctx, op)
 	return op, nil
 }
@@ -374,8 +407,15 @@ func (s *Service) deleteNested(ctx context.Context, r *resource.Request) error {
 // its parameters are known. It notes the text of the template.
 func (s *Service) examineNested(ctx context.Context, d *deployment, p proposal, name string, properties map[string]any) []string {
 	inner := nestedProposal("CreateStack", properties, d.tags)
+	inner.nesting = p.nesting
+	if p.nesting.exceeded {
+		return nil
+	}
 	if inner.depth = p.depth + 1; inner.depth > maxNesting {
-		return []string{fmt.Sprintf("the embedded AWS does not nest stacks deeper than %d levels", maxNesting)}
+		return p.nesting.exceed("stacks deeper than %d levels", maxNesting)
+	}
+	if p.nesting.stacks++; p.nesting.stacks > maxNested {
+		return p.nesting.exceed("more than %d stacks", maxNested)
 	}
 	if inner.templateURL == nil {
 		if _, given := properties["TemplateURL"]; !given {

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -214,6 +217,63 @@ Resources:
 	b.upload("child", self)
 	parent := b.create("p", self)
 	if parent.StackStatus != types.StackStatusRollbackComplete || len(b.stacks) != maxNesting {
+		t.Errorf("the parent is %s, of %d stacks", parent.StackStatus, len(b.stacks))
+	}
+}
+
+// counted counts how often objects are read.
+type counted struct {
+	objects
+	reads atomic.Int64
+}
+
+func (c *counted) GetObject(ctx context.Context, in *awss3.GetObjectInput) (*awss3.GetObjectOutput, error) {
+	c.reads.Add(1)
+	return c.objects.GetObject(ctx, in)
+}
+
+// A template that nests another one twice doubles the stacks with each level. They are
+// counted, so that the work has an end.
+func TestNestedStacksAreCounted(t *testing.T) {
+	t.Parallel()
+	twice := func(url string) string {
+		child := ": {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: " + url + "}}\n"
+		return "Resources:\n  A" + child + "  B" + child
+	}
+	const unknown = `!Select [0, !Split ["#", !Sub "` + nestedURL + `c#${Thing}"]]`
+	levels := map[string]string{"c12": "Resources: {Thing: {Type: Test::Thing, Properties: {Value: v}}}"}
+	for i := range 12 {
+		levels["c"+strconv.Itoa(i)] = twice(nestedURL + "c" + strconv.Itoa(i+1))
+	}
+	for name, c := range map[string]struct {
+		first    string
+		children map[string]string
+		want     string
+		reads    int64
+	}{
+		"itself":     {twice(nestedURL + "c"), map[string]string{"c": twice(nestedURL + "c")}, "does not nest stacks deeper than 20 levels", maxNesting},
+		"each other": {twice(nestedURL + "c0"), levels, "does not nest more than 200 stacks", maxNested},
+	} {
+		b := newBench(t)
+		for key, body := range c.children {
+			b.upload(key, body)
+		}
+		files := &counted{objects: b.deps.Objects.(objects)}
+		b.deps.Objects = files
+		_, err := b.CreateStack(t.Context(), &awscfn.CreateStackInput{StackName: aws.String("p"), TemplateBody: &c.first})
+		if err == nil || strings.Count(err.Error(), c.want) != 1 {
+			t.Errorf("%s: %v, want %s once", name, err, c.want)
+		}
+		if got := files.reads.Load(); got != c.reads {
+			t.Errorf("%s: %d templates were read, want %d", name, got, c.reads)
+		}
+	}
+	// The URLs are only known during the deployment.
+	b := newBench(t)
+	first := "Resources:\n  Thing: {Type: Test::Thing, Properties: {Value: v}}\n" + strings.TrimPrefix(twice(unknown), "Resources:\n")
+	b.upload("c", first)
+	parent := b.create("p", first)
+	if parent.StackStatus != types.StackStatusRollbackComplete || len(b.stacks) > 1+maxNested {
 		t.Errorf("the parent is %s, of %d stacks", parent.StackStatus, len(b.stacks))
 	}
 }

@@ -25,7 +25,8 @@ type operation struct {
 	token   *string // ClientRequestToken
 	target  *deployment
 
-	nested               bool // the stack is a resource of another one
+	nested               bool     // the stack is a resource of another one
+	nesting              *nesting // of the outermost operation
 	creating             bool
 	disableRollback      bool
 	deleteOnFailure      bool
