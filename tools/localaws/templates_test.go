@@ -13,6 +13,23 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
+// loggingStage is an API without a function whose stage has a cache and execution logs.
+const loggingStage = `
+Resources:
+  Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: logging}}
+  Get:
+    Type: AWS::ApiGateway::Method
+    Properties: {RestApiId: !Ref Api, ResourceId: !GetAtt Api.RootResourceId, HttpMethod: GET, AuthorizationType: NONE, Integration: {Type: MOCK}}
+  Deployment: {Type: AWS::ApiGateway::Deployment, DependsOn: Get, Properties: {RestApiId: !Ref Api}}
+  Stage:
+    Type: AWS::ApiGateway::Stage
+    Properties:
+      RestApiId: !Ref Api
+      DeploymentId: !Ref Deployment
+      StageName: prod
+      MethodSettings: [{HttpMethod: "*", ResourcePath: "/*", LoggingLevel: INFO, DataTraceEnabled: true, CachingEnabled: true, CacheTtlInSeconds: 60}]
+`
+
 // What templates say reaches the services: the scalars of YAML 1.1, values of
 // parameters and secrets, and the results of the transform. Two topics of one
 // name are refused, although the service would make one of them.
@@ -42,7 +59,7 @@ func TestTemplates(t *testing.T) {
 	}
 	create := func(name, body string) (types.StackStatus, string) {
 		t.Helper()
-		in := &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &body, Capabilities: []types.Capability{types.CapabilityCapabilityAutoExpand}}
+		in := &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &body, Capabilities: []types.Capability{types.CapabilityCapabilityAutoExpand, types.CapabilityCapabilityIam}}
 		if _, err := stacks.CreateStack(ctx, in); err != nil {
 			return "", err.Error()
 		}
@@ -126,6 +143,8 @@ Resources:
 			"NOT REHEARSED: D in the nested stack: in the embedded AWS, TimeoutInMinutes of AWS::CloudFormation::Stack has no effect; V, W in the nested stack: the embedded AWS records AWS::EC2::VPC and does not run it", types.StackStatusCreateComplete},
 		"nested-refused": {"Resources: {A: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: !Sub 'https://nested.s3.${AWS::Region}.${AWS::URLSuffix}/refused'}}}",
 			"resource A: nested stack https://nested.s3.us-east-1.amazonaws.com/refused: resource Q: Encountered unsupported property Unheard", ""},
+		"stage": {loggingStage,
+			"Stage: NOT REHEARSED: the embedded AWS has no cache of answers; the execution logs don't have the data of requests; the embedded AWS assumes that the account lets API Gateway write logs", types.StackStatusCreateComplete},
 		"equals": {"Conditions: {C: {'Fn::Equals': [a]}}\nResources: {A: {Type: AWS::SNS::Topic}}",
 			"Template error: every Fn::Equals object requires a list of 2 string parameters.", ""},
 		"twice": {"Resources: {A: {Type: AWS::SNS::Topic, Properties: {TopicName: t}}, B: {Type: AWS::SNS::Topic, DependsOn: A, Properties: {TopicName: t}}}",
@@ -134,5 +153,12 @@ Resources:
 		if status, reasons := create(name, c.body); status != c.status || !strings.Contains(reasons, c.want) {
 			t.Errorf("%s: %s %s, want %s", name, status, reasons, c.want)
 		}
+	}
+	// The role of the account's settings is not assumed any more.
+	account := "  Role: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {Statement: [{Effect: Allow, Principal: {Service: apigateway.amazonaws.com}, Action: 'sts:AssumeRole'}]}}}\n" +
+		"  Account: {Type: AWS::ApiGateway::Account, Properties: {CloudWatchRoleArn: !GetAtt Role.Arn}}\n"
+	settled := strings.Replace(strings.Replace(loggingStage, ", DataTraceEnabled: true, CachingEnabled: true, CacheTtlInSeconds: 60", "", 1), "    Type: AWS::ApiGateway::Stage\n", "    Type: AWS::ApiGateway::Stage\n    DependsOn: Account\n", 1)
+	if status, reasons := create("stage-settled", settled+account); status != types.StackStatusCreateComplete || strings.Contains(reasons, "NOT REHEARSED") {
+		t.Errorf("stage-settled: %s %s", status, reasons)
 	}
 }

@@ -61,6 +61,13 @@ func (a Account) GlobalARN(service, resource string) string {
 	return "arn:" + Partition + ":" + service + "::" + a.ID + ":" + resource
 }
 
+// AssumedLogRole returns the role for logs that the account's settings of API Gateway have
+// from the beginning. Once in an account somebody sets one, and then all stacks rely on it.
+// A stack that relies on the assumed one is not rehearsed in that.
+func (a Account) AssumedLogRole() string {
+	return a.GlobalARN("iam", "role/AssumedForLogsOfAPIGateway")
+}
+
 // QueueOf returns the account's id and the name in the URL of an SQS queue. Only
 // the path counts, because clients reach the endpoint under several hosts.
 func QueueOf(queueURL string) (id, name string, err error) {

@@ -57,7 +57,7 @@ type Service struct {
 
 // New returns an API Gateway without APIs. Closing its gateway ends it.
 func New(a account.Account, d Deps) *Service {
-	return &Service{account: a, deps: d, apis: map[string]*api{}, keys: map[string]*types.ApiKey{}, plans: map[string]*plan{}}
+	return &Service{account: a, deps: d, apis: map[string]*api{}, keys: map[string]*types.ApiKey{}, plans: map[string]*plan{}, role: a.AssumedLogRole()}
 }
 
 func invalid(format string, args ...any) error {

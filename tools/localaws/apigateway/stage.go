@@ -378,6 +378,9 @@ func (c *stageChange) log(path string, value *string) error {
 	if path == "/accessLogSettings/format" {
 		next.Format = value
 	} else {
+		if c.api.service.role == "" {
+			return errNoLogRole
+		}
 		if _, ok := c.api.service.deps.Gateway.LogGroup(aws.ToString(value)); !ok {
 			return invalid("The embedded AWS writes access logs to log groups of CloudWatch Logs only, not to %s.", aws.ToString(value))
 		}
@@ -386,6 +389,8 @@ func (c *stageChange) log(path string, value *string) error {
 	c.AccessLogSettings = &next
 	return nil
 }
+
+var errNoLogRole = invalid("CloudWatch Logs role ARN must be set in account settings to enable logging")
 
 // methodSetting matches the path of a method's settings: /RESOURCE/METHOD/SETTING, or
 // /RESOURCE/METHOD to remove them.
@@ -436,17 +441,23 @@ func (c *stageChange) method(path string, value *string) (bool, error) {
 			return true, invalid("Invalid logging level specified: %s. Must be one of OFF, ERROR, INFO", text)
 		}
 		if text != "OFF" && c.api.service.role == "" {
-			return true, invalid("CloudWatch Logs role ARN must be set in account settings to enable logging")
+			return true, errNoLogRole
 		}
 		s.LoggingLevel = &text
+	// These have no effect. The resource type says so.
 	case "logging/dataTrace":
-		if text == "true" {
-			return true, unsupported("Execution logs with the data of requests (logging/dataTrace)")
+		s.DataTraceEnabled = text == "true"
+	case "caching/enabled":
+		s.CachingEnabled = text == "true"
+	case "caching/dataEncrypted":
+		s.CacheDataEncrypted = text == "true"
+	case "caching/ttlInSeconds":
+		if !number || n > 3600 {
+			return true, invalid("Invalid cache TTL, must be between 0 and 3600")
 		}
+		s.CacheTtlInSeconds = int32(n)
 	default:
-		if text != "false" && m[3] == "caching/enabled" || m[3] != "caching/enabled" {
-			return true, unsupported("A cache (" + m[3] + ")")
-		}
+		return false, nil
 	}
 	if strings.HasPrefix(m[3], "throttling/") {
 		if !number {

@@ -417,6 +417,7 @@ type RestAPIs interface {
 	GetStage(context.Context, *awsapigateway.GetStageInput) (*awsapigateway.GetStageOutput, error)
 	UpdateStage(context.Context, *awsapigateway.UpdateStageInput) (*awsapigateway.UpdateStageOutput, error)
 	DeleteStage(context.Context, *awsapigateway.DeleteStageInput) (*awsapigateway.DeleteStageOutput, error)
+	GetAccount(context.Context, *awsapigateway.GetAccountInput) (*awsapigateway.GetAccountOutput, error)
 	UpdateAccount(context.Context, *awsapigateway.UpdateAccountInput) (*awsapigateway.UpdateAccountOutput, error)
 	CreateAuthorizer(context.Context, *awsapigateway.CreateAuthorizerInput) (*awsapigateway.CreateAuthorizerOutput, error)
 	UpdateAuthorizer(context.Context, *awsapigateway.UpdateAuthorizerInput) (*awsapigateway.UpdateAuthorizerOutput, error)

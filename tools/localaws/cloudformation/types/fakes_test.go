@@ -1028,6 +1028,10 @@ func (f fakeRestAPIs) DeleteStage(_ context.Context, in *awsapigateway.DeleteSta
 	return call[awsapigateway.DeleteStageOutput](f.recorder, "apigateway", in)
 }
 
+func (f fakeRestAPIs) GetAccount(context.Context, *awsapigateway.GetAccountInput) (*awsapigateway.GetAccountOutput, error) {
+	return &awsapigateway.GetAccountOutput{}, nil
+}
+
 func (f fakeRestAPIs) UpdateAccount(_ context.Context, in *awsapigateway.UpdateAccountInput) (*awsapigateway.UpdateAccountOutput, error) {
 	return call[awsapigateway.UpdateAccountOutput](f.recorder, "apigateway", in)
 }

@@ -1,7 +1,11 @@
 package types
 
 import (
+	"context"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsapigateway "github.com/aws/aws-sdk-go-v2/service/apigateway"
 
 	"github.com/magewright/magewright/tools/localaws/executeapi/openapi"
 )
@@ -28,12 +32,42 @@ var partly = map[string]func(properties map[string]any) string{
 func notRun(d Deps, name string) func(map[string]any) string {
 	namespace, _, _ := strings.Cut(strings.TrimPrefix(name, "AWS::"), "::")
 	endpoint, ok := d.Forward[strings.ToLower(namespace)]
+	if !ok && name == "AWS::ApiGateway::Stage" {
+		return func(p map[string]any) string { return notRunOfStage(d, p) }
+	}
 	if !ok {
 		return partly[name]
 	}
 	return func(map[string]any) string {
 		return "requests to " + strings.ToLower(namespace) + " go to " + endpoint + ", which is not the embedded AWS"
 	}
+}
+
+// notRunOfStage says what is not run of a stage of a REST API.
+func notRunOfStage(d Deps, properties map[string]any) string {
+	var methods []methodSetting
+	if err := decodeProperty(properties, "MethodSettings", &methods); err != nil {
+		return ""
+	}
+	var said []string
+	_, logs := properties["AccessLogSetting"]
+	var traces, caches bool
+	for _, m := range methods {
+		logs = logs || m.LoggingLevel != nil && *m.LoggingLevel != "OFF"
+		traces = traces || aws.ToBool(m.DataTraceEnabled)
+		caches = caches || aws.ToBool(m.CachingEnabled)
+	}
+	if caches {
+		said = append(said, "the embedded AWS has no cache of answers")
+	}
+	if traces {
+		said = append(said, "the execution logs don't have the data of requests")
+	}
+	settings, err := d.RestAPIs.GetAccount(context.Background(), &awsapigateway.GetAccountInput{})
+	if logs && err == nil && aws.ToString(settings.CloudwatchRoleArn) == d.Account.AssumedLogRole() {
+		said = append(said, "the embedded AWS assumes that the account lets API Gateway write logs, because no AWS::ApiGateway::Account sets the role. See whether yours does: aws apigateway get-account")
+	}
+	return strings.Join(said, "; ")
 }
 
 // cognitoIn says whether a document has an authorizer that needs Cognito.

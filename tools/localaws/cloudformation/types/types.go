@@ -63,7 +63,7 @@ func Registry(d Deps) resource.Registry {
 // kept has the properties of a type that the embedded AWS accepts and that have no
 // effect: a release that uses them is not rehearsed in that.
 var kept = map[string][]string{
-	"AWS::ApiGateway::Stage": {"DocumentationVersion", "TracingEnabled"},
+	"AWS::ApiGateway::Stage": {"CacheClusterEnabled", "CacheClusterSize", "DocumentationVersion", "TracingEnabled"},
 	"AWS::DynamoDB::Table":   {"ContributorInsightsSpecification", "KinesisStreamSpecification"},
 	"AWS::Lambda::Function":  {"CodeSigningConfigArn", "FileSystemConfigs", "Layers", "RecursiveLoop", "RuntimeManagementConfig", "SnapStart", "VpcConfig"},
 	"AWS::Logs::LogGroup":    {"DataProtectionPolicy", "FieldIndexPolicies"},
