@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
@@ -358,6 +359,97 @@ Resources:
 	}
 	if status, reasons := d.await("cdk"); status != types.StackStatusDeleteComplete {
 		t.Errorf("%s\n%s", status, reasons)
+	}
+}
+
+// What notifies about the objects of a bucket of the app is replaced, and what others have
+// set on another bucket stays.
+func TestBucketNotifications(t *testing.T) {
+	t.Parallel()
+	d := newDeployer(t)
+	objects := s3.NewFromConfig(clientsOf(d.server), func(o *s3.Options) { o.UsePathStyle = true })
+	if _, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("shared")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := objects.PutBucketNotificationConfiguration(t.Context(), &s3.PutBucketNotificationConfigurationInput{
+		Bucket: aws.String("shared"), NotificationConfiguration: &s3types.NotificationConfiguration{EventBridgeConfiguration: &s3types.EventBridgeConfiguration{}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	body := `
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}]}
+  BucketNotificationsHandler050a0587b7544547bf325f094a3db8347ECC3691:
+    Type: AWS::Lambda::Function
+    Properties: {Runtime: python3.13, Handler: index.handler, Role: !GetAtt Role.Arn, Code: {ZipFile: "def handler(event, context): pass"}}
+  Own: {Type: AWS::S3::Bucket, Properties: {BucketName: own}}
+  Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: told}}
+  Policy:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Queue]
+      PolicyDocument: {Statement: [{Effect: Allow, Principal: {Service: s3.amazonaws.com}, Action: "sqs:SendMessage", Resource: !GetAtt Queue.Arn}]}
+  Tell:
+    Type: Custom::S3BucketNotifications
+    DependsOn: Policy
+    Properties:
+      ServiceToken: !GetAtt BucketNotificationsHandler050a0587b7544547bf325f094a3db8347ECC3691.Arn
+      BucketName: !Ref Own
+      NotificationConfiguration: {QueueConfigurations: [{Events: ["s3:ObjectCreated:*"], QueueArn: !GetAtt Queue.Arn, Filter: {Key: {FilterRules: [{Name: prefix, Value: in/}]}}}]}
+      Managed: true
+      SkipDestinationValidation: false
+  TellShared:
+    Type: Custom::S3BucketNotifications
+    DependsOn: Policy
+    Properties:
+      ServiceToken: !GetAtt BucketNotificationsHandler050a0587b7544547bf325f094a3db8347ECC3691.Arn
+      BucketName: shared
+      NotificationConfiguration: {QueueConfigurations: [{Events: ["s3:ObjectCreated:*"], QueueArn: !GetAtt Queue.Arn, Filter: {Key: {FilterRules: [{Name: prefix, Value: in/}]}}}]}
+      Managed: false
+`
+	told := func(bucket string) (prefixes string, bridged bool) {
+		t.Helper()
+		out, err := objects.GetBucketNotificationConfiguration(t.Context(), &s3.GetBucketNotificationConfigurationInput{Bucket: &bucket})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range out.QueueConfigurations {
+			prefixes += *q.Filter.Key.FilterRules[0].Value
+		}
+		return prefixes, out.EventBridgeConfiguration != nil
+	}
+	if status, reasons := d.apply("told", body); status != types.StackStatusCreateComplete || !strings.Contains(reasons, "Tell: NOT REHEARSED: the embedded AWS does what the CDK's provider of Custom::S3BucketNotifications does") {
+		t.Fatalf("%s\n%s", status, reasons)
+	}
+	for range 2 {
+		if prefixes, bridged := told("own"); prefixes != "in/" || bridged {
+			t.Errorf("own: %s %v", prefixes, bridged)
+		}
+		if prefixes, bridged := told("shared"); prefixes != "in/" || !bridged {
+			t.Errorf("shared: %s %v", prefixes, bridged)
+		}
+		// An update replaces what the stack has set, also twice.
+		if status, reasons := d.apply("told", strings.ReplaceAll(body, "SkipDestinationValidation: false", "SkipDestinationValidation: true")); status != types.StackStatusUpdateComplete && !strings.Contains(reasons, "No updates") {
+			t.Fatalf("%s\n%s", status, reasons)
+		}
+	}
+	if status, reasons := d.apply("told", strings.ReplaceAll(body, "Value: in/", "Value: new/")); status != types.StackStatusUpdateComplete {
+		t.Fatalf("%s\n%s", status, reasons)
+	}
+	if prefixes, bridged := told("shared"); prefixes != "new/" || !bridged {
+		t.Errorf("shared: %s %v", prefixes, bridged)
+	}
+	if _, err := d.stacks.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("told")}); err != nil {
+		t.Fatal(err)
+	}
+	if status, reasons := d.await("told"); status != types.StackStatusDeleteComplete {
+		t.Fatalf("%s\n%s", status, reasons)
+	}
+	if prefixes, bridged := told("shared"); prefixes != "" || !bridged {
+		t.Errorf("shared: %s %v", prefixes, bridged)
 	}
 }
 

@@ -43,8 +43,13 @@ type Objects interface {
 // replaced says that a function is the CDK's provider in Python of a custom resource
 // that the embedded AWS makes itself. The CDK gives it the same logical id in each app.
 func replaced(logicalID string) string {
-	if strings.HasPrefix(logicalID, "CustomCDKBucketDeployment8693BB64968944B69AAFB0CC9EB8756C") {
-		return "the CDK's provider of Custom::CDKBucketDeployment is not run: the embedded AWS does the same itself"
+	for prefix, name := range map[string]string{
+		"CustomCDKBucketDeployment8693BB64968944B69AAFB0CC9EB8756C":  "Custom::CDKBucketDeployment",
+		"BucketNotificationsHandler050a0587b7544547bf325f094a3db834": "Custom::S3BucketNotifications",
+	} {
+		if strings.HasPrefix(logicalID, prefix) {
+			return "the CDK's provider of " + name + " is not run: the embedded AWS does the same itself"
+		}
 	}
 	return ""
 }
@@ -174,6 +179,89 @@ func logRetention(d Deps) definition {
 		_, err := d.Logs.DeleteLogGroup(ctx, &awslogs.DeleteLogGroupInput{LogGroupName: aws.String(r.PhysicalID)})
 		return err
 	})
+}
+
+// bucketNotifications is Custom::S3BucketNotifications: it sets who is notified about the
+// objects of a bucket. If the bucket is not of the app (Managed is false), what others have
+// set on it stays.
+func bucketNotifications(d Deps) definition {
+	set := func(ctx context.Context, r *resource.Request, remove bool) error {
+		var wanted struct {
+			BucketName                string
+			NotificationConfiguration s3types.NotificationConfiguration
+			Managed                   *bool
+			SkipDestinationValidation *bool
+		}
+		if err := decodeMap(r.Properties, &wanted, "ServiceToken"); err != nil {
+			return err
+		}
+		c := wanted.NotificationConfiguration
+		if remove {
+			c = s3types.NotificationConfiguration{}
+		}
+		if wanted.Managed != nil && !*wanted.Managed {
+			now, err := d.Buckets.GetBucketNotificationConfiguration(ctx, &awss3.GetBucketNotificationConfigurationInput{Bucket: &wanted.BucketName})
+			if err != nil {
+				return err
+			}
+			c = besides(now, c, r.StackID+"-"+r.LogicalID+"-")
+		}
+		_, err := d.Buckets.PutBucketNotificationConfiguration(ctx, &awss3.PutBucketNotificationConfigurationInput{Bucket: &wanted.BucketName, NotificationConfiguration: &c})
+		return err
+	}
+	put := func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+		// The notifications of the bucket that it was before end with it.
+		if old := stringOf(r.OldProperties, "BucketName"); old != "" && old != stringOf(r.Properties, "BucketName") {
+			before := *r
+			before.Properties = r.OldProperties
+			if err := set(ctx, &before, true); err != nil && handlerCode(err) != "NotFound" {
+				return nil, err
+			}
+		}
+		return &resource.Result{PhysicalID: r.LogicalID}, set(ctx, r, false)
+	}
+	return native("Custom::S3BucketNotifications", put, put, func(ctx context.Context, r *resource.Request) error {
+		return set(ctx, r, true)
+	})
+}
+
+// besides returns the notifications of a bucket after those whose ids begin with prefix
+// were replaced by those of c.
+func besides(now *awss3.GetBucketNotificationConfigurationOutput, c s3types.NotificationConfiguration, prefix string) s3types.NotificationConfiguration {
+	id := func(i int, kind string) *string { return aws.String(fmt.Sprint(prefix, kind, i)) }
+	var all s3types.NotificationConfiguration
+	ours := func(id *string) bool { return strings.HasPrefix(aws.ToString(id), prefix) }
+	for _, n := range now.LambdaFunctionConfigurations {
+		if !ours(n.Id) {
+			all.LambdaFunctionConfigurations = append(all.LambdaFunctionConfigurations, n)
+		}
+	}
+	for _, n := range now.QueueConfigurations {
+		if !ours(n.Id) {
+			all.QueueConfigurations = append(all.QueueConfigurations, n)
+		}
+	}
+	for _, n := range now.TopicConfigurations {
+		if !ours(n.Id) {
+			all.TopicConfigurations = append(all.TopicConfigurations, n)
+		}
+	}
+	for i, n := range c.LambdaFunctionConfigurations {
+		n.Id = id(i, "function")
+		all.LambdaFunctionConfigurations = append(all.LambdaFunctionConfigurations, n)
+	}
+	for i, n := range c.QueueConfigurations {
+		n.Id = id(i, "queue")
+		all.QueueConfigurations = append(all.QueueConfigurations, n)
+	}
+	for i, n := range c.TopicConfigurations {
+		n.Id = id(i, "topic")
+		all.TopicConfigurations = append(all.TopicConfigurations, n)
+	}
+	if all.EventBridgeConfiguration = c.EventBridgeConfiguration; all.EventBridgeConfiguration == nil {
+		all.EventBridgeConfiguration = now.EventBridgeConfiguration
+	}
+	return all
 }
 
 // bucketDeployment is Custom::CDKBucketDeployment: it unpacks assets into a bucket.

@@ -40,7 +40,7 @@ func Registry(d Deps) resource.Registry {
 		restAPI(d), restResource(d), restMethod(d), restDeployment(d), restStage(d), restAccount(d), restAuthorizer(d), restModel(d),
 		restValidator(d), restKey(d), restPlan(d), restPlanKey(d), restResponse(d),
 		inlinePolicy(d), metadata(),
-		customResource(d), autoDelete(d), logRetention(d), bucketDeployment(d), defaultSecurityGroup(), waitHandle(d), waitCondition(d),
+		customResource(d), autoDelete(d), logRetention(d), bucketDeployment(d), bucketNotifications(d), defaultSecurityGroup(), waitHandle(d), waitCondition(d),
 	} {
 		definition.Kept = kept[definition.Name]
 		if definition.Examine == nil {
