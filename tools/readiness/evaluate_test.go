@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/project/agreed"
 )
 
 // probe is evidence for a test.
@@ -131,7 +132,7 @@ func TestToleranceIsTheRehearsals(t *testing.T) {
 		statements := []evidence.Statement{
 			statement(t, commit, Candidate{Made: evidence.Made{FinishedOn: fixtureNow}, Commit: commit, Account: account, BaseIs: "none"}),
 			statement(t, commit, PolicyUsed{Made: evidence.Made{FinishedOn: fixtureNow}, From: commit, Policy: Policy{
-				Required: []string{id}, MaxAge: Duration(time.Hour), Rehearsal: Rehearsal{Account: RehearsalAccount, Tolerates: []string{id}},
+				Required: []string{id}, MaxAge: Duration(time.Hour), Rehearsal: Rehearsal{Account: agreed.RehearsalAccount, Tolerates: []string{id}},
 			}}),
 		}
 		a, err := Evaluate(statements, fixtureNow)
@@ -157,7 +158,7 @@ func TestToleranceIsTheRehearsals(t *testing.T) {
 		}
 		return a
 	}
-	if a := assess(RehearsalAccount); a.Verdict != GoRehearsal || a.Tolerated != 1 {
+	if a := assess(agreed.RehearsalAccount); a.Verdict != GoRehearsal || a.Tolerated != 1 {
 		t.Errorf("in a rehearsal: %s", a.Summary())
 	}
 	if a := assess("111122223333"); a.Verdict != NoGo || a.Tolerated != 0 || len(a.Blocking()) != 1 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/project/agreed"
 )
 
 // TestAttackByBuildsThatNobodyKnows keeps the judge from asking about the builds. That is no
@@ -56,10 +57,10 @@ func TestAttackByARefusedQuestion(t *testing.T) {
 		{"reviews, refused", statement(t, commit, Reviews{Made: made, Reason: "access denied", Refused: true}), "peer-review", true},
 	} {
 		a, err := Evaluate([]evidence.Statement{
-			statement(t, commit, Candidate{Made: made, Commit: commit, Commits: []string{commit}, BaseIs: "none", Account: RehearsalAccount}),
+			statement(t, commit, Candidate{Made: made, Commit: commit, Commits: []string{commit}, BaseIs: "none", Account: agreed.RehearsalAccount}),
 			statement(t, commit, PolicyUsed{Made: made, From: commit, Policy: Policy{
 				Required: []string{"peer-review", "vulnerabilities"}, MaxAge: Duration(time.Hour),
-				Rehearsal: Rehearsal{Account: RehearsalAccount, Tolerates: []string{"peer-review", "vulnerabilities"}},
+				Rehearsal: Rehearsal{Account: agreed.RehearsalAccount, Tolerates: []string{"peer-review", "vulnerabilities"}},
 			}}),
 			statement(t, commit, Judge{Made: made}), tt.evidence,
 		}, fixtureNow)

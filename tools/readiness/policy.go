@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/project/agreed"
 	"github.com/magewright/magewright/tools/surface"
 )
 
@@ -127,9 +128,6 @@ type Rehearsal struct {
 	ForbidRecorded bool `yaml:"forbidRecorded" json:"forbidRecorded,omitempty"`
 }
 
-// RehearsalAccount is an account id that AWS never assigns.
-const RehearsalAccount = "000000000000"
-
 // A Duration is a time.Duration that is written as 24h, for example.
 type Duration time.Duration
 
@@ -202,8 +200,8 @@ func ParsePolicy(file string, data []byte) (Policy, error) {
 			return p, fmt.Errorf("reading %s: licenceTexts: %q is not a SHA-256, or `is` or the reason is missing", file, digest)
 		}
 	}
-	if a := p.Rehearsal.Account; a != "" && a != RehearsalAccount {
-		return p, fmt.Errorf("reading %s: rehearsal.account is %s: a rehearsal can only use %s, which AWS never assigns", file, a, RehearsalAccount)
+	if a := p.Rehearsal.Account; a != "" && a != agreed.RehearsalAccount {
+		return p, fmt.Errorf("reading %s: rehearsal.account is %s: a rehearsal can only use %s, which AWS never assigns", file, a, agreed.RehearsalAccount)
 	}
 	if err := p.checkUnneeded(); err != nil {
 		return p, fmt.Errorf("reading %s: %w", file, err)

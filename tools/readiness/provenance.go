@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/project/agreed"
 )
 
 // maker is the action whose build makes what is deployed.
@@ -94,7 +95,7 @@ func Levels(verdict string, statements []evidence.Statement) ([]string, error) {
 		return []string{levelFailed}, nil
 	case !made:
 		return []string{levelUnevaluated}, nil
-	case (Inputs{Statements: statements}).Read(&candidate) != nil || candidate.Account == RehearsalAccount:
+	case (Inputs{Statements: statements}).Read(&candidate) != nil || candidate.Account == agreed.RehearsalAccount:
 		return []string{levelRehearsed}, nil
 	}
 	return []string{levelHosted}, nil

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/project/agreed"
 )
 
 // waivedRelease is a release whose lint failed, with a waiver for that failure.
@@ -193,8 +194,8 @@ func TestWaiversTogether(t *testing.T) {
 	}
 
 	r = newWaivedRelease()
-	r.policy.Rehearsal = Rehearsal{Account: RehearsalAccount, Tolerates: []string{"coding-standards"}}
-	r.candidate.Account = RehearsalAccount
+	r.policy.Rehearsal = Rehearsal{Account: agreed.RehearsalAccount, Tolerates: []string{"coding-standards"}}
+	r.candidate.Account = agreed.RehearsalAccount
 	r.broken = nil
 	statements := r.statements(t)[:3] // without lint's statement
 	if a, err := Evaluate(statements, fixtureNow); err != nil || a.Verdict != GoRehearsal || a.Waived != 1 || a.Tolerated != 0 {

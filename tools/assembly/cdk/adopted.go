@@ -14,6 +14,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/agreed"
 	"github.com/magewright/magewright/tools/project/exit"
 )
 
@@ -75,6 +76,20 @@ var noCredentials = []string{
 	"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 }
 
+// DefaultAccount returns the account of a CDK app that can't be synthesized without one: what
+// CDK_DEFAULT_ACCOUNT says, or the account of the CodeBuild build, or that of a rehearsal. The
+// CDK CLI asks AWS instead, but synthesis has no credentials.
+func DefaultAccount() string {
+	const ofTheARN = 4
+	if given := os.Getenv("CDK_DEFAULT_ACCOUNT"); given != "" {
+		return given
+	}
+	if parts := strings.Split(os.Getenv("CODEBUILD_BUILD_ARN"), ":"); len(parts) > ofTheARN {
+		return parts[ofTheARN]
+	}
+	return agreed.RehearsalAccount
+}
+
 // Synthesize runs the CDK app in a directory, as its cdk.json says, and writes the assembly
 // to out. It gets no credentials and looks nothing up on AWS, so the same commit gives the
 // same assembly for everybody.
@@ -82,11 +97,17 @@ func Synthesize(ctx context.Context, cfg project.Config, dir, out string) error 
 	if err := dependencies(ctx, cfg, dir); err != nil {
 		return err
 	}
-	var said bytes.Buffer
-	quiet := cfg
-	quiet.Stdout = &said
-	err := cli(ctx, quiet, dir, noCredentials, "synth", "--quiet", "--no-lookups", "--output", out)
-	text := strings.ReplaceAll(said.String(), noise, "")
+	text, err := synthesize(ctx, cfg, dir, out)
+	// In Go, a variable that is not set reads as an empty account, which the CDK refuses. In
+	// other languages the same app has no account, and its stacks can go to any.
+	if err != nil && os.Getenv("CDK_DEFAULT_ACCOUNT") == "" && strings.Contains(text, `Unable to parse environment specification "aws:///`) {
+		id := DefaultAccount()
+		fmt.Fprintf(cfg.Stderr, "the CDK app needs CDK_DEFAULT_ACCOUNT, which is not set: synthesizing for account %s\n", id)
+		if id == agreed.RehearsalAccount {
+			fmt.Fprintln(cfg.Stderr, "that is the account of a rehearsal; before a deployment to AWS: export CDK_DEFAULT_ACCOUNT=ACCOUNT")
+		}
+		text, err = synthesize(ctx, cfg, dir, out, "CDK_DEFAULT_ACCOUNT="+id)
+	}
 	// If the synthesis succeeds, only the warnings are useful.
 	for line := range strings.Lines(text) {
 		if err != nil || strings.HasPrefix(line, "[Warning at ") {
@@ -101,6 +122,14 @@ func Synthesize(ctx context.Context, cfg project.Config, dir, out string) error 
 		return relErr
 	}
 	return explain(app, text, err)
+}
+
+// synthesize returns what the app and the CLI print. set has more variables ("NAME=value").
+func synthesize(ctx context.Context, cfg project.Config, dir, out string, set ...string) (string, error) {
+	var said bytes.Buffer
+	cfg.Stdout = &said
+	err := cli(ctx, cfg, dir, append(set, noCredentials...), "synth", "--quiet", "--no-lookups", "--output", out)
+	return strings.ReplaceAll(said.String(), noise, ""), err
 }
 
 // explain says why a CDK app was not synthesized, and what helps. It finds that in the output

@@ -11,6 +11,7 @@ import (
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/agreed"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
 )
@@ -119,5 +120,62 @@ func TestReadAdopted(t *testing.T) {
 		if cdk.Configured(cfg) != (tt.file != "") {
 			t.Errorf("%s: configured is %t", name, cdk.Configured(cfg))
 		}
+	}
+}
+
+// TestDefaultAccount holds where the account of an app comes from that asks for one.
+func TestDefaultAccount(t *testing.T) {
+	const build = "arn:aws:codebuild:eu-west-1:111122223333:build/shop-Synth:6a1f"
+	for _, tt := range []struct{ given, build, want string }{
+		{"444455556666", build, "444455556666"},
+		{"", build, "111122223333"},
+		{"", "", agreed.RehearsalAccount},
+		{"", "no ARN", agreed.RehearsalAccount},
+	} {
+		t.Setenv("CDK_DEFAULT_ACCOUNT", tt.given)
+		t.Setenv("CODEBUILD_BUILD_ARN", tt.build)
+		if got := cdk.DefaultAccount(); got != tt.want {
+			t.Errorf("%q in build %q: %s, want %s", tt.given, tt.build, got, tt.want)
+		}
+	}
+}
+
+// An app that asks for an account, as the CDK does for one in Go, gets that of the build; one
+// that doesn't ask gets none, so that its stacks can go to any account.
+func TestSynthesizeForAnAccount(t *testing.T) {
+	t.Setenv("CDK_DEFAULT_ACCOUNT", "")
+	root, err := filepath.Abs("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const asks = `
+if [ -z "$CDK_DEFAULT_ACCOUNT" ]; then
+  echo 'panic: CloudAssemblyError: Unable to parse environment specification "aws:///us-east-1". Expected format: aws://account/region' >&2
+  exit 1
+fi
+`
+	for name, tt := range map[string]struct{ build, app, want, says string }{
+		"asks":            {"", asks, "aws://" + agreed.RehearsalAccount + "/us-east-1", "before a deployment to AWS: export CDK_DEFAULT_ACCOUNT="},
+		"asks in a build": {"arn:aws:codebuild:us-east-1:111122223333:build/shop:1", asks, "aws://111122223333/us-east-1", "synthesizing for account 111122223333\n"},
+		"does not ask":    {"", "", "aws:///us-east-1", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("CODEBUILD_BUILD_ARN", tt.build)
+			var said strings.Builder
+			dir, out := t.TempDir(), t.TempDir()
+			write(t, dir, map[string]string{"cdk.json": `{"app": "sh app.sh"}`, "app.sh": tt.app + `
+echo "aws://$CDK_DEFAULT_ACCOUNT/$CDK_DEFAULT_REGION" > "$CDK_OUTDIR/asked"
+echo '{}' > "$CDK_OUTDIR/S.template.json"
+echo '{"version":"36.0.0","artifacts":{"S":{"type":"aws:cloudformation:stack","environment":"aws://unknown-account/unknown-region","properties":{"templateFile":"S.template.json"}}}}' > "$CDK_OUTDIR/manifest.json"
+`})
+			cfg := project.Config{Dir: root, Evidence: t.TempDir(), Stdout: &said, Stderr: &said}
+			if err := cdk.Synthesize(t.Context(), cfg, dir, out); err != nil {
+				t.Fatalf("%v\n%s", err, &said)
+			}
+			asked, err := os.ReadFile(filepath.Join(out, "asked"))
+			if err != nil || strings.TrimSpace(string(asked)) != tt.want || !strings.Contains(said.String(), tt.says) || tt.says == "" && said.Len() > 0 {
+				t.Errorf("it asked for %q, %v, and said %q", asked, err, &said)
+			}
+		})
 	}
 }

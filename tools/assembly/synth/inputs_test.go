@@ -31,3 +31,11 @@ func TestInputs(t *testing.T) {
 		inputstest.Change{Name: "a tag", Make: func(r *inputstest.Repository) { r.Git("tag", "v1.0.0") }, Want: []string{"commit"}},
 	)
 }
+
+// An adopted CDK app may ask for the account, which is that of the build.
+func TestAdoptedInputs(t *testing.T) {
+	inputstest.Run(t, read, map[string]string{"go.mod": "module example\n\ngo 1.26\n", "magewright/go.mod": "module pin\n\ngo 1.26\n", "magewright/cdk.json": `{"context":{"cdkApp":"deploy"}}`},
+		inputstest.Environment("CODEBUILD_BUILD_ARN", "arn:aws:codebuild:us-east-1:111122223333:build/shop:1", "account"),
+		inputstest.Environment("CDK_DEFAULT_ACCOUNT", "111122223333", "account", "env CDK_DEFAULT_ACCOUNT"),
+	)
+}

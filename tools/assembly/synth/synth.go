@@ -40,8 +40,8 @@ func work(cfg project.Config, name string) reuse.Work {
 }
 
 // read returns what an assembly depends on: every file of the project, the
-// commit (which is in the function), the CDK context, the toolchain, and the
-// variables that the CDK app could read. It leaves out AWS credentials, because
+// commit (which is in the function), the CDK context, the toolchain, the account
+// that an adopted CDK app may ask for, and the variables that the CDK app could read. It leaves out AWS credentials, because
 // they have no influence.
 func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	made, err := written(cfg)
@@ -67,6 +67,9 @@ func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	}
 	if set["commit"], err = build.Stamp(ctx, cfg); err != nil {
 		return nil, err
+	}
+	if cfg.Adopted() {
+		set["account"] = cdk.DefaultAccount()
 	}
 	set.Environ(os.Environ(), func(name string) bool {
 		return inputs.GoVariable(name) || name == "CDK_CONTEXT_JSON" || name == "CDK_OUTDIR" || strings.HasPrefix(name, "AWS_") && name != "AWS_REGION" && name != "AWS_DEFAULT_REGION"

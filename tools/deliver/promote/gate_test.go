@@ -16,6 +16,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/agreed"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/manifest/manifesttest"
@@ -240,7 +241,7 @@ func TestPromoteRefusesTampering(t *testing.T) {
 		}, after: func(_ *release, _ *cdk.Release, now *time.Time) { *now = now.Add(2 * time.Hour) },
 			says: "the waiver of coding-standards (the waiver has expired on 2026-11-26T13:00:00Z)"},
 		{name: "a rehearsal's verdict elsewhere", before: func(r *release) {
-			r.by.account, r.policy.Rehearsal.Account = readiness.RehearsalAccount, readiness.RehearsalAccount
+			r.by.account, r.policy.Rehearsal.Account = agreed.RehearsalAccount, agreed.RehearsalAccount
 		}, after: func(r *release, _ *cdk.Release, _ *time.Time) { r.by.account = "111122223333" },
 			says: "the verdict is GO (rehearsal), but account 111122223333 is not a rehearsal account"},
 	} {

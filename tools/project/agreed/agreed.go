@@ -27,6 +27,10 @@ const (
 // judges the releases of a pipeline. The pipeline is named by its stack.
 func JudgeParameter(stack string) string { return "/magewright/" + stack + "/judge" }
 
+// RehearsalAccount is the account of a rehearsal, an id that AWS never assigns. The embedded
+// AWS has it too.
+const RehearsalAccount = "000000000000"
+
 // The limits for a new version of a function, over one minute, unless a project chooses
 // others. The alarms of infra/delivery have them, and promote uses them if the alarms of
 // another CDK app don't say what is too much.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
+	"github.com/magewright/magewright/tools/project/agreed"
 	"github.com/magewright/magewright/tools/readiness"
 )
 
@@ -113,7 +114,7 @@ func TestProvenance(t *testing.T) {
 func TestLevels(t *testing.T) {
 	t.Parallel()
 	rehearsed, elsewhere := newBuilt(), newBuilt()
-	rehearsed.account = readiness.RehearsalAccount
+	rehearsed.account = agreed.RehearsalAccount
 	elsewhere.builds.Builds = nil
 	for _, tt := range []struct {
 		name, verdict string

@@ -17,6 +17,7 @@ import (
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/agreed"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/readiness"
 )
@@ -181,7 +182,7 @@ func (b Bundle) Allows(release Release, now time.Time) error {
 	if assessed.Verdict == readiness.NoGo {
 		return fmt.Errorf("the verdict is %s because of %s", assessed.Verdict, reasons(assessed))
 	}
-	if assessed.Verdict == readiness.GoRehearsal && release.Account != readiness.RehearsalAccount {
+	if assessed.Verdict == readiness.GoRehearsal && release.Account != agreed.RehearsalAccount {
 		return fmt.Errorf("the verdict is %s, but account %s is not a rehearsal account", assessed.Verdict, release.Account)
 	}
 	// Evidence that was fresh at the time of the assessment may be stale now.
