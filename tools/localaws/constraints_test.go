@@ -51,7 +51,7 @@ var newerThanModels = map[string]bool{}
 func operations(t *testing.T) map[string][]string {
 	t.Helper()
 	server := &Server{}
-	a := account.Account{ID: account.DefaultID, Region: Region, Dir: t.TempDir(), Clock: clock.System(), Log: slog.New(slog.DiscardHandler)}
+	a := account.Account{ID: account.DefaultID, Region: DefaultRegion, Dir: t.TempDir(), Clock: clock.System(), Log: slog.New(slog.DiscardHandler)}
 	all := map[string][]string{}
 	for _, s := range server.services(a, Config{}) {
 		if s.Impl != nil {

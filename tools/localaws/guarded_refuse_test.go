@@ -18,7 +18,7 @@ import (
 func TestGuardedRefuses(t *testing.T) {
 	t.Parallel()
 	server := &Server{}
-	a := account.Account{ID: account.DefaultID, Region: Region, Dir: t.TempDir(), Clock: clock.System()}
+	a := account.Account{ID: account.DefaultID, Region: DefaultRegion, Dir: t.TempDir(), Clock: clock.System()}
 	server.services(a, Config{})
 	t.Cleanup(func() {
 		for _, c := range server.closers {

@@ -15,7 +15,6 @@ import (
 	"testing"
 
 	"github.com/magewright/magewright/tools/internal/clock"
-	"github.com/magewright/magewright/tools/localaws"
 )
 
 // What programs do with the SDK for JavaScript works, and what they are refused has the
@@ -37,7 +36,7 @@ func TestJavaScript(t *testing.T) {
 	server := serve(t, clock.NewElastic(600))
 	script := exec.CommandContext(t.Context(), node(), "conformance.mjs")
 	script.Dir, script.Env = dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
-	for name, value := range localaws.Environment(server.URL, server.Credentials()) {
+	for name, value := range server.Environment() {
 		script.Env = append(script.Env, name+"="+value)
 	}
 	var said strings.Builder

@@ -19,6 +19,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -64,13 +65,15 @@ import (
 	"github.com/magewright/magewright/tools/localaws/wire"
 )
 
-// Region is the region served.
-const Region = "us-east-1"
+// DefaultRegion is the region of an embedded AWS that is given no other.
+const DefaultRegion = "us-east-1"
 
 // Config configures an embedded AWS. Its zero value is one on a free port, with IAM
 // enforced, whose waits take as long as AWS's.
 type Config struct {
 	Addr string // host:port on loopback; if it is empty or the port is 0, a free port is used
+	// Region is the one region served. If it is empty, it is DefaultRegion.
+	Region string
 	// Clock is the clock for AWS's waits. If it is nil, time passes Speed times as fast
 	// while CodeDeploy shifts traffic or CloudFormation waits for a custom resource, and
 	// at other times as it does; zero is 1.
@@ -106,9 +109,21 @@ type ManualClock = clock.Manual
 // NewManualClock returns a clock that stands at now.
 func NewManualClock(now time.Time) *ManualClock { return clock.NewManual(now) }
 
+// regionName matches the names of AWS's regions, present and future.
+var regionName = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]$`)
+
+// CheckRegion returns an error if a name can't be a region's.
+func CheckRegion(name string) error {
+	if !regionName.MatchString(name) {
+		return fmt.Errorf("%q is not the name of a region, such as %s", name, DefaultRegion)
+	}
+	return nil
+}
+
 // A Server is a running embedded AWS.
 type Server struct {
-	URL string // the endpoint, for example http://127.0.0.1:4566
+	URL    string // the endpoint, for example http://127.0.0.1:4566
+	Region string // the region served
 
 	secret string // of the account's user
 	dir    string
@@ -153,6 +168,10 @@ func (g gate) Verify(r *http.Request, body []byte) (principal.Principal, error) 
 // Start starts an embedded AWS. Close ends it and every process that it has started.
 func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	c.Addr = cmp.Or(c.Addr, "127.0.0.1:0")
+	c.Region = cmp.Or(c.Region, DefaultRegion)
+	if err := CheckRegion(c.Region); err != nil {
+		return nil, err
+	}
 	if c.Clock == nil {
 		c.Clock = clock.NewElastic(cmp.Or(c.Speed, 1))
 	}
@@ -167,11 +186,11 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("making a directory for the embedded AWS: %w", err), listener.Close())
 	}
-	s := &Server{URL: "http://" + listener.Addr().String(), secret: cmp.Or(c.Secret, rand.Text()), dir: dir, served: make(chan error, 1)}
+	s := &Server{URL: "http://" + listener.Addr().String(), Region: c.Region, secret: cmp.Or(c.Secret, rand.Text()), dir: dir, served: make(chan error, 1)}
 	s.life, s.end = context.WithCancel(context.Background())
 	a := account.Account{
 		ID:       account.DefaultID,
-		Region:   Region,
+		Region:   c.Region,
 		Endpoint: s.URL,
 		Dir:      dir,
 		Clock:    c.Clock,
@@ -414,20 +433,26 @@ func (s *Server) Credentials() aws.Credentials {
 func (s *Server) Client() aws.Config {
 	key := s.Credentials()
 	return aws.Config{
-		Region: Region, BaseEndpoint: aws.String(s.URL),
+		Region: s.Region, BaseEndpoint: aws.String(s.URL),
 		Credentials: credentials.NewStaticCredentialsProvider(key.AccessKeyID, key.SecretAccessKey, ""),
 	}
 }
 
 // Environment returns the environment variables that make unmodified clients
+// use the embedded AWS, and nothing else.
+func (s *Server) Environment() map[string]string {
+	return Environment(s.URL, s.Region, s.Credentials())
+}
+
+// Environment returns the environment variables that make unmodified clients
 // use an endpoint with a key, and nothing else.
-func Environment(endpoint string, key aws.Credentials) map[string]string {
+func Environment(endpoint, region string, key aws.Credentials) map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL":            endpoint,
 		"AWS_ACCESS_KEY_ID":           key.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY":       key.SecretAccessKey,
-		"AWS_REGION":                  Region,
-		"AWS_DEFAULT_REGION":          Region,
+		"AWS_REGION":                  region,
+		"AWS_DEFAULT_REGION":          region,
 		"AWS_EC2_METADATA_DISABLED":   "true",
 		"AWS_CONFIG_FILE":             os.DevNull,
 		"AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
@@ -442,8 +467,8 @@ func digits(r rune) rune {
 }
 
 // Exports returns [Environment] and the CDK context as shell commands.
-func Exports(endpoint string, key aws.Credentials, context map[string]any) string {
-	variables := Environment(endpoint, key)
+func Exports(endpoint, region string, key aws.Credentials, context map[string]any) string {
+	variables := Environment(endpoint, region, key)
 	encoded, err := json.Marshal(context)
 	if err != nil {
 		// A map of strings can always be encoded.

@@ -17,7 +17,7 @@ import (
 func TestEveryOperationIsAuthorized(t *testing.T) {
 	t.Parallel()
 	server := &Server{}
-	a := account.Account{ID: account.DefaultID, Region: Region, Dir: t.TempDir(), Clock: clock.System(), Log: slog.New(slog.DiscardHandler)}
+	a := account.Account{ID: account.DefaultID, Region: DefaultRegion, Dir: t.TempDir(), Clock: clock.System(), Log: slog.New(slog.DiscardHandler)}
 	services := server.services(a, Config{})
 	t.Cleanup(func() {
 		for _, c := range server.closers {

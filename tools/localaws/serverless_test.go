@@ -195,7 +195,7 @@ Outputs:
 			t.Fatal(err)
 		}
 		sum := sha256.Sum256(nil)
-		if err := v4.NewSigner().SignHTTP(t.Context(), c.credentials, r, hex.EncodeToString(sum[:]), "execute-api", localaws.Region, clock.System().Now()); err != nil {
+		if err := v4.NewSigner().SignHTTP(t.Context(), c.credentials, r, hex.EncodeToString(sum[:]), "execute-api", localaws.DefaultRegion, clock.System().Now()); err != nil {
 			t.Fatal(err)
 		}
 		response, err := http.DefaultClient.Do(r)

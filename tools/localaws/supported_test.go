@@ -111,7 +111,7 @@ func supported(t *testing.T) string {
 		fmt.Fprintf(&b, "| `%s` | %s | %d |\n", service, strings.Join(executed[service], ", "), len(known))
 	}
 	made, recorded := map[string][]string{}, map[string][]string{}
-	a := account.Account{ID: account.DefaultID, Region: Region}
+	a := account.Account{ID: account.DefaultID, Region: DefaultRegion}
 	for name, typ := range stacks.New(a, stacks.Deps{Types: types.Registry(types.Deps{Account: a})}).Types() {
 		namespace, short := name[:strings.LastIndex(name, "::")], name[strings.LastIndex(name, "::")+2:]
 		into := made

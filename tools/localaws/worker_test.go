@@ -238,7 +238,7 @@ func TestABadWorkerIsStoppedByItsMessages(t *testing.T) {
 // arn returns the ARN of a queue.
 func (w *worker) arn(output string) *string {
 	url := w.outputs[output]
-	return aws.String("arn:aws:sqs:" + localaws.Region + ":000000000000:" + url[strings.LastIndexByte(url, '/')+1:])
+	return aws.String("arn:aws:sqs:" + localaws.DefaultRegion + ":000000000000:" + url[strings.LastIndexByte(url, '/')+1:])
 }
 
 // A good version of the worker takes over all of its messages.

@@ -72,17 +72,18 @@ func TestWhatIsAsked(t *testing.T) {
 func TestOnlyOneAccount(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		place manifest.Place
-		says  string
+		place      manifest.Place
+		says, next string
 	}{
-		"anywhere":       {manifest.Place{Stack: "s"}, ""},
-		"here":           {manifest.Place{Stack: "s", Account: accountID, Region: "us-east-1"}, ""},
-		"another":        {manifest.Place{Stack: "s", Account: "111122223333"}, "stack s belongs to account 111122223333 and region us-east-1, but a rehearsal only has account 000000000000 and region us-east-1"},
-		"another region": {manifest.Place{Stack: "s", Region: "eu-central-1"}, "stack s belongs to account 000000000000 and region eu-central-1"},
+		"anywhere":       {place: manifest.Place{Stack: "s"}},
+		"here":           {place: manifest.Place{Stack: "s", Account: accountID, Region: "us-east-1"}},
+		"another":        {manifest.Place{Stack: "s", Account: "111122223333"}, "stack s belongs to account 111122223333 and region us-east-1, but a rehearsal only has account 000000000000 and region us-east-1", "from the variable CDK_DEFAULT_ACCOUNT"},
+		"another region": {manifest.Place{Stack: "s", Account: accountID, Region: "eu-central-1"}, "stack s belongs to account 000000000000 and region eu-central-1", "next: AWS_REGION=eu-central-1 go tool mage rehearse"},
 	} {
 		of := manifest.Manifest{Stages: []manifest.Stage{{Name: "beta"}, {Name: "gamma", Place: tt.place}}}
-		if err := onlyHere(of, "us-east-1"); (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
-			t.Errorf("%s: error is %v, want %q", name, err, tt.says)
+		err := onlyHere(of, "us-east-1")
+		if (err == nil) != (tt.says == "") || err != nil && (!strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), tt.next)) {
+			t.Errorf("%s: error is %v, want %q and %q", name, err, tt.says, tt.next)
 		}
 	}
 }

@@ -30,6 +30,7 @@ const accountID = account.DefaultID
 // An endpoint is the embedded AWS that a rehearsal uses.
 type endpoint struct {
 	url    string
+	region string
 	key    aws.Credentials
 	server *localaws.Server // nil if somebody else runs it
 	time   clock.Clock      // the server's, if there is one
@@ -59,6 +60,10 @@ func connect(ctx context.Context, cfg project.Config, o options) (*endpoint, err
 			return nil, err
 		}
 	}
+	region, err := local.Region()
+	if err != nil {
+		return nil, err
+	}
 	// Whoever provides an endpoint also provides its key.
 	key := aws.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY")}
 	if err := local.Forget(); err != nil {
@@ -68,13 +73,14 @@ func connect(ctx context.Context, cfg project.Config, o options) (*endpoint, err
 	if err != nil {
 		return nil, err
 	}
-	e := &endpoint{url: given, egress: guard, forward: forward}
+	e := &endpoint{url: given, region: region, egress: guard, forward: forward}
 	if given == "" {
 		config, err := ofThisMachine()
 		if err != nil {
 			return nil, errors.Join(err, guard.close())
 		}
 		config.Node.Program, config.Node.Modules = cdk.Node(ctx, cfg)
+		config.Region = region
 		config.Addr, config.Clock, config.Log, config.Builds = "127.0.0.1:0", clock.NewElastic(o.speed), slog.New(slog.DiscardHandler), o.builds
 		config.Forward = forward
 		server, err := localaws.Start(ctx, config)
@@ -84,7 +90,7 @@ func connect(ctx context.Context, cfg project.Config, o options) (*endpoint, err
 		e.server, e.time, e.url, key = server, config.Clock, server.URL, server.Credentials()
 	}
 	e.key = key
-	for name, value := range localaws.Environment(e.url, e.key) {
+	for name, value := range localaws.Environment(e.url, e.region, e.key) {
 		if err := os.Setenv(name, value); err != nil {
 			return nil, fmt.Errorf("setting %s: %w", name, err)
 		}
@@ -155,4 +161,4 @@ func (e *endpoint) showConsole(ctx context.Context, cfg project.Config, base str
 }
 
 // exports returns shell commands that let another shell use the endpoint.
-func (e *endpoint) exports() string { return localaws.Exports(e.url, e.key, e.context) }
+func (e *endpoint) exports() string { return localaws.Exports(e.url, e.region, e.key, e.context) }

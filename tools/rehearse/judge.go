@@ -41,7 +41,11 @@ func onlyHere(names manifest.Manifest, region string) error {
 	}
 	for _, place := range places {
 		if place.Account != "" && place.Account != accountID || place.Region != "" && place.Region != region {
-			return exit.Failed("leave account and region out of the stack's env in the CDK app unless CDK context names them, commit, and go tool mage rehearse again",
+			next := "take the account of the stack's env from the variable CDK_DEFAULT_ACCOUNT in the CDK app, commit, and go tool mage rehearse again"
+			if cmp.Or(place.Account, accountID) == accountID {
+				next = "AWS_REGION=" + place.Region + " go tool mage rehearse, if all stacks belong there; else leave the region out of the stack's env in the CDK app"
+			}
+			return exit.Failed(next,
 				"stack %s belongs to account %s and region %s, but a rehearsal only has account %s and region %s",
 				place.Stack, cmp.Or(place.Account, accountID), cmp.Or(place.Region, region), accountID, region)
 		}

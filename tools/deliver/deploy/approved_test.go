@@ -13,7 +13,6 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/internal/clock"
-	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -25,7 +24,7 @@ import (
 // deployed and before the pipeline updates itself.
 func TestAttackByAnotherPipeline(t *testing.T) {
 	server := localawstest.StartServer(t)
-	for name, value := range localaws.Environment(server.URL, server.Credentials()) {
+	for name, value := range server.Environment() {
 		t.Setenv(name, value)
 	}
 	t.Setenv("PIPELINE_EXECUTION_ID", "e-1")

@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
@@ -123,7 +122,7 @@ func TestRunTouchesNoStackOfAnother(t *testing.T) {
 	for _, stack := range []string{"shop-evidence", "shop-pipeline"} {
 		create(t, server.Client(), stack, "example/bank")
 	}
-	for name, value := range localaws.Environment(server.URL, server.Credentials()) {
+	for name, value := range server.Environment() {
 		t.Setenv(name, value)
 	}
 	for stage, want := range map[string]string{

@@ -31,7 +31,6 @@ import (
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/internal/clock"
-	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
@@ -57,7 +56,7 @@ type target struct {
 func newTarget(t *testing.T) *target {
 	t.Helper()
 	server := localawstest.StartServer(t)
-	for name, value := range localaws.Environment(server.URL, server.Credentials()) {
+	for name, value := range server.Environment() {
 		t.Setenv(name, value)
 	}
 	g := &target{release: newRelease(t), aws: server.Client(), bucket: "cdk-hnb659fds-assets-" + account.DefaultID + "-us-east-1"}

@@ -44,7 +44,7 @@ func TestExerciseADeployedFunction(t *testing.T) {
 	}
 	t.Setenv("AWS_SESSION_TOKEN", "") // of the build that this test may be part of
 	server := localawstest.StartServer(t)
-	for name, value := range localaws.Environment(server.URL, server.Credentials()) {
+	for name, value := range server.Environment() {
 		t.Setenv(name, value)
 	}
 	signer := evidencetest.NewSigner(t)

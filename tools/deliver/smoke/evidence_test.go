@@ -43,7 +43,7 @@ func stage(t *testing.T, broken map[string]http.HandlerFunc) project.Config {
 		Outputs: stacktest.Outputs("FunctionUrl", function.URL+"/"), Served: stack.Served{Version: "3", Package: pkg},
 	}, keys)
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": *stacks.BaseEndpoint, "AWS_REGION": localaws.Region, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
+		"AWS_ENDPOINT_URL": *stacks.BaseEndpoint, "AWS_REGION": localaws.DefaultRegion, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
 	} {
 		t.Setenv(name, value)
@@ -84,7 +84,7 @@ func kms(t *testing.T) http.Handler {
 			r.Host, r.Body = endpoint.Host, io.NopCloser(bytes.NewReader(body))
 			r.URL.Scheme, r.URL.Host = endpoint.Scheme, endpoint.Host
 			hash := sha256.Sum256(body)
-			err = v4.NewSigner().SignHTTP(r.Context(), key, r, hex.EncodeToString(hash[:]), "kms", localaws.Region, clock.System().Now())
+			err = v4.NewSigner().SignHTTP(r.Context(), key, r, hex.EncodeToString(hash[:]), "kms", localaws.DefaultRegion, clock.System().Now())
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -25,13 +26,13 @@ func (s *Service) CreateBucket(_ context.Context, in *awss3.CreateBucketInput) (
 	if err := checkBucketName(name); err != nil {
 		return nil, err
 	}
+	if err := s.checkLocation(in.CreateBucketConfiguration); err != nil {
+		return nil, err
+	}
 	b := &bucket{name: name, created: s.now(), keys: map[string][]*version{}, uploads: map[string]*upload{}}
 	if c := in.CreateBucketConfiguration; c != nil {
 		if c.Location != nil || c.Bucket != nil {
 			return nil, fail("NotImplemented", "directory buckets are not supported by the embedded S3")
-		}
-		if l := string(c.LocationConstraint); l != "" && l != s.account.Region {
-			return nil, fail("IllegalLocationConstraintException", "The %s location constraint is incompatible for the region specific endpoint this request was sent to.", l)
 		}
 		if err := checkBucketTags(c.Tags); err != nil {
 			return nil, err
@@ -52,6 +53,24 @@ func (s *Service) CreateBucket(_ context.Context, in *awss3.CreateBucketInput) (
 	}
 	s.buckets[name] = b
 	return &awss3.CreateBucketOutput{Location: aws.String("/" + name), BucketArn: aws.String(arn(name))}, nil
+}
+
+// checkLocation returns an error unless a bucket is to be in this region. A request to
+// us-east-1 says so by saying nothing.
+// See https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html.
+func (s *Service) checkLocation(c *types.CreateBucketConfiguration) error {
+	const home = "us-east-1"
+	said := ""
+	if c != nil {
+		said = string(c.LocationConstraint)
+	}
+	switch {
+	case said == home:
+		return fail("InvalidLocationConstraint", "The specified location-constraint is not valid")
+	case cmp.Or(said, home) != s.account.Region:
+		return fail("IllegalLocationConstraintException", "The %s location constraint is incompatible for the region specific endpoint this request was sent to.", cmp.Or(said, "unspecified"))
+	}
+	return nil
 }
 
 // arn returns a bucket's ARN, which contains neither account nor region.

@@ -86,7 +86,7 @@ func (b *bench) deploy(ctx context.Context, checkout project.Config) error {
 	}{
 		{run: cdk.Install},
 		{row: "cdk bootstrap, local", run: func(ctx context.Context, cfg project.Config) error {
-			return cdk.CLI(ctx, cfg, "bootstrap", "aws://"+account.DefaultID+"/"+localaws.Region)
+			return cdk.CLI(ctx, cfg, "bootstrap", "aws://"+account.DefaultID+"/"+localaws.DefaultRegion)
 		}},
 		{run: synth.Run},
 		{row: "cdk deploy, local", note: "staging, its first deployment", run: deployStaging},

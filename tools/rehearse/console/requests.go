@@ -14,7 +14,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
-	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/trail"
 )
 
@@ -104,7 +103,7 @@ func (c *Console) replay(w http.ResponseWriter, r *http.Request) error {
 	sum := sha256.Sum256(s.Body)
 	digest := hex.EncodeToString(sum[:])
 	request.Header.Set("X-Amz-Content-Sha256", digest)
-	if err := v4.NewSigner().SignHTTP(r.Context(), c.server.Credentials(), request, digest, s.Service, localaws.Region, c.pace.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(r.Context(), c.server.Credentials(), request, digest, s.Service, c.server.Region, c.pace.Now()); err != nil {
 		return err
 	}
 	response, err := sender.Do(request)

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,17 +43,32 @@ type Endpoint struct {
 	remove  func() error
 }
 
+// Region returns the region of an embedded AWS: the one that AWS's clients in this shell use,
+// or else [localaws.DefaultRegion]. It must be called before Forget.
+func Region() (string, error) {
+	region := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), localaws.DefaultRegion)
+	if err := localaws.CheckRegion(region); err != nil {
+		return "", exit.Missing("export AWS_REGION="+localaws.DefaultRegion, "reading AWS_REGION: %w", err)
+	}
+	return region, nil
+}
+
 // Start starts an embedded AWS on this machine.
 func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err error) {
 	time := clock.NewElastic(o.Speed)
+	region, err := Region()
+	if err != nil {
+		return nil, err
+	}
 	node := lambda.Node{}
 	node.Program, node.Modules = cdk.Node(ctx, cfg)
 	server, err := localaws.Start(ctx, localaws.Config{
-		Addr:  fmt.Sprintf("127.0.0.1:%d", o.Port),
-		Clock: time,
-		IAM:   o.IAM,
-		Node:  node,
-		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Addr:   fmt.Sprintf("127.0.0.1:%d", o.Port),
+		Region: region,
+		Clock:  time,
+		IAM:    o.IAM,
+		Node:   node,
+		Log:    slog.New(slog.NewTextHandler(os.Stderr, nil)),
 
 		Forward: o.Forward,
 	})
@@ -71,7 +87,7 @@ func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err
 	if e.Context, err = pinned(ctx, server); err != nil {
 		return nil, err
 	}
-	e.exports = localaws.Exports(server.URL, server.Credentials(), e.Context)
+	e.exports = localaws.Exports(server.URL, server.Region, server.Credentials(), e.Context)
 	remove, err := WriteEnv(cfg, e.exports)
 	if err != nil {
 		return nil, err
@@ -95,7 +111,7 @@ func (e *Endpoint) Use() error {
 	if err := Forget(); err != nil {
 		return err
 	}
-	for name, value := range localaws.Environment(e.Server.URL, e.Server.Credentials()) {
+	for name, value := range e.Server.Environment() {
 		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("setting %s: %w", name, err)
 		}

@@ -8,6 +8,8 @@ var meanings = map[string]string{
 	"AWS_ENDPOINT_URL":                  "the endpoint of AWS: `rehearse` uses it instead of starting one; the AWS SDKs and the CDK read it too",
 	"AWS_LAMBDA_FUNCTION_VERSION":       "the function's version, as Lambda sets it; `/healthz` answers it",
 	"AWS_LAMBDA_RUNTIME_API":            "the Runtime API, as Lambda sets it for the bootstrap of a drill's bad version",
+	"AWS_DEFAULT_REGION":                "like AWS_REGION, which takes precedence",
+	"AWS_REGION":                        "the region, for the AWS SDKs and the CDK; the embedded AWS that `rehearse`, `dev` or `local` starts has it too, `us-east-1` by default",
 	"AWS_SECRET_ACCESS_KEY":             "the secret of AWS_ACCESS_KEY_ID; the embedded AWS draws one at each start",
 	"CANARY_ROLE":                       "`authorizer` makes the function that `bench` uses to measure canaries a Lambda authorizer",
 	"CDK_CONTEXT_JSON":                  "CDK settings as a JSON object; they override those in `infra/cdk.json`",

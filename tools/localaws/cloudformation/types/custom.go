@@ -127,7 +127,7 @@ func (c customs) call(ctx context.Context, r *resource.Request, kind string) (*r
 
 // presigned returns the URL of a new answer.
 func (c customs) presigned(ctx context.Context, bucket, key string) (string, error) {
-	_, err := c.Responses.CreateBucket(ctx, &awss3.CreateBucketInput{Bucket: &bucket})
+	_, err := c.Responses.CreateBucket(ctx, &awss3.CreateBucketInput{Bucket: &bucket, CreateBucketConfiguration: c.location()})
 	if _, owned := errors.AsType[*s3types.BucketAlreadyOwnedByYou](err); err != nil && !owned {
 		return "", fmt.Errorf("making the bucket of custom resources' answers: %w", err)
 	}

@@ -19,6 +19,7 @@ import (
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	awsscheduler "github.com/aws/aws-sdk-go-v2/service/scheduler"
 	awssecretsmanager "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
@@ -63,6 +64,15 @@ type Deps struct {
 	Forward map[string]string
 	// CheckRuntime refuses a function's runtime. It may be nil.
 	CheckRuntime func(name string) error
+}
+
+// location says that a new bucket is in this region, which is said of us-east-1 by saying
+// nothing.
+func (d Deps) location() *s3types.CreateBucketConfiguration {
+	if d.Account.Region == "us-east-1" {
+		return nil
+	}
+	return &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(d.Account.Region)}
 }
 
 // Buckets is the part of Amazon S3 that the resource types need.

@@ -33,7 +33,7 @@ func bucket(d Deps) definition {
 type buckets struct{ Deps }
 
 func (b buckets) create(ctx context.Context, r *resource.Request) (*resource.Result, error) {
-	in := &awss3.CreateBucketInput{Bucket: lowerName(r, "BucketName", 63)}
+	in := &awss3.CreateBucketInput{Bucket: lowerName(r, "BucketName", 63), CreateBucketConfiguration: b.location()}
 	if err := decodeProperty(r.Properties, "ObjectLockEnabled", &in.ObjectLockEnabledForBucket); err != nil {
 		return nil, err
 	}
