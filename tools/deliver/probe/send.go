@@ -214,6 +214,18 @@ func (s *Session) try(ctx context.Context, step Step) (Result, error) {
 	return Result{step.Method, a.status, a.body, took}, nil
 }
 
+// A StatusError says that an answer has another status than its step declares. Either the
+// stage is wrong, or the step is.
+type StatusError struct {
+	Subject      string // the request's method and path
+	Status, Want int
+	Body         string // its beginning
+}
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("%s answered %s, want %d", e.Subject, strings.TrimSpace(fmt.Sprint(e.Status, " ", e.Body)), e.Want)
+}
+
 // answered returns an error unless the answer has the declared status.
 func (s Step) answered(a answer) error {
 	switch {
@@ -222,7 +234,7 @@ func (s Step) answered(a answer) error {
 	case s.Invoke != nil && !s.Expect.Error && a.failed != "":
 		return fmt.Errorf("the invocation failed (%s): %s", a.failed, short(string(a.body)))
 	case s.Invoke == nil && a.status != s.Status:
-		return fmt.Errorf("%s answered %d %s, want %d", s.subject(), a.status, short(string(a.body)), s.Status)
+		return &StatusError{Subject: s.subject(), Status: a.status, Want: s.Status, Body: short(string(a.body))}
 	}
 	return nil
 }

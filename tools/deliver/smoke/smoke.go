@@ -121,11 +121,20 @@ func run(ctx context.Context, cfg project.Config, stage string, draft *Draft) (t
 	if missing, ok := errors.AsType[*exit.Error](err); ok {
 		return taken, missing // AWS can't be asked: it says what to type
 	}
-	if err != nil {
-		return taken, exit.Failed("aws logs tail --since 10m of the function's log group, then go tool mage smoke -stage="+stage,
-			"%s at %s: %w", stage, outputs.Address(), err)
+	return taken, failed(cfg, stage, outputs, err)
+}
+
+// failed returns the error of a smoke test that failed.
+func failed(cfg project.Config, stage string, outputs stack.Outputs, err error) error {
+	if err == nil {
+		return nil
 	}
-	return taken, nil
+	next := "aws logs tail --since 10m of the function's log group"
+	// The first steps of a repository are those that init writes, which can't know the API.
+	if _, ok := errors.AsType[*probe.StatusError](err); ok && cfg.Adopted() {
+		next = "write into " + cfg.Settings() + "/probes.yml what the stage must answer; if it is right there, " + next
+	}
+	return exit.Failed(next+", then go tool mage smoke -stage="+stage, "%s at %s: %w", stage, outputs.Address(), err)
 }
 
 // Packages says which package each function of a stage must be made of: the SHA-256 of
