@@ -120,6 +120,9 @@ func TestRunAgain(t *testing.T) {
 	cfg.Force = true
 	run("test: 2 passed, 0 failed, 0 skipped in 2 packages; 100.0 %", false)
 	cfg.Force = false
+	// A variable that no file names: no test gets it.
+	t.Setenv("UNNAMED", "1")
+	run("test: unchanged since ", false)
 	// A variable that one of them reads, and a failure, which is not kept.
 	t.Setenv("FAIL", "1")
 	run("--- FAIL example/b TestB", true)

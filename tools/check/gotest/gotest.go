@@ -40,13 +40,14 @@ func Run(ctx context.Context, cfg project.Config) error {
 // variables that they get. If something has changed, the go command decides more precisely
 // which tests to run again.
 func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
-	tree, err := inputs.ReadTree(cfg.Dir, cfg.Evidence, cfg.Assembly)
+	tree, err := readTree(cfg)
 	if err != nil {
 		return nil, err
 	}
 	set := inputs.Set{}
 	set.Files(tree, func(string) bool { return true })
-	set.Environ(environ(), func(string) bool { return false })
+	env, _ := environ(cfg, tree)
+	set.Environ(env, func(string) bool { return false })
 	// Without a repository, tests that ask git get no answer either.
 	_ = set.Listed(ctx, cfg.Dir)
 	modules, err := cfg.Modules(ctx)
@@ -54,6 +55,10 @@ func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 		return nil, err
 	}
 	return set, set.Go(ctx, cfg.Dir, modules.Dirs()...)
+}
+
+func readTree(cfg project.Config) (inputs.Tree, error) {
+	return inputs.ReadTree(cfg.Dir, cfg.Evidence, cfg.Assembly)
 }
 
 // test runs the tests.
@@ -76,7 +81,12 @@ func test(ctx context.Context, cfg project.Config) error {
 	if err != nil {
 		return err
 	}
-	results, runErr := run(ctx, cfg, events, coverage)
+	tree, err := readTree(cfg)
+	if err != nil {
+		return err
+	}
+	env, unnamed := environ(cfg, tree)
+	results, runErr := run(ctx, cfg, env, events, coverage)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -93,7 +103,9 @@ func test(ctx context.Context, cfg project.Config) error {
 		return err
 	}
 	results.describe(cfg.Stdout)
-	switch tests := results.Count(); {
+	tests := results.Count()
+	fmt.Fprint(cfg.Stderr, describe(unnamed, cfg.Why || tests.Skipped > 0 || tests.Failed > 0))
+	switch {
 	case len(results.Failures()) > 0:
 		return exit.Failed(results.next(), "test: %s", results.Summary())
 	case runErr != nil:
@@ -145,7 +157,7 @@ func keep(cfg project.Config, results *Results, runErr error) error {
 }
 
 // run runs the tests and returns the results, even if some tests failed.
-func run(ctx context.Context, cfg project.Config, events, coverage string) (*Results, error) {
+func run(ctx context.Context, cfg project.Config, env []string, events, coverage string) (*Results, error) {
 	modules, err := cfg.Modules(ctx)
 	if err != nil {
 		return nil, err
@@ -197,7 +209,7 @@ func run(ctx context.Context, cfg project.Config, events, coverage string) (*Res
 			if len(args) > 1-i {
 				profile := fmt.Sprintf("%s.%d", coverage, len(profiles))
 				profiles = append(profiles, profile)
-				errs = append(errs, goTest(ctx, cfg, module, results, file, counters, append(append(test[:len(test):len(test)], "-coverprofile="+profile), args...)))
+				errs = append(errs, goTest(ctx, cfg, module, append(env[:len(env):len(env)], CountersVariable+"="+counters), results, file, append(append(test[:len(test):len(test)], "-coverprofile="+profile), args...)))
 			}
 		}
 	}
@@ -257,7 +269,7 @@ func packages(ctx context.Context, module project.GoModule) (racing, plain []str
 }
 
 // goTest runs go test in a module, and adds its output to results and to events.
-func goTest(ctx context.Context, cfg project.Config, module project.GoModule, results *Results, events io.Writer, counters string, args []string) error {
+func goTest(ctx context.Context, cfg project.Config, module project.GoModule, env []string, results *Results, events io.Writer, args []string) error {
 	reader, writer := io.Pipe()
 	parsed := make(chan error, 1)
 	go func() {
@@ -267,7 +279,7 @@ func goTest(ctx context.Context, cfg project.Config, module project.GoModule, re
 	}()
 	var said bytes.Buffer
 	cmd := module.Go()
-	cmd.Env = append(append(environ(), module.Environ()...), CountersVariable+"="+counters)
+	cmd.Env = append(env, module.Environ()...)
 	cmd.Stdout, cmd.Stderr = writer, io.MultiWriter(cfg.Stderr, &said)
 	if slices.Contains(args, "-race") {
 		// The race detector is a C library, so cgo has its default here. The go commands that

@@ -10,7 +10,7 @@ func TestInputs(t *testing.T) {
 	const listed = "files that git lists"
 	inputstest.Run(t, read, map[string]string{
 		"go.mod": "module example\n\ngo 1.26\n", "a.go": "package a\n", "README.md": "", "testdata/golden": "", ".gitignore": "ignored\n/.magewright\n", "ignored": "",
-		"link": "", "run.sh": "",
+		"link": "", "run.sh": "echo $SETTING",
 	},
 		inputstest.File("a.go", "package b\n", "file a.go"),
 		inputstest.File("README.md", "read by a test", "file README.md"),
@@ -26,6 +26,8 @@ func TestInputs(t *testing.T) {
 		inputstest.Environment("GOFLAGS", "-short"),
 		inputstest.Environment("GODEBUG", "panicnil=1", "env GODEBUG", "go GODEBUG"),
 		inputstest.Environment("SETTING", "x", "env SETTING"),
+		// Tests do not get what no file names, so a shell and a build have the same key.
+		inputstest.Environment("UNNAMED", "x"),
 		inputstest.Environment("AWS_REGION", "tests do not see it"),
 		inputstest.Environment("CODEBUILD_BUILD_ID", "tests do not see it"),
 		inputstest.Committed(),

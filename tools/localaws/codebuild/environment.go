@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +15,7 @@ import (
 	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/localaws/buildspec"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
@@ -54,32 +53,8 @@ func (s *Service) provision(ctx context.Context, b *build, w *workplace) error {
 	return nil
 }
 
-// kept are the variables of this host that a build sees: where programs, caches and
-// packages are, and how to reach them. Everything else is the user's own, such as tokens,
-// agents and accounts.
-var kept = []string{
-	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TMP", "TEMP", "TERM", "NO_COLOR", "TZ", "LANG",
-	"SYSTEMROOT", "LOCALAPPDATA", "APPDATA", "USERPROFILE", "PATHEXT", "COMSPEC",
-	"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT",
-	"JAVA_HOME", "VIRTUAL_ENV", "PYENV_ROOT", "NVM_DIR", "VOLTA_HOME", "ASDF_DIR", "ASDF_DATA_DIR", "DOCKER_HOST", "DOCKER_CONTEXT",
-	"GOPATH", "GOBIN", "GOCACHE", "GOMODCACHE", "GOTMPDIR", "GOROOT", "GOENV", "GOFLAGS", "GOTOOLCHAIN", "GOWORK", "GOPROXY", "GONOPROXY", "GOPRIVATE",
-	"GOSUMDB", "GONOSUMDB", "GONOSUMCHECK", "GOINSECURE", "GOVCS", "GOVULNDB", "GOMAXPROCS", "GOGC", "GOMEMLIMIT",
-	"CGO_ENABLED", "CC", "CXX", "PKG_CONFIG",
-}
-
-// secret matches the names of settings that no program needs to find packages.
-var secret = regexp.MustCompile(`(?i)auth|token|passw|secret|_key|cert`)
-
-// isKept reports whether a build sees a variable of this host. npm's settings are
-// variables too, and say where packages are.
-func isKept(name string) bool {
-	upper := strings.ToUpper(name)
-	return slices.Contains(kept, name) || strings.HasPrefix(name, "LC_") || strings.HasSuffix(upper, "_PROXY") ||
-		strings.HasPrefix(upper, "NPM_CONFIG_") && !secret.MatchString(name)
-}
-
-// hostEnviron returns those of this host's variables that a build may see. It also
-// exempts loopback from proxies.
+// hostEnviron returns those of this host's variables that a build may see: what programs
+// need to run. It also exempts loopback from proxies.
 func hostEnviron(host []string) []string {
 	const loopback = "127.0.0.1,localhost,::1"
 	var env []string
@@ -87,7 +62,7 @@ func hostEnviron(host []string) []string {
 	for _, v := range host {
 		name, value, _ := strings.Cut(v, "=")
 		switch upper := strings.ToUpper(name); {
-		case !isKept(name):
+		case !command.Needs(name):
 			continue
 		case upper == "NO_PROXY":
 			exempt = true

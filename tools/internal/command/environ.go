@@ -1,0 +1,31 @@
+package command
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// needed are the variables that tell programs where other programs, caches and packages
+// are, and how to reach them.
+var needed = []string{
+	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TMP", "TEMP", "TERM", "NO_COLOR", "TZ", "LANG",
+	"SYSTEMROOT", "LOCALAPPDATA", "APPDATA", "USERPROFILE", "PATHEXT", "COMSPEC",
+	"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT",
+	"JAVA_HOME", "VIRTUAL_ENV", "PYENV_ROOT", "NVM_DIR", "VOLTA_HOME", "ASDF_DIR", "ASDF_DATA_DIR", "DOCKER_HOST", "DOCKER_CONTEXT",
+	"GOPATH", "GOBIN", "GOCACHE", "GOMODCACHE", "GOTMPDIR", "GOROOT", "GOENV", "GOFLAGS", "GOTOOLCHAIN", "GOWORK", "GOPROXY", "GONOPROXY", "GOPRIVATE",
+	"GOSUMDB", "GONOSUMDB", "GONOSUMCHECK", "GOINSECURE", "GOVCS", "GOVULNDB", "GOMAXPROCS", "GOGC", "GOMEMLIMIT",
+	"CGO_ENABLED", "CC", "CXX", "PKG_CONFIG",
+}
+
+// secret matches the names of settings that no program needs to find packages.
+var secret = regexp.MustCompile(`(?i)auth|token|passw|secret|_key|cert`)
+
+// Needs reports whether programs need a variable of this host to run. The others are the
+// user's own, such as tokens, agents and accounts. npm's settings are variables too, and
+// say where packages are.
+func Needs(name string) bool {
+	upper := strings.ToUpper(name)
+	return slices.Contains(needed, name) || strings.HasPrefix(name, "LC_") || strings.HasSuffix(upper, "_PROXY") ||
+		strings.HasPrefix(upper, "NPM_CONFIG_") && !secret.MatchString(name)
+}
