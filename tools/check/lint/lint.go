@@ -79,7 +79,7 @@ func read(ctx context.Context, cfg project.Config, checks ...Check) (inputs.Set,
 	}
 	set.Files(tree, reads)
 	set.Names(tree, func(name string) bool { return !reads(name) })
-	set.Environ(os.Environ(), inputs.Offline)
+	set.Environ(gocmd.ToolEnviron(), inputs.Offline)
 	if err := set.Listed(ctx, cfg.Dir); err != nil {
 		return nil, err
 	}
@@ -210,6 +210,7 @@ func lintModule(ctx context.Context, linter string, module project.GoModule, out
 	defer remove()
 	for _, arguments := range module.Patterns(true) {
 		vet := module.Go()
+		vet.Env = gocmd.ToolEnviron(module.Environ()...)
 		vet.Stdout, vet.Stderr = out, out
 		if err := vet.Run(ctx, append([]string{"vet"}, arguments...)...); err != nil {
 			if command.ExitCode(err) < 0 {

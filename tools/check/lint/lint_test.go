@@ -181,6 +181,10 @@ func TestALinterThatCannotStart(t *testing.T) {
 			c.write(t, c.log+".exit", "7", 0o600)
 			c.write(t, filepath.Join(c.Dir, "lib.go"), "package app\n\nvar _ = missing\n", 0o600)
 		}, exit.Gate, []string{"findings by go vet, golangci-lint"}, 1},
+		{"the environment chooses another system, which is no input", func(t *testing.T, c *checkout) {
+			c.write(t, filepath.Join(c.Dir, "lib_plan9.go"), "package app\n\nvar _ = missing\n", 0o600)
+			t.Setenv("GOOS", "plan9")
+		}, 0, nil, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newCheckout(t, map[string]string{"go.mod": root, "lib.go": library})

@@ -25,6 +25,7 @@ import (
 	"github.com/magewright/magewright/tools/check/lint"
 	"github.com/magewright/magewright/tools/check/sec"
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/internal/actioncache"
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/internal/gocmd"
@@ -49,9 +50,6 @@ type Found struct {
 	// Config are the configurations of linters of the base, with their SHA-256.
 	Config map[string]string `json:"config,omitempty"`
 }
-
-// cache is the name of the cache of results that only a judge writes.
-const cache = "judge"
 
 // Of looks at the candidate that cfg judges, by the configuration of the base, "" for
 // none.
@@ -79,7 +77,7 @@ func Of(ctx context.Context, cfg project.Config, base string) (found Found, err 
 	}
 	var said bytes.Buffer
 	child := command.Cmd{Dir: clone, Stdout: &said, Stderr: &said, Env: gocmd.ToolEnviron(
-		"GOTOOLCHAIN=local", "CGO_ENABLED=0", "MAGEWRIGHT_RESULTS="+cache,
+		"GOTOOLCHAIN=local", "CGO_ENABLED=0", "MAGEWRIGHT_RESULTS="+actioncache.Judge,
 		"GOLANGCI_LINT_CACHE="+filepath.Join(caches, "magewright", "judge-golangci-lint"),
 	)}
 	// What the commit has under the names of results is no result.

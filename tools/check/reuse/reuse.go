@@ -40,6 +40,8 @@ type Work struct {
 	// Adopt turns outputs that were made for another commit into those of cfg.Commit. It may
 	// be nil.
 	Adopt func(project.Config, actioncache.Record) error
+	// Judges says that the result is only taken from what a judge has computed, and kept there.
+	Judges bool
 }
 
 // ErrNotKept is what [Work.Run] returns if it has succeeded but its result must not be used
@@ -53,7 +55,11 @@ func (w Work) Do(ctx context.Context, cfg project.Config) error {
 	if err != nil {
 		return fmt.Errorf("reading what %s depends on: %w", w.Name, err)
 	}
-	cache, err := actioncache.Open()
+	open := actioncache.Open
+	if w.Judges {
+		open = func() (*actioncache.Cache, error) { return actioncache.Named(actioncache.Judge) }
+	}
+	cache, err := open()
 	if err != nil {
 		// For example without a home directory: everything runs, and nothing is kept.
 		fmt.Fprintf(cfg.Stderr, "%s: %v\n", w.Name, err)

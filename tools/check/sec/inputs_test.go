@@ -38,8 +38,10 @@ var sourceChanges = []inputstest.Change{
 	inputstest.Link("a.go", "b.go", "file a.go"),
 	inputstest.Toolchain,
 	inputstest.Environment("GOFLAGS", "-tags=x", "go GOFLAGS"),
-	inputstest.Environment("GOPACKAGESDRIVER", "driver", "env GOPACKAGESDRIVER"),
-	inputstest.Environment("SETTING", "x", "env SETTING"),
+	inputstest.Environment("LANG", "x", "env LANG"),
+	// The tools do not get these.
+	inputstest.Environment("GOPACKAGESDRIVER", "driver"),
+	inputstest.Environment("SETTING", "x"),
 	inputstest.Environment("TERM", "dumb"),
 	inputstest.Committed(),
 }

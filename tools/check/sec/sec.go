@@ -248,7 +248,7 @@ func sources(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	reads := func(name string) bool { return inputs.GoSource(name) && !strings.HasSuffix(name, "_test.go") }
 	set.Files(tree, reads)
 	set.Names(tree, func(name string) bool { return !reads(name) })
-	set.Environ(os.Environ(), inputs.Offline)
+	set.Environ(gocmd.ToolEnviron(), inputs.Offline)
 	if err := set.Listed(ctx, cfg.Dir); err != nil {
 		return nil, err
 	}

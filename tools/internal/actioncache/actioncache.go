@@ -74,8 +74,13 @@ type Roots map[string]string
 // makes that key if there is none. MAGEWRIGHT_RESULTS names another cache than
 // "actions": who judges has one of its own, so that no build which is not reviewed
 // chooses a result.
-func Open() (*Cache, error) {
-	name := cmp.Or(os.Getenv("MAGEWRIGHT_RESULTS"), "actions")
+func Open() (*Cache, error) { return Named(cmp.Or(os.Getenv("MAGEWRIGHT_RESULTS"), "actions")) }
+
+// Judge is the name of the cache of results that only a judge writes.
+const Judge = "judge"
+
+// Named returns this user's cache of a name; see [Open].
+func Named(name string) (*Cache, error) {
 	if !simple.MatchString(name) {
 		return nil, fmt.Errorf("finding the cache of actions: MAGEWRIGHT_RESULTS is %q, which is no name of a cache", name)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
+	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/readiness"
@@ -108,7 +109,7 @@ func required(text []byte, module string) string {
 // readNag reads cdk-nag's report on a stack, which has a line for each rule and
 // resource. It returns nil if there is no report.
 func readNag(dir, stack string) (*readiness.NagReport, error) {
-	name := "AwsSolutions--" + stack + "-NagReport.csv"
+	name := cdk.NagReport(stack)
 	file, err := os.Open(filepath.Join(dir, filepath.Base(name))) // #nosec G304 -- a file of the assembly
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

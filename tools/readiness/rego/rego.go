@@ -37,7 +37,8 @@ func Of(checkout string) Engine {
 			}
 			dir, program = checkout, module+"@"+version
 		}
-		opa := gocmd.In(dir, "GOWORK=off")
+		opa := gocmd.In(dir)
+		opa.Env = gocmd.ToolEnviron("GOWORK=off")
 		opa.Stdin = bytes.NewReader(request)
 		return opa.Output(ctx, "run", program)
 	}
