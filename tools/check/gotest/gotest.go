@@ -279,7 +279,7 @@ func goTest(ctx context.Context, cfg project.Config, module project.GoModule, en
 	}()
 	var said bytes.Buffer
 	cmd := module.Go()
-	cmd.Env = append(env, module.Environ()...)
+	cmd.Env = slices.Concat(env, module.Environ())
 	cmd.Stdout, cmd.Stderr = writer, io.MultiWriter(cfg.Stderr, &said)
 	if slices.Contains(args, "-race") {
 		// The race detector is a C library, so cgo has its default here. The go commands that
