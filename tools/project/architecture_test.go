@@ -260,17 +260,56 @@ func TestRooms(t *testing.T) {
 	}
 }
 
-// commandsOf returns where a file starts a program: a call of Run,
-// Output, exec.Command, exec.CommandContext or a helper by such a name, with "go"
-// as the program. A command line that somebody types is no program's name.
-func commandsOf(program, file string, source any) ([]string, error) {
-	set := token.NewFileSet()
-	parsed, err := parser.ParseFile(set, file, source, parser.SkipObjectResolution)
+// A parsed source file of this repository.
+type parsed struct {
+	name string // from the root, with slashes
+	file *ast.File
+}
+
+// positions are those of the parsed sources.
+var positions = token.NewFileSet()
+
+// parseAll parses the sources that git lists once for all tests, without tests and their data.
+var parseAll = sync.OnceValues(func() ([]parsed, error) {
+	list := exec.CommandContext(context.Background(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "--", "*.go", ":!:*_test.go", ":!:*/testdata/*")
+	list.Dir = dir
+	out, err := list.Output()
 	if err != nil {
 		return nil, err
 	}
+	var all []parsed
+	for name := range strings.SplitSeq(strings.Trim(string(out), "\x00"), "\x00") {
+		file, err := parser.ParseFile(positions, filepath.Join(dir, filepath.FromSlash(name)), nil, parser.SkipObjectResolution)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // removed, and not yet committed
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, parsed{name, file})
+	}
+	if len(all) < 100 {
+		return nil, fmt.Errorf("git listed %d files", len(all))
+	}
+	return all, nil
+})
+
+// sources returns the sources of the repository.
+func sources(t *testing.T) []parsed {
+	t.Helper()
+	all, err := parseAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// commandsOf returns where a file starts a program: a call of Run,
+// Output, exec.Command, exec.CommandContext or a helper by such a name, with "go"
+// as the program. A command line that somebody types is no program's name.
+func commandsOf(program string, file *ast.File) []string {
 	var found []string
-	ast.Inspect(parsed, func(n ast.Node) bool {
+	ast.Inspect(file, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
 		if !ok {
 			return true
@@ -291,46 +330,23 @@ func commandsOf(program, file string, source any) ([]string, error) {
 				continue
 			}
 			if text, err := strconv.Unquote(literal.Value); err == nil && text == program {
-				found = append(found, set.Position(call.Pos()).String())
+				found = append(found, positions.Position(call.Pos()).String())
 			}
 		}
 		return true
 	})
-	return found, nil
+	return found
 }
 
-// startedBy reports where source files start a program, but for those below some
+// startedBy returns where source files start a program, but for those below some
 // directories.
 func startedBy(t *testing.T, program string, but ...string) []string {
 	t.Helper()
-	list := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "--", "*.go", ":!:*/testdata/*")
-	list.Dir = dir
-	out, err := list.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all []string
-	parsed := 0
-	for file := range strings.SplitSeq(strings.Trim(string(out), "\x00"), "\x00") {
-		if strings.HasSuffix(file, "_test.go") || slices.ContainsFunc(but, func(below string) bool { return strings.HasPrefix(file, below+"/") }) {
-			continue
+	for _, source := range sources(t) {
+		if !slices.ContainsFunc(but, func(below string) bool { return strings.HasPrefix(source.name, below+"/") }) {
+			all = append(all, commandsOf(program, source.file)...)
 		}
-		source, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file))) // #nosec G304 -- a file of the repository
-		if errors.Is(err, os.ErrNotExist) {
-			continue // removed, and not yet committed
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		found, err := commandsOf(program, file, source)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, found...)
-		parsed++
-	}
-	if parsed < 100 {
-		t.Errorf("git listed %d files", parsed)
 	}
 	return all
 }
@@ -348,16 +364,22 @@ func TestGoIsRunWithOneSetOfFlags(t *testing.T) {
 		`b.command(ctx, nil, "go", append([]string{"build"}, args...)...)`: 1,
 		`gocmd.In(dir).Run(ctx, "build")`:                                  0, `strings.TrimPrefix(version, "go")`: 0, `typed(ctx, "go test")`: 0,
 	} {
-		if found, err := commandsOf("go", "x.go", "package x\n\nfunc f() {\n\t"+call+"\n}\n"); err != nil || len(found) != want {
-			t.Errorf("%s: found %v, %v", call, found, err)
+		file, err := parser.ParseFile(positions, "x.go", "package x\n\nfunc f() {\n\t"+call+"\n}\n", parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := commandsOf("go", file); len(found) != want {
+			t.Errorf("%s: found %v", call, found)
 		}
 	}
 	for _, program := range []string{"go", "git"} {
-		file := filepath.Join(dir, "tools", "internal", program+"cmd", program+"cmd.go")
-		if source, err := os.ReadFile(file); err != nil { // #nosec G304 -- of the repository
-			t.Error(err)
-		} else if found, err := commandsOf(program, file, source); err != nil || len(found) != 2 {
-			t.Errorf("%s itself starts it at %v, %v", file, found, err)
+		name := "tools/internal/" + program + "cmd/" + program + "cmd.go"
+		all := sources(t)
+		at := slices.IndexFunc(all, func(source parsed) bool { return source.name == name })
+		if at < 0 {
+			t.Errorf("there is no %s", name)
+		} else if found := commandsOf(program, all[at].file); len(found) != 2 {
+			t.Errorf("%s itself starts it at %v", name, found)
 		}
 	}
 }
@@ -392,29 +414,15 @@ var stackName = regexp.MustCompile(`magewright-(staging|production|pipeline|\*|%
 // and of the magefile writes the name of a stack than the one that says them.
 func TestStackNamesAreSaidOnce(t *testing.T) {
 	t.Parallel()
-	list := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "--", "*.go", ":!:*_test.go", ":!:*/testdata/*")
-	list.Dir = dir
-	out, err := list.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var found []string
-	for file := range strings.SplitSeq(strings.Trim(string(out), "\x00"), "\x00") {
-		set := token.NewFileSet()
-		parsed, err := parser.ParseFile(set, filepath.Join(dir, filepath.FromSlash(file)), nil, parser.SkipObjectResolution)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // removed, and not yet committed
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(parsed, func(n ast.Node) bool {
+	for _, source := range sources(t) {
+		ast.Inspect(source.file, func(n ast.Node) bool {
 			literal, ok := n.(*ast.BasicLit)
 			if !ok || literal.Kind != token.STRING {
 				return true
 			}
-			if text, err := strconv.Unquote(literal.Value); err == nil && stackName.MatchString(text) && !temporary(parsed, literal) {
-				found = append(found, file)
+			if text, err := strconv.Unquote(literal.Value); err == nil && stackName.MatchString(text) && !temporary(source.file, literal) {
+				found = append(found, source.name)
 			}
 			return true
 		})
