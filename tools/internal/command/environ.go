@@ -1,7 +1,6 @@
 package command
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -18,14 +17,14 @@ var needed = []string{
 	"CGO_ENABLED", "CC", "CXX", "PKG_CONFIG",
 }
 
-// secret matches the names of settings that no program needs to find packages.
-var secret = regexp.MustCompile(`(?i)auth|token|passw|secret|_key|cert`)
+// secrets are parts of the names of npm's settings that it does not need to find packages.
+var secrets = []string{"auth", "token", "passw", "secret", "_key", "cert"}
 
 // Needs reports whether programs need a variable of this host to run. The others are the
 // user's own, such as tokens, agents and accounts. npm's settings are variables too, and
 // say where packages are.
 func Needs(name string) bool {
-	upper := strings.ToUpper(name)
-	return slices.Contains(needed, name) || strings.HasPrefix(name, "LC_") || strings.HasSuffix(upper, "_PROXY") ||
-		strings.HasPrefix(upper, "NPM_CONFIG_") && !secret.MatchString(name)
+	lower := strings.ToLower(name)
+	return slices.Contains(needed, name) || strings.HasPrefix(name, "LC_") || strings.HasSuffix(lower, "_proxy") ||
+		strings.HasPrefix(lower, "npm_config_") && !slices.ContainsFunc(secrets, func(part string) bool { return strings.Contains(lower, part) })
 }
