@@ -30,6 +30,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/internal/gocmd"
+	"github.com/magewright/magewright/tools/internal/heartbeat"
 	"github.com/magewright/magewright/tools/internal/starting"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/surface/magefile"
@@ -219,13 +220,19 @@ func (s starter) compiling() bool {
 }
 
 // watch waits until the targets have started, and reports whether they have. If that takes
-// too long, it prints a line, and keeps the time for the next such line.
+// too long, it prints a line, and keeps the time for the next such line. Later lines say how
+// long it has taken.
 func (s starter) watch(ctx context.Context) (started bool) {
-	begun, impatient := s.clock.Now(), false
+	begun, impatient, next := s.clock.Now(), false, heartbeat.Silence
 	for s.compiling() {
-		if !impatient && clock.Since(s.clock, begun) >= patience {
+		waited := clock.Since(s.clock, begun)
+		if !impatient && waited >= patience {
 			impatient = true
 			fmt.Fprintf(s.stderr, "mage: compiling the targets (%s)\n", s.usually())
+		}
+		if waited >= next {
+			next += heartbeat.Longer
+			fmt.Fprintf(s.stderr, "mage: compiling the targets: %.0f s\n", waited.Seconds())
 		}
 		if clock.Sleep(ctx, s.clock, pause) != nil && s.compiling() {
 			// Mage has ended without starting a target. For example, it only printed its

@@ -58,10 +58,11 @@ func TestOnlyALongCompilationIsAnnounced(t *testing.T) {
 	}{
 		{500 * time.Millisecond, ""},
 		{patience - pause, ""},
-		{19 * time.Second, "mage: compiling the targets (half a minute on a fresh machine)\n"},
+		{19 * time.Second, "mage: compiling the targets (half a minute on a fresh machine)\nmage: compiling the targets: 5 s\n"},
 		{200 * time.Millisecond, ""},
 		{2 * time.Second, "mage: compiling the targets (19s the last time)\n"},
-		{2 * time.Second, "mage: compiling the targets (2s the last time)\n"},
+		{66 * time.Second, "mage: compiling the targets (2s the last time)\nmage: compiling the targets: 5 s\nmage: compiling the targets: 35 s\nmage: compiling the targets: 65 s\n"},
+		{2 * time.Second, "mage: compiling the targets (1m6s the last time)\n"},
 	} {
 		var said buffer
 		s := starter{clock: clock.NewManual(time.Unix(0, 0)), stderr: &said, dir: dir}
