@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -691,8 +692,10 @@ func goTest(args []string) error {
 	if len(patterns) != 1 {
 		return fmt.Errorf("it tests %q", patterns)
 	}
-	if err := declares(patterns[0], tag, own); err != nil {
-		return err
+	if len(own) > 0 || len(names) == 0 {
+		if err := declares(patterns[0], tag, own); err != nil {
+			return err
+		}
 	}
 	for _, name := range names {
 		source, err := sources(patterns[0], tag)
@@ -740,7 +743,8 @@ func sources(pattern, tag string) (string, error) {
 			return nil
 		}
 		text, err := os.ReadFile(path) // #nosec G304 G122 -- of the repository
-		if needs := buildTags.FindSubmatch(text); needs == nil || string(needs[1]) == tag {
+		head, _, _ := bytes.Cut(text, []byte("\npackage "))
+		if needs := buildTags.FindSubmatch(head); needs == nil || string(needs[1]) == tag {
 			all.Write(text)
 		}
 		return err
