@@ -78,8 +78,8 @@ func remove(candidates map[string]*regexp.Regexp, file string) {
 	}
 }
 
-// describe says which variables the tests did not get. A test that misses one may skip
-// itself or fail, so then all are named.
+// describe says which variables the tests did not get. A test that misses one may fail, so
+// then all are named.
 func describe(unnamed []string, all bool) string {
 	const few = 3
 	if len(unnamed) == 0 {
@@ -87,9 +87,9 @@ func describe(unnamed []string, all bool) string {
 	}
 	names, more := unnamed, ""
 	if !all && len(names) > few {
-		names, more = names[:few], fmt.Sprintf(" and %d more", len(unnamed)-few)
+		names, more = names[:few], fmt.Sprintf(" and %d more (-why names them)", len(unnamed)-few)
 	}
-	return fmt.Sprintf("test: tests do not get %s%s of this shell, because no file of the project names them; a line such as %s= in .env.example does\n", strings.Join(names, ", "), more, names[0])
+	return fmt.Sprintf("test: tests do not get %s%s of this shell, because no file of the project names them; a line %s= in .env.example does\n", strings.Join(names, ", "), more, names[0])
 }
 
 // raceOptions lets a program with the race detector end at once. By default it sleeps for a

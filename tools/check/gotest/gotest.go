@@ -104,7 +104,7 @@ func test(ctx context.Context, cfg project.Config) error {
 	}
 	results.describe(cfg.Stdout)
 	tests := results.Count()
-	fmt.Fprint(cfg.Stderr, describe(unnamed, cfg.Why || tests.Skipped > 0 || tests.Failed > 0))
+	fmt.Fprint(cfg.Stderr, describe(unnamed, cfg.Why || tests.Failed > 0))
 	switch {
 	case len(results.Failures()) > 0:
 		return exit.Failed(results.next(), "test: %s", results.Summary())
