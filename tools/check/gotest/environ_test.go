@@ -51,7 +51,7 @@ func TestTestsDoNotSeeTheBuild(t *testing.T) {
 // TestTestsGetWhatTheProjectNames checks that tests get a variable of the shell if, and only
 // if, a file of the project names it or programs need it.
 func TestTestsGetWhatTheProjectNames(t *testing.T) {
-	for _, name := range []string{"DATABASE_URL", "EDITOR", "HOME", "LC_TIME", "TERM", "GODEBUG", "https_proxy"} {
+	for _, name := range []string{"DATABASE_URL", "EDITOR", "HOME", "LC_TIME", "TERM", "GODEBUG", "https_proxy", "LD_LIBRARY_PATH"} {
 		t.Setenv(name, "x")
 	}
 	for text, named := range map[string]bool{
@@ -79,7 +79,7 @@ func TestTestsGetWhatTheProjectNames(t *testing.T) {
 		if gets(env, "EDITOR") || !slices.Contains(unnamed, "EDITOR") || !slices.IsSorted(unnamed) {
 			t.Errorf("%.60q: tests get the editor, or nobody learns that they don't: %q", text, unnamed)
 		}
-		for _, name := range []string{"HOME", "LC_TIME", "TERM", "GODEBUG", "https_proxy", "PATH", "GOFLAGS", "CGO_ENABLED"} {
+		for _, name := range []string{"HOME", "LC_TIME", "TERM", "GODEBUG", "https_proxy", "LD_LIBRARY_PATH", "PATH", "GOFLAGS", "CGO_ENABLED"} {
 			if !gets(env, name) || slices.Contains(unnamed, name) {
 				t.Errorf("tests do not get %s", name)
 			}

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// needed are the variables that tell programs where other programs, caches and packages
-// are, and how to reach them.
+// needed are the variables that tell programs where other programs, libraries, caches and
+// packages are, and how to reach them.
 var needed = []string{
 	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TMP", "TEMP", "TERM", "NO_COLOR", "TZ", "LANG",
 	"SYSTEMROOT", "LOCALAPPDATA", "APPDATA", "USERPROFILE", "PATHEXT", "COMSPEC",
@@ -14,7 +14,8 @@ var needed = []string{
 	"JAVA_HOME", "VIRTUAL_ENV", "PYENV_ROOT", "NVM_DIR", "VOLTA_HOME", "ASDF_DIR", "ASDF_DATA_DIR", "DOCKER_HOST", "DOCKER_CONTEXT",
 	"GOPATH", "GOBIN", "GOCACHE", "GOMODCACHE", "GOTMPDIR", "GOROOT", "GOENV", "GOFLAGS", "GOTOOLCHAIN", "GOWORK", "GOPROXY", "GONOPROXY", "GOPRIVATE",
 	"GOSUMDB", "GONOSUMDB", "GONOSUMCHECK", "GOINSECURE", "GOVCS", "GOVULNDB", "GOMAXPROCS", "GOGC", "GOMEMLIMIT",
-	"CGO_ENABLED", "CC", "CXX", "PKG_CONFIG",
+	"CGO_ENABLED", "CC", "CXX", "PKG_CONFIG", "PKG_CONFIG_PATH", "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH",
+	"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SDKROOT", "DEVELOPER_DIR",
 }
 
 // secrets are parts of the names of npm's settings that it does not need to find packages.
