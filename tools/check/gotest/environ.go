@@ -87,9 +87,9 @@ func describe(unnamed []string, all bool) string {
 	}
 	names, more := unnamed, ""
 	if !all && len(names) > few {
-		names, more = names[:few], fmt.Sprintf(" and %d more (-why names them)", len(unnamed)-few)
+		names, more = names[:few], fmt.Sprintf(" and %d more (-force -why names them)", len(unnamed)-few)
 	}
-	return fmt.Sprintf("test: tests do not get %s%s of this shell, because no file of the project names them; a line %s= in .env.example does\n", strings.Join(names, ", "), more, names[0])
+	return fmt.Sprintf("test: tests do not get %s%s of this shell, because no file of the project names them; a line NAME= in .env.example passes one\n", strings.Join(names, ", "), more)
 }
 
 // raceOptions lets a program with the race detector end at once. By default it sleeps for a

@@ -96,7 +96,7 @@ func TestDescribe(t *testing.T) {
 	}{
 		{nil, true, ""},
 		{[]string{"A"}, false, "test: tests do not get A of this shell"},
-		{[]string{"A", "B", "C", "D", "E"}, false, "test: tests do not get A, B, C and 2 more (-why names them) of this shell"},
+		{[]string{"A", "B", "C", "D", "E"}, false, "test: tests do not get A, B, C and 2 more (-force -why names them) of this shell"},
 		{[]string{"A", "B", "C", "D", "E"}, true, "test: tests do not get A, B, C, D, E of this shell"},
 	} {
 		if got := describe(tt.unnamed, tt.all); !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" {
