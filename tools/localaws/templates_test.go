@@ -13,6 +13,21 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
+// byName has resources that the template connects by names and ARNs that it writes down.
+const byName = `
+Resources:
+  Attached: {Type: AWS::IAM::Policy, Properties: {PolicyName: p, Roles: [by-name-role], PolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Action: "logs:*", Resource: "*"}]}}}
+  Allowed: {Type: AWS::Lambda::Permission, Properties: {Action: "lambda:InvokeFunction", FunctionName: !Sub "arn:aws:lambda:${AWS::Region}:${AWS::AccountId}:function:by-name-function", Principal: s3.amazonaws.com}}
+  Bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: !Sub "by-name-${AWS::AccountId}"}}
+  Function: {Type: AWS::Lambda::Function, Properties: {FunctionName: by-name-function, Handler: index.handler, Runtime: nodejs22.x, Role: !Sub "arn:aws:iam::${AWS::AccountId}:role/by-name-role", Code: {ZipFile: "exports.handler = async () => 1"}}}
+  Policy: {Type: AWS::S3::BucketPolicy, Properties: {Bucket: !Sub "by-name-${AWS::AccountId}", PolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Deny, Principal: "*", Action: "s3:*", Resource: !Sub "arn:aws:s3:::by-name-${AWS::AccountId}/*", Condition: {Bool: {"aws:SecureTransport": "false"}}}]}}}
+  Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: by-name-queue}}
+  QueuePolicy: {Type: AWS::SQS::QueuePolicy, Properties: {Queues: [!Sub "https://sqs.${AWS::Region}.amazonaws.com/${AWS::AccountId}/by-name-queue"], PolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: "*", Action: "sqs:SendMessage", Resource: "*"}]}}}
+  Role: {Type: AWS::IAM::Role, Properties: {RoleName: by-name-role, AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}]}}}
+  Told: {Type: AWS::SNS::Subscription, Properties: {TopicArn: !Sub "arn:aws:sns:${AWS::Region}:${AWS::AccountId}:by-name-topic", Protocol: sqs, Endpoint: !GetAtt Queue.Arn}}
+  Topic: {Type: AWS::SNS::Topic, Properties: {TopicName: by-name-topic}}
+`
+
 // loggingStage is an API without a function whose stage has a cache and execution logs.
 const loggingStage = `
 Resources:
@@ -59,7 +74,7 @@ func TestTemplates(t *testing.T) {
 	}
 	create := func(name, body string) (types.StackStatus, string) {
 		t.Helper()
-		in := &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &body, Capabilities: []types.Capability{types.CapabilityCapabilityAutoExpand, types.CapabilityCapabilityIam}}
+		in := &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &body, Capabilities: []types.Capability{types.CapabilityCapabilityAutoExpand, types.CapabilityCapabilityNamedIam}}
 		if _, err := stacks.CreateStack(ctx, in); err != nil {
 			return "", err.Error()
 		}
@@ -145,6 +160,11 @@ Resources:
 			"resource A: nested stack https://nested.s3.us-east-1.amazonaws.com/refused: resource Q: Encountered unsupported property Unheard", ""},
 		"stage": {loggingStage,
 			"Stage: NOT REHEARSED: the embedded AWS has no cache of answers; the execution logs don't have the data of requests; the embedded AWS assumes that the account lets API Gateway write logs", types.StackStatusCreateComplete},
+		"by-name": {byName,
+			"Policy: NOT REHEARSED: that Bucket exists before it: the template only has the name", types.StackStatusCreateComplete},
+		// The template says the wrong order.
+		"by-name-first": {"Resources: {Policy: {Type: AWS::S3::BucketPolicy, Properties: {Bucket: by-name-first, PolicyDocument: {Statement: [{Effect: Deny, Principal: '*', Action: 's3:*', Resource: 'arn:aws:s3:::by-name-first/*'}]}}}, Bucket: {DependsOn: Policy, Type: AWS::S3::Bucket, Properties: {BucketName: by-name-first}}}",
+			"The specified bucket does not exist", types.StackStatusRollbackComplete},
 		"equals": {"Conditions: {C: {'Fn::Equals': [a]}}\nResources: {A: {Type: AWS::SNS::Topic}}",
 			"Template error: every Fn::Equals object requires a list of 2 string parameters.", ""},
 		"twice": {"Resources: {A: {Type: AWS::SNS::Topic, Properties: {TopicName: t}}, B: {Type: AWS::SNS::Topic, DependsOn: A, Properties: {TopicName: t}}}",

@@ -25,8 +25,9 @@ type deployment struct {
 	scope        template.Scope // has no Resource and no Import
 	active       map[string]template.Active
 	outputs      map[string]template.Output
-	nested       map[string]string // the templates of nested stacks, by logical id
-	parameters   []types.Parameter // sorted by name; NoEcho values in clear text
+	nested       map[string]string   // the templates of nested stacks, by logical id
+	assumed      map[string][]string // what a resource has to wait for, although the template does not say so
+	parameters   []types.Parameter   // sorted by name; NoEcho values in clear text
 	tags         []types.Tag
 	capabilities []types.Capability
 	roleARN      *string

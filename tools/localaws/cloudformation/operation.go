@@ -327,7 +327,7 @@ func (op *operation) resolve(name string, a template.Active) (*record, error) {
 	s, st := op.service, op.stack
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	wanted := &record{logicalID: name, typ: a.Type, tags: tagMap(op.target.tags), source: sourceOf(a)}
+	wanted := &record{logicalID: name, typ: a.Type, tags: tagMap(op.target.tags), source: sourceOf(a), assumed: op.target.assumed[name]}
 	for _, need := range a.Needs {
 		wanted.needs = append(wanted.needs, st.records[need].serial)
 	}

@@ -141,12 +141,14 @@ func (s *Service) foresee(ctx context.Context, d *deployment, p proposal) error 
 	f.scope.Resource = f.value
 	f.scope.Import = func(string) (any, error) { return template.Unknown{}, nil }
 	var secure, refused []string
+	resolved := map[string]map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(d.active)) {
 		a := d.active[name]
 		properties, err := resolveObject(f.scope, a.Properties)
 		if err != nil {
 			return err
 		}
+		resolved[name] = properties
 		secure = append(secure, securePlaces(a.Type+"/Properties", properties)...)
 		if _, err := f.scope.Resolve(a.UpdatePolicy); err != nil {
 			return err
@@ -178,6 +180,7 @@ func (s *Service) foresee(ctx context.Context, d *deployment, p proposal) error 
 	if len(refused) > 0 {
 		return &template.Error{Text: strings.Join(refused, "; ")}
 	}
+	s.order(d, resolved)
 	return nil
 }
 

@@ -98,8 +98,9 @@ type record struct {
 	updatePolicy map[string]any    // resolved
 	tags         map[string]string
 	source       recordSource
-	needs        []int // serials of the resources it depends on
-	dirty        bool  // an update failed, so the actual state is unknown
+	needs        []int    // serials of the resources it depends on
+	assumed      []string // those of them that the template only names
+	dirty        bool     // an update failed, so the actual state is unknown
 }
 
 // A recordSource is what the template says about a record's resource, with
@@ -227,6 +228,11 @@ func (s *Service) resourceEvent(st *stack, op *operation, r *record, status type
 // The caller holds the service's lock.
 func (s *Service) notRehearsed(r *record) string {
 	own := s.typeOf(r.typ).NotRehearsed(r.logicalID, r.properties)
+	if why := unordered(r.assumed); why != "" && own != "" {
+		own += "; " + why
+	} else if why != "" {
+		own = resource.NotRehearsed + why
+	}
 	st := s.existing(r.physicalID)
 	if r.typ != stackType || st == nil {
 		return own

@@ -55,6 +55,10 @@ type Type struct {
 	// the name alone identifies it in the account. No two resources of a type may
 	// have the same name.
 	Identifier string
+	// Names are the properties that name a resource which has to exist, with its type.
+	// A template that writes the name down, instead of referring to the resource, leaves
+	// the order open.
+	Names map[string]string
 
 	// Foresee returns the result of Create for a recorded resource, as far as it is
 	// known before anything is created. Unknown properties are template.Unknown.

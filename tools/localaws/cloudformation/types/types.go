@@ -51,7 +51,7 @@ func Registry(d Deps) resource.Registry {
 		if read, ok := reads[t.Name]; ok {
 			t.Read = definition.read(read)
 		}
-		t.Identifier = identifiers[t.Name]
+		t.Identifier, t.Names = identifiers[t.Name], named[t.Name]
 		registry.Add(t)
 	}
 	for _, t := range recordedTypes(d.Account) {
@@ -101,6 +101,32 @@ var identifiers = map[string]string{
 	"AWS::Scheduler::Schedule":          "Name",
 	"AWS::Scheduler::ScheduleGroup":     "Name",
 	"AWS::SecretsManager::Secret":       "Name",
+}
+
+// named has the properties that name another resource, which the service looks for when it
+// creates the one that has them.
+var named = map[string]map[string]string{
+	"AWS::CodeBuild::Project":          {"ServiceRole": "AWS::IAM::Role"},
+	"AWS::CodeDeploy::DeploymentGroup": {"ApplicationName": "AWS::CodeDeploy::Application", "DeploymentConfigName": "AWS::CodeDeploy::DeploymentConfig"},
+	"AWS::CodePipeline::Pipeline":      {"RoleArn": "AWS::IAM::Role"},
+	"AWS::Events::EventBusPolicy":      {"EventBusName": "AWS::Events::EventBus"},
+	"AWS::Events::Rule":                {"EventBusName": "AWS::Events::EventBus"},
+	"AWS::IAM::ManagedPolicy":          {"Roles": "AWS::IAM::Role"},
+	"AWS::IAM::Policy":                 {"Roles": "AWS::IAM::Role"},
+	"AWS::IAM::Role":                   {"ManagedPolicyArns": "AWS::IAM::ManagedPolicy"},
+	"AWS::IAM::RolePolicy":             {"RoleName": "AWS::IAM::Role"},
+	"AWS::Lambda::Alias":               {"FunctionName": "AWS::Lambda::Function"},
+	"AWS::Lambda::EventInvokeConfig":   {"FunctionName": "AWS::Lambda::Function"},
+	"AWS::Lambda::EventSourceMapping":  {"EventSourceArn": "AWS::SQS::Queue", "FunctionName": "AWS::Lambda::Function"},
+	"AWS::Lambda::Function":            {"Role": "AWS::IAM::Role"},
+	"AWS::Lambda::Permission":          {"FunctionName": "AWS::Lambda::Function"},
+	"AWS::Lambda::Url":                 {"TargetFunctionArn": "AWS::Lambda::Function"},
+	"AWS::Lambda::Version":             {"FunctionName": "AWS::Lambda::Function"},
+	"AWS::S3::BucketPolicy":            {"Bucket": "AWS::S3::Bucket"},
+	"AWS::SNS::Subscription":           {"TopicArn": "AWS::SNS::Topic"},
+	"AWS::SNS::TopicPolicy":            {"Topics": "AWS::SNS::Topic"},
+	"AWS::SQS::QueuePolicy":            {"Queues": "AWS::SQS::Queue"},
+	"AWS::Scheduler::Schedule":         {"GroupName": "AWS::Scheduler::ScheduleGroup"},
 }
 
 // metadata is the resource that the CDK uses to report the constructs of an
