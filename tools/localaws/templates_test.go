@@ -165,6 +165,18 @@ Resources:
 		// The template says the wrong order.
 		"by-name-first": {"Resources: {Policy: {Type: AWS::S3::BucketPolicy, Properties: {Bucket: by-name-first, PolicyDocument: {Statement: [{Effect: Deny, Principal: '*', Action: 's3:*', Resource: 'arn:aws:s3:::by-name-first/*'}]}}}, Bucket: {DependsOn: Policy, Type: AWS::S3::Bucket, Properties: {BucketName: by-name-first}}}",
 			"The specified bucket does not exist", types.StackStatusRollbackComplete},
+		"insights": {"Resources: {T: {Type: AWS::DynamoDB::Table, Properties: {BillingMode: PAY_PER_REQUEST, AttributeDefinitions: [{AttributeName: k, AttributeType: S}], KeySchema: [{AttributeName: k, KeyType: HASH}], GlobalSecondaryIndexes: [{IndexName: insighted, KeySchema: [{AttributeName: k, KeyType: HASH}], Projection: {ProjectionType: ALL}, ContributorInsightsSpecification: {Enabled: true}}]}}}",
+			"T: NOT REHEARSED: in the embedded AWS, ContributorInsightsSpecification of its indexes has no effect", types.StackStatusCreateComplete},
+		"elsewhere": {`
+Resources:
+  App: {Type: AWS::CodeDeploy::Application}
+  Build: {Type: AWS::CodeBuild::Project, Properties: {ServiceRole: r, Artifacts: {Type: NO_ARTIFACTS}, Source: {Type: CODECOMMIT, Location: x}, Environment: {Type: WINDOWS_SERVER_2022_CONTAINER, ComputeType: BUILD_GENERAL1_SMALL, Image: i}}}
+`,
+			"resource App: the embedded AWS does not support ComputePlatform Server of AWS::CodeDeploy::Application, only Lambda; " +
+				"resource Build: the embedded AWS does not support Source.Type CODECOMMIT of AWS::CodeBuild::Project, only CODEPIPELINE, NO_SOURCE, S3, GITHUB, GITHUB_ENTERPRISE, GITLAB, GITLAB_SELF_MANAGED, BITBUCKET; " +
+				"resource Build: the embedded AWS does not support Environment.Type WINDOWS_SERVER_2022_CONTAINER of AWS::CodeBuild::Project", ""},
+		"unasked": {"Resources: {Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: unasked}}, Get: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !GetAtt Api.RootResourceId, HttpMethod: GET, AuthorizationType: NONE, AuthorizerId: none, Integration: {Type: MOCK}}}}",
+			"", types.StackStatusCreateComplete},
 		"equals": {"Conditions: {C: {'Fn::Equals': [a]}}\nResources: {A: {Type: AWS::SNS::Topic}}",
 			"Template error: every Fn::Equals object requires a list of 2 string parameters.", ""},
 		"twice": {"Resources: {A: {Type: AWS::SNS::Topic, Properties: {TopicName: t}}, B: {Type: AWS::SNS::Topic, DependsOn: A, Properties: {TopicName: t}}}",

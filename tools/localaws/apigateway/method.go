@@ -64,9 +64,8 @@ func (a *api) checkMethod(m *types.Method) error {
 	kind := aws.ToString(m.AuthorizationType)
 	switch kind {
 	case "NONE", "AWS_IAM":
-		if aws.ToString(m.AuthorizerId) != "" {
-			return invalid("An authorizer can't be used with the authorization type %s", kind)
-		}
+		// Templates name an authorizer nevertheless, which is not asked.
+		m.AuthorizerId = nil
 	case "CUSTOM", cognito:
 		z := a.authorizers[aws.ToString(m.AuthorizerId)]
 		if z == nil || (z.Type == types.AuthorizerTypeCognitoUserPools) != (kind == cognito) {

@@ -25,11 +25,23 @@ func table(d Deps) definition {
 				"OnDemandThroughput", "PointInTimeRecoverySpecification", "ProvisionedThroughput", "SSESpecification", "StreamSpecification", "TableClass", "TableName",
 				"Tags", "TimeToLiveSpecification",
 			},
-			Create: t.create,
-			Update: t.update,
+			Create: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+				return t.create(ctx, effectiveTable(r))
+			},
+			Update: func(ctx context.Context, r *resource.Request) (*resource.Result, error) {
+				return t.update(ctx, effectiveTable(r))
+			},
 			Delete: t.delete,
 		},
 	}
+}
+
+// effectiveTable returns a copy of a request without what has no effect.
+func effectiveTable(r *resource.Request) *resource.Request {
+	e := *r
+	e.Properties, _ = withoutInsights(r.Properties)
+	e.OldProperties, _ = withoutInsights(r.OldProperties)
+	return &e
 }
 
 type tables struct{ Deps }
@@ -288,4 +300,28 @@ func (t tables) delete(ctx context.Context, r *resource.Request) error {
 	// It waits for the end, when the table is not found.
 	_, err := t.Tables.DescribeTable(ctx, &awsdynamodb.DescribeTableInput{TableName: name})
 	return err
+}
+
+// withoutInsights returns the properties of a table without the insights of its indexes,
+// which have no effect, and whether there were any.
+func withoutInsights(properties map[string]any) (map[string]any, bool) {
+	indexes, _ := properties["GlobalSecondaryIndexes"].([]any)
+	kept := make([]any, len(indexes))
+	found := false
+	for i, v := range indexes {
+		kept[i] = v
+		index, _ := v.(map[string]any)
+		if _, has := index["ContributorInsightsSpecification"]; has {
+			found = true
+			index = maps.Clone(index)
+			delete(index, "ContributorInsightsSpecification")
+			kept[i] = index
+		}
+	}
+	if !found {
+		return properties, false
+	}
+	without := maps.Clone(properties)
+	without["GlobalSecondaryIndexes"] = kept
+	return without, true
 }

@@ -46,6 +46,13 @@ var examined = map[string]func(*resource.Request) []string{
 	},
 	"AWS::CloudWatch::Alarm":          unactionable,
 	"AWS::CloudWatch::CompositeAlarm": unactionable,
+	"AWS::CodeBuild::Project": func(r *resource.Request) []string {
+		return append(
+			other(r, "Source.Type", "CODEPIPELINE", "NO_SOURCE", "S3", "GITHUB", "GITHUB_ENTERPRISE", "GITLAB", "GITLAB_SELF_MANAGED", "BITBUCKET"),
+			other(r, "Environment.Type", "LINUX_CONTAINER", "ARM_CONTAINER", "LINUX_EC2", "ARM_EC2", "LINUX_LAMBDA_CONTAINER", "ARM_LAMBDA_CONTAINER")...)
+	},
+	"AWS::CodeDeploy::Application":      onlyLambda,
+	"AWS::CodeDeploy::DeploymentConfig": onlyLambda,
 	"AWS::Events::Rule": func(r *resource.Request) []string {
 		var refused []string
 		targets, _ := r.Properties["Targets"].([]any)
@@ -98,6 +105,30 @@ var examined = map[string]func(*resource.Request) []string{
 		}
 		return nil
 	},
+}
+
+// other refuses a value that is known and is none of those that the embedded AWS has. The
+// path of the property has dots.
+func other(r *resource.Request, path string, has ...string) []string {
+	var value any = r.Properties
+	for name := range strings.SplitSeq(path, ".") {
+		object, _ := value.(map[string]any)
+		value = object[name]
+	}
+	if text, ok := value.(string); ok && !slices.Contains(has, text) {
+		return []string{fmt.Sprintf("the embedded AWS does not support %s %s of %s, only %s", path, text, r.Type, strings.Join(has, ", "))}
+	}
+	return nil
+}
+
+// onlyLambda refuses the other compute platforms of CodeDeploy. Without one, it is Server.
+func onlyLambda(r *resource.Request) []string {
+	if _, given := r.Properties["ComputePlatform"]; !given {
+		asked := *r
+		asked.Properties = map[string]any{"ComputePlatform": "Server"}
+		r = &asked
+	}
+	return other(r, "ComputePlatform", "Lambda")
 }
 
 // unactionable refuses the actions of an alarm that can't be carried out.

@@ -22,6 +22,12 @@ var partly = map[string]func(properties map[string]any) string{
 	},
 	"AWS::ApiGateway::RestApi": func(p map[string]any) string { return cognitoIn(p["Body"]) },
 	"AWS::ApiGatewayV2::Api":   func(p map[string]any) string { return cognitoIn(p["Body"]) },
+	"AWS::DynamoDB::Table": func(p map[string]any) string {
+		if _, insights := withoutInsights(p); insights {
+			return "in the embedded AWS, ContributorInsightsSpecification of its indexes has no effect"
+		}
+		return ""
+	},
 	"AWS::ApiGatewayV2::Authorizer": func(p map[string]any) string {
 		return cognitoIn(p["JwtConfiguration"])
 	},
