@@ -5,6 +5,7 @@ package localaws
 import (
 	"context"
 
+	awscloudformation "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	awscloudwatchlogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
@@ -25,6 +26,7 @@ import (
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/magewright/magewright/tools/localaws/cloudformation"
 	"github.com/magewright/magewright/tools/localaws/cloudwatch"
 	"github.com/magewright/magewright/tools/localaws/codebuild"
 	"github.com/magewright/magewright/tools/localaws/codeconnections"
@@ -44,6 +46,120 @@ import (
 	"github.com/magewright/magewright/tools/localaws/sqs"
 	"github.com/magewright/magewright/tools/localaws/ssm"
 )
+
+// guardedCloudformation is cloudformation for the other services: it authorizes each operation.
+type guardedCloudformation struct {
+	*cloudformation.Service
+	guard *gatekeeper
+}
+
+func (g guardedCloudformation) CancelUpdateStack(ctx context.Context, in *awscloudformation.CancelUpdateStackInput) (*awscloudformation.CancelUpdateStackOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "CancelUpdateStack", in, g.Service.CancelUpdateStack)
+}
+
+func (g guardedCloudformation) ContinueUpdateRollback(ctx context.Context, in *awscloudformation.ContinueUpdateRollbackInput) (*awscloudformation.ContinueUpdateRollbackOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "ContinueUpdateRollback", in, g.Service.ContinueUpdateRollback)
+}
+
+func (g guardedCloudformation) CreateChangeSet(ctx context.Context, in *awscloudformation.CreateChangeSetInput) (*awscloudformation.CreateChangeSetOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "CreateChangeSet", in, g.Service.CreateChangeSet)
+}
+
+func (g guardedCloudformation) CreateStack(ctx context.Context, in *awscloudformation.CreateStackInput) (*awscloudformation.CreateStackOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "CreateStack", in, g.Service.CreateStack)
+}
+
+func (g guardedCloudformation) DeleteChangeSet(ctx context.Context, in *awscloudformation.DeleteChangeSetInput) (*awscloudformation.DeleteChangeSetOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "DeleteChangeSet", in, g.Service.DeleteChangeSet)
+}
+
+func (g guardedCloudformation) DeleteStack(ctx context.Context, in *awscloudformation.DeleteStackInput) (*awscloudformation.DeleteStackOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "DeleteStack", in, g.Service.DeleteStack)
+}
+
+func (g guardedCloudformation) DescribeChangeSet(ctx context.Context, in *awscloudformation.DescribeChangeSetInput) (*awscloudformation.DescribeChangeSetOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "DescribeChangeSet", in, g.Service.DescribeChangeSet)
+}
+
+func (g guardedCloudformation) DescribeStackDriftDetectionStatus(ctx context.Context, in *awscloudformation.DescribeStackDriftDetectionStatusInput) (*awscloudformation.DescribeStackDriftDetectionStatusOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "DescribeStackDriftDetectionStatus", in, g.Service.DescribeStackDriftDetectionStatus)
+}
+
+func (g guardedCloudformation) DescribeStackEvents(ctx context.Context, in *awscloudformation.DescribeStackEventsInput) (*awscloudformation.DescribeStackEventsOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "DescribeStackEvents", in, g.Service.DescribeStackEvents)
+}
+
+func (g guardedCloudformation) DescribeStackResource(ctx context.Context, in *awscloudformation.DescribeStackResourceInput) (*awscloudformation.DescribeStackResourceOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "DescribeStackResource", in, g.Service.DescribeStackResource)
+}
+
+func (g guardedCloudformation) DescribeStackResourceDrifts(ctx context.Context, in *awscloudformation.DescribeStackResourceDriftsInput) (*awscloudformation.DescribeStackResourceDriftsOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "DescribeStackResourceDrifts", in, g.Service.DescribeStackResourceDrifts)
+}
+
+func (g guardedCloudformation) DescribeStackResources(ctx context.Context, in *awscloudformation.DescribeStackResourcesInput) (*awscloudformation.DescribeStackResourcesOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "DescribeStackResources", in, g.Service.DescribeStackResources)
+}
+
+func (g guardedCloudformation) DescribeStacks(ctx context.Context, in *awscloudformation.DescribeStacksInput) (*awscloudformation.DescribeStacksOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "DescribeStacks", in, g.Service.DescribeStacks)
+}
+
+func (g guardedCloudformation) DetectStackDrift(ctx context.Context, in *awscloudformation.DetectStackDriftInput) (*awscloudformation.DetectStackDriftOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "DetectStackDrift", in, g.Service.DetectStackDrift)
+}
+
+func (g guardedCloudformation) DetectStackResourceDrift(ctx context.Context, in *awscloudformation.DetectStackResourceDriftInput) (*awscloudformation.DetectStackResourceDriftOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "DetectStackResourceDrift", in, g.Service.DetectStackResourceDrift)
+}
+
+func (g guardedCloudformation) ExecuteChangeSet(ctx context.Context, in *awscloudformation.ExecuteChangeSetInput) (*awscloudformation.ExecuteChangeSetOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "ExecuteChangeSet", in, g.Service.ExecuteChangeSet)
+}
+
+func (g guardedCloudformation) GetTemplate(ctx context.Context, in *awscloudformation.GetTemplateInput) (*awscloudformation.GetTemplateOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "GetTemplate", in, g.Service.GetTemplate)
+}
+
+func (g guardedCloudformation) GetTemplateSummary(ctx context.Context, in *awscloudformation.GetTemplateSummaryInput) (*awscloudformation.GetTemplateSummaryOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "GetTemplateSummary", in, g.Service.GetTemplateSummary)
+}
+
+func (g guardedCloudformation) ListChangeSets(ctx context.Context, in *awscloudformation.ListChangeSetsInput) (*awscloudformation.ListChangeSetsOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "ListChangeSets", in, g.Service.ListChangeSets)
+}
+
+func (g guardedCloudformation) ListExports(ctx context.Context, in *awscloudformation.ListExportsInput) (*awscloudformation.ListExportsOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "ListExports", in, g.Service.ListExports)
+}
+
+func (g guardedCloudformation) ListImports(ctx context.Context, in *awscloudformation.ListImportsInput) (*awscloudformation.ListImportsOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "ListImports", in, g.Service.ListImports)
+}
+
+func (g guardedCloudformation) ListStackResources(ctx context.Context, in *awscloudformation.ListStackResourcesInput) (*awscloudformation.ListStackResourcesOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "ListStackResources", in, g.Service.ListStackResources)
+}
+
+func (g guardedCloudformation) ListStacks(ctx context.Context, in *awscloudformation.ListStacksInput) (*awscloudformation.ListStacksOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "ListStacks", in, g.Service.ListStacks)
+}
+
+func (g guardedCloudformation) RollbackStack(ctx context.Context, in *awscloudformation.RollbackStackInput) (*awscloudformation.RollbackStackOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "RollbackStack", in, g.Service.RollbackStack)
+}
+
+func (g guardedCloudformation) UpdateStack(ctx context.Context, in *awscloudformation.UpdateStackInput) (*awscloudformation.UpdateStackOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "UpdateStack", in, g.Service.UpdateStack)
+}
+
+func (g guardedCloudformation) UpdateTerminationProtection(ctx context.Context, in *awscloudformation.UpdateTerminationProtectionInput) (*awscloudformation.UpdateTerminationProtectionOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "UpdateTerminationProtection", in, g.Service.UpdateTerminationProtection)
+}
+
+func (g guardedCloudformation) ValidateTemplate(ctx context.Context, in *awscloudformation.ValidateTemplateInput) (*awscloudformation.ValidateTemplateOutput, error) {
+	return guarded(ctx, g.guard, "cloudformation", "ValidateTemplate", in, g.Service.ValidateTemplate)
+}
 
 // guardedCloudwatch is monitoring for the other services: it authorizes each operation.
 type guardedCloudwatch struct {

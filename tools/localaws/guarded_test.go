@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/magewright/magewright/tools/localaws/cloudformation"
 	"github.com/magewright/magewright/tools/localaws/cloudwatch"
 	"github.com/magewright/magewright/tools/localaws/codebuild"
 	"github.com/magewright/magewright/tools/localaws/codeconnections"
@@ -39,6 +40,7 @@ var update = flag.Bool("update", false, "write guarded.go anew")
 // guardedServices are those that other services call, by signing name.
 var guardedServices = map[string]any{
 	"monitoring":      &cloudwatch.Service{},
+	"cloudformation":  &cloudformation.Service{},
 	"codebuild":       &codebuild.Service{},
 	"codeconnections": &codeconnections.Service{},
 	"codedeploy":      &codedeploy.Service{},

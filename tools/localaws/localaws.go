@@ -310,6 +310,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 			Objects: guardedObjects, Responses: s.responses(objects), CheckRuntime: functions.CheckRuntime, Forward: c.Forward,
 		}),
 	})
+	pipelines.SetStacks(guardedCloudformation{stacks, g})
 	s.guard.Connect(access.World{
 		Roles: identities, Keys: keys, Secrets: secrets, Stacks: stacks, Deployments: deployments,
 		Functions: functions.Service, Buckets: objects, Topics: topics, Queues: queues, Streams: tables.Streams(), Repositories: repositories, Buses: bus,

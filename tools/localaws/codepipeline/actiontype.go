@@ -59,6 +59,20 @@ var actionTypes = []actionType{
 		check:    checkBuild,
 	},
 	{
+		category: types.ActionCategoryDeploy, provider: "CloudFormation", inputs: bounds{0, 10}, outputs: bounds{0, 1},
+		required: []string{"ActionMode", "StackName"},
+		optional: []string{"Capabilities", "ChangeSetName", "OutputFileName", "ParameterOverrides", "RoleArn", "TemplateConfiguration", "TemplatePath"},
+		run:      (*Service).deployStack,
+		check:    checkStackAction,
+	},
+	{
+		category: types.ActionCategoryDeploy, provider: "S3", inputs: bounds{1, 1},
+		required: []string{"BucketName", "Extract"},
+		optional: []string{"CacheControl", "CannedACL", "KMSEncryptionKeyARN", "ObjectKey"},
+		run:      (*Service).publish,
+		check:    checkPublish,
+	},
+	{
 		category: types.ActionCategoryApproval, provider: "Manual",
 		optional: []string{"NotificationArn", "CustomData", "ExternalEntityLink"},
 		run:      (*Service).approve,

@@ -1,7 +1,7 @@
 // Package codepipeline is the embedded AWS's CodePipeline. It really executes
 // pipelines. An execution passes through the declared stages, and only one
 // execution at a time holds the lock of a stage. Actions clone sources, run
-// builds and wait for approvals. Artifacts pass through the artifact bucket.
+// builds, deploy stacks and files, and wait for approvals. Artifacts pass through the artifact bucket.
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/concepts-how-it-works.html.
 package codepipeline
 
@@ -63,7 +63,7 @@ type Roles interface {
 	As(ctx context.Context, role, session string) (context.Context, error)
 }
 
-// Deps are what pipelines use. Notifier and Events may be nil. Without Mirrors, the
+// Deps are what pipelines use. Notifier and Events may be nil. SetStacks sets Stacks. Without Mirrors, the
 // service has its own.
 type Deps struct {
 	Roles       Roles
@@ -72,6 +72,7 @@ type Deps struct {
 	Connections Connections
 	Notifier    Notifier
 	Events      Events
+	Stacks      Stacks
 	Mirrors     *mirror.Mirrors
 }
 
