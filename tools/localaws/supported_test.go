@@ -36,6 +36,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/magewright/magewright/tools/internal/cfnschema"
 	"github.com/magewright/magewright/tools/localaws/account"
 	stacks "github.com/magewright/magewright/tools/localaws/cloudformation"
 	"github.com/magewright/magewright/tools/localaws/cloudformation/types"
@@ -95,7 +96,7 @@ func supported(t *testing.T) string {
 	var b strings.Builder
 	executed := operations(t)
 	executed["s3"] = slices.Sorted(maps.Keys(inputs(&s3.Service{})))
-	fmt.Fprintf(&b, "| service | executed | of |\n|---|---|---|\n")
+	fmt.Fprintf(&b, "| service | executed | refused by name |\n|---|---|---|\n")
 	for _, service := range slices.Sorted(maps.Keys(executed)) {
 		client, ok := clients[service]
 		if !ok {
@@ -108,25 +109,38 @@ func supported(t *testing.T) string {
 				t.Errorf("%s has no operation %s", service, name)
 			}
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %d |\n", service, strings.Join(executed[service], ", "), len(known))
+		refused := slices.DeleteFunc(slices.Clone(known), func(name string) bool { return slices.Contains(executed[service], name) })
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", service, strings.Join(executed[service], ", "), strings.Join(refused, ", "))
 	}
-	made, recorded := map[string][]string{}, map[string][]string{}
+	made, recorded, refused := map[string][]string{}, map[string][]string{}, map[string][]string{}
 	a := account.Account{ID: account.DefaultID, Region: DefaultRegion}
-	for name, typ := range stacks.New(a, stacks.Deps{Types: types.Registry(types.Deps{Account: a})}).Types() {
-		namespace, short := name[:strings.LastIndex(name, "::")], name[strings.LastIndex(name, "::")+2:]
+	split := func(name string) (namespace, short string) {
+		i := strings.LastIndex(name, "::")
+		return name[:i], name[i+2:]
+	}
+	registry := stacks.New(a, stacks.Deps{Types: types.Registry(types.Deps{Account: a})}).Types()
+	for _, name := range cfnschema.Names() {
+		if _, has := registry[name]; !has {
+			namespace, short := split(name)
+			refused[namespace] = append(refused[namespace], short)
+		}
+	}
+	for name, typ := range registry {
+		namespace, short := split(name)
 		into := made
 		if typ.Recorded {
 			into = recorded
 		}
 		into[namespace] = append(into[namespace], short)
 	}
-	fmt.Fprintf(&b, "\n| resource types | executed | recorded, `NOT REHEARSED` |\n|---|---|---|\n")
-	all := maps.Clone(made)
+	fmt.Fprintf(&b, "\n| resource types | executed | recorded, `NOT REHEARSED` | refused |\n|---|---|---|---|\n")
+	all := maps.Clone(refused)
+	maps.Copy(all, made)
 	maps.Copy(all, recorded)
 	for _, namespace := range slices.Sorted(maps.Keys(all)) {
 		slices.Sort(made[namespace])
 		slices.Sort(recorded[namespace])
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", namespace, strings.Join(made[namespace], ", "), strings.Join(recorded[namespace], ", "))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", namespace, strings.Join(made[namespace], ", "), strings.Join(recorded[namespace], ", "), strings.Join(refused[namespace], ", "))
 	}
 	return b.String()
 }

@@ -106,6 +106,23 @@ func Exists(name string) bool {
 	return known || t.others[name]
 }
 
+// Names returns the names of all types that AWS has, sorted.
+func Names() []string {
+	t := tables()
+	return slices.Sorted(func(yield func(string) bool) {
+		for name := range t.types {
+			if !yield(name) {
+				return
+			}
+		}
+		for name := range t.others {
+			if !yield(name) {
+				return
+			}
+		}
+	})
+}
+
 // without are types that AWS's list does not have: a no-op of CloudFormation's, and
 // custom resources of the CDK. A change of their properties replaces none of them. All
 // but the last keep nothing and delete nothing; that one empties its bucket.

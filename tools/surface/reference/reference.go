@@ -301,7 +301,7 @@ func (w *writer) services(tree surface.Tree) error {
 		delete(w.entries, "services")
 		return nil
 	}
-	w.printf("\n## The embedded AWS\n\nThe operations that it executes, of as many as the service has in the AWS SDK, and the\nresource types that its CloudFormation makes, or only records. It refuses all others by\nname. [rehearsal.md](docs/rehearsal.md) says what it refuses of these.\n\n%s", tables)
+	w.printf("\n## The embedded AWS\n\nThe operations of each service in the AWS SDK, and the resource types that AWS has: what\nthe embedded AWS executes, what it only records, and what it refuses by name. All other\nservices are refused. [rehearsal.md](docs/rehearsal.md) says what it refuses of what it\nexecutes.\n\n%s", tables)
 	w.entries["services"] = bytes.Count(tables, []byte("\n| `"))
 	return nil
 }
