@@ -177,6 +177,10 @@ Resources:
 				"resource Build: the embedded AWS does not support Environment.Type WINDOWS_SERVER_2022_CONTAINER of AWS::CodeBuild::Project", ""},
 		"unasked": {"Resources: {Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: unasked}}, Get: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !GetAtt Api.RootResourceId, HttpMethod: GET, AuthorizationType: NONE, AuthorizerId: none, Integration: {Type: MOCK}}}}",
 			"", types.StackStatusCreateComplete},
+		"plan": {loggingStage + `
+  Plan: {Type: AWS::ApiGateway::UsagePlan, Properties: {UsagePlanName: p, ApiStages: [{ApiId: !Ref Api, Stage: !Ref Stage, Throttle: {/GET: {BurstLimit: 2, RateLimit: 10}}}]}}
+`,
+			"Plan: NOT REHEARSED: in the embedded AWS, throttles of single methods in a usage plan have no effect", types.StackStatusCreateComplete},
 		"equals": {"Conditions: {C: {'Fn::Equals': [a]}}\nResources: {A: {Type: AWS::SNS::Topic}}",
 			"Template error: every Fn::Equals object requires a list of 2 string parameters.", ""},
 		"twice": {"Resources: {A: {Type: AWS::SNS::Topic, Properties: {TopicName: t}}, B: {Type: AWS::SNS::Topic, DependsOn: A, Properties: {TopicName: t}}}",

@@ -131,9 +131,6 @@ func TestRefusals(t *testing.T) {
 			in.ApiStages = []types.ApiStage{{ApiId: &f.api, Stage: aws.String("none")}}
 		}), "API Stage not found"},
 		{plan(func(in *awsapi.CreateUsagePlanInput) { in.Quota = &types.QuotaSettings{Limit: 1, Period: "YEAR"} }), "a period of DAY, WEEK or MONTH"},
-		{plan(func(in *awsapi.CreateUsagePlanInput) {
-			in.ApiStages = []types.ApiStage{{ApiId: &f.api, Stage: aws.String("prod"), Throttle: map[string]types.ThrottleSettings{"/a/GET": {}}}}
-		}), "A throttle of single methods in a usage plan is not supported"},
 		{respond(func(in *awsapi.PutGatewayResponseInput) { in.ResponseType = "NONE" }), "Invalid response type specified: NONE"},
 		{respond(func(in *awsapi.PutGatewayResponseInput) {
 			in.ResponseTemplates = map[string]string{"application/json": "$foo"}

@@ -173,9 +173,6 @@ func (s *Service) checkPlan(p *types.UsagePlan) error {
 		if _, err := a.stage(st.Stage); err != nil {
 			return notFound("API Stage not found: %s:%s", aws.ToString(st.ApiId), aws.ToString(st.Stage))
 		}
-		if len(st.Throttle) > 0 {
-			return unsupported("A throttle of single methods in a usage plan")
-		}
 		key := *st.ApiId + ":" + *st.Stage
 		if seen[key] {
 			return conflict("API Stage is already associated with this usage plan: %s", key)

@@ -63,13 +63,17 @@ func (s *Service) publish(ctx context.Context, j *job) outcome {
 	if err != nil {
 		return failure(codeJobFailed, "%v", err)
 	}
+	prefix := strings.TrimSuffix(key, "/") + "/"
+	if key == "" {
+		prefix = ""
+	}
 	for _, f := range files {
 		if strings.HasSuffix(f.Name, "/") {
 			continue
 		}
 		content, err := contents(f)
 		if err == nil {
-			err = put(path.Join(key, f.Name), bytes.NewReader(content), mime.TypeByExtension(path.Ext(f.Name)))
+			err = put(prefix+f.Name, bytes.NewReader(content), mime.TypeByExtension(path.Ext(f.Name)))
 		}
 		if err != nil {
 			return failure(codeJobFailed, "%v", err)

@@ -22,6 +22,16 @@ var partly = map[string]func(properties map[string]any) string{
 	},
 	"AWS::ApiGateway::RestApi": func(p map[string]any) string { return cognitoIn(p["Body"]) },
 	"AWS::ApiGatewayV2::Api":   func(p map[string]any) string { return cognitoIn(p["Body"]) },
+	"AWS::ApiGateway::UsagePlan": func(p map[string]any) string {
+		stages, _ := p["ApiStages"].([]any)
+		for _, v := range stages {
+			stage, _ := v.(map[string]any)
+			if _, throttles := stage["Throttle"]; throttles {
+				return "in the embedded AWS, throttles of single methods in a usage plan have no effect"
+			}
+		}
+		return ""
+	},
 	"AWS::DynamoDB::Table": func(p map[string]any) string {
 		if _, insights := withoutInsights(p); insights {
 			return "in the embedded AWS, ContributorInsightsSpecification of its indexes has no effect"
