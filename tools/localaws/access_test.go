@@ -40,7 +40,7 @@ import (
 const trusted = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"000000000000"},"Action":"sts:AssumeRole"}]}`
 
 // makeRole creates a role with an inline policy of the given statements.
-func makeRole(t *testing.T, cfg aws.Config, name, trust, statements string) string {
+func makeRole(t testing.TB, cfg aws.Config, name, trust, statements string) string {
 	t.Helper()
 	c := iam.NewFromConfig(cfg)
 	role, err := c.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: &trust})

@@ -475,7 +475,7 @@ Outputs:
 }
 
 // zipped returns a zip of files.
-func zipped(t *testing.T, files map[string]string) *bytes.Reader {
+func zipped(t testing.TB, files map[string]string) *bytes.Reader {
 	t.Helper()
 	var b bytes.Buffer
 	archive := zip.NewWriter(&b)

@@ -76,21 +76,25 @@ func BenchmarkQuery(b *testing.B) {
 	}
 }
 
-// BenchmarkMillionItems measures the memory of a table of a million small items
-// with a global index.
-func BenchmarkMillionItems(b *testing.B) {
-	const items = 1_000_000
-	for range b.N {
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		service := filled(b, items)
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/items, "bytes/item")
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/(1<<20), "MB")
-		b.ReportMetric(float64(after.Sys)/(1<<20), "MB-of-the-process")
-		runtime.KeepAlive(service)
+// BenchmarkItems measures the time and the memory of tables of small items with a global
+// index. The cost of an item must not depend on how many there are.
+func BenchmarkItems(b *testing.B) {
+	for _, items := range []int{250_000, 500_000, 1_000_000} {
+		b.Run(fmt.Sprint(items), func(b *testing.B) {
+			for range b.N {
+				var before, after runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				service := filled(b, items)
+				runtime.GC()
+				runtime.ReadMemStats(&after)
+				b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(items), "bytes/item")
+				b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/(1<<20), "MB")
+				b.ReportMetric(float64(after.Sys)/(1<<20), "MB-of-the-process")
+				runtime.KeepAlive(service)
+			}
+			b.ReportMetric(b.Elapsed().Seconds()*1e6/float64(b.N*items), "µs/item")
+		})
 	}
 }
 

@@ -290,3 +290,20 @@ func TestReadinessOfAChange(t *testing.T) {
 		t.Errorf("rows %+v", b.report.Rows)
 	}
 }
+
+// What the embedded AWS serves is compared with the bare Runtime API of the same run only.
+func TestRatios(t *testing.T) {
+	t.Parallel()
+	rows := []Row{
+		{Name: "Runtime API alone", Value: 2000, Unit: "/s"}, {Name: "trivial lambda Invoke", Value: 1500, Unit: "/s"},
+		{Name: "tools/localaws BenchmarkHTTPAPI", Value: 1000, Unit: "µs/op"}, {Name: "messages from SQS to lambda, ten in each invocation", Unit: failed},
+	}
+	note := "of the rate of the Runtime API alone"
+	want := []Row{{Name: "Invoke to lambda", Value: 75, Unit: "%", Note: note}, {Name: "HTTP API to lambda", Value: 50, Unit: "%", Note: note}}
+	if got := ratios(rows); !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := ratios(rows[1:]); got != nil {
+		t.Errorf("without the Runtime API: %+v", got)
+	}
+}

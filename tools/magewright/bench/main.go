@@ -179,6 +179,7 @@ func (b *bench) measure(ctx context.Context, chosen []measurement) error {
 			b.fail(m.name, err)
 		}
 	}
+	b.report.Rows = append(b.report.Rows, ratios(b.report.Rows)...)
 	fmt.Fprint(b.cfg.Stdout, b.report.table())
 	if err := b.report.write(b.cfg); err != nil {
 		return err

@@ -64,8 +64,8 @@ func (b *bench) protocol(ctx context.Context, function []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	b.add("Runtime API alone", float64(n)/total, "/s", fmt.Sprintf("%d events to %d processes, with no AWS around them and each on all processors; %s", n, connections, loadAverage()))
-	b.add("Runtime API alone, p99", percentile(each, 99)*1e3, "ms", "")
+	b.add(bareRate, float64(n)/total, "/s", fmt.Sprintf("%d events to %d processes, with no AWS around them and each on all processors; %s", n, connections, loadAverage()))
+	b.add(bareRate+", p99", percentile(each, 99)*1e3, "ms", "")
 	return nil
 }
 

@@ -53,6 +53,39 @@ type Row struct {
 
 const failed = "failed"
 
+// bareRate is the row of what functions could serve at most: a Runtime API with no AWS
+// around it.
+const bareRate = "Runtime API alone"
+
+// ratios returns rows that compare what the embedded AWS serves with the bare Runtime API
+// of the same run. Other numbers depend on the machine and its load.
+func ratios(rows []Row) []Row {
+	rates := map[string]float64{}
+	for _, row := range rows {
+		switch row.Unit {
+		case "/s":
+			rates[row.Name] = row.Value
+		case "µs/op":
+			rates[row.Name] = 1e6 / row.Value
+		}
+	}
+	alone := rates[bareRate]
+	if alone == 0 {
+		return nil
+	}
+	var all []Row
+	for _, of := range []struct{ name, row string }{
+		{"Invoke to lambda", "trivial lambda Invoke"},
+		{"HTTP API to lambda", "tools/localaws BenchmarkHTTPAPI"},
+		{"SQS to lambda, in messages", "messages from SQS to lambda, ten in each invocation"},
+	} {
+		if rate, ok := rates[of.row]; ok {
+			all = append(all, Row{Name: of.name, Value: 100 * rate / alone, Unit: "%", Note: "of the rate of the " + bareRate})
+		}
+	}
+	return all
+}
+
 func (r Report) failures() int {
 	n := 0
 	for _, row := range r.Rows {
