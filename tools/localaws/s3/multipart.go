@@ -259,7 +259,7 @@ func (u *upload) join(wanted []types.CompletedPart) (*version, error) {
 		// A number must not occur twice.
 		return cmp.Or(cmp.Compare(aws.ToInt32(x.PartNumber), aws.ToInt32(y.PartNumber)), -1)
 	}) {
-		return nil, fail("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.")
+		return nil, fail("InvalidPartOrder", "The list of parts was not in ascending order. The parts list must be specified in order by part number.")
 	}
 	for i, w := range wanted {
 		number := aws.ToInt32(w.PartNumber)
@@ -273,7 +273,7 @@ func (u *upload) join(wanted []types.CompletedPart) (*version, error) {
 			}
 		}
 		if i < len(wanted)-1 && len(p.data) < minPart {
-			return nil, fail("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size: part %d has %d bytes", number, len(p.data))
+			return nil, fail("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
 		}
 		if data.Len()+len(p.data) > MaxObjectSize {
 			return nil, tooLarge()

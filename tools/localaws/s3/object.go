@@ -43,6 +43,9 @@ func (s *Service) PutObject(ctx context.Context, in *awss3.PutObjectInput) (*aws
 	if err != nil {
 		return nil, err
 	}
+	if in.StorageClass != "" && !slices.Contains(in.StorageClass.Values(), in.StorageClass) {
+		return nil, fail("InvalidStorageClass", "The storage class you specified is not valid")
+	}
 	v := &version{
 		data: data, etag: etag, checksums: sums, tags: tags, storageClass: in.StorageClass,
 		headers: headers{
@@ -482,7 +485,7 @@ func (s *Service) DeleteObjects(ctx context.Context, in *awss3.DeleteObjectsInpu
 		return nil, err
 	}
 	if in.Delete == nil || len(in.Delete.Objects) == 0 || len(in.Delete.Objects) > 1000 {
-		return nil, fail("MalformedXML", "DeleteObjects takes 1 to 1000 objects")
+		return nil, fail("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -651,6 +654,6 @@ func (s *Service) DeleteObjectTagging(ctx context.Context, in *awss3.DeleteObjec
 // GetObjectTagging returns an object's tags.
 func (s *Service) GetObjectTagging(_ context.Context, in *awss3.GetObjectTaggingInput) (*awss3.GetObjectTaggingOutput, error) {
 	return readVersion(s, in, in.Bucket, in.Key, in.VersionId, func(b *bucket, v *version) (*awss3.GetObjectTaggingOutput, error) {
-		return &awss3.GetObjectTaggingOutput{TagSet: slices.Clone(v.tags), VersionId: b.versionID(v)}, nil
+		return &awss3.GetObjectTaggingOutput{TagSet: append([]types.Tag{}, v.tags...), VersionId: b.versionID(v)}, nil
 	})
 }

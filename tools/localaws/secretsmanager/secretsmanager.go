@@ -109,7 +109,7 @@ func (s *Service) put(target *secret, token, text *string, binary []byte, stages
 	}
 	if old, ok := target.versions[id]; ok {
 		if aws.ToString(old.text) != aws.ToString(text) || !slices.Equal(old.binary, binary) {
-			return "", &types.ResourceExistsException{Message: aws.String("A secret version with this ClientRequestToken already exists with another value.")}
+			return "", &types.ResourceExistsException{Message: aws.String("You can't use ClientRequestToken " + id + " because that value is already in use for a version of secret " + target.arn + ".")}
 		}
 		return id, nil
 	}
@@ -288,8 +288,11 @@ func (s *Service) DeleteSecret(_ context.Context, in *awssecretsmanager.DeleteSe
 	if in.RecoveryWindowInDays != nil {
 		days = *in.RecoveryWindowInDays
 	}
-	if force && in.RecoveryWindowInDays != nil || days < 7 || days > 30 {
-		return nil, &types.InvalidParameterException{Message: aws.String("RecoveryWindowInDays must be between 7 and 30, and must not be combined with ForceDeleteWithoutRecovery")}
+	switch {
+	case force && in.RecoveryWindowInDays != nil:
+		return nil, &types.InvalidParameterException{Message: aws.String("You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")}
+	case days < 7 || days > 30:
+		return nil, &types.InvalidParameterException{Message: aws.String("The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).")}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -478,8 +481,11 @@ func (s *Service) GetRandomPassword(_ context.Context, in *awssecretsmanager.Get
 		add(nil, " ")
 	}
 	each := in.RequireEachIncludedType == nil || *in.RequireEachIncludedType
-	if length < 1 || length > 4096 || len(kinds) == 0 || each && int(length) < len(kinds) {
-		return nil, &types.InvalidParameterException{Message: aws.String("a password must have 1 to 4096 characters, at least one of each included kind")}
+	if each && length > 0 && int(length) < len(kinds) {
+		return nil, &types.InvalidParameterException{Message: aws.String("Password length is too short based on the required types.")}
+	}
+	if length < 1 || length > 4096 || len(kinds) == 0 {
+		return nil, &types.InvalidParameterException{Message: aws.String("a password must have 1 to 4096 characters of some kind")}
 	}
 	password := make([]byte, 0, length)
 	if each {

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -35,6 +36,12 @@ import (
 // https://docs.aws.amazon.com/general/latest/gr/sns.html.
 const maxMessage = 256 << 10
 
+// validSubject reports whether a text can be the subject of an e-mail.
+// See https://docs.aws.amazon.com/sns/latest/api/API_Publish.html.
+func validSubject(text string) bool {
+	return text != "" && len([]rune(text)) <= 100 && !strings.ContainsFunc(text, unicode.IsControl)
+}
+
 // Publish sends a message to a topic's confirmed subscriptions. It returns once
 // the message is accepted; the deliveries follow in the background.
 func (s *Service) Publish(_ context.Context, in *awssns.PublishInput) (*awssns.PublishOutput, error) {
@@ -48,6 +55,10 @@ func (s *Service) Publish(_ context.Context, in *awssns.PublishInput) (*awssns.P
 		return nil, invalid("PhoneNumber: the embedded SNS sends no text messages")
 	case arn == nil:
 		return nil, invalid("TopicArn or TargetArn Reason: no value for required parameter")
+	case !strings.HasPrefix(*arn, "arn:"):
+		return nil, invalid("TopicArn Reason: An ARN must have at least 6 elements, not %d", strings.Count(*arn, ":")+1)
+	case in.Subject != nil && !validSubject(*in.Subject):
+		return nil, invalid("Subject")
 	case body == "":
 		return nil, invalid("Empty message")
 	case len(body) > maxMessage:

@@ -29,6 +29,7 @@ import (
 // Limits from https://docs.aws.amazon.com/general/latest/gr/ssm.html.
 const (
 	maxName     = 1011
+	maxLevels   = 15
 	maxVersions = 100
 	maxStandard = 4 << 10 // bytes of a value
 	maxAdvanced = 8 << 10
@@ -111,8 +112,14 @@ func (s *Service) PutParameter(ctx context.Context, in *awsssm.PutParameterInput
 	switch {
 	case !validName.MatchString(name) || len(name) > maxName || strings.Contains(name, "/") && !strings.HasPrefix(name, "/"):
 		return nil, invalid("Parameter name: can't be %q: only a mix of letters, numbers and .-_/ is allowed, and a hierarchy begins with a slash", name)
-	case strings.HasPrefix(lower, "aws") || strings.HasPrefix(lower, "ssm"):
-		return nil, invalid("Parameter name: can't be prefixed with \"ssm\" or \"aws\" (case-insensitive): %s", name)
+	case strings.HasPrefix(lower, "aws/"):
+		return nil, &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "No access to reserved parameter name: " + name + "."}
+	case strings.HasPrefix(lower, "aws") && !strings.Contains(lower, "/"), strings.HasPrefix(lower, "ssm") && !strings.Contains(lower, "/"):
+		return nil, invalid("Parameter name: can't be prefixed with \"aws\" or \"ssm\" (case-insensitive).")
+	case strings.HasPrefix(lower, "aws"), strings.HasPrefix(lower, "ssm"):
+		return nil, invalid("Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a path, it can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_")
+	case strings.Count(strings.TrimPrefix(name, "/"), "/") >= maxLevels:
+		return nil, &types.HierarchyLevelLimitExceededException{Message: aws.String("Hierarchy level is over the limit. It should be at max 15 levels.")}
 	case value == "":
 		return nil, invalid("Value of %s must have at least one character", name)
 	case in.Policies != nil && *in.Policies != "" && *in.Policies != "[]":
@@ -128,7 +135,10 @@ func (s *Service) PutParameter(ctx context.Context, in *awsssm.PutParameterInput
 		tier, limit = types.ParameterTierAdvanced, maxAdvanced
 	}
 	if len(value) > limit {
-		return nil, invalid("The %s tier supports a maximum parameter value of %d characters; this one has %d", tier, limit, len(value))
+		if tier == types.ParameterTierStandard {
+			return nil, invalid("Standard tier parameters support a maximum parameter value of 4096 characters. To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier. For more information, see https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html")
+		}
+		return nil, invalid("Advanced tier parameters support a maximum parameter value of %d characters.", limit)
 	}
 	if in.AllowedPattern != nil {
 		pattern, err := regexp.Compile(*in.AllowedPattern)

@@ -93,7 +93,7 @@ func TestRefusals(t *testing.T) {
 		"unknown type":   {&awsssm.PutParameterInput{Name: aws.String("n"), Value: aws.String("v"), Type: "Number"}, "ValidationException"},
 		"bad name":       {&awsssm.PutParameterInput{Name: aws.String("a b"), Value: aws.String("v"), Type: "String"}, "ValidationException"},
 		"no first slash": {&awsssm.PutParameterInput{Name: aws.String("a/b"), Value: aws.String("v"), Type: "String"}, "ValidationException"},
-		"reserved":       {&awsssm.PutParameterInput{Name: aws.String("/aws/x"), Value: aws.String("v"), Type: "String"}, "ValidationException"},
+		"reserved":       {&awsssm.PutParameterInput{Name: aws.String("/aws/x"), Value: aws.String("v"), Type: "String"}, "AccessDeniedException"},
 		"empty":          {&awsssm.PutParameterInput{Name: aws.String("n"), Type: "String"}, "ValidationException"},
 		"too long":       {&awsssm.PutParameterInput{Name: aws.String("n"), Value: aws.String(strings.Repeat("v", 4097)), Type: "String"}, "ValidationException"},
 		"pattern":        {&awsssm.PutParameterInput{Name: aws.String("n"), Value: aws.String("v"), Type: "String", AllowedPattern: aws.String(`^\d+$`)}, "ParameterPatternMismatchException"},
