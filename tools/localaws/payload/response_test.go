@@ -69,3 +69,25 @@ func TestSend(t *testing.T) {
 		t.Errorf("%d %v %s", w.Code, h, w.Body)
 	}
 }
+
+// Whatever a function answers is sent as HTTP, or refused.
+func FuzzResponse(f *testing.F) {
+	f.Add([]byte(`{"statusCode": 201, "headers": {"a": "b"}, "multiValueHeaders": {"c": ["d", "e"]}, "cookies": ["f=g"], "body": "aGk=", "isBase64Encoded": true}`))
+	f.Add([]byte(`{"statusCode": "200", "headers": {"x": null, "y": 1}}`))
+	f.Add([]byte(`"text"`))
+	f.Add([]byte(`{"message": "no statusCode"}`))
+	f.Add([]byte(`{"statusCode": 99}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for _, parse := range []func([]byte) (payload.Response, bool){payload.Parse, payload.ParseProxy} {
+			out, ok := parse(text)
+			if !ok {
+				continue
+			}
+			w := httptest.NewRecorder()
+			out.Send(w)
+			if w.Code < 100 || w.Code > 599 {
+				t.Errorf("status %d", w.Code)
+			}
+		}
+	})
+}

@@ -235,3 +235,31 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 }
+
+// FuzzVerify changes the headers and the query of a signed request. Only a request with the
+// signature of its owner is verified.
+func FuzzVerify(f *testing.F) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	f.Add("AWS4-HMAC-SHA256 Credential=AKIAUSER/20260102/us-east-1/lambda/aws4_request, SignedHeaders=host;x-amz-date, Signature=00", "20260102T030405Z", "/p?q=1")
+	f.Add("AWS4-HMAC-SHA256 Credential=/////, SignedHeaders=;;, Signature=", "x", "/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a%2Fb&X-Amz-Date=d&X-Amz-Expires=-1&X-Amz-SignedHeaders=host&X-Amz-Signature=0")
+	f.Add("", "", "/?X-Amz-Signature=%zz")
+	f.Fuzz(func(t *testing.T, authorization, date, target string) {
+		u, err := url.ParseRequestURI(target)
+		if err != nil {
+			return
+		}
+		for _, service := range []string{"lambda", "s3"} {
+			r := httptest.NewRequest(http.MethodGet, "http://h/", nil)
+			r.URL.Path, r.URL.RawPath, r.URL.RawQuery = u.Path, u.RawPath, u.RawQuery
+			r.Header.Set("Authorization", authorization)
+			r.Header.Set("X-Amz-Date", date)
+			v := sigv4.Verifier{Region: "us-east-1", Keys: known, Clock: clock.NewManual(now)}
+			if p, err := v.VerifyRequest(r, service); err == nil {
+				t.Errorf("verified as %v", p)
+			}
+			if p, err := v.Verify(r, nil); err == nil {
+				t.Errorf("verified as %v", p)
+			}
+		}
+	})
+}

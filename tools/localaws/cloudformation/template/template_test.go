@@ -654,3 +654,40 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// FuzzServerless expands SAM's objects. What they become is a template that resolves
+// without a panic.
+func FuzzServerless(f *testing.F) {
+	const sam = "Transform: AWS::Serverless-2016-10-31\n"
+	for _, text := range []string{
+		"Resources: {F: {Type: AWS::Serverless::Function, Properties: {Handler: h, Runtime: provided.al2023, CodeUri: s3://b/k, AutoPublishAlias: live, DeploymentPreference: {Type: AllAtOnce}, Events: {A: {Type: Api, Properties: {Path: '/{id}', Method: get}}, S: {Type: SQS, Properties: {Queue: !Ref Q}}, T: {Type: Schedule, Properties: {Schedule: rate(1 day)}}}}}, Q: {Type: AWS::SQS::Queue}}",
+		"Globals: {Function: {Timeout: 3, Environment: {Variables: {A: b}}}}\nResources: {F: {Type: AWS::Serverless::Function, Properties: {Handler: h, Runtime: provided.al2023, InlineCode: x, Policies: [{SQSPollerPolicy: {QueueName: q}}, AWSLambdaExecute], FunctionUrlConfig: {AuthType: NONE}}}}",
+		"Resources: {A: {Type: AWS::Serverless::Api, Properties: {StageName: p, Auth: {DefaultAuthorizer: Z, Authorizers: {Z: {FunctionArn: arn}}, ApiKeyRequired: true, UsagePlan: {CreateUsagePlan: PER_API}}, Cors: \"'*'\", Domain: {DomainName: d, CertificateArn: c}}}}",
+		"Resources: {A: {Type: AWS::Serverless::HttpApi, Properties: {Auth: {Authorizers: {J: {JwtConfiguration: {issuer: i, audience: [a]}, IdentitySource: s}}}}}, T: {Type: AWS::Serverless::SimpleTable}, L: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: s3://b/l}}}",
+		"Resources: {C: {Type: AWS::Serverless::Connector, Properties: {Source: {Id: F}, Destination: {Id: T}, Permissions: [Read]}}, F: {Type: AWS::Lambda::Function, Properties: {Role: r}}, T: {Type: AWS::DynamoDB::Table}}",
+	} {
+		f.Add(sam + text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := scope(t, text)
+		if err != nil {
+			return
+		}
+		if s.Template, err = s.Template.Expand(s); err != nil {
+			if strings.Contains(err.Error(), "panic") {
+				t.Error(err)
+			}
+			return
+		}
+		active, err := s.Active()
+		if err != nil {
+			return
+		}
+		for name, a := range active {
+			if strings.HasPrefix(a.Type, "AWS::Serverless::") && len(s.Template.Transforms) > 0 {
+				t.Errorf("%s is still %s", name, a.Type)
+			}
+			_, _ = s.Resolve(a.Properties)
+		}
+	})
+}
