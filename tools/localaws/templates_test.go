@@ -177,6 +177,9 @@ Resources:
 				"resource Build: the embedded AWS does not support Environment.Type WINDOWS_SERVER_2022_CONTAINER of AWS::CodeBuild::Project", ""},
 		"unasked": {"Resources: {Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: unasked}}, Get: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !GetAtt Api.RootResourceId, HttpMethod: GET, AuthorizationType: NONE, AuthorizerId: none, Integration: {Type: MOCK}}}}",
 			"", types.StackStatusCreateComplete},
+		"not-here": {"Resources: {Chat: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: c, ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.action}}, Read: {Type: AWS::Lambda::EventSourceMapping, Properties: {FunctionName: f, EventSourceArn: !Sub 'arn:aws:kinesis:${AWS::Region}:${AWS::AccountId}:stream/s', StartingPosition: LATEST}}}",
+			"resource Chat: the embedded AWS does not support ProtocolType WEBSOCKET of AWS::ApiGatewayV2::Api. Leave it out of the template of the rehearsal with a condition, and test it in a stage on AWS; " +
+				"resource Read: the embedded AWS does not support event sources of kinesis of AWS::Lambda::EventSourceMapping, only those of sqs, dynamodb. Leave it out of the template of the rehearsal with a condition, and test it in a stage on AWS", ""},
 		"plan": {loggingStage + `
   Plan: {Type: AWS::ApiGateway::UsagePlan, Properties: {UsagePlanName: p, ApiStages: [{ApiId: !Ref Api, Stage: !Ref Stage, Throttle: {/GET: {BurstLimit: 2, RateLimit: 10}}}]}}
 `,

@@ -40,7 +40,7 @@ var examined = map[string]func(*resource.Request) []string{
 	"AWS::ApiGatewayV2::Api": func(r *resource.Request) []string {
 		p := r.Properties
 		if kind, ok := p["ProtocolType"].(string); ok && kind != "HTTP" {
-			return []string{"the embedded AWS does not support ProtocolType " + kind + " of AWS::ApiGatewayV2::Api"}
+			return []string{"the embedded AWS does not support ProtocolType " + kind + " of AWS::ApiGatewayV2::Api" + leaveOut}
 		}
 		return append(unreachable("AWS::ApiGatewayV2::Api", p), unimportable("AWS::ApiGatewayV2::Api", p, openapi.HTTP...)...)
 	},
@@ -73,6 +73,9 @@ var examined = map[string]func(*resource.Request) []string{
 	},
 	"AWS::Lambda::EventSourceMapping": func(r *resource.Request) []string {
 		refused := undeliverable(r, "event sources", r.Properties["EventSourceArn"], "sqs", "dynamodb")
+		if service, _ := addressee(r.Properties["EventSourceArn"]); service == "kinesis" {
+			refused[0] += leaveOut
+		}
 		destinations, _ := r.Properties["DestinationConfig"].(map[string]any)
 		destination, _ := destinations["OnFailure"].(map[string]any)
 		return append(refused, undeliverable(r, "destinations", destination["Destination"], "sqs", "sns")...)
@@ -106,6 +109,9 @@ var examined = map[string]func(*resource.Request) []string{
 		return nil
 	},
 }
+
+// leaveOut says what to do about a resource that can't be rehearsed.
+const leaveOut = ". Leave it out of the template of the rehearsal with a condition, and test it in a stage on AWS"
 
 // other refuses a value that is known and is none of those that the embedded AWS has. The
 // path of the property has dots.
