@@ -143,7 +143,7 @@ Resources:
           const response = require('cfn-response');
           exports.handler = (event, context) => {
             const properties = event.ResourceProperties;
-            console.log('did', event.RequestType, event.ResourceType, event.PhysicalResourceId, process.env.HOME, context.getRemainingTimeInMillis() > 0);
+            console.log('did', event.RequestType, event.ResourceType, event.PhysicalResourceId, process.env.HOME === process.env.TMPDIR, context.getRemainingTimeInMillis() > 0);
             if (properties.Mode === 'silent') return;
             const failed = properties.Mode === 'fail' && event.RequestType !== 'Delete';
             response.send(event, context, failed ? response.FAILED : response.SUCCESS,
@@ -194,8 +194,8 @@ func TestCustomResource(t *testing.T) {
 		t.Errorf("%s\n%s", status, reasons)
 	}
 	want := []string{
-		"Create Custom::Thing undefined undefined true", "Update Custom::Thing one undefined true", "Delete Custom::Thing one undefined true",
-		"Update Custom::Thing two undefined true", "Update Custom::Thing two undefined true", "Delete Custom::Thing two undefined true",
+		"Create Custom::Thing undefined true true", "Update Custom::Thing one true true", "Delete Custom::Thing one true true",
+		"Update Custom::Thing two true true", "Update Custom::Thing two true true", "Delete Custom::Thing two true true",
 	}
 	if got := d.logged("/aws/lambda/provider", "\tINFO\tdid "); !slices.Equal(got, want) {
 		t.Errorf("the provider did\n%s", strings.Join(got, "\n"))

@@ -51,6 +51,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness/verify"
 	"github.com/magewright/magewright/tools/rehearse"
 	"github.com/magewright/magewright/tools/rehearse/dev"
+	"github.com/magewright/magewright/tools/rehearse/enclose"
 	"github.com/magewright/magewright/tools/rehearse/local"
 )
 
@@ -66,7 +67,7 @@ var commands = map[string]func(context.Context, []string) error{
 	"comment":         without("comment", comment.Run),
 	"cost":            cost.Main,
 	"deploy":          deployment,
-	"dev":             dev.Main,
+	"dev":             enclosed("dev"),
 	"doctor":          without("doctor", doctor.Run),
 	"drill":           drill.Main,
 	"evidence:key":    without("evidence:key", kmssign.Print),
@@ -75,14 +76,15 @@ var commands = map[string]func(context.Context, []string) error{
 	"init":            adopt.Main,
 	"judge":           judge,
 	"lint":            again("lint", lint.With(settings.Check)),
-	"local":           local.Main,
+	"local":           enclosed("local"),
 	"pipeline:status": pipelinestatus.Main,
 	"plan":            plan.Main,
 	"promote":         promotion,
 	"readiness":       assess.Main,
 	recheck.Command:   recheck.Main,
+	enclose.Command:   inside,
 	"redeploy":        releases.RedeployMain,
-	"rehearse":        rehearse.Main,
+	"rehearse":        enclosed("rehearse"),
 	"releases":        releases.Main,
 	"sec":             again("sec", sec.Run),
 	"settings":        without(program.SettingsCommand, settings.Print),
@@ -90,6 +92,32 @@ var commands = map[string]func(context.Context, []string) error{
 	"synth":           synthesis,
 	"test":            again("test", test),
 	"verify":          verification,
+}
+
+// running are the commands that run code which nobody may have reviewed.
+var running = map[string]func(context.Context, []string) error{
+	"dev":      dev.Main,
+	"local":    local.Main,
+	"rehearse": rehearse.Main,
+}
+
+// enclosed starts this program again for one of these commands, where less can be read.
+func enclosed(name string) func(context.Context, []string) error {
+	return func(ctx context.Context, args []string) error {
+		code, err := enclose.Run(ctx, append([]string{enclose.Command, name}, args...)...)
+		if code > 0 {
+			os.Exit(code)
+		}
+		return err //nolint:wrapcheck // it says what was started
+	}
+}
+
+// inside runs one of these commands in the program that was started again.
+func inside(ctx context.Context, args []string) error {
+	if len(args) == 0 || running[args[0]] == nil {
+		return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("expected one of %s, not %q", strings.Join(slices.Sorted(maps.Keys(running)), ", "), args), Next: "go tool mage -l"}
+	}
+	return running[args[0]](ctx, args[1:])
 }
 
 // reused reads the flags of a command that does not repeat work whose result is known, and

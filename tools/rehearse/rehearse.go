@@ -25,6 +25,7 @@ import (
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness/baseline"
+	"github.com/magewright/magewright/tools/rehearse/enclose"
 	"github.com/magewright/magewright/tools/rehearse/local"
 	"github.com/magewright/magewright/tools/rehearse/results"
 )
@@ -66,6 +67,7 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	}
 	subject.expect(cfg.Stdout, known[cfg.Dir])
 	fmt.Fprintf(cfg.Stdout, "endpoint  %s\n", endpoint.url)
+	fmt.Fprintf(cfg.Stdout, "isolation %s\n", enclose.Describe())
 	local.DescribeForward(cfg.Stdout, endpoint.forward)
 	endpoint.showConsole(ctx, cfg, subject.base)
 	// Until HEAD's assembly exists, the names in an earlier one are good enough.

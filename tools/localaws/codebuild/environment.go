@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,9 @@ import (
 func (s *Service) provision(ctx context.Context, b *build, w *workplace) error {
 	if err := os.MkdirAll(w.dir, 0o755); err != nil { // #nosec G301 -- as any checkout
 		return fmt.Errorf("making a directory for the build: %w", err)
+	}
+	if err := makeHome(w.home()); err != nil {
+		return err
 	}
 	if err := b.log.open(ctx); err != nil {
 		return &phaseError{"CLIENT_ERROR", fmt.Errorf("creating the log stream: %w", err)}
@@ -53,6 +57,10 @@ func (s *Service) provision(ctx context.Context, b *build, w *workplace) error {
 	return nil
 }
 
+// places are the variables that say where the user's home and settings are. A build has its
+// own.
+var places = []string{"HOME", "XDG_CONFIG_HOME", "USERPROFILE"}
+
 // hostEnviron returns those of this host's variables that a build may see: what programs
 // need to run. It also exempts loopback from proxies.
 func hostEnviron(host []string) []string {
@@ -62,7 +70,7 @@ func hostEnviron(host []string) []string {
 	for _, v := range host {
 		name, value, _ := strings.Cut(v, "=")
 		switch upper := strings.ToUpper(name); {
-		case !command.Needs(name):
+		case !command.Needs(name) || slices.Contains(places, name):
 			continue
 		case upper == "NO_PROXY":
 			exempt = true
@@ -82,6 +90,7 @@ func hostEnviron(host []string) []string {
 // See https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html.
 func (s *Service) environ(b *build, w *workplace) []string {
 	env := append(hostEnviron(os.Environ()), s.awsEnviron(w)...)
+	env = append(env, "HOME="+w.home(), "USERPROFILE="+w.home())
 	started := b.api.StartTime.UnixMilli()
 	for name, value := range map[string]string{
 		"CODEBUILD_BUILD_ARN":               *b.api.Arn,

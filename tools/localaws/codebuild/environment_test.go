@@ -15,8 +15,9 @@ func TestAttackByAUsersSecrets(t *testing.T) {
 		"npm_config__authToken", "NPM_CONFIG_//registry.example/:_authToken", "npm_config__password", "npm_config_key", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "GPG_AGENT_INFO",
 		"DATABASE_URL", "VAULT_TOKEN", "GOAUTH", "GIT_ASKPASS", "KUBECONFIG", "BASH_ENV", "LD_PRELOAD", "DBUS_SESSION_BUS_ADDRESS",
 	}
-	needed := []string{"PATH=/bin", "LD_LIBRARY_PATH=/opt/lib", "HOME=/home/ada", "GOPROXY=https://proxy.example", "npm_config_registry=https://npm.example", "SSL_CERT_FILE=/ca", "LC_ALL=C", "NO_PROXY=x,127.0.0.1,localhost,::1", "https_proxy=http://p"}
-	host := []string{"NO_PROXY=x"}
+	needed := []string{"PATH=/bin", "LD_LIBRARY_PATH=/opt/lib", "GOPROXY=https://proxy.example", "npm_config_registry=https://npm.example", "SSL_CERT_FILE=/ca", "LC_ALL=C", "NO_PROXY=x,127.0.0.1,localhost,::1", "https_proxy=http://p"}
+	// A build has a home of its own.
+	host := []string{"NO_PROXY=x", "HOME=/home/ada", "XDG_CONFIG_HOME=/home/ada/settings"}
 	for _, name := range users {
 		host = append(host, name+"=s3cr3t")
 	}

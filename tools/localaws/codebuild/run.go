@@ -168,6 +168,9 @@ type workplace struct {
 	resolved    string // the commit or version of the primary source
 }
 
+// home returns the HOME of the build.
+func (w *workplace) home() string { return filepath.Join(w.dir, "home") }
+
 // perform runs the buildspec and collects its results.
 func (s *Service) perform(ctx context.Context, b *build, w *workplace) cbtypes.StatusType {
 	result, err := buildspec.Run(ctx, buildspec.Build{
@@ -243,7 +246,7 @@ func (b *build) describe() []string {
 		lines = append(lines, "Warning: the environment's certificate is not installed on this host")
 	}
 	if c := b.project.Cache; c != nil && c.Type != "" && c.Type != cbtypes.CacheTypeNoCache {
-		lines = append(lines, fmt.Sprintf("The cache of type %s is not used: builds use this host's own caches below HOME", c.Type))
+		lines = append(lines, fmt.Sprintf("The cache of type %s is not used: builds use this host's own caches, which their HOME leads to", c.Type))
 	}
 	if b.pipeline != nil {
 		lines = append(lines, strings.TrimSpace(fmt.Sprintf("Started by pipeline %s, action %s, execution %s %s", b.pipeline.PipelineName, b.pipeline.ActionName, b.pipeline.ExecutionID, b.pipeline.InitiatorARN)))

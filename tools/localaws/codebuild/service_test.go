@@ -260,7 +260,7 @@ phases: {build: {commands: [env | sort, 'test "$P" = value-of-/ci/p', 'test "$S$
 		t.Fatalf("%s\n%s", phases(b), log)
 	}
 	for _, want := range []string{
-		"A=spec", "B=project", "C=$A", "P=***", "Q=***", "S=***", "HOME=" + os.Getenv("HOME"), "GOFLAGS=-mod=mod", "NO_PROXY=127.0.0.1,localhost,::1",
+		"A=spec", "B=project", "C=$A", "P=***", "Q=***", "S=***", "GOFLAGS=-mod=mod", "NO_PROXY=127.0.0.1,localhost,::1",
 		"AWS_ENDPOINT_URL=http://127.0.0.1:4566", "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_ACCESS_KEY_ID=***", "AWS_SECRET_ACCESS_KEY=***", "AWS_CONFIG_FILE=/dev/null",
 		"CODEBUILD_BUILD_ID=" + *b.Id, "CODEBUILD_BUILD_ARN=" + *b.Arn, "CODEBUILD_INITIATOR=ada", "CODEBUILD_BUILD_SUCCEEDING=1",

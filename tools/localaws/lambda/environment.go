@@ -145,6 +145,10 @@ func environ(box *sandbox, runtimeAPI, temp string, key, secret, token *string) 
 		"LANG=en_US.UTF-8",
 		"TZ=:UTC",
 		"TMPDIR=" + temp,
+		// Clients look for the user's settings and keys there.
+		"HOME=" + temp,
+		"AWS_CONFIG_FILE=" + os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 		"_HANDLER=" + v.settings.Handler,
 		"LAMBDA_TASK_ROOT=" + v.code.root,
 		"LAMBDA_RUNTIME_DIR=" + v.code.root,

@@ -272,14 +272,18 @@ func TestEnvironmentAndContext(t *testing.T) {
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/f", "_HANDLER=bootstrap", "AWS_REGION=us-east-1", "TZ=:UTC",
 		"AWS_ACCESS_KEY_ID=ASIATEST", "AWS_SECRET_ACCESS_KEY=secret", "AWS_SESSION_TOKEN=token",
 		"AWS_ENDPOINT_URL=http://127.0.0.1:4566", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
 	} {
 		if !slices.Contains(env, want) {
 			t.Errorf("the environment lacks %s: %q", want, env)
 		}
 	}
 	for _, v := range env {
-		if name, _, _ := strings.Cut(v, "="); name == "HOME" || strings.HasPrefix(name, "GO") {
+		if strings.HasPrefix(v, "GO") || v == "HOME="+os.Getenv("HOME") {
 			t.Errorf("the host's %s has reached the function", v)
+		}
+		if home, ok := strings.CutPrefix(v, "HOME="); ok && !slices.Contains(env, "TMPDIR="+home) {
+			t.Errorf("the function's home is %s", home)
 		}
 	}
 	var got struct {

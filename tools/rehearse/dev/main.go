@@ -17,6 +17,7 @@ import (
 	"github.com/magewright/magewright/tools/magewright/program"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/stack"
+	"github.com/magewright/magewright/tools/rehearse/enclose"
 	"github.com/magewright/magewright/tools/rehearse/keyboard"
 	"github.com/magewright/magewright/tools/rehearse/local"
 )
@@ -68,7 +69,7 @@ func (l *loop) run(ctx context.Context, port int) (err error) {
 	if l.aws, err = stack.Connect(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(l.out, "endpoint  %s\nconsole   %s\n", endpoint.Server.URL, endpoint.Console.Link())
+	fmt.Fprintf(l.out, "endpoint  %s\nconsole   %s\nisolation %s\n", endpoint.Server.URL, endpoint.Console.Link(), enclose.Describe())
 	endpoint.Console.Offer(ctx, l.out, l.cfg.Stderr, new(keyboard.Keyboard), "          ")
 	err = l.step("bootstrap", func(cfg project.Config) error {
 		return cdk.CLI(ctx, cfg, "bootstrap", "aws://"+account.DefaultID+"/"+l.aws.Region)

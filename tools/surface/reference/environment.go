@@ -44,6 +44,7 @@ var meanings = map[string]string{
 	"GITHUB_REPOSITORY":                 "the repository at GitHub, for `comment`",
 	"MAGEWRIGHT_BASE":                   "the commit that a request is compared with, for `comment`",
 	"MAGEWRIGHT_GITLAB_TOKEN":           "the token that `comment` writes with at GitLab",
+	"MAGEWRIGHT_NAMESPACE":              "`off` has `rehearse`, `local` and `dev` run without a user namespace of their own, for builds that start containers without root",
 	"MAGEWRIGHT_STAGES":                 "the stages that the pipeline delivers, as the pipeline sets it; an assembly with others is refused",
 	"PIPELINE_EXECUTION_ID":             "the execution whose approval `promote` and whose builds `readiness` look up, as the pipeline sets it",
 	"MAGEFILE_VERBOSE":                  "if it is 1, as `mage -v` sets it, `check`, `promote` and `rehearse` redraw nothing",
