@@ -21,6 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/rehearse/console"
+	"github.com/magewright/magewright/tools/rehearse/egress"
 	"github.com/magewright/magewright/tools/rehearse/keyboard"
 	"github.com/magewright/magewright/tools/rehearse/local"
 )
@@ -36,7 +37,7 @@ type endpoint struct {
 	time   clock.Clock      // the server's, if there is one
 	// context is the CDK context for the rehearsal's synthesis.
 	context map[string]any
-	egress  *egress
+	egress  *egress.Guard
 	console *console.Console  // nil if somebody else runs the server
 	forward map[string]string // services that other endpoints have instead
 	// keyboard reads from the terminal of the person who runs the rehearsal, if there is one.
@@ -69,7 +70,7 @@ func connect(ctx context.Context, cfg project.Config, o options) (*endpoint, err
 	if err := local.Forget(); err != nil {
 		return nil, err
 	}
-	guard, err := newEgress(ctx)
+	guard, err := egress.Start(ctx, egress.Rehearsals)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +78,7 @@ func connect(ctx context.Context, cfg project.Config, o options) (*endpoint, err
 	if given == "" {
 		config, err := ofThisMachine()
 		if err != nil {
-			return nil, errors.Join(err, guard.close())
+			return nil, errors.Join(err, guard.Close())
 		}
 		config.Node.Program, config.Node.Modules = cdk.Node(ctx, cfg)
 		config.Region = region
@@ -85,7 +86,7 @@ func connect(ctx context.Context, cfg project.Config, o options) (*endpoint, err
 		config.Forward = forward
 		server, err := localaws.Start(ctx, config)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("starting the embedded AWS: %w", err), guard.close())
+			return nil, errors.Join(fmt.Errorf("starting the embedded AWS: %w", err), guard.Close())
 		}
 		e.server, e.time, e.url, key = server, config.Clock, server.URL, server.Credentials()
 	}
@@ -146,7 +147,7 @@ func (e *endpoint) close() error {
 	if e.server != nil {
 		err = e.server.Close()
 	}
-	return errors.Join(err, e.egress.close())
+	return errors.Join(err, e.egress.Close())
 }
 
 // showConsole serves the console, prints its link and, on a terminal, offers to open

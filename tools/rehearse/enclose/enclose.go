@@ -32,7 +32,7 @@ const Command = "enclosed"
 // to open a browser, and for how it prints.
 var kept = []string{
 	"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "BROWSER", "WSL_DISTRO_NAME", "WSL_INTEROP",
-	"MAGEFILE_VERBOSE", "MAGEWRIGHT_RESULTS", "CDK_CONTEXT_JSON", "COLORTERM", "COLUMNS", "LINES", "MAGEWRIGHT_NAMESPACE",
+	"MAGEFILE_VERBOSE", "MAGEWRIGHT_RESULTS", "CDK_CONTEXT_JSON", "COLORTERM", "COLUMNS", "LINES", "MAGEWRIGHT_NAMESPACE", "MAGEWRIGHT_EGRESS",
 }
 
 // endpoint are the variables of an AWS that somebody runs on this machine. Without the first

@@ -19,6 +19,7 @@ import (
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/rehearse/console"
+	"github.com/magewright/magewright/tools/rehearse/egress"
 )
 
 // Options say how an embedded AWS is started.
@@ -41,6 +42,7 @@ type Endpoint struct {
 
 	exports string
 	remove  func() error
+	egress  *egress.Guard
 }
 
 // Region returns the region of an embedded AWS: the one that AWS's clients in this shell use,
@@ -62,6 +64,10 @@ func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err
 	}
 	node := lambda.Node{}
 	node.Program, node.Modules = cdk.Node(ctx, cfg)
+	guard, err := egress.Start(ctx, egress.Free)
+	if err != nil {
+		return nil, err
+	}
 	server, err := localaws.Start(ctx, localaws.Config{
 		Addr:   fmt.Sprintf("127.0.0.1:%d", o.Port),
 		Region: region,
@@ -73,12 +79,12 @@ func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err
 		Forward: o.Forward,
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, exit.Missing("go tool mage "+o.Target+" -port=0", "%w", err)
+		err = exit.Missing("go tool mage "+o.Target+" -port=0", "%w", err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, guard.Close())
 	}
-	e := &Endpoint{Server: server, remove: func() error { return nil }}
+	e := &Endpoint{Server: server, egress: guard, remove: func() error { return nil }}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
@@ -98,7 +104,7 @@ func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err
 }
 
 // Close ends it. Everything that was deployed there is gone.
-func (e *Endpoint) Close() error { return errors.Join(e.remove(), e.Server.Close()) }
+func (e *Endpoint) Close() error { return errors.Join(e.remove(), e.Server.Close(), e.egress.Close()) }
 
 // Stopped returns the error of a target whose embedded AWS ran until ctx ended.
 func Stopped(ctx context.Context) error {

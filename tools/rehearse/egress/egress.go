@@ -1,4 +1,6 @@
-package rehearse
+// Package egress is the proxy for what the children of a rehearsal request from other
+// machines.
+package egress
 
 import (
 	"context"
@@ -13,7 +15,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/magewright/magewright/tools/project/exit"
@@ -22,35 +23,45 @@ import (
 // awsDomains are AWS's domains.
 var awsDomains = []string{"amazonaws.com", "amazonaws.com.cn", "aws.amazon.com", "api.aws", "on.aws", "aws.dev", "amazonwebservices.com"}
 
-// An egress is the proxy for all traffic of a rehearsal's child processes to
-// other machines. It lets through modules and packages, but never traffic to
-// AWS. If a child bypasses the endpoint, for whatever reason, the proxy refuses
-// the request, and the rehearsal fails.
-type egress struct {
+// A Guard is a proxy that lets through modules and packages, but no traffic to AWS: if a
+// child bypasses the endpoint, for whatever reason, the proxy refuses the request, and Close
+// returns an error. Nor does it let through what is for the network that this machine is in,
+// unless the user has named it.
+type Guard struct {
 	server   *http.Server
 	served   chan error
 	upstream func(*http.Request) (*url.URL, error) // the user's own proxies
+	open     open
+	resolve  func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
 	mu      sync.Mutex
 	refused []string // AWS hosts that somebody tried to reach
 }
 
-// proxyAddress is the proxy's preferred address. Its value is an input of tests
-// that read HTTP_PROXY. With another value, the go command would run those
+// Rehearsals is the preferred address of a rehearsal's proxy. Its value is an input
+// of tests that read HTTP_PROXY. With another value, the go command would run those
 // tests again in every rehearsal.
-const proxyAddress = "127.0.0.1:24566"
+const Rehearsals = "127.0.0.1:24566"
 
-// newEgress starts the proxy and makes it the proxy of this process's children.
-func newEgress(ctx context.Context) (*egress, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", proxyAddress)
+// Free is any address that nobody uses.
+const Free = "127.0.0.1:0"
+
+// Start starts the proxy and makes it the proxy of this process's children. If somebody uses
+// the address, it takes another one.
+func Start(ctx context.Context, address string) (*Guard, error) {
+	open, err := parse(os.Getenv("MAGEWRIGHT_EGRESS"))
+	if err != nil {
+		return nil, err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		// Another rehearsal uses the address.
-		listener, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		listener, err = new(net.ListenConfig).Listen(ctx, "tcp", Free)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("starting the proxy for outgoing requests: %w", err)
 	}
-	e := &egress{served: make(chan error, 1), upstream: userProxies()}
+	e := &Guard{served: make(chan error, 1), upstream: userProxies(), open: open, resolve: net.DefaultResolver.LookupNetIP}
 	e.server = &http.Server{Handler: e, ReadHeaderTimeout: 10 * time.Second}
 	go func() { e.served <- e.server.Serve(listener) }()
 	proxy := "http://" + listener.Addr().String()
@@ -59,7 +70,7 @@ func newEgress(ctx context.Context) (*egress, error) {
 	} {
 		for _, spelling := range []string{name, strings.ToLower(name)} {
 			if err := os.Setenv(spelling, value); err != nil {
-				return nil, errors.Join(fmt.Errorf("starting the proxy for outgoing requests: %w", err), e.close())
+				return nil, errors.Join(fmt.Errorf("starting the proxy for outgoing requests: %w", err), e.Close())
 			}
 		}
 	}
@@ -80,7 +91,7 @@ func userProxies() func(*http.Request) (*url.URL, error) {
 }
 
 // ServeHTTP tunnels CONNECT and forwards plain HTTP, except to AWS.
-func (e *egress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (e *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host := r.Host
 	if r.URL.Host != "" {
 		host = r.URL.Host
@@ -94,44 +105,20 @@ func (e *egress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "a rehearsal must not reach AWS, but this request is for "+host, http.StatusForbidden)
 		return
 	}
-	if linkLocal(hostname(host)) {
-		http.Error(w, "a rehearsal reaches no link-local address, such as that of a cloud's credentials: "+host, http.StatusForbidden)
+	if err := e.check(r, host); err != nil {
+		http.Error(w, err.Error(), http.StatusForbidden)
 		return
 	}
 	if r.Method != http.MethodConnect {
 		e.forward(w, r)
 		return
 	}
-	if err := e.tunnel(w, r, host); err != nil {
+	err := e.tunnel(w, r, host)
+	if private, ok := errors.AsType[*privateError](err); ok {
+		http.Error(w, private.Error(), http.StatusForbidden)
+	} else if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 	}
-}
-
-// linkLocal reports whether a host is a link-local address. Where a machine of a cloud
-// rehearses, its credentials are at one.
-func linkLocal(host string) bool {
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	// The zone names an interface: fe80::1%eth0.
-	ip = ip.Unmap().WithZone("")
-	return err == nil && (ip.IsLinkLocalUnicast() || ip == netip.MustParseAddr("fd00:ec2::254"))
-}
-
-// hostname returns a host without its port, if it has one.
-func hostname(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		return name
-	}
-	return host
-}
-
-// dialer refuses names of link-local addresses too.
-func dialer() *net.Dialer {
-	return &net.Dialer{Timeout: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
-		if linkLocal(hostname(address)) {
-			return fmt.Errorf("%s is a link-local address, which a rehearsal does not reach", address)
-		}
-		return nil
-	}}
 }
 
 func ofAWS(host string) bool {
@@ -141,11 +128,15 @@ func ofAWS(host string) bool {
 	})
 }
 
-func (e *egress) forward(w http.ResponseWriter, r *http.Request) {
+func (e *Guard) forward(w http.ResponseWriter, r *http.Request) {
 	out := r.Clone(r.Context())
 	out.RequestURI = ""
 	out.Header.Del("Proxy-Connection")
-	response, err := (&http.Transport{Proxy: e.upstream, DialContext: dialer().DialContext, DisableKeepAlives: true}).RoundTrip(out)
+	response, err := (&http.Transport{Proxy: e.upstream, DialContext: e.connect(r), DisableKeepAlives: true}).RoundTrip(out)
+	if private, ok := errors.AsType[*privateError](err); ok {
+		http.Error(w, private.Error(), http.StatusForbidden)
+		return
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
@@ -160,7 +151,7 @@ func (e *egress) forward(w http.ResponseWriter, r *http.Request) {
 }
 
 // tunnel connects the client and host until one of them ends.
-func (e *egress) tunnel(w http.ResponseWriter, r *http.Request, host string) error {
+func (e *Guard) tunnel(w http.ResponseWriter, r *http.Request, host string) error {
 	far, err := e.dial(r, host)
 	if err != nil {
 		return err
@@ -183,18 +174,18 @@ func (e *egress) tunnel(w http.ResponseWriter, r *http.Request, host string) err
 }
 
 // dial connects to host, through the user's proxy if there is one.
-func (e *egress) dial(r *http.Request, host string) (net.Conn, error) {
-	dialer := dialer()
+func (e *Guard) dial(r *http.Request, host string) (net.Conn, error) {
 	proxy, err := e.upstream(r)
 	if err != nil {
 		return nil, fmt.Errorf("reading HTTPS_PROXY: %w", err)
 	}
-	if proxy == nil {
-		return dialer.DialContext(r.Context(), "tcp", host)
+	to := host
+	if proxy != nil {
+		to = proxy.Host
 	}
-	far, err := dialer.DialContext(r.Context(), "tcp", proxy.Host)
-	if err != nil {
-		return nil, err
+	far, err := e.connect(r)(r.Context(), "tcp", to)
+	if proxy == nil || err != nil {
+		return far, err
 	}
 	authorization := ""
 	if user := proxy.User; user != nil {
@@ -219,8 +210,8 @@ func (e *egress) dial(r *http.Request, host string) (net.Conn, error) {
 	return far, nil
 }
 
-// close stops the proxy. Its error names the AWS hosts that were refused.
-func (e *egress) close() error {
+// Close stops the proxy. Its error names the AWS hosts that were refused.
+func (e *Guard) Close() error {
 	err := e.server.Close()
 	if served := <-e.served; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
