@@ -249,7 +249,8 @@ func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
 		// instead of one for each action.
 		UsePipelineRoleForActions: jsii.Bool(true),
 	})
-	p.begin(stack, props)
+	connection := connectionARN(stack, props)
+	p.begin(props, connection)
 	last := props.Stages[len(props.Stages)-1].Name
 	for _, wave := range waves(props.Stages) {
 		if wave[0].Approval != nil {
@@ -259,6 +260,7 @@ func NewPipeline(app awscdk.App, given *PipelineProps) (awscdk.Stack, error) {
 	}
 	p.end()
 	p.limit(artifacts)
+	p.limitConnection(connection, props.Repository)
 	notify(p.pipeline, topic)
 	suppress(p.pipeline.Role(), true, "AwsSolutions-IAM5", "The wildcards are CodePipeline's own: the objects of its artifact bucket, and the uses of one key.", usesOfArtifacts()...)
 	awscdk.NewCfnOutput(stack, jsii.String("PipelineName"), &awscdk.CfnOutputProps{Value: p.pipeline.PipelineName(), Description: jsii.String("the pipeline")})
@@ -450,12 +452,12 @@ func (b *builds) grant(stack awscdk.Stack, props PipelineProps) {
 }
 
 // begin adds the stages that every delivery has.
-func (b *builds) begin(stack awscdk.Stack, props PipelineProps) {
+func (b *builds) begin(props PipelineProps, connection *string) {
 	owner, name := props.Repository[:strings.LastIndex(props.Repository, "/")], props.Repository[strings.LastIndex(props.Repository, "/")+1:]
 	b.stage("Source", nil, awscodepipelineactions.NewCodeStarConnectionsSourceAction(&awscodepipelineactions.CodeStarConnectionsSourceActionProps{
 		ActionName:         jsii.String("Source"),
 		VariablesNamespace: jsii.String("SourceVariables"),
-		ConnectionArn:      connectionARN(stack, props),
+		ConnectionArn:      connection,
 		Owner:              jsii.String(owner),
 		Repo:               jsii.String(name),
 		Branch:             jsii.String(props.Branch),
@@ -612,6 +614,25 @@ func (b *builds) limit(bucket awss3.IBucket) {
 			Actions:      jsii.Strings("s3:PutObject*", "s3:DeleteObject*"),
 			NotResources: &own,
 		}))
+	}
+}
+
+// limitConnection lets the pipeline and its builds use the connection for the one repository
+// only. The CDK allows them every repository that the connection reaches. Before CodePipeline reads a repository, it also asks whether the connection
+// may be used at all, and names none. See
+// https://docs.aws.amazon.com/dtconsole/latest/userguide/security-iam.html#permissions-reference-connections-use.
+func (b *builds) limitConnection(connection *string, repository string) {
+	actions := jsii.Strings("codeconnections:UseConnection", "codestar-connections:UseConnection")
+	projects := append(slices.Collect(maps.Values(b.by)), b.lint, b.test, b.sec, b.synth)
+	for _, key := range []string{"codeconnections:FullRepositoryId", "codestar-connections:FullRepositoryId"} {
+		statement := awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Effect: awsiam.Effect_DENY, Actions: actions, Resources: &[]*string{connection},
+			Conditions: &map[string]any{"StringNotEquals": map[string]any{key: repository}, "Null": map[string]any{key: "false"}},
+		})
+		b.pipeline.AddToRolePolicy(statement)
+		for _, project := range projects {
+			project.AddToRolePolicy(statement)
+		}
 	}
 }
 

@@ -182,6 +182,30 @@ func TestAttackByAnothersArtifact(t *testing.T) {
 	attempt(t, "Lint", call{action: "s3:PutObject", resource: cache + "/lint/go-1", allowed: true}, call{action: "s3:PutObject", resource: cache + "/test/go-1"})
 }
 
+// TestAttackByAnotherRepository lets unreviewed code read other repositories that the
+// connection of the pipeline reaches, by both names of the action.
+func TestAttackByAnotherRepository(t *testing.T) {
+	t.Parallel()
+	connection := "arn:aws:made:us-east-1:" + at + ":Connection"
+	var calls []call
+	for repository, allowed := range map[string]bool{"": true, "example/app": true, "example/secrets": false, "example/app2": false} {
+		for _, action := range []string{"codeconnections:UseConnection", "codestar-connections:UseConnection"} {
+			for _, key := range []string{"codeconnections:fullrepositoryid", "codestar-connections:fullrepositoryid"} {
+				// The CDK allows it by the older name.
+				c := call{action: action, resource: connection, allowed: allowed && strings.HasPrefix(action, "codestar")}
+				if repository != "" {
+					c.context = policy.Context{key: {repository}}
+				}
+				calls = append(calls, c)
+			}
+		}
+	}
+	calls = append(calls, call{action: "codestar-connections:UseConnection", resource: connection + "2"})
+	for _, project := range []string{"Lint", "Test", "Sec", "Synth", "Deploy", "Judge", "Promote", "Update", "Pipeline"} {
+		attempt(t, project, calls...)
+	}
+}
+
 // made returns the ARN of a bucket of the pipeline's stack whose logical id begins with
 // a name.
 func made(t *testing.T, name string) string {
@@ -284,6 +308,9 @@ func resolved(v any) any {
 			}
 			if strings.HasPrefix(ref, "JudgeParameter") {
 				return "/magewright/magewright-pipeline/judge"
+			}
+			if strings.HasPrefix(ref, "Notifications") {
+				return "arn:aws:made:us-east-1:" + at + ":" + ref
 			}
 			return "made-" + ref
 		}

@@ -280,11 +280,11 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 	mirrors := mirror.New(a.Dir)
 	builds := codebuild.New(a, codebuild.Deps{
 		Objects: guardedObjects, Parameters: guardedParameters, Secrets: guardedSecrets, Logs: guardedLogs{logGroups, g},
-		Roles: sessions, Connections: connections, Events: bus, Mirrors: mirrors,
+		Roles: sessions, Connections: usedConnections{connections, s.guard}, Events: bus, Mirrors: mirrors,
 		Concurrency: c.Builds, Dir: c.BuildDir,
 	})
 	pipelines := codepipeline.New(a, codepipeline.Deps{
-		Roles: sessions, Objects: guardedObjects, Builds: guardedBuilds{guardedCodebuild{builds, g}}, Connections: connections,
+		Roles: sessions, Objects: guardedObjects, Builds: guardedBuilds{guardedCodebuild{builds, g}}, Connections: usedConnections{connections, s.guard},
 		Notifier: guardedTopics, Events: bus, Mirrors: mirrors,
 	})
 	bus.SetPipelines(guardedCodepipeline{pipelines, g})

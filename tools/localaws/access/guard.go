@@ -112,6 +112,19 @@ func (g *Guard) decide(ctx context.Context, p principal.Principal, q query) erro
 	if g.mode == Off || p.ARN == "" {
 		return nil
 	}
+	return g.settle(ctx, p, q, g.evaluate(ctx, p, q))
+}
+
+// A verdict is what policies say about a query, before anybody has noted it.
+type verdict struct {
+	policy.Decision
+
+	request *policy.Request
+	own     []*policy.Policy
+	unknown []string // the principal's policies whose documents are not known
+}
+
+func (g *Guard) evaluate(ctx context.Context, p principal.Principal, q query) verdict {
 	r := &policy.Request{
 		Principal: policy.Principal{ARN: p.ARN, Role: p.Role, Account: p.Account},
 		Action:    q.action, Resource: q.resource, Account: g.account.ID, AnyResource: q.blind,
@@ -144,15 +157,19 @@ func (g *Guard) decide(ctx context.Context, p principal.Principal, q query) erro
 	if name, ok := strings.CutPrefix(r.Action, "sns:"); ok {
 		r.Action = "SNS:" + name
 	}
-	d := ps.Evaluate(r)
-	g.journal.record(p, ps.Identity, q, d)
-	trail.FromContext(ctx).Decide(decided(q, d))
-	if d.Result == policy.Allowed || g.mode == Report {
+	return verdict{ps.Evaluate(r), r, ps.Identity, unknown}
+}
+
+// settle notes a decision, and returns AWS's error if the query is refused.
+func (g *Guard) settle(ctx context.Context, p principal.Principal, q query, v verdict) error {
+	g.journal.record(p, v.own, q, v.Decision)
+	trail.FromContext(ctx).Decide(decided(q, v.Decision))
+	if v.Result == policy.Allowed || g.mode == Report {
 		return nil
 	}
-	message := d.Refusal(r)
-	if d.Result == policy.ImplicitDeny && len(unknown) > 0 {
-		message += ". The embedded AWS does not know the documents of " + strings.Join(unknown, ", ")
+	message := v.Refusal(v.request)
+	if v.Result == policy.ImplicitDeny && len(v.unknown) > 0 {
+		message += ". The embedded AWS does not know the documents of " + strings.Join(v.unknown, ", ")
 	}
 	return &smithy.GenericAPIError{Code: "AccessDeniedException", Message: message, Fault: smithy.FaultClient}
 }

@@ -122,7 +122,7 @@ func (w *world) AssumeRole(ctx context.Context, in *awssts.AssumeRoleInput) (*aw
 	}, nil
 }
 
-func (w *world) CloneURL(connection, repository string) (string, error) {
+func (w *world) CloneURL(_ context.Context, connection, repository string) (string, error) {
 	if url, ok := w.clones[connection+"|"+repository]; ok {
 		return url, nil
 	}

@@ -54,8 +54,9 @@ type Roles interface {
 // Connections is the part of CodeConnections that locates a repository.
 type Connections interface {
 	// CloneURL returns the URL that git clones a repository from, such as
-	// "owner/name". The connection must be available.
-	CloneURL(connectionARN, repository string) (string, error)
+	// "owner/name". The connection must be available, and the principal of ctx must be
+	// allowed to use it for the repository.
+	CloneURL(ctx context.Context, connectionARN, repository string) (string, error)
 }
 
 // Events is the part of EventBridge that receives state changes.

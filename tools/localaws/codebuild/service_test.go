@@ -46,10 +46,11 @@ func TestAPipelinesBuild(t *testing.T) {
 	w := newWorld()
 	s := newService(t, w)
 	dir, commits := repository(t)
-	ref, err := json.Marshal(cloneRef{CloneURL: "file://" + dir, CommitID: commits[2], BranchName: "main", FullRepositoryID: "o/r"})
+	ref, err := json.Marshal(cloneRef{CloneURL: "file:///etc", CommitID: commits[2], BranchName: "main", FullRepositoryID: "o/r", ConnectionARN: "arn:connection"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.clones["arn:connection|o/r"] = "file://" + dir
 	w.objects["bucket/source"] = zipOf(t, map[string]string{cloneRefFile: string(ref)})
 	w.objects["bucket/assembly"] = zipOf(t, map[string]string{"manifest.json": "{}", "asset/a.txt": "a"})
 	create(t, s, pipelineProject("app", `version: 0.2

@@ -231,6 +231,10 @@ func (s *Service) fetchArtifact(ctx context.Context, w *workplace, location stri
 	if err := os.RemoveAll(dir); err != nil {
 		return nil, err
 	}
+	// The URL in the artifact is whatever its writer says.
+	if ref.CloneURL, err = s.deps.Connections.CloneURL(ctx, ref.ConnectionARN, ref.FullRepositoryID); err != nil {
+		return nil, fmt.Errorf("asking the connection for %s: %w", ref.FullRepositoryID, err)
+	}
 	if ref.CommitID, err = s.clone(ctx, w, ref.CloneURL, ref.CommitID, dir); err != nil {
 		return nil, err
 	}
@@ -304,7 +308,7 @@ func (s *Service) fetchSource(ctx context.Context, w *workplace, source cbtypes.
 			return "", fmt.Errorf("reading the source's location: %w", err)
 		}
 		repository := strings.TrimSuffix(strings.Trim(u.Path, "/"), ".git")
-		if location, err = s.deps.Connections.CloneURL(aws.ToString(source.Auth.Resource), repository); err != nil {
+		if location, err = s.deps.Connections.CloneURL(ctx, aws.ToString(source.Auth.Resource), repository); err != nil {
 			return "", fmt.Errorf("asking the connection for %s: %w", repository, err)
 		}
 	}

@@ -195,7 +195,7 @@ func (b *builds) count() int {
 
 type connections map[string]string
 
-func (c connections) CloneURL(_, repository string) (string, error) {
+func (c connections) CloneURL(_ context.Context, _, repository string) (string, error) {
 	url, ok := c[repository]
 	if !ok {
 		return "", errors.New("no such repository")

@@ -43,8 +43,9 @@ type Builds interface {
 // Connections is the part of CodeConnections that locates a repository.
 type Connections interface {
 	// CloneURL returns the URL that git clones a repository from, such as
-	// "owner/name". The connection must be available.
-	CloneURL(connectionARN, repository string) (string, error)
+	// "owner/name". The connection must be available, and the principal of ctx must be
+	// allowed to use it for the repository.
+	CloneURL(ctx context.Context, connectionARN, repository string) (string, error)
 }
 
 // Notifier is the part of SNS that publishes approval requests.

@@ -54,7 +54,7 @@ func (s *Service) cloneSource(ctx context.Context, j *job) outcome {
 		id = aws.ToString(j.override.RevisionValue)
 		what += ", commit " + id
 	}
-	url, err := s.deps.Connections.CloneURL(connection, repository)
+	url, err := s.deps.Connections.CloneURL(ctx, connection, repository)
 	if err != nil {
 		return failure(codeConfiguration, "Connection %s to %s cannot be used: %v", connection, what, err)
 	}

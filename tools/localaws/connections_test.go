@@ -1,0 +1,114 @@
+package localaws_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild"
+	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+	"github.com/aws/aws-sdk-go-v2/service/codeconnections"
+	"github.com/aws/aws-sdk-go-v2/service/codeconnections/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/localaws/localawstest"
+)
+
+// TestUseConnection clones by a connection as roles that may use it for every repository, for
+// one, for none, or by the other name of the action.
+func TestUseConnection(t *testing.T) {
+	t.Parallel()
+	cfg := localawstest.Start(t)
+	dir := t.TempDir()
+	for _, args := range [][]string{
+		{"init", "-q", "-b", "main"}, {"-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "-q", "--allow-empty", "-m", "Begin"},
+	} {
+		if out, err := exec.CommandContext(t.Context(), "git", append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil { // #nosec G204 -- git in the test's directory
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	connections := codeconnections.NewFromConfig(cfg)
+	host, err := connections.CreateHost(t.Context(), &codeconnections.CreateHostInput{Name: aws.String("here"), ProviderType: types.ProviderTypeGithubEnterpriseServer, ProviderEndpoint: aws.String("file://" + dir)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	connection, err := connections.CreateConnection(t.Context(), &codeconnections.CreateConnectionInput{ConnectionName: aws.String("here"), HostArn: host.HostArn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn := *connection.ConnectionArn
+	allow := func(action, condition string) string {
+		return `{"Effect":"Allow","Action":"` + action + `:UseConnection","Resource":"` + arn + `"` + condition + `}`
+	}
+	const only = `,"Condition":{"StringEqualsIfExists":{"codeconnections:FullRepositoryId":"team/app"}}`
+	const deny = `{"Effect":"Deny","Action":["codeconnections:UseConnection","codestar-connections:UseConnection"],"Resource":"*","Condition":{"StringNotEquals":{"codestar-connections:FullRepositoryId":"team/app"},"Null":{"codestar-connections:FullRepositoryId":"false"}}}`
+	for name, tt := range map[string]struct{ statements, refused string }{
+		"every":  {allow("codeconnections", ""), ""},
+		"older":  {allow("codestar-connections", ""), ""},
+		"only":   {allow("codeconnections", only), "no identity-based policy allows the codeconnections:UseConnection action"},
+		"denied": {allow("codeconnections", "") + "," + deny, "with an explicit deny in an identity-based policy"},
+		"none":   {`{"Effect":"Allow","Action":"codeconnections:GetConnection","Resource":"*"}`, "no identity-based policy allows the codeconnections:UseConnection action"},
+	} {
+		role := localawstest.Role(t, cfg, name, "codebuild.amazonaws.com")
+		identities := iam.NewFromConfig(cfg)
+		if _, err := identities.DetachRolePolicy(t.Context(), &iam.DetachRolePolicyInput{RoleName: &name, PolicyArn: aws.String("arn:aws:iam::aws:policy/AdministratorAccess")}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := identities.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{
+			RoleName: &name, PolicyName: aws.String("p"), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"logs:*","Resource":"*"},` + tt.statements + `]}`),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for _, repository := range []string{"team/app", "team/secrets"} {
+			refused := tt.refused
+			if repository == "team/app" && name != "none" {
+				refused = ""
+			}
+			if said := cloned(t, cfg, name+"-"+repository[5:], role, arn, repository); refused == "" && said != "" || !strings.Contains(said, refused) {
+				t.Errorf("%s, %s: %q, want %q", name, repository, said, refused)
+			}
+		}
+	}
+}
+
+// cloned returns why a build can't clone a repository by a connection.
+func cloned(t *testing.T, cfg aws.Config, name string, role *string, connection, repository string) string {
+	t.Helper()
+	client := codebuild.NewFromConfig(cfg)
+	if _, err := client.CreateProject(t.Context(), &codebuild.CreateProjectInput{
+		Name: &name, ServiceRole: role, Artifacts: &cbtypes.ProjectArtifacts{Type: cbtypes.ArtifactsTypeNoArtifacts},
+		Environment: &cbtypes.ProjectEnvironment{ComputeType: cbtypes.ComputeTypeBuildGeneral1Small, Type: cbtypes.EnvironmentTypeLinuxContainer, Image: aws.String("aws/codebuild/standard:7.0")},
+		Source: &cbtypes.ProjectSource{
+			Type: cbtypes.SourceTypeGithub, Location: aws.String("https://github.com/" + repository + ".git"), Buildspec: aws.String("version: 0.2\nphases: {build: {commands: [git log]}}\n"),
+			Auth: &cbtypes.SourceAuth{Type: cbtypes.SourceAuthTypeCodeconnections, Resource: &connection},
+		},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	started, err := client.StartBuild(t.Context(), &codebuild.StartBuildInput{ProjectName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; ; _ = clock.Sleep(t.Context(), clock.System(), 10_000_000) {
+		found, err := client.BatchGetBuilds(t.Context(), &codebuild.BatchGetBuildsInput{Ids: []string{*started.Build.Id}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := found.Builds[0]
+		if !b.BuildComplete {
+			continue
+		}
+		if b.BuildStatus == cbtypes.StatusTypeSucceeded {
+			return ""
+		}
+		said := "the build has " + string(b.BuildStatus)
+		for _, p := range b.Phases {
+			for _, c := range p.Contexts {
+				said += " " + aws.ToString(c.Message)
+			}
+		}
+		return said
+	}
+}
