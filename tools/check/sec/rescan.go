@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,22 +42,12 @@ func Rescan(ctx context.Context, cfg project.Config, base string) (scan evidence
 	if shallow == "true" {
 		return unknown("a shallow clone lacks the history: git fetch --unshallow")
 	}
-	// Git's own directory has no files of the commits, in which gitleaks and git would look
-	// for more configuration.
-	gitDir, err := git.Output(ctx, "rev-parse", "--absolute-git-dir")
+	plain, err := plainView(ctx, cfg)
 	if err != nil {
-		return scan, version, fmt.Errorf("finding git's directory: %w", err)
+		return scan, version, err
 	}
-	attributes, err := git.Output(ctx, "rev-parse", "--path-format=absolute", "--git-path", "info/attributes")
-	if err != nil {
-		return scan, version, fmt.Errorf("finding git's attributes: %w", err)
-	}
-	for _, file := range []string{attributes, filepath.Join(gitDir, ".gitleaksignore")} {
-		if info, err := os.Stat(file); err == nil && info.Size() > 0 {
-			return unknown("%s, which is in no commit, could leave something out: remove it", file)
-		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return scan, version, err
-		}
+	if plain.hides != "" {
+		return unknown("%s", plain.hides)
 	}
 	dir, err := os.MkdirTemp("", "rescan-")
 	if err != nil {
@@ -88,9 +77,7 @@ func Rescan(ctx context.Context, cfg project.Config, base string) (scan evidence
 	if err != nil {
 		return scan, version, err
 	}
-	// An index that does not exist has no attributes.
-	noIndex := "GIT_INDEX_FILE=" + filepath.Join(dir, "no-index")
-	commits, err := commitsWithText(ctx, gitcmd.In(gitDir, noIndex), revisions)
+	commits, err := commitsWithText(ctx, plain.git(), revisions)
 	if err != nil {
 		return scan, version, err
 	}
@@ -102,11 +89,11 @@ func Rescan(ctx context.Context, cfg project.Config, base string) (scan evidence
 	var log bytes.Buffer
 	cmd := command.Cmd{
 		Dir: dir, Stdout: &log, Stderr: &log,
-		Env: gitcmd.Environ(noIndex, "GITLEAKS_CONFIG=", "GITLEAKS_CONFIG_TOML="),
+		Env: plain.environ(),
 	}
 	args := slices.Concat(gitleaks, []string{
 		"--config=" + filepath.Join(dir, ".gitleaks.toml"), "--gitleaks-ignore-path=" + dir,
-		logOpts(revisions), "--report-path=" + report, gitDir,
+		logOpts(revisions), "--report-path=" + report, plain.dir,
 	})
 	runErr := cmd.Run(ctx, program, args...)
 	if ctx.Err() != nil {

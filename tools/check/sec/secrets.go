@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -23,13 +21,13 @@ import (
 )
 
 // secretInputs returns what gitleaks depends on: the commits, the tool and its arguments, and
-// the configuration that tells gitleaks or git what to leave out.
+// the configuration that tells gitleaks what to leave out.
 func secretInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	head, err := gitcmd.In(cfg.Dir).Output(ctx, "rev-parse", "--verify", "HEAD")
 	if err != nil {
 		return nil, fmt.Errorf("finding the commit: %w", err)
 	}
-	set, err := scannerInputs(ctx, cfg)
+	set, err := scannerInputs(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -38,16 +36,8 @@ func secretInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 }
 
 // scannerInputs returns what gitleaks depends on, apart from the commits.
-func scannerInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) {
-	git := gitcmd.In(cfg.Dir)
-	// An attribute can keep git from showing what was added to a file. Git uses the present
-	// attributes for earlier commits too.
-	attributes, err := git.Output(ctx, "ls-files", "-z", "--cached", "--others", "--deduplicate", "--", ":(glob)**/.gitattributes")
-	if err != nil {
-		return nil, fmt.Errorf("listing attributes: %w", err)
-	}
-	names := strings.FieldsFunc(attributes, func(r rune) bool { return r == 0 })
-	files, err := digests(cfg, append(names, secretConfig...)...)
+func scannerInputs(cfg project.Config) (inputs.Set, error) {
+	files, err := digests(cfg, secretConfig...)
 	if err != nil {
 		return nil, err
 	}
@@ -57,19 +47,6 @@ func scannerInputs(ctx context.Context, cfg project.Config) (inputs.Set, error) 
 	}
 	for name, digest := range files {
 		set["file "+name] = digest
-	}
-	private, err := git.Output(ctx, "rev-parse", "--git-path", "info/attributes")
-	if err != nil {
-		return nil, fmt.Errorf("finding attributes: %w", err)
-	}
-	if !filepath.IsAbs(private) {
-		private = filepath.Join(cfg.Dir, private)
-	}
-	switch data, err := os.ReadFile(private); { // #nosec G304 -- of the repository
-	case err == nil:
-		set["file info/attributes of git"] = inputs.Hash(string(data))
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("reading attributes: %w", err)
 	}
 	return set, nil
 }
@@ -98,7 +75,7 @@ func scanned(ctx context.Context, cfg project.Config) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("listing commits: %w", err)
 	}
-	set, err := scannerInputs(ctx, cfg)
+	set, err := scannerInputs(cfg)
 	if err != nil {
 		return "", err
 	}
@@ -132,6 +109,14 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 		check.Reason = "git fetch --unshallow"
 		return check, nil
 	}
+	plain, err := plainView(ctx, cfg)
+	if err != nil {
+		return check, err
+	}
+	if plain.hides != "" {
+		check.State, check.Counted, check.Reason = Unknown, "git may show less than there is", plain.hides
+		return check, nil
+	}
 	since, err := scanned(ctx, cfg)
 	if err != nil {
 		return check, err
@@ -144,7 +129,7 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 	if err != nil {
 		return check, err
 	}
-	commits, err := commitsWithText(ctx, gitcmd.In(cfg.Dir), revisions)
+	commits, err := commitsWithText(ctx, plain.git(), revisions)
 	if err != nil {
 		return check, err
 	}
@@ -153,9 +138,13 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 		return check, err
 	}
 	var log bytes.Buffer
-	// A configuration of this machine would not be recorded anywhere.
-	cmd := command.Cmd{Dir: cfg.Dir, Env: gitcmd.Environ("GITLEAKS_CONFIG=", "GITLEAKS_CONFIG_TOML="), Stdout: &log, Stderr: &log}
-	runErr := cmd.Run(ctx, program, slices.Concat(gitleaks, []string{logOpts(revisions), "--report-path=" + path})...)
+	cmd := command.Cmd{Dir: cfg.Dir, Env: plain.environ(), Stdout: &log, Stderr: &log}
+	args := []string{"--gitleaks-ignore-path=" + cfg.Dir, logOpts(revisions), "--report-path=" + path, plain.dir}
+	// Without a configuration, gitleaks has its own.
+	if config := filepath.Join(cfg.Dir, secretConfig[0]); check.Config[secretConfig[0]] != "" {
+		args = append([]string{"--config=" + config}, args...)
+	}
+	runErr := cmd.Run(ctx, program, slices.Concat(gitleaks, args)...)
 	if ctx.Err() != nil {
 		return check, ctx.Err()
 	}
