@@ -112,10 +112,11 @@ func Verify(ctx context.Context,
 	return target.Run(ctx, verify.File(value(bundle), value(key)))
 }
 
-// Attest signs what you say of HEAD, by your own key: a manual test, a review or a waiver.
+// Attest signs what you say of HEAD, by your own key: a manual test, a review, an approval or a waiver.
 func Attest(ctx context.Context,
 	what *string, // what you have tried, the result of your review, or the reason for a waiver
 	review *bool, // sign a review of the change since the base
+	approve *bool, // sign that HEAD may go to production on the evidence here, for a promote outside of the pipeline
 	waive *string, // sign a waiver for this check
 	expires *string, // a waiver expires at the beginning of this day in UTC, such as 2026-12-20; 30 days away at most
 	owner *string, // who makes sure that the waiver is not needed again
@@ -124,7 +125,7 @@ func Attest(ctx context.Context,
 	key *string, // your private key; default MAGEWRIGHT_KEY, else ~/.config/magewright/key.pem
 	newKey *bool, // make a private key and print its line for the policy
 ) error {
-	return program.Run(ctx, "attest", program.Flag("what", what), program.Flag("review", review), program.Flag("waive", waive),
+	return program.Run(ctx, "attest", program.Flag("what", what), program.Flag("review", review), program.Flag("approve", approve), program.Flag("waive", waive),
 		program.Flag("expires", expires), program.Flag("owner", owner), program.Flag("scope", scope), program.Flag("base", base),
 		program.Flag("key", key), program.Flag("newKey", newKey))
 }

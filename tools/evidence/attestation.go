@@ -4,6 +4,7 @@ package evidence
 const (
 	Review     = "review"      // I have read the change and agree
 	ManualTest = "manual-test" // I have tried this release by hand
+	Approve    = "approval"    // it may go to production, on this evidence
 )
 
 // An Attestation is what a person says about a release, signed with the
@@ -11,9 +12,11 @@ const (
 // therefore keeps it, but an amended commit does not.
 type Attestation struct {
 	Made
-	Kind string `json:"kind"` // Review or ManualTest
+	Kind string `json:"kind"` // Review, ManualTest or Approve
 	Tree string `json:"tree"` // hash of the commit's tree
 	What string `json:"what"` // in the person's words
+	// Bundle is the SHA-256 of the evidence that an approval is given on.
+	Bundle string `json:"bundle,omitempty"`
 }
 
 // PredicateType implements [Predicate].

@@ -30,6 +30,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/evidence/evidencetest"
 	"github.com/magewright/magewright/tools/evidence/kmssign"
+	"github.com/magewright/magewright/tools/evidence/notes"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
@@ -140,7 +141,13 @@ func (g *target) put(key, text string) {
 // assessNow leaves the signed bundle.
 func (g *target) assessNow() {
 	g.t.Helper()
+	g.tree = g.git("rev-parse", g.commit+"^{tree}")
 	g.write(".magewright/"+verify.BundleFile, strings.Join(g.assess(), "\n")+"\n")
+	lines, err := g.approvals(g.bo)(g.t.Context(), "")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.git("notes", "--ref="+notes.Ref, "add", "--force", "-m", lines[0], g.commit)
 }
 
 // refused holds that promote fails with a message, and that it has deployed and

@@ -87,6 +87,9 @@ func refuse(err error) error {
 	if missing, ok := errors.AsType[*exit.Error](err); ok && missing.Code == exit.Environment {
 		return err
 	}
+	if errors.Is(err, errNotApproved) {
+		return exit.Failed("go tool mage attest -approve, by somebody whom the policy names and who is no author", "production is untouched: %w", err)
+	}
 	return exit.Failed(`go tool mage check deploy-staging smoke readiness, or in an emergency go tool mage promote -breakGlass="REASON"`,
 		"production is untouched, because the evidence does not allow this release: %w", err)
 }

@@ -43,7 +43,7 @@ func identify(ctx context.Context, awsConfig aws.Config) (caller, error) {
 // deployment that the evidence allows, or an error with the reason why it does not. The key
 // is the one that signs evidence in this account according to KMS. The CDK context does not
 // count, because whoever runs promote could pin another key there.
-func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, key evidence.Key, release cdk.Release, by caller, now time.Time) (evidence.Deployment, error) {
+func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, key evidence.Key, release cdk.Release, by caller, now time.Time, signed notesOf) (evidence.Deployment, error) {
 	bundle, err := readBundle(ctx, cfg, key, now)
 	if err != nil {
 		return evidence.Deployment{}, err
@@ -72,6 +72,8 @@ func allow(ctx context.Context, cfg project.Config, awsConfig aws.Config, key ev
 		}
 	} else if strings.HasPrefix(os.Getenv("CODEBUILD_INITIATOR"), "codepipeline/") {
 		return evidence.Deployment{}, errors.New("the action of the pipeline does not say to which execution it belongs: PIPELINE_EXECUTION_ID is not set")
+	} else if record.Approval, err = signedApproval(ctx, bundle, signed, now); err != nil {
+		return evidence.Deployment{}, err
 	}
 	if err := checkApprover(bundle, record.Approval); err != nil {
 		return evidence.Deployment{}, err
@@ -225,6 +227,9 @@ func approval(ctx context.Context, client *codepipeline.Client, execution string
 			}
 			if action.Status != types.ActionExecutionStatusSucceeded {
 				return nil, fmt.Errorf("the approval of execution %s is %s", execution, action.Status)
+			}
+			if aws.ToString(action.UpdatedBy) == "" {
+				return nil, fmt.Errorf("CodePipeline does not say who has approved execution %s", execution)
 			}
 			a := &evidence.Approval{Execution: execution, By: aws.ToString(action.UpdatedBy), Action: aws.ToString(action.StageName) + "/" + aws.ToString(action.ActionName)}
 			if action.Output != nil && action.Output.ExecutionResult != nil {

@@ -2,6 +2,7 @@ package promote
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -44,7 +45,9 @@ type release struct {
 	lint   evidence.Lint
 	policy readiness.Policy
 	signed *readiness.Attestations
+	bo     evidencetest.Signer // of a person whom the policy names, and who is no author
 	commit string
+	tree   string
 	base   string
 	change func(*readiness.Candidate)
 	by     caller
@@ -58,12 +61,13 @@ func newRelease(t *testing.T) *release {
 	t.Helper()
 	dir := t.TempDir()
 	r := &release{
-		t: t, signer: evidencetest.NewSigner(t), by: caller{account: "111122223333"}, at: assessed, commit: commit, base: strings.Repeat("b", 40),
+		t: t, signer: evidencetest.NewSigner(t), bo: evidencetest.NewSigner(t), by: caller{account: "111122223333"}, at: assessed, commit: commit, base: strings.Repeat("b", 40),
 		cfg:    project.Config{Dir: dir, Evidence: filepath.Join(dir, ".magewright"), Assembly: filepath.Join(dir, "cdk.out"), Commit: commit},
 		lint:   evidence.Lint{Files: 3},
 		policy: readiness.Policy{Required: []string{"coding-standards"}, MaxAge: readiness.Duration(24 * time.Hour)},
 	}
 	r.sign = r.signer
+	r.policy.People = []readiness.Person{{Name: "Bo", Emails: []string{"bo@example.com"}, Key: r.bo.String()}}
 	r.write("cdk.out/magewright.json", manifesttest.Text(t, commit, ""))
 	r.write("cdk.out/asset.zip", "the function")
 	r.write("cdk.out/manifest.json", `{"artifacts":{"p.assets":{"type":"cdk:asset-manifest","properties":{"file":"magewright-production.assets.json"}},`+
@@ -92,8 +96,6 @@ func (r *release) write(name, text string) {
 
 // waive lets a person who is no author of the release waive a check.
 func (r *release) waive(check string, expires time.Time) {
-	person := evidencetest.NewSigner(r.t)
-	r.policy.People = []readiness.Person{{Name: "Bo", Emails: []string{"bo@example.com"}, Key: person.String()}}
 	made := evidence.Made{FinishedOn: r.at.Add(-time.Minute)}
 	r.signed = &readiness.Attestations{Made: made, Waivers: []readiness.SignedWaiver{{By: "Bo", Waiver: evidence.Waiver{
 		Made: made, Check: check, Scope: evidence.Scope{Package: r.pkg}, Reason: "a fault of the linter", Owner: "Cy", Expires: expires,
@@ -105,7 +107,7 @@ func (r *release) waive(check string, expires time.Time) {
 func (r *release) assess() []string {
 	r.t.Helper()
 	candidate := readiness.Candidate{
-		Made: evidence.Made{FinishedOn: r.at}, Commit: r.commit, Base: r.base, BaseIs: "the latest tag, v1",
+		Made: evidence.Made{FinishedOn: r.at}, Commit: r.commit, Tree: r.tree, Base: r.base, BaseIs: "the latest tag, v1",
 		Package: r.pkg, Account: r.by.account, Commits: []string{r.commit},
 		Authors: []string{"al@example.com"},
 	}
@@ -151,6 +153,31 @@ func (r *release) assess() []string {
 		r.t.Fatal(err)
 	}
 	return strings.Split(strings.TrimSpace(b.String()), "\n")
+}
+
+// approvals returns the note in which somebody approves the release on the bundle that lies
+// there.
+func (r *release) approvals(by evidence.Signer, change ...func(*evidence.Attestation)) notesOf {
+	return func(ctx context.Context, _ string) ([]string, error) {
+		data, err := os.ReadFile(filepath.Join(r.cfg.Evidence, verify.BundleFile))
+		if err != nil {
+			return nil, err
+		}
+		a := evidence.Attestation{Made: evidence.Made{FinishedOn: r.at}, Kind: evidence.Approve, Tree: r.tree, What: "go", Bundle: evidence.Digest(data)}
+		for _, f := range change {
+			f(&a)
+		}
+		statement, err := evidence.NewStatement(r.commit, r.pkg, a)
+		if err != nil {
+			return nil, err
+		}
+		envelope, err := evidence.Seal(ctx, by, statement)
+		if err != nil {
+			return nil, err
+		}
+		line, err := json.Marshal(envelope)
+		return []string{string(line)}, err
+	}
 }
 
 // edit changes what an envelope holds, and leaves its signature.
@@ -260,9 +287,9 @@ func TestPromoteRefusesTampering(t *testing.T) {
 			if tt.after != nil {
 				tt.after(r, &promoted, &now)
 			}
-			record, err := allow(t.Context(), r.cfg, stacktest.Start(t, again, nil), r.signer.Key, promoted, r.by, now)
+			record, err := allow(t.Context(), r.cfg, stacktest.Start(t, again, nil), r.signer.Key, promoted, r.by, now, r.approvals(r.bo))
 			if tt.says == "" {
-				if err != nil || record.Verdict != readiness.Go || len(record.Bundle) != 64 || record.Approval != nil {
+				if err != nil || record.Verdict != readiness.Go || len(record.Bundle) != 64 || record.Approval == nil || record.Approval.By != "Bo" {
 					t.Fatalf("allow = %+v, %v", record, err)
 				}
 				return
@@ -290,6 +317,7 @@ func TestPromoteAsksForTheApproval(t *testing.T) {
 		{"nobody was asked", action("Build", "Succeeded"), "e-1", "nobody has approved execution e-1 of magewright-pipeline"},
 		{"not answered yet", action("Approval", "InProgress"), "e-1", "the approval of execution e-1 is InProgress"},
 		{"rejected", action("Approval", "Failed"), "e-1", "the approval of execution e-1 is Failed"},
+		{"by nobody who is known", strings.Replace(action("Approval", "Succeeded"), "arn:aws:iam::111122223333:user/approver", "", 1), "e-1", "does not say who has approved execution e-1"},
 		{"an action that does not say of which execution", "", "", "PIPELINE_EXECUTION_ID is not set"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -303,7 +331,7 @@ func TestPromoteAsksForTheApproval(t *testing.T) {
 			}))
 			t.Setenv("CODEBUILD_INITIATOR", "codepipeline/magewright-pipeline")
 			t.Setenv("PIPELINE_EXECUTION_ID", tt.execution)
-			record, err := allow(t.Context(), r.cfg, config, r.signer.Key, cdk.Release{Commit: commit, Package: r.pkg}, r.by, assessed)
+			record, err := allow(t.Context(), r.cfg, config, r.signer.Key, cdk.Release{Commit: commit, Package: r.pkg}, r.by, assessed, nil)
 			if tt.says != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.says) {
 					t.Errorf("allow = %v, want %q", err, tt.says)
@@ -315,6 +343,62 @@ func TestPromoteAsksForTheApproval(t *testing.T) {
 				t.Errorf("allow = %+v, %v, want %+v", record.Approval, err, want)
 			}
 		})
+	}
+}
+
+// TestAttackWithoutAnApproval promotes outside of the pipeline, by who may deploy, on evidence
+// that is a GO: without an approval, or with one that does not count.
+func TestAttackWithoutAnApproval(t *testing.T) {
+	t.Parallel()
+	al := evidencetest.NewSigner(t)
+	for name, tt := range map[string]struct {
+		by     func(*release) evidence.Signer
+		change func(*evidence.Attestation)
+		says   string
+	}{
+		"nobody":             {nil, nil, "must sign an approval of the release on this evidence"},
+		"an author":          {func(*release) evidence.Signer { return al }, nil, "Al has signed it, but is an author of the release (al@example.com)"},
+		"a stranger":         {func(r *release) evidence.Signer { return evidencetest.NewSigner(r.t) }, nil, "a key that belongs to nobody in the policy"},
+		"who deploys":        {func(r *release) evidence.Signer { return r.signer }, nil, "a key that belongs to nobody in the policy"},
+		"on older evidence":  {nil, func(a *evidence.Attestation) { a.Bundle = strings.Repeat("0", 64) }, "that of Bo is on other evidence"},
+		"of another tree":    {nil, func(a *evidence.Attestation) { a.Tree = "x" }, "that of Bo is of another commit"},
+		"of the future":      {nil, func(a *evidence.Attestation) { a.FinishedOn = a.FinishedOn.Add(time.Hour) }, "a time in the future"},
+		"a review":           {nil, func(a *evidence.Attestation) { a.Kind = evidence.Review }, "there is none"},
+		"a manual test":      {nil, func(a *evidence.Attestation) { a.Kind = evidence.ManualTest }, "there is none"},
+		"somebody, properly": {nil, func(*evidence.Attestation) {}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRelease(t)
+			r.policy.People = append(r.policy.People, readiness.Person{Name: "Al", Emails: []string{"al@example.com"}, Key: al.String()})
+			r.write(".magewright/"+verify.BundleFile, strings.Join(r.assess(), "\n")+"\n")
+			signed := notesOf(func(context.Context, string) ([]string, error) {
+				return []string{"not an envelope", `{"payload":"e30="}`}, nil
+			})
+			switch {
+			case tt.by != nil:
+				signed = r.approvals(tt.by(r))
+			case tt.change != nil:
+				signed = r.approvals(r.bo, tt.change)
+			}
+			record, err := allow(t.Context(), r.cfg, stacktest.Start(t, again, nil), r.signer.Key, cdk.Release{Commit: commit, Package: r.pkg}, r.by, assessed.Add(time.Minute), signed)
+			if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("allow = %+v, %v, want %q", record, err, tt.says)
+			}
+		})
+	}
+	// The approval is of what was signed: a changed one counts for nothing.
+	r := newRelease(t)
+	r.write(".magewright/"+verify.BundleFile, strings.Join(r.assess(), "\n")+"\n")
+	lines, err := r.approvals(r.bo, func(a *evidence.Attestation) { a.What = "no" })(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines[0] = r.edit(lines[0], `"no"`, `"go"`)
+	_, err = allow(t.Context(), r.cfg, stacktest.Start(t, again, nil), r.signer.Key, cdk.Release{Commit: commit, Package: r.pkg}, r.by, assessed.Add(time.Minute),
+		func(context.Context, string) ([]string, error) { return lines, nil })
+	if err == nil || !strings.Contains(err.Error(), "in the name of Bo") {
+		t.Errorf("an edited approval: %v", err)
 	}
 }
 

@@ -80,7 +80,7 @@ func run(ctx context.Context, cfg project.Config, reason string) error {
 		return err
 	}
 	now := clock.System().Now()
-	record, refused := allow(ctx, cfg, awsConfig, judges.Key, release, by, now)
+	record, refused := allow(ctx, cfg, awsConfig, judges.Key, release, by, now, notesIn(cfg))
 	if refused != nil && reason == "" {
 		return refuse(refused)
 	}

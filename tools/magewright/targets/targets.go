@@ -90,9 +90,10 @@ var all = []Target{
 		{"bundle", "string", "the bundle's file; default .magewright/readiness.intoto.jsonl"},
 		{"key", "string", "the file of the public key; default the key that the CDK context pins"},
 	}},
-	{Name: "Attest", Command: "attest", Doc: "signs what you say of HEAD, by your own key: a manual test, a review or a waiver.", CDK: true, Args: []Arg{
+	{Name: "Attest", Command: "attest", Doc: "signs what you say of HEAD, by your own key: a manual test, a review, an approval or a waiver.", CDK: true, Args: []Arg{
 		{"what", "string", "what you have tried, the result of your review, or the reason for a waiver"},
 		{"review", "bool", "sign a review of the change since the base"},
+		{"approve", "bool", "sign that HEAD may go to production on the evidence here, for a promote outside of the pipeline"},
 		{"waive", "string", "sign a waiver for this check"},
 		{"expires", "string", "a waiver expires at the beginning of this day in UTC, such as 2026-12-20; 30 days away at most"},
 		{"owner", "string", "who makes sure that the waiver is not needed again"},

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -19,6 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/baseline"
 	"github.com/magewright/magewright/tools/readiness/collect"
+	"github.com/magewright/magewright/tools/readiness/verify"
 )
 
 // attest signs what the options say about HEAD, and stores it there as a git note.
@@ -55,7 +58,13 @@ func attest(ctx context.Context, cfg project.Config, o options, c clock.Clock) e
 	if o.waive != "" && !slices.Contains(policy.Policy.Required, o.waive) {
 		return exit.Failed("git show "+policy.From+":"+policy.File, "the policy of commit %.12s does not require %s, so a waiver would be unused, which is NO-GO", policy.From, o.waive)
 	}
-	predicate, pkg, err := o.predicate(cfg, candidate, c)
+	bundle := ""
+	if o.approve {
+		if bundle, err = evidenceOf(ctx, cfg, candidate.Commit, c); err != nil {
+			return err
+		}
+	}
+	predicate, pkg, err := o.predicate(cfg, candidate, bundle, c)
 	if err != nil {
 		return err
 	}
@@ -80,6 +89,34 @@ func attest(ctx context.Context, cfg project.Config, o options, c clock.Clock) e
 	}
 	fmt.Fprintf(cfg.Stdout, "%s has signed %s\nshare it: %s\n", person.Name, says(predicate, candidate, pkg), notes.Push)
 	return nil
+}
+
+// evidenceOf returns the digest of the evidence of a commit that lies here. Nobody approves
+// what the evidence refuses.
+func evidenceOf(ctx context.Context, cfg project.Config, commit string, c clock.Clock) (string, error) {
+	data, err := os.ReadFile(filepath.Join(cfg.Evidence, verify.BundleFile))
+	if err != nil {
+		return "", exit.Missing("go tool mage readiness, or get "+verify.BundleFile+" from where the release was judged", "there is no evidence to approve the release on: %w", err)
+	}
+	keys, err := verify.PublicKeys(cfg, "")
+	if err != nil {
+		return "", err
+	}
+	bundle, err := verify.Read(ctx, data, keys, c.Now())
+	if err != nil {
+		return "", exit.Failed("go tool mage verify", "the evidence can't be believed: %w", err)
+	}
+	if bundle.Recorded.Commit != commit {
+		return "", exit.Failed("go tool mage readiness", "the evidence is for commit %.12s, but HEAD is %.12s", bundle.Recorded.Commit, commit)
+	}
+	again, err := bundle.Replay()
+	if err != nil {
+		return "", exit.Failed("go tool mage verify", "the evidence can't be believed: %w", err)
+	}
+	if again.Verdict == readiness.NoGo {
+		return "", exit.Failed("go tool mage verify", "the verdict is %s, so there is nothing to approve", again.Verdict)
+	}
+	return bundle.Digest, nil
 }
 
 // findBase returns the base of HEAD. Without credentials it can only ask git,
@@ -149,11 +186,13 @@ func (o options) waivable() error {
 
 // predicate returns what to sign, and the deployment package that it is about.
 // The package is "" if it is about none.
-func (o options) predicate(cfg project.Config, candidate readiness.Candidate, c clock.Clock) (p evidence.Predicate, pkg string, err error) {
+func (o options) predicate(cfg project.Config, candidate readiness.Candidate, bundle string, c clock.Clock) (p evidence.Predicate, pkg string, err error) {
 	made := evidence.Made{FinishedOn: c.Now().UTC()}
 	switch {
 	case o.review:
 		return evidence.Attestation{Made: made, Kind: evidence.Review, Tree: candidate.Tree, What: o.what}, "", nil
+	case o.approve:
+		return evidence.Attestation{Made: made, Kind: evidence.Approve, Tree: candidate.Tree, What: o.what, Bundle: bundle}, candidate.Package, nil
 	case o.waive == "":
 		return evidence.Attestation{Made: made, Kind: evidence.ManualTest, Tree: candidate.Tree, What: o.what}, candidate.Package, nil
 	}
@@ -194,6 +233,9 @@ func says(p evidence.Predicate, c readiness.Candidate, pkg string) string {
 			of += fmt.Sprintf(", package %.12s", pkg)
 		} else if p.Kind == evidence.ManualTest {
 			of += ", no package: cdk.out has none for this commit"
+		}
+		if p.Kind == evidence.Approve {
+			return fmt.Sprintf("an approval of %s, on evidence %.12s", of, p.Bundle)
 		}
 		return fmt.Sprintf("a %s of %s", p.Kind, of)
 	}

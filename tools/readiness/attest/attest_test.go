@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/evidence/evidencetest"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/project"
@@ -20,6 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/baseline"
 	"github.com/magewright/magewright/tools/readiness/collect"
+	"github.com/magewright/magewright/tools/readiness/verify"
 )
 
 // TestMain lets the test binary act as the command.
@@ -36,6 +38,7 @@ type desk struct {
 	t         *testing.T
 	dir, home string
 	endpoint  string
+	pinned    string // the key that signs evidence
 }
 
 func (d desk) accessKey() string {
@@ -49,10 +52,17 @@ func (d desk) accessKey() string {
 // the race detector sleeps for a second when it exits; this turns that off.
 func (d desk) environ() []string {
 	return command.Environ("TEST_IS_ATTEST=1", "GORACE=atexit_sleep_ms=0", "HOME="+d.home, "XDG_CONFIG_HOME=", "MAGEWRIGHT_KEY=", "CODEBUILD_RESOLVED_SOURCE_VERSION=", "CODEBUILD_SRC_DIR_Assembly=",
-		"AWS_ENDPOINT_URL="+d.endpoint, "AWS_ACCESS_KEY_ID="+d.accessKey(), "AWS_SECRET_ACCESS_KEY="+d.accessKey(), "AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
+		"CDK_CONTEXT_JSON="+d.context(), "AWS_ENDPOINT_URL="+d.endpoint, "AWS_ACCESS_KEY_ID="+d.accessKey(), "AWS_SECRET_ACCESS_KEY="+d.accessKey(), "AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_PROFILE=", "AWS_SESSION_TOKEN=", "AWS_WEB_IDENTITY_TOKEN_FILE=",
 		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=", "AWS_CONTAINER_CREDENTIALS_FULL_URI=",
 		"GIT_CONFIG_GLOBAL="+filepath.Join(d.home, "gitconfig"), "GIT_CONFIG_SYSTEM=/dev/null")
+}
+
+func (d desk) context() string {
+	if d.pinned == "" {
+		return ""
+	}
+	return `{"evidenceKey":"` + d.pinned + `"}`
 }
 
 // attest runs the command and returns its output and its exit code.
@@ -109,6 +119,7 @@ func newDesk(t *testing.T) desk {
 	d.git("init", "--quiet", "--initial-branch=main")
 	d.write("go.mod", "module example.com/app\n")
 	d.write("magefile.go", "package main\n")
+	d.write("infra/cdk.json", "{}")
 	d.write(".gitignore", ".magewright\ncdk.out\n")
 	d.policy("")
 	d.commit("cy")
@@ -195,6 +206,9 @@ func TestWhatIsNotSigned(t *testing.T) {
 		{"a word too many", nil, []string{"-what=tried", "it"}, exit.Usage, []string{"unexpected arguments: [it]"}},
 		{"a flag that is not there", nil, []string{"-waiver=drift"}, exit.Usage, []string{"waiver", "go tool mage -h attest"}},
 		{"a review and a waiver", nil, append(waive("drift", day(3)), "-review"), exit.Usage, []string{"separately"}},
+		{"an approval and a review", nil, []string{"-approve", "-review"}, exit.Usage, []string{"sign an approval separately"}},
+		{"an approval without evidence", desk.known, []string{"-approve"}, exit.Environment, []string{"there is no evidence to approve the release on", "go tool mage readiness"}},
+		{"an author's approval", func(d desk) { d.known(); d.commit("bo") }, []string{"-approve", "-base=HEAD~2"}, exit.Gate, []string{"are an author"}},
 		{"a key and a review", nil, []string{"-newKey", "-review"}, exit.Usage, []string{"signs nothing"}},
 		{"an expiry of nothing", nil, []string{"-what=tried", "-expires=" + day(3)}, exit.Usage, []string{"name the check with -waive"}},
 		{"a waiver without an owner", nil, []string{"-waive=drift", "-what=why", "-expires=" + day(3)}, exit.Usage, []string{"-owner=NAME"}},
@@ -290,6 +304,86 @@ func TestWhatIsSigned(t *testing.T) {
 	if err != nil || verdict.Waived != 2 || len(verdict.RefusedWaivers()) != 0 {
 		t.Errorf("%s, %v: %+v", verdict.Summary(), err, verdict.Waivers)
 	}
+}
+
+// TestApproval approves on evidence: that of HEAD which is a GO, and no other.
+func TestApproval(t *testing.T) {
+	t.Parallel()
+	key, other := evidencetest.NewSigner(t), evidencetest.NewSigner(t)
+	for name, tt := range map[string]struct {
+		findings int
+		commit   string
+		sign     evidence.Signer
+		says     string
+	}{
+		"a GO":              {0, "HEAD", key, "has signed an approval of commit "},
+		"a NO-GO":           {1, "HEAD", key, "the verdict is NO-GO, so there is nothing to approve"},
+		"of another commit": {0, "HEAD^", key, "the evidence is for commit "},
+		"by another key":    {0, "HEAD", other, "the evidence can't be believed"},
+	} {
+		d := newDesk(t)
+		d.known()
+		d.pinned = key.String()
+		data := d.bundle(t.Context(), d.git("rev-parse", tt.commit), tt.findings, tt.sign)
+		d.write(".magewright/"+verify.BundleFile, data)
+		stdout, stderr, code := d.attest("-approve")
+		if (code == 0) != (name == "a GO") || !strings.Contains(stdout+stderr, tt.says) {
+			t.Errorf("%s: exit code %d: %s%s", name, code, stdout, stderr)
+		}
+		if code != 0 {
+			continue
+		}
+		var e evidence.Envelope
+		if err := json.Unmarshal([]byte(d.git("notes", "--ref=magewright", "show", "HEAD")), &e); err != nil {
+			t.Fatal(err)
+		}
+		payload, err := e.DecodeB64Payload()
+		if err != nil || !strings.Contains(string(payload), `"bundle":"`+evidence.Digest([]byte(data))+`"`) || !strings.Contains(string(payload), `"kind":"approval"`) {
+			t.Errorf("%s, %v", payload, err)
+		}
+		// It is no review, and nothing that readiness refuses.
+		a, _, _ := d.collect(t.Context(), "")
+		if len(a.Attestations)+len(a.Refused) != 0 {
+			t.Errorf("collected %+v", a)
+		}
+	}
+}
+
+// bundle returns the evidence of a commit, with so many findings of a linter.
+func (d desk) bundle(ctx context.Context, commit string, findings int, sign evidence.Signer) string {
+	d.t.Helper()
+	now := clock.System().Now()
+	made := evidence.Made{FinishedOn: now}
+	lint := evidence.Lint{Made: made, Files: 3}
+	for range findings {
+		lint.Broken = append(lint.Broken, "vet")
+	}
+	var statements []evidence.Statement
+	add := func(p evidence.Predicate) {
+		s, err := evidence.NewStatement(commit, "", p)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		statements = append(statements, s)
+	}
+	add(readiness.Candidate{Made: made, Commit: commit, Base: "b", Commits: []string{commit}})
+	add(readiness.PolicyUsed{Made: made, Policy: readiness.Policy{Required: []string{"coding-standards"}, MaxAge: readiness.Duration(time.Hour)}, From: "b"})
+	add(lint)
+	add(readiness.Recheck{Made: made, Base: "b", Lint: lint})
+	a, err := readiness.Evaluate(statements, now)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	add(a)
+	result := evidence.SummaryPassed
+	if a.Verdict == readiness.NoGo {
+		result = evidence.SummaryFailed
+	}
+	var b bytes.Buffer
+	if err := evidence.WriteBundle(ctx, &b, sign, statements, evidence.Summary{TimeVerified: now, VerificationResult: result}, commit, ""); err != nil {
+		d.t.Fatal(err)
+	}
+	return b.String()
 }
 
 // TestTheBaseIsWhatProductionServes checks that a waiver covers the change that

@@ -1,5 +1,5 @@
 // Package attest is `mage attest`. It signs a person's statement about HEAD (a
-// manual test, a review or a waiver) with the person's own key, and stores it
+// manual test, a review, an approval or a waiver) with the person's own key, and stores it
 // as a git note.
 package attest
 
@@ -23,6 +23,7 @@ func run(ctx context.Context, args []string, c clock.Clock) error {
 	flags := program.Flags("attest")
 	flags.StringVar(&o.what, "what", "", "what you have tried, the result of your review, or the reason for a waiver")
 	flags.BoolVar(&o.review, "review", false, "sign a review of the change since the base")
+	flags.BoolVar(&o.approve, "approve", false, "sign that HEAD may go to production on the evidence here, for a promote outside of the pipeline")
 	flags.StringVar(&o.waive, "waive", "", "sign a waiver for this check")
 	flags.StringVar(&o.expires, "expires", "", "a waiver expires at the beginning of this day in UTC, such as 2026-12-20")
 	flags.StringVar(&o.owner, "owner", "", "who makes sure that the waiver is not needed again")

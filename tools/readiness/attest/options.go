@@ -14,6 +14,7 @@ const (
 type options struct {
 	what           string
 	review, newKey bool
+	approve        bool
 	waive, expires string
 	owner, scope   string
 	base, key      string
@@ -23,12 +24,16 @@ type options struct {
 func (o *options) check() error {
 	waiver := o.expires != "" || o.owner != "" || o.scope != ""
 	switch {
-	case o.newKey && (o.review || o.waive != "" || o.what != "" || waiver):
+	case o.newKey && (o.review || o.approve || o.waive != "" || o.what != "" || waiver):
 		return usage("-newKey makes a key and signs nothing, so it can only be combined with -key")
 	case o.newKey:
 		return nil
 	case o.review && (o.waive != "" || waiver):
 		return usage("sign a review and a waiver separately")
+	case o.approve && (o.review || o.waive != "" || waiver):
+		return usage("sign an approval separately")
+	case o.approve && o.what == "":
+		o.what = "I have read the evidence, and this may go to production"
 	case o.review && o.what == "":
 		o.what = "I have read the change and agree"
 	case o.waive == "" && waiver:

@@ -44,6 +44,10 @@ func Attestations(ctx context.Context, e Env) (evidence.Predicate, error) {
 		if err == nil {
 			err = s.Decode(&attested.Attestation)
 		}
+		if err == nil && attested.Kind == evidence.Approve {
+			// It is given on evidence that exists already, and is for promote.
+			continue
+		}
 		if err == nil {
 			err = believable(attested, e.Candidate, a.FinishedOn)
 		}

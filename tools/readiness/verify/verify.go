@@ -244,7 +244,7 @@ func Run(ctx context.Context, cfg project.Config, file, keyFile string) error {
 	if err != nil {
 		return exit.Missing("go tool mage readiness", "reading the bundle: %w", err)
 	}
-	keys, err := publicKeys(cfg, keyFile)
+	keys, err := PublicKeys(cfg, keyFile)
 	if err != nil {
 		return err
 	}
@@ -287,7 +287,8 @@ func File(bundle, key string) func(context.Context, project.Config) error {
 	return func(ctx context.Context, cfg project.Config) error { return Run(ctx, cfg, bundle, key) }
 }
 
-func publicKeys(cfg project.Config, file string) (evidence.Keys, error) {
+// PublicKeys returns the key in a file, or those that the CDK context pins if there is none.
+func PublicKeys(cfg project.Config, file string) (evidence.Keys, error) {
 	if file == "" {
 		return cdk.PinnedKeys(cfg)
 	}
