@@ -84,8 +84,7 @@ func (r *Repository) ci(name string) (file, error) {
 
 // The delimiters of both templates differ from those of expressions in the files.
 var github = template.Must(template.New("github").Delims("<<", ">>").Parse(`# What Magewright runs for each change: the targets that a developer runs, too.
-# actions/setup-node and github/codeql-action are named by their version. Pin them by the
-# commit of a release that you have looked at, as the others are.
+# Actions are pinned by the commits of their releases, because a tag can be moved.
 name: Magewright
 
 on:
@@ -131,7 +130,7 @@ jobs:
       - run: <<.Mage>> "$TARGET"
         env:
           TARGET: ${{ matrix.target }}
-      - uses: github/codeql-action/upload-sarif@v3
+      - uses: github/codeql-action/upload-sarif@dd903d2e4f5405488e5ef1422510ee31c8b32357 # v3.36.2
         if: ${{ !cancelled() && matrix.target == 'sec' && hashFiles('.magewright/*.sarif') != '' }}
         with:
           sarif_file: .magewright

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -220,5 +221,24 @@ func TestActionlint(t *testing.T) {
 				t.Errorf("%s: actionlint ends with %v:\n%s", name, err, out)
 			}
 		}
+	}
+}
+
+// TestActionsArePinned holds that the workflows run no action by a tag, which whoever owns
+// the action can move.
+func TestActionsArePinned(t *testing.T) {
+	t.Parallel()
+	pinned := regexp.MustCompile(`uses: [\w-]+/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
+	n := 0
+	for line := range strings.Lines(github.Root.String()) {
+		if !strings.Contains(line, "uses:") {
+			continue
+		}
+		if n++; !pinned.MatchString(strings.TrimSpace(line)) {
+			t.Errorf("not pinned: %s", line)
+		}
+	}
+	if n < 10 {
+		t.Errorf("there are only %d actions", n)
 	}
 }
