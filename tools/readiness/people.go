@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/magewright/magewright/tools/evidence"
+	"github.com/magewright/magewright/tools/project/agreed"
 )
 
 // A Person is somebody whose signature counts.
@@ -18,8 +19,9 @@ type Person struct {
 	// Key is the public key, ECDSA on P-256, as PEM or as DER in base64.
 	Key string `yaml:"key" json:"key"`
 	// Approves are patterns for the ARNs with which the person answers the pipeline's
-	// approval, such as arn:aws:sts::111122223333:assumed-role/*/ada. They too only exclude
-	// the person. If the name of a session or of a user is an address, it needs no pattern.
+	// approval, such as arn:aws:sts::111122223333:assumed-role/Ada/*. Once one person has
+	// such a pattern, nobody approves whose ARN is not that of a person here. If the name of
+	// a session or of a user is an address, it needs no pattern to exclude an author.
 	Approves []string `yaml:"approves" json:"approves,omitempty"`
 }
 
@@ -40,6 +42,24 @@ func (p Policy) AuthorOf(arn string, c Candidate) string {
 		}
 	}
 	return ""
+}
+
+// CheckApprover returns an error if the principal with an ARN must not approve the candidate:
+// an author of it, or, if the policy says who approves, somebody whom it does not name. Whoever
+// assumes a role chooses the name of the session, so that an author could take another one.
+func (p Policy) CheckApprover(arn string, c Candidate) error {
+	if author := p.AuthorOf(arn, c); author != "" {
+		return fmt.Errorf("%s approved the release but is an author of it (%s): somebody else must approve it", arn, author)
+	}
+	named := func(person Person) bool {
+		return slices.ContainsFunc(person.Approves, func(pattern string) bool { return matchesARN(pattern, arn) })
+	}
+	listed := slices.ContainsFunc(p.People, func(person Person) bool { return len(person.Approves) > 0 })
+	// In a rehearsal, whoever rehearses approves.
+	if listed && c.Account != agreed.RehearsalAccount && !slices.ContainsFunc(p.People, named) {
+		return fmt.Errorf("%s approved the release, but is nobody who approves according to the policy's people", arn)
+	}
+	return nil
 }
 
 // matchesARN reports whether an ARN has the form of a pattern, in which * stands for any

@@ -35,6 +35,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/agreed"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
@@ -490,32 +491,39 @@ func TestAttackByAnAuthorsApproval(t *testing.T) {
 		{Name: "Bo", Emails: []string{"bo@example.com"}, Approves: []string{"arn:aws:sts::*:assumed-role/*/bo"}},
 	}
 	const session = "arn:aws:sts::111122223333:assumed-role/"
-	for by, author := range map[string]bool{
-		session + "AdminSSO_1/ada":              true,
-		session + "Reader/ADA@example.com":      true,
-		session + "Reader/ada@home.example":     true,
-		session + "Reader/cy@example.com":       true, // whom the policy does not name
-		"arn:aws:iam::111122223333:user/ada":    true,
-		session + "AdminSSO_1/bo":               false,
-		session + "Other/ada":                   false,
-		session + "AdminSSO_1/adam":             false,
-		"arn:aws:iam::111122223333:user/notada": false,
-		"":                                      false,
+	const author, unknown = "is an author of it", "is nobody who approves according to the policy's people"
+	for by, says := range map[string]string{
+		session + "AdminSSO_1/ada":           author,
+		session + "Reader/ADA@example.com":   author,
+		session + "Reader/ada@home.example":  author,
+		session + "Reader/cy@example.com":    author, // whom the policy does not name
+		"arn:aws:iam::111122223333:user/ada": author,
+		session + "AdminSSO_1/bo":            "",
+		// An author chooses another name for the session, or takes another role.
+		session + "Other/ada":                   unknown,
+		session + "AdminSSO_1/adam":             unknown,
+		"arn:aws:iam::111122223333:user/notada": unknown,
+		"":                                      unknown,
 	} {
-		var bundle verify.Bundle
-		for _, p := range []evidence.Predicate{
-			readiness.Candidate{Commit: commit, Authors: []string{"ada@home.example", "cy@example.com"}},
-			readiness.PolicyUsed{Policy: readiness.Policy{People: people, MaxAge: 1}},
-		} {
-			s, err := evidence.NewStatement(commit, "", p)
-			if err != nil {
-				t.Fatal(err)
+		for _, where := range []string{"111122223333", agreed.RehearsalAccount} {
+			var bundle verify.Bundle
+			for _, p := range []evidence.Predicate{
+				readiness.Candidate{Commit: commit, Account: where, Authors: []string{"ada@home.example", "cy@example.com"}},
+				readiness.PolicyUsed{Policy: readiness.Policy{People: people, MaxAge: 1}},
+			} {
+				s, err := evidence.NewStatement(commit, "", p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				bundle.Statements = append(bundle.Statements, s)
 			}
-			bundle.Statements = append(bundle.Statements, s)
-		}
-		err := checkApprover(bundle, &evidence.Approval{By: by})
-		if (err != nil) != author || author && !strings.Contains(err.Error(), "is an author of it") {
-			t.Errorf("approved by %q: %v, want a refusal: %v", by, err, author)
+			err := checkApprover(bundle, &evidence.Approval{Execution: "e-1", By: by})
+			if where == agreed.RehearsalAccount && says == unknown {
+				says = ""
+			}
+			if (err != nil) != (says != "") || err != nil && !strings.Contains(err.Error(), says) {
+				t.Errorf("approved by %q in %s: %v, want %q", by, where, err, says)
+			}
 		}
 	}
 }
