@@ -365,6 +365,8 @@ fi
 			r.Git("config", "diff.quiet.textconv", "true")
 		}, Fail, "key.pem:1: private-key"},
 		{"an attribute of the clone", func(r *inputstest.Repository) { r.Write(".git/info/attributes", "*.pem -diff\n") }, Unknown, "info/attributes, which is in no commit"},
+		{"a macro of the clone", func(r *inputstest.Repository) { r.Write(".git/info/attributes", "[attr]quiet -diff\n*.pem quiet\n") }, Unknown, "info/attributes, which is in no commit"},
+		{"a harmless attribute of the clone", func(r *inputstest.Repository) { r.Write(".git/info/attributes", "CHANGELOG.md merge=union\n") }, Fail, "key.pem:1: private-key"},
 		{"a list of the clone", func(r *inputstest.Repository) { r.Write(".git/.gitleaksignore", "allowlist\n") }, Unknown, ".gitleaksignore, which is in no commit"},
 	} {
 		r := inputstest.New(t, map[string]string{"a.go": "package a\n"})

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/project"
@@ -34,14 +36,25 @@ func plainView(ctx context.Context, cfg project.Config) (view, error) {
 		return view{}, fmt.Errorf("finding git's attributes: %w", err)
 	}
 	v := view{dir: dir}
-	for _, file := range []string{attributes, filepath.Join(dir, ".gitleaksignore")} {
-		if info, err := os.Stat(file); err == nil && info.Size() > 0 {
+	for file, hides := range map[string]func(string) bool{
+		attributes:                            canHide,
+		filepath.Join(dir, ".gitleaksignore"): func(text string) bool { return text != "" },
+	} {
+		text, err := os.ReadFile(file) // #nosec G304 -- of the clone
+		if err == nil && hides(string(text)) {
 			v.hides = file + ", which is in no commit, could leave something out: remove it"
-		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return view{}, err
 		}
 	}
 	return v, nil
+}
+
+// canHide reports whether attributes can keep git from showing text: by diff, by binary, or
+// by a macro, which has them under another name. Those about merges or ends of lines can't.
+func canHide(attributes string) bool {
+	return slices.ContainsFunc([]string{"diff", "binary", "[attr]"}, func(word string) bool { return strings.Contains(attributes, word) })
 }
 
 // noIndex names an index that does not exist, and so has no attributes.
