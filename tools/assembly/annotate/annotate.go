@@ -6,7 +6,6 @@
 package annotate
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +18,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/internal/suggest"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/agreed"
@@ -587,39 +587,25 @@ func (f *Found) tag(cfg project.Config) error {
 	}
 	for name, ids := range byFile {
 		file := filepath.Join(cfg.Assembly, filepath.FromSlash(name))
-		data, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
+		err := cdk.Edit(file, func(list map[string]any) error {
+			if err := f.copies(list, name); err != nil {
+				return err
+			}
+			for _, id := range ids {
+				properties, ok := at(list, "artifacts", id, "properties").(map[string]any)
+				if !ok {
+					return fmt.Errorf("stack %s has no properties", id)
+				}
+				tags, ok := properties["tags"].(map[string]any)
+				if !ok {
+					tags = map[string]any{}
+					properties["tags"] = tags
+				}
+				tags[manifest.RepositoryTag] = f.Repository
+			}
+			return nil
+		})
 		if err != nil {
-			return err
-		}
-		var list map[string]any
-		decoder := json.NewDecoder(bytes.NewReader(data))
-		decoder.UseNumber()
-		if err := decoder.Decode(&list); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		if err := f.copies(list, name); err != nil {
-			return err
-		}
-		for _, id := range ids {
-			properties, ok := at(list, "artifacts", id, "properties").(map[string]any)
-			if !ok {
-				return fmt.Errorf("%s: stack %s has no properties", name, id)
-			}
-			tags, ok := properties["tags"].(map[string]any)
-			if !ok {
-				tags = map[string]any{}
-				properties["tags"] = tags
-			}
-			tags[manifest.RepositoryTag] = f.Repository
-		}
-		var text bytes.Buffer
-		encoder := json.NewEncoder(&text)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(list); err != nil {
-			return err
-		}
-		if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
 			return err
 		}
 	}

@@ -222,7 +222,7 @@ func (f *Found) copies(list map[string]any, file string) error {
 		artifacts, _ := list["artifacts"].(map[string]any)
 		properties, ok := artifact["properties"].(map[string]any)
 		if !ok || artifacts == nil {
-			return fmt.Errorf("%s: stack %s has no properties", file, s.copyOf)
+			return fmt.Errorf("stack %s has no properties", s.copyOf)
 		}
 		properties["stackName"], artifact["displayName"] = s.Stack, s.Stack
 		tags := map[string]any{}

@@ -2,7 +2,6 @@ package cdk
 
 import (
 	"archive/zip"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -55,16 +54,11 @@ func Freeze(dir string) error {
 
 // freeze packs the directories in one list of assets, and adds them to those that are packed.
 func freeze(file string, packed map[string]bool) error {
-	data, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
-	if err != nil {
+	var read assetsFile
+	if err := readJSON(file, &read); err != nil {
 		return err
 	}
-	var list map[string]any
-	var read assetsFile
-	if err := errors.Join(json.Unmarshal(data, &list), json.Unmarshal(data, &read)); err != nil {
-		return fmt.Errorf("%s: %w", filepath.Base(file), err)
-	}
-	changed := false
+	archives := map[string]string{} // by the asset's id
 	for id, asset := range read.Files {
 		directory := filepath.Join(filepath.Dir(file), filepath.FromSlash(asset.Source.Path))
 		info, err := os.Stat(directory)
@@ -77,20 +71,21 @@ func freeze(file string, packed map[string]bool) error {
 			}
 		}
 		packed[directory] = true
-		source, ok := list["files"].(map[string]any)[id].(map[string]any)["source"].(map[string]any)
-		if !ok {
-			return fmt.Errorf("%s: asset %s has no source", filepath.Base(file), id)
-		}
-		source["path"], source["packaging"] = asset.Source.Path+".zip", "file"
-		changed = true
+		archives[id] = asset.Source.Path + ".zip"
 	}
-	if !changed {
+	if len(archives) == 0 {
 		return nil
 	}
-	if data, err = json.MarshalIndent(list, "", "  "); err != nil {
-		return err
-	}
-	return os.WriteFile(file, append(data, '\n'), 0o600)
+	return Edit(file, func(list map[string]any) error {
+		for id, archive := range archives {
+			source, ok := list["files"].(map[string]any)[id].(map[string]any)["source"].(map[string]any)
+			if !ok {
+				return fmt.Errorf("asset %s has no source", id)
+			}
+			source["path"], source["packaging"] = archive, "file"
+		}
+		return nil
+	})
 }
 
 // zipDirectory packs the files of a directory, sorted, with fixed times.

@@ -165,7 +165,7 @@ func stamp(cfg project.Config, stages []manifest.Stage) error {
 		if err := encoder.Encode(template); err != nil {
 			return fmt.Errorf("writing the commit into %s: %w", stage.Template, err)
 		}
-		if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
+		if err := cdk.WriteTemplate(cfg.Assembly, stage.Template, text.Bytes()); err != nil {
 			return fmt.Errorf("writing the commit into %s: %w", stage.Template, err)
 		}
 	}
