@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codeconnections"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/deliver/deploy"
@@ -411,6 +412,11 @@ func (r *rehearsal) describeProduction(ctx context.Context) error {
 	}
 	fmt.Fprintf(r.cfg.Stdout, "\nproduction  %s, version %s of %s\nserves      commit %s, package sha256 %.12s\n",
 		outputs.Address(), served, outputs.FunctionName, cmp.Or(served.Commit, "not known"), served.Package)
+	if r.report.Status == string(types.PipelineExecutionStatusSucceeded) && served.Commit != "" && served.Commit != r.report.Commit {
+		// CloudFormation does not update a template's metadata alone, which names the commit.
+		// See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/metadata-section-structure.html.
+		fmt.Fprintf(r.cfg.Stdout, "            %.12s changes nothing that is deployed, so the stack keeps the name of the commit before\n", r.report.Commit)
+	}
 	return nil
 }
 
