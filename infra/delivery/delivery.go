@@ -13,6 +13,7 @@ package delivery
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 
@@ -74,6 +75,9 @@ type Delivery struct {
 	Gates []awscloudwatch.Alarm
 
 	scope    constructs.Construct
+	id       string
+	limits   Limits
+	topic    awssns.ITopic
 	function awslambda.Function
 	outputs  map[string]awscdk.CfnOutput
 	sources  []source
@@ -91,6 +95,9 @@ func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *D
 	}
 	d := &Delivery{
 		scope:    within(scope, id),
+		id:       id,
+		limits:   limits,
+		topic:    props.Topic,
 		function: props.Function,
 		outputs:  map[string]awscdk.CfnOutput{},
 	}
@@ -98,7 +105,7 @@ func NewDelivery(scope constructs.Construct, id string, props *DeliveryProps) *D
 		AliasName: jsii.String(Alias),
 		Version:   props.Function.CurrentVersion(),
 	})
-	d.alarms(id, limits, props.Topic)
+	d.alarms()
 	d.shift(props.Shift)
 	d.output("FunctionName", "the function", props.Function.FunctionName())
 	d.output("AliasName", "the alias that serves the traffic", d.Alias.AliasName())
@@ -121,65 +128,86 @@ func (d *Delivery) output(name, description string, value *string) {
 	d.outputs[name] = awscdk.NewCfnOutput(d.scope, jsii.String(name), &awscdk.CfnOutputProps{Value: value, Description: jsii.String(description)})
 }
 
-func (d *Delivery) alarms(id string, limits Limits, topic awssns.ITopic) {
-	function := d.function
+func (d *Delivery) alarms() {
 	// A topic without a policy lets its own account publish. A policy that only refuses plain
 	// HTTP, which is what EnforceSSL writes, would silence all alarms. See
 	// https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html.
-	topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	d.topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
 		Actions:    jsii.Strings("sns:Publish"),
-		Resources:  jsii.Strings(*topic.TopicArn()),
+		Resources:  jsii.Strings(*d.topic.TopicArn()),
 		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": awscdk.Stack_Of(d.scope).Account()}},
 	}))
-	resource := awscdk.Fn_Join(jsii.String(":"), &[]*string{function.FunctionName(), jsii.String(Alias)})
-	// Lambda publishes metrics with exactly these sets of dimensions. With one dimension more
-	// or one less, an alarm never gets any data. See
-	// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html.
-	aliasDimensions := map[string]*string{"FunctionName": function.FunctionName(), "Resource": resource}
-	versionDimensions := map[string]*string{
-		"FunctionName":    function.FunctionName(),
-		"Resource":        resource,
-		"ExecutedVersion": function.CurrentVersion().Version(),
-	}
-	alarm := func(id string, name *string, description string, metric awscloudwatch.IMetric, threshold float64) awscloudwatch.Alarm {
-		a := awscloudwatch.NewAlarm(d.scope, jsii.String(id), &awscloudwatch.AlarmProps{
-			AlarmName:          name,
-			AlarmDescription:   jsii.String(description),
-			Metric:             metric,
-			Threshold:          jsii.Number(threshold),
-			ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
-			EvaluationPeriods:  jsii.Number(alarmEvaluationPeriods),
-			DatapointsToAlarm:  jsii.Number(alarmEvaluationPeriods),
-			TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
-		})
-		a.AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
-		return a
-	}
-	// An alarm keeps its state when it is updated, so an alarm that went off for a bad
-	// version would stop the deployment of the good version after it. Therefore each version
-	// has its own alarms. The names of alarms are unique in an account, and two functions of
-	// one stack can have versions with the same number. See
-	// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html.
-	ofVersion := func(name string) *string {
-		parts := []*string{awscdk.Stack_Of(d.scope).StackName()}
-		if id != "" {
-			parts = append(parts, jsii.String(id))
-		}
-		parts = append(parts, jsii.String(name), function.CurrentVersion().Version())
-		return awscdk.Fn_Join(jsii.String("-"), &parts)
-	}
-	tooManyErrors := fmt.Sprintf("More than %g %%", limits.ErrorPercent)
-	tooSlow := fmt.Sprintf("takes longer than %g s", limits.P90Milliseconds/1000)
+	tooManyErrors := d.tooMany()
+	tooSlow := fmt.Sprintf("takes longer than %g s", d.limits.P90Milliseconds/1000)
+	alias, version := d.dimensions()
 	d.OnAlias = []awscloudwatch.Alarm{
-		alarm("AliasErrors", nil, tooManyErrors+" of the stage's invocations fail", errorPercent(aliasDimensions), limits.ErrorPercent),
-		alarm("AliasThrottles", nil, "The stage's invocations are throttled", metric("Throttles", "Sum", aliasDimensions), 0),
-		alarm("AliasDuration", nil, "One in ten of the stage's invocations "+tooSlow, metric("Duration", "p90", aliasDimensions), limits.P90Milliseconds),
+		d.alarm("AliasErrors", nil, tooManyErrors+" of the stage's invocations fail", errorPercent(alias), d.limits.ErrorPercent),
+		d.alarm("AliasThrottles", nil, "The stage's invocations are throttled", metric("Throttles", "Sum", alias), 0),
+		d.alarm("AliasDuration", nil, "One in ten of the stage's invocations "+tooSlow, metric("Duration", "p90", alias), d.limits.P90Milliseconds),
 	}
 	d.Gates = []awscloudwatch.Alarm{
-		alarm("VersionErrors", ofVersion("VersionErrors"), tooManyErrors+" of the newest version's invocations fail", errorPercent(versionDimensions), limits.ErrorPercent),
-		alarm("VersionDuration", ofVersion("VersionDuration"), "One in ten of the newest version's invocations "+tooSlow, metric("Duration", "p90", versionDimensions), limits.P90Milliseconds),
+		d.alarm("VersionErrors", d.ofVersion("VersionErrors"), tooManyErrors+" of the newest version's invocations fail", errorPercent(version), d.limits.ErrorPercent),
+		d.alarm("VersionDuration", d.ofVersion("VersionDuration"), "One in ten of the newest version's invocations "+tooSlow, metric("Duration", "p90", version), d.limits.P90Milliseconds),
 	}
+}
+
+// serverErrors defines the alarms on requests to the function's URL that are answered with
+// HTTP 5xx. A function that handles its own failures answers like that, and its invocations
+// don't fail.
+func (d *Delivery) serverErrors() {
+	alias, version := d.dimensions()
+	d.OnAlias = append(d.OnAlias, d.alarm("AliasServerErrors", nil,
+		d.tooMany()+" of the requests to the stage's URL are answered with HTTP 5xx", serverErrorPercent(alias), d.limits.ErrorPercent))
+	gate := d.alarm("VersionServerErrors", d.ofVersion("VersionServerErrors"),
+		d.tooMany()+" of the requests to the newest version's URL are answered with HTTP 5xx", serverErrorPercent(version), d.limits.ErrorPercent)
+	d.Gates = append(d.Gates, gate)
+	d.Group.AddAlarm(gate)
+}
+
+func (d *Delivery) tooMany() string { return fmt.Sprintf("More than %g %%", d.limits.ErrorPercent) }
+
+// dimensions returns the dimensions of the metrics of the alias and of the newest version.
+// Lambda publishes metrics with exactly these sets of dimensions. With one dimension more or
+// one less, an alarm never gets any data. See
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html and
+// https://docs.aws.amazon.com/lambda/latest/dg/urls-monitoring.html.
+func (d *Delivery) dimensions() (alias, version map[string]*string) {
+	resource := awscdk.Fn_Join(jsii.String(":"), &[]*string{d.function.FunctionName(), jsii.String(Alias)})
+	alias = map[string]*string{"FunctionName": d.function.FunctionName(), "Resource": resource}
+	version = maps.Clone(alias)
+	version["ExecutedVersion"] = d.function.CurrentVersion().Version()
+	return alias, version
+}
+
+// alarm defines an alarm that notifies the topic.
+func (d *Delivery) alarm(id string, name *string, description string, metric awscloudwatch.IMetric, threshold float64) awscloudwatch.Alarm {
+	a := awscloudwatch.NewAlarm(d.scope, jsii.String(id), &awscloudwatch.AlarmProps{
+		AlarmName:          name,
+		AlarmDescription:   jsii.String(description),
+		Metric:             metric,
+		Threshold:          jsii.Number(threshold),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
+		EvaluationPeriods:  jsii.Number(alarmEvaluationPeriods),
+		DatapointsToAlarm:  jsii.Number(alarmEvaluationPeriods),
+		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+	})
+	a.AddAlarmAction(awscloudwatchactions.NewSnsAction(d.topic))
+	return a
+}
+
+// ofVersion returns the name of an alarm on the newest version. An alarm keeps its state when
+// it is updated, so an alarm that went off for a bad version would stop the deployment of the
+// good version after it. Therefore each version has its own alarms. The names of alarms are
+// unique in an account, and two functions of one stack can have versions with the same number.
+// See https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html.
+func (d *Delivery) ofVersion(name string) *string {
+	parts := []*string{awscdk.Stack_Of(d.scope).StackName()}
+	if d.id != "" {
+		parts = append(parts, jsii.String(d.id))
+	}
+	parts = append(parts, jsii.String(name), d.function.CurrentVersion().Version())
+	return awscdk.Fn_Join(jsii.String("-"), &parts)
 }
 
 func metric(name, statistic string, dimensions map[string]*string) awscloudwatch.Metric {
@@ -195,14 +223,27 @@ func metric(name, statistic string, dimensions map[string]*string) awscloudwatch
 // errorPercent is the percentage of invocations that fail. A count of errors means nothing
 // without the traffic that caused it.
 func errorPercent(dimensions map[string]*string) awscloudwatch.IMetric {
+	return percent("100 * errors / invocations", "Errors (%)", map[string]awscloudwatch.IMetric{
+		"errors":      metric("Errors", "Sum", dimensions),
+		"invocations": metric("Invocations", "Sum", dimensions),
+	})
+}
+
+// serverErrorPercent is the percentage of the requests to a function URL that are answered
+// with HTTP 5xx.
+func serverErrorPercent(dimensions map[string]*string) awscloudwatch.IMetric {
+	return percent("100 * failed / requests", "HTTP 5xx (%)", map[string]awscloudwatch.IMetric{
+		"failed":   metric("Url5xxCount", "Sum", dimensions),
+		"requests": metric("UrlRequestCount", "Sum", dimensions),
+	})
+}
+
+func percent(expression, label string, of map[string]awscloudwatch.IMetric) awscloudwatch.IMetric {
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression: jsii.String("100 * errors / invocations"),
-		Label:      jsii.String("Errors (%)"),
-		Period:     awscdk.Duration_Minutes(jsii.Number(alarmPeriodMinutes)),
-		UsingMetrics: &map[string]awscloudwatch.IMetric{
-			"errors":      metric("Errors", "Sum", dimensions),
-			"invocations": metric("Invocations", "Sum", dimensions),
-		},
+		Expression:   jsii.String(expression),
+		Label:        jsii.String(label),
+		Period:       awscdk.Duration_Minutes(jsii.Number(alarmPeriodMinutes)),
+		UsingMetrics: &of,
 	})
 }
 

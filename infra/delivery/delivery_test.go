@@ -273,12 +273,46 @@ func TestEachFunctionIsGuarded(t *testing.T) {
 			limits = append(limits, limit)
 		}
 		slices.Sort(limits)
-		if !slices.Equal(limits, []float64{1.5, 800}) {
-			t.Errorf("%s is stopped above %v, want 1.5 and 800", id, limits)
+		want := []float64{1.5, 800}
+		if function == "Web" { // it has a URL, whose HTTP 5xx are watched like errors
+			want = []float64{1.5, 1.5, 800}
+		}
+		if !slices.Equal(limits, want) {
+			t.Errorf("%s is stopped above %v, want %v", id, limits, want)
 		}
 	}
 	if groups != 3 {
 		t.Errorf("the stage has %d deployment groups, want 3", groups)
+	}
+}
+
+// TestServerErrorsOfAURLAreWatched holds that the newest version's answers are watched by the
+// dimensions under which Lambda counts them.
+func TestServerErrorsOfAURLAreWatched(t *testing.T) {
+	resources, _ := must(t, shop).templates["shop-live"]["Resources"].(map[string]any)
+	watched := 0
+	for id, r := range resources {
+		if !strings.HasPrefix(id, "WebVersionServerErrors") {
+			continue
+		}
+		watched++
+		var got []string
+		queries, _ := dig(r, "Properties", "Metrics").([]any)
+		for _, q := range queries {
+			metric := dig(q, "MetricStat", "Metric")
+			got = append(got, fmt.Sprint(dig(metric, "MetricName"), dig(q, "Expression")))
+			dimensions, _ := dig(metric, "Dimensions").([]any)
+			for _, d := range dimensions {
+				got = append(got, fmt.Sprint(dig(d, "Name")))
+			}
+		}
+		want := []string{"<nil>100 * failed / requests", "Url5xxCount<nil>", "ExecutedVersion", "FunctionName", "Resource", "UrlRequestCount<nil>", "ExecutedVersion", "FunctionName", "Resource"}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s watches %q, want %q", id, got, want)
+		}
+	}
+	if watched != 1 {
+		t.Errorf("%d alarms watch them, want 1", watched)
 	}
 }
 

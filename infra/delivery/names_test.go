@@ -104,7 +104,7 @@ func TestRepositoriesShareNothingOfAnAccount(t *testing.T) {
 			}
 		}
 	}
-	for kind, want := range map[string]int{"stack": 10, "export": 4, "AWS::CloudWatch::Alarm": 36, "AWS::CodePipeline::Pipeline": 2, "AWS::CodeConnections::Connection": 2} {
+	for kind, want := range map[string]int{"stack": 10, "export": 4, "AWS::CloudWatch::Alarm": 42, "AWS::CodePipeline::Pipeline": 2, "AWS::CodeConnections::Connection": 2} {
 		if counted[kind] != want {
 			t.Errorf("%d names of %s were compared, want %d", counted[kind], kind, want)
 		}

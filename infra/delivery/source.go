@@ -19,10 +19,12 @@ type source struct {
 	of constructs.IConstruct
 }
 
-// URL gives the alias a function URL, and defines an output with it.
+// URL gives the alias a function URL, and defines an output with it and the alarms on HTTP
+// 5xx.
 func (d *Delivery) URL(options *awslambda.FunctionUrlOptions) awslambda.FunctionUrl {
 	url := d.Alias.AddFunctionUrl(options)
 	d.output("FunctionUrl", "where the stage answers", url.Url())
+	d.serverErrors()
 	return url
 }
 

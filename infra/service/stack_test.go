@@ -135,8 +135,8 @@ func TestProduction(t *testing.T) {
 		"the alias is shifted by CodeDeploy": missing(func() {
 			has.HasResource(jsii.String("AWS::Lambda::Alias"), m{"UpdatePolicy": m{"CodeDeployLambdaAliasUpdate": assertions.Match_AnyValue()}})
 		}),
-		"five alarms, three on the alias and two on the version": missing(func() {
-			has.ResourceCountIs(jsii.String("AWS::CloudWatch::Alarm"), jsii.Number(5))
+		"seven alarms, four on the alias and three on the version": missing(func() {
+			has.ResourceCountIs(jsii.String("AWS::CloudWatch::Alarm"), jsii.Number(7))
 		}),
 	} {
 		if problem != "" {
@@ -165,8 +165,8 @@ func TestGatesWatchTheExecutedVersion(t *testing.T) {
 			watched++
 		}
 	}
-	if watched != 2 {
-		t.Errorf("the deployment group watches %d alarms, want 2", watched)
+	if watched != 3 {
+		t.Errorf("the deployment group watches %d alarms, want 3", watched)
 	}
 }
 

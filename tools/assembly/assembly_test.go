@@ -197,8 +197,8 @@ func theCanarysLimitsAreTheAlarms(t *testing.T, assembly string) {
 			t.Errorf("alarm %s is above %g, and the canary's limit is %g", id, resource.Properties.Threshold, want)
 		}
 	}
-	if alarms != 4 {
-		t.Errorf("production has %d alarms on errors and durations, want 4", alarms)
+	if alarms != 6 {
+		t.Errorf("production has %d alarms on errors, HTTP 5xx and durations, want 6", alarms)
 	}
 }
 

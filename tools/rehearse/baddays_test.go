@@ -121,6 +121,7 @@ func TestBadDays(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) { d.stopsAtSmoke(t, tt.change, tt.says) })
 	}
 	t.Run("rejection, then a canary that fails", d.production)
+	t.Run("a canary that answers 500 to a third", d.answers)
 }
 
 // findings breaks every check of Verify at once. If one of them were not run,
@@ -216,6 +217,22 @@ func (d *days) production(t *testing.T) {
 	}
 	d.failedAt(t, d.explain(d.keep(t.Context(), *id, status)), "Production/Promote")
 	d.said(t, "production was not promoted: version "+before.version+" still serves")
+	if after := d.served(t)["production"]; after != before {
+		t.Errorf("production is %+v, want it back at %+v", after, before)
+	}
+	d.rolledBack(t)
+}
+
+// answers delivers a release that answers 500 to a third of its requests, in production only.
+// None of its invocations fails.
+func (d *days) answers(t *testing.T) {
+	before := d.served(t)["production"]
+	err := d.deliver(t, always(true), spoil(t, "third.go"))
+	d.failedAt(t, err, "Production/Promote")
+	// The alarm or promote was faster.
+	if said := d.out.String(); !strings.Contains(said, "requests were answered with HTTP 5xx") && !strings.Contains(said, "VersionServerErrors") {
+		t.Error("the rehearsal does not say that HTTP 5xx stopped it")
+	}
 	if after := d.served(t)["production"]; after != before {
 		t.Errorf("production is %+v, want it back at %+v", after, before)
 	}

@@ -41,6 +41,15 @@ func (c Count) Rate() float64 {
 // A Sample is what a version did in the window of the comparison.
 type Sample struct {
 	Count
+	// HTTP counts the requests to the function's URL, and how many of them were answered with
+	// HTTP 5xx. A function that handles its own failures answers like that, and its invocation
+	// does not fail.
+	HTTP Count `json:"http"`
+	// Ours counts the requests that promote itself sent, and how many of them did not get the
+	// expected status. AWS does not say which version answered them, so Ours of the new
+	// version is what was sent while both versions shared the traffic, and Ours of the old
+	// one what was sent before. Sum does not know it.
+	Ours Count `json:"ours"`
 	// P90 is the duration in milliseconds that nine in ten invocations did not exceed; 0 if
 	// it is not known. Lambda's Duration leaves out the initialization of an environment.
 	P90 float64 `json:"p90"`
@@ -84,11 +93,30 @@ type Judgement struct {
 	New     Sample   `json:"new"`
 	Old     Sample   `json:"old"`
 	// P is the p-value of Fisher's exact test: the probability of a difference like this one
-	// between two versions that are alike.
+	// between two versions that are alike. Invocations, HTTP answers and our own requests are
+	// tested apart, and P is the smallest of their p-values.
 	P float64 `json:"p"`
 	// Missed is the highest rate of errors that the sample could still hide, at 95 %
-	// confidence.
+	// confidence: of invocations or of HTTP answers, whichever is higher.
 	Missed float64 `json:"missed"`
+}
+
+// A comparison is one kind of event that is compared.
+type comparison struct {
+	new, old Count
+	// more is the complaint that the new version fails more often, and above that it fails
+	// more often than the limit allows.
+	more, above string
+}
+
+// comparisons returns what is compared of two versions.
+func comparisons(newVersion, oldVersion Sample) []comparison {
+	return []comparison{
+		{newVersion.Count, oldVersion.Count, "%s invocations failed, compared with %s of the old version", "%s failed"},
+		{newVersion.HTTP, oldVersion.HTTP, "%s requests were answered with HTTP 5xx, compared with %s of the old version", "%s requests were answered with HTTP 5xx"},
+		// Most of these requests reach the old version, so they have no limit of their own.
+		{newVersion.Ours, oldVersion.Ours, "%s of our requests failed, compared with %s before the shift", ""},
+	}
 }
 
 // Judge compares the new version with the old one. A single sign that the new version is bad
@@ -101,7 +129,13 @@ func Judge(newVersion, oldVersion Sample, l Limits) Judgement {
 		j.Verdict, j.Reasons = Inconclusive, []string{"more errors than invocations were counted"}
 		return j
 	}
-	j.P, j.Missed = Fisher(newVersion.Count, oldVersion.Count), Missed(newVersion.Count)
+	for _, c := range comparisons(newVersion, oldVersion) {
+		j.P = min(j.P, Fisher(c.new, c.old))
+	}
+	j.Missed = Missed(newVersion.Count)
+	if newVersion.HTTP.Invocations > 0 {
+		j.Missed = max(j.Missed, Missed(newVersion.HTTP))
+	}
 	if j.Reasons = failures(j, l); j.Reasons != nil {
 		j.Verdict = Fail
 		return j
@@ -110,13 +144,16 @@ func Judge(newVersion, oldVersion Sample, l Limits) Judgement {
 	switch {
 	case newVersion.Invocations < l.MinInvocations:
 		j.Reasons = []string{fmt.Sprintf("%d invocations of the new version are too few: it needs %d", newVersion.Invocations, l.MinInvocations)}
-	case j.Missed > l.MaxErrorRate:
+	case Missed(newVersion.Count) > l.MaxErrorRate:
 		j.Reasons = []string{fmt.Sprintf("%s failed: the error rate could still be above %s", newVersion.Count, percent(l.MaxErrorRate))}
+	// A function that mostly gets events may get few requests, which rule out nothing.
+	case newVersion.HTTP.Errors > 0 && Missed(newVersion.HTTP) > l.MaxErrorRate:
+		j.Reasons = []string{fmt.Sprintf("%s requests were answered with HTTP 5xx: their rate could still be above %s", newVersion.HTTP, percent(l.MaxErrorRate))}
 	case newVersion.P90 == 0:
 		j.Reasons = []string{"the new version's latency is not known"}
 	default:
 		j.Verdict = Pass
-		j.Reasons = []string{fmt.Sprintf("%s failed, p90 %.0f ms", newVersion.Count, newVersion.P90)}
+		j.Reasons = []string{fmt.Sprintf("%s, p90 %.0f ms", newVersion.Failures(), newVersion.P90)}
 	}
 	return j
 }
@@ -125,11 +162,16 @@ func Judge(newVersion, oldVersion Sample, l Limits) Judgement {
 func failures(j Judgement, l Limits) []string {
 	var reasons []string
 	add := func(format string, args ...any) { reasons = append(reasons, fmt.Sprintf(format, args...)) }
-	if j.P < l.Significance {
-		add("%s invocations failed, compared with %s of the old version: p = %.2g", j.New.Count, j.Old.Count, j.P)
-	}
-	if AtLeast(j.New.Count, l.MaxErrorRate) < l.Significance {
-		add("%s failed: more than %s", j.New.Count, percent(l.MaxErrorRate))
+	for _, c := range comparisons(j.New, j.Old) {
+		if len(reasons) > 0 && c.new.Errors <= j.New.Errors {
+			continue // an invocation that fails is answered with HTTP 502: that is said already
+		}
+		if p := Fisher(c.new, c.old); p < l.Significance {
+			add(c.more+": p = %.2g", c.new, c.old, p)
+		}
+		if c.above != "" && AtLeast(c.new, l.MaxErrorRate) < l.Significance {
+			add(c.above+": more than %s", c.new, percent(l.MaxErrorRate))
+		}
 	}
 	if j.New.Invocations < l.MinInvocations {
 		return reasons // With only a few invocations, a percentile means nothing.
@@ -143,7 +185,19 @@ func failures(j Judgement, l Limits) []string {
 	return reasons
 }
 
-func (s Sample) valid() bool { return s.Errors >= 0 && s.Errors <= s.Invocations }
+func (s Sample) valid() bool { return s.Count.valid() && s.HTTP.valid() && s.Ours.valid() }
+
+func (c Count) valid() bool { return c.Errors >= 0 && c.Errors <= c.Invocations }
+
+// Failures says how many invocations failed, and, if there were requests, how many were
+// answered with HTTP 5xx: "2/60 failed, 3/60 HTTP 5xx".
+func (s Sample) Failures() string {
+	text := fmt.Sprintf("%s failed", s.Count)
+	if s.HTTP.Invocations > 0 {
+		text += fmt.Sprintf(", %s HTTP 5xx", s.HTTP)
+	}
+	return text
+}
 
 // String returns the count as a fraction: "2/60".
 func (c Count) String() string { return fmt.Sprintf("%d/%d", c.Errors, c.Invocations) }
@@ -164,8 +218,13 @@ func percent(rate float64) string { return fmt.Sprintf("%.1f %%", 100*rate) }
 type Minute struct {
 	Start time.Time `json:"start"`
 	Count
-	P90 float64 `json:"p90"` // milliseconds; 0 if it is not known
+	HTTP Count   `json:"http"` // requests to its URL, and those that were answered with HTTP 5xx
+	P90  float64 `json:"p90"`  // milliseconds; 0 if it is not known
 }
+
+// Worst returns the share of its invocations that failed, or that of its requests that were
+// answered with HTTP 5xx if that is higher.
+func (m Minute) Worst() float64 { return max(m.Rate(), m.HTTP.Rate()) }
 
 // minWarm is how many invocations the percentile of the warm minutes needs.
 const minWarm = 10
@@ -180,6 +239,8 @@ func Sum(minutes []Minute) Sample {
 	for _, m := range minutes {
 		s.Invocations += m.Invocations
 		s.Errors += m.Errors
+		s.HTTP.Invocations += m.HTTP.Invocations
+		s.HTTP.Errors += m.HTTP.Errors
 		if m.P90 == 0 || m.Invocations == 0 {
 			continue
 		}

@@ -60,12 +60,31 @@ func TestJudge(t *testing.T) {
 		s.P90, s.Warm = p90, warm
 		return s
 	}
+	http := func(s canary.Sample, errors, requests int) canary.Sample {
+		s.HTTP = count(errors, requests)
+		return s
+	}
+	ours := func(s canary.Sample, errors, requests int) canary.Sample {
+		s.Ours = count(errors, requests)
+		return s
+	}
 	for _, tt := range []struct {
 		name                   string
 		newVersion, oldVersion canary.Sample
 		want                   canary.Verdict
 		says                   string
 	}{
+		{"a third is answered with HTTP 5xx", http(sample(0, 60), 20, 60), http(sample(0, 540), 0, 540), canary.Fail, "20/60 requests were answered with HTTP 5xx, compared with 0/540 of the old version"},
+		{"both answer a third with HTTP 5xx", http(sample(0, 60), 20, 60), http(sample(0, 540), 180, 540), canary.Fail, "20/60 requests were answered with HTTP 5xx: more than 5.0 %"},
+		{"no request is answered with HTTP 5xx", http(sample(0, 60), 0, 60), http(sample(0, 540), 0, 540), canary.Pass, "0/60 failed, 0/60 HTTP 5xx, p90 20 ms"},
+		{"the fix of a version that answered HTTP 5xx", http(sample(0, 60), 0, 60), http(sample(0, 540), 180, 540), canary.Pass, "0/60 HTTP 5xx"},
+		{"one HTTP 5xx in few requests", http(sample(0, 60), 1, 60), http(sample(0, 540), 0, 540), canary.Inconclusive, "their rate could still be above 5.0 %"},
+		{"mostly events, and few requests", http(sample(0, 600), 0, 6), http(sample(0, 5400), 0, 54), canary.Pass, "up to 39.3 %"},
+		{"requests that came by halves", http(sample(0, 60), 9, 8), http(sample(0, 540), 0, 540), canary.Inconclusive, "more errors than invocations"},
+		{"invocations fail, which is answered with HTTP 5xx", ours(http(sample(13, 73), 13, 73), 13, 930), ours(http(sample(0, 859), 0, 859), 0, 300), canary.Fail, "FAIL: 13/73 invocations failed, compared with 0/859 of the old version: p = 1.5e-15; 13/73 failed: more than 5.0 %"},
+		{"our requests fail", ours(sample(0, 90), 31, 937), ours(sample(0, 840), 0, 300), canary.Fail, "31/937 of our requests failed, compared with 0/300 before the shift"},
+		{"our requests failed before, too", ours(sample(0, 90), 31, 937), ours(sample(0, 840), 10, 300), canary.Pass, "0/90 failed"},
+		{"nothing was sent before", ours(sample(0, 90), 31, 937), sample(0, 840), canary.Pass, "0/90 failed"},
 		{"nothing came", sample(0, 0), sample(0, 0), canary.Inconclusive, "0 invocations"},
 		{"the old version was not called", sample(0, 80), sample(0, 0), canary.Pass, "0/80 failed"},
 		{"it fails with nothing to compare with", sample(9, 20), sample(0, 0), canary.Fail, "more than 5.0 %"},
@@ -81,7 +100,7 @@ func TestJudge(t *testing.T) {
 		{"metrics that came by halves", sample(3, 2), sample(0, 700), canary.Inconclusive, "more errors than invocations"},
 	} {
 		j := canary.Judge(tt.newVersion, tt.oldVersion, canary.LimitsOf(0.05, 3000))
-		if j.Verdict != tt.want || !strings.Contains(j.String(), tt.says) {
+		if whole := strings.HasPrefix(tt.says, "FAIL"); j.Verdict != tt.want || !strings.Contains(j.String(), tt.says) || whole && j.String() != tt.says {
 			t.Errorf("%s: %v, want %s with %q", tt.name, j, tt.want, tt.says)
 		}
 	}
@@ -202,6 +221,7 @@ func TestLargeCounts(t *testing.T) {
 
 func TestSum(t *testing.T) {
 	t.Parallel()
+	requests := canary.Minute{Start: time.Unix(0, 0), HTTP: count(1, 4)}
 	minute := func(i, errors, invocations int, p90 float64) canary.Minute {
 		return canary.Minute{Start: time.Unix(int64(60*i), 0), Count: count(errors, invocations), P90: p90}
 	}
@@ -211,6 +231,7 @@ func TestSum(t *testing.T) {
 		want    canary.Sample
 	}{
 		{name: "nothing"},
+		{"requests", []canary.Minute{requests, requests}, canary.Sample{HTTP: count(2, 8)}},
 		{"the first minute is apart", []canary.Minute{minute(0, 1, 10, 500), minute(1, 0, 30, 100)},
 			canary.Sample{Count: count(1, 40), P90: 200, Warm: 100}},
 		{"a quiet minute before it", []canary.Minute{minute(0, 0, 0, 0), minute(1, 0, 10, 500), minute(2, 0, 10, 100)},

@@ -90,10 +90,10 @@ func (t *Traffic) send(ctx context.Context, stage sender, p Probe) bool {
 		return false // the shift has ended, so this request proves nothing
 	}
 	ok := err == nil && p.answered(a) == nil
+	t.sent.Add(1) // first, so that Failed never exceeds a later Sent
 	if !ok {
 		t.failed.Add(1)
 	}
-	t.sent.Add(1)
 	return ok
 }
 

@@ -45,6 +45,10 @@ type follower struct {
 	ask     asker
 	traffic func() *probe.Traffic // what is sent during a shift
 
+	// baseline sends requests before the first shift. It is nil if nothing is sent.
+	baseline    *probe.Traffic
+	stopSending func()
+
 	known   []string // deployments that have ended or were there before
 	watches map[string]*watch
 	printed map[string]string // what was printed about each deployment
@@ -130,6 +134,9 @@ func (f *follower) ids(ctx context.Context, states ...types.DeploymentStatus) ([
 // so and goes on, because the deployment goes on too.
 func (f *follower) follow(ctx context.Context) {
 	defer f.close()
+	for _, each := range f.all() {
+		each.beginBaseline(ctx)
+	}
 	for ctx.Err() == nil {
 		for _, each := range f.all() {
 			err := each.look(ctx)
@@ -155,6 +162,7 @@ func (f *follower) follow(ctx context.Context) {
 
 func (f *follower) close() {
 	for _, each := range f.all() {
+		each.endBaseline()
 		for _, w := range each.watches {
 			w.close()
 		}

@@ -23,9 +23,13 @@ func chart(r *picture.Record, colour bool) []string {
 		s := canary.Sum(r.Minutes[version])
 		top, rates := 2*r.Limits.MaxErrorRate, []float64{}
 		for _, m := range r.Minutes[version] {
-			rates = append(rates, m.Rate())
+			rates = append(rates, m.Worst())
 		}
-		lines = append(lines, fmt.Sprintf("  version %-4s %9s failed %5.1f %%  p90 %5.0f ms  %s", version, s.Count, 100*s.Rate(), s.P90, bars(rates, top)))
+		line := fmt.Sprintf("  version %-4s %9s failed %5.1f %%  p90 %5.0f ms  %s", version, s.Count, 100*s.Rate(), s.P90, bars(rates, top))
+		if s.HTTP.Invocations > 0 {
+			line += fmt.Sprintf("  HTTP 5xx %s", s.HTTP)
+		}
+		lines = append(lines, line)
 	}
 	if r.Judgement == nil {
 		return lines

@@ -27,6 +27,7 @@ import (
 	"github.com/magewright/magewright/tools/deliver/probe"
 	"github.com/magewright/magewright/tools/deliver/smoke"
 	"github.com/magewright/magewright/tools/deliver/stagetest"
+	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/live"
 	"github.com/magewright/magewright/tools/project"
 )
@@ -178,6 +179,39 @@ func TestABadVersionIsStopped(t *testing.T) {
 	s.stopped = "" // as if an alarm had been faster
 	if why := s.takenBack(); why != "CodeDeploy took deployment "+*info.DeploymentId+" back: "+r.Judgement.String() {
 		t.Errorf("it is recorded that %q", why)
+	}
+}
+
+// A version that answers a share of its requests with an error of its own is stopped, though
+// none of its invocations fails. AWS counts HTTP 5xx by version; of HTTP 404, only promote's own
+// requests can tell, by what they got before the shift.
+func TestAVersionThatAnswersErrorsIsStopped(t *testing.T) {
+	t.Parallel()
+	for status, says := range map[string]string{
+		"500:0.334": "requests were answered with HTTP 5xx, compared with 0/",
+		"404:0.5":   "of our requests failed, compared with 0/",
+	} {
+		t.Run(status, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			s.probes = s.probes[:1]
+			s.limits = canary.LimitsOf(0.05, 3000) // production's sample
+			s.beginBaseline(t.Context())
+			for !s.baseline.Satisfied() {
+				_ = clock.Sleep(t.Context(), clock.System(), time.Millisecond)
+			}
+			info := s.shift(t, s.Publish(t, stagetest.Newer, map[string]string{"FAULT": status}), stagetest.Canary)
+			if info.Status != types.DeploymentStatusStopped {
+				t.Fatalf("the deployment is %s, and said %s", info.Status, s.out)
+			}
+			r := s.saved(t)
+			if r.Judgement.Verdict != canary.Fail || !strings.Contains(r.Decision, says) || r.Judgement.New.Errors != 0 || r.Before.Invocations < beforeShift || r.Before.Errors != 0 {
+				t.Errorf("the record is %+v", r)
+			}
+			if counted := r.Judgement.New.HTTP; counted.Invocations == 0 || (counted.Errors > 0) != strings.HasPrefix(status, "500") {
+				t.Errorf("of the new version's requests, %v were answered with HTTP 5xx", counted)
+			}
+		})
 	}
 }
 

@@ -49,6 +49,7 @@ func (f *follower) newWatch(ctx context.Context, info *types.DeploymentInfo) *wa
 		record:  picture.Record{Deployment: aws.ToString(info.DeploymentId), Function: f.outputs.FunctionName, Alias: f.outputs.AliasName, Limits: f.limits},
 		course:  course{limits: f.limits, alone: len(f.probes) == 0},
 	}
+	w.record.Before = f.endBaseline()
 	if move, ok := appspec.Read(info.Revision); ok {
 		w.record.Old, w.record.New = move.From, move.To
 	}
@@ -89,9 +90,11 @@ func (w *watch) look(ctx context.Context, info *types.DeploymentInfo, alias *lam
 			w.record.Minutes = done
 		}
 		w.unread = unread
-		w.record.Sent, w.record.Failed = w.traffic.Sent(), w.traffic.Failed()
+		w.record.Failed, w.record.Sent = w.traffic.Failed(), w.traffic.Sent()
 		if w.record.Length > 0 {
-			j := canary.Judge(canary.Sum(w.record.Minutes[w.record.New]), canary.Sum(w.record.Minutes[w.record.Old]), w.f.limits)
+			serving, served := canary.Sum(w.record.Minutes[w.record.New]), canary.Sum(w.record.Minutes[w.record.Old])
+			serving.Ours, served.Ours = canary.Count{Invocations: w.record.Sent, Errors: w.record.Failed}, w.record.Before
+			j := canary.Judge(serving, served, w.f.limits)
 			w.record.Judgement = &j
 			if info.Status == types.DeploymentStatusInProgress {
 				if err := w.act(ctx, j); err != nil {
@@ -148,8 +151,9 @@ func (w *watch) weigh(ctx context.Context, info *types.DeploymentInfo, alias *la
 		w.course.start, w.course.length = r.Start, r.Length
 		const before = 5 * time.Minute
 		if done, err := readMinutes(ctx, w.f.alarms, w.f.outputs, r.Start.Add(-before), before-time.Minute, r.Old); err == nil {
-			w.usual = float64(canary.Sum(done[r.Old]).Invocations) / before.Minutes()
-		} // this number only saves some of our requests
+			// This number only saves some of our requests.
+			w.usual = float64(max(canary.Sum(done[r.Old]).Invocations-r.Before.Invocations, 0)) / before.Minutes()
+		}
 	}
 	return nil
 }

@@ -27,11 +27,12 @@ func (u *functionURL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s, c := u.service, u.config.Load()
 	began := s.wall.Now()
 	recorder := &statusWriter{ResponseWriter: w}
-	u.answer(recorder, r, c)
-	u.measure(recorder.status, s.wall.Now().Sub(began))
+	version := u.answer(recorder, r, c)
+	u.measure(version, recorder.status, s.wall.Now().Sub(began))
 }
 
-func (u *functionURL) answer(w http.ResponseWriter, r *http.Request, c *urlConfig) {
+// answer returns the version that ran; "" if none did.
+func (u *functionURL) answer(w http.ResponseWriter, r *http.Request, c *urlConfig) (version string) {
 	s := u.service
 	id, now := uuid.NewString(), s.account.Clock.Now()
 	trace := traceOf(r.Header.Get("X-Amzn-Trace-Id"), now)
@@ -40,7 +41,7 @@ func (u *functionURL) answer(w http.ResponseWriter, r *http.Request, c *urlConfi
 	origin := c.crossOrigin(r)
 	if c.cors != nil && r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 		c.preflight(w, r, origin)
-		return
+		return ""
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	if err != nil {
@@ -48,27 +49,27 @@ func (u *functionURL) answer(w http.ResponseWriter, r *http.Request, c *urlConfi
 			say(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 		}
 		// The client may have gone away.
-		return
+		return ""
 	}
 	caller, err := u.authorize(r, c, body)
 	if err != nil {
 		refuseCaller(w, err)
-		return
+		return ""
 	}
 	text, err := json.Marshal(u.event(r, body, caller, id, trace, now))
 	if err != nil {
 		say(w, http.StatusBadRequest, "Bad Request")
-		return
+		return ""
 	}
 	if len(text) > maxRequest {
 		say(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
-		return
+		return ""
 	}
 	res, err := s.invoke(u.ref, event{id: id, payload: text, trace: trace})
 	if throttle, ok := errors.AsType[*lambdatypes.TooManyRequestsException](err); ok {
 		w.Header().Set("X-Amzn-Errortype", throttle.ErrorCode())
 		reply(w, http.StatusTooManyRequests, `{"Reason":"`+string(throttle.Reason)+`","Type":"User","message":"`+throttledMessage+`"}`)
-		return
+		return ""
 	}
 	var out payload.Response
 	answered := err == nil && res.failure == nil
@@ -77,9 +78,10 @@ func (u *functionURL) answer(w http.ResponseWriter, r *http.Request, c *urlConfi
 	}
 	if !answered {
 		reply(w, http.StatusBadGateway, "Internal Server Error")
-		return
+		return res.version
 	}
 	u.write(w, out, c, origin)
+	return res.version
 }
 
 // refuseCaller answers a caller that is not allowed. If the request was signed,
@@ -215,12 +217,16 @@ func (c *urlConfig) preflight(w http.ResponseWriter, r *http.Request, origin str
 	w.WriteHeader(http.StatusOK)
 }
 
-// measure records the metrics of a request.
-func (u *functionURL) measure(status int, took time.Duration) {
+// measure records the metrics of a request. They have the version that ran, too. See
+// https://docs.aws.amazon.com/lambda/latest/dg/urls-monitoring.html.
+func (u *functionURL) measure(version string, status int, took time.Duration) {
 	s := u.service
 	t, ok := s.place(u.ref)
 	if !ok {
 		return
+	}
+	if u.ref.qualifier != "" {
+		t.alias = u.ref.qualifier
 	}
 	class := func(low int) float64 {
 		if status >= low && status < low+100 {
@@ -228,7 +234,7 @@ func (u *functionURL) measure(status int, took time.Duration) {
 		}
 		return 0
 	}
-	s.metrics.each(t, "", s.account.Clock.Now(), func(m *samples) {
+	s.metrics.each(t, version, s.account.Clock.Now(), func(m *samples) {
 		m.add(urlRequests, 1)
 		m.add(url4xx, class(400))
 		m.add(url5xx, class(500))

@@ -263,6 +263,22 @@ func TestFunctionURLConfigs(t *testing.T) {
 	if resp, _ := fetch(t, http.MethodGet, url, ""); resp.StatusCode != http.StatusOK {
 		t.Errorf("%s", resp.Status)
 	}
+	if resp, _ := fetch(t, http.MethodGet, url+"fail", ""); resp.StatusCode != http.StatusBadGateway {
+		t.Errorf("%s", resp.Status)
+	}
+	// Of an alias, the metrics also say which version ran.
+	f.Flush(t.Context())
+	for metric, want := range map[string]float64{"UrlRequestCount": 2, "Url4xxCount": 0, "Url5xxCount": 1} {
+		for _, dimensions := range []string{"{FunctionName=f,Resource=f:live}", "{FunctionName=f,Resource=f:live,ExecutedVersion=1}"} {
+			var sum float64
+			for _, v := range f.values("AWS/Lambda " + metric + dimensions) {
+				sum += v
+			}
+			if sum != want {
+				t.Errorf("%s%s: %v, want %v", metric, dimensions, sum, want)
+			}
+		}
+	}
 	updated, err := f.UpdateFunctionUrlConfig(t.Context(), &awslambda.UpdateFunctionUrlConfigInput{FunctionName: name, Qualifier: live, AuthType: "AWS_IAM"})
 	if err != nil || *updated.FunctionUrl != url {
 		t.Errorf("UpdateFunctionUrlConfig: %+v, %v", updated, err)

@@ -22,13 +22,16 @@ var statistics = []struct{ id, metric, stat string }{
 	{"invocations", "Invocations", "Sum"},
 	{"errors", "Errors", "Sum"},
 	{"duration", "Duration", "p90"},
+	{"requests", "UrlRequestCount", "Sum"},
+	{"server", "Url5xxCount", "Sum"},
 }
 
 // Query asks what the versions of a function did behind an alias in each minute from start
 // on, in AWS's time. Minutes are whole, so the first one may contain invocations of the old
 // version from before the shift. Lambda publishes under exactly these three dimensions: with
 // one more or one less, there is no data. See
-// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html.
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html and, for the
+// requests to function URLs, https://docs.aws.amazon.com/lambda/latest/dg/urls-monitoring.html.
 func Query(function, alias string, start time.Time, length time.Duration, versions ...string) *cloudwatch.GetMetricDataInput {
 	in := &cloudwatch.GetMetricDataInput{
 		StartTime: aws.Time(start.Truncate(time.Minute)),
@@ -90,6 +93,10 @@ func collect(minutes map[time.Time]canary.Minute, id, suffix string, result type
 			m.Errors += int(result.Values[i])
 		case "duration":
 			m.P90 = result.Values[i]
+		case "requests":
+			m.HTTP.Invocations += int(result.Values[i])
+		case "server":
+			m.HTTP.Errors += int(result.Values[i])
 		}
 		minutes[at] = m
 	}

@@ -33,8 +33,9 @@ type Record struct {
 	Judgement *canary.Judgement          `json:"judgement"` // the last one; null if all traffic moved at once
 	Extended  bool                       `json:"extended"`
 	Decision  string                     `json:"decision,omitempty"` // to stop the deployment, or a person's decision to go on
-	Sent      int                        `json:"sent"`               // how many requests promote sent
+	Sent      int                        `json:"sent"`               // how many requests promote sent while traffic shifted
 	Failed    int                        `json:"failed"`
+	Before    canary.Count               `json:"before"` // the same of the requests before that
 }
 
 // A Weight is the share of the traffic that the new version has from a certain time on.
@@ -212,7 +213,7 @@ func (r *Record) going() bool {
 
 func (r *Record) count(version string) string {
 	s := canary.Sum(r.Minutes[version])
-	return fmt.Sprintf("version %s: %s failed, p90 %.0f ms", version, s.Count, s.P90)
+	return fmt.Sprintf("version %s: %s, p90 %.0f ms", version, s.Failures(), s.P90)
 }
 
 // traffic plots the new version's share of the traffic.
@@ -239,8 +240,8 @@ func (r *Record) traffic(s scale, top float64) plot {
 
 // errors plots the error rates in percent.
 func (r *Record) errors(s scale, top float64) plot {
-	return r.measured(s, top, "Errors", "%", 100*r.Limits.MaxErrorRate, 1, func(m canary.Minute) (float64, bool) {
-		return 100 * m.Rate(), m.Invocations > 0
+	return r.measured(s, top, "Errors or HTTP 5xx", "%", 100*r.Limits.MaxErrorRate, 1, func(m canary.Minute) (float64, bool) {
+		return 100 * m.Worst(), m.Invocations > 0 || m.HTTP.Invocations > 0
 	})
 }
 

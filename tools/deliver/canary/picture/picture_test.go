@@ -33,7 +33,7 @@ func TestPicture(t *testing.T) {
 	once := picturetest.Failing()
 	once.Status, once.Length, once.Judgement = "Succeeded", 0, nil
 	once.Weights = []picture.Weight{{At: once.Start, New: 1}, {At: once.Start.Add(3 * time.Second), New: 1}}
-	for name, r := range map[string]*picture.Record{"canary": picturetest.Failing(), "going": going, "passed": passed, "early": early, "once": once} {
+	for name, r := range map[string]*picture.Record{"canary": picturetest.Failing(), "going": going, "passed": passed, "early": early, "once": once, "answering": picturetest.Answering()} {
 		for _, width := range []int{picture.Width, 340} {
 			var got bytes.Buffer
 			if err := r.Draw(&got, width); err != nil {

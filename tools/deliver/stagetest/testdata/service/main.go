@@ -54,16 +54,20 @@ func handle(event []byte) (response, error) {
 		}
 	case "crash":
 		os.Exit(1)
-	case "errors":
+	case "errors", "500", "404": // the share fails, or answers with that status
 		share, err := strconv.ParseFloat(value, 64)
 		if err != nil {
 			return response{}, err
 		}
 		// As many of the invocations so far as the share asks for have failed.
 		invocations++
-		if n := float64(invocations); int(n*share) > int((n-1)*share) {
-			return response{}, errors.New("failed on purpose")
+		if n := float64(invocations); int(n*share) <= int((n-1)*share) {
+			break
 		}
+		if status, err := strconv.Atoi(kind); err == nil {
+			return response{StatusCode: status, Body: "failed on purpose"}, nil
+		}
+		return response{}, errors.New("failed on purpose")
 	}
 	method, path := r.RequestContext.HTTP.Method, strings.TrimPrefix(r.RawPath, "/")
 	switch release, isRelease := strings.CutPrefix(path, "releases/"); {

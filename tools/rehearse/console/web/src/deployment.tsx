@@ -154,7 +154,7 @@ function Details({ s }: { s: Shift }) {
               <>
                 <dt>Limits</dt>
                 <dd>
-                  {percent(s.limits.maxErrorRate)} errors, p90 {s.limits.maxP90} ms, at least {s.limits.minInvocations} invocations
+                  {percent(s.limits.maxErrorRate)} errors or HTTP 5xx, p90 {s.limits.maxP90} ms, at least {s.limits.minInvocations} invocations
                 </dd>
               </>
             )}
@@ -175,6 +175,9 @@ function Details({ s }: { s: Shift }) {
                 Errors
               </th>
               <th scope="col" class="number">
+                HTTP 5xx
+              </th>
+              <th scope="col" class="number">
                 p90
               </th>
             </tr>
@@ -187,6 +190,7 @@ function Details({ s }: { s: Shift }) {
                 </th>
                 <td class="number">{s.versions![v]?.invocations ?? 0}</td>
                 <td class="number">{s.versions![v]?.errors ?? 0}</td>
+                <td class="number">{s.versions![v]?.http.invocations ? `${s.versions![v]!.http.errors} of ${s.versions![v]!.http.invocations}` : ''}</td>
                 <td class="number">{s.versions![v]?.p90 ? s.versions![v]!.p90.toFixed(0) + ' ms' : ''}</td>
               </tr>
             ))}

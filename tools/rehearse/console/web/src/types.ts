@@ -138,7 +138,8 @@ export type Deployment = {
   undoes?: boolean
 }
 
-export type Sample = { invocations: number; errors: number; p90: number; warm: number }
+export type Count = { invocations: number; errors: number }
+export type Sample = Count & { http: Count; p90: number; warm: number }
 
 export type Shift = Deployment & {
   function: string
