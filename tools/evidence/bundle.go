@@ -174,6 +174,9 @@ func Envelopes(data []byte) ([]Envelope, error) {
 	return all, nil
 }
 
+// ErrNoBundle says that not even the first line is one of a bundle.
+var ErrNoBundle = errors.New("it is no bundle of evidence")
+
 // envelopes yields the lines of a bundle, each when it is asked for. After an error
 // it yields nothing more.
 func envelopes(data []byte) iter.Seq2[Envelope, error] {
@@ -185,7 +188,10 @@ func envelopes(data []byte) iter.Seq2[Envelope, error] {
 				yield(e, fmt.Errorf("reading the bundle: it has more than %d lines", MaxStatements))
 				return
 			}
-			if err := json.Unmarshal(line, &e); err != nil {
+			if err := json.Unmarshal(line, &e); err != nil && n == 1 {
+				yield(e, fmt.Errorf("reading the bundle: %w: line 1 is not an envelope: %w", ErrNoBundle, err))
+				return
+			} else if err != nil {
 				yield(e, fmt.Errorf("reading the bundle: line %d is not an envelope: %w", n, err))
 				return
 			}

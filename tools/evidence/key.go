@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -20,11 +21,16 @@ type Key struct {
 	der    []byte // SubjectPublicKeyInfo
 }
 
+// ErrPrivateKey says that a private key is where the public one belongs.
+var ErrPrivateKey = errors.New("it is a PRIVATE KEY, which stays with its owner")
+
 // ParseKey reads a public key: PEM, or the DER that KMS's GetPublicKey returns,
 // either raw or in base64.
 func ParseKey(data []byte) (Key, error) {
 	der := data
-	if block, _ := pem.Decode(data); block != nil {
+	if block, _ := pem.Decode(data); block != nil && strings.HasSuffix(block.Type, "PRIVATE KEY") {
+		return Key{}, fmt.Errorf("reading a public key: %w", ErrPrivateKey)
+	} else if block != nil {
 		der = block.Bytes
 	} else if decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(data))); err == nil {
 		der = decoded

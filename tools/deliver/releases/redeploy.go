@@ -25,7 +25,7 @@ func RedeployMain(ctx context.Context, args []string) error {
 		return err
 	}
 	if *wanted == "" || strings.HasPrefix(*wanted, "-") {
-		return exit.Misused("redeploy", "-release=COMMIT must name a release: go tool mage releases lists them")
+		return &exit.Error{Code: exit.Usage, Next: "go tool mage releases, which lists them", Err: errors.New("-release=COMMIT must name a release")}
 	}
 	return target.Run(ctx, func(ctx context.Context, cfg project.Config) error {
 		awsConfig, err := stack.Connect(ctx)

@@ -110,7 +110,7 @@ func Main(ctx context.Context, args []string) error {
 func choose(only string) ([]measurement, error) {
 	expression, err := regexp.Compile(only)
 	if err != nil {
-		return nil, &exit.Error{Code: exit.Usage, Err: fmt.Errorf("reading -only: %w", err)}
+		return nil, &exit.Error{Code: exit.Usage, Next: "go tool mage bench -only='^dev$'", Err: fmt.Errorf("reading -only: %w", err)}
 	}
 	var chosen []measurement
 	var names []string

@@ -59,6 +59,18 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%s: the error of the SDK is lost: %v", tt.code, err)
 		}
 	}
+	// What is wrong in the environment is found before anything is asked.
+	for _, tt := range []struct{ name, value, says, next string }{
+		{"AWS_ENDPOINT_URL", "localhost:4566", "AWS_ENDPOINT_URL=localhost:4566 is no URL", "export AWS_ENDPOINT_URL=http://localhost:4566"},
+		{"AWS_PROFILE", "nobody", "AWS_PROFILE=nobody names no profile", "aws configure list-profiles"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv(tt.name, tt.value)
+			if _, err := Connect(t.Context()); err == nil || exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), "next: "+tt.next) {
+				t.Errorf("%s=%s gives %v", tt.name, tt.value, err)
+			}
+		})
+	}
 	server.Close()
 	if err := ask(server.URL); !strings.Contains(err.Error(), "nothing answers at "+server.URL) || !strings.Contains(err.Error(), "next: go tool mage local") || strings.Count(err.Error(), "next: ") != 1 {
 		t.Errorf("an endpoint that is down gives %v", err)

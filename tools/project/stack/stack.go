@@ -83,8 +83,14 @@ func (o Outputs) KeepsRecords() bool { return o.EvidenceBucket != "" && o.Functi
 func Connect(ctx context.Context) (aws.Config, error) {
 	const next = `eval "$(aws configure export-credentials --format env)"; or, for an AWS on this machine, go tool mage local in another shell and then eval "$(go tool mage local -env)"`
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	if profile, missing := errors.AsType[config.SharedConfigProfileNotExistError](err); missing {
+		return aws.Config{}, exit.Missing("aws configure list-profiles, and choose one, or unset AWS_PROFILE", "AWS_PROFILE=%s names no profile in ~/.aws", profile.Profile)
+	}
 	if err != nil {
 		return aws.Config{}, exit.Missing(next, "reading the AWS configuration: %w", err)
+	}
+	if endpoint := aws.ToString(cfg.BaseEndpoint); endpoint != "" && !strings.HasPrefix(endpoint, "http://") && !strings.HasPrefix(endpoint, "https://") {
+		return aws.Config{}, exit.Missing("export AWS_ENDPOINT_URL=http://"+endpoint, "AWS_ENDPOINT_URL=%s is no URL: it begins with neither http:// nor https://", endpoint)
 	}
 	// Instance metadata is asked last, and may not answer at all.
 	quick, cancel := context.WithTimeout(ctx, 900*time.Millisecond)

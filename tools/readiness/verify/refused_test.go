@@ -40,6 +40,7 @@ func TestWhatIsNotBelievedIsNotOverwritten(t *testing.T) {
 	lines := bytes.SplitAfter(whole.Bytes(), []byte("\n"))
 	edited := bytes.Replace(whole.Bytes(), []byte(`"payload":"ey`), []byte(`"payload":"eyA`), 1)
 	right, wrong := write("right.pem", signer.PEM()), write("wrong.txt", []byte(other.String()+"\n"))
+	private := write("private.pem", []byte("-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n"))
 	for _, tt := range []struct {
 		name, bundle, key string
 		code              int
@@ -48,9 +49,13 @@ func TestWhatIsNotBelievedIsNotOverwritten(t *testing.T) {
 		{"another key", write("whole", whole.Bytes()), wrong, exit.Gate, "signed with a key other than the pinned one", "go tool mage evidence:key"},
 		{"edited", write("edited", edited), right, exit.Gate, "edited: reading the bundle", "mv " + filepath.Join(dir, "edited") + " "},
 		{"cut off", write("short", lines[0]), right, exit.Gate, "does not end with a summary", "mv "},
-		{"no bundle", write("text", []byte("# Read me\n")), right, exit.Gate, "text: reading the bundle: line 1 is not an envelope", "mv "},
-		{"no such bundle", filepath.Join(dir, "none"), right, exit.Environment, "no such file", "go tool mage readiness"},
+		{"no bundle", write("text", []byte("# Read me\n")), right, exit.Gate, "text: reading the bundle: it is no bundle of evidence: line 1 is not an envelope", "name a bundle with -bundle=FILE"},
+		{"nothing", write("empty", nil), right, exit.Gate, "empty: reading the bundle: it is no bundle of evidence", "name a bundle with -bundle=FILE"},
+		{"no such bundle", filepath.Join(dir, "none"), right, exit.Environment, "no such file", "name a bundle with -bundle=FILE"},
+		{"a directory", dir, right, exit.Environment, "is a directory", "name a bundle with -bundle=FILE"},
+		{"no bundle here", "", right, exit.Environment, "no such file", "go tool mage readiness"},
 		{"no such key", filepath.Join(dir, "whole"), filepath.Join(dir, "none.pem"), exit.Environment, "reading the public key", "go tool mage evidence:key"},
+		{"a private key", filepath.Join(dir, "whole"), private, exit.Environment, "private.pem: reading a public key: it is a PRIVATE KEY", "openssl pkey -pubout -in " + private},
 		{"a text for a key", filepath.Join(dir, "whole"), write("hostname", []byte("build-17\n")), exit.Environment, "hostname: reading a public key: it is neither PEM", "go tool mage evidence:key"},
 	} {
 		err := Run(t.Context(), project.Config{Dir: dir, Stdout: io.Discard}, tt.bundle, tt.key)

@@ -237,12 +237,13 @@ func reasons(a readiness.Assessment) string {
 // checklist as it was decided. It returns an error unless the verdict is a GO
 // and the statements give the same verdict again.
 func Run(ctx context.Context, cfg project.Config, file, keyFile string) error {
+	next := named
 	if file == "" {
-		file = filepath.Join(cfg.Evidence, BundleFile)
+		file, next = filepath.Join(cfg.Evidence, BundleFile), "go tool mage readiness"
 	}
 	data, err := os.ReadFile(filepath.Clean(file))
 	if err != nil {
-		return exit.Missing("go tool mage readiness", "reading the bundle: %w", err)
+		return exit.Missing(next, "reading the bundle: %w", err)
 	}
 	keys, err := PublicKeys(cfg, keyFile)
 	if err != nil {
@@ -270,12 +271,17 @@ func Run(ctx context.Context, cfg project.Config, file, keyFile string) error {
 	return nil
 }
 
+// named is the advice for a file that is no bundle.
+const named = "name a bundle with -bundle=FILE, such as .magewright/" + BundleFile
+
 // unbelieved says what to do about a bundle that is not accepted. None of its advice
 // overwrites the bundle, because whoever investigates needs it.
 func unbelieved(file string, err error) error {
 	switch {
 	case errors.Is(err, evidence.ErrWrongKey):
 		return exit.Failed("go tool mage evidence:key, with credentials of the account that signed it, prints that key; put it into a file and name it with -key=FILE", "%s: %w", file, err)
+	case errors.Is(err, evidence.ErrNoBundle) && filepath.Base(file) != BundleFile:
+		return exit.Failed(named, "%s: %w", file, err)
 	case errors.Is(err, evidence.ErrWrongTime):
 		return exit.Failed("look at the periods of evidenceKey in the CDK context", "%s: %w", file, err)
 	}
@@ -297,6 +303,9 @@ func PublicKeys(cfg project.Config, file string) (evidence.Keys, error) {
 		return nil, exit.Missing("go tool mage evidence:key prints the key; put it into a file and name that with -key=FILE", "reading the public key: %w", err)
 	}
 	key, err := evidence.ParseKey(data)
+	if errors.Is(err, evidence.ErrPrivateKey) {
+		return nil, exit.Missing("openssl pkey -pubout -in "+file+" prints the public key; put it into a file and name that with -key=FILE", "%s: %w", file, err)
+	}
 	if err != nil {
 		return nil, exit.Missing("go tool mage evidence:key prints the key; put it into a file and name that with -key=FILE", "%s: %w", file, err)
 	}
