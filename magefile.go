@@ -63,26 +63,26 @@ func Synth(ctx context.Context,
 	return target.Run(ctx, again(synth.Run, force, why))
 }
 
-// DeployStaging deploys the staging stack from cdk.out, as it is (also: deploy-staging).
+// DeployStaging deploys the staging stack from cdk.out, unchanged (also: deploy-staging).
 func DeployStaging(ctx context.Context) error {
 	return program.Run(ctx, "deploy")
 }
 
-// DeployStage deploys a stage before the last from cdk.out, as it is; promote deploys the last (also: deploy-stage).
+// DeployStage deploys any stage but the last from cdk.out, unchanged; promote deploys the last (also: deploy-stage).
 func DeployStage(ctx context.Context,
 	stage *string, // the name of the stage; default the first
 ) error {
 	return program.Run(ctx, "deploy", program.Flag("stage", stage))
 }
 
-// Smoke takes the steps that infra/probes.yml declares with a stage.
+// Smoke runs the smoke test of infra/probes.yml against a stage.
 func Smoke(ctx context.Context,
 	stage *string, // the name of the stage; default the first
 ) error {
 	return program.Run(ctx, "smoke", program.Flag("stage", stage))
 }
 
-// Drill releases a bad version to staging on purpose, and sees that AWS takes it back.
+// Drill releases a bad version to staging on purpose, and checks that AWS takes it back.
 func Drill(ctx context.Context,
 	fault *string, // what the bad version does: errors:SHARE, latency:DURATION or crash; default errors:0.5
 ) error {
@@ -112,7 +112,7 @@ func Verify(ctx context.Context,
 	return target.Run(ctx, verify.File(value(bundle), value(key)))
 }
 
-// Attest signs what you say of HEAD, by your own key: a manual test, a review, an approval or a waiver.
+// Attest signs, with your own key, what you state about HEAD: a manual test, a review, an approval or a waiver.
 func Attest(ctx context.Context,
 	what *string, // what you have tried, the result of your review, or the reason for a waiver
 	review *bool, // sign a review of the change since the base
@@ -139,7 +139,7 @@ func Plan(ctx context.Context,
 	return program.Run(ctx, "plan", program.Flag("base", base), program.Flag("send", send), program.Flag("when", when))
 }
 
-// Cost estimates what production costs a month, beside what is deployed.
+// Cost estimates what production costs a month, compared with what is deployed.
 func Cost(ctx context.Context,
 	requests *float64, // how many requests a month each function gets; default 1000000
 	ms *float64, // how many milliseconds a request takes; default 100
@@ -161,7 +161,7 @@ func Redeploy(ctx context.Context,
 	return program.Run(ctx, "redeploy", program.Flag("release", release))
 }
 
-// Comment writes what a change brings into one comment of its pull or merge request, or prints it.
+// Comment writes what changes, the plan and the verdict into one comment of the pull or merge request, or prints it.
 func Comment(ctx context.Context) error { return program.Run(ctx, "comment") }
 
 // Docs writes infra/REFERENCE.md from the source and from cdk.out.
@@ -182,7 +182,7 @@ func Check(ctx context.Context,
 // Doctor looks for what this machine and the AWS account lack, with the command that mends it.
 func Doctor(ctx context.Context) error { return program.Run(ctx, "doctor") }
 
-// Bootstrap prepares the account of the credentials for the CDK, once, in each region that stacks go to.
+// Bootstrap prepares the AWS account for the CDK: needed once, in each region that gets a stack.
 func Bootstrap(ctx context.Context) error { return program.Run(ctx, "bootstrap") }
 
 // Build builds the function's deployment package, .magewright/app.zip.
@@ -208,7 +208,7 @@ func Rehearse(ctx context.Context,
 		program.Flag("builds", builds), program.Flag("forward", forward), program.Flag("keep", keep), program.Flag("speed", speed))
 }
 
-// Dev deploys staging to an embedded AWS, and brings there what is saved, a moment later.
+// Dev deploys staging to an embedded AWS, and replaces a function there whenever you save its code.
 func Dev(ctx context.Context,
 	debug *bool, // run the functions in the debugger delve
 	port *int, // the port to listen on; default 4566
@@ -243,7 +243,7 @@ func Bench(ctx context.Context,
 // Evidence holds the targets of the evidence itself.
 type Evidence mg.Namespace
 
-// Key prints the public keys that sign evidence and records in this account, and makes those that are not there.
+// Key prints the public keys that sign evidence and records in this account, and creates those that are missing.
 func (Evidence) Key(ctx context.Context) error { return program.Run(ctx, "evidence:key") }
 
 // again returns f so that it knows whether to run what is proven, and to say why

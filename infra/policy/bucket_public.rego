@@ -1,9 +1,9 @@
 # METADATA
 # title: Buckets are closed to the public
 # description: >-
-#   All four switches of a bucket's public access block are on, in the
-#   template: a new bucket has them by default, and a template that says
-#   nothing lets anybody turn them off unseen.
+#   The template turns on all four switches of the bucket's public access block.
+#   A new bucket has them by default, but if the template does not mention them,
+#   somebody could turn them off unnoticed.
 #   https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-
 #   block-public-access.html
 package magewright.rules.bucket_public

@@ -1,9 +1,9 @@
 # METADATA
-# title: No policy lets its holder take more power
+# title: No policy lets its holder gain more permissions
 # description: >-
-#   Who may pass or assume every role, or write the policies and keys of every
-#   identity, may do everything that they may. Such actions name their resources,
-#   or, for iam:PassRole, the service by iam:PassedToService.
+#   Whoever may pass or assume every role, or write the policies and keys of every
+#   identity, may do everything that these may do. Such actions must name their
+#   resources or, for iam:PassRole, the service in iam:PassedToService.
 package magewright.rules.iam_power
 
 import data.magewright.lib

@@ -2,7 +2,7 @@
 # title: Symmetric keys rotate
 # description: >-
 #   KMS rotates a symmetric key's material only where EnableKeyRotation says
-#   so; asymmetric keys can't rotate and are no subjects.
+#   so; asymmetric keys can't rotate and are not checked.
 #   https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html
 package magewright.rules.key_rotation
 

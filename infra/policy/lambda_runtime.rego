@@ -1,9 +1,9 @@
 # METADATA
 # title: Functions run on provided.al2023
 # description: >-
-#   Go programs have no runtime of their own, and Amazon Linux 2 is at its
-#   end. A function without Runtime is a container image, which nobody here
-#   has looked into. https://docs.aws.amazon.com/lambda/latest/dg/lambda-
+#   Lambda has no runtime for Go, and Amazon Linux 2 reaches the end of its
+#   support. A function without Runtime is a container image, whose content is
+#   not checked here. https://docs.aws.amazon.com/lambda/latest/dg/lambda-
 #   runtimes.html
 package magewright.rules.lambda_runtime
 

@@ -1,8 +1,8 @@
 # METADATA
-# title: Functions say how long they may take, a minute at most
+# title: Functions have a timeout of at most one minute
 # description: >-
-#   Behind a URL nobody waits for longer, and a function that hangs is paid
-#   for until its timeout.
+#   Nobody waits longer than that for the answer of a URL, and a function that
+#   hangs costs money until its timeout.
 package magewright.rules.lambda_timeout
 
 import data.magewright.lib

@@ -1,8 +1,8 @@
 # METADATA
 # title: No module of the binary is under a licence that binds its users' code
 # description: >-
-#   Copyleft licences of the GPL family and source-available ones never ship,
-#   whatever the list of allowed licences says. https://spdx.org/licenses
+#   Code under a copyleft licence of the GPL family, or under a source-available
+#   one, is never shipped, whatever the list of allowed licences says. https://spdx.org/licenses
 package magewright.rules.licences_denied
 
 import data.magewright.lib

@@ -1,8 +1,8 @@
 # METADATA
 # title: Logs are kept for at least 30 days, and not for ever
 # description: >-
-#   A log group without RetentionInDays keeps its events for ever, and one
-#   that forgets within days is gone before an incident is understood.
+#   A log group without RetentionInDays keeps its events for ever. One that keeps
+#   them for a few days has lost them before an incident is understood.
 package magewright.rules.log_retention
 
 import data.magewright.lib

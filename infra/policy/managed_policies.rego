@@ -1,8 +1,8 @@
 # METADATA
-# title: No role has one of AWS's policies for people with power
+# title: No role has one of AWS's broad managed policies
 # description: >-
 #   AdministratorAccess, PowerUserAccess and the policies named FullAccess are
-#   for people at consoles; a role of a service gets what it needs.
+#   for people at consoles. A service's role gets only what it needs.
 package magewright.rules.managed_policies
 
 import data.magewright.lib

@@ -1,8 +1,8 @@
 # METADATA
 # title: No forbidden module is in the binary
 # description: >-
-#   Modules that are archived or withdrawn by their authors, each with what to
-#   use in its place.
+#   The list has modules that their authors archived or withdrew, and says what to
+#   use instead.
 package magewright.rules.modules_forbidden
 
 import data.magewright.lib

@@ -2,8 +2,8 @@
 # title: Every module of the binary has a version and a hash
 # description: >-
 #   A module that a replace directive takes from a directory has neither, so
-#   that nobody can fetch what was shipped. The standard library is known by
-#   its version.
+#   nobody could fetch what was shipped. The version of Go identifies the
+#   standard library.
 package magewright.rules.modules_pinned
 
 import data.magewright.lib

@@ -1,9 +1,9 @@
 # METADATA
 # title: No secret is written into an environment
 # description: >-
-#   A variable of a function or build whose name says secret, password, token
-#   or key has its value from elsewhere: what is in a template, everybody who
-#   may read the stack can read.
+#   Everybody who may read the stack can read its template. A variable of a
+#   function or build whose name contains secret, password, token or key must get
+#   its value from elsewhere.
 package magewright.rules.plain_secrets
 
 import data.magewright.lib

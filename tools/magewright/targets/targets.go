@@ -54,7 +54,7 @@ var all = []Target{
 		{"keep", "bool", "keep the endpoint running at the end"},
 		{"speed", "float64", "how many times as fast AWS's waits pass; default 60"},
 	}},
-	{Name: "Dev", Command: "dev", Doc: "deploys the first stage to an embedded AWS, and brings there what is saved, a moment later.", CDK: true, Args: []Arg{
+	{Name: "Dev", Command: "dev", Doc: "deploys the first stage to an embedded AWS, and replaces a function there whenever you save its code.", CDK: true, Args: []Arg{
 		{"debug", "bool", "run the functions in the debugger delve"},
 		{"port", "int", "the port to listen on; default 4566"},
 	}},
@@ -65,11 +65,11 @@ var all = []Target{
 		{"port", "int", "the port to listen on; default 4566"},
 		{"speed", "float64", "how many times as fast AWS's waits pass; default 60"},
 	}},
-	{Name: "Bootstrap", Command: "bootstrap", Doc: "prepares the account of the credentials for the CDK, once, in each region that stacks go to.", CDK: true},
+	{Name: "Bootstrap", Command: "bootstrap", Doc: "prepares the AWS account for the CDK: needed once, in each region that gets a stack.", CDK: true},
 	{Name: "DeployStaging", Command: "deploy", Doc: "deploys the first stage from cdk.out, as it is (also: deploy-staging).", CDK: true, Alias: "deploy-staging"},
-	{Name: "DeployStage", Command: "deploy", Doc: "deploys a stage before the last from cdk.out, as it is; promote deploys the last (also: deploy-stage).", CDK: true, Args: []Arg{stage}, Alias: "deploy-stage"},
+	{Name: "DeployStage", Command: "deploy", Doc: "deploys any stage but the last from cdk.out, unchanged; promote deploys the last (also: deploy-stage).", CDK: true, Args: []Arg{stage}, Alias: "deploy-stage"},
 	{Name: "Smoke", Command: "smoke", Doc: "takes the steps that magewright/probes.yml declares with a stage.", CDK: true, Args: []Arg{stage}},
-	{Name: "Drill", Command: "drill", Doc: "releases a bad version to the first stage on purpose, and sees that AWS takes it back.", CDK: true, Args: []Arg{
+	{Name: "Drill", Command: "drill", Doc: "releases a bad version to the first stage on purpose, and checks that AWS takes it back.", CDK: true, Args: []Arg{
 		{"fault", "string", "what the bad version does: errors:SHARE, latency:DURATION or crash; default errors:0.5"},
 	}},
 	{Name: "Plan", Command: "plan", Doc: "prints the deployment plan of HEAD.", CDK: true, Args: []Arg{
@@ -77,7 +77,7 @@ var all = []Target{
 		{"send", "bool", "publish it to the stakeholders' topic, and record that"},
 		{"when", "string", "when production is deployed; default when the pipeline's approval is given"},
 	}},
-	{Name: "Cost", Command: "cost", Doc: "estimates what the last stage costs a month, beside what is deployed.", CDK: true, Args: []Arg{
+	{Name: "Cost", Command: "cost", Doc: "estimates what the last stage costs a month, compared with what is deployed.", CDK: true, Args: []Arg{
 		{"requests", "float64", "how many requests a month each function gets; default 1000000"},
 		{"ms", "float64", "how many milliseconds a request takes; default 100"},
 	}},
@@ -85,12 +85,12 @@ var all = []Target{
 		base,
 		{"missing", "bool", "list what is missing to require every check, with the command that sets it up, and decide nothing"},
 	}},
-	{Name: "Comment", Command: "comment", Doc: "writes what a change brings into one comment of its pull or merge request, or prints it.", CDK: true},
+	{Name: "Comment", Command: "comment", Doc: "writes what changes, the plan and the verdict into one comment of the pull or merge request, or prints it.", CDK: true},
 	{Name: "Verify", Command: "verify", Doc: "decides the verdict again from a bundle and the public key alone.", CDK: true, Args: []Arg{
 		{"bundle", "string", "the bundle's file; default .magewright/readiness.intoto.jsonl"},
 		{"key", "string", "the file of the public key; default the key that the CDK context pins"},
 	}},
-	{Name: "Attest", Command: "attest", Doc: "signs what you say of HEAD, by your own key: a manual test, a review, an approval or a waiver.", CDK: true, Args: []Arg{
+	{Name: "Attest", Command: "attest", Doc: "signs, with your own key, what you state about HEAD: a manual test, a review, an approval or a waiver.", CDK: true, Args: []Arg{
 		{"what", "string", "what you have tried, the result of your review, or the reason for a waiver"},
 		{"review", "bool", "sign a review of the change since the base"},
 		{"approve", "bool", "sign that HEAD may go to production on the evidence here, for a promote outside of the pipeline"},

@@ -47,7 +47,7 @@ export function Files({ where, path, all }: { where: Where; path: string[]; all?
   const carried = files.filter((f) => !all && f.carried)
   return (
     <>
-      {own.length ? <ul class="files">{own.map(item)}</ul> : <p class="quiet">Nothing of its own.</p>}
+      {own.length ? <ul class="files">{own.map(item)}</ul> : <p class="quiet">It left no files.</p>}
       {carried.length > 0 && (
         <details>
           <summary>Passed on from before: {plural(carried.length, 'file')}</summary>
@@ -92,14 +92,14 @@ function Shown({ of, name }: { of: Document; name: string }) {
         <>
           <p class="tools">
             <a href={'/_magewright/page/' + of.page} target="_blank" rel="noopener">
-              Open in a window of its own
+              Open in a new window
             </a>
           </p>
           <iframe class="page" sandbox="" title={name} src={'/_magewright/page/' + of.page} />
         </>
       )
     case 'binary':
-      return <Empty>It is no text.</Empty>
+      return <Empty>This file is not text.</Empty>
     default:
       return (
         <>
@@ -136,7 +136,7 @@ function Tests({ suites }: { suites: { name: string; cases: Case[] }[] }) {
           </button>
         ))}
       </div>
-      {shown.length === 0 && <Empty>No test is called so.</Empty>}
+      {shown.length === 0 && <Empty>No test has this name.</Empty>}
       {shown.length > 0 && (
         <div class="wide" tabIndex={0} role="region" aria-label="Tests">
           <table>

@@ -60,7 +60,7 @@ function Things() {
           <input type="search" placeholder="Search what exists  /" data-search value={find} onInput={(e) => search(e.currentTarget.value)} />
         </label>
       </div>
-      {shown.length === 0 && <Empty>Nothing is called so.</Empty>}
+      {shown.length === 0 && <Empty>Nothing has this name.</Empty>}
       <div class="kinds">
         {Object.entries(kinds).map(([kind, title]) => {
           const items = shown.filter((i) => i.kind === kind)
@@ -213,7 +213,7 @@ function Requests({ caller }: { caller?: string }) {
         </span>
       </div>
       {shown.length === 0 ? (
-        <Empty>{all.length ? 'No request is like that.' : 'Nobody has asked for anything yet.'}</Empty>
+        <Empty>{all.length ? 'No request matches.' : 'No request has arrived yet.'}</Empty>
       ) : (
         <ol class="requests">
           {shown.slice(0, most).map((r) => (
@@ -267,7 +267,7 @@ function RequestView({ r }: { r: AWSRequest }) {
         )}
       </dl>
       {!r.inside && <Again number={r.number} />}
-      {!r.decisions?.length && <p class="quiet">No policy was asked.</p>}
+      {!r.decisions?.length && <p class="quiet">No policy was evaluated.</p>}
       {r.decisions?.map((d) => (
         <section>
           <p>
@@ -304,7 +304,7 @@ function Again({ number }: { number: number }) {
         </strong>
       </p>
       {value.body && <pre>{pretty(value.body)}</pre>}
-      <Do act={async () => set(await post<Replayed>('replay', { number }))}>Send it again, as you</Do>
+      <Do act={async () => set(await post<Replayed>('replay', { number }))}>Send it again as you</Do>
       {got && (
         <div role="status">
           <p>

@@ -86,8 +86,8 @@ function Locked({ refused }: { refused: boolean }) {
       <h1>Magewright console</h1>
       <Trouble>
         {refused
-          ? 'The secret in this link is that of an earlier start. Use the link that was printed last.'
-          : 'This link has no secret. Use the whole link that mage rehearse or mage local printed, with what follows the number sign.'}
+          ? 'This link is from an earlier start. Use the link that was printed last.'
+          : 'This link has no secret. Use the whole link that mage rehearse or mage local printed, including the part after the number sign.'}
       </Trouble>
     </main>
   )

@@ -247,7 +247,7 @@ function ActionView({ p, at, stage, action }: { p: Pipeline; at: string; stage: 
           ) : action.log ? (
             <Log lines={lines} name={name} live={action.status === 'InProgress'} />
           ) : (
-            <Empty>{action.status === 'NotStarted' ? 'It has not run.' : 'It is no build, and writes no log.'}</Empty>
+            <Empty>{action.status === 'NotStarted' ? 'It has not run.' : 'This action is not a build, so it has no log.'}</Empty>
           )}
         </div>
         {action.artifacts && action.artifacts.length > 0 && (
@@ -281,7 +281,7 @@ function Approve({ pipeline, stage, action }: { pipeline: Pipeline; stage: Stage
       </div>
       <form class="decide" onSubmit={(event) => event.preventDefault()}>
         <label>
-          Why, if you want to say it
+          Reason (optional)
           <textarea rows={3} maxLength={300} value={note} onInput={(event) => write(event.currentTarget.value)} />
         </label>
         <div class="buttons">

@@ -64,6 +64,6 @@ export function TimeView() {
 function pace(c: { rate: number; factor?: number; paused?: boolean; held?: boolean; busy?: number }): string {
   if (c.paused) return 'Paused.'
   if (c.rate > 1) return `It passes ${c.rate.toLocaleString('en')} times as fast as yours, because AWS only waits.`
-  if (c.held && c.busy) return 'It passes like yours, because a function runs while AWS waits.'
-  return 'It passes like yours.'
+  if (c.held && c.busy) return 'It runs at normal speed, because a function is running.'
+  return 'It runs at normal speed.'
 }

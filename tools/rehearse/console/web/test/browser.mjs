@@ -162,7 +162,7 @@ scenario('a test report is a table, failures first', at('pipeline', file('junit.
   await page.locator('main tbody tr', { hasText: 'TestBuy' }).waitFor()
   same(await page.locator('main tbody tr').count(), 1, 'the number of tests that are found')
   await page.getByRole('button', { name: '1 skipped' }).click()
-  await text(page, 'No test is called so.')
+  await text(page, 'No test has this name.')
 }))
 scenario('findings have a file and a line', at('pipeline', file('gosec.sarif'), async (page) => {
   await page.locator('.findings', { hasText: 'app/shop.go:12' }).waitFor()
@@ -197,7 +197,7 @@ scenario('files that were passed on are listed apart', at('pipeline', pipeline +
   await page.getByRole('button', { name: '1 failed' }).waitFor()
 }))
 scenario('a release is approved, and who did it is recorded', at('pipeline', '', async (page) => {
-  await page.getByLabel('Why, if you want to say it').fill('seen and tried')
+  await page.getByLabel('Reason (optional)').fill('seen and tried')
   await page.getByRole('button', { name: 'Approve', exact: true }).click()
   await action(page, 'Promote').locator('.status.busy').waitFor()
   await action(page, 'Approve').click()
@@ -246,7 +246,7 @@ scenario('requests come with their statements', at('shop', 'aws/requests', async
   await page.locator('.request').first().click()
   await page.locator('.decisions', { hasText: 'lambda:UpdateAlias' }).getByText('by this statement of').first().waitFor()
   await page.getByLabel('Search the requests').fill('DeleteEverything')
-  await text(page, 'No request is like that.')
+  await text(page, 'No request matches.')
   await page.getByRole('button', { name: 'Hold' }).click()
   await page.getByRole('button', { name: 'Go on' }).waitFor()
 }))
@@ -260,7 +260,7 @@ scenario('a request is sent again', at('shop', 'aws/requests', async (page) => {
   await page.getByLabel('Search the requests').fill('PutItem')
   await page.locator('.request').last().click()
   await page.locator('.decisions pre', { hasText: '"TableName": "shop-customers"' }).first().waitFor()
-  await page.getByRole('button', { name: 'Send it again, as you' }).click()
+  await page.getByRole('button', { name: 'Send it again as you' }).click()
   await page.getByRole('status').filter({ hasText: 'Answered 200' }).waitFor()
 }))
 scenario('a canary is shown with what the judge says', at('shop', 'deployment', async (page) => {
@@ -282,7 +282,7 @@ scenario('time is paused and goes on', at('pipeline', 'time', async (page) => {
   await page.locator('.now', { hasText: 'paused' }).waitFor()
   const stands = await page.locator('time').getAttribute('datetime')
   await page.getByRole('button', { name: 'Go on' }).click()
-  await text(page, 'It passes like yours.')
+  await text(page, 'It runs at normal speed.')
   must((await page.locator('time').getAttribute('datetime')) >= stands, 'time went back')
 }))
 scenario('the speed is changed, and what makes no sense is refused', at('pipeline', 'time', async (page) => {
@@ -303,7 +303,7 @@ scenario('where there is nothing, it says what will be there', at('empty', '', a
   await page.keyboard.press('3')
   await text(page, 'Nothing exists yet.')
   await page.getByRole('link', { name: 'Requests' }).click()
-  await text(page, 'Nobody has asked for anything yet.')
+  await text(page, 'No request has arrived yet.')
   await page.goBack()
   await text(page, 'Nothing exists yet.')
 }))
@@ -312,7 +312,7 @@ scenario('a link without its secret, or with an old one, says so', async () => {
   await text(none, 'This link has no secret.')
   await leave(none)
   const old = await visit(worlds.empty, '', { secret: 'OLD' })
-  await text(old, 'The secret in this link is that of an earlier start.')
+  await text(old, 'This link is from an earlier start.')
   await leave(old)
 })
 scenario('the keyboard is enough', at('shop', '', async (page) => {
