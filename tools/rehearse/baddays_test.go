@@ -31,6 +31,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 
+	"github.com/magewright/magewright/tools/assembly/synth"
+	"github.com/magewright/magewright/tools/deliver/releases"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/command"
 	"github.com/magewright/magewright/tools/localaws/codebuild"
@@ -122,6 +124,7 @@ func TestBadDays(t *testing.T) {
 	}
 	t.Run("rejection, then a canary that fails", d.production)
 	t.Run("a canary that answers 500 to a third", d.answers)
+	t.Run("redeploy", d.redeploy)
 }
 
 // findings breaks every check of Verify at once. If one of them were not run,
@@ -237,6 +240,39 @@ func (d *days) answers(t *testing.T) {
 		t.Errorf("production is %+v, want it back at %+v", after, before)
 	}
 	d.rolledBack(t)
+}
+
+// redeploy goes back to the good release on top of a bad one. The ledger's own records say that
+// it was good, and the pipeline delivers the commit like every other one.
+func (d *days) redeploy(t *testing.T) {
+	d.listen(t)
+	bad, before := do(t, d.dir, "git", "rev-parse", "HEAD"), d.served(t)["production"]
+	do(t, d.dir, "git", "config", "user.name", "Ada")
+	do(t, d.dir, "git", "config", "user.email", "ada@example.com")
+	cfg, err := project.Discover(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Stdout, cfg.Stderr = d.cfg.Stdout, t.Output()
+	if err := synth.Run(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if err := releases.RedeployMain(t.Context(), []string{"-release=" + bad}); exit.Status(err) != exit.Gate || !strings.Contains(err.Error(), "is not redeployed") {
+		t.Errorf("the release that was taken back is redeployed: %v", err)
+	}
+	if err := releases.RedeployMain(t.Context(), []string{"-release=" + d.base[:12]}); err != nil {
+		t.Fatal(err)
+	}
+	made := do(t, d.dir, "git", "rev-parse", "HEAD")
+	if do(t, d.dir, "git", "rev-parse", made+"~") != bad || do(t, d.dir, "git", "rev-parse", made+"^{tree}") != do(t, d.dir, "git", "rev-parse", d.base+"^{tree}") {
+		t.Errorf("HEAD is not the files of %.12s on top of %.12s:\n%s", d.base, bad, do(t, d.dir, "git", "log", "-3", "--stat"))
+	}
+	if err := d.rehearsal.deliver(t.Context(), made, always(true)); err != nil {
+		t.Fatalf("the pipeline does not deliver it: %v", err)
+	}
+	if after := d.served(t)["production"]; after.commit != made || after.version == before.version {
+		t.Errorf("production is %+v, want a new version of %.12s", after, made)
+	}
 }
 
 // rolledBack checks that the shift was stopped, by its alarm or by promote's
