@@ -169,6 +169,12 @@ func (fs *functions) swap(ctx context.Context, f *function, files map[string][]b
 	return version, nil
 }
 
+// maxStored is the size of a package in bytes up to which files are added without compression. Nobody waits
+// for a network here: a program of 18 MB takes 0.17 s of processor time until it is unpacked,
+// and 0.32 s if it is compressed as fast as possible. AWS and the embedded one take packages of
+// 50 MB.
+const maxStored = 45 << 20
+
 // repack returns a package in which files are replaced or added.
 func repack(file string, files map[string][]byte) ([]byte, error) {
 	archive, err := zip.OpenReader(file)
@@ -178,7 +184,6 @@ func repack(file string, files map[string][]byte) ([]byte, error) {
 	defer func() { _ = archive.Close() }()
 	var packed bytes.Buffer
 	w := zip.NewWriter(&packed)
-	// Nobody waits for a network here.
 	w.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) { return flate.NewWriter(out, flate.BestSpeed) })
 	for _, entry := range archive.File {
 		if files[entry.Name] != nil {
@@ -188,8 +193,16 @@ func repack(file string, files map[string][]byte) ([]byte, error) {
 			return nil, err
 		}
 	}
+	size := packed.Len()
+	for _, data := range files {
+		size += len(data)
+	}
+	method := zip.Store
+	if size > maxStored {
+		method = zip.Deflate
+	}
 	for name, data := range files {
-		header := &zip.FileHeader{Name: name, Method: zip.Deflate}
+		header := &zip.FileHeader{Name: name, Method: method}
 		header.SetMode(0o755)
 		out, err := w.CreateHeader(header)
 		if err == nil {

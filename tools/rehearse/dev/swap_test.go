@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"io"
 	"maps"
 	"os"
@@ -128,6 +129,32 @@ func TestSwap(t *testing.T) {
 	f := stagetest.Must[*lambda.GetFunctionOutput](t)(stage.Functions.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &stage.Outputs.FunctionName}))
 	if *f.Configuration.Timeout != longest || f.Concurrency == nil || *f.Concurrency.ReservedConcurrentExecutions != 1 {
 		t.Errorf("for a debugger, the function has %d s and %v", *f.Configuration.Timeout, f.Concurrency)
+	}
+}
+
+// TestRepack holds that a package is compressed only where it would be too large otherwise.
+func TestRepack(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "package.zip")
+	var packed bytes.Buffer
+	w := zip.NewWriter(&packed)
+	for _, name := range []string{executable, "kept"} {
+		out := stagetest.Must[io.Writer](t)(w.Create(name))
+		stagetest.Must[int](t)(out.Write([]byte("old")))
+	}
+	if err := errors.Join(w.Close(), os.WriteFile(file, packed.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for size, method := range map[int]uint16{1 << 20: zip.Store, maxStored + 1: zip.Deflate} {
+		program := make([]byte, size)
+		made := stagetest.Must[[]byte](t)(repack(file, map[string][]byte{executable: program}))
+		if found := contents(t, made); len(found) != 2 || string(found["kept"]) != "old" || !bytes.Equal(found[executable], program) {
+			t.Errorf("a package of %d bytes has %d files", size, len(found))
+		}
+		archive := stagetest.Must[*zip.Reader](t)(zip.NewReader(bytes.NewReader(made), int64(len(made))))
+		if got := archive.File[1].Method; got != method {
+			t.Errorf("%d bytes are packed with method %d, want %d", size, got, method)
+		}
 	}
 }
 
