@@ -62,6 +62,7 @@ func handler(ctx context.Context, log *slog.Logger) (ledger.FunctionURLHandler, 
 		Store: ledger.S3{Client: s3.NewFromConfig(cfg), Bucket: bucket},
 		Keys:  keys,
 		Now:   time.Now,
+		Stage: os.Getenv("STAGE"),
 		Build: ledger.Build{
 			Commit:          commit,
 			Version:         version,

@@ -67,6 +67,7 @@ type Server struct {
 	// key that counts now; what is kept, with one that counted when it came.
 	Keys  evidence.Keys
 	Build Build
+	Stage string // the ledger's own stage
 	Now   func() time.Time
 }
 

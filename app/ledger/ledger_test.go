@@ -118,6 +118,51 @@ func newServer(store ledger.Store, keys evidence.Keys) http.Handler {
 	return server.Handler()
 }
 
+// reviews is what a bundle says about the commits of its range.
+type reviews struct {
+	evidence.Made
+	Commits []map[string]string `json:"commits"`
+}
+
+func (reviews) PredicateType() string { return evidence.Base + "reviews/v1" }
+
+// TestPageOfARelease holds that a page has the subject that the evidence names, and says that
+// the release serves only if it is the one that answers.
+func TestPageOfARelease(t *testing.T) {
+	t.Parallel()
+	p := pipeline{t, evidencetest.NewSigner(t)}
+	other := strings.Repeat("f", 40)
+	s, err := evidence.NewStatement(commit, "", reviews{Commits: []map[string]string{{"commit": other, "subject": "Another one"}, {"commit": commit, "subject": "Use <less> ink"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bundle bytes.Buffer
+	if err := evidence.WriteBundle(t.Context(), &bundle, p, []evidence.Statement{s}, evidence.Summary{VerificationResult: evidence.SummaryPassed}, commit, ""); err != nil {
+		t.Fatal(err)
+	}
+	for answers, serves := range map[string]bool{commit: true, other: false} {
+		server := &ledger.Server{
+			Store: &memory{kept: map[string][]byte{"releases/" + commit + "/evidence.intoto.jsonl": bundle.Bytes()}},
+			Keys:  evidence.Trust(p.Key), Now: func() time.Time { return now }, Stage: "production",
+			Build: ledger.Build{Commit: answers, FunctionVersion: "7"},
+		}
+		for _, path := range []string{"/releases", "/releases/" + commit} {
+			r := httptest.NewRequest(http.MethodGet, path, http.NoBody)
+			r.Header.Set("Authorization", "Bearer "+p.token(commit, now.Add(time.Hour)))
+			r.Header.Set("Accept", "text/html")
+			w := httptest.NewRecorder()
+			server.Handler().ServeHTTP(w, r)
+			body := w.Body.String()
+			if w.Code != http.StatusOK || !strings.Contains(body, "Use &lt;less&gt; ink") || strings.Contains(body, "Another one") || strings.Contains(body, other) {
+				t.Errorf("%s: %d\n%s", path, w.Code, body)
+			}
+			if got := strings.Contains(body, "production</span>") && strings.Contains(body, "version 7 has answered this page"); got != serves {
+				t.Errorf("%s: when %.12s answers, the page says that it serves: %v\n%s", path, answers, got, body)
+			}
+		}
+	}
+}
+
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	p, stranger := pipeline{t, evidencetest.NewSigner(t)}, pipeline{t, evidencetest.NewSigner(t)}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -51,7 +52,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, link evidence.Link
 		releases = append(releases, release)
 	}
 	if wantsHTML(r) {
-		p := timeline.Page{Title: "Releases", About: "Your link is to one commit. It shows no other release."}
+		p := timeline.Page{Title: "Releases", About: "Your link is to one commit. It shows no other release. DORA’s four figures are over all releases: go tool mage releases shows them."}
 		for _, release := range releases {
 			if release.Evidence, err = s.digests(r.Context(), objects); err == nil {
 				err = s.onto(r, &p, release, "/releases/"+release.Commit+"?token="+token(r))
@@ -168,7 +169,7 @@ func (s *Server) onto(r *http.Request, p *timeline.Page, release Release, link s
 		if err != nil {
 			return err
 		}
-		_, summary, err := evidence.ReadBundle(r.Context(), bytes.NewReader(bundle), s.Keys, recorded)
+		statements, summary, err := evidence.ReadBundle(r.Context(), bytes.NewReader(bundle), s.Keys, recorded)
 		if err != nil {
 			p.Unreadable = append(p.Unreadable, fmt.Sprintf("evidence %.12s: %v", digest, err))
 			continue
@@ -176,7 +177,7 @@ func (s *Server) onto(r *http.Request, p *timeline.Page, release Release, link s
 		if recorded.Before(newest) {
 			continue
 		}
-		newest = recorded
+		newest, shown.Subject = recorded, subject(statements, release.Commit)
 		shown.Verdict, shown.Passed, shown.Refused = "GO", summary.VerificationResult == evidence.SummaryPassed, nil
 		if !shown.Passed {
 			shown.Verdict, shown.Refused = "NO-GO", []string{"the assessment begins with the reasons"}
@@ -188,8 +189,31 @@ func (s *Server) onto(r *http.Request, p *timeline.Page, release Release, link s
 	for _, digest := range release.Unreadable {
 		p.Unreadable = append(p.Unreadable, "the record "+digest+" is kept. No key has signed it that counted when it came, or another version of the ledger wrote it.")
 	}
+	// Whether another release serves now is in no record of this one. But this page was just
+	// answered by what serves the ledger's own stage.
+	if s.Build.Commit == release.Commit && s.Stage != "" {
+		p.Serving = []timeline.Serving{{Stage: s.Stage, Commit: release.Commit, Version: "version " + s.Build.FunctionVersion + " has answered this page", Subject: shown.Subject}}
+	}
 	p.Releases = append(p.Releases, shown)
 	return nil
+}
+
+// subject returns the first line of a commit's message as the evidence has it, or "".
+func subject(statements []evidence.Statement, commit string) string {
+	for _, statement := range statements {
+		var reviews struct {
+			Commits []struct{ Commit, Subject string }
+		}
+		if statement.PredicateType != evidence.Base+"reviews/v1" || json.Unmarshal(statement.Predicate, &reviews) != nil {
+			continue
+		}
+		for _, c := range reviews.Commits {
+			if c.Commit == commit {
+				return c.Subject
+			}
+		}
+	}
+	return ""
 }
 
 // bundle returns the evidence of a commit that has a digest, and when it came.
