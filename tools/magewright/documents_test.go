@@ -59,6 +59,9 @@ var unchecked = map[string]string{
 var elsewhere = map[string]string{
 	"infra/docs/cost.md: here  deployed  change":      "tools/readiness/cost/cost_test.go",
 	"infra/docs/dev.md: saved     app/ledger/read.go": "tools/rehearse/dev/said_test.go",
+
+	"infra/docs/howto.md: # METADATA":                                    "tools/readiness/collect/policies_test.go",
+	"infra/docs/howto.md: package magewright.rules.queue_retention_test": "tools/readiness/collect/policies_test.go",
 }
 
 // A block is a part of a document that is set as code.

@@ -174,6 +174,32 @@ func ourRules(t *testing.T) map[string]string {
 	return rules
 }
 
+// TestTheDocumentsRule holds that the rule which the document shows counts, and finds what it
+// is about.
+func TestTheDocumentsRule(t *testing.T) {
+	t.Parallel()
+	testinput.Read(t, "infra/docs")
+	text, err := os.ReadFile(filepath.Join(checkout, "infra", "docs", "howto.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := strings.Split(string(text), "```text\n")
+	if len(shown) != 3 {
+		t.Fatalf("the document has %d texts, want the rule and its test", len(shown)-1)
+	}
+	rules := map[string]string{"lib.rego": ourRules(t)["lib.rego"]}
+	for i, name := range []string{"queue_retention.rego", "queue_retention_test.rego"} {
+		rules[name], _, _ = strings.Cut(shown[i+1], "```")
+	}
+	got, err := builtEngine(t).Ask(t.Context(), rules, map[string]any{"s": json.RawMessage(`{"name":"s","template":{"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"MessageRetentionPeriod":60}}}}}`)})
+	if err != nil || len(got.Problems) > 0 || len(got.Rules) != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if r := got.Rules[0]; r.ID != "queue_retention" || r.Tests != 2 || len(r.Results) != 1 || len(r.Results[0].Violations) != 1 {
+		t.Errorf("it is %+v", r)
+	}
+}
+
 // TestAttackByRights gives a stack rights by which somebody could take it over, each
 // written so that a rule which compares texts would not see it.
 func TestAttackByRights(t *testing.T) {
