@@ -337,7 +337,7 @@ func TestDeployment(t *testing.T) {
 		w.pass(time.Second)
 		s = w.shift(id)
 	}
-	if s.Status != "Stopped" || s.Error == "" || s.Ended == nil || !strings.Contains(s.Picture, "stopped, rolled back") {
+	if s.Status != "Stopped" || s.Error == "" || s.Ended == nil || s.Weight != 0 || !strings.Contains(s.Picture, "stopped, rolled back") {
 		t.Errorf("it ended as %+v", s)
 	}
 	var back console.Shift

@@ -39,7 +39,7 @@ type Shift struct {
 	Deployment
 	Function string  `json:"function"`
 	Alias    string  `json:"alias"`
-	Weight   float64 `json:"weight"` // the new version's share of the traffic now
+	Weight   float64 `json:"weight"` // the new version's share of the traffic now, or at the end
 	Events   []Event `json:"events"`
 	Alarms   []Alarm `json:"alarms"`
 	Error    string  `json:"error,omitempty"`
@@ -175,6 +175,9 @@ func (c *Console) target(ctx context.Context, s *Shift, r *picture.Record, info 
 		}
 	}
 	r.Function, r.Alias, r.Old, r.New = s.Function, s.Alias, s.Old, s.New
+	if s.Ended != nil && len(r.Weights) > 0 {
+		s.Weight = r.Share() // CodeDeploy reports the weight that it stopped at
+	}
 	return nil
 }
 

@@ -131,7 +131,7 @@ function Details({ s }: { s: Shift }) {
         <dd>
           <Link to={['aws', 'function', s.function]}>{s.function}</Link>, alias {s.alias}
         </dd>
-        <dt>Traffic now</dt>
+        <dt>{s.ended ? 'Traffic at its end' : 'Traffic now'}</dt>
         <dd>
           {percent(s.weight)} to version {s.new}, {percent(1 - s.weight)} to version {s.old}
         </dd>
