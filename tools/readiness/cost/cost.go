@@ -204,8 +204,11 @@ func Main(ctx context.Context, args []string) error {
 		return err
 	}
 	// this also excludes NaN
-	if !(*requests >= 0 && *requests <= 1e15 && *milliseconds >= 0 && *milliseconds <= 900_000) {
-		return exit.Misused("cost", "-requests=%v -ms=%v: a request takes 0 to 900000 ms, which is Lambda's longest time-out", *requests, *milliseconds)
+	if !(*requests >= 0 && *requests <= 1e15) {
+		return exit.Misused("cost", "-requests=%v: a function gets 0 to 1e15 requests a month", *requests)
+	}
+	if !(*milliseconds >= 0 && *milliseconds <= 900_000) {
+		return exit.Misused("cost", "-ms=%v: a request takes 0 to 900000 ms, which is Lambda's longest time-out", *milliseconds)
 	}
 	return target.Run(ctx, func(ctx context.Context, cfg project.Config) error {
 		return Print(ctx, cfg, cfg.Stdout, Traffic{*requests, *milliseconds})

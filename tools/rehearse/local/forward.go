@@ -24,6 +24,9 @@ func ReadForward(target, flag string) (map[string]string, error) {
 		if !ok || service == "" || url == "" {
 			return nil, exit.Misused(target, "-forward=%s: it has the form SERVICE=URL, such as dynamodb=http://127.0.0.1:8000", flag)
 		}
+		if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
+			return nil, exit.Misused(target, "-forward=%s: %s is no URL: it begins with neither http:// nor https://", flag, url)
+		}
 		forward[service] = url
 	}
 	return forward, nil

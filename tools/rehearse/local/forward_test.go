@@ -5,6 +5,8 @@ import (
 	"maps"
 	"strings"
 	"testing"
+
+	"github.com/magewright/magewright/tools/project/exit"
 )
 
 func TestForward(t *testing.T) {
@@ -23,6 +25,9 @@ func TestForward(t *testing.T) {
 		if _, err := ReadForward("local", flag); err == nil || !strings.Contains(err.Error(), "it has the form SERVICE=URL") {
 			t.Errorf("%s: %v", flag, err)
 		}
+	}
+	if _, err := ReadForward("local", "dynamodb=localhost:8000"); exit.Status(err) != exit.Usage || !strings.Contains(err.Error(), "localhost:8000 is no URL") {
+		t.Errorf("without a scheme: %v", err)
 	}
 	var b bytes.Buffer
 	DescribeForward(&b, map[string]string{"sqs": "http://127.0.0.1:2", "dynamodb": "http://127.0.0.1:1"})

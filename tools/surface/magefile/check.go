@@ -106,10 +106,15 @@ func Check(words []string, targets []Target) error {
 		if len(words) == 0 || find(words[0], targets) != nil {
 			continue
 		}
-		if f := t.flag(words[0]); f != nil {
+		name, value, hasValue := strings.Cut(words[0], "=")
+		if f := t.flag(name); f != nil {
+			spelling := f.spelling()
+			if hasValue {
+				spelling = "-" + f.Name + "=" + value
+			}
 			return &UsageError{
 				Reason: fmt.Sprintf("there is no target %q; did you mean the flag of %s?", words[0], t.Name),
-				Next:   "go tool mage " + t.Name + " " + f.spelling(),
+				Next:   "go tool mage " + t.Name + " " + spelling,
 			}
 		}
 	}
@@ -177,7 +182,7 @@ func unknown(words []string, targets []Target, help bool) error {
 		}
 	}
 	e := &UsageError{Reason: fmt.Sprintf("there is no target %q", word), Next: "go tool mage -l"}
-	nearest := suggest.Nearest(word, names)
+	nearest, parts := suggest.Nearest(word, names), with(word, names)
 	several := strings.FieldsFunc(word, func(r rune) bool { return r == ',' || r == '+' || r == ';' })
 	switch {
 	case len(words) > 1 && find(word+":"+words[1], targets) != nil:
@@ -185,6 +190,11 @@ func unknown(words []string, targets []Target, help bool) error {
 	case len(several) > 1 && !slices.ContainsFunc(several, func(name string) bool { return find(name, targets) == nil }):
 		e.Reason += "; blanks separate targets"
 		e.Next = "go tool mage " + strings.Join(several, " ")
+	case len(parts) == 1:
+		e.Reason += fmt.Sprintf("; did you mean %q?", parts[0])
+		e.Next = "go tool mage " + parts[0]
+	case len(parts) > 1:
+		e.Reason += "; there are " + strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1]
 	case nearest != "":
 		e.Reason += fmt.Sprintf("; did you mean %q?", nearest)
 		e.Next = "go tool mage " + nearest
@@ -193,6 +203,19 @@ func unknown(words []string, targets []Target, help bool) error {
 		e.Next = "go tool mage -h " + strings.TrimPrefix(e.Next, "go tool mage ")
 	}
 	return e
+}
+
+// with returns the names that a word is a whole part of, such as pipeline:deploy for deploy.
+func with(word string, names []string) []string {
+	var all []string
+	for _, name := range names {
+		parts := strings.FieldsFunc(name, func(r rune) bool { return r == ':' || r == '-' })
+		if slices.ContainsFunc(parts, func(part string) bool { return strings.EqualFold(part, word) }) {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // check says what is wrong with a flag. The rest are the words after it.

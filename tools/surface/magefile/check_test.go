@@ -36,6 +36,8 @@ func Rehearse(ctx context.Context,
 
 func (Pipeline) Status() {}
 
+func (Pipeline) Deploy() {}
+
 // Greet greets.
 func Greet(ctx context.Context, name, title string, loud *bool) {}
 `
@@ -68,6 +70,9 @@ func TestCheck(t *testing.T) {
 		"pipeline status":                                               "there is no target \"pipeline\"\n  next: go tool mage pipeline:status",
 		"lint,test":                                                     "there is no target \"lint,test\"; blanks separate targets\n  next: go tool mage lint test",
 		"rehearse approve":                                              "there is no target \"approve\"; did you mean the flag of rehearse?\n  next: go tool mage rehearse -approve",
+		"rehearse speed=5":                                              "there is no target \"speed=5\"; did you mean the flag of rehearse?\n  next: go tool mage rehearse -speed=5",
+		"status":                                                        "there is no target \"status\"; did you mean \"pipeline:status\"?\n  next: go tool mage pipeline:status",
+		"deploy":                                                        "there is no target \"deploy\"; there are deploy-staging and pipeline:deploy\n  next: go tool mage -l",
 		"-approve rehearse":                                             "-approve is a flag of rehearse, and stands after it\n  next: go tool mage rehearse -approve",
 		"-aprove rehearse":                                              "there is no flag -aprove; did you mean -approve of rehearse, which stands after it?\n  next: go tool mage rehearse -approve",
 		"-bsae=HEAD rehearse":                                           "there is no flag -bsae; did you mean -base of rehearse, which stands after it?\n  next: go tool mage rehearse -base=HEAD",
