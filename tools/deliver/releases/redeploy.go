@@ -79,7 +79,7 @@ func (l ledger) redeploy(ctx context.Context, cfg project.Config, wanted, stage 
 	if err := user.Run(ctx, "merge", "--quiet", "--ff-only", made); err != nil {
 		return fmt.Errorf("going on to %.12s: %w", made, err)
 	}
-	fmt.Fprintf(cfg.Stdout, "commit %.12s has the files of %.12s, which was deployed to %s on %s\nit takes back %d commits:\n", made, commit, stage, good.FinishedOn.UTC().Format(time.DateOnly), len(taken))
+	fmt.Fprintf(cfg.Stdout, "commit %.12s has the files of %.12s, which was deployed to %s on %s\nit takes back:\n", made, commit, stage, good.FinishedOn.UTC().Format(time.DateOnly))
 	for _, c := range taken {
 		fmt.Fprintf(cfg.Stdout, "  %.12s  %s\n", c.hash, c.subject)
 	}
