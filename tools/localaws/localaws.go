@@ -492,9 +492,5 @@ func Exports(endpoint, region string, key aws.Credentials, context map[string]an
 // HostContext returns the CDK context for building functions that run on this
 // machine. The embedded AWS runs functions as processes.
 func HostContext() map[string]any {
-	architecture := "arm64"
-	if runtime.GOARCH == "amd64" {
-		architecture = "x86_64"
-	}
-	return map[string]any{"architecture": architecture, "goos": runtime.GOOS}
+	return map[string]any{"architecture": string(lambda.HostArchitecture()), "goos": runtime.GOOS}
 }

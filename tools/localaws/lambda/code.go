@@ -193,13 +193,11 @@ func unpackFile(root *os.Root, f *zip.File, left *int64) (err error) {
 	return nil
 }
 
-// runsOn reports whether the package's bootstrap is an executable for this
-// host. It accepts a package that has no bootstrap, as Lambda does; its
-// invocations fail.
-func (c *code) runsOn(a lambdatypes.Architecture) error {
-	if err := runsHere(a); err != nil {
-		return err
-	}
+// runsHere reports whether the package's bootstrap is an executable for this
+// host, whatever architecture the function declares: the packages of a rehearsal are
+// built for the machine that it runs on. It accepts a package that has no bootstrap,
+// as Lambda does; its invocations fail.
+func (c *code) runsHere() error {
 	f, err := os.Open(filepath.Join(c.root, "bootstrap"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -210,8 +208,8 @@ func (c *code) runsOn(a lambdatypes.Architecture) error {
 	defer func() { _ = f.Close() }() // only read
 	built := platform(f)
 	if host := runtime.GOOS + "/" + runtime.GOARCH; built != "" && built != host {
-		return invalid("The function's bootstrap is built for %s, but the embedded AWS runs it on this host (%s). Build it with GOOS=%s GOARCH=%s and synthesize for %s.",
-			built, host, runtime.GOOS, runtime.GOARCH, hostArchitecture())
+		return invalid("The function's bootstrap is built for %s, but the embedded AWS runs it on this host (%s). Build it here with GOOS=%s GOARCH=%s, whatever architecture the function declares.",
+			built, host, runtime.GOOS, runtime.GOARCH)
 	}
 	return nil
 }

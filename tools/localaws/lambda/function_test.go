@@ -22,10 +22,6 @@ var name = aws.String("f")
 func TestCreateFunctionRefuses(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	foreign := lambdatypes.ArchitectureArm64
-	if f.host == foreign {
-		foreign = lambdatypes.ArchitectureX8664
-	}
 	f.create(t)
 	tests := []struct {
 		name   string
@@ -36,7 +32,6 @@ func TestCreateFunctionRefuses(t *testing.T) {
 		{"runtime", func(in *awslambda.CreateFunctionInput) { in.Runtime = lambdatypes.RuntimeNodejs22x }, "found no Node to run nodejs22.x. Install Node"},
 		{"python", func(in *awslambda.CreateFunctionInput) { in.Runtime = lambdatypes.RuntimePython313 }, "can't run python3.13. It runs provided.al2023"},
 		{"go1.x", func(in *awslambda.CreateFunctionInput) { in.Runtime = lambdatypes.RuntimeGo1x }, "Use provided.al2023: build the function as an executable named bootstrap"},
-		{"architecture", func(in *awslambda.CreateFunctionInput) { in.Architectures = []lambdatypes.Architecture{foreign} }, "Synthesize for " + string(f.host)},
 		{"image", func(in *awslambda.CreateFunctionInput) { in.PackageType = "Image" }, "runs no containers"},
 		{"layers", func(in *awslambda.CreateFunctionInput) { in.Layers = []string{"x"} }, "Layers is not supported"},
 		{"memory", func(in *awslambda.CreateFunctionInput) { in.MemorySize = aws.Int32(64) }, "Value '64' at 'memorySize' failed to satisfy constraint: Member must have value greater than or equal to 128"},

@@ -651,3 +651,21 @@ func killAtRandom(t *testing.T, kills int) {
 	}
 	t.Logf("%d kills: %d invocations failed, %d succeeded", kills, len(failed)+unseen, served)
 }
+
+// A package for this machine runs, whatever architecture its function declares.
+func TestDeclaredArchitecture(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	declared := lambdatypes.ArchitectureArm64
+	if f.host == declared {
+		declared = lambdatypes.ArchitectureX8664
+	}
+	f.create(t, func(in *awslambda.CreateFunctionInput) { in.Architectures = []lambdatypes.Architecture{declared} })
+	if out := f.invoke(t, `{}`); out.FunctionError != nil {
+		t.Errorf("it fails: %s", out.Payload)
+	}
+	function, err := f.GetFunctionConfiguration(t.Context(), &awslambda.GetFunctionConfigurationInput{FunctionName: aws.String("f")})
+	if err != nil || !slices.Equal(function.Architectures, []lambdatypes.Architecture{declared}) {
+		t.Errorf("it is %v, %v", function, err)
+	}
+}

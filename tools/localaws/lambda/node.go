@@ -115,18 +115,10 @@ type nodeState struct {
 	nodeErr  error
 }
 
-// here refuses code of an architecture that is not this host's. Interpreted code has none.
-func (set settings) here() error {
-	if set.interpreted() {
-		return nil
-	}
-	return runsHere(set.Architecture)
-}
-
 // runnable reports whether a package can run with the settings.
 func (set settings) runnable(c *code) error {
 	if set.interpreted() {
 		return nil
 	}
-	return c.runsOn(set.Architecture)
+	return c.runsHere()
 }

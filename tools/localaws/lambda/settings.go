@@ -145,9 +145,6 @@ func (set settings) with(c change, name string) (settings, error) {
 		return set, err
 	}
 	set.Runtime = c.runtime
-	if err := set.here(); err != nil {
-		return set, err
-	}
 	if c.role != nil {
 		if !roleARN.MatchString(*c.role) {
 			return set, validation(`Value '%s' at 'role' failed to satisfy constraint: Member must satisfy regular expression pattern: arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`, *c.role)
@@ -274,20 +271,13 @@ func architecture(given []lambdatypes.Architecture) (lambdatypes.Architecture, e
 	return given[0], nil
 }
 
-// hostArchitecture returns the architecture that Lambda functions must be built
-// for to run on this host.
-func hostArchitecture() lambdatypes.Architecture {
+// HostArchitecture returns the architecture that the functions run on here, whatever they
+// declare.
+func HostArchitecture() lambdatypes.Architecture {
 	if runtime.GOARCH == "arm64" {
 		return lambdatypes.ArchitectureArm64
 	}
 	return lambdatypes.ArchitectureX8664
-}
-
-func runsHere(a lambdatypes.Architecture) error {
-	if want := hostArchitecture(); a != want {
-		return invalid("The embedded AWS runs functions on this host (%s/%s), which can't run architecture %s. Synthesize for %s.", runtime.GOOS, runtime.GOARCH, a, want)
-	}
-	return nil
 }
 
 // checkRole reports whether Lambda may assume a function's role. Lambda checks

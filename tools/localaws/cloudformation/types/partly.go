@@ -8,6 +8,7 @@ import (
 	awsapigateway "github.com/aws/aws-sdk-go-v2/service/apigateway"
 
 	"github.com/magewright/magewright/tools/localaws/executeapi/openapi"
+	"github.com/magewright/magewright/tools/localaws/lambda"
 )
 
 const noCognito = "the embedded AWS does not run Cognito, so that calls which need one of its tokens fail"
@@ -35,6 +36,19 @@ var partly = map[string]func(properties map[string]any) string{
 	"AWS::DynamoDB::Table": func(p map[string]any) string {
 		if _, insights := withoutInsights(p); insights {
 			return "in the embedded AWS, ContributorInsightsSpecification of its indexes has no effect"
+		}
+		return ""
+	},
+	"AWS::Lambda::Function": func(p map[string]any) string {
+		declared, _ := p["Architectures"].([]any)
+		runtime, _ := p["Runtime"].(string)
+		architecture := any("x86_64")
+		if len(declared) == 1 {
+			architecture = declared[0]
+		}
+		// Functions in JavaScript are the same for every machine.
+		if host := string(lambda.HostArchitecture()); architecture != host && !strings.HasPrefix(runtime, "nodejs") {
+			return "in the embedded AWS, the function runs as " + host + ", like this machine"
 		}
 		return ""
 	},
