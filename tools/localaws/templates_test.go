@@ -180,6 +180,8 @@ Resources:
 		"not-here": {"Resources: {Chat: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: c, ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.action}}, Read: {Type: AWS::Lambda::EventSourceMapping, Properties: {FunctionName: f, EventSourceArn: !Sub 'arn:aws:kinesis:${AWS::Region}:${AWS::AccountId}:stream/s', StartingPosition: LATEST}}}",
 			"resource Chat: the embedded AWS does not support ProtocolType WEBSOCKET of AWS::ApiGatewayV2::Api. Leave it out of the template of the rehearsal with a condition, and test it in a stage on AWS; " +
 				"resource Read: the embedded AWS does not support event sources of kinesis of AWS::Lambda::EventSourceMapping, only those of sqs, dynamodb. Leave it out of the template of the rehearsal with a condition, and test it in a stage on AWS", ""},
+		"repository": {"Resources: {Build: {Type: AWS::CodeBuild::Project, Properties: {ServiceRole: r, Artifacts: {Type: NO_ARTIFACTS}, Source: {Type: GITHUB, Location: 'https://github.com/o/r'}, Environment: {Type: LINUX_CONTAINER, ComputeType: BUILD_GENERAL1_SMALL, Image: i}}}}",
+			"resource Build: the embedded AWS does not clone https://github.com/o/r for AWS::CodeBuild::Project: it clones from this machine only, or through a connection", ""},
 		"plan": {loggingStage + `
   Plan: {Type: AWS::ApiGateway::UsagePlan, Properties: {UsagePlanName: p, ApiStages: [{ApiId: !Ref Api, Stage: !Ref Stage, Throttle: {/GET: {BurstLimit: 2, RateLimit: 10}}}]}}
 `,

@@ -47,9 +47,9 @@ var examined = map[string]func(*resource.Request) []string{
 	"AWS::CloudWatch::Alarm":          unactionable,
 	"AWS::CloudWatch::CompositeAlarm": unactionable,
 	"AWS::CodeBuild::Project": func(r *resource.Request) []string {
-		return append(
+		return slices.Concat(unclonable(r),
 			other(r, "Source.Type", "CODEPIPELINE", "NO_SOURCE", "S3", "GITHUB", "GITHUB_ENTERPRISE", "GITLAB", "GITLAB_SELF_MANAGED", "BITBUCKET"),
-			other(r, "Environment.Type", "LINUX_CONTAINER", "ARM_CONTAINER", "LINUX_EC2", "ARM_EC2", "LINUX_LAMBDA_CONTAINER", "ARM_LAMBDA_CONTAINER")...)
+			other(r, "Environment.Type", "LINUX_CONTAINER", "ARM_CONTAINER", "LINUX_EC2", "ARM_EC2", "LINUX_LAMBDA_CONTAINER", "ARM_LAMBDA_CONTAINER"))
 	},
 	"AWS::CodeDeploy::Application":      onlyLambda,
 	"AWS::CodeDeploy::DeploymentConfig": onlyLambda,
@@ -125,6 +125,22 @@ func other(r *resource.Request, path string, has ...string) []string {
 		return []string{fmt.Sprintf("the embedded AWS does not support %s %s of %s, only %s", path, text, r.Type, strings.Join(has, ", "))}
 	}
 	return nil
+}
+
+// unclonable refuses a repository that is elsewhere, unless a connection says where it is.
+func unclonable(r *resource.Request) []string {
+	source, _ := r.Properties["Source"].(map[string]any)
+	auth, _ := source["Auth"].(map[string]any)
+	location, known := source["Location"].(string)
+	kind, _ := source["Type"].(string)
+	repository := slices.Contains([]string{"GITHUB", "GITHUB_ENTERPRISE", "GITLAB", "GITLAB_SELF_MANAGED", "BITBUCKET"}, kind)
+	if !known || !repository || auth["Type"] == "CODECONNECTIONS" || strings.HasPrefix(location, "/") {
+		return nil
+	}
+	if u, err := url.Parse(location); err == nil && (u.Scheme == "file" || loopback.Is(u.Host)) {
+		return nil
+	}
+	return []string{"the embedded AWS does not clone " + location + " for AWS::CodeBuild::Project: it clones from this machine only, or through a connection (Source.Auth of the type CODECONNECTIONS)"}
 }
 
 // onlyLambda refuses the other compute platforms of CodeDeploy. Without one, it is Server.
