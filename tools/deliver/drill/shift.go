@@ -56,21 +56,27 @@ func (d *drill) move(ctx context.Context, from, to version) (bool, error) {
 }
 
 // awaitUnderTraffic waits until a deployment has ended, and sends requests meanwhile. An
-// alarm on a version that nobody calls stays quiet.
+// alarm on a version that nobody calls stays quiet. CodeDeploy shifts traffic some time after
+// the deployment was created, and requests before that would not reach the bad version.
 func (d *drill) awaitUnderTraffic(ctx context.Context, id string) (*types.DeploymentInfo, error) {
 	token, err := d.token(ctx)
 	if err != nil {
 		return nil, err
 	}
 	traffic := d.traffic(token)
-	traffic.Want(d.enough)
 	sending, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		traffic.Run(sending)
 	}()
-	info, err := d.await(ctx, id)
+	info, err := d.await(ctx, id, func() error {
+		number, weights, err := d.alias(ctx)
+		if number == d.bad.number || len(weights) > 0 {
+			traffic.Want(d.enough)
+		}
+		return err
+	})
 	stop()
 	<-done
 	d.say("%s", traffic)

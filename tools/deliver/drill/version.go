@@ -240,9 +240,14 @@ func (d *drill) active(ctx context.Context) ([]string, error) {
 // ended are the final states of a deployment.
 var ended = []types.DeploymentStatus{types.DeploymentStatusSucceeded, types.DeploymentStatusFailed, types.DeploymentStatusStopped}
 
-// await waits until a deployment has ended.
-func (d *drill) await(ctx context.Context, id string) (info *types.DeploymentInfo, err error) {
+// await waits until a deployment has ended. Each time that it looks, it calls meanwhile.
+func (d *drill) await(ctx context.Context, id string, meanwhile ...func() error) (info *types.DeploymentInfo, err error) {
 	return info, d.until(ctx, "deployment "+id, func() (bool, error) {
+		for _, do := range meanwhile {
+			if err := do(); err != nil {
+				return false, err
+			}
+		}
 		got, err := d.deployments.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
 		if err != nil {
 			return false, err
