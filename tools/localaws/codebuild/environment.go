@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	gobuild "go/build"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,11 +88,33 @@ func hostEnviron(host []string) []string {
 	return env
 }
 
+// moduleCache returns where this user's Go modules are by default, or "" if there are none.
+// Without -trimpath, which go tool does not have, the go command compiles a module again for
+// each path that it is at, so builds must find modules where the user does.
+// See https://go.dev/ref/mod#module-cache.
+func moduleCache() string {
+	for _, dir := range filepath.SplitList(gobuild.Default.GOPATH) {
+		if modules := filepath.Join(dir, "pkg", "mod"); isDir(modules) {
+			return modules
+		}
+	}
+	return ""
+}
+
+func isDir(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
+
 // environ returns the environment that the build's variables are added to.
 // See https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html.
 func (s *Service) environ(b *build, w *workplace) []string {
 	env := append(hostEnviron(os.Environ()), s.awsEnviron(w)...)
 	env = append(env, "HOME="+w.home(), "USERPROFILE="+w.home())
+	chosen := slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, "GOMODCACHE=") && v != "GOMODCACHE=" })
+	if modules := moduleCache(); modules != "" && !chosen {
+		env = append(env, "GOMODCACHE="+modules)
+	}
 	started := b.api.StartTime.UnixMilli()
 	for name, value := range map[string]string{
 		"CODEBUILD_BUILD_ARN":               *b.api.Arn,

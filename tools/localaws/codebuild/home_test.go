@@ -72,3 +72,26 @@ phases:
 		t.Error("a build has written below the user's home")
 	}
 }
+
+// Modules are where they are in the user's shell, although a build has a home of its own.
+// The go command would compile them again at another path.
+func TestBuildsFindTheUsersModules(t *testing.T) {
+	t.Setenv("GOMODCACHE", "")
+	want := moduleCache()
+	if want == "" {
+		t.Skip("this user has no Go modules")
+	}
+	s := newService(t, newWorld())
+	create(t, s, project("modules", "version: 0.2\nphases: {build: {commands: ['echo at $(go env GOMODCACHE)']}}\n"))
+	out, err := s.StartBuild(t.Context(), start("modules"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.WaitBuild(t.Context(), *out.Build.Id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if log := logOf(t, s, b); !strings.Contains(log, "at "+want+"\n") {
+		t.Errorf("modules are not at %s:\n%s", want, log)
+	}
+}
