@@ -29,15 +29,15 @@ import (
 const Command = "enclosed"
 
 // kept are variables that this program needs itself, besides those that every program does:
-// to open a browser, and for how it prints.
+// to open a browser, for how it prints, and for which region the embedded AWS is.
 var kept = []string{
 	"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "BROWSER", "WSL_DISTRO_NAME", "WSL_INTEROP",
-	"MAGEFILE_VERBOSE", "MAGEWRIGHT_RESULTS", "CDK_CONTEXT_JSON", "COLORTERM", "COLUMNS", "LINES", "MAGEWRIGHT_NAMESPACE", "MAGEWRIGHT_EGRESS",
+	"AWS_REGION", "AWS_DEFAULT_REGION", "MAGEFILE_VERBOSE", "MAGEWRIGHT_RESULTS", "CDK_CONTEXT_JSON", "COLORTERM", "COLUMNS", "LINES", "MAGEWRIGHT_NAMESPACE", "MAGEWRIGHT_EGRESS",
 }
 
 // endpoint are the variables of an AWS that somebody runs on this machine. Without the first
 // one, the others are those of an account.
-var endpoint = []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"}
+var endpoint = []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 
 // Environ returns those variables that a program which is started again may have.
 func Environ(variables []string) []string {

@@ -180,7 +180,7 @@ done
 func TestEnviron(t *testing.T) {
 	t.Parallel()
 	secrets := []string{"GITHUB_TOKEN=x", "NPM_TOKEN=x", "SSH_AUTH_SOCK=/x", "npm_config__auth=x", "VAULT_TOKEN=x", "MAGEWRIGHT_KEY=/x"}
-	needed := []string{"PATH=/bin", "HOME=/home/ada", "GOPROXY=direct", "DISPLAY=:0"}
+	needed := []string{"PATH=/bin", "HOME=/home/ada", "GOPROXY=direct", "DISPLAY=:0", "AWS_REGION=eu-west-1"}
 	account := []string{"AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_PROFILE=x"}
 	if got := enclose.Environ(slices.Concat(secrets, account, needed, []string{"AWS_ENDPOINT_URL="})); !slices.Equal(got, needed) {
 		t.Errorf("it has %q", got)
