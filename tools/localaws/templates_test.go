@@ -7,10 +7,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/magewright/magewright/tools/localaws/lambda"
 )
 
 // byName has resources that the template connects by names and ARNs that it writes down.
@@ -45,6 +48,14 @@ Resources:
       MethodSettings: [{HttpMethod: "*", ResourcePath: "/*", LoggingLevel: INFO, DataTraceEnabled: true, CachingEnabled: true, CacheTtlInSeconds: 60}]
 `
 
+// anotherArchitecture returns the architecture that this machine doesn't have.
+func anotherArchitecture() string {
+	if lambda.HostArchitecture() == lambdatypes.ArchitectureArm64 {
+		return string(lambdatypes.ArchitectureX8664)
+	}
+	return string(lambdatypes.ArchitectureArm64)
+}
+
 // What templates say reaches the services: the scalars of YAML 1.1, values of
 // parameters and secrets, and the results of the transform. Two topics of one
 // name are refused, although the service would make one of them.
@@ -71,6 +82,9 @@ func TestTemplates(t *testing.T) {
 		if _, err := objects.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("nested"), Key: &key, Body: strings.NewReader(body)}); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if _, err := objects.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("nested"), Key: aws.String("function.zip"), Body: zipped(t, map[string]string{"bootstrap": "#!/bin/sh\n"})}); err != nil {
+		t.Fatal(err)
 	}
 	create := func(name, body string) (types.StackStatus, string) {
 		t.Helper()
@@ -186,6 +200,14 @@ Resources:
   Plan: {Type: AWS::ApiGateway::UsagePlan, Properties: {UsagePlanName: p, ApiStages: [{ApiId: !Ref Api, Stage: !Ref Stage, Throttle: {/GET: {BurstLimit: 2, RateLimit: 10}}}]}}
 `,
 			"Plan: NOT REHEARSED: in the embedded AWS, throttles of single methods in a usage plan have no effect", types.StackStatusCreateComplete},
+		"architecture": {`
+Resources:
+  Role: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}]}}}
+  Function:
+    Type: AWS::Lambda::Function
+    Properties: {Runtime: provided.al2023, Handler: bootstrap, Role: !GetAtt Role.Arn, Architectures: [` + anotherArchitecture() + `], Code: {S3Bucket: nested, S3Key: function.zip}}
+`,
+			"Function: NOT REHEARSED: in the embedded AWS, the function runs as " + string(lambda.HostArchitecture()), types.StackStatusCreateComplete},
 		"equals": {"Conditions: {C: {'Fn::Equals': [a]}}\nResources: {A: {Type: AWS::SNS::Topic}}",
 			"Template error: every Fn::Equals object requires a list of 2 string parameters.", ""},
 		"twice": {"Resources: {A: {Type: AWS::SNS::Topic, Properties: {TopicName: t}}, B: {Type: AWS::SNS::Topic, DependsOn: A, Properties: {TopicName: t}}}",

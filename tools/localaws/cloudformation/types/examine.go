@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -332,18 +331,4 @@ func unmapped(typ string, integration map[string]any) []string {
 		}
 	}
 	return refused
-}
-
-// wrongArchitecture refuses a function that is built for another machine than this one.
-func wrongArchitecture(properties map[string]any) []string {
-	given, ok := properties["Architectures"].([]any)
-	architecture := any("x86_64")
-	if ok && len(given) == 1 {
-		architecture = given[0]
-	}
-	host := map[bool]string{true: "arm64", false: "x86_64"}[runtime.GOARCH == "arm64"]
-	if name, known := architecture.(string); known && name != host {
-		return []string{fmt.Sprintf("this machine can't run functions for %s: synthesize the template for %s", name, host)}
-	}
-	return nil
 }

@@ -213,9 +213,6 @@ func (f functions) examine(r *resource.Request) []string {
 			refused = append(refused, handlerMessage(err))
 		}
 	}
-	if strings.HasPrefix(runtime, "provided") {
-		refused = append(refused, wrongArchitecture(r.Properties)...)
-	}
 	if _, inline := code["ZipFile"]; inline && known && !strings.HasPrefix(runtime, "nodejs") {
 		refused = append(refused, "Code.ZipFile is only for functions with a runtime of Node or Python")
 	}
