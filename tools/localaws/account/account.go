@@ -61,6 +61,15 @@ func (a Account) GlobalARN(service, resource string) string {
 	return "arn:" + Partition + ":" + service + "::" + a.ID + ":" + resource
 }
 
+// LocationConstraint returns what S3 calls the region: its name, or "" for us-east-1.
+// See https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html.
+func (a Account) LocationConstraint() string {
+	if a.Region == "us-east-1" {
+		return ""
+	}
+	return a.Region
+}
+
 // AssumedLogRole returns the role for logs that the account's settings of API Gateway have
 // from the beginning. Once in an account somebody sets one, and then all stacks rely on it.
 // A stack that relies on the assumed one is not rehearsed in that.

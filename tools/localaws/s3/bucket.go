@@ -59,15 +59,14 @@ func (s *Service) CreateBucket(_ context.Context, in *awss3.CreateBucketInput) (
 // us-east-1 says so by saying nothing.
 // See https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html.
 func (s *Service) checkLocation(c *types.CreateBucketConfiguration) error {
-	const home = "us-east-1"
 	said := ""
 	if c != nil {
 		said = string(c.LocationConstraint)
 	}
 	switch {
-	case said == home:
+	case said == "us-east-1":
 		return fail("InvalidLocationConstraint", "The specified location-constraint is not valid")
-	case cmp.Or(said, home) != s.account.Region:
+	case said != s.account.LocationConstraint():
 		return fail("IllegalLocationConstraintException", "The %s location constraint is incompatible for the region specific endpoint this request was sent to.", cmp.Or(said, "unspecified"))
 	}
 	return nil
@@ -108,10 +107,7 @@ func (s *Service) HeadBucket(_ context.Context, in *awss3.HeadBucketInput) (*aws
 // GetBucketLocation returns the bucket's region. S3 leaves it empty for us-east-1.
 func (s *Service) GetBucketLocation(_ context.Context, in *awss3.GetBucketLocationInput) (*awss3.GetBucketLocationOutput, error) {
 	return read(s, in, in.Bucket, func(*bucket) (*awss3.GetBucketLocationOutput, error) {
-		if s.account.Region == "us-east-1" {
-			return &awss3.GetBucketLocationOutput{}, nil
-		}
-		return &awss3.GetBucketLocationOutput{LocationConstraint: types.BucketLocationConstraint(s.account.Region)}, nil
+		return &awss3.GetBucketLocationOutput{LocationConstraint: types.BucketLocationConstraint(s.account.LocationConstraint())}, nil
 	})
 }
 

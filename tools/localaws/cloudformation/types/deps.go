@@ -66,13 +66,13 @@ type Deps struct {
 	CheckRuntime func(name string) error
 }
 
-// location says that a new bucket is in this region, which is said of us-east-1 by saying
-// nothing.
+// location says that a new bucket is in this region.
 func (d Deps) location() *s3types.CreateBucketConfiguration {
-	if d.Account.Region == "us-east-1" {
+	constraint := d.Account.LocationConstraint()
+	if constraint == "" {
 		return nil
 	}
-	return &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(d.Account.Region)}
+	return &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(constraint)}
 }
 
 // Buckets is the part of Amazon S3 that the resource types need.
