@@ -618,8 +618,9 @@ func (b *builds) limit(bucket awss3.IBucket) {
 }
 
 // limitConnection lets the pipeline and its builds use the connection for the one repository
-// only. The CDK allows them every repository that the connection reaches. Before CodePipeline reads a repository, it also asks whether the connection
-// may be used at all, and names none. See
+// only. The CDK allows them every repository that the connection reaches. Before CodePipeline
+// reads a repository, it also asks whether the connection may be used at all, and names none.
+// See
 // https://docs.aws.amazon.com/dtconsole/latest/userguide/security-iam.html#permissions-reference-connections-use.
 func (b *builds) limitConnection(connection *string, repository string) {
 	actions := jsii.Strings("codeconnections:UseConnection", "codestar-connections:UseConnection")

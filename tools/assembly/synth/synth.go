@@ -41,8 +41,8 @@ func work(cfg project.Config, name string) reuse.Work {
 
 // read returns what an assembly depends on: every file of the project, the
 // commit (which is in the function), the CDK context, the toolchain, the account
-// that an adopted CDK app may ask for, and the variables that the CDK app could read. It leaves out AWS credentials, because
-// they have no influence.
+// that an adopted CDK app may ask for, and the variables that the CDK app could
+// read. It leaves out AWS credentials, because they have no influence.
 func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	made, err := written(cfg)
 	if err != nil {

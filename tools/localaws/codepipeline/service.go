@@ -1,7 +1,8 @@
 // Package codepipeline is the embedded AWS's CodePipeline. It really executes
 // pipelines. An execution passes through the declared stages, and only one
 // execution at a time holds the lock of a stage. Actions clone sources, run
-// builds, deploy stacks and files, and wait for approvals. Artifacts pass through the artifact bucket.
+// builds, deploy stacks and files, and wait for approvals. Artifacts pass through
+// the artifact bucket.
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/concepts-how-it-works.html.
 package codepipeline
 
@@ -64,8 +65,8 @@ type Roles interface {
 	As(ctx context.Context, role, session string) (context.Context, error)
 }
 
-// Deps are what pipelines use. Notifier and Events may be nil. SetStacks sets Stacks. Without Mirrors, the
-// service has its own.
+// Deps are what pipelines use. Notifier and Events may be nil. SetStacks sets Stacks.
+// Without Mirrors, the service has its own.
 type Deps struct {
 	Roles       Roles
 	Objects     Objects

@@ -66,9 +66,9 @@ var all = []Target{
 		{"speed", "float64", "how many times as fast AWS's waits pass; default 60"},
 	}},
 	{Name: "Bootstrap", Command: "bootstrap", Doc: "prepares the AWS account for the CDK: needed once, in each region that gets a stack.", CDK: true},
-	{Name: "DeployStaging", Command: "deploy", Doc: "deploys the first stage from cdk.out, as it is (also: deploy-staging).", CDK: true, Alias: "deploy-staging"},
+	{Name: "DeployStaging", Command: "deploy", Doc: "deploys the first stage from cdk.out, unchanged (also: deploy-staging).", CDK: true, Alias: "deploy-staging"},
 	{Name: "DeployStage", Command: "deploy", Doc: "deploys any stage but the last from cdk.out, unchanged; promote deploys the last (also: deploy-stage).", CDK: true, Args: []Arg{stage}, Alias: "deploy-stage"},
-	{Name: "Smoke", Command: "smoke", Doc: "takes the steps that magewright/probes.yml declares with a stage.", CDK: true, Args: []Arg{stage}},
+	{Name: "Smoke", Command: "smoke", Doc: "runs the smoke test of magewright/probes.yml against a stage.", CDK: true, Args: []Arg{stage}},
 	{Name: "Drill", Command: "drill", Doc: "releases a bad version to the first stage on purpose, and checks that AWS takes it back.", CDK: true, Args: []Arg{
 		{"fault", "string", "what the bad version does: errors:SHARE, latency:DURATION or crash; default errors:0.5"},
 	}},

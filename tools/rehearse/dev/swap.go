@@ -169,10 +169,10 @@ func (fs *functions) swap(ctx context.Context, f *function, files map[string][]b
 	return version, nil
 }
 
-// maxStored is the size of a package in bytes up to which files are added without compression. Nobody waits
-// for a network here: a program of 18 MB takes 0.17 s of processor time until it is unpacked,
-// and 0.32 s if it is compressed as fast as possible. AWS and the embedded one take packages of
-// 50 MB.
+// maxStored is the size of a package in bytes up to which files are added without
+// compression. Nobody waits for a network here: a program of 18 MB takes 0.17 s of processor
+// time until it is unpacked, and 0.32 s if it is compressed as fast as possible. AWS and the
+// embedded one take packages of 50 MB.
 const maxStored = 45 << 20
 
 // repack returns a package in which files are replaced or added.

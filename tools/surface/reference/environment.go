@@ -13,7 +13,7 @@ var meanings = map[string]string{
 	"AWS_SECRET_ACCESS_KEY":             "the secret of AWS_ACCESS_KEY_ID; the embedded AWS draws one at each start",
 	"CANARY_ROLE":                       "`authorizer` makes the function that `bench` uses to measure canaries a Lambda authorizer",
 	"CDK_CONTEXT_JSON":                  "CDK settings as a JSON object; they override those in `infra/cdk.json`",
-	"CDK_DEFAULT_ACCOUNT":               "the account of a CDK app of others that asks for one; by default that of the CodeBuild build, elsewhere that of a rehearsal",
+	"CDK_DEFAULT_ACCOUNT":               "the account of an adopted CDK app that asks for one; by default that of the CodeBuild build, elsewhere that of a rehearsal",
 	"CGO_ENABLED":                       "1 compiles with cgo; by default, only tests with the race detector use cgo",
 	"CODEBUILD_BUILD_ARN":               "the build, as CodeBuild sets it; its account is the default of CDK_DEFAULT_ACCOUNT",
 	"CODEBUILD_BUILD_ID":                "the build, as CodeBuild sets it; a result that is reused names it",
