@@ -124,7 +124,7 @@ type reviews struct {
 	Commits []map[string]string `json:"commits"`
 }
 
-func (reviews) PredicateType() string { return evidence.Base + "reviews/v1" }
+func (reviews) PredicateType() string { return evidence.ReviewsType }
 
 // TestPageOfARelease holds that a page has the subject that the evidence names, and says that
 // the release serves only if it is the one that answers.

@@ -204,7 +204,7 @@ func subject(statements []evidence.Statement, commit string) string {
 		var reviews struct {
 			Commits []struct{ Commit, Subject string }
 		}
-		if statement.PredicateType != evidence.Base+"reviews/v1" || json.Unmarshal(statement.Predicate, &reviews) != nil {
+		if statement.PredicateType != evidence.ReviewsType || json.Unmarshal(statement.Predicate, &reviews) != nil {
 			continue
 		}
 		for _, c := range reviews.Commits {

@@ -12,3 +12,7 @@ func (Lint) PredicateType() string { return Base + "lint/v1" }
 
 // Base is the prefix of the types of this project's own predicates.
 const Base = "https://github.com/magewright/magewright/evidence/"
+
+// ReviewsType is the type of what package readiness says about the commits of a release. The
+// ledger, which does not import that package, reads their subjects there.
+const ReviewsType = Base + "reviews/v1"

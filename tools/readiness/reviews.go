@@ -29,7 +29,7 @@ type Reviews struct {
 }
 
 // PredicateType implements [evidence.Predicate].
-func (Reviews) PredicateType() string { return base + "reviews/v1" }
+func (Reviews) PredicateType() string { return evidence.ReviewsType }
 
 // A RangeCommit is a commit of the range, as in git.
 type RangeCommit struct {
