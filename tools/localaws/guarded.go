@@ -527,6 +527,10 @@ func (g guardedCodepipeline) EnableStageTransition(ctx context.Context, in *awsc
 	return guarded(ctx, g.guard, "codepipeline", "EnableStageTransition", in, g.Service.EnableStageTransition)
 }
 
+func (g guardedCodepipeline) GetJobDetails(ctx context.Context, in *awscodepipeline.GetJobDetailsInput) (*awscodepipeline.GetJobDetailsOutput, error) {
+	return guarded(ctx, g.guard, "codepipeline", "GetJobDetails", in, g.Service.GetJobDetails)
+}
+
 func (g guardedCodepipeline) GetPipeline(ctx context.Context, in *awscodepipeline.GetPipelineInput) (*awscodepipeline.GetPipelineOutput, error) {
 	return guarded(ctx, g.guard, "codepipeline", "GetPipeline", in, g.Service.GetPipeline)
 }
@@ -569,6 +573,14 @@ func (g guardedCodepipeline) OverrideStageCondition(ctx context.Context, in *aws
 
 func (g guardedCodepipeline) PutApprovalResult(ctx context.Context, in *awscodepipeline.PutApprovalResultInput) (*awscodepipeline.PutApprovalResultOutput, error) {
 	return guarded(ctx, g.guard, "codepipeline", "PutApprovalResult", in, g.Service.PutApprovalResult)
+}
+
+func (g guardedCodepipeline) PutJobFailureResult(ctx context.Context, in *awscodepipeline.PutJobFailureResultInput) (*awscodepipeline.PutJobFailureResultOutput, error) {
+	return guarded(ctx, g.guard, "codepipeline", "PutJobFailureResult", in, g.Service.PutJobFailureResult)
+}
+
+func (g guardedCodepipeline) PutJobSuccessResult(ctx context.Context, in *awscodepipeline.PutJobSuccessResultInput) (*awscodepipeline.PutJobSuccessResultOutput, error) {
+	return guarded(ctx, g.guard, "codepipeline", "PutJobSuccessResult", in, g.Service.PutJobSuccessResult)
 }
 
 func (g guardedCodepipeline) RetryStageExecution(ctx context.Context, in *awscodepipeline.RetryStageExecutionInput) (*awscodepipeline.RetryStageExecutionOutput, error) {

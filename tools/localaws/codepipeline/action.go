@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
 	"github.com/google/uuid"
 
 	"github.com/magewright/magewright/tools/localaws/principal"
@@ -59,8 +62,10 @@ type outcome struct {
 	externalURL string
 	logStream   string
 	by          string
+	percent     *int32 // how much of it is complete, if somebody says so
 	variables   map[string]string
-	revision    *types.ArtifactRevision
+	revision    *types.ArtifactRevision // of a source
+	current     *types.ActionRevision   // what a function says that it has worked on
 }
 
 func failure(code, format string, args ...any) outcome {
@@ -68,10 +73,20 @@ func failure(code, format string, args ...any) outcome {
 	return outcome{failed: true, code: code, message: message, summary: message}
 }
 
+// refusal is the outcome of an action whose call of another service was refused.
+func refusal(what string, err error) outcome {
+	if api, ok := errors.AsType[smithy.APIError](err); ok && strings.HasPrefix(api.ErrorCode(), "AccessDenied") {
+		return failure(codePermission, "The provided role does not have sufficient permissions: %s: %v", what, err)
+	}
+	return failure(codeConfiguration, "%s: %v", what, err)
+}
+
 // A job holds what an action needs to run. It is a copy, because an action runs
 // without the service's lock.
 type job struct {
-	run           *actionRun // used to report progress, and to read what does not change
+	run           *actionRun // used to read what does not change
+	id            string     // of the action's execution
+	typeID        *types.ActionTypeId
 	pipeline      string
 	execution     string
 	stage         string
@@ -82,6 +97,10 @@ type job struct {
 	override      *types.SourceRevisionOverride
 	store         types.ArtifactStore
 	timeout       time.Duration
+	report        func(outcome) // records what is known while the action runs
+	// assume issues credentials of the role that the action works as. A session
+	// policy, if there is one, limits them. It is nil without Roles.
+	assume func(session string, policy *string) (*awssts.AssumeRoleOutput, error)
 }
 
 // begin starts an action. The caller holds the service's lock.
@@ -123,7 +142,7 @@ func (s *Service) begin(r *stageRun, d *types.ActionDeclaration) {
 		return
 	}
 	j := &job{
-		run: a, pipeline: e.pipeline.name, execution: e.id, stage: a.stage, action: name,
+		run: a, id: a.id, typeID: clone(d.ActionTypeId), report: func(known outcome) { s.report(a, known) }, pipeline: e.pipeline.name, execution: e.id, stage: a.stage, action: name,
 		configuration: maps.Clone(a.resolved), inputs: a.inputs, outputs: a.outputs, store: store,
 		timeout: time.Duration(aws.ToInt32(d.TimeoutInMinutes)) * time.Minute,
 	}
@@ -149,9 +168,13 @@ func (s *Service) as(ctx context.Context, j *job, roles []string, run func(*Serv
 	if s.deps.Roles != nil {
 		ctx = principal.ServiceFor(ctx, "codepipeline.amazonaws.com", s.account.ID, s.arn(j.pipeline))
 		for _, role := range roles {
-			as, err := s.deps.Roles.As(ctx, role, j.execution)
+			from := ctx
+			as, err := s.deps.Roles.As(from, role, j.execution)
 			if err != nil {
 				return failure(codePermission, "The provided role does not have sufficient permissions: %v", err)
+			}
+			j.assume = func(session string, policy *string) (*awssts.AssumeRoleOutput, error) {
+				return s.deps.Roles.AssumeRole(from, &awssts.AssumeRoleInput{RoleArn: &role, RoleSessionName: &session, Policy: policy})
 			}
 			ctx = as
 		}
@@ -159,12 +182,14 @@ func (s *Service) as(ctx context.Context, j *job, roles []string, run func(*Serv
 	return run(s, ctx, j)
 }
 
-// progress records new information about a running action.
-func (s *Service) progress(a *actionRun, externalID, externalURL, logStream string) {
+// report records what is known of a running action.
+func (s *Service) report(a *actionRun, known outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a.result.externalID, a.result.externalURL, a.result.logStream = externalID, externalURL, logStream
-	a.updated = s.account.Clock.Now()
+	if a.status != types.ActionExecutionStatusInProgress {
+		return
+	}
+	a.result, a.updated = known, s.account.Clock.Now()
 	s.changed.Broadcast()
 }
 

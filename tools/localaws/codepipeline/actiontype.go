@@ -73,6 +73,13 @@ var actionTypes = []actionType{
 		check:    checkPublish,
 	},
 	{
+		category: types.ActionCategoryInvoke, provider: "Lambda", inputs: bounds{0, 5}, outputs: bounds{0, 5},
+		required: []string{"FunctionName"},
+		optional: []string{"UserParameters"},
+		run:      (*Service).invoke,
+		check:    checkInvoke,
+	},
+	{
 		category: types.ActionCategoryApproval, provider: "Manual",
 		optional: []string{"NotificationArn", "CustomData", "ExternalEntityLink"},
 		run:      (*Service).approve,

@@ -95,7 +95,7 @@ func (s *Service) build(ctx context.Context, j *job) outcome {
 		return failure(codeJobFailed, "Error calling startBuild: %v", err)
 	}
 	id := aws.ToString(started.Build.Id)
-	s.progress(j.run, id, s.buildURL(id), logStream(started.Build))
+	j.report(outcome{externalID: id, externalURL: s.buildURL(id), logStream: logStream(started.Build)})
 	b, err := s.deps.Builds.WaitBuild(ctx, id)
 	if err != nil {
 		// The service is closing, so no build may be left behind.

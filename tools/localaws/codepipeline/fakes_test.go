@@ -3,6 +3,7 @@ package codepipeline
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	awscodepipeline "github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 
@@ -203,6 +205,49 @@ func (c connections) CloneURL(_ context.Context, _, repository string) (string, 
 	return url, nil
 }
 
+// functions is a Lambda whose functions are the test.
+type functions struct {
+	events chan jobEvent
+	refuse error
+}
+
+// A jobEvent is what a function is invoked with.
+type jobEvent struct {
+	function string
+	Job      struct {
+		ID, AccountID string
+		Data          struct {
+			ActionConfiguration             struct{ Configuration map[string]string }
+			InputArtifacts, OutputArtifacts []struct {
+				Name     string
+				Revision *string
+				Location struct {
+					Type       string
+					S3Location struct{ BucketName, ObjectKey string }
+				}
+			}
+			ArtifactCredentials *struct {
+				AccessKeyID, SecretAccessKey, SessionToken string
+				ExpirationTime                             int64
+			}
+			ContinuationToken string
+			EncryptionKey     *struct{ ID, Type string }
+		}
+	} `json:"CodePipeline.job"`
+}
+
+func (f *functions) Invoke(_ context.Context, in *awslambda.InvokeInput) (*awslambda.InvokeOutput, error) {
+	if f.refuse != nil {
+		return nil, f.refuse
+	}
+	e := jobEvent{function: *in.FunctionName}
+	if err := json.Unmarshal(in.Payload, &e); err != nil {
+		return nil, err
+	}
+	f.events <- e
+	return &awslambda.InvokeOutput{StatusCode: 202}, nil
+}
+
 type topics struct{ published chan *awssns.PublishInput }
 
 func (t topics) Publish(_ context.Context, in *awssns.PublishInput) (*awssns.PublishOutput, error) {
@@ -225,15 +270,16 @@ func (b *bus) PutEvents(_ context.Context, in *awseventbridge.PutEventsInput) (*
 // rig is a CodePipeline with fakes for the other services.
 type rig struct {
 	*Service
-	t       testing.TB
-	ctx     context.Context
-	clock   *clock.Manual
-	objects *objects
-	builds  *builds
-	topics  topics
-	bus     *bus
-	sources connections
-	begun   bool // whether the test has taken the first execution
+	t         testing.TB
+	ctx       context.Context
+	clock     *clock.Manual
+	objects   *objects
+	builds    *builds
+	functions *functions
+	topics    topics
+	bus       *bus
+	sources   connections
+	begun     bool // whether the test has taken the first execution
 }
 
 const deployer = "arn:aws:iam::000000000000:user/someone"
@@ -253,12 +299,12 @@ func newRig(t testing.TB) *rig {
 func open(t testing.TB, dir string) *rig {
 	o := &objects{held: map[string][]byte{"source/app.zip": []byte("source")}}
 	r := &rig{
-		t: t, clock: clock.NewManual(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), objects: o, builds: newBuilds(o),
+		t: t, clock: clock.NewManual(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), objects: o, builds: newBuilds(o), functions: &functions{events: make(chan jobEvent, 10)},
 		topics: topics{make(chan *awssns.PublishInput, 10)}, bus: &bus{}, sources: connections{},
 		ctx: principal.NewContext(context.Background(), principal.Principal{ARN: deployer}),
 	}
 	a := account.Account{ID: account.DefaultID, Region: "us-east-1", Dir: dir, Clock: r.clock, Log: slog.New(slog.DiscardHandler)}
-	r.Service = New(a, Deps{Objects: o, Builds: r.builds, Connections: r.sources, Notifier: r.topics, Events: r.bus})
+	r.Service = New(a, Deps{Objects: o, Builds: r.builds, Connections: r.sources, Functions: r.functions, Notifier: r.topics, Events: r.bus})
 	return r
 }
 

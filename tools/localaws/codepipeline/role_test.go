@@ -6,9 +6,12 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
+	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
@@ -27,6 +30,21 @@ func (r *roles) As(ctx context.Context, role, _ string) (context.Context, error)
 		return nil, errors.New("no")
 	}
 	return principal.NewContext(ctx, principal.Principal{ARN: "as " + role}), nil
+}
+
+func (r *roles) all() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.assumed)
+}
+
+func (r *roles) AssumeRole(ctx context.Context, in *awssts.AssumeRoleInput) (*awssts.AssumeRoleOutput, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.assumed = append(r.assumed, principal.FromContext(ctx).ARN+" lends "+*in.RoleArn+" "+aws.ToString(in.Policy))
+	return &awssts.AssumeRoleOutput{Credentials: &ststypes.Credentials{
+		AccessKeyId: aws.String("ASIA"), SecretAccessKey: aws.String("secret"), SessionToken: aws.String("token"), Expiration: aws.Time(time.UnixMilli(1893553445000)),
+	}}, nil
 }
 
 // TestActionsHaveRoles holds that an action works as the pipeline's role, or as

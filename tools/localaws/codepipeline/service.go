@@ -1,8 +1,8 @@
 // Package codepipeline is the embedded AWS's CodePipeline. It really executes
 // pipelines. An execution passes through the declared stages, and only one
 // execution at a time holds the lock of a stage. Actions clone sources, run
-// builds, deploy stacks and files, and wait for approvals. Artifacts pass through
-// the artifact bucket.
+// builds, deploy stacks and files, invoke functions, and wait for approvals. Artifacts
+// pass through the artifact bucket.
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/concepts-how-it-works.html.
 package codepipeline
 
@@ -16,8 +16,10 @@ import (
 	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/codebuild"
@@ -49,6 +51,11 @@ type Connections interface {
 	CloneURL(ctx context.Context, connectionARN, repository string) (string, error)
 }
 
+// Functions is the part of Lambda that invoke actions use.
+type Functions interface {
+	Invoke(context.Context, *awslambda.InvokeInput) (*awslambda.InvokeOutput, error)
+}
+
 // Notifier is the part of SNS that publishes approval requests.
 type Notifier interface {
 	Publish(context.Context, *awssns.PublishInput) (*awssns.PublishOutput, error)
@@ -63,15 +70,18 @@ type Events interface {
 // the role is assumed for. It may be nil; CodePipeline then acts as itself.
 type Roles interface {
 	As(ctx context.Context, role, session string) (context.Context, error)
+	// AssumeRole issues the credentials of a role, which an action hands to others.
+	AssumeRole(context.Context, *awssts.AssumeRoleInput) (*awssts.AssumeRoleOutput, error)
 }
 
-// Deps are what pipelines use. Notifier and Events may be nil. SetStacks sets Stacks.
+// Deps are what pipelines use. Functions, Notifier and Events may be nil. SetStacks sets Stacks.
 // Without Mirrors, the service has its own.
 type Deps struct {
 	Roles       Roles
 	Objects     Objects
 	Builds      Builds
 	Connections Connections
+	Functions   Functions
 	Notifier    Notifier
 	Events      Events
 	Stacks      Stacks
@@ -91,6 +101,7 @@ type Service struct {
 	changed   *sync.Cond // broadcast when anything below changes
 	closed    bool
 	pipelines map[string]*pipeline
+	jobs      map[string]*invocation // by id
 	outbox    []event
 }
 
@@ -101,7 +112,7 @@ func New(a account.Account, d Deps) *Service {
 	}
 	life, end := context.WithCancel(context.Background())
 	life = principal.Service(life, "codepipeline.amazonaws.com", a.ID)
-	s := &Service{account: a, deps: d, life: life, end: end, pipelines: map[string]*pipeline{}}
+	s := &Service{account: a, deps: d, life: life, end: end, pipelines: map[string]*pipeline{}, jobs: map[string]*invocation{}}
 	s.changed = sync.NewCond(&s.mu)
 	s.wg.Go(s.deliver)
 	return s

@@ -78,6 +78,7 @@ func (a *actionRun) show(state *types.ActionState) {
 		ActionExecutionId: aws.String(a.id), Status: a.status, LastStatusChange: aws.Time(a.updated),
 		ExternalExecutionId: text(a.result.externalID), ExternalExecutionUrl: text(a.result.externalURL),
 		Summary: text(a.result.summary), LastUpdatedBy: text(a.by), LogStreamARN: text(a.result.logStream), ErrorDetails: a.errorDetails(),
+		PercentComplete: a.result.percent,
 	}
 	if a.token != "" && a.status == types.ActionExecutionStatusInProgress && a.execution.mode() != types.ExecutionModeParallel {
 		x.Token = aws.String(a.token)
@@ -87,6 +88,9 @@ func (a *actionRun) show(state *types.ActionState) {
 	if r := a.result.revision; r != nil {
 		state.CurrentRevision = &types.ActionRevision{RevisionId: r.RevisionId, RevisionChangeId: r.RevisionId, Created: r.Created}
 		state.RevisionUrl = r.RevisionUrl
+	}
+	if a.result.current != nil {
+		state.CurrentRevision = a.result.current
 	}
 }
 

@@ -1,0 +1,217 @@
+package localaws_test
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	cptypes "github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/testinput"
+	"github.com/magewright/magewright/tools/localaws"
+	"github.com/magewright/magewright/tools/localaws/traffic"
+)
+
+// A line is a pipeline that a test runs.
+type line struct {
+	t           *testing.T
+	pipelines   *codepipeline.Client
+	declaration *cptypes.PipelineDeclaration
+	run         func() (cptypes.PipelineExecutionStatus, string)
+}
+
+// lineOf creates a pipeline. Its first run is the one that the creation has started.
+func lineOf(t *testing.T, pipelines *codepipeline.Client, declaration *cptypes.PipelineDeclaration) *line {
+	t.Helper()
+	ctx := t.Context()
+	if _, err := pipelines.CreatePipeline(ctx, &codepipeline.CreatePipelineInput{Pipeline: declaration}); err != nil {
+		t.Fatal(err)
+	}
+	l := &line{t: t, pipelines: pipelines, declaration: declaration}
+	var id *string
+	l.run = func() (cptypes.PipelineExecutionStatus, string) {
+		t.Helper()
+		if id == nil {
+			listed, err := pipelines.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: declaration.Name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			id = listed.PipelineExecutionSummaries[0].PipelineExecutionId
+		} else {
+			started, err := pipelines.StartPipelineExecution(ctx, &codepipeline.StartPipelineExecutionInput{Name: declaration.Name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			id = started.PipelineExecutionId
+		}
+		return l.await(id)
+	}
+	return l
+}
+
+// await returns how an execution has ended, and what its actions did, as JSON.
+func (l *line) await(id *string) (cptypes.PipelineExecutionStatus, string) {
+	l.t.Helper()
+	for {
+		out, err := l.pipelines.GetPipelineExecution(l.t.Context(), &codepipeline.GetPipelineExecutionInput{PipelineName: l.declaration.Name, PipelineExecutionId: id})
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if status := out.PipelineExecution.Status; status != cptypes.PipelineExecutionStatusInProgress {
+			return status, l.did(id)
+		}
+		pause(l.t)
+	}
+}
+
+// did returns what the actions of an execution did, as JSON.
+func (l *line) did(id *string) string {
+	l.t.Helper()
+	done, err := l.pipelines.ListActionExecutions(l.t.Context(), &codepipeline.ListActionExecutionsInput{
+		PipelineName: l.declaration.Name, Filter: &cptypes.ActionExecutionFilter{PipelineExecutionId: id},
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	text, err := json.Marshal(done.ActionExecutionDetails)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// fails changes the pipeline and runs it. It must fail and say why.
+func (l *line) fails(change func(), why string) {
+	l.t.Helper()
+	change()
+	if _, err := l.pipelines.UpdatePipeline(l.t.Context(), &codepipeline.UpdatePipelineInput{Pipeline: l.declaration}); err != nil {
+		l.t.Fatal(err)
+	}
+	if status, said := l.run(); status != cptypes.PipelineExecutionStatusFailed || !strings.Contains(said, why) {
+		l.t.Errorf("%s, want %q: %s", status, why, said)
+	}
+}
+
+// A workshop is an embedded AWS with a bucket for artifacts, which has the source of
+// pipelines, a bucket to deploy to, and a role.
+type workshop struct {
+	t       *testing.T
+	aws     aws.Config
+	objects *s3.Client
+	role    string
+}
+
+// newWorkshop returns a workshop. The statements are the role's, beside those for S3.
+func newWorkshop(t *testing.T, by clock.Clock, source map[string]string, statements string) *workshop {
+	t.Helper()
+	cfg := clientsOf(serve(t, by))
+	w := &workshop{t: t, aws: cfg, objects: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })}
+	for _, bucket := range []string{"artifacts", "site"} {
+		if _, err := w.objects.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.objects.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
+		Bucket: aws.String("artifacts"), VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.put(source)
+	w.role = makeRole(t, cfg, "pipeline", trusting("codepipeline"), `{"Effect":"Allow","Action":"s3:*","Resource":"*"},`+statements)
+	return w
+}
+
+// trusting returns the trust policy of a role for a service.
+func trusting(service string) string {
+	return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` + service + `.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+}
+
+func (w *workshop) put(source map[string]string) {
+	w.t.Helper()
+	if _, err := w.objects.PutObject(w.t.Context(), &s3.PutObjectInput{Bucket: aws.String("artifacts"), Key: aws.String("source.zip"), Body: zipped(w.t, source)}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// pipeline creates a pipeline with the source and one more stage.
+func (w *workshop) pipeline(name string, stage cptypes.StageDeclaration) *line {
+	w.t.Helper()
+	return lineOf(w.t, codepipeline.NewFromConfig(w.aws), &cptypes.PipelineDeclaration{
+		Name: &name, RoleArn: &w.role, PipelineType: cptypes.PipelineTypeV2,
+		ArtifactStore: &cptypes.ArtifactStore{Type: cptypes.ArtifactStoreTypeS3, Location: aws.String("artifacts")},
+		Stages: []cptypes.StageDeclaration{
+			{Name: aws.String("Source"), Actions: []cptypes.ActionDeclaration{{
+				Name: aws.String("Source"), Configuration: map[string]string{"S3Bucket": "artifacts", "S3ObjectKey": "source.zip", "PollForSourceChanges": "false"},
+				ActionTypeId:    typeOf(cptypes.ActionCategorySource, "S3"),
+				OutputArtifacts: []cptypes.OutputArtifact{{Name: aws.String("Source")}},
+			}}},
+			stage,
+		},
+	})
+}
+
+func typeOf(category cptypes.ActionCategory, provider string) *cptypes.ActionTypeId {
+	return &cptypes.ActionTypeId{Category: category, Owner: cptypes.ActionOwnerAws, Provider: &provider, Version: aws.String("1")}
+}
+
+// actionOn returns an action with one input artifact.
+func actionOn(input, name string, order int32, id *cptypes.ActionTypeId, configuration map[string]string) cptypes.ActionDeclaration {
+	return cptypes.ActionDeclaration{
+		Name: &name, RunOrder: &order, ActionTypeId: id, Configuration: configuration, Namespace: aws.String("Of" + name),
+		InputArtifacts: []cptypes.InputArtifact{{Name: &input}},
+	}
+}
+
+// makeFunction creates a function that works as a role with the statements.
+func makeFunction(t *testing.T, cfg aws.Config, name string, zip []byte, statements string) {
+	t.Helper()
+	functions := lambda.NewFromConfig(cfg)
+	architecture, _ := localaws.HostContext()["architecture"].(string)
+	if _, err := functions.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+		FunctionName: &name, Role: aws.String(makeRole(t, cfg, name, trusting("lambda"), statements)), Handler: aws.String("bootstrap"),
+		Runtime: lambdatypes.RuntimeProvidedal2023, Architectures: []lambdatypes.Architecture{lambdatypes.Architecture(architecture)},
+		Timeout: aws.Int32(patient), Code: &lambdatypes.FunctionCode{ZipFile: zip},
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A pipeline invokes a function, which copies an artifact with the credentials of its
+// job, is invoked again when it wants to continue, and reports as its own role.
+func TestPipelineInvokes(t *testing.T) {
+	t.Parallel()
+	testinput.Read(t, "tools/localaws/testdata/job", "go.mod", "go.sum")
+	zip, err := traffic.BuildPackage(t.Context(), "github.com/magewright/magewright/tools/localaws/testdata/job")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorkshop(t, clock.NewElastic(600), map[string]string{"a.txt": "a"}, `{"Effect":"Allow","Action":"lambda:InvokeFunction","Resource":"arn:aws:lambda:*:*:function:job"}`)
+	makeFunction(t, w.aws, "job", zip, `{"Effect":"Allow","Action":["codepipeline:PutJobSuccessResult","codepipeline:PutJobFailureResult"],"Resource":"*"}`)
+	job := actionOn("Source", "Job", 1, typeOf(cptypes.ActionCategoryInvoke, "Lambda"), map[string]string{"FunctionName": "job", "UserParameters": "continue"})
+	job.OutputArtifacts = []cptypes.OutputArtifact{{Name: aws.String("Copied")}}
+	publish := actionOn("Copied", "Publish", 2, typeOf(cptypes.ActionCategoryDeploy, "S3"), map[string]string{"BucketName": "site", "Extract": "false", "ObjectKey": "#{OfJob.mode}.zip"})
+	l := w.pipeline("invokes", cptypes.StageDeclaration{Name: aws.String("Invoke"), Actions: []cptypes.ActionDeclaration{job, publish}})
+	if status, why := l.run(); status != cptypes.PipelineExecutionStatusSucceeded {
+		t.Fatalf("%s: %s", status, why)
+	}
+	source, err := io.ReadAll(zipped(t, map[string]string{"a.txt": "a"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := object(t, w.objects, "site", "CONTINUE.zip"); got != string(source) {
+		t.Errorf("the artifact has %d bytes, not the source's %d", len(got), len(source))
+	}
+	configuration := l.declaration.Stages[1].Actions[0].Configuration
+	l.fails(func() { configuration["UserParameters"] = "fail" }, "as it was told")
+	// The job's credentials are good for its artifacts only.
+	l.fails(func() { configuration["UserParameters"] = "pry" }, "is not authorized to perform: s3:ListBucket")
+	l.fails(func() { configuration["FunctionName"] = "other" }, "PermissionError")
+}
