@@ -5,6 +5,8 @@ import (
 
 	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+	awscodedeploy "github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	cdtypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 
 	"github.com/magewright/magewright/tools/localaws/codebuild"
 )
@@ -27,4 +29,16 @@ func (g guardedBuilds) WaitBuild(ctx context.Context, id string) (*cbtypes.Build
 		return nil, err //nolint:wrapcheck // it is AWS's error
 	}
 	return g.Service.WaitBuild(ctx, id)
+}
+
+// guardedDeployments is CodeDeploy for CodePipeline, which waits for deployments
+// instead of asking again and again.
+type guardedDeployments struct{ guardedCodedeploy }
+
+// Wait waits for a deployment, if the pipeline's role may look at it.
+func (g guardedDeployments) Wait(ctx context.Context, id string) (*cdtypes.DeploymentInfo, error) {
+	if err := g.guard.Internal(ctx, "codedeploy", "GetDeployment", &awscodedeploy.GetDeploymentInput{DeploymentId: &id}); err != nil {
+		return nil, err //nolint:wrapcheck // it is AWS's error
+	}
+	return g.Service.Wait(ctx, id)
 }

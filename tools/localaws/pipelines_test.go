@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	deploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	cptypes "github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -214,4 +216,54 @@ func TestPipelineInvokes(t *testing.T) {
 	// The job's credentials are good for its artifacts only.
 	l.fails(func() { configuration["UserParameters"] = "pry" }, "is not authorized to perform: s3:ListBucket")
 	l.fails(func() { configuration["FunctionName"] = "other" }, "PermissionError")
+}
+
+// A pipeline shifts the traffic of a function as the AppSpec file in its source says,
+// and fails with CodeDeploy's reason.
+func TestPipelineShiftsTraffic(t *testing.T) {
+	t.Parallel()
+	zip, err := function()
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := map[string]string{"appspec.yml": `{version: 0.0, Resources: [{shop: {Type: "AWS::Lambda::Function", Properties: {Name: shop, Alias: live, CurrentVersion: 1, TargetVersion: 2}}}]}`}
+	w := newWorkshop(t, clock.NewElastic(600), spec, `{"Effect":"Allow","Action":["codedeploy:CreateDeployment","codedeploy:GetDeployment"],"Resource":"arn:aws:codedeploy:*:*:deploymentgroup:shop/live"}`)
+	makeFunction(t, w.aws, "shop", zip, "")
+	functions, deployments, ctx, name, live := lambda.NewFromConfig(w.aws), codedeploy.NewFromConfig(w.aws), t.Context(), aws.String("shop"), aws.String("live")
+	for _, description := range []string{"one", "two"} {
+		if _, err := functions.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{FunctionName: name, Description: &description}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := functions.PublishVersion(ctx, &lambda.PublishVersionInput{FunctionName: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := functions.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: name, Name: live, FunctionVersion: aws.String("1")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := deployments.CreateApplication(ctx, &codedeploy.CreateApplicationInput{ApplicationName: name, ComputePlatform: deploytypes.ComputePlatformLambda}); err != nil {
+		t.Fatal(err)
+	}
+	role := makeRole(t, w.aws, "deployments", trusting("codedeploy"), `{"Effect":"Allow","Action":["lambda:GetAlias","lambda:UpdateAlias"],"Resource":"*"}`)
+	if _, err := deployments.CreateDeploymentGroup(ctx, &codedeploy.CreateDeploymentGroupInput{
+		ApplicationName: name, DeploymentGroupName: live, ServiceRoleArn: &role, DeploymentConfigName: aws.String("CodeDeployDefault.LambdaCanary10Percent5Minutes"),
+		DeploymentStyle: &deploytypes.DeploymentStyle{DeploymentType: deploytypes.DeploymentTypeBlueGreen, DeploymentOption: deploytypes.DeploymentOptionWithTrafficControl},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	shift := actionOn("Source", "Shift", 1, typeOf(cptypes.ActionCategoryDeploy, "CodeDeploy"), map[string]string{"ApplicationName": "shop", "DeploymentGroupName": "live"})
+	l := w.pipeline("shifts", cptypes.StageDeclaration{Name: aws.String("Deploy"), Actions: []cptypes.ActionDeclaration{shift}})
+	if status, why := l.run(); status != cptypes.PipelineExecutionStatusSucceeded || !strings.Contains(why, `"ExternalExecutionId":"d-`) {
+		t.Fatalf("%s: %s", status, why)
+	}
+	if alias, err := functions.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: name, Name: live}); err != nil || *alias.FunctionVersion != "2" {
+		t.Errorf("the alias is %+v, %v", alias, err)
+	}
+	same := func() {}
+	l.fails(same, "The Lambda function alias version does not match the current version in AppSpec file.")
+	l.fails(func() { w.put(map[string]string{"other.yml": "x"}) }, "BundleType must be either YAML or JSON")
+	l.fails(func() {
+		w.put(spec)
+		l.declaration.Stages[1].Actions[0].Configuration["DeploymentGroupName"] = "other"
+	}, "is not authorized to perform: codedeploy:CreateDeployment on resource: arn:aws:codedeploy:us-east-1:000000000000:deploymentgroup:shop/other")
 }

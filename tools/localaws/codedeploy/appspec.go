@@ -235,7 +235,7 @@ func (s *Service) readObject(ctx context.Context, at *types.S3Location) (_ strin
 		return "", unsupported("a revision in S3")
 	}
 	if at.BundleType != types.BundleTypeYaml && at.BundleType != types.BundleTypeJson {
-		return "", &types.InvalidRevisionException{Message: aws.String("The bundle type of a Lambda revision in S3 must be YAML or JSON.")}
+		return "", &types.InvalidRevisionException{Message: aws.String("BundleType must be either YAML or JSON")}
 	}
 	where := "s3://" + aws.ToString(at.Bucket) + "/" + aws.ToString(at.Key)
 	out, err := s.deps.Objects.GetObject(ctx, &awss3.GetObjectInput{Bucket: at.Bucket, Key: at.Key, VersionId: at.Version})

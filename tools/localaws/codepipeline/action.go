@@ -18,8 +18,11 @@ import (
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
-// errAbandoned is the cancellation cause of an abandoned action.
-var errAbandoned = errors.New("the action was abandoned")
+// Cancellation causes of an action.
+var (
+	errAbandoned = errors.New("the action was abandoned")
+	errTimedOut  = errors.New("the action timed out")
+)
 
 // Codes of an action's errorDetails.
 const (
@@ -180,6 +183,22 @@ func (s *Service) as(ctx context.Context, j *job, roles []string, run func(*Serv
 		}
 	}
 	return run(s, ctx, j)
+}
+
+// limit returns a context that ends after d of the account's time, with errTimedOut
+// as its cause. The caller stops it.
+func (s *Service) limit(ctx context.Context, d time.Duration) (limited context.Context, stop func()) {
+	limited, cancel := context.WithCancelCause(ctx)
+	timer := s.account.Clock.NewTimer(d)
+	go func() {
+		defer timer.Stop()
+		select {
+		case <-timer.C():
+			cancel(errTimedOut)
+		case <-limited.Done():
+		}
+	}()
+	return limited, func() { cancel(nil) }
 }
 
 // report records what is known of a running action.

@@ -66,6 +66,11 @@ var actionTypes = []actionType{
 		check:    checkStackAction,
 	},
 	{
+		category: types.ActionCategoryDeploy, provider: "CodeDeploy", inputs: bounds{1, 1},
+		required: []string{"ApplicationName", "DeploymentGroupName"},
+		run:      (*Service).deploy,
+	},
+	{
 		category: types.ActionCategoryDeploy, provider: "S3", inputs: bounds{1, 1},
 		required: []string{"BucketName", "Extract"},
 		optional: []string{"CacheControl", "CannedACL", "KMSEncryptionKeyARN", "ObjectKey"},

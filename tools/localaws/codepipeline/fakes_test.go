@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+	awscodedeploy "github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	cdtypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	awscodepipeline "github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	awseventbridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -205,6 +207,30 @@ func (c connections) CloneURL(_ context.Context, _, repository string) (string, 
 	return url, nil
 }
 
+// deployments is a CodeDeploy whose deployments the test ends.
+type deployments struct {
+	created chan *awscodedeploy.CreateDeploymentInput
+	ended   chan *cdtypes.DeploymentInfo
+	refuse  error
+}
+
+func (d *deployments) CreateDeployment(_ context.Context, in *awscodedeploy.CreateDeploymentInput) (*awscodedeploy.CreateDeploymentOutput, error) {
+	d.created <- in
+	if d.refuse != nil {
+		return nil, d.refuse
+	}
+	return &awscodedeploy.CreateDeploymentOutput{DeploymentId: aws.String("d-1")}, nil
+}
+
+func (d *deployments) Wait(ctx context.Context, _ string) (*cdtypes.DeploymentInfo, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case info := <-d.ended:
+		return info, nil
+	}
+}
+
 // functions is a Lambda whose functions are the test.
 type functions struct {
 	events chan jobEvent
@@ -270,16 +296,17 @@ func (b *bus) PutEvents(_ context.Context, in *awseventbridge.PutEventsInput) (*
 // rig is a CodePipeline with fakes for the other services.
 type rig struct {
 	*Service
-	t         testing.TB
-	ctx       context.Context
-	clock     *clock.Manual
-	objects   *objects
-	builds    *builds
-	functions *functions
-	topics    topics
-	bus       *bus
-	sources   connections
-	begun     bool // whether the test has taken the first execution
+	t           testing.TB
+	ctx         context.Context
+	clock       *clock.Manual
+	objects     *objects
+	builds      *builds
+	deployments *deployments
+	functions   *functions
+	topics      topics
+	bus         *bus
+	sources     connections
+	begun       bool // whether the test has taken the first execution
 }
 
 const deployer = "arn:aws:iam::000000000000:user/someone"
@@ -299,12 +326,13 @@ func newRig(t testing.TB) *rig {
 func open(t testing.TB, dir string) *rig {
 	o := &objects{held: map[string][]byte{"source/app.zip": []byte("source")}}
 	r := &rig{
-		t: t, clock: clock.NewManual(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), objects: o, builds: newBuilds(o), functions: &functions{events: make(chan jobEvent, 10)},
-		topics: topics{make(chan *awssns.PublishInput, 10)}, bus: &bus{}, sources: connections{},
+		t: t, clock: clock.NewManual(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), objects: o, builds: newBuilds(o), deployments: &deployments{created: make(chan *awscodedeploy.CreateDeploymentInput, 10), ended: make(chan *cdtypes.DeploymentInfo, 10)},
+		functions: &functions{events: make(chan jobEvent, 10)},
+		topics:    topics{make(chan *awssns.PublishInput, 10)}, bus: &bus{}, sources: connections{},
 		ctx: principal.NewContext(context.Background(), principal.Principal{ARN: deployer}),
 	}
 	a := account.Account{ID: account.DefaultID, Region: "us-east-1", Dir: dir, Clock: r.clock, Log: slog.New(slog.DiscardHandler)}
-	r.Service = New(a, Deps{Objects: o, Builds: r.builds, Connections: r.sources, Functions: r.functions, Notifier: r.topics, Events: r.bus})
+	r.Service = New(a, Deps{Objects: o, Builds: r.builds, Connections: r.sources, Deployments: r.deployments, Functions: r.functions, Notifier: r.topics, Events: r.bus})
 	return r
 }
 

@@ -1,8 +1,8 @@
 // Package codepipeline is the embedded AWS's CodePipeline. It really executes
 // pipelines. An execution passes through the declared stages, and only one
 // execution at a time holds the lock of a stage. Actions clone sources, run
-// builds, deploy stacks and files, invoke functions, and wait for approvals. Artifacts
-// pass through the artifact bucket.
+// builds, deploy stacks, versions of functions and files, invoke functions, and wait for
+// approvals. Artifacts pass through the artifact bucket.
 // See https://docs.aws.amazon.com/codepipeline/latest/userguide/concepts-how-it-works.html.
 package codepipeline
 
@@ -74,13 +74,15 @@ type Roles interface {
 	AssumeRole(context.Context, *awssts.AssumeRoleInput) (*awssts.AssumeRoleOutput, error)
 }
 
-// Deps are what pipelines use. Functions, Notifier and Events may be nil. SetStacks sets Stacks.
+// Deps are what pipelines use. Deployments, Functions, Notifier and Events may be nil.
+// SetStacks sets Stacks.
 // Without Mirrors, the service has its own.
 type Deps struct {
 	Roles       Roles
 	Objects     Objects
 	Builds      Builds
 	Connections Connections
+	Deployments Deployments
 	Functions   Functions
 	Notifier    Notifier
 	Events      Events
