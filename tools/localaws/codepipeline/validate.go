@@ -26,6 +26,7 @@ var (
 	namePattern      = regexp.MustCompile(`^[A-Za-z0-9.@_-]{1,100}$`)
 	artifactPattern  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 	namespacePattern = regexp.MustCompile(`^[A-Za-z0-9@_-]{1,100}$`)
+	rolePattern      = regexp.MustCompile(`^arn:aws[\w-]*:iam::([0-9]{12}):role/`)
 	variablePattern  = regexp.MustCompile(`^[A-Za-z0-9@_-]{1,128}$`)
 )
 
@@ -45,6 +46,9 @@ func (s *Service) validate(d *types.PipelineDeclaration) error {
 	}
 	if aws.ToString(d.RoleArn) == "" {
 		return invalid("1 validation error detected: Value at 'pipeline.roleArn' failed to satisfy constraint: Member must not be null")
+	}
+	if s.foreign(d.RoleArn) {
+		return invalidStructure("The embedded AWS has the account %s only: the role of pipeline '%s' is %s", s.account.ID, aws.ToString(d.Name), *d.RoleArn)
 	}
 	if n := len(d.Stages); n < 2 {
 		return invalidStructure("Pipeline has only %d stage(s). There should be a minimum of 2 stages in a pipeline", n)
@@ -223,6 +227,12 @@ func checkConditions(d *types.PipelineDeclaration, index int) error {
 	return nil
 }
 
+// foreign reports whether a role belongs to another account, of which there is none.
+func (s *Service) foreign(role *string) bool {
+	m := rolePattern.FindStringSubmatch(aws.ToString(role))
+	return m != nil && m[1] != s.account.ID
+}
+
 func (s *Service) checkAction(index int, stage string, a *types.ActionDeclaration) error {
 	name := aws.ToString(a.Name)
 	if !namePattern.MatchString(name) {
@@ -247,6 +257,8 @@ func (s *Service) checkAction(index int, stage string, a *types.ActionDeclaratio
 		return invalidAction("The runOrder of action '%s' in stage '%s' is %d. It must be between 1 and %d", name, stage, *a.RunOrder, maxRunOrder)
 	case a.Region != nil && *a.Region != s.account.Region:
 		return invalidAction("The embedded AWS serves %s only: action '%s' in stage '%s' is in %s", s.account.Region, name, stage, *a.Region)
+	case s.foreign(a.RoleArn):
+		return invalidAction("The embedded AWS has the account %s only: the role of action '%s' in stage '%s' is %s", s.account.ID, name, stage, *a.RoleArn)
 	case len(a.Commands) > 0 || len(a.OutputVariables) > 0 || len(a.EnvironmentVariables) > 0:
 		return invalidAction("The embedded AWS does not support commands, outputVariables and environmentVariables of an action: action '%s' in stage '%s'", name, stage)
 	case a.TimeoutInMinutes != nil && t.category != types.ActionCategoryApproval:
