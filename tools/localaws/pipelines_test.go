@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	deploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
@@ -266,4 +267,39 @@ func TestPipelineShiftsTraffic(t *testing.T) {
 		w.put(spec)
 		l.declaration.Stages[1].Actions[0].Configuration["DeploymentGroupName"] = "other"
 	}, "is not authorized to perform: codedeploy:CreateDeployment on resource: arn:aws:codedeploy:us-east-1:000000000000:deploymentgroup:shop/other")
+}
+
+// A pipeline runs commands as its own role, which also writes their log.
+func TestPipelineRunsCommands(t *testing.T) {
+	t.Parallel()
+	const group = "arn:aws:logs:*:*:log-group:/aws/codepipeline/commands"
+	w := newWorkshop(t, clock.NewElastic(600), map[string]string{"a.txt": "a"}, `{"Effect":"Allow","Action":["logs:CreateLogGroup","logs:CreateLogStream","logs:PutLogEvents"],"Resource":["`+group+`","`+group+`:*"]}`)
+	run := actionOn("Source", "Run", 1, typeOf(cptypes.ActionCategoryCompute, "Commands"), nil)
+	run.Commands = []string{`mkdir out && cp a.txt out/$GREETING.txt`, `export SAID="$GREETING-#{codepipeline.PipelineExecutionId}"`}
+	run.EnvironmentVariables = []cptypes.EnvironmentVariable{{Name: aws.String("GREETING"), Value: aws.String("hello")}}
+	run.OutputVariables = []string{"SAID"}
+	run.OutputArtifacts = []cptypes.OutputArtifact{{Name: aws.String("Out"), Files: []string{"out/**/*"}}}
+	publish := actionOn("Out", "Publish", 2, typeOf(cptypes.ActionCategoryDeploy, "S3"), map[string]string{"BucketName": "site", "Extract": "true", "ObjectKey": "#{OfRun.SAID}"})
+	stage := cptypes.StageDeclaration{Name: aws.String("Build"), Actions: []cptypes.ActionDeclaration{run, publish}}
+	l := w.pipeline("commands", stage)
+	status, why := l.run()
+	if status != cptypes.PipelineExecutionStatusSucceeded {
+		t.Fatalf("%s: %s", status, why)
+	}
+	executions, err := l.pipelines.ListPipelineExecutions(t.Context(), &codepipeline.ListPipelineExecutionsInput{PipelineName: l.declaration.Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := object(t, w.objects, "site", "hello-"+*executions.PipelineExecutionSummaries[0].PipelineExecutionId+"/out/hello.txt"); got != "a" {
+		t.Errorf("the site has %q", got)
+	}
+	streams, err := cloudwatchlogs.NewFromConfig(w.aws).DescribeLogStreams(t.Context(), &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: aws.String("/aws/codepipeline/commands")})
+	if err != nil || len(streams.LogStreams) != 1 {
+		t.Errorf("the log has %+v, %v", streams, err)
+	}
+	l.fails(func() { l.declaration.Stages[1].Actions[0].Commands = []string{"exit 3"} }, "Error while executing command: exit 3. Reason: exit status 3")
+	// The log group has the pipeline's name.
+	if status, why := w.pipeline("other", stage).run(); status != cptypes.PipelineExecutionStatusFailed || !strings.Contains(why, "is not authorized to perform: logs:CreateLogGroup") {
+		t.Errorf("%s: %s", status, why)
+	}
 }

@@ -51,7 +51,7 @@ func (s *Service) startBuild(ctx context.Context, in *awscodebuild.StartBuildInp
 	if b, ok := s.builds[s.tokens[aws.ToString(in.IdempotencyToken)]]; ok {
 		return &awscodebuild.StartBuildOutput{Build: b.copy()}, nil
 	}
-	p, err := s.project(aws.ToString(in.ProjectName))
+	p, err := s.projectOf(in, pipeline)
 	if err != nil {
 		return nil, err
 	}
@@ -72,12 +72,22 @@ func (s *Service) startBuild(ctx context.Context, in *awscodebuild.StartBuildInp
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	b.cancel = cancel
 	s.builds[*b.api.Id] = b
-	s.order = append(s.order, *b.api.Id)
+	if b.commands() == nil {
+		s.order = append(s.order, *b.api.Id)
+	}
 	s.running.Go(func() {
 		defer cancel(nil)
 		s.run(work, b)
 	})
 	return &awscodebuild.StartBuildOutput{Build: b.copy()}, nil
+}
+
+// projectOf returns the project of a build. The caller holds the service's lock.
+func (s *Service) projectOf(in *awscodebuild.StartBuildInput, pipeline *PipelineBuild) (*cbtypes.Project, error) {
+	if pipeline != nil && pipeline.Commands != nil {
+		return s.commandsProject(pipeline)
+	}
+	return s.project(aws.ToString(in.ProjectName))
 }
 
 // withinLimit reports whether the project may have one more build. The caller

@@ -31,17 +31,16 @@ func (s *Service) provision(ctx context.Context, b *build, w *workplace) error {
 	if err := makeHome(w.home()); err != nil {
 		return err
 	}
-	if err := b.log.open(ctx); err != nil {
-		return &phaseError{"CLIENT_ERROR", fmt.Errorf("creating the log stream: %w", err)}
+	if b.commands() == nil {
+		if err := b.log.open(ctx); err != nil {
+			return &phaseError{"CLIENT_ERROR", fmt.Errorf("creating the log stream: %w", err)}
+		}
 	}
 	for _, line := range b.describe() {
 		b.log.say("%s", line)
 	}
 	role := aws.ToString(b.project.ServiceRole)
-	out, err := s.deps.Roles.AssumeRole(ctx, &awssts.AssumeRoleInput{
-		RoleArn:         aws.String(role),
-		RoleSessionName: aws.String("AWSCodeBuild-" + b.uuid),
-	})
+	out, err := s.assume(ctx, b, role)
 	if err != nil {
 		return &phaseError{"ACCESS_DENIED", fmt.Errorf("assuming the service role %s: %w", role, err)}
 	}
@@ -56,7 +55,21 @@ func (s *Service) provision(ctx context.Context, b *build, w *workplace) error {
 	if u := out.AssumedRoleUser; u != nil {
 		w.role.ARN, w.role.UserID = aws.ToString(u.Arn), aws.ToString(u.AssumedRoleId)
 	}
+	if b.commands() != nil {
+		if err := b.log.open(principal.NewContext(ctx, w.role)); err != nil {
+			return &phaseError{"ACCESS_DENIED", fmt.Errorf("Service role %s does not allow AWS CodeBuild to create Amazon CloudWatch Logs log streams for build %s. Error message: %w", role, *b.api.Arn, err)}
+		}
+	}
 	return nil
+}
+
+// assume issues the credentials of a build's role.
+func (s *Service) assume(ctx context.Context, b *build, role string) (*awssts.AssumeRoleOutput, error) {
+	session := "AWSCodeBuild-" + b.uuid
+	if c := b.commands(); c != nil && c.Assume != nil {
+		return c.Assume(session)
+	}
+	return s.deps.Roles.AssumeRole(ctx, &awssts.AssumeRoleInput{RoleArn: &role, RoleSessionName: &session})
 }
 
 // places are the variables that say where the user's home and settings are. A build has its

@@ -20,7 +20,8 @@ const eventTime = "Jan 2, 2006 3:04:05 PM"
 // tell sends the event "CodeBuild Build State Change" with the build's state.
 // See https://docs.aws.amazon.com/codebuild/latest/userguide/sample-build-notifications.html.
 func (s *Service) tell(ctx context.Context, b *build) {
-	if s.deps.Events == nil {
+	// A build of commands is none of the account's.
+	if s.deps.Events == nil || b.commands() != nil {
 		return
 	}
 	s.mu.Lock()

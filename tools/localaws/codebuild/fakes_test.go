@@ -45,6 +45,8 @@ type world struct {
 	log      map[string][]string
 	events   []string
 	clones   map[string]string
+	loggers  []string // principals that have created a log stream
+	noLog    error    // why nobody may
 }
 
 func newWorld() *world {
@@ -98,8 +100,11 @@ func (w *world) CreateLogGroup(context.Context, *awslogs.CreateLogGroupInput) (*
 	return nil, &logstypes.ResourceAlreadyExistsException{}
 }
 
-func (w *world) CreateLogStream(context.Context, *awslogs.CreateLogStreamInput) (*awslogs.CreateLogStreamOutput, error) {
-	return &awslogs.CreateLogStreamOutput{}, nil
+func (w *world) CreateLogStream(ctx context.Context, _ *awslogs.CreateLogStreamInput) (*awslogs.CreateLogStreamOutput, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.loggers = append(w.loggers, principal.FromContext(ctx).ARN)
+	return &awslogs.CreateLogStreamOutput{}, w.noLog
 }
 
 func (w *world) PutLogEvents(_ context.Context, in *awslogs.PutLogEventsInput) (*awslogs.PutLogEventsOutput, error) {

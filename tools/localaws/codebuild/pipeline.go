@@ -19,6 +19,8 @@ type PipelineBuild struct {
 
 	SourceVersion string // the commit id of the primary source; may be empty
 
+	// Commands, if there are any, run instead of a project of the account.
+	Commands *Commands
 	// Start names the project and contains the action's overrides: environment
 	// variables, timeouts, the buildspec.
 	Start *awscodebuild.StartBuildInput

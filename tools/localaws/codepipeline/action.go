@@ -100,6 +100,8 @@ type job struct {
 	override      *types.SourceRevisionOverride
 	store         types.ArtifactStore
 	timeout       time.Duration
+	commands      *commands     // nil if the action runs none
+	role          string        // that the action works as
 	report        func(outcome) // records what is known while the action runs
 	// assume issues credentials of the role that the action works as. A session
 	// policy, if there is one, limits them. It is nil without Roles.
@@ -132,6 +134,7 @@ func (s *Service) begin(r *stageRun, d *types.ActionDeclaration) {
 
 	complaint := ""
 	a.resolved, complaint = e.variables.resolve(d.Configuration)
+	run := e.commandsOf(d)
 	for _, input := range d.InputArtifacts {
 		got, ok := e.artifacts[aws.ToString(input.Name)]
 		if !ok {
@@ -156,6 +159,7 @@ func (s *Service) begin(r *stageRun, d *types.ActionDeclaration) {
 	if d.RoleArn != nil {
 		roles = append(roles, *d.RoleArn)
 	}
+	j.commands, j.role = run, roles[len(roles)-1]
 	s.wg.Go(func() {
 		result := s.as(ctx, j, roles, t.run)
 		s.mu.Lock()

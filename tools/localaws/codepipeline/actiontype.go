@@ -78,6 +78,11 @@ var actionTypes = []actionType{
 		check:    checkPublish,
 	},
 	{
+		category: types.ActionCategoryCompute, provider: "Commands", inputs: bounds{1, 10}, outputs: bounds{0, 1},
+		run:   (*Service).runCommands,
+		check: checkCommands,
+	},
+	{
 		category: types.ActionCategoryInvoke, provider: "Lambda", inputs: bounds{0, 5}, outputs: bounds{0, 5},
 		required: []string{"FunctionName"},
 		optional: []string{"UserParameters"},

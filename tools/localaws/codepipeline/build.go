@@ -77,18 +77,30 @@ func (s *Service) build(ctx context.Context, j *job) outcome {
 	if err != nil {
 		return failure(codeConfiguration, "%s: %v", environmentVariables, err)
 	}
-	request := codebuild.PipelineBuild{
-		PipelineName: j.pipeline, ExecutionID: j.execution, ActionName: j.action, Primary: j.configuration["PrimarySource"],
-		Start: &awscodebuild.StartBuildInput{ProjectName: aws.String(j.configuration["ProjectName"]), EnvironmentVariablesOverride: variables},
-	}
-	for i, input := range j.inputs {
+	request := j.build()
+	request.Primary = j.configuration["PrimarySource"]
+	request.Start.ProjectName, request.Start.EnvironmentVariablesOverride = aws.String(j.configuration["ProjectName"]), variables
+	return s.runBuild(ctx, j, request)
+}
+
+// build returns the request for a build with the artifacts of an action.
+func (j *job) build() codebuild.PipelineBuild {
+	request := codebuild.PipelineBuild{PipelineName: j.pipeline, ExecutionID: j.execution, ActionName: j.action, Start: &awscodebuild.StartBuildInput{}}
+	for _, input := range j.inputs {
 		request.Inputs = append(request.Inputs, codebuild.ArtifactLocation{Name: input.name, Bucket: input.bucket, Key: input.key})
-		if input.name == request.Primary || request.Primary == "" && i == 0 {
-			request.SourceVersion = input.revision
-		}
 	}
 	for _, output := range j.outputs {
 		request.Outputs = append(request.Outputs, codebuild.ArtifactLocation{Name: output.name, Bucket: output.bucket, Key: output.key})
+	}
+	return request
+}
+
+// runBuild runs a build to its end.
+func (s *Service) runBuild(ctx context.Context, j *job, request codebuild.PipelineBuild) outcome {
+	for i, input := range j.inputs {
+		if input.name == request.Primary || request.Primary == "" && i == 0 {
+			request.SourceVersion = input.revision
+		}
 	}
 	started, err := s.deps.Builds.StartPipelineBuild(ctx, request)
 	if err != nil {

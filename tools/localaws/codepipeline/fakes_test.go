@@ -113,7 +113,7 @@ func (b *builds) StartPipelineBuild(_ context.Context, request codebuild.Pipelin
 		}
 	}
 	b.started = append(b.started, request)
-	project := *request.Start.ProjectName
+	project := nameOf(request)
 	id := fmt.Sprintf("%s:%d", project, len(b.started))
 	r := &running{request: request, end: make(chan *cbtypes.Build, 1)}
 	b.byID[id] = r
@@ -123,6 +123,14 @@ func (b *builds) StartPipelineBuild(_ context.Context, request codebuild.Pipelin
 		b.finish(r, b.script(request), nil)
 	}
 	return &awscodebuild.StartBuildOutput{Build: &cbtypes.Build{Id: aws.String(id)}}, nil
+}
+
+// nameOf returns the project of a build or, if it runs commands, its action.
+func nameOf(request codebuild.PipelineBuild) string {
+	if request.Commands != nil {
+		return request.ActionName
+	}
+	return *request.Start.ProjectName
 }
 
 func (b *builds) WaitBuild(ctx context.Context, id string) (*cbtypes.Build, error) {
@@ -163,7 +171,7 @@ func (b *builds) finish(r *running, ok bool, exports map[string]string) {
 	if ok {
 		b.objects.mu.Lock()
 		for _, output := range r.request.Outputs {
-			b.objects.held[output.Bucket+"/"+output.Key] = []byte("zip of " + *r.request.Start.ProjectName)
+			b.objects.held[output.Bucket+"/"+output.Key] = []byte("zip of " + nameOf(r.request))
 		}
 		b.objects.mu.Unlock()
 	}

@@ -108,6 +108,11 @@ func checkModes(d *types.PipelineDeclaration) error {
 		return invalidStructure("Triggers can only be used with V2 pipelines")
 	}
 	for _, stage := range d.Stages {
+		for _, a := range stage.Actions {
+			if a.ActionTypeId != nil && a.ActionTypeId.Category == types.ActionCategoryCompute {
+				return invalidStructure("The compute action '%s' can only be used with V2 pipelines", aws.ToString(a.Name))
+			}
+		}
 		if stage.OnFailure != nil || stage.OnSuccess != nil || stage.BeforeEntry != nil {
 			return invalidStructure("Conditions of stage '%s' can only be used with V2 pipelines", aws.ToString(stage.Name))
 		}
@@ -259,8 +264,8 @@ func (s *Service) checkAction(index int, stage string, a *types.ActionDeclaratio
 		return invalidAction("The embedded AWS serves %s only: action '%s' in stage '%s' is in %s", s.account.Region, name, stage, *a.Region)
 	case s.foreign(a.RoleArn):
 		return invalidAction("The embedded AWS has the account %s only: the role of action '%s' in stage '%s' is %s", s.account.ID, name, stage, *a.RoleArn)
-	case len(a.Commands) > 0 || len(a.OutputVariables) > 0 || len(a.EnvironmentVariables) > 0:
-		return invalidAction("The embedded AWS does not support commands, outputVariables and environmentVariables of an action: action '%s' in stage '%s'", name, stage)
+	case t.category != types.ActionCategoryCompute && (len(a.Commands) > 0 || len(a.OutputVariables) > 0 || len(a.EnvironmentVariables) > 0):
+		return invalidAction("commands, outputVariables and environmentVariables are available to the compute action only, not to action '%s' in stage '%s'", name, stage)
 	case a.TimeoutInMinutes != nil && t.category != types.ActionCategoryApproval:
 		return invalidAction("timeoutInMinutes of action '%s' in stage '%s' is available to the manual approval action only", name, stage)
 	case a.TimeoutInMinutes != nil && (*a.TimeoutInMinutes < minTimeout || *a.TimeoutInMinutes > maxTimeout):
@@ -309,8 +314,8 @@ func checkArtifacts(d *types.PipelineDeclaration) error {
 				if !artifactPattern.MatchString(name) {
 					return invalidAction("The output artifact name '%s' of action '%s' must match [a-zA-Z0-9_\\-]+", name, aws.ToString(a.Name))
 				}
-				if len(output.Files) > 0 {
-					return invalidAction("The embedded AWS does not support files of output artifact '%s' of action '%s'", name, aws.ToString(a.Name))
+				if len(output.Files) > 0 && a.ActionTypeId.Category != types.ActionCategoryCompute {
+					return invalidAction("Files of an output artifact are available to the compute action only, not to output artifact '%s' of action '%s'", name, aws.ToString(a.Name))
 				}
 				if _, twice := made[name]; twice {
 					return invalidAction("Output Artifact Bundle %s in action %s is already declared as Output Artifact Bundle in another action", name, aws.ToString(a.Name))

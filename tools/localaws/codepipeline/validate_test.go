@@ -46,7 +46,7 @@ func TestDeclarationsThatAreRefused(t *testing.T) {
 		"wrong primary source": {func(d *d) { action(d, 2).Configuration["PrimarySource"] = "Source" }, "InvalidActionDeclarationException", "The PrimarySource 'Source' of action 'Ship'"},
 		"batch":                {func(d *d) { action(d, 1).Configuration["BatchEnabled"] = "true" }, "InvalidActionDeclarationException", "does not support batch builds"},
 		"environment":          {func(d *d) { action(d, 1).Configuration["EnvironmentVariables"] = "A=b" }, "InvalidActionDeclarationException", "EnvironmentVariables of action 'Lint'"},
-		"commands":             {func(d *d) { action(d, 1).Commands = []string{"ls"} }, "InvalidActionDeclarationException", "does not support commands"},
+		"commands":             {func(d *d) { action(d, 1).Commands = []string{"ls"} }, "InvalidActionDeclarationException", "commands, outputVariables and environmentVariables are available to the compute action only, not to action 'Lint' in stage 'Verify'"},
 		"role of another account": {func(d *d) {
 			action(d, 1).RoleArn = aws.String("arn:aws:iam::111122223333:role/r")
 		}, "InvalidActionDeclarationException", "The embedded AWS has the account 000000000000 only: the role of action 'Lint' in stage 'Verify' is arn:aws:iam::111122223333:role/r"},

@@ -87,6 +87,22 @@ func (v variables) replace(text string) (string, []string) {
 	return resolved, missing
 }
 
+// fill replaces the references in texts that may also have other text in this form,
+// which stays as it is.
+func (v variables) fill(texts []string) []string {
+	filled := make([]string, len(texts))
+	for i, text := range texts {
+		filled[i] = referencePattern.ReplaceAllStringFunc(text, func(found string) string {
+			match := referencePattern.FindStringSubmatch(found)
+			if value, ok := v[match[1]][match[2]]; ok {
+				return value
+			}
+			return found
+		})
+	}
+	return filled
+}
+
 // copy returns variables that can be extended without changing v.
 func (v variables) copy() variables {
 	c := make(variables, len(v))

@@ -276,7 +276,7 @@ func (c *Console) fill(ctx context.Context, a *Action, d types.ActionExecutionDe
 		if r.ErrorDetails != nil {
 			a.Error = aws.ToString(r.ErrorDetails.Message)
 		}
-		if a.Provider == "CodeBuild" && r.ExternalExecutionId != nil {
+		if (a.Provider == "CodeBuild" || a.Provider == "Commands") && r.ExternalExecutionId != nil {
 			a.Log = c.buildLog(ctx, *r.ExternalExecutionId)
 			if d.Status == types.ActionExecutionStatusFailed && a.Log != nil {
 				a.First = c.firstError(ctx, a.ID, *a.Log)
