@@ -285,7 +285,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 	})
 	pipelines := codepipeline.New(a, codepipeline.Deps{
 		Roles: sessions, Objects: guardedObjects, Builds: guardedBuilds{guardedCodebuild{builds, g}}, Connections: usedConnections{connections, s.guard},
-		Deployments: guardedDeployments{guardedCodedeploy{deployments, g}}, Functions: functions, Notifier: guardedTopics, Events: bus, Mirrors: mirrors,
+		Deployments: guardedDeployments{guardedCodedeploy{deployments, g}}, Functions: functions, Alarms: guardedCloudwatch{metrics, g}, Notifier: guardedTopics, Events: bus, Mirrors: mirrors,
 	})
 	bus.SetPipelines(guardedCodepipeline{pipelines, g})
 	targets.Buses, targets.Pipelines = guardedEvents{bus, g}, guardedCodepipeline{pipelines, g}

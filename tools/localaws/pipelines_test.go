@@ -7,6 +7,10 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cloudformationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	deploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
@@ -75,7 +79,7 @@ func (l *line) await(id *string) (cptypes.PipelineExecutionStatus, string) {
 	}
 }
 
-// did returns what the actions of an execution did, as JSON.
+// did returns what the actions and rules of an execution did, as JSON.
 func (l *line) did(id *string) string {
 	l.t.Helper()
 	done, err := l.pipelines.ListActionExecutions(l.t.Context(), &codepipeline.ListActionExecutionsInput{
@@ -84,7 +88,13 @@ func (l *line) did(id *string) string {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	text, err := json.Marshal(done.ActionExecutionDetails)
+	rules, err := l.pipelines.ListRuleExecutions(l.t.Context(), &codepipeline.ListRuleExecutionsInput{
+		PipelineName: l.declaration.Name, Filter: &cptypes.RuleExecutionFilter{PipelineExecutionId: id},
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	text, err := json.Marshal([]any{done.ActionExecutionDetails, rules.RuleExecutionDetails})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -303,3 +313,133 @@ func TestPipelineRunsCommands(t *testing.T) {
 		t.Errorf("%s: %s", status, why)
 	}
 }
+
+// An alarm keeps a pipeline out of a stage, which it looks at as its own role, until
+// somebody overrides that. CloudFormation declares conditions, too.
+func TestPipelineChecksConditions(t *testing.T) {
+	t.Parallel()
+	w := newWorkshop(t, clock.NewElastic(600), map[string]string{"a.txt": "a"}, `{"Effect":"Allow","Action":"cloudwatch:DescribeAlarms","Resource":"arn:aws:cloudwatch:*:*:alarm:errors"}`)
+	ctx, metrics := t.Context(), cloudwatch.NewFromConfig(w.aws)
+	for _, name := range []string{"errors", "others"} {
+		if _, err := metrics.PutMetricAlarm(ctx, &cloudwatch.PutMetricAlarmInput{
+			AlarmName: &name, Namespace: aws.String("Shop"), MetricName: aws.String("Errors"), Statistic: cloudwatchtypes.StatisticSum, Period: aws.Int32(3600),
+			EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(0), ComparisonOperator: cloudwatchtypes.ComparisonOperatorGreaterThanThreshold,
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alarm := func(state cloudwatchtypes.StateValue) {
+		t.Helper()
+		if _, err := metrics.SetAlarmState(ctx, &cloudwatch.SetAlarmStateInput{AlarmName: aws.String("errors"), StateValue: state, StateReason: aws.String("test")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alarm(cloudwatchtypes.StateValueOk)
+	rule := cptypes.RuleDeclaration{
+		Name: aws.String("Healthy"), Configuration: map[string]string{"AlarmName": "errors"},
+		RuleTypeId: &cptypes.RuleTypeId{Category: cptypes.RuleCategoryRule, Owner: cptypes.RuleOwnerAws, Provider: aws.String("CloudWatchAlarm"), Version: aws.String("1")},
+	}
+	publish := actionOn("Source", "Publish", 1, typeOf(cptypes.ActionCategoryDeploy, "S3"), map[string]string{"BucketName": "site", "Extract": "true"})
+	stage := cptypes.StageDeclaration{
+		Name: aws.String("Deploy"), Actions: []cptypes.ActionDeclaration{publish},
+		BeforeEntry: &cptypes.BeforeEntryConditions{Conditions: []cptypes.Condition{{Result: cptypes.ResultFail, Rules: []cptypes.RuleDeclaration{rule}}}},
+	}
+	l := w.pipeline("checks", stage)
+	if status, why := l.run(); status != cptypes.PipelineExecutionStatusSucceeded {
+		t.Fatalf("%s: %s", status, why)
+	}
+	alarm(cloudwatchtypes.StateValueAlarm)
+	l.fails(func() {}, "The alarm errors is in the state ALARM")
+	state, err := l.pipelines.GetPipelineState(ctx, &codepipeline.GetPipelineStateInput{Name: l.declaration.Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := state.StageStates[1]
+	if c := at.BeforeEntryConditionState; c == nil || c.LatestExecution.Status != cptypes.ConditionExecutionStatusFailed || *c.ConditionStates[0].RuleStates[0].RuleName != "Healthy" {
+		t.Fatalf("the condition is %+v", c)
+	}
+	id := at.LatestExecution.PipelineExecutionId
+	if _, err := l.pipelines.OverrideStageCondition(ctx, &codepipeline.OverrideStageConditionInput{
+		PipelineName: l.declaration.Name, StageName: stage.Name, PipelineExecutionId: id, ConditionType: cptypes.ConditionTypeBeforeEntry,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if status, why := l.await(id); status != cptypes.PipelineExecutionStatusSucceeded {
+		t.Errorf("%s: %s", status, why)
+	}
+	l.fails(func() {
+		l.declaration.Stages[1].BeforeEntry.Conditions[0].Rules[0].Configuration["AlarmName"] = "others"
+	}, "is not authorized to perform: cloudwatch:DescribeAlarms")
+
+	stacks := cloudformation.NewFromConfig(w.aws)
+	if _, err := stacks.CreateStack(ctx, &cloudformation.CreateStackInput{StackName: aws.String("declared"), TemplateBody: aws.String(strings.Replace(conditional, "ROLE", w.role, 1))}); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		out, err := stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String("declared")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := out.Stacks[0]; s.StackStatus == cloudformationtypes.StackStatusCreateComplete {
+			break
+		} else if s.StackStatus != cloudformationtypes.StackStatusCreateInProgress {
+			t.Fatalf("the stack is %s: %s", s.StackStatus, aws.ToString(s.StackStatusReason))
+		}
+		pause(t)
+	}
+	got, err := l.pipelines.GetPipeline(ctx, &codepipeline.GetPipelineInput{Name: aws.String("declared")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(got.Pipeline.Stages[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"Commands":["make"]`, `"Files":["out/**"]`, `"OutputVariables":["VERSION"]`, `"Cron":"* * 9-17 ? * MON-FRI *"`, `"Result":"ROLLBACK"`, `"Provider":"VariableCheck"`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the stage has no %s: %s", want, text)
+		}
+	}
+}
+
+// conditional is a template of a pipeline with commands and conditions.
+const conditional = `
+Resources:
+  Pipeline:
+    Type: AWS::CodePipeline::Pipeline
+    Properties:
+      Name: declared
+      PipelineType: V2
+      RoleArn: ROLE
+      ArtifactStore: {Type: S3, Location: artifacts}
+      Stages:
+        - Name: Source
+          Actions:
+            - Name: Source
+              ActionTypeId: {Category: Source, Owner: AWS, Provider: S3, Version: "1"}
+              Configuration: {S3Bucket: artifacts, S3ObjectKey: source.zip, PollForSourceChanges: "false"}
+              OutputArtifacts: [{Name: Source}]
+        - Name: Build
+          BeforeEntry:
+            Conditions:
+              - Result: FAIL
+                Rules:
+                  - Name: Office
+                    RuleTypeId: {Category: Rule, Owner: AWS, Provider: DeploymentWindow, Version: "1"}
+                    Configuration: {Cron: "* * 9-17 ? * MON-FRI *", TimeZone: UTC}
+          OnSuccess:
+            Conditions:
+              - Result: ROLLBACK
+                Rules:
+                  - Name: Version
+                    RuleTypeId: {Category: Rule, Owner: AWS, Provider: VariableCheck, Version: "1"}
+                    Configuration: {Variable: "#{Made.VERSION}", Operator: NE, Value: none}
+          Actions:
+            - Name: Make
+              Namespace: Made
+              ActionTypeId: {Category: Compute, Owner: AWS, Provider: Commands, Version: "1"}
+              Commands: [make]
+              OutputVariables: [VERSION]
+              InputArtifacts: [{Name: Source}]
+              OutputArtifacts: [{Name: Made-Artifact, Files: ["out/**"]}]
+`

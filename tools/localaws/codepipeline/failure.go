@@ -28,12 +28,27 @@ func (s *Service) fail(r *stageRun, st *stage, last bool) bool {
 		s.emitStage(r, "FAILED")
 		r.forget(mode)
 		s.emitStage(r, "RESUMED")
-		s.perform(r)
+		return s.work(r, last)
+	}
+	v := s.evaluate(r, onFailure)
+	if s.closed || e.stopping {
 		return s.leave(r, last)
 	}
+	if v == nil && policy.Result == types.ResultRollback {
+		// It is rolled back whatever the reason of the failure.
+		v = &verdict{kind: onFailure, result: policy.Result}
+		r.verdicts[onFailure] = v
+	}
+	return s.undo(r, st, v)
+}
+
+// undo ends a stage that has failed, and rolls it back if that is the result of a
+// condition that is not met. The execution ends.
+func (s *Service) undo(r *stageRun, st *stage, v *verdict) bool {
+	e := r.execution
 	s.settle(r, types.StageExecutionStatusFailed)
 	summary := ""
-	if policy.Result == types.ResultRollback {
+	if v != nil && !v.met() && v.result == types.ResultRollback {
 		target := e.pipeline.rollbackTarget(r.name())
 		if target != nil {
 			e.rollback = s.startRollback(target, r.name(), types.ExecutionTrigger{
@@ -43,7 +58,13 @@ func (s *Service) fail(r *stageRun, st *stage, last bool) bool {
 		} else {
 			summary = fmt.Sprintf("The stage %s was not rolled back: no execution of version %d of the pipeline has succeeded in it", r.name(), e.pipeline.version())
 		}
-		r.onFailure = s.conditionState(target != nil, summary)
+		if len(v.rules) == 0 {
+			v.status = types.ConditionExecutionStatusErrored
+			if target != nil {
+				v.status = types.ConditionExecutionStatusSucceeded
+			}
+		}
+		v.summary = summary
 	}
 	if e.rollback == nil {
 		s.release(e, st)
@@ -59,14 +80,6 @@ func failedExecution(id string) *string {
 		return nil
 	}
 	return aws.String(string(encoded))
-}
-
-func (s *Service) conditionState(met bool, summary string) *types.StageConditionState {
-	status := types.ConditionExecutionStatusErrored
-	if met {
-		status = types.ConditionExecutionStatusSucceeded
-	}
-	return &types.StageConditionState{LatestExecution: &types.StageConditionsExecution{Status: status, Summary: aws.String(summary)}}
 }
 
 // rollbackTarget returns the last execution that succeeded in a stage. That
@@ -166,24 +179,41 @@ func (s *Service) RetryStageExecution(_ context.Context, in *awscodepipeline.Ret
 	switch {
 	case in.RetryMode != types.StageRetryModeFailedActions && in.RetryMode != types.StageRetryModeAllActions:
 		return nil, invalid("1 validation error detected: Value '%s' at 'retryMode' failed to satisfy constraint: Member must satisfy enum value set: [FAILED_ACTIONS, ALL_ACTIONS]", in.RetryMode)
-	case s.closed:
-		return nil, unable("the embedded AWS is closing")
 	case r == nil:
 		return nil, unable("the execution has not entered it")
 	case r.status != types.StageExecutionStatusFailed && r.status != types.StageExecutionStatusStopped:
 		return nil, unable(fmt.Sprintf("its status is %s", r.status))
-	case e.structure != p.structure():
-		return nil, unable("the structure of the pipeline has changed")
-	case e.mode() != types.ExecutionModeParallel && st.latest != r:
-		return nil, &types.NotLatestPipelineExecutionException{Message: aws.String(fmt.Sprintf(
-			"Execution %s is not the latest in the stage '%s': execution %s is", e.id, name, st.latest.execution.id))}
-	case e.mode() != types.ExecutionModeParallel && st.occupant != nil:
-		return nil, &types.ConflictException{Message: aws.String(fmt.Sprintf("The stage '%s' is in progress with execution %s", name, st.occupant.id))}
+	}
+	if err := s.resumable(e, d, unable); err != nil {
+		return nil, err
 	}
 	r.forget(in.RetryMode)
 	r.manual++
 	r.lastRetry = types.RetryTriggerManualStageRetry
-	r.onFailure = nil
+	s.resume(e, st, i, d)
+	return &awscodepipeline.RetryStageExecutionOutput{PipelineExecutionId: aws.String(e.id)}, nil
+}
+
+// resumable reports why an execution that has failed in a stage can't go on there.
+func (s *Service) resumable(e *execution, d *types.StageDeclaration, unable func(why string) error) error {
+	p, name := e.pipeline, aws.ToString(d.Name)
+	st := p.stage(name)
+	switch {
+	case s.closed:
+		return unable("the embedded AWS is closing")
+	case e.structure != p.structure():
+		return unable("the structure of the pipeline has changed")
+	case e.mode() != types.ExecutionModeParallel && st.latest != e.runs[name]:
+		return &types.NotLatestPipelineExecutionException{Message: aws.String(fmt.Sprintf(
+			"Execution %s is not the latest in the stage '%s': execution %s is", e.id, name, st.latest.execution.id))}
+	case e.mode() != types.ExecutionModeParallel && st.occupant != nil:
+		return &types.ConflictException{Message: aws.String(fmt.Sprintf("The stage '%s' is in progress with execution %s", name, st.occupant.id))}
+	}
+	return nil
+}
+
+// resume lets an execution that has failed go on in a stage.
+func (s *Service) resume(e *execution, st *stage, index int, d *types.StageDeclaration) {
 	e.attempt++
 	e.status, e.summary, e.updated = types.PipelineExecutionStatusInProgress, "", s.account.Clock.Now()
 	e.stopping, e.stopReason, e.rollback, e.ended = false, nil, nil, make(chan struct{})
@@ -192,6 +222,5 @@ func (s *Service) RetryStageExecution(_ context.Context, in *awscodepipeline.Ret
 	}
 	s.emitExecution(e, "RESUMED")
 	s.open(e, *d)
-	s.wg.Go(func() { s.run(e, i) })
-	return &awscodepipeline.RetryStageExecutionOutput{PipelineExecutionId: aws.String(e.id)}, nil
+	s.wg.Go(func() { s.run(e, index) })
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	awscodedeploy "github.com/aws/aws-sdk-go-v2/service/codedeploy"
@@ -239,6 +241,37 @@ func (d *deployments) Wait(ctx context.Context, _ string) (*cdtypes.DeploymentIn
 	}
 }
 
+// alarms is a CloudWatch whose alarms the test sets.
+type alarms struct {
+	mu      sync.Mutex
+	states  map[string]cwtypes.StateValue
+	changes chan struct{}
+}
+
+func (a *alarms) set(name string, state cwtypes.StateValue) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.states[name] = state
+	select {
+	case a.changes <- struct{}{}:
+	default:
+	}
+}
+
+func (a *alarms) DescribeAlarms(_ context.Context, in *awscloudwatch.DescribeAlarmsInput) (*awscloudwatch.DescribeAlarmsOutput, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	out := &awscloudwatch.DescribeAlarmsOutput{}
+	for _, name := range in.AlarmNames {
+		if state, ok := a.states[name]; ok {
+			out.MetricAlarms = append(out.MetricAlarms, cwtypes.MetricAlarm{AlarmName: aws.String(name), StateValue: state})
+		}
+	}
+	return out, nil
+}
+
+func (a *alarms) WatchAlarms() (<-chan struct{}, func()) { return a.changes, func() {} }
+
 // functions is a Lambda whose functions are the test.
 type functions struct {
 	events chan jobEvent
@@ -309,6 +342,7 @@ type rig struct {
 	clock       *clock.Manual
 	objects     *objects
 	builds      *builds
+	alarms      *alarms
 	deployments *deployments
 	functions   *functions
 	topics      topics
@@ -334,13 +368,14 @@ func newRig(t testing.TB) *rig {
 func open(t testing.TB, dir string) *rig {
 	o := &objects{held: map[string][]byte{"source/app.zip": []byte("source")}}
 	r := &rig{
-		t: t, clock: clock.NewManual(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), objects: o, builds: newBuilds(o), deployments: &deployments{created: make(chan *awscodedeploy.CreateDeploymentInput, 10), ended: make(chan *cdtypes.DeploymentInfo, 10)},
-		functions: &functions{events: make(chan jobEvent, 10)},
-		topics:    topics{make(chan *awssns.PublishInput, 10)}, bus: &bus{}, sources: connections{},
+		t: t, clock: clock.NewManual(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), objects: o, builds: newBuilds(o), alarms: &alarms{states: map[string]cwtypes.StateValue{}, changes: make(chan struct{}, 1)},
+		deployments: &deployments{created: make(chan *awscodedeploy.CreateDeploymentInput, 10), ended: make(chan *cdtypes.DeploymentInfo, 10)},
+		functions:   &functions{events: make(chan jobEvent, 10)},
+		topics:      topics{make(chan *awssns.PublishInput, 10)}, bus: &bus{}, sources: connections{},
 		ctx: principal.NewContext(context.Background(), principal.Principal{ARN: deployer}),
 	}
 	a := account.Account{ID: account.DefaultID, Region: "us-east-1", Dir: dir, Clock: r.clock, Log: slog.New(slog.DiscardHandler)}
-	r.Service = New(a, Deps{Objects: o, Builds: r.builds, Connections: r.sources, Deployments: r.deployments, Functions: r.functions, Notifier: r.topics, Events: r.bus})
+	r.Service = New(a, Deps{Objects: o, Builds: r.builds, Connections: r.sources, Alarms: r.alarms, Deployments: r.deployments, Functions: r.functions, Notifier: r.topics, Events: r.bus})
 	return r
 }
 

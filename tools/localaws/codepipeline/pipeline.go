@@ -28,6 +28,7 @@ type pipeline struct {
 	tokens     map[string]*execution
 	stages     map[string]*stage
 	actions    []*actionRun // in order of their start
+	rules      []*ruleRun   // in order of their start
 }
 
 // structure returns the current declaration.

@@ -41,7 +41,7 @@ type stageRun struct {
 	automatic int // number of automatic retries
 	manual    int
 	lastRetry types.RetryTrigger
-	onFailure *types.StageConditionState
+	verdicts  map[types.ConditionType]*verdict // the last of each kind of condition
 }
 
 func (r *stageRun) name() string { return aws.ToString(r.declaration.Name) }
@@ -59,13 +59,15 @@ func (r *stageRun) any(status types.ActionExecutionStatus) bool {
 	return false
 }
 
-// forget removes the actions that a retry will run again.
+// forget removes the actions that a retry will run again, and the verdicts on them.
 func (r *stageRun) forget(mode types.StageRetryMode) {
 	for name, a := range r.actions {
 		if mode == types.StageRetryModeAllActions || a.status != types.ActionExecutionStatusSucceeded {
 			delete(r.actions, name)
 		}
 	}
+	delete(r.verdicts, onSuccess)
+	delete(r.verdicts, onFailure)
 }
 
 // groups returns a stage's actions, grouped by run order.
@@ -93,16 +95,50 @@ func (s *Service) run(e *execution, first int) {
 		if !s.enter(e, d) {
 			return
 		}
-		r := e.runs[aws.ToString(d.Name)]
-		s.perform(r)
 		last := i == len(e.structure.Stages)-1 || e.kind == types.ExecutionTypeRollback
-		if !s.leave(r, last) {
+		if !s.visit(e.runs[aws.ToString(d.Name)], last) {
 			return
 		}
 		if !last {
 			s.arrive(e, e.structure.Stages[i+1])
 		}
 	}
+}
+
+// visit takes an execution through a stage, and reports whether it continues with the
+// next one.
+func (s *Service) visit(r *stageRun, last bool) bool {
+	e, st := r.execution, r.execution.pipeline.stage(r.name())
+	v := s.evaluate(r, beforeEntry)
+	switch {
+	case v == nil || v.met():
+		return s.work(r, last)
+	case v.result != types.ResultSkip:
+		return s.undo(r, st, v)
+	}
+	s.settle(r, types.StageExecutionStatusSkipped)
+	s.release(e, st)
+	if last {
+		s.conclude(e, types.PipelineExecutionStatusSucceeded, "")
+	}
+	return !last
+}
+
+// work runs a stage's actions, checks what they have done, and leaves the stage.
+func (s *Service) work(r *stageRun, last bool) bool {
+	s.perform(r)
+	if r.complete() {
+		if v := s.evaluate(r, onSuccess); v != nil && !v.met() {
+			return s.undo(r, r.execution.pipeline.stage(r.name()), v)
+		}
+	}
+	return s.leave(r, last)
+}
+
+// complete reports whether all actions of a stage have succeeded.
+func (r *stageRun) complete() bool {
+	return !r.any(types.ActionExecutionStatusFailed) && !r.any(types.ActionExecutionStatusAbandoned) && len(r.actions) == len(r.declaration.Actions) &&
+		!r.any(types.ActionExecutionStatusInProgress)
 }
 
 // arrive makes an execution wait for a stage. In the SUPERSEDED mode, only the
@@ -168,7 +204,7 @@ func (s *Service) open(e *execution, d types.StageDeclaration) {
 	name := aws.ToString(d.Name)
 	r := e.runs[name]
 	if r == nil {
-		r = &stageRun{execution: e, declaration: d, started: s.account.Clock.Now(), actions: map[string]*actionRun{}}
+		r = &stageRun{execution: e, declaration: d, started: s.account.Clock.Now(), actions: map[string]*actionRun{}, verdicts: map[types.ConditionType]*verdict{}}
 		e.runs[name] = r
 	}
 	r.status = types.StageExecutionStatusInProgress
@@ -249,7 +285,7 @@ func (s *Service) leave(r *stageRun, last bool) bool {
 	e := r.execution
 	st := e.pipeline.stage(r.name())
 	failed := r.any(types.ActionExecutionStatusFailed)
-	complete := !failed && !r.any(types.ActionExecutionStatusAbandoned) && len(r.actions) == len(r.declaration.Actions)
+	complete := r.complete()
 	switch {
 	case s.closed || e.stopping:
 		s.settle(r, types.StageExecutionStatusStopped)

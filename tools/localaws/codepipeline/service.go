@@ -74,8 +74,8 @@ type Roles interface {
 	AssumeRole(context.Context, *awssts.AssumeRoleInput) (*awssts.AssumeRoleOutput, error)
 }
 
-// Deps are what pipelines use. Deployments, Functions, Notifier and Events may be nil.
-// SetStacks sets Stacks.
+// Deps are what pipelines use. Deployments, Functions, Alarms, Notifier and Events
+// may be nil. SetStacks sets Stacks.
 // Without Mirrors, the service has its own.
 type Deps struct {
 	Roles       Roles
@@ -84,6 +84,7 @@ type Deps struct {
 	Connections Connections
 	Deployments Deployments
 	Functions   Functions
+	Alarms      Alarms
 	Notifier    Notifier
 	Events      Events
 	Stacks      Stacks

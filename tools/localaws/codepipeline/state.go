@@ -50,7 +50,7 @@ func (p *pipeline) stageState(index int) types.StageState {
 	}
 	if r := st.latest; r != nil {
 		state.LatestExecution = &types.StageExecution{PipelineExecutionId: aws.String(r.execution.id), Status: r.status, Type: r.execution.kind}
-		state.OnFailureConditionState = r.onFailure
+		state.BeforeEntryConditionState, state.OnSuccessConditionState, state.OnFailureConditionState = r.verdicts[beforeEntry].state(), r.verdicts[onSuccess].state(), r.verdicts[onFailure].state()
 		if r.lastRetry != "" {
 			state.RetryStageMetadata = &types.RetryStageMetadata{
 				AutoStageRetryAttempt: count(r.automatic), ManualStageRetryAttempt: count(r.manual), LatestRetryTrigger: r.lastRetry,

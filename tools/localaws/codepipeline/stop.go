@@ -124,21 +124,3 @@ func (s *Service) transit(pipeline, stage *string, kind types.StageTransitionTyp
 	s.admit(p)
 	return nil
 }
-
-// OverrideStageCondition always refuses the operation of that name.
-// Declarations with conditions that have rules are refused, so there is nothing
-// to override.
-func (s *Service) OverrideStageCondition(_ context.Context, in *awscodepipeline.OverrideStageConditionInput) (*awscodepipeline.OverrideStageConditionOutput, error) {
-	return nil, &types.ConditionNotOverridableException{Message: aws.String(fmt.Sprintf(
-		"The stage '%s' of pipeline '%s' has no condition that can be overridden: the embedded AWS does not support rules", aws.ToString(in.StageName), aws.ToString(in.PipelineName)))}
-}
-
-// ListRuleExecutions returns an empty list, because there are no rules.
-func (s *Service) ListRuleExecutions(_ context.Context, in *awscodepipeline.ListRuleExecutionsInput) (*awscodepipeline.ListRuleExecutionsOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, err := s.find(in.PipelineName); err != nil {
-		return nil, err
-	}
-	return &awscodepipeline.ListRuleExecutionsOutput{RuleExecutionDetails: []types.RuleExecutionDetail{}}, nil
-}

@@ -153,7 +153,7 @@ func (s *Service) checkStages(d *types.PipelineDeclaration) error {
 			return &types.InvalidBlockerDeclarationException{Message: aws.String(fmt.Sprintf("Stage '%s' declares blockers, which are reserved for future use", name))}
 		}
 		names[name] = true
-		if err := checkConditions(d, i); err != nil {
+		if err := s.checkConditions(d, i); err != nil {
 			return err
 		}
 		actions := map[string]bool{}
@@ -178,31 +178,55 @@ func (s *Service) checkStages(d *types.PipelineDeclaration) error {
 	return nil
 }
 
-// checkConditions refuses conditions that cannot be evaluated here.
-func checkConditions(d *types.PipelineDeclaration, index int) error {
+// conditionKinds has the name of each kind of condition in a declaration, and the results
+// that it can have.
+var conditionKinds = []struct {
+	kind    types.ConditionType
+	name    string
+	results []types.Result
+}{
+	{beforeEntry, "beforeEntry", []types.Result{types.ResultFail, types.ResultSkip}},
+	{onSuccess, "onSuccess", []types.Result{types.ResultFail, types.ResultRollback}},
+	{onFailure, "onFailure", []types.Result{types.ResultFail, types.ResultRollback}},
+}
+
+// maxRules is how many rules a condition can have.
+const maxRules = 5
+
+// checkConditions refuses conditions that AWS would refuse, or that can't be evaluated here.
+// See https://docs.aws.amazon.com/codepipeline/latest/userguide/stage-conditions.html.
+func (s *Service) checkConditions(d *types.PipelineDeclaration, index int) error {
 	stage := &d.Stages[index]
 	name := aws.ToString(stage.Name)
-	conditions := map[string][]types.Condition{}
-	if c := stage.BeforeEntry; c != nil {
-		conditions["beforeEntry"] = c.Conditions
-	}
-	if c := stage.OnSuccess; c != nil {
-		conditions["onSuccess"] = c.Conditions
-	}
-	if c := stage.OnFailure; c != nil {
-		conditions["onFailure"] = c.Conditions
-	}
-	for _, when := range slices.Sorted(maps.Keys(conditions)) {
-		for _, condition := range conditions[when] {
-			if len(condition.Rules) == 0 {
-				return invalidStage("A condition of %s of stage '%s' has no rules", when, name)
+	for _, k := range conditionKinds {
+		list, ok := conditionsOf(stage, k.kind)
+		if !ok {
+			continue
+		}
+		if len(list) > 1 || len(list) == 0 && k.kind != onFailure {
+			return invalidStage("Stage '%s' has %d conditions in %s. It can have one", name, len(list), k.name)
+		}
+		for _, condition := range list {
+			result := condition.Result
+			if result != "" && !slices.Contains(k.results, result) {
+				return invalidStage("The result '%s' in %s of stage '%s' must be %s or %s", result, k.name, name, k.results[0], k.results[1])
 			}
-			for _, rule := range condition.Rules {
-				provider := ""
-				if rule.RuleTypeId != nil {
-					provider = aws.ToString(rule.RuleTypeId.Provider)
+			if err := checkRollback(d, index, result); err != nil {
+				return err
+			}
+			if n := len(condition.Rules); n == 0 || n > maxRules {
+				return invalidStage("A condition of %s of stage '%s' has %d rules. It must have 1 to %d", k.name, name, n, maxRules)
+			}
+			seen := map[string]bool{}
+			for i := range condition.Rules {
+				rule := &condition.Rules[i]
+				if seen[aws.ToString(rule.Name)] {
+					return invalidStage("Rule names must be unique within a condition. %s of stage '%s' has more than one rule with name '%s'", k.name, name, aws.ToString(rule.Name))
 				}
-				return invalidStage("The embedded AWS does not support the rule provider '%s' of rule '%s' in %s of stage '%s'", provider, aws.ToString(rule.Name), when, name)
+				seen[aws.ToString(rule.Name)] = true
+				if err := s.checkRule(rule, k.name, name, result); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -213,21 +237,35 @@ func checkConditions(d *types.PipelineDeclaration, index int) error {
 	switch on.Result {
 	case "", types.ResultFail:
 	case types.ResultRetry:
+		if len(on.Conditions) > 0 {
+			return invalidStage("The result RETRY in onFailure of stage '%s' can't be used with conditions", name)
+		}
 		if c := on.RetryConfiguration; c != nil && c.RetryMode != "" && !slices.Contains(c.RetryMode.Values(), c.RetryMode) {
 			return invalidStage("The retry mode '%s' in onFailure of stage '%s' must be FAILED_ACTIONS or ALL_ACTIONS", c.RetryMode, name)
 		}
 	case types.ResultRollback:
-		if index == 0 {
-			return invalidStage("The stage '%s' cannot be rolled back: it is the source stage", name)
-		}
-		if d.ExecutionMode == types.ExecutionModeParallel {
-			return invalidStage("The stage '%s' cannot be rolled back: the execution mode of the pipeline is PARALLEL", name)
+		if err := checkRollback(d, index, on.Result); err != nil {
+			return err
 		}
 	default:
 		return invalidStage("The embedded AWS does not support the result '%s' in onFailure of stage '%s'", on.Result, name)
 	}
 	if on.RetryConfiguration != nil && on.Result != types.ResultRetry {
 		return invalidStage("The retryConfiguration in onFailure of stage '%s' requires the result RETRY", name)
+	}
+	return nil
+}
+
+// checkRollback refuses the result ROLLBACK of a stage that can't be rolled back.
+func checkRollback(d *types.PipelineDeclaration, index int, result types.Result) error {
+	name := aws.ToString(d.Stages[index].Name)
+	switch {
+	case result != types.ResultRollback:
+		return nil
+	case index == 0:
+		return invalidStage("The stage '%s' cannot be rolled back: it is the source stage", name)
+	case d.ExecutionMode == types.ExecutionModeParallel:
+		return invalidStage("The stage '%s' cannot be rolled back: the execution mode of the pipeline is PARALLEL", name)
 	}
 	return nil
 }
@@ -338,6 +376,14 @@ func checkArtifacts(d *types.PipelineDeclaration) error {
 				seen[name] = true
 			}
 		}
+		for use := range rulesOf(&stage, i) {
+			for _, input := range use.rule.InputArtifacts {
+				name := aws.ToString(input.Name)
+				if at, ok := made[name]; !ok || !at.before(use.at) {
+					return invalidStage("Input Artifact Bundle %s in rule %s is not declared as Output Artifact Bundle in any of the preceding actions", name, aws.ToString(use.rule.Name))
+				}
+			}
+		}
 	}
 	return nil
 }
@@ -377,22 +423,63 @@ func checkReferences(d *types.PipelineDeclaration) error {
 	}
 	for i, stage := range d.Stages {
 		for _, a := range stage.Actions {
-			for _, key := range slices.Sorted(maps.Keys(a.Configuration)) {
-				for _, ref := range references(a.Configuration[key]) {
-					if complaint := checkReference(d, namespaces, i, &a, ref); complaint != "" {
-						where := fmt.Sprintf("StageName=[%s], ActionName=[%s], ActionConfigurationKey=[%s], VariableReferenceText=[%s]",
-							aws.ToString(stage.Name), aws.ToString(a.Name), key, ref)
-						return invalidAction("%s\n%s", complaint, where)
-					}
-				}
+			complaint := checkConfigured(d, namespaces, position{i, int(*a.RunOrder)}, a.Configuration, "ActionName=["+aws.ToString(a.Name)+"], ActionConfigurationKey", aws.ToString(stage.Name))
+			if complaint != "" {
+				return invalidAction("%s", complaint)
+			}
+		}
+		for use := range rulesOf(&stage, i) {
+			complaint := checkConfigured(d, namespaces, use.at, use.rule.Configuration, "RuleName=["+aws.ToString(use.rule.Name)+"], RuleConfigurationKey", aws.ToString(stage.Name))
+			if complaint != "" {
+				return invalidStage("%s", complaint)
 			}
 		}
 	}
 	return nil
 }
 
+// checkConfigured returns what is wrong with the references in a configuration, or "".
+func checkConfigured(d *types.PipelineDeclaration, namespaces map[string]position, at position, configuration map[string]string, what, stage string) string {
+	for _, key := range slices.Sorted(maps.Keys(configuration)) {
+		for _, ref := range references(configuration[key]) {
+			if complaint := checkReference(d, namespaces, at, ref); complaint != "" {
+				return fmt.Sprintf("%s\nStageName=[%s], %s=[%s], VariableReferenceText=[%s]", complaint, stage, what, key, ref)
+			}
+		}
+	}
+	return ""
+}
+
+// A ruleUse is a rule, and when it runs.
+type ruleUse struct {
+	rule *types.RuleDeclaration
+	at   position
+}
+
+// rulesOf returns the rules of a stage. Those of entry conditions run before its actions,
+// and the others behind them.
+func rulesOf(stage *types.StageDeclaration, index int) func(func(ruleUse) bool) {
+	return func(yield func(ruleUse) bool) {
+		for _, k := range conditionKinds {
+			condition := conditionOf(stage, k.kind)
+			if condition == nil {
+				continue
+			}
+			at := position{index, maxRunOrder + 1}
+			if k.kind == beforeEntry {
+				at.runOrder = 0
+			}
+			for i := range condition.Rules {
+				if !yield(ruleUse{&condition.Rules[i], at}) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // checkReference returns what is wrong with a reference, or "".
-func checkReference(d *types.PipelineDeclaration, namespaces map[string]position, stage int, a *types.ActionDeclaration, ref reference) string {
+func checkReference(d *types.PipelineDeclaration, namespaces map[string]position, use position, ref reference) string {
 	if ref.namespace == reservedNamespace {
 		if ref.key != executionIDVariable {
 			return fmt.Sprintf("The namespace %s has no variable %s.", ref.namespace, ref.key)
@@ -400,7 +487,7 @@ func checkReference(d *types.PipelineDeclaration, namespaces map[string]position
 		return ""
 	}
 	if ref.namespace == variablesNamespace && len(d.Variables) > 0 {
-		if stage == 0 {
+		if use.stage == 0 {
 			return "Variables at the pipeline level cannot be used in source actions."
 		}
 		if !slices.ContainsFunc(d.Variables, func(v types.PipelineVariableDeclaration) bool { return aws.ToString(v.Name) == ref.key }) {
@@ -413,7 +500,7 @@ func checkReference(d *types.PipelineDeclaration, namespaces map[string]position
 		return "Valid format for a pipeline execution variable reference is a namespace and a key separated by a period (.). " +
 			"The following pipeline execution variables are referencing a namespace that does not exist."
 	}
-	if !at.before(position{stage, int(*a.RunOrder)}) {
+	if !at.before(use) {
 		return fmt.Sprintf("The namespace %s belongs to an action that does not precede this one.", ref.namespace)
 	}
 	return ""

@@ -71,9 +71,9 @@ func TestDeclarationsThatAreRefused(t *testing.T) {
 		"SKIP": {func(d *d) { d.Stages[1].OnFailure = &types.FailureConditions{Result: "SKIP"} }, "InvalidStageDeclarationException", "does not support the result 'SKIP'"},
 		"rule": {func(d *d) {
 			d.Stages[2].BeforeEntry = &types.BeforeEntryConditions{Conditions: []types.Condition{{Result: "FAIL", Rules: []types.RuleDeclaration{{
-				Name: aws.String("Window"), RuleTypeId: &types.RuleTypeId{Provider: aws.String("DeploymentWindow")},
+				Name: aws.String("Window"), RuleTypeId: &types.RuleTypeId{Category: types.RuleCategoryRule, Provider: aws.String("DeploymentWindow")},
 			}}}}}
-		}, "InvalidStageDeclarationException", "rule provider 'DeploymentWindow' of rule 'Window' in beforeEntry of stage 'Deploy'"},
+		}, "InvalidStageDeclarationException", "The rule 'Window' in beforeEntry of stage 'Deploy' is missing required configuration 'Cron'"},
 		"trigger": {func(d *d) {
 			d.Triggers = []types.PipelineTriggerDeclaration{{ProviderType: "CodeStarSourceConnection", GitConfiguration: &types.GitConfiguration{SourceActionName: aws.String("Git")}}}
 		}, "InvalidStructureException", "source action 'Git'"},

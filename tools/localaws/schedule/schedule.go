@@ -88,6 +88,12 @@ func (s *Schedule) Next(after time.Time) (time.Time, bool) {
 	}
 }
 
+// Includes reports whether a cron expression has the minute of a time.
+func (s *Schedule) Includes(t time.Time) bool {
+	t = t.In(s.zone)
+	return s.cron != nil && s.cron.onDay(t) && s.cron.has(hours, t.Hour()) && s.cron.has(minutes, t.Minute())
+}
+
 // A Window limits when a schedule is due.
 type Window struct {
 	Start, End time.Time // zero if there is no limit
