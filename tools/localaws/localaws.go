@@ -307,7 +307,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 			Logs: guardedLogs{logGroups, g}, Alarms: guardedCloudwatch{metrics, g}, Topics: guardedTopics, Queues: guardedQueues, Events: guardedEvents{bus, g}, Schedules: guardedScheduler{schedules, g},
 			Deployments: guardedCodedeploy{deployments, g}, Builds: guardedCodebuild{builds, g},
 			Pipelines: guardedCodepipeline{pipelines, g}, Connections: guardedCodeconnections{connections, g}, HTTPAPIs: httpAPIs, RestAPIs: restAPIs,
-			Objects: guardedObjects, Responses: s.responses(objects), CheckRuntime: functions.CheckRuntime, Forward: c.Forward,
+			Objects: guardedObjects, Responses: s.responses(objects), CheckPipelineStep: codepipeline.CheckStep, CheckRuntime: functions.CheckRuntime, Forward: c.Forward,
 		}),
 	})
 	pipelines.SetStacks(guardedCloudformation{stacks, g})

@@ -400,6 +400,15 @@ func TestPipelineChecksConditions(t *testing.T) {
 			t.Errorf("the stage has no %s: %s", want, text)
 		}
 	}
+
+	// What CodePipeline can't run is refused before anything is created.
+	body := strings.NewReplacer("ROLE", w.role, "Provider: Commands", "Provider: Jenkins", "Provider: DeploymentWindow", "Provider: CodeBuild").Replace(conditional)
+	_, err = stacks.CreateStack(ctx, &cloudformation.CreateStackInput{StackName: aws.String("refused"), TemplateBody: &body})
+	for _, want := range []string{"the action provider Jenkins of category Compute of AWS::CodePipeline::Pipeline", "the rule provider CodeBuild of AWS::CodePipeline::Pipeline"} {
+		if !strings.Contains(refused(err), want) {
+			t.Errorf("%s lacks %s", refused(err), want)
+		}
+	}
 }
 
 // conditional is a template of a pipeline with commands and conditions.

@@ -110,6 +110,23 @@ func typeOf(a *types.ActionDeclaration) *actionType {
 	return nil
 }
 
+// CheckStep refuses a type of actions or rules that this CodePipeline can't run. The
+// category of rules is Rule.
+func CheckStep(category, provider string) error {
+	if category == string(types.RuleCategoryRule) {
+		if ruleTypeOf(&types.RuleDeclaration{RuleTypeId: &types.RuleTypeId{Category: types.RuleCategoryRule, Provider: &provider}}) == nil {
+			return fmt.Errorf("the embedded AWS does not support the rule provider %s of AWS::CodePipeline::Pipeline", provider)
+		}
+		return nil
+	}
+	if typeOf(&types.ActionDeclaration{ActionTypeId: &types.ActionTypeId{
+		Category: types.ActionCategory(category), Owner: types.ActionOwnerAws, Provider: &provider, Version: aws.String("1"),
+	}}) == nil {
+		return fmt.Errorf("the embedded AWS does not support the action provider %s of category %s of AWS::CodePipeline::Pipeline", provider, category)
+	}
+	return nil
+}
+
 // ListActionTypes implements the operation of that name. It lists the action
 // types that this CodePipeline can run.
 func (s *Service) ListActionTypes(_ context.Context, in *awscodepipeline.ListActionTypesInput) (*awscodepipeline.ListActionTypesOutput, error) {

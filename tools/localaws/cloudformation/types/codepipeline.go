@@ -22,8 +22,9 @@ func pipeline(d Deps) definition {
 				"ArtifactStore", "ArtifactStores", "DisableInboundStageTransitions", "ExecutionMode", "Name", "PipelineType",
 				"RestartExecutionOnUpdate", "RoleArn", "Stages", "Tags", "Triggers", "Variables",
 			},
-			Create: p.create,
-			Update: p.update,
+			Examine: p.examine,
+			Create:  p.create,
+			Update:  p.update,
 			Delete: func(ctx context.Context, r *resource.Request) error {
 				_, err := d.Pipelines.DeletePipeline(ctx, &awscodepipeline.DeletePipelineInput{Name: aws.String(r.PhysicalID)})
 				return err
@@ -33,6 +34,46 @@ func pipeline(d Deps) definition {
 }
 
 type pipelines struct{ Deps }
+
+// examine refuses the actions and rules that CodePipeline would refuse later.
+func (p pipelines) examine(r *resource.Request) []string {
+	if p.CheckPipelineStep == nil {
+		return nil
+	}
+	var refused []string
+	check := func(step any, member string) {
+		of, _ := step.(map[string]any)
+		id, _ := of[member].(map[string]any)
+		category, known := id["Category"].(string)
+		provider, named := id["Provider"].(string)
+		if known && named {
+			if err := p.CheckPipelineStep(category, provider); err != nil {
+				refused = append(refused, err.Error())
+			}
+		}
+	}
+	for _, stage := range items(r.Properties, "Stages") {
+		for _, action := range items(stage, "Actions") {
+			check(action, "ActionTypeId")
+		}
+		of, _ := stage.(map[string]any)
+		for _, when := range []string{"BeforeEntry", "OnSuccess", "OnFailure"} {
+			for _, condition := range items(of[when], "Conditions") {
+				for _, rule := range items(condition, "Rules") {
+					check(rule, "RuleTypeId")
+				}
+			}
+		}
+	}
+	return refused
+}
+
+// items returns the items of a list that is a member of a mapping.
+func items(of any, member string) []any {
+	mapping, _ := of.(map[string]any)
+	list, _ := mapping[member].([]any)
+	return list
+}
 
 func codepipelineTag(k, v *string) codepipelinetypes.Tag {
 	return codepipelinetypes.Tag{Key: k, Value: v}

@@ -62,6 +62,8 @@ type Deps struct {
 	Objects   Objects
 	// Forward has the endpoints that services are forwarded to, by signing name.
 	Forward map[string]string
+	// CheckPipelineStep refuses a type of a pipeline's actions or rules. It may be nil.
+	CheckPipelineStep func(category, provider string) error
 	// CheckRuntime refuses a function's runtime. It may be nil.
 	CheckRuntime func(name string) error
 }
