@@ -35,6 +35,29 @@ func (g guardedBuilds) WaitBuild(ctx context.Context, id string) (*cbtypes.Build
 // instead of asking again and again.
 type guardedDeployments struct{ guardedCodedeploy }
 
+// CreateDeployment creates a deployment, if the pipeline's role may. It also registers
+// the revision and looks at the deployment's configuration, as AWS's actions do.
+// See https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeDeploy.html.
+func (g guardedDeployments) CreateDeployment(ctx context.Context, in *awscodedeploy.CreateDeploymentInput) (*awscodedeploy.CreateDeploymentOutput, error) {
+	group, err := g.Service.GetDeploymentGroup(ctx, &awscodedeploy.GetDeploymentGroupInput{ApplicationName: in.ApplicationName, DeploymentGroupName: in.DeploymentGroupName})
+	if err != nil {
+		return g.guardedCodedeploy.CreateDeployment(ctx, in)
+	}
+	for _, call := range []struct {
+		operation string
+		in        any
+	}{
+		{"GetDeploymentConfig", &awscodedeploy.GetDeploymentConfigInput{DeploymentConfigName: group.DeploymentGroupInfo.DeploymentConfigName}},
+		{"RegisterApplicationRevision", &awscodedeploy.RegisterApplicationRevisionInput{ApplicationName: in.ApplicationName}},
+		{"GetApplicationRevision", &awscodedeploy.GetApplicationRevisionInput{ApplicationName: in.ApplicationName}},
+	} {
+		if err := g.guard.Internal(ctx, "codedeploy", call.operation, call.in); err != nil {
+			return nil, err //nolint:wrapcheck // it is AWS's error
+		}
+	}
+	return g.guardedCodedeploy.CreateDeployment(ctx, in)
+}
+
 // Wait waits for a deployment, if the pipeline's role may look at it.
 func (g guardedDeployments) Wait(ctx context.Context, id string) (*cdtypes.DeploymentInfo, error) {
 	if err := g.guard.Internal(ctx, "codedeploy", "GetDeployment", &awscodedeploy.GetDeploymentInput{DeploymentId: &id}); err != nil {

@@ -16,6 +16,7 @@ import (
 	deploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	cptypes "github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -238,7 +239,9 @@ func TestPipelineShiftsTraffic(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec := map[string]string{"appspec.yml": `{version: 0.0, Resources: [{shop: {Type: "AWS::Lambda::Function", Properties: {Name: shop, Alias: live, CurrentVersion: 1, TargetVersion: 2}}}]}`}
-	w := newWorkshop(t, clock.NewElastic(600), spec, `{"Effect":"Allow","Action":["codedeploy:CreateDeployment","codedeploy:GetDeployment"],"Resource":"arn:aws:codedeploy:*:*:deploymentgroup:shop/live"}`)
+	w := newWorkshop(t, clock.NewElastic(600), spec, `{"Effect":"Allow","Action":["codedeploy:CreateDeployment","codedeploy:GetDeployment"],"Resource":"arn:aws:codedeploy:*:*:deploymentgroup:shop/live"},
+		{"Effect":"Allow","Action":"codedeploy:GetDeploymentConfig","Resource":"arn:aws:codedeploy:*:*:deploymentconfig:*"},
+		{"Effect":"Allow","Action":["codedeploy:RegisterApplicationRevision","codedeploy:GetApplicationRevision"],"Resource":"arn:aws:codedeploy:*:*:application:shop"}`)
 	makeFunction(t, w.aws, "shop", zip, "")
 	functions, deployments, ctx, name, live := lambda.NewFromConfig(w.aws), codedeploy.NewFromConfig(w.aws), t.Context(), aws.String("shop"), aws.String("live")
 	for _, description := range []string{"one", "two"} {
@@ -277,6 +280,15 @@ func TestPipelineShiftsTraffic(t *testing.T) {
 		w.put(spec)
 		l.declaration.Stages[1].Actions[0].Configuration["DeploymentGroupName"] = "other"
 	}, "is not authorized to perform: codedeploy:CreateDeployment on resource: arn:aws:codedeploy:us-east-1:000000000000:deploymentgroup:shop/other")
+	// AWS registers the revision as the pipeline's role.
+	if _, err := iam.NewFromConfig(w.aws).PutRolePolicy(ctx, &iam.PutRolePolicyInput{
+		RoleName: aws.String("pipeline"), PolicyName: aws.String("inline"),
+		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*","codedeploy:CreateDeployment","codedeploy:Get*"],"Resource":"*"}]}`),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	l.fails(func() { l.declaration.Stages[1].Actions[0].Configuration["DeploymentGroupName"] = "live" },
+		"is not authorized to perform: codedeploy:RegisterApplicationRevision on resource: arn:aws:codedeploy:us-east-1:000000000000:application:shop")
 }
 
 // A pipeline runs commands as its own role, which also writes their log.
