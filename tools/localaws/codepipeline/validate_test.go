@@ -77,6 +77,11 @@ func TestDeclarationsThatAreRefused(t *testing.T) {
 		"trigger": {func(d *d) {
 			d.Triggers = []types.PipelineTriggerDeclaration{{ProviderType: "CodeStarSourceConnection", GitConfiguration: &types.GitConfiguration{SourceActionName: aws.String("Git")}}}
 		}, "InvalidStructureException", "source action 'Git'"},
+		"trigger of both kinds": {func(d *d) {
+			d.Triggers = []types.PipelineTriggerDeclaration{{ProviderType: "CodeStarSourceConnection", GitConfiguration: &types.GitConfiguration{
+				SourceActionName: aws.String("Source"), Push: []types.GitPushFilter{{}}, PullRequest: []types.GitPullRequestFilter{{}},
+			}}}
+		}, "InvalidStructureException", "has filters for pushes and for pull requests. It can have one kind"},
 		"connection format": {func(d *d) {
 			a := action(d, 0)
 			a.ActionTypeId.Provider = aws.String("CodeStarSourceConnection")
