@@ -66,7 +66,7 @@ func (r *rehearsal) produced(ctx context.Context, a types.ActionExecutionDetail,
 		if details := result.ErrorDetails; details != nil {
 			to.Said = strings.TrimSpace(to.Said + "\n" + aws.ToString(details.Message))
 		}
-		if a.Input != nil && a.Input.ActionTypeId != nil && aws.ToString(a.Input.ActionTypeId.Provider) == "CodeBuild" {
+		if built(a) {
 			log, err := r.buildLog(ctx, aws.ToString(result.ExternalExecutionId))
 			if err != nil {
 				return fmt.Errorf("reading the log of %s/%s: %w", to.Stage, to.Name, err)
@@ -95,9 +95,18 @@ func (r *rehearsal) produced(ctx context.Context, a types.ActionExecutionDetail,
 	return nil
 }
 
+// built reports whether CodeBuild has run an action.
+func built(a types.ActionExecutionDetail) bool {
+	if a.Input == nil || a.Input.ActionTypeId == nil {
+		return false
+	}
+	provider := aws.ToString(a.Input.ActionTypeId.Provider)
+	return provider == "CodeBuild" || provider == "Commands"
+}
+
 // lastLine returns the last output of an action's build, or "". Nothing depends on it.
 func (r *rehearsal) lastLine(ctx context.Context, a types.ActionExecutionDetail) string {
-	if a.Output == nil || a.Output.ExecutionResult == nil || a.Input == nil || a.Input.ActionTypeId == nil || aws.ToString(a.Input.ActionTypeId.Provider) != "CodeBuild" {
+	if a.Output == nil || a.Output.ExecutionResult == nil || !built(a) {
 		return ""
 	}
 	id := aws.ToString(a.Output.ExecutionResult.ExternalExecutionId)
