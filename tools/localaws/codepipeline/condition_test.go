@@ -364,6 +364,32 @@ func TestStopDuringCondition(t *testing.T) {
 	}
 }
 
+// An update cancels an execution whose last stage nobody has checked, before and while the
+// rules run.
+func TestUpdateBeforeCheck(t *testing.T) {
+	t.Parallel()
+	for _, while := range []string{"the action", "the rules"} {
+		r := newRig(t)
+		d := declare(stageOf("Deploy", builder("Ship", 1)))
+		d.Stages[1].OnSuccess = &types.SuccessConditions{Conditions: conditions("FAIL", ruleOf("Ask", "LambdaInvoke", "FunctionName=judge"))}
+		r.create(d)
+		id := r.begin()
+		r.builds.await("Ship")
+		if while == "the rules" {
+			r.builds.end("Ship", true, nil)
+			<-r.functions.events
+		}
+		must[*awscodepipeline.UpdatePipelineOutput](t)(r.UpdatePipeline(r.ctx, &awscodepipeline.UpdatePipelineInput{Pipeline: d}))
+		if while == "the action" {
+			r.builds.end("Ship", true, nil)
+		}
+		r.wants(id, types.PipelineExecutionStatusCancelled)
+		if s := r.state("Deploy"); s.LatestExecution.Status != types.StageExecutionStatusCancelled {
+			t.Errorf("after an update during %s, the stage is %s", while, s.LatestExecution.Status)
+		}
+	}
+}
+
 // Conditions that AWS refuses, or that can't be evaluated here.
 func TestConditionsThatAreRefused(t *testing.T) {
 	t.Parallel()

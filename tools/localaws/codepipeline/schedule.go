@@ -291,7 +291,7 @@ func (s *Service) leave(r *stageRun, last bool) bool {
 		s.settle(r, types.StageExecutionStatusStopped)
 		s.release(e, st)
 		s.conclude(e, types.PipelineExecutionStatusStopped, "")
-	case e.outdated && !failed && (!complete || !last):
+	case e.outdated && !failed && (!complete || !last || r.unchecked()):
 		s.settle(r, types.StageExecutionStatusCancelled)
 		s.release(e, st)
 		s.conclude(e, types.PipelineExecutionStatusCancelled, updatedSummary)
@@ -306,6 +306,12 @@ func (s *Service) leave(r *stageRun, last bool) bool {
 		return s.fail(r, st, last)
 	}
 	return false
+}
+
+// unchecked reports whether nobody knows if a stage's success condition is met.
+func (r *stageRun) unchecked() bool {
+	v := r.verdicts[onSuccess]
+	return conditionOf(&r.declaration, onSuccess) != nil && r.execution.kind != types.ExecutionTypeRollback && (v == nil || !v.met())
 }
 
 // settle sets the final status of a stage.
