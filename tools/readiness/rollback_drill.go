@@ -10,8 +10,8 @@ import (
 	"github.com/magewright/magewright/tools/evidence"
 )
 
-// drillAge is the maximum age of a drill.
-const drillAge = 30 * 24 * time.Hour
+// DrillAge is the maximum age of a drill.
+const DrillAge = 30 * 24 * time.Hour
 
 // DrillFile is the record of the last drill in the evidence directory: a
 // statement that the drill itself has signed.
@@ -42,6 +42,31 @@ type Drill struct {
 // PredicateType implements [evidence.Predicate].
 func (Drill) PredicateType() string { return base + "drill/v1" }
 
+// Rollbacks is what CodeDeploy knows of rollbacks on the first stage: for each function, the
+// newest deployment that an alarm has stopped, and that CodeDeploy has rolled back.
+type Rollbacks struct {
+	evidence.Made
+	Account string `json:"account"`
+	Region  string `json:"region"`
+	// Functions has each function of the first stage.
+	Functions []RolledBack `json:"functions"`
+}
+
+// PredicateType implements [evidence.Predicate].
+func (Rollbacks) PredicateType() string { return base + "rollbacks/v1" }
+
+// A RolledBack is the newest deployment of a function that an alarm has stopped, and that was
+// rolled back. Deployment is "" if there was none in the last 30 days.
+type RolledBack struct {
+	Function   string `json:"function"`
+	Group      string `json:"group,omitempty"` // of CodeDeploy; "" if the function has none
+	Deployment string `json:"deployment,omitempty"`
+	// Config is the deployment configuration that gave the version its traffic.
+	Config string `json:"config,omitempty"`
+	// Rollback is the deployment with which CodeDeploy went back.
+	Rollback string `json:"rollback,omitempty"`
+}
+
 // rollbackDrill checks that a rollback worked recently, with the present
 // configuration.
 func rollbackDrill() Check {
@@ -53,8 +78,10 @@ CodeDeploy moved the alias back, and the smoke test was green. Then the previous
 version read what the new one had written. The bad version got its traffic as
 production's versions do. The record is valid for 30 days, as long as alarms, alias
 and deployment group do not change: the check compares a fingerprint of them in
-production's template.`,
-		Inputs: []evidence.Predicate{Assembly{}, Drill{}, Production{}},
+production's template. The record is what a build says that runs the change's own
+code. So CodeDeploy must know a deployment of each drilled function that an alarm
+stopped, and that it rolled back.`,
+		Inputs: []evidence.Predicate{Assembly{}, Drill{}, Production{}, Rollbacks{}},
 		Next:   "go tool mage drill",
 		Decide: func(in Inputs) Result {
 			drill := read(in, &Drill{})
@@ -75,7 +102,7 @@ production's template.`,
 				return Undecided("the record does not say when the drill was")
 			case drill.DrilledOn.After(in.Now):
 				return Undecided("the drill has a time in the future: %s", when)
-			case in.Now.Sub(drill.DrilledOn) > drillAge:
+			case in.Now.Sub(drill.DrilledOn) > DrillAge:
 				return Undecided("the drill is from %s, older than 30 days", when)
 			case drill.Fingerprint != now:
 				return Undecided("alarms, alias or deployment group have changed since the drill on %s: fingerprint %.12s, now %.12s", when, drill.Fingerprint, now)
@@ -92,11 +119,35 @@ production's template.`,
 			if drill.RestoredSeconds <= 0 {
 				findings = append(findings, "the previous version never served again")
 			}
+			findings = append(findings, drill.unconfirmed(*read(in, &Rollbacks{}))...)
 			return concluded(fmt.Sprintf("1 drill on %s, commit %.12s: detected in %.0f s, restored in %.0f s", when, drill.Commit, drill.DetectedSeconds, drill.RestoredSeconds),
 				findings, nil, strings.Join(notChecked, " "))
 		},
 	}
 }
+
+// unconfirmed returns what a record says and CodeDeploy does not know.
+func (d Drill) unconfirmed(known Rollbacks) (findings []string) {
+	for _, f := range known.Functions {
+		switch {
+		case slices.ContainsFunc(d.NotDrilled, func(why string) bool { return strings.HasPrefix(why, NotDrilled(f.Function)) }):
+		case f.Group == "":
+			findings = append(findings, fmt.Sprintf("CodeDeploy does not shift the traffic of function %s, so it can't have taken a version back", f.Function))
+		case f.Deployment == "":
+			findings = append(findings, fmt.Sprintf("CodeDeploy knows no deployment to group %s in the last 30 days that an alarm stopped and that was rolled back", f.Group))
+		case f.Config != d.DeploymentConfig:
+			findings = append(findings, fmt.Sprintf("deployment %s, the last one to group %s that was rolled back, used %q; the record says %q", f.Deployment, f.Group, f.Config, d.DeploymentConfig))
+		}
+	}
+	if len(known.Functions) == 0 {
+		findings = append(findings, "CodeDeploy was asked about no function")
+	}
+	return findings
+}
+
+// NotDrilled is what an entry of [Drill.NotDrilled] begins with that says why a function was
+// left out as a whole.
+func NotDrilled(function string) string { return "function " + function + ": " }
 
 // Fingerprint returns the digest of everything in a template that a rollback
 // depends on: the aliases, the deployment groups, and the alarms that they

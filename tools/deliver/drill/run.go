@@ -89,7 +89,7 @@ func run(ctx context.Context, cfg project.Config, what string) error {
 		probes := steps.Of(o, i == 0).Probes()
 		if len(probes) == 0 {
 			records = append(records, readiness.Drill{Commit: release.Commit, DeploymentConfig: config, NotDrilled: []string{
-				fmt.Sprintf("function %s: no probe reaches it, so a bad version would not be noticed; add - {invoke: {}, function: %s, probe: true} to the steps", o.FunctionName, o.LogicalID),
+				readiness.NotDrilled(o.FunctionName) + fmt.Sprintf("no probe reaches it, so a bad version would not be noticed; add - {invoke: {}, function: %s, probe: true} to the steps", o.LogicalID),
 			}})
 			continue
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
+	"github.com/magewright/magewright/tools/project/stack"
 	"github.com/magewright/magewright/tools/readiness"
 	"github.com/magewright/magewright/tools/readiness/collect"
 )
@@ -120,6 +121,38 @@ func TestTheRecordIsCollected(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "detected after 41 s and restored after 42 s") {
 		t.Errorf("it said %q", &out)
+	}
+}
+
+// The record is what a build says that runs the change's own code. It counts as far as
+// CodeDeploy knows what it says.
+func TestAttackByAForgedDrill(t *testing.T) {
+	t.Parallel()
+	s := newStaging(t)
+	s.release(t)
+	known := func() []readiness.RolledBack {
+		all, err := collect.RolledBack(t.Context(), s.AWS, []stack.Outputs{s.outputs}, s.clock.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	// Nothing was drilled. A version that was deployed without a fault, or that a person has
+	// stopped, was not taken back by an alarm.
+	want := []readiness.RolledBack{{Function: s.outputs.FunctionName, Group: s.outputs.DeploymentGroup}}
+	if got := known(); !slices.Equal(got, want) {
+		t.Errorf("before the drill CodeDeploy knows %+v, want %+v", got, want)
+	}
+	if record, err := s.run(t.Context()); err != nil || len(record.Failures) > 0 {
+		t.Fatalf("the drill ends with %+v, %v", record, err)
+	}
+	got := known()[0]
+	if got.Deployment == "" || got.Rollback == "" || got.Config != stagetest.Canary {
+		t.Errorf("after the drill CodeDeploy knows %+v", got)
+	}
+	later, err := collect.RolledBack(t.Context(), s.AWS, []stack.Outputs{s.outputs}, s.clock.Now().Add(readiness.DrillAge+time.Hour))
+	if err != nil || !slices.Equal(later, want) {
+		t.Errorf("after more than 30 days it counts as %+v, %v", later, err)
 	}
 }
 

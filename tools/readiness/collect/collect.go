@@ -60,6 +60,7 @@ var collectors = []Collector{
 	{Of: readiness.Deployed{}, Collect: DeployedStacks},
 	{Of: readiness.Production{}, Collect: Production},
 	{Of: readiness.Drill{}, Collect: Drill},
+	{Of: readiness.Rollbacks{}, Collect: Rollbacks},
 	{Of: readiness.Staging{}, Collect: Staging},
 	{Of: readiness.Reference{}, Collect: Reference},
 	{Of: readiness.Surfaces{}, Collect: Surfaces},
