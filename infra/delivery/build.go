@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/magewright/magewright/tools/project/agreed"
 )
 
 // newProject is the only definition of a build project. The projects differ in the
@@ -212,14 +214,25 @@ func (g *grantee) deploy(places ...place) {
 		return
 	}
 	account := *g.stack.Account()
+	slices.Sort(here)
+	here = slices.Compact(here) // stages may share the stack that keeps their evidence
+	// The CDK CLI deploys by change sets, and a template is deployed by the stack's own role,
+	// which can't change another stack. Without the condition, CloudFormation would also work by the role by which the stack
+	// was deployed last.
+	var roles []string
+	for _, name := range here {
+		role := "iam::" + account + ":role" + agreed.DeploymentRoles + agreed.DeploymentRole(name)
+		roles = append(roles, role)
+		g.allow(map[string]any{"ArnEquals": map[string]any{"cloudformation:RoleArn": fmt.Sprintf("arn:%s:%s", *g.stack.Partition(), role)}},
+			[]string{"cloudformation:CreateChangeSet"}, arns("cloudformation:*:*:stack/%s/*", []string{name})...)
+	}
+	g.allow(map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "cloudformation.amazonaws.com"}}, []string{"iam:PassRole"}, roles...)
 	g.allow(nil, []string{
-		"cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet",
-		"cloudformation:CreateStack", "cloudformation:UpdateStack", "cloudformation:DeleteStack", "cloudformation:RollbackStack", "cloudformation:ContinueUpdateRollback",
+		"cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet",
+		"cloudformation:DeleteStack", "cloudformation:RollbackStack", "cloudformation:ContinueUpdateRollback",
 		"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:DescribeStackResources", "cloudformation:GetTemplate",
 		"cloudformation:ListStackResources", "cloudformation:UpdateTerminationProtection",
 	}, arns("cloudformation:*:*:stack/%s/*", here)...)
-	g.allow(map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "cloudformation.amazonaws.com"}},
-		[]string{"iam:PassRole"}, "iam::"+account+":role/cdk-*-cfn-exec-role-*")
 	g.allow(nil, []string{"ssm:GetParameter", "ssm:GetParameters"}, "ssm:*:"+account+":parameter/cdk-bootstrap/*/version")
 	// The CDK CLI looks at the stack that cdk bootstrap has made.
 	g.allow(nil, []string{"cloudformation:DescribeStacks"}, "cloudformation:*:"+account+":stack/CDKToolkit/*")

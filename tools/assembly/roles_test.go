@@ -10,6 +10,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/localaws/iam/policy"
+	"github.com/magewright/magewright/tools/project/agreed"
 )
 
 // The tests of attacks by an action's role ask IAM, as the embedded AWS does, whether
@@ -31,6 +32,13 @@ var (
 	}
 	roleOf = func(name string) string {
 		return "arn:aws:iam::" + at + ":role/cdk-hnb659fds-" + name + "-" + at + "-us-east-1"
+	}
+	// ownRole is the role by which CloudFormation deploys a stack.
+	ownRole = func(name string) string {
+		return "arn:aws:iam::" + at + ":role" + agreed.DeploymentRoles + agreed.DeploymentRole("magewright-"+name)
+	}
+	byRole = func(arn string) policy.Context {
+		return policy.Context{"cloudformation:rolearn": {arn}}
 	}
 	functionOf = func(stage string) string {
 		return "arn:aws:lambda:us-east-1:" + at + ":function:magewright-" + stage + "-Function-X"
@@ -60,6 +68,9 @@ var nobody = []call{
 	{action: "iam:PutRolePolicy", resource: "arn:aws:iam::" + at + ":role/magewright-pipeline-DeployRole"},
 	{action: "iam:CreateRole", resource: "arn:aws:iam::" + at + ":role/x"},
 	{action: "iam:PassRole", resource: roleOf("cfn-exec-role"), context: passedTo("lambda")},
+	{action: "iam:PassRole", resource: roleOf("cfn-exec-role"), context: passedTo("cloudformation")},
+	{action: "sts:AssumeRole", resource: ownRole("staging")},
+	{action: "sts:AssumeRole", resource: ownRole("production")},
 	{action: "sts:AssumeRole", resource: roleOf("deploy-role")},
 	{action: "sts:AssumeRole", resource: roleOf("cfn-exec-role")},
 	{action: "kms:ScheduleKeyDeletion", resource: key},
@@ -73,16 +84,31 @@ var nobody = []call{
 	{action: "cloudwatch:DisableAlarmActions", resource: "arn:aws:cloudwatch:us-east-1:" + at + ":alarm:magewright-production-Errors-X"},
 }
 
+// deploys are the calls of a role that deploys one stack, which it may with the stack's own
+// role only, and of no other stack.
+func deploys(own string) []call {
+	var all []call
+	for _, stack := range []string{"staging", "production", "pipeline"} {
+		all = append(all, call{action: "iam:PassRole", resource: ownRole(stack), context: passedTo("cloudformation"), allowed: stack == own},
+			call{action: "iam:PassRole", resource: ownRole(stack), context: passedTo("lambda")},
+			call{action: "cloudformation:ExecuteChangeSet", resource: stackOf(stack), allowed: stack == own})
+		for _, action := range []string{"cloudformation:CreateChangeSet", "cloudformation:CreateStack", "cloudformation:UpdateStack"} {
+			all = append(all, call{action: action, resource: stackOf(stack)}, call{action: action, resource: stackOf(stack), context: byRole(roleOf("cfn-exec-role"))})
+			for _, role := range []string{"staging", "production", "pipeline"} {
+				all = append(all, call{action: action, resource: stackOf(stack), context: byRole(ownRole(role)), allowed: action == "cloudformation:CreateChangeSet" && stack == own && role == own})
+			}
+		}
+	}
+	return all
+}
+
 // TestAttackByStagingsRole lets the candidate's own code, which runs before anybody has
 // approved, reach beyond staging.
 func TestAttackByStagingsRole(t *testing.T) {
 	t.Parallel()
+	attempt(t, "Deploy", deploys("staging")...)
 	attempt(t, "Deploy", append(nobody,
-		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("staging"), allowed: true},
-		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("production")},
 		call{action: "cloudformation:DeleteStack", resource: stackOf("production")},
-		call{action: "cloudformation:CreateChangeSet", resource: stackOf("pipeline")},
-		call{action: "iam:PassRole", resource: roleOf("cfn-exec-role"), context: passedTo("cloudformation"), allowed: true},
 		call{action: "kms:Sign", resource: key, context: by("record"), allowed: true},
 		call{action: "kms:Sign", resource: key, context: by("evidence")},
 		call{action: "kms:Sign", resource: key},
@@ -97,6 +123,7 @@ func TestAttackByStagingsRole(t *testing.T) {
 // TestAttackByTheJudgesRole lets who decides also act.
 func TestAttackByTheJudgesRole(t *testing.T) {
 	t.Parallel()
+	attempt(t, "Judge", deploys("")...)
 	attempt(t, "Judge", append(nobody,
 		call{action: "kms:Sign", resource: key, context: by("evidence"), allowed: true},
 		call{action: "kms:Sign", resource: key, context: by("record")},
@@ -104,7 +131,6 @@ func TestAttackByTheJudgesRole(t *testing.T) {
 		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("staging")},
 		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("production")},
 		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("pipeline")},
-		call{action: "iam:PassRole", resource: roleOf("cfn-exec-role"), context: passedTo("cloudformation")},
 		call{action: "sts:AssumeRole", resource: roleOf("file-publishing-role")},
 		call{action: "lambda:UpdateFunctionCode", resource: functionOf("staging")},
 		call{action: "ssm:GetParameters", resource: pin, allowed: true},
@@ -115,10 +141,8 @@ func TestAttackByTheJudgesRole(t *testing.T) {
 // TestAttackByPromotesRole lets who deploys allow itself to.
 func TestAttackByPromotesRole(t *testing.T) {
 	t.Parallel()
+	attempt(t, "Promote", deploys("production")...)
 	attempt(t, "Promote", append(nobody,
-		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("production"), allowed: true},
-		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("staging")},
-		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("pipeline")},
 		call{action: "kms:GetPublicKey", resource: key, context: by("evidence"), allowed: true},
 		call{action: "kms:Sign", resource: key, context: by("evidence")},
 		call{action: "kms:Sign", resource: key, context: by("record"), allowed: true},
@@ -131,11 +155,9 @@ func TestAttackByPromotesRole(t *testing.T) {
 // TestAttackByUpdatesRole lets the change of the pipeline reach what it delivers.
 func TestAttackByUpdatesRole(t *testing.T) {
 	t.Parallel()
+	attempt(t, "Update", deploys("pipeline")...)
 	attempt(t, "Update", append(nobody,
 		call{action: "kms:GetPublicKey", resource: key, context: by("evidence"), allowed: true},
-		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("pipeline"), allowed: true},
-		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("staging")},
-		call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("production")},
 		call{action: "kms:Sign", resource: key, context: by("evidence")},
 		call{action: "kms:Sign", resource: key, context: by("record")},
 		call{action: "ssm:PutParameter", resource: pin},
@@ -146,10 +168,10 @@ func TestAttackByUpdatesRole(t *testing.T) {
 func TestAttackByVerifysRoles(t *testing.T) {
 	t.Parallel()
 	for _, role := range []string{"Lint", "Test", "Sec", "Synth"} {
+		attempt(t, role, deploys("")...)
 		attempt(t, role, append(nobody,
 			call{action: "cloudformation:ExecuteChangeSet", resource: stackOf("staging")},
 			call{action: "cloudformation:DescribeStacks", resource: stackOf("staging")},
-			call{action: "iam:PassRole", resource: roleOf("cfn-exec-role"), context: passedTo("cloudformation")},
 			call{action: "sts:AssumeRole", resource: roleOf("file-publishing-role")},
 			call{action: "kms:Sign", resource: key, context: by("evidence")},
 			call{action: "kms:Sign", resource: key, context: by("record")},

@@ -2,23 +2,24 @@ package rehearse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/magewright/magewright/tools/deliver/deploy"
 	"github.com/magewright/magewright/tools/project"
 )
 
-// anything is a policy with which CloudFormation may do anything.
-const anything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
-
 // allow lets CloudFormation deploy the stacks of the checkout, in addition to what it may
-// already deploy. It returns the ARN of the policy. mage bootstrap does the same on AWS.
+// already deploy, each by its own role. It returns the ARN of the policy of the role that all
+// others share. mage bootstrap does the same on AWS.
 func (r *rehearsal) allow(ctx context.Context, checkouts ...project.Config) (string, error) {
 	for _, checkout := range checkouts {
-		if checkout.Dir == "" || r.anything != nil { // the checkout could not be synthesized
+		if checkout.Dir == "" { // the checkout could not be synthesized
 			continue
 		}
-		if r.anything = r.needs.Add(checkout); r.anything != nil {
+		err := errors.Join(r.needs.Add(checkout), r.roles.Add(checkout))
+		if r.anything == nil && err != nil {
+			r.anything = err
 			fmt.Fprintf(r.cfg.Stdout, "bootstrap CloudFormation may do anything in this rehearsal: %v\n", r.anything)
 		}
 	}
@@ -27,7 +28,11 @@ func (r *rehearsal) allow(ctx context.Context, checkouts ...project.Config) (str
 		return "", err
 	}
 	if r.anything != nil {
-		document = anything
+		document = deploy.Anything
+		r.roles.Anything()
+	}
+	if err := r.roles.Put(ctx, r.aws, accountID); err != nil {
+		return "", err
 	}
 	return deploy.PutAllowed(ctx, r.aws, accountID, "rehearsal", document)
 }

@@ -155,6 +155,7 @@ type rehearsal struct {
 	source     source
 	pipelineOf string // the commit that defines the deployed pipeline
 	needs      deploy.Needs
+	roles      deploy.Roles
 	anything   error // why CloudFormation may do anything; nil if it may not
 }
 

@@ -66,6 +66,9 @@ func synthesizeAdopted(ctx context.Context, cfg project.Config) error {
 	if err != nil {
 		return err
 	}
+	if err := assignRoles(cfg); err != nil {
+		return err
+	}
 	if err := cdk.WriteRelease(cfg, cdk.Release{Commit: cfg.Commit, Dirty: cfg.Dirty, Package: digest}); err != nil {
 		return err
 	}

@@ -114,6 +114,9 @@ func synthesize(ctx context.Context, cfg project.Config) error {
 	if len(broken) > 0 {
 		return refuse(cfg, broken)
 	}
+	if err := assignRoles(cfg); err != nil {
+		return err
+	}
 	if err := cdk.WriteRelease(cfg, cdk.Release{Commit: cfg.Commit, Dirty: cfg.Dirty, Package: p.SHA256}); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/agreed"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
@@ -124,8 +125,31 @@ func Bootstrap(ctx context.Context, cfg project.Config) error {
 			return fmt.Errorf("bootstrapping %s: %w", e, err)
 		}
 	}
+	if err := PutRoles(ctx, cfg, awsConfig, aws.ToString(identity.Account), names); err != nil {
+		return err
+	}
 	for _, account := range elsewhere {
 		fmt.Fprintf(cfg.Stdout, "account %s is still to be bootstrapped: run go tool mage bootstrap again with its credentials\n", account)
+	}
+	return nil
+}
+
+// PutRoles makes the roles of the stacks in the pipeline's account, if the credentials are for
+// that account.
+func PutRoles(ctx context.Context, cfg project.Config, awsConfig aws.Config, account string, names manifest.Manifest) error {
+	if at := names.Pipeline.Account; at != "" && at != account || len(names.OwnRoles()) == 0 {
+		return nil
+	}
+	var roles Roles
+	if err := roles.Add(cfg); err != nil {
+		return err
+	}
+	if err := roles.Put(ctx, awsConfig, account); err != nil {
+		return err
+	}
+	fmt.Fprintf(cfg.Stdout, "roles     CloudFormation deploys %s by a role of its own each\n", strings.Join(roles.Stacks(), ", "))
+	for _, note := range roles.Notes() {
+		fmt.Fprintf(cfg.Stdout, "note      %s\n", note)
 	}
 	return nil
 }
@@ -138,7 +162,12 @@ func allowStacks(ctx context.Context, cfg project.Config, awsConfig aws.Config, 
 	}
 	var needs Needs
 	if err := needs.Add(cfg); err != nil {
-		return "", err
+		if len(names.OwnRoles()) == 0 {
+			return "", err
+		}
+		// The stacks are deployed by roles of their own, and need nothing of this one.
+		fmt.Fprintf(cfg.Stdout, "note      the role that other stacks share gets no permission: %v\n", err)
+		needs = Needs{}
 	}
 	document, err := needs.Policy(account)
 	if err != nil {
@@ -179,40 +208,66 @@ func policiesAt(ctx context.Context, cfg project.Config, awsConfig aws.Config, e
 }
 
 // notBootstrapped explains err, a failed deployment of the assembly in dir, if the reason is
-// that the CDK was never bootstrapped there. It returns err as it is if the credentials may
-// not look.
+// that the CDK was never bootstrapped there, or not for this stack. It returns err as it is if
+// the credentials may not look.
 func notBootstrapped(ctx context.Context, awsConfig aws.Config, dir string, place manifest.Place, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	client := ssm.NewFromConfig(awsConfig, func(o *ssm.Options) {
-		if place.Region != "" {
-			o.Region = place.Region
-		}
-	})
-	parameter := bootstrapParameter(dir, place.Stack)
-	_, lookErr := client.GetParameter(ctx, &ssm.GetParameterInput{Name: &parameter})
-	if _, absent := errors.AsType[*types.ParameterNotFound](lookErr); !absent {
+	client := ssm.NewFromConfig(stack.In(awsConfig, place))
+	absent := func(parameter string) bool {
+		_, lookErr := client.GetParameter(ctx, &ssm.GetParameterInput{Name: &parameter})
+		_, absent := errors.AsType[*types.ParameterNotFound](lookErr)
+		return absent
+	}
+	properties := propertiesOf(dir, place.Stack)
+	parameter := cmp.Or(properties.Parameter, BootstrapVersion)
+	own := parameter == agreed.DeploymentVersion(place.Stack)
+	switch {
+	case own && absent(parameter) && !absent(BootstrapVersion):
+		return exit.Missing("go tool mage bootstrap", "the account was bootstrapped without a role of its own for stack %s, by which CloudFormation deploys it: there is no parameter %s (%s): %w", place.Stack, parameter, stack.Where(ctx, awsConfig), err)
+	case absent(parameter):
+		return exit.Missing("go tool mage bootstrap", "the CDK was never bootstrapped there: there is no parameter %s (%s): %w", parameter, stack.Where(ctx, awsConfig), err)
+	default:
 		return err
 	}
-	return exit.Missing("go tool mage bootstrap", "the CDK was never bootstrapped there: there is no parameter %s (%s): %w", parameter, stack.Where(ctx, awsConfig), err)
 }
 
-// bootstrapParameter returns the name of the bootstrap parameter that a stack of an assembly
-// asks for.
-func bootstrapParameter(dir, name string) string {
+// anotherRole explains err, a failed deployment of a stack that has a role of its own, if the
+// assembly in dir names another role. The builds of the pipeline can't pass that.
+func anotherRole(names manifest.Manifest, dir, name string, err error) error {
+	role := propertiesOf(dir, name).Role
+	own := slices.ContainsFunc(names.OwnRoles(), func(p manifest.Place) bool { return p.Stack == name })
+	if !own || strings.HasSuffix(role, ":role"+agreed.DeploymentRoles+agreed.DeploymentRole(name)) {
+		return err
+	}
+	return exit.Failed("go tool mage synth bootstrap; if the CDK app's synthesizer names the role, remove that before",
+		"the assembly has stack %s deployed by the role %s, but the pipeline's builds may deploy it only by %s, which mage bootstrap makes: %w", name, cmp.Or(role, "of the credentials"), agreed.DeploymentRole(name), err)
+}
+
+// properties are the parts of what an assembly says about a stack's deployment.
+type properties struct {
+	Parameter string `json:"bootstrapStackVersionSsmParameter"`
+	Role      string `json:"cloudFormationExecutionRoleArn"`
+	Name      string `json:"stackName"`
+}
+
+// propertiesOf returns what the assembly in dir says about a stack.
+func propertiesOf(dir, name string) properties {
 	var assembly struct {
 		Artifacts map[string]struct {
-			Properties struct {
-				Parameter string `json:"bootstrapStackVersionSsmParameter"`
-			} `json:"properties"`
+			Type       string
+			Properties properties `json:"properties"`
 		} `json:"artifacts"`
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "manifest.json")) // #nosec G304 -- a file of the assembly
-	if err == nil && json.Unmarshal(data, &assembly) == nil {
-		if parameter := assembly.Artifacts[name].Properties.Parameter; parameter != "" {
-			return parameter
+	if err != nil || json.Unmarshal(data, &assembly) != nil {
+		return properties{}
+	}
+	for id, a := range assembly.Artifacts {
+		if cmp.Or(a.Properties.Name, id) == name && !strings.HasSuffix(a.Type, ":asset-manifest") {
+			return a.Properties
 		}
 	}
-	return BootstrapVersion
+	return properties{}
 }

@@ -80,3 +80,52 @@ func TestNotBootstrapped(t *testing.T) {
 		t.Errorf("a bootstrapped account gives %v", err)
 	}
 }
+
+// TestWithoutItsRole holds that a deployment which fails because mage bootstrap has not made
+// the stack's role, or because the assembly names another one, says so.
+func TestWithoutItsRole(t *testing.T) {
+	t.Parallel()
+	awsConfig := localawstest.Start(t)
+	dir := t.TempDir()
+	assembly := `{"artifacts": {
+		"x": {"type": "aws:cloudformation:stack", "properties": {"stackName": "s", "bootstrapStackVersionSsmParameter": "/cdk-bootstrap/s/version", "cloudFormationExecutionRoleArn": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/cdk-magewright/stage-cfn-exec-role-s"}},
+		"t": {"type": "aws:cloudformation:stack", "properties": {"cloudFormationExecutionRoleArn": "arn:aws:iam::000000000000:role/theirs"}},
+		"t.assets": {"type": "cdk:asset-manifest", "properties": {"stackName": "t"}}}}`
+	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(assembly), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	failure := errors.New("cdk deploy: exit status 1")
+	explained := func() error {
+		return notBootstrapped(t.Context(), awsConfig, dir, manifest.Place{Stack: "s"}, failure)
+	}
+	put := func(name string) {
+		t.Helper()
+		if _, err := ssm.NewFromConfig(awsConfig).PutParameter(t.Context(), &ssm.PutParameterInput{Name: &name, Value: aws.String("30"), Type: types.ParameterTypeString}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := explained(); !strings.Contains(err.Error(), "the CDK was never bootstrapped there") {
+		t.Errorf("an account without a bootstrap gives %v", err)
+	}
+	put(BootstrapVersion)
+	if err := explained(); exit.Status(err) != exit.Environment || !errors.Is(err, failure) || !strings.Contains(err.Error(), "without a role of its own for stack s") || !strings.HasSuffix(err.Error(), "\n  next: go tool mage bootstrap") {
+		t.Errorf("an old bootstrap gives %v", err)
+	}
+	put("/cdk-bootstrap/s/version")
+	if err := explained(); err != failure { //nolint:errorlint // it must be the same one
+		t.Errorf("a bootstrapped account gives %v", err)
+	}
+	names := manifest.Manifest{
+		Pipeline: manifest.Pipeline{Place: manifest.Place{Stack: "p"}},
+		Stages:   []manifest.Stage{{Place: manifest.Place{Stack: "s"}}, {Place: manifest.Place{Stack: "t"}}, {Place: manifest.Place{Stack: "far", Account: "111111111111"}}},
+	}
+	for _, name := range []string{"s", "far"} {
+		if err := anotherRole(names, dir, name, failure); err != failure { //nolint:errorlint // it must be the same one
+			t.Errorf("stack %s gives %v", name, err)
+		}
+	}
+	err := anotherRole(names, dir, "t", failure)
+	if exit.Status(err) != exit.Gate || !errors.Is(err, failure) || !strings.Contains(err.Error(), "deployed by the role arn:aws:iam::000000000000:role/theirs, but the pipeline's builds may deploy it only by stage-cfn-exec-role-t") || !strings.Contains(err.Error(), "next: go tool mage synth bootstrap") {
+		t.Errorf("a role of the app gives %v", err)
+	}
+}

@@ -92,7 +92,7 @@ func Draft(ctx context.Context, cfg project.Config, stacks ...string) error {
 		if err := run(ctx, cfg, dir, byDir[dir]); err != nil {
 			place := placeOf(names, byDir[dir][0])
 			if stack.CheckAccount(ctx, awsConfig, place) == nil {
-				err = notBootstrapped(ctx, awsConfig, dir, place, err)
+				err = notBootstrapped(ctx, awsConfig, dir, place, anotherRole(names, dir, byDir[dir][0], err))
 			}
 			return fmt.Errorf("deploying %s: %w", strings.Join(byDir[dir], " and "), err)
 		}

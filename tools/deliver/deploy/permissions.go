@@ -27,6 +27,9 @@ import (
 // otherwise.
 const Administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
 
+// Anything is a policy with which CloudFormation may do anything.
+const Anything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+
 // generated is the prefix of the names of the policies that say what CloudFormation may do.
 const generated = "magewright-deployments-"
 
@@ -67,6 +70,8 @@ var (
 	}
 	// identities are the IAM resource types whose names must begin with the stack's name.
 	identities = map[string]string{"Role": "role", "Policy": "role", "RolePolicy": "role", "ManagedPolicy": "policy", "InstanceProfile": "instance-profile"}
+	// mostOf is how many characters an identity's name can have.
+	mostOf = map[string]int{"role": 64, "policy": 128, "instance-profile": 128}
 )
 
 // identity matches what IAM accepts as the name of a role, a policy or an instance profile.
@@ -79,10 +84,21 @@ var bootstrapped = regexp.MustCompile(`^cdk-[^-]+-(cfn-exec|deploy|file-publishi
 
 // An allowance is a statement of the policy.
 type allowance struct {
-	Sid      string
-	Effect   string
-	Action   []string
-	Resource []string
+	Sid       string
+	Effect    string
+	Action    []string
+	Resource  []string
+	Condition conditions `json:",omitempty"`
+}
+
+// The conditions of a statement, by operator and key.
+type conditions map[string]map[string][]string
+
+// A resource is one of a template.
+type resource struct {
+	Type       string
+	Properties map[string]any
+	Metadata   map[string]any
 }
 
 // Needs are the permissions that CloudFormation needs to deploy stacks. The zero value is
@@ -94,6 +110,14 @@ type Needs struct {
 	names    set  // names that the templates give to identities, as KIND/NAME
 	invokes  bool // there are custom resources, which are functions
 	nested   bool // there are nested stacks
+
+	// These are for the role of a single stack, which own says that it is.
+	own, anything bool
+	uses          map[string]*use // what the stack contains, by the prefix of the service's actions
+	made          set             // patterns of names that CloudFormation makes for identities, as KIND/NAME
+	others        []string        // the stacks beside it
+	// refused are the resources for which it gets no permission.
+	refused set
 }
 
 type set map[string]bool
@@ -105,16 +129,21 @@ func (s *set) add(name string) {
 	(*s)[name] = true
 }
 
-// read adds what a template contains.
-func (n *Needs) read(data []byte) error {
-	var template struct {
-		Resources map[string]struct {
-			Type       string
-			Properties map[string]any
-		}
-	}
+// read adds what a template contains. If it is not "", stack is the stack that has a role of
+// its own.
+func (n *Needs) read(data []byte, stack string) error {
+	var template struct{ Resources map[string]resource }
 	if err := json.Unmarshal(data, &template); err != nil {
 		return err
+	}
+	// A role of its own is made all the same. It can be given other policies besides.
+	refuse := func(format string, args ...any) error {
+		err := fmt.Errorf(format, args...)
+		if stack == "" {
+			return err
+		}
+		n.refused.add(err.Error())
+		return nil
 	}
 	for _, id := range slices.Sorted(maps.Keys(template.Resources)) {
 		r := template.Resources[id]
@@ -127,14 +156,22 @@ func (n *Needs) read(data []byte) error {
 		case r.Type == "AWS::CloudFormation::Stack":
 			n.nested = true
 		case len(parts) < 3, parts[0] != "AWS", parts[1] == "CloudFormation":
-			return fmt.Errorf("resource %s has the type %s, and Magewright does not know which permissions CloudFormation needs for it", id, r.Type)
+			if err := refuse("resource %s has the type %s, and Magewright does not know which permissions CloudFormation needs for it", id, r.Type); err != nil {
+				return err
+			}
 		case parts[1] == "CDK":
 		case parts[1] == "IAM":
 			kind := identities[parts[2]]
 			if kind == "" {
-				return fmt.Errorf("resource %s has the type %s: CloudFormation gets no permission to create those", id, r.Type)
+				if err := refuse("resource %s has the type %s: CloudFormation gets no permission to create those", id, r.Type); err != nil {
+					return err
+				}
+				continue
 			}
 			n.kinds.add(kind)
+			if stack != "" && r.Properties[parts[2]+"Name"] == nil {
+				n.made.add(kind + "/" + made(stack, id, mostOf[kind]))
+			}
 			for _, name := range []string{"RoleName", "ManagedPolicyName", "InstanceProfileName"} {
 				text, ok := r.Properties[name].(string)
 				switch {
@@ -142,7 +179,9 @@ func (n *Needs) read(data []byte) error {
 				case !identity.MatchString(text), bootstrapped.MatchString(text):
 					// With a pattern it would match other roles, and the roles of the
 					// bootstrap may deploy.
-					return fmt.Errorf("resource %s has the %s %q: CloudFormation gets no permission to change anything with this name", id, name, text)
+					if err := refuse("resource %s has the %s %q: CloudFormation gets no permission to change anything with this name", id, name, text); err != nil {
+						return err
+					}
 				default:
 					n.names.add(kind + "/" + text)
 				}
@@ -154,6 +193,9 @@ func (n *Needs) read(data []byte) error {
 			}
 			for _, prefix := range of {
 				n.services.add(prefix)
+				if stack != "" {
+					n.limited(prefix, stack, id, r.Type, template.Resources)
+				}
 			}
 		}
 	}
@@ -173,7 +215,7 @@ func (n *Needs) Add(cfg project.Config) error {
 		}
 		data, err := os.ReadFile(file) // #nosec G122 G304 -- of the assembly
 		if err == nil {
-			err = n.read(data)
+			err = n.read(data, "")
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", filepath.Base(file), err)
@@ -190,33 +232,45 @@ func (n *Needs) Add(cfg project.Config) error {
 // little else: the services that the templates contain, and identities whose names begin with
 // those of the stacks. If there are no stacks, it may only read what cdk bootstrap made.
 func (n *Needs) Policy(account string) (string, error) {
+	if n.anything {
+		return Anything, nil
+	}
 	slices.Sort(n.stacks)
 	n.stacks = slices.Compact(n.stacks)
 	statements := []allowance{
-		{"Assets", "Allow", []string{"s3:GetObject*", "s3:GetBucket*", "s3:List*"}, []string{"arn:aws:s3:::cdk-*-assets-" + account + "-*"}},
-		{"Bootstrap", "Allow", []string{"ssm:GetParameter", "ssm:GetParameters"}, []string{"arn:aws:ssm:*:" + account + ":parameter/cdk-bootstrap/*"}},
+		{Sid: "Assets", Effect: "Allow", Action: []string{"s3:GetObject*", "s3:GetBucket*", "s3:List*"}, Resource: []string{"arn:aws:s3:::cdk-*-assets-" + account + "-*"}},
+		{Sid: "Bootstrap", Effect: "Allow", Action: []string{"ssm:GetParameter", "ssm:GetParameters"}, Resource: []string{"arn:aws:ssm:*:" + account + ":parameter/cdk-bootstrap/*"}},
 	}
 	add := func(sid string, actions, resources []string) {
 		if len(actions) > 0 && len(resources) > 0 {
-			statements = append(statements, allowance{sid, "Allow", actions, resources})
+			statements = append(statements, allowance{Sid: sid, Effect: "Allow", Action: actions, Resource: resources})
 		}
 	}
 	var services []string
 	for _, prefix := range slices.Sorted(maps.Keys(n.services)) {
 		services = append(services, prefix+":*")
 	}
-	add("Services", services, []string{"*"})
+	if n.own {
+		statements = append(statements, n.limitedStatements(account)...)
+	} else {
+		add("Services", services, []string{"*"})
+	}
 	named := func(kind string) []string {
 		var all []string
 		for _, stack := range n.stacks {
-			all = append(all, "arn:aws:iam::"+account+":"+kind+"/"+beginning(stack))
+			if n.own {
+				all = append(all, "arn:aws:iam::"+account+":"+kind+"/"+stack+"-*")
+			} else {
+				all = append(all, "arn:aws:iam::"+account+":"+kind+"/"+beginning(stack))
+			}
 		}
-		for _, name := range slices.Sorted(maps.Keys(n.names)) {
+		// What CloudFormation shortens comes first, and is often the same.
+		for _, name := range append(slices.Sorted(maps.Keys(n.made)), slices.Sorted(maps.Keys(n.names))...) {
 			if strings.HasPrefix(name, kind+"/") {
 				all = append(all, "arn:aws:iam::"+account+":"+name)
 			}
 		}
-		return all
+		return slices.Compact(all)
 	}
 	if n.kinds["role"] {
 		add("Roles", manageRoles, named("role"))
@@ -229,7 +283,11 @@ func (n *Needs) Policy(account string) (string, error) {
 	ours := func(format string) []string {
 		var all []string
 		for _, stack := range n.stacks {
-			all = append(all, fmt.Sprintf(format, account, beginning(stack)))
+			if n.own {
+				all = append(all, fmt.Sprintf(format, account, stack+"-*"))
+			} else {
+				all = append(all, fmt.Sprintf(format, account, beginning(stack)))
+			}
 		}
 		return all
 	}
@@ -239,16 +297,49 @@ func (n *Needs) Policy(account string) (string, error) {
 	if n.nested {
 		add("NestedStacks", []string{"cloudformation:*"}, ours("arn:aws:cloudformation:*:%s:stack/%s"))
 	}
+	if n.own {
+		statements = n.apart(statements)
+	}
 	data, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": statements})
 	if err != nil {
 		return "", fmt.Errorf("writing what CloudFormation may do: %w", err)
 	}
-	// See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html.
-	const most = 6144
+	// A managed policy can have fewer characters than the inline policies of a role. See
+	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html.
+	most := 6144
+	if n.own {
+		most = 10240
+	}
 	if len(data) > most {
 		return "", exit.Missing("cdk bootstrap, with the --cloudformation-execution-policies that you choose", "the policy for CloudFormation has %d characters, and IAM allows %d", len(data), most)
 	}
 	return string(data), nil
+}
+
+// apart adds a statement that refuses what belongs to another stack whose name begins with
+// this stack's name and a hyphen.
+func (n *Needs) apart(statements []allowance) []allowance {
+	var theirs set
+	for _, other := range n.others {
+		for _, stack := range n.stacks {
+			if !strings.HasPrefix(strings.ToLower(other), strings.ToLower(stack)+"-") {
+				continue
+			}
+			for _, s := range statements {
+				for _, arn := range s.Resource {
+					for _, same := range []func(string) string{func(s string) string { return s }, strings.ToLower} {
+						if before, is := strings.CutSuffix(arn, same(stack)+"-*"); is {
+							theirs.add(before + same(beginning(other)))
+						}
+					}
+				}
+			}
+		}
+	}
+	if len(theirs) == 0 {
+		return statements
+	}
+	return append(statements, allowance{Sid: "Others", Effect: "Deny", Action: []string{"*"}, Resource: slices.Sorted(maps.Keys(theirs))})
 }
 
 // beginning returns a pattern for the names that CloudFormation gives to the resources of a

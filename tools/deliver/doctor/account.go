@@ -76,6 +76,18 @@ func bootstrap(ctx context.Context, p *patient) Finding {
 		}
 		versions = append(versions, fmt.Sprintf("version %s in %s", aws.ToString(got.Parameter.Value), e.Region))
 	}
+	for _, place := range p.names.OwnRoles() {
+		if place.Account != "" && place.Account != p.account {
+			continue
+		}
+		has, err := deploy.HasRole(ctx, p.aws, place)
+		if err != nil {
+			return unknown(err)
+		}
+		if !has {
+			return missing("go tool mage bootstrap", "stack %s has no role of its own by which CloudFormation deploys it: another Magewright, or cdk bootstrap alone, has bootstrapped account %s", place.Stack, p.account)
+		}
+	}
 	return ok("%s", strings.Join(versions, ", "))
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/magewright/magewright/tools/evidence/kmssign"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/agreed"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
 )
@@ -91,6 +92,12 @@ func TestAnAccount(t *testing.T) {
 	look(bootstrap, Missing, "account 000000000000 was not bootstrapped in us-east-1", "go tool mage bootstrap")
 	if _, err := ssm.NewFromConfig(p.aws).PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String(deploy.BootstrapVersion), Value: aws.String("30"), Type: ssmtypes.ParameterTypeString}); err != nil {
 		t.Fatal(err)
+	}
+	for _, place := range p.names.OwnRoles() {
+		look(bootstrap, Missing, "stack "+place.Stack+" has no role of its own", "go tool mage bootstrap")
+		if _, err := ssm.NewFromConfig(p.aws).PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String(agreed.DeploymentVersion(place.Stack)), Value: aws.String("30"), Type: ssmtypes.ParameterTypeString}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	look(bootstrap, OK, "version 30 in us-east-1", "")
 	look(trust, OK, "its own account", "")

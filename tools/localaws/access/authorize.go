@@ -115,6 +115,11 @@ func (g *Guard) keyKeys(ctx context.Context, c policy.Context, in any) {
 			c["kms:resourcealiases"] = aliases
 		}
 	}
+	for _, field := range []string{"KeyId", "TargetKeyId", "AliasName"} {
+		if id := values(in, field); len(id) == 1 {
+			g.keyTags(ctx, c, id[0])
+		}
+	}
 	encryption := encryptionContext(in)
 	for k, v := range encryption {
 		c.Set("kms:EncryptionContext:"+k, v)

@@ -41,6 +41,7 @@ func (g *Guard) encryption(ctx context.Context, p principal.Principal, service, 
 		keys.Set("kms:EncryptionContext:"+k, v)
 		keys["kms:encryptioncontextkeys"] = append(keys["kms:encryptioncontextkeys"], k)
 	}
+	g.keyTags(ctx, keys, use.key)
 	q := query{action: use.action, resource: g.key(ctx, use.key), keys: keys}
 	q.policy, q.required = g.resourcePolicy(ctx, q.resource)
 	return g.decide(ctx, p, q)

@@ -30,6 +30,7 @@ type World struct {
 		DescribeKey(context.Context, *awskms.DescribeKeyInput) (*awskms.DescribeKeyOutput, error)
 		GetKeyPolicy(context.Context, *awskms.GetKeyPolicyInput) (*awskms.GetKeyPolicyOutput, error)
 		ListAliases(context.Context, *awskms.ListAliasesInput) (*awskms.ListAliasesOutput, error)
+		ListResourceTags(context.Context, *awskms.ListResourceTagsInput) (*awskms.ListResourceTagsOutput, error)
 		// KeyOf returns the id of the key that encrypted a text.
 		KeyOf(ciphertext []byte) (string, error)
 	}
@@ -417,6 +418,21 @@ func (g *Guard) aliases(ctx context.Context, id string) []string {
 		names = append(names, aws.ToString(a.AliasName))
 	}
 	return names
+}
+
+// keyTags adds the tags of a key to the condition keys.
+func (g *Guard) keyTags(ctx context.Context, c policy.Context, id string) {
+	key, err := g.world.Keys.DescribeKey(ctx, &awskms.DescribeKeyInput{KeyId: &id})
+	if err != nil {
+		return
+	}
+	out, err := g.world.Keys.ListResourceTags(ctx, &awskms.ListResourceTagsInput{KeyId: key.KeyMetadata.KeyId})
+	if err != nil {
+		return
+	}
+	for _, tag := range out.Tags {
+		c.Set("aws:ResourceTag/"+aws.ToString(tag.TagKey), aws.ToString(tag.TagValue))
+	}
 }
 
 func (g *Guard) secret(ctx context.Context, id string) string {

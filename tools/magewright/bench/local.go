@@ -24,7 +24,6 @@ import (
 	"github.com/magewright/magewright/tools/deliver/deploy"
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws"
-	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/project/stack"
@@ -85,10 +84,8 @@ func (b *bench) deploy(ctx context.Context, checkout project.Config) error {
 		run       func(context.Context, project.Config) error
 	}{
 		{run: cdk.Install},
-		{row: "cdk bootstrap, local", run: func(ctx context.Context, cfg project.Config) error {
-			return cdk.CLI(ctx, cfg, "bootstrap", "aws://"+account.DefaultID+"/"+localaws.DefaultRegion)
-		}},
 		{run: synth.Run},
+		{row: "cdk bootstrap, local", run: deploy.Bootstrap},
 		{row: "cdk deploy, local", note: "staging, its first deployment", run: deployStaging},
 		{row: "cdk deploy, local, again", note: "no change", run: deployStaging},
 	} {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -324,6 +325,34 @@ func (m Manifest) Stacks() []string {
 	if m.Pipeline.Stack != "" {
 		all = append(all, m.Pipeline.Stack)
 	}
+	return all
+}
+
+// OwnRoles returns where the stacks are that CloudFormation deploys by a role of their own:
+// those of a pipeline's account. In another account it works by the role of cdk bootstrap, and
+// the account is the boundary. Without a pipeline, people deploy.
+func (m Manifest) OwnRoles() []Place {
+	if m.Pipeline.Stack == "" {
+		return nil
+	}
+	var all []Place
+	add := func(p Place) {
+		if p.Account == "" || p.Account == m.Pipeline.Account {
+			all = append(all, p)
+		}
+	}
+	for _, stage := range m.Stages {
+		for _, name := range stage.Stacks() {
+			p := stage.Place
+			if name != stage.Stack {
+				p.Stack, p.Template = name, path.Join(path.Dir(stage.Template), name+".template.json")
+			}
+			if !slices.ContainsFunc(all, func(other Place) bool { return other.Stack == name }) {
+				add(p)
+			}
+		}
+	}
+	add(m.Pipeline.Place)
 	return all
 }
 

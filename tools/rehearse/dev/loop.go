@@ -22,6 +22,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/heartbeat"
 	"github.com/magewright/magewright/tools/internal/live"
+	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/project/manifest"
@@ -127,7 +128,13 @@ func (l *loop) deploy(ctx context.Context) error {
 		fmt.Fprintln(l.out, "the templates are those that are deployed")
 	} else {
 		l.templates = nil
-		if err := l.step("deploy "+names.First().Stack, func(cfg project.Config) error { return deploy.Draft(ctx, cfg, names.First().Stacks()...) }); err != nil {
+		if err := l.step("deploy "+names.First().Stack, func(cfg project.Config) error {
+			// A saved file can add what the stack's own role may not do yet.
+			if err := deploy.PutRoles(ctx, cfg, l.aws, account.DefaultID, names); err != nil {
+				return err
+			}
+			return deploy.Draft(ctx, cfg, names.First().Stacks()...)
+		}); err != nil {
 			return err
 		}
 		l.templates, l.deployed = templates, true
