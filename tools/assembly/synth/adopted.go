@@ -144,35 +144,42 @@ func stamp(cfg project.Config, stages []manifest.Stage) error {
 		return nil // the files are not those of the commit
 	}
 	for _, stage := range stages {
-		file := stage.TemplateFile(cfg)
-		data, err := os.ReadFile(file) // #nosec G304 -- a file of the assembly
+		err := editTemplate(cfg, stage.Template, func(template map[string]any) {
+			metadata, ok := template["Metadata"].(map[string]any)
+			if !ok {
+				metadata = map[string]any{}
+				template["Metadata"] = metadata
+			}
+			metadata[manifest.MetadataKey] = manifest.Metadata{Commit: cfg.Commit}
+		})
 		if err != nil {
-			return fmt.Errorf("writing the commit into %s: %w", stage.Template, err)
-		}
-		var template map[string]any
-		decoder := json.NewDecoder(bytes.NewReader(data))
-		decoder.UseNumber()
-		if err := decoder.Decode(&template); err != nil {
-			return fmt.Errorf("writing the commit into %s: %w", stage.Template, err)
-		}
-		metadata, ok := template["Metadata"].(map[string]any)
-		if !ok {
-			metadata = map[string]any{}
-			template["Metadata"] = metadata
-		}
-		metadata[manifest.MetadataKey] = manifest.Metadata{Commit: cfg.Commit}
-		var text bytes.Buffer
-		encoder := json.NewEncoder(&text)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", " ") // in the CDK's own format
-		if err := encoder.Encode(template); err != nil {
-			return fmt.Errorf("writing the commit into %s: %w", stage.Template, err)
-		}
-		if err := cdk.WriteTemplate(cfg.Assembly, stage.Template, text.Bytes()); err != nil {
 			return fmt.Errorf("writing the commit into %s: %w", stage.Template, err)
 		}
 	}
 	return nil
+}
+
+// editTemplate changes a template of the assembly.
+func editTemplate(cfg project.Config, name string, change func(map[string]any)) error {
+	data, err := os.ReadFile(filepath.Join(cfg.Assembly, filepath.FromSlash(name))) // #nosec G304 -- a file of the assembly
+	if err != nil {
+		return err
+	}
+	var template map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if err := decoder.Decode(&template); err != nil {
+		return err
+	}
+	change(template)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", " ") // in the CDK's own format
+	if err := encoder.Encode(template); err != nil {
+		return err
+	}
+	return cdk.WriteTemplate(cfg.Assembly, name, text.Bytes())
 }
 
 // addPipeline writes into the manifest where the pipeline is, according to the pipeline's own

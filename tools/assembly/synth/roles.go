@@ -28,12 +28,37 @@ func assignRoles(cfg project.Config) error {
 		return err
 	}
 	for _, place := range names.OwnRoles() {
+		if place.Stack != names.Pipeline.Stack {
+			if err := editTemplate(cfg, place.Template, func(template map[string]any) { bindRoles(template, names.Pipeline.Stack) }); err != nil {
+				return fmt.Errorf("giving the roles of %s a permissions boundary: %w", place.Stack, err)
+			}
+		}
 		file := filepath.Join(filepath.Dir(place.TemplateFile(cfg)), "manifest.json")
 		if err := cdk.Edit(file, func(list map[string]any) error { return assignRole(list, place.Stack) }); err != nil {
 			return fmt.Errorf("naming the role by which CloudFormation deploys %s: %w", place.Stack, err)
 		}
 	}
 	return nil
+}
+
+// bindRoles gives each role of a stage's template a permissions boundary, unless it has one. A
+// stage can't make a role that may change another stage or the pipeline.
+func bindRoles(template map[string]any, pipeline string) {
+	resources, _ := template["Resources"].(map[string]any)
+	for id := range resources {
+		r, _ := resources[id].(map[string]any)
+		if r["Type"] != "AWS::IAM::Role" {
+			continue
+		}
+		properties, ok := r["Properties"].(map[string]any)
+		if !ok {
+			properties = map[string]any{}
+			r["Properties"] = properties
+		}
+		if properties["PermissionsBoundary"] == nil {
+			properties["PermissionsBoundary"] = map[string]any{"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy" + agreed.DeploymentRoles + agreed.Boundary(pipeline)}
+		}
+	}
 }
 
 func assignRole(list map[string]any, stack string) error {

@@ -38,6 +38,9 @@ func TestAssignRoles(t *testing.T) {
 	}
 	write("manifest.json", `{"artifacts":{"S1":`+of(`"stackName":"s","tags":{"team":"shop"},`+standard)+`,"e":`+of(standard)+`,"g":`+of(`"x":1`)+`,"b":`+of(standard)+`,"t":`+of(`"cloudFormationExecutionRoleArn":"arn:aws:iam::1:role/theirs"`)+`}}`)
 	write("pipeline/manifest.json", `{"artifacts":{"p":`+of(standard)+`}}`)
+	for _, stack := range []string{"s", "e", "g", "t"} {
+		write(stack+".template.json", `{"Resources":{"R":{"Type":"AWS::IAM::Role"},"Q":{"Type":"AWS::SQS::Queue"},"B":{"Type":"AWS::IAM::Role","Properties":{"PermissionsBoundary":"theirs","MaxSessionDuration":3600}}}}`)
+	}
 	for range 2 {
 		if err := assignRoles(cfg); err != nil {
 			t.Fatal(err)
@@ -75,6 +78,16 @@ func TestAssignRoles(t *testing.T) {
 		if got := fmt.Sprintf("%s %s %d %v", p.CloudFormationExecutionRoleArn, p.BootstrapStackVersionSsmParameter, p.RequiresBootstrapStackVersion, p.Tags); got != want {
 			t.Errorf("%s is deployed by\n%s\nwant\n%s", id, got, want)
 		}
+	}
+	data, err := os.ReadFile(filepath.Join(cfg.Assembly, "s.template.json"))
+	var template struct {
+		Resources map[string]struct{ Properties any }
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &template)
+	}
+	if got := fmt.Sprint(template.Resources, err); got != "map[B:{map[MaxSessionDuration:3600 PermissionsBoundary:theirs]} Q:{<nil>} R:{map[PermissionsBoundary:map[Fn::Sub:arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/cdk-magewright/boundary-p]]}] <nil>" {
+		t.Errorf("the roles of s are %s", got)
 	}
 	write("manifest.json", `{"artifacts":{}}`)
 	if err := assignRoles(cfg); err == nil || !strings.Contains(err.Error(), "CloudFormation deploys s: ") {

@@ -119,6 +119,7 @@ var limits = map[string]limit{
 // A use is what a stack contains of a service.
 type use struct {
 	arns, also      set
+	foreign         set // ARNs of what the stack only names
 	tagged, mapping bool
 	// unlimited are the types, with a reason, because of which the whole service is needed.
 	unlimited set
@@ -148,9 +149,9 @@ func (n *Needs) limited(prefix, stack, id, kind string, resources map[string]res
 		for _, owner := range listed(properties[of.of]) {
 			if text, ok := owner.(string); ok && text != "" {
 				if arn, is := strings.CutPrefix(text, "arn:aws:"); is {
-					u.arns.add(wildcards(arn))
+					u.foreign.add(wildcards(arn))
 				} else {
-					u.add(of.arns, text)
+					u.foreign.of(of.arns, text)
 				}
 			} else if owned(owner, resources) == "" {
 				u.unlimited.add(kind + " of something outside of the stack")
@@ -162,12 +163,12 @@ func (n *Needs) limited(prefix, stack, id, kind string, resources map[string]res
 			u.unlimited.add(kind + " with a name that only its deployment makes known")
 			return
 		}
-		u.add(of.arns, name)
+		u.arns.of(of.arns, name)
 	}
 }
 
-// add adds the ARNs for a name, which can be a pattern.
-func (u *use) add(arns []string, name string) {
+// of adds the ARNs for a name, which can be a pattern.
+func (s *set) of(arns []string, name string) {
 	for _, arn := range arns {
 		before, after, _ := strings.Cut(arn, "NAME")
 		if strings.HasSuffix(before, ":parameter/") {
@@ -176,7 +177,7 @@ func (u *use) add(arns []string, name string) {
 		if strings.HasSuffix(name, "*") {
 			after = ""
 		}
-		u.arns.add(before + name + after)
+		s.add(before + name + after)
 	}
 }
 
@@ -323,10 +324,12 @@ func (n *Needs) limitedStatements(account string) []allowance {
 			services = append(services, prefix+":*")
 			continue
 		}
-		for arn := range u.arns {
-			arns.add("arn:aws:" + strings.Replace(arn, "ACCOUNT", account, 1))
+		for _, some := range []set{u.arns, u.foreign} {
+			for arn := range some {
+				arns.add("arn:aws:" + strings.Replace(arn, "ACCOUNT", account, 1))
+			}
 		}
-		if len(u.arns) > 0 {
+		if len(u.arns)+len(u.foreign) > 0 {
 			own = append(own, prefix+":*")
 		}
 		open = append(open, slices.Sorted(maps.Keys(u.also))...)

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -62,6 +63,8 @@ var (
 		"iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:ListRoleTags",
 		"iam:PassRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription",
 	}
+	// giveRights are those of manageRoles with which a role can get rights.
+	giveRights     = []string{"iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"}
 	managePolicies = map[string][]string{
 		"policy": {"iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:GetPolicy", "iam:GetPolicyVersion",
 			"iam:ListEntitiesForPolicy", "iam:ListPolicyTags", "iam:ListPolicyVersions", "iam:SetDefaultPolicyVersion", "iam:TagPolicy", "iam:UntagPolicy"},
@@ -116,6 +119,10 @@ type Needs struct {
 	uses          map[string]*use // what the stack contains, by the prefix of the service's actions
 	made          set             // patterns of names that CloudFormation makes for identities, as KIND/NAME
 	others        []string        // the stacks beside it
+	// bounds are the permissions boundaries of the roles in the templates, and unbound the roles
+	// without one. If it is bounded, CloudFormation can make no role without one of the bounds.
+	bounds, unbound set
+	bounded         bool
 	// refused are the resources for which it gets no permission.
 	refused set
 }
@@ -169,6 +176,13 @@ func (n *Needs) read(data []byte, stack string) error {
 				continue
 			}
 			n.kinds.add(kind)
+			if stack != "" && parts[2] == "Role" {
+				if bound := boundOf(r.Properties["PermissionsBoundary"]); bound != "" {
+					n.bounds.add(bound)
+				} else {
+					n.unbound.add(id)
+				}
+			}
 			if stack != "" && r.Properties[parts[2]+"Name"] == nil {
 				n.made.add(kind + "/" + made(stack, id, mostOf[kind]))
 			}
@@ -273,7 +287,18 @@ func (n *Needs) Policy(account string) (string, error) {
 		return slices.Compact(all)
 	}
 	if n.kinds["role"] {
-		add("Roles", manageRoles, named("role"))
+		if n.bounded {
+			bounds := slices.Sorted(maps.Keys(n.bounds))
+			for i := range bounds {
+				bounds[i] = strings.NewReplacer("${AWS::Partition}", "aws", "${AWS::AccountId}", account).Replace(bounds[i])
+			}
+			add("Roles", slices.DeleteFunc(slices.Clone(manageRoles), func(action string) bool {
+				return slices.Contains(giveRights, action) || action == "iam:DeleteRolePermissionsBoundary"
+			}), named("role"))
+			statements = append(statements, allowance{Sid: "BoundedRoles", Effect: "Allow", Action: giveRights, Resource: named("role"), Condition: conditions{"StringEquals": {"iam:PermissionsBoundary": bounds}}})
+		} else {
+			add("Roles", manageRoles, named("role"))
+		}
 	}
 	for _, kind := range slices.Sorted(maps.Keys(managePolicies)) {
 		if n.kinds[kind] {
@@ -356,8 +381,12 @@ func beginning(stack string) string {
 // PutAllowed creates the policy that says what CloudFormation may do for a delivery, or
 // changes its content. It returns the policy's ARN.
 func PutAllowed(ctx context.Context, awsConfig aws.Config, account, name, document string) (arn string, err error) {
-	client := iam.NewFromConfig(awsConfig)
 	arn = "arn:aws:iam::" + account + ":policy/" + generated + name
+	return arn, putPolicy(ctx, iam.NewFromConfig(awsConfig), arn, "What CloudFormation may do for the stacks of "+name+", made by mage bootstrap", document)
+}
+
+// putPolicy creates a policy, or changes its content.
+func putPolicy(ctx context.Context, client *iam.Client, arn, description, document string) (err error) {
 	defer func() {
 		if err != nil {
 			err = exit.Missing("aws iam get-policy --policy-arn "+arn, "writing what CloudFormation may do: %w", err)
@@ -365,35 +394,35 @@ func PutAllowed(ctx context.Context, awsConfig aws.Config, account, name, docume
 	}()
 	got, err := client.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: &arn})
 	if _, absent := errors.AsType[*types.NoSuchEntityException](err); absent {
+		_, in, _ := strings.Cut(arn, ":policy")
 		_, err = client.CreatePolicy(ctx, &iam.CreatePolicyInput{
-			PolicyName: aws.String(generated + name), PolicyDocument: &document,
-			Description: aws.String("What CloudFormation may do for the stacks of " + name + ", made by mage bootstrap"),
+			PolicyName: aws.String(path.Base(in)), Path: aws.String(strings.TrimSuffix(in, path.Base(in))), PolicyDocument: &document, Description: &description,
 		})
-		return arn, err
+		return err
 	}
 	if err != nil {
-		return arn, err
+		return err
 	}
 	has, err := client.GetPolicyVersion(ctx, &iam.GetPolicyVersionInput{PolicyArn: &arn, VersionId: got.Policy.DefaultVersionId})
 	if err != nil {
-		return arn, err
+		return err
 	}
 	if text, err := url.QueryUnescape(aws.ToString(has.PolicyVersion.Document)); err == nil && text == document {
-		return arn, nil
+		return nil
 	}
 	// A policy can have five versions. The older ones have no use.
 	versions, err := client.ListPolicyVersions(ctx, &iam.ListPolicyVersionsInput{PolicyArn: &arn})
 	if err != nil {
-		return arn, err
+		return err
 	}
 	for _, v := range versions.Versions {
 		if v.IsDefaultVersion {
 			continue
 		}
 		if _, err := client.DeletePolicyVersion(ctx, &iam.DeletePolicyVersionInput{PolicyArn: &arn, VersionId: v.VersionId}); err != nil {
-			return arn, err
+			return err
 		}
 	}
 	_, err = client.CreatePolicyVersion(ctx, &iam.CreatePolicyVersionInput{PolicyArn: &arn, PolicyDocument: &document, SetAsDefault: true})
-	return arn, err
+	return err
 }

@@ -34,6 +34,11 @@ import (
 type Roles struct {
 	needs   map[string]*Needs
 	regions map[string]string // "" stands for the credentials' region
+	// together has the stacks that belong to the same stages as a stack, with itself.
+	together map[string][]string
+	staged   map[string]bool // stacks of stages
+	pipeline string
+	notes    []string
 }
 
 // Add adds the stacks of an assembly. An assembly that is older than manifests has none.
@@ -46,7 +51,19 @@ func (r *Roles) Add(cfg project.Config) error {
 		return err
 	}
 	if r.needs == nil {
-		r.needs, r.regions = map[string]*Needs{}, map[string]string{}
+		r.needs, r.regions, r.together, r.staged = map[string]*Needs{}, map[string]string{}, map[string][]string{}, map[string]bool{}
+	}
+	r.pipeline = names.Pipeline.Stack
+	r.together[r.pipeline] = []string{r.pipeline}
+	for _, stage := range names.Stages {
+		for _, name := range stage.Stacks() {
+			r.staged[name] = true
+			for _, other := range stage.Stacks() {
+				if !slices.Contains(r.together[name], other) {
+					r.together[name] = append(r.together[name], other)
+				}
+			}
+		}
 	}
 	for _, place := range names.OwnRoles() {
 		n := r.needs[place.Stack]
@@ -117,9 +134,13 @@ func (r *Roles) Notes() []string {
 			all = append(all, "for stack "+name+", CloudFormation may use all resources of the account of "+strings.Join(services, ", "))
 		}
 	}
+	all = append(all, r.notes...)
 	names := r.Stacks()
 	for i, a := range names {
 		for _, b := range names[i+1:] {
+			if strings.HasPrefix(strings.ToLower(b), strings.ToLower(a)+"-") {
+				all = append(all, fmt.Sprintf("the names of stack %s begin with that of %s: roles that it makes may use what belongs to %[2]s", b, a))
+			}
 			if beginning(a) == beginning(b) && (r.needs[a].shortened() || r.needs[b].shortened()) {
 				all = append(all, fmt.Sprintf("CloudFormation shortens names of stacks %s and %s, which then begin alike: the role of one can change such a resource of the other. Names of 24 characters are not shortened", a, b))
 			}
@@ -159,6 +180,9 @@ const inline = "magewright"
 func (r *Roles) Put(ctx context.Context, awsConfig aws.Config, account string) error {
 	identities := iam.NewFromConfig(awsConfig)
 	regions := map[string]bool{}
+	if err := r.putBoundary(ctx, awsConfig, account); err != nil {
+		return exit.Missing("go tool mage doctor", "making the permissions boundary of the stages' roles: %w", err)
+	}
 	for _, name := range r.Stacks() {
 		in := stack.In(awsConfig, manifest.Place{Region: r.regions[name]})
 		document, err := r.needs[name].Policy(account)
@@ -243,21 +267,9 @@ func letDeploy(ctx context.Context, client *iam.Client, account, region string) 
 // claim tags the keys of a stack that is deployed already. Its role can use only keys with the
 // tag, and the role of another stack no key with it.
 func claim(ctx context.Context, awsConfig aws.Config, name string) error {
-	var keys []string
-	pages := cloudformation.NewListStackResourcesPaginator(cloudformation.NewFromConfig(awsConfig), &cloudformation.ListStackResourcesInput{StackName: &name})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if _, absent := stack.Absent(err); absent {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for _, r := range page.StackResourceSummaries {
-			if id := aws.ToString(r.PhysicalResourceId); aws.ToString(r.ResourceType) == "AWS::KMS::Key" && id != "" {
-				keys = append(keys, id)
-			}
-		}
+	keys, err := resourcesOf(ctx, awsConfig, name, "AWS::KMS::Key")
+	if err != nil {
+		return err
 	}
 	client := kms.NewFromConfig(awsConfig)
 	for _, id := range keys {
@@ -269,6 +281,27 @@ func claim(ctx context.Context, awsConfig aws.Config, name string) error {
 		}
 	}
 	return nil
+}
+
+// resourcesOf returns the physical ids of a deployed stack's resources of a type.
+func resourcesOf(ctx context.Context, awsConfig aws.Config, name, kind string) ([]string, error) {
+	var all []string
+	pages := cloudformation.NewListStackResourcesPaginator(cloudformation.NewFromConfig(awsConfig), &cloudformation.ListStackResourcesInput{StackName: &name})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if _, absent := stack.Absent(err); absent {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page.StackResourceSummaries {
+			if id := aws.ToString(r.PhysicalResourceId); aws.ToString(r.ResourceType) == kind && id != "" {
+				all = append(all, id)
+			}
+		}
+	}
+	return all, nil
 }
 
 // putVersion leaves the parameter for a stack. It has the version of the bootstrap there.

@@ -53,13 +53,18 @@ const functionOf = `"Function":{"Type":"AWS::Lambda::Function","Properties":{}},
 // roles of the three stacks.
 func bootstrappedAs(t *testing.T, awsConfig aws.Config) {
 	t.Helper()
+	bootstrappedFor(t, awsConfig, stageTemplate(functionOf))
+}
+
+// bootstrappedFor is as bootstrappedAs for stages with a template. It returns the notes.
+func bootstrappedFor(t *testing.T, awsConfig aws.Config, template string) []string {
+	t.Helper()
 	localawstest.Role(t, awsConfig, "cdk-hnb659fds-deploy-role-"+accountID+"-us-east-1", "cloudformation.amazonaws.com")
 	if _, err := ssm.NewFromConfig(awsConfig).PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String(BootstrapVersion), Value: aws.String("30"), Type: ssmtypes.ParameterTypeString}); err != nil {
 		t.Fatal(err)
 	}
-	template := stageTemplate(functionOf)
 	var roles Roles
-	if err := roles.Add(assembled(t, map[string]string{"magewright-staging.template.json": template, "magewright-production.template.json": template, "magewright-pipeline.template.json": template})); err != nil {
+	if err := roles.Add(assembled(t, map[string]string{"magewright-staging.template.json": template, "magewright-production.template.json": template, "magewright-pipeline.template.json": stageTemplate(functionOf)})); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // mage bootstrap can be run again
@@ -67,6 +72,7 @@ func bootstrappedAs(t *testing.T, awsConfig aws.Config) {
 			t.Fatal(err)
 		}
 	}
+	return roles.Notes()
 }
 
 func roleOf(stack string) *string {
@@ -292,6 +298,153 @@ func TestAttackByAnotherRole(t *testing.T) {
 	}
 }
 
+// bounded is a template whose roles have the boundary, as synth writes it.
+func bounded(template string) string {
+	return strings.ReplaceAll(template, `"AssumeRolePolicyDocument"`, `"PermissionsBoundary":{"Fn::Sub":"arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/cdk-magewright/boundary-magewright-pipeline"},"AssumeRolePolicyDocument"`)
+}
+
+// TestAttackByARoleOfStaging has CloudFormation make a role of staging that may do anything,
+// and uses it as a function of staging would.
+func TestAttackByARoleOfStaging(t *testing.T) {
+	t.Parallel()
+	awsConfig := localawstest.Start(t)
+	if notes := bootstrappedFor(t, awsConfig, bounded(stageTemplate(functionOf))); len(notes) > 0 {
+		t.Errorf("the notes are %s", notes)
+	}
+	const staging, production, pipeline = "magewright-staging", "magewright-production", "magewright-pipeline"
+	deploys := build(t, awsConfig, staging)
+	for stack, by := range map[string]aws.Config{staging: deploys, production: build(t, awsConfig, production), pipeline: build(t, awsConfig, pipeline)} {
+		if status, said := put(t, by, stack, roleOf(stack), bounded(stageTemplate())); status != types.StackStatusCreateComplete && stack != pipeline {
+			t.Fatalf("the honest template of %s ends as %s: %s", stack, status, said)
+		}
+	}
+	door := `"Door":{"Type":"AWS::IAM::Role","Properties":{"AssumeRolePolicyDocument":` + accountTrusts + `,"Policies":[{"PolicyName":"all","PolicyDocument":` + everything + `}]}}`
+	for name, template := range map[string]string{
+		"a role without the boundary":       strings.Replace(bounded(stageTemplate(`"Mark":""`)), `"Mark":""`, door, 1),
+		"rights for one that loses it":      bounded(stageTemplate()),
+		"a role with a boundary of its own": strings.Replace(bounded(stageTemplate(`"Mark":""`)), `"Mark":""`, strings.Replace(door, `"Policies"`, `"PermissionsBoundary":"`+Administrator+`","Policies"`, 1), 1),
+	} {
+		says := "is not authorized to perform: iam:CreateRole on resource: arn:aws:iam::000000000000:role/magewright-staging-Door-"
+		if strings.HasPrefix(name, "rights") {
+			template = stageTemplate()
+			says = "is not authorized to perform: iam:DeleteRolePermissionsBoundary on resource: "
+		}
+		if status, said := put(t, deploys, staging, roleOf(staging), template); status != types.StackStatusUpdateRollbackComplete || !strings.Contains(said, says) {
+			t.Errorf("%s: %s, and CloudFormation says\n%s\nwant %s", name, status, said, says)
+		}
+	}
+	if status, said := put(t, deploys, staging, roleOf(staging), bounded(stageTemplate(door))); status != types.StackStatusUpdateComplete {
+		t.Fatalf("a role with the boundary: %s: %s", status, said)
+	}
+	arn := "arn:aws:iam::" + accountID + ":role/" + physical(t, awsConfig, staging, "Door")
+	function := assumed(t, awsConfig, &arn)
+	evidence, err := kms.NewFromConfig(awsConfig).CreateKey(t.Context(), &kms.CreateKeyInput{KeySpec: kmstypes.KeySpecEccNistP256, KeyUsage: kmstypes.KeyUsageTypeSignVerify})
+	if err != nil {
+		t.Fatal(err)
+	}
+	topic, bucket, key := physical(t, awsConfig, production, "Topic"), physical(t, awsConfig, production, "Bucket"), physical(t, awsConfig, production, "Key")
+	identities, theirs := iam.NewFromConfig(function), "magewright-production-Role"
+	for says, call := range map[string]func() error{
+		"iam:PutRolePolicy": func() error {
+			_, err := identities.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &theirs, PolicyName: aws.String("p"), PolicyDocument: aws.String(everything)})
+			return err
+		},
+		"iam:CreateRole": func() error {
+			_, err := identities.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("door"), AssumeRolePolicyDocument: aws.String(accountTrusts)})
+			return err
+		},
+		"sts:AssumeRole": func() error {
+			_, err := sts.NewFromConfig(function).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::000000000000:role/cdk-hnb659fds-deploy-role-000000000000-us-east-1"), RoleSessionName: aws.String("function")})
+			return err
+		},
+		"kms:Sign": func() error {
+			_, err := kms.NewFromConfig(function).Sign(t.Context(), &kms.SignInput{KeyId: evidence.KeyMetadata.KeyId, Message: []byte("GO"), SigningAlgorithm: kmstypes.SigningAlgorithmSpecEcdsaSha256})
+			return err
+		},
+		"kms:PutKeyPolicy": func() error {
+			_, err := kms.NewFromConfig(function).PutKeyPolicy(t.Context(), &kms.PutKeyPolicyInput{KeyId: &key, Policy: aws.String(keyPolicy)})
+			return err
+		},
+		"s3:DeleteBucketPolicy": func() error {
+			_, err := s3.NewFromConfig(function, func(o *s3.Options) { o.UsePathStyle = true }).DeleteBucketPolicy(t.Context(), &s3.DeleteBucketPolicyInput{Bucket: &bucket})
+			return err
+		},
+		"SNS:SetTopicAttributes": func() error {
+			_, err := sns.NewFromConfig(function).SetTopicAttributes(t.Context(), &sns.SetTopicAttributesInput{TopicArn: &topic, AttributeName: aws.String("DisplayName"), AttributeValue: aws.String("x")})
+			return err
+		},
+		"cloudformation:DeleteStack": func() error {
+			_, err := cloudformation.NewFromConfig(function).DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String(production)})
+			return err
+		},
+		"ssm:PutParameter": func() error {
+			_, err := ssm.NewFromConfig(function).PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String(BootstrapVersion), Value: aws.String("1"), Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)})
+			return err
+		},
+	} {
+		if err := call(); err == nil || !strings.Contains(err.Error(), "is not authorized to perform: "+says) || !strings.Contains(err.Error(), "explicit deny in a permissions boundary") {
+			t.Errorf("%s: %v", says, err)
+		}
+	}
+	own := physical(t, awsConfig, staging, "Topic")
+	if _, err := sns.NewFromConfig(function).Publish(t.Context(), &sns.PublishInput{TopicArn: &own, Message: aws.String("x")}); err != nil {
+		t.Errorf("its own topic: %v", err)
+	}
+}
+
+// TestBoundaryLeavesTheStagesTheirOwn holds that the boundary does not refuse to a stage what
+// another stage only names too, or what has the same name there.
+func TestBoundaryLeavesTheStagesTheirOwn(t *testing.T) {
+	t.Parallel()
+	template := `{"Resources":{"Q":{"Type":"AWS::SQS::Queue"},"S":{"Type":"AWS::SecretsManager::Secret"},"N":{"Type":"AWS::SNS::Subscription","Properties":{"TopicArn":"arn:aws:sns:eu-west-1:1:news"}}}}`
+	var roles Roles
+	if err := roles.Add(assembled(t, map[string]string{"magewright-staging.template.json": template, "magewright-production.template.json": template, "magewright-pipeline.template.json": `{"Resources":{}}`})); err != nil {
+		t.Fatal(err)
+	}
+	document, err := roles.boundary(accountID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]int{":sqs:*:000000000000:magewright-staging-*": 1, ":sqs:*:000000000000:magewright-production-*": 1, ":secret:": 0, ":news": 0} {
+		if got := strings.Count(document, text); got != want {
+			t.Errorf("%s is there %d times, want %d: %s", text, got, want, document)
+		}
+	}
+}
+
+// TestBoundaryOfADeployedStack holds that a stack which was deployed before its roles had a
+// boundary can still be rolled back, and that a note says what to do.
+func TestBoundaryOfADeployedStack(t *testing.T) {
+	t.Parallel()
+	awsConfig := localawstest.Start(t)
+	template := bounded(stageTemplate())
+	if status, said := put(t, awsConfig, "magewright-production", localawstest.Role(t, awsConfig, "shared", "cloudformation.amazonaws.com"), stageTemplate()); status != types.StackStatusCreateComplete {
+		t.Fatalf("%s: %s", status, said)
+	}
+	if notes := strings.Join(bootstrappedFor(t, awsConfig, template), "\n"); notes != "stack magewright-production was deployed before its roles had a permissions boundary: run go tool mage bootstrap again once the next release is deployed to it" {
+		t.Errorf("the notes are %s", notes)
+	}
+	deploys := build(t, awsConfig, "magewright-production")
+	for _, each := range []string{template, stageTemplate(), template} {
+		if status, said := put(t, deploys, "magewright-production", roleOf("magewright-production"), each); status != types.StackStatusUpdateComplete {
+			t.Fatalf("%s: %s", status, said)
+		}
+	}
+	var roles Roles
+	if err := roles.Add(assembled(t, map[string]string{"magewright-staging.template.json": template, "magewright-production.template.json": template, "magewright-pipeline.template.json": stageTemplate()})); err != nil {
+		t.Fatal(err)
+	}
+	if err := roles.Put(t.Context(), awsConfig, accountID); err != nil {
+		t.Fatal(err)
+	}
+	if notes := roles.Notes(); len(notes) > 0 {
+		t.Errorf("the notes are then %s", notes)
+	}
+	if status, said := put(t, deploys, "magewright-production", roleOf("magewright-production"), stageTemplate()); status != types.StackStatusUpdateRollbackComplete {
+		t.Errorf("without the boundary: %s: %s", status, said)
+	}
+}
+
 // TestClaim holds that mage bootstrap tags the keys of a stack that was deployed before it had
 // a role of its own, so that its role can use them, and no other.
 func TestClaim(t *testing.T) {
@@ -431,6 +584,10 @@ func TestNamesThatBeginAlike(t *testing.T) {
 	}
 	if got := describedAs(t, of("Shop-staging", "Shop"))["Others"]; got != "" {
 		t.Errorf("the role of Shop-staging may not %s", got)
+	}
+	prefixed := Roles{needs: map[string]*Needs{"Shop": of("Shop"), "Shop-staging": of("Shop-staging")}}
+	if notes := strings.Join(prefixed.Notes(), "\n"); notes != "the names of stack Shop-staging begin with that of Shop: roles that it makes may use what belongs to Shop" {
+		t.Errorf("the notes are %s", notes)
 	}
 	const a, b = "a-shop-with-a-name-that-is-long-staging", "a-shop-with-a-name-that-is-long-production"
 	roles := Roles{needs: map[string]*Needs{a: of(a, b), b: of(b, a)}}

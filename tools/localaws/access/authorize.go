@@ -96,6 +96,9 @@ func (g *Guard) keys(ctx context.Context, service, name string, o *operation, in
 	switch {
 	case service == "kms":
 		g.keyKeys(ctx, c, in)
+	case service == "iam" && c["iam:permissionsboundary"] == nil:
+		// It is also a key of what is done to a role that has a boundary.
+		set(c, "iam:permissionsboundary", g.boundaryOf(ctx, value(in, "RoleName")))
 	case service == "dynamodb" && strings.HasPrefix(name, "Transact"):
 		c["dynamodb:enclosingoperation"] = []string{name}
 	case service == "lambda" && strings.HasSuffix(name, "EventSourceMapping"):

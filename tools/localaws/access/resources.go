@@ -435,6 +435,15 @@ func (g *Guard) keyTags(ctx context.Context, c policy.Context, id string) {
 	}
 }
 
+// boundaryOf returns the ARN of a role's permissions boundary, or "".
+func (g *Guard) boundaryOf(ctx context.Context, role string) string {
+	got, err := g.world.Roles.GetRole(ctx, &awsiam.GetRoleInput{RoleName: &role})
+	if err != nil || got.Role.PermissionsBoundary == nil {
+		return ""
+	}
+	return aws.ToString(got.Role.PermissionsBoundary.PermissionsBoundaryArn)
+}
+
 func (g *Guard) secret(ctx context.Context, id string) string {
 	out, err := g.world.Secrets.DescribeSecret(ctx, &awssecretsmanager.DescribeSecretInput{SecretId: &id})
 	switch {

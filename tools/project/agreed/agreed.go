@@ -32,13 +32,19 @@ const DeploymentRoles = "/cdk-magewright/"
 
 // DeploymentRole returns the name of the role by which CloudFormation deploys a stack. The
 // path and the name together match cdk-*-cfn-exec-role-*, as the roles of cdk bootstrap do.
-func DeploymentRole(stack string) string {
-	const most = 64
-	name := "stage-cfn-exec-role-" + stack
+func DeploymentRole(stack string) string { return shortened("stage-cfn-exec-role-"+stack, 64) }
+
+// Boundary returns the name of the permissions boundary of the roles that the stages make
+// which a pipeline delivers. The pipeline is named by its stack. The path is that of
+// [DeploymentRoles].
+func Boundary(pipeline string) string { return shortened("boundary-"+pipeline, 128) }
+
+// shortened returns a name of at most so many characters, which no other name becomes.
+func shortened(name string, most int) string {
 	if len(name) <= most {
 		return name
 	}
-	sum := sha256.Sum256([]byte(stack))
+	sum := sha256.Sum256([]byte(name))
 	digest := "-" + hex.EncodeToString(sum[:8])
 	return name[:most-len(digest)] + digest
 }
