@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
+	"go/build"
 	"go/doc"
 	"go/format"
 	"go/parser"
 	"go/token"
+	"io"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -74,11 +77,29 @@ func (t Tree) Packages() ([]Package, error) {
 	return packages, nil
 }
 
+// linux returns the context in which the pipeline builds.
+func (t Tree) linux() *build.Context {
+	return &build.Context{
+		GOOS: "linux", GOARCH: "arm64", Compiler: "gc", ReleaseTags: build.Default.ReleaseTags,
+		OpenFile: func(name string) (io.ReadCloser, error) {
+			return io.NopCloser(bytes.NewReader(t[filepath.ToSlash(name)])), nil
+		},
+	}
+}
+
 func (t Tree) packageOf(module, dir string) (Package, error) {
 	set := token.NewFileSet()
 	var files []*ast.File
 	for _, name := range slices.Sorted(maps.Keys(t)) {
 		if path.Dir(name) != dir || !strings.HasSuffix(name, ".go") {
+			continue
+		}
+		// Of a declaration that each system has its own of, that of the pipeline's counts.
+		linux, err := t.linux().MatchFile(dir, path.Base(name))
+		if err != nil {
+			return Package{}, fmt.Errorf("reading package %s: %w", dir, err)
+		}
+		if !linux {
 			continue
 		}
 		file, err := parser.ParseFile(set, name, t[name], parser.ParseComments)

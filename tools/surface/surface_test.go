@@ -82,6 +82,7 @@ func inner() error { return nil }
 		"app/ledger/ledger.go":             []byte("package ledger\n\nfunc handler(mux mux, s *server) {\n\tmux.HandleFunc(\"GET /a\", s.show)\n\tmux.Handle(\"PUT /b/{c}\", other())\n\tmux.HandleFunc(\"no pattern\", s.show)\n}\n\n// show answers it.\nfunc (s *server) show() {}\n"),
 		"tools/project/exit/exit.go":       []byte("package exit\n\nconst (\n\tGate = 1 // a check failed\n\tinner = 9\n)\n"),
 		"tools/verb/testdata/ignored.go":   nil,
+		"tools/verb/verb_windows.go":       []byte("package verb\n\nfunc Run(another, one any) error\n"),
 		"elsewhere/reads_environment_x.go": []byte("package elsewhere\n\nvar _ = os.Getenv(\"ELSEWHERE\")\n"),
 	}
 }
