@@ -49,6 +49,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/events"
 	"github.com/magewright/magewright/tools/localaws/executeapi"
 	"github.com/magewright/magewright/tools/localaws/iam"
+	"github.com/magewright/magewright/tools/localaws/isolation"
 	"github.com/magewright/magewright/tools/localaws/kms"
 	"github.com/magewright/magewright/tools/localaws/lambda"
 	"github.com/magewright/magewright/tools/localaws/logs"
@@ -100,6 +101,9 @@ type Config struct {
 	// each build finds the same paths as the previous one. If it is empty, or
 	// another endpoint uses it, builds have their own directories.
 	BuildDir string
+	// Isolation is what functions and builds run in. If it is nil, they run as this program
+	// does.
+	Isolation isolation.Isolation
 }
 
 // A ManualClock stands still until its Advance moves it. A test that steps it calls
@@ -178,7 +182,7 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	listener, err := listen(ctx, c.Addr)
+	listener, err := listen(ctx, c.Isolation, c.Addr)
 	if err != nil {
 		return nil, err
 	}
@@ -196,6 +200,8 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 		Clock:    c.Clock,
 		Log:      c.Log,
 		Seed:     c.Seed,
+
+		Isolation: c.Isolation,
 	}
 	services := s.services(a, c)
 	if err := checkForward(c.Forward, services); err != nil {
@@ -211,7 +217,7 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 }
 
 // listen refuses an address that other machines can reach.
-func listen(ctx context.Context, addr string) (net.Listener, error) {
+func listen(ctx context.Context, i isolation.Isolation, addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, fmt.Errorf("listening on %q: %w", addr, err)
@@ -219,7 +225,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
 		return nil, fmt.Errorf("listening on %q: the embedded AWS is only for this machine; use an address in 127.0.0.0/8", addr)
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	listener, err := isolation.Listen(ctx, i, addr)
 	if err != nil {
 		return nil, fmt.Errorf("listening on %q: %w", addr, err)
 	}

@@ -18,10 +18,12 @@ import (
 	"github.com/magewright/magewright/tools/internal/usersecret"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/lambda"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/rehearse/console"
 	"github.com/magewright/magewright/tools/rehearse/egress"
+	"github.com/magewright/magewright/tools/rehearse/enclose"
 	"github.com/magewright/magewright/tools/rehearse/keyboard"
 	"github.com/magewright/magewright/tools/rehearse/local"
 )
@@ -38,6 +40,7 @@ type endpoint struct {
 	// context is the CDK context for the rehearsal's synthesis.
 	context map[string]any
 	egress  *egress.Guard
+	network *enclose.Network  // of builds and functions, if there is one
 	console *console.Console  // nil if somebody else runs the server
 	forward map[string]string // services that other endpoints have instead
 	// keyboard reads from the terminal of the person who runs the rehearsal, if there is one.
@@ -70,20 +73,27 @@ func connect(ctx context.Context, cfg project.Config, o options) (*endpoint, err
 	if err := local.Forget(); err != nil {
 		return nil, err
 	}
-	guard, err := egress.Start(ctx, egress.Rehearsals)
+	// What somebody else's endpoint runs is out of reach.
+	var network *enclose.Network
+	var node lambda.Node
+	if given == "" {
+		node.Program, node.Modules = cdk.Node(ctx, cfg)
+		network = enclose.Inside(ctx, node.Modules)
+	}
+	guard, err := egress.Start(ctx, network, egress.Rehearsals)
 	if err != nil {
 		return nil, err
 	}
-	e := &endpoint{url: given, region: region, egress: guard, forward: forward}
+	e := &endpoint{url: given, region: region, egress: guard, network: network, forward: forward}
 	if given == "" {
 		config, err := ofThisMachine()
 		if err != nil {
 			return nil, errors.Join(err, guard.Close())
 		}
-		config.Node.Program, config.Node.Modules = cdk.Node(ctx, cfg)
+		config.Node = node
 		config.Region = region
 		config.Addr, config.Clock, config.Log, config.Builds = "127.0.0.1:0", clock.NewElastic(o.speed), slog.New(slog.DiscardHandler), o.builds
-		config.Forward = forward
+		config.Forward, config.Isolation = forward, network.Isolation()
 		server, err := localaws.Start(ctx, config)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("starting the embedded AWS: %w", err), guard.Close())
@@ -147,7 +157,7 @@ func (e *endpoint) close() error {
 	if e.server != nil {
 		err = e.server.Close()
 	}
-	return errors.Join(err, e.egress.Close())
+	return errors.Join(err, e.egress.Close(), e.network.Close())
 }
 
 // showConsole serves the console, prints its link and, on a terminal, offers to open

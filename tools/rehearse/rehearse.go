@@ -68,7 +68,7 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	}
 	subject.expect(cfg.Stdout, known[cfg.Dir])
 	fmt.Fprintf(cfg.Stdout, "endpoint  %s\n", endpoint.url)
-	fmt.Fprintf(cfg.Stdout, "isolation %s\n", enclose.Describe())
+	fmt.Fprintf(cfg.Stdout, "isolation %s\n", enclose.Describe(endpoint.network))
 	local.DescribeForward(cfg.Stdout, endpoint.forward)
 	endpoint.showConsole(ctx, cfg, subject.base)
 	// Until HEAD's assembly exists, the names in an earlier one are good enough.

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/localaws/isolation"
 )
 
 // Partition is the only partition served.
@@ -34,6 +35,10 @@ type Account struct {
 	// client. An endpoint that is started again with the same seed has the same
 	// keys and names. If it is nil, they are new each time.
 	Seed []byte
+
+	// Isolation is what functions and builds run in. If it is nil, they run as this program
+	// does.
+	Isolation isolation.Isolation
 }
 
 // Derive returns bytes that depend only on the seed and the purpose. It returns

@@ -68,6 +68,9 @@ type Build struct {
 	Environment Environment // the build's variables, which take precedence over Host
 	Mask        []string    // further texts to mask in the log
 
+	// Start starts a shell; nil means [exec.Cmd.Start].
+	Start func(*exec.Cmd) error
+
 	// Outputs lists the identifiers of the artifacts to collect. The empty
 	// identifier is the primary artifact. If there are none, nothing is collected.
 	Outputs []string
@@ -126,7 +129,7 @@ func Run(ctx context.Context, b Build) (Result, error) {
 	if err != nil {
 		return Result{Status: Failed}, err
 	}
-	r.shell.isolated = b.Spec.Isolated
+	r.shell.isolated, r.shell.begin = b.Spec.Isolated, b.Start
 	if posix {
 		r.shell.args = append(r.shell.args, "--posix")
 	}

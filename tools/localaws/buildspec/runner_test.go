@@ -271,6 +271,22 @@ func TestRunLeavesNoBackgroundProcess(t *testing.T) {
 	}
 }
 
+// Who runs a build may start its shell in another way.
+func TestRunStartsTheShellAsAsked(t *testing.T) {
+	t.Parallel()
+	b := Build{
+		Spec:   mustParse(t, "version: 0.2\nphases: {build: {commands: ['test \"$STARTED\" = yes']}}"),
+		Source: t.TempDir(), Work: t.TempDir(), Host: os.Environ(), Log: io.Discard,
+		Start: func(cmd *exec.Cmd) error {
+			cmd.Env = append(cmd.Env, "STARTED=yes")
+			return cmd.Start()
+		},
+	}
+	if result, err := Run(t.Context(), b); err != nil || result.Status != Succeeded {
+		t.Errorf("Run = %s, %v", result.Status, err)
+	}
+}
+
 func TestRunStoresArtifacts(t *testing.T) {
 	t.Parallel()
 	full := errors.New("the bucket is full")

@@ -50,10 +50,11 @@ type shell struct {
 
 	program string // bash or /bin/sh
 	args    []string
-	dir     string   // the source directory, where it starts
-	state   string   // a private directory for its files
-	env     []string // the complete environment it starts with
-	token   string   // unguessable, so that no command's output can pass for a mark
+	begin   func(*exec.Cmd) error // starts it; nil means exec.Cmd.Start
+	dir     string                // the source directory, where it starts
+	state   string                // a private directory for its files
+	env     []string              // the complete environment it starts with
+	token   string                // unguessable, so that no command's output can pass for a mark
 	log     *logger
 
 	output *os.File // write end of the build's output, shared by all processes
@@ -227,7 +228,11 @@ func (s *shell) start() error {
 	cmd.Stdout, cmd.Stderr = s.output, s.output
 	cmd.ExtraFiles = []*os.File{controlRead, s.output, aliveRead}
 	lead(cmd)
-	err = cmd.Start()
+	if s.begin != nil {
+		err = s.begin(cmd)
+	} else {
+		err = cmd.Start()
+	}
 	err = errors.Join(err, controlRead.Close(), aliveRead.Close())
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting %s: %w", s.program, err), control.Close(), alive.Close())

@@ -12,20 +12,8 @@ import (
 	"strings"
 
 	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/localaws/isolation"
 )
-
-// shared are the directories below a user's home that builds find in their own: caches, and
-// the tools that are installed there. Everything else stays out, such as .aws, .ssh, .netrc,
-// .docker and the settings of most programs.
-var shared = []string{
-	".cache", "Library/Caches", "go", ".npm", ".magefile", ".local/bin",
-	".pyenv", ".nvm", ".volta", ".asdf", ".local/share/mise", ".local/share/pnpm", ".bun/install", ".rustup", ".cargo/bin", ".cargo/registry",
-	".m2/repository", ".gradle/caches", ".sdkman/candidates", ".dotnet",
-}
-
-// sharedSettings are the directories of settings that builds find too: Go's, and the keys of
-// results that are reused.
-var sharedSettings = []string{"go", "magewright"}
 
 // makeHome makes the HOME of a build, which has the caches and tools of this user and none of
 // the user's secrets. Nothing that a build leaves there is found by another one.
@@ -39,11 +27,11 @@ func makeHome(dir string) error {
 		return nil //nolint:nilerr // see above
 	}
 	links := map[string]string{}
-	for _, name := range shared {
+	for _, name := range isolation.SharedOfHome {
 		links[name] = filepath.Join(user, name)
 	}
 	if settings, err := os.UserConfigDir(); err == nil {
-		for _, name := range sharedSettings {
+		for _, name := range isolation.SharedSettings {
 			links[filepath.Join(settingsBelowHome(), name)] = filepath.Join(settings, name)
 		}
 	}

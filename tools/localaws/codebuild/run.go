@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -181,6 +182,7 @@ func (s *Service) perform(ctx context.Context, b *build, w *workplace) cbtypes.S
 		Host:        s.environ(b, w),
 		Environment: w.environment,
 		Mask:        w.mask,
+		Start:       func(cmd *exec.Cmd) error { return s.spawner.Start(cmd, nil) },
 		Outputs:     b.outputs(),
 		Store:       func(ctx context.Context, a buildspec.Artifact) error { return s.store(ctx, b, a) },
 		Log:         b.log,

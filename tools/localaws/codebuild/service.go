@@ -19,6 +19,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/isolation"
 	"github.com/magewright/magewright/tools/localaws/mirror"
 	"github.com/magewright/magewright/tools/localaws/paging"
 )
@@ -96,7 +97,8 @@ type Service struct {
 	account account.Account
 	deps    Deps
 	slots   chan struct{} // holds one element for each running build
-	limits  clock.Clock   // for limits on real work; tests replace it
+	spawner *isolation.Spawner
+	limits  clock.Clock // for limits on real work; tests replace it
 
 	mu       sync.Mutex
 	closed   bool
@@ -121,6 +123,7 @@ func New(a account.Account, d Deps) *Service {
 	return &Service{
 		account:  a,
 		deps:     d,
+		spawner:  isolation.NewSpawner(a.Isolation),
 		slots:    make(chan struct{}, d.Concurrency),
 		limits:   clock.System(),
 		projects: map[string]*cbtypes.Project{},
@@ -143,6 +146,7 @@ func (s *Service) Close() error {
 	}
 	s.mu.Unlock()
 	s.running.Wait()
+	s.spawner.Close()
 	return nil
 }
 

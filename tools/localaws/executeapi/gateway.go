@@ -20,7 +20,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -33,6 +32,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/isolation"
 	"github.com/magewright/magewright/tools/localaws/loopback"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
@@ -142,7 +142,7 @@ func (g *Gateway) Open(handler func(id string) http.Handler) (*Endpoint, error) 
 	if g.closed {
 		return nil, errors.New("opening an API: the embedded AWS is stopping")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := isolation.Listen(context.Background(), g.Account.Isolation, "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("opening an API: %w", err)
 	}

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -26,6 +25,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/magewright/magewright/tools/localaws/isolation"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
@@ -86,7 +86,8 @@ func (s *Service) fetch(ctx context.Context, src source) (*code, error) {
 // packages keeps deployment packages below dir/lambda. It serves them to anyone
 // who knows their secret URL.
 type packages struct {
-	dir string
+	isolation isolation.Isolation
+	dir       string
 
 	mu     sync.Mutex
 	stored map[[sha256.Size]byte]*code
@@ -244,7 +245,7 @@ func (p *packages) url(c *code) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.server == nil {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := isolation.Listen(context.Background(), p.isolation, "127.0.0.1:0")
 		if err != nil {
 			return "", fmt.Errorf("serving functions' code: %w", err)
 		}

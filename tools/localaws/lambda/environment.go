@@ -9,11 +9,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/magewright/magewright/tools/localaws/isolation"
 )
 
 // An environment is an execution environment: one process that runs a version's
@@ -93,7 +96,7 @@ func (s *Service) start(box *sandbox) (_ *environment, err error) {
 	if err := os.MkdirAll(temp, 0o700); err != nil {
 		return nil, fmt.Errorf("making a function's TMPDIR: %w", err)
 	}
-	e.listener, err = net.Listen("tcp", "127.0.0.1:0")
+	e.listener, err = isolation.Listen(s.life, s.account.Isolation, "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("opening the Runtime API: %w", err)
 	}
@@ -109,7 +112,7 @@ func (s *Service) start(box *sandbox) (_ *environment, err error) {
 	group(cmd)
 	e.process = cmd
 	clean := func() error { return errors.Join(e.listener.Close(), e.output.close(), os.RemoveAll(temp)) }
-	if err := s.spawner.start(cmd, processorsFor(v.settings.Memory)); err != nil {
+	if err := s.spawner.Start(cmd, func() { s.cpus.limit(processorsFor(v.settings.Memory)) }); err != nil {
 		return nil, &entrypointError{errors.Join(err, clean())}
 	}
 	e.memory.open(cmd.Process.Pid)
@@ -167,11 +170,29 @@ func environ(box *sandbox, runtimeAPI, temp string, key, secret, token *string) 
 		"AWS_LAMBDA_LOG_STREAM_NAME=" + box.stream.name,
 		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI,
 	}
+	if s.account.Isolation != nil {
+		env = append(env, proxies()...)
+	}
 	if v.settings.LogFormat == lambdatypes.LogFormatJson {
 		env = append(env, "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_LEVEL="+string(v.settings.ApplicationLevel))
 	}
 	for name, value := range v.settings.Variables {
 		env = append(env, name+"="+value)
+	}
+	return env
+}
+
+// proxies returns the variables that say by which proxy isolated programs reach other
+// machines. They are those of this program. Node looks at them if it is told to: see
+// https://nodejs.org/api/cli.html#node_use_env_proxy1.
+func proxies() []string {
+	env := []string{"NODE_USE_ENV_PROXY=1"}
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		switch strings.ToUpper(name) {
+		case "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY":
+			env = append(env, v)
+		}
 	}
 	return env
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/testinput"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/isolation"
 	"github.com/magewright/magewright/tools/localaws/lambda"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
@@ -221,6 +222,12 @@ var begin = time.Date(2026, 3, 1, 12, 0, 30, 0, time.UTC)
 // newFixture returns a Lambda service with fakes around it and a stopped clock.
 func newFixture(t testing.TB, with ...func(*lambda.Deps)) *fixture {
 	t.Helper()
+	return newFixtureIn(t, nil, with...)
+}
+
+// newFixtureIn is newFixture where functions run in an isolation.
+func newFixtureIn(t testing.TB, in isolation.Isolation, with ...func(*lambda.Deps)) *fixture {
+	t.Helper()
 	f := &fixture{
 		fakes: &fakes{objects: map[string][]byte{}, data: map[string][]float64{}, lines: map[string][]string{}},
 		dir:   t.TempDir(),
@@ -237,6 +244,7 @@ func newFixture(t testing.TB, with ...func(*lambda.Deps)) *fixture {
 	f.Service = lambda.New(account.Account{
 		ID: account.DefaultID, Region: "us-east-1", Endpoint: "http://127.0.0.1:4566", Dir: f.dir,
 		Clock: f.clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Isolation: in,
 	}, deps)
 	f.initLimit = lambda.SetInitLimit(f.Service, 10*time.Minute)
 	t.Cleanup(func() {

@@ -1,13 +1,16 @@
 package lambda_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -23,6 +26,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/localaws/isolation"
 	"github.com/magewright/magewright/tools/localaws/lambda"
 )
 
@@ -252,6 +256,29 @@ func TestRuntimeAPIRefusesWrongUse(t *testing.T) {
 		}
 		if !slices.Equal(told[:len(want)], want) {
 			t.Errorf("told %s\nwant %s", strings.Join(told, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}
+
+// A room takes functions nowhere.
+type room struct{}
+
+func (room) Enter() error      { return nil }
+func (room) Prepare(*exec.Cmd) {}
+func (room) Listen(ctx context.Context, address string) (net.Listener, error) {
+	return isolation.Listen(ctx, nil, address)
+}
+
+// An isolated function reaches other machines by the proxy of this program, if there is one.
+func TestIsolatedFunctionsHaveAProxy(t *testing.T) {
+	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
+	t.Setenv("GITHUB_TOKEN", "secret")
+	for _, in := range []isolation.Isolation{nil, room{}} {
+		f := newFixtureIn(t, in)
+		f.create(t)
+		env := string(f.invoke(t, `{"do":"env"}`).Payload)
+		if has := strings.Contains(env, "HTTPS_PROXY=http://127.0.0.1:3128"); has != (in != nil) || strings.Contains(env, "GITHUB_TOKEN") {
+			t.Errorf("in %v it has %s", in, env)
 		}
 	}
 }

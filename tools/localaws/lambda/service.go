@@ -48,6 +48,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
+	"github.com/magewright/magewright/tools/localaws/isolation"
 	"github.com/magewright/magewright/tools/localaws/principal"
 )
 
@@ -162,7 +163,8 @@ type Service struct {
 	packages packages
 	host     *host
 	runtime  *http.Server // serves the Runtime API on one listener per environment
-	spawner  *spawner
+	spawner  *isolation.Spawner
+	cpus     *processors // those that functions get, from the spawner's thread only
 	metrics  *recorder
 	logs     *shipper
 }
@@ -186,10 +188,11 @@ func New(a account.Account, d Deps) *Service {
 		memoryInterval: memoryInterval,
 		functions:      map[string]*function{},
 		mappings:       map[string]*mapping{},
-		spawner:        newSpawner(),
+		spawner:        isolation.NewSpawner(a.Isolation),
+		cpus:           allowedProcessors(),
 	}
 	s.life, s.end = context.WithCancel(principal.Service(context.Background(), servicePrincipal, a.ID))
-	s.packages.dir = a.Dir
+	s.packages.dir, s.packages.isolation = a.Dir, a.Isolation
 	s.host = newHost(d.MaxEnvironments)
 	s.runtime = newRuntimeServer()
 	s.metrics = newRecorder(s)
@@ -223,7 +226,7 @@ func (s *Service) Close() error {
 	}
 	s.end()
 	s.host.close()
-	s.spawner.close()
+	s.spawner.Close()
 	// An environment that ends at this moment closes its listener, too.
 	if err := s.runtime.Close(); !errors.Is(err, net.ErrClosed) {
 		errs = append(errs, err)

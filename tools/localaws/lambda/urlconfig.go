@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/magewright/magewright/tools/localaws/isolation"
 )
 
 // A functionURL answers HTTP requests by invoking a function or an alias. While
@@ -137,7 +138,7 @@ func (s *Service) CreateFunctionUrlConfig(_ context.Context, in *awslambda.Creat
 	if f.urls[ref.qualifier] != nil {
 		return nil, conflict("Failed to create function url config for [functionArn = %s]. Error message:  FunctionUrlConfig exists for this Lambda function", s.arn(ref.name, ref.qualifier))
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := isolation.Listen(s.life, s.account.Isolation, "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("opening a function URL: %w", err)
 	}

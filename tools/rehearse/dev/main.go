@@ -58,7 +58,7 @@ func Main(ctx context.Context, args []string) error {
 func (l *loop) run(ctx context.Context, port int) (err error) {
 	screen := live.NewScreen(l.cfg.Stdout)
 	l.out = screen
-	endpoint, err := local.Start(ctx, l.cfg, local.Options{Port: port, Speed: speed, IAM: access.Enforce, Target: "dev"})
+	endpoint, err := local.Start(ctx, l.cfg, local.Options{Port: port, Speed: speed, IAM: access.Enforce, Target: "dev", Reachable: l.delve != ""})
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (l *loop) run(ctx context.Context, port int) (err error) {
 	if l.aws, err = stack.Connect(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(l.out, "endpoint  %s\nconsole   %s\nisolation %s\n", endpoint.Server.URL, endpoint.Console.Link(), enclose.Describe())
+	fmt.Fprintf(l.out, "endpoint  %s\nconsole   %s\nisolation %s\n", endpoint.Server.URL, endpoint.Console.Link(), enclose.Describe(endpoint.Network))
 	endpoint.Console.Offer(ctx, l.out, l.cfg.Stderr, new(keyboard.Keyboard), "          ")
 	err = l.step("bootstrap", func(cfg project.Config) error {
 		return cdk.CLI(ctx, cfg, "bootstrap", "aws://"+account.DefaultID+"/"+l.aws.Region)

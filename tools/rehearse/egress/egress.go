@@ -17,7 +17,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/magewright/magewright/tools/localaws/isolation"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/rehearse/enclose"
 )
 
 // awsDomains are AWS's domains.
@@ -47,19 +49,27 @@ const Rehearsals = "127.0.0.1:24566"
 const Free = "127.0.0.1:0"
 
 // Start starts the proxy and makes it the proxy of this process's children. If somebody uses
-// the address, it takes another one.
-func Start(ctx context.Context, address string) (*Guard, error) {
+// the address, it takes another one. What is in the network, which may be nil, reaches the
+// proxy too.
+func Start(ctx context.Context, network *enclose.Network, address string) (*Guard, error) {
 	open, err := parse(os.Getenv("MAGEWRIGHT_EGRESS"))
 	if err != nil {
 		return nil, err
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	listener, err := isolation.Listen(ctx, network.Isolation(), address)
 	if err != nil {
 		// Another rehearsal uses the address.
-		listener, err = new(net.ListenConfig).Listen(ctx, "tcp", Free)
+		listener, err = isolation.Listen(ctx, network.Isolation(), Free)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("starting the proxy for outgoing requests: %w", err)
+	}
+	if network != nil {
+		for _, port := range open.ports {
+			if err := network.Share(ctx, port); err != nil {
+				return nil, errors.Join(err, listener.Close())
+			}
+		}
 	}
 	e := &Guard{served: make(chan error, 1), upstream: userProxies(), open: open, resolve: net.DefaultResolver.LookupNetIP}
 	e.server = &http.Server{Handler: e, ReadHeaderTimeout: 10 * time.Second}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -43,7 +44,7 @@ func TestEgressLetsPackagesThrough(t *testing.T) {
 	secure, plain := httptest.NewTLSServer(hello), httptest.NewServer(hello)
 	t.Cleanup(secure.Close)
 	t.Cleanup(plain.Close)
-	e, err := Start(t.Context(), Free)
+	e, err := Start(t.Context(), nil, Free)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func TestEgressLetsPackagesThrough(t *testing.T) {
 
 func TestEgressRefusesAWS(t *testing.T) {
 	keepProxies(t, "")
-	e, err := Start(t.Context(), Free)
+	e, err := Start(t.Context(), nil, Free)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +95,7 @@ func TestEgressRefusesAWS(t *testing.T) {
 // address and by a name of it.
 func TestAttackByMetadata(t *testing.T) {
 	keepProxies(t, "")
-	e, err := Start(t.Context(), Free)
+	e, err := Start(t.Context(), nil, Free)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func TestAttackByThePrivateNetwork(t *testing.T) {
 	t.Cleanup(inside.Close)
 	port := inside.URL[strings.LastIndex(inside.URL, ":"):]
 	keepProxies(t, "")
-	e, err := Start(t.Context(), Free)
+	e, err := Start(t.Context(), nil, Free)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +170,7 @@ func TestAttackByThePrivateNetwork(t *testing.T) {
 	users := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached++ }))
 	t.Cleanup(users.Close)
 	t.Setenv("HTTPS_PROXY", users.URL)
-	if e, err = Start(t.Context(), Free); err != nil {
+	if e, err = Start(t.Context(), nil, Free); err != nil {
 		t.Fatal(err)
 	}
 	e.resolve = func(context.Context, string, string) ([]netip.Addr, error) {
@@ -209,7 +210,10 @@ func TestOpened(t *testing.T) {
 	if err != nil || all.allowed("x", netip.MustParseAddr("10.0.0.1")) != nil || all.allowed("x", netip.MustParseAddr("169.254.169.254")) == nil {
 		t.Errorf("private opens the wrong addresses: %v", err)
 	}
-	for _, wrong := range []string{"http://npm.example", "npm.example:8080", "10.0.0.0/99", "*.example"} {
+	if ports, err := parse("localhost:5432,npm.example,127.0.0.1:6379"); err != nil || !slices.Equal(ports.ports, []string{"5432", "6379"}) || ports.allowed("localhost", netip.MustParseAddr("127.0.0.1")) == nil {
+		t.Errorf("ports of this machine are %v, %v", ports, err)
+	}
+	for _, wrong := range []string{"http://npm.example", "npm.example:8080", "localhost:0", "localhost:70000", "localhost:", "10.0.0.0/99", "*.example"} {
 		if _, err := parse(wrong); err == nil {
 			t.Errorf("%s is accepted", wrong)
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -51,26 +52,40 @@ type open struct {
 	all      bool // every private address, except link-local ones
 	names    []string
 	prefixes []netip.Prefix
+	ports    []string // of this machine's loopback
 }
 
-// parse reads a list of host names, addresses and networks.
+// port returns the port of an entry like localhost:5432.
+func port(entry string) (string, bool) {
+	host, port, err := net.SplitHostPort(entry)
+	number, notNumber := strconv.ParseUint(port, 10, 16)
+	if err != nil || notNumber != nil || number == 0 || host != "localhost" && host != "127.0.0.1" {
+		return "", false
+	}
+	return port, true
+}
+
+// parse reads a list of host names, addresses, networks, and ports of this machine.
 func parse(list string) (open, error) {
 	var o open
 	for entry := range strings.SplitSeq(list, ",") {
 		entry = strings.ToLower(strings.TrimSpace(entry))
 		prefix, prefixErr := netip.ParsePrefix(entry)
+		port, isPort := port(entry)
 		ip, ipErr := netip.ParseAddr(entry)
 		switch {
 		case entry == "":
 		case entry == "private":
 			o.all = true
+		case isPort:
+			o.ports = append(o.ports, port)
 		case prefixErr == nil:
 			o.prefixes = append(o.prefixes, prefix)
 		case ipErr == nil:
 			ip = plain(ip)
 			o.prefixes = append(o.prefixes, netip.PrefixFrom(ip, ip.BitLen()))
 		case strings.ContainsAny(entry, "/:*@ "):
-			return open{}, exit.Missing("MAGEWRIGHT_EGRESS=npm.corp.example,10.1.0.0/16", "MAGEWRIGHT_EGRESS has %q, which is no host name, address or network, nor private", entry)
+			return open{}, exit.Missing("MAGEWRIGHT_EGRESS=npm.corp.example,10.1.0.0/16", "MAGEWRIGHT_EGRESS has %q, which is no host name, address or network, nor private, nor a port of this machine like localhost:5432", entry)
 		default:
 			o.names = append(o.names, entry)
 		}

@@ -23,6 +23,7 @@ import (
 	"syscall"
 
 	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/localaws/isolation"
 )
 
 // Command is the hidden command that runs another one, in the environment that it finds.
@@ -32,7 +33,7 @@ const Command = "enclosed"
 // to open a browser, for how it prints, and for which region the embedded AWS is.
 var kept = []string{
 	"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "BROWSER", "WSL_DISTRO_NAME", "WSL_INTEROP",
-	"AWS_REGION", "AWS_DEFAULT_REGION", "MAGEFILE_VERBOSE", "MAGEWRIGHT_RESULTS", "CDK_CONTEXT_JSON", "COLORTERM", "COLUMNS", "LINES", "MAGEWRIGHT_NAMESPACE", "MAGEWRIGHT_EGRESS",
+	"AWS_REGION", "AWS_DEFAULT_REGION", "MAGEFILE_VERBOSE", "MAGEWRIGHT_RESULTS", "CDK_CONTEXT_JSON", "COLORTERM", "COLUMNS", "LINES", "MAGEWRIGHT_NAMESPACE", "MAGEWRIGHT_EGRESS", "MAGEWRIGHT_FILES",
 }
 
 // endpoint are the variables of an AWS that somebody runs on this machine. Without the first
@@ -96,13 +97,41 @@ func signalled(err error) error {
 type identities struct{ first, size int }
 
 // Describe says what keeps builds and functions apart from their user here. It asks the
-// system, instead of remembering how this program was started.
-func Describe() string {
-	const rest = "they run as you, with your files and your network"
-	if !hidden(os.Getppid()) {
-		return "none, since " + reason() + ": builds and functions can read the environment of your other processes, your shell's included; " + rest
+// system, instead of remembering how this program was started. n is nil if there is no network
+// for them.
+func Describe(n *Network) string {
+	switch {
+	case !hidden(os.Getppid()):
+		return "none, since " + reason() + ": builds and functions can read the environment of your other processes, your shell's included; they run as you, with your files and your network"
+	case n == nil:
+		return "builds and functions can't read the environment or memory of your other processes; they run as you, with your files and your network"
+	case n.HidesFiles():
+		return "builds and functions can't read the environment or memory of your other processes, reach other machines by the proxy only, and of your home they find caches and tools; they run as you"
+	default:
+		return "builds and functions can't read the environment or memory of your other processes, and reach other machines by the proxy only; they run as you, with your files"
 	}
-	return "builds and functions can't read the environment or memory of your other processes; " + rest
+}
+
+// Inside returns a network for functions and builds, or nil if this system gives none, or if
+// the user wants none. They find the places in the user's home.
+func Inside(ctx context.Context, places ...string) *Network {
+	if off() {
+		return nil
+	}
+	n, err := NewNetwork(ctx, places...)
+	if err != nil {
+		// Describe says that there is none.
+		return nil
+	}
+	return n
+}
+
+// Isolation returns n for an embedded AWS. n may be nil.
+func (n *Network) Isolation() isolation.Isolation {
+	if n == nil {
+		return nil
+	}
+	return n
 }
 
 // hidden reports whether this process can't read the environment of another one.

@@ -28,10 +28,13 @@ import (
 // the one in which other people's code runs.
 var stage = flag.String("stage", "", "for TestMain")
 
+// enclosed is the test that it runs then.
+var enclosed = flag.String("enclosed", "", "for TestMain")
+
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if *stage == "user" {
-		code, err := enclose.Run(context.Background(), "-stage=enclosed", "-test.run=^TestEnclosed$", "-test.v")
+		code, err := enclose.Run(context.Background(), "-stage=enclosed", "-test.run=^"+*enclosed+"$", "-test.v")
 		if err != nil {
 			panic(err)
 		}
@@ -61,7 +64,7 @@ func TestAttackByTheEnvironmentOfOthers(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has /proc")
 	}
-	out := again(t)
+	out := again(t, "TestEnclosed")
 	if strings.Contains(out, "none, since ") {
 		t.Skip("no user namespace can be had here, and the start says so:\n" + out)
 	}
@@ -76,16 +79,16 @@ func TestWithoutNamespaceTheStartSaysSo(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has /proc")
 	}
-	out := again(t, "MAGEWRIGHT_NAMESPACE=off")
+	out := again(t, "TestEnclosed", "MAGEWRIGHT_NAMESPACE=off")
 	if !strings.Contains(out, "FOUND") || !strings.Contains(out, "none, since MAGEWRIGHT_NAMESPACE is off: builds and functions can read the environment of your other processes, your shell's included") {
 		t.Errorf("the start is silent, or nothing was found:\n%s", out)
 	}
 }
 
-// again starts this program as a user does, whose environment has the token.
-func again(t *testing.T, set ...string) string {
+// again starts this program as a user does, whose environment has the token, to run a test.
+func again(t *testing.T, test string, set ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-stage=user") // #nosec G204 -- this program
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-stage=user", "-enclosed="+test) // #nosec G204 -- this program
 	cmd.Env = slices.Concat(os.Environ(), []string{"GITHUB_TOKEN=" + token}, set)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -100,16 +103,16 @@ func TestEnclosed(t *testing.T) {
 	if *stage != "enclosed" {
 		t.Skip("TestAttackByTheEnvironmentOfOthers starts it")
 	}
-	t.Log(enclose.Describe())
+	t.Log(enclose.Describe(nil))
 	if slices.ContainsFunc(os.Environ(), func(v string) bool { return strings.Contains(v, token) }) {
 		t.Error("this program has the token")
 	}
 	cfg := localawstest.Start(t)
-	t.Log(build(t, cfg))
-	t.Log(function(t, cfg))
+	t.Log(build(t, cfg, look))
+	t.Log(function(t, cfg, look))
 }
 
-func build(t *testing.T, cfg aws.Config) string {
+func build(t *testing.T, cfg aws.Config, script string) string {
 	t.Helper()
 	client := codebuild.NewFromConfig(cfg)
 	if _, err := client.CreateProject(t.Context(), &codebuild.CreateProjectInput{
@@ -118,7 +121,7 @@ func build(t *testing.T, cfg aws.Config) string {
 		Environment: &cbtypes.ProjectEnvironment{
 			ComputeType: cbtypes.ComputeTypeBuildGeneral1Small, Type: cbtypes.EnvironmentTypeLinuxContainer, Image: aws.String("aws/codebuild/standard:7.0"),
 		},
-		Source: &cbtypes.ProjectSource{Type: cbtypes.SourceTypeNoSource, Buildspec: aws.String("version: 0.2\nenv: {exported-variables: [OUT]}\nphases:\n  build:\n    commands:\n      - |\n        export OUT=$(" + strings.ReplaceAll(look, "\n", "\n        ") + ")\n")},
+		Source: &cbtypes.ProjectSource{Type: cbtypes.SourceTypeNoSource, Buildspec: aws.String("version: 0.2\nenv: {exported-variables: [OUT]}\nphases:\n  build:\n    commands:\n      - |\n        export OUT=$(" + strings.ReplaceAll(script, "\n", "\n        ") + ")\n")},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -133,14 +136,19 @@ func build(t *testing.T, cfg aws.Config) string {
 		}
 		if b := found.Builds[0]; b.BuildComplete {
 			if b.BuildStatus != cbtypes.StatusTypeSucceeded {
-				t.Fatalf("the build has %s: %v", b.BuildStatus, b.Phases)
+				for _, phase := range b.Phases {
+					for _, c := range phase.Contexts {
+						t.Logf("%s: %s", phase.PhaseType, aws.ToString(c.Message))
+					}
+				}
+				t.Fatalf("the build has %s", b.BuildStatus)
 			}
 			return aws.ToString(b.ExportedEnvironmentVariables[0].Value)
 		}
 	}
 }
 
-func function(t *testing.T, cfg aws.Config) string {
+func function(t *testing.T, cfg aws.Config, script string) string {
 	t.Helper()
 	var code bytes.Buffer
 	w := zip.NewWriter(&code)
@@ -152,7 +160,7 @@ func function(t *testing.T, cfg aws.Config) string {
 api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
 while true; do
   id=$(curl -s -D - -o /dev/null "$api/next" | tr -d '\r' | sed -n 's/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: //p')
-  out=$(` + look + `)
+  out=$(` + script + `)
   curl -s -o /dev/null -d "\"${out//$'\n'/ }\"" "$api/$id/response"
 done
 `))

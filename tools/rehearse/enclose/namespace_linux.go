@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // choices returns the namespaces to try. Root keeps all users that it has, so that it can
@@ -44,12 +46,19 @@ func attributes(namespace []identities) *syscall.SysProcAttr {
 	if len(namespace) == 0 {
 		return attr
 	}
+	own(attr, namespace)
+	// It makes networks, and moves threads there.
+	attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN}
+	return attr
+}
+
+// own gives a process a user namespace of its own.
+func own(attr *syscall.SysProcAttr, namespace []identities) {
 	all := func(i identities) []syscall.SysProcIDMap {
 		return []syscall.SysProcIDMap{{ContainerID: i.first, HostID: i.first, Size: i.size}}
 	}
-	attr.Cloneflags = syscall.CLONE_NEWUSER
+	attr.Cloneflags |= syscall.CLONE_NEWUSER
 	attr.UidMappings, attr.GidMappings = all(namespace[0]), all(namespace[1])
 	// Only who may keep other groups may leave its own.
 	attr.GidMappingsEnableSetgroups = slices.ContainsFunc(namespace, func(i identities) bool { return i.size > 1 })
-	return attr
 }

@@ -55,7 +55,7 @@ func Main(ctx context.Context, args []string) error {
 	}
 	fmt.Printf("The embedded AWS answers at %s until Ctrl-C. In another shell, in this directory:\n\neval \"$(go tool mage local -env)\"\n\nor, anywhere:\n\n%s\nIts console, for a browser:\n\n  %s\n",
 		e.Server.URL, e.exports, e.Console.Link())
-	fmt.Printf("\nIsolation: %s\n\n", enclose.Describe())
+	fmt.Printf("\nIsolation: %s\n\n", enclose.Describe(e.Network))
 	DescribeForward(os.Stdout, elsewhere)
 	e.Console.Offer(ctx, os.Stdout, os.Stderr, new(keyboard.Keyboard), "  ")
 	<-ctx.Done()

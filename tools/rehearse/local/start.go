@@ -20,6 +20,7 @@ import (
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/rehearse/console"
 	"github.com/magewright/magewright/tools/rehearse/egress"
+	"github.com/magewright/magewright/tools/rehearse/enclose"
 )
 
 // Options say how an embedded AWS is started.
@@ -30,6 +31,9 @@ type Options struct {
 	Target string // whose flag is -port
 	// Forward hands services to other endpoints, by signing name.
 	Forward map[string]string
+	// Reachable says that programs of this machine must reach ports that functions open, as
+	// those of a debugger.
+	Reachable bool
 }
 
 // An Endpoint is the embedded AWS of a checkout, with its console. Its exports are in EnvFile
@@ -43,6 +47,8 @@ type Endpoint struct {
 	exports string
 	remove  func() error
 	egress  *egress.Guard
+	// Network is that of functions and builds, if there is one.
+	Network *enclose.Network
 }
 
 // Region returns the region of an embedded AWS: the one that AWS's clients in this shell use,
@@ -64,7 +70,11 @@ func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err
 	}
 	node := lambda.Node{}
 	node.Program, node.Modules = cdk.Node(ctx, cfg)
-	guard, err := egress.Start(ctx, egress.Free)
+	var network *enclose.Network
+	if !o.Reachable {
+		network = enclose.Inside(ctx, node.Modules)
+	}
+	guard, err := egress.Start(ctx, network, egress.Free)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +86,8 @@ func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err
 		Node:   node,
 		Log:    slog.New(slog.NewTextHandler(os.Stderr, nil)),
 
-		Forward: o.Forward,
+		Forward:   o.Forward,
+		Isolation: network.Isolation(),
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = exit.Missing("go tool mage "+o.Target+" -port=0", "%w", err)
@@ -84,7 +95,7 @@ func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err
 	if err != nil {
 		return nil, errors.Join(err, guard.Close())
 	}
-	e := &Endpoint{Server: server, egress: guard, remove: func() error { return nil }}
+	e := &Endpoint{Server: server, Network: network, egress: guard, remove: func() error { return nil }}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
@@ -104,7 +115,9 @@ func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err
 }
 
 // Close ends it. Everything that was deployed there is gone.
-func (e *Endpoint) Close() error { return errors.Join(e.remove(), e.Server.Close(), e.egress.Close()) }
+func (e *Endpoint) Close() error {
+	return errors.Join(e.remove(), e.Server.Close(), e.egress.Close(), e.Network.Close())
+}
 
 // Stopped returns the error of a target whose embedded AWS ran until ctx ended.
 func Stopped(ctx context.Context) error {
