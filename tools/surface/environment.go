@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/magewright/magewright/tools/surface/syntax"
 )
 
@@ -16,6 +18,19 @@ import (
 type Variable struct {
 	Name string
 	In   []string // the directories of the files that read it, sorted
+}
+
+// Meanings is the file that says what each environment variable does.
+const Meanings = "tools/surface/reference/environment.yml"
+
+// Meanings returns what the environment variables do, each in one line, by name. The file
+// belongs to the tree, so that a release is judged by its own.
+func (t Tree) Meanings() (map[string]string, error) {
+	var meanings map[string]string
+	if err := yaml.Unmarshal(t[Meanings], &meanings); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", Meanings, err)
+	}
+	return meanings, nil
 }
 
 // Environment returns the variables that app, infra and tools read with

@@ -22,7 +22,7 @@ import (
 )
 
 // A Tree holds the text files of a repository, by path with slashes: Go files,
-// go.mod and Markdown. It does not include tests and the files that they read.
+// go.mod, Markdown, and what the environment variables mean. It does not include tests and the files that they read.
 type Tree map[string][]byte
 
 // wanted reports whether a file belongs to a tree.
@@ -32,7 +32,7 @@ func wanted(name string) bool {
 			return false
 		}
 	}
-	return strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") || name == "go.mod" || strings.HasSuffix(name, ".md")
+	return strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") || name == "go.mod" || name == Meanings || strings.HasSuffix(name, ".md")
 }
 
 // AtCommit returns the tree of a commit of the repository in dir.

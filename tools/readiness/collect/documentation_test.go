@@ -34,7 +34,7 @@ func documented(t *testing.T) Env {
 		}
 		return out
 	}
-	for _, sub := range []string{"infra/settings", "tools/project/exit", "tools/project"} {
+	for _, sub := range []string{"infra/settings", "tools/project/exit", "tools/project", "tools/surface/reference"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o750); err != nil {
 			t.Fatal(err)
 		}
@@ -45,6 +45,7 @@ func documented(t *testing.T) Env {
 		"infra/settings/settings.go": "package settings\n\ntype Settings struct {\n\tA string `json:\"a\"`\n}\n",
 		"tools/project/exit/exit.go": "package exit\n\nconst Gate = 1 // failed\n",
 		"tools/project/project.go":   "package project\n\ntype Config struct{}\n",
+		surface.Meanings:             "UNREAD: something that nothing reads\n",
 	})
 	git("init", "--quiet")
 	git("add", "-A")
@@ -130,9 +131,9 @@ func TestReference(t *testing.T) {
 	for _, stack := range manifest.Old().Stacks() {
 		writeFiles(t, e.Project.Assembly, map[string]string{stack + ".template.json": `{"Outputs": {"Url": {"Description": "it"}}}`})
 	}
-	// The small repository reads none of the explained variables, but this one does.
-	if _, err := Reference(t.Context(), e); err == nil || !strings.Contains(err.Error(), "is not read anywhere") {
-		t.Errorf("meanings without variables: %v", err)
+	// The small repository explains a variable that it does not read, but this one does.
+	if _, err := Reference(t.Context(), e); err == nil || !strings.Contains(err.Error(), "the environment variable UNREAD is not read anywhere") {
+		t.Errorf("a meaning without a variable: %v", err)
 	}
 	own, err := (command.Cmd{}).Output(t.Context(), "git", "rev-parse", "--show-toplevel")
 	if err != nil {

@@ -186,6 +186,10 @@ func (w *writer) environment(tree surface.Tree) error {
 	if err != nil {
 		return err
 	}
+	meanings, err := tree.Meanings()
+	if err != nil {
+		return err
+	}
 	w.section("Environment variables", "The variables that this project itself reads; the AWS SDKs, the CDK and Go read others.", "variable", "meaning", "read in")
 	unused := map[string]bool{}
 	for name := range meanings {
@@ -194,7 +198,7 @@ func (w *writer) environment(tree surface.Tree) error {
 	for _, v := range variables {
 		delete(unused, v.Name)
 		if meanings[v.Name] == "" {
-			return exit.Failed("add a line to tools/surface/reference/environment.go", "%s is read in %s, but its meaning is not documented", v.Name, strings.Join(v.In, ", "))
+			return exit.Failed("add a line to "+surface.Meanings, "%s is read in %s, but its meaning is not documented", v.Name, strings.Join(v.In, ", "))
 		}
 		places := make([]string, len(v.In))
 		for i, dir := range v.In {
@@ -203,7 +207,7 @@ func (w *writer) environment(tree surface.Tree) error {
 		w.row("environment variables", code(v.Name), meanings[v.Name], strings.Join(places, ", "))
 	}
 	for name := range unused {
-		return exit.Failed("remove its line from tools/surface/reference/environment.go", "the environment variable %s is not read anywhere", name)
+		return exit.Failed("remove its line from "+surface.Meanings, "the environment variable %s is not read anywhere", name)
 	}
 	return nil
 }

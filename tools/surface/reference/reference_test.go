@@ -78,6 +78,22 @@ func TestWithoutTheEmbeddedAWS(t *testing.T) {
 	}
 }
 
+// A release may explain a variable that the release which judges it does not know.
+func TestMeaningsAreTheTreesOwn(t *testing.T) {
+	t.Parallel()
+	tree := repository(t)
+	tree["tools/x/x.go"] = []byte("package x\n\nimport \"os\"\n\nvar _ = os.Getenv(\"NOVEL\")\n")
+	tree[surface.Meanings] = append(tree[surface.Meanings], "NOVEL: 'a new variable'\n"...)
+	text, _, err := Generate(tree, templates())
+	if err != nil || !bytes.Contains(text, []byte("| `NOVEL` | a new variable | `tools/x` |")) {
+		t.Errorf("a new variable with a meaning gives %v", err)
+	}
+	tree[surface.Meanings] = []byte("- a list\n")
+	if _, _, err := Generate(tree, templates()); err == nil || !strings.Contains(err.Error(), "reading "+surface.Meanings) {
+		t.Errorf("a list of meanings gives %v", err)
+	}
+}
+
 // TestEveryVariableHasAMeaning checks that no variable without a meaning, and
 // no meaning without a variable, gets into the reference.
 func TestEveryVariableHasAMeaning(t *testing.T) {
