@@ -89,6 +89,7 @@ func TestInTheNetwork(t *testing.T) {
 		echo "secret: $(cat %[4]s/.aws/credentials 2>&1 | sed -n 's/.*: //p')"
 		echo "cache: $(cat %[4]s/.cache/kept 2>&1)"
 		echo "shown: $(cat %[4]s/shown/kept 2>&1)"
+		for thread in /proc/%[5]d/task/*; do cat "$thread/environ" >/dev/null 2>&1 && echo "FOUND in $thread"; done
 		echo "parent: $(cat /proc/%[5]d/environ 2>&1 >/dev/null | sed -n 's/.*: //p')"
 	`, hidden, server.URL, shared, os.Getenv("HOME"), os.Getpid())
 	t.Log(build(t, server.Client(), around))
