@@ -279,6 +279,25 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// The requests of an earlier canary, or those before a shift, are not taken for real traffic.
+func TestUsual(t *testing.T) {
+	t.Parallel()
+	minute := func(n int) canary.Minute { return canary.Minute{Count: canary.Count{Invocations: n}} }
+	for name, tt := range map[string]struct {
+		minutes []canary.Minute
+		want    float64
+	}{
+		"steady":             {[]canary.Minute{minute(100), minute(120), minute(90), minute(110)}, 90},
+		"a burst":            {[]canary.Minute{minute(0), minute(940), minute(3), minute(0)}, 0},
+		"nothing but bursts": {[]canary.Minute{minute(940), minute(300)}, 0},
+		"nothing":            {nil, 0},
+	} {
+		if got := usual(tt.minutes, 4); got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
 // A sample that can't tell is extended, and then stops the deployment where there is
 // nobody to ask; a person who says yes lets it go on.
 func TestInconclusive(t *testing.T) {

@@ -152,10 +152,20 @@ func (w *watch) weigh(ctx context.Context, info *types.DeploymentInfo, alias *la
 		const before = 5 * time.Minute
 		if done, err := readMinutes(ctx, w.f.alarms, w.f.outputs, r.Start.Add(-before), before-time.Minute, r.Old); err == nil {
 			// This number only saves some of our requests.
-			w.usual = float64(max(canary.Sum(done[r.Old]).Invocations-r.Before.Invocations, 0)) / before.Minutes()
+			w.usual = usual(done[r.Old], int(before.Minutes())-1)
 		}
 	}
 	return nil
+}
+
+// usual returns how many invocations each of a number of minutes had at least. A burst in one of
+// them, such as the requests of an earlier canary, says nothing of what will come.
+func usual(minutes []canary.Minute, n int) float64 {
+	if len(minutes) < n {
+		return 0 // the others had none
+	}
+	least := slices.MinFunc(minutes, func(a, b canary.Minute) int { return a.Invocations - b.Invocations })
+	return float64(least.Invocations)
 }
 
 // enoughSent is the number of failed requests that can't be an accident if all of them fail.
