@@ -134,12 +134,16 @@ var tools = []string{"go", "node", "npm", "npx", "git", "bash", "sh", "python3",
 // build's own home leads to, Go's directories, and those of programs.
 func inHome(ctx context.Context, home string) []string {
 	var places []string
+	// What does not exist yet would stay hidden. This program and npm, which it runs, make
+	// these directories later, and builds use them too.
+	made := []string{filepath.Join(home, ".npm")}
 	for _, name := range isolation.SharedOfHome {
 		places = append(places, filepath.Join(home, name))
 	}
 	if settings, err := os.UserConfigDir(); err == nil {
 		for _, name := range isolation.SharedSettings {
 			places = append(places, filepath.Join(settings, name))
+			made = append(made, filepath.Join(settings, name))
 		}
 	}
 	if gos, err := gocmd.In("").Output(ctx, "env", "GOROOT", "GOCACHE", "GOMODCACHE", "GOPATH"); err == nil {
@@ -150,7 +154,11 @@ func inHome(ctx context.Context, home string) []string {
 	places = append(places, os.TempDir())
 	places = append(places, filepath.SplitList(os.Getenv("MAGEWRIGHT_FILES"))...)
 	if cache, err := os.UserCacheDir(); err == nil {
-		places = append(places, cache)
+		places, made = append(places, cache), append(made, cache)
+	}
+	for _, dir := range made {
+		// Who can't make it can't use it either.
+		_ = os.MkdirAll(dir, 0o700)
 	}
 	// Something that leads out of its directory is installed beside it, as in
 	// ../lib/node_modules.

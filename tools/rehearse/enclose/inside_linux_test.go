@@ -170,6 +170,13 @@ func TestFiles(t *testing.T) {
 			t.Errorf("%s is read as %q, want %q", name, said, want)
 		}
 	}
+	// npm's cache is made while builds may already run.
+	if err := os.WriteFile(filepath.Join(home, ".npm", "cached"), []byte("text of cached"), 0o600); err != nil {
+		t.Error(err)
+	}
+	if said := inside(t, n, "cat "+filepath.Join(home, ".npm/cached")); said != "text of cached" {
+		t.Errorf("npm's cache is read as %q", said)
+	}
 	// Files move from one directory to another, as the go command moves them.
 	if said := inside(t, n, "mv "+filepath.Join(temp, "file")+" "+filepath.Join(home, ".cache")+" && cat "+filepath.Join(home, ".cache/file")); said != "text of file" {
 		t.Errorf("moving a file says %q", said)
