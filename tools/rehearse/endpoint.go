@@ -82,13 +82,13 @@ func connect(ctx context.Context, cfg project.Config, o options) (*endpoint, err
 	}
 	guard, err := egress.Start(ctx, network, egress.Rehearsals)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, network.Close())
 	}
 	e := &endpoint{url: given, region: region, egress: guard, network: network, forward: forward}
 	if given == "" {
 		config, err := ofThisMachine()
 		if err != nil {
-			return nil, errors.Join(err, guard.Close())
+			return nil, errors.Join(err, e.close())
 		}
 		config.Node = node
 		config.Region = region
@@ -96,7 +96,7 @@ func connect(ctx context.Context, cfg project.Config, o options) (*endpoint, err
 		config.Forward, config.Isolation = forward, network.Isolation()
 		server, err := localaws.Start(ctx, config)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("starting the embedded AWS: %w", err), guard.Close())
+			return nil, errors.Join(fmt.Errorf("starting the embedded AWS: %w", err), e.close())
 		}
 		e.server, e.time, e.url, key = server, config.Clock, server.URL, server.Credentials()
 	}

@@ -76,7 +76,7 @@ func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err
 	}
 	guard, err := egress.Start(ctx, network, egress.Free)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, network.Close())
 	}
 	server, err := localaws.Start(ctx, localaws.Config{
 		Addr:   fmt.Sprintf("127.0.0.1:%d", o.Port),
@@ -93,7 +93,7 @@ func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err
 		err = exit.Missing("go tool mage "+o.Target+" -port=0", "%w", err)
 	}
 	if err != nil {
-		return nil, errors.Join(err, guard.Close())
+		return nil, errors.Join(err, guard.Close(), network.Close())
 	}
 	e := &Endpoint{Server: server, Network: network, egress: guard, remove: func() error { return nil }}
 	defer func() {
