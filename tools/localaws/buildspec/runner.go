@@ -105,6 +105,9 @@ func Run(ctx context.Context, b Build) (Result, error) {
 	if r.Clock == nil {
 		r.Clock = clock.System()
 	}
+	if r.Start == nil {
+		r.Start = (*exec.Cmd).Start
+	}
 	program, posix, err := b.shell()
 	if err != nil {
 		return Result{Status: Failed}, err
@@ -129,7 +132,7 @@ func Run(ctx context.Context, b Build) (Result, error) {
 	if err != nil {
 		return Result{Status: Failed}, err
 	}
-	r.shell.isolated, r.shell.begin = b.Spec.Isolated, b.Start
+	r.shell.isolated, r.shell.begin = b.Spec.Isolated, r.Start
 	if posix {
 		r.shell.args = append(r.shell.args, "--posix")
 	}

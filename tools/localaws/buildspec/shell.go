@@ -50,7 +50,7 @@ type shell struct {
 
 	program string // bash or /bin/sh
 	args    []string
-	begin   func(*exec.Cmd) error // starts it; nil means exec.Cmd.Start
+	begin   func(*exec.Cmd) error // starts it
 	dir     string                // the source directory, where it starts
 	state   string                // a private directory for its files
 	env     []string              // the complete environment it starts with
@@ -228,11 +228,7 @@ func (s *shell) start() error {
 	cmd.Stdout, cmd.Stderr = s.output, s.output
 	cmd.ExtraFiles = []*os.File{controlRead, s.output, aliveRead}
 	lead(cmd)
-	if s.begin != nil {
-		err = s.begin(cmd)
-	} else {
-		err = cmd.Start()
-	}
+	err = s.begin(cmd)
 	err = errors.Join(err, controlRead.Close(), aliveRead.Close())
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting %s: %w", s.program, err), control.Close(), alive.Close())
