@@ -217,8 +217,8 @@ func (g *grantee) deploy(places ...place) {
 	slices.Sort(here)
 	here = slices.Compact(here) // stages may share the stack that keeps their evidence
 	// The CDK CLI deploys by change sets, and a template is deployed by the stack's own role,
-	// which can't change another stack. Without the condition, CloudFormation would also work by the role by which the stack
-	// was deployed last.
+	// which can't change another stack. Without the condition, CloudFormation would also work
+	// by the role by which the stack was deployed last.
 	var roles []string
 	for _, name := range here {
 		role := "iam::" + account + ":role" + agreed.DeploymentRoles + agreed.DeploymentRole(name)

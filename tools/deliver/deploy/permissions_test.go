@@ -39,26 +39,28 @@ func assembled(t *testing.T, templates map[string]string) project.Config {
 	return cfg
 }
 
+// statementsOf returns the statements of a policy by their ids.
+func statementsOf(t *testing.T, needs *Needs) map[string]allowance {
+	t.Helper()
+	document, err := needs.Policy(accountID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read struct{ Statement []allowance }
+	if err := json.Unmarshal([]byte(document), &read); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]allowance{}
+	for _, s := range read.Statement {
+		all[s.Sid] = s
+	}
+	return all
+}
+
 // TestNeeds holds what CloudFormation gets for which types of resources.
 func TestNeeds(t *testing.T) {
 	t.Parallel()
-	allowed := func(needs *Needs) map[string]allowance {
-		t.Helper()
-		document, err := needs.Policy(accountID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var read struct{ Statement []allowance }
-		if err := json.Unmarshal([]byte(document), &read); err != nil {
-			t.Fatal(err)
-		}
-		all := map[string]allowance{}
-		for _, s := range read.Statement {
-			all[s.Sid] = s
-		}
-		return all
-	}
-	nothing := allowed(&Needs{})
+	nothing := statementsOf(t, &Needs{})
 	if len(nothing) != 2 || nothing["Assets"].Action == nil || nothing["Bootstrap"].Action == nil {
 		t.Errorf("without stacks CloudFormation may %+v", nothing)
 	}
@@ -73,7 +75,7 @@ func TestNeeds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := allowed(&needs)
+	got := statementsOf(t, &needs)
 	for sid, want := range map[string]struct{ actions, resources string }{
 		"Services":        {"codeconnections:* codestar-connections:* s3:* sqs:*", "*"},
 		"Roles":           {strings.Join(manageRoles, " "), "arn:aws:iam::000000000000:role/magewright-pipeline-* arn:aws:iam::000000000000:role/magewright-production-* arn:aws:iam::000000000000:role/magewright-staging-* arn:aws:iam::000000000000:role/by-name"},

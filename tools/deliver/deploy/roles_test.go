@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -544,16 +543,8 @@ func TestRoles(t *testing.T) {
 // describedAs returns the statements of a policy as texts, by their ids.
 func describedAs(t *testing.T, needs *Needs) map[string]string {
 	t.Helper()
-	document, err := needs.Policy(accountID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var read struct{ Statement []allowance }
-	if err := json.Unmarshal([]byte(document), &read); err != nil {
-		t.Fatal(err)
-	}
 	all := map[string]string{}
-	for _, s := range read.Statement {
+	for id, s := range statementsOf(t, needs) {
 		text := strings.Join(s.Action, " ") + "; " + strings.Join(s.Resource, " ")
 		for operator, keys := range s.Condition {
 			for key, values := range keys {
@@ -563,7 +554,7 @@ func describedAs(t *testing.T, needs *Needs) map[string]string {
 		if s.Effect != "Allow" {
 			text = s.Effect + " " + text
 		}
-		all[s.Sid] = strings.NewReplacer("arn:aws:", "", accountID, "A").Replace(text)
+		all[id] = strings.NewReplacer("arn:aws:", "", accountID, "A").Replace(text)
 	}
 	return all
 }

@@ -149,10 +149,10 @@ func (w *watch) weigh(ctx context.Context, info *types.DeploymentInfo, alias *la
 		}
 		r.Start, r.Length = *info.StartTime, minutes.Shift(config.DeploymentConfigInfo.TrafficRoutingConfig)
 		w.course.start, w.course.length = r.Start, r.Length
-		const before = 5 * time.Minute
-		if done, err := readMinutes(ctx, w.f.alarms, w.f.outputs, r.Start.Add(-before), before-time.Minute, r.Old); err == nil {
+		const read = 4 // minutes; the one before the shift may have no data yet
+		if done, err := readMinutes(ctx, w.f.alarms, w.f.outputs, r.Start.Add(-(read+1)*time.Minute), read*time.Minute, r.Old); err == nil {
 			// This number only saves some of our requests.
-			w.usual = usual(done[r.Old], int(before.Minutes())-1)
+			w.usual = usual(done[r.Old], read)
 		}
 	}
 	return nil

@@ -38,14 +38,7 @@ func commandsOn(w *world, t *testing.T, lines ...string) PipelineBuild {
 func runCommands(t *testing.T, s *Service, p PipelineBuild) *cbtypes.Build {
 	t.Helper()
 	out, err := s.StartPipelineBuild(t.Context(), p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := s.WaitBuild(t.Context(), *out.Build.Id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return awaited(t, s, out, err)
 }
 
 // Commands run as the pipeline's role and without a project of the account.

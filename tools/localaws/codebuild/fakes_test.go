@@ -191,6 +191,12 @@ func create(t *testing.T, s *Service, p *awscodebuild.CreateProjectInput) {
 func runBuild(t *testing.T, s *Service, in *awscodebuild.StartBuildInput) *cbtypes.Build {
 	t.Helper()
 	out, err := s.StartBuild(t.Context(), in)
+	return awaited(t, s, out, err)
+}
+
+// awaited waits for the end of a build that was started.
+func awaited(t *testing.T, s *Service, out *awscodebuild.StartBuildOutput, err error) *cbtypes.Build {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}

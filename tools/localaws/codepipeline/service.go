@@ -74,9 +74,8 @@ type Roles interface {
 	AssumeRole(context.Context, *awssts.AssumeRoleInput) (*awssts.AssumeRoleOutput, error)
 }
 
-// Deps are what pipelines use. Deployments, Functions, Alarms, Notifier and Events
-// may be nil. SetStacks sets Stacks.
-// Without Mirrors, the service has its own.
+// Deps are what pipelines use. Deployments, Functions, Alarms, Notifier and Events may
+// be nil. SetStacks sets Stacks. Without Mirrors, the service has its own.
 type Deps struct {
 	Roles       Roles
 	Objects     Objects
