@@ -18,6 +18,7 @@ import (
 
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/internal/gocmd"
+	"github.com/magewright/magewright/tools/project/exit"
 )
 
 // A GoModule is a Go module of the repository.
@@ -136,6 +137,9 @@ func (c Config) Modules(ctx context.Context) (Modules, error) {
 	for dir := range dirs {
 		m := GoModule{Dir: dir, root: c.Dir, alone: members != nil && !members[dir]}
 		data, err := os.ReadFile(filepath.Join(m.Abs(), "go.mod")) // #nosec G304 -- of the repository
+		if errors.Is(err, fs.ErrNotExist) && members[dir] {
+			return found, exit.Failed("go work edit -dropuse=./"+dir, "go.work names ./%s, but there is no go.mod, so the go command loads no module of the workspace", dir)
+		}
 		if err != nil {
 			return found, fmt.Errorf("reading the module in %s: %w", dir, err)
 		}
@@ -145,6 +149,8 @@ func (c Config) Modules(ctx context.Context) (Modules, error) {
 		case dir != "." && len(sources[dir]) == 0:
 		case dir != "." && isData(dir):
 			found.LeftOut = append(found.LeftOut, dir+" (the go command ignores its directory)")
+		case dir != "." && !m.Code && len(m.Magefiles) == 0:
+			found.LeftOut = append(found.LeftOut, dir+" (build constraints exclude all of its files here; GOFLAGS=-tags=TAG includes those of a tag)")
 		default:
 			found.All = append(found.All, m)
 		}
@@ -212,7 +218,8 @@ func (m *GoModule) sort(files []string) {
 // a file can't be read, the compiler says what is wrong with it.
 func compiles(file string) (code, onlyMage bool) {
 	plain, mage := build.Default, build.Default
-	mage.BuildTags = append(slices.Clone(mage.BuildTags), "mage")
+	plain.BuildTags = gocmd.Tags()
+	mage.BuildTags = append(gocmd.Tags(), "mage")
 	dir, name := filepath.Split(file)
 	code, err := plain.MatchFile(dir, name)
 	if code || err != nil {
@@ -236,7 +243,7 @@ func (c Config) workspace(ctx context.Context) (map[string]bool, error) {
 	}
 	work, err := modfile.ParseWork(file, data, nil)
 	if err != nil {
-		return nil, err
+		return nil, exit.Failed("go work sync, once that is fixed", "the workspace can't be read: %w", err)
 	}
 	// The go command follows links, and the root may be one.
 	root, err := filepath.EvalSymlinks(c.Dir)

@@ -35,7 +35,7 @@ const withTargets = "//go:build mage\n\npackage main\n"
 // TestModulesOf holds which modules of a repository are visited, which are left
 // out, and which files only mage compiles.
 func TestModulesOf(t *testing.T) {
-	t.Parallel()
+	t.Setenv("GOFLAGS", "-tags=integration,mage")
 	module := func(name string) string { return "module " + name + "\n\ngo 1.26\n" }
 	for _, tt := range []struct {
 		name    string
@@ -68,6 +68,12 @@ func TestModulesOf(t *testing.T) {
 			modules: []string{"a a true [] []"},
 		},
 		{
+			name:    "a module that pins tools by a build tag, and one whose tag GOFLAGS has",
+			files:   map[string]string{"go.mod": module("m"), "m.go": "package m\n", "tools/go.mod": module("tools"), "tools/tools.go": "//go:build tools\n\npackage tools\n", "it/go.mod": module("it"), "it/it.go": "//go:build integration\n\npackage it\n"},
+			modules: []string{". m true [] []", "it it true [] []"},
+			leftOut: []string{"tools (build constraints exclude all of its files here; GOFLAGS=-tags=TAG includes those of a tag)"},
+		},
+		{
 			name:    "a file that can't be parsed",
 			files:   map[string]string{"go.mod": module("m"), "a.go": "pack"},
 			modules: []string{". m true [] []"},
@@ -87,6 +93,24 @@ func TestModulesOf(t *testing.T) {
 			}
 			if err != nil || !slices.Equal(got, tt.modules) || !slices.Equal(found.LeftOut, tt.leftOut) {
 				t.Errorf("%s (git: %t): modules are %q without %q, %v; want %q without %q", tt.name, git, got, found.LeftOut, err, tt.modules, tt.leftOut)
+			}
+		}
+	}
+}
+
+// TestAWorkspaceThatCannotBeLoaded holds that it is said what is wrong with go.work, and
+// what to type next.
+func TestAWorkspaceThatCannotBeLoaded(t *testing.T) {
+	t.Parallel()
+	for work, says := range map[string][]string{
+		"go 1.26\n\nuse (\n\t.\n\t./gone\n)\n": {"go.work names ./gone, but there is no go.mod", "next: go work edit -dropuse=./gone"},
+		"goo 1.26\n":                           {"unknown directive: goo", "next: go work sync"},
+	} {
+		dir := repository(t, map[string]string{"go.mod": "module m\n", "m.go": "package m\n", "go.work": work})
+		_, err := project.Config{Dir: dir}.Modules(t.Context())
+		for _, want := range says {
+			if err == nil || !strings.Contains(err.Error(), want) || exit.Status(err) != exit.Gate {
+				t.Errorf("Modules = %v, want %q", err, want)
 			}
 		}
 	}

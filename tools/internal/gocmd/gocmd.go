@@ -107,7 +107,33 @@ func With(flag string) string {
 
 // flags returns those of the user's flags that are accepted, followed by ours.
 func flags(users string) string {
-	ours := strings.Fields(Flags)
-	all := slices.DeleteFunc(strings.Fields(users), func(flag string) bool { return !slices.Contains(accepted, nameOf(flag)) })
-	return strings.Join(append(all, ours...), " ")
+	var all []string
+	for flag := range strings.FieldsSeq(users) {
+		if nameOf(flag) == "-tags" {
+			flag = "-tags=" + strings.Join(tagsOf(flag), ",")
+		}
+		if slices.Contains(accepted, nameOf(flag)) && flag != "-tags=" {
+			all = append(all, flag)
+		}
+	}
+	return strings.Join(append(all, strings.Fields(Flags)...), " ")
+}
+
+// Tags returns the build tags that the user has chosen in GOFLAGS. The last flag counts.
+func Tags() []string {
+	var tags []string
+	for flag := range strings.FieldsSeq(os.Getenv("GOFLAGS")) {
+		if nameOf(flag) == "-tags" {
+			tags = tagsOf(flag)
+		}
+	}
+	return tags
+}
+
+// tagsOf returns the build tags of a flag, without the tag mage. Mage itself names its files
+// to the compiler. If the tag were set, the go command would find a second package beside
+// the one of a directory.
+func tagsOf(flag string) []string {
+	_, value, _ := strings.Cut(flag, "=")
+	return slices.DeleteFunc(strings.Split(value, ","), func(tag string) bool { return tag == "mage" || tag == "" })
 }

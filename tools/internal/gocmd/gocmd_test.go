@@ -31,6 +31,8 @@ func TestEnviron(t *testing.T) {
 		{"-tags=x  -mod=mod", "", nil, "-tags=x -mod=mod " + gocmd.Flags, "0"},
 		{"-trimpath -buildvcs=auto", "", nil, gocmd.Flags, "0"},
 		{"-trimpath=false -v", "", nil, "-v " + gocmd.Flags, "0"},
+		{"-tags=mage -v", "", nil, "-v " + gocmd.Flags, "0"},
+		{"-tags=a,mage,b", "", nil, "-tags=a,b " + gocmd.Flags, "0"},
 		{"-timeout=2s", "", nil, "-timeout=2s " + gocmd.Flags, "0"},
 		{"-run=None -skip=. -exec=true -toolexec=x -overlay=o.json -short -vet=off -tags=x", "", nil, "-tags=x " + gocmd.Flags, "0"},
 		{"--run=None -modfile=other.mod --mod=mod", "", nil, "--mod=mod " + gocmd.Flags, "0"},

@@ -245,15 +245,19 @@ func (s Set) Names(tree Tree, pick func(name string) bool) {
 }
 
 // Listed adds the list of files from git: those that are tracked, and those
-// that are new and not ignored. A tool that asks git for the files does not see
-// any other files.
-func (s Set) Listed(ctx context.Context, dir string) error {
+// that are new and not ignored, without those below the directories in skip, where
+// targets leave their results. A tool that asks git for the files does not see any
+// other files.
+func (s Set) Listed(ctx context.Context, dir string, skip ...string) error {
 	out, err := gitcmd.In(dir).Output(ctx, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
 	if err != nil {
 		return fmt.Errorf("listing the files that git knows: %w", err)
 	}
+	names := slices.DeleteFunc(strings.Split(out, "\x00"), func(name string) bool {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		return slices.ContainsFunc(skip, func(below string) bool { return strings.HasPrefix(file, below+string(filepath.Separator)) })
+	})
 	// git lists tracked files first. A commit must not change the list.
-	names := strings.Split(out, "\x00")
 	slices.Sort(names)
 	s["files that git lists"] = Hash(strings.Join(names, "\x00"))
 	return nil

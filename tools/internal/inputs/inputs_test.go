@@ -397,6 +397,13 @@ func TestListed(t *testing.T) {
 		return set["files that git lists"]
 	}
 	before := listed()
+	write(t, dir, map[string]string{".magewright/junit.xml": ""})
+	set := inputs.Set{}
+	must(t, set.Listed(t.Context(), dir, filepath.Join(dir, ".magewright")))
+	if set["files that git lists"] != before {
+		t.Error("the results of a target are among what it looks at")
+	}
+	before = listed()
 	git("add", "a.go")
 	git("-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qm", "a")
 	if listed() != before {
