@@ -22,7 +22,8 @@ type Tests struct {
 	// Incomplete lists instrumented processes that ended before they wrote
 	// their coverage.
 	Incomplete []string `json:"incomplete,omitempty"`
-	// LeftOut are modules of the repository that were not tested, with the reason.
+	// LeftOut are modules of the repository, and tests of magefiles, that were not run, with
+	// the reason.
 	LeftOut []string `json:"leftOut,omitempty"`
 }
 

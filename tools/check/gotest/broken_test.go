@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/magewright/magewright/tools/evidence"
 	"github.com/magewright/magewright/tools/internal/command"
+	"github.com/magewright/magewright/tools/project/exit"
 )
 
 const passes = "package ok\n\nimport \"testing\"\n\nfunc TestFine(t *testing.T) {}\n"
@@ -74,6 +76,20 @@ func TestWhatCannotBeBuilt(t *testing.T) {
 				t.Errorf("failures are %q", failures)
 			}
 		})
+	}
+}
+
+// TestWithoutACCompiler holds that a machine which can't build with the race detector has
+// not failed a test, and that the next command is about the compiler.
+func TestWithoutACCompiler(t *testing.T) {
+	t.Setenv("CC", filepath.Join(t.TempDir(), "cc"))
+	cfg, out := module(t, map[string]string{"a_test.go": passes})
+	err := test(t.Context(), cfg)
+	if exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "next: install gcc") || !strings.Contains(out.String(), "C compiler") {
+		t.Errorf("Run = %v\n%s", err, out)
+	}
+	if statements, err := evidence.ReadDir(cfg.Evidence); err != nil || len(statements) > 0 {
+		t.Errorf("the evidence is %v, %v", statements, err)
 	}
 }
 
@@ -173,12 +189,14 @@ func TestNestedModulesAreMeasured(t *testing.T) {
 		"sub/go.mod": "module example/sub\n\ngo 1.26\n", "sub/half.go": strings.Replace(half, "example", "sub", 1), "sub/half_test.go": tested("sub"),
 		"untested/go.mod": "module example/untested\n\ngo 1.26\n", "untested/half.go": strings.Replace(half, "example", "untested", 1),
 		"testdata/data/go.mod": "module data\n", "testdata/data/data.go": "package data\n",
-		"pin/go.mod": "module pin\n",
+		"pin/go.mod":   "module pin\n",
+		"tools/go.mod": "module tools\n", "tools/tools.go": "//go:build tools\n\npackage tools\n",
+		"magefile_test.go": "//go:build mage\n\npackage main\n",
 	})
 	if err := test(t.Context(), cfg); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"2 passed, 0 failed, 0 skipped in 2 packages", "; 44.4 % of 9 statements covered", "test: left out: module testdata/data"} {
+	for _, want := range []string{"2 passed, 0 failed, 0 skipped in 2 packages", "; 44.4 % of 9 statements covered", "test: left out: module testdata/data", "test: left out: module tools (build constraints exclude", "test: left out: magefile_test.go (a test that needs the build tag mage"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output lacks %q:\n%s", want, out)
 		}
@@ -187,7 +205,7 @@ func TestNestedModulesAreMeasured(t *testing.T) {
 	if err != nil || !strings.Contains(string(profile), "example/sub/half.go:") || !strings.Contains(string(profile), "example/untested/half.go:") {
 		t.Errorf("the profile is %s, %v", profile, err)
 	}
-	if left := kept(t, cfg.Evidence).LeftOut; len(left) != 1 || !strings.HasPrefix(left[0], "testdata/data ") {
+	if left := kept(t, cfg.Evidence).LeftOut; len(left) != 3 || !strings.HasPrefix(left[0], "testdata/data ") {
 		t.Errorf("left out are %q", left)
 	}
 }

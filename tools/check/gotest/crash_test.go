@@ -34,6 +34,11 @@ func TestACrashIsExplained(t *testing.T) {
 			failed: []string{"example TestA/sub"}, says: map[string]string{"TestA/sub": "panic: REASON", "TestA": "panic: REASON"},
 		},
 		{
+			name:   "an example panics, and test2json takes the words for the package's",
+			source: `func ExampleA() { fmt.Println(); panic("REASON")` + "\n// Output: 1\n}\n" + `func TestA(t *testing.T) {}`,
+			failed: []string{"example ExampleA"}, says: map[string]string{"ExampleA": "panic: REASON"},
+		},
+		{
 			name:   "a parent panics after its subtest",
 			source: `func TestA(t *testing.T) { t.Run("sub", func(t *testing.T) {}); panic("REASON") }`,
 			failed: []string{"example TestA"}, says: map[string]string{"TestA": "panic: REASON"},

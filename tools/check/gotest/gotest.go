@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -49,7 +50,7 @@ func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	env, _ := environ(cfg, tree)
 	set.Environ(env, func(string) bool { return false })
 	// Without a repository, tests that ask git get no answer either.
-	_ = set.Listed(ctx, cfg.Dir)
+	_ = set.Listed(ctx, cfg.Dir, cfg.Evidence, cfg.Assembly)
 	modules, err := cfg.Modules(ctx)
 	if err != nil {
 		return nil, err
@@ -96,6 +97,10 @@ func test(ctx context.Context, cfg project.Config) error {
 	if err := writeJUnit(cfg, results); err != nil {
 		return err
 	}
+	if results.uncompiled() {
+		results.describe(cfg.Stdout)
+		return exit.Missing("install gcc or clang, or set CC to the C compiler; go tool mage doctor looks for what else is missing", "test: the race detector needs a C compiler, so no test was built")
+	}
 	if err := keepSources(cfg, sources); err != nil {
 		return err
 	}
@@ -105,11 +110,17 @@ func test(ctx context.Context, cfg project.Config) error {
 	results.describe(cfg.Stdout)
 	tests := results.Count()
 	fmt.Fprint(cfg.Stderr, describe(unnamed, cfg.Why || tests.Failed > 0))
+	idle := results.idle()
+	for _, pkg := range idle {
+		fmt.Fprintf(cfg.Stdout, "test: NOT RUN: the tests of %s: its TestMain ended without m.Run\n", pkg.Name())
+	}
 	switch {
 	case len(results.Failures()) > 0:
 		return exit.Failed(results.next(), "test: %s", results.Summary())
 	case runErr != nil:
 		return exit.Failed("go vet ./...", "test: %s: %w", results.Summary(), runErr)
+	case tests.Passed == 0 && len(idle) > 0:
+		return exit.Failed("see why TestMain of "+idle[0].Package+" does not call m.Run, then go tool mage test", "test: no test passed, so nothing is proven: %s", results.Summary())
 	case tests.Passed == 0:
 		return exit.Failed("write a first test in a file whose name ends in _test.go, then go tool mage test", "test: no test passed, so nothing is proven: %s", results.Summary())
 	}
@@ -165,6 +176,15 @@ func run(ctx context.Context, cfg project.Config, env []string, events, coverage
 	modules.Describe(cfg, "test")
 	results := newResults()
 	results.LeftOut = modules.LeftOut
+	for _, module := range modules.All {
+		for _, file := range slices.Concat(module.Magefiles...) {
+			if strings.HasSuffix(file, "_test.go") {
+				left := path.Join(module.Dir, file) + " (a test that needs the build tag mage, which go test does not set)"
+				results.LeftOut = append(results.LeftOut, left)
+				fmt.Fprintf(cfg.Stdout, "test: left out: %s\n", left)
+			}
+		}
+	}
 	// The directory has a new name each time. So the go command runs a test again if the test
 	// looks at the name, and does not take its result from the cache, which would leave no
 	// counters.
@@ -230,7 +250,13 @@ func run(ctx context.Context, cfg project.Config, env []string, events, coverage
 // why, and runs the others.
 func packages(ctx context.Context, module project.GoModule) (racing, plain []string, err error) {
 	list := func(args ...string) ([]string, error) {
-		out, err := module.Go().Output(ctx, append([]string{"list", "-e"}, args...)...)
+		var said bytes.Buffer
+		list := module.Go()
+		list.Stderr = &said
+		out, err := list.Output(ctx, append([]string{"list", "-e"}, args...)...)
+		if err != nil && said.Len() > 0 {
+			return nil, fmt.Errorf("the packages can't be listed: %s", bytes.TrimSpace(said.Bytes()))
+		}
 		if err != nil {
 			return nil, fmt.Errorf("listing packages: %w", err)
 		}

@@ -80,6 +80,12 @@ func TestHalf(t *testing.T) { t.Run("four", func(t *testing.T) { t.Error("two wa
 			fails: "no test passed",
 		},
 		{
+			name:  "TestMain that runs no test is named",
+			files: map[string]string{"half.go": half, "half_test.go": "package example\nimport \"testing\"\nfunc TestMain(*testing.M) {}\nfunc TestHalf(t *testing.T) { t.Fatal() }\n"},
+			fails: "no test passed",
+			says:  []string{"test: NOT RUN: the tests of example: its TestMain ended without m.Run"},
+		},
+		{
 			name:  "tests that are all skipped prove nothing",
 			files: map[string]string{"half.go": half, "half_test.go": "package example\nimport \"testing\"\nfunc TestHalf(t *testing.T) { t.Skip() }\n"},
 			fails: "no test passed",

@@ -133,14 +133,18 @@ func (r *Results) add(e Event, running runs, progress io.Writer) {
 			r.Tests = append(r.Tests, p.unended(t)...)
 			r.explain(t)
 		}
-		stray := p.strayed()
+		own, stray := p.end(""), p.strayed()
 		if silent := r.silent(t); silent != nil && strings.Contains(stray, "panic: ") {
 			// A parallel test panicked, and test2json took its output for that of another
 			// test.
 			silent.Output += stray
 			stray = ""
+		} else if silent != nil && strings.HasPrefix(silent.Test, "Example") && strings.Contains(own, "panic: ") {
+			// An example panicked, and test2json took its output for that of the package.
+			silent.Output += own
+			own = ""
 		}
-		t.Output = p.end("") + stray
+		t.Output = own + stray
 		delete(running, e.Package)
 		if said, ok := r.builds[e.FailedBuild]; ok {
 			t.build, t.Output = e.FailedBuild, said+t.Output
@@ -271,9 +275,27 @@ func (r *Results) Suites() []evidence.Suite {
 	return sorted
 }
 
+// idle returns the packages that have tests of which none was run: TestMain has ended the
+// program without running them, and go test calls that a success.
+func (r *Results) idle() []Test {
+	return slices.DeleteFunc(slices.Clone(r.Packages), func(p Test) bool {
+		ran := slices.ContainsFunc(r.Tests, func(t Test) bool { return t.suite() == p.suite() })
+		return ran || p.Result != "pass" || !strings.HasPrefix(p.Output, "ok ") && !strings.Contains(p.Output, "\nok ") || strings.Contains(p.Output, "[no tests to run]")
+	})
+}
+
+// uncompiled reports whether nothing failed but the build of cgo, because there is no C
+// compiler. That is a fault of the machine, and says nothing about the code.
+func (r *Results) uncompiled() bool {
+	failures := r.Failures()
+	return len(failures) > 0 && !slices.ContainsFunc(failures, func(t Test) bool {
+		return t.build != "runtime/cgo" || !strings.Contains(t.Output, "cgo: C compiler ")
+	})
+}
+
 // broken adds a module that could not be tested, as a package that failed.
 func (r *Results) broken(m project.GoModule, reason string) {
-	r.Packages = append(r.Packages, Test{Module: r.module, Package: cmp.Or(m.Path, m.Dir), Result: "fail", Output: reason})
+	r.Packages = append(r.Packages, Test{Module: r.module, Package: cmp.Or(m.Path, m.Dir), Result: "fail", Output: reason, build: "module " + m.Dir})
 }
 
 // Failures returns the tests that failed without a failed subtest, the parents of failed
