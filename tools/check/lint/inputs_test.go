@@ -29,7 +29,7 @@ func TestInputs(t *testing.T) {
 		inputstest.File(".gitignore", "b.go\n", listed),
 		inputstest.File("infra/policy.yml", "required: []\n", "file infra/policy.yml"),
 		inputstest.File("README.md", "not read"),
-		inputstest.File(".magewright/x", "not read", listed), // it is ignored in a project
+		inputstest.File(".magewright/x", "not read"),
 		inputstest.Executable("a.go", "file a.go"),
 		inputstest.Link("a.go", "b.go", "file a.go"),
 		inputstest.Toolchain,

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -80,7 +81,7 @@ func read(ctx context.Context, cfg project.Config, checks ...Check) (inputs.Set,
 	set.Files(tree, reads)
 	set.Names(tree, func(name string) bool { return !reads(name) })
 	set.Environ(gocmd.ToolEnviron(), inputs.Offline)
-	if err := set.Listed(ctx, cfg.Dir); err != nil {
+	if err := set.Listed(ctx, cfg.Dir, cfg.Evidence, cfg.Assembly); err != nil {
 		return nil, err
 	}
 	if err := pins.GolangciLint.Inputs(set); err != nil {
@@ -145,10 +146,14 @@ func run(ctx context.Context, cfg project.Config, checks ...Check) error {
 		return err
 	}
 	tools := map[string]bool{"gofmt": len(formatted) > 0}
+	var failures []error
 	for _, result := range results {
-		if result.err != nil {
-			return result.err
-		}
+		failures = append(failures, result.err)
+	}
+	if err := errors.Join(failures...); err != nil {
+		return err
+	}
+	for _, result := range results {
 		tools["go vet"] = tools["go vet"] || result.vet
 		tools["golangci-lint"] = tools["golangci-lint"] || result.golangci
 	}
@@ -211,15 +216,22 @@ func lintModule(ctx context.Context, linter string, module project.GoModule, out
 	for _, arguments := range module.Patterns(true) {
 		vet := module.Go()
 		vet.Env = gocmd.ToolEnviron(module.Environ()...)
-		vet.Stdout, vet.Stderr = out, out
+		var said bytes.Buffer
+		vet.Stdout, vet.Stderr = &said, &said
 		if err := vet.Run(ctx, append([]string{"vet"}, arguments...)...); err != nil {
 			if command.ExitCode(err) < 0 {
 				return found{err: err}
 			}
+			if strings.Contains(said.String(), needsNewerGo) {
+				return found{err: exit.Missing("install that version of Go; or GOTOOLCHAIN=auto go tool mage lint, which downloads it", "lint: go vet can't read module %s: %s", module.Dir, bytes.TrimSpace(said.Bytes()))}
+			}
 			f.vet = true
 		}
-		golangci := command.Cmd{Dir: module.Abs(), Env: env, Stdout: out, Stderr: out}
-		err := golangci.Run(ctx, linter, append([]string{"run", "--allow-parallel-runners", fmt.Sprintf("--issues-exit-code=%d", hasFindings), "--path-prefix=" + module.Dir}, arguments...)...)
+		_, _ = said.WriteTo(out) // see above
+		said.Reset()
+		golangci := command.Cmd{Dir: module.Abs(), Env: env, Stdout: &said, Stderr: &said}
+		// A configuration that writes the findings to a file hides them from the console.
+		err := golangci.Run(ctx, linter, append([]string{"run", "--allow-parallel-runners", "--output.text.path=stdout", fmt.Sprintf("--issues-exit-code=%d", hasFindings), "--path-prefix=" + module.Dir}, arguments...)...)
 		switch code := command.ExitCode(err); {
 		case err == nil, code == nothingToLint:
 		case code == hasFindings, f.vet && code > 0:
@@ -228,14 +240,36 @@ func lintModule(ctx context.Context, linter string, module project.GoModule, out
 		case ctx.Err() != nil:
 			return found{err: err}
 		default:
-			text := ""
-			if said, ok := out.(fmt.Stringer); ok {
-				text = said.String()
-			}
-			return found{err: exit.Missing("go tool mage lint, once that is fixed", "lint: golangci-lint could not look at module %s: %w\n%s", module.Dir, err, strings.TrimSpace(text))}
+			return found{err: refused(linter, module, err, said.String())}
 		}
+		_, _ = said.WriteTo(out) // see above
 	}
 	return f
+}
+
+// needsNewerGo is part of what the go command says about a module that it is too old for, if
+// GOTOOLCHAIN forbids it to get a newer one.
+const needsNewerGo = "requires go >= "
+
+// refused explains why golangci-lint did not look at a module. It says so twice, as "Error:"
+// and as the reason for its end.
+func refused(linter string, module project.GoModule, err error, said string) error {
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(said), "\n"), func(line string) bool {
+		return strings.HasPrefix(line, "The command is terminated due to an error: ")
+	})
+	next := "go tool mage lint, once that is fixed"
+	if strings.Contains(said, "unsupported version of the configuration") {
+		next = linter + " migrate"
+		if module.Dir != "." {
+			next = "cd " + module.Dir + " && " + next
+		}
+		next += ", which writes the configuration for golangci-lint 2 and keeps the old one beside it; then go tool mage lint"
+	}
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		err = ended // the command line would hide the reason
+	}
+	return exit.Missing(next, "lint: golangci-lint could not look at module %s: %w\n%s", module.Dir, err, strings.Join(lines, "\n"))
 }
 
 // The exit codes of golangci-lint that say that it has done its work. The others
@@ -305,15 +339,40 @@ func Format(ctx context.Context, cfg project.Config) error {
 	if err != nil {
 		return err
 	}
+	gofmt, err := gofmt(ctx, cfg)
+	if err != nil {
+		return err
+	}
 	cmd := command.Cmd{Dir: cfg.Dir, Stdout: cfg.Stdout, Stderr: cfg.Stderr}
-	return cmd.Run(ctx, "gofmt", append([]string{"-l", "-w", "-s", "--"}, files...)...)
+	return cmd.Run(ctx, gofmt, append([]string{"-l", "-w", "-s", "--"}, files...)...)
+}
+
+// gofmt returns the path of gofmt. Some installations have only the go command in the PATH,
+// and gofmt in the directory of the toolchain.
+func gofmt(ctx context.Context, cfg project.Config) (string, error) {
+	inPath, err := exec.LookPath("gofmt")
+	if err == nil {
+		return inPath, nil
+	}
+	root, rootErr := gocmd.In(cfg.Dir).Output(ctx, "env", "GOROOT")
+	if rootErr != nil {
+		return "", exit.Missing("go version", "looking for gofmt: %w", rootErr)
+	}
+	if ofGo, goErr := exec.LookPath(filepath.Join(root, "bin", "gofmt")); goErr == nil {
+		return ofGo, nil
+	}
+	return "", exit.Missing("install the complete Go distribution, which has gofmt", "lint: gofmt is neither in the PATH nor in %s: %w", filepath.Join(root, "bin"), err)
 }
 
 // unformatted returns the files that gofmt would change, and gofmt's messages about files
 // that it can't read.
 func unformatted(ctx context.Context, cfg project.Config, files []string) (found []string, unreadable string, err error) {
+	gofmt, err := gofmt(ctx, cfg)
+	if err != nil {
+		return nil, "", err
+	}
 	var said bytes.Buffer
-	out, err := command.Cmd{Dir: cfg.Dir, Stderr: &said}.Output(ctx, "gofmt", append([]string{"-l", "-s", "--"}, files...)...)
+	out, err := command.Cmd{Dir: cfg.Dir, Stderr: &said}.Output(ctx, gofmt, append([]string{"-l", "-s", "--"}, files...)...)
 	if command.ExitCode(err) == cannotRead {
 		return nil, strings.TrimSpace(said.String()), nil
 	}

@@ -44,10 +44,10 @@ func newCheckout(t *testing.T, files map[string]string) *checkout {
 	bin := t.TempDir()
 	c.write(t, filepath.Join(bin, "golangci-lint"), `#!/bin/sh
 exit_code=$(echo "$*" | sed -n 's/.*--issues-exit-code=\([0-9]*\) .*/\1/p')
-shift 4
+while [ "${1#-}" != "$1" ] || [ "$1" = run ]; do shift; done
 echo "$(basename "$PWD"): $*" >>'`+c.log+`'
 if [ -e '`+c.log+`.findings' ]; then exit "${exit_code:-0}"; fi
-if [ -e '`+c.log+`.exit' ]; then echo "can't load config"; exit "$(cat '`+c.log+`.exit')"; fi
+if [ -e '`+c.log+`.exit' ]; then echo "Error: can't load config: $(cat '`+c.log+`.says')"; echo "The command is terminated due to an error: REPEATED"; exit "$(cat '`+c.log+`.exit')"; fi
 exec '`+golang+`' list -tags=mage -deps -f '{{if not .Standard}}{{.ImportPath}}{{end}}' "$@"
 `, 0o700)
 	before := executable
@@ -174,6 +174,14 @@ func TestALinterThatCannotStart(t *testing.T) {
 	}{
 		{"it can't be built", func(t *testing.T, _ *checkout) { t.Setenv("BUILD_FAILS", "1") }, exit.Environment, []string{"no such tool"}, 0},
 		{"it can't read its configuration", func(t *testing.T, c *checkout) { c.write(t, c.log+".exit", "3", 0o600) }, exit.Environment, []string{"can't load config"}, 0},
+		{"its configuration is one for golangci-lint 1", func(t *testing.T, c *checkout) {
+			c.write(t, c.log+".says", "unsupported version of the configuration", 0o600)
+			c.write(t, c.log+".exit", "3", 0o600)
+		}, exit.Environment, []string{"could not look at module .: exit status 3\nError: can't load config: unsupported", "next: ", "golangci-lint migrate, which"}, 0},
+		{"the go command is too old for the module", func(t *testing.T, c *checkout) {
+			t.Setenv("GOTOOLCHAIN", "local")
+			c.write(t, filepath.Join(c.Dir, "go.mod"), "module example/app\n\ngo 1.999\n", 0o600)
+		}, exit.Environment, []string{"go vet can't read module .", "requires go >= 1.999", "GOTOOLCHAIN=auto"}, 0},
 		{"it has findings", func(t *testing.T, c *checkout) { c.write(t, c.log+".exit", "1", 0o600) }, exit.Gate, []string{"findings by golangci-lint"}, 1},
 		{"its configuration has another exit code for findings", func(t *testing.T, c *checkout) { c.write(t, c.log+".findings", "", 0o600) }, exit.Gate, []string{"findings by golangci-lint"}, 1},
 		{"it finds nothing to look at", func(t *testing.T, c *checkout) { c.write(t, c.log+".exit", "5", 0o600) }, 0, nil, 1},
@@ -201,9 +209,44 @@ func TestALinterThatCannotStart(t *testing.T) {
 					t.Errorf("%v does not say %q", err, want)
 				}
 			}
+			if err != nil && strings.Contains(err.Error()+c.out.String(), "REPEATED") && tt.code == exit.Environment {
+				t.Errorf("it is said twice: %v\n%s", err, &c.out)
+			}
 			if got := c.kept(t); len(got) != tt.evidence {
 				t.Errorf("the evidence is %v", got)
 			}
 		})
+	}
+}
+
+// TestGofmtBesideTheGoCommand holds that gofmt is found where only the go command is in the
+// PATH, and that its absence is a fault of the machine.
+func TestGofmtBesideTheGoCommand(t *testing.T) {
+	c := newCheckout(t, map[string]string{"go.mod": root, "lib.go": library})
+	link := func(dir, name string) {
+		program, err := exec.LookPath(name)
+		if err == nil {
+			program, err = filepath.EvalSymlinks(program)
+		}
+		if err == nil {
+			err = os.Symlink(program, filepath.Join(dir, name))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := t.TempDir()
+	link(path, "go")
+	link(path, "git")
+	t.Setenv("PATH", path)
+	if _, err := exec.LookPath("gofmt"); err == nil {
+		t.Fatal("gofmt is in the PATH")
+	}
+	if found, err := gofmt(t.Context(), c.Config); err != nil || filepath.Base(found) != "gofmt" {
+		t.Errorf("gofmt is %q, %v", found, err)
+	}
+	t.Setenv("GOROOT", t.TempDir())
+	if _, err := gofmt(t.Context(), c.Config); exit.Status(err) != exit.Environment || !strings.Contains(err.Error(), "next: ") {
+		t.Errorf("without gofmt: %v", err)
 	}
 }

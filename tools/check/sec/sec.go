@@ -249,7 +249,7 @@ func sources(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 	set.Files(tree, reads)
 	set.Names(tree, func(name string) bool { return !reads(name) })
 	set.Environ(gocmd.ToolEnviron(), inputs.Offline)
-	if err := set.Listed(ctx, cfg.Dir); err != nil {
+	if err := set.Listed(ctx, cfg.Dir, cfg.Evidence, cfg.Assembly); err != nil {
 		return nil, err
 	}
 	modules, err := cfg.Modules(ctx)
