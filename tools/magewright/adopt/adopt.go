@@ -177,7 +177,7 @@ func (r *Repository) describe(out io.Writer) {
 		apps = append(apps, c.Dir+" ("+cmp.Or(c.App, "its cdk.json names no app")+")")
 	}
 	list("modules", modules, "none")
-	list("functions", r.Functions, "none: no main package imports github.com/aws/aws-lambda-go/lambda")
+	list("functions", r.Functions, "none: no main package uses github.com/aws/aws-lambda-go/lambda")
 	list("CDK", apps, "none: no cdk.json")
 	list("remote", nil, cmp.Or(withoutUser(r.Remote), "none"))
 }

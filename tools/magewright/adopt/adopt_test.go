@@ -269,7 +269,7 @@ func TestWhatIsTheirsStays(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(dir, "magewright")); err != nil {
 		t.Fatal(err)
 	}
-	if said := initialize(t, dir, false); !strings.Contains(said, "wrote magewright.go: a target a line, without those that you have: Lint; a pipeline would run yours of Lint, which leave no evidence: rename them") {
+	if said := initialize(t, dir, false); !strings.Contains(said, "wrote magewright.go: a target a line, without those that you have: Lint; rename Lint: the pipeline runs targets of these names, and yours leave no evidence") {
 		t.Errorf("with a magefile it says\n%s", said)
 	}
 }
@@ -469,6 +469,14 @@ func TestWhatIsFound(t *testing.T) {
 		fails  string
 	}{
 		{"functions that the go command ignores", map[string]string{"_examples/a/main.go": function, "b/main.go": function, ".tools/c/main.go": function}, "", "  functions  b\n  CDK", ""},
+		{"functions that a package of the repository starts", map[string]string{
+			"go.mod": "module a.example/a\n", "fn/go.mod": "module a.example/a/fn\n", "fn/boot/boot.go": "package boot\n\nimport \"github.com/aws/aws-lambda-go/lambda\"\n\nfunc Start(h any) { lambda.StartWithOptions(h) }\n",
+			"fn/api/main.go": "package main\n\nimport \"a.example/a/middle\"\n\nfunc main() { middle.Start(nil) }\n", "middle/middle.go": "package middle\n\nimport \"a.example/a/fn/boot\"\n\nvar Start = boot.Start\n",
+			"cli/main.go": "package main\n\nimport _ \"a.example/a/context\"\n\nfunc main() {}\n", "context/c.go": "package context\n\nimport \"github.com/aws/aws-lambda-go/lambda\"\n\ntype H = lambda.Handler\n",
+		}, "", "  functions  fn/api\n  CDK", ""},
+		{"a library beside a program that no function is built with", map[string]string{
+			"lib.go": "package a\n\nimport \"github.com/aws/aws-lambda-go/lambda\"\n\nfunc Serve(h any) { lambda.Start(h) }\n", "magefile.go": "//go:build mage\n\npackage main\n", "gen.go": "//go:build ignore\n\npackage main\n",
+		}, "", "  functions  none: no main package uses", ""},
 		{"a cdk.json with a byte order mark", map[string]string{"cdk.json": "\ufeff{\"app\": \"npx x\"}"}, "", "  CDK        . (npx x)\n", ""},
 		{"a cdk.json without an app", map[string]string{"cdk.json": "{}"}, "", "  CDK        . (its cdk.json names no app)\n", ""},
 		{"a remote with a password", nil, "https://user:secret@github.com/acme/shop.git", "  remote     https://github.com/acme/shop.git\n", ""},

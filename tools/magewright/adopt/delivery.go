@@ -89,8 +89,8 @@ func (r *Repository) settings() (data []byte, what string, err error) {
 	if app.Build == "" {
 		var unknown []string
 		c.Functions, unknown = r.built(assets)
-		for from, to := range c.Functions {
-			what += fmt.Sprintf("; %s is built to %s", from, to)
+		for _, from := range slices.Sorted(maps.Keys(c.Functions)) {
+			what += fmt.Sprintf("; %s is built to %s", from, c.Functions[from])
 		}
 		for _, asset := range unknown {
 			what += fmt.Sprintf("; add to \"functions\" what is built to %s%s", asset, r.example(asset))

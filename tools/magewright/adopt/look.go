@@ -40,6 +40,15 @@ type Repository struct {
 	branch string          // the branch that is delivered
 	listed []string        // files that git lists and that belong to the repository itself
 	events map[string]bool // types of package events that functions use, such as SQSEvent
+
+	packages map[string]*goPackage // by directory
+}
+
+// A goPackage is what init needs to know of a Go package.
+type goPackage struct {
+	main    bool
+	imports []string // import paths
+	starts  bool     // it calls a function Start... of aws-lambda-go, as the main function of a Lambda does
 }
 
 // A Module is a Go module with packages.
@@ -78,24 +87,55 @@ func look(ctx context.Context, dir string) (Repository, error) {
 	if err != nil {
 		return r, fmt.Errorf("listing the files of %s: %w", r.Dir, err)
 	}
-	functions := map[string]bool{}
-	r.events = map[string]bool{}
+	r.events, r.packages = map[string]bool{}, map[string]*goPackage{}
 	for name := range strings.SplitSeq(listed, "\x00") {
 		r.Vendored = r.Vendored || name == "vendor/modules.txt"
 		if name == "" || elsewhere(name) {
 			continue
 		}
 		r.listed = append(r.listed, name)
-		if err := r.file(name, functions); err != nil {
+		if err := r.file(name); err != nil {
 			return r, fmt.Errorf("reading %s: %w", name, err)
 		}
 	}
-	for dir := range functions {
-		r.Functions = append(r.Functions, dir)
+	for dir, p := range r.packages {
+		if p.main && (slices.ContainsFunc(p.imports, isLambda) || r.starts(p, map[string]bool{})) {
+			r.Functions = append(r.Functions, dir)
+		}
 	}
 	slices.Sort(r.Functions)
 	slices.SortFunc(r.Modules, func(a, b Module) int { return strings.Compare(a.Dir, b.Dir) })
 	return r, nil
+}
+
+// isLambda reports whether an import path is one of the packages of aws-lambda-go that a
+// function needs.
+func isLambda(path string) bool {
+	return strings.HasPrefix(path, "github.com/aws/aws-lambda-go/lambda")
+}
+
+// starts reports whether a package starts a function, or a package of the repository that it
+// imports does. A team may have a package of its own that starts all of its functions.
+func (r *Repository) starts(p *goPackage, seen map[string]bool) bool {
+	return p.starts || slices.ContainsFunc(p.imports, func(path string) bool {
+		if seen[path] {
+			return false
+		}
+		seen[path] = true
+		imported := r.packages[r.dirOf(path)]
+		return imported != nil && r.starts(imported, seen)
+	})
+}
+
+// dirOf returns the directory of a package of the repository by its import path.
+func (r *Repository) dirOf(importPath string) string {
+	dir, longest := "", -1
+	for _, m := range r.Modules {
+		if below, ok := strings.CutPrefix(importPath+"/", m.Path+"/"); ok && len(m.Path) > longest {
+			dir, longest = path.Join(m.Dir, below), len(m.Path)
+		}
+	}
+	return dir
 }
 
 // elsewhere reports whether a file belongs to somebody else or is test data.
@@ -141,7 +181,7 @@ func branch(ctx context.Context, git gitcmd.Cmd) string {
 }
 
 // file evaluates a file.
-func (r *Repository) file(name string, functions map[string]bool) error {
+func (r *Repository) file(name string) error {
 	switch base := path.Base(name); {
 	case name == "go.work":
 		r.Workspace = true
@@ -150,7 +190,7 @@ func (r *Repository) file(name string, functions map[string]bool) error {
 	case base == "cdk.json":
 		return r.cdk(name)
 	case path.Ext(name) == ".go" && !strings.HasSuffix(name, "_test.go"):
-		return r.source(name, functions)
+		return r.source(name)
 	}
 	return nil
 }
@@ -199,9 +239,9 @@ func (r *Repository) cdk(name string) error {
 	return nil
 }
 
-// source finds out whether a Go file belongs to a function or is for Mage. A file that can't
-// be parsed is left to the compiler.
-func (r *Repository) source(name string, functions map[string]bool) error {
+// source notes what a Go file says about its package, and whether it is for Mage. A file that
+// can't be parsed is left to the compiler.
+func (r *Repository) source(name string) error {
 	data, err := r.read(name)
 	if err != nil || data == nil {
 		return err
@@ -218,46 +258,71 @@ func (r *Repository) source(name string, functions map[string]bool) error {
 		r.Mage.Dir = dir
 		r.Mage.Names = append(r.Mage.Names, declared(parsed)...)
 	}
+	if project.Ignored(name) || !built(parsed, forLambda) {
+		return nil
+	}
+	p := r.packages[path.Dir(name)]
+	if p == nil {
+		p = &goPackage{}
+		r.packages[path.Dir(name)] = p
+	}
+	p.main = p.main || parsed.Name.Name == "main"
 	for _, imported := range parsed.Imports {
-		p, err := strconv.Unquote(imported.Path.Value)
+		importPath, err := strconv.Unquote(imported.Path.Value)
 		if err != nil {
 			continue
 		}
-		if parsed.Name.Name == "main" && strings.HasPrefix(p, "github.com/aws/aws-lambda-go/lambda") && !project.Ignored(name) {
-			functions[path.Dir(name)] = true
-		}
-		if p == "github.com/aws/aws-lambda-go/events" {
-			r.eventsOf(parsed)
+		p.imports = append(p.imports, importPath)
+		switch importPath {
+		case "github.com/aws/aws-lambda-go/lambda":
+			p.starts = p.starts || slices.ContainsFunc(uses(parsed, "lambda"), func(name string) bool { return strings.HasPrefix(name, "Start") })
+		case "github.com/aws/aws-lambda-go/events":
+			// Types of package events, such as SQSEvent.
+			for _, name := range uses(parsed, "events") {
+				r.events[name] = true
+			}
 		}
 	}
 	return nil
 }
 
-// eventsOf notes the types of package events that a file uses.
-func (r *Repository) eventsOf(file *ast.File) {
+// uses returns the names that a file uses of a package.
+func uses(file *ast.File, pkg string) []string {
+	var names []string
 	ast.Inspect(file, func(n ast.Node) bool {
 		if s, ok := n.(*ast.SelectorExpr); ok {
-			if pkg, ok := s.X.(*ast.Ident); ok && pkg.Name == "events" {
-				r.events[s.Sel.Name] = true
+			if x, ok := s.X.(*ast.Ident); ok && x.Name == pkg {
+				names = append(names, s.Sel.Name)
 			}
 		}
 		return true
 	})
+	return names
 }
 
 // forMage reports whether a file is only built with the tag mage.
 func forMage(file *ast.File) bool {
+	return built(file, func(tag string) bool { return tag == "mage" }) && !built(file, func(string) bool { return false })
+}
+
+// forLambda reports whether a tag is set when a function is built.
+func forLambda(tag string) bool {
+	return slices.Contains([]string{"linux", "unix", "amd64", "arm64", "gc", "lambda.norpc"}, tag) || strings.HasPrefix(tag, "go1.")
+}
+
+// built reports whether a file is built with certain tags.
+func built(file *ast.File, tags func(string) bool) bool {
 	for _, group := range file.Comments {
 		if group.Pos() > file.Package {
 			break
 		}
 		for _, comment := range group.List {
 			if expr, err := constraint.Parse(comment.Text); err == nil {
-				return expr.Eval(func(tag string) bool { return tag == "mage" }) && !expr.Eval(func(string) bool { return false })
+				return expr.Eval(tags)
 			}
 		}
 	}
-	return false
+	return true
 }
 
 // declared returns the names that a file declares at the top level.

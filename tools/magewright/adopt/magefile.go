@@ -142,7 +142,7 @@ func (r *Repository) magefile() (file, error) {
 		what += ", without those that you have: " + strings.Join(taken, ", ")
 	}
 	if run := slices.DeleteFunc(taken, func(name string) bool { return !slices.Contains(inPipeline, name) }); len(run) > 0 && len(r.CDK) > 0 {
-		what += "; a pipeline would run yours of " + strings.Join(run, ", ") + ", which leave no evidence: rename them"
+		what += "; rename " + strings.Join(run, ", ") + ": the pipeline runs targets of these names, and yours leave no evidence"
 	}
 	return file{name: name, what: what, data: data}, nil
 }
