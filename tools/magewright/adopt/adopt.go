@@ -106,7 +106,7 @@ func Init(ctx context.Context, dir string, o Options, out io.Writer) error {
 		return exit.Failed("give it another name, then run init again", "init: %s is a file, and what pins Magewright goes into a directory of that name", filepath.Join(r.Dir, pinDir))
 	}
 	// The buildspec has the command that runs mage.
-	mage, added, err := r.mage(ctx, dry)
+	mage, added, apart, err := r.mage(ctx, dry)
 	if err != nil {
 		return err
 	}
@@ -143,6 +143,9 @@ func Init(ctx context.Context, dir string, o Options, out io.Writer) error {
 	}
 	if added {
 		fmt.Fprintf(out, "%s go.mod and go.sum: %s %s as a tool\n", verb, mageModule, mageVersion)
+	}
+	if apart != "" {
+		fmt.Fprintf(out, "go.mod stays as it is, so mage is not a tool of it: %s\n", apart)
 	}
 	if len(files) == 0 && !pinned && !added {
 		fmt.Fprintln(out, "nothing to write: everything is there")
@@ -320,34 +323,37 @@ func (r *Repository) pinPipeline(ctx context.Context, pinned []byte, dry bool) (
 }
 
 // mage makes mage a tool of the root module if that changes nothing else in go.mod. It
-// returns the command that runs mage.
-func (r *Repository) mage(ctx context.Context, dry bool) (run string, wrote bool, err error) {
+// returns the command that runs mage, and why mage is apart from the module if only the
+// attempt could show it.
+func (r *Repository) mage(ctx context.Context, dry bool) (run string, wrote bool, why string, err error) {
 	apart := "go run " + mageModule + "@" + mageVersion
 	switch {
 	case r.Mage.Pinned:
-		return "go tool mage", false, nil
+		return "go tool mage", false, "", nil
 	case r.Modules[0].Dir != "." || r.Vendored || r.Workspace:
 		// There is no module in which to pin it, or it would have to be vendored, or the
 		// other modules of the workspace would get it.
-		return apart, false, nil
+		return apart, false, "", nil
 	case dry:
-		return "go tool mage", true, nil
+		return "go tool mage", true, "", nil
 	}
 	before := map[string][]byte{}
 	for _, name := range []string{"go.mod", "go.sum"} {
 		if before[name], err = r.read(name); err != nil {
-			return "", false, fmt.Errorf("pinning mage: %w", err)
+			return "", false, "", fmt.Errorf("pinning mage: %w", err)
 		}
 	}
 	_, getErr := gocmd.In(r.Dir, "GOFLAGS=-mod=mod").Output(ctx, "get", "-tool", mageModule+"@"+mageVersion)
 	after, err := r.read("go.mod")
 	if err != nil {
-		return "", false, fmt.Errorf("pinning mage: %w", err)
+		return "", false, "", fmt.Errorf("pinning mage: %w", err)
 	}
-	if getErr == nil && onlyMage(before["go.mod"], after) {
-		return "go tool mage", true, nil
+	why = "that would change other requirements, and so what you ship"
+	if getErr != nil {
+		why = strings.TrimSpace(getErr.Error())
+	} else if onlyMage(before["go.mod"], after) {
+		return "go tool mage", true, "", nil
 	}
-	// This would change what they ship.
 	for name, data := range before {
 		if data == nil {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(r.Dir, name)))
@@ -356,9 +362,9 @@ func (r *Repository) mage(ctx context.Context, dry bool) (run string, wrote bool
 		err = errors.Join(err, os.WriteFile(filepath.Join(r.Dir, name), data, 0o644)) // #nosec G306 -- as it was
 	}
 	if err != nil {
-		return "", false, fmt.Errorf("restoring go.mod: %w", err)
+		return "", false, "", fmt.Errorf("restoring go.mod: %w", err)
 	}
-	return apart, false, nil
+	return apart, false, why, nil
 }
 
 // onlyMage reports whether two versions of go.mod differ only in mage.

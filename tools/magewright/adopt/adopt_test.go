@@ -55,7 +55,11 @@ func main() {
 `))
 	dir := t.TempDir()
 	write(t, dir, source.Files)
-	t.Setenv("GOPROXY", publish(t, dir, version)+",file://"+filepath.Join(moduleCache(t), "cache", "download"))
+	// The module cache has what other commands needed. A repository of a test can need more,
+	// such as the go.mod of an older version.
+	t.Setenv("GOPROXY", strings.Join([]string{
+		publish(t, dir, version), "file://" + filepath.Join(moduleCache(t), "cache", "download"), strings.TrimSpace(run(t, ".", 0, "go", "env", "GOPROXY")),
+	}, ","))
 	t.Setenv("GOSUMDB", "off")
 	t.Setenv("GOMODCACHE", t.TempDir())
 	t.Cleanup(func() {
@@ -427,22 +431,24 @@ func TestABrokenMagefile(t *testing.T) {
 // changes there.
 func TestGoModIsTheirs(t *testing.T) {
 	serve(t)
-	for name, change := range map[string]func(dir string){
-		"dependencies are vendored": func(dir string) {
-			write(t, dir, []txtar.File{{Name: "vendor/modules.txt", Data: nil}})
-		},
-		"go.mod is for another version": func(dir string) {
-			write(t, dir, []txtar.File{{Name: "go.mod", Data: []byte("module example.com/hello\n\nrequire github.com/magefile/mage v1.99.0\n")}})
+	for name, test := range map[string]struct {
+		file txtar.File
+		why  string // what init says of it
+	}{
+		"dependencies are vendored": {file: txtar.File{Name: "vendor/modules.txt"}},
+		"go.mod is for another version": {
+			file: txtar.File{Name: "go.mod", Data: []byte("module example.com/hello\n\nrequire github.com/magefile/mage v1.99.0\n")},
+			why:  "go.mod stays as it is, so mage is not a tool of it: running go get -tool github.com/magefile/mage@" + mageVersion,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, _ := repository(t, "testdata/hello.txtar")
-			change(dir)
+			write(t, dir, []txtar.File{test.file})
 			before, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if said := initialize(t, dir, false); !strings.Contains(said, "next:\n  go run github.com/magefile/mage@"+mageVersion+" -l") {
+			if said := initialize(t, dir, false); !strings.Contains(said, "next:\n  go run github.com/magefile/mage@"+mageVersion+" -l") || !strings.Contains(said, test.why) {
 				t.Errorf("it says\n%s", said)
 			}
 			after, err := os.ReadFile(filepath.Join(dir, "go.mod"))
