@@ -4,15 +4,20 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	"github.com/aws/aws-sdk-go-v2/service/codeconnections"
 	"github.com/aws/aws-sdk-go-v2/service/codeconnections/types"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	cptypes "github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 )
 
@@ -21,24 +26,7 @@ import (
 func TestUseConnection(t *testing.T) {
 	t.Parallel()
 	cfg := localawstest.Start(t)
-	dir := t.TempDir()
-	for _, args := range [][]string{
-		{"init", "-q", "-b", "main"}, {"-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "-q", "--allow-empty", "-m", "Begin"},
-	} {
-		if out, err := exec.CommandContext(t.Context(), "git", append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil { // #nosec G204 -- git in the test's directory
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
-	connections := codeconnections.NewFromConfig(cfg)
-	host, err := connections.CreateHost(t.Context(), &codeconnections.CreateHostInput{Name: aws.String("here"), ProviderType: types.ProviderTypeGithubEnterpriseServer, ProviderEndpoint: aws.String("file://" + dir)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	connection, err := connections.CreateConnection(t.Context(), &codeconnections.CreateConnectionInput{ConnectionName: aws.String("here"), HostArn: host.HostArn})
-	if err != nil {
-		t.Fatal(err)
-	}
-	arn := *connection.ConnectionArn
+	arn, _ := connectionHere(t, cfg)
 	allow := func(action, condition string) string {
 		return `{"Effect":"Allow","Action":"` + action + `:UseConnection","Resource":"` + arn + `"` + condition + `}`
 	}
@@ -69,6 +57,76 @@ func TestUseConnection(t *testing.T) {
 			if said := cloned(t, cfg, name+"-"+repository[5:], role, arn, repository); refused == "" && said != "" || !strings.Contains(said, refused) {
 				t.Errorf("%s, %s: %q, want %q", name, repository, said, refused)
 			}
+		}
+	}
+}
+
+// connectionHere returns a connection to a repository on this machine, and what commits there.
+func connectionHere(t *testing.T, cfg aws.Config) (arn string, commit func()) {
+	t.Helper()
+	dir := t.TempDir()
+	git := func(args ...string) {
+		t.Helper()
+		if out, err := exec.CommandContext(t.Context(), "git", append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil { // #nosec G204 -- git in the test's directory
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	commit = func() {
+		t.Helper()
+		git("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "-q", "--allow-empty", "-m", "Go on")
+	}
+	git("init", "-q", "-b", "main")
+	commit()
+	connections := codeconnections.NewFromConfig(cfg)
+	host, err := connections.CreateHost(t.Context(), &codeconnections.CreateHostInput{Name: aws.String("here"), ProviderType: types.ProviderTypeGithubEnterpriseServer, ProviderEndpoint: aws.String("file://" + dir)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	connection, err := connections.CreateConnection(t.Context(), &codeconnections.CreateConnectionInput{ConnectionName: aws.String("here"), HostArn: host.HostArn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *connection.ConnectionArn, commit
+}
+
+// TestAPushStartsAPipeline holds that a commit in the repository of a connection starts the
+// pipelines that watch its branch, as the role of each.
+func TestAPushStartsAPipeline(t *testing.T) {
+	t.Parallel()
+	cfg := localawstest.Start(t, func(c *localaws.Config) { c.Pushes = time.Millisecond })
+	connection, commit := connectionHere(t, cfg)
+	if _, err := s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("artifacts")}); err != nil {
+		t.Fatal(err)
+	}
+	pipelines := codepipeline.NewFromConfig(cfg)
+	action := func(name, category, provider string, configuration map[string]string) cptypes.StageDeclaration {
+		a := cptypes.ActionDeclaration{
+			Name: &name, ActionTypeId: &cptypes.ActionTypeId{Category: cptypes.ActionCategory(category), Owner: cptypes.ActionOwnerAws, Provider: &provider, Version: aws.String("1")},
+			Configuration: configuration,
+		}
+		if category == "Source" {
+			a.OutputArtifacts = []cptypes.OutputArtifact{{Name: aws.String("Source")}}
+		}
+		return cptypes.StageDeclaration{Name: &name, Actions: []cptypes.ActionDeclaration{a}}
+	}
+	if _, err := pipelines.CreatePipeline(t.Context(), &codepipeline.CreatePipelineInput{Pipeline: &cptypes.PipelineDeclaration{
+		Name: aws.String("app"), RoleArn: localawstest.Role(t, cfg, "delivers", "codepipeline.amazonaws.com"), PipelineType: cptypes.PipelineTypeV2,
+		ArtifactStore: &cptypes.ArtifactStore{Type: cptypes.ArtifactStoreTypeS3, Location: aws.String("artifacts")},
+		Stages: []cptypes.StageDeclaration{
+			action("Source", "Source", "CodeStarSourceConnection", map[string]string{"ConnectionArn": connection, "FullRepositoryId": "team/app", "BranchName": "main"}),
+			action("Approve", "Approval", "Manual", nil),
+		},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	// What is committed before the first look starts nothing.
+	for ; ; commit() {
+		listed, err := pipelines.ListPipelineExecutions(t.Context(), &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String("app")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if newest := listed.PipelineExecutionSummaries[0]; newest.Trigger.TriggerType == cptypes.TriggerTypeWebhookV2 {
+			break
 		}
 	}
 }

@@ -89,6 +89,9 @@ type Config struct {
 	// random, and only who gets it from the server can use the endpoint.
 	Secret string
 	Builds int // how many builds run at once; zero means the default of package codebuild
+	// Pushes is how often CodePipeline looks for pushes to the repositories of connections,
+	// in real time. If it is zero, pushes start no pipelines.
+	Pushes time.Duration
 	// AnswerTime is how long CloudFormation delays its answer while a stack
 	// changes, in real time.
 	AnswerTime time.Duration
@@ -291,7 +294,7 @@ func (s *Server) services(a account.Account, c Config) []wire.Service {
 	})
 	pipelines := codepipeline.New(a, codepipeline.Deps{
 		Roles: sessions, Objects: guardedObjects, Builds: guardedBuilds{guardedCodebuild{builds, g}}, Connections: usedConnections{connections, s.guard},
-		Deployments: guardedDeployments{guardedCodedeploy{deployments, g}}, Functions: functions, Alarms: guardedCloudwatch{metrics, g}, Notifier: guardedTopics, Events: bus, Mirrors: mirrors,
+		Deployments: guardedDeployments{guardedCodedeploy{deployments, g}}, Functions: functions, Alarms: guardedCloudwatch{metrics, g}, Notifier: guardedTopics, Events: bus, Mirrors: mirrors, Pushes: c.Pushes,
 	})
 	bus.SetPipelines(guardedCodepipeline{pipelines, g})
 	targets.Buses, targets.Pipelines = guardedEvents{bus, g}, guardedCodepipeline{pipelines, g}

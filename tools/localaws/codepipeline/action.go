@@ -154,6 +154,9 @@ func (s *Service) begin(r *stageRun, d *types.ActionDeclaration) {
 	}
 	if o, ok := e.overrides[name]; ok && t.category == types.ActionCategorySource {
 		j.override = &o
+		if branch, ok := e.pushed[name]; ok {
+			j.configuration["BranchName"] = branch
+		}
 	}
 	roles := []string{aws.ToString(e.structure.RoleArn)}
 	if d.RoleArn != nil {

@@ -30,7 +30,7 @@ type bounds struct{ least, most int }
 
 var actionTypes = []actionType{
 	{
-		category: types.ActionCategorySource, provider: "CodeStarSourceConnection", outputs: bounds{1, 1},
+		category: types.ActionCategorySource, provider: providerConnection, outputs: bounds{1, 1},
 		required: []string{"ConnectionArn", "FullRepositoryId", "BranchName"},
 		optional: []string{"OutputArtifactFormat", "DetectChanges"},
 		revision: types.SourceRevisionTypeCommitId,

@@ -40,6 +40,7 @@ type execution struct {
 	outdated   bool // the pipeline was updated during the execution
 
 	overrides map[string]types.SourceRevisionOverride // by source action
+	pushed    map[string]string                       // the branch that was pushed to, by source action
 	given     []types.ResolvedPipelineVariable
 	variables variables
 	artifacts map[string]artifact

@@ -29,6 +29,8 @@ type pipeline struct {
 	stages     map[string]*stage
 	actions    []*actionRun // in order of their start
 	rules      []*ruleRun   // in order of their start
+	// seen has the commits of branches and tags at the last look for pushes, by source.
+	seen map[string]map[string]string
 }
 
 // structure returns the current declaration.
@@ -81,7 +83,7 @@ func (s *Service) CreatePipeline(ctx context.Context, in *awscodepipeline.Create
 	now := s.account.Clock.Now()
 	p := &pipeline{
 		name: name, structures: []*types.PipelineDeclaration{structure}, created: now, updated: now, tags: tags,
-		tokens: map[string]*execution{}, stages: map[string]*stage{},
+		tokens: map[string]*execution{}, stages: map[string]*stage{}, seen: map[string]map[string]string{},
 	}
 	s.pipelines[name] = p
 	s.warn(structure)
@@ -116,11 +118,12 @@ func (s *Service) declare(in *types.PipelineDeclaration, version int32) (*types.
 	return d, s.validate(d)
 }
 
-// warn names what an embedded pipeline cannot do on its own. Nobody pushes to
-// it, so only StartPipelineExecution starts it again.
+// warn names what starts a pipeline on AWS and can't happen here.
 func (s *Service) warn(d *types.PipelineDeclaration) {
-	if len(d.Triggers) > 0 {
-		s.account.Log.Warn("CodePipeline does not detect changes here. Start the pipeline with StartPipelineExecution.", "pipeline", aws.ToString(d.Name))
+	for _, t := range d.Triggers {
+		if t.GitConfiguration != nil && len(t.GitConfiguration.PullRequest) > 0 {
+			s.account.Log.Warn("Nobody opens pull requests in the embedded AWS. Start the pipeline with StartPipelineExecution.", "pipeline", aws.ToString(d.Name))
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
@@ -88,6 +89,9 @@ type Deps struct {
 	Events      Events
 	Stacks      Stacks
 	Mirrors     *mirror.Mirrors
+	// Pushes is how often to look for pushes, in real time. If it is zero, only
+	// DetectChanges looks.
+	Pushes time.Duration
 }
 
 // Service is CodePipeline. It is safe for concurrent use.
@@ -117,6 +121,9 @@ func New(a account.Account, d Deps) *Service {
 	s := &Service{account: a, deps: d, life: life, end: end, pipelines: map[string]*pipeline{}, jobs: map[string]*invocation{}}
 	s.changed = sync.NewCond(&s.mu)
 	s.wg.Go(s.deliver)
+	if d.Pushes > 0 {
+		s.wg.Go(s.look)
+	}
 	return s
 }
 

@@ -169,13 +169,8 @@ func (s *Service) checkStages(d *types.PipelineDeclaration) error {
 		}
 	}
 	for _, trigger := range d.Triggers {
-		g := trigger.GitConfiguration
-		switch {
-		case g == nil:
-		case !slices.ContainsFunc(d.Stages[0].Actions, func(a types.ActionDeclaration) bool { return aws.ToString(a.Name) == aws.ToString(g.SourceActionName) }):
-			return invalidStructure("The trigger names the source action '%s', which the pipeline does not have", aws.ToString(g.SourceActionName))
-		case len(g.Push) > 0 && len(g.PullRequest) > 0:
-			return invalidStructure("The trigger of the source action '%s' has filters for pushes and for pull requests. It can have one kind", aws.ToString(g.SourceActionName))
+		if err := checkTrigger(d, trigger); err != nil {
+			return err
 		}
 	}
 	return nil

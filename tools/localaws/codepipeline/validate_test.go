@@ -82,6 +82,12 @@ func TestDeclarationsThatAreRefused(t *testing.T) {
 				SourceActionName: aws.String("Source"), Push: []types.GitPushFilter{{}}, PullRequest: []types.GitPullRequestFilter{{}},
 			}}}
 		}, "InvalidStructureException", "has filters for pushes and for pull requests. It can have one kind"},
+		"trigger for tags and branches": {func(d *d) {
+			d.Triggers = pushed(types.GitPushFilter{Tags: &types.GitTagFilterCriteria{Includes: []string{"v*"}}, Branches: &types.GitBranchFilterCriteria{Includes: []string{"main"}}})
+		}, "InvalidStructureException", "for tags and for branches or file paths"},
+		"trigger with a broken pattern": {func(d *d) {
+			d.Triggers = pushed(types.GitPushFilter{Branches: &types.GitBranchFilterCriteria{Excludes: []string{"[a"}}})
+		}, "InvalidStructureException", "The pattern '[a' in a push filter of the source action 'Source'"},
 		"connection format": {func(d *d) {
 			a := action(d, 0)
 			a.ActionTypeId.Provider = aws.String("CodeStarSourceConnection")

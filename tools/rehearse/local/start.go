@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/magewright/magewright/tools/assembly/cdk"
 	"github.com/magewright/magewright/tools/internal/clock"
@@ -61,9 +62,12 @@ func Region() (string, error) {
 	return region, nil
 }
 
+// pushes is how soon a commit starts the pipelines that watch its branch.
+const pushes = 2 * time.Second
+
 // Start starts an embedded AWS on this machine.
 func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err error) {
-	time := clock.NewElastic(o.Speed)
+	elastic := clock.NewElastic(o.Speed)
 	region, err := Region()
 	if err != nil {
 		return nil, err
@@ -81,11 +85,12 @@ func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err
 	server, err := localaws.Start(ctx, localaws.Config{
 		Addr:   fmt.Sprintf("127.0.0.1:%d", o.Port),
 		Region: region,
-		Clock:  time,
+		Clock:  elastic,
 		IAM:    o.IAM,
 		Node:   node,
 		Log:    slog.New(slog.NewTextHandler(os.Stderr, nil)),
 
+		Pushes:    pushes,
 		Forward:   o.Forward,
 		Isolation: network.Isolation(),
 	})
@@ -110,7 +115,7 @@ func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err
 		return nil, err
 	}
 	e.remove = remove
-	e.Console = console.Serve(console.Config{Server: server, Time: time, Person: console.Person(ctx, cfg.Dir)})
+	e.Console = console.Serve(console.Config{Server: server, Time: elastic, Person: console.Person(ctx, cfg.Dir)})
 	return e, nil
 }
 
