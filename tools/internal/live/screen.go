@@ -140,7 +140,11 @@ func (s *Screen) fitting() []string {
 }
 
 // erase takes the block away. In a window that was narrowed since, the terminal has
-// wrapped its lines. See ECMA-48, CUU and ED.
+// wrapped its lines. See ECMA-48, CUU, EL, CUD and ED.
+//
+// The first line is erased apart from the others: if everything from the window's first line on
+// is erased at once, terminals such as tmux keep it as lines to scroll back to. A block as
+// high as the window would fill them with a copy of itself each second.
 func (s *Screen) erase() {
 	if len(s.drawn) == 0 {
 		return
@@ -151,7 +155,7 @@ func (s *Screen) erase() {
 		rows += max(1, (Width(line)+width-1)/width)
 	}
 	// As lost as the block, if it fails.
-	_, _ = fmt.Fprintf(s.out, "\x1b[%dA\r\x1b[J", rows)
+	_, _ = fmt.Fprintf(s.out, "\x1b[%dA\r\x1b[K\x1b[1B\x1b[J\x1b[1A", rows)
 	s.drawn = nil
 }
 

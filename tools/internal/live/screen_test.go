@@ -13,6 +13,7 @@ import (
 type terminal struct {
 	width int
 	lines []string // as they are seen
+	kept  int      // how often all lines were erased at once, which terminals keep
 }
 
 func (t *terminal) write(written string) {
@@ -23,12 +24,20 @@ func (t *terminal) write(written string) {
 		last := len(t.lines) - 1
 		switch {
 		case strings.HasPrefix(written, "\x1b["):
-			end := strings.IndexAny(written, "AJm")
-			if n, err := strconv.Atoi(written[2:end]); err == nil && written[end] == 'A' {
+			end := strings.IndexAny(written, "ABJKm")
+			n, _ := strconv.Atoi(written[2:end])
+			switch written[end] {
+			case 'A':
 				t.lines = t.lines[:max(1, len(t.lines)-n)]
-			}
-			if written[end] == 'J' {
-				t.lines[len(t.lines)-1] = ""
+			case 'B':
+				t.lines = append(t.lines, make([]string, n)...)
+			case 'J':
+				if len(t.lines) == 1 {
+					t.kept++
+				}
+				t.lines[last] = ""
+			case 'K':
+				t.lines[last] = ""
 			}
 			written = written[end+1:]
 			continue
@@ -110,6 +119,23 @@ func TestScreen(t *testing.T) {
 	quiet.Show([]string{"block"})
 	if _, err := quiet.Write([]byte("line\n")); err != nil || plain.String() != "line\n" || quiet.Live() {
 		t.Errorf("without a terminal it is %q, %v", plain.String(), err)
+	}
+}
+
+// TestNothingIsKept holds that a block that begins in the window's first line leaves no copy
+// of itself to scroll back to.
+func TestNothingIsKept(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	term := &terminal{width: 12}
+	s := &Screen{out: &out, size: func() (int, int) { return term.width, 4 }}
+	s.Show([]string{"1", "2", "3"})
+	s.Show([]string{"1", "3"})
+	fmt.Fprint(s, "said\n")
+	s.Show([]string{"4"})
+	term.write(out.String())
+	if got, want := term.shows(), "said\n4\n"; got != want || term.kept > 0 {
+		t.Errorf("the terminal shows\n%s\nwant\n%s\nand has kept %d copies", got, want, term.kept)
 	}
 }
 
