@@ -94,14 +94,19 @@ func TestBrowser(t *testing.T) {
 		shop.invoke(200)
 		shop.pass(30 * time.Second)
 	}
+	shop.trace()
 	empty, lost := newWorld(t), newWorld(t)
+	// Only that waits there, for a day of AWS's.
+	waits := empty.time.NewTimer(24 * time.Hour)
+	defer waits.Stop()
 	type given struct {
 		Link  string `json:"link"`
 		Gates string `json:"gates"`
+		Trace string `json:"trace"`
 	}
 	worlds := map[string]given{}
 	for name, w := range map[string]*world{"pipeline": pipeline, "shop": shop, "empty": empty, "lost": lost} {
-		worlds[name] = given{w.console.Link(), w.gates}
+		worlds[name] = given{w.console.Link(), w.gates, traceOfShop}
 	}
 	encoded, err := json.Marshal(worlds)
 	if err != nil {

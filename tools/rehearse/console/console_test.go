@@ -233,7 +233,7 @@ func (w *world) artifacts(execution, id string) {
 	if got := strings.Join(own, " "); got != "plan.md readiness.html readiness.json" {
 		w.t.Errorf("the action's own files are %s", got)
 	}
-	if got := strings.Join(carried, " "); got != "README.md a-readiness.json coverage.out gosec.sarif junit.xml" {
+	if got := strings.Join(carried, " "); got != "README.md a-readiness.json app/run.go app/shop.go coverage.out go.mod gosec.sarif junit.xml sources.json" {
 		w.t.Errorf("the files of actions before are %s", got)
 	}
 	document := func(file string) (d console.Document) {
@@ -250,6 +250,8 @@ func (w *world) artifacts(execution, id string) {
 	}
 	if d := document("coverage.out"); d.Kind != "coverage" || d.Covered[1].Run != 3 || d.Covered[1].Statements != 4 {
 		w.t.Errorf("the coverage is %+v", d)
+	} else if p := d.Patch; p == nil || p.Statements != 3 || p.Covered != 2 || len(p.Files) != 1 || p.Files[0].Missing != 1 {
+		w.t.Errorf("of the change, tests run %+v", p)
 	}
 	if d := document("readiness.json"); d.Kind != "verdict" || d.Verdict.Verdict != "GO (rehearsal)" {
 		w.t.Errorf("the verdict is %+v", d)

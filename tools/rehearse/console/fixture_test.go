@@ -1,9 +1,9 @@
 package console_test
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -16,12 +16,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+	"github.com/aws/aws-sdk-go-v2/service/codeconnections"
+	cctypes "github.com/aws/aws-sdk-go-v2/service/codeconnections/types"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/magewright/magewright/tools/internal/clock"
+	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/localaws"
 	"github.com/magewright/magewright/tools/localaws/localawstest"
 	"github.com/magewright/magewright/tools/rehearse/console"
@@ -42,6 +44,8 @@ type world struct {
 	cfg     aws.Config
 	gates   string
 	time    clock.Clock
+
+	repository string // what the pipeline delivers
 }
 
 func newWorld(t *testing.T) *world { return worldOf(t, clock.NewElastic(60)) }
@@ -55,13 +59,14 @@ func worldOf(t *testing.T, c clock.Clock) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, server: server, close: sync.OnceValue(server.Close), cfg: server.Client(), gates: t.TempDir(), time: c}
+	dir, base := repository(t)
+	w := &world{t: t, server: server, close: sync.OnceValue(server.Close), cfg: server.Client(), gates: t.TempDir(), time: c, repository: dir}
 	t.Cleanup(func() {
 		if err := w.close(); err != nil {
 			t.Error(err)
 		}
 	})
-	w.console = console.Serve(console.Config{Server: server, Time: c, Person: person})
+	w.console = console.Serve(console.Config{Server: server, Time: c, Person: person, Repository: dir, Base: base})
 	return w
 }
 
@@ -108,32 +113,76 @@ const (
 	sarifReport = `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"gosec"}},"results":[` +
 		`{"ruleId":"G101","level":"error","message":{"text":"a secret in the source"},"locations":[{"physicalLocation":{"artifactLocation":{"uri":"app/shop.go"},"region":{"startLine":12,"snippet":{"text":"const key = 1"}}}}]},` +
 		`{"ruleId":"G204","message":{"text":"a command"},"locations":[{"physicalLocation":{"artifactLocation":{"uri":"app/run.go"},"region":{"startLine":3}}}],"suppressions":[{"justification":"its own arguments"}]}]}]}`
-	coverageReport = "mode: set\nexample.com/shop/app/shop.go:1.1,2.2 3 1\nexample.com/shop/app/shop.go:3.1,4.2 1 0\nexample.com/shop/app/run.go:1.1,2.2 2 0"
-	verdictReport  = `{"summary":{"verdict":"GO (rehearsal)","commit":"0a1b2c3d4e5f60718293a4b5c6d7e8f901122334","base":"f9e8d7c6b5a4f3e2d1c0b9a8978685746352413f","tolerated":1,"waived":0,"outcomes":[` +
+	coverageReport = "mode: set\nexample.com/shop/app/shop.go:3.16,5.2 1 1\nexample.com/shop/app/shop.go:7.22,8.11 1 1\nexample.com/shop/app/shop.go:8.11,10.3 1 0\n" +
+		"example.com/shop/app/shop.go:11.2,11.10 1 1\nexample.com/shop/app/run.go:3.12,6.2 2 0"
+	verdictReport = `{"summary":{"verdict":"GO (rehearsal)","commit":"0a1b2c3d4e5f60718293a4b5c6d7e8f901122334","base":"f9e8d7c6b5a4f3e2d1c0b9a8978685746352413f","tolerated":1,"waived":0,"outcomes":[` +
 		`{"id":"lint","title":"The code has no findings","required":true,"state":"PASS","counted":"0 findings"},` +
 		`{"id":"peer-review","title":"All changes are peer reviewed","required":true,"tolerated":true,"state":"UNKNOWN","counted":"1 commit","reason":"the review platform was not asked","next":"name review.platform in the policy"}]}}`
 	readinessPage = `<!doctype html><html lang="en"><title>Readiness</title><style>h1{color:#12652b}</style><h1>GO</h1><script>document.title='ran'</script><p id="said">Ready.</p></html>`
 )
+
+// The sources of the shop. The release adds sold.
+const (
+	run  = "package app\n\nfunc Run() {\n\tprintln(Buy())\n\tprintln(Buy())\n}\n"
+	shop = "package app\n\nfunc Buy() int {\n\treturn 1\n}\n"
+	sold = "\nfunc Sell(n int) int {\n\tif n > 1 {\n\t\treturn 2\n\t}\n\treturn 3\n}\n"
+)
+
+// repository makes a repository with a release that adds sold, and returns its directory
+// and the release before.
+func repository(t *testing.T) (dir, base string) {
+	t.Helper()
+	dir = t.TempDir()
+	git := gitcmd.In(dir)
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must := func(args ...string) {
+		if err := git.Run(t.Context(), args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit := func(subject string) {
+		must("add", "--all")
+		must("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "--quiet", "--message="+subject)
+	}
+	must("init", "--quiet", "--initial-branch=main")
+	if err := os.Mkdir(filepath.Join(dir, "app"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	write("go.mod", "module example.com/shop\n")
+	write("README.md", "# shop\n")
+	write("app/run.go", run)
+	write("app/shop.go", shop)
+	commit("Buy")
+	base, err := git.Output(t.Context(), "rev-parse", "HEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("app/shop.go", shop+sold)
+	commit("Sell, too")
+	return dir, base
+}
+
+// connection returns a connection to the world's repository.
+func (w *world) connection() string {
+	w.t.Helper()
+	connections := codeconnections.NewFromConfig(w.cfg)
+	host, err := connections.CreateHost(w.t.Context(), &codeconnections.CreateHostInput{Name: aws.String("here"), ProviderType: cctypes.ProviderTypeGithubEnterpriseServer, ProviderEndpoint: aws.String("file://" + w.repository)})
+	w.must(err)
+	connection, err := connections.CreateConnection(w.t.Context(), &codeconnections.CreateConnectionInput{ConnectionName: aws.String("here"), HostArn: host.HostArn})
+	w.must(err)
+	return *connection.ConnectionArn
+}
 
 // pipeline makes the pipeline, and returns its first execution.
 func (w *world) pipeline() (execution string) {
 	w.t.Helper()
 	ctx := w.t.Context()
 	objects := s3.NewFromConfig(w.cfg, func(o *s3.Options) { o.UsePathStyle = true })
-	for _, name := range []string{"source", "artifacts"} {
-		_, err := objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &name})
-		w.must(err)
-	}
-	_, err := objects.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: aws.String("source"), VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled}})
-	w.must(err)
-	var source bytes.Buffer
-	archive := zip.NewWriter(&source)
-	file, err := archive.Create("README.md")
-	w.must(err)
-	_, err = file.Write([]byte("# shop\n"))
-	w.must(err)
-	w.must(archive.Close())
-	_, err = objects.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("source"), Key: aws.String("shop.zip"), Body: bytes.NewReader(source.Bytes())})
+	_, err := objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("artifacts")})
 	w.must(err)
 
 	role := localawstest.Role(w.t, w.cfg, "shop", "codepipeline.amazonaws.com")
@@ -152,8 +201,10 @@ func (w *world) pipeline() (execution string) {
 		`printf '\033[31mred\033[0m and \033[1;32mgreen\033[0m\n'`,
 		`echo '<script>document.title="ran"</script><img src=x onerror=alert(1)>'`,
 	}, nil))
+	sum := sha256.Sum256([]byte(shop + sold))
+	measured := `{"app/shop.go":"` + hex.EncodeToString(sum[:]) + `"}`
 	project("test", w.build("test", []string{"for i in $(seq 1 3000); do echo line number $i of the tests; done"},
-		map[string]string{"junit.xml": junitReport, "gosec.sarif": sarifReport, "coverage.out": coverageReport, "a-readiness.json": strings.ReplaceAll(verdictReport, "GO (rehearsal)", "GO (forged)")}))
+		map[string]string{"junit.xml": junitReport, "gosec.sarif": sarifReport, "coverage.out": coverageReport, "sources.json": measured, "a-readiness.json": strings.ReplaceAll(verdictReport, "GO (rehearsal)", "GO (forged)")}))
 	project("readiness", w.build("readiness", nil, map[string]string{"readiness.json": verdictReport, "readiness.html": readinessPage, "plan.md": "# Plan\n\nOne function changes."}))
 	project("promote", w.build("promote", []string{"echo promoting"}, nil))
 
@@ -184,8 +235,8 @@ func (w *world) pipeline() (execution string) {
 		ArtifactStore: &types.ArtifactStore{Type: types.ArtifactStoreTypeS3, Location: aws.String("artifacts")},
 		Stages: []types.StageDeclaration{
 			{Name: aws.String("Source"), Actions: []types.ActionDeclaration{{
-				Name: aws.String("Source"), ActionTypeId: kind(types.ActionCategorySource, "S3"), OutputArtifacts: []types.OutputArtifact{{Name: aws.String("Code")}},
-				Configuration: map[string]string{"S3Bucket": "source", "S3ObjectKey": "shop.zip", "PollForSourceChanges": "false"},
+				Name: aws.String("Source"), ActionTypeId: kind(types.ActionCategorySource, "CodeStarSourceConnection"), OutputArtifacts: []types.OutputArtifact{{Name: aws.String("Code")}},
+				Configuration: map[string]string{"ConnectionArn": w.connection(), "FullRepositoryId": "team/shop", "BranchName": "main", "DetectChanges": "false"},
 			}}},
 			{Name: aws.String("Verify"), Actions: []types.ActionDeclaration{action("Lint", "Code", ""), action("Test", "Code", "Tested")}},
 			{Name: aws.String("Approval"), Actions: []types.ActionDeclaration{action("Readiness", "Tested", "Ready"), approve}},

@@ -530,7 +530,12 @@ func (c *Console) functionThing(ctx context.Context, t *Thing) error {
 }
 
 func version(v lambdatypes.FunctionConfiguration) []Cell {
-	return []Cell{plain(aws.ToString(v.Version)), plain(aws.ToString(v.Description)), plain(aws.ToString(v.LastModified)), code(clip(aws.ToString(v.CodeSha256), 12))}
+	modified := plain(aws.ToString(v.LastModified))
+	// Lambda writes times in a form of its own.
+	if t, err := time.Parse("2006-01-02T15:04:05.000-0700", modified.Text); err == nil {
+		modified = at(&t)
+	}
+	return []Cell{plain(aws.ToString(v.Version)), plain(aws.ToString(v.Description)), modified, code(clip(aws.ToString(v.CodeSha256), 12))}
 }
 
 // invocations adds what the function did in the last hour of AWS's time.

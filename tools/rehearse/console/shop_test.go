@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/internal/testinput"
@@ -89,8 +90,7 @@ func (w *world) shop() {
 	}
 	_, err = sns.NewFromConfig(w.cfg).Publish(ctx, &sns.PublishInput{TopicArn: aws.String("arn:aws:sns:us-east-1:000000000000:shop-alarms"), Subject: aws.String("<b>hello</b>"), Message: aws.String("a message <script>document.title='ran'</script>")})
 	w.must(err)
-	_, err = dynamodb.NewFromConfig(w.cfg).PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String("shop-customers"), Item: map[string]dynamotypes.AttributeValue{"id": &dynamotypes.AttributeValueMemberS{Value: "Ada"}}})
-	w.must(err)
+	w.buy("Ada")
 }
 
 func release(number, fault string) string {
@@ -156,6 +156,26 @@ func (w *world) invoke(times int) {
 		})
 	}
 	all.Wait()
+}
+
+// traceOfShop is the X-Ray trace of one invocation.
+const traceOfShop = "1-67891233-abcdef012345678912345678"
+
+// trace invokes the shop, and writes an item as the SDK of a function does: it passes on
+// the trace of the invocation.
+func (w *world) trace() {
+	w.t.Helper()
+	header := smithyhttp.AddHeaderValue("X-Amzn-Trace-Id", "Root="+traceOfShop+";Sampled=0")
+	_, err := lambda.NewFromConfig(w.cfg).Invoke(w.t.Context(), &lambda.InvokeInput{FunctionName: aws.String("shop:live"), Payload: []byte("{}")}, lambda.WithAPIOptions(header))
+	w.must(err)
+	w.buy("Bob", dynamodb.WithAPIOptions(header))
+}
+
+// buy writes an item to the shop's table.
+func (w *world) buy(customer string, options ...func(*dynamodb.Options)) {
+	w.t.Helper()
+	_, err := dynamodb.NewFromConfig(w.cfg).PutItem(w.t.Context(), &dynamodb.PutItemInput{TableName: aws.String("shop-customers"), Item: map[string]dynamotypes.AttributeValue{"id": &dynamotypes.AttributeValueMemberS{Value: customer}}}, options...)
+	w.must(err)
 }
 
 // pass lets AWS's time pass.

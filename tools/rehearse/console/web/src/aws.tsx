@@ -3,7 +3,7 @@ import { useMemo, useState } from 'preact/hooks'
 import { post, useAsked, useLog, useRequests, useTopic } from './server'
 import { go, Link, useRoute } from './route'
 import { Log } from './log'
-import { Do, Empty, isFailed, plural, span, Status, time, Trouble } from './parts'
+import { brief, Do, Empty, isFailed, plural, Status, time, Trouble } from './parts'
 import type { AWSRequest, Cell, Item, Replayed, Sent, Thing } from './types'
 
 const kinds: Record<string, string> = {
@@ -179,6 +179,26 @@ function LogOf({ group, stream }: { group: string; stream: string }) {
 const callerOf = (r: AWSRequest) => r.caller?.split(':').slice(5).join(':').replace(/^assumed-role\//, '') || r.caller || 'nobody'
 const refused = (r: AWSRequest) => (r.status ?? 0) >= 400 || (r.decisions ?? []).some((d) => !d.allowed)
 
+// A trace has the form that X-Ray gives it.
+const isTrace = (text: string) => /^1-[0-9a-f]{8}-[0-9a-f]{24}$/.test(text)
+
+// traced puts the requests of a trace into the order in which they began, and says where
+// each one is in the time of the trace.
+function traced(all: AWSRequest[]) {
+  const began = (r: AWSRequest) => Date.parse(r.at)
+  const took = (r: AWSRequest) => r.took / 1e6
+  const requests = [...all].sort((a, b) => began(a) - began(b) || b.took - a.took || a.number - b.number)
+  const start = began(requests[0]!)
+  const whole = Math.max(...requests.map((r) => began(r) - start + took(r)), 0.001)
+  const share = (ms: number) => (100 * ms) / whole + '%'
+  return {
+    requests,
+    services: new Set(requests.map((r) => r.service)).size,
+    took: whole,
+    place: (r: AWSRequest) => ({ marginLeft: share(began(r) - start), width: share(took(r)) }),
+  }
+}
+
 function Requests({ caller }: { caller?: string }) {
   const all = useRequests()
   const [find, search] = useState(caller ?? '')
@@ -194,6 +214,7 @@ function Requests({ caller }: { caller?: string }) {
         .reverse(),
     [source, only, wanted],
   )
+  const trace = isTrace(find) && shown.length > 0 ? traced(shown) : null
   const most = 200
   return (
     <section aria-label="Requests">
@@ -210,13 +231,14 @@ function Requests({ caller }: { caller?: string }) {
         </button>
         <span class="quiet" role="status">
           {plural(shown.length, 'request')}
+          {trace && ` of this trace to ${plural(trace.services, 'service')}, in ${brief(trace.took)}; the first one comes first`}
         </span>
       </div>
       {shown.length === 0 ? (
         <Empty>{all.length ? 'No request matches.' : 'No request has arrived yet.'}</Empty>
       ) : (
         <ol class="requests">
-          {shown.slice(0, most).map((r) => (
+          {(trace?.requests ?? shown.slice(0, most)).map((r) => (
             <li key={r.number}>
               <button type="button" class="request" aria-expanded={open === r.number} onClick={() => show(open === r.number ? 0 : r.number)}>
                 <span class="quiet">{time(r.at)}</span>
@@ -225,14 +247,15 @@ function Requests({ caller }: { caller?: string }) {
                   {r.service}:<strong>{r.operation || '?'}</strong>
                 </span>
                 <span class="who">{callerOf(r)}</span>
-                <span class="quiet number">{r.inside ? '' : span(r.took / 1e6)}</span>
+                <span class="quiet number">{r.inside ? '' : brief(r.took / 1e6)}</span>
+                {trace && <span class="during" aria-hidden="true" style={trace.place(r)} />}
               </button>
               {open === r.number && <RequestView r={r} />}
             </li>
           ))}
         </ol>
       )}
-      {shown.length > most && <p class="quiet">{plural(shown.length - most, 'request')} before: search for them.</p>}
+      {!trace && shown.length > most && <p class="quiet">{plural(shown.length - most, 'request')} before: search for them.</p>}
     </section>
   )
 }

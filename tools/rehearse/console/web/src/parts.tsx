@@ -113,6 +113,12 @@ export function span(milliseconds: number): string {
   return Math.floor(minutes / 60) + 'h' + String(minutes % 60).padStart(2, '0') + 'm'
 }
 
+// brief is a time in words for what rarely takes a second: 0.4 ms, 12 ms, 1.2 s.
+export function brief(milliseconds: number): string {
+  if (milliseconds >= 1000) return span(milliseconds)
+  return milliseconds.toFixed(milliseconds < 10 ? 1 : 0) + ' ms'
+}
+
 export function size(bytes: number): string {
   if (bytes < 1000) return bytes + ' B'
   if (bytes < 1e6) return (bytes / 1000).toFixed(1) + ' kB'

@@ -174,6 +174,13 @@ scenario('findings have a file and a line', at('pipeline', file('gosec.sarif'), 
 scenario('coverage is shown by file', at('pipeline', file('coverage.out'), async (page) => {
   await text(page, '50.0 % of 6 statements in 2 files were run by tests.')
 }))
+scenario('coverage of changed lines is shown over the source', at('pipeline', file('coverage.out'), async (page) => {
+  await text(page, 'Tests run 2 of 3 statements that were added or modified.')
+  const source = page.getByRole('region', { name: 'app/shop.go' })
+  await source.getByText('1 statement not run').waitFor()
+  same(await source.locator('li.missing').innerText(), '9\nnot run:\n\t\treturn 2', 'the line that no test runs')
+  same(await source.locator('li.added').count(), 4, 'the number of added lines around it')
+}))
 scenario('a page that was left is shown in a sandbox', at('pipeline', file('readiness.html'), async (page) => {
   const frame = page.frameLocator('iframe.page')
   await frame.getByText('Ready.').waitFor()
@@ -192,7 +199,7 @@ scenario('the verdict and the plan are shown', at('pipeline', file('readiness.js
   await text(page, 'The code has no findings')
 }))
 scenario('files that were passed on are listed apart', at('pipeline', pipeline + '/Approval/Readiness', async (page) => {
-  await page.getByText('Passed on from before: 5 files').click()
+  await page.getByText('Passed on from before: 9 files').click()
   await page.locator('aside').getByRole('link', { name: 'Tests' }).click()
   await page.getByRole('button', { name: '1 failed' }).waitFor()
 }))
@@ -250,11 +257,13 @@ scenario('requests come with their statements', at('shop', 'aws/requests', async
   await page.getByRole('button', { name: 'Hold' }).click()
   await page.getByRole('button', { name: 'Go on' }).waitFor()
 }))
-scenario('a trace leads to what belongs to it', at('shop', 'aws/requests', async (page) => {
+scenario('a trace leads from an invocation to what the function asked for', at('shop', 'aws/requests', async (page) => {
   await page.getByLabel('Search the requests').fill('lambda:Invoke')
   await page.locator('.request').first().click()
-  await page.locator('.decisions').getByRole('button', { name: /^1-[0-9a-f]{8}-[0-9a-f]{24}$/ }).click()
-  await text(page, /^1 request$/)
+  await page.locator('.decisions').getByRole('button', { name: worlds.shop.trace }).click()
+  await text(page, '2 requests of this trace to 2 services')
+  same((await page.locator('.request .what').allInnerTexts()).join(), 'lambda:Invoke,dynamodb:PutItem', 'what belongs to the trace')
+  same(await page.locator('.request .during').count(), 2, 'the number of bars')
 }))
 scenario('a request is sent again', at('shop', 'aws/requests', async (page) => {
   await page.getByLabel('Search the requests').fill('PutItem')
@@ -284,6 +293,19 @@ scenario('time is paused and goes on', at('pipeline', 'time', async (page) => {
   await page.getByRole('button', { name: 'Go on' }).click()
   await text(page, 'It runs at normal speed.')
   must((await page.locator('time').getAttribute('datetime')) >= stands, 'time went back')
+}))
+scenario('time is moved to the next event', at('empty', 'time', async (page) => {
+  const now = async () => Date.parse(await page.locator('.clock time').getAttribute('datetime'))
+  await text(page, 'The next event is due at')
+  await page.getByRole('button', { name: 'Pause' }).click()
+  await text(page, 'Paused.')
+  const before = await now()
+  await page.getByRole('button', { name: 'Step to the next event' }).click()
+  await text(page, "Nothing waits for AWS's time.")
+  const passed = (await now()) - before
+  must(passed > 0 && passed <= 24 * 3600_000, `${passed} ms have passed`)
+  await page.getByRole('button', { name: 'Go on' }).click()
+  await page.getByRole('button', { name: 'Pause' }).waitFor()
 }))
 scenario('the speed is changed, and what makes no sense is refused', at('pipeline', 'time', async (page) => {
   await page.getByLabel('Speed while AWS only waits').fill('99999999')
@@ -344,11 +366,13 @@ scenario('a lost connection is said, and what is known stays', at('lost', 'aws',
 const views = {
   pipeline: ['pipeline', ''],
   tests: ['pipeline', file('junit.xml')],
+  coverage: ['pipeline', file('coverage.out')],
   deployment: ['shop', 'deployment'],
   things: ['shop', 'aws'],
   stack: ['shop', 'aws/stack/shop'],
   function: ['shop', 'aws/function/shop'],
   requests: ['shop', 'aws/requests'],
+  trace: ['shop', 'aws/requests/' + worlds.shop.trace],
   time: ['pipeline', 'time'],
   empty: ['empty', ''],
 }
