@@ -1,7 +1,7 @@
 //go:build mage
 
 // The targets of this project: the single source of its build logic, for a
-// shell and for CodeBuild alike.
+// shell and for CodeBuild alike. Start with doctor, check and rehearse.
 package main
 
 import (

@@ -28,6 +28,9 @@ func TestTheListOfTargets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if said, want := strings.Join(strings.Fields(file.Doc.Text()), " "), targets.Start(targets.All()); !strings.HasSuffix(said, want) {
+		t.Errorf("mage -l begins with %q, and not with %q", said, want)
+	}
 	has := map[string]magefile.Target{}
 	for _, own := range magefile.Targets(magefile.File{Set: set, File: file}) {
 		has[own.Name] = own

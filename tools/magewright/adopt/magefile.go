@@ -18,9 +18,11 @@ var magefile = template.Must(template.New("magefile").Funcs(template.FuncMap{
 	"aliases": func(all []targets.Target) bool {
 		return slices.ContainsFunc(all, func(v targets.Target) bool { return v.Alias != "" })
 	},
+	"start": targets.Start,
 }).Parse(`//go:build mage
 
 // Targets that Magewright runs, in the version that magewright/go.mod pins.
+// {{start .}}
 package main
 
 import (

@@ -24,6 +24,15 @@ type Target struct {
 // An Arg is an optional argument of a target, which is a flag of the command.
 type Arg struct{ Name, Type, Doc string }
 
+// Start says which of the targets a newcomer runs first. Mage prints it above its list, which
+// is in alphabetical order.
+func Start(of []Target) string {
+	if slices.ContainsFunc(of, func(t Target) bool { return t.Name == "Rehearse" }) {
+		return "Start with doctor, check and rehearse."
+	}
+	return "Start with doctor and check."
+}
+
 // again are the arguments of a target that does not repeat work whose result is known.
 var again = []Arg{
 	{"force", "bool", "run it although nothing has changed"},
