@@ -7,9 +7,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -18,6 +20,7 @@ import (
 	"github.com/magewright/magewright/tools/internal/gitcmd"
 	"github.com/magewright/magewright/tools/internal/gocmd"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
 )
 
 // Executable is the name that the OS-only runtimes require for the program in the deployment
@@ -73,6 +76,10 @@ func compile(ctx context.Context, cfg project.Config, dir, pkg, out, goos, goarc
 	}
 	build := command(cfg, dir, goos, goarch)
 	if err := build.Run(ctx, "build", tags, "-ldflags=-s -w "+stamp.flags(), "-o", out, pkg); err != nil {
+		if failed, ok := errors.AsType[*exec.ExitError](err); ok && failed.Exited() {
+			// The go command has said why, with the file and the line.
+			return exit.Failed("fix what is said above, then go tool mage build", "the function can't be built for %s/%s", goos, goarch)
+		}
 		return fmt.Errorf("building the function for %s/%s: %w", goos, goarch, err)
 	}
 	return nil

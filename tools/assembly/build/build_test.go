@@ -2,14 +2,17 @@ package build_test
 
 import (
 	"archive/zip"
+	"bytes"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/magewright/magewright/tools/assembly/build"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/exit"
 )
 
 const program = `package main
@@ -87,5 +90,24 @@ func TestBuildsOfOneCommitAreIdentical(t *testing.T) {
 	}
 	if third.SHA256 == first.SHA256 {
 		t.Error("a build of uncommitted files passes for one of the commit")
+	}
+}
+
+// TestACompileErrorSaysWhere holds that the compiler's line comes first, and that no command
+// line is repeated after it.
+func TestACompileErrorSaysWhere(t *testing.T) {
+	t.Setenv("CDK_CONTEXT_JSON", "")
+	cfg := repository(t)
+	var said bytes.Buffer
+	cfg.Stderr = &said
+	if err := os.WriteFile(filepath.Join(cfg.Dir, "app", "main.go"), []byte("package main\n\nfunc main( {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := build.Build(t.Context(), cfg)
+	if want := "the function can't be built for linux/amd64\n  next: fix what is said above, then go tool mage build"; err == nil || err.Error() != want || exit.Status(err) != exit.Gate {
+		t.Errorf("it says %q, want %q", err, want)
+	}
+	if !strings.Contains(said.String(), "app/main.go:3:12: syntax error") {
+		t.Errorf("the compiler says %q", &said)
 	}
 }
