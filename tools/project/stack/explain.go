@@ -39,7 +39,7 @@ func explained(endpoint, region, key string) func(*middleware.Stack) error {
 }
 
 // explain adds to err what a reader needs to know about a connection or credentials that do
-// not work. Other errors stay as they are.
+// not work. Of every error of AWS, it leaves out what only the SDK's authors need.
 func explain(ctx context.Context, endpoint, region, key string, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
@@ -47,6 +47,14 @@ func explain(ctx context.Context, endpoint, region, key string, err error) error
 	at := cmp.Or(endpoint, "AWS in "+region)
 	local := onLoopback(endpoint)
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		text := api.ErrorCode() + ": " + api.ErrorMessage()
+		if request, ok := errors.AsType[interface {
+			error
+			ServiceRequestID() string
+		}](err); ok && request.ServiceRequestID() != "" {
+			text += " (request " + request.ServiceRequestID() + ")"
+		}
+		err = &brief{err, text}
 		switch code := api.ErrorCode(); {
 		case slices.Contains(expiredCodes, code):
 			return exit.Missing("aws sso login, or export new credentials", "the credentials (access key %s) have expired: %w", key, err)
@@ -57,9 +65,11 @@ func explain(ctx context.Context, endpoint, region, key string, err error) error
 		}
 		return err
 	}
-	if operation, dial := errors.AsType[*net.OpError](err); !dial || operation.Op != "dial" {
+	operation, dial := errors.AsType[*net.OpError](err)
+	if !dial || operation.Op != "dial" {
 		return err
 	}
+	err = &brief{err, operation.Error()}
 	switch {
 	case local:
 		return exit.Missing("go tool mage local, in another shell, and then: eval \"$(go tool mage local -env)\"", "nothing answers at %s, which AWS_ENDPOINT_URL names: %w", at, err)
@@ -68,6 +78,15 @@ func explain(ctx context.Context, endpoint, region, key string, err error) error
 	}
 	return exit.Missing("curl -sS https://sts."+region+".amazonaws.com, to see whether the network or the region is wrong", "%s can't be reached: %w", at, err)
 }
+
+// A brief error is an error with a shorter text.
+type brief struct {
+	error
+	text string
+}
+
+func (b *brief) Error() string { return b.text }
+func (b *brief) Unwrap() error { return b.error }
 
 // onLoopback reports whether an endpoint is on this machine.
 func onLoopback(endpoint string) bool {

@@ -20,6 +20,7 @@ func TestExplain(t *testing.T) {
 	var code string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		w.Header().Set("X-Amzn-Requestid", "r-1")
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = fmt.Fprintf(w, `{"__type": %q, "message": "no"}`, code)
 	}))
@@ -39,13 +40,19 @@ func TestExplain(t *testing.T) {
 		name := "p"
 		_, err = codepipeline.NewFromConfig(cfg).GetPipeline(t.Context(), &codepipeline.GetPipelineInput{Name: &name})
 		// As targets do it.
-		return exit.Missing("aws codepipeline get-pipeline --name p", "reading the pipeline: %w", err)
+		err = exit.Missing("aws codepipeline get-pipeline --name p", "reading the pipeline: %w", err)
+		for _, inner := range []string{"https response error", "StatusCode", "exceeded maximum number of attempts"} {
+			if strings.Contains(err.Error(), inner) {
+				t.Errorf("only the SDK's authors need %q in %v", inner, err)
+			}
+		}
+		return err
 	}
 	for _, tt := range []struct{ code, says, next string }{
 		{"InvalidSignatureException", server.URL + " does not know the access key AKIDEXAMPLE", `eval "$(go tool mage local -env)"`},
 		{"UnrecognizedClientException", server.URL + " does not know the access key AKIDEXAMPLE", `eval "$(go tool mage local -env)"`},
 		{"ExpiredTokenException", "AKIDEXAMPLE) have expired", "aws sso login"},
-		{"PipelineNotFoundException", "PipelineNotFoundException: no", "aws codepipeline get-pipeline"},
+		{"PipelineNotFoundException", "GetPipeline, PipelineNotFoundException: no (request r-1)", "aws codepipeline get-pipeline"},
 	} {
 		code = tt.code
 		err := ask(server.URL)
