@@ -58,6 +58,9 @@ type PipelineProps struct {
 	// RecordKeyAlias names the key with which the builds that deploy sign what they did;
 	// alias/magewright-record by default. The key is not created here either.
 	RecordKeyAlias string
+	// VerifyBuilds is how many builds of the stage Verify run at once. The default, 0, means
+	// all four. CodeBuild refuses those beyond the quota of the account.
+	VerifyBuilds int
 	// Untagged says that stacks with these names and without a tag are ours, because they
 	// were deployed before stacks had tags.
 	Untagged bool
@@ -216,7 +219,7 @@ const (
 // own:
 //
 //	Source      the commit, through a connection to the source provider
-//	Verify      lint | test | sec | synth, in parallel
+//	Verify      lint | test | sec | synth, in parallel (see VerifyBuilds)
 //	...         the stages or waves of stages, each after its approval
 //	Update      the pipeline updates itself
 //
@@ -309,6 +312,9 @@ func complete(given *PipelineProps) (PipelineProps, error) {
 	}
 	if err := checkWaves(props.Stages); err != nil {
 		return props, err
+	}
+	if props.VerifyBuilds < 0 {
+		return props, fmt.Errorf("%d builds of the stage Verify can't run at once: 0 means all", props.VerifyBuilds)
 	}
 	for i := range props.Stages {
 		stage := &props.Stages[i]
@@ -465,8 +471,14 @@ func (b *builds) begin(props PipelineProps, connection *string) {
 		// This is a full clone, because the checks examine the history and not only one tree.
 		CodeBuildCloneOutput: jsii.Bool(true),
 	}))
+	begun := 0
 	verify := func(name, targets string, project awscodebuild.PipelineProject, also ...awscodepipeline.Artifact) awscodepipeline.IAction {
-		action := b.build(Action{Name: name, Targets: targets}, project, 1)
+		order := 1
+		if props.VerifyBuilds > 0 {
+			order += begun / props.VerifyBuilds
+		}
+		begun++
+		action := b.build(Action{Name: name, Targets: targets}, project, order)
 		left := b.leave("", name)
 		also = append(also, left)
 		for _, artifact := range also {

@@ -35,6 +35,7 @@ func NewStack(app awscdk.App, s settings.Settings, staging, production service.S
 		Description:       "Delivers the release ledger from a commit to production",
 		Env:               s.Pipeline.Env(),
 		NotificationEmail: s.NotificationEmail,
+		VerifyBuilds:      s.VerifyBuilds,
 		Untagged:          true,
 		Stages: []delivery.Stage{
 			stage(first, staging, nil, delivery.Trial()),

@@ -44,6 +44,9 @@ type Settings struct {
 	// s3:BypassGovernanceRetention may delete it, which is the default, or "compliance", so
 	// that nobody may. The policy's parity then declares the difference from staging.
 	EvidenceLock string `json:"evidenceLock,omitempty"`
+	// VerifyBuilds is how many builds of the stage Verify run at once: all four, unless the
+	// account may run fewer. `mage doctor` compares the two.
+	VerifyBuilds int `json:"verifyBuilds,omitempty"`
 	// ReviewTokenSecret is the name of a secret in Secrets Manager of the pipeline's account.
 	// Its text is a token that may read reviews at GitHub or GitLab. Without one, it stays
 	// unknown whether a release was reviewed.
@@ -131,7 +134,7 @@ func Parse(context map[string]any) (Settings, error) {
 
 var keys = []string{
 	"architecture", "goos", "repository", "branch", "connectionArn", "package", "commit",
-	"notificationEmail", "evidenceKey", "evidenceLock", "reviewTokenSecret", "staging", "production", "pipeline",
+	"notificationEmail", "evidenceKey", "evidenceLock", "reviewTokenSecret", "verifyBuilds", "staging", "production", "pipeline",
 }
 
 func (s Settings) validate() error {

@@ -64,7 +64,7 @@ const assemblyKey = "assembly"
 // handedOn are the context keys with which the pipeline's builds synthesize. They have the
 // values with which this pipeline was deployed, and not those of a commit.
 var handedOn = []string{
-	"architecture", "goos", "branch", "connectionArn", "notificationEmail", "evidenceKey", "reviewTokenSecret", "pipeline",
+	"architecture", "goos", "branch", "connectionArn", "notificationEmail", "evidenceKey", "reviewTokenSecret", "verifyBuilds", "pipeline",
 }
 
 // settings are the context keys that this app reads. The builds read the others.
@@ -74,6 +74,7 @@ type settings struct {
 	ConnectionARN     string
 	NotificationEmail string
 	ReviewTokenSecret string
+	VerifyBuilds      int
 	Pipeline          struct{ Account, Region string }
 }
 
@@ -130,6 +131,7 @@ func properties(context map[string]any) (*delivery.PipelineProps, error) {
 		Context:           string(encoded),
 		BuildSpec:         "magewright/buildspec.yml",
 		NotificationEmail: s.NotificationEmail,
+		VerifyBuilds:      s.VerifyBuilds,
 		Untagged:          names.Untagged,
 	}
 	for i := range stages {

@@ -38,7 +38,7 @@ func TestProperties(t *testing.T) {
 		"one of them": {stages: []string{stage("dev", plain), stage("prod", shifted)}, name: "9", want: delivery.NameOf("acme/shop"), targets: "deploy-staging smoke", saysNot: []string{"No canary"}},
 		"settings": {
 			stages: []string{stage("dev", plain), stage("prod", plain)}, name: "Shop", want: "shop", targets: "deploy-staging smoke",
-			context: map[string]any{"branch": "trunk", "connectionArn": "arn", "pipeline": map[string]any{"account": "111122223333"}},
+			context: map[string]any{"branch": "trunk", "connectionArn": "arn", "verifyBuilds": 2, "pipeline": map[string]any{"account": "111122223333"}},
 		},
 		"no function":   {stages: []string{stage("dev", ""), stage("prod", plain)}, fails: "stage dev delivers no function"},
 		"one stage":     {stages: []string{stage("a", plain)}, fails: "the assembly has one stage"},
@@ -89,7 +89,7 @@ func TestProperties(t *testing.T) {
 				t.Errorf("%s: the approval says %q: %s", name, said, asks)
 			}
 		}
-		if tt.context != nil && (props.Branch != "trunk" || props.ConnectionARN != "arn" || props.Env == nil || *props.Env.Account != "111122223333" || props.Env.Region != nil) {
+		if tt.context != nil && (props.Branch != "trunk" || props.ConnectionARN != "arn" || props.VerifyBuilds != 2 || props.Env == nil || *props.Env.Account != "111122223333" || props.Env.Region != nil) {
 			t.Errorf("%s: %+v", name, props)
 		}
 	}

@@ -170,10 +170,11 @@ func builds(ctx context.Context, p *patient) Finding {
 	for _, need := range pipeline.atOnce() {
 		quota, err := p.quota(ctx, "codebuild", "Concurrently running builds for "+need.kind+" environment")
 		if err != nil {
-			return unknown(fmt.Errorf("the pipeline starts %d builds of %s at once; reading how many the account may run: %w", need.count, need.kind, err))
+			return unknown(exit.Missing("aws service-quotas list-service-quotas --service-code codebuild, with credentials of the account itself",
+				"the pipeline starts %d builds of %s at once; reading how many the account may run: %w", need.count, need.kind, err))
 		}
 		if quota < float64(need.count) {
-			return missing(fmt.Sprintf("aws service-quotas list-service-quotas --service-code codebuild --query \"Quotas[?contains(QuotaName,'%s')].QuotaCode\", then aws service-quotas request-service-quota-increase --service-code codebuild --quota-code CODE --desired-value %d", need.kind, need.count),
+			return missing(fmt.Sprintf("aws service-quotas list-service-quotas --service-code codebuild --query \"Quotas[?contains(QuotaName,'%s')].QuotaCode\", then aws service-quotas request-service-quota-increase --service-code codebuild --quota-code CODE --desired-value %d; until then, \"verifyBuilds\": %.0f in the CDK context", need.kind, need.count, max(quota, 1)),
 				"the pipeline starts %d builds of %s at once, but the account may only run %.0f: the others fail", need.count, need.kind, quota)
 		}
 		says = append(says, fmt.Sprintf("%d builds of %s at once, and the account may run %.0f", need.count, need.kind, quota))

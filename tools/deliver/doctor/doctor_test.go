@@ -122,7 +122,7 @@ func TestAnAccount(t *testing.T) {
 	look(key, OK, "as the CDK context pins them", "")
 	look(alarms, OK, "0 alarms and the stages have 2; a region may have 5000", "")
 	// The embedded AWS refuses it by name.
-	look(builds, Unknown, "the pipeline starts 3 builds of ARM/Large at once", "")
+	look(builds, Unknown, "the pipeline starts 3 builds of ARM/Large at once", "aws service-quotas list-service-quotas --service-code codebuild")
 	look(image, OK, "Go 1.26 and Node 24 are in aws/codebuild/amazonlinux-aarch64-standard:3.0", "")
 }
 
@@ -154,16 +154,17 @@ func TestQuotas(t *testing.T) {
 		look   func(context.Context, *patient) Finding
 		state  State
 		says   string
+		next   string
 	}{
-		{map[string]float64{arm: 1, linux: 10}, builds, Missing, "starts 3 builds of ARM/Large at once, but the account may only run 1"},
-		{map[string]float64{arm: 3, linux: 1}, builds, OK, "3 builds of ARM/Large at once, and the account may run 3, 1 builds of Linux/Small at once, and the account may run 1"},
-		{map[string]float64{linux: 1}, builds, Unknown, "there is no quota"},
-		{map[string]float64{"lambda": 10}, concurrency, Missing, "the stages reserve 20, but the account has only 10"},
-		{map[string]float64{"lambda": 1000}, concurrency, OK, "the stages reserve 20 of 1000"},
+		{map[string]float64{arm: 1, linux: 10}, builds, Missing, "starts 3 builds of ARM/Large at once, but the account may only run 1: the others fail", `"verifyBuilds": 1 in the CDK context`},
+		{map[string]float64{arm: 3, linux: 1}, builds, OK, "3 builds of ARM/Large at once, and the account may run 3, 1 builds of Linux/Small at once, and the account may run 1", ""},
+		{map[string]float64{linux: 1}, builds, Unknown, "there is no quota", "aws service-quotas list-service-quotas"},
+		{map[string]float64{"lambda": 10}, concurrency, Missing, "the stages reserve 20, but the account has only 10", "aws service-quotas request-service-quota-increase"},
+		{map[string]float64{"lambda": 1000}, concurrency, OK, "the stages reserve 20 of 1000", ""},
 	} {
 		values = tt.values
-		if got := tt.look(t.Context(), p); got.State != tt.state || !strings.Contains(got.Says, tt.says) {
-			t.Errorf("%v: %s, %s; want %s, %s", tt.values, got.State, got.Says, tt.state, tt.says)
+		if got := tt.look(t.Context(), p); got.State != tt.state || !strings.Contains(got.Says, tt.says) || !strings.Contains(got.Next, tt.next) {
+			t.Errorf("%v: %s, %s, next %s; want %s, %s, %s", tt.values, got.State, got.Says, got.Next, tt.state, tt.says, tt.next)
 		}
 	}
 }
