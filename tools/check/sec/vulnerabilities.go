@@ -187,7 +187,8 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 			}
 			if module.Dir != "." {
 				for i := range report.called {
-					report.called[i] += " (module " + module.Dir + ")"
+					report.called[i].Text += " (module " + module.Dir + ")"
+					report.called[i].File = module.Dir + "/go.mod"
 				}
 			}
 			total = total.with(report)
@@ -208,7 +209,7 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 	if len(modules.All) > 1 {
 		check.Counted += fmt.Sprintf(", in %d modules of the repository", compared)
 	}
-	check.Reason = strings.Join(append(total.called, unread...), "\n")
+	check.Findings, check.Reason = total.called, strings.Join(append(texts(total.called), unread...), "\n")
 	switch {
 	case len(total.called) > 0:
 		check.State = Fail
@@ -229,7 +230,7 @@ type vulnReport struct {
 	db       string
 	modified time.Time // when the database was last changed
 	modules  map[string]bool
-	called   []string        // one line for each vulnerable function that is called
+	called   []Finding       // one for each vulnerable function that is called
 	present  map[string]bool // vulnerabilities, and whether their functions are called
 }
 
@@ -291,9 +292,10 @@ func parseVulnerabilities(r io.Reader) (vulnReport, error) {
 			last := f.Trace[0]
 			report.present[f.OSV] = report.present[f.OSV] || last.Function != ""
 			if last.Function != "" {
-				line := fmt.Sprintf("%s: %s in %s is called; fixed in %s", f.OSV, last.Function, last.Module, f.Fixed)
-				if !slices.Contains(report.called, line) {
-					report.called = append(report.called, line)
+				// The module's requirement is what has to change.
+				found := Finding{f.OSV, "go.mod", 1, fmt.Sprintf("%s: %s in %s is called; fixed in %s", f.OSV, last.Function, last.Module, f.Fixed)}
+				if !slices.Contains(report.called, found) {
+					report.called = append(report.called, found)
 				}
 			}
 		}
