@@ -69,6 +69,7 @@ func (l *loop) run(ctx context.Context, port int) (err error) {
 	if l.aws, err = stack.Connect(ctx); err != nil {
 		return err
 	}
+	l.functions.update = endpoint.Server.Services().Functions.UpdateFunctionCode
 	fmt.Fprintf(l.out, "endpoint  %s\nconsole   %s\nisolation %s\n", endpoint.Server.URL, endpoint.Console.Link(), enclose.Describe(endpoint.Network))
 	endpoint.Console.Offer(ctx, l.out, l.cfg.Stderr, new(keyboard.Keyboard), "          ")
 	err = l.step("bootstrap", func(cfg project.Config) error {

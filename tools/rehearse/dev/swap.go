@@ -28,6 +28,9 @@ const executable = build.Executable
 // functions are the functions of the first stage's stack.
 type functions struct {
 	client *lambda.Client
+	// update is the embedded Lambda's own operation. A request would carry the package as
+	// base64 in JSON, which takes a third of a second for a program of 18 MB.
+	update func(context.Context, *lambda.UpdateFunctionCodeInput) (*lambda.UpdateFunctionCodeOutput, error)
 	all    []*function
 }
 
@@ -143,7 +146,7 @@ func (fs *functions) swap(ctx context.Context, f *function, files map[string][]b
 	if err != nil {
 		return "", fmt.Errorf("replacing the code of %s: %w", f.name, err)
 	}
-	updated, err := fs.client.UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{FunctionName: &f.name, ZipFile: packed, Publish: len(aliases.Aliases) > 0})
+	updated, err := fs.update(ctx, &lambda.UpdateFunctionCodeInput{FunctionName: &f.name, ZipFile: packed, Publish: len(aliases.Aliases) > 0})
 	if err != nil {
 		return "", fmt.Errorf("replacing the code of %s: %w", f.name, err)
 	}

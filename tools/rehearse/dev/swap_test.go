@@ -59,7 +59,7 @@ func TestSwap(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := contents(t, packed)[executable]
-	fs := functions{client: stage.Functions, all: []*function{{logical: "Service", name: stage.Outputs.FunctionName, file: file, deployed: "d", serves: "d"}}}
+	fs := functions{client: stage.Functions, update: stage.Services().Functions.UpdateFunctionCode, all: []*function{{logical: "Service", name: stage.Outputs.FunctionName, file: file, deployed: "d", serves: "d"}}}
 	if n := fs.link("app", []byte("another program")); n != 0 || len(fs.of("app")) != 0 {
 		t.Errorf("%d functions are made of another program", n)
 	}
