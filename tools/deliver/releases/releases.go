@@ -107,7 +107,8 @@ func (l ledger) releases(ctx context.Context, cfg project.Config, last string, m
 		}
 	}
 	var all []timeline.Release
-	for _, commit := range l.commits() {
+	commits := l.commits()
+	for i, commit := range commits {
 		deployments, assessments := l.of(commit)
 		r := timeline.Release{Commit: commit, Subject: subjectOf(ctx, cfg.Dir, commit), Tags: tagsOf(ctx, cfg.Dir, commit)}
 		for _, d := range deployments {
@@ -131,9 +132,24 @@ func (l ledger) releases(ctx context.Context, cfg project.Config, last string, m
 			}
 			r.Assessments = append(r.Assessments, timeline.Assessment{Link: name, Digest: a.digest})
 		}
+		if i+1 < len(commits) {
+			r.Before = commits[i+1]
+			r.Difference = l.difference(ctx, cfg, r.Before, commit)
+		}
 		all = append(all, r)
 	}
 	return all, nil
+}
+
+// difference returns what compare prints, or why nothing can be compared.
+func (l ledger) difference(ctx context.Context, cfg project.Config, older, newer string) string {
+	var said strings.Builder
+	cfg.Stdout = &said
+	if err := l.compare(ctx, cfg, older, newer); err != nil {
+		why, _, _ := strings.Cut(err.Error(), "\n")
+		return why
+	}
+	return said.String()
 }
 
 // tagsOf returns the tags of a commit, such as its version.

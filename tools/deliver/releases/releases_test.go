@@ -259,6 +259,12 @@ func TestLedger(t *testing.T) {
 	if kept, err := os.ReadFile(filepath.Join(cfg.Evidence, "releases", v.Releases[1].Assessments[0].Link)); err != nil || string(kept) != "<p>GO</p>" {
 		t.Errorf("the page of the assessment is %q, %v", kept, err)
 	}
+	if newer := v.Releases[0]; newer.Before != good || !strings.Contains(newer.Difference, "1 checks have different results") || v.Releases[1].Difference != "" {
+		t.Errorf("compared with %q, the newer release has %q; the first one has %q", newer.Before, newer.Difference, v.Releases[1].Difference)
+	}
+	if why := l.difference(t.Context(), cfg, strings.Repeat("0", 40), good); why != "there is no commit "+strings.Repeat("0", 40)+" here" {
+		t.Errorf("a release that is not in the clone: %q", why)
+	}
 
 	out.Reset()
 	if err := l.compare(t.Context(), cfg, "HEAD~", "HEAD"); err != nil {

@@ -54,6 +54,9 @@ type Release struct {
 	Refused     []string // what kept it out of production
 	Assessments []Assessment
 	Deployments []Deployment
+	// Before is the release before this one, and Difference what is between the two, as lines
+	// of text. Both may be "".
+	Before, Difference string
 }
 
 // An Assessment is a page on which an approver decided.

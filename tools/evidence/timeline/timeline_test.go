@@ -45,7 +45,7 @@ func page() timeline.Page {
 				deployment(19, evidence.Deployment{Stage: "production", Verdict: "GO", Approval: ada}, "the canary was stopped: FAIL: 12 of 240 invocations failed, and 1 of 2160 before; p = 0.0000003"),
 			}},
 			{Commit: hash("3"), Subject: "Send a receipt", Verdict: "NO-GO", Refused: []string{"All tests pass: 1 of 7 <fails>", "No secrets: a key in app/" + strings.Repeat("long", 30) + ".go:12"}},
-			{Commit: hash("2"), Subject: "Pay by card", Tags: []string{"v1.1.0"}, Verdict: "GO", Passed: true, Link: "/releases/2", Deployments: []timeline.Deployment{
+			{Commit: hash("2"), Subject: "Pay by card", Before: hash("1"), Difference: "brings 1 commits\n  222222222222  2026-11-12  Pay by <card>\n\nfiles\n app/pay.go | 12 ++++++++++++\n", Tags: []string{"v1.1.0"}, Verdict: "GO", Passed: true, Link: "/releases/2", Deployments: []timeline.Deployment{
 				deployment(12, evidence.Deployment{Stage: "production", Version: "9", Verdict: "NO-GO", BreakGlass: &evidence.BreakGlass{Reason: "nobody can pay", By: "arn:aws:iam::111122223333:user/fire", Refused: "the verdict is NO-GO"}}, ""),
 			}},
 			{Commit: hash("1"), Deployments: []timeline.Deployment{deployment(2, evidence.Deployment{Stage: "staging", Version: "1"}, "")}},
