@@ -63,7 +63,7 @@ const (
 	isWrong    = "wrong"
 )
 
-// TestScore deploys templates, detects drift, and deletes their stacks. It fails for each
+// TestScore deploys templates, detects drift, updates, and deletes their stacks. It fails for each
 // template that began to be created and did not end as on AWS.
 func TestScore(t *testing.T) {
 	if *templates == "" {
@@ -380,6 +380,18 @@ func tried(ctx context.Context, cfg aws.Config, body string) (state string, reas
 			return wrong(err)
 		}
 		return isWrong, drifted, recorded
+	}
+	// A stack's tags go to its resources, so that a new tag updates most of them.
+	_, err = stacks.UpdateStack(ctx, &cloudformation.UpdateStackInput{
+		StackName: stack, UsePreviousTemplate: aws.Bool(true), Parameters: given,
+		Tags:         []types.Tag{{Key: aws.String("corpus"), Value: aws.String("updated")}},
+		Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam, types.CapabilityCapabilityAutoExpand},
+	})
+	if err != nil {
+		return isWrong, []string{"update: " + err.Error()}, recorded
+	}
+	if status, err = ended(ctx, stacks, stack); err != nil || status != types.StackStatusUpdateComplete {
+		return isWrong, append([]string{fmt.Sprintf("update: %s (%v)", status, err)}, failures(ctx, stacks, stack)...), recorded
 	}
 	if _, err := stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: stack}); err != nil {
 		return wrong(err)
