@@ -237,6 +237,32 @@ Resources:
 			t.Errorf("%s %s lacks %s", status, reasons, want)
 		}
 	}
+	const (
+		api    = "Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: a}}, "
+		method = "RestApiId: !Ref Api, ResourceId: !GetAtt Api.RootResourceId, HttpMethod: GET, AuthorizationType: NONE, "
+		build  = "Type: AWS::CodeBuild::Project, Properties: {ServiceRole: r, Artifacts: {Type: NO_ARTIFACTS}, Source: {Type: NO_SOURCE}, Environment: {Type: LINUX_CONTAINER, ComputeType: BUILD_GENERAL1_SMALL, Image: i}, "
+	)
+	for _, c := range []struct{ resources, want string }{
+		{"R: {Type: AWS::KMS::Key, Properties: {KeySpec: RSA_2048}}, S: {Type: AWS::KMS::Key, Properties: {KeySpec: RSA_2048, KeyUsage: ENCRYPT_DECRYPT}}", "resource S: the embedded AWS does not support KeyUsage ENCRYPT_DECRYPT of AWS::KMS::Key, only SIGN_VERIFY"},
+		{"R: {Type: AWS::KMS::Key, Properties: {KeySpec: SM2}}", "KeySpec SM2 of AWS::KMS::Key, only "},
+		{"R: {Type: AWS::KMS::Key, Properties: {Origin: EXTERNAL}}", "Origin EXTERNAL of AWS::KMS::Key, only AWS_KMS"},
+		{"R: {Type: AWS::KMS::Key, Properties: {MultiRegion: 'true'}}", "MultiRegion true of AWS::KMS::Key"},
+		{"R: {Type: AWS::S3::Bucket, Properties: {NotificationConfiguration: {QueueConfigurations: [{Event: 's3:ObjectRestore:*', Queue: q}]}}}", "notifications about the event s3:ObjectRestore:* of AWS::S3::Bucket. Leave it out"},
+		{"R: {Type: AWS::ApiGateway::RestApi, Properties: {Name: a, ApiKeySourceType: AUTHORIZER}}", "ApiKeySourceType AUTHORIZER of AWS::ApiGateway::RestApi, only HEADER"},
+		{"R: {Type: AWS::ApiGateway::RestApi, Properties: {Name: a, EndpointConfiguration: {Types: [PRIVATE]}}}", "private APIs: EndpointConfiguration.Types PRIVATE of AWS::ApiGateway::RestApi. Leave it out"},
+		{"R: {Type: AWS::ApiGateway::UsagePlan, Properties: {Quota: {Limit: 5, Period: WEEK, Offset: 1}}}", "Quota.Offset of AWS::ApiGateway::UsagePlan"},
+		{api + "R: {Type: AWS::ApiGateway::Method, Properties: {" + method + "Integration: {Type: AWS_PROXY, IntegrationHttpMethod: POST, Uri: 'arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:${stageVariables.f}/invocations'}}}", "stage variables in the Uri of an integration of AWS::ApiGateway::Method"},
+		{"A: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: a, ProtocolType: HTTP}}, R: {Type: AWS::ApiGatewayV2::Integration, Properties: {ApiId: !Ref A, IntegrationType: HTTP_PROXY, IntegrationMethod: ANY, IntegrationUri: 'https://example.com', PayloadFormatVersion: '1.0'}}", "IntegrationType HTTP_PROXY of AWS::ApiGatewayV2::Integration, only AWS_PROXY"},
+		{"R: {Type: AWS::CloudWatch::Alarm, Properties: {ComparisonOperator: GreaterThanThreshold, Threshold: 1, EvaluationPeriods: 1, Metrics: [{Id: m, AccountId: '111111111111', MetricStat: {Stat: Sum, Period: 60, Metric: {Namespace: N, MetricName: M}}}]}}", "Metrics.AccountId of AWS::CloudWatch::Alarm"},
+		{"R: {Type: AWS::Lambda::EventSourceMapping, Properties: {FunctionName: f, EventSourceArn: 'arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/2020', StartingPosition: LATEST, TumblingWindowInSeconds: 5}}", "TumblingWindowInSeconds of AWS::Lambda::EventSourceMapping"},
+		{"R: {" + build + "LogsConfig: {S3Logs: {Status: ENABLED, Location: b}}}}", "LogsConfig.S3Logs.Status ENABLED of AWS::CodeBuild::Project, only DISABLED"},
+		{"R: {Type: AWS::CodeBuild::ReportGroup, Properties: {Type: TEST, ExportConfig: {ExportConfigType: S3}}}", "ExportConfig.ExportConfigType S3 of AWS::CodeBuild::ReportGroup, only NO_EXPORT"},
+		{"Q: {Type: AWS::SQS::Queue}, R: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !Sub '${Q.Name}'}}", "Template error: resource Q does not support attribute type Name in Fn::GetAtt"},
+	} {
+		if status, reasons := d.apply("refused", "Resources: {"+c.resources+"}"); status != "" || !strings.Contains(reasons, c.want) {
+			t.Errorf("%s: %s %s lacks %s", c.resources, status, reasons, c.want)
+		}
+	}
 	status, reasons = d.apply("names", `
 Resources:
   Net: {Type: AWS::EC2::VPC, Properties: {Cidr: 10.0.0.0/16}}

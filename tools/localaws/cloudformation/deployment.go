@@ -247,17 +247,24 @@ func (s *Service) checkTypes(d *deployment) error {
 	return nil
 }
 
-// attributes returns the references to attributes that recorded resources don't have.
+// attributes returns the references to attributes that AWS does not have, or that recorded
+// resources don't have here.
 func (s *Service) attributes(d *deployment) []string {
 	var refused []string
 	check := func(v any) {
 		for _, ref := range template.References(v) {
 			a, ok := d.active[ref.Name]
-			typ, _ := s.deps.Types.Find(a.Type)
-			if !ok || !typ.Recorded || ref.Attribute == "" || slices.Contains(typ.Attributes, ref.Attribute) {
+			// Custom resources and nested stacks have attributes that no list has.
+			known, listed := cfnschema.Lookup(a.Type)
+			if !ok || !listed || ref.Attribute == "" || ref.Attribute == "*" || strings.HasPrefix(a.Type, "AWS::CloudFormation::") {
 				continue
 			}
-			if known, _ := cfnschema.Lookup(a.Type); slices.Contains(known.Attributes, ref.Attribute) {
+			typ, _ := s.deps.Types.Find(a.Type)
+			exists := slices.Contains(known.Attributes, ref.Attribute)
+			if exists && (!typ.Recorded || slices.Contains(typ.Attributes, ref.Attribute)) {
+				continue
+			}
+			if exists {
 				refused = append(refused, "resource "+ref.Name+": the embedded AWS does not support Fn::GetAtt "+ref.Attribute+" of "+a.Type)
 			} else {
 				refused = append(refused, "Template error: resource "+ref.Name+" does not support attribute type "+ref.Attribute+" in Fn::GetAtt")

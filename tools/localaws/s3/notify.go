@@ -32,6 +32,9 @@ var occurring = []types.Event{
 	"s3:ObjectTagging:*", "s3:ObjectTagging:Put", "s3:ObjectTagging:Delete",
 }
 
+// Notifies reports whether a bucket can notify others about an event here.
+func Notifies(event string) bool { return slices.Contains(occurring, types.Event(event)) }
+
 // A subscriber is a target of a bucket's notifications.
 type subscriber struct {
 	id, target     string
@@ -48,7 +51,7 @@ func subscribers(c *types.NotificationConfiguration) ([]subscriber, error) {
 		}
 		sub := subscriber{id: **id, target: aws.ToString(target), events: events}
 		for _, event := range events {
-			if !slices.Contains(occurring, event) {
+			if !Notifies(string(event)) {
 				return fail("InvalidArgument", "The embedded S3 has no notifications about the event %s", event)
 			}
 		}

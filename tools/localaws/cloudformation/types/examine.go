@@ -12,6 +12,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/cloudformation/template"
 	"github.com/magewright/magewright/tools/localaws/executeapi/openapi"
 	"github.com/magewright/magewright/tools/localaws/loopback"
+	"github.com/magewright/magewright/tools/localaws/s3"
 )
 
 // examined has what the services would refuse during the creation, by type. It is
@@ -24,7 +25,11 @@ var examined = map[string]func(*resource.Request) []string{
 	},
 	"AWS::ApiGateway::RestApi": func(r *resource.Request) []string {
 		p := r.Properties
-		refused := unreachable("AWS::ApiGateway::RestApi", p)
+		refused := append(unreachable("AWS::ApiGateway::RestApi", p), other(r, "ApiKeySourceType", "HEADER")...)
+		endpoints, _ := p["EndpointConfiguration"].(map[string]any)
+		if kinds, _ := endpoints["Types"].([]any); slices.Contains(kinds, any("PRIVATE")) {
+			refused = append(refused, "the embedded AWS does not support private APIs: EndpointConfiguration.Types PRIVATE of AWS::ApiGateway::RestApi"+leaveOut)
+		}
 		if p["Mode"] == "merge" {
 			refused = append(refused, "the embedded AWS does not support Mode merge of AWS::ApiGateway::RestApi")
 		}
@@ -36,6 +41,14 @@ var examined = map[string]func(*resource.Request) []string{
 		}
 		return append(refused, unimportable("AWS::ApiGateway::RestApi", p, openapi.REST...)...)
 	},
+	"AWS::ApiGateway::UsagePlan": func(r *resource.Request) []string {
+		quota, _ := r.Properties["Quota"].(map[string]any)
+		if offset, ok := scalar(quota["Offset"]); ok && offset != "0" {
+			return []string{"the embedded AWS does not support Quota.Offset of AWS::ApiGateway::UsagePlan"}
+		}
+		return nil
+	},
+	"AWS::ApiGatewayV2::Integration": func(r *resource.Request) []string { return other(r, "IntegrationType", "AWS_PROXY") },
 	"AWS::ApiGatewayV2::Api": func(r *resource.Request) []string {
 		p := r.Properties
 		if kind, ok := p["ProtocolType"].(string); ok && kind != "HTTP" {
@@ -43,13 +56,24 @@ var examined = map[string]func(*resource.Request) []string{
 		}
 		return append(unreachable("AWS::ApiGatewayV2::Api", p), unimportable("AWS::ApiGatewayV2::Api", p, openapi.HTTP...)...)
 	},
-	"AWS::CloudWatch::Alarm":          unactionable,
+	"AWS::CloudWatch::Alarm": func(r *resource.Request) []string {
+		refused := unactionable(r)
+		metrics, _ := r.Properties["Metrics"].([]any)
+		for _, v := range metrics {
+			if metric, _ := v.(map[string]any); metric["AccountId"] != nil {
+				refused = append(refused, "the embedded AWS does not support Metrics.AccountId of AWS::CloudWatch::Alarm: it has the metrics of the stack's account only")
+			}
+		}
+		return refused
+	},
 	"AWS::CloudWatch::CompositeAlarm": unactionable,
 	"AWS::CodeBuild::Project": func(r *resource.Request) []string {
 		return slices.Concat(unclonable(r),
 			other(r, "Source.Type", "CODEPIPELINE", "NO_SOURCE", "S3", "GITHUB", "GITHUB_ENTERPRISE", "GITLAB", "GITLAB_SELF_MANAGED", "BITBUCKET"),
+			other(r, "LogsConfig.S3Logs.Status", "DISABLED"),
 			other(r, "Environment.Type", "LINUX_CONTAINER", "ARM_CONTAINER", "LINUX_EC2", "ARM_EC2", "LINUX_LAMBDA_CONTAINER", "ARM_LAMBDA_CONTAINER"))
 	},
+	"AWS::CodeBuild::ReportGroup":       func(r *resource.Request) []string { return other(r, "ExportConfig.ExportConfigType", "NO_EXPORT") },
 	"AWS::CodeDeploy::Application":      onlyLambda,
 	"AWS::CodeDeploy::DeploymentConfig": onlyLambda,
 	"AWS::Events::Rule": func(r *resource.Request) []string {
@@ -58,6 +82,16 @@ var examined = map[string]func(*resource.Request) []string{
 		for _, t := range targets {
 			target, _ := t.(map[string]any)
 			refused = append(refused, undeliverable(r, "targets", target["Arn"], "sqs", "sns", "lambda", "codepipeline", "events")...)
+		}
+		return refused
+	},
+	"AWS::KMS::Key": func(r *resource.Request) []string {
+		refused := append(other(r, "Origin", "AWS_KMS"), other(r, "KeySpec", "SYMMETRIC_DEFAULT", "ECC_NIST_P256", "ECC_NIST_P384", "RSA_2048")...)
+		if multi, _ := scalar(r.Properties["MultiRegion"]); multi == "true" {
+			refused = append(refused, "the embedded AWS does not support MultiRegion true of AWS::KMS::Key")
+		}
+		if spec, given := r.Properties["KeySpec"].(string); given && spec != "SYMMETRIC_DEFAULT" && len(refused) == 0 {
+			refused = other(r, "KeyUsage", "SIGN_VERIFY")
 		}
 		return refused
 	},
@@ -74,6 +108,9 @@ var examined = map[string]func(*resource.Request) []string{
 		refused := undeliverable(r, "event sources", r.Properties["EventSourceArn"], "sqs", "dynamodb")
 		if service, _ := addressee(r.Properties["EventSourceArn"]); service == "kinesis" {
 			refused[0] += leaveOut
+		}
+		if seconds, ok := scalar(r.Properties["TumblingWindowInSeconds"]); ok && seconds != "0" {
+			refused = append(refused, "the embedded AWS does not support TumblingWindowInSeconds of AWS::Lambda::EventSourceMapping")
 		}
 		destinations, _ := r.Properties["DestinationConfig"].(map[string]any)
 		destination, _ := destinations["OnFailure"].(map[string]any)
@@ -102,10 +139,21 @@ var examined = map[string]func(*resource.Request) []string{
 	},
 	"AWS::S3::Bucket": func(r *resource.Request) []string {
 		p := r.Properties
+		var refused []string
 		if acl, ok := p["AccessControl"].(string); ok && acl != "Private" {
-			return []string{"the embedded AWS does not support AccessControl " + acl + " of AWS::S3::Bucket: use a bucket policy"}
+			refused = append(refused, "the embedded AWS does not support AccessControl "+acl+" of AWS::S3::Bucket: use a bucket policy")
 		}
-		return nil
+		notifications, _ := p["NotificationConfiguration"].(map[string]any)
+		for _, kind := range []string{"LambdaConfigurations", "QueueConfigurations", "TopicConfigurations"} {
+			all, _ := notifications[kind].([]any)
+			for _, v := range all {
+				notification, _ := v.(map[string]any)
+				if event, ok := notification["Event"].(string); ok && !s3.Notifies(event) {
+					refused = append(refused, "the embedded AWS does not support notifications about the event "+event+" of AWS::S3::Bucket"+leaveOut)
+				}
+			}
+		}
+		return refused
 	},
 }
 
@@ -282,6 +330,9 @@ func notIntegrated(typ string, integration map[string]any) []string {
 	}
 	// arn:aws:apigateway:REGION:SERVICE:...
 	uri, _ := integration["Uri"].(string)
+	if strings.Contains(uri, "${stageVariables") {
+		return []string{"the embedded AWS does not support stage variables in the Uri of an integration of " + typ}
+	}
 	parts := strings.SplitN(uri, ":", 6)
 	if len(parts) == 6 && parts[2] == "apigateway" && !slices.Contains([]string{"dynamodb", "lambda", "sns", "sqs"}, parts[4]) {
 		return []string{"the embedded AWS does not support integrations with " + parts[4] + " of " + typ}
@@ -313,7 +364,12 @@ func settled(v any) any {
 // unmapped returns what the mapping templates of an integration have that is not
 // supported.
 func unmapped(typ string, integration map[string]any) []string {
-	all := []any{integration["RequestTemplates"]}
+	var all []any
+	// A function behind a proxy gets the whole request. API Gateway keeps templates without
+	// using them.
+	if integration["Type"] != "AWS_PROXY" {
+		all = append(all, integration["RequestTemplates"])
+	}
 	responses, _ := integration["IntegrationResponses"].([]any)
 	for _, r := range responses {
 		response, _ := r.(map[string]any)
