@@ -176,6 +176,9 @@ Resources:
 			"Stage: NOT REHEARSED: the embedded AWS has no cache of answers; the execution logs don't have the data of requests; the embedded AWS assumes that the account lets API Gateway write logs", types.StackStatusCreateComplete},
 		"by-name": {byName,
 			"Policy: NOT REHEARSED: that Bucket exists before it: the template only has the name", types.StackStatusCreateComplete},
+		// API Gateway keeps templates of a proxy without using them.
+		"proxy-template": {"Resources: {Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: proxied}}, Get: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !GetAtt Api.RootResourceId, HttpMethod: GET, AuthorizationType: NONE, Integration: {Type: AWS_PROXY, IntegrationHttpMethod: POST, RequestTemplates: {application/json: '#set($a = 1)'}, Uri: !Sub 'arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/arn:aws:lambda:${AWS::Region}:${AWS::AccountId}:function:f/invocations'}}}}",
+			"", types.StackStatusCreateComplete},
 		// The template says the wrong order.
 		"by-name-first": {"Resources: {Policy: {Type: AWS::S3::BucketPolicy, Properties: {Bucket: by-name-first, PolicyDocument: {Statement: [{Effect: Deny, Principal: '*', Action: 's3:*', Resource: 'arn:aws:s3:::by-name-first/*'}]}}}, Bucket: {DependsOn: Policy, Type: AWS::S3::Bucket, Properties: {BucketName: by-name-first}}}",
 			"The specified bucket does not exist", types.StackStatusRollbackComplete},

@@ -267,15 +267,22 @@ func (s *Service) checkIntegration(i *types.Integration) error {
 	if !slices.Contains([]string{"WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER"}, *i.PassthroughBehavior) {
 		return invalid("Invalid passthrough behavior specified: %s", *i.PassthroughBehavior)
 	}
-	if i.Type == types.IntegrationTypeAwsProxy && len(i.RequestParameters)+len(i.RequestTemplates) > 0 {
-		return invalid("An integration of type AWS_PROXY has no mapping of requests")
-	}
 	for to, from := range i.RequestParameters {
 		if !integrationParameter.MatchString(to) || !mappedValue(from) {
 			return invalid("Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression parameter specified: %s: %s]", to, from)
 		}
 	}
-	return checkTemplates(i.RequestTemplates)
+	return checkTemplates(requestTemplates(i))
+}
+
+// requestTemplates returns the templates that an integration uses. A function behind a
+// proxy gets the whole request: API Gateway keeps templates and parameters, which the CDK's
+// LambdaIntegration can write too, without using them.
+func requestTemplates(i *types.Integration) map[string]string {
+	if i.Type == types.IntegrationTypeAwsProxy {
+		return nil
+	}
+	return i.RequestTemplates
 }
 
 // checkCalled checks what an integration calls: a function, or another service.

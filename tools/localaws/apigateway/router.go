@@ -85,7 +85,7 @@ func (a *api) compileMethod(rt *router, m *types.Method) (*method, error) {
 	out := &method{Method: *m, validator: a.validators[aws.ToString(m.RequestValidatorId)], authorizer: rt.authorizers[aws.ToString(m.AuthorizerId)]}
 	var err error
 	i := m.MethodIntegration
-	if out.templates, err = parseTemplates(i.RequestTemplates); err != nil {
+	if out.templates, err = parseTemplates(requestTemplates(i)); err != nil {
 		return nil, err
 	}
 	for _, code := range slices.Sorted(maps.Keys(i.IntegrationResponses)) {
