@@ -179,6 +179,8 @@ Resources:
 		// API Gateway keeps templates of a proxy without using them.
 		"proxy-template": {"Resources: {Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: proxied}}, Get: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !GetAtt Api.RootResourceId, HttpMethod: GET, AuthorizationType: NONE, Integration: {Type: AWS_PROXY, IntegrationHttpMethod: POST, RequestTemplates: {application/json: '#set($a = 1)'}, Uri: !Sub 'arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/arn:aws:lambda:${AWS::Region}:${AWS::AccountId}:function:f/invocations'}}}}",
 			"", types.StackStatusCreateComplete},
+		"of-function": {"Transform: AWS::Serverless-2016-10-31\nResources: {F: {Type: AWS::Serverless::Function, Properties: {Runtime: nodejs22.x, Handler: index.handler, InlineCode: x, AutoPublishAlias: live}}, Now: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !Sub '${F.Version.Version} of ${F.Alias}'}}, Then: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !GetAtt F.Version.FunctionArn}}}",
+			"", types.StackStatusCreateComplete},
 		// The template says the wrong order.
 		"by-name-first": {"Resources: {Policy: {Type: AWS::S3::BucketPolicy, Properties: {Bucket: by-name-first, PolicyDocument: {Statement: [{Effect: Deny, Principal: '*', Action: 's3:*', Resource: 'arn:aws:s3:::by-name-first/*'}]}}}, Bucket: {DependsOn: Policy, Type: AWS::S3::Bucket, Properties: {BucketName: by-name-first}}}",
 			"The specified bucket does not exist", types.StackStatusRollbackComplete},

@@ -142,6 +142,24 @@ func (s *serverless) refer(v any) any {
 		if ref, ok := v["Ref"].(string); ok && len(v) == 1 && s.aliases[ref] != "" {
 			return ref1(s.aliases[ref])
 		}
+		if ref, ok := attributeReference(v["Fn::GetAtt"]); ok && len(v) == 1 && ref.Attribute != "*" {
+			if id, attribute, ok := strings.Cut(s.generated(ref.Name+"."+ref.Attribute), "."); ok && id != ref.Name {
+				return getAtt(id, attribute)
+			}
+		}
+		if text, variables, ok := subArguments(v["Fn::Sub"]); ok && len(v) == 1 {
+			m := maps.Clone(variables)
+			for name, e := range variables {
+				m[name] = s.refer(e)
+			}
+			return sub1(inSub.ReplaceAllStringFunc(text, func(part string) string {
+				name := part[len("${") : len(part)-1]
+				if _, own := m[name]; own {
+					return part
+				}
+				return "${" + s.generated(name) + "}"
+			}), m)
+		}
 		m := make(map[string]any, len(v))
 		for name, e := range v {
 			m[name] = s.refer(e)
@@ -149,6 +167,21 @@ func (s *serverless) refer(v any) any {
 		return m
 	}
 	return v
+}
+
+// inSub matches a reference in the text of Fn::Sub.
+var inSub = regexp.MustCompile(`\$\{[^!}]+\}`)
+
+// generated returns the name of what the transform makes for a name such as
+// FUNCTION.Version or FUNCTION.Version.FunctionArn. Other names stay as they are.
+func (s *serverless) generated(name string) string {
+	parts := strings.Split(name, ".")
+	for n := len(parts); n > 0; n-- {
+		if id := s.aliases[strings.Join(parts[:n], ".")]; id != "" {
+			return strings.Join(append([]string{id}, parts[n:]...), ".")
+		}
+	}
+	return name
 }
 
 func ref1(id string) map[string]any { return map[string]any{"Ref": id} }
