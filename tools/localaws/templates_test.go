@@ -175,7 +175,12 @@ Resources:
 		"stage": {loggingStage,
 			"Stage: NOT REHEARSED: the embedded AWS has no cache of answers; the execution logs don't have the data of requests; the embedded AWS assumes that the account lets API Gateway write logs", types.StackStatusCreateComplete},
 		"by-name": {byName,
-			"Policy: NOT REHEARSED: that Bucket exists before it: the template only has the name", types.StackStatusCreateComplete},
+			"Policy: NOT REHEARSED: that Bucket exists before it: the template does not say so", types.StackStatusCreateComplete},
+		// S3 asks both for their permission.
+		"notifies": {"Resources: {Bucket: {Type: AWS::S3::Bucket, Properties: {NotificationConfiguration: {QueueConfigurations: [{Event: 's3:ObjectCreated:*', Queue: !GetAtt Queue.Arn}], TopicConfigurations: [{Event: 's3:ObjectRemoved:*', Topic: !Ref Topic}]}}}, Queue: {Type: AWS::SQS::Queue}, Topic: {Type: AWS::SNS::Topic}," +
+			" QueuePolicy: {Type: AWS::SQS::QueuePolicy, Properties: {Queues: [!Ref Queue], PolicyDocument: {Statement: [{Effect: Allow, Principal: '*', Action: 'sqs:SendMessage', Resource: !GetAtt Queue.Arn}]}}}," +
+			" TopicPolicy: {Type: AWS::SNS::TopicPolicy, Properties: {Topics: [!Ref Topic], PolicyDocument: {Statement: [{Effect: Allow, Principal: {Service: s3.amazonaws.com}, Action: 'sns:Publish', Resource: !Ref Topic}]}}}}",
+			"Bucket: NOT REHEARSED: that QueuePolicy, TopicPolicy exists before it: the template does not say so", types.StackStatusCreateComplete},
 		// API Gateway keeps templates of a proxy without using them.
 		"proxy-template": {"Resources: {Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: proxied}}, Get: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Api, ResourceId: !GetAtt Api.RootResourceId, HttpMethod: GET, AuthorizationType: NONE, Integration: {Type: AWS_PROXY, IntegrationHttpMethod: POST, RequestTemplates: {application/json: '#set($a = 1)'}, Uri: !Sub 'arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/arn:aws:lambda:${AWS::Region}:${AWS::AccountId}:function:f/invocations'}}}}",
 			"", types.StackStatusCreateComplete},
