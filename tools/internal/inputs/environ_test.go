@@ -15,7 +15,7 @@ func TestTheHomeIsNoInput(t *testing.T) {
 	shell, build := inputs.Set{}, inputs.Set{}
 	none := func(string) bool { return false }
 	shell.Environ([]string{"PATH=/bin", "HOME=/home/ada", "XDG_CONFIG_HOME=/home/ada/settings", "SETTING=x"}, none)
-	build.Environ([]string{"PATH=/bin", "HOME=/builds/1/home", "USERPROFILE=/builds/1/home", "CODEBUILD_BUILD_ID=1", "SETTING=x"}, none)
+	build.Environ([]string{"PATH=/bin", "HOME=/builds/1/home", "USERPROFILE=/builds/1/home", "GOMODCACHE=/home/ada/go/pkg/mod", "CODEBUILD_BUILD_ID=1", "SETTING=x"}, none)
 	if d := cmp.Diff(shell, build); d != "" || shell["env SETTING"] == "" {
 		t.Errorf("(-shell +build)\n%s", d)
 	}

@@ -389,8 +389,9 @@ func (s Set) elsewhere(dir, workspace string, nested []string) error {
 var incidental = []string{
 	"_", "SHLVL", "PWD", "OLDPWD", "TERM", "COLORTERM", "COLUMNS", "LINES", "WINDOWID", "DISPLAY", "XAUTHORITY", "LS_COLORS", "LESS", "PAGER",
 	"PS1", "PROMPT", "HISTFILE", "HISTSIZE", "HISTCONTROL", "SSH_", "GIT_SSL_", "XDG_SESSION_", "XDG_RUNTIME_DIR", "DBUS_", "VTE_", "TERM_", "TMUX", "TMUX_", "STY", "NO_COLOR",
-	// What is in these directories is no input either, and a build has its own.
-	"HOME", "USERPROFILE", "XDG_CONFIG_HOME",
+	// What is in these directories is no input either. A build has its own, and is told where
+	// the user's modules are.
+	"HOME", "USERPROFILE", "XDG_CONFIG_HOME", "GOMODCACHE",
 	"TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
 	"MAGEFILE_", "MAGE_TARGETS", "PIPELINE_EXECUTION_ID", "CODEBUILD_",
 }
