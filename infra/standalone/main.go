@@ -64,7 +64,7 @@ const assemblyKey = "assembly"
 // handedOn are the context keys with which the pipeline's builds synthesize. They have the
 // values with which this pipeline was deployed, and not those of a commit.
 var handedOn = []string{
-	"architecture", "goos", "branch", "connectionArn", "notificationEmail", "evidenceKey", "reviewTokenSecret", "verifyBuilds", "pipeline",
+	"architecture", "goos", "branch", "connectionArn", "notificationEmail", "evidenceKey", "reviewTokenSecret", "verifyBuilds", "pipeline", "account",
 }
 
 // settings are the context keys that this app reads. The builds read the others.

@@ -64,7 +64,7 @@ func connect(ctx context.Context, cfg project.Config, o options) (*endpoint, err
 			return nil, err
 		}
 	}
-	region, err := local.Region()
+	region, err := local.Region(cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,9 @@ func notRehearsed(names manifest.Manifest) []Step {
 	if last := names.Last(); names.Annotated != "" && (plain || last.Functions[0].Outputs["NotificationTopic"] == "") {
 		steps = append(steps, Step{"plan", "no deployment plan was sent: " + last.Name + " has no alias that CodeDeploy shifts, or no output with the topic of its alarms", shifted})
 	}
+	if len(names.Replaced) > 0 {
+		steps = append(steps, Step{"accounts", "a rehearsal has one account, " + accountID + ", which had the stacks of account " + strings.Join(names.Replaced, " and ") + " too: what these accounts share or forbid was not there", "try the release in a stage on AWS"})
+	}
 	if names.Annotated != "" && names.Pipeline.Evidence == nil {
 		steps = append(steps, Step{"ledger", "no stage keeps the evidence of releases: it is in the pipeline's artifacts only, and the approver was shown no page", "deploy the release ledger, app of github.com/magewright/magewright, in the first stage"})
 	}

@@ -46,8 +46,13 @@ func rehearse(ctx context.Context, cfg project.Config, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	// An endpoint that somebody keeps running may already have a production.
-	base, err := baseline.Find(ctx, cfg, o.base, &awsConfig)
+	// An endpoint that somebody keeps running may already have a production. A new one has none,
+	// whatever the assembly says.
+	production := &awsConfig
+	if endpoint.server != nil {
+		production = nil
+	}
+	base, err := baseline.Find(ctx, cfg, o.base, production)
 	if err != nil {
 		return err
 	}
@@ -210,6 +215,9 @@ func (r *rehearsal) prepare(ctx context.Context, s *subject) (map[string]any, er
 	context := localaws.HostContext()
 	context["connectionArn"] = r.source.connection
 	context["branch"] = s.branch
+	if r.cfg.Adopted() {
+		context[cdk.AccountKey] = accountID
+	}
 	context[cdk.EvidenceKey] = keys.String()
 	return context, local.SetContext(context)
 }

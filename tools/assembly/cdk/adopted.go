@@ -2,6 +2,7 @@ package cdk
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,8 @@ type Adopted struct {
 	// the directories of their main packages. A path NAME.zip is a deployment package. Any
 	// other path is a directory that gets the bootstrap.
 	Functions map[string]string `json:"functions"`
+	// Account is the one account of all stacks; see [OneAccount].
+	Account string `json:"account"`
 }
 
 // Configured reports whether there are any settings.
@@ -77,9 +80,10 @@ var noCredentials = []string{
 }
 
 // DefaultAccount returns the account of a CDK app that can't be synthesized without one: what
-// CDK_DEFAULT_ACCOUNT says, or the account of the CodeBuild build, or that of a rehearsal. The
-// CDK CLI asks AWS instead, but synthesis has no credentials.
-func DefaultAccount() string {
+// CDK_DEFAULT_ACCOUNT says, or the account of the CodeBuild build, or the one whose answers
+// cdk.context.json has, or that of a rehearsal. The CDK CLI asks AWS instead, but synthesis has
+// no credentials.
+func DefaultAccount(lookedUp string) string {
 	const ofTheARN = 4
 	if given := os.Getenv("CDK_DEFAULT_ACCOUNT"); given != "" {
 		return given
@@ -87,7 +91,7 @@ func DefaultAccount() string {
 	if parts := strings.Split(os.Getenv("CODEBUILD_BUILD_ARN"), ":"); len(parts) > ofTheARN {
 		return parts[ofTheARN]
 	}
-	return agreed.RehearsalAccount
+	return cmp.Or(lookedUp, agreed.RehearsalAccount)
 }
 
 // Synthesize runs the CDK app in a directory, as its cdk.json says, and writes the assembly
@@ -98,15 +102,30 @@ func Synthesize(ctx context.Context, cfg project.Config, dir, out string) error 
 		return err
 	}
 	text, err := synthesize(ctx, cfg, dir, out)
-	// In Go, a variable that is not set reads as an empty account, which the CDK refuses. In
-	// other languages the same app has no account, and its stacks can go to any.
-	if err != nil && os.Getenv("CDK_DEFAULT_ACCOUNT") == "" && strings.Contains(text, `Unable to parse environment specification "aws:///`) {
-		id := DefaultAccount()
-		fmt.Fprintf(cfg.Stderr, "the CDK app needs CDK_DEFAULT_ACCOUNT, which is not set: synthesizing for account %s\n", id)
-		if id == agreed.RehearsalAccount {
-			fmt.Fprintln(cfg.Stderr, "that is the account of a rehearsal; before a deployment to AWS: export CDK_DEFAULT_ACCOUNT=ACCOUNT")
+	if err != nil && os.Getenv("CDK_DEFAULT_ACCOUNT") == "" {
+		lookedUp, region, readErr := LookedUp(dir)
+		if readErr != nil {
+			return readErr
 		}
-		text, err = synthesize(ctx, cfg, dir, out, "CDK_DEFAULT_ACCOUNT="+id)
+		// In Go, a variable that is not set reads as an empty account, which the CDK refuses. In
+		// other languages the same app has no account, and its stacks can go to any.
+		if strings.Contains(text, `Unable to parse environment specification "aws:///`) {
+			id := DefaultAccount(lookedUp)
+			fmt.Fprintf(cfg.Stderr, "the CDK app needs CDK_DEFAULT_ACCOUNT, which is not set: synthesizing for account %s\n", id)
+			if id == agreed.RehearsalAccount {
+				fmt.Fprintln(cfg.Stderr, "that is the account of a rehearsal; before a deployment to AWS: export CDK_DEFAULT_ACCOUNT=ACCOUNT")
+			}
+			text, err = synthesize(ctx, cfg, dir, out, "CDK_DEFAULT_ACCOUNT="+id)
+		}
+		if err != nil && looksUp(text) && lookedUp != "" {
+			fmt.Fprintf(cfg.Stderr, "the CDK app looks something up: synthesizing for account %s %s, whose answers its cdk.context.json has\n", lookedUp, region)
+			set := []string{"CDK_DEFAULT_ACCOUNT=" + lookedUp}
+			if region != "" {
+				// The CDK CLI makes CDK_DEFAULT_REGION of it.
+				set = append(set, "AWS_REGION="+region, "AWS_DEFAULT_REGION="+region)
+			}
+			text, err = synthesize(ctx, cfg, dir, out, set...)
+		}
 	}
 	// If the synthesis succeeds, only the warnings are useful.
 	for line := range strings.Lines(text) {
@@ -132,11 +151,17 @@ func synthesize(ctx context.Context, cfg project.Config, dir, out string, set ..
 	return strings.ReplaceAll(said.String(), noise, ""), err
 }
 
+// looksUp reports whether a CDK app was not synthesized because it looks up something that
+// its cdk.context.json does not have for its account.
+func looksUp(text string) bool {
+	return strings.Contains(text, "ontext lookups have been disabled") || strings.Contains(text, "since account/region are not specified at the stack level")
+}
+
 // explain says why a CDK app was not synthesized, and what helps. It finds that in the output
 // of the app and the CLI.
 func explain(app, text string, err error) error {
 	switch {
-	case strings.Contains(text, "ontext lookups have been disabled"):
+	case looksUp(text):
 		return exit.Missing("cd "+app+" && cdk synth, with credentials; then commit cdk.context.json", "the CDK app looks up at AWS what %s/cdk.context.json does not have: %w", app, err)
 	case strings.Contains(text, "ailed to bundle asset") || strings.Contains(text, "spawnSync docker ENOENT"):
 		return exit.Missing(`start Docker; or build without it: make the function's code of a path, and say in "functions" of `+project.Pin+`/cdk.json which main package is built there, such as {"cmd/hello": "dist/hello"}`,

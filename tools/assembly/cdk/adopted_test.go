@@ -126,15 +126,16 @@ func TestReadAdopted(t *testing.T) {
 // TestDefaultAccount holds where the account of an app comes from that asks for one.
 func TestDefaultAccount(t *testing.T) {
 	const build = "arn:aws:codebuild:eu-west-1:111122223333:build/shop-Synth:6a1f"
-	for _, tt := range []struct{ given, build, want string }{
-		{"444455556666", build, "444455556666"},
-		{"", build, "111122223333"},
-		{"", "", agreed.RehearsalAccount},
-		{"", "no ARN", agreed.RehearsalAccount},
+	for _, tt := range []struct{ given, build, lookedUp, want string }{
+		{"444455556666", build, "777788889999", "444455556666"},
+		{"", build, "777788889999", "111122223333"},
+		{"", "", "777788889999", "777788889999"},
+		{"", "", "", agreed.RehearsalAccount},
+		{"", "no ARN", "", agreed.RehearsalAccount},
 	} {
 		t.Setenv("CDK_DEFAULT_ACCOUNT", tt.given)
 		t.Setenv("CODEBUILD_BUILD_ARN", tt.build)
-		if got := cdk.DefaultAccount(); got != tt.want {
+		if got := cdk.DefaultAccount(tt.lookedUp); got != tt.want {
 			t.Errorf("%q in build %q: %s, want %s", tt.given, tt.build, got, tt.want)
 		}
 	}
@@ -154,16 +155,25 @@ if [ -z "$CDK_DEFAULT_ACCOUNT" ]; then
   exit 1
 fi
 `
-	for name, tt := range map[string]struct{ build, app, want, says string }{
-		"asks":            {"", asks, "aws://" + agreed.RehearsalAccount + "/us-east-1", "before a deployment to AWS: export CDK_DEFAULT_ACCOUNT="},
-		"asks in a build": {"arn:aws:codebuild:us-east-1:111122223333:build/shop:1", asks, "aws://111122223333/us-east-1", "synthesizing for account 111122223333\n"},
-		"does not ask":    {"", "", "aws:///us-east-1", ""},
+	const looksUp = `
+if [ "$CDK_DEFAULT_ACCOUNT" != 444455556666 ]; then
+  echo 'ValidationError: Cannot retrieve value from context provider vpc-provider since account/region are not specified at the stack level' >&2
+  exit 1
+fi
+`
+	const answers = `{"vpc-provider:account=444455556666:filter.isDefault=true:region=eu-west-1:returnAsymmetricSubnets=true": {}, "acknowledged-issue-numbers": [1]}`
+	for name, tt := range map[string]struct{ build, app, want, says, context string }{
+		"asks":                       {"", asks, "aws://" + agreed.RehearsalAccount + "/us-east-1", "before a deployment to AWS: export CDK_DEFAULT_ACCOUNT=", "{}"},
+		"asks in a build":            {"arn:aws:codebuild:us-east-1:111122223333:build/shop:1", asks, "aws://111122223333/us-east-1", "synthesizing for account 111122223333\n", answers},
+		"does not ask":               {"", "", "aws:///us-east-1", "", answers},
+		"looks something up":         {"", looksUp, "aws://444455556666/eu-west-1", "synthesizing for account 444455556666 eu-west-1, whose answers", answers},
+		"asks and looks up, a build": {"arn:aws:codebuild:us-east-1:111122223333:build/shop:1", asks + looksUp, "aws://444455556666/eu-west-1", "synthesizing for account 444455556666 eu-west-1, whose answers", answers},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("CODEBUILD_BUILD_ARN", tt.build)
 			var said strings.Builder
 			dir, out := t.TempDir(), t.TempDir()
-			write(t, dir, map[string]string{"cdk.json": `{"app": "sh app.sh"}`, "app.sh": tt.app + `
+			write(t, dir, map[string]string{"cdk.context.json": tt.context, "cdk.json": `{"app": "sh app.sh"}`, "app.sh": tt.app + `
 echo "aws://$CDK_DEFAULT_ACCOUNT/$CDK_DEFAULT_REGION" > "$CDK_OUTDIR/asked"
 echo '{}' > "$CDK_OUTDIR/S.template.json"
 echo '{"version":"36.0.0","artifacts":{"S":{"type":"aws:cloudformation:stack","environment":"aws://unknown-account/unknown-region","properties":{"templateFile":"S.template.json"}}}}' > "$CDK_OUTDIR/manifest.json"

@@ -26,7 +26,7 @@ func WriteTemplate(assembly, template string, content []byte) error {
 }
 
 func writeTemplate(file string, content []byte) error {
-	if err := os.WriteFile(file, content, 0o600); err != nil {
+	if err := os.WriteFile(file, content, 0o600); err != nil { // #nosec G703 -- a file of the assembly
 		return err
 	}
 	dir, name := filepath.Split(file)

@@ -52,6 +52,10 @@ func synthesizeAdopted(ctx context.Context, cfg project.Config) error {
 	if err := cdk.Synthesize(ctx, cfg, filepath.Join(cfg.Dir, filepath.FromSlash(settings.App)), cfg.Assembly); err != nil {
 		return err
 	}
+	replaced, err := cdk.OneAccount(cfg)
+	if err != nil {
+		return err
+	}
 	broken, err := cdk.Errors(cfg.Assembly)
 	if err != nil {
 		return err
@@ -61,6 +65,15 @@ func synthesizeAdopted(ctx context.Context, cfg project.Config) error {
 	}
 	if err := cdk.Freeze(cfg.Assembly); err != nil {
 		return err
+	}
+	if len(replaced) > 0 {
+		fmt.Fprintf(cfg.Stdout, "synth: the stacks of account %s are for account %s here, as the context %s says\n", strings.Join(replaced, " and "), settings.Account, cdk.AccountKey)
+		err := cdk.Record(cfg, struct {
+			Replaced []string `json:"replaced"`
+		}{replaced})
+		if err != nil {
+			return err
+		}
 	}
 	digest, err := deliver(ctx, cfg)
 	if err != nil {
@@ -105,6 +118,14 @@ func deliver(ctx context.Context, cfg project.Config) (digest string, err error)
 		return "", err
 	}
 	context["assembly"] = cfg.Assembly
+	if len(names.Replaced) > 0 {
+		place, ok := context["pipeline"].(map[string]any)
+		if !ok {
+			place = map[string]any{}
+		}
+		place["account"] = context[cdk.AccountKey]
+		context["pipeline"] = place
+	}
 	fmt.Fprintln(cfg.Stderr, "synthesizing the pipeline")
 	if err := cdk.Pipeline(ctx, cfg, context, filepath.Join(cfg.Assembly, pipelineDir)); err != nil {
 		return "", err

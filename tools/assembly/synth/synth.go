@@ -69,7 +69,7 @@ func read(ctx context.Context, cfg project.Config) (inputs.Set, error) {
 		return nil, err
 	}
 	if cfg.Adopted() {
-		set["account"] = cdk.DefaultAccount()
+		set["account"] = cdk.DefaultAccount("")
 	}
 	set.Environ(os.Environ(), func(name string) bool {
 		return inputs.GoVariable(name) || name == "CDK_CONTEXT_JSON" || name == "CDK_OUTDIR" || strings.HasPrefix(name, "AWS_") && name != "AWS_REGION" && name != "AWS_DEFAULT_REGION"

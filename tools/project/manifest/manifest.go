@@ -54,6 +54,9 @@ type Manifest struct {
 	// Annotated says from what the manifest was made if the CDK app has not written it
 	// itself.
 	Annotated string `json:"annotated,omitempty"`
+	// Replaced are the accounts of the CDK app's stacks, if those of the assembly are for
+	// another account.
+	Replaced []string `json:"replaced,omitempty"`
 }
 
 // A Place says where a stack is. Without an account or region, it is in those of the

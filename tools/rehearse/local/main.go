@@ -12,6 +12,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/access"
 	"github.com/magewright/magewright/tools/magewright/program"
 	"github.com/magewright/magewright/tools/project"
+	"github.com/magewright/magewright/tools/project/agreed"
 	"github.com/magewright/magewright/tools/project/exit"
 	"github.com/magewright/magewright/tools/rehearse/enclose"
 	"github.com/magewright/magewright/tools/rehearse/keyboard"
@@ -67,12 +68,15 @@ func Main(ctx context.Context, args []string) error {
 
 // pinned returns the CDK context for building functions for this machine. It also pins the
 // keys that sign evidence here, which are as new as this AWS.
-func pinned(ctx context.Context, server *localaws.Server) (map[string]any, error) {
+func pinned(ctx context.Context, cfg project.Config, server *localaws.Server) (map[string]any, error) {
 	keys, _, err := kmssign.Ensure(ctx, server.Client())
 	if err != nil {
 		return nil, err
 	}
 	settings := localaws.HostContext()
 	settings[cdk.EvidenceKey] = keys.String()
+	if cfg.Adopted() {
+		settings[cdk.AccountKey] = agreed.RehearsalAccount
+	}
 	return settings, nil
 }

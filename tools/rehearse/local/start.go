@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"github.com/magewright/magewright/tools/localaws/lambda"
 	"github.com/magewright/magewright/tools/project"
 	"github.com/magewright/magewright/tools/project/exit"
+	"github.com/magewright/magewright/tools/project/manifest"
 	"github.com/magewright/magewright/tools/rehearse/console"
 	"github.com/magewright/magewright/tools/rehearse/egress"
 	"github.com/magewright/magewright/tools/rehearse/enclose"
@@ -53,9 +56,10 @@ type Endpoint struct {
 }
 
 // Region returns the region of an embedded AWS: the one that AWS's clients in this shell use,
-// or else [localaws.DefaultRegion]. It must be called before Forget.
-func Region() (string, error) {
-	region := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), localaws.DefaultRegion)
+// or else the one in which all stacks of a CDK app are, or else [localaws.DefaultRegion]. It
+// must be called before Forget.
+func Region(cfg project.Config) (string, error) {
+	region := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"), regionOf(cfg), localaws.DefaultRegion)
 	if err := localaws.CheckRegion(region); err != nil {
 		return "", exit.Missing("export AWS_REGION="+localaws.DefaultRegion, "reading AWS_REGION: %w", err)
 	}
@@ -65,10 +69,37 @@ func Region() (string, error) {
 // pushes is how soon a commit starts the pipelines that watch its branch.
 const pushes = 2 * time.Second
 
+// regionOf returns the region that all stages of the last assembly have, or else the one in
+// which the CDK app has looked something up; "" if neither says so. What is wrong with these
+// files is said by synth.
+func regionOf(cfg project.Config) string {
+	if !cfg.Adopted() {
+		return ""
+	}
+	if names, err := manifest.ReadAny(cfg); err == nil {
+		region := names.Last().Region
+		if slices.ContainsFunc(names.Stages, func(s manifest.Stage) bool { return s.Region != region }) {
+			return ""
+		}
+		if region != "" {
+			return region
+		}
+	}
+	settings, err := cdk.ReadAdopted(cfg)
+	if err != nil {
+		return ""
+	}
+	_, region, err := cdk.LookedUp(filepath.Join(cfg.Dir, filepath.FromSlash(settings.App)))
+	if err != nil {
+		return ""
+	}
+	return region
+}
+
 // Start starts an embedded AWS on this machine.
 func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err error) {
 	elastic := clock.NewElastic(o.Speed)
-	region, err := Region()
+	region, err := Region(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +137,7 @@ func Start(ctx context.Context, cfg project.Config, o Options) (_ *Endpoint, err
 			err = errors.Join(err, e.Close())
 		}
 	}()
-	if e.Context, err = pinned(ctx, server); err != nil {
+	if e.Context, err = pinned(ctx, cfg, server); err != nil {
 		return nil, err
 	}
 	e.exports = localaws.Exports(server.URL, server.Region, server.Credentials(), e.Context)
