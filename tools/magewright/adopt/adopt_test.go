@@ -273,8 +273,42 @@ func TestWhatIsTheirsStays(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(dir, "magewright")); err != nil {
 		t.Fatal(err)
 	}
-	if said := initialize(t, dir, false); !strings.Contains(said, "wrote magewright.go: a target a line, without those that you have: Lint; rename Lint: the pipeline runs targets of these names, and yours leave no evidence") {
+	if said := initialize(t, dir, false); !strings.Contains(said, "wrote magewright.go: a target a line; you have Lint, so ours is magewrightLint\n") {
 		t.Errorf("with a magefile it says\n%s", said)
+	}
+}
+
+// TestTheirTargetsStay holds that the pipeline runs ours where a target of theirs has the
+// name, whatever their file for Mage has already.
+func TestTheirTargetsStay(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		names    []string
+		run      string
+		deploys  string
+		function string
+	}{
+		{nil, "mage $V", "deploy-staging", "func Test("},
+		{[]string{"Test", "Clean"}, `mage $(echo " $V " | sed -e 's/ clean / magewrightClean /' -e 's/ test / magewrightTest /')`, "deploy-staging", "func MagewrightTest("},
+		{[]string{"DeployStaging"}, `mage $(echo " $V " | sed -e 's/ deploy-staging / magewrightDeployStaging /')`, "magewrightDeployStaging", "func MagewrightDeployStaging("},
+		{[]string{"Aliases"}, `mage $(echo " $V " | sed -e 's/ deploy-stage / deployStage /' -e 's/ deploy-staging / deployStaging /'`, "deployStaging", "func DeployStaging("},
+	} {
+		r := Repository{Dir: t.TempDir(), CDK: []CDK{{Dir: "."}}, Mage: Mage{Dir: ".", Names: tt.names, Command: "mage"}}
+		if got := r.run("V"); !strings.HasPrefix(got, tt.run) || len(tt.names) == 0 && got != tt.run {
+			t.Errorf("with %q: %s, want %s", tt.names, got, tt.run)
+		}
+		if got := r.target("deploy-staging"); got != tt.deploys {
+			t.Errorf("with %q: %s, want %s", tt.names, got, tt.deploys)
+		}
+		f, err := r.magefile()
+		if err != nil || !strings.Contains(string(f.data), tt.function) {
+			t.Errorf("with %q: %v, no %s in\n%s", tt.names, err, tt.function, f.data)
+		}
+		for _, name := range tt.names {
+			if name != "Aliases" && strings.Contains(string(f.data), "func "+name+"(") {
+				t.Errorf("%s is defined twice", name)
+			}
+		}
 	}
 }
 

@@ -61,14 +61,20 @@ func (r *Repository) ci(name string) (file, error) {
 	for _, m := range r.Modules {
 		sums = append(sums, path.Join(m.Dir, "go.sum"))
 	}
+	run := r.run("TARGET")
+	if len(r.renamed()) == 0 {
+		run = r.Mage.Command + ` "$TARGET"`
+	}
 	var text bytes.Buffer
 	err = c.template.Execute(&text, struct {
-		Mage, Branch string
-		Targets      []string
-		Sums         []string
-		Version      string // of go.mod
-		CDK          bool
-	}{r.Mage.Command, r.branch, targets, append(sums, pinDir+"/go.sum"), path.Join(r.Modules[0].Dir, "go.mod"), len(r.CDK) > 0})
+		Mage, Run string
+		Named     func(string) string
+		Branch    string
+		Targets   []string
+		Sums      []string
+		Version   string // of go.mod
+		CDK       bool
+	}{r.Mage.Command, run, r.target, r.branch, targets, append(sums, pinDir+"/go.sum"), path.Join(r.Modules[0].Dir, "go.mod"), len(r.CDK) > 0})
 	if err != nil {
 		return file{}, fmt.Errorf("writing %s: %w", c.file, err)
 	}
@@ -127,7 +133,7 @@ jobs:
         with:
           node-version: 24
 <<- end>>
-      - run: <<.Mage>> "$TARGET"
+      - run: <<.Run>>
         env:
           TARGET: ${{ matrix.target }}
       - uses: github/codeql-action/upload-sarif@dd903d2e4f5405488e5ef1422510ee31c8b32357 # v3.36.2
@@ -174,8 +180,8 @@ jobs:
         with:
           role-to-assume: ${{ vars.MAGEWRIGHT_ROLE }}
           aws-region: ${{ vars.AWS_REGION || 'us-east-1' }}
-      - run: <<.Mage>> synth
-      - run: <<.Mage>> comment
+      - run: <<.Mage>> <<call .Named "synth">>
+      - run: <<.Mage>> <<call .Named "comment">>
         env:
           GITHUB_TOKEN: ${{ github.token }}
           MAGEWRIGHT_BASE: ${{ github.event.pull_request.base.sha }}
@@ -202,13 +208,13 @@ jobs:
       - uses: actions/setup-node@49933ea5288caeca8642d1e84afbd3f7d6820020 # v4.4.0
         with:
           node-version: 24
-      - run: <<.Mage>> synth
+      - run: <<.Mage>> <<call .Named "synth">>
       - uses: aws-actions/configure-aws-credentials@b47578312673ae6fa5b5096b330d9fbac3d116df # v4.2.1
         with:
           role-to-assume: ${{ vars.MAGEWRIGHT_ROLE }}
           role-duration-seconds: 21600
           aws-region: ${{ vars.AWS_REGION || 'us-east-1' }}
-      - run: <<.Mage>> pipeline:status -follow
+      - run: <<.Mage>> <<call .Named "pipeline:status">> -follow
 <<- end>>
 `))
 
@@ -242,7 +248,7 @@ magewright:
     matrix:
       - TARGET: [<<range $i, $t := .Targets>><<if $i>>, <<end>><<$t>><<end>>]
   script:
-    - <<.Mage>> "$TARGET"
+    - <<.Run>>
   artifacts:
     when: always
     paths:
@@ -268,8 +274,8 @@ magewright comment:
   script:
     - printf '%s' "$MAGEWRIGHT_OIDC" > "$CI_PROJECT_DIR/.cache/oidc"
     - if [ -n "$AWS_ROLE_ARN" ]; then export AWS_WEB_IDENTITY_TOKEN_FILE="$CI_PROJECT_DIR/.cache/oidc"; fi
-    - <<.Mage>> synth
-    - MAGEWRIGHT_BASE="$CI_MERGE_REQUEST_DIFF_BASE_SHA" <<.Mage>> comment
+    - <<.Mage>> <<call .Named "synth">>
+    - MAGEWRIGHT_BASE="$CI_MERGE_REQUEST_DIFF_BASE_SHA" <<.Mage>> <<call .Named "comment">>
 
 # Follows what CodePipeline makes of the commit, so that the commit shows it: red if the
 # release was stopped, green once it is delivered. It waits for the approval, too. The role
@@ -284,9 +290,9 @@ magewright delivery:
   rules:
     - if: $CI_COMMIT_BRANCH == "<<.Branch>>" && $AWS_ROLE_ARN
   script:
-    - <<.Mage>> synth
+    - <<.Mage>> <<call .Named "synth">>
     - printf '%s' "$MAGEWRIGHT_OIDC" > "$CI_PROJECT_DIR/.cache/oidc"
     - export AWS_WEB_IDENTITY_TOKEN_FILE="$CI_PROJECT_DIR/.cache/oidc"
-    - <<.Mage>> pipeline:status -follow
+    - <<.Mage>> <<call .Named "pipeline:status">> -follow
 <<- end>>
 `))

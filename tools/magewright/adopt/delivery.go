@@ -290,7 +290,7 @@ phases:
       nodejs: 24
   build:
     commands:
-      - {{.Mage}} $MAGE_TARGETS
+      - {{.Run}}
   post_build:
     commands:
       # What targets leave for later actions of the pipeline, as NAME=value.
@@ -352,9 +352,9 @@ func (r *Repository) buildspec() ([]byte, error) {
 	}
 	var text bytes.Buffer
 	err := buildspecText.Execute(&text, struct {
-		Mage string
+		Run  string
 		Sums []string
-	}{r.Mage.Command, append(sums, pinDir+"/go.sum")})
+	}{r.run("MAGE_TARGETS"), append(sums, pinDir+"/go.sum")})
 	if err != nil {
 		return nil, fmt.Errorf("writing %s: %w", buildspecFile, err)
 	}

@@ -2,8 +2,10 @@ package adopt
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"go/format"
+	"maps"
 	"slices"
 	"strings"
 	"text/template"
@@ -106,22 +108,21 @@ func magewright(command string, flags ...string) error {
 }
 `))
 
-// magefile returns the file for Mage, with the targets whose names are not taken. It returns
-// no file if it exists already.
+// magefile returns the file for Mage. It returns no file if it exists already.
 func (r *Repository) magefile() (file, error) {
 	name := r.magefileName()
 	if slices.Contains(r.Mage.Names, runner) {
 		return file{}, nil // init wrote it before, and it belongs to the repository since then
 	}
 	var offered []targets.Target
-	var taken []string
+	var renamed []string
 	for _, v := range targets.All() {
 		if !r.offers(v) {
 			continue
 		}
-		if slices.Contains(r.Mage.Names, v.Name) {
-			taken = append(taken, v.Name)
-			continue
+		if ours := r.nameOf(v); ours != v.Name {
+			renamed = append(renamed, fmt.Sprintf("you have %s, so ours is %s", v.Name, mageName(ours)))
+			v.Name = ours
 		}
 		if slices.Contains(r.Mage.Names, "Aliases") {
 			v.Alias = "" // Mage reads only one variable of this kind
@@ -136,31 +137,62 @@ func (r *Repository) magefile() (file, error) {
 	if err != nil {
 		return file{}, fmt.Errorf("writing %s: %w", name, err)
 	}
-	what := "a target a line"
-	if slices.Contains(r.Mage.Names, "Aliases") && len(r.CDK) > 0 {
-		taken = append(taken, "Aliases")
-	}
-	if len(taken) > 0 {
-		what += ", without those that you have: " + strings.Join(taken, ", ")
-	}
-	if run := slices.DeleteFunc(taken, func(name string) bool { return !slices.Contains(inPipeline, name) }); len(run) > 0 && len(r.CDK) > 0 {
-		what += "; rename " + strings.Join(run, ", ") + ": the pipeline runs targets of these names, and yours leave no evidence"
-	}
+	what := strings.Join(append([]string{"a target a line"}, renamed...), "; ")
 	return file{name: name, what: what, data: data}, nil
+}
+
+// nameOf returns the name of the function of a target. It is another one if the repository has
+// a function of the target's name.
+func (r *Repository) nameOf(v targets.Target) string {
+	if slices.Contains(r.Mage.Names, v.Name) {
+		return "Magewright" + v.Name
+	}
+	return v.Name
+}
+
+// mageName returns what Mage calls the target of a function.
+func mageName(function string) string { return strings.ToLower(function[:1]) + function[1:] }
+
+// renamed returns what targets are called here, by what a pipeline calls them.
+func (r *Repository) renamed() map[string]string {
+	names := map[string]string{}
+	for _, v := range targets.All() {
+		called, here := cmp.Or(v.Alias, mageName(v.Name)), mageName(r.nameOf(v))
+		// An alias is another name of the same function.
+		if alias := !slices.Contains(r.Mage.Names, "Aliases") && here == mageName(v.Name); r.offers(v) && here != called && !alias {
+			names[called] = here
+		}
+	}
+	return names
+}
+
+// target returns what a target is called here.
+func (r *Repository) target(called string) string { return cmp.Or(r.renamed()[called], called) }
+
+// run returns the command that runs the targets in a variable of a shell, in which they have
+// the names that a pipeline gives them.
+func (r *Repository) run(variable string) string {
+	renamed := r.renamed()
+	if len(renamed) == 0 {
+		return r.Mage.Command + " $" + variable
+	}
+	var edits []string
+	for _, called := range slices.Sorted(maps.Keys(renamed)) {
+		edits = append(edits, fmt.Sprintf("-e 's/ %s / %s /'", called, renamed[called]))
+	}
+	return fmt.Sprintf(`%s $(echo " $%s " | sed %s)`, r.Mage.Command, variable, strings.Join(edits, " "))
 }
 
 // offers reports whether a target is for the repository.
 func (r *Repository) offers(v targets.Target) bool { return !v.Own && (!v.CDK || len(r.CDK) > 0) }
-
-// inPipeline are the targets that a pipeline runs by name.
-var inPipeline = []string{"Lint", "Test", "Sec", "Synth", "DeployStaging", "DeployStage", "Smoke", "Drill", "Plan", "Readiness", "Promote", "PipelineDeploy", "Aliases"}
 
 // lacking returns the names of the targets that are offered now but are missing from a file
 // for Mage that was written earlier.
 func (r *Repository) lacking() []string {
 	var names []string
 	for _, v := range targets.All() {
-		if slices.Contains(r.Mage.Names, runner) && !slices.Contains(r.Mage.Names, v.Name) && r.offers(v) {
+		there := slices.Contains(r.Mage.Names, v.Name) || slices.Contains(r.Mage.Names, "Magewright"+v.Name)
+		if slices.Contains(r.Mage.Names, runner) && !there && r.offers(v) {
 			names = append(names, v.Name)
 		}
 	}
