@@ -1,5 +1,5 @@
 // Command nag applies the AWS Solutions pack of cdk-nag to templates that exist already.
-// So it can be asked about a release by somebody else than the release's own CDK app.
+// So a program other than the release's own CDK app can ask it about the release.
 //
 // Its arguments are a directory with a file NAME.template.json for each stack, and the
 // directory to which the report on each stack is written.

@@ -106,7 +106,7 @@ func zipDirectory(dir, to string) (err error) {
 			return err
 		}
 		if !entry.Type().IsRegular() {
-			return fmt.Errorf("%s is no file", filepath.Join(dir, name))
+			return fmt.Errorf("%s is not a file", filepath.Join(dir, name))
 		}
 		info, err := entry.Info()
 		if err != nil {

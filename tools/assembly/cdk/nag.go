@@ -73,7 +73,7 @@ func applyNag(templates map[string]json.RawMessage) func(context.Context, projec
 		}
 		for name, template := range templates {
 			if !filepath.IsLocal(name) || filepath.Base(name) != name {
-				return fmt.Errorf("applying cdk-nag: %q is no name of a stack", name)
+				return fmt.Errorf("applying cdk-nag: %q is not the name of a stack", name)
 			}
 			if err := os.WriteFile(filepath.Join(in, name+".template.json"), template, 0o600); err != nil {
 				return fmt.Errorf("applying cdk-nag: %w", err)

@@ -1,5 +1,5 @@
-// Package annotation tells the system on which a target runs where a finding is, so that it
-// is shown beside that line of the change.
+// Package annotation tells GitHub, if a target runs there, which line of the change a finding
+// is about. GitHub then shows the finding beside that line.
 package annotation
 
 import (

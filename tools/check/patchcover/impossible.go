@@ -79,7 +79,7 @@ func (m measure) impossible(name string, source []byte) []string {
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, name, source, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
-		return []string{fmt.Sprintf("the profile has %s in %s, which is no Go source", blocks(len(m.spans)), name)}
+		return []string{fmt.Sprintf("the profile has %s in %s, which is not a Go source", blocks(len(m.spans)), name)}
 	}
 	if displaced(file) {
 		return nil // its places are those of the comments, and nothing in it counts as covered

@@ -1,12 +1,11 @@
-// Package recheck computes for who judges a commit what its own builds have said of
-// it: what the linters and gosec find, and which tests there are.
+// Package recheck computes again what the builds of a commit have reported: what the
+// linters and gosec find, and which tests there are. The judge of the commit uses it.
 //
-// The commit is data. A clone of it is looked at by a process of the judge's program,
-// whose environment has no credentials, and in which the commit chooses neither the
-// toolchain nor what is run: GOTOOLCHAIN=local takes no other go command, without cgo no
-// C compiler runs, and the linters are configured by the base's files. Nothing is
-// generated, linked or tested. The compiler, go vet, golangci-lint and gosec read the
-// code.
+// The commit is data. A process of the judge's program looks at a clone of it. The
+// environment of that process has no credentials, and the commit chooses neither the
+// toolchain nor what is run: GOTOOLCHAIN=local takes no other go command, no C compiler
+// runs without cgo, and the base's files configure the linters. Nothing is generated,
+// linked or tested. The compiler, go vet, golangci-lint and gosec read the code.
 package recheck
 
 import (

@@ -56,7 +56,7 @@ func signedApproval(ctx context.Context, bundle verify.Bundle, signed notesOf, n
 	return nil, fmt.Errorf("%w on this evidence (%.12s): %w", errNotApproved, bundle.Digest, why)
 }
 
-var errNotApproved = errors.New("outside of the pipeline, somebody who is no author must sign an approval of the release")
+var errNotApproved = errors.New("outside of the pipeline, somebody who is not an author must sign an approval of the release")
 
 // approvalOn returns the approval on a line, the reason why it does not count, or neither if
 // the line is something else.

@@ -82,7 +82,7 @@ const Judge = "judge"
 // Named returns this user's cache of a name; see [Open].
 func Named(name string) (*Cache, error) {
 	if !simple.MatchString(name) {
-		return nil, fmt.Errorf("finding the cache of actions: MAGEWRIGHT_RESULTS is %q, which is no name of a cache", name)
+		return nil, fmt.Errorf("finding the cache of actions: MAGEWRIGHT_RESULTS is %q, which is not the name of a cache", name)
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {

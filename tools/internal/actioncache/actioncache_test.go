@@ -684,7 +684,7 @@ func TestAnotherCache(t *testing.T) {
 		t.Errorf("%+v is no other than %+v, %v", second, first, err)
 	}
 	t.Setenv("MAGEWRIGHT_RESULTS", "../judge")
-	if c, err := Open(); err == nil || !strings.Contains(err.Error(), `"../judge", which is no name`) {
+	if c, err := Open(); err == nil || !strings.Contains(err.Error(), `"../judge", which is not the name`) {
 		t.Errorf("Open = %+v, %v", c, err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package pseudoterminal opens terminals that have no window: a program believes that
-// somebody sits before it. See pty(7).
+// Package pseudoterminal opens terminals that have no window. A program in one behaves as if
+// a person used it. See pty(7).
 package pseudoterminal
 
 import (

@@ -424,7 +424,7 @@ func (a *stackAction) function(ctx context.Context, v map[string]any) (string, e
 	case len(v) == 1 && name == "Fn::GetArtifactAtt" && len(args) == 2:
 		i := slices.IndexFunc(a.inputs, func(in artifact) bool { return in.name == args[0] })
 		if i < 0 {
-			return "", fmt.Errorf("%s is no input artifact of the action", args[0])
+			return "", fmt.Errorf("%s is not an input artifact of the action", args[0])
 		}
 		in := a.inputs[i]
 		switch args[1] {
@@ -459,7 +459,7 @@ func (a *stackAction) file(ctx context.Context, place string) ([]byte, error) {
 	name, path, _ := strings.Cut(place, "::")
 	i := slices.IndexFunc(a.inputs, func(in artifact) bool { return in.name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("%s is no input artifact of the action", name)
+		return nil, fmt.Errorf("%s is not an input artifact of the action", name)
 	}
 	files, err := a.unzipped(ctx, a.inputs[i])
 	if err != nil {

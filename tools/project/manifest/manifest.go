@@ -218,7 +218,7 @@ func (m Manifest) check() error {
 	}
 	for _, name := range m.Stacks() {
 		if !stackName.MatchString(name) {
-			return fmt.Errorf("%q is no name of a stack", name)
+			return fmt.Errorf("%q is not the name of a stack", name)
 		}
 	}
 	return nil

@@ -172,7 +172,7 @@ func TestAttackByAStacksName(t *testing.T) {
 	}
 	for _, name := range []string{"--plugin=./cdk.out/evil.js", "-a", "*", "x-*", "x/y", "x-production --all", "../x", "9"} {
 		for _, text := range []string{text(name, "x-pipeline"), text("x-evidence", name)} {
-			if _, err := manifest.Read(assembly(t, text)); err == nil || !strings.Contains(err.Error(), "is no name of a stack") {
+			if _, err := manifest.Read(assembly(t, text)); err == nil || !strings.Contains(err.Error(), "is not the name of a stack") {
 				t.Errorf("%q: %v", name, err)
 			}
 		}

@@ -91,7 +91,7 @@ func TestAttackForgedCoverage(t *testing.T) {
 		{"one block for everything", "example.com/m/a.go:1.1,6.2 1 1\n", digests["a.go"],
 			[]string{"the profile has 1 statements at a.go:1.1,6.2, and the source has at least 2"}},
 		{"what is no Go source", ours + "example.com/m/testdata/no.go:1.1,1.2 1 1\n", digests["a.go"],
-			[]string{"the profile has 1 block in testdata/no.go, which is no Go source"}},
+			[]string{"the profile has 1 block in testdata/no.go, which is not a Go source"}},
 		{"a file that was another", "mode: set\n", strings.Repeat("0", 64),
 			[]string{"a.go had SHA-256 000000000000 when the tests ran, and has " + digests["a.go"][:12] + " in the commit"}},
 	} {

@@ -123,5 +123,5 @@ func readable(body []byte) string {
 	if utf8.Valid(body) {
 		return string(body)
 	}
-	return fmt.Sprintf("(%d bytes that are no text)", len(body))
+	return fmt.Sprintf("(%d bytes that are not text)", len(body))
 }

@@ -85,7 +85,7 @@ func parse(list string) (open, error) {
 			ip = plain(ip)
 			o.prefixes = append(o.prefixes, netip.PrefixFrom(ip, ip.BitLen()))
 		case strings.ContainsAny(entry, "/:*@ "):
-			return open{}, exit.Missing("MAGEWRIGHT_EGRESS=npm.corp.example,10.1.0.0/16", "MAGEWRIGHT_EGRESS has %q, which is no host name, address or network, nor private, nor a port of this machine like localhost:5432", entry)
+			return open{}, exit.Missing("MAGEWRIGHT_EGRESS=npm.corp.example,10.1.0.0/16", "MAGEWRIGHT_EGRESS has %q, which is neither a host name, nor a private address or network, nor a port of this machine such as localhost:5432", entry)
 		default:
 			o.names = append(o.names, entry)
 		}
