@@ -28,12 +28,16 @@ func TestWhatIsNotRehearsedIsSaid(t *testing.T) {
 		{whole, plain, "kept", []string{"canary", "plan"}},
 		{whole, manifest.Function{Function: "Hello", Alias: "live"}, "", []string{"canary"}},
 		{whole, whole, "", nil},
+		{whole, whole, "replaced", []string{"accounts"}},
 	} {
 		names := manifest.Manifest{Annotated: tt.annotated, Stages: []manifest.Stage{
 			{Name: "dev", Functions: []manifest.Function{tt.first}}, {Name: "prod", Functions: []manifest.Function{tt.last}},
 		}}
 		if tt.annotated == "kept" {
 			names.Pipeline.Evidence = &manifest.Evidence{Stack: "shop-pipeline"}
+		}
+		if tt.annotated == "replaced" {
+			names.Annotated, names.Replaced = "", []string{"111122223333"}
 		}
 		var out bytes.Buffer
 		steps := notRehearsed(names)

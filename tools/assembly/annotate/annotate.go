@@ -551,7 +551,7 @@ func (f *Found) write(cfg project.Config) error {
 		return err
 	}
 	kept := map[string]json.RawMessage{}
-	for _, key := range []string{"commit", "dirty", "package"} { // these keys belong to synth; see package cdk
+	for _, key := range []string{"commit", "dirty", "package", "replaced"} { // these keys belong to synth; see package cdk
 		if value, ok := all[key]; ok {
 			kept[key] = value
 		}

@@ -61,7 +61,7 @@ func shop(t *testing.T, files map[string]string) (cfg project.Config, out *bytes
 // needs no file, and that synth's record, tags of its own and a second run survive.
 func TestWithoutAFile(t *testing.T) {
 	t.Parallel()
-	cfg, out := shop(t, map[string]string{"cdk.out/magewright.json": `{"commit":"abc","dirty":false,"package":"def"}`})
+	cfg, out := shop(t, map[string]string{"cdk.out/magewright.json": `{"commit":"abc","dirty":false,"package":"def","replaced":["111122223333"]}`})
 	if err := annotate.Run(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestWithoutAFile(t *testing.T) {
 		}
 		return string(data)
 	}
-	if written := read(manifest.File); !strings.Contains(written, `"commit": "abc"`) || !strings.Contains(written, `"package": "def"`) {
+	if written := read(manifest.File); !strings.Contains(written, `"commit": "abc"`) || !strings.Contains(written, `"package": "def"`) || !strings.Contains(written, `"111122223333"`) {
 		t.Errorf("what synth has recorded is not kept: %s", written)
 	}
 	var list struct {
