@@ -19,7 +19,7 @@ UpdateReplacePolicy Retain or Snapshot. It also has what its type needs to resto
 data: versioning, point-in-time recovery, backups or retention. A type that is in none
 of the check's tables is undecided.`,
 		Inputs: []evidence.Predicate{Assembly{}},
-		Next:   "fix the CDK app, then go tool mage synth",
+		Next:   "give it in the CDK app what the finding says, such as the removal policy RETAIN, then go tool mage synth",
 		Decide: func(in Inputs) Result {
 			a := read(in, &Assembly{})
 			var findings, undecided []string

@@ -36,8 +36,21 @@ func (a Assessment) WriteMissing(w io.Writer, policy string) {
 			return
 		}
 		fmt.Fprintf(w, "\n%s\n", title)
+		var reasons []string
+		alike := map[string][]string{} // checks that lack the same, by that
 		for _, o := range outcomes {
-			fmt.Fprintf(w, "  %s\n", o.lacks())
+			name := o.ID
+			if o.Required {
+				name += " (required)"
+			}
+			reason := o.lacks()
+			if alike[reason] == nil {
+				reasons = append(reasons, reason)
+			}
+			alike[reason] = append(alike[reason], name)
+		}
+		for _, reason := range reasons {
+			fmt.Fprintf(w, "  %s: %s\n", strings.Join(alike[reason], ", "), reason)
 		}
 	}
 	if len(ready) > 0 {
@@ -50,12 +63,9 @@ func (a Assessment) WriteMissing(w io.Writer, policy string) {
 	}
 }
 
-// lacks says in one line what a check lacks, and what to type next.
+// lacks says in one line what a check lacks, and what to type next. Several checks may lack
+// the same, such as credentials.
 func (o Outcome) lacks() string {
-	text := o.ID
-	if o.Required {
-		text += " (required)"
-	}
 	reason := o.Reason
 	if len(o.Findings) > 0 {
 		reason = o.Findings[0]
@@ -63,7 +73,7 @@ func (o Outcome) lacks() string {
 			reason += fmt.Sprintf(", and %d more", more)
 		}
 	}
-	text += ": " + strings.Join(strings.Fields(reason), " ")
+	text := strings.Join(strings.Fields(strings.ReplaceAll(strings.TrimSpace(reason), "\n", "; ")), " ")
 	if o.Next != "" {
 		text += "; next: " + strings.Join(strings.Fields(o.Next), " ")
 	}

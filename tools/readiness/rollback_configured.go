@@ -24,7 +24,7 @@ read them. Each metric of each alarm has exactly the dimensions FunctionName,
 Resource=FUNCTION:ALIAS and ExecutedVersion=the new version. With one dimension more
 or less, an alarm never gets data.`,
 		Inputs: []evidence.Predicate{Assembly{}},
-		Next:   "fix the CDK app, then go tool mage synth",
+		Next:   "give each function a retained version, an alias that CodeDeploy shifts, and alarms, as the construct delivery.NewDelivery of Magewright does; then go tool mage synth",
 		Decide: func(in Inputs) Result {
 			stack, t, err := productionTemplate(in)
 			if err != nil {

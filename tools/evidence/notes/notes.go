@@ -36,6 +36,10 @@ func (r Repository) Fetch(ctx context.Context) error {
 	if err != nil || tip != "" {
 		return err
 	}
+	// git-remote(1) exits with 2 if there is no such remote.
+	if _, err := r.git().Output(ctx, "remote", "get-url", "origin"); command.ExitCode(err) == 2 {
+		return errors.New("there is no remote origin, so it is unknown what was signed elsewhere")
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("origin did not answer within %s", patience))
 	defer cancel()
 	// Whoever fetches may need credentials and a proxy.

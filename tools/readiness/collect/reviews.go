@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -137,7 +138,7 @@ func findPlatform(ctx context.Context, e Env) (place, error) {
 	if e.Policy.Review.Platform != "" {
 		return place{ReviewPolicy: e.Policy.Review, from: readiness.FromPolicy}, nil
 	}
-	const next = "name review.platform and review.repository in the policy"
+	next := "name review.platform and review.repository in " + path.Join(e.Project.Settings(), readiness.PolicyFile)
 	origin, err := gitcmd.In(e.Project.Dir).Output(ctx, "remote", "get-url", "origin")
 	if err != nil {
 		return place{}, exit.Missing(next, "there is no origin remote, and the policy names no review platform")
