@@ -186,6 +186,8 @@ Resources:
 			"", types.StackStatusCreateComplete},
 		"of-function": {"Transform: AWS::Serverless-2016-10-31\nResources: {F: {Type: AWS::Serverless::Function, Properties: {Runtime: nodejs22.x, Handler: index.handler, InlineCode: x, AutoPublishAlias: live}}, Now: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !Sub '${F.Version.Version} of ${F.Alias}'}}, Then: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !GetAtt F.Version.FunctionArn}}}",
 			"", types.StackStatusCreateComplete},
+		"dual-stack": {"Resources: {Net: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}, Six: {Type: AWS::EC2::VPCCidrBlock, Properties: {VpcId: !Ref Net, AmazonProvidedIpv6CidrBlock: true}}, Part: {Type: AWS::EC2::Subnet, DependsOn: Six, Properties: {VpcId: !Ref Net, CidrBlock: 10.0.0.0/24, Ipv6CidrBlock: !Select [1, !Cidr [!Select [0, !GetAtt Net.Ipv6CidrBlocks], 4, 64]]}}}",
+			"Part: NOT REHEARSED: ", types.StackStatusCreateComplete},
 		// The template says the wrong order.
 		"by-name-first": {"Resources: {Policy: {Type: AWS::S3::BucketPolicy, Properties: {Bucket: by-name-first, PolicyDocument: {Statement: [{Effect: Deny, Principal: '*', Action: 's3:*', Resource: 'arn:aws:s3:::by-name-first/*'}]}}}, Bucket: {DependsOn: Policy, Type: AWS::S3::Bucket, Properties: {BucketName: by-name-first}}}",
 			"The specified bucket does not exist", types.StackStatusRollbackComplete},
