@@ -98,9 +98,7 @@ func jsonObject(dec *json.Decoder, path string, at func() string) (any, error) {
 		if !ok {
 			return nil, fmt.Errorf("reading JSON: key %v is not a string", token)
 		}
-		if _, dup := m[key]; dup {
-			return nil, formatErrorf("Duplicate key %q %s", key, at())
-		}
+		// CloudFormation accepts a key that is given twice. The last one counts.
 		if m[key], err = jsonValue(dec, path+"/"+key, at); err != nil {
 			return nil, err
 		}
@@ -155,9 +153,7 @@ func yamlPlain(n *yaml.Node, tagged bool, path string) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			if _, dup := m[key]; dup {
-				return nil, formatErrorf("Duplicate key %q (line %d, column %d)", key, k.Line, k.Column)
-			}
+			// As in JSON, the last one of two counts.
 			if m[key], err = yamlValue(n.Content[i+1], path+"/"+key); err != nil {
 				return nil, err
 			}

@@ -366,30 +366,46 @@ func TestArgumentErrors(t *testing.T) {
 	}
 }
 
+// CloudFormation accepts keys that are given twice, and the last one counts.
+func TestKeyGivenTwice(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`{"Resources": {"A": {"Type": "T", "Properties": {"P": "first", "Q": 1, "P": "last"}}}}`,
+		"Resources:\n  A: {Type: Unheard}\n  A: {Type: T, Properties: {P: first, Q: 1, P: last}}\n",
+	} {
+		got, err := template.Parse(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if a := got.Resources["A"]; a.Type != "T" || a.Properties["P"] != "last" {
+			t.Errorf("%s: %+v", text, a)
+		}
+	}
+}
+
 func TestTemplateErrors(t *testing.T) {
 	t.Parallel()
 	const one = "Resources: {A: {Type: T}}\n"
 	for text, want := range map[string]string{
-		``:                                  "Template format error: unsupported structure.",
-		`[a]`:                               "Template format error: unsupported structure.",
-		`{"Resources": {}`:                  "Template format error: JSON not well-formed. (line 1, column 17)",
-		"{\n \"Resources\" 1}":              "Template format error: JSON not well-formed. (line 2, column 14)",
-		`{"Resources": {}} x`:               "Template format error: JSON not well-formed. (line 1, column 19)",
-		`{"a": 1, "a": 2}`:                  `Template format error: Duplicate key "a" (line 1, column 13)`,
-		`{"Resources": null}`:               "Template format error: [/Resources] 'null' values are not allowed in templates",
-		"a: 1\na: 2":                        `Template format error: Duplicate key "a" (line 2, column 1)`,
-		"Resources: {A: ":                   "Template format error: YAML not well-formed. (line 1: did not find expected node content)",
-		"Resources: {A: {Type: ~}}":         "Template format error: [/Resources/A/Type] 'null' values are not allowed in templates",
-		"a: &x 1\nb: *x":                    "Template format error: YAML aliases are not allowed in CloudFormation templates",
-		"Foo: 1\nBar: 1\n" + one:            "Invalid template property or properties [Bar, Foo]",
-		`Description: x`:                    "Template format error: At least one Resources member must be defined.",
-		"Resources: {}":                     "Template format error: At least one Resources member must be defined.",
-		"Resources: {A: {}}":                "Template format error: [/Resources/A] Every Resources object must contain a Type member.",
-		"Resources: {A: 1}":                 "Template format error: [/Resources/A] Every Resources member must be an object.",
-		"Resources: {A-b: {Type: T}}":       "Template format error: Resource name A-b is non alphanumeric.",
-		"Resources: {A: {Type: T, Foo: 1}}": "Invalid template resource property 'Foo'",
-		"Resources: {A: {Type: T, DependsOn: B}}":                                                                    "Template format error: Unresolved resource dependencies [B] in the Resources block of the template",
-		"Resources: {A: {Type: T, Condition: C}}":                                                                    "Template format error: Unresolved condition dependency C in the Resources block of the template",
+		``:                                        "Template format error: unsupported structure.",
+		`[a]`:                                     "Template format error: unsupported structure.",
+		`{"Resources": {}`:                        "Template format error: JSON not well-formed. (line 1, column 17)",
+		"{\n \"Resources\" 1}":                    "Template format error: JSON not well-formed. (line 2, column 14)",
+		`{"Resources": {}} x`:                     "Template format error: JSON not well-formed. (line 1, column 19)",
+		`{"Resources": null}`:                     "Template format error: [/Resources] 'null' values are not allowed in templates",
+		"Resources: {A: ":                         "Template format error: YAML not well-formed. (line 1: did not find expected node content)",
+		"Resources: {A: {Type: ~}}":               "Template format error: [/Resources/A/Type] 'null' values are not allowed in templates",
+		"a: &x 1\nb: *x":                          "Template format error: YAML aliases are not allowed in CloudFormation templates",
+		"Foo: 1\nBar: 1\n" + one:                  "Invalid template property or properties [Bar, Foo]",
+		`Description: x`:                          "Template format error: At least one Resources member must be defined.",
+		"Resources: {}":                           "Template format error: At least one Resources member must be defined.",
+		"Resources: {A: {}}":                      "Template format error: [/Resources/A] Every Resources object must contain a Type member.",
+		"Resources: {A: 1}":                       "Template format error: [/Resources/A] Every Resources member must be an object.",
+		"Resources: {A-b: {Type: T}}":             "Template format error: Resource name A-b is non alphanumeric.",
+		"Resources: {A: {Type: T, Foo: 1}}":       "Invalid template resource property 'Foo'",
+		"Resources: {A: {Type: T, DependsOn: B}}": "Template format error: Unresolved resource dependencies [B] in the Resources block of the template",
+		"Resources: {A: {Type: T, Condition: C}}": "Template format error: Unresolved condition dependency C in the Resources block of the template",
 		"Resources: {A: {Type: T, DeletionPolicy: Keep}}":                                                            "Template error: resource A: the embedded AWS does not support DeletionPolicy Keep",
 		"Resources: {A: {Type: T, DependsOn: B}, B: {Type: T, Properties: {X: !Ref A}}, C: {Type: T, DependsOn: A}}": "Circular dependency between resources: [A, B]",
 		"Description: " + strings.Repeat("x", 1025) + "\n" + one:                                                     "Template format error: 'Description' length is greater than 1024.",
