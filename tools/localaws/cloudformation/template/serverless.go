@@ -332,7 +332,7 @@ func (s *serverless) function(id string, r, properties map[string]any) {
 	}
 	s.make(id, "AWS::Lambda::Function", r, f, true)
 	target, qualified := any(ref1(id)), any(getAtt(id, "Arn"))
-	if alias, ok := p["AutoPublishAlias"].(string); ok {
+	if alias, ok := s.resolved(p["AutoPublishAlias"]).(string); ok {
 		version := id + "Version" + short([]any{code, p["AutoPublishCodeSha256"]})
 		published := map[string]any{"FunctionName": ref1(id)}
 		if description, ok := p["VersionDescription"]; ok {
@@ -362,7 +362,7 @@ func (s *serverless) function(id string, r, properties map[string]any) {
 		}
 		s.left(id, "EventInvokeConfig", config)
 		made := s.make(id+"EventInvokeConfig", "AWS::Lambda::EventInvokeConfig", r, q, false)
-		if alias, ok := p["AutoPublishAlias"].(string); ok {
+		if alias, ok := s.resolved(p["AutoPublishAlias"]).(string); ok {
 			made["DependsOn"] = []any{id + "Alias" + alias}
 		}
 	}
@@ -506,33 +506,14 @@ func (s *serverless) roleWith(id string, r, p map[string]any, service, createdBy
 		policies = []any{p["Policies"]}
 	}
 	var inline []any
-	for i, policy := range policies {
-		document, isDocument := policy.(map[string]any)
-		switch {
-		case isDocument && document["Statement"] != nil:
-		case isDocument && len(document) == 1 && policyTemplates[sortedKeys(document)[0]] != nil:
-			name := sortedKeys(document)[0]
-			given, _ := document[name].(map[string]any)
-			document = policyDocument(policyTemplates[name], given)
-		case isDocument:
-			if _, _, call := function(document); call {
-				arns = append(arns, policy)
-			} else {
-				s.invalid(id, "The embedded AWS does not support the policy template %s", strings.Join(sortedKeys(document), ", "))
-			}
-			continue
-		default:
-			name, _ := policy.(string)
-			if !strings.HasPrefix(name, "arn:") {
-				if strings.HasPrefix(name, "AWSLambda") && strings.HasSuffix(name, "ExecutionRole") || name == "AWSLambdaRole" {
-					name = "service-role/" + name
-				}
-				policy = managed(name)
-			}
-			arns = append(arns, policy)
-			continue
+	for i, given := range policies {
+		arn, policy := s.policy(id, fmt.Sprintf("%sRolePolicy%d", id, i), given)
+		if arn != nil {
+			arns = append(arns, arn)
 		}
-		inline = append(inline, map[string]any{"PolicyName": fmt.Sprintf("%sRolePolicy%d", id, i), "PolicyDocument": document})
+		if policy != nil {
+			inline = append(inline, policy)
+		}
 	}
 	role["ManagedPolicyArns"] = arns
 	if len(inline) > 0 {
@@ -540,6 +521,57 @@ func (s *serverless) roleWith(id string, r, p map[string]any, service, createdBy
 	}
 	s.make(id+"Role", "AWS::IAM::Role", r, role, false)
 	return role
+}
+
+// policy returns the ARN of a managed policy, or the inline policy of a role, that an entry
+// of Policies stands for. With Fn::If it can be either.
+func (s *serverless) policy(id, name string, given any) (arn, inline any) {
+	document, isDocument := given.(map[string]any)
+	call, arg, isCall := function(document)
+	choices, _ := arg.([]any)
+	switch {
+	case isDocument && document["Ref"] == "AWS::NoValue":
+		return nil, nil
+	case isCall && call == "Fn::If" && len(choices) == 3:
+		arn1, inline1 := s.policy(id, name, choices[1])
+		arn2, inline2 := s.policy(id, name, choices[2])
+		return either(choices[0], arn1, arn2), either(choices[0], inline1, inline2)
+	case isCall:
+		return given, nil
+	case !isDocument:
+		text, _ := given.(string)
+		if strings.HasPrefix(text, "arn:") {
+			return given, nil
+		}
+		if strings.HasPrefix(text, "AWSLambda") && strings.HasSuffix(text, "ExecutionRole") || text == "AWSLambdaRole" {
+			text = "service-role/" + text
+		}
+		return managed(text), nil
+	case document["Statement"] != nil:
+	case len(document) == 1 && policyTemplates[sortedKeys(document)[0]] != nil:
+		kind := sortedKeys(document)[0]
+		values, _ := document[kind].(map[string]any)
+		document = policyDocument(policyTemplates[kind], values)
+	default:
+		s.invalid(id, "The embedded AWS does not support the policy template %s", strings.Join(sortedKeys(document), ", "))
+		return nil, nil
+	}
+	return nil, map[string]any{"PolicyName": name, "PolicyDocument": document}
+}
+
+// either is Fn::If with two values of which one may be missing.
+func either(condition, then, otherwise any) any {
+	if then == nil && otherwise == nil {
+		return nil
+	}
+	none := ref1("AWS::NoValue")
+	if then == nil {
+		then = none
+	}
+	if otherwise == nil {
+		otherwise = none
+	}
+	return map[string]any{"Fn::If": []any{condition, then, otherwise}}
 }
 
 // assumedBy returns the trust policy of a role that a service assumes.
@@ -610,9 +642,23 @@ func policyDocument(t *policyTemplate, given map[string]any) map[string]any {
 	return allow(resources, strings.Fields(t.actions)...)
 }
 
+// shift returns the deployment configuration of a preference's Type. The names that SAM
+// knows may come from Fn::If.
+func shift(kind any) any {
+	m, _ := kind.(map[string]any)
+	if choices, _ := m["Fn::If"].([]any); len(choices) == 3 && len(m) == 1 {
+		return either(choices[0], shift(choices[1]), shift(choices[2]))
+	}
+	text, _ := kind.(string)
+	if strings.HasPrefix(text, "Canary") || strings.HasPrefix(text, "Linear") || text == "AllAtOnce" {
+		return "CodeDeployDefault.Lambda" + text
+	}
+	return kind
+}
+
 // deployment makes CodeDeploy shift the traffic of a function's alias.
 func (s *serverless) deployment(id string, r, p, alias map[string]any) {
-	preference, ok := p["DeploymentPreference"].(map[string]any)
+	preference, ok := s.resolved(p["DeploymentPreference"]).(map[string]any)
 	if !ok || preference["Enabled"] == false {
 		return
 	}
@@ -630,13 +676,8 @@ func (s *serverless) deployment(id string, r, p, alias map[string]any) {
 			"ManagedPolicyArns": []any{managed("service-role/AWSCodeDeployRoleForLambda")},
 		}, false)
 	}
-	kind, _ := preference["Type"].(string)
-	config := any("CodeDeployDefault.Lambda" + kind)
-	if !strings.HasPrefix(kind, "Canary") && !strings.HasPrefix(kind, "Linear") && kind != "AllAtOnce" {
-		config = preference["Type"]
-	}
 	group := map[string]any{
-		"ApplicationName": ref1(application), "ServiceRoleArn": role, "DeploymentConfigName": config,
+		"ApplicationName": ref1(application), "ServiceRoleArn": role, "DeploymentConfigName": shift(preference["Type"]),
 		"DeploymentStyle":           map[string]any{"DeploymentType": "BLUE_GREEN", "DeploymentOption": "WITH_TRAFFIC_CONTROL"},
 		"AutoRollbackConfiguration": map[string]any{"Enabled": true, "Events": []any{"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"}},
 	}
@@ -672,11 +713,11 @@ func (s *serverless) url(id string, r, p map[string]any) {
 	config = maps.Clone(config)
 	take(config, u, "AuthType", "Cors", "InvokeMode")
 	permission := map[string]any{"Action": "lambda:InvokeFunctionUrl", "FunctionName": ref1(id), "Principal": "*", "FunctionUrlAuthType": "NONE"}
-	if alias, ok := p["AutoPublishAlias"].(string); ok {
+	if alias, ok := s.resolved(p["AutoPublishAlias"]).(string); ok {
 		u["Qualifier"], permission["FunctionName"] = alias, ref1(id+"Alias"+alias)
 	}
 	made := s.make(id+"Url", "AWS::Lambda::Url", r, u, false)
-	if alias, ok := p["AutoPublishAlias"].(string); ok {
+	if alias, ok := s.resolved(p["AutoPublishAlias"]).(string); ok {
 		made["DependsOn"] = id + "Alias" + alias
 	}
 	if u["AuthType"] == "NONE" {

@@ -3,6 +3,7 @@ package template_test
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,47 @@ func expandServerless(t *testing.T, text string) (map[string]template.Resource, 
 		return nil, err
 	}
 	return expanded.Resources, nil
+}
+
+// What SAM makes of a value can depend on a parameter or a condition.
+func TestServerlessChoices(t *testing.T) {
+	t.Parallel()
+	parsed, err := template.Parse(`
+Transform: AWS::Serverless-2016-10-31
+Parameters: {Shift: {Type: String}, Alias: {Type: String}}
+Conditions: {C: {'Fn::Equals': [a, b]}}
+Globals: {Function: {Runtime: nodejs22.x, Handler: index.handler, InlineCode: x, AutoPublishAlias: !Ref Alias, DeploymentPreference: {Type: !Ref Shift}}}
+Resources:
+  F: {Type: AWS::Serverless::Function, Properties: {Policies: [!If [C, SQSPollerPolicy: {QueueName: q}, AWSLambdaRole], !If [C, !Ref 'AWS::NoValue', Statement: []]]}}
+  G: {Type: AWS::Serverless::Function, Properties: {Role: r, DeploymentPreference: {Type: !If [C, Canary10Percent5Minutes, Mine]}}}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expanded, err := parsed.Expand(&template.Scope{Template: parsed, Parameters: map[string]any{"Shift": "AllAtOnce", "Alias": "live"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := expanded.Resources["FRole"].Properties
+	arns, inline := role["ManagedPolicyArns"].([]any), role["Policies"].([]any)
+	none := map[string]any{"Ref": "AWS::NoValue"}
+	for _, c := range []struct {
+		what      string
+		got, want any
+	}{
+		{"a parameter", expanded.Resources["FDeploymentGroup"].Properties["DeploymentConfigName"], "CodeDeployDefault.LambdaAllAtOnce"},
+		{"a parameter as alias", expanded.Resources["FAliaslive"].Properties["Name"], "live"},
+		{"a condition", expanded.Resources["GDeploymentGroup"].Properties["DeploymentConfigName"], map[string]any{"Fn::If": []any{"C", "CodeDeployDefault.LambdaCanary10Percent5Minutes", "Mine"}}},
+		{"a managed policy", arns[len(arns)-1], map[string]any{"Fn::If": []any{"C", none, map[string]any{"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaRole"}}}},
+		{"one or none", inline[1], map[string]any{"Fn::If": []any{"C", none, map[string]any{"PolicyName": "FRolePolicy1", "PolicyDocument": map[string]any{"Statement": []any{}}}}}},
+	} {
+		if !reflect.DeepEqual(c.got, c.want) {
+			t.Errorf("%s: %v, want %v", c.what, c.got, c.want)
+		}
+	}
+	if name := inline[0].(map[string]any)["Fn::If"].([]any)[1].(map[string]any)["PolicyName"]; name != "FRolePolicy0" {
+		t.Errorf("%v", inline[0])
+	}
 }
 
 // A resource of SAM stands for resources with the logical ids that AWS documents.
