@@ -66,6 +66,8 @@ func TestWrongProperties(t *testing.T) {
 		want       string
 	}{
 		{"AWS::Logs::LogGroup", map[string]any{"FieldIndex": []any{}}, "Properties validation failed for resource R with message: [#: extraneous key [FieldIndex] is not permitted]"},
+		{"AWS::IAM::Role", map[string]any{"AssumeRolePolicyDocument": map[string]any{}, "ManagedPolicyArns": []any{map[string]any{}}},
+			"Properties validation failed for resource R with message: [#/ManagedPolicyArns/0: expected type: String, found: JSONObject]"},
 		{"AWS::Lambda::Alias", map[string]any{"Name": "live"}, "Properties validation failed for resource R with message: [#: required key [FunctionName] not found]"},
 		{"AWS::S3::Bucket", map[string]any{"AccessControl": "PublicRead"}, "Properties validation failed for resource R with message: [#/AccessControl: the embedded AWS supports Private only, found: PublicRead]"},
 		{"AWS::S3::Bucket", map[string]any{"LifecycleConfiguration": map[string]any{"Rules": []any{map[string]any{"Days": 1.0}}}},

@@ -44,6 +44,10 @@ func (i roles) create(ctx context.Context, r *resource.Request) (*resource.Resul
 	if in.AssumeRolePolicyDocument, err = document(r.Properties, "AssumeRolePolicyDocument"); err != nil {
 		return nil, err
 	}
+	// The role could not be deleted either if this failed after it is made.
+	if _, err := stringsIn(r.Properties, "ManagedPolicyArns"); err != nil {
+		return nil, err
+	}
 	tags, err := tagsOf(r)
 	if err != nil {
 		return nil, err
