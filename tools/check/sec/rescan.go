@@ -107,7 +107,7 @@ func Rescan(ctx context.Context, cfg project.Config, base string) (scan evidence
 	scan.Counted = fmt.Sprintf("%d of %d commits since the base: %d secrets", all-commits+saw, all, len(findings))
 	switch {
 	case len(findings) > 0:
-		scan.State, scan.Findings = string(Fail), strings.Join(texts(findings), "\n")
+		scan.State, scan.Findings = string(Fail), strings.Join(findings, "\n")
 	case runErr != nil:
 		return unknown("scanning: %v: %s", runErr, strings.TrimSpace(log.String()))
 	case !ok || saw != commits:

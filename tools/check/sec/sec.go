@@ -47,9 +47,7 @@ type Check struct {
 	Counted string `json:"counted"`          // what was examined
 	Reason  string `json:"reason,omitempty"` // why it is not PASS
 	Report  string `json:"report,omitempty"` // file below .magewright
-	// Findings are what it has found, unless the report has them as SARIF.
-	Findings []Finding `json:"findings,omitempty"`
-	Version  string    `json:"version"` // version of the tool
+	Version string `json:"version"`          // version of the tool
 	// Config are the files of the repository that tell the tool what to leave out, with their
 	// SHA-256.
 	Config   map[string]string  `json:"config,omitempty"`
@@ -78,7 +76,7 @@ var tools = []tool{
 // again until something changes that it examines.
 func Run(ctx context.Context, cfg project.Config) error {
 	// The findings of an earlier run must not be mistaken for those of this run.
-	for _, name := range []string{"sec.json", "sec" + evidence.Suffix, "govulncheck.sarif", "gitleaks.sarif"} {
+	for _, name := range []string{"sec.json", "sec" + evidence.Suffix} {
 		if err := os.Remove(filepath.Join(cfg.Evidence, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing the earlier evidence: %w", err)
 		}
@@ -89,9 +87,6 @@ func Run(ctx context.Context, cfg project.Config) error {
 		result, err := t.check(ctx, cfg)
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
-		}
-		if err := result.report(cfg); err != nil {
-			return err
 		}
 		results = append(results, result)
 		if result.State == Fail {

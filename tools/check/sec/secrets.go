@@ -154,7 +154,7 @@ func secrets(ctx context.Context, cfg project.Config) (Check, error) {
 	case err != nil:
 		return check, fmt.Errorf("reading the report: %w: %w: %s", err, runErr, log.String())
 	case len(findings) > 0:
-		check.State, check.Findings, check.Reason = Fail, findings, strings.Join(texts(findings), "\n")
+		check.State, check.Reason = Fail, strings.Join(findings, "\n")
 	case runErr != nil:
 		return check, fmt.Errorf("scanning: %w: %s", runErr, log.String())
 	case !ok || saw != commits:
@@ -228,7 +228,7 @@ func scannedCommits(log string) (int, bool) {
 	return n, err == nil
 }
 
-func readFindings(path string) ([]Finding, error) {
+func readFindings(path string) ([]string, error) {
 	data, err := os.ReadFile(filepath.Clean(path))
 	if err != nil {
 		return nil, err
@@ -242,9 +242,9 @@ func readFindings(path string) ([]Finding, error) {
 	if err := json.Unmarshal(data, &found); err != nil {
 		return nil, err
 	}
-	var findings []Finding
+	var lines []string
 	for _, f := range found {
-		findings = append(findings, Finding{f.RuleID, f.File, f.StartLine, fmt.Sprintf("%s:%d: %s in commit %.12s", f.File, f.StartLine, f.RuleID, f.Commit)})
+		lines = append(lines, fmt.Sprintf("%s:%d: %s in commit %.12s", f.File, f.StartLine, f.RuleID, f.Commit))
 	}
-	return findings, nil
+	return lines, nil
 }

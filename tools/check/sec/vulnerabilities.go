@@ -187,8 +187,7 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 			}
 			if module.Dir != "." {
 				for i := range report.called {
-					report.called[i].Text += " (module " + module.Dir + ")"
-					report.called[i].File = module.Dir + "/go.mod"
+					report.called[i] += " (module " + module.Dir + ")"
 				}
 			}
 			total = total.with(report)
@@ -209,7 +208,7 @@ func vulnerabilities(ctx context.Context, cfg project.Config) (Check, error) {
 	if len(modules.All) > 1 {
 		check.Counted += fmt.Sprintf(", in %d modules of the repository", compared)
 	}
-	check.Findings, check.Reason = total.called, strings.Join(append(texts(total.called), unread...), "\n")
+	check.Reason = strings.Join(append(total.called, unread...), "\n")
 	switch {
 	case len(total.called) > 0:
 		check.State = Fail
@@ -230,7 +229,7 @@ type vulnReport struct {
 	db       string
 	modified time.Time // when the database was last changed
 	modules  map[string]bool
-	called   []Finding       // one for each vulnerable function that is called
+	called   []string        // one line for each vulnerable function that is called
 	present  map[string]bool // vulnerabilities, and whether their functions are called
 }
 
@@ -292,10 +291,9 @@ func parseVulnerabilities(r io.Reader) (vulnReport, error) {
 			last := f.Trace[0]
 			report.present[f.OSV] = report.present[f.OSV] || last.Function != ""
 			if last.Function != "" {
-				// The module's requirement is what has to change.
-				found := Finding{f.OSV, "go.mod", 1, fmt.Sprintf("%s: %s in %s is called; fixed in %s", f.OSV, last.Function, last.Module, f.Fixed)}
-				if !slices.Contains(report.called, found) {
-					report.called = append(report.called, found)
+				line := fmt.Sprintf("%s: %s in %s is called; fixed in %s", f.OSV, last.Function, last.Module, f.Fixed)
+				if !slices.Contains(report.called, line) {
+					report.called = append(report.called, line)
 				}
 			}
 		}
