@@ -14,11 +14,12 @@ import (
 
 // leaves lists the files that the targets of an action leave in the evidence directory, by
 // the action's name in the pipeline. If a target leaves another file, it must be added here,
-// because later actions accept no others.
+// because later actions accept no others. A file is added one release before it is left: the
+// judge is the release before, and accepts what that one knew.
 var leaves = map[string][]string{
 	"Lint":      {"lint.intoto.json"},
 	"Test":      {"test.intoto.json", "test.json", "junit.xml", "coverage.out", "sources.json"},
-	"Sec":       {"sec.intoto.json", "sec.json", "sec/*.json", "gosec.sarif", "govulncheck.json", "gitleaks.json", "second.intoto.json"},
+	"Sec":       {"sec.intoto.json", "sec.json", "sec/*.json", "gosec.sarif", "govulncheck.json", "govulncheck.sarif", "gitleaks.json", "gitleaks.sarif", "second.intoto.json"},
 	"Smoke":     {"smoke-*.intoto.json"},
 	"Drill":     {"drill.dsse.json"},
 	"Readiness": {"plan.md", "plan.intoto.json", "readiness.json", "readiness.html", "readiness.intoto.jsonl", "sbom.cdx.json"},

@@ -35,6 +35,7 @@ func writeFile(t *testing.T, path, text string) {
 func TestGatherTakesTheEvidenceOfEarlierActions(t *testing.T) {
 	artifacts(t, map[string]map[string]string{
 		"LintEvidence":         {"lint.intoto.json": "lint"},
+		"SecEvidence":          {"govulncheck.sarif": "later", "gitleaks.sarif": "later"},
 		"StagingSmokeEvidence": {"smoke-staging.intoto.json": "smoke", "lint.intoto.json": "lint", "sec/gosec.json": "deep", "own/Load/report.json": "load"},
 		"Assembly":             {"stranger.json": "not evidence"},
 	})
@@ -45,7 +46,7 @@ func TestGatherTakesTheEvidenceOfEarlierActions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, want := range map[string]string{"lint.intoto.json": "lint", "sec/gosec.json": "deep", "own/Load/report.json": "load", "smoke-staging.intoto.json": "made here", "stranger.json": ""} {
+	for name, want := range map[string]string{"lint.intoto.json": "lint", "govulncheck.sarif": "later", "gitleaks.sarif": "later", "sec/gosec.json": "deep", "own/Load/report.json": "load", "smoke-staging.intoto.json": "made here", "stranger.json": ""} {
 		got, err := os.ReadFile(filepath.Join(cfg.Evidence, filepath.FromSlash(name))) // #nosec G304 -- made above
 		if string(got) != want || (err != nil) != (want == "") {
 			t.Errorf("%s holds %q, %v, want %q", name, got, err, want)
