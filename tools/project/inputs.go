@@ -14,8 +14,8 @@ import (
 
 // leaves lists the files that the targets of an action leave in the evidence directory, by
 // the action's name in the pipeline. If a target leaves another file, it must be added here,
-// because later actions accept no others. A file is added one release before it is left: the
-// judge is the release before, and accepts what that one knew.
+// because later actions accept no others. Add it one release before it is left:
+// the judge is the release before, and accepts only the files that it knows.
 var leaves = map[string][]string{
 	"Lint":      {"lint.intoto.json"},
 	"Test":      {"test.intoto.json", "test.json", "junit.xml", "coverage.out", "sources.json"},

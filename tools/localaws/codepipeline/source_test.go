@@ -19,12 +19,9 @@ import (
 	"github.com/magewright/magewright/tools/localaws/mirror"
 )
 
-// repository makes a git repository with two commits and returns its URL and
-// their ids.
-func repository(t *testing.T) (url, first, second string) {
-	t.Helper()
-	dir := t.TempDir()
-	git := func(args ...string) string {
+// gitIn returns git in a directory, with an author and a date that are always the same.
+func gitIn(t *testing.T, dir string) func(args ...string) string {
+	return func(args ...string) string {
 		t.Helper()
 		cmd := mirror.Git(dir)
 		cmd.Env = append(cmd.Env, "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_AUTHOR_DATE=2030-01-01T12:00:00+02:00",
@@ -35,6 +32,14 @@ func repository(t *testing.T) (url, first, second string) {
 		}
 		return out
 	}
+}
+
+// repository makes a git repository with two commits and returns its URL and
+// their ids.
+func repository(t *testing.T) (url, first, second string) {
+	t.Helper()
+	dir := t.TempDir()
+	git := gitIn(t, dir)
 	commit := func(content, message string) string {
 		t.Helper()
 		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(content), 0o600); err != nil {

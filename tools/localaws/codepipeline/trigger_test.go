@@ -18,7 +18,6 @@ import (
 	"github.com/magewright/magewright/tools/internal/clock"
 	"github.com/magewright/magewright/tools/localaws/account"
 	"github.com/magewright/magewright/tools/localaws/codebuild"
-	"github.com/magewright/magewright/tools/localaws/mirror"
 )
 
 // pushed returns a trigger of the action Source with filters for pushes.
@@ -70,16 +69,7 @@ func TestPushes(t *testing.T) {
 			t.Parallel()
 			url, _, _ := repository(t)
 			dir := strings.TrimPrefix(url, "file://")
-			git := func(args ...string) string {
-				t.Helper()
-				cmd := mirror.Git(dir)
-				cmd.Env = append(cmd.Env, "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.com", "GIT_CONFIG_GLOBAL=/dev/null")
-				out, err := cmd.Output(t.Context(), "git", args...)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return out
-			}
+			git := gitIn(t, dir)
 			r := newRig(t)
 			r.builds.script = func(codebuild.PipelineBuild) bool { return true }
 			r.sources["some/app"] = url
@@ -150,24 +140,15 @@ func TestPushes(t *testing.T) {
 	}
 }
 
-// said sends what is logged, and then drops what nobody has received.
+// said sends the lines of a log, and drops those that nobody receives.
 type said chan string
 
-func (s said) Enabled(context.Context, slog.Level) bool { return true }
-func (s said) WithAttrs([]slog.Attr) slog.Handler       { return s }
-func (s said) WithGroup(string) slog.Handler            { return s }
-
-func (s said) Handle(_ context.Context, r slog.Record) error {
-	text := r.Message
-	r.Attrs(func(a slog.Attr) bool {
-		text += " " + a.Value.String()
-		return true
-	})
+func (s said) Write(line []byte) (int, error) {
 	select {
-	case s <- text:
+	case s <- string(line):
 	default:
 	}
-	return nil
+	return len(line), nil
 }
 
 // TestLooksForPushes holds that a pipeline is watched until the service is closed, and that
@@ -176,7 +157,12 @@ func TestLooksForPushes(t *testing.T) {
 	t.Parallel()
 	log := make(said, 1)
 	looks := make(chan struct{})
-	a := account.Account{ID: account.DefaultID, Region: "us-east-1", Dir: t.TempDir(), Clock: clock.NewManual(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), Log: slog.New(log)}
+	a := account.Account{ID: account.DefaultID, Region: "us-east-1", Dir: t.TempDir(), Clock: clock.NewManual(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)), Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))}
 	s := New(a, Deps{Objects: &objects{held: map[string][]byte{}}, Connections: counted{looks}, Pushes: time.Microsecond})
 	d := connected("CODE_ZIP")
 	delete(d.Stages[0].Actions[0].Configuration, "DetectChanges")
@@ -186,7 +172,7 @@ func TestLooksForPushes(t *testing.T) {
 	for range 4 { // one of them is the source action's own
 		<-looks
 	}
-	if got, want := <-log, "CodePipeline does not see what is pushed looking for pushes to the source Source of pipeline app: no such repository"; got != want {
+	if got, want := <-log, `level=WARN msg="CodePipeline does not see what is pushed" error="looking for pushes to the source Source of pipeline app: no such repository"`+"\n"; got != want {
 		t.Errorf("it says %q, want %q", got, want)
 	}
 	select {
